@@ -1,0 +1,17 @@
+# Flags that every target of ours shares. -ffp-contract=off is part of the determinism contract (ARCHITECTURE 5): an fma happens
+# where the source says fma and nowhere else. LTO stays off: see the inline-merge trap (ARCHITECTURE 4).
+add_library(puna_flags INTERFACE)
+target_compile_options(puna_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wno-unused-parameter -ffp-contract=off -fno-math-errno
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+if(PUNA_WERROR)
+  target_compile_options(puna_flags INTERFACE -Werror)
+endif()
+if(PUNA_SANITIZE)
+  add_compile_options(-fsanitize=${PUNA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${PUNA_SANITIZE})
+endif()
+if(PUNA_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()

@@ -1,0 +1,49 @@
+// context.h -- what a host decides once: threads, instruction set, memory, log. Everything hangs on it; nothing is global.
+// Shared by models and sessions, which keep it alive. Thread-safe after construction.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "puna/base/allocator.h"
+#include "puna/base/executor.h"
+#include "puna/base/logger.h"
+
+namespace puna {
+
+struct KernelTable;  // src/kernels/kernel_table.h
+
+struct ContextOptions {
+  int threads = 0;                  // 0 = one a CPU given to this process; ignored with a host executor
+  std::string isa;                  // "" = the best this CPU has; or scalar avx2 avxvnni avx512 avx512vnni neon
+  uint64_t memory_limit = 0;        // bytes through the allocator; 0 = none
+  AllocatorFunctions allocator;
+  HostExecutor executor;
+  ThreadHook thread_hook;
+  Logger logger;
+};
+
+class Context {
+ public:
+  Context(const ContextOptions& options, const KernelTable& kernels);
+
+  const KernelTable& kernels() const noexcept { return *kernels_; }
+  const std::shared_ptr<Allocator>& allocator() const noexcept { return allocator_; }
+  Executor& executor() const noexcept { return *executor_; }
+  const Logger& logger() const noexcept { return logger_; }
+
+  Buffer allocate(size_t bytes, const char* purpose) const { return Buffer(allocator_, bytes, purpose); }
+  // Threads do not survive fork(): a handle used in a forked child is Error{wrong_state}, never a hang.
+  void require_same_process() const;
+
+ private:
+  const KernelTable* kernels_;
+  std::shared_ptr<Allocator> allocator_;
+  Logger logger_;
+  std::unique_ptr<Executor> executor_;
+  int64_t process_id_;
+};
+
+using ContextPtr = std::shared_ptr<const Context>;
+
+}  // namespace puna

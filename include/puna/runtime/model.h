@@ -1,0 +1,47 @@
+// model.h -- an opened model: weights, tokenizer, chat template. Immutable, shared across threads and sessions.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "puna/base/context.h"
+#include "puna/io/checkpoint.h"
+#include "puna/model/llama.h"
+#include "puna/text/chat_template.h"
+#include "puna/text/tokenizer.h"
+
+namespace puna {
+
+// Chooses the kernels (Error{unsupported} when options.isa names a level this CPU lacks) and starts the threads.
+ContextPtr make_context(const ContextOptions& options);
+
+class Model {
+ public:
+  // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed.
+  static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {});
+  static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {});
+  static std::shared_ptr<const Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint);
+
+  const Context& context() const noexcept { return *context_; }
+  const ContextPtr& context_ptr() const noexcept { return context_; }
+  const Llama& llama() const noexcept { return llama_; }
+  const LlamaConfig& config() const noexcept { return llama_.config; }
+  const Checkpoint& checkpoint() const noexcept { return checkpoint_; }
+  const Tokenizer* tokenizer() const noexcept { return tokenizer_.get(); }          // NULL when the model ships none
+  const Tokenizer& require_tokenizer() const;                                        // Error{unsupported} instead of NULL
+  const ChatTemplate* chat_template() const noexcept { return chat_template_.get(); }  // NULL when the model ships none
+  // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}; bos_token and eos_token are filled in.
+  std::string render_chat(std::string_view variables_json, std::string_view date = {}) const;
+  uint64_t parameter_count() const noexcept;
+
+ private:
+  Model() = default;
+  ContextPtr context_;
+  Checkpoint checkpoint_;
+  Llama llama_;
+  TokenizerPtr tokenizer_;
+  std::shared_ptr<const ChatTemplate> chat_template_;
+};
+
+using ModelPtr = std::shared_ptr<const Model>;
+
+}  // namespace puna

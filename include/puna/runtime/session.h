@@ -1,0 +1,59 @@
+// session.h -- one conversation with a model: its tokens, its KV pages, and the pass under way.
+// One thread at a time, except cancel(), which any thread may call. A call that fails or is cancelled leaves the session
+// as it was before the call.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "puna/runtime/model.h"
+
+namespace puna {
+
+struct SessionOptions {
+  bool exact = false;            // f32 activations and KV against dequantised weights: the oracle
+  int64_t max_positions = 0;     // 0 = the model's limit
+  int64_t prefill_chunk = 256;   // rows a pass at most; does not change the bits
+};
+
+class Session {
+ public:
+  Session(ModelPtr model, const SessionOptions& options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const Model& model() const noexcept { return *model_; }
+  int64_t length() const noexcept;                         // committed positions
+  std::span<const int32_t> tokens() const noexcept;        // their ids
+  int64_t max_positions() const noexcept { return options_.max_positions; }
+  uint64_t kv_bytes() const noexcept;                      // bytes of KV pages held now
+
+  // Appends tokens (at least one). Afterwards logits() are those that predict the next token.
+  // Error{context_full} past max_positions, {invalid_argument} for an id outside the vocabulary, {cancelled}.
+  void append(std::span<const int32_t> tokens);
+  // As append, and copies the logits of every appended position to out [tokens.size(), vocab].
+  void append(std::span<const int32_t> tokens, float* out);
+  // Logits [vocab] after the last append; Error{wrong_state} when nothing was appended since the start or truncate().
+  std::span<const float> logits() const;
+
+  // Rewinds to the first `length` tokens (exact: dropped chunks are prefilled again when needed).
+  void truncate(int64_t length);
+  // An independent copy that shares KV pages until either writes.
+  std::unique_ptr<Session> fork() const;
+  void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }  // the call under way ends with Error{cancelled}
+
+  // One forward over several sessions of the same model and mode: tokens[i] are appended to sessions[i]. Same bits as alone.
+  static void append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
+
+ private:
+  struct Impl;
+  ModelPtr model_;
+  SessionOptions options_;
+  std::atomic<bool> cancelled_{false};
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace puna

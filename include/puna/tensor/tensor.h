@@ -1,0 +1,86 @@
+// tensor.h -- Shape, View, Tensor, TensorMap: where numbers are and how they are laid out. No arithmetic here.
+// Dimensions are outermost first ([rows, cols], row-major), whatever order the file uses.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "puna/base/allocator.h"
+#include "puna/base/dtype.h"
+
+namespace puna {
+
+inline constexpr int kMaxRank = 4;
+
+struct Shape {
+  int rank = 0;
+  int64_t dim[kMaxRank] = {1, 1, 1, 1};
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> dims);
+  int64_t count() const noexcept;
+  int64_t operator[](int i) const noexcept { return dim[i < 0 ? rank + i : i]; }
+  bool operator==(const Shape& o) const noexcept;
+  std::string text() const;  // "[512,64]"
+};
+
+// A borrowed, strided block of plain (unquantised) elements. Trivially copyable; strides in elements.
+struct View {
+  void* data = nullptr;
+  DType dtype = DType::f32;
+  int rank = 0;
+  int64_t dims[kMaxRank] = {1, 1, 1, 1};
+  int64_t strides[kMaxRank] = {0, 0, 0, 0};
+
+  View() = default;
+  View(void* data, DType dtype, const Shape& shape) noexcept;  // contiguous
+  int64_t dim(int i) const noexcept { return dims[i < 0 ? rank + i : i]; }
+  float* f32() const noexcept { return static_cast<float*>(data); }
+  float* row(int64_t i) const noexcept { return f32() + i * strides[0]; }  // f32 only
+  Shape shape() const noexcept;
+};
+
+// A view that owns its bytes.
+struct Tensor {
+  Buffer buffer;
+  View view;
+};
+
+// A weight matrix [rows = outputs, cols = inputs] as it lies in a file: plain or block-quantised. Borrowed.
+// Quantised and ordinary weights have col_stride_bytes == 0 (blocks of a row are consecutive). Hugging Face's fused
+// experts are stored [in,out]: the same struct with swapped strides, so nothing is copied.
+struct Weight {
+  const std::byte* data = nullptr;
+  DType dtype = DType::f32;
+  int64_t rows = 0, cols = 0;
+  int64_t row_stride_bytes = 0;
+  int64_t col_stride_bytes = 0;  // 0 = packed along the row; else bytes between consecutive inputs (f32, f16, bf16 only)
+  explicit operator bool() const noexcept { return data != nullptr; }
+};
+
+// One tensor of a checkpoint: its name, type, shape and where its bytes are (inside a mapping or a loaded buffer).
+struct TensorEntry {
+  std::string name;
+  DType dtype = DType::f32;
+  Shape shape;
+  const std::byte* data = nullptr;
+  uint64_t bytes = 0;
+};
+
+// Tensors in file order, findable by name. Names are unique.
+class TensorMap {
+ public:
+  void add(TensorEntry entry);  // Error{bad_file} when the name is there already
+  const TensorEntry* find(std::string_view name) const noexcept;
+  const std::vector<TensorEntry>& entries() const noexcept { return entries_; }
+  size_t size() const noexcept { return entries_.size(); }
+
+ private:
+  std::vector<TensorEntry> entries_;
+  std::unordered_map<std::string, size_t> index_;
+};
+
+}  // namespace puna

@@ -1,0 +1,63 @@
+// tokenizer.h -- text to token ids and back, exactly as the model's authors did it. Immutable and thread-safe.
+// Four sources, one interface: GGUF metadata (byte-level BPE and SentencePiece "llama" vocabularies), Hugging Face
+// tokenizer.json, and Llama 3/4's tiktoken-style tokenizer.model. A pre-tokenizer we do not know is an error, never a guess.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "puna/tensor/metadata.h"
+
+namespace puna {
+
+enum class TokenKind : uint8_t { normal, unknown, control, user_defined, unused, byte };
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  virtual int32_t size() const noexcept = 0;  // ids are 0 .. size()-1
+  // Ids of `utf8` (invalid UTF-8 is encoded byte by byte, nothing is lost where the vocabulary has the bytes). No BOS is
+  // added. Text that looks like a special token is ordinary text unless parse_special. Time is linear in the text.
+  virtual std::vector<int32_t> encode(std::string_view utf8, bool parse_special) const = 0;
+  // The bytes an id stands for; special tokens give their name. Error{invalid_argument} when the id is out of range.
+  virtual std::string_view bytes(int32_t id) const = 0;
+  virtual TokenKind kind(int32_t id) const = 0;
+  bool is_special(int32_t id) const { const TokenKind k = kind(id); return k == TokenKind::control || k == TokenKind::unknown; }
+  virtual int32_t find(std::string_view special_or_piece) const noexcept = 0;  // -1 when there is none
+
+  // Bytes of all ids joined; special tokens are left out unless keep_special. May be invalid UTF-8 (see StreamDecoder).
+  std::string decode(const std::vector<int32_t>& ids, bool keep_special) const;
+
+  struct Specials {
+    int32_t bos = -1, eos = -1;
+    std::vector<int32_t> stop;   // every id that ends an answer: eos, end of turn, end of message
+    bool add_bos = false;        // the metadata asks for BOS at the start of a plain prompt
+  };
+  const Specials& specials() const noexcept { return specials_; }
+
+ protected:
+  Specials specials_;
+};
+
+using TokenizerPtr = std::shared_ptr<const Tokenizer>;
+
+// All throw Error{bad_file} or {unsupported} naming the field. Inputs are hostile until proven otherwise.
+TokenizerPtr tokenizer_from_gguf(const Metadata& metadata);                  // "tokenizer.ggml.*"; NULL when the file has none
+// config_json = tokenizer_config.json, generation_json = generation_config.json; both may be empty.
+TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json);
+TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file);            // Llama 3 and 4, told apart by their number of ranks
+
+// Turns a stream of ids into text that is always valid UTF-8: an incomplete character is held back until its last byte
+// comes; malformed bytes become U+FFFD by the rule CPython and the Unicode standard use (maximal subpart).
+class StreamDecoder {
+ public:
+  std::string push(std::string_view bytes);
+  std::string flush();  // what is still held back, as U+FFFD
+ private:
+  std::string pending_;
+};
+
+}  // namespace puna

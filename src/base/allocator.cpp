@@ -1,0 +1,61 @@
+#include "puna/base/allocator.h"
+
+#include <new>
+
+#include "puna/base/error.h"
+
+namespace puna {
+namespace {
+
+void* default_alloc(void*, size_t bytes, size_t alignment) {
+  return ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+}
+void default_free(void*, void* memory, size_t) { ::operator delete(memory, std::align_val_t(Allocator::kAlignment)); }
+
+}  // namespace
+
+Allocator::Allocator(const AllocatorFunctions& functions, uint64_t limit_bytes) noexcept
+    : functions_(functions), limit_(limit_bytes) {
+  if (!functions_.alloc || !functions_.free) functions_ = {nullptr, default_alloc, default_free};
+}
+
+void* Allocator::allocate(size_t bytes, const char* purpose) {
+  if (bytes == 0) bytes = 1;
+  const uint64_t used = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  if (limit_ != 0 && used > limit_) {
+    used_.fetch_sub(bytes, std::memory_order_relaxed);
+    fail(Status::out_of_memory, "memory limit: %zu bytes for %s would bring the context to %llu of %llu allowed", bytes, purpose,
+         static_cast<unsigned long long>(used), static_cast<unsigned long long>(limit_));
+  }
+  void* memory = functions_.alloc(functions_.user, bytes, kAlignment);
+  if (memory == nullptr || reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) {
+    if (memory) functions_.free(functions_.user, memory, bytes);
+    used_.fetch_sub(bytes, std::memory_order_relaxed);
+    fail(Status::out_of_memory, "the allocator gave no %zu bytes (aligned to %zu) for %s", bytes, kAlignment, purpose);
+  }
+  uint64_t peak = peak_.load(std::memory_order_relaxed);
+  while (used > peak && !peak_.compare_exchange_weak(peak, used, std::memory_order_relaxed)) {}
+  return memory;
+}
+
+void Allocator::release(void* memory, size_t bytes) noexcept {
+  if (memory == nullptr) return;
+  if (bytes == 0) bytes = 1;
+  functions_.free(functions_.user, memory, bytes);
+  used_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+Buffer::Buffer(std::shared_ptr<Allocator> allocator, size_t bytes, const char* purpose)
+    : allocator_(std::move(allocator)), data_(static_cast<std::byte*>(allocator_->allocate(bytes, purpose))), size_(bytes) {}
+
+Buffer::~Buffer() {
+  if (data_) allocator_->release(data_, size_);
+}
+
+void Buffer::swap(Buffer& o) noexcept {
+  std::swap(allocator_, o.allocator_);
+  std::swap(data_, o.data_);
+  std::swap(size_, o.size_);
+}
+
+}  // namespace puna

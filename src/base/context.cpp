@@ -1,0 +1,21 @@
+#include "puna/base/context.h"
+
+#include "base/os.h"
+#include "puna/base/error.h"
+
+namespace puna {
+
+Context::Context(const ContextOptions& options, const KernelTable& kernels)
+    : kernels_(&kernels),
+      allocator_(std::make_shared<Allocator>(options.allocator, options.memory_limit)),
+      logger_(options.logger),
+      executor_(options.executor.parallel_for ? make_host_executor(options.executor)
+                                              : make_thread_pool(options.threads, options.thread_hook)),
+      process_id_(os::process_id()) {}
+
+void Context::require_same_process() const {
+  if (os::process_id() != process_id_)
+    fail(Status::wrong_state, "this handle was made before fork(); the child process must open its own context");
+}
+
+}  // namespace puna

@@ -1,0 +1,46 @@
+// os.h -- the few things only the operating system knows. POSIX and Windows behind the same names.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace puna::os {
+
+int64_t process_id() noexcept;
+int cpu_count() noexcept;  // CPUs this process may run on (affinity mask), at least 1
+
+// A read-only mapping of a whole file. Throws Error{io} naming the path (UTF-8).
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  const std::byte* data() const noexcept { return data_; }
+  uint64_t size() const noexcept { return size_; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  uint64_t size_ = 0;
+};
+
+bool is_directory(const std::string& path) noexcept;
+bool is_file(const std::string& path) noexcept;
+// Whole file as bytes; Error{io} if it cannot be read or is larger than `limit`.
+std::string read_file(const std::string& path, uint64_t limit);
+// Replaces `path` in one step (temporary file, flush, rename): a reader sees the old bytes or the new, never half.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::string& path);
+  ~AtomicFile();  // without commit(): the temporary file is removed
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void write(const void* data, size_t bytes);
+  void commit();
+
+ private:
+  std::string path_, temporary_;
+  int fd_ = -1;
+};
+
+}  // namespace puna::os

@@ -1,0 +1,125 @@
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "base/os.h"
+#include "puna/base/error.h"
+
+namespace puna::os {
+namespace {
+
+struct FileDescriptor {
+  int fd;
+  ~FileDescriptor() { if (fd >= 0) ::close(fd); }
+};
+
+[[noreturn]] void fail_errno(const char* verb, const std::string& path) {
+  fail(Status::io, "cannot %s '%s': %s", verb, path.c_str(), strerror(errno));
+}
+
+int open_for_reading(const std::string& path, uint64_t* size) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail_errno("open", path);
+  FileDescriptor guard{fd};
+  struct stat st;
+  if (fstat(fd, &st) != 0) fail_errno("examine", path);
+  if (!S_ISREG(st.st_mode)) fail(Status::io, "'%s' is not a regular file", path.c_str());
+  *size = uint64_t(st.st_size);
+  guard.fd = -1;
+  return fd;
+}
+
+}  // namespace
+
+int64_t process_id() noexcept { return ::getpid(); }
+
+int cpu_count() noexcept {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    const int n = CPU_COUNT(&set);
+    if (n > 0) return n;
+  }
+#endif
+  const long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 0 ? int(n) : 1;
+}
+
+MappedFile::MappedFile(const std::string& path) {
+  const FileDescriptor file{open_for_reading(path, &size_)};
+  if (size_ == 0) fail(Status::bad_file, "'%s' is empty", path.c_str());
+  void* p = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  if (p == MAP_FAILED) fail_errno("map", path);
+  data_ = static_cast<const std::byte*>(p);
+}
+
+MappedFile::~MappedFile() { if (data_) munmap(const_cast<std::byte*>(data_), size_); }
+
+bool is_directory(const std::string& path) noexcept {
+  struct stat st;
+  return stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool is_file(const std::string& path) noexcept {
+  struct stat st;
+  return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+std::string read_file(const std::string& path, uint64_t limit) {
+  uint64_t size = 0;
+  const FileDescriptor file{open_for_reading(path, &size)};
+  if (size > limit)
+    fail(Status::bad_file, "'%s' has %llu bytes, more than the %llu expected of such a file", path.c_str(),
+         static_cast<unsigned long long>(size), static_cast<unsigned long long>(limit));
+  std::string bytes(size, '\0');
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t n = ::read(file.fd, bytes.data() + done, size - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_errno("read", path);
+    if (n == 0) break;
+    done += size_t(n);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(path + ".XXXXXX") {
+  fd_ = mkstemp(temporary_.data());
+  if (fd_ < 0) fail_errno("create a file beside", path_);
+  fchmod(fd_, 0644);
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(const void* data, size_t bytes) {
+  auto* p = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t n = ::write(fd_, p, bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_errno("write", path_);
+    p += n;
+    bytes -= size_t(n);
+  }
+}
+
+void AtomicFile::commit() {
+  if (fsync(fd_) != 0) fail_errno("flush", path_);
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno("replace", path_);
+  ::close(fd_);
+  fd_ = -1;
+}
+
+}  // namespace puna::os
+#endif

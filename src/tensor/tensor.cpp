@@ -1,0 +1,58 @@
+#include "puna/tensor/tensor.h"
+
+#include "puna/base/error.h"
+
+namespace puna {
+
+Shape::Shape(std::initializer_list<int64_t> dims) {
+  PUNA_INVARIANT(dims.size() <= size_t(kMaxRank));
+  for (const int64_t d : dims) dim[rank++] = d;
+}
+
+int64_t Shape::count() const noexcept {
+  int64_t n = 1;
+  for (int i = 0; i < rank; ++i) n *= dim[i];
+  return n;
+}
+
+bool Shape::operator==(const Shape& o) const noexcept {
+  if (rank != o.rank) return false;
+  for (int i = 0; i < rank; ++i)
+    if (dim[i] != o.dim[i]) return false;
+  return true;
+}
+
+std::string Shape::text() const {
+  std::string s = "[";
+  for (int i = 0; i < rank; ++i) s += (i ? "," : "") + std::to_string(dim[i]);
+  return s + "]";
+}
+
+View::View(void* data_, DType dtype_, const Shape& shape) noexcept : data(data_), dtype(dtype_), rank(shape.rank) {
+  int64_t stride = 1;
+  for (int i = rank - 1; i >= 0; --i) {
+    dims[i] = shape.dim[i];
+    strides[i] = stride;
+    stride *= dims[i];
+  }
+}
+
+Shape View::shape() const noexcept {
+  Shape s;
+  s.rank = rank;
+  for (int i = 0; i < rank; ++i) s.dim[i] = dims[i];
+  return s;
+}
+
+void TensorMap::add(TensorEntry entry) {
+  if (!index_.emplace(entry.name, entries_.size()).second)
+    fail(Status::bad_file, "tensor '%.200s' appears twice", entry.name.c_str());
+  entries_.push_back(std::move(entry));
+}
+
+const TensorEntry* TensorMap::find(std::string_view name) const noexcept {
+  const auto it = index_.find(std::string(name));
+  return it == index_.end() ? nullptr : &entries_[it->second];
+}
+
+}  // namespace puna
