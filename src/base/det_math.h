@@ -1,0 +1,22 @@
+// det_math.h -- elementary functions with the same bits on every CPU, compiler and C library (ARCHITECTURE 5).
+// Only + - * / and integer bit operations in a fixed order: no libm, no fma, so there is nothing for a platform to choose.
+// Within 1.5 ulp of the true value, tanh 2.5 (tests/base/test_det_math.cpp measures each). Scalar code outside the kernels uses these;
+// it runs under FpEnv (fp_env.h). Every NaN returned is the same positive quiet NaN.
+#pragma once
+
+namespace puna::det {
+
+double exp(double x) noexcept;
+double log(double x) noexcept;     // log(0) = -infinity, NaN below zero
+double log1p(double x) noexcept;
+double pow(double x, double y) noexcept;  // x >= 0; NaN below zero (our bases are wavelengths and decays)
+double tanh(double x) noexcept;
+double erf(double x) noexcept;
+
+// |x| <= kMaxAngle, with errors relative to the result (positions times frequencies); NaN beyond, rather than a guess.
+inline constexpr double kMaxAngle = 134217728.0;  // 2^27
+void sincos(double x, double* sine, double* cosine) noexcept;
+double sin(double x) noexcept;
+double cos(double x) noexcept;
+
+}  // namespace puna::det
