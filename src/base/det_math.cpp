@@ -45,7 +45,11 @@ double with_sign_of(double magnitude, double x) {
   return std::bit_cast<double>(std::bit_cast<uint64_t>(magnitude) | (std::bit_cast<uint64_t>(x) & (uint64_t(1) << 63)));
 }
 // Nearest integer, ties to even, for |x| < 2^51: adding 1.5 * 2^52 leaves no bits below the point.
-double nearest(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
+struct Nearest { double value; int64_t integer; };
+Nearest nearest(double x) {
+  const double shifted = x + 0x1.8p52;
+  return {shifted - 0x1.8p52, int64_t(std::bit_cast<uint64_t>(shifted) - std::bit_cast<uint64_t>(0x1.8p52))};
+}
 double two_to(int64_t k) { return std::bit_cast<double>(uint64_t(k + 1023) << 52); }  // -1022 <= k <= 1023
 
 // A number as an unevaluated sum; |low| is at most half an ulp of high. T. J. Dekker, Numer. Math. 18 (1971).
@@ -74,9 +78,9 @@ struct ExpParts { double p; int64_t k; };
 ExpParts exp_parts(double x, double low) {
   static constexpr double kTail[] = {1.0 / 2,    1.0 / 6,      1.0 / 24,      1.0 / 120,      1.0 / 720,       1.0 / 5040,
                                      1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
-  const double k = nearest(x * kLog2e);
+  const auto [k, integer] = nearest(x * kLog2e);
   const double hi = x - k * kLn2Hi, lo = k * kLn2Lo - low, r = hi - lo;
-  return {hi - (lo - r * r * polynomial(kTail, r)), int64_t(k)};
+  return {hi - (lo - r * r * polynomial(kTail, r)), integer};
 }
 double exp_sum(double x, double low) {
   if (x > 709.79) return kInf;   // ln of the largest double is 709.78
@@ -126,12 +130,12 @@ Double2 log_double2(double x) {
 // r = x - n pi/2 as a Double2; pi/2 in three parts of 26 bits, each exact when multiplied by n < 2^27, and one of 53.
 struct Quadrant { double r, low; int64_t n; };
 Quadrant reduce(double x) {
-  const double n = nearest(x * 0x1.45f306dc9c883p-1);
+  const auto [n, integer] = nearest(x * 0x1.45f306dc9c883p-1);
   const double r = x - n * 0x1.921fb5p+0;
   const Double2 a = two_sum(r, -n * 0x1.110b46p-26);
   const Double2 b = two_sum(a.high, -n * 0x1.1a6263p-54);
   const Double2 c = fast_two_sum(b.high, (a.low + b.low) - n * 0x1.8a2e03707344ap-81);
-  return {c.high, c.low, int64_t(n)};
+  return {c.high, c.low, integer};
 }
 // sin(r + low) and cos(r + low), |r| <= pi/4: Taylor series to r^17 and r^18.
 double sin_near_zero(double r, double low) {
@@ -150,6 +154,13 @@ double cos_near_zero(double r, double low) {
 }  // namespace
 
 double exp(double x) noexcept { return is_nan(x) ? kNaN : exp_sum(x, 0); }
+
+void exp(double* y, const double* x, int64_t n) noexcept {
+  for (int64_t i = 0; i < n; ++i) {
+    const ExpParts e = exp_parts(x[i], 0);
+    y[i] = (1 + e.p) * two_to(e.k);
+  }
+}
 
 double log(double x) noexcept {
   if (!(x > 0)) return x == 0 ? -kInf : kNaN;
