@@ -1,0 +1,18 @@
+// gguf_header.h -- everything of a GGUF file before the tensors' bytes: parsed, checked, nothing of the data touched.
+#pragma once
+#include <vector>
+
+#include "io/file_tensors.h"
+
+namespace puna::io {
+
+struct GgufHeader {
+  Metadata metadata;
+  std::vector<FileTensor> tensors;
+  uint64_t data_offset = 0;
+};
+
+// Error{bad_file} or {unsupported} naming the file and the field.
+GgufHeader read_gguf_header(const Source& source);
+
+}  // namespace puna::io

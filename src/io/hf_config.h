@@ -1,0 +1,28 @@
+// hf_config.h -- the JSON files of a Hugging Face folder: configurations flattened into Metadata, the index of shards checked.
+// Texts go in, so that tests and fuzzers need no folder; `file` is for messages.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "puna/tensor/metadata.h"
+
+namespace puna::io {
+
+inline constexpr uint64_t kMaxConfigBytes = 4 << 20;
+inline constexpr uint64_t kMaxIndexBytes = 32 << 20;
+
+// {"a": {"b": 1}} sets prefix + "a.b". Arrays of integers and booleans, of numbers, of strings become lists; arrays of anything
+// else are left out: nothing of a Llama's configuration is one. Error{bad_file} when two keys become the same.
+void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata);
+
+struct ShardIndex {
+  std::map<std::string, std::vector<std::string>> tensors_of;  // shard file name -> tensor names, both ascending
+  uint64_t total_size = 0;                                     // bytes of all tensors as told; 0 = not told
+};
+
+// model.safetensors.index.json. Shard names are plain file names: nothing outside the folder is ever opened.
+ShardIndex parse_shard_index(std::string_view json, const std::string& file);
+
+}  // namespace puna::io

@@ -1,0 +1,79 @@
+#include "io/hf_folder.h"
+
+#include <algorithm>
+
+#include "base/os.h"
+#include "io/hf_config.h"
+#include "io/safetensors_read.h"
+
+namespace puna::io {
+namespace {
+
+Metadata read_configs(const std::string& folder) {
+  Metadata metadata;
+  const std::string config = folder + "/config.json", generation = folder + "/generation_config.json";
+  if (!os::is_file(config)) fail_in(folder, Status::bad_file, "config.json is missing: this is no Hugging Face model folder");
+  flatten_config(os::read_file(config, kMaxConfigBytes), config, "", metadata);
+  if (os::is_file(generation)) flatten_config(os::read_file(generation, kMaxConfigBytes), generation, "generation.", metadata);
+  return metadata;
+}
+
+// A shard holds the tensors that the index says it holds, no fewer and no more.
+void check_against_index(const SafetensorsPart& part, const std::vector<std::string>& expected, const std::string& index) {
+  std::vector<std::string_view> held;
+  for (const FileTensor& t : part.header.tensors) held.push_back(t.entry.name);
+  std::sort(held.begin(), held.end());
+  for (const std::string& name : expected)
+    if (!std::binary_search(held.begin(), held.end(), name))
+      fail_in(part.source->name(), Status::bad_file, "tensor '%s' is not in this file, though the index says so", display(name).c_str());
+  for (const std::string_view name : held)
+    if (!std::binary_search(expected.begin(), expected.end(), name))
+      fail_in(index, Status::bad_file, "tensor '%s' of '%s' is missing from weight_map or in another file there", display(name).c_str(),
+              display(part.source->name().substr(part.source->name().rfind('/') + 1)).c_str());
+}
+
+std::vector<SafetensorsPart> open_shards(const Context& context, const std::string& folder, const std::string& index_path) {
+  const ShardIndex index = parse_shard_index(os::read_file(index_path, kMaxIndexBytes), index_path);
+  std::vector<SafetensorsPart> parts;
+  uint64_t bytes = 0;
+  for (const auto& [shard, tensors] : index.tensors_of) {
+    const std::string path = folder + "/" + shard;
+    if (!os::is_file(path)) fail_in(path, Status::bad_file, "this file of the model is missing, though the index names it");
+    parts.push_back(open_safetensors(open_path_source(path)));
+    check_against_index(parts.back(), tensors, index_path);
+    bytes += parts.back().source->size() - parts.back().data_offset;
+  }
+  if (index.total_size != 0 && index.total_size != bytes)  // published models exist where it counts parameters or tied weights
+    context.logger().write(LogLevel::warning, "%s: total_size is %llu, but the tensors have %llu bytes", index_path.c_str(),
+                           static_cast<unsigned long long>(index.total_size), static_cast<unsigned long long>(bytes));
+  return parts;
+}
+
+std::vector<SafetensorsPart> open_parts(const Context& context, const std::string& folder) {
+  const std::string single = folder + "/model.safetensors", index = single + ".index.json";
+  std::vector<SafetensorsPart> parts;
+  if (os::is_file(single)) parts.push_back(open_safetensors(open_path_source(single)));
+  else if (os::is_file(index)) parts = open_shards(context, folder, index);
+  else fail_in(folder, Status::bad_file, "neither model.safetensors nor model.safetensors.index.json is there (other formats are not read)");
+  return parts;
+}
+
+}  // namespace
+
+Checkpoint load_folder(const Context& context, const std::string& folder, LoadProgress progress) {
+  Checkpoint checkpoint;
+  checkpoint.format = Checkpoint::Format::huggingface;
+  checkpoint.folder = folder;
+  checkpoint.metadata = read_configs(folder);
+  std::vector<SafetensorsPart> parts = open_parts(context, folder);
+  for (const SafetensorsPart& p : parts) checkpoint.file_bytes += p.source->size();
+  ProgressMeter meter(progress, checkpoint.file_bytes, folder);
+  uint64_t end = 0;
+  for (SafetensorsPart& p : parts) {
+    attach(context, p.source, p.data_offset, std::move(p.header.tensors), meter, checkpoint.tensors, checkpoint.keepalive);
+    meter.advance_to(end += p.source->size());
+  }
+  return checkpoint;
+}
+
+}  // namespace puna::io
