@@ -1,0 +1,52 @@
+// context.cpp -- puna_context_*: the host's decisions about threads, instruction set, memory and log.
+#include "handles.h"
+#include "kernels/kernel_table.h"
+#include "translate.h"
+
+using namespace puna;
+using namespace puna::capi;
+
+namespace {
+
+ContextOptions context_options_from_c(const puna_context_options* theirs) {
+  const puna_context_options o = read_options(theirs, "puna_context_options");
+  require_reserved(o.reserved, "puna_context_options");
+  PUNA_REQUIRE(o.threads >= 0, "threads is %d, expected at least 0", o.threads);
+  PUNA_REQUIRE((o.alloc == nullptr) == (o.dealloc == nullptr), "alloc and dealloc come together or not at all");
+  PUNA_REQUIRE(o.executor_threads >= 0, "executor_threads is %d, expected at least 0", o.executor_threads);
+  ContextOptions options;
+  options.threads = o.threads;
+  options.isa = o.isa ? o.isa : "";
+  options.memory_limit = o.memory_limit;
+  options.allocator = {o.alloc_user, o.alloc, o.dealloc};
+  options.executor = {o.executor_user, o.executor_threads, o.parallel_for};
+  options.thread_hook = {o.thread_user, o.thread_start};
+  options.logger = {o.log_user, o.log};
+  return options;
+}
+
+}  // namespace
+
+puna_status puna_context_create(const puna_context_options* options, puna_context** context) {
+  return guard([&] {
+    PUNA_REQUIRE(context != nullptr, "context is NULL");
+    *context = new puna_context{make_context(context_options_from_c(options))};
+  });
+}
+
+puna_status puna_context_get_info(const puna_context* context, puna_context_info* info) {
+  return guard([&] {
+    const Context& c = *use(context);
+    puna_context_info i{};
+    i.threads = c.executor().width();
+    i.isa = c.kernels().name;
+    i.memory_used = c.allocator()->used();
+    i.memory_peak = c.allocator()->peak();
+    i.memory_limit = c.allocator()->limit();
+    write_info(i, info, "puna_context_info");
+  });
+}
+
+void puna_context_free(puna_context* context) {
+  if (context) free_handle(context, *context->impl);
+}

@@ -1,0 +1,54 @@
+// handles.h -- what is behind the opaque pointers of puna.h: one owning reference each. Children hold their parents.
+#pragma once
+#include <memory>
+
+#include "guard.h"
+#include "puna/runtime/model.h"
+#include "puna/runtime/sampler.h"
+#include "puna/runtime/session.h"
+
+struct puna_context {
+  puna::ContextPtr impl;
+};
+
+struct puna_model {
+  puna::ModelPtr impl;
+};
+
+struct puna_session {
+  std::unique_ptr<puna::Session> impl;
+};
+
+struct puna_sampler {
+  puna::Sampler impl;
+};
+
+namespace puna::capi {
+
+// The objects behind checked handles: not NULL and of this process.
+inline const ContextPtr& use(const puna_context* context) {
+  PUNA_REQUIRE(context != nullptr, "context is NULL");
+  context->impl->require_same_process();
+  return context->impl;
+}
+
+inline const Model& use(const puna_model* model) {
+  PUNA_REQUIRE(model != nullptr, "model is NULL");
+  model->impl->context().require_same_process();
+  return *model->impl;
+}
+
+inline Session& use(const puna_session* session) {
+  PUNA_REQUIRE(session != nullptr, "session is NULL");
+  session->impl->model().context().require_same_process();
+  return *session->impl;
+}
+
+inline const Sampler& use(const puna_sampler* sampler) {
+  PUNA_REQUIRE(sampler != nullptr, "sampler is NULL");
+  return sampler->impl;
+}
+
+SamplerOptions sampler_options_from_c(const puna_sampler_options* options);  // sampler.cpp
+
+}  // namespace puna::capi

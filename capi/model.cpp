@@ -1,0 +1,55 @@
+// model.cpp -- puna_model_open*: from a path, a block of memory, or the host's reader.
+#include "handles.h"
+#include "translate.h"
+
+using namespace puna;
+using namespace puna::capi;
+
+namespace {
+
+// Opens by `load(context, progress)` inside the caller's context or one of its own.
+template <class Load>
+void open_model(puna_context* context, const puna_model_options* theirs, puna_model** model, Load&& load) {
+  PUNA_REQUIRE(model != nullptr, "model is NULL");
+  const puna_model_options o = read_options(theirs, "puna_model_options");
+  require_reserved(o.reserved, "puna_model_options");
+  const ContextPtr own = context ? use(context) : make_context({});
+  const auto report = [&](uint64_t done, uint64_t total) { return o.progress(o.progress_user, done, total) == 0; };
+  *model = new puna_model{load(own, o.progress ? LoadProgress(report) : LoadProgress())};
+}
+
+}  // namespace
+
+puna_status puna_model_open(puna_context* context, const char* path, const puna_model_options* options, puna_model** model) {
+  return guard([&] {
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress) { return Model::open(c, path, progress); });
+  });
+}
+
+puna_status puna_model_open_memory(puna_context* context, const void* data, size_t bytes, const puna_model_options* options,
+                                   puna_model** model) {
+  return guard([&] {
+    PUNA_REQUIRE(data != nullptr, "data is NULL");
+    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress) {
+      return Model::open(c, open_memory_source(data, bytes, "memory"), progress);
+    });
+  });
+}
+
+puna_status puna_model_open_reader(puna_context* context, const puna_reader* reader, const puna_model_options* options,
+                                   puna_model** model) {
+  return guard([&] {
+    PUNA_REQUIRE(reader != nullptr, "reader is NULL");
+    const puna_reader r = read_options(reader, "puna_reader");
+    require_reserved(r.reserved, "puna_reader");
+    PUNA_REQUIRE(r.read_at != nullptr, "puna_reader.read_at is NULL");
+    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress) {
+      return Model::open(c, open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader"), progress);
+    });
+  });
+}
+
+void puna_model_free(puna_model* model) {
+  if (model) free_handle(model, model->impl->context());
+}

@@ -1,0 +1,61 @@
+// model_info.cpp -- what a model says about itself: sizes, and its metadata as JSON.
+#include "base/json.h"
+#include "handles.h"
+#include "translate.h"
+
+using namespace puna;
+using namespace puna::capi;
+
+namespace {
+
+struct JsonOf {
+  Json operator()(std::monostate) const { return nullptr; }
+  template <class T>
+  Json operator()(const T& value) const { return value; }
+};
+
+}  // namespace
+
+puna_status puna_model_get_info(const puna_model* model, puna_model_info* info) {
+  return guard([&] {
+    const Model& m = use(model);
+    const LlamaConfig& c = m.config();
+    puna_model_info i{};
+    i.layers = int32_t(c.layers);
+    i.architecture = c.architecture.c_str();
+    i.parameters = m.parameter_count();
+    i.file_bytes = m.checkpoint().file_bytes;
+    i.max_positions = c.max_positions;
+    i.attention_chunk = c.chunk;
+    i.vocabulary = int32_t(c.vocab);
+    i.hidden = int32_t(c.hidden);
+    i.heads = int32_t(c.heads);
+    i.kv_heads = int32_t(c.kv_heads);
+    i.head_dim = int32_t(c.head_dim);
+    i.experts = int32_t(c.experts);
+    i.experts_used = int32_t(c.experts_per_token);
+    i.has_tokenizer = m.tokenizer() != nullptr;
+    i.has_chat_template = m.chat_template() != nullptr;
+    i.metadata_count = int32_t(m.checkpoint().metadata.values().size());
+    write_info(i, info, "puna_model_info");
+  });
+}
+
+puna_status puna_model_metadata_key(const puna_model* model, int32_t index, const char** key) {
+  return guard([&] {
+    const auto& values = use(model).checkpoint().metadata.values();
+    PUNA_REQUIRE(key != nullptr, "key is NULL");
+    PUNA_REQUIRE(index >= 0 && size_t(index) < values.size(), "metadata index is %d, the model has %zu entries", index, values.size());
+    *key = std::next(values.begin(), index)->first.c_str();
+  });
+}
+
+puna_status puna_model_metadata_json(const puna_model* model, const char* key, char* text, size_t capacity, size_t* size) {
+  return guard([&] {
+    PUNA_REQUIRE(key != nullptr, "key is NULL");
+    const MetadataValue* value = use(model).checkpoint().metadata.find(key);
+    PUNA_REQUIRE(value != nullptr, "the model has no metadata key '%s'", key);
+    const auto replace = Json::error_handler_t::replace;  // hostile files carry strings that are not UTF-8
+    write_text(std::visit(JsonOf{}, *value).dump(-1, ' ', false, replace), text, capacity, size);
+  });
+}

@@ -1,0 +1,86 @@
+// translate.h -- between C's structs and buffers and C++'s: the struct_size rule, flags, optional text, caller's buffers.
+#pragma once
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "puna.h"
+#include "puna/base/error.h"
+
+namespace puna::capi {
+
+// Sizes above this are an uninitialised field, not a newer version of the struct.
+inline constexpr uint32_t kLargestStruct = 4096;
+
+inline uint32_t checked_struct_size(uint32_t size, const char* name) {
+  PUNA_REQUIRE(size >= 8 && size <= kLargestStruct && size % 4 == 0, "%s.struct_size is %u: set it to sizeof(%s)", name, size, name);
+  return size;
+}
+
+// The caller's options in our version of the struct: zero where theirs is shorter, an error where theirs is longer and says
+// something we cannot hear.
+template <class T>
+T read_options(const T* theirs, const char* name) {
+  T ours{};
+  if (theirs == nullptr) return ours;
+  const uint32_t size = checked_struct_size(theirs->struct_size, name);
+  memcpy(&ours, theirs, size < sizeof(T) ? size : sizeof(T));
+  const char* bytes = reinterpret_cast<const char*>(theirs);
+  for (size_t i = sizeof(T); i < size; ++i)
+    if (bytes[i] != 0)
+      fail(Status::unsupported, "%s has a value at byte %zu, but this library knows %zu bytes of it: it is older than the program", name,
+           i, sizeof(T));
+  return ours;
+}
+
+// Fills the caller's struct: as much of ours as theirs holds, zeros behind it. struct_size stays theirs.
+template <class T>
+void write_info(T ours, T* theirs, const char* name) {
+  PUNA_REQUIRE(theirs != nullptr, "%s is NULL", name);
+  const uint32_t size = checked_struct_size(theirs->struct_size, name);
+  ours.struct_size = size;
+  memcpy(theirs, &ours, size < sizeof(T) ? size : sizeof(T));
+  if (size > sizeof(T)) memset(reinterpret_cast<char*>(theirs) + sizeof(T), 0, size - sizeof(T));
+}
+
+inline bool flag(int32_t value, const char* name) {
+  PUNA_REQUIRE(value == 0 || value == 1, "%s is %d, expected 0 or 1", name, value);
+  return value == 1;
+}
+
+inline void require_reserved(int32_t value, const char* name) {
+  if (value != 0) fail(Status::unsupported, "%s.reserved is %d, expected 0: this library is older than the program", name, value);
+}
+
+inline std::string_view text_view(const char* text, size_t bytes, const char* name) {
+  PUNA_REQUIRE(text != nullptr || bytes == 0, "%s is NULL", name);
+  return {text, bytes};
+}
+
+template <class T>
+std::span<const T> array_view(const T* data, uint64_t count, const char* name) {
+  PUNA_REQUIRE(data != nullptr || count == 0, "%s is NULL", name);
+  PUNA_REQUIRE(count <= PTRDIFF_MAX / sizeof(T), "%s: %llu elements do not fit into memory", name, static_cast<unsigned long long>(count));
+  return {data, static_cast<size_t>(count)};
+}
+
+// The buffer rule of puna.h: the size always, the content when there is a buffer and it fits.
+inline void write_text(std::string_view content, char* text, size_t capacity, size_t* size) {
+  PUNA_REQUIRE(size != nullptr, "size is NULL");
+  *size = content.size();
+  if (text == nullptr) return;
+  PUNA_REQUIRE(capacity > content.size(), "the buffer holds %zu bytes, %zu and a NUL are needed", capacity, content.size());
+  memcpy(text, content.data(), content.size());
+  text[content.size()] = '\0';
+}
+
+inline void write_tokens(std::span<const int32_t> content, int32_t* tokens, size_t capacity, size_t* count) {
+  PUNA_REQUIRE(count != nullptr, "count is NULL");
+  *count = content.size();
+  if (tokens == nullptr) return;
+  PUNA_REQUIRE(capacity >= content.size(), "the buffer holds %zu tokens, %zu are needed", capacity, content.size());
+  memcpy(tokens, content.data(), content.size() * sizeof(int32_t));
+}
+
+}  // namespace puna::capi

@@ -1,0 +1,110 @@
+// puna bench: prompt and generation speed, as tokens a second on this machine.
+#include <algorithm>
+#include <functional>
+
+#ifndef _WIN32
+#include <sys/resource.h>
+#endif
+
+#include <nlohmann/json.hpp>
+
+#include "common.h"
+#include "interrupt.h"
+#include "kernels/kernel_table.h"
+#include "puna/base/error.h"
+#include "verbs.h"
+
+namespace puna::cli {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  SessionOptions session;
+  int64_t prompt = 512, generate = 64;
+  int repeat = 3;
+  bool json = false;
+};
+
+uint64_t peak_rss_bytes() {
+#ifdef _WIN32
+  return 0;
+#else
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+#ifdef __APPLE__
+  return uint64_t(usage.ru_maxrss);
+#else
+  return uint64_t(usage.ru_maxrss) * 1024;
+#endif
+#endif
+}
+
+// Ids spread over the vocabulary, so that a mixture's experts all get work.
+std::vector<int32_t> some_tokens(int64_t n, int64_t vocab) {
+  std::vector<int32_t> ids(size_t(n), 0);
+  for (int64_t i = 0; i < n; ++i) ids[size_t(i)] = int32_t((i * 7919 + 11) % vocab);
+  return ids;
+}
+
+// Tokens a second, the median of the repetitions. `run` starts from an empty session.
+double tokens_per_second(const Flags& f, const ModelPtr& model, int64_t tokens, const std::function<void(Session&)>& run) {
+  if (tokens == 0) return 0;
+  std::vector<double> rates;
+  for (int i = 0; i < f.repeat; ++i) {
+    Session session(model, f.session);
+    Interrupt interrupt(session);
+    const double start = seconds_now();
+    run(session);
+    rates.push_back(double(tokens) / (seconds_now() - start));
+    if (interrupt.requested()) fail(Status::cancelled, "stopped");
+  }
+  std::nth_element(rates.begin(), rates.begin() + f.repeat / 2, rates.end());
+  return rates[size_t(f.repeat) / 2];
+}
+
+void run(const Flags& f) {
+  const double start = seconds_now();
+  const ModelPtr model = f.model.open();
+  const double load_seconds = seconds_now() - start;
+  const std::vector<int32_t> ids = some_tokens(std::max(f.prompt, f.generate), model->config().vocab);
+
+  Session(model, f.session).append(std::span(ids).first(1));  // the first pass touches every page of a mapped file
+  const double pp = tokens_per_second(f, model, f.prompt, [&](Session& s) { s.append(std::span(ids).first(size_t(f.prompt))); });
+  const double tg = tokens_per_second(f, model, f.generate, [&](Session& s) {
+    for (int64_t i = 0; i < f.generate; ++i) s.append(std::span(ids).subspan(size_t(i), 1));
+  });
+
+  const nlohmann::ordered_json out = {{"model", f.model.path},
+                                      {"parameters", model->parameter_count()},
+                                      {"file_bytes", model->checkpoint().file_bytes},
+                                      {"isa", model->context().kernels().name},
+                                      {"threads", model->context().executor().width()},
+                                      {"mode", f.session.exact ? "exact" : "default"},
+                                      {"n_prompt", f.prompt},
+                                      {"n_generate", f.generate},
+                                      {"repeat", f.repeat},
+                                      {"load_s", load_seconds},
+                                      {"pp", pp},
+                                      {"tg", tg},
+                                      {"peak_rss_bytes", peak_rss_bytes()}};
+  if (f.json) return print(out.dump() + "\n");
+  for (const auto& [key, value] : out.items())
+    printf("%-15s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  const auto f = std::make_shared<Flags>();
+  CLI::App* verb = app.add_subcommand("bench", "Measure speed: pp = prompt tokens a second, tg = generated tokens a second");
+  f->model.add(*verb);
+  verb->add_option("-p", f->prompt, "prompt tokens (default 512; 0 = skip)")->check(CLI::NonNegativeNumber);
+  verb->add_option("-n", f->generate, "generated tokens, from an empty session (default 64; 0 = skip)")->check(CLI::NonNegativeNumber);
+  verb->add_option("-r,--repeat", f->repeat, "repetitions; the median counts (default 3)")->check(CLI::PositiveNumber);
+  verb->add_option("--prefill-chunk", f->session.prefill_chunk, "most tokens computed together")->check(CLI::PositiveNumber);
+  verb->add_flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  verb->add_flag("--json", f->json, "print JSON");
+  verb->callback([f] { run(*f); });
+}
+
+}  // namespace puna::cli

@@ -1,0 +1,124 @@
+#include "common.h"
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+
+#ifdef _WIN32
+#include <io.h>
+#else
+#include <unistd.h>
+#endif
+
+#include "base/os.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "puna/base/error.h"
+
+namespace puna::cli {
+namespace {
+
+constexpr uint64_t kLargestInput = uint64_t(4) << 30;
+
+std::string read_if_there(const std::string& path) { return os::is_file(path) ? os::read_file(path, kLargestInput) : std::string(); }
+
+bool ends_with(const std::string& text, std::string_view end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+TokenizerPtr tokenizer_of_folder(const std::string& folder) {
+  if (const std::string json = read_if_there(folder + "/tokenizer.json"); !json.empty())
+    return tokenizer_from_json(json, read_if_there(folder + "/tokenizer_config.json"), read_if_there(folder + "/generation_config.json"));
+  if (const std::string ranks = read_if_there(folder + "/tokenizer.model"); !ranks.empty()) return tokenizer_from_tiktoken(ranks);
+  fail(Status::bad_file, "%s: there is neither a tokenizer.json nor a tokenizer.model in this folder", folder.c_str());
+}
+
+}  // namespace
+
+void ModelFlags::add(CLI::App& verb) {
+  verb.add_option("MODEL", path, "a GGUF file or a Hugging Face folder")->required();
+  verb.add_option("-t,--threads", threads, "threads to compute with (default: one a CPU)")->check(CLI::NonNegativeNumber);
+  verb.add_option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
+}
+
+ModelPtr ModelFlags::open() const {
+  ContextOptions options;
+  options.threads = threads;
+  options.isa = isa;
+  Interrupt interrupt;
+  ProgressBar bar("loading");
+  return Model::open(make_context(options), path, [&](uint64_t done, uint64_t total) {
+    bar.update(done, total);
+    return !interrupt.requested();
+  });
+}
+
+void SamplingFlags::add(CLI::App& verb) {
+  verb.add_option("--temperature", options.temperature, "0 = greedy (default)");
+  verb.add_option("--top-k", options.top_k, "keep the k most likely tokens; 0 = all");
+  verb.add_option("--top-p", options.top_p, "keep the most likely tokens that make up this probability; 1 = all");
+  verb.add_option("--min-p", options.min_p, "keep tokens with at least this share of the most likely one's probability");
+  verb.add_option("--seed", options.seed, "the same seed draws the same tokens");
+}
+
+TokenizerPtr open_tokenizer(const std::string& path) {
+  if (os::is_directory(path)) return tokenizer_of_folder(path);
+  if (ends_with(path, ".json")) return tokenizer_from_json(os::read_file(path, kLargestInput), {}, {});
+  if (ends_with(path, ".model")) return tokenizer_from_tiktoken(os::read_file(path, kLargestInput));
+  ContextOptions options;
+  options.threads = 1;
+  const TokenizerPtr tokenizer = tokenizer_from_gguf(load_checkpoint(*make_context(options), path).metadata);
+  if (!tokenizer) fail(Status::unsupported, "%s: the file holds no tokenizer", path.c_str());
+  return tokenizer;
+}
+
+std::string read_input(const std::string& path) {
+  if (path != "-") return os::read_file(path, kLargestInput);
+  std::string text;
+  char block[65536];
+  for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;) text.append(block, n);
+  return text;
+}
+
+std::vector<int32_t> parse_tokens(const std::string& list) {
+  if (!list.empty() && list[0] == '@') return parse_tokens(" " + read_input(list.substr(1)));
+  std::vector<int32_t> ids;
+  const char* const end = list.data() + list.size();
+  for (const char* p = list.data(); p != end;) {
+    if (std::string_view(", \t\r\n[]").find(*p) != std::string_view::npos) { ++p; continue; }
+    int32_t id = 0;
+    const auto [after, error] = std::from_chars(p, end, id);
+    if (error != std::errc()) fail(Status::invalid_argument, "token list: expected a number at '%.20s'", p);
+    ids.push_back(id);
+    p = after;
+  }
+  if (ids.empty()) fail(Status::invalid_argument, "the token list is empty");
+  return ids;
+}
+
+std::string today() {
+  const time_t now = time(nullptr);
+  char text[16];
+  strftime(text, sizeof text, "%Y-%m-%d", localtime(&now));
+  return text;
+}
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool is_terminal(FILE* stream) {
+#ifdef _WIN32
+  return _isatty(_fileno(stream)) != 0;
+#else
+  return isatty(fileno(stream)) != 0;
+#endif
+}
+
+void print(std::string_view text) {
+  if (fwrite(text.data(), 1, text.size(), stdout) != text.size() || fflush(stdout) != 0)
+    fail(Status::io, "standard output: cannot write");
+}
+
+}  // namespace puna::cli

@@ -1,0 +1,40 @@
+// common.h -- what the verbs share: flags, opening models and tokenizers, reading input.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "puna/runtime/model.h"
+#include "puna/runtime/sampler.h"
+#include "puna/runtime/session.h"
+
+namespace puna::cli {
+
+struct ModelFlags {
+  std::string path, isa;
+  int threads = 0;
+  void add(CLI::App& verb);
+  // Makes the context and opens the model; a progress bar appears on a terminal when that takes noticeable time.
+  ModelPtr open() const;
+};
+
+struct SamplingFlags {
+  SamplerOptions options;
+  void add(CLI::App& verb);
+};
+
+// The tokenizer alone, without the weights: a GGUF file, a Hugging Face folder, a tokenizer.json or a tokenizer.model.
+TokenizerPtr open_tokenizer(const std::string& path);
+
+// The whole file, or standard input for "-".
+std::string read_input(const std::string& path);
+// "1,2,3", "[1, 2, 3]", or "@F" for a file that holds either.
+std::vector<int32_t> parse_tokens(const std::string& list);
+std::string today();  // YYYY-MM-DD, local time
+
+double seconds_now();            // a steady clock
+bool is_terminal(FILE* stream);
+void print(std::string_view text);  // to standard output, at once, byte for byte
+
+}  // namespace puna::cli

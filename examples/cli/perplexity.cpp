@@ -1,0 +1,66 @@
+// puna perplexity: how well a model predicts a text, over disjoint windows.
+#include <nlohmann/json.hpp>
+
+#include "common.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "puna/base/error.h"
+#include "puna/runtime/generate.h"
+#include "puna/runtime/prompt.h"
+#include "verbs.h"
+
+namespace puna::cli {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  SessionOptions session;
+  std::string file;
+  int64_t window = 512, max_tokens = 0;
+  bool json = false;
+};
+
+void run(const Flags& f) {
+  const std::string text = read_input(f.file);
+  const ModelPtr model = f.model.open();
+  std::vector<int32_t> tokens = encode_prompt(model->require_tokenizer(), text, /*parse_special=*/false);
+  if (f.max_tokens > 0 && tokens.size() > size_t(f.max_tokens)) tokens.resize(size_t(f.max_tokens));
+  if (tokens.size() < size_t(f.window))
+    fail(Status::invalid_argument, "%s: %zu tokens do not fill one window of %lld; give a smaller --ctx", f.file.c_str(), tokens.size(),
+         static_cast<long long>(f.window));
+
+  Interrupt interrupt;
+  Perplexity p;
+  {
+    ProgressBar bar("perplexity");
+    p = perplexity(model, f.session, tokens, f.window, [&](int64_t done, int64_t total) {
+      bar.update(uint64_t(done), uint64_t(total));
+      return !interrupt.requested();
+    });
+  }
+  if (interrupt.requested()) fail(Status::cancelled, "stopped");
+  if (f.json) {
+    const nlohmann::ordered_json out = {{"mean_nll", p.mean_nll}, {"standard_error", p.standard_error}, {"perplexity", p.perplexity},
+                                        {"scored_tokens", p.scored_tokens}, {"windows", p.windows}, {"ctx", f.window}};
+    print(out.dump() + "\n");
+  } else {
+    printf("mean NLL   %.5f +- %.5f nats\nperplexity %.4f\n%lld tokens scored in %lld windows of %lld\n", p.mean_nll, p.standard_error,
+           p.perplexity, static_cast<long long>(p.scored_tokens), static_cast<long long>(p.windows), static_cast<long long>(f.window));
+  }
+}
+
+}  // namespace
+
+void add_perplexity(CLI::App& app) {
+  const auto f = std::make_shared<Flags>();
+  CLI::App* verb = app.add_subcommand("perplexity", "Measure how well a model predicts a text");
+  f->model.add(*verb);
+  verb->add_option("--file", f->file, "the text; - is standard input")->required();
+  verb->add_option("--ctx", f->window, "tokens a window (default 512); the first of each is not scored")->check(CLI::Range(2, 1 << 30));
+  verb->add_option("--max-tokens", f->max_tokens, "use only the first tokens of the text; 0 = all")->check(CLI::NonNegativeNumber);
+  verb->add_flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  verb->add_flag("--json", f->json, "print JSON");
+  verb->callback([f] { run(*f); });
+}
+
+}  // namespace puna::cli

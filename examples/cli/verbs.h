@@ -1,0 +1,17 @@
+// verbs.h -- every verb adds itself to the command line; its callback does the work.
+#pragma once
+#include <CLI/CLI.hpp>
+
+namespace puna::cli {
+
+void add_bench(CLI::App& app);
+void add_chat(CLI::App& app);
+void add_detokenize(CLI::App& app);
+void add_generate(CLI::App& app);
+void add_info(CLI::App& app);
+void add_logits(CLI::App& app);
+void add_perplexity(CLI::App& app);
+void add_render(CLI::App& app);
+void add_tokenize(CLI::App& app);
+
+}  // namespace puna::cli
