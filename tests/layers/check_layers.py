@@ -22,9 +22,10 @@ C_HEADERS = {"assert.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h
 TOO_HEAVY = {"thread", "regex", "filesystem", "iostream"}
 ISA_SYSTEM = re.compile(r"(stdint|stddef|\w*mmintrin|x86intrin|cpuid|arm_\w+)\.h")
 ISA_OURS = {"include/puna/base/dtype.h"}  # enumerators only; check_isa_symbols.py sees it if that changes
-FORBIDDEN = re.compile(r"(?<![\w.>])(?:std::|::)?(?P<name>abort|exit|_Exit|quick_exit|terminate|assert|getenv|setenv|setlocale|localeconv|printf|"
-                       r"puts|putchar|perror|system|signal|raise|strtod|strtof|atof|stod|stof|cout|cerr|clog)\b\s*(?=\(|<<)"
-                       r"|\bfprintf\s*\(\s*(?P<stream>stderr|stdout)\b")
+# Words that a class of ours may well use are taken for the C function only when they are qualified.
+FORBIDDEN = re.compile(r"(?P<name>(?<![\w.>:])(?:std::|::)?(?:abort|exit|_Exit|quick_exit|assert|getenv|setenv|setlocale|localeconv|printf|puts|"
+                       r"putchar|perror|strtod|strtof|atof|stod|stof|cout|cerr|clog)|(?:std|(?<!\w))::(?:terminate|system|signal|raise))"
+                       r"\b\s*(?=\(|<<)|\bfprintf\s*\(\s*(?P<stream>stderr|stdout)\b")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|R"\w*\(.*?\)\w*"|"(?:\\.|[^"\\\n])*"', re.S)
 
@@ -36,7 +37,7 @@ class Tree:
         self.text = {}
         for top in ("include/puna", "src", "capi"):
             for path in sorted((self.root / top).rglob("*")):
-                if path.suffix in (".h", ".cpp", ".c"):
+                if path.suffix in (".h", ".cpp", ".c", ".inc"):
                     self.text[path.relative_to(self.root).as_posix()] = path.read_text(encoding="utf-8")
 
     def breach(self, file, what):

@@ -81,12 +81,12 @@ class Layers(unittest.TestCase):
         self.expect("only kernel headers", src__kernels__rows_dot_inl_dot_h='#include "puna/base/error.h"\n')
 
     def test_calls(self):
-        for call in ("abort();", "std::exit(1);", "if (!x) assert(x);", 'std::getenv("X");', 'printf("x");', "std::cerr << 1;",
+        for call in ("abort();", "std::exit(1);", "if (!x) assert(x);", 'std::getenv("X");', 'printf("x");', "std::cerr << 1;", "std::terminate();",
                      'fprintf(stderr, "x");', "::strtod(a, b);"):
             self.expect("src/io/gguf.cpp:2", src__io__gguf_dot_cpp=f"/* one */\nvoid f() {{ {call} }}\n")
 
     def test_innocent_calls(self):
-        text = "void f() { x.exit(); p->abort(); on_exit(); snprintf(b, 2, \"%d\", 1); std::set_terminate(h); }\n"
+        text = "void f() { x.exit(); p->abort(); on_exit(); snprintf(b, 2, \"%d\", 1); std::set_terminate(h); raise(at); my::exit(); }\n"
         self.assertEqual(self.breaches(src__io__gguf_dot_cpp=text), [])
 
     def test_length(self):
