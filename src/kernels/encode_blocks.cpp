@@ -1,0 +1,120 @@
+// encode_blocks.cpp -- plain scalar code: it runs once a conversion, not once a token, and must give one answer everywhere.
+// A block is 32 values x of a row. With Q = 2^bits - 1 the largest code:
+//   *_0: d = (x of largest |x|) / -2^(bits-1),  q = min(trunc(x/d + 2^(bits-1) + 1/2), Q);    x ~ d (q - 2^(bits-1))
+//   *_1: d = (max - min) / Q, m = min,          q = min(trunc((x - m)/d + 1/2), Q);            x ~ d q + m
+//   Q8_0: d = max |x| / 127,                    q = x/d, halves away from zero;                x ~ d q
+// Layout: f16 d, [f16 m], [u32 fifth bits, value i in bit i], low 4 bits: byte i holds value i (low half) and value i + 16 (high half).
+#include "kernels/encode_blocks.h"
+
+#include <cmath>
+#include <cstring>
+
+#define PUNA_ISA encode_scalar  // our own copy of the scalar f16 conversion
+#include "kernels/simd_scalar.h"
+
+namespace puna {
+namespace {
+
+constexpr int kBlock = 32;
+
+uint8_t* put(uint8_t* out, float x) {
+  const uint16_t half = encode_scalar::to_f16(x);
+  memcpy(out, &half, 2);
+  return out + 2;
+}
+
+// 1/d, or 0 where there is none: for all-zero blocks, and where d is so small that 1/d overflows (its f16 is then 0 as well).
+float inverse(float d) { return d == 0 || !std::isfinite(1 / d) ? 0 : 1 / d; }
+
+// trunc(x) as a code from 0 to `largest`; NaN is 0.
+uint8_t code(float x, int largest) { return !(x > 0) ? 0 : x >= float(largest) ? uint8_t(largest) : uint8_t(x); }
+
+template <int kBits>
+uint8_t* put_codes(uint8_t* out, const uint8_t (&q)[kBlock]) {
+  if constexpr (kBits == 5) {
+    uint32_t fifth = 0;
+    for (int i = 0; i < kBlock; ++i) fifth |= uint32_t(q[i] >> 4) << i;
+    memcpy(out, &fifth, 4);
+    out += 4;
+  }
+  for (int i = 0; i < kBlock / 2; ++i) *out++ = uint8_t((q[i] & 15) | (q[i + kBlock / 2] & 15) << 4);
+  return out;
+}
+
+template <int kBits>
+uint8_t* encode_symmetric(uint8_t* out, const float* x) {
+  constexpr float kMiddle = 1 << (kBits - 1);
+  float largest = x[0];
+  for (int i = 1; i < kBlock; ++i)
+    if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
+  const float d = largest / -kMiddle, id = inverse(d);
+  uint8_t q[kBlock];  // the reference computes in double and rounds to float before it truncates
+  for (int i = 0; i < kBlock; ++i) q[i] = code(float(double(x[i]) * double(id) + (double(kMiddle) + 0.5)), (1 << kBits) - 1);
+  return put_codes<kBits>(put(out, d), q);
+}
+
+template <int kBits>
+uint8_t* encode_asymmetric(uint8_t* out, const float* x) {
+  float low = x[0], high = x[0];
+  for (int i = 1; i < kBlock; ++i) {
+    if (x[i] < low) low = x[i];
+    if (x[i] > high) high = x[i];
+  }
+  const float d = (high - low) / float((1 << kBits) - 1), id = inverse(d);
+  uint8_t q[kBlock];
+  for (int i = 0; i < kBlock; ++i) q[i] = code((x[i] - low) * id + 0.5f, (1 << kBits) - 1);
+  return put_codes<kBits>(put(put(out, d), low), q);
+}
+
+uint8_t* encode_q8(uint8_t* out, const float* x) {
+  float largest = 0;
+  for (int i = 0; i < kBlock; ++i)
+    if (std::fabs(x[i]) > largest) largest = std::fabs(x[i]);
+  const float d = largest / 127, id = inverse(d);
+  out = put(out, d);
+  for (int i = 0; i < kBlock; ++i) {
+    const float scaled = x[i] * id, magnitude = std::fabs(scaled), whole = std::floor(magnitude);
+    const uint8_t q = code(whole + std::floor(2 * (magnitude - whole)), 127);
+    *out++ = scaled < 0 ? uint8_t(-q) : q;
+  }
+  return out;
+}
+
+template <uint8_t* (*encode_block)(uint8_t*, const float*)>
+void encode_blocks(void* dst, const float* x, int64_t n) noexcept {
+  auto* out = static_cast<uint8_t*>(dst);
+  for (int64_t i = 0; i < n; i += kBlock) out = encode_block(out, x + i);
+}
+
+void encode_f16(void* dst, const float* x, int64_t n) noexcept {
+  auto* out = static_cast<uint8_t*>(dst);
+  for (int64_t i = 0; i < n; ++i) out = put(out, x[i]);
+}
+
+// Round to nearest even; a NaN stays one (its quiet bit is set, or rounding could carry it to infinity).
+void encode_bf16(void* dst, const float* x, int64_t n) noexcept {
+  auto* out = static_cast<uint8_t*>(dst);
+  for (int64_t i = 0; i < n; ++i, out += 2) {
+    const uint32_t u = encode_scalar::bits(x[i]);
+    const bool is_nan = (u & 0x7FFFFFFFu) > 0x7F800000u;
+    const auto half = uint16_t((is_nan ? u | 0x00400000u : u + 0x7FFFu + ((u >> 16) & 1u)) >> 16);
+    memcpy(out, &half, 2);
+  }
+}
+
+}  // namespace
+
+EncodeFunction encoder(DType dtype) noexcept {
+  switch (dtype) {
+    case DType::f16: return encode_f16;
+    case DType::bf16: return encode_bf16;
+    case DType::q4_0: return encode_blocks<encode_symmetric<4>>;
+    case DType::q4_1: return encode_blocks<encode_asymmetric<4>>;
+    case DType::q5_0: return encode_blocks<encode_symmetric<5>>;
+    case DType::q5_1: return encode_blocks<encode_asymmetric<5>>;
+    case DType::q8_0: return encode_blocks<encode_q8>;
+    default: return nullptr;
+  }
+}
+
+}  // namespace puna

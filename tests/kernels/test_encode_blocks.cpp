@@ -1,0 +1,101 @@
+// test_encode_blocks.cpp -- the encoders give the reference package's bytes, keep their error bounds, and survive any bits.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kernels/encode_blocks.h"
+#include "puna/base/dtype.h"
+#include "support/catch.h"
+#include "support/golden.h"
+
+using puna::DType;
+
+namespace {
+
+struct Case {
+  DType dtype;
+  const char* array;  // in the golden set
+};
+constexpr Case kCases[] = {{DType::f16, "f16_bytes"},   {DType::bf16, "bf16_bytes"}, {DType::q4_0, "q4_0_bytes"}, {DType::q4_1, "q4_1_bytes"},
+                           {DType::q5_0, "q5_0_bytes"}, {DType::q5_1, "q5_1_bytes"}, {DType::q8_0, "q8_0_bytes"}};
+
+// Rows whose codes the reference leaves to chance: the manifest lists them.
+std::set<int64_t> undefined_rows(const nlohmann::json& node) {
+  std::set<int64_t> rows;
+  if (!node.is_structured()) return rows;
+  if (node.is_object() && node.contains("f32_denormal_rows"))
+    for (const auto& r : node["f32_denormal_rows"]) rows.insert(r.get<int64_t>());
+  for (const auto& child : node) rows.merge(undefined_rows(child));
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("encoded rows are the reference's bytes", "[kernels][golden]") {
+  const auto sets = puna::test::goldens([](const puna::test::Golden& g) { return g.fixture() == "quant"; });
+  for (const auto& golden : sets) {
+    const auto input = golden.array("input_f32");
+    const std::vector<float> x = input.f32();
+    const int64_t rows = input.shape.at(0), cols = input.shape.at(1);
+    const std::set<int64_t> skipped = undefined_rows(golden.manifest);
+    REQUIRE(int64_t(skipped.size()) < rows);
+    for (const Case& c : kCases) {
+      const auto want = golden.array(c.array);
+      const auto row_bytes = size_t(puna::bytes_of(puna::info(c.dtype), uint64_t(cols)));
+      REQUIRE(want.u8().size() == row_bytes * size_t(rows));
+      std::vector<uint8_t> got(row_bytes);
+      for (int64_t r = 0; r < rows; ++r) {
+        if (is_quantised(c.dtype) && skipped.count(r)) continue;
+        puna::encoder(c.dtype)(got.data(), x.data() + r * cols, cols);
+        CAPTURE(golden.folder(), c.array, r);
+        CHECK(memcmp(got.data(), want.u8().data() + size_t(r) * row_bytes, row_bytes) == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("only the plain types have an encoder", "[kernels]") {
+  std::set<DType> encoded;
+  for (const Case& c : kCases) encoded.insert(c.dtype);
+  for (int t = 0; t < puna::kDTypeCount; ++t) CHECK((puna::encoder(DType(t)) != nullptr) == (encoded.count(DType(t)) != 0));
+}
+
+TEST_CASE("an encoder writes exactly its bytes, whatever the bits of the input", "[kernels]") {
+  constexpr int64_t n = 64;
+  constexpr uint8_t kFence = 0xA5;
+  std::mt19937 random(7);
+  for (const Case& c : kCases) {
+    const auto bytes = size_t(puna::bytes_of(puna::info(c.dtype), n));
+    for (int round = 0; round < 2000; ++round) {
+      std::vector<float> x(n);
+      for (float& v : x) {  // NaNs, infinities and denormals among them
+        const auto u = uint32_t(random());
+        memcpy(&v, &u, 4);
+        if (round % 4 == 1) v = std::ldexp(float(u % 1000) - 500.0f, -150);
+        if (round % 4 == 2 && u % 7 == 0) v = std::numeric_limits<float>::infinity();
+      }
+      std::vector<uint8_t> out(bytes + 2, kFence);
+      puna::encoder(c.dtype)(out.data() + 1, x.data(), n);  // an odd address on purpose
+      REQUIRE(out.front() == kFence);
+      REQUIRE(out.back() == kFence);
+    }
+  }
+}
+
+TEST_CASE("blocks of zeros and of f32 denormals decode to zero scales", "[kernels]") {
+  for (const Case& c : kCases) {
+    if (!is_quantised(c.dtype)) continue;
+    for (const float value : {0.0f, -0.0f, 1e-40f, -1e-40f}) {
+      const std::vector<float> x(32, value);
+      std::vector<uint8_t> out(puna::info(c.dtype).bytes);
+      puna::encoder(c.dtype)(out.data(), x.data(), 32);
+      CAPTURE(c.array, value);
+      CHECK(out[0] == 0);
+      CHECK((out[1] & 0x7F) == 0);  // +0 or -0
+    }
+  }
+}
