@@ -23,14 +23,16 @@ struct SamplerOptions {
   float repetition_penalty = 1;     // > 0: seen logits are divided (if positive) or multiplied   arXiv:1909.05858
   float presence_penalty = 0;       // subtracted once from every seen token
   float frequency_penalty = 0;      // subtracted once an occurrence
-  int32_t penalty_window = 0;       // last tokens that count as seen; 0 = all
-  int32_t no_repeat_ngram = 0;      // no n-gram of this size twice
+  int32_t penalty_window = 0;       // last tokens that count as seen by the three penalties; 0 = all
+  int32_t no_repeat_ngram = 0;      // no n-gram of this size twice in the whole history
   uint64_t seed = 0;
   std::vector<std::pair<int32_t, float>> logit_bias;  // (token, added value); -infinity forbids
 };
 
 struct TokenProbability { int32_t token; float log_probability; };
 
+// Immutable and thread-safe. Logits must be numbers or -infinity: NaN or +infinity is Error{bad_file} when the model made it,
+// {invalid_argument} when a penalty or the processor did. When every token is forbidden: Error{invalid_argument}.
 class Sampler {
  public:
   // Error{invalid_argument} naming the option that is out of range.
@@ -40,10 +42,12 @@ class Sampler {
   using Processor = FunctionRef<void(std::span<float> logits, std::span<const int32_t> history)>;
 
   // Applies every filter: out[i] = log-probability of token i, -infinity when it was removed. `history` = prompt + generated.
+  // `out` may be `logits`. Greedy: 0 for the chosen token.
   void distribution(std::span<const float> logits, std::span<const int32_t> history, std::span<float> out, Processor custom = {}) const;
   // Scores after the penalties only (before temperature); banned tokens are -infinity.
   void penalise(std::span<float> logits, std::span<const int32_t> history) const;
-  // Draws one token. The draw depends on (seed, draw_index, logits, history) alone.
+  // Draws one token of that distribution, by inverting its cumulative sum in order of ids with the 53 bits that (seed,
+  // draw_index) give. The draw depends on (options, draw_index, logits, history) alone.
   TokenProbability sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t draw_index, Processor custom = {}) const;
   const SamplerOptions& options() const noexcept { return options_; }
 
