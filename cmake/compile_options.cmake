@@ -4,6 +4,12 @@ add_library(puna_flags INTERFACE)
 target_compile_options(puna_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wno-unused-parameter -ffp-contract=off -fno-math-errno
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(puna_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)  # false alarms on std::string (GCC bug 105651)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)  # a false alarm on std::string + (GCC bug 105651)
+  target_compile_options(puna_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+endif()
 if(PUNA_WERROR)
   target_compile_options(puna_flags INTERFACE -Werror)
 endif()
