@@ -24,8 +24,12 @@ bool Shape::operator==(const Shape& o) const noexcept {
 
 std::string Shape::text() const {
   std::string s = "[";
-  for (int i = 0; i < rank; ++i) s += (i ? "," : "") + std::to_string(dim[i]);
-  return s + "]";
+  for (int i = 0; i < rank; ++i) {
+    if (i > 0) s.push_back(',');
+    s.append(std::to_string(dim[i]));
+  }
+  s.push_back(']');
+  return s;
 }
 
 View::View(void* data_, DType dtype_, const Shape& shape) noexcept : data(data_), dtype(dtype_), rank(shape.rank) {

@@ -1,8 +1,7 @@
 // dtype.h -- element types and the block formats of quantised weights.
 // A block holds `block` consecutive values of a row in `bytes` bytes, laid out as in GGUF files (byte for byte).
 #pragma once
-#include <cstdint>
-#include <string_view>
+#include <stdint.h>
 
 namespace puna {
 

@@ -31,6 +31,7 @@ class Model {
   const ChatTemplate* chat_template() const noexcept { return chat_template_.get(); }  // NULL when the model ships none
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}; bos_token and eos_token are filled in.
   std::string render_chat(std::string_view variables_json, std::string_view date = {}) const;
+  const ChatTemplate& require_chat_template() const;                                 // Error{unsupported} instead of NULL
   uint64_t parameter_count() const noexcept;
 
  private:
@@ -38,8 +39,10 @@ class Model {
   ContextPtr context_;
   Checkpoint checkpoint_;
   Llama llama_;
+  void read_text_parts();
   TokenizerPtr tokenizer_;
   std::shared_ptr<const ChatTemplate> chat_template_;
+  std::string tokenizer_error_, chat_template_error_;  // why there is none: an unsupported one does not keep the weights from running
 };
 
 using ModelPtr = std::shared_ptr<const Model>;

@@ -43,13 +43,17 @@ class Session {
   void truncate(int64_t length);
   // An independent copy that shares KV pages until either writes.
   std::unique_ptr<Session> fork() const;
-  void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }  // the call under way ends with Error{cancelled}
+  // Any thread: the append under way, or else the next one, ends with Error{cancelled}. clear_cancel() forgets a late one.
+  void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
+  void clear_cancel() noexcept { cancelled_.store(false, std::memory_order_relaxed); }
 
-  // One forward over several sessions of the same model and mode: tokens[i] are appended to sessions[i]. Same bits as alone.
+  // One forward over several different sessions of the same model and mode: tokens[i] are appended to sessions[i]. Same bits
+  // as alone. If it fails, every session is as it was. cancel() on any of them ends the call.
   static void append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
 
  private:
   struct Impl;
+  static void append_all(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens, float* out);
   ModelPtr model_;
   SessionOptions options_;
   std::atomic<bool> cancelled_{false};

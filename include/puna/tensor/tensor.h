@@ -61,6 +61,11 @@ struct Weight {
   explicit operator bool() const noexcept { return data != nullptr; }
 };
 
+// A SwiGLU feed-forward block, dense or one expert of many: gate, up [F,D], down [D,F].
+struct ExpertWeights {
+  Weight gate, up, down;
+};
+
 // One tensor of a checkpoint: its name, type, shape and where its bytes are (inside a mapping or a loaded buffer).
 struct TensorEntry {
   std::string name;

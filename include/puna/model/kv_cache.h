@@ -1,0 +1,53 @@
+// kv_cache.h -- keys and values of one sequence, in reference-counted pages addressed by absolute position, a list a layer.
+// Forks share pages until one writes (copy on write). Chunked layers let go of pages that no later position can see.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "puna/base/allocator.h"
+#include "puna/model/config.h"
+
+namespace puna {
+
+class KvCache {
+ public:
+  KvCache(const LlamaConfig& config, std::shared_ptr<Allocator> allocator, bool f16);
+  KvCache(const KvCache&) = default;  // a fork: shares every page
+  KvCache& operator=(const KvCache&) = default;
+
+  // Makes positions [begin, end) writable on every layer. Error{out_of_memory}; already written positions stay as they are.
+  void prepare(int64_t begin, int64_t end);
+  // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`.
+  void commit(int64_t length);
+  // The largest position from which a pass may go on so that [0, length) is complete again: `length`, or the start of its
+  // chunk when that chunk's pages were dropped. Pages past it are let go.
+  int64_t rewind(int64_t length);
+
+  bool f16() const noexcept { return f16_; }
+  int64_t page_size() const noexcept { return page_size_; }
+  uint64_t bytes() const noexcept;        // held by this sequence, shared pages counted whole
+  int64_t pages(int64_t layer) const noexcept;
+
+  const void* const* keys(int64_t layer) const noexcept { return layers_[size_t(layer)].k.data(); }
+  const void* const* values(int64_t layer) const noexcept { return layers_[size_t(layer)].v.data(); }
+  // Where head h of a position goes: head_dim elements. The position is inside the prepared range.
+  void* key_row(int64_t layer, int64_t position, int64_t head) const noexcept { return row(layers_[size_t(layer)].k, position, head); }
+  void* value_row(int64_t layer, int64_t position, int64_t head) const noexcept { return row(layers_[size_t(layer)].v, position, head); }
+
+ private:
+  struct Layer {
+    std::vector<std::shared_ptr<Buffer>> page;  // keys then values; NULL = not there
+    std::vector<const void*> k, v;              // page[i]'s halves
+    bool chunked = false;
+  };
+  void* row(const std::vector<const void*>& half, int64_t position, int64_t head) const noexcept;
+  void set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page);
+
+  std::shared_ptr<Allocator> allocator_;
+  std::vector<Layer> layers_;
+  int64_t page_size_, chunk_, kv_heads_, head_dim_, element_bytes_;
+  bool f16_;
+};
+
+}  // namespace puna

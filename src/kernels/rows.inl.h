@@ -1,0 +1,81 @@
+// rows.inl.h -- kernels over one row: activation quantisation, RMS norm, SwiGLU, RoPE. Compiled once per ISA.
+// Elementwise loops are plain C: no sum crosses lanes, so any vectorisation gives the same bits (-ffp-contract=off).
+namespace puna::PUNA_ISA {
+
+// x = d * q in groups of 32, q in -127..127 rounded to nearest even; sum[j] = sum of q over each 16. K: multiple of 32.
+static void quantise_row(int8_t* q, float* d, int32_t* sum16, const float* x, int64_t K) {
+  for (int64_t g = 0; g < K / kGroup; ++g, x += kGroup, q += kGroup) {
+    const V a = load(x), b = load(x + 16);
+    const float largest = max_all(max(abs(a), abs(b)));
+    const float inverse = largest > 0.0f && largest <= 3.4e38f ? 127.0f / largest : 0.0f;
+    // 127 / 1e-38 overflows: such a group is zero to any model
+    const V scale = splat(inverse <= 3.4e38f ? inverse : 0.0f);
+    d[g] = largest <= 3.4e38f ? largest / 127.0f : largest;  // an infinity or NaN stays visible in the result
+    store_i8(q, mul(a, scale));
+    store_i8(q + 16, mul(b, scale));
+    sum16[2 * g] = isum16(q);
+    sum16[2 * g + 1] = isum16(q + 16);
+  }
+}
+
+// y[d] = w[d] * (x[d] / sqrt(mean(x^2) + eps)); without w the plain normalisation (Llama 4's QK norm). y may be x.  arXiv:1910.07467
+static void rms_norm(float* y, const float* x, const float* w, int64_t D, float eps) {
+  V squares = splat(0.0f);
+  int64_t i = 0;
+  for (; i + 16 <= D; i += 16) squares = fma(load(x + i), load(x + i), squares);
+  if (i < D) squares = fma(load_n(x + i, D - i), load_n(x + i, D - i), squares);
+  const float scale = 1.0f / __builtin_sqrtf(sum(squares) / float(D) + eps);
+  if (w) {
+    for (i = 0; i < D; ++i) y[i] = (x[i] * scale) * w[i];
+  } else {
+    for (i = 0; i < D; ++i) y[i] = x[i] * scale;
+  }
+}
+
+static void add_rows(float* y, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = y[i] + x[i];
+}
+
+static void scale_row(float* y, const float* x, float scale, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = scale * x[i];
+}
+
+PUNA_INLINE V logistic(V x) { return div(splat(1.0f), add(splat(1.0f), exp(sub(splat(0.0f), x)))); }
+
+// y = silu(gate) * up, silu(x) = x * sigmoid(x).   arXiv:2002.05202
+static void swiglu(float* y, const float* gate, const float* up, int64_t n) {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) store(y + i, mul(mul(load(gate + i), logistic(load(gate + i))), load(up + i)));
+  if (i < n) {
+    const V g = load_n(gate + i, n - i);
+    store_n(y + i, mul(mul(g, logistic(g)), load_n(up + i, n - i)), n - i);
+  }
+}
+
+static void sigmoid(float* y, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) store_n(y + i, logistic(load_n(x + i, n - i)), n - i);
+}
+
+// Rotary positions (arXiv:2104.09864): pair i turns by the angle whose cosine and sine are given, i < head_dim/2.
+static void rope_interleaved(float* x, const float* c, const float* s, int64_t head_dim) {
+  for (int64_t i = 0; i < head_dim / 2; ++i) {
+    const float a = x[2 * i], b = x[2 * i + 1];
+    x[2 * i] = a * c[i] - b * s[i];
+    x[2 * i + 1] = a * s[i] + b * c[i];
+  }
+}
+
+static void rope_half_split(float* x, const float* c, const float* s, int64_t head_dim) {
+  float* y = x + head_dim / 2;
+  for (int64_t i = 0; i < head_dim / 2; ++i) {
+    const float a = x[i], b = y[i];
+    x[i] = a * c[i] - b * s[i];
+    y[i] = a * s[i] + b * c[i];
+  }
+}
+
+static void to_f16_row(uint16_t* y, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) store_f16_n(y + i, load_n(x + i, n - i), n - i);
+}
+
+}  // namespace puna::PUNA_ISA

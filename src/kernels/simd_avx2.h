@@ -1,0 +1,114 @@
+// simd_avx2.h -- the sixteen virtual lanes as two __m256 (AVX2 + FMA + F16C; with PUNA_VNNI also AVX-VNNI).
+// Same bits as simd_scalar.h, lane for lane.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+#define PUNA_INLINE static inline __attribute__((always_inline))
+
+namespace puna::PUNA_ISA {
+
+struct V { __m256 a, b; };     // lanes 0-7, 8-15
+struct VI { __m256i a, b; };
+
+PUNA_INLINE __m256i lane_mask(int64_t count) {  // all ones in lanes below count
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int32_t(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+PUNA_INLINE V splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+PUNA_INLINE V load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+PUNA_INLINE V load_n(const float* p, int64_t n) {
+  return {_mm256_maskload_ps(p, lane_mask(n)), _mm256_maskload_ps(p + 8, lane_mask(n - 8))};
+}
+PUNA_INLINE void store(float* p, V v) { _mm256_storeu_ps(p, v.a); _mm256_storeu_ps(p + 8, v.b); }
+PUNA_INLINE void store_n(float* p, V v, int64_t n) {
+  _mm256_maskstore_ps(p, lane_mask(n), v.a);
+  _mm256_maskstore_ps(p + 8, lane_mask(n - 8), v.b);
+}
+PUNA_INLINE V add(V x, V y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+PUNA_INLINE V sub(V x, V y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+PUNA_INLINE V mul(V x, V y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+PUNA_INLINE V div(V x, V y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+PUNA_INLINE V fma(V x, V y, V z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+PUNA_INLINE V max(V x, V y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+PUNA_INLINE V min(V x, V y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+PUNA_INLINE V abs(V x) {
+  const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(0x7FFFFFFF));
+  return {_mm256_and_ps(x.a, mask), _mm256_and_ps(x.b, mask)};
+}
+PUNA_INLINE __m256 add_exponent(__m256 a, __m256 t) {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(_mm256_castps_si256(t), 23)));
+}
+PUNA_INLINE V scale_by_power(V x, V t) { return {add_exponent(x.a, t.a), add_exponent(x.b, t.b)}; }
+
+PUNA_INLINE float sum(V x) {
+  const __m256 s8 = _mm256_add_ps(x.a, x.b);
+  const __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+  const __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
+  return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+}
+PUNA_INLINE float max_all(V x) {
+  const __m256 s8 = _mm256_max_ps(x.a, x.b);
+  const __m128 s4 = _mm_max_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+  const __m128 s2 = _mm_max_ps(s4, _mm_movehl_ps(s4, s4));
+  return _mm_cvtss_f32(_mm_max_ss(s2, _mm_movehdup_ps(s2)));
+}
+
+PUNA_INLINE float from_f16(uint16_t h) { return _cvtsh_ss(h); }
+PUNA_INLINE uint16_t to_f16(float x) { return uint16_t(_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)); }
+PUNA_INLINE V load_f16(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
+}
+PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t n) {
+  if (n >= 16) return load_f16(p);
+  alignas(32) uint16_t t[16] = {};
+  for (int64_t i = 0; i < n; ++i) t[i] = p[i];
+  return load_f16(t);
+}
+PUNA_INLINE void store_f16_n(uint16_t* p, V v, int64_t n) {
+  alignas(32) uint16_t t[16];
+  constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  _mm_store_si128(reinterpret_cast<__m128i*>(t), _mm256_cvtps_ph(v.a, mode));
+  _mm_store_si128(reinterpret_cast<__m128i*>(t + 8), _mm256_cvtps_ph(v.b, mode));
+  __builtin_memcpy(p, t, size_t(n < 16 ? n : 16) * 2);
+}
+
+PUNA_INLINE VI isplat(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+PUNA_INLINE VI iload(const int32_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
+}
+PUNA_INLINE VI isub(VI x, VI y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
+PUNA_INLINE VI iadd(VI x, VI y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+PUNA_INLINE VI imul(VI x, VI y) { return {_mm256_mullo_epi32(x.a, y.a), _mm256_mullo_epi32(x.b, y.b)}; }
+
+// u8 x i8 summed by fours. Without VNNI, maddubs saturates at 16 bits, so the top bit of w goes its own way: 127*127*2 and
+// 64*127*2 both fit, and the sum is exact.
+PUNA_INLINE __m256i dot4_8(__m256i acc, __m256i w, __m256i x) {
+#if PUNA_VNNI
+  return _mm256_dpbusd_avx_epi32(acc, w, x);
+#else
+  const __m256i low = _mm256_maddubs_epi16(_mm256_and_si256(w, _mm256_set1_epi8(0x7F)), x);
+  const __m256i high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(w, 1), _mm256_set1_epi8(0x40)), x);
+  const __m256i sums = _mm256_add_epi32(_mm256_madd_epi16(low, _mm256_set1_epi16(1)), _mm256_madd_epi16(high, _mm256_set1_epi16(2)));
+  return _mm256_add_epi32(acc, sums);
+#endif
+}
+PUNA_INLINE VI dot4(VI acc, const uint8_t* w, const int8_t* x) {
+  int32_t x4;
+  __builtin_memcpy(&x4, x, 4);
+  const __m256i xs = _mm256_set1_epi32(x4);
+  return {dot4_8(acc.a, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)), xs),
+          dot4_8(acc.b, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + 32)), xs)};
+}
+PUNA_INLINE V to_float(VI x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+PUNA_INLINE void store_i8(int8_t* p, V v) {
+  const V t = add(v, splat(12582912.0f));  // the low byte of the sum is the rounded integer
+  const __m256i mask = _mm256_set1_epi32(0xFF);
+  const __m256i a = _mm256_and_si256(_mm256_castps_si256(t.a), mask), b = _mm256_and_si256(_mm256_castps_si256(t.b), mask);
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xD8);
+  const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+}
+PUNA_INLINE int32_t isum16(const int8_t* p) { int32_t s = 0; for (int n = 0; n < 16; ++n) s += p[n]; return s; }
+
+}  // namespace puna::PUNA_ISA

@@ -1,0 +1,80 @@
+// simd_avx512.h -- the sixteen virtual lanes as one __m512 (AVX-512 F/BW/DQ/VL; with PUNA_VNNI also AVX512-VNNI).
+// Same bits as simd_scalar.h, lane for lane.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+#define PUNA_INLINE static inline __attribute__((always_inline))
+
+namespace puna::PUNA_ISA {
+
+struct V { __m512 v; };
+struct VI { __m512i v; };
+
+PUNA_INLINE __mmask16 lane_mask(int64_t n) { return n >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << (n < 0 ? 0 : n)) - 1u); }
+PUNA_INLINE V splat(float x) { return {_mm512_set1_ps(x)}; }
+PUNA_INLINE V load(const float* p) { return {_mm512_loadu_ps(p)}; }
+PUNA_INLINE V load_n(const float* p, int64_t n) { return {_mm512_maskz_loadu_ps(lane_mask(n), p)}; }
+PUNA_INLINE void store(float* p, V x) { _mm512_storeu_ps(p, x.v); }
+PUNA_INLINE void store_n(float* p, V x, int64_t n) { _mm512_mask_storeu_ps(p, lane_mask(n), x.v); }
+PUNA_INLINE V add(V x, V y) { return {_mm512_add_ps(x.v, y.v)}; }
+PUNA_INLINE V sub(V x, V y) { return {_mm512_sub_ps(x.v, y.v)}; }
+PUNA_INLINE V mul(V x, V y) { return {_mm512_mul_ps(x.v, y.v)}; }
+PUNA_INLINE V div(V x, V y) { return {_mm512_div_ps(x.v, y.v)}; }
+PUNA_INLINE V fma(V x, V y, V z) { return {_mm512_fmadd_ps(x.v, y.v, z.v)}; }
+PUNA_INLINE V max(V x, V y) { return {_mm512_max_ps(x.v, y.v)}; }
+PUNA_INLINE V min(V x, V y) { return {_mm512_min_ps(x.v, y.v)}; }
+PUNA_INLINE V abs(V x) { return {_mm512_abs_ps(x.v)}; }
+PUNA_INLINE V scale_by_power(V x, V t) {
+  return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x.v), _mm512_slli_epi32(_mm512_castps_si512(t.v), 23)))};
+}
+
+PUNA_INLINE float sum(V x) {
+  const __m256 s8 = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
+  const __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+  const __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
+  return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+}
+PUNA_INLINE float max_all(V x) {
+  const __m256 s8 = _mm256_max_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
+  const __m128 s4 = _mm_max_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+  const __m128 s2 = _mm_max_ps(s4, _mm_movehl_ps(s4, s4));
+  return _mm_cvtss_f32(_mm_max_ss(s2, _mm_movehdup_ps(s2)));
+}
+
+constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+PUNA_INLINE float from_f16(uint16_t h) { return _cvtsh_ss(h); }
+PUNA_INLINE uint16_t to_f16(float x) { return uint16_t(_cvtss_sh(x, kNearest)); }
+PUNA_INLINE V load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t n) { return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lane_mask(n), p))}; }
+PUNA_INLINE void store_f16_n(uint16_t* p, V x, int64_t n) { _mm256_mask_storeu_epi16(p, lane_mask(n), _mm512_cvtps_ph(x.v, kNearest)); }
+
+PUNA_INLINE VI isplat(int32_t x) { return {_mm512_set1_epi32(x)}; }
+PUNA_INLINE VI iload(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+PUNA_INLINE VI isub(VI x, VI y) { return {_mm512_sub_epi32(x.v, y.v)}; }
+PUNA_INLINE VI iadd(VI x, VI y) { return {_mm512_add_epi32(x.v, y.v)}; }
+PUNA_INLINE VI imul(VI x, VI y) { return {_mm512_mullo_epi32(x.v, y.v)}; }
+// Without VNNI see simd_avx2.h: the top bit of w goes its own way, so that nothing saturates.
+PUNA_INLINE VI dot4(VI acc, const uint8_t* w, const int8_t* x) {
+  int32_t x4;
+  __builtin_memcpy(&x4, x, 4);
+  const __m512i xs = _mm512_set1_epi32(x4), ws = _mm512_loadu_si512(w);
+#if PUNA_VNNI
+  return {_mm512_dpbusd_epi32(acc.v, ws, xs)};
+#else
+  const __m512i low = _mm512_maddubs_epi16(_mm512_and_si512(ws, _mm512_set1_epi8(0x7F)), xs);
+  const __m512i high = _mm512_maddubs_epi16(_mm512_and_si512(_mm512_srli_epi16(ws, 1), _mm512_set1_epi8(0x40)), xs);
+  const __m512i sums = _mm512_add_epi32(_mm512_madd_epi16(low, _mm512_set1_epi16(1)), _mm512_madd_epi16(high, _mm512_set1_epi16(2)));
+  return {_mm512_add_epi32(acc.v, sums)};
+#endif
+}
+PUNA_INLINE V to_float(VI x) { return {_mm512_cvtepi32_ps(x.v)}; }
+PUNA_INLINE void store_i8(int8_t* p, V x) {
+  const __m512i t = _mm512_castps_si512(_mm512_add_ps(x.v, _mm512_set1_ps(12582912.0f)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(t));
+}
+PUNA_INLINE int32_t isum16(const int8_t* p) {
+  return _mm512_reduce_add_epi32(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+
+}  // namespace puna::PUNA_ISA

@@ -1,0 +1,100 @@
+// simd_neon.h -- the sixteen virtual lanes as four float32x4_t (ARMv8.2-A with dotprod). Same bits as simd_scalar.h, lane for lane:
+// comparisons are written out because vmaxq propagates NaN where x86 does not.
+#pragma once
+#include <arm_neon.h>
+#include <stdint.h>
+
+#define PUNA_INLINE static inline __attribute__((always_inline))
+
+namespace puna::PUNA_ISA {
+
+struct V { float32x4_t q[4]; };
+struct VI { int32x4_t q[4]; };
+
+#define PUNA_EACH(type, expr) type r; for (int n = 0; n < 4; ++n) r.q[n] = (expr); return r
+PUNA_INLINE V splat(float x) { PUNA_EACH(V, vdupq_n_f32(x)); }
+PUNA_INLINE V load(const float* p) { PUNA_EACH(V, vld1q_f32(p + 4 * n)); }
+PUNA_INLINE V load_n(const float* p, int64_t count) {
+  if (count >= 16) return load(p);
+  float t[16] = {};
+  for (int64_t i = 0; i < count; ++i) t[i] = p[i];
+  return load(t);
+}
+PUNA_INLINE void store(float* p, V a) { for (int n = 0; n < 4; ++n) vst1q_f32(p + 4 * n, a.q[n]); }
+PUNA_INLINE void store_n(float* p, V a, int64_t count) {
+  float t[16];
+  store(t, a);
+  for (int64_t i = 0; i < count && i < 16; ++i) p[i] = t[i];
+}
+PUNA_INLINE V add(V a, V b) { PUNA_EACH(V, vaddq_f32(a.q[n], b.q[n])); }
+PUNA_INLINE V sub(V a, V b) { PUNA_EACH(V, vsubq_f32(a.q[n], b.q[n])); }
+PUNA_INLINE V mul(V a, V b) { PUNA_EACH(V, vmulq_f32(a.q[n], b.q[n])); }
+PUNA_INLINE V div(V a, V b) { PUNA_EACH(V, vdivq_f32(a.q[n], b.q[n])); }
+PUNA_INLINE V fma(V a, V b, V c) { PUNA_EACH(V, vfmaq_f32(c.q[n], a.q[n], b.q[n])); }
+PUNA_INLINE float32x4_t max4(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+PUNA_INLINE float32x4_t min4(float32x4_t a, float32x4_t b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+PUNA_INLINE V max(V a, V b) { PUNA_EACH(V, max4(a.q[n], b.q[n])); }
+PUNA_INLINE V min(V a, V b) { PUNA_EACH(V, min4(a.q[n], b.q[n])); }
+PUNA_INLINE V abs(V a) { PUNA_EACH(V, vabsq_f32(a.q[n])); }
+PUNA_INLINE V scale_by_power(V a, V t) {
+  PUNA_EACH(V, vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a.q[n]), vshlq_n_s32(vreinterpretq_s32_f32(t.q[n]), 23))));
+}
+
+PUNA_INLINE float sum(V a) {
+  const float32x4_t s4 = vaddq_f32(vaddq_f32(a.q[0], a.q[2]), vaddq_f32(a.q[1], a.q[3]));
+  const float32x2_t s2 = vadd_f32(vget_low_f32(s4), vget_high_f32(s4));
+  return vget_lane_f32(s2, 0) + vget_lane_f32(s2, 1);
+}
+PUNA_INLINE float max_all(V a) {
+  const float32x4_t s4 = max4(max4(a.q[0], a.q[2]), max4(a.q[1], a.q[3]));
+  float t[4];
+  vst1q_f32(t, s4);
+  const float x = t[0] > t[2] ? t[0] : t[2], y = t[1] > t[3] ? t[1] : t[3];
+  return x > y ? x : y;
+}
+
+PUNA_INLINE float from_f16(uint16_t h) {
+  __fp16 x;
+  __builtin_memcpy(&x, &h, 2);
+  return float(x);
+}
+PUNA_INLINE V load_f16(const uint16_t* p) {
+  PUNA_EACH(V, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * n))));
+}
+PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t count) {
+  if (count >= 16) return load_f16(p);
+  uint16_t t[16] = {};
+  for (int64_t i = 0; i < count; ++i) t[i] = p[i];
+  return load_f16(t);
+}
+PUNA_INLINE void store_f16_n(uint16_t* p, V a, int64_t count) {
+  uint16_t t[16];
+  for (int n = 0; n < 4; ++n) vst1_u16(t + 4 * n, vreinterpret_u16_f16(vcvt_f16_f32(a.q[n])));
+  for (int64_t i = 0; i < count && i < 16; ++i) p[i] = t[i];
+}
+
+PUNA_INLINE VI isplat(int32_t x) { PUNA_EACH(VI, vdupq_n_s32(x)); }
+PUNA_INLINE VI iload(const int32_t* p) { PUNA_EACH(VI, vld1q_s32(p + 4 * n)); }
+PUNA_INLINE VI isub(VI a, VI b) { PUNA_EACH(VI, vsubq_s32(a.q[n], b.q[n])); }
+PUNA_INLINE VI iadd(VI a, VI b) { PUNA_EACH(VI, vaddq_s32(a.q[n], b.q[n])); }
+PUNA_INLINE VI imul(VI a, VI b) { PUNA_EACH(VI, vmulq_s32(a.q[n], b.q[n])); }
+// sdot is signed x signed: w - 128 is dotted, and 128 times the sum of x is added back. Exact.
+PUNA_INLINE VI dot4(VI acc, const uint8_t* w, const int8_t* x) {
+  int32_t x4;
+  __builtin_memcpy(&x4, x, 4);
+  const int8x16_t xs = vreinterpretq_s8_s32(vdupq_n_s32(x4));
+  const int32x4_t correction = vdupq_n_s32(128 * (x[0] + x[1] + x[2] + x[3]));
+  PUNA_EACH(VI, vaddq_s32(vdotq_s32(acc.q[n], vreinterpretq_s8_u8(veorq_u8(vld1q_u8(w + 16 * n), vdupq_n_u8(0x80))), xs), correction));
+}
+PUNA_INLINE V to_float(VI a) { PUNA_EACH(V, vcvtq_f32_s32(a.q[n])); }
+PUNA_INLINE void store_i8(int8_t* p, V a) {
+  for (int n = 0; n < 4; ++n) {
+    int32_t t[4];
+    vst1q_s32(t, vreinterpretq_s32_f32(vaddq_f32(a.q[n], vdupq_n_f32(12582912.0f))));
+    for (int i = 0; i < 4; ++i) p[4 * n + i] = int8_t(uint8_t(t[i]));
+  }
+}
+PUNA_INLINE int32_t isum16(const int8_t* p) { return vaddlvq_s8(vld1q_s8(p)); }
+#undef PUNA_EACH
+
+}  // namespace puna::PUNA_ISA

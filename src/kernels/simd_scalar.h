@@ -1,0 +1,82 @@
+// simd_scalar.h -- the sixteen virtual lanes in plain C++: the meaning that every other simd_<isa>.h must reproduce bit for bit.
+//   V  = 16 floats, VI = 16 int32. sum(): lanes i and i+8, then i+4, i+2, i+1. fma is one rounding.
+#pragma once
+#include <stdint.h>
+
+#define PUNA_INLINE static inline __attribute__((always_inline))
+
+namespace puna::PUNA_ISA {
+
+struct V { float f[16]; };
+struct VI { int32_t i[16]; };
+
+#define PUNA_EACH(expr) V r; for (int n = 0; n < 16; ++n) r.f[n] = (expr); return r
+PUNA_INLINE V splat(float x) { PUNA_EACH(x); }
+PUNA_INLINE V load(const float* p) { PUNA_EACH(p[n]); }
+PUNA_INLINE V load_n(const float* p, int64_t count) { PUNA_EACH(n < count ? p[n] : 0.0f); }
+PUNA_INLINE void store(float* p, V a) { for (int n = 0; n < 16; ++n) p[n] = a.f[n]; }
+PUNA_INLINE void store_n(float* p, V a, int64_t count) { for (int n = 0; n < count; ++n) p[n] = a.f[n]; }
+PUNA_INLINE V add(V a, V b) { PUNA_EACH(a.f[n] + b.f[n]); }
+PUNA_INLINE V sub(V a, V b) { PUNA_EACH(a.f[n] - b.f[n]); }
+PUNA_INLINE V mul(V a, V b) { PUNA_EACH(a.f[n] * b.f[n]); }
+PUNA_INLINE V div(V a, V b) { PUNA_EACH(a.f[n] / b.f[n]); }
+PUNA_INLINE V fma(V a, V b, V c) { PUNA_EACH(__builtin_fmaf(a.f[n], b.f[n], c.f[n])); }
+PUNA_INLINE V max(V a, V b) { PUNA_EACH(a.f[n] > b.f[n] ? a.f[n] : b.f[n]); }
+PUNA_INLINE V min(V a, V b) { PUNA_EACH(a.f[n] < b.f[n] ? a.f[n] : b.f[n]); }
+PUNA_INLINE V abs(V a) { PUNA_EACH(__builtin_fabsf(a.f[n])); }
+
+PUNA_INLINE uint32_t bits(float x) { uint32_t u; __builtin_memcpy(&u, &x, 4); return u; }
+PUNA_INLINE float from_bits(uint32_t u) { float x; __builtin_memcpy(&x, &u, 4); return x; }
+// a * 2^k where t = 1.5 * 2^23 + k: the exponent field is added to.
+PUNA_INLINE V scale_by_power(V a, V t) { PUNA_EACH(from_bits(bits(a.f[n]) + (bits(t.f[n]) << 23))); }
+
+PUNA_INLINE float sum(V a) {
+  for (int width = 8; width > 0; width /= 2)
+    for (int n = 0; n < width; ++n) a.f[n] = a.f[n] + a.f[n + width];
+  return a.f[0];
+}
+PUNA_INLINE float max_all(V a) {
+  for (int width = 8; width > 0; width /= 2)
+    for (int n = 0; n < width; ++n) a.f[n] = a.f[n] > a.f[n + width] ? a.f[n] : a.f[n + width];
+  return a.f[0];
+}
+
+// f16 is widened exactly (denormals too): the exponent is rebiased by a multiplication, which the hardware does exactly.
+PUNA_INLINE float from_f16(uint16_t h) {
+  const uint32_t magnitude = uint32_t(h & 0x7FFFu) << 13, sign = uint32_t(h & 0x8000u) << 16;
+  if (magnitude >= 0x0F800000u) return from_bits(sign | (magnitude + 0x70000000u) | (magnitude > 0x0F800000u ? 0x00400000u : 0u));
+  return from_bits(sign | bits(from_bits(magnitude) * 0x1p112f));
+}
+PUNA_INLINE uint16_t to_f16(float x) {  // round to nearest even; overflow is infinity
+  const uint32_t sign = (bits(x) >> 16) & 0x8000u;
+  const uint32_t u = bits(x) & 0x7FFFFFFFu;
+  if (u > 0x7F800000u) return uint16_t(sign | 0x7E00u | ((u >> 13) & 0x3FFu));
+  if (u >= 0x477FF000u) return uint16_t(sign | 0x7C00u);
+  if (u < 0x38800000u)  // below 2^-14: adding 0.5 * 2^-23 * 2^... puts the rounding at the denormal's last bit
+    return uint16_t(sign | (bits(from_bits(u) + 0.5f) - bits(0.5f)));
+  return uint16_t(sign | ((u + 0x0FFFu + ((u >> 13) & 1u) - 0x38000000u) >> 13));
+}
+PUNA_INLINE V load_f16(const uint16_t* p) { PUNA_EACH(from_f16(p[n])); }
+PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t count) { PUNA_EACH(n < count ? from_f16(p[n]) : 0.0f); }
+PUNA_INLINE void store_f16_n(uint16_t* p, V a, int64_t count) { for (int n = 0; n < count; ++n) p[n] = to_f16(a.f[n]); }
+#undef PUNA_EACH
+
+#define PUNA_EACH(expr) VI r; for (int n = 0; n < 16; ++n) r.i[n] = (expr); return r
+PUNA_INLINE VI isplat(int32_t x) { PUNA_EACH(x); }
+PUNA_INLINE VI iload(const int32_t* p) { PUNA_EACH(p[n]); }
+PUNA_INLINE VI isub(VI a, VI b) { PUNA_EACH(a.i[n] - b.i[n]); }
+PUNA_INLINE VI iadd(VI a, VI b) { PUNA_EACH(a.i[n] + b.i[n]); }
+PUNA_INLINE VI imul(VI a, VI b) { PUNA_EACH(a.i[n] * b.i[n]); }
+// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, x in -127..127.
+PUNA_INLINE VI dot4(VI acc, const uint8_t* w, const int8_t* x) {
+  PUNA_EACH(acc.i[n] + w[4 * n] * x[0] + w[4 * n + 1] * x[1] + w[4 * n + 2] * x[2] + w[4 * n + 3] * x[3]);
+}
+#undef PUNA_EACH
+PUNA_INLINE V to_float(VI a) { V r; for (int n = 0; n < 16; ++n) r.f[n] = float(a.i[n]); return r; }
+// Rounds to nearest even; |a| <= 127 for finite input, low byte of whatever comes out otherwise.
+PUNA_INLINE void store_i8(int8_t* p, V a) {
+  for (int n = 0; n < 16; ++n) p[n] = int8_t(uint8_t(bits(a.f[n] + 12582912.0f)));
+}
+PUNA_INLINE int32_t isum16(const int8_t* p) { int32_t s = 0; for (int n = 0; n < 16; ++n) s += p[n]; return s; }
+
+}  // namespace puna::PUNA_ISA

@@ -1,0 +1,24 @@
+#include "model/config_common.h"
+
+#include <cmath>
+
+#include "puna/base/error.h"
+
+namespace puna {
+
+void validate(const LlamaConfig& c) {
+  const auto n = [](int64_t x) { return static_cast<long long>(x); };
+  if (c.heads % c.kv_heads != 0)
+    fail(Status::bad_file, "config: %lld attention heads cannot share %lld KV heads evenly", n(c.heads), n(c.kv_heads));
+  if (c.head_dim % 2 != 0) fail(Status::bad_file, "config: head_dim is %lld, expected an even number (RoPE turns pairs)", n(c.head_dim));
+  if (c.experts_per_token > c.experts)
+    fail(Status::bad_file, "config: %lld experts a token, but the model has %lld", n(c.experts_per_token), n(c.experts));
+  for (const float f : c.inverse_frequency)
+    if (!std::isfinite(f) || f < 0) fail(Status::bad_file, "config: RoPE frequency is %g, expected a finite number >= 0", double(f));
+  // det::sincos is exact to 2^27; frequencies are at most 1 in any sane file
+  for (const float f : c.inverse_frequency)
+    if (double(f) * double(c.max_positions) > 134217728.0)
+      fail(Status::unsupported, "config: RoPE frequency %g at %lld positions is beyond the supported angle", double(f), n(c.max_positions));
+}
+
+}  // namespace puna

@@ -1,0 +1,14 @@
+// config_common.h -- the bounds and cross-checks that both config readers share.
+#pragma once
+#include "puna/model/config.h"
+
+namespace puna {
+
+// Far above any published model, far below what would overflow size arithmetic.
+inline constexpr int64_t kMaxLayers = 4096, kMaxHidden = 1 << 20, kMaxHeads = 4096, kMaxHeadDim = 4096, kMaxFfn = 1 << 22,
+                         kMaxVocab = 1 << 24, kMaxExperts = 1 << 14, kMaxPositions = int64_t(1) << 27;
+
+// Error{bad_file} when the numbers do not fit each other. Fills nothing in.
+void validate(const LlamaConfig& config);
+
+}  // namespace puna

@@ -1,0 +1,92 @@
+#include "puna/model/kv_cache.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+namespace puna {
+
+KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, bool f16)
+    : allocator_(std::move(allocator)),
+      layers_(size_t(c.layers)),
+      page_size_(c.page_size()),
+      chunk_(c.chunk),
+      kv_heads_(c.kv_heads),
+      head_dim_(c.head_dim),
+      element_bytes_(f16 ? 2 : 4),
+      f16_(f16) {
+  for (int64_t l = 0; l < c.layers; ++l) layers_[size_t(l)].chunked = c.chunked(l);
+}
+
+void KvCache::set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page) {
+  layer.k[index] = page ? page->data() : nullptr;
+  layer.v[index] = page ? page->data() + page->size() / 2 : nullptr;
+  layer.page[index] = std::move(page);
+}
+
+void KvCache::prepare(int64_t begin, int64_t end) {
+  const size_t first = size_t(begin / page_size_), last = size_t((end + page_size_ - 1) / page_size_);
+  const size_t bytes = size_t(2 * kv_heads_ * page_size_ * head_dim_ * element_bytes_);
+  for (Layer& layer : layers_) {
+    if (layer.page.size() < last) {
+      layer.k.resize(last);
+      layer.v.resize(last);
+      layer.page.resize(last);
+    }
+    for (size_t i = first; i < last; ++i) {
+      const std::shared_ptr<Buffer>& old = layer.page[i];
+      if (old && old.use_count() == 1) {
+        std::atomic_thread_fence(std::memory_order_acquire);  // the fork that let go of it on another thread has finished reading
+        continue;
+      }
+      auto page = std::make_shared<Buffer>(allocator_, bytes, "a page of keys and values");
+      if (old) memcpy(page->data(), old->data(), bytes);
+      set_page(layer, i, std::move(page));
+    }
+  }
+}
+
+void KvCache::commit(int64_t length) {
+  for (Layer& layer : layers_) {
+    if (!layer.chunked) continue;
+    const size_t visible = std::min(size_t(length / chunk_ * chunk_ / page_size_), layer.page.size());
+    for (size_t i = 0; i < visible; ++i)
+      if (layer.page[i]) set_page(layer, i, nullptr);
+  }
+}
+
+int64_t KvCache::rewind(int64_t length) {
+  int64_t start = length;
+  for (const Layer& layer : layers_) {
+    if (!layer.chunked || length % chunk_ == 0) continue;
+    const size_t page = size_t(length / chunk_ * chunk_ / page_size_);
+    if (page >= layer.page.size() || !layer.page[page]) start = length / chunk_ * chunk_;
+  }
+  const size_t kept = size_t((start + page_size_ - 1) / page_size_);
+  for (Layer& layer : layers_) {
+    if (layer.page.size() <= kept) continue;
+    layer.page.resize(kept);
+    layer.k.resize(kept);
+    layer.v.resize(kept);
+  }
+  return start;
+}
+
+uint64_t KvCache::bytes() const noexcept {
+  uint64_t total = 0;
+  for (const Layer& layer : layers_)
+    for (const auto& p : layer.page) total += p ? p->size() : 0;
+  return total;
+}
+
+int64_t KvCache::pages(int64_t layer) const noexcept {
+  const auto& p = layers_[size_t(layer)].page;
+  return std::count_if(p.begin(), p.end(), [](const auto& page) { return page != nullptr; });
+}
+
+void* KvCache::row(const std::vector<const void*>& half, int64_t position, int64_t head) const noexcept {
+  auto* page = static_cast<std::byte*>(const_cast<void*>(half[size_t(position / page_size_)]));
+  return page + (head * page_size_ + position % page_size_) * head_dim_ * element_bytes_;
+}
+
+}  // namespace puna

@@ -1,0 +1,76 @@
+// llama_gguf.cpp -- a GGUF checkpoint's tensors to LlamaWeights. Names: github.com/ggml-org/llama.cpp, gguf-py constants.
+// Experts are stacked tensors in newer files and one tensor an expert in older ones; both load.
+#include <string>
+
+#include "kernels/kernel_table.h"
+#include "model/config_common.h"
+#include "model/weight_reader.h"
+#include "puna/base/error.h"
+
+namespace puna {
+namespace {
+
+int64_t vocabulary_of(const TensorMap& tensors) {
+  const TensorEntry* t = tensors.find("token_embd.weight");
+  if (!t) fail(Status::bad_file, "tensor 'token_embd.weight' is missing");
+  if (t->shape.rank != 2 || t->shape[0] > kMaxVocab)
+    fail(Status::bad_file, "tensor 'token_embd.weight' has shape %s, expected [vocab, embedding_length]", t->shape.text().c_str());
+  return t->shape[0];
+}
+
+ExpertWeights read_ffn(const WeightReader& r, const std::string& block, const std::string& suffix, int64_t F, int64_t D) {
+  return {r.matrix(block + "ffn_gate" + suffix + ".weight", F, D), r.matrix(block + "ffn_up" + suffix + ".weight", F, D),
+          r.matrix(block + "ffn_down" + suffix + ".weight", D, F)};
+}
+
+void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block, const LlamaConfig& c, int64_t l) {
+  L.router = r.matrix(block + "ffn_gate_inp.weight", c.experts, c.hidden);
+  const bool stacked = r.has(block + "ffn_gate_exps.weight");
+  for (int64_t e = 0; e < c.experts; ++e) {
+    if (stacked) {
+      L.experts.push_back({r.stacked(block + "ffn_gate_exps.weight", e, c.experts, c.expert_ffn, c.hidden),
+                           r.stacked(block + "ffn_up_exps.weight", e, c.experts, c.expert_ffn, c.hidden),
+                           r.stacked(block + "ffn_down_exps.weight", e, c.experts, c.hidden, c.expert_ffn)});
+    } else {
+      L.experts.push_back(read_ffn(r, block, "." + std::to_string(e), c.expert_ffn, c.hidden));
+    }
+  }
+  if (r.has(block + "ffn_gate_shexp.weight")) L.ffn = read_ffn(r, block, "_shexp", c.expert_ffn, c.hidden);
+  require_same_types(L, l);
+}
+
+}  // namespace
+
+Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors) {
+  Llama model;
+  LlamaConfig& c = model.config;
+  LlamaWeights& w = model.weights;
+  const WeightReader r(context, tensors, w);
+  std::vector<float> rope_freqs;
+  if (const TensorEntry* f = tensors.find("rope_freqs.weight")) {
+    if (f->shape.rank != 1) fail(Status::bad_file, "tensor 'rope_freqs.weight' has shape %s, expected one dimension", f->shape.text().c_str());
+    const float* values = r.vector("rope_freqs.weight", f->shape[0]);
+    rope_freqs.assign(values, values + f->shape[0]);
+  }
+  c = config_from_gguf(metadata, vocabulary_of(tensors), rope_freqs.empty() ? nullptr : &rope_freqs);
+  c.tied = !r.has("output.weight");
+  w.embedding = r.matrix("token_embd.weight", c.vocab, c.hidden);
+  w.lm_head = c.tied ? w.embedding : r.matrix("output.weight", c.vocab, c.hidden);
+  w.final_norm = r.vector("output_norm.weight", c.hidden);
+  for (int64_t l = 0; l < c.layers; ++l) {
+    const std::string block = "blk." + std::to_string(l) + ".";
+    LlamaLayer L;
+    L.attn_norm = r.vector(block + "attn_norm.weight", c.hidden);
+    L.wq = r.matrix(block + "attn_q.weight", c.heads * c.head_dim, c.hidden);
+    L.wk = r.matrix(block + "attn_k.weight", c.kv_heads * c.head_dim, c.hidden);
+    L.wv = r.matrix(block + "attn_v.weight", c.kv_heads * c.head_dim, c.hidden);
+    L.wo = r.matrix(block + "attn_output.weight", c.hidden, c.heads * c.head_dim);
+    L.ffn_norm = r.vector(block + "ffn_norm.weight", c.hidden);
+    if (c.is_moe[size_t(l)]) read_experts(L, r, block, c, l);
+    else L.ffn = read_ffn(r, block, "", c.ffn, c.hidden);
+    w.layers.push_back(std::move(L));
+  }
+  return model;
+}
+
+}  // namespace puna

@@ -1,0 +1,62 @@
+#include "model/weight_reader.h"
+
+#include <cstring>
+
+#include "kernels/kernel_table.h"
+#include "puna/base/error.h"
+
+namespace puna {
+
+const TensorEntry& WeightReader::entry(const std::string& name, const Shape& expected) const {
+  const TensorEntry* t = tensors_.find(name);
+  if (!t) fail(Status::bad_file, "tensor '%.200s' is missing, expected %s", name.c_str(), expected.text().c_str());
+  if (!(t->shape == expected))
+    fail(Status::bad_file, "tensor '%.200s' has shape %s, expected %s", name.c_str(), t->shape.text().c_str(), expected.text().c_str());
+  if (!is_weight(t->dtype)) fail(Status::bad_file, "tensor '%.200s' has type %s, which is no weight type", name.c_str(), puna::name(t->dtype));
+  const DTypeInfo& type = info(t->dtype);
+  const int64_t cols = expected[-1];
+  if (cols % type.block != 0 || t->bytes != bytes_of(type, uint64_t(expected.count())))
+    fail(Status::bad_file, "tensor '%.200s' has %llu bytes, which %s %s does not take", name.c_str(),
+         static_cast<unsigned long long>(t->bytes), type.name, expected.text().c_str());
+  return *t;
+}
+
+Weight WeightReader::matrix(const std::string& name, int64_t rows, int64_t cols) const {
+  const TensorEntry& t = entry(name, {rows, cols});
+  return {t.data, t.dtype, rows, cols, int64_t(bytes_of(info(t.dtype), uint64_t(cols))), 0};
+}
+
+const float* WeightReader::vector(const std::string& name, int64_t count) const {
+  const TensorEntry& t = entry(name, {count});
+  if (t.dtype == DType::f32 && reinterpret_cast<uintptr_t>(t.data) % 4 == 0) return reinterpret_cast<const float*>(t.data);
+  auto buffer = std::make_shared<Buffer>(context_.allocate(size_t(count) * 4, "a vector of weights"));
+  auto* values = reinterpret_cast<float*>(buffer->data());
+  context_.kernels().dequantise(values, t.dtype, t.data, count);
+  weights_.owned.push_back(std::move(buffer));
+  return values;
+}
+
+Weight WeightReader::stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const {
+  const TensorEntry& t = entry(name, {count, rows, cols});
+  const int64_t row_bytes = int64_t(bytes_of(info(t.dtype), uint64_t(cols)));
+  return {t.data + index * rows * row_bytes, t.dtype, rows, cols, row_bytes, 0};
+}
+
+Weight WeightReader::stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total, int64_t first,
+                                        int64_t rows, int64_t cols) const {
+  const TensorEntry& t = entry(name, {count, cols, out_total});
+  if (is_quantised(t.dtype)) fail(Status::unsupported, "tensor '%.200s' is stored [in,out] and quantised (%s)", name.c_str(), puna::name(t.dtype));
+  const int64_t element = info(t.dtype).bytes;
+  return {t.data + (index * cols * out_total + first) * element, t.dtype, rows, cols, element, out_total * element};
+}
+
+void require_same_types(const LlamaLayer& layer, int64_t index) {
+  for (size_t e = 0; e < layer.experts.size(); ++e) {
+    const ExpertWeights &a = layer.experts[0], &b = layer.experts[e];
+    if (a.gate.dtype != b.gate.dtype || a.up.dtype != b.up.dtype || a.down.dtype != b.down.dtype)
+      fail(Status::unsupported, "layer %lld: expert %zu is stored in other types than expert 0, which is not supported",
+           static_cast<long long>(index), e);
+  }
+}
+
+}  // namespace puna

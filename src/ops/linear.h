@@ -1,0 +1,50 @@
+// linear.h -- y = x W^T for activations x [T,K] and weights W [N,K] in any format, and the activations' own form.
+// Default mode: x is quantised once (a scale per row and 32 values) and shared by all consumers; integer dots against quantised
+// weights, f32 against float ones. Exact mode: f32 everywhere. Work is split into tiles of 16 outputs x 32 rows.
+#pragma once
+#include <initializer_list>
+
+#include "ops/inference.h"
+
+namespace puna {
+
+// Rows ready to be multiplied: f32 always, and quantised when a consumer asks for it.
+struct Activations {
+  View x;                  // [T,K]
+  int8_t* q = nullptr;     // [T,K], or NULL
+  float* d = nullptr;      // [T,K/32]
+  int32_t* sum = nullptr;  // [T,K/16]
+  int64_t rows() const noexcept { return x.dims[0]; }
+  QRow quantised(int64_t t) const noexcept {
+    const int64_t K = x.dims[1];
+    return {q + t * K, d + t * (K / kGroup), sum + t * (K / 16)};
+  }
+};
+
+// Scratch for T rows of K values, with the quantised form if `w` (any of the consumers) needs it in this mode.
+Activations make_activations(Inference& rec, int64_t T, int64_t K, std::initializer_list<const Weight*> consumers);
+// Fills the quantised form of row t from x, if there is one. To be called from the tile that wrote the row.
+void finish_row(const KernelTable& k, const Activations& a, int64_t t);
+
+struct Product {
+  View y;            // [T,N]
+  const Weight* w;   // [N,K]
+  bool add = false;  // y += instead of y =
+};
+
+// One stage for all products of the same activations (q, k, v; gate, up).
+void linear(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32 = false);
+
+// The tile itself, for callers that choose rows (experts): at most kRowBlock rows, given by pointers; `panel` counts 16 outputs.
+inline constexpr int64_t kRowBlock = 32;
+struct TileRows {
+  int64_t count = 0;
+  const float* x[kRowBlock];
+  QRow q[kRowBlock];
+  float* y[kRowBlock];  // start of the output row
+};
+inline int64_t panels_of(const Weight& w) noexcept { return (w.rows + kTileRows - 1) / kTileRows; }
+void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, const TileRows& rows, bool quantised, bool add);
+inline bool uses_quantised(const Inference& rec, const Weight& w) noexcept { return !rec.exact() && is_quantised(w.dtype); }
+
+}  // namespace puna

@@ -1,0 +1,141 @@
+// model.cpp -- opening: checkpoint, weights, tokenizer, chat template, in that order; all of it or an Error.
+#include "puna/runtime/model.h"
+
+#include <cstring>
+
+#include "base/fp_env.h"
+#include "base/json.h"
+#include "base/os.h"
+#include "kernels/kernel_table.h"
+#include "puna/base/error.h"
+
+namespace puna {
+namespace {
+
+constexpr uint64_t kMaxTextFile = uint64_t(256) << 20;
+
+std::string optional_file(const std::string& folder, const char* name) {
+  const std::string path = folder + "/" + name;
+  return os::is_file(path) ? os::read_file(path, kMaxTextFile) : std::string();
+}
+
+TokenizerPtr tokenizer_of_folder(const std::string& folder) {
+  const std::string json = optional_file(folder, "tokenizer.json");
+  if (!json.empty()) return tokenizer_from_json(json, optional_file(folder, "tokenizer_config.json"), optional_file(folder, "generation_config.json"));
+  const std::string ranks = optional_file(folder, "tokenizer.model");
+  return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks);
+}
+
+// chat_template.jinja wins over the field of tokenizer_config.json, as in transformers.
+std::string template_of_folder(const std::string& folder) {
+  const std::string file = optional_file(folder, "chat_template.jinja");
+  if (!file.empty()) return file;
+  const std::string config = optional_file(folder, "tokenizer_config.json");
+  if (config.empty()) return {};
+  const Json json = parse_json(config, "tokenizer_config.json");
+  const auto it = json.find("chat_template");
+  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+// Messages of lower layers name the field; the file is known here.
+template <class F>
+auto naming_file(const std::string& name, F&& f) {
+  try {
+    return f();
+  } catch (const Error& e) {
+    if (e.status() == Status::cancelled || strstr(e.what(), name.c_str())) throw;
+    fail(e.status(), "%s: %s", name.c_str(), e.what());
+  }
+}
+
+}  // namespace
+
+ContextPtr make_context(const ContextOptions& options) {
+  const KernelTable* kernels = select_kernels(options.isa.c_str());
+  if (kernels) return std::make_shared<const Context>(options, *kernels);
+  std::string known;
+  IsaLevel levels[16];
+  const int n = isa_levels(levels, 16);
+  bool exists = false;
+  for (int i = 0; i < n; ++i) {
+    exists |= options.isa == levels[i].name;
+    if (levels[i].supported) known.append(known.empty() ? "" : ", ").append(levels[i].name);
+  }
+  fail(Status::unsupported, "isa '%.40s' is not supported %s; this CPU has: %s", options.isa.c_str(),
+       exists ? "by this CPU" : "(no such level)", known.c_str());
+}
+
+std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress) {
+  PUNA_REQUIRE(context != nullptr, "context is NULL");
+  return naming_file(path, [&] { return from_checkpoint(context, load_checkpoint(*context, path, progress)); });
+}
+
+std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress) {
+  PUNA_REQUIRE(context != nullptr, "context is NULL");
+  PUNA_REQUIRE(source != nullptr, "source is NULL");
+  return naming_file(source->name(), [&] { return from_checkpoint(context, load_checkpoint(*context, source, progress)); });
+}
+
+std::shared_ptr<const Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint) {
+  const FpEnv fp;
+  context->require_same_process();
+  std::shared_ptr<Model> m(new Model());
+  m->context_ = std::move(context);
+  m->checkpoint_ = std::move(checkpoint);
+  const Checkpoint& c = m->checkpoint_;
+  const bool gguf = c.format == Checkpoint::Format::gguf;
+  m->llama_ = gguf ? Llama::from_gguf(*m->context_, c.metadata, c.tensors) : Llama::from_huggingface(*m->context_, c.metadata, c.tensors);
+  m->read_text_parts();
+  return m;
+}
+
+void Model::read_text_parts() {
+  const bool gguf = checkpoint_.format == Checkpoint::Format::gguf;
+  const std::string& folder = checkpoint_.folder;
+  try {
+    tokenizer_ = gguf ? tokenizer_from_gguf(checkpoint_.metadata) : folder.empty() ? nullptr : tokenizer_of_folder(folder);
+  } catch (const Error& e) {
+    if (e.status() != Status::unsupported) throw;
+    tokenizer_error_ = e.what();
+  }
+  if (tokenizer_ && tokenizer_->size() > config().vocab)
+    fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %lld rows", tokenizer_->size(), static_cast<long long>(config().vocab));
+  try {
+    const std::string source = gguf ? checkpoint_.metadata.string("tokenizer.chat_template", std::string()) : folder.empty() ? "" : template_of_folder(folder);
+    if (!source.empty()) chat_template_ = ChatTemplate::parse(source);
+  } catch (const Error& e) {
+    if (e.status() == Status::out_of_memory) throw;
+    chat_template_error_ = e.what();
+  }
+}
+
+const Tokenizer& Model::require_tokenizer() const {
+  if (!tokenizer_) fail(Status::unsupported, "%s", tokenizer_error_.empty() ? "the model ships no tokenizer" : tokenizer_error_.c_str());
+  return *tokenizer_;
+}
+
+const ChatTemplate& Model::require_chat_template() const {
+  if (!chat_template_)
+    fail(Status::unsupported, "%s", chat_template_error_.empty() ? "the model ships no chat template" : chat_template_error_.c_str());
+  return *chat_template_;
+}
+
+std::string Model::render_chat(std::string_view variables_json, std::string_view date) const {
+  const ChatTemplate& chat = require_chat_template();
+  OrderedJson variables = parse_ordered_json(variables_json, "chat variables");
+  PUNA_REQUIRE(variables.is_object(), "chat variables: expected a JSON object");
+  const auto fill = [&](const char* key, int32_t id) {
+    if (!variables.contains(key)) variables[key] = id >= 0 ? std::string(tokenizer_->bytes(id)) : std::string();
+  };
+  fill("bos_token", tokenizer_ ? tokenizer_->specials().bos : -1);
+  fill("eos_token", tokenizer_ ? tokenizer_->specials().eos : -1);
+  return chat.render(variables.dump(-1, ' ', false, OrderedJson::error_handler_t::replace), date);
+}
+
+uint64_t Model::parameter_count() const noexcept {
+  uint64_t n = 0;
+  for (const TensorEntry& t : checkpoint_.tensors.entries()) n += uint64_t(t.shape.count());
+  return n;
+}
+
+}  // namespace puna
