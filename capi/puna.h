@@ -23,8 +23,8 @@
  *             least size + 1, and size does not count the NUL.
  *  Ownership  Handles are yours until you free them. They keep what they were made from alive: free in any order. Pointers
  *             returned into a handle live as long as a comment says; never free them.
- *  Threads    A context and a model may be used by any number of threads at once. A session or sampler by one at a time, except
- *             puna_session_cancel. Everything is independent of the locale and of the caller's floating-point mode.
+ *  Threads    Contexts, models and samplers may be used by any number of threads at once; a session by one at a time, except
+ *             puna_session_cancel. Nothing depends on the locale or on the caller's floating-point mode.
  *  Callbacks  Get the `user` pointer given beside them and run on the calling thread unless a comment says otherwise. A nonzero
  *             return stops the call, which reports PUNA_CANCELLED. They must return normally (no longjmp, no exception) and
  *             must not call into the session that is calling them, except puna_session_cancel.
@@ -273,7 +273,8 @@ PUNA_API puna_status puna_session_logits(puna_session* session, const float** lo
 PUNA_API puna_status puna_session_truncate(puna_session* session, int64_t length);
 /* An independent copy; shares memory with the original until either goes on. */
 PUNA_API puna_status puna_session_fork(const puna_session* session, puna_session** copy);
-/* Asks the call that is running on this session, if any, to end with PUNA_CANCELLED. Any thread, any time before the free. */
+/* Asks the call that is running on this session to end with PUNA_CANCELLED; when none is running, the next one that computes. Any
+ * thread, any time before the free. */
 PUNA_API puna_status puna_session_cancel(puna_session* session);
 /* Appends `count` >= 2 tokens to an empty session and stores the count - 1 negative log-likelihoods (natural log) of token i + 1 given
  * tokens 0 .. i. `capacity` counts floats. */

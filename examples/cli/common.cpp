@@ -89,7 +89,7 @@ std::vector<int32_t> parse_tokens(const std::string& list) {
     if (std::string_view(", \t\r\n[]").find(*p) != std::string_view::npos) { ++p; continue; }
     int32_t id = 0;
     const auto [after, error] = std::from_chars(p, end, id);
-    if (error != std::errc()) fail(Status::invalid_argument, "token list: expected a number at '%.20s'", p);
+    if (error != std::errc()) fail(Status::invalid_argument, "token list: '%.20s' is not a number", p);
     ids.push_back(id);
     p = after;
   }

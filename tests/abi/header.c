@@ -1,0 +1,6 @@
+/* header.c -- puna.h first and twice, as strict C99: it needs nothing before it and protects itself. */
+#include <puna.h>
+#include <puna.h>
+
+int puna_header_is_c99(void);
+int puna_header_is_c99(void) { return PUNA_OK; }

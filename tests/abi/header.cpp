@@ -1,0 +1,8 @@
+// header.cpp -- the same header as C++20, without a warning; its functions have C linkage whatever surrounds the include.
+#include <puna.h>
+#include <puna.h>
+
+static_assert(sizeof(puna_status) == 4);
+using VersionFunction = uint32_t (*)();
+VersionFunction puna_header_is_cpp();
+VersionFunction puna_header_is_cpp() { return &puna_version; }

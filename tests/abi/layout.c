@@ -1,0 +1,177 @@
+/* layout.c -- the layout that puna.h has promised on 64-bit systems, field by field. A change here is an ABI break, except lines
+ * added for fields at the end of a struct (and that struct's new size). */
+#include <puna.h>
+
+#if UINTPTR_MAX == UINT64_MAX
+#define AT(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field " moved")
+#define SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type " changed its size")
+
+AT(puna_context_options, struct_size, 0);
+AT(puna_context_options, threads, 4);
+AT(puna_context_options, isa, 8);
+AT(puna_context_options, memory_limit, 16);
+AT(puna_context_options, alloc, 24);
+AT(puna_context_options, dealloc, 32);
+AT(puna_context_options, alloc_user, 40);
+AT(puna_context_options, log, 48);
+AT(puna_context_options, log_user, 56);
+AT(puna_context_options, parallel_for, 64);
+AT(puna_context_options, executor_user, 72);
+AT(puna_context_options, thread_start, 80);
+AT(puna_context_options, thread_user, 88);
+AT(puna_context_options, executor_threads, 96);
+AT(puna_context_options, reserved, 100);
+SIZE(puna_context_options, 104);
+
+AT(puna_context_info, struct_size, 0);
+AT(puna_context_info, threads, 4);
+AT(puna_context_info, isa, 8);
+AT(puna_context_info, memory_used, 16);
+AT(puna_context_info, memory_peak, 24);
+AT(puna_context_info, memory_limit, 32);
+SIZE(puna_context_info, 40);
+
+AT(puna_model_options, struct_size, 0);
+AT(puna_model_options, reserved, 4);
+AT(puna_model_options, progress, 8);
+AT(puna_model_options, progress_user, 16);
+SIZE(puna_model_options, 24);
+
+AT(puna_reader, struct_size, 0);
+AT(puna_reader, reserved, 4);
+AT(puna_reader, size, 8);
+AT(puna_reader, read_at, 16);
+AT(puna_reader, user, 24);
+AT(puna_reader, name, 32);
+SIZE(puna_reader, 40);
+
+AT(puna_model_info, struct_size, 0);
+AT(puna_model_info, layers, 4);
+AT(puna_model_info, architecture, 8);
+AT(puna_model_info, parameters, 16);
+AT(puna_model_info, file_bytes, 24);
+AT(puna_model_info, max_positions, 32);
+AT(puna_model_info, attention_chunk, 40);
+AT(puna_model_info, vocabulary, 48);
+AT(puna_model_info, hidden, 52);
+AT(puna_model_info, heads, 56);
+AT(puna_model_info, kv_heads, 60);
+AT(puna_model_info, head_dim, 64);
+AT(puna_model_info, experts, 68);
+AT(puna_model_info, experts_used, 72);
+AT(puna_model_info, has_tokenizer, 76);
+AT(puna_model_info, has_chat_template, 80);
+AT(puna_model_info, metadata_count, 84);
+SIZE(puna_model_info, 88);
+
+AT(puna_tokenize_options, struct_size, 0);
+AT(puna_tokenize_options, parse_special, 4);
+AT(puna_tokenize_options, add_bos, 8);
+AT(puna_tokenize_options, reserved, 12);
+SIZE(puna_tokenize_options, 16);
+
+AT(puna_token_info, struct_size, 0);
+AT(puna_token_info, kind, 4);
+AT(puna_token_info, bytes, 8);
+AT(puna_token_info, size, 16);
+AT(puna_token_info, is_special, 24);
+AT(puna_token_info, is_stop, 28);
+SIZE(puna_token_info, 32);
+
+AT(puna_session_options, struct_size, 0);
+AT(puna_session_options, exact, 4);
+AT(puna_session_options, max_positions, 8);
+AT(puna_session_options, prefill_chunk, 16);
+SIZE(puna_session_options, 24);
+
+AT(puna_session_info, struct_size, 0);
+AT(puna_session_info, vocabulary, 4);
+AT(puna_session_info, length, 8);
+AT(puna_session_info, max_positions, 16);
+AT(puna_session_info, kv_bytes, 24);
+SIZE(puna_session_info, 32);
+
+AT(puna_sampler_options, struct_size, 0);
+AT(puna_sampler_options, temperature, 4);
+AT(puna_sampler_options, top_p, 8);
+AT(puna_sampler_options, min_p, 12);
+AT(puna_sampler_options, typical_p, 16);
+AT(puna_sampler_options, epsilon, 20);
+AT(puna_sampler_options, eta, 24);
+AT(puna_sampler_options, repetition_penalty, 28);
+AT(puna_sampler_options, presence_penalty, 32);
+AT(puna_sampler_options, frequency_penalty, 36);
+AT(puna_sampler_options, top_k, 40);
+AT(puna_sampler_options, penalty_window, 44);
+AT(puna_sampler_options, no_repeat_ngram, 48);
+AT(puna_sampler_options, reserved, 52);
+AT(puna_sampler_options, seed, 56);
+AT(puna_sampler_options, bias_tokens, 64);
+AT(puna_sampler_options, bias_values, 72);
+AT(puna_sampler_options, bias_count, 80);
+SIZE(puna_sampler_options, 88);
+
+AT(puna_token_probability, token, 0);
+AT(puna_token_probability, log_probability, 4);
+SIZE(puna_token_probability, 8);
+
+AT(puna_generated_token, struct_size, 0);
+AT(puna_generated_token, id, 4);
+AT(puna_generated_token, text, 8);
+AT(puna_generated_token, size, 16);
+AT(puna_generated_token, probabilities, 24);
+AT(puna_generated_token, probability_count, 32);
+SIZE(puna_generated_token, 40);
+
+AT(puna_generate_options, struct_size, 0);
+AT(puna_generate_options, ignore_eos, 4);
+AT(puna_generate_options, max_tokens, 8);
+AT(puna_generate_options, sampler, 16);
+AT(puna_generate_options, stop_tokens, 24);
+AT(puna_generate_options, stop_token_count, 32);
+AT(puna_generate_options, stop_strings, 40);
+AT(puna_generate_options, stop_string_count, 48);
+AT(puna_generate_options, keep_special, 56);
+AT(puna_generate_options, parse_special, 60);
+AT(puna_generate_options, log_probabilities, 64);
+AT(puna_generate_options, context_policy, 68);
+AT(puna_generate_options, keep_prefix, 72);
+AT(puna_generate_options, process_logits, 80);
+AT(puna_generate_options, process_user, 88);
+SIZE(puna_generate_options, 96);
+
+AT(puna_generate_result, struct_size, 0);
+AT(puna_generate_result, stop_reason, 4);
+AT(puna_generate_result, prompt_tokens, 8);
+AT(puna_generate_result, generated_tokens, 16);
+AT(puna_generate_result, prompt_seconds, 24);
+AT(puna_generate_result, generate_seconds, 32);
+SIZE(puna_generate_result, 40);
+
+#endif
+
+/* Numbers that are part of the promise as well. */
+#define IS(name, value) _Static_assert((name) == (value), #name " changed its value")
+IS(PUNA_OK, 0);
+IS(PUNA_INVALID_ARGUMENT, 1);
+IS(PUNA_OUT_OF_MEMORY, 2);
+IS(PUNA_IO, 3);
+IS(PUNA_BAD_FILE, 4);
+IS(PUNA_UNSUPPORTED, 5);
+IS(PUNA_CANCELLED, 6);
+IS(PUNA_CONTEXT_FULL, 7);
+IS(PUNA_WRONG_STATE, 8);
+IS(PUNA_INTERNAL, 9);
+IS(PUNA_TOKEN_NORMAL, 0);
+IS(PUNA_TOKEN_UNKNOWN, 1);
+IS(PUNA_TOKEN_CONTROL, 2);
+IS(PUNA_TOKEN_USER_DEFINED, 3);
+IS(PUNA_TOKEN_UNUSED, 4);
+IS(PUNA_TOKEN_BYTE, 5);
+IS(PUNA_CONTEXT_ERROR, 0);
+IS(PUNA_CONTEXT_DROP_OLDEST, 1);
+IS(PUNA_STOP_MAX_TOKENS, 0);
+IS(PUNA_STOP_TOKEN, 1);
+IS(PUNA_STOP_STRING, 2);
+IS(PUNA_STOP_CONTEXT_FULL, 3);
+IS(PUNA_STOP_CALLBACK, 4);

@@ -1,0 +1,88 @@
+// fixture.h -- what the tests of the C ABI share: handles that free themselves, statuses with their message, models to open.
+#pragma once
+#include <puna.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/golden.h"
+
+namespace puna::test {
+
+template <auto free_function>
+struct Free {
+  template <class T>
+  void operator()(T* handle) const { free_function(handle); }
+};
+using ContextHandle = std::unique_ptr<puna_context, Free<puna_context_free>>;
+using ModelHandle = std::unique_ptr<puna_model, Free<puna_model_free>>;
+using SessionHandle = std::unique_ptr<puna_session, Free<puna_session_free>>;
+using SamplerHandle = std::unique_ptr<puna_sampler, Free<puna_sampler_free>>;
+
+inline void ok(puna_status status) {
+  INFO(puna_status_name(status) << ": " << puna_last_error());
+  REQUIRE(status == PUNA_OK);
+}
+// The call was refused with this status, and the message says why: it contains `words`.
+inline void refused(puna_status status, puna_status wanted, const std::string& words) {
+  INFO(puna_status_name(status) << ": " << puna_last_error());
+  CHECK(status == wanted);
+  CHECK_THAT(puna_last_error(), Catch::Matchers::Contains(words));
+}
+
+// An option or info struct with its size filled in and everything else zero.
+template <class T>
+T sized() {
+  T t{};
+  t.struct_size = sizeof(T);
+  return t;
+}
+
+inline ContextHandle make_context(const puna_context_options* options = nullptr) {
+  puna_context* c = nullptr;
+  ok(puna_context_create(options, &c));
+  return ContextHandle(c);
+}
+inline ModelHandle open_model(const std::string& path, puna_context* context = nullptr) {
+  puna_model* m = nullptr;
+  ok(puna_model_open(context, path.c_str(), nullptr, &m));
+  return ModelHandle(m);
+}
+inline SessionHandle make_session(const ModelHandle& model, bool exact = false) {
+  auto o = sized<puna_session_options>();
+  o.exact = exact;
+  puna_session* s = nullptr;
+  ok(puna_session_create(model.get(), &o, &s));
+  return SessionHandle(s);
+}
+inline int64_t length(const SessionHandle& session) {
+  auto info = sized<puna_session_info>();
+  ok(puna_session_get_info(session.get(), &info));
+  return info.length;
+}
+inline std::vector<float> logits(const SessionHandle& session) {
+  const float* data = nullptr;
+  size_t count = 0;
+  ok(puna_session_logits(session.get(), &data, &count));
+  return {data, data + count};
+}
+inline std::vector<float> logits_after(const SessionHandle& session, const std::vector<int32_t>& tokens) {
+  ok(puna_session_append(session.get(), tokens.data(), tokens.size()));
+  return logits(session);
+}
+
+// A golden folder that is a whole model with its tokenizer and chat template.
+inline std::string chat_model() {
+  static const std::string folder = goldens([](const Golden& g) {
+    return g.has_file("model.safetensors") && g.has_file("tokenizer.json") && g.has_file("chat_template.jinja");
+  })[0].folder();
+  return folder;
+}
+
+// A whole small model with random weights and no tokenizer, as the bytes of a GGUF file.
+const std::string& tiny_gguf();
+
+}  // namespace puna::test

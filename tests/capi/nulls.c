@@ -1,0 +1,90 @@
+/* nulls.c -- every function of puna.h, called from C99 with nothing at all: a status with a message, never a crash. It also proves that C
+ * programs link: it needs every symbol. */
+#include <puna.h>
+#include <stdio.h>
+#include <string.h>
+
+static int failures = 0;
+
+static void refused(const char* call, puna_status status) {
+  if (status == PUNA_INVALID_ARGUMENT && strstr(puna_last_error(), "NULL") != NULL) return;
+  printf("%s: %d (%s), expected an invalid argument that names a NULL\n", call, (int)status, puna_last_error());
+  ++failures;
+}
+#define REFUSED(call) refused(#call, call)
+
+int main(void) {
+  puna_model_info model_info = {.struct_size = sizeof model_info};
+  puna_session_info session_info = {.struct_size = sizeof session_info};
+  puna_context_info context_info = {.struct_size = sizeof context_info};
+  puna_token_info token_info = {.struct_size = sizeof token_info};
+  puna_context* context = NULL;
+  puna_model* model = NULL;
+  puna_session* session = NULL;
+  puna_sampler* sampler = NULL;
+  puna_session* no_sessions[1] = {NULL};
+  const int32_t* no_tokens[1] = {NULL};
+  const size_t one[1] = {1};
+  const char* key = NULL;
+  const float* logits = NULL;
+  float floats[4] = {0};
+  int32_t token = 0;
+  size_t n = 0;
+
+  REFUSED(puna_context_create(NULL, NULL));
+  REFUSED(puna_context_get_info(NULL, &context_info));
+  REFUSED(puna_model_open(NULL, NULL, NULL, &model));
+  REFUSED(puna_model_open(NULL, "path", NULL, NULL));
+  REFUSED(puna_model_open_memory(NULL, NULL, 0, NULL, &model));
+  REFUSED(puna_model_open_memory(NULL, "x", 1, NULL, NULL));
+  REFUSED(puna_model_open_reader(NULL, NULL, NULL, &model));
+  REFUSED(puna_model_get_info(NULL, &model_info));
+  REFUSED(puna_model_metadata_key(NULL, 0, &key));
+  REFUSED(puna_model_metadata_json(NULL, "key", NULL, 0, &n));
+  REFUSED(puna_model_metadata_json(NULL, NULL, NULL, 0, &n));
+  REFUSED(puna_model_tokenize(NULL, "x", 1, NULL, NULL, 0, &n));
+  REFUSED(puna_model_detokenize(NULL, &token, 1, 0, NULL, 0, &n));
+  REFUSED(puna_model_token_info(NULL, 0, &token_info));
+  REFUSED(puna_model_find_token(NULL, "x", 1, &token));
+  REFUSED(puna_model_render_chat(NULL, "{}", 2, NULL, NULL, 0, &n));
+  REFUSED(puna_session_create(NULL, NULL, &session));
+  REFUSED(puna_session_get_info(NULL, &session_info));
+  REFUSED(puna_session_tokens(NULL, NULL, 0, &n));
+  REFUSED(puna_session_append(NULL, &token, 1));
+  REFUSED(puna_session_append_logits(NULL, &token, 1, floats, 4));
+  REFUSED(puna_session_append_batch(NULL, NULL, NULL, 1));
+  REFUSED(puna_session_append_batch(no_sessions, no_tokens, one, 1));
+  REFUSED(puna_session_logits(NULL, &logits, &n));
+  REFUSED(puna_session_truncate(NULL, 0));
+  REFUSED(puna_session_fork(NULL, &session));
+  REFUSED(puna_session_cancel(NULL));
+  REFUSED(puna_session_score(NULL, &token, 1, floats, 4));
+  REFUSED(puna_sampler_create(NULL, NULL));
+  REFUSED(puna_sampler_sample(NULL, floats, 4, NULL, 0, 0, &token, NULL));
+  REFUSED(puna_sampler_distribution(NULL, floats, 4, NULL, 0, floats));
+  REFUSED(puna_session_generate(NULL, "x", 1, NULL, NULL, NULL, NULL));
+  REFUSED(puna_session_generate_tokens(NULL, &token, 1, NULL, NULL, NULL, NULL));
+
+  /* NULL outputs and infos of handles that are there. */
+  if (puna_context_create(NULL, &context) != PUNA_OK || puna_sampler_create(NULL, &sampler) != PUNA_OK) {
+    printf("%s\n", puna_last_error());
+    return 1;
+  }
+  REFUSED(puna_context_get_info(context, NULL));
+  REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 0, 0, NULL, NULL));
+  REFUSED(puna_sampler_distribution(sampler, floats, 4, NULL, 0, NULL));
+  REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 1, 0, &token, NULL));
+
+  if (model != NULL || session != NULL || key != NULL || logits != NULL || n != 0) {
+    printf("a refused call wrote to an output\n");
+    ++failures;
+  }
+  puna_context_free(context);
+  puna_sampler_free(sampler);
+  puna_context_free(NULL);
+  puna_model_free(NULL);
+  puna_session_free(NULL);
+  puna_sampler_free(NULL);
+  if (puna_version() == 0 || puna_version_string()[0] == '\0' || puna_status_name(PUNA_OK)[0] == '\0') ++failures;
+  return failures != 0;
+}

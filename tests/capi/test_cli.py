@@ -1,0 +1,277 @@
+"""The `puna` command and the numbered examples, run as users run them. Models are the golden folders; sizes and tolerances come from them.
+
+PUNA_BIN = the folder of the programs, PUNA_SOURCE_DIR = the source tree; PUNA_GOLDEN_DIR = another set of golden folders.
+"""
+import array
+import json
+import math
+import os
+import pathlib
+import re
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+BIN = pathlib.Path(os.environ["PUNA_BIN"])
+GOLDEN = pathlib.Path(os.environ.get("PUNA_GOLDEN_DIR") or os.path.join(os.environ["PUNA_SOURCE_DIR"], "tests/data/golden"))
+MODELS = pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "puna/models")
+
+
+def folders_with(*files):
+    found = [m.parent for m in sorted(GOLDEN.rglob("manifest.json")) if all((m.parent / f).exists() for f in files)]
+    if not found:
+        raise AssertionError(f"no golden folder under {GOLDEN} has {files}")
+    return found
+
+
+CHAT = folders_with("config.json", "tokenizer.json", "model.safetensors")[0]
+TEXT = folders_with("config.json", "model.safetensors", "golden/logits.npy", "golden/input_ids.npy", "golden/greedy_tokens.npy")[0]
+
+
+def run(*arguments, code=0, stdin=b""):
+    done = subprocess.run([BIN / "puna", *map(str, arguments)], input=stdin, capture_output=True, timeout=240)
+    if done.returncode != code:
+        raise AssertionError(f"puna {arguments}: ended with {done.returncode}, expected {code}\n{done.stdout!r}\n{done.stderr.decode()}")
+    return done
+
+
+def run_json(*arguments):
+    return json.loads(run(*arguments).stdout)
+
+
+def load_npy(path):
+    """(shape, values) of a little-endian C-order .npy file of floats or 64-bit integers."""
+    data = pathlib.Path(path).read_bytes()
+    assert data[:6] == b"\x93NUMPY" and data[6] == 1, path
+    size, = struct.unpack("<H", data[8:10])
+    header = data[10:10 + size].decode()
+    assert (10 + size) % 64 == 0 and header.endswith("\n"), "the data of a .npy file is aligned"
+    shape = tuple(int(n) for n in re.search(r"\(([^)]*)\)", header).group(1).split(",") if n.strip())
+    values = array.array({"<f4": "f", "<i8": "q"}[re.search(r"'descr': '([^']*)'", header).group(1)])
+    values.frombytes(data[10 + size:])
+    assert len(values) == math.prod(shape), path
+    return shape, values
+
+
+def token_list(values):
+    return ",".join(map(str, values))
+
+
+class Text(unittest.TestCase):
+    def test_tokens_and_back(self):
+        text = "Hello, world! na\u00efve \U0001f999\n  two  spaces <|eot|>"
+        ids = json.loads(run("tokenize", CHAT, text).stdout)
+        self.assertTrue(all(isinstance(i, int) for i in ids))
+        self.assertEqual(run("detokenize", CHAT, *ids).stdout, text.encode())
+        self.assertEqual(run("detokenize", CHAT, token_list(ids)).stdout, text.encode())
+        self.assertEqual(run_json("tokenize", CHAT, "--json", text), ids)
+
+    def test_special_tokens_only_on_request(self):
+        added = [t for t in json.loads((CHAT / "tokenizer.json").read_text())["added_tokens"] if t["special"]]
+        for token in added[:3]:
+            self.assertEqual(run_json("tokenize", CHAT, "--special", token["content"]), [token["id"]])
+            self.assertGreater(len(run_json("tokenize", CHAT, token["content"])), 1)
+            self.assertEqual(run("detokenize", CHAT, token["id"]).stdout, token["content"].encode())
+
+    def test_files_standard_input_and_bare_tokenizers(self):
+        text = b"line one\nline two\n\xff not UTF-8\n"
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(text)
+            f.flush()
+            from_file = run("tokenize", CHAT, "--file", f.name).stdout
+        self.assertEqual(from_file, run("tokenize", CHAT, stdin=text).stdout)
+        self.assertEqual(from_file, run("tokenize", CHAT / "tokenizer.json", "--file", "-", stdin=text).stdout)
+        self.assertEqual(run("detokenize", CHAT, from_file.decode()).stdout, text)
+
+    def test_real_tokenizers(self):
+        present = [MODELS / n for n in ("llama4-tokenizer.model", "llama3-tokenizer.model", "SmolLM2-135M-Instruct.Q4_1.gguf") if (MODELS / n).exists()]
+        if not present:
+            if os.environ.get("PUNA_REQUIRE_MODELS") == "1":
+                self.fail(f"required here, but no tokenizer is in {MODELS}")
+            self.skipTest(f"no tokenizer in {MODELS}")
+        for path in present:
+            ids = run_json("tokenize", path, "The puna is a high plateau.")
+            self.assertLess(len(ids), 12)
+            self.assertEqual(run("detokenize", path, token_list(ids)).stdout, b"The puna is a high plateau.")
+
+    def test_render(self):
+        messages = [{"role": "user", "content": "What is a puna?"}]
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+            def render(value):
+                f.seek(0)
+                f.truncate()
+                json.dump(value, f)
+                f.flush()
+                return run("render", CHAT, "--messages", f.name).stdout.decode()
+            bare = render(messages)
+            self.assertIn("What is a puna?", bare)
+            self.assertEqual(bare, render({"messages": messages, "add_generation_prompt": True}))
+            closed = render({"messages": messages})
+            self.assertTrue(bare.startswith(closed) and len(bare) > len(closed), (bare, closed))
+            self.assertEqual(closed, render({"messages": messages, "kwargs": {"some_keyword": 1}, "tools": None, "date": "2026-01-31"}))
+            overridden = render({"messages": messages, "kwargs": {"bos_token": "<BOS>"}})
+            self.assertIn("<BOS>", overridden)
+
+
+class Numbers(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.ids = load_npy(TEXT / "golden/input_ids.npy")[1]
+
+    def logits(self, *flags, tokens=None):
+        out = pathlib.Path(self.folder.name) / "logits.npy"
+        run("logits", TEXT, "--tokens", tokens or token_list(self.ids), "--out", out, *flags)
+        self.assertEqual([p.name for p in out.parent.iterdir() if p.suffix != ".txt"], ["logits.npy"], "no temporary file stays")
+        return out
+
+    def test_exact_logits_are_the_references(self):
+        shape, got = load_npy(self.logits("--exact"))
+        want_shape, want = load_npy(TEXT / "golden/logits.npy")
+        self.assertEqual(shape, want_shape[-2:])
+        bound = json.loads((TEXT / "manifest.json").read_text())["arrays"]["logits"]["compare"]
+        worst = max(abs(g - w) - bound["atol"] - bound["rtol"] * abs(w) for g, w in zip(got, want))
+        self.assertLessEqual(worst, 0)
+
+        shape, last = load_npy(self.logits("--exact", "--last"))
+        self.assertEqual(shape, want_shape[-1:])
+        self.assertEqual(last, got[-len(last):])
+
+    def test_bits_do_not_depend_on_threads_chunks_or_instruction_set(self):
+        plain = self.logits().read_bytes()
+        self.assertEqual(self.logits("--threads", 1, "--prefill-chunk", 5).read_bytes(), plain)
+        self.assertEqual(self.logits("--threads", 3, "--isa", "scalar").read_bytes(), plain)
+        path = pathlib.Path(self.folder.name) / "ids.txt"
+        path.write_text(json.dumps(list(self.ids)))
+        self.assertEqual(self.logits(tokens=f"@{path}").read_bytes(), plain)
+
+    def test_greedy_tokens_are_the_references(self):
+        wanted = list(load_npy(TEXT / "golden/greedy_tokens.npy")[1])
+        out = run_json_generate_tokens(TEXT, self.ids, len(wanted), "--exact")
+        self.assertEqual(out["tokens"], wanted)
+        self.assertEqual(out["prompt_tokens"], len(self.ids))
+
+    def test_interrupted_work_leaves_the_old_file(self):
+        model = MODELS / "SmolLM2-135M-Instruct.Q4_1.gguf"
+        if not model.exists():
+            self.skipTest(f"{model} is not there")
+        out = pathlib.Path(self.folder.name) / "logits.npy"
+        out.write_bytes(b"old")
+        process = subprocess.Popen([BIN / "puna", "logits", model, "--exact", "--tokens", token_list(range(2000)), "--out", out],
+                                   stderr=subprocess.PIPE)
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        message = process.communicate(timeout=60)[1].decode()
+        self.assertEqual((process.returncode, message[:5]), (130, "puna:"), message)
+        self.assertEqual([p.name for p in out.parent.iterdir()], ["logits.npy"])
+        self.assertEqual(out.read_bytes(), b"old")
+
+
+def run_json_generate_tokens(model, ids, count, *flags):
+    return run_json("generate", model, "--tokens", token_list(ids), "--max-tokens", count, "--ignore-eos", "--json", *flags)
+
+
+class Generation(unittest.TestCase):
+    def test_generate(self):
+        common = ("generate", CHAT, "--prompt", "Hello", "--max-tokens", 8, "--ignore-eos")
+        out = run_json(*common, "--json")
+        self.assertEqual(len(out["tokens"]), 8)
+        self.assertEqual(set(out["seconds"]), {"load", "prompt", "generate"})
+        self.assertGreaterEqual(out["prompt_tokens"], 1)
+        self.assertEqual(run(*common).stdout.decode(), out["text"])
+        self.assertEqual(run_json(*common, "--json", "--threads", 1)["tokens"], out["tokens"])
+
+        sampled = [run_json(*common, "--json", "--temperature", 1.5, "--top-k", 50, "--top-p", 0.95, "--min-p", 0.001, "--seed", s)["tokens"] for s in (1, 1, 2, 3)]
+        self.assertEqual(sampled[0], sampled[1])
+        self.assertNotEqual(sampled[1:3], sampled[2:4])
+
+    def test_chat(self):
+        answer = run("chat", CHAT, "--prompt", "Hello", "--max-tokens", 8).stdout
+        self.assertEqual(run("chat", CHAT, "--prompt", "Hello", "--max-tokens", 8).stdout, answer)
+        turns = run("chat", CHAT, "--max-tokens", 4, "--system", "Be brief.", stdin=b"Hello\n\nAnd again?\n").stdout
+        self.assertGreaterEqual(turns.count(b"\n"), 2)
+
+    def test_info(self):
+        config = json.loads((CHAT / "config.json").read_text())
+        text = config.get("text_config", config)
+        info = run_json("info", CHAT, "--json")
+        self.assertEqual((info["layers"], info["hidden"], info["vocabulary"]), (text["num_hidden_layers"], text["hidden_size"], text["vocab_size"]))
+        self.assertEqual(info["format"], "huggingface")
+        self.assertGreater(info["parameters"], 0)
+        self.assertEqual(info["file_bytes"] // 1_000_000, (CHAT / "model.safetensors").stat().st_size // 1_000_000)
+        self.assertIn(b"architecture", run("info", CHAT).stdout)
+
+    def test_bench(self):
+        out = run_json("bench", CHAT, "-p", 32, "-n", 4, "-t", 2, "-r", 1, "--json")
+        self.assertGreater(min(out["pp"], out["tg"], out["file_bytes"], out["peak_rss_bytes"], out["load_s"]), 0)
+        self.assertEqual(out["threads"], 2)
+        self.assertIn(out["isa"], ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon"))
+
+    def test_perplexity(self):
+        text = b"It is a truth universally acknowledged, that a single plateau in possession of a good altitude. " * 4
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(text)
+            f.flush()
+            tokens = len(run_json("tokenize", CHAT, "--file", f.name))
+            out = run_json("perplexity", CHAT, "--file", f.name, "--ctx", 50, "--exact", "--json")
+            self.assertEqual(out["windows"], tokens // 50)
+            self.assertEqual(out["scored_tokens"], tokens // 50 * 49)
+            self.assertAlmostEqual(out["perplexity"], math.exp(out["mean_nll"]), places=3)
+            self.assertEqual(run_json("perplexity", CHAT, "--file", f.name, "--ctx", 50, "--max-tokens", 120, "--json")["windows"], 2)
+            self.assertIn(b"perplexity", run("perplexity", CHAT, "--file", f.name, "--ctx", 50).stdout)
+            run("perplexity", CHAT, "--file", f.name, "--ctx", 100_000, code=1)
+
+
+class Errors(unittest.TestCase):
+    def says(self, words, *arguments, code=1):
+        message = run(*arguments, code=code).stderr.decode()
+        self.assertTrue(message.startswith("puna: "), message)
+        self.assertEqual(message.count("\n"), 1, message)
+        self.assertIn(words, message)
+
+    def test_failures_are_one_sentence_and_exit_1(self):
+        self.says("/no/such/file", "info", "/no/such/file")
+        self.says("README.md", "info", pathlib.Path(os.environ["PUNA_SOURCE_DIR"]) / "README.md")
+        self.says("not supported", "info", CHAT, "--isa", "mmx")
+        self.says("not a number", "logits", TEXT, "--tokens", "1,x", "--out", "/tmp/never.npy")
+        self.says("token", "logits", TEXT, "--tokens", "1,999999999", "--out", "/tmp/never.npy")
+        self.says("/no/such/folder", "logits", TEXT, "--tokens", "1", "--out", "/no/such/folder/x.npy")
+        self.says("tokenizer", "generate", TEXT, "--prompt", "x")
+        self.assertFalse(os.path.exists("/tmp/never.npy"))
+
+    def test_wrong_usage_is_exit_2(self):
+        for arguments in ((), ("frobnicate",), ("info",), ("info", CHAT, "--nonsense"), ("generate", CHAT), ("bench", CHAT, "-p", "many"),
+                          ("generate", CHAT, "--prompt", "a", "--tokens", "1")):
+            with self.subTest(arguments):
+                self.says("", *arguments, code=2)
+
+    def test_help_and_version(self):
+        self.assertIn(b"perplexity", run("--help").stdout)
+        self.assertIn(b"--prefill-chunk", run("logits", "--help").stdout)
+        self.assertRegex(run("--version").stdout, rb"\d+\.\d+\.\d+")
+
+
+class Examples(unittest.TestCase):
+    def example(self, name, *arguments):
+        return subprocess.run([BIN / name, *map(str, arguments)], capture_output=True, timeout=240)
+
+    def test_hello(self):
+        done = self.example("01_hello", CHAT, "Once upon a time")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        expected = run("generate", CHAT, "--prompt", "Once upon a time", "--max-tokens", 64).stdout
+        self.assertEqual(done.stdout, expected)
+        failed = self.example("01_hello", "/no/such/model")
+        self.assertNotEqual(failed.returncode, 0)
+        self.assertIn(b"/no/such/model", failed.stderr)
+
+    def test_chat(self):
+        done = self.example("02_chat", CHAT, 'Say "hi"\n')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, rb"\d+ tokens in")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,129 @@
+// Hosts that do unusual things: flush-to-zero arithmetic, fork(), several threads on one model, exceptions in callbacks.
+#include <stdexcept>
+#include <thread>
+
+#include "capi/fixture.h"
+
+#ifndef _WIN32
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+using namespace puna::test;
+
+namespace {
+
+const std::vector<int32_t> kTokens = {11, 22, 33, 44, 55, 66, 77};
+
+}  // namespace
+
+#if defined(__x86_64__)
+TEST_CASE("a host with flush-to-zero and another rounding mode gets the same bits and its mode back", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  const std::vector<float> expected = logits_after(make_session(model), kTokens);
+
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040, kRoundUp = 0x4000, kMasks = 0x1F80;
+  const unsigned mine = _mm_getcsr(), theirs = kMasks | kFlushToZero | kDenormalsAreZero | kRoundUp;
+  _mm_setcsr(theirs);
+  unsigned inside = 0;
+  puna_generate_options options = sized<puna_generate_options>();
+  options.max_tokens = 1;
+  const puna_token_fn look = [](void* user, const puna_generated_token*) {
+    *static_cast<unsigned*>(user) = _mm_getcsr();
+    return int32_t(0);
+  };
+  puna_session *session = nullptr, *other = nullptr;
+  const float* data = nullptr;
+  size_t count = 0;
+  puna_status status = puna_session_create(model.get(), nullptr, &session);
+  if (!status) status = puna_session_append(session, kTokens.data(), kTokens.size());
+  if (!status) status = puna_session_logits(session, &data, &count);
+  if (!status) status = puna_session_create(model.get(), nullptr, &other);
+  if (!status) status = puna_session_generate_tokens(other, kTokens.data(), kTokens.size(), &options, look, &inside, nullptr);
+  const unsigned after = _mm_getcsr();
+  _mm_setcsr(mine);
+
+  const SessionHandle a(session), b(other);
+  ok(status);
+  CHECK(std::vector<float>(data, data + count) == expected);
+  constexpr unsigned kModes = kFlushToZero | kDenormalsAreZero | 0x6000;
+  CHECK((inside & kModes) == 0);
+  CHECK((after & (kModes | kMasks)) == theirs);
+}
+#endif
+
+#ifndef _WIN32
+TEST_CASE("in a forked child every use of a handle is an error and every free returns", "[capi]") {
+  auto options = sized<puna_context_options>();
+  options.threads = 3;
+  ContextHandle context = make_context(&options);
+  ModelHandle model = open_model(chat_model(), context.get());
+  SessionHandle session = make_session(model);
+  logits_after(session, kTokens);
+
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {  // no Catch2 here: each bit of the exit code is a promise
+    alarm(20);       // a hang is a failure
+    int broken = 0;
+    auto info = sized<puna_context_info>();
+    auto model_info = sized<puna_model_info>();
+    puna_session* made = nullptr;
+    if (puna_context_get_info(context.get(), &info) != PUNA_WRONG_STATE) broken |= 1;
+    if (puna_model_get_info(model.get(), &model_info) != PUNA_WRONG_STATE) broken |= 2;
+    if (puna_session_append(session.get(), kTokens.data(), 1) != PUNA_WRONG_STATE) broken |= 4;
+    if (puna_session_create(model.get(), nullptr, &made) != PUNA_WRONG_STATE) broken |= 8;
+    if (!strstr(puna_last_error(), "fork")) broken |= 16;
+    session.reset();
+    model.reset();
+    context.reset();
+    puna_context* own = nullptr;  // a context of its own works
+    if (puna_context_create(nullptr, &own) != PUNA_OK) broken |= 32;
+    puna_context_free(own);
+    _exit(broken);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  ok(puna_session_append(session.get(), kTokens.data(), 1));  // the parent is untouched
+}
+#endif
+
+TEST_CASE("sessions of one model run in parallel and agree", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  const std::vector<float> expected = logits_after(make_session(model), kTokens);
+  std::vector<puna_status> status(4, PUNA_INTERNAL);
+  std::vector<std::vector<float>> got(4);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < 4; ++i)
+    threads.emplace_back([&, i] {
+      puna_session* s = nullptr;
+      const float* data = nullptr;
+      size_t count = 0;
+      status[i] = puna_session_create(model.get(), nullptr, &s);
+      if (!status[i]) status[i] = puna_session_append(s, kTokens.data(), kTokens.size());
+      if (!status[i]) status[i] = puna_session_logits(s, &data, &count);
+      if (!status[i]) got[i].assign(data, data + count);
+      puna_session_free(s);
+    });
+  for (std::thread& t : threads) t.join();
+  for (size_t i = 0; i < 4; ++i) {
+    CHECK(status[i] == PUNA_OK);
+    CHECK(got[i] == expected);
+  }
+}
+
+TEST_CASE("an exception in a callback becomes a status, not the end of the host", "[capi]") {
+  const SessionHandle session = make_session(open_model(chat_model()));
+  const puna_token_fn rude = [](void*, const puna_generated_token*) -> int32_t { throw std::runtime_error("thrown by the host"); };
+  refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, rude, nullptr, nullptr), PUNA_INTERNAL,
+          "thrown by the host");
+  const puna_token_fn ruder = [](void*, const puna_generated_token*) -> int32_t { throw 42; };
+  refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, ruder, nullptr, nullptr), PUNA_INTERNAL,
+          "unknown type");
+  logits_after(session, kTokens);
+}
