@@ -7,41 +7,13 @@
 
 #include "base/fp_env.h"
 #include "puna/base/error.h"
+#include "runtime/sampler_select.h"
 #include "runtime/sampler_survivors.h"
 
 namespace puna {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-struct Largest { float score; int32_t id; };  // the lowest id on a tie; {-infinity, 0} when every token is removed
-
-// One pass over 16 lanes. NaN or +infinity is Error{status} with `culprit`'s sentence.
-Largest find_largest(std::span<const float> scores, Status status, const char* culprit) {
-  constexpr size_t kLanes = 16;
-  float best[kLanes];
-  bool good[kLanes];
-  std::fill(best, best + kLanes, -kInfinity);
-  std::fill(good, good + kLanes, true);
-  const auto look = [&](size_t lane, float s) {
-    best[lane] = s > best[lane] ? s : best[lane];
-    good[lane] &= s < kInfinity;
-  };
-  size_t i = 0;
-  for (; i + kLanes <= scores.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) look(lane, scores[i + lane]);
-  }
-  for (; i < scores.size(); ++i) look(i % kLanes, scores[i]);
-  if (!std::all_of(good, good + kLanes, [](bool g) { return g; })) {
-    const auto bad = std::find_if(scores.begin(), scores.end(), [](float s) { return !(s < kInfinity); });
-    fail(status, "logits are not finite: token %td has %s; %s", bad - scores.begin(), std::isnan(*bad) ? "NaN" : "infinity", culprit);
-  }
-  const float largest = *std::max_element(best, best + kLanes);
-  return {largest, int32_t(std::find(scores.begin(), scores.end(), largest) - scores.begin())};
-}
-
-constexpr const char* kModel = "the model's weights are damaged, or its activations overflow";
-constexpr const char* kCaller = "a penalty, a bias or the custom processor made it";
 
 // The scores to choose from: the logits themselves, or an edited copy.
 struct Scores {
@@ -53,7 +25,7 @@ struct Scores {
 Scores edit(const Sampler& sampler, std::span<const float> logits, std::span<const int32_t> history, const Sampler::Processor& custom) {
   PUNA_REQUIRE(!logits.empty(), "there are no logits to choose from");
   const SamplerOptions& o = sampler.options();
-  Scores s{{}, logits, find_largest(logits, Status::bad_file, kModel)};
+  Scores s{{}, logits, find_largest(logits, Status::bad_file, kModelIsToBlame)};
   const bool penalties = !o.logit_bias.empty() || o.repetition_penalty != 1 || o.presence_penalty != 0 || o.frequency_penalty != 0 ||
                          o.no_repeat_ngram > 0;
   if (penalties || custom) {
@@ -61,7 +33,7 @@ Scores edit(const Sampler& sampler, std::span<const float> logits, std::span<con
     sampler.penalise(s.edited, history);
     if (custom) custom(s.edited, history);
     s.view = s.edited;
-    s.largest = find_largest(s.view, Status::invalid_argument, kCaller);
+    s.largest = find_largest(s.view, Status::invalid_argument, "a penalty, a bias or the custom processor made it");
   }
   PUNA_REQUIRE(s.largest.score != -kInfinity, "every token is forbidden: nothing is left to choose from");
   return s;

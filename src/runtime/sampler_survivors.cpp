@@ -9,11 +9,10 @@
 
 #include "base/det_math.h"
 #include "puna/base/error.h"
+#include "runtime/sampler_select.h"
 
 namespace puna {
 namespace {
-
-constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 
 struct Candidate { double key; size_t index; uint64_t weight; };
 
@@ -62,25 +61,6 @@ Candidate weighted_select(std::span<const uint64_t> weights, uint64_t need, Key 
 
 // ceil(part * total), 0 < part < 1: the least sum of weights whose share is `part`.
 uint64_t share(double part, uint64_t total) { return std::clamp<uint64_t>(uint64_t(std::ceil(part * double(total))), 1, total); }
-
-// k-th largest, 1 <= k <= n: a buffer of at most 2k values, halved whenever it is full.
-float kth_largest(std::span<const float> values, size_t k) {
-  std::vector<float> best;
-  best.reserve(2 * k);
-  float floor = kRemoved;
-  const auto halve = [&] {
-    std::nth_element(best.begin(), best.begin() + ptrdiff_t(k - 1), best.end(), std::greater<>());
-    best.resize(k);
-    floor = best.back();
-  };
-  for (const float v : values) {
-    if (v <= floor && best.size() >= k) continue;
-    if (best.size() == 2 * k) halve();
-    best.push_back(v);
-  }
-  halve();
-  return floor;
-}
 
 }  // namespace
 
@@ -191,7 +171,7 @@ void Survivors::eta(double cutoff) {
 
 void Survivors::log_probabilities(std::span<float> out) {
   weigh();
-  std::fill(out.begin(), out.end(), kRemoved);
+  std::fill(out.begin(), out.end(), -std::numeric_limits<float>::infinity());
   const double log_z = log_normaliser();
   for (size_t i = 0; i < scores_.size(); ++i) out[size_t(id(i))] = float(exponent(i) - log_z);
 }

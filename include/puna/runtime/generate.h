@@ -14,17 +14,20 @@ namespace puna {
 enum class StopReason : int32_t { max_tokens = 0, stop_token = 1, stop_string = 2, context_full = 3, callback = 4 };
 enum class ContextPolicy : int32_t {
   error = 0,        // a full context ends the answer with StopReason::context_full; a prompt that does not fit is Error{context_full}
-  drop_oldest = 1,  // keep the first `keep_prefix` tokens (the system prompt), drop the oldest of the rest until half is free
+  // Of the positions after the first `keep_prefix` tokens (the system prompt), the newest half stays and the older half goes.
+  // What stays is computed again at its new positions: exactly as if the conversation had been that from the start.
+  drop_oldest = 1,
 };
 
 struct GenerateOptions {
   SamplerOptions sampler;
   int64_t max_tokens = 0;                    // 0 = until something else stops it
   bool ignore_eos = false;                   // do not stop at the model's stop tokens
-  std::vector<int32_t> stop_tokens;          // besides the model's own
-  std::vector<std::string> stop_strings;     // the answer ends before the first of them; none is ever streamed, not even half
+  std::vector<int32_t> stop_tokens;          // besides the model's own; the token that stops is the last of the answer
+  std::vector<std::string> stop_strings;     // the answer ends before the first to be complete; none is streamed, not even half
   bool keep_special = false;                 // special tokens appear in the text
-  int32_t log_probabilities = 0;             // 0 = none; n = the chosen token's and the n-1 most likely others
+  int32_t log_probabilities = 0;             // 0 = none; n = the chosen token's and the n-1 most likely others, by the model
+                                             // itself: before penalties, temperature and filters
   ContextPolicy context_policy = ContextPolicy::error;
   int64_t keep_prefix = 0;
   Sampler::Processor processor;              // borrowed for the call
@@ -32,13 +35,13 @@ struct GenerateOptions {
 
 struct GeneratedToken {
   int32_t id;
-  std::string_view text;                          // complete UTF-8 made final by this token; may be empty
-  std::span<const TokenProbability> probabilities;  // chosen first; empty unless asked for
+  std::string_view text;                            // valid UTF-8 made final by this token; may be empty
+  std::span<const TokenProbability> probabilities;  // chosen first, then descending; empty unless asked for
 };
 
 struct GenerateResult {
-  std::vector<int32_t> tokens;
-  std::string text;
+  std::vector<int32_t> tokens;  // every token drawn, the one that stopped the answer included
+  std::string text;             // empty when the model ships no tokenizer
   StopReason reason = StopReason::max_tokens;
   int64_t prompt_tokens = 0;
   double prompt_seconds = 0, generate_seconds = 0;
@@ -48,14 +51,19 @@ struct GenerateResult {
 using OnToken = FunctionRef<bool(const GeneratedToken&)>;
 
 // Appends `prompt` (may be empty when the session already has logits) and generates. The session ends holding the prompt and
-// every generated token but the last, whose logits would be computed by the next call.
+// every generated token but the last: to go on, begin the next prompt with that one. A draw's index is the position its token
+// takes (tokens dropped by this call counted), so a resumed or forked session repeats its draws.
+// When the prompt fails, the session is as before. Session::cancel() or an exception thrown by a callback ends the call later,
+// too; then the session holds what was generated so far, or just the prefix if its context was being shortened.
 GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token = {});
 
-// Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1, appended to an empty session: n-1 values.
+// Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1: n-1 values. The session must be empty and ends holding the
+// tokens, or is empty again when the call fails.
 std::vector<float> score(Session& session, std::span<const int32_t> tokens);
 
 struct Perplexity { double mean_nll = 0, standard_error = 0, perplexity = 0; int64_t scored_tokens = 0, windows = 0; };
-// Disjoint windows of `window` tokens, the first of each not scored, an incomplete last one dropped. progress(done, total) -> go on?
+// Disjoint windows of `window` tokens, the first of each not scored, an incomplete last one dropped. The standard error is that
+// of mean_nll. progress(windows done, windows in total) -> go on? If not, Error{cancelled}.
 Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std::span<const int32_t> tokens, int64_t window,
                       FunctionRef<bool(int64_t done, int64_t total)> progress = {});
 
