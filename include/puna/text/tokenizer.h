@@ -38,8 +38,13 @@ class Tokenizer {
   };
   const Specials& specials() const noexcept { return specials_; }
 
+  // SentencePiece puts a space in front of a text; decode takes it away again.
+  enum class FirstSpace : uint8_t { keep, drop_one, drop_all_of_first_token };
+  FirstSpace first_space() const noexcept { return first_space_; }
+
  protected:
   Specials specials_;
+  FirstSpace first_space_ = FirstSpace::keep;
 };
 
 using TokenizerPtr = std::shared_ptr<const Tokenizer>;

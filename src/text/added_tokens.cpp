@@ -1,0 +1,115 @@
+#include "text/added_tokens.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "puna/base/error.h"
+#include "text/unicode.h"
+
+namespace puna::text {
+namespace {
+
+constexpr size_t kLongest = 1024;  // bounds the work at one position of the text
+
+bool is_word(Char c, const char* p) noexcept { return c.is(kLetter | kMark | kNumber) || *p == '_'; }
+
+// The character that ends at p; begin < p.
+const char* previous(const char* begin, const char* p) noexcept {
+  const char* q = p - 1;
+  while (q > begin && p - q < 4 && (static_cast<unsigned char>(*q) & 0xC0) == 0x80) --q;
+  return q + decode_utf8(q, p).size == p ? q : p - 1;
+}
+
+bool stands_alone(const char* begin, const char* p, const char* q, const char* end) noexcept {
+  if (p > begin) {
+    const char* before = previous(begin, p);
+    if (is_word(char_at(before, p), before)) return false;
+  }
+  return q == end || !is_word(char_at(q, end), q);
+}
+
+}  // namespace
+
+void AddedTokens::add(AddedToken token) {
+  if (token.text.empty()) return;
+  if (token.text.size() > kLongest)
+    fail(Status::unsupported, "tokenizer: added token %d is %zu bytes long, expected at most %zu", token.id, token.text.size(), kLongest);
+  tokens_.push_back(std::move(token));
+}
+
+void AddedTokens::finish() {
+  std::sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) { return a.text < b.text; });
+  for (size_t i = 1; i < tokens_.size(); ++i)
+    if (tokens_[i].text == tokens_[i - 1].text)
+      fail(Status::bad_file, "tokenizer: added token '%.64s' has two ids, %d and %d", tokens_[i].text.c_str(), tokens_[i - 1].id, tokens_[i].id);
+  for (size_t m = 0; m < matchers_.size(); ++m) {
+    Matcher& matcher = matchers_[m];
+    matcher = {};
+    for (const AddedToken& t : tokens_) {
+      if (t.normalized != (m >= 2) || (t.special && m % 2 == 0)) continue;
+      matcher.sorted.push_back(&t);
+      matcher.first.set(static_cast<unsigned char>(t.text[0]));
+    }
+    if (matcher.first.count() == 1) matcher.only_first = static_cast<unsigned char>(matcher.sorted[0]->text[0]);
+  }
+}
+
+int32_t AddedTokens::find(std::string_view name) const noexcept {
+  const auto it = std::lower_bound(tokens_.begin(), tokens_.end(), name, [](const AddedToken& t, std::string_view n) { return t.text < n; });
+  return it != tokens_.end() && it->text == name ? it->id : -1;
+}
+
+const char* AddedTokens::Matcher::next_start(const char* p, const char* end) const noexcept {
+  if (sorted.empty() || p == end) return end;
+  if (only_first >= 0) {
+    const void* at = std::memchr(p, only_first, size_t(end - p));
+    return at ? static_cast<const char*>(at) : end;
+  }
+  return std::find_if(p, end, [&](char c) { return first[static_cast<unsigned char>(c)]; });
+}
+
+// Narrows the sorted tokens to those that agree with the text, byte by byte; the last one that ends is the longest.
+const AddedToken* AddedTokens::Matcher::longest_at(const char* p, const char* end) const noexcept {
+  auto low = sorted.begin(), high = sorted.end();
+  const AddedToken* found = nullptr;
+  for (size_t depth = 0; low != high; ++depth) {
+    if ((*low)->text.size() == depth) found = *low++;
+    if (p + depth == end) break;
+    const auto byte = static_cast<unsigned char>(p[depth]);
+    const auto at = [depth](const AddedToken* t) { return static_cast<unsigned char>(t->text[depth]); };
+    low = std::partition_point(low, high, [&](const AddedToken* t) { return at(t) < byte; });
+    high = std::partition_point(low, high, [&](const AddedToken* t) { return at(t) == byte; });
+  }
+  return found;
+}
+
+void AddedTokens::split(Fragment text, bool normalized, bool parse_special, FunctionRef<void(Fragment)> on_text,
+                        FunctionRef<void(int32_t)> on_token) const {
+  const Matcher& matcher = matchers_[size_t(normalized * 2 + parse_special)];
+  const char *const begin = text.text.data(), *const end = begin + text.text.size();
+  const char* done = begin;
+  Fragment rest = text;
+  for (const char* p = begin; (p = matcher.next_start(p, end)) < end;) {
+    const AddedToken* const token = matcher.longest_at(p, end);
+    if (!token) {
+      ++p;
+      continue;
+    }
+    const char *from = p, *to = p + token->text.size();
+    p = to;
+    if (token->single_word && !stands_alone(begin, from, to, end)) continue;
+    if (token->left_strip)
+      while (from > done && char_at(previous(done, from), from).is(kSpace)) from = previous(done, from);
+    if (token->right_strip) {
+      while (to < end && char_at(to, end).is(kSpace)) to += char_at(to, end).size;
+      p = to;
+    }
+    if (from > done) on_text({{done, size_t(from - done)}, rest.first, rest.after_special});
+    on_token(token->id);
+    done = to;
+    rest = {{}, false, token->special};
+  }
+  if (done < end) on_text({{done, size_t(end - done)}, rest.first, rest.after_special});
+}
+
+}  // namespace puna::text

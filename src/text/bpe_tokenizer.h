@@ -1,0 +1,35 @@
+// bpe_tokenizer.h -- the one Tokenizer there is: added tokens, normalizer, splitters and byte-pair model in a row. What differs
+// between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp and tiktoken_tokenizer.cpp fill in TokenizerParts.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "puna/text/tokenizer.h"
+#include "text/added_tokens.h"
+#include "text/bpe_model.h"
+#include "text/normalizer.h"
+#include "text/splitters.h"
+#include "text/vocabulary.h"
+
+namespace puna::text {
+
+struct TokenizerParts {
+  Vocabulary vocabulary;
+  AddedTokens added;
+  Normalizer normalizer;         // between the two passes of the added tokens
+  Normalizer pre_normalizer;     // what pre-tokenizers do to a fragment before they split it
+  std::vector<NextPiece> splitters;
+  BpeModel model;
+  bool cut_long_runs = false;  // as Meta's own tokenizers do, see long_runs.h
+  Tokenizer::Specials specials;
+  Tokenizer::FirstSpace first_space = Tokenizer::FirstSpace::keep;
+};
+
+// Puts the parts together; the vocabulary's index and the added tokens are finished by then.
+TokenizerPtr make_tokenizer(TokenizerParts&& parts);
+
+// Adds to `stop` every id once: `eos`, then what the file lists, then tokens known by name to end an answer.
+void collect_stops(Tokenizer::Specials& specials, const TokenizerParts& parts, const std::vector<int32_t>& listed);
+bool is_known_stop(std::string_view name) noexcept;
+
+}  // namespace puna::text

@@ -1,0 +1,163 @@
+// gguf_tokenizer.cpp -- "tokenizer.ggml.*": byte-level BPE ("gpt2": tokens, merges, the name of a pre-tokenizer) and
+// SentencePiece ("llama": tokens and scores). Keys as in the GGUF specification; defaults as llama.cpp has them.
+#include <cmath>
+#include <string>
+
+#include "puna/base/error.h"
+#include "text/bpe_tokenizer.h"
+#include "text/byte_level.h"
+#include "text/merge_list.h"
+#include "text/sentencepiece.h"
+
+namespace puna {
+namespace text {
+namespace {
+
+const std::vector<std::string>& required_strings(const Metadata& m, const char* key) {
+  const auto* const list = m.strings(key);
+  if (!list) fail(Status::bad_file, "%s is missing", key);
+  return *list;
+}
+
+TokenKind kind_of(int64_t type, size_t id) {
+  constexpr TokenKind kKinds[] = {TokenKind::normal,       TokenKind::normal, TokenKind::unknown, TokenKind::control,
+                                  TokenKind::user_defined, TokenKind::unused, TokenKind::byte};
+  if (type < 0 || type >= int64_t(std::size(kKinds)))
+    fail(Status::bad_file, "tokenizer.ggml.token_type[%zu] is %lld, expected 0 to 6", id, static_cast<long long>(type));
+  return kKinds[type];
+}
+
+// Converters now and then forget to mark the tokens that end a turn. "</s>" may honestly be text; "<|eot_id|>" may not.
+std::vector<TokenKind> kinds_of(const Metadata& m, const std::vector<std::string>& tokens) {
+  const auto* const types = m.integers("tokenizer.ggml.token_type");
+  if (types && types->size() != tokens.size())
+    fail(Status::bad_file, "tokenizer.ggml.token_type has %zu entries, expected %zu as in tokenizer.ggml.tokens", types->size(), tokens.size());
+  std::vector<TokenKind> kinds;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    kinds.push_back(types ? kind_of((*types)[id], id) : TokenKind::normal);
+    if (tokens[id].starts_with("<|") && is_known_stop(tokens[id])) kinds.back() = TokenKind::control;
+  }
+  return kinds;
+}
+
+int32_t special_id(const Metadata& m, const char* name, int32_t size, int32_t fallback = -1) {
+  return int32_t(m.integer(std::string("tokenizer.ggml.") + name + "_token_id", 0, size - 1, fallback));
+}
+
+void read_specials(const Metadata& m, bool add_bos, TokenizerParts& parts) {
+  const int32_t size = parts.vocabulary.size();
+  Tokenizer::Specials& s = parts.specials;
+  s.bos = special_id(m, "bos", size, s.bos);
+  s.eos = special_id(m, "eos", size, s.eos);
+  s.add_bos = m.boolean("tokenizer.ggml.add_bos_token", add_bos) && s.bos >= 0;
+  collect_stops(s, parts, {special_id(m, "eot", size), special_id(m, "eom", size)});
+}
+
+void add_if_found_in_text(TokenizerParts& parts, int32_t id, std::string text) {
+  const TokenKind kind = parts.vocabulary.kinds[size_t(id)];
+  const bool special = kind == TokenKind::control || kind == TokenKind::unknown;
+  if (special || kind == TokenKind::user_defined) parts.added.add({std::move(text), id, special});
+}
+
+TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& tokens) {
+  if (!m.has("tokenizer.ggml.pre"))
+    fail(Status::unsupported, "tokenizer.ggml.pre is missing: the file does not say how its text is split, and a guess would be wrong silently");
+  const PreTokenizer& pre = pre_tokenizer(m.string("tokenizer.ggml.pre"));
+  TokenizerParts parts;
+  parts.splitters.push_back(pre.first);
+  if (pre.second) parts.splitters.push_back(pre.second);
+
+  const std::vector<TokenKind> kinds = kinds_of(m, tokens);
+  parts.vocabulary.reserve(tokens.size(), 8 * tokens.size());
+  std::string bytes;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    const bool by_merging = kinds[id] == TokenKind::normal || kinds[id] == TokenKind::unused;
+    const bool spelt = by_merging && bytes_of_spelling(tokens[id], bytes);
+    parts.vocabulary.add(spelt ? bytes : tokens[id], kinds[id], spelt || !by_merging);
+    add_if_found_in_text(parts, int32_t(id), tokens[id]);
+  }
+  parts.added.finish();
+  parts.vocabulary.build_index("tokenizer.ggml.tokens");
+
+  MergeList merges(parts, "tokenizer.ggml.merges", required_strings(m, "tokenizer.ggml.merges").size());
+  for (const std::string& pair : required_strings(m, "tokenizer.ggml.merges")) merges.add(pair);
+  parts.model.whole_words = pre.whole_words;
+  read_specials(m, pre.add_bos, parts);
+  return make_tokenizer(std::move(parts));
+}
+
+std::vector<double> read_scores(const Metadata& m, size_t size) {
+  std::vector<double> scores;
+  if (!m.has("tokenizer.ggml.scores")) fail(Status::bad_file, "tokenizer.ggml.scores is missing");
+  if (std::holds_alternative<std::vector<int64_t>>(*m.find("tokenizer.ggml.scores"))) {
+    const auto* integers = m.integers("tokenizer.ggml.scores");
+    scores.assign(integers->begin(), integers->end());
+  } else {
+    scores = *m.numbers("tokenizer.ggml.scores");
+  }
+  if (scores.size() != size)
+    fail(Status::bad_file, "tokenizer.ggml.scores has %zu entries, expected %zu as in tokenizer.ggml.tokens", scores.size(), size);
+  for (size_t id = 0; id < size; ++id)
+    if (!std::isfinite(scores[id])) fail(Status::bad_file, "tokenizer.ggml.scores[%zu] is not a finite number", id);
+  return scores;
+}
+
+TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens) {
+  if (!m.has("tokenizer.ggml.token_type")) fail(Status::bad_file, "tokenizer.ggml.token_type is missing");
+  if (m.has("tokenizer.ggml.precompiled_charsmap"))
+    fail(Status::unsupported, "tokenizer.ggml.precompiled_charsmap: this normalisation is not implemented");
+  TokenizerParts parts;
+  BpeModel& model = parts.model;
+  model.ranking = BpeModel::by_score;
+  model.byte_level = false;
+  model.fuse_unknown = true;
+  model.set_scores(read_scores(m, tokens.size()));
+
+  const std::vector<TokenKind> kinds = kinds_of(m, tokens);
+  parts.vocabulary.reserve(tokens.size(), 8 * tokens.size());
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    parts.vocabulary.add(tokens[id], kinds[id]);
+    std::string spoken = kinds[id] == TokenKind::control || kinds[id] == TokenKind::unknown ? tokens[id] : spaces_for_marks(tokens[id]);
+    if (kinds[id] == TokenKind::byte) {
+      const int byte = byte_of_name(tokens[id]);
+      if (byte < 0) fail(Status::bad_file, "tokenizer.ggml.tokens[%zu] is of type byte, but '%.64s' is not like <0x0A>", id, tokens[id].c_str());
+      model.byte_ids[size_t(byte)] = int32_t(id);
+      spoken.assign(1, char(byte));
+    }
+    parts.vocabulary.spoken.add(spoken);
+    add_if_found_in_text(parts, int32_t(id), std::move(spoken));
+  }
+  parts.added.finish();
+  parts.vocabulary.build_index("tokenizer.ggml.tokens");
+
+  const auto has_kind = [&](size_t id, TokenKind kind) { return id < kinds.size() && kinds[id] == kind; };
+  parts.specials.bos = has_kind(1, TokenKind::control) ? 1 : -1;
+  parts.specials.eos = has_kind(2, TokenKind::control) ? 2 : -1;
+  model.unknown = special_id(m, "unknown", parts.vocabulary.size(), has_kind(0, TokenKind::unknown) ? 0 : -1);
+  read_specials(m, true, parts);
+
+  const bool prefix = m.boolean("tokenizer.ggml.add_space_prefix", true);
+  if (m.boolean("tokenizer.ggml.remove_extra_whitespaces", false)) parts.normalizer.add({NormalizerStep::collapse_spaces, {}, {}});
+  if (prefix) parts.normalizer.add({NormalizerStep::prepend, {}, " ", NormalizerStep::first_or_after_special});
+  parts.normalizer.add({NormalizerStep::replace, " ", std::string(kSpaceMark)});
+  parts.first_space = prefix ? Tokenizer::FirstSpace::drop_one : Tokenizer::FirstSpace::keep;
+  if (marks_only_lead(parts.vocabulary)) parts.splitters.push_back(split_mark_runs);
+  return make_tokenizer(std::move(parts));
+}
+
+}  // namespace
+}  // namespace text
+
+TokenizerPtr tokenizer_from_gguf(const Metadata& metadata) {
+  if (!metadata.has("tokenizer.ggml.model")) return nullptr;
+  const std::string model = metadata.string("tokenizer.ggml.model");
+  if (model == "none" || model == "no_vocab") return nullptr;
+  if (model != "gpt2" && model != "llama")
+    fail(Status::unsupported, "tokenizer.ggml.model is '%.64s'; there are: gpt2 (byte-level BPE), llama (SentencePiece BPE)", model.c_str());
+  const auto& tokens = text::required_strings(metadata, "tokenizer.ggml.tokens");
+  if (tokens.empty() || tokens.size() > size_t(INT32_MAX))
+    fail(Status::bad_file, "tokenizer.ggml.tokens has %zu entries, expected 1 to 2^31 - 1", tokens.size());
+  return model == "gpt2" ? text::byte_level_bpe(metadata, tokens) : text::sentencepiece_bpe(metadata, tokens);
+}
+
+}  // namespace puna
