@@ -18,3 +18,12 @@ if(PUNA_COVERAGE)
   add_compile_options(--coverage)
   add_link_options(--coverage)
 endif()
+
+# puna_cold(target [PRIVATE headers... | REUSE_FROM other]): for programs that wait for people or run once. They compile at -O1, and read the
+# named headers once a target, or once for all (Catch2 and JSON: a third of the time of a test file).
+function(puna_cold target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(ARGN)
+    target_precompile_headers(${target} ${ARGN})
+  endif()
+endfunction()
