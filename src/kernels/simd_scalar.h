@@ -15,7 +15,7 @@ PUNA_INLINE V splat(float x) { PUNA_EACH(x); }
 PUNA_INLINE V load(const float* p) { PUNA_EACH(p[n]); }
 PUNA_INLINE V load_n(const float* p, int64_t count) { PUNA_EACH(n < count ? p[n] : 0.0f); }
 PUNA_INLINE void store(float* p, V a) { for (int n = 0; n < 16; ++n) p[n] = a.f[n]; }
-PUNA_INLINE void store_n(float* p, V a, int64_t count) { for (int n = 0; n < count; ++n) p[n] = a.f[n]; }
+PUNA_INLINE void store_n(float* p, V a, int64_t count) { for (int n = 0; n < 16 && n < count; ++n) p[n] = a.f[n]; }
 PUNA_INLINE V add(V a, V b) { PUNA_EACH(a.f[n] + b.f[n]); }
 PUNA_INLINE V sub(V a, V b) { PUNA_EACH(a.f[n] - b.f[n]); }
 PUNA_INLINE V mul(V a, V b) { PUNA_EACH(a.f[n] * b.f[n]); }
@@ -58,7 +58,7 @@ PUNA_INLINE uint16_t to_f16(float x) {  // round to nearest even; overflow is in
 }
 PUNA_INLINE V load_f16(const uint16_t* p) { PUNA_EACH(from_f16(p[n])); }
 PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t count) { PUNA_EACH(n < count ? from_f16(p[n]) : 0.0f); }
-PUNA_INLINE void store_f16_n(uint16_t* p, V a, int64_t count) { for (int n = 0; n < count; ++n) p[n] = to_f16(a.f[n]); }
+PUNA_INLINE void store_f16_n(uint16_t* p, V a, int64_t count) { for (int n = 0; n < 16 && n < count; ++n) p[n] = to_f16(a.f[n]); }
 #undef PUNA_EACH
 
 #define PUNA_EACH(expr) VI r; for (int n = 0; n < 16; ++n) r.i[n] = (expr); return r

@@ -138,11 +138,11 @@ constexpr QFormat format_of(DType t) {
 static QFormat format(DType t) { return format_of(t); }
 
 template <DType T>
-PUNA_INLINE void dequantise_group(float* y, int64_t stride, const Group& g) {
+PUNA_INLINE void dequantise_group(float* y, const Group& g) {
   for (int k = 0; k < kGroup; ++k) {
     const int h = k / 16;
     const float x = (g.d * float(g.s[h])) * float(int32_t(g.q[k]) - format_of(T).offset);
-    y[k * stride] = format_of(T).minimum ? x + g.dm * float(g.m[h]) : x;
+    y[k] = format_of(T).minimum ? x + g.dm * float(g.m[h]) : x;
   }
 }
 
@@ -167,17 +167,17 @@ static void tile_q_of(QTile* out, const uint8_t* row0, int64_t row_stride, int r
 
 template <DType T>
 static void tile_f_of(float* out, const uint8_t* row0, int64_t row_stride, int64_t, int rows, int64_t k0, int64_t count) {
-  for (int r = 0; r < kTileRows; ++r)
-    for (int64_t k = 0; k < count; k += kGroup) {
-      float* y = out + k * kTileRows + r;
-      if (r >= rows) {
-        for (int n = 0; n < kGroup; ++n) y[n * kTileRows] = 0.0f;
-        continue;
-      }
+  alignas(64) float values[kTileRows][kGroup];  // dequantised along the rows, then turned: both loops are vectors
+  __builtin_memset(values, 0, sizeof values);
+  for (int64_t k = 0; k < count; k += kGroup) {
+    for (int r = 0; r < rows; ++r) {
       Group g;
       decode<T>(g, row0 + r * row_stride, (k0 + k) / kGroup);
-      dequantise_group<T>(y, kTileRows, g);
+      dequantise_group<T>(values[r], g);
     }
+    for (int n = 0; n < kGroup; ++n)
+      for (int r = 0; r < kTileRows; ++r) out[(k + n) * kTileRows + r] = values[r][n];
+  }
 }
 
 template <DType T>
@@ -185,7 +185,7 @@ static void dequantise_of(float* y, const void* row, int64_t n) {
   for (int64_t i = 0; i < n / kGroup; ++i) {
     Group g;
     decode<T>(g, static_cast<const uint8_t*>(row), i);
-    dequantise_group<T>(y + i * kGroup, 1, g);
+    dequantise_group<T>(y + i * kGroup, g);
   }
 }
 

@@ -1,6 +1,6 @@
 // linear.h -- y = x W^T for activations x [T,K] and weights W [N,K] in any format, and the activations' own form.
 // Default mode: x is quantised once (a scale per row and 32 values) and shared by all consumers; integer dots against quantised
-// weights, f32 against float ones. Exact mode: f32 everywhere. Work is split into tiles of 16 outputs x 32 rows.
+// weights, f32 against float ones. Exact mode: f32 everywhere. Work is split into tiles of 16 outputs x 64 rows.
 #pragma once
 #include <initializer_list>
 
@@ -36,7 +36,7 @@ struct Product {
 void linear(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32 = false);
 
 // The tile itself, for callers that choose rows (experts): at most kRowBlock rows, given by pointers; `panel` counts 16 outputs.
-inline constexpr int64_t kRowBlock = 32;
+inline constexpr int64_t kRowBlock = 64;
 struct TileRows {
   int64_t count = 0;
   const float* x[kRowBlock];

@@ -10,17 +10,9 @@
 #include "puna/base/error.h"
 #include "puna/io/checkpoint.h"
 #include "puna/model/llama.h"
+#include "support/isa.h"
 
 namespace puna::test {
-
-inline std::vector<std::string> supported_isas() {
-  IsaLevel levels[16];
-  const int n = isa_levels(levels, 16);
-  std::vector<std::string> names;
-  for (int i = 0; i < n; ++i)
-    if (levels[i].supported) names.emplace_back(levels[i].name);
-  return names;
-}
 
 inline ContextPtr context_with(const std::string& isa = "", int threads = 1) {
   ContextOptions options;
