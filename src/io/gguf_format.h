@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "puna/base/dtype.h"
 
@@ -23,10 +24,12 @@ std::optional<uint32_t> type_id_of(DType dtype) noexcept;
 // "IQ2_XS" for ids that exist but are not read, "unknown" otherwise.
 const char* name_of_type(uint32_t type_id) noexcept;
 
-// Keys that say how a model is divided into files; they describe files, not the model, and are dropped from its metadata.
+// Keys that say how a model is divided into files. They describe files, not the model, and are kept apart from its metadata.
 inline constexpr const char* kSplitNo = "split.no";
 inline constexpr const char* kSplitCount = "split.count";
 inline constexpr const char* kSplitTensors = "split.tensors.count";
+constexpr bool is_split_key(std::string_view key) noexcept { return key == kSplitNo || key == kSplitCount || key == kSplitTensors; }
+
 inline constexpr const char* kAlignment = "general.alignment";
 
 constexpr bool is_alignment(uint64_t n) noexcept { return n >= 8 && n <= (1 << 20) && (n & (n - 1)) == 0; }

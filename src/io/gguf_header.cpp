@@ -94,17 +94,16 @@ void check_magic_and_version(ByteReader& in) {
   if (version != 2 && version != 3) fail_in(file, Status::unsupported, "GGUF version %u is unsupported, expected 2 or 3", version);
 }
 
-Metadata read_metadata(ByteReader& in, uint64_t count) {
+void read_metadata(ByteReader& in, uint64_t count, GgufHeader& header) {
   const std::string& file = in.source().name();
-  Metadata metadata;
   for (uint64_t i = 0; i < count; ++i) {
     std::string key = in.string({"metadata key", {}, int64_t(i)});
     check_name(file, "metadata key", key);
+    Metadata& metadata = gguf::is_split_key(key) ? header.split : header.metadata;
     if (metadata.find(key)) fail_in(file, Status::bad_file, "metadata '%s' appears twice", display(key).c_str());
     MetadataValue value = read_value(in, {"metadata", key});
     metadata.set(std::move(key), std::move(value));
   }
-  return metadata;
 }
 
 FileTensor read_tensor(ByteReader& in, uint64_t index, uint64_t alignment) {
@@ -143,7 +142,7 @@ GgufHeader read_gguf_header(const Source& source) {
   const uint64_t keys = in.count(kSmallestKey, {"metadata count"});
 
   GgufHeader header;
-  header.metadata = read_metadata(in, keys);
+  read_metadata(in, keys, header);
   const auto alignment =
       uint64_t(naming(file, [&] { return header.metadata.integer(gguf::kAlignment, 1, INT64_MAX, gguf::kDefaultAlignment); }));
   if (!gguf::is_alignment(alignment))

@@ -7,7 +7,7 @@
 namespace puna::io {
 
 struct GgufHeader {
-  Metadata metadata;
+  Metadata metadata, split;  // split: the keys of gguf::is_split_key
   std::vector<FileTensor> tensors;
   uint64_t data_offset = 0;
 };

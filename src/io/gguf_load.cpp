@@ -23,7 +23,7 @@ struct Split {
 
 Split split_of(const Part& part) {
   return naming(part.source->name(), [&] {
-    const Metadata& m = part.header.metadata;
+    const Metadata& m = part.header.split;
     Split s;
     s.count = m.integer(gguf::kSplitCount, 0, UINT16_MAX, 1);
     if (s.count <= 1) return Split{};  // 0 and 1 both mean: not split
@@ -77,8 +77,7 @@ Checkpoint assemble(const Context& context, std::vector<Part> parts, LoadProgres
   checkpoint.format = Checkpoint::Format::gguf;
   for (const Part& p : parts) checkpoint.file_bytes += p.source->size();
   ProgressMeter meter(progress, checkpoint.file_bytes, parts[0].source->name());
-  for (const auto& [key, value] : parts[0].header.metadata.values())
-    if (key != gguf::kSplitNo && key != gguf::kSplitCount && key != gguf::kSplitTensors) checkpoint.metadata.set(key, value);
+  checkpoint.metadata = std::move(parts[0].header.metadata);
   uint64_t end = 0;
   for (Part& p : parts) {
     attach(context, p.source, p.header.data_offset, std::move(p.header.tensors), meter, checkpoint.tensors, checkpoint.keepalive);

@@ -102,10 +102,6 @@ void write_value(HeaderBytes& out, const std::string& path, const std::string& k
   }
 }
 
-bool is_split_key(const std::string& key) {
-  return key == io::gguf::kSplitNo || key == io::gguf::kSplitCount || key == io::gguf::kSplitTensors;
-}
-
 // One output file: a range of the tensors, the metadata if it is the first.
 struct Part {
   uint64_t number = 0, count = 1;  // number from 0
@@ -117,7 +113,7 @@ std::string header_of(const Part& part, const std::string& path, const Metadata&
   HeaderBytes keys;
   uint64_t key_count = 0;
   for (const auto& [key, value] : metadata.values()) {
-    if (is_split_key(key) || (part.number != 0 && key != io::gguf::kAlignment)) continue;
+    if (io::gguf::is_split_key(key) || (part.number != 0 && key != io::gguf::kAlignment)) continue;
     io::check_name(path, "metadata key", key);
     write_value(keys, path, key, value);
     ++key_count;

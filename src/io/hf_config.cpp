@@ -20,19 +20,20 @@ Json parse_object(std::string_view text, const std::string& file) {
 template <class Predicate>
 bool all(const Json& array, Predicate is) { return std::all_of(array.begin(), array.end(), is); }
 
-bool is_whole(const Json& j) { return j.is_boolean() || (j.is_number_integer() && (!j.is_number_unsigned() || j.get<uint64_t>() <= uint64_t(INT64_MAX))); }
+bool is_whole(const Json& j) { return j.is_number_integer() && (!j.is_number_unsigned() || j.get<uint64_t>() <= uint64_t(INT64_MAX)); }
 
-template <class T>
+template <class T, class Read = T>
 std::vector<T> list(const Json& array) {
   std::vector<T> values;
   values.reserve(array.size());
-  for (const Json& j : array) values.push_back(j.get<T>());
+  for (const Json& j : array) values.push_back(j.get<Read>());
   return values;
 }
 
 // False when the array has no place in Metadata.
 bool from_array(const Json& array, MetadataValue& value) {
   if (all(array, is_whole)) value = list<int64_t>(array);
+  else if (all(array, [](const Json& j) { return j.is_boolean(); })) value = list<int64_t, bool>(array);
   else if (all(array, [](const Json& j) { return j.is_number(); })) value = list<double>(array);
   else if (all(array, [](const Json& j) { return j.is_string(); })) value = list<std::string>(array);
   else return false;
