@@ -1,0 +1,192 @@
+// jinja_arithmetic.cpp -- + - * / // % ** as Python computes them: floor division, the sign of a remainder follows the divisor,
+// strings and lists are joined and repeated, a string on the left of % is a printf format.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "text/jinja_format.h"
+#include "text/jinja_ops.h"
+
+namespace puna::jinja {
+namespace {
+
+const char* sign(Operator op) {
+  constexpr const char* kSigns[] = {"+", "-", "*", "/", "//", "%", "**"};
+  return kSigns[int(op)];
+}
+
+[[noreturn]] void overflow(Machine& m) { m.fail("an integer leaves the 64-bit range"); }
+
+Value checked(Machine& m, bool overflowed, int64_t result) {
+  if (overflowed) overflow(m);
+  return Value::integer(result);
+}
+
+Value integer_power(Machine& m, int64_t base, int64_t exponent) {
+  if (exponent < 0) {
+    if (base == 0) m.fail("0.0 cannot be raised to a negative power");
+    return Value::real(std::pow(double(base), double(exponent)));
+  }
+  int64_t result = 1;
+  for (bool over = false; exponent > 0; exponent >>= 1) {
+    if (exponent & 1) over = __builtin_mul_overflow(result, base, &result);
+    if (!over && exponent > 1) over = __builtin_mul_overflow(base, base, &base);
+    if (over) overflow(m);
+  }
+  return Value::integer(result);
+}
+
+Value integers(Machine& m, Operator op, int64_t a, int64_t b) {
+  int64_t r = 0;
+  switch (op) {
+    case Operator::add: return checked(m, __builtin_add_overflow(a, b, &r), r);
+    case Operator::subtract: return checked(m, __builtin_sub_overflow(a, b, &r), r);
+    case Operator::multiply: return checked(m, __builtin_mul_overflow(a, b, &r), r);
+    case Operator::power: return integer_power(m, a, b);
+    default: break;
+  }
+  if (b == 0) m.fail(op == Operator::divide ? "division by zero" : "integer division or modulo by zero");
+  if (op == Operator::divide) return Value::real(double(a) / double(b));
+  if (b == -1) return op == Operator::modulo ? Value::integer(0) : checked(m, __builtin_sub_overflow(int64_t(0), a, &r), r);
+  const bool adjust = a % b != 0 && (a % b < 0) != (b < 0);
+  return Value::integer(op == Operator::modulo ? a % b + (adjust ? b : 0) : a / b - (adjust ? 1 : 0));
+}
+
+Value reals(Machine& m, Operator op, double a, double b) {
+  switch (op) {
+    case Operator::add: return Value::real(a + b);
+    case Operator::subtract: return Value::real(a - b);
+    case Operator::multiply: return Value::real(a * b);
+    case Operator::power: {
+      if (a == 0 && b < 0) m.fail("0.0 cannot be raised to a negative power");
+      if (a < 0 && std::isfinite(a) && std::isfinite(b) && b != std::floor(b)) m.unsupported("a complex number");
+      const double r = std::pow(a, b);
+      if (std::isinf(r) && std::isfinite(a) && std::isfinite(b)) m.fail("(34, 'Numerical result out of range')");
+      return Value::real(r);
+    }
+    default: break;
+  }
+  if (b == 0) m.fail(op == Operator::divide ? "float division by zero" : "float modulo");
+  if (op == Operator::divide) return Value::real(a / b);
+  double remainder = std::fmod(a, b), quotient = (a - remainder) / b;
+  if (remainder != 0) {
+    if ((b < 0) != (remainder < 0)) {
+      remainder += b;
+      quotient -= 1;
+    }
+  } else {
+    remainder = std::copysign(0.0, b);
+  }
+  if (op == Operator::modulo) return Value::real(remainder);
+  if (quotient == 0) return Value::real(std::copysign(0.0, a / b));
+  const double floor = std::floor(quotient);
+  return Value::real(quotient - floor > 0.5 ? floor + 1 : floor);
+}
+
+Value repeat(Machine& m, const Value& v, int64_t times) {
+  times = std::max<int64_t>(times, 0);
+  int64_t total = 0;
+  if (v.is_string()) {
+    if (__builtin_mul_overflow(int64_t(v.text().size()), times, &total)) total = INT64_MAX;
+    m.charge_text(total);
+    std::string s;
+    s.reserve(size_t(total));
+    for (int64_t i = 0; i < times && total > 0; ++i) s += v.text();
+    return m.text(std::move(s), is_markup(v));
+  }
+  if (__builtin_mul_overflow(int64_t(v.items().size()), times, &total)) total = INT64_MAX;
+  m.charge(total);
+  std::vector<Value> items;
+  items.reserve(size_t(total));
+  for (int64_t i = 0; i < times && total > 0; ++i) items.insert(items.end(), v.items().begin(), v.items().end());
+  return v.is(Kind::list) ? m.list(std::move(items)) : m.tuple(std::move(items));
+}
+
+Value join(Machine& m, const Value& a, const Value& b) {
+  if (a.is_string()) {
+    const bool markup = is_markup(a) || is_markup(b);
+    const auto part = [&](const Value& v) { return markup ? escaped(m, v) : v; };
+    const Value x = part(a), y = part(b);
+    m.charge_text(int64_t(x.text().size() + y.text().size()));
+    return m.text(x.text() + y.text(), markup);
+  }
+  m.charge(int64_t(a.items().size() + b.items().size()));
+  std::vector<Value> items = a.items();
+  items.insert(items.end(), b.items().begin(), b.items().end());
+  return a.is(Kind::list) ? m.list(std::move(items)) : m.tuple(std::move(items));
+}
+
+bool is_repeatable(const Value& v) { return v.is_string() || v.is_sequence(); }
+
+}  // namespace
+
+Value calculate(Machine& m, Operator op, const Value& a, const Value& b) {
+  if (op == Operator::modulo && a.is_string()) return percent_format(m, a, b);
+  m.require_defined(a);
+  m.require_defined(b);
+  if (a.is_integral() && b.is_integral()) return integers(m, op, a.as_integer(), b.as_integer());
+  if (a.is_number() && b.is_number()) return reals(m, op, a.as_real(), b.as_real());
+  if (op == Operator::add && is_repeatable(a) && b.is(a.kind())) return join(m, a, b);
+  if (op == Operator::multiply && is_repeatable(a) && b.is_integral()) return repeat(m, a, b.as_integer());
+  if (op == Operator::multiply && a.is_integral() && is_repeatable(b)) return repeat(m, b, a.as_integer());
+  m.fail("unsupported operand type(s) for %s: '%s' and '%s'", sign(op), type_name(a), type_name(b));
+}
+
+Value negate(Machine& m, const Value& v) {
+  m.require_defined(v);
+  if (v.is(Kind::real)) return Value::real(-v.as_real());
+  if (!v.is_integral()) m.fail("bad operand type for unary -: '%s'", type_name(v));
+  return integers(m, Operator::subtract, 0, v.as_integer());
+}
+
+Value plus(Machine& m, const Value& v) {
+  m.require_defined(v);
+  if (!v.is_number()) m.fail("bad operand type for unary +: '%s'", type_name(v));
+  return v.is(Kind::real) ? v : Value::integer(v.as_integer());
+}
+
+int64_t to_integer(Machine& m, double d) {
+  if (std::isnan(d)) m.fail("cannot convert float NaN to integer");
+  if (std::isinf(d)) m.fail("cannot convert float infinity to integer");
+  if (std::fabs(d) >= 9223372036854775808.0) overflow(m);
+  return int64_t(d);
+}
+
+namespace {
+
+double round_tens(double d, int64_t tens) {
+  const double unit = std::pow(10.0, double(tens));
+  const double low = std::floor(d / unit) * unit, rest = d - low;
+  if (rest != unit / 2) return rest < unit / 2 ? low : low + unit;
+  return std::fmod(low / unit, 2.0) == 0 ? low : low + unit;
+}
+
+Value round_integer(Machine& m, int64_t i, int64_t tens) {
+  if (tens > 18) return Value::integer(0);
+  int64_t unit = 1;
+  for (int64_t k = 0; k < tens; ++k) unit *= 10;
+  const int64_t rest = ((i % unit) + unit) % unit;
+  int64_t low = 0;
+  if (__builtin_sub_overflow(i, rest, &low)) overflow(m);
+  const bool up = rest * 2 > unit || (rest * 2 == unit && (low / unit) % 2 != 0);
+  return up ? integers(m, Operator::add, low, unit) : Value::integer(low);
+}
+
+}  // namespace
+
+Value round_to(Machine& m, const Value& v, int64_t digits) {
+  m.require_defined(v);
+  if (v.is_integral()) return digits >= 0 ? Value::integer(v.as_integer()) : round_integer(m, v.as_integer(), -digits);
+  if (!v.is(Kind::real)) m.fail("type %s doesn't define __round__ method", type_name(v));
+  const double d = v.as_real();
+  if (!std::isfinite(d) || digits > 330) return v;
+  if (digits < -308) return Value::real(std::copysign(0.0, d));
+  if (digits < 0) return Value::real(round_tens(d, -digits));
+  char buffer[800];  // 309 digits before the point, 330 after
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::fixed, int(digits)).ptr;
+  double rounded = 0;
+  std::from_chars(buffer, end, rounded);
+  return Value::real(rounded);
+}
+
+}  // namespace puna::jinja

@@ -1,0 +1,29 @@
+// jinja_lexer.h -- a template's source to tokens, with the environment transformers uses: trim_blocks (the newline after a block
+// tag goes), lstrip_blocks (white space before a block tag on its own line goes), one trailing newline of the source dropped.
+// '-' in a tag strips all white space on that side, '+' keeps what would be stripped.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace puna::jinja {
+
+struct Token {
+  enum class Type : uint8_t { data, variable_begin, variable_end, block_begin, block_end, name, string, integer, real, op, end };
+  Type type = Type::end;
+  std::string text;  // of data, names, operators and (unescaped) strings
+  int64_t integer = 0;
+  double real = 0;
+  int line = 1;
+
+  bool is_op(std::string_view o) const { return type == Type::op && text == o; }
+  bool is_name(std::string_view n) const { return type == Type::name && text == n; }
+};
+
+// Error{bad_file} "chat template line N: ..." on malformed input. The last token is `end`.
+std::vector<Token> tokenize(std::string_view source);
+
+[[noreturn]] void syntax_error(int line, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+}  // namespace puna::jinja

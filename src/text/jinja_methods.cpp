@@ -1,0 +1,369 @@
+// jinja_methods.cpp -- the methods of strings, lists, tuples, ranges and dicts that do not modify them (the sandbox hides the
+// others). Each is a function of (self, arguments); looking one up gives a bound method, a value like any other.
+#include <algorithm>
+#include <iterator>
+
+#include "text/jinja_format.h"
+#include "text/jinja_ops.h"
+#include "text/jinja_text.h"
+#include "text/jinja_unicode.h"
+
+namespace puna::jinja {
+namespace {
+
+using Method = Value (*)(Machine& m, const Value& self, Args& args);
+struct Entry {
+  const char* name;
+  Method method;
+};
+
+struct BoundMethod final : Opaque {
+  Value self;
+  const Entry* entry = nullptr;
+  const char* type_name() const override { return "builtin_function_or_method"; }
+  bool callable() const override { return true; }
+  Value call(Machine& m, Args& args) override { return entry->method(m, self, args); }
+};
+
+Value no_arguments(Machine& m, const char* name, Args& args) {
+  Bound(m, name, {}, 0, args);
+  return Value();
+}
+
+// ---- strings
+
+template <std::string (*Map)(std::string_view)>
+Value mapped(Machine& m, const Value& self, Args& args) {
+  no_arguments(m, "str method", args);
+  m.charge_text(4 * int64_t(self.text().size()));
+  return m.text(Map(self.text()), is_markup(self));
+}
+
+template <bool Left, bool Right>
+Value strip(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "strip", {"chars"}, 0, args);
+  if (b.given(0)) b.string(0);
+  return strip_text(m, self, b.given(0) ? &b[0] : nullptr, Left, Right);
+}
+
+template <bool (*Test)(char32_t)>
+Value all_are(Machine& m, const Value& self, Args& args) {
+  no_arguments(m, "str method", args);
+  const std::string& s = self.text();
+  m.charge_text(int64_t(s.size()));
+  for (size_t i = 0; i < s.size();)
+    if (!Test(next_code_point(s, i))) return Value::boolean(false);
+  return Value::boolean(!s.empty());
+}
+
+template <bool (*Has)(char32_t), bool (*HasNot)(char32_t)>
+Value case_is(Machine& m, const Value& self, Args& args) {  // islower, isupper: at least one, and none of the others
+  no_arguments(m, "str method", args);
+  const std::string& s = self.text();
+  m.charge_text(int64_t(s.size()));
+  bool any = false;
+  for (size_t i = 0; i < s.size();) {
+    const char32_t c = next_code_point(s, i);
+    if (HasNot(c) || is_title(c)) return Value::boolean(false);
+    any = any || Has(c);
+  }
+  return Value::boolean(any);
+}
+
+Value is_title_text(Machine& m, const Value& self, Args& args) {
+  no_arguments(m, "istitle", args);
+  m.charge_text(int64_t(self.text().size()));
+  bool any = false, after_cased = false;
+  for (size_t i = 0; i < self.text().size();) {
+    const char32_t c = next_code_point(self.text(), i);
+    const bool starts = is_upper(c) || is_title(c);
+    if ((starts && after_cased) || (is_lower(c) && !after_cased)) return Value::boolean(false);
+    after_cased = starts || is_lower(c);
+    any = any || after_cased;
+  }
+  return Value::boolean(any);
+}
+
+bool is_ascii_char(char32_t c) { return c < 0x80; }
+Value is_ascii_text(Machine& m, const Value& self, Args& args) {
+  return self.text().empty() ? Value::boolean(true) : all_are<is_ascii_char>(m, self, args);
+}
+Value is_printable_text(Machine& m, const Value& self, Args& args) {
+  return self.text().empty() ? Value::boolean(true) : all_are<is_printable>(m, self, args);
+}
+
+template <bool Start>
+Value affix(Machine& m, const Value& self, Args& args) {  // startswith, endswith
+  Bound b(m, Start ? "startswith" : "endswith", {"prefix", "start", "end"}, 1, args);
+  size_t from = 0, to = 0;
+  m.charge_text(int64_t(self.text().size()));
+  const bool inside = text_window(self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to);
+  const std::string_view s = std::string_view(self.text()).substr(from, to - from);
+  const auto matches = [&](const Value& v) {
+    if (!v.is_string()) m.fail("expected a string or a tuple of strings, not %s", type_name(v));
+    m.charge(1);
+    return inside && (Start ? s.starts_with(v.text()) : s.ends_with(v.text()));
+  };
+  if (!b[0].is(Kind::tuple)) return Value::boolean(matches(b[0]));
+  return Value::boolean(std::any_of(b[0].items().begin(), b[0].items().end(), matches));
+}
+
+template <bool FromRight, bool Fail>
+Value find(Machine& m, const Value& self, Args& args) {  // find, rfind, index, rindex
+  Bound b(m, "find", {"sub", "start", "end"}, 1, args);
+  const std::string& sub = b.string(0);
+  size_t from = 0, to = 0, at = std::string::npos;
+  m.charge_text(int64_t(self.text().size()));
+  if (text_window(self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to)) {
+    const std::string_view s = std::string_view(self.text()).substr(from, to - from);
+    at = FromRight ? s.rfind(sub) : s.find(sub);
+  }
+  if (at == std::string::npos && Fail) m.fail("substring not found");
+  if (at == std::string::npos) return Value::integer(-1);
+  return Value::integer(count_code_points(std::string_view(self.text()).substr(0, from + at)));
+}
+
+Value count(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "count", {"sub", "start", "end"}, 1, args);
+  const std::string& sub = b.string(0);
+  size_t from = 0, to = 0;
+  m.charge_text(int64_t(self.text().size()));
+  if (!text_window(self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to)) return Value::integer(0);
+  const std::string_view s = std::string_view(self.text()).substr(from, to - from);
+  if (sub.empty()) return Value::integer(count_code_points(s) + 1);
+  int64_t n = 0;
+  for (size_t at = 0; (at = s.find(sub, at)) != s.npos; at += sub.size()) ++n;
+  return Value::integer(n);
+}
+
+Value replace(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "replace", {"old", "new", "count"}, 2, args);
+  const Value to = is_markup(self) ? escaped(m, b[1]) : b[1];
+  if (!to.is_string()) m.fail("replace() argument 2 must be str, not %s", type_name(to));
+  return replace_text(m, self, b.string(0), to.text(), b.integer(2, -1));
+}
+
+// split() and rsplit(): on white space runs, or on every occurrence of a separator; at most `limit` cuts, from one side.
+template <bool FromRight>
+Value split(Machine& m, const Value& self, Args& args) {
+  Bound b(m, FromRight ? "rsplit" : "split", {"sep", "maxsplit"}, 0, args);
+  std::string_view s = self.text();
+  m.charge_text(int64_t(s.size()));
+  int64_t cuts = b.integer(1, -1);
+  if (cuts < 0) cuts = INT64_MAX;
+  std::vector<Value> parts;
+  const auto add = [&](std::string_view piece) { parts.push_back(m.text(std::string(piece), is_markup(self))); };
+  if (b.given(0)) {
+    const std::string& sep = b.string(0);
+    if (sep.empty()) m.fail("empty separator");
+    for (size_t at; cuts-- > 0 && (at = FromRight ? s.rfind(sep) : s.find(sep)) != s.npos;) {
+      add(FromRight ? s.substr(at + sep.size()) : s.substr(0, at));
+      s = FromRight ? s.substr(0, at) : s.substr(at + sep.size());
+    }
+    add(s);
+  } else {
+    for (s = strip_space(s, !FromRight, FromRight); !s.empty(); s = strip_space(s, !FromRight, FromRight)) {
+      if (cuts-- == 0) {
+        add(strip_space(s, FromRight, !FromRight));
+        break;
+      }
+      // The word next to this side: up to the first white space seen from here.
+      size_t edge = FromRight ? s.size() : 0;
+      while (FromRight ? edge > 0 : edge < s.size()) {
+        size_t next = edge;
+        if (FromRight) {
+          do --next;
+          while (next > 0 && (uint8_t(s[next]) & 0xc0) == 0x80);
+          size_t i = next;
+          if (is_space(next_code_point(s, i))) break;
+        } else if (is_space(next_code_point(s, next))) {
+          break;
+        }
+        edge = next;
+      }
+      add(FromRight ? s.substr(edge) : s.substr(0, edge));
+      s = FromRight ? s.substr(0, edge) : s.substr(edge);
+    }
+  }
+  if (FromRight) std::reverse(parts.begin(), parts.end());
+  return m.list(std::move(parts));
+}
+
+Value splitlines(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "splitlines", {"keepends"}, 0, args);
+  return m.list(split_lines(m, self, b.truth(0, false)));
+}
+
+template <bool FromRight>
+Value partition(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "partition", {"sep"}, 1, args);
+  const std::string& sep = b.string(0);
+  const std::string& s = self.text();
+  if (sep.empty()) m.fail("empty separator");
+  m.charge_text(int64_t(s.size()));
+  const size_t at = FromRight ? s.rfind(sep) : s.find(sep);
+  const auto piece = [&](std::string_view v) { return m.text(std::string(v), is_markup(self)); };
+  if (at == s.npos) return FromRight ? m.tuple({piece(""), piece(""), self}) : m.tuple({self, piece(""), piece("")});
+  return m.tuple({piece(s.substr(0, at)), piece(sep), piece(s.substr(at + sep.size()))});
+}
+
+Value join(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "join", {"iterable"}, 1, args);
+  return join_text(m, self, b[0]);
+}
+
+template <char Side>
+Value justify(Machine& m, const Value& self, Args& args) {  // ljust, rjust, center
+  Bound b(m, "justify", {"width", "fillchar"}, 1, args);
+  char32_t fill = ' ';
+  if (b.has(1)) {
+    size_t i = 0;
+    if (b.string(1).empty() || b[1].as<Text>().length != 1) m.fail("The fill character must be exactly one character long");
+    fill = next_code_point(b.string(1), i);
+  }
+  const int64_t width = b.integer(0, 0);
+  if (Side == '^') return center_text(m, self, width, fill);
+  FormatSpec spec;
+  spec.fill = fill;
+  spec.align = Side;
+  spec.width = std::clamp<int64_t>(width, 0, INT32_MAX);
+  return m.text(format_value(m, m.text(self.text()), spec), is_markup(self));
+}
+
+Value zfill(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "zfill", {"width"}, 1, args);
+  const std::string& s = self.text();
+  const int64_t missing = std::min<int64_t>(b.integer(0, 0), INT32_MAX) - self.as<Text>().length;
+  if (missing <= 0) return self;
+  m.charge_text(missing);
+  const size_t sign = !s.empty() && (s[0] == '+' || s[0] == '-');
+  return m.text(s.substr(0, sign) + std::string(size_t(missing), '0') + s.substr(sign), is_markup(self));
+}
+
+template <bool Prefix>
+Value remove_affix(Machine& m, const Value& self, Args& args) {
+  Bound b(m, Prefix ? "removeprefix" : "removesuffix", {"affix"}, 1, args);
+  const std::string& s = self.text();
+  const std::string& a = b.string(0);
+  if (a.empty() || !(Prefix ? s.starts_with(a) : s.ends_with(a))) return self;
+  return m.text(Prefix ? s.substr(a.size()) : s.substr(0, s.size() - a.size()), is_markup(self));
+}
+
+Value expandtabs(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "expandtabs", {"tabsize"}, 0, args);
+  const int64_t size = std::clamp<int64_t>(b.integer(0, 8), 0, INT32_MAX);
+  std::string out;
+  int64_t column = 0;
+  for (size_t i = 0; i < self.text().size();) {
+    const char32_t c = next_code_point(self.text(), i);
+    if (c == '\t') {
+      const int64_t pad = size > 0 ? size - column % size : 0;
+      m.charge_text(pad + int64_t(out.size()) / 32);
+      out.append(size_t(pad), ' ');
+      column += pad;
+    } else {
+      append_utf8(out, c);
+      column = c == '\n' || c == '\r' ? 0 : column + 1;
+    }
+    if (int64_t(out.size()) > m.limits().output_bytes) m.charge_text(int64_t(out.size()));  // fails
+  }
+  return m.text(std::move(out), is_markup(self));
+}
+
+Value not_supported(Machine& m, const Value&, Args&) { m.unsupported("this string method"); }
+
+constexpr Entry kText[] = {
+    {"strip", strip<true, true>}, {"lstrip", strip<true, false>}, {"rstrip", strip<false, true>}, {"split", split<false>},
+    {"rsplit", split<true>}, {"splitlines", splitlines}, {"partition", partition<false>}, {"rpartition", partition<true>},
+    {"startswith", affix<true>}, {"endswith", affix<false>}, {"upper", mapped<to_upper>}, {"lower", mapped<to_lower>},
+    {"title", mapped<to_title>}, {"capitalize", mapped<to_capitalized>}, {"swapcase", mapped<swap_case>}, {"replace", replace},
+    {"find", find<false, false>}, {"rfind", find<true, false>}, {"index", find<false, true>}, {"rindex", find<true, true>},
+    {"count", count}, {"join", join}, {"format", brace_format}, {"format_map", brace_format_map}, {"ljust", justify<'<'>},
+    {"rjust", justify<'>'>}, {"center", justify<'^'>}, {"zfill", zfill}, {"removeprefix", remove_affix<true>},
+    {"removesuffix", remove_affix<false>}, {"expandtabs", expandtabs}, {"isalpha", all_are<is_alpha>}, {"isdigit", all_are<is_digit>},
+    {"isdecimal", all_are<is_decimal>}, {"isnumeric", all_are<is_numeric>}, {"isalnum", all_are<is_alnum>},
+    {"isspace", all_are<is_space>}, {"isprintable", is_printable_text}, {"isascii", is_ascii_text},
+    {"islower", case_is<is_lower, is_upper>}, {"isupper", case_is<is_upper, is_lower>}, {"istitle", is_title_text},
+    {"casefold", not_supported}, {"encode", not_supported}, {"translate", not_supported}, {"isidentifier", not_supported}};
+
+// ---- lists, tuples, ranges
+
+Value sequence_count(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "count", {"value"}, 1, args);
+  int64_t n = 0;
+  for (const Value& v : m.collect(self)) n += equal(m, v, b[0]);
+  return Value::integer(n);
+}
+
+Value sequence_index(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "index", {"value", "start", "stop"}, 1, args);
+  const std::vector<Value> items = m.collect(self);
+  const int64_t n = int64_t(items.size());
+  const auto place = [n](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); };
+  const int64_t stop = place(b.integer(2, n));
+  for (int64_t i = place(b.integer(1, 0)); i < stop; ++i)
+    if (equal(m, items[size_t(i)], b[0])) return Value::integer(i);
+  m.fail("the value is not in the %s", type_name(self));
+}
+
+Value list_copy(Machine& m, const Value& self, Args& args) {
+  no_arguments(m, "copy", args);
+  return m.list(m.collect(self));
+}
+
+constexpr Entry kList[] = {{"count", sequence_count}, {"index", sequence_index}, {"copy", list_copy}};
+constexpr Entry kTuple[] = {{"count", sequence_count}, {"index", sequence_index}};
+
+// ---- dicts
+
+template <View::What What>
+Value dict_view(Machine& m, const Value& self, Args& args) {
+  no_arguments(m, "dict view", args);
+  Value v = m.make<View>(Kind::view, self.depth());
+  v.as<View>().dict = self;
+  v.as<View>().what = What;
+  return v;
+}
+
+Value dict_get(Machine& m, const Value& self, Args& args) {
+  if (!args.named.empty()) m.fail("dict.get() takes no keyword arguments");
+  Bound b(m, "get", {"key", "default"}, 1, args);
+  if (!is_hashable(b[0])) m.fail("unhashable type: '%s'", type_name(b[0]));
+  const Value* found = self.as<Dict>().find(b[0]);
+  return found ? *found : b.value(1, Value::none());
+}
+
+Value dict_copy(Machine& m, const Value& self, Args& args) {
+  no_arguments(m, "copy", args);
+  return self;  // nothing can modify either
+}
+
+constexpr Entry kDict[] = {{"get", dict_get}, {"items", dict_view<View::What::items>}, {"keys", dict_view<View::What::keys>},
+                           {"values", dict_view<View::What::values>}, {"copy", dict_copy}, {"fromkeys", not_supported}};
+
+template <size_t N>
+const Entry* find_entry(const Entry (&table)[N], std::string_view name) {
+  const auto at = std::find_if(std::begin(table), std::end(table), [&](const Entry& e) { return name == e.name; });
+  return at == std::end(table) ? nullptr : at;
+}
+
+}  // namespace
+
+bool get_method(Machine& m, const Value& self, std::string_view name, Value& out) {
+  const Entry* entry = nullptr;
+  switch (self.kind()) {
+    case Kind::string: entry = find_entry(kText, name); break;
+    case Kind::list: entry = find_entry(kList, name); break;
+    case Kind::tuple:
+    case Kind::range: entry = find_entry(kTuple, name); break;
+    case Kind::dict: entry = find_entry(kDict, name); break;
+    default: break;
+  }
+  if (!entry) return false;
+  out = m.make<BoundMethod>(Kind::object, self.depth());
+  out.as<BoundMethod>().self = self;
+  out.as<BoundMethod>().entry = entry;
+  return true;
+}
+
+}  // namespace puna::jinja

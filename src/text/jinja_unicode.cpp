@@ -1,0 +1,208 @@
+#include "text/jinja_unicode.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace puna::jinja {
+namespace {
+struct CaseRange { char32_t first, last; uint8_t stride; int32_t delta; };
+struct CaseSpecial { char32_t code; char32_t to[3]; };  // zero-padded
+struct CharRange { char32_t first, last; uint8_t stride; };
+}  // namespace
+}  // namespace puna::jinja
+
+#include "text/jinja_case_map.inl.h"
+
+namespace puna::jinja {
+namespace {
+
+template <class Range, size_t N>
+const Range* find(const Range (&table)[N], char32_t c) noexcept {
+  const Range* r = std::upper_bound(std::begin(table), std::end(table), c, [](char32_t v, const Range& e) { return v < e.first; });
+  if (r == std::begin(table)) return nullptr;
+  --r;
+  return c <= r->last && (c - r->first) % r->stride == 0 ? r : nullptr;
+}
+
+template <size_t N, size_t M>
+void append_mapped(std::string& out, char32_t c, const CaseRange (&table)[N], const CaseSpecial (&specials)[M]) {
+  for (const CaseSpecial& s : specials) {
+    if (c < 0x80) break;
+    if (s.code != c) continue;
+    for (char32_t to : s.to)
+      if (to != 0) append_utf8(out, to);
+    return;
+  }
+  const CaseRange* r = find(table, c);
+  append_utf8(out, r ? char32_t(int32_t(c) + r->delta) : c);
+}
+
+void append_upper(std::string& out, char32_t c) { append_mapped(out, c, kUpper, kUpperSpecial); }
+void append_title(std::string& out, char32_t c) { append_mapped(out, c, kTitle, kTitleSpecial); }
+
+// Sigma at the end of a word is ς: a cased letter before it, none after, looking through what Unicode calls case-ignorable.
+bool is_final_sigma(const std::u32string& s, size_t i) {
+  const auto cased = [&](auto begin, auto end) {
+    const auto at = std::find_if(begin, end, [](char32_t c) { return find(kIsIgnorable, c) == nullptr; });
+    return at != end && is_cased(*at);
+  };
+  const auto here = s.begin() + ptrdiff_t(i);
+  return cased(std::make_reverse_iterator(here), s.rend()) && !cased(here + 1, s.end());
+}
+
+void append_lower(std::string& out, const std::u32string& s, size_t i) {
+  if (s[i] == 0x3a3) return append_utf8(out, is_final_sigma(s, i) ? 0x3c2 : 0x3c3);
+  append_mapped(out, s[i], kLower, kLowerSpecial);
+}
+
+}  // namespace
+
+bool is_ascii(std::string_view s) noexcept {
+  return std::all_of(s.begin(), s.end(), [](char c) { return uint8_t(c) < 0x80; });
+}
+
+bool is_valid_utf8(std::string_view s) noexcept {
+  for (size_t i = 0; i < s.size();) {
+    const uint8_t b = uint8_t(s[i]);
+    const int n = b < 0x80 ? 1 : b < 0xc2 ? 0 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : b < 0xf5 ? 4 : 0;
+    if (n == 0 || s.size() - i < size_t(n)) return false;
+    char32_t c = n == 1 ? b : b & (0x7f >> n);
+    for (int k = 1; k < n; ++k) {
+      const uint8_t t = uint8_t(s[i + size_t(k)]);
+      if ((t & 0xc0) != 0x80) return false;
+      c = (c << 6) | (t & 0x3f);
+    }
+    if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff)) || (c >= 0xd800 && c < 0xe000)) return false;
+    i += size_t(n);
+  }
+  return true;
+}
+
+int64_t count_code_points(std::string_view s) noexcept {
+  return std::count_if(s.begin(), s.end(), [](char c) { return (uint8_t(c) & 0xc0) != 0x80; });
+}
+
+char32_t next_code_point(std::string_view s, size_t& i) noexcept {
+  const uint8_t b = uint8_t(s[i++]);
+  if (b < 0x80) return b;
+  const int more = b < 0xe0 ? 1 : b < 0xf0 ? 2 : 3;
+  char32_t c = b & (0x3f >> more);
+  for (int k = 0; k < more && i < s.size(); ++k) c = (c << 6) | (uint8_t(s[i++]) & 0x3f);
+  return c;
+}
+
+void append_utf8(std::string& out, char32_t c) {
+  if (c < 0x80) {
+    out += char(c);
+  } else if (c < 0x800) {
+    out += {char(0xc0 | (c >> 6)), char(0x80 | (c & 0x3f))};
+  } else if (c < 0x10000) {
+    out += {char(0xe0 | (c >> 12)), char(0x80 | ((c >> 6) & 0x3f)), char(0x80 | (c & 0x3f))};
+  } else {
+    out += {char(0xf0 | (c >> 18)), char(0x80 | ((c >> 12) & 0x3f)), char(0x80 | ((c >> 6) & 0x3f)), char(0x80 | (c & 0x3f))};
+  }
+}
+
+std::u32string decode_utf8(std::string_view s) {
+  std::u32string out;
+  out.reserve(s.size());
+  for (size_t i = 0; i < s.size();) out += next_code_point(s, i);
+  return out;
+}
+
+std::string encode_utf8(std::u32string_view s) {
+  std::string out;
+  out.reserve(s.size());
+  for (char32_t c : s) append_utf8(out, c);
+  return out;
+}
+
+size_t byte_offset(std::string_view s, int64_t n) noexcept {
+  size_t i = 0;
+  for (; n > 0 && i < s.size(); --n) next_code_point(s, i);
+  return i;
+}
+
+bool is_alpha(char32_t c) noexcept { return find(kIsAlpha, c); }
+bool is_decimal(char32_t c) noexcept { return find(kIsDecimal, c); }
+bool is_digit(char32_t c) noexcept { return find(kIsDigit, c); }
+bool is_numeric(char32_t c) noexcept { return find(kIsNumeric, c); }
+bool is_alnum(char32_t c) noexcept { return is_alpha(c) || is_numeric(c) || is_digit(c) || is_decimal(c); }
+bool is_space(char32_t c) noexcept { return find(kIsSpace, c); }
+bool is_lower(char32_t c) noexcept { return find(kIsLower, c); }
+bool is_upper(char32_t c) noexcept { return find(kIsUpper, c); }
+bool is_title(char32_t c) noexcept { return find(kIsTitle, c); }
+bool is_cased(char32_t c) noexcept { return is_lower(c) || is_upper(c) || is_title(c); }
+bool is_printable(char32_t c) noexcept { return find(kIsPrintable, c); }
+bool is_line_break(char32_t c) noexcept {
+  return (c >= 0x0a && c <= 0x0d) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+
+std::string to_upper(std::string_view s) {
+  std::string out;
+  out.reserve(s.size());
+  for (size_t i = 0; i < s.size();) append_upper(out, next_code_point(s, i));
+  return out;
+}
+
+std::string to_lower(std::string_view s) {
+  const std::u32string u = decode_utf8(s);
+  std::string out;
+  out.reserve(s.size());
+  for (size_t i = 0; i < u.size(); ++i) append_lower(out, u, i);
+  return out;
+}
+
+std::string to_title(std::string_view s) {
+  const std::u32string u = decode_utf8(s);
+  std::string out;
+  for (size_t i = 0; i < u.size(); ++i) {
+    if (i > 0 && is_cased(u[i - 1])) {
+      append_lower(out, u, i);
+    } else {
+      append_title(out, u[i]);
+    }
+  }
+  return out;
+}
+
+std::string to_capitalized(std::string_view s) {
+  const std::u32string u = decode_utf8(s);
+  std::string out;
+  if (!u.empty()) append_title(out, u[0]);
+  for (size_t i = 1; i < u.size(); ++i) append_lower(out, u, i);
+  return out;
+}
+
+std::string swap_case(std::string_view s) {
+  const std::u32string u = decode_utf8(s);
+  std::string out;
+  for (size_t i = 0; i < u.size(); ++i) {
+    if (is_upper(u[i])) {
+      append_lower(out, u, i);
+    } else if (is_lower(u[i])) {
+      append_upper(out, u[i]);
+    } else {
+      append_utf8(out, u[i]);
+    }
+  }
+  return out;
+}
+
+std::string_view strip_space(std::string_view s, bool left, bool right) noexcept {
+  while (left && !s.empty()) {
+    size_t i = 0;
+    if (!is_space(next_code_point(s, i))) break;
+    s.remove_prefix(i);
+  }
+  while (right && !s.empty()) {
+    size_t start = s.size() - 1;
+    while (start > 0 && (uint8_t(s[start]) & 0xc0) == 0x80) --start;
+    size_t i = start;
+    if (!is_space(next_code_point(s, i))) break;
+    s = s.substr(0, start);
+  }
+  return s;
+}
+
+}  // namespace puna::jinja

@@ -1,0 +1,44 @@
+// jinja_unicode.h -- strings as Python sees them: sequences of code points, with Python's case mappings and character classes.
+// All text inside the interpreter is valid UTF-8 (checked where it comes in), so nothing here has an error path.
+// Case mapping is CPython 3.11's in full (Unicode 14; 'ß'.upper() is 'SS', final sigma included); tables are generated.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace puna::jinja {
+
+bool is_valid_utf8(std::string_view s) noexcept;
+bool is_ascii(std::string_view s) noexcept;
+int64_t count_code_points(std::string_view s) noexcept;
+
+// The code point at byte `i` of valid UTF-8; `i` moves past it.
+char32_t next_code_point(std::string_view s, size_t& i) noexcept;
+void append_utf8(std::string& out, char32_t c);
+std::u32string decode_utf8(std::string_view s);
+std::string encode_utf8(std::u32string_view s);
+// Byte offset of code point `n` (n may be the length).
+size_t byte_offset(std::string_view s, int64_t n) noexcept;
+
+bool is_alpha(char32_t c) noexcept;
+bool is_decimal(char32_t c) noexcept;
+bool is_digit(char32_t c) noexcept;
+bool is_numeric(char32_t c) noexcept;
+bool is_alnum(char32_t c) noexcept;
+bool is_space(char32_t c) noexcept;
+bool is_lower(char32_t c) noexcept;
+bool is_upper(char32_t c) noexcept;
+bool is_title(char32_t c) noexcept;      // category Lt
+bool is_cased(char32_t c) noexcept;
+bool is_printable(char32_t c) noexcept;  // repr() shows it as itself
+bool is_line_break(char32_t c) noexcept; // where splitlines() splits
+
+std::string to_upper(std::string_view s);
+std::string to_lower(std::string_view s);
+std::string to_title(std::string_view s);       // str.title(): a cased letter after an uncased one is a title letter
+std::string to_capitalized(std::string_view s); // first letter title, the rest lower
+std::string swap_case(std::string_view s);
+
+std::string_view strip_space(std::string_view s, bool left, bool right) noexcept;
+
+}  // namespace puna::jinja
