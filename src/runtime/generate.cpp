@@ -42,7 +42,8 @@ class Generation {
     PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %lld, expected 0 or more", static_cast<long long>(options.max_tokens));
     PUNA_REQUIRE(options.log_probabilities >= 0, "log_probabilities is %d, expected 0 or more", options.log_probabilities);
     const bool drops = options.context_policy == ContextPolicy::drop_oldest;
-    PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1", int(options.context_policy));
+    PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1",
+                 int(options.context_policy));
     PUNA_REQUIRE(options.keep_prefix >= 0 && (!drops || options.keep_prefix <= session.max_positions() - 2),
                  "keep_prefix is %lld, expected at least 0 and at most %lld, two positions less than the context",
                  static_cast<long long>(options.keep_prefix), static_cast<long long>(session.max_positions() - 2));

@@ -6,6 +6,7 @@
 #include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "puna/runtime/generate.h"
+#include "runtime/score_rows.h"
 
 namespace puna {
 
@@ -18,12 +19,15 @@ Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std:
   const int64_t windows = int64_t(tokens.size()) / window;
   PUNA_REQUIRE(windows >= 1, "%zu tokens do not fill one window of %lld", tokens.size(), static_cast<long long>(window));
 
-  std::vector<float> all;
+  std::vector<float> all(size_t(windows * (window - 1)));
   for (int64_t w = 0; w < windows; ++w) {
     session.truncate(0);
-    const std::vector<float> nll = score(session, tokens.subspan(size_t(w * window), size_t(window)));
-    all.insert(all.end(), nll.begin(), nll.end());
-    if (progress && !progress(w + 1, windows)) fail(Status::cancelled, "stopped after %lld of %lld windows", static_cast<long long>(w + 1), static_cast<long long>(windows));
+    const std::span<float> nll = std::span(all).subspan(size_t(w * (window - 1)), size_t(window - 1));
+    score_rows(session, tokens.subspan(size_t(w * window), size_t(window)), nll, [&](int64_t scored) {
+      const int64_t done = w * (window - 1) + scored;
+      if (progress && !progress(done, int64_t(all.size())))
+        fail(Status::cancelled, "stopped after %lld tokens", static_cast<long long>(done));
+    });
   }
 
   const double n = double(all.size());

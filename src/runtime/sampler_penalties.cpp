@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "puna/runtime/sampler.h"
 
@@ -35,6 +36,7 @@ void forbid_repeated_ngrams(std::span<float> scores, std::span<const int32_t> hi
 }  // namespace
 
 void Sampler::penalise(std::span<float> scores, std::span<const int32_t> history) const {
+  const FpEnv fp_env;
   for (const auto& [id, value] : options_.logit_bias) {
     PUNA_REQUIRE(size_t(id) < scores.size(), "logit_bias: token %d is outside the vocabulary of %zu", id, scores.size());
     scores[size_t(id)] += value;

@@ -5,49 +5,49 @@
 
 #include "base/fp_env.h"
 #include "puna/base/error.h"
-#include "puna/runtime/generate.h"
 #include "runtime/sampler_select.h"
+#include "runtime/score_rows.h"
 #include "runtime/score_softmax.h"
 
 namespace puna {
-namespace {
 
-constexpr size_t kMaxFloats = size_t(16) << 20;  // 64 MiB of logits
-constexpr size_t kMaxRows = 512;
-
-void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll) {
+void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll, FunctionRef<void(int64_t)> scored) {
+  constexpr size_t kMaxFloats = size_t(16) << 20, kMaxRows = 256;  // at most 64 MiB of logits
   const Context& context = session.model().context();
   const size_t vocab = size_t(session.model().config().vocab);
+  for (size_t i = 0; i < tokens.size(); ++i)  // all of them now: a row is scored before the pass that appends its next token
+    PUNA_REQUIRE(tokens[i] >= 0 && size_t(tokens[i]) < vocab, "token %zu is %d, expected 0 to %zu", i, tokens[i], vocab - 1);
   const size_t most = std::min(std::clamp<size_t>(kMaxFloats / vocab, 1, kMaxRows), tokens.size());
   const Buffer buffer = context.allocate(most * vocab * sizeof(float), "logits of scored tokens");
   float* const logits = reinterpret_cast<float*>(buffer.data());
   for (size_t begin = 0; begin < tokens.size(); begin += most) {
     const size_t rows = std::min(most, tokens.size() - begin);
     session.append(tokens.subspan(begin, rows), logits);
-    const size_t scored = std::min(rows, nll.size() - begin);  // the last token predicts nothing that we know
-    context.executor().run(int64_t(scored), [&](int64_t r) {
+    const size_t known = std::min(rows, nll.size() - begin);  // the last token predicts nothing that we know
+    context.executor().run(int64_t(known), [&](int64_t r) {
       const std::span<const float> row(logits + size_t(r) * vocab, vocab);
       nll[begin + size_t(r)] = float(log_sum_exp(row) - double(row[size_t(tokens[begin + size_t(r) + 1])]));
     });
-    for (size_t r = 0; r < scored; ++r) {
-      if (std::isnan(nll[begin + r])) fail(Status::bad_file, "logits are not finite after token %zu; %s", begin + r, kModelIsToBlame);
+    for (size_t r = begin; r < begin + known; ++r) {
+      if (std::isnan(nll[r])) fail(Status::bad_file, "logits are not finite after token %zu; %s", r, kModelIsToBlame);
     }
+    if (scored) scored(int64_t(begin + known));
   }
 }
-
-}  // namespace
 
 std::vector<float> score(Session& session, std::span<const int32_t> tokens) {
   const FpEnv fp_env;
   PUNA_REQUIRE(tokens.size() >= 2, "%zu tokens to score, expected at least 2", tokens.size());
-  if (session.length() != 0) fail(Status::wrong_state, "the session holds %lld tokens, expected an empty one", static_cast<long long>(session.length()));
+  if (session.length() != 0)
+    fail(Status::wrong_state, "the session holds %lld tokens, expected an empty one", static_cast<long long>(session.length()));
   std::vector<float> nll(tokens.size() - 1);
   try {
-    score_rows(session, tokens, nll);
+    score_rows(session, tokens, nll, {});
   } catch (...) {
     session.truncate(0);
     throw;
   }
+  session.clear_cancel();  // one that came too late for this call is not meant for the next
   return nll;
 }
 

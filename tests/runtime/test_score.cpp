@@ -63,6 +63,12 @@ TEST_CASE("a token's score is what the logits before it say", "[runtime]") {
     CHECK(double(nll[i]) == Approx(std::log(sum) - double(logits[size_t(ids[i + 1])])).margin(1e-5));
   }
   stepped.truncate(0);
+  for (const size_t at : {0, 1, 255, 256, 257, 511, 512, 699}) {  // at the seams between passes, too
+    Ids bad = ids;
+    bad[at] = INT32_MAX;
+    CHECK_THROWS_WITH(score(stepped, bad), Catch::Contains("token " + std::to_string(at)));
+    CHECK(stepped.length() == 0);
+  }
   const Ids head(ids.begin(), ids.begin() + 600);
   CHECK(score(stepped, head) == std::vector<float>(nll.begin(), nll.begin() + 599));  // nothing looks ahead
 }
@@ -84,6 +90,9 @@ TEST_CASE("score refuses a session in use, too few tokens, too many, and leaves 
   CHECK(status_of({}) == Status::invalid_argument);
   CHECK(status_of(std::span(ids).first(1)) == Status::invalid_argument);
   CHECK(status_of(ids) == Status::context_full);
+  const Ids outside{1, 2, int32_t(model->config().vocab)}, negative{1, 2, -1, 3};
+  CHECK(status_of(outside) == Status::invalid_argument);
+  CHECK(status_of(negative) == Status::invalid_argument);
   CHECK(session.length() == 0);
   session.cancel();
   CHECK(status_of(std::span(ids).first(32)) == Status::cancelled);
@@ -113,7 +122,7 @@ TEST_CASE("perplexity is the mean over disjoint windows, with its standard error
   CHECK(p.mean_nll == Approx(mean).epsilon(1e-12));
   CHECK(p.perplexity == Approx(std::exp(mean)).epsilon(1e-12));
   CHECK(p.standard_error == Approx(std::sqrt(squares / 86 / 87)).epsilon(1e-12));
-  CHECK(seen == std::vector<std::pair<int64_t, int64_t>>{{1, 3}, {2, 3}, {3, 3}});
+  CHECK(seen == std::vector<std::pair<int64_t, int64_t>>{{29, 87}, {58, 87}, {87, 87}});
 
   const auto refused = [&](std::span<const int32_t> tokens, int64_t window, Status status) {
     try {

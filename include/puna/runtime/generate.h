@@ -63,7 +63,7 @@ std::vector<float> score(Session& session, std::span<const int32_t> tokens);
 
 struct Perplexity { double mean_nll = 0, standard_error = 0, perplexity = 0; int64_t scored_tokens = 0, windows = 0; };
 // Disjoint windows of `window` tokens, the first of each not scored, an incomplete last one dropped. The standard error is that
-// of mean_nll. progress(windows done, windows in total) -> go on? If not, Error{cancelled}.
+// of mean_nll. progress(tokens scored, in total) -> go on? Asked at least every 256 tokens; if not, Error{cancelled}.
 Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std::span<const int32_t> tokens, int64_t window,
                       FunctionRef<bool(int64_t done, int64_t total)> progress = {});
 

@@ -48,7 +48,8 @@ class Sampler {
   void penalise(std::span<float> logits, std::span<const int32_t> history) const;
   // Draws one token of that distribution, by inverting its cumulative sum in order of ids with the 53 bits that (seed,
   // draw_index) give. The draw depends on (options, draw_index, logits, history) alone.
-  TokenProbability sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t draw_index, Processor custom = {}) const;
+  TokenProbability sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t draw_index,
+                          Processor custom = {}) const;
   const SamplerOptions& options() const noexcept { return options_; }
 
  private:
