@@ -10,7 +10,7 @@ namespace puna::text {
 namespace {
 
 // What chat and base models of the families we run end an answer with.
-constexpr std::string_view kStops[] = {"<|im_end|>",      "<|eot_id|>", "<|eom_id|>",    "<|eot|>", "<|eom|>",
+constexpr std::string_view kStops[] = {"<|im_end|>",      "<|eom_id|>", "<|eot_id|>",    "<|eom|>", "<|eot|>",
                                        "<|end_of_text|>", "</s>",       "<end_of_turn>", "<|endoftext|>"};
 
 class BpeTokenizer final : public Tokenizer {

@@ -117,7 +117,7 @@ TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>
   parts.vocabulary.reserve(tokens.size(), 8 * tokens.size());
   for (size_t id = 0; id < tokens.size(); ++id) {
     parts.vocabulary.add(tokens[id], kinds[id]);
-    std::string spoken = kinds[id] == TokenKind::control || kinds[id] == TokenKind::unknown ? tokens[id] : spaces_for_marks(tokens[id]);
+    std::string spoken = kinds[id] == TokenKind::control || kinds[id] == TokenKind::unknown ? tokens[id] : replace_all(tokens[id], kSpaceMark, " ");
     if (kinds[id] == TokenKind::byte) {
       const int byte = byte_of_name(tokens[id]);
       if (byte < 0) fail(Status::bad_file, "tokenizer.ggml.tokens[%zu] is of type byte, but '%.64s' is not like <0x0A>", id, tokens[id].c_str());

@@ -3,17 +3,6 @@
 namespace puna::text {
 namespace {
 
-std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 4);
-  size_t done = 0;
-  for (size_t at; (at = text.find(from, done)) != std::string_view::npos; done = at + from.size()) {
-    out.append(text, done, at - done);
-    out.append(to);
-  }
-  return out.append(text, done);
-}
-
 std::string collapse(std::string_view text) {
   std::string out;
   for (const char c : text)
@@ -28,6 +17,17 @@ bool applies(const NormalizerStep& step, const Fragment& fragment, std::string_v
 }
 
 }  // namespace
+
+std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 4);
+  size_t done = 0;
+  for (size_t at; (at = text.find(from, done)) != std::string_view::npos; done = at + from.size()) {
+    out.append(text, done, at - done);
+    out.append(to);
+  }
+  return out.append(text, done);
+}
 
 std::string_view Normalizer::apply(Fragment fragment, std::string& storage) const {
   std::string_view text = fragment.text;

@@ -34,6 +34,8 @@ class Normalizer {
   std::vector<NormalizerStep> steps_;
 };
 
+std::string replace_all(std::string_view text, std::string_view from, std::string_view to);  // `from` is not empty
+
 // Unicode 16.0, section 3.11. Malformed UTF-8 stays as it is.
 std::string normal_form(std::string_view utf8, bool compatible, bool compose);
 

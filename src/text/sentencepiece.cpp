@@ -4,16 +4,6 @@
 
 namespace puna::text {
 
-std::string spaces_for_marks(std::string_view piece) {
-  std::string out;
-  for (size_t i = 0; i < piece.size();) {
-    const bool mark = piece.substr(i).starts_with(kSpaceMark);
-    out += mark ? ' ' : piece[i];
-    i += mark ? kSpaceMark.size() : 1;
-  }
-  return out;
-}
-
 int byte_of_name(std::string_view name) noexcept {
   const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
   if (name.size() != 6 || !name.starts_with("<0x") || name[5] != '>' || digit(name[3]) < 0 || digit(name[4]) < 0) return -1;

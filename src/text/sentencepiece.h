@@ -1,13 +1,11 @@
 // sentencepiece.h -- how SentencePiece vocabularies spell things: U+2581 for a space, "<0x0A>" for a byte.
 #pragma once
-#include <string>
 #include <string_view>
 
 #include "text/vocabulary.h"
 
 namespace puna::text {
 
-std::string spaces_for_marks(std::string_view piece);
 int byte_of_name(std::string_view name) noexcept;  // "<0x0A>" -> 10; -1: not such a name
 
 // True when the mark stands in no piece after another character, and alone is a piece. Then no merge reaches across the front

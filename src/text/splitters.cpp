@@ -116,6 +116,11 @@ const char* split_mark_runs(const char* p, const char* end) noexcept {
   return p == end ? end : split_marks(p, end);
 }
 
+const char* split_after_spaces(const char* p, const char* end) noexcept {
+  const void* const at = std::memchr(p, ' ', size_t(end - p));
+  return at ? static_cast<const char*>(at) + 1 : end;
+}
+
 const PreTokenizer& pre_tokenizer(std::string_view gguf_name) {
   std::string known;
   for (const PreTokenizer& p : kPreTokenizers) {

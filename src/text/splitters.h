@@ -32,6 +32,7 @@ const char* split_llama4(const char* p, const char* end) noexcept;
 const char* split_digits(const char* p, const char* end) noexcept;      // every digit alone
 const char* split_digit_runs(const char* p, const char* end) noexcept;  // runs of digits together
 const char* split_marks(const char* p, const char* end) noexcept;       // before every kSpaceMark
+const char* split_after_spaces(const char* p, const char* end) noexcept;
 const char* split_mark_runs(const char* p, const char* end) noexcept;   // before every run of them
 
 // Calls `piece` for every piece of `text`, in order. Joined, they are the text.
