@@ -1,0 +1,23 @@
+// save.h -- a model to a GGUF file that gives the same logits, whatever it was loaded from.
+// Llama 4's attention pattern goes into explicit puna.* keys (GGUF has none of its own; see config.h). Tokenizer and other
+// metadata are carried over from a GGUF source; Hugging Face tokenizers stay in their folder.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "puna/runtime/model.h"
+
+namespace puna {
+
+struct SaveOptions {
+  std::optional<DType> matrices;   // F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 for all matrices but routers; none = as they are
+  uint64_t tensors_per_file = 0;   // 0 = one file, else split
+};
+
+// Returns the paths written. The old file stays until the new one is complete. Error{unsupported} when a row does not fit the
+// type's blocks, or a type cannot be written.
+std::vector<std::string> save_gguf(const Model& model, const std::string& path, const SaveOptions& options = {});
+
+}  // namespace puna

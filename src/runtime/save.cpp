@@ -1,0 +1,115 @@
+// save.cpp -- writes a model as GGUF: tensor names of llama.cpp, experts stacked, q and k rows of half-split checkpoints permuted
+// to interleaved pairs (inside a head: new row 2i is old row i, new row 2i+1 is old row i + head_dim/2).
+#include "puna/runtime/save.h"
+
+#include <algorithm>
+
+#include "base/fp_env.h"
+#include "kernels/encode_blocks.h"
+#include "kernels/kernel_table.h"
+#include "puna/base/error.h"
+#include "puna/io/gguf.h"
+
+namespace puna {
+namespace {
+
+class GgufTensors {
+ public:
+  GgufTensors(const Model& model, const SaveOptions& options) : c_(model.config()), kernels_(model.context().kernels()), options_(options) {
+    const LlamaWeights& w = model.llama().weights;
+    matrix("token_embd.weight", {w.embedding});
+    if (!c_.tied) matrix("output.weight", {w.lm_head});
+    vector("output_norm.weight", w.final_norm);
+    for (size_t l = 0; l < w.layers.size(); ++l) layer("blk." + std::to_string(l) + ".", w.layers[l], c_.is_moe[l]);
+  }
+  const std::vector<OutputTensor>& list() const noexcept { return list_; }
+
+ private:
+  void layer(const std::string& block, const LlamaLayer& L, bool is_moe) {
+    const bool permute = c_.rope_style == RopeStyle::half_split;
+    vector(block + "attn_norm.weight", L.attn_norm);
+    matrix(block + "attn_q.weight", {L.wq}, permute);
+    matrix(block + "attn_k.weight", {L.wk}, permute);
+    matrix(block + "attn_v.weight", {L.wv});
+    matrix(block + "attn_output.weight", {L.wo});
+    vector(block + "ffn_norm.weight", L.ffn_norm);
+    if (!is_moe) return ffn(block, "", L.ffn);
+    list_.push_back(tensor(block + "ffn_gate_inp.weight", {L.router}, DType::f32, false, {L.router.rows, L.router.cols}));
+    const auto stack = [&](const char* name, Weight ExpertWeights::*part) {
+      std::vector<Weight> all;
+      for (const ExpertWeights& e : L.experts) all.push_back(e.*part);
+      matrix(block + name, std::move(all), false, /*stacked=*/true);
+    };
+    stack("ffn_gate_exps.weight", &ExpertWeights::gate);
+    stack("ffn_up_exps.weight", &ExpertWeights::up);
+    stack("ffn_down_exps.weight", &ExpertWeights::down);
+    if (L.ffn.gate) ffn(block, "_shexp", L.ffn);
+  }
+
+  void ffn(const std::string& block, const char* suffix, const ExpertWeights& e) {
+    matrix(block + "ffn_gate" + suffix + ".weight", {e.gate});
+    matrix(block + "ffn_up" + suffix + ".weight", {e.up});
+    matrix(block + "ffn_down" + suffix + ".weight", {e.down});
+  }
+
+  void vector(const std::string& name, const float* values) { list_.push_back({name, DType::f32, {c_.hidden}, values, {}}); }
+
+  void matrix(const std::string& name, std::vector<Weight> parts, bool permute = false, bool stacked = false) {
+    const Weight first = parts.front();
+    const DType type = options_.matrices.value_or(first.dtype);
+    if (first.cols % info(type).block != 0)
+      fail(Status::unsupported, "tensor '%s': rows of %lld values do not fit %s blocks of %d", name.c_str(), static_cast<long long>(first.cols),
+           puna::name(type), info(type).block);
+    const bool as_it_is = type == first.dtype && !permute && first.col_stride_bytes == 0;
+    if (!as_it_is && type != DType::f32 && !encoder(type)) fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
+    const Shape shape = stacked ? Shape{int64_t(parts.size()), first.rows, first.cols} : Shape{first.rows, first.cols};
+    list_.push_back(tensor(name, std::move(parts), type, permute, shape));
+  }
+
+  OutputTensor tensor(const std::string& name, std::vector<Weight> parts, DType type, bool permute, const Shape& shape) const {
+    return {name, type, shape, nullptr, [this, parts = std::move(parts), type, permute](auto write) {
+              for (const Weight& w : parts) {
+                if (type == w.dtype && !permute && w.col_stride_bytes == 0) write(w.data, uint64_t(w.rows * w.row_stride_bytes));
+                else rows(w, type, permute, write);
+              }
+            }};
+  }
+
+  void rows(const Weight& w, DType type, bool permute, FunctionRef<void(const void*, uint64_t)> write) const {
+    const size_t n = size_t(w.cols);
+    std::vector<float> tile(n * kTileRows), row(n);
+    std::vector<std::byte> bytes(size_t(bytes_of(info(type), n)));
+    for (int64_t r = 0; r < w.rows; ++r) {
+      const int64_t head = r / c_.head_dim * c_.head_dim, i = r % c_.head_dim;
+      const int64_t source = permute ? head + i / 2 + i % 2 * (c_.head_dim / 2) : r;
+      kernels_.tile_f(tile.data(), w.dtype, reinterpret_cast<const uint8_t*>(w.data) + source * w.row_stride_bytes, w.row_stride_bytes,
+                      w.col_stride_bytes, 1, 0, w.cols);
+      for (size_t k = 0; k < n; ++k) row[k] = tile[k * kTileRows];
+      if (type == DType::f32) {
+        write(row.data(), n * 4);
+      } else {
+        encoder(type)(bytes.data(), row.data(), w.cols);
+        write(bytes.data(), bytes.size());
+      }
+    }
+  }
+
+  const LlamaConfig& c_;
+  const KernelTable& kernels_;
+  const SaveOptions& options_;
+  std::vector<OutputTensor> list_;
+};
+
+}  // namespace
+
+std::vector<std::string> save_gguf(const Model& model, const std::string& path, const SaveOptions& options) {
+  const FpEnv fp;
+  Metadata metadata = gguf_metadata(model.config());
+  if (model.checkpoint().format == Checkpoint::Format::gguf)
+    for (const auto& [key, value] : model.checkpoint().metadata.values())
+      if ((key.starts_with("tokenizer.") || key.starts_with("general.")) && !metadata.find(key)) metadata.set(key, value);
+  const GgufTensors tensors(model, options);
+  return write_gguf(path, metadata, tensors.list(), {options.tensors_per_file});
+}
+
+}  // namespace puna

@@ -1,0 +1,68 @@
+// Golden checkpoints written to GGUF give the same logits: bit for bit where the pairs of RoPE keep their places (Llama 4), within
+// the golden tolerance where q and k are permuted (dense). Quantised files load, and their exact logits equal their dequantised twin's.
+#include <cstdlib>
+#include <filesystem>
+
+#include "puna/runtime/save.h"
+#include "puna/runtime/session.h"
+#include "support/catch.h"
+#include "support/golden.h"
+
+using namespace puna;
+using namespace puna::test;
+
+namespace {
+
+struct TemporaryFolder {
+  std::string path = (std::filesystem::temp_directory_path() / "puna-save-XXXXXX").string();
+  TemporaryFolder() { REQUIRE(mkdtemp(path.data())); }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+};
+
+std::vector<float> exact_logits(const ModelPtr& model, const std::vector<int64_t>& ids) {
+  Session session(model, {true, 0, 256});
+  std::vector<float> logits(ids.size() * size_t(model->config().vocab));
+  session.append(std::vector<int32_t>(ids.begin(), ids.end()), logits.data());
+  return logits;
+}
+
+}  // namespace
+
+TEST_CASE("golden checkpoints written to GGUF give the same logits", "[runtime][golden]") {
+  const ContextPtr context = make_context({});
+  for (const Golden& g : goldens([](const Golden& s) { return s.has("logits") && s.has("hidden_states") && s.has("embeddings"); })) {
+    INFO("golden set " << g.folder());
+    const std::vector<int64_t> ids = g.array("input_ids").i64();
+    const ModelPtr original = Model::open(context, g.folder());
+    const TemporaryFolder folder;
+    for (const uint64_t per_file : {uint64_t(0), uint64_t(7)}) {
+      const std::string path = save_gguf(*original, folder.path + "/model.gguf", {{}, per_file}).front();
+      const ModelPtr copy = Model::open(context, path);
+      const std::vector<float> logits = exact_logits(copy, ids);
+      g.check("logits", logits);
+      if (original->config().rope_style == RopeStyle::interleaved) CHECK(logits == exact_logits(original, ids));
+      CHECK(copy->config().inverse_frequency == original->config().inverse_frequency);
+      CHECK(copy->parameter_count() == original->parameter_count());
+    }
+  }
+}
+
+TEST_CASE("a file quantised on saving computes what its dequantised twin computes", "[runtime]") {
+  const ContextPtr context = make_context({});
+  const Golden g = goldens([](const Golden& s) { return s.fixture() == "text_scout_like"; }).front();
+  const std::vector<int64_t> ids = g.array("input_ids").i64();
+  const ModelPtr original = Model::open(context, g.folder());
+  const TemporaryFolder folder;
+  if (original->config().expert_ffn % 32 != 0) {
+    CHECK_THROWS_WITH(save_gguf(*original, folder.path + "/q.gguf", {DType::q8_0, 0}), Catch::Contains("do not fit Q8_0"));
+    CHECK(std::filesystem::is_empty(folder.path));
+  }
+  const ModelPtr dense = Model::open(context, goldens([](const Golden& s) { return s.fixture() == "dense_llama3"; }).front().folder());
+  for (const DType type : {DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::f16, DType::bf16}) {
+    CAPTURE(name(type));
+    const ModelPtr small = Model::open(context, save_gguf(*dense, folder.path + "/small.gguf", {type, 0}).front());
+    const ModelPtr twin = Model::open(context, save_gguf(*small, folder.path + "/twin.gguf", {DType::f32, 0}).front());
+    CHECK(small->llama().weights.layers[0].wq.dtype == type);
+    CHECK(exact_logits(small, ids) == exact_logits(twin, ids));
+  }
+}
