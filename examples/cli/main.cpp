@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    fprintf(stderr, "puna: %s (try: puna %s--help)\n", e.what(), argc > 1 && app.got_subcommand(argv[1]) ? (argv[1] + std::string(" ")).c_str() : "");
+    const auto verbs = app.get_subcommands();  // those that were given
+    fprintf(stderr, "puna: %s (try: puna %s%s--help)\n", e.what(), verbs.empty() ? "" : verbs[0]->get_name().c_str(), verbs.empty() ? "" : " ");
     return 2;
   } catch (const puna::Error& e) {
     fprintf(stderr, "puna: %s\n", e.what());

@@ -141,7 +141,7 @@ TEST_CASE("a cancelled call ends early and leaves the session as it was", "[capi
   } host;
   auto options = sized<puna_context_options>();
   options.executor_user = &host;
-  options.executor_threads = 1;
+  options.executor_threads = 2;
   options.parallel_for = [](void* user, int64_t n, void (*task)(void*, int64_t), void* data) {
     auto* h = static_cast<Host*>(user);
     if (h->calls_left-- == 0) ok(puna_session_cancel(h->session));  // in the middle of a pass
