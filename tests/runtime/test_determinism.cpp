@@ -1,0 +1,133 @@
+// The determinism contract (ARCHITECTURE 5): one hash of the logits a model and mode, over every ISA level this CPU has, 1 to 3
+// threads, prefill in pieces of 1, 7, 64 and whole, alone or in a batch, with flush-to-zero set by the host. The hashes are written
+// down in tests/data/determinism/hashes.json, so that other machines and NEON under qemu are held to the same bits.
+#include <cstdlib>
+#include <filesystem>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#include "puna/runtime/save.h"
+#include "puna/runtime/session.h"
+#include "support/catch.h"
+#include "support/golden.h"
+#include "support/isa.h"
+
+using namespace puna;
+using namespace puna::test;
+
+namespace {
+
+bool is_text_model(const Golden& g) { return g.has("logits") && g.has("hidden_states") && g.has("embeddings"); }
+
+uint64_t fnv1a(const void* data, size_t bytes) {
+  uint64_t h = 1469598103934665603u;
+  for (size_t i = 0; i < bytes; ++i) h = (h ^ static_cast<const unsigned char*>(data)[i]) * 1099511628211u;
+  return h;
+}
+uint64_t hash_of(const std::vector<float>& v) { return fnv1a(v.data(), v.size() * 4); }
+
+std::string hex(uint64_t h) {
+  char text[17];
+  snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(h));
+  return text;
+}
+
+// Logits of all positions, appended in pieces, with another session in every pass if `company`.
+std::vector<float> logits_in_pieces(const ModelPtr& model, const std::vector<int32_t>& ids, bool exact, size_t piece) {
+  const size_t V = size_t(model->config().vocab);
+  Session s(model, {exact, 0, int64_t(piece)});
+  std::vector<float> all(ids.size() * V);
+  s.append(ids, all.data());
+  return all;
+}
+
+std::vector<float> last_logits_in_a_batch(const ModelPtr& model, const std::vector<int32_t>& ids, bool exact) {
+  Session other(model, {exact, 0, 24}), s(model, {exact, 0, 24});
+  const std::vector<int32_t> few(ids.begin(), ids.begin() + 17);
+  Session* sessions[] = {&other, &s};
+  const std::span<const int32_t> tokens[] = {few, ids};
+  Session::append_batch(sessions, tokens);
+  return {s.logits().begin(), s.logits().end()};
+}
+
+ModelPtr open_with(const std::string& path, const std::string& isa, int threads) {
+  ContextOptions options;
+  options.isa = isa;
+  options.threads = threads;
+  return Model::open(make_context(options), path);
+}
+
+// The hash of one model file in one mode, the same on every path through the library; "" when some path differs (CHECKs say which).
+std::string one_hash(const std::string& path, const std::vector<int32_t>& ids, bool exact, const std::vector<size_t>& pieces) {
+  std::vector<float> want;
+  for (const std::string& isa : supported_isas())
+    for (const int threads : {1, 2, 3}) {
+      const ModelPtr model = open_with(path, isa, threads);
+      const size_t V = size_t(model->config().vocab);
+      for (const size_t piece : pieces) {
+        const std::vector<float> got = logits_in_pieces(model, ids, exact, piece);
+        if (want.empty()) want = got;
+        CAPTURE(path, exact, isa, threads, piece);
+        CHECK(hash_of(got) == hash_of(want));
+      }
+      CAPTURE(path, exact, isa, threads);
+      CHECK(last_logits_in_a_batch(model, ids, exact) == std::vector<float>(want.end() - std::ptrdiff_t(V), want.end()));
+#if defined(__x86_64__)
+      const unsigned saved = _mm_getcsr();
+      _mm_setcsr(saved | 0x8040);
+      const std::vector<float> flushed = logits_in_pieces(model, ids, exact, 64);
+      _mm_setcsr(saved);
+      CHECK(hash_of(flushed) == hash_of(want));
+#endif
+    }
+  return hex(hash_of(want));
+}
+
+// Compares with the written hash when this very model is listed; otherwise says what it found.
+void check_written(const std::string& key, const std::string& hash) {
+  static const nlohmann::json written = nlohmann::json::parse(read_text(PUNA_SOURCE_DIR "/tests/data/determinism/hashes.json"));
+  INFO("\"" << key << "\": \"" << hash << "\"");
+  if (written.contains(key)) CHECK(written[key] == hash);
+  else WARN("no hash written for \"" << key << "\": \"" << hash << "\"");
+}
+
+}  // namespace
+
+TEST_CASE("logits have one hash a model and mode: ISA, threads, prefill chunks, batches, flush-to-zero", "[runtime][golden]") {
+  const std::string folder = (std::filesystem::temp_directory_path() / ("puna-determinism-" + std::to_string(std::rand()))).string();
+  std::filesystem::create_directories(folder);
+  for (const Golden& g : goldens(is_text_model)) {
+    const std::vector<int64_t> wide = g.array("input_ids").i64();
+    const std::vector<int32_t> ids(wide.begin(), wide.end());
+    const std::string weights = read_text(g.folder() + (g.has_file("model.safetensors") ? "/model.safetensors" : "/config.json"));
+    const std::string name = g.fixture() + "-" + hex(fnv1a(weights.data(), weights.size()));
+    const ModelPtr original = Model::open(make_context({}), g.folder());
+    for (const bool exact : {true, false}) check_written(name + (exact ? "-exact" : "-default"), one_hash(g.folder(), ids, exact, {1, 7, 64}));
+    for (const DType type : {DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::f16, DType::bf16}) {
+      const LlamaConfig& c = original->config();
+      if (c.hidden % 32 || c.ffn % 32 || (c.experts && c.expert_ffn % 32)) continue;  // rows that quantised blocks do not fit
+      const std::string path = save_gguf(*original, folder + "/" + puna::name(type) + ".gguf", {type, 0}).front();
+      check_written(name + "-" + puna::name(type) + "-default", one_hash(path, ids, false, {1, 64}));
+    }
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a real quantised model's logits have one hash a mode", "[runtime][golden]") {
+  if (smollm2().empty()) PUNA_SKIP("SmolLM2 is not in the model cache (./dev test fetches it)");
+  for (const Golden& g : goldens([](const Golden& s) { return s.fixture() == "smollm2_model"; })) {
+    const auto ids = g.group("prompts").back()["ids"].get<std::vector<int32_t>>();
+    for (const bool exact : {true, false}) {
+      std::vector<float> want;
+      for (const std::string& isa : supported_isas())
+        for (const size_t piece : {size_t(5), size_t(64)}) {
+          const std::vector<float> got = logits_in_pieces(open_with(smollm2(), isa, piece == 5 ? 1 : 2), ids, exact, piece);
+          if (want.empty()) want = got;
+          CAPTURE(isa, exact, piece);
+          CHECK(hash_of(got) == hash_of(want));
+        }
+      check_written("SmolLM2-135M-Instruct.Q4_1-" + hex(fnv1a(ids.data(), ids.size() * 4)) + (exact ? "-exact" : "-default"), hex(hash_of(want)));
+    }
+  }
+}
