@@ -45,7 +45,9 @@ class ValueWriter {
   ValueWriter(HeaderBytes& out, bool array) : out_(out), array_(array) {}
 
   void integers(std::span<const int64_t> v) {
-    const auto all_in = [&](int64_t low, int64_t high) { return std::all_of(v.begin(), v.end(), [=](int64_t x) { return x >= low && x <= high; }); };
+    const auto all_in = [&](int64_t low, int64_t high) {
+      return std::all_of(v.begin(), v.end(), [=](int64_t x) { return x >= low && x <= high; });
+    };
     if (array_ && all_in(INT32_MIN, INT32_MAX)) return put<int32_t>(ValueType::i32, v);  // as token types are in every file
     if (all_in(0, UINT32_MAX)) return put<uint32_t>(ValueType::u32, v);                    // as counts are in every file
     if (all_in(INT32_MIN, INT32_MAX)) return put<int32_t>(ValueType::i32, v);

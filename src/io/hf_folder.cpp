@@ -54,7 +54,7 @@ std::vector<SafetensorsPart> open_parts(const Context& context, const std::strin
   std::vector<SafetensorsPart> parts;
   if (os::is_file(single)) parts.push_back(open_safetensors(open_path_source(single)));
   else if (os::is_file(index)) parts = open_shards(context, folder, index);
-  else fail_in(folder, Status::bad_file, "neither model.safetensors nor model.safetensors.index.json is there (other formats are not read)");
+  else fail_in(folder, Status::bad_file, "expected model.safetensors or model.safetensors.index.json: other formats are not read");
   return parts;
 }
 

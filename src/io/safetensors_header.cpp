@@ -44,7 +44,8 @@ class HeaderParser {
       at_ = At::metadata_keys;
     } else if (at_ == At::dtype) {
       dtype_ = dtype_named(text);
-      if (!dtype_) fail_in(file_, Status::unsupported, "tensor '%s': unsupported dtype '%s'", display(name_).c_str(), display(text).c_str());
+      if (!dtype_)
+        fail_in(file_, Status::unsupported, "tensor '%s': unsupported dtype '%s'", display(name_).c_str(), display(text).c_str());
       at_ = At::fields;
     } else {
       unexpected("a string");

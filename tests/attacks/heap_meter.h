@@ -6,8 +6,8 @@ namespace puna::test {
 
 class HeapMeter {
  public:
-  HeapMeter() noexcept;               // starts a measurement on this thread's behalf; one at a time
-  static size_t peak() noexcept;      // bytes above what was in use when the measurement started
+  HeapMeter() noexcept;           // starts a measurement; one at a time
+  static size_t peak() noexcept;  // bytes above what was in use when the measurement started
 };
 
 }  // namespace puna::test

@@ -8,6 +8,12 @@ using namespace puna::test;
 
 namespace {
 
+std::string repeated(const std::string& piece, int times) {
+  std::string s;
+  for (int i = 0; i < times; ++i) s += piece;
+  return s;
+}
+
 struct TextAttack {
   const char* name;
   std::string json;
@@ -25,7 +31,7 @@ const TextAttack kConfigs[] = {
     {"a key twice, deeper", R"({"x": {"a": 1, "a": 2}})", "'a' appears twice"},
     {"two keys that become one", R"({"a.b": 1, "a": {"b": 2}})", "'a.b' appears twice"},
     {"nesting without end", std::string(100000, '['), "nested"},
-    {"objects without end", [] { std::string s; for (int i = 0; i < 10000; ++i) s += R"({"a":)"; return s; }(), "nested"},
+    {"objects without end", repeated(R"({"a":)", 10000), "nested"},
     {"a number outside all types", R"({"a": 1e999})", "JSON"},
     {"a giant key", "{\"" + std::string(1 << 20, 'k') + "\": 1}", "at most 256"},
     {"long keys inside each other", "{\"" + std::string(200, 'a') + "\": {\"" + std::string(200, 'b') + "\": 1}}", "at most 256"},
@@ -65,9 +71,12 @@ struct Folder {
     write_safetensors(at / "2.safetensors", {}, std::vector{b.output()});
     index(R"({"a": "1.safetensors", "b": "2.safetensors"})");
   }
-  void index(const std::string& weight_map) const { write_file(at / "model.safetensors.index.json", R"({"weight_map": )" + weight_map + "}"); }
+  void index(const std::string& weight_map) const {
+    write_file(at / "model.safetensors.index.json", R"({"weight_map": )" + weight_map + "}");
+  }
   void expect_refused(const std::string& file, const std::string& field) const {
-    puna::test::expect_refused(1 << 16, Status::bad_file, file, field, [&](const Context& context) { load_checkpoint(context, at.path()); });
+    const auto load = [&](const Context& context) { load_checkpoint(context, at.path()); };
+    puna::test::expect_refused(1 << 16, Status::bad_file, file, field, load);
   }
 };
 
@@ -92,7 +101,7 @@ TEST_CASE("hostile shard indexes are refused by name", "[attacks][hf]") {
 }
 
 TEST_CASE("a configuration costs memory in proportion to its size", "[attacks][hf]") {
-  std::string deep, flat = "{", list = "{\"a\":[0", texts = "{\"a\":[\"\"";
+  std::string flat = "{", list = "{\"a\":[0", texts = "{\"a\":[\"\"";
   for (int i = 0; i < 100000; ++i) flat += (i ? ",\"" : "\"") + std::to_string(i) + "\":0";
   for (int i = 0; i < 500000; ++i) list += ",0", texts += ",\"\"";
   for (const std::string& json : {flat + "}", list + "]}", texts + "]}"}) {

@@ -14,7 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     memcpy(dst, in->data + offset, bytes);
     return 0;
   };
-  for (const puna::SourcePtr& source : {puna::open_memory_source(data, size, "fuzz"), puna::open_read_at_source({&input, size, read_at}, "fuzz")}) {
+  const puna::SourcePtr memory = puna::open_memory_source(data, size, "fuzz");
+  const puna::SourcePtr reader = puna::open_read_at_source({&input, size, read_at}, "fuzz");
+  for (const puna::SourcePtr& source : {memory, reader}) {
     try {
       puna::test::touch(puna::load_checkpoint(puna::test::fuzz_context(), source).tensors);
     } catch (const puna::Error&) {

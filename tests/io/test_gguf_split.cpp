@@ -54,7 +54,9 @@ TEST_CASE("a split model that is not complete is refused by name", "[io][gguf]")
   const auto load = [&](size_t i = 0) { load_checkpoint(*context, paths[i]); };
   REQUIRE_NOTHROW(load());
 
-  SECTION("opened at another file than the first") { CHECK_THROWS_WITH(load(1), Contains("file 2 of") && Contains("-00001-of-00003.gguf")); }
+  SECTION("opened at another file than the first") {
+    CHECK_THROWS_WITH(load(1), Contains("file 2 of") && Contains("-00001-of-00003.gguf"));
+  }
   SECTION("a file is missing") {
     std::filesystem::remove(paths[1]);
     CHECK_THROWS_WITH(load(), Contains("00002-of-00003") && Contains("missing"));

@@ -20,8 +20,9 @@ struct Case {
   DType dtype;
   const char* array;  // in the golden set
 };
-constexpr Case kCases[] = {{DType::f16, "f16_bytes"},   {DType::bf16, "bf16_bytes"}, {DType::q4_0, "q4_0_bytes"}, {DType::q4_1, "q4_1_bytes"},
-                           {DType::q5_0, "q5_0_bytes"}, {DType::q5_1, "q5_1_bytes"}, {DType::q8_0, "q8_0_bytes"}};
+constexpr Case kCases[] = {{DType::f16, "f16_bytes"},   {DType::bf16, "bf16_bytes"}, {DType::q4_0, "q4_0_bytes"},
+                           {DType::q4_1, "q4_1_bytes"}, {DType::q5_0, "q5_0_bytes"}, {DType::q5_1, "q5_1_bytes"},
+                           {DType::q8_0, "q8_0_bytes"}};
 
 // Rows whose codes the reference leaves to chance: the manifest lists them.
 std::set<int64_t> undefined_rows(const nlohmann::json& node) {

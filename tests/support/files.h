@@ -13,7 +13,9 @@ namespace puna::test {
 
 class TempFolder {
  public:
-  TempFolder() : path_((std::filesystem::temp_directory_path() / "puna_test_XXXXXX").string()) { REQUIRE(mkdtemp(path_.data()) != nullptr); }
+  TempFolder() : path_((std::filesystem::temp_directory_path() / "puna_test_XXXXXX").string()) {
+    REQUIRE(mkdtemp(path_.data()) != nullptr);
+  }
   ~TempFolder() { std::error_code ignored; std::filesystem::remove_all(path_, ignored); }
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
