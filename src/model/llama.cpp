@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/det_math.h"
+#include "model/rope.h"
 #include "ops/experts.h"
 #include "ops/rows.h"
 
@@ -20,13 +20,7 @@ RopeTable rope_table(Inference& rec, const Batch& b, const std::vector<float>& i
   const int64_t half = int64_t(inverse_frequency.size());
   const RopeTable table{rec.make(int64_t(b.rows.size()), half), rec.make(int64_t(b.rows.size()), half)};
   rec.stage(int64_t(b.rows.size()), [&](int64_t t) {
-    for (int64_t i = 0; i < half; ++i) {
-      const float angle = float(b.rows[size_t(t)].position) * inverse_frequency[size_t(i)];  // rounded to f32, as the reference does
-      double sine, cosine;
-      det::sincos(angle, &sine, &cosine);
-      table.cosine.row(t)[i] = float(cosine);
-      table.sine.row(t)[i] = float(sine);
-    }
+    rope_angles(table.cosine.row(t), table.sine.row(t), b.rows[size_t(t)].position, inverse_frequency);
   });
   return table;
 }
@@ -37,11 +31,6 @@ void embed(Inference& rec, View x, const Weight& embedding, const Batch& b) {
     if (row.embedding) memcpy(x.row(t), row.embedding, size_t(x.dims[1]) * 4);
     else rec.kernels().dequantise(x.row(t), embedding.dtype, embedding.data + row.token * embedding.row_stride_bytes, x.dims[1]);
   });
-}
-
-// On NoPE layers far queries are sharpened: q *= log1p(floor((pos+1)/floor_scale)) * attn_scale + 1.     arXiv:2501.19399
-float attention_temperature(const LlamaConfig& c, int64_t position) {
-  return float(det::log1p(std::floor(double(position + 1) / double(c.floor_scale))) * double(c.attn_scale) + 1.0);
 }
 
 // q, k, v of normalised rows; then per head RoPE and QK norm (RoPE layers) or the temperature (NoPE layers); k, v to the cache.

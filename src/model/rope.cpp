@@ -1,9 +1,9 @@
-// rope.cpp -- the frequencies of rotary positions and how published models stretch them.
+// rope.cpp -- the frequencies of rotary positions, how published models stretch them, and the angles they give.
+#include "model/rope.h"
+
 #include <cmath>
 
 #include "base/det_math.h"
-#include "puna/base/error.h"
-#include "puna/model/config.h"
 
 namespace puna {
 namespace {
@@ -30,6 +30,20 @@ std::vector<float> rope_inverse_frequency(int64_t head_dim, double theta, const 
     f[i] = float(x);
   }
   return f;
+}
+
+void rope_angles(float* cosine, float* sine, int64_t position, std::span<const float> inverse_frequency) noexcept {
+  for (size_t i = 0; i < inverse_frequency.size(); ++i) {
+    const float angle = float(position) * inverse_frequency[i];
+    double s, c;
+    det::sincos(angle, &s, &c);
+    cosine[i] = float(c);
+    sine[i] = float(s);
+  }
+}
+
+float attention_temperature(const LlamaConfig& c, int64_t position) noexcept {
+  return float(det::log1p(std::floor(double(position + 1) / double(c.floor_scale))) * double(c.attn_scale) + 1.0);
 }
 
 int64_t LlamaConfig::page_size() const noexcept {
