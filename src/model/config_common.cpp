@@ -10,7 +10,9 @@ void validate(const LlamaConfig& c) {
   const auto n = [](int64_t x) { return static_cast<long long>(x); };
   if (c.heads % c.kv_heads != 0)
     fail(Status::bad_file, "config: %lld attention heads cannot share %lld KV heads evenly", n(c.heads), n(c.kv_heads));
-  if (c.head_dim % 2 != 0) fail(Status::bad_file, "config: head_dim is %lld, expected an even number (RoPE turns pairs)", n(c.head_dim));
+  if (c.head_dim < 2 || c.head_dim > kMaxHeadDim || c.head_dim % 2 != 0)  // where no key gives it: hidden / heads, whatever they are
+    fail(Status::bad_file, "config: head_dim is %lld, expected an even number from 2 to %lld (RoPE turns pairs)", n(c.head_dim), n(kMaxHeadDim));
+  if (c.vocab < 1 || c.vocab > kMaxVocab) fail(Status::bad_file, "config: the vocabulary has %lld tokens, expected 1 to %lld", n(c.vocab), n(kMaxVocab));
   if (c.experts_per_token > c.experts)
     fail(Status::bad_file, "config: %lld experts a token, but the model has %lld", n(c.experts_per_token), n(c.experts));
   for (const float f : c.inverse_frequency)

@@ -1,5 +1,6 @@
 // config_gguf.cpp -- GGUF keys to a LlamaConfig and back. The format has no keys for Llama 4's attention pattern: existing files
 // follow a convention (LLAMA4.md); ours write explicit puna.* keys, which win.
+#include <cmath>
 #include <string>
 
 #include "model/config_common.h"
@@ -56,8 +57,9 @@ void read_frequencies(LlamaConfig& c, const Keys& k, const std::vector<float>* r
   if (rope_freqs->size() != c.inverse_frequency.size())
     fail(Status::bad_file, "tensor 'rope_freqs.weight' has %zu values, expected %zu", rope_freqs->size(), c.inverse_frequency.size());
   for (size_t i = 0; i < rope_freqs->size(); ++i) {
-    if (!((*rope_freqs)[i] > 0)) fail(Status::bad_file, "tensor 'rope_freqs.weight'[%zu] is %g, expected above 0", i, double((*rope_freqs)[i]));
-    c.inverse_frequency[i] /= (*rope_freqs)[i];
+    const float x = (*rope_freqs)[i];
+    if (!std::isfinite(x) || x <= 0) fail(Status::bad_file, "tensor 'rope_freqs.weight'[%zu] is %g, expected a finite number above 0", i, double(x));
+    c.inverse_frequency[i] /= x;
   }
 }
 

@@ -20,6 +20,12 @@ struct Keys {
     return m.number(key(k), low, high, fallback);
   }
   bool boolean(const char* k, bool fallback) const { return m.boolean(key(k), fallback); }
+  // A switch that first releases wrote as a number (Llama 4's attn_temperature_tuning is 4 there).
+  bool truth(const char* k, bool fallback) const {
+    const MetadataValue* v = m.find(key(k));
+    const auto* number = v ? std::get_if<int64_t>(v) : nullptr;
+    return number ? *number != 0 : boolean(k, fallback);
+  }
 };
 
 RopeScaling rope_scaling(const Keys& k, const std::string& group) {
@@ -42,8 +48,9 @@ RopeScaling rope_scaling(const Keys& k, const std::string& group) {
 }
 
 void read_rope(LlamaConfig& c, const Keys& k) {
-  const bool v5 = k.m.has(k.key("rope_parameters.rope_theta"));
-  const double theta = v5 ? k.number("rope_parameters.rope_theta", 1, 1e12) : k.number("rope_theta", 1, 1e12, 10000.0);
+  const double usual = c.architecture == "llama4" ? 500000.0 : 10000.0;  // transformers' defaults
+  const bool v5 = k.m.has(k.key("rope_parameters.rope_theta")) || k.m.has(k.key("rope_parameters.rope_type"));
+  const double theta = k.number(v5 ? "rope_parameters.rope_theta" : "rope_theta", 1, 1e12, usual);
   c.inverse_frequency = rope_inverse_frequency(c.head_dim, theta, rope_scaling(k, v5 ? "rope_parameters" : "rope_scaling"));
 }
 
@@ -70,7 +77,7 @@ void read_llama4(LlamaConfig& c, const Keys& k) {
     }
   }
   c.qk_norm = k.boolean("use_qk_norm", true);
-  c.temperature = k.boolean("attn_temperature_tuning", true);
+  c.temperature = k.truth("attn_temperature_tuning", true);
   c.floor_scale = float(k.number("floor_scale", 1, 1e9, 8192.0));
   c.attn_scale = float(k.number("attn_scale", -1e6, 1e6, 0.1));
   c.experts = k.integer("num_local_experts", 1, kMaxExperts);

@@ -52,7 +52,8 @@ LlamaConfig config_from_gguf(const Metadata& metadata, int64_t vocab, const std:
 // LlamaForCausalLM, Llama4ForCausalLM and the text_config of Llama4ForConditionalGeneration.
 LlamaConfig config_from_huggingface(const Metadata& metadata);
 
-// The keys config_from_gguf reads, such that config_from_gguf(gguf_metadata(c)) == c.
+// The keys config_from_gguf reads, such that config_from_gguf(gguf_metadata(c)) == c, but for two things the tensors say: tied, and
+// rope_style, which is interleaved in every GGUF file (writers permute q and k).
 Metadata gguf_metadata(const LlamaConfig& config);
 
 struct RopeScaling {

@@ -1,0 +1,34 @@
+// same_config.h -- two configurations compared field by field, so that a failure names the field.
+#pragma once
+#include "puna/model/config.h"
+#include "support/catch.h"
+
+namespace puna::test {
+
+inline void check_same_config(const LlamaConfig& a, const LlamaConfig& b) {
+  CHECK(a.architecture == b.architecture);
+  CHECK(a.layers == b.layers);
+  CHECK(a.hidden == b.hidden);
+  CHECK(a.heads == b.heads);
+  CHECK(a.kv_heads == b.kv_heads);
+  CHECK(a.head_dim == b.head_dim);
+  CHECK(a.vocab == b.vocab);
+  CHECK(a.ffn == b.ffn);
+  CHECK(a.max_positions == b.max_positions);
+  CHECK(a.norm_eps == b.norm_eps);
+  CHECK(a.tied == b.tied);
+  CHECK(a.rope_style == b.rope_style);
+  CHECK(a.inverse_frequency == b.inverse_frequency);
+  CHECK(a.uses_rope == b.uses_rope);
+  CHECK(a.chunk == b.chunk);
+  CHECK(a.qk_norm == b.qk_norm);
+  CHECK(a.temperature == b.temperature);
+  CHECK(a.floor_scale == b.floor_scale);
+  CHECK(a.attn_scale == b.attn_scale);
+  CHECK(a.is_moe == b.is_moe);
+  CHECK(a.experts == b.experts);
+  CHECK(a.experts_per_token == b.experts_per_token);
+  CHECK(a.expert_ffn == b.expert_ffn);
+}
+
+}  // namespace puna::test
