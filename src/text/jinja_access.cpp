@@ -108,12 +108,17 @@ bool find_attribute(Machine& m, const Value& v, std::string_view name, Value& ou
     out = v.items()[name == "list"];
     return true;
   }
+  if (v.is(Kind::range) && (name == "start" || name == "stop" || name == "step")) {
+    const Range& r = v.as<Range>();
+    out = Value::integer(name == "start" ? r.start : name == "stop" ? r.stop : r.step);
+    return true;
+  }
   return get_method(m, v, name, out);
 }
 
 Value get_attribute(Machine& m, const Value& v, std::string_view name) {
   Value out;
-  m.require_defined(v);
+  if (name != "__class__") m.require_defined(v);  // which even an undefined value has, and the sandbox hides
   m.charge(1);
   if (find_attribute(m, v, name, out)) return out;
   const Value key = m.text(std::string(name));

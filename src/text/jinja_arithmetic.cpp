@@ -17,7 +17,7 @@ const char* sign(Operator op) {
 
 [[noreturn]] void overflow(Machine& m) { m.fail("an integer leaves the 64-bit range"); }
 
-Value checked(Machine& m, bool overflowed, int64_t result) {
+Value checked(Machine& m, bool overflowed, const int64_t& result) {  // by reference: it is written while `overflowed` is computed
   if (overflowed) overflow(m);
   return Value::integer(result);
 }

@@ -186,7 +186,7 @@ struct For final : Stmt {
   bool recursive = false;
   Body body, otherwise;
   Flow run(Machine& m) const override;
-  Flow loop(Machine& m, const Value& over, int depth0, const ScopePtr& outer) const;
+  Flow loop(Machine& m, const Value& over, int depth0, ScopePtr outer) const;
 };
 
 struct With final : Stmt {

@@ -151,8 +151,11 @@ bool compares(Machine& m, const Value& v, Args& args) {
 bool remainder_is(Machine& m, const Value& v, const Value& divisor, int64_t wanted) {
   return equal(m, calculate(m, Operator::modulo, v, divisor), Value::integer(wanted));
 }
-bool odd(Machine& m, const Value& v, Args&) { return remainder_is(m, v, Value::integer(2), 1); }
-bool even(Machine& m, const Value& v, Args&) { return remainder_is(m, v, Value::integer(2), 0); }
+template <int64_t Remainder>
+bool parity(Machine& m, const Value& v, Args& args) {
+  Bound(m, Remainder ? "odd" : "even", {}, 0, args);
+  return remainder_is(m, v, Value::integer(2), Remainder);
+}
 bool divisible_by(Machine& m, const Value& v, Args& args) {
   Bound b(m, "divisibleby", {"num"}, 1, args);
   return remainder_is(m, v, b[0], 0);
@@ -167,7 +170,8 @@ bool inside(Machine& m, const Value& v, Args& args) {
 }
 
 template <bool (*Wanted)(char32_t), bool (*Other)(char32_t)>
-bool has_case(Machine& m, const Value& v, Args&) {
+bool has_case(Machine& m, const Value& v, Args& args) {
+  Bound(m, "test", {}, 0, args);
   const std::string s = to_str(m, v);
   bool any = false;
   for (size_t i = 0; i < s.size();) {
@@ -204,7 +208,7 @@ constexpr TestEntry kTests[] = {
     {"defined", is<is_defined>}, {"undefined", is<is_undefined>}, {"none", is<is_none>}, {"boolean", is<is_boolean>}, {"true", is<is_true>},
     {"false", is<is_false>}, {"integer", is<is_integer>}, {"float", is<is_float>}, {"number", is<is_number>}, {"string", is<is_string>},
     {"mapping", is<is_mapping>}, {"sequence", is<is_sequence>}, {"iterable", is<is_iterable>}, {"callable", is<is_callable>},
-    {"escaped", is<is_markup>}, {"odd", odd}, {"even", even}, {"divisibleby", divisible_by}, {"sameas", same_as}, {"in", inside},
+    {"escaped", is<is_markup>}, {"odd", parity<1>}, {"even", parity<0>}, {"divisibleby", divisible_by}, {"sameas", same_as}, {"in", inside},
     {"lower", has_case<is_lower, is_upper>}, {"upper", has_case<is_upper, is_lower>}, {"filter", names_filter}, {"test", names_test},
     {"==", compares<Comparison::eq>}, {"eq", compares<Comparison::eq>}, {"equalto", compares<Comparison::eq>}, {"!=", compares<Comparison::ne>},
     {"ne", compares<Comparison::ne>}, {"<", compares<Comparison::lt>}, {"lt", compares<Comparison::lt>}, {"lessthan", compares<Comparison::lt>},

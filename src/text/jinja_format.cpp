@@ -338,6 +338,7 @@ class BraceFormatter {
 
   Value resolve(std::string_view name) {
     const std::string_view first = name.substr(0, name.find_first_of(".["));
+    if (first.empty() && !name.empty()) m_.fail("KeyError: ''");  // only a wholly empty name is numbered
     Value v = root(first);
     for (size_t i = first.size(); i < name.size();) {
       if (name[i] == '.') {

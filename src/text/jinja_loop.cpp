@@ -149,7 +149,7 @@ Flow For::run(Machine& m) const {
   return loop(m, over, 0, m.scope);
 }
 
-Flow For::loop(Machine& m, const Value& over, int depth0, const ScopePtr& outer) const {
+Flow For::loop(Machine& m, const Value& over, int depth0, ScopePtr outer) const {
   m.charge(4);
   const auto loop = std::make_shared<Loop>();
   struct Closer {

@@ -164,7 +164,7 @@ Value split(Machine& m, const Value& self, Args& args) {
   } else {
     for (s = strip_space(s, !FromRight, FromRight); !s.empty(); s = strip_space(s, !FromRight, FromRight)) {
       if (cuts-- == 0) {
-        add(strip_space(s, FromRight, !FromRight));
+        add(s);
         break;
       }
       // The word next to this side: up to the first white space seen from here.

@@ -317,7 +317,14 @@ ExprPtr Parser::subscript(ExprPtr object) {
   ExprPtr index;
   if (!current().is_op(":")) index = current().is_op("]") ? finish(std::make_unique<Items>(), opening.line, {}) : expression();
   if (current().is_op(":")) return slice(std::move(object), std::move(index), opening.line);
-  if (current().is_op(",")) fail(Status::unsupported, "chat template line %d: a subscript of several indices is not supported", opening.line);
+  if (current().is_op(",")) {  // d[a, b] is d[(a, b)]
+    auto several = std::make_unique<Items>();
+    several->kind = Kind::tuple;
+    several->items.push_back(std::move(index));
+    while (skip_op(",") && !current().is_op("]")) several->items.push_back(expression());
+    for (const ExprPtr& e : several->items) several->depth = std::max(several->depth, e->depth + 1);
+    index = finish(std::move(several), opening.line, {});
+  }
   expect_op("]");
   auto node = std::make_unique<Subscript>();
   node->object = std::move(object);

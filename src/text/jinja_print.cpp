@@ -138,7 +138,7 @@ class JsonPrinter {
         out += {'\\', char(c)};
       } else if (c < 0x20) {
         control(c);
-      } else if (c >= 0x7f && style_.ensure_ascii && c != 0x7f) {
+      } else if (c >= 0x7f && style_.ensure_ascii) {
         if (c >= 0x10000) unicode(0xd800 + ((c - 0x10000) >> 10));
         unicode(c >= 0x10000 ? 0xdc00 + ((c - 0x10000) & 0x3ff) : c);
       } else {

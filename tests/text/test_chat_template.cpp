@@ -1,0 +1,93 @@
+// Templates of the golden sets render as transformers rendered them; the template layer's own contract (dates, errors, limits).
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "puna/base/error.h"
+#include "puna/text/chat_template.h"
+#include "support/catch.h"
+#include "support/golden.h"
+
+using namespace puna;
+using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json read_json(const test::Golden& g, const std::string& group) {
+  return ordered_json::parse(test::read_text(g.folder() + "/" + g.manifest["groups"][group]["file"].get<std::string>()));
+}
+
+std::vector<test::Golden> tokenizer_sets() {
+  return test::goldens([](const test::Golden& g) { return g.fixture() == "tokenizer"; });
+}
+
+std::string render(std::string_view source, const std::string& variables = "{}", std::string_view now = {}) {
+  return ChatTemplate::parse(source)->render(variables, now);
+}
+
+// The status and message a template fails with; fails the test when it does not.
+std::pair<Status, std::string> error_of(std::string_view source, const std::string& variables = "{}", const ChatTemplate::Limits& limits = {}) {
+  try {
+    const std::string text = ChatTemplate::parse(source, limits)->render(variables, {});
+    FAIL("rendered " << text.substr(0, 100));
+  } catch (const Error& e) {
+    return {e.status(), e.what()};
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("Llama 4's Hugging Face template renders every golden dialog", "[text][golden]") {
+  for (const test::Golden& g : tokenizer_sets()) {
+    const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/golden/llama4_hf_chat_template.jinja"));
+    const ordered_json cases = read_json(g, "llama4_hf_template");
+    REQUIRE(!cases.empty());
+    for (const ordered_json& c : cases) {
+      CAPTURE(c["name"].get<std::string>());
+      ordered_json variables = {{"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}, {"bos_token", "<|begin_of_text|>"}};
+      variables["tools"] = c["tools"];
+      for (const auto& [key, value] : c["kwargs"].items()) variables[key] = value;
+      CHECK(chat->render(variables.dump()) == c["text"].get<std::string>());
+    }
+  }
+}
+
+TEST_CASE("SmolLM2's template renders every golden dialog", "[text][golden]") {
+  for (const test::Golden& g : tokenizer_sets()) {
+    const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/golden/smollm2_chat_template.jinja"));
+    const ordered_json cases = read_json(g, "smollm2_template");
+    REQUIRE(!cases.empty());
+    for (const ordered_json& c : cases) {
+      const ordered_json variables = {{"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}};
+      CHECK(chat->render(variables.dump()) == c["text"].get<std::string>());
+    }
+  }
+}
+
+TEST_CASE("the multimodal checkpoint's template parses and places images", "[text][golden]") {
+  for (const test::Golden& g : test::goldens([](const test::Golden& s) { return s.has_file("chat_template.jinja"); })) {
+    const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/chat_template.jinja"));
+    const char* variables = R"({"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hi"}]}], "add_generation_prompt": true})";
+    CHECK(chat->render(variables) == "<|header_start|>user<|header_end|>\n\n<|image|>Hi<|eot|><|header_start|>assistant<|header_end|>\n\n");
+  }
+}
+
+TEST_CASE("the cases of tests/data/jinja render as jinja2 rendered them", "[text]") {
+  const ordered_json cases = ordered_json::parse(test::read_text(std::string(PUNA_SOURCE_DIR) + "/tests/data/jinja/cases.json"));
+  REQUIRE(cases.size() >= 250);
+  for (const ordered_json& c : cases) {
+    const std::string source = c["template"];
+    CAPTURE(c["name"].get<std::string>(), source);
+    const bool fails = c.contains("error");
+    try {
+      const std::string text = render(source, c["variables"].dump(), c.value("now", ""));
+      if (fails) FAIL_CHECK("rendered '" << text << "', expected " << c["error"].get<std::string>());
+      if (!fails) CHECK(text == c["expected"].get<std::string>());
+    } catch (const Error& e) {
+      CAPTURE(e.what());
+      CHECK(fails);
+      CHECK(e.status() != Status::internal);
+      CHECK(std::string(e.what()).starts_with("chat template line "));
+    }
+  }
+}
