@@ -3,16 +3,18 @@
 namespace puna::PUNA_ISA {
 
 // x = d * q in groups of 32, q in -127..127 rounded to nearest even; sum[j] = sum of q over each 16. K: multiple of 32.
+// A group with an infinity or a NaN is 0 * NaN: it stays visible in the result.
 static void quantise_row(int8_t* q, float* d, int32_t* sum16, const float* x, int64_t K) {
   for (int64_t g = 0; g < K / kGroup; ++g, x += kGroup, q += kGroup) {
-    const V a = load(x), b = load(x + 16);
+    const V a = load(x), b = load(x + 16), zero = splat(0.0f);
     const float largest = max_all(max(abs(a), abs(b)));
-    const float inverse = largest > 0.0f && largest <= 3.4e38f ? 127.0f / largest : 0.0f;
+    const bool finite = sum(fma(a, zero, mul(b, zero))) == 0.0f;  // max() may pass over a NaN
     // 127 / 1e-38 overflows: such a group is zero to any model
+    const float inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
     const V scale = splat(inverse <= 3.4e38f ? inverse : 0.0f);
-    d[g] = largest <= 3.4e38f ? largest / 127.0f : largest;  // an infinity or NaN stays visible in the result
-    store_i8(q, mul(a, scale));
-    store_i8(q + 16, mul(b, scale));
+    d[g] = finite ? largest / 127.0f : __builtin_nanf("");
+    store_i8(q, finite ? mul(a, scale) : zero);
+    store_i8(q + 16, finite ? mul(b, scale) : zero);
     sum16[2 * g] = isum16(q);
     sum16[2 * g + 1] = isum16(q + 16);
   }
