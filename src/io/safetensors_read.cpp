@@ -1,6 +1,7 @@
 #include "io/safetensors_read.h"
 
 #include "io/byte_reader.h"
+#include "io/guarded.h"
 #include "puna/io/safetensors.h"
 
 namespace puna {
@@ -20,13 +21,16 @@ SafetensorsPart open_safetensors(SourcePtr source) {
 }  // namespace io
 
 SafetensorsFile read_safetensors(const Context& context, const SourcePtr& source, LoadProgress progress) {
-  io::SafetensorsPart part = io::open_safetensors(source);
-  SafetensorsFile file;
-  io::ProgressMeter meter(progress, source->size(), source->name());
-  io::attach(context, source, part.data_offset, std::move(part.header.tensors), meter, file.tensors, file.keepalive);
-  meter.advance_to(source->size());
-  file.metadata = std::move(part.header.metadata);
-  return file;
+  PUNA_REQUIRE(source != nullptr, "the source is NULL");
+  return io::guarded(context, source->name(), [&] {
+    io::SafetensorsPart part = io::open_safetensors(source);
+    SafetensorsFile file;
+    io::ProgressMeter meter(progress, source->size(), source->name());
+    io::attach(context, source, part.data_offset, std::move(part.header.tensors), meter, file.tensors, file.keepalive);
+    meter.advance_to(source->size());
+    file.metadata = std::move(part.header.metadata);
+    return file;
+  });
 }
 
 }  // namespace puna
