@@ -42,7 +42,7 @@ SourcePtr open_read_at_source(const ReadAt& reader, std::string name);
 struct Checkpoint {
   enum class Format { gguf, huggingface };
   Format format = Format::gguf;
-  Metadata metadata;                 // GGUF keys but split.*; or config.json flattened with dots, generation_config.json under "generation."
+  Metadata metadata;                // GGUF keys but split.*; or config.json flattened with dots, generation_config.json under "generation."
   TensorMap tensors;
   uint64_t file_bytes = 0;
   std::string folder;                // Hugging Face: where tokenizer.json and chat_template.jinja are; "" otherwise
