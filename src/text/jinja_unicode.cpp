@@ -128,12 +128,12 @@ bool is_decimal(char32_t c) noexcept { return find(kIsDecimal, c); }
 bool is_digit(char32_t c) noexcept { return find(kIsDigit, c); }
 bool is_numeric(char32_t c) noexcept { return find(kIsNumeric, c); }
 bool is_alnum(char32_t c) noexcept { return is_alpha(c) || is_numeric(c) || is_digit(c) || is_decimal(c); }
-bool is_space(char32_t c) noexcept { return find(kIsSpace, c); }
+bool is_space(char32_t c) noexcept { return c < 0x80 ? c == ' ' || (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x1f) : find(kIsSpace, c) != nullptr; }
 bool is_lower(char32_t c) noexcept { return find(kIsLower, c); }
 bool is_upper(char32_t c) noexcept { return find(kIsUpper, c); }
 bool is_title(char32_t c) noexcept { return find(kIsTitle, c); }
 bool is_cased(char32_t c) noexcept { return is_lower(c) || is_upper(c) || is_title(c); }
-bool is_printable(char32_t c) noexcept { return find(kIsPrintable, c); }
+bool is_printable(char32_t c) noexcept { return c < 0x80 ? c >= 0x20 && c < 0x7f : find(kIsPrintable, c) != nullptr; }
 bool is_line_break(char32_t c) noexcept {
   return (c >= 0x0a && c <= 0x0d) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
 }

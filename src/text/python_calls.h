@@ -1,0 +1,22 @@
+// python_calls.h -- reads "[f(a=1, b='x'), g()]", the Python notation Llama models write tool calls in, and writes values as Python does.
+// Only literals are accepted (strings, numbers, True, False, None, lists, tuples, dicts): nothing is evaluated.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+
+namespace puna {
+
+using PythonCall = std::pair<std::string, OrderedJson>;  // name, keyword arguments
+
+// Nothing unless the whole text is one non-empty list of calls with keyword arguments. Linear time, bounded depth.
+std::optional<std::vector<PythonCall>> parse_python_calls(std::string_view text);
+
+std::string python_json(const OrderedJson& value);  // json.dumps(value)
+std::string python_str(const OrderedJson& scalar);  // str(value) of a number, boolean or null
+
+}  // namespace puna

@@ -1,0 +1,33 @@
+// Input: a chat template, up to the first NUL byte if there is one; what follows is a user's message (or an assistant's answer).
+// Only puna::Error may come out, soon, under small limits.
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "puna/base/error.h"
+#include "puna/text/chat_template.h"
+#include "puna/text/llama4_chat.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::string_view source = input.substr(0, input.find('\0'));
+  const std::string_view said = source.size() < size ? input.substr(source.size() + 1) : "Hi <|eot|> é";
+  puna::llama4_parse_assistant(said, puna::StopReason::out_of_tokens);
+
+  const nlohmann::ordered_json variables = {
+      {"messages", {{{"role", "system"}, {"content", "Be kind."}},
+                    {{"role", "user"}, {"content", std::string(said)}},
+                    {{"role", "assistant"}, {"content", nullptr}, {"tool_calls", {{{"function", {{"name", "f"}, {"arguments", {{"a", 1.5}, {"b", {1, "x"}}}}}}}}}},
+                    {{"role", "tool"}, {"content", {{{"type", "text"}, {"text", "21 °C"}}}}}}},
+      {"tools", {{{"type", "function"}, {"function", {{"name", "f"}, {"parameters", {{"type", "object"}}}}}}}},
+      {"add_generation_prompt", true}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  puna::ChatTemplate::Limits limits;
+  limits.steps = 100000;
+  limits.depth = 100;
+  limits.output_bytes = 1 << 20;
+  try {
+    const std::string json = variables.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    puna::ChatTemplate::parse(source, limits)->render(json, "2025-03-09");
+  } catch (const puna::Error&) {
+  }
+  return 0;
+}
