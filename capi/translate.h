@@ -61,7 +61,8 @@ inline std::string_view text_view(const char* text, size_t bytes, const char* na
 template <class T>
 std::span<const T> array_view(const T* data, uint64_t count, const char* name) {
   PUNA_REQUIRE(data != nullptr || count == 0, "%s is NULL", name);
-  PUNA_REQUIRE(count <= PTRDIFF_MAX / sizeof(T), "%s: %llu elements do not fit into memory", name, static_cast<unsigned long long>(count));
+  constexpr uint64_t kMostElements = PTRDIFF_MAX / 16;  // of at most 16 bytes each
+  PUNA_REQUIRE(count <= kMostElements, "%s: %llu elements do not fit into memory", name, static_cast<unsigned long long>(count));
   return {data, static_cast<size_t>(count)};
 }
 

@@ -68,7 +68,7 @@ TokenizerPtr open_tokenizer(const std::string& path) {
   if (ends_with(path, ".model")) return tokenizer_from_tiktoken(os::read_file(path, kLargestInput));
   ContextOptions options;
   options.threads = 1;
-  const TokenizerPtr tokenizer = tokenizer_from_gguf(load_checkpoint(*make_context(options), path).metadata);
+  TokenizerPtr tokenizer = tokenizer_from_gguf(load_checkpoint(*make_context(options), path).metadata);
   if (!tokenizer) fail(Status::unsupported, "%s: the file holds no tokenizer", path.c_str());
   return tokenizer;
 }

@@ -1,5 +1,6 @@
 #include "progress.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include "common.h"
@@ -26,7 +27,7 @@ void ProgressBar::update(uint64_t done, uint64_t total) {
   drawn_ = true;
   const double share = double(done) / double(total);
   const int filled = int(share * kWidth);
-  const long left = done == 0 ? 0 : long(elapsed / share - elapsed + 0.5);
+  const long left = done == 0 ? 0 : std::lround(elapsed / share - elapsed);
   fprintf(stderr, "\r%s [%.*s%*s] %3d%%  %ld:%02ld left \x1b[K", what_.c_str(), filled, "==============================", kWidth - filled, "",
           int(share * 100), left / 60, left % 60);
   fflush(stderr);
