@@ -21,18 +21,21 @@ Allocator::Allocator(const AllocatorFunctions& functions, uint64_t limit_bytes) 
 
 void* Allocator::allocate(size_t bytes, const char* purpose) {
   if (bytes == 0) bytes = 1;
-  const uint64_t used = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  if (limit_ != 0 && used > limit_) {
-    used_.fetch_sub(bytes, std::memory_order_relaxed);
-    fail(Status::out_of_memory, "memory limit: %zu bytes for %s would bring the context to %llu of %llu allowed", bytes, purpose,
-         static_cast<unsigned long long>(used), static_cast<unsigned long long>(limit_));
-  }
+  if (bytes > size_t(PTRDIFF_MAX)) fail(Status::out_of_memory, "%zu bytes for %s are more than any machine has", bytes, purpose);
+  // Reserved only when it fits: a request that is refused must not make another thread's smaller one fail meanwhile.
+  uint64_t before = used_.load(std::memory_order_relaxed);
+  do {
+    if (limit_ != 0 && bytes > limit_ - before)
+      fail(Status::out_of_memory, "memory limit: %zu bytes for %s would bring the context to %llu of %llu allowed", bytes, purpose,
+           static_cast<unsigned long long>(before + bytes), static_cast<unsigned long long>(limit_));
+  } while (!used_.compare_exchange_weak(before, before + bytes, std::memory_order_relaxed));
   void* memory = functions_.alloc(functions_.user, bytes, kAlignment);
   if (memory == nullptr || reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) {
     if (memory) functions_.free(functions_.user, memory, bytes);
     used_.fetch_sub(bytes, std::memory_order_relaxed);
     fail(Status::out_of_memory, "the allocator gave no %zu bytes (aligned to %zu) for %s", bytes, kAlignment, purpose);
   }
+  const uint64_t used = before + bytes;
   uint64_t peak = peak_.load(std::memory_order_relaxed);
   while (used > peak && !peak_.compare_exchange_weak(peak, used, std::memory_order_relaxed)) {}
   return memory;
