@@ -33,8 +33,14 @@ class ThreadPool final : public Executor {
   int width() const noexcept override { return int(workers_.size()) + 1; }
 
   void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept override {
-    std::unique_lock<std::mutex> owner(run_mutex_, std::try_to_lock);
-    if (n <= 1 || workers_.empty() || !owner.owns_lock()) return run_inline(n, fn);
+    if (taken_.exchange(true, std::memory_order_acquire)) return run_inline(n, fn);
+    if (n <= 1 || workers_.empty()) run_inline(n, fn);
+    else run_parallel(n, fn);
+    taken_.store(false, std::memory_order_release);
+  }
+
+ private:
+  void run_parallel(int64_t n, FunctionRef<void(int64_t)> fn) noexcept {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       fn_ = fn;
@@ -49,7 +55,6 @@ class ThreadPool final : public Executor {
     done_.wait(lock, [this] { return busy_ == 0; });
   }
 
- private:
   void take_indices() noexcept {
     const FpEnv fp;
     for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) fn_(i);
@@ -80,7 +85,8 @@ class ThreadPool final : public Executor {
     for (auto& w : workers_) w.join();
   }
 
-  std::mutex run_mutex_, mutex_;
+  std::atomic<bool> taken_{false};  // by a run; no mutex, because a thread may ask for one that it holds itself
+  std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::vector<std::thread> workers_;
   FunctionRef<void(int64_t)> fn_;
