@@ -13,6 +13,8 @@ constexpr int kMaxDepth = 64;
 
 template <class J>
 J parse(std::string_view text, const char* what) {
+  if (const size_t nul = text.find('\0'); nul != text.npos)  // nlohmann-json would take it for the end
+    fail(Status::bad_file, "%s: not valid JSON: a NUL at byte %zu", what, nul);
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   const auto check = [&](int depth, typename J::parse_event_t event, J& value) {
     if (depth > kMaxDepth) fail(Status::bad_file, "%s: JSON nested deeper than %d", what, kMaxDepth);
