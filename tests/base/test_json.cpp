@@ -1,0 +1,75 @@
+// JSON as hostile files write it: what RFC 8259 does not allow is refused, and so is what it allows but readers disagree about.
+#include "base/json.h"
+
+#include "puna/base/error.h"
+#include "support/catch.h"
+
+using namespace puna;
+
+namespace {
+
+bool accepts(const std::string& text) {
+  try {
+    parse_json(text, "doc");
+    return true;
+  } catch (const Error& e) {
+    CHECK(e.status() == Status::bad_file);
+    CHECK(std::string(e.what()).find("doc: ") == 0);
+    return false;
+  }
+}
+
+std::string nested(size_t depth, const std::string& open, const std::string& close, const std::string& core) {
+  std::string s;
+  for (size_t i = 0; i < depth; ++i) s += open;
+  s += core;
+  for (size_t i = 0; i < depth; ++i) s += close;
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("nesting ends at 64", "[base]") {
+  CHECK(accepts(nested(64, "[", "]", "")));
+  CHECK_FALSE(accepts(nested(66, "[", "]", "")));
+  CHECK(accepts(nested(63, "{\"a\":", "}", "1")));
+  CHECK_FALSE(accepts(nested(66, "{\"a\":", "}", "1")));
+  CHECK(accepts(nested(31, "[{\"a\":", "}]", "1")));
+  CHECK_FALSE(accepts(nested(34, "[{\"a\":", "}]", "1")));
+  CHECK_THROWS_WITH(parse_json(nested(100, "[", "]", ""), "doc"), Catch::Contains("deeper than 64"));
+  CHECK_FALSE(accepts(std::string(2000000, '[')));  // no stack to overflow
+  CHECK_FALSE(accepts(nested(500000, "{\"a\":", "", "")));
+}
+
+TEST_CASE("a key may appear once in its object", "[base]") {
+  CHECK_THROWS_WITH(parse_json(R"({"a": 1, "b": 2, "a": 3})", "doc"), Catch::Contains("'a' appears twice"));
+  CHECK_FALSE(accepts(R"({"x": {"a": 1, "a": 1}})"));
+  CHECK_FALSE(accepts(R"([{"a": 1}, {"b": {}, "b": {}}])"));
+  CHECK_FALSE(accepts("{\"a\": 1, \"\\u0061\": 2}"));  // the same key, written otherwise
+  CHECK(accepts(R"({"a": {"a": {"a": 1}}, "b": {"a": 1}})"));
+  CHECK(accepts(R"([{"a": 1}, {"a": 2}])"));
+  CHECK_THROWS_AS(parse_ordered_json(R"({"a": 1, "a": 2})", "doc"), Error);
+}
+
+TEST_CASE("only JSON is JSON", "[base]") {
+  for (const char* text : {"", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "[1 2]", "nul", "NaN", "Infinity", "-Infinity", "[1] x", "{} {}", "01",
+                           "+1", ".5", "1.", "0x10", "// c\n1", "/* c */ 1", "\"a", "\"\t\"", "\"\\x41\"", "\"\\ud800\"", "\"\xff\"", "\"\xc0\xaf\"",
+                           "\"\xed\xa0\x80\"", "1e999", "-1e999"})
+    CHECK_FALSE(accepts(text));
+  for (const std::string& text : {std::string("1\0", 2), std::string("{}\0}", 4), std::string("\0{}", 3)}) CHECK_FALSE(accepts(text));
+  for (const char* text : {"0", "-0", "1e-999", "true", "null", "\"\"", "[]", "{}", " [ 1 , 2 ] ", "\"\\ud83e\\udd99\"", "123456789012345678901234567890"}) CHECK(accepts(text));
+}
+
+TEST_CASE("numbers keep their kind and 64 bits", "[base]") {
+  CHECK(parse_json("18446744073709551615", "doc").get<uint64_t>() == UINT64_MAX);
+  CHECK(parse_json("-9223372036854775808", "doc").get<int64_t>() == INT64_MIN);
+  CHECK(parse_json("1.0", "doc").is_number_float());
+  CHECK(parse_json("0.1", "doc").get<double>() == 0.1);
+}
+
+TEST_CASE("ordered JSON keeps the written order", "[base]") {
+  std::string keys;
+  const OrderedJson json = parse_ordered_json(R"({"z": 1, "a": 2, "m": 3})", "doc");
+  for (const auto& [key, value] : json.items()) keys += key;
+  CHECK(keys == "zam");
+}
