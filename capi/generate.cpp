@@ -71,6 +71,7 @@ void generate_through_c(puna_session* session, const puna_generate_options* thei
     c.generated_tokens = int64_t(r.tokens.size());
     c.prompt_seconds = r.prompt_seconds;
     c.generate_seconds = r.generate_seconds;
+    c.last_token = r.tokens.empty() ? -1 : r.tokens.back();
     write_info(c, result, "puna_generate_result");
   }
   if (r.reason == StopReason::callback) fail(Status::cancelled, "the token callback asked to stop");

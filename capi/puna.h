@@ -351,7 +351,8 @@ typedef struct puna_generate_options {
   uint64_t stop_string_count;
   int32_t keep_special;                /* 1 = special tokens appear in the text */
   int32_t parse_special;               /* 1 = special tokens in a text prompt are parsed: set it for rendered chats */
-  int32_t log_probabilities;           /* n = report the chosen token's and the n - 1 most likely others; 0 = none */
+  int32_t log_probabilities;           /* n = report the chosen token's and the n - 1 most likely others', by the model itself: before
+                                          penalties, temperature and filters; 0 = none */
   int32_t context_policy;              /* PUNA_CONTEXT_* */
   int64_t keep_prefix;                 /* tokens PUNA_CONTEXT_DROP_OLDEST never drops: the system prompt */
   /* May edit the logits in place after the penalties, before the temperature; history = prompt and answer so far. */
@@ -369,15 +370,18 @@ typedef struct puna_generate_result {
   uint32_t struct_size;
   int32_t stop_reason;      /* PUNA_STOP_* */
   int64_t prompt_tokens;    /* appended by this call */
-  int64_t generated_tokens; /* a stop token is not counted */
+  int64_t generated_tokens; /* the one that stopped the answer included */
   double prompt_seconds;
   double generate_seconds;
+  int32_t last_token;       /* the last one generated, which the session does not hold yet; -1 = none */
+  int32_t reserved;
 } puna_generate_result;
 
 /* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when the session has
  * logits. An empty session gets the beginning-of-text token first if the model's metadata asks for it. When on_token returns nonzero
  * the call reports PUNA_CANCELLED, fills the result, and the session keeps what was generated. result is optional.
- * The session ends holding the prompt and every generated token but the last, which the next generate call appends first. */
+ * The session ends holding the prompt and every generated token but the last: to go on, append that one first. A seed draws by position,
+ * so a forked session repeats the draws of its original. */
 PUNA_API puna_status puna_session_generate(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
                                            puna_token_fn on_token, void* user, puna_generate_result* result);
 /* The same with a prompt of token ids, taken literally. */

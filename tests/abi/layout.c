@@ -146,7 +146,9 @@ AT(puna_generate_result, prompt_tokens, 8);
 AT(puna_generate_result, generated_tokens, 16);
 AT(puna_generate_result, prompt_seconds, 24);
 AT(puna_generate_result, generate_seconds, 32);
-SIZE(puna_generate_result, 40);
+AT(puna_generate_result, last_token, 40);
+AT(puna_generate_result, reserved, 44);
+SIZE(puna_generate_result, 48);
 
 #endif
 

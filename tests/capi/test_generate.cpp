@@ -59,6 +59,14 @@ TEST_CASE("a greedy answer streams, counts and repeats", "[capi]") {
   CHECK(again.tokens == first.tokens);
   CHECK(again.text == first.text);
   CHECK(length(session) == again.result.prompt_tokens + 12 - 1);
+  CHECK(again.result.last_token == again.tokens.back());
+
+  // Going on by hand from the last token is one longer answer.
+  const Answer longer = generate(make_session(model), "Hello", at_most(15));
+  ok(puna_session_append(session.get(), &again.result.last_token, 1));
+  const Answer rest = generate(session, "", at_most(3));
+  ok(rest.status);
+  CHECK(rest.tokens == std::vector<int32_t>(longer.tokens.begin() + 12, longer.tokens.end()));
 
   // The same by hand: the largest logit, lowest id on a tie.
   const SessionHandle by_hand = make_session(model);
