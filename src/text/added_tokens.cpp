@@ -11,7 +11,10 @@ namespace {
 
 constexpr size_t kLongest = 1024;  // bounds the work at one position of the text
 
-bool is_word(Char c, const char* p) noexcept { return c.is(kLetter | kMark | kNumber) || *p == '_'; }
+bool is_word_at(const char* p, const char* end) noexcept {
+  const Utf8 c = decode_utf8(p, end);
+  return c.status == Utf8::valid && is_word(c.code);
+}
 
 // The character that ends at p; begin < p.
 const char* previous(const char* begin, const char* p) noexcept {
@@ -21,11 +24,7 @@ const char* previous(const char* begin, const char* p) noexcept {
 }
 
 bool stands_alone(const char* begin, const char* p, const char* q, const char* end) noexcept {
-  if (p > begin) {
-    const char* before = previous(begin, p);
-    if (is_word(char_at(before, p), before)) return false;
-  }
-  return q == end || !is_word(char_at(q, end), q);
+  return (p == begin || !is_word_at(previous(begin, p), p)) && (q == end || !is_word_at(q, end));
 }
 
 }  // namespace

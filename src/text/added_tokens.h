@@ -18,7 +18,7 @@ struct AddedToken {
   bool special = true;      // matched only when special tokens are parsed
   bool left_strip = false;  // swallows the white space before it, or after it
   bool right_strip = false;
-  bool single_word = false;  // not next to a letter, mark, number or underscore
+  bool single_word = false;  // not next to a character of \w
   bool normalized = false;   // looked for in the normalised text, not in the raw one
 };
 

@@ -23,6 +23,16 @@ def char_class(point):
     return BIT.get(category, BIT.get(category[0], 0)) | (128 if point in WHITE_SPACE else 0)
 
 
+# \w of the same engine: Alphabetic, marks, decimal digits, connectors, joiners. What is alphabetic beyond letters, letter
+# numbers and marks is four rows of letters in circles and squares (Other_Alphabetic in PropList.txt).
+ALPHABETIC_SYMBOLS = {*range(0x24B6, 0x24EA), *range(0x1F130, 0x1F14A), *range(0x1F150, 0x1F16A), *range(0x1F170, 0x1F18A)}
+
+
+def is_word(point):
+    category = ucd.category(chr(point))
+    return category[0] in "LM" or category in ("Nd", "Nl", "Pc") or point in ALPHABETIC_SYMBOLS or point in (0x200C, 0x200D)
+
+
 def split_in_blocks(values, size):
     """Two-level table: (index of each block of `size` values, the distinct blocks)."""
     number, index = {}, []
@@ -53,6 +63,8 @@ def write_classes():
         header(out, "Class of c = kClassBlocks[kClassIndex[c / 128] * 128 + c % 128]; bits as in CharClass (unicode.h).")
         array(out, "uint8_t", "kClassIndex", index)
         array(out, "uint8_t", "kClassBlocks", [v for block in blocks for v in block])
+        words = [is_word(p) for p in range(POINTS)]
+        array(out, "uint32_t", "kWordEdges", [p for p in range(1, POINTS) if words[p] != words[p - 1]])
 
 
 def full_decomposition(point, compatible):

@@ -1,13 +1,20 @@
 #include "text/normalizer.h"
 
+#include "text/splitters.h"
+
 namespace puna::text {
 namespace {
 
 std::string collapse(std::string_view text) {
+  // SentencePiece cleans the end after it has turned spaces into marks, so marks of the text itself go as well.
+  for (bool again = true; again;) {
+    again = false;
+    for (const std::string_view space : {std::string_view(" "), kSpaceMark})
+      if (text.ends_with(space)) text.remove_suffix(space.size()), again = true;
+  }
   std::string out;
   for (const char c : text)
     if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
-  if (!out.empty() && out.back() == ' ') out.pop_back();
   return out;
 }
 

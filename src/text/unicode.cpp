@@ -1,5 +1,8 @@
 #include "text/unicode.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace puna::text {
 
 #include "text/unicode_tables.inc"
@@ -7,6 +10,11 @@ static_assert(kClassIndex[0] == 0, "the first block is ASCII, as char_at takes i
 
 uint8_t char_class(uint32_t code) noexcept {
   return code < 0x110000 ? kClassBlocks[kClassIndex[code >> 7] * 128 + (code & 127)] : 0;
+}
+
+// Edges alternate: from the first one on \w, from the second one not.
+bool is_word(uint32_t code) noexcept {
+  return (std::upper_bound(std::begin(kWordEdges), std::end(kWordEdges), code) - std::begin(kWordEdges)) % 2 == 1;
 }
 
 Utf8 decode_utf8(const char* p, const char* end) noexcept {

@@ -21,6 +21,7 @@ enum CharClass : uint8_t {
 
 extern const uint8_t kClassBlocks[];        // starts with ASCII
 uint8_t char_class(uint32_t code) noexcept;  // 0 above U+10FFFF
+bool is_word(uint32_t code) noexcept;        // \w
 
 struct Utf8 {
   enum Status : uint8_t { valid, invalid, incomplete };
