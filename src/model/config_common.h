@@ -8,6 +8,8 @@ namespace puna {
 inline constexpr int64_t kMaxLayers = 4096, kMaxHidden = 1 << 20, kMaxHeads = 4096, kMaxHeadDim = 4096, kMaxFfn = 1 << 22,
                          kMaxVocab = 1 << 24, kMaxExperts = 1 << 14, kMaxPositions = int64_t(1) << 27;
 
+inline constexpr double kMinNormEps = double(1e-12f);  // what the config keeps is the f32: it must pass again
+
 // Error{bad_file} when the numbers do not fit each other. Fills nothing in.
 void validate(const LlamaConfig& config);
 

@@ -109,7 +109,7 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
   c.vocab = vocab;
   c.ffn = k.integer("feed_forward_length", 1, kMaxFfn);
   c.max_positions = k.integer("context_length", 1, kMaxPositions, 2048);
-  c.norm_eps = float(k.number("attention.layer_norm_rms_epsilon", 1e-12, 1.0, 1e-5));
+  c.norm_eps = float(k.number("attention.layer_norm_rms_epsilon", kMinNormEps, 1.0, 1e-5));
   c.uses_rope.assign(size_t(c.layers), 1);
   c.is_moe.assign(size_t(c.layers), 0);
   if (c.architecture == "llama4") read_llama4(c, k);

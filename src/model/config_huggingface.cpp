@@ -31,19 +31,16 @@ struct Keys {
 RopeScaling rope_scaling(const Keys& k, const std::string& group) {
   RopeScaling s;
   const auto name = [&](const char* key) { return group + "." + key; };
-  std::string kind = k.m.string(k.prefix + name("rope_type"), k.m.string(k.prefix + name("type"), std::string("default")));
+  const std::string kind = k.m.string(k.prefix + name("rope_type"), k.m.string(k.prefix + name("type"), std::string("default")));
   if (kind == "default") return s;
-  s.factor = k.number(name("factor").c_str(), 1e-6, 1e6);
-  if (kind == "linear") {
-    s.kind = RopeScaling::Kind::linear;
-  } else if (kind == "llama3") {
-    s.kind = RopeScaling::Kind::llama3;
-    s.low_freq_factor = k.number(name("low_freq_factor").c_str(), 1e-6, 1e6);
-    s.high_freq_factor = k.number(name("high_freq_factor").c_str(), 1e-6, 1e6);
-    s.original_max_positions = double(k.integer(name("original_max_position_embeddings").c_str(), 1, kMaxPositions));
-  } else {
+  if (kind != "linear" && kind != "llama3")
     fail(Status::unsupported, "config.json: rope type '%.40s' is not supported; known: default, linear, llama3", kind.c_str());
-  }
+  s.kind = kind == "linear" ? RopeScaling::Kind::linear : RopeScaling::Kind::llama3;
+  s.factor = k.number(name("factor").c_str(), 1e-6, 1e6);
+  if (s.kind == RopeScaling::Kind::linear) return s;
+  s.low_freq_factor = k.number(name("low_freq_factor").c_str(), 1e-6, 1e6);
+  s.high_freq_factor = k.number(name("high_freq_factor").c_str(), 1e-6, 1e6);
+  s.original_max_positions = double(k.integer(name("original_max_position_embeddings").c_str(), 1, kMaxPositions));
   return s;
 }
 
@@ -99,7 +96,9 @@ void read_llama4(LlamaConfig& c, const Keys& k) {
 
 LlamaConfig config_from_huggingface(const Metadata& m) {
   const std::string outer = m.string("model_type");
-  const Keys k{m, m.has("text_config.hidden_size") ? "text_config." : ""};
+  const std::string nested = "text_config.";
+  const auto first = m.values().lower_bound(nested);
+  const Keys k{m, first != m.values().end() && first->first.starts_with(nested) ? nested : ""};
   const std::string type = k.prefix.empty() ? outer : m.string("text_config.model_type", outer);
   LlamaConfig c;
   if (type == "llama4_text" || type == "llama4") c.architecture = "llama4";
@@ -113,7 +112,7 @@ LlamaConfig config_from_huggingface(const Metadata& m) {
   c.head_dim = k.integer("head_dim", 2, kMaxHeadDim, c.hidden / c.heads);
   c.vocab = k.integer("vocab_size", 1, kMaxVocab);
   c.max_positions = k.integer("max_position_embeddings", 1, kMaxPositions, 2048);
-  c.norm_eps = float(k.number("rms_norm_eps", 1e-12, 1.0, 1e-6));
+  c.norm_eps = float(k.number("rms_norm_eps", kMinNormEps, 1.0, 1e-6));
   c.tied = k.boolean("tie_word_embeddings", m.boolean("tie_word_embeddings", false));
   c.uses_rope.assign(size_t(c.layers), 1);
   c.is_moe.assign(size_t(c.layers), 0);

@@ -13,7 +13,7 @@ namespace {
 int64_t vocabulary_of(const TensorMap& tensors) {
   const TensorEntry* t = tensors.find("token_embd.weight");
   if (!t) fail(Status::bad_file, "tensor 'token_embd.weight' is missing");
-  if (t->shape.rank != 2 || t->shape[0] > kMaxVocab)
+  if (t->shape.rank != 2 || t->shape[0] < 1 || t->shape[0] > kMaxVocab)
     fail(Status::bad_file, "tensor 'token_embd.weight' has shape %s, expected [vocab, embedding_length]", t->shape.text().c_str());
   return t->shape[0];
 }
@@ -25,7 +25,7 @@ ExpertWeights read_ffn(const WeightReader& r, const std::string& block, const st
 
 void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block, const LlamaConfig& c, int64_t l) {
   L.router = r.matrix(block + "ffn_gate_inp.weight", c.experts, c.hidden);
-  const bool stacked = r.has(block + "ffn_gate_exps.weight");
+  const bool stacked = !r.has(block + "ffn_gate.0.weight");
   for (int64_t e = 0; e < c.experts; ++e) {
     if (stacked) {
       L.experts.push_back({r.stacked(block + "ffn_gate_exps.weight", e, c.experts, c.expert_ffn, c.hidden),
@@ -35,7 +35,8 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
       L.experts.push_back(read_ffn(r, block, "." + std::to_string(e), c.expert_ffn, c.hidden));
     }
   }
-  if (r.has(block + "ffn_gate_shexp.weight")) L.ffn = read_ffn(r, block, "_shexp", c.expert_ffn, c.hidden);
+  if (r.has(block + "ffn_gate_shexp.weight") || r.has(block + "ffn_up_shexp.weight") || r.has(block + "ffn_down_shexp.weight"))
+    L.ffn = read_ffn(r, block, "_shexp", c.expert_ffn, c.hidden);
   require_same_types(L, l);
 }
 
@@ -47,12 +48,13 @@ Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const T
   LlamaWeights& w = model.weights;
   const WeightReader r(context, tensors, w);
   std::vector<float> rope_freqs;
-  if (const TensorEntry* f = tensors.find("rope_freqs.weight")) {
+  const TensorEntry* f = tensors.find("rope_freqs.weight");
+  if (f) {
     if (f->shape.rank != 1) fail(Status::bad_file, "tensor 'rope_freqs.weight' has shape %s, expected one dimension", f->shape.text().c_str());
     const float* values = r.vector("rope_freqs.weight", f->shape[0]);
     rope_freqs.assign(values, values + f->shape[0]);
   }
-  c = config_from_gguf(metadata, vocabulary_of(tensors), rope_freqs.empty() ? nullptr : &rope_freqs);
+  c = config_from_gguf(metadata, vocabulary_of(tensors), f ? &rope_freqs : nullptr);
   c.tied = !r.has("output.weight");
   w.embedding = r.matrix("token_embd.weight", c.vocab, c.hidden);
   w.lm_head = c.tied ? w.embedding : r.matrix("output.weight", c.vocab, c.hidden);

@@ -1,5 +1,6 @@
 // llama_huggingface.cpp -- a Hugging Face checkpoint's tensors to LlamaWeights: dense Llama, Llama 4 text, and the text part of
 // Llama 4 with vision ("language_model."). Fused experts are stored [E, in, out] and are read in place through strides.
+#include <algorithm>
 #include <string>
 
 #include "model/weight_reader.h"
@@ -30,8 +31,10 @@ Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, 
   LlamaWeights& w = model.weights;
   c = config_from_huggingface(metadata);
   const WeightReader r(context, tensors, w);
-  const bool nested = r.has("language_model.model.embed_tokens.weight");
-  const std::string root = nested ? "language_model." : "";
+  const std::string vision_root = "language_model.";  // a model that also sees keeps its text part under this name
+  const auto& all = tensors.entries();
+  const bool nested = std::any_of(all.begin(), all.end(), [&](const TensorEntry& t) { return t.name.starts_with(vision_root); });
+  const std::string root = nested ? vision_root : "";
   w.embedding = r.matrix(root + "model.embed_tokens.weight", c.vocab, c.hidden);
   w.lm_head = c.tied ? w.embedding : r.matrix(root + "lm_head.weight", c.vocab, c.hidden);
   w.final_norm = r.vector(root + "model.norm.weight", c.hidden);
