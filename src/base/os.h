@@ -24,6 +24,10 @@ class MappedFile {
   uint64_t size_ = 0;
 };
 
+// Tells the system that a range of a MappedFile will not be read soon: its pages need not stay in memory (they come back on use).
+// Only for memory of a MappedFile. Whole pages inside the range are meant.
+void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept;
+
 bool is_directory(const std::string& path) noexcept;
 bool is_file(const std::string& path) noexcept;
 // Whole file as bytes; Error{io} if it cannot be read or is larger than `limit`.

@@ -62,6 +62,12 @@ MappedFile::MappedFile(const std::string& path) {
 
 MappedFile::~MappedFile() { if (data_) munmap(const_cast<std::byte*>(data_), size_); }
 
+void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
+  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page, end = (reinterpret_cast<uintptr_t>(data) + bytes) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 bool is_directory(const std::string& path) noexcept {
   struct stat st;
   return stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);

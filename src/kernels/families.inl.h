@@ -1,7 +1,7 @@
 // families.inl.h -- every kernel family and the table that exports them; included once by each isa_<level>.cpp.
 #include "kernels/exp.inl.h"
 #include "kernels/rows.inl.h"
-#include "kernels/unpack.inl.h"
+#include "kernels/formats.inl.h"
 #include "kernels/gemm.inl.h"
 #include "kernels/attention.inl.h"
 
@@ -11,8 +11,8 @@ namespace puna::PUNA_ISA {
 #define PUNA_STRING(x) PUNA_STRING_OF(x)
 extern const KernelTable kTable;
 const KernelTable kTable = {
-    PUNA_STRING(PUNA_ISA), tile_q,   format,   tile_f, dequantise, gemm_q,           gemm_f,          quantise_row, rms_norm,   add_rows,
-    scale_row,             swiglu,   sigmoid,  rope_interleaved,   rope_half_split,  to_f16_row,      attend_f32,   attend_f16,
+    PUNA_STRING(PUNA_ISA), tile_f,  gemm_q,           gemm_f,          quantise_row, rms_norm,   add_rows,   scale_row,
+    swiglu,                sigmoid, rope_interleaved, rope_half_split, to_f16_row,   attend_f32, attend_f16,
 };
 
 }  // namespace puna::PUNA_ISA

@@ -1,69 +1,240 @@
-// gemm.inl.h -- products of one weight tile (16 rows, one a lane) with T activation rows. Compiled once per ISA.
-//   acc[t,r] += sum_k w[r,k] x[t,k]: one f32 accumulator an output, ascending k; acc is loaded and stored, so splitting k changes nothing.
-// Integer dots inside a group of 32 are exact in any order; then one fma with the product of the two scales.
+// gemm.inl.h -- products of panels (16 weight rows, a lane each) with rows of activations. Compiled once per ISA.
+//   y[t,r] = sum_k w[r,k] x[t,k]: one f32 accumulator an output, groups of 32 columns in ascending order, whatever the blocking:
+//   acc = fma(float(sum (q - offset) xq), d * xd, acc), for each half where the format has halves; then
+//   acc = fma(dm, xd * sum xq, acc) where it has minimums. Integer sums are exact in any order.
+// Few rows read the panel once, decoded in registers (gemv). Many rows reuse decoded groups from L1 (tiles), kRegisterRows rows by
+// kRegisterPanels panels in registers.
 namespace puna::PUNA_ISA {
 
-PUNA_INLINE VI dot16(VI acc, const uint8_t (*q)[kTileRows][4], const int8_t* x) {  // 16 columns
-  for (int k = 0; k < 4; ++k) acc = dot4(acc, &q[k][0][0], x + 4 * k);
-  return acc;
+#define PUNA_MEMBER inline __attribute__((always_inline))
+#define PUNA_LAMBDA __attribute__((always_inline))
+
+PUNA_INLINE int32_t load_x4(const int8_t* x) { int32_t v; __builtin_memcpy(&v, x, 4); return v; }
+
+// f(Index<0>) ... f(Index<N-1>), written out at compile time: register blocks are arrays, and compilers keep an array in registers
+// only when every index is a constant before they optimise.
+template <int N> struct Index { static constexpr int value = N; PUNA_MEMBER constexpr operator int() const { return N; } };
+template <int N, class F>
+PUNA_INLINE void unroll(F&& f) {
+  if constexpr (N > 0) {
+    unroll<N - 1>(f);
+    f(Index<N - 1>());
+  }
 }
 
-template <bool kSubscales, bool kMinimum>
-PUNA_INLINE void gemm_q_rows(float* acc, int64_t acc_stride, const QTile* tiles, int64_t groups, int32_t offset, const QRow* x, int64_t T) {
-  for (int64_t t = 0; t < T; ++t) {
-    V y = load(acc + t * acc_stride);
-    for (int64_t g = 0; g < groups; ++g) {
-      const QTile& w = tiles[g];
-      const int8_t* xq = x[t].q + g * kGroup;
-      const int32_t sum0 = x[t].sum[2 * g], sum1 = x[t].sum[2 * g + 1];
-      const V xd = splat(x[t].d[g]);
-      VI dot;
-      if constexpr (kSubscales) {
-        const VI a = isub(dot16(isplat(0), w.q, xq), isplat(offset * sum0));
-        const VI b = isub(dot16(isplat(0), w.q + 4, xq + 16), isplat(offset * sum1));
-        dot = iadd(imul(a, iload(w.s[0])), imul(b, iload(w.s[1])));
+// What add_group needs of a format, as constants.
+template <DType T>
+struct Format {
+  enum : int { kOffset = traits(T).offset, kHalves = traits(T).halves ? 2 : 1, kSteps = 8 / kHalves, kMinimum = traits(T).minimum };
+};
+
+// y[p][r] += product of half h of a group, for R rows and P panels. tile(p) gives the group of panel p.
+template <class F, int h, int R, int P, class TileOf>
+PUNA_INLINE void add_half(V (&y)[P][R], TileOf&& tile, const QRow* x, int64_t g) {
+  VI dot[P][R];
+  unroll<R>([&](auto r) PUNA_LAMBDA {
+    const int32_t* sums = x[r].sum + 2 * g;
+    const VI start = isplat(F::kOffset == 0 ? 0 : -F::kOffset * (F::kHalves == 2 ? sums[h] : sums[0] + sums[1]));
+    unroll<P>([&](auto p) PUNA_LAMBDA { dot[p][r] = start; });
+  });
+  unroll<F::kSteps>([&](auto step) PUNA_LAMBDA {
+    const int i = h * F::kSteps + step;
+    VB w[P];
+    unroll<P>([&](auto p) PUNA_LAMBDA { w[p] = tile(p).quants(i); });
+    unroll<R>([&](auto r) PUNA_LAMBDA {
+      const int32_t x4 = load_x4(x[r].q + g * kGroup + 4 * i);
+      unroll<P>([&](auto p) PUNA_LAMBDA { dot[p][r] = dot4(dot[p][r], w[p], x4); });
+    });
+  });
+  unroll<R>([&](auto r) PUNA_LAMBDA {
+    const V xd = splat(x[r].d[g]);
+    unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = fma(to_float(dot[p][r]), mul(tile(p).scale(h), xd), y[p][r]); });
+  });
+}
+
+template <class F, int h, int R, int P, class TileOf>
+PUNA_INLINE void add_minimum(V (&y)[P][R], TileOf&& tile, const QRow* x, int64_t g) {
+  unroll<R>([&](auto r) PUNA_LAMBDA {
+    const V scaled = splat(F::kHalves == 2 ? x[r].scaled16[2 * g + h] : x[r].scaled32[g]);
+    unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = fma(tile(p).minimum(h), scaled, y[p][r]); });
+  });
+}
+
+template <DType T, int R, int P, class TileOf>
+PUNA_INLINE void add_group(V (&y)[P][R], TileOf&& tile, const QRow* x, int64_t g) {
+  using F = Format<T>;
+  add_half<F, 0, R, P>(y, tile, x, g);
+  if constexpr (F::kHalves == 2) add_half<F, 1, R, P>(y, tile, x, g);
+  if constexpr (F::kMinimum) {
+    add_minimum<F, 0, R, P>(y, tile, x, g);
+    if constexpr (F::kHalves == 2) add_minimum<F, 1, R, P>(y, tile, x, g);
+  }
+}
+
+struct RegisterTile {  // a group just decoded
+  const Group& g;
+  PUNA_MEMBER VB quants(int i) const { return g.q[i]; }
+  PUNA_MEMBER V scale(int h) const { return g.d[h]; }
+  PUNA_MEMBER V minimum(int h) const { return g.dm[h]; }
+};
+
+// Decoded groups in L1: quants, then scales, then minimums.
+struct alignas(64) StoredGroup {
+  uint8_t q[8][64];
+  float d[2][kTileRows], dm[2][kTileRows];
+  PUNA_MEMBER VB quants(int i) const { return bload(q[i]); }
+  PUNA_MEMBER V scale(int h) const { return load(d[h]); }
+  PUNA_MEMBER V minimum(int h) const { return load(dm[h]); }
+};
+
+template <DType T>
+PUNA_INLINE void store_group(StoredGroup& s, const uint8_t* panel, int64_t i) {
+  Group g;
+  decode_group<T>(g, panel, i);
+  for (int n = 0; n < 8; ++n) bstore(s.q[n], g.q[n]);
+  for (int h = 0; h < (traits(T).halves ? 2 : 1); ++h) {
+    store(s.d[h], g.d[h]);
+    if constexpr (traits(T).minimum) store(s.dm[h], g.dm[h]);
+  }
+}
+
+template <int R, int P>
+PUNA_INLINE void clear_y(V (&y)[P][R]) {
+  unroll<P>([&](auto p) PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { y[p][r] = splat(0.0f); }); });
+}
+template <int R, int P>
+PUNA_INLINE void load_y(V (&y)[P][R], float* const* out) {
+  unroll<P>([&](auto p) PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { y[p][r] = load(out[r] + p * kTileRows); }); });
+}
+template <int R, int P>
+PUNA_INLINE void store_y(float* const* out, const V (&y)[P][R]) {
+  unroll<P>([&](auto p) PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { store(out[r] + p * kTileRows, y[p][r]); }); });
+}
+
+// One panel, one row, all of K: the panel streams through registers once.
+template <DType T>
+static void gemv_q(float* const* y, const uint8_t* panel, int64_t groups, const QRow* x) {
+  V acc[1][1];
+  clear_y<1, 1>(acc);
+  for (int64_t g = 0; g < groups; ++g) {
+    Group w;
+    decode_group<T>(w, panel, g);
+    add_group<T, 1, 1>(acc, [&](int) PUNA_LAMBDA { return RegisterTile{w}; }, x, g);
+  }
+  store_y<1, 1>(y, acc);
+}
+
+constexpr int64_t kChunkGroups = 8;  // 256 columns: kRegisterPanels tiles of 6 KB
+
+// Calls f(r0, Index<R>) over all rows in register blocks of kRegisterRows, half of that, and one.
+template <class F>
+PUNA_INLINE void each_row_block(int64_t rows, F&& f) {
+  constexpr int kHalf = kRegisterRows / 2;
+  int64_t r = 0;
+  for (; r + kRegisterRows <= rows; r += kRegisterRows) f(r, Index<kRegisterRows>());
+  for (; kHalf > 1 && r + kHalf <= rows; r += kHalf) f(r, Index<kHalf>());
+  for (; r < rows; ++r) f(r, Index<1>());
+}
+
+template <DType T, int P>
+static void gemm_q_panels(float* const* y, const uint8_t* panels, int64_t panel_bytes, int64_t groups, const QRow* x, int64_t rows) {
+  StoredGroup tile[P][kChunkGroups];
+  for (int64_t g0 = 0; g0 < groups; g0 += kChunkGroups) {
+    const int64_t count = groups - g0 < kChunkGroups ? groups - g0 : kChunkGroups;
+    for (int p = 0; p < P; ++p)
+      for (int64_t g = 0; g < count; ++g) store_group<T>(tile[p][g], panels + p * panel_bytes, g0 + g);
+    each_row_block(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
+      constexpr int R = decltype(n)::value;
+      V acc[P][R];
+      if (g0 == 0) clear_y<R, P>(acc);
+      else load_y<R, P>(acc, y + r0);
+      for (int64_t g = 0; g < count; ++g)
+        add_group<T, R, P>(acc, [&](int p) PUNA_LAMBDA -> const StoredGroup& { return tile[p][g]; }, x + r0, g0 + g);
+      store_y<R, P>(y + r0, acc);
+    });
+  }
+}
+
+// y[t][0 .. 16 panels) for `rows` rows. Quantised formats; groups = K / 32.
+static void gemm_q(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes, int64_t groups,
+                   const QRow* x, int64_t rows) {
+  with_quantised(dtype, [&](auto tag) {
+    constexpr DType T = decltype(tag)::value;
+    float* out[kMaxRows];
+    for (int64_t p = 0; p < panel_count;) {
+      for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;
+      const uint8_t* panel = panels + p * panel_bytes;
+      if (rows == 1) {
+        gemv_q<T>(out, panel, groups, x);
+        ++p;
+      } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
+        gemm_q_panels<T, kRegisterPanels>(out, panel, panel_bytes, groups, x, rows);
+        p += kRegisterPanels;
       } else {
-        dot = dot16(dot16(isplat(-offset * (sum0 + sum1)), w.q, xq), w.q + 4, xq + 16);
-      }
-      y = fma(to_float(dot), mul(load(w.d), xd), y);
-      if constexpr (kMinimum) {
-        const VI low = kSubscales ? iadd(imul(iload(w.m[0]), isplat(sum0)), imul(iload(w.m[1]), isplat(sum1))) : isplat(sum0 + sum1);
-        y = fma(to_float(low), mul(load(w.dm), xd), y);
+        gemm_q_panels<T, 1>(out, panel, panel_bytes, groups, x, rows);
+        ++p;
       }
     }
-    store(acc + t * acc_stride, y);
+  });
+}
+
+// The same for any type against f32 rows: acc = fma(w, x, acc) in ascending k.
+template <int R, int P, class Columns>
+PUNA_INLINE void add_columns(V (&y)[P][R], Columns&& column, const float* const* x, int64_t k0, int64_t count) {
+  for (int64_t k = 0; k < count; ++k) {
+    V w[P];
+    unroll<P>([&](auto p) PUNA_LAMBDA { w[p] = column(p, k); });
+    unroll<R>([&](auto r) PUNA_LAMBDA {
+      const V xk = splat(x[r][k0 + k]);
+      unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = fma(w[p], xk, y[p][r]); });
+    });
   }
 }
 
-static void gemm_q(float* acc, int64_t acc_stride, const QTile* tiles, int64_t groups, QFormat f, const QRow* x, int64_t T) {
-  if (f.subscales && f.minimum) gemm_q_rows<true, true>(acc, acc_stride, tiles, groups, f.offset, x, T);
-  else if (f.subscales) gemm_q_rows<true, false>(acc, acc_stride, tiles, groups, f.offset, x, T);
-  else if (f.minimum) gemm_q_rows<false, true>(acc, acc_stride, tiles, groups, f.offset, x, T);
-  else gemm_q_rows<false, false>(acc, acc_stride, tiles, groups, f.offset, x, T);
+constexpr int64_t kChunkColumns = 128;  // 8 KB of f32 a panel
+
+template <int P>
+static void gemm_f_panels(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_bytes, int64_t K, const float* const* x, int64_t rows) {
+  alignas(64) float tile[P][kChunkColumns * kTileRows];
+  for (int64_t k0 = 0; k0 < K; k0 += kChunkColumns) {
+    const int64_t count = K - k0 < kChunkColumns ? K - k0 : kChunkColumns;
+    for (int p = 0; p < P; ++p) tile_f(tile[p], dtype, panels + p * panel_bytes, k0, count);
+    each_row_block(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
+      constexpr int R = decltype(n)::value;
+      V acc[P][R];
+      if (k0 == 0) clear_y<R, P>(acc);
+      else load_y<R, P>(acc, y + r0);
+      add_columns<R, P>(acc, [&](int p, int64_t k) PUNA_LAMBDA { return load(tile[p] + k * kTileRows); }, x + r0, k0, count);
+      store_y<R, P>(y + r0, acc);
+    });
+  }
 }
 
-// tile: [count][16] f32.
-static void gemm_f(float* acc, int64_t acc_stride, const float* tile, int64_t count, const float* const* x, int64_t T) {
-  int64_t t = 0;
-  for (; t + 4 <= T; t += 4) {  // four rows at a time: independent chains, same order in each
-    float* y = acc + t * acc_stride;
-    V y0 = load(y), y1 = load(y + acc_stride), y2 = load(y + 2 * acc_stride), y3 = load(y + 3 * acc_stride);
-    for (int64_t k = 0; k < count; ++k) {
-      const V w = load(tile + k * kTileRows);
-      y0 = fma(w, splat(x[t][k]), y0);
-      y1 = fma(w, splat(x[t + 1][k]), y1);
-      y2 = fma(w, splat(x[t + 2][k]), y2);
-      y3 = fma(w, splat(x[t + 3][k]), y3);
+// One row against a plain panel straight from memory.
+template <DType T>
+static void gemv_f(float* y, const uint8_t* panel, int64_t K, const float* x) {
+  V acc[1][1];
+  clear_y<1, 1>(acc);
+  add_columns<1, 1>(acc, [&](int, int64_t k) PUNA_LAMBDA { return plain_lanes<T>(panel, k); }, &x, 0, K);
+  store_y<1, 1>(&y, acc);
+}
+
+static void gemm_f(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes, int64_t K,
+                   const float* const* x, int64_t rows) {
+  float* out[kMaxRows];
+  for (int64_t p = 0; p < panel_count;) {
+    for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;
+    const uint8_t* panel = panels + p * panel_bytes;
+    if (rows == 1 && dtype <= DType::bf16) {
+      with_plain(dtype, [&](auto tag) { gemv_f<decltype(tag)::value>(out[0], panel, K, x[0]); });
+      ++p;
+    } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
+      gemm_f_panels<kRegisterPanels>(out, dtype, panel, panel_bytes, K, x, rows);
+      p += kRegisterPanels;
+    } else {
+      gemm_f_panels<1>(out, dtype, panel, panel_bytes, K, x, rows);
+      ++p;
     }
-    store(y, y0);
-    store(y + acc_stride, y1);
-    store(y + 2 * acc_stride, y2);
-    store(y + 3 * acc_stride, y3);
-  }
-  for (; t < T; ++t) {
-    V y = load(acc + t * acc_stride);
-    for (int64_t k = 0; k < count; ++k) y = fma(load(tile + k * kTileRows), splat(x[t][k]), y);
-    store(acc + t * acc_stride, y);
   }
 }
 

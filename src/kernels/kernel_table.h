@@ -10,31 +10,17 @@
 
 namespace puna {
 
-inline constexpr int kTileRows = 16;   // rows of a weight tile: one lane each
+inline constexpr int kTileRows = 16;   // weight rows of a panel (panel.h): one lane each
 inline constexpr int kGroup = 32;      // values that share an activation scale
+inline constexpr int kMaxRows = 128;   // activation rows a product takes at most
 
-// 32 columns of 16 weight rows, ready for integer dots. For row r, column k = 16h + ...:
-//   weight = d[r] * s[h][r] * (q - offset) + dm[r] * m[h][r]           with s = m = 1 where a format has no sub-scales
-struct QTile {
-  alignas(64) uint8_t q[kGroup / 4][kTileRows][4];  // q[k/4][r][k%4]
-  alignas(64) int32_t s[2][kTileRows];
-  alignas(64) int32_t m[2][kTileRows];
-  alignas(64) float d[kTileRows];
-  alignas(64) float dm[kTileRows];
-};
-
-// What a gemm over QTiles must know of the format.
-struct QFormat {
-  int32_t offset;   // subtracted from every q
-  bool subscales;   // s differs from 1
-  bool minimum;     // dm differs from 0
-};
-
-// Activations of one row quantised in groups of 32: x = d * q, with the integer sums of each 16 for offsets and minimums.
+// One row of activations quantised in groups of 32: x = d * q. Sums of q serve the formats' offsets (exact) and minimums (scaled).
 struct QRow {
-  const int8_t* q;      // [K]
-  const float* d;       // [K/32]
-  const int32_t* sum;   // [K/16]
+  const int8_t* q;        // [K]
+  const float* d;         // [K/32]
+  const int32_t* sum;     // [K/16] sum of q over each 16
+  const float* scaled16;  // [K/16] d * sum
+  const float* scaled32;  // [K/32] d * (both sums)
 };
 
 // One layer's keys and values: pages of page_size consecutive positions, page i starting at position i * page_size. Inside a page
@@ -49,21 +35,19 @@ struct KvPages {
 struct KernelTable {
   const char* name;
 
-  // ---- weights (unpack.inl.h) ----
-  // Decodes `groups` groups of 32 columns from `group0` on, of `rows` (<= 16) consecutive rows; missing rows become zero.
-  void (*tile_q)(QTile* out, DType dtype, const uint8_t* row0, int64_t row_stride, int rows, int64_t group0, int64_t groups);
-  QFormat (*format)(DType dtype);
-  // The same columns as f32, out[k][16]: any weight type. col_stride (bytes) != 0 for [in,out] storage of f32, f16, bf16.
-  void (*tile_f)(float* out, DType dtype, const uint8_t* row0, int64_t row_stride, int64_t col_stride, int rows, int64_t k0, int64_t count);
-  // One row of n values to f32 (embedding lookup, exact mode, tests).
-  void (*dequantise)(float* y, DType dtype, const void* row, int64_t n);
+  // ---- weights (formats.inl.h) ----
+  // out[n][16] = columns k0 + n of a panel in f32, n < count; any weight type. Quantised: k0 and count are multiples of 32.
+  void (*tile_f)(float* out, DType dtype, const uint8_t* panel, int64_t k0, int64_t count);
 
-  // ---- products (gemm.inl.h): acc[t*acc_stride + r] += sum_k w[r,k] x[t,k] ----
-  void (*gemm_q)(float* acc, int64_t acc_stride, const QTile* tiles, int64_t groups, QFormat format, const QRow* x, int64_t T);
-  void (*gemm_f)(float* acc, int64_t acc_stride, const float* tile, int64_t count, const float* const* x, int64_t T);
+  // ---- products (gemm.inl.h): y[t][n] = sum_k w[n,k] x[t,k] for rows <= kMaxRows and 16 * panel_count outputs ----
+  // Panels follow each other at panel_bytes. Every y[t] has room for all 16 * panel_count outputs.
+  void (*gemm_q)(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes, int64_t groups,
+                 const QRow* x, int64_t rows);
+  void (*gemm_f)(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes, int64_t K,
+                 const float* const* x, int64_t rows);
 
   // ---- rows (rows.inl.h) ----
-  void (*quantise_row)(int8_t* q, float* d, int32_t* sum, const float* x, int64_t K);  // K a multiple of 32
+  void (*quantise_row)(int8_t* q, float* d, int32_t* sum, float* scaled16, float* scaled32, const float* x, int64_t K);  // K % 32 == 0
   void (*rms_norm)(float* y, const float* x, const float* w /* or NULL */, int64_t D, float eps);
   void (*add)(float* y, const float* x, int64_t n);                          // y += x
   void (*scale)(float* y, const float* x, float scale, int64_t n);           // y = scale * x

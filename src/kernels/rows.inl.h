@@ -2,9 +2,9 @@
 // Elementwise loops are plain C: no sum crosses lanes, so any vectorisation gives the same bits (-ffp-contract=off).
 namespace puna::PUNA_ISA {
 
-// x = d * q in groups of 32, q in -127..127 rounded to nearest even; sum[j] = sum of q over each 16. K: multiple of 32.
+// x = d * q in groups of 32, q in -127..127 rounded to nearest even; with the sums of q that QRow describes. K: multiple of 32.
 // A group with an infinity or a NaN is 0 * NaN: it stays visible in the result.
-static void quantise_row(int8_t* q, float* d, int32_t* sum16, const float* x, int64_t K) {
+static void quantise_row(int8_t* q, float* d, int32_t* sum16, float* scaled16, float* scaled32, const float* x, int64_t K) {
   for (int64_t g = 0; g < K / kGroup; ++g, x += kGroup, q += kGroup) {
     const V a = load(x), b = load(x + 16), zero = splat(0.0f);
     const float largest = max_all(max(abs(a), abs(b)));
@@ -17,6 +17,9 @@ static void quantise_row(int8_t* q, float* d, int32_t* sum16, const float* x, in
     store_i8(q + 16, finite ? mul(b, scale) : zero);
     sum16[2 * g] = isum16(q);
     sum16[2 * g + 1] = isum16(q + 16);
+    scaled16[2 * g] = d[g] * float(sum16[2 * g]);
+    scaled16[2 * g + 1] = d[g] * float(sum16[2 * g + 1]);
+    scaled32[g] = d[g] * float(sum16[2 * g] + sum16[2 * g + 1]);
   }
 }
 

@@ -10,6 +10,9 @@ namespace puna::PUNA_ISA {
 
 struct V { __m256 a, b; };     // lanes 0-7, 8-15
 struct VI { __m256i a, b; };
+struct VB { __m256i a, b; };   // 64 bytes, four a lane
+
+constexpr int kRegisterRows = 3, kRegisterPanels = 1;
 
 PUNA_INLINE __m256i lane_mask(int64_t count) {  // all ones in lanes below count
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(int32_t(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -59,6 +62,12 @@ PUNA_INLINE V load_f16(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
 }
+PUNA_INLINE V load_bf16(const uint16_t* p) {
+  const auto widen = [](const uint16_t* q) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q))), 16));
+  };
+  return {widen(p), widen(p + 8)};
+}
 PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t n) {
   if (n >= 16) return load_f16(p);
   alignas(32) uint16_t t[16] = {};
@@ -78,8 +87,44 @@ PUNA_INLINE VI iload(const int32_t* p) {
   return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
 }
 PUNA_INLINE VI isub(VI x, VI y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
-PUNA_INLINE VI iadd(VI x, VI y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
-PUNA_INLINE VI imul(VI x, VI y) { return {_mm256_mullo_epi32(x.a, y.a), _mm256_mullo_epi32(x.b, y.b)}; }
+PUNA_INLINE __m128i load16(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+PUNA_INLINE __m128i load8(const uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
+PUNA_INLINE VI iload_u8(const uint8_t* p) { return {_mm256_cvtepu8_epi32(load8(p)), _mm256_cvtepu8_epi32(load8(p + 8))}; }
+PUNA_INLINE VI iload_i8(const uint8_t* p) { return {_mm256_cvtepi8_epi32(load8(p)), _mm256_cvtepi8_epi32(load8(p + 8))}; }
+PUNA_INLINE VI iload_u16(const uint8_t* p) { return {_mm256_cvtepu16_epi32(load16(p)), _mm256_cvtepu16_epi32(load16(p + 16))}; }
+PUNA_INLINE VI iand(VI x, int32_t mask) { const __m256i m = _mm256_set1_epi32(mask); return {_mm256_and_si256(x.a, m), _mm256_and_si256(x.b, m)}; }
+PUNA_INLINE VI ior(VI x, VI y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+PUNA_INLINE VI ishr(VI x, int n) { const __m128i c = _mm_cvtsi32_si128(n); return {_mm256_srl_epi32(x.a, c), _mm256_srl_epi32(x.b, c)}; }
+PUNA_INLINE VI ishl(VI x, int n) { const __m128i c = _mm_cvtsi32_si128(n); return {_mm256_sll_epi32(x.a, c), _mm256_sll_epi32(x.b, c)}; }
+
+PUNA_INLINE VB bload(const uint8_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+}
+PUNA_INLINE void bstore(uint8_t* p, VB x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), x.b);
+}
+PUNA_INLINE VB bor(VB x, VB y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+PUNA_INLINE VB bxor(VB x, uint8_t mask) {
+  const __m256i m = _mm256_set1_epi8(char(mask));
+  return {_mm256_xor_si256(x.a, m), _mm256_xor_si256(x.b, m)};
+}
+PUNA_INLINE VB bshr(VB x, int n, uint8_t mask) {
+  const __m128i c = _mm_cvtsi32_si128(n);
+  const __m256i m = _mm256_set1_epi8(char(mask));
+  return {_mm256_and_si256(_mm256_srl_epi16(x.a, c), m), _mm256_and_si256(_mm256_srl_epi16(x.b, c), m)};
+}
+PUNA_INLINE VB bshl(VB x, int n, uint8_t mask) {
+  const __m128i c = _mm_cvtsi32_si128(n);
+  const __m256i m = _mm256_set1_epi8(char(mask));
+  return {_mm256_and_si256(_mm256_sll_epi16(x.a, c), m), _mm256_and_si256(_mm256_sll_epi16(x.b, c), m)};
+}
+PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
+  const __m256i t = _mm256_broadcastsi128_si256(load16(table));
+  return {_mm256_shuffle_epi8(t, index.a), _mm256_shuffle_epi8(t, index.b)};
+}
+PUNA_INLINE VB as_bytes(VI x) { return {x.a, x.b}; }
+PUNA_INLINE VI as_ints(VB x) { return {x.a, x.b}; }
 
 // u8 x i8 summed by fours. Without VNNI, maddubs saturates at 16 bits, so the top bit of w goes its own way: 127*127*2 and
 // 64*127*2 both fit, and the sum is exact.
@@ -93,12 +138,9 @@ PUNA_INLINE __m256i dot4_8(__m256i acc, __m256i w, __m256i x) {
   return _mm256_add_epi32(acc, sums);
 #endif
 }
-PUNA_INLINE VI dot4(VI acc, const uint8_t* w, const int8_t* x) {
-  int32_t x4;
-  __builtin_memcpy(&x4, x, 4);
-  const __m256i xs = _mm256_set1_epi32(x4);
-  return {dot4_8(acc.a, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)), xs),
-          dot4_8(acc.b, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + 32)), xs)};
+PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
+  const __m256i x = _mm256_set1_epi32(x4);
+  return {dot4_8(acc.a, w.a, x), dot4_8(acc.b, w.b, x)};
 }
 PUNA_INLINE V to_float(VI x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 PUNA_INLINE void store_i8(int8_t* p, V v) {

@@ -10,6 +10,9 @@ namespace puna::PUNA_ISA {
 
 struct V { __m512 v; };
 struct VI { __m512i v; };
+struct VB { __m512i v; };  // 64 bytes, four a lane
+
+constexpr int kRegisterRows = 6, kRegisterPanels = 2;
 
 PUNA_INLINE __mmask16 lane_mask(int64_t n) { return n >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << (n < 0 ? 0 : n)) - 1u); }
 PUNA_INLINE V splat(float x) { return {_mm512_set1_ps(x)}; }
@@ -46,19 +49,42 @@ constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 PUNA_INLINE float from_f16(uint16_t h) { return _cvtsh_ss(h); }
 PUNA_INLINE uint16_t to_f16(float x) { return uint16_t(_cvtss_sh(x, kNearest)); }
 PUNA_INLINE V load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+PUNA_INLINE V load_bf16(const uint16_t* p) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+}
 PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t n) { return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lane_mask(n), p))}; }
 PUNA_INLINE void store_f16_n(uint16_t* p, V x, int64_t n) { _mm256_mask_storeu_epi16(p, lane_mask(n), _mm512_cvtps_ph(x.v, kNearest)); }
 
 PUNA_INLINE VI isplat(int32_t x) { return {_mm512_set1_epi32(x)}; }
 PUNA_INLINE VI iload(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 PUNA_INLINE VI isub(VI x, VI y) { return {_mm512_sub_epi32(x.v, y.v)}; }
-PUNA_INLINE VI iadd(VI x, VI y) { return {_mm512_add_epi32(x.v, y.v)}; }
-PUNA_INLINE VI imul(VI x, VI y) { return {_mm512_mullo_epi32(x.v, y.v)}; }
+PUNA_INLINE __m128i load16(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+PUNA_INLINE VI iload_u8(const uint8_t* p) { return {_mm512_cvtepu8_epi32(load16(p))}; }
+PUNA_INLINE VI iload_i8(const uint8_t* p) { return {_mm512_cvtepi8_epi32(load16(p))}; }
+PUNA_INLINE VI iload_u16(const uint8_t* p) { return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+PUNA_INLINE VI iand(VI x, int32_t mask) { return {_mm512_and_si512(x.v, _mm512_set1_epi32(mask))}; }
+PUNA_INLINE VI ior(VI x, VI y) { return {_mm512_or_si512(x.v, y.v)}; }
+PUNA_INLINE VI ishr(VI x, int n) { return {_mm512_srl_epi32(x.v, _mm_cvtsi32_si128(n))}; }
+PUNA_INLINE VI ishl(VI x, int n) { return {_mm512_sll_epi32(x.v, _mm_cvtsi32_si128(n))}; }
+
+PUNA_INLINE VB bload(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+PUNA_INLINE void bstore(uint8_t* p, VB x) { _mm512_storeu_si512(p, x.v); }
+PUNA_INLINE VB bor(VB x, VB y) { return {_mm512_or_si512(x.v, y.v)}; }
+PUNA_INLINE VB bxor(VB x, uint8_t mask) { return {_mm512_xor_si512(x.v, _mm512_set1_epi8(char(mask)))}; }
+PUNA_INLINE VB bshr(VB x, int n, uint8_t mask) {
+  return {_mm512_and_si512(_mm512_srl_epi16(x.v, _mm_cvtsi32_si128(n)), _mm512_set1_epi8(char(mask)))};
+}
+PUNA_INLINE VB bshl(VB x, int n, uint8_t mask) {
+  return {_mm512_and_si512(_mm512_sll_epi16(x.v, _mm_cvtsi32_si128(n)), _mm512_set1_epi8(char(mask)))};
+}
+PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(load16(table)), index.v)};
+}
+PUNA_INLINE VB as_bytes(VI x) { return {x.v}; }
+PUNA_INLINE VI as_ints(VB x) { return {x.v}; }
 // Without VNNI see simd_avx2.h: the top bit of w goes its own way, so that nothing saturates.
-PUNA_INLINE VI dot4(VI acc, const uint8_t* w, const int8_t* x) {
-  int32_t x4;
-  __builtin_memcpy(&x4, x, 4);
-  const __m512i xs = _mm512_set1_epi32(x4), ws = _mm512_loadu_si512(w);
+PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
+  const __m512i xs = _mm512_set1_epi32(x4), ws = w.v;
 #if PUNA_VNNI
   return {_mm512_dpbusd_epi32(acc.v, ws, xs)};
 #else

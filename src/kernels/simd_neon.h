@@ -10,6 +10,9 @@ namespace puna::PUNA_ISA {
 
 struct V { float32x4_t q[4]; };
 struct VI { int32x4_t q[4]; };
+struct VB { uint8x16_t q[4]; };  // 64 bytes, four a lane
+
+constexpr int kRegisterRows = 3, kRegisterPanels = 1;
 
 #define PUNA_EACH(type, expr) type r; for (int n = 0; n < 4; ++n) r.q[n] = (expr); return r
 PUNA_INLINE V splat(float x) { PUNA_EACH(V, vdupq_n_f32(x)); }
@@ -61,6 +64,9 @@ PUNA_INLINE float from_f16(uint16_t h) {
 PUNA_INLINE V load_f16(const uint16_t* p) {
   PUNA_EACH(V, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * n))));
 }
+PUNA_INLINE V load_bf16(const uint16_t* p) {
+  PUNA_EACH(V, vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p + 4 * n), 16)));
+}
 PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t count) {
   if (count >= 16) return load_f16(p);
   uint16_t t[16] = {};
@@ -76,15 +82,46 @@ PUNA_INLINE void store_f16_n(uint16_t* p, V a, int64_t count) {
 PUNA_INLINE VI isplat(int32_t x) { PUNA_EACH(VI, vdupq_n_s32(x)); }
 PUNA_INLINE VI iload(const int32_t* p) { PUNA_EACH(VI, vld1q_s32(p + 4 * n)); }
 PUNA_INLINE VI isub(VI a, VI b) { PUNA_EACH(VI, vsubq_s32(a.q[n], b.q[n])); }
-PUNA_INLINE VI iadd(VI a, VI b) { PUNA_EACH(VI, vaddq_s32(a.q[n], b.q[n])); }
-PUNA_INLINE VI imul(VI a, VI b) { PUNA_EACH(VI, vmulq_s32(a.q[n], b.q[n])); }
+PUNA_INLINE VI iload_u8(const uint8_t* p) {
+  const uint8x16_t b = vld1q_u8(p);
+  const uint16x8_t low = vmovl_u8(vget_low_u8(b)), high = vmovl_u8(vget_high_u8(b));
+  return {{vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(low))),
+           vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(high)))}};
+}
+PUNA_INLINE VI iload_i8(const uint8_t* p) {
+  const int8x16_t b = vreinterpretq_s8_u8(vld1q_u8(p));
+  const int16x8_t low = vmovl_s8(vget_low_s8(b)), high = vmovl_s8(vget_high_s8(b));
+  return {{vmovl_s16(vget_low_s16(low)), vmovl_s16(vget_high_s16(low)), vmovl_s16(vget_low_s16(high)), vmovl_s16(vget_high_s16(high))}};
+}
+PUNA_INLINE VI iload_u16(const uint8_t* p) {
+  PUNA_EACH(VI, vreinterpretq_s32_u32(vmovl_u16(vreinterpret_u16_u8(vld1_u8(p + 8 * n)))));
+}
+PUNA_INLINE VI iand(VI a, int32_t mask) { PUNA_EACH(VI, vandq_s32(a.q[n], vdupq_n_s32(mask))); }
+PUNA_INLINE VI ior(VI a, VI b) { PUNA_EACH(VI, vorrq_s32(a.q[n], b.q[n])); }
+PUNA_INLINE VI ishr(VI a, int count) {
+  PUNA_EACH(VI, vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a.q[n]), vdupq_n_s32(-count))));
+}
+PUNA_INLINE VI ishl(VI a, int count) { PUNA_EACH(VI, vshlq_s32(a.q[n], vdupq_n_s32(count))); }
+
+PUNA_INLINE VB bload(const uint8_t* p) { PUNA_EACH(VB, vld1q_u8(p + 16 * n)); }
+PUNA_INLINE void bstore(uint8_t* p, VB a) { for (int n = 0; n < 4; ++n) vst1q_u8(p + 16 * n, a.q[n]); }
+PUNA_INLINE VB bor(VB a, VB b) { PUNA_EACH(VB, vorrq_u8(a.q[n], b.q[n])); }
+PUNA_INLINE VB bxor(VB a, uint8_t mask) { PUNA_EACH(VB, veorq_u8(a.q[n], vdupq_n_u8(mask))); }
+PUNA_INLINE VB bshr(VB a, int count, uint8_t mask) {
+  PUNA_EACH(VB, vandq_u8(vshlq_u8(a.q[n], vdupq_n_s8(int8_t(-count))), vdupq_n_u8(mask)));
+}
+PUNA_INLINE VB bshl(VB a, int count, uint8_t mask) {
+  PUNA_EACH(VB, vandq_u8(vshlq_u8(a.q[n], vdupq_n_s8(int8_t(count))), vdupq_n_u8(mask)));
+}
+PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(VB, vqtbl1q_u8(vld1q_u8(table), index.q[n])); }
+PUNA_INLINE VB as_bytes(VI a) { PUNA_EACH(VB, vreinterpretq_u8_s32(a.q[n])); }
+PUNA_INLINE VI as_ints(VB a) { PUNA_EACH(VI, vreinterpretq_s32_u8(a.q[n])); }
+
 // sdot is signed x signed: w - 128 is dotted, and 128 times the sum of x is added back. Exact.
-PUNA_INLINE VI dot4(VI acc, const uint8_t* w, const int8_t* x) {
-  int32_t x4;
-  __builtin_memcpy(&x4, x, 4);
-  const int8x16_t xs = vreinterpretq_s8_s32(vdupq_n_s32(x4));
-  const int32x4_t correction = vdupq_n_s32(128 * (x[0] + x[1] + x[2] + x[3]));
-  PUNA_EACH(VI, vaddq_s32(vdotq_s32(acc.q[n], vreinterpretq_s8_u8(veorq_u8(vld1q_u8(w + 16 * n), vdupq_n_u8(0x80))), xs), correction));
+PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
+  const int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(x4));
+  const int32x4_t correction = vshlq_n_s32(vdotq_s32(vdupq_n_s32(0), x, vdupq_n_s8(1)), 7);
+  PUNA_EACH(VI, vaddq_s32(vdotq_s32(acc.q[n], vreinterpretq_s8_u8(veorq_u8(w.q[n], vdupq_n_u8(0x80))), x), correction));
 }
 PUNA_INLINE V to_float(VI a) { PUNA_EACH(V, vcvtq_f32_s32(a.q[n])); }
 PUNA_INLINE void store_i8(int8_t* p, V a) {

@@ -1,5 +1,5 @@
 // simd_scalar.h -- the sixteen virtual lanes in plain C++: the meaning that every other simd_<isa>.h must reproduce bit for bit.
-//   V  = 16 floats, VI = 16 int32. sum(): lanes i and i+8, then i+4, i+2, i+1. fma is one rounding.
+//   V  = 16 floats, VI = 16 int32, VB = 64 bytes, four a lane. sum(): lanes i and i+8, then i+4, i+2, i+1. fma is one rounding.
 #pragma once
 #include <stdint.h>
 
@@ -9,6 +9,10 @@ namespace puna::PUNA_ISA {
 
 struct V { float f[16]; };
 struct VI { int32_t i[16]; };
+struct VB { uint8_t b[64]; };
+
+// Rows of activations and panels that a product keeps in registers at once.
+constexpr int kRegisterRows = 2, kRegisterPanels = 1;
 
 #define PUNA_EACH(expr) V r; for (int n = 0; n < 16; ++n) r.f[n] = (expr); return r
 PUNA_INLINE V splat(float x) { PUNA_EACH(x); }
@@ -57,6 +61,7 @@ PUNA_INLINE uint16_t to_f16(float x) {  // round to nearest even; overflow is in
   return uint16_t(sign | ((u + 0x0FFFu + ((u >> 13) & 1u) - 0x38000000u) >> 13));
 }
 PUNA_INLINE V load_f16(const uint16_t* p) { PUNA_EACH(from_f16(p[n])); }
+PUNA_INLINE V load_bf16(const uint16_t* p) { PUNA_EACH(from_bits(uint32_t(p[n]) << 16)); }
 PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t count) { PUNA_EACH(n < count ? from_f16(p[n]) : 0.0f); }
 PUNA_INLINE void store_f16_n(uint16_t* p, V a, int64_t count) { for (int n = 0; n < 16 && n < count; ++n) p[n] = to_f16(a.f[n]); }
 #undef PUNA_EACH
@@ -65,12 +70,31 @@ PUNA_INLINE void store_f16_n(uint16_t* p, V a, int64_t count) { for (int n = 0; 
 PUNA_INLINE VI isplat(int32_t x) { PUNA_EACH(x); }
 PUNA_INLINE VI iload(const int32_t* p) { PUNA_EACH(p[n]); }
 PUNA_INLINE VI isub(VI a, VI b) { PUNA_EACH(a.i[n] - b.i[n]); }
-PUNA_INLINE VI iadd(VI a, VI b) { PUNA_EACH(a.i[n] + b.i[n]); }
-PUNA_INLINE VI imul(VI a, VI b) { PUNA_EACH(a.i[n] * b.i[n]); }
-// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, x in -127..127.
-PUNA_INLINE VI dot4(VI acc, const uint8_t* w, const int8_t* x) {
-  PUNA_EACH(acc.i[n] + w[4 * n] * x[0] + w[4 * n + 1] * x[1] + w[4 * n + 2] * x[2] + w[4 * n + 3] * x[3]);
+PUNA_INLINE VI iload_u8(const uint8_t* p) { PUNA_EACH(p[n]); }
+PUNA_INLINE VI iload_i8(const uint8_t* p) { PUNA_EACH(int8_t(p[n])); }
+PUNA_INLINE VI iload_u16(const uint8_t* p) { PUNA_EACH(p[2 * n] | p[2 * n + 1] << 8); }
+PUNA_INLINE VI iand(VI a, int32_t mask) { PUNA_EACH(a.i[n] & mask); }
+PUNA_INLINE VI ior(VI a, VI b) { PUNA_EACH(a.i[n] | b.i[n]); }
+PUNA_INLINE VI ishr(VI a, int count) { PUNA_EACH(int32_t(uint32_t(a.i[n]) >> count)); }
+PUNA_INLINE VI ishl(VI a, int count) { PUNA_EACH(int32_t(uint32_t(a.i[n]) << count)); }
+// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, x (four bytes in an int) in -127..127.
+PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
+  int8_t x[4];
+  __builtin_memcpy(x, &x4, 4);
+  PUNA_EACH(acc.i[n] + w.b[4 * n] * x[0] + w.b[4 * n + 1] * x[1] + w.b[4 * n + 2] * x[2] + w.b[4 * n + 3] * x[3]);
 }
+#undef PUNA_EACH
+
+#define PUNA_EACH(expr) VB r; for (int n = 0; n < 64; ++n) r.b[n] = uint8_t(expr); return r
+PUNA_INLINE VB bload(const uint8_t* p) { PUNA_EACH(p[n]); }
+PUNA_INLINE void bstore(uint8_t* p, VB a) { __builtin_memcpy(p, a.b, 64); }
+PUNA_INLINE VB bor(VB a, VB b) { PUNA_EACH(a.b[n] | b.b[n]); }
+PUNA_INLINE VB bxor(VB a, uint8_t mask) { PUNA_EACH(a.b[n] ^ mask); }
+PUNA_INLINE VB bshr(VB a, int count, uint8_t mask) { PUNA_EACH((a.b[n] >> count) & mask); }  // mask clears what a wider shift drags in
+PUNA_INLINE VB bshl(VB a, int count, uint8_t mask) { PUNA_EACH((a.b[n] << count) & mask); }
+PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(table[index.b[n]]); }     // index below 16
+PUNA_INLINE VB as_bytes(VI a) { VB r; __builtin_memcpy(r.b, a.i, 64); return r; }
+PUNA_INLINE VI as_ints(VB a) { VI r; __builtin_memcpy(r.i, a.b, 64); return r; }
 #undef PUNA_EACH
 PUNA_INLINE V to_float(VI a) { V r; for (int n = 0; n < 16; ++n) r.f[n] = float(a.i[n]); return r; }
 // Rounds to nearest even; |a| <= 127 for finite input, low byte of whatever comes out otherwise.

@@ -29,7 +29,7 @@ void embed(Inference& rec, View x, const Weight& embedding, const Batch& b) {
   rec.stage(x.dims[0], [&](int64_t t) {
     const BatchRow& row = b.rows[size_t(t)];
     if (row.embedding) memcpy(x.row(t), row.embedding, size_t(x.dims[1]) * 4);
-    else rec.kernels().dequantise(x.row(t), embedding.dtype, embedding.data + row.token * embedding.row_stride_bytes, x.dims[1]);
+    else weight_row(rec.kernels(), x.row(t), embedding, row.token);
   });
 }
 

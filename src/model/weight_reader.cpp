@@ -1,8 +1,10 @@
 #include "model/weight_reader.h"
 
-#include <cstring>
+#include <algorithm>
 
-#include "kernels/kernel_table.h"
+#include "base/os.h"
+#include "kernels/dequantise.h"
+#include "kernels/panel.h"
 #include "puna/base/error.h"
 
 namespace puna {
@@ -21,17 +23,35 @@ const TensorEntry& WeightReader::entry(const std::string& name, const Shape& exp
   return *t;
 }
 
+Weight WeightReader::pack(const Stored& s) const {
+  Weight w;
+  w.dtype = s.dtype;
+  w.rows = s.rows;
+  w.cols = s.cols;
+  w.panel_bytes = panel_bytes(s.dtype, s.cols);
+  const int64_t panels = (s.rows + kTileRows - 1) / kTileRows;
+  auto buffer = std::make_shared<Buffer>(context_.allocate(size_t(panels * w.panel_bytes), "packed weights"));
+  auto* to = reinterpret_cast<uint8_t*>(buffer->data());
+  context_.executor().run(panels, [&](int64_t p) {
+    const auto* from = reinterpret_cast<const uint8_t*>(s.data) + p * kTileRows * s.row_stride;
+    pack_panel(to + p * w.panel_bytes, s.dtype, from, s.row_stride, s.col_stride, int(std::min<int64_t>(kTileRows, s.rows - p * kTileRows)), s.cols);
+  });
+  if (mapped_ && s.col_stride == 0) os::drop_mapped_pages(s.data, uint64_t(s.rows * s.row_stride));
+  w.panels = buffer->data();
+  weights_.owned.push_back(std::move(buffer));
+  return w;
+}
+
 Weight WeightReader::matrix(const std::string& name, int64_t rows, int64_t cols) const {
   const TensorEntry& t = entry(name, {rows, cols});
-  return {t.data, t.dtype, rows, cols, int64_t(bytes_of(info(t.dtype), uint64_t(cols))), 0};
+  return pack({t.data, t.dtype, rows, cols, int64_t(bytes_of(info(t.dtype), uint64_t(cols))), 0});
 }
 
 const float* WeightReader::vector(const std::string& name, int64_t count) const {
   const TensorEntry& t = entry(name, {count});
-  if (t.dtype == DType::f32 && reinterpret_cast<uintptr_t>(t.data) % 4 == 0) return reinterpret_cast<const float*>(t.data);
   auto buffer = std::make_shared<Buffer>(context_.allocate(size_t(count) * 4, "a vector of weights"));
   auto* values = reinterpret_cast<float*>(buffer->data());
-  context_.kernels().dequantise(values, t.dtype, t.data, count);
+  dequantise_row(context_.kernels(), values, t.dtype, t.data, count);
   weights_.owned.push_back(std::move(buffer));
   return values;
 }
@@ -39,7 +59,7 @@ const float* WeightReader::vector(const std::string& name, int64_t count) const 
 Weight WeightReader::stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const {
   const TensorEntry& t = entry(name, {count, rows, cols});
   const int64_t row_bytes = int64_t(bytes_of(info(t.dtype), uint64_t(cols)));
-  return {t.data + index * rows * row_bytes, t.dtype, rows, cols, row_bytes, 0};
+  return pack({t.data + index * rows * row_bytes, t.dtype, rows, cols, row_bytes, 0});
 }
 
 Weight WeightReader::stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total, int64_t first,
@@ -47,7 +67,7 @@ Weight WeightReader::stacked_transposed(const std::string& name, int64_t index, 
   const TensorEntry& t = entry(name, {count, cols, out_total});
   if (is_quantised(t.dtype)) fail(Status::unsupported, "tensor '%.200s' is stored [in,out] and quantised (%s)", name.c_str(), puna::name(t.dtype));
   const int64_t element = info(t.dtype).bytes;
-  return {t.data + (index * cols * out_total + first) * element, t.dtype, rows, cols, element, out_total * element};
+  return pack({t.data + (index * cols * out_total + first) * element, t.dtype, rows, cols, element, out_total * element});
 }
 
 void require_same_types(const LlamaLayer& layer, int64_t index) {

@@ -1,4 +1,5 @@
-// weight_reader.h -- tensors by name, checked: shape, type, size. What it returns is safe to hand to kernels.
+// weight_reader.h -- tensors by name, checked (shape, type, size) and packed into panels. What it returns is safe to hand to kernels.
+// Packing is parallel and goes tensor by tensor; pages of a mapped file are let go behind it, so the model is held once.
 #pragma once
 #include <string>
 
@@ -9,24 +10,33 @@ namespace puna {
 
 class WeightReader {
  public:
-  WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights)
-      : context_(context), tensors_(tensors), weights_(weights) {}
+  WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped)
+      : context_(context), tensors_(tensors), weights_(weights), mapped_(mapped) {}
 
   bool has(const std::string& name) const { return tensors_.find(name) != nullptr; }
   const TensorEntry& entry(const std::string& name, const Shape& expected) const;
   // A weight matrix [rows, cols]. Error{bad_file} "tensor 'name' has shape [..], expected [..]".
   Weight matrix(const std::string& name, int64_t rows, int64_t cols) const;
-  // A vector as f32; converted into memory of the context when stored otherwise.
+  // A vector as f32, in memory of the context.
   const float* vector(const std::string& name, int64_t count) const;
-  // Matrix `index` of a stack [count, rows, cols]; `outer` rows of a stored matrix are skipped (fused gate|up halves).
+  // Matrix `index` of a stack [count, rows, cols].
   Weight stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const;
-  // Matrix `index` of a stack stored [count, in, out_total]: rows [first, first + rows) of its transpose, as a strided view.
+  // Matrix `index` of a stack stored [count, in, out_total]: rows [first, first + rows) of its transpose.
   Weight stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total, int64_t first, int64_t rows, int64_t cols) const;
 
  private:
+  // Rows as they lie in the file; col_stride != 0: bytes between consecutive inputs ([in,out] storage), else rows are packed blocks.
+  struct Stored {
+    const std::byte* data;
+    DType dtype;
+    int64_t rows, cols, row_stride, col_stride;
+  };
+  Weight pack(const Stored& stored) const;
+
   const Context& context_;
   const TensorMap& tensors_;
   LlamaWeights& weights_;
+  bool mapped_;
 };
 
 // Experts share one code path, so their types must agree (ops/experts.h).

@@ -58,7 +58,6 @@ void experts_add(Inference& rec, View x, const Activations& xn, const Routes& ro
   const auto expert = [&](int64_t e) -> const ExpertWeights& { return e < E ? experts[size_t(e)] : *shared; };
   const int64_t F = experts[0].gate.rows, shared_F = shared ? shared->gate.rows : F;
   const int64_t width = std::max(F, shared_F);
-  const auto ffn = [&](int64_t e) { return e < E ? F : shared_F; };
   const auto first = [&](int64_t e) { return e < E ? int64_t(routes.first[e]) : routes.count; };
   const auto last = [&](int64_t e) { return e < E ? int64_t(routes.first[e + 1]) : rows; };
   const auto row_of = [&](int64_t i) { return i < routes.count ? int64_t(routes.order[i]) : i; };  // sorted index -> route or shared row
@@ -71,33 +70,38 @@ void experts_add(Inference& rec, View x, const Activations& xn, const Routes& ro
     finish_row(k, scaled, i);
   });
 
-  // A tile is (expert, 16 outputs): it takes that expert's rows in blocks.
-  const auto run = [&](int64_t e, const Weight& w, int64_t panel, const Activations& routed, const Activations& all, View y) {
+  // A tile is (expert, some panels): it takes that expert's rows in blocks.
+  const auto run = [&](int64_t e, const Weight& w, int64_t tile_index, const Activations& routed, const Activations& all, View y) {
+    const Tiling tiling = tiling_of(w, R);
+    const int64_t panel = tile_index * tiling.panels;
+    if (panel >= panels_of(w)) return;
     const bool quantised = uses_quantised(rec, w);
-    for (int64_t i = first(e); i < last(e); i += kRowBlock) {
+    for (int64_t i = first(e); i < last(e); i += kMaxRows) {
       TileRows tile;
-      tile.count = std::min(kRowBlock, last(e) - i);
+      tile.count = std::min<int64_t>(kMaxRows, last(e) - i);
       for (int64_t t = 0; t < tile.count; ++t) {
         const int64_t row = row_of(i + t);
         const bool is_route = row < routes.count;
         const Activations& from = is_route ? routed : all;
-        const int64_t source = is_route || &routed == &all ? row : row - routes.count;
+        const int64_t source = is_route ? row : row - routes.count;
         tile.x[t] = from.x.row(source);
         if (quantised) tile.q[t] = from.quantised(source);
         tile.y[t] = y.row(row);
       }
-      linear_tile(k, w, panel, tile, quantised, false);
+      linear_tile(k, w, panel, std::min(tiling.panels, panels_of(w) - panel), tile, quantised, false);
     }
+  };
+  const auto tiles_of = [&](Weight ExpertWeights::*part) {
+    const int64_t own = tiling_of(experts[0].*part, R).panel_tiles;
+    return shared ? std::max(own, tiling_of(shared->*part, R).panel_tiles) : own;
   };
 
   const View gate = rec.make(rows, width), up = rec.make(rows, width);
-  const int64_t in_panels = (width + kTileRows - 1) / kTileRows;
-  rec.stage(groups * 2 * in_panels, [&](int64_t tile) {
-    const int64_t e = tile / (2 * in_panels), panel = tile / 2 % in_panels;
-    if (panel * kTileRows >= ffn(e)) return;
-    const ExpertWeights& x_e = expert(e);
-    if (tile % 2 == 0) run(e, x_e.gate, panel, scaled, xn, gate);
-    else run(e, x_e.up, panel, scaled, xn, up);
+  const int64_t in_tiles = std::max(tiles_of(&ExpertWeights::gate), tiles_of(&ExpertWeights::up));
+  rec.stage(groups * 2 * in_tiles, [&](int64_t tile) {
+    const int64_t e = tile / (2 * in_tiles), index = tile / 2 % in_tiles;
+    if (tile % 2 == 0) run(e, expert(e).gate, index, scaled, xn, gate);
+    else run(e, expert(e).up, index, scaled, xn, up);
   });
 
   // One row width for all keeps the strides simple; each row is only as long as its expert's ffn.
@@ -112,10 +116,10 @@ void experts_add(Inference& rec, View x, const Activations& xn, const Routes& ro
   });
 
   const View out = rec.make(rows, D);
-  const int64_t out_panels = (D + kTileRows - 1) / kTileRows;
-  rec.stage(groups * out_panels, [&](int64_t tile) {
-    const int64_t e = tile / out_panels;
-    run(e, expert(e).down, tile % out_panels, routed_act, shared_act, out);
+  const int64_t out_tiles = tiles_of(&ExpertWeights::down);
+  rec.stage(groups * out_tiles, [&](int64_t tile) {
+    const int64_t e = tile / out_tiles;
+    run(e, expert(e).down, tile % out_tiles, routed_act, shared_act, out);
   });
 
   rec.stage(R, [&](int64_t t) {

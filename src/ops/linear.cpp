@@ -5,7 +5,9 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kColumns = 256;  // columns unpacked at a time: 7 KB of QTiles or 16 KB of f32, in L1
+constexpr int64_t kTileBytes = 64 << 10;     // weights of a tile when they are read for few rows: some microseconds
+constexpr int64_t kTileProducts = 8 << 20;   // multiply-adds of a tile when there are many rows
+constexpr int64_t kBlockPanels = 8;          // panels whose outputs are kept on the stack at a time
 
 }  // namespace
 
@@ -14,62 +16,69 @@ Activations make_activations(Inference& rec, int64_t T, int64_t K, std::initiali
   a.x = rec.make(T, K);
   if (std::none_of(consumers.begin(), consumers.end(), [&](const Weight* w) { return uses_quantised(rec, *w); })) return a;
   a.q = rec.take<int8_t>(T * K);
-  a.d = rec.take<float>(T * (K / kGroup));
+  a.d = rec.take<float>(T * (K / 32));
   a.sum = rec.take<int32_t>(T * (K / 16));
+  a.scaled16 = rec.take<float>(T * (K / 16));
+  a.scaled32 = rec.take<float>(T * (K / 32));
   return a;
 }
 
 void finish_row(const KernelTable& k, const Activations& a, int64_t t) {
   if (!a.q) return;
   const int64_t K = a.x.dims[1];
-  k.quantise_row(a.q + t * K, a.d + t * (K / kGroup), a.sum + t * (K / 16), a.x.row(t), K);
+  k.quantise_row(a.q + t * K, a.d + t * (K / 32), a.sum + t * (K / 16), a.scaled16 + t * (K / 16), a.scaled32 + t * (K / 32), a.x.row(t), K);
 }
 
-void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, const TileRows& rows, bool quantised, bool add) {
-  alignas(64) float acc[kRowBlock * kTileRows] = {};
-  const int64_t row0 = panel * kTileRows;
-  const int outputs = int(std::min<int64_t>(kTileRows, w.rows - row0));
-  const auto* base = reinterpret_cast<const uint8_t*>(w.data) + row0 * w.row_stride_bytes;
-  for (int64_t k0 = 0; k0 < w.cols; k0 += kColumns) {
-    const int64_t columns = std::min(kColumns, w.cols - k0);
-    if (quantised) {
-      QTile tiles[kColumns / kGroup];
-      k.tile_q(tiles, w.dtype, base, w.row_stride_bytes, outputs, k0 / kGroup, columns / kGroup);
-      QRow x[kRowBlock];
-      for (int64_t t = 0; t < rows.count; ++t) x[t] = {rows.q[t].q + k0, rows.q[t].d + k0 / kGroup, rows.q[t].sum + k0 / 16};
-      k.gemm_q(acc, kTileRows, tiles, columns / kGroup, k.format(w.dtype), x, rows.count);
-    } else {
-      alignas(64) float tile[kColumns * kTileRows];
-      k.tile_f(tile, w.dtype, base, w.row_stride_bytes, w.col_stride_bytes, outputs, k0, columns);
-      const float* x[kRowBlock];
-      for (int64_t t = 0; t < rows.count; ++t) x[t] = rows.x[t] + k0;
-      k.gemm_f(acc, kTileRows, tile, columns, x, rows.count);
+Tiling tiling_of(const Weight& w, int64_t T) noexcept {
+  Tiling t;
+  t.rows = std::min<int64_t>(T, kMaxRows);
+  const int64_t by_bytes = kTileBytes / w.panel_bytes, by_products = kTileProducts / (t.rows * kTileRows * w.cols);
+  t.panels = std::clamp<int64_t>(std::min(by_bytes, by_products) / 2 * 2, 2, panels_of(w));
+  t.panel_tiles = (panels_of(w) + t.panels - 1) / t.panels;
+  t.row_tiles = (T + t.rows - 1) / t.rows;
+  return t;
+}
+
+void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t panel_count, const TileRows& rows, bool quantised, bool add) {
+  alignas(64) float block[kMaxRows * kTileRows * 2];  // two panels for all rows, or up to 8 for a few
+  const int64_t width = std::min<int64_t>(kBlockPanels, kMaxRows * 2 / rows.count);
+  for (const int64_t end = panel + panel_count; panel < end;) {
+    const int64_t count = std::min(width, end - panel);
+    float* y[kMaxRows];
+    for (int64_t t = 0; t < rows.count; ++t) y[t] = block + t * count * kTileRows;
+    const auto* panels = reinterpret_cast<const uint8_t*>(w.panels) + panel * w.panel_bytes;
+    if (quantised) k.gemm_q(y, w.dtype, panels, count, w.panel_bytes, w.cols / kGroup, rows.q, rows.count);
+    else k.gemm_f(y, w.dtype, panels, count, w.panel_bytes, w.cols, rows.x, rows.count);
+    const int64_t first = panel * kTileRows, outputs = std::min(count * kTileRows, w.rows - first);
+    for (int64_t t = 0; t < rows.count; ++t) {
+      float* to = rows.y[t] + first;
+      if (add) k.add(to, y[t], outputs);
+      else std::copy(y[t], y[t] + outputs, to);
     }
-  }
-  for (int64_t t = 0; t < rows.count; ++t) {
-    float* y = rows.y[t] + row0;
-    for (int r = 0; r < outputs; ++r) y[r] = add ? y[r] + acc[t * kTileRows + r] : acc[t * kTileRows + r];
+    panel += count;
   }
 }
 
 void linear(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
-  const int64_t blocks = (x.rows() + kRowBlock - 1) / kRowBlock;
-  int64_t panels = 0;
-  for (const Product& p : products) panels += panels_of(*p.w);
-  rec.stage(panels * blocks, [&](int64_t tile) {
-    int64_t panel = tile / blocks;
+  int64_t tiles = 0;
+  for (const Product& p : products) {
+    const Tiling t = tiling_of(*p.w, x.rows());
+    tiles += t.panel_tiles * t.row_tiles;
+  }
+  rec.stage(tiles, [&](int64_t tile) {
     const Product* p = products.begin();
-    while (panel >= panels_of(*p->w)) panel -= panels_of(*p++->w);
-    const int64_t t0 = tile % blocks * kRowBlock;
+    Tiling tiling = tiling_of(*p->w, x.rows());
+    for (; tile >= tiling.panel_tiles * tiling.row_tiles; tiling = tiling_of(*(++p)->w, x.rows())) tile -= tiling.panel_tiles * tiling.row_tiles;
+    const int64_t t0 = tile % tiling.row_tiles * tiling.rows, panel = tile / tiling.row_tiles * tiling.panels;
     const bool quantised = !force_f32 && uses_quantised(rec, *p->w);
     TileRows rows;
-    rows.count = std::min(kRowBlock, x.rows() - t0);
+    rows.count = std::min(tiling.rows, x.rows() - t0);
     for (int64_t t = 0; t < rows.count; ++t) {
       rows.x[t] = x.x.row(t0 + t);
       if (quantised) rows.q[t] = x.quantised(t0 + t);
       rows.y[t] = p->y.row(t0 + t);
     }
-    linear_tile(rec.kernels(), *p->w, panel, rows, quantised, p->add);
+    linear_tile(rec.kernels(), *p->w, panel, std::min(tiling.panels, panels_of(*p->w) - panel), rows, quantised, p->add);
   });
 }
 

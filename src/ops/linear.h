@@ -1,23 +1,26 @@
 // linear.h -- y = x W^T for activations x [T,K] and weights W [N,K] in any format, and the activations' own form.
 // Default mode: x is quantised once (a scale per row and 32 values) and shared by all consumers; integer dots against quantised
-// weights, f32 against float ones. Exact mode: f32 everywhere. Work is split into tiles of 16 outputs x 64 rows.
+// weights, f32 against float ones. Exact mode: f32 everywhere. Work is split into tiles of a few panels by up to 128 rows.
 #pragma once
 #include <initializer_list>
 
+#include "kernels/dequantise.h"
 #include "ops/inference.h"
 
 namespace puna {
 
 // Rows ready to be multiplied: f32 always, and quantised when a consumer asks for it.
 struct Activations {
-  View x;                  // [T,K]
-  int8_t* q = nullptr;     // [T,K], or NULL
-  float* d = nullptr;      // [T,K/32]
-  int32_t* sum = nullptr;  // [T,K/16]
+  View x;                     // [T,K]
+  int8_t* q = nullptr;        // [T,K], or NULL
+  float* d = nullptr;         // [T,K/32]; sums as QRow says:
+  int32_t* sum = nullptr;     // [T,K/16]
+  float* scaled16 = nullptr;  // [T,K/16]
+  float* scaled32 = nullptr;  // [T,K/32]
   int64_t rows() const noexcept { return x.dims[0]; }
   QRow quantised(int64_t t) const noexcept {
     const int64_t K = x.dims[1];
-    return {q + t * K, d + t * (K / kGroup), sum + t * (K / 16)};
+    return {q + t * K, d + t * (K / 32), sum + t * (K / 16), scaled16 + t * (K / 16), scaled32 + t * (K / 32)};
   }
 };
 
@@ -32,19 +35,30 @@ struct Product {
   bool add = false;  // y += instead of y =
 };
 
+// Row r of a matrix in f32 [K] (embeddings).
+inline void weight_row(const KernelTable& k, float* y, const Weight& w, int64_t r) noexcept {
+  dequantise_lane(k, y, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + r / kTileRows * w.panel_bytes, int(r % kTileRows), w.cols);
+}
+
 // One stage for all products of the same activations (q, k, v; gate, up).
 void linear(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32 = false);
 
-// The tile itself, for callers that choose rows (experts): at most kRowBlock rows, given by pointers; `panel` counts 16 outputs.
-inline constexpr int64_t kRowBlock = 64;
+// Work is cut by size alone: few rows take more panels a tile (about 64 KB of weights), many rows fewer (about 8 M products).
+struct Tiling {
+  int64_t panels, rows;              // of one tile
+  int64_t panel_tiles, row_tiles;    // how many
+};
+Tiling tiling_of(const Weight& w, int64_t T) noexcept;
+inline int64_t panels_of(const Weight& w) noexcept { return (w.rows + kTileRows - 1) / kTileRows; }
+
+// The tile itself, for callers that choose rows (experts): at most kMaxRows rows, given by pointers.
 struct TileRows {
   int64_t count = 0;
-  const float* x[kRowBlock];
-  QRow q[kRowBlock];
-  float* y[kRowBlock];  // start of the output row
+  const float* x[kMaxRows];
+  QRow q[kMaxRows];
+  float* y[kMaxRows];  // start of the output row
 };
-inline int64_t panels_of(const Weight& w) noexcept { return (w.rows + kTileRows - 1) / kTileRows; }
-void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, const TileRows& rows, bool quantised, bool add);
+void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t panel_count, const TileRows& rows, bool quantised, bool add);
 inline bool uses_quantised(const Inference& rec, const Weight& w) noexcept { return !rec.exact() && is_quantised(w.dtype); }
 
 }  // namespace puna

@@ -67,7 +67,7 @@ ContextPtr make_context(const ContextOptions& options) {
 
 std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress) {
   PUNA_REQUIRE(context != nullptr, "context is NULL");
-  return naming_file(path, [&] { return from_checkpoint(context, load_checkpoint(*context, path, progress)); });
+  return naming_file(path, [&] { return from_checkpoint(context, load_checkpoint(*context, path, progress), /*mapped=*/true); });
 }
 
 std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress) {
@@ -76,7 +76,7 @@ std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& so
   return naming_file(source->name(), [&] { return from_checkpoint(context, load_checkpoint(*context, source, progress)); });
 }
 
-std::shared_ptr<const Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint) {
+std::shared_ptr<const Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped) {
   const FpEnv fp;
   context->require_same_process();
   std::shared_ptr<Model> m(new Model());
@@ -84,7 +84,9 @@ std::shared_ptr<const Model> Model::from_checkpoint(ContextPtr context, Checkpoi
   m->checkpoint_ = std::move(checkpoint);
   const Checkpoint& c = m->checkpoint_;
   const bool gguf = c.format == Checkpoint::Format::gguf;
-  m->llama_ = gguf ? Llama::from_gguf(*m->context_, c.metadata, c.tensors) : Llama::from_huggingface(*m->context_, c.metadata, c.tensors);
+  m->llama_ = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*m->context_, c.metadata, c.tensors, mapped);
+  m->checkpoint_.tensors.forget_data();
+  m->checkpoint_.keepalive.clear();
   m->read_text_parts();
   return m;
 }

@@ -6,7 +6,8 @@
 
 #include "base/fp_env.h"
 #include "kernels/encode_blocks.h"
-#include "kernels/kernel_table.h"
+#include "kernels/panel.h"
+#include "ops/linear.h"
 #include "puna/base/error.h"
 #include "puna/io/gguf.h"
 
@@ -60,7 +61,7 @@ class GgufTensors {
     if (first.cols % info(type).block != 0)
       fail(Status::unsupported, "tensor '%s': rows of %lld values do not fit %s blocks of %d", name.c_str(), static_cast<long long>(first.cols),
            puna::name(type), info(type).block);
-    const bool as_it_is = type == first.dtype && !permute && first.col_stride_bytes == 0;
+    const bool as_it_is = type == first.dtype;
     if (!as_it_is && type != DType::f32 && !encoder(type)) fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
     const Shape shape = stacked ? Shape{int64_t(parts.size()), first.rows, first.cols} : Shape{first.rows, first.cols};
     list_.push_back(tensor(name, std::move(parts), type, permute, shape));
@@ -68,29 +69,26 @@ class GgufTensors {
 
   OutputTensor tensor(const std::string& name, std::vector<Weight> parts, DType type, bool permute, const Shape& shape) const {
     return {name, type, shape, nullptr, [this, parts = std::move(parts), type, permute](auto write) {
-              for (const Weight& w : parts) {
-                if (type == w.dtype && !permute && w.col_stride_bytes == 0) write(w.data, uint64_t(w.rows * w.row_stride_bytes));
-                else rows(w, type, permute, write);
-              }
+              for (const Weight& w : parts) rows(w, type, permute, write);
             }};
   }
 
   void rows(const Weight& w, DType type, bool permute, FunctionRef<void(const void*, uint64_t)> write) const {
     const size_t n = size_t(w.cols);
-    std::vector<float> tile(n * kTileRows), row(n);
+    std::vector<float> row(n);
     std::vector<std::byte> bytes(size_t(bytes_of(info(type), n)));
     for (int64_t r = 0; r < w.rows; ++r) {
       const int64_t head = r / c_.head_dim * c_.head_dim, i = r % c_.head_dim;
       const int64_t source = permute ? head + i / 2 + i % 2 * (c_.head_dim / 2) : r;
-      kernels_.tile_f(tile.data(), w.dtype, reinterpret_cast<const uint8_t*>(w.data) + source * w.row_stride_bytes, w.row_stride_bytes,
-                      w.col_stride_bytes, 1, 0, w.cols);
-      for (size_t k = 0; k < n; ++k) row[k] = tile[k * kTileRows];
-      if (type == DType::f32) {
-        write(row.data(), n * 4);
+      if (type == w.dtype) {
+        const auto* panel = reinterpret_cast<const uint8_t*>(w.panels) + source / kTileRows * w.panel_bytes;
+        unpack_row(reinterpret_cast<uint8_t*>(bytes.data()), type, panel, int(source % kTileRows), w.cols);
       } else {
-        encoder(type)(bytes.data(), row.data(), w.cols);
-        write(bytes.data(), bytes.size());
+        weight_row(kernels_, row.data(), w, source);
+        if (type == DType::f32) std::copy(row.begin(), row.end(), reinterpret_cast<float*>(bytes.data()));
+        else encoder(type)(bytes.data(), row.data(), w.cols);
       }
+      write(bytes.data(), bytes.size());
     }
   }
 

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "kernels/cases.h"
+#include "kernels/dequantise.h"
 #include "kernels/guarded.h"
 #include "ref/half.h"
 #include "ref/random.h"
@@ -22,7 +23,7 @@ std::vector<uint16_t> narrow(const KernelTable& k, const std::vector<float>& x) 
 std::vector<float> widen(const KernelTable& k, const std::vector<uint16_t>& h) {
   const Guarded<uint16_t> in(h);
   const Guarded<float> out(h.size());
-  k.dequantise(out.data(), DType::f16, in.data(), int64_t(h.size()));
+  dequantise_row(k, out.data(), DType::f16, in.data(), int64_t(h.size()));
   return {out.data(), out.data() + out.size()};
 }
 

@@ -15,13 +15,14 @@ namespace {
 
 struct Quantised {
   explicit Quantised(const KernelTable& k, std::span<const float> values)
-      : x(values), q(values.size()), d(values.size() / kGroup), sum(values.size() / 16) {
-    k.quantise_row(q.data(), d.data(), sum.data(), x.data(), int64_t(values.size()));
+      : x(values), q(values.size()), d(values.size() / kGroup), sum(values.size() / 16), scaled16(sum.size()), scaled32(d.size()) {
+    k.quantise_row(q.data(), d.data(), sum.data(), scaled16.data(), scaled32.data(), x.data(), int64_t(values.size()));
   }
   Guarded<float> x;
   Guarded<int8_t> q;
   Guarded<float> d;
   Guarded<int32_t> sum;
+  Guarded<float> scaled16, scaled32;
 };
 
 void check_group(const Quantised& r, size_t g) {
@@ -44,7 +45,9 @@ void check_group(const Quantised& r, size_t g) {
     int32_t sum = 0;
     for (size_t i = 0; i < 16; ++i) sum += q[16 * h + i];
     CHECK(r.sum[2 * g + h] == sum);
+    CHECK(r.scaled16[2 * g + h] == r.d[g] * float(sum));
   }
+  CHECK(r.scaled32[g] == r.d[g] * float(r.sum[2 * g] + r.sum[2 * g + 1]));
 }
 
 }  // namespace

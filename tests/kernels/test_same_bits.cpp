@@ -1,6 +1,7 @@
 // Every kernel on every ISA level gives the bits of the scalar one, on numbers of all magnitudes (ARCHITECTURE 5).
 #include "kernels/cases.h"
 #include "kernels/guarded.h"
+#include "kernels/panel.h"
 #include "ref/compare.h"
 #include "ref/half.h"
 #include "ref/random.h"
@@ -66,49 +67,11 @@ TEST_CASE("quantised rows have the same bits on every ISA", "[kernels][isa]") {
       check_same("quantise_row", n + n / 32 + n / 16, [&](const KernelTable& k, float* y, int64_t) {
         std::vector<int8_t> q(static_cast<size_t>(n));
         std::vector<int32_t> sum(size_t(n / 16));
-        k.quantise_row(q.data(), y + n, sum.data(), x.data(), n);
+        std::vector<float> scaled16(sum.size()), scaled32(sum.size() / 2);
+        k.quantise_row(q.data(), y + n, sum.data(), scaled16.data(), scaled32.data(), x.data(), n);
         for (size_t i = 0; i < q.size(); ++i) y[i] = float(q[i]);
         for (size_t i = 0; i < sum.size(); ++i) y[size_t(n + n / 32) + i] = float(sum[i]);
       });
-}
-
-TEST_CASE("products have the same bits on every ISA", "[kernels][isa]") {
-  constexpr int64_t T = 5;
-  for (const int64_t K : kAwkwardSizes)
-    for (size_t kind = 0; kind < 4; ++kind) {
-      const std::vector<float> tile = inputs(K * kTileRows, 81)[kind], values = inputs(K * T, 91)[kind == 3 ? 0 : kind];
-      std::vector<const float*> x;
-      for (int64_t t = 0; t < T; ++t) x.push_back(values.data() + t * K);
-      check_same("gemm_f", T * kTileRows, [&](const KernelTable& k, float* y, int64_t) { k.gemm_f(y, kTileRows, tile.data(), K, x.data(), T); });
-    }
-
-  constexpr int64_t G = 9;
-  ref::Random random(101);
-  std::vector<QTile> tiles(G);
-  for (QTile& t : tiles)
-    for (int r = 0; r < kTileRows; ++r) {
-      for (int c = 0; c < kGroup; ++c) t.q[c / 4][r][c % 4] = uint8_t(random.bits());
-      for (int h = 0; h < 2; ++h) {
-        t.s[h][r] = int32_t(random.between(-128, 127));
-        t.m[h][r] = int32_t(random.between(0, 63));
-      }
-      t.d[r] = random.wild(100);
-      t.dm[r] = random.wild(100);
-    }
-  std::vector<int8_t> q(T * G * kGroup);
-  std::vector<int32_t> sum(T * G * 2);
-  std::vector<float> d(T * G);
-  for (int8_t& v : q) v = int8_t(random.between(-127, 127));
-  for (float& v : d) v = random.wild(120);
-  for (size_t i = 0; i < q.size(); ++i) sum[i / 16] += q[i];
-  std::vector<QRow> x;
-  for (size_t t = 0; t < T; ++t) x.push_back({q.data() + t * G * kGroup, d.data() + t * G, sum.data() + t * G * 2});
-  for (const int32_t offset : {0, 8, 128})
-    for (const bool subscales : {false, true})
-      for (const bool minimum : {false, true})
-        check_same("gemm_q", T * kTileRows, [&](const KernelTable& k, float* y, int64_t) {
-          k.gemm_q(y, kTileRows, tiles.data(), G, {offset, subscales, minimum}, x.data(), T);
-        });
 }
 
 TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
@@ -144,18 +107,9 @@ TEST_CASE("weights of any bytes decode to the same bits on every ISA", "[kernels
     for (uint8_t& b : bytes) b = uint8_t(random.bits());
     const Guarded<uint8_t> in(bytes);
     CAPTURE(name(dtype));
-    check_same("dequantise", n, [&](const KernelTable& k, float* y, int64_t) { k.dequantise(y, dtype, in.data() + (rows - 1) * row_bytes, n); });
-    check_same("tile_f", n * kTileRows, [&](const KernelTable& k, float* y, int64_t) { k.tile_f(y, dtype, in.data(), row_bytes, 0, rows, 0, n); });
-    if (!is_quantised(dtype)) continue;
-    check_same("tile_q", n / kGroup * int64_t(sizeof(QTile)), [&](const KernelTable& k, float* y, int64_t) {
-      std::vector<QTile> tiles(size_t(n / kGroup));
-      k.tile_q(tiles.data(), dtype, in.data(), row_bytes, rows, 0, n / kGroup);
-      for (QTile& t : tiles)
-        for (float* scale : {t.d, t.dm})
-          for (int r = 0; r < kTileRows; ++r)
-            if (std::isnan(scale[r])) scale[r] = 1e9f;  // payloads of NaN scales are nobody's promise
-      const auto* p = reinterpret_cast<const uint8_t*>(tiles.data());
-      for (size_t i = 0; i < tiles.size() * sizeof(QTile); ++i) y[i] = float(p[i]);
-    });
+    std::vector<uint8_t> panel(size_t(panel_bytes(dtype, n)));
+    pack_panel(panel.data(), dtype, in.data(), row_bytes, 0, int(rows), n);
+    const Guarded<uint8_t> packed(panel);
+    check_same("tile_f", n * kTileRows, [&](const KernelTable& k, float* y, int64_t) { k.tile_f(y, dtype, packed.data(), 0, n); });
   }
 }

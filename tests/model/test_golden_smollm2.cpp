@@ -1,6 +1,7 @@
 // A real model's golden numbers: SmolLM2-135M-Instruct (Q4_1 GGUF) dequantised and run in float32 by transformers.
 #include <cmath>
 
+#include "ops/linear.h"
 #include "support/catch.h"
 #include "support/golden.h"
 #include "support/run_model.h"
@@ -48,7 +49,7 @@ TEST_CASE("SmolLM2 in exact mode gives the reference's weights, logits and greed
   for (const Golden& g : goldens(is_smollm2)) {
     const auto dequantised = [&](const Weight& w, int64_t rows) {
       std::vector<float> y(size_t(rows * D));
-      for (int64_t r = 0; r < rows; ++r) m.context->kernels().dequantise(y.data() + r * D, w.dtype, w.data + r * w.row_stride_bytes, D);
+      for (int64_t r = 0; r < rows; ++r) weight_row(m.context->kernels(), y.data() + r * D, w, r);
       return y;
     };
     g.check("token_embd_rows_0_8", dequantised(m.llama.weights.embedding, g.array("token_embd_rows_0_8").shape[0]));

@@ -1,6 +1,8 @@
 // weights.h -- weight matrices for tests: random numbers, stored in any type we can write, and what they are once read back.
 #pragma once
+#include "kernels/dequantise.h"
 #include "kernels/encode_blocks.h"
+#include "kernels/panel.h"
 #include "puna/tensor/tensor.h"
 #include "ref/linear.h"
 #include "ref/random.h"
@@ -18,12 +20,17 @@ struct StoredWeight {
     bytes.resize(size_t(rows * row_bytes));
     if (dtype == DType::f32) memcpy(bytes.data(), plain.values.data(), bytes.size());
     else encoder(dtype)(bytes.data(), plain.values.data(), rows * cols);
-    select_kernels("scalar")->dequantise(plain.values.data(), dtype, bytes.data(), rows * cols);
-    weight = {reinterpret_cast<const std::byte*>(bytes.data()), dtype, rows, cols, row_bytes, 0};
+    dequantise_row(*select_kernels("scalar"), plain.values.data(), dtype, bytes.data(), rows * cols);
+    const int64_t count = (rows + kTileRows - 1) / kTileRows, stride = panel_bytes(dtype, cols);
+    panels.resize(size_t(count * stride));
+    for (int64_t p = 0; p < count; ++p)
+      pack_panel(panels.data() + p * stride, dtype, bytes.data() + p * kTileRows * row_bytes, row_bytes, 0,
+                 int(std::min<int64_t>(kTileRows, rows - p * kTileRows)), cols);
+    weight = {reinterpret_cast<const std::byte*>(panels.data()), dtype, rows, cols, stride};
   }
   StoredWeight(StoredWeight&&) = default;
   ref::Matrix plain;  // after the rounding of `dtype`
-  std::vector<uint8_t> bytes;
+  std::vector<uint8_t> bytes, panels;
   Weight weight;
 };
 

@@ -42,7 +42,7 @@ struct LlamaWeights {
   Weight embedding, lm_head;         // [V,D]
   const float* final_norm = nullptr; // [D]
   std::vector<LlamaLayer> layers;
-  std::vector<std::shared_ptr<const void>> owned;  // small tensors converted to f32 at load
+  std::vector<std::shared_ptr<const void>> owned;  // panels, and vectors converted to f32
 };
 
 // Intermediate values, copied out as they are made; NULL = not wanted. For golden tests and for finding where two runs part.
@@ -64,9 +64,10 @@ class Llama {
   LlamaConfig config;
   LlamaWeights weights;
 
-  // Checks every tensor's name, shape and type; views into the mapped file are kept, small vectors are converted to f32.
-  static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors);
-  static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors);
+  // Checks every tensor's name, shape and type, and packs matrices into panels of the context's memory; the tensors are not
+  // needed afterwards. `mapped`: they lie in a file mapping of ours, whose pages are let go as they are packed.
+  static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false);
+  static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false);
 
   // logits: [batch.wanted.size(), vocab]. Straight-line over stages, so a paused pass is resumed by calling it again.
   template <class Rec>

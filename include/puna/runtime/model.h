@@ -19,7 +19,8 @@ class Model {
   // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed.
   static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {});
   static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {});
-  static std::shared_ptr<const Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint);
+  // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor data is let go.
+  static std::shared_ptr<const Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false);
 
   const Context& context() const noexcept { return *context_; }
   const ContextPtr& context_ptr() const noexcept { return context_; }

@@ -49,16 +49,14 @@ struct Tensor {
   View view;
 };
 
-// A weight matrix [rows = outputs, cols = inputs] as it lies in a file: plain or block-quantised. Borrowed.
-// Quantised and ordinary weights have col_stride_bytes == 0 (blocks of a row are consecutive). Hugging Face's fused
-// experts are stored [in,out]: the same struct with swapped strides, so nothing is copied.
+// A weight matrix [rows = outputs, cols = inputs], plain or block-quantised, packed into panels of 16 rows for the kernels
+// (src/kernels/panel.h). Borrowed.
 struct Weight {
-  const std::byte* data = nullptr;
+  const std::byte* panels = nullptr;
   DType dtype = DType::f32;
   int64_t rows = 0, cols = 0;
-  int64_t row_stride_bytes = 0;
-  int64_t col_stride_bytes = 0;  // 0 = packed along the row; else bytes between consecutive inputs (f32, f16, bf16 only)
-  explicit operator bool() const noexcept { return data != nullptr; }
+  int64_t panel_bytes = 0;
+  explicit operator bool() const noexcept { return panels != nullptr; }
 };
 
 // A SwiGLU feed-forward block, dense or one expert of many: gate, up [F,D], down [D,F].
@@ -81,6 +79,7 @@ class TensorMap {
   void add(TensorEntry entry);  // Error{bad_file} when the name is there already
   const TensorEntry* find(std::string_view name) const noexcept;
   const std::vector<TensorEntry>& entries() const noexcept { return entries_; }
+  void forget_data() noexcept { for (TensorEntry& e : entries_) e.data = nullptr; }  // names, types and shapes stay
   size_t size() const noexcept { return entries_.size(); }
 
  private:

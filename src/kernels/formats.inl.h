@@ -1,0 +1,217 @@
+// formats.inl.h -- the block formats, decoded from panels: one function a format turns 32 columns of 16 rows into vectors of unsigned
+// quants and f32 scales, a lane a row. Integer products, f32 tiles and dequantised rows all come from it. Compiled once per ISA.
+//   weight[k] = d * (q[k] - offset) + dm,   one d and dm a group of 32, or one for each 16 (`halves`)
+// Layouts: the GGUF block formats (github.com/ggml-org/ggml, ggml-common.h), interleaved as panel.h says: offset o in a file's block
+// is offset 16 o in a panel's.
+namespace puna::PUNA_ISA {
+
+struct Group {
+  VB q[8];         // q[i]: columns 4i .. 4i+3
+  V d[2], dm[2];   // [1] only where the format has halves
+};
+
+struct FormatTraits {
+  int32_t offset;
+  bool halves, minimum;
+  int16_t block, bytes;  // values and bytes of a file block
+};
+
+constexpr FormatTraits traits(DType t) {
+  switch (t) {
+    case DType::q4_0: return {8, false, false, 32, 18};
+    case DType::q4_1: return {0, false, true, 32, 20};
+    case DType::q5_0: return {16, false, false, 32, 22};
+    case DType::q5_1: return {0, false, true, 32, 24};
+    case DType::q8_0: return {128, false, false, 32, 34};
+    case DType::q2_k: return {0, true, true, 256, 84};
+    case DType::q3_k: return {4, true, false, 256, 110};
+    case DType::q4_k: return {0, false, true, 256, 144};
+    case DType::q5_k: return {0, false, true, 256, 176};
+    case DType::q6_k: return {32, true, false, 256, 210};
+    case DType::iq4_nl: return {128, false, false, 32, 18};
+    case DType::iq4_xs: return {128, false, false, 256, 136};
+    default: return {0, false, false, 1, 0};
+  }
+}
+
+PUNA_INLINE V f16_lanes(const uint8_t* p) { return load_f16(reinterpret_cast<const uint16_t*>(p)); }
+PUNA_INLINE V negate(V x) { return mul(x, splat(-1.0f)); }
+
+// 16 bytes of nibbles a row: low ones are columns 0-15, high ones 16-31.
+PUNA_INLINE void nibbles(VB* q, const uint8_t* p) {
+  for (int i = 0; i < 4; ++i) {
+    const VB b = bload(p + 64 * i);
+    q[i] = bshr(b, 0, 0x0F);
+    q[4 + i] = bshr(b, 4, 0x0F);
+  }
+}
+// 32 bytes a row whose bits [shift, shift + width) are the quants; width by the mask.
+PUNA_INLINE void fields(VB* q, const uint8_t* p, int shift, uint8_t mask) {
+  for (int i = 0; i < 8; ++i) q[i] = bshr(bload(p + 64 * i), shift, mask);
+}
+// Bits [shift, shift + width) of 32 bytes a row, put on top of the quants at bit `at`.
+PUNA_INLINE void add_fields(VB* q, const uint8_t* p, int shift, uint8_t mask, int at) {
+  for (int i = 0; i < 8; ++i) q[i] = bor(q[i], bshl(bshr(bload(p + 64 * i), shift, mask), at, uint8_t(mask << at)));
+}
+// Bit k of a 32-bit word a row becomes bit 4 of column k: four bits are spread to four bytes by shifts.
+PUNA_INLINE void add_fifth_bits(VB* q, VI high) {
+  for (int i = 0; i < 8; ++i) {
+    const VI four = iand(ishr(high, 4 * i), 15);
+    const VI spread = iand(ior(ior(four, ishl(four, 7)), ior(ishl(four, 14), ishl(four, 21))), 0x01010101);
+    q[i] = bor(q[i], as_bytes(ishl(spread, 4)));
+  }
+}
+// The 6-bit scale and minimum of sub-block j of Q4_K and Q5_K, packed in 12 bytes a row: d = d_block * scale, dm = -dmin * minimum.
+PUNA_INLINE void k_scales(Group& g, const uint8_t* block, int j) {
+  const uint8_t* p = block + 16 * 4;
+  const auto byte = [&](int n) { return iload_u8(p + 16 * n); };
+  VI s, m;
+  if (j < 4) {
+    s = iand(byte(j), 63);
+    m = iand(byte(j + 4), 63);
+  } else {
+    s = ior(iand(byte(j + 4), 15), ishl(ishr(byte(j - 4), 6), 4));
+    m = ior(ishr(byte(j + 4), 4), ishl(ishr(byte(j), 6), 4));
+  }
+  g.d[0] = mul(f16_lanes(block), to_float(s));
+  g.dm[0] = mul(negate(f16_lanes(block + 32)), to_float(m));
+}
+
+// The signed table of IQ4 (llama.cpp's "non-linear" levels) plus 128.
+alignas(16) static const uint8_t kIq4Table[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+PUNA_INLINE void iq4_values(VB* q) { for (int i = 0; i < 8; ++i) q[i] = blookup(q[i], kIq4Table); }
+
+// Columns 32 j .. 32 j + 31 of the panel block at `b`.
+template <DType T>
+PUNA_INLINE void decode(Group& g, const uint8_t* b, int j) {
+  if constexpr (T == DType::q4_0) {
+    g.d[0] = f16_lanes(b);
+    nibbles(g.q, b + 16 * 2);
+  } else if constexpr (T == DType::q4_1) {
+    g.d[0] = f16_lanes(b);
+    g.dm[0] = f16_lanes(b + 16 * 2);
+    nibbles(g.q, b + 16 * 4);
+  } else if constexpr (T == DType::q5_0 || T == DType::q5_1) {
+    constexpr int kHead = T == DType::q5_0 ? 2 : 4;
+    g.d[0] = f16_lanes(b);
+    if constexpr (T == DType::q5_1) g.dm[0] = f16_lanes(b + 16 * 2);
+    nibbles(g.q, b + 16 * (kHead + 4));
+    add_fifth_bits(g.q, as_ints(bload(b + 16 * kHead)));
+  } else if constexpr (T == DType::q8_0) {
+    g.d[0] = f16_lanes(b);
+    for (int i = 0; i < 8; ++i) g.q[i] = bxor(bload(b + 16 * 2 + 64 * i), 0x80);
+  } else if constexpr (T == DType::q2_k) {  // scales[16] qs[64] d dmin
+    const V d = f16_lanes(b + 16 * 80), dmin = negate(f16_lanes(b + 16 * 82));
+    for (int h = 0; h < 2; ++h) {
+      const VI s = iload_u8(b + 16 * (2 * j + h));
+      g.d[h] = mul(d, to_float(iand(s, 15)));
+      g.dm[h] = mul(dmin, to_float(ishr(s, 4)));
+    }
+    fields(g.q, b + 16 * (16 + 32 * (j / 4)), 2 * (j % 4), 3);
+  } else if constexpr (T == DType::q3_k) {  // high bits[32] qs[64] scales[12] d
+    const V d = f16_lanes(b + 16 * 108);
+    for (int h = 0; h < 2; ++h) {
+      const int n = 2 * j + h;
+      const VI low = n < 8 ? iand(iload_u8(b + 16 * (96 + n)), 15) : ishr(iload_u8(b + 16 * (96 + n - 8)), 4);
+      const VI high = iand(ishr(iload_u8(b + 16 * (104 + n % 4)), 2 * (n / 4)), 3);
+      g.d[h] = mul(d, to_float(isub(ior(low, ishl(high, 4)), isplat(32))));
+    }
+    fields(g.q, b + 16 * (32 + 32 * (j / 4)), 2 * (j % 4), 3);
+    add_fields(g.q, b, j, 1, 2);
+  } else if constexpr (T == DType::q4_k) {  // d dmin scales[12] qs[128]
+    k_scales(g, b, j);
+    fields(g.q, b + 16 * (16 + 32 * (j / 2)), 4 * (j % 2), 15);
+  } else if constexpr (T == DType::q5_k) {  // d dmin scales[12] high bits[32] qs[128]
+    k_scales(g, b, j);
+    fields(g.q, b + 16 * (48 + 32 * (j / 2)), 4 * (j % 2), 15);
+    add_fields(g.q, b + 16 * 16, j, 1, 4);
+  } else if constexpr (T == DType::q6_k) {  // low[128] high[64] scales[16] d
+    const V d = f16_lanes(b + 16 * 208);
+    for (int h = 0; h < 2; ++h) g.d[h] = mul(d, to_float(iload_i8(b + 16 * (192 + 2 * j + h))));
+    fields(g.q, b + 16 * (64 * (j / 4) + 32 * (j % 2)), 4 * (j % 4 / 2), 15);
+    add_fields(g.q, b + 16 * (128 + 32 * (j / 4)), 2 * (j % 4), 3, 4);
+  } else if constexpr (T == DType::iq4_nl) {
+    g.d[0] = f16_lanes(b);
+    nibbles(g.q, b + 16 * 2);
+    iq4_values(g.q);
+  } else {  // iq4_xs: d scales_h[2] scales_l[4] qs[128]
+    const VI low = iand(ishr(iload_u8(b + 16 * (4 + j / 2)), 4 * (j % 2)), 15);
+    const VI high = iand(ishr(iload_u16(b + 16 * 2), 2 * j), 3);
+    g.d[0] = mul(f16_lanes(b), to_float(isub(ior(low, ishl(high, 4)), isplat(32))));
+    nibbles(g.q, b + 16 * (8 + 16 * j));
+    iq4_values(g.q);
+  }
+}
+
+// Where group i (32 columns) of a panel is: its block, and which group of the block.
+template <DType T>
+PUNA_INLINE void decode_group(Group& g, const uint8_t* panel, int64_t i) {
+  constexpr int64_t kPerBlock = traits(T).block / kGroup;
+  decode<T>(g, panel + i / kPerBlock * (16 * traits(T).bytes), int(i % kPerBlock));
+}
+
+// out[k][16] = columns of the group in f32: d * (q - offset) + dm, two roundings.
+template <DType T>
+PUNA_INLINE void group_to_f32(float* out, const Group& g) {
+  constexpr FormatTraits f = traits(T);
+  for (int k = 0; k < kGroup; ++k) {
+    const int h = f.halves ? k / 16 : 0;
+    const VI q = iand(ishr(as_ints(g.q[k / 4]), 8 * (k % 4)), 0xFF);
+    V x = mul(g.d[h], to_float(isub(q, isplat(f.offset))));
+    if constexpr (f.minimum) x = add(x, g.dm[h]);
+    store(out + k * kTileRows, x);
+  }
+}
+
+// One switch names every quantised format; f(tag) is called with it as a constant.
+template <DType T> struct Tag { static constexpr DType value = T; };
+template <class F>
+PUNA_INLINE void with_quantised(DType t, F&& f) {
+  switch (t) {
+    case DType::q4_0: return f(Tag<DType::q4_0>());
+    case DType::q4_1: return f(Tag<DType::q4_1>());
+    case DType::q5_0: return f(Tag<DType::q5_0>());
+    case DType::q5_1: return f(Tag<DType::q5_1>());
+    case DType::q8_0: return f(Tag<DType::q8_0>());
+    case DType::q2_k: return f(Tag<DType::q2_k>());
+    case DType::q3_k: return f(Tag<DType::q3_k>());
+    case DType::q4_k: return f(Tag<DType::q4_k>());
+    case DType::q5_k: return f(Tag<DType::q5_k>());
+    case DType::q6_k: return f(Tag<DType::q6_k>());
+    case DType::iq4_nl: return f(Tag<DType::iq4_nl>());
+    case DType::iq4_xs: return f(Tag<DType::iq4_xs>());
+    default: return;
+  }
+}
+
+template <DType T>
+PUNA_INLINE V plain_lanes(const uint8_t* panel, int64_t k) {  // column k of 16 rows
+  if constexpr (T == DType::f32) return load(reinterpret_cast<const float*>(panel) + k * kTileRows);
+  else if constexpr (T == DType::f16) return load_f16(reinterpret_cast<const uint16_t*>(panel) + k * kTileRows);
+  else return load_bf16(reinterpret_cast<const uint16_t*>(panel) + k * kTileRows);
+}
+template <class F>
+PUNA_INLINE void with_plain(DType t, F&& f) {
+  if (t == DType::f32) f(Tag<DType::f32>());
+  else if (t == DType::f16) f(Tag<DType::f16>());
+  else f(Tag<DType::bf16>());
+}
+
+// out[n][16] = columns k0 .. k0 + count - 1 of a panel of any type, in f32. Quantised: k0 and count multiples of 32.
+static void tile_f(float* out, DType t, const uint8_t* panel, int64_t k0, int64_t count) {
+  if (t <= DType::bf16) {
+    with_plain(t, [&](auto tag) {
+      for (int64_t k = 0; k < count; ++k) store(out + k * kTileRows, plain_lanes<decltype(tag)::value>(panel, k0 + k));
+    });
+    return;
+  }
+  with_quantised(t, [&](auto tag) {
+    for (int64_t k = 0; k < count; k += kGroup) {
+      Group g;
+      decode_group<decltype(tag)::value>(g, panel, (k0 + k) / kGroup);
+      group_to_f32<decltype(tag)::value>(out + k * kTileRows, g);
+    }
+  });
+}
+
+}  // namespace puna::PUNA_ISA
