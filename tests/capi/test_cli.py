@@ -162,7 +162,9 @@ class Numbers(unittest.TestCase):
         out.write_bytes(b"old")
         process = subprocess.Popen([BIN / "puna", "logits", model, "--exact", "--tokens", token_list(range(2000)), "--out", out],
                                    stderr=subprocess.PIPE)
-        time.sleep(1.0)
+        deadline = time.monotonic() + 60
+        while len(list(out.parent.iterdir())) == 1 and time.monotonic() < deadline:  # until it has begun to write beside the old file
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         message = process.communicate(timeout=60)[1].decode()
         self.assertEqual((process.returncode, message[:5]), (130, "puna:"), message)
