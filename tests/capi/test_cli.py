@@ -27,6 +27,7 @@ def folders_with(*files):
     return found
 
 
+SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CHAT = folders_with("config.json", "tokenizer.json", "model.safetensors")[0]
 TEXT = folders_with("config.json", "model.safetensors", "golden/logits.npy", "golden/input_ids.npy", "golden/greedy_tokens.npy")[0]
 
@@ -54,6 +55,13 @@ def load_npy(path):
     values.frombytes(data[10 + size:])
     assert len(values) == math.prod(shape), path
     return shape, values
+
+
+def needed(test, name):
+    """A downloaded file; without it the test is skipped, or fails where PUNA_REQUIRE_MODELS=1."""
+    if not (MODELS / name).exists():
+        (test.fail if os.environ.get("PUNA_REQUIRE_MODELS") == "1" else test.skipTest)(f"{MODELS / name} is not there")
+    return MODELS / name
 
 
 def token_list(values):
@@ -87,12 +95,7 @@ class Text(unittest.TestCase):
         self.assertEqual(run("detokenize", CHAT, from_file.decode()).stdout, text)
 
     def test_real_tokenizers(self):
-        present = [MODELS / n for n in ("llama4-tokenizer.model", "llama3-tokenizer.model", "SmolLM2-135M-Instruct.Q4_1.gguf") if (MODELS / n).exists()]
-        if not present:
-            if os.environ.get("PUNA_REQUIRE_MODELS") == "1":
-                self.fail(f"required here, but no tokenizer is in {MODELS}")
-            self.skipTest(f"no tokenizer in {MODELS}")
-        for path in present:
+        for path in [needed(self, n) for n in ("llama4-tokenizer.model", "llama3-tokenizer.model", SMOLLM2)]:
             ids = run_json("tokenize", path, "The puna is a high plateau.")
             self.assertLess(len(ids), 12)
             self.assertEqual(run("detokenize", path, token_list(ids)).stdout, b"The puna is a high plateau.")
@@ -155,9 +158,7 @@ class Numbers(unittest.TestCase):
         self.assertEqual(out["prompt_tokens"], len(self.ids))
 
     def test_interrupted_work_leaves_the_old_file(self):
-        model = MODELS / "SmolLM2-135M-Instruct.Q4_1.gguf"
-        if not model.exists():
-            self.skipTest(f"{model} is not there")
+        model = needed(self, SMOLLM2)
         out = pathlib.Path(self.folder.name) / "logits.npy"
         out.write_bytes(b"old")
         process = subprocess.Popen([BIN / "puna", "logits", model, "--exact", "--tokens", token_list(range(2000)), "--out", out],
