@@ -63,7 +63,7 @@ class JinjaTemplate final : public ChatTemplate {
         const auto given = variables.find(name);
         m.context.push_back(given == variables.end() ? find_global(m, name) : from_json(*given));
       }
-      m.scope = std::make_shared<Scope>();
+      m.open_scope(nullptr, program_.hidden);
       m.execute(program_.body);
     } catch (const Raised& r) {
       fail(r.status, "chat template line %d: %s", m.line, r.message.c_str());

@@ -140,7 +140,7 @@ struct Tested final : Expr {
   Value eval(Machine& m) const override;
 };
 
-// ---- statements (jinja_eval.cpp, jinja_loop.cpp, jinja_macro.cpp)
+// ---- statements (jinja_eval.cpp, jinja_loop.cpp, jinja_macro.cpp). `hidden`: the names a scope owns from its start (jinja_symbols.h)
 
 // Where a value goes: a name, an attribute of a namespace, or one target per item.
 struct Target {
@@ -171,6 +171,7 @@ struct SetBlock final : Stmt {
   Target target;
   std::vector<FilterCall> filters;
   Body body;
+  std::vector<int> hidden;
   Flow run(Machine& m) const override;
 };
 
@@ -185,6 +186,7 @@ struct For final : Stmt {
   ExprPtr iterable, test;  // test may be NULL
   bool recursive = false;
   Body body, otherwise;
+  std::vector<int> hidden, hidden_otherwise;
   Flow run(Machine& m) const override;
   Flow loop(Machine& m, const Value& over, int depth0, ScopePtr outer) const;
 };
@@ -192,12 +194,14 @@ struct For final : Stmt {
 struct With final : Stmt {
   std::vector<std::pair<Target, ExprPtr>> variables;
   Body body;
+  std::vector<int> hidden;
   Flow run(Machine& m) const override;
 };
 
 struct FilterBlock final : Stmt {
   std::vector<FilterCall> filters;
   Body body;
+  std::vector<int> hidden;
   Flow run(Machine& m) const override;
 };
 
@@ -217,6 +221,7 @@ struct MacroCode {
   bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  // the body mentions them, and no parameter has the name
   bool explicit_caller = false;                                         // a parameter is called caller
   Body body;
+  std::vector<int> hidden;
 };
 
 struct MacroDefinition final : Stmt {
@@ -238,6 +243,7 @@ Value make_macro(Machine& m, std::shared_ptr<const MacroCode> code);
 enum : int { kLoopName, kCallerName, kVarargsName, kKwargsName };
 struct Program {
   Body body;
+  std::vector<int> hidden;
   std::vector<std::string> names;
 };
 

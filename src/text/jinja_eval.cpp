@@ -60,7 +60,7 @@ Value filtered(Machine& m, const std::vector<FilterCall>& filters, std::string t
 Flow SetBlock::run(Machine& m) const {
   Value value;
   {
-    Machine::ScopeGuard inner(m, m.scope);
+    Machine::ScopeGuard inner(m, m.scope, hidden);
     Flow flow = Flow::normal;
     std::string text = m.capture([&] { flow = m.execute(body); });
     if (flow != Flow::normal) return flow;
@@ -73,7 +73,7 @@ Flow SetBlock::run(Machine& m) const {
 Flow FilterBlock::run(Machine& m) const {
   Value value;
   {
-    Machine::ScopeGuard inner(m, m.scope);
+    Machine::ScopeGuard inner(m, m.scope, hidden);
     Flow flow = Flow::normal;
     std::string text = m.capture([&] { flow = m.execute(body); });
     if (flow != Flow::normal) return flow;
@@ -92,7 +92,7 @@ Flow If::run(Machine& m) const {
 Flow With::run(Machine& m) const {
   std::vector<Value> values;  // all in the outer scope: b=a does not see a=1 beside it
   for (const auto& [target, e] : variables) values.push_back(m.evaluate(*e));
-  Machine::ScopeGuard inner(m, m.scope);
+  Machine::ScopeGuard inner(m, m.scope, hidden);
   for (size_t i = 0; i < values.size(); ++i) m.assign(variables[i].first, values[i]);
   return m.execute(body);
 }

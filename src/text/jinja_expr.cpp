@@ -14,7 +14,8 @@ Value Machine::evaluate(const Expr& e) {
 
 Value Name::eval(Machine& m) const {
   const Value* found = m.lookup(name);
-  return found ? *found : m.missing("'" + text.substr(0, 64) + "' is undefined");
+  const bool known = found && (!found->is_undefined() || found->object());  // not hidden
+  return known ? *found : m.missing("'" + text.substr(0, 64) + "' is undefined");
 }
 
 Value Items::eval(Machine& m) const {

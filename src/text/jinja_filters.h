@@ -22,14 +22,19 @@ Filter find_text_filter(std::string_view name);    // jinja_filters_text.cpp
 Filter find_list_filter(std::string_view name);    // jinja_filters_list.cpp
 Filter find_number_filter(std::string_view name);  // jinja_filters.cpp, with the rest
 
-// What Python would return as a generator: unprintable, without a length, walked once.
+// What Python would return as a generator: unprintable, without a length, walked once, and nothing happens (or fails) before the
+// first item is asked for.
 struct Lazy final : Iterator {
-  std::function<bool(Machine&, Value&)> step;
+  using Step = std::function<bool(Machine&, Iterator& source, Value& out)>;
+  Value source;
+  Step step;
+  std::shared_ptr<Iterator> iterator;
   bool done = false;
   bool next(Machine& m, Value& out) override;
 };
-Value generator(Machine& m, const Value& source, std::function<bool(Machine&, Value&)> step);
-Value generator(Machine& m, std::vector<Value> items);
+Value generator(Machine& m, const Value& source, Lazy::Step step);
+// The items of a list made from `source` when the first one is asked for.
+Value deferred(Machine& m, const Value& source, std::function<std::vector<Value>(Machine&, const Value&)> make);
 
 Value soft_text(Machine& m, const Value& v);  // str(v), but markup stays markup
 

@@ -2,6 +2,7 @@
 // generators here: lazy, walked once, always true.
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <set>
 
 #include "text/jinja_filters.h"
@@ -12,6 +13,8 @@ namespace puna::jinja {
 namespace {
 
 using Parts = std::vector<Value>;
+
+bool pass(Machine& m, Iterator& source, Value& out) { return source.next(m, out); }
 
 Value lowered(Machine& m, const Value& v) {
   if (!v.is_string()) return v;
@@ -55,7 +58,7 @@ Value reverse(Machine& m, const Value& input, Args& args) {
   if (input.is_string()) return get_slice(m, input, Value::none(), Value::none(), Value::integer(-1));
   Parts items = m.collect(input);
   std::reverse(items.begin(), items.end());
-  return is_reversible(input) ? generator(m, std::move(items)) : m.list(std::move(items));
+  return is_reversible(input) ? generator(m, m.list(std::move(items)), pass) : m.list(std::move(items));
 }
 
 Value list(Machine& m, const Value& input, Args& args) {
@@ -65,11 +68,13 @@ Value list(Machine& m, const Value& input, Args& args) {
 
 Value items(Machine& m, const Value& input, Args& args) {
   Bound b(m, "items", {}, 0, args);
-  if (!input.is_undefined() && !input.is(Kind::dict)) m.fail("Can only get item pairs from a mapping.");
-  Parts pairs;
-  if (input.is(Kind::dict))
-    for (const auto& [key, value] : input.as<Dict>().items()) pairs.push_back(m.tuple({key, value}));
-  return generator(m, std::move(pairs));
+  return deferred(m, input, [](Machine& m, const Value& source) {
+    if (!source.is_undefined() && !source.is(Kind::dict)) m.fail("Can only get item pairs from a mapping.");
+    Parts pairs;
+    if (source.is(Kind::dict))
+      for (const auto& [key, value] : source.as<Dict>().items()) pairs.push_back(m.tuple({key, value}));
+    return pairs;
+  });
 }
 
 Value join(Machine& m, const Value& input, Args& args) {
@@ -149,8 +154,8 @@ Value extreme(Machine& m, const Value& input, Args& args) {
 Value unique(Machine& m, const Value& input, Args& args) {
   Bound b(m, "unique", {"case_sensitive", "attribute"}, 0, args);
   const Parts parts = b.given(1) ? attribute_parts(m, b[1]) : Parts();
-  return generator(m, input, [it = m.iterate(input), parts, sensitive = b.truth(0, false), seen = std::set<std::string>()](Machine& m, Value& out) mutable {
-    while (it->next(m, out)) {
+  return generator(m, input, [parts, sensitive = b.truth(0, false), seen = std::set<std::string>()](Machine& m, Iterator& it, Value& out) mutable {
+    while (it.next(m, out)) {
       const Value key = key_of(m, out, parts, sensitive);
       if (!is_hashable(key)) m.fail("unhashable type: '%s'", type_name(key));
       m.charge(2);
@@ -195,62 +200,64 @@ Value sum(Machine& m, const Value& input, Args& args) {
 
 Value batch(Machine& m, const Value& input, Args& args) {
   Bound b(m, "batch", {"linecount", "fill_with"}, 1, args);
-  const int64_t size = b.integer(0, 0);
-  Parts rows, row;
-  for (const Value& v : m.collect(input)) {
-    if (int64_t(row.size()) == size) {
-      rows.push_back(m.list(std::move(row)));
-      row.clear();
+  return deferred(m, input, [size = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
+    Parts rows, row;
+    for (const Value& v : m.collect(source)) {
+      if (int64_t(row.size()) == size) {
+        rows.push_back(m.list(std::move(row)));
+        row.clear();
+      }
+      row.push_back(v);
     }
-    row.push_back(v);
-  }
-  if (!row.empty()) {
-    if (b.given(1) && int64_t(row.size()) < size) {
+    if (row.empty()) return rows;
+    if (!fill.is_none() && int64_t(row.size()) < size) {
       m.charge(size);
-      row.resize(size_t(size), b[1]);
+      row.resize(size_t(size), fill);
     }
     rows.push_back(m.list(std::move(row)));
-  }
-  return generator(m, std::move(rows));
+    return rows;
+  });
 }
 
 Value slice(Machine& m, const Value& input, Args& args) {
   Bound b(m, "slice", {"slices", "fill_with"}, 1, args);
-  const Parts source = m.collect(input);
-  const int64_t slices = b.integer(0, 0), n = int64_t(source.size());
-  if (slices == 0) m.fail("integer division or modulo by zero");
-  m.charge(std::max<int64_t>(slices, 0));
-  Parts rows;
-  for (int64_t i = 0, at = 0; i < slices; ++i) {
-    const int64_t take = n / slices + (i < n % slices);
-    Parts row(source.begin() + at, source.begin() + at + take);
-    if (b.given(1) && i >= n % slices) row.push_back(b[1]);
-    rows.push_back(m.list(std::move(row)));
-    at += take;
-  }
-  return generator(m, std::move(rows));
+  return deferred(m, input, [slices = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
+    const Parts items = m.collect(source);
+    const int64_t n = int64_t(items.size());
+    if (slices == 0) m.fail("integer division or modulo by zero");
+    m.charge(std::max<int64_t>(slices, 0));
+    Parts rows;
+    for (int64_t i = 0, at = 0; i < slices; ++i) {
+      const int64_t take = n / slices + (i < n % slices);
+      Parts row(items.begin() + at, items.begin() + at + take);
+      if (!fill.is_none() && i >= n % slices) row.push_back(fill);
+      rows.push_back(m.list(std::move(row)));
+      at += take;
+    }
+    return rows;
+  });
 }
 
 Value map(Machine& m, const Value& input, Args& args) {
-  if (!truth(input)) return generator(m, Parts());
+  if (!truth(input)) return generator(m, Value(), pass);
   if (args.positional.empty()) {
     Bound b(m, "map", {"attribute", "default"}, 0, args);
     if (!b.has(0)) m.fail("map requires a filter argument");
     const Value fallback = b.given(1) ? b[1] : Value();
-    return generator(m, input, [it = m.iterate(input), parts = attribute_parts(m, b[0]), fallback](Machine& m, Value& out) {
-      if (!it->next(m, out)) return false;
+    return generator(m, input, [parts = attribute_parts(m, b[0]), fallback](Machine& m, Iterator& it, Value& out) {
+      if (!it.next(m, out)) return false;
       out = get_path(m, out, parts, fallback.is_undefined() ? nullptr : &fallback);
       return true;
     });
   }
   const Value name = args.positional[0];
   const Filter filter = name.is_string() ? find_filter(name.text()) : nullptr;
-  if (!filter) m.fail("No filter named %s.", to_repr(m, name).c_str());
   Args rest = args;
   rest.positional.erase(rest.positional.begin());
-  return generator(m, input, [it = m.iterate(input), filter, rest](Machine& m, Value& out) mutable {
+  return generator(m, input, [name, filter, rest](Machine& m, Iterator& it, Value& out) mutable {
     Value item;
-    if (!it->next(m, item)) return false;
+    if (!it.next(m, item)) return false;
+    if (!filter) m.fail("No filter named %s.", to_repr(m, name).c_str());
     out = filter(m, item, rest);
     return true;
   });
@@ -259,24 +266,22 @@ Value map(Machine& m, const Value& input, Args& args) {
 // select, reject, selectattr, rejectattr: [attribute,] [test, arguments...]
 template <bool Keep, bool Attribute>
 Value select(Machine& m, const Value& input, Args& args) {
-  if (!truth(input)) return generator(m, Parts());
+  if (!truth(input)) return generator(m, Value(), pass);
   Args rest = args;
-  Parts parts;
-  if (Attribute) {
-    if (rest.positional.empty()) m.fail("Missing parameter for attribute name");
-    parts = attribute_parts(m, rest.positional[0]);
+  const auto take = [&rest]() -> std::optional<Value> {
+    if (rest.positional.empty()) return std::nullopt;
+    Value first = rest.positional.front();
     rest.positional.erase(rest.positional.begin());
-  }
-  Test test = nullptr;
-  if (!rest.positional.empty()) {
-    const Value name = rest.positional[0];
-    test = name.is_string() ? find_test(name.text()) : nullptr;
-    if (!test) m.fail("No test named %s.", to_repr(m, name).c_str());
-    rest.positional.erase(rest.positional.begin());
-  }
-  return generator(m, input, [it = m.iterate(input), parts, test, rest](Machine& m, Value& out) mutable {
-    while (it->next(m, out)) {
+    return first;
+  };
+  const std::optional<Value> attribute = Attribute ? take() : std::nullopt, name = take();
+  const Test test = name && name->is_string() ? find_test(name->text()) : nullptr;
+  const Parts parts = attribute ? attribute_parts(m, *attribute) : Parts();
+  return generator(m, input, [attribute, name, parts, test, rest](Machine& m, Iterator& it, Value& out) mutable {
+    if (Attribute && !attribute) m.fail("Missing parameter for attribute name");
+    while (it.next(m, out)) {
       m.charge(1);
+      if (name && !test) m.fail("No test named %s.", to_repr(m, *name).c_str());
       const Value v = get_path(m, out, parts);
       if ((test ? test(m, v, rest) : truth(v)) == Keep) return true;
     }
@@ -301,19 +306,23 @@ Filter find_list_filter(std::string_view name) {
 bool Lazy::next(Machine& m, Value& out) {
   Machine::Nested nested(m);
   m.charge(1);
-  done = done || !step(m, out);
+  if (!iterator && !done) iterator = m.iterate(source);
+  done = done || !step(m, *iterator, out);
   return !done;
 }
 
-Value generator(Machine& m, const Value& source, std::function<bool(Machine&, Value&)> step) {
+Value generator(Machine& m, const Value& source, Lazy::Step step) {
   Value v = m.make<Lazy>(Kind::iterator, source.depth() + 1);
+  v.as<Lazy>().source = source;
   v.as<Lazy>().step = std::move(step);
   return v;
 }
 
-Value generator(Machine& m, std::vector<Value> items) {
-  const Value source = m.list(std::move(items));
-  return generator(m, source, [it = m.iterate(source)](Machine& m, Value& out) { return it->next(m, out); });
+Value deferred(Machine& m, const Value& source, std::function<std::vector<Value>(Machine&, const Value&)> make) {
+  return generator(m, Value(), [source, make = std::move(make), items = std::shared_ptr<Iterator>()](Machine& m, Iterator&, Value& out) mutable {
+    if (!items) items = m.iterate(m.list(make(m, source)));
+    return items->next(m, out);
+  });
 }
 
 }  // namespace puna::jinja

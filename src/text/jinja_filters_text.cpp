@@ -89,9 +89,9 @@ Value truncate(Machine& m, const Value& input, Args& args) {
   const int64_t limit = b.integer(0, 255), leeway = b.given(3) ? b.integer(3, 5) : 5, keep = limit - end.as<Text>().length;
   if (keep < 0) m.fail("expected length >= %lld, got %lld", static_cast<long long>(end.as<Text>().length), static_cast<long long>(limit));
   if (leeway < 0) m.fail("expected leeway >= 0, got %lld", static_cast<long long>(leeway));
-  if (input.is_undefined()) return input;
+  const int64_t length = jinja::length(m, input);
+  if (length - std::min(leeway, length) <= limit) return input;
   if (!input.is_string()) m.fail("can only truncate a string, not a %s", type_name(input));
-  if (input.as<Text>().length - std::min(leeway, input.as<Text>().length) <= limit) return input;
   std::string out = input.text().substr(0, byte_offset(input.text(), keep));
   if (!b.truth(1, false)) out = out.substr(0, out.rfind(' '));
   return m.text(out + end.text());

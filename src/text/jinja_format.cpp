@@ -147,7 +147,7 @@ class PercentFormatter {
  public:
   PercentFormatter(Machine& m, const Value& format, const Value& arguments)
       : m_(m), format_(format.text()), markup_(is_markup(format)), arguments_(arguments) {
-    is_mapping_ = !arguments.is(Kind::tuple) && !arguments.is_string() && !arguments.is_number() && !arguments.is_none();
+    is_mapping_ = arguments.is(Kind::list) || arguments.is(Kind::dict) || arguments.is(Kind::range) || arguments.is_undefined();
   }
 
   Value run() {
@@ -164,7 +164,7 @@ class PercentFormatter {
       if (int64_t(out.size()) > m_.limits().output_bytes) m_.charge_text(int64_t(out.size()));  // fails
     }
     const size_t given = arguments_.is(Kind::tuple) ? arguments_.items().size() : 1;
-    if (used_ < given && !(is_mapping_ && !arguments_.is(Kind::tuple))) m_.fail("not all arguments converted during string formatting");
+    if (used_ < given && !is_mapping_) m_.fail("not all arguments converted during string formatting");
     return m_.text(std::move(out), markup_);
   }
 
@@ -278,7 +278,7 @@ class PercentFormatter {
   const std::string& format_;
   const bool markup_;
   const Value& arguments_;
-  bool is_mapping_ = false;
+  bool is_mapping_ = false;  // has a subscript, as Python tells mappings: may be left unused
   size_t used_ = 0;
 };
 

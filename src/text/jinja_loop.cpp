@@ -101,10 +101,9 @@ struct FilteredIterator final : Iterator {
   ScopePtr outer;
   std::shared_ptr<Iterator> source;
   bool next(Machine& m, Value& out) override {
-    Machine::ScopeGuard inner(m, outer);
+    Machine::ScopeGuard inner(m, outer, {});
     while (source->next(m, out)) {
-      m.charge(1);
-      m.scope->variables.clear();
+      m.open_scope(outer, {});
       m.assign(code->target, out);
       if (truth(m.evaluate(*code->test))) return true;
     }
@@ -170,14 +169,9 @@ Flow For::loop(Machine& m, const Value& over, int depth0, ScopePtr outer) const 
   }
   bool completed = false;  // a round reached its end: Jinja runs `else` otherwise, also after a break in the first round
   {
-    Machine::ScopeGuard inner(m, outer);
+    Machine::ScopeGuard inner(m, outer, hidden);
     while (loop->advance(m)) {
-      m.charge(1);
-      if (m.scope.use_count() > 1) {  // a macro kept the last round's scope
-        m.scope = std::make_shared<Scope>();
-        m.scope->parent = outer;
-      }
-      m.scope->variables.clear();
+      m.open_scope(outer, hidden);
       m.line = line;
       m.assign(target, *loop->current);
       m.set(kLoopName, Value::of(Kind::object, loop));
@@ -187,7 +181,7 @@ Flow For::loop(Machine& m, const Value& over, int depth0, ScopePtr outer) const 
     }
   }
   if (completed || otherwise.empty()) return Flow::normal;
-  Machine::ScopeGuard inner(m, outer);
+  Machine::ScopeGuard inner(m, outer, hidden_otherwise);
   return m.execute(otherwise);
 }
 

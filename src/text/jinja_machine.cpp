@@ -30,7 +30,7 @@ struct TextIterator final : Iterator {
     if (at >= s.size()) return false;
     const size_t start = at;
     next_code_point(s, at);
-    out = m.text(s.substr(start, at - start), is_markup(source));
+    out = m.text(s.substr(start, at - start));  // of markup too: Python's str.__iter__
     return true;
   }
 };
@@ -143,6 +143,14 @@ Value Machine::register_cyclic(std::shared_ptr<Object> object, void (*cut)(Objec
   charge(8);
   cyclic_.emplace_back(object, cut);
   return Value::of(Kind::object, std::move(object));
+}
+
+void Machine::open_scope(ScopePtr parent, const std::vector<int>& hidden) {
+  charge(1 + int64_t(hidden.size()));
+  if (!scope || scope.use_count() > 1) scope = std::make_shared<Scope>();  // else the last round's, which nobody kept
+  scope->variables.clear();
+  scope->parent = std::move(parent);
+  for (int name : hidden) scope->variables.emplace_back(name, Value());
 }
 
 void Machine::capture_scope(const ScopePtr& s) {

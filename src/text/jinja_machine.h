@@ -98,13 +98,11 @@ class Machine {
   void assign(const Target& target, const Value& value);
   const Value* lookup(int name);                        // NULL: undefined
   void set(int name, Value value);
+  void open_scope(ScopePtr parent, const std::vector<int>& hidden);  // hidden names are undefined in it until they are set
   void capture_scope(const ScopePtr& scope);            // a macro keeps it alive: its variables are dropped at the end
   class ScopeGuard {  // inner scope for a block of statements
    public:
-    ScopeGuard(Machine& m, ScopePtr parent) : m_(m), saved_(std::move(m.scope)) {
-      m.scope = std::make_shared<Scope>();
-      m.scope->parent = std::move(parent);
-    }
+    ScopeGuard(Machine& m, ScopePtr parent, const std::vector<int>& hidden) : m_(m), saved_(std::move(m.scope)) { m.open_scope(std::move(parent), hidden); }
     ~ScopeGuard() { m_.scope = std::move(saved_); }
 
    private:

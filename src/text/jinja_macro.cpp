@@ -31,7 +31,7 @@ struct Macro final : Opaque {
   }
 
   Value call(Machine& m, Args& args) override {
-    Machine::ScopeGuard inner(m, closure);
+    Machine::ScopeGuard inner(m, closure, code->hidden);
     bind(m, args);
     return m.text(m.capture([&] { m.execute(code->body); }));
   }

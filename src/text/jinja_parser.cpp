@@ -10,7 +10,9 @@ Program parse_program(std::string_view source, int max_depth) { return Parser(to
 
 Program Parser::run() {
   for (const char* name : {"loop", "caller", "varargs", "kwargs"}) intern(name);  // in the order of kLoopName...
+  symbols_.open(&program_.hidden);
   program_.body = body({});
+  symbols_.finish();
   return std::move(program_);
 }
 
@@ -131,6 +133,7 @@ Target Parser::single_target(bool with_attribute) {
   out.name = intern(name.text);
   if (with_attribute && skip_op(".")) {
     out.attribute = expect_name();
+    symbols_.load(out.name);
   } else if (out.name == kLoopName && for_depth_ > 0) {
     syntax_error(name.line, "can't assign to special loop variable inside a for loop");
   }
@@ -152,6 +155,16 @@ Target Parser::target(bool with_attribute, std::string_view end_name) {
   return only;
 }
 
+void Parser::store(const Target& target) {
+  if (!target.is_tuple && !target.attribute) symbols_.store(target.name);
+  for (const Target& item : target.items) store(item);
+}
+
+void Parser::declare(const Target& target) {
+  if (!target.is_tuple) symbols_.declare(target.name);
+  for (const Target& item : target.items) declare(item);
+}
+
 StmtPtr Parser::set() {
   take();
   Target to = target(true);
@@ -159,12 +172,16 @@ StmtPtr Parser::set() {
     auto node = std::make_unique<Set>();
     node->target = std::move(to);
     node->value = tuple(true);
+    store(node->target);
     return node;
   }
   auto node = std::make_unique<SetBlock>();
   node->target = std::move(to);
+  store(node->target);
   node->filters = filter_chain();
+  symbols_.open(&node->hidden);
   node->body = block({"endset"});
+  symbols_.leave();
   take();
   return node;
 }
@@ -182,13 +199,25 @@ StmtPtr Parser::for_loop() {
   node->target = target(false, "in");
   if (!skip_name("in")) syntax_error(current().line, "expected 'in'");
   node->iterable = tuple(false, "recursive");
-  if (skip_name("if")) node->test = expression();
+  if (skip_name("if")) {
+    std::vector<int>& nothing = node->hidden;  // an expression stores nothing
+    symbols_.open(&nothing);
+    declare(node->target);
+    node->test = expression();
+    symbols_.leave();
+  }
   node->recursive = skip_name("recursive");
+  symbols_.open(&node->hidden);
+  declare(node->target);
+  symbols_.declare(kLoopName);
   ++loops_;
   node->body = block({"else", "endfor"});
   --loops_;
+  symbols_.leave();
   if (take().text == "else") {
+    symbols_.open(&node->hidden_otherwise);
     node->otherwise = block({"endfor"});
+    symbols_.leave();
     take();
   }
   --for_depth_;
@@ -202,10 +231,14 @@ StmtPtr Parser::if_chain() {
   do {
     take();
     ExprPtr test = tuple(false);
+    symbols_.enter_branch();
     node->branches.emplace_back(std::move(test), block({"elif", "else", "endif"}));
+    symbols_.leave_branch();
   } while (current().is_name("elif"));
   if (take().text == "else") {
+    symbols_.enter_branch();
     node->otherwise = block({"endif"});
+    symbols_.leave_branch();
     take();
   }
   --soft_;
@@ -221,30 +254,38 @@ StmtPtr Parser::with() {
     expect_op("=");
     node->variables.emplace_back(std::move(to), expression());
   }
+  symbols_.open(&node->hidden);
+  for (const auto& [to, value] : node->variables) declare(to);
   node->body = block({"endwith"});
+  symbols_.leave();
   take();
   return node;
 }
 
-std::shared_ptr<MacroCode> Parser::signature() {
-  auto code = std::make_shared<MacroCode>();
+int Parser::open_macro(MacroCode& code) {
+  const int scope = symbols_.open(&code.hidden);
+  for (int name : {kCallerName, kVarargsName, kKwargsName}) symbols_.declare(name);
+  return scope;
+}
+
+void Parser::signature(MacroCode& code) {
   expect_op("(");
   while (!current().is_op(")")) {
-    if (!code->parameters.empty()) expect_op(",");
+    if (!code.parameters.empty()) expect_op(",");
     MacroCode::Parameter p;
     p.text = expect_name();
     p.name = intern(p.text);
-    for (const auto& other : code->parameters)
+    symbols_.declare(p.name);
+    for (const auto& other : code.parameters)
       if (other.name == p.name) syntax_error(current().line, "duplicate argument '%.64s'", p.text.c_str());
     if (skip_op("=")) {
       p.otherwise = expression();
-    } else if (!code->parameters.empty() && code->parameters.back().otherwise) {
+    } else if (!code.parameters.empty() && code.parameters.back().otherwise) {
       syntax_error(current().line, "non-default argument follows default argument");
     }
-    code->parameters.push_back(std::move(p));
+    code.parameters.push_back(std::move(p));
   }
   expect_op(")");
-  return code;
 }
 
 // A macro's body is a function of its own: break cannot leave it. Records which special names it uses.
@@ -274,9 +315,13 @@ Body Parser::macro_body(MacroCode& code, std::string_view end) {
 StmtPtr Parser::macro() {
   take();
   const Target name = single_target(false);
-  auto code = signature();
+  store(name);
+  auto code = std::make_shared<MacroCode>();
   code->name = name.text;
+  open_macro(*code);
+  signature(*code);
   code->body = macro_body(*code, "endmacro");
+  symbols_.leave();
   auto node = std::make_unique<MacroDefinition>();
   node->name = name.name;
   node->code = std::move(code);
@@ -286,13 +331,18 @@ StmtPtr Parser::macro() {
 StmtPtr Parser::call_block() {
   const int line = take().line;
   auto node = std::make_unique<CallBlock>();
-  auto code = current().is_op("(") ? signature() : std::make_shared<MacroCode>();
+  auto code = std::make_shared<MacroCode>();
+  const int scope = open_macro(*code);
+  if (current().is_op("(")) signature(*code);
+  symbols_.leave();
   ExprPtr target = expression();
   const auto* call = dynamic_cast<const CallExpr*>(target.get());
   if (!call) syntax_error(line, "expected a call");
   target.release();
   node->call.reset(call);
+  symbols_.enter(scope);
   code->body = macro_body(*code, "endcall");
+  symbols_.leave();
   node->code = std::move(code);
   return node;
 }
@@ -301,7 +351,9 @@ StmtPtr Parser::generation() {
   take();
   auto node = std::make_unique<CallBlock>();
   auto code = std::make_shared<MacroCode>();
+  open_macro(*code);
   code->body = macro_body(*code, "endgeneration");
+  symbols_.leave();
   node->code = std::move(code);
   return node;
 }
@@ -311,7 +363,9 @@ StmtPtr Parser::filter_block() {
   auto node = std::make_unique<FilterBlock>();
   node->filters.push_back(filter_call());
   for (FilterCall& more : filter_chain()) node->filters.push_back(std::move(more));
+  symbols_.open(&node->hidden);
   node->body = block({"endfilter"});
+  symbols_.leave();
   take();
   return node;
 }

@@ -6,6 +6,7 @@
 
 #include "text/jinja_ast.h"
 #include "text/jinja_lexer.h"
+#include "text/jinja_symbols.h"
 
 namespace puna::jinja {
 
@@ -82,8 +83,11 @@ class Parser {
   StmtPtr print();
   Target target(bool with_attribute, std::string_view end_name = {});
   Target single_target(bool with_attribute);
+  void store(const Target& target);    // the assignment happens here
+  void declare(const Target& target);  // the scope opens with it assigned
   std::vector<FilterCall> filter_chain();
-  std::shared_ptr<MacroCode> signature();
+  void signature(MacroCode& code);
+  int open_macro(MacroCode& code);
   Body macro_body(MacroCode& code, std::string_view end);
 
   std::vector<Token> tokens_;
@@ -95,6 +99,7 @@ class Parser {
   int for_depth_ = 0;
   std::vector<unsigned> mentioned_;  // for each macro body being parsed: bits of the special names it uses
   std::map<std::string, int> ids_;
+  Symbols symbols_;
   Program program_;
 };
 

@@ -193,6 +193,7 @@ ExprPtr Parser::primary() {
       auto node = std::make_unique<Name>();
       node->name = intern(token.text);
       node->text = token.text;
+      symbols_.load(node->name);
       if (node->name <= kKwargsName)
         for (unsigned& names : mentioned_) names |= 1u << node->name;
       return finish(std::move(node), token.line, {});
