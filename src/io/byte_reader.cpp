@@ -1,3 +1,4 @@
+// byte_reader.cpp -- a header is read in place when it is in memory, else through a window of 256 KiB.
 #include "io/byte_reader.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// file_error.cpp -- the text of errors about files, and the UTF-8 check (RFC 3629) that names must pass.
 #include "io/file_error.h"
 
 #include <cstdarg>

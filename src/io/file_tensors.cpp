@@ -1,3 +1,4 @@
+// file_tensors.cpp -- the rules every format shares: sizes, unique names, ranges, and where a tensor's bytes come to lie.
 #include "io/file_tensors.h"
 
 #include <algorithm>

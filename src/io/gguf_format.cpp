@@ -1,3 +1,4 @@
+// gguf_format.cpp -- type ids of GGUF tensors: the ones read here, and the names of those that are not.
 #include "io/gguf_format.h"
 
 namespace puna::io::gguf {

@@ -1,3 +1,4 @@
+// gguf_header.cpp -- GGUF keys and tensor descriptions, in the order of the file; each count is checked before it is believed.
 #include "io/gguf_header.h"
 
 #include "io/byte_reader.h"

@@ -1,3 +1,4 @@
+// gguf_load.cpp -- finds the files of a split model, checks that they are one set, and assembles the checkpoint.
 #include "io/gguf_load.h"
 
 #include <cstdio>

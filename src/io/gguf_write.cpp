@@ -1,3 +1,4 @@
+// gguf_write.cpp -- a header grown in memory, then the tensors streamed behind it; every file of a set appears when all are complete.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>

@@ -1,3 +1,4 @@
+// hf_config.cpp -- JSON to Metadata and to a list of shards; what comes out is bounded by what goes in.
 #include "io/hf_config.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// hf_folder.cpp -- the files of a Hugging Face folder, checked against each other before any tensor is touched.
 #include "io/hf_folder.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// output_stream.cpp -- buffered writing, and the checks of tensors that both writers share.
 #include "io/output_stream.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// safetensors_header.cpp -- the format as a state machine over JSON events.
 #include "io/safetensors_header.h"
 
 #include <optional>

@@ -1,3 +1,4 @@
+// safetensors_read.cpp -- length, header, data: opened, checked, attached.
 #include "io/safetensors_read.h"
 
 #include "io/byte_reader.h"

@@ -1,3 +1,4 @@
+// safetensors_write.cpp -- the header as JSON in the order given, padded so that the data is aligned.
 #include "base/json.h"
 #include "io/output_stream.h"
 #include "io/safetensors_header.h"

@@ -79,6 +79,7 @@ const HeaderAttack kAttacks[] = {
     {"three offsets", one("[1]", "[0,4,8]"), 8, bad, "'t': data_offsets has more than 2"},
     {"a negative offset", one("[1]", "[-4,0]"), 4, bad, "'t': data_offsets has a negative"},
     {"offsets the wrong way round", one("[1]", "[4,0]"), 4, bad, "'t': data_offsets [4,0]"},
+    {"offsets whose difference wraps to the size", one("[1]", "[18446744073709551612,0]"), 4, bad, "'t': data_offsets"},
     {"offsets that do not hold the shape", one("[2]", "[0,4]"), 4, bad, "'t': data_offsets [0,4]"},
     {"offsets that hold more than the shape", one("[1]", "[0,8]"), 8, bad, "'t': data_offsets [0,8]"},
 
