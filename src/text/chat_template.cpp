@@ -33,7 +33,8 @@ Value from_json(const OrderedJson& j) {
     }
     case OrderedJson::value_t::object: {
       std::vector<Dict::Item> items;
-      for (const auto& [key, value] : j.items()) items.emplace_back(Value::of(Kind::string, std::make_shared<Text>(key, false)), from_json(value));
+      for (const auto& [key, value] : j.items())
+        items.emplace_back(Value::of(Kind::string, std::make_shared<Text>(key, false)), from_json(value));
       return Value::of(Kind::dict, std::make_shared<Dict>(std::move(items)));
     }
     default: fail(Status::internal, "chat template variables: unexpected JSON type");
@@ -65,9 +66,7 @@ class JinjaTemplate final : public ChatTemplate {
       }
       m.open_scope(nullptr, program_.hidden);
       m.execute(program_.body);
-    } catch (const Raised& r) {
-      fail(r.status, "chat template line %d: %s", m.line, r.message.c_str());
-    }
+    } catch (const Raised& r) { fail(r.status, "chat template line %d: %s", m.line, r.message.c_str()); }
     return m.take_output();
   }
 

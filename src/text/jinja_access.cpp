@@ -60,7 +60,9 @@ Value miss(Machine& m, const Value& v, const Value& key) {
 }
 
 // Python's slice.indices(): where a slice of `n` items starts and how many items it takes.
-struct Cut { int64_t start, step, count; };
+struct Cut {
+  int64_t start, step, count;
+};
 
 Cut cut(Machine& m, int64_t n, const Value& start, const Value& stop, const Value& step) {
   const auto number = [&](const Value& v, int64_t otherwise) {

@@ -8,9 +8,12 @@ namespace puna::jinja {
 namespace {
 
 constexpr const char* kDays[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-constexpr const char* kMonths[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"};
+constexpr const char* kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
+                                   "July",    "August",   "September", "October", "November", "December"};
 
-struct Date { int year, month, day; };
+struct Date {
+  int year, month, day;
+};
 
 bool is_leap(int y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
 int days_in(int y, int month) {
@@ -24,8 +27,8 @@ bool parse(std::string_view s, Date& d) {
     const auto [end, error] = std::from_chars(s.data() + at, s.data() + at + n, out);
     return error == std::errc() && end == s.data() + at + n && s[at] != '-';
   };
-  return number(0, 4, d.year) && number(5, 2, d.month) && number(8, 2, d.day) && d.year >= 1 && d.month >= 1 && d.month <= 12 && d.day >= 1 &&
-         d.day <= days_in(d.year, d.month);
+  return number(0, 4, d.year) && number(5, 2, d.month) && number(8, 2, d.day) && d.year >= 1 && d.month >= 1 && d.month <= 12 &&
+         d.day >= 1 && d.day <= days_in(d.year, d.month);
 }
 
 int day_of_year(const Date& d) {  // 1-based

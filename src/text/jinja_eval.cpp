@@ -21,14 +21,16 @@ Flow Machine::execute(const Body& body) {
 void Machine::assign(const Target& target, const Value& value) {
   if (target.attribute) {
     const Value* space = lookup(target.name);
-    if (!space || !set_namespace_attribute(*this, *space, *target.attribute, value)) fail("cannot assign attribute on non-namespace object");
+    if (!space || !set_namespace_attribute(*this, *space, *target.attribute, value))
+      fail("cannot assign attribute on non-namespace object");
     return;
   }
   if (!target.is_tuple) return set(target.name, value);
   if (value.is_number() || value.is_none() || value.is(Kind::object)) fail("cannot unpack non-iterable %s object", type_name(value));
   const std::vector<Value> values = collect(value);
   if (values.size() != target.items.size())
-    fail("%s values to unpack (expected %zu, got %zu)", values.size() > target.items.size() ? "too many" : "not enough", target.items.size(), values.size());
+    fail("%s values to unpack (expected %zu, got %zu)", values.size() > target.items.size() ? "too many" : "not enough",
+         target.items.size(), values.size());
   for (size_t i = 0; i < values.size(); ++i) assign(target.items[i], values[i]);
 }
 

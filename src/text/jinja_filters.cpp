@@ -27,7 +27,9 @@ Value attribute_filter(Machine& m, const Value& input, Args& args) {
   Bound b(m, "attr", {"name"}, 1, args);
   m.require_defined(input);
   Value out;
-  return find_attribute(m, input, b.string(0), out) ? out : m.missing(std::string(type_name(input)) + " object has no attribute '" + b.string(0) + "'");
+  return find_attribute(m, input, b.string(0), out)
+             ? out
+             : m.missing(std::string(type_name(input)) + " object has no attribute '" + b.string(0) + "'");
 }
 
 Value absolute(Machine& m, const Value& input, Args& args) {
@@ -46,7 +48,8 @@ Value round_filter(Machine& m, const Value& input, Args& args) {
   const Value scale = calculate(m, Operator::power, Value::integer(10), Value::integer(b.integer(0, 0)));
   Value scaled = calculate(m, Operator::multiply, input, scale);
   if (!scaled.is_number()) m.fail("must be real number, not %s", type_name(scaled));
-  if (scaled.is(Kind::real)) scaled = Value::integer(to_integer(m, method == "ceil" ? std::ceil(scaled.as_real()) : std::floor(scaled.as_real())));
+  if (scaled.is(Kind::real))
+    scaled = Value::integer(to_integer(m, method == "ceil" ? std::ceil(scaled.as_real()) : std::floor(scaled.as_real())));
   return calculate(m, Operator::divide, scaled, scale);
 }
 
@@ -110,7 +113,8 @@ Value int_filter(Machine& m, const Value& input, Args& args) {
   Bound b(m, "int", {"default", "base"}, 0, args);
   m.require_defined(input);
   if (input.is_integral()) return plus(m, input);
-  if (input.is(Kind::real)) return std::isnan(input.as_real()) ? b.value(0, Value::integer(0)) : Value::integer(to_integer(m, input.as_real()));
+  if (input.is(Kind::real))
+    return std::isnan(input.as_real()) ? b.value(0, Value::integer(0)) : Value::integer(to_integer(m, input.as_real()));
   if (input.is_string()) {
     m.charge_text(int64_t(input.text().size()));
     if (const auto n = parse_integer(m, input.text(), b.integer(1, 10))) return Value::integer(*n);
@@ -130,9 +134,9 @@ Value float_filter(Machine& m, const Value& input, Args& args) {
   return b.value(0, Value::real(0.0));
 }
 
-constexpr FilterEntry kFilters[] = {{"abs", absolute}, {"attr", attribute_filter}, {"count", length_filter}, {"d", default_filter},
-                                    {"default", default_filter}, {"float", float_filter}, {"int", int_filter}, {"length", length_filter},
-                                    {"round", round_filter}};
+constexpr FilterEntry kFilters[] = {{"abs", absolute},     {"attr", attribute_filter},  {"count", length_filter},
+                                    {"d", default_filter}, {"default", default_filter}, {"float", float_filter},
+                                    {"int", int_filter},   {"length", length_filter},   {"round", round_filter}};
 
 // ---- tests
 
@@ -204,16 +208,45 @@ struct TestEntry {
   std::string_view name;
   Test test;
 };
-constexpr TestEntry kTests[] = {
-    {"defined", is<is_defined>}, {"undefined", is<is_undefined>}, {"none", is<is_none>}, {"boolean", is<is_boolean>}, {"true", is<is_true>},
-    {"false", is<is_false>}, {"integer", is<is_integer>}, {"float", is<is_float>}, {"number", is<is_number>}, {"string", is<is_string>},
-    {"mapping", is<is_mapping>}, {"sequence", is<is_sequence>}, {"iterable", is<is_iterable>}, {"callable", is<is_callable>},
-    {"escaped", is<is_markup>}, {"odd", parity<1>}, {"even", parity<0>}, {"divisibleby", divisible_by}, {"sameas", same_as}, {"in", inside},
-    {"lower", has_case<is_lower, is_upper>}, {"upper", has_case<is_upper, is_lower>}, {"filter", names_filter}, {"test", names_test},
-    {"==", compares<Comparison::eq>}, {"eq", compares<Comparison::eq>}, {"equalto", compares<Comparison::eq>}, {"!=", compares<Comparison::ne>},
-    {"ne", compares<Comparison::ne>}, {"<", compares<Comparison::lt>}, {"lt", compares<Comparison::lt>}, {"lessthan", compares<Comparison::lt>},
-    {"<=", compares<Comparison::le>}, {"le", compares<Comparison::le>}, {">", compares<Comparison::gt>}, {"gt", compares<Comparison::gt>},
-    {"greaterthan", compares<Comparison::gt>}, {">=", compares<Comparison::ge>}, {"ge", compares<Comparison::ge>}};
+constexpr TestEntry kTests[] = {{"defined", is<is_defined>},
+                                {"undefined", is<is_undefined>},
+                                {"none", is<is_none>},
+                                {"boolean", is<is_boolean>},
+                                {"true", is<is_true>},
+                                {"false", is<is_false>},
+                                {"integer", is<is_integer>},
+                                {"float", is<is_float>},
+                                {"number", is<is_number>},
+                                {"string", is<is_string>},
+                                {"mapping", is<is_mapping>},
+                                {"sequence", is<is_sequence>},
+                                {"iterable", is<is_iterable>},
+                                {"callable", is<is_callable>},
+                                {"escaped", is<is_markup>},
+                                {"odd", parity<1>},
+                                {"even", parity<0>},
+                                {"divisibleby", divisible_by},
+                                {"sameas", same_as},
+                                {"in", inside},
+                                {"lower", has_case<is_lower, is_upper>},
+                                {"upper", has_case<is_upper, is_lower>},
+                                {"filter", names_filter},
+                                {"test", names_test},
+                                {"==", compares<Comparison::eq>},
+                                {"eq", compares<Comparison::eq>},
+                                {"equalto", compares<Comparison::eq>},
+                                {"!=", compares<Comparison::ne>},
+                                {"ne", compares<Comparison::ne>},
+                                {"<", compares<Comparison::lt>},
+                                {"lt", compares<Comparison::lt>},
+                                {"lessthan", compares<Comparison::lt>},
+                                {"<=", compares<Comparison::le>},
+                                {"le", compares<Comparison::le>},
+                                {">", compares<Comparison::gt>},
+                                {"gt", compares<Comparison::gt>},
+                                {"greaterthan", compares<Comparison::gt>},
+                                {">=", compares<Comparison::ge>},
+                                {"ge", compares<Comparison::ge>}};
 
 }  // namespace
 

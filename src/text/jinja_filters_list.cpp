@@ -32,7 +32,8 @@ Value key_of(Machine& m, const Value& item, const Parts& parts, bool case_sensit
 std::vector<size_t> sorted_order(Machine& m, const std::vector<Value>& keys, bool reverse) {
   std::vector<size_t> order(keys.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return reverse ? less(m, keys[b], keys[a]) : less(m, keys[a], keys[b]); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return reverse ? less(m, keys[b], keys[a]) : less(m, keys[a], keys[b]); });
   return order;
 }
 
@@ -154,16 +155,17 @@ Value extreme(Machine& m, const Value& input, Args& args) {
 Value unique(Machine& m, const Value& input, Args& args) {
   Bound b(m, "unique", {"case_sensitive", "attribute"}, 0, args);
   const Parts parts = b.given(1) ? attribute_parts(m, b[1]) : Parts();
-  return generator(m, input, [parts, sensitive = b.truth(0, false), seen = std::set<std::string>()](Machine& m, Iterator& it, Value& out) mutable {
-    while (it.next(m, out)) {
-      const Value key = key_of(m, out, parts, sensitive);
-      if (!is_hashable(key)) m.fail("unhashable type: '%s'", type_name(key));
-      m.charge(2);
-      if (key.is_string()) m.charge_text(int64_t(key.text().size()));
-      if (seen.insert(canonical_key(key)).second) return true;
-    }
-    return false;
-  });
+  return generator(m, input,
+                   [parts, sensitive = b.truth(0, false), seen = std::set<std::string>()](Machine& m, Iterator& it, Value& out) mutable {
+                     while (it.next(m, out)) {
+                       const Value key = key_of(m, out, parts, sensitive);
+                       if (!is_hashable(key)) m.fail("unhashable type: '%s'", type_name(key));
+                       m.charge(2);
+                       if (key.is_string()) m.charge_text(int64_t(key.text().size()));
+                       if (seen.insert(canonical_key(key)).second) return true;
+                     }
+                     return false;
+                   });
 }
 
 Value group_by(Machine& m, const Value& input, Args& args) {
@@ -289,11 +291,26 @@ Value select(Machine& m, const Value& input, Args& args) {
   });
 }
 
-constexpr FilterEntry kFilters[] = {
-    {"first", first}, {"last", last}, {"reverse", reverse}, {"list", list}, {"items", items}, {"join", join}, {"sort", sort},
-    {"dictsort", dict_sort}, {"min", extreme<false>}, {"max", extreme<true>}, {"unique", unique}, {"groupby", group_by}, {"sum", sum},
-    {"batch", batch}, {"slice", slice}, {"map", map}, {"select", select<true, false>}, {"reject", select<false, false>},
-    {"selectattr", select<true, true>}, {"rejectattr", select<false, true>}};
+constexpr FilterEntry kFilters[] = {{"first", first},
+                                    {"last", last},
+                                    {"reverse", reverse},
+                                    {"list", list},
+                                    {"items", items},
+                                    {"join", join},
+                                    {"sort", sort},
+                                    {"dictsort", dict_sort},
+                                    {"min", extreme<false>},
+                                    {"max", extreme<true>},
+                                    {"unique", unique},
+                                    {"groupby", group_by},
+                                    {"sum", sum},
+                                    {"batch", batch},
+                                    {"slice", slice},
+                                    {"map", map},
+                                    {"select", select<true, false>},
+                                    {"reject", select<false, false>},
+                                    {"selectattr", select<true, true>},
+                                    {"rejectattr", select<false, true>}};
 
 }  // namespace
 
@@ -319,10 +336,11 @@ Value generator(Machine& m, const Value& source, Lazy::Step step) {
 }
 
 Value deferred(Machine& m, const Value& source, std::function<std::vector<Value>(Machine&, const Value&)> make) {
-  return generator(m, Value(), [source, make = std::move(make), items = std::shared_ptr<Iterator>()](Machine& m, Iterator&, Value& out) mutable {
-    if (!items) items = m.iterate(m.list(make(m, source)));
-    return items->next(m, out);
-  });
+  return generator(m, Value(),
+                   [source, make = std::move(make), items = std::shared_ptr<Iterator>()](Machine& m, Iterator&, Value& out) mutable {
+                     if (!items) items = m.iterate(m.list(make(m, source)));
+                     return items->next(m, out);
+                   });
 }
 
 }  // namespace puna::jinja

@@ -26,7 +26,9 @@ Value title(Machine& m, const Value& input, Args& args) {
   m.charge_text(4 * int64_t(s.size()));
   std::string out;
   for (size_t i = 0; i < s.size();) {
-    const auto is_break = [](char32_t c) { return is_space(c) || (c < 0x80 && std::string_view("-({[<").find(char(c)) != std::string_view::npos); };
+    const auto is_break = [](char32_t c) {
+      return is_space(c) || (c < 0x80 && std::string_view("-({[<").find(char(c)) != std::string_view::npos);
+    };
     const size_t start = i;
     const bool breaks = is_break(next_code_point(s, i));
     const size_t second = i;
@@ -127,8 +129,9 @@ Value force_escape(Machine& m, const Value& input, Args& args) {
 
 // The entities a chat text meets; others stay as written.
 void append_unescaped(std::string& out, std::string_view s, size_t& i) {
-  constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
-      {"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#34;", "\""}, {"&#39;", "'"}, {"&apos;", "'"}, {"&nbsp;", "\u00a0"}};
+  constexpr std::pair<std::string_view, std::string_view> kEntities[] = {{"&amp;", "&"},   {"&lt;", "<"},       {"&gt;", ">"},
+                                                                         {"&quot;", "\""}, {"&#34;", "\""},     {"&#39;", "'"},
+                                                                         {"&apos;", "'"},  {"&nbsp;", "\u00a0"}};
   for (const auto& [entity, character] : kEntities)
     if (s.substr(i).starts_with(entity)) {
       out += character;
@@ -172,7 +175,8 @@ Value strip_tags(Machine& m, const Value& input, Args& args) {
 std::string quote_url(std::string_view s, bool query) {
   std::string out;
   for (char c : s) {
-    const bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_.-~").find(c) != std::string_view::npos;
+    const bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      std::string_view("_.-~").find(c) != std::string_view::npos;
     if (keep || (c == '/' && !query)) {
       out += c;
     } else if (c == ' ' && query) {
@@ -247,13 +251,31 @@ Value to_json_filter(Machine& m, const Value& input, Args& args) {
 
 Value not_supported(Machine& m, const Value&, Args&) { m.unsupported("this filter"); }
 
-constexpr FilterEntry kFilters[] = {
-    {"capitalize", mapped<to_capitalized>}, {"center", center}, {"e", escape}, {"escape", escape}, {"forceescape", force_escape},
-    {"format", format}, {"indent", indent}, {"lower", mapped<to_lower>}, {"replace", replace}, {"safe", safe}, {"string", string},
-    {"striptags", strip_tags}, {"title", title}, {"tojson", to_json_filter}, {"trim", trim}, {"truncate", truncate},
-    {"upper", mapped<to_upper>}, {"urlencode", url_encode}, {"wordcount", word_count}, {"filesizeformat", not_supported},
-    {"pprint", not_supported}, {"random", not_supported}, {"urlize", not_supported}, {"wordwrap", not_supported},
-    {"xmlattr", not_supported}};
+constexpr FilterEntry kFilters[] = {{"capitalize", mapped<to_capitalized>},
+                                    {"center", center},
+                                    {"e", escape},
+                                    {"escape", escape},
+                                    {"forceescape", force_escape},
+                                    {"format", format},
+                                    {"indent", indent},
+                                    {"lower", mapped<to_lower>},
+                                    {"replace", replace},
+                                    {"safe", safe},
+                                    {"string", string},
+                                    {"striptags", strip_tags},
+                                    {"title", title},
+                                    {"tojson", to_json_filter},
+                                    {"trim", trim},
+                                    {"truncate", truncate},
+                                    {"upper", mapped<to_upper>},
+                                    {"urlencode", url_encode},
+                                    {"wordcount", word_count},
+                                    {"filesizeformat", not_supported},
+                                    {"pprint", not_supported},
+                                    {"random", not_supported},
+                                    {"urlize", not_supported},
+                                    {"wordwrap", not_supported},
+                                    {"xmlattr", not_supported}};
 
 }  // namespace
 

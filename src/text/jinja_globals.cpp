@@ -1,3 +1,4 @@
+// jinja_globals.cpp -- the functions a template finds without defining them.
 #include "text/jinja_globals.h"
 
 #include <algorithm>
@@ -31,7 +32,8 @@ Value range(Machine& m, Args& args) {
   const uint64_t size = up ? uint64_t(r->step) : 0 - uint64_t(r->step);
   const uint64_t span = up ? uint64_t(r->stop) - uint64_t(r->start) : uint64_t(r->start) - uint64_t(r->stop);
   const uint64_t count = (up ? r->start < r->stop : r->start > r->stop) ? (span - 1) / size + 1 : 0;
-  if (count > uint64_t(kMaxRange)) m.fail("Range too big. The sandbox blocks ranges larger than MAX_RANGE (%lld).", static_cast<long long>(kMaxRange));
+  if (count > uint64_t(kMaxRange))
+    m.fail("Range too big. The sandbox blocks ranges larger than MAX_RANGE (%lld).", static_cast<long long>(kMaxRange));
   r->count = int64_t(count);
   return Value::of(Kind::range, std::move(r));
 }
@@ -84,7 +86,8 @@ struct Namespace final : Opaque {
 Value make_namespace(Machine& m, Args& args) {
   const Value initial = dict(m, args);
   auto space = std::make_shared<Namespace>();
-  for (const auto& [key, value] : initial.as<Dict>().items()) space->attributes.emplace_back(key.is_string() ? key.text() : to_repr(m, key), value);
+  for (const auto& [key, value] : initial.as<Dict>().items())
+    space->attributes.emplace_back(key.is_string() ? key.text() : to_repr(m, key), value);
   return m.register_cyclic(std::move(space), [](Object& o) { static_cast<Namespace&>(o).attributes.clear(); });
 }
 
@@ -175,8 +178,9 @@ struct Entry {
   std::string_view name;
   Value (*body)(Machine&, Args&);
 };
-constexpr Entry kGlobals[] = {{"range", range}, {"dict", dict}, {"namespace", make_namespace}, {"cycler", make_cycler}, {"joiner", make_joiner},
-                              {"lipsum", lipsum}, {"raise_exception", raise_exception}, {"strftime_now", strftime_now}};
+constexpr Entry kGlobals[] = {
+    {"range", range},        {"dict", dict},     {"namespace", make_namespace},        {"cycler", make_cycler},
+    {"joiner", make_joiner}, {"lipsum", lipsum}, {"raise_exception", raise_exception}, {"strftime_now", strftime_now}};
 
 }  // namespace
 

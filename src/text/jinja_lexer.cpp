@@ -1,3 +1,4 @@
+// jinja_lexer.cpp -- one pass over the source: text up to a tag, the tag's inside to tokens, white space as the tags ask for.
 #include "text/jinja_lexer.h"
 
 #include <algorithm>
@@ -198,7 +199,8 @@ class Lexer {
     if (exponent > end && !after_dot) {
       const std::string text = without_underscores(at_, exponent);
       Token& token = add(Type::real, "");
-      if (std::from_chars(text.data(), text.data() + text.size(), token.real).ec != std::errc()) syntax_error(line_, "the number %.40s is out of range", text.c_str());
+      if (std::from_chars(text.data(), text.data() + text.size(), token.real).ec != std::errc())
+        syntax_error(line_, "the number %.40s is out of range", text.c_str());
       move_to(exponent);
       return;
     }
@@ -245,7 +247,8 @@ class Lexer {
     constexpr std::string_view kOne = "+-/*%~[](){}><=.:|,;";
     size_t n = std::any_of(std::begin(kTwo), std::end(kTwo), [&](std::string_view o) { return starts_with(at_, o); }) ? 2 : 1;
     const char c = s_[at_];
-    if (n == 1 && kOne.find(c) == kOne.npos) syntax_error(line_, "unexpected character '%.4s'", s_.substr(at_, byte_offset(std::string_view(s_).substr(at_), 1)).c_str());
+    if (n == 1 && kOne.find(c) == kOne.npos)
+      syntax_error(line_, "unexpected character '%.4s'", s_.substr(at_, byte_offset(std::string_view(s_).substr(at_), 1)).c_str());
     if (c == '(' || c == '[' || c == '{') open_ += c == '(' ? ')' : char(c + 2);
     if (c == ')' || c == ']' || c == '}') {
       if (open_.empty()) syntax_error(line_, "unexpected '%c'", c);

@@ -10,7 +10,7 @@ namespace {
 
 struct Loop final : Opaque {
   const For* code = nullptr;
-  ScopePtr outer;                        // where a recursive call assigns from
+  ScopePtr outer;  // where a recursive call assigns from
   Value iterable;
   std::shared_ptr<Iterator> iterator;
   std::optional<Value> ahead, current, previous;
@@ -117,20 +117,34 @@ bool Loop::attribute(Machine& m, std::string_view name, Value& out) {
     out.as<LoopMethod>().method = f;
     out.as<LoopMethod>().self = shared_from_this();
   };
-  if (name == "index0") out = Value::integer(index0);
-  else if (name == "index") out = Value::integer(index0 + 1);
-  else if (name == "first") out = Value::boolean(index0 == 0);
-  else if (name == "last") out = Value::boolean(peek(m) == nullptr);
-  else if (name == "length") out = Value::integer(length(m));
-  else if (name == "revindex") out = Value::integer(length(m) - index0);
-  else if (name == "revindex0") out = Value::integer(length(m) - index0 - 1);
-  else if (name == "depth") out = Value::integer(depth0 + 1);
-  else if (name == "depth0") out = Value::integer(depth0);
-  else if (name == "previtem") out = previous && index0 > 0 ? *previous : m.missing("there is no previous item");
-  else if (name == "nextitem") out = peek(m) ? *peek(m) : m.missing("there is no next item");
-  else if (name == "cycle") method(&Loop::cycle);
-  else if (name == "changed") method(&Loop::changed);
-  else return false;
+  if (name == "index0")
+    out = Value::integer(index0);
+  else if (name == "index")
+    out = Value::integer(index0 + 1);
+  else if (name == "first")
+    out = Value::boolean(index0 == 0);
+  else if (name == "last")
+    out = Value::boolean(peek(m) == nullptr);
+  else if (name == "length")
+    out = Value::integer(length(m));
+  else if (name == "revindex")
+    out = Value::integer(length(m) - index0);
+  else if (name == "revindex0")
+    out = Value::integer(length(m) - index0 - 1);
+  else if (name == "depth")
+    out = Value::integer(depth0 + 1);
+  else if (name == "depth0")
+    out = Value::integer(depth0);
+  else if (name == "previtem")
+    out = previous && index0 > 0 ? *previous : m.missing("there is no previous item");
+  else if (name == "nextitem")
+    out = peek(m) ? *peek(m) : m.missing("there is no next item");
+  else if (name == "cycle")
+    method(&Loop::cycle);
+  else if (name == "changed")
+    method(&Loop::changed);
+  else
+    return false;
   return true;
 }
 

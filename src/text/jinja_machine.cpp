@@ -1,3 +1,4 @@
+// jinja_machine.cpp -- paying, failing, scopes, iteration, and putting arguments into signatures.
 #include "text/jinja_machine.h"
 
 #include <algorithm>
@@ -100,9 +101,7 @@ void Machine::out_of_steps() {
   throw Raised{Status::bad_file, "the template needs more than " + std::to_string(limits_.steps) + " steps"};
 }
 
-void Machine::too_deep() {
-  throw Raised{Status::bad_file, "the template nests deeper than " + std::to_string(limits_.depth)};
-}
+void Machine::too_deep() { throw Raised{Status::bad_file, "the template nests deeper than " + std::to_string(limits_.depth)}; }
 
 void Machine::check_depth(const Object& o) const {
   if (o.depth > limits_.depth) throw Raised{Status::bad_file, "values nest deeper than " + std::to_string(limits_.depth)};
@@ -234,7 +233,8 @@ void Machine::print(const Value& v) {
 
 Bound::Bound(Machine& m, const char* function, std::initializer_list<const char*> names, size_t required, Args& args)
     : m_(m), function_(function), names_(names), slots_(names.size()) {
-  if (args.positional.size() > names_.size()) m.fail("%s() takes at most %zu arguments (%zu given)", function, names_.size(), args.positional.size());
+  if (args.positional.size() > names_.size())
+    m.fail("%s() takes at most %zu arguments (%zu given)", function, names_.size(), args.positional.size());
   for (size_t i = 0; i < args.positional.size(); ++i) slots_[i] = args.positional[i];
   for (auto& [name, value] : args.named) {
     const auto at = std::find(names_.begin(), names_.end(), name);

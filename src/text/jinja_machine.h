@@ -45,8 +45,10 @@ class Machine {
   // ---- failing: a Python exception, a limit, a feature we lack
   [[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 2, 3)));
   [[noreturn]] void unsupported(const char* what);
-  [[noreturn]] void raise(const Value& missing);        // an undefined value was used
-  void require_defined(const Value& v) { if (v.is_undefined()) raise(v); }
+  [[noreturn]] void raise(const Value& missing);  // an undefined value was used
+  void require_defined(const Value& v) {
+    if (v.is_undefined()) raise(v);
+  }
 
   // ---- paying, before the work
   void charge(int64_t steps) {
@@ -55,7 +57,9 @@ class Machine {
   }
   void charge_text(int64_t bytes);
   struct Nested {  // one level of evaluation
-    explicit Nested(Machine& machine) : m(machine) { if (++m.depth_ > m.limits_.depth) m.too_deep(); }
+    explicit Nested(Machine& machine) : m(machine) {
+      if (++m.depth_ > m.limits_.depth) m.too_deep();
+    }
     ~Nested() { --m.depth_; }
     Machine& m;
   };
@@ -77,16 +81,16 @@ class Machine {
   Value register_cyclic(std::shared_ptr<Object> object, void (*cut)(Object&));  // an opaque object that may refer to itself
 
   // ---- iterating, calling
-  std::shared_ptr<Iterator> iterate(const Value& v);    // fails on what Python cannot iterate
-  std::vector<Value> collect(const Value& v);           // list(v)
+  std::shared_ptr<Iterator> iterate(const Value& v);  // fails on what Python cannot iterate
+  std::vector<Value> collect(const Value& v);         // list(v)
   Value call(const Value& callee, Args& args);
 
   // ---- evaluating (jinja_eval.cpp, jinja_expr.cpp)
   Value evaluate(const Expr& e);
   Flow execute(const Body& body);
   template <class F>
-  std::string capture(F&& body) {                       // what `body` prints
-    struct Restore {                                    // also when it throws
+  std::string capture(F&& body) {  // what `body` prints
+    struct Restore {               // also when it throws
       std::string &output, outer;
       ~Restore() { output = std::move(outer); }
     } restore{output_, std::exchange(output_, {})};
@@ -96,13 +100,15 @@ class Machine {
   void print(const Value& v);
   void print(std::string_view s);
   void assign(const Target& target, const Value& value);
-  const Value* lookup(int name);                        // NULL: undefined
+  const Value* lookup(int name);  // NULL: undefined
   void set(int name, Value value);
   void open_scope(ScopePtr parent, const std::vector<int>& hidden);  // hidden names are undefined in it until they are set
-  void capture_scope(const ScopePtr& scope);            // a macro keeps it alive: its variables are dropped at the end
-  class ScopeGuard {  // inner scope for a block of statements
+  void capture_scope(const ScopePtr& scope);                         // a macro keeps it alive: its variables are dropped at the end
+  class ScopeGuard {                                                 // inner scope for a block of statements
    public:
-    ScopeGuard(Machine& m, ScopePtr parent, const std::vector<int>& hidden) : m_(m), saved_(std::move(m.scope)) { m.open_scope(std::move(parent), hidden); }
+    ScopeGuard(Machine& m, ScopePtr parent, const std::vector<int>& hidden) : m_(m), saved_(std::move(m.scope)) {
+      m.open_scope(std::move(parent), hidden);
+    }
     ~ScopeGuard() { m_.scope = std::move(saved_); }
 
    private:
@@ -111,7 +117,7 @@ class Machine {
   };
 
   ScopePtr scope;
-  std::vector<Value> context;   // by interned name: the render's variables, then Jinja's globals
+  std::vector<Value> context;  // by interned name: the render's variables, then Jinja's globals
   int line = 1;
   std::string_view now() const { return now_; }
   const ChatTemplate::Limits& limits() const { return limits_; }
@@ -141,7 +147,7 @@ class Bound {
   bool given(size_t i) const { return has(i) && !slots_[i]->is_none(); }  // for parameters whose default is None
   int64_t integer(size_t i, int64_t otherwise) const;
   bool truth(size_t i, bool otherwise) const;
-  const std::string& string(size_t i) const;                            // fails unless it is one
+  const std::string& string(size_t i) const;  // fails unless it is one
   Value value(size_t i, const Value& otherwise) const { return has(i) ? *slots_[i] : otherwise; }
 
  private:

@@ -272,19 +272,52 @@ Value expandtabs(Machine& m, const Value& self, Args& args) {
 
 Value not_supported(Machine& m, const Value&, Args&) { m.unsupported("this string method"); }
 
-constexpr Entry kText[] = {
-    {"strip", strip<true, true>}, {"lstrip", strip<true, false>}, {"rstrip", strip<false, true>}, {"split", split<false>},
-    {"rsplit", split<true>}, {"splitlines", splitlines}, {"partition", partition<false>}, {"rpartition", partition<true>},
-    {"startswith", affix<true>}, {"endswith", affix<false>}, {"upper", mapped<to_upper>}, {"lower", mapped<to_lower>},
-    {"title", mapped<to_title>}, {"capitalize", mapped<to_capitalized>}, {"swapcase", mapped<swap_case>}, {"replace", replace},
-    {"find", find<false, false>}, {"rfind", find<true, false>}, {"index", find<false, true>}, {"rindex", find<true, true>},
-    {"count", count}, {"join", join}, {"format", brace_format}, {"format_map", brace_format_map}, {"ljust", justify<'<'>},
-    {"rjust", justify<'>'>}, {"center", justify<'^'>}, {"zfill", zfill}, {"removeprefix", remove_affix<true>},
-    {"removesuffix", remove_affix<false>}, {"expandtabs", expandtabs}, {"isalpha", all_are<is_alpha>}, {"isdigit", all_are<is_digit>},
-    {"isdecimal", all_are<is_decimal>}, {"isnumeric", all_are<is_numeric>}, {"isalnum", all_are<is_alnum>},
-    {"isspace", all_are<is_space>}, {"isprintable", is_printable_text}, {"isascii", is_ascii_text},
-    {"islower", case_is<is_lower, is_upper>}, {"isupper", case_is<is_upper, is_lower>}, {"istitle", is_title_text},
-    {"casefold", not_supported}, {"encode", not_supported}, {"translate", not_supported}, {"isidentifier", not_supported}};
+constexpr Entry kText[] = {{"strip", strip<true, true>},
+                           {"lstrip", strip<true, false>},
+                           {"rstrip", strip<false, true>},
+                           {"split", split<false>},
+                           {"rsplit", split<true>},
+                           {"splitlines", splitlines},
+                           {"partition", partition<false>},
+                           {"rpartition", partition<true>},
+                           {"startswith", affix<true>},
+                           {"endswith", affix<false>},
+                           {"upper", mapped<to_upper>},
+                           {"lower", mapped<to_lower>},
+                           {"title", mapped<to_title>},
+                           {"capitalize", mapped<to_capitalized>},
+                           {"swapcase", mapped<swap_case>},
+                           {"replace", replace},
+                           {"find", find<false, false>},
+                           {"rfind", find<true, false>},
+                           {"index", find<false, true>},
+                           {"rindex", find<true, true>},
+                           {"count", count},
+                           {"join", join},
+                           {"format", brace_format},
+                           {"format_map", brace_format_map},
+                           {"ljust", justify<'<'>},
+                           {"rjust", justify<'>'>},
+                           {"center", justify<'^'>},
+                           {"zfill", zfill},
+                           {"removeprefix", remove_affix<true>},
+                           {"removesuffix", remove_affix<false>},
+                           {"expandtabs", expandtabs},
+                           {"isalpha", all_are<is_alpha>},
+                           {"isdigit", all_are<is_digit>},
+                           {"isdecimal", all_are<is_decimal>},
+                           {"isnumeric", all_are<is_numeric>},
+                           {"isalnum", all_are<is_alnum>},
+                           {"isspace", all_are<is_space>},
+                           {"isprintable", is_printable_text},
+                           {"isascii", is_ascii_text},
+                           {"islower", case_is<is_lower, is_upper>},
+                           {"isupper", case_is<is_upper, is_lower>},
+                           {"istitle", is_title_text},
+                           {"casefold", not_supported},
+                           {"encode", not_supported},
+                           {"translate", not_supported},
+                           {"isidentifier", not_supported}};
 
 // ---- lists, tuples, ranges
 
@@ -338,8 +371,12 @@ Value dict_copy(Machine& m, const Value& self, Args& args) {
   return self;  // nothing can modify either
 }
 
-constexpr Entry kDict[] = {{"get", dict_get}, {"items", dict_view<View::What::items>}, {"keys", dict_view<View::What::keys>},
-                           {"values", dict_view<View::What::values>}, {"copy", dict_copy}, {"fromkeys", not_supported}};
+constexpr Entry kDict[] = {{"get", dict_get},
+                           {"items", dict_view<View::What::items>},
+                           {"keys", dict_view<View::What::keys>},
+                           {"values", dict_view<View::What::values>},
+                           {"copy", dict_copy},
+                           {"fromkeys", not_supported}};
 
 template <size_t N>
 const Entry* find_entry(const Entry (&table)[N], std::string_view name) {

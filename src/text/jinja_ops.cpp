@@ -1,3 +1,4 @@
+// jinja_ops.cpp -- truth, equality, order, membership and length, with Python's mixing of int, float and bool.
 #include "text/jinja_ops.h"
 
 #include <algorithm>
@@ -106,9 +107,7 @@ bool equal(Machine& m, const Value& a, const Value& b) {
   switch (a.kind()) {
     case Kind::undefined:
     case Kind::none: return true;
-    case Kind::string:
-      m.charge(int64_t(std::min(a.text().size(), b.text().size())) / 64);
-      return a.text() == b.text();
+    case Kind::string: m.charge(int64_t(std::min(a.text().size(), b.text().size())) / 64); return a.text() == b.text();
     case Kind::list:
     case Kind::tuple: return a.object() == b.object() || equal_items(m, a.items(), b.items());
     case Kind::dict: return a.object() == b.object() || equal_dicts(m, a.as<Dict>(), b.as<Dict>());
@@ -159,9 +158,7 @@ bool contains(Machine& m, const Value& container, const Value& item) {
   return false;
 }
 
-bool has_length(const Value& v) {
-  return !v.is_none() && !v.is_number() && !v.is(Kind::iterator) && !v.is(Kind::object);
-}
+bool has_length(const Value& v) { return !v.is_none() && !v.is_number() && !v.is(Kind::iterator) && !v.is(Kind::object); }
 
 int64_t length(Machine& m, const Value& v) {
   switch (v.kind()) {

@@ -15,12 +15,12 @@ enum class Comparison : uint8_t { eq, ne, lt, le, gt, ge, in, not_in };
 // jinja_ops.cpp
 bool truth(const Value& v);
 bool equal(Machine& m, const Value& a, const Value& b);
-bool less(Machine& m, const Value& a, const Value& b);      // a < b; fails where Python has no order
+bool less(Machine& m, const Value& a, const Value& b);  // a < b; fails where Python has no order
 bool compare(Machine& m, Comparison op, const Value& a, const Value& b);
 bool contains(Machine& m, const Value& container, const Value& item);
-int64_t length(Machine& m, const Value& v);                 // len(); fails on what has none
+int64_t length(Machine& m, const Value& v);  // len(); fails on what has none
 bool has_length(const Value& v);
-bool is_same(const Value& a, const Value& b);               // Python's `is`, as far as a template can rely on it
+bool is_same(const Value& a, const Value& b);  // Python's `is`, as far as a template can rely on it
 
 // jinja_arithmetic.cpp
 Value calculate(Machine& m, Operator op, const Value& a, const Value& b);
@@ -31,18 +31,18 @@ int64_t to_integer(Machine& m, double d);                    // int(d); fails on
 
 // jinja_access.cpp
 bool find_attribute(Machine& m, const Value& v, std::string_view name, Value& out);  // Python's getattr; false: there is none
-Value get_attribute(Machine& m, const Value& v, std::string_view name);  // v.name: attribute, else item
-Value get_item(Machine& m, const Value& v, const Value& key);            // v[key]: item, else attribute
+Value get_attribute(Machine& m, const Value& v, std::string_view name);              // v.name: attribute, else item
+Value get_item(Machine& m, const Value& v, const Value& key);                        // v[key]: item, else attribute
 Value get_slice(Machine& m, const Value& v, const Value& start, const Value& stop, const Value& step);  // None = left out
 std::vector<Value> attribute_parts(Machine& m, const Value& attribute);  // "a.b.0" of map(attribute=...), one key a part
 Value get_path(Machine& m, Value v, const std::vector<Value>& parts, const Value* fallback = nullptr);
 
 // jinja_print.cpp
-std::string to_str(Machine& m, const Value& v);             // str(v)
-std::string to_repr(Machine& m, const Value& v);            // repr(v)
-std::string repr_float(double d);                           // shortest digits that read back the same
-std::string escape_html(std::string_view s);                // markupsafe.escape
-Value escaped(Machine& m, const Value& v);                  // as markup; markup stays as it is
+std::string to_str(Machine& m, const Value& v);   // str(v)
+std::string to_repr(Machine& m, const Value& v);  // repr(v)
+std::string repr_float(double d);                 // shortest digits that read back the same
+std::string escape_html(std::string_view s);      // markupsafe.escape
+Value escaped(Machine& m, const Value& v);        // as markup; markup stays as it is
 struct JsonStyle {
   bool ensure_ascii = false, sort_keys = false, indented = false;
   std::string indent, item_separator = ", ", key_separator = ": ";

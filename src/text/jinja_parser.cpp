@@ -1,3 +1,4 @@
+// jinja_parser.cpp -- statements: each tag is a function that reads up to its end tag.
 #include "text/jinja_parser.h"
 
 #include <algorithm>
@@ -100,9 +101,9 @@ StmtPtr Parser::statement() {
   Nested nested(*this);
   using Rule = StmtPtr (Parser::*)();
   constexpr std::pair<std::string_view, Rule> kRules[] = {
-      {"set", &Parser::set}, {"for", &Parser::for_loop}, {"if", &Parser::if_chain}, {"with", &Parser::with}, {"macro", &Parser::macro},
-      {"call", &Parser::call_block}, {"filter", &Parser::filter_block}, {"generation", &Parser::generation}, {"print", &Parser::print},
-      {"break", &Parser::jump}, {"continue", &Parser::jump}};
+      {"set", &Parser::set},     {"for", &Parser::for_loop},    {"if", &Parser::if_chain},         {"with", &Parser::with},
+      {"macro", &Parser::macro}, {"call", &Parser::call_block}, {"filter", &Parser::filter_block}, {"generation", &Parser::generation},
+      {"print", &Parser::print}, {"break", &Parser::jump},      {"continue", &Parser::jump}};
   constexpr std::string_view kUnsupported[] = {"block", "extends", "include", "import", "from", "autoescape"};
   const Token tag = current();
   if (tag.type != Type::name) syntax_error(tag.line, "expected the name of a tag");

@@ -166,7 +166,10 @@ class JsonPrinter {
   }
 
   void array(const std::vector<Value>& items, int level) {
-    if (items.empty()) { out += "[]"; return; }
+    if (items.empty()) {
+      out += "[]";
+      return;
+    }
     out += '[';
     for (size_t i = 0; i < items.size(); ++i) {
       if (i > 0) out += style_.item_separator;
@@ -178,7 +181,10 @@ class JsonPrinter {
   }
 
   void object(const Dict& d, int level) {
-    if (d.items().empty()) { out += "{}"; return; }
+    if (d.items().empty()) {
+      out += "{}";
+      return;
+    }
     std::vector<const Dict::Item*> order;
     for (const auto& item : d.items()) order.push_back(&item);
     if (style_.sort_keys)
@@ -212,7 +218,8 @@ std::string repr_float(double d) {
   if (std::isnan(d)) return "nan";
   if (std::isinf(d)) return d < 0 ? "-inf" : "inf";
   char buffer[40];
-  const std::string_view scientific(buffer, size_t(std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::scientific).ptr - buffer));
+  const std::string_view scientific(buffer,
+                                    size_t(std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::scientific).ptr - buffer));
   const size_t e = scientific.find('e');
   int exponent = 0;
   const char* digits = scientific.data() + e + 1;

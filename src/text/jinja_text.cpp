@@ -1,3 +1,4 @@
+// jinja_text.cpp -- strip, replace, center, splitlines, join on code points, paid for by length.
 #include "text/jinja_text.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// jinja_unicode.cpp -- UTF-8 in and out, and Python's str case mappings and classes by the generated tables.
 #include "text/jinja_unicode.h"
 
 #include <algorithm>
@@ -5,9 +6,19 @@
 
 namespace puna::jinja {
 namespace {
-struct CaseRange { char32_t first, last; uint8_t stride; int32_t delta; };
-struct CaseSpecial { char32_t code; char32_t to[3]; };  // zero-padded
-struct CharRange { char32_t first, last; uint8_t stride; };
+struct CaseRange {
+  char32_t first, last;
+  uint8_t stride;
+  int32_t delta;
+};
+struct CaseSpecial {
+  char32_t code;
+  char32_t to[3];
+};  // zero-padded
+struct CharRange {
+  char32_t first, last;
+  uint8_t stride;
+};
 }  // namespace
 }  // namespace puna::jinja
 
@@ -128,7 +139,9 @@ bool is_decimal(char32_t c) noexcept { return find(kIsDecimal, c); }
 bool is_digit(char32_t c) noexcept { return find(kIsDigit, c); }
 bool is_numeric(char32_t c) noexcept { return find(kIsNumeric, c); }
 bool is_alnum(char32_t c) noexcept { return is_alpha(c) || is_numeric(c) || is_digit(c) || is_decimal(c); }
-bool is_space(char32_t c) noexcept { return c < 0x80 ? c == ' ' || (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x1f) : find(kIsSpace, c) != nullptr; }
+bool is_space(char32_t c) noexcept {
+  return c < 0x80 ? c == ' ' || (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x1f) : find(kIsSpace, c) != nullptr;
+}
 bool is_lower(char32_t c) noexcept { return find(kIsLower, c); }
 bool is_upper(char32_t c) noexcept { return find(kIsUpper, c); }
 bool is_title(char32_t c) noexcept { return find(kIsTitle, c); }

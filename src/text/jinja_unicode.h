@@ -28,15 +28,15 @@ bool is_alnum(char32_t c) noexcept;
 bool is_space(char32_t c) noexcept;
 bool is_lower(char32_t c) noexcept;
 bool is_upper(char32_t c) noexcept;
-bool is_title(char32_t c) noexcept;      // category Lt
+bool is_title(char32_t c) noexcept;  // category Lt
 bool is_cased(char32_t c) noexcept;
-bool is_printable(char32_t c) noexcept;  // repr() shows it as itself
-bool is_line_break(char32_t c) noexcept; // where splitlines() splits
+bool is_printable(char32_t c) noexcept;   // repr() shows it as itself
+bool is_line_break(char32_t c) noexcept;  // where splitlines() splits
 
 std::string to_upper(std::string_view s);
 std::string to_lower(std::string_view s);
-std::string to_title(std::string_view s);       // str.title(): a cased letter after an uncased one is a title letter
-std::string to_capitalized(std::string_view s); // first letter title, the rest lower
+std::string to_title(std::string_view s);        // str.title(): a cased letter after an uncased one is a title letter
+std::string to_capitalized(std::string_view s);  // first letter title, the rest lower
 std::string swap_case(std::string_view s);
 
 std::string_view strip_space(std::string_view s, bool left, bool right) noexcept;

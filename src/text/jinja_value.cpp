@@ -1,3 +1,4 @@
+// jinja_value.cpp -- dicts and their keys, and what Python calls each kind of value.
 #include "text/jinja_value.h"
 
 #include <algorithm>

@@ -28,10 +28,26 @@ class Value {
  public:
   Value() = default;  // undefined
   static Value none() { return Value(Kind::none); }
-  static Value boolean(bool b) { Value v(Kind::boolean); v.integer_ = b; return v; }
-  static Value integer(int64_t i) { Value v(Kind::integer); v.integer_ = i; return v; }
-  static Value real(double d) { Value v(Kind::real); v.real_ = d; return v; }
-  static Value of(Kind kind, std::shared_ptr<Object> object) { Value v(kind); v.object_ = std::move(object); return v; }
+  static Value boolean(bool b) {
+    Value v(Kind::boolean);
+    v.integer_ = b;
+    return v;
+  }
+  static Value integer(int64_t i) {
+    Value v(Kind::integer);
+    v.integer_ = i;
+    return v;
+  }
+  static Value real(double d) {
+    Value v(Kind::real);
+    v.real_ = d;
+    return v;
+  }
+  static Value of(Kind kind, std::shared_ptr<Object> object) {
+    Value v(kind);
+    v.object_ = std::move(object);
+    return v;
+  }
 
   Kind kind() const { return kind_; }
   bool is(Kind k) const { return kind_ == k; }
@@ -45,9 +61,11 @@ class Value {
   int64_t as_integer() const { return integer_; }  // of an integral value
   double as_real() const { return kind_ == Kind::real ? real_ : double(integer_); }
   template <class T>
-  T& as() const { return static_cast<T&>(*object_); }
-  const std::string& text() const;                  // of a string
-  const std::vector<Value>& items() const;          // of a list or tuple
+  T& as() const {
+    return static_cast<T&>(*object_);
+  }
+  const std::string& text() const;          // of a string
+  const std::vector<Value>& items() const;  // of a list or tuple
   const std::shared_ptr<Object>& object() const { return object_; }
   int depth() const { return object_ ? object_->depth : 0; }
 
@@ -78,7 +96,7 @@ struct Missing final : Object {
 
 struct Sequence final : Object {  // list, tuple
   std::vector<Value> items;
-  bool is_group = false;          // groupby's tuple: also .grouper and .list
+  bool is_group = false;  // groupby's tuple: also .grouper and .list
 };
 
 // Keeps insertion order. Small dicts are searched in order, larger ones through a sorted index of canonical keys.
@@ -126,8 +144,8 @@ struct Args {
 };
 
 bool is_markup(const Value& v);
-const char* type_name(const Value& v);           // Python's: "str", "dict", ...
+const char* type_name(const Value& v);  // Python's: "str", "dict", ...
 bool is_hashable(const Value& v);
-std::string canonical_key(const Value& v);       // equal strings <=> equal as dict keys (1 == 1.0 == True)
+std::string canonical_key(const Value& v);  // equal strings <=> equal as dict keys (1 == 1.0 == True)
 
 }  // namespace puna::jinja

@@ -1,21 +1,12 @@
+// llama4_chat.cpp -- writes a dialog as Meta's code does: each text apart, so that what a message says is never a special token.
 #include "puna/text/llama4_chat.h"
-
-#include <algorithm>
-#include <iterator>
-#include <optional>
 
 #include "base/json.h"
 #include "puna/base/error.h"
-#include "text/jinja_unicode.h"
 #include "text/python_calls.h"
 
 namespace puna {
 namespace {
-
-constexpr std::string_view kBuiltin[] = {"brave_search", "wolfram_alpha", "photogen", "code_interpreter"};
-bool is_builtin(std::string_view name) { return std::find(std::begin(kBuiltin), std::end(kBuiltin), name) != std::end(kBuiltin); }
-
-// ---- writing
 
 class Writer {
  public:
@@ -30,7 +21,9 @@ class Writer {
 
  private:
   [[noreturn]] void wrong(const char* what) const { fail(Status::invalid_argument, "message %zu: %s", index_, what); }
-  void require(bool condition, const char* what) const { if (!condition) wrong(what); }
+  void require(bool condition, const char* what) const {
+    if (!condition) wrong(what);
+  }
 
   void special(std::string name) { out_.push_back({std::move(name), true}); }
   void text(std::string s) {
@@ -112,18 +105,18 @@ class Writer {
   }
 
   std::string tool_call(const OrderedJson& call) const {
-    require(call.is_object() && call.contains("name") && call["name"].is_string() && call.contains("arguments"), "a tool call needs a name and arguments");
+    require(call.is_object() && call.contains("name") && call["name"].is_string() && call.contains("arguments"),
+            "a tool call needs a name and arguments");
     const std::string name = call["name"];
     const OrderedJson& arguments = call["arguments"];
-    if (is_builtin(name)) {
+    if (is_builtin_tool(name)) {
       const char* key = name == "code_interpreter" ? "code" : "query";
       require(arguments.is_object() && arguments.contains(key), "a builtin tool's arguments need its query or code");
       const std::string value = arguments[key].is_string() ? arguments[key].get<std::string>() : python_str(arguments[key]);
       return name == "code_interpreter" ? value : name + ".call(query=\"" + value + "\")";
     }
     switch (format_) {
-      case ToolPromptFormat::json:
-        return python_json(OrderedJson{{"type", "function"}, {"name", name}, {"parameters", arguments}});
+      case ToolPromptFormat::json: return python_json(OrderedJson{{"type", "function"}, {"name", name}, {"parameters", arguments}});
       case ToolPromptFormat::function_tag: return "<function=" + name + ">" + python_json(arguments) + "</function>";
       case ToolPromptFormat::python_list: break;
     }
@@ -150,109 +143,6 @@ class Writer {
   std::vector<ChatSegment> out_;
 };
 
-// ---- reading
-
-using Call = std::optional<PythonCall>;
-
-// Key order costs a search through the object for every key, so what has thousands of keys is not taken for a call.
-bool has_many_keys(std::string_view text) {
-  constexpr int kMany = 4096;
-  int keys = 0;
-  for (size_t at = 0; keys <= kMany && (at = text.find(':', at)) != text.npos; ++at) {
-    const size_t quote = at == 0 ? text.npos : text.find_last_not_of(" \t\r\n", at - 1);
-    keys += quote != text.npos && text[quote] == '"' && (quote == 0 || text[quote - 1] != '\\');
-  }
-  return keys > kMany;
-}
-
-OrderedJson json_or_null(std::string_view text) {
-  if (has_many_keys(text)) return nullptr;
-  try {
-    return parse_ordered_json(text, "tool call");
-  } catch (const Error&) {
-    return nullptr;
-  }
-}
-
-// <function=NAME>{ARGUMENTS}: the name reaches as far as it can without a '}', the arguments end at the first '}' of their line.
-Call function_tag(std::string_view s, bool& found) {
-  constexpr std::string_view kOpen = "<function=";
-  for (size_t at = 0, end = 0; (at = s.find(kOpen, at)) != s.npos; at = end) {  // another one before `end` would fail the same way
-    const size_t start = at + kOpen.size();
-    end = s.find('}', start);
-    if (end == s.npos) return std::nullopt;
-    const std::string_view inside = s.substr(start, end - start);
-    const size_t arrow = inside.rfind(">{"), newline = inside.rfind('\n');
-    if (arrow == inside.npos || arrow == 0 || (newline != inside.npos && newline > arrow)) continue;
-    const size_t split = start + arrow;
-    found = true;
-    std::string arguments(s.substr(split + 1, end - split));
-    std::replace(arguments.begin(), arguments.end(), '\'', '"');
-    OrderedJson parsed = json_or_null(arguments);
-    if (!parsed.is_object()) return std::nullopt;
-    return PythonCall(s.substr(start, split - start), std::move(parsed));
-  }
-  return std::nullopt;
-}
-
-Call custom_call(const std::string& s) {
-  bool tagged = false;
-  Call call = function_tag(s, tagged);
-  if (tagged) return call;
-  const size_t first = s.find_first_not_of(" \t\r\n");
-  if (first == s.npos) return std::nullopt;
-  if (s[first] == '{') {
-    const OrderedJson json = json_or_null(s);
-    const bool names = json.is_object() && json.contains("name") && json["name"].is_string();
-    const bool callable = names && json.contains("parameters") && (json["parameters"].is_object() || json["parameters"].is_string());
-    if (!callable) return std::nullopt;
-    return PythonCall(json["name"], json["parameters"]);
-  }
-  const auto calls = parse_python_calls(s);
-  if (!calls) return std::nullopt;
-  return calls->front();  // Meta's code drops the others
-}
-
-// NAME.call(query="...") anywhere in the text.
-Call builtin_call(std::string_view s) {
-  constexpr std::string_view kCall = ".call(query=\"";
-  for (size_t at = 0; (at = s.find(kCall, at)) != s.npos; ++at) {
-    const size_t start = at + kCall.size(), end = s.find('"', start);
-    if (end == s.npos) return std::nullopt;
-    if (end + 1 >= s.size() || s[end + 1] != ')') continue;
-    size_t name = at;
-    while (name > 0) {
-      size_t previous = name - 1;
-      while (previous > 0 && (uint8_t(s[previous]) & 0xc0) == 0x80) --previous;
-      size_t next = previous;
-      const char32_t c = jinja::next_code_point(s, next);
-      if (c != '_' && !jinja::is_alnum(c)) break;
-      name = previous;
-    }
-    if (name == at) continue;
-    return PythonCall(s.substr(name, at - name), OrderedJson{{"query", std::string(s.substr(start, end - start))}});
-  }
-  return std::nullopt;
-}
-
-bool take_prefix(std::string& s, std::string_view prefix) {
-  if (!s.starts_with(prefix)) return false;
-  s.erase(0, prefix.size());
-  return true;
-}
-
-bool take_suffix(std::string& s, std::string_view suffix) {
-  if (!s.ends_with(suffix)) return false;
-  s.erase(s.size() - suffix.size());
-  return true;
-}
-
-std::string without(std::string_view s, std::string_view what) {
-  std::string out;
-  for (size_t at; (at = s.find(what)) != s.npos; s.remove_prefix(at + what.size())) out += s.substr(0, at);
-  return out += s;
-}
-
 }  // namespace
 
 std::vector<ChatSegment> llama4_render_dialog(std::string_view messages_json, ToolPromptFormat format) {
@@ -264,40 +154,6 @@ std::vector<ChatSegment> llama4_render_dialog(std::string_view messages_json, To
   }
   PUNA_REQUIRE(messages.is_array(), "messages: expected a JSON array");
   return Writer(format).dialog(messages);
-}
-
-AssistantMessage llama4_parse_assistant(std::string_view text, StopReason stop_reason) {
-  const size_t first = text.find_first_not_of(' ');
-  std::string s(first == text.npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1));
-  take_prefix(s, "<|header_start|>assistant<|header_end|>\n\n");
-  const bool python = take_prefix(s, "<|python_start|>");
-  if (python) s = without(s, "<|python_end|>");
-
-  AssistantMessage out;
-  out.stop_reason = stop_reason;
-  if (take_suffix(s, "<|eot|>")) {
-    out.stop_reason = StopReason::end_of_turn;
-  } else if (take_suffix(s, "<|eom|>")) {
-    out.stop_reason = StopReason::end_of_message;
-  }
-
-  Call call = custom_call(s);
-  if (call && is_builtin(call->first)) {  // a builtin tool called in a custom tool's notation: its first argument is the query
-    if (call->second.is_object() && !call->second.empty()) {
-      call->second = OrderedJson{{"query", call->second.front()}};
-    } else {
-      call.reset();
-    }
-  } else if (!call) {
-    call = builtin_call(s);
-    if (!call && python) call = PythonCall("code_interpreter", OrderedJson{{"code", s}});
-  }
-  if (call) {
-    out.tool_calls.push_back({call->first, is_builtin(call->first), python_json(call->second)});
-  } else {
-    out.content = std::move(s);
-  }
-  return out;
 }
 
 }  // namespace puna

@@ -1,3 +1,4 @@
+// python_calls.cpp -- a recursive-descent reader of Python literals, and the JSON and str() Python writes.
 #include "text/python_calls.h"
 
 #include <charconv>
@@ -11,7 +12,7 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxKeys = 1024;  // of one object: keeping their order costs a search a key
-struct NotPython {};  // thrown and caught within this file
+struct NotPython {};               // thrown and caught within this file
 
 class Reader {
  public:
@@ -90,9 +91,10 @@ class Reader {
   }
 
   static bool is_keyword(const std::string& s) {
-    constexpr std::string_view kWords[] = {"True", "False", "None", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
-                                           "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
-                                           "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield"};
+    constexpr std::string_view kWords[] = {"True",  "False",    "None",  "and",    "as",   "assert", "async",  "await",    "break",
+                                           "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
+                                           "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
+                                           "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"};
     for (std::string_view word : kWords)
       if (s == word) return true;
     return false;
@@ -222,7 +224,8 @@ class Reader {
     const std::string_view digits = s_.substr(at_, most);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, base);
     const size_t used = size_t(end - digits.data());
-    if (error != std::errc() || used < (base == 8 ? least : most) || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) throw NotPython();
+    if (error != std::errc() || used < (base == 8 ? least : most) || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+      throw NotPython();
     jinja::append_utf8(out, code);
     at_ += used;
   }
@@ -237,9 +240,7 @@ std::optional<std::vector<PythonCall>> parse_python_calls(std::string_view text)
   if (!jinja::is_valid_utf8(text)) return std::nullopt;
   try {
     return Reader(text).run();
-  } catch (const NotPython&) {
-    return std::nullopt;
-  }
+  } catch (const NotPython&) { return std::nullopt; }
 }
 
 std::string python_json(const OrderedJson& v) {
@@ -254,7 +255,11 @@ std::string python_json(const OrderedJson& v) {
   };
   if (v.is_object()) return joined(v, '{', '}');
   if (v.is_array()) return joined(v, '[', ']');
-  if (v.is_number_float()) return std::isfinite(v.get<double>()) ? jinja::repr_float(v.get<double>()) : std::isnan(v.get<double>()) ? "NaN" : v.get<double>() < 0 ? "-Infinity" : "Infinity";
+  if (v.is_number_float())
+    return std::isfinite(v.get<double>()) ? jinja::repr_float(v.get<double>())
+           : std::isnan(v.get<double>())  ? "NaN"
+           : v.get<double>() < 0          ? "-Infinity"
+                                          : "Infinity";
   return v.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
 }
 

@@ -16,6 +16,11 @@ using PythonCall = std::pair<std::string, OrderedJson>;  // name, keyword argume
 // Nothing unless the whole text is one non-empty list of calls with keyword arguments. Linear time, bounded depth.
 std::optional<std::vector<PythonCall>> parse_python_calls(std::string_view text);
 
+// Tools that Meta's code knows by name and writes in notations of their own.
+inline bool is_builtin_tool(std::string_view name) {
+  return name == "brave_search" || name == "wolfram_alpha" || name == "photogen" || name == "code_interpreter";
+}
+
 std::string python_json(const OrderedJson& value);  // json.dumps(value)
 std::string python_str(const OrderedJson& scalar);  // str(value) of a number, boolean or null
 

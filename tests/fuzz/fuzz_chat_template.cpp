@@ -14,12 +14,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   puna::llama4_parse_assistant(said, puna::StopReason::out_of_tokens);
 
   const nlohmann::ordered_json variables = {
-      {"messages", {{{"role", "system"}, {"content", "Be kind."}},
-                    {{"role", "user"}, {"content", std::string(said)}},
-                    {{"role", "assistant"}, {"content", nullptr}, {"tool_calls", {{{"function", {{"name", "f"}, {"arguments", {{"a", 1.5}, {"b", {1, "x"}}}}}}}}}},
-                    {{"role", "tool"}, {"content", {{{"type", "text"}, {"text", "21 °C"}}}}}}},
+      {"messages",
+       {{{"role", "system"}, {"content", "Be kind."}},
+        {{"role", "user"}, {"content", std::string(said)}},
+        {{"role", "assistant"},
+         {"content", nullptr},
+         {"tool_calls", {{{"function", {{"name", "f"}, {"arguments", {{"a", 1.5}, {"b", {1, "x"}}}}}}}}}},
+        {{"role", "tool"}, {"content", {{{"type", "text"}, {"text", "21 °C"}}}}}}},
       {"tools", {{{"type", "function"}, {"function", {{"name", "f"}, {"parameters", {{"type", "object"}}}}}}}},
-      {"add_generation_prompt", true}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
+      {"add_generation_prompt", true},
+      {"bos_token", "<s>"},
+      {"eos_token", "</s>"}};
   puna::ChatTemplate::Limits limits;
   limits.steps = 100000;
   limits.depth = 100;
@@ -27,7 +32,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const std::string json = variables.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     puna::ChatTemplate::parse(source, limits)->render(json, "2025-03-09");
-  } catch (const puna::Error&) {
-  }
+  } catch (const puna::Error&) {}
   return 0;
 }

@@ -10,16 +10,20 @@ using namespace puna;
 
 namespace {
 
-struct Failure { Status status = Status::ok; std::string message; };
+struct Failure {
+  Status status = Status::ok;
+  std::string message;
+};
 
-Failure failure_of(std::string_view source, std::string_view variables = "{}", const ChatTemplate::Limits& limits = {}, std::string_view now = {}) {
+Failure failure_of(std::string_view source, std::string_view variables = "{}", const ChatTemplate::Limits& limits = {},
+                   std::string_view now = {}) {
   try {
     const std::string text = ChatTemplate::parse(source, limits)->render(variables, now);
     return {Status::ok, text.substr(0, 100)};
-  } catch (const Error& e) {
-    return {e.status(), e.what()};
-  }
+  } catch (const Error& e) { return {e.status(), e.what()}; }
 }
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string repeat(std::string_view unit, int times) {
   std::string out;
@@ -30,26 +34,40 @@ std::string repeat(std::string_view unit, int times) {
 }  // namespace
 
 TEST_CASE("errors have a status and name the template's line", "[text]") {
-  struct Case { const char* source; Status status; const char* message; };
+  struct Case {
+    const char* source;
+    Status status;
+    const char* message;
+  };
   const Case c = GENERATE(
-      Case{"a\nb\n{% if %}", Status::bad_file, "chat template line 3: "}, Case{"a\n{{ 'x", Status::bad_file, "chat template line 2: a string is not closed"},
+      Case{"a\nb\n{% if %}", Status::bad_file, "chat template line 3: "},
+      Case{"a\n{{ 'x", Status::bad_file, "chat template line 2: a string is not closed"},
       Case{"{% for x in y %}\n\n", Status::bad_file, "chat template line 2: unexpected end of template, expected 'endfor'"},
-      Case{"\n{% nope %}", Status::bad_file, "chat template line 2: unknown tag 'nope'"}, Case{"\n\n{{ 1|nope }}", Status::bad_file, "line 3: no filter named 'nope'"},
-      Case{"\n{% include 'x' %}", Status::unsupported, "chat template line 2: the tag 'include'"}, Case{"{{ 'x'.encode() }}", Status::unsupported, "chat template line 1: "},
-      Case{"{{ 'a'|urlize }}", Status::unsupported, "chat template line 1: "}, Case{"\n{{ raise_exception('No ' ~ 'way') }}", Status::invalid_argument, "chat template line 2: No way"},
+      Case{"\n{% nope %}", Status::bad_file, "chat template line 2: unknown tag 'nope'"},
+      Case{"\n\n{{ 1|nope }}", Status::bad_file, "line 3: no filter named 'nope'"},
+      Case{"\n{% include 'x' %}", Status::unsupported, "chat template line 2: the tag 'include'"},
+      Case{"{{ 'x'.encode() }}", Status::unsupported, "chat template line 1: "},
+      Case{"{{ 'a'|urlize }}", Status::unsupported, "chat template line 1: "},
+      Case{"\n{{ raise_exception('No ' ~ 'way') }}", Status::invalid_argument, "chat template line 2: No way"},
       Case{"{{ x.y }}", Status::invalid_argument, "chat template line 1: 'x' is undefined"},
       Case{"{% set d = {} %}\n{{ d.a.b }}", Status::invalid_argument, "chat template line 2: 'dict object' has no attribute 'a'"},
-      Case{"{% macro m() %}\n{{ 1 + 'a' }}\n{% endmacro %}\n\n{{ m() }}", Status::invalid_argument, "chat template line 2: unsupported operand"},
-      Case{"{% macro m() %}\n{{ 1 }}\n{% endmacro %}\n\n{{ m() + 1 }}", Status::invalid_argument, "chat template line 5: unsupported operand"},
-      Case{"{{ 9223372036854775807 + 1 }}", Status::invalid_argument, "64-bit"}, Case{"{{ 99999999999999999999 }}", Status::bad_file, "64-bit"},
-      Case{"{{ -9223372036854775807 - 2 }}", Status::invalid_argument, "64-bit"}, Case{"{{ 10 ** 30 }}", Status::invalid_argument, "64-bit"},
-      Case{"{{ (-9223372036854775807 - 1) // -1 }}", Status::invalid_argument, "64-bit"}, Case{"{{ -(-9223372036854775807 - 1) }}", Status::invalid_argument, "64-bit"},
-      Case{"{{ (-9223372036854775807 - 1)|abs }}", Status::invalid_argument, "64-bit"}, Case{"{{ ('9' * 30)|int }}", Status::invalid_argument, "64-bit"}, Case{"{{ 1e300|int }}", Status::invalid_argument, "64-bit"},
+      Case{"{% macro m() %}\n{{ 1 + 'a' }}\n{% endmacro %}\n\n{{ m() }}", Status::invalid_argument,
+           "chat template line 2: unsupported operand"},
+      Case{"{% macro m() %}\n{{ 1 }}\n{% endmacro %}\n\n{{ m() + 1 }}", Status::invalid_argument,
+           "chat template line 5: unsupported operand"},
+      Case{"{{ 9223372036854775807 + 1 }}", Status::invalid_argument, "64-bit"},
+      Case{"{{ 99999999999999999999 }}", Status::bad_file, "64-bit"},
+      Case{"{{ -9223372036854775807 - 2 }}", Status::invalid_argument, "64-bit"},
+      Case{"{{ 10 ** 30 }}", Status::invalid_argument, "64-bit"},
+      Case{"{{ (-9223372036854775807 - 1) // -1 }}", Status::invalid_argument, "64-bit"},
+      Case{"{{ -(-9223372036854775807 - 1) }}", Status::invalid_argument, "64-bit"},
+      Case{"{{ (-9223372036854775807 - 1)|abs }}", Status::invalid_argument, "64-bit"},
+      Case{"{{ ('9' * 30)|int }}", Status::invalid_argument, "64-bit"}, Case{"{{ 1e300|int }}", Status::invalid_argument, "64-bit"},
       Case{"\xff", Status::bad_file, "chat template: not valid UTF-8"}, Case{"{{ '\\ud800' }}", Status::bad_file, "is not a character"});
   CAPTURE(c.source);
   const Failure f = failure_of(c.source);
   CHECK(f.status == c.status);
-  CHECK_THAT(f.message, Catch::Matchers::Contains(c.message));
+  CHECK(has(f.message, c.message));
 }
 
 TEST_CASE("variables and the date are the caller's: invalid_argument", "[text]") {
@@ -64,39 +82,57 @@ TEST_CASE("variables and the date are the caller's: invalid_argument", "[text]")
 }
 
 TEST_CASE("attacks on time, memory and stack end in an error within a moment", "[text]") {
-  const std::string source = GENERATE(as<std::string>(),
+  const std::string source = GENERATE(
+      as<std::string>(),
       // time
       "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
       "{% for a in range(100000) %}{% for b in range(100000) if false %}{% endfor %}{% endfor %}",
-      "{% for a in range(100000) %}{{ range(100000)|sum }}{% endfor %}", "{% for a in range(100000) %}{% set x = range(100000)|select('gt', 5)|list %}{% endfor %}",
+      "{% for a in range(100000) %}{{ range(100000)|sum }}{% endfor %}",
+      "{% for a in range(100000) %}{% set x = range(100000)|select('gt', 5)|list %}{% endfor %}",
       "{% for a in range(100000) %}{% set x = (99999 in range(100000)|list) %}{% endfor %}",
       "{% set s = 'a' * 1000000 %}{% for a in range(100000) %}{% set x = s|upper %}{% endfor %}",
       "{% set s = 'a' * 1000000 %}{% for a in range(100000) %}{% set x = s == s ~ 'b' %}{% endfor %}",
       "{% set s = 'é' * 1000000 %}{% for a in range(100000) %}{% set x = s[999999] %}{% endfor %}",
       "{% set s = 'é' * 1000000 %}{% for a in range(100000) %}{% set x = s.startswith('é', 999999) %}{% endfor %}",
-      "{% set s = 'ab' * 1000000 %}{% for a in range(100000) %}{% set x = 'ba' in s %}{% set y = s.find('bb') %}{% set z = s.count('b') %}{% endfor %}",
+      "{% set s = 'ab' * 1000000 %}{% for a in range(100000) %}{% set x = 'ba' in s %}{% set y = s.find('bb') %}{% set z = s.count('b') "
+      "%}{% endfor %}",
       "{% set s = ' ' * 1000000 %}{% for a in range(100000) %}{% set x = s.split() %}{% set y = s.strip() %}{% endfor %}",
-      "{% macro f(n) %}{{ f(n) }}{{ f(n) }}{% endmacro %}{{ f(0) }}", "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(40) }}",
+      "{% macro f(n) %}{{ f(n) }}{{ f(n) }}{% endmacro %}{{ f(0) }}",
+      "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(40) }}",
       // memory
-      "{{ 'a' * 1000000000 }}", "{{ 1000000000 * 'ab' }}", "{{ ('a' * 1000000) * 1000000 }}", "{{ [1] * 1000000000 }}", "{{ [1] * 9223372036854775807 }}", "{{ 'a' * 9223372036854775807 }}",
-      "{{ '%1000000000d' % 1 }}", "{{ '%.1000000000f' % 1.5 }}", "{{ '%*d' % (1000000000, 1) }}", "{{ '{:>1000000000}'.format('a') }}", "{{ '{:.1000000000f}'.format(1.5) }}",
-      "{{ 'a'|center(1000000000) }}", "{{ 'a'.ljust(1000000000) }}", "{{ 'a'.zfill(1000000000) }}", "{{ 'a'|center(9223372036854775807) }}", "{{ 'a\nb'|indent(1000000000) }}",
-      "{{ '\t'.expandtabs(1000000000) }}", "{{ [1]|tojson(indent=1000000000) }}", "{{ [1]|batch(1000000000, 'x')|list }}", "{{ [1]|slice(1000000000)|list }}", "{{ range(1000000000) }}",
-      "{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}", "{{ ('a' * 1000000).replace('', 'b' * 1000) }}", "{{ ('x' * 1000000).join(['a'] * 1000) }}", "{{ (['x' * 1000000] * 1000)|join }}",
-      "{{ '{0}{0}{0}{0}{0}{0}{0}{0}'.format('a' * 10000000) }}", "{{ '%s%s%s%s%s%s%s%s' % (('a' * 10000000,) * 8) }}", "{{ [['a' * 1000000] * 1000]|string }}", "{{ [['a' * 1000000] * 1000]|tojson }}",
-      "{% set ns = namespace(s='ab') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", "{% set ns = namespace(s=['ab']) %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-      "{% set ns = namespace(s='ab') %}{% for i in range(100) %}{% set ns.s = [ns.s, ns.s]|string %}{% endfor %}", "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = ns.l + ['a' * 10000 ~ i] %}{% endfor %}",
-      "{% for i in range(100000) %}{{ 'a' * 10000 }}{% endfor %}", "{% for i in range(100000) %}{% for j in range(1000) %}{% set n = namespace(a=i) %}{% endfor %}{% endfor %}",
+      "{{ 'a' * 1000000000 }}", "{{ 1000000000 * 'ab' }}", "{{ ('a' * 1000000) * 1000000 }}", "{{ [1] * 1000000000 }}",
+      "{{ [1] * 9223372036854775807 }}", "{{ 'a' * 9223372036854775807 }}", "{{ '%1000000000d' % 1 }}", "{{ '%.1000000000f' % 1.5 }}",
+      "{{ '%*d' % (1000000000, 1) }}", "{{ '{:>1000000000}'.format('a') }}", "{{ '{:.1000000000f}'.format(1.5) }}",
+      "{{ 'a'|center(1000000000) }}", "{{ 'a'.ljust(1000000000) }}", "{{ 'a'.zfill(1000000000) }}", "{{ 'a'|center(9223372036854775807) }}",
+      "{{ 'a\nb'|indent(1000000000) }}", "{{ '\t'.expandtabs(1000000000) }}", "{{ [1]|tojson(indent=1000000000) }}",
+      "{{ [1]|batch(1000000000, 'x')|list }}", "{{ [1]|slice(1000000000)|list }}", "{{ range(1000000000) }}",
+      "{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}", "{{ ('a' * 1000000).replace('', 'b' * 1000) }}",
+      "{{ ('x' * 1000000).join(['a'] * 1000) }}", "{{ (['x' * 1000000] * 1000)|join }}",
+      "{{ '{0}{0}{0}{0}{0}{0}{0}{0}'.format('a' * 10000000) }}", "{{ '%s%s%s%s%s%s%s%s' % (('a' * 10000000,) * 8) }}",
+      "{{ [['a' * 1000000] * 1000]|string }}", "{{ [['a' * 1000000] * 1000]|tojson }}",
+      "{% set ns = namespace(s='ab') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+      "{% set ns = namespace(s=['ab']) %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+      "{% set ns = namespace(s='ab') %}{% for i in range(100) %}{% set ns.s = [ns.s, ns.s]|string %}{% endfor %}",
+      "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = ns.l + ['a' * 10000 ~ i] %}{% endfor %}",
+      "{% for i in range(100000) %}{{ 'a' * 10000 }}{% endfor %}",
+      "{% for i in range(100000) %}{% for j in range(1000) %}{% set n = namespace(a=i) %}{% endfor %}{% endfor %}",
       "{% set x %}{% for i in range(100000) %}{{ 'a' * 10000 }}{% endfor %}{% endset %}",
       // stack
-      "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}{% endfor %}", "{% set ns = namespace(l={}) %}{% for i in range(100000) %}{% set ns.l = {'a': ns.l} %}{% endfor %}",
-      "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = ns.l|map('string') %}{% endfor %}", "{% set ns = namespace(l='a') %}{% for i in range(100000) %}{% set ns.l = cycler(ns.l) %}{% endfor %}",
-      "{% set ns = namespace(l='a') %}{% for i in range(100000) %}{% set ns.l = joiner(ns.l) %}{% endfor %}", "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}", "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a }}",
-      "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "{% macro f() %}{% call f() %}{% endcall %}{% endmacro %}{{ f() }}", "{% macro f() %}{{ caller() }}{% endmacro %}{% call f() %}{% call f() %}{{ caller() }}{% endcall %}{% endcall %}",
-      "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}", "{{ " + repeat("(", 100000) + "1" + repeat(")", 100000) + " }}", "{{ " + repeat("[", 100000), "{{ " + repeat("not ", 100000) + "1 }}",
-      "{{ " + repeat("-", 100000) + "1 }}", "{{ 1" + repeat("+1", 100000) + " }}", "{{ 1" + repeat("|abs", 100000) + " }}", "{{ x" + repeat(".a", 100000) + " }}", "{{ x" + repeat("()", 100000) + " }}", "{{ x" + repeat("[0]", 100000) + " }}",
-      "{{ 1" + repeat(" if 1 else 1", 100000) + " }}", "{{ 1" + repeat(" and 1", 100000) + " }}", "{{ 1" + repeat(" ** 1", 100000) + " }}", "{{ 1" + repeat(" is odd", 100000) + " }}", repeat("{% if 1 %}", 100000), repeat("{% for a in b %}", 100000),
-      "{% set " + repeat("(", 100000) + "a", "{{ '" + repeat("{a:", 100000) + "'.format(a=1) }}", "{% set x = 1" + repeat(" < 1", 100000) + " %}{{ " + repeat("{", 5000));
+      "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}{% endfor %}",
+      "{% set ns = namespace(l={}) %}{% for i in range(100000) %}{% set ns.l = {'a': ns.l} %}{% endfor %}",
+      "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = ns.l|map('string') %}{% endfor %}",
+      "{% set ns = namespace(l='a') %}{% for i in range(100000) %}{% set ns.l = cycler(ns.l) %}{% endfor %}",
+      "{% set ns = namespace(l='a') %}{% for i in range(100000) %}{% set ns.l = joiner(ns.l) %}{% endfor %}",
+      "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}", "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a }}",
+      "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "{% macro f() %}{% call f() %}{% endcall %}{% endmacro %}{{ f() }}",
+      "{% macro f() %}{{ caller() }}{% endmacro %}{% call f() %}{% call f() %}{{ caller() }}{% endcall %}{% endcall %}",
+      "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}", "{{ " + repeat("(", 100000) + "1" + repeat(")", 100000) + " }}",
+      "{{ " + repeat("[", 100000), "{{ " + repeat("not ", 100000) + "1 }}", "{{ " + repeat("-", 100000) + "1 }}",
+      "{{ 1" + repeat("+1", 100000) + " }}", "{{ 1" + repeat("|abs", 100000) + " }}", "{{ x" + repeat(".a", 100000) + " }}",
+      "{{ x" + repeat("()", 100000) + " }}", "{{ x" + repeat("[0]", 100000) + " }}", "{{ 1" + repeat(" if 1 else 1", 100000) + " }}",
+      "{{ 1" + repeat(" and 1", 100000) + " }}", "{{ 1" + repeat(" ** 1", 100000) + " }}", "{{ 1" + repeat(" is odd", 100000) + " }}",
+      repeat("{% if 1 %}", 100000), repeat("{% for a in b %}", 100000), "{% set " + repeat("(", 100000) + "a",
+      "{{ '" + repeat("{a:", 100000) + "'.format(a=1) }}", "{% set x = 1" + repeat(" < 1", 100000) + " %}{{ " + repeat("{", 5000));
   CAPTURE(source.substr(0, 200));
   const auto start = std::chrono::steady_clock::now();
   const Failure f = failure_of(source);
@@ -114,7 +150,8 @@ TEST_CASE("templates within the limits are not refused", "[text]") {
   CHECK(failure_of("{% if 0 %}" + repeat("{% elif 0 %}", 5000) + "{% else %}x{% endif %}").message == "x");
   CHECK(failure_of("{% macro f(n) %}{% if n %}{{ n }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(20) }}").status == Status::ok);
   std::string text(1 << 20, 'x');
-  CHECK(ChatTemplate::parse("{% for m in messages %}{{ '<' + m + '>' }}{% endfor %}")->render(R"({"messages": [")" + text + R"("]})") == "<" + text + ">");
+  CHECK(ChatTemplate::parse("{% for m in messages %}{{ '<' + m + '>' }}{% endfor %}")->render(R"({"messages": [")" + text + R"("]})") ==
+        "<" + text + ">");
 }
 
 TEST_CASE("limits given by the caller hold", "[text]") {
@@ -123,27 +160,36 @@ TEST_CASE("limits given by the caller hold", "[text]") {
   limits.depth = 10;
   limits.output_bytes = 1000;
   CHECK(failure_of("{% for i in range(10) %}{{ i }}{% endfor %}", "{}", limits).status == Status::ok);
-  CHECK_THAT(failure_of("{% for i in range(1000) %}{{ i }}{% endfor %}", "{}", limits).message, Catch::Matchers::Contains("300 steps"));
-  CHECK_THAT(failure_of("{{ 'a' * 1001 }}", "{}", limits).message, Catch::Matchers::Contains("1000 bytes"));
-  CHECK_THAT(failure_of("{{ 'a' * 600 }}{{ 'b' * 600 }}", "{}", limits).message, Catch::Matchers::Contains("1000 bytes"));
-  CHECK_THAT(failure_of("{{ [[[[[[[[[[[1]]]]]]]]]]] }}", "{}", limits).message, Catch::Matchers::Contains("deeper than 10"));
+  CHECK(has(failure_of("{% for i in range(1000) %}{{ i }}{% endfor %}", "{}", limits).message, "300 steps"));
+  CHECK(has(failure_of("{{ 'a' * 1001 }}", "{}", limits).message, "1000 bytes"));
+  CHECK(has(failure_of("{{ 'a' * 600 }}{{ 'b' * 600 }}", "{}", limits).message, "1000 bytes"));
+  CHECK(has(failure_of("{{ [[[[[[[[[[[1]]]]]]]]]]] }}", "{}", limits).message, "deeper than 10"));
 }
 
 TEST_CASE("values that refer to themselves are freed", "[text]") {  // by the leak sanitizer
-  const char* source = GENERATE("{% set ns = namespace() %}{% set ns.a = [ns, {'b': ns}] %}{{ ns.a|length }}",
-                                "{% set ns = namespace() %}{% macro m() %}{{ ns.m is defined }}{% endmacro %}{% set ns.m = m %}{{ m() }}",
-                                "{% set ns = namespace() %}{% for i in [1, 2] %}{% set ns.l = loop %}{% set q = loop.changed(loop) %}{% macro k() %}{{ loop }}{% endmacro %}{% set ns.k = k %}{% endfor %}x",
-                                "{% set ns = namespace() %}{% set ns.g = [ns, ns]|map('string') %}x", "{% set ns = namespace() %}{% for i in [ns] %}{% set ns.c = cycler(ns, i) %}{% set ns.n = ns.c.next %}{% endfor %}x",
-                                "{% macro box() %}{{ caller() }}{% endmacro %}{% call box() %}{% set me = caller %}x{% endcall %}", "{% set ns = namespace() %}{% set ns.f = ns %}{% for i in range(3) %}{% set ns.x = loop.cycle %}{% endfor %}{{ 1 / 0 }}");
+  const char* source =
+      GENERATE("{% set ns = namespace() %}{% set ns.a = [ns, {'b': ns}] %}{{ ns.a|length }}",
+               "{% set ns = namespace() %}{% macro m() %}{{ ns.m is defined }}{% endmacro %}{% set ns.m = m %}{{ m() }}",
+               "{% set ns = namespace() %}{% for i in [1, 2] %}{% set ns.l = loop %}{% set q = loop.changed(loop) %}{% macro k() %}{{ loop "
+               "}}{% endmacro %}{% set ns.k = k %}{% endfor %}x",
+               "{% set ns = namespace() %}{% set ns.g = [ns, ns]|map('string') %}x",
+               "{% set ns = namespace() %}{% for i in [ns] %}{% set ns.c = cycler(ns, i) %}{% set ns.n = ns.c.next %}{% endfor %}x",
+               "{% macro box() %}{{ caller() }}{% endmacro %}{% call box() %}{% set me = caller %}x{% endcall %}",
+               "{% set ns = namespace() %}{% set ns.f = ns %}{% for i in range(3) %}{% set ns.x = loop.cycle %}{% endfor %}{{ 1 / 0 }}");
   CHECK_NOTHROW(failure_of(source));
 }
 
 TEST_CASE("one template renders on many threads", "[text]") {
-  const auto chat = ChatTemplate::parse("{% macro m(x) %}[{{ x|upper }}]{% endmacro %}{% set ns = namespace(n=0) %}{% for i in range(50) %}{% set ns.n = ns.n + i %}{{ m('é' ~ i) }}{% endfor %}{{ ns.n }}{{ {'a': [1, 2.5]}|tojson }}");
+  const auto chat = ChatTemplate::parse(
+      "{% macro m(x) %}[{{ x|upper }}]{% endmacro %}{% set ns = namespace(n=0) %}{% for i in range(50) %}{% set ns.n = ns.n + i %}{{ m('é' "
+      "~ i) }}{% endfor %}{{ ns.n }}{{ {'a': [1, 2.5]}|tojson }}");
   const std::string want = chat->render("{}");
   std::vector<std::string> got(4);
   std::vector<std::thread> threads;
-  for (std::string& out : got) threads.emplace_back([&] { for (int i = 0; i < 20; ++i) out = chat->render("{}"); });
+  for (std::string& out : got)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) out = chat->render("{}");
+    });
   for (std::thread& t : threads) t.join();
   for (const std::string& out : got) CHECK(out == want);
 }

@@ -24,11 +24,15 @@ std::vector<test::Golden> tokenizer_sets() {
 
 ToolPromptFormat format_of(const ordered_json& c) {
   const std::string name = c.value("tool_prompt_format", "json");
-  return name == "python_list" ? ToolPromptFormat::python_list : name == "function_tag" ? ToolPromptFormat::function_tag : ToolPromptFormat::json;
+  return name == "python_list"    ? ToolPromptFormat::python_list
+         : name == "function_tag" ? ToolPromptFormat::function_tag
+                                  : ToolPromptFormat::json;
 }
 
 StopReason stop_of(const std::string& name) {
-  return name == "end_of_turn" ? StopReason::end_of_turn : name == "end_of_message" ? StopReason::end_of_message : StopReason::out_of_tokens;
+  return name == "end_of_turn"      ? StopReason::end_of_turn
+         : name == "end_of_message" ? StopReason::end_of_message
+                                    : StopReason::out_of_tokens;
 }
 
 std::string joined(const std::vector<ChatSegment>& segments) {
@@ -137,26 +141,33 @@ TEST_CASE("every golden answer is read as Meta's code reads it", "[text][golden]
 }
 
 TEST_CASE("answers outside the goldens: notations, near misses and hostile text", "[text]") {
-  struct Case { const char* text; const char* name; const char* arguments; };
+  struct Case {
+    const char* text;
+    const char* name;
+    const char* arguments;
+  };
   // name "" = no call: the text is the content. What llama_models 0.3.0 says, but where it raises, and but for two things that have
   // no place in our JSON: integers beyond 64 bits and lone surrogates.
   const Case c = GENERATE(
-      Case{R"([f(s='it\'s', t="a\u00e9\n", n=-1.5e3, h=0x10, b=True, z=None)])", "f", R"({"s": "it's", "t": "a\u00e9\n", "n": -1500.0, "h": 16, "b": true, "z": null})"},
+      Case{R"([f(s='it\'s', t="a\u00e9\n", n=-1.5e3, h=0x10, b=True, z=None)])", "f",
+           R"({"s": "it's", "t": "a\u00e9\n", "n": -1500.0, "h": 16, "b": true, "z": null})"},
       Case{"[f(\n  a=[1, (2, 3)],  # note\n  d={'k': {'x': 1}},\n)]", "f", R"({"a": [1, [2, 3]], "d": {"k": {"x": 1}}})"},
-      Case{"[f(a='x' \"y\", b='''t\nu''', c=(1), d=(1,))]", "f", R"({"a": "xy", "b": "t\nu", "c": 1, "d": [1]})"},
-      Case{"[f()]", "f", "{}"}, Case{"\n[f(a=1)]\n", "f", R"({"a": 1})"}, Case{"[f(a=1), g(b=2),]", "f", R"({"a": 1})"},
-      Case{"[f(a=1, a=2)]", "f", R"({"a": 2})"}, Case{"[été(ö=1)]", "été", R"({"\u00f6": 1})"},
-      Case{"[f(1)]", "", ""}, Case{"[f(a=b)]", "", ""}, Case{"[f(a=g(x=1))]", "", ""}, Case{"[f(a=1) g(b=2)]", "", ""}, Case{"[f(a=1)] tail", "", ""},
-      Case{"[f(a=01)]", "", ""}, Case{"[f(a=true)]", "", ""}, Case{"[f(a=99999999999999999999)]", "", ""}, Case{"[f(a='\n')]", "", ""},
-      Case{"[f(a='\\ud800')]", "", ""}, Case{"[f.g(a=1)]", "", ""}, Case{"f(a=1)", "", ""}, Case{"[f(**{'a': 1})]", "", ""}, Case{"[f(a=1", "", ""},
+      Case{"[f(a='x' \"y\", b='''t\nu''', c=(1), d=(1,))]", "f", R"({"a": "xy", "b": "t\nu", "c": 1, "d": [1]})"}, Case{"[f()]", "f", "{}"},
+      Case{"\n[f(a=1)]\n", "f", R"({"a": 1})"}, Case{"[f(a=1), g(b=2),]", "f", R"({"a": 1})"}, Case{"[f(a=1, a=2)]", "f", R"({"a": 2})"},
+      Case{"[été(ö=1)]", "été", R"({"\u00f6": 1})"}, Case{"[f(1)]", "", ""}, Case{"[f(a=b)]", "", ""}, Case{"[f(a=g(x=1))]", "", ""},
+      Case{"[f(a=1) g(b=2)]", "", ""}, Case{"[f(a=1)] tail", "", ""}, Case{"[f(a=01)]", "", ""}, Case{"[f(a=true)]", "", ""},
+      Case{"[f(a=99999999999999999999)]", "", ""}, Case{"[f(a='\n')]", "", ""}, Case{"[f(a='\\ud800')]", "", ""},
+      Case{"[f.g(a=1)]", "", ""}, Case{"f(a=1)", "", ""}, Case{"[f(**{'a': 1})]", "", ""}, Case{"[f(a=1", "", ""},
       Case{"<function=f>{'a': 'b'}</function>", "f", R"({"a": "b"})"}, Case{"say <function=f>{\"a\": 1} now", "f", R"({"a": 1})"},
       Case{"<function=f>{\"a\": {\"b\": 1}}", "", ""}, Case{"<function=f>{\"a\":\n1}", "", ""}, Case{"<function=>{}", "", ""},
-      Case{R"({"type": "function", "name": "f", "parameters": {"b": [1, {"c": null}], "a": 1.0}})", "f", R"({"b": [1, {"c": null}], "a": 1.0})"},
-      Case{R"({"name": "f"})", "", ""}, Case{R"({"name": 5, "parameters": {}})", "", ""}, Case{R"({"name": "f", "parameters": null})", "", ""},
+      Case{R"({"type": "function", "name": "f", "parameters": {"b": [1, {"c": null}], "a": 1.0}})", "f",
+           R"({"b": [1, {"c": null}], "a": 1.0})"},
+      Case{R"({"name": "f"})", "", ""}, Case{R"({"name": 5, "parameters": {}})", "", ""},
+      Case{R"({"name": "f", "parameters": null})", "", ""},
       Case{R"({"name": "brave_search", "parameters": {"q": "x", "n": 1}})", "brave_search", R"({"query": "x"})"},
       Case{R"(Let me: wolfram_alpha.call(query="2+2") ok)", "wolfram_alpha", R"({"query": "2+2"})"},
-      Case{R"(my_tool.call(query="x"))", "my_tool", R"({"query": "x"})"}, Case{R"(.call(query="x"))", "", ""}, Case{R"(t.call(query="x" ))", "", ""},
-      Case{"<|python_start|>x = 1<|python_end|>", "code_interpreter", R"({"code": "x = 1"})"});
+      Case{R"(my_tool.call(query="x"))", "my_tool", R"({"query": "x"})"}, Case{R"(.call(query="x"))", "", ""},
+      Case{R"(t.call(query="x" ))", "", ""}, Case{"<|python_start|>x = 1<|python_end|>", "code_interpreter", R"({"code": "x = 1"})"});
   CAPTURE(c.text);
   const AssistantMessage m = llama4_parse_assistant(c.text, StopReason::end_of_turn);
   CHECK(m.stop_reason == StopReason::end_of_turn);
@@ -172,7 +183,8 @@ TEST_CASE("answers outside the goldens: notations, near misses and hostile text"
 }
 
 TEST_CASE("deep and long answers are read in bounded stack and linear time", "[text]") {
-  for (const char* unit : {"[", "(", "{", "{'a':", "[f(a=", "<function=", "x.call(query=\"", "'", "\\", "<|python_end|>", "<function=a>{"}) {
+  for (const char* unit :
+       {"[", "(", "{", "{'a':", "[f(a=", "<function=", "x.call(query=\"", "'", "\\", "<|python_end|>", "<function=a>{"}) {
     std::string text = "[f(a=";
     for (int i = 0; i < 20000; ++i) text += unit;
     CHECK(llama4_parse_assistant(text, StopReason::out_of_tokens).content == text);
@@ -181,11 +193,12 @@ TEST_CASE("deep and long answers are read in bounded stack and linear time", "[t
 }
 
 TEST_CASE("a malformed dialog names the message", "[text]") {
-  const char* dialog = GENERATE("{", "{}", "[5]", R"([{"role": "wizard", "content": ""}])", R"([{"role": "user", "content": 5}])",
-                                R"([{"role": "user", "content": [{"type": "video"}]}])", R"([{"role": "user", "content": [{"type": "image", "rows": 1}]}])",
-                                R"([{"role": "user", "content": [{"type": "image", "rows": 4096, "columns": 4096, "patches": 4096}]}])",
-                                R"([{"role": "assistant", "content": "", "tool_calls": [{"name": "f"}]}])",
-                                R"([{"role": "assistant", "content": "", "tool_calls": [{"name": "brave_search", "arguments": {}}]}])");
+  const char* dialog =
+      GENERATE("{", "{}", "[5]", R"([{"role": "wizard", "content": ""}])", R"([{"role": "user", "content": 5}])",
+               R"([{"role": "user", "content": [{"type": "video"}]}])", R"([{"role": "user", "content": [{"type": "image", "rows": 1}]}])",
+               R"([{"role": "user", "content": [{"type": "image", "rows": 4096, "columns": 4096, "patches": 4096}]}])",
+               R"([{"role": "assistant", "content": "", "tool_calls": [{"name": "f"}]}])",
+               R"([{"role": "assistant", "content": "", "tool_calls": [{"name": "brave_search", "arguments": {}}]}])");
   CAPTURE(dialog);
   try {
     llama4_render_dialog(dialog);

@@ -32,7 +32,8 @@ TEST_CASE("Llama 4's Hugging Face template renders every golden dialog", "[text]
     REQUIRE(!cases.empty());
     for (const ordered_json& c : cases) {
       CAPTURE(c["name"].get<std::string>());
-      ordered_json variables = {{"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}, {"bos_token", "<|begin_of_text|>"}};
+      ordered_json variables = {
+          {"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}, {"bos_token", "<|begin_of_text|>"}};
       variables["tools"] = c["tools"];
       for (const auto& [key, value] : c["kwargs"].items()) variables[key] = value;
       CHECK(chat->render(variables.dump()) == c["text"].get<std::string>());
@@ -55,7 +56,8 @@ TEST_CASE("SmolLM2's template renders every golden dialog", "[text][golden]") {
 TEST_CASE("the multimodal checkpoint's template parses and places images", "[text][golden]") {
   for (const test::Golden& g : test::goldens([](const test::Golden& s) { return s.has_file("chat_template.jinja"); })) {
     const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/chat_template.jinja"));
-    const char* variables = R"({"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hi"}]}], "add_generation_prompt": true})";
+    const char* variables =
+        R"({"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hi"}]}], "add_generation_prompt": true})";
     CHECK(chat->render(variables) == "<|header_start|>user<|header_end|>\n\n<|image|>Hi<|eot|><|header_start|>assistant<|header_end|>\n\n");
   }
 }

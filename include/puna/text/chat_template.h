@@ -1,6 +1,10 @@
 // chat_template.h -- a chat's messages to the prompt text a model was trained on, by the Jinja template it ships.
-// The interpreter is bounded (steps, depth, output size): a hostile template is an error, never a hang.
-// The date comes from the caller: nothing here reads a clock, a file or the environment.
+// Renders as transformers does (Jinja 3.1, immutable sandbox, trim_blocks, lstrip_blocks, loopcontrols, {% generation %}, its tojson),
+// with Python's strings (code points; CPython's case mappings), numbers and printing. The interpreter is bounded (steps, depth, output
+// size): a hostile template is an error, never a hang. The date comes from the caller: nothing here reads a clock, a file or the
+// environment. What differs from Python: integers are 64 bits, beyond is an error; printing a generator or a function is an error.
+// Not supported (Error{unsupported}): include, import, extends, block, autoescape; filters urlize, wordwrap, xmlattr, pprint, random,
+// filesizeformat; str.casefold, encode, translate, isidentifier.
 #pragma once
 #include <memory>
 #include <string>
@@ -11,9 +15,9 @@ namespace puna {
 class ChatTemplate {
  public:
   struct Limits {
-    int64_t steps = 10'000'000;        // evaluated nodes
-    int depth = 200;                   // nesting while parsing and evaluating
-    int64_t output_bytes = 64 << 20;
+    int64_t steps = 10'000'000;       // one for a node, an item, or 32 bytes of text made: bounds time and memory
+    int depth = 200;                  // nesting of the source, of calls and of values
+    int64_t output_bytes = 64 << 20;  // of the output, and of any one text
   };
   // Throws Error{bad_file} "chat template line 3: ..." on a syntax error, Error{unsupported} on a feature we lack.
   static std::shared_ptr<const ChatTemplate> parse(std::string_view source, const Limits& limits);
@@ -22,7 +26,8 @@ class ChatTemplate {
 
   // `variables_json`: one JSON object with what transformers' apply_chat_template passes: messages, tools (or null),
   // add_generation_prompt, bos_token, eos_token, and any further keyword; key order is kept. `now` (YYYY-MM-DD, "" = none)
-  // answers strftime_now. Errors raised by the template (raise_exception) are Error{invalid_argument} with its message.
+  // answers strftime_now (at midnight). Every error is "chat template line N: ...": Error{invalid_argument} when the template refuses
+  // these messages (raise_exception, with its message) or fails on them, {bad_file} when a limit is passed.
   virtual std::string render(std::string_view variables_json, std::string_view now = {}) const = 0;
 };
 

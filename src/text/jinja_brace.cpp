@@ -1,0 +1,136 @@
+// jinja_brace.cpp -- "{} {0.name[key]!r:>{width}}".format(arguments), as the sandbox's formatter does it.
+#include <algorithm>
+#include <charconv>
+#include <functional>
+
+#include "text/jinja_format.h"
+#include "text/jinja_ops.h"
+
+namespace puna::jinja {
+namespace {
+
+class BraceFormatter {
+ public:
+  BraceFormatter(Machine& m, std::vector<Value> positional, std::function<const Value*(std::string_view)> named, bool markup)
+      : m_(m), positional_(std::move(positional)), named_(std::move(named)), markup_(markup) {}
+
+  std::string run(std::string_view s, int depth) {
+    if (depth > 2) m_.fail("Max string recursion exceeded");
+    std::string out;
+    for (size_t i = 0; i < s.size();) {
+      const char c = s[i++];
+      if (c != '{' && c != '}') {
+        out += c;
+      } else if (i < s.size() && s[i] == c) {
+        out += c;
+        ++i;
+      } else if (c == '}') {
+        m_.fail("Single '}' encountered in format string");
+      } else {
+        out += field(s, i, depth);
+      }
+      if (int64_t(out.size()) > m_.limits().output_bytes) m_.charge_text(int64_t(out.size()));  // fails
+    }
+    return out;
+  }
+
+ private:
+  // After '{': name[!conversion][:spec]}, where the spec may hold fields of its own.
+  std::string field(std::string_view s, size_t& i, int depth) {
+    size_t end = i;
+    for (int open = 1; open > 0; ++end) {
+      if (end >= s.size()) m_.fail("expected '}' before end of string");
+      open += s[end] == '{' ? 1 : s[end] == '}' ? -1 : 0;
+    }
+    const std::string_view whole = s.substr(i, end - 1 - i);
+    i = end;
+    m_.charge(1 + int64_t(whole.size()) / 8);
+    size_t name_end = whole.find_first_of("!:");
+    if (const size_t bracket = whole.find('['); bracket < name_end)
+      name_end = whole.find_first_of("!:", std::min(whole.find(']', bracket), whole.size()));
+    name_end = std::min(name_end, whole.size());
+    Value v = resolve(whole.substr(0, name_end));
+    std::string_view rest = whole.substr(name_end);
+    if (!rest.empty() && rest[0] == '!') {
+      if (rest.size() < 2 || (rest.size() > 2 && rest[2] != ':')) m_.fail("expected ':' after conversion specifier");
+      if (rest[1] != 's' && rest[1] != 'r') m_.fail("Unknown conversion specifier '%c'", rest[1]);
+      v = m_.text(rest[1] == 's' ? to_str(m_, v) : to_repr(m_, v));
+      rest.remove_prefix(2);
+    }
+    const std::string spec = rest.empty() ? std::string() : run(rest.substr(1), depth + 1);
+    std::string out = spec.empty() ? to_str(m_, v) : format_value(m_, v, parse_spec(m_, spec));
+    return markup_ && !is_markup(v) && depth == 1 ? escape_html(out) : out;
+  }
+
+  Value resolve(std::string_view name) {
+    const std::string_view first = name.substr(0, name.find_first_of(".["));
+    if (first.empty() && !name.empty()) m_.fail("KeyError: ''");  // only a wholly empty name is numbered
+    Value v = root(first);
+    for (size_t i = first.size(); i < name.size();) {
+      if (name[i] == '.') {
+        const size_t end = std::min(name.find_first_of(".[", i + 1), name.size());
+        if (end == i + 1) m_.fail("Empty attribute in format string");
+        v = get_attribute(m_, v, name.substr(i + 1, end - i - 1));
+        i = end;
+      } else if (name[i] == '[') {
+        const size_t close = name.find(']', i);
+        if (close == name.npos) m_.fail("Missing ']' in format string");
+        const std::string_view key = name.substr(i + 1, close - i - 1);
+        int64_t index = 0;
+        const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+        const bool is_index = error == std::errc() && end == key.data() + key.size() && key[0] != '-';
+        v = get_item(m_, v, is_index ? Value::integer(index) : m_.text(std::string(key)));
+        i = close + 1;
+      } else {
+        m_.fail("Only '.' or '[' may follow ']' in format field specifier");
+      }
+    }
+    return v;
+  }
+
+  Value root(std::string_view first) {
+    int64_t index = 0;
+    const auto [end, error] = std::from_chars(first.data(), first.data() + first.size(), index);
+    const bool is_index = !first.empty() && error == std::errc() && end == first.data() + first.size() && first[0] != '-';
+    if (first.empty() || is_index) {
+      const char mode = first.empty() ? 'a' : 'm';
+      if (numbering_ && numbering_ != mode) m_.fail("cannot switch between manual and automatic field numbering");
+      numbering_ = mode;
+      if (first.empty()) index = automatic_++;
+      if (index >= int64_t(positional_.size()))
+        m_.fail("Replacement index %lld out of range for positional args tuple", static_cast<long long>(index));
+      return positional_[size_t(index)];
+    }
+    const Value* v = named_(first);
+    if (!v) m_.fail("KeyError: '%.64s'", std::string(first).c_str());
+    return *v;
+  }
+
+  Machine& m_;
+  const std::vector<Value> positional_;
+  std::function<const Value*(std::string_view)> named_;
+  const bool markup_;
+  char numbering_ = 0;
+  int64_t automatic_ = 0;
+};
+
+}  // namespace
+
+Value brace_format(Machine& m, const Value& self, Args& args) {
+  const auto named = [&](std::string_view name) -> const Value* {
+    m.charge(int64_t(args.named.size()) / 8);
+    for (const auto& [key, value] : args.named)
+      if (key == name) return &value;
+    return nullptr;
+  };
+  return m.text(BraceFormatter(m, args.positional, named, is_markup(self)).run(self.text(), 1), is_markup(self));
+}
+
+Value brace_format_map(Machine& m, const Value& self, Args& args) {
+  Bound b(m, "format_map", {"mapping"}, 1, args);
+  if (!b[0].is(Kind::dict)) m.fail("format_map() expects a dict");
+  const auto named = [&b](std::string_view name) { return b[0].as<Dict>().find(name); };
+  return m.text(BraceFormatter(m, {}, named, is_markup(self)).run(self.text(), 1), is_markup(self));
+}
+
+}  // namespace puna::jinja
