@@ -126,14 +126,15 @@ static void gemv_q(float* const* y, const uint8_t* panel, int64_t groups, const 
 
 constexpr int64_t kChunkGroups = 8;  // 256 columns: kRegisterPanels tiles of 6 KB
 
-// Calls f(r0, Index<R>) over all rows in register blocks of kRegisterRows, half of that, and one.
-template <class F>
+// Calls f(r0, Index<R>) over all rows: blocks of kRegisterRows, then single rows. A lone panel takes single rows only: it comes
+// once a matrix at most, and every further block size is another copy of every format's loop.
+template <int P, class F>
 PUNA_INLINE void each_row_block(int64_t rows, F&& f) {
-  constexpr int kHalf = kRegisterRows / 2;
+  constexpr int kRows = P == kRegisterPanels ? kRegisterRows : 1;
   int64_t r = 0;
-  for (; r + kRegisterRows <= rows; r += kRegisterRows) f(r, Index<kRegisterRows>());
-  for (; kHalf > 1 && r + kHalf <= rows; r += kHalf) f(r, Index<kHalf>());
-  for (; r < rows; ++r) f(r, Index<1>());
+  for (; r + kRows <= rows; r += kRows) f(r, Index<kRows>());
+  if constexpr (kRows > 1)
+    for (; r < rows; ++r) f(r, Index<1>());
 }
 
 template <DType T, int P>
@@ -143,7 +144,7 @@ static void gemm_q_panels(float* const* y, const uint8_t* panels, int64_t panel_
     const int64_t count = groups - g0 < kChunkGroups ? groups - g0 : kChunkGroups;
     for (int p = 0; p < P; ++p)
       for (int64_t g = 0; g < count; ++g) store_group<T>(tile[p][g], panels + p * panel_bytes, g0 + g);
-    each_row_block(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
+    each_row_block<P>(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
       constexpr int R = decltype(n)::value;
       V acc[P][R];
       if (g0 == 0) clear_y<R, P>(acc);
@@ -199,7 +200,7 @@ static void gemm_f_panels(float* const* y, DType dtype, const uint8_t* panels, i
   for (int64_t k0 = 0; k0 < K; k0 += kChunkColumns) {
     const int64_t count = K - k0 < kChunkColumns ? K - k0 : kChunkColumns;
     for (int p = 0; p < P; ++p) tile_f(tile[p], dtype, panels + p * panel_bytes, k0, count);
-    each_row_block(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
+    each_row_block<P>(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
       constexpr int R = decltype(n)::value;
       V acc[P][R];
       if (k0 == 0) clear_y<R, P>(acc);
