@@ -3,6 +3,7 @@
 //   *_0: d = (x of largest |x|) / -2^(bits-1),  q = min(trunc(x/d + 2^(bits-1) + 1/2), Q);    x ~ d (q - 2^(bits-1))
 //   *_1: d = (max - min) / Q, m = min,          q = min(trunc((x - m)/d + 1/2), Q);            x ~ d q + m
 //   Q8_0: d = max |x| / 127,                    q = x/d, halves away from zero;                x ~ d q
+// All in f32; x/d is x * (1/d), and product and sum are rounded separately.
 // Layout: f16 d, [f16 m], [u32 fifth bits, value i in bit i], low 4 bits: byte i holds value i (low half) and value i + 16 (high half).
 #include "kernels/encode_blocks.h"
 
@@ -48,8 +49,8 @@ uint8_t* encode_symmetric(uint8_t* out, const float* x) {
   for (int i = 1; i < kBlock; ++i)
     if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
   const float d = largest / -kMiddle, id = inverse(d);
-  uint8_t q[kBlock];  // the reference computes in double and rounds to float before it truncates
-  for (int i = 0; i < kBlock; ++i) q[i] = code(float(double(x[i]) * double(id) + (double(kMiddle) + 0.5)), (1 << kBits) - 1);
+  uint8_t q[kBlock];
+  for (int i = 0; i < kBlock; ++i) q[i] = code(x[i] * id + (kMiddle + 0.5f), (1 << kBits) - 1);
   return put_codes<kBits>(put(out, d), q);
 }
 

@@ -59,8 +59,8 @@ TEST_CASE("encoded rows are the reference's bytes", "[kernels][golden]") {
   }
 }
 
-// The reference rounds x/d + middle from double to float and then truncates. One value in millions shows it: the first of each
-// pair is wrong when computed in float, the second when truncated in double. Bytes by the gguf package, version 0.19.
+// The reference rounds x * (1/d) and then the sum with the middle to f32. One value in millions shows it: the first of each pair
+// comes out smaller when the sum is made in double or fused, the second when it is not rounded at all. Bytes by the gguf package 0.19.0.
 TEST_CASE("codes are rounded where the reference rounds them", "[kernels]") {
   struct { DType dtype; float largest, x; std::string start; } const cases[] = {
       {DType::q4_0, -0x1.174b82p+1f, 0x1.a2f13ap-2f, "\x5D\x34\x80\x8A"},
