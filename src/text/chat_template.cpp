@@ -33,9 +33,12 @@ Value from_json(const OrderedJson& j) {
     }
     case OrderedJson::value_t::object: {
       std::vector<Dict::Item> items;
-      for (const auto& [key, value] : j.items())
+      std::vector<std::string> keys;
+      for (const auto& [key, value] : j.items()) {
         items.emplace_back(Value::of(Kind::string, std::make_shared<Text>(key, false)), from_json(value));
-      return Value::of(Kind::dict, std::make_shared<Dict>(std::move(items)));
+        keys.push_back(Dict::text_key(key));
+      }
+      return Value::of(Kind::dict, std::make_shared<Dict>(std::move(items), std::move(keys)));
     }
     default: fail(Status::internal, "chat template variables: unexpected JSON type");
   }

@@ -27,9 +27,8 @@ std::string clipped(std::string_view s) {
 bool get_python_item(Machine& m, const Value& v, const Value& key, Value& out) {
   m.charge(1);
   if (v.is(Kind::dict)) {
-    if (!is_hashable(key)) return false;
-    if (key.is_string()) m.charge(int64_t(key.text().size()) / 64);
-    const Value* found = v.as<Dict>().find(key);
+    const std::optional<std::string> canonical = m.hash(key);
+    const Value* found = canonical ? v.as<Dict>().find(*canonical) : nullptr;
     if (found) out = *found;
     return found != nullptr;
   }

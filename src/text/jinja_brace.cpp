@@ -29,7 +29,7 @@ class BraceFormatter {
       } else {
         out += field(s, i, depth);
       }
-      if (int64_t(out.size()) > m_.limits().output_bytes) m_.charge_text(int64_t(out.size()));  // fails
+      m_.check_size(out.size());
     }
     return out;
   }
@@ -129,7 +129,7 @@ Value brace_format(Machine& m, const Value& self, Args& args) {
 Value brace_format_map(Machine& m, const Value& self, Args& args) {
   Bound b(m, "format_map", {"mapping"}, 1, args);
   if (!b[0].is(Kind::dict)) m.fail("format_map() expects a dict");
-  const auto named = [&b](std::string_view name) { return b[0].as<Dict>().find(name); };
+  const auto named = [&b](std::string_view name) { return b[0].as<Dict>().find_text(name); };
   return m.text(BraceFormatter(m, {}, named, is_markup(self)).run(self.text(), 1), is_markup(self));
 }
 

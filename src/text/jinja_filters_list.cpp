@@ -90,7 +90,7 @@ Value join(Machine& m, const Value& input, Args& args) {
     m.charge_text(int64_t(piece.size() + separator.size()));
     if (!first) out += separator;
     out += piece;
-    if (int64_t(out.size()) > m.limits().output_bytes) m.charge_text(int64_t(out.size()));  // fails
+    m.check_size(out.size());
   }
   return m.text(std::move(out));
 }
@@ -159,10 +159,7 @@ Value unique(Machine& m, const Value& input, Args& args) {
                    [parts, sensitive = b.truth(0, false), seen = std::set<std::string>()](Machine& m, Iterator& it, Value& out) mutable {
                      while (it.next(m, out)) {
                        const Value key = key_of(m, out, parts, sensitive);
-                       if (!is_hashable(key)) m.fail("unhashable type: '%s'", type_name(key));
-                       m.charge(2);
-                       if (key.is_string()) m.charge_text(int64_t(key.text().size()));
-                       if (seen.insert(canonical_key(key)).second) return true;
+                       if (seen.insert(m.key(key)).second) return true;
                      }
                      return false;
                    });

@@ -76,7 +76,7 @@ Value indent(Machine& m, const Value& input, Args& args) {
   const std::vector<Value> lines = split_lines(m, m.text(input.text() + "\n"), false);
   for (size_t i = 0; i < lines.size(); ++i) {
     m.charge_text(int64_t(margin.size() + lines[i].text().size()));
-    if (int64_t(out.size()) > m.limits().output_bytes) m.charge_text(int64_t(out.size()));  // fails
+    m.check_size(out.size());
     if (i > 0) out += '\n';
     if (i > 0 && (blank || !lines[i].text().empty())) out += margin;
     out += lines[i].text();
@@ -172,7 +172,8 @@ Value strip_tags(Machine& m, const Value& input, Args& args) {
   return m.text(std::move(words));
 }
 
-std::string quote_url(std::string_view s, bool query) {
+std::string quote_url(Machine& m, std::string_view s, bool query) {
+  m.charge_text(3 * int64_t(s.size()));
   std::string out;
   for (char c : s) {
     const bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -192,7 +193,7 @@ std::string quote_url(std::string_view s, bool query) {
 Value url_encode(Machine& m, const Value& input, Args& args) {
   Bound b(m, "urlencode", {}, 0, args);
   const bool iterable = !input.is_string() && !input.is_none() && !input.is_number() && !input.is(Kind::object);
-  if (!iterable) return m.text(quote_url(to_str(m, input), false));
+  if (!iterable) return m.text(quote_url(m, to_str(m, input), false));
   std::string out;
   std::vector<Value> pairs;
   if (input.is(Kind::dict)) {
@@ -204,7 +205,7 @@ Value url_encode(Machine& m, const Value& input, Args& args) {
     const std::vector<Value> kv = m.collect(pair);
     if (kv.size() != 2) m.fail("urlencode expects pairs");
     if (!out.empty()) out += '&';
-    out += quote_url(to_str(m, kv[0]), true) + "=" + quote_url(to_str(m, kv[1]), true);
+    out += quote_url(m, to_str(m, kv[0]), true) + "=" + quote_url(m, to_str(m, kv[1]), true);
     m.charge_text(int64_t(out.size()));
   }
   return m.text(std::move(out));

@@ -107,9 +107,10 @@ void Machine::check_depth(const Object& o) const {
   if (o.depth > limits_.depth) throw Raised{Status::bad_file, "values nest deeper than " + std::to_string(limits_.depth)};
 }
 
+void Machine::too_long() const { throw Raised{Status::bad_file, "a text of more than " + std::to_string(limits_.output_bytes) + " bytes"}; }
+
 void Machine::charge_text(int64_t bytes) {
-  if (bytes < 0 || bytes > limits_.output_bytes)
-    throw Raised{Status::bad_file, "a text of more than " + std::to_string(limits_.output_bytes) + " bytes"};
+  if (bytes < 0 || bytes > limits_.output_bytes) too_long();
   charge(1 + bytes / kBytesPerStep);
 }
 
@@ -128,12 +129,12 @@ Value Machine::sequence(Kind kind, std::vector<Value> items) {
 }
 
 Value Machine::dict(std::vector<Dict::Item> items) {
-  for (const auto& [key, value] : items) {
-    if (!is_hashable(key)) fail("unhashable type: '%s'", type_name(key));
+  std::vector<std::string> keys;
+  for (const auto& [k, value] : items) {
     charge(2);
-    if (key.is_string()) charge_text(int64_t(key.text().size()));
+    keys.push_back(key(k));
   }
-  auto d = std::make_shared<Dict>(std::move(items));
+  auto d = std::make_shared<Dict>(std::move(items), std::move(keys));
   check_depth(*d);
   return Value::of(Kind::dict, std::move(d));
 }

@@ -56,7 +56,12 @@ class Machine {
     if (steps < 0 || steps_ < 0) out_of_steps();
   }
   void charge_text(int64_t bytes);
-  struct Nested {  // one level of evaluation
+  void check_size(size_t bytes) const {  // of a text that is growing
+    if (int64_t(bytes) > limits_.output_bytes) too_long();
+  }
+  std::optional<std::string> hash(const Value& v);  // the canonical key of a hashable value (jinja_value.cpp)
+  std::string key(const Value& v);                  // the same; fails on what cannot be a key
+  struct Nested {                                   // one level of evaluation
     explicit Nested(Machine& machine) : m(machine) {
       if (++m.depth_ > m.limits_.depth) m.too_deep();
     }
@@ -126,6 +131,7 @@ class Machine {
  private:
   [[noreturn]] void out_of_steps();
   [[noreturn]] void too_deep();
+  [[noreturn]] void too_long() const;
   void check_depth(const Object& o) const;
   Value sequence(Kind kind, std::vector<Value> items);
 

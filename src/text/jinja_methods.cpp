@@ -265,7 +265,7 @@ Value expandtabs(Machine& m, const Value& self, Args& args) {
       append_utf8(out, c);
       column = c == '\n' || c == '\r' ? 0 : column + 1;
     }
-    if (int64_t(out.size()) > m.limits().output_bytes) m.charge_text(int64_t(out.size()));  // fails
+    m.check_size(out.size());
   }
   return m.text(std::move(out), is_markup(self));
 }
@@ -361,8 +361,7 @@ Value dict_view(Machine& m, const Value& self, Args& args) {
 Value dict_get(Machine& m, const Value& self, Args& args) {
   if (!args.named.empty()) m.fail("dict.get() takes no keyword arguments");
   Bound b(m, "get", {"key", "default"}, 1, args);
-  if (!is_hashable(b[0])) m.fail("unhashable type: '%s'", type_name(b[0]));
-  const Value* found = self.as<Dict>().find(b[0]);
+  const Value* found = self.as<Dict>().find(m.key(b[0]));
   return found ? *found : b.value(1, Value::none());
 }
 

@@ -34,10 +34,10 @@ bool equal_items(Machine& m, const std::vector<Value>& a, const std::vector<Valu
 
 bool equal_dicts(Machine& m, const Dict& a, const Dict& b) {
   if (a.items().size() != b.items().size()) return false;
-  for (const auto& [key, value] : a.items()) {
-    m.charge(2);
+  for (const auto& [key, at] : a.index()) {
+    m.charge(1 + int64_t(key.size()) / 32);
     const Value* other = b.find(key);
-    if (!other || !equal(m, value, *other)) return false;
+    if (!other || !equal(m, a.items()[at].second, *other)) return false;
   }
   return true;
 }
@@ -134,10 +134,7 @@ bool contains(Machine& m, const Value& container, const Value& item) {
       if (!item.is_string()) m.fail("'in <string>' requires string as left operand, not %s", type_name(item));
       m.charge(int64_t(container.text().size()) / 64);
       return container.text().find(item.text()) != std::string::npos;
-    case Kind::dict:
-      if (!is_hashable(item)) m.fail("unhashable type: '%s'", type_name(item));
-      m.charge(2);
-      return container.as<Dict>().find(item) != nullptr;
+    case Kind::dict: return container.as<Dict>().find(m.key(item)) != nullptr;
     case Kind::range: {
       if (!item.is_number()) return false;
       const Range& r = container.as<Range>();

@@ -2,6 +2,7 @@
 #include "text/jinja_parser.h"
 
 #include <algorithm>
+#include <set>
 
 namespace puna::jinja {
 
@@ -270,6 +271,7 @@ int Parser::open_macro(MacroCode& code) {
 }
 
 void Parser::signature(MacroCode& code) {
+  std::set<int> names;
   expect_op("(");
   while (!current().is_op(")")) {
     if (!code.parameters.empty()) expect_op(",");
@@ -277,8 +279,7 @@ void Parser::signature(MacroCode& code) {
     p.text = expect_name();
     p.name = intern(p.text);
     symbols_.declare(p.name);
-    for (const auto& other : code.parameters)
-      if (other.name == p.name) syntax_error(current().line, "duplicate argument '%.64s'", p.text.c_str());
+    if (!names.insert(p.name).second) syntax_error(current().line, "duplicate argument '%.64s'", p.text.c_str());
     if (skip_op("=")) {
       p.otherwise = expression();
     } else if (!code.parameters.empty() && code.parameters.back().otherwise) {

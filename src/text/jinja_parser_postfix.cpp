@@ -1,5 +1,6 @@
 // jinja_parser_postfix.cpp -- what follows a value: .name, [index], [from:to:by], (arguments), |filter, is test.
 #include <algorithm>
+#include <set>
 
 #include "text/jinja_parser.h"
 
@@ -90,6 +91,7 @@ ExprPtr Parser::slice(ExprPtr object, ExprPtr start, int line) {
 
 Arguments Parser::arguments() {
   Arguments out;
+  std::set<std::string> names;
   const int line = current().line;
   const auto ensure = [line](bool condition) {
     if (!condition) syntax_error(line, "invalid syntax for function call expression");
@@ -110,7 +112,7 @@ Arguments Parser::arguments() {
       ensure(!out.double_star);
       const std::string name = take().text;
       take();
-      for (const auto& [other, value] : out.named) ensure(other != name);
+      ensure(names.insert(name).second);
       out.named.emplace_back(name, expression());
     } else {
       ensure(!out.star && !out.double_star && out.named.empty());

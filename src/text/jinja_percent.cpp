@@ -25,7 +25,7 @@ class PercentFormatter {
         ++i;
         out += conversion(i);
       }
-      if (int64_t(out.size()) > m_.limits().output_bytes) m_.charge_text(int64_t(out.size()));  // fails
+      m_.check_size(out.size());
     }
     const size_t given = arguments_.is(Kind::tuple) ? arguments_.items().size() : 1;
     if (used_ < given && !is_mapping_) m_.fail("not all arguments converted during string formatting");
@@ -59,7 +59,7 @@ class PercentFormatter {
       const size_t close = format_.find(')', i);
       if (close == format_.npos) m_.fail("incomplete format key");
       if (!arguments_.is(Kind::dict)) m_.fail("format requires a mapping");
-      const Value* found = arguments_.as<Dict>().find(std::string_view(format_).substr(i + 1, close - i - 1));
+      const Value* found = arguments_.as<Dict>().find_text(std::string_view(format_).substr(i + 1, close - i - 1));
       if (!found) m_.fail("KeyError: '%.64s'", format_.substr(i + 1, close - i - 1).c_str());
       named = *found;
       i = close + 1;

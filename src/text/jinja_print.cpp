@@ -16,7 +16,7 @@ void append_hex(std::string& out, uint32_t value, int digits) {
 }
 
 // repr() of a string: single quotes unless only they occur inside; what is not printable is escaped.
-void append_quoted(std::string& out, std::string_view s) {
+void append_quoted(Machine& m, std::string& out, std::string_view s) {
   const char quote = s.find('\'') != s.npos && s.find('"') == s.npos ? '"' : '\'';
   out += quote;
   for (size_t i = 0; i < s.size();) {
@@ -29,6 +29,7 @@ void append_quoted(std::string& out, std::string_view s) {
     } else if (is_printable(c)) {
       out += s.substr(start, i - start);
     } else {
+      m.check_size(out.size());
       out += c < 0x100 ? "\\x" : c < 0x10000 ? "\\u" : "\\U";
       append_hex(out, c, c < 0x100 ? 2 : c < 0x10000 ? 4 : 8);
     }
@@ -62,14 +63,14 @@ class Printer {
         break;
       }
     }
-    if (int64_t(out.size()) > m_.limits().output_bytes) m_.charge_text(int64_t(out.size()));  // fails
+    m_.check_size(out.size());
   }
 
  private:
   void text(const Value& v) {
     m_.charge_text(int64_t(v.text().size()));
     if (is_markup(v)) out += "Markup(";
-    append_quoted(out, v.text());
+    append_quoted(m_, out, v.text());
     if (is_markup(v)) out += ")";
   }
   void items(const char* open, const std::vector<Value>& values, const char* close) {
@@ -122,7 +123,7 @@ class JsonPrinter {
       case Kind::dict: object(v.as<Dict>(), level); break;
       default: m_.fail("Object of type %s is not JSON serializable", type_name(v));
     }
-    if (int64_t(out.size()) > m_.limits().output_bytes) m_.charge_text(int64_t(out.size()));  // fails
+    m_.check_size(out.size());
   }
 
  private:
@@ -148,6 +149,7 @@ class JsonPrinter {
     out += '"';
   }
   void unicode(uint32_t unit) {
+    m_.check_size(out.size());
     out += "\\u";
     append_hex(out, unit, 4);
   }
@@ -248,7 +250,8 @@ std::string escape_html(std::string_view s) {
 Value escaped(Machine& m, const Value& v) {
   if (is_markup(v)) return v;
   const std::string s = to_str(m, v);
-  m.charge_text(int64_t(s.size()));
+  const auto grows = std::count_if(s.begin(), s.end(), [](char c) { return c == '&' || c == '<' || c == '>' || c == '\'' || c == '"'; });
+  m.charge_text(int64_t(s.size()) + 4 * grows);
   return m.text(escape_html(s), true);
 }
 

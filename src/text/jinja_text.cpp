@@ -91,7 +91,7 @@ Value join_text(Machine& m, const Value& separator, const Value& iterable) {
     m.charge_text(int64_t(piece.text().size() + separator.text().size()));
     if (!first) out += separator.text();
     out += piece.text();
-    if (int64_t(out.size()) > m.limits().output_bytes) m.charge_text(int64_t(out.size()));  // fails
+    m.check_size(out.size());
   }
   return m.text(std::move(out), markup);
 }

@@ -10,10 +10,6 @@
 #include "text/jinja_unicode.h"
 
 namespace puna::jinja {
-namespace {
-constexpr size_t kSmallDict = 8;
-}
-
 const std::string& Value::text() const { return as<Text>().text; }
 const std::vector<Value>& Value::items() const { return as<Sequence>().items; }
 
@@ -43,75 +39,73 @@ const char* type_name(const Value& v) {
   return "object";
 }
 
-bool is_hashable(const Value& v) {
-  if (v.is(Kind::tuple)) return std::all_of(v.items().begin(), v.items().end(), is_hashable);
-  return !v.is(Kind::list) && !v.is(Kind::dict) && !v.is(Kind::view);
+namespace {
+
+std::string number_key(const Value& v) {
+  const double d = v.as_real();
+  if (v.is_integral()) return "i" + std::to_string(v.as_integer());
+  if (d == std::floor(d) && std::fabs(d) < 9.2e18) return "i" + std::to_string(int64_t(d));
+  std::string key = "r        ";
+  std::memcpy(key.data() + 1, &d, sizeof d);
+  return key;
 }
 
-std::string canonical_key(const Value& v) {
+std::string range_key(const Range& r) {
+  return "R" + std::to_string(r.count ? r.start : 0) + "," + std::to_string(r.count > 1 ? r.step : 0) + "," + std::to_string(r.count);
+}
+
+}  // namespace
+
+std::optional<std::string> Machine::hash(const Value& v) {
+  charge(1);
   switch (v.kind()) {
-    case Kind::string: return "s" + v.text();
+    case Kind::string: charge_text(int64_t(v.text().size())); return Dict::text_key(v.text());
     case Kind::boolean:
-    case Kind::integer: return "i" + std::to_string(v.as_integer());
-    case Kind::real: {
-      const double d = v.as_real();
-      if (d == std::floor(d) && std::fabs(d) < 9.2e18) return "i" + std::to_string(int64_t(d));
-      std::string key = "r        ";
-      std::memcpy(key.data() + 1, &d, sizeof d);
-      return key;
-    }
-    case Kind::tuple: {
-      std::string key = "t";
-      for (const Value& item : v.items()) {
-        const std::string part = canonical_key(item);
-        key += std::to_string(part.size()) + ":" + part;
-      }
-      return key;
-    }
-    case Kind::range: {
-      const Range& r = v.as<Range>();
-      return "R" + std::to_string(r.count ? r.start : 0) + "," + std::to_string(r.count > 1 ? r.step : 0) + "," + std::to_string(r.count);
-    }
+    case Kind::integer:
+    case Kind::real: return number_key(v);
+    case Kind::range: return range_key(v.as<Range>());
     case Kind::undefined: return "u";
     case Kind::none: return "n";
+    case Kind::list:
+    case Kind::dict:
+    case Kind::view: return std::nullopt;
+    case Kind::tuple: break;
     default: return "o" + std::to_string(reinterpret_cast<uintptr_t>(v.object().get()));
   }
+  std::string out = "t";  // a tuple may hold itself many times over: every part is paid for
+  for (const Value& item : v.items()) {
+    const std::optional<std::string> part = hash(item);
+    if (!part) return std::nullopt;
+    charge_text(int64_t(out.size() + part->size()));
+    out += std::to_string(part->size()) + ":" + *part;
+  }
+  return out;
 }
 
-Dict::Dict(std::vector<Item> items) {
-  std::map<std::string, size_t> seen;
-  for (Item& item : items) {
-    depth = std::max({depth, item.first.depth() + 1, item.second.depth() + 1});
-    const auto [at, is_new] = seen.emplace(canonical_key(item.first), items_.size());
+std::string Machine::key(const Value& v) {
+  std::optional<std::string> out = hash(v);
+  if (!out) fail("unhashable type: '%s'", type_name(v));
+  return std::move(*out);
+}
+
+Dict::Dict(std::vector<Item> items, std::vector<std::string> keys) {
+  std::map<std::string, uint32_t> seen;
+  for (size_t i = 0; i < items.size(); ++i) {
+    depth = std::max({depth, items[i].first.depth() + 1, items[i].second.depth() + 1});
+    const auto [at, is_new] = seen.emplace(std::move(keys[i]), uint32_t(items_.size()));
     if (is_new) {
-      items_.push_back(std::move(item));
+      items_.push_back(std::move(items[i]));
     } else {
-      items_[at->second].second = std::move(item.second);
+      items_[at->second].second = std::move(items[i].second);
     }
   }
-  if (items_.size() > kSmallDict)
-    for (auto& [key, at] : seen) index_.emplace_back(key, uint32_t(at));
+  index_.assign(seen.begin(), seen.end());
 }
 
-const Value* Dict::find_canonical(const std::string& key) const {
-  const auto at = std::lower_bound(index_.begin(), index_.end(), key, [](const auto& e, const std::string& k) { return e.first < k; });
-  return at != index_.end() && at->first == key ? &items_[at->second].second : nullptr;
-}
-
-const Value* Dict::find(std::string_view key) const {
-  if (!index_.empty()) return find_canonical("s" + std::string(key));
-  for (const Item& item : items_)
-    if (item.first.is_string() && item.first.text() == key) return &item.second;
-  return nullptr;
-}
-
-const Value* Dict::find(const Value& key) const {
-  if (key.is_string()) return find(key.text());
-  const std::string canonical = canonical_key(key);
-  if (!index_.empty()) return find_canonical(canonical);
-  for (const Item& item : items_)
-    if (canonical_key(item.first) == canonical) return &item.second;
-  return nullptr;
+const Value* Dict::find(const std::string& canonical) const {
+  const auto at =
+      std::lower_bound(index_.begin(), index_.end(), canonical, [](const auto& e, const std::string& k) { return e.first < k; });
+  return at != index_.end() && at->first == canonical ? &items_[at->second].second : nullptr;
 }
 
 }  // namespace puna::jinja

@@ -99,19 +99,23 @@ struct Sequence final : Object {  // list, tuple
   bool is_group = false;  // groupby's tuple: also .grouper and .list
 };
 
-// Keeps insertion order. Small dicts are searched in order, larger ones through a sorted index of canonical keys.
+// Keeps insertion order; found through a sorted index of canonical keys: strings that are equal just when the keys are
+// (1 == 1.0 == True). Machine::hash makes them, since that may cost.
 class Dict final : public Object {
  public:
   using Item = std::pair<Value, Value>;
-  explicit Dict(std::vector<Item> items);  // keys are hashable; the last value of equal keys wins, at the first one's place
-  const Value* find(const Value& key) const;
-  const Value* find(std::string_view key) const;
+  using Index = std::vector<std::pair<std::string, uint32_t>>;
+  // `keys` are the items' canonical ones. The last value of equal keys wins, at the first one's place.
+  Dict(std::vector<Item> items, std::vector<std::string> keys);
+  const Value* find(const std::string& canonical) const;
+  const Value* find_text(std::string_view key) const { return find(text_key(key)); }
   const std::vector<Item>& items() const { return items_; }
+  const Index& index() const { return index_; }
+  static std::string text_key(std::string_view text) { return "s" + std::string(text); }
 
  private:
-  const Value* find_canonical(const std::string& key) const;
   std::vector<Item> items_;
-  std::vector<std::pair<std::string, uint32_t>> index_;
+  Index index_;
 };
 
 struct Range final : Object {
@@ -145,7 +149,5 @@ struct Args {
 
 bool is_markup(const Value& v);
 const char* type_name(const Value& v);  // Python's: "str", "dict", ...
-bool is_hashable(const Value& v);
-std::string canonical_key(const Value& v);  // equal strings <=> equal as dict keys (1 == 1.0 == True)
 
 }  // namespace puna::jinja

@@ -117,6 +117,18 @@ TEST_CASE("attacks on time, memory and stack end in an error within a moment", "
       "{% for i in range(100000) %}{{ 'a' * 10000 }}{% endfor %}",
       "{% for i in range(100000) %}{% for j in range(1000) %}{% set n = namespace(a=i) %}{% endfor %}{% endfor %}",
       "{% set x %}{% for i in range(100000) %}{{ 'a' * 10000 }}{% endfor %}{% endset %}",
+      // a value that holds itself many times over
+      "{% set ns = namespace(t=()) %}{% for i in range(100) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ {ns.t: 1} }}",
+      "{% set ns = namespace(t=()) %}{% for i in range(100) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ ns.t in {} }}",
+      "{% set ns = namespace(t=()) %}{% for i in range(100) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ {}[ns.t] }}",
+      "{% set ns = namespace(t=([],)) %}{% for i in range(100) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ {}.get(ns.t) }}",
+      "{% set ns = namespace(t=()) %}{% for i in range(100) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ [ns.t]|unique|list }}",
+      "{% set ns = namespace(t=[]) %}{% for i in range(100) %}{% set ns.t = [ns.t, ns.t] %}{% endfor %}{{ ns.t }}",
+      "{% set ns = namespace(t=[]) %}{% for i in range(100) %}{% set ns.t = [ns.t, ns.t] %}{% endfor %}{{ ns.t|tojson }}",
+      "{% set ns = namespace(t=[], u=[]) %}{% for i in range(100) %}{% set ns.t = [ns.t, ns.t] %}{% set ns.u = [ns.u, ns.u] %}{% endfor "
+      "%}{{ ns.t == ns.u }}",
+      "{% set t = ('a' * 1000000,) %}{% for i in range(100000) %}{% set x = t in {} %}{% endfor %}", "{{ ('\\x01' * 60000000)|tojson }}",
+      "{{ ['\\x01' * 60000000] }}", "{{ ('<' * 60000000)|e }}",
       // stack
       "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}{% endfor %}",
       "{% set ns = namespace(l={}) %}{% for i in range(100000) %}{% set ns.l = {'a': ns.l} %}{% endfor %}",
