@@ -87,7 +87,7 @@ void BpeModel::set_scores(const std::vector<double>& scores) {
 
 void BpeModel::finish(const Vocabulary& v) {
   has_unused_ = std::find(v.kinds.begin(), v.kinds.end(), TokenKind::unused) != v.kinds.end();
-  if (whole_words || ranking != by_pair) return;
+  if (whole_words) return;
   std::vector<bool> own(size_t(v.size()), false);
   Scratch scratch;
   std::vector<int32_t> ids;

@@ -1,5 +1,6 @@
 // tiktoken_tokenizer.cpp -- Llama 3's and Llama 4's tokenizer.model as Meta ships it: a line a token, "base64 rank", best rank
 // first. The rank is the id. Control tokens are not in the file: 256 (Llama 3) or 2048 (Llama 4) names follow the ranks.
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 
@@ -108,7 +109,8 @@ void add_llama4_names(TokenizerParts& parts) {
 TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file) {
   using namespace text;
   TokenizerParts parts;
-  parts.vocabulary.reserve(size_t(kLlama4Ranks + kLlama4Names), model_file.size() / 2);
+  const auto lines = size_t(std::count(model_file.begin(), model_file.end(), '\n'));
+  parts.vocabulary.reserve(lines + size_t(kLlama4Names), model_file.size() / 2);
   read_ranks(model_file, parts.vocabulary);
   const int32_t ranks = parts.vocabulary.size();
   if (ranks == kLlama3Ranks) add_llama3_names(parts);

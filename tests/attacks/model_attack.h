@@ -22,8 +22,8 @@ struct KeyAttack {
   const char* named = nullptr;  // expected in the message; NULL = the key
 };
 
-// What an attack may cost: a few vectors of kMaxLayers and kMaxHeadDim entries, nothing that follows the claimed sizes.
-inline constexpr size_t kMemory = 4 << 20;
+// What an attack may cost: the small model itself, packed, and a few vectors of kMaxLayers entries; nothing that follows the claimed sizes.
+inline constexpr size_t kMemory = 32 << 20;
 
 // load(context) must throw Error{bad_file or unsupported} with `named` in its message.
 template <class Load>

@@ -2,6 +2,7 @@
 // stands beside a row or a panel, on every ISA.
 #include "kernels/cases.h"
 #include "kernels/dequantise.h"
+#include "kernels/encode_blocks.h"
 #include "kernels/guarded.h"
 #include "kernels/panel.h"
 #include "ref/compare.h"
@@ -49,12 +50,12 @@ struct Matrix {
 
 std::vector<float> product(const KernelTable& k, const Matrix& w, const Rows& x, size_t first, size_t count, bool quantised) {
   const size_t width = size_t(w.panels * kTileRows);
-  std::vector<float> out(count * width);
+  const Guarded<float> out(std::vector<float>(count * width, 77.0f));  // whatever was there is overwritten
   std::vector<float*> y;
   for (size_t t = 0; t < count; ++t) y.push_back(out.data() + t * width);
   if (quantised) k.gemm_q(y.data(), w.dtype, w.packed.data(), w.panels, w.stride, w.K / kGroup, x.quantised.data() + first, int64_t(count));
   else k.gemm_f(y.data(), w.dtype, w.packed.data(), w.panels, w.stride, w.K, x.plain.data() + first, int64_t(count));
-  return out;
+  return {out.data(), out.data() + out.size()};
 }
 
 // fn(format name, dtype, rows, columns, bytes) for every block format of the golden sets (random valid blocks).
@@ -119,13 +120,17 @@ TEST_CASE("products of every block format are the dequantised weights times the 
 
 TEST_CASE("products of plain weights are exact to a rounding a column, for awkward sizes", "[kernels]") {
   on_every_isa([](const KernelTable& k) {
-    for (const int64_t K : kAwkwardSizes)
-      for (const int64_t T : {1, 2, 6, 9}) {
-        CAPTURE(K, T);
-        const std::vector<float> values = ref::normal(37 * K, 41);
-        const Matrix w(DType::f32, 37, K, reinterpret_cast<const uint8_t*>(values.data()));
-        check_product(k, w, Rows(k, T, K, ref::normal(T * K, 42)), size_t(T), false);
-      }
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
+      for (const int64_t K : kAwkwardSizes)
+        for (const int64_t T : {1, 2, 6, 9, kMaxRows}) {
+          if (T == kMaxRows && K != 33) continue;
+          CAPTURE(name(dtype), K, T);
+          const std::vector<float> values = ref::normal(37 * K, 41);
+          std::vector<uint8_t> bytes(size_t(bytes_of(info(dtype), uint64_t(37 * K))));
+          if (dtype == DType::f32) memcpy(bytes.data(), values.data(), bytes.size());
+          else encoder(dtype)(bytes.data(), values.data(), 37 * K);
+          check_product(k, Matrix(dtype, 37, K, bytes.data()), Rows(k, T, K, ref::normal(T * K, 42)), size_t(T), false);
+        }
   });
 }
 

@@ -61,7 +61,8 @@ void check_linear(const Case& c, bool exact, bool add) {
 TEST_CASE("linear is W x for any number of rows and outputs", "[ops]") {
   for (const bool exact : {true, false})
     for (const bool add : {false, true}) {
-      for (const int64_t rows : {1, 3, 63, 64, 65, 130}) check_linear({DType::f32, rows, 33, 24}, exact, add);
+      for (const int64_t rows : {1, 3, 64, 127, 128, 129, 300}) check_linear({DType::f32, rows, 33, 24}, exact, add);
+      for (const int64_t rows : {1, 2, 40, 130}) check_linear({DType::q8_0, rows, 1500, 32}, exact, add);  // several tiles of panels
       for (const int64_t N : {1, 15, 16, 17, 48}) check_linear({DType::q8_0, 3, N, 64}, exact, add);
       for (const int64_t K : {1, 7, 255, 256, 257, 1031}) check_linear({DType::bf16, 2, 5, K}, exact, add);
       for (const int64_t K : {32, 256, 288, 1056}) check_linear({DType::q4_1, 5, 20, K}, exact, add);

@@ -13,8 +13,8 @@ namespace puna::test {
 
 struct StoredWeight {
   // A matrix of normal numbers / sqrt(cols), so that outputs are of the size of inputs.
-  StoredWeight(DType dtype, int64_t rows, int64_t cols, uint64_t seed) : plain{rows, cols, ref::normal(rows * cols, seed)} {
-    for (float& x : plain.values) x = float(x / std::sqrt(double(cols)));
+  StoredWeight(DType dtype, int64_t rows, int64_t cols, uint64_t seed) : StoredWeight(dtype, rows, cols, scaled(ref::normal(rows * cols, seed), cols)) {}
+  StoredWeight(DType dtype, int64_t rows, int64_t cols, std::vector<float> values) : plain{rows, cols, std::move(values)} {
     const int64_t row_bytes = int64_t(bytes_of(info(dtype), uint64_t(cols)));
     REQUIRE(cols % info(dtype).block == 0);
     bytes.resize(size_t(rows * row_bytes));
@@ -29,6 +29,10 @@ struct StoredWeight {
     weight = {reinterpret_cast<const std::byte*>(panels.data()), dtype, rows, cols, stride};
   }
   StoredWeight(StoredWeight&&) = default;
+  static std::vector<float> scaled(std::vector<float> values, int64_t cols) {
+    for (float& x : values) x = float(x / std::sqrt(double(cols)));
+    return values;
+  }
   ref::Matrix plain;  // after the rounding of `dtype`
   std::vector<uint8_t> bytes, panels;
   Weight weight;

@@ -20,13 +20,15 @@ class Tokenizer {
 
   virtual int32_t size() const noexcept = 0;  // ids are 0 .. size()-1
   // Ids of `utf8` (invalid UTF-8 is encoded byte by byte, nothing is lost where the vocabulary has the bytes). No BOS is
-  // added. Text that looks like a special token is ordinary text unless parse_special. Time is linear in the text.
+  // added. Text that looks like a special token is ordinary text unless parse_special. Time is linear in the text, n log n
+  // where all of it is one word.
   virtual std::vector<int32_t> encode(std::string_view utf8, bool parse_special) const = 0;
   // The bytes an id stands for; special tokens give their name. Error{invalid_argument} when the id is out of range.
   virtual std::string_view bytes(int32_t id) const = 0;
   virtual TokenKind kind(int32_t id) const = 0;
   bool is_special(int32_t id) const { const TokenKind k = kind(id); return k == TokenKind::control || k == TokenKind::unknown; }
-  virtual int32_t find(std::string_view special_or_piece) const noexcept = 0;  // -1 when there is none
+  // A special token by its name, another by its bytes (SentencePiece: by its spelling, "\u2581the"); -1 when there is none.
+  virtual int32_t find(std::string_view special_or_piece) const noexcept = 0;
 
   // Bytes of all ids joined; special tokens are left out unless keep_special. May be invalid UTF-8 (see StreamDecoder).
   std::string decode(const std::vector<int32_t>& ids, bool keep_special) const;

@@ -1,0 +1,25 @@
+// fuzz_tokenizer_json.cpp -- any bytes as tokenizer.json, tokenizer_config.json and generation_config.json (split at NUL bytes):
+// a tokenizer or an Error, nothing else; and a tokenizer must then encode and decode.
+#include <string_view>
+
+#include "puna/base/error.h"
+#include "puna/text/tokenizer.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view rest(reinterpret_cast<const char*>(data), size);
+  std::string_view part[3];
+  for (auto& p : part) {
+    p = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(p.size() < rest.size() ? p.size() + 1 : rest.size());
+  }
+  try {
+    const puna::TokenizerPtr t = puna::tokenizer_from_json(part[0], part[1], part[2]);
+    for (const bool special : {false, true}) {
+      const auto ids = t->encode(part[0].substr(0, 4096), special);
+      (void)t->decode(ids, special);
+    }
+    for (const int32_t id : t->specials().stop) (void)t->bytes(id);
+  } catch (const puna::Error&) {
+  }
+  return 0;
+}
