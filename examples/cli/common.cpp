@@ -21,19 +21,6 @@ namespace {
 
 constexpr uint64_t kLargestInput = uint64_t(4) << 30;
 
-std::string read_if_there(const std::string& path) { return os::is_file(path) ? os::read_file(path, kLargestInput) : std::string(); }
-
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-TokenizerPtr tokenizer_of_folder(const std::string& folder) {
-  if (const std::string json = read_if_there(folder + "/tokenizer.json"); !json.empty())
-    return tokenizer_from_json(json, read_if_there(folder + "/tokenizer_config.json"), read_if_there(folder + "/generation_config.json"));
-  if (const std::string ranks = read_if_there(folder + "/tokenizer.model"); !ranks.empty()) return tokenizer_from_tiktoken(ranks);
-  fail(Status::bad_file, "%s: there is neither a tokenizer.json nor a tokenizer.model in this folder", folder.c_str());
-}
-
 }  // namespace
 
 void ModelFlags::add(CLI::App& verb) {
@@ -60,17 +47,6 @@ void SamplingFlags::add(CLI::App& verb) {
   verb.add_option("--top-p", options.top_p, "keep the most likely tokens that make up this probability; 1 = all");
   verb.add_option("--min-p", options.min_p, "keep tokens with at least this share of the most likely one's probability");
   verb.add_option("--seed", options.seed, "the same seed draws the same tokens");
-}
-
-TokenizerPtr open_tokenizer(const std::string& path) {
-  if (os::is_directory(path)) return tokenizer_of_folder(path);
-  if (ends_with(path, ".json")) return tokenizer_from_json(os::read_file(path, kLargestInput), {}, {});
-  if (ends_with(path, ".model")) return tokenizer_from_tiktoken(os::read_file(path, kLargestInput));
-  ContextOptions options;
-  options.threads = 1;
-  TokenizerPtr tokenizer = tokenizer_from_gguf(load_checkpoint(*make_context(options), path).metadata);
-  if (!tokenizer) fail(Status::unsupported, "%s: the file holds no tokenizer", path.c_str());
-  return tokenizer;
 }
 
 std::string read_input(const std::string& path) {

@@ -24,9 +24,6 @@ struct SamplingFlags {
   void add(CLI::App& verb);
 };
 
-// The tokenizer alone, without the weights: a GGUF file, a Hugging Face folder, a tokenizer.json or a tokenizer.model.
-TokenizerPtr open_tokenizer(const std::string& path);
-
 // The whole file, or standard input for "-".
 std::string read_input(const std::string& path);
 // "1,2,3", "[1, 2, 3]", or "@F" for a file that holds either.

@@ -8,34 +8,10 @@
 #include "base/os.h"
 #include "kernels/kernel_table.h"
 #include "puna/base/error.h"
+#include "runtime/folder_texts.h"
 
 namespace puna {
 namespace {
-
-constexpr uint64_t kMaxTextFile = uint64_t(256) << 20;
-
-std::string optional_file(const std::string& folder, const char* name) {
-  const std::string path = folder + "/" + name;
-  return os::is_file(path) ? os::read_file(path, kMaxTextFile) : std::string();
-}
-
-TokenizerPtr tokenizer_of_folder(const std::string& folder) {
-  const std::string json = optional_file(folder, "tokenizer.json");
-  if (!json.empty()) return tokenizer_from_json(json, optional_file(folder, "tokenizer_config.json"), optional_file(folder, "generation_config.json"));
-  const std::string ranks = optional_file(folder, "tokenizer.model");
-  return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks);
-}
-
-// chat_template.jinja wins over the field of tokenizer_config.json, as in transformers.
-std::string template_of_folder(const std::string& folder) {
-  const std::string file = optional_file(folder, "chat_template.jinja");
-  if (!file.empty()) return file;
-  const std::string config = optional_file(folder, "tokenizer_config.json");
-  if (config.empty()) return {};
-  const Json json = parse_json(config, "tokenizer_config.json");
-  const auto it = json.find("chat_template");
-  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 // Messages of lower layers name the field; the file is known here.
 template <class F>
@@ -103,7 +79,7 @@ void Model::read_text_parts() {
   if (tokenizer_ && tokenizer_->size() > config().vocab)
     fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %lld rows", tokenizer_->size(), static_cast<long long>(config().vocab));
   try {
-    const std::string source = gguf ? checkpoint_.metadata.string("tokenizer.chat_template", std::string()) : folder.empty() ? "" : template_of_folder(folder);
+    const std::string source = gguf ? checkpoint_.metadata.string("tokenizer.chat_template", std::string()) : folder.empty() ? "" : chat_template_of_folder(folder);
     if (!source.empty()) chat_template_ = ChatTemplate::parse(source);
   } catch (const Error& e) {
     if (e.status() == Status::out_of_memory) throw;

@@ -14,6 +14,9 @@ namespace puna {
 // Chooses the kernels (Error{unsupported} when options.isa names a level this CPU lacks) and starts the threads.
 ContextPtr make_context(const ContextOptions& options);
 
+// The tokenizer alone, without the weights: of a GGUF file or a Hugging Face folder, or a bare tokenizer.json or tokenizer.model.
+TokenizerPtr open_tokenizer(const std::string& path);
+
 class Model {
  public:
   // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed.
@@ -27,20 +30,21 @@ class Model {
   const Llama& llama() const noexcept { return llama_; }
   const LlamaConfig& config() const noexcept { return llama_.config; }
   const Checkpoint& checkpoint() const noexcept { return checkpoint_; }
-  const Tokenizer* tokenizer() const noexcept { return tokenizer_.get(); }          // NULL when the model ships none
-  const Tokenizer& require_tokenizer() const;                                        // Error{unsupported} instead of NULL
+  const Tokenizer* tokenizer() const noexcept { return tokenizer_.get(); }             // NULL when the model ships none
+  const Tokenizer& require_tokenizer() const;                                          // Error{unsupported} instead of NULL
   const ChatTemplate* chat_template() const noexcept { return chat_template_.get(); }  // NULL when the model ships none
+  const ChatTemplate& require_chat_template() const;                                   // Error{unsupported} instead of NULL
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}; bos_token and eos_token are filled in.
   std::string render_chat(std::string_view variables_json, std::string_view date = {}) const;
-  const ChatTemplate& require_chat_template() const;                                 // Error{unsupported} instead of NULL
   uint64_t parameter_count() const noexcept;
 
  private:
   Model() = default;
+  void read_text_parts();
+
   ContextPtr context_;
   Checkpoint checkpoint_;
   Llama llama_;
-  void read_text_parts();
   TokenizerPtr tokenizer_;
   std::shared_ptr<const ChatTemplate> chat_template_;
   std::string tokenizer_error_, chat_template_error_;  // why there is none: an unsupported one does not keep the weights from running

@@ -1,0 +1,52 @@
+#include "runtime/folder_texts.h"
+
+#include "base/json.h"
+#include "base/os.h"
+#include "puna/base/error.h"
+#include "puna/io/checkpoint.h"
+#include "puna/runtime/model.h"
+
+namespace puna {
+namespace {
+
+std::string optional_file(const std::string& folder, const char* name) {
+  const std::string path = folder + "/" + name;
+  return os::is_file(path) ? os::read_file(path, kMaxTextFile) : std::string();
+}
+
+}  // namespace
+
+TokenizerPtr tokenizer_of_folder(const std::string& folder) {
+  const std::string json = optional_file(folder, "tokenizer.json");
+  if (!json.empty()) return tokenizer_from_json(json, optional_file(folder, "tokenizer_config.json"), optional_file(folder, "generation_config.json"));
+  const std::string ranks = optional_file(folder, "tokenizer.model");
+  return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks);
+}
+
+// chat_template.jinja wins over the field of tokenizer_config.json, as in transformers.
+std::string chat_template_of_folder(const std::string& folder) {
+  const std::string file = optional_file(folder, "chat_template.jinja");
+  if (!file.empty()) return file;
+  const std::string config = optional_file(folder, "tokenizer_config.json");
+  if (config.empty()) return {};
+  const Json json = parse_json(config, "tokenizer_config.json");
+  const auto it = json.find("chat_template");
+  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+TokenizerPtr open_tokenizer(const std::string& path) {
+  if (os::is_directory(path)) {
+    const TokenizerPtr tokenizer = tokenizer_of_folder(path);
+    if (!tokenizer) fail(Status::bad_file, "%s: there is neither a tokenizer.json nor a tokenizer.model in this folder", path.c_str());
+    return tokenizer;
+  }
+  if (path.ends_with(".json")) return tokenizer_from_json(os::read_file(path, kMaxTextFile), {}, {});
+  if (path.ends_with(".model")) return tokenizer_from_tiktoken(os::read_file(path, kMaxTextFile));
+  ContextOptions options;
+  options.threads = 1;
+  const TokenizerPtr tokenizer = tokenizer_from_gguf(load_checkpoint(*make_context(options), path).metadata);
+  if (!tokenizer) fail(Status::unsupported, "%s: the file holds no tokenizer", path.c_str());
+  return tokenizer;
+}
+
+}  // namespace puna

@@ -1,0 +1,14 @@
+// folder_texts.h -- the tokenizer and the chat template that lie beside a Hugging Face checkpoint's weights.
+#pragma once
+#include <string>
+
+#include "puna/text/tokenizer.h"
+
+namespace puna {
+
+constexpr uint64_t kMaxTextFile = uint64_t(256) << 20;
+
+TokenizerPtr tokenizer_of_folder(const std::string& folder);     // NULL when there is neither tokenizer.json nor tokenizer.model
+std::string chat_template_of_folder(const std::string& folder);  // empty when there is none
+
+}  // namespace puna
