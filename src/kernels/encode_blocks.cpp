@@ -10,6 +10,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/encode_searched.h"
+
 #define PUNA_ISA encode_scalar  // our own copy of the scalar f16 conversion
 #include "kernels/simd_scalar.h"
 
@@ -82,18 +84,18 @@ uint8_t* encode_q8(uint8_t* out, const float* x) {
 }
 
 template <uint8_t* (*encode_block)(uint8_t*, const float*)>
-void encode_blocks(void* dst, const float* x, int64_t n) noexcept {
+void encode_blocks(void* dst, const float* x, int64_t n, const float*) noexcept {
   auto* out = static_cast<uint8_t*>(dst);
   for (int64_t i = 0; i < n; i += kBlock) out = encode_block(out, x + i);
 }
 
-void encode_f16(void* dst, const float* x, int64_t n) noexcept {
+void encode_f16(void* dst, const float* x, int64_t n, const float*) noexcept {
   auto* out = static_cast<uint8_t*>(dst);
   for (int64_t i = 0; i < n; ++i) out = put(out, x[i]);
 }
 
 // Round to nearest even; a NaN stays one (its quiet bit is set, or rounding could carry it to infinity).
-void encode_bf16(void* dst, const float* x, int64_t n) noexcept {
+void encode_bf16(void* dst, const float* x, int64_t n, const float*) noexcept {
   auto* out = static_cast<uint8_t*>(dst);
   for (int64_t i = 0; i < n; ++i, out += 2) {
     const uint32_t u = encode_scalar::bits(x[i]);
@@ -114,7 +116,7 @@ EncodeFunction encoder(DType dtype) noexcept {
     case DType::q5_0: return encode_blocks<encode_symmetric<5>>;
     case DType::q5_1: return encode_blocks<encode_asymmetric<5>>;
     case DType::q8_0: return encode_blocks<encode_q8>;
-    default: return nullptr;
+    default: return searched_encoder(dtype);
   }
 }
 

@@ -86,7 +86,7 @@ class GgufTensors {
       } else {
         weight_row(kernels_, row.data(), w, source);
         if (type == DType::f32) std::copy(row.begin(), row.end(), reinterpret_cast<float*>(bytes.data()));
-        else encoder(type)(bytes.data(), row.data(), w.cols);
+        else encoder(type)(bytes.data(), row.data(), w.cols, nullptr);
       }
       write(bytes.data(), bytes.size());
     }

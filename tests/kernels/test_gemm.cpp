@@ -128,7 +128,7 @@ TEST_CASE("products of plain weights are exact to a rounding a column, for awkwa
           const std::vector<float> values = ref::normal(37 * K, 41);
           std::vector<uint8_t> bytes(size_t(bytes_of(info(dtype), uint64_t(37 * K))));
           if (dtype == DType::f32) memcpy(bytes.data(), values.data(), bytes.size());
-          else encoder(dtype)(bytes.data(), values.data(), 37 * K);
+          else encoder(dtype)(bytes.data(), values.data(), 37 * K, nullptr);
           check_product(k, Matrix(dtype, 37, K, bytes.data()), Rows(k, T, K, ref::normal(T * K, 42)), size_t(T), false);
         }
   });

@@ -19,7 +19,7 @@ struct StoredWeight {
     REQUIRE(cols % info(dtype).block == 0);
     bytes.resize(size_t(rows * row_bytes));
     if (dtype == DType::f32) memcpy(bytes.data(), plain.values.data(), bytes.size());
-    else encoder(dtype)(bytes.data(), plain.values.data(), rows * cols);
+    else encoder(dtype)(bytes.data(), plain.values.data(), rows * cols, nullptr);
     dequantise_row(*select_kernels("scalar"), plain.values.data(), dtype, bytes.data(), rows * cols);
     const int64_t count = (rows + kTileRows - 1) / kTileRows, stride = panel_bytes(dtype, cols);
     panels.resize(size_t(count * stride));
