@@ -7,6 +7,14 @@
 namespace puna::os {
 
 int64_t process_id() noexcept;
+// Tells the CPU that this thread is asking the same question again and again (some tens of cycles).
+inline void pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
 int cpu_count() noexcept;  // CPUs this process may run on (affinity mask), at least 1
 
 // A read-only mapping of a whole file. Throws Error{io} naming the path (UTF-8).

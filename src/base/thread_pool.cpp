@@ -1,4 +1,4 @@
-// thread_pool.cpp -- our Executor: threads that sleep until a run, take indices from one counter, and sleep again.
+// thread_pool.cpp -- our Executor: threads that take indices from one counter, look out for the next run for some microseconds, then sleep.
 // One run at a time: a second caller, and a run from inside a run, execute inline (same bits, by contract).
 #include <atomic>
 #include <condition_variable>
@@ -20,7 +20,7 @@ void run_inline(int64_t n, FunctionRef<void(int64_t)> fn) noexcept {
 
 class ThreadPool final : public Executor {
  public:
-  ThreadPool(int threads, const ThreadHook& hook) {
+  ThreadPool(int threads, const ThreadHook& hook) : looks_(threads <= os::cpu_count() ? 1000 : 0) {
     try {
       for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i, hook] { work(i, hook); });
     } catch (...) {
@@ -40,19 +40,27 @@ class ThreadPool final : public Executor {
   }
 
  private:
+  // One word says whether a run is open, which one it is, and how many workers are inside. The caller closes it when the indices are
+  // gone and waits for those inside only: a worker that a busy machine has not woken yet is not waited for.
+  static constexpr uint64_t kInside = 0xFFFF, kOpen = kInside + 1, kRun = kOpen * 2;
+
   void run_parallel(int64_t n, FunctionRef<void(int64_t)> fn) noexcept {
-    {
+    fn_ = fn;
+    count_ = n;
+    next_.store(0, std::memory_order_relaxed);
+    state_.store((state_.load(std::memory_order_relaxed) | kOpen) + kRun);  // nobody is inside
+    if (sleeping_.load() != 0) {
       std::lock_guard<std::mutex> lock(mutex_);
-      fn_ = fn;
-      count_ = n;
-      next_.store(0, std::memory_order_relaxed);
-      busy_ = int(workers_.size());
-      ++generation_;
+      wake_.notify_all();
     }
-    wake_.notify_all();
     take_indices();
+    state_.fetch_and(~kOpen);
+    const auto empty = [this] { return (state_.load() & kInside) == 0; };
+    if (look_out(empty)) return;
     std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return busy_ == 0; });
+    caller_sleeps_.store(true);
+    done_.wait(lock, empty);
+    caller_sleeps_.store(false, std::memory_order_relaxed);
   }
 
   void take_indices() noexcept {
@@ -60,20 +68,52 @@ class ThreadPool final : public Executor {
     for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) fn_(i);
   }
 
+  // Enters the open run unless it is the one seen last.
+  bool enter(uint64_t& seen) noexcept {
+    uint64_t state = state_.load();
+    while ((state & kOpen) != 0 && state / kRun != seen) {
+      if (!state_.compare_exchange_weak(state, state + 1)) continue;
+      seen = state / kRun;
+      return true;
+    }
+    return false;
+  }
+
+  void leave() noexcept {
+    state_.fetch_sub(1);
+    if (!caller_sleeps_.load()) return;
+    std::lock_guard<std::mutex> lock(mutex_);
+    done_.notify_one();
+  }
+
   void work(int index, const ThreadHook& hook) noexcept {
     if (hook.on_start) hook.on_start(hook.user, index);
-    uint64_t seen = 0;
-    for (;;) {
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
-        if (stopping_) return;
-        seen = generation_;
-      }
+    for (uint64_t seen = 0;;) {
+      if (!look_out([&] { return enter(seen); }) && !sleep_until_entered(seen)) return;
       take_indices();
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (--busy_ == 0) done_.notify_one();
+      leave();
     }
+  }
+
+  // false: the pool is being destroyed
+  bool sleep_until_entered(uint64_t& seen) noexcept {
+    std::unique_lock<std::mutex> lock(mutex_);
+    sleeping_.fetch_add(1);
+    bool entered = false;
+    wake_.wait(lock, [&] { return stopping_ || (entered = enter(seen)); });
+    sleeping_.fetch_sub(1);
+    return entered;
+  }
+
+  // Asks for some tens of microseconds, the time between two stages of a pass. Not at all when there are more threads than CPUs:
+  // then looking out takes the CPU from the one that is waited for.
+  template <class F>
+  bool look_out(F&& happened) const noexcept {
+    for (int i = 0; i < looks_; ++i) {
+      if (happened()) return true;
+      os::pause();
+    }
+    return happened();
   }
 
   void stop() noexcept {
@@ -85,16 +125,18 @@ class ThreadPool final : public Executor {
     for (auto& w : workers_) w.join();
   }
 
+  const int looks_;
   std::atomic<bool> taken_{false};  // by a run; no mutex, because a thread may ask for one that it holds itself
-  std::mutex mutex_;
-  std::condition_variable wake_, done_;
-  std::vector<std::thread> workers_;
+  std::atomic<uint64_t> state_{0};
+  std::atomic<int64_t> next_{0};
+  std::atomic<int> sleeping_{0};
+  std::atomic<bool> caller_sleeps_{false};
   FunctionRef<void(int64_t)> fn_;
   int64_t count_ = 0;
-  std::atomic<int64_t> next_{0};
-  uint64_t generation_ = 0;
-  int busy_ = 0;
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
   bool stopping_ = false;
+  std::vector<std::thread> workers_;
 };
 
 class HostPool final : public Executor {
