@@ -96,15 +96,15 @@ void run(const Flags& f) {
 
 void add_bench(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("bench", "Measure speed: pp = prompt tokens a second, tg = generated tokens a second");
-  f->model.add(*verb);
-  verb->add_option("-p", f->prompt, "prompt tokens (default 512; 0 = skip)")->check(CLI::NonNegativeNumber);
-  verb->add_option("-n", f->generate, "generated tokens, from an empty session (default 64; 0 = skip)")->check(CLI::NonNegativeNumber);
-  verb->add_option("-r,--repeat", f->repeat, "repetitions; the median counts (default 3)")->check(CLI::PositiveNumber);
-  verb->add_option("--prefill-chunk", f->session.prefill_chunk, "most tokens computed together")->check(CLI::PositiveNumber);
-  verb->add_flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
-  verb->add_flag("--json", f->json, "print JSON");
-  verb->callback([f] { run(*f); });
+  const Verb verb(app, "bench", "Measure speed: pp = prompt tokens a second, tg = generated tokens a second");
+  f->model.add(verb);
+  verb.option("-p", f->prompt, "prompt tokens (default 512; 0 = skip)").at_least(0);
+  verb.option("-n", f->generate, "generated tokens, from an empty session (default 64; 0 = skip)").at_least(0);
+  verb.option("-r,--repeat", f->repeat, "repetitions; the median counts (default 3)").at_least(1);
+  verb.option("--prefill-chunk", f->session.prefill_chunk, "most tokens computed together").at_least(1);
+  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  verb.flag("--json", f->json, "print JSON");
+  verb.run([f] { run(*f); });
 }
 
 }  // namespace puna::cli

@@ -95,19 +95,19 @@ void converse(Chat& chat) {
 void add_chat(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
   f->date = today();
-  CLI::App* verb = app.add_subcommand("chat", "Talk to a model; Ctrl-C stops an answer, Ctrl-D ends the conversation");
-  f->model.add(*verb);
-  verb->add_option("--system", f->system, "the system message");
-  CLI::Option* prompt = verb->add_option("--prompt", f->prompt, "ask this and exit (default: a conversation)");
-  verb->add_option("--max-tokens", f->max_tokens, "the longest answer; 0 = until the model is done (default)")->check(CLI::NonNegativeNumber);
-  f->sampling.add(*verb);
-  verb->add_flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
-  verb->add_option("--ctx", f->session.max_positions, "most tokens the conversation may hold (default: the model's limit)")
-      ->check(CLI::NonNegativeNumber);
-  verb->add_option("--date", f->date, "what the template is told is today, YYYY-MM-DD");
-  verb->callback([f, prompt] {
+  const Verb verb(app, "chat", "Talk to a model; Ctrl-C stops an answer, Ctrl-D ends the conversation");
+  f->model.add(verb);
+  verb.option("--system", f->system, "the system message");
+  const Option prompt = verb.option("--prompt", f->prompt, "ask this and exit (default: a conversation)");
+  verb.option("--max-tokens", f->max_tokens, "the longest answer; 0 = until the model is done (default)").at_least(0);
+  f->sampling.add(verb);
+  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  verb.option("--ctx", f->session.max_positions, "most tokens the conversation may hold (default: the model's limit)")
+      .at_least(0);
+  verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD");
+  verb.run([f, prompt] {
     Chat chat(*f, f->model.open());
-    if (prompt->count() != 0) chat.answer(f->prompt);
+    if (prompt.given()) chat.answer(f->prompt);
     else converse(chat);
   });
 }

@@ -23,10 +23,10 @@ constexpr uint64_t kLargestInput = uint64_t(4) << 30;
 
 }  // namespace
 
-void ModelFlags::add(CLI::App& verb) {
-  verb.add_option("MODEL", path, "a GGUF file or a Hugging Face folder")->required();
-  verb.add_option("-t,--threads", threads, "threads to compute with (default: one a CPU)")->check(CLI::NonNegativeNumber);
-  verb.add_option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
+void ModelFlags::add(const Verb& verb) {
+  verb.option("MODEL", path, "a GGUF file or a Hugging Face folder").required();
+  verb.option("-t,--threads", threads, "threads to compute with (default: one a CPU)").at_least(0);
+  verb.option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
 }
 
 ModelPtr ModelFlags::open() const {
@@ -41,12 +41,12 @@ ModelPtr ModelFlags::open() const {
   });
 }
 
-void SamplingFlags::add(CLI::App& verb) {
-  verb.add_option("--temperature", options.temperature, "0 = greedy (default)");
-  verb.add_option("--top-k", options.top_k, "keep the k most likely tokens; 0 = all");
-  verb.add_option("--top-p", options.top_p, "keep the most likely tokens that make up this probability; 1 = all");
-  verb.add_option("--min-p", options.min_p, "keep tokens with at least this share of the most likely one's probability");
-  verb.add_option("--seed", options.seed, "the same seed draws the same tokens");
+void SamplingFlags::add(const Verb& verb) {
+  verb.option("--temperature", options.temperature, "0 = greedy (default)");
+  verb.option("--top-k", options.top_k, "keep the k most likely tokens; 0 = all");
+  verb.option("--top-p", options.top_p, "keep the most likely tokens that make up this probability; 1 = all");
+  verb.option("--min-p", options.min_p, "keep tokens with at least this share of the most likely one's probability");
+  verb.option("--seed", options.seed, "the same seed draws the same tokens");
 }
 
 std::string read_input(const std::string& path) {

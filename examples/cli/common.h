@@ -1,10 +1,10 @@
 // common.h -- what the verbs share: flags, opening models and tokenizers, reading input.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "command_line.h"
 #include "puna/runtime/model.h"
 #include "puna/runtime/sampler.h"
 #include "puna/runtime/session.h"
@@ -14,14 +14,14 @@ namespace puna::cli {
 struct ModelFlags {
   std::string path, isa;
   int threads = 0;
-  void add(CLI::App& verb);
+  void add(const Verb& verb);
   // Makes the context and opens the model; a progress bar appears on a terminal when that takes noticeable time.
   ModelPtr open() const;
 };
 
 struct SamplingFlags {
   SamplerOptions options;
-  void add(CLI::App& verb);
+  void add(const Verb& verb);
 };
 
 // The whole file, or standard input for "-".

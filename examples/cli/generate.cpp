@@ -56,19 +56,19 @@ void run(const Flags& f) {
 
 void add_generate(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("generate", "Continue a text (no chat template)");
-  f->model.add(*verb);
-  CLI::Option* prompt = verb->add_option("--prompt", f->prompt, "the text to continue; beginning-of-text is added if the model asks for it");
-  CLI::Option* tokens = verb->add_option("--tokens", f->tokens, "token ids instead, taken literally: 1,2,3; @F reads them from a file");
-  tokens->excludes(prompt);
-  verb->add_option("--max-tokens", f->max_tokens, "stop after so many tokens (default 128; 0 = no limit)")->check(CLI::NonNegativeNumber);
-  f->sampling.add(*verb);
-  verb->add_flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
-  verb->add_flag("--ignore-eos", f->ignore_eos, "do not stop at the model's stop tokens");
-  verb->add_flag("--special", f->special, "parse special tokens in the prompt");
-  verb->add_flag("--json", f->json, "print tokens, text and timings as JSON");
-  verb->callback([f, prompt, tokens] {
-    if (prompt->count() + tokens->count() == 0) throw CLI::RequiredError("--prompt or --tokens");
+  const Verb verb(app, "generate", "Continue a text (no chat template)");
+  f->model.add(verb);
+  const Option prompt = verb.option("--prompt", f->prompt, "the text to continue; beginning-of-text is added if the model asks for it");
+  const Option tokens = verb.option("--tokens", f->tokens, "token ids instead, taken literally: 1,2,3; @F reads them from a file");
+  tokens.excludes(prompt);
+  verb.option("--max-tokens", f->max_tokens, "stop after so many tokens (default 128; 0 = no limit)").at_least(0);
+  f->sampling.add(verb);
+  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  verb.flag("--ignore-eos", f->ignore_eos, "do not stop at the model's stop tokens");
+  verb.flag("--special", f->special, "parse special tokens in the prompt");
+  verb.flag("--json", f->json, "print tokens, text and timings as JSON");
+  verb.run([f, prompt, tokens] {
+    if (!prompt.given() && !tokens.given()) usage_error_missing("--prompt or --tokens");
     run(*f);
   });
 }

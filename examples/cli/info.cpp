@@ -75,10 +75,10 @@ void run(const Flags& f) {
 
 void add_info(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("info", "Print what a model is");
-  f->model.add(*verb);
-  verb->add_flag("--json", f->json, "print JSON");
-  verb->callback([f] { run(*f); });
+  const Verb verb(app, "info", "Print what a model is");
+  f->model.add(verb);
+  verb.flag("--json", f->json, "print JSON");
+  verb.run([f] { run(*f); });
 }
 
 }  // namespace puna::cli

@@ -56,15 +56,15 @@ void run(const Flags& f) {
 
 void add_logits(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("logits", "Write the logits behind every token as a float32 .npy file [tokens, vocabulary]");
-  f->model.add(*verb);
-  verb->add_option("--tokens", f->tokens, "token ids, taken literally: 1,2,3; @F reads them from a file")->required();
-  verb->add_option("--out", f->out, "the file to write")->required();
-  verb->add_flag("--last", f->last, "only the last token's: [vocabulary]");
-  verb->add_flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
-  verb->add_option("--prefill-chunk", f->session.prefill_chunk, "most tokens computed together (does not change the bits)")
-      ->check(CLI::PositiveNumber);
-  verb->callback([f] { run(*f); });
+  const Verb verb(app, "logits", "Write the logits behind every token as a float32 .npy file [tokens, vocabulary]");
+  f->model.add(verb);
+  verb.option("--tokens", f->tokens, "token ids, taken literally: 1,2,3; @F reads them from a file").required();
+  verb.option("--out", f->out, "the file to write").required();
+  verb.flag("--last", f->last, "only the last token's: [vocabulary]");
+  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  verb.option("--prefill-chunk", f->session.prefill_chunk, "most tokens computed together (does not change the bits)")
+      .at_least(1);
+  verb.run([f] { run(*f); });
 }
 
 }  // namespace puna::cli

@@ -53,14 +53,14 @@ void run(const Flags& f) {
 
 void add_perplexity(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("perplexity", "Measure how well a model predicts a text");
-  f->model.add(*verb);
-  verb->add_option("--file", f->file, "the text; - is standard input")->required();
-  verb->add_option("--ctx", f->window, "tokens a window (default 512); the first of each is not scored")->check(CLI::Range(2, 1 << 30));
-  verb->add_option("--max-tokens", f->max_tokens, "use only the first tokens of the text; 0 = all")->check(CLI::NonNegativeNumber);
-  verb->add_flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
-  verb->add_flag("--json", f->json, "print JSON");
-  verb->callback([f] { run(*f); });
+  const Verb verb(app, "perplexity", "Measure how well a model predicts a text");
+  f->model.add(verb);
+  verb.option("--file", f->file, "the text; - is standard input").required();
+  verb.option("--ctx", f->window, "tokens a window (default 512); the first of each is not scored").at_least(2);
+  verb.option("--max-tokens", f->max_tokens, "use only the first tokens of the text; 0 = all").at_least(0);
+  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  verb.flag("--json", f->json, "print JSON");
+  verb.run([f] { run(*f); });
 }
 
 }  // namespace puna::cli

@@ -34,12 +34,12 @@ void run(const Flags& f) {
 
 void add_render(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("render", "Print a chat as the model's template writes it, nothing added");
-  f->model.add(*verb);
-  verb->add_option("--messages", f->messages,
+  const Verb verb(app, "render", "Print a chat as the model's template writes it, nothing added");
+  f->model.add(verb);
+  verb.option("--messages", f->messages,
                    "JSON: a list of {role, content}, or an object of messages, tools, add_generation_prompt, kwargs, date; - is standard input")
-      ->required();
-  verb->callback([f] { run(*f); });
+      .required();
+  verb.run([f] { run(*f); });
 }
 
 }  // namespace puna::cli

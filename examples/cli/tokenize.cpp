@@ -25,25 +25,25 @@ struct DetokenizeFlags {
 
 void add_tokenize(CLI::App& app) {
   const auto f = std::make_shared<TokenizeFlags>();
-  CLI::App* verb = app.add_subcommand("tokenize", "Print a text's token ids as a JSON array; nothing is added to the text");
-  verb->add_option("MODEL", f->model, kModelHelp)->required();
-  CLI::Option* text = verb->add_option("TEXT", f->text, "the text (default: standard input)");
-  CLI::Option* file = verb->add_option("--file", f->file, "read the text from a file; - is standard input")->excludes(text);
-  verb->add_flag("--special", f->special, "parse special tokens such as <|eot|>");
-  verb->add_flag("--json", f->json, "the output is JSON in any case");
-  verb->callback([f, text, file] {
-    const std::string input = text->count() != 0 ? f->text : read_input(file->count() != 0 ? f->file : "-");
+  const Verb verb(app, "tokenize", "Print a text's token ids as a JSON array; nothing is added to the text");
+  verb.option("MODEL", f->model, kModelHelp).required();
+  const Option text = verb.option("TEXT", f->text, "the text (default: standard input)");
+  const Option file = verb.option("--file", f->file, "read the text from a file; - is standard input").excludes(text);
+  verb.flag("--special", f->special, "parse special tokens such as <|eot|>");
+  verb.flag("--json", f->json, "the output is JSON in any case");
+  verb.run([f, text, file] {
+    const std::string input = text.given() ? f->text : read_input(file.given() ? f->file : "-");
     print(nlohmann::json(open_tokenizer(f->model)->encode(input, f->special)).dump() + "\n");
   });
 }
 
 void add_detokenize(CLI::App& app) {
   const auto f = std::make_shared<DetokenizeFlags>();
-  CLI::App* verb = app.add_subcommand("detokenize", "Print the bytes of token ids, nothing added");
-  verb->add_option("MODEL", f->model, kModelHelp)->required();
-  verb->add_option("ID", f->ids, "token ids, separated by spaces or commas; @F reads them from a file")->required();
-  verb->add_flag("--skip-special", f->skip_special, "leave special tokens out");
-  verb->callback([f] {
+  const Verb verb(app, "detokenize", "Print the bytes of token ids, nothing added");
+  verb.option("MODEL", f->model, kModelHelp).required();
+  verb.option("ID", f->ids, "token ids, separated by spaces or commas; @F reads them from a file").required();
+  verb.flag("--skip-special", f->skip_special, "leave special tokens out");
+  verb.run([f] {
     std::vector<int32_t> ids;
     for (const std::string& part : f->ids)
       for (const int32_t id : parse_tokens(part)) ids.push_back(id);

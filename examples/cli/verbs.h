@@ -1,6 +1,9 @@
 // verbs.h -- every verb adds itself to the command line; its callback does the work.
 #pragma once
-#include <CLI/CLI.hpp>
+
+namespace CLI {
+class App;
+}
 
 namespace puna::cli {
 

@@ -1,0 +1,72 @@
+// The `puna` command: one file a verb. It stands on the C++ API: the verbs want what C callers seldom do (bare tokenizers, golden
+// logits, perplexity windows), and the C ABI has programs of its own in tests/capi and in the numbered examples.
+#include "command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "puna/base/error.h"
+#include "verbs.h"
+
+namespace puna::cli {
+
+const Option& Option::required() const { option_->required(); return *this; }
+const Option& Option::at_least(int64_t low) const {
+  const auto check = [low](const std::string& text) {
+    return strtod(text.c_str(), nullptr) >= double(low) ? std::string() : "expected a number of at least " + std::to_string(low) + ", not '" + text + "'";
+  };
+  option_->check(check);
+  return *this;
+}
+const Option& Option::excludes(const Option& other) const { option_->excludes(other.option_); return *this; }
+bool Option::given() const { return option_->count() != 0; }
+
+Verb::Verb(CLI::App& app, const char* name, const char* help) : app_(app.add_subcommand(name, help)) {}
+Option Verb::option(const char* name, std::string& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
+Option Verb::option(const char* name, std::vector<std::string>& values, const char* help) const { return Option(app_->add_option(name, values, help)); }
+Option Verb::option(const char* name, int& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
+Option Verb::option(const char* name, int64_t& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
+Option Verb::option(const char* name, uint64_t& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
+Option Verb::option(const char* name, float& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
+Option Verb::flag(const char* name, bool& value, const char* help) const { return Option(app_->add_flag(name, value, help)); }
+void Verb::run(std::function<void()> action) const { app_->callback(std::move(action)); }
+
+void usage_error_missing(const char* what) { throw CLI::RequiredError(what); }
+
+namespace {
+
+constexpr int kUsageError = 2, kInterrupted = 130;  // 130: what shells report for Ctrl-C
+
+int run(int argc, char** argv) {
+  CLI::App app{"Runs Llama models on this computer's CPU. MODEL is a GGUF file or a Hugging Face folder.", "puna"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", PUNA_VERSION_TEXT);
+  for (const auto add : {add_chat, add_generate, add_info, add_tokenize, add_detokenize, add_render, add_logits, add_perplexity, add_bench})
+    add(app);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    const auto verbs = app.get_subcommands();        // those that were given
+    fprintf(stderr, "puna: %s (try: puna %s%s--help)\n", e.what(), verbs.empty() ? "" : verbs[0]->get_name().c_str(), verbs.empty() ? "" : " ");
+    return kUsageError;
+  }
+}
+
+}  // namespace
+}  // namespace puna::cli
+
+int main(int argc, char** argv) {
+  try {
+    return puna::cli::run(argc, argv);
+  } catch (const puna::Error& e) {
+    fprintf(stderr, "puna: %s\n", e.what());
+    return e.status() == puna::Status::cancelled ? puna::cli::kInterrupted : 1;
+  } catch (const std::exception& e) {
+    fprintf(stderr, "puna: %s\n", e.what());
+    return 1;
+  }
+}

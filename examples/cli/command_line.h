@@ -1,0 +1,47 @@
+// command_line.h -- a verb and its options: the little of CLI11 that the verbs need, so that one file compiles CLI11 and not every one.
+// The values are written when the command line is parsed; they and the verb's action outlive it in a shared_ptr of the caller's.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace puna::cli {
+
+class Option {
+ public:
+  explicit Option(CLI::Option* option) : option_(option) {}
+  const Option& required() const;
+  const Option& at_least(int64_t low) const;  // numbers: anything below is a usage error
+  const Option& excludes(const Option& other) const;
+  bool given() const;
+
+ private:
+  CLI::Option* option_;
+};
+
+class Verb {
+ public:
+  Verb(CLI::App& app, const char* name, const char* help);
+  // "NAME" is positional, "-x,--long" is not. A value that does not parse is a usage error.
+  Option option(const char* name, std::string& value, const char* help) const;
+  Option option(const char* name, std::vector<std::string>& values, const char* help) const;  // one or more
+  Option option(const char* name, int& value, const char* help) const;
+  Option option(const char* name, int64_t& value, const char* help) const;
+  Option option(const char* name, uint64_t& value, const char* help) const;
+  Option option(const char* name, float& value, const char* help) const;
+  Option flag(const char* name, bool& value, const char* help) const;
+  void run(std::function<void()> action) const;
+
+ private:
+  CLI::App* app_;
+};
+
+[[noreturn]] void usage_error_missing(const char* what);
+
+}  // namespace puna::cli
