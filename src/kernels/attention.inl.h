@@ -1,55 +1,153 @@
-// attention.inl.h -- one query head against its keys and values, online softmax in blocks of 16 keys. Compiled once per ISA.
-//   s_j = scale q.k_j;  m = running max;  l = sum e^(s_j - m);  out = sum e^(s_j - m) v_j / l              arXiv:2205.14135
-// Blocks start at page boundaries, that is at absolute positions, so prefill, decode, batches and forks see the same blocks and
-// give the same bits.
+// attention.inl.h -- query rows against one head's keys and values, online softmax a page at a time. Compiled once per ISA.
+//   s_j = scale q.k_j;  m = running max;  total = sum e^(s_j - m);  out = sum e^(s_j - m) v_j          arXiv:2205.14135
+// Both halves are products in register blocks, kRegisterRows rows share each load of a key or value: scores with a key a lane (keys
+// lie 16 to a tile, dimension by dimension), sums with a dimension a lane. Every output has one accumulator in a fixed order, pages start
+// at absolute positions, so prefill, decode, batches and forks give the same bits, whatever rows are computed together.
 namespace puna::PUNA_ISA {
 
-PUNA_INLINE V load_kv(const float* p, int64_t n) { return load_n(p, n); }
-PUNA_INLINE V load_kv(const uint16_t* p, int64_t n) { return load_f16_n(p, n); }
+constexpr float kLowest = -3.402823466e38f;
 
-template <class T>
-PUNA_INLINE float dot_kv(const float* q, const T* k, int64_t n) {
-  V s = splat(0.0f);
-  for (int64_t i = 0; i < n; i += 16) s = fma(load_n(q + i, n - i), load_kv(k + i, n - i), s);
-  return sum(s);
-}
+PUNA_INLINE V load_kv(const float* p) { return load(p); }
+PUNA_INLINE V load_kv(const uint16_t* p) { return load_f16(p); }
+PUNA_INLINE V load_kv_n(const float* p, int64_t n) { return load_n(p, n); }
+PUNA_INLINE V load_kv_n(const uint16_t* p, int64_t n) { return load_f16_n(p, n); }
 
-template <class T>
-PUNA_INLINE void attend(float* out, const float* q, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
-  constexpr float kLowest = -3.402823466e38f;
-  float largest = kLowest, total = 0.0f;
-  for (int64_t i = 0; i < head_dim; ++i) out[i] = 0.0f;
-  for (int64_t start = low; start < high; start += kv.page_size) {
-    const T* k = static_cast<const T*>(kv.k[start / kv.page_size]) + kv.head_offset;
-    const T* v = static_cast<const T*>(kv.v[start / kv.page_size]) + kv.head_offset;
-    const int64_t count = high - start < kv.page_size ? high - start : kv.page_size;
-    for (int64_t j0 = 0; j0 < count; j0 += 16) {
-      const int64_t keys = count - j0 < 16 ? count - j0 : 16;
-      alignas(64) float s[16], p[16];
-      for (int64_t j = 0; j < 16; ++j) s[j] = j < keys ? dot_kv(q, k + (j0 + j) * head_dim, head_dim) * scale : kLowest;
-      const float block_largest = max_all(load(s));
-      const float next = block_largest > largest ? block_largest : largest;
-      store(p, exp(sub(load(s), splat(next))));
-      for (int64_t j = keys; j < 16; ++j) p[j] = 0.0f;
-      alignas(64) float kept[16];
-      store(kept, exp(splat(largest - next)));  // what the earlier blocks' weights shrink by
-      total = __builtin_fmaf(total, kept[0], sum(load(p)));
-      largest = next;
-      for (int64_t i = 0; i < head_dim; i += 16) {
-        V y = mul(load_n(out + i, head_dim - i), splat(kept[0]));
-        for (int64_t j = 0; j < keys; ++j) y = fma(splat(p[j]), load_kv(v + (j0 + j) * head_dim + i, head_dim - i), y);
-        store_n(out + i, y, head_dim - i);
-      }
-    }
+struct PageScores { alignas(64) float s[kMaxPage]; };  // of one row; then e^(s - m)
+
+// scores[r].s = scale * q_r . k for P tiles of 16 keys from `k`. head_dim values of q in ascending order.
+template <class T, int R, int P>
+PUNA_INLINE void score_tiles(PageScores* scores, int64_t tile, const AttendRow* rows, const T* k, int64_t head_dim, float scale) {
+  V s[P][R];
+  clear_y<R, P>(s);
+  const T* tiles = k + tile * 16 * head_dim;
+  for (int64_t i = 0; i < head_dim; ++i) {
+    V key[P];
+    unroll<P>([&](auto p) PUNA_LAMBDA { key[p] = load_kv(tiles + (p * head_dim + i) * 16); });
+    unroll<R>([&](auto r) PUNA_LAMBDA {
+      const V q = splat(rows[r].q[i]);
+      unroll<P>([&](auto p) PUNA_LAMBDA { s[p][r] = fma(key[p], q, s[p][r]); });
+    });
   }
-  for (int64_t i = 0; i < head_dim; ++i) out[i] = out[i] / total;
+  unroll<R>([&](auto r) PUNA_LAMBDA {
+    unroll<P>([&](auto p) PUNA_LAMBDA { store(scores[r].s + (tile + p) * 16, mul(s[p][r], splat(scale))); });
+  });
 }
 
-static void attend_f32(float* out, const float* q, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
-  attend<float>(out, q, head_dim, scale, kv, low, high);
+// Scores of `count` keys become weights; the row's maximum, total and sums so far are brought to the new maximum.
+PUNA_INLINE void soften(PageScores& scores, const AttendRow& row, int64_t count, int64_t head_dim) {
+  float* const s = scores.s;
+  const int64_t tiles = (count + 15) / 16;
+  for (int64_t j = count; j < tiles * 16; ++j) s[j] = kLowest;
+  V most = load(s);
+  for (int64_t t = 1; t < tiles; ++t) most = max(most, load(s + t * 16));
+  const float largest = row.state[0], page_largest = max_all(most), next = page_largest > largest ? page_largest : largest;
+  V sums = splat(0.0f);
+  for (int64_t t = 0; t < tiles; ++t) {
+    store(s + t * 16, exp(sub(load(s + t * 16), splat(next))));
+    for (int64_t j = count; j < (t + 1) * 16; ++j) s[j] = 0.0f;  // the last tile's masked keys
+    sums = add(sums, load(s + t * 16));
+  }
+  alignas(64) float kept[16];
+  store(kept, exp(splat(largest - next)));  // what the earlier pages' weights shrink by; e^0 is exactly 1
+  row.state[0] = next;
+  row.state[1] = __builtin_fmaf(row.state[1], kept[0], sum(sums));
+  if (kept[0] == 1.0f) return;
+  for (int64_t i = 0; i < head_dim; i += 16) store_n(row.out + i, mul(load_n(row.out + i, head_dim - i), splat(kept[0])), head_dim - i);
 }
-static void attend_f16(float* out, const float* q, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
-  attend<uint16_t>(out, q, head_dim, scale, kv, low, high);
+
+// out[r][i .. i + 16 P) += weights[r] . v over keys [first, last), ascending.
+template <class T, int R, int P>
+PUNA_INLINE void add_values(const PageScores* weights, const AttendRow* rows, const T* v, int64_t i, int64_t first, int64_t last, int64_t head_dim) {
+  const int64_t n = head_dim - i;  // lanes that exist; only the last vector of a row may be short, and P = 1 then
+  V y[P][R];
+  unroll<R>([&](auto r) PUNA_LAMBDA {
+    unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = P > 1 ? load(rows[r].out + i + p * 16) : load_n(rows[r].out + i, n); });
+  });
+  for (int64_t j = first; j < last; ++j) {
+    V value[P];
+    unroll<P>([&](auto p) PUNA_LAMBDA { value[p] = P > 1 ? load_kv(v + j * head_dim + i + p * 16) : load_kv_n(v + j * head_dim + i, n); });
+    unroll<R>([&](auto r) PUNA_LAMBDA {
+      const V w = splat(weights[r].s[j]);
+      unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = fma(w, value[p], y[p][r]); });
+    });
+  }
+  unroll<R>([&](auto r) PUNA_LAMBDA {
+    unroll<P>([&](auto p) PUNA_LAMBDA {
+      if (P > 1) store(rows[r].out + i + p * 16, y[p][r]);
+      else store_n(rows[r].out + i, y[p][r], n);
+    });
+  });
+}
+
+template <class T, int R>
+PUNA_INLINE void add_all_values(const PageScores* weights, const AttendRow* rows, const T* v, int64_t first, int64_t last, int64_t head_dim) {
+  int64_t i = 0;
+  for (; i + 32 <= head_dim; i += 32) add_values<T, R, 2>(weights, rows, v, i, first, last, head_dim);
+  for (; i < head_dim; i += 16) add_values<T, R, 1>(weights, rows, v, i, first, last, head_dim);
+}
+
+// R rows against the keys of one page that they see: start ... start + page_size, each up to its own end (ascending).
+template <class T, int R>
+static void attend_page(const AttendRow* rows, const T* k, const T* v, int64_t start, int64_t page_size, int64_t high, int64_t head_dim, float scale) {
+  PageScores scores[R];
+  const auto count = [&](const AttendRow& row) {
+    const int64_t end = row.high < high ? row.high : high;
+    return end - start < page_size ? end - start : page_size;
+  };
+  const int64_t tiles = (count(rows[R - 1]) + 15) / 16, common = count(rows[0]);
+  int64_t tile = 0;
+  for (; tile + 2 <= tiles; tile += 2) score_tiles<T, R, 2>(scores, tile, rows, k, head_dim, scale);
+  for (; tile < tiles; ++tile) score_tiles<T, R, 1>(scores, tile, rows, k, head_dim, scale);
+  for (int r = 0; r < R; ++r) soften(scores[r], rows[r], count(rows[r]), head_dim);
+  add_all_values<T, R>(scores, rows, v, 0, common, head_dim);
+  if constexpr (R > 1)  // keys that only the later rows see
+    for (int r = 1; r < R; ++r)
+      if (count(rows[r]) > common) add_all_values<T, 1>(scores + r, rows + r, v, common, count(rows[r]), head_dim);
+}
+
+template <class T>
+PUNA_INLINE void attend(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
+  for (int64_t r = 0; r < count; ++r) {
+    rows[r].state[0] = kLowest;
+    rows[r].state[1] = 0.0f;
+    for (int64_t i = 0; i < head_dim; ++i) rows[r].out[i] = 0.0f;
+  }
+  const int64_t key_tiles = (kv.page_size + 15) / 16;
+  int64_t r0 = 0;  // rows that see no key of this page are done
+  for (int64_t start = low; start < high; start += kv.page_size) {
+    while (r0 < count && rows[r0].high <= start) ++r0;
+    const T* k = static_cast<const T*>(kv.k[start / kv.page_size]) + kv.head * key_tiles * 16 * head_dim;
+    const T* v = static_cast<const T*>(kv.v[start / kv.page_size]) + kv.head * kv.page_size * head_dim;
+    int64_t r = r0;
+    for (; r + kRegisterRows <= count; r += kRegisterRows) attend_page<T, kRegisterRows>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+    for (; r + 3 <= count && kRegisterRows > 3; r += 3) attend_page<T, 3>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+    for (; r < count; ++r) attend_page<T, 1>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+  }
+}
+
+static void attend_f32(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
+  attend<float>(rows, count, head_dim, scale, kv, low, high);
+}
+static void attend_f16(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
+  attend<uint16_t>(rows, count, head_dim, scale, kv, low, high);
+}
+
+// (largest, total, out) of positions [.., x) and [x, ..) become those of both.
+static void merge_attention(float* out, float* state, const float* later_out, const float* later_state, int64_t head_dim) {
+  const float next = later_state[0] > state[0] ? later_state[0] : state[0];
+  alignas(64) float kept[16], taken[16];
+  store(kept, exp(splat(state[0] - next)));
+  store(taken, exp(splat(later_state[0] - next)));
+  state[0] = next;
+  state[1] = __builtin_fmaf(later_state[1], taken[0], state[1] * kept[0]);
+  for (int64_t i = 0; i < head_dim; i += 16) {
+    const int64_t n = head_dim - i;
+    store_n(out + i, fma(load_n(later_out + i, n), splat(taken[0]), mul(load_n(out + i, n), splat(kept[0]))), n);
+  }
+}
+
+static void finish_attention(float* out, const float* state, int64_t head_dim) {
+  for (int64_t i = 0; i < head_dim; i += 16) store_n(out + i, div(load_n(out + i, head_dim - i), splat(state[1])), head_dim - i);
 }
 
 }  // namespace puna::PUNA_ISA

@@ -11,8 +11,8 @@ namespace puna::PUNA_ISA {
 #define PUNA_STRING(x) PUNA_STRING_OF(x)
 extern const KernelTable kTable;
 const KernelTable kTable = {
-    PUNA_STRING(PUNA_ISA), tile_f,  gemm_q,           gemm_f,          quantise_row, rms_norm,   add_rows,   scale_row,
-    swiglu,                sigmoid, rope_interleaved, rope_half_split, to_f16_row,   attend_f32, attend_f16,
+    PUNA_STRING(PUNA_ISA), tile_f,  gemm_q,           gemm_f,          quantise_row, rms_norm,   add_rows,   scale_row,       swiglu,
+    sigmoid,               rope_interleaved, rope_half_split, to_f16_row, attend_f32, attend_f16, merge_attention, finish_attention,
 };
 
 }  // namespace puna::PUNA_ISA

@@ -23,13 +23,23 @@ struct QRow {
   const float* scaled32;  // [K/32] d * (both sums)
 };
 
-// One layer's keys and values: pages of page_size consecutive positions, page i starting at position i * page_size. Inside a page
-// [kv_heads][page_size][head_dim]; head_offset (elements) picks the head. Pages outside the attended range may be NULL.
+// One layer's keys and values: pages of page_size <= kMaxPage consecutive positions, page i starting at position i * page_size. Keys lie in
+// tiles of 16 positions, [kv_heads][tiles][head_dim][16], the last tile filled up with anything; values [kv_heads][page_size][head_dim].
+// Pages outside the attended range may be NULL.
+inline constexpr int64_t kMaxPage = 64;
 struct KvPages {
   const void* const* k;
   const void* const* v;
   int64_t page_size;
-  int64_t head_offset;
+  int64_t head;  // which KV head
+};
+
+// One query head of one row.
+struct AttendRow {
+  const float* q;  // [head_dim]
+  float* out;      // [head_dim]
+  float* state;    // [2]: the largest score, the sum of e^(score - largest)
+  int64_t high;    // sees positions below
 };
 
 struct KernelTable {
@@ -58,10 +68,13 @@ struct KernelTable {
   void (*to_f16)(uint16_t* y, const float* x, int64_t n);                    // round to nearest even
 
   // ---- attention (attention.inl.h) ----
-  // out[head_dim] = softmax(scale * q K^T) V over positions [low, high), in blocks of 16 keys from each page's start.
-  // low is a multiple of page_size.
-  void (*attend_f32)(float* out, const float* q, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high);
-  void (*attend_f16)(float* out, const float* q, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high);
+  // out = sum e^(score - largest) v over positions [low, min(high, row.high)), not yet divided by the total, for rows of one KV head in
+  // ascending order of row.high > low. low is a multiple of page_size.
+  void (*attend_f32)(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high);
+  void (*attend_f16)(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high);
+  // Adds the later positions' out and state to the earlier ones'.
+  void (*merge_attention)(float* out, float* state, const float* later_out, const float* later_state, int64_t head_dim);
+  void (*finish_attention)(float* out, const float* state, int64_t head_dim);  // out /= total
 };
 
 // The table of a level by name; "" = the best this CPU has. NULL when the name is unknown or the CPU lacks it.

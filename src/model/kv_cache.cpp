@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "kernels/kernel_table.h"
+
 namespace puna {
 
 KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, bool f16)
@@ -18,15 +20,17 @@ KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, boo
   for (int64_t l = 0; l < c.layers; ++l) layers_[size_t(l)].chunked = c.chunked(l);
 }
 
+int64_t KvCache::key_elements() const noexcept { return kv_heads_ * ((page_size_ + 15) / 16 * 16) * head_dim_; }
+
 void KvCache::set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page) {
   layer.k[index] = page ? page->data() : nullptr;
-  layer.v[index] = page ? page->data() + page->size() / 2 : nullptr;
+  layer.v[index] = page ? page->data() + key_elements() * element_bytes_ : nullptr;
   layer.page[index] = std::move(page);
 }
 
 void KvCache::prepare(int64_t begin, int64_t end) {
   const size_t first = size_t(begin / page_size_), last = size_t((end + page_size_ - 1) / page_size_);
-  const size_t bytes = size_t(2 * kv_heads_ * page_size_ * head_dim_ * element_bytes_);
+  const size_t bytes = size_t((key_elements() + kv_heads_ * page_size_ * head_dim_) * element_bytes_);
   for (Layer& layer : layers_) {
     if (layer.page.size() < last) {
       layer.k.resize(last);
@@ -84,9 +88,24 @@ int64_t KvCache::pages(int64_t layer) const noexcept {
   return std::count_if(p.begin(), p.end(), [](const auto& page) { return page != nullptr; });
 }
 
-void* KvCache::row(const std::vector<const void*>& half, int64_t position, int64_t head) const noexcept {
-  auto* page = static_cast<std::byte*>(const_cast<void*>(half[size_t(position / page_size_)]));
-  return page + (head * page_size_ + position % page_size_) * head_dim_ * element_bytes_;
+void KvCache::store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept {
+  const Layer& l = layers_[size_t(layer)];
+  const int64_t page = position / page_size_, at = position % page_size_, tiles = (page_size_ + 15) / 16;
+  const int64_t k = ((head * tiles + at / 16) * head_dim_) * 16 + at % 16, v = (head * page_size_ + at) * head_dim_;
+  void* const keys = const_cast<void*>(l.k[size_t(page)]);
+  void* const values = const_cast<void*>(l.v[size_t(page)]);
+  if (!f16_) {
+    for (int64_t i = 0; i < head_dim_; ++i) static_cast<float*>(keys)[k + i * 16] = key[i];
+    memcpy(static_cast<float*>(values) + v, value, size_t(head_dim_) * 4);
+    return;
+  }
+  kernels.to_f16(static_cast<uint16_t*>(values) + v, value, head_dim_);
+  for (int64_t i0 = 0; i0 < head_dim_; i0 += 64) {
+    uint16_t half[64];
+    const int64_t n = std::min<int64_t>(64, head_dim_ - i0);
+    kernels.to_f16(half, key + i0, n);
+    for (int64_t i = 0; i < n; ++i) static_cast<uint16_t*>(keys)[k + (i0 + i) * 16] = half[i];
+  }
 }
 
 }  // namespace puna

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "model/rope.h"
+#include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/rows.h"
 
@@ -58,15 +59,8 @@ void attn_in(Inference& rec, View q, const Batch& b, View x, const LlamaConfig& 
     } else if (c.temperature) {
       kernels.scale(q.row(t), q.row(t), attention_temperature(c, row.position), c.heads * K);
     }
-    const KvCache& cache = *b.sequences[size_t(row.sequence)];
-    const auto keep = [&](void* to, const float* from) {
-      if (cache.f16()) kernels.to_f16(static_cast<uint16_t*>(to), from, K);
-      else memcpy(to, from, size_t(K) * 4);
-    };
-    for (int64_t h = 0; h < c.kv_heads; ++h) {
-      keep(cache.key_row(l, row.position, h), k.row(t) + h * K);
-      keep(cache.value_row(l, row.position, h), v.row(t) + h * K);
-    }
+    KvCache& cache = *b.sequences[size_t(row.sequence)];
+    for (int64_t h = 0; h < c.kv_heads; ++h) cache.store(kernels, l, row.position, h, k.row(t) + h * K, v.row(t) + h * K);
   });
 }
 

@@ -79,8 +79,8 @@ TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
     for (const int64_t page_size : {8, 16, 64})
       for (const int64_t high : {1, 17, 130})
         for (const int exponent : {0, 130}) {  // denormal values, values up to 16
-          const int64_t pages = (high + page_size - 1) / page_size, count = page_size * head_dim;
-          const std::vector<float> q = ref::normal(head_dim, 111), k = ref::normal(pages * count, 112), v = ref::wild(pages * count, 113, exponent);
+          const int64_t pages = (high + page_size - 1) / page_size, count = (page_size + 15) / 16 * 16 * head_dim;
+          const std::vector<float> q = ref::normal(3 * head_dim, 111), k = ref::normal(pages * count, 112), v = ref::wild(pages * count, 113, exponent);
           std::vector<uint16_t> k16, v16;
           for (const float f : k) k16.push_back(ref::nearest_half(double(f)));
           for (const float f : v) v16.push_back(ref::nearest_half(double(f) * (exponent ? 1 : 0x1p120)));  // f16's own denormals
@@ -92,8 +92,22 @@ TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
             vp16.push_back(v16.data() + p * count);
           }
           CAPTURE(head_dim, page_size, high, exponent);
-          check_same("attend_f32", head_dim, [&](const KernelTable& t, float* y, int64_t n) { t.attend_f32(y, q.data(), n, 0.3f, {kp.data(), vp.data(), page_size, 0}, 0, high); });
-          check_same("attend_f16", head_dim, [&](const KernelTable& t, float* y, int64_t n) { t.attend_f16(y, q.data(), n, 0.3f, {kp16.data(), vp16.data(), page_size, 0}, 0, high); });
+          check_same("attend_f32", 3 * head_dim, [&](const KernelTable& t, float* y, int64_t) {
+            float states[6];
+            AttendRow rows[3];
+            for (int64_t r = 0; r < 3; ++r) rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r)};
+            t.attend_f32(rows, 3, head_dim, 0.3f, {kp.data(), vp.data(), page_size, 0}, 0, high);
+            t.merge_attention(y, states, y + head_dim, states + 2, head_dim);
+            for (int64_t r = 0; r < 3; ++r) t.finish_attention(y + r * head_dim, states + 2 * r, head_dim);
+          });
+          check_same("attend_f16", 3 * head_dim, [&](const KernelTable& t, float* y, int64_t) {
+            float states[6];
+            AttendRow rows[3];
+            for (int64_t r = 0; r < 3; ++r) rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r)};
+            t.attend_f16(rows, 3, head_dim, 0.3f, {kp16.data(), vp16.data(), page_size, 0}, 0, high);
+            t.merge_attention(y, states, y + head_dim, states + 2, head_dim);
+            for (int64_t r = 0; r < 3; ++r) t.finish_attention(y + r * head_dim, states + 2 * r, head_dim);
+          });
         }
 }
 

@@ -1,6 +1,8 @@
 // Pages of keys and values: forks share until one writes, chunked layers let go of what nobody can see, rewinding finds the way back.
 #include "puna/model/kv_cache.h"
 
+#include "kernels/kernel_table.h"
+
 #include <algorithm>
 
 #include "puna/base/error.h"
@@ -35,19 +37,23 @@ void write(KvCache& kv, int64_t begin, int64_t end, float add = 0) {
   for (int64_t l = 0; l < 4; ++l)
     for (int64_t p = begin; p < end; ++p)
       for (int64_t h = 0; h < 2; ++h) {
-        std::fill_n(static_cast<float*>(kv.key_row(l, p, h)), 8, mark(l, p, h, false) + add);
-        std::fill_n(static_cast<float*>(kv.value_row(l, p, h)), 8, mark(l, p, h, true) + add);
+        const std::vector<float> key(8, mark(l, p, h, false) + add), value(8, mark(l, p, h, true) + add);
+        kv.store(*select_kernels("scalar"), l, p, h, key.data(), value.data());
       }
 }
 
-// How many rows of layer `l` in [begin, end) are not what write() put there.
+// How many numbers of layer `l` in [begin, end) are not what write() put there, looked up as KvPages says.
 int wrong_rows(const KvCache& kv, int64_t l, int64_t begin, int64_t end, float add = 0) {
   int wrong = 0;
+  const int64_t size = kv.page_size(), tiles = (size + 15) / 16;
   for (int64_t p = begin; p < end; ++p)
     for (int64_t h = 0; h < 2; ++h)
-      for (int i = 0; i < 8; ++i) {
-        wrong += static_cast<const float*>(kv.key_row(l, p, h))[i] != mark(l, p, h, false) + add;
-        wrong += static_cast<const float*>(kv.value_row(l, p, h))[i] != mark(l, p, h, true) + add;
+      for (int64_t i = 0; i < 8; ++i) {
+        const auto* k = static_cast<const float*>(kv.keys(l)[p / size]);
+        const auto* v = static_cast<const float*>(kv.values(l)[p / size]);
+        const int64_t at = p % size;
+        wrong += k[((h * tiles + at / 16) * 8 + i) * 16 + at % 16] != mark(l, p, h, false) + add;
+        wrong += v[(h * size + at) * 8 + i] != mark(l, p, h, true) + add;
       }
   return wrong;
 }
@@ -133,7 +139,7 @@ TEST_CASE("chunked layers hold one chunk however long the sequence; full layers 
         if (in_chunk) CHECK(wrong_rows(f.kv, l, length - in_chunk, length) == 0);
       }
       CHECK(f.kv.pages(3) == full);
-      CHECK(f.kv.bytes() == uint64_t(3 * pages + full) * uint64_t(2 * 2 * size * 8 * 4));
+      CHECK(f.kv.bytes() == uint64_t(3 * pages + full) * uint64_t(2 * ((size + 15) / 16 * 16 + size) * 8 * 4));
     }
     CHECK(wrong_rows(f.kv, 3, 0, 1000) == 0);
     CHECK(f.allocator->used() == f.kv.bytes());

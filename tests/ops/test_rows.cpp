@@ -1,9 +1,8 @@
-// Stages over rows: norm, SwiGLU and attention with grouped heads against their formulas, and what quantised forms they leave.
+// Stages over rows: norm and SwiGLU against their formulas, and what quantised forms they leave.
 #include "ops/rows.h"
 
 #include "ops/pass.h"
 #include "ops/weights.h"
-#include "ref/attention.h"
 #include "ref/compare.h"
 #include "support/catch.h"
 
@@ -39,37 +38,4 @@ TEST_CASE("norm_rows and swiglu_rows work row by row and quantise where a consum
           }
         });
       });
-}
-
-TEST_CASE("grouped query heads attend with the keys of their own head", "[ops]") {
-  const int64_t heads = 6, kv_heads = 2, K = 24, page_size = 16, R = 3, positions = 40;
-  const std::vector<float> q = ref::normal(R * heads * K, 411);
-  std::vector<std::vector<float>> k, v;  // pages [kv_heads][page_size][K]
-  std::vector<const void*> kp, vp;
-  for (uint64_t p = 0; p < 3; ++p) {
-    k.push_back(ref::normal(kv_heads * page_size * K, 412 + p));
-    v.push_back(ref::normal(kv_heads * page_size * K, 422 + p));
-  }
-  for (size_t p = 0; p < 3; ++p) {
-    kp.push_back(k[p].data());
-    vp.push_back(v[p].data());
-  }
-  std::vector<float> query = q, out(q.size());
-  const auto range = [&](int64_t t) { return AttendRange{{kp.data(), vp.data(), page_size, 0}, t == 1 ? 16 : 0, positions - t}; };
-  run_pass("", true, [&](Inference& rec) {
-    attend(rec, View(out.data(), DType::f32, {R, heads * K}), View(query.data(), DType::f32, {R, heads * K}), kv_heads, K, 0.2f, false, range);
-  });
-  for (int64_t t = 0; t < R; ++t)
-    for (int64_t h = 0; h < heads; ++h) {
-      CAPTURE(t, h);
-      const auto reader = [&](const std::vector<std::vector<float>>& pages) {
-        return [&, h](int64_t j) {
-          const float* row = pages[size_t(j / page_size)].data() + (h / 3 * page_size + j % page_size) * K;
-          return std::vector<double>(row, row + K);
-        };
-      };
-      const float* from = q.data() + (t * heads + h) * K;
-      const ref::Attention want = ref::attention({from, from + K}, double(0.2f), reader(k), reader(v), range(t).low, range(t).high);
-      ref::check_within({out.data() + (t * heads + h) * K, size_t(K)}, want.out, [&](size_t i) { return 1e-5 * want.magnitude[i]; });
-    }
 }

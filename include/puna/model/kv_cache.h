@@ -10,6 +10,8 @@
 
 namespace puna {
 
+struct KernelTable;
+
 class KvCache {
  public:
   KvCache(const LlamaConfig& config, std::shared_ptr<Allocator> allocator, bool f16);
@@ -31,17 +33,16 @@ class KvCache {
 
   const void* const* keys(int64_t layer) const noexcept { return layers_[size_t(layer)].k.data(); }
   const void* const* values(int64_t layer) const noexcept { return layers_[size_t(layer)].v.data(); }
-  // Where head h of a position goes: head_dim elements. The position is inside the prepared range.
-  void* key_row(int64_t layer, int64_t position, int64_t head) const noexcept { return row(layers_[size_t(layer)].k, position, head); }
-  void* value_row(int64_t layer, int64_t position, int64_t head) const noexcept { return row(layers_[size_t(layer)].v, position, head); }
+  // Keeps the key and the value [head_dim] of head h at a position inside the prepared range.
+  void store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept;
 
  private:
   struct Layer {
-    std::vector<std::shared_ptr<Buffer>> page;  // keys then values; NULL = not there
+    std::vector<std::shared_ptr<Buffer>> page;  // keys then values, as KvPages says; NULL = not there
     std::vector<const void*> k, v;              // page[i]'s halves
     bool chunked = false;
   };
-  void* row(const std::vector<const void*>& half, int64_t position, int64_t head) const noexcept;
+  int64_t key_elements() const noexcept;        // of a page
   void set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page);
 
   std::shared_ptr<Allocator> allocator_;

@@ -1,0 +1,19 @@
+// attention.h -- attention of a batch's rows over pages of keys and values. Rows that follow each other in one sequence share every load
+// of its keys; a long range is cut into spans of kSpan positions, whose results are merged in order, so that one row's work can be shared
+// by threads as well. Spans are cut by position alone: the bits do not depend on who computes what.
+#pragma once
+#include "ops/inference.h"
+
+namespace puna {
+
+// What one row attends to: positions [low, high) of its pages, low a multiple of the page size.
+struct AttendRange {
+  KvPages pages;
+  int64_t low, high;
+};
+
+// out[t, h] = attention of query head h over its KV head.   q, out: [T, heads*head_dim].
+// range(t) of each row; rows of one sequence stand together, in ascending position. Two stages when some range is longer than a span.
+void attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, bool f16, FunctionRef<AttendRange(int64_t)> range);
+
+}  // namespace puna
