@@ -47,12 +47,13 @@ void read_frequencies(LlamaConfig& c, const Keys& k, const std::vector<float>* r
   if (dims != c.head_dim)
     fail(Status::unsupported, "metadata '%s' is %lld, expected the head size %lld", k.key("rope.dimension_count").c_str(),
          static_cast<long long>(dims), static_cast<long long>(c.head_dim));
+  c.rope_theta = k.number("rope.freq_base", 1, 1e12, 10000.0);
   if (const auto* explicit_f = k.m.numbers("puna.rope.inverse_frequency")) {
     if (int64_t(explicit_f->size()) != c.head_dim / 2) fail(Status::bad_file, "metadata 'puna.rope.inverse_frequency' has %zu entries, expected %lld", explicit_f->size(), static_cast<long long>(c.head_dim / 2));
     c.inverse_frequency.assign(explicit_f->begin(), explicit_f->end());
     return;
   }
-  c.inverse_frequency = rope_inverse_frequency(c.head_dim, k.number("rope.freq_base", 1, 1e12, 10000.0), rope_scaling(k));
+  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, rope_scaling(k));
   if (!rope_freqs) return;
   if (rope_freqs->size() != c.inverse_frequency.size())
     fail(Status::bad_file, "tensor 'rope_freqs.weight' has %zu values, expected %zu", rope_freqs->size(), c.inverse_frequency.size());
@@ -136,12 +137,20 @@ Metadata gguf_metadata(const LlamaConfig& c) {
   m.set(p + "context_length", c.max_positions);
   m.set(p + "attention.layer_norm_rms_epsilon", double(c.norm_eps));
   m.set(p + "rope.dimension_count", c.head_dim);
+  m.set(p + "rope.freq_base", c.rope_theta);
   m.set(p + "vocab_size", c.vocab);
   m.set("puna.rope.inverse_frequency", std::vector<double>(c.inverse_frequency.begin(), c.inverse_frequency.end()));
   if (c.architecture != "llama4") return m;
   m.set(p + "expert_count", c.experts);
   m.set(p + "expert_used_count", c.experts_per_token);
   m.set(p + "expert_feed_forward_length", c.expert_ffn);
+  for (int64_t step = 1; step <= c.layers; ++step) {  // other programs know no other pattern
+    bool fits = true;
+    for (int64_t l = 0; l < c.layers; ++l) fits &= (c.is_moe[size_t(l)] != 0) == ((l + 1) % step == 0);
+    if (!fits) continue;
+    m.set(p + "interleave_moe_layer_step", step);
+    break;
+  }
   m.set("puna.moe_layers", layers(c.is_moe));
   m.set("puna.rope_layers", layers(c.uses_rope));
   m.set("puna.attention.chunk", c.chunk);

@@ -47,8 +47,8 @@ RopeScaling rope_scaling(const Keys& k, const std::string& group) {
 void read_rope(LlamaConfig& c, const Keys& k) {
   const double usual = c.architecture == "llama4" ? 500000.0 : 10000.0;  // transformers' defaults
   const bool v5 = k.m.has(k.key("rope_parameters.rope_theta")) || k.m.has(k.key("rope_parameters.rope_type"));
-  const double theta = k.number(v5 ? "rope_parameters.rope_theta" : "rope_theta", 1, 1e12, usual);
-  c.inverse_frequency = rope_inverse_frequency(c.head_dim, theta, rope_scaling(k, v5 ? "rope_parameters" : "rope_scaling"));
+  c.rope_theta = k.number(v5 ? "rope_parameters.rope_theta" : "rope_theta", 1, 1e12, usual);
+  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, rope_scaling(k, v5 ? "rope_parameters" : "rope_scaling"));
 }
 
 // no_rope_layers[i] = 1 means that layer i does use RoPE (Hugging Face's name says the opposite). Empty: every 4th is NoPE.

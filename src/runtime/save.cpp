@@ -3,6 +3,7 @@
 #include "puna/runtime/save.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/fp_env.h"
 #include "kernels/encode_blocks.h"
@@ -14,6 +15,17 @@
 namespace puna {
 namespace {
 
+// Blocks of 256 do not fit every row; those of 32 with as many bits or a few more take their place, as in llama.cpp's files.
+DType fitting(DType type, int64_t cols) {
+  if (cols % info(type).block == 0 || cols % 32 != 0) return type;
+  switch (type) {
+    case DType::q4_k: return DType::q5_0;
+    case DType::q5_k: return DType::q5_1;
+    case DType::q6_k: return DType::q8_0;
+    default: return DType::iq4_nl;
+  }
+}
+
 class GgufTensors {
  public:
   GgufTensors(const Model& model, const SaveOptions& options) : c_(model.config()), kernels_(model.context().kernels()), options_(options) {
@@ -21,11 +33,21 @@ class GgufTensors {
     matrix("token_embd.weight", {w.embedding});
     if (!c_.tied) matrix("output.weight", {w.lm_head});
     vector("output_norm.weight", w.final_norm);
+    rope_factors();
     for (size_t l = 0; l < w.layers.size(); ++l) layer("blk." + std::to_string(l) + ".", w.layers[l], c_.is_moe[l]);
   }
   const std::vector<OutputTensor>& list() const noexcept { return list_; }
 
  private:
+  // What RoPE scaling divides the plain frequencies by, as llama.cpp reads it; we read the frequencies themselves, to the last bit.
+  void rope_factors() {
+    const std::vector<float> plain = rope_inverse_frequency(c_.head_dim, c_.rope_theta, {});
+    for (size_t i = 0; i < plain.size(); ++i) factors_.push_back(plain[i] / c_.inverse_frequency[i]);
+    const bool scaled = std::any_of(factors_.begin(), factors_.end(), [](float f) { return f != 1; });
+    const bool usable = std::all_of(factors_.begin(), factors_.end(), [](float f) { return std::isfinite(f) && f > 0; });
+    if (scaled && usable) list_.push_back({"rope_freqs.weight", DType::f32, {int64_t(factors_.size())}, factors_.data(), {}});
+  }
+
   void layer(const std::string& block, const LlamaLayer& L, bool is_moe) {
     const bool permute = c_.rope_style == RopeStyle::half_split;
     vector(block + "attn_norm.weight", L.attn_norm);
@@ -57,7 +79,7 @@ class GgufTensors {
 
   void matrix(const std::string& name, std::vector<Weight> parts, bool permute = false, bool stacked = false) {
     const Weight first = parts.front();
-    const DType type = options_.matrices.value_or(first.dtype);
+    const DType type = options_.matrices ? fitting(*options_.matrices, first.cols) : first.dtype;
     if (first.cols % info(type).block != 0)
       fail(Status::unsupported, "tensor '%s': rows of %lld values do not fit %s blocks of %d", name.c_str(), static_cast<long long>(first.cols),
            puna::name(type), info(type).block);
@@ -95,6 +117,7 @@ class GgufTensors {
   const LlamaConfig& c_;
   const KernelTable& kernels_;
   const SaveOptions& options_;
+  std::vector<float> factors_;
   std::vector<OutputTensor> list_;
 };
 

@@ -66,4 +66,12 @@ TEST_CASE("a file quantised on saving computes what its dequantised twin compute
     CHECK(logits_of(small, ids, true) == logits_of(twin, ids, true));
     if (!is_quantised(type)) CHECK(logits_of(small, ids, false) == logits_of(twin, ids, false));
   }
+  // Its rows are shorter than a block of 256.
+  REQUIRE(dense->config().hidden % 256 != 0);
+  const std::pair<DType, DType> replaced[] = {{DType::q2_k, DType::iq4_nl}, {DType::q3_k, DType::iq4_nl}, {DType::iq4_xs, DType::iq4_nl},
+                                              {DType::q4_k, DType::q5_0},   {DType::q5_k, DType::q5_1},   {DType::q6_k, DType::q8_0}};
+  for (const auto& [asked, written] : replaced) {
+    const ModelPtr small = Model::open(context, save_gguf(*dense, folder.path + "/small.gguf", {asked, 0}).front());
+    CHECK(small->llama().weights.layers[0].wq.dtype == written);
+  }
 }

@@ -29,6 +29,7 @@ struct LlamaConfig {
 
   RopeStyle rope_style = RopeStyle::interleaved;
   std::vector<float> inverse_frequency;  // [head_dim/2], scaling included
+  double rope_theta = 10000;             // before scaling: for files that other programs read
   std::vector<uint8_t> uses_rope;        // [layers]; 0 = NoPE layer: full attention, no QK norm, temperature
 
   // Llama 4

@@ -12,7 +12,9 @@
 namespace puna {
 
 struct SaveOptions {
-  std::optional<DType> matrices;   // F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 for all matrices but routers; none = as they are
+  // Any weight type for all matrices but routers; none = as they are. Rows that blocks of 256 do not fit get the next larger type of
+  // blocks of 32.
+  std::optional<DType> matrices;
   uint64_t tensors_per_file = 0;   // 0 = one file, else split
 };
 
