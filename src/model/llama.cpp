@@ -134,6 +134,7 @@ void Llama::forward(Rec& rec, const Batch& b, View logits, const ForwardTaps* ta
   embed(rec, x, weights.embedding, b);
   if (taps) tap(rec, taps->embedded, x);
   for (int64_t l = 0; l < config.layers; ++l) layer(rec, b, x, l, rope, taps);
+  if (taps) tap(rec, taps->last_hidden, x);
   head(rec, logits, x, weights, config, b, taps);
 }
 

@@ -54,6 +54,7 @@ struct ForwardTaps {
   float* router_logits = nullptr;    // [MoE layers][rows][experts]
   int32_t* router_experts = nullptr; // [MoE layers][rows][top_k]
   float* router_scores = nullptr;    // [MoE layers][rows][top_k]
+  float* last_hidden = nullptr;      // [rows][hidden] what the final norm reads
 };
 
 // cos and sin of position * inverse_frequency for the rows of a batch: [rows, head_dim/2] each.
