@@ -21,6 +21,7 @@ KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, boo
 }
 
 int64_t KvCache::key_elements() const noexcept { return kv_heads_ * ((page_size_ + 15) / 16 * 16) * head_dim_; }
+size_t KvCache::page_bytes() const noexcept { return size_t((key_elements() + kv_heads_ * page_size_ * head_dim_) * element_bytes_); }
 
 void KvCache::set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page) {
   layer.k[index] = page ? page->data() : nullptr;
@@ -28,26 +29,50 @@ void KvCache::set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page)
   layer.page[index] = std::move(page);
 }
 
-void KvCache::prepare(int64_t begin, int64_t end) {
-  const size_t first = size_t(begin / page_size_), last = size_t((end + page_size_ - 1) / page_size_);
-  const size_t bytes = size_t((key_elements() + kv_heads_ * page_size_ * head_dim_) * element_bytes_);
-  for (Layer& layer : layers_) {
-    if (layer.page.size() < last) {
-      layer.k.resize(last);
-      layer.v.resize(last);
-      layer.page.resize(last);
+void KvCache::prepare_layer(Layer& layer, int64_t begin, int64_t end) {
+  const size_t first = size_t(begin / page_size_), last = size_t((end + page_size_ - 1) / page_size_), bytes = page_bytes();
+  if (layer.page.size() < last) {
+    layer.k.resize(last);
+    layer.v.resize(last);
+    layer.page.resize(last);
+  }
+  for (size_t i = first; i < last; ++i) {
+    const std::shared_ptr<Buffer>& old = layer.page[i];
+    if (old && old.use_count() == 1) {
+      std::atomic_thread_fence(std::memory_order_acquire);  // the fork that let go of it on another thread has finished reading
+      continue;
     }
-    for (size_t i = first; i < last; ++i) {
-      const std::shared_ptr<Buffer>& old = layer.page[i];
-      if (old && old.use_count() == 1) {
-        std::atomic_thread_fence(std::memory_order_acquire);  // the fork that let go of it on another thread has finished reading
-        continue;
-      }
-      auto page = std::make_shared<Buffer>(allocator_, bytes, "a page of keys and values");
-      if (old) memcpy(page->data(), old->data(), bytes);
-      set_page(layer, i, std::move(page));
+    auto page = std::make_shared<Buffer>(allocator_, bytes, "a page of keys and values");
+    if (old) memcpy(page->data(), old->data(), bytes);
+    set_page(layer, i, std::move(page));
+  }
+}
+
+void KvCache::prepare(int64_t begin, int64_t end) {
+  for (Layer& layer : layers_) prepare_layer(layer, begin, end);
+}
+
+void KvCache::prepare_kept(int64_t length) {
+  for (size_t l = 0; l < layers_.size(); ++l) prepare_layer(layers_[l], kept_from(int64_t(l), length), length);
+}
+
+int64_t KvCache::kept_from(int64_t layer, int64_t length) const noexcept {
+  return layers_[size_t(layer)].chunked ? length / chunk_ * chunk_ : 0;
+}
+
+uint64_t KvCache::bytes_for(const LlamaConfig& c, bool f16, int64_t positions, int64_t rows) {
+  const int64_t page = c.page_size(), whole = (positions + page - 1) / page;
+  int64_t chunked = whole;  // of a chunked layer: what was kept before a pass and what the pass adds
+  if (c.chunk > 0) {
+    chunked = 0;
+    for (int64_t begin = 0; begin < positions; begin += rows) {
+      const int64_t end = std::min(begin + rows, positions);
+      chunked = std::max(chunked, (end + page - 1) / page - begin / c.chunk * c.chunk / page);
     }
   }
+  uint64_t pages = 0;
+  for (int64_t l = 0; l < c.layers; ++l) pages += uint64_t(c.chunked(l) ? chunked : whole);
+  return pages * KvCache(c, nullptr, f16).page_bytes();
 }
 
 void KvCache::commit(int64_t length) {
@@ -86,6 +111,28 @@ uint64_t KvCache::bytes() const noexcept {
 int64_t KvCache::pages(int64_t layer) const noexcept {
   const auto& p = layers_[size_t(layer)].page;
   return std::count_if(p.begin(), p.end(), [](const auto& page) { return page != nullptr; });
+}
+
+KvCache::Place KvCache::place(int64_t layer, int64_t position, int64_t head) const noexcept {
+  const Layer& l = layers_[size_t(layer)];
+  const int64_t page = position / page_size_, at = position % page_size_, tiles = (page_size_ + 15) / 16;
+  const int64_t k = ((head * tiles + at / 16) * head_dim_) * 16 + at % 16, v = (head * page_size_ + at) * head_dim_;
+  return {static_cast<std::byte*>(const_cast<void*>(l.k[size_t(page)])) + k * element_bytes_,
+          static_cast<std::byte*>(const_cast<void*>(l.v[size_t(page)])) + v * element_bytes_};
+}
+
+void KvCache::copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept {
+  const Place p = place(layer, position, head);
+  const size_t e = size_t(element_bytes_);
+  for (int64_t i = 0; i < head_dim_; ++i, to += e) memcpy(to, p.key + size_t(i) * 16 * e, e);
+  memcpy(to, p.value, size_t(head_dim_) * e);
+}
+
+void KvCache::copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) const noexcept {
+  const Place p = place(layer, position, head);
+  const size_t e = size_t(element_bytes_);
+  for (int64_t i = 0; i < head_dim_; ++i, from += e) memcpy(p.key + size_t(i) * 16 * e, from, e);
+  memcpy(p.value, from, size_t(head_dim_) * e);
 }
 
 void KvCache::store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept {

@@ -13,9 +13,19 @@
 namespace puna {
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+// Adds the time it has lived.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds), start_(Clock::now()) {}
+  ~Stopwatch() { seconds_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double& seconds_;
+  Clock::time_point start_;
+};
 
 // The chosen token, then the most likely others (lower ids first on ties), `count` in all.
 std::vector<TokenProbability> most_likely(std::span<const float> logits, int32_t chosen, size_t count) {
@@ -34,92 +44,125 @@ std::vector<TokenProbability> most_likely(std::span<const float> logits, int32_t
   return out;
 }
 
-class Generation {
- public:
-  Generation(Session& session, const GenerateOptions& options)
-      : session_(session), options_(options), sampler_(options.sampler),
-        text_(session.model().tokenizer(), options.keep_special, options.stop_strings), stop_tokens_(options.stop_tokens) {
-    PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %lld, expected 0 or more", static_cast<long long>(options.max_tokens));
-    PUNA_REQUIRE(options.log_probabilities >= 0, "log_probabilities is %d, expected 0 or more", options.log_probabilities);
-    const bool drops = options.context_policy == ContextPolicy::drop_oldest;
-    PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1",
-                 int(options.context_policy));
-    PUNA_REQUIRE(options.keep_prefix >= 0 && (!drops || options.keep_prefix <= session.max_positions() - 2),
-                 "keep_prefix is %lld, expected at least 0 and at most %lld, two positions less than the context",
-                 static_cast<long long>(options.keep_prefix), static_cast<long long>(session.max_positions() - 2));
+void check(const GenerateOptions& options, const Session& session) {
+  PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %lld, expected 0 or more", static_cast<long long>(options.max_tokens));
+  PUNA_REQUIRE(options.log_probabilities >= 0, "log_probabilities is %d, expected 0 or more", options.log_probabilities);
+  const bool drops = options.context_policy == ContextPolicy::drop_oldest;
+  PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1", int(options.context_policy));
+  PUNA_REQUIRE(options.keep_prefix >= 0 && (!drops || options.keep_prefix <= session.max_positions() - 2),
+               "keep_prefix is %lld, expected at least 0 and at most %lld, two positions less than the context",
+               static_cast<long long>(options.keep_prefix), static_cast<long long>(session.max_positions() - 2));
+}
+
+}  // namespace
+
+struct Generation::Impl {
+  Session& session;
+  const GenerateOptions options;
+  Sampler sampler;
+  AnswerText text;
+  std::vector<int32_t> stop_tokens, next;  // next: to be appended before the next draw: the prompt, then the token drawn last
+  int64_t dropped = 0;
+  bool ended = false;
+  GenerateResult result;
+  GeneratedToken token;
+  std::string token_text;
+  std::vector<TokenProbability> probabilities;
+
+  Impl(Session& s, std::span<const int32_t> prompt, GenerateOptions o)
+      : session(s), options(std::move(o)), sampler(options.sampler), text(s.model().tokenizer(), options.keep_special, options.stop_strings),
+        stop_tokens(options.stop_tokens), next(prompt.begin(), prompt.end()) {
+    check(options, session);
     const Tokenizer* tokenizer = session.model().tokenizer();
     if (tokenizer && !options.ignore_eos) {
       const std::vector<int32_t>& own = tokenizer->specials().stop;
-      stop_tokens_.insert(stop_tokens_.end(), own.begin(), own.end());
+      stop_tokens.insert(stop_tokens.end(), own.begin(), own.end());
     }
+    result.prompt_tokens = int64_t(prompt.size());
   }
 
-  void append(std::span<const int32_t> tokens) {
-    const bool full = session_.length() + int64_t(tokens.size()) > session_.max_positions();
-    if (full && options_.context_policy == ContextPolicy::drop_oldest) {
-      append_dropping(tokens);
-    } else {
-      session_.append(tokens);
+  // False: paused.
+  bool append_next(FunctionRef<bool()> pause) {
+    if (!session.under_way()) {
+      const bool full = session.length() + int64_t(next.size()) > session.max_positions();
+      if (full && options.context_policy == ContextPolicy::drop_oldest) drop_oldest();
+      session.begin(next);
     }
+    if (!session.step(pause)) return false;
+    next.clear();
+    return true;
   }
 
-  // Draws until something ends the answer.
-  void run(GenerateResult& result, OnToken on_token) {
-    for (;;) {
-      const std::span<const float> logits = session_.logits();
-      const int32_t id = sampler_.sample(logits, session_.tokens(), uint64_t(session_.length() + dropped_), options_.processor).token;
-      result.tokens.push_back(id);
-      std::string text = text_.push(id);
-      bool ended = ends(id, int64_t(result.tokens.size()), result.reason);
-      if (ended) text += text_.finish();
-      result.text += text;
-      std::vector<TokenProbability> probabilities;
-      if (options_.log_probabilities > 0) probabilities = most_likely(logits, id, size_t(options_.log_probabilities));
-      if (on_token && !on_token({id, text, probabilities}) && !ended) {
-        result.reason = StopReason::callback;
-        result.text += text_.finish();
-        ended = true;
-      }
-      if (ended) return;
-      append({&id, 1});
-    }
-  }
-
- private:
-  bool ends(int32_t id, int64_t drawn, StopReason& reason) const {
-    const bool stop_token = std::find(stop_tokens_.begin(), stop_tokens_.end(), id) != stop_tokens_.end();
-    const bool last = options_.max_tokens > 0 && drawn >= options_.max_tokens;
-    const bool full = options_.context_policy == ContextPolicy::error && session_.length() == session_.max_positions();
-    reason = text_.stopped() ? StopReason::stop_string
-             : stop_token    ? StopReason::stop_token
-             : last          ? StopReason::max_tokens
-                             : StopReason::context_full;
-    return text_.stopped() || stop_token || last || full;
-  }
-
-  // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the new ones together.
-  void append_dropping(std::span<const int32_t> tokens) {
-    std::vector<int32_t> all(session_.tokens().begin(), session_.tokens().end());
-    all.insert(all.end(), tokens.begin(), tokens.end());
-    const int64_t prefix = options_.keep_prefix, tail = (session_.max_positions() - prefix) / 2;
+  // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
+  void drop_oldest() {
+    std::vector<int32_t> all(session.tokens().begin(), session.tokens().end());
+    all.insert(all.end(), next.begin(), next.end());
+    const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2;
     const int64_t drop = int64_t(all.size()) - prefix - tail;
     all.erase(all.begin() + prefix, all.begin() + prefix + drop);
-    const std::span<const int32_t> held = session_.tokens();
+    const std::span<const int32_t> held = session.tokens();
     const auto same = std::mismatch(all.begin(), all.end() - 1, held.begin(), held.end()).first - all.begin();
-    session_.truncate(same);
-    session_.append(std::span(all).subspan(size_t(same)));
-    dropped_ += drop;
+    session.truncate(same);
+    next.assign(all.begin() + same, all.end());
+    dropped += drop;
   }
 
-  Session& session_;
-  const GenerateOptions& options_;
-  Sampler sampler_;
-  AnswerText text_;
-  std::vector<int32_t> stop_tokens_;
-  int64_t dropped_ = 0;
+  void draw() {
+    const std::span<const float> logits = session.logits();
+    const int32_t id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor).token;
+    probabilities.clear();
+    if (options.log_probabilities > 0) probabilities = most_likely(logits, id, size_t(options.log_probabilities));
+    result.tokens.push_back(id);
+    next.assign(1, id);
+    token_text = text.push(id);
+    ended = ends(id, result.reason);
+    if (ended) token_text += text.finish();
+    result.text += token_text;
+    token = {id, token_text, probabilities};
+  }
+
+  bool ends(int32_t id, StopReason& reason) const {
+    const bool stop_token = std::find(stop_tokens.begin(), stop_tokens.end(), id) != stop_tokens.end();
+    const bool last = options.max_tokens > 0 && int64_t(result.tokens.size()) >= options.max_tokens;
+    const bool full = options.context_policy == ContextPolicy::error && session.length() == session.max_positions();
+    reason = text.stopped() ? StopReason::stop_string
+             : stop_token   ? StopReason::stop_token
+             : last         ? StopReason::max_tokens
+                            : StopReason::context_full;
+    return text.stopped() || stop_token || last || full;
+  }
 };
 
-}  // namespace
+Generation::Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options)
+    : impl_(std::make_unique<Impl>(session, prompt, std::move(options))) {}
+
+Generation::~Generation() = default;
+
+Generation::Event Generation::step(FunctionRef<bool()> pause) {
+  const FpEnv fp_env;
+  Impl& g = *impl_;
+  if (g.ended) {
+    g.session.clear_cancel();  // one that came too late for this answer is not meant for the next
+    return Event::ended;
+  }
+  if (!g.next.empty()) {
+    const Stopwatch time(g.result.tokens.empty() ? g.result.prompt_seconds : g.result.generate_seconds);
+    if (!g.append_next(pause)) return Event::paused;
+  }
+  const Stopwatch time(g.result.generate_seconds);
+  g.draw();
+  return Event::token;
+}
+
+const GeneratedToken& Generation::token() const noexcept { return impl_->token; }
+const GenerateResult& Generation::result() const noexcept { return impl_->result; }
+
+void Generation::stop(StopReason reason) {
+  if (impl_->ended) return;
+  impl_->ended = true;
+  impl_->result.reason = reason;
+  impl_->result.text += impl_->text.finish();
+}
 
 GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token) {
   const FpEnv fp_env;
@@ -127,16 +170,10 @@ GenerateResult generate(Session& session, std::span<const int32_t> prompt, const
     Session& session;
     ~Forget() { session.clear_cancel(); }
   } forget{session};
-  Generation generation(session, options);
-  GenerateResult result;
-  result.prompt_tokens = int64_t(prompt.size());
-  const auto start = std::chrono::steady_clock::now();
-  if (!prompt.empty()) generation.append(prompt);
-  result.prompt_seconds = seconds_since(start);
-  const auto first = std::chrono::steady_clock::now();
-  generation.run(result, on_token);
-  result.generate_seconds = seconds_since(first);
-  return result;
+  Generation generation(session, prompt, options);
+  while (generation.step({}) != Generation::Event::ended)
+    if (on_token && !on_token(generation.token())) generation.stop(StopReason::callback);
+  return generation.result();
 }
 
 }  // namespace puna

@@ -1,6 +1,7 @@
 // model.cpp -- opening: checkpoint, weights, tokenizer, chat template, in that order; all of it or an Error.
 #include "puna/runtime/model.h"
 
+#include <chrono>
 #include <cstring>
 
 #include "base/fp_env.h"
@@ -41,18 +42,26 @@ ContextPtr make_context(const ContextOptions& options) {
        exists ? "by this CPU" : "(no such level)", known.c_str());
 }
 
-std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress) {
+template <class Load>
+std::shared_ptr<const Model> Model::open_timed(const ContextPtr& context, const std::string& name, bool mapped, Load&& load) {
   PUNA_REQUIRE(context != nullptr, "context is NULL");
-  return naming_file(path, [&] { return from_checkpoint(context, load_checkpoint(*context, path, progress), /*mapped=*/true); });
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  const std::shared_ptr<Model> m = naming_file(name, [&] { return from_checkpoint(context, load(), mapped); });
+  m->load_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+  return m;
+}
+
+std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress) {
+  return open_timed(context, path, /*mapped=*/true, [&] { return load_checkpoint(*context, path, progress); });
 }
 
 std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress) {
-  PUNA_REQUIRE(context != nullptr, "context is NULL");
   PUNA_REQUIRE(source != nullptr, "source is NULL");
-  return naming_file(source->name(), [&] { return from_checkpoint(context, load_checkpoint(*context, source, progress)); });
+  return open_timed(context, source->name(), /*mapped=*/false, [&] { return load_checkpoint(*context, source, progress); });
 }
 
-std::shared_ptr<const Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped) {
+std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped) {
   const FpEnv fp;
   context->require_same_process();
   std::shared_ptr<Model> m(new Model());

@@ -26,6 +26,12 @@ class KvCache {
   // chunk when that chunk's pages were dropped. Pages past it are let go.
   int64_t rewind(int64_t length);
 
+  // The first position that commit(length) keeps of a layer; and the pages it would keep, made anew (to be filled: a snapshot).
+  int64_t kept_from(int64_t layer, int64_t length) const noexcept;
+  void prepare_kept(int64_t length);
+  // The most bytes a sequence of `positions` holds at once, when a pass has at most `rows` of them.
+  static uint64_t bytes_for(const LlamaConfig& config, bool f16, int64_t positions, int64_t rows);
+
   bool f16() const noexcept { return f16_; }
   int64_t page_size() const noexcept { return page_size_; }
   uint64_t bytes() const noexcept;        // held by this sequence, shared pages counted whole
@@ -35,6 +41,10 @@ class KvCache {
   const void* const* values(int64_t layer) const noexcept { return layers_[size_t(layer)].v.data(); }
   // Keeps the key and the value [head_dim] of head h at a position inside the prepared range.
   void store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept;
+  // The same as it is kept, row_bytes(): key, then value, in the cache's element type.
+  size_t row_bytes() const noexcept { return size_t(2 * head_dim_ * element_bytes_); }
+  void copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept;
+  void copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) const noexcept;
 
  private:
   struct Layer {
@@ -42,8 +52,12 @@ class KvCache {
     std::vector<const void*> k, v;              // page[i]'s halves
     bool chunked = false;
   };
+  struct Place { std::byte *key, *value; };     // a key's elements lie 16 apart, a value's side by side
+  Place place(int64_t layer, int64_t position, int64_t head) const noexcept;
   int64_t key_elements() const noexcept;        // of a page
+  size_t page_bytes() const noexcept;
   void set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page);
+  void prepare_layer(Layer& layer, int64_t begin, int64_t end);
 
   std::shared_ptr<Allocator> allocator_;
   std::vector<Layer> layers_;

@@ -1,6 +1,7 @@
 // generate.h -- the loop from a prompt to an answer: sample, stream, stop. Also score() and perplexity().
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,11 +31,11 @@ struct GenerateOptions {
                                              // itself: before penalties, temperature and filters
   ContextPolicy context_policy = ContextPolicy::error;
   int64_t keep_prefix = 0;
-  Sampler::Processor processor;              // borrowed for the call
+  Sampler::Processor processor;              // borrowed until the answer has ended
 };
 
 struct GeneratedToken {
-  int32_t id;
+  int32_t id = -1;
   std::string_view text;                            // valid UTF-8 made final by this token; may be empty
   std::span<const TokenProbability> probabilities;  // chosen first, then descending; empty unless asked for
 };
@@ -47,14 +48,35 @@ struct GenerateResult {
   double prompt_seconds = 0, generate_seconds = 0;
 };
 
+// An answer on its way, token by token or in slices of time. The session must live as long and be left alone in between.
+// When the prompt fails, the session is as before. Session::cancel() or an exception of the processor makes step() throw; the
+// session then holds what was generated so far (or just the prefix if its context was being shortened), and step() may be called again.
+class Generation {
+ public:
+  Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options);
+  ~Generation();
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  enum class Event { paused, token, ended };
+  // Computes until a token is drawn or `pause` says so (see Session::step); `ended` once the last token was handed out.
+  Event step(FunctionRef<bool()> pause);
+  const GeneratedToken& token() const noexcept;    // after Event::token, until the next step
+  const GenerateResult& result() const noexcept;   // so far; reason means something once ended
+  // No further tokens: what is held back of the text goes to result().text.
+  void stop(StopReason reason);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 // false = stop (StopReason::callback); the session keeps what was generated.
 using OnToken = FunctionRef<bool(const GeneratedToken&)>;
 
 // Appends `prompt` (may be empty when the session already has logits) and generates. The session ends holding the prompt and
 // every generated token but the last: to go on, begin the next prompt with that one. A draw's index is the position its token
-// takes (tokens dropped by this call counted), so a resumed or forked session repeats its draws.
-// When the prompt fails, the session is as before. Session::cancel() or an exception thrown by a callback ends the call later,
-// too; then the session holds what was generated so far, or just the prefix if its context was being shortened.
+// takes (tokens dropped by this call counted), so a resumed or forked session repeats its draws. Failures: see Generation.
 GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token = {});
 
 // Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1: n-1 values. The session must be empty and ends holding the

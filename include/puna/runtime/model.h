@@ -23,7 +23,7 @@ class Model {
   static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {});
   static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {});
   // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor data is let go.
-  static std::shared_ptr<const Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false);
+  static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false);
 
   const Context& context() const noexcept { return *context_; }
   const ContextPtr& context_ptr() const noexcept { return context_; }
@@ -31,17 +31,23 @@ class Model {
   const LlamaConfig& config() const noexcept { return llama_.config; }
   const Checkpoint& checkpoint() const noexcept { return checkpoint_; }
   const Tokenizer* tokenizer() const noexcept { return tokenizer_.get(); }             // NULL when the model ships none
+  const TokenizerPtr& tokenizer_ptr() const noexcept { return tokenizer_; }
   const Tokenizer& require_tokenizer() const;                                          // Error{unsupported} instead of NULL
   const ChatTemplate* chat_template() const noexcept { return chat_template_.get(); }  // NULL when the model ships none
   const ChatTemplate& require_chat_template() const;                                   // Error{unsupported} instead of NULL
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}; bos_token and eos_token are filled in.
   std::string render_chat(std::string_view variables_json, std::string_view date = {}) const;
   uint64_t parameter_count() const noexcept;
+  double load_seconds() const noexcept { return load_seconds_; }                       // that open() took
 
  private:
   Model() = default;
   void read_text_parts();
 
+  template <class Load>
+  static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, Load&& load);
+
+  double load_seconds_ = 0;
   ContextPtr context_;
   Checkpoint checkpoint_;
   Llama llama_;

@@ -1,4 +1,4 @@
-// session.h -- one conversation with a model: its tokens, its KV pages, and the pass under way.
+// session.h -- one conversation with a model: its tokens, its KV pages, and the append under way.
 // One thread at a time, except cancel(), which any thread may call. A call that fails or is cancelled leaves the session
 // as it was before the call.
 #pragma once
@@ -16,6 +16,13 @@ struct SessionOptions {
   bool exact = false;            // f32 activations and KV against dequantised weights: the oracle
   int64_t max_positions = 0;     // 0 = the model's limit
   int64_t prefill_chunk = 256;   // rows a pass at most; does not change the bits
+};
+
+// What a session has computed since it was made: work by the calls that succeeded, wall time by all of them.
+struct SessionTimings {
+  int64_t prompt_tokens = 0;      // appended several at once
+  int64_t decoded_tokens = 0;     // appended one at a time
+  double prompt_seconds = 0, decode_seconds = 0;
 };
 
 class Session {
@@ -36,6 +43,17 @@ class Session {
   void append(std::span<const int32_t> tokens);
   // As append, and copies the logits of every appended position to out [tokens.size(), vocab].
   void append(std::span<const int32_t> tokens, float* out);
+  // As append, and copies the final hidden state (after the last norm) of every appended position to out [tokens.size(), hidden].
+  void append_hidden(std::span<const int32_t> tokens, float* out);
+
+  // The same in pieces: begin() only checks and remembers; step() computes until everything is appended (true) or `pause`, asked
+  // between tiles from any thread, says so (false; at least one tile further than before). Until the last step the session is as
+  // it was, and whatever would change it is Error{wrong_state}, but for truncate(), which drops the append. A step that throws
+  // has dropped it too. The bits are those of an append that was not interrupted.
+  void begin(std::span<const int32_t> tokens);
+  bool step(FunctionRef<bool()> pause);
+  bool under_way() const noexcept;
+
   // Logits [vocab] after the last append; Error{wrong_state} when nothing was appended since the start or truncate().
   std::span<const float> logits() const;
 
@@ -43,6 +61,7 @@ class Session {
   void truncate(int64_t length);
   // An independent copy that shares KV pages until either writes.
   std::unique_ptr<Session> fork() const;
+  const SessionTimings& timings() const noexcept;
   // Any thread: the append under way, or else the next one, ends with Error{cancelled}. clear_cancel() forgets a late one.
   void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
   void clear_cancel() noexcept { cancelled_.store(false, std::memory_order_relaxed); }
@@ -53,7 +72,9 @@ class Session {
 
  private:
   struct Impl;
-  static void append_all(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens, float* out);
+  class Append;
+  friend class SnapshotAccess;  // runtime/snapshot.cpp
+  void require_idle() const;    // no append is under way
   ModelPtr model_;
   SessionOptions options_;
   std::atomic<bool> cancelled_{false};

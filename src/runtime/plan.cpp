@@ -1,0 +1,76 @@
+// plan.cpp -- a plan is a rehearsal: the loader's own code in a context whose executor runs nothing, so that matrices are allocated
+// and never touched (untouched memory is address space alone) and every size is the one that a load would ask for.
+#include "puna/runtime/plan.h"
+
+#include <algorithm>
+
+#include "base/fp_env.h"
+#include "ops/inference.h"
+#include "puna/base/error.h"
+
+namespace puna {
+namespace {
+
+ContextPtr rehearsal_context() {
+  ContextOptions options;
+  options.executor.threads = 1;
+  options.executor.parallel_for = [](void*, int64_t, void (*)(void*, int64_t), void*) {};
+  return make_context(options);
+}
+
+// Of the largest pass: as many rows as there may be, logits behind the last.
+uint64_t scratch_bytes(const Llama& llama, const Context& context, const SessionOptions& options, int64_t positions) {
+  KvCache none(llama.config, context.allocator(), !options.exact);
+  Batch batch;
+  batch.sequences.push_back(&none);
+  const int64_t rows = std::min(options.prefill_chunk, positions);
+  for (int64_t i = 0; i < rows; ++i) batch.rows.push_back({0, i, 0, nullptr});
+  batch.wanted.push_back(rows - 1);
+  Arena measure;
+  Cursor cursor;
+  Inference rec(context.kernels(), context.executor(), measure, cursor, options.exact, {});
+  llama.forward(rec, batch, rec.make(1, llama.config.vocab));
+  return measure.peak();
+}
+
+void plan_sessions_of(Plan& plan, const Llama& llama, const Context& context, const PlanOptions& o) {
+  const int64_t limit = llama.config.max_positions;
+  PUNA_REQUIRE(o.positions >= 0 && o.positions <= limit, "positions is %lld, expected 0 to the model's %lld",
+               static_cast<long long>(o.positions), static_cast<long long>(limit));
+  PUNA_REQUIRE(o.sessions >= 1 && o.sessions <= 1 << 20, "sessions is %lld, expected 1 to %d", static_cast<long long>(o.sessions), 1 << 20);
+  PUNA_REQUIRE(o.session.prefill_chunk >= 1 && o.session.prefill_chunk <= 1 << 16, "prefill_chunk is %lld, expected 1 to %d",
+               static_cast<long long>(o.session.prefill_chunk), 1 << 16);
+  plan.positions = o.positions != 0 ? o.positions : limit;
+  const uint64_t sessions = uint64_t(o.sessions);
+  plan.kv = sessions * KvCache::bytes_for(llama.config, !o.session.exact, plan.positions, o.session.prefill_chunk);
+  plan.scratch = sessions * scratch_bytes(llama, context, o.session, plan.positions);
+  plan.logits = sessions * 2 * uint64_t(llama.config.vocab) * sizeof(float);
+  plan.total = std::max(plan.load_peak, plan.weights + plan.kv + plan.scratch + plan.logits);
+}
+
+}  // namespace
+
+Plan plan_model(const std::string& path, const PlanOptions& options) {
+  const FpEnv fp;
+  const ContextPtr context = rehearsal_context();
+  Plan plan;
+  Checkpoint checkpoint = load_checkpoint(*context, path);
+  const bool gguf = checkpoint.format == Checkpoint::Format::gguf;
+  const Llama llama = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*context, checkpoint.metadata, checkpoint.tensors, /*mapped=*/true);
+  plan.mapped = checkpoint.file_bytes;
+  plan.load_peak = context->allocator()->peak();
+  checkpoint.keepalive.clear();
+  plan.weights = context->allocator()->used();
+  plan_sessions_of(plan, llama, *context, options);
+  return plan;
+}
+
+Plan plan_sessions(const Model& model, const PlanOptions& options) {
+  const FpEnv fp;
+  model.context().require_same_process();
+  Plan plan;
+  plan_sessions_of(plan, model.llama(), model.context(), options);
+  return plan;
+}
+
+}  // namespace puna

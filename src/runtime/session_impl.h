@@ -1,0 +1,59 @@
+// session_impl.h -- what a session holds, and an append under way: tokens cut into passes, each computed as far as it may go.
+#pragma once
+#include <vector>
+
+#include "ops/inference.h"
+#include "puna/runtime/session.h"
+
+namespace puna {
+
+struct Session::Impl {
+  KvCache kv;
+  std::vector<int32_t> tokens;
+  int64_t complete = 0;          // positions whose keys and values are all there; below tokens.size() after a rewind into a dropped chunk
+  Buffer logits, next_logits;    // of the last position; swapped when an append succeeds
+  bool has_logits = false;
+  Buffer scratch;
+  SessionTimings timings;
+  std::unique_ptr<Append> append;  // begun and not finished
+
+  explicit Impl(KvCache cache) : kv(std::move(cache)) {}
+};
+
+// Several sessions' new tokens on their way through forward. A pass is up to prefill_chunk rows, taken from the sessions in order.
+class Session::Append {
+ public:
+  struct Rows {                // copies of what every new position gave, for one session only; NULL = not wanted
+    float* logits = nullptr;   // [new tokens, vocab]
+    float* hidden = nullptr;   // [new tokens, hidden]
+  };
+  // Checks everything and changes nothing.
+  Append(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens, const Rows& rows);
+  // Goes on to the end (true: committed) or until `pause` says so (false). On an Error every session is as before the append.
+  bool run(FunctionRef<bool()> pause);
+  void roll_back() noexcept;
+
+ private:
+  struct Feed {                // what one session has to do: feed positions [done, ids.size())
+    std::vector<int32_t> ids;  // committed tokens and the new ones
+    int64_t first_new = 0;
+    int64_t done = 0;          // fed so far
+  };
+  bool begin_pass();           // false when nothing is left to feed
+  bool compute(FunctionRef<bool()> stop);
+  bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
+  void end_pass();
+  void commit();
+  bool cancelled() const noexcept;
+
+  std::vector<Session*> sessions_;
+  std::vector<Feed> feeds_;
+  Rows rows_;
+  Batch batch_;
+  std::vector<float*> targets_;  // where each wanted row's logits go
+  Cursor cursor_;
+  bool in_pass_ = false;
+  double seconds_ = 0;
+};
+
+}  // namespace puna
