@@ -1,6 +1,7 @@
-// generate.cpp -- puna_session_generate*: options, callbacks and results in C's terms around generate().
+// generate.cpp -- puna_session_generate*, puna_generation_*: options, callbacks and results in C's terms around generate().
 #include "puna/runtime/generate.h"
 
+#include "deadline.h"
 #include "handles.h"
 #include "puna/runtime/prompt.h"
 #include "translate.h"
@@ -38,6 +39,41 @@ GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   return g;
 }
 
+// The host's logits callback in the core's terms; must outlive what uses it.
+struct Process {
+  int32_t (*call)(void*, float*, uint64_t, const int32_t*, uint64_t) = nullptr;
+  void* user = nullptr;
+  void operator()(std::span<float> logits, std::span<const int32_t> history) {
+    if (call(user, logits.data(), logits.size(), history.data(), history.size()) != 0)
+      fail(Status::cancelled, "process_logits asked to stop");
+  }
+};
+
+// Borrows from `t` and `probabilities`.
+puna_generated_token token_to_c(const GeneratedToken& t, std::vector<puna_token_probability>& probabilities) {
+  probabilities.clear();
+  for (const TokenProbability& p : t.probabilities) probabilities.push_back({p.token, p.log_probability});
+  puna_generated_token token{sizeof(puna_generated_token), t.id, t.text.data(), t.text.size(), nullptr, probabilities.size()};
+  if (!probabilities.empty()) token.probabilities = probabilities.data();
+  return token;
+}
+
+void write_result(const GenerateResult& r, puna_generate_result* result) {
+  puna_generate_result c{};
+  c.stop_reason = int32_t(r.reason);
+  c.prompt_tokens = r.prompt_tokens;
+  c.generated_tokens = int64_t(r.tokens.size());
+  c.prompt_seconds = r.prompt_seconds;
+  c.generate_seconds = r.generate_seconds;
+  c.last_token = r.tokens.empty() ? -1 : r.tokens.back();
+  write_info(c, result, "puna_generate_result");
+}
+
+// A prompt's ids: of a text by the session's tokenizer, or as they are.
+std::vector<int32_t> text_prompt(const Session& session, std::string_view text, const puna_generate_options& o) {
+  return encode_prompt(session.model().require_tokenizer(), text, flag(o.parse_special, "parse_special"), session.length() == 0);
+}
+
 // `prompt(options)` gives the token ids, once the options have been read.
 template <class Prompt>
 void generate_through_c(puna_session* session, const puna_generate_options* theirs, puna_token_fn on_token, void* user,
@@ -46,35 +82,51 @@ void generate_through_c(puna_session* session, const puna_generate_options* thei
   const puna_generate_options o = read_options(theirs, "puna_generate_options");
   GenerateOptions options = generate_options_from_c(o);
   if (result) checked_struct_size(result->struct_size, "puna_generate_result");
-
-  const auto process = [&](std::span<float> logits, std::span<const int32_t> history) {
-    if (o.process_logits(o.process_user, logits.data(), logits.size(), history.data(), history.size()) != 0)
-      fail(Status::cancelled, "process_logits asked to stop");
-  };
+  Process process{o.process_logits, o.process_user};
   if (o.process_logits) options.processor = Sampler::Processor(process);
 
   std::vector<puna_token_probability> probabilities;
   const auto forward = [&](const GeneratedToken& t) {
-    probabilities.clear();
-    for (const TokenProbability& p : t.probabilities) probabilities.push_back({p.token, p.log_probability});
-    puna_generated_token token{sizeof(puna_generated_token), t.id, t.text.data(), t.text.size(), nullptr, probabilities.size()};
-    if (!probabilities.empty()) token.probabilities = probabilities.data();
+    const puna_generated_token token = token_to_c(t, probabilities);
     return on_token(user, &token) == 0;
   };
-
   const std::vector<int32_t> ids = prompt(o);
   const GenerateResult r = generate(s, ids, options, on_token ? OnToken(forward) : OnToken());
-  if (result) {
-    puna_generate_result c{};
-    c.stop_reason = int32_t(r.reason);
-    c.prompt_tokens = r.prompt_tokens;
-    c.generated_tokens = int64_t(r.tokens.size());
-    c.prompt_seconds = r.prompt_seconds;
-    c.generate_seconds = r.generate_seconds;
-    c.last_token = r.tokens.empty() ? -1 : r.tokens.back();
-    write_info(c, result, "puna_generate_result");
-  }
+  if (result) write_result(r, result);
   if (r.reason == StopReason::callback) fail(Status::cancelled, "the token callback asked to stop");
+}
+
+}  // namespace
+
+struct puna_generation {
+  std::shared_ptr<Session> session;
+  Process process;
+  Generation impl;
+  std::vector<puna_token_probability> probabilities;
+
+  puna_generation(std::shared_ptr<Session> s, const puna_generate_options& o, std::span<const int32_t> prompt)
+      : session(std::move(s)), process{o.process_logits, o.process_user}, impl(*session, prompt, options(o)) {}
+  GenerateOptions options(const puna_generate_options& o) {
+    GenerateOptions g = generate_options_from_c(o);
+    if (process.call) g.processor = Sampler::Processor(process);
+    return g;
+  }
+};
+
+namespace {
+
+puna_generation& use(const puna_generation* generation) {
+  PUNA_REQUIRE(generation != nullptr, "generation is NULL");
+  generation->session->model().context().require_same_process();
+  return const_cast<puna_generation&>(*generation);
+}
+
+template <class Prompt>
+void create_generation(puna_session* session, const puna_generate_options* theirs, puna_generation** generation, Prompt&& prompt) {
+  capi::use(session);
+  PUNA_REQUIRE(generation != nullptr, "generation is NULL");
+  const puna_generate_options o = read_options(theirs, "puna_generate_options");
+  *generation = new puna_generation(session->impl, o, prompt(o));
 }
 
 }  // namespace
@@ -83,10 +135,8 @@ puna_status puna_session_generate(puna_session* session, const char* prompt, siz
                                   puna_token_fn on_token, void* user, puna_generate_result* result) {
   return guard([&] {
     const std::string_view text = text_view(prompt, bytes, "prompt");
-    generate_through_c(session, options, on_token, user, result, [&](const puna_generate_options& o) {
-      const Session& s = *session->impl;
-      return encode_prompt(s.model().require_tokenizer(), text, flag(o.parse_special, "parse_special"), s.length() == 0);
-    });
+    generate_through_c(session, options, on_token, user, result,
+                       [&](const puna_generate_options& o) { return text_prompt(*session->impl, text, o); });
   });
 }
 
@@ -98,4 +148,43 @@ puna_status puna_session_generate_tokens(puna_session* session, const int32_t* p
     generate_through_c(session, options, on_token, user, result,
                        [&](const puna_generate_options&) { return std::vector<int32_t>(ids.begin(), ids.end()); });
   });
+}
+
+static_assert(PUNA_GENERATION_PAUSED == int(Generation::Event::paused) && PUNA_GENERATION_TOKEN == int(Generation::Event::token) &&
+              PUNA_GENERATION_ENDED == int(Generation::Event::ended));
+
+puna_status puna_generation_create(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
+                                   puna_generation** generation) {
+  return guard([&] {
+    const std::string_view text = text_view(prompt, bytes, "prompt");
+    create_generation(session, options, generation, [&](const puna_generate_options& o) { return text_prompt(*session->impl, text, o); });
+  });
+}
+
+puna_status puna_generation_create_tokens(puna_session* session, const int32_t* prompt, size_t count, const puna_generate_options* options,
+                                          puna_generation** generation) {
+  return guard([&] {
+    const auto ids = array_view(prompt, count, "prompt");
+    create_generation(session, options, generation, [&](const puna_generate_options&) { return ids; });
+  });
+}
+
+void puna_generation_free(puna_generation* generation) {
+  if (generation) free_handle(generation, generation->session->model().context());
+}
+
+puna_status puna_generation_step(puna_generation* generation, uint64_t budget_us, puna_generated_token* token, int32_t* state) {
+  return guard([&] {
+    puna_generation& g = use(generation);
+    PUNA_REQUIRE(state != nullptr, "state is NULL");
+    if (token) checked_struct_size(token->struct_size, "puna_generated_token");
+    Deadline deadline(budget_us);
+    const Generation::Event event = g.impl.step(deadline.pause());
+    if (token && event == Generation::Event::token) write_info(token_to_c(g.impl.token(), g.probabilities), token, "puna_generated_token");
+    *state = int32_t(event);
+  });
+}
+
+puna_status puna_generation_get_result(const puna_generation* generation, puna_generate_result* result) {
+  return guard([&] { write_result(use(generation).impl.result(), result); });
 }

@@ -15,8 +15,12 @@ struct puna_model {
   puna::ModelPtr impl;
 };
 
+struct puna_tokenizer {
+  puna::TokenizerPtr impl;
+};
+
 struct puna_session {
-  std::unique_ptr<puna::Session> impl;
+  std::shared_ptr<puna::Session> impl;  // shared with its generations
 };
 
 struct puna_sampler {
@@ -42,6 +46,11 @@ inline Session& use(const puna_session* session) {
   PUNA_REQUIRE(session != nullptr, "session is NULL");
   session->impl->model().context().require_same_process();
   return *session->impl;
+}
+
+inline const Tokenizer& use(const puna_tokenizer* tokenizer) {
+  PUNA_REQUIRE(tokenizer != nullptr, "tokenizer is NULL");
+  return *tokenizer->impl;
 }
 
 inline const Sampler& use(const puna_sampler* sampler) {

@@ -37,6 +37,8 @@ puna_status puna_model_get_info(const puna_model* model, puna_model_info* info) 
     i.has_tokenizer = m.tokenizer() != nullptr;
     i.has_chat_template = m.chat_template() != nullptr;
     i.metadata_count = int32_t(m.checkpoint().metadata.values().size());
+    i.tensor_count = int32_t(m.checkpoint().tensors.size());
+    i.load_seconds = m.load_seconds();
     write_info(i, info, "puna_model_info");
   });
 }
@@ -57,5 +59,20 @@ puna_status puna_model_metadata_json(const puna_model* model, const char* key, c
     PUNA_REQUIRE(value != nullptr, "the model has no metadata key '%s'", key);
     const auto replace = Json::error_handler_t::replace;  // hostile files carry strings that are not UTF-8
     write_text(std::visit(JsonOf{}, *value).dump(-1, ' ', false, replace), text, capacity, size);
+  });
+}
+
+puna_status puna_model_tensor_info(const puna_model* model, int32_t index, puna_tensor_info* info) {
+  return guard([&] {
+    const auto& tensors = use(model).checkpoint().tensors.entries();
+    PUNA_REQUIRE(index >= 0 && size_t(index) < tensors.size(), "tensor index is %d, the model has %zu tensors", index, tensors.size());
+    const TensorEntry& t = tensors[size_t(index)];
+    puna_tensor_info i{};
+    i.rank = t.shape.rank;
+    i.name = t.name.c_str();
+    i.dtype = name(t.dtype);
+    for (int d = 0; d < kMaxRank; ++d) i.dims[d] = d < t.shape.rank ? t.shape.dim[d] : 1;
+    i.bytes = t.bytes;
+    write_info(i, info, "puna_tensor_info");
   });
 }

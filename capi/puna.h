@@ -23,12 +23,14 @@
  *             least size + 1, and size does not count the NUL.
  *  Ownership  Handles are yours until you free them. They keep what they were made from alive: free in any order. Pointers
  *             returned into a handle live as long as a comment says; never free them.
- *  Threads    Contexts, models and samplers may be used by any number of threads at once; a session by one at a time, except
- *             puna_session_cancel. Nothing depends on the locale or on the caller's floating-point mode.
+ *  Threads    Contexts, models, tokenizers and samplers may be used by any number of threads at once; a session by one at a
+ *             time, together with its generation, except puna_session_cancel. Nothing depends on the locale or on the caller's
+ *             floating-point mode.
  *  Callbacks  Get the `user` pointer given beside them and run on the calling thread unless a comment says otherwise. A nonzero
  *             return stops the call, which reports PUNA_CANCELLED. They must return normally (no longjmp, no exception) and
  *             must not call into the session that is calling them, except puna_session_cancel.
- *  fork()     In the child, handles made before the fork report PUNA_WRONG_STATE; freeing them does nothing.
+ *  fork()     In the child, handles made before the fork report PUNA_WRONG_STATE; freeing them does nothing. Tokenizers and
+ *             samplers hold no threads and go on working.
  *  Since      Everything is of version 0.1 unless a comment says otherwise. Names, numbers and layouts never change meaning
  *             within 0.x; new fields go to the end of structs, new functions beside the old ones.
  */
@@ -179,6 +181,9 @@ typedef struct puna_model_info {
   int32_t has_tokenizer;    /* 1 = the text functions below work */
   int32_t has_chat_template;
   int32_t metadata_count;   /* entries for puna_model_metadata_key */
+  int32_t tensor_count;     /* entries for puna_model_tensor_info */
+  int32_t reserved;
+  double load_seconds;      /* what the open took */
 } puna_model_info;
 
 PUNA_API puna_status puna_model_get_info(const puna_model* model, puna_model_info* info);
@@ -188,6 +193,50 @@ PUNA_API puna_status puna_model_metadata_key(const puna_model* model, int32_t in
 /* The value of a key as JSON text (see Buffers): 32, 0.5, "text", true, null, [1,2]. Bytes that are not UTF-8 become U+FFFD.
  * PUNA_INVALID_ARGUMENT when there is no such key. */
 PUNA_API puna_status puna_model_metadata_json(const puna_model* model, const char* key, char* text, size_t capacity, size_t* size);
+
+/* A tensor of the file, in the file's order. */
+typedef struct puna_tensor_info {
+  uint32_t struct_size;
+  int32_t rank;       /* 0 to 4 */
+  const char* name;   /* "blk.0.attn_q.weight"; lives as long as the model, like dtype */
+  const char* dtype;  /* "F32", "F16", "BF16", "Q4_0", "Q4_K", ... */
+  int64_t dims[4];    /* outermost first; 1 from rank on */
+  uint64_t bytes;     /* in the file */
+} puna_tensor_info;
+
+PUNA_API puna_status puna_model_tensor_info(const puna_model* model, int32_t index, puna_tensor_info* info);
+
+/* ---- Plan: how much memory, before any of it is taken ------------------------------------------------------------------------ */
+
+typedef struct puna_plan_options {
+  uint32_t struct_size;
+  int32_t sessions;      /* that will be open at once; 0 = 1 */
+  int64_t positions;     /* tokens each of them will hold; 0 = the model's limit, which may be a lot */
+  int64_t prefill_chunk; /* as in puna_session_options */
+  int32_t exact;         /* as in puna_session_options */
+  int32_t reserved;      /* 0 */
+} puna_plan_options;
+
+/* Bytes. All but mapped_bytes go through the context's allocator and count against its memory_limit. What is then allocated is never
+ * more, and within 1 % of it when every session takes in `positions` tokens at the same time. Scoring and embedding take buffers of
+ * their own. */
+typedef struct puna_plan {
+  uint32_t struct_size;
+  int32_t sessions;
+  int64_t positions;
+  uint64_t mapped_bytes;    /* the model's files: read-only, the system drops and shares them as it likes */
+  uint64_t weight_bytes;    /* held by the model */
+  uint64_t load_peak_bytes; /* the most while it is opened from a path, weights included */
+  uint64_t kv_bytes;        /* keys and values of all sessions */
+  uint64_t scratch_bytes;   /* of all sessions */
+  uint64_t logits_bytes;    /* of all sessions */
+  uint64_t total_bytes;     /* the most at once: the least memory_limit that will do */
+} puna_plan;
+
+/* What opening this path, and sessions on it, will take. Reads the file's header and checks it as an open would; reads no matrix. */
+PUNA_API puna_status puna_model_plan(const char* path, const puna_plan_options* options, puna_plan* plan);
+/* What sessions will add to a model that is open: the first three sizes are 0. */
+PUNA_API puna_status puna_session_plan(const puna_model* model, const puna_plan_options* options, puna_plan* plan);
 
 /* ---- Text: PUNA_UNSUPPORTED when the model ships no tokenizer (or no chat template) --------------------------------------------- */
 
@@ -226,6 +275,30 @@ PUNA_API puna_status puna_model_token_info(const puna_model* model, int32_t toke
 /* The id of a special token or piece, -1 when there is none. */
 PUNA_API puna_status puna_model_find_token(const puna_model* model, const char* piece, size_t bytes, int32_t* token);
 
+/* A tokenizer by itself: of a model, or without any weights. The functions are those above, on this handle. */
+typedef struct puna_tokenizer puna_tokenizer;
+
+typedef struct puna_tokenizer_info {
+  uint32_t struct_size;
+  int32_t size;     /* ids are 0 .. size - 1 */
+  int32_t bos, eos; /* beginning and end of text; -1 = there is none */
+  int32_t add_bos;  /* 1 = a plain prompt begins with bos, says the metadata */
+  int32_t reserved;
+} puna_tokenizer_info;
+
+/* From a GGUF file, a Hugging Face folder, a tokenizer.json or a tokenizer.model (Llama 3 and 4). */
+PUNA_API puna_status puna_tokenizer_open(const char* path, puna_tokenizer** tokenizer);
+PUNA_API puna_status puna_tokenizer_of_model(const puna_model* model, puna_tokenizer** tokenizer);
+PUNA_API void puna_tokenizer_free(puna_tokenizer* tokenizer);
+PUNA_API puna_status puna_tokenizer_get_info(const puna_tokenizer* tokenizer, puna_tokenizer_info* info);
+PUNA_API puna_status puna_tokenizer_encode(const puna_tokenizer* tokenizer, const char* text, size_t bytes,
+                                           const puna_tokenize_options* options, int32_t* tokens, size_t capacity, size_t* count);
+PUNA_API puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, const int32_t* tokens, size_t count, int32_t keep_special,
+                                           char* text, size_t capacity, size_t* size);
+/* info.bytes lives as long as this tokenizer, or a model it came from. */
+PUNA_API puna_status puna_tokenizer_token_info(const puna_tokenizer* tokenizer, int32_t token, puna_token_info* info);
+PUNA_API puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes, int32_t* token);
+
 /* The prompt text of a chat by the model's own template (see Buffers); tokenize it with parse_special = 1. `chat_json` is what
  * transformers' apply_chat_template passes: {"messages": [{"role": "user", "content": "..."}, ...], "add_generation_prompt": true,
  * "tools": [...] or null, ...}; bos_token and eos_token are filled in. `date` (YYYY-MM-DD; optional) answers templates that ask for
@@ -250,11 +323,24 @@ typedef struct puna_session_info {
   int64_t length;        /* tokens held */
   int64_t max_positions;
   uint64_t kv_bytes;     /* memory of keys and values now */
+  int32_t under_way;     /* 1 = an append was begun and is not finished */
+  int32_t reserved;
 } puna_session_info;
+
+/* What a session has computed since it was made. Tokens of calls that succeeded; wall-clock seconds of all of them. */
+typedef struct puna_session_timings {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t prompt_tokens;  /* appended several at once */
+  int64_t decoded_tokens; /* appended one at a time */
+  double prompt_seconds;
+  double decode_seconds;
+} puna_session_timings;
 
 PUNA_API puna_status puna_session_create(const puna_model* model, const puna_session_options* options, puna_session** session);
 PUNA_API void puna_session_free(puna_session* session);
 PUNA_API puna_status puna_session_get_info(const puna_session* session, puna_session_info* info);
+PUNA_API puna_status puna_session_get_timings(const puna_session* session, puna_session_timings* timings);
 /* The tokens held so far (see Buffers; capacity counts ids). */
 PUNA_API puna_status puna_session_tokens(const puna_session* session, int32_t* tokens, size_t capacity, size_t* count);
 
@@ -266,6 +352,30 @@ PUNA_API puna_status puna_session_append_logits(puna_session* session, const int
  * Faster than one by one, same bits. */
 PUNA_API puna_status puna_session_append_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts,
                                                size_t session_count);
+
+/* The same append in slices of time, for hosts with a frame budget: begin checks the tokens and remembers them, each step computes and
+ * returns when budget_us microseconds are over (0 = no limit) or everything is appended (*finished = 1). Time is looked at between
+ * tiles of work, which take some tens of microseconds each; a step always gets at least one tile done. The bits are those of one
+ * append. Until it is finished the session stays as it was, and calls that would change or copy it report PUNA_WRONG_STATE; dropped
+ * by puna_session_truncate, by a failed step, and by puna_session_cancel in the next step. */
+PUNA_API puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count);
+PUNA_API puna_status puna_session_step(puna_session* session, uint64_t budget_us, int32_t* finished);
+
+#define PUNA_POOLING_MEAN 0 /* over the tokens */
+#define PUNA_POOLING_LAST 1 /* the last token's, which has seen all others */
+#define PUNA_POOLING_NONE 2 /* one vector a token: [count, hidden], row-major */
+
+typedef struct puna_embed_options {
+  uint32_t struct_size;
+  int32_t pooling;   /* PUNA_POOLING_* */
+  int32_t normalize; /* 1 = vectors of length 1 */
+  int32_t reserved;  /* 0 */
+} puna_embed_options;
+
+/* As append, and stores the final hidden states (after the last norm), pooled to one vector [hidden]. `capacity` counts floats. */
+PUNA_API puna_status puna_session_embed(puna_session* session, const int32_t* tokens, size_t count, const puna_embed_options* options,
+                                        float* embedding, size_t capacity);
+
 /* The logits [vocabulary] that predict the next token, valid until the next call on this session. PUNA_WRONG_STATE when nothing was
  * appended since the session was created or truncated. `count` is optional. */
 PUNA_API puna_status puna_session_logits(puna_session* session, const float** logits, size_t* count);
@@ -273,6 +383,13 @@ PUNA_API puna_status puna_session_logits(puna_session* session, const float** lo
 PUNA_API puna_status puna_session_truncate(puna_session* session, int64_t length);
 /* An independent copy; shares memory with the original until either goes on. */
 PUNA_API puna_status puna_session_fork(const puna_session* session, puna_session** copy);
+/* The session as bytes (capacity counts bytes; otherwise see Buffers): tokens, keys and values, logits, options. The same session gives
+ * the same bytes; they take about what kv_bytes says. */
+PUNA_API puna_status puna_session_snapshot(const puna_session* session, void* data, size_t capacity, size_t* size);
+/* A session that goes on exactly where the snapshot was taken, on any machine. PUNA_BAD_FILE when the bytes are damaged,
+ * PUNA_INVALID_ARGUMENT when they belong to another model (configuration and weights count, not the path), PUNA_UNSUPPORTED when a
+ * newer library wrote them. */
+PUNA_API puna_status puna_session_restore(const puna_model* model, const void* data, size_t bytes, puna_session** session);
 /* Asks the call that is running on this session to end with PUNA_CANCELLED; when none is running, the next one that computes. Any
  * thread, any time before the free. */
 PUNA_API puna_status puna_session_cancel(puna_session* session);
@@ -327,7 +444,7 @@ typedef struct puna_token_probability {
 
 /* What on_token receives; valid during the callback only. */
 typedef struct puna_generated_token {
-  uint32_t struct_size; /* of the library's struct */
+  uint32_t struct_size; /* in a callback: of the library's struct */
   int32_t id;
   const char* text;     /* complete UTF-8 that this token made final; not NUL-terminated; size may be 0 */
   uint64_t size;
@@ -388,6 +505,28 @@ PUNA_API puna_status puna_session_generate(puna_session* session, const char* pr
 PUNA_API puna_status puna_session_generate_tokens(puna_session* session, const int32_t* prompt, size_t count,
                                                   const puna_generate_options* options, puna_token_fn on_token, void* user,
                                                   puna_generate_result* result);
+
+/* An answer that you pull: token by token, or in slices of time. Same options, same tokens and bits as the functions above. The generation
+ * keeps the session alive; use the two from one thread at a time, and leave the session alone (but for cancel and reading) until the
+ * answer has ended or the generation is freed. Freed early, it leaves an append under way: puna_session_truncate drops it. */
+typedef struct puna_generation puna_generation;
+
+#define PUNA_GENERATION_PAUSED 0 /* the budget is used up: call again */
+#define PUNA_GENERATION_TOKEN 1  /* *token is filled; its pointers live until the next call on this generation */
+#define PUNA_GENERATION_ENDED 2  /* the last token was handed out before */
+
+/* Checks and remembers; computes nothing. What options point to is copied, but for process_user. */
+PUNA_API puna_status puna_generation_create(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
+                                            puna_generation** generation);
+PUNA_API puna_status puna_generation_create_tokens(puna_session* session, const int32_t* prompt, size_t count,
+                                                   const puna_generate_options* options, puna_generation** generation);
+PUNA_API void puna_generation_free(puna_generation* generation);
+/* Goes on for about budget_us microseconds (0 = no limit) or until there is a token. Set token->struct_size; `token` is optional. Drawing a
+ * token is not interrupted: 10 us for greedy, up to a few ms with filters and 200,000 tokens of vocabulary. A call that fails or
+ * is cancelled may be repeated. */
+PUNA_API puna_status puna_generation_step(puna_generation* generation, uint64_t budget_us, puna_generated_token* token, int32_t* state);
+/* Of the answer so far; stop_reason means something once it has ended. */
+PUNA_API puna_status puna_generation_get_result(const puna_generation* generation, puna_generate_result* result);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,9 @@
 // session.cpp -- puna_session_*: one conversation. Generation is in generate.cpp.
+#include "deadline.h"
 #include "handles.h"
+#include "puna/runtime/embed.h"
 #include "puna/runtime/generate.h"
+#include "puna/runtime/snapshot.h"
 #include "translate.h"
 
 using namespace puna;
@@ -28,7 +31,7 @@ puna_status puna_session_create(const puna_model* model, const puna_session_opti
     s.exact = flag(o.exact, "exact");
     s.max_positions = o.max_positions;
     if (o.prefill_chunk != 0) s.prefill_chunk = o.prefill_chunk;
-    *session = new puna_session{std::make_unique<Session>(model->impl, s)};
+    *session = new puna_session{std::make_shared<Session>(model->impl, s)};
   });
 }
 
@@ -44,7 +47,20 @@ puna_status puna_session_get_info(const puna_session* session, puna_session_info
     i.length = s.length();
     i.max_positions = s.max_positions();
     i.kv_bytes = s.kv_bytes();
+    i.under_way = s.under_way();
     write_info(i, info, "puna_session_info");
+  });
+}
+
+puna_status puna_session_get_timings(const puna_session* session, puna_session_timings* timings) {
+  return guard([&] {
+    const SessionTimings& t = use(session).timings();
+    puna_session_timings i{};
+    i.prompt_tokens = t.prompt_tokens;
+    i.decoded_tokens = t.decoded_tokens;
+    i.prompt_seconds = t.prompt_seconds;
+    i.decode_seconds = t.decode_seconds;
+    write_info(i, timings, "puna_session_timings");
   });
 }
 
@@ -78,6 +94,53 @@ puna_status puna_session_append_batch(puna_session* const* sessions, const int32
       what.push_back(array_view(ids[i], lengths[i], "tokens[i]"));
     }
     Session::append_batch(who, what);
+  });
+}
+
+puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count) {
+  return guard([&] { use(session).begin(array_view(tokens, count, "tokens")); });
+}
+
+puna_status puna_session_step(puna_session* session, uint64_t budget_us, int32_t* finished) {
+  return guard([&] {
+    Session& s = use(session);
+    PUNA_REQUIRE(finished != nullptr, "finished is NULL");
+    Deadline deadline(budget_us);
+    *finished = s.step(deadline.pause());
+  });
+}
+
+static_assert(PUNA_POOLING_MEAN == int(Pooling::mean) && PUNA_POOLING_LAST == int(Pooling::last) && PUNA_POOLING_NONE == int(Pooling::none));
+
+puna_status puna_session_embed(puna_session* session, const int32_t* tokens, size_t count, const puna_embed_options* options,
+                               float* embedding, size_t capacity) {
+  return guard([&] {
+    Session& s = use(session);
+    const puna_embed_options o = read_options(options, "puna_embed_options");
+    require_reserved(o.reserved, "puna_embed_options");
+    PUNA_REQUIRE(o.pooling >= PUNA_POOLING_MEAN && o.pooling <= PUNA_POOLING_NONE, "pooling is %d, expected 0 to 2", o.pooling);
+    PUNA_REQUIRE(embedding != nullptr, "embedding is NULL");
+    embed(s, array_view(tokens, count, "tokens"), Pooling(o.pooling), flag(o.normalize, "normalize"), {embedding, capacity});
+  });
+}
+
+puna_status puna_session_snapshot(const puna_session* session, void* data, size_t capacity, size_t* size) {
+  return guard([&] {
+    const Session& s = use(session);
+    PUNA_REQUIRE(size != nullptr, "size is NULL");
+    *size = size_t(snapshot_bytes(s));
+    if (data == nullptr) return;
+    PUNA_REQUIRE(capacity >= *size, "the buffer holds %zu bytes, %zu are needed", capacity, *size);
+    save_snapshot(s, {static_cast<std::byte*>(data), *size});
+  });
+}
+
+puna_status puna_session_restore(const puna_model* model, const void* data, size_t bytes, puna_session** session) {
+  return guard([&] {
+    use(model);
+    PUNA_REQUIRE(data != nullptr, "data is NULL");
+    PUNA_REQUIRE(session != nullptr, "session is NULL");
+    *session = new puna_session{restore_snapshot(model->impl, {static_cast<const std::byte*>(data), bytes})};
   });
 }
 

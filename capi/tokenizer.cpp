@@ -1,4 +1,4 @@
-// tokenizer.cpp -- the text functions of a model: tokenize, detokenize, tokens one by one, chats.
+// tokenizer.cpp -- text and token ids, of a model or of a tokenizer alone; and chats.
 #include <algorithm>
 
 #include "handles.h"
@@ -8,51 +8,108 @@
 using namespace puna;
 using namespace puna::capi;
 
-puna_status puna_model_tokenize(const puna_model* model, const char* text, size_t bytes, const puna_tokenize_options* options,
-                                int32_t* tokens, size_t capacity, size_t* count) {
-  return guard([&] {
-    const Tokenizer& tokenizer = use(model).require_tokenizer();
-    const puna_tokenize_options o = read_options(options, "puna_tokenize_options");
-    require_reserved(o.reserved, "puna_tokenize_options");
-    const bool special = flag(o.parse_special, "parse_special"), bos = flag(o.add_bos, "add_bos");
-    write_tokens(encode_prompt(tokenizer, text_view(text, bytes, "text"), special, bos), tokens, capacity, count);
-  });
+namespace {
+
+void encode(const Tokenizer& tokenizer, const char* text, size_t bytes, const puna_tokenize_options* options, int32_t* tokens,
+            size_t capacity, size_t* count) {
+  const puna_tokenize_options o = read_options(options, "puna_tokenize_options");
+  require_reserved(o.reserved, "puna_tokenize_options");
+  const bool special = flag(o.parse_special, "parse_special"), bos = flag(o.add_bos, "add_bos");
+  write_tokens(encode_prompt(tokenizer, text_view(text, bytes, "text"), special, bos), tokens, capacity, count);
 }
 
-puna_status puna_model_detokenize(const puna_model* model, const int32_t* tokens, size_t count, int32_t keep_special, char* text,
-                                  size_t capacity, size_t* size) {
-  return guard([&] {
-    const Tokenizer& tokenizer = use(model).require_tokenizer();
-    const auto ids = array_view(tokens, count, "tokens");
-    write_text(tokenizer.decode({ids.begin(), ids.end()}, flag(keep_special, "keep_special")), text, capacity, size);
-  });
+void decode(const Tokenizer& tokenizer, const int32_t* tokens, size_t count, int32_t keep_special, char* text, size_t capacity, size_t* size) {
+  const auto ids = array_view(tokens, count, "tokens");
+  write_text(tokenizer.decode({ids.begin(), ids.end()}, flag(keep_special, "keep_special")), text, capacity, size);
 }
 
-puna_status puna_model_token_info(const puna_model* model, int32_t token, puna_token_info* info) {
-  return guard([&] {
-    const Tokenizer& tokenizer = use(model).require_tokenizer();
-    const std::string_view bytes = tokenizer.bytes(token);
-    const auto& stop = tokenizer.specials().stop;
-    puna_token_info i{};
-    i.kind = int32_t(tokenizer.kind(token));
-    i.bytes = bytes.data();
-    i.size = bytes.size();
-    i.is_special = tokenizer.is_special(token);
-    i.is_stop = std::find(stop.begin(), stop.end(), token) != stop.end();
-    write_info(i, info, "puna_token_info");
-  });
+void token_info(const Tokenizer& tokenizer, int32_t token, puna_token_info* info) {
+  const std::string_view bytes = tokenizer.bytes(token);
+  const auto& stop = tokenizer.specials().stop;
+  puna_token_info i{};
+  i.kind = int32_t(tokenizer.kind(token));
+  i.bytes = bytes.data();
+  i.size = bytes.size();
+  i.is_special = tokenizer.is_special(token);
+  i.is_stop = std::find(stop.begin(), stop.end(), token) != stop.end();
+  write_info(i, info, "puna_token_info");
 }
+
+void find_token(const Tokenizer& tokenizer, const char* piece, size_t bytes, int32_t* token) {
+  PUNA_REQUIRE(token != nullptr, "token is NULL");
+  *token = tokenizer.find(text_view(piece, bytes, "piece"));
+}
+
+}  // namespace
 
 static_assert(PUNA_TOKEN_NORMAL == int(TokenKind::normal) && PUNA_TOKEN_UNKNOWN == int(TokenKind::unknown) &&
               PUNA_TOKEN_CONTROL == int(TokenKind::control) && PUNA_TOKEN_USER_DEFINED == int(TokenKind::user_defined) &&
               PUNA_TOKEN_UNUSED == int(TokenKind::unused) && PUNA_TOKEN_BYTE == int(TokenKind::byte));
 
+puna_status puna_model_tokenize(const puna_model* model, const char* text, size_t bytes, const puna_tokenize_options* options,
+                                int32_t* tokens, size_t capacity, size_t* count) {
+  return guard([&] { encode(use(model).require_tokenizer(), text, bytes, options, tokens, capacity, count); });
+}
+
+puna_status puna_model_detokenize(const puna_model* model, const int32_t* tokens, size_t count, int32_t keep_special, char* text,
+                                  size_t capacity, size_t* size) {
+  return guard([&] { decode(use(model).require_tokenizer(), tokens, count, keep_special, text, capacity, size); });
+}
+
+puna_status puna_model_token_info(const puna_model* model, int32_t token, puna_token_info* info) {
+  return guard([&] { token_info(use(model).require_tokenizer(), token, info); });
+}
+
 puna_status puna_model_find_token(const puna_model* model, const char* piece, size_t bytes, int32_t* token) {
+  return guard([&] { find_token(use(model).require_tokenizer(), piece, bytes, token); });
+}
+
+puna_status puna_tokenizer_open(const char* path, puna_tokenizer** tokenizer) {
   return guard([&] {
-    const Tokenizer& tokenizer = use(model).require_tokenizer();
-    PUNA_REQUIRE(token != nullptr, "token is NULL");
-    *token = tokenizer.find(text_view(piece, bytes, "piece"));
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    PUNA_REQUIRE(tokenizer != nullptr, "tokenizer is NULL");
+    *tokenizer = new puna_tokenizer{open_tokenizer(path)};
   });
+}
+
+puna_status puna_tokenizer_of_model(const puna_model* model, puna_tokenizer** tokenizer) {
+  return guard([&] {
+    use(model).require_tokenizer();
+    PUNA_REQUIRE(tokenizer != nullptr, "tokenizer is NULL");
+    *tokenizer = new puna_tokenizer{model->impl->tokenizer_ptr()};
+  });
+}
+
+void puna_tokenizer_free(puna_tokenizer* tokenizer) { delete tokenizer; }
+
+puna_status puna_tokenizer_get_info(const puna_tokenizer* tokenizer, puna_tokenizer_info* info) {
+  return guard([&] {
+    const Tokenizer& t = use(tokenizer);
+    puna_tokenizer_info i{};
+    i.size = t.size();
+    i.bos = t.specials().bos;
+    i.eos = t.specials().eos;
+    i.add_bos = t.specials().add_bos;
+    write_info(i, info, "puna_tokenizer_info");
+  });
+}
+
+puna_status puna_tokenizer_encode(const puna_tokenizer* tokenizer, const char* text, size_t bytes, const puna_tokenize_options* options,
+                                  int32_t* tokens, size_t capacity, size_t* count) {
+  return guard([&] { encode(use(tokenizer), text, bytes, options, tokens, capacity, count); });
+}
+
+puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, const int32_t* tokens, size_t count, int32_t keep_special, char* text,
+                                  size_t capacity, size_t* size) {
+  return guard([&] { decode(use(tokenizer), tokens, count, keep_special, text, capacity, size); });
+}
+
+puna_status puna_tokenizer_token_info(const puna_tokenizer* tokenizer, int32_t token, puna_token_info* info) {
+  return guard([&] { token_info(use(tokenizer), token, info); });
+}
+
+puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes, int32_t* token) {
+  return guard([&] { find_token(use(tokenizer), piece, bytes, token); });
 }
 
 puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,

@@ -62,7 +62,38 @@ AT(puna_model_info, experts_used, 72);
 AT(puna_model_info, has_tokenizer, 76);
 AT(puna_model_info, has_chat_template, 80);
 AT(puna_model_info, metadata_count, 84);
-SIZE(puna_model_info, 88);
+AT(puna_model_info, tensor_count, 88);
+AT(puna_model_info, reserved, 92);
+AT(puna_model_info, load_seconds, 96);
+SIZE(puna_model_info, 104);
+
+AT(puna_tensor_info, struct_size, 0);
+AT(puna_tensor_info, rank, 4);
+AT(puna_tensor_info, name, 8);
+AT(puna_tensor_info, dtype, 16);
+AT(puna_tensor_info, dims, 24);
+AT(puna_tensor_info, bytes, 56);
+SIZE(puna_tensor_info, 64);
+
+AT(puna_plan_options, struct_size, 0);
+AT(puna_plan_options, sessions, 4);
+AT(puna_plan_options, positions, 8);
+AT(puna_plan_options, prefill_chunk, 16);
+AT(puna_plan_options, exact, 24);
+AT(puna_plan_options, reserved, 28);
+SIZE(puna_plan_options, 32);
+
+AT(puna_plan, struct_size, 0);
+AT(puna_plan, sessions, 4);
+AT(puna_plan, positions, 8);
+AT(puna_plan, mapped_bytes, 16);
+AT(puna_plan, weight_bytes, 24);
+AT(puna_plan, load_peak_bytes, 32);
+AT(puna_plan, kv_bytes, 40);
+AT(puna_plan, scratch_bytes, 48);
+AT(puna_plan, logits_bytes, 56);
+AT(puna_plan, total_bytes, 64);
+SIZE(puna_plan, 72);
 
 AT(puna_tokenize_options, struct_size, 0);
 AT(puna_tokenize_options, parse_special, 4);
@@ -78,6 +109,14 @@ AT(puna_token_info, is_special, 24);
 AT(puna_token_info, is_stop, 28);
 SIZE(puna_token_info, 32);
 
+AT(puna_tokenizer_info, struct_size, 0);
+AT(puna_tokenizer_info, size, 4);
+AT(puna_tokenizer_info, bos, 8);
+AT(puna_tokenizer_info, eos, 12);
+AT(puna_tokenizer_info, add_bos, 16);
+AT(puna_tokenizer_info, reserved, 20);
+SIZE(puna_tokenizer_info, 24);
+
 AT(puna_session_options, struct_size, 0);
 AT(puna_session_options, exact, 4);
 AT(puna_session_options, max_positions, 8);
@@ -89,7 +128,23 @@ AT(puna_session_info, vocabulary, 4);
 AT(puna_session_info, length, 8);
 AT(puna_session_info, max_positions, 16);
 AT(puna_session_info, kv_bytes, 24);
-SIZE(puna_session_info, 32);
+AT(puna_session_info, under_way, 32);
+AT(puna_session_info, reserved, 36);
+SIZE(puna_session_info, 40);
+
+AT(puna_session_timings, struct_size, 0);
+AT(puna_session_timings, reserved, 4);
+AT(puna_session_timings, prompt_tokens, 8);
+AT(puna_session_timings, decoded_tokens, 16);
+AT(puna_session_timings, prompt_seconds, 24);
+AT(puna_session_timings, decode_seconds, 32);
+SIZE(puna_session_timings, 40);
+
+AT(puna_embed_options, struct_size, 0);
+AT(puna_embed_options, pooling, 4);
+AT(puna_embed_options, normalize, 8);
+AT(puna_embed_options, reserved, 12);
+SIZE(puna_embed_options, 16);
 
 AT(puna_sampler_options, struct_size, 0);
 AT(puna_sampler_options, temperature, 4);
@@ -170,6 +225,12 @@ IS(PUNA_TOKEN_CONTROL, 2);
 IS(PUNA_TOKEN_USER_DEFINED, 3);
 IS(PUNA_TOKEN_UNUSED, 4);
 IS(PUNA_TOKEN_BYTE, 5);
+IS(PUNA_POOLING_MEAN, 0);
+IS(PUNA_POOLING_LAST, 1);
+IS(PUNA_POOLING_NONE, 2);
+IS(PUNA_GENERATION_PAUSED, 0);
+IS(PUNA_GENERATION_TOKEN, 1);
+IS(PUNA_GENERATION_ENDED, 2);
 IS(PUNA_CONTEXT_ERROR, 0);
 IS(PUNA_CONTEXT_DROP_OLDEST, 1);
 IS(PUNA_STOP_MAX_TOKENS, 0);

@@ -20,6 +20,8 @@ struct Free {
 using ContextHandle = std::unique_ptr<puna_context, Free<puna_context_free>>;
 using ModelHandle = std::unique_ptr<puna_model, Free<puna_model_free>>;
 using SessionHandle = std::unique_ptr<puna_session, Free<puna_session_free>>;
+using GenerationHandle = std::unique_ptr<puna_generation, Free<puna_generation_free>>;
+using TokenizerHandle = std::unique_ptr<puna_tokenizer, Free<puna_tokenizer_free>>;
 using SamplerHandle = std::unique_ptr<puna_sampler, Free<puna_sampler_free>>;
 
 inline void ok(puna_status status) {
@@ -58,6 +60,16 @@ inline SessionHandle make_session(const ModelHandle& model, bool exact = false) 
   ok(puna_session_create(model.get(), &o, &s));
   return SessionHandle(s);
 }
+inline puna_session_info info_of(const SessionHandle& session) {
+  auto info = sized<puna_session_info>();
+  ok(puna_session_get_info(session.get(), &info));
+  return info;
+}
+inline puna_context_info info_of(const ContextHandle& context) {
+  auto info = sized<puna_context_info>();
+  ok(puna_context_get_info(context.get(), &info));
+  return info;
+}
 inline int64_t length(const SessionHandle& session) {
   auto info = sized<puna_session_info>();
   ok(puna_session_get_info(session.get(), &info));
@@ -72,6 +84,13 @@ inline std::vector<float> logits(const SessionHandle& session) {
 inline std::vector<float> logits_after(const SessionHandle& session, const std::vector<int32_t>& tokens) {
   ok(puna_session_append(session.get(), tokens.data(), tokens.size()));
   return logits(session);
+}
+
+// Token ids below 256, which every model of the tests has.
+inline std::vector<int32_t> some_tokens(size_t n, int32_t seed = 1) {
+  std::vector<int32_t> ids;
+  for (size_t i = 0; i < n; ++i) ids.push_back(int32_t((int32_t(i) * 37 + seed * 11) % 256));
+  return ids;
 }
 
 // A golden folder that is a whole model with its tokenizer and chat template.

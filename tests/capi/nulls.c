@@ -18,7 +18,14 @@ int main(void) {
   puna_session_info session_info = {.struct_size = sizeof session_info};
   puna_context_info context_info = {.struct_size = sizeof context_info};
   puna_token_info token_info = {.struct_size = sizeof token_info};
+  puna_tensor_info tensor_info = {.struct_size = sizeof tensor_info};
+  puna_plan plan = {.struct_size = sizeof plan};
+  puna_tokenizer_info tokenizer_info = {.struct_size = sizeof tokenizer_info};
+  puna_session_timings timings = {.struct_size = sizeof timings};
+  puna_generate_result result = {.struct_size = sizeof result};
   puna_context* context = NULL;
+  puna_tokenizer* tokenizer = NULL;
+  puna_generation* generation = NULL;
   puna_model* model = NULL;
   puna_session* session = NULL;
   puna_sampler* sampler = NULL;
@@ -42,6 +49,16 @@ int main(void) {
   REFUSED(puna_model_metadata_key(NULL, 0, &key));
   REFUSED(puna_model_metadata_json(NULL, "key", NULL, 0, &n));
   REFUSED(puna_model_metadata_json(NULL, NULL, NULL, 0, &n));
+  REFUSED(puna_model_tensor_info(NULL, 0, &tensor_info));
+  REFUSED(puna_model_plan(NULL, NULL, &plan));
+  REFUSED(puna_session_plan(NULL, NULL, &plan));
+  REFUSED(puna_tokenizer_open(NULL, &tokenizer));
+  REFUSED(puna_tokenizer_of_model(NULL, &tokenizer));
+  REFUSED(puna_tokenizer_get_info(NULL, &tokenizer_info));
+  REFUSED(puna_tokenizer_encode(NULL, "x", 1, NULL, NULL, 0, &n));
+  REFUSED(puna_tokenizer_decode(NULL, &token, 1, 0, NULL, 0, &n));
+  REFUSED(puna_tokenizer_token_info(NULL, 0, &token_info));
+  REFUSED(puna_tokenizer_find_token(NULL, "x", 1, &token));
   REFUSED(puna_model_tokenize(NULL, "x", 1, NULL, NULL, 0, &n));
   REFUSED(puna_model_detokenize(NULL, &token, 1, 0, NULL, 0, &n));
   REFUSED(puna_model_token_info(NULL, 0, &token_info));
@@ -49,6 +66,16 @@ int main(void) {
   REFUSED(puna_model_render_chat(NULL, "{}", 2, NULL, NULL, 0, &n));
   REFUSED(puna_session_create(NULL, NULL, &session));
   REFUSED(puna_session_get_info(NULL, &session_info));
+  REFUSED(puna_session_get_timings(NULL, &timings));
+  REFUSED(puna_session_begin(NULL, &token, 1));
+  REFUSED(puna_session_step(NULL, 0, &token));
+  REFUSED(puna_session_embed(NULL, &token, 1, NULL, floats, 4));
+  REFUSED(puna_session_snapshot(NULL, NULL, 0, &n));
+  REFUSED(puna_session_restore(NULL, "x", 1, &session));
+  REFUSED(puna_generation_create(NULL, "x", 1, NULL, &generation));
+  REFUSED(puna_generation_create_tokens(NULL, &token, 1, NULL, &generation));
+  REFUSED(puna_generation_step(NULL, 0, NULL, &token));
+  REFUSED(puna_generation_get_result(NULL, &result));
   REFUSED(puna_session_tokens(NULL, NULL, 0, &n));
   REFUSED(puna_session_append(NULL, &token, 1));
   REFUSED(puna_session_append_logits(NULL, &token, 1, floats, 4));
@@ -75,7 +102,7 @@ int main(void) {
   REFUSED(puna_sampler_distribution(sampler, floats, 4, NULL, 0, NULL));
   REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 1, 0, &token, NULL));
 
-  if (model != NULL || session != NULL || key != NULL || logits != NULL || n != 0) {
+  if (model != NULL || session != NULL || tokenizer != NULL || generation != NULL || key != NULL || logits != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }
@@ -84,6 +111,8 @@ int main(void) {
   puna_context_free(NULL);
   puna_model_free(NULL);
   puna_session_free(NULL);
+  puna_tokenizer_free(NULL);
+  puna_generation_free(NULL);
   puna_sampler_free(NULL);
   if (puna_version() == 0 || puna_version_string()[0] == '\0' || puna_status_name(PUNA_OK)[0] == '\0') ++failures;
   return failures != 0;

@@ -8,12 +8,6 @@ using namespace puna::test;
 
 namespace {
 
-std::vector<int32_t> some_tokens(size_t n, int32_t seed = 1) {
-  std::vector<int32_t> ids;
-  for (size_t i = 0; i < n; ++i) ids.push_back(int32_t((int32_t(i) * 37 + seed * 11) % 256));
-  return ids;
-}
-
 bool is_text_model(const Golden& g) { return g.has("input_ids") && g.has("logits") && g.has_file("model.safetensors") && !g.has("pixel_values_hf"); }
 
 }  // namespace

@@ -1,0 +1,53 @@
+// plan.cpp -- puna_model_plan, puna_session_plan: memory in bytes before it is taken.
+#include "puna/runtime/plan.h"
+
+#include "handles.h"
+#include "translate.h"
+
+using namespace puna;
+using namespace puna::capi;
+
+namespace {
+
+PlanOptions plan_options_from_c(const puna_plan_options* theirs) {
+  const puna_plan_options o = read_options(theirs, "puna_plan_options");
+  require_reserved(o.reserved, "puna_plan_options");
+  PlanOptions p;
+  p.session.exact = flag(o.exact, "exact");
+  if (o.prefill_chunk != 0) p.session.prefill_chunk = o.prefill_chunk;
+  p.positions = o.positions;
+  if (o.sessions != 0) p.sessions = o.sessions;
+  return p;
+}
+
+void write_plan(const Plan& plan, const PlanOptions& options, puna_plan* out) {
+  puna_plan p{};
+  p.sessions = int32_t(options.sessions);
+  p.positions = plan.positions;
+  p.mapped_bytes = plan.mapped;
+  p.weight_bytes = plan.weights;
+  p.load_peak_bytes = plan.load_peak;
+  p.kv_bytes = plan.kv;
+  p.scratch_bytes = plan.scratch;
+  p.logits_bytes = plan.logits;
+  p.total_bytes = plan.total;
+  write_info(p, out, "puna_plan");
+}
+
+}  // namespace
+
+puna_status puna_model_plan(const char* path, const puna_plan_options* options, puna_plan* plan) {
+  return guard([&] {
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    const PlanOptions o = plan_options_from_c(options);
+    write_plan(plan_model(path, o), o, plan);
+  });
+}
+
+puna_status puna_session_plan(const puna_model* model, const puna_plan_options* options, puna_plan* plan) {
+  return guard([&] {
+    const Model& m = use(model);
+    const PlanOptions o = plan_options_from_c(options);
+    write_plan(plan_sessions(m, o), o, plan);
+  });
+}
