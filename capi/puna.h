@@ -27,8 +27,9 @@
  *             time, together with its generation, except puna_session_cancel. Nothing depends on the locale or on the caller's
  *             floating-point mode.
  *  Callbacks  Get the `user` pointer given beside them and run on the calling thread unless a comment says otherwise. A nonzero
- *             return stops the call, which reports PUNA_CANCELLED. They must return normally (no longjmp, no exception) and
- *             must not call into the session that is calling them, except puna_session_cancel.
+ *             return stops the call, which reports PUNA_CANCELLED. They must not leave by longjmp and must not call into the
+ *             session that is calling them, except puna_session_cancel. A C++ exception out of one is caught: the call reports
+ *             PUNA_INTERNAL with its text; out of alloc, PUNA_OUT_OF_MEMORY; out of the others that return nothing, the work goes on.
  *  fork()     In the child, handles made before the fork report PUNA_WRONG_STATE; freeing them does nothing. Tokenizers and
  *             samplers hold no threads and go on working.
  *  Since      Everything is of version 0.1 unless a comment says otherwise. Names, numbers and layouts never change meaning

@@ -12,6 +12,21 @@ void* default_alloc(void*, size_t bytes, size_t alignment) {
 }
 void default_free(void*, void* memory, size_t) { ::operator delete(memory, std::align_val_t(Allocator::kAlignment)); }
 
+// The host's functions are foreign code: an exception out of them is a refusal, and one out of free is the host's own leak.
+void* guarded_alloc(const AllocatorFunctions& f, size_t bytes) noexcept {
+  try {
+    return f.alloc(f.user, bytes, Allocator::kAlignment);
+  } catch (...) {
+    return nullptr;
+  }
+}
+void guarded_free(const AllocatorFunctions& f, void* memory, size_t bytes) noexcept {
+  try {
+    f.free(f.user, memory, bytes);
+  } catch (...) {
+  }
+}
+
 }  // namespace
 
 Allocator::Allocator(const AllocatorFunctions& functions, uint64_t limit_bytes) noexcept
@@ -29,9 +44,9 @@ void* Allocator::allocate(size_t bytes, const char* purpose) {
       fail(Status::out_of_memory, "memory limit: %zu bytes for %s would bring the context to %llu of %llu allowed", bytes, purpose,
            static_cast<unsigned long long>(before + bytes), static_cast<unsigned long long>(limit_));
   } while (!used_.compare_exchange_weak(before, before + bytes, std::memory_order_relaxed));
-  void* memory = functions_.alloc(functions_.user, bytes, kAlignment);
+  void* memory = guarded_alloc(functions_, bytes);
   if (memory == nullptr || reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) {
-    if (memory) functions_.free(functions_.user, memory, bytes);
+    if (memory) guarded_free(functions_, memory, bytes);
     used_.fetch_sub(bytes, std::memory_order_relaxed);
     fail(Status::out_of_memory, "the allocator gave no %zu bytes (aligned to %zu) for %s", bytes, kAlignment, purpose);
   }
@@ -44,7 +59,7 @@ void* Allocator::allocate(size_t bytes, const char* purpose) {
 void Allocator::release(void* memory, size_t bytes) noexcept {
   if (memory == nullptr) return;
   if (bytes == 0) bytes = 1;
-  functions_.free(functions_.user, memory, bytes);
+  guarded_free(functions_, memory, bytes);
   used_.fetch_sub(bytes, std::memory_order_relaxed);
 }
 

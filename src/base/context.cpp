@@ -1,5 +1,6 @@
 #include "puna/base/context.h"
 
+#include "base/guarded_host.h"
 #include "base/os.h"
 #include "puna/base/error.h"
 
@@ -9,9 +10,12 @@ Context::Context(const ContextOptions& options, const KernelTable& kernels)
     : kernels_(&kernels),
       allocator_(std::make_shared<Allocator>(options.allocator, options.memory_limit)),
       logger_(options.logger),
-      executor_(options.executor.parallel_for ? make_host_executor(options.executor)
-                                              : make_thread_pool(options.threads, options.thread_hook)),
+      host_(std::make_unique<GuardedHost>(options.executor, options.thread_hook)),
+      executor_(options.executor.parallel_for ? make_host_executor(host_->executor())
+                                              : make_thread_pool(options.threads, host_->hook())),
       process_id_(os::process_id()) {}
+
+Context::~Context() = default;
 
 void Context::require_same_process() const {
   if (os::process_id() != process_id_)

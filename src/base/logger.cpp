@@ -12,7 +12,10 @@ void Logger::write(LogLevel level, const char* format, ...) const noexcept {
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  log(user, int32_t(level), text);
+  try {
+    log(user, int32_t(level), text);
+  } catch (...) {  // a host's exception must not end the host: what is logged is not worth that
+  }
 }
 
 }  // namespace puna

@@ -12,6 +12,7 @@
 namespace puna {
 
 struct KernelTable;  // src/kernels/kernel_table.h
+class GuardedHost;   // src/base/guarded_host.h
 
 struct ContextOptions {
   int threads = 0;                  // 0 = one a CPU given to this process; ignored with a host executor
@@ -26,6 +27,7 @@ struct ContextOptions {
 class Context {
  public:
   Context(const ContextOptions& options, const KernelTable& kernels);
+  ~Context();
 
   const KernelTable& kernels() const noexcept { return *kernels_; }
   const std::shared_ptr<Allocator>& allocator() const noexcept { return allocator_; }
@@ -40,6 +42,7 @@ class Context {
   const KernelTable* kernels_;
   std::shared_ptr<Allocator> allocator_;
   Logger logger_;
+  std::unique_ptr<GuardedHost> host_;  // outlives the threads that call it
   std::unique_ptr<Executor> executor_;
   int64_t process_id_;
 };

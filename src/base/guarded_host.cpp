@@ -1,0 +1,55 @@
+#include "base/guarded_host.h"
+
+#include <atomic>
+#include <thread>
+
+#include "base/fp_env.h"
+
+namespace puna {
+namespace {
+
+// Indices are claimed here and not taken from the host, so that after an exception it is known which are left.
+struct Region {
+  int64_t n;
+  void (*task)(void*, int64_t);
+  void* data;
+  std::atomic<int64_t> next{0}, finished{0};
+
+  bool run_one() noexcept {
+    const int64_t i = next.fetch_add(1, std::memory_order_relaxed);
+    if (i >= n) return false;
+    task(data, i);
+    finished.fetch_add(1, std::memory_order_release);
+    return true;
+  }
+};
+
+}  // namespace
+
+HostExecutor GuardedHost::executor() noexcept {
+  if (!executor_.parallel_for) return {};
+  return {this, executor_.threads, [](void* user, int64_t n, void (*task)(void*, int64_t), void* data) {
+            const HostExecutor& host = static_cast<GuardedHost*>(user)->executor_;
+            Region region{n, task, data};
+            try {
+              host.parallel_for(host.user, n, [](void* r, int64_t) { static_cast<Region*>(r)->run_one(); }, &region);
+            } catch (...) {  // the rest is done here; what other threads have begun is waited for
+              const FpEnv fp;
+              while (region.run_one()) {}
+              while (region.finished.load(std::memory_order_acquire) < n) std::this_thread::yield();
+            }
+          }};
+}
+
+ThreadHook GuardedHost::hook() noexcept {
+  if (!hook_.on_start) return {};
+  return {this, [](void* user, int32_t index) {
+            const ThreadHook& host = static_cast<GuardedHost*>(user)->hook_;
+            try {
+              host.on_start(host.user, index);
+            } catch (...) {
+            }
+          }};
+}
+
+}  // namespace puna
