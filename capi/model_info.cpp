@@ -58,7 +58,9 @@ puna_status puna_model_metadata_json(const puna_model* model, const char* key, c
     const MetadataValue* value = use(model).checkpoint().metadata.find(key);
     PUNA_REQUIRE(value != nullptr, "the model has no metadata key '%s'", key);
     const auto replace = Json::error_handler_t::replace;  // hostile files carry strings that are not UTF-8
-    write_text(std::visit(JsonOf{}, *value).dump(-1, ' ', false, replace), text, capacity, size);
+    Json json = std::visit(JsonOf{}, *value);
+    const JsonGuard guard(json);
+    write_text(json.dump(-1, ' ', false, replace), text, capacity, size);
   });
 }
 

@@ -1,7 +1,10 @@
+// json.cpp -- events of nlohmann-json's parser to a value, with the rules that its own builder does not have. It is built inside a
+// JsonGuard, so that an error in the middle takes it apart safely.
 #include "base/json.h"
 
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "puna/base/error.h"
@@ -9,26 +12,92 @@
 namespace puna {
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr size_t kMaxDepth = 64;
+
+template <class J>
+class Builder final : public nlohmann::json_sax<J> {
+  using Base = nlohmann::json_sax<J>;
+
+ public:
+  Builder(J& root, const char* what) : root_(root), what_(what) {}
+
+  bool null() override { return add(nullptr), true; }
+  bool boolean(bool value) override { return add(value), true; }
+  bool number_integer(typename Base::number_integer_t value) override { return add(value), true; }
+  bool number_unsigned(typename Base::number_unsigned_t value) override { return add(value), true; }
+  bool number_float(typename Base::number_float_t value, const std::string&) override { return add(value), true; }
+  bool string(std::string& value) override { return add(std::move(value)), true; }
+  bool binary(typename Base::binary_t&) override { return false; }  // not in text
+  bool start_object(size_t) override { return open(J::object()), true; }
+  bool start_array(size_t) override { return open(J::array()), true; }
+  bool end_object() override { return close(), true; }
+  bool end_array() override { return close(), true; }
+
+  bool key(std::string& name) override {
+    if (!open_.back().keys.insert(name).second) fail(Status::bad_file, "%s: key '%.64s' appears twice", what_, name.c_str());
+    key_ = std::move(name);
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
+    fail(Status::bad_file, "%s: not valid JSON: %s", what_, e.what());
+  }
+
+ private:
+  struct Level {
+    J* value;
+    std::set<std::string> keys;  // of an object
+  };
+
+  J* add(J value) {
+    if (open_.empty()) return &(root_ = std::move(value));
+    J& parent = *open_.back().value;
+    if (parent.is_array()) {
+      auto& elements = parent.template get_ref<typename J::array_t&>();
+      elements.push_back(std::move(value));
+      return &elements.back();
+    }
+    auto& members = parent.template get_ref<typename J::object_t&>();
+    if constexpr (std::is_same_v<J, OrderedJson>) {
+      make_room(members);
+      return &members.emplace_back(key_, std::move(value)).second;
+    } else {
+      return &members.emplace(std::move(key_), std::move(value)).first->second;
+    }
+  }
+
+  // Ordered members are a vector of pairs with constant keys: growing, it would copy whole values and destroy the old ones, which
+  // allocates (see dismantle). Values move here.
+  static void make_room(OrderedJson::object_t& members) {
+    if (members.size() < members.capacity()) return;
+    OrderedJson larger = OrderedJson::object();
+    const JsonGuard<OrderedJson> guard(larger);
+    auto& to = larger.get_ref<OrderedJson::object_t&>();
+    to.reserve(members.size() * 2 + 4);
+    for (auto& member : members) to.emplace_back(member.first, std::move(member.second));
+    members.swap(to);
+  }
+  void open(J value) {
+    if (open_.size() > kMaxDepth) fail(Status::bad_file, "%s: JSON nested deeper than %zu", what_, kMaxDepth);
+    open_.push_back({add(std::move(value)), {}});
+  }
+  void close() { open_.pop_back(); }
+
+  J& root_;
+  const char* what_;
+  std::vector<Level> open_;  // a parent does not change while a child is open, so the pointers hold
+  std::string key_;
+};
 
 template <class J>
 J parse(std::string_view text, const char* what) {
   if (const size_t nul = text.find('\0'); nul != text.npos)  // nlohmann-json would take it for the end
     fail(Status::bad_file, "%s: not valid JSON: a NUL at byte %zu", what, nul);
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto check = [&](int depth, typename J::parse_event_t event, J& value) {
-    if (depth > kMaxDepth) fail(Status::bad_file, "%s: JSON nested deeper than %d", what, kMaxDepth);
-    if (event == J::parse_event_t::object_start) keys.emplace_back();
-    if (event == J::parse_event_t::object_end) keys.pop_back();
-    if (event == J::parse_event_t::key && !keys.back().insert(value.template get_ref<const std::string&>()).second)
-      fail(Status::bad_file, "%s: key '%.64s' appears twice", what, value.template get_ref<const std::string&>().c_str());
-    return true;
-  };
-  try {
-    return J::parse(text.begin(), text.end(), check);
-  } catch (const nlohmann::json::exception& e) {
-    fail(Status::bad_file, "%s: not valid JSON: %s", what, e.what());
-  }
+  J root;
+  const JsonGuard<J> guard(root);
+  Builder<J> builder(root, what);
+  J::sax_parse(text.begin(), text.end(), &builder);
+  J result = std::move(root);  // the guard empties root
+  return result;
 }
 
 }  // namespace

@@ -13,4 +13,32 @@ using OrderedJson = nlohmann::ordered_json;  // objects in written order: chat m
 Json parse_json(std::string_view text, const char* what);
 OrderedJson parse_ordered_json(std::string_view text, const char* what);
 
+// nlohmann-json's destructor allocates (a stack of what is to be destroyed), so when memory is out it would end the process. Emptied
+// from the inside out there is nothing left for it to stack. Depth is bounded by the parser.
+template <class J>
+void dismantle(J& json) noexcept {
+  if (json.is_object()) {
+    auto& members = json.template get_ref<typename J::object_t&>();
+    for (auto& member : members) dismantle(member.second);
+    members.clear();
+  } else if (json.is_array()) {
+    auto& elements = json.template get_ref<typename J::array_t&>();
+    for (J& element : elements) dismantle(element);
+    elements.clear();
+  }
+}
+
+// Declared right behind a JSON value that came from outside: dismantles it before its destructor runs.
+template <class J>
+class JsonGuard {
+ public:
+  explicit JsonGuard(J& json) noexcept : json_(json) {}
+  ~JsonGuard() { dismantle(json_); }
+  JsonGuard(const JsonGuard&) = delete;
+  JsonGuard& operator=(const JsonGuard&) = delete;
+
+ private:
+  J& json_;
+};
+
 }  // namespace puna

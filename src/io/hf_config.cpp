@@ -12,10 +12,9 @@ namespace {
 // With it and the file's own limit, what comes out is bounded: otherwise one long key repeated in front of many short ones is not.
 constexpr size_t kLongestKey = 256;
 
-Json parse_object(std::string_view text, const std::string& file) {
-  Json json = naming(file, [&] { return parse_json(text, "JSON"); });
+void parse_object(Json& json, std::string_view text, const std::string& file) {
+  json = naming(file, [&] { return parse_json(text, "JSON"); });
   if (!json.is_object()) fail_in(file, Status::bad_file, "is %s, expected a JSON object", json.type_name());
-  return json;
 }
 
 template <class Predicate>
@@ -83,11 +82,16 @@ void check_shard_name(const std::string& file, const std::string& tensor, const 
 }  // namespace
 
 void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata) {
-  flatten(parse_object(json, file), file, prefix, metadata);
+  Json root;
+  const JsonGuard guard(root);
+  parse_object(root, json, file);
+  flatten(root, file, prefix, metadata);
 }
 
 ShardIndex parse_shard_index(std::string_view json, const std::string& file) {
-  const Json root = parse_object(json, file);
+  Json root;
+  const JsonGuard guard(root);
+  parse_object(root, json, file);
   const auto map = root.find("weight_map");
   if (map == root.end() || !map->is_object()) fail_in(file, Status::bad_file, "'weight_map' is missing or no object");
   ShardIndex index;

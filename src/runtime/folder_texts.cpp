@@ -29,7 +29,8 @@ std::string chat_template_of_folder(const std::string& folder) {
   if (!file.empty()) return file;
   const std::string config = optional_file(folder, "tokenizer_config.json");
   if (config.empty()) return {};
-  const Json json = parse_json(config, "tokenizer_config.json");
+  Json json = parse_json(config, "tokenizer_config.json");
+  const JsonGuard guard(json);
   const auto it = json.find("chat_template");
   return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
 }

@@ -110,6 +110,7 @@ const ChatTemplate& Model::require_chat_template() const {
 std::string Model::render_chat(std::string_view variables_json, std::string_view date) const {
   const ChatTemplate& chat = require_chat_template();
   OrderedJson variables = parse_ordered_json(variables_json, "chat variables");
+  const JsonGuard guard(variables);
   PUNA_REQUIRE(variables.is_object(), "chat variables: expected a JSON object");
   const auto fill = [&](const char* key, int32_t id) {
     if (!variables.contains(key)) variables[key] = id >= 0 ? std::string(tokenizer_->bytes(id)) : std::string();

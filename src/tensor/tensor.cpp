@@ -55,7 +55,7 @@ void TensorMap::add(TensorEntry entry) {
 }
 
 const TensorEntry* TensorMap::find(std::string_view name) const noexcept {
-  const auto it = index_.find(std::string(name));
+  const auto it = index_.find(name);
   return it == index_.end() ? nullptr : &entries_[it->second];
 }
 

@@ -44,11 +44,10 @@ Value from_json(const OrderedJson& j) {
   }
 }
 
-OrderedJson parse_variables(std::string_view text) {
+void parse_variables(OrderedJson& variables, std::string_view text) {
   try {
-    OrderedJson j = parse_ordered_json(text, "chat template variables");
-    PUNA_REQUIRE(j.is_object(), "chat template variables: expected a JSON object");
-    return j;
+    variables = parse_ordered_json(text, "chat template variables");
+    PUNA_REQUIRE(variables.is_object(), "chat template variables: expected a JSON object");
   } catch (const Error& e) {  // the caller's JSON, not a file's
     fail(e.status() == Status::bad_file ? Status::invalid_argument : e.status(), "%s", e.what());
   }
@@ -60,7 +59,9 @@ class JinjaTemplate final : public ChatTemplate {
 
   std::string render(std::string_view variables_json, std::string_view now) const override {
     PUNA_REQUIRE(now.empty() || is_date(now), "now is '%.20s', expected a date YYYY-MM-DD", std::string(now).c_str());
-    const OrderedJson variables = parse_variables(variables_json);
+    OrderedJson variables;
+    const JsonGuard guard(variables);
+    parse_variables(variables, variables_json);
     Machine m(limits_, now);
     try {
       for (const std::string& name : program_.names) {

@@ -162,9 +162,12 @@ Json parse_or_null(std::string_view text, const char* name) { return text.empty(
 
 TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json) {
   using namespace text;
-  const Json file = parse_json(tokenizer_json, "tokenizer.json");
-  const Json config_file = parse_or_null(config_json, "tokenizer_config.json");
-  const Json generation_file = parse_or_null(generation_json, "generation_config.json");
+  Json file = parse_json(tokenizer_json, "tokenizer.json");
+  const JsonGuard file_guard(file);
+  Json config_file = parse_or_null(config_json, "tokenizer_config.json");
+  const JsonGuard config_guard(config_file);
+  Json generation_file = parse_or_null(generation_json, "generation_config.json");
+  const JsonGuard generation_guard(generation_file);
   const JsonField root(file, "tokenizer.json: "), model = root["model"];
   if (model["type"].string("BPE") != "BPE") model["type"].unsupported("only BPE is implemented", model["type"].string());
 

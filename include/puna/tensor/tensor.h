@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -84,7 +85,11 @@ class TensorMap {
 
  private:
   std::vector<TensorEntry> entries_;
-  std::unordered_map<std::string, size_t> index_;
+  struct HashView {  // finds without making a string: it could not be made when memory is out
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
+  };
+  std::unordered_map<std::string, size_t, HashView, std::equal_to<>> index_;
 };
 
 }  // namespace puna
