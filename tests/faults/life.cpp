@@ -1,0 +1,111 @@
+#include "faults/life.h"
+
+namespace puna::test {
+namespace {
+
+constexpr int32_t kTokens[] = {11, 22, 33, 44, 55, 66, 77};
+
+// Freed in an order that nobody would choose: parents first.
+struct Handles {
+  puna_context* context = nullptr;
+  puna_model* model = nullptr;
+  puna_tokenizer* tokenizer = nullptr;
+  puna_session *session = nullptr, *copy = nullptr, *restored = nullptr;
+  puna_generation* generation = nullptr;
+  puna_sampler* sampler = nullptr;
+  char* buffer = nullptr;
+  ~Handles() {
+    puna_context_free(context);
+    puna_model_free(model);
+    puna_session_free(session);
+    puna_session_free(copy);
+    puna_session_free(restored);
+    puna_generation_free(generation);
+    puna_tokenizer_free(tokenizer);
+    puna_sampler_free(sampler);
+    std::free(buffer);  // malloc: the test's own memory is not to fail
+  }
+};
+
+#define TRY(call)                                  \
+  do {                                             \
+    const puna_status status = (call);             \
+    if (status != PUNA_OK) return status;          \
+  } while (0)
+
+puna_status open(const Life& life, Handles& h) {
+  TRY(puna_context_create(&life.context, &h.context));
+  if (!life.path.empty()) return puna_model_open(h.context, life.path.c_str(), &life.model, &h.model);
+  if (!life.read_at) return puna_model_open_memory(h.context, life.bytes->data(), life.bytes->size(), &life.model, &h.model);
+  auto reader = sized<puna_reader>();
+  reader.size = life.bytes->size();
+  reader.read_at = life.read_at;
+  reader.user = life.reader_user;
+  return puna_model_open_reader(h.context, &reader, &life.model, &h.model);
+}
+
+puna_status talk(const Handles& h, puna_tokenizer*& tokenizer) {
+  int32_t ids[256];
+  char text[4096];
+  size_t count = 0, size = 0;
+  TRY(puna_tokenizer_of_model(h.model, &tokenizer));
+  TRY(puna_tokenizer_encode(tokenizer, "Hello there, 123!", 17, nullptr, ids, 256, &count));
+  TRY(puna_tokenizer_decode(tokenizer, ids, count, 0, text, sizeof text, &size));
+  const std::string_view chat = R"({"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true})";
+  return puna_model_render_chat(h.model, chat.data(), chat.size(), "2026-11-22", text, sizeof text, &size);
+}
+
+puna_status compute(const Life& life, Handles& h) {
+  static float logits[7 * 4096], vector[4096];
+  size_t size = 0;
+  int32_t done = 0;
+  TRY(puna_session_create(h.model, nullptr, &h.session));
+  TRY(puna_session_append_logits(h.session, kTokens, 7, logits, sizeof logits / sizeof *logits));
+  TRY(puna_session_fork(h.session, &h.copy));
+  TRY(puna_session_begin(h.session, kTokens, 5));
+  while (!done) TRY(puna_session_step(h.session, 200, &done));
+  puna_session* const both[] = {h.session, h.copy};
+  const int32_t* const lists[] = {kTokens, kTokens + 1};
+  const size_t counts[] = {2, 3};
+  TRY(puna_session_append_batch(both, lists, counts, 2));
+  TRY(puna_session_snapshot(h.session, nullptr, 0, &size));
+  h.buffer = static_cast<char*>(std::malloc(size));
+  TRY(puna_session_snapshot(h.session, h.buffer, size, &size));
+  TRY(puna_session_restore(h.model, h.buffer, size, &h.restored));
+  TRY(puna_session_truncate(h.restored, 3));
+  TRY(puna_session_embed(h.restored, kTokens, 4, nullptr, vector, 4096));
+  TRY(puna_session_truncate(h.restored, 0));
+  TRY(puna_session_score(h.restored, kTokens, 7, logits, 6));
+
+  auto sampling = sized<puna_sampler_options>();
+  sampling.temperature = 0.9f;
+  sampling.top_k = 40;
+  sampling.top_p = 0.95f;
+  sampling.repetition_penalty = 1.1f;
+  sampling.no_repeat_ngram = 3;
+  TRY(puna_sampler_create(&sampling, &h.sampler));
+  auto options = sized<puna_generate_options>();
+  options.sampler = &sampling;
+  options.max_tokens = 4;
+  options.log_probabilities = 3;
+  const char* const stop = "never to be seen";
+  options.stop_strings = &stop;
+  options.stop_string_count = 1;
+  options.process_logits = life.process_logits;
+  options.process_user = life.user;
+  TRY(puna_session_generate_tokens(h.copy, kTokens, 3, &options, life.on_token, life.user, nullptr));
+  TRY(puna_generation_create_tokens(h.session, kTokens, 2, &options, &h.generation));
+  for (int32_t state = 0; state != PUNA_GENERATION_ENDED;) TRY(puna_generation_step(h.generation, 500, nullptr, &state));
+  return PUNA_OK;
+}
+
+}  // namespace
+
+puna_status live(const Life& life) {
+  Handles h;
+  TRY(open(life, h));
+  if (life.text) TRY(talk(h, h.tokenizer));
+  return compute(life, h);
+}
+
+}  // namespace puna::test

@@ -1,0 +1,327 @@
+// Everything that can fail, failed in turn: every allocation, every read, every callback. Each time a status comes back, nothing is
+// lost, and a bystander on the same kind of model goes on.
+#include <atomic>
+#include <stdexcept>
+
+#include "faults/failing_heap.h"
+#include "faults/life.h"
+
+using namespace puna::test;
+
+namespace {
+
+// A session that lives through all of it.
+class Bystander {
+ public:
+  Bystander() : model_(open()), want_(logits_after(make_session(model_), {1, 2, 3, 4, 5})), session_(make_session(model_)) {}
+  void check() {
+    ok(puna_session_truncate(session_.get(), 0));
+    CHECK(logits_after(session_, {1, 2, 3, 4, 5}) == want_);
+  }
+
+ private:
+  static ModelHandle open() {
+    puna_model* m = nullptr;
+    ok(puna_model_open_memory(nullptr, tiny_gguf().data(), tiny_gguf().size(), nullptr, &m));
+    return ModelHandle(m);
+  }
+  ModelHandle model_;
+  std::vector<float> want_;
+  SessionHandle session_;
+};
+
+// Fails allocation 0, stride, 2 * stride, ... of operator new until a life is long enough to see none fail. Returns how many failed.
+int sweep_heap(const Life& life, int64_t stride) {
+  Bystander bystander;
+  REQUIRE(live(life) == PUNA_OK);  // static tables are made now, and the life is a good one
+  bystander.check();
+  const int64_t before = live_blocks();
+  int failures = 0;
+  for (int64_t n = 0;; n += stride) {
+    bool optional = false;
+    arm_heap(n);
+    const puna_status status = live(life);
+    const bool failed = disarm_heap(&optional);
+    const int64_t lost = live_blocks() - before;
+    if (lost != 0) FAIL("allocation " << n << ": " << lost << " blocks were not given back");
+    if (!failed) {
+      CHECK(status == PUNA_OK);
+      break;
+    }
+    ++failures;
+    if (status != PUNA_OUT_OF_MEMORY && !(optional && status == PUNA_OK))
+      FAIL("allocation " << n << ": " << puna_status_name(status) << ": " << puna_last_error());
+    if (failures % 64 == 0) bystander.check();
+  }
+  bystander.check();
+  return failures;
+}
+
+// The context's own allocator, failing once.
+struct FailingAllocator {
+  std::atomic<int64_t> countdown{-1}, live{0};
+  bool throws = false;
+  bool failed = false;
+  static void* alloc(void* user, size_t bytes, size_t alignment) {
+    auto* self = static_cast<FailingAllocator*>(user);
+    if (self->countdown-- == 0) {
+      self->failed = true;
+      if (self->throws) throw std::runtime_error("from alloc");
+      return nullptr;
+    }
+    ++self->live;
+    return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  }
+  static void dealloc(void* user, void* memory, size_t) {
+    auto* self = static_cast<FailingAllocator*>(user);
+    --self->live;
+    std::free(memory);
+    if (self->throws) throw std::runtime_error("from dealloc");
+  }
+};
+
+int sweep_context(Life life, int64_t stride, bool throws = false) {
+  Bystander bystander;
+  int failures = 0;
+  for (int64_t n = 0;; n += stride) {
+    FailingAllocator allocator;
+    allocator.countdown = n;
+    allocator.throws = throws;
+    life.context.alloc = FailingAllocator::alloc;
+    life.context.dealloc = FailingAllocator::dealloc;
+    life.context.alloc_user = &allocator;
+    const puna_status status = live(life);
+    if (allocator.live != 0) FAIL("allocation " << n << ": " << allocator.live << " blocks were not given back");
+    if (!allocator.failed) {
+      CHECK(status == PUNA_OK);
+      break;
+    }
+    ++failures;
+    if (status != PUNA_OUT_OF_MEMORY) FAIL("allocation " << n << ": " << puna_status_name(status) << ": " << puna_last_error());
+  }
+  bystander.check();
+  return failures;
+}
+
+Life tiny_life(int32_t threads = 1) {
+  Life life;
+  life.bytes = &tiny_gguf();
+  life.context.threads = threads;
+  return life;
+}
+Life chat_life() {
+  Life life;
+  life.path = chat_model();
+  life.text = true;
+  life.context.threads = 1;
+  return life;
+}
+
+struct Reads {
+  int64_t countdown = -1;
+  bool throws = false, failed = false;
+  static int32_t read_at(void* user, uint64_t offset, uint64_t count, void* to) {
+    auto* self = static_cast<Reads*>(user);
+    if (self->countdown-- == 0) {
+      self->failed = true;
+      if (self->throws) throw std::runtime_error("from read_at");
+      return 5;
+    }
+    memcpy(to, tiny_gguf().data() + offset, size_t(count));
+    return 0;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("every operator new of a small model's life fails once: out of memory, nothing lost", "[faults]") {
+  CHECK(sweep_heap(tiny_life(), 1) > 500);
+}
+
+TEST_CASE("allocations fail on pool threads' watch as well", "[faults]") { CHECK(sweep_heap(tiny_life(3), 7) > 50); }
+
+TEST_CASE("sampled operator news of a life with tokenizer and chat template fail once", "[faults]") { CHECK(sweep_heap(chat_life(), 11) > 300); }
+
+TEST_CASE("every operator new of a life with tokenizer and chat template fails once", "[faults][slow]") {
+  CHECK(sweep_heap(chat_life(), 1) > 3000);
+}
+
+TEST_CASE("every allocation of the context fails once, by NULL and by an exception", "[faults]") {
+  CHECK(sweep_context(tiny_life(), 1) > 30);
+  CHECK(sweep_context(chat_life(), 1) > 50);
+  CHECK(sweep_context(tiny_life(), 1, /*throws=*/true) > 30);
+}
+
+TEST_CASE("sampled allocations of SmolLM2's context fail once", "[faults]") {
+  if (smollm2().empty()) PUNA_SKIP("SmolLM2 is not in the model cache");
+  Bystander bystander;
+  for (const int64_t n : {0, 7, 150, 272, 280, 300, 330}) {
+    FailingAllocator allocator;
+    allocator.countdown = n;
+    auto options = sized<puna_context_options>();
+    options.alloc = FailingAllocator::alloc;
+    options.dealloc = FailingAllocator::dealloc;
+    options.alloc_user = &allocator;
+    {
+      const ContextHandle context = make_context(&options);
+      puna_model* m = nullptr;
+      puna_session* s = nullptr;
+      puna_status status = puna_model_open(context.get(), smollm2().c_str(), nullptr, &m);
+      if (!status) status = puna_session_create(m, nullptr, &s);
+      for (int i = 0; !status && i < 3; ++i) status = puna_session_append(s, some_tokens(70).data(), 70);
+      CHECK(allocator.failed);
+      CHECK(status == PUNA_OUT_OF_MEMORY);
+      if (s) CHECK(puna_session_append(s, some_tokens(2).data(), 2) == PUNA_OK);  // what was refused once succeeds now
+      puna_session_free(s);
+      puna_model_free(m);
+    }
+    CHECK(allocator.live == 0);
+  }
+  bystander.check();
+}
+
+TEST_CASE("every read fails once, by a number and by an exception", "[faults]") {
+  for (const bool throws : {false, true})
+    for (int64_t n = 0;; ++n) {
+      Reads reads;
+      reads.countdown = n;
+      reads.throws = throws;
+      Life life = tiny_life();
+      life.read_at = Reads::read_at;
+      life.reader_user = &reads;
+      const int64_t before = live_blocks();
+      const puna_status status = live(life);
+      CHECK(live_blocks() == before);
+      if (!reads.failed) {
+        CHECK(n > 20);
+        CHECK(status == PUNA_OK);
+        break;
+      }
+      CHECK(status == (throws ? PUNA_INTERNAL : PUNA_IO));
+      CHECK_THAT(puna_last_error(), Catch::Matchers::Contains(throws ? "from read_at" : "read_at returned 5"));
+    }
+}
+
+TEST_CASE("an exception out of any callback is a status or nothing at all", "[faults]") {
+  const auto lives = [](const Life& life, puna_status wanted, const std::string& words) {
+    const int64_t before = live_blocks();
+    const puna_status status = live(life);
+    CHECK(live_blocks() == before);
+    CHECK(status == wanted);
+    if (wanted != PUNA_OK) CHECK_THAT(puna_last_error(), Catch::Matchers::Contains(words));
+  };
+  Life life = tiny_life();
+  REQUIRE(live(life) == PUNA_OK);
+  life.model.progress = [](void*, uint64_t, uint64_t) -> int32_t { throw std::runtime_error("from progress"); };
+  lives(life, PUNA_INTERNAL, "from progress");
+
+  life = tiny_life();
+  life.on_token = [](void*, const puna_generated_token*) -> int32_t { throw std::runtime_error("from on_token"); };
+  lives(life, PUNA_INTERNAL, "from on_token");
+
+  life = tiny_life();
+  life.process_logits = [](void*, float*, uint64_t, const int32_t*, uint64_t) -> int32_t { throw 7; };
+  lives(life, PUNA_INTERNAL, "unknown type");
+
+  life = tiny_life(3);
+  life.context.thread_start = [](void*, int32_t) { throw std::runtime_error("from thread_start"); };
+  lives(life, PUNA_OK, "");
+
+  life = tiny_life();
+  life.context.log = [](void*, int32_t, const char*) { throw std::runtime_error("from log"); };
+  lives(life, PUNA_OK, "");
+
+  for (const int64_t after : {0, 1, 3}) {  // before any task was called, and in the middle
+    static int64_t calls;
+    calls = after;
+    life = tiny_life();
+    life.context.executor_threads = 4;
+    life.context.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
+      for (int64_t i = 0; i < n && i < calls; ++i) task(data, i);
+      throw std::runtime_error("from parallel_for");
+    };
+    lives(life, PUNA_OK, "");
+  }
+}
+
+TEST_CASE("cancelled at every step of the work, a session is as before and goes on", "[faults]") {
+  struct Host {
+    puna_session* session = nullptr;
+    int64_t countdown = -1;
+    bool fired = false;
+  } host;
+  auto options = sized<puna_context_options>();
+  options.executor_user = &host;
+  options.executor_threads = 2;
+  options.parallel_for = [](void* user, int64_t n, void (*task)(void*, int64_t), void* data) {
+    auto* h = static_cast<Host*>(user);
+    for (int64_t i = 0; i < n; ++i) {
+      if (h->countdown-- == 0) {
+        h->fired = true;
+        puna_session_cancel(h->session);
+      }
+      task(data, i);
+    }
+  };
+  const ContextHandle context = make_context(&options);
+  const ModelHandle model = open_model(chat_model(), context.get());
+  const std::vector<int32_t> first = some_tokens(9), second = some_tokens(20, 3);
+  const SessionHandle whole = make_session(model), session = make_session(model);
+  const std::vector<float> before = logits_after(whole, first), after = logits_after(whole, second);
+  ok(puna_session_append(session.get(), first.data(), first.size()));
+  host.session = session.get();
+  int cancelled = 0;
+  for (int64_t n = 0;; ++n) {
+    host.countdown = n;
+    host.fired = false;
+    const puna_status status = puna_session_append(session.get(), second.data(), second.size());
+    if (status == PUNA_OK) {
+      CHECK(logits(session) == after);
+      if (!host.fired) break;  // the work is done before the cancel comes
+      ok(puna_session_truncate(session.get(), int64_t(first.size())));  // it came in the last step, too late to matter:
+      CHECK(puna_session_append(session.get(), first.data(), 1) == PUNA_CANCELLED);  // it is for the next call
+      continue;
+    }
+    ++cancelled;
+    if (status != PUNA_CANCELLED || length(session) != int64_t(first.size())) FAIL("step " << n << ": " << puna_last_error());
+  }
+  CHECK(cancelled > 50);
+  CHECK(before.size() == after.size());
+}
+
+TEST_CASE("a load cancelled at every report leaves nothing behind", "[faults]") {
+  for (int64_t n = 0;; ++n) {
+    struct Host {
+      int64_t countdown;
+      bool fired;
+    } host{n, false};
+    Life life = tiny_life();
+    life.model.progress_user = &host;
+    life.model.progress = [](void* user, uint64_t, uint64_t) -> int32_t {
+      auto* h = static_cast<Host*>(user);
+      h->fired |= h->countdown == 0;
+      return h->countdown-- == 0;
+    };
+    Reads reads;
+    life.read_at = Reads::read_at;
+    life.reader_user = &reads;
+    const int64_t before = live_blocks();
+    const puna_status status = live(life);
+    CHECK(live_blocks() == before);
+    if (!host.fired) {
+      CHECK(status == PUNA_OK);
+      CHECK(n > 10);
+      break;
+    }
+    CHECK(status == PUNA_CANCELLED);
+  }
+}
+
+TEST_CASE("a thousand lives leave nothing behind", "[faults]") {
+  Life life = tiny_life(2);
+  REQUIRE(live(life) == PUNA_OK);
+  const int64_t before = live_blocks();
+  for (int i = 0; i < 1000; ++i)
+    if (live(life) != PUNA_OK) FAIL(puna_last_error());
+  CHECK(live_blocks() == before);
+}
