@@ -1,0 +1,396 @@
+/* puna.h -- Puna from C: the one promised interface, and its manual. Compiles as C99 and as C++.
+ *
+ *   puna_model* model = NULL;                                   // a GGUF file or a Hugging Face folder
+ *   puna_session* session = NULL;                               // one conversation
+ *   if (puna_model_open(NULL, path, NULL, &model) || puna_session_create(model, NULL, &session) ||
+ *       puna_session_generate(session, "Once upon a time", 16, NULL, print_piece, stdout, NULL))
+ *     fprintf(stderr, "%s\n", puna_last_error());
+ *   puna_session_free(session);
+ *   puna_model_free(model);
+ *
+ * Rules that hold for every function, so that the comments below need not repeat them:
+ *  Status     Functions return a puna_status. Anything but PUNA_OK left a sentence in puna_last_error(), left the outputs as
+ *             they were (unless said otherwise), and left the receiver usable. Nothing here aborts, exits or prints.
+ *  NULL       A NULL receiver, input or output is PUNA_INVALID_ARGUMENT. Exceptions: options may be NULL (all defaults),
+ *             data may be NULL when its length is 0, free functions ignore NULL, and what a comment calls optional.
+ *  Options    Set struct_size = sizeof(the struct) and zero the rest: zero is the default of every field. A program built
+ *             with a longer (newer) struct than this library knows gets PUNA_UNSUPPORTED if the unknown part is not zero.
+ *  Infos      Structs the library fills also start with struct_size, set by you: it fills what fits and zeroes what it does
+ *             not know.
+ *  Text       UTF-8, paths too. Inputs are pointer and length, or NUL-terminated where no length is asked.
+ *  Buffers    Functions that fill your buffer always store the full size. Buffer NULL: only asks for the size. Buffer too
+ *             small: PUNA_INVALID_ARGUMENT and nothing is written to it. Text gets a NUL behind it: its capacity must be at
+ *             least size + 1, and size does not count the NUL.
+ *  Ownership  Handles are yours until you free them. They keep what they were made from alive: free in any order. Pointers
+ *             returned into a handle live as long as a comment says; never free them.
+ *  Threads    Contexts, models and samplers may be used by any number of threads at once; a session by one at a time, except
+ *             puna_session_cancel. Nothing depends on the locale or on the caller's floating-point mode.
+ *  Callbacks  Get the `user` pointer given beside them and run on the calling thread unless a comment says otherwise. A nonzero
+ *             return stops the call, which reports PUNA_CANCELLED. They must return normally (no longjmp, no exception) and
+ *             must not call into the session that is calling them, except puna_session_cancel.
+ *  fork()     In the child, handles made before the fork report PUNA_WRONG_STATE; freeing them does nothing.
+ *  Since      Everything is of version 0.1 unless a comment says otherwise. Names, numbers and layouts never change meaning
+ *             within 0.x; new fields go to the end of structs, new functions beside the old ones.
+ */
+#ifndef PUNA_H
+#define PUNA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32) && !defined(PUNA_STATIC)
+#ifdef PUNA_BUILDING
+#define PUNA_API __declspec(dllexport)
+#else
+#define PUNA_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define PUNA_API __attribute__((visibility("default")))
+#else
+#define PUNA_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------------------------------------- */
+
+typedef int32_t puna_status;
+#define PUNA_OK 0
+#define PUNA_INVALID_ARGUMENT 1 /* this call does not take what was passed */
+#define PUNA_OUT_OF_MEMORY 2    /* an allocation failed, or the context's memory_limit would be passed */
+#define PUNA_IO 3               /* the system or a read_at callback could not deliver the bytes */
+#define PUNA_BAD_FILE 4         /* the bytes are there and are wrong: malformed, truncated, inconsistent */
+#define PUNA_UNSUPPORTED 5      /* well formed, but not something this build or this CPU does */
+#define PUNA_CANCELLED 6        /* a callback or puna_session_cancel asked to stop; the handle stays usable */
+#define PUNA_CONTEXT_FULL 7     /* the session's max_positions is reached */
+#define PUNA_WRONG_STATE 8      /* the call does not fit the handle's state (no logits yet, used after fork, ...) */
+#define PUNA_INTERNAL 9         /* a broken promise of ours; please report it */
+
+/* "out of memory", ...; never NULL, also for numbers this version does not know. Static. */
+PUNA_API const char* puna_status_name(puna_status status);
+/* What the last failed call on this thread had to say: one sentence, never NULL, at most 511 bytes. "" before the first failure;
+ * a successful call leaves it alone. Valid until the next failure on this thread. */
+PUNA_API const char* puna_last_error(void);
+
+/* ---- Version ------------------------------------------------------------------------------------------------------------ */
+
+#define PUNA_VERSION_MAJOR 0
+#define PUNA_VERSION_MINOR 1
+#define PUNA_VERSION_PATCH 0
+/* Of the library that is running: major << 16 | minor << 8 | patch. */
+PUNA_API uint32_t puna_version(void);
+/* "0.1.0". Static. */
+PUNA_API const char* puna_version_string(void);
+
+/* ---- Context: threads, instruction set, memory, log ----------------------------------------------------------------------- */
+
+typedef struct puna_context puna_context;
+
+typedef struct puna_context_options {
+  uint32_t struct_size;
+  int32_t threads;       /* 0 = one a CPU given to this process; counts the calling thread. They sleep when idle */
+  const char* isa;       /* NULL = the best this CPU has; else "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon".
+                            PUNA_UNSUPPORTED when this CPU lacks it. Every level gives the same bits */
+  uint64_t memory_limit; /* bytes of tensors, KV and scratch; 0 = none. Mapped files do not count */
+  /* The host's allocator, both or neither, thread-safe. alloc returns NULL when it cannot. Must outlive every handle made with
+     this context. */
+  void* (*alloc)(void* user, size_t bytes, size_t alignment);
+  void (*dealloc)(void* user, void* memory, size_t bytes);
+  void* alloc_user;
+  /* One line without newline; from any thread. Level: 1 error, 2 warning, 3 info, 4 debug. NULL = silence. */
+  void (*log)(void* user, int32_t level, const char* message);
+  void* log_user;
+  /* The host's threads instead of ours: must call task(task_data, i) once for every 0 <= i < n, on any threads, and return
+     when all have returned. executor_threads says how many may run at once. */
+  void (*parallel_for)(void* user, int64_t n, void (*task)(void* task_data, int64_t i), void* task_data);
+  void* executor_user;
+  /* Called once on each thread of our pool as it starts: for its name, affinity, priority. Index 1, 2, ... */
+  void (*thread_start)(void* user, int32_t thread_index);
+  void* thread_user;
+  int32_t executor_threads;
+  int32_t reserved; /* 0 */
+} puna_context_options;
+
+typedef struct puna_context_info {
+  uint32_t struct_size;
+  int32_t threads;       /* that may compute at once, the caller included */
+  const char* isa;       /* the level in use. Static */
+  uint64_t memory_used;  /* bytes allocated now, as counted against memory_limit */
+  uint64_t memory_peak;
+  uint64_t memory_limit; /* 0 = none */
+} puna_context_info;
+
+PUNA_API puna_status puna_context_create(const puna_context_options* options, puna_context** context);
+PUNA_API puna_status puna_context_get_info(const puna_context* context, puna_context_info* info);
+PUNA_API void puna_context_free(puna_context* context);
+
+/* ---- Model: immutable, shared by sessions and threads ----------------------------------------------------------------------- */
+
+typedef struct puna_model puna_model;
+
+typedef struct puna_model_options {
+  uint32_t struct_size;
+  int32_t reserved; /* 0 */
+  /* Bytes done and bytes in total while loading; nonzero cancels and nothing is left behind. */
+  int32_t (*progress)(void* user, uint64_t done, uint64_t total);
+  void* progress_user;
+} puna_model_options;
+
+/* Where a file's bytes come from when they are in no file of their own: pak files, archives, object stores. */
+typedef struct puna_reader {
+  uint32_t struct_size;
+  int32_t reserved;  /* 0 */
+  uint64_t size;     /* bytes in total */
+  /* Copies [offset, offset + bytes), always within size, to destination. Returns 0 when all of them were delivered; anything
+     else fails the open with PUNA_IO. Called during the open only. */
+  int32_t (*read_at)(void* user, uint64_t offset, uint64_t bytes, void* destination);
+  void* user;
+  const char* name;  /* for error messages; optional */
+} puna_reader;
+
+/* Opens a GGUF file (the other parts of a split one are found beside it) or a Hugging Face folder. Transactional: a complete model,
+ * or a status and nothing left behind. context is optional: NULL = one with default options that lives as long as the model. */
+PUNA_API puna_status puna_model_open(puna_context* context, const char* path, const puna_model_options* options, puna_model** model);
+/* A complete GGUF in memory. Borrowed: the bytes must stay as they are until the model and all its sessions are freed. */
+PUNA_API puna_status puna_model_open_memory(puna_context* context, const void* data, size_t bytes, const puna_model_options* options,
+                                            puna_model** model);
+/* A complete GGUF through a callback. */
+PUNA_API puna_status puna_model_open_reader(puna_context* context, const puna_reader* reader, const puna_model_options* options,
+                                            puna_model** model);
+PUNA_API void puna_model_free(puna_model* model);
+
+typedef struct puna_model_info {
+  uint32_t struct_size;
+  int32_t layers;
+  const char* architecture; /* "llama", "llama4". Lives as long as the model */
+  uint64_t parameters;      /* weights, counted one each whatever their format */
+  uint64_t file_bytes;
+  int64_t max_positions;    /* tokens a session can hold at most */
+  int64_t attention_chunk;  /* positions local layers see together; 0 = every layer sees everything */
+  int32_t vocabulary;       /* token ids are 0 .. vocabulary - 1; logits have this length */
+  int32_t hidden;           /* width of the residual stream */
+  int32_t heads;            /* query heads a layer */
+  int32_t kv_heads;
+  int32_t head_dim;
+  int32_t experts;          /* routed experts a mixture layer; 0 = a dense model */
+  int32_t experts_used;     /* of them, by each token */
+  int32_t has_tokenizer;    /* 1 = the text functions below work */
+  int32_t has_chat_template;
+  int32_t metadata_count;   /* entries for puna_model_metadata_key */
+} puna_model_info;
+
+PUNA_API puna_status puna_model_get_info(const puna_model* model, puna_model_info* info);
+/* The key of metadata entry `index` (sorted by key), NUL-terminated, living as long as the model. GGUF keys keep their names;
+ * a Hugging Face config.json is flattened with dots: "text_config.rope_parameters.factor". */
+PUNA_API puna_status puna_model_metadata_key(const puna_model* model, int32_t index, const char** key);
+/* The value of a key as JSON text (see Buffers): 32, 0.5, "text", true, null, [1,2]. Bytes that are not UTF-8 become U+FFFD.
+ * PUNA_INVALID_ARGUMENT when there is no such key. */
+PUNA_API puna_status puna_model_metadata_json(const puna_model* model, const char* key, char* text, size_t capacity, size_t* size);
+
+/* ---- Text: PUNA_UNSUPPORTED when the model ships no tokenizer (or no chat template) --------------------------------------------- */
+
+typedef struct puna_tokenize_options {
+  uint32_t struct_size;
+  int32_t parse_special; /* 1 = text such as "<|eot|>" becomes the special token; 0 = it is ordinary text */
+  int32_t add_bos;       /* 1 = put the beginning-of-text token first, if the model's metadata asks for one and it is not there */
+  int32_t reserved;      /* 0 */
+} puna_tokenize_options;
+
+/* Ids of a text (see Buffers; capacity counts ids). Any bytes are taken; nothing is lost where the vocabulary has the bytes. */
+PUNA_API puna_status puna_model_tokenize(const puna_model* model, const char* text, size_t bytes, const puna_tokenize_options* options,
+                                         int32_t* tokens, size_t capacity, size_t* count);
+/* The bytes of all tokens joined (see Buffers). May be invalid UTF-8 when tokens end within a character. Special tokens are
+ * left out unless keep_special is 1. */
+PUNA_API puna_status puna_model_detokenize(const puna_model* model, const int32_t* tokens, size_t count, int32_t keep_special,
+                                           char* text, size_t capacity, size_t* size);
+
+#define PUNA_TOKEN_NORMAL 0
+#define PUNA_TOKEN_UNKNOWN 1
+#define PUNA_TOKEN_CONTROL 2
+#define PUNA_TOKEN_USER_DEFINED 3
+#define PUNA_TOKEN_UNUSED 4
+#define PUNA_TOKEN_BYTE 5
+
+typedef struct puna_token_info {
+  uint32_t struct_size;
+  int32_t kind;      /* PUNA_TOKEN_* */
+  const char* bytes; /* what the token stands for (a special token: its name); not NUL-terminated; lives as long as the model */
+  uint64_t size;     /* of bytes */
+  int32_t is_special;
+  int32_t is_stop;   /* 1 = ends an answer */
+} puna_token_info;
+
+PUNA_API puna_status puna_model_token_info(const puna_model* model, int32_t token, puna_token_info* info);
+/* The id of a special token or piece, -1 when there is none. */
+PUNA_API puna_status puna_model_find_token(const puna_model* model, const char* piece, size_t bytes, int32_t* token);
+
+/* The prompt text of a chat by the model's own template (see Buffers); tokenize it with parse_special = 1. `chat_json` is what
+ * transformers' apply_chat_template passes: {"messages": [{"role": "user", "content": "..."}, ...], "add_generation_prompt": true,
+ * "tools": [...] or null, ...}; bos_token and eos_token are filled in. `date` (YYYY-MM-DD; optional) answers templates that ask for
+ * today: this library reads no clock. */
+PUNA_API puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,
+                                            size_t capacity, size_t* size);
+
+/* ---- Session: one conversation, one thread at a time ----------------------------------------------------------------------------- */
+
+typedef struct puna_session puna_session;
+
+typedef struct puna_session_options {
+  uint32_t struct_size;
+  int32_t exact;         /* 1 = float32 activations and KV against dequantised weights: the reference, slower */
+  int64_t max_positions; /* 0 = the model's limit */
+  int64_t prefill_chunk; /* most tokens computed together; 0 = ours. Does not change the bits */
+} puna_session_options;
+
+typedef struct puna_session_info {
+  uint32_t struct_size;
+  int32_t vocabulary;
+  int64_t length;        /* tokens held */
+  int64_t max_positions;
+  uint64_t kv_bytes;     /* memory of keys and values now */
+} puna_session_info;
+
+PUNA_API puna_status puna_session_create(const puna_model* model, const puna_session_options* options, puna_session** session);
+PUNA_API void puna_session_free(puna_session* session);
+PUNA_API puna_status puna_session_get_info(const puna_session* session, puna_session_info* info);
+/* The tokens held so far (see Buffers; capacity counts ids). */
+PUNA_API puna_status puna_session_tokens(const puna_session* session, int32_t* tokens, size_t capacity, size_t* count);
+
+/* Computes `count` >= 1 tokens and adds them. All or nothing: a failed or cancelled call adds none. */
+PUNA_API puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count);
+/* As append, and stores the logits behind every one of the tokens: [count, vocabulary], row-major. `capacity` counts floats. */
+PUNA_API puna_status puna_session_append_logits(puna_session* session, const int32_t* tokens, size_t count, float* logits, size_t capacity);
+/* One pass over several different sessions of one model and mode: counts[i] tokens at tokens[i] are appended to sessions[i].
+ * Faster than one by one, same bits. */
+PUNA_API puna_status puna_session_append_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts,
+                                               size_t session_count);
+/* The logits [vocabulary] that predict the next token, valid until the next call on this session. PUNA_WRONG_STATE when nothing was
+ * appended since the session was created or truncated. `count` is optional. */
+PUNA_API puna_status puna_session_logits(puna_session* session, const float** logits, size_t* count);
+/* Keeps the first `length` tokens and forgets the rest, exactly as if they had never been there. */
+PUNA_API puna_status puna_session_truncate(puna_session* session, int64_t length);
+/* An independent copy; shares memory with the original until either goes on. */
+PUNA_API puna_status puna_session_fork(const puna_session* session, puna_session** copy);
+/* Asks the call that is running on this session to end with PUNA_CANCELLED; when none is running, the next one that computes. Any
+ * thread, any time before the free. */
+PUNA_API puna_status puna_session_cancel(puna_session* session);
+/* Appends `count` >= 2 tokens to an empty session and stores the count - 1 negative log-likelihoods (natural log) of token i + 1 given
+ * tokens 0 .. i. `capacity` counts floats. */
+PUNA_API puna_status puna_session_score(puna_session* session, const int32_t* tokens, size_t count, float* nll, size_t capacity);
+
+/* ---- Sampler: from logits to a token --------------------------------------------------------------------------------------------- */
+
+/* Filters in the order in which transformers applies them. Zero switches each off; all zero is greedy. Where the neutral value is 1
+ * (top_p, typical_p, repetition_penalty), 0 means 1. */
+typedef struct puna_sampler_options {
+  uint32_t struct_size;
+  float temperature;        /* 0 = greedy: the largest logit, lowest id on a tie */
+  float top_p;              /* (0, 1] */
+  float min_p;              /* [0, 1): keeps p >= min_p * the largest p */
+  float typical_p;          /* (0, 1]: locally typical sampling */
+  float epsilon;            /* [0, 1): keeps p >= epsilon */
+  float eta;                /* [0, 1): entropy-dependent cut-off */
+  float repetition_penalty; /* > 0: logits of seen tokens are divided (if positive) or multiplied by it */
+  float presence_penalty;   /* subtracted once from every seen token */
+  float frequency_penalty;  /* subtracted once an occurrence */
+  int32_t top_k;            /* keeps every logit >= the k-th largest */
+  int32_t penalty_window;   /* last tokens that count as seen; 0 = all */
+  int32_t no_repeat_ngram;  /* no n-gram of this size twice */
+  int32_t reserved;         /* 0 */
+  uint64_t seed;            /* the same seed, model and input draw the same tokens on every machine */
+  const int32_t* bias_tokens; /* bias_values[i] is added to the logit of bias_tokens[i]; -infinity forbids it. Copied */
+  const float* bias_values;
+  uint64_t bias_count;
+} puna_sampler_options;
+
+typedef struct puna_sampler puna_sampler;
+
+/* PUNA_INVALID_ARGUMENT names the option that is out of range. */
+PUNA_API puna_status puna_sampler_create(const puna_sampler_options* options, puna_sampler** sampler);
+PUNA_API void puna_sampler_free(puna_sampler* sampler);
+/* Draws a token. `history` = all tokens so far, prompt included. The draw depends on (seed, draw_index, logits, history) alone: count
+ * draw_index up from 0. `log_probability` (after all filters) is optional. */
+PUNA_API puna_status puna_sampler_sample(const puna_sampler* sampler, const float* logits, size_t vocabulary, const int32_t* history,
+                                         size_t history_count, uint64_t draw_index, int32_t* token, float* log_probability);
+/* The log-probability of every token after all filters, -infinity where one was removed. `out` may be `logits`. */
+PUNA_API puna_status puna_sampler_distribution(const puna_sampler* sampler, const float* logits, size_t vocabulary,
+                                               const int32_t* history, size_t history_count, float* out);
+
+/* ---- Generation: sample, stream, stop ------------------------------------------------------------------------------------------ */
+
+typedef struct puna_token_probability {
+  int32_t token;
+  float log_probability; /* natural log */
+} puna_token_probability;
+
+/* What on_token receives; valid during the callback only. */
+typedef struct puna_generated_token {
+  uint32_t struct_size; /* of the library's struct */
+  int32_t id;
+  const char* text;     /* complete UTF-8 that this token made final; not NUL-terminated; size may be 0 */
+  uint64_t size;
+  const puna_token_probability* probabilities; /* the chosen token, then the most likely others; NULL unless asked for */
+  uint64_t probability_count;
+} puna_generated_token;
+
+typedef int32_t (*puna_token_fn)(void* user, const puna_generated_token* token);
+
+#define PUNA_CONTEXT_ERROR 0       /* a full session ends the answer; a prompt that does not fit is PUNA_CONTEXT_FULL */
+#define PUNA_CONTEXT_DROP_OLDEST 1 /* keep the first keep_prefix tokens, drop the oldest others until half is free */
+
+typedef struct puna_generate_options {
+  uint32_t struct_size;
+  int32_t ignore_eos;                  /* 1 = do not stop at the model's own stop tokens */
+  int64_t max_tokens;                  /* 0 = until something else stops it */
+  const puna_sampler_options* sampler; /* NULL = greedy */
+  const int32_t* stop_tokens;          /* besides the model's own */
+  uint64_t stop_token_count;
+  const char* const* stop_strings;     /* the answer ends before the first of them; no part of one is ever streamed */
+  uint64_t stop_string_count;
+  int32_t keep_special;                /* 1 = special tokens appear in the text */
+  int32_t parse_special;               /* 1 = special tokens in a text prompt are parsed: set it for rendered chats */
+  int32_t log_probabilities;           /* n = report the chosen token's and the n - 1 most likely others', by the model itself: before
+                                          penalties, temperature and filters; 0 = none */
+  int32_t context_policy;              /* PUNA_CONTEXT_* */
+  int64_t keep_prefix;                 /* tokens PUNA_CONTEXT_DROP_OLDEST never drops: the system prompt */
+  /* May edit the logits in place after the penalties, before the temperature; history = prompt and answer so far. */
+  int32_t (*process_logits)(void* user, float* logits, uint64_t vocabulary, const int32_t* history, uint64_t history_count);
+  void* process_user;
+} puna_generate_options;
+
+#define PUNA_STOP_MAX_TOKENS 0
+#define PUNA_STOP_TOKEN 1
+#define PUNA_STOP_STRING 2
+#define PUNA_STOP_CONTEXT_FULL 3
+#define PUNA_STOP_CALLBACK 4
+
+typedef struct puna_generate_result {
+  uint32_t struct_size;
+  int32_t stop_reason;      /* PUNA_STOP_* */
+  int64_t prompt_tokens;    /* appended by this call */
+  int64_t generated_tokens; /* the one that stopped the answer included */
+  double prompt_seconds;
+  double generate_seconds;
+  int32_t last_token;       /* the last one generated, which the session does not hold yet; -1 = none */
+  int32_t reserved;
+} puna_generate_result;
+
+/* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when the session has
+ * logits. An empty session gets the beginning-of-text token first if the model's metadata asks for it. When on_token returns nonzero
+ * the call reports PUNA_CANCELLED, fills the result, and the session keeps what was generated. result is optional.
+ * The session ends holding the prompt and every generated token but the last: to go on, append that one first. A seed draws by position,
+ * so a forked session repeats the draws of its original. */
+PUNA_API puna_status puna_session_generate(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
+                                           puna_token_fn on_token, void* user, puna_generate_result* result);
+/* The same with a prompt of token ids, taken literally. */
+PUNA_API puna_status puna_session_generate_tokens(puna_session* session, const int32_t* prompt, size_t count,
+                                                  const puna_generate_options* options, puna_token_fn on_token, void* user,
+                                                  puna_generate_result* result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PUNA_H */
