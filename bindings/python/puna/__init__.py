@@ -1,0 +1,19 @@
+"""Puna runs Llama models on CPUs.
+
+>>> import puna
+>>> text = "".join(puna.Model(MODEL).session().generate("Hello", max_tokens=4))
+>>> isinstance(text, str)
+True
+"""
+from .context import Context, ContextInfo
+from .errors import (BadFile, Cancelled, ContextFull, Error, Internal, InvalidArgument, InputOutput, OutOfMemory, Unsupported, WrongState)
+from .model import Model, ModelInfo, Plan, Tensor, plan
+from .native import version
+from .sampler import Sampler, Sampling
+from .session import Answer, Session, Timings, Token, append_batch
+from .tokenizer import Tokenizer
+
+__version__ = version()
+__all__ = ["Answer", "BadFile", "Cancelled", "Context", "ContextFull", "ContextInfo", "Error", "InputOutput", "Internal", "InvalidArgument", "Model",
+           "ModelInfo", "OutOfMemory", "Plan", "Sampler", "Sampling", "Session", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported",
+           "WrongState", "append_batch", "plan"]

@@ -1,0 +1,163 @@
+"""Models: immutable, shared by sessions and threads."""
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .context import Context
+from .native import check, created, ffi, lib, sized, text_of
+from .session import Session
+from .tokenizer import Tokenizer
+
+
+class ModelInfo(NamedTuple):
+    """The numbers that define a model."""
+
+    architecture: str
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    parameters: int
+    file_bytes: int
+    max_positions: int
+    attention_chunk: int
+    experts: int
+    experts_used: int
+    has_tokenizer: bool
+    has_chat_template: bool
+    load_seconds: float
+
+
+class Tensor(NamedTuple):
+    """A tensor of the model's file."""
+
+    name: str
+    dtype: str
+    shape: Tuple[int, ...]
+    bytes: int
+
+
+class Plan(NamedTuple):
+    """Memory in bytes before it is taken; see puna_plan in puna.h."""
+
+    sessions: int
+    positions: int
+    mapped_bytes: int
+    weight_bytes: int
+    load_peak_bytes: int
+    kv_bytes: int
+    scratch_bytes: int
+    logits_bytes: int
+    total_bytes: int
+
+
+def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0) -> Plan:
+    """What a model and its sessions will take. Reads the file's header only.
+
+    >>> p = plan(MODEL, positions=100)
+    >>> p.total_bytes == p.weight_bytes + p.kv_bytes + p.scratch_bytes + p.logits_bytes
+    True
+    """
+    options = sized("puna_plan_options", positions=positions, sessions=sessions, exact=exact, prefill_chunk=prefill_chunk)
+    out = sized("puna_plan")
+    check(lib.puna_model_plan(os.fsencode(path), options, out))
+    return Plan(*(getattr(out, name) for name in Plan._fields))
+
+
+class Model:
+    """A GGUF file or a Hugging Face folder.
+
+    `progress(done, total)` is called with bytes while it loads; an exception in it, KeyboardInterrupt too, ends the load.
+
+    >>> model = Model(MODEL)
+    >>> model.info.architecture, model.info.layers > 0
+    ('llama4', True)
+    """
+
+    def __init__(self, path: "str | os.PathLike[str]", *, context: Optional[Context] = None,
+                 progress: Optional[Callable[[int, int], Any]] = None) -> None:
+        self._open(lib.puna_model_open, context, progress, os.fsencode(path))
+
+    @classmethod
+    def from_bytes(cls, data: "bytes | bytearray | memoryview", *, context: Optional[Context] = None) -> "Model":
+        """A GGUF in memory: an mmap or bytes. It is not copied, and kept alive."""
+        self = cls.__new__(cls)
+        self._data = ffi.from_buffer(data)
+        self._open(lib.puna_model_open_memory, context, None, self._data, len(self._data))
+        return self
+
+    def _open(self, call: Any, context: Optional[Context], progress: Optional[Callable[[int, int], Any]], *where: Any) -> None:
+        raised: List[BaseException] = []
+
+        def remember(_kind, error, _trace):  # type: ignore[no-untyped-def]
+            raised.append(error)
+
+        @ffi.callback("int32_t(void*, uint64_t, uint64_t)", error=1, onerror=remember)
+        def report(_user, done, total):  # type: ignore[no-untyped-def]
+            if progress is not None:
+                progress(done, total)
+            return 0
+
+        options = sized("puna_model_options", progress=report)
+        self._context = context  # its log callback is called as long as the model lives
+        try:
+            self._handle = created(lib.puna_model_free, call, context._handle if context else ffi.NULL, *where, options, type="puna_model")
+        except Exception:
+            if raised:
+                raise raised[0] from None
+            raise
+
+    @property
+    def info(self) -> ModelInfo:
+        i = self._info()
+        values = {name: getattr(i, name) for name in ModelInfo._fields}
+        values.update(architecture=ffi.string(i.architecture).decode(), has_tokenizer=bool(i.has_tokenizer),
+                      has_chat_template=bool(i.has_chat_template))
+        return ModelInfo(**values)
+
+    def _info(self) -> Any:
+        i = sized("puna_model_info")
+        check(lib.puna_model_get_info(self._handle, i))
+        return i
+
+    @property
+    def metadata(self) -> Dict[str, Any]:
+        """The file's keys and values."""
+        out, key = {}, ffi.new("const char**")
+        for index in range(self._info().metadata_count):
+            check(lib.puna_model_metadata_key(self._handle, index, key))
+            out[ffi.string(key[0]).decode("utf-8", "replace")] = json.loads(text_of(lib.puna_model_metadata_json, self._handle, key[0]))
+        return out
+
+    @property
+    def tensors(self) -> List[Tensor]:
+        """The file's tensors, in its order."""
+        out, t = [], sized("puna_tensor_info")
+        for index in range(self._info().tensor_count):
+            check(lib.puna_model_tensor_info(self._handle, index, t))
+            out.append(Tensor(ffi.string(t.name).decode("utf-8", "replace"), ffi.string(t.dtype).decode(), tuple(t.dims)[: t.rank], t.bytes))
+        return out
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer._of_model(self._handle)
+
+    def session(self, *, exact: bool = False, max_positions: int = 0, prefill_chunk: int = 0) -> Session:
+        """A new conversation. `exact`: float32 throughout, the slower reference."""
+        options = sized("puna_session_options", exact=exact, max_positions=max_positions, prefill_chunk=prefill_chunk)
+        return Session(self, created(lib.puna_session_free, lib.puna_session_create, self._handle, options, type="puna_session"))
+
+    def restore(self, snapshot: "bytes | bytearray | memoryview") -> Session:
+        """The session of which these bytes are the snapshot."""
+        data = ffi.from_buffer(snapshot)
+        return Session(self, created(lib.puna_session_free, lib.puna_session_restore, self._handle, data, len(data), type="puna_session"))
+
+    def render_chat(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool = True, tools: Optional[Sequence[Any]] = None,
+                    date: Optional[str] = None, **variables: Any) -> str:
+        """The prompt text of a chat, by the model's template. `date` (YYYY-MM-DD) answers templates that ask for today."""
+        chat = json.dumps({"messages": list(messages), "add_generation_prompt": add_generation_prompt, "tools": tools, **variables}).encode()
+        return text_of(lib.puna_model_render_chat, self._handle, chat, len(chat), date.encode() if date else ffi.NULL).decode("utf-8", "replace")

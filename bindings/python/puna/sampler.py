@@ -1,0 +1,65 @@
+"""From logits to a token."""
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Mapping, Sequence, Tuple
+
+import numpy as np
+
+from .native import check, created, ffi, int32_pointer, lib, sized, token_array
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn. The default is greedy; zero switches a filter off. See puna_sampler_options in puna.h."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 0.0
+    min_p: float = 0.0
+    typical_p: float = 0.0
+    epsilon: float = 0.0
+    eta: float = 0.0
+    repetition_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    penalty_window: int = 0
+    no_repeat_ngram: int = 0
+    seed: int = 0
+    bias: Mapping[int, float] = dataclasses.field(default_factory=dict)
+
+    def _to_c(self) -> Tuple[Any, Any]:
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "bias"}
+        options = sized("puna_sampler_options", **fields)
+        tokens, values = ffi.new("int32_t[]", list(self.bias)), ffi.new("float[]", list(self.bias.values()))
+        options.bias_tokens, options.bias_values, options.bias_count = tokens, values, len(self.bias)
+        return options, (tokens, values)
+
+
+class Sampler:
+    """Draws tokens from logits that you have.
+
+    >>> import numpy as np
+    >>> Sampler().sample(np.array([0.0, 3.0, 1.0], np.float32))
+    (1, 0.0)
+    """
+
+    def __init__(self, sampling: Sampling = Sampling()) -> None:
+        options, keep = sampling._to_c()
+        self._handle = created(lib.puna_sampler_free, lib.puna_sampler_create, options, type="puna_sampler")
+        del keep  # copied
+
+    def sample(self, logits: np.ndarray, history: Sequence[int] = (), draw_index: int = 0) -> Tuple[int, float]:
+        """A token and its log-probability. Depends on the arguments and the seed alone: count draw_index up from 0."""
+        values, past, token, log_p = np.ascontiguousarray(logits, np.float32), token_array(history), ffi.new("int32_t*"), ffi.new("float*")
+        check(lib.puna_sampler_sample(self._handle, ffi.from_buffer("float[]", values), values.size, int32_pointer(past), past.size, draw_index,
+                                      token, log_p))
+        return token[0], log_p[0]
+
+    def distribution(self, logits: np.ndarray, history: Sequence[int] = ()) -> np.ndarray:
+        """The log-probability of every token after all filters."""
+        values, past = np.ascontiguousarray(logits, np.float32), token_array(history)
+        out = np.empty_like(values)
+        check(lib.puna_sampler_distribution(self._handle, ffi.from_buffer("float[]", values), values.size, int32_pointer(past), past.size,
+                                            ffi.from_buffer("float[]", out)))
+        return out

@@ -1,0 +1,81 @@
+"""Text to token ids and back."""
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple, Sequence
+
+import numpy as np
+
+from .native import check, created, ffi, int32_pointer, lib, sized, text_of, token_array
+
+
+class TokenInfo(NamedTuple):
+    """One entry of the vocabulary."""
+
+    bytes: bytes
+    is_special: bool
+    is_stop: bool
+
+
+class Tokenizer:
+    """A model's tokenizer, or one opened by itself: a GGUF file, a Hugging Face folder, a tokenizer.json or a tokenizer.model.
+
+    >>> t = Tokenizer(MODEL)
+    >>> t.decode(t.encode("two words"))
+    'two words'
+    """
+
+    def __init__(self, path: "str | os.PathLike[str]") -> None:
+        self._handle = created(lib.puna_tokenizer_free, lib.puna_tokenizer_open, os.fsencode(path), type="puna_tokenizer")
+
+    @classmethod
+    def _of_model(cls, model: Any) -> "Tokenizer":
+        self = cls.__new__(cls)
+        self._handle = created(lib.puna_tokenizer_free, lib.puna_tokenizer_of_model, model, type="puna_tokenizer")
+        return self
+
+    def _info(self) -> Any:
+        info = sized("puna_tokenizer_info")
+        check(lib.puna_tokenizer_get_info(self._handle, info))
+        return info
+
+    def __len__(self) -> int:
+        return self._info().size
+
+    @property
+    def bos(self) -> int:
+        """The beginning-of-text token, -1 when there is none."""
+        return self._info().bos
+
+    @property
+    def eos(self) -> int:
+        """The end-of-text token, -1 when there is none."""
+        return self._info().eos
+
+    def encode(self, text: "str | bytes", *, parse_special: bool = False, add_bos: bool = False) -> np.ndarray:
+        """The ids of a text, int32. `parse_special`: "<|eot|>" is the special token; else it is ordinary text."""
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        options = sized("puna_tokenize_options", parse_special=parse_special, add_bos=add_bos)
+        ids, count = np.empty(len(data) + 2, np.int32), ffi.new("size_t*")
+        check(lib.puna_tokenizer_encode(self._handle, data, len(data), options, int32_pointer(ids), ids.size, count))
+        return ids[: count[0]]
+
+    def decode_bytes(self, tokens: Sequence[int], *, keep_special: bool = False) -> bytes:
+        """The bytes of all tokens joined."""
+        ids = token_array(tokens)
+        return text_of(lib.puna_tokenizer_decode, self._handle, int32_pointer(ids), ids.size, keep_special)
+
+    def decode(self, tokens: Sequence[int], *, keep_special: bool = False) -> str:
+        """The same as text; what is no UTF-8 becomes U+FFFD."""
+        return self.decode_bytes(tokens, keep_special=keep_special).decode("utf-8", "replace")
+
+    def find(self, piece: "str | bytes") -> int:
+        """The id of a special token or a piece, -1 when there is none."""
+        data, token = piece.encode() if isinstance(piece, str) else piece, ffi.new("int32_t*")
+        check(lib.puna_tokenizer_find_token(self._handle, data, len(data), token))
+        return token[0]
+
+    def __getitem__(self, token: int) -> TokenInfo:
+        info = sized("puna_token_info")
+        check(lib.puna_tokenizer_token_info(self._handle, token, info))
+        return TokenInfo(bytes(ffi.buffer(info.bytes, info.size)), bool(info.is_special), bool(info.is_stop))

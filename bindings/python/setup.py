@@ -1,0 +1,47 @@
+"""Puts libpuna and its header into the package. The library is $PUNA_LIBRARY, or is built here from the sources two folders up."""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from setuptools import Distribution, setup
+from setuptools.command.build_py import build_py
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:
+    from wheel.bdist_wheel import bdist_wheel
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def build_library(folder):
+    subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-DCMAKE_BUILD_TYPE=Release", "-DPUNA_BUILD_TESTS=OFF", "-DPUNA_BUILD_EXAMPLES=OFF"], check=True)
+    subprocess.run(["cmake", "--build", folder, "--target", "puna", "--parallel"], check=True)
+    return pathlib.Path(folder, "lib", "libpuna.so.0")
+
+
+class BuildWithLibrary(build_py):
+    def run(self):
+        super().run()
+        package = pathlib.Path(self.build_lib, "puna")
+        package.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "capi" / "puna.h", package / "puna.h")
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(os.environ.get("PUNA_LIBRARY") or build_library(folder), package / "libpuna.so.0")
+
+
+class AnyPython(bdist_wheel):
+    """One wheel a platform, for every Python: the library does not link to it."""
+
+    def get_tag(self):
+        return "py3", "none", super().get_tag()[2]
+
+
+class WithBinary(Distribution):
+    def has_ext_modules(self):
+        return True
+
+
+setup(cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": AnyPython}, distclass=WithBinary)
