@@ -1,0 +1,57 @@
+use crate::error::{check, Result};
+use crate::raw::{c_string, sized, string, Handle};
+use puna_sys::*;
+use std::sync::Arc;
+
+/// Threads, instruction set and memory; zero and `None` are the library's own choice.
+#[derive(Clone, Debug, Default)]
+pub struct ContextOptions {
+    /// Threads that compute, the caller included.
+    pub threads: i32,
+    /// "scalar", "avx2", "avx512vnni", ...: the same bits on every level.
+    pub isa: Option<String>,
+    /// Bytes of tensors, keys, values and scratch.
+    pub memory_limit: u64,
+}
+
+/// What a context chose, and the bytes it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextInfo {
+    /// Threads that may compute at once, the caller included.
+    pub threads: i32,
+    /// The instruction set level in use.
+    pub isa: String,
+    /// Bytes allocated now, and the most there were.
+    pub memory_used: u64,
+    /// The most bytes there were.
+    pub memory_peak: u64,
+}
+
+/// What models share: threads and memory.
+#[derive(Clone)]
+pub struct Context {
+    pub(crate) handle: Arc<Handle<puna_context>>,
+}
+// The library's contexts may be used by any number of threads at once.
+unsafe impl Send for Context {}
+unsafe impl Sync for Context {}
+
+impl Context {
+    /// Starts its threads; they sleep when there is nothing to do.
+    pub fn new(options: &ContextOptions) -> Result<Self> {
+        let isa = options.isa.as_deref().map(c_string).transpose()?;
+        let mut o: puna_context_options = sized();
+        o.threads = options.threads;
+        o.memory_limit = options.memory_limit;
+        o.isa = isa.as_ref().map_or(std::ptr::null(), |s| s.as_ptr());
+        let handle = Handle::create(puna_context_free, |out| unsafe { puna_context_create(&o, out) })?;
+        Ok(Context { handle: Arc::new(handle) })
+    }
+
+    /// What it chose and holds.
+    pub fn info(&self) -> Result<ContextInfo> {
+        let mut i: puna_context_info = sized();
+        check(unsafe { puna_context_get_info(self.handle.raw, &mut i) })?;
+        Ok(ContextInfo { threads: i.threads, isa: unsafe { string(i.isa) }, memory_used: i.memory_used, memory_peak: i.memory_peak })
+    }
+}

@@ -1,0 +1,210 @@
+//! The Rust face on the smallest golden model: every type, what errors look like, what threads and panics do.
+use puna::*;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const TOKENS: [i32; 7] = [11, 22, 33, 44, 55, 66, 77];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap()
+}
+fn path() -> String {
+    root().join("tests/data/golden/multimodal").to_str().unwrap().into()
+}
+fn model() -> Model {
+    Model::open(&path()).unwrap()
+}
+fn ids(answer: Answer<'_>) -> Vec<i32> {
+    answer.map(|t| t.unwrap().id).collect()
+}
+
+#[test]
+fn bindings_are_what_the_header_says() {
+    let script = root().join("bindings/rust/generate.py");
+    let done = std::process::Command::new("python3").arg(script).arg("--check").output().expect("python3");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn models_are_shared_and_sessions_move() {
+    fn shared<T: Send + Sync>() {}
+    fn moves<T: Send>() {}
+    shared::<Model>();
+    shared::<Context>();
+    shared::<Tokenizer>();
+    shared::<Canceller>();
+    moves::<Session>();
+    moves::<Answer<'_>>();
+}
+
+#[test]
+fn a_model_describes_itself() {
+    let model = model();
+    let info = model.info().unwrap();
+    assert_eq!(info.architecture, "llama4");
+    let parameters: i64 = model.tensors().unwrap().iter().map(|t| t.shape.iter().product::<i64>()).sum();
+    assert_eq!(parameters as u64, info.parameters);
+    assert!(version().starts_with("0."));
+}
+
+#[test]
+fn the_plan_is_what_is_allocated() {
+    let plan = Plan::of(&path(), &PlanOptions { positions: 100, ..Default::default() }).unwrap();
+    let context = Context::new(&ContextOptions { threads: 2, ..Default::default() }).unwrap();
+    let model = Model::open_with(Some(&context), &path(), |_, _| ControlFlow::Continue(())).unwrap();
+    model.session().unwrap().append(&[1; 100]).unwrap();
+    let peak = context.info().unwrap().memory_peak;
+    assert!(peak <= plan.total_bytes && peak as f64 >= 0.99 * plan.total_bytes as f64, "{peak} {}", plan.total_bytes);
+}
+
+#[test]
+fn steps_forks_rewinds_snapshots_and_batches_give_the_same_bits() {
+    let model = model();
+    let mut session = model.session().unwrap();
+    session.append(&TOKENS).unwrap();
+    let want = session.logits().unwrap().to_vec();
+
+    let mut stepped = model.session().unwrap();
+    stepped.begin(&TOKENS).unwrap();
+    assert_eq!(stepped.append(&TOKENS).unwrap_err().status, Status::WrongState);
+    let mut steps = 1;
+    while !stepped.step(Duration::from_micros(1)).unwrap() {
+        steps += 1;
+    }
+    assert!(steps > 10);
+    assert_eq!(stepped.logits().unwrap(), want);
+
+    assert_eq!(session.fork().unwrap().logits().unwrap(), want);
+    assert_eq!(model.restore(&session.snapshot().unwrap()).unwrap().logits().unwrap(), want);
+    session.append(&[1, 2]).unwrap();
+    session.truncate(6).unwrap();
+    session.append(&TOKENS[6..]).unwrap();
+    assert_eq!(session.logits().unwrap(), want);
+    assert_eq!(session.tokens().unwrap(), TOKENS);
+
+    let (mut a, mut b) = (model.session().unwrap(), model.session().unwrap());
+    append_batch(&mut [(&mut a, &TOKENS), (&mut b, &[5, 6])]).unwrap();
+    assert_eq!(a.logits().unwrap(), want);
+    assert_eq!(b.len(), 2);
+    assert!(session.timings().unwrap().prompt_tokens >= 9);
+}
+
+#[test]
+fn an_answer_is_an_iterator_and_may_be_left() {
+    let model = model();
+    let sampling = Sampling { temperature: 0.8, top_k: 40, seed: 3, bias: vec![(5, -1.0)], ..Default::default() };
+    let options = Generate { max_tokens: 10, sampling, ignore_eos: true, ..Default::default() };
+    let mut session = model.session().unwrap();
+    let want = ids(session.generate_tokens(&TOKENS, &options).unwrap());
+    assert_eq!(want.len(), 10);
+
+    let mut again = model.session().unwrap();
+    let mut sliced = again.generate_tokens(&TOKENS, &options).unwrap();
+    let (mut got, mut pauses) = (vec![], 0);
+    loop {
+        match sliced.step(Duration::from_micros(20)).unwrap() {
+            Step::Token(t) => got.push(t.id),
+            Step::Paused => pauses += 1,
+            Step::Ended => break,
+        }
+    }
+    assert_eq!(got, want);
+    assert!(pauses > 0);
+    assert_eq!(sliced.stop_reason().unwrap(), StopReason::MaxTokens);
+    drop(sliced);
+
+    let mut left = model.session().unwrap();
+    assert_eq!(left.generate_tokens(&TOKENS, &options).unwrap().take(3).map(|t| t.unwrap().id).collect::<Vec<_>>(), want[..3]);
+    assert_eq!(left.len(), TOKENS.len() + 2);
+    left.append(&[1]).unwrap();
+}
+
+#[test]
+fn text_goes_in_and_comes_out() {
+    let model = model();
+    let tokenizer = model.tokenizer().unwrap();
+    let text = "Hello, wörld 42";
+    assert_eq!(tokenizer.decode(&tokenizer.encode(text, false).unwrap(), false).unwrap(), text.as_bytes());
+    assert_eq!(Tokenizer::open(&path()).unwrap().size().unwrap(), tokenizer.size().unwrap());
+    let chat = model.render_chat(r#"{"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true}"#, None).unwrap();
+    assert!(chat.contains("Hi"));
+    let mut session = model.session().unwrap();
+    let answer = session.generate(&chat, &Generate { max_tokens: 4, parse_special: true, ..Default::default() }).unwrap();
+    assert!(answer.map(|t| t.unwrap()).count() >= 1);
+}
+
+#[test]
+fn embeddings_are_pooled_hidden_states() {
+    let model = model();
+    let hidden = model.info().unwrap().hidden as usize;
+    let rows = model.session().unwrap().embed(&TOKENS, Pooling::None, false, hidden).unwrap();
+    assert_eq!(model.session().unwrap().embed(&TOKENS, Pooling::Last, false, hidden).unwrap(), rows[6 * hidden..]);
+    let unit = model.session().unwrap().embed(&TOKENS, Pooling::Mean, true, hidden).unwrap();
+    assert!((unit.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn errors_say_what_was_wrong() {
+    let e = Model::open("/no/such/model").err().unwrap();
+    assert_eq!(e.status, Status::Io);
+    assert!(e.to_string().contains("/no/such/model"));
+    assert_eq!(Model::open("a\0b").err().unwrap().status, Status::InvalidArgument);
+    let mut session = model().session_with(&SessionOptions { max_positions: 4, ..Default::default() }).unwrap();
+    assert_eq!(session.logits().unwrap_err().status, Status::WrongState);
+    assert_eq!(session.append(&TOKENS).unwrap_err().status, Status::ContextFull);
+    assert!(session.append(&[-1]).unwrap_err().message.contains("token 0"));
+    assert!(session.is_empty());
+    let mut snapshot = session.snapshot().unwrap();
+    snapshot.pop();
+    assert_eq!(model().restore(&snapshot).err().unwrap().status, Status::BadFile);
+}
+
+#[test]
+fn a_panic_in_a_callback_becomes_a_cancelled_call() {
+    let quiet = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let panicked = Model::open_with(None, &path(), |_, _| panic!("from progress"));
+    std::panic::set_hook(quiet);
+    assert_eq!(panicked.err().unwrap().status, Status::Cancelled);
+    assert_eq!(Model::open_with(None, &path(), |_, _| ControlFlow::Break(())).err().unwrap().status, Status::Cancelled);
+    let mut seen = (0, 0);
+    Model::open_with(None, &path(), |done, total| {
+        seen = (done, total);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(seen.0 == seen.1 && seen.1 > 0);
+}
+
+#[test]
+fn another_thread_cancels_and_sessions_run_in_parallel() {
+    let model = model();
+    let mut session = model.session().unwrap();
+    let canceller = session.canceller();
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            canceller.cancel();
+        });
+        let options = Generate { ignore_eos: true, ..Default::default() };
+        let end = session.generate_tokens(&TOKENS, &options).unwrap().find_map(|t| t.err());
+        assert_eq!(end.map(|e| e.status), Some(Status::Cancelled));
+    });
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let logits: Vec<_> = std::thread::scope(|scope| {
+        let work: Vec<_> = (0..4)
+            .map(|_| {
+                let model = model.clone();
+                scope.spawn(move || {
+                    let mut s = model.session().unwrap();
+                    s.append(&TOKENS).unwrap();
+                    s.logits().unwrap().to_vec()
+                })
+            })
+            .collect();
+        work.into_iter().map(|w| w.join().unwrap()).collect()
+    });
+    assert!(logits.iter().all(|l| *l == logits[0]));
+}
