@@ -1,6 +1,7 @@
 // make_model.cpp -- random-weight GGUF files of known shapes, for speed: `make_model SHAPE TYPE FILE`.
 //   SHAPE  1b   Llama-3.2-1B's: d 2048, 16 layers, 32/8 heads x 64, ffn 8192, vocabulary 128256, tied
 //          moe  Llama-4-like, 1.4B: d 1024, 24 layers, 8/2 heads x 128, 16 experts (top 1) + a shared one of ffn 1024, vocabulary 49152
+//          chunked  the same with attention chunks of 8192 in every layer: what a prompt costs must not grow with it
 //   TYPE   a type of puna::name(), or Q4_K_M: llama.cpp's mixture of Q4_K and Q6_K. Quantised files keep the vocabulary in Q6_K (Q8_0 in Q8_0),
 //          as llama.cpp's quantiser does.
 // Speed does not depend on the weights, so a matrix repeats 61 random rows; only routers are random throughout, to spread the tokens.
@@ -166,16 +167,19 @@ class RandomTensors {
 };
 
 void make(const std::string& shape, const std::string& type, const std::string& path) {
-  if (shape != "1b" && shape != "moe") fail(Status::invalid_argument, "there is no shape '%s'; known: 1b, moe", shape.c_str());
+  if (shape != "1b" && shape != "moe" && shape != "chunked")
+    fail(Status::invalid_argument, "there is no shape '%s'; known: 1b, moe, chunked", shape.c_str());
   const LlamaConfig c = shape == "1b" ? shape_1b() : shape_moe();
-  write_gguf(path, metadata_of(c), RandomTensors(c, type).list());
+  Metadata metadata = metadata_of(c);
+  if (shape == "chunked") metadata.set("puna.rope_layers", std::vector<int64_t>(size_t(c.layers), 1));
+  write_gguf(path, metadata, RandomTensors(c, type).list());
 }
 
 }  // namespace
 }  // namespace puna
 
 int main(int argc, char** argv) try {
-  if (argc != 4) return fprintf(stderr, "usage: make_model 1b|moe TYPE FILE\n"), 2;
+  if (argc != 4) return fprintf(stderr, "usage: make_model 1b|moe|chunked TYPE FILE\n"), 2;
   puna::make(argv[1], argv[2], argv[3]);
   return 0;
 } catch (const std::exception& e) {

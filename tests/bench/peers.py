@@ -116,7 +116,7 @@ def work(a):
 class Worker:
     def __init__(self, a, engine, model):
         command = [sys.executable, __file__, model, "--worker", engine, "--threads", str(a.threads), "--library", a.library, "--isa", a.isa,
-                   "--context", str(max([a.prompt, a.generate] + [d + a.generate for d in a.depth]) + 64)]
+                   "--context", str(max([a.prompt, a.generate] + a.lengths + [d + a.generate + a.prompt for d in a.depth + a.prompt_depth]) + 64)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.opened = self.answer()
 
@@ -136,6 +136,17 @@ class Worker:
         self.process.wait()
 
 
+def bytes_per_token(model):
+    """Bytes of weights that one generated token reads: all but the embedding's rows, and of the experts only those it uses."""
+    from gguf import GGUFReader
+    reader = GGUFReader(model)
+    tensors = {t.name: int(t.n_bytes) for t in reader.tensors}
+    count, used = (next((int(f.parts[-1][0]) for k, f in reader.fields.items() if k.endswith(key)), 1) for key in (".expert_count", ".expert_used_count"))
+    if "output.weight" in tensors:
+        del tensors["token_embd.weight"]
+    return sum(n * used // count if "_exps" in name else n for name, n in tensors.items())
+
+
 def median(values):
     return statistics.median(values) if values else float("nan")
 
@@ -144,6 +155,8 @@ def compare(a, model):
     workers = {e: Worker(a, e, model) for e in a.engines}
     phases = ([("pp%d" % a.prompt, "pp", a.prompt, 0)] if a.prompt else []) + ([("tg%d" % a.generate, "tg", a.generate, 0)] if a.generate else [])
     phases += [("tg%d@%d" % (a.generate, d), "tg", a.generate, d) for d in a.depth]
+    phases += [("pp%d" % n, "pp", n, 0) for n in a.lengths]
+    phases += [("pp%d@%d" % (a.prompt, d), "pp", a.prompt, d) for d in a.prompt_depth]
     rates = {(phase[0], e): [] for phase in phases for e in workers}
     probes, rss = [], {}
     for r in range(a.rounds):
@@ -158,7 +171,7 @@ def compare(a, model):
         worker.close()
     probe = {key: median([p[key] for p in probes]) for key in probes[0]}
     size = os.path.getsize(model)
-    result = {"model": model, "file_bytes": size, "threads": a.threads, "rounds": a.rounds, "probe": probe, "engines": {}}
+    result = {"model": model, "file_bytes": size, "threads": a.threads, "rounds": a.rounds, "probe": probe, "bytes_per_token": bytes_per_token(model), "engines": {}}
     for e in workers:
         result["engines"][e] = {**workers[e].opened, "peak_rss_bytes": rss.get(e), **{p[0]: median(rates[p[0], e]) for p in phases}}
     report(result, [p[0] for p in phases])
@@ -173,6 +186,10 @@ def report(result, phases):
     for e, r in result["engines"].items():
         print("  %-16s %s   load %.2f s   peak %.0f MB" %
               (e, "  ".join("%s %8.1f" % (p, r[p]) for p in phases), r["load_s"], (r["peak_rss_bytes"] or 0) / 1e6))
+    for e, r in result["engines"].items():
+        for name in [p for p in phases if p.startswith("tg")][:1]:
+            print("  %-16s %s reads %.1f GB/s of weights, %.0f %% of the probe" %
+                  (e, name, r[name] * result["bytes_per_token"] / 1e9, 100 * r[name] * result["bytes_per_token"] / 1e9 / probe["read_gbs"]))
     ours, theirs = result["engines"].get("puna"), [r for e, r in result["engines"].items() if e != "puna"]
     if ours and theirs:
         ratios = {p: ours[p] / max(r[p] for r in theirs) for p in phases}
@@ -192,6 +209,8 @@ def main():
     p.add_argument("--prompt", type=int, default=512)
     p.add_argument("--generate", type=int, default=64)
     p.add_argument("--depth", default="", help="generate behind so many tokens as well: 4096,...")
+    p.add_argument("--lengths", default="", help="prompts of so many tokens as well: 128,2048,...")
+    p.add_argument("--prompt-depth", default="", help="the prompt behind so many tokens as well")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--out", default="", help="JSON file for the results")
     p.add_argument("--worker", default="", help=argparse.SUPPRESS)
@@ -201,11 +220,14 @@ def main():
         a.model = a.models[0]
         return work(a)
     a.engines = a.engines.split(",")
-    a.depth = [int(d) for d in a.depth.split(",") if d]
-    results = [compare(a, model) for model in a.models]
-    if a.out:
-        with open(a.out, "w") as out:
-            json.dump(results, out, indent=1)
+    for name in ("depth", "lengths", "prompt_depth"):
+        setattr(a, name, [int(d) for d in getattr(a, name).split(",") if d])
+    results = []
+    for model in a.models:
+        results.append(compare(a, model))
+        if a.out:  # after each, so that a stopped run keeps what it has
+            with open(a.out, "w") as out:
+                json.dump(results, out, indent=1)
 
 
 if __name__ == "__main__":
