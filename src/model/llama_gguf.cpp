@@ -42,11 +42,11 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
 
 }  // namespace
 
-Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped) {
+Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped, Progress progress) {
   Llama model;
   LlamaConfig& c = model.config;
   LlamaWeights& w = model.weights;
-  const WeightReader r(context, tensors, w, mapped);
+  const WeightReader r(context, tensors, w, mapped, progress);
   std::vector<float> rope_freqs;
   const TensorEntry* f = tensors.find("rope_freqs.weight");
   if (f) {
@@ -72,6 +72,7 @@ Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const T
     else L.ffn = read_ffn(r, block, "", c.ffn, c.hidden);
     w.layers.push_back(std::move(L));
   }
+  r.finish();
   return model;
 }
 

@@ -9,6 +9,17 @@
 
 namespace puna {
 
+WeightReader::WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped, Llama::Progress progress)
+    : context_(context), tensors_(tensors), weights_(weights), mapped_(mapped), progress_(progress) {
+  for (const TensorEntry& t : tensors.entries()) total_ += t.bytes;
+  report(0);
+}
+
+void WeightReader::report(uint64_t bytes) const {
+  done_ = std::min(done_ + bytes, total_);
+  if (progress_ && !progress_(done_, total_)) fail(Status::cancelled, "loading was cancelled by the progress callback");
+}
+
 const TensorEntry& WeightReader::entry(const std::string& name, const Shape& expected) const {
   const TensorEntry* t = tensors_.find(name);
   if (!t) fail(Status::bad_file, "tensor '%.200s' is missing, expected %s", name.c_str(), expected.text().c_str());
@@ -39,6 +50,7 @@ Weight WeightReader::pack(const Stored& s) const {
   if (mapped_ && s.col_stride == 0) os::drop_mapped_pages(s.data, uint64_t(s.rows * s.row_stride));
   w.panels = buffer->data();
   weights_.owned.push_back(std::move(buffer));
+  report(uint64_t(s.rows) * bytes_of(info(s.dtype), uint64_t(s.cols)));
   return w;
 }
 

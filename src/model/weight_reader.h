@@ -10,9 +10,9 @@ namespace puna {
 
 class WeightReader {
  public:
-  WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped)
-      : context_(context), tensors_(tensors), weights_(weights), mapped_(mapped) {}
+  WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped, Llama::Progress progress);
 
+  void finish() const { report(total_); }  // tensors that the model has no use for count as done
   bool has(const std::string& name) const { return tensors_.find(name) != nullptr; }
   const TensorEntry& entry(const std::string& name, const Shape& expected) const;
   // A weight matrix [rows, cols]. Error{bad_file} "tensor 'name' has shape [..], expected [..]".
@@ -32,11 +32,15 @@ class WeightReader {
     int64_t rows, cols, row_stride, col_stride;
   };
   Weight pack(const Stored& stored) const;
+  void report(uint64_t bytes) const;
 
   const Context& context_;
   const TensorMap& tensors_;
   LlamaWeights& weights_;
   bool mapped_;
+  Llama::Progress progress_;
+  uint64_t total_ = 0;         // bytes of all tensors
+  mutable uint64_t done_ = 0;  // of them packed
 };
 
 // Experts share one code path, so their types must agree (ops/experts.h).

@@ -43,25 +43,29 @@ ContextPtr make_context(const ContextOptions& options) {
 }
 
 template <class Load>
-std::shared_ptr<const Model> Model::open_timed(const ContextPtr& context, const std::string& name, bool mapped, Load&& load) {
+std::shared_ptr<const Model> Model::open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress, Load&& load) {
   PUNA_REQUIRE(context != nullptr, "context is NULL");
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
-  const std::shared_ptr<Model> m = naming_file(name, [&] { return from_checkpoint(context, load(), mapped); });
+  const std::shared_ptr<Model> m = naming_file(name, [&] { return from_checkpoint(context, load(), mapped, progress); });
   m->load_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
   return m;
 }
 
 std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress) {
-  return open_timed(context, path, /*mapped=*/true, [&] { return load_checkpoint(*context, path, progress); });
+  return open_timed(context, path, /*mapped=*/true, progress, [&] { return load_checkpoint(*context, path); });
 }
 
 std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress) {
   PUNA_REQUIRE(source != nullptr, "source is NULL");
-  return open_timed(context, source->name(), /*mapped=*/false, [&] { return load_checkpoint(*context, source, progress); });
+  // Every byte is read, then packed.
+  const auto reading = [&](uint64_t done, uint64_t total) { return progress(done, 2 * total); };
+  const auto packing = [&](uint64_t done, uint64_t total) { return progress(total + done, 2 * total); };
+  return open_timed(context, source->name(), /*mapped=*/false, progress ? LoadProgress(packing) : LoadProgress(),
+                    [&] { return load_checkpoint(*context, source, progress ? LoadProgress(reading) : LoadProgress()); });
 }
 
-std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped) {
+std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped, LoadProgress progress) {
   const FpEnv fp;
   context->require_same_process();
   std::shared_ptr<Model> m(new Model());
@@ -69,7 +73,7 @@ std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint che
   m->checkpoint_ = std::move(checkpoint);
   const Checkpoint& c = m->checkpoint_;
   const bool gguf = c.format == Checkpoint::Format::gguf;
-  m->llama_ = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*m->context_, c.metadata, c.tensors, mapped);
+  m->llama_ = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*m->context_, c.metadata, c.tensors, mapped, progress);
   m->checkpoint_.tensors.forget_data();
   m->checkpoint_.keepalive.clear();
   m->read_text_parts();

@@ -56,7 +56,7 @@ Plan plan_model(const std::string& path, const PlanOptions& options) {
   Plan plan;
   Checkpoint checkpoint = load_checkpoint(*context, path);
   const bool gguf = checkpoint.format == Checkpoint::Format::gguf;
-  const Llama llama = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*context, checkpoint.metadata, checkpoint.tensors, /*mapped=*/true);
+  const Llama llama = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*context, checkpoint.metadata, checkpoint.tensors, /*mapped=*/true, {});
   plan.mapped = checkpoint.file_bytes;
   plan.load_peak = context->allocator()->peak();
   checkpoint.keepalive.clear();

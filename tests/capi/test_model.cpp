@@ -162,7 +162,7 @@ TEST_CASE("loading reports progress and can be cancelled", "[capi]") {
   puna_model_options options = whole.options();
   ok(puna_model_open(nullptr, chat_model().c_str(), &options, &model));
   puna_model_free(model);
-  CHECK(whole.calls > 0);
+  CHECK(whole.calls > 50);  // a call a matrix: a bar moves
   CHECK(whole.last == whole.total);
 
   model = nullptr;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "puna/base/context.h"
+#include "puna/base/function_ref.h"
 #include "puna/model/config.h"
 #include "puna/model/kv_cache.h"
 #include "puna/tensor/tensor.h"
@@ -67,8 +68,10 @@ class Llama {
 
   // Checks every tensor's name, shape and type, and packs matrices into panels of the context's memory; the tensors are not
   // needed afterwards. `mapped`: they lie in a file mapping of ours, whose pages are let go as they are packed.
-  static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false);
-  static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false);
+  // progress(done, total) is told the bytes packed after each matrix; false = Error{cancelled}.
+  using Progress = FunctionRef<bool(uint64_t done, uint64_t total)>;
+  static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false, Progress progress = {});
+  static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false, Progress progress = {});
 
   // logits: [batch.wanted.size(), vocab]. Straight-line over stages, so a paused pass is resumed by calling it again.
   template <class Rec>

@@ -19,11 +19,12 @@ TokenizerPtr open_tokenizer(const std::string& path);
 
 class Model {
  public:
-  // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed.
+  // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed. progress(done, total) counts
+  // the bytes of the weights as they are packed, and before that as they are read where the source is not a file of ours to map.
   static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {});
   static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {});
   // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor data is let go.
-  static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false);
+  static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false, LoadProgress progress = {});
 
   const Context& context() const noexcept { return *context_; }
   const ContextPtr& context_ptr() const noexcept { return context_; }
@@ -45,7 +46,7 @@ class Model {
   void read_text_parts();
 
   template <class Load>
-  static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, Load&& load);
+  static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress, Load&& load);
 
   double load_seconds_ = 0;
   ContextPtr context_;
