@@ -69,6 +69,14 @@ void run(const Flags& f) {
   const std::vector<int32_t> ids = some_tokens(std::max(f.prompt, f.generate), model->config().vocab);
 
   Session(model, f.session).append(std::span(ids).first(1));  // the first pass touches every page of a mapped file
+  // How often threads wait for each other, in one pass over the prompt and in one generated token.
+  const auto syncs = [&](size_t tokens) {
+    Session session(model, f.session);
+    const uint64_t before = model->context().executor().shared_runs();
+    session.append(std::span(ids).first(tokens));
+    return model->context().executor().shared_runs() - before;
+  };
+  const uint64_t prompt_syncs = f.prompt > 0 ? syncs(size_t(f.prompt)) : 0, token_syncs = f.generate > 0 ? syncs(1) : 0;
   const double pp = tokens_per_second(f, model, f.prompt, [&](Session& s) { s.append(std::span(ids).first(size_t(f.prompt))); });
   const double tg = tokens_per_second(f, model, f.generate, [&](Session& s) {
     for (int64_t i = 0; i < f.generate; ++i) s.append(std::span(ids).subspan(size_t(i), 1));
@@ -86,6 +94,9 @@ void run(const Flags& f) {
                                       {"load_s", load_seconds},
                                       {"pp", pp},
                                       {"tg", tg},
+                                      {"layers", model->config().layers},
+                                      {"syncs_prompt", prompt_syncs},
+                                      {"syncs_token", token_syncs},
                                       {"peak_rss_bytes", peak_rss_bytes()}};
   if (f.json) return print(out.dump() + "\n");
   for (const auto& [key, value] : out.items())

@@ -45,6 +45,7 @@ class ThreadPool final : public Executor {
   static constexpr uint64_t kInside = 0xFFFF, kOpen = kInside + 1, kRun = kOpen * 2;
 
   void run_parallel(int64_t n, FunctionRef<void(int64_t)> fn) noexcept {
+    count_shared_run();
     fn_ = fn;
     count_ = n;
     next_.store(0, std::memory_order_relaxed);
@@ -145,6 +146,7 @@ class HostPool final : public Executor {
   int width() const noexcept override { return host_.threads > 0 ? host_.threads : 1; }
   void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept override {
     if (n <= 1) return run_inline(n, fn);
+    count_shared_run();
     host_.parallel_for(host_.user, n, [](void* data, int64_t i) {
       const FpEnv fp;
       (*static_cast<FunctionRef<void(int64_t)>*>(data))(i);

@@ -2,6 +2,7 @@
 // fn is noexcept and never blocks. Our pool and the host's parallel_for both implement it. A run() from inside a
 // run() is executed inline. Work is split by problem size, never by width(): the bits must not depend on threads.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -14,6 +15,15 @@ class Executor {
   virtual ~Executor() = default;
   virtual int width() const noexcept = 0;  // threads that may run at once, the caller included
   virtual void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept = 0;
+
+  // Runs that were shared out, so far: each makes threads wait for each other, which is what small models are bound by.
+  uint64_t shared_runs() const noexcept { return shared_runs_.load(std::memory_order_relaxed); }
+
+ protected:
+  void count_shared_run() noexcept { shared_runs_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> shared_runs_{0};
 };
 
 // The host's own threads: `parallel_for(user, n, task, task_data)` must call task(task_data, i) once for every i < n
