@@ -271,7 +271,7 @@ class Examples(unittest.TestCase):
         self.assertIn(b"/no/such/model", failed.stderr)
 
     def test_chat(self):
-        done = self.example("02_chat", CHAT, 'Say "hi"\n')
+        done = self.example("02_stream_chat", CHAT, 'Say "hi"\n')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, rb"\d+ tokens in")
 

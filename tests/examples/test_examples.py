@@ -1,0 +1,84 @@
+"""The examples as their users run them. With SmolLM2 their words are looked at; where it is not in the cache, those tests are skipped."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BIN, ROOT, LIB = (pathlib.Path(os.environ[name]) for name in ("PUNA_BIN", "PUNA_SOURCE_DIR", "PUNA_LIB_DIR"))
+CACHE = pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "puna" / "models")
+SMOLLM2 = CACHE / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def run(*command, **options):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=240,
+                          stdin=subprocess.DEVNULL, **options)
+
+
+def symbols(library):
+    lines = run(os.environ["PUNA_NM"], "-D", "--defined-only", library).stdout.splitlines()
+    return {line.split()[-1] for line in lines}
+
+
+class Examples(unittest.TestCase):
+    def smollm2(self):
+        if SMOLLM2.exists():
+            return SMOLLM2
+        if os.environ.get("PUNA_REQUIRE_MODELS") == "1":
+            self.fail(f"{SMOLLM2} is missing")
+        return self.skipTest(f"{SMOLLM2} is missing: ./dev test fetches it")
+
+    def good(self, done):
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_03_a_game_keeps_its_frames_while_somebody_talks(self):
+        out = self.good(run(BIN / "03_game_loop", self.smollm2(), "The innkeeper whispered:", 3000))
+        self.assertIn("The innkeeper whispered:", out)
+        self.assertRegex(out, r"40 tokens in \d+ frames|\d+ tokens in \d+ frames")
+        self.assertIn("longest", out)
+
+    def test_04_a_plugin_brings_its_own_library_and_shows_one_symbol(self):
+        plugin = os.environ["PUNA_PLUGIN"]
+        self.assertEqual(symbols(plugin) - {"_init", "_fini"}, {"plugin_entry_1"})
+        out = self.good(run(BIN / "04_host", plugin, self.smollm2(), "Once upon a time"))
+        lines = [line for line in out.splitlines() if line.startswith("puna completion: Once upon a time[")]
+        self.assertEqual(len(lines), 2)
+        self.assertEqual(lines[0], lines[1])
+        broken = run(BIN / "04_host", plugin, "/no/such/model")
+        self.assertEqual(broken.returncode, 1)
+        self.assertIn("/no/such/model", broken.stderr)
+
+    def test_06_python(self):
+        for python in (ROOT / "build/python/bin/python", pathlib.Path(sys.executable)):
+            if python.exists() and run(python, "-c", "import cffi, numpy").returncode == 0:
+                break
+        else:
+            self.skipTest("no Python with cffi and numpy: ./dev python makes one")
+        environment = dict(os.environ, PYTHONPATH=str(ROOT / "bindings/python"), PUNA_LIBRARY=str(LIB / "libpuna.so.0"))
+        out = self.good(run(python, ROOT / "examples/06_python.py", self.smollm2(), env=environment))
+        self.assertIn("seed 2:", out)
+        self.assertIn("same bits: True", out)
+
+    def test_07_rust(self):
+        if not shutil.which("cargo"):
+            self.skipTest("no cargo")
+        environment = dict(os.environ, PUNA_LIB_DIR=str(LIB), CARGO_TARGET_DIR=str(ROOT / "build/rust"))
+        done = run("cargo", "run", "--offline", "--locked", "--quiet", "--", self.smollm2(), "Once upon a time", cwd=ROOT / "examples/07_rust", env=environment)
+        out = self.good(done)
+        self.assertTrue(out.startswith("Once upon a time") and len(out) > 60, out)
+        self.assertIn("tokens a second", done.stderr)
+
+    def test_08_a_model_inside_a_pak(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = self.good(run(BIN / "08_pak_file", self.smollm2(), pathlib.Path(folder, "game.pak")))
+        self.assertIn("24 tokens from bytes 34", out)
+        plain = run(BIN / "08_pak_file", __file__, os.devnull)
+        self.assertEqual(plain.returncode, 1)
+        self.assertIn("game.pak/model", plain.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
