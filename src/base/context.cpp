@@ -15,6 +15,13 @@ Context::Context(const ContextOptions& options, const KernelTable& kernels)
                                               : make_thread_pool(options.threads, host_->hook())),
       process_id_(os::process_id()) {}
 
+Context::Context(const Context& base, std::unique_ptr<Executor> executor)
+    : kernels_(base.kernels_),
+      allocator_(base.allocator_),
+      logger_(base.logger_),
+      executor_(std::move(executor)),
+      process_id_(base.process_id_) {}
+
 Context::~Context() = default;
 
 void Context::require_same_process() const {

@@ -10,6 +10,7 @@
 #include "kernels/kernel_table.h"
 #include "puna/base/error.h"
 #include "runtime/folder_texts.h"
+#include "runtime/load_watch.h"
 
 namespace puna {
 namespace {
@@ -71,13 +72,33 @@ std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint che
   std::shared_ptr<Model> m(new Model());
   m->context_ = std::move(context);
   m->checkpoint_ = std::move(checkpoint);
-  const Checkpoint& c = m->checkpoint_;
-  const bool gguf = c.format == Checkpoint::Format::gguf;
-  m->llama_ = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*m->context_, c.metadata, c.tensors, mapped, progress);
+  m->pack_weights(mapped, progress);
   m->checkpoint_.tensors.forget_data();
   m->checkpoint_.keepalive.clear();
   m->read_text_parts();
   return m;
+}
+
+void Model::pack_weights(bool mapped, LoadProgress progress) {
+  const Checkpoint& c = checkpoint_;
+  const auto pack = c.format == Checkpoint::Format::gguf ? Llama::from_gguf : Llama::from_huggingface;
+  if (!progress) {
+    llama_ = pack(*context_, c.metadata, c.tensors, mapped, {});
+    return;
+  }
+  // The host is told of every matrix, and asked again every few milliseconds inside one.
+  uint64_t done = 0, total = 0;
+  const auto again = [&] { return progress(done, total); };
+  auto executor = std::make_unique<LoadWatch>(context_->executor(), again);
+  const LoadWatch& watch = *executor;
+  const Context watched(*context_, std::move(executor));
+  const auto report = [&](uint64_t d, uint64_t t) {
+    done = d;
+    total = t;
+    watch.rethrow();
+    return !watch.stopped() && progress(d, t);
+  };
+  llama_ = pack(watched, c.metadata, c.tensors, mapped, report);
 }
 
 void Model::read_text_parts() {

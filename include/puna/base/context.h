@@ -27,6 +27,8 @@ struct ContextOptions {
 class Context {
  public:
   Context(const ContextOptions& options, const KernelTable& kernels);
+  // The same memory, kernels and log with another executor, for as long as `base` lives.
+  Context(const Context& base, std::unique_ptr<Executor> executor);
   ~Context();
 
   const KernelTable& kernels() const noexcept { return *kernels_; }

@@ -48,6 +48,8 @@ class Model {
   template <class Load>
   static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress, Load&& load);
 
+  void pack_weights(bool mapped, LoadProgress progress);
+
   double load_seconds_ = 0;
   ContextPtr context_;
   Checkpoint checkpoint_;

@@ -1,0 +1,52 @@
+// load_watch.h -- lets the host look in while weights are packed: an executor that works in slices of a few milliseconds and reports
+// between them, on the caller's thread. Once the host has said no it runs nothing more, so that what is left of the load is over at once;
+// its result is then thrown away.
+#pragma once
+#include <algorithm>
+#include <chrono>
+#include <exception>
+
+#include "puna/base/executor.h"
+#include "puna/base/function_ref.h"
+
+namespace puna {
+
+class LoadWatch final : public Executor {
+ public:
+  LoadWatch(Executor& executor, FunctionRef<bool()> go_on) : executor_(executor), go_on_(go_on) {}
+  int width() const noexcept override { return executor_.width(); }
+  void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept override {
+    using Clock = std::chrono::steady_clock;
+    for (int64_t done = 0; done < n && !stopped_;) {
+      const int64_t slice = std::min(slice_, n - done);
+      const Clock::time_point start = Clock::now();
+      executor_.run(slice, [&](int64_t i) { fn(done + i); });
+      const auto us = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
+      if (us > 4000) slice_ = std::max<int64_t>(slice_ / 2, 1);
+      else if (us < 1000 && slice == slice_) slice_ *= 2;
+      done += slice;
+      ask();
+    }
+  }
+  bool stopped() const noexcept { return stopped_; }
+  // What the host's callback threw, if it did: an exception may not pass through run().
+  void rethrow() const { if (thrown_) std::rethrow_exception(thrown_); }
+
+ private:
+  void ask() noexcept {
+    try {
+      stopped_ = stopped_ || !go_on_();
+    } catch (...) {
+      thrown_ = std::current_exception();
+      stopped_ = true;
+    }
+  }
+
+  Executor& executor_;
+  FunctionRef<bool()> go_on_;
+  int64_t slice_ = 16;  // indices; grows to what a millisecond or more takes
+  bool stopped_ = false;
+  std::exception_ptr thrown_;
+};
+
+}  // namespace puna
