@@ -1,4 +1,8 @@
 // Hosts that do unusual things: flush-to-zero arithmetic, fork(), several threads on one model, exceptions in callbacks.
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <stdexcept>
 #include <thread>
 
@@ -55,6 +59,34 @@ TEST_CASE("a host with flush-to-zero and another rounding mode gets the same bit
 }
 #endif
 
+#ifdef __linux__
+TEST_CASE("an idle context wakes nobody: its threads switch no context while nothing is asked of them", "[capi]") {
+  const auto switches = [] {  // of every thread but this one
+    std::map<std::string, int64_t> count;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      if (task.path().filename() == std::to_string(getpid())) continue;
+      std::ifstream status(task.path() / "status");
+      for (std::string line; std::getline(status, line);)
+        if (line.find("ctxt_switches") != std::string::npos) count[task.path().string()] += std::stoll(line.substr(line.find(':') + 1));
+    }
+    return count;
+  };
+  auto options = sized<puna_context_options>();
+  options.threads = 4;
+  const ContextHandle context = make_context(&options);
+  const ModelHandle model = open_model(chat_model(), context.get());
+  const SessionHandle session = make_session(model);
+  logits_after(session, kTokens);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // until they sleep
+  const auto before = switches();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  CHECK(before.size() >= 3);
+  CHECK(switches() == before);
+  logits_after(session, kTokens);  // and they are there when something is
+  CHECK(switches() != before);
+}
+#endif
+
 #ifndef _WIN32
 TEST_CASE("in a forked child every use of a handle is an error and every free returns", "[capi]") {
   auto options = sized<puna_context_options>();
@@ -63,6 +95,12 @@ TEST_CASE("in a forked child every use of a handle is an error and every free re
   ModelHandle model = open_model(chat_model(), context.get());
   SessionHandle session = make_session(model);
   logits_after(session, kTokens);
+  puna_generation* made_before = nullptr;
+  puna_tokenizer* tokenizer_made = nullptr;
+  ok(puna_generation_create_tokens(session.get(), kTokens.data(), 2, nullptr, &made_before));
+  ok(puna_tokenizer_of_model(model.get(), &tokenizer_made));
+  GenerationHandle generation(made_before);
+  TokenizerHandle tokenizer(tokenizer_made);
 
   const pid_t child = fork();
   REQUIRE(child >= 0);
@@ -77,6 +115,15 @@ TEST_CASE("in a forked child every use of a handle is an error and every free re
     if (puna_session_append(session.get(), kTokens.data(), 1) != PUNA_WRONG_STATE) broken |= 4;
     if (puna_session_create(model.get(), nullptr, &made) != PUNA_WRONG_STATE) broken |= 8;
     if (!strstr(puna_last_error(), "fork")) broken |= 16;
+    int32_t state = 0;
+    size_t size = 0;
+    int32_t ids[8];
+    if (puna_generation_step(generation.get(), 0, nullptr, &state) != PUNA_WRONG_STATE) broken |= 64;
+    if (puna_session_snapshot(session.get(), nullptr, 0, &size) != PUNA_WRONG_STATE) broken |= 64;
+    if (puna_session_begin(session.get(), kTokens.data(), 1) != PUNA_WRONG_STATE) broken |= 64;
+    if (puna_tokenizer_encode(tokenizer.get(), "hi", 2, nullptr, ids, 8, &size) != PUNA_OK) broken |= 64;
+    generation.reset();
+    tokenizer.reset();
     session.reset();
     model.reset();
     context.reset();
