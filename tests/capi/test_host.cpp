@@ -82,8 +82,12 @@ TEST_CASE("an idle context wakes nobody: its threads switch no context while not
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   CHECK(before.size() >= 3);
   CHECK(switches() == before);
-  logits_after(session, kTokens);  // and they are there when something is
-  CHECK(switches() != before);
+  bool woken = false;  // and they are there when something is, as soon as a busy machine lets them
+  for (int i = 0; i < 200 && !woken; ++i) {
+    logits_after(make_session(model), kTokens);
+    woken = switches() != before;
+  }
+  CHECK(woken);
 }
 #endif
 
