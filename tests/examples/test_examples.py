@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 BIN, ROOT, LIB = (pathlib.Path(os.environ[name]) for name in ("PUNA_BIN", "PUNA_SOURCE_DIR", "PUNA_LIB_DIR"))
 CACHE = pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "puna" / "models")
@@ -50,6 +51,49 @@ class Examples(unittest.TestCase):
         broken = run(BIN / "04_host", plugin, "/no/such/model")
         self.assertEqual(broken.returncode, 1)
         self.assertIn("/no/such/model", broken.stderr)
+
+    def test_05_a_window_answers(self):
+        program = BIN / "05_desktop"
+        if not program.exists() or not shutil.which("xvfb-run"):
+            self.skipTest("no GTK 4 (libgtk-4-dev) or no Xvfb (xvfb, xauth)")
+        environment = dict(os.environ, GSK_RENDERER="cairo", GDK_BACKEND="x11", NO_AT_BRIDGE="1", GSETTINGS_BACKEND="memory")
+        with tempfile.TemporaryDirectory() as folder:
+            picture = pathlib.Path(folder, "window.png")
+            self.good(run("xvfb-run", "-a", program, self.smollm2(), "--ask", "What is a puna?", "--screenshot", picture, env=environment))
+            width, height, dark = self.dark_pixels(picture.read_bytes())
+            if os.environ.get("PUNA_KEEP_SCREENSHOT"):
+                shutil.copy(picture, os.environ["PUNA_KEEP_SCREENSHOT"])
+        self.assertGreaterEqual((width, height), (500, 300))
+        self.assertGreater(dark, 500)  # several lines of text
+        broken = run("xvfb-run", "-a", program, "/no/such/model", "--ask", "x", env=environment)
+        self.assertEqual(broken.returncode, 1)
+        self.assertIn("/no/such/model", broken.stderr)
+
+    def dark_pixels(self, png):
+        """Width, height, and how many pixels are nearly black: of an 8-bit RGB or RGBA PNG without interlacing."""
+        self.assertEqual(png[:8], b"\x89PNG\r\n\x1a\n")
+        at, data = 8, b""
+        while at < len(png):
+            size, kind = int.from_bytes(png[at:at + 4], "big"), png[at + 4:at + 8]
+            if kind == b"IHDR":
+                header = png[at + 8:at + 8 + size]
+            if kind == b"IDAT":
+                data += png[at + 8:at + 8 + size]
+            at += 12 + size
+        width, height, depth, colour = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big"), header[8], header[9]
+        self.assertIn((depth, colour), {(8, 2), (8, 6)})
+        step = 3 if colour == 2 else 4
+        raw, stride, above, dark = zlib.decompress(data), width * step + 1, bytearray(width * step), 0
+        for y in range(height):
+            kind, line = raw[y * stride], bytearray(raw[y * stride + 1:(y + 1) * stride])
+            for x in range(len(line)):
+                a, b, c = line[x - step] if x >= step else 0, above[x], above[x - step] if x >= step else 0
+                p = a + b - c
+                paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+                line[x] = (line[x] + (0, a, b, (a + b) // 2, paeth)[kind]) & 255
+            dark += sum(max(line[x:x + 3]) < 90 for x in range(0, len(line), step) if step == 3 or line[x + 3] == 255)
+            above = line
+        return width, height, dark
 
     def test_06_python(self):
         for python in (ROOT / "build/python/bin/python", pathlib.Path(sys.executable)):
