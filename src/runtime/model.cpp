@@ -147,7 +147,8 @@ std::string Model::render_chat(std::string_view variables_json, std::string_view
 
 uint64_t Model::parameter_count() const noexcept {
   uint64_t n = 0;
-  for (const TensorEntry& t : checkpoint_.tensors.entries()) n += uint64_t(t.shape.count());
+  for (const TensorEntry& t : checkpoint_.tensors.entries())
+    if (t.name != "rope_freqs.weight") n += uint64_t(t.shape.count());  // a table that follows from the configuration
   return n;
 }
 

@@ -29,8 +29,8 @@ struct Made {
     std::vector<float> values = ref::normal(shape.count(), 1000 + tensors.size());
     for (float& x : values) x = mean + spread * x;
     auto stored = std::make_shared<std::vector<uint8_t>>(size_t(bytes_of(info(dtype), uint64_t(shape.count()))));
-    if (dtype == DType::f32) memcpy(stored->data(), values.data(), stored->size());
-    else encoder(dtype)(stored->data(), values.data(), shape.count(), nullptr);
+    if (dtype == DType::f32 && !values.empty()) memcpy(stored->data(), values.data(), stored->size());
+    if (dtype != DType::f32) encoder(dtype)(stored->data(), values.data(), shape.count(), nullptr);
     tensors.push_back({name, dtype, shape, reinterpret_cast<const std::byte*>(stored->data()), stored->size()});
     bytes.push_back(std::move(stored));
   }
