@@ -6,6 +6,7 @@ namespace puna {
 namespace {
 
 constexpr int64_t kSpan = 1024;          // positions, from the range's low end
+constexpr int64_t kEnoughTiles = 16;     // for all threads to have work without splitting ranges
 constexpr int64_t kMaxAttendRows = 24;   // query heads of a tile: their sums stay in the cache beside a page
 
 bool same_keys(const AttendRange& a, const AttendRange& b) {
@@ -24,21 +25,23 @@ void attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim
     const AttendRange r = range(t);
     spans = std::max(spans, (r.high - r.low + kSpan - 1) / kSpan);
   }
-  // Span 0 goes where the result will be, the later ones beside it.
-  float* const states = rec.take<float>(spans * R * heads * 2);
-  const View later = rec.make((spans - 1) * R, heads * head_dim);
-  const auto out_of = [&](int64_t span, int64_t t, int64_t h) { return (span == 0 ? out.row(t) : later.row((span - 1) * R + t)) + h * head_dim; };
-  const auto state_of = [&](int64_t span, int64_t t, int64_t h) { return states + ((span * R + t) * heads + h) * 2; };
+  // Few tiles: spans are tiles of their own, each with room for its result, merged in a second stage. Many: a tile takes its spans in turn.
+  // Either way span 0 goes where the result will be and the later ones are added to it in order, so the bits are the same.
+  const bool split = spans > 1 && blocks * kv_heads < kEnoughTiles;
+  const int64_t rooms = split ? spans : std::min<int64_t>(spans, 2);
+  float* const states = rec.take<float>(rooms * R * heads * 2);
+  const View later = rec.make((rooms - 1) * R, heads * head_dim);
+  const auto room = [&](int64_t span) { return std::min(span, rooms - 1); };
+  const auto out_of = [&](int64_t span, int64_t t, int64_t h) { return (span == 0 ? out.row(t) : later.row((room(span) - 1) * R + t)) + h * head_dim; };
+  const auto state_of = [&](int64_t span, int64_t t, int64_t h) { return states + ((room(span) * R + t) * heads + h) * 2; };
 
-  rec.stage(blocks * kv_heads * spans, [&](int64_t tile) {
-    const int64_t span = tile % spans, kv_head = tile / spans % kv_heads, t0 = tile / spans / kv_heads * block, t1 = std::min(R, t0 + block);
+  const auto attend_span = [&](int64_t span, int64_t kv_head, int64_t t0, int64_t t1) {
     AttendRow rows[kMaxAttendRows];
     for (int64_t t = t0; t < t1;) {
       AttendRange r = range(t);
       r.pages.head = kv_head;
       const int64_t low = r.low + span * kSpan;
-      int64_t high = r.high;
-      int64_t count = 0;
+      int64_t high = r.high, count = 0;
       const auto flush = [&] {
         if (count != 0) kernel(rows, count, head_dim, scale, r.pages, low, std::min(high, low + kSpan));
         count = 0;
@@ -55,18 +58,34 @@ void attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim
       }
       flush();
     }
-    if (spans > 1) return;
+  };
+  const auto merge = [&](int64_t span, int64_t t, int64_t h) {
+    k.merge_attention(out_of(0, t, h), state_of(0, t, h), out_of(span, t, h), state_of(span, t, h), head_dim);
+  };
+  const auto reaches = [&](int64_t span, int64_t t) { return range(t).low + span * kSpan < range(t).high; };
+
+  if (split) {
+    rec.stage(blocks * kv_heads * spans, [&](int64_t tile) {
+      const int64_t t0 = tile / spans / kv_heads * block;
+      attend_span(tile % spans, tile / spans % kv_heads, t0, std::min(R, t0 + block));
+    });
+    rec.stage(R, [&](int64_t t) {
+      for (int64_t h = 0; h < heads; ++h) {
+        for (int64_t span = 1; reaches(span, t); ++span) merge(span, t, h);
+        k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
+      }
+    });
+    return;
+  }
+  rec.stage(blocks * kv_heads, [&](int64_t tile) {
+    const int64_t kv_head = tile % kv_heads, t0 = tile / kv_heads * block, t1 = std::min(R, t0 + block);
+    for (int64_t span = 0; span < spans; ++span) {
+      attend_span(span, kv_head, t0, t1);
+      for (int64_t t = t0; t < t1 && span > 0; ++t)
+        for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped && reaches(span, t); ++h) merge(span, t, h);
+    }
     for (int64_t t = t0; t < t1; ++t)
       for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped; ++h) k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
-  });
-  if (spans == 1) return;
-  rec.stage(R, [&](int64_t t) {
-    const AttendRange r = range(t);
-    for (int64_t h = 0; h < heads; ++h) {
-      for (int64_t span = 1; r.low + span * kSpan < r.high; ++span)
-        k.merge_attention(out_of(0, t, h), state_of(0, t, h), out_of(span, t, h), state_of(span, t, h), head_dim);
-      k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
-    }
   });
 }
 

@@ -13,7 +13,7 @@ struct AttendRange {
 };
 
 // out[t, h] = attention of query head h over its KV head.   q, out: [T, heads*head_dim].
-// range(t) of each row; rows of one sequence stand together, in ascending position. Two stages when some range is longer than a span.
+// range(t) of each row; rows of one sequence stand together, in ascending position.
 void attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, bool f16, FunctionRef<AttendRange(int64_t)> range);
 
 }  // namespace puna

@@ -91,4 +91,6 @@ TEST_CASE("ranges longer than a span are cut and merged the same way for every r
   for (const int64_t high : {1023, 1024, 1025, 2049, 2120}) rows.push_back({&a, 0, high});
   rows.push_back({&a, 32, 1057});
   check(rows);
+  for (int64_t high = 2060; high < 2110; ++high) rows.push_back({&a, 0, high});  // many rows: spans in turn, alone: spans as tiles
+  check(rows);
 }
