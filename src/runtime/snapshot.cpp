@@ -133,7 +133,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
 
   const std::byte* at = from.data() + sizeof header;
   const auto get = [&](void* data, size_t n) {
-    memcpy(data, at, n);
+    if (n != 0) memcpy(data, at, n);  // an empty vector's data() may be NULL, which memcpy must not see
     at += n;
   };
   impl.tokens.resize(size_t(header.tokens));

@@ -36,7 +36,7 @@ Made with_rope_freqs(std::vector<float> values) {
   made.metadata = {};
   for (const auto& [key, value] : keys) made.metadata.set(key, value);
   made.add("rope_freqs.weight", DType::f32, {int64_t(values.size())}, 0, 0);
-  memcpy(made.bytes.back()->data(), values.data(), values.size() * 4);
+  if (!values.empty()) memcpy(made.bytes.back()->data(), values.data(), values.size() * 4);
   return made;
 }
 
