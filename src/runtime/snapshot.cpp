@@ -86,7 +86,7 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
   header.complete = impl.complete;
   std::byte* at = to.data() + sizeof header;
   const auto put = [&](const void* data, size_t n) {
-    memcpy(at, data, n);
+    if (n != 0) memcpy(at, data, n);  // see restore: NULL and nothing
     at += n;
   };
   put(impl.tokens.data(), impl.tokens.size() * 4);
