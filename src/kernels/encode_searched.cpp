@@ -115,7 +115,7 @@ void weigh(float* w, const float* x, const float* importance, int n) {
   for (int i = 0; i < n; ++i) w[i] = (importance ? importance[i] : 1) * std::sqrt(2 * squares / float(n) + x[i] * x[i]);
 }
 
-// Codes of a block with signed sub-scales of `size` values, |sub-scale| <= middle_scale: fills codes and sub-scales (of [-m, m-1]); returns d.
+// Codes of a block whose kSize values share a signed sub-scale of -scale_levels ... scale_levels - 1; d goes to d_out.
 template <int kSize, class Levels>
 void encode_signed(uint8_t* d_out, uint8_t* codes, int* scales, const Levels& levels, float scale_levels, const float* x, const float* importance) {
   float w[kBlock], d[kBlock / kSize];
@@ -158,7 +158,7 @@ void encode_lines(uint8_t* d_out, uint8_t* codes, uint8_t* scales, uint8_t* mini
 
 // ---- the formats' bytes ---------------------------------------------------------------------------------------------------------------
 
-// Column i of 32-column group j: bits [shift, ...) of byte `at`.
+// Into byte `at`, from bit `shift` on; the bytes start as zero.
 void put_bits(uint8_t* out, int at, int shift, int bits) { out[at] = uint8_t(out[at] | bits << shift); }
 
 void put_k_scales(uint8_t* out, const uint8_t* s, const uint8_t* m) {  // 8 pairs of 6 bits in 12 bytes

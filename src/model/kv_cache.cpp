@@ -136,22 +136,18 @@ void KvCache::copy_in(int64_t layer, int64_t position, int64_t head, const std::
 }
 
 void KvCache::store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept {
-  const Layer& l = layers_[size_t(layer)];
-  const int64_t page = position / page_size_, at = position % page_size_, tiles = (page_size_ + 15) / 16;
-  const int64_t k = ((head * tiles + at / 16) * head_dim_) * 16 + at % 16, v = (head * page_size_ + at) * head_dim_;
-  void* const keys = const_cast<void*>(l.k[size_t(page)]);
-  void* const values = const_cast<void*>(l.v[size_t(page)]);
+  const Place p = place(layer, position, head);
   if (!f16_) {
-    for (int64_t i = 0; i < head_dim_; ++i) static_cast<float*>(keys)[k + i * 16] = key[i];
-    memcpy(static_cast<float*>(values) + v, value, size_t(head_dim_) * 4);
+    for (int64_t i = 0; i < head_dim_; ++i) reinterpret_cast<float*>(p.key)[i * 16] = key[i];
+    memcpy(p.value, value, size_t(head_dim_) * 4);
     return;
   }
-  kernels.to_f16(static_cast<uint16_t*>(values) + v, value, head_dim_);
+  kernels.to_f16(reinterpret_cast<uint16_t*>(p.value), value, head_dim_);
   for (int64_t i0 = 0; i0 < head_dim_; i0 += 64) {
     uint16_t half[64];
     const int64_t n = std::min<int64_t>(64, head_dim_ - i0);
     kernels.to_f16(half, key + i0, n);
-    for (int64_t i = 0; i < n; ++i) static_cast<uint16_t*>(keys)[k + (i0 + i) * 16] = half[i];
+    for (int64_t i = 0; i < n; ++i) reinterpret_cast<uint16_t*>(p.key)[(i0 + i) * 16] = half[i];
   }
 }
 

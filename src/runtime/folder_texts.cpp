@@ -9,6 +9,8 @@
 namespace puna {
 namespace {
 
+constexpr uint64_t kMaxTextFile = uint64_t(256) << 20;
+
 std::string optional_file(const std::string& folder, const char* name) {
   const std::string path = folder + "/" + name;
   return os::is_file(path) ? os::read_file(path, kMaxTextFile) : std::string();

@@ -6,8 +6,6 @@
 
 namespace puna {
 
-constexpr uint64_t kMaxTextFile = uint64_t(256) << 20;
-
 TokenizerPtr tokenizer_of_folder(const std::string& folder);     // NULL when there is neither tokenizer.json nor tokenizer.model
 std::string chat_template_of_folder(const std::string& folder);  // empty when there is none
 

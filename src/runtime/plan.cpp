@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/fp_env.h"
-#include "ops/inference.h"
 #include "puna/base/error.h"
+#include "runtime/session_impl.h"
 
 namespace puna {
 namespace {
@@ -38,8 +38,7 @@ void plan_sessions_of(Plan& plan, const Llama& llama, const Context& context, co
   PUNA_REQUIRE(o.positions >= 0 && o.positions <= limit, "positions is %lld, expected 0 to the model's %lld",
                static_cast<long long>(o.positions), static_cast<long long>(limit));
   PUNA_REQUIRE(o.sessions >= 1 && o.sessions <= 1 << 20, "sessions is %lld, expected 1 to %d", static_cast<long long>(o.sessions), 1 << 20);
-  PUNA_REQUIRE(o.session.prefill_chunk >= 1 && o.session.prefill_chunk <= 1 << 16, "prefill_chunk is %lld, expected 1 to %d",
-               static_cast<long long>(o.session.prefill_chunk), 1 << 16);
+  require_prefill_chunk(o.session.prefill_chunk);
   plan.positions = o.positions != 0 ? o.positions : limit;
   const uint64_t sessions = uint64_t(o.sessions);
   plan.kv = sessions * KvCache::bytes_for(llama.config, !o.session.exact, plan.positions, o.session.prefill_chunk);

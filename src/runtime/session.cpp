@@ -7,19 +7,18 @@
 #include "runtime/session_impl.h"
 
 namespace puna {
-namespace {
 
-constexpr int64_t kMaxPrefillChunk = 1 << 16;
-
-}  // namespace
+void require_prefill_chunk(int64_t rows) {
+  constexpr int64_t kMost = 1 << 16;
+  PUNA_REQUIRE(rows >= 1 && rows <= kMost, "prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(rows), static_cast<long long>(kMost));
+}
 
 Session::Session(ModelPtr model, const SessionOptions& options) : model_(std::move(model)), options_(options) {
   PUNA_REQUIRE(model_ != nullptr, "model is NULL");
   const int64_t limit = model_->config().max_positions;
   PUNA_REQUIRE(options_.max_positions >= 0 && options_.max_positions <= limit, "max_positions is %lld, expected 0 to the model's %lld",
                static_cast<long long>(options_.max_positions), static_cast<long long>(limit));
-  PUNA_REQUIRE(options_.prefill_chunk >= 1 && options_.prefill_chunk <= kMaxPrefillChunk, "prefill_chunk is %lld, expected 1 to %lld",
-               static_cast<long long>(options_.prefill_chunk), static_cast<long long>(kMaxPrefillChunk));
+  require_prefill_chunk(options_.prefill_chunk);
   if (options_.max_positions == 0) options_.max_positions = limit;
   const Context& context = model_->context();
   impl_ = std::make_unique<Impl>(KvCache(model_->config(), context.allocator(), /*f16=*/!options_.exact));

@@ -7,6 +7,8 @@
 
 namespace puna {
 
+void require_prefill_chunk(int64_t rows);  // Error{invalid_argument} when no session can be made with it
+
 struct Session::Impl {
   KvCache kv;
   std::vector<int32_t> tokens;

@@ -19,12 +19,10 @@ void* counted(void* memory) noexcept {
   return memory;
 }
 
-void* take(size_t bytes) noexcept { return counted(std::malloc(bytes ? bytes : 1)); }
-void* take(size_t bytes, std::align_val_t alignment) noexcept {
-  const size_t a = size_t(alignment);
-  return counted(std::aligned_alloc(a, (bytes + a - 1) / a * a));
+void* take(size_t bytes, size_t alignment, bool) noexcept {
+  if (alignment == 0) return counted(std::malloc(bytes ? bytes : 1));
+  return counted(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
 }
-void* or_throw(void* memory) { return memory ? memory : throw std::bad_alloc(); }
 
 void give(void* memory) noexcept {
   if (memory != nullptr) used -= malloc_usable_size(memory);
@@ -33,28 +31,7 @@ void give(void* memory) noexcept {
 
 }  // namespace
 
-// All forms, or a sanitizer would see its own form freed by one of ours.
-using Nothrow = std::nothrow_t;
-void* operator new(size_t n) { return or_throw(take(n)); }
-void* operator new[](size_t n) { return or_throw(take(n)); }
-void* operator new(size_t n, const Nothrow&) noexcept { return take(n); }
-void* operator new[](size_t n, const Nothrow&) noexcept { return take(n); }
-void* operator new(size_t n, std::align_val_t a) { return or_throw(take(n, a)); }
-void* operator new[](size_t n, std::align_val_t a) { return or_throw(take(n, a)); }
-void* operator new(size_t n, std::align_val_t a, const Nothrow&) noexcept { return take(n, a); }
-void* operator new[](size_t n, std::align_val_t a, const Nothrow&) noexcept { return take(n, a); }
-void operator delete(void* p) noexcept { give(p); }
-void operator delete[](void* p) noexcept { give(p); }
-void operator delete(void* p, size_t) noexcept { give(p); }
-void operator delete[](void* p, size_t) noexcept { give(p); }
-void operator delete(void* p, std::align_val_t) noexcept { give(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { give(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept { give(p); }
-void operator delete[](void* p, size_t, std::align_val_t) noexcept { give(p); }
-void operator delete(void* p, const Nothrow&) noexcept { give(p); }
-void operator delete[](void* p, const Nothrow&) noexcept { give(p); }
-void operator delete(void* p, std::align_val_t, const Nothrow&) noexcept { give(p); }
-void operator delete[](void* p, std::align_val_t, const Nothrow&) noexcept { give(p); }
+#include "support/replace_new.inl.h"
 
 namespace puna::test {
 

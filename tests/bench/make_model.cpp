@@ -21,6 +21,15 @@
 namespace puna {
 namespace {
 
+// What both shapes have in common.
+LlamaConfig finished(LlamaConfig c) {
+  c.max_positions = 131072;
+  c.norm_eps = 0x1p-17f;
+  c.rope_theta = 500000;
+  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, {});
+  return c;
+}
+
 LlamaConfig shape_1b() {
   LlamaConfig c;
   c.architecture = "llama";
@@ -32,10 +41,10 @@ LlamaConfig shape_1b() {
   c.ffn = 8192;
   c.vocab = 128256;
   c.tied = true;
-  return c;
+  return finished(c);
 }
 
-LlamaConfig shape_moe() {
+LlamaConfig shape_moe(bool all_chunked) {
   LlamaConfig c;
   c.architecture = "llama4";
   c.layers = 24;
@@ -47,35 +56,11 @@ LlamaConfig shape_moe() {
   c.vocab = 49152;
   c.experts = 16;
   c.experts_per_token = 1;
-  return c;
-}
-
-// llama.cpp's keys alone, so that any program can open the file.
-Metadata metadata_of(const LlamaConfig& c) {
-  Metadata m;
-  const std::string p = c.architecture + ".";
-  m.set("general.architecture", c.architecture);
-  m.set("general.name", std::string("random weights for speed"));
-  m.set("tokenizer.ggml.model", std::string("none"));
-  m.set(p + "vocab_size", c.vocab);
-  m.set(p + "block_count", c.layers);
-  m.set(p + "context_length", int64_t(131072));
-  m.set(p + "embedding_length", c.hidden);
-  m.set(p + "feed_forward_length", c.ffn);
-  m.set(p + "attention.head_count", c.heads);
-  m.set(p + "attention.head_count_kv", c.kv_heads);
-  m.set(p + "attention.key_length", c.head_dim);
-  m.set(p + "attention.value_length", c.head_dim);
-  m.set(p + "attention.layer_norm_rms_epsilon", 0x1p-17);
-  m.set(p + "rope.freq_base", 500000.0);
-  m.set(p + "rope.dimension_count", c.head_dim);
-  if (c.experts) {
-    m.set(p + "expert_count", c.experts);
-    m.set(p + "expert_used_count", c.experts_per_token);
-    m.set(p + "expert_feed_forward_length", c.expert_ffn);
-    m.set(p + "interleave_moe_layer_step", int64_t(1));
-  }
-  return m;
+  c.chunk = 8192;
+  c.qk_norm = c.temperature = true;
+  c.is_moe.assign(size_t(c.layers), 1);
+  for (int64_t l = 0; l < c.layers; ++l) c.uses_rope.push_back(all_chunked || (l + 1) % 4 != 0);
+  return finished(c);
 }
 
 class RandomTensors {
@@ -169,9 +154,10 @@ class RandomTensors {
 void make(const std::string& shape, const std::string& type, const std::string& path) {
   if (shape != "1b" && shape != "moe" && shape != "chunked")
     fail(Status::invalid_argument, "there is no shape '%s'; known: 1b, moe, chunked", shape.c_str());
-  const LlamaConfig c = shape == "1b" ? shape_1b() : shape_moe();
-  Metadata metadata = metadata_of(c);
-  if (shape == "chunked") metadata.set("puna.rope_layers", std::vector<int64_t>(size_t(c.layers), 1));
+  const LlamaConfig c = shape == "1b" ? shape_1b() : shape_moe(shape == "chunked");
+  Metadata metadata = gguf_metadata(c);
+  metadata.set("general.name", std::string("random weights for speed"));
+  metadata.set("tokenizer.ggml.model", std::string("none"));
   write_gguf(path, metadata, RandomTensors(c, type).list());
 }
 

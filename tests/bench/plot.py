@@ -4,6 +4,7 @@
 """
 import glob
 import json
+import math
 import os
 import sys
 
@@ -46,7 +47,6 @@ def bars(results, y):
 
 def curve(results, y, title):
     """Microseconds a token against the number of tokens, one line an engine; both axes logarithmic."""
-    import math
     series = {}
     for r in results:
         for e, figures in r["engines"].items():
@@ -79,9 +79,7 @@ def curve(results, y, title):
 
 def main():
     folder = sys.argv[1]
-    parts, y = [], 40
-    for piece, y_next in (bars(load(folder, "full") + load(folder, "f16") or load(folder, "quick"), y),):
-        parts, y = parts + piece, y_next
+    parts, y = bars(load(folder, "full") + load(folder, "f16") or load(folder, "quick"), 40)
     for name, title in (("lengths", "Microseconds a prompt token, by the prompt's length"), ("chunked", "The same behind so many tokens, all layers chunked at 8192")):
         piece, y = curve(load(folder, name), y, title)
         parts += piece

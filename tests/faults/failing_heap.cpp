@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <new>
 
 namespace {
 
@@ -24,7 +23,6 @@ void* take(size_t bytes, size_t alignment, bool nothrow) noexcept {
   if (p) ++live;
   return p;
 }
-void* or_throw(void* p) { return p ? p : throw std::bad_alloc(); }
 void give(void* p) noexcept {
   if (p) --live;
   std::free(p);
@@ -32,27 +30,7 @@ void give(void* p) noexcept {
 
 }  // namespace
 
-using Nothrow = std::nothrow_t;
-void* operator new(size_t n) { return or_throw(take(n, 0, false)); }
-void* operator new[](size_t n) { return or_throw(take(n, 0, false)); }
-void* operator new(size_t n, const Nothrow&) noexcept { return take(n, 0, true); }
-void* operator new[](size_t n, const Nothrow&) noexcept { return take(n, 0, true); }
-void* operator new(size_t n, std::align_val_t a) { return or_throw(take(n, size_t(a), false)); }
-void* operator new[](size_t n, std::align_val_t a) { return or_throw(take(n, size_t(a), false)); }
-void* operator new(size_t n, std::align_val_t a, const Nothrow&) noexcept { return take(n, size_t(a), true); }
-void* operator new[](size_t n, std::align_val_t a, const Nothrow&) noexcept { return take(n, size_t(a), true); }
-void operator delete(void* p) noexcept { give(p); }
-void operator delete[](void* p) noexcept { give(p); }
-void operator delete(void* p, size_t) noexcept { give(p); }
-void operator delete[](void* p, size_t) noexcept { give(p); }
-void operator delete(void* p, std::align_val_t) noexcept { give(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { give(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept { give(p); }
-void operator delete[](void* p, size_t, std::align_val_t) noexcept { give(p); }
-void operator delete(void* p, const Nothrow&) noexcept { give(p); }
-void operator delete[](void* p, const Nothrow&) noexcept { give(p); }
-void operator delete(void* p, std::align_val_t, const Nothrow&) noexcept { give(p); }
-void operator delete[](void* p, std::align_val_t, const Nothrow&) noexcept { give(p); }
+#include "support/replace_new.inl.h"
 
 namespace puna::test {
 
