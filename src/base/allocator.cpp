@@ -2,15 +2,23 @@
 
 #include <new>
 
+#include "base/os.h"
 #include "puna/base/error.h"
 
 namespace puna {
 namespace {
 
-void* default_alloc(void*, size_t bytes, size_t alignment) {
-  return ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+// Big blocks are weights and caches, read from end to end for every token: with 4 KB pages a good part of that time goes to address
+// translation, so they ask for large ones.
+size_t default_alignment(size_t bytes) { return bytes < 2 * os::kLargePage ? Allocator::kAlignment : os::kLargePage; }
+
+void* default_alloc(void*, size_t bytes, size_t) {
+  const size_t alignment = default_alignment(bytes);
+  void* const memory = ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+  if (memory && alignment == os::kLargePage) os::prefer_large_pages(memory, bytes);
+  return memory;
 }
-void default_free(void*, void* memory, size_t) { ::operator delete(memory, std::align_val_t(Allocator::kAlignment)); }
+void default_free(void*, void* memory, size_t bytes) { ::operator delete(memory, std::align_val_t(default_alignment(bytes))); }
 
 // The host's functions are foreign code: an exception out of them is a refusal, and one out of free is the host's own leak.
 void* guarded_alloc(const AllocatorFunctions& f, size_t bytes) noexcept {

@@ -62,10 +62,24 @@ MappedFile::MappedFile(const std::string& path) {
 
 MappedFile::~MappedFile() { if (data_) munmap(const_cast<std::byte*>(data_), size_); }
 
+namespace {
+
+// madvise for the whole pages of this size inside a block.
+void advise_inside(const void* data, uint64_t bytes, uintptr_t page, int advice) noexcept {
+  const uintptr_t first = reinterpret_cast<uintptr_t>(data), begin = (first + page - 1) / page * page, end = (first + bytes) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+}
+
+}  // namespace
+
 void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
-  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page, end = (reinterpret_cast<uintptr_t>(data) + bytes) / page * page;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  advise_inside(data, bytes, uintptr_t(sysconf(_SC_PAGESIZE)), MADV_DONTNEED);
+}
+
+void prefer_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) noexcept {
+#ifdef MADV_HUGEPAGE
+  advise_inside(memory, bytes, kLargePage, MADV_HUGEPAGE);
+#endif
 }
 
 bool is_directory(const std::string& path) noexcept {
