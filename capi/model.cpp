@@ -13,9 +13,15 @@ void open_model(puna_context* context, const puna_model_options* theirs, puna_mo
   PUNA_REQUIRE(model != nullptr, "model is NULL");
   const puna_model_options o = read_options(theirs, "puna_model_options");
   require_reserved(o.reserved, "puna_model_options");
+  require_reserved(o.reserved2, "puna_model_options");
+  PUNA_REQUIRE(o.verify_packed == 0 || o.verify_packed == 1, "puna_model_options.verify_packed is %d, expected 0 or 1", int(o.verify_packed));
   const ContextPtr own = context ? use(context) : make_context({});
   const auto report = [&](uint64_t done, uint64_t total) { return o.progress(o.progress_user, done, total) == 0; };
-  *model = new puna_model{load(own, o.progress ? LoadProgress(report) : LoadProgress())};
+  *model = new puna_model{load(own, o.progress ? LoadProgress(report) : LoadProgress(), o)};
+}
+
+void require_unpacked(const puna_model_options& o) {
+  PUNA_REQUIRE(o.packed_path == nullptr, "puna_model_options.packed_path goes with puna_model_open: bytes without a file have no time to compare");
 }
 
 }  // namespace
@@ -23,7 +29,9 @@ void open_model(puna_context* context, const puna_model_options* theirs, puna_mo
 puna_status puna_model_open(puna_context* context, const char* path, const puna_model_options* options, puna_model** model) {
   return guard([&] {
     PUNA_REQUIRE(path != nullptr, "path is NULL");
-    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress) { return Model::open(c, path, progress); });
+    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
+      return Model::open(c, path, progress, {o.packed_path ? o.packed_path : "", o.verify_packed == 1});
+    });
   });
 }
 
@@ -31,7 +39,8 @@ puna_status puna_model_open_memory(puna_context* context, const void* data, size
                                    puna_model** model) {
   return guard([&] {
     PUNA_REQUIRE(data != nullptr, "data is NULL");
-    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress) {
+    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
+      require_unpacked(o);
       return Model::open(c, open_memory_source(data, bytes, "memory"), progress);
     });
   });
@@ -44,7 +53,8 @@ puna_status puna_model_open_reader(puna_context* context, const puna_reader* rea
     const puna_reader r = read_options(reader, "puna_reader");
     require_reserved(r.reserved, "puna_reader");
     PUNA_REQUIRE(r.read_at != nullptr, "puna_reader.read_at is NULL");
-    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress) {
+    open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
+      require_unpacked(o);
       return Model::open(c, open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader"), progress);
     });
   });

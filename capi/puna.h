@@ -139,6 +139,13 @@ typedef struct puna_model_options {
   /* Bytes done and bytes in total while loading; nonzero cancels and nothing is left behind. */
   int32_t (*progress)(void* user, uint64_t done, uint64_t total);
   void* progress_user;
+  /* Where the packed form of the weights is kept (UTF-8; NULL = nowhere; puna_model_open only): mapped when the file is there and belongs
+   * to the model's files as they are now, made first otherwise, in one step: never half a file. The next start then takes a tenth of the time,
+   * and a model can be larger than memory: the system may take its pages back and reads them again. The file may be replaced or deleted
+   * while the model is open, but not written to or cut short. A file of another kind at this path is PUNA_BAD_FILE and left alone. */
+  const char* packed_path;
+  int32_t verify_packed; /* 1 = read all of the packed file and compare hashes; 0 = its structure only */
+  int32_t reserved2;     /* 0 */
 } puna_model_options;
 
 /* Where a file's bytes come from when they are in no file of their own: pak files, archives, object stores. */

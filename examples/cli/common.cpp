@@ -27,6 +27,7 @@ void ModelFlags::add(const Verb& verb) {
   verb.option("MODEL", path, "a GGUF file or a Hugging Face folder").required();
   verb.option("-t,--threads", threads, "threads to compute with (default: one a CPU)").at_least(0);
   verb.option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
+  verb.option("--packed", packed, "file for the packed weights: made when it is missing or stale, then mapped (fast starts, models beyond memory)");
 }
 
 ModelPtr ModelFlags::open() const {
@@ -38,7 +39,7 @@ ModelPtr ModelFlags::open() const {
   return Model::open(make_context(options), path, [&](uint64_t done, uint64_t total) {
     bar.update(done, total);
     return !interrupt.requested();
-  });
+  }, {packed, /*verify_packed=*/false});
 }
 
 void SamplingFlags::add(const Verb& verb) {

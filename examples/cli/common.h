@@ -12,7 +12,7 @@
 namespace puna::cli {
 
 struct ModelFlags {
-  std::string path, isa;
+  std::string path, isa, packed;
   int threads = 0;
   void add(const Verb& verb);
   // Makes the context and opens the model; a progress bar appears on a terminal when that takes noticeable time.

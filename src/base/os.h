@@ -32,6 +32,13 @@ class MappedFile {
   uint64_t size_ = 0;
 };
 
+// What changes when somebody writes a file: how long it is, and when it was written (nanoseconds of the system's clock). Error{io}.
+struct FileStamp {
+  uint64_t bytes = 0;
+  int64_t time = 0;
+};
+FileStamp file_stamp(const std::string& path);
+
 // Tells the system that a range of a MappedFile will not be read soon: its pages need not stay in memory (they come back on use).
 // Only for memory of a MappedFile. Whole pages inside the range are meant.
 void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept;
@@ -53,11 +60,15 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   void write(const void* data, size_t bytes);
+  // Instead of write(): the whole file as memory, zero, its room on the disk taken beforehand (Error{io} when there is none).
+  std::byte* map(uint64_t bytes);
   void commit();
 
  private:
   std::string path_, temporary_;
   int fd_ = -1;
+  void* mapped_ = nullptr;
+  uint64_t mapped_bytes_ = 0;
 };
 
 }  // namespace puna::os

@@ -82,6 +82,12 @@ void prefer_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] size_t b
 #endif
 }
 
+FileStamp file_stamp(const std::string& path) {
+  struct stat st;
+  if (stat(path.c_str(), &st) != 0) fail_errno("examine", path);
+  return {uint64_t(st.st_size), int64_t(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec};
+}
+
 bool is_directory(const std::string& path) noexcept {
   struct stat st;
   return stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
@@ -118,6 +124,7 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(path +
 }
 
 AtomicFile::~AtomicFile() {
+  if (mapped_) munmap(mapped_, mapped_bytes_);
   if (fd_ < 0) return;
   ::close(fd_);
   ::unlink(temporary_.c_str());
@@ -134,7 +141,19 @@ void AtomicFile::write(const void* data, size_t bytes) {
   }
 }
 
+std::byte* AtomicFile::map(uint64_t bytes) {
+  // Without its room a full disk would show as SIGBUS in the middle of a store.
+  errno = posix_fallocate(fd_, 0, off_t(bytes));
+  if (errno != 0) fail_errno("reserve room on the disk for", path_);
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  if (memory == MAP_FAILED) fail_errno("map", path_);
+  mapped_ = memory;
+  mapped_bytes_ = bytes;
+  return static_cast<std::byte*>(memory);
+}
+
 void AtomicFile::commit() {
+  if (mapped_ && msync(mapped_, mapped_bytes_, MS_SYNC) != 0) fail_errno("flush", path_);
   if (fsync(fd_) != 0) fail_errno("flush", path_);
   if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno("replace", path_);
   ::close(fd_);

@@ -81,6 +81,7 @@ Checkpoint assemble(const Context& context, std::vector<Part> parts, LoadProgres
   checkpoint.metadata = std::move(parts[0].header.metadata);
   uint64_t end = 0;
   for (Part& p : parts) {
+    checkpoint.files.push_back(p.source->name());
     attach(context, p.source, p.header.data_offset, std::move(p.header.tensors), meter, checkpoint.tensors, checkpoint.keepalive);
     meter.advance_to(end += p.source->size());
   }

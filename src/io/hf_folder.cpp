@@ -71,6 +71,7 @@ Checkpoint load_folder(const Context& context, const std::string& folder, LoadPr
   ProgressMeter meter(progress, checkpoint.file_bytes, folder);
   uint64_t end = 0;
   for (SafetensorsPart& p : parts) {
+    checkpoint.files.push_back(p.source->name());
     attach(context, p.source, p.data_offset, std::move(p.header.tensors), meter, checkpoint.tensors, checkpoint.keepalive);
     meter.advance_to(end += p.source->size());
   }

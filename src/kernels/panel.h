@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "kernels/kernel_table.h"
+#include "puna/tensor/tensor.h"
 
 namespace puna {
 
@@ -15,6 +16,9 @@ inline int64_t panel_bytes(DType dtype, int64_t K) noexcept {
   const DTypeInfo& t = info(dtype);
   return K / t.block * t.bytes * kTileRows;
 }
+
+// Bytes of all panels of a matrix.
+inline int64_t packed_bytes(const Weight& w) noexcept { return (w.rows + kTileRows - 1) / kTileRows * w.panel_bytes; }
 
 // Interleaves `rows` (<= 16) rows into a panel. Row r starts at row0 + r * row_stride; col_stride (bytes) != 0 reads f32, f16,
 // bf16 stored [in,out].

@@ -42,11 +42,12 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
 
 }  // namespace
 
-Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped, Progress progress) {
+Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped, Progress progress,
+                       WeightStore* store) {
   Llama model;
   LlamaConfig& c = model.config;
   LlamaWeights& w = model.weights;
-  const WeightReader r(context, tensors, w, mapped, progress);
+  const WeightReader r(context, tensors, w, mapped, progress, store);
   std::vector<float> rope_freqs;
   const TensorEntry* f = tensors.find("rope_freqs.weight");
   if (f) {

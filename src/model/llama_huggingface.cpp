@@ -25,12 +25,13 @@ void read_moe(LlamaLayer& L, const WeightReader& r, const std::string& prefix, c
 
 }  // namespace
 
-Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped, Progress progress) {
+Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped, Progress progress,
+                              WeightStore* store) {
   Llama model;
   LlamaConfig& c = model.config;
   LlamaWeights& w = model.weights;
   c = config_from_huggingface(metadata);
-  const WeightReader r(context, tensors, w, mapped, progress);
+  const WeightReader r(context, tensors, w, mapped, progress, store);
   const std::string vision_root = "language_model.";  // a model that also sees keeps its text part under this name
   const auto& all = tensors.entries();
   const bool nested = std::any_of(all.begin(), all.end(), [&](const TensorEntry& t) { return t.name.starts_with(vision_root); });

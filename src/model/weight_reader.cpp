@@ -9,8 +9,8 @@
 
 namespace puna {
 
-WeightReader::WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped, Llama::Progress progress)
-    : context_(context), tensors_(tensors), weights_(weights), mapped_(mapped), progress_(progress) {
+WeightReader::WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped, Llama::Progress progress, WeightStore* store)
+    : context_(context), tensors_(tensors), weights_(weights), mapped_(mapped), progress_(progress), store_(store) {
   for (const TensorEntry& t : tensors.entries()) total_ += t.bytes;
   report(0);
 }
@@ -34,22 +34,29 @@ const TensorEntry& WeightReader::entry(const std::string& name, const Shape& exp
   return *t;
 }
 
+WeightStore::Room WeightReader::own_room(const Weight& w) const {
+  auto buffer = std::make_shared<Buffer>(context_.allocate(size_t(packed_bytes(w)), "packed weights"));
+  std::byte* const data = buffer->data();
+  weights_.owned.push_back(std::move(buffer));
+  return {data, data};
+}
+
 Weight WeightReader::pack(const Stored& s) const {
   Weight w;
   w.dtype = s.dtype;
   w.rows = s.rows;
   w.cols = s.cols;
   w.panel_bytes = panel_bytes(s.dtype, s.cols);
-  const int64_t panels = (s.rows + kTileRows - 1) / kTileRows;
-  auto buffer = std::make_shared<Buffer>(context_.allocate(size_t(panels * w.panel_bytes), "packed weights"));
-  auto* to = reinterpret_cast<uint8_t*>(buffer->data());
-  context_.executor().run(panels, [&](int64_t p) {
-    const auto* from = reinterpret_cast<const uint8_t*>(s.data) + p * kTileRows * s.row_stride;
-    pack_panel(to + p * w.panel_bytes, s.dtype, from, s.row_stride, s.col_stride, int(std::min<int64_t>(kTileRows, s.rows - p * kTileRows)), s.cols);
-  });
-  if (mapped_ && s.col_stride == 0) os::drop_mapped_pages(s.data, uint64_t(s.rows * s.row_stride));
-  w.panels = buffer->data();
-  weights_.owned.push_back(std::move(buffer));
+  const WeightStore::Room room = store_ ? store_->room(w) : own_room(w);
+  w.panels = room.panels;
+  if (room.fill) {
+    context_.executor().run(packed_bytes(w) / w.panel_bytes, [&](int64_t p) {
+      const auto* from = reinterpret_cast<const uint8_t*>(s.data) + p * kTileRows * s.row_stride;
+      auto* to = reinterpret_cast<uint8_t*>(room.fill) + p * w.panel_bytes;
+      pack_panel(to, s.dtype, from, s.row_stride, s.col_stride, int(std::min<int64_t>(kTileRows, s.rows - p * kTileRows)), s.cols);
+    });
+    if (mapped_ && s.col_stride == 0) os::drop_mapped_pages(s.data, uint64_t(s.rows * s.row_stride));
+  }
   report(uint64_t(s.rows) * bytes_of(info(s.dtype), uint64_t(s.cols)));
   return w;
 }

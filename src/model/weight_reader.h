@@ -1,16 +1,18 @@
 // weight_reader.h -- tensors by name, checked (shape, type, size) and packed into panels. What it returns is safe to hand to kernels.
 // Packing is parallel and goes tensor by tensor; pages of a mapped file are let go behind it, so the model is held once.
+// A WeightStore may give matrices another place than the context's memory, and may have them ready.
 #pragma once
 #include <string>
 
 #include "puna/base/context.h"
 #include "puna/model/llama.h"
+#include "puna/model/weight_store.h"
 
 namespace puna {
 
 class WeightReader {
  public:
-  WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped, Llama::Progress progress);
+  WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped, Llama::Progress progress, WeightStore* store);
 
   void finish() const { report(total_); }  // tensors that the model has no use for count as done
   bool has(const std::string& name) const { return tensors_.find(name) != nullptr; }
@@ -32,6 +34,7 @@ class WeightReader {
     int64_t rows, cols, row_stride, col_stride;
   };
   Weight pack(const Stored& stored) const;
+  WeightStore::Room own_room(const Weight& w) const;
   void report(uint64_t bytes) const;
 
   const Context& context_;
@@ -39,6 +42,7 @@ class WeightReader {
   LlamaWeights& weights_;
   bool mapped_;
   Llama::Progress progress_;
+  WeightStore* store_;         // NULL: memory of the context
   uint64_t total_ = 0;         // bytes of all tensors
   mutable uint64_t done_ = 0;  // of them packed
 };

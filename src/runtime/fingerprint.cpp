@@ -1,7 +1,7 @@
 #include "runtime/fingerprint.h"
 
 #include "base/hash.h"
-#include "kernels/kernel_table.h"
+#include "kernels/panel.h"
 
 namespace puna {
 namespace {
@@ -27,7 +27,7 @@ void add_weight(Hash& h, const Weight& w) {
   constexpr int64_t kPieces = 16, kPiece = 256;
   h.add_value(int64_t(w.dtype));
   if (!w) return;
-  const int64_t bytes = (w.rows + kTileRows - 1) / kTileRows * w.panel_bytes;
+  const int64_t bytes = packed_bytes(w);
   for (int64_t i = 0; i < kPieces; ++i) {
     const int64_t at = (bytes - 1) / kPieces * i;
     h.add(w.panels + at, size_t(bytes - at < kPiece ? bytes - at : kPiece));

@@ -11,6 +11,7 @@
 #include "puna/base/error.h"
 #include "runtime/folder_texts.h"
 #include "runtime/load_watch.h"
+#include "runtime/packed_file.h"
 
 namespace puna {
 namespace {
@@ -44,17 +45,18 @@ ContextPtr make_context(const ContextOptions& options) {
 }
 
 template <class Load>
-std::shared_ptr<const Model> Model::open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress, Load&& load) {
+std::shared_ptr<const Model> Model::open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress,
+                                               const ModelOptions& options, Load&& load) {
   PUNA_REQUIRE(context != nullptr, "context is NULL");
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
-  const std::shared_ptr<Model> m = naming_file(name, [&] { return from_checkpoint(context, load(), mapped, progress); });
+  const std::shared_ptr<Model> m = naming_file(name, [&] { return from_checkpoint(context, load(), mapped, progress, options); });
   m->load_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
   return m;
 }
 
-std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress) {
-  return open_timed(context, path, /*mapped=*/true, progress, [&] { return load_checkpoint(*context, path); });
+std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress, const ModelOptions& options) {
+  return open_timed(context, path, /*mapped=*/true, progress, options, [&] { return load_checkpoint(*context, path); });
 }
 
 std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress) {
@@ -62,43 +64,54 @@ std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& so
   // Every byte is read, then packed.
   const auto reading = [&](uint64_t done, uint64_t total) { return progress(done, 2 * total); };
   const auto packing = [&](uint64_t done, uint64_t total) { return progress(total + done, 2 * total); };
-  return open_timed(context, source->name(), /*mapped=*/false, progress ? LoadProgress(packing) : LoadProgress(),
+  return open_timed(context, source->name(), /*mapped=*/false, progress ? LoadProgress(packing) : LoadProgress(), {},
                     [&] { return load_checkpoint(*context, source, progress ? LoadProgress(reading) : LoadProgress()); });
 }
 
-std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped, LoadProgress progress) {
+std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped, LoadProgress progress, const ModelOptions& options) {
   const FpEnv fp;
   context->require_same_process();
   std::shared_ptr<Model> m(new Model());
   m->context_ = std::move(context);
   m->checkpoint_ = std::move(checkpoint);
-  m->pack_weights(mapped, progress);
+  m->pack_weights(mapped, progress, options);
   m->checkpoint_.tensors.forget_data();
   m->checkpoint_.keepalive.clear();
   m->read_text_parts();
   return m;
 }
 
-void Model::pack_weights(bool mapped, LoadProgress progress) {
+void Model::pack_weights(bool mapped, LoadProgress progress, const ModelOptions& options) {
   const Checkpoint& c = checkpoint_;
   const auto pack = c.format == Checkpoint::Format::gguf ? Llama::from_gguf : Llama::from_huggingface;
-  if (!progress) {
-    llama_ = pack(*context_, c.metadata, c.tensors, mapped, {});
-    return;
-  }
-  // The host is told of every matrix, and asked again every few milliseconds inside one.
+  const auto build = [&](const Context& context, WeightStore* store, LoadProgress report) {
+    return pack(context, c.metadata, c.tensors, mapped, report, store);
+  };
+  watched(progress, [&](const Context& context, LoadProgress report) {
+    if (options.packed_path.empty()) {
+      llama_ = build(context, nullptr, report);
+      return;
+    }
+    const auto file = PackedFile::open_or_make(context, c, options.packed_path, options.verify_packed, report, build);
+    llama_ = build(context, file.get(), {});
+    llama_.weights.owned.push_back(file);
+  });
+}
+
+// The host is told of every matrix, and asked again every few milliseconds inside one.
+void Model::watched(LoadProgress progress, FunctionRef<void(const Context&, LoadProgress)> load) const {
+  if (!progress) return load(*context_, {});
   uint64_t done = 0, total = 0;
   const auto again = [&] { return progress(done, total); };
   auto executor = std::make_unique<LoadWatch>(context_->executor(), again);
   const LoadWatch& watch = *executor;
-  const Context watched(*context_, std::move(executor));
-  const auto report = [&](uint64_t d, uint64_t t) {
+  const Context context(*context_, std::move(executor));
+  load(context, [&](uint64_t d, uint64_t t) {
     done = d;
     total = t;
     watch.rethrow();
     return !watch.stopped() && progress(d, t);
-  };
-  llama_ = pack(watched, c.metadata, c.tensors, mapped, report);
+  });
 }
 
 void Model::read_text_parts() {

@@ -1,22 +1,15 @@
-// plan.cpp -- a plan is a rehearsal: the loader's own code in a context whose executor runs nothing, so that matrices are allocated
-// and never touched (untouched memory is address space alone) and every size is the one that a load would ask for.
+// plan.cpp -- a plan is a rehearsal: the loader's own code in a context that computes nothing, so that every size is the one that a load would ask for.
 #include "puna/runtime/plan.h"
 
 #include <algorithm>
 
 #include "base/fp_env.h"
 #include "puna/base/error.h"
+#include "runtime/rehearsal.h"
 #include "runtime/session_impl.h"
 
 namespace puna {
 namespace {
-
-ContextPtr rehearsal_context() {
-  ContextOptions options;
-  options.executor.threads = 1;
-  options.executor.parallel_for = [](void*, int64_t, void (*)(void*, int64_t), void*) {};
-  return make_context(options);
-}
 
 // Of the largest pass: as many rows as there may be, logits behind the last.
 uint64_t scratch_bytes(const Llama& llama, const Context& context, const SessionOptions& options, int64_t positions) {
@@ -55,7 +48,7 @@ Plan plan_model(const std::string& path, const PlanOptions& options) {
   Plan plan;
   Checkpoint checkpoint = load_checkpoint(*context, path);
   const bool gguf = checkpoint.format == Checkpoint::Format::gguf;
-  const Llama llama = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*context, checkpoint.metadata, checkpoint.tensors, /*mapped=*/true, {});
+  const Llama llama = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*context, checkpoint.metadata, checkpoint.tensors, /*mapped=*/true, {}, nullptr);
   plan.mapped = checkpoint.file_bytes;
   plan.load_peak = context->allocator()->peak();
   checkpoint.keepalive.clear();

@@ -35,7 +35,10 @@ AT(puna_model_options, struct_size, 0);
 AT(puna_model_options, reserved, 4);
 AT(puna_model_options, progress, 8);
 AT(puna_model_options, progress_user, 16);
-SIZE(puna_model_options, 24);
+AT(puna_model_options, packed_path, 24);
+AT(puna_model_options, verify_packed, 32);
+AT(puna_model_options, reserved2, 36);
+SIZE(puna_model_options, 40);
 
 AT(puna_reader, struct_size, 0);
 AT(puna_reader, reserved, 4);

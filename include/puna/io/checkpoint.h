@@ -45,6 +45,7 @@ struct Checkpoint {
   Metadata metadata;                // GGUF keys but split.*; or config.json flattened with dots, generation_config.json under "generation."
   TensorMap tensors;
   uint64_t file_bytes = 0;
+  std::vector<std::string> files;    // that hold the tensors, as their sources are named (paths, when opened by path)
   std::string folder;                // Hugging Face: where tokenizer.json and chat_template.jinja are; "" otherwise
   std::vector<std::shared_ptr<const void>> keepalive;  // mappings and loaded buffers
 };

@@ -16,6 +16,8 @@
 
 namespace puna {
 
+class WeightStore;
+
 // Rows of (sequence, position, token): what a pass computes. Several sessions may share one batch; the bits do not change.
 struct BatchRow {
   int32_t sequence = 0;              // index into Batch::sequences
@@ -68,10 +70,13 @@ class Llama {
 
   // Checks every tensor's name, shape and type, and packs matrices into panels of the context's memory; the tensors are not
   // needed afterwards. `mapped`: they lie in a file mapping of ours, whose pages are let go as they are packed.
-  // progress(done, total) is told the bytes packed after each matrix; false = Error{cancelled}.
+  // progress(done, total) is told the bytes packed after each matrix; false = Error{cancelled}. A store gives matrices another place
+  // than the context's memory and must outlive the model.
   using Progress = FunctionRef<bool(uint64_t done, uint64_t total)>;
-  static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false, Progress progress = {});
-  static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false, Progress progress = {});
+  static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false, Progress progress = {},
+                         WeightStore* store = nullptr);
+  static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false, Progress progress = {},
+                                WeightStore* store = nullptr);
 
   // logits: [batch.wanted.size(), vocab]. Straight-line over stages, so a paused pass is resumed by calling it again.
   template <class Rec>

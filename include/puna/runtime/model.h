@@ -17,14 +17,24 @@ ContextPtr make_context(const ContextOptions& options);
 // The tokenizer alone, without the weights: of a GGUF file or a Hugging Face folder, or a bare tokenizer.json or tokenizer.model.
 TokenizerPtr open_tokenizer(const std::string& path);
 
+struct ModelOptions {
+  // Where the packed form of the weights is kept ("" = nowhere): mapped when it is there and belongs to the model's files as they are,
+  // made first otherwise. A model that is opened so lies in pages of that file, which the system may take back and read again: it can be
+  // larger than memory. The file may be replaced or deleted meanwhile, but not be written to or cut short.
+  std::string packed_path;
+  bool verify_packed = false;  // read all of it and compare hashes
+};
+
 class Model {
  public:
   // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed. progress(done, total) counts
   // the bytes of the weights as they are packed, and before that as they are read where the source is not a file of ours to map.
-  static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {});
+  static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {},
+                                           const ModelOptions& options = {});
   static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {});
   // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor data is let go.
-  static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false, LoadProgress progress = {});
+  static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false, LoadProgress progress = {},
+                                                const ModelOptions& options = {});
 
   const Context& context() const noexcept { return *context_; }
   const ContextPtr& context_ptr() const noexcept { return context_; }
@@ -46,9 +56,11 @@ class Model {
   void read_text_parts();
 
   template <class Load>
-  static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress, Load&& load);
+  static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress,
+                                                 const ModelOptions& options, Load&& load);
 
-  void pack_weights(bool mapped, LoadProgress progress);
+  void pack_weights(bool mapped, LoadProgress progress, const ModelOptions& options);
+  void watched(LoadProgress progress, FunctionRef<void(const Context&, LoadProgress)> load) const;
 
   double load_seconds_ = 0;
   ContextPtr context_;

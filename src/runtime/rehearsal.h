@@ -1,0 +1,15 @@
+// rehearsal.h -- a context whose executor runs nothing: the loader's own code goes through it to learn sizes and places. Matrices are
+// allocated and never touched, and untouched memory is address space alone.
+#pragma once
+#include "puna/runtime/model.h"
+
+namespace puna {
+
+inline ContextPtr rehearsal_context() {
+  ContextOptions options;
+  options.executor.threads = 1;
+  options.executor.parallel_for = [](void*, int64_t, void (*)(void*, int64_t), void*) {};
+  return make_context(options);
+}
+
+}  // namespace puna
