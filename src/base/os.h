@@ -42,6 +42,9 @@ FileStamp file_stamp(const std::string& path);
 // Tells the system that a range of a MappedFile will not be read soon: its pages need not stay in memory (they come back on use).
 // Only for memory of a MappedFile. Whole pages inside the range are meant.
 void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept;
+// Asks for the pages of a range of a MappedFile to be read in the background. Cheap (a microsecond) when they are in memory, as far as
+// a few of them, evenly spread, tell.
+void fetch_mapped_pages(const std::byte* data, uint64_t bytes) noexcept;
 
 // Asks for large pages behind the whole ones inside a block just allocated: fewer faults when it is filled, fewer translations when it is
 // read. Untouched memory stays free, and where the system has none to give nothing changes.

@@ -76,6 +76,18 @@ void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
   advise_inside(data, bytes, uintptr_t(sysconf(_SC_PAGESIZE)), MADV_DONTNEED);
 }
 
+void fetch_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
+  constexpr uint64_t kSamples = 4;
+  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<uintptr_t>(data) / page * page;
+  const uintptr_t pages = (reinterpret_cast<uintptr_t>(data) + bytes - begin + page - 1) / page;
+  for (uint64_t i = 0; i < kSamples; ++i) {
+    unsigned char resident = 1;
+    if (mincore(reinterpret_cast<void*>(begin + pages * i / kSamples * page), page, &resident) == 0 && (resident & 1) != 0) continue;
+    madvise(reinterpret_cast<void*>(begin), pages * page, MADV_WILLNEED);
+    return;
+  }
+}
+
 void prefer_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) noexcept {
 #ifdef MADV_HUGEPAGE
   advise_inside(memory, bytes, kLargePage, MADV_HUGEPAGE);

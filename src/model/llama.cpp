@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/os.h"
+#include "kernels/panel.h"
 #include "model/rope.h"
 #include "ops/attention.h"
 #include "ops/experts.h"
@@ -31,6 +33,17 @@ void embed(Inference& rec, View x, const Weight& embedding, const Batch& b) {
     const BatchRow& row = b.rows[size_t(t)];
     if (row.embedding) memcpy(x.row(t), row.embedding, size_t(x.dims[1]) * 4);
     else weight_row(rec.kernels(), x.row(t), embedding, row.token);
+  });
+}
+
+// Experts that lie in a file are read in the background as soon as the router has chosen them: all together, not page by page.
+void fetch_experts(Inference& rec, const Routes& routes, const LlamaLayer& L) {
+  rec.stage(1, [&](int64_t) {
+    for (size_t e = 0; e < L.experts.size(); ++e) {
+      if (routes.first[e] == routes.first[e + 1]) continue;
+      for (const Weight* w : {&L.experts[e].gate, &L.experts[e].up, &L.experts[e].down})
+        os::fetch_mapped_pages(w->panels, uint64_t(packed_bytes(*w)));
+    }
   });
 }
 
@@ -93,7 +106,7 @@ void swiglu_add(Inference& rec, View x, const LlamaConfig& c, const LlamaLayer& 
   linear(rec, h, {{x, &L.ffn.down, true}});
 }
 
-void moe_add(Inference& rec, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t moe_index, const ForwardTaps* taps) {
+void moe_add(Inference& rec, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t moe_index, bool mapped, const ForwardTaps* taps) {
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], E = c.experts;
   const ExpertWeights& any = L.experts[0];
@@ -101,6 +114,7 @@ void moe_add(Inference& rec, View x, const LlamaConfig& c, const LlamaLayer& L, 
   norm_rows(rec, xn, x, L.ffn_norm, c.norm_eps);
   View logits;
   const Routes routes = route(rec, xn, L.router, c.experts_per_token, &logits);
+  if (mapped) fetch_experts(rec, routes, L);
   if (taps) {
     if (taps->router_logits) tap(rec, taps->router_logits + moe_index * R * E, logits);
     rec.stage(1, [&](int64_t) {
@@ -151,7 +165,7 @@ void Llama::layer(Rec& rec, const Batch& b, View x, int64_t l, const RopeTable& 
   if (config.is_moe[size_t(l)]) {
     int64_t moe_index = 0;
     for (int64_t i = 0; i < l; ++i) moe_index += config.is_moe[size_t(i)];
-    moe_add(rec, x, config, L, moe_index, taps);
+    moe_add(rec, x, config, L, moe_index, weights.mapped, taps);
   } else {
     swiglu_add(rec, x, config, L);
   }

@@ -95,6 +95,7 @@ void Model::pack_weights(bool mapped, LoadProgress progress, const ModelOptions&
     const auto file = PackedFile::open_or_make(context, c, options.packed_path, options.verify_packed, report, build);
     llama_ = build(context, file.get(), {});
     llama_.weights.owned.push_back(file);
+    llama_.weights.mapped = true;
   });
 }
 

@@ -1,5 +1,6 @@
 // Opening models from a path, from memory and through a callback, and what they say about themselves.
 #include "capi/fixture.h"
+#include "support/files.h"
 
 using namespace puna::test;
 
@@ -172,6 +173,29 @@ TEST_CASE("loading reports progress and can be cancelled", "[capi]") {
   refused(puna_model_open(nullptr, chat_model().c_str(), &options, &model), PUNA_CANCELLED, "");
   CHECK(impatient.calls == 1);
   CHECK(model == nullptr);
+}
+
+TEST_CASE("a packed file is made by the first open and mapped by the second", "[capi]") {
+  const TempFolder folder;
+  const std::string packed = folder / "model.packed";
+  auto options = sized<puna_model_options>();
+  options.packed_path = packed.c_str();
+  const auto open = [&] {
+    puna_model* model = nullptr;
+    ok(puna_model_open(nullptr, chat_model().c_str(), &options, &model));
+    return ModelHandle(model);
+  };
+  const ModelHandle first = open();
+  const std::string made = read_text(packed);
+  options.verify_packed = 1;
+  const ModelHandle second = open();
+  CHECK(read_text(packed) == made);
+
+  puna_model* none = nullptr;
+  refused(puna_model_open_memory(nullptr, tiny_gguf().data(), tiny_gguf().size(), &options, &none), PUNA_INVALID_ARGUMENT, "packed_path");
+  options.verify_packed = 2;
+  refused(puna_model_open(nullptr, chat_model().c_str(), &options, &none), PUNA_INVALID_ARGUMENT, "verify_packed is 2");
+  CHECK(none == nullptr);
 }
 
 TEST_CASE("files that are not there or not models are told apart", "[capi]") {

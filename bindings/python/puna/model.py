@@ -72,6 +72,7 @@ class Model:
     """A GGUF file or a Hugging Face folder.
 
     `progress(done, total)` is called with bytes while it loads; an exception in it, KeyboardInterrupt too, ends the load.
+    `packed`: a file for the packed weights, made when it is missing or stale, then mapped: the next start takes milliseconds.
 
     >>> model = Model(MODEL)
     >>> model.info.architecture, model.info.layers > 0
@@ -79,8 +80,9 @@ class Model:
     """
 
     def __init__(self, path: "str | os.PathLike[str]", *, context: Optional[Context] = None,
-                 progress: Optional[Callable[[int, int], Any]] = None) -> None:
-        self._open(lib.puna_model_open, context, progress, os.fsencode(path))
+                 progress: Optional[Callable[[int, int], Any]] = None, packed: "str | os.PathLike[str] | None" = None) -> None:
+        kept = None if packed is None else ffi.new("char[]", os.fsencode(packed))
+        self._open(lib.puna_model_open, context, progress, os.fsencode(path), packed_path=kept)
 
     @classmethod
     def from_bytes(cls, data: "bytes | bytearray | memoryview", *, context: Optional[Context] = None) -> "Model":
@@ -90,7 +92,8 @@ class Model:
         self._open(lib.puna_model_open_memory, context, None, self._data, len(self._data))
         return self
 
-    def _open(self, call: Any, context: Optional[Context], progress: Optional[Callable[[int, int], Any]], *where: Any) -> None:
+    def _open(self, call: Any, context: Optional[Context], progress: Optional[Callable[[int, int], Any]], *where: Any,
+              **more: Any) -> None:
         raised: List[BaseException] = []
 
         def remember(_kind, error, _trace):  # type: ignore[no-untyped-def]
@@ -102,7 +105,7 @@ class Model:
                 progress(done, total)
             return 0
 
-        options = sized("puna_model_options", progress=report)
+        options = sized("puna_model_options", progress=report, **more)
         self._context = context  # its log callback is called as long as the model lives
         try:
             self._handle = created(lib.puna_model_free, call, context._handle if context else ffi.NULL, *where, options, type="puna_model")

@@ -45,6 +45,7 @@ struct LlamaWeights {
   Weight embedding, lm_head;         // [V,D]
   const float* final_norm = nullptr; // [D]
   std::vector<LlamaLayer> layers;
+  bool mapped = false;               // the matrices lie in a file: experts are asked for before they are read
   std::vector<std::shared_ptr<const void>> owned;  // panels, and vectors converted to f32
 };
 

@@ -96,6 +96,9 @@ pub struct puna_model_options {
     pub reserved: i32,
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> i32>,
     pub progress_user: *mut c_void,
+    pub packed_path: *const c_char,
+    pub verify_packed: i32,
+    pub reserved2: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -392,6 +395,9 @@ const _: () = {
     assert!(offset_of!(puna_model_options, reserved) == 4);
     assert!(offset_of!(puna_model_options, progress) == 8);
     assert!(offset_of!(puna_model_options, progress_user) == 16);
+    assert!(offset_of!(puna_model_options, packed_path) == 24);
+    assert!(offset_of!(puna_model_options, verify_packed) == 32);
+    assert!(offset_of!(puna_model_options, reserved2) == 36);
     assert!(offset_of!(puna_reader, struct_size) == 0);
     assert!(offset_of!(puna_reader, reserved) == 4);
     assert!(offset_of!(puna_reader, size) == 8);
@@ -528,7 +534,7 @@ const _: () = {
     assert!(offset_of!(puna_generate_result, reserved) == 44);
     assert!(size_of::<puna_context_options>() == 104);
     assert!(size_of::<puna_context_info>() == 40);
-    assert!(size_of::<puna_model_options>() == 24);
+    assert!(size_of::<puna_model_options>() == 40);
     assert!(size_of::<puna_reader>() == 40);
     assert!(size_of::<puna_model_info>() == 104);
     assert!(size_of::<puna_tensor_info>() == 64);

@@ -114,11 +114,22 @@ impl Model {
     }
 
     /// The same in a context. `progress` gets bytes done and bytes in total; when it breaks or panics, the load is cancelled.
-    pub fn open_with<F: FnMut(u64, u64) -> ControlFlow<()>>(context: Option<&Context>, path: &str, mut progress: F) -> Result<Self> {
-        let path = c_string(path)?;
+    pub fn open_with<F: FnMut(u64, u64) -> ControlFlow<()>>(context: Option<&Context>, path: &str, progress: F) -> Result<Self> {
+        Self::open_at(context, path, None, progress)
+    }
+
+    /// The same with a file for the packed weights: made when it is missing or stale, then mapped, so that the next start takes milliseconds
+    /// and the model may be larger than memory. The file must not be written to or cut short while the model is open.
+    pub fn open_packed<F: FnMut(u64, u64) -> ControlFlow<()>>(context: Option<&Context>, path: &str, packed: &str, progress: F) -> Result<Self> {
+        Self::open_at(context, path, Some(packed), progress)
+    }
+
+    fn open_at<F: FnMut(u64, u64) -> ControlFlow<()>>(context: Option<&Context>, path: &str, packed: Option<&str>, mut progress: F) -> Result<Self> {
+        let (path, packed) = (c_string(path)?, packed.map(c_string).transpose()?);
         let mut options: puna_model_options = sized();
         options.progress = Some(report::<F>);
         options.progress_user = (&mut progress as *mut F).cast();
+        options.packed_path = packed.as_ref().map_or(null(), |p| p.as_ptr());
         let context = context.map_or(null_mut(), |c| c.handle.raw);
         let handle = Handle::create(puna_model_free, |out| unsafe { puna_model_open(context, path.as_ptr(), &options, out) })?;
         Ok(Model { handle: Arc::new(handle) })
