@@ -42,6 +42,24 @@ struct AttendRow {
   int64_t high;    // sees positions below
 };
 
+// What the gradient of attention reads and adds to, for all `rows` positions 0, 1, ... of one sequence and one KV head with its `grouped` query
+// heads. Query rows (q, out, dout, dq) are q_row apart, their heads head_dim; keys and values (and dk, dv) kv_row.
+struct AttendBackward {
+  const float *q, *out, *dout;
+  float* dq;
+  int64_t q_row;
+  const float *k, *v;
+  float *dk, *dv;
+  int64_t kv_row;
+  const float* state;       // as AttendRow says, two a head
+  int64_t state_row;
+  float* scratch;           // attend_backward_scratch(head_dim) values
+  int64_t rows, grouped, head_dim;
+  int64_t chunk;            // rows see their own chunk up to themselves; 0 = everything up to themselves
+  float scale;
+};
+constexpr int64_t attend_backward_scratch(int64_t head_dim) { return 64 * head_dim + 4096; }
+
 struct KernelTable {
   const char* name;
 
@@ -75,6 +93,22 @@ struct KernelTable {
   // Adds the later positions' out and state to the earlier ones'.
   void (*merge_attention)(float* out, float* state, const float* later_out, const float* later_state, int64_t head_dim);
   void (*finish_attention)(float* out, const float* state, int64_t head_dim);  // out /= total
+
+  // ---- backward (multiply.inl.h, attention_backward.inl.h, rows_backward.inl.h): everything is added but where noted ----
+  // dx[t][k] += sum_n dy[t][n] W[n][k] for columns [k0, k0 + k_count), k0 a multiple of 32; W of any type.
+  void (*gemm_back)(float* dx, int64_t dx_row, const float* dy, int64_t dy_row, DType dtype, const uint8_t* panels, int64_t panel_bytes,
+                    int64_t outputs, int64_t k0, int64_t k_count, int64_t rows);
+  // dW[n][k] += sum_t dy[t][n] x[t][k] for `outputs` rows of dW, f32 panels panel_floats apart, and columns [k0, k0 + k_count).
+  void (*gemm_outer)(float* dw, int64_t panel_floats, const float* dy, int64_t dy_row, int64_t outputs, const float* x, int64_t x_row,
+                     int64_t k0, int64_t k_count, int64_t rows);
+  void (*attend_backward)(const AttendBackward& a);
+  float (*rms_norm_backward)(float* dx, const float* dy, const float* x, const float* w /* or NULL */, int64_t D, float eps, bool add_to);
+  void (*swiglu_backward)(float* dgate, float* dup, const float* dy, const float* gate, const float* up, int64_t n);
+  float (*dot)(const float* x, const float* y, int64_t n);
+  void (*add_scaled)(float* y, const float* x, float scale, int64_t n);                       // y += scale x
+  void (*add_product)(float* y, const float* a, const float* b, float scale, int64_t n);      // y += scale a b, element by element
+  void (*softmax_state)(float* state, const float* x, int64_t n);                             // largest, sum of e^(x - largest)
+  void (*softmax_gradient)(float* g, const float* x, const float* state, float weight, int64_t n);  // g = weight softmax(x); g may be x
 };
 
 // The table of a level by name; "" = the best this CPU has. NULL when the name is unknown or the CPU lacks it.

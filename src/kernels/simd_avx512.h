@@ -103,4 +103,27 @@ PUNA_INLINE int32_t isum16(const int8_t* p) {
   return _mm512_reduce_add_epi32(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
 
+// to[c][r] = from[r][c] of 16 x 16 values that lie in one piece: pairs, quadruples, then quarters of the vectors change places.
+PUNA_INLINE void transpose16(float* to, int64_t to_row, const float* from) {
+  __m512 a[16], b[16];
+  for (int i = 0; i < 16; ++i) a[i] = _mm512_loadu_ps(from + i * 16);
+  for (int i = 0; i < 16; i += 2) {
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4)
+    for (int j = 0; j < 2; ++j) {
+      a[i + 2 * j] = _mm512_shuffle_ps(b[i + j], b[i + j + 2], 0x44);
+      a[i + 2 * j + 1] = _mm512_shuffle_ps(b[i + j], b[i + j + 2], 0xEE);
+    }
+  for (int j = 0; j < 4; ++j) {  // a[4 i + j]: rows 4 i ... 4 i + 3 of columns j, 4 + j, 8 + j, 12 + j
+    const __m512 low = _mm512_shuffle_f32x4(a[j], a[4 + j], 0x88), low_odd = _mm512_shuffle_f32x4(a[j], a[4 + j], 0xDD);
+    const __m512 high = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0x88), high_odd = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0xDD);
+    _mm512_storeu_ps(to + j * to_row, _mm512_shuffle_f32x4(low, high, 0x88));
+    _mm512_storeu_ps(to + (4 + j) * to_row, _mm512_shuffle_f32x4(low_odd, high_odd, 0x88));
+    _mm512_storeu_ps(to + (8 + j) * to_row, _mm512_shuffle_f32x4(low, high, 0xDD));
+    _mm512_storeu_ps(to + (12 + j) * to_row, _mm512_shuffle_f32x4(low_odd, high_odd, 0xDD));
+  }
+}
+
 }  // namespace puna::PUNA_ISA

@@ -134,4 +134,10 @@ PUNA_INLINE void store_i8(int8_t* p, V a) {
 PUNA_INLINE int32_t isum16(const int8_t* p) { return vaddlvq_s8(vld1q_s8(p)); }
 #undef PUNA_EACH
 
+// to[c][r] = from[r][c] of 16 x 16 values that lie in one piece.
+PUNA_INLINE void transpose16(float* to, int64_t to_row, const float* from) {
+  for (int c = 0; c < 16; ++c)
+    for (int r = 0; r < 16; ++r) to[c * to_row + r] = from[r * 16 + c];
+}
+
 }  // namespace puna::PUNA_ISA

@@ -1,0 +1,64 @@
+// rows_backward.inl.h -- gradients of the kernels over one row (rows.inl.h), and the softmax of a loss. Compiled once per ISA.
+namespace puna::PUNA_ISA {
+
+// y = w x s, s = 1 / sqrt(mean(x^2) + eps):   dx = s (w dy - x s^2 mean(w dy x)), added to dx or put there; returns s. dx may be dy.
+static float rms_norm_backward(float* dx, const float* dy, const float* x, const float* w, int64_t D, float eps, bool add_to) {
+  V squares = splat(0.0f), along = splat(0.0f);
+  for (int64_t i = 0; i < D; i += 16) {
+    const V xi = load_n(x + i, D - i), dyi = load_n(dy + i, D - i);
+    squares = fma(xi, xi, squares);
+    along = fma(w ? mul(load_n(w + i, D - i), dyi) : dyi, xi, along);
+  }
+  const float s = 1.0f / __builtin_sqrtf(sum(squares) / float(D) + eps), back = s * s * (sum(along) / float(D));
+  for (int64_t i = 0; i < D; ++i) {
+    const float g = s * ((w ? w[i] * dy[i] : dy[i]) - x[i] * back);
+    dx[i] = add_to ? dx[i] + g : g;
+  }
+  return s;
+}
+
+// y = silu(gate) up:   dup += silu(gate) dy,   dgate += up dy sigma (1 + gate (1 - sigma))
+static void swiglu_backward(float* dgate, float* dup, const float* dy, const float* gate, const float* up, int64_t n) {
+  const V one = splat(1.0f);
+  for (int64_t i = 0; i < n; i += 16) {
+    const V g = load_n(gate + i, n - i), u = load_n(up + i, n - i), d = load_n(dy + i, n - i), sigma = logistic(g);
+    store_n(dup + i, fma(mul(g, sigma), d, load_n(dup + i, n - i)), n - i);
+    const V slope = mul(sigma, fma(g, sub(one, sigma), one));
+    store_n(dgate + i, fma(mul(u, d), slope, load_n(dgate + i, n - i)), n - i);
+  }
+}
+
+static float dot(const float* x, const float* y, int64_t n) { return dot_row(x, y, n); }
+
+static void add_scaled(float* y, const float* x, float scale, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = __builtin_fmaf(scale, x[i], y[i]);
+}
+
+static void add_product(float* y, const float* a, const float* b, float scale, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = __builtin_fmaf(a[i] * b[i], scale, y[i]);
+}
+
+// state = the largest x and the sum of e^(x - largest).
+static void softmax_state(float* state, const float* x, int64_t n) {
+  V most = splat(kLowest), sums = splat(0.0f);
+  for (int64_t i = 0; i + 16 <= n; i += 16) most = max(most, load(x + i));
+  float largest = max_all(most);
+  for (int64_t i = n / 16 * 16; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
+  alignas(64) float last[16] = {};
+  for (int64_t i = 0; i + 16 <= n; i += 16) sums = add(sums, exp(sub(load(x + i), splat(largest))));
+  if (n % 16 != 0) {
+    store(last, exp(sub(load_n(x + n / 16 * 16, n % 16), splat(largest))));
+    for (int64_t i = n % 16; i < 16; ++i) last[i] = 0.0f;
+    sums = add(sums, load(last));
+  }
+  state[0] = largest;
+  state[1] = sum(sums);
+}
+
+// g = weight e^(x - largest) / total
+static void softmax_gradient(float* g, const float* x, const float* state, float weight, int64_t n) {
+  const V largest = splat(state[0]), factor = splat(weight / state[1]);
+  for (int64_t i = 0; i < n; i += 16) store_n(g + i, mul(exp(sub(load_n(x + i, n - i), largest)), factor), n - i);
+}
+
+}  // namespace puna::PUNA_ISA
