@@ -2,6 +2,7 @@
 // R rows of a batch, D hidden, H query heads, K head_dim, V vocab.
 #include "puna/model/llama.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -11,6 +12,7 @@
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/rows.h"
+#include "puna/base/error.h"
 
 namespace puna {
 namespace {
@@ -19,25 +21,45 @@ void tap(Inference& rec, float* to, View x) {
   if (to) rec.stage(1, [&](int64_t) { for (int64_t t = 0; t < x.dims[0]; ++t) memcpy(to + t * x.dims[1], x.row(t), size_t(x.dims[1]) * 4); });
 }
 
-RopeTable rope_table(Inference& rec, const Batch& b, const std::vector<float>& inverse_frequency) {
-  const int64_t half = int64_t(inverse_frequency.size());
-  const RopeTable table{rec.make(int64_t(b.rows.size()), half), rec.make(int64_t(b.rows.size()), half)};
-  rec.stage(int64_t(b.rows.size()), [&](int64_t t) {
+template <class Rec>
+RopeTable rope_table(Rec& rec, const Batch& b, const std::vector<float>& inverse_frequency) {
+  const int64_t half = int64_t(inverse_frequency.size()), R = int64_t(b.rows.size());
+  RopeTable table{rec.make(R, half), rec.make(R, half), {}};
+  if constexpr (Rec::records) table.minus_sine = rec.make(R, half);
+  rec.stage(R, [&](int64_t t) {
     rope_angles(table.cosine.row(t), table.sine.row(t), b.rows[size_t(t)].position, inverse_frequency);
+    if constexpr (Rec::records) rec.kernels().scale(table.minus_sine.row(t), table.sine.row(t), -1.0f, half);
   });
   return table;
 }
 
-void embed(Inference& rec, View x, const Weight& embedding, const Batch& b) {
+template <class Rec>
+void embed(Rec& rec, View x, const Weight& embedding, const Batch& b) {
   rec.stage(x.dims[0], [&](int64_t t) {
     const BatchRow& row = b.rows[size_t(t)];
     if (row.embedding) memcpy(x.row(t), row.embedding, size_t(x.dims[1]) * 4);
     else weight_row(rec.kernels(), x.row(t), embedding, row.token);
   });
+  if constexpr (Rec::records)
+    rec.on_backward([&rec, &embedding, &b, x] {
+      float* const table = rec.parameter_gradient(embedding.panels);
+      if (!table) return;
+      constexpr int64_t kColumns = 32;  // a tile: all rows in ascending order
+      const View dx = rec.gradient(x);
+      rec.stage((embedding.cols + kColumns - 1) / kColumns, [&](int64_t tile) {
+        for (int64_t t = 0; t < dx.dims[0]; ++t) {
+          const BatchRow& row = b.rows[size_t(t)];
+          if (row.embedding) continue;
+          float* const to = table + row.token / kTileRows * kTileRows * embedding.cols + row.token % kTileRows;
+          for (int64_t d = tile * kColumns; d < std::min(embedding.cols, (tile + 1) * kColumns); ++d) to[d * kTileRows] += dx.row(t)[d];
+        }
+      });
+    });
 }
 
 // Experts that lie in a file are read in the background as soon as the router has chosen them: all together, not page by page.
-void fetch_experts(Inference& rec, const Routes& routes, const LlamaLayer& L) {
+template <class Rec>
+void fetch_experts(Rec& rec, const Routes& routes, const LlamaLayer& L) {
   rec.stage(1, [&](int64_t) {
     for (size_t e = 0; e < L.experts.size(); ++e) {
       if (routes.first[e] == routes.first[e + 1]) continue;
@@ -47,8 +69,51 @@ void fetch_experts(Inference& rec, const Routes& routes, const LlamaLayer& L) {
   });
 }
 
+struct Attended { View q, k, v; };  // k and v as they are kept; on a Tape only: else they have gone into the cache
+
+// Keys and values as the cache will return them: gradients pass through the rounding.
+void round_to_f16(Inference& rec, View x) {
+  rec.stage(x.dims[0], [&](int64_t t) {
+    uint16_t half[16];
+    for (int64_t i = 0; i < x.dims[1]; i += 16) {
+      const int64_t n = std::min<int64_t>(16, x.dims[1] - i);
+      rec.kernels().to_f16(half, x.row(t) + i, n);
+      dequantise_row(rec.kernels(), x.row(t) + i, DType::f16, half, n);
+    }
+  });
+}
+
+// What happens to one row's heads in place, and back: RoPE and QK norm, or the temperature.
+struct Positions {
+  const LlamaConfig& c;
+  RopeTable rope;
+  bool uses_rope;
+  bool norm() const noexcept { return uses_rope && c.qk_norm; }
+  // before (may be without data): the heads between RoPE and QK norm, which the gradient needs.
+  void forward(const KernelTable& kernels, View x, View before, int64_t t, int64_t position, bool is_query) const {
+    const int64_t K = c.head_dim;
+    const auto turn = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
+    for (float* head = x.row(t); uses_rope && head < x.row(t) + x.dims[1]; head += K) {
+      turn(head, rope.cosine.row(t), rope.sine.row(t), K);
+      if (before.rank != 0) memcpy(before.row(t) + (head - x.row(t)), head, size_t(K) * 4);
+      if (c.qk_norm) kernels.rms_norm(head, head, nullptr, K, c.norm_eps);
+    }
+    if (!uses_rope && c.temperature && is_query) kernels.scale(x.row(t), x.row(t), attention_temperature(c, position), x.dims[1]);
+  }
+  void backward(const KernelTable& kernels, View dx, View before, int64_t t, int64_t position, bool is_query) const {
+    const int64_t K = c.head_dim;
+    const auto turn = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
+    for (float* head = dx.row(t); uses_rope && head < dx.row(t) + dx.dims[1]; head += K) {
+      if (c.qk_norm) kernels.rms_norm_backward(head, head, before.row(t) + (head - dx.row(t)), nullptr, K, c.norm_eps, false);
+      turn(head, rope.cosine.row(t), rope.minus_sine.row(t), K);
+    }
+    if (!uses_rope && c.temperature && is_query) kernels.scale(dx.row(t), dx.row(t), attention_temperature(c, position), dx.dims[1]);
+  }
+};
+
 // q, k, v of normalised rows; then per head RoPE and QK norm (RoPE layers) or the temperature (NoPE layers); k, v to the cache.
-void attn_in(Inference& rec, View q, const Batch& b, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t l, const RopeTable& rope) {
+template <class Rec>
+Attended attn_in(Rec& rec, View q, const Batch& b, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t l, const RopeTable& rope) {
   const KernelTable& kernels = rec.kernels();
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], K = c.head_dim;
@@ -56,45 +121,57 @@ void attn_in(Inference& rec, View q, const Batch& b, View x, const LlamaConfig& 
   const View k = rec.make(R, c.kv_heads * K), v = rec.make(R, c.kv_heads * K);
   norm_rows(rec, xn, x, L.attn_norm, c.norm_eps);
   linear(rec, xn, {{q, &L.wq}, {k, &L.wk}, {v, &L.wv}});
-  const bool uses_rope = c.uses_rope[size_t(l)];
-  const auto turn = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
+  const Positions positions{c, rope, c.uses_rope[size_t(l)] != 0};
+  View q_before, k_before;
+  if (Rec::records && positions.norm()) {
+    q_before = rec.make(R, c.heads * K);
+    k_before = rec.make(R, c.kv_heads * K);
+  }
   rec.stage(R, [&](int64_t t) {
     const BatchRow& row = b.rows[size_t(t)];
-    const auto positions = [&](float* heads, int64_t count) {
-      for (int64_t h = 0; h < count; ++h) {
-        turn(heads + h * K, rope.cosine.row(t), rope.sine.row(t), K);
-        if (c.qk_norm) kernels.rms_norm(heads + h * K, heads + h * K, nullptr, K, c.norm_eps);
-      }
-    };
-    if (uses_rope) {
-      positions(q.row(t), c.heads);
-      positions(k.row(t), c.kv_heads);
-    } else if (c.temperature) {
-      kernels.scale(q.row(t), q.row(t), attention_temperature(c, row.position), c.heads * K);
-    }
+    positions.forward(kernels, q, q_before, t, row.position, true);
+    positions.forward(kernels, k, k_before, t, row.position, false);
     KvCache& cache = *b.sequences[size_t(row.sequence)];
     for (int64_t h = 0; h < c.kv_heads; ++h) cache.store(kernels, l, row.position, h, k.row(t) + h * K, v.row(t) + h * K);
   });
+  if constexpr (Rec::records) {
+    if (!rec.exact())
+      for (const View& kept : {k, v}) round_to_f16(rec, kept);
+    rec.on_backward([&rec, &b, positions, q, k, q_before, k_before] {
+      const View dq = rec.gradient(q), dk = rec.gradient(k);
+      rec.stage(dq.dims[0], [&](int64_t t) {
+        positions.backward(rec.kernels(), dq, q_before, t, b.rows[size_t(t)].position, true);
+        positions.backward(rec.kernels(), dk, k_before, t, b.rows[size_t(t)].position, false);
+      });
+    });
+  }
+  return {q, k, v};
 }
 
 // x += Wo attention(q): chunked layers see [chunk start, position], the others [0, position]. Keys come back from the cache format.
-void attend_out(Inference& rec, View x, View q, const Batch& b, const LlamaConfig& c, const LlamaLayer& L, int64_t l) {
+template <class Rec>
+void attend_out(Rec& rec, View x, const Attended& in, const Batch& b, const LlamaConfig& c, const LlamaLayer& L, int64_t l) {
   const auto frame = rec.frame();
   const Activations a = make_activations(rec, x.dims[0], c.heads * c.head_dim, {&L.wo});
   const bool f16 = !rec.exact();
   const float scale = float(1.0 / std::sqrt(double(c.head_dim)));
-  attend(rec, a.x, q, c.kv_heads, c.head_dim, scale, f16, [&](int64_t t) {
+  const float* state = attend(rec, a.x, in.q, c.kv_heads, c.head_dim, scale, f16, [&](int64_t t) {
     const BatchRow& row = b.rows[size_t(t)];
     const KvCache& cache = *b.sequences[size_t(row.sequence)];
     const int64_t low = c.chunked(l) ? row.position / c.chunk * c.chunk : 0;
     return AttendRange{{cache.keys(l), cache.values(l), cache.page_size(), 0}, low, row.position + 1};
   });
+  if constexpr (Rec::records)
+    rec.on_backward([&rec, &b, gradient = AttendGradient{in.q, in.k, in.v, a.x, state, c.head_dim, c.chunked(l) ? c.chunk : 0, scale}] {
+      attend_backward(rec, gradient, whole_sequences(b));
+    });
   quantise_rows(rec, a);
   linear(rec, a, {{x, &L.wo, true}});
 }
 
 // x += Wdown (silu(Wgate xn) * Wup xn)
-void swiglu_add(Inference& rec, View x, const LlamaConfig& c, const LlamaLayer& L) {
+template <class Rec>
+void swiglu_add(Rec& rec, View x, const LlamaConfig& c, const LlamaLayer& L) {
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], F = L.ffn.gate.rows;
   const Activations xn = make_activations(rec, R, c.hidden, {&L.ffn.gate, &L.ffn.up});
@@ -106,17 +183,17 @@ void swiglu_add(Inference& rec, View x, const LlamaConfig& c, const LlamaLayer& 
   linear(rec, h, {{x, &L.ffn.down, true}});
 }
 
-void moe_add(Inference& rec, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t moe_index, bool mapped, const ForwardTaps* taps) {
+template <class Rec>
+void moe_add(Rec& rec, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t moe_index, bool mapped, const ForwardTaps* taps) {
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], E = c.experts;
   const ExpertWeights& any = L.experts[0];
   const Activations xn = make_activations(rec, R, c.hidden, {&any.gate, &any.up, &L.ffn.gate, &L.ffn.up});
   norm_rows(rec, xn, x, L.ffn_norm, c.norm_eps);
-  View logits;
-  const Routes routes = route(rec, xn, L.router, c.experts_per_token, &logits);
+  const Routes routes = route(rec, xn, L.router, c.experts_per_token);
   if (mapped) fetch_experts(rec, routes, L);
   if (taps) {
-    if (taps->router_logits) tap(rec, taps->router_logits + moe_index * R * E, logits);
+    if (taps->router_logits) tap(rec, taps->router_logits + moe_index * R * E, routes.logits);
     rec.stage(1, [&](int64_t) {
       const size_t n = size_t(routes.count);
       if (taps->router_experts) memcpy(taps->router_experts + moe_index * routes.count, routes.expert, n * 4);
@@ -126,30 +203,60 @@ void moe_add(Inference& rec, View x, const LlamaConfig& c, const LlamaLayer& L, 
   experts_add(rec, x, xn, routes, L.experts, L.ffn.gate ? &L.ffn : nullptr);
 }
 
-void head(Inference& rec, View logits, View x, const LlamaWeights& w, const LlamaConfig& c, const Batch& b, const ForwardTaps* taps) {
-  if (b.wanted.empty()) return;
-  const auto frame = rec.frame();
-  const int64_t W = int64_t(b.wanted.size());
-  const Activations xn = make_activations(rec, W, c.hidden, {&w.lm_head});
-  rec.stage(W, [&](int64_t i) {
-    rec.kernels().rms_norm(xn.x.row(i), x.row(b.wanted[size_t(i)]), w.final_norm, c.hidden, c.norm_eps);
-    finish_row(rec.kernels(), xn, i);
-  });
-  if (taps) tap(rec, taps->final_norm, xn.x);
-  linear(rec, xn, {{logits, &w.lm_head}});
-}
-
 }  // namespace
+
+std::vector<SequenceRows> whole_sequences(const Batch& b) {
+  std::vector<SequenceRows> all;
+  for (size_t t = 0; t < b.rows.size(); ++t) {
+    const bool begins = t == 0 || b.rows[t].sequence != b.rows[t - 1].sequence;
+    if (begins) all.push_back({int64_t(t), 0});
+    PUNA_REQUIRE(b.rows[t].position == all.back().count, "row %zu is at position %lld, expected %lld: a tape needs whole sequences, row by row", t,
+                 static_cast<long long>(b.rows[t].position), static_cast<long long>(all.back().count));
+    ++all.back().count;
+  }
+  return all;
+}
 
 template <class Rec>
 void Llama::forward(Rec& rec, const Batch& b, View logits, const ForwardTaps* taps) const {
-  const View x = rec.make(int64_t(b.rows.size()), config.hidden);  // the residual stream
+  const View x = body(rec, b, taps);
+  if (b.wanted.empty()) return;
+  const auto frame = rec.frame();
+  const Activations xn = head_input(rec, x, b);
+  if (taps) tap(rec, taps->final_norm, xn.x);
+  linear(rec, xn, {{logits, &weights.lm_head}});
+}
+
+template <class Rec>
+View Llama::hidden(Rec& rec, const Batch& b) const {
+  return head_input(rec, body(rec, b, nullptr), b).x;
+}
+
+// The residual stream after the last layer, [rows, hidden].
+template <class Rec>
+View Llama::body(Rec& rec, const Batch& b, const ForwardTaps* taps) const {
+  const View x = rec.make(int64_t(b.rows.size()), config.hidden);
+  if constexpr (Rec::records) rec.gradient(x);  // outlives the layers' frames
   const RopeTable rope = rope_table(rec, b, config.inverse_frequency);
   embed(rec, x, weights.embedding, b);
   if (taps) tap(rec, taps->embedded, x);
-  for (int64_t l = 0; l < config.layers; ++l) layer(rec, b, x, l, rope, taps);
+  for (int64_t l = 0; l < config.layers; ++l) {
+    if constexpr (Rec::records)
+      if (rec.checkpoints()) {
+        rec.checkpoint(x, [this, &b, x, l, rope](auto& again) { layer(again, b, x, l, rope, nullptr); });
+        continue;
+      }
+    layer(rec, b, x, l, rope, taps);
+  }
   if (taps) tap(rec, taps->last_hidden, x);
-  head(rec, logits, x, weights, config, b, taps);
+  return x;
+}
+
+template <class Rec>
+Activations Llama::head_input(Rec& rec, View x, const Batch& b) const {
+  const Activations xn = make_activations(rec, int64_t(b.wanted.size()), config.hidden, {&weights.lm_head});
+  norm_rows(rec, xn, x, weights.final_norm, config.norm_eps, b.wanted.data());
+  return xn;
 }
 
 // One layer, re-runnable alone. Source: Hugging Face modeling_llama.py and modeling_llama4.py.
@@ -158,8 +265,8 @@ void Llama::layer(Rec& rec, const Batch& b, View x, int64_t l, const RopeTable& 
   const auto frame = rec.frame();  // scratch dies with the layer
   const LlamaLayer& L = weights.layers[size_t(l)];
   const View q = rec.make(x.dims[0], config.heads * config.head_dim);
-  attn_in(rec, q, b, x, config, L, l, rope);
-  attend_out(rec, x, q, b, config, L, l);
+  const Attended in = attn_in(rec, q, b, x, config, L, l, rope);
+  attend_out(rec, x, in, b, config, L, l);
   const int64_t tap_offset = l * x.dims[0] * x.dims[1];
   if (taps && taps->after_attention) tap(rec, taps->after_attention + tap_offset, x);
   if (config.is_moe[size_t(l)]) {
@@ -173,5 +280,10 @@ void Llama::layer(Rec& rec, const Batch& b, View x, int64_t l, const RopeTable& 
 }
 
 template void Llama::forward<Inference>(Inference&, const Batch&, View, const ForwardTaps*) const;
+template View Llama::hidden<Inference>(Inference&, const Batch&) const;
+#if PUNA_TRAIN
+template void Llama::forward<Tape>(Tape&, const Batch&, View, const ForwardTaps*) const;
+template View Llama::hidden<Tape>(Tape&, const Batch&) const;
+#endif
 
 }  // namespace puna

@@ -15,7 +15,7 @@ bool same_keys(const AttendRange& a, const AttendRange& b) {
 
 }  // namespace
 
-void attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, bool f16, FunctionRef<AttendRange(int64_t)> range) {
+const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, bool f16, FunctionRef<AttendRange(int64_t)> range) {
   const KernelTable& k = rec.kernels();
   const auto kernel = f16 ? k.attend_f16 : k.attend_f32;
   const int64_t R = q.dims[0], heads = q.dims[1] / head_dim, grouped = heads / kv_heads;
@@ -75,7 +75,7 @@ void attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim
         k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
       }
     });
-    return;
+    return states;
   }
   rec.stage(blocks * kv_heads, [&](int64_t tile) {
     const int64_t kv_head = tile % kv_heads, t0 = tile / kv_heads * block, t1 = std::min(R, t0 + block);
@@ -86,6 +86,23 @@ void attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim
     }
     for (int64_t t = t0; t < t1; ++t)
       for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped; ++h) k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
+  });
+  return states;
+}
+
+void attend_backward(Tape& rec, const AttendGradient& a, std::span<const SequenceRows> sequences) {
+  const View dq = rec.gradient(a.q), dk = rec.gradient(a.k), dv = rec.gradient(a.v), dout = rec.gradient(a.out);
+  const auto scratch = rec.scratch();
+  const int64_t K = a.head_dim, heads = a.q.dims[1] / K, kv_heads = a.k.dims[1] / K, grouped = heads / kv_heads;
+  const int64_t tiles = int64_t(sequences.size()) * kv_heads, room = attend_backward_scratch(K);
+  float* const rooms = rec.take<float>(tiles * room);
+  rec.stage(tiles, [&](int64_t tile) {
+    const SequenceRows s = sequences[size_t(tile / kv_heads)];
+    const int64_t kv_head = tile % kv_heads;
+    const auto query = [&](View v) { return v.row(s.first) + kv_head * grouped * K; };
+    const auto key = [&](View v) { return v.row(s.first) + kv_head * K; };
+    rec.kernels().attend_backward({query(a.q), query(a.out), query(dout), query(dq), a.q.strides[0], key(a.k), key(a.v), key(dk), key(dv), a.k.strides[0],
+                                   a.state + (s.first * heads + kv_head * grouped) * 2, heads * 2, rooms + tile * room, s.count, grouped, K, a.chunk, a.scale});
   });
 }
 

@@ -2,7 +2,9 @@
 // of its keys; a long range is cut into spans of kSpan positions, whose results are merged in order, so that one row's work can be shared
 // by threads as well. Spans are cut by position alone: the bits do not depend on who computes what.
 #pragma once
-#include "ops/inference.h"
+#include <span>
+
+#include "ops/tape.h"
 
 namespace puna {
 
@@ -14,6 +16,19 @@ struct AttendRange {
 
 // out[t, h] = attention of query head h over its KV head.   q, out: [T, heads*head_dim].
 // range(t) of each row; rows of one sequence stand together, in ascending position.
-void attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, bool f16, FunctionRef<AttendRange(int64_t)> range);
+// Returns each row's largest score and total, [T, heads, 2].
+const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, bool f16, FunctionRef<AttendRange(int64_t)> range);
+
+// Rows of one sequence, at positions 0, 1, ...: what a gradient can be taken of.
+struct SequenceRows { int64_t first, count; };
+// Adds to dq, dk, dv of q [T, heads*head_dim] and k, v [T, kv_heads*head_dim] as they were attended to. Rows see their own chunk up to
+// themselves, or with chunk 0 everything up to themselves.
+struct AttendGradient {
+  View q, k, v, out;
+  const float* state;  // that attend returned
+  int64_t head_dim, chunk;
+  float scale;
+};
+void attend_backward(Tape& rec, const AttendGradient& a, std::span<const SequenceRows> sequences);
 
 }  // namespace puna

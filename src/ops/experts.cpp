@@ -1,6 +1,7 @@
 #include "ops/experts.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace puna {
 namespace {
@@ -26,18 +27,16 @@ void group_by_expert(const Routes& r, int64_t experts) {
 
 }  // namespace
 
-Routes route(Inference& rec, const Activations& xn, const Weight& router, int64_t top_k, View* logits_out) {
-  const int64_t R = xn.rows(), E = router.rows;
+Routes choose_experts(Inference& rec, View logits, int64_t top_k) {
+  const int64_t R = logits.dims[0], E = logits.dims[1];
   Routes r;
+  r.logits = logits;
   r.top_k = top_k;
   r.count = R * top_k;
   r.expert = rec.take<int32_t>(r.count);
   r.score = rec.take<float>(r.count);
   r.order = rec.take<int32_t>(r.count);
   r.first = rec.take<int32_t>(E + 1);
-  const View logits = rec.make(R, E);
-  if (logits_out) *logits_out = logits;
-  linear(rec, xn, {{logits, &router}}, /*force_f32=*/true);  // a rounded logit could choose another expert
   rec.stage(1, [&](int64_t) {
     for (int64_t t = 0; t < R; ++t)
       for (int64_t s = 0; s < top_k; ++s) {
@@ -50,8 +49,9 @@ Routes route(Inference& rec, const Activations& xn, const Weight& router, int64_
   return r;
 }
 
-void experts_add(Inference& rec, View x, const Activations& xn, const Routes& routes, std::span<const ExpertWeights> experts, const ExpertWeights* shared) {
+ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, const Routes& routes, const Experts& all_experts) {
   const KernelTable& k = rec.kernels();
+  const auto [experts, shared] = all_experts;
   const int64_t R = x.dims[0], D = x.dims[1], E = int64_t(experts.size());
   const int64_t groups = E + (shared ? 1 : 0);                 // the shared expert is one more, whose rows are all of them
   const int64_t rows = routes.count + (shared ? R : 0);
@@ -70,26 +70,49 @@ void experts_add(Inference& rec, View x, const Activations& xn, const Routes& ro
     finish_row(k, scaled, i);
   });
 
+  // Rows i ... of expert e in one tile: where they come from and go to.
+  const auto tile_of = [&](int64_t e, int64_t i, const Activations& routed, const Activations& all, View y, bool quantised) {
+    TileRows tile;
+    tile.count = std::min<int64_t>(kMaxRows, last(e) - i);
+    for (int64_t t = 0; t < tile.count; ++t) {
+      const int64_t row = row_of(i + t);
+      const bool is_route = row < routes.count;
+      const Activations& from = is_route ? routed : all;
+      const int64_t source = is_route ? row : row - routes.count;
+      tile.x[t] = from.x.row(source);
+      if (quantised) tile.q[t] = from.quantised(source);
+      tile.y[t] = y.row(row);
+    }
+    return tile;
+  };
   // A tile is (expert, some panels): it takes that expert's rows in blocks.
   const auto run = [&](int64_t e, const Weight& w, int64_t tile_index, const Activations& routed, const Activations& all, View y) {
     const Tiling tiling = tiling_of(w, R);
     const int64_t panel = tile_index * tiling.panels;
     if (panel >= panels_of(w)) return;
     const bool quantised = uses_quantised(rec, w);
-    for (int64_t i = first(e); i < last(e); i += kMaxRows) {
-      TileRows tile;
-      tile.count = std::min<int64_t>(kMaxRows, last(e) - i);
-      for (int64_t t = 0; t < tile.count; ++t) {
-        const int64_t row = row_of(i + t);
-        const bool is_route = row < routes.count;
-        const Activations& from = is_route ? routed : all;
-        const int64_t source = is_route ? row : row - routes.count;
-        tile.x[t] = from.x.row(source);
-        if (quantised) tile.q[t] = from.quantised(source);
-        tile.y[t] = y.row(row);
+    for (int64_t i = first(e); i < last(e); i += kMaxRows)
+      linear_tile(k, w, panel, std::min(tiling.panels, panels_of(w) - panel), tile_of(e, i, routed, all, y, quantised), quantised, false);
+  };
+  // What an adapter adds to one matrix of all experts. Ranks are small: a tile is an expert.
+  const auto add_loras = [&](Weight ExpertWeights::*part, const Activations& routed, const Activations& all, View y) {
+    int64_t rank = 0;
+    for (int64_t e = 0; e < groups; ++e)
+      if (const Lora* lora = rec.lora_of(expert(e).*part)) rank = std::max(rank, lora->a.rows);
+    if (rank == 0) return;
+    const View h = rec.make(rows, rank);
+    rec.stage(groups, [&](int64_t e) {
+      const Lora* lora = rec.lora_of(expert(e).*part);
+      for (int64_t i = first(e); lora && i < last(e); i += kMaxRows) {
+        TileRows down = tile_of(e, i, routed, all, h, false), up = tile_of(e, i, routed, all, y, false);
+        linear_tile(k, lora->a, 0, panels_of(lora->a), down, false, false);
+        for (int64_t t = 0; t < down.count; ++t) {
+          k.scale(down.y[t], down.y[t], lora->scale, lora->a.rows);
+          up.x[t] = down.y[t];
+        }
+        linear_tile(k, lora->b, 0, panels_of(lora->b), up, false, true);
       }
-      linear_tile(k, w, panel, std::min(tiling.panels, panels_of(w) - panel), tile, quantised, false);
-    }
+    });
   };
   const auto tiles_of = [&](Weight ExpertWeights::*part) {
     const int64_t own = tiling_of(experts[0].*part, R).panel_tiles;
@@ -103,6 +126,8 @@ void experts_add(Inference& rec, View x, const Activations& xn, const Routes& ro
     if (tile % 2 == 0) run(e, expert(e).gate, index, scaled, xn, gate);
     else run(e, expert(e).up, index, scaled, xn, up);
   });
+  add_loras(&ExpertWeights::gate, scaled, xn, gate);
+  add_loras(&ExpertWeights::up, scaled, xn, up);
 
   // One row width for all keeps the strides simple; each row is only as long as its expert's ffn.
   const Activations routed_act = make_activations(rec, routes.count, F, {&any.down});
@@ -121,12 +146,77 @@ void experts_add(Inference& rec, View x, const Activations& xn, const Routes& ro
     const int64_t e = tile / out_tiles;
     run(e, expert(e).down, tile % out_tiles, routed_act, shared_act, out);
   });
+  add_loras(&ExpertWeights::down, routed_act, shared_act, out);
 
   rec.stage(R, [&](int64_t t) {
     float* sum = out.row(shared ? routes.count + t : t * routes.top_k);
     for (int64_t s = shared ? 0 : 1; s < routes.top_k; ++s) k.add(sum, out.row(t * routes.top_k + s), D);
     k.add(x.row(t), sum, D);
   });
+  return {scaled.x, gate, up, routed_act.x, shared_act.x};
+}
+
+// ---- backward ----
+
+namespace {
+
+View zeros(Inference& rec, int64_t rows, int64_t cols) {
+  const View v = rec.make(rows, cols);
+  rec.stage(rows, [&](int64_t i) { std::fill(v.row(i), v.row(i) + cols, 0.0f); });
+  return v;
+}
+
+// The gradient of one SwiGLU block: of its input into dx, given dy of its output.
+struct BlockRows { View dx, dy, x, gate, up, h; };
+void block_backward(Tape& rec, const BlockRows& b, const ExpertWeights& w, View dgate, View dup, View dh) {
+  linear_backward(rec, dh, b.dy, b.h, w.down);
+  rec.stage(b.dy.dims[0], [&](int64_t i) { rec.kernels().swiglu_backward(dgate.row(i), dup.row(i), dh.row(i), b.gate.row(i), b.up.row(i), dh.dims[1]); });
+  linear_backward(rec, b.dx, dgate, b.x, w.gate);
+  linear_backward(rec, b.dx, dup, b.x, w.up);
+}
+
+}  // namespace
+
+void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Experts& experts, const ExpertsTrace& trace) {
+  const KernelTable& k = rec.kernels();
+  const View dx = rec.gradient(x), dxn = rec.gradient(xn), dlogits = rec.gradient(routes.logits);
+  const auto scratch = rec.scratch();
+  const int64_t R = x.dims[0], D = x.dims[1], n = routes.count, F = trace.routed.dims[1];
+
+  // Everything of the routes again, sorted by expert, so that each expert's rows lie together.
+  const BlockRows sorted{zeros(rec, n, D), rec.make(n, D), rec.make(n, D), rec.make(n, F), rec.make(n, F), rec.make(n, F)};
+  int32_t* const place = rec.take<int32_t>(n);  // of each route
+  rec.stage(n, [&](int64_t i) {
+    const int64_t from = routes.order[i];
+    place[from] = int32_t(i);
+    memcpy(sorted.dy.row(i), dx.row(from / routes.top_k), size_t(D) * 4);
+    memcpy(sorted.x.row(i), trace.scaled.row(from), size_t(D) * 4);
+    memcpy(sorted.gate.row(i), trace.gate.row(from), size_t(F) * 4);
+    memcpy(sorted.up.row(i), trace.up.row(from), size_t(F) * 4);
+    memcpy(sorted.h.row(i), trace.routed.row(from), size_t(F) * 4);
+  });
+  const View dgate = zeros(rec, n, F), dup = zeros(rec, n, F), dh = zeros(rec, n, F);
+  const bool known = !rec.measuring() && rec.finished();  // where routes went; else room for all of them is asked for
+  for (size_t e = 0; e < experts.routed.size(); ++e) {
+    const int64_t first = known ? routes.first[e] : 0, count = known ? routes.first[e + 1] - first : n;
+    const auto part = [&](View v) { return slice(v, first, count, v.dims[1]); };
+    if (count != 0)
+      block_backward(rec, {part(sorted.dx), part(sorted.dy), part(sorted.x), part(sorted.gate), part(sorted.up), part(sorted.h)}, experts.routed[e],
+                     part(dgate), part(dup), part(dh));
+  }
+  // scaled = score xn, score = sigmoid(logit)
+  rec.stage(R, [&](int64_t t) {
+    for (int64_t route = t * routes.top_k; route < (t + 1) * routes.top_k; ++route) {
+      const float* const dscaled = sorted.dx.row(place[route]);
+      const float score = routes.score[route];
+      dlogits.row(t)[routes.expert[route]] += k.dot(dscaled, xn.row(t), D) * score * (1.0f - score);
+      k.add_scaled(dxn.row(t), dscaled, score, D);
+    }
+  });
+  if (!experts.shared) return;
+  const int64_t S = trace.shared.dims[1];
+  const auto own = [&](View v) { return slice(v, n, R, S); };
+  block_backward(rec, {dxn, dx, xn, own(trace.gate), own(trace.up), trace.shared}, *experts.shared, zeros(rec, R, S), zeros(rec, R, S), zeros(rec, R, S));
 }
 
 }  // namespace puna

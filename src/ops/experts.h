@@ -15,13 +15,40 @@ struct Routes {
   int32_t* order;    // routes grouped by expert, ascending inside a group
   int32_t* first;    // [experts+1] where each expert's group starts in order
   int64_t top_k, count;
+  View logits;       // [R,E]
 };
 
-// Chooses experts for normalised rows xn [R,D]; ties go to the lower expert. router: [E,D]. logits (optional): [R,E], for tests.
-Routes route(Inference& rec, const Activations& xn, const Weight& router, int64_t top_k, View* logits = nullptr);
+// Chooses experts for rows by their logits; ties go to the lower expert.
+Routes choose_experts(Inference& rec, View logits, int64_t top_k);
 
-// All experts have the types of experts[0] (checked when a model is loaded).
-// x += shared(xn) + sum over slots of expert(score * xn).   `shared` may be empty.
-void experts_add(Inference& rec, View x, const Activations& xn, const Routes& routes, std::span<const ExpertWeights> experts, const ExpertWeights* shared);
+// The same for normalised rows xn [R,D].   router: [E,D]
+template <class Rec>
+Routes route(Rec& rec, const Activations& xn, const Weight& router, int64_t top_k) {
+  const View logits = rec.make(xn.rows(), router.rows);
+  linear(rec, xn, {{logits, &router}}, /*force_f32=*/true);  // a rounded logit could choose another expert
+  return choose_experts(rec, logits, top_k);
+}
+
+// Which experts rows went to is no function with a gradient; the scores that scale their inputs are.
+struct Experts {
+  std::span<const ExpertWeights> routed;  // all of the types of the first (checked when a model is loaded)
+  const ExpertWeights* shared;            // may be NULL
+};
+struct ExpertsTrace {  // what the gradient needs of the forward pass; rows are routes, then the shared expert's
+  View scaled;         // [routes, D] score * xn
+  View gate, up;       // [routes + R, max F]
+  View routed, shared; // [routes, F], [R, shared F] silu(gate) * up
+};
+ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, const Routes& routes, const Experts& experts);
+void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Experts& experts, const ExpertsTrace& trace);
+
+// x += shared(xn) + sum over slots of expert(score * xn)
+template <class Rec>
+void experts_add(Rec& rec, View x, const Activations& xn, const Routes& routes, std::span<const ExpertWeights> routed, const ExpertWeights* shared) {
+  const Experts experts{routed, shared};
+  const ExpertsTrace trace = experts_forward(rec, x, xn, routes, experts);
+  if constexpr (Rec::records)
+    rec.on_backward([&rec, x, xn = xn.x, routes, experts, trace] { experts_backward(rec, x, xn, routes, experts, trace); });
+}
 
 }  // namespace puna

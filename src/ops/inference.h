@@ -3,6 +3,7 @@
 // comes back at the same addresses, and the stage at the cursor goes on with its next tile (ARCHITECTURE 7).
 #pragma once
 #include <cstdint>
+#include <unordered_map>
 
 #include "kernels/kernel_table.h"
 #include "ops/arena.h"
@@ -16,6 +17,21 @@ struct Cursor {  // where a pass is; survives a pause
   int64_t stage = 0, tile = 0;
 };
 
+// A low-rank addition to a weight: y = x W^T + scale (x a^T) b^T.   a: [r,K], b: [N,r], plain types         arXiv:2106.09685
+struct Lora {
+  Weight a, b;
+  float scale = 1;
+};
+// By the address of the base weight's panels.
+using LoraMap = std::unordered_map<const std::byte*, Lora>;
+
+inline View slice(View v, int64_t first, int64_t rows, int64_t cols) noexcept {  // rows [first, first + rows), the first cols columns
+  v.data = v.row(first);
+  v.dims[0] = rows;
+  v.dims[1] = cols;
+  return v;
+}
+
 class Inference {
  public:
   static constexpr bool records = false;
@@ -26,6 +42,15 @@ class Inference {
 
   const KernelTable& kernels() const noexcept { return kernels_; }
   bool exact() const noexcept { return exact_; }
+  bool measuring() const noexcept { return arena_.measuring(); }  // nothing is computed: views have no memory behind them
+
+  // Linear layers of this pass add what the adapter has for them; NULL = none. Borrowed.
+  void use(const LoraMap* adapter) noexcept { adapter_ = adapter; }
+  const Lora* lora_of(const Weight& w) const noexcept {
+    if (!adapter_) return nullptr;
+    const auto found = adapter_->find(w.panels);
+    return found == adapter_->end() ? nullptr : &found->second;
+  }
 
   // Scratch of this pass, uninitialised. In a Frame it lives until the frame ends.
   View make(int64_t rows, int64_t cols) { return View(take<float>(rows * cols), DType::f32, {rows, cols}); }
@@ -49,6 +74,9 @@ class Inference {
   void stage(int64_t tiles, FunctionRef<void(int64_t)> fn);
   bool finished() const noexcept { return !stopped_; }  // false: paused; call forward again to go on
 
+ protected:
+  Arena& arena() noexcept { return arena_; }
+
  private:
   const KernelTable& kernels_;
   Executor& executor_;
@@ -56,6 +84,7 @@ class Inference {
   Cursor& cursor_;
   bool exact_;
   FunctionRef<bool()> should_stop_;
+  const LoraMap* adapter_ = nullptr;
   int64_t next_stage_ = 0;
   bool stopped_ = false;
 };

@@ -8,6 +8,8 @@ namespace {
 constexpr int64_t kTileBytes = 64 << 10;     // weights of a tile when they are read for few rows: some microseconds
 constexpr int64_t kTileProducts = 8 << 20;   // multiply-adds of a tile when there are many rows
 constexpr int64_t kBlockPanels = 8;          // panels whose outputs are kept on the stack at a time
+constexpr int64_t kBackColumns = 64, kBackRows = 512;       // of dx, a tile
+constexpr int64_t kOuterColumns = 96, kOuterOutputs = 256;  // of dW, a tile
 
 }  // namespace
 
@@ -59,7 +61,9 @@ void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t p
   }
 }
 
-void linear(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
+namespace {
+
+void multiply(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
   int64_t tiles = 0;
   for (const Product& p : products) {
     const Tiling t = tiling_of(*p.w, x.rows());
@@ -80,6 +84,74 @@ void linear(Inference& rec, const Activations& x, std::initializer_list<Product>
     }
     linear_tile(rec.kernels(), *p->w, panel, std::min(tiling.panels, panels_of(*p->w) - panel), rows, quantised, p->add);
   });
+}
+
+// y += scale (x a^T) b^T
+void add_lora(Inference& rec, const Activations& x, View y, const Lora& lora) {
+  Activations h;
+  h.x = rec.make(x.rows(), lora.a.rows);
+  multiply(rec, x, {{h.x, &lora.a}}, true);
+  rec.stage(h.rows(), [&](int64_t t) { rec.kernels().scale(h.x.row(t), h.x.row(t), lora.scale, h.x.dims[1]); });
+  multiply(rec, h, {{y, &lora.b, true}}, true);
+}
+
+}  // namespace
+
+void linear_forward(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
+  multiply(rec, x, products, force_f32);
+  for (const Product& p : products)
+    if (const Lora* lora = rec.lora_of(*p.w)) add_lora(rec, x, p.y, *lora);
+}
+
+// ---- backward ----
+
+namespace {
+
+void add_back(Inference& rec, View dx, View dy, const Weight& w) {
+  const int64_t T = dy.dims[0], columns = (w.cols + kBackColumns - 1) / kBackColumns, rows = (T + kBackRows - 1) / kBackRows;
+  rec.stage(columns * rows, [&](int64_t tile) {
+    const int64_t k0 = tile / rows * kBackColumns, t0 = tile % rows * kBackRows;
+    rec.kernels().gemm_back(dx.row(t0), dx.strides[0], dy.row(t0), dy.strides[0], w.dtype, reinterpret_cast<const uint8_t*>(w.panels),
+                            w.panel_bytes, w.rows, k0, std::min(kBackColumns, w.cols - k0), std::min(kBackRows, T - t0));
+  });
+}
+
+void add_outer(Inference& rec, float* dw, View dy, View x, const Weight& w) {
+  const int64_t columns = (w.cols + kOuterColumns - 1) / kOuterColumns, outputs = (w.rows + kOuterOutputs - 1) / kOuterOutputs;
+  rec.stage(columns * outputs, [&](int64_t tile) {
+    const int64_t k0 = tile % columns * kOuterColumns, n0 = tile / columns * kOuterOutputs, panel_floats = w.cols * kTileRows;
+    rec.kernels().gemm_outer(dw + n0 / kTileRows * panel_floats, panel_floats, dy.f32() + n0, dy.strides[0], std::min(kOuterOutputs, w.rows - n0),
+                             x.f32(), x.strides[0], k0, std::min(kOuterColumns, w.cols - k0), dy.dims[0]);
+  });
+}
+
+// With h = scale x a^T, made again:   db += dy^T h    dh = scale dy b    da += dh^T x    dx += dh a
+void lora_backward(Tape& rec, View dx, View dy, View x, const Lora& lora) {
+  const auto scratch = rec.scratch();
+  const KernelTable& k = rec.kernels();
+  const int64_t T = x.dims[0], r = lora.a.rows;
+  Activations in, h;
+  in.x = x;
+  h.x = rec.make(T, r);
+  const View dh = rec.make(T, r);
+  multiply(rec, in, {{h.x, &lora.a}}, true);
+  rec.stage(T, [&](int64_t t) {
+    k.scale(h.x.row(t), h.x.row(t), lora.scale, r);
+    std::fill(dh.row(t), dh.row(t) + r, 0.0f);
+  });
+  add_back(rec, dh, dy, lora.b);
+  rec.stage(T, [&](int64_t t) { k.scale(dh.row(t), dh.row(t), lora.scale, r); });
+  if (float* db = rec.parameter_gradient(lora.b.panels)) add_outer(rec, db, dy, h.x, lora.b);
+  if (float* da = rec.parameter_gradient(lora.a.panels)) add_outer(rec, da, dh, x, lora.a);
+  if (dx.rank != 0) add_back(rec, dx, dh, lora.a);
+}
+
+}  // namespace
+
+void linear_backward(Tape& rec, View dx, View dy, View x, const Weight& w) {
+  if (dx.rank != 0) add_back(rec, dx, dy, w);
+  if (float* dw = rec.parameter_gradient(w.panels)) add_outer(rec, dw, dy, x, w);
+  if (const Lora* lora = rec.lora_of(w)) lora_backward(rec, dx, dy, x, *lora);
 }
 
 }  // namespace puna

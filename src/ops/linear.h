@@ -5,7 +5,7 @@
 #include <initializer_list>
 
 #include "kernels/dequantise.h"
-#include "ops/inference.h"
+#include "ops/tape.h"
 
 namespace puna {
 
@@ -40,8 +40,22 @@ inline void weight_row(const KernelTable& k, float* y, const Weight& w, int64_t 
   dequantise_lane(k, y, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + r / kTileRows * w.panel_bytes, int(r % kTileRows), w.cols);
 }
 
-// One stage for all products of the same activations (q, k, v; gate, up).
-void linear(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32 = false);
+// One stage for all products of the same activations (q, k, v; gate, up), then one or two for what an adapter adds to each.
+void linear_forward(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32);
+// dx += dy W, dW += dy^T x, through the weight's adapter as well. dx without data: not wanted. The one place where large products of the
+// backward pass are made.
+void linear_backward(Tape& rec, View dx, View dy, View x, const Weight& w);
+
+template <class Rec>
+void linear(Rec& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32 = false) {
+  linear_forward(rec, x, products, force_f32);
+  if constexpr (Rec::records)
+    for (const Product& p : products)
+      rec.on_backward([&rec, x = x.x, y = p.y, w = *p.w] {
+        const View dx = rec.gradient(x), dy = rec.gradient(y);
+        linear_backward(rec, dx, dy, x, w);
+      });
+}
 
 // Work is cut by size alone: few rows take more panels a tile (about 64 KB of weights), many rows fewer (about 8 M products).
 struct Tiling {

@@ -62,7 +62,13 @@ struct ForwardTaps {
 };
 
 // cos and sin of position * inverse_frequency for the rows of a batch: [rows, head_dim/2] each.
-struct RopeTable { View cosine, sine; };
+struct RopeTable { View cosine, sine, minus_sine; };  // minus_sine: on a Tape, to turn gradients back
+
+struct Activations;   // src/ops/linear.h
+struct SequenceRows;  // src/ops/attention.h
+
+// Checks that a batch's rows are whole sequences, one after the other, from position 0 on: what a tape can take a gradient of.
+std::vector<SequenceRows> whole_sequences(const Batch& batch);
 
 class Llama {
  public:
@@ -82,8 +88,16 @@ class Llama {
   // logits: [batch.wanted.size(), vocab]. Straight-line over stages, so a paused pass is resumed by calling it again.
   template <class Rec>
   void forward(Rec& rec, const Batch& batch, View logits, const ForwardTaps* taps = nullptr) const;
+  // What the head multiplies: [batch.wanted.size(), hidden]. For losses, which never need all logits at once. On a Tape the batch must live
+  // until the tape has run backward.
+  template <class Rec>
+  View hidden(Rec& rec, const Batch& batch) const;
 
  private:
+  template <class Rec>
+  View body(Rec& rec, const Batch& batch, const ForwardTaps* taps) const;
+  template <class Rec>
+  Activations head_input(Rec& rec, View x, const Batch& batch) const;
   template <class Rec>
   void layer(Rec& rec, const Batch& batch, View x, int64_t l, const RopeTable& rope, const ForwardTaps* taps) const;
 };

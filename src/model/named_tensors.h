@@ -1,0 +1,40 @@
+// named_tensors.h -- a model's weights under their Hugging Face names and shapes, and their values in and out of panels: what checkpoints,
+// adapters and golden gradients are read and written by. Experts are stacked there, [E, in, out], gate and up side by side.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "puna/base/function_ref.h"
+#include "puna/model/llama.h"
+
+namespace puna {
+
+// A weight inside a named tensor: its row r and column c are element offset + r row_stride + c col_stride of it.
+struct TensorPiece {
+  Weight* weight;
+  int64_t offset, row_stride, col_stride;
+  int64_t head_dim = 0;  // not 0: our rows are interleaved pairs, the name's are half-split, inside heads of head_dim rows
+};
+
+struct NamedTensor {
+  std::string name;
+  Shape shape;
+  std::vector<TensorPiece> pieces;  // or
+  const float** vector = nullptr;   // one vector of f32
+};
+
+// The pieces point into `model`. A tied head is not listed.
+std::vector<NamedTensor> named_tensors(Llama& model);
+
+// Rows of a half-split head: where row r of our interleaved one is.
+inline int64_t half_split_row(int64_t r, int64_t head_dim) noexcept {
+  const int64_t i = r % head_dim;
+  return r - i + i / 2 + i % 2 * (head_dim / 2);
+}
+
+// f32 values as the tensor has them <-> panels or vectors in our layout; `values_of` says where those of a weight lie (the weight's own address is
+// its panels' or its vector's).
+void copy_out(float* to, const NamedTensor& tensor, FunctionRef<const float*(const void* weight)> values_of);
+void copy_in(const NamedTensor& tensor, const float* from, FunctionRef<float*(const void* weight)> values_of);
+
+}  // namespace puna
