@@ -39,6 +39,18 @@ inline double mean(const std::vector<double>& v) {
   return sum / double(v.size());
 }
 
+// An array of doubles, as floats.
+inline std::vector<float> doubles(const Golden& g, const std::string& name) {
+  const std::string bytes = g.array(name).bytes;
+  std::vector<float> v;
+  for (size_t i = 0; i < bytes.size(); i += 8) {
+    double x;
+    memcpy(&x, bytes.data() + i, 8);
+    v.push_back(float(x));
+  }
+  return v;
+}
+
 inline std::map<std::string, std::vector<float>> golden_tensors(const Golden& g, const Context& context, const std::string& file) {
   const SafetensorsFile f = read_safetensors(context, open_path_source(g.folder() + "/" + file));
   std::map<std::string, std::vector<float>> all;

@@ -38,25 +38,28 @@ TEST_CASE("loss, gradients and ten AdamW steps are torch's", "[train][golden]") 
       const std::vector<Sequence> batch = golden_batch(g);
       const Pass::Target target{&parameters.gradients(), nullptr, {}};
       const float weight = 1.0f / float(counted(batch));
-      const std::vector<float> want = [&] {
-        const std::string bytes = g.array("losses").bytes;
-        std::vector<float> v;
-        for (size_t i = 0; i < bytes.size(); i += 8) {
-          double x;
-          memcpy(&x, bytes.data() + i, 8);
-          v.push_back(float(x));
-        }
-        return v;
-      }();
-      std::vector<float> losses;
+      const std::vector<float> want = doubles(g, "losses");
+      std::vector<float> losses, norms;
       for (size_t step = 0; step + 1 < want.size(); ++step) {
         parameters.zero_gradients();
         losses.push_back(float(mean(pass.losses(batch, weight, target))));
         if (step == 0) check_tensors(g, "grads", model, *base.context, [&](const void* weights) { return parameters.gradients().at(weights); });
-        optimizer.step();
+        norms.push_back(float(optimizer.step()));
       }
       losses.push_back(float(mean(pass.losses(batch, weight, {}))));
+      check_close("grad_norms", norms, doubles(g, "grad_norms"), g.tolerance("grad_norms"));
       check_close("losses", losses, want, g.tolerance("losses"));
       check_tensors(g, "final_params", model, *base.context, [](const void* weights) { return static_cast<const float*>(weights); });
+    }
+}
+
+TEST_CASE("schedules are transformers'", "[train][golden]") {
+  for (const Golden& g : goldens(trains_all))
+    for (const auto& [name, kind] : {std::pair("lr_linear_warmup5_total40", ScheduleKind::linear), std::pair("lr_cosine_warmup5_total40", ScheduleKind::cosine)}) {
+      const Schedule schedule{kind, 5, 40, 0};
+      std::vector<float> got;
+      for (int64_t step = 0; step <= 40; ++step) got.push_back(float(schedule.factor(step)));
+      const Tolerance t = g.tolerance(name);
+      check_close(name, got, doubles(g, name), {t.atol + 1e-9, t.rtol + 1e-7});  // rounded to float here
     }
 }

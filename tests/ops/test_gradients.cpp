@@ -1,0 +1,364 @@
+// The gradient of every op on a Tape is the complex-step derivative of its formula. The scalar whose gradient is taken is sum dy * y.
+#include <cmath>
+
+#include "ops/attention.h"
+#include "ops/experts.h"
+#include "ops/loss.h"
+#include "ops/pass.h"
+#include "ops/rows.h"
+#include "ops/weights.h"
+#include "ref/complex_step.h"
+#include "support/catch.h"
+
+using namespace puna;
+using namespace puna::test;
+using ref::Complex;
+using Vector = std::vector<Complex>;
+using Floats = std::vector<float>;
+
+namespace {
+
+// Runs build(tape) without memory, then with it.
+template <class Build>
+void on_tape(const ParameterGradients& parameters, Build&& build, const LoraMap* adapter = nullptr, int threads = 1) {
+  const auto executor = make_thread_pool(threads, {});
+  std::vector<std::byte> block;
+  for (int run = 0; run < 2; ++run) {
+    Arena arena;
+    if (run == 1) arena = Arena(block.data() + (64 - reinterpret_cast<uintptr_t>(block.data()) % 64) % 64, block.size() - 64);
+    Cursor cursor;
+    Tape tape(*select_kernels(""), *executor, arena, cursor, true, {}, parameters);
+    tape.use(adapter);
+    build(tape);
+    if (run == 0) block.resize(arena.peak() + 64);
+  }
+}
+
+View put(Tape& rec, const Floats& values, int64_t rows, int64_t cols) {
+  const View v = rec.make(rows, cols);
+  rec.stage(1, [&](int64_t) { memcpy(v.data, values.data(), values.size() * 4); });
+  return v;
+}
+
+void set_gradient(Tape& rec, View y, const Floats& dy) {
+  const View g = rec.gradient(y);
+  rec.stage(1, [&](int64_t) { memcpy(g.data, dy.data(), dy.size() * 4); });
+}
+
+void take(Tape& rec, Floats& to, View value) {
+  const View g = rec.gradient(value);
+  to.resize(size_t(g.dims[0] * g.dims[1]));
+  rec.stage(1, [&](int64_t) { memcpy(to.data(), g.data, to.size() * 4); });
+}
+
+Floats out_of_panels(const Floats& panels, int64_t rows, int64_t cols) {
+  Floats plain;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) plain.push_back(panels[size_t((r / 16 * cols + c) * 16 + r % 16)]);
+  return plain;
+}
+
+Complex weighted(const Floats& dy, const Vector& y) {
+  Complex sum = 0;
+  for (size_t i = 0; i < y.size(); ++i) sum += double(dy[i]) * y[i];
+  return sum;
+}
+
+template <class A, class B>
+Vector product(const A& x, const B& w, int64_t T, int64_t N, int64_t K) {  // x [T,K], w [N,K]
+  Vector y(size_t(T * N), 0.0);
+  for (int64_t t = 0; t < T; ++t)
+    for (int64_t n = 0; n < N; ++n)
+      for (int64_t k = 0; k < K; ++k) y[size_t(t * N + n)] += Complex(x[size_t(t * K + k)]) * Complex(w[size_t(n * K + k)]);
+  return y;
+}
+
+Complex silu(Complex x) { return x / (1.0 + std::exp(-x)); }
+
+Vector complex_of(const Floats& x) { return {x.begin(), x.end()}; }
+
+}  // namespace
+
+TEST_CASE("linear: gradients of input, weight and adapter", "[ops][grad]") {
+  for (const auto& [T, N, K] : {std::tuple<int64_t, int64_t, int64_t>(1, 1, 1), {5, 17, 24}, {131, 40, 33}, {7, 300, 100}}) {
+    CAPTURE(T, N, K);
+    const int64_t r = 3;
+    const StoredWeight w(DType::f32, N, K, 1), a(DType::f32, r, K, 2), b(DType::f32, N, r, 3);
+    const Floats x = ref::normal(T * K, 4), dy = ref::normal(T * N, 5);
+    Floats dw(w.panels.size() / 4), da(a.panels.size() / 4), db(b.panels.size() / 4), dx;
+    const LoraMap adapter{{w.weight.panels, {a.weight, b.weight, 0.7f}}};
+    on_tape({{w.weight.panels, dw.data()}, {a.weight.panels, da.data()}, {b.weight.panels, db.data()}}, [&](Tape& rec) {
+      Activations in;
+      in.x = put(rec, x, T, K);
+      const View y = rec.make(T, N);
+      linear(rec, in, {{y, &w.weight}});
+      set_gradient(rec, y, dy);
+      rec.backward();
+      take(rec, dx, in.x);
+    }, &adapter, 2);
+    const Floats &pw = w.plain.values, &pa = a.plain.values, &pb = b.plain.values;
+    const auto value = [&](const auto& xs, const auto& ws, const auto& as, const auto& bs) {
+      Vector h = product(xs, as, T, r, K);
+      for (Complex& v : h) v *= double(0.7f);
+      return weighted(dy, product(xs, ws, T, N, K)) + weighted(dy, product(h, bs, T, N, r));
+    };
+    if (T * N * K > 50000) {  // products of the largest sizes by the formula itself
+      const Vector want = product(dy, [&] { Floats t(size_t(K * N)); for (int64_t n = 0; n < N; ++n) for (int64_t k = 0; k < K; ++k) t[size_t(k * N + n)] = pw[size_t(n * K + k)]; return t; }(), T, K, N);
+      const Vector dh = product(dy, [&] { Floats t(size_t(r * N)); for (int64_t n = 0; n < N; ++n) for (int64_t j = 0; j < r; ++j) t[size_t(j * N + n)] = pb[size_t(n * r + j)]; return t; }(), T, r, N);
+      for (size_t i = 0; i < dx.size(); ++i) {
+        Complex sum = want[i];
+        for (int64_t j = 0; j < r; ++j) sum += double(0.7f) * dh[i / size_t(K) * size_t(r) + size_t(j)] * double(pa[size_t(j * K) + i % size_t(K)]);
+        REQUIRE(std::abs(double(dx[i]) - sum.real()) <= 2e-4);
+      }
+      continue;
+    }
+    ref::check_gradient(dx, x, [&](const Vector& z) { return value(z, pw, pa, pb); });
+    ref::check_gradient(out_of_panels(dw, N, K), pw, [&](const Vector& z) { return value(x, z, pa, pb); });
+    ref::check_gradient(out_of_panels(da, r, K), pa, [&](const Vector& z) { return value(x, pw, z, pb); });
+    ref::check_gradient(out_of_panels(db, N, r), pb, [&](const Vector& z) { return value(x, pw, pa, z); });
+  }
+}
+
+TEST_CASE("a frozen quantised weight gives the gradient of its dequantised values", "[ops][grad]") {
+  const int64_t T = 9, N = 33, K = 64;
+  const StoredWeight w(DType::q5_0, N, K, 11);
+  const Floats x = ref::normal(T * K, 12), dy = ref::normal(T * N, 13);
+  Floats dx;
+  on_tape({}, [&](Tape& rec) {
+    Activations in;
+    in.x = put(rec, x, T, K);
+    const View y = rec.make(T, N);
+    linear(rec, in, {{y, &w.weight}});
+    set_gradient(rec, y, dy);
+    rec.backward();
+    take(rec, dx, in.x);
+  });
+  ref::check_gradient(dx, x, [&](const Vector& z) { return weighted(dy, product(z, w.plain.values, T, N, K)); });
+}
+
+TEST_CASE("rms_norm: gradients of input and weight, of chosen rows too", "[ops][grad]") {
+  const int64_t R = 4, D = 21;
+  const std::vector<int64_t> chosen{1, 3};
+  for (const bool all : {true, false}) {
+    const int64_t n = all ? R : int64_t(chosen.size());
+    const Floats x = ref::normal(R * D, 21), w = ref::normal(D, 22), dy = ref::normal(n * D, 23);
+    Floats dw(size_t(D), 0.0f), dx;
+    on_tape({{w.data(), dw.data()}}, [&](Tape& rec) {
+      const View in = put(rec, x, R, D);
+      Activations y;
+      y.x = rec.make(n, D);
+      norm_rows(rec, y, in, w.data(), 1e-5f, all ? nullptr : chosen.data());
+      set_gradient(rec, y.x, dy);
+      rec.backward();
+      take(rec, dx, in);
+    });
+    const auto value = [&](const Vector& xs, const Vector& ws) {
+      Vector y;
+      for (int64_t i = 0; i < n; ++i) {
+        const Complex* row = xs.data() + (all ? i : chosen[size_t(i)]) * D;
+        Complex squares = 0;
+        for (int64_t d = 0; d < D; ++d) squares += row[d] * row[d];
+        for (int64_t d = 0; d < D; ++d) y.push_back(row[d] / std::sqrt(squares / double(D) + double(1e-5f)) * ws[size_t(d)]);
+      }
+      return weighted(dy, y);
+    };
+    ref::check_gradient(dx, x, [&](const Vector& z) { return value(z, complex_of(w)); });
+    ref::check_gradient(dw, w, [&](const Vector& z) { return value(complex_of(x), z); });
+  }
+}
+
+TEST_CASE("SwiGLU: gradients of gate and up", "[ops][grad]") {
+  const int64_t R = 3, F = 35;
+  const Floats gate = ref::normal(R * F, 31), up = ref::normal(R * F, 32), dy = ref::normal(R * F, 33);
+  Floats dgate, dup;
+  on_tape({}, [&](Tape& rec) {
+    const View g = put(rec, gate, R, F), u = put(rec, up, R, F);
+    Activations y;
+    y.x = rec.make(R, F);
+    swiglu_rows(rec, y, g, u);
+    set_gradient(rec, y.x, dy);
+    rec.backward();
+    take(rec, dgate, g);
+    take(rec, dup, u);
+  });
+  const auto value = [&](const Vector& g, const Vector& u) {
+    Vector y;
+    for (size_t i = 0; i < g.size(); ++i) y.push_back(silu(g[i]) * u[i]);
+    return weighted(dy, y);
+  };
+  ref::check_gradient(dgate, gate, [&](const Vector& z) { return value(z, complex_of(up)); });
+  ref::check_gradient(dup, up, [&](const Vector& z) { return value(complex_of(gate), z); });
+}
+
+TEST_CASE("token losses: the gradient of weighted cross-entropy in input and head", "[ops][grad]") {
+  const int64_t n = 19, D = 6, V = 37;
+  const StoredWeight head(DType::f32, V, D, 41);
+  const Floats x = ref::normal(n * D, 42), weights = ref::normal(n, 43);
+  std::vector<int32_t> labels;
+  for (int64_t i = 0; i < n; ++i) labels.push_back(int32_t(i * 7 % V));
+  Floats dhead(head.panels.size() / 4), dx;
+  std::vector<double> nll(static_cast<size_t>(n));
+  on_tape({{head.weight.panels, dhead.data()}}, [&](Tape& rec) {
+    const View in = put(rec, x, n, D);
+    token_losses(rec, nll.data(), in, head.weight, labels.data(), weights.data());
+    rec.backward();
+    take(rec, dx, in);
+  });
+  const auto value = [&](const Vector& xs, const Vector& ws, double* each) {
+    const Vector logits = product(xs, ws, n, V, D);
+    Complex sum = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      Complex total = 0;
+      for (int64_t v = 0; v < V; ++v) total += std::exp(logits[size_t(i * V + v)]);
+      const Complex loss = std::log(total) - logits[size_t(i * V + labels[size_t(i)])];
+      if (each) each[i] = loss.real();
+      sum += double(weights[size_t(i)]) * loss;
+    }
+    return sum;
+  };
+  std::vector<double> want(nll.size());
+  value(complex_of(x), complex_of(head.plain.values), want.data());
+  for (size_t i = 0; i < nll.size(); ++i) CHECK(std::abs(nll[i] - want[i]) < 1e-5);
+  ref::check_gradient(dx, x, [&](const Vector& z) { return value(z, complex_of(head.plain.values), nullptr); });
+  ref::check_gradient(out_of_panels(dhead, V, D), head.plain.values, [&](const Vector& z) { return value(complex_of(x), z, nullptr); });
+}
+
+namespace {
+
+// Attention of one sequence, [T, heads*K] and [T, kv_heads*K]; the softmax is taken relative to the real maximum.
+Vector attention(const Vector& q, const Vector& k, const Vector& v, int64_t T, int64_t heads, int64_t kv_heads, int64_t K, int64_t chunk, double scale) {
+  Vector out(q.size(), 0.0);
+  for (int64_t t = 0; t < T; ++t)
+    for (int64_t h = 0; h < heads; ++h) {
+      const int64_t low = chunk ? t / chunk * chunk : 0, kv = h / (heads / kv_heads);
+      const auto key = [&](const Vector& x, int64_t j, int64_t i) { return x[size_t((j * kv_heads + kv) * K + i)]; };
+      Vector scores;
+      double most = -1e300;
+      for (int64_t j = low; j <= t; ++j) {
+        Complex s = 0;
+        for (int64_t i = 0; i < K; ++i) s += q[size_t((t * heads + h) * K + i)] * key(k, j, i);
+        scores.push_back(s * scale);
+        most = std::max(most, scores.back().real());
+      }
+      Complex total = 0;
+      for (Complex& s : scores) total += s = std::exp(s - most);
+      for (int64_t j = low; j <= t; ++j)
+        for (int64_t i = 0; i < K; ++i) out[size_t((t * heads + h) * K + i)] += scores[size_t(j - low)] / total * key(v, j, i);
+    }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("attention: gradients of queries, keys and values, full and chunked, on every ISA the same bits", "[ops][grad]") {
+  struct Case { int64_t T, heads, kv_heads, K, chunk; };
+  for (const Case& c : {Case{1, 1, 1, 2, 0}, Case{7, 4, 2, 8, 0}, Case{9, 2, 2, 5, 4}, Case{37, 3, 1, 4, 0}, Case{70, 1, 1, 3, 33}}) {
+    CAPTURE(c.T, c.heads, c.kv_heads, c.K, c.chunk);
+    const float scale = float(1 / std::sqrt(double(c.K)));
+    const int64_t qn = c.T * c.heads * c.K, kn = c.T * c.kv_heads * c.K;
+    const Floats q = ref::normal(qn, 51), k = ref::normal(kn, 52), v = ref::normal(kn, 53), dout = ref::normal(qn, 54);
+    const Vector plain = attention(complex_of(q), complex_of(k), complex_of(v), c.T, c.heads, c.kv_heads, c.K, c.chunk, scale);
+    Floats out, state;
+    for (const Complex& x : plain) out.push_back(float(x.real()));
+    for (int64_t t = 0; t < c.T; ++t)
+      for (int64_t h = 0; h < c.heads; ++h) {
+        float most = -1e30f;
+        std::vector<double> scores;
+        for (int64_t j = c.chunk ? t / c.chunk * c.chunk : 0; j <= t; ++j) {
+          double s = 0;
+          for (int64_t i = 0; i < c.K; ++i) s += double(q[size_t((t * c.heads + h) * c.K + i)]) * k[size_t((j * c.kv_heads + h / (c.heads / c.kv_heads)) * c.K + i)];
+          scores.push_back(s * double(scale));
+          most = std::max(most, float(scores.back()));
+        }
+        double total = 0;
+        for (const double s : scores) total += std::exp(s - double(most));
+        state.insert(state.end(), {most, float(total)});
+      }
+    const auto run = [&](const KernelTable& kernels) {
+      Floats all(size_t(qn + 2 * kn), 0.0f), scratch(size_t(attend_backward_scratch(c.K)));
+      for (int64_t h = 0; h < c.kv_heads; ++h) {
+        const int64_t grouped = c.heads / c.kv_heads, at = h * grouped * c.K, kv = h * c.K;
+        kernels.attend_backward({q.data() + at, out.data() + at, dout.data() + at, all.data() + at, c.heads * c.K, k.data() + kv, v.data() + kv,
+                                 all.data() + qn + kv, all.data() + qn + kn + kv, c.kv_heads * c.K, state.data() + h * grouped * 2, c.heads * 2, scratch.data(),
+                                 c.T, grouped, c.K, c.chunk, scale});
+      }
+      return all;
+    };
+    const Floats got = run(*select_kernels("scalar"));
+    for (const std::string& isa : supported_isas()) CHECK(ref::differing(run(*select_kernels(isa.c_str())), got) == 0);
+    const auto value = [&](const Vector& qs, const Vector& ks, const Vector& vs) {
+      return weighted(dout, attention(qs, ks, vs, c.T, c.heads, c.kv_heads, c.K, c.chunk, scale));
+    };
+    const Vector zq = complex_of(q), zk = complex_of(k), zv = complex_of(v);
+    const auto part = [&](int64_t first, int64_t n) { return std::span(got).subspan(size_t(first), size_t(n)); };
+    ref::check_gradient(part(0, qn), q, [&](const Vector& z) { return value(z, zk, zv); });
+    ref::check_gradient(part(qn, kn), k, [&](const Vector& z) { return value(zq, z, zv); });
+    ref::check_gradient(part(qn + kn, kn), v, [&](const Vector& z) { return value(zq, zk, z); });
+  }
+}
+
+TEST_CASE("experts: gradients of input and of every weight, through the routes' scores", "[ops][grad]") {
+  const int64_t R = 9, D = 6, F = 10, E = 4, top_k = 2;
+  std::vector<StoredWeight> stored;
+  for (int64_t i = 0; i < 3 * (E + 1); ++i) stored.emplace_back(DType::f32, i % 3 == 2 ? D : F, i % 3 == 2 ? F : D, uint64_t(60 + i));
+  const StoredWeight router(DType::f32, E, D, 80);
+  std::vector<ExpertWeights> experts;
+  for (size_t e = 0; e <= size_t(E); ++e) experts.push_back({stored[3 * e].weight, stored[3 * e + 1].weight, stored[3 * e + 2].weight});
+  const Floats x = ref::normal(R * D, 81), xn = ref::normal(R * D, 82), dy = ref::normal(R * D, 83);
+  std::vector<Floats> gradients;
+  ParameterGradients parameters;
+  for (const StoredWeight& w : stored) gradients.emplace_back(w.panels.size() / 4);
+  gradients.emplace_back(router.panels.size() / 4);
+  for (size_t i = 0; i < stored.size(); ++i) parameters.emplace(stored[i].weight.panels, gradients[i].data());
+  parameters.emplace(router.weight.panels, gradients.back().data());
+  Floats dx, dxn;
+  std::vector<int32_t> chosen;
+  on_tape(parameters, [&](Tape& rec) {
+    const View in = put(rec, x, R, D);
+    Activations a;
+    a.x = put(rec, xn, R, D);
+    const Routes routes = route(rec, a, router.weight, top_k);
+    experts_add(rec, in, a, routes, std::span(experts.data(), size_t(E)), &experts.back());
+    set_gradient(rec, in, dy);
+    rec.stage(1, [&](int64_t) { chosen.assign(routes.expert, routes.expert + routes.count); });
+    rec.backward();
+    take(rec, dx, in);
+    take(rec, dxn, a.x);
+  });
+  CHECK(dx == dy);
+  // The formula, with the choice of experts as it was: `weights` are those of all matrices, the router's last.
+  const auto value = [&](const Vector& z, const std::vector<Vector>& weights) {
+    Vector y(size_t(R * D), 0.0);
+    const auto run = [&](size_t e, int64_t t, Complex score) {
+      Vector in(z.begin() + t * D, z.begin() + (t + 1) * D);
+      for (Complex& v : in) v *= score;
+      const Vector gate = product(in, weights[3 * e], 1, F, D), up = product(in, weights[3 * e + 1], 1, F, D);
+      Vector h;
+      for (size_t i = 0; i < size_t(F); ++i) h.push_back(silu(gate[i]) * up[i]);
+      const Vector out = product(h, weights[3 * e + 2], 1, D, F);
+      for (int64_t d = 0; d < D; ++d) y[size_t(t * D + d)] += out[size_t(d)];
+    };
+    const Vector logits = product(z, weights.back(), R, E, D);
+    for (int64_t t = 0; t < R; ++t) {
+      for (int64_t s = 0; s < top_k; ++s) {
+        const int32_t e = chosen[size_t(t * top_k + s)];
+        run(size_t(e), t, 1.0 / (1.0 + std::exp(-logits[size_t(t * E + e)])));
+      }
+      run(size_t(E), t, 1.0);
+    }
+    return weighted(dy, y);
+  };
+  std::vector<Vector> weights;
+  for (const StoredWeight& w : stored) weights.push_back(complex_of(w.plain.values));
+  weights.push_back(complex_of(router.plain.values));
+  ref::check_gradient(dxn, xn, [&](const Vector& z) { return value(z, weights); });
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    CAPTURE(i);
+    const StoredWeight& w = i < stored.size() ? stored[i] : router;
+    ref::check_gradient(out_of_panels(gradients[i], w.weight.rows, w.weight.cols), w.plain.values, [&](const Vector& z) {
+      std::vector<Vector> changed = weights;
+      changed[i] = z;
+      return value(complex_of(xn), changed);
+    });
+  }
+}
