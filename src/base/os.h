@@ -53,6 +53,7 @@ void prefer_large_pages(void* memory, size_t bytes) noexcept;
 
 bool is_directory(const std::string& path) noexcept;
 bool is_file(const std::string& path) noexcept;
+void make_folder(const std::string& path);  // fine when it is there; Error{io}
 // Whole file as bytes; Error{io} if it cannot be read or is larger than `limit`.
 std::string read_file(const std::string& path, uint64_t limit);
 // Replaces `path` in one step (temporary file, flush, rename): a reader sees the old bytes or the new, never half.

@@ -129,6 +129,11 @@ std::string read_file(const std::string& path, uint64_t limit) {
   return bytes;
 }
 
+void make_folder(const std::string& path) {
+  if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) fail_errno("make the folder", path);
+  if (!is_directory(path)) fail(Status::io, "%s: there is a file of that name, expected a folder", path.c_str());
+}
+
 AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(path + ".XXXXXX") {
   fd_ = mkstemp(temporary_.data());
   if (fd_ < 0) fail_errno("create a file beside", path_);

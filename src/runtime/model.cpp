@@ -81,6 +81,16 @@ std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint che
   return m;
 }
 
+std::shared_ptr<const Model> Model::from_weights(ContextPtr context, Checkpoint checkpoint, Llama llama) {
+  const FpEnv fp;
+  std::shared_ptr<Model> m(new Model());
+  m->context_ = std::move(context);
+  m->checkpoint_ = std::move(checkpoint);
+  m->llama_ = std::move(llama);
+  m->read_text_parts();
+  return m;
+}
+
 void Model::pack_weights(bool mapped, LoadProgress progress, const ModelOptions& options) {
   const Checkpoint& c = checkpoint_;
   const auto pack = c.format == Checkpoint::Format::gguf ? Llama::from_gguf : Llama::from_huggingface;

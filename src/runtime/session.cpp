@@ -66,6 +66,7 @@ void Session::append_batch(std::span<Session* const> sessions, std::span<const s
     PUNA_REQUIRE(sessions[i] != nullptr, "session %zu is NULL", i);
     PUNA_REQUIRE(sessions[i]->model_ == sessions[0]->model_, "session %zu belongs to another model than session 0", i);
     PUNA_REQUIRE(sessions[i]->options_.exact == sessions[0]->options_.exact, "session %zu has another mode than session 0", i);
+    PUNA_REQUIRE(sessions[i]->options_.adapter == sessions[0]->options_.adapter, "session %zu has another adapter than session 0", i);
     PUNA_REQUIRE(std::find(sessions.begin(), sessions.begin() + std::ptrdiff_t(i), sessions[i]) == sessions.begin() + std::ptrdiff_t(i),
                  "session %zu is in the batch twice", i);
   }
@@ -88,6 +89,12 @@ bool Session::step(FunctionRef<bool()> pause) {
   }
   impl_->append.reset();
   return true;
+}
+
+void Session::use(AdapterPtr adapter) {
+  require_idle();
+  if (length() != 0) fail(Status::wrong_state, "the session holds %lld tokens; an adapter is changed while it is empty", static_cast<long long>(length()));
+  options_.adapter = std::move(adapter);
 }
 
 void Session::truncate(int64_t length) {

@@ -72,6 +72,7 @@ uint64_t snapshot_bytes(const Session& session) {
 void save_snapshot(const Session& session, std::span<std::byte> to) {
   const auto& impl = SnapshotAccess::impl(session);
   const SessionOptions& options = SnapshotAccess::options(session);
+  if (options.adapter) fail(Status::unsupported, "a session with an adapter has no snapshot: it would not say which adapter it needs");
   const uint64_t bytes = snapshot_bytes(session);
   PUNA_REQUIRE(to.size() == bytes, "the buffer holds %zu bytes, expected %llu", to.size(), static_cast<unsigned long long>(bytes));
   Header header{};
@@ -125,7 +126,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   if (header.complete < 0 || header.complete > header.tokens || (has_logits && header.complete != header.tokens))
     fail(Status::bad_file, "snapshot: keys and values of %lld positions do not go with %lld tokens", static_cast<long long>(header.complete),
          static_cast<long long>(header.tokens));
-  auto session = std::make_unique<Session>(std::move(model), SessionOptions{bool(header.flags & kExact), header.max_positions, header.prefill_chunk});
+  auto session = std::make_unique<Session>(std::move(model), SessionOptions{bool(header.flags & kExact), header.max_positions, header.prefill_chunk, nullptr});
   auto& impl = SnapshotAccess::impl(*session);
   const uint64_t expected = total_bytes(config, impl.kv, header.tokens, header.complete, has_logits);
   if (expected != from.size())

@@ -21,16 +21,23 @@ void for_pieces(const Context& context, int64_t count, Visit&& visit) {
 Parameter& Parameters::add(std::string name, int64_t count, std::shared_ptr<const void>* owner) {
   const size_t bytes = size_t(count) * sizeof(float);
   const auto values = std::make_shared<Buffer>(context_->allocate(bytes, "trained parameters"));
-  const auto gradient = std::make_shared<Buffer>(context_->allocate(bytes, "gradients of parameters"));
-  Parameter p{std::move(name), reinterpret_cast<float*>(values->data()), reinterpret_cast<float*>(gradient->data()), count};
-  memset(p.values, 0, bytes);
-  memset(p.gradient, 0, bytes);
+  memset(values->data(), 0, bytes);
   buffers_.push_back(values);
-  buffers_.push_back(gradient);
-  list_.push_back(std::move(p));
-  gradients_.emplace(list_.back().values, list_.back().gradient);
   if (owner) *owner = values;
+  return track(std::move(name), reinterpret_cast<float*>(values->data()), count);
+}
+
+Parameter& Parameters::track(std::string name, float* values, int64_t count) {
+  const auto gradient = std::make_shared<Buffer>(context_->allocate(size_t(count) * sizeof(float), "gradients of parameters"));
+  memset(gradient->data(), 0, gradient->size());
+  buffers_.push_back(gradient);
+  list_.push_back({std::move(name), values, reinterpret_cast<float*>(gradient->data()), count});
+  gradients_.emplace(values, list_.back().gradient);
   return list_.back();
+}
+
+void Parameters::track(Adapter& adapter) {
+  for (const Adapter::Block& b : adapter.blocks()) track(b.name, b.values, b.count);
 }
 
 void Parameters::zero_gradients() noexcept {

@@ -8,7 +8,7 @@ using namespace puna::test;
 
 namespace {
 
-bool is_text_model(const Golden& g) { return g.has("input_ids") && g.has("logits") && g.has_file("model.safetensors") && !g.has("pixel_values_hf"); }
+bool is_text_model(const Golden& g) { return g.has("input_ids") && g.has("logits") && g.has_file("model.safetensors") && !g.has("pixel_values_hf") && !g.has("labels"); }
 
 }  // namespace
 

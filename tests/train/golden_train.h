@@ -5,6 +5,7 @@
 
 #include "model/named_tensors.h"
 #include "puna/io/safetensors.h"
+#include "puna/train/dpo.h"
 #include "puna/train/optimizer.h"
 #include "puna/train/pass.h"
 #include "support/catch.h"

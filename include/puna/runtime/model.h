@@ -36,6 +36,10 @@ class Model {
   static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false, LoadProgress progress = {},
                                                 const ModelOptions& options = {});
 
+  // A model of these weights with the tokenizer and chat template that `checkpoint` brings: weights in training, merged or made otherwise.
+  static std::shared_ptr<const Model> from_weights(ContextPtr context, Checkpoint checkpoint, Llama llama);
+  std::shared_ptr<const Model> with_weights(Llama llama) const { return from_weights(context_, checkpoint_, std::move(llama)); }
+
   const Context& context() const noexcept { return *context_; }
   const ContextPtr& context_ptr() const noexcept { return context_; }
   const Llama& llama() const noexcept { return llama_; }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "puna/base/function_ref.h"
+#include "puna/base/philox.h"
 
 namespace puna {
 
@@ -55,9 +56,5 @@ class Sampler {
  private:
   SamplerOptions options_;
 };
-
-// Philox4x32-10 (Salmon et al., SC 2011): 128 random bits of (seed, counter), no state.
-struct Philox { uint32_t word[4]; };
-Philox philox(uint64_t seed, uint64_t counter_low, uint64_t counter_high = 0) noexcept;
 
 }  // namespace puna

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "puna/model/adapter.h"
 #include "puna/runtime/model.h"
 
 namespace puna {
@@ -16,6 +17,7 @@ struct SessionOptions {
   bool exact = false;            // f32 activations and KV against dequantised weights: the oracle
   int64_t max_positions = 0;     // 0 = the model's limit
   int64_t prefill_chunk = 256;   // rows a pass at most; does not change the bits
+  AdapterPtr adapter;            // made for this model; NULL = the model alone
 };
 
 // What a session has computed since it was made: work by the calls that succeeded, wall time by all of them.
@@ -33,6 +35,8 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   const Model& model() const noexcept { return *model_; }
+  // Another adapter, or none (NULL), from now on. Error{wrong_state} unless the session is empty: what it holds was computed otherwise.
+  void use(AdapterPtr adapter);
   int64_t length() const noexcept;                         // committed positions
   std::span<const int32_t> tokens() const noexcept;        // their ids
   int64_t max_positions() const noexcept { return options_.max_positions; }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "puna/base/context.h"
-#include "puna/model/llama.h"
+#include "puna/model/adapter.h"
 
 namespace puna::train {
 
@@ -23,6 +23,7 @@ class Parameters {
 
   // A new block, zero, with a zero gradient. The values live as long as anybody holds `owner`.
   Parameter& add(std::string name, int64_t count, std::shared_ptr<const void>* owner = nullptr);
+  void track(Adapter& adapter);  // its matrices become parameters; it must live as long
   void zero_gradients() noexcept;
   // Sum of squares of all gradients: partial sums of fixed length in double, in order.
   double gradient_square_sum() const noexcept;
@@ -33,6 +34,7 @@ class Parameters {
   const Context& context() const noexcept { return *context_; }
 
  private:
+  Parameter& track(std::string name, float* values, int64_t count);
   ContextPtr context_;
   std::vector<Parameter> list_;
   std::vector<std::shared_ptr<Buffer>> buffers_;

@@ -1,6 +1,6 @@
 // philox.cpp -- Philox4x32-10: J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 // Ten rounds of two 32 x 32 -> 64 bit products; the counter goes in, random bits come out, nothing is remembered.
-#include "puna/runtime/sampler.h"
+#include "puna/base/philox.h"
 
 namespace puna {
 

@@ -1,0 +1,17 @@
+// adapter_file.h -- adapters on disk, as PEFT has them: a folder with adapter_config.json and adapter_model.safetensors.
+#pragma once
+#include <string>
+
+#include "puna/model/adapter.h"
+#include "puna/runtime/model.h"
+
+namespace puna {
+
+// Error{bad_file} naming what is wrong or does not fit the model. Files are hostile input like any other.
+AdapterPtr load_adapter(const Model& model, const std::string& folder);
+// Each file is replaced in one step; the folder is made if it is not there.
+void save_adapter(const Adapter& adapter, const std::string& folder);
+// The model with the adapter's products added to its weights (f32 where there are any).
+ModelPtr merge_adapter(const Model& model, const Adapter& adapter);
+
+}  // namespace puna

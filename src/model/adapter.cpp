@@ -1,0 +1,265 @@
+// adapter.cpp -- PEFT's layout in and out. A matrix W [N,K] has lora_A [r,K] and lora_B [N,r]. A stack of experts stored [E,in,out] is to PEFT E
+// matrices with `in` outputs: lora_A is [E r, out], its rows expert by expert; lora_B [in, r E], its columns rank by rank. So what our linear
+// layers multiply by first comes from lora_B, and gate and up share it.
+#include "puna/model/adapter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/json.h"
+#include "puna/base/philox.h"
+#include "kernels/kernel_table.h"
+#include "model/named_tensors.h"
+#include "ops/linear.h"
+#include "puna/base/error.h"
+
+namespace puna {
+namespace {
+
+constexpr int64_t kMostRank = 4096;
+
+bool ends_with_module(const std::string& name, const std::string& target) {
+  return name == target || (name.size() > target.size() && name.ends_with(target) && name[name.size() - target.size() - 1] == '.');
+}
+
+std::string module_name(const NamedTensor& t) {
+  const std::string weight = ".weight";
+  return t.name.ends_with(weight) ? t.name.substr(0, t.name.size() - weight.size()) : t.name;
+}
+
+bool is_stack(const NamedTensor& t) { return t.shape.rank == 3; }
+
+}  // namespace
+
+Adapter::Adapter() : loras_(std::make_unique<std::unordered_map<const std::byte*, Lora>>()) {}
+Adapter::~Adapter() = default;
+const LoraMap& Adapter::loras() const noexcept { return *loras_; }
+
+// Makes room for the adapter's matrices, zero, and says which outside tensor they are.
+class Adapter::Maker {
+ public:
+  Maker(const Context& context, Adapter& adapter) : context_(context), a_(adapter) {}
+
+  void add(const NamedTensor& base, int64_t rank, double alpha) {
+    PUNA_REQUIRE(rank >= 1 && rank <= kMostRank, "adapter for '%s': rank is %lld, expected 1 to %lld", base.name.c_str(), static_cast<long long>(rank),
+                 static_cast<long long>(kMostRank));
+    PUNA_REQUIRE(std::isfinite(alpha), "adapter for '%s': alpha is not finite", base.name.c_str());
+    a_.modules_.push_back({module_name(base), is_stack(base), rank, alpha});
+    const float scale = float(alpha / double(rank));
+    if (is_stack(base)) stack(base, rank, scale);
+    else matrix(base, rank, scale);
+  }
+
+ private:
+  Weight* weight(const std::string& name, int64_t rows, int64_t cols) {
+    const int64_t panel_floats = cols * kTileRows, count = (rows + kTileRows - 1) / kTileRows * panel_floats;
+    a_.buffers_.push_back(context_.allocate(size_t(count) * sizeof(float), "an adapter"));
+    auto* const values = reinterpret_cast<float*>(a_.buffers_.back().data());
+    memset(values, 0, size_t(count) * sizeof(float));
+    a_.weights_.push_back({a_.buffers_.back().data(), DType::f32, rows, cols, panel_floats * int64_t(sizeof(float))});
+    a_.blocks_.push_back({name, values, count});
+    return &a_.weights_.back();
+  }
+  void matrix(const NamedTensor& base, int64_t r, float scale) {
+    const Weight& w = *base.pieces[0].weight;
+    const std::string name = "base_model.model." + module_name(base);
+    Weight *const a = weight(name + ".lora_A", r, w.cols), *const b = weight(name + ".lora_B", w.rows, r);
+    a_.loras_->emplace(w.panels, Lora{*a, *b, scale});
+    a_.tensors_.push_back({name + ".lora_A.weight", {r, w.cols}, {{a, 0, w.cols, 1}}});
+    a_.tensors_.push_back({name + ".lora_B.weight", {w.rows, r}, {{b, 0, r, 1, base.pieces[0].head_dim}}});
+  }
+  void stack(const NamedTensor& base, int64_t r, float scale) {
+    const int64_t E = base.shape[0], in = base.shape[1], out = base.shape[2];
+    const size_t each = base.pieces.size() / size_t(E);  // gate and up, or down alone
+    const std::string name = "base_model.model." + module_name(base), experts = name.substr(0, name.rfind('.'));
+    for (NamedTensor& t : a_.tensors_)  // PEFT wraps the same module once more, and what it had moves inside
+      if (t.name.starts_with(experts + ".lora_")) t.name.insert(experts.size(), ".base_layer");
+    NamedTensor lora_a{experts + ".lora_A.weight", {E * r, out}, {}}, lora_b{experts + ".lora_B.weight", {in, r * E}, {}};
+    for (int64_t e = 0; e < E; ++e) {
+      const std::string expert = name + "." + std::to_string(e);
+      Weight* const first = weight(expert + ".lora_B", r, in);
+      lora_b.pieces.push_back({first, e, E, r * E});
+      int64_t column = 0;
+      for (size_t i = 0; i < each; ++i) {
+        const Weight& w = *base.pieces[size_t(e) * each + i].weight;
+        Weight* const second = weight(expert + ".lora_A." + std::to_string(i), w.rows, r);
+        lora_a.pieces.push_back({second, e * r * out + column, 1, out});
+        column += w.rows;
+        a_.loras_->emplace(w.panels, Lora{*first, *second, scale});
+      }
+    }
+    a_.tensors_.push_back(std::move(lora_a));
+    a_.tensors_.push_back(std::move(lora_b));
+  }
+
+  const Context& context_;
+  Adapter& a_;
+};
+
+std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& model, const AdapterOptions& options) {
+  std::shared_ptr<Adapter> adapter(new Adapter());
+  Maker maker(context, *adapter);
+  Llama names = model;
+  const std::vector<NamedTensor> all = named_tensors(names);
+  std::vector<bool> wanted(all.size());
+  for (const std::string& target : options.targets) {
+    bool found = false;
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (all[i].vector || all[i].name == "model.embed_tokens.weight") continue;
+      const bool fits = target == "all" ? all[i].name != "lm_head.weight" : ends_with_module(module_name(all[i]), target);
+      if (fits) wanted[i] = found = true;
+    }
+    PUNA_REQUIRE(found, "adapter target '%.100s' is the end of no weight's name (q_proj, v_proj, ... or all)", target.c_str());
+  }
+  PUNA_REQUIRE(!adapter->modules_.empty() || !options.targets.empty(), "an adapter needs targets");
+  for (size_t i = 0; i < all.size(); ++i)
+    if (wanted[i]) maker.add(all[i], options.rank, options.alpha);
+
+  // PEFT's: Kaiming uniform with a = sqrt(5), that is within 1/sqrt(inputs).
+  uint64_t drawn = 0;
+  for (const NamedTensor& t : adapter->tensors_) {
+    if (!t.name.ends_with(".lora_A.weight")) continue;
+    std::vector<float> values(size_t(t.shape.count()));
+    const double limit = 1 / std::sqrt(double(t.shape[-1]));
+    for (float& v : values) v = float((2 * double(philox(options.seed, drawn++).word[0]) / 4294967296.0 - 1) * limit);
+    copy_in(t, values.data(), [](const void* w) { return static_cast<float*>(const_cast<void*>(w)); });
+  }
+  return adapter;
+}
+
+namespace {
+
+// adapter_config.json, checked: what changes the formula must be as we compute it.
+struct PeftConfig {
+  Json json;
+  JsonGuard<Json> guard{json};
+  explicit PeftConfig(std::string_view text) : json(parse_json(text, "adapter_config.json")) {
+    if (!json.is_object()) fail(Status::bad_file, "adapter_config.json: expected an object");
+    if (json.value("peft_type", "") != "LORA") fail(Status::unsupported, "adapter_config.json: peft_type is not LORA");
+    for (const char* flag : {"use_dora", "lora_bias", "fan_in_fan_out"})
+      if (json.contains(flag) && json[flag] == true) fail(Status::unsupported, "adapter_config.json: %s is not supported", flag);
+    if (json.contains("bias") && json["bias"] != "none") fail(Status::unsupported, "adapter_config.json: biases are not supported");
+  }
+  double number(const char* key) const {
+    if (!json.contains(key) || !json[key].is_number()) fail(Status::bad_file, "adapter_config.json: '%s' is missing or no number", key);
+    return json[key].get<double>();
+  }
+  // alpha_pattern: {"end of a module's name": alpha}
+  double alpha_of(const std::string& module) const {
+    if (json.contains("alpha_pattern") && json["alpha_pattern"].is_object())
+      for (const auto& [end, alpha] : json["alpha_pattern"].items())
+        if (ends_with_module(module, end) && alpha.is_number()) return alpha.get<double>();
+    return number("lora_alpha");
+  }
+  bool rank_stabilised() const { return json.contains("use_rslora") && json["use_rslora"] == true; }
+};
+
+// Where a module's lora_A is in the file. PEFT nests the adapters of a module's parameters: "experts.base_layer" holds the first target,
+// "experts" the last; the shapes say which is which.
+struct Found { const TensorEntry *a = nullptr, *b = nullptr; int64_t rank = 0; };
+Found find_lora(const TensorMap& tensors, const NamedTensor& base) {
+  const std::string module = module_name(base);
+  std::vector<std::string> names{module};
+  if (is_stack(base)) {
+    const std::string experts = module.substr(0, module.rfind('.'));
+    names = {experts, experts + ".base_layer"};
+  }
+  for (const std::string& name : names) {
+    Found f{tensors.find("base_model.model." + name + ".lora_A.weight"), tensors.find("base_model.model." + name + ".lora_B.weight")};
+    if (!f.a && !f.b) continue;
+    if (!f.a || !f.b) fail(Status::bad_file, "adapter: '%.200s' has only one of lora_A and lora_B", name.c_str());
+    const int64_t experts = is_stack(base) ? base.shape[0] : 1, in = is_stack(base) ? base.shape[1] : base.shape[0];
+    const bool shaped = f.a->shape.rank == 2 && f.b->shape.rank == 2 && f.a->shape[0] >= 1 && f.a->shape[0] % experts == 0 &&
+                        f.a->shape[1] == base.shape[-1] && f.b->shape[0] == in && f.b->shape[1] == f.a->shape[0];
+    f.rank = f.a->shape[0] / experts;
+    if (shaped) return f;
+    if (!is_stack(base))
+      fail(Status::bad_file, "adapter: '%.200s' has lora_A %s and lora_B %s, which do not fit %s", name.c_str(), f.a->shape.text().c_str(),
+           f.b->shape.text().c_str(), base.shape.text().c_str());
+  }
+  return {};
+}
+
+}  // namespace
+
+std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama& model, std::string_view config_json, const TensorMap& tensors) {
+  const PeftConfig config(config_json);
+  std::shared_ptr<Adapter> adapter(new Adapter());
+  Maker maker(context, *adapter);
+  Llama names = model;
+  size_t used = 0;
+  for (const NamedTensor& base : named_tensors(names)) {
+    if (base.vector) continue;
+    const Found found = find_lora(tensors, base);
+    if (!found.a) continue;
+    const double alpha = config.alpha_of(module_name(base)) * (config.rank_stabilised() ? std::sqrt(double(found.rank)) : 1.0);
+    if (found.rank > kMostRank || !std::isfinite(alpha)) fail(Status::bad_file, "adapter: '%.200s' has a rank or alpha out of range", base.name.c_str());
+    maker.add(base, found.rank, alpha);
+    for (const TensorEntry* t : {found.a, found.b}) {
+      if (t->dtype > DType::bf16) fail(Status::unsupported, "adapter: '%.200s' has type %s", t->name.c_str(), name(t->dtype));
+      std::vector<float> values(size_t(t->shape.count()));
+      dequantise_row(context.kernels(), values.data(), t->dtype, t->data, t->shape.count());
+      copy_in(adapter->tensors_[adapter->tensors_.size() - (t == found.a ? 2 : 1)], values.data(),
+              [](const void* w) { return static_cast<float*>(const_cast<void*>(w)); });
+      ++used;
+    }
+  }
+  for (const TensorEntry& t : tensors.entries())
+    if (used != tensors.size() && t.name.find(".lora_") == std::string::npos)
+      fail(Status::unsupported, "adapter: tensor '%.200s' is no LoRA matrix", t.name.c_str());
+  if (used == 0 || used != tensors.size())
+    fail(Status::bad_file, "adapter: %zu of its %zu tensors fit the model; is it another model's?", used, tensors.size());
+  return adapter;
+}
+
+std::string Adapter::peft_config() const {
+  OrderedJson json = {{"peft_type", "LORA"}, {"task_type", "CAUSAL_LM"}, {"r", modules_[0].rank}, {"lora_alpha", modules_[0].alpha}, {"lora_dropout", 0.0},
+                      {"bias", "none"}, {"fan_in_fan_out", false}, {"inference_mode", true}, {"use_rslora", false}, {"use_dora", false}};
+  OrderedJson modules = OrderedJson::array(), parameters = OrderedJson::array(), ranks = OrderedJson::object(), alphas = OrderedJson::object();
+  for (const Module& m : modules_) {
+    (m.stacked ? parameters : modules).push_back(m.name);
+    if (m.rank != modules_[0].rank) ranks[m.name] = m.rank;
+    if (m.alpha != modules_[0].alpha) alphas[m.name] = m.alpha;
+  }
+  json["target_modules"] = modules;
+  json["target_parameters"] = parameters.empty() ? OrderedJson() : parameters;
+  json["rank_pattern"] = ranks;
+  json["alpha_pattern"] = alphas;
+  return json.dump(2);
+}
+
+Llama Adapter::merge(const Context& context, const Llama& base) const {
+  const KernelTable& k = context.kernels();
+  Llama merged = base;
+  for (const NamedTensor& t : named_tensors(merged))
+    for (const TensorPiece& piece : t.pieces) {
+      const auto found = loras_->find(piece.weight->panels);
+      if (found == loras_->end()) continue;
+      const Lora& lora = found->second;
+      Weight& w = *piece.weight;
+      const int64_t panels = panels_of(w), panel_floats = w.cols * kTileRows, r = lora.a.rows;
+      auto buffer = std::make_shared<Buffer>(context.allocate(size_t(panels * panel_floats) * sizeof(float), "merged weights"));
+      auto* const values = reinterpret_cast<float*>(buffer->data());
+      // W += scale sum_j b[n,j] a[j,k]: a product over the rank, rows of a against columns of b.
+      std::vector<float> rows(size_t(r * w.cols)), columns(size_t(r * w.rows)), b_row(static_cast<size_t>(r));
+      for (int64_t j = 0; j < r; ++j) weight_row(k, rows.data() + j * w.cols, lora.a, j);
+      for (int64_t n = 0; n < w.rows; ++n) {
+        weight_row(k, b_row.data(), lora.b, n);
+        for (int64_t j = 0; j < r; ++j) columns[size_t(j * w.rows + n)] = lora.scale * b_row[size_t(j)];
+      }
+      context.executor().run(panels, [&](int64_t p) {
+        float* const to = values + p * panel_floats;
+        k.tile_f(to, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + p * w.panel_bytes, 0, w.cols);
+        k.gemm_outer(to, panel_floats, columns.data() + p * kTileRows, w.rows, std::min<int64_t>(kTileRows, w.rows - p * kTileRows), rows.data(), w.cols, 0,
+                     w.cols, r);
+      });
+      w = {buffer->data(), DType::f32, w.rows, w.cols, panel_floats * int64_t(sizeof(float))};
+      merged.weights.owned.push_back(std::move(buffer));
+    }
+  if (merged.config.tied && merged.weights.lm_head.panels == base.weights.embedding.panels && merged.weights.embedding.panels != base.weights.embedding.panels)
+    merged.weights.lm_head = merged.weights.embedding;
+  return merged;
+}
+
+}  // namespace puna
