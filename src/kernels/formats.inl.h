@@ -49,9 +49,13 @@ PUNA_INLINE void nibbles(VB* q, const uint8_t* p) {
 PUNA_INLINE void fields(VB* q, const uint8_t* p, int shift, uint8_t mask) {
   for (int i = 0; i < 8; ++i) q[i] = bshr(bload(p + 64 * i), shift, mask);
 }
-// Bits [shift, shift + width) of 32 bytes a row, put on top of the quants at bit `at`.
-PUNA_INLINE void add_fields(VB* q, const uint8_t* p, int shift, uint8_t mask, int at) {
-  for (int i = 0; i < 8; ++i) q[i] = bor(q[i], bshl(bshr(bload(p + 64 * i), shift, mask), at, uint8_t(mask << at)));
+// Quants in two places: the bits of low_mask from bit low_shift of 32 bytes a row, the rest of mask above them from bit high_shift of 32 others.
+PUNA_INLINE void joined_fields(VB* q, const uint8_t* low, int low_shift, uint8_t low_mask, const uint8_t* high, int high_shift, uint8_t mask) {
+  const int up = low_mask == 3 ? 2 : 4;  // where the upper bits go
+  for (int i = 0; i < 8; ++i) {
+    const VB both = bselect(low_mask, bmove(bload(low + 64 * i), low_shift), bmove(bload(high + 64 * i), high_shift - up));
+    q[i] = bshr(both, 0, mask);
+  }
 }
 // Bit k of a 32-bit word a row becomes bit 4 of column k: four bits are spread to four bytes by shifts.
 PUNA_INLINE void add_fifth_bits(VB* q, VI high) {
@@ -116,20 +120,17 @@ PUNA_INLINE void decode(Group& g, const uint8_t* b, int j) {
       const VI high = iand(ishr(iload_u8(b + 16 * (104 + n % 4)), 2 * (n / 4)), 3);
       g.d[h] = mul(d, to_float(isub(ior(low, ishl(high, 4)), isplat(32))));
     }
-    fields(g.q, b + 16 * (32 + 32 * (j / 4)), 2 * (j % 4), 3);
-    add_fields(g.q, b, j, 1, 2);
+    joined_fields(g.q, b + 16 * (32 + 32 * (j / 4)), 2 * (j % 4), 3, b, j, 7);
   } else if constexpr (T == DType::q4_k) {  // d dmin scales[12] qs[128]
     k_scales(g, b, j);
     fields(g.q, b + 16 * (16 + 32 * (j / 2)), 4 * (j % 2), 15);
   } else if constexpr (T == DType::q5_k) {  // d dmin scales[12] high bits[32] qs[128]
     k_scales(g, b, j);
-    fields(g.q, b + 16 * (48 + 32 * (j / 2)), 4 * (j % 2), 15);
-    add_fields(g.q, b + 16 * 16, j, 1, 4);
+    joined_fields(g.q, b + 16 * (48 + 32 * (j / 2)), 4 * (j % 2), 15, b + 16 * 16, j, 31);
   } else if constexpr (T == DType::q6_k) {  // low[128] high[64] scales[16] d
     const V d = f16_lanes(b + 16 * 208);
     for (int h = 0; h < 2; ++h) g.d[h] = mul(d, to_float(iload_i8(b + 16 * (192 + 2 * j + h))));
-    fields(g.q, b + 16 * (64 * (j / 4) + 32 * (j % 2)), 4 * (j % 4 / 2), 15);
-    add_fields(g.q, b + 16 * (128 + 32 * (j / 4)), 2 * (j % 4), 3, 4);
+    joined_fields(g.q, b + 16 * (64 * (j / 4) + 32 * (j % 2)), 4 * (j % 4 / 2), 15, b + 16 * (128 + 32 * (j / 4)), 2 * (j % 4), 63);
   } else if constexpr (T == DType::iq4_nl) {
     g.d[0] = f16_lanes(b);
     nibbles(g.q, b + 16 * 2);

@@ -114,10 +114,14 @@ PUNA_INLINE VB bshr(VB x, int n, uint8_t mask) {
   const __m256i m = _mm256_set1_epi8(char(mask));
   return {_mm256_and_si256(_mm256_srl_epi16(x.a, c), m), _mm256_and_si256(_mm256_srl_epi16(x.b, c), m)};
 }
-PUNA_INLINE VB bshl(VB x, int n, uint8_t mask) {
-  const __m128i c = _mm_cvtsi32_si128(n);
+PUNA_INLINE VB bmove(VB x, int n) {  // one of the two counts shifts everything out
+  const __m128i right = _mm_cvtsi32_si128(n < 0 ? 64 : n), left = _mm_cvtsi32_si128(n < 0 ? -n : 64);
+  return {_mm256_or_si256(_mm256_srl_epi32(x.a, right), _mm256_sll_epi32(x.a, left)),
+          _mm256_or_si256(_mm256_srl_epi32(x.b, right), _mm256_sll_epi32(x.b, left))};
+}
+PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) {
   const __m256i m = _mm256_set1_epi8(char(mask));
-  return {_mm256_and_si256(_mm256_sll_epi16(x.a, c), m), _mm256_and_si256(_mm256_sll_epi16(x.b, c), m)};
+  return {_mm256_or_si256(_mm256_and_si256(m, a.a), _mm256_andnot_si256(m, b.a)), _mm256_or_si256(_mm256_and_si256(m, a.b), _mm256_andnot_si256(m, b.b))};
 }
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
   const __m256i t = _mm256_broadcastsi128_si256(load16(table));

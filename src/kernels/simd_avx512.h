@@ -74,9 +74,8 @@ PUNA_INLINE VB bxor(VB x, uint8_t mask) { return {_mm512_xor_si512(x.v, _mm512_s
 PUNA_INLINE VB bshr(VB x, int n, uint8_t mask) {
   return {_mm512_and_si512(_mm512_srl_epi16(x.v, _mm_cvtsi32_si128(n)), _mm512_set1_epi8(char(mask)))};
 }
-PUNA_INLINE VB bshl(VB x, int n, uint8_t mask) {
-  return {_mm512_and_si512(_mm512_sll_epi16(x.v, _mm_cvtsi32_si128(n)), _mm512_set1_epi8(char(mask)))};
-}
+PUNA_INLINE VB bmove(VB x, int n) { return {_mm512_rorv_epi32(x.v, _mm512_set1_epi32(n & 31))}; }
+PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) { return {_mm512_ternarylogic_epi32(_mm512_set1_epi8(char(mask)), a.v, b.v, 0xCA)}; }
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(load16(table)), index.v)};
 }

@@ -110,9 +110,8 @@ PUNA_INLINE VB bxor(VB a, uint8_t mask) { PUNA_EACH(VB, veorq_u8(a.q[n], vdupq_n
 PUNA_INLINE VB bshr(VB a, int count, uint8_t mask) {
   PUNA_EACH(VB, vandq_u8(vshlq_u8(a.q[n], vdupq_n_s8(int8_t(-count))), vdupq_n_u8(mask)));
 }
-PUNA_INLINE VB bshl(VB a, int count, uint8_t mask) {
-  PUNA_EACH(VB, vandq_u8(vshlq_u8(a.q[n], vdupq_n_s8(int8_t(count))), vdupq_n_u8(mask)));
-}
+PUNA_INLINE VB bmove(VB a, int count) { PUNA_EACH(VB, vshlq_u8(a.q[n], vdupq_n_s8(int8_t(-count)))); }
+PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) { PUNA_EACH(VB, vbslq_u8(vdupq_n_u8(mask), a.q[n], b.q[n])); }
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(VB, vqtbl1q_u8(vld1q_u8(table), index.q[n])); }
 PUNA_INLINE VB as_bytes(VI a) { PUNA_EACH(VB, vreinterpretq_u8_s32(a.q[n])); }
 PUNA_INLINE VI as_ints(VB a) { PUNA_EACH(VI, vreinterpretq_s32_u8(a.q[n])); }

@@ -91,7 +91,9 @@ PUNA_INLINE void bstore(uint8_t* p, VB a) { __builtin_memcpy(p, a.b, 64); }
 PUNA_INLINE VB bor(VB a, VB b) { PUNA_EACH(a.b[n] | b.b[n]); }
 PUNA_INLINE VB bxor(VB a, uint8_t mask) { PUNA_EACH(a.b[n] ^ mask); }
 PUNA_INLINE VB bshr(VB a, int count, uint8_t mask) { PUNA_EACH((a.b[n] >> count) & mask); }  // mask clears what a wider shift drags in
-PUNA_INLINE VB bshl(VB a, int count, uint8_t mask) { PUNA_EACH((a.b[n] << count) & mask); }
+// Every byte's bits moved right by count (left by -count, |count| < 8); which bits come in from outside is not said: mask them.
+PUNA_INLINE VB bmove(VB a, int count) { PUNA_EACH(uint8_t(count < 0 ? a.b[n] << -count : a.b[n] >> count)); }
+PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) { PUNA_EACH((a.b[n] & mask) | (b.b[n] & uint8_t(~mask))); }  // mask ? a : b, bit by bit
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(table[index.b[n]]); }     // index below 16
 PUNA_INLINE VB as_bytes(VI a) { VB r; __builtin_memcpy(r.b, a.i, 64); return r; }
 PUNA_INLINE VI as_ints(VB a) { VI r; __builtin_memcpy(r.i, a.b, 64); return r; }
