@@ -1,0 +1,86 @@
+// trainer.h -- the loop: draw examples, add up gradients, step, keep count; checkpoints from which it goes on bit for bit.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "puna/train/dpo.h"
+#include "puna/train/optimizer.h"
+
+namespace puna::train {
+
+struct TrainerOptions {
+  OptimizerOptions optimizer;
+  Schedule schedule;
+  int64_t steps = 0;              // in all; 0 = what `epochs` epochs take
+  int64_t epochs = 1;
+  int64_t tokens_per_step = 2048; // examples are taken until a step has this many (at least one), over all processes
+  int64_t tokens_per_pass = 2048; // of those, how many are computed at once: bounds memory, changes only the order of sums
+  uint64_t seed = 0;              // of the examples' order
+  double dpo_beta = 0.1;
+  PassOptions pass;
+};
+
+// Several processes that train one model: `all_reduce` adds up values element by element over all of them, in place, the same bits for all.
+// Which transport does it is the caller's business.
+struct Peers {
+  int32_t rank = 0, count = 1;
+  std::function<void(float* values, int64_t n)> all_reduce;
+};
+
+struct StepReport {
+  int64_t step = 0;               // 1 = the first
+  double epoch = 0;
+  double loss = 0;                // mean over counted tokens, or over pairs
+  double grad_norm = 0;           // before clipping; not finite: the step was left out
+  double learning_rate = 0;
+  int64_t tokens = 0;             // computed by this step over all processes
+  double preferred = 0;           // DPO: share of pairs whose chosen answer is ahead
+};
+
+class Trainer {
+ public:
+  using Loras = std::unordered_map<const std::byte*, Lora>;
+  // What is trained are `parameters`; `adapter` is active if given. All must outlive the trainer.
+  Trainer(Parameters& parameters, const Llama& model, const Loras* adapter, const TrainerOptions& options);
+
+  // What is learned from: sequences, or pairs (DPO; the reference is the model without the adapter). Error{invalid_argument} when empty.
+  void learn(std::vector<Sequence> sequences);
+  void learn(std::vector<Preference> pairs, FunctionRef<bool()> should_stop = {});
+  void join(Peers peers);
+
+  int64_t total_steps() const noexcept { return total_steps_; }
+  int64_t done_steps() const noexcept { return step_; }
+  // One step. should_stop, asked from any thread, ends it with Error{cancelled}: as if it had not begun.
+  StepReport step(FunctionRef<bool()> should_stop = {});
+  // Mean loss over held-out sequences; nothing is learned.
+  double evaluate(std::span<const Sequence> sequences, FunctionRef<bool()> should_stop = {});
+
+  // Everything that the next step depends on, in one safetensors file that is replaced in one step. Error{bad_file} when it belongs to other
+  // parameters or data, {invalid_argument} when options differ that would change the run.
+  void save(const std::string& path) const;
+  void resume(const std::string& path);
+
+ private:
+  std::vector<int64_t> draw();                    // examples of the next step
+  void begin(int64_t count, int64_t tokens);
+  int64_t tokens_of(int64_t example) const noexcept;
+  double learn_from(std::span<const int64_t> drawn, StepReport& report, FunctionRef<bool()> should_stop);
+  void reduce(double& value) const;
+  std::string fingerprint() const;
+
+  Parameters& parameters_;
+  const Llama& model_;
+  const Loras* adapter_;
+  TrainerOptions options_;
+  Optimizer optimizer_;
+  Pass pass_;
+  Peers peers_;
+  std::vector<Sequence> sequences_;
+  std::vector<Preference> pairs_;
+  std::vector<PairLogProbs> reference_;
+  std::vector<int64_t> order_;                    // of the epoch under way
+  int64_t total_steps_ = 0, step_ = 0, epoch_ = 0, position_ = 0;
+};
+
+}  // namespace puna::train

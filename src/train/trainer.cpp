@@ -1,0 +1,183 @@
+#include "puna/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/fp_env.h"
+#include "puna/base/error.h"
+#include "puna/train/data.h"
+
+namespace puna::train {
+namespace {
+
+int64_t counted_in(const Sequence& s) { return std::count(s.counted.begin() + 1, s.counted.end(), 1); }
+
+// [first, last) runs of `items` whose sizes add up to at most `limit`, at least one each: visit(first, last).
+template <class Size, class Visit>
+void in_groups(size_t items, int64_t limit, Size&& size_of, Visit&& visit) {
+  for (size_t first = 0; first < items;) {
+    size_t last = first + 1;
+    for (int64_t sum = size_of(first); last < items && sum + size_of(last) <= limit; ++last) sum += size_of(last);
+    visit(first, last);
+    first = last;
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(Parameters& parameters, const Llama& model, const Loras* adapter, const TrainerOptions& options)
+    : parameters_(parameters), model_(model), adapter_(adapter), options_(options), optimizer_(parameters, options.optimizer),
+      pass_(parameters.context(), model, options.pass) {
+  PUNA_REQUIRE(!parameters.list().empty(), "there are no parameters to train");
+  PUNA_REQUIRE(options.steps >= 0 && options.epochs >= 1, "steps is %lld and epochs %lld, expected at least 0 and 1",
+               static_cast<long long>(options.steps), static_cast<long long>(options.epochs));
+  PUNA_REQUIRE(options.tokens_per_step >= 1 && options.tokens_per_pass >= 1, "tokens_per_step and tokens_per_pass are expected to be at least 1");
+}
+
+void Trainer::learn(std::vector<Sequence> sequences) {
+  std::erase_if(sequences, [](const Sequence& s) { return s.tokens.size() < 2 || counted_in(s) == 0; });
+  sequences_ = std::move(sequences);
+  pairs_.clear();
+  int64_t tokens = 0;
+  for (const Sequence& s : sequences_) tokens += int64_t(s.tokens.size());
+  begin(int64_t(sequences_.size()), tokens);
+}
+
+void Trainer::learn(std::vector<Preference> pairs, FunctionRef<bool()> should_stop) {
+  PUNA_REQUIRE(adapter_ != nullptr, "preference pairs need an adapter: the model without it is the reference");
+  pairs_ = std::move(pairs);
+  sequences_.clear();
+  int64_t tokens = 0;
+  for (size_t i = 0; i < pairs_.size(); ++i) tokens += tokens_of(int64_t(i));
+  begin(int64_t(pairs_.size()), tokens);
+  reference_.clear();
+  in_groups(pairs_.size(), options_.tokens_per_pass, [&](size_t i) { return tokens_of(int64_t(i)); }, [&](size_t first, size_t last) {
+    const auto part = reference_log_probs(pass_, std::span(pairs_).subspan(first, last - first), should_stop);
+    reference_.insert(reference_.end(), part.begin(), part.end());
+  });
+}
+
+void Trainer::begin(int64_t count, int64_t tokens) {
+  PUNA_REQUIRE(count > 0, "there is nothing to learn from: no sequence has a token that counts");
+  order_ = shuffled(count, options_.seed, 0);
+  step_ = epoch_ = position_ = 0;
+  total_steps_ = options_.steps;
+  if (total_steps_ == 0) total_steps_ = std::max<int64_t>(1, options_.epochs * tokens / options_.tokens_per_step);
+  if (options_.schedule.total == 0) options_.schedule.total = total_steps_;
+}
+
+void Trainer::join(Peers peers) {
+  PUNA_REQUIRE(peers.count >= 1 && peers.rank >= 0 && peers.rank < peers.count, "rank %d of %d processes", peers.rank, peers.count);
+  PUNA_REQUIRE(peers.count == 1 || peers.all_reduce, "several processes need an all_reduce");
+  peers_ = std::move(peers);
+}
+
+int64_t Trainer::tokens_of(int64_t i) const noexcept {
+  if (pairs_.empty()) return int64_t(sequences_[size_t(i)].tokens.size());
+  return int64_t(pairs_[size_t(i)].chosen.tokens.size() + pairs_[size_t(i)].rejected.tokens.size());
+}
+
+std::vector<int64_t> Trainer::draw() {
+  std::vector<int64_t> drawn;
+  for (int64_t tokens = 0; tokens < options_.tokens_per_step || int64_t(drawn.size()) < peers_.count;) {
+    if (position_ == int64_t(order_.size())) {
+      order_ = shuffled(int64_t(order_.size()), options_.seed, ++epoch_);
+      position_ = 0;
+    }
+    drawn.push_back(order_[size_t(position_++)]);
+    const int64_t n = tokens_of(drawn.back());
+    if (!drawn.empty() && tokens > 0 && tokens + n > options_.tokens_per_step && int64_t(drawn.size()) > peers_.count) {  // for the next step
+      drawn.pop_back();
+      --position_;
+      break;
+    }
+    tokens += n;
+  }
+  return drawn;
+}
+
+void Trainer::reduce(double& value) const {
+  if (peers_.count == 1) return;
+  float parts[2] = {float(value), 0};
+  parts[1] = float(value - double(parts[0]));
+  peers_.all_reduce(parts, 2);
+  value = double(parts[0]) + double(parts[1]);
+}
+
+// Adds the gradient of the mean loss; returns this process's part of it.
+double Trainer::learn_from(std::span<const int64_t> drawn, StepReport& report, FunctionRef<bool()> should_stop) {
+  int64_t units = 0;  // what the mean is over
+  std::vector<int64_t> own;
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    units += pairs_.empty() ? counted_in(sequences_[size_t(drawn[i])]) : 1;
+    report.tokens += tokens_of(drawn[i]);
+    if (int64_t(i) % peers_.count == peers_.rank) own.push_back(drawn[i]);
+  }
+  double loss = 0;
+  const Pass::Target target{&parameters_.gradients(), adapter_, should_stop};
+  in_groups(own.size(), options_.tokens_per_pass, [&](size_t i) { return tokens_of(own[i]); }, [&](size_t first, size_t last) {
+    if (pairs_.empty()) {
+      std::vector<Sequence> part;
+      for (size_t i = first; i < last; ++i) part.push_back(sequences_[size_t(own[i])]);
+      for (const double nll : pass_.losses(part, 1.0f / float(units), target)) loss += nll / double(units);
+      return;
+    }
+    std::vector<Preference> part;
+    std::vector<PairLogProbs> reference;
+    for (size_t i = first; i < last; ++i) {
+      part.push_back(pairs_[size_t(own[i])]);
+      reference.push_back(reference_[size_t(own[i])]);
+    }
+    const DpoResult r = dpo_losses(pass_, part, reference, options_.dpo_beta, 1.0 / double(units), target);
+    loss += r.loss_sum / double(units);
+    report.preferred += double(r.preferred) / double(units);
+  });
+  return loss;
+}
+
+StepReport Trainer::step(FunctionRef<bool()> should_stop) {
+  const FpEnv fp_env;
+  if (order_.empty()) fail(Status::wrong_state, "the trainer has nothing to learn from");
+  parameters_.context().require_same_process();
+  StepReport report;
+  const int64_t epoch = epoch_, position = position_;
+  const auto put_back = [&] {
+    if (epoch_ != epoch) order_ = shuffled(int64_t(order_.size()), options_.seed, epoch);
+    epoch_ = epoch;
+    position_ = position;
+  };
+  try {
+    const std::vector<int64_t> drawn = draw();
+    parameters_.zero_gradients();
+    report.loss = learn_from(drawn, report, should_stop);
+  } catch (...) {
+    put_back();
+    throw;
+  }
+  if (peers_.count > 1) {
+    for (const Parameter& p : parameters_.list()) peers_.all_reduce(p.gradient, p.count);
+    reduce(report.loss);
+    reduce(report.preferred);
+  }
+  const double factor = options_.schedule.factor(step_);
+  report.step = ++step_;
+  report.epoch = double(epoch_) + double(position_) / double(order_.size());
+  report.learning_rate = options_.optimizer.learning_rate * factor;
+  report.grad_norm = optimizer_.step(factor);
+  return report;
+}
+
+double Trainer::evaluate(std::span<const Sequence> sequences, FunctionRef<bool()> should_stop) {
+  const FpEnv fp_env;
+  double sum = 0;
+  int64_t n = 0;
+  in_groups(sequences.size(), options_.tokens_per_pass, [&](size_t i) { return int64_t(sequences[i].tokens.size()); }, [&](size_t first, size_t last) {
+    const std::vector<double> nll = pass_.losses(sequences.subspan(first, last - first), 0, {nullptr, adapter_, should_stop});
+    for (const double x : nll) sum += x;
+    n += int64_t(nll.size());
+  });
+  PUNA_REQUIRE(n > 0, "no token of the held-out sequences counts");
+  return sum / double(n);
+}
+
+}  // namespace puna::train

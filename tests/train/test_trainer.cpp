@@ -1,0 +1,181 @@
+// The loop: it learns, goes on from a checkpoint bit for bit, forgets a cancelled step, and several processes are one.
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "model/made_model.h"
+#include "puna/train/data.h"
+#include "puna/train/trainer.h"
+#include "ref/compare.h"
+#include "support/files.h"
+
+using namespace puna;
+using namespace puna::test;
+using namespace puna::train;
+
+namespace {
+
+// Sequences with something to learn: a token is followed by its successor, with a slip now and then.
+std::vector<Sequence> counting(size_t n, int64_t vocab, uint64_t seed) {
+  ref::Random random(seed);
+  std::vector<Sequence> all(n);
+  for (Sequence& s : all) {
+    int64_t token = random.below(vocab);
+    for (int64_t i = 0; i < 20 + random.below(20); ++i) {
+      s.tokens.push_back(int32_t(token));
+      token = random.below(16) == 0 ? random.below(vocab) : (token + 1) % vocab;
+    }
+    s.counted.assign(s.tokens.size(), 1);
+  }
+  return all;
+}
+
+struct Run {
+  LoadedLlama base;
+  Parameters parameters;
+  Llama model;
+  std::unique_ptr<Trainer> trainer;
+
+  explicit Run(const Made& made, const TrainerOptions& options, int threads = 1)
+      : base(load_made(made, context_with("", threads))), parameters(base.context), model(make_trainable(base.llama, parameters)) {
+    trainer = std::make_unique<Trainer>(parameters, model, nullptr, options);
+    trainer->learn(counting(24, 48, 5));
+  }
+  std::vector<float> values() const {
+    std::vector<float> all;
+    for (const Parameter& p : parameters.list()) all.insert(all.end(), p.values, p.values + p.count);
+    return all;
+  }
+};
+
+TrainerOptions options() {
+  TrainerOptions o;
+  o.optimizer.learning_rate = 1e-2;
+  o.steps = 12;
+  o.tokens_per_step = 150;
+  o.tokens_per_pass = 80;
+  o.schedule.warmup = 3;
+  o.seed = 9;
+  return o;
+}
+
+const Made& made() {
+  static const Made m = make_gguf(make_config(true, 2, 32, 2, 1, 16, 48, 32));
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("training lowers the loss of sequences it has not seen", "[train]") {
+  TrainerOptions o = options();
+  o.steps = 60;
+  Run run(made(), o);
+  const std::vector<Sequence> held_out = counting(6, 48, 77);
+  const double before = run.trainer->evaluate(held_out);
+  for (int i = 0; i < 60; ++i) run.trainer->step();
+  const double after = run.trainer->evaluate(held_out);
+  CAPTURE(before, after);
+  CHECK(after < 0.6 * before);
+  CHECK(run.trainer->done_steps() == run.trainer->total_steps());
+}
+
+TEST_CASE("a run that was stopped and resumed has the bits of one that was not", "[train]") {
+  const TempFolder folder;
+  Run straight(made(), options());
+  std::vector<double> losses;
+  for (int i = 0; i < 12; ++i) losses.push_back(straight.trainer->step().loss);
+  for (const int stop_after : {0, 1, 7}) {
+    CAPTURE(stop_after);
+    Run first(made(), options());
+    for (int i = 0; i < stop_after; ++i) first.trainer->step();
+    first.trainer->save(folder / "checkpoint.safetensors");
+    Run second(made(), options(), /*threads=*/3);
+    second.trainer->step();  // whatever it did before is overwritten
+    second.trainer->resume(folder / "checkpoint.safetensors");
+    CHECK(second.trainer->done_steps() == stop_after);
+    for (int i = stop_after; i < 12; ++i) CHECK(second.trainer->step().loss == losses[size_t(i)]);
+    CHECK(ref::differing(second.values(), straight.values()) == 0);
+  }
+}
+
+TEST_CASE("a checkpoint of another run, or half a file, is refused and changes nothing", "[train]") {
+  const TempFolder folder;
+  const std::string path = folder / "checkpoint.safetensors";
+  Run run(made(), options());
+  run.trainer->step();
+  run.trainer->save(path);
+  TrainerOptions other = options();
+  other.optimizer.learning_rate = 2e-2;
+  Run different(made(), other);
+  const std::vector<float> before = different.values();
+  CHECK_THROWS_AS(different.trainer->resume(path), Error);
+  const std::string bytes = read_text(path);
+  write_file(path, bytes.substr(0, bytes.size() / 2));
+  Run same(made(), options());
+  CHECK_THROWS_AS(same.trainer->resume(path), Error);
+  CHECK_THROWS_AS(same.trainer->resume(folder / "nothing"), Error);
+  CHECK(ref::differing(different.values(), before) == 0);
+  CHECK(ref::differing(same.values(), before) == 0);
+}
+
+TEST_CASE("a cancelled step is as if it had not begun", "[train]") {
+  Run want(made(), options()), run(made(), options());
+  for (int i = 0; i < 4; ++i) want.trainer->step();
+  for (int i = 0; i < 4; ++i) {
+    int asked = 0;
+    const auto stop = [&] { return ++asked > 20 * i; };
+    CHECK_THROWS_AS(run.trainer->step(stop), Error);
+    run.trainer->step();
+  }
+  CHECK(ref::differing(run.values(), want.values()) == 0);
+}
+
+TEST_CASE("two processes learn what one learns from the same examples, within rounding", "[train]") {
+  // Threads stand for processes: each waits for the other's values, both add them in the order of ranks.
+  struct Meeting {
+    std::mutex mutex;
+    std::condition_variable both;
+    std::vector<float> values[2], sum;
+    int arrived = 0, round = 0;
+    void reduce(int rank, float* v, int64_t n) {
+      std::unique_lock lock(mutex);
+      values[rank].assign(v, v + n);
+      const int mine = round;
+      if (++arrived == 2) {
+        arrived = 0;
+        ++round;
+        sum = values[0];  // read by both before either comes again
+        for (size_t i = 0; i < sum.size(); ++i) sum[i] += values[1][i];
+        both.notify_all();
+      } else {
+        both.wait(lock, [&] { return round != mine; });
+      }
+      std::copy(sum.begin(), sum.end(), v);
+    }
+  } meeting;
+  Run alone(made(), options()), a(made(), options()), b(made(), options());
+  Run* const runs[2] = {&a, &b};
+  std::vector<double> losses[2];
+  const auto work = [&](int rank) {
+    runs[rank]->trainer->join({rank, 2, [&, rank](float* v, int64_t n) { meeting.reduce(rank, v, n); }});
+    for (int i = 0; i < 6; ++i) losses[rank].push_back(runs[rank]->trainer->step().loss);
+  };
+  std::thread other(work, 1);
+  work(0);
+  other.join();
+  for (size_t i = 0; i < 6; ++i) CHECK(losses[0][i] == Approx(alone.trainer->step().loss).epsilon(1e-4));
+  CHECK(losses[0] == losses[1]);
+  CHECK(ref::differing(a.values(), b.values()) == 0);
+}
+
+TEST_CASE("an epoch visits every example once, in another order each time", "[train]") {
+  for (const int64_t n : {1, 2, 37}) {
+    std::vector<int64_t> a = shuffled(n, 3, 0), b = shuffled(n, 3, 1);
+    if (n > 2) CHECK(a != b);
+    CHECK(a == shuffled(n, 3, 0));
+    std::sort(a.begin(), a.end());
+    std::sort(b.begin(), b.end());
+    CHECK(a == b);
+    CHECK((a.front() == 0 && a.back() == n - 1));
+  }
+}
