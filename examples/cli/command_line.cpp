@@ -31,6 +31,11 @@ Option Verb::option(const char* name, int64_t& value, const char* help) const { 
 Option Verb::option(const char* name, uint64_t& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
 Option Verb::option(const char* name, float& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
 Option Verb::flag(const char* name, bool& value, const char* help) const { return Option(app_->add_flag(name, value, help)); }
+void Verb::config(const char* name, const char* help) const {
+  app_->set_config(name, "", help);
+  app_->get_config_ptr()->check(CLI::ExistingFile);
+  app_->allow_config_extras(false);
+}
 void Verb::run(std::function<void()> action) const { app_->callback(std::move(action)); }
 
 void usage_error_missing(const char* what) { throw CLI::RequiredError(what); }
@@ -43,7 +48,11 @@ int run(int argc, char** argv) {
   CLI::App app{"Runs Llama models on this computer's CPU. MODEL is a GGUF file or a Hugging Face folder.", "puna"};
   app.require_subcommand(1);
   app.set_version_flag("--version", PUNA_VERSION_TEXT);
-  for (const auto add : {add_chat, add_generate, add_info, add_tokenize, add_detokenize, add_render, add_logits, add_perplexity, add_bench})
+  for (const auto add : {add_chat, add_generate, add_info, add_tokenize, add_detokenize, add_render, add_logits, add_perplexity, add_bench, add_quantize, add_merge,
+#if PUNA_TRAIN
+                         add_train, add_finetune, add_dpo
+#endif
+       })
     add(app);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,7 @@
 #include "common.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -48,6 +50,18 @@ void SamplingFlags::add(const Verb& verb) {
   verb.option("--top-p", options.top_p, "keep the most likely tokens that make up this probability; 1 = all");
   verb.option("--min-p", options.min_p, "keep tokens with at least this share of the most likely one's probability");
   verb.option("--seed", options.seed, "the same seed draws the same tokens");
+}
+
+DType weight_type(const std::string& name) {
+  std::string names;
+  for (const DType t : {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::q2_k, DType::q3_k,
+                        DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl, DType::iq4_xs}) {
+    const std::string known = puna::name(t);
+    const auto same = [](char a, char b) { return toupper(static_cast<unsigned char>(a)) == toupper(static_cast<unsigned char>(b)); };
+    if (std::equal(name.begin(), name.end(), known.begin(), known.end(), same)) return t;
+    names += (names.empty() ? "" : ", ") + known;
+  }
+  fail(Status::invalid_argument, "'%.40s' is no weight type; there are: %s", name.c_str(), names.c_str());
 }
 
 std::string read_input(const std::string& path) {

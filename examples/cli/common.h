@@ -24,6 +24,8 @@ struct SamplingFlags {
   void add(const Verb& verb);
 };
 
+DType weight_type(const std::string& name);  // "Q4_K", "q8_0": Error{invalid_argument} lists the types that can be written
+
 // The whole file, or standard input for "-".
 std::string read_input(const std::string& path);
 // "1,2,3", "[1, 2, 3]", or "@F" for a file that holds either.

@@ -10,11 +10,16 @@ namespace puna::cli {
 void add_bench(CLI::App& app);
 void add_chat(CLI::App& app);
 void add_detokenize(CLI::App& app);
+void add_dpo(CLI::App& app);
+void add_finetune(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_logits(CLI::App& app);
+void add_merge(CLI::App& app);
 void add_perplexity(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_render(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_train(CLI::App& app);
 
 }  // namespace puna::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace puna {
 namespace {
@@ -126,6 +127,19 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
     if (tile % 2 == 0) run(e, expert(e).gate, index, scaled, xn, gate);
     else run(e, expert(e).up, index, scaled, xn, up);
   });
+  // Each expert's rows, for calibration.
+  const auto show = [&](Weight ExpertWeights::*part, const Activations& routed, const Activations& all) {
+    for (int64_t e = 0; rec.observer() && !rec.measuring() && e < groups; ++e) {
+      std::vector<const float*> seen;
+      for (int64_t i = first(e); i < last(e); ++i) {
+        const int64_t row = row_of(i);
+        seen.push_back(row < routes.count ? routed.x.row(row) : all.x.row(row - routes.count));
+      }
+      rec.observer()->see(rec, expert(e).*part, seen);
+    }
+  };
+  show(&ExpertWeights::gate, scaled, xn);
+  show(&ExpertWeights::up, scaled, xn);
   add_loras(&ExpertWeights::gate, scaled, xn, gate);
   add_loras(&ExpertWeights::up, scaled, xn, up);
 
@@ -146,6 +160,7 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
     const int64_t e = tile / out_tiles;
     run(e, expert(e).down, tile % out_tiles, routed_act, shared_act, out);
   });
+  show(&ExpertWeights::down, routed_act, shared_act);
   add_loras(&ExpertWeights::down, routed_act, shared_act, out);
 
   rec.stage(R, [&](int64_t t) {

@@ -3,6 +3,7 @@
 // comes back at the same addresses, and the stage at the cursor goes on with its next tile (ARCHITECTURE 7).
 #pragma once
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 
 #include "kernels/kernel_table.h"
@@ -17,6 +18,8 @@ struct Cursor {  // where a pass is; survives a pause
   int64_t stage = 0, tile = 0;
 };
 
+class Inference;
+
 // A low-rank addition to a weight: y = x W^T + scale (x a^T) b^T.   a: [r,K], b: [N,r], plain types         arXiv:2106.09685
 struct Lora {
   Weight a, b;
@@ -24,6 +27,13 @@ struct Lora {
 };
 // By the address of the base weight's panels.
 using LoraMap = std::unordered_map<const std::byte*, Lora>;
+
+// Is shown what every linear layer multiplies; see() may run stages. For calibration: such a pass is neither paused nor timed.
+class ActivationObserver {
+ public:
+  virtual ~ActivationObserver() = default;
+  virtual void see(Inference& rec, const Weight& w, std::span<const float* const> rows) = 0;
+};
 
 inline View slice(View v, int64_t first, int64_t rows, int64_t cols) noexcept {  // rows [first, first + rows), the first cols columns
   v.data = v.row(first);
@@ -46,6 +56,8 @@ class Inference {
 
   // Linear layers of this pass add what the adapter has for them; NULL = none. Borrowed.
   void use(const LoraMap* adapter) noexcept { adapter_ = adapter; }
+  void observe(ActivationObserver* observer) noexcept { observer_ = observer; }
+  ActivationObserver* observer() const noexcept { return observer_; }
   const Lora* lora_of(const Weight& w) const noexcept {
     if (!adapter_) return nullptr;
     const auto found = adapter_->find(w.panels);
@@ -85,6 +97,7 @@ class Inference {
   bool exact_;
   FunctionRef<bool()> should_stop_;
   const LoraMap* adapter_ = nullptr;
+  ActivationObserver* observer_ = nullptr;
   int64_t next_stage_ = 0;
   bool stopped_ = false;
 };

@@ -1,6 +1,7 @@
 #include "ops/linear.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace puna {
 namespace {
@@ -99,6 +100,11 @@ void add_lora(Inference& rec, const Activations& x, View y, const Lora& lora) {
 
 void linear_forward(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
   multiply(rec, x, products, force_f32);
+  if (ActivationObserver* const observer = rec.observer()) {
+    std::vector<const float*> rows;
+    for (int64_t t = 0; t < x.rows(); ++t) rows.push_back(x.x.row(t));
+    for (const Product& p : products) observer->see(rec, *p.w, rows);
+  }
   for (const Product& p : products)
     if (const Lora* lora = rec.lora_of(*p.w)) add_lora(rec, x, p.y, *lora);
 }

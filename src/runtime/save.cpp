@@ -99,6 +99,9 @@ class GgufTensors {
     const size_t n = size_t(w.cols);
     std::vector<float> row(n);
     std::vector<std::byte> bytes(size_t(bytes_of(info(type), n)));
+    const float* importance = nullptr;
+    if (options_.importance)
+      if (const auto found = options_.importance->find(w.panels); found != options_.importance->end() && found->second.size() == n) importance = found->second.data();
     for (int64_t r = 0; r < w.rows; ++r) {
       const int64_t head = r / c_.head_dim * c_.head_dim, i = r % c_.head_dim;
       const int64_t source = permute ? head + i / 2 + i % 2 * (c_.head_dim / 2) : r;
@@ -108,7 +111,7 @@ class GgufTensors {
       } else {
         weight_row(kernels_, row.data(), w, source);
         if (type == DType::f32) std::copy(row.begin(), row.end(), reinterpret_cast<float*>(bytes.data()));
-        else encoder(type)(bytes.data(), row.data(), w.cols, nullptr);
+        else encoder(type)(bytes.data(), row.data(), w.cols, importance);
       }
       write(bytes.data(), bytes.size());
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/fp_env.h"
+#include "ops/inference.h"
 #include "puna/base/error.h"
 #include "puna/train/data.h"
 
@@ -25,8 +26,8 @@ void in_groups(size_t items, int64_t limit, Size&& size_of, Visit&& visit) {
 
 }  // namespace
 
-Trainer::Trainer(Parameters& parameters, const Llama& model, const Loras* adapter, const TrainerOptions& options)
-    : parameters_(parameters), model_(model), adapter_(adapter), options_(options), optimizer_(parameters, options.optimizer),
+Trainer::Trainer(Parameters& parameters, const Llama& model, const Adapter* adapter, const TrainerOptions& options)
+    : parameters_(parameters), model_(model), adapter_(adapter ? &adapter->loras() : nullptr), options_(options), optimizer_(parameters, options.optimizer),
       pass_(parameters.context(), model, options.pass) {
   PUNA_REQUIRE(!parameters.list().empty(), "there are no parameters to train");
   PUNA_REQUIRE(options.steps >= 0 && options.epochs >= 1, "steps is %lld and epochs %lld, expected at least 0 and 1",

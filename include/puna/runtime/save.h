@@ -3,8 +3,10 @@
 // metadata are carried over from a GGUF source; Hugging Face tokenizers stay in their folder.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "puna/runtime/model.h"
@@ -16,6 +18,8 @@ struct SaveOptions {
   // blocks of 32.
   std::optional<DType> matrices;
   uint64_t tensors_per_file = 0;   // 0 = one file, else split
+  // How much the columns of each matrix matter, as measure_importance gives it for this model; NULL, or no entry: all the same.
+  std::shared_ptr<const std::unordered_map<const std::byte*, std::vector<float>>> importance;
 };
 
 // Returns the paths written. The old file stays until the new one is complete. Error{unsupported} when a row does not fit the

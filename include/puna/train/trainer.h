@@ -40,9 +40,8 @@ struct StepReport {
 
 class Trainer {
  public:
-  using Loras = std::unordered_map<const std::byte*, Lora>;
   // What is trained are `parameters`; `adapter` is active if given. All must outlive the trainer.
-  Trainer(Parameters& parameters, const Llama& model, const Loras* adapter, const TrainerOptions& options);
+  Trainer(Parameters& parameters, const Llama& model, const Adapter* adapter, const TrainerOptions& options);
 
   // What is learned from: sequences, or pairs (DPO; the reference is the model without the adapter). Error{invalid_argument} when empty.
   void learn(std::vector<Sequence> sequences);
@@ -71,7 +70,7 @@ class Trainer {
 
   Parameters& parameters_;
   const Llama& model_;
-  const Loras* adapter_;
+  const std::unordered_map<const std::byte*, Lora>* adapter_;
   TrainerOptions options_;
   Optimizer optimizer_;
   Pass pass_;

@@ -1,0 +1,92 @@
+// puna finetune and puna dpo: a LoRA adapter beside a model's frozen weights, whatever their type, in PEFT's format.
+#include <cstdio>
+
+#include "puna/base/error.h"
+#include "puna/runtime/adapter_file.h"
+#include "training.h"
+#include "verbs.h"
+
+namespace puna::cli {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  TrainingFlags training;
+  std::string start;
+  int64_t rank = 8;
+  float alpha = 16, beta = 0.1f;
+  std::vector<std::string> targets;
+  bool exact = false;
+};
+
+void add_flags(const Verb& verb, Flags& f) {
+  f.model.add(verb);
+  verb.option("--rank", f.rank, "rank of the adapter (default 8)").at_least(1);
+  verb.option("--alpha", f.alpha, "its scale is alpha / rank (default 16)");
+  verb.option("--targets", f.targets, "which weights: ends of names (default q_proj v_proj), or all");
+  verb.option("--adapter", f.start, "an adapter to go on from (a folder as PEFT's)");
+  verb.flag("--exact", f.exact, "float32 activations against a quantised base; default: integer products, as in sessions");
+  f.training.add(verb);
+}
+
+std::shared_ptr<Adapter> starting_adapter(const Flags& f, const Model& model) {
+  if (!f.start.empty()) return std::const_pointer_cast<Adapter>(load_adapter(model, f.start));  // nobody else has it
+  AdapterOptions o;
+  o.rank = f.rank;
+  o.alpha = double(f.alpha);
+  o.seed = f.training.seed;
+  if (!f.targets.empty()) o.targets = f.targets;
+  return Adapter::create(model.context(), model.llama(), o);
+}
+
+template <class Learn>
+void tune(const Flags& f, Learn&& learn) {
+  const ModelPtr model = f.model.open();
+  const std::shared_ptr<Adapter> adapter = starting_adapter(f, *model);
+  train::Parameters parameters(model->context_ptr());
+  parameters.track(*adapter);
+  int64_t count = 0;
+  for (const train::Parameter& p : parameters.list()) count += p.count;
+  fprintf(stderr, "%lld values to train beside %llu that stay\n", static_cast<long long>(count), static_cast<unsigned long long>(model->parameter_count()));
+  train::TrainerOptions options = f.training.trainer_options();
+  options.pass.exact = f.exact;
+  options.dpo_beta = double(f.beta);
+  train::Trainer trainer(parameters, model->llama(), adapter.get(), options);
+  learn(trainer, model);
+  const auto held_out = read_sequences(f.training.held_out, model, f.training.data_options(), "held out");
+  run_training(trainer, f.training, held_out);
+  save_adapter(*adapter, f.training.path("adapter"));
+  printf("%s\n", f.training.path("adapter").c_str());
+}
+
+}  // namespace
+
+void add_finetune(CLI::App& app) {
+  const auto f = std::make_shared<Flags>();
+  const Verb verb(app, "finetune", "Teach a model by examples: a LoRA adapter for texts, prompts and answers, or chats");
+  add_flags(verb, *f);
+  verb.run([f] {
+    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model) {
+      trainer.learn(read_sequences(f->training.data, model, f->training.data_options(), "data"));
+    });
+  });
+}
+
+void add_dpo(CLI::App& app) {
+  const auto f = std::make_shared<Flags>();
+  const Verb verb(app, "dpo", "Teach a model which of two answers is better: a LoRA adapter by direct preference optimisation");
+  add_flags(verb, *f);
+  verb.option("--beta", f->beta, "how far the model may go from where it was (default 0.1; less is further)");
+  verb.run([f] {
+    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model) {
+      std::vector<train::Preference> pairs;
+      train::DataReport report;
+      for (const std::string& file : f->training.data)
+        train::add_preferences(pairs, codec_of(model), read_input(file), file, f->training.data_options(), &report);
+      fprintf(stderr, "data: %zu pairs, %lld too long and left out\n", pairs.size(), static_cast<long long>(report.left_out));
+      trainer.learn(std::move(pairs));
+    });
+  });
+}
+
+}  // namespace puna::cli

@@ -1,0 +1,36 @@
+// puna merge: an adapter's products added to a model's weights, as one GGUF file.
+#include <cstdio>
+
+#include "common.h"
+#include "puna/runtime/adapter_file.h"
+#include "puna/runtime/save.h"
+#include "verbs.h"
+
+namespace puna::cli {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  std::string adapter, out, type;
+};
+
+void run(const Flags& f) {
+  const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
+  const ModelPtr model = f.model.open();
+  const ModelPtr merged = merge_adapter(*model, *load_adapter(*model, f.adapter));
+  for (const std::string& path : save_gguf(*merged, f.out, {type, 0, nullptr})) printf("%s\n", path.c_str());
+}
+
+}  // namespace
+
+void add_merge(CLI::App& app) {
+  const auto f = std::make_shared<Flags>();
+  const Verb verb(app, "merge", "Write a model with a LoRA adapter built in");
+  f->model.add(verb);
+  verb.option("ADAPTER", f->adapter, "a folder as PEFT's").required();
+  verb.option("OUT", f->out, "the GGUF file to write").required();
+  verb.option("--type", f->type, "weight type, e.g. Q8_0; none = as they are, adapted ones F32");
+  verb.run([f] { run(*f); });
+}
+
+}  // namespace puna::cli

@@ -1,0 +1,82 @@
+// puna train: a whole model, from nothing or from another model's weights.
+#include <sys/stat.h>
+
+#include <cstdio>
+
+#include "puna/base/error.h"
+#include "puna/runtime/new_model.h"
+#include "puna/runtime/save.h"
+#include "puna/text/train_bpe.h"
+#include "training.h"
+#include "verbs.h"
+
+namespace puna::cli {
+namespace {
+
+struct Flags {
+  ModelFlags model;  // path: the model to go on from; may be empty
+  TrainingFlags training;
+  std::string config, tokenizer, chat_template, type;
+  int64_t vocabulary = 4096;
+};
+
+// Everything the vocabulary is made from: the training texts.
+std::string all_text(const std::vector<std::string>& files) {
+  std::string all;
+  for (const std::string& f : files) all += read_input(f);
+  return all;
+}
+
+ModelPtr starting_model(const Flags& f, const ContextPtr& context) {
+  if (!f.model.path.empty()) return f.model.open();
+  if (f.config.empty()) usage_error_missing("MODEL or --model-config");
+  if (!f.tokenizer.empty()) {
+    const Checkpoint other = load_checkpoint(*context, f.tokenizer);
+    return new_model(context, f.config, other.metadata, f.training.seed);
+  }
+  BpeOptions bpe;
+  bpe.vocabulary = f.vocabulary;
+  if (!f.chat_template.empty()) bpe.chat_template = read_input(f.chat_template);
+  return new_model(context, f.config, train_bpe(all_text(f.training.data), bpe), f.training.seed);
+}
+
+void run(const Flags& f) {
+  const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
+  ContextOptions options;
+  options.threads = f.model.threads;
+  options.isa = f.model.isa;
+  const ContextPtr context = make_context(options);
+  mkdir(f.training.out.c_str(), 0755);
+  const ModelPtr start = starting_model(f, context);
+  train::Parameters parameters(start->context_ptr());
+  const Llama llama = train::make_trainable(start->llama(), parameters);
+  int64_t count = 0;
+  for (const train::Parameter& p : parameters.list()) count += p.count;
+  fprintf(stderr, "%lld parameters in %zu tensors\n", static_cast<long long>(count), parameters.list().size());
+  const auto held_out = read_sequences(f.training.held_out, start, f.training.data_options(), "held out");
+  train::Trainer trainer(parameters, llama, nullptr, f.training.trainer_options());
+  trainer.learn(read_sequences(f.training.data, start, f.training.data_options(), "data"));
+  run_training(trainer, f.training, held_out);
+  const std::string path = f.training.path("model.gguf");
+  save_gguf(*start->with_weights(llama), path, {type, 0, nullptr});
+  printf("%s\n", path.c_str());
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  const auto f = std::make_shared<Flags>();
+  const Verb verb(app, "train", "Train a model: from nothing (--model-config) or from a model's weights");
+  verb.option("MODEL", f->model.path, "a model to go on from; none = a new one");
+  verb.option("--threads", f->model.threads, "CPU threads; 0 = one a CPU").at_least(0);
+  verb.option("--isa", f->model.isa, "instruction set level; empty = the best");
+  verb.option("--model-config", f->config, "a Hugging Face config.json: the new model's shape");
+  verb.option("--tokenizer", f->tokenizer, "a GGUF file whose tokenizer the new model takes; none = one is made from the data");
+  verb.option("--vocabulary", f->vocabulary, "tokens of the tokenizer that is made (default 4096)").at_least(258);
+  verb.option("--chat-template", f->chat_template, "a file with the new model's chat template");
+  verb.option("--type", f->type, "weight type of the file that is written, e.g. Q8_0; none = F32");
+  f->training.add(verb);
+  verb.run([f] { run(*f); });
+}
+
+}  // namespace puna::cli

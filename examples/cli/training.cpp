@@ -1,0 +1,190 @@
+#include "training.h"
+
+#include <sys/stat.h>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "interrupt.h"
+#include "progress.h"
+#include "puna/base/error.h"
+
+namespace puna::cli {
+namespace {
+
+using train::OptimizerKind;
+using train::ScheduleKind;
+
+void write_text(const std::string& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  if (!out.flush()) fail(Status::io, "cannot write %s", path.c_str());
+}
+
+// What was logged before the step that a resumed run begins with.
+std::string kept_log(const std::string& path, int64_t steps, LossCurve& curve) {
+  std::ifstream in(path);
+  std::string kept, line;
+  while (std::getline(in, line)) {
+    const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
+    if (entry.is_discarded() || !entry.contains("step") || entry["step"].get<int64_t>() > steps) break;
+    if (entry.contains("loss")) {
+      curve.step.push_back(entry["step"]);
+      curve.loss.push_back(entry["loss"]);
+    }
+    if (entry.contains("held_out")) {
+      curve.held_out_step.push_back(entry["step"]);
+      curve.held_out.push_back(entry["held_out"]);
+    }
+    kept += line + "\n";
+  }
+  return kept;
+}
+
+class Log {
+ public:
+  Log(const TrainingFlags& flags, int64_t done) : flags_(flags) {
+    const std::string path = flags.path("log.jsonl"), kept = flags.resume ? kept_log(path, done, curve_) : "";
+    file_.open(path, std::ios::binary | std::ios::trunc);
+    file_ << kept;
+    start_ = last_ = seconds_now();
+  }
+  void step(const train::StepReport& r, bool pairs) {
+    const double now = seconds_now();
+    nlohmann::ordered_json line = {{"step", r.step}, {"epoch", r.epoch}, {"loss", r.loss}, {"grad_norm", r.grad_norm}, {"lr", r.learning_rate},
+                                   {"tokens_per_second", double(r.tokens) / (now - last_)}, {"seconds", now - start_}};
+    if (pairs) line["preferred"] = r.preferred;
+    last_ = now;
+    write(line);
+    curve_.step.push_back(double(r.step));
+    curve_.loss.push_back(r.loss);
+    if (!is_terminal(stderr) && (r.step % 50 == 0 || r.step == 1))
+      fprintf(stderr, "step %lld  loss %.4f  %.0f tokens/s\n", static_cast<long long>(r.step), r.loss, double(line["tokens_per_second"]));
+  }
+  void held_out(int64_t step, double loss) {
+    write({{"step", step}, {"held_out", loss}});
+    curve_.held_out_step.push_back(double(step));
+    curve_.held_out.push_back(loss);
+    fprintf(stderr, "step %lld  held-out loss %.4f\n", static_cast<long long>(step), loss);
+    last_ = seconds_now();
+  }
+  void plot() const { write_text(flags_.path("loss.svg"), curve_.svg(flags_.out)); }
+
+ private:
+  void write(const nlohmann::ordered_json& line) { file_ << line.dump() << "\n" << std::flush; }
+  const TrainingFlags& flags_;
+  std::ofstream file_;
+  LossCurve curve_;
+  double start_ = 0, last_ = 0;
+};
+
+template <class Kind>
+Kind one_of(const std::string& name, const char* what, std::initializer_list<std::pair<const char*, Kind>> known) {
+  std::string names;
+  for (const auto& [n, kind] : known) {
+    if (name == n) return kind;
+    names += std::string(names.empty() ? "" : ", ") + n;
+  }
+  fail(Status::invalid_argument, "%s is '%s', expected one of: %s", what, name.c_str(), names.c_str());
+}
+
+}  // namespace
+
+void TrainingFlags::add(const Verb& verb) {
+  verb.config("--config", "a TOML file with these options by their long names");
+  verb.option("--data", data, "text files and .jsonl files").required();
+  verb.option("--held-out", held_out, "files whose loss is measured now and then, never learned");
+  verb.option("--out", out, "folder of the result, the log, the plot and checkpoints").required();
+  verb.option("--steps", steps, "steps in all; 0 = what --epochs take").at_least(0);
+  verb.option("--epochs", epochs, "times through the data (default 1)").at_least(1);
+  verb.option("--lr", learning_rate, "learning rate (default 3e-4)");
+  verb.option("--schedule", schedule, "cosine (default), linear or constant, after the warm-up");
+  verb.option("--warmup", warmup, "steps until the learning rate is reached").at_least(0);
+  verb.option("--lr-floor", floor, "share of the learning rate at the end");
+  verb.option("--optimizer", optimizer, "adamw (default) or sgd");
+  verb.option("--weight-decay", weight_decay, "decoupled, of all parameters (default 0)");
+  verb.option("--beta1", beta1, "first moment's memory (default 0.9)");
+  verb.option("--beta2", beta2, "second moment's memory (default 0.999)");
+  verb.option("--clip", clip, "limit of the gradient's norm (default 1; 0 = none)");
+  verb.option("--step-tokens", step_tokens, "tokens of a step (default 2048)").at_least(1);
+  verb.option("--pass-tokens", pass_tokens, "of them computed at once (default 2048): bounds memory").at_least(1);
+  verb.option("--max-tokens", max_tokens, "tokens of a sequence (default 512)").at_least(2);
+  verb.option("--save-every", save_every, "steps between checkpoints (default 200)").at_least(1);
+  verb.option("--evaluate-every", evaluate_every, "steps between measures of the held-out loss (default 100)").at_least(1);
+  verb.option("--seed", seed, "of the order of examples and of new weights");
+  verb.flag("--checkpoint-layers", checkpoint_layers, "compute layers twice: a third more time, a fraction of the memory");
+  verb.flag("--resume", resume, "go on from the checkpoint in --out");
+}
+
+train::TrainerOptions TrainingFlags::trainer_options() const {
+  train::TrainerOptions o;
+  o.optimizer.kind = one_of<OptimizerKind>(optimizer, "--optimizer", {{"adamw", OptimizerKind::adamw}, {"sgd", OptimizerKind::sgd}});
+  o.optimizer.learning_rate = double(learning_rate);
+  o.optimizer.beta1 = double(beta1);
+  o.optimizer.beta2 = double(beta2);
+  o.optimizer.weight_decay = double(weight_decay);
+  o.optimizer.clip_norm = double(clip);
+  o.schedule.kind = one_of<ScheduleKind>(schedule, "--schedule",
+                                         {{"cosine", ScheduleKind::cosine}, {"linear", ScheduleKind::linear}, {"constant", ScheduleKind::constant}});
+  o.schedule.warmup = warmup;
+  o.schedule.floor = double(floor);
+  o.steps = steps;
+  o.epochs = epochs;
+  o.tokens_per_step = step_tokens;
+  o.tokens_per_pass = pass_tokens;
+  o.seed = seed;
+  o.pass.checkpoint = checkpoint_layers;
+  return o;
+}
+
+train::TextCodec codec_of(const ModelPtr& model) {
+  train::TextCodec codec;
+  codec.tokenizer = &model->require_tokenizer();
+  if (model->chat_template()) codec.render_chat = [model](std::string_view json) { return model->render_chat(json); };
+  return codec;
+}
+
+std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what) {
+  std::vector<train::Sequence> all;
+  train::DataReport report;
+  for (const std::string& file : files) train::add_file(all, codec_of(model), file, options, &report);
+  if (!files.empty())
+    fprintf(stderr, "%s: %zu sequences, %lld tokens, %lld of them count%s\n", what, all.size(), static_cast<long long>(report.tokens),
+            static_cast<long long>(report.counted), report.left_out ? (", " + std::to_string(report.left_out) + " too long and left out").c_str() : "");
+  return all;
+}
+
+void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out) {
+  mkdir(flags.out.c_str(), 0755);
+  const std::string checkpoint = flags.path("checkpoint.safetensors");
+  if (flags.resume) trainer.resume(checkpoint);
+  Interrupt interrupt;
+  const auto stop = [&] { return interrupt.requested(); };
+  Log log(flags, trainer.done_steps());
+  const auto leave = [&] {
+    trainer.save(checkpoint);
+    log.plot();
+  };
+  ProgressBar bar("training");
+  if (trainer.done_steps() == 0 && !held_out.empty()) log.held_out(0, trainer.evaluate(held_out, stop));
+  try {
+    while (trainer.done_steps() < trainer.total_steps()) {
+      const train::StepReport report = trainer.step(stop);
+      log.step(report, report.preferred > 0);
+      bar.update(uint64_t(trainer.done_steps()), uint64_t(trainer.total_steps()));
+      const bool last = trainer.done_steps() == trainer.total_steps();
+      if (!held_out.empty() && (last || trainer.done_steps() % flags.evaluate_every == 0)) log.held_out(report.step, trainer.evaluate(held_out, stop));
+      if (trainer.done_steps() % flags.save_every == 0) leave();
+    }
+  } catch (const Error& e) {
+    if (e.status() != Status::cancelled) throw;
+    leave();
+    fail(Status::cancelled, "stopped after step %lld of %lld; --resume goes on from %s", static_cast<long long>(trainer.done_steps()),
+         static_cast<long long>(trainer.total_steps()), checkpoint.c_str());
+  }
+  leave();
+}
+
+}  // namespace puna::cli

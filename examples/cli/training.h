@@ -1,0 +1,38 @@
+// training.h -- what train, finetune and dpo share: options of a run, its loop, and the files it leaves in its folder: log.jsonl (a line a
+// step), loss.svg, checkpoint.safetensors. Ctrl-C saves a checkpoint and stops; --resume goes on from it, bit for bit.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "common.h"
+#include "puna/train/data.h"
+#include "puna/train/trainer.h"
+
+namespace puna::cli {
+
+struct TrainingFlags {
+  std::vector<std::string> data, held_out;
+  std::string out, schedule = "cosine", optimizer = "adamw", log;
+  int64_t steps = 0, epochs = 1, warmup = 0, step_tokens = 2048, pass_tokens = 2048, max_tokens = 512, save_every = 200, evaluate_every = 100;
+  float learning_rate = 3e-4f, weight_decay = 0, clip = 1, beta1 = 0.9f, beta2 = 0.999f, floor = 0;
+  uint64_t seed = 0;
+  bool resume = false, checkpoint_layers = false;
+  void add(const Verb& verb);
+  train::TrainerOptions trainer_options() const;
+  train::DataOptions data_options() const { return {max_tokens, true}; }
+  std::string path(const char* file) const { return out + "/" + file; }
+};
+
+train::TextCodec codec_of(const ModelPtr& model);
+std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what);
+
+// Runs to the end or to Ctrl-C (then Error{cancelled}, after saving).
+void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out);
+
+// One line a measured series over the steps, as an SVG picture.
+struct LossCurve {
+  std::vector<double> step, loss, held_out_step, held_out;
+  std::string svg(const std::string& title) const;
+};
+
+}  // namespace puna::cli

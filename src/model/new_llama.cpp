@@ -1,0 +1,97 @@
+#include "puna/model/new_llama.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/det_math.h"
+#include "kernels/panel.h"
+#include "model/named_tensors.h"
+#include "puna/base/error.h"
+#include "puna/base/philox.h"
+
+namespace puna {
+namespace {
+
+// Normal numbers of a stream, two a draw (Box and Muller 1958).
+class Normals {
+ public:
+  Normals(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}
+  float next() {
+    if (kept_) {
+      kept_ = false;
+      return second_;
+    }
+    const Philox bits = philox(seed_, drawn_++, stream_);
+    const double u = (double(bits.word[0]) + 0.5) / 4294967296.0, angle = 6.283185307179586 * double(bits.word[1]) / 4294967296.0;
+    const double radius = std::sqrt(-2 * det::log(u));
+    second_ = float(radius * det::sin(angle));
+    kept_ = true;
+    return float(radius * det::cos(angle));
+  }
+
+ private:
+  uint64_t seed_, stream_, drawn_ = 0;
+  bool kept_ = false;
+  float second_ = 0;
+};
+
+}  // namespace
+
+Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
+  Llama model;
+  model.config = c;
+  LlamaWeights& w = model.weights;
+  const auto block = [&](int64_t floats) {
+    auto buffer = std::make_shared<Buffer>(context.allocate(size_t(floats) * sizeof(float), "new weights"));
+    auto* const values = reinterpret_cast<float*>(buffer->data());
+    std::fill(values, values + floats, 0.0f);
+    w.owned.push_back(std::move(buffer));
+    return values;
+  };
+  const auto matrix = [&](int64_t rows, int64_t cols) {
+    const int64_t panel = cols * kTileRows;
+    return Weight{reinterpret_cast<const std::byte*>(block((rows + kTileRows - 1) / kTileRows * panel)), DType::f32, rows, cols, panel * int64_t(sizeof(float))};
+  };
+  const auto ones = [&] {
+    float* const values = block(c.hidden);
+    std::fill(values, values + c.hidden, 1.0f);
+    return values;
+  };
+  const auto swiglu = [&](int64_t F) { return ExpertWeights{matrix(F, c.hidden), matrix(F, c.hidden), matrix(c.hidden, F)}; };
+  w.embedding = matrix(c.vocab, c.hidden);
+  w.lm_head = c.tied ? w.embedding : matrix(c.vocab, c.hidden);
+  w.final_norm = ones();
+  for (int64_t l = 0; l < c.layers; ++l) {
+    LlamaLayer L;
+    L.attn_norm = ones();
+    L.ffn_norm = ones();
+    L.wq = matrix(c.heads * c.head_dim, c.hidden);
+    L.wk = matrix(c.kv_heads * c.head_dim, c.hidden);
+    L.wv = matrix(c.kv_heads * c.head_dim, c.hidden);
+    L.wo = matrix(c.hidden, c.heads * c.head_dim);
+    const bool moe = c.is_moe[size_t(l)] != 0;
+    L.ffn = swiglu(moe ? c.expert_ffn : c.ffn);
+    if (moe) {
+      L.router = matrix(c.experts, c.hidden);
+      for (int64_t e = 0; e < c.experts; ++e) L.experts.push_back(swiglu(c.expert_ffn));
+    }
+    w.layers.push_back(std::move(L));
+  }
+
+  std::vector<NamedTensor> named = named_tensors(model);
+  context.executor().run(int64_t(named.size()), [&](int64_t i) {
+    const NamedTensor& t = named[size_t(i)];
+    const bool adds = t.name.find("o_proj") != std::string::npos || t.name.find("down_proj") != std::string::npos;
+    const float deviation = float(0.02 / (adds ? std::sqrt(2.0 * double(c.layers)) : 1.0));
+    Normals normals(seed, uint64_t(i));
+    for (const TensorPiece& piece : t.pieces) {
+      auto* const values = reinterpret_cast<float*>(const_cast<std::byte*>(piece.weight->panels));
+      for (int64_t r = 0; r < piece.weight->rows; ++r)
+        for (int64_t k = 0; k < piece.weight->cols; ++k)
+          values[(r / kTileRows * piece.weight->cols + k) * kTileRows + r % kTileRows] = deviation * normals.next();
+    }
+  });
+  return model;
+}
+
+}  // namespace puna
