@@ -3,6 +3,7 @@
 #include "command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -31,16 +32,32 @@ Option Verb::option(const char* name, int64_t& value, const char* help) const { 
 Option Verb::option(const char* name, uint64_t& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
 Option Verb::option(const char* name, float& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
 Option Verb::flag(const char* name, bool& value, const char* help) const { return Option(app_->add_flag(name, value, help)); }
-void Verb::config(const char* name, const char* help) const {
-  app_->set_config(name, "", help);
-  app_->get_config_ptr()->check(CLI::ExistingFile);
-  app_->allow_config_extras(false);
+void Verb::config(const char* help) const {
+  const auto unused = std::make_shared<std::string>();  // its options stand in the command line when it is parsed
+  app_->add_option_function<std::string>("--config", [unused](const std::string& file) { *unused = file; }, help);
 }
 void Verb::run(std::function<void()> action) const { app_->callback(std::move(action)); }
 
 void usage_error_missing(const char* what) { throw CLI::RequiredError(what); }
 
 namespace {
+
+// The arguments with those of a --config FILE behind them, but for options that are given anyway. CLI11 reads such files for whole programs only.
+std::vector<std::string> with_config(int argc, char** argv) {
+  std::vector<std::string> args(argv + 1, argv + argc);
+  const auto at = std::find(args.begin(), args.end(), "--config");
+  if (at == args.end() || at + 1 == args.end()) return args;
+  std::vector<std::string> more;
+  for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_file(*(at + 1))) {
+    const std::string name = "--" + item.name;
+    const bool given = std::any_of(args.begin(), args.end(), [&](const std::string& a) { return a == name || a.starts_with(name + "="); });
+    if (given || item.inputs == std::vector<std::string>{"false"}) continue;
+    more.push_back(name);
+    if (item.inputs != std::vector<std::string>{"true"}) more.insert(more.end(), item.inputs.begin(), item.inputs.end());
+  }
+  args.insert(args.end(), more.begin(), more.end());
+  return args;
+}
 
 constexpr int kUsageError = 2, kInterrupted = 130;  // 130: what shells report for Ctrl-C
 
@@ -55,7 +72,9 @@ int run(int argc, char** argv) {
        })
     add(app);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> args = with_config(argc, argv);
+    std::reverse(args.begin(), args.end());  // CLI11 takes them from the end
+    app.parse(args);
     return 0;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version

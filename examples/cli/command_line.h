@@ -36,7 +36,7 @@ class Verb {
   Option option(const char* name, uint64_t& value, const char* help) const;
   Option option(const char* name, float& value, const char* help) const;
   Option flag(const char* name, bool& value, const char* help) const;
-  void config(const char* name, const char* help) const;  // a TOML file with the verb's options
+  void config(const char* help) const;  // --config FILE: a TOML file with options by their long names
   void run(std::function<void()> action) const;
 
  private:

@@ -93,7 +93,7 @@ Kind one_of(const std::string& name, const char* what, std::initializer_list<std
 }  // namespace
 
 void TrainingFlags::add(const Verb& verb) {
-  verb.config("--config", "a TOML file with these options by their long names");
+  verb.config("a TOML file with these options by their long names");
   verb.option("--data", data, "text files and .jsonl files").required();
   verb.option("--held-out", held_out, "files whose loss is measured now and then, never learned");
   verb.option("--out", out, "folder of the result, the log, the plot and checkpoints").required();
