@@ -23,6 +23,7 @@ struct Flags {
 class Chat {
  public:
   Chat(const Flags& f, ModelPtr model) : flags_(f), model_(std::move(model)), session_(model_, f.session) {
+    session_.use(f.model.open_adapter(*model_));
     if (!f.system.empty()) add("system", f.system);
   }
 
@@ -97,6 +98,7 @@ void add_chat(CLI::App& app) {
   f->date = today();
   const Verb verb(app, "chat", "Talk to a model; Ctrl-C stops an answer, Ctrl-D ends the conversation");
   f->model.add(verb);
+  f->model.add_adapter(verb);
   verb.option("--system", f->system, "the system message");
   const Option prompt = verb.option("--prompt", f->prompt, "ask this and exit (default: a conversation)");
   verb.option("--max-tokens", f->max_tokens, "the longest answer; 0 = until the model is done (default)").at_least(0);

@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "progress.h"
 #include "puna/base/error.h"
+#include "puna/runtime/adapter_file.h"
 
 namespace puna::cli {
 namespace {
@@ -43,6 +44,10 @@ ModelPtr ModelFlags::open() const {
     return !interrupt.requested();
   }, {packed, /*verify_packed=*/false});
 }
+
+void ModelFlags::add_adapter(const Verb& verb) { verb.option("--adapter", adapter, "a LoRA adapter beside the weights: a folder as PEFT's"); }
+
+AdapterPtr ModelFlags::open_adapter(const Model& model) const { return adapter.empty() ? nullptr : load_adapter(model, adapter); }
 
 void SamplingFlags::add(const Verb& verb) {
   verb.option("--temperature", options.temperature, "0 = greedy (default)");

@@ -12,11 +12,13 @@
 namespace puna::cli {
 
 struct ModelFlags {
-  std::string path, isa, packed;
+  std::string path, isa, adapter, packed;
   int threads = 0;
   void add(const Verb& verb);
   // Makes the context and opens the model; a progress bar appears on a terminal when that takes noticeable time.
   ModelPtr open() const;
+  void add_adapter(const Verb& verb);
+  AdapterPtr open_adapter(const Model& model) const;  // NULL when none was given
 };
 
 struct SamplingFlags {

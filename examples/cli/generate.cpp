@@ -32,7 +32,9 @@ void run(const Flags& f) {
   options.sampler = f.sampling.options;
   options.max_tokens = f.max_tokens;
   options.ignore_eos = f.ignore_eos;
-  Session session(model, f.session);
+  SessionOptions session_options = f.session;
+  session_options.adapter = f.model.open_adapter(*model);
+  Session session(model, session_options);
   Interrupt interrupt(session);
   const GenerateResult result = generate(session, prompt, options, [&](const GeneratedToken& token) {
     if (!f.json) print(token.text);
@@ -58,6 +60,7 @@ void add_generate(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
   const Verb verb(app, "generate", "Continue a text (no chat template)");
   f->model.add(verb);
+  f->model.add_adapter(verb);
   const Option prompt = verb.option("--prompt", f->prompt, "the text to continue; beginning-of-text is added if the model asks for it");
   const Option tokens = verb.option("--tokens", f->tokens, "token ids instead, taken literally: 1,2,3; @F reads them from a file");
   tokens.excludes(prompt);

@@ -19,7 +19,7 @@ struct SaveOptions {
   std::optional<DType> matrices;
   uint64_t tensors_per_file = 0;   // 0 = one file, else split
   // How much the columns of each matrix matter, as measure_importance gives it for this model; NULL, or no entry: all the same.
-  std::shared_ptr<const std::unordered_map<const std::byte*, std::vector<float>>> importance;
+  std::shared_ptr<const std::unordered_map<const std::byte*, std::vector<float>>> importance = nullptr;
 };
 
 // Returns the paths written. The old file stays until the new one is complete. Error{unsupported} when a row does not fit the
