@@ -27,6 +27,11 @@ struct puna_sampler {
   puna::Sampler impl;
 };
 
+struct puna_adapter {
+  puna::AdapterPtr impl;
+  puna::ModelPtr model;
+};
+
 namespace puna::capi {
 
 // The objects behind checked handles: not NULL and of this process.
@@ -51,6 +56,12 @@ inline Session& use(const puna_session* session) {
 inline const Tokenizer& use(const puna_tokenizer* tokenizer) {
   PUNA_REQUIRE(tokenizer != nullptr, "tokenizer is NULL");
   return *tokenizer->impl;
+}
+
+inline const Adapter& use(const puna_adapter* adapter) {
+  PUNA_REQUIRE(adapter != nullptr, "adapter is NULL");
+  adapter->model->context().require_same_process();
+  return *adapter->impl;
 }
 
 inline const Sampler& use(const puna_sampler* sampler) {

@@ -208,6 +208,36 @@ AT(puna_generate_result, last_token, 40);
 AT(puna_generate_result, reserved, 44);
 SIZE(puna_generate_result, 48);
 
+AT(puna_finetune_report, struct_size, 0);
+AT(puna_finetune_report, reserved, 4);
+AT(puna_finetune_report, step, 8);
+AT(puna_finetune_report, steps, 16);
+AT(puna_finetune_report, tokens, 24);
+AT(puna_finetune_report, loss, 32);
+AT(puna_finetune_report, grad_norm, 40);
+AT(puna_finetune_report, learning_rate, 48);
+AT(puna_finetune_report, preferred, 56);
+SIZE(puna_finetune_report, 64);
+
+AT(puna_finetune_options, struct_size, 0);
+AT(puna_finetune_options, rank, 4);
+AT(puna_finetune_options, alpha, 8);
+AT(puna_finetune_options, learning_rate, 16);
+AT(puna_finetune_options, weight_decay, 24);
+AT(puna_finetune_options, steps, 32);
+AT(puna_finetune_options, epochs, 40);
+AT(puna_finetune_options, warmup_steps, 48);
+AT(puna_finetune_options, step_tokens, 56);
+AT(puna_finetune_options, max_tokens, 64);
+AT(puna_finetune_options, seed, 72);
+AT(puna_finetune_options, targets, 80);
+AT(puna_finetune_options, preferences, 88);
+AT(puna_finetune_options, reserved, 92);
+AT(puna_finetune_options, dpo_beta, 96);
+AT(puna_finetune_options, progress, 104);
+AT(puna_finetune_options, progress_user, 112);
+SIZE(puna_finetune_options, 120);
+
 #endif
 
 /* Numbers that are part of the promise as well. */

@@ -86,6 +86,10 @@ int main(void) {
   REFUSED(puna_session_fork(NULL, &session));
   REFUSED(puna_session_cancel(NULL));
   REFUSED(puna_session_score(NULL, &token, 1, floats, 4));
+  REFUSED(puna_adapter_open(NULL, "x", NULL));
+  REFUSED(puna_adapter_save(NULL, "x"));
+  REFUSED(puna_session_use_adapter(NULL, NULL));
+  REFUSED(puna_model_finetune(NULL, "x", 1, NULL, NULL));
   REFUSED(puna_sampler_create(NULL, NULL));
   REFUSED(puna_sampler_sample(NULL, floats, 4, NULL, 0, 0, &token, NULL));
   REFUSED(puna_sampler_distribution(NULL, floats, 4, NULL, 0, floats));
@@ -114,6 +118,7 @@ int main(void) {
   puna_tokenizer_free(NULL);
   puna_generation_free(NULL);
   puna_sampler_free(NULL);
+  puna_adapter_free(NULL);
   if (puna_version() == 0 || puna_version_string()[0] == '\0' || puna_status_name(PUNA_OK)[0] == '\0') ++failures;
   return failures != 0;
 }

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .adapter import Adapter, FinetuneReport, finetune
 from .context import Context
 from .native import check, created, ffi, lib, sized, text_of
 from .session import Session
@@ -158,6 +159,20 @@ class Model:
         """The session of which these bytes are the snapshot."""
         data = ffi.from_buffer(snapshot)
         return Session(self, created(lib.puna_session_free, lib.puna_session_restore, self._handle, data, len(data), type="puna_session"))
+
+    def adapter(self, folder: "str | os.PathLike[str]") -> Adapter:
+        """A LoRA adapter from a folder as PEFT writes it."""
+        return Adapter(self, created(lib.puna_adapter_free, lib.puna_adapter_open, self._handle, os.fsencode(folder), type="puna_adapter"))
+
+    def finetune(self, examples: Iterable[Mapping[str, Any]], *, preferences: bool = False, rank: int = 8, alpha: float = 0, learning_rate: float = 3e-4,
+                 weight_decay: float = 0, steps: int = 0, epochs: int = 1, warmup_steps: int = 0, step_tokens: int = 0, max_tokens: int = 0, seed: int = 0,
+                 targets: Sequence[str] = ("q_proj", "v_proj"), dpo_beta: float = 0,
+                 progress: Optional[Callable[[FinetuneReport], Any]] = None) -> Adapter:
+        """Teaches by examples; the model stays as it is and the adapter holds what was learned. An example is {"text"}, {"prompt", "completion"},
+        {"messages"}, or with `preferences` {"prompt", "chosen", "rejected"}. progress(report) after each step; False stops: puna.Cancelled."""
+        return finetune(self, examples, progress, targets, preferences=preferences, rank=rank, alpha=alpha, learning_rate=learning_rate,
+                        weight_decay=weight_decay, steps=steps, epochs=epochs, warmup_steps=warmup_steps, step_tokens=step_tokens, max_tokens=max_tokens,
+                        seed=seed, dpo_beta=dpo_beta)
 
     def render_chat(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool = True, tools: Optional[Sequence[Any]] = None,
                     date: Optional[str] = None, **variables: Any) -> str:

@@ -9,6 +9,7 @@ from .native import check, created, ffi, float_view, int32_pointer, lib, sized, 
 from .sampler import Sampling
 
 if TYPE_CHECKING:
+    from .adapter import Adapter
     from .model import Model
 
 SLICE_US = 20_000  # between two looks at Python's signals
@@ -53,6 +54,10 @@ class Session:
 
     def __len__(self) -> int:
         return self._info().length
+
+    def use(self, adapter: "Optional[Adapter]") -> None:
+        """From now on the answers are the adapter's, or the bare model's (None). The session must be empty."""
+        check(lib.puna_session_use_adapter(self._handle, adapter._handle if adapter is not None else ffi.NULL))
 
     @property
     def max_positions(self) -> int:

@@ -61,6 +61,10 @@ pub struct puna_generation {
     _opaque: [u8; 0],
 }
 #[repr(C)]
+pub struct puna_adapter {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
 #[derive(Clone, Copy)]
 pub struct puna_context_options {
     pub struct_size: u32,
@@ -302,6 +306,40 @@ pub struct puna_generate_result {
     pub last_token: i32,
     pub reserved: i32,
 }
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_finetune_report {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub step: i64,
+    pub steps: i64,
+    pub tokens: i64,
+    pub loss: f64,
+    pub grad_norm: f64,
+    pub learning_rate: f64,
+    pub preferred: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_finetune_options {
+    pub struct_size: u32,
+    pub rank: i32,
+    pub alpha: f64,
+    pub learning_rate: f64,
+    pub weight_decay: f64,
+    pub steps: i64,
+    pub epochs: i64,
+    pub warmup_steps: i64,
+    pub step_tokens: i64,
+    pub max_tokens: i64,
+    pub seed: u64,
+    pub targets: *const c_char,
+    pub preferences: i32,
+    pub reserved: i32,
+    pub dpo_beta: f64,
+    pub progress: Option<unsafe extern "C" fn(user: *mut c_void, report: *const puna_finetune_report) -> i32>,
+    pub progress_user: *mut c_void,
+}
 pub type puna_token_fn = Option<unsafe extern "C" fn(user: *mut c_void, token: *const puna_generated_token) -> i32>;
 
 extern "C" {
@@ -364,6 +402,11 @@ extern "C" {
     pub fn puna_generation_free(generation: *mut puna_generation);
     pub fn puna_generation_step(generation: *mut puna_generation, budget_us: u64, token: *mut puna_generated_token, state: *mut i32) -> puna_status;
     pub fn puna_generation_get_result(generation: *const puna_generation, result: *mut puna_generate_result) -> puna_status;
+    pub fn puna_adapter_open(model: *const puna_model, folder: *const c_char, adapter: *mut *mut puna_adapter) -> puna_status;
+    pub fn puna_adapter_save(adapter: *const puna_adapter, folder: *const c_char) -> puna_status;
+    pub fn puna_adapter_free(adapter: *mut puna_adapter);
+    pub fn puna_session_use_adapter(session: *mut puna_session, adapter: *const puna_adapter) -> puna_status;
+    pub fn puna_model_finetune(model: *const puna_model, jsonl: *const c_char, bytes: usize, options: *const puna_finetune_options, adapter: *mut *mut puna_adapter) -> puna_status;
 }
 
 // What tests/abi/layout.c promises, on 64-bit systems.
@@ -532,6 +575,32 @@ const _: () = {
     assert!(offset_of!(puna_generate_result, generate_seconds) == 32);
     assert!(offset_of!(puna_generate_result, last_token) == 40);
     assert!(offset_of!(puna_generate_result, reserved) == 44);
+    assert!(offset_of!(puna_finetune_report, struct_size) == 0);
+    assert!(offset_of!(puna_finetune_report, reserved) == 4);
+    assert!(offset_of!(puna_finetune_report, step) == 8);
+    assert!(offset_of!(puna_finetune_report, steps) == 16);
+    assert!(offset_of!(puna_finetune_report, tokens) == 24);
+    assert!(offset_of!(puna_finetune_report, loss) == 32);
+    assert!(offset_of!(puna_finetune_report, grad_norm) == 40);
+    assert!(offset_of!(puna_finetune_report, learning_rate) == 48);
+    assert!(offset_of!(puna_finetune_report, preferred) == 56);
+    assert!(offset_of!(puna_finetune_options, struct_size) == 0);
+    assert!(offset_of!(puna_finetune_options, rank) == 4);
+    assert!(offset_of!(puna_finetune_options, alpha) == 8);
+    assert!(offset_of!(puna_finetune_options, learning_rate) == 16);
+    assert!(offset_of!(puna_finetune_options, weight_decay) == 24);
+    assert!(offset_of!(puna_finetune_options, steps) == 32);
+    assert!(offset_of!(puna_finetune_options, epochs) == 40);
+    assert!(offset_of!(puna_finetune_options, warmup_steps) == 48);
+    assert!(offset_of!(puna_finetune_options, step_tokens) == 56);
+    assert!(offset_of!(puna_finetune_options, max_tokens) == 64);
+    assert!(offset_of!(puna_finetune_options, seed) == 72);
+    assert!(offset_of!(puna_finetune_options, targets) == 80);
+    assert!(offset_of!(puna_finetune_options, preferences) == 88);
+    assert!(offset_of!(puna_finetune_options, reserved) == 92);
+    assert!(offset_of!(puna_finetune_options, dpo_beta) == 96);
+    assert!(offset_of!(puna_finetune_options, progress) == 104);
+    assert!(offset_of!(puna_finetune_options, progress_user) == 112);
     assert!(size_of::<puna_context_options>() == 104);
     assert!(size_of::<puna_context_info>() == 40);
     assert!(size_of::<puna_model_options>() == 40);
@@ -552,4 +621,6 @@ const _: () = {
     assert!(size_of::<puna_generated_token>() == 40);
     assert!(size_of::<puna_generate_options>() == 96);
     assert!(size_of::<puna_generate_result>() == 48);
+    assert!(size_of::<puna_finetune_report>() == 64);
+    assert!(size_of::<puna_finetune_options>() == 120);
 };

@@ -1,0 +1,58 @@
+"""LoRA adapters: small trained matrices beside a model's frozen ones, from PEFT's files or made by Model.finetune()."""
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Optional, Sequence
+
+from .native import check, created, ffi, lib, sized
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class FinetuneReport(NamedTuple):
+    """Where fine-tuning is, after a step."""
+
+    step: int
+    steps: int
+    tokens: int
+    loss: float
+    grad_norm: float
+    learning_rate: float
+    preferred: float
+
+
+class Adapter:
+    """Made by Model.adapter() or Model.finetune(); sessions use it by Session.use()."""
+
+    def __init__(self, model: "Model", handle: Any) -> None:
+        self.model = model
+        self._handle = handle
+
+    def save(self, folder: "str | os.PathLike[str]") -> None:
+        """Writes adapter_config.json and adapter_model.safetensors, as PEFT reads them."""
+        check(lib.puna_adapter_save(self._handle, os.fsencode(folder)))
+
+
+def finetune(model: "Model", examples: Iterable[Mapping[str, Any]], progress: Optional[Callable[[FinetuneReport], Any]], targets: Sequence[str],
+             **options: Any) -> Adapter:
+    raised: "list[BaseException]" = []
+
+    @ffi.callback("int32_t(void*, const puna_finetune_report*)")
+    def on_step(_user: Any, report: Any) -> int:
+        try:
+            return int(progress is not None and progress(FinetuneReport(*(getattr(report, name) for name in FinetuneReport._fields))) is False)
+        except BaseException as e:  # also Ctrl-C: it goes on where the call returns
+            raised.append(e)
+            return 1
+
+    names = ffi.new("char[]", ",".join(targets).encode())
+    o = sized("puna_finetune_options", targets=names, progress=on_step, **options)
+    lines = "\n".join(json.dumps(e) for e in examples).encode()
+    try:
+        return Adapter(model, created(lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"))
+    except Exception:
+        if raised:
+            raise raised[0]
+        raise

@@ -1,0 +1,137 @@
+// adapter.cpp -- puna_adapter_*: LoRA adapters, from PEFT's files or from fine-tuning in the program itself.
+#include "handles.h"
+#include "puna/runtime/adapter_file.h"
+#include "translate.h"
+
+#if PUNA_TRAIN
+#include "puna/train/data.h"
+#include "puna/train/trainer.h"
+#endif
+
+using namespace puna;
+using namespace puna::capi;
+
+puna_status puna_adapter_open(const puna_model* model, const char* folder, puna_adapter** adapter) {
+  return guard([&] {
+    const Model& m = use(model);
+    PUNA_REQUIRE(folder != nullptr, "folder is NULL");
+    PUNA_REQUIRE(adapter != nullptr, "adapter is NULL");
+    *adapter = new puna_adapter{load_adapter(m, folder), model->impl};
+  });
+}
+
+puna_status puna_adapter_save(const puna_adapter* adapter, const char* folder) {
+  return guard([&] {
+    const Adapter& a = use(adapter);
+    PUNA_REQUIRE(folder != nullptr, "folder is NULL");
+    save_adapter(a, folder);
+  });
+}
+
+void puna_adapter_free(puna_adapter* adapter) {
+  if (adapter) free_handle(adapter, adapter->model->context());
+}
+
+puna_status puna_session_use_adapter(puna_session* session, const puna_adapter* adapter) {
+  return guard([&] {
+    Session& s = use(session);
+    if (!adapter) return s.use(nullptr);
+    use(adapter);
+    PUNA_REQUIRE(adapter->model.get() == &s.model(), "the adapter was made for another model than the session's");
+    s.use(adapter->impl);
+  });
+}
+
+#if PUNA_TRAIN
+namespace {
+
+train::TrainerOptions trainer_options(const puna_finetune_options& o) {
+  const auto at_least_zero = [](int64_t value, const char* name) {
+    PUNA_REQUIRE(value >= 0, "%s is %lld, expected at least 0", name, static_cast<long long>(value));
+    return value;
+  };
+  train::TrainerOptions t;
+  t.steps = at_least_zero(o.steps, "steps");
+  if (at_least_zero(o.epochs, "epochs") != 0) t.epochs = o.epochs;
+  if (at_least_zero(o.step_tokens, "step_tokens") != 0) t.tokens_per_step = t.tokens_per_pass = o.step_tokens;
+  if (o.learning_rate != 0) t.optimizer.learning_rate = o.learning_rate;
+  t.optimizer.weight_decay = o.weight_decay;
+  t.schedule.warmup = at_least_zero(o.warmup_steps, "warmup_steps");
+  t.seed = o.seed;
+  t.pass.exact = false;
+  if (o.dpo_beta != 0) t.dpo_beta = o.dpo_beta;
+  return t;
+}
+
+AdapterOptions adapter_options(const puna_finetune_options& o) {
+  AdapterOptions a;
+  PUNA_REQUIRE(o.rank >= 0, "rank is %d, expected at least 0", o.rank);
+  if (o.rank != 0) a.rank = o.rank;
+  a.alpha = o.alpha != 0 ? o.alpha : 2.0 * double(a.rank);
+  a.seed = o.seed;
+  if (!o.targets) return a;
+  a.targets.clear();
+  for (std::string_view rest = o.targets; !rest.empty();) {
+    const size_t end = std::min(rest.find(','), rest.size());
+    a.targets.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return a;
+}
+
+puna_finetune_report report_of(const train::StepReport& r, int64_t steps) {
+  puna_finetune_report report{};
+  report.struct_size = sizeof report;
+  report.step = r.step;
+  report.steps = steps;
+  report.loss = r.loss;
+  report.grad_norm = r.grad_norm;
+  report.learning_rate = r.learning_rate;
+  report.tokens = r.tokens;
+  report.preferred = r.preferred;
+  return report;
+}
+
+}  // namespace
+#endif
+
+puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size_t bytes, const puna_finetune_options* options, puna_adapter** adapter) {
+  return guard([&] {
+    const Model& m = use(model);
+    const std::string_view lines = text_view(jsonl, bytes, "jsonl");
+    PUNA_REQUIRE(adapter != nullptr, "adapter is NULL");
+    const puna_finetune_options o = read_options(options, "puna_finetune_options");
+    require_reserved(o.reserved, "puna_finetune_options");
+#if PUNA_TRAIN
+    train::TextCodec codec{&m.require_tokenizer(), {}};
+    if (m.chat_template()) codec.render_chat = [&m](std::string_view json) { return m.render_chat(json); };
+    train::DataOptions data;
+    if (o.max_tokens != 0) data.max_tokens = o.max_tokens;
+    const bool pairs = flag(o.preferences, "preferences");
+    const std::shared_ptr<Adapter> made = Adapter::create(m.context(), m.llama(), adapter_options(o));
+    train::Parameters parameters(m.context_ptr());
+    parameters.track(*made);
+    train::Trainer trainer(parameters, m.llama(), made.get(), trainer_options(o));
+    if (pairs) {
+      std::vector<train::Preference> all;
+      train::add_preferences(all, codec, lines, "jsonl", data);
+      trainer.learn(std::move(all));
+    } else {
+      std::vector<train::Sequence> all;
+      train::add_jsonl(all, codec, lines, "jsonl", data);
+      trainer.learn(std::move(all));
+    }
+    while (trainer.done_steps() < trainer.total_steps()) {
+      const puna_finetune_report report = report_of(trainer.step(), trainer.total_steps());
+      if (o.progress && o.progress(o.progress_user, &report) != 0)
+        fail(Status::cancelled, "fine-tuning was cancelled after step %lld of %lld", static_cast<long long>(report.step), static_cast<long long>(report.steps));
+    }
+    *adapter = new puna_adapter{made, model->impl};
+#else
+    (void)m;
+    (void)lines;
+    (void)o;
+    fail(Status::unsupported, "this library was built without training");
+#endif
+  });
+}
