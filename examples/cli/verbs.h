@@ -10,11 +10,13 @@ namespace puna::cli {
 void add_bench(CLI::App& app);
 void add_chat(CLI::App& app);
 void add_detokenize(CLI::App& app);
+void add_encode_image(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_perplexity(CLI::App& app);
 void add_render(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_verify(CLI::App& app);
 
 }  // namespace puna::cli

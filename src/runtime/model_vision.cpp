@@ -75,7 +75,10 @@ void Model::read_vision(bool mapped, LoadProgress progress, const VisionOptions&
   image_cache_ = std::make_unique<ImageCache>(options.cache_bytes == VisionOptions::kOwnBudget ? own : options.cache_bytes);
   if (!options.load) return;
   LoadedVision loaded;
-  watched(progress, [&](const Context& in, LoadProgress told) {
+  uint64_t total = 0;  // the text model counted every tensor as done: from here on the host is only asked whether to go on
+  for (const TensorEntry& t : checkpoint_.tensors.entries()) total += t.bytes;
+  const auto go_on = [&](uint64_t, uint64_t) { return progress(total, total); };
+  watched(progress ? LoadProgress(go_on) : LoadProgress(), [&](const Context& in, LoadProgress told) {
     loaded = load_vision(in, checkpoint_, options.projector_path, config().hidden, mapped, told);
   });
   vision_ = std::move(loaded.tower);
