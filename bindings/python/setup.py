@@ -27,7 +27,8 @@ class BuildWithLibrary(build_py):
         super().run()
         package = pathlib.Path(self.build_lib, "puna")
         package.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "capi" / "puna.h", package / "puna.h")
+        for header in ("puna.h", "puna_vision.h"):
+            shutil.copy(ROOT / "capi" / header, package / header)
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(os.environ.get("PUNA_LIBRARY") or build_library(folder), package / "libpuna.so.0")
 

@@ -38,9 +38,7 @@ std::vector<ImagePtr> ImageFlags::open(const ModelPtr& model) const {
 }
 
 Prompt ImageFlags::prompt(const Model& model, const std::vector<int32_t>& tokens, const std::vector<ImagePtr>& images) {
-  if (images.empty()) return {tokens, {}};
-  const bool expanded = std::find(tokens.begin(), tokens.end(), model.require_image_tokens().patch) != tokens.end();
-  return expanded ? place_images(model, tokens, images) : expand_images(model, tokens, images);
+  return prompt_with_images(model, tokens, images);
 }
 
 }  // namespace puna::cli

@@ -93,6 +93,24 @@ Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::s
   return prompt;
 }
 
+Prompt prompt_with_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images) {
+  if (images.empty()) return {{tokens.begin(), tokens.end()}, {}};
+  const bool expanded = std::find(tokens.begin(), tokens.end(), model.require_image_tokens().patch) != tokens.end();
+  return expanded ? place_images(model, tokens, images) : expand_images(model, tokens, images);
+}
+
+int64_t whole_images(const PromptView& prompt, int64_t length) noexcept {
+  for (size_t i = 0; i < prompt.patches.size(); ++i) {
+    const Patches& last = prompt.patches[i];
+    if (last.position + last.count <= length || last.row + last.count < last.image->features()) continue;
+    // The run that ends the first image behind or across `length`; the image begins with its row 0.
+    size_t first = i;
+    while (prompt.patches[first].row != 0 && first > 0) --first;
+    return std::min(length, prompt.patches[first].position);
+  }
+  return length;
+}
+
 Prompt slice(const PromptView& from, int64_t begin, int64_t end) {
   Prompt part{{from.tokens.begin() + begin, from.tokens.begin() + end}, {}};
   for (const Patches& p : from.patches) {

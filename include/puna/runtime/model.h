@@ -40,6 +40,7 @@ struct ModelOptions {
 // The ids that an image is written with; -1 = the tokenizer does not have it.
 struct ImageTokens {
   int32_t start = -1, end = -1, image = -1, patch = -1, column_separator = -1, row_separator = -1;
+  bool all() const noexcept { return start >= 0 && end >= 0 && image >= 0 && patch >= 0 && column_separator >= 0 && row_separator >= 0; }
 };
 
 class Model {
@@ -77,6 +78,7 @@ class Model {
   const VisionTower& require_vision() const;                                           // Error{unsupported} instead of NULL
   const TileSettings& tile_settings() const noexcept { return tile_settings_; }
   const ImageTokens& require_image_tokens() const;                                     // Error{unsupported} when one is missing
+  bool can_write_images() const noexcept { return image_tokens_.all(); }
   uint64_t vision_id() const noexcept { return vision_id_; }                           // tells encoders apart
   ImageCache& image_cache() const noexcept { return *image_cache_; }                   // synchronised
 

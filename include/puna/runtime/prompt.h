@@ -40,9 +40,15 @@ Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::s
 // The tokens are taken literally; their <|patch|> ids take the images' features in order, as many as the images have together.
 Prompt place_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images);
 
+// Whichever of the two the tokens ask for: places to fill, or places to expand. Without images the tokens as they are.
+Prompt prompt_with_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images);
+
 Prompt slice(const PromptView& prompt, int64_t begin, int64_t end);
 // How many leading positions are the same: same ids, filled by the same content.
 int64_t shared_prefix(const PromptView& a, const PromptView& b) noexcept;
+
+// The longest prefix of `length` or less that no image reaches across.
+int64_t whole_images(const PromptView& prompt, int64_t length) noexcept;
 
 // `at_start`: the text begins an empty session. Rendered chats usually begin with the token already; it is never put there twice.
 inline std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool parse_special, bool at_start = true) {
