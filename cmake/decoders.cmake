@@ -39,3 +39,13 @@ if(missing)
   list(JOIN missing ", " missing)
   message(STATUS "Pictures that this build cannot decode: ${missing}")
 endif()
+
+# libpuna_decode: the same behind a C header (capi/puna_decode.h).
+add_library(puna_decode SHARED ${PROJECT_SOURCE_DIR}/capi/decode/decode.cpp)
+target_include_directories(puna_decode PUBLIC ${PROJECT_SOURCE_DIR}/capi)
+target_compile_definitions(puna_decode PRIVATE PUNA_BUILDING)
+target_link_libraries(puna_decode PRIVATE puna_flags puna_decoders)
+set_target_properties(puna_decode PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+if(NOT WIN32 AND NOT APPLE)
+  target_link_options(puna_decode PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/capi/decode/puna_decode.map -Wl,--gc-sections -Wl,--as-needed)
+endif()

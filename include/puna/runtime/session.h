@@ -18,7 +18,7 @@ struct SessionOptions {
   bool exact = false;            // f32 activations and KV against dequantised weights: the oracle
   int64_t max_positions = 0;     // 0 = the model's limit
   int64_t prefill_chunk = 256;   // rows a pass at most; does not change the bits
-  AdapterPtr adapter;            // made for this model; NULL = the model alone
+  AdapterPtr adapter = {};       // made for this model; NULL = the model alone
 };
 
 // What a session has computed since it was made: work by the calls that succeeded, wall time by all of them.
