@@ -7,6 +7,7 @@ bool recognises(puna::Bytes file) { return puna::begins_with(file, "BM"); }
 
 #ifdef PUNA_HAVE_STB
 #include <climits>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 
@@ -27,6 +28,21 @@ bool recognises(puna::Bytes file) { return puna::begins_with(file, "BM"); }
 namespace puna {
 namespace {
 
+uint32_t number(Bytes file, size_t at, size_t count) {
+  if (at + count > file.size()) fail(Status::bad_file, "BMP: the file ends early");
+  uint32_t value = 0;
+  for (size_t i = 0; i < count; ++i) value |= uint32_t(file[at + i]) << 8 * i;
+  return value;
+}
+
+// stb_image reads zeros behind the end of a file; here that is an error. Rows are padded to four bytes.
+void require_pixels(Bytes file, int64_t width, int64_t height) {
+  const bool old = number(file, 14, 4) == 12;  // the size of the information header
+  const int64_t row = (width * int64_t(number(file, old ? 24 : 28, 2)) + 31) / 32 * 4, pixels = number(file, 10, 4);
+  if (pixels + row * height > int64_t(file.size()))
+    fail(Status::bad_file, "BMP: the file ends early: %zu bytes, expected %lld", file.size(), static_cast<long long>(pixels + row * height));
+}
+
 CodecHeader header_of(Bytes file) {
   if (file.size() > INT_MAX) fail(Status::unsupported, "BMP: %zu bytes are more than its decoder takes", file.size());
   int width = 0, height = 0, channels = 0;
@@ -36,6 +52,7 @@ CodecHeader header_of(Bytes file) {
 }
 
 void decode(uint8_t* rgb, Bytes file, const CodecHeader& header) {
+  require_pixels(file, header.width, header.height);
   int width = 0, height = 0, channels = 0;
   const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
       stbi_load_from_memory(file.data(), int(file.size()), &width, &height, &channels, 3), stbi_image_free);

@@ -85,7 +85,7 @@ TEST_CASE("pictures that say they are monstrous are refused before memory is tak
   std::string jpeg = read_text(kFolder + "grey.jpg");
   const size_t frame = jpeg.find("\xff\xc0");
   REQUIRE(frame != jpeg.npos);
-  jpeg.replace(frame + 5, 4, "\xff\xff\xff\xff");
+  jpeg.replace(frame + 5, 4, std::string("\xff\0\xff\0", 4));
   CHECK(decode(jpeg) == Status::unsupported);
   put32(png, 16, 0x7fffffff, true);
   CHECK(decode(png) != Status::ok);

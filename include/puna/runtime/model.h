@@ -34,7 +34,7 @@ struct ModelOptions {
   // larger than memory. The file may be replaced or deleted meanwhile, but not be written to or cut short.
   std::string packed_path;
   bool verify_packed = false;  // read all of it and compare hashes
-  VisionOptions vision;
+  VisionOptions vision = {};
 };
 
 // The ids that an image is written with; -1 = the tokenizer does not have it.
