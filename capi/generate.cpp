@@ -74,10 +74,14 @@ std::vector<int32_t> text_prompt(const Session& session, std::string_view text, 
   return encode_prompt(session.model().require_tokenizer(), text, flag(o.parse_special, "parse_special"), session.length() == 0);
 }
 
+Prompt prompt_from_c(const Model& model, const std::vector<int32_t>& ids, const puna_generate_options& o) {
+  return prompt_with_images(model, ids, images_from_c(o.images, o.image_count));
+}
+
 // `prompt(options)` gives the token ids, once the options have been read.
-template <class Prompt>
+template <class Ids>
 void generate_through_c(puna_session* session, const puna_generate_options* theirs, puna_token_fn on_token, void* user,
-                        puna_generate_result* result, Prompt&& prompt) {
+                        puna_generate_result* result, Ids&& prompt) {
   Session& s = use(session);
   const puna_generate_options o = read_options(theirs, "puna_generate_options");
   GenerateOptions options = generate_options_from_c(o);
@@ -90,8 +94,7 @@ void generate_through_c(puna_session* session, const puna_generate_options* thei
     const puna_generated_token token = token_to_c(t, probabilities);
     return on_token(user, &token) == 0;
   };
-  const std::vector<int32_t> ids = prompt(o);
-  const GenerateResult r = generate(s, ids, options, on_token ? OnToken(forward) : OnToken());
+  const GenerateResult r = generate_with_images(s, prompt_from_c(s.model(), prompt(o), o), options, on_token ? OnToken(forward) : OnToken());
   if (result) write_result(r, result);
   if (r.reason == StopReason::callback) fail(Status::cancelled, "the token callback asked to stop");
 }
@@ -104,8 +107,8 @@ struct puna_generation {
   Generation impl;
   std::vector<puna_token_probability> probabilities;
 
-  puna_generation(std::shared_ptr<Session> s, const puna_generate_options& o, std::span<const int32_t> prompt)
-      : session(std::move(s)), process{o.process_logits, o.process_user}, impl(*session, prompt, options(o)) {}
+  puna_generation(std::shared_ptr<Session> s, const puna_generate_options& o, const std::vector<int32_t>& prompt)
+      : session(std::move(s)), process{o.process_logits, o.process_user}, impl(*session, prompt_from_c(session->model(), prompt, o), options(o)) {}
   GenerateOptions options(const puna_generate_options& o) {
     GenerateOptions g = generate_options_from_c(o);
     if (process.call) g.processor = Sampler::Processor(process);
@@ -121,8 +124,8 @@ puna_generation& use(const puna_generation* generation) {
   return const_cast<puna_generation&>(*generation);
 }
 
-template <class Prompt>
-void create_generation(puna_session* session, const puna_generate_options* theirs, puna_generation** generation, Prompt&& prompt) {
+template <class Ids>
+void create_generation(puna_session* session, const puna_generate_options* theirs, puna_generation** generation, Ids&& prompt) {
   capi::use(session);
   PUNA_REQUIRE(generation != nullptr, "generation is NULL");
   const puna_generate_options o = read_options(theirs, "puna_generate_options");
@@ -165,7 +168,7 @@ puna_status puna_generation_create_tokens(puna_session* session, const int32_t* 
                                           puna_generation** generation) {
   return guard([&] {
     const auto ids = array_view(prompt, count, "prompt");
-    create_generation(session, options, generation, [&](const puna_generate_options&) { return ids; });
+    create_generation(session, options, generation, [&](const puna_generate_options&) { return std::vector<int32_t>(ids.begin(), ids.end()); });
   });
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "guard.h"
+#include "puna/runtime/image.h"
 #include "puna/runtime/model.h"
 #include "puna/runtime/sampler.h"
 #include "puna/runtime/session.h"
@@ -17,6 +18,10 @@ struct puna_model {
 
 struct puna_tokenizer {
   puna::TokenizerPtr impl;
+};
+
+struct puna_image {
+  puna::ImagePtr impl;
 };
 
 struct puna_session {
@@ -69,6 +74,7 @@ inline const Sampler& use(const puna_sampler* sampler) {
   return sampler->impl;
 }
 
+std::vector<ImagePtr> images_from_c(const puna_image* const* images, uint64_t count);  // vision.cpp
 SamplerOptions sampler_options_from_c(const puna_sampler_options* options);  // sampler.cpp
 
 }  // namespace puna::capi

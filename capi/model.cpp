@@ -14,10 +14,21 @@ void open_model(puna_context* context, const puna_model_options* theirs, puna_mo
   const puna_model_options o = read_options(theirs, "puna_model_options");
   require_reserved(o.reserved, "puna_model_options");
   require_reserved(o.reserved2, "puna_model_options");
+  require_reserved(o.reserved3, "puna_model_options");
   PUNA_REQUIRE(o.verify_packed == 0 || o.verify_packed == 1, "puna_model_options.verify_packed is %d, expected 0 or 1", int(o.verify_packed));
   const ContextPtr own = context ? use(context) : make_context({});
   const auto report = [&](uint64_t done, uint64_t total) { return o.progress(o.progress_user, done, total) == 0; };
   *model = new puna_model{load(own, o.progress ? LoadProgress(report) : LoadProgress(), o)};
+}
+
+ModelOptions options_from_c(const puna_model_options& o) {
+  ModelOptions options;
+  if (o.packed_path) options.packed_path = o.packed_path;
+  options.verify_packed = o.verify_packed == 1;
+  options.vision.load = !flag(o.no_vision, "no_vision");
+  if (o.projector_path) options.vision.projector_path = o.projector_path;
+  if (o.image_cache_bytes != 0) options.vision.cache_bytes = o.image_cache_bytes;
+  return options;
 }
 
 void require_unpacked(const puna_model_options& o) {
@@ -30,7 +41,7 @@ puna_status puna_model_open(puna_context* context, const char* path, const puna_
   return guard([&] {
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
-      return Model::open(c, path, progress, {o.packed_path ? o.packed_path : "", o.verify_packed == 1});
+      return Model::open(c, path, progress, options_from_c(o));
     });
   });
 }
@@ -41,7 +52,7 @@ puna_status puna_model_open_memory(puna_context* context, const void* data, size
     PUNA_REQUIRE(data != nullptr, "data is NULL");
     open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
       require_unpacked(o);
-      return Model::open(c, open_memory_source(data, bytes, "memory"), progress);
+      return Model::open(c, open_memory_source(data, bytes, "memory"), progress, options_from_c(o));
     });
   });
 }
@@ -55,7 +66,7 @@ puna_status puna_model_open_reader(puna_context* context, const puna_reader* rea
     PUNA_REQUIRE(r.read_at != nullptr, "puna_reader.read_at is NULL");
     open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
       require_unpacked(o);
-      return Model::open(c, open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader"), progress);
+      return Model::open(c, open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader"), progress, options_from_c(o));
     });
   });
 }

@@ -39,6 +39,10 @@ puna_status puna_model_get_info(const puna_model* model, puna_model_info* info) 
     i.metadata_count = int32_t(m.checkpoint().metadata.values().size());
     i.tensor_count = int32_t(m.checkpoint().tensors.size());
     i.load_seconds = m.load_seconds();
+    if (const VisionTower* vision = m.vision()) {
+      i.image_tile = int32_t(vision->config.tile);
+      i.image_tile_rows = int32_t(vision->config.features());
+    }
     write_info(i, info, "puna_model_info");
   });
 }

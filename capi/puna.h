@@ -132,6 +132,7 @@ PUNA_API void puna_context_free(puna_context* context);
 /* ---- Model: immutable, shared by sessions and threads ----------------------------------------------------------------------- */
 
 typedef struct puna_model puna_model;
+typedef struct puna_image puna_image; /* a picture made ready for one model: puna_vision.h */
 
 typedef struct puna_model_options {
   uint32_t struct_size;
@@ -146,6 +147,10 @@ typedef struct puna_model_options {
   const char* packed_path;
   int32_t verify_packed; /* 1 = read all of the packed file and compare hashes; 0 = its structure only */
   int32_t reserved2;     /* 0 */
+  const char* projector_path;  /* an "mmproj" GGUF with the vision encoder of a text model's GGUF (UTF-8); NULL = none */
+  uint64_t image_cache_bytes;  /* for encoded images, found again by content; 0 = 256 MB, at most an eighth of the memory_limit; 1 = none */
+  int32_t no_vision;           /* 1 = leave the model's vision encoder out */
+  int32_t reserved3;           /* 0 */
 } puna_model_options;
 
 /* Where a file's bytes come from when they are in no file of their own: pak files, archives, object stores. */
@@ -192,6 +197,8 @@ typedef struct puna_model_info {
   int32_t tensor_count;     /* entries for puna_model_tensor_info */
   int32_t reserved;
   double load_seconds;      /* what the open took */
+  int32_t image_tile;       /* pixels a side of the tiles its vision encoder reads; 0 = the model does not see */
+  int32_t image_tile_rows;  /* positions that one tile takes */
 } puna_model_info;
 
 PUNA_API puna_status puna_model_get_info(const puna_model* model, puna_model_info* info);
@@ -483,6 +490,8 @@ typedef struct puna_generate_options {
   /* May edit the logits in place after the penalties, before the temperature; history = prompt and answer so far. */
   int32_t (*process_logits)(void* user, float* logits, uint64_t vocabulary, const int32_t* history, uint64_t history_count);
   void* process_user;
+  const puna_image* const* images;     /* for the prompt's <|image|> places, in order (parse_special = 1), or for ids that are expanded already */
+  uint64_t image_count;
 } puna_generate_options;
 
 #define PUNA_STOP_MAX_TOKENS 0

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def build_library(folder):
     subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-DCMAKE_BUILD_TYPE=Release", "-DPUNA_BUILD_TESTS=OFF", "-DPUNA_BUILD_EXAMPLES=OFF"], check=True)
-    subprocess.run(["cmake", "--build", folder, "--target", "puna", "--parallel"], check=True)
+    subprocess.run(["cmake", "--build", folder, "--target", "puna", "puna_decode", "--parallel"], check=True)
     return pathlib.Path(folder, "lib", "libpuna.so.0")
 
 
@@ -27,9 +27,13 @@ class BuildWithLibrary(build_py):
         super().run()
         package = pathlib.Path(self.build_lib, "puna")
         package.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "capi" / "puna.h", package / "puna.h")
+        for header in ("puna.h", "puna_vision.h", "puna_decode.h"):
+            shutil.copy(ROOT / "capi" / header, package / header)
         with tempfile.TemporaryDirectory() as folder:
-            shutil.copy(os.environ.get("PUNA_LIBRARY") or build_library(folder), package / "libpuna.so.0")
+            library = pathlib.Path(os.environ.get("PUNA_LIBRARY") or build_library(folder))
+            shutil.copy(library, package / "libpuna.so.0")
+            if (library.parent / "libpuna_decode.so.0").exists():  # needs libpng, libjpeg, libwebp; without them, Pillow decodes
+                shutil.copy(library.parent / "libpuna_decode.so.0", package / "libpuna_decode.so.0")
 
 
 class AnyPython(bdist_wheel):

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "common.h"
 #include "interrupt.h"
+#include "pictures.h"
 #include "puna/base/error.h"
 #include "puna/runtime/generate.h"
 #include "verbs.h"
@@ -17,6 +18,7 @@ struct Flags {
   SamplingFlags sampling;
   SessionOptions session;
   std::string system, prompt, date;
+  std::vector<std::string> images;
   int64_t max_tokens = 0;
 };
 
@@ -30,50 +32,72 @@ class Chat {
   // Streams the answer to standard output. Ctrl-C ends the answer; what was said so far stays in the history.
   void answer(const std::string& text) {
     const OrderedJson before = messages_;
-    add("user", text);
+    const size_t images_before = images_.size();
+    add("user", with_pictures(text));
     GenerateOptions options;
     options.sampler = flags_.sampling.options;
     options.max_tokens = flags_.max_tokens;
     std::string said;
     Interrupt interrupt(session_);
     try {
-      generate(session_, unseen(prompt()), options, [&](const GeneratedToken& token) {
+      generate_with_images(session_, unseen(prompt()), options, [&](const GeneratedToken& token) {
         print(token.text);
         said += token.text;
         return !interrupt.requested();
       });
     } catch (const Error& e) {
-      if (e.status() != Status::cancelled) messages_ = before;  // the conversation goes on as if the question had not been asked
+      if (e.status() != Status::cancelled) {  // the conversation goes on as if the question had not been asked
+        messages_ = before;
+        images_.resize(images_before);
+      }
       if (e.status() != Status::cancelled || !interrupt.requested()) throw;
     }
     print("\n");
     add("assistant", said);
   }
 
- private:
-  void add(const char* role, const std::string& content) { messages_.push_back({{"role", role}, {"content", content}}); }
+  // Goes with the next question.
+  void show(const std::string& file) { shown_.push_back(open_image(model_, file)); }
 
-  std::vector<int32_t> prompt() const {
+ private:
+  void add(const char* role, const OrderedJson& content) { messages_.push_back({{"role", role}, {"content", content}}); }
+
+  // The template puts <|image|> where a part of type "image" stands.
+  OrderedJson with_pictures(const std::string& text) {
+    if (shown_.empty()) return text;
+    OrderedJson parts = OrderedJson::array();
+    for (ImagePtr& image : shown_) {
+      parts.push_back({{"type", "image"}});
+      images_.push_back(std::move(image));
+    }
+    shown_.clear();
+    parts.push_back({{"type", "text"}, {"text", text}});
+    return parts;
+  }
+
+  Prompt prompt() const {
     const OrderedJson variables = {{"messages", messages_}, {"tools", nullptr}, {"add_generation_prompt", true}};
     const auto replace = OrderedJson::error_handler_t::replace;  // typed bytes need not be UTF-8
     const std::string text = model_->render_chat(variables.dump(-1, ' ', false, replace), flags_.date);
-    return model_->require_tokenizer().encode(text, /*parse_special=*/true);
+    return expand_images(*model_, model_->require_tokenizer().encode(text, /*parse_special=*/true), images_);
   }
 
-  // Rewinds the session to what it shares with `tokens` and returns the rest: earlier turns are not computed again.
-  std::vector<int32_t> unseen(const std::vector<int32_t>& tokens) {
-    const std::span<const int32_t> held = session_.tokens();
-    const auto same = std::mismatch(tokens.begin(), tokens.end(), held.begin(), held.end()).first - tokens.begin();
-    const auto keep = std::min<ptrdiff_t>(same, ptrdiff_t(tokens.size()) - 1);  // the last one gives the logits
+  // Rewinds the session to what it shares with the prompt and returns the rest: earlier turns are not computed again.
+  Prompt unseen(const Prompt& whole) {
+    const int64_t length = int64_t(whole.tokens.size());
+    const int64_t keep = std::min(shared_prefix(whole.view(), session_.held()), length - 1);  // the last one gives the logits
     session_.truncate(keep);
-    return {tokens.begin() + keep, tokens.end()};
+    return slice(whole.view(), keep, length);
   }
 
   const Flags& flags_;
   ModelPtr model_;
   Session session_;
   OrderedJson messages_ = OrderedJson::array();
+  std::vector<ImagePtr> images_, shown_;  // of the conversation, in order; of the next question
 };
+
+constexpr std::string_view kShow = "/image ";  // then a file: it goes with the next question
 
 void converse(Chat& chat) {
   const bool terminal = is_terminal(stdin);
@@ -81,10 +105,12 @@ void converse(Chat& chat) {
     if (terminal) print("> ");
     if (!std::getline(std::cin, line)) break;
     if (line.empty()) continue;
+    const bool picture = line.starts_with(kShow);
     try {
-      chat.answer(line);
+      if (picture) chat.show(line.substr(kShow.size()));
+      else chat.answer(line);
     } catch (const Error& e) {
-      if (e.status() != Status::context_full) throw;
+      if (!picture && e.status() != Status::context_full) throw;
       fprintf(stderr, "puna: %s\n", e.what());
     }
   }
@@ -102,6 +128,7 @@ void add_chat(CLI::App& app) {
   verb.option("--system", f->system, "the system message");
   const Option prompt = verb.option("--prompt", f->prompt, "ask this and exit (default: a conversation)");
   verb.option("--max-tokens", f->max_tokens, "the longest answer; 0 = until the model is done (default)").at_least(0);
+  verb.option("--image", f->images, "a picture that goes with the first question; in a conversation, '/image FILE' shows another");
   f->sampling.add(verb);
   verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
   verb.option("--ctx", f->session.max_positions, "most tokens the conversation may hold (default: the model's limit)")
@@ -109,6 +136,7 @@ void add_chat(CLI::App& app) {
   verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD");
   verb.run([f, prompt] {
     Chat chat(*f, f->model.open());
+    for (const std::string& file : f->images) chat.show(file);
     if (prompt.given()) chat.answer(f->prompt);
     else converse(chat);
   });

@@ -65,7 +65,8 @@ int run(int argc, char** argv) {
   CLI::App app{"Runs Llama models on this computer's CPU. MODEL is a GGUF file or a Hugging Face folder.", "puna"};
   app.require_subcommand(1);
   app.set_version_flag("--version", PUNA_VERSION_TEXT);
-  for (const auto add : {add_chat, add_generate, add_info, add_tokenize, add_detokenize, add_render, add_logits, add_perplexity, add_bench, add_quantize, add_merge,
+  for (const auto add : {add_chat, add_generate, add_info, add_tokenize, add_detokenize, add_render, add_logits, add_perplexity, add_encode_image, add_verify,
+                         add_bench, add_quantize, add_merge,
 #if PUNA_TRAIN
                          add_train, add_finetune, add_dpo
 #endif

@@ -31,18 +31,22 @@ void ModelFlags::add(const Verb& verb) {
   verb.option("-t,--threads", threads, "threads to compute with (default: one a CPU)").at_least(0);
   verb.option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
   verb.option("--packed", packed, "file for the packed weights: made when it is missing or stale, then mapped (fast starts, models beyond memory)");
+  verb.option("--mmproj", projector, "a GGUF with the vision encoder of a text model's GGUF");
 }
 
 ModelPtr ModelFlags::open() const {
-  ContextOptions options;
-  options.threads = threads;
-  options.isa = isa;
+  ContextOptions computing;
+  computing.threads = threads;
+  computing.isa = isa;
+  ModelOptions options;
+  options.packed_path = packed;
+  options.vision.projector_path = projector;
   Interrupt interrupt;
   ProgressBar bar("loading");
-  return Model::open(make_context(options), path, [&](uint64_t done, uint64_t total) {
+  return Model::open(make_context(computing), path, [&](uint64_t done, uint64_t total) {
     bar.update(done, total);
     return !interrupt.requested();
-  }, {packed, /*verify_packed=*/false});
+  }, options);
 }
 
 void ModelFlags::add_adapter(const Verb& verb) { verb.option("--adapter", adapter, "a LoRA adapter beside the weights: a folder as PEFT's"); }

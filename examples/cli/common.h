@@ -12,7 +12,7 @@
 namespace puna::cli {
 
 struct ModelFlags {
-  std::string path, isa, adapter, packed;
+  std::string path, isa, adapter, packed, projector;
   int threads = 0;
   void add(const Verb& verb);
   // Makes the context and opens the model; a progress bar appears on a terminal when that takes noticeable time.

@@ -12,6 +12,7 @@ void add_chat(CLI::App& app);
 void add_detokenize(CLI::App& app);
 void add_dpo(CLI::App& app);
 void add_finetune(CLI::App& app);
+void add_encode_image(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_info(CLI::App& app);
 void add_logits(CLI::App& app);
@@ -21,5 +22,6 @@ void add_quantize(CLI::App& app);
 void add_render(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app);
+void add_verify(CLI::App& app);
 
 }  // namespace puna::cli

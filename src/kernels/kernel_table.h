@@ -109,6 +109,10 @@ struct KernelTable {
   void (*add_product)(float* y, const float* a, const float* b, float scale, int64_t n);      // y += scale a b, element by element
   void (*softmax_state)(float* state, const float* x, int64_t n);                             // largest, sum of e^(x - largest)
   void (*softmax_gradient)(float* g, const float* x, const float* state, float weight, int64_t n);  // g = weight softmax(x); g may be x
+
+  // ---- vision encoders (vision.inl.h); y may be x ----
+  void (*layer_norm)(float* y, const float* x, const float* w, const float* b, int64_t D, float eps);
+  void (*gelu)(float* y, const float* x, int64_t n);                         // exact: x times the normal distribution up to x
 };
 
 // The table of a level by name; "" = the best this CPU has. NULL when the name is unknown or the CPU lacks it.

@@ -9,48 +9,81 @@
 #include "runtime/session_impl.h"
 
 namespace puna {
+namespace {
 
-Session::Append::Append(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens, const Rows& rows)
+void require_prompt(const Model& model, const PromptView& prompt) {
+  const int64_t vocab = model.config().vocab, size = int64_t(prompt.tokens.size());
+  PUNA_REQUIRE(size > 0, "no tokens to append");
+  for (int64_t n = 0; n < size; ++n)
+    PUNA_REQUIRE(prompt.tokens[size_t(n)] >= 0 && prompt.tokens[size_t(n)] < vocab, "token %lld is %d, expected 0 to %lld", static_cast<long long>(n),
+                 prompt.tokens[size_t(n)], static_cast<long long>(vocab - 1));
+  int64_t end = 0;
+  for (const Patches& p : prompt.patches) {
+    PUNA_REQUIRE(p.image != nullptr && &p.image->model() == &model, "an image of the prompt belongs to another model");
+    PUNA_REQUIRE(p.position >= end && p.count > 0 && p.count <= size - p.position, "patches at position %lld do not fit the tokens",
+                 static_cast<long long>(p.position));
+    PUNA_REQUIRE(p.row >= 0 && p.count <= p.image->features() - p.row, "patches at position %lld ask for rows that their image does not have",
+                 static_cast<long long>(p.position));
+    end = p.position + p.count;
+  }
+}
+
+}  // namespace
+
+Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const Rows& rows)
     : sessions_(sessions.begin(), sessions.end()), feeds_(sessions.size()), rows_(rows) {
-  const int64_t vocab = sessions[0]->model().config().vocab;
   sessions[0]->model().context().require_same_process();
   for (size_t i = 0; i < sessions.size(); ++i) {
     const Session& s = *sessions[i];
     s.require_idle();
-    PUNA_REQUIRE(!tokens[i].empty(), "no tokens to append");
-    for (size_t n = 0; n < tokens[i].size(); ++n)
-      PUNA_REQUIRE(tokens[i][n] >= 0 && tokens[i][n] < vocab, "token %zu is %d, expected 0 to %lld", n, tokens[i][n],
-                   static_cast<long long>(vocab - 1));
-    const int64_t total = s.length() + int64_t(tokens[i].size());
+    const std::span<const int32_t> tokens = prompts[i].tokens;
+    require_prompt(s.model(), prompts[i]);
+    const int64_t total = s.length() + int64_t(tokens.size());
     if (total > s.max_positions())
-      fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens[i].size(),
+      fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens.size(),
            static_cast<long long>(s.length()), static_cast<long long>(s.max_positions()));
-    feeds_[i].ids = s.impl_->tokens;
-    feeds_[i].ids.insert(feeds_[i].ids.end(), tokens[i].begin(), tokens[i].end());
-    feeds_[i].first_new = s.length();
-    feeds_[i].done = s.impl_->complete;
+    Feed& feed = feeds_[i];
+    feed.all = s.impl_->held;
+    feed.all.append(prompts[i]);
+    feed.first_new = s.length();
+    feed.done = s.impl_->complete;
+    for (const Patches& p : prompts[i].patches)
+      if (!p.image->encoded()) encodings_.emplace_back(p.image);
   }
 }
 
+const float* Session::Append::Feed::embedding(int64_t position, int64_t hidden) noexcept {
+  const std::vector<Patches>& runs = all.patches;
+  while (run < runs.size() && runs[run].position + runs[run].count <= position) ++run;
+  if (run == runs.size() || runs[run].position > position) return nullptr;
+  return runs[run].image->encoded() + (runs[run].row + position - runs[run].position) * hidden;
+}
+
+bool Session::Append::encode_images(FunctionRef<bool()> stop) {
+  for (; !encodings_.empty(); encodings_.pop_back())
+    if (!encodings_.back().run(stop)) return false;
+  return true;
+}
+
 bool Session::Append::begin_pass() {
-  const int64_t vocab = sessions_[0]->model().config().vocab;
+  const int64_t vocab = sessions_[0]->model().config().vocab, hidden = sessions_[0]->model().config().hidden;
   batch_ = {};
   targets_.clear();
   for (Session* s : sessions_) batch_.sequences.push_back(&s->impl_->kv);
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Feed& f = feeds_[i];
     const int64_t room = sessions_[0]->options_.prefill_chunk - int64_t(batch_.rows.size());
-    const int64_t end = std::min(f.done + room, int64_t(f.ids.size()));
+    const int64_t end = std::min(f.done + room, f.size());
     if (end == f.done) continue;
     sessions_[i]->impl_->kv.prepare(f.done, end);
     for (int64_t p = f.done; p < end; ++p) {
-      const bool last = p + 1 == int64_t(f.ids.size());
+      const bool last = p + 1 == f.size();
       if (last || (rows_.logits && p >= f.first_new)) {
         batch_.wanted.push_back(int64_t(batch_.rows.size()));
         auto* final_logits = reinterpret_cast<float*>(sessions_[i]->impl_->next_logits.data());
         targets_.push_back(last ? final_logits : rows_.logits + (p - f.first_new) * vocab);
       }
-      batch_.rows.push_back({int32_t(i), p, f.ids[size_t(p)], nullptr});
+      batch_.rows.push_back({int32_t(i), p, f.all.tokens[size_t(p)], f.embedding(p, hidden)});
     }
     f.done = end;
   }
@@ -112,10 +145,14 @@ bool Session::Append::run(FunctionRef<bool()> pause) {
   const auto stop = [&] { return cancelled() || (pause && pause()); };
   try {
     const Stopwatch time{seconds_};
+    if (!encode_images(stop)) {
+      if (cancelled()) fail(Status::cancelled, "cancelled while an image was encoded");
+      return false;
+    }
     while (in_pass_ || begin_pass()) {
       if (!compute(stop)) {
         if (cancelled())
-          fail(Status::cancelled, "cancelled after %lld of %zu tokens", static_cast<long long>(feeds_[0].done), feeds_[0].ids.size());
+          fail(Status::cancelled, "cancelled after %lld of %zu tokens", static_cast<long long>(feeds_[0].done), size_t(feeds_[0].size()));
         return false;
       }
       end_pass();
@@ -140,10 +177,10 @@ void Session::Append::commit() {
   const size_t vocab = size_t(sessions_[0]->model().config().vocab);
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Impl& impl = *sessions_[i]->impl_;
-    const int64_t added = int64_t(feeds_[i].ids.size()) - feeds_[i].first_new;
+    const int64_t added = feeds_[i].size() - feeds_[i].first_new;
     if (rows_.logits) memcpy(rows_.logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
-    impl.tokens.swap(feeds_[i].ids);
-    impl.complete = int64_t(impl.tokens.size());
+    std::swap(impl.held, feeds_[i].all);
+    impl.complete = int64_t(impl.held.tokens.size());
     impl.logits.swap(impl.next_logits);
     impl.has_logits = true;
     (added > 1 ? impl.timings.prompt_tokens : impl.timings.decoded_tokens) += added;

@@ -37,6 +37,13 @@ std::string chat_template_of_folder(const std::string& folder) {
   return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
+// Published checkpoints have a file of its own; transformers v5 puts it into the processor's.
+std::string image_processor_of_folder(const std::string& folder) {
+  if (folder.empty()) return {};
+  const std::string own = optional_file(folder, "preprocessor_config.json");
+  return own.empty() ? optional_file(folder, "processor_config.json") : own;
+}
+
 TokenizerPtr open_tokenizer(const std::string& path) {
   if (os::is_directory(path)) {
     const TokenizerPtr tokenizer = tokenizer_of_folder(path);

@@ -1,4 +1,4 @@
-// folder_texts.h -- the tokenizer and the chat template that lie beside a Hugging Face checkpoint's weights.
+// folder_texts.h -- the tokenizer, the chat template and the image processor's settings that lie beside a Hugging Face checkpoint's weights.
 #pragma once
 #include <string>
 
@@ -8,5 +8,6 @@ namespace puna {
 
 TokenizerPtr tokenizer_of_folder(const std::string& folder);     // NULL when there is neither tokenizer.json nor tokenizer.model
 std::string chat_template_of_folder(const std::string& folder);  // empty when there is none
+std::string image_processor_of_folder(const std::string& folder);  // JSON; empty when there is none
 
 }  // namespace puna

@@ -61,7 +61,8 @@ struct Generation::Impl {
   const GenerateOptions options;
   Sampler sampler;
   AnswerText text;
-  std::vector<int32_t> stop_tokens, next;  // next: to be appended before the next draw: the prompt, then the token drawn last
+  std::vector<int32_t> stop_tokens;
+  Prompt next;  // to be appended before the next draw: the prompt, then the token drawn last
   int64_t dropped = 0;
   bool ended = false;
   GenerateResult result;
@@ -69,41 +70,41 @@ struct Generation::Impl {
   std::string token_text;
   std::vector<TokenProbability> probabilities;
 
-  Impl(Session& s, std::span<const int32_t> prompt, GenerateOptions o)
+  Impl(Session& s, Prompt prompt, GenerateOptions o)
       : session(s), options(std::move(o)), sampler(options.sampler), text(s.model().tokenizer(), options.keep_special, options.stop_strings),
-        stop_tokens(options.stop_tokens), next(prompt.begin(), prompt.end()) {
+        stop_tokens(options.stop_tokens), next(std::move(prompt)) {
     check(options, session);
     const Tokenizer* tokenizer = session.model().tokenizer();
     if (tokenizer && !options.ignore_eos) {
       const std::vector<int32_t>& own = tokenizer->specials().stop;
       stop_tokens.insert(stop_tokens.end(), own.begin(), own.end());
     }
-    result.prompt_tokens = int64_t(prompt.size());
+    result.prompt_tokens = int64_t(next.tokens.size());
   }
 
   // False: paused.
   bool append_next(FunctionRef<bool()> pause) {
     if (!session.under_way()) {
-      const bool full = session.length() + int64_t(next.size()) > session.max_positions();
+      const bool full = session.length() + int64_t(next.tokens.size()) > session.max_positions();
       if (full && options.context_policy == ContextPolicy::drop_oldest) drop_oldest();
       session.begin(next);
     }
     if (!session.step(pause)) return false;
-    next.clear();
+    next = {};
     return true;
   }
 
   // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
   void drop_oldest() {
-    std::vector<int32_t> all(session.tokens().begin(), session.tokens().end());
-    all.insert(all.end(), next.begin(), next.end());
-    const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2;
-    const int64_t drop = int64_t(all.size()) - prefix - tail;
-    all.erase(all.begin() + prefix, all.begin() + prefix + drop);
-    const std::span<const int32_t> held = session.tokens();
-    const auto same = std::mismatch(all.begin(), all.end() - 1, held.begin(), held.end()).first - all.begin();
+    Prompt all = slice(session.held(), 0, session.length());
+    all.append(next.view());
+    const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2, size = int64_t(all.tokens.size());
+    const int64_t drop = size - prefix - tail;
+    Prompt kept = slice(all.view(), 0, prefix);
+    kept.append(slice(all.view(), prefix + drop, size).view());
+    const int64_t length = int64_t(kept.tokens.size()), same = std::min(shared_prefix(kept.view(), session.held()), length - 1);
     session.truncate(same);
-    next.assign(all.begin() + same, all.end());
+    next = slice(kept.view(), same, length);
     dropped += drop;
   }
 
@@ -113,7 +114,7 @@ struct Generation::Impl {
     probabilities.clear();
     if (options.log_probabilities > 0) probabilities = most_likely(logits, id, size_t(options.log_probabilities));
     result.tokens.push_back(id);
-    next.assign(1, id);
+    next = {{id}, {}};
     token_text = text.push(id);
     ended = ends(id, result.reason);
     if (ended) token_text += text.finish();
@@ -134,7 +135,9 @@ struct Generation::Impl {
 };
 
 Generation::Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options)
-    : impl_(std::make_unique<Impl>(session, prompt, std::move(options))) {}
+    : Generation(session, Prompt{{prompt.begin(), prompt.end()}, {}}, std::move(options)) {}
+Generation::Generation(Session& session, Prompt prompt, GenerateOptions options)
+    : impl_(std::make_unique<Impl>(session, std::move(prompt), std::move(options))) {}
 
 Generation::~Generation() = default;
 
@@ -145,7 +148,7 @@ Generation::Event Generation::step(FunctionRef<bool()> pause) {
     g.session.clear_cancel();  // one that came too late for this answer is not meant for the next
     return Event::ended;
   }
-  if (!g.next.empty()) {
+  if (!g.next.tokens.empty()) {
     const Stopwatch time(g.result.tokens.empty() ? g.result.prompt_seconds : g.result.generate_seconds);
     if (!g.append_next(pause)) return Event::paused;
   }
@@ -165,12 +168,16 @@ void Generation::stop(StopReason reason) {
 }
 
 GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token) {
+  return generate_with_images(session, Prompt{{prompt.begin(), prompt.end()}, {}}, options, on_token);
+}
+
+GenerateResult generate_with_images(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token) {
   const FpEnv fp_env;
   const struct Forget {  // a cancel() that came too late for this call is not meant for the next
     Session& session;
     ~Forget() { session.clear_cancel(); }
   } forget{session};
-  Generation generation(session, prompt, options);
+  Generation generation(session, std::move(prompt), options);
   while (generation.step({}) != Generation::Event::ended)
     if (on_token && !on_token(generation.token())) generation.stop(StopReason::callback);
   return generation.result();

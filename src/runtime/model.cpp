@@ -10,6 +10,7 @@
 #include "kernels/kernel_table.h"
 #include "puna/base/error.h"
 #include "runtime/folder_texts.h"
+#include "runtime/image_cache.h"
 #include "runtime/load_watch.h"
 #include "runtime/packed_file.h"
 
@@ -59,12 +60,13 @@ std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& 
   return open_timed(context, path, /*mapped=*/true, progress, options, [&] { return load_checkpoint(*context, path); });
 }
 
-std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress) {
+std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress, const ModelOptions& options) {
+  PUNA_REQUIRE(options.packed_path.empty(), "packed weights are kept for models that are opened from a path");
   PUNA_REQUIRE(source != nullptr, "source is NULL");
   // Every byte is read, then packed.
   const auto reading = [&](uint64_t done, uint64_t total) { return progress(done, 2 * total); };
   const auto packing = [&](uint64_t done, uint64_t total) { return progress(total + done, 2 * total); };
-  return open_timed(context, source->name(), /*mapped=*/false, progress ? LoadProgress(packing) : LoadProgress(), {},
+  return open_timed(context, source->name(), /*mapped=*/false, progress ? LoadProgress(packing) : LoadProgress(), options,
                     [&] { return load_checkpoint(*context, source, progress ? LoadProgress(reading) : LoadProgress()); });
 }
 
@@ -75,9 +77,11 @@ std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint che
   m->context_ = std::move(context);
   m->checkpoint_ = std::move(checkpoint);
   m->pack_weights(mapped, progress, options);
+  m->read_vision(mapped, progress, options.vision);
   m->checkpoint_.tensors.forget_data();
   m->checkpoint_.keepalive.clear();
   m->read_text_parts();
+  m->read_image_settings();
   return m;
 }
 
@@ -124,6 +128,9 @@ void Model::watched(LoadProgress progress, FunctionRef<void(const Context&, Load
     return !watch.stopped() && progress(d, t);
   });
 }
+
+Model::Model() = default;
+Model::~Model() = default;
 
 void Model::read_text_parts() {
   const bool gguf = checkpoint_.format == Checkpoint::Format::gguf;

@@ -5,6 +5,7 @@
 
 #include "base/fp_env.h"
 #include "puna/base/error.h"
+#include "runtime/load_vision.h"
 #include "runtime/rehearsal.h"
 #include "runtime/session_impl.h"
 
@@ -49,6 +50,7 @@ Plan plan_model(const std::string& path, const PlanOptions& options) {
   Checkpoint checkpoint = load_checkpoint(*context, path);
   const bool gguf = checkpoint.format == Checkpoint::Format::gguf;
   const Llama llama = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*context, checkpoint.metadata, checkpoint.tensors, /*mapped=*/true, {}, nullptr);
+  const auto vision = load_vision(*context, checkpoint, options.projector_path, llama.config.hidden, /*mapped=*/true, {});
   plan.mapped = checkpoint.file_bytes;
   plan.load_peak = context->allocator()->peak();
   checkpoint.keepalive.clear();

@@ -28,8 +28,9 @@ Session::Session(ModelPtr model, const SessionOptions& options) : model_(std::mo
 
 Session::~Session() = default;
 
-int64_t Session::length() const noexcept { return int64_t(impl_->tokens.size()); }
-std::span<const int32_t> Session::tokens() const noexcept { return impl_->tokens; }
+int64_t Session::length() const noexcept { return int64_t(impl_->held.tokens.size()); }
+std::span<const int32_t> Session::tokens() const noexcept { return impl_->held.tokens; }
+PromptView Session::held() const noexcept { return impl_->held.view(); }
 uint64_t Session::kv_bytes() const noexcept { return impl_->kv.bytes(); }
 const SessionTimings& Session::timings() const noexcept { return impl_->timings; }
 bool Session::under_way() const noexcept { return impl_->append != nullptr; }
@@ -43,25 +44,37 @@ void Session::require_idle() const {
   if (impl_->append) fail(Status::wrong_state, "an append is under way: step it to its end, or drop it with truncate or cancel");
 }
 
-void Session::append(std::span<const int32_t> tokens) {
+void Session::append_rows(const PromptView& prompt, const AppendRows& rows) {
   Session* self = this;
-  Append({&self, 1}, {&tokens, 1}, {}).run({});
+  Append({&self, 1}, {&prompt, 1}, rows).run({});
 }
+
+void Session::append(std::span<const int32_t> tokens) { append_rows({tokens, {}}, {}); }
+void Session::append(const Prompt& prompt) { append_rows(prompt.view(), {}); }
 
 void Session::append(std::span<const int32_t> tokens, float* out) {
   PUNA_REQUIRE(out != nullptr, "out is NULL");
-  Session* self = this;
-  Append({&self, 1}, {&tokens, 1}, {.logits = out}).run({});
+  append_rows({tokens, {}}, {.logits = out});
+}
+
+void Session::append(const Prompt& prompt, float* out) {
+  PUNA_REQUIRE(out != nullptr, "out is NULL");
+  append_rows(prompt.view(), {.logits = out});
 }
 
 void Session::append_hidden(std::span<const int32_t> tokens, float* out) {
   PUNA_REQUIRE(out != nullptr, "out is NULL");
-  Session* self = this;
-  Append({&self, 1}, {&tokens, 1}, {.hidden = out}).run({});
+  append_rows({tokens, {}}, {.hidden = out});
 }
 
 void Session::append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
-  PUNA_REQUIRE(sessions.size() == tokens.size(), "%zu sessions, but %zu token lists", sessions.size(), tokens.size());
+  std::vector<PromptView> prompts;
+  for (const std::span<const int32_t>& t : tokens) prompts.push_back({t, {}});
+  append_batch(sessions, prompts);
+}
+
+void Session::append_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts) {
+  PUNA_REQUIRE(sessions.size() == prompts.size(), "%zu sessions, but %zu token lists", sessions.size(), prompts.size());
   for (size_t i = 0; i < sessions.size(); ++i) {
     PUNA_REQUIRE(sessions[i] != nullptr, "session %zu is NULL", i);
     PUNA_REQUIRE(sessions[i]->model_ == sessions[0]->model_, "session %zu belongs to another model than session 0", i);
@@ -70,13 +83,16 @@ void Session::append_batch(std::span<Session* const> sessions, std::span<const s
     PUNA_REQUIRE(std::find(sessions.begin(), sessions.begin() + std::ptrdiff_t(i), sessions[i]) == sessions.begin() + std::ptrdiff_t(i),
                  "session %zu is in the batch twice", i);
   }
-  if (!sessions.empty()) Append(sessions, tokens, {}).run({});
+  if (!sessions.empty()) Append(sessions, prompts, {}).run({});
 }
 
-void Session::begin(std::span<const int32_t> tokens) {
+void Session::begin_rows(const PromptView& prompt) {
   Session* self = this;
-  impl_->append = std::make_unique<Append>(std::span<Session* const>{&self, 1}, std::span<const std::span<const int32_t>>{&tokens, 1}, Append::Rows());
+  impl_->append = std::make_unique<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, AppendRows());
 }
+
+void Session::begin(std::span<const int32_t> tokens) { begin_rows({tokens, {}}); }
+void Session::begin(const Prompt& prompt) { begin_rows(prompt.view()); }
 
 bool Session::step(FunctionRef<bool()> pause) {
   if (!impl_->append) fail(Status::wrong_state, "there is nothing to step: begin an append first");
@@ -105,7 +121,7 @@ void Session::truncate(int64_t length) {
     impl_->append.reset();
   }
   if (length == this->length()) return;
-  impl_->tokens.resize(size_t(length));
+  impl_->held.truncate(length);
   impl_->complete = impl_->kv.rewind(std::min(length, impl_->complete));
   impl_->has_logits = false;
 }
@@ -114,7 +130,7 @@ std::unique_ptr<Session> Session::fork() const {
   require_idle();
   auto copy = std::make_unique<Session>(model_, options_);
   copy->impl_->kv = impl_->kv;
-  copy->impl_->tokens = impl_->tokens;
+  copy->impl_->held = impl_->held;
   copy->impl_->complete = impl_->complete;
   copy->impl_->has_logits = impl_->has_logits;
   memcpy(copy->impl_->logits.data(), impl_->logits.data(), impl_->logits.size());

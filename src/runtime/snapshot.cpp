@@ -1,5 +1,5 @@
 // snapshot.cpp -- layout: a header; token ids, padded to 8 bytes; logits if there are any; then of each layer, head by head, position by
-// position as far as the layer keeps them: key, value. The pages' own order stays inside KvCache, and only committed positions are
+// position as far as the layer keeps them: key, value; then, in version 2, the images (snapshot_images.h). The pages' own order stays inside KvCache, and only committed positions are
 // written, so the same session gives the same bytes.
 #include "puna/runtime/snapshot.h"
 
@@ -9,12 +9,14 @@
 #include "puna/base/checked.h"
 #include "runtime/fingerprint.h"
 #include "runtime/session_impl.h"
+#include "runtime/snapshot_images.h"
 
 namespace puna {
 namespace {
 
 constexpr char kMagic[8] = {'P', 'U', 'N', 'A', 'S', 'N', 'A', 'P'};
-constexpr uint32_t kVersion = 1, kExact = 1, kHasLogits = 2;
+// Version 1 is what sessions without images are written as.
+constexpr uint32_t kVersion = 1, kVersionWithImages = 2, kExact = 1, kHasLogits = 2;
 
 struct Header {
   char magic[8];
@@ -66,7 +68,8 @@ class SnapshotAccess {
 uint64_t snapshot_bytes(const Session& session) {
   SnapshotAccess::require_idle(session);
   const auto& impl = SnapshotAccess::impl(session);
-  return total_bytes(session.model().config(), impl.kv, session.length(), impl.complete, impl.has_logits);
+  return total_bytes(session.model().config(), impl.kv, session.length(), impl.complete, impl.has_logits) +
+         (impl.held.patches.empty() ? 0 : snapshot_images_bytes(impl.held.patches));
 }
 
 void save_snapshot(const Session& session, std::span<std::byte> to) {
@@ -77,7 +80,7 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
   PUNA_REQUIRE(to.size() == bytes, "the buffer holds %zu bytes, expected %llu", to.size(), static_cast<unsigned long long>(bytes));
   Header header{};
   memcpy(header.magic, kMagic, sizeof kMagic);
-  header.version = kVersion;
+  header.version = impl.held.patches.empty() ? kVersion : kVersionWithImages;
   header.flags = (options.exact ? kExact : 0) | (impl.has_logits ? kHasLogits : 0);
   header.model = fingerprint(session.model().llama());
   header.bytes = bytes;
@@ -90,13 +93,18 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
     if (n != 0) memcpy(at, data, n);  // see restore: NULL and nothing
     at += n;
   };
-  put(impl.tokens.data(), impl.tokens.size() * 4);
-  if (impl.tokens.size() % 2 != 0) put("\0\0\0", 4);
+  const std::vector<int32_t>& tokens = impl.held.tokens;
+  put(tokens.data(), tokens.size() * 4);
+  if (tokens.size() % 2 != 0) put("\0\0\0", 4);
   if (impl.has_logits) put(impl.logits.data(), impl.logits.size());
   SnapshotAccess::each_row(session, [&](int64_t layer, int64_t position, int64_t head) {
     impl.kv.copy_out(layer, position, head, at);
     at += impl.kv.row_bytes();
   });
+  if (!impl.held.patches.empty()) {
+    save_snapshot_images(impl.held.patches, at);
+    at += snapshot_images_bytes(impl.held.patches);
+  }
   PUNA_INVARIANT(at == to.data() + to.size());
   header.checksum = checksum_of(header, to.data() + sizeof header, bytes - sizeof header);
   memcpy(to.data(), &header, sizeof header);
@@ -108,8 +116,8 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   if (from.size() < sizeof header) fail(Status::bad_file, "snapshot: %zu bytes are less than its header", from.size());
   memcpy(&header, from.data(), sizeof header);
   if (memcmp(header.magic, kMagic, sizeof kMagic) != 0) fail(Status::bad_file, "snapshot: it does not begin with PUNASNAP");
-  if (header.version != kVersion || header.flags > (kExact | kHasLogits))
-    fail(Status::unsupported, "snapshot: version %u with flags %u, this library knows version %u", header.version, header.flags, kVersion);
+  if (header.version < kVersion || header.version > kVersionWithImages || header.flags > (kExact | kHasLogits))
+    fail(Status::unsupported, "snapshot: version %u with flags %u, this library knows up to %u", header.version, header.flags, kVersionWithImages);
   if (header.bytes != from.size())
     fail(Status::bad_file, "snapshot: it says %llu bytes, %zu are there", static_cast<unsigned long long>(header.bytes), from.size());
   if (checksum_of(header, from.data() + sizeof header, from.size() - sizeof header) != header.checksum)
@@ -129,7 +137,8 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   auto session = std::make_unique<Session>(std::move(model), SessionOptions{bool(header.flags & kExact), header.max_positions, header.prefill_chunk, nullptr});
   auto& impl = SnapshotAccess::impl(*session);
   const uint64_t expected = total_bytes(config, impl.kv, header.tokens, header.complete, has_logits);
-  if (expected != from.size())
+  const bool has_images = header.version == kVersionWithImages;
+  if (has_images ? expected > from.size() : expected != from.size())
     fail(Status::bad_file, "snapshot: %zu bytes, but what its header says takes %llu", from.size(), static_cast<unsigned long long>(expected));
 
   const std::byte* at = from.data() + sizeof header;
@@ -137,12 +146,13 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
     if (n != 0) memcpy(data, at, n);  // an empty vector's data() may be NULL, which memcpy must not see
     at += n;
   };
-  impl.tokens.resize(size_t(header.tokens));
-  get(impl.tokens.data(), impl.tokens.size() * 4);
-  if (impl.tokens.size() % 2 != 0) at += 4;
-  for (size_t i = 0; i < impl.tokens.size(); ++i)
-    if (impl.tokens[i] < 0 || impl.tokens[i] >= config.vocab)
-      fail(Status::bad_file, "snapshot: token %zu is %d, expected 0 to %lld", i, impl.tokens[i], static_cast<long long>(config.vocab - 1));
+  std::vector<int32_t>& tokens = impl.held.tokens;
+  tokens.resize(size_t(header.tokens));
+  get(tokens.data(), tokens.size() * 4);
+  if (tokens.size() % 2 != 0) at += 4;
+  for (size_t i = 0; i < tokens.size(); ++i)
+    if (tokens[i] < 0 || tokens[i] >= config.vocab)
+      fail(Status::bad_file, "snapshot: token %zu is %d, expected 0 to %lld", i, tokens[i], static_cast<long long>(config.vocab - 1));
   if (has_logits) get(impl.logits.data(), impl.logits.size());
   impl.has_logits = has_logits;
   impl.complete = header.complete;
@@ -151,6 +161,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
     impl.kv.copy_in(layer, position, head, at);
     at += impl.kv.row_bytes();
   });
+  if (has_images) impl.held.patches = restore_snapshot_images(session->model_ptr(), from.subspan(size_t(at - from.data())), header.tokens);
   return session;
 }
 

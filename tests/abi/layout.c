@@ -1,6 +1,7 @@
 /* layout.c -- the layout that puna.h has promised on 64-bit systems, field by field. A change here is an ABI break, except lines
  * added for fields at the end of a struct (and that struct's new size). */
 #include <puna.h>
+#include <puna_vision.h>
 
 #if UINTPTR_MAX == UINT64_MAX
 #define AT(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field " moved")
@@ -38,7 +39,11 @@ AT(puna_model_options, progress_user, 16);
 AT(puna_model_options, packed_path, 24);
 AT(puna_model_options, verify_packed, 32);
 AT(puna_model_options, reserved2, 36);
-SIZE(puna_model_options, 40);
+AT(puna_model_options, projector_path, 40);
+AT(puna_model_options, image_cache_bytes, 48);
+AT(puna_model_options, no_vision, 56);
+AT(puna_model_options, reserved3, 60);
+SIZE(puna_model_options, 64);
 
 AT(puna_reader, struct_size, 0);
 AT(puna_reader, reserved, 4);
@@ -68,7 +73,9 @@ AT(puna_model_info, metadata_count, 84);
 AT(puna_model_info, tensor_count, 88);
 AT(puna_model_info, reserved, 92);
 AT(puna_model_info, load_seconds, 96);
-SIZE(puna_model_info, 104);
+AT(puna_model_info, image_tile, 104);
+AT(puna_model_info, image_tile_rows, 108);
+SIZE(puna_model_info, 112);
 
 AT(puna_tensor_info, struct_size, 0);
 AT(puna_tensor_info, rank, 4);
@@ -196,7 +203,9 @@ AT(puna_generate_options, context_policy, 68);
 AT(puna_generate_options, keep_prefix, 72);
 AT(puna_generate_options, process_logits, 80);
 AT(puna_generate_options, process_user, 88);
-SIZE(puna_generate_options, 96);
+AT(puna_generate_options, images, 96);
+AT(puna_generate_options, image_count, 104);
+SIZE(puna_generate_options, 112);
 
 AT(puna_generate_result, struct_size, 0);
 AT(puna_generate_result, stop_reason, 4);
@@ -238,6 +247,17 @@ AT(puna_finetune_options, progress, 104);
 AT(puna_finetune_options, progress_user, 112);
 SIZE(puna_finetune_options, 120);
 
+AT(puna_image_info, struct_size, 0);
+AT(puna_image_info, rows, 4);
+AT(puna_image_info, columns, 8);
+AT(puna_image_info, tiles, 12);
+AT(puna_image_info, tile, 16);
+AT(puna_image_info, hidden, 20);
+AT(puna_image_info, features, 24);
+AT(puna_image_info, tokens, 32);
+AT(puna_image_info, encoded, 40);
+AT(puna_image_info, reserved, 44);
+SIZE(puna_image_info, 48);
 #endif
 
 /* Numbers that are part of the promise as well. */

@@ -17,7 +17,7 @@ TEXT = pathlib.Path(HEADER).read_text(encoding="utf-8")
 def shell(folder, text):
     folder.mkdir()
     (folder / "puna.h").write_text(text, encoding="utf-8")
-    subprocess.run([sys.executable, HERE / "make_shell.py", folder / "puna.h", folder / "shell.c"], check=True)
+    subprocess.run([sys.executable, HERE / "make_shell.py", folder, folder / "shell.c"], check=True)
     subprocess.run([CC, "-g", "-shared", "-fPIC", f"-I{folder}", folder / "shell.c", "-o", folder / "libshell.so", "-Wl,-soname,libpuna.so.0"], check=True)
     return str(folder / "libshell.so"), str(folder)
 

@@ -1,6 +1,7 @@
 /* nulls.c -- every function of puna.h, called from C99 with nothing at all: a status with a message, never a crash. It also proves that C
  * programs link: it needs every symbol. */
 #include <puna.h>
+#include <puna_vision.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,10 @@ int main(void) {
   puna_tokenizer_info tokenizer_info = {.struct_size = sizeof tokenizer_info};
   puna_session_timings timings = {.struct_size = sizeof timings};
   puna_generate_result result = {.struct_size = sizeof result};
+  puna_image_info image_info = {.struct_size = sizeof image_info};
+  puna_image* image = NULL;
+  const uint8_t rgb[3] = {0};
+  int64_t length = 0;
   puna_context* context = NULL;
   puna_tokenizer* tokenizer = NULL;
   puna_generation* generation = NULL;
@@ -38,6 +43,17 @@ int main(void) {
   int32_t token = 0;
   size_t n = 0;
 
+  REFUSED(puna_image_from_rgb(NULL, rgb, 1, 1, 0, &image));
+  REFUSED(puna_image_from_pixels(NULL, floats, 4, 1, 1, &image));
+  REFUSED(puna_image_get_info(NULL, &image_info));
+  REFUSED(puna_image_pixels(NULL, NULL, 0, &n));
+  REFUSED(puna_image_tokens(NULL, NULL, 0, &n));
+  REFUSED(puna_image_encode(NULL, NULL, 0));
+  REFUSED(puna_session_append_images(NULL, &token, 1, NULL, 0, NULL, 0));
+  REFUSED(puna_session_begin_images(NULL, &token, 1, NULL, 0));
+  REFUSED(puna_session_shared_images(NULL, &token, 1, NULL, 0, &length, NULL));
+  REFUSED(puna_session_append_rest_images(NULL, &token, 1, NULL, 0, NULL));
+  puna_image_free(NULL);
   REFUSED(puna_context_create(NULL, NULL));
   REFUSED(puna_context_get_info(NULL, &context_info));
   REFUSED(puna_model_open(NULL, NULL, NULL, &model));

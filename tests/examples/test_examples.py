@@ -52,6 +52,18 @@ class Examples(unittest.TestCase):
         self.assertEqual(broken.returncode, 1)
         self.assertIn("/no/such/model", broken.stderr)
 
+    def test_09_a_picture_is_asked_about(self):
+        program, model = BIN / "09_image", ROOT / "tests/data/golden/multimodal"
+        if not program.exists():
+            self.skipTest("the picture libraries are not there")
+        out = self.good(run(program, model, ROOT / "tests/data/pictures/orientation6.jpg", "What is it?", 3))
+        self.assertIn("JPEG, 17 x 23 pixels: 1 x 1 tiles, 7 tokens", out)
+        out = self.good(run(program, model, model / "image_wide.png", "And this?", 3))
+        self.assertIn("PNG, 190 x 60 pixels: 4 x 2 tiles, 47 tokens", out)
+        refused = run(program, model, __file__)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("PNG, JPEG, WebP, BMP", refused.stderr)
+
     def test_05_a_window_answers(self):
         program = BIN / "05_desktop"
         if not program.exists() or not shutil.which("xvfb-run"):

@@ -1,5 +1,9 @@
 #include "faults/life.h"
 
+#include <puna_vision.h>
+
+#include <vector>
+
 namespace puna::test {
 namespace {
 
@@ -13,12 +17,16 @@ struct Handles {
   puna_session *session = nullptr, *copy = nullptr, *restored = nullptr;
   puna_generation* generation = nullptr;
   puna_sampler* sampler = nullptr;
+  puna_session* seeing = nullptr;
+  puna_image* image = nullptr;
   char* buffer = nullptr;
   ~Handles() {
     puna_context_free(context);
     puna_model_free(model);
     puna_session_free(session);
     puna_session_free(copy);
+    puna_image_free(image);
+    puna_session_free(seeing);
     puna_session_free(restored);
     puna_generation_free(generation);
     puna_tokenizer_free(tokenizer);
@@ -53,6 +61,24 @@ puna_status talk(const Handles& h, puna_tokenizer*& tokenizer) {
   TRY(puna_tokenizer_decode(tokenizer, ids, count, 0, text, sizeof text, &size));
   const std::string_view chat = R"({"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true})";
   return puna_model_render_chat(h.model, chat.data(), chat.size(), "2026-11-22", text, sizeof text, &size);
+}
+
+// A picture: prepared, asked about in steps, rewound into.
+puna_status look(Handles& h) {
+  static const std::vector<uint8_t> rgb(190 * 60 * 3, 99);
+  auto info = sized<puna_model_info>();
+  TRY(puna_model_get_info(h.model, &info));
+  if (info.image_tile == 0) return PUNA_OK;
+  TRY(puna_image_from_rgb(h.model, rgb.data(), 190, 60, 0, &h.image));
+  int32_t ids[128];
+  size_t count = 0;
+  TRY(puna_image_tokens(h.image, ids, 128, &count));
+  TRY(puna_session_create(h.model, nullptr, &h.seeing));
+  TRY(puna_session_begin_images(h.seeing, ids, count, &h.image, 1));
+  for (int32_t done = 0; !done;) TRY(puna_session_step(h.seeing, 200, &done));
+  TRY(puna_session_truncate(h.seeing, 5));
+  int64_t computed = 0;
+  return puna_session_append_rest_images(h.seeing, ids, count, &h.image, 1, &computed);
 }
 
 puna_status compute(const Life& life, Handles& h) {
@@ -105,6 +131,7 @@ puna_status live(const Life& life) {
   Handles h;
   TRY(open(life, h));
   if (life.text) TRY(talk(h, h.tokenizer));
+  if (life.text) TRY(look(h));
   return compute(life, h);
 }
 

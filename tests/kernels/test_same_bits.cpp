@@ -40,12 +40,14 @@ TEST_CASE("row kernels give the same bits on every ISA", "[kernels][isa]") {
       const std::vector<float> x = inputs(n, 51)[kind], w = inputs(n, 61)[kind];
       for (const float eps : {1e-5f, 1e-12f}) {
         check_same("rms_norm", n, [&](const KernelTable& k, float* y, int64_t) { k.rms_norm(y, x.data(), w.data(), n, eps); });
+        check_same("layer_norm", n, [&](const KernelTable& k, float* y, int64_t) { k.layer_norm(y, x.data(), w.data(), x.data(), n, eps); });
         check_same("rms_norm without weights", n, [&](const KernelTable& k, float* y, int64_t) { k.rms_norm(y, x.data(), nullptr, n, eps); });
       }
       check_same("add", n, [&](const KernelTable& k, float* y, int64_t) { memcpy(y, w.data(), size_t(n) * 4); k.add(y, x.data(), n); });
       check_same("scale", n, [&](const KernelTable& k, float* y, int64_t) { k.scale(y, x.data(), 1.7f, n); });
       check_same("swiglu", n, [&](const KernelTable& k, float* y, int64_t) { k.swiglu(y, x.data(), w.data(), n); });
       check_same("sigmoid", n, [&](const KernelTable& k, float* y, int64_t) { k.sigmoid(y, x.data(), n); });
+      check_same("gelu", n, [&](const KernelTable& k, float* y, int64_t) { k.gelu(y, x.data(), n); });
       check_same("to_f16", n, [&](const KernelTable& k, float* y, int64_t) {
         std::vector<uint16_t> h(static_cast<size_t>(n));
         k.to_f16(h.data(), x.data(), n);

@@ -7,6 +7,7 @@
 #include <xmmintrin.h>
 #endif
 
+#include "puna/runtime/image.h"
 #include "puna/runtime/save.h"
 #include "puna/runtime/session.h"
 #include "support/catch.h"
@@ -128,6 +129,39 @@ TEST_CASE("a real quantised model's logits have one hash a mode", "[runtime][gol
           CHECK(hash_of(got) == hash_of(want));
         }
       check_written("SmolLM2-135M-Instruct.Q4_1-" + hex(fnv1a(ids.data(), ids.size() * 4)) + (exact ? "-exact" : "-default"), hex(hash_of(want)));
+    }
+  }
+}
+
+TEST_CASE("with images logits have one hash a mode: ISA, threads, prefill chunks", "[runtime][golden]") {
+  for (const Golden& g : goldens([](const Golden& s) { return s.has("pixel_values_hf") && s.has("logits"); })) {
+    const std::vector<int64_t> wide = g.array("input_ids").i64();
+    const std::vector<int32_t> ids(wide.begin(), wide.end());
+    const std::vector<float> pixels = g.array("pixel_values_hf").f32();
+    const std::string weights = read_text(g.folder() + "/model.safetensors");
+    for (const bool exact : {true, false}) {
+      std::vector<float> want;
+      for (const std::string& isa : supported_isas())
+        for (const int threads : {1, 2, 3}) {
+          const ModelPtr model = open_with(g.folder(), isa, threads);
+          std::vector<ImagePtr> images;
+          size_t at = 0;
+          for (const auto& grid : g.manifest["facts"]["aspect_ratios_hw"]) {
+            const int64_t rows = grid[0], cols = grid[1], tiles = rows * cols + (rows * cols > 1);
+            const size_t floats = size_t(tiles * model->require_vision().config.pixels());
+            images.push_back(Image::from_pixels(model, std::span(pixels).subspan(at, floats), rows, cols));
+            at += floats;
+          }
+          for (const int64_t piece : {1, 7, 64}) {
+            Session s(model, {exact, 0, piece});
+            std::vector<float> got(ids.size() * size_t(model->config().vocab));
+            s.append(place_images(*model, ids, images), got.data());
+            if (want.empty()) want = got;
+            CAPTURE(exact, isa, threads, piece);
+            CHECK(hash_of(got) == hash_of(want));
+          }
+        }
+      check_written(g.fixture() + "-" + hex(fnv1a(weights.data(), weights.size())) + "-images" + (exact ? "-exact" : "-default"), hex(hash_of(want)));
     }
   }
 }

@@ -8,6 +8,7 @@ True
 from .adapter import Adapter, FinetuneReport
 from .context import Context, ContextInfo
 from .errors import (BadFile, Cancelled, ContextFull, Error, Internal, InvalidArgument, InputOutput, OutOfMemory, Unsupported, WrongState)
+from .image import Image, ImageInfo
 from .model import Model, ModelInfo, Plan, Tensor, plan
 from .native import version
 from .sampler import Sampler, Sampling
@@ -15,6 +16,6 @@ from .session import Answer, Session, Timings, Token, append_batch
 from .tokenizer import Tokenizer
 
 __version__ = version()
-__all__ = ["Adapter", "Answer", "BadFile", "Cancelled", "Context", "ContextFull", "ContextInfo", "Error", "FinetuneReport", "InputOutput", "Internal", "InvalidArgument", "Model",
+__all__ = ["Adapter", "Answer", "BadFile", "Cancelled", "Context", "ContextFull", "ContextInfo", "Error", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
            "ModelInfo", "OutOfMemory", "Plan", "Sampler", "Sampling", "Session", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported",
            "WrongState", "append_batch", "plan"]

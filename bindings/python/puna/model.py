@@ -5,8 +5,10 @@ import json
 import os
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from . import image as images
 from .adapter import Adapter, FinetuneReport, finetune
 from .context import Context
+from .image import Image
 from .native import check, created, ffi, lib, sized, text_of
 from .session import Session
 from .tokenizer import Tokenizer
@@ -31,6 +33,8 @@ class ModelInfo(NamedTuple):
     has_tokenizer: bool
     has_chat_template: bool
     load_seconds: float
+    image_tile: int
+    image_tile_rows: int
 
 
 class Tensor(NamedTuple):
@@ -72,7 +76,7 @@ def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 
 class Model:
     """A GGUF file or a Hugging Face folder.
 
-    `progress(done, total)` is called with bytes while it loads; an exception in it, KeyboardInterrupt too, ends the load.
+    `mmproj`: a GGUF with the vision encoder of a text model's GGUF. `progress(done, total)` is called with bytes while it loads; an exception in it, KeyboardInterrupt too, ends the load.
     `packed`: a file for the packed weights, made when it is missing or stale, then mapped: the next start takes milliseconds.
 
     >>> model = Model(MODEL)
@@ -154,6 +158,19 @@ class Model:
         """A new conversation. `exact`: float32 throughout, the slower reference."""
         options = sized("puna_session_options", exact=exact, max_positions=max_positions, prefill_chunk=prefill_chunk)
         return Session(self, created(lib.puna_session_free, lib.puna_session_create, self._handle, options, type="puna_session"))
+
+    def image(self, picture: Any) -> Image:
+        """A picture for this model: a uint8 array [height, width, 3], a Pillow image, a path, or a file's bytes (PNG, JPEG, WebP, BMP).
+
+        >>> import numpy as np
+        >>> Model(MODEL).image(np.zeros((60, 190, 3), np.uint8)).info.tiles
+        9
+        """
+        return images.make(self, picture)
+
+    def image_from_pixels(self, pixels: Any, rows: int = 1, columns: int = 1) -> Image:
+        """From prepared pixels, float32 [tiles, 3, tile, tile], of a grid of tiles and, when there are several, the whole picture as one more."""
+        return images.from_pixels(self, pixels, rows, columns)
 
     def restore(self, snapshot: "bytes | bytearray | memoryview") -> Session:
         """The session of which these bytes are the snapshot."""

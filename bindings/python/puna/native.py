@@ -29,7 +29,7 @@ def declarations(header: str) -> str:
             if not depth:
                 kept.append(line)
         elif directive[1] in ("if", "ifdef", "ifndef"):
-            depth += directive[2] != "PUNA_H"  # the guard holds everything; other conditions are about compilers
+            depth += not re.fullmatch(r"PUNA_(\w+_)?H", directive[2])  # the guard holds everything; other conditions are about compilers
         elif directive[1] == "endif":
             depth = max(depth - 1, 0)
         elif directive[1] == "define" and not depth and re.fullmatch(r"PUNA_\w+\s+\d+\s*", directive[2]):
@@ -45,7 +45,8 @@ def _first_file(what: str, *places: pathlib.Path) -> pathlib.Path:
 
 
 ffi = cffi.FFI()
-ffi.cdef(declarations(_first_file("puna.h", HERE / "puna.h", HERE.parents[2] / "capi" / "puna.h").read_text(encoding="utf-8")))
+for _header in ("puna.h", "puna_vision.h", "puna_decode.h"):
+    ffi.cdef(declarations(_first_file(_header, HERE / _header, HERE.parents[2] / "capi" / _header).read_text(encoding="utf-8")))
 _override = os.environ.get("PUNA_LIBRARY")
 lib: Any = ffi.dlopen(str(_first_file("libpuna.so.0", *([pathlib.Path(_override)] if _override else []), HERE / "libpuna.so.0")))
 

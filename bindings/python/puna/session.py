@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, NamedTuple, Opti
 
 import numpy as np
 
+from .image import Image, handles
 from .native import check, created, ffi, float_view, int32_pointer, lib, sized, token_array
 from .sampler import Sampling
 
@@ -96,6 +97,17 @@ class Session:
             self._drop()
             raise
 
+    def append_images(self, tokens: "Sequence[int] | str", images: "Sequence[Image]", *, reuse: bool = False) -> int:
+        """As append, with an image for each <|image|> (or for the <|patch|> ids, when they are there). `reuse`: the whole conversation is given;
+        what the session shares with it, images by content, is not computed again. Returns how many positions were computed."""
+        ids = self.model.tokenizer.encode(tokens, parse_special=True, add_bos=len(self) == 0) if isinstance(tokens, str) else token_array(tokens)
+        list_, before, computed = handles(images), len(self), ffi.new("int64_t*")
+        if reuse:
+            check(lib.puna_session_append_rest_images(self._handle, int32_pointer(ids), ids.size, list_, len(images), computed))
+            return int(computed[0])
+        check(lib.puna_session_append_images(self._handle, int32_pointer(ids), ids.size, list_, len(images), ffi.NULL, 0))
+        return len(self) - before
+
     def _drop(self) -> None:
         if self._info().under_way:
             check(lib.puna_session_truncate(self._handle, len(self)))
@@ -158,14 +170,17 @@ class Session:
 
     def generate(self, prompt: "str | Sequence[int]" = "", *, max_tokens: int = 0, sampling: Sampling = Sampling(), stop: Sequence[str] = (),
                  stop_tokens: Sequence[int] = (), ignore_eos: bool = False, keep_special: bool = False, parse_special: bool = False,
-                 log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0) -> "Answer":
-        """An answer to a prompt (a text, or ids taken literally): an iterator over its pieces of text."""
+                 log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0, images: "Sequence[Image]" = ()) -> "Answer":
+        """An answer to a prompt (a text, or ids taken literally): an iterator over its pieces of text. `images`: one for each <|image|> of
+        the prompt (with parse_special)."""
         pointers: List[Any] = [ffi.new("char[]", s.encode()) for s in stop]
         strings, tokens = ffi.new("const char*[]", pointers), ffi.new("int32_t[]", list(stop_tokens))
         sampler, keep = sampling._to_c()
         options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampler, stop_tokens=tokens,
                         stop_token_count=len(stop_tokens), stop_strings=strings, stop_string_count=len(pointers), keep_special=keep_special,
                         parse_special=parse_special, log_probabilities=log_probabilities, context_policy=int(drop_oldest), keep_prefix=keep_prefix)
+        shown = handles(images)
+        options.images, options.image_count = shown, len(images)
         if isinstance(prompt, str):
             text = prompt.encode("utf-8", "surrogatepass")
             call, arguments = lib.puna_generation_create, (text, len(text))

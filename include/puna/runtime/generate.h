@@ -54,6 +54,7 @@ struct GenerateResult {
 class Generation {
  public:
   Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options);
+  Generation(Session& session, Prompt prompt, GenerateOptions options);
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
@@ -78,6 +79,7 @@ using OnToken = FunctionRef<bool(const GeneratedToken&)>;
 // every generated token but the last: to go on, begin the next prompt with that one. A draw's index is the position its token
 // takes (tokens dropped by this call counted), so a resumed or forked session repeats its draws. Failures: see Generation.
 GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token = {});
+GenerateResult generate_with_images(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token = {});
 
 // Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1: n-1 values. The session must be empty and ends holding the
 // tokens, or is empty again when the call fails.

@@ -4,8 +4,10 @@
 #include <string>
 
 #include "puna/base/context.h"
+#include "puna/image/tiles.h"
 #include "puna/io/checkpoint.h"
 #include "puna/model/llama.h"
+#include "puna/model/vision.h"
 #include "puna/text/chat_template.h"
 #include "puna/text/tokenizer.h"
 
@@ -17,21 +19,39 @@ ContextPtr make_context(const ContextOptions& options);
 // The tokenizer alone, without the weights: of a GGUF file or a Hugging Face folder, or a bare tokenizer.json or tokenizer.model.
 TokenizerPtr open_tokenizer(const std::string& path);
 
+class ImageCache;  // src/runtime/image_cache.h
+
+struct VisionOptions {
+  bool load = true;                  // the vision encoder, when the model has one
+  std::string projector_path;        // an mmproj GGUF with the encoder of a text model's GGUF; "" = none
+  uint64_t cache_bytes = kOwnBudget; // for encoded images that no session holds any more
+  static constexpr uint64_t kOwnBudget = UINT64_MAX;  // 256 MB, and no more than an eighth of the context's memory limit
+};
+
 struct ModelOptions {
   // Where the packed form of the weights is kept ("" = nowhere): mapped when it is there and belongs to the model's files as they are,
   // made first otherwise. A model that is opened so lies in pages of that file, which the system may take back and read again: it can be
   // larger than memory. The file may be replaced or deleted meanwhile, but not be written to or cut short.
   std::string packed_path;
   bool verify_packed = false;  // read all of it and compare hashes
+  VisionOptions vision = {};
+};
+
+// The ids that an image is written with; -1 = the tokenizer does not have it.
+struct ImageTokens {
+  int32_t start = -1, end = -1, image = -1, patch = -1, column_separator = -1, row_separator = -1;
+  bool all() const noexcept { return start >= 0 && end >= 0 && image >= 0 && patch >= 0 && column_separator >= 0 && row_separator >= 0; }
 };
 
 class Model {
  public:
+  ~Model();
   // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed. progress(done, total) counts
   // the bytes of the weights as they are packed, and before that as they are read where the source is not a file of ours to map.
   static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {},
                                            const ModelOptions& options = {});
-  static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {});
+  static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {},
+                                           const ModelOptions& options = {});
   // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor data is let go.
   static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false, LoadProgress progress = {},
                                                 const ModelOptions& options = {});
@@ -53,11 +73,22 @@ class Model {
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}; bos_token and eos_token are filled in.
   std::string render_chat(std::string_view variables_json, std::string_view date = {}) const;
   uint64_t parameter_count() const noexcept;
+
+  const VisionTower* vision() const noexcept { return vision_.get(); }                 // NULL when the model has no eyes
+  const VisionTower& require_vision() const;                                           // Error{unsupported} instead of NULL
+  const TileSettings& tile_settings() const noexcept { return tile_settings_; }
+  const ImageTokens& require_image_tokens() const;                                     // Error{unsupported} when one is missing
+  bool can_write_images() const noexcept { return image_tokens_.all(); }
+  uint64_t vision_id() const noexcept { return vision_id_; }                           // tells encoders apart
+  ImageCache& image_cache() const noexcept { return *image_cache_; }                   // synchronised
+
   double load_seconds() const noexcept { return load_seconds_; }                       // that open() took
 
  private:
-  Model() = default;
+  Model();
   void read_text_parts();
+  void read_vision(bool mapped, LoadProgress progress, const VisionOptions& options);
+  void read_image_settings();
 
   template <class Load>
   static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress,
@@ -72,7 +103,12 @@ class Model {
   Llama llama_;
   TokenizerPtr tokenizer_;
   std::shared_ptr<const ChatTemplate> chat_template_;
-  std::string tokenizer_error_, chat_template_error_;  // why there is none: an unsupported one does not keep the weights from running
+  std::string tokenizer_error_, chat_template_error_, vision_error_;  // why there is none: an unsupported one does not keep the weights from running
+  std::unique_ptr<const VisionTower> vision_;
+  TileSettings tile_settings_;
+  ImageTokens image_tokens_;
+  uint64_t vision_id_ = 0;
+  std::unique_ptr<ImageCache> image_cache_;
 };
 
 using ModelPtr = std::shared_ptr<const Model>;

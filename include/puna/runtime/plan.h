@@ -11,6 +11,7 @@ struct PlanOptions {
   SessionOptions session;   // max_positions is not read
   int64_t positions = 0;    // tokens each session will hold; 0 = the model's limit
   int64_t sessions = 1;
+  std::string projector_path;  // as in VisionOptions; only for plan_model
 };
 
 // Bytes. All but `mapped` go through the context's allocator.

@@ -1,12 +1,54 @@
-// prompt.h -- a plain prompt's token ids, with the beginning-of-text token where the model's metadata asks for one.
+// prompt.h -- what a session takes in: token ids, and the positions that images fill instead of the ids' own embeddings.
+// Also a plain text's ids, with the beginning-of-text token where the model's metadata asks for one.
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "puna/text/tokenizer.h"
 
 namespace puna {
+
+class Image;
+class Model;
+using ImagePtr = std::shared_ptr<const Image>;
+
+// Positions [position, position + count) take the feature rows [row, row + count) of an image.
+struct Patches {
+  int64_t position = 0, count = 0, row = 0;
+  ImagePtr image;
+};
+
+struct PromptView {
+  std::span<const int32_t> tokens;
+  std::span<const Patches> patches;  // ascending, apart, inside the tokens
+};
+
+struct Prompt {
+  std::vector<int32_t> tokens;
+  std::vector<Patches> patches;
+  PromptView view() const noexcept { return {tokens, patches}; }
+  void append(const PromptView& more);
+  void truncate(int64_t length) noexcept;
+};
+
+// Each <|image|> becomes that image's tokens, in order; as many images as there are places. Error{invalid_argument} otherwise,
+// {unsupported} when the model has no vision or no such tokens.
+Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images);
+// The tokens are taken literally; their <|patch|> ids take the images' features in order, as many as the images have together.
+Prompt place_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images);
+
+// Whichever of the two the tokens ask for: places to fill, or places to expand. Without images the tokens as they are.
+Prompt prompt_with_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images);
+
+Prompt slice(const PromptView& prompt, int64_t begin, int64_t end);
+// How many leading positions are the same: same ids, filled by the same content.
+int64_t shared_prefix(const PromptView& a, const PromptView& b) noexcept;
+
+// The longest prefix of `length` or less that no image reaches across.
+int64_t whole_images(const PromptView& prompt, int64_t length) noexcept;
 
 // `at_start`: the text begins an empty session. Rendered chats usually begin with the token already; it is never put there twice.
 inline std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool parse_special, bool at_start = true) {

@@ -10,6 +10,7 @@
 
 #include "puna/model/adapter.h"
 #include "puna/runtime/model.h"
+#include "puna/runtime/prompt.h"
 
 namespace puna {
 
@@ -17,7 +18,7 @@ struct SessionOptions {
   bool exact = false;            // f32 activations and KV against dequantised weights: the oracle
   int64_t max_positions = 0;     // 0 = the model's limit
   int64_t prefill_chunk = 256;   // rows a pass at most; does not change the bits
-  AdapterPtr adapter{};          // made for this model; NULL = the model alone
+  AdapterPtr adapter = {};       // made for this model; NULL = the model alone
 };
 
 // What a session has computed since it was made: work by the calls that succeeded, wall time by all of them.
@@ -35,10 +36,12 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   const Model& model() const noexcept { return *model_; }
+  const ModelPtr& model_ptr() const noexcept { return model_; }
   // Another adapter, or none (NULL), from now on. Error{wrong_state} unless the session is empty: what it holds was computed otherwise.
   void use(AdapterPtr adapter);
   int64_t length() const noexcept;                         // committed positions
   std::span<const int32_t> tokens() const noexcept;        // their ids
+  PromptView held() const noexcept;                        // their ids, and which of them images filled
   int64_t max_positions() const noexcept { return options_.max_positions; }
   uint64_t kv_bytes() const noexcept;                      // bytes of KV pages held now
 
@@ -50,11 +53,16 @@ class Session {
   // As append, and copies the final hidden state (after the last norm) of every appended position to out [tokens.size(), hidden].
   void append_hidden(std::span<const int32_t> tokens, float* out);
 
+  // The same with images. Those that were not encoded yet are encoded first, as part of the call.
+  void append(const Prompt& prompt);
+  void append(const Prompt& prompt, float* out);
+
   // The same in pieces: begin() only checks and remembers; step() computes until everything is appended (true) or `pause`, asked
   // between tiles from any thread, says so (false; at least one tile further than before). Until the last step the session is as
   // it was, and whatever would change it is Error{wrong_state}, but for truncate(), which drops the append. A step that throws
   // has dropped it too. The bits are those of an append that was not interrupted.
   void begin(std::span<const int32_t> tokens);
+  void begin(const Prompt& prompt);
   bool step(FunctionRef<bool()> pause);
   bool under_way() const noexcept;
 
@@ -73,12 +81,16 @@ class Session {
   // One forward over several different sessions of the same model and mode: tokens[i] are appended to sessions[i]. Same bits
   // as alone. If it fails, every session is as it was. cancel() on any of them ends the call.
   static void append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
+  static void append_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts);
 
  private:
   struct Impl;
   class Append;
   friend class SnapshotAccess;  // runtime/snapshot.cpp
   void require_idle() const;    // no append is under way
+  struct AppendRows;
+  void append_rows(const PromptView& prompt, const AppendRows& rows);
+  void begin_rows(const PromptView& prompt);
   ModelPtr model_;
   SessionOptions options_;
   std::atomic<bool> cancelled_{false};

@@ -45,6 +45,10 @@ pub struct puna_model {
     _opaque: [u8; 0],
 }
 #[repr(C)]
+pub struct puna_image {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
 pub struct puna_tokenizer {
     _opaque: [u8; 0],
 }
@@ -103,6 +107,10 @@ pub struct puna_model_options {
     pub packed_path: *const c_char,
     pub verify_packed: i32,
     pub reserved2: i32,
+    pub projector_path: *const c_char,
+    pub image_cache_bytes: u64,
+    pub no_vision: i32,
+    pub reserved3: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -137,6 +145,8 @@ pub struct puna_model_info {
     pub tensor_count: i32,
     pub reserved: i32,
     pub load_seconds: f64,
+    pub image_tile: i32,
+    pub image_tile_rows: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -293,6 +303,8 @@ pub struct puna_generate_options {
     pub keep_prefix: i64,
     pub process_logits: Option<unsafe extern "C" fn(user: *mut c_void, logits: *mut f32, vocabulary: u64, history: *const i32, history_count: u64) -> i32>,
     pub process_user: *mut c_void,
+    pub images: *const *const puna_image,
+    pub image_count: u64,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -339,6 +351,20 @@ pub struct puna_finetune_options {
     pub dpo_beta: f64,
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, report: *const puna_finetune_report) -> i32>,
     pub progress_user: *mut c_void,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_image_info {
+    pub struct_size: u32,
+    pub rows: i32,
+    pub columns: i32,
+    pub tiles: i32,
+    pub tile: i32,
+    pub hidden: i32,
+    pub features: i64,
+    pub tokens: i64,
+    pub encoded: i32,
+    pub reserved: i32,
 }
 pub type puna_token_fn = Option<unsafe extern "C" fn(user: *mut c_void, token: *const puna_generated_token) -> i32>;
 
@@ -407,6 +433,17 @@ extern "C" {
     pub fn puna_adapter_free(adapter: *mut puna_adapter);
     pub fn puna_session_use_adapter(session: *mut puna_session, adapter: *const puna_adapter) -> puna_status;
     pub fn puna_model_finetune(model: *const puna_model, jsonl: *const c_char, bytes: usize, options: *const puna_finetune_options, adapter: *mut *mut puna_adapter) -> puna_status;
+    pub fn puna_image_from_rgb(model: *const puna_model, rgb: *const u8, width: i64, height: i64, stride: i64, image: *mut *mut puna_image) -> puna_status;
+    pub fn puna_image_from_pixels(model: *const puna_model, pixels: *const f32, count: usize, rows: i32, columns: i32, image: *mut *mut puna_image) -> puna_status;
+    pub fn puna_image_free(image: *mut puna_image);
+    pub fn puna_image_get_info(image: *const puna_image, info: *mut puna_image_info) -> puna_status;
+    pub fn puna_image_pixels(image: *const puna_image, pixels: *mut f32, capacity: usize, count: *mut usize) -> puna_status;
+    pub fn puna_image_tokens(image: *const puna_image, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
+    pub fn puna_image_encode(image: *const puna_image, features: *mut f32, capacity: usize) -> puna_status;
+    pub fn puna_session_append_images(session: *mut puna_session, tokens: *const i32, count: usize, images: *const *const puna_image, image_count: usize, logits: *mut f32, capacity: usize) -> puna_status;
+    pub fn puna_session_begin_images(session: *mut puna_session, tokens: *const i32, count: usize, images: *const *const puna_image, image_count: usize) -> puna_status;
+    pub fn puna_session_shared_images(session: *const puna_session, tokens: *const i32, count: usize, images: *const *const puna_image, image_count: usize, length: *mut i64, expanded: *mut i64) -> puna_status;
+    pub fn puna_session_append_rest_images(session: *mut puna_session, tokens: *const i32, count: usize, images: *const *const puna_image, image_count: usize, computed: *mut i64) -> puna_status;
 }
 
 // What tests/abi/layout.c promises, on 64-bit systems.
@@ -441,6 +478,10 @@ const _: () = {
     assert!(offset_of!(puna_model_options, packed_path) == 24);
     assert!(offset_of!(puna_model_options, verify_packed) == 32);
     assert!(offset_of!(puna_model_options, reserved2) == 36);
+    assert!(offset_of!(puna_model_options, projector_path) == 40);
+    assert!(offset_of!(puna_model_options, image_cache_bytes) == 48);
+    assert!(offset_of!(puna_model_options, no_vision) == 56);
+    assert!(offset_of!(puna_model_options, reserved3) == 60);
     assert!(offset_of!(puna_reader, struct_size) == 0);
     assert!(offset_of!(puna_reader, reserved) == 4);
     assert!(offset_of!(puna_reader, size) == 8);
@@ -467,6 +508,8 @@ const _: () = {
     assert!(offset_of!(puna_model_info, tensor_count) == 88);
     assert!(offset_of!(puna_model_info, reserved) == 92);
     assert!(offset_of!(puna_model_info, load_seconds) == 96);
+    assert!(offset_of!(puna_model_info, image_tile) == 104);
+    assert!(offset_of!(puna_model_info, image_tile_rows) == 108);
     assert!(offset_of!(puna_tensor_info, struct_size) == 0);
     assert!(offset_of!(puna_tensor_info, rank) == 4);
     assert!(offset_of!(puna_tensor_info, name) == 8);
@@ -567,6 +610,8 @@ const _: () = {
     assert!(offset_of!(puna_generate_options, keep_prefix) == 72);
     assert!(offset_of!(puna_generate_options, process_logits) == 80);
     assert!(offset_of!(puna_generate_options, process_user) == 88);
+    assert!(offset_of!(puna_generate_options, images) == 96);
+    assert!(offset_of!(puna_generate_options, image_count) == 104);
     assert!(offset_of!(puna_generate_result, struct_size) == 0);
     assert!(offset_of!(puna_generate_result, stop_reason) == 4);
     assert!(offset_of!(puna_generate_result, prompt_tokens) == 8);
@@ -601,11 +646,21 @@ const _: () = {
     assert!(offset_of!(puna_finetune_options, dpo_beta) == 96);
     assert!(offset_of!(puna_finetune_options, progress) == 104);
     assert!(offset_of!(puna_finetune_options, progress_user) == 112);
+    assert!(offset_of!(puna_image_info, struct_size) == 0);
+    assert!(offset_of!(puna_image_info, rows) == 4);
+    assert!(offset_of!(puna_image_info, columns) == 8);
+    assert!(offset_of!(puna_image_info, tiles) == 12);
+    assert!(offset_of!(puna_image_info, tile) == 16);
+    assert!(offset_of!(puna_image_info, hidden) == 20);
+    assert!(offset_of!(puna_image_info, features) == 24);
+    assert!(offset_of!(puna_image_info, tokens) == 32);
+    assert!(offset_of!(puna_image_info, encoded) == 40);
+    assert!(offset_of!(puna_image_info, reserved) == 44);
     assert!(size_of::<puna_context_options>() == 104);
     assert!(size_of::<puna_context_info>() == 40);
-    assert!(size_of::<puna_model_options>() == 40);
+    assert!(size_of::<puna_model_options>() == 64);
     assert!(size_of::<puna_reader>() == 40);
-    assert!(size_of::<puna_model_info>() == 104);
+    assert!(size_of::<puna_model_info>() == 112);
     assert!(size_of::<puna_tensor_info>() == 64);
     assert!(size_of::<puna_plan_options>() == 32);
     assert!(size_of::<puna_plan>() == 72);
@@ -619,8 +674,9 @@ const _: () = {
     assert!(size_of::<puna_sampler_options>() == 88);
     assert!(size_of::<puna_token_probability>() == 8);
     assert!(size_of::<puna_generated_token>() == 40);
-    assert!(size_of::<puna_generate_options>() == 96);
+    assert!(size_of::<puna_generate_options>() == 112);
     assert!(size_of::<puna_generate_result>() == 48);
     assert!(size_of::<puna_finetune_report>() == 64);
     assert!(size_of::<puna_finetune_options>() == 120);
+    assert!(size_of::<puna_image_info>() == 48);
 };

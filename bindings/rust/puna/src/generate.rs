@@ -1,4 +1,5 @@
 use crate::error::{check, Result};
+use crate::image::{handles, Image};
 use crate::raw::{c_string, sized, Handle};
 use crate::session::Session;
 use puna_sys::*;
@@ -40,6 +41,8 @@ pub struct Generate {
     pub parse_special: bool,
     /// Special tokens appear in the text.
     pub keep_special: bool,
+    /// One for each `<|image|>` of the prompt (with `parse_special`).
+    pub images: Vec<Image>,
 }
 
 /// A token of an answer.
@@ -169,5 +172,7 @@ fn with_options<T>(options: &Generate, call: impl FnOnce(&puna_generate_options)
     o.keep_special = options.keep_special.into();
     (o.stop_strings, o.stop_string_count) = (pointers.as_ptr(), pointers.len() as u64);
     (o.stop_tokens, o.stop_token_count) = (options.stop_tokens.as_ptr(), options.stop_tokens.len() as u64);
+    let images = handles(&options.images);
+    (o.images, o.image_count) = (images.as_ptr(), images.len() as u64);
     call(&o)
 }

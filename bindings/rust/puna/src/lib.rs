@@ -18,6 +18,7 @@
 mod context;
 mod error;
 mod generate;
+mod image;
 mod model;
 mod raw;
 mod session;
@@ -26,6 +27,7 @@ mod tokenizer;
 pub use context::{Context, ContextInfo, ContextOptions};
 pub use error::{Error, Result, Status};
 pub use generate::{Answer, Generate, Sampling, Step, StopReason, Token};
+pub use image::{Image, ImageInfo};
 pub use model::{Model, ModelInfo, Plan, PlanOptions, Tensor};
 pub use session::{append_batch, Canceller, Pooling, Session, SessionOptions, Timings};
 pub use tokenizer::Tokenizer;

@@ -208,3 +208,20 @@ fn another_thread_cancels_and_sessions_run_in_parallel() {
     });
     assert!(logits.iter().all(|l| *l == logits[0]));
 }
+
+#[test]
+fn pictures_are_cut_encoded_and_asked_about() {
+    let model = model();
+    let wide = Image::from_rgb(&model, &vec![100; 190 * 60 * 3], 190, 60).unwrap();
+    let info = wide.info().unwrap();
+    assert_eq!((info.rows, info.columns, info.tiles, info.encoded), (2, 4, 9, false));
+    wide.encode().unwrap();
+    assert!(wide.info().unwrap().encoded);
+    let mut session = model.session().unwrap();
+    let options = Generate { max_tokens: 3, ignore_eos: true, parse_special: true, images: vec![wide.clone()], ..Default::default() };
+    assert_eq!(session.generate("<|image|> What?", &options).unwrap().count(), 3);
+    assert!(session.len() > info.tokens as usize);
+    let none = Generate { images: vec![wide.clone(), wide], ..options };
+    assert_eq!(model.session().unwrap().generate("<|image|>", &none).err().map(|e| e.status), Some(Status::InvalidArgument));
+    assert_eq!(Image::from_rgb(&model, &[0; 5], 1, 1).err().map(|e| e.status), Some(Status::InvalidArgument));
+}
