@@ -1,4 +1,6 @@
 // adapter.cpp -- puna_adapter_*: LoRA adapters, from PEFT's files or from fine-tuning in the program itself.
+#include "puna_train.h"
+
 #include "handles.h"
 #include "puna/runtime/adapter_file.h"
 #include "translate.h"

@@ -545,61 +545,6 @@ PUNA_API puna_status puna_generation_step(puna_generation* generation, uint64_t 
 /* Of the answer so far; stop_reason means something once it has ended. */
 PUNA_API puna_status puna_generation_get_result(const puna_generation* generation, puna_generate_result* result);
 
-/* ---- Adapters (LoRA) and fine-tuning ---------------------------------------------------------------------------------------- */
-
-/* Small trained matrices beside a model's frozen ones, whatever their type. Immutable; any number of sessions may use one. */
-typedef struct puna_adapter puna_adapter;
-
-/* A folder as PEFT writes it: adapter_config.json and adapter_model.safetensors. PUNA_BAD_FILE when it does not fit the model. */
-PUNA_API puna_status puna_adapter_open(const puna_model* model, const char* folder, puna_adapter** adapter);
-/* Writes such a folder; each file is replaced in one step. PEFT and transformers read it. */
-PUNA_API puna_status puna_adapter_save(const puna_adapter* adapter, const char* folder);
-PUNA_API void puna_adapter_free(puna_adapter* adapter);
-/* From now on the session answers with this adapter, or with none (NULL). PUNA_WRONG_STATE unless the session holds no tokens. Sessions of one
- * batch must use the same. A session with an adapter has no snapshot. */
-PUNA_API puna_status puna_session_use_adapter(puna_session* session, const puna_adapter* adapter);
-
-/* Where fine-tuning is, after a step. */
-typedef struct puna_finetune_report {
-  uint32_t struct_size;
-  int32_t reserved;
-  int64_t step;         /* 1 = the first */
-  int64_t steps;        /* in all */
-  int64_t tokens;       /* of this step */
-  double loss;          /* mean over the tokens that count, or over pairs */
-  double grad_norm;     /* before clipping to 1; not finite: the step was left out */
-  double learning_rate;
-  double preferred;     /* share of pairs in which the chosen answer is ahead; 0 without pairs */
-} puna_finetune_report;
-
-typedef struct puna_finetune_options {
-  uint32_t struct_size;
-  int32_t rank;          /* 0 = 8 */
-  double alpha;          /* 0 = twice the rank */
-  double learning_rate;  /* 0 = 3e-4; falls in half a cosine after the warm-up */
-  double weight_decay;
-  int64_t steps;         /* 0 = what the epochs take */
-  int64_t epochs;        /* 0 = 1 */
-  int64_t warmup_steps;
-  int64_t step_tokens;   /* 0 = 2048; bounds memory */
-  int64_t max_tokens;    /* of an example; longer ones are left out, longer texts cut. 0 = 512 */
-  uint64_t seed;         /* the same seed gives the same adapter, whatever the threads */
-  const char* targets;   /* ends of weights' names, with commas between: "q_proj,v_proj" (NULL), "all" */
-  int32_t preferences;   /* 1 = the lines are pairs, learned by direct preference optimisation */
-  int32_t reserved;      /* 0 */
-  double dpo_beta;       /* 0 = 0.1 */
-  /* After each step; nonzero stops and nothing is left behind. */
-  int32_t (*progress)(void* user, const puna_finetune_report* report);
-  void* progress_user;
-} puna_finetune_options;
-
-/* Teaches the model by examples: makes an adapter, the model stays as it is and may be used meanwhile. `jsonl`: one object a line:
- *   {"text": ...}   {"prompt": ..., "completion": ...}   {"messages": [{"role": "user", "content": ...}, ...]}
- * or, with preferences = 1, {"prompt": ..., "chosen": ..., "rejected": ...}. Of prompts nothing is learned, of chats what the assistant says.
- * PUNA_BAD_FILE names a wrong line. PUNA_UNSUPPORTED in builds without training. */
-PUNA_API puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size_t bytes, const puna_finetune_options* options,
-                                         puna_adapter** adapter);
-
 #ifdef __cplusplus
 }
 #endif

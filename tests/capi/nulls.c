@@ -1,6 +1,7 @@
 /* nulls.c -- every function of puna.h, called from C99 with nothing at all: a status with a message, never a crash. It also proves that C
  * programs link: it needs every symbol. */
 #include <puna.h>
+#include <puna_train.h>
 #include <puna_vision.h>
 #include <stdio.h>
 #include <string.h>

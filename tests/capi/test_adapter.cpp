@@ -1,4 +1,6 @@
 // Adapters from C: PEFT's files, sessions with and without, fine-tuning with progress and cancel.
+#include <puna_train.h>
+
 #include "capi/fixture.h"
 #include "support/files.h"
 
