@@ -71,8 +71,9 @@ Divergence compare_models(const ModelPtr& source, const ModelPtr& other, std::sp
     d.mean += r.kl / double(rows.size());
     d.source_nll += r.source_nll / double(rows.size());
     d.other_nll += r.other_nll / double(rows.size());
-    d.same_best += r.same_best / double(rows.size());
+    d.same_best += r.same_best;
   }
+  d.same_best /= double(rows.size());
   std::sort(rows.begin(), rows.end(), [](const Row& x, const Row& y) { return x.kl < y.kl; });
   d.median = rows[rows.size() / 2].kl;
   d.high = rows[std::min(rows.size() - 1, rows.size() * 99 / 100)].kl;

@@ -17,12 +17,12 @@ TEST_CASE("the bundled model knows how Jane Austen writes", "[train]") {
     for (const float x : all) sum += double(x);
     return sum / double(all.size());
   };
-  // From the part of the text that it never saw (Sense and Sensibility, chapter 48).
-  const double seen_manner = nll("Elinor, in spite of every occasional doubt of Willoughby's constancy, could not witness the rapture of delightful expectation "
-                                 "which filled the whole soul and beamed in the eyes of Marianne, without feeling how blank was her own prospect.");
+  // From the part of the text that it never saw.
+  const double unseen = nll("Elinor's heart, which had undergone many changes in the course of this extraordinary conversation, was now softened again; -- yet "
+                                 "she felt it her duty to check such ideas in her companion as the last.");
   const double other = nll("def main(argv): return sum(int(x) for x in argv[1:] if x.isdigit()) # 0x7f 0x45 0x4c 0x46");
-  CAPTURE(seen_manner, other);
-  CHECK(seen_manner < 4.3);
+  CAPTURE(unseen, other);
+  CHECK(unseen < 4.3);
   CHECK(other > 6);
 
   GenerateOptions options;
