@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -226,6 +227,66 @@ class Generation(unittest.TestCase):
             self.assertEqual(run_json("perplexity", CHAT, "--file", f.name, "--ctx", 50, "--max-tokens", 120, "--json")["windows"], 2)
             self.assertIn(b"perplexity", run("perplexity", CHAT, "--file", f.name, "--ctx", 50).stdout)
             run("perplexity", CHAT, "--file", f.name, "--ctx", 100_000, code=1)
+
+
+class Images(unittest.TestCase):
+    def setUp(self):
+        self.folder = folders_with("config.json", "model.safetensors", "golden/pixel_values_hf.npy")[0]
+        self.manifest = json.loads((self.folder / "manifest.json").read_text())
+        self.pictures = [self.folder / i["file"] for i in self.manifest["facts"]["images"]]
+        self.pixels = self.folder / "golden/pixel_values_hf.npy"
+
+    def same(self, name, got):
+        bound = self.manifest["arrays"][name]["compare"]
+        _, want = load_npy(self.folder / f"golden/{name}.npy")
+        self.assertEqual(len(got), len(want))
+        worst = max(abs(g - w) - bound["atol"] - bound["rtol"] * abs(w) for g, w in zip(got, want))
+        self.assertLessEqual(worst, 0)
+
+    def test_encode_image(self):
+        with tempfile.TemporaryDirectory() as out:
+            said = run_json("encode-image", self.folder, "--pixels", self.pixels, "--out", f"{out}/f.npy")
+            shape, values = load_npy(f"{out}/f.npy")
+            self.assertEqual(shape, (said["features"], said["hidden"]))
+            self.same("projected_features", values)
+            grids = []
+            for picture in self.pictures:
+                said = run_json("encode-image", self.folder, picture, "--pixels-out", f"{out}/p.npy")
+                grids.append(said["grid"])
+                self.assertEqual(load_npy(f"{out}/p.npy")[0][0], said["tiles"])
+            self.assertEqual(grids, self.manifest["facts"]["aspect_ratios_hw"])
+
+    def test_logits_with_pictures_and_with_pixels(self):
+        ids = ",".join(map(str, load_npy(self.folder / "golden/input_ids.npy")[1]))
+        pictures = [a for p in self.pictures for a in ("--image", p)]
+        with tempfile.TemporaryDirectory() as out:
+            run("logits", self.folder, "--tokens", ids, "--pixels", self.pixels, "--exact", "--out", f"{out}/a.npy")
+            self.same("logits", load_npy(f"{out}/a.npy")[1])
+            run("logits", self.folder, "--tokens", ids, *pictures, "--exact", "--prefill-chunk", 7, "--out", f"{out}/b.npy")
+            self.assertEqual(load_npy(f"{out}/b.npy")[0], load_npy(f"{out}/a.npy")[0])
+            done = run("logits", self.folder, "--tokens", ids, "--image", self.pictures[0], "--out", f"{out}/c.npy", code=1)
+            self.assertIn(b"patches", done.stderr)
+
+    def test_chat_with_pictures(self):
+        run("chat", self.folder, "--image", self.pictures[0], "--prompt", "What is it?", "--max-tokens", 3)
+        spoken = f"first\n/image {self.pictures[-1]}\nand this?\n/image /no/such/file\nbye\n".encode()
+        done = run("chat", self.folder, "--max-tokens", 2, stdin=spoken)
+        self.assertIn(b"/no/such/file", done.stderr)
+
+    def test_verify_names_the_first_block_that_differs(self):
+        self.assertIn(b"everything agrees", run("verify", self.folder).stdout)
+        with tempfile.TemporaryDirectory() as out:
+            copy = pathlib.Path(out, "reference")
+            shutil.copytree(self.folder, copy, copy_function=shutil.copyfile)
+            for path in copy.rglob("*"):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            layers = copy / "golden/vision_layers.npy"
+            data = bytearray(layers.read_bytes())
+            data[-2] ^= 0x40  # the last value of the last layer
+            layers.write_bytes(data)
+            done = run("verify", self.folder, "--reference", copy, code=1)
+            last = self.manifest["arrays"]["vision_layers"]["shape"][0] - 1
+            self.assertIn(f"the first block that differs: vision: layer {last}".encode(), done.stdout)
 
 
 class Errors(unittest.TestCase):
