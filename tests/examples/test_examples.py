@@ -2,9 +2,11 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zlib
 
@@ -134,6 +136,33 @@ class Examples(unittest.TestCase):
         plain = run(BIN / "08_pak_file", __file__, os.devnull)
         self.assertEqual(plain.returncode, 1)
         self.assertIn("game.pak/model", plain.stderr)
+
+
+class Commands(unittest.TestCase):
+    def test_an_interrupted_training_goes_on_to_the_same_bytes(self):
+        if run(BIN / "puna", "train", "--help").returncode != 0:
+            self.skipTest("built without training")
+        with tempfile.TemporaryDirectory() as folder:
+            whole, parts = pathlib.Path(folder, "whole"), pathlib.Path(folder, "parts")
+            text = pathlib.Path(folder, "text.txt")
+            text.write_text("".join((ROOT / name).read_text(encoding="utf-8") for name in ("DESIGN.md", "README.md")), encoding="utf-8")
+
+            def train(out, *more):
+                return [str(a) for a in (BIN / "puna", "train", ROOT / "examples/bundled/puna-austen.gguf", "--data", text, "--out", out, "--steps", 12,
+                                         "--step-tokens", 256, "--pass-tokens", 128, "--max-tokens", 64, "--threads", 1, *more)]
+
+            done = run(*train(whole))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            log = parts / "log.jsonl"
+            with subprocess.Popen(train(parts), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= 3):
+                    time.sleep(0.01)
+                process.send_signal(signal.SIGINT)
+            self.assertNotEqual(process.returncode, 0)
+            self.assertFalse((parts / "model.gguf").exists())
+            done = run(*train(parts, "--resume"))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual((parts / "model.gguf").read_bytes(), (whole / "model.gguf").read_bytes())
 
 
 if __name__ == "__main__":
