@@ -141,7 +141,7 @@ typedef struct puna_model_options {
   int32_t (*progress)(void* user, uint64_t done, uint64_t total);
   void* progress_user;
   /* Where the packed form of the weights is kept (UTF-8; NULL = nowhere; puna_model_open only): mapped when the file is there and belongs
-   * to the model's files as they are now, made first otherwise, in one step: never half a file. The next start then takes a tenth of the time,
+   * to the model's files as they are now, made first otherwise, in one step: never half a file. The next start then takes milliseconds,
    * and a model can be larger than memory: the system may take its pages back and reads them again. The file may be replaced or deleted
    * while the model is open, but not written to or cut short. A file of another kind at this path is PUNA_BAD_FILE and left alone. */
   const char* packed_path;
