@@ -72,7 +72,7 @@ void fetch_experts(Rec& rec, const Routes& routes, const LlamaLayer& L) {
 struct Attended { View q, k, v; };  // k and v as they are kept; on a Tape only: else they have gone into the cache
 
 // Keys and values as the cache will return them: gradients pass through the rounding.
-void round_to_f16(Inference& rec, View x) {
+[[maybe_unused]] void round_to_f16(Inference& rec, View x) {  // by tapes
   rec.stage(x.dims[0], [&](int64_t t) {
     uint16_t half[16];
     for (int64_t i = 0; i < x.dims[1]; i += 16) {
