@@ -106,8 +106,9 @@ void Model::pack_weights(bool mapped, LoadProgress progress, const ModelOptions&
       llama_ = build(context, nullptr, report);
       return;
     }
-    const auto file = PackedFile::open_or_make(context, c, options.packed_path, options.verify_packed, report, build);
+    const auto file = PackedFile::open_or_make(context, c, options.packed_path, report, build);
     llama_ = build(context, file.get(), {});
+    file->finish(context, options.verify_packed);
     llama_.weights.owned.push_back(file);
     llama_.weights.mapped = true;
   });

@@ -125,7 +125,12 @@ WeightStore::Room PackedFile::room(const Weight& w) {
   return {file_.data() + e.offset, nullptr};
 }
 
-void PackedFile::verify(const Context& context) const {
+void PackedFile::finish(const Context& context, bool verify) const {
+  if (next_ != header().matrices) fail(Status::bad_file, "%s: holds more matrices than the model; delete the file to have it made again", path_.c_str());
+  if (verify) compare_hashes(context);
+}
+
+void PackedFile::compare_hashes(const Context& context) const {
   std::atomic<int64_t> wrong{-1};
   context.executor().run(int64_t(header().matrices), [&](int64_t i) {
     const Entry e = entry(uint64_t(i));
@@ -160,7 +165,7 @@ void PackedFile::make(const Context& context, const std::string& path, uint64_t 
   file.commit();
 }
 
-std::shared_ptr<PackedFile> PackedFile::open_or_make(const Context& context, const Checkpoint& source, const std::string& path, bool verify,
+std::shared_ptr<PackedFile> PackedFile::open_or_make(const Context& context, const Checkpoint& source, const std::string& path,
                                                      LoadProgress progress, Build build) {
   if (source.files.empty()) fail(Status::unsupported, "a packed file goes with a model opened from a path");
   const uint64_t key = source_hash(source);
@@ -174,11 +179,6 @@ std::shared_ptr<PackedFile> PackedFile::open_or_make(const Context& context, con
     make(context, path, key, progress, build);
     if (!open()) fail(Status::bad_file, "%s changed while it was being opened", path.c_str());
   }
-  // A dry run of the loader finds every matrix in its place before any is believed.
-  build(*rehearsal_context(), file.get(), {});
-  if (file->next_ != file->header().matrices) fail(Status::bad_file, "%s: holds more matrices than the model; delete the file to have it made again", path.c_str());
-  file->next_ = 0;
-  if (verify) file->verify(context);
   return file;
 }
 

@@ -18,17 +18,18 @@ namespace puna {
 
 class PackedFile final : public WeightStore {
  public:
-  // Builds a model from the checkpoint, its matrices where the store says. Called several times.
+  // Builds a model from the checkpoint, its matrices where the store says. Called twice to make a file.
   using Build = FunctionRef<Llama(const Context& context, WeightStore* store, LoadProgress progress)>;
 
   // Maps the file at `path`, made first when it is not there or belongs to other source files (of another time, size or header): packed in
   // bounded memory, flushed and renamed into place. Error{bad_file} when `path` is a file of another kind, which is left alone, or spoilt;
-  // Error{io} when it cannot be written. `verify` reads every matrix and compares hashes.
-  static std::shared_ptr<PackedFile> open_or_make(const Context& context, const Checkpoint& source, const std::string& path, bool verify,
-                                                  LoadProgress progress, Build build);
+  // Error{io} when it cannot be written.
+  static std::shared_ptr<PackedFile> open_or_make(const Context& context, const Checkpoint& source, const std::string& path, LoadProgress progress,
+                                                  Build build);
 
   Room room(const Weight& w) override;  // Error{bad_file} unless the next entry is this matrix
-  const std::string& path() const noexcept { return path_; }
+  // After the model was built: Error{bad_file} when matrices are left over. `verify` reads every matrix and compares hashes.
+  void finish(const Context& context, bool verify) const;
 
   struct Entry {
     int32_t dtype;
@@ -47,7 +48,7 @@ class PackedFile final : public WeightStore {
   Header header() const noexcept;
   Entry entry(uint64_t i) const noexcept;
   bool belongs_to(uint64_t source) const;  // Error{bad_file} when it is no packed file, or is spoilt
-  void verify(const Context& context) const;
+  void compare_hashes(const Context& context) const;
   static void make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress, Build build);
 
   std::string path_;

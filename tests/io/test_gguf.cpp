@@ -5,6 +5,7 @@
 #include "puna/base/error.h"
 #include "support/context.h"
 #include "support/tiny_files.h"
+#include "support/status.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -41,15 +42,6 @@ struct Reader {  // a host's pak file
                                name);
   }
 };
-
-Status status_of(const std::function<void()>& fn) {
-  try {
-    fn();
-  } catch (const Error& e) {
-    return e.status();
-  }
-  return Status::ok;
-}
 
 }  // namespace
 

@@ -77,6 +77,20 @@ Complex silu(Complex x) { return x / (1.0 + std::exp(-x)); }
 
 Vector complex_of(const Floats& x) { return {x.begin(), x.end()}; }
 
+// dx of y = x W^T, given dy; the tape's parameters get theirs.
+Floats gradient_of_input(Tape& rec, const Weight& w, const Floats& x, const Floats& dy) {
+  const int64_t T = int64_t(x.size()) / w.cols;
+  Activations in;
+  in.x = put(rec, x, T, w.cols);
+  const View y = rec.make(T, w.rows);
+  linear(rec, in, {{y, &w}});
+  set_gradient(rec, y, dy);
+  rec.backward();
+  Floats dx;
+  take(rec, dx, in.x);
+  return dx;
+}
+
 }  // namespace
 
 TEST_CASE("linear: gradients of input, weight and adapter", "[ops][grad]") {
@@ -87,15 +101,7 @@ TEST_CASE("linear: gradients of input, weight and adapter", "[ops][grad]") {
     const Floats x = ref::normal(T * K, 4), dy = ref::normal(T * N, 5);
     Floats dw(w.panels.size() / 4), da(a.panels.size() / 4), db(b.panels.size() / 4), dx;
     const LoraMap adapter{{w.weight.panels, {a.weight, b.weight, 0.7f}}};
-    on_tape({{w.weight.panels, dw.data()}, {a.weight.panels, da.data()}, {b.weight.panels, db.data()}}, [&](Tape& rec) {
-      Activations in;
-      in.x = put(rec, x, T, K);
-      const View y = rec.make(T, N);
-      linear(rec, in, {{y, &w.weight}});
-      set_gradient(rec, y, dy);
-      rec.backward();
-      take(rec, dx, in.x);
-    }, &adapter, 2);
+    on_tape({{w.weight.panels, dw.data()}, {a.weight.panels, da.data()}, {b.weight.panels, db.data()}}, [&](Tape& rec) { dx = gradient_of_input(rec, w.weight, x, dy); }, &adapter, 2);
     const Floats &pw = w.plain.values, &pa = a.plain.values, &pb = b.plain.values;
     const auto value = [&](const auto& xs, const auto& ws, const auto& as, const auto& bs) {
       Vector h = product(xs, as, T, r, K);
@@ -124,15 +130,7 @@ TEST_CASE("a frozen quantised weight gives the gradient of its dequantised value
   const StoredWeight w(DType::q5_0, N, K, 11);
   const Floats x = ref::normal(T * K, 12), dy = ref::normal(T * N, 13);
   Floats dx;
-  on_tape({}, [&](Tape& rec) {
-    Activations in;
-    in.x = put(rec, x, T, K);
-    const View y = rec.make(T, N);
-    linear(rec, in, {{y, &w.weight}});
-    set_gradient(rec, y, dy);
-    rec.backward();
-    take(rec, dx, in.x);
-  });
+  on_tape({}, [&](Tape& rec) { dx = gradient_of_input(rec, w.weight, x, dy); });
   ref::check_gradient(dx, x, [&](const Vector& z) { return weighted(dy, product(z, w.plain.values, T, N, K)); });
 }
 

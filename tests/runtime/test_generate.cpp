@@ -8,6 +8,7 @@
 #include "puna/runtime/generate.h"
 #include "support/catch.h"
 #include "support/golden.h"
+#include "support/status.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -81,15 +82,6 @@ std::string join(const std::vector<std::string>& pieces) {
   std::string s;
   for (const std::string& p : pieces) s += p;
   return s;
-}
-
-Status status_of(FunctionRef<void()> call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.status();
-  }
-  return Status::ok;
 }
 
 GenerateOptions limited(int64_t max_tokens) {

@@ -11,6 +11,7 @@
 #include "support/catch.h"
 #include "support/golden.h"
 #include "support/isa.h"
+#include "support/status.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -54,15 +55,6 @@ std::vector<float> all_logits(const Case& c, bool exact, int64_t chunk = 256) {
   std::vector<float> logits(c.size() * c.vocab());
   s.append(c.prompt, logits.data());
   return logits;
-}
-
-Status status_of(FunctionRef<void()> f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.status();
-  }
-  return Status::ok;
 }
 
 const std::vector<Golden>& sets() {

@@ -9,6 +9,7 @@
 #include "puna/runtime/session.h"
 #include "support/catch.h"
 #include "support/golden.h"
+#include "support/status.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -25,15 +26,6 @@ std::vector<int32_t> long_prompt(const Golden& g, size_t length) {
   std::vector<int32_t> tokens;
   for (size_t i = 0; i < length; ++i) tokens.push_back(int32_t(ids[(i * 7 + i / ids.size()) % ids.size()]));
   return tokens;
-}
-
-Status status_of(FunctionRef<void()> f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.status();
-  }
-  return Status::ok;
 }
 
 }  // namespace
