@@ -2,6 +2,7 @@
 #include "puna/runtime/plan.h"
 
 #include "handles.h"
+#include "session_mode.h"
 #include "translate.h"
 
 using namespace puna;
@@ -11,9 +12,8 @@ namespace {
 
 PlanOptions plan_options_from_c(const puna_plan_options* theirs) {
   const puna_plan_options o = read_options(theirs, "puna_plan_options");
-  require_reserved(o.reserved, "puna_plan_options");
   PlanOptions p;
-  p.session.exact = flag(o.exact, "exact");
+  read_mode(p.session, o.exact, o.kv_type);
   if (o.prefill_chunk != 0) p.session.prefill_chunk = o.prefill_chunk;
   p.positions = o.positions;
   if (o.sessions != 0) p.sessions = o.sessions;

@@ -229,7 +229,7 @@ typedef struct puna_plan_options {
   int64_t positions;     /* tokens each of them will hold; 0 = the model's limit, which may be a lot */
   int64_t prefill_chunk; /* as in puna_session_options */
   int32_t exact;         /* as in puna_session_options */
-  int32_t reserved;      /* 0 */
+  int32_t kv_type;       /* as in puna_session_options */
 } puna_plan_options;
 
 /* Bytes. All but mapped_bytes go through the context's allocator and count against its memory_limit. What is then allocated is never
@@ -325,11 +325,17 @@ PUNA_API puna_status puna_model_render_chat(const puna_model* model, const char*
 
 typedef struct puna_session puna_session;
 
+#define PUNA_KV_DEFAULT 0 /* 16-bit floats */
+#define PUNA_KV_F16 1
+#define PUNA_KV_Q8_0 2    /* 8 bits and a scale for every 32 numbers: 0.53 of the memory. PUNA_UNSUPPORTED unless 32 divides head_dim */
+
 typedef struct puna_session_options {
   uint32_t struct_size;
   int32_t exact;         /* 1 = float32 activations and KV against dequantised weights: the reference, slower */
   int64_t max_positions; /* 0 = the model's limit */
   int64_t prefill_chunk; /* most tokens computed together; 0 = ours. Does not change the bits */
+  int32_t kv_type;       /* PUNA_KV_*: how keys and values are kept. An exact session keeps float32 and takes PUNA_KV_DEFAULT only */
+  int32_t reserved;      /* 0 */
 } puna_session_options;
 
 typedef struct puna_session_info {

@@ -4,6 +4,7 @@
 #include "puna/runtime/embed.h"
 #include "puna/runtime/generate.h"
 #include "puna/runtime/snapshot.h"
+#include "session_mode.h"
 #include "translate.h"
 
 using namespace puna;
@@ -28,7 +29,8 @@ puna_status puna_session_create(const puna_model* model, const puna_session_opti
     PUNA_REQUIRE(o.max_positions >= 0, "max_positions is %lld, expected at least 0", static_cast<long long>(o.max_positions));
     PUNA_REQUIRE(o.prefill_chunk >= 0, "prefill_chunk is %lld, expected at least 0", static_cast<long long>(o.prefill_chunk));
     SessionOptions s;
-    s.exact = flag(o.exact, "exact");
+    require_reserved(o.reserved, "puna_session_options");
+    read_mode(s, o.exact, o.kv_type);
     s.max_positions = o.max_positions;
     if (o.prefill_chunk != 0) s.prefill_chunk = o.prefill_chunk;
     *session = new puna_session{std::make_shared<Session>(model->impl, s)};

@@ -19,7 +19,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  SessionOptions session;
+  SessionFlags session;
   int64_t prompt = 512, generate = 64;
   int repeat = 3;
   bool json = false;
@@ -51,7 +51,7 @@ double tokens_per_second(const Flags& f, const ModelPtr& model, int64_t tokens, 
   if (tokens == 0) return 0;
   std::vector<double> rates;
   for (int i = 0; i < f.repeat; ++i) {
-    Session session(model, f.session);
+    Session session(model, f.session.read());
     Interrupt interrupt(session);
     const double start = seconds_now();
     run(session);
@@ -68,10 +68,10 @@ void run(const Flags& f) {
   const double load_seconds = seconds_now() - start;
   const std::vector<int32_t> ids = some_tokens(std::max(f.prompt, f.generate), model->config().vocab);
 
-  Session(model, f.session).append(std::span(ids).first(1));  // the first pass touches every page of a mapped file
+  Session(model, f.session.read()).append(std::span(ids).first(1));  // the first pass touches every page of a mapped file
   // How often threads wait for each other, in one pass over the prompt and in one generated token.
   const auto syncs = [&](size_t tokens) {
-    Session session(model, f.session);
+    Session session(model, f.session.read());
     const uint64_t before = model->context().executor().shared_runs();
     session.append(std::span(ids).first(tokens));
     return model->context().executor().shared_runs() - before;
@@ -87,7 +87,7 @@ void run(const Flags& f) {
                                       {"file_bytes", model->checkpoint().file_bytes},
                                       {"isa", model->context().kernels().name},
                                       {"threads", model->context().executor().width()},
-                                      {"mode", f.session.exact ? "exact" : "default"},
+                                      {"mode", f.session.options.exact ? "exact" : "default"},
                                       {"n_prompt", f.prompt},
                                       {"n_generate", f.generate},
                                       {"repeat", f.repeat},
@@ -112,8 +112,8 @@ void add_bench(CLI::App& app) {
   verb.option("-p", f->prompt, "prompt tokens (default 512; 0 = skip)").at_least(0);
   verb.option("-n", f->generate, "generated tokens, from an empty session (default 64; 0 = skip)").at_least(0);
   verb.option("-r,--repeat", f->repeat, "repetitions; the median counts (default 3)").at_least(1);
-  verb.option("--prefill-chunk", f->session.prefill_chunk, "most tokens computed together").at_least(1);
-  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  verb.option("--prefill-chunk", f->session.options.prefill_chunk, "most tokens computed together").at_least(1);
+  f->session.add(verb);
   verb.flag("--json", f->json, "print JSON");
   verb.run([f] { run(*f); });
 }

@@ -16,7 +16,7 @@ namespace {
 struct Flags {
   ModelFlags model;
   SamplingFlags sampling;
-  SessionOptions session;
+  SessionFlags session;
   std::string system, prompt, date;
   std::vector<std::string> images;
   int64_t max_tokens = 0;
@@ -24,7 +24,7 @@ struct Flags {
 
 class Chat {
  public:
-  Chat(const Flags& f, ModelPtr model) : flags_(f), model_(std::move(model)), session_(model_, f.session) {
+  Chat(const Flags& f, ModelPtr model) : flags_(f), model_(std::move(model)), session_(model_, f.session.read()) {
     session_.use(f.model.open_adapter(*model_));
     if (!f.system.empty()) add("system", f.system);
   }
@@ -130,8 +130,8 @@ void add_chat(CLI::App& app) {
   verb.option("--max-tokens", f->max_tokens, "the longest answer; 0 = until the model is done (default)").at_least(0);
   verb.option("--image", f->images, "a picture that goes with the first question; in a conversation, '/image FILE' shows another");
   f->sampling.add(verb);
-  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
-  verb.option("--ctx", f->session.max_positions, "most tokens the conversation may hold (default: the model's limit)")
+  f->session.add(verb);
+  verb.option("--ctx", f->session.options.max_positions, "most tokens the conversation may hold (default: the model's limit)")
       .at_least(0);
   verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD");
   verb.run([f, prompt] {

@@ -53,6 +53,17 @@ void ModelFlags::add_adapter(const Verb& verb) { verb.option("--adapter", adapte
 
 AdapterPtr ModelFlags::open_adapter(const Model& model) const { return adapter.empty() ? nullptr : load_adapter(model, adapter); }
 
+void SessionFlags::add(const Verb& verb) {
+  verb.flag("--exact", options.exact, "float32 activations, keys and values, dequantised weights: the reference");
+  verb.option("--kv-type", kv_type, "how keys and values are kept: f16 (default) or q8_0, half the memory");
+}
+
+SessionOptions SessionFlags::read() const {
+  SessionOptions o = options;
+  o.kv_type = weight_type(kv_type);
+  return o;
+}
+
 void SamplingFlags::add(const Verb& verb) {
   verb.option("--temperature", options.temperature, "0 = greedy (default)");
   verb.option("--top-k", options.top_k, "keep the k most likely tokens; 0 = all");

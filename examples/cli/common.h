@@ -21,6 +21,13 @@ struct ModelFlags {
   AdapterPtr open_adapter(const Model& model) const;  // NULL when none was given
 };
 
+struct SessionFlags {
+  SessionOptions options;
+  std::string kv_type = "f16";
+  void add(const Verb& verb);
+  SessionOptions read() const;
+};
+
 struct SamplingFlags {
   SamplerOptions options;
   void add(const Verb& verb);

@@ -15,7 +15,7 @@ namespace {
 struct Flags {
   ModelFlags model;
   SamplingFlags sampling;
-  SessionOptions session;
+  SessionFlags session;
   std::string prompt, tokens;
   int64_t max_tokens = 128;
   bool ignore_eos = false, special = false, json = false;
@@ -32,7 +32,7 @@ void run(const Flags& f) {
   options.sampler = f.sampling.options;
   options.max_tokens = f.max_tokens;
   options.ignore_eos = f.ignore_eos;
-  SessionOptions session_options = f.session;
+  SessionOptions session_options = f.session.read();
   session_options.adapter = f.model.open_adapter(*model);
   Session session(model, session_options);
   Interrupt interrupt(session);
@@ -66,7 +66,7 @@ void add_generate(CLI::App& app) {
   tokens.excludes(prompt);
   verb.option("--max-tokens", f->max_tokens, "stop after so many tokens (default 128; 0 = no limit)").at_least(0);
   f->sampling.add(verb);
-  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  f->session.add(verb);
   verb.flag("--ignore-eos", f->ignore_eos, "do not stop at the model's stop tokens");
   verb.flag("--special", f->special, "parse special tokens in the prompt");
   verb.flag("--json", f->json, "print tokens, text and timings as JSON");

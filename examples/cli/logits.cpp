@@ -12,7 +12,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  SessionOptions session;
+  SessionFlags session;
   ImageFlags images;
   std::string tokens, out;
   bool last = false;
@@ -23,7 +23,7 @@ void run(const Flags& f) {
   const ModelPtr model = f.model.open();
   const Prompt prompt = ImageFlags::prompt(*model, ids, f.images.open(model));
   const size_t count = prompt.tokens.size();
-  Session session(model, f.session);
+  Session session(model, f.session.read());
   Interrupt interrupt(session);
   os::AtomicFile file(f.out);
   const size_t vocab = size_t(model->config().vocab);
@@ -36,7 +36,7 @@ void run(const Flags& f) {
     const std::string header = npy_header({int64_t(count), int64_t(vocab)});
     file.write(header.data(), header.size());
     // One prefill chunk at a time: the same passes as in one call, and only a chunk's logits in memory.
-    const size_t chunk = size_t(f.session.prefill_chunk);
+    const size_t chunk = size_t(f.session.options.prefill_chunk);
     std::vector<float> rows(std::min(chunk, count) * vocab);
     ProgressBar bar("computing");
     for (size_t done = 0; done < count;) {
@@ -59,8 +59,8 @@ void add_logits(CLI::App& app) {
   f->images.add(verb);
   verb.option("--out", f->out, "the file to write").required();
   verb.flag("--last", f->last, "only the last token's: [vocabulary]");
-  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
-  verb.option("--prefill-chunk", f->session.prefill_chunk, "most tokens computed together (does not change the bits)")
+  f->session.add(verb);
+  verb.option("--prefill-chunk", f->session.options.prefill_chunk, "most tokens computed together (does not change the bits)")
       .at_least(1);
   verb.run([f] { run(*f); });
 }

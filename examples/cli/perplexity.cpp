@@ -14,7 +14,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  SessionOptions session;
+  SessionFlags session;
   std::string file;
   int64_t window = 512, max_tokens = 0;
   bool json = false;
@@ -33,7 +33,7 @@ void run(const Flags& f) {
   Perplexity p;
   {
     ProgressBar bar("perplexity");
-    p = perplexity(model, f.session, tokens, f.window, [&](int64_t done, int64_t total) {
+    p = perplexity(model, f.session.read(), tokens, f.window, [&](int64_t done, int64_t total) {
       bar.update(uint64_t(done), uint64_t(total));
       return !interrupt.requested();
     });
@@ -58,7 +58,7 @@ void add_perplexity(CLI::App& app) {
   verb.option("--file", f->file, "the text; - is standard input").required();
   verb.option("--ctx", f->window, "tokens a window (default 512); the first of each is not scored").at_least(2);
   verb.option("--max-tokens", f->max_tokens, "use only the first tokens of the text; 0 = all").at_least(0);
-  verb.flag("--exact", f->session.exact, "float32 activations and KV, dequantised weights: the reference");
+  f->session.add(verb);
   verb.flag("--json", f->json, "print JSON");
   verb.run([f] { run(*f); });
 }

@@ -154,7 +154,7 @@ class Verifier {
     for (const ImagePtr& image : images_) image->encode();
     const LlamaConfig& c = model_->config();
     const int64_t R = int64_t(all.size());
-    KvCache cache(c, model_->context().allocator(), /*f16=*/false);
+    KvCache cache(c, model_->context().allocator(), DType::f32);
     cache.prepare(0, R);
     Batch batch;
     batch.sequences = {&cache};

@@ -7,26 +7,56 @@ namespace puna::PUNA_ISA {
 
 constexpr float kLowest = -3.402823466e38f;
 
-PUNA_INLINE V load_kv(const float* p) { return load(p); }
-PUNA_INLINE V load_kv(const uint16_t* p) { return load_f16(p); }
-PUNA_INLINE V load_kv_n(const float* p, int64_t n) { return load_n(p, n); }
-PUNA_INLINE V load_kv_n(const uint16_t* p, int64_t n) { return load_f16_n(p, n); }
+// How pages hold head_dim numbers: as they are, or as GGUF's Q8_0, blocks of 32 with one f16 scale. A tile is 16 keys; `block` dimensions of
+// it, from a multiple of that, share key_scale's 16 scales.
+template <class T>
+struct PlainKv {
+  static constexpr int64_t bytes(int64_t head_dim) { return head_dim * int64_t(sizeof(T)); }
+  static constexpr int64_t block(int64_t head_dim) { return head_dim; }
+  PUNA_INLINE V load_all(const float* p) { return load(p); }
+  PUNA_INLINE V load_all(const uint16_t* p) { return load_f16(p); }
+  PUNA_INLINE V load_some(const float* p, int64_t n) { return load_n(p, n); }
+  PUNA_INLINE V load_some(const uint16_t* p, int64_t n) { return load_f16_n(p, n); }
+  PUNA_INLINE V key_scale(const uint8_t*) { return splat(1.0f); }  // never multiplied with
+  PUNA_INLINE V key(const uint8_t* block, int64_t i, V) { return load_all(reinterpret_cast<const T*>(block) + i * 16); }
+  template <bool whole>
+  PUNA_INLINE V value(const uint8_t* row, int64_t i, int64_t n) {
+    const T* p = reinterpret_cast<const T*>(row) + i;
+    return whole ? load_all(p) : load_some(p, n);
+  }
+};
+struct Q8Kv {
+  static constexpr int64_t bytes(int64_t head_dim) { return head_dim / 32 * 34; }
+  static constexpr int64_t block(int64_t) { return 32; }
+  PUNA_INLINE V key_scale(const uint8_t* block) { return load_f16(reinterpret_cast<const uint16_t*>(block)); }
+  PUNA_INLINE V key(const uint8_t* block, int64_t i, V scale) { return mul(to_float(iload_i8(block + 32 + i * 16)), scale); }
+  template <bool>
+  PUNA_INLINE V value(const uint8_t* row, int64_t i, int64_t) {
+    const uint8_t* block = row + i / 32 * 34;
+    return mul(to_float(iload_i8(block + 2 + i % 32)), splat(from_f16(*reinterpret_cast<const uint16_t*>(block))));
+  }
+};
 
 struct PageScores { alignas(64) float s[kMaxPage]; };  // of one row; then e^(s - m)
 
 // scores[r].s = scale * q_r . k for P tiles of 16 keys from `k`. head_dim values of q in ascending order.
-template <class T, int R, int P>
-PUNA_INLINE void score_tiles(PageScores* scores, int64_t tile, const AttendRow* rows, const T* k, int64_t head_dim, float scale) {
+template <class Kv, int R, int P>
+PUNA_INLINE void score_tiles(PageScores* scores, int64_t tile, const AttendRow* rows, const uint8_t* k, int64_t head_dim, float scale) {
   V s[P][R];
   clear_y<R, P>(s);
-  const T* tiles = k + tile * 16 * head_dim;
-  for (int64_t i = 0; i < head_dim; ++i) {
-    V key[P];
-    unroll<P>([&](auto p) PUNA_LAMBDA { key[p] = load_kv(tiles + (p * head_dim + i) * 16); });
-    unroll<R>([&](auto r) PUNA_LAMBDA {
-      const V q = splat(rows[r].q[i]);
-      unroll<P>([&](auto p) PUNA_LAMBDA { s[p][r] = fma(key[p], q, s[p][r]); });
-    });
+  const int64_t tile_bytes = 16 * Kv::bytes(head_dim), block = Kv::block(head_dim);
+  const uint8_t* from = k + tile * tile_bytes;
+  for (int64_t i0 = 0; i0 < head_dim; i0 += block, from += 16 * Kv::bytes(block)) {
+    V scales[P];
+    unroll<P>([&](auto p) PUNA_LAMBDA { scales[p] = Kv::key_scale(from + p * tile_bytes); });
+    for (int64_t i = 0; i < block; ++i) {
+      V key[P];
+      unroll<P>([&](auto p) PUNA_LAMBDA { key[p] = Kv::key(from + p * tile_bytes, i, scales[p]); });
+      unroll<R>([&](auto r) PUNA_LAMBDA {
+        const V q = splat(rows[r].q[i0 + i]);
+        unroll<P>([&](auto p) PUNA_LAMBDA { s[p][r] = fma(key[p], q, s[p][r]); });
+      });
+    }
   }
   unroll<R>([&](auto r) PUNA_LAMBDA {
     unroll<P>([&](auto p) PUNA_LAMBDA { store(scores[r].s + (tile + p) * 16, mul(s[p][r], splat(scale))); });
@@ -56,16 +86,17 @@ PUNA_INLINE void soften(PageScores& scores, const AttendRow& row, int64_t count,
 }
 
 // out[r][i .. i + 16 P) += weights[r] . v over keys [first, last), ascending.
-template <class T, int R, int P>
-PUNA_INLINE void add_values(const PageScores* weights, const AttendRow* rows, const T* v, int64_t i, int64_t first, int64_t last, int64_t head_dim) {
+template <class Kv, int R, int P>
+PUNA_INLINE void add_values(const PageScores* weights, const AttendRow* rows, const uint8_t* v, int64_t i, int64_t first, int64_t last, int64_t head_dim) {
   const int64_t n = head_dim - i;  // lanes that exist; only the last vector of a row may be short, and P = 1 then
+  const int64_t row_bytes = Kv::bytes(head_dim);
   V y[P][R];
   unroll<R>([&](auto r) PUNA_LAMBDA {
     unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = P > 1 ? load(rows[r].out + i + p * 16) : load_n(rows[r].out + i, n); });
   });
   for (int64_t j = first; j < last; ++j) {
     V value[P];
-    unroll<P>([&](auto p) PUNA_LAMBDA { value[p] = P > 1 ? load_kv(v + j * head_dim + i + p * 16) : load_kv_n(v + j * head_dim + i, n); });
+    unroll<P>([&](auto p) PUNA_LAMBDA { value[p] = Kv::template value<(P > 1)>(v + j * row_bytes, i + p * 16, n); });
     unroll<R>([&](auto r) PUNA_LAMBDA {
       const V w = splat(weights[r].s[j]);
       unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = fma(w, value[p], y[p][r]); });
@@ -79,16 +110,16 @@ PUNA_INLINE void add_values(const PageScores* weights, const AttendRow* rows, co
   });
 }
 
-template <class T, int R>
-PUNA_INLINE void add_all_values(const PageScores* weights, const AttendRow* rows, const T* v, int64_t first, int64_t last, int64_t head_dim) {
+template <class Kv, int R>
+PUNA_INLINE void add_all_values(const PageScores* weights, const AttendRow* rows, const uint8_t* v, int64_t first, int64_t last, int64_t head_dim) {
   int64_t i = 0;
-  for (; i + 32 <= head_dim; i += 32) add_values<T, R, 2>(weights, rows, v, i, first, last, head_dim);
-  for (; i < head_dim; i += 16) add_values<T, R, 1>(weights, rows, v, i, first, last, head_dim);
+  for (; i + 32 <= head_dim; i += 32) add_values<Kv, R, 2>(weights, rows, v, i, first, last, head_dim);
+  for (; i < head_dim; i += 16) add_values<Kv, R, 1>(weights, rows, v, i, first, last, head_dim);
 }
 
 // R rows against the keys of one page that they see: start ... start + page_size, each up to its own end (ascending).
-template <class T, int R>
-static void attend_page(const AttendRow* rows, const T* k, const T* v, int64_t start, int64_t page_size, int64_t high, int64_t head_dim, float scale) {
+template <class Kv, int R>
+static void attend_page(const AttendRow* rows, const uint8_t* k, const uint8_t* v, int64_t start, int64_t page_size, int64_t high, int64_t head_dim, float scale) {
   PageScores scores[R];
   const auto count = [&](const AttendRow& row) {
     const int64_t end = row.high < high ? row.high : high;
@@ -96,17 +127,17 @@ static void attend_page(const AttendRow* rows, const T* k, const T* v, int64_t s
   };
   const int64_t tiles = (count(rows[R - 1]) + 15) / 16, common = count(rows[0]);
   int64_t tile = 0;
-  for (; tile + 2 <= tiles; tile += 2) score_tiles<T, R, 2>(scores, tile, rows, k, head_dim, scale);
-  for (; tile < tiles; ++tile) score_tiles<T, R, 1>(scores, tile, rows, k, head_dim, scale);
+  for (; tile + 2 <= tiles; tile += 2) score_tiles<Kv, R, 2>(scores, tile, rows, k, head_dim, scale);
+  for (; tile < tiles; ++tile) score_tiles<Kv, R, 1>(scores, tile, rows, k, head_dim, scale);
   for (int r = 0; r < R; ++r) soften(scores[r], rows[r], count(rows[r]), head_dim);
-  add_all_values<T, R>(scores, rows, v, 0, common, head_dim);
+  add_all_values<Kv, R>(scores, rows, v, 0, common, head_dim);
   if constexpr (R > 1)  // keys that only the later rows see
     for (int r = 1; r < R; ++r)
-      if (count(rows[r]) > common) add_all_values<T, 1>(scores + r, rows + r, v, common, count(rows[r]), head_dim);
+      if (count(rows[r]) > common) add_all_values<Kv, 1>(scores + r, rows + r, v, common, count(rows[r]), head_dim);
 }
 
-template <class T>
-PUNA_INLINE void attend(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
+template <class Kv>
+static void attend(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
   for (int64_t r = 0; r < count; ++r) {
     rows[r].state[0] = kLowest;
     rows[r].state[1] = 0.0f;
@@ -116,21 +147,18 @@ PUNA_INLINE void attend(const AttendRow* rows, int64_t count, int64_t head_dim, 
   int64_t r0 = 0;  // rows that see no key of this page are done
   for (int64_t start = low; start < high; start += kv.page_size) {
     while (r0 < count && rows[r0].high <= start) ++r0;
-    const T* k = static_cast<const T*>(kv.k[start / kv.page_size]) + kv.head * key_tiles * 16 * head_dim;
-    const T* v = static_cast<const T*>(kv.v[start / kv.page_size]) + kv.head * kv.page_size * head_dim;
+    const uint8_t* k = static_cast<const uint8_t*>(kv.k[start / kv.page_size]) + kv.head * key_tiles * 16 * Kv::bytes(head_dim);
+    const uint8_t* v = static_cast<const uint8_t*>(kv.v[start / kv.page_size]) + kv.head * kv.page_size * Kv::bytes(head_dim);
     int64_t r = r0;
-    for (; r + kRegisterRows <= count; r += kRegisterRows) attend_page<T, kRegisterRows>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
-    for (; r + 3 <= count && kRegisterRows > 3; r += 3) attend_page<T, 3>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
-    for (; r < count; ++r) attend_page<T, 1>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+    for (; r + kRegisterRows <= count; r += kRegisterRows) attend_page<Kv, kRegisterRows>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+    for (; r + 3 <= count && kRegisterRows > 3; r += 3) attend_page<Kv, 3>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+    for (; r < count; ++r) attend_page<Kv, 1>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
   }
 }
 
-static void attend_f32(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
-  attend<float>(rows, count, head_dim, scale, kv, low, high);
-}
-static void attend_f16(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
-  attend<uint16_t>(rows, count, head_dim, scale, kv, low, high);
-}
+constexpr auto attend_f32 = attend<PlainKv<float>>;
+constexpr auto attend_f16 = attend<PlainKv<uint16_t>>;
+constexpr auto attend_q8 = attend<Q8Kv>;
 
 // (largest, total, out) of positions [.., x) and [x, ..) become those of both.
 static void merge_attention(float* out, float* state, const float* later_out, const float* later_state, int64_t head_dim) {

@@ -25,6 +25,8 @@ struct QRow {
 
 // One layer's keys and values: pages of page_size <= kMaxPage consecutive positions, page i starting at position i * page_size. Keys lie in
 // tiles of 16 positions, [kv_heads][tiles][head_dim][16], the last tile filled up with anything; values [kv_heads][page_size][head_dim].
+// q8_0: a value is a row of GGUF's blocks (an f16 scale, 32 bytes); a tile of keys has its 16 rows' blocks together, first the scales, then
+// [32][16] bytes.
 // Pages outside the attended range may be NULL.
 inline constexpr int64_t kMaxPage = 64;
 struct KvPages {
@@ -90,6 +92,7 @@ struct KernelTable {
   // ascending order of row.high > low. low is a multiple of page_size.
   void (*attend_f32)(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high);
   void (*attend_f16)(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high);
+  void (*attend_q8)(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high);
   // Adds the later positions' out and state to the earlier ones'.
   void (*merge_attention)(float* out, float* state, const float* later_out, const float* later_state, int64_t head_dim);
   void (*finish_attention)(float* out, const float* state, int64_t head_dim);  // out /= total

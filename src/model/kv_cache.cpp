@@ -4,28 +4,33 @@
 #include <atomic>
 #include <cstring>
 
+#include "kernels/encode_blocks.h"
 #include "kernels/kernel_table.h"
+#include "puna/base/error.h"
 
 namespace puna {
 
-KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, bool f16)
+KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, DType type)
     : allocator_(std::move(allocator)),
       layers_(size_t(c.layers)),
       page_size_(c.page_size()),
       chunk_(c.chunk),
       kv_heads_(c.kv_heads),
       head_dim_(c.head_dim),
-      element_bytes_(f16 ? 2 : 4),
-      f16_(f16) {
+      type_(type) {
+  PUNA_REQUIRE(type == DType::f32 || type == DType::f16 || type == DType::q8_0, "keys and values are kept in f32, f16 or q8_0, not in %s", info(type).name);
+  if (c.head_dim % info(type).block != 0)
+    fail(Status::unsupported, "keys and values in q8_0 need a head_dim that is a multiple of 32, this model's is %lld", static_cast<long long>(c.head_dim));
+  number_bytes_ = int64_t(bytes_of(info(type), uint64_t(c.head_dim)));
   for (int64_t l = 0; l < c.layers; ++l) layers_[size_t(l)].chunked = c.chunked(l);
 }
 
-int64_t KvCache::key_elements() const noexcept { return kv_heads_ * ((page_size_ + 15) / 16 * 16) * head_dim_; }
-size_t KvCache::page_bytes() const noexcept { return size_t((key_elements() + kv_heads_ * page_size_ * head_dim_) * element_bytes_); }
+int64_t KvCache::key_bytes() const noexcept { return kv_heads_ * ((page_size_ + 15) / 16 * 16) * number_bytes_; }
+size_t KvCache::page_bytes() const noexcept { return size_t(key_bytes() + kv_heads_ * page_size_ * number_bytes_); }
 
 void KvCache::set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page) {
   layer.k[index] = page ? page->data() : nullptr;
-  layer.v[index] = page ? page->data() + key_elements() * element_bytes_ : nullptr;
+  layer.v[index] = page ? page->data() + key_bytes() : nullptr;
   layer.page[index] = std::move(page);
 }
 
@@ -60,7 +65,7 @@ int64_t KvCache::kept_from(int64_t layer, int64_t length) const noexcept {
   return layers_[size_t(layer)].chunked ? length / chunk_ * chunk_ : 0;
 }
 
-uint64_t KvCache::bytes_for(const LlamaConfig& c, bool f16, int64_t positions, int64_t rows) {
+uint64_t KvCache::bytes_for(const LlamaConfig& c, DType type, int64_t positions, int64_t rows) {
   const int64_t page = c.page_size(), whole = (positions + page - 1) / page;
   int64_t chunked = whole;  // of a chunked layer: what was kept before a pass and what the pass adds
   if (c.chunk > 0) {
@@ -72,7 +77,7 @@ uint64_t KvCache::bytes_for(const LlamaConfig& c, bool f16, int64_t positions, i
   }
   uint64_t pages = 0;
   for (int64_t l = 0; l < c.layers; ++l) pages += uint64_t(c.chunked(l) ? chunked : whole);
-  return pages * KvCache(c, nullptr, f16).page_bytes();
+  return pages * KvCache(c, nullptr, type).page_bytes();
 }
 
 void KvCache::commit(int64_t length) {
@@ -116,38 +121,64 @@ int64_t KvCache::pages(int64_t layer) const noexcept {
 KvCache::Place KvCache::place(int64_t layer, int64_t position, int64_t head) const noexcept {
   const Layer& l = layers_[size_t(layer)];
   const int64_t page = position / page_size_, at = position % page_size_, tiles = (page_size_ + 15) / 16;
-  const int64_t k = ((head * tiles + at / 16) * head_dim_) * 16 + at % 16, v = (head * page_size_ + at) * head_dim_;
-  return {static_cast<std::byte*>(const_cast<void*>(l.k[size_t(page)])) + k * element_bytes_,
-          static_cast<std::byte*>(const_cast<void*>(l.v[size_t(page)])) + v * element_bytes_};
+  const auto bytes = [&](const std::vector<const void*>& half) { return static_cast<std::byte*>(const_cast<void*>(half[size_t(page)])); };
+  return {bytes(l.k) + (head * tiles + at / 16) * 16 * number_bytes_, bytes(l.v) + (head * page_size_ + at) * number_bytes_, at % 16};
+}
+
+// The parts that 16 keys take turns in, f(bytes) each: a number, or of a block its scale and then a byte a number.
+template <class F>
+void KvCache::each_part(int64_t numbers, F&& f) const {
+  for (int64_t i = 0; i < numbers; ++i) {
+    if (type_ == DType::f32) {
+      f(std::integral_constant<size_t, 4>());
+    } else if (type_ == DType::f16) {
+      f(std::integral_constant<size_t, 2>());
+    } else {
+      if (i % 32 == 0) f(std::integral_constant<size_t, 2>());
+      f(std::integral_constant<size_t, 1>());
+    }
+  }
+}
+
+void KvCache::encode(const KernelTable& kernels, std::byte* to, const float* from, int64_t numbers) const noexcept {
+  if (type_ == DType::f32) memcpy(to, from, size_t(numbers) * 4);
+  else if (type_ == DType::f16) kernels.to_f16(reinterpret_cast<uint16_t*>(to), from, numbers);
+  else encoder(DType::q8_0)(to, from, numbers, nullptr);
+}
+
+void KvCache::scatter(std::byte*& tile, int64_t at, const std::byte* from, int64_t numbers) const noexcept {
+  each_part(numbers, [&](auto bytes) {
+    memcpy(tile + size_t(at) * bytes, from, bytes);
+    from += bytes;
+    tile += 16 * bytes;
+  });
 }
 
 void KvCache::copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept {
   const Place p = place(layer, position, head);
-  const size_t e = size_t(element_bytes_);
-  for (int64_t i = 0; i < head_dim_; ++i, to += e) memcpy(to, p.key + size_t(i) * 16 * e, e);
-  memcpy(to, p.value, size_t(head_dim_) * e);
+  memcpy(to + number_bytes_, p.value, size_t(number_bytes_));
+  each_part(head_dim_, [&, tile = p.tile](auto bytes) mutable {
+    memcpy(to, tile + size_t(p.at) * bytes, bytes);
+    to += bytes;
+    tile += 16 * bytes;
+  });
 }
 
 void KvCache::copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) const noexcept {
-  const Place p = place(layer, position, head);
-  const size_t e = size_t(element_bytes_);
-  for (int64_t i = 0; i < head_dim_; ++i, from += e) memcpy(p.key + size_t(i) * 16 * e, from, e);
-  memcpy(p.value, from, size_t(head_dim_) * e);
+  Place p = place(layer, position, head);
+  scatter(p.tile, p.at, from, head_dim_);
+  memcpy(p.value, from + number_bytes_, size_t(number_bytes_));
 }
 
 void KvCache::store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept {
-  const Place p = place(layer, position, head);
-  if (!f16_) {
-    for (int64_t i = 0; i < head_dim_; ++i) reinterpret_cast<float*>(p.key)[i * 16] = key[i];
-    memcpy(p.value, value, size_t(head_dim_) * 4);
-    return;
-  }
-  kernels.to_f16(reinterpret_cast<uint16_t*>(p.value), value, head_dim_);
-  for (int64_t i0 = 0; i0 < head_dim_; i0 += 64) {
-    uint16_t half[64];
-    const int64_t n = std::min<int64_t>(64, head_dim_ - i0);
-    kernels.to_f16(half, key + i0, n);
-    for (int64_t i = 0; i < n; ++i) reinterpret_cast<uint16_t*>(p.key)[(i0 + i) * 16] = half[i];
+  constexpr int64_t kPiece = 64;  // a multiple of every type's block
+  Place p = place(layer, position, head);
+  encode(kernels, p.value, value, head_dim_);
+  std::byte piece[kPiece * 4];
+  for (int64_t i = 0; i < head_dim_; i += kPiece) {
+    const int64_t n = std::min(kPiece, head_dim_ - i);
+    encode(kernels, piece, key + i, n);
+    scatter(p.tile, p.at, piece, n);
   }
 }
 

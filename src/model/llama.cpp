@@ -153,9 +153,8 @@ template <class Rec>
 void attend_out(Rec& rec, View x, const Attended& in, const Batch& b, const LlamaConfig& c, const LlamaLayer& L, int64_t l) {
   const auto frame = rec.frame();
   const Activations a = make_activations(rec, x.dims[0], c.heads * c.head_dim, {&L.wo});
-  const bool f16 = !rec.exact();
   const float scale = float(1.0 / std::sqrt(double(c.head_dim)));
-  const float* state = attend(rec, a.x, in.q, c.kv_heads, c.head_dim, scale, f16, [&](int64_t t) {
+  const float* state = attend(rec, a.x, in.q, c.kv_heads, c.head_dim, scale, b.sequences[0]->type(), [&](int64_t t) {
     const BatchRow& row = b.rows[size_t(t)];
     const KvCache& cache = *b.sequences[size_t(row.sequence)];
     const int64_t low = c.chunked(l) ? row.position / c.chunk * c.chunk : 0;

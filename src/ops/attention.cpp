@@ -15,9 +15,9 @@ bool same_keys(const AttendRange& a, const AttendRange& b) {
 
 }  // namespace
 
-const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, bool f16, FunctionRef<AttendRange(int64_t)> range) {
+const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, DType kept, FunctionRef<AttendRange(int64_t)> range) {
   const KernelTable& k = rec.kernels();
-  const auto kernel = f16 ? k.attend_f16 : k.attend_f32;
+  const auto kernel = kept == DType::f32 ? k.attend_f32 : kept == DType::f16 ? k.attend_f16 : k.attend_q8;
   const int64_t R = q.dims[0], heads = q.dims[1] / head_dim, grouped = heads / kv_heads;
   const int64_t block = std::max<int64_t>(1, kMaxAttendRows / grouped), blocks = (R + block - 1) / block;  // batch rows of a tile
   int64_t spans = 1;

@@ -15,9 +15,9 @@ struct AttendRange {
 };
 
 // out[t, h] = attention of query head h over its KV head.   q, out: [T, heads*head_dim].
-// range(t) of each row; rows of one sequence stand together, in ascending position.
+// kept: how the pages hold numbers, f32, f16 or q8_0. range(t) of each row; rows of one sequence stand together, in ascending position.
 // Returns each row's largest score and total, [T, heads, 2].
-const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, bool f16, FunctionRef<AttendRange(int64_t)> range);
+const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, DType kept, FunctionRef<AttendRange(int64_t)> range);
 
 // Rows of one sequence, at positions 0, 1, ...: what a gradient can be taken of.
 struct SequenceRows { int64_t first, count; };

@@ -119,7 +119,7 @@ std::shared_ptr<const Importance> measure_importance(const ModelPtr& model, std:
   Squares squares;
   Buffer scratch;
   for (int64_t w = 0; w < windows; ++w) {
-    KvCache cache(model->config(), context.allocator(), false);
+    KvCache cache(model->config(), context.allocator(), DType::f32);
     cache.prepare(0, window);
     Batch batch;
     batch.sequences.push_back(&cache);

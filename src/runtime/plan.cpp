@@ -14,7 +14,7 @@ namespace {
 
 // Of the largest pass: as many rows as there may be, logits behind the last.
 uint64_t scratch_bytes(const Llama& llama, const Context& context, const SessionOptions& options, int64_t positions) {
-  KvCache none(llama.config, context.allocator(), !options.exact);
+  KvCache none(llama.config, context.allocator(), options.kept());
   Batch batch;
   batch.sequences.push_back(&none);
   const int64_t rows = std::min(options.prefill_chunk, positions);
@@ -32,10 +32,10 @@ void plan_sessions_of(Plan& plan, const Llama& llama, const Context& context, co
   PUNA_REQUIRE(o.positions >= 0 && o.positions <= limit, "positions is %lld, expected 0 to the model's %lld",
                static_cast<long long>(o.positions), static_cast<long long>(limit));
   PUNA_REQUIRE(o.sessions >= 1 && o.sessions <= 1 << 20, "sessions is %lld, expected 1 to %d", static_cast<long long>(o.sessions), 1 << 20);
-  require_prefill_chunk(o.session.prefill_chunk);
+  require_usable(o.session);
   plan.positions = o.positions != 0 ? o.positions : limit;
   const uint64_t sessions = uint64_t(o.sessions);
-  plan.kv = sessions * KvCache::bytes_for(llama.config, !o.session.exact, plan.positions, o.session.prefill_chunk);
+  plan.kv = sessions * KvCache::bytes_for(llama.config, o.session.kept(), plan.positions, o.session.prefill_chunk);
   plan.scratch = sessions * scratch_bytes(llama, context, o.session, plan.positions);
   plan.logits = sessions * 2 * uint64_t(llama.config.vocab) * sizeof(float);
   plan.total = std::max(plan.load_peak, plan.weights + plan.kv + plan.scratch + plan.logits);

@@ -8,9 +8,12 @@
 
 namespace puna {
 
-void require_prefill_chunk(int64_t rows) {
+void require_usable(const SessionOptions& o) {
   constexpr int64_t kMost = 1 << 16;
-  PUNA_REQUIRE(rows >= 1 && rows <= kMost, "prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(rows), static_cast<long long>(kMost));
+  PUNA_REQUIRE(o.prefill_chunk >= 1 && o.prefill_chunk <= kMost, "prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(o.prefill_chunk),
+               static_cast<long long>(kMost));
+  PUNA_REQUIRE(o.kv_type == DType::f16 || o.kv_type == DType::q8_0, "kv_type is %s, expected f16 or q8_0", info(o.kv_type).name);
+  PUNA_REQUIRE(!o.exact || o.kv_type == DType::f16, "an exact session keeps f32: it takes no kv_type");
 }
 
 Session::Session(ModelPtr model, const SessionOptions& options) : model_(std::move(model)), options_(options) {
@@ -18,10 +21,10 @@ Session::Session(ModelPtr model, const SessionOptions& options) : model_(std::mo
   const int64_t limit = model_->config().max_positions;
   PUNA_REQUIRE(options_.max_positions >= 0 && options_.max_positions <= limit, "max_positions is %lld, expected 0 to the model's %lld",
                static_cast<long long>(options_.max_positions), static_cast<long long>(limit));
-  require_prefill_chunk(options_.prefill_chunk);
+  require_usable(options_);
   if (options_.max_positions == 0) options_.max_positions = limit;
   const Context& context = model_->context();
-  impl_ = std::make_unique<Impl>(KvCache(model_->config(), context.allocator(), /*f16=*/!options_.exact));
+  impl_ = std::make_unique<Impl>(KvCache(model_->config(), context.allocator(), options_.kept()));
   impl_->logits = context.allocate(size_t(model_->config().vocab) * 4, "logits");
   impl_->next_logits = context.allocate(size_t(model_->config().vocab) * 4, "logits");
 }
@@ -78,7 +81,7 @@ void Session::append_batch(std::span<Session* const> sessions, std::span<const P
   for (size_t i = 0; i < sessions.size(); ++i) {
     PUNA_REQUIRE(sessions[i] != nullptr, "session %zu is NULL", i);
     PUNA_REQUIRE(sessions[i]->model_ == sessions[0]->model_, "session %zu belongs to another model than session 0", i);
-    PUNA_REQUIRE(sessions[i]->options_.exact == sessions[0]->options_.exact, "session %zu has another mode than session 0", i);
+    PUNA_REQUIRE(sessions[i]->options_.kept() == sessions[0]->options_.kept(), "session %zu has another mode than session 0", i);
     PUNA_REQUIRE(sessions[i]->options_.adapter == sessions[0]->options_.adapter, "session %zu has another adapter than session 0", i);
     PUNA_REQUIRE(std::find(sessions.begin(), sessions.begin() + std::ptrdiff_t(i), sessions[i]) == sessions.begin() + std::ptrdiff_t(i),
                  "session %zu is in the batch twice", i);

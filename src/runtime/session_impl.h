@@ -9,7 +9,7 @@
 
 namespace puna {
 
-void require_prefill_chunk(int64_t rows);  // Error{invalid_argument} when no session can be made with it
+void require_usable(const SessionOptions& o);  // Error{invalid_argument} for a prefill_chunk or a kv_type that no session has
 
 struct Session::Impl {
   KvCache kv;

@@ -12,14 +12,14 @@ struct Pass::Rows {
   std::vector<int32_t> labels;
   std::vector<KvCache> caches;
 
-  Rows(const Context& context, const LlamaConfig& config, bool f16, std::span<const Sequence> sequences) {
+  Rows(const Context& context, const LlamaConfig& config, DType kept, std::span<const Sequence> sequences) {
     caches.reserve(sequences.size());  // the batch points to them
-    for (size_t s = 0; s < sequences.size(); ++s) add(context, config, f16, sequences[s], int32_t(s));
+    for (size_t s = 0; s < sequences.size(); ++s) add(context, config, kept, sequences[s], int32_t(s));
     PUNA_REQUIRE(!labels.empty(), "no token counts in the loss");
   }
 
  private:
-  void add(const Context& context, const LlamaConfig& config, bool f16, const Sequence& s, int32_t index) {
+  void add(const Context& context, const LlamaConfig& config, DType kept, const Sequence& s, int32_t index) {
     const int64_t n = int64_t(s.tokens.size());
     PUNA_REQUIRE(n >= 2 && n <= config.max_positions, "sequence %d has %lld tokens, expected 2 to %lld", index, static_cast<long long>(n),
                  static_cast<long long>(config.max_positions));
@@ -34,7 +34,7 @@ struct Pass::Rows {
       }
       batch.rows.push_back({index, t, token, nullptr});
     }
-    caches.emplace_back(config, context.allocator(), f16);
+    caches.emplace_back(config, context.allocator(), kept);
     caches.back().prepare(0, n);
     batch.sequences.push_back(&caches.back());
   }
@@ -58,7 +58,7 @@ void Pass::compute(Rec& rec, const Rows& rows, std::vector<double>& nll, std::ve
 
 std::vector<double> Pass::run(std::span<const Sequence> sequences, float weight, Weigh weigh, const Target& target) {
   const FpEnv fp_env;
-  const Rows rows(context_, model_.config, !options_.exact, sequences);
+  const Rows rows(context_, model_.config, options_.exact ? DType::f32 : DType::f16, sequences);
   std::vector<double> nll(rows.labels.size());
   std::vector<float> weights(nll.size(), weight);
   const auto pass = [&](Arena& arena) {

@@ -91,7 +91,7 @@ AT(puna_plan_options, sessions, 4);
 AT(puna_plan_options, positions, 8);
 AT(puna_plan_options, prefill_chunk, 16);
 AT(puna_plan_options, exact, 24);
-AT(puna_plan_options, reserved, 28);
+AT(puna_plan_options, kv_type, 28);
 SIZE(puna_plan_options, 32);
 
 AT(puna_plan, struct_size, 0);
@@ -132,7 +132,9 @@ AT(puna_session_options, struct_size, 0);
 AT(puna_session_options, exact, 4);
 AT(puna_session_options, max_positions, 8);
 AT(puna_session_options, prefill_chunk, 16);
-SIZE(puna_session_options, 24);
+AT(puna_session_options, kv_type, 24);
+AT(puna_session_options, reserved, 28);
+SIZE(puna_session_options, 32);
 
 AT(puna_session_info, struct_size, 0);
 AT(puna_session_info, vocabulary, 4);

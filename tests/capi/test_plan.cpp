@@ -37,6 +37,7 @@ void check_plan(const std::string& path, const puna_plan_options& options) {
   auto session_options = sized<puna_session_options>();
   session_options.exact = options.exact;
   session_options.prefill_chunk = options.prefill_chunk;
+  session_options.kv_type = options.kv_type;
   std::vector<SessionHandle> sessions;
   for (int i = 0; i < std::max(options.sessions, 1); ++i) {
     puna_session* s = nullptr;
@@ -81,6 +82,8 @@ TEST_CASE("a plan of SmolLM2 is what is allocated", "[capi]") {
   auto options = sized<puna_plan_options>();
   options.positions = 300;
   check_plan(smollm2(), options);
+  options.kv_type = PUNA_KV_Q8_0;
+  check_plan(smollm2(), options);
 }
 
 TEST_CASE("a plan refuses what an open would refuse, and takes no memory of its own", "[capi]") {
@@ -96,8 +99,11 @@ TEST_CASE("a plan refuses what an open would refuse, and takes no memory of its 
   options.prefill_chunk = -1;
   refused(puna_model_plan(chat_model().c_str(), &options, &plan), PUNA_INVALID_ARGUMENT, "prefill_chunk");
   options = sized<puna_plan_options>();
-  options.reserved = 1;
-  refused(puna_model_plan(chat_model().c_str(), &options, &plan), PUNA_UNSUPPORTED, "reserved");
+  options.kv_type = 3;
+  refused(puna_model_plan(chat_model().c_str(), &options, &plan), PUNA_INVALID_ARGUMENT, "kv_type");
+  options.kv_type = PUNA_KV_Q8_0;
+  options.exact = 1;
+  refused(puna_model_plan(chat_model().c_str(), &options, &plan), PUNA_INVALID_ARGUMENT, "exact");
   CHECK(plan.total_bytes == 0);
 }
 

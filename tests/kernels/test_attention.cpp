@@ -135,6 +135,55 @@ TEST_CASE("attention takes any head size", "[kernels]") {
   }
 }
 
+// Numbers d * q with d an f16 and q a byte: as f32 pages they hold exactly what q8_0 pages decode to, so the results are the same bits.
+TEST_CASE("attention to q8_0 pages is attention to the f32 pages they decode to", "[kernels]") {
+  for (const int64_t head_dim : {32, 64, 96})
+    for (const int64_t page_size : {8, 24, 64}) {
+      constexpr int64_t kLow = 0, kHigh = 77;
+      CAPTURE(head_dim, page_size);
+      Cache<float> plain(head_dim, page_size, kLow, kHigh, 91);
+      const int64_t tiles = (page_size + 15) / 16, row_bytes = head_dim / 32 * 34;
+      std::vector<std::unique_ptr<Guarded<uint8_t>>> pages;
+      std::vector<const void*> k, v;
+      for (size_t p = 0; p < plain.k.pages.size(); ++p)
+        for (const int64_t rows : {tiles * 16, page_size}) {
+          pages.push_back(std::make_unique<Guarded<uint8_t>>(std::vector<uint8_t>(size_t(2 * rows * row_bytes), 0x7f)));
+          (pages.size() % 2 == 1 ? k : v).push_back(pages.back()->data());
+        }
+      ref::Random random(92);
+      for (int64_t j = kLow; j < kHigh; ++j)
+        for (int64_t i = 0; i < head_dim; ++i) {
+          const auto put = [&](uint8_t* scale, uint8_t* number, float& exact) {
+            if (i % 32 == 0) {
+              const uint16_t d = ref::nearest_half(0.001 + 0.01 * std::fabs(random.normal()));
+              memcpy(scale, &d, 2);
+            }
+            uint16_t d;
+            memcpy(&d, scale, 2);
+            *number = uint8_t(random.bits());
+            exact = float(ref::half_value(d)) * float(int8_t(*number));
+          };
+          const int64_t page = j / page_size, at = j % page_size, block = i / 32;
+          uint8_t* const tile = pages[size_t(2 * page)]->data() + ((tiles + at / 16) * 16 * row_bytes + block * 16 * 34);
+          put(tile + at % 16 * 2, tile + 32 + i % 32 * 16 + at % 16, plain.key(j, i));
+          uint8_t* const value = pages[size_t(2 * page + 1)]->data() + (page_size + at) * row_bytes + block * 34;
+          put(value, value + 2 + i % 32, plain.value(j, i));
+        }
+      const std::vector<int64_t> highs = {70, 71, 72, 77};
+      const std::vector<float> q = ref::normal(int64_t(highs.size()) * head_dim, 93);
+      on_every_isa([&](const KernelTable& kernels) {
+        const std::vector<float> want = attend(kernels, q, 0.2f, plain, kLow, highs);
+        const Guarded<float> query(q), out(q.size()), states(highs.size() * 2);
+        std::vector<AttendRow> rows;
+        for (size_t r = 0; r < highs.size(); ++r)
+          rows.push_back({query.data() + r * size_t(head_dim), out.data() + r * size_t(head_dim), states.data() + 2 * r, highs[r]});
+        kernels.attend_q8(rows.data(), int64_t(rows.size()), head_dim, 0.2f, {k.data(), v.data(), page_size, 1}, kLow, highs.back());
+        for (const AttendRow& row : rows) kernels.finish_attention(row.out, row.state, head_dim);
+        CHECK(std::vector<float>(out.data(), out.data() + out.size()) == want);
+      });
+    }
+}
+
 TEST_CASE("rows attended together get the bits they get alone", "[kernels]") {
   on_every_isa([&](const KernelTable& k) {
     for (const int64_t head_dim : {8, 24, 64})

@@ -1,6 +1,7 @@
 // Pages of keys and values: forks share until one writes, chunked layers let go of what nobody can see, rewinding finds the way back.
 #include "puna/model/kv_cache.h"
 
+#include "kernels/encode_blocks.h"
 #include "kernels/kernel_table.h"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ LlamaConfig config(int64_t chunk) {
 }
 
 struct Fixture {
-  explicit Fixture(int64_t chunk = 16, uint64_t limit = 0) : allocator(std::make_shared<Allocator>(AllocatorFunctions(), limit)), kv(config(chunk), allocator, false) {}
+  explicit Fixture(int64_t chunk = 16, uint64_t limit = 0) : allocator(std::make_shared<Allocator>(AllocatorFunctions(), limit)), kv(config(chunk), allocator, DType::f32) {}
   std::shared_ptr<Allocator> allocator;
   KvCache kv;
 };
@@ -70,7 +71,7 @@ TEST_CASE("rows of all layers, heads and positions are places of their own", "[m
   }
   Fixture f;
   CHECK(f.kv.page_size() == 16);
-  CHECK(KvCache(config(0), f.allocator, true).page_size() == 64);
+  CHECK(KvCache(config(0), f.allocator, DType::f16).page_size() == 64);
   write(f.kv, 0, 17);
   CHECK(f.kv.bytes() == 4 * 2 * (2 * 2 * 16 * 8 * 4));  // layers, pages, (k and v, heads, positions, head_dim, f32)
   CHECK(f.allocator->used() == f.kv.bytes());
@@ -111,7 +112,7 @@ TEST_CASE("a fork shares every page until one side writes to it", "[model]") {
 
 TEST_CASE("the last owner of a page writes in place, whoever made it", "[model]") {
   auto allocator = std::make_shared<Allocator>(AllocatorFunctions(), 0);
-  auto original = std::make_unique<KvCache>(config(0), allocator, false);
+  auto original = std::make_unique<KvCache>(config(0), allocator, DType::f32);
   write(*original, 0, 10);
   KvCache fork = *original, second = fork;
   original.reset();
@@ -204,4 +205,37 @@ TEST_CASE("memory that ends half way leaves what was committed, and rewinding gi
     for (int64_t l = 0; l < 4; ++l) CHECK(wrong_rows(f.kv, l, 0, 10) == 0);
     write(f.kv, 10, 16);  // there is room for what is there
   }
+}
+
+TEST_CASE("q8_0 pages give back each key and value as a row of blocks, and keep what they are given", "[model]") {
+  LlamaConfig c = config(0);
+  c.head_dim = 96;  // more than store() encodes at once
+  KvCache kv(c, std::make_shared<Allocator>(AllocatorFunctions(), 0), DType::q8_0);
+  kv.prepare(0, 70);
+  const size_t row = 96 / 32 * 34;
+  REQUIRE(kv.row_bytes() == 2 * row);
+  const EncodeFunction encode = encoder(DType::q8_0);
+  std::vector<std::byte> want(2 * row), got(2 * row);
+  const auto encoded = [&](int64_t p, int64_t h) {
+    std::vector<float> key, value;
+    for (int64_t i = 0; i < 96; ++i) {
+      key.push_back(float((p * 31 + h * 7 + i * 3) % 101 - 50) * 0.01f);
+      value.push_back(float((p * 17 + h * 5 + i * 11) % 97 - 40) * 0.1f);
+    }
+    encode(want.data(), key.data(), 96, nullptr);
+    encode(want.data() + row, value.data(), 96, nullptr);
+    return std::pair(key, value);
+  };
+  for (int64_t p = 0; p < 70; ++p)
+    for (int64_t h = 0; h < 2; ++h) {
+      const auto [key, value] = encoded(p, h);
+      if (p % 2 == 0) kv.store(*select_kernels("scalar"), 1, p, h, key.data(), value.data());
+      else kv.copy_in(1, p, h, want.data());
+    }
+  for (int64_t p = 0; p < 70; ++p)
+    for (int64_t h = 0; h < 2; ++h) {
+      encoded(p, h);
+      kv.copy_out(1, p, h, got.data());
+      CHECK(got == want);
+    }
 }

@@ -62,7 +62,7 @@ inline std::vector<float> run_rows(const LoadedLlama& m, KvCache& cache, int64_t
   return logits;
 }
 
-inline KvCache new_cache(const LoadedLlama& m, bool exact) { return KvCache(m.llama.config, m.context->allocator(), !exact); }
+inline KvCache new_cache(const LoadedLlama& m, bool exact) { return KvCache(m.llama.config, m.context->allocator(), exact ? DType::f32 : DType::f16); }
 
 inline int64_t argmax(std::span<const float> v) {
   int64_t best = 0;

@@ -60,14 +60,20 @@ class Plan(NamedTuple):
     total_bytes: int
 
 
-def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0) -> Plan:
+def _kv_type(name: str) -> int:
+    if name not in ("", "f16", "q8_0"):
+        raise ValueError(f"kv_type is {name!r}, expected 'f16' or 'q8_0'")
+    return {"": lib.PUNA_KV_DEFAULT, "f16": lib.PUNA_KV_F16, "q8_0": lib.PUNA_KV_Q8_0}[name]
+
+
+def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0, kv_type: str = "") -> Plan:
     """What a model and its sessions will take. Reads the file's header only.
 
     >>> p = plan(MODEL, positions=100)
     >>> p.total_bytes == p.weight_bytes + p.kv_bytes + p.scratch_bytes + p.logits_bytes
     True
     """
-    options = sized("puna_plan_options", positions=positions, sessions=sessions, exact=exact, prefill_chunk=prefill_chunk)
+    options = sized("puna_plan_options", positions=positions, sessions=sessions, exact=exact, prefill_chunk=prefill_chunk, kv_type=_kv_type(kv_type))
     out = sized("puna_plan")
     check(lib.puna_model_plan(os.fsencode(path), options, out))
     return Plan(*(getattr(out, name) for name in Plan._fields))
@@ -154,9 +160,9 @@ class Model:
     def tokenizer(self) -> Tokenizer:
         return Tokenizer._of_model(self._handle)
 
-    def session(self, *, exact: bool = False, max_positions: int = 0, prefill_chunk: int = 0) -> Session:
-        """A new conversation. `exact`: float32 throughout, the slower reference."""
-        options = sized("puna_session_options", exact=exact, max_positions=max_positions, prefill_chunk=prefill_chunk)
+    def session(self, *, exact: bool = False, max_positions: int = 0, prefill_chunk: int = 0, kv_type: str = "") -> Session:
+        """A new conversation. `exact`: float32 throughout, the slower reference. `kv_type`: "f16", or "q8_0" for half the memory of keys and values."""
+        options = sized("puna_session_options", exact=exact, max_positions=max_positions, prefill_chunk=prefill_chunk, kv_type=_kv_type(kv_type))
         return Session(self, created(lib.puna_session_free, lib.puna_session_create, self._handle, options, type="puna_session"))
 
     def image(self, picture: Any) -> Image:

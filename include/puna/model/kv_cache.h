@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "puna/base/allocator.h"
+#include "puna/base/dtype.h"
 #include "puna/model/config.h"
 
 namespace puna {
@@ -14,7 +15,8 @@ struct KernelTable;
 
 class KvCache {
  public:
-  KvCache(const LlamaConfig& config, std::shared_ptr<Allocator> allocator, bool f16);
+  // type: f32, f16 or q8_0 (blocks of 32 numbers with one scale). Error{unsupported} where q8_0 does not divide head_dim.
+  KvCache(const LlamaConfig& config, std::shared_ptr<Allocator> allocator, DType type);
   KvCache(const KvCache&) = default;  // a fork: shares every page
   KvCache& operator=(const KvCache&) = default;
 
@@ -30,9 +32,9 @@ class KvCache {
   int64_t kept_from(int64_t layer, int64_t length) const noexcept;
   void prepare_kept(int64_t length);
   // The most bytes a sequence of `positions` holds at once, when a pass has at most `rows` of them.
-  static uint64_t bytes_for(const LlamaConfig& config, bool f16, int64_t positions, int64_t rows);
+  static uint64_t bytes_for(const LlamaConfig& config, DType type, int64_t positions, int64_t rows);
 
-  bool f16() const noexcept { return f16_; }
+  DType type() const noexcept { return type_; }
   int64_t page_size() const noexcept { return page_size_; }
   uint64_t bytes() const noexcept;        // held by this sequence, shared pages counted whole
   int64_t pages(int64_t layer) const noexcept;
@@ -41,8 +43,8 @@ class KvCache {
   const void* const* values(int64_t layer) const noexcept { return layers_[size_t(layer)].v.data(); }
   // Keeps the key and the value [head_dim] of head h at a position inside the prepared range.
   void store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept;
-  // The same as it is kept, row_bytes(): key, then value, in the cache's element type.
-  size_t row_bytes() const noexcept { return size_t(2 * head_dim_ * element_bytes_); }
+  // The same as it is kept, row_bytes(): key, then value, each a row of the cache's type.
+  size_t row_bytes() const noexcept { return size_t(2 * number_bytes_); }
   void copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept;
   void copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) const noexcept;
 
@@ -52,17 +54,25 @@ class KvCache {
     std::vector<const void*> k, v;              // page[i]'s halves
     bool chunked = false;
   };
-  struct Place { std::byte *key, *value; };     // a key's elements lie 16 apart, a value's side by side
+  struct Place {
+    std::byte *tile, *value;  // 16 keys in turns, part by part (each_part); a value in one piece
+    int64_t at;               // which key
+  };
   Place place(int64_t layer, int64_t position, int64_t head) const noexcept;
-  int64_t key_elements() const noexcept;        // of a page
+  template <class F>
+  void each_part(int64_t numbers, F&& f) const;
+  void encode(const KernelTable& kernels, std::byte* to, const float* from, int64_t numbers) const noexcept;
+  void scatter(std::byte*& tile, int64_t at, const std::byte* from, int64_t numbers) const noexcept;  // moves tile on
+  int64_t key_bytes() const noexcept;           // of a page
   size_t page_bytes() const noexcept;
   void set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page);
   void prepare_layer(Layer& layer, int64_t begin, int64_t end);
 
   std::shared_ptr<Allocator> allocator_;
   std::vector<Layer> layers_;
-  int64_t page_size_, chunk_, kv_heads_, head_dim_, element_bytes_;
-  bool f16_;
+  int64_t page_size_, chunk_, kv_heads_, head_dim_;
+  DType type_;
+  int64_t number_bytes_;                        // of one key or value
 };
 
 }  // namespace puna

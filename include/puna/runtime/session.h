@@ -15,10 +15,12 @@
 namespace puna {
 
 struct SessionOptions {
-  bool exact = false;            // f32 activations and KV against dequantised weights: the oracle
+  bool exact = false;            // f32 activations, keys and values against dequantised weights: the oracle
   int64_t max_positions = 0;     // 0 = the model's limit
   int64_t prefill_chunk = 256;   // rows a pass at most; does not change the bits
   AdapterPtr adapter = {};       // made for this model; NULL = the model alone
+  DType kv_type = DType::f16;    // or q8_0: half the memory, and a head_dim that is a multiple of 32; exact sessions keep f32
+  DType kept() const noexcept { return exact ? DType::f32 : kv_type; }
 };
 
 // What a session has computed since it was made: work by the calls that succeeded, wall time by all of them.

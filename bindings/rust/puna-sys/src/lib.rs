@@ -22,6 +22,9 @@ pub const PUNA_TOKEN_CONTROL: i32 = 2;
 pub const PUNA_TOKEN_USER_DEFINED: i32 = 3;
 pub const PUNA_TOKEN_UNUSED: i32 = 4;
 pub const PUNA_TOKEN_BYTE: i32 = 5;
+pub const PUNA_KV_DEFAULT: i32 = 0;
+pub const PUNA_KV_F16: i32 = 1;
+pub const PUNA_KV_Q8_0: i32 = 2;
 pub const PUNA_POOLING_MEAN: i32 = 0;
 pub const PUNA_POOLING_LAST: i32 = 1;
 pub const PUNA_POOLING_NONE: i32 = 2;
@@ -166,7 +169,7 @@ pub struct puna_plan_options {
     pub positions: i64,
     pub prefill_chunk: i64,
     pub exact: i32,
-    pub reserved: i32,
+    pub kv_type: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -217,6 +220,8 @@ pub struct puna_session_options {
     pub exact: i32,
     pub max_positions: i64,
     pub prefill_chunk: i64,
+    pub kv_type: i32,
+    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -521,7 +526,7 @@ const _: () = {
     assert!(offset_of!(puna_plan_options, positions) == 8);
     assert!(offset_of!(puna_plan_options, prefill_chunk) == 16);
     assert!(offset_of!(puna_plan_options, exact) == 24);
-    assert!(offset_of!(puna_plan_options, reserved) == 28);
+    assert!(offset_of!(puna_plan_options, kv_type) == 28);
     assert!(offset_of!(puna_plan, struct_size) == 0);
     assert!(offset_of!(puna_plan, sessions) == 4);
     assert!(offset_of!(puna_plan, positions) == 8);
@@ -552,6 +557,8 @@ const _: () = {
     assert!(offset_of!(puna_session_options, exact) == 4);
     assert!(offset_of!(puna_session_options, max_positions) == 8);
     assert!(offset_of!(puna_session_options, prefill_chunk) == 16);
+    assert!(offset_of!(puna_session_options, kv_type) == 24);
+    assert!(offset_of!(puna_session_options, reserved) == 28);
     assert!(offset_of!(puna_session_info, struct_size) == 0);
     assert!(offset_of!(puna_session_info, vocabulary) == 4);
     assert!(offset_of!(puna_session_info, length) == 8);
@@ -667,7 +674,7 @@ const _: () = {
     assert!(size_of::<puna_tokenize_options>() == 16);
     assert!(size_of::<puna_token_info>() == 32);
     assert!(size_of::<puna_tokenizer_info>() == 24);
-    assert!(size_of::<puna_session_options>() == 24);
+    assert!(size_of::<puna_session_options>() == 32);
     assert!(size_of::<puna_session_info>() == 40);
     assert!(size_of::<puna_session_timings>() == 40);
     assert!(size_of::<puna_embed_options>() == 16);

@@ -29,7 +29,7 @@ pub use error::{Error, Result, Status};
 pub use generate::{Answer, Generate, Sampling, Step, StopReason, Token};
 pub use image::{Image, ImageInfo};
 pub use model::{Model, ModelInfo, Plan, PlanOptions, Tensor};
-pub use session::{append_batch, Canceller, Pooling, Session, SessionOptions, Timings};
+pub use session::{append_batch, Canceller, KvType, Pooling, Session, SessionOptions, Timings};
 pub use tokenizer::Tokenizer;
 
 /// The version of the library that is running.

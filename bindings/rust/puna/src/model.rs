@@ -1,7 +1,7 @@
 use crate::context::Context;
 use crate::error::{check, Result};
 use crate::raw::{bytes_of, c_string, sized, string, Handle};
-use crate::session::{Session, SessionOptions};
+use crate::session::{KvType, Session, SessionOptions};
 use crate::tokenizer::Tokenizer;
 use puna_sys::*;
 use std::ops::ControlFlow;
@@ -64,6 +64,8 @@ pub struct PlanOptions {
     pub prefill_chunk: i64,
     /// As in [`SessionOptions`].
     pub exact: bool,
+    /// As in [`SessionOptions`].
+    pub kv_type: KvType,
 }
 
 /// Memory in bytes, before it is taken.
@@ -87,6 +89,7 @@ impl Plan {
         o.sessions = options.sessions;
         o.positions = options.positions;
         o.prefill_chunk = options.prefill_chunk;
+        o.kv_type = options.kv_type.raw();
         o.exact = options.exact.into();
         check(unsafe { puna_model_plan(path.as_ptr(), &o, &mut p) })?;
         Ok(Plan {
@@ -146,6 +149,7 @@ impl Model {
         o.exact = options.exact.into();
         o.max_positions = options.max_positions;
         o.prefill_chunk = options.prefill_chunk;
+        o.kv_type = options.kv_type.raw();
         Session::create(|out| unsafe { puna_session_create(self.handle.raw, &o, out) })
     }
 

@@ -15,6 +15,27 @@ pub struct SessionOptions {
     pub max_positions: i64,
     /// Most tokens computed together; does not change the bits.
     pub prefill_chunk: i64,
+    /// How keys and values are kept.
+    pub kv_type: KvType,
+}
+
+/// How a session keeps keys and values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvType {
+    /// 16-bit floats, or 32-bit ones when the session is exact.
+    #[default]
+    Default,
+    /// 8 bits and a scale for every 32 numbers: about half the memory.
+    Q8_0,
+}
+
+impl KvType {
+    pub(crate) fn raw(self) -> i32 {
+        match self {
+            KvType::Default => PUNA_KV_DEFAULT,
+            KvType::Q8_0 => PUNA_KV_Q8_0,
+        }
+    }
 }
 
 /// How hidden states become an embedding.
