@@ -128,12 +128,12 @@ KvCache::Place KvCache::place(int64_t layer, int64_t position, int64_t head) con
 // The parts that 16 keys take turns in, f(bytes) each: a number, or of a block its scale and then a byte a number.
 template <class F>
 void KvCache::each_part(int64_t numbers, F&& f) const {
-  for (int64_t i = 0; i < numbers; ++i) {
-    if (type_ == DType::f32) {
-      f(std::integral_constant<size_t, 4>());
-    } else if (type_ == DType::f16) {
-      f(std::integral_constant<size_t, 2>());
-    } else {
+  if (type_ == DType::f32) {
+    for (int64_t i = 0; i < numbers; ++i) f(std::integral_constant<size_t, 4>());
+  } else if (type_ == DType::f16) {
+    for (int64_t i = 0; i < numbers; ++i) f(std::integral_constant<size_t, 2>());
+  } else {
+    for (int64_t i = 0; i < numbers; ++i) {
       if (i % 32 == 0) f(std::integral_constant<size_t, 2>());
       f(std::integral_constant<size_t, 1>());
     }
