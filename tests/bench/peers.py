@@ -86,6 +86,8 @@ def compare(a, model):
                 rss[e] = answer["peak_rss"]
     for worker in workers.values():
         worker.close()
+    if a.memory_limit and os.path.exists(model + ".packed"):
+        os.remove(model + ".packed")
     probe = {key: median([p[key] for p in probes]) for key in probes[0]}
     size = os.path.getsize(model)
     result = {"model": model, "file_bytes": size, "threads": a.threads, "rounds": a.rounds, "probe": probe, "bytes_per_token": bytes_per_token(model), "engines": {}}

@@ -1,4 +1,4 @@
-"""The examples as their users run them. With SmolLM2 their words are looked at; where it is not in the cache, those tests are skipped."""
+"""The examples as their users run them: with the model in this repository, and with SmolLM2 when it is in the cache."""
 import os
 import pathlib
 import shutil
@@ -13,6 +13,7 @@ import zlib
 BIN, ROOT, LIB = (pathlib.Path(os.environ[name]) for name in ("PUNA_BIN", "PUNA_SOURCE_DIR", "PUNA_LIB_DIR"))
 CACHE = pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "puna" / "models")
 SMOLLM2 = CACHE / "SmolLM2-135M-Instruct.Q4_1.gguf"
+BUNDLED = ROOT / "examples/bundled/puna-austen.gguf"
 
 
 def run(*command, **options):
@@ -26,30 +27,37 @@ def symbols(library):
 
 
 class Examples(unittest.TestCase):
-    def smollm2(self):
-        if SMOLLM2.exists():
-            return SMOLLM2
-        if os.environ.get("PUNA_REQUIRE_MODELS") == "1":
-            self.fail(f"{SMOLLM2} is missing")
-        return self.skipTest(f"{SMOLLM2} is missing: ./dev test fetches it")
+    def each_model(self, check):
+        if os.environ.get("PUNA_REQUIRE_MODELS") == "1" and not SMOLLM2.exists():
+            self.fail(f"{SMOLLM2} is missing: ./dev test fetches it")
+        for model in [BUNDLED] + [SMOLLM2] * SMOLLM2.exists():
+            with self.subTest(model.name):
+                check(model)
 
     def good(self, done):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
     def test_03_a_game_keeps_its_frames_while_somebody_talks(self):
-        out = self.good(run(BIN / "03_game_loop", self.smollm2(), "The innkeeper whispered:", 3000))
-        self.assertIn("The innkeeper whispered:", out)
-        self.assertRegex(out, r"40 tokens in \d+ frames|\d+ tokens in \d+ frames")
-        self.assertIn("longest", out)
+        def check(model):
+            out = self.good(run(BIN / "03_game_loop", model, "The innkeeper whispered:", 3000))
+            self.assertIn("The innkeeper whispered:", out)
+            self.assertRegex(out, r"\d+ tokens in \d+ frames")
+            self.assertIn("longest", out)
+
+        self.each_model(check)
 
     def test_04_a_plugin_brings_its_own_library_and_shows_one_symbol(self):
         plugin = os.environ["PUNA_PLUGIN"]
         self.assertEqual(symbols(plugin) - {"_init", "_fini"}, {"plugin_entry_1"})
-        out = self.good(run(BIN / "04_host", plugin, self.smollm2(), "Once upon a time"))
-        lines = [line for line in out.splitlines() if line.startswith("puna completion: Once upon a time[")]
-        self.assertEqual(len(lines), 2)
-        self.assertEqual(lines[0], lines[1])
+
+        def check(model):
+            out = self.good(run(BIN / "04_host", plugin, model, "Once upon a time"))
+            lines = [line for line in out.splitlines() if line.startswith("puna completion: Once upon a time[")]
+            self.assertEqual(len(lines), 2)
+            self.assertEqual(lines[0], lines[1])
+
+        self.each_model(check)
         broken = run(BIN / "04_host", plugin, "/no/such/model")
         self.assertEqual(broken.returncode, 1)
         self.assertIn("/no/such/model", broken.stderr)
@@ -71,14 +79,18 @@ class Examples(unittest.TestCase):
         if not program.exists() or not shutil.which("xvfb-run"):
             self.skipTest("no GTK 4 (libgtk-4-dev) or no Xvfb (xvfb, xauth)")
         environment = dict(os.environ, GSK_RENDERER="cairo", GDK_BACKEND="x11", NO_AT_BRIDGE="1", GSETTINGS_BACKEND="memory")
-        with tempfile.TemporaryDirectory() as folder:
-            picture = pathlib.Path(folder, "window.png")
-            self.good(run("xvfb-run", "-a", program, self.smollm2(), "--ask", "What is a puna?", "--screenshot", picture, env=environment))
-            width, height, dark = self.dark_pixels(picture.read_bytes())
-            if os.environ.get("PUNA_KEEP_SCREENSHOT"):
-                shutil.copy(picture, os.environ["PUNA_KEEP_SCREENSHOT"])
-        self.assertGreaterEqual((width, height), (500, 300))
-        self.assertGreater(dark, 500)  # several lines of text
+
+        def check(model):
+            with tempfile.TemporaryDirectory() as folder:
+                picture = pathlib.Path(folder, "window.png")
+                self.good(run("xvfb-run", "-a", program, model, "--ask", "What is a puna?", "--screenshot", picture, env=environment))
+                width, height, dark = self.dark_pixels(picture.read_bytes())
+                if os.environ.get("PUNA_KEEP_SCREENSHOT"):
+                    shutil.copy(picture, os.environ["PUNA_KEEP_SCREENSHOT"])
+            self.assertGreaterEqual((width, height), (500, 300))
+            self.assertGreater(dark, 500)  # several lines of text
+
+        self.each_model(check)
         broken = run("xvfb-run", "-a", program, "/no/such/model", "--ask", "x", env=environment)
         self.assertEqual(broken.returncode, 1)
         self.assertIn("/no/such/model", broken.stderr)
@@ -116,23 +128,34 @@ class Examples(unittest.TestCase):
         else:
             self.skipTest("no Python with cffi and numpy: ./dev python makes one")
         environment = dict(os.environ, PYTHONPATH=str(ROOT / "bindings/python"), PUNA_LIBRARY=str(LIB / "libpuna.so.0"))
-        out = self.good(run(python, ROOT / "examples/06_python.py", self.smollm2(), env=environment))
-        self.assertIn("seed 2:", out)
-        self.assertIn("same bits: True", out)
+
+        def check(model):
+            out = self.good(run(python, ROOT / "examples/06_python.py", model, env=environment))
+            self.assertIn("seed 2:", out)
+            self.assertIn("same bits: True", out)
+
+        self.each_model(check)
 
     def test_07_rust(self):
         if not shutil.which("cargo"):
             self.skipTest("no cargo")
         environment = dict(os.environ, PUNA_LIB_DIR=str(LIB), CARGO_TARGET_DIR=str(ROOT / "build/rust"))
-        done = run("cargo", "run", "--offline", "--locked", "--quiet", "--", self.smollm2(), "Once upon a time", cwd=ROOT / "examples/07_rust", env=environment)
-        out = self.good(done)
-        self.assertTrue(out.startswith("Once upon a time") and len(out) > 60, out)
-        self.assertIn("tokens a second", done.stderr)
+
+        def check(model):
+            done = run("cargo", "run", "--offline", "--locked", "--quiet", "--", model, "Once upon a time", cwd=ROOT / "examples/07_rust", env=environment)
+            out = self.good(done)
+            self.assertTrue(out.startswith("Once upon a time") and len(out) > 60, out)
+            self.assertIn("tokens a second", done.stderr)
+
+        self.each_model(check)
 
     def test_08_a_model_inside_a_pak(self):
-        with tempfile.TemporaryDirectory() as folder:
-            out = self.good(run(BIN / "08_pak_file", self.smollm2(), pathlib.Path(folder, "game.pak")))
-        self.assertIn("24 tokens from bytes 34", out)
+        def check(model):
+            with tempfile.TemporaryDirectory() as folder:
+                out = self.good(run(BIN / "08_pak_file", model, pathlib.Path(folder, "game.pak")))
+            self.assertIn("24 tokens from bytes 34", out)
+
+        self.each_model(check)
         plain = run(BIN / "08_pak_file", __file__, os.devnull)
         self.assertEqual(plain.returncode, 1)
         self.assertIn("game.pak/model", plain.stderr)
@@ -148,7 +171,7 @@ class Commands(unittest.TestCase):
             text.write_text("".join((ROOT / name).read_text(encoding="utf-8") for name in ("DESIGN.md", "README.md")), encoding="utf-8")
 
             def train(out, *more):
-                return [str(a) for a in (BIN / "puna", "train", ROOT / "examples/bundled/puna-austen.gguf", "--data", text, "--out", out, "--steps", 12,
+                return [str(a) for a in (BIN / "puna", "train", BUNDLED, "--data", text, "--out", out, "--steps", 12,
                                          "--step-tokens", 256, "--pass-tokens", 128, "--max-tokens", 64, "--threads", 1, *more)]
 
             done = run(*train(whole))
