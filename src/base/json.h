@@ -41,4 +41,7 @@ class JsonGuard {
   J& json_;
 };
 
+// nlohmann-json's own comparison with a literal copies the literal inside a noexcept function.
+inline bool is_text(const Json& json, std::string_view text) { return json.is_string() && json.get_ref<const std::string&>() == text; }
+
 }  // namespace puna

@@ -7,11 +7,19 @@
 namespace puna {
 namespace {
 
-// The header's JSON; `bytes` receives each tensor's size. Tensors lie in the order given, without gaps.
+std::string quoted(const std::string& text) { return Json(text).dump(); }
+
+// The header's JSON, put together as text: a tree of JSON values could not be destroyed without memory (base/json.h). `bytes` receives
+// each tensor's size. Tensors lie in the order given, without gaps.
 std::string header_json(const std::string& path, const std::map<std::string, std::string>& metadata,
                         std::span<const OutputTensor> tensors, std::vector<uint64_t>& bytes) {
-  OrderedJson header = OrderedJson::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::string header;
+  for (const auto& [key, value] : metadata) {
+    if (!io::is_utf8(key) || !io::is_utf8(value))
+      io::fail_in(path, Status::invalid_argument, "metadata '%s' is not valid UTF-8", io::display(key).c_str());
+    header += (header.empty() ? "{\"__metadata__\":{" : ",") + quoted(key) + ":" + quoted(value);
+  }
+  header += header.empty() ? "{" : "}";
   uint64_t offset = 0;
   for (const OutputTensor& t : tensors) {
     const char* type = io::safetensors_type_name(t.dtype);
@@ -19,15 +27,13 @@ std::string header_json(const std::string& path, const std::map<std::string, std
       io::fail_in(path, Status::unsupported, "tensor '%s': safetensors has no type %s", io::display(t.name).c_str(), name(t.dtype));
     if (t.name == "__metadata__") io::fail_in(path, Status::invalid_argument, "a tensor cannot be named '__metadata__'");
     bytes.push_back(io::checked_entry(path, t).bytes);
-    OrderedJson shape = OrderedJson::array();
-    for (int i = 0; i < t.shape.rank; ++i) shape.push_back(t.shape[i]);
-    header[t.name] = {{"dtype", type}, {"shape", shape}, {"data_offsets", {offset, offset + bytes.back()}}};
+    std::string shape;
+    for (int i = 0; i < t.shape.rank; ++i) shape += (i ? "," : "") + std::to_string(t.shape[i]);
+    header += (header.size() > 1 ? "," : "") + quoted(t.name) + ":{\"dtype\":\"" + type + "\",\"shape\":[" + shape + "],\"data_offsets\":[" +
+              std::to_string(offset) + "," + std::to_string(offset + bytes.back()) + "]}";
     offset += bytes.back();
   }
-  for (const auto& [key, value] : metadata)
-    if (!io::is_utf8(key) || !io::is_utf8(value))
-      io::fail_in(path, Status::invalid_argument, "metadata '%s' is not valid UTF-8", io::display(key).c_str());
-  return header.dump();
+  return header + "}";
 }
 
 }  // namespace

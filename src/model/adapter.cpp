@@ -136,10 +136,10 @@ struct PeftConfig {
   JsonGuard<Json> guard{json};
   explicit PeftConfig(std::string_view text) : json(parse_json(text, "adapter_config.json")) {
     if (!json.is_object()) fail(Status::bad_file, "adapter_config.json: expected an object");
-    if (json.value("peft_type", "") != "LORA") fail(Status::unsupported, "adapter_config.json: peft_type is not LORA");
+    if (!json.contains("peft_type") || !is_text(json["peft_type"], "LORA")) fail(Status::unsupported, "adapter_config.json: peft_type is not LORA");
     for (const char* flag : {"use_dora", "lora_bias", "fan_in_fan_out"})
       if (json.contains(flag) && json[flag] == true) fail(Status::unsupported, "adapter_config.json: %s is not supported", flag);
-    if (json.contains("bias") && json["bias"] != "none") fail(Status::unsupported, "adapter_config.json: biases are not supported");
+    if (json.contains("bias") && !is_text(json["bias"], "none")) fail(Status::unsupported, "adapter_config.json: biases are not supported");
   }
   double number(const char* key) const {
     if (!json.contains(key) || !json[key].is_number()) fail(Status::bad_file, "adapter_config.json: '%s' is missing or no number", key);
@@ -214,19 +214,20 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
 }
 
 std::string Adapter::peft_config() const {
-  OrderedJson json = {{"peft_type", "LORA"}, {"task_type", "CAUSAL_LM"}, {"r", modules_[0].rank}, {"lora_alpha", modules_[0].alpha}, {"lora_dropout", 0.0},
-                      {"bias", "none"}, {"fan_in_fan_out", false}, {"inference_mode", true}, {"use_rslora", false}, {"use_dora", false}};
-  OrderedJson modules = OrderedJson::array(), parameters = OrderedJson::array(), ranks = OrderedJson::object(), alphas = OrderedJson::object();
+  std::string modules, parameters, ranks, alphas;
+  const auto add = [](std::string& list, const std::string& item) { list += (list.empty() ? "" : ", ") + item; };
   for (const Module& m : modules_) {
-    (m.stacked ? parameters : modules).push_back(m.name);
-    if (m.rank != modules_[0].rank) ranks[m.name] = m.rank;
-    if (m.alpha != modules_[0].alpha) alphas[m.name] = m.alpha;
+    const std::string name = Json(m.name).dump();
+    add(m.stacked ? parameters : modules, name);
+    if (m.rank != modules_[0].rank) add(ranks, name + ": " + std::to_string(m.rank));
+    if (m.alpha != modules_[0].alpha) add(alphas, name + ": " + Json(m.alpha).dump());
   }
-  json["target_modules"] = modules;
-  json["target_parameters"] = parameters.empty() ? OrderedJson() : parameters;
-  json["rank_pattern"] = ranks;
-  json["alpha_pattern"] = alphas;
-  return json.dump(2);
+  // As text: a tree of JSON values could not be destroyed without memory (base/json.h).
+  return "{\n  \"peft_type\": \"LORA\",\n  \"task_type\": \"CAUSAL_LM\",\n  \"r\": " + std::to_string(modules_[0].rank) +
+         ",\n  \"lora_alpha\": " + Json(modules_[0].alpha).dump() +
+         ",\n  \"lora_dropout\": 0.0,\n  \"bias\": \"none\",\n  \"fan_in_fan_out\": false,\n  \"inference_mode\": true,\n  \"use_rslora\": false,\n"
+         "  \"use_dora\": false,\n  \"target_modules\": [" + modules + "],\n  \"target_parameters\": " +
+         (parameters.empty() ? "null" : "[" + parameters + "]") + ",\n  \"rank_pattern\": {" + ranks + "},\n  \"alpha_pattern\": {" + alphas + "}\n}";
 }
 
 Llama Adapter::merge(const Context& context, const Llama& base) const {

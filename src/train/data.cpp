@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "base/json.h"
 #include "puna/base/error.h"
@@ -48,6 +49,20 @@ void each_line(std::string_view lines, const std::string& name, DataReport* repo
   }
 }
 
+// A message of a chat, as text: trees of JSON values are not copied (base/json.h).
+struct Message {
+  std::string json;
+  bool answers;
+};
+Message answer_message(const std::string& text) { return {"{\"role\":\"assistant\",\"content\":" + Json(text).dump() + "}", true}; }
+std::vector<Message> messages_of(const Line& line, const Json& list) {
+  if (!list.is_array() || list.empty()) line.refuse("'messages' is no list of messages");
+  std::vector<Message> messages;
+  for (const Json& m : list)
+    messages.push_back({m.dump(-1, ' ', false, Json::error_handler_t::replace), m.is_object() && m.contains("role") && is_text(m["role"], "assistant")});
+  return messages;
+}
+
 // A prompt and what follows are encoded apart, as when the model is asked: the first answered token then stands where it will be generated.
 class Writer {
  public:
@@ -70,16 +85,15 @@ class Writer {
     const int32_t eos = codec_.tokenizer->specials().eos;
     if (eos >= 0) append(s, {eos}, true);
   }
-  // What the assistant says counts. `messages` is an array of objects with role and content.
-  Sequence chat(const Line& line, const Json& messages) const {
+  // What the assistant says counts.
+  Sequence chat(const Line& line, std::span<const Message> messages) const {
     if (!codec_.render_chat) fail(Status::unsupported, "%s: chats need a model with a chat template", line.name.c_str());
-    if (!messages.is_array() || messages.empty()) line.refuse("'messages' is no list of messages");
     Sequence s;
     start(s);
     std::string done;
     for (size_t i = 0; i < messages.size(); ++i) {
-      if (!messages[i].is_object() || messages[i].value("role", "") != "assistant") continue;
-      const std::string before = render(messages, i, true), after = render(messages, i + 1, false);
+      if (!messages[i].answers) continue;
+      const std::string before = render(messages.first(i), true), after = render(messages.first(i + 1), false);
       if (!before.starts_with(done) || !after.starts_with(before)) line.refuse("the chat template changes what it had said before an answer; use prompt and completion");
       put(s, std::string_view(before).substr(done.size()), true, false);
       put(s, std::string_view(after).substr(before.size()), true, true);
@@ -88,10 +102,10 @@ class Writer {
     if (done.empty()) line.refuse("no message is the assistant's");
     return s;
   }
-  std::string render(const Json& messages, size_t count, bool ask) const {
-    Json variables = {{"messages", Json::array()}, {"add_generation_prompt", ask}};
-    for (size_t i = 0; i < count; ++i) variables["messages"].push_back(messages[i]);
-    return codec_.render_chat(variables.dump(-1, ' ', false, Json::error_handler_t::replace));
+  std::string render(std::span<const Message> messages, bool ask) const {
+    std::string variables = "{\"messages\":[";
+    for (const Message& m : messages) variables += (&m == messages.data() ? "" : ",") + m.json;
+    return codec_.render_chat(variables + "],\"add_generation_prompt\":" + (ask ? "true}" : "false}"));
   }
   // false: too long, to be left out.
   bool fits(const Line& line, const Sequence& s) const {
@@ -140,7 +154,7 @@ void add_jsonl(std::vector<Sequence>& to, const TextCodec& codec, std::string_vi
     if (object.contains("text")) return writer.text(to, line.text(object, "text"));
     Sequence s;
     if (object.contains("messages")) {
-      s = writer.chat(line, object["messages"]);
+      s = writer.chat(line, messages_of(line, object["messages"]));
     } else {
       writer.start(s);
       writer.put(s, line.text(object, "prompt"), true, false);
@@ -158,11 +172,11 @@ void add_preferences(std::vector<Preference>& to, const TextCodec& codec, std::s
     const auto answer = [&](const char* key) {
       Sequence s;
       if (object.contains("prompt") && object["prompt"].is_array()) {
-        Json messages = object["prompt"];
-        messages.push_back({{"role", "assistant"}, {"content", line.text(object, key)}});
+        std::vector<Message> messages = messages_of(line, object["prompt"]);
+        messages.push_back(answer_message(line.text(object, key)));
         s = writer.chat(line, messages);
         // Only the last answer is compared; earlier ones are part of the prompt.
-        const std::string before = writer.render(messages, messages.size() - 1, true);
+        const std::string before = writer.render(std::span(messages).first(messages.size() - 1), true);
         Sequence prompt;
         writer.start(prompt);
         writer.put(prompt, before, true, false);

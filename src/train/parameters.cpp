@@ -45,7 +45,7 @@ void Parameters::zero_gradients() noexcept {
     for_pieces(*context_, p.count, [&](int64_t begin, int64_t end) { memset(p.gradient + begin, 0, size_t(end - begin) * sizeof(float)); });
 }
 
-double Parameters::gradient_square_sum() const noexcept {
+double Parameters::gradient_square_sum() const {
   double all = 0;
   for (const Parameter& p : list_) {
     std::vector<double> sums(size_t((p.count + kPiece - 1) / kPiece));

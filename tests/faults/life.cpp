@@ -1,5 +1,6 @@
 #include "faults/life.h"
 
+#include <puna_train.h>
 #include <puna_vision.h>
 
 #include <vector>
@@ -19,11 +20,14 @@ struct Handles {
   puna_sampler* sampler = nullptr;
   puna_session* seeing = nullptr;
   puna_image* image = nullptr;
+  puna_adapter *learned = nullptr, *reopened = nullptr;
   char* buffer = nullptr;
   ~Handles() {
     puna_context_free(context);
     puna_model_free(model);
+    puna_adapter_free(learned);
     puna_session_free(session);
+    puna_adapter_free(reopened);
     puna_session_free(copy);
     puna_image_free(image);
     puna_session_free(seeing);
@@ -81,6 +85,23 @@ puna_status look(Handles& h) {
   return puna_session_append_rest_images(h.seeing, ids, count, &h.image, 1, &computed);
 }
 
+// Fine-tunes on three lines, in two passes a step, saves the adapter over the last life's, opens it and answers with it.
+puna_status learn(const Life& life, Handles& h) {
+  const std::string_view lines =
+      "{\"text\": \"Hello there\"}\n{\"prompt\": \"Hi\", \"completion\": \" you\"}\n"
+      "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", \"content\": \"Ho\"}]}\n";
+  auto options = sized<puna_finetune_options>();
+  options.rank = 2;
+  options.steps = 2;
+  options.targets = "all";
+  TRY(puna_model_finetune(h.model, lines.data(), lines.size(), &options, &h.learned));
+  TRY(puna_adapter_save(h.learned, life.adapter_folder.c_str()));
+  TRY(puna_adapter_open(h.model, life.adapter_folder.c_str(), &h.reopened));
+  TRY(puna_session_create(h.model, nullptr, &h.session));
+  TRY(puna_session_use_adapter(h.session, h.reopened));
+  return puna_session_append(h.session, kTokens, 7);
+}
+
 puna_status compute(const Life& life, Handles& h) {
   static float logits[7 * 4096], vector[4096];
   size_t size = 0;
@@ -130,6 +151,7 @@ puna_status compute(const Life& life, Handles& h) {
 puna_status live(const Life& life) {
   Handles h;
   TRY(open(life, h));
+  if (!life.adapter_folder.empty()) return learn(life, h);
   if (life.text) TRY(talk(h, h.tokenizer));
   if (life.text) TRY(look(h));
   return compute(life, h);

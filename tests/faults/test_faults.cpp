@@ -1,10 +1,13 @@
 // Everything that can fail, failed in turn: every allocation, every read, every callback. Each time a status comes back, nothing is
 // lost, and a bystander on the same kind of model goes on.
+#include <puna_train.h>
+
 #include <atomic>
 #include <stdexcept>
 
 #include "faults/failing_heap.h"
 #include "faults/life.h"
+#include "support/files.h"
 
 using namespace puna::test;
 
@@ -117,6 +120,12 @@ Life chat_life() {
   return life;
 }
 
+Life learning_life(const TempFolder& folder) {
+  Life life = chat_life();
+  life.adapter_folder = folder.path() + "/adapter";
+  return life;
+}
+
 struct Reads {
   int64_t countdown = -1;
   bool throws = false, failed = false;
@@ -141,6 +150,20 @@ TEST_CASE("every operator new of a small model's life fails once: out of memory,
 TEST_CASE("allocations fail on pool threads' watch as well", "[faults]") { CHECK(sweep_heap(tiny_life(3), 7) > 50); }
 
 TEST_CASE("sampled operator news of a life with tokenizer and chat template fail once", "[faults]") { CHECK(sweep_heap(chat_life(), 11) > 300); }
+
+TEST_CASE("allocations of a life that learns fail once: the adapter on the disk stays one that opens", "[faults]") {
+  const TempFolder folder;
+  const Life life = learning_life(folder);
+  const puna_status first = live(life);
+  if (first == PUNA_UNSUPPORTED) return;  // a build without training
+  REQUIRE(first == PUNA_OK);
+  const ModelHandle model = open_model(life.path);
+  CHECK(sweep_heap(life, 97) > 30);
+  CHECK(sweep_context(life, 9) > 7);
+  puna_adapter* kept = nullptr;
+  ok(puna_adapter_open(model.get(), life.adapter_folder.c_str(), &kept));
+  puna_adapter_free(kept);
+}
 
 TEST_CASE("every operator new of a life with tokenizer and chat template fails once", "[faults][slow]") {
   CHECK(sweep_heap(chat_life(), 1) > 3000);

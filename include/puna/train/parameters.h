@@ -26,7 +26,7 @@ class Parameters {
   void track(Adapter& adapter);  // its matrices become parameters; it must live as long
   void zero_gradients() noexcept;
   // Sum of squares of all gradients: partial sums of fixed length in double, in order.
-  double gradient_square_sum() const noexcept;
+  double gradient_square_sum() const;
 
   const std::vector<Parameter>& list() const noexcept { return list_; }
   // The gradient of values at this address; what a Tape asks.
