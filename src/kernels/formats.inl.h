@@ -11,26 +11,26 @@ struct Group {
 };
 
 struct FormatTraits {
-  int32_t offset;
+  int32_t offset, most;  // the largest quant
   bool halves, minimum;
   int16_t block, bytes;  // values and bytes of a file block
 };
 
 constexpr FormatTraits traits(DType t) {
   switch (t) {
-    case DType::q4_0: return {8, false, false, 32, 18};
-    case DType::q4_1: return {0, false, true, 32, 20};
-    case DType::q5_0: return {16, false, false, 32, 22};
-    case DType::q5_1: return {0, false, true, 32, 24};
-    case DType::q8_0: return {128, false, false, 32, 34};
-    case DType::q2_k: return {0, true, true, 256, 84};
-    case DType::q3_k: return {4, true, false, 256, 110};
-    case DType::q4_k: return {0, false, true, 256, 144};
-    case DType::q5_k: return {0, false, true, 256, 176};
-    case DType::q6_k: return {32, true, false, 256, 210};
-    case DType::iq4_nl: return {128, false, false, 32, 18};
-    case DType::iq4_xs: return {128, false, false, 256, 136};
-    default: return {0, false, false, 1, 0};
+    case DType::q4_0: return {8, 15, false, false, 32, 18};
+    case DType::q4_1: return {0, 15, false, true, 32, 20};
+    case DType::q5_0: return {16, 31, false, false, 32, 22};
+    case DType::q5_1: return {0, 31, false, true, 32, 24};
+    case DType::q8_0: return {128, 255, false, false, 32, 34};
+    case DType::q2_k: return {0, 3, true, true, 256, 84};
+    case DType::q3_k: return {4, 7, true, false, 256, 110};
+    case DType::q4_k: return {0, 15, false, true, 256, 144};
+    case DType::q5_k: return {0, 31, false, true, 256, 176};
+    case DType::q6_k: return {32, 63, true, false, 256, 210};
+    case DType::iq4_nl: return {128, 255, false, false, 32, 18};
+    case DType::iq4_xs: return {128, 255, false, false, 256, 136};
+    default: return {0, 0, false, false, 1, 0};
   }
 }
 

@@ -25,7 +25,9 @@ PUNA_INLINE void unroll(F&& f) {
 // What add_group needs of a format, as constants.
 template <DType T>
 struct Format {
-  enum : int { kOffset = traits(T).offset, kHalves = traits(T).halves ? 2 : 1, kSteps = 8 / kHalves, kMinimum = traits(T).minimum };
+  enum : int { kOffset = traits(T).offset, kMost = traits(T).most, kHalves = traits(T).halves ? 2 : 1, kSteps = 8 / kHalves, kMinimum = traits(T).minimum };
+  // Where 16-bit sums of pairs come first: so many steps of them fit before they are widened (none for quants of eight bits).
+  enum : int { kPairSteps = kPairSums ? 32767 / (2 * 127 * kMost) : 0 };
 };
 
 // y[p][r] += product of half h of a group, for R rows and P panels. tile(p) gives the group of panel p.
@@ -37,13 +39,21 @@ PUNA_INLINE void add_half(V (&y)[P][R], TileOf&& tile, const QRow* x, int64_t g)
     const VI start = isplat(F::kOffset == 0 ? 0 : -F::kOffset * (F::kHalves == 2 ? sums[h] : sums[0] + sums[1]));
     unroll<P>([&](auto p) PUNA_LAMBDA { dot[p][r] = start; });
   });
+  [[maybe_unused]] VB pairs[P][R];
   unroll<F::kSteps>([&](auto step) PUNA_LAMBDA {
-    const int i = h * F::kSteps + step;
+    constexpr int s = decltype(step)::value, i = h * F::kSteps + s;
     VB w[P];
     unroll<P>([&](auto p) PUNA_LAMBDA { w[p] = tile(p).quants(i); });
     unroll<R>([&](auto r) PUNA_LAMBDA {
       const int32_t x4 = load_x4(x[r].q + g * kGroup + 4 * i);
-      unroll<P>([&](auto p) PUNA_LAMBDA { dot[p][r] = dot4(dot[p][r], w[p], x4); });
+      unroll<P>([&](auto p) PUNA_LAMBDA {
+        if constexpr (F::kPairSteps == 0) {
+          dot[p][r] = dot4<F::kMost>(dot[p][r], w[p], x4);
+        } else {
+          pairs[p][r] = s % F::kPairSteps == 0 ? dot2(w[p], x4) : add_dot2(pairs[p][r], w[p], x4);
+          if constexpr (s % F::kPairSteps == F::kPairSteps - 1 || s == F::kSteps - 1) dot[p][r] = add_pairs(dot[p][r], pairs[p][r]);
+        }
+      });
     });
   });
   unroll<R>([&](auto r) PUNA_LAMBDA {

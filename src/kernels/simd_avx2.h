@@ -13,6 +13,7 @@ struct VI { __m256i a, b; };
 struct VB { __m256i a, b; };   // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 3, kRegisterPanels = 1;
+constexpr bool kPairSums = !PUNA_VNNI;  // maddubs sums pairs to 16 bits
 
 PUNA_INLINE __m256i lane_mask(int64_t count) {  // all ones in lanes below count
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(int32_t(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -130,7 +131,7 @@ PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
 PUNA_INLINE VB as_bytes(VI x) { return {x.a, x.b}; }
 PUNA_INLINE VI as_ints(VB x) { return {x.a, x.b}; }
 
-// u8 x i8 summed by fours. Without VNNI, maddubs saturates at 16 bits, so the top bit of w goes its own way: 127*127*2 and
+// u8 x i8 summed by fours, for quants of eight bits. Without VNNI, maddubs saturates at 16 bits, so the top bit of w goes its own way: 127*127*2 and
 // 64*127*2 both fit, and the sum is exact.
 PUNA_INLINE __m256i dot4_8(__m256i acc, __m256i w, __m256i x) {
 #if PUNA_VNNI
@@ -142,9 +143,23 @@ PUNA_INLINE __m256i dot4_8(__m256i acc, __m256i w, __m256i x) {
   return _mm256_add_epi32(acc, sums);
 #endif
 }
+template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   const __m256i x = _mm256_set1_epi32(x4);
   return {dot4_8(acc.a, w.a, x), dot4_8(acc.b, w.b, x)};
+}
+// Sums of pairs in 16 bits, while they fit; then pairs of those.
+PUNA_INLINE VB dot2(VB w, int32_t x4) {
+  const __m256i x = _mm256_set1_epi32(x4);
+  return {_mm256_maddubs_epi16(w.a, x), _mm256_maddubs_epi16(w.b, x)};
+}
+PUNA_INLINE VB add_dot2(VB pairs, VB w, int32_t x4) {
+  const VB more = dot2(w, x4);
+  return {_mm256_add_epi16(pairs.a, more.a), _mm256_add_epi16(pairs.b, more.b)};
+}
+PUNA_INLINE VI add_pairs(VI acc, VB pairs) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(pairs.a, ones)), _mm256_add_epi32(acc.b, _mm256_madd_epi16(pairs.b, ones))};
 }
 PUNA_INLINE V to_float(VI x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 PUNA_INLINE void store_i8(int8_t* p, V v) {

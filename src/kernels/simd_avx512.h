@@ -13,6 +13,7 @@ struct VI { __m512i v; };
 struct VB { __m512i v; };  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 6, kRegisterPanels = 2;
+constexpr bool kPairSums = !PUNA_VNNI;  // see simd_avx2.h
 
 PUNA_INLINE __mmask16 lane_mask(int64_t n) { return n >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << (n < 0 ? 0 : n)) - 1u); }
 PUNA_INLINE V splat(float x) { return {_mm512_set1_ps(x)}; }
@@ -82,6 +83,7 @@ PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
 PUNA_INLINE VB as_bytes(VI x) { return {x.v}; }
 PUNA_INLINE VI as_ints(VB x) { return {x.v}; }
 // Without VNNI see simd_avx2.h: the top bit of w goes its own way, so that nothing saturates.
+template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   const __m512i xs = _mm512_set1_epi32(x4), ws = w.v;
 #if PUNA_VNNI
@@ -93,6 +95,9 @@ PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   return {_mm512_add_epi32(acc.v, sums)};
 #endif
 }
+PUNA_INLINE VB dot2(VB w, int32_t x4) { return {_mm512_maddubs_epi16(w.v, _mm512_set1_epi32(x4))}; }
+PUNA_INLINE VB add_dot2(VB pairs, VB w, int32_t x4) { return {_mm512_add_epi16(pairs.v, dot2(w, x4).v)}; }
+PUNA_INLINE VI add_pairs(VI acc, VB pairs) { return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs.v, _mm512_set1_epi16(1)))}; }
 PUNA_INLINE V to_float(VI x) { return {_mm512_cvtepi32_ps(x.v)}; }
 PUNA_INLINE void store_i8(int8_t* p, V x) {
   const __m512i t = _mm512_castps_si512(_mm512_add_ps(x.v, _mm512_set1_ps(12582912.0f)));

@@ -13,6 +13,7 @@ struct VI { int32x4_t q[4]; };
 struct VB { uint8x16_t q[4]; };  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 3, kRegisterPanels = 1;
+constexpr bool kPairSums = false;
 
 #define PUNA_EACH(type, expr) type r; for (int n = 0; n < 4; ++n) r.q[n] = (expr); return r
 PUNA_INLINE V splat(float x) { PUNA_EACH(V, vdupq_n_f32(x)); }
@@ -116,9 +117,11 @@ PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(VB, vqtbl1q_u
 PUNA_INLINE VB as_bytes(VI a) { PUNA_EACH(VB, vreinterpretq_u8_s32(a.q[n])); }
 PUNA_INLINE VI as_ints(VB a) { PUNA_EACH(VI, vreinterpretq_s32_u8(a.q[n])); }
 
-// sdot is signed x signed: w - 128 is dotted, and 128 times the sum of x is added back. Exact.
+// sdot is signed x signed: where w has eight bits, w - 128 is dotted, and 128 times the sum of x is added back. Exact.
+template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   const int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(x4));
+  if constexpr (most < 128) { PUNA_EACH(VI, vdotq_s32(acc.q[n], vreinterpretq_s8_u8(w.q[n]), x)); }
   const int32x4_t correction = vshlq_n_s32(vdotq_s32(vdupq_n_s32(0), x, vdupq_n_s8(1)), 7);
   PUNA_EACH(VI, vaddq_s32(vdotq_s32(acc.q[n], vreinterpretq_s8_u8(veorq_u8(w.q[n], vdupq_n_u8(0x80))), x), correction));
 }

@@ -13,6 +13,7 @@ struct VB { uint8_t b[64]; };
 
 // Rows of activations and panels that a product keeps in registers at once.
 constexpr int kRegisterRows = 2, kRegisterPanels = 1;
+constexpr bool kPairSums = false;
 
 #define PUNA_EACH(expr) V r; for (int n = 0; n < 16; ++n) r.f[n] = (expr); return r
 PUNA_INLINE V splat(float x) { PUNA_EACH(x); }
@@ -77,7 +78,8 @@ PUNA_INLINE VI iand(VI a, int32_t mask) { PUNA_EACH(a.i[n] & mask); }
 PUNA_INLINE VI ior(VI a, VI b) { PUNA_EACH(a.i[n] | b.i[n]); }
 PUNA_INLINE VI ishr(VI a, int count) { PUNA_EACH(int32_t(uint32_t(a.i[n]) >> count)); }
 PUNA_INLINE VI ishl(VI a, int count) { PUNA_EACH(int32_t(uint32_t(a.i[n]) << count)); }
-// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, x (four bytes in an int) in -127..127.
+// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, at most `most`; x (four bytes in an int) in -127..127.
+template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   int8_t x[4];
   __builtin_memcpy(x, &x4, 4);
