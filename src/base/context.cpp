@@ -1,5 +1,6 @@
 #include "puna/base/context.h"
 
+#include "base/crossover.h"
 #include "base/guarded_host.h"
 #include "base/os.h"
 #include "puna/base/error.h"
@@ -10,6 +11,9 @@ Context::Context(const ContextOptions& options, const KernelTable& kernels)
     : kernels_(&kernels),
       allocator_(std::make_shared<Allocator>(options.allocator, options.memory_limit)),
       logger_(options.logger),
+      provider_(options.provider),
+      allow_providers_(options.allow_providers),
+      crossover_(std::make_shared<Crossover>()),
       host_(std::make_unique<GuardedHost>(options.executor, options.thread_hook)),
       executor_(options.executor.parallel_for ? make_host_executor(host_->executor())
                                               : make_thread_pool(options.threads, host_->hook())),
@@ -19,10 +23,18 @@ Context::Context(const Context& base, std::unique_ptr<Executor> executor)
     : kernels_(base.kernels_),
       allocator_(base.allocator_),
       logger_(base.logger_),
+      provider_(base.provider_),
+      allow_providers_(base.allow_providers_),
+      crossover_(base.crossover_),
       executor_(std::move(executor)),
       process_id_(base.process_id_) {}
 
 Context::~Context() = default;
+
+GemmPermission Context::allowed(AllowProviders most) const noexcept {
+  if (most == AllowProviders::never || !provider_.f32) return {};
+  return {&provider_, crossover_.get(), &logger_, most == AllowProviders::bf16 && provider_.bf16 != nullptr};
+}
 
 void Context::require_same_process() const {
   if (os::process_id() != process_id_)

@@ -18,7 +18,7 @@ const KernelTable kTable = {
     PUNA_STRING(PUNA_ISA), tile_f,  gemm_q,           gemm_f,          quantise_row, rms_norm,   add_rows,   scale_row,       swiglu,
     sigmoid,               rope_interleaved, rope_half_split, to_f16_row, attend_f32, attend_f16, attend_q8, merge_attention, finish_attention,
     gemm_back,             gemm_outer,       attend_backward, rms_norm_backward, swiglu_backward, dot, add_scaled, add_product, softmax_state, softmax_gradient,
-    layer_norm,            gelu,
+    layer_norm,            gelu,             to_bf16_row,
 };
 
 }  // namespace puna::PUNA_ISA

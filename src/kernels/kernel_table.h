@@ -116,6 +116,9 @@ struct KernelTable {
   // ---- vision encoders (vision.inl.h); y may be x ----
   void (*layer_norm)(float* y, const float* x, const float* w, const float* b, int64_t D, float eps);
   void (*gelu)(float* y, const float* x, int64_t n);                         // exact: x times the normal distribution up to x
+
+  // ---- for providers (ops/provided.h) ----
+  void (*to_bf16)(uint16_t* y, const float* x, int64_t n);                   // round to nearest even
 };
 
 // The table of a level by name; "" = the best this CPU has. NULL when the name is unknown or the CPU lacks it.

@@ -83,4 +83,14 @@ static void to_f16_row(uint16_t* y, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i += 16) store_f16_n(y + i, load_n(x + i, n - i), n - i);
 }
 
+// Round to nearest even; what was no number stays none.
+static void to_bf16_row(uint16_t* y, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    uint32_t u;
+    __builtin_memcpy(&u, x + i, 4);
+    const uint32_t rounded = (u + 0x7FFFu + (u >> 16 & 1u)) >> 16, quiet = u >> 16 | 0x40u;
+    y[i] = uint16_t((u & 0x7FFFFFFFu) > 0x7F800000u ? quiet : rounded);
+  }
+}
+
 }  // namespace puna::PUNA_ISA

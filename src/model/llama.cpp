@@ -117,10 +117,8 @@ Attended attn_in(Rec& rec, View q, const Batch& b, View x, const LlamaConfig& c,
   const KernelTable& kernels = rec.kernels();
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], K = c.head_dim;
-  const Activations xn = make_activations(rec, R, c.hidden, {&L.wq, &L.wk, &L.wv});
   const View k = rec.make(R, c.kv_heads * K), v = rec.make(R, c.kv_heads * K);
-  norm_rows(rec, xn, x, L.attn_norm, c.norm_eps);
-  linear(rec, xn, {{q, &L.wq}, {k, &L.wk}, {v, &L.wv}});
+  norm_linear(rec, x, L.attn_norm, c.norm_eps, {{q, &L.wq}, {k, &L.wk}, {v, &L.wv}});
   const Positions positions{c, rope, c.uses_rope[size_t(l)] != 0};
   View q_before, k_before;
   if (Rec::records && positions.norm()) {
@@ -173,13 +171,9 @@ template <class Rec>
 void swiglu_add(Rec& rec, View x, const LlamaConfig& c, const LlamaLayer& L) {
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], F = L.ffn.gate.rows;
-  const Activations xn = make_activations(rec, R, c.hidden, {&L.ffn.gate, &L.ffn.up});
-  const Activations h = make_activations(rec, R, F, {&L.ffn.down});
   const View gate = rec.make(R, F), up = rec.make(R, F);
-  norm_rows(rec, xn, x, L.ffn_norm, c.norm_eps);
-  linear(rec, xn, {{gate, &L.ffn.gate}, {up, &L.ffn.up}});
-  swiglu_rows(rec, h, gate, up);
-  linear(rec, h, {{x, &L.ffn.down, true}});
+  norm_linear(rec, x, L.ffn_norm, c.norm_eps, {{gate, &L.ffn.gate}, {up, &L.ffn.up}});
+  swiglu_linear(rec, x, gate, up, L.ffn.down);
 }
 
 template <class Rec>

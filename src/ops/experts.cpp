@@ -4,6 +4,8 @@
 #include <cstring>
 #include <vector>
 
+#include "ops/provided.h"
+
 namespace puna {
 namespace {
 
@@ -21,7 +23,10 @@ void group_by_expert(const Routes& r, int64_t experts) {
   std::fill(r.first, r.first + experts + 1, 0);
   for (int64_t i = 0; i < r.count; ++i) ++r.first[r.expert[i] + 1];
   for (int64_t e = 0; e < experts; ++e) r.first[e + 1] += r.first[e];
-  for (int64_t i = 0; i < r.count; ++i) r.order[r.first[r.expert[i]]++] = int32_t(i);
+  for (int64_t i = 0; i < r.count; ++i) {
+    r.place[i] = r.first[r.expert[i]]++;
+    r.order[r.place[i]] = int32_t(i);
+  }
   for (int64_t e = experts; e > 0; --e) r.first[e] = r.first[e - 1];
   r.first[0] = 0;
 }
@@ -37,6 +42,7 @@ Routes choose_experts(Inference& rec, View logits, int64_t top_k) {
   r.expert = rec.take<int32_t>(r.count);
   r.score = rec.take<float>(r.count);
   r.order = rec.take<int32_t>(r.count);
+  r.place = rec.take<int32_t>(r.count);
   r.first = rec.take<int32_t>(E + 1);
   rec.stage(1, [&](int64_t) {
     for (int64_t t = 0; t < R; ++t)
@@ -61,22 +67,45 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   const int64_t width = std::max(F, shared_F);
   const auto first = [&](int64_t e) { return e < E ? int64_t(routes.first[e]) : routes.count; };
   const auto last = [&](int64_t e) { return e < E ? int64_t(routes.first[e + 1]) : rows; };
-  const auto row_of = [&](int64_t i) { return i < routes.count ? int64_t(routes.order[i]) : i; };  // sorted index -> route or shared row
 
-  // Inputs of the routes: score * xn. The shared expert reads xn itself.
+  // Inputs of the routes, expert by expert: score * xn. The shared expert reads xn itself.
   const ExpertWeights& any = experts[0];
   const Activations scaled = make_activations(rec, routes.count, D, {&any.gate, &any.up});
   rec.stage(routes.count, [&](int64_t i) {
-    k.scale(scaled.x.row(i), xn.x.row(i / routes.top_k), routes.score[i], D);
+    const int64_t route = routes.order[i];
+    k.scale(scaled.x.row(i), xn.x.row(route / routes.top_k), routes.score[route], D);
     finish_row(k, scaled, i);
   });
+
+  // A provider takes all its experts at once.
+  const bool plain = !uses_quantised(rec, any.gate);
+  const Way routed_way = plain ? way_of(rec, any.gate, routes.count / E, false) : Way::own;
+  const Way shared_way = shared && !uses_quantised(rec, shared->gate) ? way_of(rec, shared->gate, R, false) : Way::own;
+  const auto way_of_group = [&](int64_t e) { return e < E ? routed_way : shared_way; };
+  const auto provide = [&](std::initializer_list<std::pair<Weight ExpertWeights::*, View>> parts, const Activations& routed, const Activations& all) {
+    const Way way = std::max(routed_way, shared_way);
+    if (way == Way::own) return;
+    const auto frame = rec.frame();
+    const Factor from[] = {routed_way == Way::own ? Factor() : factor_of(rec, routed.x, way), shared_way == Way::own ? Factor() : factor_of(rec, all.x, way)};
+    const bool known = !rec.measuring() && rec.finished();  // where routes went
+    std::vector<ProvidedProduct> products;
+    for (int64_t e = 0; e < groups; ++e) {
+      if (way_of_group(e) == Way::own || (known && first(e) == last(e))) continue;
+      const int64_t i = known ? first(e) : 0, count = known ? last(e) - i : R;
+      for (const auto& [part, y] : parts) {
+        const Weight& w = expert(e).*part;
+        products.push_back({e < E ? rows_from(from[0], i, way) : from[1], slice(y, i, count, w.rows), &w, false});
+      }
+    }
+    provided_forward(rec, products, way);
+  };
 
   // Rows i ... of expert e in one tile: where they come from and go to.
   const auto tile_of = [&](int64_t e, int64_t i, const Activations& routed, const Activations& all, View y, bool quantised) {
     TileRows tile;
     tile.count = std::min<int64_t>(kMaxRows, last(e) - i);
     for (int64_t t = 0; t < tile.count; ++t) {
-      const int64_t row = row_of(i + t);
+      const int64_t row = i + t;
       const bool is_route = row < routes.count;
       const Activations& from = is_route ? routed : all;
       const int64_t source = is_route ? row : row - routes.count;
@@ -88,6 +117,7 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   };
   // A tile is (expert, some panels): it takes that expert's rows in blocks.
   const auto run = [&](int64_t e, const Weight& w, int64_t tile_index, const Activations& routed, const Activations& all, View y) {
+    if (way_of_group(e) != Way::own) return;
     const Tiling tiling = tiling_of(w, R);
     const int64_t panel = tile_index * tiling.panels;
     if (panel >= panels_of(w)) return;
@@ -127,14 +157,12 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
     if (tile % 2 == 0) run(e, expert(e).gate, index, scaled, xn, gate);
     else run(e, expert(e).up, index, scaled, xn, up);
   });
+  provide({{&ExpertWeights::gate, gate}, {&ExpertWeights::up, up}}, scaled, xn);
   // Each expert's rows, for calibration.
   const auto show = [&](Weight ExpertWeights::*part, const Activations& routed, const Activations& all) {
     for (int64_t e = 0; rec.observer() && !rec.measuring() && e < groups; ++e) {
       std::vector<const float*> seen;
-      for (int64_t i = first(e); i < last(e); ++i) {
-        const int64_t row = row_of(i);
-        seen.push_back(row < routes.count ? routed.x.row(row) : all.x.row(row - routes.count));
-      }
+      for (int64_t i = first(e); i < last(e); ++i) seen.push_back(i < routes.count ? routed.x.row(i) : all.x.row(i - routes.count));
       rec.observer()->see(rec, expert(e).*part, seen);
     }
   };
@@ -160,12 +188,14 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
     const int64_t e = tile / out_tiles;
     run(e, expert(e).down, tile % out_tiles, routed_act, shared_act, out);
   });
+  provide({{&ExpertWeights::down, out}}, routed_act, shared_act);
   show(&ExpertWeights::down, routed_act, shared_act);
   add_loras(&ExpertWeights::down, routed_act, shared_act, out);
 
   rec.stage(R, [&](int64_t t) {
-    float* sum = out.row(shared ? routes.count + t : t * routes.top_k);
-    for (int64_t s = shared ? 0 : 1; s < routes.top_k; ++s) k.add(sum, out.row(t * routes.top_k + s), D);
+    const int32_t* const place = routes.place + t * routes.top_k;
+    float* sum = out.row(shared ? routes.count + t : place[0]);
+    for (int64_t s = shared ? 0 : 1; s < routes.top_k; ++s) k.add(sum, out.row(place[s]), D);
     k.add(x.row(t), sum, D);
   });
   return {scaled.x, gate, up, routed_act.x, shared_act.x};
@@ -174,12 +204,6 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
 // ---- backward ----
 
 namespace {
-
-View zeros(Inference& rec, int64_t rows, int64_t cols) {
-  const View v = rec.make(rows, cols);
-  rec.stage(rows, [&](int64_t i) { std::fill(v.row(i), v.row(i) + cols, 0.0f); });
-  return v;
-}
 
 // The gradient of one SwiGLU block: of its input into dx, given dy of its output.
 struct BlockRows { View dx, dy, x, gate, up, h; };
@@ -198,19 +222,10 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
   const auto scratch = rec.scratch();
   const int64_t R = x.dims[0], D = x.dims[1], n = routes.count, F = trace.routed.dims[1];
 
-  // Everything of the routes again, sorted by expert, so that each expert's rows lie together.
-  const BlockRows sorted{zeros(rec, n, D), rec.make(n, D), rec.make(n, D), rec.make(n, F), rec.make(n, F), rec.make(n, F)};
-  int32_t* const place = rec.take<int32_t>(n);  // of each route
-  rec.stage(n, [&](int64_t i) {
-    const int64_t from = routes.order[i];
-    place[from] = int32_t(i);
-    memcpy(sorted.dy.row(i), dx.row(from / routes.top_k), size_t(D) * 4);
-    memcpy(sorted.x.row(i), trace.scaled.row(from), size_t(D) * 4);
-    memcpy(sorted.gate.row(i), trace.gate.row(from), size_t(F) * 4);
-    memcpy(sorted.up.row(i), trace.up.row(from), size_t(F) * 4);
-    memcpy(sorted.h.row(i), trace.routed.row(from), size_t(F) * 4);
-  });
-  const View dgate = zeros(rec, n, F), dup = zeros(rec, n, F), dh = zeros(rec, n, F);
+  // As everything of the routes, the gradients lie expert by expert.
+  const BlockRows sorted{rec.make_zero(n, D), rec.make(n, D), trace.scaled, slice(trace.gate, 0, n, F), slice(trace.up, 0, n, F), trace.routed};
+  rec.stage(n, [&](int64_t i) { memcpy(sorted.dy.row(i), dx.row(routes.order[i] / routes.top_k), size_t(D) * 4); });
+  const View dgate = rec.make_zero(n, F), dup = rec.make_zero(n, F), dh = rec.make_zero(n, F);
   const bool known = !rec.measuring() && rec.finished();  // where routes went; else room for all of them is asked for
   for (size_t e = 0; e < experts.routed.size(); ++e) {
     const int64_t first = known ? routes.first[e] : 0, count = known ? routes.first[e + 1] - first : n;
@@ -222,7 +237,7 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
   // scaled = score xn, score = sigmoid(logit)
   rec.stage(R, [&](int64_t t) {
     for (int64_t route = t * routes.top_k; route < (t + 1) * routes.top_k; ++route) {
-      const float* const dscaled = sorted.dx.row(place[route]);
+      const float* const dscaled = sorted.dx.row(routes.place[route]);
       const float score = routes.score[route];
       dlogits.row(t)[routes.expert[route]] += k.dot(dscaled, xn.row(t), D) * score * (1.0f - score);
       k.add_scaled(dxn.row(t), dscaled, score, D);
@@ -231,7 +246,7 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
   if (!experts.shared) return;
   const int64_t S = trace.shared.dims[1];
   const auto own = [&](View v) { return slice(v, n, R, S); };
-  block_backward(rec, {dxn, dx, xn, own(trace.gate), own(trace.up), trace.shared}, *experts.shared, zeros(rec, R, S), zeros(rec, R, S), zeros(rec, R, S));
+  block_backward(rec, {dxn, dx, xn, own(trace.gate), own(trace.up), trace.shared}, *experts.shared, rec.make_zero(R, S), rec.make_zero(R, S), rec.make_zero(R, S));
 }
 
 }  // namespace puna

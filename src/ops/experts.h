@@ -13,6 +13,7 @@ struct Routes {
   int32_t* expert;   // [R*top_k]
   float* score;      // [R*top_k] sigmoid of the chosen logit
   int32_t* order;    // routes grouped by expert, ascending inside a group
+  int32_t* place;    // [R*top_k] where in order each route is
   int32_t* first;    // [experts+1] where each expert's group starts in order
   int64_t top_k, count;
   View logits;       // [R,E]
@@ -34,7 +35,7 @@ struct Experts {
   std::span<const ExpertWeights> routed;  // all of the types of the first (checked when a model is loaded)
   const ExpertWeights* shared;            // may be NULL
 };
-struct ExpertsTrace {  // what the gradient needs of the forward pass; rows are routes, then the shared expert's
+struct ExpertsTrace {  // what the gradient needs of the forward pass; rows are routes in the experts' order, then the shared expert's
   View scaled;         // [routes, D] score * xn
   View gate, up;       // [routes + R, max F]
   View routed, shared; // [routes, F], [R, shared F] silu(gate) * up

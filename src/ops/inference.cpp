@@ -1,8 +1,15 @@
 #include "ops/inference.h"
 
 #include <atomic>
+#include <cstring>
 
 namespace puna {
+
+View Inference::make_zero(int64_t rows, int64_t cols) {
+  const View v = make(rows, cols);
+  stage(rows, [&](int64_t t) { memset(v.row(t), 0, size_t(cols) * 4); });
+  return v;
+}
 
 void Inference::stage(int64_t tiles, FunctionRef<void(int64_t)> fn) {
   const int64_t index = next_stage_++;

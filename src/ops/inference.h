@@ -9,6 +9,7 @@
 #include "kernels/kernel_table.h"
 #include "ops/arena.h"
 #include "puna/base/executor.h"
+#include "puna/base/gemm_provider.h"
 #include "puna/base/function_ref.h"
 #include "puna/tensor/tensor.h"
 
@@ -54,6 +55,10 @@ class Inference {
   bool exact() const noexcept { return exact_; }
   bool measuring() const noexcept { return arena_.measuring(); }  // nothing is computed: views have no memory behind them
 
+  // Products of this pass may be made by a provider; without it they are made by kernels() alone, with the same bits everywhere.
+  void allow(const GemmPermission& permission) noexcept { permission_ = permission; }
+  const GemmPermission& permission() const noexcept { return permission_; }
+
   // Linear layers of this pass add what the adapter has for them; NULL = none. Borrowed.
   void use(const LoraMap* adapter) noexcept { adapter_ = adapter; }
   void observe(ActivationObserver* observer) noexcept { observer_ = observer; }
@@ -66,6 +71,7 @@ class Inference {
 
   // Scratch of this pass, uninitialised. In a Frame it lives until the frame ends.
   View make(int64_t rows, int64_t cols) { return View(take<float>(rows * cols), DType::f32, {rows, cols}); }
+  View make_zero(int64_t rows, int64_t cols);  // a stage fills it
   template <class T>
   T* take(int64_t count) { return static_cast<T*>(arena_.take(size_t(count) * sizeof(T))); }
 
@@ -96,6 +102,7 @@ class Inference {
   Cursor& cursor_;
   bool exact_;
   FunctionRef<bool()> should_stop_;
+  GemmPermission permission_;
   const LoraMap* adapter_ = nullptr;
   ActivationObserver* observer_ = nullptr;
   int64_t next_stage_ = 0;

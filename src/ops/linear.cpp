@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "ops/provided.h"
+
 namespace puna {
 namespace {
 
@@ -99,7 +101,18 @@ void add_lora(Inference& rec, const Activations& x, View y, const Lora& lora) {
 }  // namespace
 
 void linear_forward(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
-  multiply(rec, x, products, force_f32);
+  const Weight& any = *products.begin()->w;
+  const auto provided = [&](const Product& p) { return p.w->dtype == any.dtype && (force_f32 || !uses_quantised(rec, *p.w)); };
+  const Way way = std::all_of(products.begin(), products.end(), provided) ? way_of(rec, any, x.rows(), force_f32) : Way::own;
+  if (way == Way::own) {
+    multiply(rec, x, products, force_f32);
+  } else {
+    const auto frame = rec.frame();
+    const Factor rows = factor_of(rec, x.x, way);
+    std::vector<ProvidedProduct> all;
+    for (const Product& p : products) all.push_back({rows, p.y, p.w, p.add});
+    provided_forward(rec, all, way);
+  }
   if (ActivationObserver* const observer = rec.observer()) {
     std::vector<const float*> rows;
     for (int64_t t = 0; t < x.rows(); ++t) rows.push_back(x.x.row(t));
@@ -155,8 +168,13 @@ void lora_backward(Tape& rec, View dx, View dy, View x, const Lora& lora) {
 }  // namespace
 
 void linear_backward(Tape& rec, View dx, View dy, View x, const Weight& w) {
-  if (dx.rank != 0) add_back(rec, dx, dy, w);
-  if (float* dw = rec.parameter_gradient(w.panels)) add_outer(rec, dw, dy, x, w);
+  float* const dw = rec.parameter_gradient(w.panels);
+  if (const Way way = way_of(rec, w, x.dims[0], false); way != Way::own) {
+    provided_backward(rec, dx, dw, dy, x, w, way);
+  } else {
+    if (dx.rank != 0) add_back(rec, dx, dy, w);
+    if (dw) add_outer(rec, dw, dy, x, w);
+  }
   if (const Lora* lora = rec.lora_of(w)) lora_backward(rec, dx, dy, x, *lora);
 }
 

@@ -19,10 +19,45 @@ void norm_backward(Tape& rec, View dx, View dy, View x, const float* w, float ep
   });
 }
 
-void swiglu_backward(Tape& rec, View dgate, View dup, View dy, View gate, View up) {
-  rec.stage(dy.dims[0], [&](int64_t t) {
-    rec.kernels().swiglu_backward(dgate.row(t), dup.row(t), dy.row(t), gate.row(t), up.row(t), dy.dims[1]);
+namespace {
+
+// A frozen weight's gradient does not read what it was multiplied with.
+bool reads_input(const Tape& rec, const Weight& w) { return rec.parameter_gradient(w.panels) || rec.lora_of(w); }
+
+}  // namespace
+
+void norm_linear_backward(Tape& rec, const NormLinear& n) {
+  const View dx = rec.gradient(n.x);
+  for (const Product& p : n.products) rec.gradient(p.y);
+  const auto scratch = rec.scratch();
+  const int64_t R = n.x.dims[0], D = n.x.dims[1];
+  const View xn = rec.make(R, D), dxn = rec.make_zero(R, D);
+  const auto reads = [&](const Product& p) { return reads_input(rec, *p.w); };
+  if (std::any_of(n.products.begin(), n.products.end(), reads))
+    rec.stage(R, [&](int64_t t) { rec.kernels().rms_norm(xn.row(t), n.before.row(t), n.w, D, n.eps); });
+  for (const Product& p : n.products) linear_backward(rec, dxn, rec.gradient(p.y), xn, *p.w);
+  norm_backward(rec, dx, dxn, n.before, n.w, n.eps, nullptr);
+}
+
+void swiglu_linear_forward(Inference& rec, View x, View gate, View up, const Weight& w) {
+  const auto scratch = rec.frame();
+  const Activations h = make_activations(rec, gate.dims[0], gate.dims[1], {&w});
+  rec.stage(h.rows(), [&](int64_t t) {
+    rec.kernels().swiglu(h.x.row(t), gate.row(t), up.row(t), gate.dims[1]);
+    finish_row(rec.kernels(), h, t);
   });
+  linear_forward(rec, h, {{x, &w, true}}, false);
+}
+
+void swiglu_linear_backward(Tape& rec, View x, View gate, View up, const Weight& w) {
+  const View dgate = rec.gradient(gate), dup = rec.gradient(up), dy = rec.gradient(x);
+  const auto scratch = rec.scratch();
+  const KernelTable& k = rec.kernels();
+  const int64_t R = gate.dims[0], F = gate.dims[1];
+  const View h = rec.make(R, F), dh = rec.make_zero(R, F);
+  if (reads_input(rec, w)) rec.stage(R, [&](int64_t t) { k.swiglu(h.row(t), gate.row(t), up.row(t), F); });
+  linear_backward(rec, dh, dy, h, w);
+  rec.stage(R, [&](int64_t t) { k.swiglu_backward(dgate.row(t), dup.row(t), dh.row(t), gate.row(t), up.row(t), F); });
 }
 
 }  // namespace puna

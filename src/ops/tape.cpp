@@ -11,8 +11,7 @@ View Tape::copy(View x) {
 View Tape::gradient(View value) {
   const auto found = gradients_.find(value.data);
   if (found != gradients_.end()) return found->second;
-  const View g = make(value.dims[0], value.dims[1]);
-  stage(g.dims[0], [&](int64_t t) { memset(g.row(t), 0, size_t(g.dims[1]) * 4); });
+  const View g = make_zero(value.dims[0], value.dims[1]);
   gradients_.emplace(value.data, g);
   made_.push_back(value.data);
   return g;

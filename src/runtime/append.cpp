@@ -108,6 +108,7 @@ bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> 
   const KernelTable& kernels = model.context().kernels();
   const int64_t W = int64_t(batch_.wanted.size()), R = int64_t(batch_.rows.size());
   Inference rec(kernels, model.context().executor(), arena, cursor, sessions_[0]->options_.exact, stop);
+  if (!sessions_[0]->options_.exact) rec.allow(model.context().permission());
   if (const AdapterPtr& adapter = sessions_[0]->options_.adapter) rec.use(&adapter->loras());
   const View logits = rec.make(W, config.vocab);
   const View hidden = rows_.hidden ? rec.make(R, config.hidden) : View();

@@ -23,6 +23,7 @@ uint64_t scratch_bytes(const Llama& llama, const Context& context, const Session
   Arena measure;
   Cursor cursor;
   Inference rec(context.kernels(), context.executor(), measure, cursor, options.exact, {});
+  if (!options.exact) rec.allow(context.permission());
   llama.forward(rec, batch, rec.make(1, llama.config.vocab));
   return measure.peak();
 }

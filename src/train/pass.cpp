@@ -65,6 +65,7 @@ std::vector<double> Pass::run(std::span<const Sequence> sequences, float weight,
     Cursor cursor;
     const auto with = [&](auto& rec) {
       rec.use(target.adapter);
+      rec.allow(context_.allowed(options_.providers));
       compute(rec, rows, nll, weights, weigh);
       return rec.finished();
     };

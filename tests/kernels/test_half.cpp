@@ -1,4 +1,5 @@
 // Half precision both ways against its definition: every one of the 65536 values, every tie between two of them.
+#include <bit>
 #include <limits>
 
 #include "kernels/cases.h"
@@ -84,5 +85,24 @@ TEST_CASE("narrowing any float takes the nearest half, at any length", "[kernels
   on_every_isa([&](const KernelTable& k) {
     CHECK(wrong_roundings(k, ref::wild(20000, 14, 150)) == 0);
     for (const int64_t n : kAwkwardSizes) CHECK(wrong_roundings(k, ref::normal(n, 15)) == 0);
+  });
+}
+
+TEST_CASE("bfloat16 is the nearest of the two floats around, the even one of equals, and no number stays none", "[kernels]") {
+  std::vector<float> x;
+  for (uint32_t high = 0; high < 65536; high += 3)
+    for (const uint32_t low : {0x0000u, 0x0001u, 0x7FFFu, 0x8000u, 0x8001u, 0xFFFFu}) x.push_back(std::bit_cast<float>(high << 16 | low));
+  on_every_isa([&](const KernelTable& k) {
+    const Guarded<float> in(x);
+    const Guarded<uint16_t> out(x.size());
+    k.to_bf16(out.data(), in.data(), int64_t(x.size()));
+    size_t wrong = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const uint32_t bits = std::bit_cast<uint32_t>(x[i]), down = bits >> 16;
+      const float got = std::bit_cast<float>(uint32_t(out.data()[i]) << 16);
+      if (std::isnan(x[i])) wrong += !std::isnan(got);
+      else wrong += out.data()[i] != ((bits & 0xFFFF) > 0x8000 || ((bits & 0xFFFF) == 0x8000 && (down & 1)) ? down + 1 : down);
+    }
+    CHECK(wrong == 0);
   });
 }

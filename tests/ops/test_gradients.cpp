@@ -4,6 +4,7 @@
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/loss.h"
+#include "ops/on_tape.h"
 #include "ops/pass.h"
 #include "ops/rows.h"
 #include "ops/weights.h"
@@ -17,39 +18,6 @@ using Vector = std::vector<Complex>;
 using Floats = std::vector<float>;
 
 namespace {
-
-// Runs build(tape) without memory, then with it.
-template <class Build>
-void on_tape(const ParameterGradients& parameters, Build&& build, const LoraMap* adapter = nullptr, int threads = 1) {
-  const auto executor = make_thread_pool(threads, {});
-  std::vector<std::byte> block;
-  for (int run = 0; run < 2; ++run) {
-    Arena arena;
-    if (run == 1) arena = Arena(block.data() + (64 - reinterpret_cast<uintptr_t>(block.data()) % 64) % 64, block.size() - 64);
-    Cursor cursor;
-    Tape tape(*select_kernels(""), *executor, arena, cursor, true, {}, parameters);
-    tape.use(adapter);
-    build(tape);
-    if (run == 0) block.resize(arena.peak() + 64);
-  }
-}
-
-View put(Tape& rec, const Floats& values, int64_t rows, int64_t cols) {
-  const View v = rec.make(rows, cols);
-  rec.stage(1, [&](int64_t) { memcpy(v.data, values.data(), values.size() * 4); });
-  return v;
-}
-
-void set_gradient(Tape& rec, View y, const Floats& dy) {
-  const View g = rec.gradient(y);
-  rec.stage(1, [&](int64_t) { memcpy(g.data, dy.data(), dy.size() * 4); });
-}
-
-void take(Tape& rec, Floats& to, View value) {
-  const View g = rec.gradient(value);
-  to.resize(size_t(g.dims[0] * g.dims[1]));
-  rec.stage(1, [&](int64_t) { memcpy(to.data(), g.data, to.size() * 4); });
-}
 
 Floats out_of_panels(const Floats& panels, int64_t rows, int64_t cols) {
   Floats plain;
@@ -101,7 +69,8 @@ TEST_CASE("linear: gradients of input, weight and adapter", "[ops][grad]") {
     const Floats x = ref::normal(T * K, 4), dy = ref::normal(T * N, 5);
     Floats dw(w.panels.size() / 4), da(a.panels.size() / 4), db(b.panels.size() / 4), dx;
     const LoraMap adapter{{w.weight.panels, {a.weight, b.weight, 0.7f}}};
-    on_tape({{w.weight.panels, dw.data()}, {a.weight.panels, da.data()}, {b.weight.panels, db.data()}}, [&](Tape& rec) { dx = gradient_of_input(rec, w.weight, x, dy); }, &adapter, 2);
+    on_tape({{w.weight.panels, dw.data()}, {a.weight.panels, da.data()}, {b.weight.panels, db.data()}}, [&](Tape& rec) { dx = gradient_of_input(rec, w.weight, x, dy); },
+            {.threads = 2, .adapter = &adapter});
     const Floats &pw = w.plain.values, &pa = a.plain.values, &pb = b.plain.values;
     const auto value = [&](const auto& xs, const auto& ws, const auto& as, const auto& bs) {
       Vector h = product(xs, as, T, r, K);
@@ -165,27 +134,60 @@ TEST_CASE("rms_norm: gradients of input and weight, of chosen rows too", "[ops][
   }
 }
 
-TEST_CASE("SwiGLU: gradients of gate and up", "[ops][grad]") {
-  const int64_t R = 3, F = 35;
-  const Floats gate = ref::normal(R * F, 31), up = ref::normal(R * F, 32), dy = ref::normal(R * F, 33);
-  Floats dgate, dup;
-  on_tape({}, [&](Tape& rec) {
-    const View g = put(rec, gate, R, F), u = put(rec, up, R, F);
-    Activations y;
-    y.x = rec.make(R, F);
-    swiglu_rows(rec, y, g, u);
-    set_gradient(rec, y.x, dy);
+TEST_CASE("SwiGLU and the linear layer behind it: gradients of gate, up, weight and the residual stream", "[ops][grad]") {
+  const int64_t R = 3, F = 35, N = 18;
+  const StoredWeight down(DType::f32, N, F, 30);
+  const Floats gate = ref::normal(R * F, 31), up = ref::normal(R * F, 32), dy = ref::normal(R * N, 33), x = ref::normal(R * N, 34);
+  Floats dgate, dup, dx, dw(down.panels.size() / 4);
+  on_tape({{down.weight.panels, dw.data()}}, [&](Tape& rec) {
+    const View g = put(rec, gate, R, F), u = put(rec, up, R, F), y = put(rec, x, R, N);
+    swiglu_linear(rec, y, g, u, down.weight);
+    set_gradient(rec, y, dy);
     rec.backward();
     take(rec, dgate, g);
     take(rec, dup, u);
+    take(rec, dx, y);
   });
-  const auto value = [&](const Vector& g, const Vector& u) {
-    Vector y;
-    for (size_t i = 0; i < g.size(); ++i) y.push_back(silu(g[i]) * u[i]);
-    return weighted(dy, y);
+  const auto value = [&](const Vector& g, const Vector& u, const Vector& w) {
+    Vector h;
+    for (size_t i = 0; i < g.size(); ++i) h.push_back(silu(g[i]) * u[i]);
+    return weighted(dy, product(h, w, R, N, F));
   };
-  ref::check_gradient(dgate, gate, [&](const Vector& z) { return value(z, complex_of(up)); });
-  ref::check_gradient(dup, up, [&](const Vector& z) { return value(complex_of(gate), z); });
+  const Vector g = complex_of(gate), u = complex_of(up), w = complex_of(down.plain.values);
+  ref::check_gradient(dgate, gate, [&](const Vector& z) { return value(z, u, w); });
+  ref::check_gradient(dup, up, [&](const Vector& z) { return value(g, z, w); });
+  ref::check_gradient(out_of_panels(dw, N, F), down.plain.values, [&](const Vector& z) { return value(g, u, z); });
+  CHECK(dx == dy);
+}
+
+TEST_CASE("a norm and the linear layers that read it: gradients of input, norm and weights", "[ops][grad]") {
+  const int64_t R = 4, D = 21, N = 18, M = 5;
+  const StoredWeight a(DType::f32, N, D, 35), b(DType::f32, M, D, 36);
+  const Floats x = ref::normal(R * D, 37), w = ref::normal(D, 38), da = ref::normal(R * N, 39), db = ref::normal(R * M, 40);
+  Floats dx, dw(size_t(D), 0.0f), dwa(a.panels.size() / 4), dwb(b.panels.size() / 4);
+  on_tape({{w.data(), dw.data()}, {a.weight.panels, dwa.data()}, {b.weight.panels, dwb.data()}}, [&](Tape& rec) {
+    const View in = put(rec, x, R, D), ya = rec.make(R, N), yb = rec.make(R, M);
+    norm_linear(rec, in, w.data(), 1e-5f, {{ya, &a.weight}, {yb, &b.weight}});
+    rec.stage(1, [&](int64_t) { memset(in.data, 0, x.size() * 4); });  // as later layers do: the gradient has its own copy
+    set_gradient(rec, ya, da);
+    set_gradient(rec, yb, db);
+    rec.backward();
+    take(rec, dx, in);
+  });
+  const auto value = [&](const Vector& xs, const Vector& ws, const Vector& wa, const Vector& wb) {
+    Vector xn;
+    for (int64_t t = 0; t < R; ++t) {
+      Complex squares = 0;
+      for (int64_t d = 0; d < D; ++d) squares += xs[size_t(t * D + d)] * xs[size_t(t * D + d)];
+      for (int64_t d = 0; d < D; ++d) xn.push_back(xs[size_t(t * D + d)] / std::sqrt(squares / double(D) + double(1e-5f)) * ws[size_t(d)]);
+    }
+    return weighted(da, product(xn, wa, R, N, D)) + weighted(db, product(xn, wb, R, M, D));
+  };
+  const Vector xs = complex_of(x), ws = complex_of(w), wa = complex_of(a.plain.values), wb = complex_of(b.plain.values);
+  ref::check_gradient(dx, x, [&](const Vector& z) { return value(z, ws, wa, wb); });
+  ref::check_gradient(dw, w, [&](const Vector& z) { return value(xs, z, wa, wb); });
+  ref::check_gradient(out_of_panels(dwa, N, D), a.plain.values, [&](const Vector& z) { return value(xs, ws, z, wb); });
+  ref::check_gradient(out_of_panels(dwb, M, D), b.plain.values, [&](const Vector& z) { return value(xs, ws, wa, z); });
 }
 
 TEST_CASE("token losses: the gradient of weighted cross-entropy in input and head", "[ops][grad]") {

@@ -7,6 +7,7 @@
 
 #include "puna/base/allocator.h"
 #include "puna/base/executor.h"
+#include "puna/base/gemm_provider.h"
 #include "puna/base/logger.h"
 
 namespace puna {
@@ -22,6 +23,8 @@ struct ContextOptions {
   HostExecutor executor;
   ThreadHook thread_hook;
   Logger logger;
+  GemmProvider provider;            // for training, and for what allow_providers says; a table without functions = none
+  AllowProviders allow_providers = AllowProviders::never;
 };
 
 class Context {
@@ -35,6 +38,9 @@ class Context {
   const std::shared_ptr<Allocator>& allocator() const noexcept { return allocator_; }
   Executor& executor() const noexcept { return *executor_; }
   const Logger& logger() const noexcept { return logger_; }
+  // What sessions in default mode and the vision encoder may use, and what training may.
+  GemmPermission permission() const noexcept { return allowed(allow_providers_); }
+  GemmPermission allowed(AllowProviders most) const noexcept;
 
   Buffer allocate(size_t bytes, const char* purpose) const { return Buffer(allocator_, bytes, purpose); }
   // Threads do not survive fork(): a handle used in a forked child is Error{wrong_state}, never a hang.
@@ -44,6 +50,9 @@ class Context {
   const KernelTable* kernels_;
   std::shared_ptr<Allocator> allocator_;
   Logger logger_;
+  GemmProvider provider_;
+  AllowProviders allow_providers_ = AllowProviders::never;
+  std::shared_ptr<Crossover> crossover_;
   std::unique_ptr<GuardedHost> host_;  // outlives the threads that call it
   std::unique_ptr<Executor> executor_;
   int64_t process_id_;

@@ -23,6 +23,7 @@ struct Sequence {
 struct PassOptions {
   bool exact = true;         // f32 activations and keys; false: what sessions do by default (a quantised base under an adapter)
   bool checkpoint = false;   // layers are computed twice and keep only their input: memory for a third more time
+  AllowProviders providers = AllowProviders::f32;  // the context's provider makes products where it is faster; never: the same bits everywhere
 };
 
 class Pass {
