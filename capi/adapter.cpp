@@ -61,6 +61,8 @@ train::TrainerOptions trainer_options(const puna_finetune_options& o) {
   t.schedule.warmup = at_least_zero(o.warmup_steps, "warmup_steps");
   t.seed = o.seed;
   t.pass.exact = false;
+  const bool bf16 = flag(o.bf16, "bf16");
+  t.pass.providers = flag(o.no_providers, "no_providers") ? AllowProviders::never : bf16 ? AllowProviders::bf16 : AllowProviders::f32;
   if (o.dpo_beta != 0) t.dpo_beta = o.dpo_beta;
   return t;
 }

@@ -22,6 +22,16 @@ ContextOptions context_options_from_c(const puna_context_options* theirs) {
   options.executor = {o.executor_user, o.executor_threads, o.parallel_for};
   options.thread_hook = {o.thread_user, o.thread_start};
   options.logger = {o.log_user, o.log};
+  require_reserved(o.reserved2, "puna_context_options");
+  PUNA_REQUIRE(o.allow_providers >= PUNA_PROVIDERS_NEVER && o.allow_providers <= PUNA_PROVIDERS_BF16, "allow_providers is %d, expected 0 to 2",
+               o.allow_providers);
+  options.allow_providers = AllowProviders(o.allow_providers);
+  if (o.gemm_provider) {
+    const puna_gemm_provider p = read_options(o.gemm_provider, "puna_gemm_provider");
+    require_reserved(p.reserved, "puna_gemm_provider");
+    PUNA_REQUIRE(p.f32 != nullptr, "puna_gemm_provider.f32 is NULL");
+    options.provider = {p.name ? p.name : "", p.user, p.f32, p.bf16};
+  }
   return options;
 }
 

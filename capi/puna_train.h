@@ -50,7 +50,7 @@ typedef struct puna_finetune_options {
   int64_t warmup_steps;
   int64_t step_tokens;   /* 0 = 2048; bounds memory */
   int64_t max_tokens;    /* of an example; longer ones are left out, longer texts cut. 0 = 512 */
-  uint64_t seed;         /* the same seed gives the same adapter, whatever the threads */
+  uint64_t seed;         /* the same seed gives the same adapter, whatever the threads (and the CPU, without a provider) */
   const char* targets;   /* ends of weights' names, with commas between: "q_proj,v_proj" (NULL), "all" */
   int32_t preferences;   /* 1 = the lines are pairs, learned by direct preference optimisation */
   int32_t reserved;      /* 0 */
@@ -58,6 +58,8 @@ typedef struct puna_finetune_options {
   /* After each step; nonzero stops and nothing is left behind. */
   int32_t (*progress)(void* user, const puna_finetune_report* report);
   void* progress_user;
+  int32_t no_providers;  /* 1 = leave the context's provider alone: the same bits on every machine */
+  int32_t bf16;          /* 1 = where the provider takes bfloat16, factors of products may be rounded to it; what is trained stays in f32 */
 } puna_finetune_options;
 
 /* Teaches the model by examples: makes an adapter, the model stays as it is and may be used meanwhile. `jsonl`: one object a line:

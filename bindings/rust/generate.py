@@ -9,7 +9,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TYPES = {"uint8_t": "u8", "int32_t": "i32", "int64_t": "i64", "uint32_t": "u32", "uint64_t": "u64", "size_t": "usize", "float": "f32", "double": "f64",
+TYPES = {"uint8_t": "u8", "uint16_t": "u16", "int32_t": "i32", "int64_t": "i64", "uint32_t": "u32", "uint64_t": "u64", "size_t": "usize", "float": "f32", "double": "f64",
          "char": "c_char", "void": "c_void"}
 KEYWORDS = {"type", "fn", "in", "ref", "match"}
 
@@ -83,7 +83,7 @@ def fields(body):
 
 
 def generate():
-    headers = sorted(h for h in (ROOT / "capi").glob("puna*.h") if h.name != "puna_decode.h")
+    headers = sorted(h for h in (ROOT / "capi").glob("puna*.h") if h.name not in ("puna_decode.h", "puna_providers.h"))
     header = "".join(h.read_text(encoding="utf-8") for h in headers)
     text = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     layout = (ROOT / "tests" / "abi" / "layout.c").read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ def main(library, symbols_txt, headers, nm, readelf):
             promised[name] = f"{name}@@PUNA_{since}"
     exported = {line.split()[-1] for line in output(nm, "-D", "--defined-only", "--with-symbol-versions", library).splitlines()}
     exported = {name for name in exported if not re.fullmatch(r"PUNA_[\d.]+(@@PUNA_[\d.]+)?", name)}  # the version nodes themselves
-    text = "".join(h.read_text(encoding="utf-8") for h in pathlib.Path(headers).glob("puna*.h") if h.name != "puna_decode.h")
+    text = "".join(h.read_text(encoding="utf-8") for h in pathlib.Path(headers).glob("puna*.h") if h.name not in ("puna_decode.h", "puna_providers.h"))
     declared = set(re.findall(r"^PUNA_API [^;(]*?\b(puna_\w+)\(", text, re.M))
 
     faults = list(difference(exported, set(promised.values()), "the library", "symbols.txt"))

@@ -2,10 +2,14 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple, Optional
+import os
+import pathlib
+from typing import Any, NamedTuple, Optional
 
-from .native import check, created, ffi, lib, sized
+from . import errors
+from .native import HERE, check, created, ffi, lib, sized
 
+ALLOW = {"none": 0, "f32": 1, "bf16": 2}
 LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
 
 
@@ -19,17 +23,39 @@ class ContextInfo(NamedTuple):
     memory_limit: int
 
 
+def _provider() -> Any:
+    """oneDNN's or OpenBLAS's table: libpuna_providers is no part of the wheel; it is looked for beside libpuna and where the system looks."""
+    name = "libpuna_providers.so.0"
+    beside = [p / name for p in (HERE, pathlib.Path(os.environ.get("PUNA_LIBRARY", HERE / "x")).parent)]
+    table = ffi.new("puna_gemm_provider const**")
+    try:
+        library = ffi.dlopen(str(next((p for p in beside if p.is_file()), name)))
+    except OSError as e:
+        raise errors.Unsupported(f"{name}: {e}") from None
+    if library.puna_providers_find(ffi.NULL, table) != lib.PUNA_OK:
+        raise errors.Unsupported(f"{name} was built without oneDNN and OpenBLAS")
+    return library, table[0]
+
+
 class Context:
-    """Threads and memory that models share. `logger`: a logging.Logger that gets the library's lines.
+    """Threads and memory that models share. `logger`: a logging.Logger that gets the library's lines. `providers`: "f32" or "bf16" lets oneDNN or
+    OpenBLAS make products of float weights where they are faster, in default mode; the bits are then no longer those of every machine.
 
     >>> Context(threads=2).info.threads
     2
     """
 
-    def __init__(self, *, threads: int = 0, isa: Optional[str] = None, memory_limit: int = 0, logger: Optional[logging.Logger] = None) -> None:
+    def __init__(self, *, threads: int = 0, isa: Optional[str] = None, memory_limit: int = 0, logger: Optional[logging.Logger] = None,
+                 providers: str = "none") -> None:
         keep = [ffi.new("char[]", isa.encode()) if isa else ffi.NULL]
         options = sized("puna_context_options", threads=threads, memory_limit=memory_limit)
         options.isa = keep[0]
+        if providers not in ALLOW:
+            raise ValueError(f"providers is {providers!r}, expected one of {', '.join(ALLOW)}")
+        if providers != "none":
+            library, options.gemm_provider = _provider()
+            options.allow_providers = ALLOW[providers]
+            keep.append(library)
         if logger is not None:
             @ffi.callback("void(void*, int32_t, const char*)")
             def log(_user, level, message):  # type: ignore[no-untyped-def]

@@ -241,3 +241,20 @@ def test_many_models_come_and_go():
         del s
     gc.collect()
     assert context.info.memory_used == 0
+
+
+def test_a_context_with_a_provider_answers_about_the_same():
+    with pytest.raises(ValueError, match="expected one of none, f32, bf16"):
+        puna.Context(providers="cuda")
+    tokens = [(i * 37 + 11) % 256 for i in range(100)]
+
+    def logits(**options):
+        session = puna.Model(MODEL, context=puna.Context(threads=2, **options)).session()
+        session.append(tokens)
+        return session.logits.copy()
+
+    try:
+        provided = logits(providers="f32")
+    except puna.Unsupported as e:  # not in the wheel
+        pytest.skip(str(e))
+    np.testing.assert_allclose(provided, logits(), atol=1e-3 * np.abs(provided).max())

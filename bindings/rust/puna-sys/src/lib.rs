@@ -16,6 +16,12 @@ pub const PUNA_INTERNAL: i32 = 9;
 pub const PUNA_VERSION_MAJOR: i32 = 0;
 pub const PUNA_VERSION_MINOR: i32 = 1;
 pub const PUNA_VERSION_PATCH: i32 = 0;
+pub const PUNA_GEMM_TRANSPOSED_A: i32 = 1;
+pub const PUNA_GEMM_TRANSPOSED_B: i32 = 2;
+pub const PUNA_GEMM_ADD: i32 = 4;
+pub const PUNA_PROVIDERS_NEVER: i32 = 0;
+pub const PUNA_PROVIDERS_F32: i32 = 1;
+pub const PUNA_PROVIDERS_BF16: i32 = 2;
 pub const PUNA_TOKEN_NORMAL: i32 = 0;
 pub const PUNA_TOKEN_UNKNOWN: i32 = 1;
 pub const PUNA_TOKEN_CONTROL: i32 = 2;
@@ -73,6 +79,16 @@ pub struct puna_adapter {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_gemm_provider {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub name: *const c_char,
+    pub user: *mut c_void,
+    pub f32: Option<unsafe extern "C" fn(user: *mut c_void, flags: i32, m: i64, n: i64, k: i64, a: *const f32, lda: i64, b: *const f32, ldb: i64, c: *mut f32, ldc: i64) -> i32>,
+    pub bf16: Option<unsafe extern "C" fn(user: *mut c_void, flags: i32, m: i64, n: i64, k: i64, a: *const u16, lda: i64, b: *const u16, ldb: i64, c: *mut f32, ldc: i64) -> i32>,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_context_options {
     pub struct_size: u32,
     pub threads: i32,
@@ -89,6 +105,9 @@ pub struct puna_context_options {
     pub thread_user: *mut c_void,
     pub executor_threads: i32,
     pub reserved: i32,
+    pub gemm_provider: *const puna_gemm_provider,
+    pub allow_providers: i32,
+    pub reserved2: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -356,6 +375,8 @@ pub struct puna_finetune_options {
     pub dpo_beta: f64,
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, report: *const puna_finetune_report) -> i32>,
     pub progress_user: *mut c_void,
+    pub no_providers: i32,
+    pub bf16: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -470,6 +491,15 @@ const _: () = {
     assert!(offset_of!(puna_context_options, thread_user) == 88);
     assert!(offset_of!(puna_context_options, executor_threads) == 96);
     assert!(offset_of!(puna_context_options, reserved) == 100);
+    assert!(offset_of!(puna_context_options, gemm_provider) == 104);
+    assert!(offset_of!(puna_context_options, allow_providers) == 112);
+    assert!(offset_of!(puna_context_options, reserved2) == 116);
+    assert!(offset_of!(puna_gemm_provider, struct_size) == 0);
+    assert!(offset_of!(puna_gemm_provider, reserved) == 4);
+    assert!(offset_of!(puna_gemm_provider, name) == 8);
+    assert!(offset_of!(puna_gemm_provider, user) == 16);
+    assert!(offset_of!(puna_gemm_provider, f32) == 24);
+    assert!(offset_of!(puna_gemm_provider, bf16) == 32);
     assert!(offset_of!(puna_context_info, struct_size) == 0);
     assert!(offset_of!(puna_context_info, threads) == 4);
     assert!(offset_of!(puna_context_info, isa) == 8);
@@ -653,6 +683,8 @@ const _: () = {
     assert!(offset_of!(puna_finetune_options, dpo_beta) == 96);
     assert!(offset_of!(puna_finetune_options, progress) == 104);
     assert!(offset_of!(puna_finetune_options, progress_user) == 112);
+    assert!(offset_of!(puna_finetune_options, no_providers) == 120);
+    assert!(offset_of!(puna_finetune_options, bf16) == 124);
     assert!(offset_of!(puna_image_info, struct_size) == 0);
     assert!(offset_of!(puna_image_info, rows) == 4);
     assert!(offset_of!(puna_image_info, columns) == 8);
@@ -663,7 +695,8 @@ const _: () = {
     assert!(offset_of!(puna_image_info, tokens) == 32);
     assert!(offset_of!(puna_image_info, encoded) == 40);
     assert!(offset_of!(puna_image_info, reserved) == 44);
-    assert!(size_of::<puna_context_options>() == 104);
+    assert!(size_of::<puna_context_options>() == 120);
+    assert!(size_of::<puna_gemm_provider>() == 40);
     assert!(size_of::<puna_context_info>() == 40);
     assert!(size_of::<puna_model_options>() == 64);
     assert!(size_of::<puna_reader>() == 40);
@@ -684,6 +717,6 @@ const _: () = {
     assert!(size_of::<puna_generate_options>() == 112);
     assert!(size_of::<puna_generate_result>() == 48);
     assert!(size_of::<puna_finetune_report>() == 64);
-    assert!(size_of::<puna_finetune_options>() == 120);
+    assert!(size_of::<puna_finetune_options>() == 128);
     assert!(size_of::<puna_image_info>() == 48);
 };

@@ -39,11 +39,22 @@ unsafe impl Sync for Context {}
 impl Context {
     /// Starts its threads; they sleep when there is nothing to do.
     pub fn new(options: &ContextOptions) -> Result<Self> {
+        // Without a provider there is nothing to promise.
+        unsafe { Self::with_provider(options, std::ptr::null(), PUNA_PROVIDERS_NEVER) }
+    }
+
+    /// With somebody else's matrix products (puna_providers.h), used by fine-tuning, and by sessions as `allow` says: `PUNA_PROVIDERS_...`.
+    ///
+    /// # Safety
+    /// What the table points to must outlive everything made with this context, and do what puna.h says.
+    pub unsafe fn with_provider(options: &ContextOptions, provider: *const puna_gemm_provider, allow: i32) -> Result<Self> {
         let isa = options.isa.as_deref().map(c_string).transpose()?;
         let mut o: puna_context_options = sized();
         o.threads = options.threads;
         o.memory_limit = options.memory_limit;
         o.isa = isa.as_ref().map_or(std::ptr::null(), |s| s.as_ptr());
+        o.gemm_provider = provider;
+        o.allow_providers = allow;
         let handle = Handle::create(puna_context_free, |out| unsafe { puna_context_create(&o, out) })?;
         Ok(Context { handle: Arc::new(handle) })
     }
