@@ -1,0 +1,107 @@
+// The providers of this build are what puna.h says a provider is: every transposition, adding, odd sizes, strides, from several threads.
+#include <puna_providers.h>
+
+#include <bit>
+#include <cmath>
+#include <sstream>
+#include <thread>
+
+#include "ref/random.h"
+#include "support/catch.h"
+
+using namespace puna;
+
+namespace {
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  std::istringstream list(puna_providers_names());
+  for (std::string name; std::getline(list, name, ',');) all.push_back(name);
+  return all;
+}
+
+const puna_gemm_provider& provider(const std::string& name) {
+  const puna_gemm_provider* p = nullptr;
+  REQUIRE(puna_providers_find(name.c_str(), &p) == PUNA_OK);
+  REQUIRE(p != nullptr);
+  CHECK(p->struct_size == sizeof(puna_gemm_provider));
+  CHECK(p->name == name);
+  REQUIRE(p->f32 != nullptr);
+  return *p;
+}
+
+uint16_t rounded(float x) { return uint16_t(std::bit_cast<uint32_t>(x) >> 16); }
+float wide(uint16_t x) { return std::bit_cast<float>(uint32_t(x) << 16); }
+float wide(float x) { return x; }
+
+// One product against sums in double; values behind each row's end stay as they were.
+template <class T, class Multiply>
+void check_product(const puna_gemm_provider& p, Multiply multiply, int32_t flags, int64_t m, int64_t n, int64_t k) {
+  CAPTURE(p.name, sizeof(T), flags, m, n, k);
+  const bool ta = flags & PUNA_GEMM_TRANSPOSED_A, tb = flags & PUNA_GEMM_TRANSPOSED_B;
+  const int64_t lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 5, ldc = n + 7;
+  const auto made = [](int64_t count, uint64_t seed) {
+    std::vector<T> values;
+    for (const float x : ref::normal(count, seed))
+      if constexpr (sizeof(T) == 2) values.push_back(rounded(x));
+      else values.push_back(x);
+    return values;
+  };
+  const std::vector<T> a = made((ta ? k : m) * lda, 1), b = made((tb ? n : k) * ldb, 2);
+  const std::vector<float> before = ref::normal(m * ldc, 3);
+  std::vector<float> c = before;
+  REQUIRE(multiply(p.user, flags, m, n, k, a.data(), lda, b.data(), ldb, c.data(), ldc) == 0);
+  int64_t wrong = 0;
+  for (int64_t r = 0; r < m; ++r)
+    for (int64_t j = 0; j < ldc; ++j) {
+      const float was = before[size_t(r * ldc + j)], is = c[size_t(r * ldc + j)];
+      if (j >= n) {
+        wrong += was != is;
+        continue;
+      }
+      double sum = flags & PUNA_GEMM_ADD ? double(was) : 0, magnitude = std::abs(sum);
+      for (int64_t i = 0; i < k; ++i) {
+        const double product = double(wide(a[size_t(ta ? i * lda + r : r * lda + i)])) * double(wide(b[size_t(tb ? j * ldb + i : i * ldb + j)]));
+        sum += product;
+        magnitude += std::abs(product);
+      }
+      wrong += !(std::abs(double(is) - sum) <= double(k + 4) * 0x1p-24 * magnitude);
+    }
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEST_CASE("every provider's products are products", "[providers]") {
+  for (const std::string& name : names()) {
+    const puna_gemm_provider& p = provider(name);
+    for (int32_t flags = 0; flags < 8; ++flags)
+      for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {32, 64, 32}, {33, 17, 65}, {128, 512, 100}, {7, 300, 31}}) {
+        check_product<float>(p, p.f32, flags, m, n, k);
+        if (p.bf16) check_product<uint16_t>(p, p.bf16, flags, m, n, k);
+      }
+  }
+}
+
+TEST_CASE("a provider may be called from several threads at once", "[providers]") {
+  for (const std::string& name : names()) {
+    const puna_gemm_provider& p = provider(name);
+    const std::vector<float> a = ref::normal(96 * 80, 4), b = ref::normal(80 * 72, 5);
+    std::vector<std::vector<float>> results(4, std::vector<float>(96 * 72));
+    std::vector<std::thread> threads;
+    for (auto& c : results)
+      threads.emplace_back([&] { for (int i = 0; i < 50; ++i) p.f32(p.user, 0, 96 - i % 3, 72, 80, a.data(), 80, b.data(), 72, c.data(), 72); });
+    for (std::thread& t : threads) t.join();
+    for (const auto& c : results) CHECK(std::equal(c.begin(), c.begin() + 94 * 72, results[0].begin()));
+  }
+}
+
+TEST_CASE("providers are found by name, the best without one, and others are refused", "[providers]") {
+  const puna_gemm_provider *best = nullptr, *none = nullptr;
+  const std::vector<std::string> all = names();
+  CHECK(puna_providers_find(nullptr, &best) == (all.empty() ? PUNA_UNSUPPORTED : PUNA_OK));
+  if (!all.empty()) CHECK(best == &provider(all[0]));
+  CHECK(puna_providers_find("cublas", &none) == PUNA_UNSUPPORTED);
+  CHECK(none == nullptr);
+  CHECK(puna_providers_find("cublas", nullptr) == PUNA_INVALID_ARGUMENT);
+}
