@@ -16,6 +16,7 @@
 #include "base/os.h"
 #include "interrupt.h"
 #include "progress.h"
+#include "providers.h"
 #include "puna/base/error.h"
 #include "puna/runtime/adapter_file.h"
 
@@ -28,22 +29,35 @@ constexpr uint64_t kLargestInput = uint64_t(4) << 30;
 
 void ModelFlags::add(const Verb& verb) {
   verb.option("MODEL", path, "a GGUF file or a Hugging Face folder").required();
-  verb.option("-t,--threads", threads, "threads to compute with (default: one a CPU)").at_least(0);
-  verb.option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
+  add_computing(verb);
   verb.option("--packed", packed, "file for the packed weights: made when it is missing or stale, then mapped (fast starts, models beyond memory)");
   verb.option("--mmproj", projector, "a GGUF with the vision encoder of a text model's GGUF");
 }
 
-ModelPtr ModelFlags::open() const {
-  ContextOptions computing;
-  computing.threads = threads;
-  computing.isa = isa;
+void ModelFlags::add_computing(const Verb& verb) {
+  verb.option("-t,--threads", threads, "threads to compute with (default: one a CPU)").at_least(0);
+  verb.option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
+  verb.option("--providers", providers, "products of float weights by oneDNN or OpenBLAS: none, f32, or bf16 (factors may be rounded); not the same bits "
+                                        "everywhere (default: none; in training f32 where there is one)");
+}
+
+AllowProviders ModelFlags::providers_of_training() const { return providers_level(providers.empty() ? "f32" : providers); }
+
+ContextPtr ModelFlags::make_context(bool trains) const {
+  ContextOptions options;
+  options.threads = threads;
+  options.isa = isa;
+  add_provider(options, trains ? providers_of_training() : providers_level(providers.empty() ? "none" : providers), !providers.empty());
+  return puna::make_context(options);
+}
+
+ModelPtr ModelFlags::open(bool trains) const {
   ModelOptions options;
   options.packed_path = packed;
   options.vision.projector_path = projector;
   Interrupt interrupt;
   ProgressBar bar("loading");
-  return Model::open(make_context(computing), path, [&](uint64_t done, uint64_t total) {
+  return Model::open(make_context(trains), path, [&](uint64_t done, uint64_t total) {
     bar.update(done, total);
     return !interrupt.requested();
   }, options);

@@ -12,11 +12,15 @@
 namespace puna::cli {
 
 struct ModelFlags {
-  std::string path, isa, adapter, packed, projector;
+  std::string path, isa, adapter, packed, projector, providers;
   int threads = 0;
   void add(const Verb& verb);
+  void add_computing(const Verb& verb);  // of them those that are the context's
+  // "": products of models in use are made here, those of training by a provider where there is one.
+  AllowProviders providers_of_training() const;
+  ContextPtr make_context(bool trains = false) const;
   // Makes the context and opens the model; a progress bar appears on a terminal when that takes noticeable time.
-  ModelPtr open() const;
+  ModelPtr open(bool trains = false) const;
   void add_adapter(const Verb& verb);
   AdapterPtr open_adapter(const Model& model) const;  // NULL when none was given
 };

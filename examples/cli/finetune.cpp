@@ -1,4 +1,6 @@
 // puna finetune and puna dpo: a LoRA adapter beside a model's frozen weights, whatever their type, in PEFT's format.
+#include <sys/stat.h>
+
 #include <cstdio>
 
 #include "puna/base/error.h"
@@ -41,20 +43,25 @@ std::shared_ptr<Adapter> starting_adapter(const Flags& f, const Model& model) {
 
 template <class Learn>
 void tune(const Flags& f, Learn&& learn) {
-  const ModelPtr model = f.model.open();
+  MpiPeers mpi;
+  mkdir(f.training.out.c_str(), 0755);
+  const ModelPtr model = f.model.open(/*trains=*/true);
   const std::shared_ptr<Adapter> adapter = starting_adapter(f, *model);
   train::Parameters parameters(model->context_ptr());
   parameters.track(*adapter);
   int64_t count = 0;
   for (const train::Parameter& p : parameters.list()) count += p.count;
-  fprintf(stderr, "%lld values to train beside %llu that stay\n", static_cast<long long>(count), static_cast<unsigned long long>(model->parameter_count()));
+  if (mpi.first())
+    fprintf(stderr, "%lld values to train beside %llu that stay\n", static_cast<long long>(count), static_cast<unsigned long long>(model->parameter_count()));
   train::TrainerOptions options = f.training.trainer_options();
   options.pass.exact = f.exact;
+  options.pass.providers = f.model.providers_of_training();
   options.dpo_beta = double(f.beta);
   train::Trainer trainer(parameters, model->llama(), adapter.get(), options);
   learn(trainer, model);
   const auto held_out = read_sequences(f.training.held_out, model, f.training.data_options(), "held out");
-  run_training(trainer, f.training, held_out);
+  run_training(trainer, f.training, held_out, mpi);
+  if (!mpi.first()) return;
   save_adapter(*adapter, f.training.path("adapter"));
   printf("%s\n", f.training.path("adapter").c_str());
 }

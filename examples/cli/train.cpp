@@ -27,9 +27,10 @@ std::string all_text(const std::vector<std::string>& files) {
   return all;
 }
 
-ModelPtr starting_model(const Flags& f, const ContextPtr& context) {
-  if (!f.model.path.empty()) return f.model.open();
+ModelPtr starting_model(const Flags& f) {
+  if (!f.model.path.empty()) return f.model.open(/*trains=*/true);
   if (f.config.empty()) usage_error_missing("MODEL or --model-config");
+  const ContextPtr context = f.model.make_context(/*trains=*/true);
   if (!f.tokenizer.empty()) {
     const Checkpoint other = load_checkpoint(*context, f.tokenizer);
     return new_model(context, f.config, other.metadata, f.training.seed);
@@ -42,23 +43,24 @@ ModelPtr starting_model(const Flags& f, const ContextPtr& context) {
 
 void run(const Flags& f) {
   const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
-  ContextOptions options;
-  options.threads = f.model.threads;
-  options.isa = f.model.isa;
-  const ContextPtr context = make_context(options);
+  MpiPeers mpi;
   mkdir(f.training.out.c_str(), 0755);
-  const ModelPtr start = starting_model(f, context);
+  ModelPtr start = starting_model(f);
   train::Parameters parameters(start->context_ptr());
   const Llama llama = train::make_trainable(start->llama(), parameters);
+  start = start->with_weights(llama);  // the weights it came with go
   int64_t count = 0;
   for (const train::Parameter& p : parameters.list()) count += p.count;
-  fprintf(stderr, "%lld parameters in %zu tensors\n", static_cast<long long>(count), parameters.list().size());
-  const auto held_out = read_sequences(f.training.held_out, start, f.training.data_options(), "held out");
-  train::Trainer trainer(parameters, llama, nullptr, f.training.trainer_options());
-  trainer.learn(read_sequences(f.training.data, start, f.training.data_options(), "data"));
-  run_training(trainer, f.training, held_out);
+  if (mpi.first()) fprintf(stderr, "%lld parameters in %zu tensors\n", static_cast<long long>(count), parameters.list().size());
+  const auto held_out = read_sequences(f.training.held_out, start, f.training.data_options(), mpi.first() ? "held out" : nullptr);
+  train::TrainerOptions options = f.training.trainer_options();
+  options.pass.providers = f.model.providers_of_training();
+  train::Trainer trainer(parameters, llama, nullptr, options);
+  trainer.learn(read_sequences(f.training.data, start, f.training.data_options(), mpi.first() ? "data" : nullptr));
+  run_training(trainer, f.training, held_out, mpi);
+  if (!mpi.first()) return;
   const std::string path = f.training.path("model.gguf");
-  save_gguf(*start->with_weights(llama), path, {type, 0, nullptr});
+  save_gguf(*start, path, {type, 0, nullptr});
   printf("%s\n", path.c_str());
 }
 
@@ -68,8 +70,7 @@ void add_train(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
   const Verb verb(app, "train", "Train a model: from nothing (--model-config) or from a model's weights");
   verb.option("MODEL", f->model.path, "a model to go on from; none = a new one");
-  verb.option("--threads", f->model.threads, "CPU threads; 0 = one a CPU").at_least(0);
-  verb.option("--isa", f->model.isa, "instruction set level; empty = the best");
+  f->model.add_computing(verb);
   verb.option("--model-config", f->config, "a Hugging Face config.json: the new model's shape");
   verb.option("--tokenizer", f->tokenizer, "a GGUF file whose tokenizer the new model takes; none = one is made from the data");
   verb.option("--vocabulary", f->vocabulary, "tokens of the tokenizer that is made (default 4096)").at_least(258);

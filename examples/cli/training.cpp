@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "interrupt.h"
 #include "progress.h"
@@ -150,32 +151,38 @@ std::vector<train::Sequence> read_sequences(const std::vector<std::string>& file
   std::vector<train::Sequence> all;
   train::DataReport report;
   for (const std::string& file : files) train::add_file(all, codec_of(model), file, options, &report);
-  if (!files.empty())
+  if (!files.empty() && what)
     fprintf(stderr, "%s: %zu sequences, %lld tokens, %lld of them count%s\n", what, all.size(), static_cast<long long>(report.tokens),
             static_cast<long long>(report.counted), report.left_out ? (", " + std::to_string(report.left_out) + " too long and left out").c_str() : "");
   return all;
 }
 
-void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out) {
-  mkdir(flags.out.c_str(), 0755);
+void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out, MpiPeers& mpi) {
   const std::string checkpoint = flags.path("checkpoint.safetensors");
   if (flags.resume) trainer.resume(checkpoint);
+  trainer.join(mpi.peers());
   Interrupt interrupt;
-  const auto stop = [&] { return interrupt.requested(); };
-  Log log(flags, trainer.done_steps());
+  const bool alone = mpi.count() == 1;  // several processes stop between two steps, all after the same one
+  const auto stop = [&] { return alone && interrupt.requested(); };
+  std::optional<Log> log;
+  if (mpi.first()) log.emplace(flags, trainer.done_steps());
   const auto leave = [&] {
+    if (!log) return;
     trainer.save(checkpoint);
-    log.plot();
+    log->plot();
   };
+  const auto evaluate = [&] { if (log && !held_out.empty()) log->held_out(trainer.done_steps(), trainer.evaluate(held_out, stop)); };
   ProgressBar bar("training");
-  if (trainer.done_steps() == 0 && !held_out.empty()) log.held_out(0, trainer.evaluate(held_out, stop));
+  if (trainer.done_steps() == 0) evaluate();
   try {
     while (trainer.done_steps() < trainer.total_steps()) {
+      if (mpi.any(interrupt.requested())) fail(Status::cancelled, "stopped");
       const train::StepReport report = trainer.step(stop);
-      log.step(report, report.preferred > 0);
-      bar.update(uint64_t(trainer.done_steps()), uint64_t(trainer.total_steps()));
-      const bool last = trainer.done_steps() == trainer.total_steps();
-      if (!held_out.empty() && (last || trainer.done_steps() % flags.evaluate_every == 0)) log.held_out(report.step, trainer.evaluate(held_out, stop));
+      if (log) {
+        log->step(report, report.preferred > 0);
+        bar.update(uint64_t(trainer.done_steps()), uint64_t(trainer.total_steps()));
+      }
+      if (trainer.done_steps() == trainer.total_steps() || trainer.done_steps() % flags.evaluate_every == 0) evaluate();
       if (trainer.done_steps() % flags.save_every == 0) leave();
     }
   } catch (const Error& e) {

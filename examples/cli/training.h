@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common.h"
+#include "peers.h"
 #include "puna/train/data.h"
 #include "puna/train/trainer.h"
 
@@ -24,10 +25,11 @@ struct TrainingFlags {
 };
 
 train::TextCodec codec_of(const ModelPtr& model);
-std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what);
+std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options,
+                                            const char* what);  // NULL: silently
 
-// Runs to the end or to Ctrl-C (then Error{cancelled}, after saving).
-void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out);
+// Runs to the end or to Ctrl-C (then Error{cancelled}, after saving). Of several processes, the first measures, writes and speaks.
+void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out, MpiPeers& mpi);
 
 // One line a measured series over the steps, as an SVG picture.
 struct LossCurve {

@@ -1,4 +1,5 @@
 """The examples as their users run them: with the model in this repository, and with SmolLM2 when it is in the cache."""
+import json
 import os
 import pathlib
 import shutil
@@ -162,30 +163,70 @@ class Examples(unittest.TestCase):
 
 
 class Commands(unittest.TestCase):
-    def test_an_interrupted_training_goes_on_to_the_same_bytes(self):
+    def setUp(self):
         if run(BIN / "puna", "train", "--help").returncode != 0:
             self.skipTest("built without training")
-        with tempfile.TemporaryDirectory() as folder:
-            whole, parts = pathlib.Path(folder, "whole"), pathlib.Path(folder, "parts")
-            text = pathlib.Path(folder, "text.txt")
-            text.write_text("".join((ROOT / name).read_text(encoding="utf-8") for name in ("DESIGN.md", "README.md")), encoding="utf-8")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        (self.folder / "text.txt").write_text("".join((ROOT / n).read_text(encoding="utf-8") for n in ("DESIGN.md", "README.md")), encoding="utf-8")
 
-            def train(out, *more):
-                return [str(a) for a in (BIN / "puna", "train", BUNDLED, "--data", text, "--out", out, "--steps", 12,
-                                         "--step-tokens", 256, "--pass-tokens", 128, "--max-tokens", 64, "--threads", 1, *more)]
+    def train(self, out, *more):
+        return [str(a) for a in (BIN / "puna", "train", BUNDLED, "--data", self.folder / "text.txt", "--out",
+                                 self.folder / out, "--steps", 12, "--step-tokens", 256, "--pass-tokens", 128, "--max-tokens", 64, "--threads", 1, *more)]
 
-            done = run(*train(whole))
-            self.assertEqual(done.returncode, 0, done.stderr)
-            log = parts / "log.jsonl"
-            with subprocess.Popen(train(parts), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-                while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= 3):
-                    time.sleep(0.01)
-                process.send_signal(signal.SIGINT)
-            self.assertNotEqual(process.returncode, 0)
-            self.assertFalse((parts / "model.gguf").exists())
-            done = run(*train(parts, "--resume"))
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual((parts / "model.gguf").read_bytes(), (whole / "model.gguf").read_bytes())
+    def good(self, command):
+        done = run(*command)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def losses(self, out):
+        return [json.loads(line)["loss"] for line in (self.folder / out / "log.jsonl").read_text().splitlines()]
+
+    def close(self, a, b, relative):
+        self.assertEqual(len(a), len(b))
+        for x, y in zip(a, b):
+            self.assertLessEqual(abs(x - y), relative * y)
+
+    def test_an_interrupted_training_goes_on_to_the_same_bytes(self):
+        own = ("--providers", "none")
+        self.good(self.train("whole", *own))
+        log = self.folder / "parts/log.jsonl"
+        with subprocess.Popen(self.train("parts", *own), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= 3):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertFalse((self.folder / "parts/model.gguf").exists())
+        self.good(self.train("parts", *own, "--resume"))
+        self.assertEqual((self.folder / "parts/model.gguf").read_bytes(), (self.folder / "whole/model.gguf").read_bytes())
+
+    def test_a_provider_learns_the_same(self):
+        self.good(self.train("own", "--providers", "none"))
+        own = self.losses("own")
+        self.good(self.train("default"))  # where there is no provider, the same once more
+        self.close(self.losses("default"), own, 1e-3)
+        config = self.folder / "config.toml"
+        config.write_text("providers = false\n")
+        self.good(self.train("config", "--config", config))
+        self.assertEqual(self.losses("config"), own)
+        refused = run(*self.train("refused", "--providers", "cuda"))
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("expected none, f32 or bf16", refused.stderr)
+        rounded = run(*self.train("rounded", "--providers", "bf16"))
+        if rounded.returncode != 0:
+            return self.assertIn("libpuna_providers is not here", rounded.stderr)
+        self.close(self.losses("rounded"), own, 2e-2)
+
+    def test_two_processes_learn_what_one_does(self):
+        if not (LIB / "libpuna_mpi.so").exists() or not shutil.which("mpirun"):
+            self.skipTest("no MPI: libopenmpi-dev and openmpi-bin")
+        mpi = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2"]
+        self.good(self.train("one", "--providers", "none"))
+        self.good(mpi + self.train("two", "--providers", "none", "--save-every", 6))
+        self.close(self.losses("two"), self.losses("one"), 1e-4)
+        self.assertTrue((self.folder / "two/model.gguf").exists() and (self.folder / "two/checkpoint.safetensors").exists())
+        self.assertNotEqual(run(*mpi, *self.train("none", "--data", self.folder / "missing")).returncode, 0)  # and does not hang
 
 
 if __name__ == "__main__":
