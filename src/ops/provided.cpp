@@ -204,7 +204,7 @@ Way way_of(const Inference& rec, const Weight& w, int64_t rows, bool force_f32) 
   const GemmPermission& may = rec.permission();
   if (!may.provider || rows < kLeast || w.rows < kLeast || w.cols < kLeast) return Way::own;
   const Way way = may.bf16 && !force_f32 ? Way::bf16 : Way::f32;
-  if (!may.crossover) return way;
+  if (!may.crossover || rec.measuring()) return way;  // scratch is asked for what may come: how many rows an expert gets is not known yet
   const auto size = [](int64_t x) { return uint64_t(std::bit_width(uint64_t(x))); };
   const uint64_t kind = size(std::min<int64_t>(rows, 1 << 16)) << 24 | size(w.rows) << 16 | size(w.cols) << 8 | uint64_t(w.dtype) << 1 | (way == Way::bf16);
   const bool faster = may.crossover->choose(kind, [&] {

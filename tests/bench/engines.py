@@ -1,7 +1,7 @@
 """engines.py -- Puna and llama.cpp as worker processes: each keeps one model open and answers one JSON line a request.
 
 `Worker(engine, model, ...)` is the conductor's end; the same file run with `--worker` is the other. Names: "puna", "puna-packed" (weights
-mapped from a packed file, made by the first open), "llama.cpp" (weights repacked when they are loaded), "llama.cpp-plain" (mapped as they are).
+mapped from a packed file, made by the first open), "puna-f32", "puna-bf16" (float products by libpuna_providers), "llama.cpp" (weights repacked when they are loaded), "llama.cpp-plain" (mapped as they are).
 """
 import argparse
 import ctypes
@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 
-OURS, PEERS = ("puna", "puna-packed"), ("llama.cpp", "llama.cpp-plain")
+ALLOW = {"puna-f32": 1, "puna-bf16": 2}  # PUNA_PROVIDERS_...
+OURS, PEERS = ("puna", "puna-packed", *ALLOW), ("llama.cpp", "llama.cpp-plain")
 
 
 def token(i, vocabulary):
@@ -21,7 +22,7 @@ def token(i, vocabulary):
 # ---- the worker --------------------------------------------------------------------------------------------------------------------------
 
 class Puna:
-    def __init__(self, model, threads, library, isa, packed):
+    def __init__(self, model, threads, library, isa, packed, allow=0):
         self.lib = ctypes.CDLL(library)
         self.lib.puna_last_error.restype = ctypes.c_char_p
         options = (ctypes.c_uint8 * 256)()  # zero is every option's default
@@ -30,6 +31,11 @@ class Puna:
         ctypes.c_int32.from_buffer(options, 4).value = threads
         self.isa = isa.encode() if isa else None
         ctypes.c_char_p.from_buffer(options, 8).value = self.isa
+        if allow:
+            self.providers = ctypes.CDLL(os.path.join(os.path.dirname(library), "libpuna_providers.so"))
+            if self.providers.puna_providers_find(None, ctypes.c_void_p.from_buffer(options, 104)):
+                raise RuntimeError("libpuna_providers has no provider")
+            ctypes.c_int32.from_buffer(options, 112).value = allow
         self.context, self.model, self.session = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
         self.check(self.lib.puna_context_create(options, ctypes.byref(self.context)))
         self.packed = packed.encode()
@@ -92,7 +98,7 @@ def peak_rss():
 def work(a):
     start = time.perf_counter()
     if a.worker in OURS:
-        engine = Puna(a.model, a.threads, a.library, a.isa, a.model + ".packed" if a.worker == "puna-packed" else "")
+        engine = Puna(a.model, a.threads, a.library, a.isa, a.model + ".packed" if a.worker == "puna-packed" else "", ALLOW.get(a.worker, 0))
     else:
         engine = LlamaCpp(a.model, a.threads, a.worker == "llama.cpp", a.context)
     load = time.perf_counter() - start

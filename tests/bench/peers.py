@@ -109,12 +109,12 @@ def report(result, phases):
         for name in [p for p in phases if p.startswith("tg")][:1]:
             print("  %-16s %s reads %.1f GB/s of weights, %.0f %% of the probe" %
                   (e, name, r[name] * result["bytes_per_token"] / 1e9, 100 * r[name] * result["bytes_per_token"] / 1e9 / probe["read_gbs"]))
-    ours = next((result["engines"][e] for e in OURS if e in result["engines"]), None)
     theirs = [r for e, r in result["engines"].items() if e not in OURS]
-    if ours and theirs:
-        ratios = {p: ours[p] / max(r[p] for r in theirs) for p in phases}
-        result["ratio"] = ratios
-        print("  ratio            %s" % "  ".join("%s %7.2fx" % (p, x) for p, x in ratios.items()))
+    for e in [e for e in OURS if e in result["engines"] and theirs]:
+        ratios = {p: result["engines"][e][p] / max(r[p] for r in theirs) for p in phases}
+        result.setdefault("ratio", ratios)  # the first one's
+        result["engines"][e]["ratio"] = ratios
+        print("  %-16s %s" % ("ratio" if ratios is result["ratio"] else "ratio " + e, "  ".join("%s %7.2fx" % (p, x) for p, x in ratios.items())))
     for e, r in result["engines"].items():
         costs = {p: r[p] / r[p + "+busy"] for p in phases if p + "+busy" in phases}
         if costs:

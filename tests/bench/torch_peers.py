@@ -42,5 +42,10 @@ def rates(worker, unit, warm_up=2):
     return [a[unit] / a["seconds"] for a in worker.answers[warm_up:]]
 
 
+def probe(program, threads):
+    """What the machine reaches at this moment, in register-pinned loops."""
+    return json.loads(subprocess.check_output([program, str(threads)], text=True))
+
+
 def environment(threads):
     return {**TUNED, "OMP_NUM_THREADS": str(threads)}

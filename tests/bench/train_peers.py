@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from torch_peers import Worker, environment, rates, take_turns
+from torch_peers import Worker, environment, probe, rates, take_turns
 
 sys.path.pop(0)  # what lies beside this file has the names of packages (tokenizers)
 SETUPS = {
@@ -109,6 +109,7 @@ def measure(a, setup):
         subprocess.run([sys.executable, __file__, "--make", "--setup", setup, "--folder", folder, "--gguf", a.gguf], check=True)
     workers = list(workers_of(a, setup, folder))
     take_turns(workers, a.rounds)
+    limits = probe(a.probe, a.threads)
     for w in workers:
         w.peak, w.rates, w.losses = w.end(last_words=True)["peak_rss"], rates(w, "tokens"), [x["loss"] for x in w.answers]
     reference = workers[0].losses
@@ -118,7 +119,8 @@ def measure(a, setup):
         worst = max(abs(x - y) / y for x, y in zip(w.losses[:steps], reference[:steps]))
         if worst > (5e-2 if "Q4_1" in w.name else bound):
             raise SystemExit("%s: losses %s, PyTorch's %s" % (w.name, w.losses[:steps], reference[:steps]))
-    print("\n%s, %d x %d tokens, %d threads" % (SETUPS[setup]["what"], SETUPS[setup]["batch"], SETUPS[setup]["seq"], a.threads))
+    print("\n%s, %d x %d tokens, %d threads   probe: f32 %.0f GMAC/s, read %.1f GB/s" % (
+        SETUPS[setup]["what"], SETUPS[setup]["batch"], SETUPS[setup]["seq"], a.threads, limits["f32_gmacs"], limits["read_gbs"]))
     rows = []
     for w in workers:
         rival = workers[0 if "f32" in w.name else 1]
@@ -127,7 +129,7 @@ def measure(a, setup):
                      "peak_mb": w.peak / 1e6, "peak_ratio": w.peak / rival.peak, "losses": w.losses[:3]})
         print("  %-30s %7.0f tokens/s   %5.2fx   peak %5.0f MB   %.2fx   losses %s" % (
             w.name, rows[-1]["tokens_per_second"], rows[-1]["ratio"], rows[-1]["peak_mb"], rows[-1]["peak_ratio"], " ".join("%.4f" % x for x in w.losses[:3])))
-    return {"setup": setup, **SETUPS[setup], "rows": rows, **json.load(open(os.path.join(folder, "made.json")))}
+    return {"setup": setup, **SETUPS[setup], "probe": limits, "rows": rows, **json.load(open(os.path.join(folder, "made.json")))}
 
 
 def main():
@@ -137,6 +139,7 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--provider", default="onednn")
     p.add_argument("--train-steps", default="build/release/bin/train_steps")
+    p.add_argument("--probe", default="build/release/bin/probe")
     p.add_argument("--cache", default=os.path.expanduser("~/.cache/puna/bench"))
     p.add_argument("--gguf", default=os.path.join(os.environ.get("PUNA_MODELS", os.path.expanduser("~/.cache/puna/models")), "SmolLM2-135M-Instruct.Q4_1.gguf"))
     p.add_argument("--out")

@@ -217,7 +217,8 @@ TEST_CASE("a provider that is slower than we are is not used, one that fails nei
   const GemmProvider table = plain.table();
   const Crossover crossover;
   const StoredWeight w(DType::f32, 128, 256, 27);
-  Arena arena;
+  std::byte block[64];
+  Arena arena(block, sizeof block);
   Cursor cursor;
   const auto pool = make_thread_pool(1, {});
   Inference rec(*select_kernels(""), *pool, arena, cursor, true, {});
