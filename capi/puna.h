@@ -111,7 +111,8 @@ typedef struct puna_gemm_provider {
                   float* c, int64_t ldc);
 } puna_gemm_provider;
 
-/* How far sessions may leave the promise of equal bits for a provider's speed, in default mode and with float weights. Exact mode never does. */
+/* How far sessions may leave the promise of equal bits for a provider's speed, in default mode and with float weights. Exact mode never does, but
+ * for pictures, which are encoded once for all sessions. */
 #define PUNA_PROVIDERS_NEVER 0
 #define PUNA_PROVIDERS_F32 1  /* products of f32 values in any order */
 #define PUNA_PROVIDERS_BF16 2 /* and of values rounded to bfloat16, where the provider takes those */
