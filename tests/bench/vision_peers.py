@@ -40,10 +40,10 @@ def torch_worker(a):
     import torch
     import transformers
     torch.set_num_threads(a.threads)
-    model = transformers.Llama4ForConditionalGeneration.from_pretrained(a.folder, dtype=torch.float32, attn_implementation="sdpa").eval()
+    dtype = torch.bfloat16 if a.precision == "bf16" else torch.float32  # not .to(dtype), which would make the rotations real
+    model = transformers.Llama4ForConditionalGeneration.from_pretrained(a.folder, dtype=dtype, attn_implementation="sdpa").eval()
     inner = model if hasattr(model, "vision_model") else model.model
-    dtype = torch.bfloat16 if a.precision == "bf16" else torch.float32
-    encoder, projector = inner.vision_model.to(dtype), inner.multi_modal_projector.to(dtype)
+    encoder, projector = inner.vision_model, inner.multi_modal_projector
     pixels = torch.from_numpy(numpy.fromfile(os.path.join(a.folder, "pixels.bin"), dtype=numpy.float32)).reshape(TILES, 3, 336, 336).to(dtype)
     print(json.dumps({"ready": True}), flush=True)
     with torch.inference_mode():
