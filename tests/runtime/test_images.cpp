@@ -10,6 +10,7 @@
 #include "runtime/image_cache.h"
 #include "support/catch.h"
 #include "support/golden.h"
+#include "support/last_logits.h"
 #include "support/isa.h"
 #include "support/status.h"
 
@@ -47,8 +48,6 @@ struct Case {
   size_t vocab() const { return size_t(model->config().vocab); }
   Prompt part(size_t begin, size_t end) const { return slice(prompt.view(), int64_t(begin), int64_t(end)); }
 };
-
-std::vector<float> last_logits(const Session& s) { return {s.logits().begin(), s.logits().end()}; }
 
 std::vector<float> all_logits(const Case& c, bool exact, int64_t chunk = 256) {
   Session s(c.model, {exact, 0, chunk});

@@ -1,23 +1,17 @@
 // Golden checkpoints written to GGUF give the same logits: bit for bit where the pairs of RoPE keep their places (Llama 4), within
 // the golden tolerance where q and k are permuted (dense). Quantised files load, and their exact logits equal their dequantised twin's.
-#include <cstdlib>
 #include <filesystem>
 
 #include "puna/runtime/save.h"
 #include "puna/runtime/session.h"
 #include "support/catch.h"
+#include "support/files.h"
 #include "support/golden.h"
 
 using namespace puna;
 using namespace puna::test;
 
 namespace {
-
-struct TemporaryFolder {
-  std::string path = (std::filesystem::temp_directory_path() / "puna-save-XXXXXX").string();
-  TemporaryFolder() { REQUIRE(mkdtemp(path.data())); }
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-};
 
 std::vector<float> logits_of(const ModelPtr& model, const std::vector<int64_t>& ids, bool exact) {
   Session session(model, {exact, 0, 256});
@@ -34,9 +28,9 @@ TEST_CASE("golden checkpoints written to GGUF give the same logits", "[runtime][
     INFO("golden set " << g.folder());
     const std::vector<int64_t> ids = g.array("input_ids").i64();
     const ModelPtr original = Model::open(context, g.folder());
-    const TemporaryFolder folder;
+    const TempFolder folder;
     for (const uint64_t per_file : {uint64_t(0), uint64_t(7)}) {
-      const std::string path = save_gguf(*original, folder.path + "/model.gguf", {{}, per_file}).front();
+      const std::string path = save_gguf(*original, folder / "model.gguf", {{}, per_file}).front();
       const ModelPtr copy = Model::open(context, path);
       const std::vector<float> logits = logits_of(copy, ids, true);
       g.check("logits", logits);
@@ -52,16 +46,16 @@ TEST_CASE("a file quantised on saving computes what its dequantised twin compute
   const Golden g = goldens([](const Golden& s) { return s.fixture() == "text_scout_like"; }).front();
   const std::vector<int64_t> ids = g.array("input_ids").i64();
   const ModelPtr original = Model::open(context, g.folder());
-  const TemporaryFolder folder;
+  const TempFolder folder;
   if (original->config().expert_ffn % 32 != 0) {
-    CHECK_THROWS_WITH(save_gguf(*original, folder.path + "/q.gguf", {DType::q8_0, 0}), Catch::Contains("do not fit Q8_0"));
-    CHECK(std::filesystem::is_empty(folder.path));
+    CHECK_THROWS_WITH(save_gguf(*original, folder / "q.gguf", {DType::q8_0, 0}), Catch::Contains("do not fit Q8_0"));
+    CHECK(std::filesystem::is_empty(folder.path()));
   }
   const ModelPtr dense = Model::open(context, goldens([](const Golden& s) { return s.fixture() == "dense_llama3"; }).front().folder());
   for (const DType type : {DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::f16, DType::bf16}) {
     CAPTURE(name(type));
-    const ModelPtr small = Model::open(context, save_gguf(*dense, folder.path + "/small.gguf", {type, 0}).front());
-    const ModelPtr twin = Model::open(context, save_gguf(*small, folder.path + "/twin.gguf", {DType::f32, 0}).front());
+    const ModelPtr small = Model::open(context, save_gguf(*dense, folder / "small.gguf", {type, 0}).front());
+    const ModelPtr twin = Model::open(context, save_gguf(*small, folder / "twin.gguf", {DType::f32, 0}).front());
     CHECK(small->llama().weights.layers[0].wq.dtype == type);
     CHECK(logits_of(small, ids, true) == logits_of(twin, ids, true));
     if (!is_quantised(type)) CHECK(logits_of(small, ids, false) == logits_of(twin, ids, false));
@@ -71,7 +65,7 @@ TEST_CASE("a file quantised on saving computes what its dequantised twin compute
   const std::pair<DType, DType> replaced[] = {{DType::q2_k, DType::iq4_nl}, {DType::q3_k, DType::iq4_nl}, {DType::iq4_xs, DType::iq4_nl},
                                               {DType::q4_k, DType::q5_0},   {DType::q5_k, DType::q5_1},   {DType::q6_k, DType::q8_0}};
   for (const auto& [asked, written] : replaced) {
-    const ModelPtr small = Model::open(context, save_gguf(*dense, folder.path + "/small.gguf", {asked, 0}).front());
+    const ModelPtr small = Model::open(context, save_gguf(*dense, folder / "small.gguf", {asked, 0}).front());
     CHECK(small->llama().weights.layers[0].wq.dtype == written);
   }
 }

@@ -9,6 +9,7 @@
 #include "puna/runtime/session.h"
 #include "support/catch.h"
 #include "support/golden.h"
+#include "support/last_logits.h"
 #include "support/status.h"
 
 using namespace puna;
@@ -17,8 +18,6 @@ using namespace puna::test;
 namespace {
 
 bool is_text_model(const Golden& g) { return g.has("logits") && g.has("hidden_states") && g.has("embeddings"); }
-
-std::vector<float> last_logits(const Session& s) { return {s.logits().begin(), s.logits().end()}; }
 
 // Tokens far beyond several chunks, from the golden prompt repeated.
 std::vector<int32_t> long_prompt(const Golden& g, size_t length) {
