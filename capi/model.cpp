@@ -37,6 +37,14 @@ void require_unpacked(const puna_model_options& o) {
 
 }  // namespace
 
+SourcePtr puna::capi::source_from_c(const puna_reader* reader) {
+  PUNA_REQUIRE(reader != nullptr, "reader is NULL");
+  const puna_reader r = read_options(reader, "puna_reader");
+  require_reserved(r.reserved, "puna_reader");
+  PUNA_REQUIRE(r.read_at != nullptr, "puna_reader.read_at is NULL");
+  return open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader");
+}
+
 puna_status puna_model_open(puna_context* context, const char* path, const puna_model_options* options, puna_model** model) {
   return guard([&] {
     PUNA_REQUIRE(path != nullptr, "path is NULL");
@@ -60,13 +68,10 @@ puna_status puna_model_open_memory(puna_context* context, const void* data, size
 puna_status puna_model_open_reader(puna_context* context, const puna_reader* reader, const puna_model_options* options,
                                    puna_model** model) {
   return guard([&] {
-    PUNA_REQUIRE(reader != nullptr, "reader is NULL");
-    const puna_reader r = read_options(reader, "puna_reader");
-    require_reserved(r.reserved, "puna_reader");
-    PUNA_REQUIRE(r.read_at != nullptr, "puna_reader.read_at is NULL");
+    const SourcePtr source = source_from_c(reader);
     open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
       require_unpacked(o);
-      return Model::open(c, open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader"), progress, options_from_c(o));
+      return Model::open(c, source, progress, options_from_c(o));
     });
   });
 }

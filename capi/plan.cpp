@@ -12,11 +12,15 @@ namespace {
 
 PlanOptions plan_options_from_c(const puna_plan_options* theirs) {
   const puna_plan_options o = read_options(theirs, "puna_plan_options");
+  require_reserved(o.reserved, "puna_plan_options");
   PlanOptions p;
   read_mode(p.session, o.exact, o.kv_type);
   if (o.prefill_chunk != 0) p.session.prefill_chunk = o.prefill_chunk;
   p.positions = o.positions;
   if (o.sessions != 0) p.sessions = o.sessions;
+  if (o.packed_path) p.model.packed_path = o.packed_path;
+  if (o.projector_path) p.model.vision.projector_path = o.projector_path;
+  p.model.vision.load = !flag(o.no_vision, "no_vision");
   return p;
 }
 
@@ -41,6 +45,22 @@ puna_status puna_model_plan(const char* path, const puna_plan_options* options, 
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     const PlanOptions o = plan_options_from_c(options);
     write_plan(plan_model(path, o), o, plan);
+  });
+}
+
+puna_status puna_model_plan_memory(const void* data, size_t bytes, const puna_plan_options* options, puna_plan* plan) {
+  return guard([&] {
+    PUNA_REQUIRE(data != nullptr, "data is NULL");
+    const PlanOptions o = plan_options_from_c(options);
+    write_plan(plan_model(open_memory_source(data, bytes, "memory"), o), o, plan);
+  });
+}
+
+puna_status puna_model_plan_reader(const puna_reader* reader, const puna_plan_options* options, puna_plan* plan) {
+  return guard([&] {
+    const SourcePtr source = source_from_c(reader);
+    const PlanOptions o = plan_options_from_c(options);
+    write_plan(plan_model(source, o), o, plan);
   });
 }
 

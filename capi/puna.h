@@ -261,18 +261,22 @@ typedef struct puna_plan_options {
   int64_t prefill_chunk; /* as in puna_session_options */
   int32_t exact;         /* as in puna_session_options */
   int32_t kv_type;       /* as in puna_session_options */
+  const char* packed_path;    /* as in puna_model_options, and so the next two; not for puna_session_plan */
+  const char* projector_path;
+  int32_t no_vision;
+  int32_t reserved;      /* 0 */
 } puna_plan_options;
 
 /* Bytes. All but mapped_bytes go through the context's allocator and count against its memory_limit. What is then allocated is never
- * more, and within 1 % of it when every session takes in `positions` tokens at the same time. Scoring and embedding take buffers of
- * their own. */
+ * more, and within 1 % of it when every session takes in `positions` tokens at the same time. Scoring, embedding and images take buffers
+ * of their own. */
 typedef struct puna_plan {
   uint32_t struct_size;
   int32_t sessions;
   int64_t positions;
-  uint64_t mapped_bytes;    /* the model's files: read-only, the system drops and shares them as it likes */
+  uint64_t mapped_bytes;    /* the model's files, and the packed one: read-only, the system drops and shares them as it likes */
   uint64_t weight_bytes;    /* held by the model */
-  uint64_t load_peak_bytes; /* the most while it is opened from a path, weights included */
+  uint64_t load_peak_bytes; /* the most while it is opened, weights included */
   uint64_t kv_bytes;        /* keys and values of all sessions */
   uint64_t scratch_bytes;   /* of all sessions */
   uint64_t logits_bytes;    /* of all sessions */
@@ -281,6 +285,9 @@ typedef struct puna_plan {
 
 /* What opening this path, and sessions on it, will take. Reads the file's header and checks it as an open would; reads no matrix. */
 PUNA_API puna_status puna_model_plan(const char* path, const puna_plan_options* options, puna_plan* plan);
+/* The same for puna_model_open_memory and puna_model_open_reader. Of the reader only the header and small pieces are read. */
+PUNA_API puna_status puna_model_plan_memory(const void* data, size_t bytes, const puna_plan_options* options, puna_plan* plan);
+PUNA_API puna_status puna_model_plan_reader(const puna_reader* reader, const puna_plan_options* options, puna_plan* plan);
 /* What sessions will add to a model that is open: the first three sizes are 0. */
 PUNA_API puna_status puna_session_plan(const puna_model* model, const puna_plan_options* options, puna_plan* plan);
 

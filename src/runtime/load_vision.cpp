@@ -17,7 +17,7 @@ LoadedVision load_projector(const Context& context, const std::string& path, int
   Checkpoint c = load_checkpoint(context, path);
   try {
     return {std::make_unique<const VisionTower>(VisionTower::from_mmproj(context, c.metadata, c.tensors, text_hidden, mapped, progress)),
-            std::move(c.metadata), ""};
+            std::move(c.metadata), c.file_bytes, {}};
   } catch (const Error& e) {
     if (e.status() == Status::cancelled || e.status() == Status::out_of_memory) throw;
     fail(e.status(), "%s: %s", path.c_str(), e.what());

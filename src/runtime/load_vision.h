@@ -15,6 +15,7 @@ inline constexpr bool kWithVision = PUNA_WITH_VISION;  // CMake: PUNA_VISION
 struct LoadedVision {
   std::unique_ptr<const VisionTower> tower;  // NULL: there is none
   Metadata projector;                        // of the mmproj file, if it came from one
+  uint64_t projector_bytes = 0;              // of that file, mapped while it is read
   std::string why_not;                       // there is one, but it is not supported
 };
 

@@ -36,27 +36,6 @@ uint64_t source_hash(const Checkpoint& c) {
 
 uint64_t aligned(uint64_t bytes) { return (Size(bytes).round_up(kPage)).take(INT64_MAX, "the size of a packed file"); }
 
-// Learns where every matrix will lie. Nothing is packed.
-class Layout final : public WeightStore {
- public:
-  Room room(const Weight& w) override {
-    entries.push_back({int32_t(w.dtype), 0, w.rows, w.cols, data_bytes, 0});
-    data_bytes = aligned(data_bytes + uint64_t(packed_bytes(w)));
-    return {nowhere_, nullptr};
-  }
-  std::vector<PackedFile::Entry> entries;
-  uint64_t data_bytes = 0;  // offsets count from the first matrix until finish()
-
-  uint64_t finish() {       // the file's length
-    const uint64_t head = aligned(sizeof(PackedFile::Header) + entries.size() * sizeof(PackedFile::Entry));
-    for (PackedFile::Entry& e : entries) e.offset += head;
-    return head + data_bytes;
-  }
-
- private:
-  std::byte nowhere_[1] = {};
-};
-
 // Gives out the places of a layout, in a file being written.
 class Filling final : public WeightStore {
  public:
@@ -86,6 +65,18 @@ uint64_t hash_of(const std::byte* data, int64_t bytes) {
 }
 
 }  // namespace
+
+WeightStore::Room PackedLayout::room(const Weight& w) {
+  entries.push_back({int32_t(w.dtype), 0, w.rows, w.cols, data_bytes_, 0});
+  data_bytes_ = aligned(data_bytes_ + uint64_t(packed_bytes(w)));
+  return {nowhere_, nullptr};
+}
+
+uint64_t PackedLayout::finish() {
+  const uint64_t head = aligned(sizeof(PackedFile::Header) + entries.size() * sizeof(PackedFile::Entry));
+  for (PackedFile::Entry& e : entries) e.offset += head;
+  return head + data_bytes_;
+}
 
 PackedFile::Header PackedFile::header() const noexcept {
   Header h;
@@ -142,7 +133,7 @@ void PackedFile::compare_hashes(const Context& context) const {
 }
 
 void PackedFile::make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress, Build build) {
-  Layout layout;
+  PackedLayout layout;
   build(*rehearsal_context(), &layout, {});
   Header h{};
   memcpy(h.magic, kMagic, sizeof kMagic);

@@ -56,4 +56,16 @@ class PackedFile final : public WeightStore {
   uint64_t next_ = 0;
 };
 
+// Learns where every matrix will lie. Nothing is packed.
+class PackedLayout final : public WeightStore {
+ public:
+  Room room(const Weight& w) override;
+  uint64_t finish();  // the file's length; offsets count from the first matrix until then
+  std::vector<PackedFile::Entry> entries;
+
+ private:
+  uint64_t data_bytes_ = 0;
+  std::byte nowhere_[1] = {};
+};
+
 }  // namespace puna

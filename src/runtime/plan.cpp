@@ -6,6 +6,7 @@
 #include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "runtime/load_vision.h"
+#include "runtime/packed_file.h"
 #include "runtime/rehearsal.h"
 #include "runtime/session_impl.h"
 
@@ -42,22 +43,56 @@ void plan_sessions_of(Plan& plan, const Llama& llama, const Context& context, co
   plan.total = std::max(plan.load_peak, plan.weights + plan.kv + plan.scratch + plan.logits);
 }
 
-}  // namespace
+// A source whose matrices are not read: what would hold them is made and left as it is.
+class HeaderOnly final : public Source {
+ public:
+  explicit HeaderOnly(SourcePtr source) : source_(std::move(source)) {}
+  const std::string& name() const noexcept override { return source_->name(); }
+  uint64_t size() const noexcept override { return source_->size(); }
+  const std::byte* data() const noexcept override { return source_->data(); }
+  void read(uint64_t offset, uint64_t bytes, void* to) const override {
+    constexpr uint64_t kSmall = 256 << 10;  // the window of a header; vectors are smaller
+    if (bytes <= kSmall) source_->read(offset, bytes, to);
+  }
 
-Plan plan_model(const std::string& path, const PlanOptions& options) {
+ private:
+  SourcePtr source_;
+};
+
+Plan plan_checkpoint(const ContextPtr& context, Checkpoint checkpoint, bool mapped, const PlanOptions& options) {
   const FpEnv fp;
-  const ContextPtr context = rehearsal_context();
   Plan plan;
-  Checkpoint checkpoint = load_checkpoint(*context, path);
-  const bool gguf = checkpoint.format == Checkpoint::Format::gguf;
-  const Llama llama = (gguf ? Llama::from_gguf : Llama::from_huggingface)(*context, checkpoint.metadata, checkpoint.tensors, /*mapped=*/true, {}, nullptr);
-  const auto vision = load_vision(*context, checkpoint, options.projector_path, llama.config.hidden, /*mapped=*/true, {});
-  plan.mapped = checkpoint.file_bytes;
+  const bool gguf = checkpoint.format == Checkpoint::Format::gguf, packed = !options.model.packed_path.empty();
+  const auto build = [&](const Context& in, WeightStore* store, LoadProgress progress) {
+    return (gguf ? Llama::from_gguf : Llama::from_huggingface)(in, checkpoint.metadata, checkpoint.tensors, mapped, progress, store);
+  };
+  if (mapped) plan.mapped = checkpoint.file_bytes;
+  PackedLayout places;
+  const Llama llama = build(*context, packed ? &places : nullptr, {});
+  if (packed) plan.mapped += places.finish();
+  LoadedVision vision;
+  if (options.model.vision.load) vision = load_vision(*context, checkpoint, options.model.vision.projector_path, llama.config.hidden, mapped, {});
+  plan.mapped += vision.projector_bytes;
   plan.load_peak = context->allocator()->peak();
+  checkpoint.tensors.forget_data();
   checkpoint.keepalive.clear();
   plan.weights = context->allocator()->used();
   plan_sessions_of(plan, llama, *context, options);
   return plan;
+}
+
+}  // namespace
+
+Plan plan_model(const std::string& path, const PlanOptions& options) {
+  const ContextPtr context = rehearsal_context();
+  return plan_checkpoint(context, load_checkpoint(*context, path), /*mapped=*/true, options);
+}
+
+Plan plan_model(const SourcePtr& source, const PlanOptions& options) {
+  PUNA_REQUIRE(source != nullptr, "source is NULL");
+  PUNA_REQUIRE(options.model.packed_path.empty(), "packed weights are kept for models that are opened from a path");
+  const ContextPtr context = rehearsal_context();
+  return plan_checkpoint(context, load_checkpoint(*context, std::make_shared<HeaderOnly>(source)), /*mapped=*/false, options);
 }
 
 Plan plan_sessions(const Model& model, const PlanOptions& options) {

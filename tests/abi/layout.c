@@ -103,7 +103,11 @@ AT(puna_plan_options, positions, 8);
 AT(puna_plan_options, prefill_chunk, 16);
 AT(puna_plan_options, exact, 24);
 AT(puna_plan_options, kv_type, 28);
-SIZE(puna_plan_options, 32);
+AT(puna_plan_options, packed_path, 32);
+AT(puna_plan_options, projector_path, 40);
+AT(puna_plan_options, no_vision, 48);
+AT(puna_plan_options, reserved, 52);
+SIZE(puna_plan_options, 56);
 
 AT(puna_plan, struct_size, 0);
 AT(puna_plan, sessions, 4);

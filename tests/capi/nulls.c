@@ -68,6 +68,8 @@ int main(void) {
   REFUSED(puna_model_metadata_json(NULL, NULL, NULL, 0, &n));
   REFUSED(puna_model_tensor_info(NULL, 0, &tensor_info));
   REFUSED(puna_model_plan(NULL, NULL, &plan));
+  REFUSED(puna_model_plan_memory(NULL, 1, NULL, &plan));
+  REFUSED(puna_model_plan_reader(NULL, NULL, &plan));
   REFUSED(puna_session_plan(NULL, NULL, &plan));
   REFUSED(puna_tokenizer_open(NULL, &tokenizer));
   REFUSED(puna_tokenizer_of_model(NULL, &tokenizer));

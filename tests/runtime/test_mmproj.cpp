@@ -2,6 +2,7 @@
 #include "puna/base/error.h"
 #include "puna/io/gguf.h"
 #include "puna/runtime/image.h"
+#include "puna/runtime/plan.h"
 #include "puna/runtime/save.h"
 #include "puna/runtime/session.h"
 #include "support/catch.h"
@@ -92,6 +93,15 @@ TEST_CASE("an mmproj GGUF gives a text GGUF the eyes of the checkpoint both came
     ModelOptions options;
     options.vision.projector_path = eyes;
     const ModelPtr joined = Model::open(context, text, {}, options);
+    const ContextPtr counting = make_context({});
+    const ModelPtr counted = Model::open(counting, text, {}, options);
+    PlanOptions plan_options;
+    plan_options.positions = 8;
+    plan_options.model = options;
+    const Plan plan = plan_model(text, plan_options);
+    CHECK(plan.weights == counting->allocator()->used());
+    CHECK(plan.load_peak == counting->allocator()->peak());
+    CHECK(plan.mapped == std::filesystem::file_size(text) + std::filesystem::file_size(eyes));
     const std::vector<float> pixels = g.array("pixel_values_hf").f32();
     const auto tile = std::span(pixels).first(size_t(joined->require_vision().config.pixels()));
     const ImagePtr a = Image::from_pixels(whole, tile, 1, 1), b = Image::from_pixels(joined, tile, 1, 1);

@@ -189,6 +189,10 @@ pub struct puna_plan_options {
     pub prefill_chunk: i64,
     pub exact: i32,
     pub kv_type: i32,
+    pub packed_path: *const c_char,
+    pub projector_path: *const c_char,
+    pub no_vision: i32,
+    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -411,6 +415,8 @@ extern "C" {
     pub fn puna_model_metadata_json(model: *const puna_model, key: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
     pub fn puna_model_tensor_info(model: *const puna_model, index: i32, info: *mut puna_tensor_info) -> puna_status;
     pub fn puna_model_plan(path: *const c_char, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
+    pub fn puna_model_plan_memory(data: *const c_void, bytes: usize, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
+    pub fn puna_model_plan_reader(reader: *const puna_reader, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
     pub fn puna_session_plan(model: *const puna_model, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
     pub fn puna_model_tokenize(model: *const puna_model, text: *const c_char, bytes: usize, options: *const puna_tokenize_options, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
     pub fn puna_model_detokenize(model: *const puna_model, tokens: *const i32, count: usize, keep_special: i32, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
@@ -557,6 +563,10 @@ const _: () = {
     assert!(offset_of!(puna_plan_options, prefill_chunk) == 16);
     assert!(offset_of!(puna_plan_options, exact) == 24);
     assert!(offset_of!(puna_plan_options, kv_type) == 28);
+    assert!(offset_of!(puna_plan_options, packed_path) == 32);
+    assert!(offset_of!(puna_plan_options, projector_path) == 40);
+    assert!(offset_of!(puna_plan_options, no_vision) == 48);
+    assert!(offset_of!(puna_plan_options, reserved) == 52);
     assert!(offset_of!(puna_plan, struct_size) == 0);
     assert!(offset_of!(puna_plan, sessions) == 4);
     assert!(offset_of!(puna_plan, positions) == 8);
@@ -702,7 +712,7 @@ const _: () = {
     assert!(size_of::<puna_reader>() == 40);
     assert!(size_of::<puna_model_info>() == 112);
     assert!(size_of::<puna_tensor_info>() == 64);
-    assert!(size_of::<puna_plan_options>() == 32);
+    assert!(size_of::<puna_plan_options>() == 56);
     assert!(size_of::<puna_plan>() == 72);
     assert!(size_of::<puna_tokenize_options>() == 16);
     assert!(size_of::<puna_token_info>() == 32);
