@@ -419,6 +419,10 @@ PUNA_API puna_status puna_session_append_batch(puna_session* const* sessions, co
  * by puna_session_truncate, by a failed step, and by puna_session_cancel in the next step. */
 PUNA_API puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count);
 PUNA_API puna_status puna_session_step(puna_session* session, uint64_t budget_us, int32_t* finished);
+/* The same for several different sessions of one model and mode, as in append_batch: from now on a step of any of them computes for all, and
+ * they are finished, cancelled or dropped together. Freeing one drops it too. Until then all of them belong to one thread at a time. */
+PUNA_API puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts,
+                                              size_t session_count);
 
 #define PUNA_POOLING_MEAN 0 /* over the tokens */
 #define PUNA_POOLING_LAST 1 /* the last token's, which has seen all others */

@@ -19,6 +19,21 @@ void require_floats(const float* out, size_t capacity, size_t rows, size_t colum
   PUNA_REQUIRE(rows <= capacity / columns, "the buffer holds %zu floats, %zu x %zu are needed", capacity, rows, columns);
 }
 
+struct BatchFromC {
+  std::vector<Session*> sessions;
+  std::vector<std::span<const int32_t>> tokens;
+
+  BatchFromC(puna_session* const* handles, const int32_t* const* lists, const size_t* counts, size_t n) {
+    const auto who = array_view(handles, n, "sessions");
+    const auto ids = array_view(lists, n, "tokens");
+    const auto lengths = array_view(counts, n, "counts");
+    for (size_t i = 0; i < n; ++i) {
+      sessions.push_back(&use(who[i]));
+      tokens.push_back(array_view(ids[i], lengths[i], "tokens[i]"));
+    }
+  }
+};
+
 }  // namespace
 
 puna_status puna_session_create(const puna_model* model, const puna_session_options* options, puna_session** session) {
@@ -86,16 +101,16 @@ puna_status puna_session_append_logits(puna_session* session, const int32_t* tok
 puna_status puna_session_append_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts,
                                       size_t session_count) {
   return guard([&] {
-    std::vector<Session*> who;
-    std::vector<std::span<const int32_t>> what;
-    const auto handles = array_view(sessions, session_count, "sessions");
-    const auto ids = array_view(tokens, session_count, "tokens");
-    const auto lengths = array_view(counts, session_count, "counts");
-    for (size_t i = 0; i < session_count; ++i) {
-      who.push_back(&use(handles[i]));
-      what.push_back(array_view(ids[i], lengths[i], "tokens[i]"));
-    }
-    Session::append_batch(who, what);
+    const BatchFromC batch(sessions, tokens, counts, session_count);
+    Session::append_batch(batch.sessions, batch.tokens);
+  });
+}
+
+puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts,
+                                     size_t session_count) {
+  return guard([&] {
+    const BatchFromC batch(sessions, tokens, counts, session_count);
+    Session::begin_batch(batch.sessions, batch.tokens);
   });
 }
 

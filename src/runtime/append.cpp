@@ -174,6 +174,10 @@ void Session::Append::roll_back() noexcept {
   }
 }
 
+void Session::Append::detach() noexcept {
+  for (Session* s : sessions_) s->impl_->append.reset();
+}
+
 void Session::Append::commit() {
   const size_t vocab = size_t(sessions_[0]->model().config().vocab);
   for (size_t i = 0; i < sessions_.size(); ++i) {

@@ -29,7 +29,7 @@ Session::Session(ModelPtr model, const SessionOptions& options) : model_(std::mo
   impl_->next_logits = context.allocate(size_t(model_->config().vocab) * 4, "logits");
 }
 
-Session::~Session() = default;
+Session::~Session() { drop_append(); }
 
 int64_t Session::length() const noexcept { return int64_t(impl_->held.tokens.size()); }
 std::span<const int32_t> Session::tokens() const noexcept { return impl_->held.tokens; }
@@ -70,14 +70,18 @@ void Session::append_hidden(std::span<const int32_t> tokens, float* out) {
   append_rows({tokens, {}}, {.hidden = out});
 }
 
-void Session::append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
+static std::vector<PromptView> without_images(std::span<const std::span<const int32_t>> tokens) {
   std::vector<PromptView> prompts;
   for (const std::span<const int32_t>& t : tokens) prompts.push_back({t, {}});
-  append_batch(sessions, prompts);
+  return prompts;
 }
 
-void Session::append_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts) {
-  PUNA_REQUIRE(sessions.size() == prompts.size(), "%zu sessions, but %zu token lists", sessions.size(), prompts.size());
+void Session::append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
+  append_batch(sessions, without_images(tokens));
+}
+
+void Session::require_batch(std::span<Session* const> sessions, size_t prompts) {
+  PUNA_REQUIRE(sessions.size() == prompts, "%zu sessions, but %zu token lists", sessions.size(), prompts);
   for (size_t i = 0; i < sessions.size(); ++i) {
     PUNA_REQUIRE(sessions[i] != nullptr, "session %zu is NULL", i);
     PUNA_REQUIRE(sessions[i]->model_ == sessions[0]->model_, "session %zu belongs to another model than session 0", i);
@@ -86,12 +90,23 @@ void Session::append_batch(std::span<Session* const> sessions, std::span<const P
     PUNA_REQUIRE(std::find(sessions.begin(), sessions.begin() + std::ptrdiff_t(i), sessions[i]) == sessions.begin() + std::ptrdiff_t(i),
                  "session %zu is in the batch twice", i);
   }
+}
+
+void Session::append_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts) {
+  require_batch(sessions, prompts.size());
   if (!sessions.empty()) Append(sessions, prompts, {}).run({});
+}
+
+void Session::begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
+  require_batch(sessions, tokens.size());
+  PUNA_REQUIRE(!sessions.empty(), "a batch of no sessions");
+  const auto append = std::make_shared<Append>(sessions, without_images(tokens), AppendRows());
+  for (Session* s : sessions) s->impl_->append = append;
 }
 
 void Session::begin_rows(const PromptView& prompt) {
   Session* self = this;
-  impl_->append = std::make_unique<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, AppendRows());
+  impl_->append = std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, AppendRows());
 }
 
 void Session::begin(std::span<const int32_t> tokens) { begin_rows({tokens, {}}); }
@@ -100,13 +115,14 @@ void Session::begin(const Prompt& prompt) { begin_rows(prompt.view()); }
 bool Session::step(FunctionRef<bool()> pause) {
   if (!impl_->append) fail(Status::wrong_state, "there is nothing to step: begin an append first");
   model_->context().require_same_process();
+  const std::shared_ptr<Append> append = impl_->append;
   try {
-    if (!impl_->append->run(pause)) return false;
+    if (!append->run(pause)) return false;
   } catch (...) {
-    impl_->append.reset();
+    append->detach();
     throw;
   }
-  impl_->append.reset();
+  append->detach();
   return true;
 }
 
@@ -116,13 +132,17 @@ void Session::use(AdapterPtr adapter) {
   options_.adapter = std::move(adapter);
 }
 
+void Session::drop_append() noexcept {
+  const std::shared_ptr<Append> append = impl_->append;
+  if (!append) return;
+  append->roll_back();
+  append->detach();
+}
+
 void Session::truncate(int64_t length) {
   PUNA_REQUIRE(length >= 0 && length <= this->length(), "length is %lld, expected 0 to %lld", static_cast<long long>(length),
                static_cast<long long>(this->length()));
-  if (impl_->append) {
-    impl_->append->roll_back();
-    impl_->append.reset();
-  }
+  drop_append();
   if (length == this->length()) return;
   impl_->held.truncate(length);
   impl_->complete = impl_->kv.rewind(std::min(length, impl_->complete));

@@ -19,7 +19,7 @@ struct Session::Impl {
   bool has_logits = false;
   Buffer scratch;
   SessionTimings timings;
-  std::unique_ptr<Append> append;  // begun and not finished
+  std::shared_ptr<Append> append;  // begun and not finished; of a batch, the same for all its sessions
 
   explicit Impl(KvCache cache) : kv(std::move(cache)) {}
 };
@@ -38,6 +38,7 @@ class Session::Append {
   // Goes on to the end (true: committed) or until `pause` says so (false). On an Error every session is as before the append.
   bool run(FunctionRef<bool()> pause);
   void roll_back() noexcept;
+  void detach() noexcept;      // from its sessions: it ends with them
 
  private:
   struct Feed {                // what one session has to do: feed positions [done, size())

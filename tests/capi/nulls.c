@@ -100,6 +100,8 @@ int main(void) {
   REFUSED(puna_session_append_logits(NULL, &token, 1, floats, 4));
   REFUSED(puna_session_append_batch(NULL, NULL, NULL, 1));
   REFUSED(puna_session_append_batch(no_sessions, no_tokens, one, 1));
+  REFUSED(puna_session_begin_batch(NULL, NULL, NULL, 1));
+  REFUSED(puna_session_begin_batch(no_sessions, no_tokens, one, 1));
   REFUSED(puna_session_logits(NULL, &logits, &n));
   REFUSED(puna_session_truncate(NULL, 0));
   REFUSED(puna_session_fork(NULL, &session));

@@ -138,6 +138,67 @@ TEST_CASE("until its last step an append has changed nothing, and what would dis
   SECTION("it may be freed") {}
 }
 
+TEST_CASE("a batch in steps gives the bits of one call, and its sessions stand and fall together", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  SessionHandle a = make_session(model), b = chunked_session(model, 13);
+  const std::vector<int32_t> long_prompt = some_tokens(70), short_prompt = some_tokens(9, 6), one = {17};
+  const std::vector<float> want_a = logits_after(make_session(model), long_prompt), want_b = logits_after(make_session(model), short_prompt);
+  const auto begin = [&](const std::vector<int32_t>& x, const std::vector<int32_t>& y) {
+    puna_session* const sessions[] = {a.get(), b.get()};
+    const int32_t* const lists[] = {x.data(), y.data()};
+    const size_t counts[] = {x.size(), y.size()};
+    return puna_session_begin_batch(sessions, lists, counts, 2);
+  };
+  ok(begin(long_prompt, short_prompt));
+  CHECK((info_of(a).under_way == 1 && info_of(b).under_way == 1));
+  refused(begin(one, one), PUNA_WRONG_STATE, "under way");
+  refused(puna_session_append(b.get(), one.data(), 1), PUNA_WRONG_STATE, "under way");
+
+  SECTION("stepped to its end through either of them") {
+    int32_t finished = 0;
+    int n = 0;
+    for (; !finished; ++n) ok(puna_session_step(n % 2 ? a.get() : b.get(), 1, &finished));
+    CHECK(n > 30);
+    CHECK(logits(a) == want_a);
+    CHECK(logits(b) == want_b);
+    CHECK((info_of(a).under_way == 0 && info_of(b).under_way == 0));
+    refused(puna_session_step(a.get(), 0, &finished), PUNA_WRONG_STATE, "begin");
+    ok(begin(one, one));
+    CHECK(steps(b, 0) == 1);
+    const SessionHandle whole = make_session(model);
+    logits_after(whole, long_prompt);
+    CHECK(logits(a) == logits_after(whole, one));
+  }
+  SECTION("dropped by a cancel of one, a truncate of one, the end of one") {
+    int32_t finished = 0;
+    for (int i = 0; i < 3; ++i) ok(puna_session_step(a.get(), 1, &finished));
+    const int how = GENERATE(0, 1, 2);
+    if (how == 0) {
+      ok(puna_session_cancel(b.get()));
+      refused(puna_session_step(a.get(), 0, &finished), PUNA_CANCELLED, "cancel");
+    }
+    if (how == 1) ok(puna_session_truncate(b.get(), 0));
+    if (how == 2) b.reset();
+    CHECK(info_of(a).under_way == 0);
+    CHECK(length(a) == 0);
+    CHECK(logits_after(a, long_prompt) == want_a);
+    if (b) CHECK(logits_after(b, short_prompt) == want_b);
+  }
+  SECTION("what a batch cannot hold is refused and changes nothing") {
+    ok(puna_session_truncate(a.get(), 0));
+    puna_session* const twice[] = {a.get(), a.get()};
+    const int32_t* const lists[] = {one.data(), one.data()};
+    const size_t counts[] = {1, 1};
+    refused(puna_session_begin_batch(twice, lists, counts, 2), PUNA_INVALID_ARGUMENT, "twice");
+    refused(puna_session_begin_batch(nullptr, nullptr, nullptr, 0), PUNA_INVALID_ARGUMENT, "no sessions");
+    const int32_t bad[] = {-1};
+    const int32_t* const wrong[] = {one.data(), bad};
+    puna_session* const both[] = {a.get(), b.get()};
+    refused(puna_session_begin_batch(both, wrong, counts, 2), PUNA_INVALID_ARGUMENT, "-1");
+    CHECK((info_of(a).under_way == 0 && info_of(b).under_way == 0));
+  }
+}
+
 TEST_CASE("an answer pulled in slices has the tokens, text and end of one that is pushed", "[capi]") {
   const ModelHandle model = open_model(chat_model());
   auto sampler = sized<puna_sampler_options>();

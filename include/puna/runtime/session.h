@@ -84,6 +84,9 @@ class Session {
   // as alone. If it fails, every session is as it was. cancel() on any of them ends the call.
   static void append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
   static void append_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts);
+  // The same in pieces: step() on any of the sessions steps all, and they are finished, cancelled or dropped (also by the end of one of
+  // them) together. Until then they are one thread's together.
+  static void begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
 
  private:
   struct Impl;
@@ -93,6 +96,8 @@ class Session {
   struct AppendRows;
   void append_rows(const PromptView& prompt, const AppendRows& rows);
   void begin_rows(const PromptView& prompt);
+  static void require_batch(std::span<Session* const> sessions, size_t prompts);
+  void drop_append() noexcept;
   ModelPtr model_;
   SessionOptions options_;
   std::atomic<bool> cancelled_{false};

@@ -441,6 +441,7 @@ extern "C" {
     pub fn puna_session_append_batch(sessions: *const *mut puna_session, tokens: *const *const i32, counts: *const usize, session_count: usize) -> puna_status;
     pub fn puna_session_begin(session: *mut puna_session, tokens: *const i32, count: usize) -> puna_status;
     pub fn puna_session_step(session: *mut puna_session, budget_us: u64, finished: *mut i32) -> puna_status;
+    pub fn puna_session_begin_batch(sessions: *const *mut puna_session, tokens: *const *const i32, counts: *const usize, session_count: usize) -> puna_status;
     pub fn puna_session_embed(session: *mut puna_session, tokens: *const i32, count: usize, options: *const puna_embed_options, embedding: *mut f32, capacity: usize) -> puna_status;
     pub fn puna_session_logits(session: *mut puna_session, logits: *mut *const f32, count: *mut usize) -> puna_status;
     pub fn puna_session_truncate(session: *mut puna_session, length: i64) -> puna_status;
