@@ -1,6 +1,7 @@
 // adapter.cpp -- puna_adapter_*: LoRA adapters, from PEFT's files or from fine-tuning in the program itself.
 #include "puna_train.h"
 
+#include "base/shared_watch.h"
 #include "handles.h"
 #include "puna/runtime/adapter_file.h"
 #include "translate.h"
@@ -83,6 +84,17 @@ AdapterOptions adapter_options(const puna_finetune_options& o) {
   return a;
 }
 
+// Runs `work(should_stop)` while the host may stop it.
+void watched(FunctionRef<bool()> go_on, const Context& context, FunctionRef<void(FunctionRef<bool()>)> work) {
+  SharedWatch stop(go_on, context.executor().caller_works());
+  try {
+    work(stop);
+  } catch (const Error&) {
+    stop.rethrow();  // what the host's callback threw, if that was it
+    throw;
+  }
+}
+
 puna_finetune_report report_of(const train::StepReport& r, int64_t steps) {
   puna_finetune_report report{};
   report.struct_size = sizeof report;
@@ -107,8 +119,10 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     const puna_finetune_options o = read_options(options, "puna_finetune_options");
     require_reserved(o.reserved, "puna_finetune_options");
 #if PUNA_TRAIN
-    train::TextCodec codec{&m.require_tokenizer(), {}};
-    if (m.chat_template()) codec.render_chat = [&m](std::string_view json) { return m.render_chat(json); };
+    const auto go_on = [&] { return !o.watch || o.watch(o.watch_user) == 0; };
+    const Watch watch(go_on);
+    train::TextCodec codec{&m.require_tokenizer(), {}, &watch};
+    if (m.chat_template()) codec.render_chat = [&](std::string_view json) { return m.render_chat(json, {}, watch); };
     train::DataOptions data;
     if (o.max_tokens != 0) data.max_tokens = o.max_tokens;
     const bool pairs = flag(o.preferences, "preferences");
@@ -119,14 +133,16 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     if (pairs) {
       std::vector<train::Preference> all;
       train::add_preferences(all, codec, lines, "jsonl", data);
-      trainer.learn(std::move(all));
+      watched(go_on, m.context(), [&](FunctionRef<bool()> stop) { trainer.learn(std::move(all), stop); });
     } else {
       std::vector<train::Sequence> all;
       train::add_jsonl(all, codec, lines, "jsonl", data);
       trainer.learn(std::move(all));
     }
     while (trainer.done_steps() < trainer.total_steps()) {
-      const puna_finetune_report report = report_of(trainer.step(), trainer.total_steps());
+      train::StepReport step;
+      watched(go_on, m.context(), [&](FunctionRef<bool()> stop) { step = trainer.step(stop); });
+      const puna_finetune_report report = report_of(step, trainer.total_steps());
       if (o.progress && o.progress(o.progress_user, &report) != 0)
         fail(Status::cancelled, "fine-tuning was cancelled after step %lld of %lld", static_cast<long long>(report.step), static_cast<long long>(report.steps));
     }

@@ -70,8 +70,8 @@ void write_result(const GenerateResult& r, puna_generate_result* result) {
 }
 
 // A prompt's ids: of a text by the session's tokenizer, or as they are.
-std::vector<int32_t> text_prompt(const Session& session, std::string_view text, const puna_generate_options& o) {
-  return encode_prompt(session.model().require_tokenizer(), text, flag(o.parse_special, "parse_special"), session.length() == 0);
+std::vector<int32_t> text_prompt(Session& session, std::string_view text, const puna_generate_options& o) {
+  return session.encode(text, flag(o.parse_special, "parse_special"));
 }
 
 Prompt prompt_from_c(const Model& model, const std::vector<int32_t>& ids, const puna_generate_options& o) {

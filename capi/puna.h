@@ -168,7 +168,8 @@ typedef struct puna_image puna_image; /* a picture made ready for one model: pun
 typedef struct puna_model_options {
   uint32_t struct_size;
   int32_t reserved; /* 0 */
-  /* Bytes done and bytes in total while loading; nonzero cancels and nothing is left behind. */
+  /* Bytes done and bytes in total while loading; nonzero cancels and nothing is left behind. Asked again every few milliseconds with the
+   * numbers of before, wherever the load is: at first, while the header is read, 0 of 1. */
   int32_t (*progress)(void* user, uint64_t done, uint64_t total);
   void* progress_user;
   /* Where the packed form of the weights is kept (UTF-8; NULL = nowhere; puna_model_open only): mapped when the file is there and belongs
@@ -358,6 +359,18 @@ PUNA_API puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, 
  * today: this library reads no clock. */
 PUNA_API puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,
                                             size_t capacity, size_t* size);
+
+typedef struct puna_render_options {
+  uint32_t struct_size;
+  int32_t reserved;              /* 0 */
+  const char* date;              /* as above; optional */
+  int32_t (*watch)(void* user);  /* about once a millisecond while it renders; nonzero cancels; optional */
+  void* watch_user;
+} puna_render_options;
+
+/* The same with options: a template is a program, and a long chat may keep it busy for a while. */
+PUNA_API puna_status puna_model_render(const puna_model* model, const char* chat_json, size_t bytes, const puna_render_options* options, char* text,
+                                       size_t capacity, size_t* size);
 
 /* ---- Session: one conversation, one thread at a time ----------------------------------------------------------------------------- */
 

@@ -60,6 +60,10 @@ typedef struct puna_finetune_options {
   void* progress_user;
   int32_t no_providers;  /* 1 = leave the context's provider alone: the same bits on every machine */
   int32_t bf16;          /* 1 = where the provider takes bfloat16, factors of products may be rounded to it; what is trained stays in f32 */
+  /* About once a millisecond, within a step and while examples are read too; nonzero stops and nothing is left behind. On the calling thread,
+   * but on one of the host's own with a parallel_for of the host's; never two at once. */
+  int32_t (*watch)(void* user);
+  void* watch_user;
 } puna_finetune_options;
 
 /* Teaches the model by examples: makes an adapter, the model stays as it is and may be used meanwhile. `jsonl`: one object a line:

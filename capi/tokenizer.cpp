@@ -112,6 +112,18 @@ puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const cha
   return guard([&] { find_token(use(tokenizer), piece, bytes, token); });
 }
 
+puna_status puna_model_render(const puna_model* model, const char* chat_json, size_t bytes, const puna_render_options* options, char* text,
+                              size_t capacity, size_t* size) {
+  return guard([&] {
+    const Model& m = use(model);
+    const puna_render_options o = read_options(options, "puna_render_options");
+    require_reserved(o.reserved, "puna_render_options");
+    const auto go_on = [&] { return o.watch(o.watch_user) == 0; };
+    const Watch watch(o.watch ? FunctionRef<bool()>(go_on) : FunctionRef<bool()>());
+    write_text(m.render_chat(text_view(chat_json, bytes, "chat_json"), o.date ? o.date : "", watch), text, capacity, size);
+  });
+}
+
 puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,
                                    size_t capacity, size_t* size) {
   return guard([&] {

@@ -2,6 +2,7 @@
 // JsonGuard, so that an error in the middle takes it apart safely.
 #include "base/json.h"
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <type_traits>
@@ -14,9 +15,36 @@ namespace {
 
 constexpr size_t kMaxDepth = 64;
 
+// Walks through a text and ticks every few kilobytes: about the time that parsing them takes, in microseconds.
+class WatchedText {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  WatchedText(const char* at, const Watch& watch) noexcept : at_(at), watch_(&watch) {}
+  reference operator*() const noexcept { return *at_; }
+  WatchedText& operator++() {
+    if ((uintptr_t(++at_) & (kTick - 1)) == 0) watch_->tick(kTick / 64);
+    return *this;
+  }
+  bool operator==(const WatchedText& other) const noexcept { return at_ == other.at_; }
+  bool operator!=(const WatchedText& other) const noexcept { return at_ != other.at_; }
+
+ private:
+  static constexpr uintptr_t kTick = 4096;
+  const char* at_;
+  const Watch* watch_;
+};
+
+// Both kinds of document have the same events.
+static_assert(std::is_same_v<Json::number_integer_t, OrderedJson::number_integer_t> && std::is_same_v<Json::string_t, OrderedJson::string_t>);
+
 template <class J>
-class Builder final : public nlohmann::json_sax<J> {
-  using Base = nlohmann::json_sax<J>;
+class Builder final : public nlohmann::json_sax<Json> {
+  using Base = nlohmann::json_sax<Json>;
 
  public:
   Builder(J& root, const char* what) : root_(root), what_(what) {}
@@ -89,20 +117,24 @@ class Builder final : public nlohmann::json_sax<J> {
 };
 
 template <class J>
-J parse(std::string_view text, const char* what) {
+J parse(std::string_view text, const char* what, const Watch& watch) {
   if (const size_t nul = text.find('\0'); nul != text.npos)  // nlohmann-json would take it for the end
     fail(Status::bad_file, "%s: not valid JSON: a NUL at byte %zu", what, nul);
   J root;
   const JsonGuard<J> guard(root);
   Builder<J> builder(root, what);
-  J::sax_parse(text.begin(), text.end(), &builder);
+  walk_json(text, builder, watch);
   J result = std::move(root);  // the guard empties root
   return result;
 }
 
 }  // namespace
 
-Json parse_json(std::string_view text, const char* what) { return parse<Json>(text, what); }
-OrderedJson parse_ordered_json(std::string_view text, const char* what) { return parse<OrderedJson>(text, what); }
+void walk_json(std::string_view text, nlohmann::json_sax<Json>& events, const Watch& watch) {
+  Json::sax_parse(WatchedText(text.data(), watch), WatchedText(text.data() + text.size(), watch), &events);
+}
+
+Json parse_json(std::string_view text, const char* what, const Watch& watch) { return parse<Json>(text, what, watch); }
+OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch) { return parse<OrderedJson>(text, what, watch); }
 
 }  // namespace puna

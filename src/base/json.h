@@ -2,7 +2,10 @@
 // Duplicate keys, nesting deeper than 64 and trailing text are errors: hostile files use all three.
 #pragma once
 #include <nlohmann/json.hpp>
+#include <iterator>
 #include <string_view>
+
+#include "puna/base/watch.h"
 
 namespace puna {
 
@@ -10,8 +13,10 @@ using Json = nlohmann::json;                 // objects sorted by key: configs, 
 using OrderedJson = nlohmann::ordered_json;  // objects in written order: chat messages and tools
 
 // Throws Error{bad_file} "<what>: ...".
-Json parse_json(std::string_view text, const char* what);
-OrderedJson parse_ordered_json(std::string_view text, const char* what);
+Json parse_json(std::string_view text, const char* what, const Watch& watch = Watch());
+OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch = Watch());
+// The events of a document, for those who build no value. The parser is a template; this is its one copy.
+void walk_json(std::string_view text, nlohmann::json_sax<Json>& events, const Watch& watch = Watch());
 
 // nlohmann-json's destructor allocates (a stack of what is to be destroyed), so when memory is out it would end the process. Emptied
 // from the inside out there is nothing left for it to stack. Depth is bounded by the parser.

@@ -144,6 +144,7 @@ class HostPool final : public Executor {
  public:
   explicit HostPool(const HostExecutor& host) : host_(host) {}
   int width() const noexcept override { return host_.threads > 0 ? host_.threads : 1; }
+  bool caller_works() const noexcept override { return false; }
   void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept override {
     if (n <= 1) return run_inline(n, fn);
     count_shared_run();

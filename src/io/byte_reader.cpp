@@ -14,8 +14,8 @@ std::string Field::text() const {
   return t;
 }
 
-ByteReader::ByteReader(const Source& source) noexcept
-    : source_(source), data_(source.data()), limit_(std::min(source.size(), kMaxHeaderBytes)) {}
+ByteReader::ByteReader(const Source& source, const Watch& watch) noexcept
+    : source_(source), watch_(watch), data_(source.data()), limit_(std::min(source.size(), kMaxHeaderBytes)) {}
 
 uint64_t ByteReader::count(uint64_t element_bytes, const Field& field) {
   const uint64_t n = number<uint64_t>(field);

@@ -28,7 +28,8 @@ struct Field {
 
 class ByteReader {
  public:
-  explicit ByteReader(const Source& source) noexcept;  // from byte 0 to the end or kMaxHeaderBytes
+  // From byte 0 to the end or kMaxHeaderBytes. Everything read is a tick.
+  ByteReader(const Source& source, const Watch& watch) noexcept;
 
   uint64_t offset() const noexcept { return offset_; }
   const Source& source() const noexcept { return source_; }
@@ -48,6 +49,7 @@ class ByteReader {
  private:
   void copy(void* dst, uint64_t bytes, const Field& field) {
     if (bytes > limit_ - offset_) fail_end(bytes, field);
+    watch_.tick(1 + bytes / 1024);
     if (data_ != nullptr) {
       memcpy(dst, data_ + offset_, bytes);
       offset_ += bytes;
@@ -59,6 +61,7 @@ class ByteReader {
   [[noreturn]] void fail_end(uint64_t bytes, const Field& field) const;
 
   const Source& source_;
+  const Watch& watch_;
   const std::byte* data_;
   uint64_t limit_;
   uint64_t offset_ = 0;

@@ -133,11 +133,11 @@ FileTensor read_tensor(ByteReader& in, uint64_t index, uint64_t alignment) {
 
 }  // namespace
 
-GgufHeader read_gguf_header(const Source& source) {
+GgufHeader read_gguf_header(const Source& source, const Watch& watch) {
   // The least that one tensor (name length, rank, type, offset) and one key (name length, 1 byte of name, type, value) take.
   constexpr uint64_t kSmallestTensor = 8 + 4 + 4 + 8, kSmallestKey = 8 + 1 + 4 + 1;
   const std::string& file = source.name();
-  ByteReader in(source);
+  ByteReader in(source, watch);
   check_magic_and_version(in);
   const uint64_t tensors = in.count(kSmallestTensor, {"tensor count"});
   const uint64_t keys = in.count(kSmallestKey, {"metadata count"});

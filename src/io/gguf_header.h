@@ -13,6 +13,6 @@ struct GgufHeader {
 };
 
 // Error{bad_file} or {unsupported} naming the file and the field.
-GgufHeader read_gguf_header(const Source& source);
+GgufHeader read_gguf_header(const Source& source, const Watch& watch = Watch());
 
 }  // namespace puna::io

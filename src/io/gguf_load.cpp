@@ -34,8 +34,8 @@ Split split_of(const Part& part) {
   });
 }
 
-Part open_part(SourcePtr source) {
-  GgufHeader header = read_gguf_header(*source);
+Part open_part(SourcePtr source, const Watch& watch) {
+  GgufHeader header = read_gguf_header(*source, watch);
   return {std::move(source), std::move(header)};
 }
 
@@ -49,7 +49,7 @@ void check_complete(const std::vector<Part>& parts, const Split& set) {
 }
 
 // The other files lie beside the first, and each must say that it is what its name says.
-void open_other_parts(std::vector<Part>& parts, const Split& set) {
+void open_other_parts(std::vector<Part>& parts, const Split& set, const Watch& watch) {
   const std::string first = parts[0].source->name();
   const std::string ending = gguf_split_path("", 1, set.count);
   if (first.size() < ending.size() || first.compare(first.size() - ending.size(), ending.size(), ending) != 0)
@@ -61,7 +61,7 @@ void open_other_parts(std::vector<Part>& parts, const Split& set) {
     if (!os::is_file(path))
       fail_in(path, Status::bad_file, "file %lld of the %lld of this model is missing", static_cast<long long>(i + 1),
               static_cast<long long>(set.count));
-    parts.push_back(open_part(open_path_source(path)));
+    parts.push_back(open_part(open_path_source(path), watch));
     const Split s = split_of(parts.back());
     if (s.no != i || s.count != set.count)
       fail_in(path, Status::bad_file, "says it is file %lld of %lld ('%s', '%s'), expected %lld of %lld", static_cast<long long>(s.no + 1),
@@ -96,23 +96,23 @@ std::string gguf_split_path(const std::string& stem, int64_t number, int64_t cou
   return stem + ending;
 }
 
-Checkpoint load_gguf(const Context& context, const std::string& path, LoadProgress progress) {
+Checkpoint load_gguf(const Context& context, const std::string& path, LoadProgress progress, const Watch& watch) {
   std::vector<Part> parts;
-  parts.push_back(open_part(open_path_source(path)));
+  parts.push_back(open_part(open_path_source(path), watch));
   const Split set = split_of(parts[0]);
   if (set.no != 0)
     fail_in(path, Status::unsupported, "is file %lld of a model in %lld files: open the first, '...%s'", static_cast<long long>(set.no + 1),
             static_cast<long long>(set.count), gguf_split_path("", 1, set.count).c_str());
   if (set.count > 1) {
-    open_other_parts(parts, set);
+    open_other_parts(parts, set, watch);
     check_complete(parts, set);
   }
   return assemble(context, std::move(parts), progress);
 }
 
-Checkpoint load_gguf(const Context& context, const SourcePtr& source, LoadProgress progress) {
+Checkpoint load_gguf(const Context& context, const SourcePtr& source, LoadProgress progress, const Watch& watch) {
   std::vector<Part> parts;
-  parts.push_back(open_part(source));
+  parts.push_back(open_part(source, watch));
   const Split set = split_of(parts[0]);
   if (set.count > 1)
     fail_in(source->name(), Status::unsupported, "is file %lld of a model in %lld files ('%s'): a split model can only be opened by path",

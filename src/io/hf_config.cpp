@@ -12,8 +12,8 @@ namespace {
 // With it and the file's own limit, what comes out is bounded: otherwise one long key repeated in front of many short ones is not.
 constexpr size_t kLongestKey = 256;
 
-void parse_object(Json& json, std::string_view text, const std::string& file) {
-  json = naming(file, [&] { return parse_json(text, "JSON"); });
+void parse_object(Json& json, std::string_view text, const std::string& file, const Watch& watch) {
+  json = naming(file, [&] { return parse_json(text, "JSON", watch); });
   if (!json.is_object()) fail_in(file, Status::bad_file, "is %s, expected a JSON object", json.type_name());
 }
 
@@ -81,17 +81,17 @@ void check_shard_name(const std::string& file, const std::string& tensor, const 
 
 }  // namespace
 
-void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata) {
+void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata, const Watch& watch) {
   Json root;
   const JsonGuard guard(root);
-  parse_object(root, json, file);
+  parse_object(root, json, file, watch);
   flatten(root, file, prefix, metadata);
 }
 
-ShardIndex parse_shard_index(std::string_view json, const std::string& file) {
+ShardIndex parse_shard_index(std::string_view json, const std::string& file, const Watch& watch) {
   Json root;
   const JsonGuard guard(root);
-  parse_object(root, json, file);
+  parse_object(root, json, file, watch);
   const auto map = root.find("weight_map");
   if (map == root.end() || !map->is_object()) fail_in(file, Status::bad_file, "'weight_map' is missing or no object");
   ShardIndex index;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "puna/base/watch.h"
 #include "puna/tensor/metadata.h"
 
 namespace puna::io {
@@ -15,7 +16,8 @@ inline constexpr uint64_t kMaxIndexBytes = 32 << 20;
 
 // {"a": {"b": 1}} sets prefix + "a.b". Arrays of integers, of booleans (as 0 and 1), of numbers or of strings become lists; other
 // arrays are left out: nothing of a Llama's configuration is one. Error{bad_file} when two keys become the same.
-void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata);
+void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata,
+                    const Watch& watch = Watch());
 
 struct ShardIndex {
   std::map<std::string, std::vector<std::string>> tensors_of;  // shard file name -> tensor names, both ascending
@@ -23,6 +25,6 @@ struct ShardIndex {
 };
 
 // model.safetensors.index.json. Shard names are plain file names: nothing outside the folder is ever opened.
-ShardIndex parse_shard_index(std::string_view json, const std::string& file);
+ShardIndex parse_shard_index(std::string_view json, const std::string& file, const Watch& watch = Watch());
 
 }  // namespace puna::io

@@ -10,12 +10,12 @@
 namespace puna::io {
 namespace {
 
-Metadata read_configs(const std::string& folder) {
+Metadata read_configs(const std::string& folder, const Watch& watch) {
   Metadata metadata;
   const std::string config = folder + "/config.json", generation = folder + "/generation_config.json";
   if (!os::is_file(config)) fail_in(folder, Status::bad_file, "config.json is missing: this is no Hugging Face model folder");
-  flatten_config(os::read_file(config, kMaxConfigBytes), config, "", metadata);
-  if (os::is_file(generation)) flatten_config(os::read_file(generation, kMaxConfigBytes), generation, "generation.", metadata);
+  flatten_config(os::read_file(config, kMaxConfigBytes), config, "", metadata, watch);
+  if (os::is_file(generation)) flatten_config(os::read_file(generation, kMaxConfigBytes), generation, "generation.", metadata, watch);
   return metadata;
 }
 
@@ -33,14 +33,14 @@ void check_against_index(const SafetensorsPart& part, const std::vector<std::str
               display(part.source->name().substr(part.source->name().rfind('/') + 1)).c_str());
 }
 
-std::vector<SafetensorsPart> open_shards(const Context& context, const std::string& folder, const std::string& index_path) {
-  const ShardIndex index = parse_shard_index(os::read_file(index_path, kMaxIndexBytes), index_path);
+std::vector<SafetensorsPart> open_shards(const Context& context, const std::string& folder, const std::string& index_path, const Watch& watch) {
+  const ShardIndex index = parse_shard_index(os::read_file(index_path, kMaxIndexBytes), index_path, watch);
   std::vector<SafetensorsPart> parts;
   uint64_t bytes = 0;
   for (const auto& [shard, tensors] : index.tensors_of) {
     const std::string path = folder + "/" + shard;
     if (!os::is_file(path)) fail_in(path, Status::bad_file, "this file of the model is missing, though the index names it");
-    parts.push_back(open_safetensors(open_path_source(path)));
+    parts.push_back(open_safetensors(open_path_source(path), watch));
     check_against_index(parts.back(), tensors, index_path);
     bytes += parts.back().source->size() - parts.back().data_offset;
   }
@@ -50,23 +50,23 @@ std::vector<SafetensorsPart> open_shards(const Context& context, const std::stri
   return parts;
 }
 
-std::vector<SafetensorsPart> open_parts(const Context& context, const std::string& folder) {
+std::vector<SafetensorsPart> open_parts(const Context& context, const std::string& folder, const Watch& watch) {
   const std::string single = folder + "/model.safetensors", index = single + ".index.json";
   std::vector<SafetensorsPart> parts;
-  if (os::is_file(single)) parts.push_back(open_safetensors(open_path_source(single)));
-  else if (os::is_file(index)) parts = open_shards(context, folder, index);
+  if (os::is_file(single)) parts.push_back(open_safetensors(open_path_source(single), watch));
+  else if (os::is_file(index)) parts = open_shards(context, folder, index, watch);
   else fail_in(folder, Status::bad_file, "expected model.safetensors or model.safetensors.index.json: other formats are not read");
   return parts;
 }
 
 }  // namespace
 
-Checkpoint load_folder(const Context& context, const std::string& folder, LoadProgress progress) {
+Checkpoint load_folder(const Context& context, const std::string& folder, LoadProgress progress, const Watch& watch) {
   Checkpoint checkpoint;
   checkpoint.format = Checkpoint::Format::huggingface;
   checkpoint.folder = folder;
-  checkpoint.metadata = read_configs(folder);
-  std::vector<SafetensorsPart> parts = open_parts(context, folder);
+  checkpoint.metadata = read_configs(folder, watch);
+  std::vector<SafetensorsPart> parts = open_parts(context, folder, watch);
   for (const SafetensorsPart& p : parts) checkpoint.file_bytes += p.source->size();
   ProgressMeter meter(progress, checkpoint.file_bytes, folder);
   uint64_t end = 0;

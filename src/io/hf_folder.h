@@ -4,6 +4,6 @@
 
 namespace puna::io {
 
-Checkpoint load_folder(const Context& context, const std::string& folder, LoadProgress progress);
+Checkpoint load_folder(const Context& context, const std::string& folder, LoadProgress progress, const Watch& watch);
 
 }  // namespace puna::io

@@ -6,15 +6,15 @@
 
 namespace puna {
 
-Checkpoint load_checkpoint(const Context& context, const std::string& path, LoadProgress progress) {
+Checkpoint load_checkpoint(const Context& context, const std::string& path, LoadProgress progress, const Watch& watch) {
   return io::guarded(context, path, [&] {
-    return os::is_directory(path) ? io::load_folder(context, path, progress) : io::load_gguf(context, path, progress);
+    return os::is_directory(path) ? io::load_folder(context, path, progress, watch) : io::load_gguf(context, path, progress, watch);
   });
 }
 
-Checkpoint load_checkpoint(const Context& context, const SourcePtr& source, LoadProgress progress) {
+Checkpoint load_checkpoint(const Context& context, const SourcePtr& source, LoadProgress progress, const Watch& watch) {
   PUNA_REQUIRE(source != nullptr, "the source is NULL");
-  return io::guarded(context, source->name(), [&] { return io::load_gguf(context, source, progress); });
+  return io::guarded(context, source->name(), [&] { return io::load_gguf(context, source, progress, watch); });
 }
 
 }  // namespace puna

@@ -20,17 +20,17 @@ std::optional<DType> dtype_named(std::string_view text) noexcept {
 
 // nlohmann's SAX interface. The grammar is small enough to be a list of states, each with one thing that may come next:
 //   {"__metadata__": {text: text}, name: {"dtype": text, "shape": [n...], "data_offsets": [begin, end]}}
-class HeaderParser {
+class HeaderParser final : public nlohmann::json_sax<Json> {
  public:
   HeaderParser(const std::string& file, SafetensorsHeader& header) : file_(file), header_(header) {}
 
-  bool null() { unexpected("null"); }
-  bool boolean(bool) { unexpected("a boolean"); }
-  bool number_integer(int64_t) { unexpected("a negative number"); }
-  bool number_float(double, const std::string&) { unexpected("a number that is no 64-bit integer"); }
-  bool binary(std::vector<uint8_t>&) { unexpected("binary"); }
+  bool null() override { unexpected("null"); }
+  bool boolean(bool) override { unexpected("a boolean"); }
+  bool number_integer(int64_t) override { unexpected("a negative number"); }
+  bool number_float(double, const std::string&) override { unexpected("a number that is no 64-bit integer"); }
+  bool binary(binary_t&) override { unexpected("binary"); }
 
-  bool number_unsigned(uint64_t value) {
+  bool number_unsigned(uint64_t value) override {
     if (at_ != At::in_shape && at_ != At::in_offsets) unexpected("a number");
     const size_t room = at_ == At::in_shape ? size_t(kMaxRank) : 2;
     auto& list = at_ == At::in_shape ? shape_ : offsets_;
@@ -38,7 +38,7 @@ class HeaderParser {
     list.push_back(value);
     return true;
   }
-  bool string(std::string& text) {
+  bool string(std::string& text) override {
     if (at_ == At::metadata_value) {
       if (!header_.metadata.emplace(key_, std::move(text)).second)
         fail_in(file_, Status::bad_file, "'__metadata__': key '%s' appears twice", display(key_).c_str());
@@ -53,32 +53,32 @@ class HeaderParser {
     }
     return true;
   }
-  bool start_object(size_t) {
+  bool start_object(size_t) override {
     if (at_ == At::start) at_ = At::names;
     else if (at_ == At::metadata) at_ = At::metadata_keys;
     else if (at_ == At::tensor) at_ = At::fields;
     else unexpected("an object");
     return true;
   }
-  bool key(std::string& key) {
+  bool key(std::string& key) override {
     if (at_ == At::names) begin_entry(std::move(key));
     else if (at_ == At::metadata_keys) { key_ = std::move(key); at_ = At::metadata_value; }
     else begin_field(key);
     return true;
   }
-  bool end_object() {
+  bool end_object() override {
     if (at_ == At::fields) finish_tensor();
     at_ = At::names;
     return true;
   }
-  bool start_array(size_t) {
+  bool start_array(size_t) override {
     if (at_ == At::shape) at_ = At::in_shape;
     else if (at_ == At::offsets) at_ = At::in_offsets;
     else unexpected("an array");
     return true;
   }
-  bool end_array() { at_ = At::fields; return true; }
-  bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) {
+  bool end_array() override { at_ = At::fields; return true; }
+  bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) override {
     fail_in(file_, Status::bad_file, "the header is not valid JSON at byte %zu of it", position);
   }
 
@@ -162,11 +162,11 @@ class HeaderParser {
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file) {
+SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file, const Watch& watch) {
   if (json.empty() || json[0] != '{') fail_in(file, Status::bad_file, "the safetensors header does not start with '{'");
   SafetensorsHeader header;
   HeaderParser parser(file, header);
-  Json::sax_parse(json.begin(), json.end(), &parser);
+  walk_json(json, parser, watch);
   return header;
 }
 

@@ -16,7 +16,7 @@ struct SafetensorsHeader {
 };
 
 // Names, types, shapes and offsets agree with each other; check_layout() is still to be called.
-SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file);
+SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file, const Watch& watch = Watch());
 
 // "BF16" <-> DType::bf16; NULL when the format has no such type.
 const char* safetensors_type_name(DType dtype) noexcept;

@@ -11,6 +11,6 @@ struct SafetensorsPart {
 };
 
 // Reads and checks the header; touches no tensor data.
-SafetensorsPart open_safetensors(SourcePtr source);
+SafetensorsPart open_safetensors(SourcePtr source, const Watch& watch = Watch());
 
 }  // namespace puna::io

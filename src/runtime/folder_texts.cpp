@@ -18,20 +18,20 @@ std::string optional_file(const std::string& folder, const char* name) {
 
 }  // namespace
 
-TokenizerPtr tokenizer_of_folder(const std::string& folder) {
+TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch) {
   const std::string json = optional_file(folder, "tokenizer.json");
-  if (!json.empty()) return tokenizer_from_json(json, optional_file(folder, "tokenizer_config.json"), optional_file(folder, "generation_config.json"));
+  if (!json.empty()) return tokenizer_from_json(json, optional_file(folder, "tokenizer_config.json"), optional_file(folder, "generation_config.json"), watch);
   const std::string ranks = optional_file(folder, "tokenizer.model");
-  return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks);
+  return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks, watch);
 }
 
 // chat_template.jinja wins over the field of tokenizer_config.json, as in transformers.
-std::string chat_template_of_folder(const std::string& folder) {
+std::string chat_template_of_folder(const std::string& folder, const Watch& watch) {
   const std::string file = optional_file(folder, "chat_template.jinja");
   if (!file.empty()) return file;
   const std::string config = optional_file(folder, "tokenizer_config.json");
   if (config.empty()) return {};
-  Json json = parse_json(config, "tokenizer_config.json");
+  Json json = parse_json(config, "tokenizer_config.json", watch);
   const JsonGuard guard(json);
   const auto it = json.find("chat_template");
   return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();

@@ -6,8 +6,8 @@
 
 namespace puna {
 
-TokenizerPtr tokenizer_of_folder(const std::string& folder);     // NULL when there is neither tokenizer.json nor tokenizer.model
-std::string chat_template_of_folder(const std::string& folder);  // empty when there is none
+TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch = Watch());     // NULL when there is neither tokenizer.json nor tokenizer.model
+std::string chat_template_of_folder(const std::string& folder, const Watch& watch = Watch());  // empty when there is none
 std::string image_processor_of_folder(const std::string& folder);  // JSON; empty when there is none
 
 }  // namespace puna

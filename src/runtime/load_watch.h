@@ -4,20 +4,19 @@
 #pragma once
 #include <algorithm>
 #include <chrono>
-#include <exception>
 
+#include "base/shared_watch.h"
 #include "puna/base/executor.h"
-#include "puna/base/function_ref.h"
 
 namespace puna {
 
 class LoadWatch final : public Executor {
  public:
-  LoadWatch(Executor& executor, FunctionRef<bool()> go_on) : executor_(executor), go_on_(go_on) {}
+  LoadWatch(Executor& executor, FunctionRef<bool()> go_on) : executor_(executor), host_(go_on) {}
   int width() const noexcept override { return executor_.width(); }
   void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept override {
     using Clock = std::chrono::steady_clock;
-    for (int64_t done = 0; done < n && !stopped_;) {
+    for (int64_t done = 0; done < n && !stopped();) {
       const int64_t slice = std::min(slice_, n - done);
       const Clock::time_point start = Clock::now();
       executor_.run(slice, [&](int64_t i) { fn(done + i); });
@@ -25,28 +24,16 @@ class LoadWatch final : public Executor {
       if (us > 4000) slice_ = std::max<int64_t>(slice_ / 2, 1);
       else if (us < 1000 && slice == slice_) slice_ *= 2;
       done += slice;
-      ask();
+      host_.ask();
     }
   }
-  bool stopped() const noexcept { return stopped_; }
-  // What the host's callback threw, if it did: an exception may not pass through run().
-  void rethrow() const { if (thrown_) std::rethrow_exception(thrown_); }
+  bool stopped() const noexcept { return host_.stopped(); }
+  void rethrow() const { host_.rethrow(); }
 
  private:
-  void ask() noexcept {
-    try {
-      stopped_ = stopped_ || !go_on_();
-    } catch (...) {
-      thrown_ = std::current_exception();
-      stopped_ = true;
-    }
-  }
-
   Executor& executor_;
-  FunctionRef<bool()> go_on_;
+  HostAnswer host_;
   int64_t slice_ = 16;  // indices; grows to what a millisecond or more takes
-  bool stopped_ = false;
-  std::exception_ptr thrown_;
 };
 
 }  // namespace puna

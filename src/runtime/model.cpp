@@ -51,26 +51,34 @@ std::shared_ptr<const Model> Model::open_timed(const ContextPtr& context, const 
   PUNA_REQUIRE(context != nullptr, "context is NULL");
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
-  const std::shared_ptr<Model> m = naming_file(name, [&] { return from_checkpoint(context, load(), mapped, progress, options); });
+  uint64_t done = 0, total = 1;  // as told last
+  const auto tell = [&](uint64_t d, uint64_t t) { return progress(done = d, total = t); };
+  const auto again = [&] { return progress(done, total); };
+  const Watch watch(progress ? FunctionRef<bool()>(again) : FunctionRef<bool()>());
+  // What is not mapped is read first, every byte of it.
+  const auto reading = [&](uint64_t d, uint64_t t) { return tell(d, 2 * t); };
+  const auto packing = [&](uint64_t d, uint64_t t) { return mapped ? tell(d, t) : tell(t + d, 2 * t); };
+  const auto told = [&](LoadProgress part) { return progress ? part : LoadProgress(); };
+  const std::shared_ptr<Model> m =
+      naming_file(name, [&] { return from_checkpoint(context, load(told(reading), watch), mapped, told(packing), options, watch); });
   m->load_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
   return m;
 }
 
 std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress, const ModelOptions& options) {
-  return open_timed(context, path, /*mapped=*/true, progress, options, [&] { return load_checkpoint(*context, path); });
+  return open_timed(context, path, /*mapped=*/true, progress, options,
+                    [&](LoadProgress, const Watch& watch) { return load_checkpoint(*context, path, {}, watch); });
 }
 
 std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress, const ModelOptions& options) {
   PUNA_REQUIRE(options.packed_path.empty(), "packed weights are kept for models that are opened from a path");
   PUNA_REQUIRE(source != nullptr, "source is NULL");
-  // Every byte is read, then packed.
-  const auto reading = [&](uint64_t done, uint64_t total) { return progress(done, 2 * total); };
-  const auto packing = [&](uint64_t done, uint64_t total) { return progress(total + done, 2 * total); };
-  return open_timed(context, source->name(), /*mapped=*/false, progress ? LoadProgress(packing) : LoadProgress(), options,
-                    [&] { return load_checkpoint(*context, source, progress ? LoadProgress(reading) : LoadProgress()); });
+  return open_timed(context, source->name(), /*mapped=*/false, progress, options,
+                    [&](LoadProgress reading, const Watch& watch) { return load_checkpoint(*context, source, reading, watch); });
 }
 
-std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped, LoadProgress progress, const ModelOptions& options) {
+std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped, LoadProgress progress, const ModelOptions& options,
+                                              const Watch& watch) {
   const FpEnv fp;
   context->require_same_process();
   std::shared_ptr<Model> m(new Model());
@@ -80,8 +88,8 @@ std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint che
   m->read_vision(mapped, progress, options.vision);
   m->checkpoint_.tensors.forget_data();
   m->checkpoint_.keepalive.clear();
-  m->read_text_parts();
-  m->read_image_settings();
+  m->read_text_parts(watch);
+  m->read_image_settings(watch);
   return m;
 }
 
@@ -91,7 +99,7 @@ std::shared_ptr<const Model> Model::from_weights(ContextPtr context, Checkpoint 
   m->context_ = std::move(context);
   m->checkpoint_ = std::move(checkpoint);
   m->llama_ = std::move(llama);
-  m->read_text_parts();
+  m->read_text_parts(Watch());
   return m;
 }
 
@@ -133,11 +141,11 @@ void Model::watched(LoadProgress progress, FunctionRef<void(const Context&, Load
 Model::Model() = default;
 Model::~Model() = default;
 
-void Model::read_text_parts() {
+void Model::read_text_parts(const Watch& watch) {
   const bool gguf = checkpoint_.format == Checkpoint::Format::gguf;
   const std::string& folder = checkpoint_.folder;
   try {
-    tokenizer_ = gguf ? tokenizer_from_gguf(checkpoint_.metadata) : folder.empty() ? nullptr : tokenizer_of_folder(folder);
+    tokenizer_ = gguf ? tokenizer_from_gguf(checkpoint_.metadata, watch) : folder.empty() ? nullptr : tokenizer_of_folder(folder, watch);
   } catch (const Error& e) {
     if (e.status() != Status::unsupported) throw;
     tokenizer_error_ = e.what();
@@ -145,10 +153,10 @@ void Model::read_text_parts() {
   if (tokenizer_ && tokenizer_->size() > config().vocab)
     fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %lld rows", tokenizer_->size(), static_cast<long long>(config().vocab));
   try {
-    const std::string source = gguf ? checkpoint_.metadata.string("tokenizer.chat_template", std::string()) : folder.empty() ? "" : chat_template_of_folder(folder);
-    if (!source.empty()) chat_template_ = ChatTemplate::parse(source);
+    const std::string source = gguf ? checkpoint_.metadata.string("tokenizer.chat_template", std::string()) : folder.empty() ? "" : chat_template_of_folder(folder, watch);
+    if (!source.empty()) chat_template_ = ChatTemplate::parse(source, {}, watch);
   } catch (const Error& e) {
-    if (e.status() == Status::out_of_memory) throw;
+    if (e.status() == Status::out_of_memory || e.status() == Status::cancelled) throw;
     chat_template_error_ = e.what();
   }
 }
@@ -164,17 +172,23 @@ const ChatTemplate& Model::require_chat_template() const {
   return *chat_template_;
 }
 
-std::string Model::render_chat(std::string_view variables_json, std::string_view date) const {
+std::string Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch) const {
   const ChatTemplate& chat = require_chat_template();
-  OrderedJson variables = parse_ordered_json(variables_json, "chat variables");
+  OrderedJson variables = parse_ordered_json(variables_json, "chat variables", watch);
   const JsonGuard guard(variables);
   PUNA_REQUIRE(variables.is_object(), "chat variables: expected a JSON object");
-  const auto fill = [&](const char* key, int32_t id) {
-    if (!variables.contains(key)) variables[key] = id >= 0 ? std::string(tokenizer_->bytes(id)) : std::string();
+  std::string text(variables_json);
+  bool first = variables.empty();
+  const auto fill = [&](const char* key, int32_t id) {  // written into the text: it may be long
+    if (variables.contains(key)) return;
+    const OrderedJson value = id >= 0 ? std::string(tokenizer_->bytes(id)) : std::string();
+    const std::string member = '"' + std::string(key) + "\":" + value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+    text.insert(text.find('{') + 1, first ? member : member + ',');
+    first = false;
   };
   fill("bos_token", tokenizer_ ? tokenizer_->specials().bos : -1);
   fill("eos_token", tokenizer_ ? tokenizer_->specials().eos : -1);
-  return chat.render(variables.dump(-1, ' ', false, OrderedJson::error_handler_t::replace), date);
+  return chat.render(text, date, watch);
 }
 
 uint64_t Model::parameter_count() const noexcept {

@@ -96,12 +96,12 @@ void Model::read_vision(bool mapped, LoadProgress progress, const VisionOptions&
   channels("clip.vision.image_std", tile_settings_.deviation);
 }
 
-void Model::read_image_settings() {
+void Model::read_image_settings(const Watch& watch) {
   if (!vision_) return;
   try {
     const std::string text = image_processor_of_folder(checkpoint_.folder);
     if (!text.empty()) {
-      Json json = parse_json(text, "image processor");
+      Json json = parse_json(text, "image processor", watch);
       const JsonGuard guard(json);
       const auto nested = json.find("image_processor");
       read_settings(tile_settings_, nested != json.end() && nested->is_object() ? *nested : json);

@@ -126,6 +126,11 @@ bool Session::step(FunctionRef<bool()> pause) {
   return true;
 }
 
+std::vector<int32_t> Session::encode(std::string_view text, bool parse_special) {
+  const auto go_on = [this] { return !cancelled_.exchange(false, std::memory_order_relaxed); };
+  return encode_prompt(model_->require_tokenizer(), text, parse_special, length() == 0, Watch(go_on));
+}
+
 void Session::use(AdapterPtr adapter) {
   require_idle();
   if (length() != 0) fail(Status::wrong_state, "the session holds %lld tokens; an adapter is changed while it is empty", static_cast<long long>(length()));

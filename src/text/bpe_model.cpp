@@ -85,13 +85,14 @@ void BpeModel::set_scores(const std::vector<double>& scores) {
     score_ranks.push_back(uint32_t(std::lower_bound(order.begin(), order.end(), s, std::greater<>()) - order.begin()));
 }
 
-void BpeModel::finish(const Vocabulary& v) {
+void BpeModel::finish(const Vocabulary& v, const Watch& watch) {
   has_unused_ = std::find(v.kinds.begin(), v.kinds.end(), TokenKind::unused) != v.kinds.end();
   if (whole_words) return;
   std::vector<bool> own(size_t(v.size()), false);
   Scratch scratch;
   std::vector<int32_t> ids;
   for (int32_t id = 0; id < v.size(); ++id) {
+    watch.tick();
     if (v.pieces[id].size() < 2 || v.pieces[id].size() > 64 || v.find(v.pieces[id]) != id) continue;
     ids.clear();
     encode(v.pieces[id], v, ids, scratch);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "puna/base/watch.h"
 #include "text/merge.h"
 #include "text/vocabulary.h"
 
@@ -46,7 +47,7 @@ class BpeModel {
 
   BpeModel() { byte_ids.fill(-1); }
   void set_scores(const std::vector<double>& scores);  // one an id, finite
-  void finish(const Vocabulary& vocabulary);           // after all of the above
+  void finish(const Vocabulary& vocabulary, const Watch& watch);  // after all of the above
   void encode(std::string_view piece, const Vocabulary& vocabulary, std::vector<int32_t>& ids, Scratch& scratch) const;
 
  private:

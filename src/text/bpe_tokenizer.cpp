@@ -24,14 +24,14 @@ class BpeTokenizer final : public Tokenizer {
   std::string_view bytes(int32_t id) const override { return p_.vocabulary.bytes(checked(id)); }
   TokenKind kind(int32_t id) const override { return p_.vocabulary.kinds[size_t(checked(id))]; }
   int32_t find(std::string_view name) const noexcept override;
-  std::vector<int32_t> encode(std::string_view utf8, bool parse_special) const override;
+  std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch) const override;
 
  private:
   int32_t checked(int32_t id) const {
     PUNA_REQUIRE(id >= 0 && id < size(), "token id %d, expected 0 to %d", id, size() - 1);
     return id;
   }
-  void encode_fragment(Fragment fragment, std::vector<int32_t>& ids, BpeModel::Scratch& scratch) const;
+  void encode_fragment(Fragment fragment, std::vector<int32_t>& ids, BpeModel::Scratch& scratch, const Watch& watch) const;
 
   TokenizerParts p_;
 };
@@ -41,20 +41,23 @@ int32_t BpeTokenizer::find(std::string_view name) const noexcept {
   return added >= 0 ? added : p_.vocabulary.find(name);
 }
 
-void BpeTokenizer::encode_fragment(Fragment fragment, std::vector<int32_t>& ids, BpeModel::Scratch& scratch) const {
+void BpeTokenizer::encode_fragment(Fragment fragment, std::vector<int32_t>& ids, BpeModel::Scratch& scratch, const Watch& watch) const {
   std::string storage;
   const std::string_view text = p_.pre_normalizer.apply(fragment, storage);
-  split(text, p_.splitters, [&](std::string_view piece) { p_.model.encode(piece, p_.vocabulary, ids, scratch); });
+  split(text, p_.splitters, [&](std::string_view piece) {
+    watch.tick(1 + piece.size() / 16);
+    p_.model.encode(piece, p_.vocabulary, ids, scratch);
+  });
 }
 
-std::vector<int32_t> BpeTokenizer::encode(std::string_view utf8, bool parse_special) const {
+std::vector<int32_t> BpeTokenizer::encode(std::string_view utf8, bool parse_special, const Watch& watch) const {
   PUNA_REQUIRE(utf8.size() < size_t(INT32_MAX) / 4, "text of %zu bytes, expected less than 512 MiB", utf8.size());
   std::vector<int32_t> ids;
   ids.reserve(utf8.size() / 4 + 8);
   BpeModel::Scratch scratch;
   std::string storage;
   const auto push = [&](int32_t id) { ids.push_back(id); };
-  const auto plain = [&](Fragment f) { encode_fragment(f, ids, scratch); };
+  const auto plain = [&](Fragment f) { encode_fragment(f, ids, scratch, watch); };
   const auto normalize = [&](Fragment f) {
     const std::string_view text = p_.normalizer.apply(f, storage);
     p_.added.split({text, f.first, f.after_special}, true, parse_special, plain, push);
@@ -81,8 +84,8 @@ void collect_stops(Tokenizer::Specials& specials, const TokenizerParts& parts, c
   }
 }
 
-TokenizerPtr make_tokenizer(TokenizerParts&& parts) {
-  parts.model.finish(parts.vocabulary);
+TokenizerPtr make_tokenizer(TokenizerParts&& parts, const Watch& watch) {
+  parts.model.finish(parts.vocabulary, watch);
   return std::make_shared<BpeTokenizer>(std::move(parts));
 }
 

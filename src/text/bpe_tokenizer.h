@@ -26,7 +26,7 @@ struct TokenizerParts {
 };
 
 // Puts the parts together; the vocabulary's index and the added tokens are finished by then.
-TokenizerPtr make_tokenizer(TokenizerParts&& parts);
+TokenizerPtr make_tokenizer(TokenizerParts&& parts, const Watch& watch);
 
 // Adds to `stop` every id once: `eos`, then what the file lists, then tokens known by name to end an answer.
 void collect_stops(Tokenizer::Specials& specials, const TokenizerParts& parts, const std::vector<int32_t>& listed);

@@ -59,7 +59,7 @@ void add_if_found_in_text(TokenizerParts& parts, int32_t id, std::string text) {
   if (special || kind == TokenKind::user_defined) parts.added.add({std::move(text), id, special});
 }
 
-TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& tokens) {
+TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch) {
   if (!m.has("tokenizer.ggml.pre"))
     fail(Status::unsupported, "tokenizer.ggml.pre is missing: the file does not say how its text is split, and a guess would be wrong silently");
   const PreTokenizer& pre = pre_tokenizer(m.string("tokenizer.ggml.pre"));
@@ -71,19 +71,20 @@ TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& t
   parts.vocabulary.reserve(tokens.size(), 8 * tokens.size());
   std::string bytes;
   for (size_t id = 0; id < tokens.size(); ++id) {
+    watch.tick();
     const bool by_merging = kinds[id] == TokenKind::normal || kinds[id] == TokenKind::unused;
     const bool spelt = by_merging && bytes_of_spelling(tokens[id], bytes);
     parts.vocabulary.add(spelt ? bytes : tokens[id], kinds[id], spelt || !by_merging);
     add_if_found_in_text(parts, int32_t(id), tokens[id]);
   }
   parts.added.finish();
-  parts.vocabulary.build_index("tokenizer.ggml.tokens");
+  parts.vocabulary.build_index("tokenizer.ggml.tokens", watch);
 
-  MergeList merges(parts, "tokenizer.ggml.merges", required_strings(m, "tokenizer.ggml.merges").size());
+  MergeList merges(parts, "tokenizer.ggml.merges", required_strings(m, "tokenizer.ggml.merges").size(), watch);
   for (const std::string& pair : required_strings(m, "tokenizer.ggml.merges")) merges.add(pair);
   parts.model.whole_words = pre.whole_words;
   read_specials(m, pre.add_bos, parts);
-  return make_tokenizer(std::move(parts));
+  return make_tokenizer(std::move(parts), watch);
 }
 
 std::vector<double> read_scores(const Metadata& m, size_t size) {
@@ -102,7 +103,7 @@ std::vector<double> read_scores(const Metadata& m, size_t size) {
   return scores;
 }
 
-TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens) {
+TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch) {
   if (!m.has("tokenizer.ggml.token_type")) fail(Status::bad_file, "tokenizer.ggml.token_type is missing");
   if (m.has("tokenizer.ggml.precompiled_charsmap"))
     fail(Status::unsupported, "tokenizer.ggml.precompiled_charsmap: this normalisation is not implemented");
@@ -116,6 +117,7 @@ TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>
   const std::vector<TokenKind> kinds = kinds_of(m, tokens);
   parts.vocabulary.reserve(tokens.size(), 8 * tokens.size());
   for (size_t id = 0; id < tokens.size(); ++id) {
+    watch.tick();
     parts.vocabulary.add(tokens[id], kinds[id]);
     std::string spoken = kinds[id] == TokenKind::control || kinds[id] == TokenKind::unknown ? tokens[id] : replace_all(tokens[id], kSpaceMark, " ");
     if (kinds[id] == TokenKind::byte) {
@@ -128,7 +130,7 @@ TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>
     add_if_found_in_text(parts, int32_t(id), std::move(spoken));
   }
   parts.added.finish();
-  parts.vocabulary.build_index("tokenizer.ggml.tokens");
+  parts.vocabulary.build_index("tokenizer.ggml.tokens", watch);
 
   const auto has_kind = [&](size_t id, TokenKind kind) { return id < kinds.size() && kinds[id] == kind; };
   parts.specials.bos = has_kind(1, TokenKind::control) ? 1 : -1;
@@ -142,13 +144,13 @@ TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>
   parts.normalizer.add({NormalizerStep::replace, " ", std::string(kSpaceMark)});
   parts.first_space = prefix ? Tokenizer::FirstSpace::drop_one : Tokenizer::FirstSpace::keep;
   if (marks_only_lead(parts.vocabulary)) parts.splitters.push_back(split_mark_runs);
-  return make_tokenizer(std::move(parts));
+  return make_tokenizer(std::move(parts), watch);
 }
 
 }  // namespace
 }  // namespace text
 
-TokenizerPtr tokenizer_from_gguf(const Metadata& metadata) {
+TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch) {
   if (!metadata.has("tokenizer.ggml.model")) return nullptr;
   const std::string model = metadata.string("tokenizer.ggml.model");
   if (model == "none" || model == "no_vocab") return nullptr;
@@ -157,7 +159,7 @@ TokenizerPtr tokenizer_from_gguf(const Metadata& metadata) {
   const auto& tokens = text::required_strings(metadata, "tokenizer.ggml.tokens");
   if (tokens.empty() || tokens.size() > size_t(INT32_MAX))
     fail(Status::bad_file, "tokenizer.ggml.tokens has %zu entries, expected 1 to 2^31 - 1", tokens.size());
-  return model == "gpt2" ? text::byte_level_bpe(metadata, tokens) : text::sentencepiece_bpe(metadata, tokens);
+  return model == "gpt2" ? text::byte_level_bpe(metadata, tokens, watch) : text::sentencepiece_bpe(metadata, tokens, watch);
 }
 
 }  // namespace puna

@@ -33,7 +33,7 @@ std::string normalize_newlines(std::string_view s) {
 
 class Lexer {
  public:
-  explicit Lexer(std::string source) : s_(std::move(source)) {}
+  Lexer(std::string source, const Watch& watch) : s_(std::move(source)), watch_(watch) {}
 
   std::vector<Token> run() {
     while (at_ < s_.size()) text();
@@ -46,6 +46,7 @@ class Lexer {
   char peek(size_t i) const { return i < s_.size() ? s_[i] : '\0'; }
 
   Token& add(Type type, std::string text) {
+    watch_.tick();
     tokens_.push_back({});
     tokens_.back().type = type;
     tokens_.back().text = std::move(text);
@@ -316,6 +317,7 @@ class Lexer {
   }
 
   const std::string s_;
+  const Watch& watch_;
   size_t at_ = 0;
   int line_ = 1;
   bool line_starting_ = true;
@@ -334,9 +336,9 @@ void syntax_error(int line, const char* format, ...) {
   fail(Status::bad_file, "chat template line %d: %s", line, buffer);
 }
 
-std::vector<Token> tokenize(std::string_view source) {
+std::vector<Token> tokenize(std::string_view source, const Watch& watch) {
   if (!is_valid_utf8(source)) fail(Status::bad_file, "chat template: not valid UTF-8");
-  return Lexer(normalize_newlines(source)).run();
+  return Lexer(normalize_newlines(source), watch).run();
 }
 
 }  // namespace puna::jinja

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "puna/base/watch.h"
+
 namespace puna::jinja {
 
 struct Token {
@@ -22,7 +24,7 @@ struct Token {
 };
 
 // Error{bad_file} "chat template line N: ..." on malformed input. The last token is `end`.
-std::vector<Token> tokenize(std::string_view source);
+std::vector<Token> tokenize(std::string_view source, const Watch& watch);
 
 [[noreturn]] void syntax_error(int line, const char* format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -37,7 +37,8 @@ using Body = std::vector<std::unique_ptr<const Stmt>>;
 
 class Machine {
  public:
-  Machine(const ChatTemplate::Limits& limits, std::string_view now) : limits_(limits), steps_(limits.steps), now_(now) {}
+  Machine(const ChatTemplate::Limits& limits, std::string_view now, const Watch& watch)
+      : limits_(limits), watch_(watch), steps_(limits.steps), now_(now) {}
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -54,6 +55,7 @@ class Machine {
   void charge(int64_t steps) {
     steps_ -= steps;
     if (steps < 0 || steps_ < 0) out_of_steps();
+    watch_.tick(uint64_t(steps));
   }
   void charge_text(int64_t bytes);
   void check_size(size_t bytes) const {  // of a text that is growing
@@ -136,6 +138,7 @@ class Machine {
   Value sequence(Kind kind, std::vector<Value> items);
 
   ChatTemplate::Limits limits_;
+  const Watch& watch_;
   int64_t steps_;
   int depth_ = 0;
   std::string_view now_;

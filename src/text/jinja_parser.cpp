@@ -8,7 +8,7 @@ namespace puna::jinja {
 
 using Type = Token::Type;
 
-Program parse_program(std::string_view source, int max_depth) { return Parser(tokenize(source), max_depth).run(); }
+Program parse_program(std::string_view source, int max_depth, const Watch& watch) { return Parser(tokenize(source, watch), max_depth, watch).run(); }
 
 Program Parser::run() {
   for (const char* name : {"loop", "caller", "varargs", "kwargs"}) intern(name);  // in the order of kLoopName...

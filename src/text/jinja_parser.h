@@ -10,18 +10,21 @@
 
 namespace puna::jinja {
 
-Program parse_program(std::string_view source, int max_depth);
+Program parse_program(std::string_view source, int max_depth, const Watch& watch);
 
 class Parser {
  public:
-  Parser(std::vector<Token> tokens, int max_depth) : tokens_(std::move(tokens)), max_depth_(max_depth) {}
+  Parser(std::vector<Token> tokens, int max_depth, const Watch& watch) : tokens_(std::move(tokens)), max_depth_(max_depth), watch_(watch) {}
   Program run();
 
  private:
   // ---- tokens
   const Token& current() const { return tokens_[at_]; }
   const Token& ahead() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-  const Token& take() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
+  const Token& take() {
+    watch_.tick();
+    return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_];
+  }
   bool skip_op(std::string_view op);
   bool skip_name(std::string_view name);
   void expect_op(std::string_view op);
@@ -93,6 +96,7 @@ class Parser {
   std::vector<Token> tokens_;
   size_t at_ = 0;
   const int max_depth_;
+  const Watch& watch_;
   int depth_ = 0;
   int soft_ = 0;   // inside if and ?: an unknown filter fails when it runs, not here
   int loops_ = 0;  // around this statement, within the same macro: where break may stand

@@ -21,13 +21,14 @@ struct Entry {
 };
 
 // Every id's spelling, from model.vocab and added_tokens. Ids may have gaps, but not so many that a small file asks for much memory.
-std::vector<Entry> read_entries(const JsonField& root) {
+std::vector<Entry> read_entries(const JsonField& root, const Watch& watch) {
   const JsonField vocab = root["model"]["vocab"], added = root["added_tokens"];
   if (!vocab.is_object()) vocab.expected("an object of token to id");
   const auto& tokens = vocab.json().get_ref<const Json::object_t&>();
   const auto most = int64_t(std::min<size_t>(2 * (tokens.size() + added.size()) + 65536, INT32_MAX));
   std::vector<Entry> entries;
   const auto place = [&](int64_t id, const std::string& piece, TokenKind kind) {
+    watch.tick();
     if (size_t(id) >= entries.size()) entries.resize(size_t(id) + 1);
     Entry& e = entries[size_t(id)];
     if (e.piece && *e.piece != piece)
@@ -45,12 +46,14 @@ std::vector<Entry> read_entries(const JsonField& root) {
   return entries;
 }
 
-void add_entries(const std::vector<Entry>& entries, const JsonDecoder& decoder, bool byte_fallback, TokenizerParts& parts) {
+void add_entries(const std::vector<Entry>& entries, const JsonDecoder& decoder, bool byte_fallback, TokenizerParts& parts,
+                 const Watch& watch) {
   BpeModel& model = parts.model;
   static const std::string kNone;
   std::string bytes;
   parts.vocabulary.reserve(entries.size(), 8 * entries.size());
   for (size_t id = 0; id < entries.size(); ++id) {
+    watch.tick();
     const std::string& piece = entries[id].piece ? *entries[id].piece : kNone;
     TokenKind kind = entries[id].kind;
     if (model.byte_level) {
@@ -93,14 +96,14 @@ void read_added_tokens(const JsonField& root, TokenizerParts& parts, const std::
   parts.added.finish();
 }
 
-void read_model(const JsonField& model, TokenizerParts& parts) {
+void read_model(const JsonField& model, TokenizerParts& parts, const Watch& watch) {
   for (const char* option : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!model[option].string("").empty()) model[option].unsupported("not implemented", model[option].string());
   const JsonField dropout = model["dropout"];
   if (!dropout.is_null() && dropout.json() != 0) dropout.unsupported("dropout belongs to training");
 
   const JsonField merges = model["merges"];
-  MergeList list(parts, "tokenizer.json: model.merges", merges.size());
+  MergeList list(parts, "tokenizer.json: model.merges", merges.size(), watch);
   for (size_t i = 0; i < merges.size(); ++i) {
     const Json& pair = merges.json()[i];
     if (pair.is_string()) list.add(pair.get_ref<const std::string&>());
@@ -155,18 +158,19 @@ void read_specials(const JsonField& root, const JsonField& config, const JsonFie
   collect_stops(s, parts, eos);
 }
 
-Json parse_or_null(std::string_view text, const char* name) { return text.empty() ? Json() : parse_json(text, name); }
+Json parse_or_null(std::string_view text, const char* name, const Watch& watch) { return text.empty() ? Json() : parse_json(text, name, watch); }
 
 }  // namespace
 }  // namespace text
 
-TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json) {
+TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json,
+                                 const Watch& watch) {
   using namespace text;
-  Json file = parse_json(tokenizer_json, "tokenizer.json");
+  Json file = parse_json(tokenizer_json, "tokenizer.json", watch);
   const JsonGuard file_guard(file);
-  Json config_file = parse_or_null(config_json, "tokenizer_config.json");
+  Json config_file = parse_or_null(config_json, "tokenizer_config.json", watch);
   const JsonGuard config_guard(config_file);
-  Json generation_file = parse_or_null(generation_json, "generation_config.json");
+  Json generation_file = parse_or_null(generation_json, "generation_config.json", watch);
   const JsonGuard generation_guard(generation_file);
   const JsonField root(file, "tokenizer.json: "), model = root["model"];
   if (model["type"].string("BPE") != "BPE") model["type"].unsupported("only BPE is implemented", model["type"].string());
@@ -179,7 +183,7 @@ TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_vi
     root["decoder"].unsupported("ByteLevel is a pre-tokenizer or a decoder, but not both");
   parts.first_space = decoder.first_space;
 
-  std::vector<Entry> entries = read_entries(root);
+  std::vector<Entry> entries = read_entries(root, watch);
   if (entries.empty()) model["vocab"].expected("at least one token");
   const JsonField unknown = model["unk_token"];
   if (!unknown.is_null()) {
@@ -188,14 +192,14 @@ TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_vi
     at->kind = TokenKind::unknown;
     parts.model.unknown = int32_t(at - entries.begin());
   }
-  add_entries(entries, decoder, model["byte_fallback"].boolean(false), parts);
+  add_entries(entries, decoder, model["byte_fallback"].boolean(false), parts, watch);
   read_added_tokens(root, parts, entries);
-  parts.vocabulary.build_index("tokenizer.json: model.vocab");
-  read_model(model, parts);
+  parts.vocabulary.build_index("tokenizer.json: model.vocab", watch);
+  read_model(model, parts, watch);
   read_specials(root, {config_file, "tokenizer_config.json: "}, {generation_file, "generation_config.json: "}, parts);
   if (!parts.model.byte_level && parts.splitters.empty() && !parts.model.whole_words && marks_only_lead(parts.vocabulary))
     parts.splitters.push_back(split_mark_runs);
-  return make_tokenizer(std::move(parts));
+  return make_tokenizer(std::move(parts), watch);
 }
 
 }  // namespace puna

@@ -5,7 +5,8 @@
 
 namespace puna::text {
 
-MergeList::MergeList(TokenizerParts& parts, const char* field, size_t count) : parts_(parts), field_(field), count_(count) {
+MergeList::MergeList(TokenizerParts& parts, const char* field, size_t count, const Watch& watch)
+    : parts_(parts), watch_(watch), field_(field), count_(count) {
   if (count >= kNoRank) fail(Status::bad_file, "%s has %zu entries, expected less than 2^32 - 1", field, count);
   BpeModel& model = parts.model;
   model.ranking = BpeModel::by_pair;
@@ -26,6 +27,7 @@ void MergeList::add(std::string_view pair) {
 }
 
 void MergeList::add(std::string_view left, std::string_view right) {
+  watch_.tick();
   const auto text_of = [&](std::string_view spelling, std::string& out) {
     if (!parts_.model.byte_level || !bytes_of_spelling(spelling, out)) out.assign(spelling);
   };

@@ -38,9 +38,10 @@ bool decode_base64(std::string_view text, std::string& out) {
   return true;
 }
 
-void read_ranks(std::string_view file, Vocabulary& vocabulary) {
+void read_ranks(std::string_view file, Vocabulary& vocabulary, const Watch& watch) {
   std::string bytes;
   for (size_t line = 1; !file.empty(); ++line) {
+    watch.tick();
     const size_t end = std::min(file.find('\n'), file.size());
     std::string_view text = file.substr(0, end);
     file.remove_prefix(std::min(end + 1, file.size()));
@@ -106,18 +107,18 @@ void add_llama4_names(TokenizerParts& parts) {
 }  // namespace
 }  // namespace text
 
-TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file) {
+TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch) {
   using namespace text;
   TokenizerParts parts;
   const auto lines = size_t(std::count(model_file.begin(), model_file.end(), '\n'));
   parts.vocabulary.reserve(lines + size_t(kLlama4Names), model_file.size() / 2);
-  read_ranks(model_file, parts.vocabulary);
+  read_ranks(model_file, parts.vocabulary, watch);
   const int32_t ranks = parts.vocabulary.size();
   if (ranks == kLlama3Ranks) add_llama3_names(parts);
   else if (ranks == kLlama4Ranks) add_llama4_names(parts);
   else fail(Status::unsupported, "tokenizer.model has %d ranks, expected %d (Llama 3) or %d (Llama 4)", ranks, kLlama3Ranks, kLlama4Ranks);
   parts.added.finish();
-  parts.vocabulary.build_index("tokenizer.model");
+  parts.vocabulary.build_index("tokenizer.model", watch);
 
   BpeModel& model = parts.model;
   model.ranking = BpeModel::by_id;
@@ -133,7 +134,7 @@ TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file) {
   parts.specials.eos = parts.added.find("<|end_of_text|>");
   parts.specials.add_bos = true;
   collect_stops(parts.specials, parts, {});
-  return make_tokenizer(std::move(parts));
+  return make_tokenizer(std::move(parts), watch);
 }
 
 }  // namespace puna

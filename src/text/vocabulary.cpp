@@ -17,9 +17,10 @@ void Vocabulary::add(std::string_view piece, TokenKind kind, bool ordinary) {
 }
 
 // User-defined tokens are found by AddedTokens first; here they only lend their ids to merges that make the same bytes.
-void Vocabulary::build_index(const char* field) {
+void Vocabulary::build_index(const char* field, const Watch& watch) {
   for (const bool user_defined : {false, true}) {
     for (int32_t id = 0; id < size(); ++id) {
+      watch.tick();
       if (!ordinary_[size_t(id)] || (kinds[size_t(id)] == TokenKind::user_defined) != user_defined) continue;
       const int32_t other = index.insert(pieces, id);
       if (other >= 0 && !user_defined)

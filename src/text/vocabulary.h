@@ -19,7 +19,7 @@ struct Vocabulary {
   // `ordinary`: by its spelling, text could become it; control, unknown and byte tokens never are.
   void add(std::string_view piece, TokenKind kind, bool ordinary = true);
   // After the last add. Error{bad_file} when two normal tokens are spelt alike; `field` names the list.
-  void build_index(const char* field);
+  void build_index(const char* field, const Watch& watch);
 
   int32_t size() const noexcept { return pieces.size(); }
   int32_t find(std::string_view piece) const noexcept { return index.find(pieces, piece); }

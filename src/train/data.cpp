@@ -31,9 +31,10 @@ struct Line {
 
 // visit(line, object) of every line that is not empty.
 template <class Visit>
-void each_line(std::string_view lines, const std::string& name, DataReport* report, Visit&& visit) {
+void each_line(std::string_view lines, const std::string& name, const Watch& watch, DataReport* report, Visit&& visit) {
   int64_t number = 0;
   while (!lines.empty()) {
+    watch.tick();
     const size_t end = std::min(lines.find('\n'), lines.size());
     const std::string_view text = lines.substr(0, end);
     lines.remove_prefix(std::min(end + 1, lines.size()));
@@ -41,7 +42,7 @@ void each_line(std::string_view lines, const std::string& name, DataReport* repo
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const Line line{name, number};
     const std::string place = name + ", line " + std::to_string(number);
-    Json object = parse_json(text, place.c_str());
+    Json object = parse_json(text, place.c_str(), watch);
     const JsonGuard guard(object);
     if (!object.is_object()) line.refuse("expected an object");
     if (report) ++report->lines;
@@ -66,7 +67,7 @@ std::vector<Message> messages_of(const Line& line, const Json& list) {
 // A prompt and what follows are encoded apart, as when the model is asked: the first answered token then stands where it will be generated.
 class Writer {
  public:
-  Writer(const TextCodec& codec, const DataOptions& options, DataReport* report) : codec_(codec), options_(options), report_(report) {
+  Writer(const TextCodec& codec, const DataOptions& options, DataReport* report) : codec_(codec), options_(options), report_(report), watch_(codec.watch ? *codec.watch : nobody_) {
     PUNA_REQUIRE(codec.tokenizer != nullptr, "training texts need a tokenizer");
     PUNA_REQUIRE(options.max_tokens >= 2, "max_tokens is %lld, expected at least 2", static_cast<long long>(options.max_tokens));
   }
@@ -76,7 +77,7 @@ class Writer {
     if (specials.add_bos && specials.bos >= 0) append(s, {specials.bos}, false);
   }
   void put(Sequence& s, std::string_view text, bool special, bool counted) const {
-    std::vector<int32_t> ids = codec_.tokenizer->encode(text, special);
+    std::vector<int32_t> ids = codec_.tokenizer->encode(text, special, watch_);
     const int32_t bos = codec_.tokenizer->specials().bos;
     if (s.tokens.size() == 1 && !ids.empty() && ids[0] == bos && s.tokens[0] == bos) ids.erase(ids.begin());  // a rendered chat brings its own
     append(s, ids, counted);
@@ -123,7 +124,7 @@ class Writer {
     to.push_back(std::move(s));
   }
   void text(std::vector<Sequence>& to, std::string_view text) const {
-    std::vector<int32_t> ids = codec_.tokenizer->encode(text, false);
+    std::vector<int32_t> ids = codec_.tokenizer->encode(text, false, watch_);
     for (size_t at = 0; at < ids.size();) {
       Sequence s;
       start(s);
@@ -135,10 +136,14 @@ class Writer {
     }
   }
 
+  const Watch& watch() const noexcept { return watch_; }
+
  private:
   const TextCodec& codec_;
   const DataOptions& options_;
   DataReport* report_;
+  const Watch nobody_;
+  const Watch& watch_;
 };
 
 }  // namespace
@@ -150,7 +155,7 @@ void add_text(std::vector<Sequence>& to, const TextCodec& codec, std::string_vie
 void add_jsonl(std::vector<Sequence>& to, const TextCodec& codec, std::string_view lines, const std::string& name, const DataOptions& options,
                DataReport* report) {
   const Writer writer(codec, options, report);
-  each_line(lines, name, report, [&](const Line& line, const Json& object) {
+  each_line(lines, name, writer.watch(), report, [&](const Line& line, const Json& object) {
     if (object.contains("text")) return writer.text(to, line.text(object, "text"));
     Sequence s;
     if (object.contains("messages")) {
@@ -168,7 +173,7 @@ void add_jsonl(std::vector<Sequence>& to, const TextCodec& codec, std::string_vi
 void add_preferences(std::vector<Preference>& to, const TextCodec& codec, std::string_view lines, const std::string& name, const DataOptions& options,
                      DataReport* report) {
   const Writer writer(codec, options, report);
-  each_line(lines, name, report, [&](const Line& line, const Json& object) {
+  each_line(lines, name, writer.watch(), report, [&](const Line& line, const Json& object) {
     const auto answer = [&](const char* key) {
       Sequence s;
       if (object.contains("prompt") && object["prompt"].is_array()) {

@@ -109,6 +109,13 @@ AT(puna_plan_options, no_vision, 48);
 AT(puna_plan_options, reserved, 52);
 SIZE(puna_plan_options, 56);
 
+AT(puna_render_options, struct_size, 0);
+AT(puna_render_options, reserved, 4);
+AT(puna_render_options, date, 8);
+AT(puna_render_options, watch, 16);
+AT(puna_render_options, watch_user, 24);
+SIZE(puna_render_options, 32);
+
 AT(puna_plan, struct_size, 0);
 AT(puna_plan, sessions, 4);
 AT(puna_plan, positions, 8);
@@ -265,7 +272,9 @@ AT(puna_finetune_options, progress, 104);
 AT(puna_finetune_options, progress_user, 112);
 AT(puna_finetune_options, no_providers, 120);
 AT(puna_finetune_options, bf16, 124);
-SIZE(puna_finetune_options, 128);
+AT(puna_finetune_options, watch, 128);
+AT(puna_finetune_options, watch_user, 136);
+SIZE(puna_finetune_options, 144);
 
 AT(puna_image_info, struct_size, 0);
 AT(puna_image_info, rows, 4);

@@ -83,6 +83,7 @@ int main(void) {
   REFUSED(puna_model_token_info(NULL, 0, &token_info));
   REFUSED(puna_model_find_token(NULL, "x", 1, &token));
   REFUSED(puna_model_render_chat(NULL, "{}", 2, NULL, NULL, 0, &n));
+  REFUSED(puna_model_render(NULL, "{}", 2, NULL, NULL, 0, &n));
   REFUSED(puna_session_create(NULL, NULL, &session));
   REFUSED(puna_session_get_info(NULL, &session_info));
   REFUSED(puna_session_get_timings(NULL, &timings));

@@ -46,7 +46,7 @@ class FakeTokenizer : public Tokenizer {
  public:
   FakeTokenizer(Strings pieces, int32_t special) : pieces_(std::move(pieces)), special_(special) {}
   int32_t size() const noexcept override { return int32_t(pieces_.size()); }
-  std::vector<int32_t> encode(std::string_view, bool) const override { return {}; }
+  std::vector<int32_t> encode(std::string_view, bool, const Watch&) const override { return {}; }
   std::string_view bytes(int32_t id) const override { return pieces_.at(size_t(id)); }
   TokenKind kind(int32_t id) const override { return id == special_ ? TokenKind::control : TokenKind::normal; }
   int32_t find(std::string_view) const noexcept override { return -1; }

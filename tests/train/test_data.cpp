@@ -15,7 +15,7 @@ class Bytes : public Tokenizer {
  public:
   Bytes() { specials_.eos = 256; }
   int32_t size() const noexcept override { return 257; }
-  std::vector<int32_t> encode(std::string_view text, bool) const override {
+  std::vector<int32_t> encode(std::string_view text, bool, const Watch&) const override {
     std::vector<int32_t> ids;
     for (const char c : text) ids.push_back(uint8_t(c));
     return ids;

@@ -15,6 +15,7 @@ class Executor {
   virtual ~Executor() = default;
   virtual int width() const noexcept = 0;  // threads that may run at once, the caller included
   virtual void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept = 0;
+  virtual bool caller_works() const noexcept { return true; }  // false: it may wait while other threads do it all
 
   // Runs that were shared out, so far: each makes threads wait for each other, which is what small models are bound by.
   uint64_t shared_runs() const noexcept { return shared_runs_.load(std::memory_order_relaxed); }

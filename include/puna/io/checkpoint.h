@@ -9,6 +9,7 @@
 
 #include "puna/base/context.h"
 #include "puna/base/function_ref.h"
+#include "puna/base/watch.h"
 #include "puna/tensor/metadata.h"
 #include "puna/tensor/tensor.h"
 
@@ -53,9 +54,10 @@ struct Checkpoint {
 // done/total bytes; returning false cancels: Error{cancelled}, nothing left behind.
 using LoadProgress = FunctionRef<bool(uint64_t done, uint64_t total)>;
 
-// A GGUF file (further split files are found beside it) or a Hugging Face folder, recognised by content.
-Checkpoint load_checkpoint(const Context& context, const std::string& path, LoadProgress progress = {});
+// A GGUF file (further split files are found beside it) or a Hugging Face folder, recognised by content. `watch` is asked while headers are
+// parsed, before there is progress to tell of.
+Checkpoint load_checkpoint(const Context& context, const std::string& path, LoadProgress progress = {}, const Watch& watch = Watch());
 // One complete GGUF (not split) from memory or a reader.
-Checkpoint load_checkpoint(const Context& context, const SourcePtr& source, LoadProgress progress = {});
+Checkpoint load_checkpoint(const Context& context, const SourcePtr& source, LoadProgress progress = {}, const Watch& watch = Watch());
 
 }  // namespace puna

@@ -47,14 +47,16 @@ class Model {
  public:
   ~Model();
   // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed. progress(done, total) counts
-  // the bytes of the weights as they are packed, and before that as they are read where the source is not a file of ours to map.
+  // the bytes of the weights as they are packed, and before that as they are read where the source is not a file of ours to map. In between,
+  // and while header, tokenizer and template are read, it is called again with the numbers of before (at first 0 of 1), so that false
+  // is heard within milliseconds wherever the load is.
   static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {},
                                            const ModelOptions& options = {});
   static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {},
                                            const ModelOptions& options = {});
   // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor data is let go.
   static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false, LoadProgress progress = {},
-                                                const ModelOptions& options = {});
+                                                const ModelOptions& options = {}, const Watch& watch = Watch());
 
   // A model of these weights with the tokenizer and chat template that `checkpoint` brings: weights in training, merged or made otherwise.
   static std::shared_ptr<const Model> from_weights(ContextPtr context, Checkpoint checkpoint, Llama llama);
@@ -71,7 +73,7 @@ class Model {
   const ChatTemplate* chat_template() const noexcept { return chat_template_.get(); }  // NULL when the model ships none
   const ChatTemplate& require_chat_template() const;                                   // Error{unsupported} instead of NULL
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}; bos_token and eos_token are filled in.
-  std::string render_chat(std::string_view variables_json, std::string_view date = {}) const;
+  std::string render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch()) const;
   uint64_t parameter_count() const noexcept;
 
   const VisionTower* vision() const noexcept { return vision_.get(); }                 // NULL when the model has no eyes
@@ -86,9 +88,9 @@ class Model {
 
  private:
   Model();
-  void read_text_parts();
+  void read_text_parts(const Watch& watch);
   void read_vision(bool mapped, LoadProgress progress, const VisionOptions& options);
-  void read_image_settings();
+  void read_image_settings(const Watch& watch);
 
   template <class Load>
   static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress,

@@ -76,6 +76,8 @@ class Session {
   // An independent copy that shares KV pages until either writes.
   std::unique_ptr<Session> fork() const;
   const SessionTimings& timings() const noexcept;
+  // The ids of a text prompt for this session, by its model's tokenizer; cancel() ends it like an append.
+  std::vector<int32_t> encode(std::string_view text, bool parse_special);
   // Any thread: the append under way, or else the next one, ends with Error{cancelled}. clear_cancel() forgets a late one.
   void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
   void clear_cancel() noexcept { cancelled_.store(false, std::memory_order_relaxed); }

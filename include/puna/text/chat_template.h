@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "puna/base/watch.h"
+
 namespace puna {
 
 class ChatTemplate {
@@ -20,7 +22,7 @@ class ChatTemplate {
     int64_t output_bytes = 64 << 20;  // of the output, and of any one text
   };
   // Throws Error{bad_file} "chat template line 3: ..." on a syntax error, Error{unsupported} on a feature we lack.
-  static std::shared_ptr<const ChatTemplate> parse(std::string_view source, const Limits& limits);
+  static std::shared_ptr<const ChatTemplate> parse(std::string_view source, const Limits& limits, const Watch& watch = Watch());
   static std::shared_ptr<const ChatTemplate> parse(std::string_view source) { return parse(source, Limits()); }
   virtual ~ChatTemplate() = default;
 
@@ -28,7 +30,7 @@ class ChatTemplate {
   // add_generation_prompt, bos_token, eos_token, and any further keyword; key order is kept. `now` (YYYY-MM-DD, "" = none)
   // answers strftime_now (at midnight). Every error is "chat template line N: ...": Error{invalid_argument} when the template refuses
   // these messages (raise_exception, with its message) or fails on them, {bad_file} when a limit is passed.
-  virtual std::string render(std::string_view variables_json, std::string_view now = {}) const = 0;
+  virtual std::string render(std::string_view variables_json, std::string_view now = {}, const Watch& watch = Watch()) const = 0;
 };
 
 }  // namespace puna

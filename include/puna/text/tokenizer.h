@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "puna/base/watch.h"
 #include "puna/tensor/metadata.h"
 
 namespace puna {
@@ -22,7 +23,7 @@ class Tokenizer {
   // Ids of `utf8` (invalid UTF-8 is encoded byte by byte, nothing is lost where the vocabulary has the bytes). No BOS is
   // added. Text that looks like a special token is ordinary text unless parse_special. Time is linear in the text, n log n
   // where all of it is one word.
-  virtual std::vector<int32_t> encode(std::string_view utf8, bool parse_special) const = 0;
+  virtual std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch = Watch()) const = 0;
   // The bytes an id stands for; special tokens give their name. Error{invalid_argument} when the id is out of range.
   virtual std::string_view bytes(int32_t id) const = 0;
   virtual TokenKind kind(int32_t id) const = 0;
@@ -52,10 +53,12 @@ class Tokenizer {
 using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
 // All throw Error{bad_file} or {unsupported} naming the field. Inputs are hostile until proven otherwise.
-TokenizerPtr tokenizer_from_gguf(const Metadata& metadata);                  // "tokenizer.ggml.*"; NULL when the file has none
+TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch = Watch());  // "tokenizer.ggml.*"; NULL when the file has none
 // config_json = tokenizer_config.json, generation_json = generation_config.json; both may be empty.
-TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json);
-TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file);            // Llama 3 and 4, told apart by their number of ranks
+TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json,
+                                 const Watch& watch = Watch());
+// Llama 3 and 4, told apart by their number of ranks.
+TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch = Watch());
 
 // Turns a stream of ids into text that is always valid UTF-8: an incomplete character is held back until its last byte
 // comes; malformed bytes become U+FFFD by the rule CPython and the Unicode standard use (maximal subpart).

@@ -17,6 +17,7 @@ struct TextCodec {
   const Tokenizer* tokenizer = nullptr;
   // A chat's prompt text of {"messages": [...], "add_generation_prompt": ...}; empty when the model has no chat template.
   std::function<std::string(std::string_view variables_json)> render_chat;
+  const Watch* watch = nullptr;  // asked while examples become tokens
 };
 
 struct DataOptions {

@@ -238,6 +238,15 @@ pub struct puna_tokenizer_info {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_render_options {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub date: *const c_char,
+    pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
+    pub watch_user: *mut c_void,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_session_options {
     pub struct_size: u32,
     pub exact: i32,
@@ -381,6 +390,8 @@ pub struct puna_finetune_options {
     pub progress_user: *mut c_void,
     pub no_providers: i32,
     pub bf16: i32,
+    pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
+    pub watch_user: *mut c_void,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -431,6 +442,7 @@ extern "C" {
     pub fn puna_tokenizer_token_info(tokenizer: *const puna_tokenizer, token: i32, info: *mut puna_token_info) -> puna_status;
     pub fn puna_tokenizer_find_token(tokenizer: *const puna_tokenizer, piece: *const c_char, bytes: usize, token: *mut i32) -> puna_status;
     pub fn puna_model_render_chat(model: *const puna_model, chat_json: *const c_char, bytes: usize, date: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_model_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
     pub fn puna_session_create(model: *const puna_model, options: *const puna_session_options, session: *mut *mut puna_session) -> puna_status;
     pub fn puna_session_free(session: *mut puna_session);
     pub fn puna_session_get_info(session: *const puna_session, info: *mut puna_session_info) -> puna_status;
@@ -568,6 +580,11 @@ const _: () = {
     assert!(offset_of!(puna_plan_options, projector_path) == 40);
     assert!(offset_of!(puna_plan_options, no_vision) == 48);
     assert!(offset_of!(puna_plan_options, reserved) == 52);
+    assert!(offset_of!(puna_render_options, struct_size) == 0);
+    assert!(offset_of!(puna_render_options, reserved) == 4);
+    assert!(offset_of!(puna_render_options, date) == 8);
+    assert!(offset_of!(puna_render_options, watch) == 16);
+    assert!(offset_of!(puna_render_options, watch_user) == 24);
     assert!(offset_of!(puna_plan, struct_size) == 0);
     assert!(offset_of!(puna_plan, sessions) == 4);
     assert!(offset_of!(puna_plan, positions) == 8);
@@ -696,6 +713,8 @@ const _: () = {
     assert!(offset_of!(puna_finetune_options, progress_user) == 112);
     assert!(offset_of!(puna_finetune_options, no_providers) == 120);
     assert!(offset_of!(puna_finetune_options, bf16) == 124);
+    assert!(offset_of!(puna_finetune_options, watch) == 128);
+    assert!(offset_of!(puna_finetune_options, watch_user) == 136);
     assert!(offset_of!(puna_image_info, struct_size) == 0);
     assert!(offset_of!(puna_image_info, rows) == 4);
     assert!(offset_of!(puna_image_info, columns) == 8);
@@ -714,6 +733,7 @@ const _: () = {
     assert!(size_of::<puna_model_info>() == 112);
     assert!(size_of::<puna_tensor_info>() == 64);
     assert!(size_of::<puna_plan_options>() == 56);
+    assert!(size_of::<puna_render_options>() == 32);
     assert!(size_of::<puna_plan>() == 72);
     assert!(size_of::<puna_tokenize_options>() == 16);
     assert!(size_of::<puna_token_info>() == 32);
@@ -728,6 +748,6 @@ const _: () = {
     assert!(size_of::<puna_generate_options>() == 112);
     assert!(size_of::<puna_generate_result>() == 48);
     assert!(size_of::<puna_finetune_report>() == 64);
-    assert!(size_of::<puna_finetune_options>() == 128);
+    assert!(size_of::<puna_finetune_options>() == 144);
     assert!(size_of::<puna_image_info>() == 48);
 };
