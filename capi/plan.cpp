@@ -12,7 +12,7 @@ namespace {
 
 PlanOptions plan_options_from_c(const puna_plan_options* theirs) {
   const puna_plan_options o = read_options(theirs, "puna_plan_options");
-  require_reserved(o.reserved, "puna_plan_options");
+  require_reserved(o.reserved2, "puna_plan_options");
   PlanOptions p;
   read_mode(p.session, o.exact, o.kv_type);
   if (o.prefill_chunk != 0) p.session.prefill_chunk = o.prefill_chunk;

@@ -265,7 +265,7 @@ typedef struct puna_plan_options {
   const char* packed_path;    /* as in puna_model_options, and so the next two; not for puna_session_plan */
   const char* projector_path;
   int32_t no_vision;
-  int32_t reserved;      /* 0 */
+  int32_t reserved2;     /* 0 */
 } puna_plan_options;
 
 /* Bytes. All but mapped_bytes go through the context's allocator and count against its memory_limit. What is then allocated is never

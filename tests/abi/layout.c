@@ -106,7 +106,7 @@ AT(puna_plan_options, kv_type, 28);
 AT(puna_plan_options, packed_path, 32);
 AT(puna_plan_options, projector_path, 40);
 AT(puna_plan_options, no_vision, 48);
-AT(puna_plan_options, reserved, 52);
+AT(puna_plan_options, reserved2, 52);
 SIZE(puna_plan_options, 56);
 
 AT(puna_render_options, struct_size, 0);

@@ -192,7 +192,7 @@ pub struct puna_plan_options {
     pub packed_path: *const c_char,
     pub projector_path: *const c_char,
     pub no_vision: i32,
-    pub reserved: i32,
+    pub reserved2: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -579,7 +579,7 @@ const _: () = {
     assert!(offset_of!(puna_plan_options, packed_path) == 32);
     assert!(offset_of!(puna_plan_options, projector_path) == 40);
     assert!(offset_of!(puna_plan_options, no_vision) == 48);
-    assert!(offset_of!(puna_plan_options, reserved) == 52);
+    assert!(offset_of!(puna_plan_options, reserved2) == 52);
     assert!(offset_of!(puna_render_options, struct_size) == 0);
     assert!(offset_of!(puna_render_options, reserved) == 4);
     assert!(offset_of!(puna_render_options, date) == 8);
