@@ -1,6 +1,7 @@
 // latency.cpp -- what a host feels: how far a step overruns its budget (beside what the scheduler does to a program that only looks at the
 // clock), how long after a cancel a call returns, and what more threads than CPUs cost.      usage: latency MODEL
 #include <puna.h>
+#include <puna_train.h>
 
 #include <algorithm>
 #include <atomic>
@@ -94,50 +95,106 @@ void steps(const Machine& m, uint64_t budget_us, const char* threads) {
   puna_session_free(s);
 }
 
-// `work` is cancelled after a while that differs each time; the time from there to its return.
+// Set by another thread, read by callbacks that are asked now and then; the session, if there is one, is cancelled with it.
+struct Stop {
+  std::atomic<bool> asked{false};
+  std::atomic<puna_session*> session{nullptr};
+  ~Stop() { puna_session_free(session); }
+  static int32_t watch(void* user) { return static_cast<Stop*>(user)->asked; }
+};
+
+// `work(stop)` is cancelled after a part of the time it takes, another part each time; the time from there to its return.
 template <class Work>
-void cancels(const char* what, const Machine& m, int times, Work&& work) {
-  std::vector<double> latencies;
-  for (int i = 0; i < times; ++i) {
-    puna_session* s = m.session();
-    std::atomic<int64_t> asked{0};
+void cancels(const char* what, int times, Work&& work) {
+  const auto run = [&](double after_us, double& late) {
+    Stop stop;
+    std::atomic<bool> over{false};
+    Clock::time_point asked;
     std::thread other([&] {
-      std::this_thread::sleep_for(std::chrono::microseconds(15'000 + i * 977 % 40'000));
-      asked = Clock::now().time_since_epoch().count();
-      puna_session_cancel(s);
+      const auto start = Clock::now();
+      while (!over && us_since(start) < after_us) std::this_thread::sleep_for(std::chrono::microseconds(100));
+      asked = Clock::now();
+      stop.asked = true;
+      if (stop.session) puna_session_cancel(stop.session);
     });
-    const puna_status status = work(s);
-    const auto end = Clock::now().time_since_epoch().count();
+    const puna_status status = work(stop);
+    const auto end = Clock::now();
+    over = true;
     other.join();
-    if (status == PUNA_CANCELLED) latencies.push_back(double(end - asked.load()) / 1000);
-    puna_session_free(s);
-  }
+    late = std::chrono::duration<double, std::micro>(end - asked).count();
+    return status;
+  };
+  double late = 0;
+  const auto start = Clock::now();
+  run(2e6, late);  // two seconds at most, to learn how long it takes
+  const double whole = us_since(start);
+  std::vector<double> latencies;
+  for (int i = 0; i < times; ++i)
+    if (run(whole * (0.02 + 0.96 * i / times), late) == PUNA_CANCELLED) latencies.push_back(late);
   if (latencies.empty()) printf("%s: finished before every cancel\n", what);
   else report(what, latencies);
 }
 
-void load_cancels(const char* path, int times) {
-  std::vector<double> gaps;
-  for (int i = 0; i < times; ++i) {
-    struct Host {
-      Clock::time_point last = Clock::now();
-      double longest = 0;
-    } host;
+// Work in a session of its own.
+template <class Work>
+auto in_session(const Machine& m, Work&& work) {
+  return [&m, work](Stop& stop) {
+    stop.session = m.session();
+    return work(stop.session.load());
+  };
+}
+
+void all_cancels(const char* path, const Machine& m) {
+  cancels("cancel in a load", 100, [&](Stop& stop) {
     puna_model_options o{};
     o.struct_size = sizeof o;
-    o.progress_user = &host;
-    o.progress = [](void* user, uint64_t, uint64_t) -> int32_t {
-      auto* h = static_cast<Host*>(user);
-      h->longest = std::max(h->longest, us_since(h->last));
-      h->last = Clock::now();
-      return 0;
-    };
+    o.progress = [](void* user, uint64_t, uint64_t) { return Stop::watch(user); };
+    o.progress_user = &stop;
     puna_model* model = nullptr;
-    ok(puna_model_open(nullptr, path, &o, &model));
-    gaps.push_back(std::max(host.longest, us_since(host.last)));  // nobody is asked while the last part of a load runs
+    const puna_status status = puna_model_open(nullptr, path, &o, &model);
     puna_model_free(model);
-  }
-  report("load: the longest time between two chances to cancel", gaps);
+    return status;
+  });
+  std::string chat = R"({"messages": [)";
+  for (int i = 0; i < 20000; ++i) chat += std::string(i ? "," : "") + R"({"role": "user", "content": "something that somebody said"})";
+  chat += "]}";
+  cancels("cancel in a chat of 20,000 messages", 100, [&](Stop& stop) {
+    puna_render_options o{};
+    o.struct_size = sizeof o;
+    o.watch = Stop::watch;
+    o.watch_user = &stop;
+    size_t size = 0;
+    return puna_model_render(m.model, chat.data(), chat.size(), &o, nullptr, 0, &size);
+  });
+  std::string text;
+  while (text.size() < 8 << 20) text += "some words that take a while, ";
+  cancels("cancel in a prompt's text", 50, in_session(m, [&](puna_session* s) {
+    return puna_session_generate(s, text.data(), text.size(), nullptr, nullptr, nullptr, nullptr);
+  }));
+  cancels("cancel in a prompt", 50, in_session(m, [&](puna_session* s) {
+    const auto ids = prompt(1000);
+    return puna_session_append(s, ids.data(), ids.size());
+  }));
+  cancels("cancel in decoding", 50, in_session(m, [&](puna_session* s) {
+    puna_generate_options o{};
+    o.struct_size = sizeof o;
+    o.ignore_eos = 1;
+    o.max_tokens = 60;
+    return puna_session_generate(s, "Once", 4, &o, nullptr, nullptr, nullptr);
+  }));
+  std::string examples;
+  for (int i = 0; i < 8; ++i) examples += R"({"prompt": "What is sold here?", "completion": " Rope, oil, bread and the odd sword."})" "\n";
+  cancels("cancel in fine-tuning", 30, [&](Stop& stop) {
+    puna_finetune_options o{};
+    o.struct_size = sizeof o;
+    o.steps = 2;
+    o.watch = Stop::watch;
+    o.watch_user = &stop;
+    puna_adapter* adapter = nullptr;
+    const puna_status status = puna_model_finetune(m.model, examples.data(), examples.size(), &o, &adapter);
+    puna_adapter_free(adapter);
+    return status;
+  });
 }
 
 double decode_seconds(const char* path, int32_t threads) {
@@ -170,18 +227,8 @@ int main(int argc, char** argv) {
     const Machine one(argv[1], 1), two(argv[1], 2);
     steps(one, 2000, "1 thread");
     steps(two, 2000, "2 threads");
-    cancels("cancel in a prompt", two, 60, [](puna_session* s) {
-      const auto ids = prompt(2000);
-      return puna_session_append(s, ids.data(), ids.size());
-    });
-    cancels("cancel in decoding", two, 60, [](puna_session* s) {
-      puna_generate_options o{};
-      o.struct_size = sizeof o;
-      o.ignore_eos = 1;
-      return puna_session_generate(s, "Once", 4, &o, nullptr, nullptr, nullptr);
-    });
+    all_cancels(argv[1], two);
   }
-  load_cancels(argv[1], 5);
   const double two = decode_seconds(argv[1], 2), eight = decode_seconds(argv[1], 8);
   printf("32 tokens with 2 threads %.3f s, with 8 threads %.3f s: %+.0f %%\n", two, eight, 100 * (eight / two - 1));
   return 0;
