@@ -3,39 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/det_math.h"
+#include "base/normals.h"
 #include "kernels/panel.h"
 #include "model/named_tensors.h"
 #include "puna/base/error.h"
-#include "puna/base/philox.h"
 
 namespace puna {
-namespace {
-
-// Normal numbers of a stream, two a draw (Box and Muller 1958).
-class Normals {
- public:
-  Normals(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}
-  float next() {
-    if (kept_) {
-      kept_ = false;
-      return second_;
-    }
-    const Philox bits = philox(seed_, drawn_++, stream_);
-    const double u = (double(bits.word[0]) + 0.5) / 4294967296.0, angle = 6.283185307179586 * double(bits.word[1]) / 4294967296.0;
-    const double radius = std::sqrt(-2 * det::log(u));
-    second_ = float(radius * det::sin(angle));
-    kept_ = true;
-    return float(radius * det::cos(angle));
-  }
-
- private:
-  uint64_t seed_, stream_, drawn_ = 0;
-  bool kept_ = false;
-  float second_ = 0;
-};
-
-}  // namespace
 
 Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
   Llama model;
