@@ -1,38 +1,13 @@
-// trainer_checkpoint.cpp -- one safetensors file: each parameter's values and moments as they lie in memory, and under "__metadata__" where the run
-// was and what it was. One file, so that no kill can leave the parts of two checkpoints.
+// trainer_checkpoint.cpp -- where a run was and what it was, beside the parameters' state (state_file.h).
 #include <cstdio>
-#include <cstring>
 
 #include "base/hash.h"
 #include "puna/base/error.h"
-#include "puna/io/safetensors.h"
 #include "puna/train/data.h"
+#include "puna/train/state_file.h"
 #include "puna/train/trainer.h"
 
 namespace puna::train {
-namespace {
-
-// Each tensor of a checkpoint: visit(name, values, count).
-template <class Visit>
-void each_tensor(const Parameters& parameters, const Optimizer& optimizer, Visit&& visit) {
-  for (size_t i = 0; i < parameters.list().size(); ++i) {
-    const Parameter& p = parameters.list()[i];
-    visit("value." + p.name, p.values, p.count);
-    visit("moment." + p.name, optimizer.moment(i), p.count);
-    if (optimizer.second(i)) visit("second." + p.name, optimizer.second(i), p.count);
-  }
-}
-
-int64_t number_of(const std::map<std::string, std::string>& metadata, const char* key, const std::string& path) {
-  const auto found = metadata.find(key);
-  long long value = -1;
-  char rest = 0;
-  if (found == metadata.end() || std::sscanf(found->second.c_str(), "%lld%c", &value, &rest) != 1 || value < 0)
-    fail(Status::bad_file, "%s: '%s' is missing or no number of 0 or more", path.c_str(), key);
-  return value;
-}
-
-}  // namespace
 
 // What the same bits depend on besides the parameters: data and options. Threads, the pass's size in memory and checkpointing are not among them.
 std::string Trainer::fingerprint() const {
@@ -58,39 +33,16 @@ std::string Trainer::fingerprint() const {
 }
 
 void Trainer::save(const std::string& path) const {
-  std::vector<OutputTensor> tensors;
-  each_tensor(parameters_, optimizer_, [&](std::string name, const float* values, int64_t count) {
-    tensors.push_back({std::move(name), DType::f32, {count}, values, {}});
-  });
-  write_safetensors(path,
-                    {{"puna", "training checkpoint 1"}, {"step", std::to_string(step_)}, {"optimizer_steps", std::to_string(optimizer_.steps())},
-                     {"epoch", std::to_string(epoch_)}, {"position", std::to_string(position_)}, {"run", fingerprint()}},
-                    tensors);
+  write_state(path, "training checkpoint 1",
+              {{"step", step_}, {"optimizer_steps", optimizer_.steps()}, {"epoch", epoch_}, {"position", position_}}, fingerprint(), parameters_, optimizer_);
 }
 
 void Trainer::resume(const std::string& path) {
   if (order_.empty()) fail(Status::wrong_state, "resume after learn(): the checkpoint says where in the data it was");
-  const SafetensorsFile file = read_safetensors(parameters_.context(), open_path_source(path));
-  const auto& m = file.metadata;
-  if (!m.count("puna") || m.at("puna") != "training checkpoint 1") fail(Status::bad_file, "%s is no training checkpoint of this version", path.c_str());
-  const std::string run = fingerprint();
-  if (!m.count("run") || m.at("run") != run)
-    fail(Status::invalid_argument, "%s is a checkpoint of another run (data or options differ):\n  there: %.600s\n  here:  %s", path.c_str(),
-         m.count("run") ? m.at("run").c_str() : "", run.c_str());
-  const int64_t step = number_of(m, "step", path), optimizer_steps = number_of(m, "optimizer_steps", path), epoch = number_of(m, "epoch", path),
-                position = number_of(m, "position", path);
+  const StateFile file(parameters_.context(), path, "training checkpoint 1", fingerprint());
+  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps"), epoch = file.number("epoch"), position = file.number("position");
   if (position > int64_t(order_.size())) fail(Status::bad_file, "%s: position %lld of %zu examples", path.c_str(), static_cast<long long>(position), order_.size());
-  size_t tensors = 0;
-  each_tensor(parameters_, optimizer_, [&](const std::string& name, float*, int64_t count) {
-    const TensorEntry* t = file.tensors.find(name);
-    if (!t || t->dtype != DType::f32 || !(t->shape == Shape{count}))
-      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 [%lld]", path.c_str(), name.c_str(), static_cast<long long>(count));
-    ++tensors;
-  });
-  if (tensors != file.tensors.size()) fail(Status::bad_file, "%s has %zu tensors, expected %zu", path.c_str(), file.tensors.size(), tensors);
-  each_tensor(parameters_, optimizer_, [&](const std::string& name, float* values, int64_t count) {  // nothing can fail from here on
-    memcpy(values, file.tensors.find(name)->data, size_t(count) * sizeof(float));
-  });
+  file.restore(parameters_, optimizer_);
   step_ = step;
   optimizer_.set_steps(optimizer_steps);
   epoch_ = epoch;

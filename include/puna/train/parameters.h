@@ -24,6 +24,7 @@ class Parameters {
   // A new block, zero, with a zero gradient. The values live as long as anybody holds `owner`.
   Parameter& add(std::string name, int64_t count, std::shared_ptr<const void>* owner = nullptr);
   void track(Adapter& adapter);  // its matrices become parameters; it must live as long
+  Parameter& track(std::string name, float* values, int64_t count);  // so do these values, with a zero gradient
   void zero_gradients() noexcept;
   // Sum of squares of all gradients: partial sums of fixed length in double, in order.
   double gradient_square_sum() const;
@@ -34,7 +35,6 @@ class Parameters {
   const Context& context() const noexcept { return *context_; }
 
  private:
-  Parameter& track(std::string name, float* values, int64_t count);
   ContextPtr context_;
   std::vector<Parameter> list_;
   std::vector<std::shared_ptr<Buffer>> buffers_;

@@ -1,0 +1,29 @@
+// state_file.h -- the state of a training run as one safetensors file: each parameter's values and moments as they lie in memory, and under
+// "__metadata__" where the run was and what it was. One file, so that no kill can leave the parts of two checkpoints.
+#pragma once
+#include <map>
+#include <string>
+
+#include "puna/io/safetensors.h"
+#include "puna/train/optimizer.h"
+
+namespace puna::train {
+
+// `kind` names what wrote it, `run` everything that a step's bits depend on besides the parameters. Replaces the file in one step.
+void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers, const std::string& run,
+                 const Parameters& parameters, const Optimizer& optimizer);
+
+class StateFile {
+ public:
+  // Error{bad_file} when it is of another kind, {invalid_argument} when it is of another run.
+  StateFile(const Context& context, const std::string& path, const char* kind, const std::string& run);
+  int64_t number(const char* key) const;  // 0 or more
+  // All or nothing: Error{bad_file} naming the tensor when it belongs to other parameters.
+  void restore(Parameters& parameters, Optimizer& optimizer) const;
+
+ private:
+  std::string path_;
+  SafetensorsFile file_;
+};
+
+}  // namespace puna::train
