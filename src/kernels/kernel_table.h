@@ -62,6 +62,39 @@ struct AttendBackward {
 };
 constexpr int64_t attend_backward_scratch(int64_t head_dim) { return 64 * head_dim + 4096; }
 
+// Causal attention of one user of a sequence recommender: his rows first ... rows - 1 over all his rows 0 ... i, every head; heads are contiguous
+// blocks of columns. q, out and what belongs to them begin at row `first`, keys and values at row 0; *_row: floats from row to row.
+//   SiLU (HSTU, `positions` is there):  a_ij = scale silu(q_i.k_j + positions[j - i] + time_weights[bucket(times[i + 1] - times[j])])
+//   softmax (SASRec):                   a_ij = softmax_j(scale q_i.k_j), each weight times kept_scale or zero where `kept` says so
+//   bucket(d) = the b with time_bounds[b] <= |d| < time_bounds[b + 1]
+inline constexpr int kTimeBuckets = 128;  // the last one; there are kTimeBuckets + 1
+struct HistoryAttend {
+  const float *q, *k, *v;
+  int64_t q_row, k_row, v_row;
+  float* out;
+  int64_t out_row;
+  int64_t first, rows, heads, qk_dim, v_dim;
+  float scale;
+  const float* positions;      // at the weight of distance 0; smaller indices are older keys. NULL: softmax
+  const float* time_weights;   // [kTimeBuckets + 1]
+  const int64_t* time_bounds;  // [kTimeBuckets + 2], from 0 to INT64_MAX
+  const int64_t* times;        // [rows + 1], the last one is the query's; |differences| below INT64_MAX
+  const uint8_t* kept;         // [heads][rows - first][rows], or NULL: all are kept
+  float kept_scale;
+  float* scratch;              // history_attend_scratch(...) values
+};
+struct HistoryAttendBackward {  // everything is added to
+  const float* dout;
+  int64_t dout_row;
+  float *dq, *dk, *dv;
+  int64_t dq_row, dk_row, dv_row;
+  float *dpositions, *dtime_weights;  // as positions, time_weights
+};
+inline constexpr int64_t kHistoryBlock = 24;  // rows whose weights are in memory at a time
+constexpr int64_t history_attend_scratch(int64_t rows, int64_t heads, int64_t qk_dim, int64_t v_dim) {
+  return (rows + 15) / 16 * 16 * (heads * (qk_dim + v_dim) + 32 + 3 * kHistoryBlock);
+}
+
 struct KernelTable {
   const char* name;
 
@@ -114,11 +147,21 @@ struct KernelTable {
   void (*softmax_gradient)(float* g, const float* x, const float* state, float weight, int64_t n);  // g = weight softmax(x); g may be x
 
   // ---- vision encoders (vision.inl.h); y may be x ----
-  void (*layer_norm)(float* y, const float* x, const float* w, const float* b, int64_t D, float eps);
+  void (*layer_norm)(float* y, const float* x, const float* w /* or NULL */, const float* b, int64_t D, float eps);  // without w: no b either
   void (*gelu)(float* y, const float* x, int64_t n);                         // exact: x times the normal distribution up to x
 
   // ---- for providers (ops/provided.h) ----
   void (*to_bf16)(uint16_t* y, const float* x, int64_t n);                   // round to nearest even
+
+  // ---- sequence recommenders (history.inl.h, recommend_rows.inl.h); gradients are added ----
+  void (*history_attend)(const HistoryAttend& a);
+  void (*history_attend_backward)(const HistoryAttend& a, const HistoryAttendBackward& d);
+  void (*layer_norm_backward)(float* dx, const float* dy, const float* x, int64_t D, float eps);  // of layer_norm without w
+  void (*silu)(float* y, const float* x, int64_t n);
+  void (*silu_backward)(float* dx, const float* dy, const float* x, int64_t n);
+  // out[m] = x . table[ids[m]]; y += sum_m weights[m] table[ids[m]], in the order of m.   table: rows of n values, `row` floats apart
+  void (*gather_dots)(float* out, const float* x, const float* table, int64_t row, const int32_t* ids, int64_t count, int64_t n);
+  void (*gather_add)(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights, int64_t count, int64_t n);
 };
 
 // The table of a level by name; "" = the best this CPU has. NULL when the name is unknown or the CPU lacks it.

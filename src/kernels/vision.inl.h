@@ -1,8 +1,8 @@
 // vision.inl.h -- what a vision encoder's rows need and a Llama's do not. Compiled once per ISA.
 namespace puna::PUNA_ISA {
 
-// y[d] = w[d] * (x[d] - mean) / sqrt(variance + eps) + b[d], the variance around the mean and over D. y may be x.   arXiv:1607.06450
-static void layer_norm(float* y, const float* x, const float* w, const float* b, int64_t D, float eps) {
+struct Moments { float mean, scale; };  // scale = 1 / sqrt(variance + eps), the variance around the mean and over D
+PUNA_INLINE Moments moments_of(const float* x, int64_t D, float eps) {
   V total = splat(0.0f);
   int64_t i = 0;
   for (; i + 16 <= D; i += 16) total = add(total, load(x + i));
@@ -18,8 +18,17 @@ static void layer_norm(float* y, const float* x, const float* w, const float* b,
     store_n(rest, sub(load_n(x + i, D - i), splat(mean)), D - i);
     squares = fma(load(rest), load(rest), squares);
   }
-  const float scale = 1.0f / __builtin_sqrtf(sum(squares) / float(D) + eps);
-  for (i = 0; i < D; ++i) y[i] = (x[i] - mean) * scale * w[i] + b[i];
+  return {mean, 1.0f / __builtin_sqrtf(sum(squares) / float(D) + eps)};
+}
+
+// y[d] = w[d] * (x[d] - mean) / sqrt(variance + eps) + b[d], or without w and b. y may be x.   arXiv:1607.06450
+static void layer_norm(float* y, const float* x, const float* w, const float* b, int64_t D, float eps) {
+  const auto [mean, scale] = moments_of(x, D, eps);
+  if (w) {
+    for (int64_t i = 0; i < D; ++i) y[i] = (x[i] - mean) * scale * w[i] + b[i];
+  } else {
+    for (int64_t i = 0; i < D; ++i) y[i] = (x[i] - mean) * scale;
+  }
 }
 
 // The normal distribution's upper tail at z >= 0: e^(-z^2/2) times a polynomial in t = 1 / (1 + 0.3275911 z / sqrt 2), halved.
