@@ -29,8 +29,8 @@ class Golden {
  public:
   explicit Golden(std::string folder);
   const std::string& folder() const { return folder_; }
-  std::string fixture() const { return manifest["fixture"]; }
-  bool has(const std::string& array) const { return manifest["arrays"].contains(array); }
+  std::string fixture() const { return manifest.value("fixture", ""); }
+  bool has(const std::string& array) const { return manifest.contains("arrays") && manifest["arrays"].contains(array); }
   bool has_file(const std::string& relative) const;
   Npy array(const std::string& name) const;
   Tolerance tolerance(const std::string& name) const;       // 0,0 for "exact"

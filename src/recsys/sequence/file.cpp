@@ -1,0 +1,86 @@
+// file.cpp -- a sequence model as one safetensors file: tensors named and shaped as in the original code, the configuration under "__metadata__".
+#include <cstdio>
+#include <cstring>
+
+#include "puna/base/error.h"
+#include "puna/io/safetensors.h"
+#include "recsys/sequence/weights.h"
+
+namespace puna::recsys {
+namespace {
+
+constexpr const char* kFormat = "sequence recommender 1";
+
+// visit(name, field) for every number of a configuration.
+template <class Config, class Visit>
+void each_field(Config& c, Visit&& visit) {
+  visit("items", c.items);
+  visit("max_sequence", c.max_sequence);
+  visit("output_slots", c.output_slots);
+  visit("dim", c.dim);
+  visit("blocks", c.blocks);
+  visit("heads", c.heads);
+  visit("qk_dim", c.qk_dim);
+  visit("v_dim", c.v_dim);
+  visit("ffn", c.ffn);
+}
+
+SequenceConfig config_of(const std::map<std::string, std::string>& metadata, const std::string& path) {
+  const auto text = [&](const char* key) -> const std::string& {
+    const auto found = metadata.find(key);
+    if (found == metadata.end()) fail(Status::bad_file, "%s: '%s' is missing from its metadata", path.c_str(), key);
+    return found->second;
+  };
+  if (text("puna") != kFormat) fail(Status::bad_file, "%s is no sequence recommender of this version", path.c_str());
+  SequenceConfig c;
+  if (text("kind") == "sasrec") c.kind = SequenceKind::sasrec;
+  else if (text("kind") != "hstu") fail(Status::bad_file, "%s: kind is '%.40s', expected hstu or sasrec", path.c_str(), text("kind").c_str());
+  each_field(c, [&](const char* name, int64_t& field) {
+    long long value = 0;
+    char rest = 0;
+    if (std::sscanf(text(name).c_str(), "%18lld%c", &value, &rest) != 1) fail(Status::bad_file, "%s: '%s' is no number", path.c_str(), name);
+    field = value;
+  });
+  try {
+    check(c);
+  } catch (const Error& e) {
+    fail(Status::bad_file, "%s: %s", path.c_str(), e.what());
+  }
+  return c;
+}
+
+}  // namespace
+
+void SequenceModel::save(const std::string& path) const {
+  std::map<std::string, std::string> metadata{{"puna", kFormat}, {"kind", config_.kind == SequenceKind::hstu ? "hstu" : "sasrec"}};
+  each_field(config_, [&](const char* name, int64_t field) { metadata[name] = std::to_string(field); });
+  std::vector<OutputTensor> tensors;
+  for (const SequenceTensor& t : weights_->tensors)
+    tensors.push_back({t.name, DType::f32, t.shape, nullptr, [&t](FunctionRef<void(const void*, uint64_t)> write) {
+                         const std::vector<float> values = t.read();
+                         write(values.data(), values.size() * sizeof(float));
+                       }});
+  write_safetensors(path, metadata, tensors);
+}
+
+std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std::string& path) {
+  const SafetensorsFile file = read_safetensors(*context, open_path_source(path));
+  const SequenceConfig config = config_of(file.metadata, path);
+  int64_t values_in_file = 0;  // the sizes are the metadata's word until the tensors bear them out: nothing is allocated before
+  for (const TensorEntry& t : file.tensors.entries()) values_in_file += t.shape.count();
+  if (values_in_file != parameter_count(config))
+    fail(Status::bad_file, "%s: its tensors have %lld values, expected %lld by its metadata", path.c_str(), static_cast<long long>(values_in_file),
+         static_cast<long long>(parameter_count(config)));
+  std::shared_ptr<SequenceModel> model(new SequenceModel(std::move(context), config));
+  for (const SequenceTensor& t : model->tensors()) {
+    const TensorEntry* const from = file.tensors.find(t.name);
+    if (!from || from->dtype != DType::f32 || !(from->shape == t.shape))
+      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 %s", path.c_str(), t.name.c_str(), t.shape.text().c_str());
+    std::vector<float> values(size_t(t.shape.count()));
+    memcpy(values.data(), from->data, values.size() * sizeof(float));
+    t.write(values);
+  }
+  return model;
+}
+
+}  // namespace puna::recsys

@@ -1,0 +1,151 @@
+#include "puna/recsys/sequence_trainer.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/hash.h"
+#include "puna/base/error.h"
+#include "puna/base/philox.h"
+#include "puna/train/data.h"
+#include "puna/train/state_file.h"
+#include "recsys/sequence/pass.h"
+
+namespace puna::recsys {
+namespace {
+
+constexpr const char* kKind = "recommender checkpoint 1";
+
+train::Parameters parameters_of(const SequenceModel& model) {
+  train::Parameters parameters(model.context());
+  track(parameters, model);
+  return parameters;
+}
+
+// to[0] = what came next, to[1 ...] = `negatives` items of the catalogue 1 ... items, equally likely, by the row's number within the step.
+void draw_candidates(int32_t* to, int32_t next, int64_t negatives, int64_t items, uint64_t seed, int64_t row) {
+  to[0] = next;
+  for (int64_t m = 0; m < negatives; m += 4) {
+    const Philox bits = philox(seed, uint64_t(row) << 16 | uint64_t(m / 4), 1);
+    for (int64_t i = 0; i < 4 && m + i < negatives; ++i) to[1 + m + i] = 1 + int32_t(uint64_t(bits.word[i]) * uint64_t(items) >> 32);
+  }
+}
+
+}  // namespace
+
+SequenceTrainer::SequenceTrainer(std::shared_ptr<SequenceModel> model, const SequenceTrainerOptions& options)
+    : model_(std::move(model)), options_(options), parameters_(parameters_of(*model_)), optimizer_(parameters_, options.optimizer),
+      pass_(std::make_unique<SequencePass>(*model_, parameters_)) {
+  PUNA_REQUIRE(options.epochs >= 1, "epochs is %lld, expected at least 1", static_cast<long long>(options.epochs));
+  PUNA_REQUIRE(options.users_per_step >= 1, "users_per_step is %lld, expected at least 1", static_cast<long long>(options.users_per_step));
+  PUNA_REQUIRE(options.negatives >= 1 && options.negatives <= 1 << 16, "negatives is %lld, expected 1 to 65536", static_cast<long long>(options.negatives));
+  PUNA_REQUIRE(options.rows_per_pass >= 1, "rows_per_pass is %lld, expected at least 1", static_cast<long long>(options.rows_per_pass));
+  PUNA_REQUIRE(options.temperature > 0 && options.temperature <= 100, "temperature is %g, expected above 0, up to 100", double(options.temperature));
+  PUNA_REQUIRE(options.dropout >= 0 && options.dropout < 1, "dropout is %g, expected [0, 1)", double(options.dropout));
+}
+
+SequenceTrainer::~SequenceTrainer() = default;
+
+void SequenceTrainer::learn(std::vector<std::vector<Event>> histories) {
+  const size_t most = size_t(model_->config().max_sequence) + 1;
+  HistoryBatch checked(model_->config());
+  for (std::vector<Event>& h : histories) {
+    if (!h.empty()) checked.add({h, h.back().time});
+    if (h.size() > most) h.erase(h.begin(), h.end() - int64_t(most));
+  }
+  std::erase_if(histories, [](const std::vector<Event>& h) { return h.size() < 2; });
+  PUNA_REQUIRE(!histories.empty(), "there is nothing to learn from: no user has two events");
+  Hash hash;
+  for (const std::vector<Event>& h : histories)
+    for (const Event& e : h) {
+      hash.add_value(e.item);
+      hash.add_value(e.time);
+    }
+  data_hash_ = hash.value();
+  histories_ = std::move(histories);
+  total_steps_ = (int64_t(histories_.size()) + options_.users_per_step - 1) / options_.users_per_step * options_.epochs;
+  step_ = 0;
+  at_ = {};
+}
+
+std::vector<int64_t> SequenceTrainer::draw(Position& at) const {
+  const int64_t users = int64_t(histories_.size());
+  if (at.user == users) at = {at.epoch + 1, 0};
+  const std::vector<int64_t> order = train::shuffled(users, options_.seed, at.epoch);
+  const int64_t end = std::min(users, at.user + options_.users_per_step);  // an epoch ends with what is left
+  std::vector<int64_t> drawn(order.begin() + at.user, order.begin() + end);
+  at.user = end;
+  return drawn;
+}
+
+// Adds the gradient of the mean loss, which is returned.
+double SequenceTrainer::learn_from(std::span<const int64_t> users, SequenceStep& report, FunctionRef<bool()> should_stop) {
+  for (const int64_t u : users) report.rows += int64_t(histories_[size_t(u)].size()) - 1;
+  const Philox bits = philox(options_.seed, uint64_t(step_), 2);
+  const uint64_t seed = uint64_t(bits.word[0]) << 32 | bits.word[1];
+  const int64_t per_row = 1 + options_.negatives;
+  double loss = 0;
+  std::vector<int32_t> candidates;
+  int64_t row = 0;  // within the step
+  for (size_t u = 0; u < users.size();) {
+    HistoryBatch batch(model_->config());
+    const int64_t first = row;
+    candidates.clear();
+    while (u < users.size() && (row == first || row - first < options_.rows_per_pass)) {
+      const std::vector<Event>& events = histories_[size_t(users[u++])];
+      batch.add({std::span(events).first(events.size() - 1), events.back().time});
+      for (size_t i = 1; i < events.size(); ++i, ++row) {
+        candidates.resize(size_t((row - first + 1) * per_row));
+        draw_candidates(candidates.data() + (row - first) * per_row, events[i].item, options_.negatives, model_->config().items, seed, row);
+      }
+    }
+    loss += pass_->losses(batch, {candidates.data(), per_row, options_.temperature, 1.0f / float(report.rows)},
+                          {options_.dropout, seed, 0, first}, should_stop);
+  }
+  return loss / double(report.rows);
+}
+
+SequenceStep SequenceTrainer::step(FunctionRef<bool()> should_stop) {
+  if (histories_.empty()) fail(Status::wrong_state, "the trainer has nothing to learn from");
+  SequenceStep report;
+  Position at = at_;
+  const std::vector<int64_t> users = draw(at);
+  parameters_.zero_gradients();
+  pass_->begin_step();
+  report.loss = learn_from(users, report, should_stop);
+  pass_->end_step();
+  report.grad_norm = optimizer_.step();
+  at_ = at;
+  report.step = ++step_;
+  report.epoch = double(at.epoch) + double(at.user) / double(histories_.size());
+  return report;
+}
+
+std::string SequenceTrainer::fingerprint() const {
+  const train::OptimizerOptions& o = options_.optimizer;
+  char text[512];
+  snprintf(text, sizeof text, "%016llx users %lld negatives %lld rows %lld temperature %.9g dropout %.9g seed %llu kind %d lr %.17g %.17g %.17g eps %.17g decay %.17g clip %.17g",
+           static_cast<unsigned long long>(data_hash_), static_cast<long long>(options_.users_per_step), static_cast<long long>(options_.negatives),
+           static_cast<long long>(options_.rows_per_pass), double(options_.temperature), double(options_.dropout),
+           static_cast<unsigned long long>(options_.seed), int(o.kind), o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
+  return text;
+}
+
+void SequenceTrainer::save(const std::string& path) const {
+  train::write_state(path, kKind, {{"step", step_}, {"optimizer_steps", optimizer_.steps()}, {"epoch", at_.epoch}, {"user", at_.user}}, fingerprint(), parameters_,
+                     optimizer_);
+}
+
+void SequenceTrainer::resume(const std::string& path) {
+  if (histories_.empty()) fail(Status::wrong_state, "resume after learn(): the checkpoint says where in the data it was");
+  const train::StateFile file(parameters_.context(), path, kKind, fingerprint());
+  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps");
+  const Position at{file.number("epoch"), file.number("user")};
+  if (at.user > int64_t(histories_.size()))
+    fail(Status::bad_file, "%s: user %lld of %zu", path.c_str(), static_cast<long long>(at.user), histories_.size());
+  file.restore(parameters_, optimizer_);
+  step_ = step;
+  optimizer_.set_steps(optimizer_steps);
+  at_ = at;
+}
+
+}  // namespace puna::recsys

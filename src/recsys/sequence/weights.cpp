@@ -1,0 +1,189 @@
+#include "recsys/sequence/weights.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/normals.h"
+#include "kernels/kernel_table.h"
+#include "puna/base/error.h"
+
+namespace puna::recsys {
+
+SequenceConfig SequenceConfig::hstu(int64_t items) {
+  SequenceConfig c;
+  c.items = items;
+  return c;
+}
+
+SequenceConfig SequenceConfig::hstu_large(int64_t items) {
+  SequenceConfig c = hstu(items);
+  c.blocks = 8;
+  c.heads = 2;
+  c.qk_dim = c.v_dim = 25;
+  return c;
+}
+
+SequenceConfig SequenceConfig::sasrec(int64_t items) {
+  SequenceConfig c = hstu(items);
+  c.kind = SequenceKind::sasrec;
+  return c;
+}
+
+void check(const SequenceConfig& c) {
+  const auto within = [](const char* field, int64_t value, int64_t low, int64_t high) {
+    PUNA_REQUIRE(value >= low && value <= high, "%s is %lld, expected %lld to %lld", field, static_cast<long long>(value), static_cast<long long>(low),
+                 static_cast<long long>(high));
+  };
+  within("kind", int64_t(c.kind), 0, 1);
+  within("items", c.items, 1, (1 << 30) - 1);
+  within("max_sequence", c.max_sequence, 1, 1 << 16);
+  within("output_slots", c.output_slots, 1, 1 << 10);
+  within("dim", c.dim, 1, 4096);
+  within("blocks", c.blocks, 1, 256);
+  within("heads", c.heads, 1, 256);
+  within("qk_dim", c.qk_dim, 1, 4096);
+  within("v_dim", c.v_dim, 1, 4096);
+  within("ffn", c.ffn, 1, 1 << 16);
+  if (c.kind == SequenceKind::sasrec)
+    PUNA_REQUIRE(c.heads * c.qk_dim == c.dim && c.heads * c.v_dim == c.dim, "SASRec's heads (%lld of %lld and %lld) are expected to make up dim (%lld)",
+                 static_cast<long long>(c.heads), static_cast<long long>(c.qk_dim), static_cast<long long>(c.v_dim), static_cast<long long>(c.dim));
+}
+
+int64_t parameter_count(const SequenceConfig& c) noexcept {
+  const int64_t D = c.dim, width = 2 * c.heads * (c.v_dim + c.qk_dim);
+  const int64_t hstu = D * width + kTimeBuckets + 1 + 2 * c.slots() - 1 + D * c.heads * c.v_dim + D;
+  const int64_t sasrec = 4 * D * D + 4 * D + 2 * D * c.ffn + c.ffn + D;
+  return (c.items + 1 + c.slots()) * D + c.blocks * (c.kind == SequenceKind::hstu ? hstu : sasrec);
+}
+
+// ---- what there is ----
+
+SequenceWeights::SequenceWeights(const Context& context, const SequenceConfig& c) : context_(context) {
+  tensor("_embedding_module._item_emb.weight", {c.items + 1, c.dim});
+  items = vector(c.items + 1, c.dim);
+  tensor("_input_features_preproc._pos_emb.weight", {c.slots(), c.dim});
+  positions = vector(c.slots(), c.dim);
+  blocks.resize(size_t(c.blocks));
+  for (int64_t l = 0; l < c.blocks; ++l) {
+    if (c.kind == SequenceKind::hstu) add_hstu(blocks[size_t(l)], c, l);
+    else add_sasrec(blocks[size_t(l)], c, l);
+  }
+}
+
+void SequenceWeights::add_hstu(SequenceBlock& b, const SequenceConfig& c, int64_t l) {
+  const std::string prefix = "_hstu._attention_layers." + std::to_string(l) + ".";
+  const int64_t width = 2 * c.heads * (c.v_dim + c.qk_dim);
+  tensor(prefix + "_uvqk", {c.dim, width}, true);
+  b.in = matrix(width, c.dim);
+  tensor(prefix + "_rel_attn_bias._ts_w", {kTimeBuckets + 1});
+  b.time_bias = vector(kTimeBuckets + 1);
+  tensor(prefix + "_rel_attn_bias._pos_w", {2 * c.slots() - 1});
+  b.position_bias = vector(2 * c.slots() - 1);
+  tensor(prefix + "_o.weight", {c.dim, c.heads * c.v_dim});
+  b.out = matrix(c.dim, c.heads * c.v_dim);
+  tensor(prefix + "_o.bias", {c.dim});
+  b.out_bias = vector(c.dim);
+}
+
+void SequenceWeights::add_sasrec(SequenceBlock& b, const SequenceConfig& c, int64_t l) {
+  const std::string attention = "attention_layers." + std::to_string(l) + ".", ffn = "forward_layers." + std::to_string(l) + "._conv1d.";
+  tensor(attention + "in_proj_weight", {3 * c.dim, c.dim});
+  b.in = matrix(c.dim, c.dim);
+  b.keys_values = matrix(2 * c.dim, c.dim);
+  tensor(attention + "in_proj_bias", {3 * c.dim});
+  b.in_bias = vector(c.dim);
+  b.keys_values_bias = vector(2 * c.dim);
+  tensor(attention + "out_proj.weight", {c.dim, c.dim});
+  b.out = matrix(c.dim, c.dim);
+  tensor(attention + "out_proj.bias", {c.dim});
+  b.out_bias = vector(c.dim);
+  tensor(ffn + "0.weight", {c.ffn, c.dim, 1});
+  b.ffn_in = matrix(c.ffn, c.dim);
+  tensor(ffn + "0.bias", {c.ffn});
+  b.ffn_in_bias = vector(c.ffn);
+  tensor(ffn + "3.weight", {c.dim, c.ffn, 1});
+  b.ffn_out = matrix(c.dim, c.ffn);
+  tensor(ffn + "3.bias", {c.dim});
+  b.ffn_out_bias = vector(c.dim);
+}
+
+// ---- how it is stored ----
+
+void SequenceWeights::tensor(std::string name, Shape shape, bool transposed) { tensors.push_back({std::move(name), shape, transposed, {}}); }
+
+SequencePiece& SequenceWeights::piece(int64_t stored, int64_t rows, int64_t cols, bool panels) {
+  SequenceTensor& t = tensors.back();
+  owned_.push_back(context_.allocate(size_t(stored) * sizeof(float), "a recommender's parameters"));
+  memset(owned_.back().data(), 0, owned_.back().size());
+  const std::string name = t.pieces.empty() ? t.name : t.name + "." + std::to_string(t.pieces.size());
+  t.pieces.push_back({name, reinterpret_cast<float*>(owned_.back().data()), stored, rows, cols, panels});
+  return t.pieces.back();
+}
+
+float* SequenceWeights::vector(int64_t rows, int64_t cols) { return piece(rows * cols, rows, cols, false).values; }
+
+Weight SequenceWeights::matrix(int64_t rows, int64_t cols) {
+  const int64_t panel = cols * kTileRows;
+  const SequencePiece& p = piece((rows + kTileRows - 1) / kTileRows * panel, rows, cols, true);
+  return {reinterpret_cast<const std::byte*>(p.values), DType::f32, rows, cols, panel * int64_t(sizeof(float))};
+}
+
+namespace {
+
+// visit(index in the file, place in the piece) for every value.
+template <class Visit>
+void each_value(const SequenceTensor& t, Visit&& visit) {
+  int64_t first = 0, all_rows = 0;
+  for (const SequencePiece& p : t.pieces) all_rows += p.rows;
+  for (const SequencePiece& p : t.pieces) {
+    for (int64_t r = 0; r < p.rows; ++r)
+      for (int64_t c = 0; c < p.cols; ++c)
+        visit(size_t(t.transposed ? c * all_rows + first + r : (first + r) * p.cols + c),
+              p.values + (p.panels ? (r / kTileRows * p.cols + c) * kTileRows + r % kTileRows : r * p.cols + c));
+    first += p.rows;
+  }
+}
+
+}  // namespace
+
+std::vector<float> SequenceTensor::read() const {
+  std::vector<float> values(size_t(shape.count()));
+  each_value(*this, [&](size_t i, const float* at) { values[i] = *at; });
+  return values;
+}
+
+void SequenceTensor::write(std::span<const float> values) const {
+  PUNA_INVARIANT(int64_t(values.size()) == shape.count());
+  each_value(*this, [&](size_t i, float* at) { *at = values[i]; });
+}
+
+// ---- how it begins ----
+
+void initialise(SequenceWeights& w, const SequenceConfig& c, uint64_t seed) {
+  for (size_t i = 0; i < w.tensors.size(); ++i) {
+    const SequenceTensor& t = w.tensors[i];
+    Normals normals(seed, i);
+    std::vector<float> values(size_t(t.shape.count()));
+    const int64_t out = t.shape[0], in = t.shape.rank > 1 ? t.shape[1] : c.dim;
+    const auto is = [&](const char* part) { return t.name.find(part) != std::string::npos; };
+    const auto normal = [&](double deviation) { for (float& v : values) v = float(deviation * double(normals.next())); };
+    const auto uniform = [&](double most) { for (float& v : values) v = float(most * (2 * normals.uniform() - 1)); };
+    if (is("_item_emb")) {  // cut at two deviations
+      for (float& v : values)
+        do v = 0.02f * normals.next();
+        while (std::fabs(v) > 0.04f);
+    } else if (is("_uvqk") || is("_rel_attn_bias")) {
+      normal(0.02);
+    } else if (is("_o.weight")) {
+      uniform(std::sqrt(6.0 / double(in + out)));
+    } else if (is("_o.bias") || is("_conv1d.0.bias") || is("_conv1d.3.bias")) {
+      uniform(1 / std::sqrt(double(is("_conv1d.3.bias") ? c.ffn : is("_o.bias") ? c.heads * c.v_dim : c.dim)));
+    } else if (t.shape.rank > 1) {
+      normal(std::sqrt(2.0 / double(in + out)));
+    }  // SASRec's attention biases stay zero
+    t.write(values);
+  }
+}
+
+}  // namespace puna::recsys

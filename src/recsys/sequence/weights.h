@@ -1,0 +1,41 @@
+// weights.h -- a sequence model's parameters, as the forward pass wants them and as files name them.
+#pragma once
+#include "ops/history.h"
+#include "puna/recsys/sequence_model.h"
+
+namespace puna::recsys {
+
+struct SequenceBlock {
+  Weight in;                  // HSTU: u, v, q, k   [2 h d_v + 2 h d_qk, D]. SASRec: q   [D, D]
+  Weight keys_values;         // SASRec   [2 D, D]
+  Weight out;                 // [D, h d_v]
+  float *in_bias = nullptr, *keys_values_bias = nullptr, *out_bias = nullptr;  // HSTU has the last one only
+  float *position_bias = nullptr, *time_bias = nullptr;                        // HSTU   [2 N - 1], [129]
+  Weight ffn_in, ffn_out;     // SASRec   [F, D], [D, F]
+  float *ffn_in_bias = nullptr, *ffn_out_bias = nullptr;
+};
+
+struct SequenceWeights {
+  SequenceWeights(const Context& context, const SequenceConfig& config);  // zeros
+
+  float *items = nullptr, *positions = nullptr;  // [items + 1, D], [N, D], row by row
+  std::vector<SequenceBlock> blocks;
+  std::vector<SequenceTensor> tensors;
+  TimeBounds time_bounds = time_bucket_bounds();
+
+ private:
+  void add_hstu(SequenceBlock& b, const SequenceConfig& c, int64_t l);
+  void add_sasrec(SequenceBlock& b, const SequenceConfig& c, int64_t l);
+  void tensor(std::string name, Shape shape, bool transposed = false);
+  float* vector(int64_t rows, int64_t cols = 1);  // pieces of the tensor named last
+  Weight matrix(int64_t rows, int64_t cols);
+  SequencePiece& piece(int64_t stored, int64_t rows, int64_t cols, bool panels);
+
+  const Context& context_;
+  std::vector<Buffer> owned_;
+};
+
+// As the original code does: tables and HSTU's weights near zero, projections by Xavier's rule.
+void initialise(SequenceWeights& weights, const SequenceConfig& config, uint64_t seed);
+
+}  // namespace puna::recsys
