@@ -1,6 +1,6 @@
-"""Fetches the model and tokenizers that the demo and the tests use; none of them is in the repository.
+"""Fetches the model, tokenizers and ratings that the demo and the tests use; none of them is in the repository.
 
-usage: fetch_models.py [--check] smollm2|tokenizers...      into $PUNA_MODELS; with --check: exit 0 when all are there
+usage: fetch_models.py [--check] smollm2|tokenizers|movielens...      into $PUNA_MODELS; with --check: exit 0 when all are there
 
 They come out of Python packages, downloaded (not installed) by pip, so this machine's index, mirror and proxy settings hold. A file is
 written beside its place, its SHA-256 compared, then renamed: a file under its final name is whole.
@@ -24,6 +24,13 @@ GROUPS = {
          "d0bdbaf59b0762c8c807617e2d8ea51420eb1b1de266df2495be755c8e0ed6ed"),
         ("llama_models/llama3/tokenizer.model", "llama3-tokenizer.model",
          "82e9d31979e92ab929cd544440f129d9ecd797b69e327f80f17e1c50d5551b55")]),
+    "movielens": ("recbole", "1.2.1", 2, "MovieLens-100K, for research only, not to be passed on", [
+        ("recbole/dataset_example/ml-100k/ml-100k.inter", "ml-100k.inter",
+         "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff"),
+        ("recbole/dataset_example/ml-100k/ml-100k.item", "ml-100k.item",
+         "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532"),
+        ("recbole/dataset_example/ml-100k/ml-100k.user", "ml-100k.user",
+         "4f670007d9cfbeb9807e757209af1555b9bcc186bde25e767f67cb67c6dd5972")]),
 }
 MODELS = pathlib.Path(os.environ["PUNA_MODELS"])
 

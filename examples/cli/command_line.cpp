@@ -25,6 +25,8 @@ const Option& Option::excludes(const Option& other) const { option_->excludes(ot
 bool Option::given() const { return option_->count() != 0; }
 
 Verb::Verb(CLI::App& app, const char* name, const char* help) : app_(app.add_subcommand(name, help)) {}
+Verb::Verb(const Verb& group, const char* name, const char* help) : app_(group.app_->add_subcommand(name, help)) {}
+void Verb::require_verb() const { app_->require_subcommand(1); }
 Option Verb::option(const char* name, std::string& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
 Option Verb::option(const char* name, std::vector<std::string>& values, const char* help) const { return Option(app_->add_option(name, values, help)); }
 Option Verb::option(const char* name, int& value, const char* help) const { return Option(app_->add_option(name, value, help)); }
@@ -68,7 +70,10 @@ int run(int argc, char** argv) {
   for (const auto add : {add_chat, add_generate, add_info, add_tokenize, add_detokenize, add_render, add_logits, add_perplexity, add_encode_image, add_verify,
                          add_bench, add_quantize, add_merge,
 #if PUNA_TRAIN
-                         add_train, add_finetune, add_dpo
+                         add_train, add_finetune, add_dpo,
+#endif
+#if PUNA_RECSYS
+                         add_rec,
 #endif
        })
     add(app);

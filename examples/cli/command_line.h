@@ -28,6 +28,8 @@ class Option {
 class Verb {
  public:
   Verb(CLI::App& app, const char* name, const char* help);
+  Verb(const Verb& group, const char* name, const char* help);  // a verb behind a verb: puna rec train
+  void require_verb() const;
   // "NAME" is positional, "-x,--long" is not. A value that does not parse is a usage error.
   Option option(const char* name, std::string& value, const char* help) const;
   Option option(const char* name, std::vector<std::string>& values, const char* help) const;  // one or more

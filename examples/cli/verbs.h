@@ -19,6 +19,7 @@ void add_logits(CLI::App& app);
 void add_merge(CLI::App& app);
 void add_perplexity(CLI::App& app);
 void add_quantize(CLI::App& app);
+void add_rec(CLI::App& app);
 void add_render(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app);

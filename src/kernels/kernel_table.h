@@ -95,6 +95,13 @@ constexpr int64_t history_attend_scratch(int64_t rows, int64_t heads, int64_t qk
   return (rows + 15) / 16 * 16 * (heads * (qk_dim + v_dim) + 32 + 3 * kHistoryBlock);
 }
 
+// Items as 8-bit codes (search.inl.h): item = scale * code, panels of 16 items; what fills the last panel up has scale 0.
+struct CodePanels {
+  const uint8_t* codes;  // [panels][steps][16][4], code + 128
+  const float* scales;   // [panels * 16]
+  int64_t steps;         // of 4 values
+};
+
 struct KernelTable {
   const char* name;
 
@@ -162,6 +169,12 @@ struct KernelTable {
   // out[m] = x . table[ids[m]]; y += sum_m weights[m] table[ids[m]], in the order of m.   table: rows of n values, `row` floats apart
   void (*gather_dots)(float* out, const float* x, const float* table, int64_t row, const int32_t* ids, int64_t count, int64_t n);
   void (*gather_add)(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights, int64_t count, int64_t n);
+
+  // ---- retrieval (search.inl.h) ----
+  // Of panels [first, first + panels): those with a score of at least `least`, and all 16 scores of each; how many. query: 4 steps codes in
+  // -127..127, start: -128 times their sum. Room for `panels` hits and their scores.
+  int64_t (*search_codes)(int32_t* hits, float* scores, const CodePanels& items, int64_t first, int64_t panels, const int8_t* query, int32_t start,
+                          float least);
 };
 
 // The table of a level by name; "" = the best this CPU has. NULL when the name is unknown or the CPU lacks it.

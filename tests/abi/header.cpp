@@ -3,6 +3,8 @@
 #include <puna.h>
 #include <puna_providers.h>
 #include <puna_providers.h>
+#include <puna_recsys.h>
+#include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_train.h>
 #include <puna_vision.h>

@@ -1,6 +1,7 @@
 /* layout.c -- the layout that puna.h has promised on 64-bit systems, field by field. A change here is an ABI break, except lines
  * added for fields at the end of a struct (and that struct's new size). */
 #include <puna.h>
+#include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_vision.h>
 
@@ -287,6 +288,41 @@ AT(puna_image_info, tokens, 32);
 AT(puna_image_info, encoded, 40);
 AT(puna_image_info, reserved, 44);
 SIZE(puna_image_info, 48);
+
+AT(puna_recommender_info, struct_size, 0);
+AT(puna_recommender_info, kind, 4);
+AT(puna_recommender_info, items, 8);
+AT(puna_recommender_info, max_sequence, 16);
+AT(puna_recommender_info, dim, 24);
+AT(puna_recommender_info, blocks, 32);
+SIZE(puna_recommender_info, 40);
+
+AT(puna_recommender_report, struct_size, 0);
+AT(puna_recommender_report, reserved, 4);
+AT(puna_recommender_report, step, 8);
+AT(puna_recommender_report, steps, 16);
+AT(puna_recommender_report, loss, 24);
+AT(puna_recommender_report, grad_norm, 32);
+SIZE(puna_recommender_report, 40);
+
+AT(puna_recommender_options, struct_size, 0);
+AT(puna_recommender_options, kind, 4);
+AT(puna_recommender_options, items, 8);
+AT(puna_recommender_options, max_sequence, 16);
+AT(puna_recommender_options, epochs, 24);
+AT(puna_recommender_options, users_per_step, 32);
+AT(puna_recommender_options, negatives, 40);
+AT(puna_recommender_options, learning_rate, 48);
+AT(puna_recommender_options, dropout, 56);
+AT(puna_recommender_options, seed, 64);
+AT(puna_recommender_options, progress, 72);
+AT(puna_recommender_options, progress_user, 80);
+SIZE(puna_recommender_options, 88);
+
+AT(puna_recommend_options, struct_size, 0);
+AT(puna_recommend_options, include_seen, 4);
+AT(puna_recommend_options, allowed, 8);
+SIZE(puna_recommend_options, 16);
 #endif
 
 /* Numbers that are part of the promise as well. */
@@ -326,3 +362,5 @@ IS(PUNA_STOP_TOKEN, 1);
 IS(PUNA_STOP_STRING, 2);
 IS(PUNA_STOP_CONTEXT_FULL, 3);
 IS(PUNA_STOP_CALLBACK, 4);
+IS(PUNA_RECOMMENDER_HSTU, 0);
+IS(PUNA_RECOMMENDER_SASREC, 1);

@@ -1,6 +1,7 @@
 /* nulls.c -- every function of puna.h, called from C99 with nothing at all: a status with a message, never a crash. It also proves that C
  * programs link: it needs every symbol. */
 #include <puna.h>
+#include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_vision.h>
 #include <stdio.h>
@@ -112,6 +113,13 @@ int main(void) {
   REFUSED(puna_adapter_save(NULL, "x"));
   REFUSED(puna_session_use_adapter(NULL, NULL));
   REFUSED(puna_model_finetune(NULL, "x", 1, NULL, NULL));
+  REFUSED(puna_recommender_train(NULL, NULL, NULL, NULL, 1, NULL, NULL));
+  REFUSED(puna_recommender_open(NULL, NULL, NULL));
+  REFUSED(puna_recommender_save(NULL, "x"));
+  REFUSED(puna_recommender_get_info(NULL, NULL));
+  REFUSED(puna_recommender_new_user(NULL, NULL));
+  REFUSED(puna_user_append(NULL, 1, 0));
+  REFUSED(puna_user_recommend(NULL, 0, NULL, &token, NULL, 1, NULL));
   REFUSED(puna_sampler_create(NULL, NULL));
   REFUSED(puna_sampler_sample(NULL, floats, 4, NULL, 0, 0, &token, NULL));
   REFUSED(puna_sampler_distribution(NULL, floats, 4, NULL, 0, floats));
@@ -141,6 +149,8 @@ int main(void) {
   puna_generation_free(NULL);
   puna_sampler_free(NULL);
   puna_adapter_free(NULL);
+  puna_recommender_free(NULL);
+  puna_user_free(NULL);
   if (puna_version() == 0 || puna_version_string()[0] == '\0' || puna_status_name(PUNA_OK)[0] == '\0') ++failures;
   return failures != 0;
 }

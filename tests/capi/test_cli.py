@@ -337,5 +337,55 @@ class Examples(unittest.TestCase):
         self.assertRegex(done.stderr, rb"\d+ tokens in")
 
 
+
+class Recommenders(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.data = self.folder / "walks.csv"
+        rows = [f"{u},item{(u + i) % 12:02},{100 * i}" for u in range(60) for i in range(8)]
+        self.data.write_text("user_id,item_id,timestamp\n" + "\n".join(rows) + "\n")
+
+    def train(self, *more, **options):
+        return run("rec", "train", "--data", self.data, "--out", self.folder / "run", "--users", 16, "--negatives", 8, "--max-sequence", 8, "--lr", "3e-3",
+                   *more, **options)
+
+    def test_trained_evaluated_and_asked(self):
+        path = self.train("--epochs", 60, "--evaluate-every", 30).stdout.decode().strip()
+        log = [json.loads(line) for line in (self.folder / "run/log.jsonl").read_text().splitlines()]
+        self.assertEqual([line["step"] for line in log if "loss" in line], list(range(1, 241)))
+        self.assertEqual([line["epoch"] for line in log if "hr@10" in line], [30, 60])
+        scores = run_json("rec", "eval", path, "--data", self.data)
+        self.assertEqual((scores["users"], scores["targets_seen_before"]), (60, 0))
+        self.assertGreater(scores["hr@1"], 0.9)
+        self.assertLess(run_json("rec", "eval", "--data", self.data, "--baseline", "popularity")["hr@1"], 0.5)
+        best = run("rec", "recommend", path, "--data", self.data, "--user", 3, "-n", 2).stdout.decode().splitlines()
+        self.assertEqual((len(best), best[0].split("\t")[0]), (2, "item11"))
+        self.assertIn(b"no user '99'", run("rec", "recommend", path, "--data", self.data, "--user", 99, code=1).stderr)
+
+    def test_a_resumed_run_ends_with_the_same_file(self):
+        whole = pathlib.Path(self.train("--epochs", 12, "--evaluate-every", 3).stdout.decode().strip()).read_bytes()
+        command = [BIN / "puna", "rec", "train", "--data", self.data, "--out", self.folder / "run", "--users", "16", "--negatives", "8", "--max-sequence", "8",
+                   "--lr", "3e-3", "--epochs", "12", "--evaluate-every", "3"]
+        (self.folder / "run/log.jsonl").unlink()
+        child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(1000):
+            if (self.folder / "run/log.jsonl").exists() and "loss" in (self.folder / "run/log.jsonl").read_text():
+                break
+            time.sleep(0.005)
+        child.send_signal(signal.SIGINT)
+        error = child.communicate(timeout=60)[1]
+        if child.returncode != 0:  # it may have been done before the signal came
+            self.assertEqual(child.returncode, 130, error)
+            self.assertIn(b"--resume", error)
+            again = self.train("--epochs", 12, "--evaluate-every", 3, "--resume").stdout.decode().strip()
+            self.assertEqual(pathlib.Path(again).read_bytes(), whole)
+
+    def test_what_is_wrong_is_said(self):
+        self.assertIn(b"hstu, hstu-large or sasrec", self.train("--model", "lstm", code=1).stderr)
+        self.assertIn(b"MODEL or --baseline", run("rec", "eval", "--data", self.data, code=2).stderr)
+        self.data.write_text("user_id,item_id,timestamp\n1,2\n")
+        self.assertIn(b"line 2", self.train(code=1).stderr)
+
 if __name__ == "__main__":
     unittest.main()

@@ -75,6 +75,10 @@ class Examples(unittest.TestCase):
         self.assertEqual(refused.returncode, 1)
         self.assertIn("PNG, JPEG, WebP, BMP", refused.stderr)
 
+    def test_12_a_listener_is_shown_the_next_song(self):
+        out = self.good(run(BIN / "12_recommend"))
+        self.assertRegex(out, r"after song 4:  5 \(")
+
     def test_05_a_window_answers(self):
         program = BIN / "05_desktop"
         if not program.exists() or not shutil.which("xvfb-run"):

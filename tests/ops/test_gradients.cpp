@@ -7,6 +7,7 @@
 #include "ops/on_tape.h"
 #include "ops/pass.h"
 #include "ops/rows.h"
+#include "ops/tape_run.h"
 #include "ops/weights.h"
 #include "ref/complex_step.h"
 #include "support/catch.h"
@@ -14,8 +15,6 @@
 using namespace puna;
 using namespace puna::test;
 using ref::Complex;
-using Vector = std::vector<Complex>;
-using Floats = std::vector<float>;
 
 namespace {
 
@@ -26,12 +25,6 @@ Floats out_of_panels(const Floats& panels, int64_t rows, int64_t cols) {
   return plain;
 }
 
-Complex weighted(const Floats& dy, const Vector& y) {
-  Complex sum = 0;
-  for (size_t i = 0; i < y.size(); ++i) sum += double(dy[i]) * y[i];
-  return sum;
-}
-
 template <class A, class B>
 Vector product(const A& x, const B& w, int64_t T, int64_t N, int64_t K) {  // x [T,K], w [N,K]
   Vector y(size_t(T * N), 0.0);
@@ -40,10 +33,6 @@ Vector product(const A& x, const B& w, int64_t T, int64_t N, int64_t K) {  // x 
       for (int64_t k = 0; k < K; ++k) y[size_t(t * N + n)] += Complex(x[size_t(t * K + k)]) * Complex(w[size_t(n * K + k)]);
   return y;
 }
-
-Complex silu(Complex x) { return x / (1.0 + std::exp(-x)); }
-
-Vector complex_of(const Floats& x) { return {x.begin(), x.end()}; }
 
 // dx of y = x W^T, given dy; the tape's parameters get theirs.
 Floats gradient_of_input(Tape& rec, const Weight& w, const Floats& x, const Floats& dy) {

@@ -44,6 +44,8 @@ pub const PUNA_STOP_CALLBACK: i32 = 4;
 pub const PUNA_GENERATION_PAUSED: i32 = 0;
 pub const PUNA_GENERATION_TOKEN: i32 = 1;
 pub const PUNA_GENERATION_ENDED: i32 = 2;
+pub const PUNA_RECOMMENDER_HSTU: i32 = 0;
+pub const PUNA_RECOMMENDER_SASREC: i32 = 1;
 
 #[repr(C)]
 pub struct puna_context {
@@ -71,6 +73,14 @@ pub struct puna_sampler {
 }
 #[repr(C)]
 pub struct puna_generation {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_recommender {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_user {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -357,6 +367,49 @@ pub struct puna_generate_result {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_recommender_info {
+    pub struct_size: u32,
+    pub kind: i32,
+    pub items: i64,
+    pub max_sequence: i64,
+    pub dim: i64,
+    pub blocks: i64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_recommender_report {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub step: i64,
+    pub steps: i64,
+    pub loss: f64,
+    pub grad_norm: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_recommender_options {
+    pub struct_size: u32,
+    pub kind: i32,
+    pub items: i64,
+    pub max_sequence: i64,
+    pub epochs: i64,
+    pub users_per_step: i64,
+    pub negatives: i64,
+    pub learning_rate: f64,
+    pub dropout: f64,
+    pub seed: u64,
+    pub progress: Option<unsafe extern "C" fn(user: *mut c_void, report: *const puna_recommender_report) -> i32>,
+    pub progress_user: *mut c_void,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_recommend_options {
+    pub struct_size: u32,
+    pub include_seen: i32,
+    pub allowed: *const u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_finetune_report {
     pub struct_size: u32,
     pub reserved: i32,
@@ -473,6 +526,15 @@ extern "C" {
     pub fn puna_generation_free(generation: *mut puna_generation);
     pub fn puna_generation_step(generation: *mut puna_generation, budget_us: u64, token: *mut puna_generated_token, state: *mut i32) -> puna_status;
     pub fn puna_generation_get_result(generation: *const puna_generation, result: *mut puna_generate_result) -> puna_status;
+    pub fn puna_recommender_train(context: *const puna_context, users: *const i64, items: *const i32, times: *const i64, count: u64, options: *const puna_recommender_options, recommender: *mut *mut puna_recommender) -> puna_status;
+    pub fn puna_recommender_open(context: *const puna_context, path: *const c_char, recommender: *mut *mut puna_recommender) -> puna_status;
+    pub fn puna_recommender_save(recommender: *const puna_recommender, path: *const c_char) -> puna_status;
+    pub fn puna_recommender_get_info(recommender: *const puna_recommender, info: *mut puna_recommender_info) -> puna_status;
+    pub fn puna_recommender_free(recommender: *mut puna_recommender);
+    pub fn puna_recommender_new_user(recommender: *const puna_recommender, user: *mut *mut puna_user) -> puna_status;
+    pub fn puna_user_append(user: *mut puna_user, item: i32, time: i64) -> puna_status;
+    pub fn puna_user_recommend(user: *mut puna_user, query_time: i64, options: *const puna_recommend_options, items: *mut i32, scores: *mut f32, capacity: u64, found: *mut u64) -> puna_status;
+    pub fn puna_user_free(user: *mut puna_user);
     pub fn puna_adapter_open(model: *const puna_model, folder: *const c_char, adapter: *mut *mut puna_adapter) -> puna_status;
     pub fn puna_adapter_save(adapter: *const puna_adapter, folder: *const c_char) -> puna_status;
     pub fn puna_adapter_free(adapter: *mut puna_adapter);
@@ -725,6 +787,33 @@ const _: () = {
     assert!(offset_of!(puna_image_info, tokens) == 32);
     assert!(offset_of!(puna_image_info, encoded) == 40);
     assert!(offset_of!(puna_image_info, reserved) == 44);
+    assert!(offset_of!(puna_recommender_info, struct_size) == 0);
+    assert!(offset_of!(puna_recommender_info, kind) == 4);
+    assert!(offset_of!(puna_recommender_info, items) == 8);
+    assert!(offset_of!(puna_recommender_info, max_sequence) == 16);
+    assert!(offset_of!(puna_recommender_info, dim) == 24);
+    assert!(offset_of!(puna_recommender_info, blocks) == 32);
+    assert!(offset_of!(puna_recommender_report, struct_size) == 0);
+    assert!(offset_of!(puna_recommender_report, reserved) == 4);
+    assert!(offset_of!(puna_recommender_report, step) == 8);
+    assert!(offset_of!(puna_recommender_report, steps) == 16);
+    assert!(offset_of!(puna_recommender_report, loss) == 24);
+    assert!(offset_of!(puna_recommender_report, grad_norm) == 32);
+    assert!(offset_of!(puna_recommender_options, struct_size) == 0);
+    assert!(offset_of!(puna_recommender_options, kind) == 4);
+    assert!(offset_of!(puna_recommender_options, items) == 8);
+    assert!(offset_of!(puna_recommender_options, max_sequence) == 16);
+    assert!(offset_of!(puna_recommender_options, epochs) == 24);
+    assert!(offset_of!(puna_recommender_options, users_per_step) == 32);
+    assert!(offset_of!(puna_recommender_options, negatives) == 40);
+    assert!(offset_of!(puna_recommender_options, learning_rate) == 48);
+    assert!(offset_of!(puna_recommender_options, dropout) == 56);
+    assert!(offset_of!(puna_recommender_options, seed) == 64);
+    assert!(offset_of!(puna_recommender_options, progress) == 72);
+    assert!(offset_of!(puna_recommender_options, progress_user) == 80);
+    assert!(offset_of!(puna_recommend_options, struct_size) == 0);
+    assert!(offset_of!(puna_recommend_options, include_seen) == 4);
+    assert!(offset_of!(puna_recommend_options, allowed) == 8);
     assert!(size_of::<puna_context_options>() == 120);
     assert!(size_of::<puna_gemm_provider>() == 40);
     assert!(size_of::<puna_context_info>() == 40);
@@ -750,4 +839,8 @@ const _: () = {
     assert!(size_of::<puna_finetune_report>() == 64);
     assert!(size_of::<puna_finetune_options>() == 144);
     assert!(size_of::<puna_image_info>() == 48);
+    assert!(size_of::<puna_recommender_info>() == 40);
+    assert!(size_of::<puna_recommender_report>() == 40);
+    assert!(size_of::<puna_recommender_options>() == 88);
+    assert!(size_of::<puna_recommend_options>() == 16);
 };

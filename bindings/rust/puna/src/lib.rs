@@ -21,6 +21,7 @@ mod generate;
 mod image;
 mod model;
 mod raw;
+mod recommender;
 mod session;
 mod tokenizer;
 
@@ -29,6 +30,7 @@ pub use error::{Error, Result, Status};
 pub use generate::{Answer, Generate, Sampling, Step, StopReason, Token};
 pub use image::{Image, ImageInfo};
 pub use model::{Model, ModelInfo, Plan, PlanOptions, Tensor};
+pub use recommender::{Event, Recommender, TrainRecommender, User};
 pub use session::{append_batch, Canceller, KvType, Pooling, Session, SessionOptions, Timings};
 pub use tokenizer::Tokenizer;
 

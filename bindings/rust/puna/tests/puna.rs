@@ -225,3 +225,19 @@ fn pictures_are_cut_encoded_and_asked_about() {
     assert_eq!(model.session().unwrap().generate("<|image|>", &none).err().map(|e| e.status), Some(Status::InvalidArgument));
     assert_eq!(Image::from_rgb(&model, &[0; 5], 1, 1).err().map(|e| e.status), Some(Status::InvalidArgument));
 }
+
+#[test]
+fn a_recommender_learns_who_walks_where() {
+    let events: Vec<Event> = (0..60).flat_map(|u| (0..10).map(move |i| Event { user: u, item: 1 + ((u + i) % 12) as i32, time: 100 * i })).collect();
+    let options = TrainRecommender { max_sequence: 16, epochs: 150, learning_rate: 3e-3, ..Default::default() };
+    let recommender = Recommender::train(&events, &options, None).unwrap();
+    assert_eq!(recommender.items().unwrap(), 12);
+    let mut user = recommender.user().unwrap();
+    assert_eq!(user.recommend(0, 3).err().map(|e| e.status), Some(Status::InvalidArgument));
+    for (i, item) in [5, 6, 7].into_iter().enumerate() {
+        user.append(item, 100 * i as i64).unwrap();
+    }
+    let best = user.recommend(300, 3).unwrap();
+    assert_eq!((best.len(), best[0].0), (3, 8));
+    assert!(Recommender::open("/no/such/file", None).is_err());
+}

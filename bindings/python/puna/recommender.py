@@ -1,0 +1,108 @@
+"""Recommenders: what a user takes next, learned from who took what and when."""
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from .context import Context
+from .native import check, created, ffi, lib, sized
+
+
+class RecommenderReport(NamedTuple):
+    """Where training is, after a step."""
+
+    step: int
+    steps: int
+    loss: float
+    grad_norm: float
+
+
+class RecommenderInfo(NamedTuple):
+    kind: str
+    items: int
+    max_sequence: int
+    dim: int
+    blocks: int
+
+
+class Recommendation(NamedTuple):
+    item: int
+    score: float
+
+
+KINDS = {"hstu": lib.PUNA_RECOMMENDER_HSTU, "sasrec": lib.PUNA_RECOMMENDER_SASREC}
+
+
+class User:
+    """One user, event by event. Made by Recommender.user()."""
+
+    def __init__(self, recommender: "Recommender") -> None:
+        self._handle = created(lib.puna_user_free, lib.puna_recommender_new_user, recommender._handle, type="puna_user")
+
+    def append(self, item: int, time: int) -> None:
+        """What the user did; times never decrease."""
+        check(lib.puna_user_append(self._handle, item, time))
+
+    def recommend(self, time: int, count: int = 10, *, include_seen: bool = False) -> List[Recommendation]:
+        """The best items at `time`, best first; scores are cosines."""
+        items, scores, found = ffi.new("int32_t[]", count), ffi.new("float[]", count), ffi.new("uint64_t*")
+        options = sized("puna_recommend_options", include_seen=int(include_seen))
+        check(lib.puna_user_recommend(self._handle, time, options, items, scores, count, found))
+        return [Recommendation(items[i], scores[i]) for i in range(found[0])]
+
+
+class Recommender:
+    """A trained sequence model with its items: from a file, or by Recommender.train().
+
+    >>> walks = [(user, 1 + (user + step) % 5, 100 * step) for user in range(20) for step in range(6)]
+    >>> r = puna.Recommender.train(*zip(*walks), epochs=2, max_sequence=8)
+    >>> user = r.user(); user.append(3, 1000); len(user.recommend(2000, 2))
+    2
+    """
+
+    def __init__(self, path: "str | os.PathLike[str]", context: Optional[Context] = None) -> None:
+        where = context._handle if context else ffi.NULL
+        self._handle = created(lib.puna_recommender_free, lib.puna_recommender_open, where, os.fsencode(path), type="puna_recommender")
+
+    @classmethod
+    def train(cls, users: Sequence[int], items: Sequence[int], times: Sequence[int], *, kind: str = "hstu",
+              progress: Optional[Callable[[RecommenderReport], Any]] = None, context: Optional[Context] = None, **options: Any) -> "Recommender":
+        """users[i] took items[i] (1, 2, ...) at times[i] (seconds), in any order. progress() returning False stops it: Cancelled."""
+        raised: "list[BaseException]" = []
+
+        @ffi.callback("int32_t(void*, const puna_recommender_report*)")
+        def on_step(_user: Any, report: Any) -> int:
+            try:
+                return int(progress is not None and progress(RecommenderReport(*(getattr(report, name) for name in RecommenderReport._fields))) is False)
+            except BaseException as e:  # also Ctrl-C: it goes on where the call returns
+                raised.append(e)
+                return 1
+
+        columns = [np.ascontiguousarray(users, dtype=np.int64), np.ascontiguousarray(items, dtype=np.int32), np.ascontiguousarray(times, dtype=np.int64)]
+        if any(c.shape != columns[0].shape or c.ndim != 1 for c in columns):
+            raise ValueError(f"users, items and times have the shapes {', '.join(str(c.shape) for c in columns)}, expected three alike")
+        pointers = [ffi.from_buffer(kind_, c) for kind_, c in zip(("int64_t[]", "int32_t[]", "int64_t[]"), columns)]
+        o = sized("puna_recommender_options", kind=KINDS[kind], progress=on_step, **options)
+        made = cls.__new__(cls)
+        try:
+            made._handle = created(lib.puna_recommender_free, lib.puna_recommender_train, context._handle if context else ffi.NULL, *pointers,
+                                   len(columns[0]), o, type="puna_recommender")
+        except Exception:
+            if raised:
+                raise raised[0]
+            raise
+        return made
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        check(lib.puna_recommender_save(self._handle, os.fsencode(path)))
+
+    def user(self) -> User:
+        return User(self)
+
+    @property
+    def info(self) -> RecommenderInfo:
+        i = sized("puna_recommender_info")
+        check(lib.puna_recommender_get_info(self._handle, i))
+        return RecommenderInfo(next(name for name, number in KINDS.items() if number == i.kind), i.items, i.max_sequence, i.dim, i.blocks)

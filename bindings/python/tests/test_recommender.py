@@ -1,0 +1,46 @@
+"""Recommenders: trained, asked, saved, opened, stopped."""
+import pytest
+
+import puna
+
+WALKS = [(user, 1 + (user + step) % 12, 100 * step) for user in range(60) for step in range(10)]
+
+
+def trained(**options):
+    return puna.Recommender.train(*zip(*WALKS), max_sequence=16, learning_rate=3e-3, users_per_step=16, negatives=8, **options)
+
+
+@pytest.mark.parametrize("kind", ["hstu", "sasrec"])
+def test_it_learns_saves_and_answers(kind, tmp_path):
+    reports = []
+    recommender = trained(kind=kind, epochs=40, progress=reports.append)
+    assert reports[-1].step == reports[-1].steps == 160
+    assert reports[-1].loss < 0.5 * reports[0].loss
+    recommender.save(tmp_path / "model.safetensors")
+    again = puna.Recommender(tmp_path / "model.safetensors")
+    assert again.info == recommender.info
+    assert again.info.kind == kind and again.info.items == 12
+    answers = []
+    for r in (recommender, again):
+        user = r.user()
+        for step, item in enumerate([5, 6, 7]):
+            user.append(item, 100 * step)
+        answers.append(user.recommend(300, 3))
+    assert answers[0] == answers[1]
+    assert answers[0][0].item == 8
+    assert not {5, 6, 7} & {a.item for a in answers[0]}
+
+
+def test_what_is_wrong_is_said():
+    with pytest.raises(puna.Cancelled):
+        trained(epochs=2, progress=lambda r: False)
+    with pytest.raises(puna.InvalidArgument, match="item 0"):
+        puna.Recommender.train([1, 1], [0, 1], [1, 2], items=3)
+    with pytest.raises(ValueError):
+        puna.Recommender.train([1, 1], [0], [1, 2])
+    user = trained(epochs=1).user()
+    with pytest.raises(puna.InvalidArgument, match="no events"):
+        user.recommend(0)
+    user.append(3, 50)
+    with pytest.raises(puna.InvalidArgument, match="query time 49"):
+        user.recommend(49)

@@ -1,0 +1,182 @@
+// recommender.cpp -- puna_recommender_*, puna_user_*: sequence recommenders, trained in the program or opened from a file.
+#include "handles.h"
+#include "puna_recsys.h"
+#include "translate.h"
+
+#if PUNA_RECSYS
+#include "puna/recsys/interactions.h"
+#include "puna/recsys/recommender.h"
+#include "puna/recsys/sequence_trainer.h"
+
+using namespace puna;
+using namespace puna::capi;
+using namespace puna::recsys;
+
+struct puna_recommender {
+  std::shared_ptr<const Recommender> impl;
+};
+
+struct puna_user {
+  std::shared_ptr<const Recommender> recommender;
+  UserState state;
+};
+
+namespace {
+
+const Recommender& use_recommender(const puna_recommender* r) {
+  PUNA_REQUIRE(r != nullptr, "recommender is NULL");
+  r->impl->model()->context()->require_same_process();
+  return *r->impl;
+}
+
+puna_user& use_user(puna_user* user) {
+  PUNA_REQUIRE(user != nullptr, "user is NULL");
+  user->recommender->model()->context()->require_same_process();
+  return *user;
+}
+
+ContextPtr context_or_new(const puna_context* context) { return context ? use(context) : make_context({}); }
+
+int64_t or_default(int64_t value, int64_t otherwise, const char* name) {
+  PUNA_REQUIRE(value >= 0, "%s is %lld, expected at least 0", name, static_cast<long long>(value));
+  return value != 0 ? value : otherwise;
+}
+
+SequenceConfig config_of(const puna_recommender_options& o, std::span<const int32_t> items) {
+  PUNA_REQUIRE(o.kind == PUNA_RECOMMENDER_HSTU || o.kind == PUNA_RECOMMENDER_SASREC, "kind is %d, expected PUNA_RECOMMENDER_HSTU or _SASREC", o.kind);
+  int32_t largest = 0;
+  for (const int32_t item : items) largest = std::max(largest, item);
+  const int64_t count = or_default(o.items, largest, "items");
+  SequenceConfig c = o.kind == PUNA_RECOMMENDER_HSTU ? SequenceConfig::hstu(count) : SequenceConfig::sasrec(count);
+  c.max_sequence = or_default(o.max_sequence, c.max_sequence, "max_sequence");
+  return c;
+}
+
+SequenceTrainerOptions trainer_options(const puna_recommender_options& o) {
+  SequenceTrainerOptions t;
+  t.epochs = or_default(o.epochs, t.epochs, "epochs");
+  t.users_per_step = or_default(o.users_per_step, t.users_per_step, "users_per_step");
+  t.negatives = or_default(o.negatives, t.negatives, "negatives");
+  if (o.learning_rate != 0) t.optimizer.learning_rate = o.learning_rate;
+  if (o.dropout != 0) t.dropout = o.dropout < 0 ? 0.0f : float(o.dropout);
+  t.seed = o.seed;
+  return t;
+}
+
+void run(SequenceTrainer& trainer, const puna_recommender_options& o) {
+  while (trainer.done_steps() < trainer.total_steps()) {
+    const SequenceStep s = trainer.step();
+    puna_recommender_report report{};
+    report.struct_size = sizeof report;
+    report.step = s.step;
+    report.steps = trainer.total_steps();
+    report.loss = s.loss;
+    report.grad_norm = s.grad_norm;
+    if (o.progress && o.progress(o.progress_user, &report) != 0)
+      fail(Status::cancelled, "training was cancelled after step %lld of %lld", static_cast<long long>(report.step), static_cast<long long>(report.steps));
+  }
+}
+
+}  // namespace
+
+puna_status puna_recommender_train(const puna_context* context, const int64_t* users, const int32_t* items, const int64_t* times, uint64_t count,
+                                   const puna_recommender_options* options, puna_recommender** recommender) {
+  return guard([&] {
+    const auto user_ids = array_view(users, count, "users");
+    const auto item_ids = array_view(items, count, "items");
+    const auto seconds = array_view(times, count, "times");
+    PUNA_REQUIRE(recommender != nullptr, "recommender is NULL");
+    const puna_recommender_options o = read_options(options, "puna_recommender_options");
+    const auto model = SequenceModel::create(context_or_new(context), config_of(o, item_ids), o.seed);
+    SequenceTrainer trainer(model, trainer_options(o));
+    trainer.learn(histories_of(user_ids, item_ids, seconds));
+    run(trainer, o);
+    *recommender = new puna_recommender{std::make_shared<const Recommender>(model)};
+  });
+}
+
+puna_status puna_recommender_open(const puna_context* context, const char* path, puna_recommender** recommender) {
+  return guard([&] {
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    PUNA_REQUIRE(recommender != nullptr, "recommender is NULL");
+    *recommender = new puna_recommender{std::make_shared<const Recommender>(SequenceModel::load(context_or_new(context), path))};
+  });
+}
+
+puna_status puna_recommender_save(const puna_recommender* recommender, const char* path) {
+  return guard([&] {
+    const Recommender& r = use_recommender(recommender);
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    r.model()->save(path);
+  });
+}
+
+puna_status puna_recommender_get_info(const puna_recommender* recommender, puna_recommender_info* info) {
+  return guard([&] {
+    const SequenceConfig& c = use_recommender(recommender).model()->config();
+    puna_recommender_info i{};
+    i.kind = int32_t(c.kind);
+    i.items = c.items;
+    i.max_sequence = c.max_sequence;
+    i.dim = c.dim;
+    i.blocks = c.blocks;
+    write_info(i, info, "puna_recommender_info");
+  });
+}
+
+void puna_recommender_free(puna_recommender* recommender) {
+  if (recommender) free_handle(recommender, *recommender->impl->model()->context());
+}
+
+puna_status puna_recommender_new_user(const puna_recommender* recommender, puna_user** user) {
+  return guard([&] {
+    const Recommender& r = use_recommender(recommender);
+    PUNA_REQUIRE(user != nullptr, "user is NULL");
+    *user = new puna_user{recommender->impl, UserState(r.model())};
+  });
+}
+
+puna_status puna_user_append(puna_user* user, int32_t item, int64_t time) {
+  return guard([&] { use_user(user).state.append({item, time}); });
+}
+
+puna_status puna_user_recommend(puna_user* user, int64_t query_time, const puna_recommend_options* options, int32_t* items, float* scores, uint64_t capacity,
+                                uint64_t* found) {
+  return guard([&] {
+    puna_user& u = use_user(user);
+    PUNA_REQUIRE(items != nullptr && capacity >= 1, "there is no room for items");
+    PUNA_REQUIRE(found != nullptr, "found is NULL");
+    const puna_recommend_options o = read_options(options, "puna_recommend_options");
+    const int64_t count = std::min(int64_t(std::min<uint64_t>(capacity, INT32_MAX)), u.recommender->model()->config().items);
+    const std::vector<Hit> hits = u.recommender->recommend(u.state, query_time, {count, flag(o.include_seen, "include_seen"), o.allowed});
+    for (size_t i = 0; i < hits.size(); ++i) {
+      items[i] = int32_t(hits[i].item);
+      if (scores) scores[i] = hits[i].score;
+    }
+    *found = hits.size();
+  });
+}
+
+void puna_user_free(puna_user* user) {
+  if (user) free_handle(user, *user->recommender->model()->context());
+}
+
+#else
+// A build without recommenders refuses each call and has no handles.
+using namespace puna;
+using namespace puna::capi;
+namespace {
+puna_status missing() {
+  return guard([] { fail(Status::unsupported, "this library was built without recommenders"); });
+}
+}  // namespace
+puna_status puna_recommender_train(const puna_context*, const int64_t*, const int32_t*, const int64_t*, uint64_t, const puna_recommender_options*, puna_recommender**) { return missing(); }
+puna_status puna_recommender_open(const puna_context*, const char*, puna_recommender**) { return missing(); }
+puna_status puna_recommender_save(const puna_recommender*, const char*) { return missing(); }
+puna_status puna_recommender_get_info(const puna_recommender*, puna_recommender_info*) { return missing(); }
+void puna_recommender_free(puna_recommender*) {}
+puna_status puna_recommender_new_user(const puna_recommender*, puna_user**) { return missing(); }
+puna_status puna_user_append(puna_user*, int32_t, int64_t) { return missing(); }
+puna_status puna_user_recommend(puna_user*, int64_t, const puna_recommend_options*, int32_t*, float*, uint64_t, uint64_t*) { return missing(); }
+void puna_user_free(puna_user*) {}
+#endif

@@ -1,0 +1,27 @@
+// recommender.h -- a sequence model with its items made ready to be searched: what a program asks for the next item.
+#pragma once
+#include "puna/recsys/search.h"
+#include "puna/recsys/sequence_model.h"
+
+namespace puna::recsys {
+
+struct RecommendOptions {
+  int64_t count = 10;
+  bool include_seen = false;        // also what is among the user's events
+  const uint64_t* allowed = nullptr;  // bit item % 64 of word item / 64; NULL: all items
+};
+
+// Immutable, shared by any number of users and threads. The model must not be in training.
+class Recommender {
+ public:
+  explicit Recommender(std::shared_ptr<const SequenceModel> model);
+  // The best items for what the user did, asked at query_time; scores are cosines. Best first, ties by the smaller id.
+  std::vector<Hit> recommend(UserState& user, int64_t query_time, const RecommendOptions& options) const;
+  const std::shared_ptr<const SequenceModel>& model() const noexcept { return model_; }
+
+ private:
+  std::shared_ptr<const SequenceModel> model_;
+  VectorIndex items_;
+};
+
+}  // namespace puna::recsys
