@@ -1,5 +1,6 @@
 #include "faults/life.h"
 
+#include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_vision.h>
 
@@ -21,6 +22,8 @@ struct Handles {
   puna_session* seeing = nullptr;
   puna_image* image = nullptr;
   puna_adapter *learned = nullptr, *reopened = nullptr;
+  puna_recommender* recommender = nullptr;
+  puna_user* user = nullptr;
   char* buffer = nullptr;
   ~Handles() {
     puna_context_free(context);
@@ -30,6 +33,8 @@ struct Handles {
     puna_adapter_free(reopened);
     puna_session_free(copy);
     puna_image_free(image);
+    puna_recommender_free(recommender);
+    puna_user_free(user);
     puna_session_free(seeing);
     puna_session_free(restored);
     puna_generation_free(generation);
@@ -102,6 +107,26 @@ puna_status learn(const Life& life, Handles& h) {
   return puna_session_append(h.session, kTokens, 7);
 }
 
+// Three listeners: learned from, then one of them asks.
+puna_status recommend(Handles& h) {
+  static const int64_t users[] = {1, 1, 1, 2, 2, 3, 3}, times[] = {1, 2, 3, 1, 2, 5, 9};
+  static const int32_t items[] = {1, 2, 3, 2, 3, 1, 2};
+  auto options = sized<puna_recommender_options>();
+  options.max_sequence = 4;
+  options.epochs = 1;
+  options.users_per_step = 2;
+  options.negatives = 2;
+  TRY(puna_recommender_train(h.context, users, items, times, 7, &options, &h.recommender));
+  TRY(puna_recommender_new_user(h.recommender, &h.user));
+  int32_t best[3];
+  uint64_t found = 0;
+  for (int32_t i = 0; i < 6; ++i) {
+    TRY(puna_user_append(h.user, 1 + i % 3, i));
+    TRY(puna_user_recommend(h.user, i, nullptr, best, nullptr, 3, &found));
+  }
+  return PUNA_OK;
+}
+
 puna_status compute(const Life& life, Handles& h) {
   static float logits[7 * 4096], vector[4096];
   size_t size = 0;
@@ -154,6 +179,7 @@ puna_status live(const Life& life) {
   if (!life.adapter_folder.empty()) return learn(life, h);
   if (life.text) TRY(talk(h, h.tokenizer));
   if (life.text) TRY(look(h));
+  if (life.text) TRY(recommend(h));
   return compute(life, h);
 }
 

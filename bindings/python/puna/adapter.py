@@ -5,7 +5,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Optional, Sequence
 
-from .native import check, created, ffi, lib, sized
+from .native import Progress, check, ffi, lib, sized
 
 if TYPE_CHECKING:
     from .model import Model
@@ -37,22 +37,8 @@ class Adapter:
 
 def finetune(model: "Model", examples: Iterable[Mapping[str, Any]], progress: Optional[Callable[[FinetuneReport], Any]], targets: Sequence[str],
              **options: Any) -> Adapter:
-    raised: "list[BaseException]" = []
-
-    @ffi.callback("int32_t(void*, const puna_finetune_report*)")
-    def on_step(_user: Any, report: Any) -> int:
-        try:
-            return int(progress is not None and progress(FinetuneReport(*(getattr(report, name) for name in FinetuneReport._fields))) is False)
-        except BaseException as e:  # also Ctrl-C: it goes on where the call returns
-            raised.append(e)
-            return 1
-
+    on_step = Progress("puna_finetune_report", FinetuneReport, progress)
     names = ffi.new("char[]", ",".join(targets).encode())
-    o = sized("puna_finetune_options", targets=names, progress=on_step, **options)
+    o = sized("puna_finetune_options", targets=names, progress=on_step.callback, **options)
     lines = "\n".join(json.dumps(e) for e in examples).encode()
-    try:
-        return Adapter(model, created(lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"))
-    except Exception:
-        if raised:
-            raise raised[0]
-        raise
+    return Adapter(model, on_step.created(lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"))

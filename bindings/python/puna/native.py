@@ -79,6 +79,31 @@ def created(free: Any, call: Any, *arguments: Any, type: str) -> Any:
     return ffi.gc(out[0], free)
 
 
+class Progress:
+    """A Python function behind a C callback that gets a report: what it raises (Ctrl-C too) goes on where the call returns, False stops the call."""
+
+    def __init__(self, struct: str, report: Any, function: Any) -> None:
+        self.raised: "list[BaseException]" = []
+
+        @ffi.callback(f"int32_t(void*, const {struct}*)")
+        def call(_user: Any, r: Any) -> int:
+            try:
+                return int(function is not None and function(report(*(getattr(r, name) for name in report._fields))) is False)
+            except BaseException as e:
+                self.raised.append(e)
+                return 1
+
+        self.callback = call
+
+    def created(self, *arguments: Any, type: str) -> Any:
+        try:
+            return created(*arguments, type=type)
+        except Exception:
+            if self.raised:
+                raise self.raised[0]
+            raise
+
+
 def text_of(call: Any, *arguments: Any) -> bytes:
     """What a function with (buffer, capacity, size) at its end writes."""
     size = ffi.new("size_t*")

@@ -7,7 +7,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from .context import Context
-from .native import check, created, ffi, lib, sized
+from .native import Progress, check, created, ffi, lib, sized
 
 
 class RecommenderReport(NamedTuple):
@@ -70,29 +70,15 @@ class Recommender:
     def train(cls, users: Sequence[int], items: Sequence[int], times: Sequence[int], *, kind: str = "hstu",
               progress: Optional[Callable[[RecommenderReport], Any]] = None, context: Optional[Context] = None, **options: Any) -> "Recommender":
         """users[i] took items[i] (1, 2, ...) at times[i] (seconds), in any order. progress() returning False stops it: Cancelled."""
-        raised: "list[BaseException]" = []
-
-        @ffi.callback("int32_t(void*, const puna_recommender_report*)")
-        def on_step(_user: Any, report: Any) -> int:
-            try:
-                return int(progress is not None and progress(RecommenderReport(*(getattr(report, name) for name in RecommenderReport._fields))) is False)
-            except BaseException as e:  # also Ctrl-C: it goes on where the call returns
-                raised.append(e)
-                return 1
-
         columns = [np.ascontiguousarray(users, dtype=np.int64), np.ascontiguousarray(items, dtype=np.int32), np.ascontiguousarray(times, dtype=np.int64)]
         if any(c.shape != columns[0].shape or c.ndim != 1 for c in columns):
             raise ValueError(f"users, items and times have the shapes {', '.join(str(c.shape) for c in columns)}, expected three alike")
         pointers = [ffi.from_buffer(kind_, c) for kind_, c in zip(("int64_t[]", "int32_t[]", "int64_t[]"), columns)]
-        o = sized("puna_recommender_options", kind=KINDS[kind], progress=on_step, **options)
+        on_step = Progress("puna_recommender_report", RecommenderReport, progress)
+        o = sized("puna_recommender_options", kind=KINDS[kind], progress=on_step.callback, **options)
         made = cls.__new__(cls)
-        try:
-            made._handle = created(lib.puna_recommender_free, lib.puna_recommender_train, context._handle if context else ffi.NULL, *pointers,
-                                   len(columns[0]), o, type="puna_recommender")
-        except Exception:
-            if raised:
-                raise raised[0]
-            raise
+        made._handle = on_step.created(lib.puna_recommender_free, lib.puna_recommender_train, context._handle if context else ffi.NULL, *pointers,
+                                       len(columns[0]), o, type="puna_recommender")
         return made
 
     def save(self, path: "str | os.PathLike[str]") -> None:

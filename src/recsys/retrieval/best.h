@@ -12,7 +12,8 @@ namespace puna::recsys {
 template <class Value>
 class Best {
  public:
-  explicit Best(int64_t k) : k_(size_t(k)) {}
+  // `most`: how many add() will see at most before the first merge; within that it does not allocate.
+  Best(int64_t k, int64_t most) : k_(size_t(k)) { heap_.reserve(size_t(std::min(k, most))); }
   // As a float, what a score must reach to be worth a look; rounding to float keeps order, so nothing is missed.
   float least() const noexcept { return heap_.size() < k_ ? -std::numeric_limits<float>::infinity() : float(heap_.front().value); }
   void add(Value value, int64_t item) {

@@ -47,7 +47,8 @@ std::vector<std::vector<Hit>> search_all(const Context& context, int64_t queries
   const FpEnv fp_env;
   const int64_t tiles = (panels + kTilePanels - 1) / kTilePanels;
   std::vector<std::vector<Best<Value>>> best(static_cast<size_t>(tiles));
-  for (std::vector<Best<Value>>& b : best) b.assign(size_t(queries), Best<Value>(k));
+  for (std::vector<Best<Value>>& b : best)
+    for (int64_t q = 0; q < queries; ++q) b.emplace_back(k, std::min(panels, kTilePanels) * kTileRows);
   context.executor().run(tiles, [&](int64_t tile) { search_tile(tile * kTilePanels, std::min(panels, (tile + 1) * kTilePanels), best[size_t(tile)]); });
   std::vector<std::vector<Hit>> hits;
   for (size_t q = 0; q < size_t(queries); ++q) {
@@ -180,7 +181,7 @@ std::vector<std::vector<Hit>> VectorIndex::search(std::span<const float> queries
 
 std::vector<Hit> rerank(const Context& context, std::span<const Hit> hits, std::span<const float> query, const float* rows, int64_t k) {
   PUNA_REQUIRE(k >= 1, "k is %lld, expected at least 1", static_cast<long long>(k));
-  Best<float> best(k);
+  Best<float> best(k, int64_t(hits.size()));
   const int64_t dim = int64_t(query.size());
   for (const Hit& h : hits) best.add(context.kernels().dot(query.data(), rows + h.item * dim, dim), h.item);
   return best.sorted([](float v) { return v; });

@@ -64,11 +64,11 @@ UserState::UserState(std::shared_ptr<const SequenceModel> model) : model_(std::m
 
 void UserState::append(const Event& event) {
   check_event(model_->config(), event, events_.empty() ? -(int64_t(1) << 61) : events_.back().time, 0, events_.size());
-  if (int64_t(events_.size()) == model_->config().max_sequence) {  // positions move: nothing that was computed holds
+  events_.push_back(event);
+  if (int64_t(events_.size()) > model_->config().max_sequence) {  // positions move: nothing that was computed holds
     events_.erase(events_.begin());
     known_ = 0;
   }
-  events_.push_back(event);
 }
 
 std::vector<float> UserState::encode(int64_t query_time) {

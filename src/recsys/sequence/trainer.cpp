@@ -14,6 +14,7 @@ namespace puna::recsys {
 namespace {
 
 constexpr const char* kKind = "recommender checkpoint 1";
+constexpr uint64_t kDrawnItems = uint64_t(1) << 32, kStepSeeds = kDrawnItems + 1;  // streams of random bits; dropouts have the numbers below
 
 train::Parameters parameters_of(const SequenceModel& model) {
   train::Parameters parameters(model.context());
@@ -25,7 +26,7 @@ train::Parameters parameters_of(const SequenceModel& model) {
 void draw_candidates(int32_t* to, int32_t next, int64_t negatives, int64_t items, uint64_t seed, int64_t row) {
   to[0] = next;
   for (int64_t m = 0; m < negatives; m += 4) {
-    const Philox bits = philox(seed, uint64_t(row) << 16 | uint64_t(m / 4), 1);
+    const Philox bits = philox(seed, uint64_t(row) << 16 | uint64_t(m / 4), kDrawnItems);
     for (int64_t i = 0; i < 4 && m + i < negatives; ++i) to[1 + m + i] = 1 + int32_t(uint64_t(bits.word[i]) * uint64_t(items) >> 32);
   }
 }
@@ -80,7 +81,7 @@ std::vector<int64_t> SequenceTrainer::draw(Position& at) const {
 // Adds the gradient of the mean loss, which is returned.
 double SequenceTrainer::learn_from(std::span<const int64_t> users, SequenceStep& report, FunctionRef<bool()> should_stop) {
   for (const int64_t u : users) report.rows += int64_t(histories_[size_t(u)].size()) - 1;
-  const Philox bits = philox(options_.seed, uint64_t(step_), 2);
+  const Philox bits = philox(options_.seed, uint64_t(step_), kStepSeeds);
   const uint64_t seed = uint64_t(bits.word[0]) << 32 | bits.word[1];
   const int64_t per_row = 1 + options_.negatives;
   double loss = 0;
