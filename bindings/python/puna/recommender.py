@@ -67,15 +67,16 @@ class Recommender:
         self._handle = created(lib.puna_recommender_free, lib.puna_recommender_open, where, os.fsencode(path), type="puna_recommender")
 
     @classmethod
-    def train(cls, users: Sequence[int], items: Sequence[int], times: Sequence[int], *, kind: str = "hstu",
+    def train(cls, users: Sequence[int], items: Sequence[int], times: Sequence[int], *, kind: str = "hstu", item_count: Optional[int] = None,
               progress: Optional[Callable[[RecommenderReport], Any]] = None, context: Optional[Context] = None, **options: Any) -> "Recommender":
-        """users[i] took items[i] (1, 2, ...) at times[i] (seconds), in any order. progress() returning False stops it: Cancelled."""
+        """users[i] took items[i] (1, 2, ...) at times[i] (seconds), in any order. item_count: ids go up to it (the
+        largest id). progress() returning False stops it: Cancelled."""
         columns = [np.ascontiguousarray(users, dtype=np.int64), np.ascontiguousarray(items, dtype=np.int32), np.ascontiguousarray(times, dtype=np.int64)]
         if any(c.shape != columns[0].shape or c.ndim != 1 for c in columns):
             raise ValueError(f"users, items and times have the shapes {', '.join(str(c.shape) for c in columns)}, expected three alike")
         pointers = [ffi.from_buffer(kind_, c) for kind_, c in zip(("int64_t[]", "int32_t[]", "int64_t[]"), columns)]
         on_step = Progress("puna_recommender_report", RecommenderReport, progress)
-        o = sized("puna_recommender_options", kind=KINDS[kind], progress=on_step.callback, **options)
+        o = sized("puna_recommender_options", kind=KINDS[kind], items=item_count, progress=on_step.callback, **options)
         made = cls.__new__(cls)
         made._handle = on_step.created(lib.puna_recommender_free, lib.puna_recommender_train, context._handle if context else ffi.NULL, *pointers,
                                        len(columns[0]), o, type="puna_recommender")

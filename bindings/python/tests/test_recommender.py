@@ -35,7 +35,7 @@ def test_what_is_wrong_is_said():
     with pytest.raises(puna.Cancelled):
         trained(epochs=2, progress=lambda r: False)
     with pytest.raises(puna.InvalidArgument, match="item 0"):
-        puna.Recommender.train([1, 1], [0, 1], [1, 2], items=3)
+        puna.Recommender.train([1, 1], [0, 1], [1, 2], item_count=3)
     with pytest.raises(ValueError):
         puna.Recommender.train([1, 1], [0], [1, 2])
     user = trained(epochs=1).user()
