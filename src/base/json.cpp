@@ -42,6 +42,18 @@ class WatchedText {
 // Both kinds of document have the same events.
 static_assert(std::is_same_v<Json::number_integer_t, OrderedJson::number_integer_t> && std::is_same_v<Json::string_t, OrderedJson::string_t>);
 
+// Ordered members are a vector of pairs with constant keys: growing, it would copy whole values and destroy the old ones, which
+// allocates (see dismantle). Values move here.
+void make_room(OrderedJson::object_t& members) {
+  if (members.size() < members.capacity()) return;
+  OrderedJson larger = OrderedJson::object();
+  const JsonGuard<OrderedJson> guard(larger);
+  auto& to = larger.get_ref<OrderedJson::object_t&>();
+  to.reserve(members.size() * 2 + 4);
+  for (auto& member : members) to.emplace_back(member.first, std::move(member.second));
+  members.swap(to);
+}
+
 template <class J>
 class Builder final : public nlohmann::json_sax<Json> {
   using Base = nlohmann::json_sax<Json>;
@@ -93,17 +105,6 @@ class Builder final : public nlohmann::json_sax<Json> {
     }
   }
 
-  // Ordered members are a vector of pairs with constant keys: growing, it would copy whole values and destroy the old ones, which
-  // allocates (see dismantle). Values move here.
-  static void make_room(OrderedJson::object_t& members) {
-    if (members.size() < members.capacity()) return;
-    OrderedJson larger = OrderedJson::object();
-    const JsonGuard<OrderedJson> guard(larger);
-    auto& to = larger.get_ref<OrderedJson::object_t&>();
-    to.reserve(members.size() * 2 + 4);
-    for (auto& member : members) to.emplace_back(member.first, std::move(member.second));
-    members.swap(to);
-  }
   void open(J value) {
     if (open_.size() > kMaxDepth) fail(Status::bad_file, "%s: JSON nested deeper than %zu", what_, kMaxDepth);
     open_.push_back({add(std::move(value)), {}});
@@ -129,6 +130,17 @@ J parse(std::string_view text, const char* what, const Watch& watch) {
 }
 
 }  // namespace
+
+OrderedJson& fresh_member(OrderedJson& object, const std::string& key) {
+  auto& members = object.get_ref<OrderedJson::object_t&>();
+  for (auto& [name, value] : members) {
+    if (name != key) continue;
+    dismantle(value);
+    return value = nullptr;
+  }
+  make_room(members);
+  return members.emplace_back(key, nullptr).second;
+}
 
 void walk_json(std::string_view text, nlohmann::json_sax<Json>& events, const Watch& watch) {
   Json::sax_parse(WatchedText(text.data(), watch), WatchedText(text.data() + text.size(), watch), &events);

@@ -3,6 +3,7 @@
 #pragma once
 #include <nlohmann/json.hpp>
 #include <iterator>
+#include <string>
 #include <string_view>
 
 #include "puna/base/watch.h"
@@ -32,6 +33,10 @@ void dismantle(J& json) noexcept {
     elements.clear();
   }
 }
+
+// A member of an ordered object, made as null when it is not there and emptied when it is. Values move when the object grows, where
+// nlohmann-json's own operator[] copies them and destroys the old ones.
+OrderedJson& fresh_member(OrderedJson& object, const std::string& key);
 
 // Declared right behind a JSON value that came from outside: dismantles it before its destructor runs.
 template <class J>

@@ -45,9 +45,10 @@ Call function_tag(std::string_view s, bool& found) {
     found = true;
     std::string arguments(s.substr(split + 1, end - split));
     std::replace(arguments.begin(), arguments.end(), '\'', '"');
-    OrderedJson parsed = json_or_null(arguments);
-    if (!parsed.is_object()) return std::nullopt;
-    return PythonCall(s.substr(start, split - start), std::move(parsed));
+    PythonCall call(std::string(s.substr(start, split - start)));
+    call.arguments = json_or_null(arguments);
+    if (!call.arguments.is_object()) return std::nullopt;
+    return call;
   }
   return std::nullopt;
 }
@@ -59,15 +60,24 @@ Call custom_call(const std::string& s) {
   const size_t first = s.find_first_not_of(" \t\r\n");
   if (first == s.npos) return std::nullopt;
   if (s[first] == '{') {
-    const OrderedJson json = json_or_null(s);
+    OrderedJson json = json_or_null(s);
+    const JsonGuard guard(json);
     const bool names = json.is_object() && json.contains("name") && json["name"].is_string();
     const bool callable = names && json.contains("parameters") && (json["parameters"].is_object() || json["parameters"].is_string());
     if (!callable) return std::nullopt;
-    return PythonCall(json["name"], json["parameters"]);
+    PythonCall call(json["name"].get<std::string>());
+    call.arguments = std::move(json["parameters"]);
+    return call;
   }
-  const auto calls = parse_python_calls(s);
+  auto calls = parse_python_calls(s);
   if (!calls) return std::nullopt;
-  return calls->front();  // Meta's code drops the others
+  return std::move(calls->front());  // Meta's code drops the others
+}
+
+Call with_argument(std::string name, const char* key, OrderedJson value) {
+  PythonCall call(std::move(name));
+  fresh_member(call.arguments, key) = std::move(value);
+  return call;
 }
 
 // NAME.call(query="...") anywhere in the text.
@@ -87,7 +97,7 @@ Call builtin_call(std::string_view s) {
       name = previous;
     }
     if (name == at) continue;
-    return PythonCall(s.substr(name, at - name), OrderedJson{{"query", std::string(s.substr(start, end - start))}});
+    return with_argument(std::string(s.substr(name, at - name)), "query", std::string(s.substr(start, end - start)));
   }
   return std::nullopt;
 }
@@ -128,18 +138,15 @@ AssistantMessage llama4_parse_assistant(std::string_view text, StopReason stop_r
   }
 
   Call call = custom_call(s);
-  if (call && is_builtin_tool(call->first)) {  // a builtin tool called in a custom tool's notation: its first argument is the query
-    if (call->second.is_object() && !call->second.empty()) {
-      call->second = OrderedJson{{"query", call->second.front()}};
-    } else {
-      call.reset();
-    }
+  if (call && is_builtin_tool(call->name)) {  // a builtin tool called in a custom tool's notation: its first argument is the query
+    const bool has_query = call->arguments.is_object() && !call->arguments.empty();
+    call = has_query ? with_argument(call->name, "query", std::move(call->arguments.front())) : std::nullopt;
   } else if (!call) {
     call = builtin_call(s);
-    if (!call && python) call = PythonCall("code_interpreter", OrderedJson{{"code", s}});
+    if (!call && python) call = with_argument("code_interpreter", "code", s);
   }
   if (call) {
-    out.tool_calls.push_back({call->first, is_builtin_tool(call->first), python_json(call->second)});
+    out.tool_calls.push_back({call->name, is_builtin_tool(call->name), python_json(call->arguments)});
   } else {
     out.content = std::move(s);
   }

@@ -116,7 +116,7 @@ class Writer {
       return name == "code_interpreter" ? value : name + ".call(query=\"" + value + "\")";
     }
     switch (format_) {
-      case ToolPromptFormat::json: return python_json(OrderedJson{{"type", "function"}, {"name", name}, {"parameters", arguments}});
+      case ToolPromptFormat::json: return R"({"type": "function", "name": )" + python_json(name) + R"(, "parameters": )" + python_json(arguments) + "}";
       case ToolPromptFormat::function_tag: return "<function=" + name + ">" + python_json(arguments) + "</function>";
       case ToolPromptFormat::python_list: break;
     }
@@ -147,6 +147,7 @@ class Writer {
 
 std::vector<ChatSegment> llama4_render_dialog(std::string_view messages_json, ToolPromptFormat format) {
   OrderedJson messages;
+  const JsonGuard guard(messages);
   try {
     messages = parse_ordered_json(messages_json, "messages");
   } catch (const Error& e) {  // the caller's JSON, not a file's

@@ -74,8 +74,8 @@ class Reader {
   }
 
   PythonCall call() {
-    PythonCall out{name(), OrderedJson::object()};
-    if (is_keyword(out.first)) throw NotPython();
+    PythonCall out(name());
+    if (is_keyword(out.name)) throw NotPython();
     expect('(');
     for (bool first = true; !skip(')'); first = false) {
       if (!first) {
@@ -83,9 +83,9 @@ class Reader {
         if (skip(')')) break;
       }
       const std::string key = name();
-      if (is_keyword(key) || out.second.size() >= kMaxKeys) throw NotPython();
+      if (is_keyword(key) || out.arguments.size() >= kMaxKeys) throw NotPython();
       expect('=');
-      out.second[key] = value(0);
+      value(fresh_member(out.arguments, key), 0);
     }
     return out;
   }
@@ -100,49 +100,54 @@ class Reader {
     return false;
   }
 
-  OrderedJson value(int depth) {
+  // Fills `out`, a null inside a document that takes itself apart.
+  void value(OrderedJson& out, int depth) {
     if (depth > kMaxDepth) throw NotPython();
     const char c = peek();
-    if (c == '[' || c == '(') return items(depth);
-    if (c == '{') return dict(depth);
-    if (c == '"' || c == '\'') return strings();
-    if (c == '-' || c == '+' || c == '.' || (c >= '0' && c <= '9')) return number();
+    if (c == '[' || c == '(') return items(out, depth);
+    if (c == '{') return dict(out, depth);
+    if (c == '"' || c == '\'') return void(out = strings());
+    if (c == '-' || c == '+' || c == '.' || (c >= '0' && c <= '9')) return void(out = number());
     const std::string word = name();
-    if (word == "True" || word == "False") return word == "True";
-    if (word == "None") return nullptr;
-    throw NotPython();
+    if (word == "True" || word == "False") out = word == "True";
+    else if (word != "None") throw NotPython();
   }
 
-  OrderedJson items(int depth) {  // a list, a tuple, or a value in parentheses
+  void items(OrderedJson& out, int depth) {  // a list, a tuple, or a value in parentheses
     const bool is_tuple = s_[at_++] == '(';
     const char close = is_tuple ? ')' : ']';
-    OrderedJson out = OrderedJson::array();
+    out = OrderedJson::array();
+    auto& elements = out.get_ref<OrderedJson::array_t&>();
     bool comma = false;
     while (!skip(close)) {
-      if (!out.empty()) {
+      if (!elements.empty()) {
         expect(',');
         comma = true;
         if (skip(close)) break;
       }
-      out.push_back(value(depth + 1));
+      value(elements.emplace_back(), depth + 1);
     }
-    return is_tuple && out.size() == 1 && !comma ? OrderedJson(out[0]) : out;
+    if (!is_tuple || elements.size() != 1 || comma) return;
+    OrderedJson only = std::move(elements.front());
+    elements.clear();
+    out = std::move(only);
   }
 
-  OrderedJson dict(int depth) {
+  void dict(OrderedJson& out, int depth) {
     expect('{');
-    OrderedJson out = OrderedJson::object();
+    out = OrderedJson::object();
     for (bool first = true; !skip('}'); first = false) {
       if (!first) {
         expect(',');
         if (skip('}')) break;
       }
-      const OrderedJson key = value(depth + 1);
+      OrderedJson key;
+      const JsonGuard guard(key);
+      value(key, depth + 1);
       if (key.is_structured() || out.size() >= kMaxKeys) throw NotPython();
       expect(':');
-      out[key.is_string() ? key.get<std::string>() : python_json(key)] = value(depth + 1);
+      value(fresh_member(out, key.is_string() ? key.get<std::string>() : python_json(key)), depth + 1);
     }
-    return out;
   }
 
   OrderedJson number() {
@@ -174,7 +179,7 @@ class Reader {
     return negative ? -real : real;
   }
 
-  OrderedJson strings() {  // adjacent literals are one string
+  std::string strings() {  // adjacent literals are one string
     std::string out;
     do string(out);
     while (peek() == '"' || peek() == '\'');

@@ -11,7 +11,19 @@
 
 namespace puna {
 
-using PythonCall = std::pair<std::string, OrderedJson>;  // name, keyword arguments
+struct PythonCall {
+  explicit PythonCall(std::string n) : name(std::move(n)), arguments(OrderedJson::object()) {}
+  PythonCall(PythonCall&&) = default;
+  PythonCall& operator=(PythonCall&& other) noexcept {
+    name = std::move(other.name);
+    std::swap(arguments, other.arguments);
+    return *this;
+  }
+  ~PythonCall() { dismantle(arguments); }
+
+  std::string name;
+  OrderedJson arguments;  // by keyword
+};
 
 // Nothing unless the whole text is one non-empty list of calls with keyword arguments. Linear time, bounded depth.
 std::optional<std::vector<PythonCall>> parse_python_calls(std::string_view text);

@@ -7,11 +7,23 @@
 
 #include "faults/failing_heap.h"
 #include "faults/life.h"
+#include "puna/base/error.h"
+#include "puna/text/llama4_chat.h"
 #include "support/files.h"
 
 using namespace puna::test;
 
 namespace {
+
+// Meta's notations for calls and dialogs, which the C ABI does not reach: each way that JSON is built and dropped there.
+void speak_llama4() {
+  const char* const answers[] = {R"([f(a=[1, {"k": (2, 3), 'l': None}], b="x"), g(c={"d": {"e": [True]}})])", R"({"name": "f", "parameters": {"a": [1, {"b": 2}]}})",
+                                 "<function=f>{'a': [1, 2]}", R"([brave_search(q=["weather", {"in": "Puno"}])])", R"([f(a={[1]: 2})])", "plain"};
+  for (const char* answer : answers) puna::llama4_parse_assistant(answer, puna::StopReason::end_of_turn);
+  const char* const dialog = R"([{"role": "user", "content": [{"type": "text", "text": "hi"}]},
+    {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": {"a": [1, {"b": [2]}]}}]}])";
+  for (const auto format : {puna::ToolPromptFormat::json, puna::ToolPromptFormat::python_list}) puna::llama4_render_dialog(dialog, format);
+}
 
 // A session that lives through all of it.
 class Bystander {
@@ -142,6 +154,27 @@ struct Reads {
 };
 
 }  // namespace
+
+TEST_CASE("memory may run out anywhere in Llama 4's calls and dialogs", "[faults]") {
+  speak_llama4();
+  const int64_t before = live_blocks();
+  int64_t n = 0;
+  for (bool failed = true; failed; ++n) {
+    bool optional = false, thrown = false;
+    arm_heap(n);
+    try {
+      speak_llama4();
+    } catch (const std::bad_alloc&) {
+      thrown = true;
+    } catch (const puna::Error& e) {
+      thrown = e.status() == puna::Status::out_of_memory;
+    }
+    failed = disarm_heap(&optional);
+    if (failed && !thrown && !optional) FAIL("allocation " << n << " failed and nobody said so");
+    if (live_blocks() != before) FAIL("allocation " << n << ": " << live_blocks() - before << " blocks were not given back");
+  }
+  CHECK(n > 100);
+}
 
 TEST_CASE("every operator new of a small model's life fails once: out of memory, nothing lost", "[faults]") {
   CHECK(sweep_heap(tiny_life(), 1) > 500);
