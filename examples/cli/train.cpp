@@ -1,8 +1,7 @@
 // puna train: a whole model, from nothing or from another model's weights.
-#include <sys/stat.h>
-
 #include <cstdio>
 
+#include "base/os.h"
 #include "puna/base/error.h"
 #include "puna/runtime/new_model.h"
 #include "puna/runtime/save.h"
@@ -44,7 +43,7 @@ ModelPtr starting_model(const Flags& f) {
 void run(const Flags& f) {
   const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
   MpiPeers mpi;
-  mkdir(f.training.out.c_str(), 0755);
+  os::make_folder(f.training.out);
   ModelPtr start = starting_model(f);
   train::Parameters parameters(start->context_ptr());
   const Llama llama = train::make_trainable(start->llama(), parameters);

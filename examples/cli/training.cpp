@@ -1,13 +1,12 @@
 #include "training.h"
 
-#include <sys/stat.h>
-
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/os.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "puna/base/error.h"

@@ -70,7 +70,8 @@ class AtomicFile {
 
  private:
   std::string path_, temporary_;
-  int fd_ = -1;
+  static constexpr intptr_t kNoFile = -1;
+  intptr_t file_ = kNoFile;  // a descriptor, or Windows' handle
   void* mapped_ = nullptr;
   uint64_t mapped_bytes_ = 0;
 };

@@ -135,22 +135,22 @@ void make_folder(const std::string& path) {
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(path + ".XXXXXX") {
-  fd_ = mkstemp(temporary_.data());
-  if (fd_ < 0) fail_errno("create a file beside", path_);
-  fchmod(fd_, 0644);
+  file_ = mkstemp(temporary_.data());
+  if (file_ < 0) fail_errno("create a file beside", path_);
+  fchmod(int(file_), 0644);
 }
 
 AtomicFile::~AtomicFile() {
   if (mapped_) munmap(mapped_, mapped_bytes_);
-  if (fd_ < 0) return;
-  ::close(fd_);
+  if (file_ < 0) return;
+  ::close(int(file_));
   ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(const void* data, size_t bytes) {
   auto* p = static_cast<const char*>(data);
   while (bytes > 0) {
-    const ssize_t n = ::write(fd_, p, bytes);
+    const ssize_t n = ::write(int(file_), p, bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail_errno("write", path_);
     p += n;
@@ -160,9 +160,9 @@ void AtomicFile::write(const void* data, size_t bytes) {
 
 std::byte* AtomicFile::map(uint64_t bytes) {
   // Without its room a full disk would show as SIGBUS in the middle of a store.
-  errno = posix_fallocate(fd_, 0, off_t(bytes));
+  errno = posix_fallocate(int(file_), 0, off_t(bytes));
   if (errno != 0) fail_errno("reserve room on the disk for", path_);
-  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, int(file_), 0);
   if (memory == MAP_FAILED) fail_errno("map", path_);
   mapped_ = memory;
   mapped_bytes_ = bytes;
@@ -171,10 +171,10 @@ std::byte* AtomicFile::map(uint64_t bytes) {
 
 void AtomicFile::commit() {
   if (mapped_ && msync(mapped_, mapped_bytes_, MS_SYNC) != 0) fail_errno("flush", path_);
-  if (fsync(fd_) != 0) fail_errno("flush", path_);
+  if (fsync(int(file_)) != 0) fail_errno("flush", path_);
   if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno("replace", path_);
-  ::close(fd_);
-  fd_ = -1;
+  ::close(int(file_));
+  file_ = kNoFile;
 }
 
 }  // namespace puna::os
