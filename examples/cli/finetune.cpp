@@ -1,8 +1,7 @@
 // puna finetune and puna dpo: a LoRA adapter beside a model's frozen weights, whatever their type, in PEFT's format.
-#include <sys/stat.h>
-
 #include <cstdio>
 
+#include "base/os.h"
 #include "puna/base/error.h"
 #include "puna/runtime/adapter_file.h"
 #include "training.h"
@@ -44,7 +43,7 @@ std::shared_ptr<Adapter> starting_adapter(const Flags& f, const Model& model) {
 template <class Learn>
 void tune(const Flags& f, Learn&& learn) {
   MpiPeers mpi;
-  mkdir(f.training.out.c_str(), 0755);
+  os::make_folder(f.training.out);
   const ModelPtr model = f.model.open(/*trains=*/true);
   const std::shared_ptr<Adapter> adapter = starting_adapter(f, *model);
   train::Parameters parameters(model->context_ptr());

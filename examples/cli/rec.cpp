@@ -1,10 +1,9 @@
 // puna rec: recommenders. train, eval and recommend share how interactions and models are opened.
-#include <sys/stat.h>
-
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/os.h"
 #include "common.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -97,7 +96,7 @@ void run_train(const TrainFlags& f) {
   const ContextPtr context = context_of(f.context);
   const Interactions data = read_interactions(f.data);
   fprintf(stderr, "%zu users, %lld items, %lld events\n", data.users.size(), static_cast<long long>(data.item_count()), static_cast<long long>(data.events()));
-  mkdir(f.out.c_str(), 0755);
+  os::make_folder(f.out);
   const auto model = SequenceModel::create(context, f.config(data.item_count()), f.seed);
   SequenceTrainer trainer(model, f.options());
   trainer.learn(without_last(data));
