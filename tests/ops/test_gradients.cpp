@@ -4,7 +4,6 @@
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/loss.h"
-#include "ops/on_tape.h"
 #include "ops/pass.h"
 #include "ops/rows.h"
 #include "ops/tape_run.h"

@@ -95,7 +95,7 @@ void check_attention(const HistoryAttention& shape, bool biased) {
     take(rec, dq, qs);
     take(rec, dk, ks);
     take(rec, dv, vs);
-  }, nullptr, 2);
+  }, {.threads = 2});
   const Vector q0 = complex_of(q), k0 = complex_of(k), v0 = complex_of(v), p0 = complex_of(positions), w0 = complex_of(weights);
   ref::check_gradient(dq, q, [&](const Vector& z) { return weighted(dy, attended(z, k0, v0, rows, a, p0, w0)); });
   ref::check_gradient(dk, k, [&](const Vector& z) { return weighted(dy, attended(q0, z, v0, rows, a, p0, w0)); });
@@ -226,7 +226,7 @@ TEST_CASE("the item table's gradient comes by input, by what came next and by wh
     unit_rows(rec, e, x, 1e-6f);
     sampled_losses(rec, nll.data(), e, {candidates.data(), 1 + M, unit_table.data(), dunit.data(), D, temperature, items - 1}, weight);
     rec.backward();
-  }, nullptr, 2);
+  }, {.threads = 2});
   for (int32_t i = 0; i < items; ++i) unit_row_backward(k, dtable.data() + i * D, dunit.data() + i * D, table.data() + i * D, D, 1e-6f);
   const auto value = [&](const Vector& w, const Vector& p) {
     Vector x;
