@@ -268,9 +268,8 @@ typedef struct puna_plan_options {
   int32_t reserved2;     /* 0 */
 } puna_plan_options;
 
-/* Bytes. All but mapped_bytes go through the context's allocator and count against its memory_limit. What is then allocated is never
- * more, and within 1 % of it when every session takes in `positions` tokens at the same time. Scoring, embedding and images take buffers
- * of their own. */
+/* Bytes. All but mapped_bytes go through the context's allocator and count against its memory_limit. What is then allocated is never more, and within
+ * 1 % of it when every session takes in `positions` tokens at the same time. Scoring, embedding and images take buffers of their own. */
 typedef struct puna_plan {
   uint32_t struct_size;
   int32_t sessions;
@@ -353,10 +352,9 @@ PUNA_API puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, cons
 PUNA_API puna_status puna_tokenizer_token_info(const puna_tokenizer* tokenizer, int32_t token, puna_token_info* info);
 PUNA_API puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes, int32_t* token);
 
-/* The prompt text of a chat by the model's own template (see Buffers); tokenize it with parse_special = 1. `chat_json` is what
- * transformers' apply_chat_template passes: {"messages": [{"role": "user", "content": "..."}, ...], "add_generation_prompt": true,
- * "tools": [...] or null, ...}; bos_token and eos_token are filled in. `date` (YYYY-MM-DD; optional) answers templates that ask for
- * today: this library reads no clock. */
+/* The prompt text of a chat by the model's own template (see Buffers); tokenize it with parse_special = 1. `chat_json` is what transformers'
+ * apply_chat_template passes: {"messages": [{"role": "user", "content": "..."}, ...], "add_generation_prompt": true, "tools": [...] or null, ...};
+ * bos_token and eos_token are filled in. `date` (YYYY-MM-DD; optional) answers templates that ask for today: this library reads no clock. */
 PUNA_API puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,
                                             size_t capacity, size_t* size);
 
@@ -462,9 +460,8 @@ PUNA_API puna_status puna_session_fork(const puna_session* session, puna_session
 /* The session as bytes (capacity counts bytes; otherwise see Buffers): tokens, keys and values, logits, options. The same session gives
  * the same bytes; they take about what kv_bytes says. */
 PUNA_API puna_status puna_session_snapshot(const puna_session* session, void* data, size_t capacity, size_t* size);
-/* A session that goes on exactly where the snapshot was taken, on any machine. PUNA_BAD_FILE when the bytes are damaged,
- * PUNA_INVALID_ARGUMENT when they belong to another model (configuration and weights count, not the path), PUNA_UNSUPPORTED when a
- * newer library wrote them. */
+/* A session that goes on exactly where the snapshot was taken, on any machine. PUNA_BAD_FILE when the bytes are damaged, PUNA_INVALID_ARGUMENT when
+ * they belong to another model (configuration and weights count, not the path), PUNA_UNSUPPORTED when a newer library wrote them. */
 PUNA_API puna_status puna_session_restore(const puna_model* model, const void* data, size_t bytes, puna_session** session);
 /* Asks the call that is running on this session to end with PUNA_CANCELLED; when none is running, the next one that computes. Any
  * thread, any time before the free. */
@@ -572,11 +569,10 @@ typedef struct puna_generate_result {
   int32_t reserved;
 } puna_generate_result;
 
-/* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when the session has
- * logits. An empty session gets the beginning-of-text token first if the model's metadata asks for it. When on_token returns nonzero
- * the call reports PUNA_CANCELLED, fills the result, and the session keeps what was generated. result is optional.
- * The session ends holding the prompt and every generated token but the last: to go on, append that one first. A seed draws by position,
- * so a forked session repeats the draws of its original. */
+/* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when the session has logits. An
+ * empty session gets the beginning-of-text token first if the model's metadata asks for it. When on_token returns nonzero the call reports
+ * PUNA_CANCELLED, fills the result, and the session keeps what was generated. result is optional. The session ends holding the prompt and every
+ * generated token but the last: to go on, append that one first. A seed draws by position, so a forked session repeats the draws of its original. */
 PUNA_API puna_status puna_session_generate(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
                                            puna_token_fn on_token, void* user, puna_generate_result* result);
 /* The same with a prompt of token ids, taken literally. */

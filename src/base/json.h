@@ -52,6 +52,9 @@ class JsonGuard {
 };
 
 // nlohmann-json's own comparison with a literal copies the literal inside a noexcept function.
-inline bool is_text(const Json& json, std::string_view text) { return json.is_string() && json.get_ref<const std::string&>() == text; }
+template <class J>
+bool is_text(const J& json, std::string_view text) {
+  return json.is_string() && json.template get_ref<const std::string&>() == text;
+}
 
 }  // namespace puna

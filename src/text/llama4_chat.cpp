@@ -53,7 +53,7 @@ class Writer {
       for (const OrderedJson& call : m["tool_calls"]) text(tool_call(call));
       called = !m["tool_calls"].empty();
     }
-    const bool unfinished = assistant && (called || (m.contains("stop_reason") && m["stop_reason"] == "end_of_message"));
+    const bool unfinished = assistant && (called || (m.contains("stop_reason") && is_text(m["stop_reason"], "end_of_message")));
     special(unfinished || tool ? "<|eom|>" : "<|eot|>");
   }
 
@@ -67,11 +67,11 @@ class Writer {
         continue;
       }
       require(part.is_object() && part.contains("type"), "a part must be a text or an object with a type");
-      if (part["type"] == "text") {
+      if (is_text(part["type"], "text")) {
         require(part.contains("text") && part["text"].is_string(), "a text part needs its text");
         text(part["text"].get<std::string>());
       } else {
-        require(part["type"] == "image", "a part must be of type text or image");
+        require(is_text(part["type"], "image"), "a part must be of type text or image");
         image(count(part, "rows"), count(part, "columns"), count(part, "patches"));
       }
     }
