@@ -1,6 +1,7 @@
 // context.cpp -- puna_context_*: the host's decisions about threads, instruction set, memory and log.
 #include "handles.h"
 #include "kernels/kernel_table.h"
+#include "puna_gemm.h"
 #include "translate.h"
 
 using namespace puna;

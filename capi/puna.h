@@ -91,26 +91,6 @@ PUNA_API const char* puna_version_string(void);
 
 typedef struct puna_context puna_context;
 
-#define PUNA_GEMM_TRANSPOSED_A 1
-#define PUNA_GEMM_TRANSPOSED_B 2
-#define PUNA_GEMM_ADD 4
-
-/* Somebody else's matrix products: oneDNN's and OpenBLAS's are in puna_providers.h, any other library's can be filled in here.
- * c = a b, or c += a b (PUNA_GEMM_ADD): a [m][k], or [k][m] when PUNA_GEMM_TRANSPOSED_A; b [k][n], or [n][k] when PUNA_GEMM_TRANSPOSED_B;
- * c [m][n]. Row by row; lda, ldb, ldc are the values from one row to the next. Called from several threads at once; each call is to compute on
- * the thread that calls. Returns 0; anything else makes Puna do this product itself. */
-typedef struct puna_gemm_provider {
-  uint32_t struct_size;
-  int32_t reserved;  /* 0 */
-  const char* name;  /* for messages; optional */
-  void* user;
-  int32_t (*f32)(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
-                 int64_t ldc);
-  /* a and b in bfloat16, sums and c in f32; NULL when there is none. */
-  int32_t (*bf16)(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const uint16_t* a, int64_t lda, const uint16_t* b, int64_t ldb,
-                  float* c, int64_t ldc);
-} puna_gemm_provider;
-
 /* How far sessions may leave the promise of equal bits for a provider's speed, in default mode and with float weights. Exact mode never does, but
  * for pictures, which are encoded once for all sessions. */
 #define PUNA_PROVIDERS_NEVER 0
@@ -142,7 +122,7 @@ typedef struct puna_context_options {
   int32_t reserved; /* 0 */
   /* Copied; what it points to must outlive every handle made with this context. NULL = none. Fine-tuning uses it unless told not to; sessions,
    * in default mode, and the vision encoder as allow_providers says. Where it is used is measured, once a size. */
-  const puna_gemm_provider* gemm_provider;
+  const struct puna_gemm_provider* gemm_provider;
   int32_t allow_providers; /* PUNA_PROVIDERS_... */
   int32_t reserved2;       /* 0 */
 } puna_context_options;

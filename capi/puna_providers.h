@@ -10,7 +10,7 @@
 #ifndef PUNA_PROVIDERS_H
 #define PUNA_PROVIDERS_H
 
-#include "puna.h"
+#include "puna_gemm.h"
 
 #ifdef __cplusplus
 extern "C" {

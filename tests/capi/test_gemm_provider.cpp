@@ -1,4 +1,5 @@
 // A provider handed to a context: who uses it and who never does, and what it may be.
+#include <puna_gemm.h>
 #include <puna_train.h>
 
 #include <atomic>

@@ -16,9 +16,6 @@ pub const PUNA_INTERNAL: i32 = 9;
 pub const PUNA_VERSION_MAJOR: i32 = 0;
 pub const PUNA_VERSION_MINOR: i32 = 1;
 pub const PUNA_VERSION_PATCH: i32 = 0;
-pub const PUNA_GEMM_TRANSPOSED_A: i32 = 1;
-pub const PUNA_GEMM_TRANSPOSED_B: i32 = 2;
-pub const PUNA_GEMM_ADD: i32 = 4;
 pub const PUNA_PROVIDERS_NEVER: i32 = 0;
 pub const PUNA_PROVIDERS_F32: i32 = 1;
 pub const PUNA_PROVIDERS_BF16: i32 = 2;
@@ -44,6 +41,9 @@ pub const PUNA_STOP_CALLBACK: i32 = 4;
 pub const PUNA_GENERATION_PAUSED: i32 = 0;
 pub const PUNA_GENERATION_TOKEN: i32 = 1;
 pub const PUNA_GENERATION_ENDED: i32 = 2;
+pub const PUNA_GEMM_TRANSPOSED_A: i32 = 1;
+pub const PUNA_GEMM_TRANSPOSED_B: i32 = 2;
+pub const PUNA_GEMM_ADD: i32 = 4;
 pub const PUNA_RECOMMENDER_HSTU: i32 = 0;
 pub const PUNA_RECOMMENDER_SASREC: i32 = 1;
 
@@ -86,16 +86,6 @@ pub struct puna_user {
 #[repr(C)]
 pub struct puna_adapter {
     _opaque: [u8; 0],
-}
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct puna_gemm_provider {
-    pub struct_size: u32,
-    pub reserved: i32,
-    pub name: *const c_char,
-    pub user: *mut c_void,
-    pub f32: Option<unsafe extern "C" fn(user: *mut c_void, flags: i32, m: i64, n: i64, k: i64, a: *const f32, lda: i64, b: *const f32, ldb: i64, c: *mut f32, ldc: i64) -> i32>,
-    pub bf16: Option<unsafe extern "C" fn(user: *mut c_void, flags: i32, m: i64, n: i64, k: i64, a: *const u16, lda: i64, b: *const u16, ldb: i64, c: *mut f32, ldc: i64) -> i32>,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -364,6 +354,16 @@ pub struct puna_generate_result {
     pub generate_seconds: f64,
     pub last_token: i32,
     pub reserved: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_gemm_provider {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub name: *const c_char,
+    pub user: *mut c_void,
+    pub f32: Option<unsafe extern "C" fn(user: *mut c_void, flags: i32, m: i64, n: i64, k: i64, a: *const f32, lda: i64, b: *const f32, ldb: i64, c: *mut f32, ldc: i64) -> i32>,
+    pub bf16: Option<unsafe extern "C" fn(user: *mut c_void, flags: i32, m: i64, n: i64, k: i64, a: *const u16, lda: i64, b: *const u16, ldb: i64, c: *mut f32, ldc: i64) -> i32>,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
