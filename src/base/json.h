@@ -51,6 +51,9 @@ class JsonGuard {
   J& json_;
 };
 
+// A JSON string: for writers, who put documents together as text, so that no tree of values has to be destroyed.
+inline std::string quoted(const std::string& text) { return Json(text).dump(); }
+
 // nlohmann-json's own comparison with a literal copies the literal inside a noexcept function.
 template <class J>
 bool is_text(const J& json, std::string_view text) {

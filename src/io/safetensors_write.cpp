@@ -7,8 +7,6 @@
 namespace puna {
 namespace {
 
-std::string quoted(const std::string& text) { return Json(text).dump(); }
-
 // The header's JSON, put together as text: a tree of JSON values could not be destroyed without memory (base/json.h). `bytes` receives
 // each tensor's size. Tensors lie in the order given, without gaps.
 std::string header_json(const std::string& path, const std::map<std::string, std::string>& metadata,

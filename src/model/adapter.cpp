@@ -217,7 +217,7 @@ std::string Adapter::peft_config() const {
   std::string modules, parameters, ranks, alphas;
   const auto add = [](std::string& list, const std::string& item) { list += (list.empty() ? "" : ", ") + item; };
   for (const Module& m : modules_) {
-    const std::string name = Json(m.name).dump();
+    const std::string name = quoted(m.name);
     add(m.stacked ? parameters : modules, name);
     if (m.rank != modules_[0].rank) add(ranks, name + ": " + std::to_string(m.rank));
     if (m.alpha != modules_[0].alpha) add(alphas, name + ": " + Json(m.alpha).dump());

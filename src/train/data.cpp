@@ -55,7 +55,7 @@ struct Message {
   std::string json;
   bool answers;
 };
-Message answer_message(const std::string& text) { return {"{\"role\":\"assistant\",\"content\":" + Json(text).dump() + "}", true}; }
+Message answer_message(const std::string& text) { return {"{\"role\":\"assistant\",\"content\":" + quoted(text) + "}", true}; }
 std::vector<Message> messages_of(const Line& line, const Json& list) {
   if (!list.is_array() || list.empty()) line.refuse("'messages' is no list of messages");
   std::vector<Message> messages;
