@@ -34,9 +34,13 @@ void ModelFlags::add(const Verb& verb) {
   verb.option("--mmproj", projector, "a GGUF with the vision encoder of a text model's GGUF");
 }
 
-void ModelFlags::add_computing(const Verb& verb) {
+void ModelFlags::add_machine(const Verb& verb) {
   verb.option("-t,--threads", threads, "threads to compute with (default: one a CPU)").at_least(0);
   verb.option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
+}
+
+void ModelFlags::add_computing(const Verb& verb) {
+  add_machine(verb);
   verb.option("--providers", providers, "products of float weights by oneDNN or OpenBLAS: none, f32, or bf16 (factors may be rounded); not the same bits "
                                         "everywhere (default: none; in training f32 where there is one)");
 }

@@ -16,6 +16,7 @@ struct ModelFlags {
   int threads = 0;
   void add(const Verb& verb);
   void add_computing(const Verb& verb);  // of them those that are the context's
+  void add_machine(const Verb& verb);    // of those, threads and instruction set
   // "": products of models in use are made here, those of training by a provider where there is one.
   AllowProviders providers_of_training() const;
   ContextPtr make_context(bool trains = false) const;

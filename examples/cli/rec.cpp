@@ -18,18 +18,6 @@ namespace {
 
 using namespace recsys;
 
-ContextPtr context_of(const ModelFlags& f) {
-  ContextOptions options;
-  options.threads = f.threads;
-  options.isa = f.isa;
-  return make_context(options);
-}
-
-void add_context(const Verb& verb, ModelFlags& f) {
-  verb.option("--threads", f.threads, "CPU threads; 0 = one a CPU").at_least(0);
-  verb.option("--isa", f.isa, "instruction set level; empty = the best");
-}
-
 nlohmann::ordered_json json_of(const RankingReport& r) {
   return {{"users", r.users}, {"hr@1", r.hr1}, {"hr@10", r.hr10}, {"hr@50", r.hr50}, {"hr@200", r.hr200}, {"ndcg@10", r.ndcg10}, {"ndcg@50", r.ndcg50},
           {"mrr", r.mrr}, {"ndcg@10_standard_error", r.ndcg10_error}, {"targets_seen_before", r.seen_targets}, {"hr@10_by_popularity_decile", r.hr10_by_decile}};
@@ -93,7 +81,7 @@ class RunLog {
 };
 
 void run_train(const TrainFlags& f) {
-  const ContextPtr context = context_of(f.context);
+  const ContextPtr context = f.context.make_context();
   const Interactions data = read_interactions(f.data);
   fprintf(stderr, "%zu users, %lld items, %lld events\n", data.users.size(), static_cast<long long>(data.item_count()), static_cast<long long>(data.events()));
   os::make_folder(f.out);
@@ -145,7 +133,7 @@ void add_rec_train(const Verb& rec) {
   verb.option("--evaluate-every", f->evaluate_every, "epochs between evaluations and checkpoints (default 10)").at_least(1);
   verb.option("--seed", f->seed, "of new weights, the order of users, drawn items and dropout (default 42)");
   verb.flag("--resume", f->resume, "go on from the checkpoint in --out");
-  add_context(verb, f->context);
+  f->context.add_machine(verb);
   verb.run([f] { run_train(*f); });
 }
 
@@ -164,7 +152,7 @@ Scorer scorer_of(const EvalFlags& f, const Interactions& data) {
   if (f.baseline == "markov") return markov_scorer(data);
   if (!f.baseline.empty()) fail(Status::invalid_argument, "--baseline is '%s', expected popularity, knn, recent-knn or markov", f.baseline.c_str());
   if (f.model.path.empty()) usage_error_missing("MODEL or --baseline");
-  const auto model = SequenceModel::load(context_of(f.model), f.model.path);
+  const auto model = SequenceModel::load(f.model.make_context(), f.model.path);
   require_items(*model, data);
   return recsys::scorer_of(model);
 }
@@ -176,7 +164,7 @@ void add_rec_eval(const Verb& rec) {
   verb.option("--data", f->data, "interactions: .inter, u.data, ratings.dat or CSV").required();
   verb.option("--baseline", f->baseline, "instead of a model: popularity, knn, recent-knn or markov");
   verb.option("--window", f->window, "events before the last one that are looked at and count as seen (default 200)").at_least(1);
-  add_context(verb, f->model);
+  f->model.add_machine(verb);
   verb.run([f] {
     const Interactions data = read_interactions(f->data);
     Interrupt interrupt;
@@ -194,7 +182,7 @@ struct RecommendFlags {
 };
 
 void run_recommend(const RecommendFlags& f) {
-  const auto model = SequenceModel::load(context_of(f.model), f.model.path);
+  const auto model = SequenceModel::load(f.model.make_context(), f.model.path);
   const Interactions data = read_interactions(f.data);
   require_items(*model, data);
   const int64_t user = data.user(f.user);
@@ -214,7 +202,7 @@ void add_rec_recommend(const Verb& rec) {
   verb.option("--user", f->user, "the user's name in the data").required();
   verb.option("-n,--count", f->count, "how many (default 10)").at_least(1);
   verb.flag("--seen", f->seen, "also what the user has had already");
-  add_context(verb, f->model);
+  f->model.add_machine(verb);
   verb.run([f] { run_recommend(*f); });
 }
 
