@@ -44,7 +44,6 @@ float encode(int8_t* code, const float* x, int64_t n, float largest) {
 // Splits the items into tasks of their own heaps, merged in order: search_tile(first, last, best) looks at panels [first, last).
 template <class Value, class SearchTile, class Score>
 std::vector<std::vector<Hit>> search_all(const Context& context, int64_t queries, int64_t k, int64_t panels, SearchTile&& search_tile, Score&& score) {
-  const FpEnv fp_env;
   const int64_t tiles = (panels + kTilePanels - 1) / kTilePanels;
   std::vector<std::vector<Best<Value>>> best(static_cast<size_t>(tiles));
   for (std::vector<Best<Value>>& b : best)
@@ -61,6 +60,7 @@ std::vector<std::vector<Hit>> search_all(const Context& context, int64_t queries
 // The queries in groups that a pass over the items serves at once: search(queries, count) of each.
 template <class Search>
 std::vector<std::vector<Hit>> in_groups(std::span<const float> queries, int64_t dim, int64_t k, Search&& search) {
+  const FpEnv fp_env;
   PUNA_REQUIRE(k >= 1, "k is %lld, expected at least 1", static_cast<long long>(k));
   PUNA_REQUIRE(queries.size() % size_t(dim) == 0, "%zu values are no queries of %lld", queries.size(), static_cast<long long>(dim));
   std::vector<std::vector<Hit>> all;
@@ -79,6 +79,7 @@ std::vector<std::vector<Hit>> in_groups(std::span<const float> queries, int64_t 
 
 CodeIndex::CodeIndex(ContextPtr context, std::span<const float> rows, int64_t dim)
     : context_(std::move(context)), count_(rows_of(rows, dim)), dim_(dim), padded_((dim + 3) / 4 * 4), panels_((count_ + kTileRows - 1) / kTileRows) {
+  const FpEnv fp_env;
   codes_ = context_->allocate(size_t(panels_ * kTileRows * padded_), "codes of items");
   scales_ = context_->allocate(size_t(panels_ * kTileRows) * sizeof(float), "scales of items");
   memset(codes_.data(), 128, codes_.size());
