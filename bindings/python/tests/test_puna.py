@@ -251,7 +251,7 @@ def test_a_context_with_a_provider_answers_about_the_same():
     def logits(**options):
         session = puna.Model(MODEL, context=puna.Context(threads=2, **options)).session()
         session.append(tokens)
-        return session.logits.copy()
+        return session.logits().copy()
 
     try:
         provided = logits(providers="f32")
