@@ -74,18 +74,22 @@ struct Cache {
 };
 
 // Query rows [highs.size()][head_dim] together, row r up to position highs[r].
-template <class T>
-std::vector<float> attend(const KernelTable& kernels, const std::vector<float>& q, float scale, const Cache<T>& cache, int64_t low,
-                          const std::vector<int64_t>& highs) {
+std::vector<float> attend(const KernelTable& kernels, decltype(KernelTable::attend_f32) kernel, const std::vector<float>& q, int64_t head_dim, float scale,
+                          const KvPages& pages, int64_t low, const std::vector<int64_t>& highs) {
   const Guarded<float> query(q), out(q.size()), states(highs.size() * 2);
   std::vector<AttendRow> rows;
   for (size_t r = 0; r < highs.size(); ++r) {
-    const size_t at = r * size_t(cache.head_dim);
+    const size_t at = r * size_t(head_dim);
     rows.push_back({query.data() + at, out.data() + at, states.data() + 2 * r, highs[r]});
   }
-  (sizeof(T) == 2 ? kernels.attend_f16 : kernels.attend_f32)(rows.data(), int64_t(rows.size()), cache.head_dim, scale, cache.pages(), low, highs.back());
-  for (const AttendRow& row : rows) kernels.finish_attention(row.out, row.state, cache.head_dim);
+  kernel(rows.data(), int64_t(rows.size()), head_dim, scale, pages, low, highs.back());
+  for (const AttendRow& row : rows) kernels.finish_attention(row.out, row.state, head_dim);
   return {out.data(), out.data() + out.size()};
+}
+template <class T>
+std::vector<float> attend(const KernelTable& kernels, const std::vector<float>& q, float scale, const Cache<T>& cache, int64_t low,
+                          const std::vector<int64_t>& highs) {
+  return attend(kernels, sizeof(T) == 2 ? kernels.attend_f16 : kernels.attend_f32, q, cache.head_dim, scale, cache.pages(), low, highs);
 }
 template <class T>
 std::vector<float> attend(const KernelTable& kernels, const std::vector<float>& q, float scale, const Cache<T>& cache, int64_t low, int64_t high) {
@@ -173,13 +177,7 @@ TEST_CASE("attention to q8_0 pages is attention to the f32 pages they decode to"
       const std::vector<float> q = ref::normal(int64_t(highs.size()) * head_dim, 93);
       on_every_isa([&](const KernelTable& kernels) {
         const std::vector<float> want = attend(kernels, q, 0.2f, plain, kLow, highs);
-        const Guarded<float> query(q), out(q.size()), states(highs.size() * 2);
-        std::vector<AttendRow> rows;
-        for (size_t r = 0; r < highs.size(); ++r)
-          rows.push_back({query.data() + r * size_t(head_dim), out.data() + r * size_t(head_dim), states.data() + 2 * r, highs[r]});
-        kernels.attend_q8(rows.data(), int64_t(rows.size()), head_dim, 0.2f, {k.data(), v.data(), page_size, 1}, kLow, highs.back());
-        for (const AttendRow& row : rows) kernels.finish_attention(row.out, row.state, head_dim);
-        CHECK(std::vector<float>(out.data(), out.data() + out.size()) == want);
+        CHECK(attend(kernels, kernels.attend_q8, q, head_dim, 0.2f, {k.data(), v.data(), page_size, 1}, kLow, highs) == want);
       });
     }
 }

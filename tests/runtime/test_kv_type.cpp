@@ -8,6 +8,7 @@
 #include "support/catch.h"
 #include "support/golden.h"
 #include "support/isa.h"
+#include "support/last_logits.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -42,8 +43,6 @@ std::vector<float> logits(const ModelPtr& model, const SessionOptions& options, 
   s.append(ids, all.data());
   return all;
 }
-
-std::vector<float> last(const Session& s) { return {s.logits().begin(), s.logits().end()}; }
 
 double mean_kl(const std::vector<float>& p, const std::vector<float>& q, size_t vocab) {
   const auto log_total = [&](const float* x) {
@@ -96,7 +95,7 @@ TEST_CASE("q8_0 sessions have one set of bits: ISA, threads, prefill chunks, bat
       Session* sessions[] = {&a, &b};
       const std::span<const int32_t> tokens[] = {std::span(ids).first(9), ids};
       Session::append_batch(sessions, tokens);
-      CHECK(last(b) == std::vector<float>(want.end() - model->config().vocab, want.end()));
+      CHECK(last_logits(b) == std::vector<float>(want.end() - model->config().vocab, want.end()));
     }
 }
 
@@ -112,12 +111,12 @@ TEST_CASE("q8_0 sessions fork, rewind and come back from snapshots with their bi
   const auto restored = restore_snapshot(model, bytes);
   for (Session* other : {fork.get(), restored.get()}) {
     other->append(std::span(ids).subspan(100));
-    CHECK(last(*other) == last(whole));
+    CHECK(last_logits(*other) == last_logits(whole));
     CHECK(other->kv_bytes() == whole.kv_bytes());
   }
   whole.truncate(40);
   whole.append(std::span(ids).subspan(40));
-  CHECK(last(whole) == last(*fork));
+  CHECK(last_logits(whole) == last_logits(*fork));
 }
 
 TEST_CASE("q8_0 is refused where it cannot be", "[runtime]") {
