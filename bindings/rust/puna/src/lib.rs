@@ -15,6 +15,7 @@
 //! its work from any other. Failures are [`Error`]s with the library's sentence; nothing here panics because of what a file holds.
 #![deny(missing_docs)]
 
+mod adapter;
 mod context;
 mod error;
 mod generate;
@@ -25,6 +26,7 @@ mod recommender;
 mod session;
 mod tokenizer;
 
+pub use adapter::{Adapter, Finetune, FinetuneReport};
 pub use context::{Context, ContextInfo, ContextOptions};
 pub use error::{Error, Result, Status};
 pub use generate::{Answer, Generate, Sampling, Step, StopReason, Token};
