@@ -39,6 +39,6 @@ def finetune(model: "Model", examples: Iterable[Mapping[str, Any]], progress: Op
              **options: Any) -> Adapter:
     on_step = Progress("puna_finetune_report", FinetuneReport, progress)
     names = ffi.new("char[]", ",".join(targets).encode())
-    o = sized("puna_finetune_options", targets=names, progress=on_step.callback, **options)
+    o = sized("puna_finetune_options", targets=names, progress=on_step.callback, watch=on_step.watch, **options)
     lines = "\n".join(json.dumps(e) for e in examples).encode()
     return Adapter(model, on_step.created(lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"))

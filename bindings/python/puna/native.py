@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import threading
 from typing import Any, Sequence
 
 import cffi
@@ -85,15 +86,19 @@ class Progress:
     def __init__(self, struct: str, report: Any, function: Any) -> None:
         self.raised: "list[BaseException]" = []
 
-        @ffi.callback(f"int32_t(void*, const {struct}*)")
-        def call(_user: Any, r: Any) -> int:
-            try:
-                return int(function is not None and function(report(*(getattr(r, name) for name in report._fields))) is False)
-            except BaseException as e:
-                self.raised.append(e)
-                return 1
+        def keep(_type: Any, value: BaseException, _traceback: Any) -> None:
+            self.raised.append(value)
 
-        self.callback = call
+        @ffi.callback(f"int32_t(void*, const {struct}*)", error=1, onerror=keep)
+        def call(_user: Any, r: Any) -> int:
+            return int(function is not None and function(report(*(getattr(r, name) for name in report._fields))) is False)
+
+        @ffi.callback("int32_t(void*)", error=1, onerror=keep)
+        def look_in(_user: Any) -> int:  # here Python hears Ctrl-C in the middle of a step
+            return 0
+
+        main = threading.current_thread() is threading.main_thread()  # no other thread is sent signals
+        self.callback, self.watch = call, look_in if main else None
 
     def created(self, *arguments: Any, type: str) -> Any:
         try:

@@ -219,9 +219,10 @@ def test_cancel_from_another_thread(smollm2):
     session.append([1, 2])
 
 
-def test_control_c_interrupts_a_prompt_and_an_answer(smollm2):
+def test_control_c_interrupts_a_prompt_an_answer_and_fine_tuning(smollm2):
     session = smollm2.session()
-    for run in (lambda: session.append(list(range(100, 2000))), lambda: list(session.generate("Once", ignore_eos=True))):
+    for run in (lambda: session.append(list(range(100, 2000))), lambda: list(session.generate("Once", ignore_eos=True)),
+                lambda: smollm2.finetune([{"text": "A long way from here. " * 100}], steps=50)):
         main = threading.main_thread().ident
         timer = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
         started = time.monotonic()
