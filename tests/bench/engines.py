@@ -33,7 +33,7 @@ class Puna:
         ctypes.c_char_p.from_buffer(options, 8).value = self.isa
         if allow:
             self.providers = ctypes.CDLL(os.path.join(os.path.dirname(library), "libpuna_providers.so"))
-            if self.providers.puna_providers_find(None, ctypes.c_void_p.from_buffer(options, 104)):
+            if self.providers.puna_providers_find(None, ctypes.byref(options, 104)):
                 raise RuntimeError("libpuna_providers has no provider")
             ctypes.c_int32.from_buffer(options, 112).value = allow
         self.context, self.model, self.session = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
