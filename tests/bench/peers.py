@@ -18,15 +18,20 @@ import time
 from engines import OURS, PEERS, Worker
 
 
-def bytes_per_token(model):
-    """Bytes of weights that one generated token reads: all but the embedding's rows, and of the experts only those it uses."""
+def per_token(model):
+    """What a token takes: bytes of weights read when one is generated (of the embedding's rows none, of the experts those it uses), products in a
+    prompt (of the head none: its last token alone has logits), and the probe that limits them."""
     from gguf import GGUFReader
     reader = GGUFReader(model)
-    tensors = {t.name: int(t.n_bytes) for t in reader.tensors}
     count, used = (next((int(f.parts[-1][0]) for k, f in reader.fields.items() if k.endswith(key)), 1) for key in (".expert_count", ".expert_used_count"))
-    if "output.weight" in tensors:
-        del tensors["token_embd.weight"]
-    return sum(n * used // count if "_exps" in name else n for name, n in tensors.items())
+    tied = all(t.name != "output.weight" for t in reader.tensors)
+    size = products = 0
+    for t in reader.tensors:
+        part = used / count if "_exps" in t.name else 1
+        size += int(t.n_bytes * part) if tied or t.name != "token_embd.weight" else 0
+        products += int(t.n_elements * part) if t.name not in ("token_embd.weight", "output.weight") else 0
+    plain = any(t.tensor_type.name in ("F16", "BF16", "F32") for t in reader.tensors if "attn_q.weight" in t.name)
+    return {"bytes_per_token": size, "products_per_token": products, "limit": "f32" if plain else "int8"}
 
 
 @contextlib.contextmanager
@@ -90,7 +95,7 @@ def compare(a, model):
         os.remove(model + ".packed")
     probe = {key: median([p[key] for p in probes]) for key in probes[0]}
     size = os.path.getsize(model)
-    result = {"model": model, "file_bytes": size, "threads": a.threads, "rounds": a.rounds, "probe": probe, "bytes_per_token": bytes_per_token(model), "engines": {}}
+    result = {"model": model, "file_bytes": size, "threads": a.threads, "rounds": a.rounds, "probe": probe, **per_token(model), "engines": {}}
     for e in workers:
         result["engines"][e] = {**workers[e].opened, "peak_rss_bytes": rss.get(e), **{p[0]: median(rates[p[0], e]) for p in phases}}
     report(result, [p[0] for p in phases])
@@ -109,6 +114,10 @@ def report(result, phases):
         for name in [p for p in phases if p.startswith("tg")][:1]:
             print("  %-16s %s reads %.1f GB/s of weights, %.0f %% of the probe" %
                   (e, name, r[name] * result["bytes_per_token"] / 1e9, 100 * r[name] * result["bytes_per_token"] / 1e9 / probe["read_gbs"]))
+        for name in [p for p in phases if p.startswith("pp")][:1]:
+            print("  %-16s %s multiplies %.0f GMAC/s, %.0f %% of the %s probe" %
+                  (e, name, r[name] * result["products_per_token"] / 1e9, 100 * r[name] * result["products_per_token"] / 1e9 / probe[result["limit"] + "_gmacs"],
+                   result["limit"]))
     theirs = [r for e, r in result["engines"].items() if e not in OURS]
     for e in [e for e in OURS if e in result["engines"] and theirs]:
         ratios = {p: result["engines"][e][p] / max(r[p] for r in theirs) for p in phases}
