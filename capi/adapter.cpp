@@ -126,7 +126,7 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     train::DataOptions data;
     if (o.max_tokens != 0) data.max_tokens = o.max_tokens;
     const bool pairs = flag(o.preferences, "preferences");
-    const std::shared_ptr<Adapter> made = Adapter::create(m.context(), m.llama(), adapter_options(o));
+    const std::shared_ptr<Adapter> made = Adapter::create(m.context(), m.llama(), adapter_options(o), watch);
     train::Parameters parameters(m.context_ptr());
     parameters.track(*made);
     train::Trainer trainer(parameters, m.llama(), made.get(), trainer_options(o));

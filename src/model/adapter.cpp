@@ -97,7 +97,7 @@ class Adapter::Maker {
   Adapter& a_;
 };
 
-std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& model, const AdapterOptions& options) {
+std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& model, const AdapterOptions& options, const Watch& watch) {
   std::shared_ptr<Adapter> adapter(new Adapter());
   Maker maker(context, *adapter);
   Llama names = model;
@@ -122,7 +122,10 @@ std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& mo
     if (!t.name.ends_with(".lora_A.weight")) continue;
     std::vector<float> values(size_t(t.shape.count()));
     const double limit = 1 / std::sqrt(double(t.shape[-1]));
-    for (float& v : values) v = float((2 * double(philox(options.seed, drawn++).word[0]) / 4294967296.0 - 1) * limit);
+    for (float& v : values) {
+      watch.tick();
+      v = float((2 * double(philox(options.seed, drawn++).word[0]) / 4294967296.0 - 1) * limit);
+    }
     copy_in(t, values.data(), [](const void* w) { return static_cast<float*>(const_cast<void*>(w)); });
   }
   return adapter;

@@ -236,7 +236,7 @@ View Llama::body(Rec& rec, const Batch& b, const ForwardTaps* taps) const {
   for (int64_t l = 0; l < config.layers; ++l) {
     if constexpr (Rec::records)
       if (rec.checkpoints()) {
-        rec.checkpoint(x, [this, &b, x, l, rope](auto& again) { layer(again, b, x, l, rope, nullptr); });
+        rec.checkpoint(x, [this, &b, x, l, rope](auto& again) { this->layer(again, b, x, l, rope, nullptr); });
         continue;
       }
     layer(rec, b, x, l, rope, taps);

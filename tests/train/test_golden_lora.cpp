@@ -3,6 +3,7 @@
 #include "puna/runtime/session.h"
 #include "ref/compare.h"
 #include "support/files.h"
+#include "support/status.h"
 #include "train/golden_train.h"
 
 using namespace puna;
@@ -129,4 +130,22 @@ TEST_CASE("a saved adapter comes back with the same bits", "[train][golden]") {
     const AdapterPtr again = load_adapter(*t.model, folder.path());
     CHECK(ref::differing(session_logits(g, t.model, again), session_logits(g, t.model, t.adapter)) == 0);
   }
+}
+
+TEST_CASE("making an adapter may be left at any moment", "[train]") {
+  const Golden g = goldens(has_adapter).at(0);
+  const ModelPtr model = Model::open(context_with(), g.folder() + "/base");
+  AdapterOptions options;
+  options.targets = {"all"};
+  int asked = 0;
+  const auto make = [&](int last) {
+    asked = 0;
+    const auto go_on = [&] { return ++asked != last; };
+    return status_of([&] { Adapter::create(model->context(), model->llama(), options, Watch(go_on, std::chrono::microseconds(0))); });
+  };
+  REQUIRE(make(-1) == Status::ok);
+  const int whole = asked;
+  REQUIRE(whole > 3);
+  CHECK(make(1) == Status::cancelled);
+  CHECK((make(whole) == Status::cancelled && asked == whole));
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "puna/base/context.h"
+#include "puna/base/watch.h"
 #include "puna/model/llama.h"
 
 namespace puna {
@@ -29,7 +30,7 @@ struct AdapterOptions {
 class Adapter {
  public:
   // A uniform as PEFT's, B zero: the model is as without. Error{invalid_argument} when a target fits no weight.
-  static std::shared_ptr<Adapter> create(const Context& context, const Llama& model, const AdapterOptions& options);
+  static std::shared_ptr<Adapter> create(const Context& context, const Llama& model, const AdapterOptions& options, const Watch& watch = Watch());
   // PEFT's adapter_config.json and the tensors of adapter_model.safetensors. Error{bad_file} naming what does not fit the model,
   // {unsupported} for what changes the formula (DoRA, biases, other methods).
   static std::shared_ptr<Adapter> from_peft(const Context& context, const Llama& model, std::string_view config_json, const TensorMap& tensors);
