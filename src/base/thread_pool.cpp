@@ -1,5 +1,7 @@
 // thread_pool.cpp -- our Executor: threads that take indices from one counter, look out for the next run for some microseconds, then sleep.
-// One run at a time: a second caller, and a run from inside a run, execute inline (same bits, by contract).
+// No more of them are awake than there are CPUs, however many were asked for. One run at a time: a second caller, and a run from inside a
+// run, execute inline (same bits, by contract).
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -20,7 +22,8 @@ void run_inline(int64_t n, FunctionRef<void(int64_t)> fn) noexcept {
 
 class ThreadPool final : public Executor {
  public:
-  ThreadPool(int threads, const ThreadHook& hook) : looks_(threads <= os::cpu_count() ? 1000 : 0) {
+  ThreadPool(int threads, const ThreadHook& hook)
+      : looks_(os::cpu_count() > 1 ? 1000 : 0), most_awake_(std::max(1, std::min(threads, os::cpu_count()) - 1)) {
     try {
       for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i, hook] { work(i, hook); });
     } catch (...) {
@@ -50,10 +53,7 @@ class ThreadPool final : public Executor {
     count_ = n;
     next_.store(0, std::memory_order_relaxed);
     state_.store((state_.load(std::memory_order_relaxed) | kOpen) + kRun);  // nobody is inside
-    if (sleeping_.load() != 0) {
-      std::lock_guard<std::mutex> lock(mutex_);
-      wake_.notify_all();
-    }
+    if (sleeping_.load() != 0) call(n - 1);
     take_indices();
     state_.fetch_and(~kOpen);
     const auto empty = [this] { return (state_.load() & kInside) == 0; };
@@ -64,6 +64,16 @@ class ThreadPool final : public Executor {
     caller_sleeps_.store(false, std::memory_order_relaxed);
   }
 
+  // Wakes as many as there is work and room for; those awake see the run by themselves.
+  void call(int64_t wanted) noexcept {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const int64_t awake = std::min<int64_t>(wanted, most_awake_);
+    for (; sleeping_.load() != 0 && int64_t(workers_.size()) - sleeping_.load() < awake; sleeping_.fetch_sub(1)) {
+      ++called_;
+      wake_.notify_one();
+    }
+  }
+
   void take_indices() noexcept {
     const FpEnv fp;
     for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) fn_(i);
@@ -72,7 +82,7 @@ class ThreadPool final : public Executor {
   // Enters the open run unless it is the one seen last.
   bool enter(uint64_t& seen) noexcept {
     uint64_t state = state_.load();
-    while ((state & kOpen) != 0 && state / kRun != seen) {
+    while (is_open(state, seen)) {
       if (!state_.compare_exchange_weak(state, state + 1)) continue;
       seen = state / kRun;
       return true;
@@ -90,24 +100,31 @@ class ThreadPool final : public Executor {
   void work(int index, const ThreadHook& hook) noexcept {
     if (hook.on_start) hook.on_start(hook.user, index);
     for (uint64_t seen = 0;;) {
-      if (!look_out([&] { return enter(seen); }) && !sleep_until_entered(seen)) return;
+      while (!look_out([&] { return enter(seen); }))
+        if (!sleep_until_called(seen)) return;
       take_indices();
       leave();
     }
   }
 
+  bool is_open(uint64_t state, uint64_t seen) const noexcept { return (state & kOpen) != 0 && state / kRun != seen; }
+
   // false: the pool is being destroyed
-  bool sleep_until_entered(uint64_t& seen) noexcept {
+  bool sleep_until_called(uint64_t seen) noexcept {
     std::unique_lock<std::mutex> lock(mutex_);
     sleeping_.fetch_add(1);
-    bool entered = false;
-    wake_.wait(lock, [&] { return stopping_ || (entered = enter(seen)); });
-    sleeping_.fetch_sub(1);
-    return entered;
+    if (is_open(state_.load(), seen)) {  // a run that still took this one for awake
+      sleeping_.fetch_sub(1);
+      return true;
+    }
+    wake_.wait(lock, [&] { return stopping_ || called_ > 0; });
+    if (stopping_) return false;
+    --called_;
+    return true;
   }
 
-  // Asks for some tens of microseconds, the time between two stages of a pass. Not at all when there are more threads than CPUs:
-  // then looking out takes the CPU from the one that is waited for.
+  // Asks for some tens of microseconds, the time between two stages of a pass. Not at all when there is one CPU: then looking out takes it from
+  // the one that is waited for.
   template <class F>
   bool look_out(F&& happened) const noexcept {
     for (int i = 0; i < looks_; ++i) {
@@ -126,7 +143,7 @@ class ThreadPool final : public Executor {
     for (auto& w : workers_) w.join();
   }
 
-  const int looks_;
+  const int looks_, most_awake_;
   std::atomic<bool> taken_{false};  // by a run; no mutex, because a thread may ask for one that it holds itself
   std::atomic<uint64_t> state_{0};
   std::atomic<int64_t> next_{0};
@@ -136,6 +153,7 @@ class ThreadPool final : public Executor {
   int64_t count_ = 0;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
+  int64_t called_ = 0;  // workers that are to wake, and are not counted as sleeping any more
   bool stopping_ = false;
   std::vector<std::thread> workers_;
 };
