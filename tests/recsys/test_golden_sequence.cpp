@@ -8,7 +8,7 @@
 #include "recsys/golden_sequence.h"
 #include "recsys/sequence/forward.h"
 #include "recsys/sequence/pass.h"
-#include "recsys/sequence/run.h"
+#include "recsys/run.h"
 
 using namespace puna;
 using namespace puna::recsys;
@@ -64,9 +64,9 @@ struct GoldenStep {
   }
 };
 
-void check_tensors(const SequenceGolden& g, const char* file, const SequenceModel& model, FunctionRef<std::vector<float>(const SequenceTensor&)> read) {
+void check_tensors(const SequenceGolden& g, const char* file, const SequenceModel& model, FunctionRef<std::vector<float>(const ModelTensor&)> read) {
   const Arrays want = g.arrays(file);
-  for (const SequenceTensor& t : model.tensors()) {
+  for (const ModelTensor& t : model.tensors()) {
     std::vector<float> got = read(t), expected = want.at(t.name).values;
     const auto& compare = g.manifest["files"][std::string(file) + ".safetensors"]["tensors"][t.name]["compare"];
     if (compare.contains("skip_rows")) {  // a gradient that is truly zero: Adam makes steps of the rounding errors' sign
@@ -125,9 +125,9 @@ TEST_CASE("loss, gradients and AdamW steps are the original code's", "[recsys][g
       parameters.zero_gradients();
       losses.push_back(float(GoldenStep(inputs, step).loss(pass, *model, temperature)));
       if (step == 0)
-        check_tensors(g, "train_grads", *model, [&](const SequenceTensor& t) {
-          SequenceTensor gradients = t;
-          for (SequencePiece& p : gradients.pieces) p.values = parameters.gradients().at(p.values);
+        check_tensors(g, "train_grads", *model, [&](const ModelTensor& t) {
+          ModelTensor gradients = t;
+          for (TensorPiece& p : gradients.pieces) p.values = parameters.gradients().at(p.values);
           return gradients.read();
         });
       optimizer.step();
@@ -135,7 +135,7 @@ TEST_CASE("loss, gradients and AdamW steps are the original code's", "[recsys][g
     check_close("losses", losses, want.at("losses").values, g.tolerance("train_losses", "losses"));
     const std::vector<float> after{float(GoldenStep(inputs, 0).loss(pass, *model, temperature))};
     check_close("loss_batch0_after", after, want.at("loss_batch0_after").values, g.tolerance("train_losses", "loss_batch0_after"));
-    check_tensors(g, "train_final_params", *model, [](const SequenceTensor& t) { return t.read(); });
+    check_tensors(g, "train_final_params", *model, [](const ModelTensor& t) { return t.read(); });
   }
 }
 

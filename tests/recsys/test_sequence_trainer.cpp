@@ -50,7 +50,7 @@ SequenceTrainerOptions options(int64_t epochs) {
 
 uint64_t hash_of(const SequenceModel& model) {
   Hash hash;
-  for (const SequenceTensor& t : model.tensors()) {
+  for (const ModelTensor& t : model.tensors()) {
     const std::vector<float> values = t.read();
     hash.add(values.data(), values.size() * 4);
   }

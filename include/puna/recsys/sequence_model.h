@@ -8,7 +8,7 @@
 
 #include "puna/base/context.h"
 #include "puna/base/function_ref.h"
-#include "puna/tensor/tensor.h"
+#include "puna/recsys/model_tensor.h"
 
 namespace puna::recsys {
 
@@ -42,23 +42,6 @@ struct History {
   int64_t query_time = 0;
 };
 
-// A tensor of the model as files have it (names and shapes of the original code), made of one or more blocks of parameters.
-struct SequencePiece {
-  std::string name;
-  float* values;
-  int64_t stored;     // floats at `values`
-  int64_t rows, cols; // of this piece; a vector has one column
-  bool panels;        // stored in panels of 16 rows (Weight), else row by row
-};
-struct SequenceTensor {
-  std::string name;
-  Shape shape;
-  bool transposed;    // the file has [cols, rows]
-  std::vector<SequencePiece> pieces;  // one below the other
-  std::vector<float> read() const;        // in the file's order
-  void write(std::span<const float> values) const;
-};
-
 struct SequenceWeights;  // src/recsys/sequence/weights.h
 
 // Weights and what to do with them. A model that a trainer works on changes between two steps; otherwise it is immutable and may be shared.
@@ -76,7 +59,8 @@ class SequenceModel {
 
   const SequenceConfig& config() const noexcept { return config_; }
   const SequenceWeights& weights() const noexcept { return *weights_; }
-  const std::vector<SequenceTensor>& tensors() const noexcept;
+  // Named and shaped as in the original code.
+  const std::vector<ModelTensor>& tensors() const noexcept;
   const ContextPtr& context() const noexcept { return context_; }
 
  private:

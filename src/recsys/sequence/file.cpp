@@ -54,13 +54,7 @@ SequenceConfig config_of(const std::map<std::string, std::string>& metadata, con
 void SequenceModel::save(const std::string& path) const {
   std::map<std::string, std::string> metadata{{"puna", kFormat}, {"kind", config_.kind == SequenceKind::hstu ? "hstu" : "sasrec"}};
   each_field(config_, [&](const char* name, int64_t field) { metadata[name] = std::to_string(field); });
-  std::vector<OutputTensor> tensors;
-  for (const SequenceTensor& t : weights_->tensors)
-    tensors.push_back({t.name, DType::f32, t.shape, nullptr, [&t](FunctionRef<void(const void*, uint64_t)> write) {
-                         const std::vector<float> values = t.read();
-                         write(values.data(), values.size() * sizeof(float));
-                       }});
-  write_safetensors(path, metadata, tensors);
+  write_safetensors(path, metadata, weights_->outputs());
 }
 
 std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std::string& path) {
@@ -72,14 +66,7 @@ std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std
     fail(Status::bad_file, "%s: its tensors have %lld values, expected %lld by its metadata", path.c_str(), static_cast<long long>(values_in_file),
          static_cast<long long>(parameter_count(config)));
   std::shared_ptr<SequenceModel> model(new SequenceModel(std::move(context), config));
-  for (const SequenceTensor& t : model->tensors()) {
-    const TensorEntry* const from = file.tensors.find(t.name);
-    if (!from || from->dtype != DType::f32 || !(from->shape == t.shape))
-      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 %s", path.c_str(), t.name.c_str(), t.shape.text().c_str());
-    std::vector<float> values(size_t(t.shape.count()));
-    memcpy(values.data(), from->data, values.size() * sizeof(float));
-    t.write(values);
-  }
+  model->weights_->read_from(file.tensors, path);
   return model;
 }
 

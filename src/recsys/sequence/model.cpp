@@ -1,6 +1,6 @@
 #include "recsys/sequence/batch.h"
 #include "recsys/sequence/forward.h"
-#include "recsys/sequence/run.h"
+#include "recsys/run.h"
 
 namespace puna::recsys {
 namespace {
@@ -20,7 +20,7 @@ std::shared_ptr<SequenceModel> SequenceModel::create(ContextPtr context, const S
   return model;
 }
 
-const std::vector<SequenceTensor>& SequenceModel::tensors() const noexcept { return weights_->tensors; }
+const std::vector<ModelTensor>& SequenceModel::tensors() const noexcept { return weights_->tensors; }
 
 std::vector<float> SequenceModel::encode(std::span<const History> users, FunctionRef<bool()> should_stop) const {
   const size_t D = size_t(config_.dim);

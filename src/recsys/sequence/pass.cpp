@@ -4,7 +4,7 @@
 
 #include "ops/sampled_softmax.h"
 #include "recsys/sequence/forward.h"
-#include "recsys/sequence/run.h"
+#include "recsys/run.h"
 
 namespace puna::recsys {
 namespace {
@@ -16,8 +16,8 @@ float* floats(const Buffer& b) noexcept { return reinterpret_cast<float*>(b.data
 }  // namespace
 
 void track(train::Parameters& parameters, const SequenceModel& model) {
-  for (const SequenceTensor& t : model.tensors())
-    for (const SequencePiece& p : t.pieces) parameters.track(p.name, p.values, p.stored);
+  for (const ModelTensor& t : model.tensors())
+    for (const TensorPiece& p : t.pieces) parameters.track(p.name, p.values, p.stored);
 }
 
 SequencePass::SequencePass(const SequenceModel& model, const train::Parameters& parameters)

@@ -59,7 +59,7 @@ int64_t parameter_count(const SequenceConfig& c) noexcept {
 
 // ---- what there is ----
 
-SequenceWeights::SequenceWeights(const Context& context, const SequenceConfig& c) : context_(context) {
+SequenceWeights::SequenceWeights(const Context& context, const SequenceConfig& c) : ModelTensors(context) {
   tensor("_embedding_module._item_emb.weight", {c.items + 1, c.dim});
   items = vector(c.items + 1, c.dim);
   tensor("_input_features_preproc._pos_emb.weight", {c.slots(), c.dim});
@@ -108,61 +108,11 @@ void SequenceWeights::add_sasrec(SequenceBlock& b, const SequenceConfig& c, int6
   b.ffn_out_bias = vector(c.dim);
 }
 
-// ---- how it is stored ----
-
-void SequenceWeights::tensor(std::string name, Shape shape, bool transposed) { tensors.push_back({std::move(name), shape, transposed, {}}); }
-
-SequencePiece& SequenceWeights::piece(int64_t stored, int64_t rows, int64_t cols, bool panels) {
-  SequenceTensor& t = tensors.back();
-  owned_.push_back(context_.allocate(size_t(stored) * sizeof(float), "a recommender's parameters"));
-  memset(owned_.back().data(), 0, owned_.back().size());
-  const std::string name = t.pieces.empty() ? t.name : t.name + "." + std::to_string(t.pieces.size());
-  t.pieces.push_back({name, reinterpret_cast<float*>(owned_.back().data()), stored, rows, cols, panels});
-  return t.pieces.back();
-}
-
-float* SequenceWeights::vector(int64_t rows, int64_t cols) { return piece(rows * cols, rows, cols, false).values; }
-
-Weight SequenceWeights::matrix(int64_t rows, int64_t cols) {
-  const int64_t panel = cols * kTileRows;
-  const SequencePiece& p = piece((rows + kTileRows - 1) / kTileRows * panel, rows, cols, true);
-  return {reinterpret_cast<const std::byte*>(p.values), DType::f32, rows, cols, panel * int64_t(sizeof(float))};
-}
-
-namespace {
-
-// visit(index in the file, place in the piece) for every value.
-template <class Visit>
-void each_value(const SequenceTensor& t, Visit&& visit) {
-  int64_t first = 0, all_rows = 0;
-  for (const SequencePiece& p : t.pieces) all_rows += p.rows;
-  for (const SequencePiece& p : t.pieces) {
-    for (int64_t r = 0; r < p.rows; ++r)
-      for (int64_t c = 0; c < p.cols; ++c)
-        visit(size_t(t.transposed ? c * all_rows + first + r : (first + r) * p.cols + c),
-              p.values + (p.panels ? (r / kTileRows * p.cols + c) * kTileRows + r % kTileRows : r * p.cols + c));
-    first += p.rows;
-  }
-}
-
-}  // namespace
-
-std::vector<float> SequenceTensor::read() const {
-  std::vector<float> values(size_t(shape.count()));
-  each_value(*this, [&](size_t i, const float* at) { values[i] = *at; });
-  return values;
-}
-
-void SequenceTensor::write(std::span<const float> values) const {
-  PUNA_INVARIANT(int64_t(values.size()) == shape.count());
-  each_value(*this, [&](size_t i, float* at) { *at = values[i]; });
-}
-
 // ---- how it begins ----
 
 void initialise(SequenceWeights& w, const SequenceConfig& c, uint64_t seed) {
   for (size_t i = 0; i < w.tensors.size(); ++i) {
-    const SequenceTensor& t = w.tensors[i];
+    const ModelTensor& t = w.tensors[i];
     Normals normals(seed, i);
     std::vector<float> values(size_t(t.shape.count()));
     const int64_t out = t.shape[0], in = t.shape.rank > 1 ? t.shape[1] : c.dim;

@@ -2,6 +2,7 @@
 #pragma once
 #include "ops/history.h"
 #include "puna/recsys/sequence_model.h"
+#include "recsys/model_tensors.h"
 
 namespace puna::recsys {
 
@@ -15,24 +16,16 @@ struct SequenceBlock {
   float *ffn_in_bias = nullptr, *ffn_out_bias = nullptr;
 };
 
-struct SequenceWeights {
+struct SequenceWeights : ModelTensors {
   SequenceWeights(const Context& context, const SequenceConfig& config);  // zeros
 
   float *items = nullptr, *positions = nullptr;  // [items + 1, D], [N, D], row by row
   std::vector<SequenceBlock> blocks;
-  std::vector<SequenceTensor> tensors;
   TimeBounds time_bounds = time_bucket_bounds();
 
  private:
   void add_hstu(SequenceBlock& b, const SequenceConfig& c, int64_t l);
   void add_sasrec(SequenceBlock& b, const SequenceConfig& c, int64_t l);
-  void tensor(std::string name, Shape shape, bool transposed = false);
-  float* vector(int64_t rows, int64_t cols = 1);  // pieces of the tensor named last
-  Weight matrix(int64_t rows, int64_t cols);
-  SequencePiece& piece(int64_t stored, int64_t rows, int64_t cols, bool panels);
-
-  const Context& context_;
-  std::vector<Buffer> owned_;
 };
 
 // As the original code does: tables and HSTU's weights near zero, projections by Xavier's rule.
