@@ -2,31 +2,19 @@
 
 #include <algorithm>
 
+#include "ops/sort_by_id.h"
+
 namespace puna {
 namespace {
 
-constexpr int kDigitBits = 11;
 constexpr int64_t kTileEntries = 4096;
-
-// order[] = entries by ascending id, equal ids as they came: least significant digit first (Knuth 5.2.5).
-void sort_by_id(int32_t* order, int32_t* other, const RowSums& s) {
-  for (int64_t i = 0; i < s.count; ++i) order[i] = int32_t(i);
-  for (int shift = 0; shift == 0 || s.max_id >> shift != 0; shift += kDigitBits) {
-    int32_t place[(1 << kDigitBits) + 1] = {};
-    const auto digit = [&](int32_t entry) { return s.ids[entry] >> shift & ((1 << kDigitBits) - 1); };
-    for (int64_t i = 0; i < s.count; ++i) ++place[digit(order[i]) + 1];
-    for (int d = 0; d < 1 << kDigitBits; ++d) place[d + 1] += place[d];
-    for (int64_t i = 0; i < s.count; ++i) other[place[digit(order[i])]++] = order[i];
-    std::copy(other, other + s.count, order);
-  }
-}
 
 }  // namespace
 
 void add_by_id(Inference& rec, const RowSums& s) {
   int32_t *const order = rec.take<int32_t>(s.count), *const source = rec.take<int32_t>(s.count);
   float* const weight = rec.take<float>(s.count);
-  rec.stage(1, [&](int64_t) { sort_by_id(order, source, s); });
+  rec.stage(1, [&](int64_t) { sort_by_id(order, source, s.ids, s.count, s.max_id); });
   rec.stage((s.count + kTileEntries - 1) / kTileEntries, [&](int64_t tile) {
     for (int64_t i = tile * kTileEntries, end = std::min(s.count, i + kTileEntries); i < end; ++i) {
       source[i] = int32_t(order[i] / s.entries_per_source);
