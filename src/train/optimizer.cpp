@@ -34,6 +34,17 @@ struct SgdStep {
   }
 };
 
+struct AdagradStep {
+  float rate, scale, decay, epsilon;
+  void run(float* p, float* m, const float* g, int64_t n) const noexcept {
+    for (int64_t i = 0; i < n; ++i) {
+      const float gi = g[i] * scale + decay * p[i];
+      m[i] = m[i] + gi * gi;
+      p[i] = p[i] - rate * gi / (std::sqrt(m[i]) + epsilon);
+    }
+  }
+};
+
 void check(const OptimizerOptions& o) {
   PUNA_REQUIRE(o.learning_rate > 0 && o.learning_rate < 1e6, "learning_rate is %g, expected above 0", o.learning_rate);
   PUNA_REQUIRE(o.beta1 >= 0 && o.beta1 < 1, "beta1 is %g, expected [0, 1)", o.beta1);
@@ -68,11 +79,13 @@ double Optimizer::step(double learning_rate_factor) {
   const AdamStep adam{float(1 - lr * o.weight_decay), scale, float(o.beta1), float(o.beta2), float(lr / correction1), float(std::sqrt(correction2)),
                       float(o.epsilon)};
   const SgdStep sgd{float(lr), scale, float(o.beta1), float(o.weight_decay)};
+  const AdagradStep adagrad{float(lr), scale, float(o.weight_decay), float(o.epsilon)};
   for (size_t i = 0; i < parameters_.list().size(); ++i) {
     const Parameter& p = parameters_.list()[i];
     parameters_.context().executor().run((p.count + kPiece - 1) / kPiece, [&](int64_t piece) {
       const int64_t at = piece * kPiece, n = std::min(kPiece, p.count - at);
       if (o.kind == OptimizerKind::adamw) adam.run(p.values + at, moment(i) + at, second(i) + at, p.gradient + at, n);
+      else if (o.kind == OptimizerKind::adagrad) adagrad.run(p.values + at, moment(i) + at, p.gradient + at, n);
       else sgd.run(p.values + at, moment(i) + at, p.gradient + at, n);
     });
   }

@@ -10,23 +10,24 @@ namespace {
 
 // Each tensor of a run: visit(name, values, count).
 template <class Visit>
-void each_tensor(const Parameters& parameters, const Optimizer& optimizer, Visit&& visit) {
+void each_tensor(const Parameters& parameters, const Optimizer& optimizer, const std::vector<StateBlock>& more, Visit&& visit) {
   for (size_t i = 0; i < parameters.list().size(); ++i) {
     const Parameter& p = parameters.list()[i];
     visit("value." + p.name, p.values, p.count);
     visit("moment." + p.name, optimizer.moment(i), p.count);
     if (optimizer.second(i)) visit("second." + p.name, optimizer.second(i), p.count);
   }
+  for (const StateBlock& b : more) visit(b.name, b.values, b.count);
 }
 
 }  // namespace
 
 void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers, const std::string& run,
-                 const Parameters& parameters, const Optimizer& optimizer) {
+                 const Parameters& parameters, const Optimizer& optimizer, const std::vector<StateBlock>& more) {
   std::map<std::string, std::string> metadata{{"puna", kind}, {"run", run}};
   for (const auto& [key, number] : numbers) metadata[key] = std::to_string(number);
   std::vector<OutputTensor> tensors;
-  each_tensor(parameters, optimizer, [&](std::string name, const float* values, int64_t count) {
+  each_tensor(parameters, optimizer, more, [&](std::string name, const float* values, int64_t count) {
     tensors.push_back({std::move(name), DType::f32, {count}, values, {}});
   });
   write_safetensors(path, metadata, tensors);
@@ -50,16 +51,16 @@ int64_t StateFile::number(const char* key) const {
   return value;
 }
 
-void StateFile::restore(Parameters& parameters, Optimizer& optimizer) const {
+void StateFile::restore(Parameters& parameters, Optimizer& optimizer, const std::vector<StateBlock>& more) const {
   size_t tensors = 0;
-  each_tensor(parameters, optimizer, [&](const std::string& name, float*, int64_t count) {
+  each_tensor(parameters, optimizer, more, [&](const std::string& name, float*, int64_t count) {
     const TensorEntry* t = file_.tensors.find(name);
     if (!t || t->dtype != DType::f32 || !(t->shape == Shape{count}))
       fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 [%lld]", path_.c_str(), name.c_str(), static_cast<long long>(count));
     ++tensors;
   });
   if (tensors != file_.tensors.size()) fail(Status::bad_file, "%s has %zu tensors, expected %zu", path_.c_str(), file_.tensors.size(), tensors);
-  each_tensor(parameters, optimizer, [&](const std::string& name, float* values, int64_t count) {  // nothing can fail from here on
+  each_tensor(parameters, optimizer, more, [&](const std::string& name, float* values, int64_t count) {  // nothing can fail from here on
     memcpy(values, file_.tensors.find(name)->data, size_t(count) * sizeof(float));
   });
 }

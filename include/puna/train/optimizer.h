@@ -1,4 +1,4 @@
-// optimizer.h -- how a gradient changes parameters: AdamW and SGD, the norm's limit, and the learning rate's schedule.
+// optimizer.h -- how a gradient changes parameters: AdamW, SGD and Adagrad, the norm's limit, and the learning rate's schedule.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -7,11 +7,12 @@
 
 namespace puna::train {
 
-enum class OptimizerKind : int32_t { adamw = 0, sgd = 1 };
+enum class OptimizerKind : int32_t { adamw = 0, sgd = 1, adagrad = 2 };
 
 // AdamW with decoupled decay on every parameter and corrected moments (arXiv:1711.05101, as torch.optim.AdamW):
 //   p -= lr decay p;   m = b1 m + (1-b1) g;   v = b2 v + (1-b2) g^2;   p -= lr/(1-b1^t) m / (sqrt(v / (1-b2^t)) + eps)
 // SGD with momentum b1:  m = b1 m + g;  p -= lr (m + decay p)
+// Adagrad (as torch.optim.Adagrad):  g += decay p;  m += g^2;  p -= lr g / (sqrt(m) + eps)
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::adamw;
   double learning_rate = 3e-4;
@@ -30,7 +31,7 @@ class Optimizer {
   int64_t steps() const noexcept { return steps_; }
   void set_steps(int64_t steps) noexcept { steps_ = steps; }
   const OptimizerOptions& options() const noexcept { return options_; }
-  // The state a checkpoint holds, by parameter: first moments, second moments (NULL for SGD).
+  // The state a checkpoint holds, by parameter: first moments, second moments (NULL but for AdamW).
   float* moment(size_t parameter) const noexcept { return reinterpret_cast<float*>(moments_[parameter].data()); }
   float* second(size_t parameter) const noexcept { return seconds_.empty() ? nullptr : reinterpret_cast<float*>(seconds_[parameter].data()); }
 

@@ -9,9 +9,16 @@
 
 namespace puna::train {
 
+// What a run keeps besides its parameters' values and moments.
+struct StateBlock {
+  std::string name;
+  float* values;
+  int64_t count;
+};
+
 // `kind` names what wrote it, `run` everything that a step's bits depend on besides the parameters. Replaces the file in one step.
 void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers, const std::string& run,
-                 const Parameters& parameters, const Optimizer& optimizer);
+                 const Parameters& parameters, const Optimizer& optimizer, const std::vector<StateBlock>& more = {});
 
 class StateFile {
  public:
@@ -19,7 +26,7 @@ class StateFile {
   StateFile(const Context& context, const std::string& path, const char* kind, const std::string& run);
   int64_t number(const char* key) const;  // 0 or more
   // All or nothing: Error{bad_file} naming the tensor when it belongs to other parameters.
-  void restore(Parameters& parameters, Optimizer& optimizer) const;
+  void restore(Parameters& parameters, Optimizer& optimizer, const std::vector<StateBlock>& more = {}) const;
 
  private:
   std::string path_;
