@@ -1,0 +1,59 @@
+// ranker.h -- one model for every surface: what would come of showing this to him here (a click, a like, how much is watched, ...), as probabilities.
+//   each id        -> a row of the table: an embedding [dim], and a weight a task (the first-order part)
+//   the surface    -> a row as well: its token, and its bias on each task
+//   embeddings     -> interaction -> experts, mixed by each task's gate -> each task's tower -> logits, + first-order weights + biases
+//   logit          -> corrected for left-out negatives -> sigmoid -> that surface's and task's calibrator
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "puna/base/context.h"
+#include "puna/base/function_ref.h"
+#include "puna/recsys/calibrate.h"
+#include "puna/recsys/examples.h"
+#include "puna/recsys/model_tensor.h"
+
+namespace puna::recsys {
+
+struct RankerWeights;  // src/recsys/ranking/weights.h
+class RankerTable;     // src/recsys/ranking/table.h
+
+// A ranker that a trainer works on changes between two steps; otherwise it is immutable and may be shared by any number of threads. To go on
+// serving while learning, serve a copy() and exchange it.
+class Ranker {
+ public:
+  static std::shared_ptr<Ranker> create(ContextPtr context, const RankerConfig& config, uint64_t seed);  // random weights
+  // A safetensors file that save() wrote. Error{bad_file} naming the tensor or field.
+  static std::shared_ptr<Ranker> load(ContextPtr context, const std::string& path);
+  void save(const std::string& path) const;  // replaces the file in one step
+  // As it is now, with a table of f32, f16, or i8 (embeddings as 8-bit codes with a scale a row, first-order weights f16). Only f32 can be trained.
+  std::shared_ptr<Ranker> copy(DType table = DType::f32) const;
+
+  // [count][tasks] into `to`, or as a vector. The same bits for any batch that an example is in. Error{invalid_argument} naming the example and
+  // the feature; {cancelled} when should_stop says so.
+  void score(const Examples& examples, float* to, FunctionRef<bool()> should_stop = {}) const;
+  std::vector<float> score(const Examples& examples, FunctionRef<bool()> should_stop = {}) const;
+
+  // What score() does last; none at first. To fit one, score without, then set it.
+  const Calibrator& calibrator(size_t surface, size_t task) const;
+  void set_calibrator(size_t surface, size_t task, Calibrator calibrator);
+  // What score() makes of an uncalibrated probability.
+  void calibrate(const Examples& examples, float* probabilities) const;
+
+  const RankerConfig& config() const noexcept { return config_; }
+  const ContextPtr& context() const noexcept { return context_; }
+  const std::vector<ModelTensor>& tensors() const noexcept;  // all but the table
+  const RankerWeights& weights() const noexcept { return *weights_; }
+  RankerTable& table() const noexcept { return *table_; }
+
+ private:
+  Ranker(ContextPtr context, const RankerConfig& config, DType table);
+  ContextPtr context_;
+  RankerConfig config_;
+  std::shared_ptr<RankerWeights> weights_;
+  std::shared_ptr<RankerTable> table_;
+  std::vector<Calibrator> calibrators_;  // [surfaces][tasks]
+};
+
+}  // namespace puna::recsys

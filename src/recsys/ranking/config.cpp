@@ -1,0 +1,177 @@
+#include "puna/recsys/ranker_config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <set>
+
+#include "base/json.h"
+#include "puna/base/error.h"
+#include "text/json_field.h"
+
+namespace puna::recsys {
+namespace {
+
+using text::JsonField;
+
+constexpr const char* kInteractions[] = {"linear", "fm", "concat", "cross", "dot"};
+constexpr const char* kTaskKinds[] = {"binary", "fraction"};
+constexpr int64_t kMostRows = (int64_t(1) << 31) - 1;  // rows of all tables have numbers of 31 bits
+constexpr size_t kLongestName = 100;
+
+template <class Named>
+int place_of(const std::vector<Named>& all, std::string_view name) {
+  const auto at = std::find_if(all.begin(), all.end(), [&](const Named& n) {
+    if constexpr (std::is_same_v<Named, std::string>) return n == name;
+    else return n.name == name;
+  });
+  return at == all.end() ? -1 : int(at - all.begin());
+}
+
+void within(const char* field, int64_t value, int64_t low, int64_t high) {
+  PUNA_REQUIRE(value >= low && value <= high, "%s is %lld, expected %lld to %lld", field, static_cast<long long>(value), static_cast<long long>(low),
+               static_cast<long long>(high));
+}
+
+void check_name(const char* list, const std::string& name, std::set<std::string>& seen) {
+  PUNA_REQUIRE(!name.empty() && name.size() <= kLongestName, "%s: a name has %zu bytes, expected 1 to %zu", list, name.size(), kLongestName);
+  PUNA_REQUIRE(seen.insert(name).second, "%s: '%s' is there twice", list, name.c_str());
+}
+
+}  // namespace
+
+int64_t RankerConfig::table_rows() const noexcept {
+  int64_t rows = int64_t(surfaces.size());
+  for (const Feature& f : features) rows += f.rows;
+  return rows;
+}
+
+int RankerConfig::surface(std::string_view name) const noexcept { return place_of(surfaces, name); }
+int RankerConfig::task(std::string_view name) const noexcept { return place_of(tasks, name); }
+
+void check(const RankerConfig& c) {
+  within("the number of surfaces", int64_t(c.surfaces.size()), 1, 1 << 16);
+  within("the number of tasks", int64_t(c.tasks.size()), 1, 32);
+  within("the number of features", int64_t(c.features.size()), 0, 256);
+  within("the number of numbers", int64_t(c.numbers.size()), 0, 4096);
+  std::set<std::string> surfaces, tasks, features;
+  for (const std::string& s : c.surfaces) check_name("surfaces", s, surfaces);
+  for (const Task& t : c.tasks) {
+    check_name("tasks", t.name, tasks);
+    within("a task's kind", int64_t(t.kind), 0, 1);
+    PUNA_REQUIRE(t.weight >= 0 && t.weight <= 1e6, "task '%s': weight is %g, expected 0 to 1e6", t.name.c_str(), t.weight);
+    PUNA_REQUIRE(t.kept_negatives > 0 && t.kept_negatives <= 1, "task '%s': kept_negatives is %g, expected above 0, up to 1", t.name.c_str(), t.kept_negatives);
+    PUNA_REQUIRE(t.kind == TaskKind::binary || t.kept_negatives == 1, "task '%s': a fraction has no negatives to leave out", t.name.c_str());
+  }
+  for (const Feature& f : c.features) {
+    check_name("features", f.name, features);
+    PUNA_REQUIRE(f.rows >= 1 && f.rows <= kMostRows, "feature '%s': rows is %lld, expected 1 to 2^31 - 1", f.name.c_str(), static_cast<long long>(f.rows));
+  }
+  for (const std::string& n : c.numbers) check_name("features and numbers", n, features);
+  within("the rows of all features", c.table_rows(), 1, kMostRows);
+  within("interaction", int64_t(c.interaction), 0, 4);
+  within("dim", c.dim, 1, 1024);
+  within("dim times embeddings", c.width(), 1, 1 << 16);
+  within("cross_layers", c.cross_layers, 1, 16);
+  within("experts", c.experts, 1, 64);
+  within("the number of hidden layers", int64_t(c.hidden.size()), 0, 16);
+  within("the number of tower layers", int64_t(c.tower.size()), 0, 16);
+  for (const int64_t w : c.hidden) within("a hidden layer's width", w, 1, 1 << 14);
+  for (const int64_t w : c.tower) within("a tower layer's width", w, 1, 1 << 14);
+  PUNA_REQUIRE(c.experts == 1 || !c.hidden.empty(), "there are %lld experts and no hidden layers to make them of", static_cast<long long>(c.experts));
+  PUNA_REQUIRE(c.interaction != Interaction::linear || (c.experts == 1 && c.hidden.empty() && c.tower.empty()),
+               "a linear ranker has no hidden layers, experts or towers");
+  PUNA_REQUIRE(c.interaction != Interaction::dot || c.tokens() >= 2, "there are no pairs: dot products need a feature besides the surface");
+}
+
+// ---- JSON ----
+
+namespace {
+
+// Misspelt fields would silently be defaults.
+void only(const JsonField& object, std::initializer_list<const char*> fields) {
+  if (!object.is_object()) object.expected("an object");
+  for (const auto& [key, value] : object.json().items())
+    if (std::none_of(fields.begin(), fields.end(), [&key = key](const char* f) { return key == f; })) JsonField(value, object.path() + "." + key.substr(0, 40)).expected("no such field");
+}
+
+int64_t integer(const JsonField& f, int64_t otherwise) { return f.is_null() ? otherwise : f.integer(0, kMostRows); }
+
+double number(const JsonField& f, double otherwise) {
+  if (f.is_null()) return otherwise;
+  if (!f.json().is_number()) f.expected("a number");
+  return f.json().get<double>();
+}
+
+template <size_t N>
+int one_of(const JsonField& f, const char* const (&names)[N], int otherwise) {
+  if (f.is_null()) return otherwise;
+  for (size_t i = 0; i < N; ++i)
+    if (f.string() == names[i]) return int(i);
+  f.expected((std::string("one of ") + names[0] + " ... " + names[N - 1]).c_str());
+}
+
+std::vector<std::string> names(const JsonField& list) {
+  std::vector<std::string> all;
+  for (size_t i = 0; i < list.size(); ++i) all.push_back(list[i].string());
+  return all;
+}
+
+std::vector<int64_t> widths(const JsonField& list, std::vector<int64_t> otherwise) {
+  if (list.is_null()) return otherwise;
+  std::vector<int64_t> all;
+  for (size_t i = 0; i < list.size(); ++i) all.push_back(list[i].integer(1, 1 << 14));
+  return all;
+}
+
+Json json_of(const Task& t) { return {{"name", t.name}, {"kind", kTaskKinds[size_t(t.kind)]}, {"weight", t.weight}, {"kept_negatives", t.kept_negatives}}; }
+Json json_of(const Feature& f) { return {{"name", f.name}, {"rows", f.rows}, {"hashed", f.hashed}}; }
+
+template <class Part>
+Json list_of(const std::vector<Part>& parts) {
+  Json list = Json::array();
+  for (const Part& p : parts) list.push_back(json_of(p));
+  return list;
+}
+
+}  // namespace
+
+RankerConfig ranker_config(std::string_view text) {
+  Json json = parse_json(text, "a ranker's configuration");
+  const JsonGuard<Json> guard(json);
+  const JsonField root(json, "ranker");
+  only(root, {"surfaces", "tasks", "features", "numbers", "interaction", "dim", "cross_layers", "experts", "hidden", "tower"});
+  RankerConfig c;
+  c.surfaces = names(root["surfaces"]);
+  c.numbers = names(root["numbers"]);
+  for (size_t i = 0; i < root["tasks"].size(); ++i) {
+    const JsonField t = root["tasks"][i];
+    only(t, {"name", "kind", "weight", "kept_negatives"});
+    c.tasks.push_back({t["name"].string(), TaskKind(one_of(t["kind"], kTaskKinds, 0)), number(t["weight"], 1), number(t["kept_negatives"], 1)});
+  }
+  for (size_t i = 0; i < root["features"].size(); ++i) {
+    const JsonField f = root["features"][i];
+    only(f, {"name", "rows", "hashed"});
+    c.features.push_back({f["name"].string(), integer(f["rows"], 0), f["hashed"].boolean(false)});
+  }
+  c.interaction = Interaction(one_of(root["interaction"], kInteractions, int(c.interaction)));
+  c.dim = integer(root["dim"], c.dim);
+  c.cross_layers = integer(root["cross_layers"], c.cross_layers);
+  c.experts = integer(root["experts"], c.experts);
+  c.hidden = widths(root["hidden"], c.interaction == Interaction::linear ? std::vector<int64_t>() : c.hidden);
+  c.tower = widths(root["tower"], c.tower);
+  try {
+    check(c);
+  } catch (const Error& e) {
+    fail(Status::bad_file, "a ranker's configuration: %s", e.what());
+  }
+  return c;
+}
+
+std::string json_of(const RankerConfig& c) {
+  return Json{{"surfaces", c.surfaces}, {"tasks", list_of(c.tasks)}, {"features", list_of(c.features)}, {"numbers", c.numbers},
+              {"interaction", kInteractions[size_t(c.interaction)]}, {"dim", c.dim}, {"cross_layers", c.cross_layers}, {"experts", c.experts},
+              {"hidden", c.hidden}, {"tower", c.tower}}.dump();
+}
+
+}  // namespace puna::recsys
