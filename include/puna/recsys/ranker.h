@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "puna/base/context.h"
+#include "puna/base/dtype.h"
 #include "puna/base/function_ref.h"
 #include "puna/recsys/calibrate.h"
 #include "puna/recsys/examples.h"
@@ -46,6 +47,8 @@ class Ranker {
   const std::vector<ModelTensor>& tensors() const noexcept;  // all but the table
   const RankerWeights& weights() const noexcept { return *weights_; }
   RankerTable& table() const noexcept { return *table_; }
+  DType table_type() const noexcept;
+  uint64_t table_bytes() const noexcept;
 
  private:
   Ranker(ContextPtr context, const RankerConfig& config, DType table);

@@ -1,6 +1,7 @@
 #include "puna/recsys/ranker_config.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <initializer_list>
 #include <set>
@@ -124,14 +125,25 @@ std::vector<int64_t> widths(const JsonField& list, std::vector<int64_t> otherwis
   return all;
 }
 
-Json json_of(const Task& t) { return {{"name", t.name}, {"kind", kTaskKinds[size_t(t.kind)]}, {"weight", t.weight}, {"kept_negatives", t.kept_negatives}}; }
-Json json_of(const Feature& f) { return {{"name", f.name}, {"rows", f.rows}, {"hashed", f.hashed}}; }
-
+// Documents are put together as text (see quoted()).
+std::string text_of(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+std::string text_of(int64_t value) { return std::to_string(value); }
+std::string text_of(const std::string& value) { return quoted(value); }
+std::string text_of(const Task& t) {
+  return "{\"name\":" + quoted(t.name) + ",\"kind\":\"" + kTaskKinds[size_t(t.kind)] + "\",\"weight\":" + text_of(t.weight) +
+         ",\"kept_negatives\":" + text_of(t.kept_negatives) + "}";
+}
+std::string text_of(const Feature& f) {
+  return "{\"name\":" + quoted(f.name) + ",\"rows\":" + text_of(f.rows) + ",\"hashed\":" + (f.hashed ? "true}" : "false}");
+}
 template <class Part>
-Json list_of(const std::vector<Part>& parts) {
-  Json list = Json::array();
-  for (const Part& p : parts) list.push_back(json_of(p));
-  return list;
+std::string list_of(const std::vector<Part>& parts) {
+  std::string text = "[";
+  for (const Part& p : parts) text += (text.size() > 1 ? "," : "") + text_of(p);
+  return text + "]";
 }
 
 }  // namespace
@@ -169,9 +181,9 @@ RankerConfig ranker_config(std::string_view text) {
 }
 
 std::string json_of(const RankerConfig& c) {
-  return Json{{"surfaces", c.surfaces}, {"tasks", list_of(c.tasks)}, {"features", list_of(c.features)}, {"numbers", c.numbers},
-              {"interaction", kInteractions[size_t(c.interaction)]}, {"dim", c.dim}, {"cross_layers", c.cross_layers}, {"experts", c.experts},
-              {"hidden", c.hidden}, {"tower", c.tower}}.dump();
+  return "{\"surfaces\":" + list_of(c.surfaces) + ",\"tasks\":" + list_of(c.tasks) + ",\"features\":" + list_of(c.features) + ",\"numbers\":" + list_of(c.numbers) +
+         ",\"interaction\":\"" + kInteractions[size_t(c.interaction)] + "\",\"dim\":" + text_of(c.dim) + ",\"cross_layers\":" + text_of(c.cross_layers) +
+         ",\"experts\":" + text_of(c.experts) + ",\"hidden\":" + list_of(c.hidden) + ",\"tower\":" + list_of(c.tower) + "}";
 }
 
 }  // namespace puna::recsys

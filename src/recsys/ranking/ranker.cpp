@@ -42,6 +42,8 @@ std::shared_ptr<Ranker> Ranker::copy(DType table) const {
 }
 
 const std::vector<ModelTensor>& Ranker::tensors() const noexcept { return weights_->tensors; }
+DType Ranker::table_type() const noexcept { return table_->dtype(); }
+uint64_t Ranker::table_bytes() const noexcept { return table_->bytes(); }
 
 void Ranker::score(const Examples& examples, float* to, FunctionRef<bool()> should_stop) const {
   const RankerRows rows(config_, examples);

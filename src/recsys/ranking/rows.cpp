@@ -25,6 +25,9 @@ RankerRows::RankerRows(const RankerConfig& c, const Examples& e) : count_(e.coun
   PUNA_REQUIRE(e.count == 0 || (e.surfaces && e.starts), "the examples have no surfaces or no starts");
   PUNA_REQUIRE(e.count == 0 || (e.starts[0] == 0 && (e.ids || e.starts[e.count * F] == 0)), "the examples' starts do not begin at 0, or there are no ids");
   PUNA_REQUIRE(e.count == 0 || c.numbers.empty() || e.numbers, "the examples have no numbers, expected %zu each", c.numbers.size());
+  for (int64_t i = 0; i < e.count * F; ++i)  // all of them before any id is looked at: a start may lie beyond the last one
+    PUNA_REQUIRE(e.starts[i] <= e.starts[i + 1] && e.starts[i + 1] <= kMostEntries, "example %lld, feature '%s': ids from %lld to %lld", static_cast<long long>(i / F),
+                 c.features[size_t(i % F)].name.c_str(), static_cast<long long>(e.starts[i]), static_cast<long long>(e.starts[i + 1]));
   starts_.reserve(size_t(e.count * features_ + 1));
   for (int64_t i = 0; i < e.count; ++i) {
     PUNA_REQUIRE(e.surfaces[i] >= 0 && size_t(e.surfaces[i]) < c.surfaces.size(), "example %lld: surface %d, expected 0 to %zu", static_cast<long long>(i),
@@ -34,11 +37,8 @@ RankerRows::RankerRows(const RankerConfig& c, const Examples& e) : count_(e.coun
     int64_t offset = int64_t(c.surfaces.size());
     for (int64_t f = 0; f < F; offset += c.features[size_t(f++)].rows) {
       const Feature& feature = c.features[size_t(f)];
-      const int64_t first = e.starts[i * F + f], last = e.starts[i * F + f + 1];
-      PUNA_REQUIRE(first <= last && last <= kMostEntries, "example %lld, feature '%s': ids from %lld to %lld", static_cast<long long>(i), feature.name.c_str(),
-                   static_cast<long long>(first), static_cast<long long>(last));
       starts_.push_back(int64_t(rows_.size()));
-      for (int64_t j = first; j < last; ++j) {
+      for (int64_t j = e.starts[i * F + f]; j < e.starts[i * F + f + 1]; ++j) {
         PUNA_REQUIRE(feature.hashed || (e.ids[j] >= 0 && e.ids[j] < feature.rows), "example %lld, feature '%s': id %lld, expected 0 to %lld",
                      static_cast<long long>(i), feature.name.c_str(), static_cast<long long>(e.ids[j]), static_cast<long long>(feature.rows - 1));
         rows_.push_back(int32_t(offset + (feature.hashed ? hashed_row(uint64_t(e.ids[j]), uint64_t(f), feature.rows) : e.ids[j])));
