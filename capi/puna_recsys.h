@@ -84,6 +84,105 @@ PUNA_API puna_status puna_user_recommend(puna_user* user, int64_t query_time, co
                                          uint64_t capacity, uint64_t* found);
 PUNA_API void puna_user_free(puna_user* user);
 
+/* ---- rankers: what would come of showing something to somebody, somewhere ----
+ *
+ *   puna_ranker_new(NULL, config, NULL, &ranker);                     // config: JSON, see include/puna/recsys/ranker_config.h
+ *   puna_ranker_learn(ranker, &examples, &outcomes, NULL, NULL);      // a batch, or one event as it happens
+ *   puna_ranker_copy(ranker, PUNA_RANKER_TABLE_I8, &serving);         // goes on serving while `ranker` learns
+ *   puna_ranker_score(serving, &examples, probabilities, capacity);   // [count][tasks]
+ */
+
+/* One model for all surfaces and tasks. Scored by any number of threads while nobody teaches it; learning, restoring and calibrating are one
+ * thread's, with nobody scoring meanwhile. */
+typedef struct puna_ranker puna_ranker;
+
+#define PUNA_RANKER_TABLE_F32 0
+#define PUNA_RANKER_TABLE_F16 1
+#define PUNA_RANKER_TABLE_I8 2 /* embeddings as 8-bit codes with a scale a row, first-order weights in f16 */
+
+#define PUNA_RANKER_ADAMW 0
+#define PUNA_RANKER_ADAGRAD 1
+
+#define PUNA_CALIBRATE_NONE 0
+#define PUNA_CALIBRATE_PLATT 1
+#define PUNA_CALIBRATE_ISOTONIC 2
+
+/* How it learns. The same options, examples and batches give the same bits, whatever the threads and the CPU. */
+typedef struct puna_ranker_options {
+  uint32_t struct_size;
+  int32_t optimizer;     /* PUNA_RANKER_ADAMW or _ADAGRAD, of all weights but the tables' */
+  double learning_rate;  /* its; 0 = 1e-3 */
+  double weight_decay;   /* its */
+  double table_rate;     /* of the tables' row-wise Adagrad; 0 = 0.05 */
+  double table_decay;    /* pulls the rows that a batch names to zero */
+  double dropout;        /* share of hidden values */
+  uint64_t seed;         /* of new weights and of dropout */
+} puna_ranker_options;
+
+typedef struct puna_ranker_info {
+  uint32_t struct_size;
+  int32_t table;         /* PUNA_RANKER_TABLE_... */
+  int64_t surfaces;
+  int64_t tasks;
+  int64_t features;      /* categorical */
+  int64_t numbers;
+  int64_t table_rows;
+  int64_t table_bytes;
+  int64_t steps;         /* that it has learned since it was made, opened or restored to */
+} puna_ranker_info;
+
+/* What was or would be shown, `count` times. Categorical feature f of example i has the ids [starts[i * features + f], starts[i * features + f + 1]):
+ * none, one or several. */
+typedef struct puna_examples {
+  uint32_t struct_size;
+  int32_t reserved;
+  uint64_t count;
+  const int32_t* surfaces;  /* [count] */
+  const int64_t* starts;    /* [count * features + 1], ascending from 0 */
+  const int64_t* ids;       /* [id_count] */
+  uint64_t id_count;
+  const float* numbers;     /* [count][numbers]; NULL when the ranker has none */
+} puna_examples;
+
+/* What came of them: 0 or 1, or a fraction. */
+typedef struct puna_outcomes {
+  uint32_t struct_size;
+  int32_t reserved;
+  const float* values;      /* [count][tasks] */
+  const uint32_t* known;    /* [count], bit t: task t was observed; NULL = all were */
+  const float* weights;     /* [count]; NULL = all 1 */
+} puna_outcomes;
+
+typedef struct puna_ranker_report {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t step;
+  double loss;       /* sum over tasks, each with its weight; mean over examples */
+  double grad_norm;  /* not finite: the step was left out */
+} puna_ranker_report;
+
+/* Random weights. options may be NULL, as may context. PUNA_BAD_FILE names what is wrong with the configuration. */
+PUNA_API puna_status puna_ranker_new(const puna_context* context, const char* config, const puna_ranker_options* options, puna_ranker** ranker);
+/* A file that puna_ranker_save or `puna rec rank` wrote; `options` are for learning on. */
+PUNA_API puna_status puna_ranker_open(const puna_context* context, const char* path, const puna_ranker_options* options, puna_ranker** ranker);
+PUNA_API puna_status puna_ranker_save(const puna_ranker* ranker, const char* path); /* replaces the file in one step */
+/* As it is now, independent of `ranker`. A smaller table serves only: it cannot learn, nor become larger again. */
+PUNA_API puna_status puna_ranker_copy(const puna_ranker* ranker, int32_t table, puna_ranker** copy);
+PUNA_API puna_status puna_ranker_get_info(const puna_ranker* ranker, puna_ranker_info* info);
+/* The configuration as JSON, by the buffer rule of puna.h. */
+PUNA_API puna_status puna_ranker_get_config(const puna_ranker* ranker, char* json, size_t capacity, size_t* size);
+/* probabilities[count * tasks]; capacity says how many values there is room for. */
+PUNA_API puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, uint64_t capacity);
+/* One step. predicted [count][tasks] is what it foretold before it learned, not calibrated. report and predicted may be NULL. */
+PUNA_API puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report, float* predicted);
+/* Everything that the next step depends on, to and from a file; it must be of the same configuration and options. */
+PUNA_API puna_status puna_ranker_save_state(puna_ranker* ranker, const char* path);
+PUNA_API puna_status puna_ranker_restore_state(puna_ranker* ranker, const char* path);
+/* Learns the last step of scoring from `count` scores of examples it has not learned, and what came of them, of one surface and task. */
+PUNA_API puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface, uint64_t task, int32_t kind, const float* probabilities, const float* outcomes,
+                                           uint64_t count);
+PUNA_API void puna_ranker_free(puna_ranker* ranker);
+
 #ifdef __cplusplus
 }
 #endif

@@ -324,6 +324,51 @@ AT(puna_recommend_options, struct_size, 0);
 AT(puna_recommend_options, include_seen, 4);
 AT(puna_recommend_options, allowed, 8);
 SIZE(puna_recommend_options, 16);
+
+AT(puna_ranker_options, struct_size, 0);
+AT(puna_ranker_options, optimizer, 4);
+AT(puna_ranker_options, learning_rate, 8);
+AT(puna_ranker_options, weight_decay, 16);
+AT(puna_ranker_options, table_rate, 24);
+AT(puna_ranker_options, table_decay, 32);
+AT(puna_ranker_options, dropout, 40);
+AT(puna_ranker_options, seed, 48);
+SIZE(puna_ranker_options, 56);
+
+AT(puna_ranker_info, struct_size, 0);
+AT(puna_ranker_info, table, 4);
+AT(puna_ranker_info, surfaces, 8);
+AT(puna_ranker_info, tasks, 16);
+AT(puna_ranker_info, features, 24);
+AT(puna_ranker_info, numbers, 32);
+AT(puna_ranker_info, table_rows, 40);
+AT(puna_ranker_info, table_bytes, 48);
+AT(puna_ranker_info, steps, 56);
+SIZE(puna_ranker_info, 64);
+
+AT(puna_examples, struct_size, 0);
+AT(puna_examples, reserved, 4);
+AT(puna_examples, count, 8);
+AT(puna_examples, surfaces, 16);
+AT(puna_examples, starts, 24);
+AT(puna_examples, ids, 32);
+AT(puna_examples, id_count, 40);
+AT(puna_examples, numbers, 48);
+SIZE(puna_examples, 56);
+
+AT(puna_outcomes, struct_size, 0);
+AT(puna_outcomes, reserved, 4);
+AT(puna_outcomes, values, 8);
+AT(puna_outcomes, known, 16);
+AT(puna_outcomes, weights, 24);
+SIZE(puna_outcomes, 32);
+
+AT(puna_ranker_report, struct_size, 0);
+AT(puna_ranker_report, reserved, 4);
+AT(puna_ranker_report, step, 8);
+AT(puna_ranker_report, loss, 16);
+AT(puna_ranker_report, grad_norm, 24);
+SIZE(puna_ranker_report, 32);
 #endif
 
 /* Numbers that are part of the promise as well. */
@@ -365,3 +410,11 @@ IS(PUNA_STOP_CONTEXT_FULL, 3);
 IS(PUNA_STOP_CALLBACK, 4);
 IS(PUNA_RECOMMENDER_HSTU, 0);
 IS(PUNA_RECOMMENDER_SASREC, 1);
+IS(PUNA_RANKER_TABLE_F32, 0);
+IS(PUNA_RANKER_TABLE_F16, 1);
+IS(PUNA_RANKER_TABLE_I8, 2);
+IS(PUNA_RANKER_ADAMW, 0);
+IS(PUNA_RANKER_ADAGRAD, 1);
+IS(PUNA_CALIBRATE_NONE, 0);
+IS(PUNA_CALIBRATE_PLATT, 1);
+IS(PUNA_CALIBRATE_ISOTONIC, 2);

@@ -120,6 +120,18 @@ int main(void) {
   REFUSED(puna_recommender_new_user(NULL, NULL));
   REFUSED(puna_user_append(NULL, 1, 0));
   REFUSED(puna_user_recommend(NULL, 0, NULL, &token, NULL, 1, NULL));
+  REFUSED(puna_ranker_new(NULL, NULL, NULL, NULL));
+  REFUSED(puna_ranker_new(NULL, "{}", NULL, NULL));
+  REFUSED(puna_ranker_open(NULL, NULL, NULL, NULL));
+  REFUSED(puna_ranker_save(NULL, "x"));
+  REFUSED(puna_ranker_copy(NULL, 0, NULL));
+  REFUSED(puna_ranker_get_info(NULL, NULL));
+  REFUSED(puna_ranker_get_config(NULL, NULL, 0, &n));
+  REFUSED(puna_ranker_score(NULL, NULL, floats, 4));
+  REFUSED(puna_ranker_learn(NULL, NULL, NULL, NULL, NULL));
+  REFUSED(puna_ranker_save_state(NULL, "x"));
+  REFUSED(puna_ranker_restore_state(NULL, "x"));
+  REFUSED(puna_ranker_calibrate(NULL, 0, 0, 0, floats, floats, 1));
   REFUSED(puna_sampler_create(NULL, NULL));
   REFUSED(puna_sampler_sample(NULL, floats, 4, NULL, 0, 0, &token, NULL));
   REFUSED(puna_sampler_distribution(NULL, floats, 4, NULL, 0, floats));
@@ -150,6 +162,7 @@ int main(void) {
   puna_sampler_free(NULL);
   puna_adapter_free(NULL);
   puna_recommender_free(NULL);
+  puna_ranker_free(NULL);
   puna_user_free(NULL);
   if (puna_version() == 0 || puna_version_string()[0] == '\0' || puna_status_name(PUNA_OK)[0] == '\0') ++failures;
   return failures != 0;

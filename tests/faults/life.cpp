@@ -24,6 +24,7 @@ struct Handles {
   puna_adapter *learned = nullptr, *reopened = nullptr;
   puna_recommender* recommender = nullptr;
   puna_user* user = nullptr;
+  puna_ranker *ranker = nullptr, *serving = nullptr;
   char* buffer = nullptr;
   ~Handles() {
     puna_context_free(context);
@@ -35,6 +36,8 @@ struct Handles {
     puna_image_free(image);
     puna_recommender_free(recommender);
     puna_user_free(user);
+    puna_ranker_free(ranker);
+    puna_ranker_free(serving);
     puna_session_free(seeing);
     puna_session_free(restored);
     puna_generation_free(generation);
@@ -127,6 +130,27 @@ puna_status recommend(Handles& h) {
   return PUNA_OK;
 }
 
+// Two events are learned, a copy foretells them.
+puna_status rank(Handles& h) {
+  static const int32_t surfaces[] = {0, 0};
+  static const int64_t starts[] = {0, 1, 3}, ids[] = {1, 0, 2};
+  static const float values[] = {1, 0};
+  TRY(puna_ranker_new(h.context, "{\"surfaces\":[\"feed\"],\"tasks\":[{\"name\":\"like\"}],\"features\":[{\"name\":\"item\",\"rows\":3}],"
+                                 "\"dim\":2,\"cross_layers\":1,\"hidden\":[3]}", nullptr, &h.ranker));
+  auto examples = sized<puna_examples>();
+  examples.count = 2;
+  examples.surfaces = surfaces;
+  examples.starts = starts;
+  examples.ids = ids;
+  examples.id_count = 3;
+  auto outcomes = sized<puna_outcomes>();
+  outcomes.values = values;
+  TRY(puna_ranker_learn(h.ranker, &examples, &outcomes, nullptr, nullptr));
+  TRY(puna_ranker_copy(h.ranker, PUNA_RANKER_TABLE_I8, &h.serving));
+  float probabilities[2];
+  return puna_ranker_score(h.serving, &examples, probabilities, 2);
+}
+
 puna_status compute(const Life& life, Handles& h) {
   static float logits[7 * 4096], vector[4096];
   size_t size = 0;
@@ -180,6 +204,7 @@ puna_status live(const Life& life) {
   if (life.text) TRY(talk(h, h.tokenizer));
   if (life.text) TRY(look(h));
   if (life.text) TRY(recommend(h));
+  if (life.text) TRY(rank(h));
   return compute(life, h);
 }
 

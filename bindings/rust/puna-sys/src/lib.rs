@@ -46,6 +46,14 @@ pub const PUNA_GEMM_TRANSPOSED_B: i32 = 2;
 pub const PUNA_GEMM_ADD: i32 = 4;
 pub const PUNA_RECOMMENDER_HSTU: i32 = 0;
 pub const PUNA_RECOMMENDER_SASREC: i32 = 1;
+pub const PUNA_RANKER_TABLE_F32: i32 = 0;
+pub const PUNA_RANKER_TABLE_F16: i32 = 1;
+pub const PUNA_RANKER_TABLE_I8: i32 = 2;
+pub const PUNA_RANKER_ADAMW: i32 = 0;
+pub const PUNA_RANKER_ADAGRAD: i32 = 1;
+pub const PUNA_CALIBRATE_NONE: i32 = 0;
+pub const PUNA_CALIBRATE_PLATT: i32 = 1;
+pub const PUNA_CALIBRATE_ISOTONIC: i32 = 2;
 
 #[repr(C)]
 pub struct puna_context {
@@ -81,6 +89,10 @@ pub struct puna_recommender {
 }
 #[repr(C)]
 pub struct puna_user {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_ranker {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -410,6 +422,61 @@ pub struct puna_recommend_options {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_ranker_options {
+    pub struct_size: u32,
+    pub optimizer: i32,
+    pub learning_rate: f64,
+    pub weight_decay: f64,
+    pub table_rate: f64,
+    pub table_decay: f64,
+    pub dropout: f64,
+    pub seed: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_ranker_info {
+    pub struct_size: u32,
+    pub table: i32,
+    pub surfaces: i64,
+    pub tasks: i64,
+    pub features: i64,
+    pub numbers: i64,
+    pub table_rows: i64,
+    pub table_bytes: i64,
+    pub steps: i64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_examples {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub count: u64,
+    pub surfaces: *const i32,
+    pub starts: *const i64,
+    pub ids: *const i64,
+    pub id_count: u64,
+    pub numbers: *const f32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_outcomes {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub values: *const f32,
+    pub known: *const u32,
+    pub weights: *const f32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_ranker_report {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub step: i64,
+    pub loss: f64,
+    pub grad_norm: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_finetune_report {
     pub struct_size: u32,
     pub reserved: i32,
@@ -535,6 +602,18 @@ extern "C" {
     pub fn puna_user_append(user: *mut puna_user, item: i32, time: i64) -> puna_status;
     pub fn puna_user_recommend(user: *mut puna_user, query_time: i64, options: *const puna_recommend_options, items: *mut i32, scores: *mut f32, capacity: u64, found: *mut u64) -> puna_status;
     pub fn puna_user_free(user: *mut puna_user);
+    pub fn puna_ranker_new(context: *const puna_context, config: *const c_char, options: *const puna_ranker_options, ranker: *mut *mut puna_ranker) -> puna_status;
+    pub fn puna_ranker_open(context: *const puna_context, path: *const c_char, options: *const puna_ranker_options, ranker: *mut *mut puna_ranker) -> puna_status;
+    pub fn puna_ranker_save(ranker: *const puna_ranker, path: *const c_char) -> puna_status;
+    pub fn puna_ranker_copy(ranker: *const puna_ranker, table: i32, copy: *mut *mut puna_ranker) -> puna_status;
+    pub fn puna_ranker_get_info(ranker: *const puna_ranker, info: *mut puna_ranker_info) -> puna_status;
+    pub fn puna_ranker_get_config(ranker: *const puna_ranker, json: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_ranker_score(ranker: *const puna_ranker, examples: *const puna_examples, probabilities: *mut f32, capacity: u64) -> puna_status;
+    pub fn puna_ranker_learn(ranker: *mut puna_ranker, examples: *const puna_examples, outcomes: *const puna_outcomes, report: *mut puna_ranker_report, predicted: *mut f32) -> puna_status;
+    pub fn puna_ranker_save_state(ranker: *mut puna_ranker, path: *const c_char) -> puna_status;
+    pub fn puna_ranker_restore_state(ranker: *mut puna_ranker, path: *const c_char) -> puna_status;
+    pub fn puna_ranker_calibrate(ranker: *mut puna_ranker, surface: u64, task: u64, kind: i32, probabilities: *const f32, outcomes: *const f32, count: u64) -> puna_status;
+    pub fn puna_ranker_free(ranker: *mut puna_ranker);
     pub fn puna_adapter_open(model: *const puna_model, folder: *const c_char, adapter: *mut *mut puna_adapter) -> puna_status;
     pub fn puna_adapter_save(adapter: *const puna_adapter, folder: *const c_char) -> puna_status;
     pub fn puna_adapter_free(adapter: *mut puna_adapter);
@@ -814,6 +893,41 @@ const _: () = {
     assert!(offset_of!(puna_recommend_options, struct_size) == 0);
     assert!(offset_of!(puna_recommend_options, include_seen) == 4);
     assert!(offset_of!(puna_recommend_options, allowed) == 8);
+    assert!(offset_of!(puna_ranker_options, struct_size) == 0);
+    assert!(offset_of!(puna_ranker_options, optimizer) == 4);
+    assert!(offset_of!(puna_ranker_options, learning_rate) == 8);
+    assert!(offset_of!(puna_ranker_options, weight_decay) == 16);
+    assert!(offset_of!(puna_ranker_options, table_rate) == 24);
+    assert!(offset_of!(puna_ranker_options, table_decay) == 32);
+    assert!(offset_of!(puna_ranker_options, dropout) == 40);
+    assert!(offset_of!(puna_ranker_options, seed) == 48);
+    assert!(offset_of!(puna_ranker_info, struct_size) == 0);
+    assert!(offset_of!(puna_ranker_info, table) == 4);
+    assert!(offset_of!(puna_ranker_info, surfaces) == 8);
+    assert!(offset_of!(puna_ranker_info, tasks) == 16);
+    assert!(offset_of!(puna_ranker_info, features) == 24);
+    assert!(offset_of!(puna_ranker_info, numbers) == 32);
+    assert!(offset_of!(puna_ranker_info, table_rows) == 40);
+    assert!(offset_of!(puna_ranker_info, table_bytes) == 48);
+    assert!(offset_of!(puna_ranker_info, steps) == 56);
+    assert!(offset_of!(puna_examples, struct_size) == 0);
+    assert!(offset_of!(puna_examples, reserved) == 4);
+    assert!(offset_of!(puna_examples, count) == 8);
+    assert!(offset_of!(puna_examples, surfaces) == 16);
+    assert!(offset_of!(puna_examples, starts) == 24);
+    assert!(offset_of!(puna_examples, ids) == 32);
+    assert!(offset_of!(puna_examples, id_count) == 40);
+    assert!(offset_of!(puna_examples, numbers) == 48);
+    assert!(offset_of!(puna_outcomes, struct_size) == 0);
+    assert!(offset_of!(puna_outcomes, reserved) == 4);
+    assert!(offset_of!(puna_outcomes, values) == 8);
+    assert!(offset_of!(puna_outcomes, known) == 16);
+    assert!(offset_of!(puna_outcomes, weights) == 24);
+    assert!(offset_of!(puna_ranker_report, struct_size) == 0);
+    assert!(offset_of!(puna_ranker_report, reserved) == 4);
+    assert!(offset_of!(puna_ranker_report, step) == 8);
+    assert!(offset_of!(puna_ranker_report, loss) == 16);
+    assert!(offset_of!(puna_ranker_report, grad_norm) == 24);
     assert!(size_of::<puna_context_options>() == 120);
     assert!(size_of::<puna_gemm_provider>() == 40);
     assert!(size_of::<puna_context_info>() == 40);
@@ -843,4 +957,9 @@ const _: () = {
     assert!(size_of::<puna_recommender_report>() == 40);
     assert!(size_of::<puna_recommender_options>() == 88);
     assert!(size_of::<puna_recommend_options>() == 16);
+    assert!(size_of::<puna_ranker_options>() == 56);
+    assert!(size_of::<puna_ranker_info>() == 64);
+    assert!(size_of::<puna_examples>() == 56);
+    assert!(size_of::<puna_outcomes>() == 32);
+    assert!(size_of::<puna_ranker_report>() == 32);
 };

@@ -35,7 +35,8 @@ macro_rules! sized_structs { ($($name:ident)*) => { $(unsafe impl Sized_ for $na
 sized_structs!(puna_context_options puna_context_info puna_model_options puna_model_info puna_tensor_info puna_plan_options puna_plan
     puna_tokenize_options puna_tokenizer_info puna_session_options puna_session_info puna_session_timings puna_embed_options
     puna_sampler_options puna_generated_token puna_generate_options puna_generate_result puna_reader puna_image_info
-    puna_recommender_info puna_recommender_options puna_finetune_options);
+    puna_recommender_info puna_recommender_options puna_finetune_options
+    puna_ranker_options puna_ranker_info puna_ranker_report puna_examples puna_outcomes);
 
 pub(crate) fn c_string(text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| Error { status: Status::InvalidArgument, message: format!("'{}' holds a NUL", text.escape_debug()) })

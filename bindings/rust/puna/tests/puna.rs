@@ -276,3 +276,27 @@ fn a_recommender_learns_who_walks_where() {
     assert_eq!((best.len(), best[0].0), (3, 8));
     assert!(Recommender::open("/no/such/file", None).is_err());
 }
+
+#[test]
+fn a_ranker_learns_while_its_copy_serves() {
+    let config = r#"{"surfaces": ["feed"], "tasks": [{"name": "like"}, {"name": "survey"}],
+                     "features": [{"name": "user", "rows": 6}, {"name": "item", "rows": 6}], "interaction": "fm", "dim": 4, "hidden": []}"#;
+    let mut ranker = Ranker::new(config, &LearnRanker { adagrad: true, learning_rate: 0.05, table_rate: 0.2, ..Default::default() }, None).unwrap();
+    let (mut shown, mut came) = (Examples::new(), Vec::new());
+    for user in 0..6 {
+        for item in 0..6 {
+            shown.add(0, &[&[user], &[item]], &[]).unwrap();
+            came.extend([f32::from(u8::from(user % 3 == item % 3)), f32::NAN]);
+        }
+    }
+    let first = ranker.learn(&shown, &came).unwrap();
+    let serving = ranker.copy(RankerTable::F16).unwrap();
+    let before = serving.score(&shown).unwrap();
+    let last = (0..100).map(|_| ranker.learn(&shown, &came).unwrap()).last().unwrap();
+    assert!(last < 0.5 * first);
+    assert_eq!(serving.score(&shown).unwrap(), before);
+    assert!(shown.add(0, &[&[1]], &[]).is_err());
+    let mut wrong = Examples::new();
+    wrong.add(0, &[&[1], &[6]], &[]).unwrap();
+    assert!(ranker.score(&wrong).err().unwrap().message.contains("feature 'item': id 6"));
+}

@@ -1,0 +1,202 @@
+// ranker.cpp -- puna_ranker_*: one model of tasks and surfaces, taught in batches or event by event, and asked.
+#include "handles.h"
+#include "puna_recsys.h"
+#include "translate.h"
+
+#if PUNA_RECSYS
+#include "puna/recsys/ranker_trainer.h"
+
+using namespace puna;
+using namespace puna::capi;
+using namespace puna::recsys;
+
+struct puna_ranker {
+  std::shared_ptr<Ranker> impl;
+  RankerTrainerOptions options;
+  std::unique_ptr<RankerTrainer> trainer;  // from the first step on
+};
+
+namespace {
+
+puna_ranker& use_ranker(puna_ranker* r) {
+  PUNA_REQUIRE(r != nullptr, "ranker is NULL");
+  r->impl->context()->require_same_process();
+  return *r;
+}
+const puna_ranker& use_ranker(const puna_ranker* r) { return use_ranker(const_cast<puna_ranker*>(r)); }
+
+RankerTrainer& trainer_of(puna_ranker& r) {
+  if (!r.trainer) r.trainer = std::make_unique<RankerTrainer>(r.impl, r.options);
+  return *r.trainer;
+}
+
+RankerTrainerOptions options_from_c(const puna_ranker_options& o) {
+  RankerTrainerOptions t;
+  PUNA_REQUIRE(o.optimizer == PUNA_RANKER_ADAMW || o.optimizer == PUNA_RANKER_ADAGRAD, "optimizer is %d, expected PUNA_RANKER_ADAMW or _ADAGRAD", o.optimizer);
+  t.optimizer.kind = o.optimizer == PUNA_RANKER_ADAMW ? train::OptimizerKind::adamw : train::OptimizerKind::adagrad;
+  if (o.learning_rate != 0) t.optimizer.learning_rate = o.learning_rate;
+  t.optimizer.weight_decay = o.weight_decay;
+  if (o.table_rate != 0) t.table_rate = o.table_rate;
+  t.table_decay = o.table_decay;
+  t.dropout = float(o.dropout);
+  t.seed = o.seed;
+  return t;
+}
+
+ContextPtr context_or_new(const puna_context* context) { return context ? use(context) : make_context({}); }
+
+// The struct's own arrays are checked here, what they say by the ranker.
+Examples examples_from_c(const RankerConfig& c, const puna_examples* theirs) {
+  PUNA_REQUIRE(theirs != nullptr, "examples is NULL");
+  const puna_examples e = read_options(theirs, "puna_examples");
+  require_reserved(e.reserved, "puna_examples");
+  constexpr uint64_t kMost = uint64_t(1) << 31;
+  PUNA_REQUIRE(e.count <= kMost && e.id_count <= kMost, "%llu examples with %llu ids, expected at most 2^31", static_cast<unsigned long long>(e.count),
+               static_cast<unsigned long long>(e.id_count));
+  PUNA_REQUIRE(e.count == 0 || (e.surfaces && e.starts && (e.ids || e.id_count == 0)), "examples: surfaces, starts or ids is NULL");
+  PUNA_REQUIRE(e.count == 0 || (e.starts[e.count * c.features.size()] >= 0 && uint64_t(e.starts[e.count * c.features.size()]) <= e.id_count),
+               "the examples' starts end at %lld, but there are %llu ids", e.count == 0 ? 0LL : static_cast<long long>(e.starts[e.count * c.features.size()]),
+               static_cast<unsigned long long>(e.id_count));
+  return {int64_t(e.count), e.surfaces, e.starts, e.ids, e.numbers};
+}
+
+}  // namespace
+
+puna_status puna_ranker_new(const puna_context* context, const char* config, const puna_ranker_options* options, puna_ranker** ranker) {
+  return guard([&] {
+    PUNA_REQUIRE(config != nullptr, "config is NULL");
+    PUNA_REQUIRE(ranker != nullptr, "ranker is NULL");
+    const RankerTrainerOptions o = options_from_c(read_options(options, "puna_ranker_options"));
+    *ranker = new puna_ranker{Ranker::create(context_or_new(context), ranker_config(config), o.seed), o, nullptr};
+  });
+}
+
+puna_status puna_ranker_open(const puna_context* context, const char* path, const puna_ranker_options* options, puna_ranker** ranker) {
+  return guard([&] {
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    PUNA_REQUIRE(ranker != nullptr, "ranker is NULL");
+    const RankerTrainerOptions o = options_from_c(read_options(options, "puna_ranker_options"));
+    *ranker = new puna_ranker{Ranker::load(context_or_new(context), path), o, nullptr};
+  });
+}
+
+puna_status puna_ranker_save(const puna_ranker* ranker, const char* path) {
+  return guard([&] {
+    const puna_ranker& r = use_ranker(ranker);
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    r.impl->save(path);
+  });
+}
+
+puna_status puna_ranker_copy(const puna_ranker* ranker, int32_t table, puna_ranker** copy) {
+  return guard([&] {
+    const puna_ranker& r = use_ranker(ranker);
+    PUNA_REQUIRE(copy != nullptr, "copy is NULL");
+    PUNA_REQUIRE(table >= PUNA_RANKER_TABLE_F32 && table <= PUNA_RANKER_TABLE_I8, "table is %d, expected PUNA_RANKER_TABLE_...", table);
+    constexpr DType kTypes[] = {DType::f32, DType::f16, DType::i8};
+    *copy = new puna_ranker{r.impl->copy(kTypes[table]), r.options, nullptr};
+  });
+}
+
+puna_status puna_ranker_get_info(const puna_ranker* ranker, puna_ranker_info* info) {
+  return guard([&] {
+    const puna_ranker& r = use_ranker(ranker);
+    const RankerConfig& c = r.impl->config();
+    puna_ranker_info i{};
+    i.table = r.impl->table_type() == DType::f32 ? PUNA_RANKER_TABLE_F32 : r.impl->table_type() == DType::f16 ? PUNA_RANKER_TABLE_F16 : PUNA_RANKER_TABLE_I8;
+    i.surfaces = int64_t(c.surfaces.size());
+    i.tasks = int64_t(c.tasks.size());
+    i.features = int64_t(c.features.size());
+    i.numbers = int64_t(c.numbers.size());
+    i.table_rows = c.table_rows();
+    i.table_bytes = int64_t(r.impl->table_bytes());
+    i.steps = r.trainer ? r.trainer->steps() : 0;
+    write_info(i, info, "puna_ranker_info");
+  });
+}
+
+puna_status puna_ranker_get_config(const puna_ranker* ranker, char* json, size_t capacity, size_t* size) {
+  return guard([&] { write_text(json_of(use_ranker(ranker).impl->config()), json, capacity, size); });
+}
+
+puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, uint64_t capacity) {
+  return guard([&] {
+    const puna_ranker& r = use_ranker(ranker);
+    const Examples e = examples_from_c(r.impl->config(), examples);
+    const uint64_t values = uint64_t(e.count) * r.impl->config().tasks.size();
+    PUNA_REQUIRE(probabilities != nullptr || values == 0, "probabilities is NULL");
+    PUNA_REQUIRE(capacity >= values, "there is room for %llu probabilities, %llu are needed", static_cast<unsigned long long>(capacity), static_cast<unsigned long long>(values));
+    const std::vector<float> p = r.impl->score(e);  // a call that fails leaves the caller's buffer as it was
+    std::copy(p.begin(), p.end(), probabilities);
+  });
+}
+
+puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report, float* predicted) {
+  return guard([&] {
+    puna_ranker& r = use_ranker(ranker);
+    const Examples e = examples_from_c(r.impl->config(), examples);
+    PUNA_REQUIRE(outcomes != nullptr, "outcomes is NULL");
+    const puna_outcomes o = read_options(outcomes, "puna_outcomes");
+    require_reserved(o.reserved, "puna_outcomes");
+    if (report) checked_struct_size(report->struct_size, "puna_ranker_report");
+    const std::vector<uint32_t> all(o.known ? 0 : size_t(e.count), ~0u);
+    const RankerStep step = trainer_of(r).learn(e, {o.values, o.known ? o.known : all.data(), o.weights}, predicted);
+    if (report) write_info({0, 0, step.step, step.loss, step.grad_norm}, report, "puna_ranker_report");
+  });
+}
+
+puna_status puna_ranker_save_state(puna_ranker* ranker, const char* path) {
+  return guard([&] {
+    puna_ranker& r = use_ranker(ranker);
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    trainer_of(r).save(path);
+  });
+}
+
+puna_status puna_ranker_restore_state(puna_ranker* ranker, const char* path) {
+  return guard([&] {
+    puna_ranker& r = use_ranker(ranker);
+    PUNA_REQUIRE(path != nullptr, "path is NULL");
+    trainer_of(r).resume(path);
+  });
+}
+
+puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface, uint64_t task, int32_t kind, const float* probabilities, const float* outcomes, uint64_t count) {
+  return guard([&] {
+    puna_ranker& r = use_ranker(ranker);
+    PUNA_REQUIRE(kind >= PUNA_CALIBRATE_NONE && kind <= PUNA_CALIBRATE_ISOTONIC, "kind is %d, expected PUNA_CALIBRATE_...", kind);
+    Calibrator c;
+    if (kind != PUNA_CALIBRATE_NONE) {
+      const auto p = array_view(probabilities, count, "probabilities"), y = array_view(outcomes, count, "outcomes");
+      c = kind == PUNA_CALIBRATE_PLATT ? Calibrator::platt(p, y) : Calibrator::isotonic(p, y);
+    }
+    r.impl->set_calibrator(size_t(surface), size_t(task), std::move(c));
+  });
+}
+
+void puna_ranker_free(puna_ranker* ranker) {
+  if (ranker) free_handle(ranker, *ranker->impl->context());
+}
+
+#else
+// A build without recommenders refuses each call and has no handles.
+using namespace puna;
+using namespace puna::capi;
+namespace {
+puna_status missing() {
+  return guard([] { fail(Status::unsupported, "this library was built without recommenders"); });
+}
+}  // namespace
+puna_status puna_ranker_new(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing(); }
+puna_status puna_ranker_open(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing(); }
+puna_status puna_ranker_save(const puna_ranker*, const char*) { return missing(); }
+puna_status puna_ranker_copy(const puna_ranker*, int32_t, puna_ranker**) { return missing(); }
+puna_status puna_ranker_get_info(const puna_ranker*, puna_ranker_info*) { return missing(); }
+puna_status puna_ranker_get_config(const puna_ranker*, char*, size_t, size_t*) { return missing(); }
+puna_status puna_ranker_score(const puna_ranker*, const puna_examples*, float*, uint64_t) { return missing(); }
+puna_status puna_ranker_learn(puna_ranker*, const puna_examples*, const puna_outcomes*, puna_ranker_report*, float*) { return missing(); }
+puna_status puna_ranker_save_state(puna_ranker*, const char*) { return missing(); }
+puna_status puna_ranker_restore_state(puna_ranker*, const char*) { return missing(); }
+puna_status puna_ranker_calibrate(puna_ranker*, uint64_t, uint64_t, int32_t, const float*, const float*, uint64_t) { return missing(); }
+void puna_ranker_free(puna_ranker*) {}
+#endif
