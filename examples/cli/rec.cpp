@@ -214,6 +214,7 @@ void add_rec(CLI::App& app) {
   add_rec_train(rec);
   add_rec_eval(rec);
   add_rec_recommend(rec);
+  add_rec_rank(rec);
 }
 
 }  // namespace puna::cli

@@ -7,6 +7,8 @@ class App;
 
 namespace puna::cli {
 
+class Verb;
+
 void add_bench(CLI::App& app);
 void add_chat(CLI::App& app);
 void add_detokenize(CLI::App& app);
@@ -20,6 +22,7 @@ void add_merge(CLI::App& app);
 void add_perplexity(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_rec(CLI::App& app);
+void add_rec_rank(const Verb& rec);
 void add_render(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app);

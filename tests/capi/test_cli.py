@@ -381,6 +381,31 @@ class Recommenders(unittest.TestCase):
             again = self.train("--epochs", 12, "--evaluate-every", 3, "--resume").stdout.decode().strip()
             self.assertEqual(pathlib.Path(again).read_bytes(), whole)
 
+    def test_a_ranker_by_recipe(self):
+        """Users like the items of their own kind; the kind is a column of another table."""
+        rows = [f"{u}\t{i}\t{5 if u % 3 == i % 3 else 2}\t{u * 40 + i}" for u in range(60) for i in range(30)]
+        (self.folder / "e.tsv").write_text("user_id:token\titem_id:token\trating:float\ttimestamp:float\n" + "\n".join(rows) + "\n")
+        (self.folder / "i.tsv").write_text("item_id\tkinds\n" + "\n".join(f"{i}\tk{i % 3} x{i % 2}" for i in range(30)) + "\n")
+        recipe = {"events": "e.tsv", "tables": [{"file": "i.tsv", "key": "item_id"}], "time": "timestamp",
+                  "features": [{"column": "user_id"}, {"column": "item_id"}, {"column": "kinds", "many": True}],
+                  "surfaces": {"column": "kinds", "groups": [{"name": "even", "any": ["x0"]}], "otherwise": "odd"},
+                  "tasks": [{"name": "like", "column": "rating", "at_least": 4}, {"name": "watched", "column": "rating", "divide": 5, "kind": "fraction"}],
+                  "model": {"dim": 4, "hidden": [8], "cross_layers": 1}}
+        (self.folder / "recipe.json").write_text(json.dumps(recipe))
+        command = ["rec", "rank", self.folder / "recipe.json", "--data", self.folder, "--out", self.folder / "run", "--lr", "1e-2", "--table-lr", "0.1"]
+        reports = run_json(*command, "--epochs", 8, "--apart")
+        self.assertEqual(reports, json.loads((self.folder / "run/report.json").read_text()))
+        self.assertGreater(reports[0]["unified"]["like"]["all"]["auc"], 0.95)
+        self.assertEqual(sorted(reports[0]["apart"]["like"]), ["even", "odd"])
+        for plot in ("calibration.svg", "surfaces.svg"):
+            self.assertIn("</svg>", (self.folder / "run" / plot).read_text())
+        self.assertTrue((self.folder / "run/ranker.safetensors").exists())
+        linear = run_json(*command, "--epochs", 3, "--interaction", "linear", "--split", "time")
+        self.assertLess(linear[0]["unified"]["like"]["all"]["auc"], 0.7)
+        recipe["features"][0]["column"] = "usher"
+        (self.folder / "recipe.json").write_text(json.dumps(recipe))
+        self.assertIn(b"no table has a column 'usher'", run(*command, code=1).stderr)
+
     def test_what_is_wrong_is_said(self):
         self.assertIn(b"hstu, hstu-large or sasrec", self.train("--model", "lstm", code=1).stderr)
         self.assertIn(b"MODEL or --baseline", run("rec", "eval", "--data", self.data, code=2).stderr)

@@ -1,0 +1,23 @@
+// rec_recipe.h -- from tables on disk to a ranker's examples, by a recipe (JSON): which columns describe an event, where it was shown, what came of it.
+//   {"events": "e.tsv", "tables": [{"file": "items.tsv", "key": "item_id"}],          tab-separated, columns named in the first line
+//    "features": [{"column": "user_id"}, {"column": "age", "divide": 5}, {"column": "genres", "many": true}],
+//    "surfaces": {"column": "genres", "groups": [{"name": "drama", "any": ["Drama", "Romance"]}], "otherwise": "other"},
+//    "tasks": [{"name": "like", "column": "rating", "at_least": 4}, {"name": "watched", "column": "rating", "divide": 5, "kind": "fraction"}],
+//    "time": "timestamp", "model": {"interaction": "cross", "dim": 16}}
+#pragma once
+#include <string>
+
+#include "puna/recsys/examples.h"
+
+namespace puna::cli {
+
+struct RecipeData {
+  recsys::RankerConfig config;
+  recsys::ExampleSet examples;
+  std::vector<int64_t> times;  // of each example
+};
+
+// Files are looked for in `folder`. `interaction` replaces the recipe's when it is not empty. Error{bad_file} naming the file, the line, the column.
+RecipeData read_recipe(const std::string& recipe, const std::string& folder, const std::string& interaction);
+
+}  // namespace puna::cli
