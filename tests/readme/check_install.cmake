@@ -1,4 +1,5 @@
 # Installs the build into a fresh folder, moves it, and builds programs against what is there: find_package (shared and static) and pkg-config.
+# Then packs it (cpack) and says how large libraries and packages are.
 #   cmake -DBUILD=build folder -DSOURCE=consumer/ -DWORK=scratch -DCC=... -DCXX=... -DGENERATOR=... -P check_install.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output OUTPUT_STRIP_TRAILING_WHITESPACE)
@@ -30,4 +31,27 @@ if(PKG_CONFIG)
   get_filename_component(lib_dir ${pc_dir} DIRECTORY)
   run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${lib_dir} ${WORK}/with_pkg_config)
   message(STATUS "with_pkg_config: ${output}")
+endif()
+
+find_program(STRIP strip)
+file(GLOB libraries ${WORK}/prefix/lib*/lib*.so.*.*.* ${WORK}/prefix/lib*/*/lib*.so.*.*.*)
+foreach(library IN LISTS libraries)
+  get_filename_component(file ${library} NAME)
+  run(${STRIP} -o ${WORK}/${file} ${library})
+  file(SIZE ${WORK}/${file} bytes)
+  message(STATUS "${file}, stripped: ${bytes} bytes")
+endforeach()
+if(NOT libraries)
+  message(FATAL_ERROR "no shared library under ${WORK}/prefix")
+endif()
+
+run(${CMAKE_COMMAND} -E chdir ${BUILD} cpack -B ${WORK}/packages)
+file(GLOB packages ${WORK}/packages/puna*)
+foreach(package IN LISTS packages)
+  get_filename_component(file ${package} NAME)
+  file(SIZE ${package} bytes)
+  message(STATUS "${file}: ${bytes} bytes")
+endforeach()
+if(NOT packages)
+  message(FATAL_ERROR "cpack made no package in ${WORK}/packages")
 endif()
