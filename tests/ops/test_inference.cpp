@@ -22,7 +22,7 @@ struct Stages {
     for (size_t s = 0; s < tiles.size(); ++s) {
       int64_t* scratch = rec.take<int64_t>(1);
       rec.stage(tiles[s], [&](int64_t tile) {
-        *scratch = 1;
+        if (tile == 0) *scratch = 1;  // is memory of this stage
         ran[s][size_t(tile)].fetch_add(1);
         if (!complete(s)) early = true;
       });
