@@ -25,8 +25,8 @@ using OrderedJson = nlohmann::ordered_json;
 struct RankFlags {
   ModelFlags context;
   std::string recipe, data, out, interaction, split = "random", calibrate = "platt", optimizer = "adamw";
-  int64_t epochs = 15, batch = 256, patience = 3, seeds = 1;
-  float learning_rate = 1e-3f, table_rate = 0.02f, table_decay = 0, decay = 0, dropout = 0;
+  int64_t epochs = 20, batch = 512, patience = 3, seeds = 1;
+  float learning_rate = 1e-3f, table_rate = 0.05f, table_decay = 3e-4f, decay = 0, dropout = 0;
   uint64_t seed = 42;
   bool apart = false;
 
@@ -240,14 +240,14 @@ void add_rec_rank(const Verb& rec) {
   verb.option("--interaction", f->interaction, "instead of the recipe's: linear, fm, concat, cross or dot");
   verb.option("--split", f->split, "random (default) or time: which tenth of the events is judged");
   verb.option("--calibrate", f->calibrate, "platt (default), isotonic or none; each surface and task on the validation tenth");
-  verb.option("--epochs", f->epochs, "at most (default 15)").at_least(1);
+  verb.option("--epochs", f->epochs, "at most (default 20)").at_least(1);
   verb.option("--patience", f->patience, "epochs without a gain before it stops (default 3)").at_least(1);
-  verb.option("--batch", f->batch, "events a step (default 256)").at_least(1);
+  verb.option("--batch", f->batch, "events a step (default 512)").at_least(1);
   verb.option("--optimizer", f->optimizer, "of all but the table: adamw (default) or adagrad");
   verb.option("--lr", f->learning_rate, "its learning rate (default 1e-3)");
   verb.option("--decay", f->decay, "its weight decay (default 0)");
-  verb.option("--table-lr", f->table_rate, "learning rate of the table's row-wise Adagrad (default 0.02)");
-  verb.option("--table-decay", f->table_decay, "pulls the rows of a step's events to zero (default 0)");
+  verb.option("--table-lr", f->table_rate, "learning rate of the table's row-wise Adagrad (default 0.05)");
+  verb.option("--table-decay", f->table_decay, "pulls the rows of a step's events to zero (default 3e-4)");
   verb.option("--dropout", f->dropout, "share of hidden values dropped (default 0)");
   verb.option("--seed", f->seed, "of the split, new weights and the order of events (default 42)");
   verb.option("--seeds", f->seeds, "runs with this and the following seeds (default 1)").at_least(1);
