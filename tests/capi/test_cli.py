@@ -406,6 +406,17 @@ class Recommenders(unittest.TestCase):
         (self.folder / "recipe.json").write_text(json.dumps(recipe))
         self.assertIn(b"no table has a column 'usher'", run(*command, code=1).stderr)
 
+    def test_one_ranker_is_no_worse_than_one_a_surface(self):
+        """MovieLens-100K, few epochs (./dev movielens rank has the whole of it): on every surface, for every task; and it orders well."""
+        data, recipe = needed(self, "ml-100k.inter").parent, pathlib.Path(__file__).resolve().parents[2] / "examples/recommend/movielens_surfaces.json"
+        report = run_json("rec", "rank", recipe, "--data", data, "--out", self.folder / "run", "--epochs", 5, "--apart")[0]
+        for task, surfaces in report["apart"].items():
+            for surface, apart in surfaces.items():
+                with self.subTest(task=task, surface=surface):
+                    self.assertLess(report["unified"][task][surface]["ne"], apart["ne"])
+        self.assertGreater(report["unified"]["like"]["all"]["auc"], 0.7828 - 0.002)
+        self.assertLess(report["unified"]["like"]["all"]["ece"], 0.02)
+
     def test_what_is_wrong_is_said(self):
         self.assertIn(b"hstu, hstu-large or sasrec", self.train("--model", "lstm", code=1).stderr)
         self.assertIn(b"MODEL or --baseline", run("rec", "eval", "--data", self.data, code=2).stderr)

@@ -179,3 +179,23 @@ TEST_CASE("an epoch visits every example once, in another order each time", "[tr
     CHECK((a.front() == 0 && a.back() == n - 1));
   }
 }
+
+TEST_CASE("Adagrad's steps are its formula's", "[train]") {
+  // torch.optim.Adagrad: g += decay p; m += g^2; p -= lr g / (sqrt(m) + eps)
+  const ContextPtr context = context_with("", 1);
+  Parameters parameters(context);
+  const Parameter& p = parameters.add("p", 3);
+  Optimizer optimizer(parameters, {OptimizerKind::adagrad, 0.1, 0.9, 0.999, 1e-10, 0.01, 0.0});
+  double want[] = {1, -2, 0.5}, m[3] = {};
+  std::copy(want, want + 3, p.values);
+  for (int step = 1; step <= 4; ++step) {
+    for (int i = 0; i < 3; ++i) {
+      p.gradient[i] = float(0.3 * step - 0.5 * i);
+      const double g = double(p.gradient[i]) + 0.01 * want[i];
+      m[i] += g * g;
+      want[i] -= 0.1 * g / (std::sqrt(m[i]) + 1e-10);
+    }
+    optimizer.step();
+  }
+  for (int i = 0; i < 3; ++i) CHECK(std::abs(double(p.values[i]) - want[i]) < 1e-6);
+}

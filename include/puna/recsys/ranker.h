@@ -11,6 +11,7 @@
 #include "puna/base/context.h"
 #include "puna/base/dtype.h"
 #include "puna/base/function_ref.h"
+#include "puna/io/checkpoint.h"
 #include "puna/recsys/calibrate.h"
 #include "puna/recsys/examples.h"
 #include "puna/recsys/model_tensor.h"
@@ -26,7 +27,8 @@ class Ranker {
  public:
   static std::shared_ptr<Ranker> create(ContextPtr context, const RankerConfig& config, uint64_t seed);  // random weights
   // A safetensors file that save() wrote. Error{bad_file} naming the tensor or field.
-  static std::shared_ptr<Ranker> load(ContextPtr context, const std::string& path);
+  static std::shared_ptr<Ranker> load(ContextPtr context, const SourcePtr& source);
+  static std::shared_ptr<Ranker> load(ContextPtr context, const std::string& path) { return load(std::move(context), open_path_source(path)); }
   void save(const std::string& path) const;  // replaces the file in one step
   // As it is now, with a table of f32, f16, or i8 (embeddings as 8-bit codes with a scale a row, first-order weights f16). Only f32 can be trained.
   std::shared_ptr<Ranker> copy(DType table = DType::f32) const;
@@ -41,6 +43,11 @@ class Ranker {
   void set_calibrator(size_t surface, size_t task, Calibrator calibrator);
   // What score() makes of an uncalibrated probability.
   void calibrate(const Examples& examples, float* probabilities) const;
+
+  // The row of an id: its embedding [dim], then its first-order weight of each task. What is new can begin where its content says (ContentTower)
+  // instead of nowhere. For tables of f32. Error{invalid_argument} naming the feature and the id.
+  std::vector<float> row(size_t feature, int64_t id) const;
+  void set_row(size_t feature, int64_t id, std::span<const float> values);
 
   const RankerConfig& config() const noexcept { return config_; }
   const ContextPtr& context() const noexcept { return context_; }

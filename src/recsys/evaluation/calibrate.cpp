@@ -140,6 +140,7 @@ Calibrator Calibrator::of(Kind kind, std::vector<float> x, std::vector<float> y)
 
 float Calibrator::operator()(float p) const noexcept {
   if (kind_ == Kind::none) return p;
+  const FpEnv fp_env;
   if (kind_ == Kind::platt) return float(sigmoid(double(x_[0]) * logit(double(p)) + double(y_[0])));
   const auto above = size_t(std::upper_bound(x_.begin(), x_.end(), p) - x_.begin());
   if (above == 0) return y_.front();

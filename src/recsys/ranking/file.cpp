@@ -79,8 +79,9 @@ void Ranker::save(const std::string& path) const {
   write_safetensors(path, {{"puna", kFormat}, {"config", json_of(config_)}}, tensors);
 }
 
-std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const std::string& path) {
-  const SafetensorsFile file = read_safetensors(*context, open_path_source(path));
+std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source) {
+  const std::string& path = source->name();
+  const SafetensorsFile file = read_safetensors(*context, source);
   const auto format = file.metadata.find("puna"), text = file.metadata.find("config");
   if (format == file.metadata.end() || format->second != kFormat || text == file.metadata.end()) fail(Status::bad_file, "%s is no ranker of this version", path.c_str());
   RankerConfig config;

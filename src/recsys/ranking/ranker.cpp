@@ -84,6 +84,20 @@ void Ranker::calibrate(const Examples& examples, float* probabilities) const {
     }
 }
 
+std::vector<float> Ranker::row(size_t feature, int64_t id) const {
+  PUNA_REQUIRE(table_->dtype() == DType::f32, "the table is %s; rows are read and written in one of F32", name(table_->dtype()));
+  const float* const values = table_->values(row_of(config_, feature, id));
+  return {values, values + table_->dim() + table_->tasks()};
+}
+
+void Ranker::set_row(size_t feature, int64_t id, std::span<const float> values) {
+  PUNA_REQUIRE(int64_t(values.size()) == table_->dim() + table_->tasks(), "%zu values of a row, expected %lld", values.size(),
+               static_cast<long long>(table_->dim() + table_->tasks()));
+  for (const float v : values) PUNA_REQUIRE(std::isfinite(v), "feature %zu, id %lld: a value of its row is not finite", feature, static_cast<long long>(id));
+  (void)row(feature, id);
+  std::copy(values.begin(), values.end(), table_->values(row_of(config_, feature, id)));
+}
+
 const Calibrator& Ranker::calibrator(size_t surface, size_t task) const {
   PUNA_REQUIRE(surface < config_.surfaces.size() && task < config_.tasks.size(), "surface %zu, task %zu of %zu, %zu", surface, task, config_.surfaces.size(),
                config_.tasks.size());

@@ -50,4 +50,13 @@ RankerRows::RankerRows(const RankerConfig& c, const Examples& e) : count_(e.coun
   starts_.push_back(int64_t(rows_.size()));
 }
 
+int64_t row_of(const RankerConfig& c, size_t feature, int64_t id) {
+  PUNA_REQUIRE(feature < c.features.size(), "feature %zu of %zu", feature, c.features.size());
+  const Feature& f = c.features[feature];
+  PUNA_REQUIRE(f.hashed || (id >= 0 && id < f.rows), "feature '%s': id %lld, expected 0 to %lld", f.name.c_str(), static_cast<long long>(id), static_cast<long long>(f.rows - 1));
+  int64_t offset = int64_t(c.surfaces.size());
+  for (size_t i = 0; i < feature; ++i) offset += c.features[i].rows;
+  return offset + (f.hashed ? hashed_row(uint64_t(id), uint64_t(feature), f.rows) : id);
+}
+
 }  // namespace puna::recsys

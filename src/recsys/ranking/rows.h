@@ -25,4 +25,7 @@ class RankerRows {
   std::vector<int32_t> rows_;
 };
 
+// The table's row of one id. Error{invalid_argument} naming the feature and the id.
+int64_t row_of(const RankerConfig& config, size_t feature, int64_t id);
+
 }  // namespace puna::recsys

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/det_math.h"
+#include "base/fp_env.h"
 #include "puna/base/error.h"
 
 namespace puna::recsys {
@@ -12,6 +13,7 @@ ValueFormula ValueFormula::of(const RankerConfig& c) {
 }
 
 double ValueFormula::operator()(size_t surface, const float* p) const noexcept {
+  const FpEnv fp_env;
   double value = 0;
   for (size_t t = 0; t < exponents.size(); ++t) {
     const double a = weights[surface * exponents.size() + t];
