@@ -11,6 +11,7 @@
 #include "puna/recsys/evaluate.h"
 #include "puna/recsys/recommender.h"
 #include "puna/recsys/sequence_trainer.h"
+#include "rec.h"
 #include "verbs.h"
 
 namespace puna::cli {
@@ -176,7 +177,7 @@ void add_rec_eval(const Verb& rec) {
 
 struct RecommendFlags {
   ModelFlags model;
-  std::string data, user;
+  std::string data, user, index;
   int64_t count = 10;
   bool seen = false;
 };
@@ -190,7 +191,7 @@ void run_recommend(const RecommendFlags& f) {
   const std::vector<Event>& events = data.histories[size_t(user)];
   UserState state(model);
   for (const Event& e : events) state.append(e);
-  for (const Hit& h : Recommender(model).recommend(state, events.back().time, {f.count, f.seen, nullptr}))
+  for (const Hit& h : Recommender(model, open_index(*model, f.index)).recommend(state, events.back().time, {f.count, f.seen, nullptr}))
     printf("%s\t%.6f\n", data.items[size_t(h.item)].c_str(), double(h.score));
 }
 
@@ -201,6 +202,7 @@ void add_rec_recommend(const Verb& rec) {
   verb.option("--data", f->data, "the interactions it was trained on, with the user's history").required();
   verb.option("--user", f->user, "the user's name in the data").required();
   verb.option("-n,--count", f->count, "how many (default 10)").at_least(1);
+  verb.option("--index", f->index, "a graph that index made: items are walked to instead of all looked at");
   verb.flag("--seen", f->seen, "also what the user has had already");
   f->model.add_machine(verb);
   verb.run([f] { run_recommend(*f); });
@@ -215,6 +217,7 @@ void add_rec(CLI::App& app) {
   add_rec_eval(rec);
   add_rec_recommend(rec);
   add_rec_rank(rec);
+  add_rec_index(rec);
 }
 
 }  // namespace puna::cli

@@ -22,7 +22,7 @@ const KernelTable kTable = {
     sigmoid,               rope_interleaved, rope_half_split, to_f16_row, attend_f32, attend_f16, attend_q8, merge_attention, finish_attention,
     gemm_back,             gemm_outer,       attend_backward, rms_norm_backward, swiglu_backward, dot, add_scaled, add_product, softmax_state, softmax_gradient,
     layer_norm,            gelu,             to_bf16_row,      history_attend,  history_attend_backward, layer_norm_backward, silu, silu_backward, gather_dots, gather_add,
-    search_codes,
+    search_codes,          dot_codes,
 };
 
 }  // namespace puna::PUNA_ISA

@@ -175,6 +175,7 @@ struct KernelTable {
   // -127..127, start: -128 times their sum. Room for `panels` hits and their scores.
   int64_t (*search_codes)(int32_t* hits, float* scores, const CodePanels& items, int64_t first, int64_t panels, const int8_t* query, int32_t start,
                           float least);
+  int32_t (*dot_codes)(const int8_t* x, const int8_t* y, int64_t n);  // of one item and another; n % 64 == 0, codes in -127..127
 };
 
 // The table of a level by name; "" = the best this CPU has. NULL when the name is unknown or the CPU lacks it.

@@ -21,4 +21,10 @@ static int64_t search_codes(int32_t* hits, float* scores, const CodePanels& c, i
   return found;
 }
 
+static int32_t dot_codes(const int8_t* x, const int8_t* y, int64_t n) {
+  VI sums = isplat(0);
+  for (int64_t i = 0; i < n; i += 64) sums = dot4_signed(sums, bload(reinterpret_cast<const uint8_t*>(x + i)), bload(reinterpret_cast<const uint8_t*>(y + i)));
+  return isum(sums);
+}
+
 }  // namespace puna::PUNA_ISA

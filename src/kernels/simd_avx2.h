@@ -148,6 +148,22 @@ PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   const __m256i x = _mm256_set1_epi32(x4);
   return {dot4_8(acc.a, w.a, x), dot4_8(acc.b, w.b, x)};
 }
+// Signed by signed: |x| by y with x's sign; without VNNI pairs of 127 * 127 stay below 2^15.
+PUNA_INLINE __m256i dot4_signed_8(__m256i acc, __m256i x, __m256i y) {
+  const __m256i size = _mm256_abs_epi8(x), ys = _mm256_sign_epi8(y, x);
+#if PUNA_VNNI
+  return _mm256_dpbusd_avx_epi32(acc, size, ys);
+#else
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(size, ys), _mm256_set1_epi16(1)));
+#endif
+}
+PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) { return {dot4_signed_8(acc.a, x.a, y.a), dot4_signed_8(acc.b, x.b, y.b)}; }
+PUNA_INLINE int32_t isum(VI x) {
+  const __m256i eight = _mm256_add_epi32(x.a, x.b);
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
+}
 // Sums of pairs in 16 bits, while they fit; then pairs of those.
 PUNA_INLINE VB dot2(VB w, int32_t x4) {
   const __m256i x = _mm256_set1_epi32(x4);

@@ -95,6 +95,16 @@ PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   return {_mm512_add_epi32(acc.v, sums)};
 #endif
 }
+// Signed by signed: |x| by y with x's sign; without VNNI pairs of 127 * 127 stay below 2^15.
+PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
+  const __m512i size = _mm512_abs_epi8(x.v), ys = _mm512_mask_sub_epi8(y.v, _mm512_movepi8_mask(x.v), _mm512_setzero_si512(), y.v);
+#if PUNA_VNNI
+  return {_mm512_dpbusd_epi32(acc.v, size, ys)};
+#else
+  return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(_mm512_maddubs_epi16(size, ys), _mm512_set1_epi16(1)))};
+#endif
+}
+PUNA_INLINE int32_t isum(VI x) { return _mm512_reduce_add_epi32(x.v); }
 PUNA_INLINE VB dot2(VB w, int32_t x4) { return {_mm512_maddubs_epi16(w.v, _mm512_set1_epi32(x4))}; }
 PUNA_INLINE VB add_dot2(VB pairs, VB w, int32_t x4) { return {_mm512_add_epi16(pairs.v, dot2(w, x4).v)}; }
 PUNA_INLINE VI add_pairs(VI acc, VB pairs) { return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs.v, _mm512_set1_epi16(1)))}; }

@@ -125,6 +125,10 @@ PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   const int32x4_t correction = vshlq_n_s32(vdotq_s32(vdupq_n_s32(0), x, vdupq_n_s8(1)), 7);
   PUNA_EACH(VI, vaddq_s32(vdotq_s32(acc.q[n], vreinterpretq_s8_u8(veorq_u8(w.q[n], vdupq_n_u8(0x80))), x), correction));
 }
+PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
+  PUNA_EACH(VI, vdotq_s32(acc.q[n], vreinterpretq_s8_u8(x.q[n]), vreinterpretq_s8_u8(y.q[n])));
+}
+PUNA_INLINE int32_t isum(VI a) { return vaddvq_s32(vaddq_s32(vaddq_s32(a.q[0], a.q[1]), vaddq_s32(a.q[2], a.q[3]))); }
 PUNA_INLINE V to_float(VI a) { PUNA_EACH(V, vcvtq_f32_s32(a.q[n])); }
 PUNA_INLINE void store_i8(int8_t* p, V a) {
   for (int n = 0; n < 4; ++n) {

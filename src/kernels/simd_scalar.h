@@ -100,6 +100,12 @@ PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(table[index.b
 PUNA_INLINE VB as_bytes(VI a) { VB r; __builtin_memcpy(r.b, a.i, 64); return r; }
 PUNA_INLINE VI as_ints(VB a) { VI r; __builtin_memcpy(r.i, a.b, 64); return r; }
 #undef PUNA_EACH
+// acc[r] + sum_j x[4r+j] * y[4r+j], exact up to the order of lanes (isum's is the same); signed bytes in -127..127.
+PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
+  for (int n = 0; n < 64; ++n) acc.i[n / 4] += int8_t(x.b[n]) * int8_t(y.b[n]);
+  return acc;
+}
+PUNA_INLINE int32_t isum(VI a) { int32_t s = 0; for (int n = 0; n < 16; ++n) s += a.i[n]; return s; }
 PUNA_INLINE V to_float(VI a) { V r; for (int n = 0; n < 16; ++n) r.f[n] = float(a.i[n]); return r; }
 // Rounds to nearest even; |a| <= 127 for finite input, low byte of whatever comes out otherwise.
 PUNA_INLINE void store_i8(int8_t* p, V a) {

@@ -2,34 +2,17 @@
 //   search THREADS ROUNDS VECTORS.f32 QUERIES.f32 DIM K     files of plain floats, row by row
 // Every round takes one turn of each, so that a machine that changes its mind is seen in all of them.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <vector>
 
+#include "bench_files.h"
 #include "puna/recsys/search.h"
 #include "puna/runtime/model.h"
 
 using namespace puna;
+using namespace puna::test;
 
 namespace {
-
-std::vector<float> floats_of(const char* path) {
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
-  std::vector<float> v(size_t(in.tellg()) / 4);
-  in.seekg(0);
-  in.read(reinterpret_cast<char*>(v.data()), std::streamsize(v.size() * 4));
-  return v;
-}
-
-template <class Work>
-double seconds(Work&& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // What reading the same bytes costs when nothing is computed with them but a sum.
 double read_all(const std::vector<uint64_t>& bytes, uint64_t& sink) {
@@ -48,7 +31,7 @@ int main(int argc, char** argv) {
   ContextOptions options;
   options.threads = atoi(argv[1]);
   const ContextPtr context = make_context(options);
-  const std::vector<float> rows = floats_of(argv[3]), queries = floats_of(argv[4]);
+  const std::vector<float> rows = values_of<float>(argv[3]), queries = values_of<float>(argv[4]);
   const int64_t dim = atoll(argv[5]), k = atoll(argv[6]), count = int64_t(queries.size()) / dim;
   const recsys::CodeIndex codes(context, rows, dim);
   const recsys::VectorIndex plain(context, rows, dim);

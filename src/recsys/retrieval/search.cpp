@@ -8,6 +8,7 @@
 #include "puna/base/checked.h"
 #include "puna/base/error.h"
 #include "recsys/retrieval/best.h"
+#include "recsys/retrieval/codes.h"
 
 namespace puna::recsys {
 namespace {
@@ -15,31 +16,6 @@ namespace {
 constexpr int64_t kBlockPanels = 128;    // scored for all queries before the next ones are read: they stay in the second-level cache
 constexpr int64_t kTilePanels = 16384;   // a task: 256 k items
 constexpr int64_t kMostQueries = 128;    // at once
-constexpr int64_t kMostDim = 512;        // integer sums stay below 2^23: a float has them to half a unit
-
-int64_t rows_of(std::span<const float> rows, int64_t dim) {
-  PUNA_REQUIRE(dim >= 1 && dim <= kMostDim, "dim is %lld, expected 1 to %lld", static_cast<long long>(dim), static_cast<long long>(kMostDim));
-  PUNA_REQUIRE(!rows.empty() && rows.size() % size_t(dim) == 0, "%zu values are no rows of %lld", rows.size(), static_cast<long long>(dim));
-  const int64_t count = int64_t(rows.size()) / dim;
-  PUNA_REQUIRE(count < int64_t(1) << 31, "%lld items, expected fewer than 2^31", static_cast<long long>(count));
-  return count;
-}
-
-float largest_of(const float* x, int64_t n, const char* what, int64_t row) {
-  float most = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    PUNA_REQUIRE(std::isfinite(x[i]), "%s %lld: value %lld is not finite", what, static_cast<long long>(row), static_cast<long long>(i));
-    most = std::max(most, std::fabs(x[i]));
-  }
-  return most;
-}
-
-// x = scale * code, to the nearest; a row of zeros (or of denormals) has scale 0.
-float encode(int8_t* code, const float* x, int64_t n, float largest) {
-  const float scale = largest / 127.0f, inverse = scale > 1e-37f ? 127.0f / largest : 0.0f;
-  for (int64_t i = 0; i < n; ++i) code[i] = int8_t(std::lrintf(x[i] * inverse));
-  return inverse > 0 ? scale : 0.0f;
-}
 
 // Splits the items into tasks of their own heaps, merged in order: search_tile(first, last, best) looks at panels [first, last).
 template <class Value, class SearchTile, class Score>
@@ -61,10 +37,8 @@ std::vector<std::vector<Hit>> search_all(const Context& context, int64_t queries
 template <class Search>
 std::vector<std::vector<Hit>> in_groups(std::span<const float> queries, int64_t dim, int64_t k, Search&& search) {
   const FpEnv fp_env;
-  PUNA_REQUIRE(k >= 1, "k is %lld, expected at least 1", static_cast<long long>(k));
-  PUNA_REQUIRE(queries.size() % size_t(dim) == 0, "%zu values are no queries of %lld", queries.size(), static_cast<long long>(dim));
+  const int64_t count = queries_of(queries, dim, k);
   std::vector<std::vector<Hit>> all;
-  const int64_t count = int64_t(queries.size()) / dim;
   for (int64_t q = 0; q < count; ++q) largest_of(queries.data() + q * dim, dim, "query", q);
   for (int64_t q = 0; q < count; q += kMostQueries) {
     const int64_t n = std::min(kMostQueries, count - q);

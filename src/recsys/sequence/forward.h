@@ -9,8 +9,6 @@
 
 namespace puna::recsys {
 
-inline constexpr float kUnitEpsilon = 1e-6f;
-
 // What one user keeps of a block: [N][h d_qk], [N][h d_v]
 struct BlockCache { float *k, *v; };
 

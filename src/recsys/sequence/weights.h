@@ -6,6 +6,8 @@
 
 namespace puna::recsys {
 
+inline constexpr float kUnitEpsilon = 1e-6f;  // a vector shorter than this does not become one of unit length
+
 struct SequenceBlock {
   Weight in;                  // HSTU: u, v, q, k   [2 h d_v + 2 h d_qk, D]. SASRec: q   [D, D]
   Weight keys_values;         // SASRec   [2 D, D]
