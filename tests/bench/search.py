@@ -1,6 +1,6 @@
 """Exact search over a million vectors: Puna against faiss and usearch on the same data, taking turns, beside the machine's reading speed.
 
-usage: search.py SEARCH_PROGRAM --out FILE.json [--rows 1000000] [--dim 64] [--k 100] [--rounds 5] [--threads 1]
+usage: search.py SEARCH_PROGRAM --probe PROBE_PROGRAM --out FILE.json [--rows 1000000] [--dim 64] [--k 100] [--rounds 5] [--threads 1]
 
 Rivals that this Python cannot import are left out and named. Vectors are low-rank with noise and of unit length, as learned ones are.
 """
@@ -13,6 +13,8 @@ import tempfile
 import time
 
 import numpy as np
+
+from torch_peers import probe
 
 
 def made_up(rows, dim, seed):
@@ -59,6 +61,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("program")
     p.add_argument("--out", required=True)
+    p.add_argument("--probe", default="build/release/bin/probe")
     for name, value in (("rows", 1000000), ("dim", 64), ("k", 100), ("rounds", 5), ("threads", 1)):
         p.add_argument(f"--{name}", type=int, default=value)
     a = p.parse_args()
@@ -73,10 +76,12 @@ def main():
             done = subprocess.run([a.program, str(a.threads), "1", f"{folder}/vectors", f"{folder}/queries", str(a.dim), str(a.k)], check=True,
                                   capture_output=True, text=True)
             measured, recall = map(json.loads, done.stdout.splitlines())
+            measured["probe_gb_s"] = probe(a.probe, a.threads)["read_gbs"]
             ours.append(measured)
             for name, search in others.items():
                 theirs[name].append(milliseconds(search, queries[:8]))
     report = {"puna": ours, "recall": recall, "rivals_ms": theirs, "not_there": missing}
+    print(f"share of the probe: {statistics.median(o['i8_gb_s'] / o['probe_gb_s'] for o in ours):.2f}")
     for key in ours[0]:
         print(f"puna {key}: {statistics.median(o[key] for o in ours):.2f}")
     print("puna recall of f32's best:", recall)
