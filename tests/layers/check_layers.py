@@ -15,7 +15,7 @@ import re
 import sys
 
 RANK = {"base": 0, "tensor": 1, "kernels": 2, "ops": 3, "providers": 3, "io": 4, "text": 4, "image": 4, "model": 4, "decoders": 5,
-        "runtime": 6, "train": 6, "recsys": 7, "ads": 7, "eval": 7, "hnsw": 8, "capi": 8}
+        "runtime": 6, "train": 6, "recsys": 7, "ads": 7, "eval": 7, "hnsw": 8, "sqlite": 8, "capi": 8}
 LINES = 600
 C_HEADERS = {"assert.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
              "stdlib.h", "string.h"}

@@ -1,0 +1,196 @@
+// event_log.cpp -- the event log as a table of an SQLite database: a row an event, its number the row's, lists as blobs of little-endian values.
+#include <sqlite3.h>
+
+#include <bit>
+#include <cstring>
+#include <mutex>
+
+#include "puna/base/error.h"
+#include "puna/recsys/event_log.h"
+
+namespace puna::recsys {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "blobs are read in place");
+
+constexpr int kApplication = 0x50556E61;  // "PUna": PRAGMA application_id of our files
+constexpr int64_t kMostFeatures = 4096, kMostBlob = 1 << 20;
+
+struct Close {
+  void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
+  void operator()(sqlite3_stmt* s) const noexcept { sqlite3_finalize(s); }
+};
+using Database = std::unique_ptr<sqlite3, Close>;
+using Statement = std::unique_ptr<sqlite3_stmt, Close>;
+
+template <class T>
+std::span<const T> span_of(const std::vector<T>& v) noexcept { return v; }
+
+class SqliteLog final : public EventLog {
+ public:
+  explicit SqliteLog(const std::string& path) : path_(path) {
+    sqlite3* db = nullptr;
+    const int opened = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    db_.reset(db);
+    require(opened);
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_busy_timeout(db, 5000);
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, int(4 * kMostBlob));
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    const int64_t id = number("PRAGMA application_id"), tables = number("SELECT count(*) FROM sqlite_schema");
+    if (id != kApplication && (id != 0 || tables != 0)) fail(Status::bad_file, "%s is a database, but no event log of ours", path.c_str());
+    run("PRAGMA journal_mode = WAL");
+    run("PRAGMA synchronous = FULL");  // a commit is on the disk when it returns
+    if (id == 0) {
+      run("BEGIN IMMEDIATE");
+      run("CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER NOT NULL, weight REAL NOT NULL, "
+          "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT");
+      run(("PRAGMA application_id = " + std::to_string(kApplication)).c_str());
+      run("COMMIT");
+    }
+    insert_ = prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    select_ = prepare("SELECT number, time, surface, known, weight, ids, numbers, outcomes FROM events WHERE number > ?1 ORDER BY number LIMIT ?2");
+    last_ = prepare("SELECT coalesce(max(number), 0) FROM events");
+  }
+
+  int64_t append(std::span<const LoggedEvent> events) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    int64_t number = last_number();
+    if (events.empty()) return number;
+    run("BEGIN IMMEDIATE");
+    try {
+      number = last_number();
+      for (const LoggedEvent& e : events) add(++number, e);
+      run("COMMIT");
+    } catch (...) {
+      sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+      throw;
+    }
+    return number;
+  }
+
+  int64_t read(std::vector<LoggedEvent>& to, int64_t after, int64_t most) override {
+    PUNA_REQUIRE(after >= 0 && most >= 0, "after is %lld and most %lld, expected 0 or more", static_cast<long long>(after), static_cast<long long>(most));
+    const std::lock_guard<std::mutex> lock(mutex_);
+    sqlite3_stmt* const s = select_.get();
+    const Reset reset{s};
+    require(sqlite3_bind_int64(s, 1, after));
+    require(sqlite3_bind_int64(s, 2, most));
+    int64_t got = 0;
+    while (step(s)) {
+      const int64_t number = sqlite3_column_int64(s, 0);
+      if (number != after + got + 1) fail(Status::bad_file, "%s: event %lld is missing", path_.c_str(), static_cast<long long>(after + got + 1));
+      to.push_back(event(s, number));
+      ++got;
+    }
+    return got;
+  }
+
+  int64_t last() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return last_number();
+  }
+
+ private:
+  struct Reset {
+    sqlite3_stmt* statement;
+    ~Reset() {
+      sqlite3_reset(statement);
+      sqlite3_clear_bindings(statement);
+    }
+  };
+
+  // What SQLite says became of a call.
+  void require(int result) const {
+    if (result == SQLITE_OK || result == SQLITE_DONE || result == SQLITE_ROW) return;
+    const int kind = result & 0xFF;
+    const Status status = kind == SQLITE_NOMEM ? Status::out_of_memory : kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || kind == SQLITE_ERROR ? Status::bad_file : Status::io;
+    fail(status, "%s: %s", path_.c_str(), db_ ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(result));
+  }
+  void run(const char* sql) const { require(sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr)); }
+  Statement prepare(const char* sql) const {
+    sqlite3_stmt* s = nullptr;
+    require(sqlite3_prepare_v2(db_.get(), sql, -1, &s, nullptr));
+    return Statement(s);
+  }
+  bool step(sqlite3_stmt* s) const {
+    const int result = sqlite3_step(s);
+    require(result);
+    return result == SQLITE_ROW;
+  }
+  int64_t number(const char* sql) const {
+    const Statement s = prepare(sql);
+    return step(s.get()) ? sqlite3_column_int64(s.get(), 0) : 0;
+  }
+  int64_t last_number() const {
+    const Reset reset{last_.get()};
+    return step(last_.get()) ? sqlite3_column_int64(last_.get(), 0) : 0;
+  }
+
+  template <class T>
+  void bind_blob(sqlite3_stmt* s, int at, std::span<const T> values, const char* what) const {
+    PUNA_REQUIRE(int64_t(values.size_bytes()) <= kMostBlob, "an event has %zu %s, more than fit into %lld bytes", values.size(), what, static_cast<long long>(kMostBlob));
+    require(values.empty() ? sqlite3_bind_zeroblob(s, at, 0) : sqlite3_bind_blob64(s, at, values.data(), values.size_bytes(), SQLITE_STATIC));
+  }
+
+  void add(int64_t number, const LoggedEvent& e) const {
+    PUNA_REQUIRE(int64_t(e.ids.size()) <= kMostFeatures, "an event has %zu features, expected at most %lld", e.ids.size(), static_cast<long long>(kMostFeatures));
+    std::vector<int64_t> ids{int64_t(e.ids.size())};  // features, how many ids of each, the ids
+    for (const std::vector<int64_t>& feature : e.ids) ids.push_back(int64_t(feature.size()));
+    for (const std::vector<int64_t>& feature : e.ids) ids.insert(ids.end(), feature.begin(), feature.end());
+    sqlite3_stmt* const s = insert_.get();
+    const Reset reset{s};
+    require(sqlite3_bind_int64(s, 1, number));
+    require(sqlite3_bind_int64(s, 2, e.time));
+    require(sqlite3_bind_int64(s, 3, e.surface));
+    require(sqlite3_bind_int64(s, 4, e.known));
+    require(sqlite3_bind_double(s, 5, double(e.weight)));
+    bind_blob(s, 6, span_of(ids), "ids");
+    bind_blob(s, 7, span_of(e.numbers), "numbers");
+    bind_blob(s, 8, span_of(e.values), "outcomes");
+    step(s);
+  }
+
+  template <class T>
+  std::vector<T> blob(sqlite3_stmt* s, int column, int64_t number) const {
+    const void* const data = sqlite3_column_blob(s, column);
+    const size_t bytes = size_t(sqlite3_column_bytes(s, column));
+    if (bytes % sizeof(T) != 0 || (bytes != 0 && !data)) damaged(number);
+    std::vector<T> values(bytes / sizeof(T));
+    if (bytes != 0) memcpy(values.data(), data, bytes);
+    return values;
+  }
+  [[noreturn]] void damaged(int64_t number) const { fail(Status::bad_file, "%s: event %lld is damaged", path_.c_str(), static_cast<long long>(number)); }
+
+  LoggedEvent event(sqlite3_stmt* s, int64_t number) const {
+    LoggedEvent e;
+    e.time = sqlite3_column_int64(s, 1);
+    e.surface = sqlite3_column_int(s, 2);
+    e.known = uint32_t(sqlite3_column_int64(s, 3));
+    e.weight = float(sqlite3_column_double(s, 4));
+    const std::vector<int64_t> ids = blob<int64_t>(s, 5, number);
+    if (ids.empty() || ids[0] < 0 || ids[0] > kMostFeatures || size_t(ids[0]) >= ids.size()) damaged(number);
+    size_t at = 1 + size_t(ids[0]);
+    for (size_t f = 1; f <= size_t(ids[0]); ++f) {
+      if (ids[f] < 0 || uint64_t(ids[f]) > ids.size() - at) damaged(number);
+      e.ids.emplace_back(ids.begin() + int64_t(at), ids.begin() + int64_t(at) + ids[f]);
+      at += size_t(ids[f]);
+    }
+    if (at != ids.size()) damaged(number);
+    e.numbers = blob<float>(s, 6, number);
+    e.values = blob<float>(s, 7, number);
+    return e;
+  }
+
+  std::string path_;
+  Database db_;
+  Statement insert_, select_, last_;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+std::unique_ptr<EventLog> open_event_log(const std::string& path) { return std::make_unique<SqliteLog>(path); }
+
+}  // namespace puna::recsys

@@ -1,0 +1,135 @@
+// The event log: what is acknowledged is there, whole and in order, after closing, killing and failing; what is damaged is named.
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+
+#include <thread>
+
+#include "online/events.h"
+#include "support/catch.h"
+#include "support/files.h"
+#include "support/status.h"
+
+using namespace puna;
+using namespace puna::recsys;
+using namespace puna::test;
+
+namespace {
+
+std::vector<LoggedEvent> all_of(EventLog& log, int64_t after = 0) {
+  std::vector<LoggedEvent> events;
+  log.read(events, after, INT64_MAX);
+  return events;
+}
+
+void execute(const std::string& path, const char* sql) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+  CHECK(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+}
+
+}  // namespace
+
+TEST_CASE("events come back as they were appended, from any place on, also after closing", "[online]") {
+  const TempFolder folder;
+  {
+    const auto log = open_event_log(folder / "events");
+    CHECK(log->last() == 0);
+    CHECK(all_of(*log).empty());
+    CHECK(log->append(events_of(1, 10)) == 10);
+    CHECK(log->append({}) == 10);
+    CHECK(log->append(events_of(11, 11)) == 11);
+    CHECK(all_of(*log) == events_of(1, 11));
+  }
+  const auto log = open_event_log(folder / "events");
+  CHECK(log->last() == 11);
+  CHECK(log->append(events_of(12, 13)) == 13);
+  CHECK(all_of(*log, 5) == events_of(6, 13));
+  std::vector<LoggedEvent> some;
+  CHECK(log->read(some, 2, 3) == 3);
+  CHECK(log->read(some, 13, 3) == 0);
+  CHECK(some == events_of(3, 5));
+  CHECK(status_of([&] { log->read(some, -1, 3); }) == Status::invalid_argument);
+}
+
+TEST_CASE("an append that fails leaves nothing behind", "[online]") {
+  const TempFolder folder;
+  const auto log = open_event_log(folder / "events");
+  std::vector<LoggedEvent> events = events_of(1, 3);
+  events[2].numbers.resize(1 << 19);  // 2 MB
+  CHECK(status_of([&] { log->append(events); }) == Status::invalid_argument);
+  CHECK(log->last() == 0);
+  CHECK(log->append(events_of(1, 2)) == 2);
+}
+
+TEST_CASE("threads append one behind the other", "[online]") {
+  const TempFolder folder;
+  const auto log = open_event_log(folder / "events");
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] { for (int i = 0; i < 10; ++i) log->append(events_of(1, 3)); });
+  for (std::thread& t : threads) t.join();
+  const auto events = all_of(*log);
+  REQUIRE(events.size() == 120);
+  for (size_t i = 0; i < events.size(); ++i) CHECK(events[i] == event_of(int64_t(i % 3) + 1));
+}
+
+TEST_CASE("what is no log, or a damaged one, is refused by name", "[online]") {
+  const TempFolder folder;
+  write_file(folder / "text", std::string(5000, 'x'));
+  CHECK(status_of([&] { open_event_log(folder / "text"); }) == Status::bad_file);
+  execute(folder / "other", "CREATE TABLE events (a)");
+  CHECK(status_of([&] { open_event_log(folder / "other"); }) == Status::bad_file);
+  CHECK(status_of([&] { open_event_log(folder / "no/such/folder"); }) == Status::io);
+  const auto after = [&](const char* sql) {
+    const std::string path = folder / "events" + std::to_string(folder.file_count());
+    open_event_log(path)->append(events_of(1, 9));
+    execute(path, sql);
+    return status_of([&] { all_of(*open_event_log(path)); });
+  };
+  CHECK(after("SELECT 1") == Status::ok);
+  CHECK(after("DELETE FROM events WHERE number = 4") == Status::bad_file);
+  CHECK(after("UPDATE events SET ids = x'00' WHERE number = 2") == Status::bad_file);
+  CHECK(after("UPDATE events SET ids = x'' WHERE number = 2") == Status::bad_file);
+  CHECK(after("UPDATE events SET ids = x'FFFFFFFFFFFFFFFF' WHERE number = 2") == Status::bad_file);
+  CHECK(after("UPDATE events SET ids = x'0100000000000000FFFFFFFFFFFFFF7F' WHERE number = 2") == Status::bad_file);  // more ids than there are
+  CHECK(after("UPDATE events SET ids = x'0100000000000000FFFFFFFFFFFFFFFF' WHERE number = 2") == Status::bad_file);
+  CHECK(after("UPDATE events SET ids = x'010000000000000000000000000000000000000000000000' WHERE number = 2") == Status::bad_file);  // and fewer
+  CHECK(after("UPDATE events SET numbers = x'0000' WHERE number = 9") == Status::bad_file);
+  CHECK(after("DROP TABLE events") == Status::bad_file);
+}
+
+TEST_CASE("a process killed while it writes loses nothing that it was told is there", "[online]") {
+  for (int round = 0; round < 4; ++round) {
+    const TempFolder folder;
+    int acknowledged[2];
+    REQUIRE(pipe(acknowledged) == 0);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      close(acknowledged[0]);
+      const auto log = open_event_log(folder / "events");
+      for (int64_t n = 1;; n += 3) {
+        const int64_t last = log->append(events_of(n, n + 2));
+        if (write(acknowledged[1], &last, sizeof last) != sizeof last) _exit(1);
+      }
+    }
+    close(acknowledged[1]);
+    int64_t last = 0, got = 0;
+    for (const int64_t wanted = 60 + 45 * round; last < wanted;) {
+      REQUIRE(read(acknowledged[0], &got, sizeof got) == sizeof got);
+      last = got;
+    }
+    kill(child, SIGKILL);  // amid an append, most likely
+    waitpid(child, nullptr, 0);
+    while (read(acknowledged[0], &got, sizeof got) == sizeof got) last = got;
+    close(acknowledged[0]);
+    const auto log = open_event_log(folder / "events");
+    const int64_t there = log->last();
+    CHECK(there >= last);
+    CHECK(there % 3 == 0);  // all of an append or none
+    CHECK(all_of(*log) == events_of(1, there));
+    CHECK(log->append(events_of(there + 1, there + 1)) == there + 1);
+  }
+}
