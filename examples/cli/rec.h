@@ -10,6 +10,7 @@
 namespace puna::cli {
 
 void add_rec_index(const Verb& rec);
+void add_rec_online(const Verb& rec);  // serve, update
 
 // The graph that `puna rec index` made for the model; NULL for "". Error{unsupported} in builds without hnswlib.
 std::shared_ptr<const recsys::NeighbourIndex> open_index(const recsys::SequenceModel& model, const std::string& path);
