@@ -218,6 +218,7 @@ void add_rec(CLI::App& app) {
   add_rec_recommend(rec);
   add_rec_rank(rec);
   add_rec_index(rec);
+  add_rec_online(rec);
 }
 
 }  // namespace puna::cli

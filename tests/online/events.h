@@ -15,7 +15,7 @@ inline recsys::LoggedEvent event_of(int64_t number) {
   e.surface = int32_t(random.below(2));
   const int64_t user = random.below(kUsers), item = random.below(kItems);
   const double liking = user % 2 == item % 2 ? 0.9 : 0.1;
-  e.ids = {{user}, {item, (item + 1) % kItems}, {}};
+  e.ids = {{user}, {item, (item + 2) % kItems}, {}};
   e.numbers = {float(random.uniform())};
   e.values = {random.uniform() < liking ? 1.0f : 0.0f, float(liking)};
   e.known = number % 5 == 0 ? 1u : 3u;

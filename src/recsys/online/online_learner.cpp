@@ -1,0 +1,189 @@
+#include "puna/recsys/online_learner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json.h"
+#include "base/os.h"
+#include "puna/base/error.h"
+#include "recsys/ranking/rows.h"
+
+namespace puna::recsys {
+namespace {
+
+constexpr const char* kFormat = "online ranker 1";
+constexpr uint64_t kMostState = 1 << 20;
+constexpr int64_t kAtOnce = 512;  // events in memory
+constexpr double kLeast = 0x1p-24;
+
+void add_to(ExampleSet& set, const LoggedEvent& e) {
+  std::vector<std::span<const int64_t>> ids(e.ids.begin(), e.ids.end());
+  set.add(e.surface, ids, e.numbers, e.values, e.known, e.weight);
+}
+
+const OnlineOptions& checked(const OnlineOptions& o) {
+  PUNA_REQUIRE(o.publish_every >= 1, "publish_every is %lld, expected at least 1", static_cast<long long>(o.publish_every));
+  PUNA_REQUIRE(o.checkpoint_every >= 1, "checkpoint_every is %lld, expected at least 1", static_cast<long long>(o.checkpoint_every));
+  PUNA_REQUIRE(o.memory >= 1 && o.memory <= 1e12, "memory is %g, expected 1 to 1e12", o.memory);
+  return o;
+}
+
+std::shared_ptr<EventLog> required(std::shared_ptr<EventLog> log) {
+  PUNA_REQUIRE(log != nullptr, "the log is NULL");
+  return log;
+}
+
+// What learn() would stumble over later, when the event cannot be refused any more.
+void check_event(const RankerConfig& c, const LoggedEvent& e, size_t number) {
+  PUNA_REQUIRE(e.weight > 0 && e.weight <= 1e6f, "event %zu: weight %g, expected above 0, up to 1e6", number, double(e.weight));
+  PUNA_REQUIRE(e.values.size() == c.tasks.size(), "event %zu: %zu outcomes, expected one for each of %zu tasks", number, e.values.size(), c.tasks.size());
+  for (const float x : e.numbers) PUNA_REQUIRE(std::isfinite(x), "event %zu: a number is not finite", number);
+  for (size_t t = 0; t < c.tasks.size(); ++t) {
+    const double y = double(e.values[t]);
+    PUNA_REQUIRE((e.known >> t & 1u) == 0 || (y >= 0 && y <= 1), "event %zu: '%s' is %g, expected 0 to 1", number, c.tasks[t].name.c_str(), y);
+  }
+}
+
+Json json_of(const std::vector<PrequentialScore>& scores) {
+  Json all = Json::array();
+  for (const PrequentialScore& s : scores) all.push_back(Json{s.events, s.loss, s.positives});
+  return all;
+}
+
+std::vector<PrequentialScore> scores_of(const Json& state, const char* name, size_t tasks) {
+  std::vector<PrequentialScore> scores;
+  for (const Json& s : state.at(name)) scores.push_back({s.at(0).get<double>(), s.at(1).get<double>(), s.at(2).get<double>()});
+  if (scores.size() != tasks) fail(Status::bad_file, "the online state has scores of %zu tasks, expected %zu", scores.size(), tasks);
+  return scores;
+}
+
+}  // namespace
+
+double PrequentialScore::ne() const noexcept {
+  const double p = base_rate();
+  return mean_loss() / -(p * std::log(p) + (1 - p) * std::log1p(-p));
+}
+
+void PrequentialScore::add(double probability, double outcome, double keep) noexcept {
+  const double p = std::clamp(probability, kLeast, 1 - kLeast);
+  events = events * keep + 1;
+  positives = positives * keep + outcome;
+  loss = loss * keep - outcome * std::log(p) - (1 - outcome) * std::log1p(-p);
+}
+
+OnlineLearner::OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<EventLog> log, std::string folder, const OnlineOptions& options)
+    : log_(required(std::move(log))), folder_(std::move(folder)), options_(checked(options)), trainer_(std::move(ranker), options.trainer),
+      one_(trainer_.ranker()->config()) {
+  const size_t tasks = trainer_.ranker()->config().tasks.size();
+  report_.all.resize(tasks);
+  report_.recent.resize(tasks);
+  os::make_folder(folder_);
+  const std::string state = folder_ + "/state.json";
+  if (os::is_file(state)) resume(state);
+  else checkpoint();
+  const int64_t logged = log_->last();
+  PUNA_REQUIRE(report_.learned <= logged, "%s has learned %lld events, the log has %lld: they do not belong together", folder_.c_str(),
+               static_cast<long long>(report_.learned), static_cast<long long>(logged));
+  publish();
+}
+
+int64_t OnlineLearner::append(std::span<const LoggedEvent> events) {
+  const RankerConfig& c = trainer_.ranker()->config();
+  ExampleSet set(c);
+  for (size_t i = 0; i < events.size(); ++i) {
+    check_event(c, events[i], i);
+    add_to(set, events[i]);
+  }
+  const RankerRows checked(c, set.examples());
+  return log_->append(events);
+}
+
+int64_t OnlineLearner::learn(int64_t most, FunctionRef<bool()> should_stop) {
+  PUNA_REQUIRE(most >= 0, "most is %lld, expected at least 0", static_cast<long long>(most));
+  std::vector<LoggedEvent> events;
+  for (int64_t done = 0;;) {
+    events.clear();
+    const int64_t got = log_->read(events, report_.learned, std::min(kAtOnce, most - done));
+    if (got == 0) return done;
+    for (const LoggedEvent& e : events) {
+      if (should_stop && should_stop()) return done;
+      learn_one(e);
+      ++done;
+      if (report_.learned % options_.publish_every == 0) publish();
+      if (report_.learned % options_.checkpoint_every == 0) checkpoint();
+    }
+  }
+}
+
+void OnlineLearner::learn_one(const LoggedEvent& e) {
+  const size_t tasks = report_.all.size();
+  one_.clear();
+  std::vector<float> foretold(tasks);
+  try {
+    check_event(trainer_.ranker()->config(), e, 0);
+    add_to(one_, e);
+    trainer_.learn(one_.examples(), one_.outcomes(), foretold.data());
+  } catch (const Error& error) {
+    if (error.status() != Status::invalid_argument) throw;
+    fail(Status::bad_file, "the log's event %lld: %.300s", static_cast<long long>(report_.learned + 1), error.what());  // append() lets none in
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++report_.learned;
+  for (size_t t = 0; t < tasks; ++t) {
+    if ((e.known >> t & 1u) == 0) continue;
+    report_.all[t].add(double(foretold[t]), double(e.values[t]), 1);
+    report_.recent[t].add(double(foretold[t]), double(e.values[t]), 1 - 1 / options_.memory);
+  }
+}
+
+void OnlineLearner::publish() {
+  std::shared_ptr<const Ranker> snapshot = trainer_.ranker()->copy(options_.served);
+  serving_.store(std::move(snapshot), std::memory_order_release);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  report_.published = report_.learned;
+}
+
+OnlineReport OnlineLearner::report() const {
+  const int64_t logged = log_->last();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  OnlineReport r = report_;
+  r.logged = std::max(logged, r.learned);
+  return r;
+}
+
+// ---- checkpoints: two files take turns, and the state, replaced in one step, says which of them counts ----
+
+void OnlineLearner::checkpoint() {
+  const std::string file = checkpoint_ == "checkpoint-0.safetensors" ? "checkpoint-1.safetensors" : "checkpoint-0.safetensors";
+  trainer_.save(folder_ + "/" + file);
+  const std::string state = Json{{"puna", kFormat}, {"learned", report_.learned}, {"checkpoint", file}, {"all", json_of(report_.all)}, {"recent", json_of(report_.recent)}}.dump();
+  os::AtomicFile out(folder_ + "/state.json");
+  out.write(state.data(), state.size());
+  out.commit();
+  checkpoint_ = file;
+}
+
+void OnlineLearner::resume(const std::string& path) {
+  const std::string text = os::read_file(path, kMostState);
+  OnlineReport report;
+  std::string file;
+  try {
+    Json state = parse_json(text, path.c_str());
+    const JsonGuard guard(state);
+    if (state.at("puna").get<std::string>() != kFormat) fail(Status::bad_file, "%s is no online state of this version", path.c_str());
+    report.learned = state.at("learned").get<int64_t>();
+    file = state.at("checkpoint").get<std::string>();
+    report.all = scores_of(state, "all", report_.all.size());
+    report.recent = scores_of(state, "recent", report_.all.size());
+  } catch (const nlohmann::json::exception& e) {
+    fail(Status::bad_file, "%s is damaged: %.200s", path.c_str(), e.what());
+  }
+  if (file != "checkpoint-0.safetensors" && file != "checkpoint-1.safetensors") fail(Status::bad_file, "%s names no checkpoint", path.c_str());
+  trainer_.resume(folder_ + "/" + file);
+  if (trainer_.steps() != report.learned)
+    fail(Status::bad_file, "%s has learned %lld events, its checkpoint %lld", path.c_str(), static_cast<long long>(report.learned), static_cast<long long>(trainer_.steps()));
+  checkpoint_ = file;
+  report_ = report;
+}
+
+}  // namespace puna::recsys
