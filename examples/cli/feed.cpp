@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "puna/base/error.h"
+#include "puna/recsys/value.h"
 
 namespace puna::cli {
 
@@ -85,28 +86,19 @@ LoggedEvent event_of(const Json& from, const RankerConfig& c) {
   return e;
 }
 
-// value = sum over tasks of weight * probability ^ power
-struct Value {
-  std::vector<double> weights, powers;
-  Value(const Json& question, const RankerConfig& c) : weights(c.tasks.size()), powers(c.tasks.size(), 1) {
-    if (!member(question, "value", Json::value_t::object)) std::fill(weights.begin(), weights.end(), 1);
-    each_named(question, "value", c.tasks, "task", [&](size_t t, const Json& term) {
-      if (term.is_object()) {
-        weights[t] = number_of(term, "weight", 1);
-        powers[t] = number_of(term, "power", 1);
-      } else {
-        PUNA_REQUIRE(term.is_number(), "the value of '%s' is %s", c.tasks[t].name.c_str(), term.type_name());
-        weights[t] = term.get<double>();
-      }
-    });
-  }
-  double operator()(const float* p) const {
-    double sum = 0;
-    for (size_t t = 0; t < weights.size(); ++t)
-      if (weights[t] != 0) sum += weights[t] * std::pow(double(p[t]), powers[t]);
-    return sum;
-  }
-};
+// "value" of a question: {task: weight} or {task: {"weight": a, "power": b}}, for every surface; tasks that are left out count nothing.
+ValueFormula value_of(const Json& question, const RankerConfig& c) {
+  ValueFormula value = ValueFormula::of(c);
+  if (member(question, "value", Json::value_t::object)) std::fill(value.weights.begin(), value.weights.end(), 0);
+  each_named(question, "value", c.tasks, "task", [&](size_t t, const Json& term) {
+    PUNA_REQUIRE(term.is_object() || term.is_number(), "the value of '%s' is %s", c.tasks[t].name.c_str(), term.type_name());
+    const double weight = term.is_object() ? number_of(term, "weight", 1) : term.get<double>();
+    for (size_t s = 0; s < c.surfaces.size(); ++s) value.weights[s * c.tasks.size() + t] = weight;
+    if (term.is_object()) value.exponents[t] = number_of(term, "power", 1);
+  });
+  check(value, c);
+  return value;
+}
 
 OrderedJson scores_json(const RankerConfig& c, const std::vector<PrequentialScore>& scores) {
   OrderedJson all = OrderedJson::object();
@@ -152,9 +144,9 @@ std::string Feed::rank(std::string_view text) const {
     set.add(e.surface, ids, e.numbers, nothing);
   }
   const std::vector<float> p = ranker->score(set.examples());
-  const Value value(json, c);
+  const ValueFormula value = value_of(json, c);
   std::vector<std::pair<double, int64_t>> order;
-  for (int64_t i = 0; i < set.size(); ++i) order.emplace_back(-value(p.data() + size_t(i) * c.tasks.size()), i);
+  for (int64_t i = 0; i < set.size(); ++i) order.emplace_back(-value(size_t(set.surface(i)), p.data() + size_t(i) * c.tasks.size()), i);
   const size_t count = std::min(order.size(), size_t(std::max(1.0, number_of(json, "count", double(order.size())))));
   std::partial_sort(order.begin(), order.begin() + int64_t(count), order.end());
   OrderedJson ranked = OrderedJson::array();
