@@ -1,6 +1,6 @@
 """Approximate search: Puna's graph against those of hnswlib, faiss and usearch on the same vectors, taking turns, one thread.
 
-usage: neighbours.py NEIGHBOURS_PROGRAM --out FILE.json [--rows 1000000] [--dim 64] [--k 100] [--rounds 5] [--build-threads 2] [--graphs FOLDER]
+usage: neighbours.py NEIGHBOURS_PROGRAM --out FILE.json [--rows 1000000] [--dim 64] [--k 100] [--rounds 5] [--build-threads 2] [--graphs FOLDER] [--engines puna,hnswlib,...]
 
 Every graph has 16 links an item and is built with 200 candidates. Graphs are kept in FOLDER and built where they are missing (minutes each; --build
 NAME builds just one). For each engine the walk's width goes through a range; a figure is the median over rounds of the time of 200 queries handed
@@ -175,6 +175,7 @@ def main():
     p.add_argument("--out", required=True)
     p.add_argument("--graphs", default="build/bench/graphs")
     p.add_argument("--build", help="build this engine's graph and stop")
+    p.add_argument("--engines", default="puna,hnswlib,faiss,faiss8,usearch,usearch8")
     for name, value in (("rows", 1000000), ("dim", 64), ("k", 100), ("rounds", 5), ("build-threads", 2)):
         p.add_argument(f"--{name}", type=int, default=value)
     a = p.parse_args()
@@ -186,7 +187,7 @@ def main():
         queries.tofile(f"{folder}/queries")
         true_best(vectors, queries, a.k).tofile(f"{folder}/best")
     best = np.fromfile(f"{folder}/best", np.int64).reshape(QUERIES, a.k)
-    engines, built = [Puna(a.program, folder), Hnswlib(), Faiss(), Faiss8(), Usearch(), Usearch8()], {}
+    engines, built = [e for e in (Puna(a.program, folder), Hnswlib(), Faiss(), Faiss8(), Usearch(), Usearch8()) if e.suffix in a.engines.split(",")], {}
     for e in engines:
         path = f"{folder}/{e.suffix}"
         if (a.build is None or a.build == e.suffix) and not os.path.exists(path):

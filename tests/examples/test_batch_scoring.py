@@ -3,8 +3,10 @@
 
 usage: test_batch_scoring.py LIBPUNA SOURCE_DIR
 """
+import itertools
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -13,13 +15,13 @@ def main(library, source):
     try:
         import cffi
         import numpy
-        import pyarrow
+        import pyarrow.parquet
         import ray.data
     except ImportError as e:
         print(f"skipped: this Python has no {e.name} (pip install 'ray[data]' cffi numpy)")
         return 77
-    assert cffi and numpy and pyarrow
-    os.environ.update(PUNA_LIBRARY=library, PYTHONPATH=f"{source}/bindings/python", RAY_DEDUP_LOGS="0", RAY_DATA_DISABLE_PROGRESS_BARS="1")
+    assert cffi and numpy and ray.data
+    os.environ.update(PUNA_LIBRARY=library, PYTHONPATH=f"{source}/bindings/python", RAY_DATA_DISABLE_PROGRESS_BARS="1", RAY_USAGE_STATS_ENABLED="0")
     sys.path.insert(0, f"{source}/bindings/python")
     import puna
     walks = [(user, 1 + (7 * user + step) % 50, 100 * step) for user in range(600) for step in range(5 + user % 9)]
@@ -27,22 +29,16 @@ def main(library, source):
         model, events, out = (pathlib.Path(folder, name) for name in ("model.safetensors", "events.csv", "answers"))
         puna.Recommender.train(*zip(*walks), epochs=2, max_sequence=16, negatives=16).save(model)
         events.write_text("user_id,item_id,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in walks))
-        ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", runtime_env={"env_vars": {"PYTHONPATH": os.environ["PYTHONPATH"], "PUNA_LIBRARY": library}})
-        sys.path.insert(0, f"{source}/examples")
-        sys.argv = ["14_batch_scoring.py", str(model), str(events), str(out), "--count", "5"]
-        program = __import__("14_batch_scoring")
-        program.main()
-        rows = {r["user"]: r for r in ray.data.read_parquet(str(out)).take_all()}
-        ray.shutdown()
+        subprocess.run([sys.executable, f"{source}/examples/14_batch_scoring.py", model, events, out, "--count", "5"], check=True)
+        rows = {r["user"]: r for r in pyarrow.parquet.read_table(out).to_pylist()}
         assert len(rows) == 600, len(rows)
         alone = puna.Recommender(model, puna.Context(threads=1))
-        for history in program.histories(events):
+        for u, history in itertools.groupby(sorted((u, t, i) for u, i, t in walks), key=lambda e: e[0]):
             user = alone.user()
-            for item, time in zip(history["items"], history["times"]):
+            for _, time, item in history:
                 user.append(item, time)
-            want = user.recommend(history["times"][-1], 5)
-            got = rows[history["user"]]
-            assert [w.item for w in want] == list(got["best"]) and [w.score for w in want] == list(got["scores"]), (want, got)
+            want = user.recommend(time, 5)
+            assert [(w.item, w.score) for w in want] == list(zip(rows[u]["best"], rows[u]["scores"])), (want, rows[u])
     print("600 users answered by two workers, as in one process")
     return 0
 

@@ -47,6 +47,7 @@ def check_refusals(server):
     assert refused(server, "/events", [1])[0] == 400
     assert refused(server, "/rank", {"candidates": []})[0] == 400
     assert refused(server, "/nothing", {})[0] == 404
+    assert refused(server, "/events", [{"outcomes": {"like": 2}}] * 1000)[0] == 400  # larger than a form may be
     assert server.ask("/report")["logged"] == 0
 
 
