@@ -21,14 +21,20 @@ namespace puna::recsys {
 struct RankerWeights;  // src/recsys/ranking/weights.h
 class RankerTable;     // src/recsys/ranking/table.h
 
+// Where a loaded ranker's table is: in memory of its own, or in the mapped file, whose pages come when rows are looked up and go when memory is short.
+// A mapped table may be larger than memory; it is not trained, and the file may be replaced (as save() does) but not changed.
+enum class TableMemory : int32_t { own = 0, mapped = 1 };
+
 // A ranker that a trainer works on changes between two steps; otherwise it is immutable and may be shared by any number of threads. To go on
 // serving while learning, serve a copy() and exchange it.
 class Ranker {
  public:
   static std::shared_ptr<Ranker> create(ContextPtr context, const RankerConfig& config, uint64_t seed);  // random weights
   // A safetensors file that save() wrote. Error{bad_file} naming the tensor or field.
-  static std::shared_ptr<Ranker> load(ContextPtr context, const SourcePtr& source);
-  static std::shared_ptr<Ranker> load(ContextPtr context, const std::string& path) { return load(std::move(context), open_path_source(path)); }
+  static std::shared_ptr<Ranker> load(ContextPtr context, const SourcePtr& source, TableMemory memory = TableMemory::own);
+  static std::shared_ptr<Ranker> load(ContextPtr context, const std::string& path, TableMemory memory = TableMemory::own) {
+    return load(std::move(context), open_path_source(path), memory);
+  }
   void save(const std::string& path) const;  // replaces the file in one step
   // As it is now, with a table of f32, f16, or i8 (embeddings as 8-bit codes with a scale a row, first-order weights f16). Only f32 can be trained.
   std::shared_ptr<Ranker> copy(DType table = DType::f32) const;
@@ -58,7 +64,7 @@ class Ranker {
   uint64_t table_bytes() const noexcept;
 
  private:
-  Ranker(ContextPtr context, const RankerConfig& config, DType table);
+  Ranker(ContextPtr context, const RankerConfig& config, DType table, std::shared_ptr<RankerTable> mapped = nullptr);
   ContextPtr context_;
   RankerConfig config_;
   std::shared_ptr<RankerWeights> weights_;

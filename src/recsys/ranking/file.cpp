@@ -79,7 +79,7 @@ void Ranker::save(const std::string& path) const {
   write_safetensors(path, {{"puna", kFormat}, {"config", json_of(config_)}}, tensors);
 }
 
-std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source) {
+std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source, TableMemory memory) {
   const std::string& path = source->name();
   const SafetensorsFile file = read_safetensors(*context, source);
   const auto format = file.metadata.find("puna"), text = file.metadata.find("config");
@@ -93,9 +93,14 @@ std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source
   check_values(file, config, path);
   DType dtype = DType::f32;
   const TensorEntry& table = table_in(file, config, dtype, path);
-  std::shared_ptr<Ranker> ranker(new Ranker(std::move(context), config, dtype));
+  std::shared_ptr<RankerTable> mapped;
+  if (memory == TableMemory::mapped) {
+    if (reinterpret_cast<uintptr_t>(table.data) % alignof(float) != 0) fail(Status::unsupported, "%s: the table is not aligned, it cannot be used where it is", path.c_str());
+    mapped = std::make_shared<RankerTable>(config, dtype, table.data, std::make_shared<std::vector<std::shared_ptr<const void>>>(file.keepalive));
+  }
+  std::shared_ptr<Ranker> ranker(new Ranker(std::move(context), config, dtype, mapped));
   ranker->weights_->read_from(file.tensors, path);
-  memcpy(ranker->table_->data(), table.data, size_t(table.bytes));
+  if (!mapped) memcpy(ranker->table_->data(), table.data, size_t(table.bytes));
   ranker->table_->require_finite(*ranker->context_, path);
   size_t read = ranker->tensors().size() + 1;
   for (size_t s = 0; s < config.surfaces.size(); ++s)

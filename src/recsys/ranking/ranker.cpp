@@ -14,10 +14,11 @@ constexpr int64_t kRowsPerPass = 1024;
 
 }  // namespace
 
-Ranker::Ranker(ContextPtr context, const RankerConfig& config, DType table) : context_(std::move(context)), config_(config) {
+Ranker::Ranker(ContextPtr context, const RankerConfig& config, DType table, std::shared_ptr<RankerTable> mapped)
+    : context_(std::move(context)), config_(config), table_(std::move(mapped)) {
   check(config);
   weights_ = std::make_shared<RankerWeights>(*context_, config);
-  table_ = std::make_shared<RankerTable>(*context_, config, table);
+  if (!table_) table_ = std::make_shared<RankerTable>(*context_, config, table);
   calibrators_.resize(config.surfaces.size() * config.tasks.size());
 }
 

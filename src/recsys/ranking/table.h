@@ -11,12 +11,14 @@ namespace puna::recsys {
 class RankerTable {
  public:
   RankerTable(const Context& context, const RankerConfig& config, DType dtype);  // uninitialised; dtype: f32, f16 or i8
+  // Rows that lie elsewhere, in a mapped file, as long as `keep` lives: read, never written.
+  RankerTable(const RankerConfig& config, DType dtype, const std::byte* rows, std::shared_ptr<const void> keep);
   void initialise(uint64_t seed);                   // f32: embeddings evenly within 0.05, weights zero
   void convert(const Context& context, const RankerTable& from);     // from f32, or from the same type
 
   // y += weight * embedding, z += weight * first-order weights of a row
   void add_row(float* y, float* z, int64_t row, float weight) const noexcept;
-  float* values(int64_t row) const noexcept { return reinterpret_cast<float*>(rows_.data() + row * row_bytes_); }  // f32
+  float* values(int64_t row) const noexcept { return reinterpret_cast<float*>(rows_ + row * row_bytes_); }  // f32
   // Error{bad_file} naming the row, when a value is not finite.
   void require_finite(const Context& context, const std::string& path) const;
 
@@ -25,7 +27,8 @@ class RankerTable {
   int64_t dim() const noexcept { return dim_; }
   int64_t tasks() const noexcept { return tasks_; }
   int64_t row_bytes() const noexcept { return row_bytes_; }
-  std::byte* data() const noexcept { return rows_.data(); }
+  bool mapped() const noexcept { return mapped_ != nullptr; }
+  std::byte* data() const noexcept { return rows_; }
   uint64_t bytes() const noexcept { return uint64_t(count_ * row_bytes_); }
   static int64_t row_bytes(const RankerConfig& config, DType dtype);  // Error{invalid_argument} for other types
 
@@ -34,7 +37,9 @@ class RankerTable {
 
   DType dtype_;
   int64_t count_, dim_, tasks_, row_bytes_;
-  Buffer rows_;
+  Buffer owned_;
+  std::shared_ptr<const void> mapped_;
+  std::byte* rows_;
 };
 
 }  // namespace puna::recsys

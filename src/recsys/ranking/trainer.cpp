@@ -30,6 +30,7 @@ train::Parameters parameters_of(const Ranker& ranker) {
 const Ranker& trainable(const std::shared_ptr<Ranker>& ranker) {
   PUNA_REQUIRE(ranker != nullptr, "the ranker is NULL");
   PUNA_REQUIRE(ranker->table().dtype() == DType::f32, "the ranker's table is %s; only one of F32 can be trained", name(ranker->table().dtype()));
+  PUNA_REQUIRE(!ranker->table().mapped(), "the ranker's table is a mapped file: copy() makes one that can be trained");
   return *ranker;
 }
 
