@@ -155,7 +155,7 @@ std::string Feed::rank(std::string_view text) const {
     for (size_t t = 0; t < c.tasks.size(); ++t) one[c.tasks[t].name] = p[size_t(order[i].second) * c.tasks.size() + t];
     ranked.push_back(one);
   }
-  return OrderedJson{{"ranked", ranked}, {"learned", learner_.report().published}}.dump();
+  return OrderedJson{{"ranked", ranked}, {"learned", learner_.published()}}.dump();
 }
 
 std::string Feed::report() const {

@@ -7,7 +7,6 @@
 // What has been learned is the checkpoint in a folder and the log behind it, and nothing else: after a crash the events since the checkpoint are
 // learned again, each exactly once, to the same bits as if nothing had happened.
 #pragma once
-#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -52,8 +51,10 @@ class OnlineLearner {
   void publish();     // a snapshot now
   void checkpoint();  // and a checkpoint
 
-  std::shared_ptr<const Ranker> serving() const noexcept { return serving_.load(std::memory_order_acquire); }
-  OnlineReport report() const;
+  // A lock is held while a pointer is copied, never longer: neither learning nor the log's disk is waited for.
+  std::shared_ptr<const Ranker> serving() const;
+  int64_t published() const;   // the number of the last event that it has learned
+  OnlineReport report() const;  // asks the log: may wait for an append
   const std::shared_ptr<Ranker>& ranker() const noexcept { return trainer_.ranker(); }  // what learns: for the thread that calls learn()
 
  private:
@@ -66,8 +67,8 @@ class OnlineLearner {
   RankerTrainer trainer_;
   ExampleSet one_;
   std::string checkpoint_;                       // the file that the state names
-  std::atomic<std::shared_ptr<const Ranker>> serving_;
   mutable std::mutex mutex_;                     // of what follows
+  std::shared_ptr<const Ranker> serving_;
   OnlineReport report_;
 };
 

@@ -138,9 +138,19 @@ void OnlineLearner::learn_one(const LoggedEvent& e) {
 
 void OnlineLearner::publish() {
   std::shared_ptr<const Ranker> snapshot = trainer_.ranker()->copy(options_.served);
-  serving_.store(std::move(snapshot), std::memory_order_release);
   const std::lock_guard<std::mutex> lock(mutex_);
+  serving_.swap(snapshot);  // the one before may be freed behind the lock
   report_.published = report_.learned;
+}
+
+std::shared_ptr<const Ranker> OnlineLearner::serving() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return serving_;
+}
+
+int64_t OnlineLearner::published() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return report_.published;
 }
 
 OnlineReport OnlineLearner::report() const {
