@@ -392,7 +392,8 @@ class Recommenders(unittest.TestCase):
                   "tasks": [{"name": "like", "column": "rating", "at_least": 4}, {"name": "watched", "column": "rating", "divide": 5, "kind": "fraction"}],
                   "model": {"dim": 4, "hidden": [8], "cross_layers": 1}}
         (self.folder / "recipe.json").write_text(json.dumps(recipe))
-        command = ["rec", "rank", self.folder / "recipe.json", "--data", self.folder, "--out", self.folder / "run", "--lr", "1e-2", "--table-lr", "0.1"]
+        command = ["rec", "rank", self.folder / "recipe.json", "--data", self.folder, "--out", self.folder / "run", "--batch", 256,
+                   "--lr", "1e-2", "--table-lr", "0.1", "--table-decay", 0]
         reports = run_json(*command, "--epochs", 8, "--apart")
         self.assertEqual(reports, json.loads((self.folder / "run/report.json").read_text()))
         self.assertGreater(reports[0]["unified"]["like"]["all"]["auc"], 0.95)
