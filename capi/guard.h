@@ -25,6 +25,11 @@ puna_status guard(Body&& body) noexcept {
   }
 }
 
+// What the functions of a part answer in a build without that part.
+inline puna_status missing(const char* part) {
+  return guard([&] { fail(Status::unsupported, "this library was built without %s", part); });
+}
+
 // Deletes a handle, unless this is a forked child: there the threads it would join do not exist, so it is left alone.
 template <class Handle>
 void free_handle(Handle* handle, const Context& context) noexcept {

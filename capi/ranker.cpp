@@ -182,21 +182,16 @@ void puna_ranker_free(puna_ranker* ranker) {
 // A build without recommenders refuses each call and has no handles.
 using namespace puna;
 using namespace puna::capi;
-namespace {
-puna_status missing() {
-  return guard([] { fail(Status::unsupported, "this library was built without recommenders"); });
-}
-}  // namespace
-puna_status puna_ranker_new(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing(); }
-puna_status puna_ranker_open(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing(); }
-puna_status puna_ranker_save(const puna_ranker*, const char*) { return missing(); }
-puna_status puna_ranker_copy(const puna_ranker*, int32_t, puna_ranker**) { return missing(); }
-puna_status puna_ranker_get_info(const puna_ranker*, puna_ranker_info*) { return missing(); }
-puna_status puna_ranker_get_config(const puna_ranker*, char*, size_t, size_t*) { return missing(); }
-puna_status puna_ranker_score(const puna_ranker*, const puna_examples*, float*, uint64_t) { return missing(); }
-puna_status puna_ranker_learn(puna_ranker*, const puna_examples*, const puna_outcomes*, puna_ranker_report*, float*) { return missing(); }
-puna_status puna_ranker_save_state(puna_ranker*, const char*) { return missing(); }
-puna_status puna_ranker_restore_state(puna_ranker*, const char*) { return missing(); }
-puna_status puna_ranker_calibrate(puna_ranker*, uint64_t, uint64_t, int32_t, const float*, const float*, uint64_t) { return missing(); }
+puna_status puna_ranker_new(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing("recommenders"); }
+puna_status puna_ranker_open(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing("recommenders"); }
+puna_status puna_ranker_save(const puna_ranker*, const char*) { return missing("recommenders"); }
+puna_status puna_ranker_copy(const puna_ranker*, int32_t, puna_ranker**) { return missing("recommenders"); }
+puna_status puna_ranker_get_info(const puna_ranker*, puna_ranker_info*) { return missing("recommenders"); }
+puna_status puna_ranker_get_config(const puna_ranker*, char*, size_t, size_t*) { return missing("recommenders"); }
+puna_status puna_ranker_score(const puna_ranker*, const puna_examples*, float*, uint64_t) { return missing("recommenders"); }
+puna_status puna_ranker_learn(puna_ranker*, const puna_examples*, const puna_outcomes*, puna_ranker_report*, float*) { return missing("recommenders"); }
+puna_status puna_ranker_save_state(puna_ranker*, const char*) { return missing("recommenders"); }
+puna_status puna_ranker_restore_state(puna_ranker*, const char*) { return missing("recommenders"); }
+puna_status puna_ranker_calibrate(puna_ranker*, uint64_t, uint64_t, int32_t, const float*, const float*, uint64_t) { return missing("recommenders"); }
 void puna_ranker_free(puna_ranker*) {}
 #endif

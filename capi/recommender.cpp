@@ -165,18 +165,13 @@ void puna_user_free(puna_user* user) {
 // A build without recommenders refuses each call and has no handles.
 using namespace puna;
 using namespace puna::capi;
-namespace {
-puna_status missing() {
-  return guard([] { fail(Status::unsupported, "this library was built without recommenders"); });
-}
-}  // namespace
-puna_status puna_recommender_train(const puna_context*, const int64_t*, const int32_t*, const int64_t*, uint64_t, const puna_recommender_options*, puna_recommender**) { return missing(); }
-puna_status puna_recommender_open(const puna_context*, const char*, puna_recommender**) { return missing(); }
-puna_status puna_recommender_save(const puna_recommender*, const char*) { return missing(); }
-puna_status puna_recommender_get_info(const puna_recommender*, puna_recommender_info*) { return missing(); }
+puna_status puna_recommender_train(const puna_context*, const int64_t*, const int32_t*, const int64_t*, uint64_t, const puna_recommender_options*, puna_recommender**) { return missing("recommenders"); }
+puna_status puna_recommender_open(const puna_context*, const char*, puna_recommender**) { return missing("recommenders"); }
+puna_status puna_recommender_save(const puna_recommender*, const char*) { return missing("recommenders"); }
+puna_status puna_recommender_get_info(const puna_recommender*, puna_recommender_info*) { return missing("recommenders"); }
 void puna_recommender_free(puna_recommender*) {}
-puna_status puna_recommender_new_user(const puna_recommender*, puna_user**) { return missing(); }
-puna_status puna_user_append(puna_user*, int32_t, int64_t) { return missing(); }
-puna_status puna_user_recommend(puna_user*, int64_t, const puna_recommend_options*, int32_t*, float*, uint64_t, uint64_t*) { return missing(); }
+puna_status puna_recommender_new_user(const puna_recommender*, puna_user**) { return missing("recommenders"); }
+puna_status puna_user_append(puna_user*, int32_t, int64_t) { return missing("recommenders"); }
+puna_status puna_user_recommend(puna_user*, int64_t, const puna_recommend_options*, int32_t*, float*, uint64_t, uint64_t*) { return missing("recommenders"); }
 void puna_user_free(puna_user*) {}
 #endif

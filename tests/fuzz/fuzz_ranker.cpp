@@ -1,22 +1,11 @@
 // fuzz_ranker.cpp -- any bytes as a ranker's file, and as its configuration: what is taken is consistent, and written as it was read.
-#include "puna/base/error.h"
+#include "expect_error.h"
 #include "puna/recsys/ranker.h"
 #include "touch.h"
 
-namespace {
-
-template <class Fn>
-void expect_error_only(Fn fn) {
-  try {
-    fn();
-  } catch (const puna::Error&) {
-  }
-}
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace puna;
+  using test::expect_error_only;
   static const ContextPtr context = test::test_context_without_kernels(64 << 20);
   expect_error_only([&] {
     const std::string text = recsys::json_of(recsys::ranker_config({reinterpret_cast<const char*>(data), size}));

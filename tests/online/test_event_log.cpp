@@ -1,11 +1,10 @@
 // The event log: what is acknowledged is there, whole and in order, after closing, killing and failing; what is damaged is named.
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/wait.h>
 
 #include <thread>
 
 #include "online/events.h"
+#include "online/killed.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/status.h"
@@ -103,28 +102,10 @@ TEST_CASE("what is no log, or a damaged one, is refused by name", "[online]") {
 TEST_CASE("a process killed while it writes loses nothing that it was told is there", "[online]") {
   for (int round = 0; round < 4; ++round) {
     const TempFolder folder;
-    int acknowledged[2];
-    REQUIRE(pipe(acknowledged) == 0);
-    const pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-      close(acknowledged[0]);
+    const int64_t last = killed_after(60 + 45 * round, [&](auto acknowledge) {
       const auto log = open_event_log(folder / "events");
-      for (int64_t n = 1;; n += 3) {
-        const int64_t last = log->append(events_of(n, n + 2));
-        if (write(acknowledged[1], &last, sizeof last) != sizeof last) _exit(1);
-      }
-    }
-    close(acknowledged[1]);
-    int64_t last = 0, got = 0;
-    for (const int64_t wanted = 60 + 45 * round; last < wanted;) {
-      REQUIRE(read(acknowledged[0], &got, sizeof got) == sizeof got);
-      last = got;
-    }
-    kill(child, SIGKILL);  // amid an append, most likely
-    waitpid(child, nullptr, 0);
-    while (read(acknowledged[0], &got, sizeof got) == sizeof got) last = got;
-    close(acknowledged[0]);
+      for (int64_t n = 1;; n += 3) acknowledge(log->append(events_of(n, n + 2)));
+    });
     const auto log = open_event_log(folder / "events");
     const int64_t there = log->last();
     CHECK(there >= last);

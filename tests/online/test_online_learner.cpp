@@ -1,13 +1,11 @@
 // Learning event by event: foretold before learned, served meanwhile, and after being killed every acknowledged event learned once, to the same bits.
-#include <signal.h>
-#include <sys/wait.h>
-
 #include <cmath>
 #include <thread>
 
 #include "base/hash.h"
 #include "kernels/kernel_table.h"
 #include "online/events.h"
+#include "online/killed.h"
 #include "puna/recsys/online_learner.h"
 #include "recsys/ranking/table.h"
 #include "support/catch.h"
@@ -158,28 +156,15 @@ TEST_CASE("the bits do not depend on how the events came, on threads, nor on clo
 TEST_CASE("killed while it takes events and learns, it loses none that it acknowledged and learns each once", "[online]") {
   for (int round = 0; round < 3; ++round) {
     const TempFolder folder;
-    int acknowledged[2];
-    REQUIRE(pipe(acknowledged) == 0);
-    const pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-      close(acknowledged[0]);
+    const int64_t last = killed_after(100 + 60 * round, [&](auto acknowledge) {
       OnlineOptions o = options();
       o.checkpoint_every = 10;  // most of the time is spent writing checkpoints: one of them is what dies
       OnlineLearner learner(new_ranker(), log_in(folder), folder / "online", o);
       for (int64_t n = 1;; n += 5) {
-        const int64_t last = learner.append(events_of(n, n + 4));
-        if (write(acknowledged[1], &last, sizeof last) != sizeof last) _exit(1);
+        acknowledge(learner.append(events_of(n, n + 4)));
         learner.learn(4);  // falls behind
       }
-    }
-    close(acknowledged[1]);
-    int64_t last = 0;
-    while (last < 100 + 60 * round) REQUIRE(read(acknowledged[0], &last, sizeof last) == sizeof last);
-    kill(child, SIGKILL);
-    waitpid(child, nullptr, 0);
-    for (int64_t got; read(acknowledged[0], &got, sizeof got) == sizeof got;) last = got;
-    close(acknowledged[0]);
+    });
     OnlineLearner learner(new_ranker(), log_in(folder), folder / "online", options());
     const OnlineReport r = learner.report();
     CHECK(r.logged >= last);
