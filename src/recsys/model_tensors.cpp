@@ -5,6 +5,7 @@
 
 #include "kernels/kernel_table.h"
 #include "puna/base/error.h"
+#include "puna/train/parameters.h"
 
 namespace puna::recsys {
 namespace {
@@ -76,6 +77,13 @@ void ModelTensors::read_from(const TensorMap& file, const std::string& path) con
       if (!std::isfinite(v)) fail(Status::bad_file, "%s: tensor '%s' has a value that is not finite", path.c_str(), t.name.c_str());
     t.write(values);
   }
+}
+
+train::Parameters parameters_of(const ContextPtr& context, std::span<const ModelTensor> tensors) {
+  train::Parameters parameters(context);
+  for (const ModelTensor& t : tensors)
+    for (const TensorPiece& p : t.pieces) parameters.track(p.name, p.values, p.stored);
+  return parameters;
 }
 
 }  // namespace puna::recsys

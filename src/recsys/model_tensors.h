@@ -4,6 +4,10 @@
 #include "puna/io/output_tensor.h"
 #include "puna/recsys/model_tensor.h"
 
+namespace puna::train {
+class Parameters;
+}
+
 namespace puna::recsys {
 
 struct ModelTensors {
@@ -26,5 +30,8 @@ struct ModelTensors {
   const Context& context_;
   std::vector<Buffer> owned_;
 };
+
+// All of a model's tensors, each with a gradient; the model must live as long.
+train::Parameters parameters_of(const ContextPtr& context, std::span<const ModelTensor> tensors);
 
 }  // namespace puna::recsys

@@ -6,9 +6,10 @@
 #include "puna/base/error.h"
 #include "puna/train/optimizer.h"
 #include "recsys/golden_sequence.h"
+#include "recsys/model_tensors.h"
+#include "recsys/run.h"
 #include "recsys/sequence/forward.h"
 #include "recsys/sequence/pass.h"
-#include "recsys/run.h"
 
 using namespace puna;
 using namespace puna::recsys;
@@ -113,8 +114,7 @@ TEST_CASE("loss, gradients and AdamW steps are the original code's", "[recsys][g
   for (const SequenceGolden& g : sequence_goldens()) {
     INFO(g.manifest["fixture"]);
     const auto model = g.model(recsys_context());
-    train::Parameters parameters(model->context());
-    track(parameters, *model);
+    train::Parameters parameters = parameters_of(model->context(), model->tensors());
     const auto& o = g.config_json["optimizer"];
     train::Optimizer optimizer(parameters, {train::OptimizerKind::adamw, o["lr"], o["betas"][0], o["betas"][1], o["eps"], o["weight_decay"], 0.0});
     SequencePass pass(*model, parameters);

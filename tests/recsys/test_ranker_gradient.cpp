@@ -1,5 +1,6 @@
 // The gradient of every kind of ranker, of its weights and of its table's rows, is the complex-step derivative of the loss written out plainly.
 #include "ops/tape_run.h"
+#include "recsys/model_tensors.h"
 #include "recsys/ranking/pass.h"
 #include "recsys/ranking/table.h"
 #include "recsys/some_ranker.h"
@@ -125,14 +126,12 @@ void check_kind(const RankerConfig& c) {
   const Floats new_table = ref::normal(table.rows() * row_values, 4);
   for (size_t i = 0; i < new_table.size(); ++i) table.values(0)[i] = 0.5f * new_table[i];
   Tensors w;
-  train::Parameters parameters(ranker->context());
   std::map<std::string, Floats> values;
   for (const ModelTensor& t : ranker->tensors()) {
     Floats some = ref::normal(t.shape.count(), 5 + values.size());
     for (float& v : some) v *= 0.4f;
     t.write(some);
     values[t.name] = t.read();
-    for (const TensorPiece& p : t.pieces) parameters.track(p.name, p.values, p.stored);
   }
   values["table"] = Floats(table.values(0), table.values(0) + table.rows() * row_values);
   for (const auto& [name, v] : values) w[name] = complex_of(v);
@@ -142,6 +141,7 @@ void check_kind(const RankerConfig& c) {
   const PlainRanker plain{c, w};
   double weights = 0;
   for (int64_t i = 0; i < e.count; ++i) weights += double(set.outcomes().weights[i]);
+  train::Parameters parameters = parameters_of(ranker->context(), ranker->tensors());
   RankerPass pass(*ranker, parameters);
   std::vector<TaskLoss> losses(c.tasks.size());
   pass.begin_step(rows);

@@ -11,6 +11,7 @@
 #include "puna/base/error.h"
 #include "puna/base/philox.h"
 #include "puna/train/state_file.h"
+#include "recsys/model_tensors.h"
 #include "recsys/ranking/pass.h"
 #include "recsys/ranking/table.h"
 
@@ -20,18 +21,11 @@ namespace {
 constexpr const char* kKind = "ranker checkpoint 1";
 constexpr uint64_t kStepSeeds = uint64_t(1) << 32;  // a stream of random bits
 
-train::Parameters parameters_of(const Ranker& ranker) {
-  train::Parameters parameters(ranker.context());
-  for (const ModelTensor& t : ranker.tensors())
-    for (const TensorPiece& p : t.pieces) parameters.track(p.name, p.values, p.stored);
-  return parameters;
-}
-
-const Ranker& trainable(const std::shared_ptr<Ranker>& ranker) {
+train::Parameters trainable_parameters(const std::shared_ptr<Ranker>& ranker) {
   PUNA_REQUIRE(ranker != nullptr, "the ranker is NULL");
   PUNA_REQUIRE(ranker->table().dtype() == DType::f32, "the ranker's table is %s; only one of F32 can be trained", name(ranker->table().dtype()));
   PUNA_REQUIRE(!ranker->table().mapped(), "the ranker's table is a mapped file: copy() makes one that can be trained");
-  return *ranker;
+  return parameters_of(ranker->context(), ranker->tensors());
 }
 
 void check(const RankerTrainerOptions& o) {
@@ -64,7 +58,7 @@ double check_outcomes(const RankerConfig& c, const Examples& examples, const Out
 }  // namespace
 
 RankerTrainer::RankerTrainer(std::shared_ptr<Ranker> ranker, const RankerTrainerOptions& options)
-    : ranker_(std::move(ranker)), options_(options), parameters_(parameters_of(trainable(ranker_))), optimizer_(parameters_, options.optimizer),
+    : ranker_(std::move(ranker)), options_(options), parameters_(trainable_parameters(ranker_)), optimizer_(parameters_, options.optimizer),
       pass_(std::make_unique<RankerPass>(*ranker_, parameters_)) {
   check(options);
   squares_ = ranker_->context()->allocate(size_t(ranker_->table().rows()) * 2 * sizeof(float), "a table's sums of squares");

@@ -15,11 +15,6 @@ float* floats(const Buffer& b) noexcept { return reinterpret_cast<float*>(b.data
 
 }  // namespace
 
-void track(train::Parameters& parameters, const SequenceModel& model) {
-  for (const ModelTensor& t : model.tensors())
-    for (const TensorPiece& p : t.pieces) parameters.track(p.name, p.values, p.stored);
-}
-
 SequencePass::SequencePass(const SequenceModel& model, const train::Parameters& parameters)
     : model_(model), parameters_(parameters), unit_row_((model.config().dim + 15) / 16 * 16) {
   const size_t bytes = size_t((model.config().items + 1) * unit_row_) * sizeof(float);

@@ -13,9 +13,6 @@ struct NextItems {
   float weight;                // of the summed loss whose gradient is taken
 };
 
-// The model's parameters, each with a gradient.
-void track(train::Parameters& parameters, const SequenceModel& model);
-
 class SequencePass {
  public:
   SequencePass(const SequenceModel& model, const train::Parameters& parameters);

@@ -8,6 +8,7 @@
 #include "puna/base/philox.h"
 #include "puna/train/data.h"
 #include "puna/train/state_file.h"
+#include "recsys/model_tensors.h"
 #include "recsys/sequence/pass.h"
 
 namespace puna::recsys {
@@ -15,12 +16,6 @@ namespace {
 
 constexpr const char* kKind = "recommender checkpoint 1";
 constexpr uint64_t kDrawnItems = uint64_t(1) << 32, kStepSeeds = kDrawnItems + 1;  // streams of random bits; dropouts have the numbers below
-
-train::Parameters parameters_of(const SequenceModel& model) {
-  train::Parameters parameters(model.context());
-  track(parameters, model);
-  return parameters;
-}
 
 // to[0] = what came next, to[1 ...] = `negatives` items of the catalogue 1 ... items, equally likely, by the row's number within the step.
 void draw_candidates(int32_t* to, int32_t next, int64_t negatives, int64_t items, uint64_t seed, int64_t row) {
@@ -34,7 +29,7 @@ void draw_candidates(int32_t* to, int32_t next, int64_t negatives, int64_t items
 }  // namespace
 
 SequenceTrainer::SequenceTrainer(std::shared_ptr<SequenceModel> model, const SequenceTrainerOptions& options)
-    : model_(std::move(model)), options_(options), parameters_(parameters_of(*model_)), optimizer_(parameters_, options.optimizer),
+    : model_(std::move(model)), options_(options), parameters_(parameters_of(model_->context(), model_->tensors())), optimizer_(parameters_, options.optimizer),
       pass_(std::make_unique<SequencePass>(*model_, parameters_)) {
   PUNA_REQUIRE(options.epochs >= 1, "epochs is %lld, expected at least 1", static_cast<long long>(options.epochs));
   PUNA_REQUIRE(options.users_per_step >= 1, "users_per_step is %lld, expected at least 1", static_cast<long long>(options.users_per_step));
