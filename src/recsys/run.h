@@ -1,30 +1,19 @@
-// run.h -- a forward pass over scratch of just the size it needs: measured first, then computed. The scratch is kept for the next one.
+// run.h -- a recommender's pass: to its end, or Error{cancelled}.
 #pragma once
-#include "base/fp_env.h"
+#include "ops/run_measured.h"
 #include "ops/tape.h"
-#include "puna/base/context.h"
 #include "puna/base/error.h"
 
 namespace puna::recsys {
 
-// compute(arena) builds and runs the pass, and says whether it has finished.
 template <class Compute>
-void run_measured(const Context& context, Buffer& scratch, Compute&& compute) {
-  const FpEnv fp_env;
-  context.require_same_process();
-  Arena measure;
-  compute(measure);
-  if (scratch.size() < measure.peak()) {
-    scratch = Buffer();
-    scratch = context.allocate(measure.peak(), "a recommender's pass");
-  }
-  Arena arena(scratch.data(), scratch.size());
-  if (!compute(arena)) fail(Status::cancelled, "the pass was cancelled");
+void run_pass(const Context& context, Buffer& scratch, Compute&& compute) {
+  if (!run_measured(context, scratch, "a recommender's pass", compute)) fail(Status::cancelled, "the pass was cancelled");
 }
 
 template <class Forward>
 void run_inference(const Context& context, Buffer& scratch, FunctionRef<bool()> should_stop, Forward&& forward) {
-  run_measured(context, scratch, [&](Arena& arena) {
+  run_pass(context, scratch, [&](Arena& arena) {
     Cursor cursor;
     Inference rec(context.kernels(), context.executor(), arena, cursor, true, should_stop);
     forward(rec);

@@ -6,6 +6,7 @@
 #include "base/det_math.h"
 #include "base/fp_env.h"
 #include "ops/linear.h"
+#include "ops/run_measured.h"
 #include "puna/base/error.h"
 #include "runtime/score_softmax.h"
 
@@ -129,17 +130,14 @@ std::shared_ptr<const Importance> measure_importance(const ModelPtr& model, std:
       batch.rows.push_back({0, t, id, nullptr});
     }
     batch.wanted.push_back(window - 1);
-    const auto pass = [&](Arena& arena) {
+    const bool finished = run_measured(context, scratch, "calibration", [&](Arena& arena) {
       Cursor cursor;
       Inference rec(context.kernels(), context.executor(), arena, cursor, /*exact=*/true, {});
       rec.observe(&squares);
       model->llama().forward(rec, batch, rec.make(1, vocab));
-    };
-    Arena measure;
-    pass(measure);
-    if (scratch.size() < measure.peak()) scratch = context.allocate(measure.peak(), "calibration");
-    Arena arena(scratch.data(), scratch.size());
-    pass(arena);
+      return rec.finished();
+    });
+    PUNA_INVARIANT(finished);  // nobody stops it
     report(progress, (w + 1) * window, windows * window);
   }
   return squares.means();

@@ -1,7 +1,7 @@
 #include "puna/train/pass.h"
 
-#include "base/fp_env.h"
 #include "ops/loss.h"
+#include "ops/run_measured.h"
 #include "puna/base/error.h"
 
 namespace puna::train {
@@ -57,11 +57,10 @@ void Pass::compute(Rec& rec, const Rows& rows, std::vector<double>& nll, std::ve
 }
 
 std::vector<double> Pass::run(std::span<const Sequence> sequences, float weight, Weigh weigh, const Target& target) {
-  const FpEnv fp_env;
   const Rows rows(context_, model_.config, options_.exact ? DType::f32 : DType::f16, sequences);
   std::vector<double> nll(rows.labels.size());
   std::vector<float> weights(nll.size(), weight);
-  const auto pass = [&](Arena& arena) {
+  const bool finished = run_measured(context_, scratch_, "a training pass", [&](Arena& arena) {
     Cursor cursor;
     const auto with = [&](auto& rec) {
       rec.use(target.adapter);
@@ -76,15 +75,8 @@ std::vector<double> Pass::run(std::span<const Sequence> sequences, float weight,
     Tape rec(context_.kernels(), context_.executor(), arena, cursor, options_.exact, target.should_stop, *target.parameters);
     rec.checkpoint_layers(options_.checkpoint);
     return with(rec);
-  };
-  Arena measure;
-  pass(measure);
-  if (scratch_.size() < measure.peak()) {
-    scratch_ = Buffer();
-    scratch_ = context_.allocate(measure.peak(), "a training pass");
-  }
-  Arena arena(scratch_.data(), scratch_.size());
-  if (!pass(arena)) fail(Status::cancelled, "training was cancelled");
+  });
+  if (!finished) fail(Status::cancelled, "training was cancelled");
   return nll;
 }
 

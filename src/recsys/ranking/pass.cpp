@@ -63,7 +63,7 @@ void RankerPass::learn(const RankerRows& rows, const float* numbers, const Outco
   std::vector<double> values(size_t(count) * tasks);
   const auto weight_of = [&](int64_t i) { return outcomes.weights ? double(outcomes.weights[i]) : 1.0; };
   const auto known = [&](int64_t i, size_t t) { return (outcomes.known[i] >> t & 1u) != 0; };
-  run_measured(context, scratch_, [&](Arena& arena) {
+  run_pass(context, scratch_, [&](Arena& arena) {
     Cursor cursor;
     Tape rec(context.kernels(), context.executor(), arena, cursor, true, should_stop, parameters_.gradients());
     const RankerForward forward{c, ranker_.weights(), ranker_.table(), rows, numbers, first, count, dropout, slopes_.data() + first * slope_row()};

@@ -51,7 +51,7 @@ double SequencePass::losses(const HistoryBatch& batch, const NextItems& next, co
   const SequenceConfig& c = model_.config();
   const HistoryRows rows = batch.rows();
   std::vector<double> nll(size_t(rows.rows()));
-  run_measured(context, scratch_, [&](Arena& arena) {
+  run_pass(context, scratch_, [&](Arena& arena) {
     Cursor cursor;
     Tape rec(context.kernels(), context.executor(), arena, cursor, true, should_stop, parameters_.gradients());
     const View e = SequenceForward{c, model_.weights(), rows, dropout}.encode(rec);
