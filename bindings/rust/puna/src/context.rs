@@ -59,6 +59,11 @@ impl Context {
         Ok(Context { handle: Arc::new(handle) })
     }
 
+    /// For functions that make a context of their own when they get NULL.
+    pub(crate) fn raw_or_null(context: Option<&Context>) -> *mut puna_context {
+        context.map_or(std::ptr::null_mut(), |c| c.handle.raw)
+    }
+
     /// What it chose and holds.
     pub fn info(&self) -> Result<ContextInfo> {
         let mut i: puna_context_info = sized();

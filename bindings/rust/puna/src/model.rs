@@ -7,7 +7,7 @@ use puna_sys::*;
 use std::ops::ControlFlow;
 use std::os::raw::c_void;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::ptr::{null, null_mut};
+use std::ptr::null;
 use std::sync::Arc;
 
 /// An opened model: immutable, shared by sessions and threads. Clones are the same model.
@@ -133,7 +133,7 @@ impl Model {
         options.progress = Some(report::<F>);
         options.progress_user = (&mut progress as *mut F).cast();
         options.packed_path = packed.as_ref().map_or(null(), |p| p.as_ptr());
-        let context = context.map_or(null_mut(), |c| c.handle.raw);
+        let context = Context::raw_or_null(context);
         let handle = Handle::create(puna_model_free, |out| unsafe { puna_model_open(context, path.as_ptr(), &options, out) })?;
         Ok(Model { handle: Arc::new(handle) })
     }

@@ -2,7 +2,7 @@ use crate::context::Context;
 use crate::error::{check, Error, Result, Status};
 use crate::raw::{c_string, sized, Handle};
 use puna_sys::*;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 /// One model for all surfaces and tasks: what would come of showing something to somebody, somewhere.
 pub struct Ranker {
@@ -93,7 +93,7 @@ impl Ranker {
     pub fn new(config: &str, options: &LearnRanker, context: Option<&Context>) -> Result<Self> {
         let config = c_string(config)?;
         let o = options_of(options);
-        let where_ = context.map_or(null(), |c| c.handle.raw.cast_const());
+        let where_ = Context::raw_or_null(context);
         Self::of(Handle::create(puna_ranker_free, |out| unsafe { puna_ranker_new(where_, config.as_ptr(), &o, out) })?)
     }
 
@@ -101,7 +101,7 @@ impl Ranker {
     pub fn open(path: &str, options: &LearnRanker, context: Option<&Context>) -> Result<Self> {
         let path = c_string(path)?;
         let o = options_of(options);
-        let where_ = context.map_or(null(), |c| c.handle.raw.cast_const());
+        let where_ = Context::raw_or_null(context);
         Self::of(Handle::create(puna_ranker_free, |out| unsafe { puna_ranker_open(where_, path.as_ptr(), &o, out) })?)
     }
 

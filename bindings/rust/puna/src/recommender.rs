@@ -2,7 +2,7 @@ use crate::context::Context;
 use crate::error::{check, Error, Result, Status};
 use crate::raw::{c_string, sized, Handle};
 use puna_sys::*;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 use std::sync::Arc;
 
 /// A trained sequence model with its items.
@@ -46,7 +46,7 @@ impl Recommender {
     /// A file that `save` or `puna rec train` wrote.
     pub fn open(path: &str, context: Option<&Context>) -> Result<Self> {
         let path = c_string(path)?;
-        let where_ = context.map_or(null(), |c| c.handle.raw.cast_const());
+        let where_ = Context::raw_or_null(context);
         let handle = Handle::create(puna_recommender_free, |out| unsafe { puna_recommender_open(where_, path.as_ptr(), out) })?;
         Ok(Recommender { handle: Arc::new(handle) })
     }
@@ -63,7 +63,7 @@ impl Recommender {
         o.epochs = options.epochs;
         o.learning_rate = options.learning_rate;
         o.seed = options.seed;
-        let where_ = context.map_or(null(), |c| c.handle.raw.cast_const());
+        let where_ = Context::raw_or_null(context);
         let make = |out| unsafe { puna_recommender_train(where_, users.as_ptr(), items.as_ptr(), times.as_ptr(), events.len() as u64, &o, out) };
         Ok(Recommender { handle: Arc::new(Handle::create(puna_recommender_free, make)?) })
     }
