@@ -122,7 +122,7 @@ std::string without(std::string_view s, std::string_view what) {
 
 }  // namespace
 
-AssistantMessage llama4_parse_assistant(std::string_view text, StopReason stop_reason) {
+AssistantMessage llama4_parse_assistant(std::string_view text, MessageEnd end) {
   const size_t first = text.find_first_not_of(' ');
   std::string s(first == text.npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1));
   take_prefix(s, "<|header_start|>assistant<|header_end|>\n\n");
@@ -130,11 +130,11 @@ AssistantMessage llama4_parse_assistant(std::string_view text, StopReason stop_r
   if (python) s = without(s, "<|python_end|>");
 
   AssistantMessage out;
-  out.stop_reason = stop_reason;
+  out.end = end;
   if (take_suffix(s, "<|eot|>")) {
-    out.stop_reason = StopReason::end_of_turn;
+    out.end = MessageEnd::end_of_turn;
   } else if (take_suffix(s, "<|eom|>")) {
-    out.stop_reason = StopReason::end_of_message;
+    out.end = MessageEnd::end_of_message;
   }
 
   Call call = custom_call(s);

@@ -19,7 +19,7 @@ namespace {
 void speak_llama4() {
   const char* const answers[] = {R"([f(a=[1, {"k": (2, 3), 'l': None}], b="x"), g(c={"d": {"e": [True]}})])", R"({"name": "f", "parameters": {"a": [1, {"b": 2}]}})",
                                  "<function=f>{'a': [1, 2]}", R"([brave_search(q=["weather", {"in": "Puno"}])])", R"([f(a={[1]: 2})])", "plain"};
-  for (const char* answer : answers) puna::llama4_parse_assistant(answer, puna::StopReason::end_of_turn);
+  for (const char* answer : answers) puna::llama4_parse_assistant(answer, puna::MessageEnd::end_of_turn);
   const char* const dialog = R"([{"role": "user", "content": [{"type": "text", "text": "hi"}]},
     {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": {"a": [1, {"b": [2]}]}}]}])";
   for (const auto format : {puna::ToolPromptFormat::json, puna::ToolPromptFormat::python_list}) puna::llama4_render_dialog(dialog, format);

@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::string_view source = input.substr(0, input.find('\0'));
   const std::string_view said = source.size() < size ? input.substr(source.size() + 1) : "Hi <|eot|> é";
-  puna::llama4_parse_assistant(said, puna::StopReason::out_of_tokens);
+  puna::llama4_parse_assistant(said, puna::MessageEnd::out_of_tokens);
 
   const nlohmann::ordered_json variables = {
       {"messages",

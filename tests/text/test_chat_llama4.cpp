@@ -29,10 +29,10 @@ ToolPromptFormat format_of(const ordered_json& c) {
                                   : ToolPromptFormat::json;
 }
 
-StopReason stop_of(const std::string& name) {
-  return name == "end_of_turn"      ? StopReason::end_of_turn
-         : name == "end_of_message" ? StopReason::end_of_message
-                                    : StopReason::out_of_tokens;
+MessageEnd end_of(const std::string& name) {
+  return name == "end_of_turn"      ? MessageEnd::end_of_turn
+         : name == "end_of_message" ? MessageEnd::end_of_message
+                                    : MessageEnd::out_of_tokens;
 }
 
 std::string joined(const std::vector<ChatSegment>& segments) {
@@ -126,9 +126,9 @@ TEST_CASE("every golden answer is read as Meta's code reads it", "[text][golden]
       const std::string text = c["content"];
       CAPTURE(text);
       const ordered_json& want = c["message"];
-      const AssistantMessage got = llama4_parse_assistant(text, stop_of(c["stop_reason_in"]));
+      const AssistantMessage got = llama4_parse_assistant(text, end_of(c["stop_reason_in"]));
       CHECK(got.content == want["content"].get<std::string>());
-      CHECK(got.stop_reason == stop_of(want["stop_reason"]));
+      CHECK(got.end == end_of(want["stop_reason"]));
       const ordered_json calls = want.value("tool_calls", ordered_json::array());
       REQUIRE(got.tool_calls.size() == calls.size());
       for (size_t i = 0; i < calls.size(); ++i) {
@@ -169,8 +169,8 @@ TEST_CASE("answers outside the goldens: notations, near misses and hostile text"
       Case{R"(my_tool.call(query="x"))", "my_tool", R"({"query": "x"})"}, Case{R"(.call(query="x"))", "", ""},
       Case{R"(t.call(query="x" ))", "", ""}, Case{"<|python_start|>x = 1<|python_end|>", "code_interpreter", R"({"code": "x = 1"})"});
   CAPTURE(c.text);
-  const AssistantMessage m = llama4_parse_assistant(c.text, StopReason::end_of_turn);
-  CHECK(m.stop_reason == StopReason::end_of_turn);
+  const AssistantMessage m = llama4_parse_assistant(c.text, MessageEnd::end_of_turn);
+  CHECK(m.end == MessageEnd::end_of_turn);
   if (*c.name == '\0') {
     CHECK(m.tool_calls.empty());
     CHECK(m.content == c.text);
@@ -187,8 +187,8 @@ TEST_CASE("deep and long answers are read in bounded stack and linear time", "[t
        {"[", "(", "{", "{'a':", "[f(a=", "<function=", "x.call(query=\"", "'", "\\", "<|python_end|>", "<function=a>{"}) {
     std::string text = "[f(a=";
     for (int i = 0; i < 20000; ++i) text += unit;
-    CHECK(llama4_parse_assistant(text, StopReason::out_of_tokens).content == text);
-    CHECK_NOTHROW(llama4_parse_assistant("<|python_start|>" + text.substr(5), StopReason::out_of_tokens));
+    CHECK(llama4_parse_assistant(text, MessageEnd::out_of_tokens).content == text);
+    CHECK_NOTHROW(llama4_parse_assistant("<|python_start|>" + text.substr(5), MessageEnd::out_of_tokens));
   }
 }
 

@@ -27,7 +27,8 @@ struct ChatSegment {
 // into r x c tiles (then a global one, unless it is one tile) of p tokens each. Throws Error{invalid_argument} naming the message.
 std::vector<ChatSegment> llama4_render_dialog(std::string_view messages_json, ToolPromptFormat format = ToolPromptFormat::json);
 
-enum class StopReason : uint8_t { end_of_turn, end_of_message, out_of_tokens };
+// How an assistant's message ended; "stop_reason" in Meta's code. Why a generation stopped is another matter: StopReason of generate.h.
+enum class MessageEnd : uint8_t { end_of_turn, end_of_message, out_of_tokens };
 
 struct ToolCall {
   std::string name;
@@ -37,12 +38,12 @@ struct ToolCall {
 
 struct AssistantMessage {
   std::string content;  // "" when there is a tool call
-  StopReason stop_reason = StopReason::out_of_tokens;
+  MessageEnd end = MessageEnd::out_of_tokens;
   std::vector<ToolCall> tool_calls;  // at most one: Meta's code keeps the first of a list
 };
 
-// What the model said, from its text. `stop_reason` holds unless the text itself ends with <|eot|> or <|eom|>. Never throws for
+// What the model said, from its text. `end` holds unless the text itself ends with <|eot|> or <|eom|>. Never throws for
 // what a model may say: a call that cannot be read (where Meta's code raises) is left as content.
-AssistantMessage llama4_parse_assistant(std::string_view text, StopReason stop_reason);
+AssistantMessage llama4_parse_assistant(std::string_view text, MessageEnd end);
 
 }  // namespace puna
