@@ -12,8 +12,8 @@
 #include "puna/recsys/metrics.h"
 #include "puna/recsys/ranker_trainer.h"
 #include "puna/train/data.h"
-#include "rec_plots.h"
 #include "rec_recipe.h"
+#include "svg_plot.h"
 #include "verbs.h"
 
 namespace puna::cli {
@@ -169,7 +169,7 @@ std::string calibration_svg(const Ranker& ranker, const ExampleSet& test) {
       lines.back().y.push_back(b.observed);
     }
   }
-  return line_plot("Calibration: foretold (across) and observed (up), ten bins of equal mass", lines, true);
+  return calibration_plot("Calibration: foretold (across) and observed (up), ten bins of equal mass", lines);
 }
 
 // Means over the seeds of one task's NE, by surface; unified beside apart.

@@ -31,7 +31,7 @@ std::vector<train::Sequence> read_sequences(const std::vector<std::string>& file
 // Runs to the end or to Ctrl-C (then Error{cancelled}, after saving). Of several processes, the first measures, writes and speaks.
 void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out, MpiPeers& mpi);
 
-// One line a measured series over the steps, as an SVG picture.
+// The losses over the steps, and an SVG picture of them.
 struct LossCurve {
   std::vector<double> step, loss, held_out_step, held_out;
   std::string svg(const std::string& title) const;

@@ -1,0 +1,132 @@
+#include "svg_plot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <limits>
+
+namespace puna::cli {
+namespace {
+
+constexpr double kWidth = 640, kHeight = 420, kLeft = 64, kBottom = 44, kTop = 56, kRight = 20;
+constexpr const char* kColours[] = {"#36c", "#c33", "#2a2", "#a3a", "#c80", "#0aa"};
+
+const char* colour(size_t i) { return kColours[i % (sizeof kColours / sizeof *kColours)]; }
+
+__attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {
+  char text[320];
+  va_list values;
+  va_start(values, pattern);
+  vsnprintf(text, sizeof text, pattern, values);
+  va_end(values);
+  return text;
+}
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
+  return out;
+}
+
+struct Range {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  void take(const std::vector<double>& values) {
+    for (const double v : values) {
+      low = std::min(low, v);
+      high = std::max(high, v);
+    }
+  }
+  // From 0, with room above; shares are seen on a whole axis unless they are small.
+  Range from_zero() const { return {0, high > 0.35 && high < 1 ? 1 : std::max(high, 1e-9) * 1.05}; }
+};
+
+Range range_of(const std::vector<PlotSeries>& series, std::vector<double> PlotSeries::*values) {
+  Range r;
+  for (const PlotSeries& s : series) r.take(s.*values);
+  return r;
+}
+
+// Values, where they are drawn, and the round numbers that are named: at most nine, multiples of 1, 2 or 5 times a power of ten.
+struct Axis {
+  double low, high, from, to;
+  Axis(const Range& r, double start, double end) : low(r.low), high(r.high), from(start), to(end) {
+    if (!(low <= high)) low = 0, high = 1;  // nothing to draw
+    if (high - low < 1e-9 * std::max(1.0, std::fabs(high))) high = low + std::max(1.0, std::fabs(low));
+  }
+  double operator()(double v) const { return from + (to - from) * (v - low) / (high - low); }
+  std::vector<double> ticks() const {
+    const double power = std::pow(10, std::floor(std::log10((high - low) / 8)));
+    double step = 10 * power;
+    for (const double m : {5.0, 2.0, 1.0})
+      if (m * power * 8 >= high - low) step = m * power;
+    std::vector<double> at;
+    const double first = std::ceil(low / step);
+    for (int i = 0; i < 9 && (first + i) * step <= high; ++i) at.push_back((first + i) * step);
+    return at;
+  }
+};
+
+// Frame, title, legend and the vertical axis.
+std::string begin(const std::string& title, const std::vector<PlotSeries>& series, const Axis& y) {
+  std::string out = format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\" font-size=\"12\">\n", kWidth, kHeight);
+  out += "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"20\" y=\"20\" font-size=\"14\">" + escaped(title) + "</text>\n";
+  double at = kLeft;
+  for (size_t i = 0; i < series.size(); ++i) {
+    out += format("<rect x=\"%.0f\" y=\"32\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%.0f\" y=\"41\">", at, colour(i), at + 14) + escaped(series[i].name) + "</text>\n";
+    at += 30 + 7 * double(series[i].name.size());
+  }
+  for (const double v : y.ticks())
+    out += format("<path d=\"M%.1f %.1fH%.1f\" stroke=\"#ddd\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>\n", kLeft, y(v), kWidth - kRight, kLeft - 6, y(v) + 4, v);
+  return out;
+}
+
+std::string under(double x) { return format("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x, kHeight - kBottom + 18); }
+
+Axis across(const Range& r) { return {r, kLeft, kWidth - kRight}; }
+Axis up(const Range& r) { return {r, kHeight - kBottom, kTop}; }
+
+std::string drawn(const std::vector<PlotSeries>& series, const Axis& x, const Axis& y) {
+  std::string out;
+  for (const double v : x.ticks()) out += under(x(v)) + format("%.6g</text>\n", v);
+  for (size_t i = 0; i < series.size(); ++i) {
+    const PlotSeries& s = series[i];
+    if (s.line) {
+      out += format("<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.5\" d=\"", colour(i));
+      for (size_t j = 0; j < s.x.size(); ++j) out += format("%s%.1f %.1f", j == 0 ? "M" : "L", x(s.x[j]), y(s.y[j]));
+      out += "\"/>\n";
+    }
+    for (size_t j = 0; s.points && j < s.x.size(); ++j) out += format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n", x(s.x[j]), y(s.y[j]), colour(i));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string line_plot(const std::string& title, const std::vector<PlotSeries>& series) {
+  const Axis x = across({0, range_of(series, &PlotSeries::x).high}), y = up(range_of(series, &PlotSeries::y));
+  return begin(title, series, y) + drawn(series, x, y) + "</svg>\n";
+}
+
+std::string calibration_plot(const std::string& title, const std::vector<PlotSeries>& series) {
+  const Axis x = across(range_of(series, &PlotSeries::x).from_zero()), y = up(range_of(series, &PlotSeries::y).from_zero());
+  const double end = std::min(x.high, y.high);
+  return begin(title, series, y) + format("<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"#999\" stroke-dasharray=\"4\"/>\n", x(0), y(0), x(end), y(end)) +
+         drawn(series, x, y) + "</svg>\n";
+}
+
+std::string bar_plot(const std::string& title, const std::vector<std::string>& labels, const std::vector<PlotSeries>& series) {
+  const Axis y = up(range_of(series, &PlotSeries::y).from_zero());
+  std::string out = begin(title, series, y);
+  const double room = (kWidth - kLeft - kRight) / double(std::max<size_t>(1, labels.size())), width = 0.8 * room / double(std::max<size_t>(1, series.size()));
+  for (size_t l = 0; l < labels.size(); ++l) {
+    const double at = kLeft + room * (double(l) + 0.1);
+    for (size_t i = 0; i < series.size(); ++i)
+      out += format("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"><title>%.4f</title></rect>\n", at + width * double(i), y(series[i].y[l]), width * 0.95,
+                    y(0) - y(series[i].y[l]), colour(i), series[i].y[l]);
+    out += under(at + 0.4 * room) + escaped(labels[l]) + "</text>\n";
+  }
+  return out + "</svg>\n";
+}
+
+}  // namespace puna::cli

@@ -1,0 +1,21 @@
+// svg_plot.h -- what the command's reports look like: lines and points over a number, or bars side by side, as small SVG pictures.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace puna::cli {
+
+struct PlotSeries {
+  std::string name;
+  std::vector<double> x, y;  // bars: y alone, one for each label
+  bool line = true, points = true;
+};
+
+// Across from 0, up from the least value to the greatest.
+std::string line_plot(const std::string& title, const std::vector<PlotSeries>& series);
+// What was foretold (across) and what was observed (up), and the line where they are equal. Both from 0, to 1 unless all values are small.
+std::string calibration_plot(const std::string& title, const std::vector<PlotSeries>& series);
+// Up from 0.
+std::string bar_plot(const std::string& title, const std::vector<std::string>& labels, const std::vector<PlotSeries>& series);
+
+}  // namespace puna::cli
