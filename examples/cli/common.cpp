@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <fstream>
 
 #ifdef _WIN32
 #include <io.h>
@@ -108,6 +109,12 @@ std::string read_input(const std::string& path) {
   char block[65536];
   for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;) text.append(block, n);
   return text;
+}
+
+void write_text(const std::string& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  if (!out.flush()) fail(Status::io, "cannot write %s", path.c_str());
 }
 
 std::vector<int32_t> parse_tokens(const std::string& list) {

@@ -42,6 +42,7 @@ DType weight_type(const std::string& name);  // "Q4_K", "q8_0": Error{invalid_ar
 
 // The whole file, or standard input for "-".
 std::string read_input(const std::string& path);
+void write_text(const std::string& path, const std::string& text);  // replaces the file
 // "1,2,3", "[1, 2, 3]", or "@F" for a file that holds either.
 std::vector<int32_t> parse_tokens(const std::string& list);
 std::string today();  // YYYY-MM-DD, local time

@@ -1,7 +1,6 @@
 // puna rec rank: trains a ranker by a recipe, judges it on events that it has not seen, and, on request, against a ranker for each surface alone.
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/os.h"
@@ -184,12 +183,6 @@ std::string surfaces_svg(const RankerConfig& c, const OrderedJson& runs) {
   return bar_plot("Normalised entropy by surface", c.surfaces, bars);
 }
 
-void write(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  if (!file.good()) fail(Status::io, "%s cannot be written", path.c_str());
-}
-
 void print_table(const char* what, const OrderedJson& report) {
   for (const auto& [task, surfaces] : report.items())
     for (const auto& [surface, r] : surfaces.items())
@@ -219,12 +212,12 @@ void run_rank(const RankFlags& f) {
     }
     if (run == 0) {
       unified->save(f.out + "/ranker.safetensors");
-      write(f.out + "/calibration.svg", calibration_svg(*unified, test));
+      write_text(f.out + "/calibration.svg", calibration_svg(*unified, test));
     }
     runs.push_back(report);
   }
-  write(f.out + "/report.json", runs.dump(1) + "\n");
-  if (f.apart) write(f.out + "/surfaces.svg", surfaces_svg(data.config, runs));
+  write_text(f.out + "/report.json", runs.dump(1) + "\n");
+  if (f.apart) write_text(f.out + "/surfaces.svg", surfaces_svg(data.config, runs));
   printf("%s\n", runs.dump().c_str());
 }
 

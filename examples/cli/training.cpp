@@ -17,12 +17,6 @@ namespace {
 using train::OptimizerKind;
 using train::ScheduleKind;
 
-void write_text(const std::string& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  if (!out.flush()) fail(Status::io, "cannot write %s", path.c_str());
-}
-
 // What was logged before the step that a resumed run begins with.
 std::string kept_log(const std::string& path, int64_t steps, LossCurve& curve) {
   std::ifstream in(path);
