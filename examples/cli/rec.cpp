@@ -12,6 +12,7 @@
 #include "puna/recsys/recommender.h"
 #include "puna/recsys/sequence_trainer.h"
 #include "rec.h"
+#include "svg_plot.h"
 #include "verbs.h"
 
 namespace puna::cli {
@@ -142,9 +143,15 @@ void add_rec_train(const Verb& rec) {
 
 struct EvalFlags {
   ModelFlags model;
-  std::string data, baseline;
+  std::string data, baseline, plot;
   int64_t window = 200;
 };
+
+std::string popularity_svg(const std::string& scorer, const RankingReport& r) {
+  std::vector<std::string> tenths;
+  for (size_t d = 1; d <= r.hr10_by_decile.size(); ++d) tenths.push_back(std::to_string(d));
+  return bar_plot("HR@10 by popularity of the last item: tenths of the users, the least popular first", tenths, {{scorer, {}, r.hr10_by_decile}});
+}
 
 Scorer scorer_of(const EvalFlags& f, const Interactions& data) {
   if (f.baseline == "popularity") return popularity_scorer(data);
@@ -164,12 +171,15 @@ void add_rec_eval(const Verb& rec) {
   verb.option("MODEL", f->model.path, "a model that train made");
   verb.option("--data", f->data, "interactions: .inter, u.data, ratings.dat or CSV").required();
   verb.option("--baseline", f->baseline, "instead of a model: popularity, knn, recent-knn or markov");
+  verb.option("--plot", f->plot, "file for a picture (SVG) of HR@10 by the items' popularity");
   verb.option("--window", f->window, "events before the last one that are looked at and count as seen (default 200)").at_least(1);
   f->model.add_machine(verb);
   verb.run([f] {
     const Interactions data = read_interactions(f->data);
     Interrupt interrupt;
-    printf("%s\n", json_of(evaluate_ranking(data, scorer_of(*f, data), f->window, [&] { return interrupt.requested(); })).dump().c_str());
+    const RankingReport report = evaluate_ranking(data, scorer_of(*f, data), f->window, [&] { return interrupt.requested(); });
+    if (!f->plot.empty()) write_text(f->plot, popularity_svg(f->baseline.empty() ? f->model.path : f->baseline, report));
+    printf("%s\n", json_of(report).dump().c_str());
   });
 }
 

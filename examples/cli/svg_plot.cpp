@@ -38,7 +38,7 @@ struct Range {
     }
   }
   // From 0, with room above; shares are seen on a whole axis unless they are small.
-  Range from_zero() const { return {0, high > 0.35 && high < 1 ? 1 : std::max(high, 1e-9) * 1.05}; }
+  Range from_zero() const { return {0, high > 0.5 && high < 1 ? 1 : std::max(high, 1e-9) * 1.05}; }
 };
 
 Range range_of(const std::vector<PlotSeries>& series, std::vector<double> PlotSeries::*values) {

@@ -81,6 +81,27 @@ TEST_CASE("ranks are pessimistic, seen items are out, a seen target is a miss", 
   CHECK(r.mrr == 0);
 }
 
+TEST_CASE("HR@10 by the targets' popularity: tenths of the users, the least popular targets first", "[recsys]") {
+  // Items 1 ... 10 are the last event of two users each; item k is in 11 - k of the other users' histories. Everybody has seen item 11.
+  std::string text;
+  const auto event = [&](int user, int item, int time) { text += std::to_string(user) + "\t" + std::to_string(item) + "\t5\t" + std::to_string(time) + "\n"; };
+  for (int user = 0; user < 20; ++user) {
+    event(user, 11, 1);
+    event(user, user / 2 + 1, 3);
+  }
+  for (int item = 1; item <= 10; ++item)
+    for (int i = 0; i < 11 - item; ++i) event((2 * item + i) % 20, item, 2);
+  for (int item = 12; item <= 22; ++item) event(20 + item, item, 1);  // users of one event are not judged
+  const Interactions all = read(text);
+  std::vector<float> scores(23, 5.0f);  // eleven items that nobody has seen lie before those of score 1
+  for (int item = 1; item <= 10; ++item) scores[size_t(all.item(std::to_string(item)))] = item >= 9 || item == 4 ? 9.0f : 1.0f;
+  const RankingReport r = evaluate_ranking(all, constant(scores));
+  CHECK(r.users == 20);
+  CHECK(r.seen_targets == 0);
+  CHECK(r.hr10_by_decile == std::vector<double>{1, 1, 0, 0, 0, 0, 1, 0, 0, 0});
+  CHECK(std::abs(r.hr10 - 0.3) < 1e-12);
+}
+
 TEST_CASE("a score that is not finite is an error, not a hit", "[recsys]") {
   const Interactions all = read(kTwoUsers);
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
