@@ -67,13 +67,14 @@ static void transposed_tile(float* to, DType dtype, const uint8_t* panel, int64_
   transpose16(to + 16, kGroup, tile + 16 * kTileRows);
 }
 
+// Outputs outside, columns inside: a slice of dy comes from memory once for all columns of the call and lies in the second cache between them.
 static void gemm_back(float* dx, int64_t dx_row, const float* dy, int64_t dy_row, DType dtype, const uint8_t* panels, int64_t panel_bytes,
                       int64_t outputs, int64_t k0, int64_t k_count, int64_t rows) {
   alignas(64) float b[kDepth * kGroup];
-  for (int64_t k = k0; k < k0 + k_count; k += kGroup) {
-    const int64_t columns = k0 + k_count - k < kGroup ? k0 + k_count - k : kGroup;
-    for (int64_t n0 = 0; n0 < outputs; n0 += kDepth) {
-      const int64_t depth = outputs - n0 < kDepth ? outputs - n0 : kDepth;
+  for (int64_t n0 = 0; n0 < outputs; n0 += kDepth) {
+    const int64_t depth = outputs - n0 < kDepth ? outputs - n0 : kDepth;
+    for (int64_t k = k0; k < k0 + k_count; k += kGroup) {
+      const int64_t columns = k0 + k_count - k < kGroup ? k0 + k_count - k : kGroup;
       for (int64_t n = 0; n < depth; n += kTileRows)
         transposed_tile(b + n * kGroup, dtype, panels + (n0 + n) / kTileRows * panel_bytes, k, columns);
       multiply({dx + k, dx_row, 16, dy + n0, dy_row, 1, b, kGroup, depth, columns}, rows);
