@@ -49,12 +49,21 @@ PUNA_INLINE void nibbles(VB* q, const uint8_t* p) {
 PUNA_INLINE void fields(VB* q, const uint8_t* p, int shift, uint8_t mask) {
   for (int i = 0; i < 8; ++i) q[i] = bshr(bload(p + 64 * i), shift, mask);
 }
-// Quants in two places: the bits of low_mask from bit low_shift of 32 bytes a row, the rest of mask above them from bit high_shift of 32 others.
-PUNA_INLINE void joined_fields(VB* q, const uint8_t* low, int low_shift, uint8_t low_mask, const uint8_t* high, int high_shift, uint8_t mask) {
-  const int up = low_mask == 3 ? 2 : 4;  // where the upper bits go
+// Q3_K's quants in two places: two bits from bit low_shift of 32 bytes a row, the third from bit high_shift of 32 others.
+PUNA_INLINE void two_and_one_bits(VB* q, const uint8_t* low, int low_shift, const uint8_t* high, int high_shift) {
   for (int i = 0; i < 8; ++i) {
-    const VB both = bselect(low_mask, bmove(bload(low + 64 * i), low_shift), bmove(bload(high + 64 * i), high_shift - up));
-    q[i] = bshr(both, 0, mask);
+    const VB both = bselect(3, bmove(bload(low + 64 * i), low_shift), bmove(bload(high + 64 * i), high_shift - 2));
+    q[i] = bshr(both, 0, 7);
+  }
+}
+// A group of 4 + high bits a quant as panel.h has it: 16 bytes of nibbles a row, then `high` words of upper bits.
+template <int high>
+PUNA_INLINE void grouped_quants(VB* q, const uint8_t* p) {
+  nibbles(q, p);
+  if constexpr (high > 0) {
+    constexpr int kShare = 8 / high;  // vectors of quants that share a word
+    for (int i = 0; i < 8; ++i)
+      q[i] = bshr(bselect(15, q[i], bmove(bload(p + 256 + 64 * (i / kShare)), high * (i % kShare) - 4)), 0, high == 1 ? 31 : 63);
   }
 }
 // Bit k of a 32-bit word a row becomes bit 4 of column k: four bits are spread to four bytes by shifts.
@@ -120,17 +129,15 @@ PUNA_INLINE void decode(Group& g, const uint8_t* b, int j) {
       const VI high = iand(ishr(iload_u8(b + 16 * (104 + n % 4)), 2 * (n / 4)), 3);
       g.d[h] = mul(d, to_float(isub(ior(low, ishl(high, 4)), isplat(32))));
     }
-    joined_fields(g.q, b + 16 * (32 + 32 * (j / 4)), 2 * (j % 4), 3, b, j, 7);
-  } else if constexpr (T == DType::q4_k) {  // d dmin scales[12] qs[128]
+    two_and_one_bits(g.q, b + 16 * (32 + 32 * (j / 4)), 2 * (j % 4), b, j);
+  } else if constexpr (T == DType::q4_k || T == DType::q5_k) {  // d dmin scales[12], groups
+    constexpr int kHigh = T == DType::q5_k;
     k_scales(g, b, j);
-    fields(g.q, b + 16 * (16 + 32 * (j / 2)), 4 * (j % 2), 15);
-  } else if constexpr (T == DType::q5_k) {  // d dmin scales[12] high bits[32] qs[128]
-    k_scales(g, b, j);
-    joined_fields(g.q, b + 16 * (48 + 32 * (j / 2)), 4 * (j % 2), 15, b + 16 * 16, j, 31);
-  } else if constexpr (T == DType::q6_k) {  // low[128] high[64] scales[16] d
-    const V d = f16_lanes(b + 16 * 208);
-    for (int h = 0; h < 2; ++h) g.d[h] = mul(d, to_float(iload_i8(b + 16 * (192 + 2 * j + h))));
-    joined_fields(g.q, b + 16 * (64 * (j / 4) + 32 * (j % 2)), 4 * (j % 4 / 2), 15, b + 16 * (128 + 32 * (j / 4)), 2 * (j % 4), 63);
+    grouped_quants<kHigh>(g.q, b + 16 * (16 + (16 + 4 * kHigh) * j));
+  } else if constexpr (T == DType::q6_k) {  // scales[16] d, groups
+    const V d = f16_lanes(b + 16 * 16);
+    for (int h = 0; h < 2; ++h) g.d[h] = mul(d, to_float(iload_i8(b + 16 * (2 * j + h))));
+    grouped_quants<2>(g.q, b + 16 * (18 + 24 * j));
   } else if constexpr (T == DType::iq4_nl) {
     g.d[0] = f16_lanes(b);
     nibbles(g.q, b + 16 * 2);

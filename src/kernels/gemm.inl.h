@@ -121,23 +121,12 @@ PUNA_INLINE void store_y(float* const* out, const V (&y)[P][R]) {
   unroll<P>([&](auto p) PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { store(out[r] + p * kTileRows, y[p][r]); }); });
 }
 
-// Q6_K reads four places of a 3 KB block at a time, more than hardware follows: asked for two blocks ahead, one thread reads 15 GB/s from
-// memory, not 6 (Zen 4). The other formats lose a little by it. Past the last panel it does nothing.
-template <DType T>
-PUNA_INLINE void prefetch_group(const uint8_t* panel, int64_t g) {
-  if constexpr (T == DType::q6_k) {
-    constexpr int64_t kBlock = 16 * traits(T).bytes, kBytes = kBlock / (traits(T).block / kGroup);
-    for (int64_t n = 0; n < kBytes; n += 64) __builtin_prefetch(panel + g * kBytes + 2 * kBlock + n);
-  }
-}
-
 // One panel, one row, all of K: the panel streams through registers once.
 template <DType T>
 static void gemv_q(float* const* y, const uint8_t* panel, int64_t groups, const QRow* x) {
   V acc[1][1];
   clear_y<1, 1>(acc);
   for (int64_t g = 0; g < groups; ++g) {
-    prefetch_group<T>(panel, g);
     Group w;
     decode_group<T>(w, panel, g);
     add_group<T, 1, 1>(acc, [&](int) PUNA_LAMBDA { return RegisterTile{w}; }, x, g);

@@ -1,8 +1,10 @@
-// panel.h -- how 16 rows of weights lie in memory for the kernels: a panel, a lossless permutation of the file's bytes, the same
+// panel.h -- how 16 rows of weights lie in memory for the kernels: a panel, a lossless permutation of the file's bits, the same
 // for every ISA and on disk. A block of a format is a few fields (scales, bits); in a panel block each field of the 16 rows is
 // interleaved in units of 1, 2 or 4 bytes, so that one vector load brings the same unit of 16 rows, a lane each.
 //   panel = for each block along k, for each field, for each unit: row 0's unit, row 1's unit, ... row 15's
-// Plain types are blocks of one value. Rows past the end are zero. Packing copies bytes; nothing is rounded.
+// Plain types are blocks of one value. Rows past the end are zero. Q4_K, Q5_K and Q6_K spread the bits of a value over their block: they are put
+// together group by group (32 columns) first, the scales before them, so that kernels read one stream and load nothing twice. Packing moves bits;
+// nothing is rounded.
 #pragma once
 #include <stdint.h>
 

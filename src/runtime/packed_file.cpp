@@ -13,7 +13,7 @@ namespace puna {
 namespace {
 
 constexpr char kMagic[8] = {'P', 'U', 'N', 'A', 'P', 'A', 'C', 'K'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint64_t kPage = 4096;
 
 static_assert(sizeof(PackedFile::Entry) == 40 && sizeof(PackedFile::Header) == 40);
