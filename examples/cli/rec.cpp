@@ -229,6 +229,7 @@ void add_rec(CLI::App& app) {
   add_rec_rank(rec);
   add_rec_index(rec);
   add_rec_online(rec);
+  add_rec_cold(rec);
 }
 
 }  // namespace puna::cli

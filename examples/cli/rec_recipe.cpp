@@ -167,6 +167,24 @@ struct Outcome {
   }
 };
 
+// The columns' texts, one behind the other.
+void add_contents(RecipeData& to, const Joined& data, const Json& content, const std::vector<Ids>& ids) {
+  const std::string feature = content.at("feature");
+  for (size_t f = 0; f < ids.size(); ++f)
+    if (to.config.features[f].name == feature) to.content_feature = int(f);
+  if (to.content_feature < 0) fail(Status::bad_file, "the content's feature '%s' is none of the features", feature.c_str());
+  const Ids& of = ids[size_t(to.content_feature)];
+  to.contents.resize(size_t(of.rows));
+  std::vector<std::vector<std::string_view>> columns;
+  for (const Json& name : content.at("columns")) columns.push_back(data.column(name));
+  for (size_t r = 0; r < data.rows(); ++r)
+    for (const int64_t id : of.of[r]) {
+      std::string& text = to.contents[size_t(id)];
+      if (!text.empty()) continue;
+      for (const auto& column : columns) text += (text.empty() ? "" : ", ") + std::string(column[r]);
+    }
+}
+
 RecipeData data_of(const Json& recipe, const std::string& folder, const std::string& interaction) {
   const Joined data(recipe, folder);
   Json model = recipe.value("model", Json::object());
@@ -188,7 +206,8 @@ RecipeData data_of(const Json& recipe, const std::string& folder, const std::str
   const std::vector<int32_t> surfaces = surfaces_of(data, recipe, config);
   model["surfaces"] = config.surfaces;
   config = recsys::ranker_config(model.dump());
-  RecipeData all{config, recsys::ExampleSet(config), {}};
+  RecipeData all{config, recsys::ExampleSet(config), {}, -1, {}};
+  if (recipe.contains("content")) add_contents(all, data, recipe.at("content"), ids);
   const std::vector<double> times = recipe.contains("time") ? data.numbers(recipe.at("time")) : std::vector<double>(data.rows());
   std::vector<std::span<const int64_t>> of_features(ids.size());
   std::vector<float> values(outcomes.size());

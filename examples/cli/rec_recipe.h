@@ -3,6 +3,7 @@
 //    "features": [{"column": "user_id"}, {"column": "age", "divide": 5}, {"column": "genres", "many": true}],
 //    "surfaces": {"column": "genres", "groups": [{"name": "drama", "any": ["Drama", "Romance"]}], "otherwise": "other"},
 //    "tasks": [{"name": "like", "column": "rating", "at_least": 4}, {"name": "watched", "column": "rating", "divide": 5, "kind": "fraction"}],
+//    "content": {"feature": "item_id", "columns": ["title", "genres"]},                     what an id says about itself
 //    "time": "timestamp", "model": {"interaction": "cross", "dim": 16}}
 #pragma once
 #include <string>
@@ -15,6 +16,8 @@ struct RecipeData {
   recsys::RankerConfig config;
   recsys::ExampleSet examples;
   std::vector<int64_t> times;  // of each example
+  int content_feature = -1;    // -1: the recipe has no contents
+  std::vector<std::string> contents;  // of each id of that feature
 };
 
 // Files are looked for in `folder`. `interaction` replaces the recipe's when it is not empty. Error{bad_file} naming the file, the line, the column.

@@ -22,6 +22,7 @@ void add_merge(CLI::App& app);
 void add_perplexity(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_rec(CLI::App& app);
+void add_rec_cold(const Verb& rec);
 void add_rec_rank(const Verb& rec);
 void add_render(CLI::App& app);
 void add_tokenize(CLI::App& app);
