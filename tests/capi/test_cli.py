@@ -407,6 +407,43 @@ class Recommenders(unittest.TestCase):
         (self.folder / "recipe.json").write_text(json.dumps(recipe))
         self.assertIn(b"no table has a column 'usher'", run(*command, code=1).stderr)
 
+    def cold(self, *more, share=0.3, **options):
+        return run("rec", "cold", self.folder / "recipe.json", "--data", self.folder, "--cold", share, "--batch", 256, "--lr", "1e-2", "--table-lr", "0.1", "--table-decay", 0,
+                   "--epochs", 8, *more, **options)
+
+    def test_items_that_nobody_took_are_placed_by_their_texts(self):
+        """Users like the items of their own kind, and only an item's text says which kind that is."""
+        kinds = ("river boats at dawn", "the queen of spades", "seven hungry robots")
+        rows = [f"{u}\t{i}\t{5 if u % 3 == i % 3 else 2}" for u in range(60) for i in range(60)]
+        (self.folder / "e.tsv").write_text("user_id\titem_id\trating\n" + "\n".join(rows) + "\n")
+        (self.folder / "i.tsv").write_text("item_id\ttitle\n" + "\n".join(f"{i}\t{kinds[i % 3]} {i}" for i in range(60)) + "\n")
+        recipe = {"events": "e.tsv", "tables": [{"file": "i.tsv", "key": "item_id"}], "content": {"feature": "item_id", "columns": ["title"]},
+                  "features": [{"column": "user_id"}, {"column": "item_id"}], "tasks": [{"name": "like", "column": "rating", "at_least": 4}],
+                  "model": {"dim": 4, "hidden": [8], "cross_layers": 1}}
+        (self.folder / "recipe.json").write_text(json.dumps(recipe))
+        for model in (["--model", CHAT], []):  # a language model of random weights tells words apart as well
+            with self.subTest(model=model):
+                done = self.cold(*model, "--seeds", 2)
+                runs = json.loads(done.stdout)
+                self.assertEqual([r["seed"] for r in runs], [42, 43])
+                self.assertIn(b"by the content tower", done.stderr)
+                for r in runs:
+                    self.assertTrue(5 < r["cold_items"] < 35, r)
+                    self.assertTrue(r["cold_items"] * 3 < r["cold_events"] < r["cold_items"] * 9, r)  # a tenth of their 60
+                    self.assertGreater(r["tower"]["auc"], 0.9)
+                    self.assertLess(r["tower"]["ne"], 0.8)
+                    for unknown in ("mean", "zero"):
+                        self.assertLess(r[unknown]["auc"], r["tower"]["auc"] - 0.2)
+                    self.assertGreater(r["learned"]["auc"], 0.95)
+                    self.assertGreater(r["known_items"]["auc"], 0.95)
+        self.assertIn(b"nothing to judge", self.cold(share=0, code=1).stderr)
+        recipe["content"]["feature"] = "kind"
+        (self.folder / "recipe.json").write_text(json.dumps(recipe))
+        self.assertIn(b"the content's feature 'kind'", self.cold(code=1).stderr)
+        del recipe["content"]
+        (self.folder / "recipe.json").write_text(json.dumps(recipe))
+        self.assertIn(b"says nothing of content", self.cold(code=1).stderr)
+
     def test_one_ranker_is_no_worse_than_one_a_surface(self):
         """MovieLens-100K, few epochs (./dev movielens rank has the whole of it): on every surface, for every task; and it orders well."""
         data, recipe = needed(self, "ml-100k.inter").parent, pathlib.Path(__file__).resolve().parents[2] / "examples/recommend/movielens_surfaces.json"
