@@ -183,6 +183,94 @@ PUNA_API puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface
                                            uint64_t count);
 PUNA_API void puna_ranker_free(puna_ranker* ranker);
 
+/* ---- pipelines: one request, start to end ----
+ *
+ *   retrieve    a few hundred candidates: a user's sequence recommender, items of the host's own, or both
+ *   rank        what would come of showing each here: the ranker, told what the request says and what the catalogue says of the item
+ *   value       one number from that: sum over tasks of weight[surface][task] * p[task] ^ exponent[task]
+ *   diversify   nothing twice, caps for a category, unlike its neighbours; one place for exploring
+ *
+ *   puna_pipeline_new(serving, &catalogue, NULL, &pipeline);
+ *   puna_pipeline_recommend(pipeline, &request, &answer);             // answer.items[0 ... answer.found - 1], seconds of each stage
+ *   puna_pipeline_use(pipeline, newer);                               // requests that begin from now on are ranked by this one
+ */
+
+/* Immutable but for its ranker. Any number of threads may ask, each with a user of its own, while another exchanges the ranker. */
+typedef struct puna_pipeline puna_pipeline;
+
+/* What is known of items 0 ... items->count - 1 (those of recommenders begin at 1: nobody is item 0). It is copied. */
+typedef struct puna_catalogue {
+  uint32_t struct_size;
+  int32_t reserved;
+  const puna_examples* items;  /* example i: what a ranker is told of item i, wherever it is shown (its surfaces are not looked at and may be NULL) */
+  const int64_t* groups;       /* [items->count]: items of one group are the same thing and are shown once; NULL = each is its own */
+  const int32_t* categories;   /* [items->count]; NULL = none */
+  const float* vectors;        /* [items->count][dim], of unit length: what is alike; NULL = nothing is */
+  uint64_t dim;
+} puna_catalogue;
+
+typedef struct puna_pipeline_options {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t candidates;            /* ranked at most; 0 = 200 */
+  int64_t count;                 /* of a list; 0 = 10 */
+  int64_t per_category;          /* of a list, at most; 0 = any number */
+  double diversity;              /* 0 = by value alone ... 1 = by being unlike what is above alone (maximal marginal relevance) */
+  double explore;                /* how often one place shows something drawn by chance: 0 = never ... 1 */
+  int64_t explore_place;         /* which: 1 = the first; 0 = the fifth */
+  int64_t explore_pool;          /* candidates by value that may be drawn; 0 = 50 */
+  uint64_t seed;                 /* the same seed and request number draw the same */
+  const double* value_weights;   /* [surfaces][tasks]; NULL = all 1 */
+  const double* value_exponents; /* [tasks], above 0; NULL = all 1 */
+} puna_pipeline_options;
+
+/* Candidates are `candidates` first, then what `user` would take next; those that are named twice or excluded count once or not at all. */
+typedef struct puna_pipeline_request {
+  uint32_t struct_size;
+  int32_t surface;
+  uint64_t number;            /* unique: what exploring draws from */
+  const puna_examples* about; /* one example: what is known of the request (who asks, when); each candidate gets its ids before the item's, and its
+                                 numbers added to the item's. Surfaces are not looked at. NULL = nothing is known */
+  puna_user* user;            /* NULL = candidates are the host's alone */
+  int64_t query_time;         /* of the user, as in puna_user_recommend */
+  const uint64_t* allowed;    /* of what the user's recommender finds, as in puna_recommend_options */
+  const int64_t* candidates;  /* [candidate_count], best first */
+  const float* scores;        /* [candidate_count], kept for the answer; NULL = all 0 */
+  uint64_t candidate_count;
+  const int64_t* exclude;     /* [exclude_count]: not to be shown */
+  uint64_t exclude_count;
+  int32_t include_seen;       /* 1 = the user's recommender may find what is among the user's events */
+  int32_t reserved;
+} puna_pipeline_request;
+
+/* You set struct_size, the arrays (all but items may be NULL) and their capacity; a call fills the rest. The list is in the order to be shown. */
+typedef struct puna_pipeline_answer {
+  uint32_t struct_size;
+  int32_t reserved;
+  uint64_t capacity;        /* of each array, at least options.count */
+  int64_t* items;           /* [found] */
+  double* values;           /* [found] */
+  double* propensities;     /* [found]: the chance that this request shows this here; below 1 at the place that explores. 1 / it weighs what came of it
+                               (puna_outcomes.weights) */
+  float* scores;            /* [found], of retrieval */
+  float* probabilities;     /* [found][tasks] */
+  uint64_t found;
+  int64_t explored;         /* the place, from 0, that chance filled; -1 = none */
+  int64_t candidates;       /* that were ranked */
+  double retrieve_seconds;
+  double rank_seconds;
+  double value_seconds;
+  double diversify_seconds;
+} puna_pipeline_answer;
+
+/* The ranker is used as it is: serve a copy of one that learns. options may be NULL. */
+PUNA_API puna_status puna_pipeline_new(const puna_ranker* ranker, const puna_catalogue* catalogue, const puna_pipeline_options* options, puna_pipeline** pipeline);
+/* Exchanges the ranker for one of the same configuration; requests under way end with the one they began with. From any thread. */
+PUNA_API puna_status puna_pipeline_use(puna_pipeline* pipeline, const puna_ranker* ranker);
+/* PUNA_INVALID_ARGUMENT names the surface, the feature or the item that is wrong; then the answer is as it was. */
+PUNA_API puna_status puna_pipeline_recommend(const puna_pipeline* pipeline, const puna_pipeline_request* request, puna_pipeline_answer* answer);
+PUNA_API void puna_pipeline_free(puna_pipeline* pipeline);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,29 +1,16 @@
 // ranker.cpp -- puna_ranker_*: one model of tasks and surfaces, taught in batches or event by event, and asked.
-#include "handles.h"
+#include "guard.h"
 #include "puna_recsys.h"
 #include "translate.h"
 
 #if PUNA_RECSYS
-#include "puna/recsys/ranker_trainer.h"
+#include "recsys_handles.h"
 
 using namespace puna;
 using namespace puna::capi;
 using namespace puna::recsys;
 
-struct puna_ranker {
-  std::shared_ptr<Ranker> impl;
-  RankerTrainerOptions options;
-  std::unique_ptr<RankerTrainer> trainer;  // from the first step on
-};
-
 namespace {
-
-puna_ranker& use_ranker(puna_ranker* r) {
-  PUNA_REQUIRE(r != nullptr, "ranker is NULL");
-  r->impl->context()->require_same_process();
-  return *r;
-}
-const puna_ranker& use_ranker(const puna_ranker* r) { return use_ranker(const_cast<puna_ranker*>(r)); }
 
 RankerTrainer& trainer_of(puna_ranker& r) {
   if (!r.trainer) r.trainer = std::make_unique<RankerTrainer>(r.impl, r.options);
@@ -43,24 +30,21 @@ RankerTrainerOptions options_from_c(const puna_ranker_options& o) {
   return t;
 }
 
-ContextPtr context_or_new(const puna_context* context) { return context ? use(context) : make_context({}); }
+}  // namespace
 
-// The struct's own arrays are checked here, what they say by the ranker.
-Examples examples_from_c(const RankerConfig& c, const puna_examples* theirs) {
+Examples puna::capi::examples_from_c(const RankerConfig& c, const puna_examples* theirs, bool with_surfaces) {
   PUNA_REQUIRE(theirs != nullptr, "examples is NULL");
   const puna_examples e = read_options(theirs, "puna_examples");
   require_reserved(e.reserved, "puna_examples");
   constexpr uint64_t kMost = uint64_t(1) << 31;
   PUNA_REQUIRE(e.count <= kMost && e.id_count <= kMost, "%llu examples with %llu ids, expected at most 2^31", static_cast<unsigned long long>(e.count),
                static_cast<unsigned long long>(e.id_count));
-  PUNA_REQUIRE(e.count == 0 || (e.surfaces && e.starts && (e.ids || e.id_count == 0)), "examples: surfaces, starts or ids is NULL");
+  PUNA_REQUIRE(e.count == 0 || ((e.surfaces || !with_surfaces) && e.starts && (e.ids || e.id_count == 0)), "examples: surfaces, starts or ids is NULL");
   PUNA_REQUIRE(e.count == 0 || (e.starts[e.count * c.features.size()] >= 0 && uint64_t(e.starts[e.count * c.features.size()]) <= e.id_count),
                "the examples' starts end at %lld, but there are %llu ids", e.count == 0 ? 0LL : static_cast<long long>(e.starts[e.count * c.features.size()]),
                static_cast<unsigned long long>(e.id_count));
   return {int64_t(e.count), e.surfaces, e.starts, e.ids, e.numbers};
 }
-
-}  // namespace
 
 puna_status puna_ranker_new(const puna_context* context, const char* config, const puna_ranker_options* options, puna_ranker** ranker) {
   return guard([&] {
@@ -82,7 +66,7 @@ puna_status puna_ranker_open(const puna_context* context, const char* path, cons
 
 puna_status puna_ranker_save(const puna_ranker* ranker, const char* path) {
   return guard([&] {
-    const puna_ranker& r = use_ranker(ranker);
+    const puna_ranker& r = use(ranker);
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     r.impl->save(path);
   });
@@ -90,7 +74,7 @@ puna_status puna_ranker_save(const puna_ranker* ranker, const char* path) {
 
 puna_status puna_ranker_copy(const puna_ranker* ranker, int32_t table, puna_ranker** copy) {
   return guard([&] {
-    const puna_ranker& r = use_ranker(ranker);
+    const puna_ranker& r = use(ranker);
     PUNA_REQUIRE(copy != nullptr, "copy is NULL");
     PUNA_REQUIRE(table >= PUNA_RANKER_TABLE_F32 && table <= PUNA_RANKER_TABLE_I8, "table is %d, expected PUNA_RANKER_TABLE_...", table);
     constexpr DType kTypes[] = {DType::f32, DType::f16, DType::i8};
@@ -100,7 +84,7 @@ puna_status puna_ranker_copy(const puna_ranker* ranker, int32_t table, puna_rank
 
 puna_status puna_ranker_get_info(const puna_ranker* ranker, puna_ranker_info* info) {
   return guard([&] {
-    const puna_ranker& r = use_ranker(ranker);
+    const puna_ranker& r = use(ranker);
     const RankerConfig& c = r.impl->config();
     puna_ranker_info i{};
     i.table = r.impl->table_type() == DType::f32 ? PUNA_RANKER_TABLE_F32 : r.impl->table_type() == DType::f16 ? PUNA_RANKER_TABLE_F16 : PUNA_RANKER_TABLE_I8;
@@ -116,12 +100,12 @@ puna_status puna_ranker_get_info(const puna_ranker* ranker, puna_ranker_info* in
 }
 
 puna_status puna_ranker_get_config(const puna_ranker* ranker, char* json, size_t capacity, size_t* size) {
-  return guard([&] { write_text(json_of(use_ranker(ranker).impl->config()), json, capacity, size); });
+  return guard([&] { write_text(json_of(use(ranker).impl->config()), json, capacity, size); });
 }
 
 puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, uint64_t capacity) {
   return guard([&] {
-    const puna_ranker& r = use_ranker(ranker);
+    const puna_ranker& r = use(ranker);
     const Examples e = examples_from_c(r.impl->config(), examples);
     const uint64_t values = uint64_t(e.count) * r.impl->config().tasks.size();
     PUNA_REQUIRE(probabilities != nullptr || values == 0, "probabilities is NULL");
@@ -133,7 +117,7 @@ puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* ex
 
 puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report, float* predicted) {
   return guard([&] {
-    puna_ranker& r = use_ranker(ranker);
+    puna_ranker& r = use(ranker);
     const Examples e = examples_from_c(r.impl->config(), examples);
     PUNA_REQUIRE(outcomes != nullptr, "outcomes is NULL");
     const puna_outcomes o = read_options(outcomes, "puna_outcomes");
@@ -147,7 +131,7 @@ puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples
 
 puna_status puna_ranker_save_state(puna_ranker* ranker, const char* path) {
   return guard([&] {
-    puna_ranker& r = use_ranker(ranker);
+    puna_ranker& r = use(ranker);
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     trainer_of(r).save(path);
   });
@@ -155,7 +139,7 @@ puna_status puna_ranker_save_state(puna_ranker* ranker, const char* path) {
 
 puna_status puna_ranker_restore_state(puna_ranker* ranker, const char* path) {
   return guard([&] {
-    puna_ranker& r = use_ranker(ranker);
+    puna_ranker& r = use(ranker);
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     trainer_of(r).resume(path);
   });
@@ -163,7 +147,7 @@ puna_status puna_ranker_restore_state(puna_ranker* ranker, const char* path) {
 
 puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface, uint64_t task, int32_t kind, const float* probabilities, const float* outcomes, uint64_t count) {
   return guard([&] {
-    puna_ranker& r = use_ranker(ranker);
+    puna_ranker& r = use(ranker);
     PUNA_REQUIRE(kind >= PUNA_CALIBRATE_NONE && kind <= PUNA_CALIBRATE_ISOTONIC, "kind is %d, expected PUNA_CALIBRATE_...", kind);
     Calibrator c;
     if (kind != PUNA_CALIBRATE_NONE) {

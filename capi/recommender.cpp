@@ -1,12 +1,12 @@
 // recommender.cpp -- puna_recommender_*, puna_user_*: sequence recommenders, trained in the program or opened from a file.
-#include "handles.h"
+#include "guard.h"
 #include "puna_recsys.h"
 #include "translate.h"
 
 #if PUNA_RECSYS
 #include "puna/recsys/interactions.h"
-#include "puna/recsys/recommender.h"
 #include "puna/recsys/sequence_trainer.h"
+#include "recsys_handles.h"
 
 using namespace puna;
 using namespace puna::capi;
@@ -16,30 +16,12 @@ struct puna_recommender {
   std::shared_ptr<const Recommender> impl;
 };
 
-struct puna_user {
-  std::shared_ptr<const Recommender> recommender;
-  UserState state;
-};
-
 namespace {
 
 const Recommender& use_recommender(const puna_recommender* r) {
   PUNA_REQUIRE(r != nullptr, "recommender is NULL");
   r->impl->model()->context()->require_same_process();
   return *r->impl;
-}
-
-puna_user& use_user(puna_user* user) {
-  PUNA_REQUIRE(user != nullptr, "user is NULL");
-  user->recommender->model()->context()->require_same_process();
-  return *user;
-}
-
-ContextPtr context_or_new(const puna_context* context) { return context ? use(context) : make_context({}); }
-
-int64_t or_default(int64_t value, int64_t otherwise, const char* name) {
-  PUNA_REQUIRE(value >= 0, "%s is %lld, expected at least 0", name, static_cast<long long>(value));
-  return value != 0 ? value : otherwise;
 }
 
 SequenceConfig config_of(const puna_recommender_options& o, std::span<const int32_t> items) {
@@ -137,13 +119,13 @@ puna_status puna_recommender_new_user(const puna_recommender* recommender, puna_
 }
 
 puna_status puna_user_append(puna_user* user, int32_t item, int64_t time) {
-  return guard([&] { use_user(user).state.append({item, time}); });
+  return guard([&] { use(user).state.append({item, time}); });
 }
 
 puna_status puna_user_recommend(puna_user* user, int64_t query_time, const puna_recommend_options* options, int32_t* items, float* scores, uint64_t capacity,
                                 uint64_t* found) {
   return guard([&] {
-    puna_user& u = use_user(user);
+    puna_user& u = use(user);
     PUNA_REQUIRE(items != nullptr && capacity >= 1, "there is no room for items");
     PUNA_REQUIRE(found != nullptr, "found is NULL");
     const puna_recommend_options o = read_options(options, "puna_recommend_options");

@@ -369,6 +369,62 @@ AT(puna_ranker_report, step, 8);
 AT(puna_ranker_report, loss, 16);
 AT(puna_ranker_report, grad_norm, 24);
 SIZE(puna_ranker_report, 32);
+
+AT(puna_catalogue, struct_size, 0);
+AT(puna_catalogue, reserved, 4);
+AT(puna_catalogue, items, 8);
+AT(puna_catalogue, groups, 16);
+AT(puna_catalogue, categories, 24);
+AT(puna_catalogue, vectors, 32);
+AT(puna_catalogue, dim, 40);
+SIZE(puna_catalogue, 48);
+
+AT(puna_pipeline_options, struct_size, 0);
+AT(puna_pipeline_options, reserved, 4);
+AT(puna_pipeline_options, candidates, 8);
+AT(puna_pipeline_options, count, 16);
+AT(puna_pipeline_options, per_category, 24);
+AT(puna_pipeline_options, diversity, 32);
+AT(puna_pipeline_options, explore, 40);
+AT(puna_pipeline_options, explore_place, 48);
+AT(puna_pipeline_options, explore_pool, 56);
+AT(puna_pipeline_options, seed, 64);
+AT(puna_pipeline_options, value_weights, 72);
+AT(puna_pipeline_options, value_exponents, 80);
+SIZE(puna_pipeline_options, 88);
+
+AT(puna_pipeline_request, struct_size, 0);
+AT(puna_pipeline_request, surface, 4);
+AT(puna_pipeline_request, number, 8);
+AT(puna_pipeline_request, about, 16);
+AT(puna_pipeline_request, user, 24);
+AT(puna_pipeline_request, query_time, 32);
+AT(puna_pipeline_request, allowed, 40);
+AT(puna_pipeline_request, candidates, 48);
+AT(puna_pipeline_request, scores, 56);
+AT(puna_pipeline_request, candidate_count, 64);
+AT(puna_pipeline_request, exclude, 72);
+AT(puna_pipeline_request, exclude_count, 80);
+AT(puna_pipeline_request, include_seen, 88);
+AT(puna_pipeline_request, reserved, 92);
+SIZE(puna_pipeline_request, 96);
+
+AT(puna_pipeline_answer, struct_size, 0);
+AT(puna_pipeline_answer, reserved, 4);
+AT(puna_pipeline_answer, capacity, 8);
+AT(puna_pipeline_answer, items, 16);
+AT(puna_pipeline_answer, values, 24);
+AT(puna_pipeline_answer, propensities, 32);
+AT(puna_pipeline_answer, scores, 40);
+AT(puna_pipeline_answer, probabilities, 48);
+AT(puna_pipeline_answer, found, 56);
+AT(puna_pipeline_answer, explored, 64);
+AT(puna_pipeline_answer, candidates, 72);
+AT(puna_pipeline_answer, retrieve_seconds, 80);
+AT(puna_pipeline_answer, rank_seconds, 88);
+AT(puna_pipeline_answer, value_seconds, 96);
+AT(puna_pipeline_answer, diversify_seconds, 104);
+SIZE(puna_pipeline_answer, 112);
 #endif
 
 /* Numbers that are part of the promise as well. */

@@ -132,6 +132,9 @@ int main(void) {
   REFUSED(puna_ranker_save_state(NULL, "x"));
   REFUSED(puna_ranker_restore_state(NULL, "x"));
   REFUSED(puna_ranker_calibrate(NULL, 0, 0, 0, floats, floats, 1));
+  REFUSED(puna_pipeline_new(NULL, NULL, NULL, NULL));
+  REFUSED(puna_pipeline_use(NULL, NULL));
+  REFUSED(puna_pipeline_recommend(NULL, NULL, NULL));
   REFUSED(puna_sampler_create(NULL, NULL));
   REFUSED(puna_sampler_sample(NULL, floats, 4, NULL, 0, 0, &token, NULL));
   REFUSED(puna_sampler_distribution(NULL, floats, 4, NULL, 0, floats));
@@ -163,6 +166,7 @@ int main(void) {
   puna_adapter_free(NULL);
   puna_recommender_free(NULL);
   puna_ranker_free(NULL);
+  puna_pipeline_free(NULL);
   puna_user_free(NULL);
   if (puna_version() == 0 || puna_version_string()[0] == '\0' || puna_status_name(PUNA_OK)[0] == '\0') ++failures;
   return failures != 0;

@@ -25,6 +25,7 @@ struct Handles {
   puna_recommender* recommender = nullptr;
   puna_user* user = nullptr;
   puna_ranker *ranker = nullptr, *serving = nullptr;
+  puna_pipeline* pipeline = nullptr;
   char* buffer = nullptr;
   ~Handles() {
     puna_context_free(context);
@@ -38,6 +39,7 @@ struct Handles {
     puna_user_free(user);
     puna_ranker_free(ranker);
     puna_ranker_free(serving);
+    puna_pipeline_free(pipeline);
     puna_session_free(seeing);
     puna_session_free(restored);
     puna_generation_free(generation);
@@ -130,7 +132,7 @@ puna_status recommend(Handles& h) {
   return PUNA_OK;
 }
 
-// Two events are learned, a copy foretells them.
+// Two events are learned, a copy foretells them, a pipeline ranks by it what a user would take next and an item of the host's own.
 puna_status rank(Handles& h) {
   static const int32_t surfaces[] = {0, 0};
   static const int64_t starts[] = {0, 1, 3}, ids[] = {1, 0, 2};
@@ -148,7 +150,26 @@ puna_status rank(Handles& h) {
   TRY(puna_ranker_learn(h.ranker, &examples, &outcomes, nullptr, nullptr));
   TRY(puna_ranker_copy(h.ranker, PUNA_RANKER_TABLE_I8, &h.serving));
   float probabilities[2];
-  return puna_ranker_score(h.serving, &examples, probabilities, 2);
+  TRY(puna_ranker_score(h.serving, &examples, probabilities, 2));
+  static const int64_t item_starts[] = {0, 1, 2, 3, 4}, item_ids[] = {0, 1, 2, 0};
+  examples.count = 4;
+  examples.starts = item_starts;
+  examples.ids = item_ids;
+  examples.id_count = 4;
+  auto catalogue = sized<puna_catalogue>();
+  catalogue.items = &examples;
+  TRY(puna_pipeline_new(h.serving, &catalogue, nullptr, &h.pipeline));
+  TRY(puna_pipeline_use(h.pipeline, h.ranker));
+  auto request = sized<puna_pipeline_request>();
+  request.user = h.user;
+  request.query_time = 9;
+  request.candidates = item_ids + 2;
+  request.candidate_count = 1;
+  auto answer = sized<puna_pipeline_answer>();
+  int64_t list[10];
+  answer.items = list;
+  answer.capacity = 10;
+  return puna_pipeline_recommend(h.pipeline, &request, &answer);
 }
 
 puna_status compute(const Life& life, Handles& h) {

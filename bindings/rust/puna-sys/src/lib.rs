@@ -96,6 +96,10 @@ pub struct puna_ranker {
     _opaque: [u8; 0],
 }
 #[repr(C)]
+pub struct puna_pipeline {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
 pub struct puna_adapter {
     _opaque: [u8; 0],
 }
@@ -477,6 +481,70 @@ pub struct puna_ranker_report {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_catalogue {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub items: *const puna_examples,
+    pub groups: *const i64,
+    pub categories: *const i32,
+    pub vectors: *const f32,
+    pub dim: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_pipeline_options {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub candidates: i64,
+    pub count: i64,
+    pub per_category: i64,
+    pub diversity: f64,
+    pub explore: f64,
+    pub explore_place: i64,
+    pub explore_pool: i64,
+    pub seed: u64,
+    pub value_weights: *const f64,
+    pub value_exponents: *const f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_pipeline_request {
+    pub struct_size: u32,
+    pub surface: i32,
+    pub number: u64,
+    pub about: *const puna_examples,
+    pub user: *mut puna_user,
+    pub query_time: i64,
+    pub allowed: *const u64,
+    pub candidates: *const i64,
+    pub scores: *const f32,
+    pub candidate_count: u64,
+    pub exclude: *const i64,
+    pub exclude_count: u64,
+    pub include_seen: i32,
+    pub reserved: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_pipeline_answer {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub capacity: u64,
+    pub items: *mut i64,
+    pub values: *mut f64,
+    pub propensities: *mut f64,
+    pub scores: *mut f32,
+    pub probabilities: *mut f32,
+    pub found: u64,
+    pub explored: i64,
+    pub candidates: i64,
+    pub retrieve_seconds: f64,
+    pub rank_seconds: f64,
+    pub value_seconds: f64,
+    pub diversify_seconds: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_finetune_report {
     pub struct_size: u32,
     pub reserved: i32,
@@ -614,6 +682,10 @@ extern "C" {
     pub fn puna_ranker_restore_state(ranker: *mut puna_ranker, path: *const c_char) -> puna_status;
     pub fn puna_ranker_calibrate(ranker: *mut puna_ranker, surface: u64, task: u64, kind: i32, probabilities: *const f32, outcomes: *const f32, count: u64) -> puna_status;
     pub fn puna_ranker_free(ranker: *mut puna_ranker);
+    pub fn puna_pipeline_new(ranker: *const puna_ranker, catalogue: *const puna_catalogue, options: *const puna_pipeline_options, pipeline: *mut *mut puna_pipeline) -> puna_status;
+    pub fn puna_pipeline_use(pipeline: *mut puna_pipeline, ranker: *const puna_ranker) -> puna_status;
+    pub fn puna_pipeline_recommend(pipeline: *const puna_pipeline, request: *const puna_pipeline_request, answer: *mut puna_pipeline_answer) -> puna_status;
+    pub fn puna_pipeline_free(pipeline: *mut puna_pipeline);
     pub fn puna_adapter_open(model: *const puna_model, folder: *const c_char, adapter: *mut *mut puna_adapter) -> puna_status;
     pub fn puna_adapter_save(adapter: *const puna_adapter, folder: *const c_char) -> puna_status;
     pub fn puna_adapter_free(adapter: *mut puna_adapter);
@@ -928,6 +1000,54 @@ const _: () = {
     assert!(offset_of!(puna_ranker_report, step) == 8);
     assert!(offset_of!(puna_ranker_report, loss) == 16);
     assert!(offset_of!(puna_ranker_report, grad_norm) == 24);
+    assert!(offset_of!(puna_catalogue, struct_size) == 0);
+    assert!(offset_of!(puna_catalogue, reserved) == 4);
+    assert!(offset_of!(puna_catalogue, items) == 8);
+    assert!(offset_of!(puna_catalogue, groups) == 16);
+    assert!(offset_of!(puna_catalogue, categories) == 24);
+    assert!(offset_of!(puna_catalogue, vectors) == 32);
+    assert!(offset_of!(puna_catalogue, dim) == 40);
+    assert!(offset_of!(puna_pipeline_options, struct_size) == 0);
+    assert!(offset_of!(puna_pipeline_options, reserved) == 4);
+    assert!(offset_of!(puna_pipeline_options, candidates) == 8);
+    assert!(offset_of!(puna_pipeline_options, count) == 16);
+    assert!(offset_of!(puna_pipeline_options, per_category) == 24);
+    assert!(offset_of!(puna_pipeline_options, diversity) == 32);
+    assert!(offset_of!(puna_pipeline_options, explore) == 40);
+    assert!(offset_of!(puna_pipeline_options, explore_place) == 48);
+    assert!(offset_of!(puna_pipeline_options, explore_pool) == 56);
+    assert!(offset_of!(puna_pipeline_options, seed) == 64);
+    assert!(offset_of!(puna_pipeline_options, value_weights) == 72);
+    assert!(offset_of!(puna_pipeline_options, value_exponents) == 80);
+    assert!(offset_of!(puna_pipeline_request, struct_size) == 0);
+    assert!(offset_of!(puna_pipeline_request, surface) == 4);
+    assert!(offset_of!(puna_pipeline_request, number) == 8);
+    assert!(offset_of!(puna_pipeline_request, about) == 16);
+    assert!(offset_of!(puna_pipeline_request, user) == 24);
+    assert!(offset_of!(puna_pipeline_request, query_time) == 32);
+    assert!(offset_of!(puna_pipeline_request, allowed) == 40);
+    assert!(offset_of!(puna_pipeline_request, candidates) == 48);
+    assert!(offset_of!(puna_pipeline_request, scores) == 56);
+    assert!(offset_of!(puna_pipeline_request, candidate_count) == 64);
+    assert!(offset_of!(puna_pipeline_request, exclude) == 72);
+    assert!(offset_of!(puna_pipeline_request, exclude_count) == 80);
+    assert!(offset_of!(puna_pipeline_request, include_seen) == 88);
+    assert!(offset_of!(puna_pipeline_request, reserved) == 92);
+    assert!(offset_of!(puna_pipeline_answer, struct_size) == 0);
+    assert!(offset_of!(puna_pipeline_answer, reserved) == 4);
+    assert!(offset_of!(puna_pipeline_answer, capacity) == 8);
+    assert!(offset_of!(puna_pipeline_answer, items) == 16);
+    assert!(offset_of!(puna_pipeline_answer, values) == 24);
+    assert!(offset_of!(puna_pipeline_answer, propensities) == 32);
+    assert!(offset_of!(puna_pipeline_answer, scores) == 40);
+    assert!(offset_of!(puna_pipeline_answer, probabilities) == 48);
+    assert!(offset_of!(puna_pipeline_answer, found) == 56);
+    assert!(offset_of!(puna_pipeline_answer, explored) == 64);
+    assert!(offset_of!(puna_pipeline_answer, candidates) == 72);
+    assert!(offset_of!(puna_pipeline_answer, retrieve_seconds) == 80);
+    assert!(offset_of!(puna_pipeline_answer, rank_seconds) == 88);
+    assert!(offset_of!(puna_pipeline_answer, value_seconds) == 96);
+    assert!(offset_of!(puna_pipeline_answer, diversify_seconds) == 104);
     assert!(size_of::<puna_context_options>() == 120);
     assert!(size_of::<puna_gemm_provider>() == 40);
     assert!(size_of::<puna_context_info>() == 40);
@@ -962,4 +1082,8 @@ const _: () = {
     assert!(size_of::<puna_examples>() == 56);
     assert!(size_of::<puna_outcomes>() == 32);
     assert!(size_of::<puna_ranker_report>() == 32);
+    assert!(size_of::<puna_catalogue>() == 48);
+    assert!(size_of::<puna_pipeline_options>() == 88);
+    assert!(size_of::<puna_pipeline_request>() == 96);
+    assert!(size_of::<puna_pipeline_answer>() == 112);
 };

@@ -1,0 +1,44 @@
+// recsys_handles.h -- what is behind the opaque pointers of puna_recsys.h, and what its functions share.
+#pragma once
+#include "handles.h"
+#include "puna/recsys/ranker_trainer.h"
+#include "puna/recsys/recommender.h"
+#include "puna_recsys.h"
+
+struct puna_ranker {
+  std::shared_ptr<puna::recsys::Ranker> impl;
+  puna::recsys::RankerTrainerOptions options;
+  std::unique_ptr<puna::recsys::RankerTrainer> trainer;  // from the first step on
+};
+
+struct puna_user {
+  std::shared_ptr<const puna::recsys::Recommender> recommender;
+  puna::recsys::UserState state;
+};
+
+namespace puna::capi {
+
+inline puna_ranker& use(puna_ranker* ranker) {
+  PUNA_REQUIRE(ranker != nullptr, "ranker is NULL");
+  ranker->impl->context()->require_same_process();
+  return *ranker;
+}
+inline const puna_ranker& use(const puna_ranker* ranker) { return use(const_cast<puna_ranker*>(ranker)); }
+
+inline puna_user& use(puna_user* user) {
+  PUNA_REQUIRE(user != nullptr, "user is NULL");
+  user->recommender->model()->context()->require_same_process();
+  return *user;
+}
+
+inline ContextPtr context_or_new(const puna_context* context) { return context ? use(context) : make_context({}); }
+
+inline int64_t or_default(int64_t value, int64_t otherwise, const char* name) {
+  PUNA_REQUIRE(value >= 0, "%s is %lld, expected at least 0", name, static_cast<long long>(value));
+  return value != 0 ? value : otherwise;
+}
+
+// The struct's own arrays are checked here, what they say by whoever takes them. Where surfaces do not matter they may be NULL.
+recsys::Examples examples_from_c(const recsys::RankerConfig& config, const puna_examples* theirs, bool with_surfaces = true);  // ranker.cpp
+
+}  // namespace puna::capi
