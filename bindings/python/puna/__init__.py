@@ -11,6 +11,7 @@ from .errors import (BadFile, Cancelled, ContextFull, Error, Internal, InvalidAr
 from .image import Image, ImageInfo
 from .model import Model, ModelInfo, Plan, Tensor, plan
 from .native import version
+from .pipeline import Feed, Pipeline, Shown
 from .ranker import Examples, Outcomes, Ranker, RankerReport
 from .recommender import Recommendation, Recommender, RecommenderInfo, RecommenderReport, User
 from .sampler import Sampler, Sampling
@@ -18,6 +19,6 @@ from .session import Answer, Session, Timings, Token, append_batch
 from .tokenizer import Tokenizer
 
 __version__ = version()
-__all__ = ["Adapter", "Answer", "BadFile", "Cancelled", "Context", "ContextFull", "ContextInfo", "Error", "Examples", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
-           "ModelInfo", "OutOfMemory", "Outcomes", "Plan", "Ranker", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "Session", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported", "User",
+__all__ = ["Adapter", "Answer", "BadFile", "Cancelled", "Context", "ContextFull", "ContextInfo", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
+           "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported", "User",
            "WrongState", "append_batch", "plan"]

@@ -48,12 +48,12 @@ class Examples:
     def __len__(self) -> int:
         return len(self.surfaces)
 
-    def _struct(self, ranker: "Ranker") -> Any:
+    def _struct(self, ranker: "Ranker", *, numbers_may_lack: bool = False) -> Any:
         config = ranker.config
         if self.features != len(config["features"]):
             raise ValueError(f"the examples have {self.features} features, expected {len(config['features'])}")
         width = len(config["numbers"])
-        if (self.numbers.size if self.numbers is not None else 0) != len(self) * width:
+        if not (numbers_may_lack and self.numbers is None) and (self.numbers.size if self.numbers is not None else 0) != len(self) * width:
             raise ValueError(f"the examples' numbers have another shape than ({len(self)}, {width})")
         return sized("puna_examples", count=len(self), surfaces=pointer("int32_t[]", self.surfaces), starts=ffi.from_buffer("int64_t[]", self.starts),
                      ids=pointer("int64_t[]", self.ids), id_count=self.ids.size, numbers=pointer("float[]", self.numbers))

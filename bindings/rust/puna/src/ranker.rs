@@ -1,15 +1,16 @@
 use crate::context::Context;
 use crate::error::{check, Error, Result, Status};
-use crate::raw::{c_string, sized, Handle};
+use crate::raw::{c_string, pointer, sized, Handle};
 use puna_sys::*;
 use std::ptr::null_mut;
 
 /// One model for all surfaces and tasks: what would come of showing something to somebody, somewhere.
 pub struct Ranker {
-    handle: Handle<puna_ranker>,
-    tasks: usize,
-    features: usize,
-    numbers: usize,
+    pub(crate) handle: Handle<puna_ranker>,
+    pub(crate) tasks: usize,
+    pub(crate) features: usize,
+    pub(crate) numbers: usize,
+    pub(crate) surfaces: usize,
 }
 // Scoring borrows it and may come from any number of threads; learning borrows it mutably.
 unsafe impl Send for Ranker {}
@@ -75,6 +76,24 @@ impl Examples {
         }
         self.numbers.extend_from_slice(numbers);
         Ok(())
+    }
+
+    // Of a ranker with so many features and numbers. Where numbers may be missing the library says so.
+    pub(crate) fn as_c(&self, features: usize, numbers: usize) -> Result<puna_examples> {
+        if self.features.map_or(false, |f| f != features) || !(self.numbers.is_empty() || self.numbers.len() == self.len() * numbers) {
+            return Err(Error {
+                status: Status::InvalidArgument,
+                message: format!("the examples have {:?} features and {} numbers, expected {} and {} each", self.features, self.numbers.len(), features, numbers),
+            });
+        }
+        let mut e: puna_examples = sized();
+        e.count = self.len() as u64;
+        e.surfaces = self.surfaces.as_ptr();
+        e.starts = self.starts.as_ptr();
+        e.ids = self.ids.as_ptr();
+        e.id_count = self.ids.len() as u64;
+        e.numbers = pointer(&self.numbers);
+        Ok(e)
     }
 
     /// How many.
@@ -147,24 +166,11 @@ impl Ranker {
     fn of(handle: Handle<puna_ranker>) -> Result<Self> {
         let mut info: puna_ranker_info = sized();
         check(unsafe { puna_ranker_get_info(handle.raw, &mut info) })?;
-        Ok(Ranker { handle, tasks: info.tasks as usize, features: info.features as usize, numbers: info.numbers as usize })
+        Ok(Ranker { handle, tasks: info.tasks as usize, features: info.features as usize, numbers: info.numbers as usize, surfaces: info.surfaces as usize })
     }
 
     fn struct_of(&self, examples: &Examples) -> Result<puna_examples> {
-        if examples.features.map_or(false, |f| f != self.features) || examples.numbers.len() != examples.len() * self.numbers {
-            return Err(Error {
-                status: Status::InvalidArgument,
-                message: format!("the examples have {:?} features and {} numbers, expected {} and {} each", examples.features, examples.numbers.len(), self.features, self.numbers),
-            });
-        }
-        let mut e: puna_examples = sized();
-        e.count = examples.len() as u64;
-        e.surfaces = examples.surfaces.as_ptr();
-        e.starts = examples.starts.as_ptr();
-        e.ids = examples.ids.as_ptr();
-        e.id_count = examples.ids.len() as u64;
-        e.numbers = examples.numbers.as_ptr();
-        Ok(e)
+        examples.as_c(self.features, self.numbers)
     }
 }
 

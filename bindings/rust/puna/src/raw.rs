@@ -36,7 +36,13 @@ sized_structs!(puna_context_options puna_context_info puna_model_options puna_mo
     puna_tokenize_options puna_tokenizer_info puna_session_options puna_session_info puna_session_timings puna_embed_options
     puna_sampler_options puna_generated_token puna_generate_options puna_generate_result puna_reader puna_image_info
     puna_recommender_info puna_recommender_options puna_finetune_options
-    puna_ranker_options puna_ranker_info puna_ranker_report puna_examples puna_outcomes);
+    puna_ranker_options puna_ranker_info puna_ranker_report puna_examples puna_outcomes
+    puna_catalogue puna_pipeline_options puna_pipeline_request puna_pipeline_answer);
+
+/// NULL for an empty slice, whose own pointer leads nowhere.
+pub(crate) fn pointer<T>(values: &[T]) -> *const T {
+    if values.is_empty() { std::ptr::null() } else { values.as_ptr() }
+}
 
 pub(crate) fn c_string(text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| Error { status: Status::InvalidArgument, message: format!("'{}' holds a NUL", text.escape_debug()) })

@@ -89,7 +89,7 @@ impl Recommender {
 
 /// One user, event by event.
 pub struct User {
-    handle: Handle<puna_user>,
+    pub(crate) handle: Handle<puna_user>,
 }
 // One thread at a time.
 unsafe impl Send for User {}

@@ -300,3 +300,40 @@ fn a_ranker_learns_while_its_copy_serves() {
     wrong.add(0, &[&[1], &[6]], &[]).unwrap();
     assert!(ranker.score(&wrong).err().unwrap().message.contains("feature 'item': id 6"));
 }
+
+#[test]
+fn a_pipeline_ranks_what_a_user_would_take_and_what_the_host_adds() {
+    let events: Vec<Event> = (0..60).flat_map(|u| (0..8).map(move |i| Event { user: u, item: 1 + ((u + i) % 12) as i32, time: 100 * i })).collect();
+    let recommender = Recommender::train(&events, &TrainRecommender { max_sequence: 16, epochs: 2, ..Default::default() }, None).unwrap();
+    let mut user = recommender.user().unwrap();
+    user.append(5, 0).unwrap();
+    let config = r#"{"surfaces": ["feed", "reels"], "tasks": [{"name": "like"}, {"name": "skip"}],
+                     "features": [{"name": "user", "rows": 60}, {"name": "item", "rows": 14}], "numbers": ["hour"], "dim": 4, "hidden": [8]}"#;
+    let ranker = Ranker::new(config, &LearnRanker::default(), None).unwrap();
+    let (mut items, mut about) = (Examples::new(), Examples::new());
+    for item in 0..14 {
+        items.add(0, &[&[], &[item]], &[]).unwrap();
+    }
+    about.add(0, &[&[7], &[]], &[0.5]).unwrap();
+    let kinds: Vec<i32> = (0..14).map(|i| i % 2).collect();
+    let options = PipelineOptions { count: 6, per_category: 3, weights: vec![1.0, 0.0, 1.0, -1.0], ..Default::default() };
+    let pipeline = Pipeline::new(ranker.copy(RankerTable::F32).unwrap(), &Catalogue { items: &items, categories: &kinds, ..Default::default() }, &options).unwrap();
+    let feed = pipeline.recommend(Request { surface: 1, about: Some(&about), user: Some(&mut user), time: 100, candidates: &[13, 0], scores: &[9.0, 8.0], exclude: &[3], ..Default::default() }).unwrap();
+    assert_eq!((feed.items.len(), feed.candidates), (6, 12));
+    assert!(feed.items.iter().all(|s| s.item != 3 && s.item != 5 && s.propensity == 1.0 && !s.explored && s.probabilities.len() == 2));
+    assert!(feed.items.windows(2).all(|two| two[0].value >= two[1].value));
+    assert_eq!(feed.items.iter().filter(|s| s.item % 2 == 0).count(), 3);
+    let mut shown = Examples::new();
+    shown.add(1, &[&[7], &[feed.items[0].item]], &[0.5]).unwrap();
+    assert_eq!(ranker.score(&shown).unwrap(), feed.items[0].probabilities);
+    assert!(feed.seconds.iter().all(|&s| s > 0.0));
+
+    assert!(pipeline.recommend(Request::default()).err().unwrap().message.contains("neither a user nor candidates"));
+    assert!(pipeline.recommend(Request { candidates: &[14], ..Default::default() }).err().unwrap().message.contains("candidate 14"));
+    assert!(pipeline.recommend(Request { candidates: &[1, 2], scores: &[1.0], ..Default::default() }).is_err());
+    assert!(Pipeline::new(ranker.copy(RankerTable::F32).unwrap(), &Catalogue { items: &items, categories: &[1], ..Default::default() }, &options).is_err());
+    let other = Ranker::new(config, &LearnRanker { seed: 1, ..Default::default() }, None).unwrap();
+    let before = pipeline.recommend(Request { candidates: &[1], ..Default::default() }).unwrap().items[0].value;
+    pipeline.use_ranker(other).unwrap();
+    assert_ne!(pipeline.recommend(Request { candidates: &[1], ..Default::default() }).unwrap().items[0].value, before);
+}
