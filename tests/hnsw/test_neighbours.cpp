@@ -4,7 +4,9 @@
 
 #include "hnsw/graph.h"
 #include "kernels/kernel_table.h"
+#include "puna/recsys/item_features.h"
 #include "puna/recsys/neighbours.h"
+#include "puna/recsys/pipeline.h"
 #include "ref/random.h"
 #include "support/catch.h"
 #include "support/files.h"
@@ -222,4 +224,42 @@ TEST_CASE("options, rows and queries out of range are refused, and building can 
   rows[30] = INFINITY;
   CHECK(built([](NeighbourOptions&) {}) == Status::invalid_argument);
   CHECK(status_of([&] { index->search(std::span(rows).subspan(kDim, kDim), 1); }) == Status::invalid_argument);
+}
+
+TEST_CASE("a pipeline that a graph retrieves for shows nearly what it shows after looking at every item", "[hnsw]") {
+  constexpr int64_t kItems = 3000;
+  const auto context = context_of();
+  const std::vector<float> rows = made_up(kItems, 1), queries = made_up(12, 7);
+  const std::shared_ptr<const NeighbourIndex> graph = build_neighbours(context, rows, kDim, quick());
+  const auto codes = std::make_shared<const CodeIndex>(context, rows, kDim);
+  RankerConfig c;
+  c.surfaces = {"feed"};
+  c.tasks = {{"like"}};
+  c.features = {{"item", 500, true}};
+  c.dim = 4;
+  c.hidden = {8};
+  ExampleSet all(c);
+  for (int64_t i = 0; i < kItems; ++i) {
+    const std::span<const int64_t> id(&i, 1);
+    all.add(0, std::span(&id, 1), {});
+  }
+  const auto features = std::make_shared<const ItemFeatures>(c, all.examples());
+  const auto describe = [&](const PipelineRequest& request, std::span<const Hit> candidates, ExampleSet& to) { features->describe(request.surface, {}, candidates, to); };
+  const auto query_of = [](const PipelineRequest& request) { return std::span(static_cast<const float*>(request.user), size_t(kDim)); };
+  const auto ranker = Ranker::create(context, c, 5);
+  const Pipeline walks([&](const PipelineRequest& r, int64_t count) { return graph->search(query_of(r), count).front(); }, describe, ranker, ValueFormula::of(c), nullptr, {});
+  const Pipeline looks([&](const PipelineRequest& r, int64_t count) { return codes->search(query_of(r), count).front(); }, describe, ranker, ValueFormula::of(c), nullptr, {});
+  std::vector<std::vector<Hit>> of_walks, of_looks;
+  for (size_t q = 0; q < 12; ++q) {
+    const PipelineRequest request{0, q, {}, queries.data() + q * kDim};
+    const auto hits = [](const PipelineAnswer& a) {
+      std::vector<Hit> list;
+      for (const PipelineItem& i : a.items) list.push_back({i.item, float(i.value)});
+      return list;
+    };
+    of_walks.push_back(hits(walks.recommend(request)));
+    of_looks.push_back(hits(looks.recommend(request)));
+    REQUIRE(of_walks.back().size() == 10);
+  }
+  CHECK(share_found(of_looks, of_walks) >= 0.95);
 }
