@@ -103,8 +103,8 @@ void run_train(const TrainFlags& f) {
       log.step(s);
       bar.update(uint64_t(s.step), uint64_t(trainer.total_steps()));
       const bool last = s.step == trainer.total_steps();
-      if (last || s.step % (per_epoch * f.evaluate_every) == 0) {
-        log.evaluated(s, evaluate_ranking(data, scorer_of(model), f.max_sequence, stop));
+      if (last || (f.evaluate_every > 0 && s.step % (per_epoch * f.evaluate_every) == 0)) {
+        if (f.evaluate_every > 0) log.evaluated(s, evaluate_ranking(data, scorer_of(model), f.max_sequence, stop));
         trainer.save(checkpoint);
       }
     }
@@ -132,7 +132,7 @@ void add_rec_train(const Verb& rec) {
   verb.option("--dropout", f->dropout, "share of values dropped (default 0.2)");
   verb.option("--max-sequence", f->max_sequence, "events of a history that count (default 200)").at_least(1);
   verb.option("--pass-rows", f->rows_per_pass, "events computed at once (default 2048): bounds memory").at_least(1);
-  verb.option("--evaluate-every", f->evaluate_every, "epochs between evaluations and checkpoints (default 10)").at_least(1);
+  verb.option("--evaluate-every", f->evaluate_every, "epochs between evaluations and checkpoints (default 10); 0: none, one checkpoint at the end").at_least(0);
   verb.option("--seed", f->seed, "of new weights, the order of users, drawn items and dropout (default 42)");
   verb.flag("--resume", f->resume, "go on from the checkpoint in --out");
   f->context.add_machine(verb);

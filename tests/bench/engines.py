@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+import limits
+
 ALLOW = {"puna-f32": 1, "puna-bf16": 2}  # PUNA_PROVIDERS_...
 OURS, PEERS = ("puna", "puna-packed", *ALLOW), ("llama.cpp", "llama.cpp-plain")
 
@@ -128,8 +130,8 @@ class Worker:
 
     def __init__(self, engine, model, threads=2, library="build/release/lib/libpuna.so", isa="", context=4096, cgroup=""):
         command = [sys.executable, __file__, model, "--worker", engine, "--threads", str(threads), "--library", library, "--isa", isa, "--context", str(context)]
-        enter = (lambda: open(cgroup + "/cgroup.procs", "w").write("0")) if cgroup else None
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=enter)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        preexec_fn=(lambda: limits.enter(cgroup)) if cgroup else None)
         self.opened = self.answer()
 
     def answer(self):

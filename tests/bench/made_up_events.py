@@ -35,6 +35,8 @@ def main(items, events, path, seed=1):
             pauses = np.where(random.random(n) < 0.1, random.exponential(86400, n), random.exponential(60, n))
             times = 1_700_000_000 + np.cumsum(pauses).astype(np.int64)
             out.write("".join(f"{user},{i},{t}\n" for i, t in zip(taken.tolist(), times.tolist())))
+            if user % 5000 == 4999:
+                print(f"  making events: {user + 1} of {len(lengths)} users", file=sys.stderr, flush=True)
     print(f"{len(lengths)} users, {items} items, {events} events: {path}", file=sys.stderr)
 
 

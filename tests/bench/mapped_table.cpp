@@ -1,7 +1,7 @@
 // mapped_table.cpp -- a ranker whose table is larger than memory: rows looked up in the mapped file, against a table in memory of its own.
 //   mapped_table make FILE MILLION_ROWS f32|f16|i8      dim 60, one task; random values
 //   mapped_table score FILE mapped|own SECONDS          batches of 100 candidates whose items are drawn as 1 / (rank + 10); one line of JSON
-// Under a limit:  mkdir /sys/fs/cgroup/small; echo 300M >/sys/fs/cgroup/small/memory.max; echo $$ >/sys/fs/cgroup/small/cgroup.procs
+// mapped.py runs it, also under a memory limit: ./dev bench recommend mapped.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

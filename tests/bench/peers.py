@@ -16,6 +16,7 @@ import sys
 import time
 
 from engines import OURS, PEERS, Worker
+from limits import drop_from_cache, limited
 
 
 def per_token(model):
@@ -46,21 +47,11 @@ def busy_core():
         spinner.wait()
 
 
-def limited(limit, engine, model):
-    """A new control group that may hold `limit` bytes of memory and page cache (cgroup v1 or v2), and cold files; "" without a limit."""
-    if not limit:
-        return ""
-    for path in (model, model + ".packed"):
-        if os.path.exists(path):
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    root, name = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes") if os.path.isdir("/sys/fs/cgroup/memory") else ("/sys/fs/cgroup", "memory.max")
-    group = "%s/puna-bench-%s" % (root, engine)
-    os.makedirs(group, exist_ok=True)
-    with open(os.path.join(group, name), "w") as out:
-        out.write(str(limit))
-    return group
+def group_of(limit, engine, model):
+    """A control group for an engine, and cold files; "" without a limit."""
+    if limit:
+        drop_from_cache(model, model + ".packed")
+    return limited(limit, engine) if limit else ""
 
 
 def median(values):
@@ -71,7 +62,7 @@ def compare(a, model):
     context = max([a.prompt, a.generate] + a.lengths + [d + a.generate + a.prompt for d in a.depth + a.prompt_depth]) + 64
     if a.memory_limit and "puna-packed" in a.engines:
         Worker("puna-packed", model, a.threads, a.library).close()  # makes the packed file, without the limit
-    workers = {e: Worker(e, model, a.threads, a.library, a.isa, context, limited(a.memory_limit, e, model)) for e in a.engines}
+    workers = {e: Worker(e, model, a.threads, a.library, a.isa, context, group_of(a.memory_limit, e, model)) for e in a.engines}
     phases = ([("pp%d" % a.prompt, "pp", a.prompt, 0)] if a.prompt else []) + ([("tg%d" % a.generate, "tg", a.generate, 0)] if a.generate else [])
     phases += [("tg%d@%d" % (a.generate, d), "tg", a.generate, d) for d in a.depth]
     phases += [("pp%d" % n, "pp", n, 0) for n in a.lengths]
