@@ -45,6 +45,8 @@ void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept;
 // Asks for the pages of a range of a MappedFile to be read in the background. Cheap (a microsecond) when they are in memory, as far as
 // a few of them, evenly spread, tell.
 void fetch_mapped_pages(const std::byte* data, uint64_t bytes) noexcept;
+// From now on a range of a MappedFile is read here and there: a page that is missing comes alone, without the megabytes behind it.
+void expect_random_reads(const std::byte* data, uint64_t bytes) noexcept;
 
 // Asks for large pages behind the whole ones inside a block just allocated: fewer faults when it is filled, fewer translations when it is
 // read. Untouched memory stays free, and where the system has none to give nothing changes.

@@ -76,6 +76,10 @@ void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
   advise_inside(data, bytes, uintptr_t(sysconf(_SC_PAGESIZE)), MADV_DONTNEED);
 }
 
+void expect_random_reads(const std::byte* data, uint64_t bytes) noexcept {
+  advise_inside(data, bytes, uintptr_t(sysconf(_SC_PAGESIZE)), MADV_RANDOM);
+}
+
 void fetch_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
   constexpr uint64_t kSamples = 4;
   const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<uintptr_t>(data) / page * page;

@@ -88,6 +88,8 @@ void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
   VirtualUnlock(const_cast<std::byte*>(data), SIZE_T(bytes));  // of pages that are not locked: out of the working set
 }
 
+void expect_random_reads(const std::byte*, uint64_t) noexcept {}  // a mapping has no such word here; its faults bring few pages
+
 void fetch_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
   WIN32_MEMORY_RANGE_ENTRY range{const_cast<std::byte*>(data), SIZE_T(bytes)};
   PrefetchVirtualMemory(GetCurrentProcess(), 1, &range, 0);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/fp_env.h"
+#include "base/os.h"
 #include "puna/base/error.h"
 #include "puna/io/safetensors.h"
 #include "puna/recsys/ranker.h"
@@ -102,6 +103,7 @@ std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source
   ranker->weights_->read_from(file.tensors, path);
   if (!mapped) memcpy(ranker->table_->data(), table.data, size_t(table.bytes));
   ranker->table_->require_finite(*ranker->context_, path);
+  if (mapped) os::expect_random_reads(table.data, table.bytes);
   size_t read = ranker->tensors().size() + 1;
   for (size_t s = 0; s < config.surfaces.size(); ++s)
     for (size_t t = 0; t < config.tasks.size(); ++t)
