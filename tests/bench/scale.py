@@ -4,7 +4,7 @@ usage: scale.py PUNA --out FILE.json [--items 1000000 --events 10000000] [--seco
 
 Without --items three sizes grow by ten: 10000:100000, 100000:1000000, 1000000:10000000 (or --sizes). Each trains HSTU for one epoch (batches of 128 users),
 or for --seconds, then builds a graph of its items; a line every ten seconds says how far it is and how much memory it holds. What was done stays done: sizes that
-FILE.json has are left out, a training that was stopped (Ctrl-C) goes on from its checkpoint, the events are made once.
+FILE.json has are left out, stages that --folder has reports of are not run again, a training that was stopped (Ctrl-C) goes on from its checkpoint.
 """
 import argparse
 import json
@@ -36,51 +36,70 @@ def watched(command, stage, steps=lambda: None, most_seconds=0.0):
     start, trained_since, growth = time.monotonic(), None, []
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     stopped = False
-    while True:
+    while True:  # a Ctrl-C reaches the child as well: it ends by itself, and keeps what it has done
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
         now = time.monotonic()
         if pid:
             break
         step = steps()
         trained_since = trained_since or (now if step else None)
-        if not growth or now - start - growth[-1][0] >= 10:
+        if now - start >= (growth[-1][0] + 10 if growth else 1):
             growth.append([round(now - start, 1), step, round(held_mb(child.pid))])
             print(f"  {stage}: {growth[-1][0]:.0f} s" + (f", step {step}" if step else "") + f", {growth[-1][2]} MB", file=sys.stderr, flush=True)
         if most_seconds and trained_since and now - trained_since > most_seconds and not stopped:
             child.send_signal(signal.SIGINT)
             stopped = True
-        time.sleep(0.2)
+        try:
+            time.sleep(0.2)
+        except KeyboardInterrupt:
+            child.wait()
+            raise
     if os.waitstatus_to_exitcode(status) not in ((0, 130) if stopped else (0,)):
         sys.exit(f"{stage}: {child.stderr.read().strip()}")
     return round(now - start, 1), round(usage.ru_maxrss / 1024), growth
 
 
-def run_size(a, items, events):
-    folder = pathlib.Path(a.folder, f"{items}-{events}")
-    data, model = folder / "events.csv", folder / "model.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
-    made = None
-    if not data.exists():
-        start = time.monotonic()
-        made_up_events.main(items, events, f"{data}.part")
-        os.rename(f"{data}.part", data)
-        made = round(time.monotonic() - start, 1)
-    report = {"items": items, "events": events, "threads": a.threads, "events_mb": round(data.stat().st_size / 1e6), "events_made_s": made}
-    going_on = (folder / "checkpoint.safetensors").exists() and not model.exists()
+def once(path, work):
+    """What work() reports, kept in a file, so that it is not done again."""
+    if not path.exists():
+        report = work()
+        path.write_text(json.dumps(report), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def make_events(items, events, data):
+    start = time.monotonic()
+    made_up_events.main(items, events, data)
+    return {"seconds": round(time.monotonic() - start, 1), "file_mb": round(os.path.getsize(data) / 1e6)}
+
+
+def train(a, folder):
+    going_on = (folder / "checkpoint.safetensors").exists()
     if not going_on:
         (folder / "log.jsonl").unlink(missing_ok=True)
-    command = [a.puna, "rec", "train", "--data", data, "--out", folder, "--epochs", "1", "--evaluate-every", "0", "--threads", str(a.threads)]
     before = len(log_of(folder))
+    command = [a.puna, "rec", "train", "--data", folder / "events.csv", "--out", folder, "--epochs", "1", "--evaluate-every", "0", "--threads", str(a.threads)]
     seconds, peak, growth = watched(command + (["--resume"] if going_on else []), "training", lambda: len(log_of(folder)) - before, a.seconds)
     steps = log_of(folder)
-    took = [b["seconds"] - a["seconds"] for a, b in zip(steps, steps[1:]) if b["seconds"] > a["seconds"]]
-    report["train"] = {"seconds": seconds, "resumed": going_on, "to_first_step_s": round(steps[before]["seconds"], 1) if before < len(steps) else None, "steps": len(steps),
-                       "epochs": steps[-1]["epoch"], "steps_per_second": round(1 / statistics.median(took), 3) if took else None,
-                       "events_per_second": round(sum(s["rows"] for s in steps[1:]) / sum(took)) if took else None, "first_loss": steps[0]["loss"],
-                       "last_loss": steps[-1]["loss"], "peak_mb": peak, "growth_s_step_mb": growth}
-    if model.exists():
-        seconds, peak, growth = watched([a.puna, "rec", "index", model, "--out", folder / "graph", "--threads", str(a.threads)], "graph")
-        report["graph"] = {"seconds": seconds, "peak_mb": peak, "file_mb": round((folder / "graph").stat().st_size / 1e6), "growth_s_step_mb": growth}
+    took = [later["seconds"] - sooner["seconds"] for sooner, later in zip(steps, steps[1:]) if later["seconds"] > sooner["seconds"]]  # not where it was resumed
+    return {"seconds": seconds, "resumed": going_on, "steps": len(steps), "epochs": steps[-1]["epoch"], "seconds_to_first_step": round(steps[min(before, len(steps) - 1)]["seconds"], 1),
+            "steps_per_second": round(1 / statistics.median(took), 3), "events_per_second": round(statistics.mean(s["rows"] for s in steps) / statistics.median(took)),
+            "first_loss": steps[0]["loss"], "last_loss": steps[-1]["loss"], "peak_mb": peak, "growth_s_step_mb": growth}
+
+
+def build_graph(a, folder):
+    seconds, peak, growth = watched([a.puna, "rec", "index", folder / "model.safetensors", "--out", folder / "graph", "--threads", str(a.threads)], "graph")
+    return {"seconds": seconds, "peak_mb": peak, "file_mb": round((folder / "graph").stat().st_size / 1e6), "growth_s_step_mb": growth}
+
+
+def run_size(a, items, events):
+    folder = pathlib.Path(a.folder, f"{items}-{events}")
+    folder.mkdir(parents=True, exist_ok=True)
+    report = {"items": items, "events": events, "threads": a.threads}
+    report["made"] = once(folder / "made.json", lambda: make_events(items, events, folder / "events.csv"))
+    report["train"] = once(folder / "train.json", lambda: train(a, folder))
+    if (folder / "model.safetensors").exists():
+        report["graph"] = once(folder / "graph.json", lambda: build_graph(a, folder))
     return report
 
 
@@ -102,7 +121,10 @@ def main():
         if any((r["items"], r["events"]) == (items, events) for r in reports):
             print(f"{items} items, {events} events: in {out} already", file=sys.stderr)
             continue
-        reports.append(run_size(a, items, events))
+        try:
+            reports.append(run_size(a, items, events))
+        except KeyboardInterrupt:
+            sys.exit("stopped; the same command goes on")
         print(json.dumps(reports[-1]), flush=True)
         out.with_suffix(".part").write_text(json.dumps(reports, indent=1), encoding="utf-8")
         os.replace(out.with_suffix(".part"), out)
