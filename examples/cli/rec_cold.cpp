@@ -44,7 +44,7 @@ struct Items {
   ContentTower tower(double ridge) const { return ContentTower::fit(contents, width, rows, row, ridge, times); }
 };
 
-// Of each text, [hidden]: the language model's final hidden states, their mean, to length 1.
+// Of each text, [hidden]: the language model's final hidden state at its last token, which has read all the others, to length 1.
 std::vector<float> embedded(const ModelPtr& model, const std::vector<std::string>& texts) {
   Session session(model, {});
   const auto hidden = size_t(model->config().hidden);
@@ -54,7 +54,7 @@ std::vector<float> embedded(const ModelPtr& model, const std::vector<std::string
   for (size_t i = 0; i < texts.size(); ++i) {
     if (interrupt.requested()) fail(Status::cancelled, "stopped");
     session.truncate(0);
-    embed(session, encode_prompt(model->require_tokenizer(), texts[i].empty() ? "unknown" : texts[i], false), Pooling::mean, true, std::span(all).subspan(i * hidden, hidden));
+    embed(session, encode_prompt(model->require_tokenizer(), texts[i].empty() ? "unknown" : texts[i], false), Pooling::last, true, std::span(all).subspan(i * hidden, hidden));
     bar.update(i + 1, texts.size());
   }
   return all;

@@ -416,7 +416,7 @@ class Recommenders(unittest.TestCase):
         kinds = ("river boats at dawn", "the queen of spades", "seven hungry robots")
         rows = [f"{u}\t{i}\t{5 if u % 3 == i % 3 else 2}" for u in range(60) for i in range(60)]
         (self.folder / "e.tsv").write_text("user_id\titem_id\trating\n" + "\n".join(rows) + "\n")
-        (self.folder / "i.tsv").write_text("item_id\ttitle\n" + "\n".join(f"{i}\t{kinds[i % 3]} {i}" for i in range(60)) + "\n")
+        (self.folder / "i.tsv").write_text("item_id\ttitle\n" + "\n".join(f"{i}\t{i} {kinds[i % 3]}" for i in range(60)) + "\n")
         recipe = {"events": "e.tsv", "tables": [{"file": "i.tsv", "key": "item_id"}], "content": {"feature": "item_id", "columns": ["title"]},
                   "features": [{"column": "user_id"}, {"column": "item_id"}], "tasks": [{"name": "like", "column": "rating", "at_least": 4}],
                   "model": {"dim": 4, "hidden": [8], "cross_layers": 1}}
