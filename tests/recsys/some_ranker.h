@@ -42,7 +42,9 @@ inline recsys::ExampleSet some_examples(const recsys::RankerConfig& c, int64_t c
     for (const int64_t g : genres) mine = mine || g == user[0] % 5;
     const double liking = 0.1 + (mine ? 0.7 : 0.0) + 0.05 * surface;
     const std::vector<float> values{random.uniform() < liking ? 1.0f : 0.0f, float(0.5 * liking + 0.5 * random.uniform()), random.uniform() < 0.5 ? 1.0f : 0.0f};
-    set.add(surface, ids, numbers, values, random.below(5) == 0 ? 7 : 3, float(1 + random.below(2)));
+    const uint64_t known = random.below(5) == 0 ? 7 : 3;  // drawn in this order, whichever way a compiler evaluates arguments
+    const float weight = float(1 + random.below(2));
+    set.add(surface, ids, numbers, values, known, weight);
   }
   return set;
 }
