@@ -5,6 +5,7 @@
 #include "support/catch.h"
 #include "support/context.h"
 #include "support/golden.h"
+#include "support/left_out.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -27,6 +28,7 @@ TEST_CASE("pictures become the reference's pixel values", "[image][golden]") {
   const ContextPtr context = test_context_without_kernels();
   for (const Golden& g : goldens(has_pixels)) {
     const TileSettings s = settings_of(g);
+    if (left_out_file(g.folder() + "/" + g.manifest["facts"]["images"][0]["file"].get<std::string>())) continue;
     std::vector<float> pixels;
     size_t index = 0;
     for (const auto& image : g.manifest["facts"]["images"]) {
@@ -54,6 +56,7 @@ TEST_CASE("the global tile is resized as torchvision resizes bytes", "[image][go
       const std::string file = image["file"], name = "resized_global_" + file.substr(6, file.size() - 10) + "_torchvision_u8";
       if (!g.has(name)) continue;
       CAPTURE(name);
+      if (left_out_file(g.folder() + "/" + file)) continue;
       const Picture picture = decode_picture_file(*context, (g.folder() + "/" + file).c_str());
       const Npy want = g.array(name);  // [3, height, width]
       const int64_t height = want.shape[1], width = want.shape[2];
