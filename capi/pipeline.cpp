@@ -13,7 +13,6 @@ using namespace puna::capi;
 using namespace puna::recsys;
 
 struct puna_pipeline {
-  std::shared_ptr<const ItemFeatures> items;
   int64_t count;  // of a list
   Pipeline impl;
 };
@@ -129,8 +128,7 @@ puna_status puna_pipeline_new(const puna_ranker* ranker, const puna_catalogue* c
     const auto describe = [items](const PipelineRequest& request, std::span<const Hit> candidates, ExampleSet& to) {
       items->describe(request.surface, sources_of(request).about, candidates, to);
     };
-    *pipeline = new puna_pipeline{items, p.diversity.count,
-                                  Pipeline(retrieve, describe, r.impl, value_from_c(o, config), catalogue_from_c(c, uint64_t(items->count())), p)};
+    *pipeline = new puna_pipeline{p.diversity.count, Pipeline(retrieve, describe, r.impl, value_from_c(o, config), catalogue_from_c(c, uint64_t(items->count())), p)};
   });
 }
 
