@@ -13,6 +13,7 @@
 #include "runtime/image_cache.h"
 #include "runtime/load_watch.h"
 #include "runtime/packed_file.h"
+#include "runtime/weight_block.h"
 
 namespace puna {
 namespace {
@@ -111,7 +112,7 @@ void Model::pack_weights(bool mapped, LoadProgress progress, const ModelOptions&
   };
   watched(progress, [&](const Context& context, LoadProgress report) {
     if (options.packed_path.empty()) {
-      llama_ = build(context, nullptr, report);
+      llama_ = in_one_block(context, report, build);
       return;
     }
     const auto file = PackedFile::open_or_make(context, c, options.packed_path, report, build);

@@ -8,6 +8,7 @@
 #include "runtime/load_vision.h"
 #include "runtime/packed_file.h"
 #include "runtime/rehearsal.h"
+#include "runtime/weight_block.h"
 #include "runtime/session_impl.h"
 
 namespace puna {
@@ -68,7 +69,7 @@ Plan plan_checkpoint(const ContextPtr& context, Checkpoint checkpoint, bool mapp
   };
   if (mapped) plan.mapped = checkpoint.file_bytes;
   PackedLayout places;
-  const Llama llama = build(*context, packed ? &places : nullptr, {});
+  const Llama llama = packed ? build(*context, &places, {}) : in_one_block(*context, {}, build);
   if (packed) plan.mapped += places.finish();
   LoadedVision vision;
   if (options.model.vision.load) vision = load_vision(*context, checkpoint, options.model.vision.projector_path, llama.config.hidden, mapped, {});

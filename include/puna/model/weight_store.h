@@ -1,4 +1,4 @@
-// weight_store.h -- where packed weights lie when it is not in memory of the context: a packed file that is mapped, or one being made.
+// weight_store.h -- where packed weights lie: one block of memory, a packed file that is mapped, or one being made.
 #pragma once
 #include <cstddef>
 
