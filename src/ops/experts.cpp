@@ -153,10 +153,10 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   const View gate = rec.make(rows, width), up = rec.make(rows, width);
   const int64_t in_tiles = std::max(tiles_of(&ExpertWeights::gate), tiles_of(&ExpertWeights::up));
   rec.stage(groups * 2 * in_tiles, [&](int64_t tile) {
-    const int64_t e = tile / (2 * in_tiles), index = tile / 2 % in_tiles;
-    if (tile % 2 == 0) run(e, expert(e).gate, index, scaled, xn, gate);
+    const int64_t e = tile / (2 * in_tiles), index = tile % in_tiles;
+    if (tile / in_tiles % 2 == 0) run(e, expert(e).gate, index, scaled, xn, gate);
     else run(e, expert(e).up, index, scaled, xn, up);
-  });
+  }, tiling_of(any.gate, R).at_once);
   provide({{&ExpertWeights::gate, gate}, {&ExpertWeights::up, up}}, scaled, xn);
   // Each expert's rows, for calibration.
   const auto show = [&](Weight ExpertWeights::*part, const Activations& routed, const Activations& all) {
@@ -187,7 +187,7 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   rec.stage(groups * out_tiles, [&](int64_t tile) {
     const int64_t e = tile / out_tiles;
     run(e, expert(e).down, tile % out_tiles, routed_act, shared_act, out);
-  });
+  }, tiling_of(any.down, R).at_once);
   provide({{&ExpertWeights::down, out}}, routed_act, shared_act);
   show(&ExpertWeights::down, routed_act, shared_act);
   add_loras(&ExpertWeights::down, routed_act, shared_act, out);

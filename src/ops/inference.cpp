@@ -1,9 +1,15 @@
 #include "ops/inference.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
 namespace puna {
+namespace {
+
+constexpr int64_t kShares = 4;  // a claim is at most this part of a thread's share of what is left: near the end they are small, and threads end together
+
+}  // namespace
 
 View Inference::make_zero(int64_t rows, int64_t cols) {
   const View v = make(rows, cols);
@@ -11,22 +17,24 @@ View Inference::make_zero(int64_t rows, int64_t cols) {
   return v;
 }
 
-void Inference::stage(int64_t tiles, FunctionRef<void(int64_t)> fn) {
+void Inference::stage(int64_t tiles, FunctionRef<void(int64_t)> fn, int64_t at_once) {
   const int64_t index = next_stage_++;
   if (stopped_ || arena_.measuring() || index < cursor_.stage) return;
   // Threads claim tiles in ascending order and finish what they claim, so "all below `next` are done" holds when they stop.
   std::atomic<int64_t> next{cursor_.tile};
   std::atomic<bool> stop{false};
+  const int64_t threads = executor_.width();
   const auto claim_tiles = [&](int64_t) {
     while (!stop.load(std::memory_order_relaxed)) {
       if (should_stop_ && should_stop_()) return stop.store(true, std::memory_order_relaxed);
-      const int64_t tile = next.fetch_add(1, std::memory_order_relaxed);
-      if (tile >= tiles) return;
-      fn(tile);
+      const int64_t left = tiles - next.load(std::memory_order_relaxed);
+      const int64_t count = std::clamp<int64_t>(left / (kShares * threads), 1, at_once);
+      const int64_t first = next.fetch_add(count, std::memory_order_relaxed), end = std::min(first + count, tiles);
+      if (first >= tiles) return;
+      for (int64_t tile = first; tile < end; ++tile) fn(tile);
     }
   };
-  const int64_t left = tiles - cursor_.tile;
-  executor_.run(left < executor_.width() ? left : executor_.width(), claim_tiles);
+  executor_.run(std::min(tiles - cursor_.tile, threads), claim_tiles);
   const int64_t done = next.load(std::memory_order_relaxed);
   if (done < tiles) {
     cursor_.tile = done;

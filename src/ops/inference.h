@@ -88,8 +88,9 @@ class Inference {
   };
   [[nodiscard]] Frame frame() { return Frame(arena_); }
 
-  // Runs fn(0) ... fn(tiles-1), each exactly once over the life of the pass. fn is noexcept.
-  void stage(int64_t tiles, FunctionRef<void(int64_t)> fn);
+  // Runs fn(0) ... fn(tiles-1), each exactly once over the life of the pass. fn is noexcept. A thread claims up to `at_once` of them together, and
+  // finishes those before it asks whether to stop.
+  void stage(int64_t tiles, FunctionRef<void(int64_t)> fn, int64_t at_once = 1);
   bool finished() const noexcept { return !stopped_; }  // false: paused; call forward again to go on
 
  protected:

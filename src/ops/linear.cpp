@@ -8,8 +8,9 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kTileBytes = 64 << 10;     // weights of a tile when they are read for few rows: some microseconds
+constexpr int64_t kTileBytes = 128 << 10;    // weights of a tile when they are read for few rows: some microseconds
 constexpr int64_t kTileProducts = 8 << 20;   // multiply-adds of a tile when there are many rows
+constexpr int64_t kMostAtOnce = 8;           // tiles: every claim stops the stream of weights for a tenth of a microsecond
 constexpr int64_t kBlockPanels = 8;          // panels whose outputs are kept on the stack at a time
 constexpr int64_t kBackColumns = 64, kBackRows = 512;       // of dx, a tile
 constexpr int64_t kOuterColumns = 96, kOuterOutputs = 256;  // of dW, a tile
@@ -41,6 +42,7 @@ Tiling tiling_of(const Weight& w, int64_t T) noexcept {
   t.panels = std::min(std::max<int64_t>(std::min(by_bytes, by_products) / 2 * 2, 2), panels_of(w));  // pairs, but where there is only one
   t.panel_tiles = (panels_of(w) + t.panels - 1) / t.panels;
   t.row_tiles = (T + t.rows - 1) / t.rows;
+  t.at_once = std::clamp<int64_t>(kTileProducts / (t.rows * t.panels * kTileRows * w.cols), 1, kMostAtOnce);
   return t;
 }
 
@@ -67,10 +69,11 @@ void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t p
 namespace {
 
 void multiply(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
-  int64_t tiles = 0;
+  int64_t tiles = 0, at_once = kMostAtOnce;
   for (const Product& p : products) {
     const Tiling t = tiling_of(*p.w, x.rows());
     tiles += t.panel_tiles * t.row_tiles;
+    at_once = std::min(at_once, t.at_once);
   }
   rec.stage(tiles, [&](int64_t tile) {
     const Product* p = products.begin();
@@ -86,7 +89,7 @@ void multiply(Inference& rec, const Activations& x, std::initializer_list<Produc
       rows.y[t] = p->y.row(t0 + t);
     }
     linear_tile(rec.kernels(), *p->w, panel, std::min(tiling.panels, panels_of(*p->w) - panel), rows, quantised, p->add);
-  });
+  }, at_once);
 }
 
 // y += scale (x a^T) b^T

@@ -57,10 +57,11 @@ void linear(Rec& rec, const Activations& x, std::initializer_list<Product> produ
       });
 }
 
-// Work is cut by size alone: few rows take more panels a tile (about 64 KB of weights), many rows fewer (about 8 M products).
+// Work is cut by size alone: few rows take more panels a tile (about 128 KB of weights), many rows fewer (about 8 M products).
 struct Tiling {
   int64_t panels, rows;              // of one tile
   int64_t panel_tiles, row_tiles;    // how many
+  int64_t at_once;                   // that a thread may claim together: what takes as long as a tile of many rows
 };
 Tiling tiling_of(const Weight& w, int64_t T) noexcept;
 inline int64_t panels_of(const Weight& w) noexcept { return (w.rows + kTileRows - 1) / kTileRows; }
