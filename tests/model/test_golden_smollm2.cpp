@@ -88,6 +88,10 @@ TEST_CASE("SmolLM2 in exact mode gives the reference's weights, logits and greed
 }
 
 TEST_CASE("SmolLM2's per-token NLL is the reference's in exact mode, and its mean within 0.02 in default mode", "[model][golden]") {
+#ifdef PUNA_CROSS_BUILT
+  WARN("left out: thousands of tokens in exact mode take an emulated CPU hours; that its bits are other CPUs' is tested with fewer");
+  return;
+#endif
   if (smollm2().empty()) PUNA_SKIP("SmolLM2 is not in the model cache (./dev test fetches it)");
   const LoadedLlama m = load_llama(smollm2(), context_with("", 2));
   for (const Golden& g : goldens(is_smollm2)) {
