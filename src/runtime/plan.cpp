@@ -8,8 +8,8 @@
 #include "runtime/load_vision.h"
 #include "runtime/packed_file.h"
 #include "runtime/rehearsal.h"
-#include "runtime/weight_block.h"
 #include "runtime/session_impl.h"
+#include "runtime/weight_block.h"
 
 namespace puna {
 namespace {
