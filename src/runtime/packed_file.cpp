@@ -132,7 +132,7 @@ void PackedFile::compare_hashes(const Context& context) const {
          static_cast<long long>(wrong.load()));
 }
 
-void PackedFile::make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress, Build build) {
+void PackedFile::make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress, BuildLlama build) {
   PackedLayout layout;
   build(*rehearsal_context(), &layout, {});
   Header h{};
@@ -157,7 +157,7 @@ void PackedFile::make(const Context& context, const std::string& path, uint64_t 
 }
 
 std::shared_ptr<PackedFile> PackedFile::open_or_make(const Context& context, const Checkpoint& source, const std::string& path,
-                                                     LoadProgress progress, Build build) {
+                                                     LoadProgress progress, BuildLlama build) {
   if (source.files.empty()) fail(Status::unsupported, "a packed file goes with a model opened from a path");
   const uint64_t key = source_hash(source);
   std::shared_ptr<PackedFile> file;

@@ -12,20 +12,17 @@
 #include "base/os.h"
 #include "puna/io/checkpoint.h"
 #include "puna/model/llama.h"
-#include "puna/model/weight_store.h"
+#include "runtime/weight_block.h"
 
 namespace puna {
 
 class PackedFile final : public WeightStore {
  public:
-  // Builds a model from the checkpoint, its matrices where the store says. Called twice to make a file.
-  using Build = FunctionRef<Llama(const Context& context, WeightStore* store, LoadProgress progress)>;
-
   // Maps the file at `path`, made first when it is not there or belongs to other source files (of another time, size or header): packed in
   // bounded memory, flushed and renamed into place. Error{bad_file} when `path` is a file of another kind, which is left alone, or spoilt;
   // Error{io} when it cannot be written.
   static std::shared_ptr<PackedFile> open_or_make(const Context& context, const Checkpoint& source, const std::string& path, LoadProgress progress,
-                                                  Build build);
+                                                  BuildLlama build);
 
   Room room(const Weight& w) override;  // Error{bad_file} unless the next entry is this matrix
   // After the model was built: Error{bad_file} when matrices are left over. `verify` reads every matrix and compares hashes.
@@ -49,7 +46,7 @@ class PackedFile final : public WeightStore {
   Entry entry(uint64_t i) const noexcept;
   bool belongs_to(uint64_t source) const;  // Error{bad_file} when it is no packed file, or is spoilt
   void compare_hashes(const Context& context) const;
-  static void make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress, Build build);
+  static void make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress, BuildLlama build);
 
   std::string path_;
   os::MappedFile file_;

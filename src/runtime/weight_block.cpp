@@ -28,7 +28,7 @@ class Places final : public WeightStore {
 
 }  // namespace
 
-Llama in_one_block(const Context& context, LoadProgress progress, FunctionRef<Llama(const Context& context, WeightStore* store, LoadProgress progress)> build) {
+Llama in_one_block(const Context& context, LoadProgress progress, BuildLlama build) {
   Places counted(nullptr);
   build(*rehearsal_context(), &counted, {});
   auto block = std::make_shared<Buffer>(context.allocate(size_t(counted.bytes()), "packed weights"));

@@ -7,7 +7,9 @@
 
 namespace puna {
 
-// build(context, store, progress) makes a model of the same source each time; it is called twice.
-Llama in_one_block(const Context& context, LoadProgress progress, FunctionRef<Llama(const Context& context, WeightStore* store, LoadProgress progress)> build);
+// Makes a model of one source, its matrices where the store says. Called twice by those who must know sizes first.
+using BuildLlama = FunctionRef<Llama(const Context& context, WeightStore* store, LoadProgress progress)>;
+
+Llama in_one_block(const Context& context, LoadProgress progress, BuildLlama build);
 
 }  // namespace puna
