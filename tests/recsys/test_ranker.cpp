@@ -124,11 +124,11 @@ TEST_CASE("every kind of ranker learns who likes what where", "[recsys]") {
     o.optimizer.learning_rate = 1e-2;
     o.table_rate = 0.2;
     RankerTrainer trainer(ranker, o);
-    const ExampleSet set = some_examples(c, 2000, 7), held_out = some_examples(c, 1000, 11);
+    const ExampleSet set = some_examples(c, 2000, 7), held_out = some_examples(c, 4000, 11);
     teach(trainer, set, 8);
     const ProbabilityReport clicks = report_of(*ranker, held_out, 0), watched = report_of(*ranker, held_out, 1), survey = report_of(*ranker, held_out, 2);
-    CHECK(clicks.auc > (kind == Interaction::linear ? 0.63 : 0.71));  // liking is a matter of pairs; 1000 examples tell an AUC to 0.016
-    CHECK(clicks.ne < (kind == Interaction::linear ? 0.96 : 0.91));
+    CHECK(clicks.auc > (kind == Interaction::linear ? 0.63 : 0.73));  // liking is a matter of pairs; 4000 examples tell an AUC to 0.008
+    CHECK(clicks.ne < (kind == Interaction::linear ? 0.96 : 0.89));
     if (kind == Interaction::linear) CHECK(clicks.auc < 0.70);
     CHECK(watched.rmse < (kind == Interaction::linear ? 0.23 : 0.20));
     CHECK(std::abs(survey.predicted_over_observed - 1) < 0.2);
