@@ -15,141 +15,29 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 from torch_peers import TUNED
 
-N, D, BLOCKS, NEGATIVES, TEMPERATURE, DROPOUT, USERS = 211, 50, 2, 128, 0.05, 0.2, 128
-
-
-def histories(path):
-    """Users' (item, time) in order of time, without the last."""
-    users = {}
-    with open(path, encoding="utf-8") as f:
-        next(f)
-        for line in f:
-            user, item, _, when = line.split("\t")
-            users.setdefault(int(user), []).append((int(float(when)), int(item)))
-    return [[(i, t) for t, i in sorted(h, key=lambda e: e[0])][:-1][-201:] for _, h in sorted(users.items())]
-
-
-# Our parameters' names: where they are in the files of the original code.
-NAMES = {"items": "_embedding_module._item_emb", "places": "_input_features_preproc._pos_emb",
-         "uvqk": "_hstu._attention_layers.{}._uvqk", "positions": "_hstu._attention_layers.{}._rel_attn_bias._pos_w",
-         "times": "_hstu._attention_layers.{}._rel_attn_bias._ts_w", "out": "_hstu._attention_layers.{}._o",
-         "attention": "attention_layers.{}", "up": "forward_layers.{}._conv1d.0", "down": "forward_layers.{}._conv1d.3"}
-
-
-def stored_name(ours):
-    part = ours.split(".")
-    layer, rest = (part[1], part[2:]) if part[0] == "blocks" else ("", part)
-    return ".".join([NAMES[rest[0]].format(layer)] + rest[1:])
-
-
 def torch_worker(model_name, path, epochs, threads, weights=None):
     import torch
-    from torch import nn
-    from torch.nn import functional as F
+
+    import torch_recommenders as peer
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-
-    class Hstu(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.uvqk = nn.Parameter(torch.randn(D, 4 * D) * 0.02)
-            self.positions = nn.Parameter(torch.randn(2 * N - 1) * 0.02)
-            self.times = nn.Parameter(torch.randn(129) * 0.02)
-            self.out = nn.Linear(D, D)
-            nn.init.xavier_uniform_(self.out.weight)
-
-        def forward(self, x, keep, bucket, distance):
-            n = F.layer_norm(x, (D,), eps=1e-6)
-            u, v, q, k = F.silu(n @ self.uvqk).split(D, dim=-1)
-            weights = F.silu(q @ k.transpose(1, 2) + self.positions[distance] + self.times[bucket]) / N * keep
-            return F.dropout(u * F.layer_norm(weights @ v, (D,), eps=1e-6), DROPOUT, self.training) @ self.out.weight.T + self.out.bias + x
-
-    class SasRec(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.attention = nn.MultiheadAttention(D, 1, dropout=DROPOUT, batch_first=True)
-            self.up, self.down = nn.Linear(D, D), nn.Linear(D, D)
-            for p in self.parameters():
-                if p.dim() > 1:
-                    nn.init.xavier_normal_(p)
-
-        def forward(self, x, keep, _bucket, _distance):
-            q = F.layer_norm(x, (D,), eps=1e-8)
-            h = F.layer_norm(q + self.attention(q, x, x, attn_mask=keep == 0, need_weights=False)[0], (D,), eps=1e-8)
-            return F.dropout(self.down(F.dropout(F.relu(self.up(h)), DROPOUT, self.training)), DROPOUT, self.training) + h
-
-    class Model(nn.Module):
-        def __init__(self, items):
-            super().__init__()
-            self.items, self.places = nn.Embedding(items + 1, D), nn.Embedding(N, D)
-            nn.init.trunc_normal_(self.items.weight, std=0.02, a=-0.04, b=0.04)
-            nn.init.xavier_normal_(self.places.weight)
-            self.blocks = nn.ModuleList([(Hstu if model_name == "hstu" else SasRec)() for _ in range(BLOCKS)])
-            self.register_buffer("keep", torch.tril(torch.ones(N, N)))
-            self.register_buffer("distance", torch.arange(N)[None, :] - torch.arange(N)[:, None] + N - 1)
-
-        def forward(self, ids, times):
-            valid = (ids != 0).unsqueeze(-1)
-            x = F.dropout(self.items(ids) * D**0.5 + self.places.weight, DROPOUT, self.training) * valid
-            bucket = None
-            if model_name == "hstu":
-                ahead = torch.cat([times[:, 1:], times[:, -1:]], 1).unsqueeze(2) - times.unsqueeze(1)
-                bucket = (torch.log(ahead.abs().clamp(min=1).float()) / 0.301).long().clamp(0, 128)
-            for block in self.blocks:
-                x = block(x, self.keep, bucket, self.distance) * valid
-            return x / x.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-
-        def loss(self, ids, times, targets):
-            rows = targets != 0
-            e, target = self(ids, times)[rows], targets[rows]
-            drawn = torch.randint(1, self.items.num_embeddings, (len(target), NEGATIVES))
-            unit = F.normalize(self.items(torch.cat([target.unsqueeze(1), drawn], 1)), dim=-1, eps=1e-6)
-            logits = torch.einsum("td,tmd->tm", e, unit) / TEMPERATURE
-            hit = torch.cat([torch.zeros_like(target, dtype=torch.bool).unsqueeze(1), drawn == target.unsqueeze(1)], 1)
-            return F.cross_entropy(logits.masked_fill(hit, -5e4), torch.zeros_like(target)), len(target)
-
-    all_users = histories(path)
-    model = Model(max(i for h in all_users for i, _ in h))
-
-    def tensors_of(batch):
-        ids, times, targets = (torch.zeros(len(batch), N, dtype=torch.long) for _ in range(3))
-        for row, h in enumerate(batch):
-            n = len(h) - 1
-            ids[row, :n] = torch.tensor([i for i, _ in h[:n]])
-            targets[row, :n] = torch.tensor([i for i, _ in h[1:]])
-            times[row, :n + 1] = torch.tensor([t for _, t in h])
-        return ids, times, targets
-
+    users = peer.histories(path)
+    model = peer.Model(model_name, max(i for h in users for i, _ in h))
     if weights:
-        from safetensors.torch import load_file
-        stored = load_file(weights)
-        model.load_state_dict({name: stored[stored_name(name)].reshape(p.shape) for name, p in model.named_parameters()}, strict=False)
+        model.load(weights)
         model.eval()
         with torch.no_grad():
-            losses = [model.loss(*tensors_of(all_users[u:u + USERS])) for u in range(0, len(all_users), USERS)]
+            losses = [model.loss(*peer.tensors_of(users[u:u + peer.USERS])) for u in range(0, len(users), peer.USERS)]
         print(json.dumps({"loss": sum(loss.item() * rows for loss, rows in losses) / sum(rows for _, rows in losses)}))
         return
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0)
-    seconds, losses = [], []
-    for _ in range(epochs):
-        order = torch.randperm(len(all_users)).tolist()
-        for first in range(0, len(order), USERS):
-            batch = [all_users[u] for u in order[first:first + USERS]]
-            ids, times, targets = tensors_of(batch)
-            start = time.perf_counter()
-            optimizer.zero_grad()
-            loss, _ = model.loss(ids, times, targets)
-            loss.backward()
-            optimizer.step()
-            if len(batch) == USERS:
-                seconds.append(time.perf_counter() - start)
-            losses.append(loss.item())
-    print(json.dumps({"seconds": statistics.median(seconds[1:]), "losses": losses, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    steps = list(peer.train(model, users, epochs))
+    seconds = [s for users_of_it, s, _ in steps if users_of_it == peer.USERS]
+    print(json.dumps({"seconds": statistics.median(seconds[1:]), "losses": [loss for _, _, loss in steps],
+                      "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
 def puna_train(puna, model, path, folder, epochs, threads, more=()):
