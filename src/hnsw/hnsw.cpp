@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <queue>
 
 #include "base/fp_env.h"
 #include "base/hash.h"
@@ -46,6 +47,14 @@ class CodeSpace final : public hnswlib::SpaceInterface<float> {
   }
   int32_t (*dot_)(const int8_t*, const int8_t*, int64_t);
   int64_t padded_;
+};
+
+using Near = std::pair<float, tableint>;  // distance, node
+
+// hnswlib's heap of what it found, as the vector that it is.
+struct Found : std::priority_queue<Near, std::vector<Near>, Graph::CompareByFirst> {
+  explicit Found(priority_queue&& heap) : priority_queue(std::move(heap)) {}
+  std::vector<Near> nodes() && { return std::move(c); }
 };
 
 // What hnswlib throws becomes ours.
@@ -201,14 +210,33 @@ class Hnsw final : public NeighbourIndex {
     if (double(allowed) <= 16 * wide) return scan(query, k, filter);
     Best<float> best(k, int64_t(wide) + 1);
     int64_t found = 0;
-    for (auto near = graph_->searchKnn(query, size_t(wide)); !near.empty(); near.pop()) {
-      const auto& [distance, item] = near.top();
-      if (!filter.allows(int64_t(item))) continue;
-      best.add(-distance, int64_t(item));
+    for (const auto& [distance, node] : walk(query, size_t(wide))) {
+      const int64_t item = int64_t(graph_->getExternalLabel(node));
+      if (!filter.allows(item)) continue;
+      best.add(-distance, item);
       ++found;
     }
     if (found < std::min(k, allowed)) return scan(query, k, filter);  // what is allowed lies elsewhere
     return best.sorted([](float score) { return score; });
+  }
+
+  // The nearest nodes that a walk of this width finds, in no order. As searchKnn() does it, which sorts them twice on the way.
+  std::vector<Near> walk(const void* query, size_t width) const {
+    tableint at = graph_->enterpoint_node_;
+    float nearest = CodeSpace::distance(query, graph_->getDataByInternalId(at), &space_);
+    for (int level = graph_->maxlevel_; level > 0; --level)
+      for (bool nearer = true; nearer;) {
+        nearer = false;
+        hnswlib::linklistsizeint* const list = graph_->get_linklist(at, level);
+        for (const tableint *to = list + 1, *const end = to + graph_->getListCount(list); to < end; ++to) {
+          const float d = CodeSpace::distance(query, graph_->getDataByInternalId(*to), &space_);
+          if (d >= nearest) continue;
+          nearest = d;
+          at = *to;
+          nearer = true;
+        }
+      }
+    return Found(graph_->searchBaseLayerST<false>(at, query, std::max(width, graph_->ef_))).nodes();
   }
 
   std::vector<Hit> scan(const void* query, int64_t k, const ItemFilter& filter) const {

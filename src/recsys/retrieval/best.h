@@ -1,4 +1,4 @@
-// best.h -- the k best of a stream of scores: larger first, ties by the smaller number. A heap whose top is the worst that is kept.
+// best.h -- the k best of a stream of scores: larger first, ties by the smaller number. Once there are k, a heap whose top is the worst that is kept.
 #pragma once
 #include <algorithm>
 #include <limits>
@@ -20,7 +20,7 @@ class Best {
     const Entry e{value, item};
     if (heap_.size() < k_) {
       heap_.push_back(e);
-      std::push_heap(heap_.begin(), heap_.end(), before);
+      if (heap_.size() == k_) std::make_heap(heap_.begin(), heap_.end(), before);
     } else if (before(e, heap_.front())) {
       std::pop_heap(heap_.begin(), heap_.end(), before);
       heap_.back() = e;
