@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "base/fp_env.h"
-#include "base/json.h"
 #include "base/os.h"
 #include "kernels/kernel_table.h"
 #include "puna/base/error.h"
@@ -174,22 +173,12 @@ const ChatTemplate& Model::require_chat_template() const {
 }
 
 std::string Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch) const {
-  const ChatTemplate& chat = require_chat_template();
-  OrderedJson variables = parse_ordered_json(variables_json, "chat variables", watch);
-  const JsonGuard guard(variables);
-  PUNA_REQUIRE(variables.is_object(), "chat variables: expected a JSON object");
-  std::string text(variables_json);
-  bool first = variables.empty();
-  const auto fill = [&](const char* key, int32_t id) {  // written into the text: it may be long
-    if (variables.contains(key)) return;
-    const OrderedJson value = id >= 0 ? std::string(tokenizer_->bytes(id)) : std::string();
-    const std::string member = '"' + std::string(key) + "\":" + value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-    text.insert(text.find('{') + 1, first ? member : member + ',');
-    first = false;
+  const auto text = [&](int32_t id) {
+    StreamDecoder utf8;
+    return id < 0 ? std::string() : utf8.push(tokenizer_->bytes(id)) + utf8.flush();
   };
-  fill("bos_token", tokenizer_ ? tokenizer_->specials().bos : -1);
-  fill("eos_token", tokenizer_ ? tokenizer_->specials().eos : -1);
-  return chat.render(text, date, watch);
+  const Tokenizer::Specials specials = tokenizer_ ? tokenizer_->specials() : Tokenizer::Specials();
+  return require_chat_template().render(variables_json, date, watch, {{"bos_token", text(specials.bos)}, {"eos_token", text(specials.eos)}});
 }
 
 uint64_t Model::parameter_count() const noexcept {

@@ -62,6 +62,12 @@ TEST_CASE("the multimodal checkpoint's template parses and places images", "[tex
   }
 }
 
+TEST_CASE("a variable that the JSON leaves out is what the caller says otherwise, an unknown one undefined", "[text]") {
+  const auto chat = ChatTemplate::parse("{{ bos_token }}{{ m.content }}{{ m == n }}{{ eos_token }}{{ nobody }}");
+  CHECK(chat->render(R"({"m": {"content": "a"}, "n": {"content": "a"}, "eos_token": null})", {}, Watch(), {{"bos_token", "<s>"}, {"eos_token", "</s>"}}) ==
+        "<s>aTrueNone");
+}
+
 TEST_CASE("the cases of tests/data/jinja render as jinja2 rendered them", "[text]") {
   const ordered_json cases = ordered_json::parse(test::read_text(std::string(PUNA_SOURCE_DIR) + "/tests/data/jinja/cases.json"));
   REQUIRE(cases.size() >= 250);

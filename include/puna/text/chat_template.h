@@ -6,6 +6,8 @@
 // Not supported (Error{unsupported}): include, import, extends, block, autoescape; filters urlize, wordwrap, xmlattr, pprint, random,
 // filesizeformat; str.casefold, encode, translate, isidentifier.
 #pragma once
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,8 +31,11 @@ class ChatTemplate {
   // `variables_json`: one JSON object with what transformers' apply_chat_template passes: messages, tools (or null),
   // add_generation_prompt, bos_token, eos_token, and any further keyword; key order is kept. `now` (YYYY-MM-DD, "" = none)
   // answers strftime_now (at midnight). Every error is "chat template line N: ...": Error{invalid_argument} when the template refuses
-  // these messages (raise_exception, with its message) or fails on them, {bad_file} when a limit is passed.
-  virtual std::string render(std::string_view variables_json, std::string_view now = {}, const Watch& watch = Watch()) const = 0;
+  // these messages (raise_exception, with its message) or fails on them, {bad_file} when a limit is passed or the JSON is malformed.
+  // `otherwise` (valid UTF-8) are variables that the JSON may leave out.
+  using Texts = std::map<std::string, std::string, std::less<>>;
+  virtual std::string render(std::string_view variables_json, std::string_view now = {}, const Watch& watch = Watch(),
+                             const Texts& otherwise = Texts()) const = 0;
 };
 
 }  // namespace puna
