@@ -122,7 +122,7 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     const auto go_on = [&] { return !o.watch || o.watch(o.watch_user) == 0; };
     const Watch watch(go_on);
     train::TextCodec codec{&m.require_tokenizer(), {}, &watch};
-    if (m.chat_template()) codec.render_chat = [&](std::string_view json) { return m.render_chat(json, {}, watch); };
+    if (m.chat_template()) codec.render_chat = [&](std::string_view json) { return m.render_chat(json, {}, watch).text; };
     train::DataOptions data;
     if (o.max_tokens != 0) data.max_tokens = o.max_tokens;
     const bool pairs = flag(o.preferences, "preferences");

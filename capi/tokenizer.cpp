@@ -120,13 +120,13 @@ puna_status puna_model_render(const puna_model* model, const char* chat_json, si
     require_reserved(o.reserved, "puna_render_options");
     const auto go_on = [&] { return o.watch(o.watch_user) == 0; };
     const Watch watch(o.watch ? FunctionRef<bool()>(go_on) : FunctionRef<bool()>());
-    write_text(m.render_chat(text_view(chat_json, bytes, "chat_json"), o.date ? o.date : "", watch), text, capacity, size);
+    write_text(m.render_chat(text_view(chat_json, bytes, "chat_json"), o.date ? o.date : "", watch).text, text, capacity, size);
   });
 }
 
 puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,
                                    size_t capacity, size_t* size) {
   return guard([&] {
-    write_text(use(model).render_chat(text_view(chat_json, bytes, "chat_json"), date ? date : ""), text, capacity, size);
+    write_text(use(model).render_chat(text_view(chat_json, bytes, "chat_json"), date ? date : "").text, text, capacity, size);
   });
 }

@@ -78,7 +78,7 @@ class Chat {
   Prompt prompt() const {
     const OrderedJson variables = {{"messages", messages_}, {"tools", nullptr}, {"add_generation_prompt", true}};
     const auto replace = OrderedJson::error_handler_t::replace;  // typed bytes need not be UTF-8
-    const std::string text = model_->render_chat(variables.dump(-1, ' ', false, replace), flags_.date);
+    const std::string text = model_->render_chat(variables.dump(-1, ' ', false, replace), flags_.date).text;
     return expand_images(*model_, model_->require_tokenizer().encode(text, /*parse_special=*/true), images_);
   }
 

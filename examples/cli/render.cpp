@@ -27,7 +27,7 @@ OrderedJson variables_of(const OrderedJson& input) {
 void run(const Flags& f) {
   const OrderedJson input = parse_ordered_json(read_input(f.messages), f.messages.c_str());
   const std::string date = input.is_object() ? input.value("date", std::string()) : std::string();
-  print(f.model.open()->render_chat(variables_of(input).dump(), date));
+  print(f.model.open()->render_chat(variables_of(input).dump(), date).text);
 }
 
 }  // namespace

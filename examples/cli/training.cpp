@@ -136,7 +136,7 @@ train::TrainerOptions TrainingFlags::trainer_options() const {
 train::TextCodec codec_of(const ModelPtr& model) {
   train::TextCodec codec;
   codec.tokenizer = &model->require_tokenizer();
-  if (model->chat_template()) codec.render_chat = [model](std::string_view json) { return model->render_chat(json); };
+  if (model->chat_template()) codec.render_chat = [model](std::string_view json) { return model->render_chat(json).text; };
   return codec;
 }
 

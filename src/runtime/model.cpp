@@ -172,7 +172,7 @@ const ChatTemplate& Model::require_chat_template() const {
   return *chat_template_;
 }
 
-std::string Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch) const {
+RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch) const {
   const auto text = [&](int32_t id) {
     StreamDecoder utf8;
     return id < 0 ? std::string() : utf8.push(tokenizer_->bytes(id)) + utf8.flush();

@@ -79,7 +79,7 @@ class JinjaTemplate final : public ChatTemplate {
  public:
   JinjaTemplate(std::string_view source, const Limits& limits, const Watch& watch) : limits_(limits), program_(parse_program(source, limits.depth, watch)) {}
 
-  std::string render(std::string_view variables_json, std::string_view now, const Watch& watch, const Texts& otherwise) const override {
+  RenderedChat render(std::string_view variables_json, std::string_view now, const Watch& watch, const Texts& otherwise) const override {
     PUNA_REQUIRE(now.empty() || is_date(now), "now is '%.20s', expected a date YYYY-MM-DD", std::string(now).c_str());
     OrderedJson variables = parse_ordered_json(variables_json, "chat template variables", watch);
     const JsonGuard guard(variables);
@@ -95,7 +95,7 @@ class JinjaTemplate final : public ChatTemplate {
       m.open_scope(nullptr, program_.hidden);
       m.execute(program_.body);
     } catch (const Raised& r) { fail(r.status, "chat template line %d: %s", m.line, r.message.c_str()); }
-    return m.take_output();
+    return {m.take_output(), {}};
   }
 
  private:

@@ -18,7 +18,7 @@ struct Failure {
 Failure failure_of(std::string_view source, std::string_view variables = "{}", const ChatTemplate::Limits& limits = {},
                    std::string_view now = {}) {
   try {
-    const std::string text = ChatTemplate::parse(source, limits)->render(variables, now);
+    const std::string text = ChatTemplate::parse(source, limits)->render(variables, now).text;
     return {Status::ok, text.substr(0, 100)};
   } catch (const Error& e) { return {e.status(), e.what()}; }
 }
@@ -162,7 +162,7 @@ TEST_CASE("templates within the limits are not refused", "[text]") {
   CHECK(failure_of("{% if 0 %}" + repeat("{% elif 0 %}", 5000) + "{% else %}x{% endif %}").message == "x");
   CHECK(failure_of("{% macro f(n) %}{% if n %}{{ n }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(20) }}").status == Status::ok);
   std::string text(1 << 20, 'x');
-  CHECK(ChatTemplate::parse("{% for m in messages %}{{ '<' + m + '>' }}{% endfor %}")->render(R"({"messages": [")" + text + R"("]})") ==
+  CHECK(ChatTemplate::parse("{% for m in messages %}{{ '<' + m + '>' }}{% endfor %}")->render(R"({"messages": [")" + text + R"("]})").text ==
         "<" + text + ">");
 }
 
@@ -195,12 +195,12 @@ TEST_CASE("one template renders on many threads", "[text]") {
   const auto chat = ChatTemplate::parse(
       "{% macro m(x) %}[{{ x|upper }}]{% endmacro %}{% set ns = namespace(n=0) %}{% for i in range(50) %}{% set ns.n = ns.n + i %}{{ m('é' "
       "~ i) }}{% endfor %}{{ ns.n }}{{ {'a': [1, 2.5]}|tojson }}");
-  const std::string want = chat->render("{}");
+  const std::string want = chat->render("{}").text;
   std::vector<std::string> got(4);
   std::vector<std::thread> threads;
   for (std::string& out : got)
     threads.emplace_back([&] {
-      for (int i = 0; i < 20; ++i) out = chat->render("{}");
+      for (int i = 0; i < 20; ++i) out = chat->render("{}").text;
     });
   for (std::thread& t : threads) t.join();
   for (const std::string& out : got) CHECK(out == want);

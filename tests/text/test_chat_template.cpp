@@ -20,7 +20,7 @@ std::vector<test::Golden> tokenizer_sets() {
 }
 
 std::string render(std::string_view source, const std::string& variables = "{}", std::string_view now = {}) {
-  return ChatTemplate::parse(source)->render(variables, now);
+  return ChatTemplate::parse(source)->render(variables, now).text;
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ TEST_CASE("Llama 4's Hugging Face template renders every golden dialog", "[text]
           {"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}, {"bos_token", "<|begin_of_text|>"}};
       variables["tools"] = c["tools"];
       for (const auto& [key, value] : c["kwargs"].items()) variables[key] = value;
-      CHECK(chat->render(variables.dump()) == c["text"].get<std::string>());
+      CHECK(chat->render(variables.dump()).text == c["text"].get<std::string>());
     }
   }
 }
@@ -48,7 +48,7 @@ TEST_CASE("SmolLM2's template renders every golden dialog", "[text][golden]") {
     REQUIRE(!cases.empty());
     for (const ordered_json& c : cases) {
       const ordered_json variables = {{"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}};
-      CHECK(chat->render(variables.dump()) == c["text"].get<std::string>());
+      CHECK(chat->render(variables.dump()).text == c["text"].get<std::string>());
     }
   }
 }
@@ -58,13 +58,13 @@ TEST_CASE("the multimodal checkpoint's template parses and places images", "[tex
     const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/chat_template.jinja"));
     const char* variables =
         R"({"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hi"}]}], "add_generation_prompt": true})";
-    CHECK(chat->render(variables) == "<|header_start|>user<|header_end|>\n\n<|image|>Hi<|eot|><|header_start|>assistant<|header_end|>\n\n");
+    CHECK(chat->render(variables).text == "<|header_start|>user<|header_end|>\n\n<|image|>Hi<|eot|><|header_start|>assistant<|header_end|>\n\n");
   }
 }
 
 TEST_CASE("a variable that the JSON leaves out is what the caller says otherwise, an unknown one undefined", "[text]") {
   const auto chat = ChatTemplate::parse("{{ bos_token }}{{ m.content }}{{ m == n }}{{ eos_token }}{{ nobody }}");
-  CHECK(chat->render(R"({"m": {"content": "a"}, "n": {"content": "a"}, "eos_token": null})", {}, Watch(), {{"bos_token", "<s>"}, {"eos_token", "</s>"}}) ==
+  CHECK(chat->render(R"({"m": {"content": "a"}, "n": {"content": "a"}, "eos_token": null})", {}, Watch(), {{"bos_token", "<s>"}, {"eos_token", "</s>"}}).text ==
         "<s>aTrueNone");
 }
 

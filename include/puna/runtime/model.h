@@ -73,7 +73,7 @@ class Model {
   const ChatTemplate* chat_template() const noexcept { return chat_template_.get(); }  // NULL when the model ships none
   const ChatTemplate& require_chat_template() const;                                   // Error{unsupported} instead of NULL
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}; bos_token and eos_token are filled in.
-  std::string render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch()) const;
+  RenderedChat render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch()) const;
   uint64_t parameter_count() const noexcept;
 
   const VisionTower* vision() const noexcept { return vision_.get(); }                 // NULL when the model has no eyes

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "puna/base/watch.h"
+#include "puna/text/rendered_chat.h"
 
 namespace puna {
 
@@ -34,8 +35,8 @@ class ChatTemplate {
   // these messages (raise_exception, with its message) or fails on them, {bad_file} when a limit is passed or the JSON is malformed.
   // `otherwise` (valid UTF-8) are variables that the JSON may leave out.
   using Texts = std::map<std::string, std::string, std::less<>>;
-  virtual std::string render(std::string_view variables_json, std::string_view now = {}, const Watch& watch = Watch(),
-                             const Texts& otherwise = Texts()) const = 0;
+  virtual RenderedChat render(std::string_view variables_json, std::string_view now = {}, const Watch& watch = Watch(),
+                              const Texts& otherwise = Texts()) const = 0;
 };
 
 }  // namespace puna

@@ -10,6 +10,7 @@
 
 #include "puna/base/watch.h"
 #include "puna/tensor/metadata.h"
+#include "puna/text/rendered_chat.h"
 
 namespace puna {
 
@@ -24,6 +25,8 @@ class Tokenizer {
   // added. Text that looks like a special token is ordinary text unless parse_special. Time is linear in the text, n log n
   // where all of it is one word.
   virtual std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch = Watch()) const = 0;
+  // Ids of a rendered chat: special tokens are parsed, but not in (or across the edge of) what the messages say.
+  std::vector<int32_t> encode_chat(const RenderedChat& chat, const Watch& watch = Watch()) const { return encode(chat.text, true, watch); }
   // The bytes an id stands for; special tokens give their name. Error{invalid_argument} when the id is out of range.
   virtual std::string_view bytes(int32_t id) const = 0;
   virtual TokenKind kind(int32_t id) const = 0;
