@@ -67,7 +67,7 @@ void describe(LoggedEvent& e, const Json& from, const RankerConfig& c) {
     else e.ids[f].push_back(id_of(ids, c.features[f]));
   });
   each_named(from, "numbers", c.numbers, "number", [&](size_t n, const Json& value) {
-    PUNA_REQUIRE(value.is_number(), "number '%s' is %s", c.numbers[n].c_str(), value.type_name());
+    PUNA_REQUIRE(value.is_number(), "number '%s' is %s", c.numbers[n].name.c_str(), value.type_name());
     e.numbers[n] = value.get<float>();
   });
 }

@@ -15,6 +15,7 @@
 #include "puna/recsys/calibrate.h"
 #include "puna/recsys/examples.h"
 #include "puna/recsys/model_tensor.h"
+#include "puna/recsys/names.h"
 
 namespace puna::recsys {
 
@@ -55,6 +56,18 @@ class Ranker {
   std::vector<float> row(size_t feature, int64_t id) const;
   void set_row(size_t feature, int64_t id, std::span<const float> values);
 
+  // What the ids of a feature are called: id i is vocabulary[i]. None at first; part of the file. Error{invalid_argument} for a hashed feature, which
+  // takes any name, and for more names than the feature has rows.
+  const Names& vocabulary(size_t feature) const;
+  void set_vocabulary(size_t feature, Names names);
+  // The id behind a name: of a hashed feature id_of(name), else its place in the vocabulary, where a feature that divides looks up the whole part of
+  // number / divide. kUnknown for a name that training never met: leave it out, then the feature says nothing, as where a table had an empty field.
+  // Error{invalid_argument} for a feature that has no names, and for text where a number is divided.
+  static constexpr int64_t kUnknown = -1;
+  int64_t id(size_t feature, std::string_view name) const;
+  // Of several names; those that are unknown are left out and counted in *unknown, unless it is NULL.
+  std::vector<int64_t> ids(size_t feature, std::span<const std::string> names, int64_t* unknown = nullptr) const;
+
   const RankerConfig& config() const noexcept { return config_; }
   const ContextPtr& context() const noexcept { return context_; }
   const std::vector<ModelTensor>& tensors() const noexcept;  // all but the table
@@ -70,6 +83,7 @@ class Ranker {
   std::shared_ptr<RankerWeights> weights_;
   std::shared_ptr<RankerTable> table_;
   std::vector<Calibrator> calibrators_;  // [surfaces][tasks]
+  std::vector<std::shared_ptr<const Names>> vocabularies_;  // [features], shared by copies
 };
 
 }  // namespace puna::recsys

@@ -1,6 +1,7 @@
 // ranker_config.h -- what a ranker looks at, what it foretells, where, and how its network is made. As JSON in files and for other languages:
 //   {"surfaces": ["reels", "feed"], "tasks": [{"name": "like"}, {"name": "watched", "kind": "fraction", "weight": 0.5}],
-//    "features": [{"name": "user", "rows": 1000000, "hashed": true}, {"name": "genre", "rows": 19}], "numbers": ["age"],
+//    "features": [{"name": "user", "rows": 1000000, "hashed": true}, {"name": "genre", "rows": 19}, {"name": "age", "rows": 20, "divide": 5}],
+//    "numbers": ["hour", {"name": "price", "mean": 12.5, "scale": 4}],
 //    "interaction": "cross", "dim": 16, "cross_layers": 3, "experts": 1, "hidden": [128, 64], "tower": []}
 #pragma once
 #include <cstdint>
@@ -23,6 +24,15 @@ struct Feature {
   std::string name;
   int64_t rows = 0;     // of its table
   bool hashed = false;  // any id, hashed to a row; else ids are 0 ... rows - 1
+  double divide = 0;    // above 0: its names are numbers, and whole parts of number / divide share an id (Ranker::id)
+};
+
+// A number as callers give it; the network is given (number - mean) / scale, which should be of about size 1.
+struct Number {
+  std::string name;
+  double mean = 0, scale = 1;
+  Number(const char* number) : name(number) {}
+  Number(std::string number, double its_mean = 0, double its_scale = 1) : name(std::move(number)), mean(its_mean), scale(its_scale) {}
 };
 
 // What becomes of the embeddings before the hidden layers.
@@ -38,7 +48,7 @@ struct RankerConfig {
   std::vector<std::string> surfaces;  // where things are shown: one or more
   std::vector<Task> tasks;            // 1 to 32
   std::vector<Feature> features;      // categorical; several ids of one example are averaged, none is zero
-  std::vector<std::string> numbers;   // become one more embedding together
+  std::vector<Number> numbers;        // become one more embedding together
   Interaction interaction = Interaction::cross;
   int64_t dim = 16;                   // of an embedding
   int64_t cross_layers = 3;
@@ -52,6 +62,9 @@ struct RankerConfig {
   int surface(std::string_view name) const noexcept;  // -1 = there is none of that name
   int task(std::string_view name) const noexcept;
 };
+
+// The name of an id of a feature that divides: the whole part of number / divide, towards zero. Error{invalid_argument} unless it fits in 64 bits.
+std::string divided_name(double number, double divide);
 
 void check(const RankerConfig& config);  // Error{invalid_argument} naming the field
 RankerConfig ranker_config(std::string_view json);  // Error{bad_file} naming what is wrong; fields that are left out have their defaults

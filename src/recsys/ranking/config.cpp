@@ -7,7 +7,9 @@
 #include <set>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "puna/base/error.h"
+#include "puna/recsys/names.h"
 #include "text/json_field.h"
 
 namespace puna::recsys {
@@ -19,6 +21,7 @@ constexpr const char* kInteractions[] = {"linear", "fm", "concat", "cross", "dot
 constexpr const char* kTaskKinds[] = {"binary", "fraction"};
 constexpr int64_t kMostRows = (int64_t(1) << 31) - 1;  // rows of all tables have numbers of 31 bits
 constexpr size_t kLongestName = 100;
+constexpr double kLargestNumber = 1e30, kLeastScale = 1e-30;
 
 template <class Named>
 int place_of(const std::vector<Named>& all, std::string_view name) {
@@ -67,8 +70,14 @@ void check(const RankerConfig& c) {
   for (const Feature& f : c.features) {
     check_name("features", f.name, features);
     PUNA_REQUIRE(f.rows >= 1 && f.rows <= kMostRows, "feature '%s': rows is %lld, expected 1 to 2^31 - 1", f.name.c_str(), static_cast<long long>(f.rows));
+    PUNA_REQUIRE(f.divide == 0 || (f.divide >= kLeastScale && f.divide <= kLargestNumber), "feature '%s': divide is %g, expected above 0", f.name.c_str(), f.divide);
+    PUNA_REQUIRE(f.divide == 0 || !f.hashed, "feature '%s' is hashed: there is nothing to divide", f.name.c_str());
   }
-  for (const std::string& n : c.numbers) check_name("features and numbers", n, features);
+  for (const Number& n : c.numbers) {
+    check_name("features and numbers", n.name, features);
+    PUNA_REQUIRE(std::fabs(n.mean) <= kLargestNumber, "number '%s': mean is %g, expected -1e30 to 1e30", n.name.c_str(), n.mean);
+    PUNA_REQUIRE(n.scale >= kLeastScale && n.scale <= kLargestNumber, "number '%s': scale is %g, expected 1e-30 to 1e30", n.name.c_str(), n.scale);
+  }
   within("the rows of all features", c.table_rows(), 1, kMostRows);
   within("interaction", int64_t(c.interaction), 0, 4);
   within("dim", c.dim, 1, 1024);
@@ -93,7 +102,8 @@ namespace {
 void only(const JsonField& object, std::initializer_list<const char*> fields) {
   if (!object.is_object()) object.expected("an object");
   for (const auto& [key, value] : object.json().items())
-    if (std::none_of(fields.begin(), fields.end(), [&key = key](const char* f) { return key == f; })) JsonField(value, object.path() + "." + key.substr(0, 40)).expected("no such field");
+    if (std::none_of(fields.begin(), fields.end(), [&key = key](const char* f) { return key == f; }))
+      fail(Status::bad_file, "%s.%s: there is no such field%s", object.path().c_str(), shown(key).c_str(), did_you_mean(key, fields).c_str());
 }
 
 int64_t integer(const JsonField& f, int64_t otherwise) { return f.is_null() ? otherwise : f.integer(0, kMostRows); }
@@ -137,7 +147,12 @@ std::string text_of(const Task& t) {
          ",\"kept_negatives\":" + text_of(t.kept_negatives) + "}";
 }
 std::string text_of(const Feature& f) {
-  return "{\"name\":" + quoted(f.name) + ",\"rows\":" + text_of(f.rows) + ",\"hashed\":" + (f.hashed ? "true}" : "false}");
+  return "{\"name\":" + quoted(f.name) + ",\"rows\":" + text_of(f.rows) + ",\"hashed\":" + (f.hashed ? "true" : "false") +
+         (f.divide > 0 ? ",\"divide\":" + text_of(f.divide) : "") + "}";
+}
+std::string text_of(const Number& n) {
+  if (n.mean == 0 && n.scale == 1) return quoted(n.name);
+  return "{\"name\":" + quoted(n.name) + ",\"mean\":" + text_of(n.mean) + ",\"scale\":" + text_of(n.scale) + "}";
 }
 template <class Part>
 std::string list_of(const std::vector<Part>& parts) {
@@ -155,7 +170,11 @@ RankerConfig ranker_config(std::string_view text) {
   only(root, {"surfaces", "tasks", "features", "numbers", "interaction", "dim", "cross_layers", "experts", "hidden", "tower"});
   RankerConfig c;
   c.surfaces = names(root["surfaces"]);
-  c.numbers = names(root["numbers"]);
+  for (size_t i = 0; i < root["numbers"].size(); ++i) {
+    const JsonField n = root["numbers"][i];
+    if (n.is_object()) only(n, {"name", "mean", "scale"});
+    c.numbers.push_back(n.is_object() ? Number(n["name"].string(), number(n["mean"], 0), number(n["scale"], 1)) : Number(n.string()));
+  }
   for (size_t i = 0; i < root["tasks"].size(); ++i) {
     const JsonField t = root["tasks"][i];
     only(t, {"name", "kind", "weight", "kept_negatives"});
@@ -163,8 +182,8 @@ RankerConfig ranker_config(std::string_view text) {
   }
   for (size_t i = 0; i < root["features"].size(); ++i) {
     const JsonField f = root["features"][i];
-    only(f, {"name", "rows", "hashed"});
-    c.features.push_back({f["name"].string(), integer(f["rows"], 0), f["hashed"].boolean(false)});
+    only(f, {"name", "rows", "hashed", "divide"});
+    c.features.push_back({f["name"].string(), integer(f["rows"], 0), f["hashed"].boolean(false), number(f["divide"], 0)});
   }
   c.interaction = Interaction(one_of(root["interaction"], kInteractions, int(c.interaction)));
   c.dim = integer(root["dim"], c.dim);

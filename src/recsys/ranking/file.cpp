@@ -1,5 +1,5 @@
 // file.cpp -- a ranker as one safetensors file: its configuration as JSON under "__metadata__", the table as rows (table.h), the other weights in f32,
-// a tensor [2, knots] for each calibrator.
+// a tensor [2, knots] for each calibrator, and at the end the names of each feature's ids: U8, a NUL behind each name.
 #include <cstring>
 
 #include "base/fp_env.h"
@@ -7,6 +7,7 @@
 #include "puna/base/error.h"
 #include "puna/io/safetensors.h"
 #include "puna/recsys/ranker.h"
+#include "recsys/names_tensor.h"
 #include "recsys/ranking/table.h"
 #include "recsys/ranking/weights.h"
 
@@ -14,6 +15,8 @@ namespace puna::recsys {
 namespace {
 
 constexpr const char* kFormat = "ranker 1";
+
+std::string vocabulary_name(size_t feature) { return "vocabulary." + std::to_string(feature); }
 
 std::string calibrator_name(const char* kind, size_t surface, size_t task) {
   return std::string("calibration.") + kind + "." + std::to_string(surface) + "." + std::to_string(task);
@@ -38,7 +41,7 @@ const TensorEntry& table_in(const SafetensorsFile& file, const RankerConfig& c, 
 void check_values(const SafetensorsFile& file, const RankerConfig& c, const std::string& path) {
   int64_t values = 0;
   for (const TensorEntry& t : file.tensors.entries()) {
-    if (t.name == "table" || t.name.starts_with("calibration.")) continue;
+    if (t.name == "table" || t.name.starts_with("calibration.") || t.name.starts_with("vocabulary.")) continue;
     values += t.shape.count();
   }
   if (values != parameter_count(c))
@@ -77,6 +80,7 @@ void Ranker::save(const std::string& path) const {
                              write(c.y().data(), c.y().size() * 4);
                            }});
       }
+  for (size_t f = 0; f < config_.features.size(); ++f) add_names(tensors, vocabulary_name(f), vocabulary(f));
   write_safetensors(path, {{"puna", kFormat}, {"config", json_of(config_)}}, tensors);
 }
 
@@ -112,6 +116,12 @@ std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source
           ranker->set_calibrator(s, t, calibrator_in(*from, kind, path));
           ++read;
         }
+  for (size_t f = 0; f < config.features.size(); ++f)
+    if (const TensorEntry* const from = file.tensors.find(vocabulary_name(f))) {
+      if (config.features[f].hashed) fail(Status::bad_file, "%s has names of feature '%s', which is hashed", path.c_str(), config.features[f].name.c_str());
+      ranker->set_vocabulary(f, names_in(*from, config.features[f].rows, path));
+      ++read;
+    }
   if (read != file.tensors.size()) fail(Status::bad_file, "%s has %zu tensors, of which its configuration explains %zu", path.c_str(), file.tensors.size(), read);
   return ranker;
 }

@@ -56,7 +56,9 @@ struct RankerForward {
     Activations in;
     const int64_t n = int64_t(c.numbers.size());
     in.x = rec.make(count, n);
-    for_rows(rec, count, [&](int64_t t) { memcpy(in.x.row(t), numbers + (first + t) * n, size_t(n) * 4); });
+    for_rows(rec, count, [&](int64_t t) {
+      for (int64_t i = 0; i < n; ++i) in.x.row(t)[i] = scaled(c.numbers[size_t(i)], numbers[(first + t) * n + i]);
+    });
     join(rec, x0, {tokens, layer(rec, in, w.numbers, {})});
   }
 

@@ -20,6 +20,7 @@ Ranker::Ranker(ContextPtr context, const RankerConfig& config, DType table, std:
   weights_ = std::make_shared<RankerWeights>(*context_, config);
   if (!table_) table_ = std::make_shared<RankerTable>(*context_, config, table);
   calibrators_.resize(config.surfaces.size() * config.tasks.size());
+  vocabularies_.resize(config.features.size(), std::make_shared<const Names>());
 }
 
 std::shared_ptr<Ranker> Ranker::create(ContextPtr context, const RankerConfig& config, uint64_t seed) {
@@ -39,6 +40,7 @@ std::shared_ptr<Ranker> Ranker::copy(DType table) const {
       std::copy_n(from.values, from.stored, other->weights_->tensors[i].pieces[j].values);
     }
   other->calibrators_ = calibrators_;
+  other->vocabularies_ = vocabularies_;
   return other;
 }
 

@@ -44,8 +44,12 @@ RankerRows::RankerRows(const RankerConfig& c, const Examples& e) : count_(e.coun
         rows_.push_back(int32_t(offset + (feature.hashed ? hashed_row(uint64_t(e.ids[j]), uint64_t(f), feature.rows) : e.ids[j])));
       }
     }
-    for (size_t n = 0; n < c.numbers.size(); ++n)
-      PUNA_REQUIRE(std::isfinite(e.numbers[size_t(i) * c.numbers.size() + n]), "example %lld: '%s' is not finite", static_cast<long long>(i), c.numbers[n].c_str());
+    for (size_t n = 0; n < c.numbers.size(); ++n) {
+      const float given = e.numbers[size_t(i) * c.numbers.size() + n];
+      PUNA_REQUIRE(std::isfinite(given), "example %lld: '%s' is not finite", static_cast<long long>(i), c.numbers[n].name.c_str());
+      PUNA_REQUIRE(std::isfinite(scaled(c.numbers[n], given)), "example %lld: '%s' is %g, out of all proportion to its scale %g", static_cast<long long>(i),
+                   c.numbers[n].name.c_str(), double(given), c.numbers[n].scale);
+    }
   }
   starts_.push_back(int64_t(rows_.size()));
 }

@@ -25,6 +25,9 @@ class RankerRows {
   std::vector<int32_t> rows_;
 };
 
+// What the network is given of a number.
+inline float scaled(const Number& n, float given) noexcept { return float((double(given) - n.mean) / n.scale); }
+
 // The table's row of one id. Error{invalid_argument} naming the feature and the id.
 int64_t row_of(const RankerConfig& config, size_t feature, int64_t id);
 
