@@ -68,11 +68,15 @@ const char* AddedTokens::Matcher::next_start(const char* p, const char* end) con
 }
 
 // Narrows the sorted tokens to those that agree with the text, byte by byte; the last one that ends is the longest.
-const AddedToken* AddedTokens::Matcher::longest_at(const char* p, const char* end) const noexcept {
+const AddedToken* AddedTokens::Matcher::longest_at(const char* p, const char* end, const char* special_end, const Watch& watch) const {
   auto low = sorted.begin(), high = sorted.end();
   const AddedToken* found = nullptr;
   for (size_t depth = 0; low != high; ++depth) {
-    if ((*low)->text.size() == depth) found = *low++;
+    watch.tick();
+    if ((*low)->text.size() == depth) {
+      if (!(*low)->special || p + depth <= special_end) found = *low;
+      ++low;
+    }
     if (p + depth == end) break;
     const auto byte = static_cast<unsigned char>(p[depth]);
     const auto at = [depth](const AddedToken* t) { return static_cast<unsigned char>(t->text[depth]); };
@@ -83,13 +87,20 @@ const AddedToken* AddedTokens::Matcher::longest_at(const char* p, const char* en
 }
 
 void AddedTokens::split(Fragment text, bool normalized, bool parse_special, FunctionRef<void(Fragment)> on_text,
-                        FunctionRef<void(int32_t)> on_token) const {
+                        FunctionRef<void(int32_t)> on_token, const Watch& watch) const {
   const Matcher& matcher = matchers_[size_t(normalized * 2 + parse_special)];
   const char *const begin = text.text.data(), *const end = begin + text.text.size();
   const char* done = begin;
   Fragment rest = text;
+  const auto tell = [&](const char* to) {
+    if (done < to) on_text({{done, size_t(to - done)}, rest.first, rest.after_special, text.content, text.at + size_t(done - begin)});
+  };
+  auto content = first_content(text);
   for (const char* p = begin; (p = matcher.next_start(p, end)) < end;) {
-    const AddedToken* const token = matcher.longest_at(p, end);
+    const size_t at = text.at + size_t(p - begin);
+    while (content != text.content.end() && content->end <= at) ++content;
+    const char* const special_end = content == text.content.end() ? end : content->begin <= at ? p : p + std::min(content->begin - at, size_t(end - p));
+    const AddedToken* const token = matcher.longest_at(p, end, special_end, watch);
     if (!token) {
       ++p;
       continue;
@@ -99,16 +110,14 @@ void AddedTokens::split(Fragment text, bool normalized, bool parse_special, Func
     if (token->single_word && !stands_alone(begin, from, to, end)) continue;
     if (token->left_strip)
       while (from > done && char_at(previous(done, from), from).is(kSpace)) from = previous(done, from);
-    if (token->right_strip) {
+    if (token->right_strip)
       while (to < end && char_at(to, end).is(kSpace)) to += char_at(to, end).size;
-      p = to;
-    }
-    if (from > done) on_text({{done, size_t(from - done)}, rest.first, rest.after_special});
+    tell(from);
     on_token(token->id);
     done = to;
     rest = {{}, false, token->special};
   }
-  if (done < end) on_text({{done, size_t(end - done)}, rest.first, rest.after_special});
+  tell(end);
 }
 
 }  // namespace puna::text

@@ -24,14 +24,20 @@ class BpeTokenizer final : public Tokenizer {
   std::string_view bytes(int32_t id) const override { return p_.vocabulary.bytes(checked(id)); }
   TokenKind kind(int32_t id) const override { return p_.vocabulary.kinds[size_t(checked(id))]; }
   int32_t find(std::string_view name) const noexcept override;
-  std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch) const override;
+  std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch) const override {
+    return encode_around(utf8, parse_special, {}, watch);
+  }
+  std::vector<int32_t> encode_chat(const RenderedChat& chat, const Watch& watch) const override {
+    require_content(chat);
+    return encode_around(chat.text, true, chat.content, watch);
+  }
 
  private:
   int32_t checked(int32_t id) const {
     PUNA_REQUIRE(id >= 0 && id < size(), "token id %d, expected 0 to %d", id, size() - 1);
     return id;
   }
-  void encode_fragment(Fragment fragment, std::vector<int32_t>& ids, BpeModel::Scratch& scratch, const Watch& watch) const;
+  std::vector<int32_t> encode_around(std::string_view utf8, bool parse_special, std::span<const TextSpan> content, const Watch& watch) const;
 
   TokenizerParts p_;
 };
@@ -41,28 +47,24 @@ int32_t BpeTokenizer::find(std::string_view name) const noexcept {
   return added >= 0 ? added : p_.vocabulary.find(name);
 }
 
-void BpeTokenizer::encode_fragment(Fragment fragment, std::vector<int32_t>& ids, BpeModel::Scratch& scratch, const Watch& watch) const {
-  std::string storage;
-  const std::string_view text = p_.pre_normalizer.apply(fragment, storage);
-  split(text, p_.splitters, [&](std::string_view piece) {
-    watch.tick(1 + piece.size() / 16);
-    p_.model.encode(piece, p_.vocabulary, ids, scratch);
-  });
-}
-
-std::vector<int32_t> BpeTokenizer::encode(std::string_view utf8, bool parse_special, const Watch& watch) const {
+std::vector<int32_t> BpeTokenizer::encode_around(std::string_view utf8, bool parse_special, std::span<const TextSpan> content, const Watch& watch) const {
   PUNA_REQUIRE(utf8.size() < size_t(INT32_MAX) / 4, "text of %zu bytes, expected less than 512 MiB", utf8.size());
   std::vector<int32_t> ids;
   ids.reserve(utf8.size() / 4 + 8);
   BpeModel::Scratch scratch;
-  std::string storage;
+  NormalizerScratch normal, pre_normal;
+  const bool trace = p_.added.any_special(/*normalized=*/true);
   const auto push = [&](int32_t id) { ids.push_back(id); };
-  const auto plain = [&](Fragment f) { encode_fragment(f, ids, scratch, watch); };
-  const auto normalize = [&](Fragment f) {
-    const std::string_view text = p_.normalizer.apply(f, storage);
-    p_.added.split({text, f.first, f.after_special}, true, parse_special, plain, push);
+  const auto plain = [&](Fragment f) {
+    split(p_.pre_normalizer.apply(f, /*trace=*/false, pre_normal, watch).text, p_.splitters, [&](std::string_view piece) {
+      watch.tick(1 + piece.size() / 16);
+      p_.model.encode(piece, p_.vocabulary, ids, scratch);
+    });
   };
-  const auto part = [&](std::string_view text) { p_.added.split({text, true, false}, false, parse_special, normalize, push); };
+  const auto normalize = [&](Fragment f) { p_.added.split(p_.normalizer.apply(f, trace, normal, watch), true, parse_special, plain, push, watch); };
+  const auto part = [&](std::string_view text) {
+    p_.added.split({text, true, false, content, size_t(text.data() - utf8.data())}, false, parse_special, normalize, push, watch);
+  };
   if (p_.cut_long_runs) cut_long_runs(utf8, part);
   else part(utf8);
   return ids;
@@ -92,6 +94,33 @@ TokenizerPtr make_tokenizer(TokenizerParts&& parts, const Watch& watch) {
 }  // namespace puna::text
 
 namespace puna {
+
+void Tokenizer::require_content(const RenderedChat& chat) {
+  size_t end = 0;
+  for (const TextSpan& s : chat.content) {
+    PUNA_REQUIRE(s.begin >= end && s.begin < s.end && s.end <= chat.text.size(), "content [%zu, %zu) of a chat of %zu bytes: expected to be in order and in the text",
+                 s.begin, s.end, chat.text.size());
+    end = s.end;
+  }
+}
+
+std::vector<int32_t> Tokenizer::encode_chat(const RenderedChat& chat, const Watch& watch) const {
+  require_content(chat);
+  std::vector<int32_t> ids;
+  size_t done = 0;
+  const auto add = [&](size_t end, bool parse_special) {
+    if (done == end) return;
+    const std::vector<int32_t> more = encode(std::string_view(chat.text).substr(done, end - done), parse_special, watch);
+    ids.insert(ids.end(), more.begin(), more.end());
+    done = end;
+  };
+  for (const TextSpan& s : chat.content) {
+    add(s.begin, true);
+    add(s.end, false);
+  }
+  add(chat.text.size(), true);
+  return ids;
+}
 
 std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool keep_special) const {
   std::string out;

@@ -72,7 +72,7 @@ void add_entries(const std::vector<Entry>& entries, const JsonDecoder& decoder, 
   }
 }
 
-void read_added_tokens(const JsonField& root, TokenizerParts& parts, const std::vector<Entry>& entries) {
+void read_added_tokens(const JsonField& root, TokenizerParts& parts, const std::vector<Entry>& entries, const Watch& watch) {
   const JsonField added = root["added_tokens"];
   std::map<std::string_view, int32_t> ids;
   for (size_t id = 0; id < entries.size(); ++id)
@@ -88,8 +88,8 @@ void read_added_tokens(const JsonField& root, TokenizerParts& parts, const std::
     t.single_word = token["single_word"].boolean(false);
     t.normalized = token["normalized"].boolean(!t.special);
     if (t.normalized) {
-      std::string storage;
-      t.text = std::string(parts.normalizer.apply({t.text, true, false}, storage));
+      NormalizerScratch scratch;
+      t.text = std::string(parts.normalizer.apply({t.text, true, false}, false, scratch, watch).text);
     }
     parts.added.add(std::move(t));
   }
@@ -193,7 +193,7 @@ TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_vi
     parts.model.unknown = int32_t(at - entries.begin());
   }
   add_entries(entries, decoder, model["byte_fallback"].boolean(false), parts, watch);
-  read_added_tokens(root, parts, entries);
+  read_added_tokens(root, parts, entries, watch);
   parts.vocabulary.build_index("tokenizer.json: model.vocab", watch);
   read_model(model, parts, watch);
   read_specials(root, {config_file, "tokenizer_config.json: "}, {generation_file, "generation_config.json: "}, parts);

@@ -25,8 +25,10 @@ class Tokenizer {
   // added. Text that looks like a special token is ordinary text unless parse_special. Time is linear in the text, n log n
   // where all of it is one word.
   virtual std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch = Watch()) const = 0;
-  // Ids of a rendered chat: special tokens are parsed, but not in (or across the edge of) what the messages say.
-  std::vector<int32_t> encode_chat(const RenderedChat& chat, const Watch& watch = Watch()) const { return encode(chat.text, true, watch); }
+  // Ids of a rendered chat: what encode(chat.text, true) gives, but that a special token is one only where none of its bytes is content.
+  // Everything else (merges, user-defined tokens, spaces that a special token swallows) goes on across the edges of content.
+  // (A Tokenizer that does not define it cuts the text there.)
+  virtual std::vector<int32_t> encode_chat(const RenderedChat& chat, const Watch& watch = Watch()) const;
   // The bytes an id stands for; special tokens give their name. Error{invalid_argument} when the id is out of range.
   virtual std::string_view bytes(int32_t id) const = 0;
   virtual TokenKind kind(int32_t id) const = 0;
@@ -49,6 +51,7 @@ class Tokenizer {
   FirstSpace first_space() const noexcept { return first_space_; }
 
  protected:
+  static void require_content(const RenderedChat& chat);  // Error{invalid_argument} when its spans are not in order
   Specials specials_;
   FirstSpace first_space_ = FirstSpace::keep;
 };
