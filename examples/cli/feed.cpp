@@ -1,9 +1,12 @@
 #include "feed.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
+#include <cstdio>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "puna/base/error.h"
 #include "puna/recsys/value.h"
 
@@ -13,91 +16,178 @@ using namespace recsys;
 
 namespace {
 
-constexpr size_t kMostCandidates = 10000;
+constexpr size_t kMostCandidates = 10000, kMostEvents = 10000;
+constexpr size_t kMostIds = 4 << 20;     // of all candidates of a question together, those that they share counted for each
+constexpr size_t kMostValues = 2 << 20;  // of one document: each takes some 40 bytes of memory, however short it is
+
+// Counts values before a tree is made of them: "[{},{},{}, ..." is 60 times as large in memory as on the wire.
+class ValueCount final : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(int64_t) override { return count(); }
+  bool number_unsigned(uint64_t) override { return count(); }
+  bool number_float(double, const std::string&) override { return count(); }
+  bool string(std::string&) override { return count(); }
+  bool binary(Json::binary_t&) override { return false; }
+  bool start_object(size_t) override { return count(); }
+  bool start_array(size_t) override { return count(); }
+  bool end_object() override { return true; }
+  bool end_array() override { return true; }
+  bool key(std::string&) override { return true; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }  // the parser that follows says it better
+  size_t values() const noexcept { return values_; }
+
+ private:
+  bool count() noexcept { return ++values_ <= kMostValues; }
+  size_t values_ = 0;
+};
+
+Json document(std::string_view text, const char* what) {
+  ValueCount count;
+  walk_json(text, count);
+  PUNA_REQUIRE(count.values() <= kMostValues, "%s: more than %zu values", what, kMostValues);
+  return parse_json(text, what);
+}
+
+// Where a value stands, for errors: "event 3", "candidate 7", "the question".
+struct At {
+  const char* what;
+  size_t index;
+  std::string text() const { return index == SIZE_MAX ? std::string(what) : std::string(what) + " " + std::to_string(index); }
+  template <class... Rest>
+  [[noreturn]] void refuse(const char* format, Rest... rest) const {
+    char why[400];
+    snprintf(why, sizeof why, format, rest...);
+    fail(Status::invalid_argument, "%s: %s", text().c_str(), why);
+  }
+};
+
+void only(const At& at, const Json& object, std::initializer_list<const char*> known) {
+  if (!object.is_object()) at.refuse("expected an object, not %s", object.type_name());
+  for (const auto& [key, value] : object.items()) {
+    if (std::any_of(known.begin(), known.end(), [&key = key](const char* k) { return key == k; })) continue;
+    at.refuse("there is no member '%s'%s", shown(key).c_str(), did_you_mean(key, known).c_str());
+  }
+}
 
 // A member that may be missing (NULL) and is of the kind it should be.
-const Json* member(const Json& object, const char* name, Json::value_t type) {
-  PUNA_REQUIRE(object.is_object(), "expected an object, not %s", object.type_name());
+const Json* member(const At& at, const Json& object, const char* name, Json::value_t type) {
   const auto found = object.find(name);
   if (found == object.end()) return nullptr;
   const bool number = type == Json::value_t::number_float && found->is_number();
-  PUNA_REQUIRE(number || found->type() == type, "'%s' is %s", name, found->type_name());
+  if (!number && found->type() != type) at.refuse("'%s' is %s, expected %s", name, found->type_name(), Json(type).type_name());
   return &*found;
 }
 
-double number_of(const Json& object, const char* name, double otherwise) {
-  const Json* const m = member(object, name, Json::value_t::number_float);
+double number_of(const At& at, const Json& object, const char* name, double otherwise) {
+  const Json* const m = member(at, object, name, Json::value_t::number_float);
   return m ? m->get<double>() : otherwise;
 }
 
-int64_t id_of(const Json& id, const Feature& feature) {
-  if (id.is_number_integer()) return id.get<int64_t>();
-  PUNA_REQUIRE(id.is_string() && feature.hashed, "feature '%s': an id is %s, expected an integer%s", feature.name.c_str(), id.type_name(), feature.hashed ? " or a name" : "");
-  return recsys::id_of(id.get_ref<const std::string&>());
+int64_t integer_of(const At& at, const Json& object, const char* name, int64_t low, int64_t otherwise) {
+  const auto found = object.find(name);
+  if (found == object.end()) return otherwise;
+  const bool fits = found->is_number_integer() && !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t(INT64_MAX));
+  // 1.7e9 is what many programs write for a time.
+  const double real = found->is_number_float() ? found->get<double>() : 0.5;
+  const bool whole = std::trunc(real) == real && std::fabs(real) < 0x1p53;
+  const int64_t value = fits ? found->get<int64_t>() : whole ? int64_t(real) : 0;
+  if ((!fits && !whole) || value < low) at.refuse("'%s' is %.40s, expected an integer of 64 bits%s", name, found->dump().c_str(), low == 0 ? ", 0 or more" : low > 0 ? ", 1 or more" : "");
+  return value;
+}
+
+// Adds the id that `id` is or names. A name that the ranker never met says nothing of it; it is counted.
+void add_id(const At& at, std::vector<int64_t>& to, const Json& id, const Ranker& ranker, size_t f, int64_t& unknown) {
+  const char* const feature = ranker.config().features[f].name.c_str();
+  if (id.is_number_unsigned() && id.get<uint64_t>() > uint64_t(INT64_MAX)) at.refuse("feature '%s': the id %s leaves 64 bits", feature, id.dump().c_str());
+  if (id.is_number_integer()) return to.push_back(id.get<int64_t>());
+  if (!id.is_string()) at.refuse("feature '%s': an id is %s, expected an integer or a name", feature, id.type_name());
+  const int64_t known = ranker.id(f, id.get_ref<const std::string&>());
+  if (known == Ranker::kUnknown) ++unknown;
+  else to.push_back(known);
 }
 
 template <class List>
-size_t place_of(const List& list, const std::string& name, const char* what) {
-  for (size_t i = 0; i < list.size(); ++i) {
-    if constexpr (requires { list[i].name; }) {
-      if (list[i].name == name) return i;
-    } else if (list[i] == name) {
-      return i;
-    }
+size_t place_of(const At& at, const List& list, const std::string& name, const char* what) {
+  std::vector<std::string_view> names;
+  for (const auto& item : list) {
+    if constexpr (requires { item.name; }) names.push_back(item.name);
+    else names.push_back(item);
   }
-  fail(Status::invalid_argument, "there is no %s '%.60s'", what, name.c_str());
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) at.refuse("there is no %s '%s'%s", what, shown(name).c_str(), did_you_mean(name, names).c_str());
+  return size_t(found - names.begin());
 }
 
 // fn(place, value) for each member of the object `name`, if it is there.
 template <class List, class Fn>
-void each_named(const Json& from, const char* name, const List& list, const char* what, Fn&& fn) {
-  if (const Json* const all = member(from, name, Json::value_t::object))
-    for (const auto& [key, value] : all->items()) fn(place_of(list, key, what), value);
+void each_named(const At& at, const Json& from, const char* name, const List& list, const char* what, Fn&& fn) {
+  if (const Json* const all = member(at, from, name, Json::value_t::object))
+    for (const auto& [key, value] : all->items()) fn(place_of(at, list, key, what), value);
 }
 
-void describe(LoggedEvent& e, const Json& from, const RankerConfig& c) {
-  if (const Json* const surface = member(from, "surface", Json::value_t::string))
-    e.surface = int32_t(place_of(c.surfaces, surface->get<std::string>(), "surface"));
+// What of `from` describes an example; names that nobody knows are counted in `unknown`.
+void describe(const At& at, LoggedEvent& e, const Json& from, const Ranker& ranker, int64_t& unknown) {
+  const RankerConfig& c = ranker.config();
+  if (const Json* const surface = member(at, from, "surface", Json::value_t::string))
+    e.surface = int32_t(place_of(at, c.surfaces, surface->get_ref<const std::string&>(), "surface"));
   e.ids.resize(c.features.size());
   e.numbers.resize(c.numbers.size());
-  each_named(from, "features", c.features, "feature", [&](size_t f, const Json& ids) {
+  each_named(at, from, "features", c.features, "feature", [&](size_t f, const Json& ids) {
     e.ids[f].clear();
     if (ids.is_array())
-      for (const Json& id : ids) e.ids[f].push_back(id_of(id, c.features[f]));
-    else e.ids[f].push_back(id_of(ids, c.features[f]));
+      for (const Json& id : ids) add_id(at, e.ids[f], id, ranker, f, unknown);
+    else add_id(at, e.ids[f], ids, ranker, f, unknown);
   });
-  each_named(from, "numbers", c.numbers, "number", [&](size_t n, const Json& value) {
-    PUNA_REQUIRE(value.is_number(), "number '%s' is %s", c.numbers[n].name.c_str(), value.type_name());
-    e.numbers[n] = value.get<float>();
+  each_named(at, from, "numbers", c.numbers, "number", [&](size_t n, const Json& value) {
+    if (!value.is_number() || !(std::fabs(value.get<double>()) <= FLT_MAX)) at.refuse("number '%s' is %.40s, expected a number of 32 bits", c.numbers[n].name.c_str(), value.dump().c_str());
+    e.numbers[n] = float(value.get<double>());
   });
 }
 
-LoggedEvent event_of(const Json& from, const RankerConfig& c) {
+LoggedEvent event_of(const At& at, const Json& from, const Ranker& ranker, int64_t& unknown) {
+  const RankerConfig& c = ranker.config();
+  only(at, from, {"id", "surface", "features", "numbers", "outcomes", "weight", "time"});
   LoggedEvent e;
-  describe(e, from, c);
-  e.time = int64_t(number_of(from, "time", 0));
-  e.weight = float(number_of(from, "weight", 1));
+  describe(at, e, from, ranker, unknown);
+  if (const Json* const id = member(at, from, "id", Json::value_t::string)) {
+    e.key = id->get_ref<const std::string&>();
+    if (e.key.empty() || e.key.size() > kLongestEventKey) at.refuse("'id' has %zu bytes, expected 1 to %zu", e.key.size(), kLongestEventKey);
+  }
+  e.time = integer_of(at, from, "time", INT64_MIN, 0);
+  const double weight = number_of(at, from, "weight", 1);
+  if (!(weight > 0 && weight <= 1e6)) at.refuse("'weight' is %g, expected above 0, up to 1e6", weight);
+  e.weight = float(weight);
   e.values.resize(c.tasks.size());
-  each_named(from, "outcomes", c.tasks, "task", [&](size_t t, const Json& value) {
-    PUNA_REQUIRE(value.is_number() || value.is_boolean(), "outcome '%s' is %s", c.tasks[t].name.c_str(), value.type_name());
-    e.values[t] = value.is_boolean() ? float(value.get<bool>()) : value.get<float>();
+  each_named(at, from, "outcomes", c.tasks, "task", [&](size_t t, const Json& value) {
+    const double y = value.is_boolean() ? double(value.get<bool>()) : value.is_number() ? value.get<double>() : -1;
+    if (!(y >= 0 && y <= 1)) at.refuse("outcome '%s' is %.40s, expected true, false or 0 to 1", c.tasks[t].name.c_str(), value.dump().c_str());
+    e.values[t] = float(y);
     e.known |= 1u << t;
   });
   return e;
 }
 
 // "value" of a question: {task: weight} or {task: {"weight": a, "power": b}}, for every surface; tasks that are left out count nothing.
-ValueFormula value_of(const Json& question, const RankerConfig& c) {
+ValueFormula value_of(const At& at, const Json& question, const RankerConfig& c) {
   ValueFormula value = ValueFormula::of(c);
-  if (member(question, "value", Json::value_t::object)) std::fill(value.weights.begin(), value.weights.end(), 0);
-  each_named(question, "value", c.tasks, "task", [&](size_t t, const Json& term) {
-    PUNA_REQUIRE(term.is_object() || term.is_number(), "the value of '%s' is %s", c.tasks[t].name.c_str(), term.type_name());
-    const double weight = term.is_object() ? number_of(term, "weight", 1) : term.get<double>();
+  if (member(at, question, "value", Json::value_t::object)) std::fill(value.weights.begin(), value.weights.end(), 0);
+  each_named(at, question, "value", c.tasks, "task", [&](size_t t, const Json& term) {
+    if (term.is_object()) only(at, term, {"weight", "power"});
+    else if (!term.is_number()) at.refuse("the value of '%s' is %s, expected a number or an object", c.tasks[t].name.c_str(), term.type_name());
+    const double weight = term.is_object() ? number_of(at, term, "weight", 1) : term.get<double>();
     for (size_t s = 0; s < c.surfaces.size(); ++s) value.weights[s * c.tasks.size() + t] = weight;
-    if (term.is_object()) value.exponents[t] = number_of(term, "power", 1);
+    if (term.is_object()) value.exponents[t] = number_of(at, term, "power", 1);
   });
   check(value, c);
   return value;
+}
+
+size_t ids_in(const LoggedEvent& e) {
+  size_t count = 0;
+  for (const auto& ids : e.ids) count += ids.size();
+  return count;
 }
 
 OrderedJson scores_json(const RankerConfig& c, const std::vector<PrequentialScore>& scores) {
@@ -118,36 +208,46 @@ OrderedJson scores_json(const RankerConfig& c, const std::vector<PrequentialScor
 }  // namespace
 
 std::string Feed::take(std::string_view text) {
-  const Json json = parse_json(text, "the events");
-  const RankerConfig& c = learner_.ranker()->config();
+  Json json = document(text, "the events");
+  const JsonGuard guard(json);
+  const Ranker& ranker = *learner_.ranker();
+  int64_t unknown = 0, repeated = 0;
+  const size_t count = json.is_array() ? json.size() : 1;
+  PUNA_REQUIRE(count <= kMostEvents, "%zu events, expected at most %zu at once", count, kMostEvents);
   std::vector<LoggedEvent> events;
-  if (json.is_array())
-    for (const Json& e : json) events.push_back(event_of(e, c));
-  else events.push_back(event_of(json, c));
-  return OrderedJson{{"last", learner_.append(events)}}.dump();
+  for (size_t i = 0; i < count; ++i) events.push_back(event_of({"event", i}, json.is_array() ? json[i] : json, ranker, unknown));
+  const int64_t last = learner_.append(events, &repeated);
+  return OrderedJson{{"last", last}, {"repeated", repeated}, {"unknown_names", unknown}}.dump();
 }
 
 std::string Feed::rank(std::string_view text) const {
-  const Json json = parse_json(text, "the question");
+  Json json = document(text, "the question");
+  const JsonGuard guard(json);
+  const At question{"the question", SIZE_MAX};
+  only(question, json, {"surface", "features", "numbers", "candidates", "count", "value"});
   const std::shared_ptr<const Ranker> ranker = learner_.serving();
   const RankerConfig& c = ranker->config();
-  const Json* const candidates = member(json, "candidates", Json::value_t::array);
+  const Json* const candidates = member(question, json, "candidates", Json::value_t::array);
   PUNA_REQUIRE(candidates && candidates->size() >= 1 && candidates->size() <= kMostCandidates, "candidates: expected 1 to %zu", kMostCandidates);
   LoggedEvent shared;
-  describe(shared, json, c);
+  int64_t unknown = 0;
+  describe(question, shared, json, *ranker, unknown);
+  PUNA_REQUIRE(ids_in(shared) <= kMostIds / candidates->size(), "%zu ids for each of %zu candidates, expected at most %zu in all", ids_in(shared), candidates->size(), kMostIds);
   ExampleSet set(c);
   const std::vector<float> nothing(c.tasks.size());
-  for (const Json& candidate : *candidates) {
+  for (size_t i = 0; i < candidates->size(); ++i) {
+    const At at{"candidate", i};
+    only(at, (*candidates)[i], {"surface", "features", "numbers"});
     LoggedEvent e = shared;
-    describe(e, candidate, c);
+    describe(at, e, (*candidates)[i], *ranker, unknown);
     const std::vector<std::span<const int64_t>> ids(e.ids.begin(), e.ids.end());
     set.add(e.surface, ids, e.numbers, nothing);
   }
   const std::vector<float> p = ranker->score(set.examples());
-  const ValueFormula value = value_of(json, c);
+  const ValueFormula value = value_of(question, json, c);
   std::vector<std::pair<double, int64_t>> order;
   for (int64_t i = 0; i < set.size(); ++i) order.emplace_back(-value(size_t(set.surface(i)), p.data() + size_t(i) * c.tasks.size()), i);
-  const size_t count = std::min(order.size(), size_t(std::max(1.0, number_of(json, "count", double(order.size())))));
+  const size_t count = std::min(order.size(), size_t(integer_of(question, json, "count", 1, int64_t(order.size()))));
   std::partial_sort(order.begin(), order.begin() + int64_t(count), order.end());
   OrderedJson ranked = OrderedJson::array();
   for (size_t i = 0; i < count; ++i) {
@@ -155,7 +255,7 @@ std::string Feed::rank(std::string_view text) const {
     for (size_t t = 0; t < c.tasks.size(); ++t) one[c.tasks[t].name] = p[size_t(order[i].second) * c.tasks.size() + t];
     ranked.push_back(one);
   }
-  return OrderedJson{{"ranked", ranked}, {"learned", learner_.published()}}.dump();
+  return OrderedJson{{"ranked", ranked}, {"learned", learner_.published()}, {"unknown_names", unknown}}.dump();
 }
 
 std::string Feed::report() const {

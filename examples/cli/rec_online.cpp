@@ -6,7 +6,7 @@
 #include "base/os.h"
 #include "common.h"
 #include "feed.h"
-#include "http.h"
+#include "http/access.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "puna/base/error.h"
@@ -38,16 +38,26 @@ struct OnlineFlags {
     verb.option("--seed", seed, "of an untrained ranker (default 42)");
     machine.add_machine(verb);
   }
-  // A folder remembers how it began.
+  // A folder remembers how it began; flags that say something else are refused.
   std::shared_ptr<Ranker> first_ranker() const {
     const std::string kept = folder + "/ranker.safetensors";
     os::make_folder(folder);
-    if (!os::is_file(kept)) {
+    if (os::is_file(kept)) {
+      const std::shared_ptr<Ranker> began = Ranker::load(machine.make_context(), kept);
+      if (!config.empty()) require_same(*began, json_of(ranker_config(read_input(config))), "--new " + config);
+      if (!ranker.empty()) require_same(*began, json_of(Ranker::load(machine.make_context(), ranker)->config()), "--ranker " + ranker);
+      return began;
+    }
+    {
       if (ranker.empty() == config.empty()) fail(Status::invalid_argument, "%s has no ranker yet: --ranker or --new says with which to begin", folder.c_str());
       const ContextPtr context = machine.make_context();
       (ranker.empty() ? Ranker::create(context, ranker_config(read_input(config)), seed) : Ranker::load(context, ranker))->save(kept);
     }
     return Ranker::load(machine.make_context(), kept);
+  }
+  void require_same(const Ranker& began, const std::string& other, const std::string& flag) const {
+    if (json_of(began.config()) != other)
+      fail(Status::invalid_argument, "%s began with another ranker than %s describes: leave the flag out, or take another folder", folder.c_str(), flag.c_str());
   }
   OnlineOptions options() const {
     OnlineOptions o;
@@ -61,11 +71,26 @@ struct OnlineFlags {
   OnlineLearner open() const { return {first_ranker(), std::shared_ptr<EventLog>(open_event_log(folder + "/events.db")), folder + "/online", options()}; }
 };
 
-HttpAnswer answer(Feed& feed, std::string_view method, std::string_view path, std::string_view body) {
-  if (method == "POST" && path == "/events") return {200, feed.take(body)};
-  if (method == "POST" && path == "/rank") return {200, feed.rank(body)};
-  if (method == "GET" && path == "/report") return {200, feed.report()};
-  return {404, "{\"error\": \"there are POST /events, POST /rank and GET /report\"}"};
+http::Answer answer(Feed& feed, const http::Request& r) {
+  const bool get = r.method == "GET" || r.method == "HEAD", post = r.method == "POST";
+  if (r.path == "/events" || r.path == "/rank") {
+    if (!post) return http::refusal(405, "expected POST " + r.path);
+    return {200, r.path == "/rank" ? feed.rank(r.body) : feed.take(r.body)};
+  }
+  if (r.path == "/report" && get) return {200, feed.report()};
+  return http::refusal(404, "there are POST /events, POST /rank and GET /report");
+}
+
+// What the request got wrong is a 400, what went wrong here a 500.
+http::Answer answered(const OnlineFlags& f, Feed& feed, const http::Request& r, bool loopback) {
+  try {
+    if (const auto refused = http::refuse_stranger(r, loopback, f.host)) return *refused;
+    if (!f.page.empty())
+      if (auto file = http::page_file(f.page, r)) return *file;
+    return answer(feed, r);
+  } catch (const Error& e) {
+    return http::refusal(e.status() == Status::invalid_argument || e.status() == Status::bad_file ? 400 : 500, e.what());
+  }
 }
 
 // This thread learns; the server's threads take events and answer from the last snapshot.
@@ -73,7 +98,13 @@ void run_serve(const OnlineFlags& f) {
   OnlineLearner learner = f.open();
   Feed feed(learner);
   Interrupt interrupt;
-  const HttpServer server(f.host, int(f.port), f.page, [&](std::string_view method, std::string_view path, std::string_view body) { return answer(feed, method, path, body); });
+  PUNA_REQUIRE(f.port >= 0 && f.port <= 65535, "--port is %lld, expected 0 to 65535", static_cast<long long>(f.port));
+  if (!f.page.empty() && !os::is_directory(f.page)) fail(Status::invalid_argument, "--page %s is no folder", f.page.c_str());
+  http::ServerOptions options;
+  options.host = f.host;
+  options.port = int(f.port);
+  const bool loopback = http::is_loopback(f.host);
+  const http::Server server(options, [&](const http::Request& r) { return answered(f, feed, r, loopback); });
   printf("http://%s:%d\n", f.host.c_str(), server.port());
   fflush(stdout);
   while (!interrupt.requested()) {

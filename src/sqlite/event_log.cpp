@@ -1,4 +1,5 @@
-// event_log.cpp -- the event log as a table of an SQLite database: a row an event, its number the row's, lists as blobs of little-endian values.
+// event_log.cpp -- the event log as a table of an SQLite database: a row an event, its number the row's, lists as blobs of little-endian values. The keys of
+// events that have one are a table of their own.
 #include <sqlite3.h>
 
 #include <bit>
@@ -49,24 +50,32 @@ class SqliteLog final : public EventLog {
       run(("PRAGMA application_id = " + std::to_string(kApplication)).c_str());
       run("COMMIT");
     }
+    // Logs of before have no keys: the table is made when such a log is opened.
+    run("CREATE TABLE IF NOT EXISTS keys (key BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+    key_ = prepare("INSERT OR IGNORE INTO keys VALUES (?1, ?2)");
     insert_ = prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     select_ = prepare("SELECT number, time, surface, known, weight, ids, numbers, outcomes FROM events WHERE number > ?1 ORDER BY number LIMIT ?2");
     last_ = prepare("SELECT coalesce(max(number), 0) FROM events");
   }
 
-  int64_t append(std::span<const LoggedEvent> events) override {
+  int64_t append(std::span<const LoggedEvent> events, int64_t* repeated) override {
     const std::lock_guard<std::mutex> lock(mutex_);
-    int64_t number = last_number();
+    int64_t number = last_number(), left_out = 0;
+    if (repeated) *repeated = 0;
     if (events.empty()) return number;
     run("BEGIN IMMEDIATE");
     try {
       number = last_number();
-      for (const LoggedEvent& e : events) add(++number, e);
+      for (const LoggedEvent& e : events) {
+        if (is_new(e.key, number + 1)) add(++number, e);
+        else ++left_out;
+      }
       run("COMMIT");
     } catch (...) {
       sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
       throw;
     }
+    if (repeated) *repeated = left_out;
     return number;
   }
 
@@ -134,6 +143,18 @@ class SqliteLog final : public EventLog {
     require(values.empty() ? sqlite3_bind_zeroblob(s, at, 0) : sqlite3_bind_blob64(s, at, values.data(), values.size_bytes(), SQLITE_STATIC));
   }
 
+  // Remembers the key; false when it is known.
+  bool is_new(const std::string& key, int64_t number) const {
+    if (key.empty()) return true;
+    PUNA_REQUIRE(key.size() <= kLongestEventKey, "an event's key has %zu bytes, expected at most %zu", key.size(), kLongestEventKey);
+    sqlite3_stmt* const s = key_.get();
+    const Reset reset{s};
+    require(sqlite3_bind_blob64(s, 1, key.data(), key.size(), SQLITE_STATIC));
+    require(sqlite3_bind_int64(s, 2, number));
+    step(s);
+    return sqlite3_changes(db_.get()) == 1;
+  }
+
   void add(int64_t number, const LoggedEvent& e) const {
     PUNA_REQUIRE(int64_t(e.ids.size()) <= kMostFeatures, "an event has %zu features, expected at most %lld", e.ids.size(), static_cast<long long>(kMostFeatures));
     std::vector<int64_t> ids{int64_t(e.ids.size())};  // features, how many ids of each, the ids
@@ -166,8 +187,10 @@ class SqliteLog final : public EventLog {
   LoggedEvent event(sqlite3_stmt* s, int64_t number) const {
     LoggedEvent e;
     e.time = sqlite3_column_int64(s, 1);
-    e.surface = sqlite3_column_int(s, 2);
-    e.known = uint32_t(sqlite3_column_int64(s, 3));
+    const int64_t surface = sqlite3_column_int64(s, 2), known = sqlite3_column_int64(s, 3);
+    if (surface < 0 || surface > INT32_MAX || known < 0 || known > int64_t(UINT32_MAX)) damaged(number);
+    e.surface = int32_t(surface);
+    e.known = uint32_t(known);
     e.weight = float(sqlite3_column_double(s, 4));
     const std::vector<int64_t> ids = blob<int64_t>(s, 5, number);
     if (ids.empty() || ids[0] < 0 || ids[0] > kMostFeatures || size_t(ids[0]) >= ids.size()) damaged(number);
@@ -185,7 +208,7 @@ class SqliteLog final : public EventLog {
 
   std::string path_;
   Database db_;
-  Statement insert_, select_, last_;
+  Statement insert_, select_, last_, key_;
   std::mutex mutex_;
 };
 

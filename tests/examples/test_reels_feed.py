@@ -42,7 +42,7 @@ def refused(server, path, question):
 
 
 def check_refusals(server):
-    assert refused(server, "/events", {"features": {"colour": 3}}) == (400, "there is no feature 'colour'")
+    assert refused(server, "/events", {"features": {"colour": 3}}) == (400, "event 0: there is no feature 'colour'")
     assert refused(server, "/events", {"outcomes": {"like": 2}})[0] == 400
     assert refused(server, "/events", [1])[0] == 400
     assert refused(server, "/rank", {"candidates": []})[0] == 400

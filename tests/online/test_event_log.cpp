@@ -62,6 +62,20 @@ TEST_CASE("an append that fails leaves nothing behind", "[online]") {
   CHECK(log->append(events_of(1, 2)) == 2);
 }
 
+TEST_CASE("a log of before there were keys takes them", "[online]") {
+  const TempFolder folder;
+  open_event_log(folder / "events")->append(events_of(1, 2));
+  execute(folder / "events", "DROP TABLE keys");
+  const auto log = open_event_log(folder / "events");
+  std::vector<LoggedEvent> events = events_of(3, 4);
+  events[0].key = "a";
+  int64_t repeated = 0;
+  CHECK(log->append(events, &repeated) == 4);
+  CHECK(log->append(std::span(events).first(1), &repeated) == 4);
+  CHECK(repeated == 1);
+  CHECK(all_of(*log) == events_of(1, 4));
+}
+
 TEST_CASE("threads append one behind the other", "[online]") {
   const TempFolder folder;
   const auto log = open_event_log(folder / "events");
@@ -96,6 +110,10 @@ TEST_CASE("what is no log, or a damaged one, is refused by name", "[online]") {
   CHECK(after("UPDATE events SET ids = x'0100000000000000FFFFFFFFFFFFFFFF' WHERE number = 2") == Status::bad_file);
   CHECK(after("UPDATE events SET ids = x'010000000000000000000000000000000000000000000000' WHERE number = 2") == Status::bad_file);  // and fewer
   CHECK(after("UPDATE events SET numbers = x'0000' WHERE number = 9") == Status::bad_file);
+  CHECK(after("UPDATE events SET surface = -1099511627776 WHERE number = 3") == Status::bad_file);  // cut to 32 bits it would be 0
+  CHECK(after("UPDATE events SET surface = 4294967296 WHERE number = 3") == Status::bad_file);
+  CHECK(after("UPDATE events SET known = 1099511627776 WHERE number = 3") == Status::bad_file);
+  CHECK(after("UPDATE events SET known = -1 WHERE number = 3") == Status::bad_file);
   CHECK(after("DROP TABLE events") == Status::bad_file);
 }
 

@@ -1,8 +1,9 @@
-// Learning event by event: foretold before learned, served meanwhile, and after being killed every acknowledged event learned once, to the same bits.
+// Learning event by event: predicted before learned, served meanwhile, and after being killed every acknowledged event learned once, to the same bits.
 #include <cmath>
 #include <thread>
 
 #include "base/hash.h"
+#include "base/os.h"
 #include "kernels/kernel_table.h"
 #include "online/events.h"
 #include "online/killed.h"
@@ -94,16 +95,16 @@ void check_same(const Learned& a, const Learned& b) {
 
 }  // namespace
 
-TEST_CASE("each event is foretold by the ranker that learned those before it, and the score is of that", "[online]") {
+TEST_CASE("each event is predicted by the ranker that learned those before it, and the score is of that", "[online]") {
   const TempFolder folder;
   OnlineLearner learner(new_ranker(), log_in(folder), folder / "online", options());
   learner.append(events_of(1, 60));
   double loss = 0, likes = 0, watched_events = 0;
   for (int64_t n = 1; n <= 60; ++n) {
-    const std::vector<float> foretold = scores_of(*learner.ranker(), n);
+    const std::vector<float> predicted = scores_of(*learner.ranker(), n);
     CHECK(learner.learn(1) == 1);
     const LoggedEvent e = event_of(n);
-    loss -= e.values[0] != 0 ? std::log(double(foretold[0])) : std::log1p(-double(foretold[0]));
+    loss -= e.values[0] != 0 ? std::log(double(predicted[0])) : std::log1p(-double(predicted[0]));
     likes += double(e.values[0]);
     watched_events += (e.known & 2u) != 0;
   }
@@ -144,10 +145,12 @@ TEST_CASE("the bits do not depend on how the events came, on threads, nor on clo
     learner.learn(INT64_MAX);
     if (until == 400) check_same(learned_by(learner), want);
   }
-  OnlineLearner again(new_ranker(), log_in(folder), folder / "online", options());
-  CHECK(again.learn(INT64_MAX) == 50);
-  check_same(learned_by(again), want);
-  again.checkpoint();
+  {
+    OnlineLearner again(new_ranker(), log_in(folder), folder / "online", options());
+    CHECK(again.learn(INT64_MAX) == 50);
+    check_same(learned_by(again), want);
+    again.checkpoint();
+  }
   OnlineLearner once_more(new_ranker(), log_in(folder), folder / "online", options());
   CHECK(once_more.learn(INT64_MAX) == 0);
   check_same(learned_by(once_more), want);
@@ -172,6 +175,52 @@ TEST_CASE("killed while it takes events and learns, it loses none that it acknow
     CHECK(r.learned < r.logged);
     CHECK(learner.learn(INT64_MAX) == r.logged - r.learned);
     check_same(learned_by(learner), in_one_go(r.logged));
+  }
+}
+
+TEST_CASE("two learners never have one folder", "[online]") {
+  const TempFolder folder;
+  {
+    const OnlineLearner learner(new_ranker(), log_in(folder), folder / "online", options());
+    CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()); }) == Status::wrong_state);
+  }
+  CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()); }) == Status::ok);
+}
+
+TEST_CASE("an event that is posted twice is learned once, before and after a restart", "[online]") {
+  const TempFolder folder;
+  std::vector<LoggedEvent> events = events_of(1, 6);
+  for (size_t i = 0; i < 3; ++i) events[i].key = "k" + std::to_string(i);
+  int64_t repeated = -1;
+  {
+    OnlineLearner learner(new_ranker(), log_in(folder), folder / "online", options());
+    CHECK(learner.append(events, &repeated) == 6);
+    CHECK(repeated == 0);
+    CHECK(learner.append(std::span(events).first(3), &repeated) == 6);
+    CHECK(repeated == 3);
+    std::vector<LoggedEvent> twice = {events[3], events[3]};
+    twice[0].key = twice[1].key = "new";
+    CHECK(learner.append(twice, &repeated) == 7);
+    CHECK(repeated == 1);
+  }
+  OnlineLearner learner(new_ranker(), log_in(folder), folder / "online", options());
+  CHECK(learner.append(std::span(events).first(1), &repeated) == 7);
+  CHECK(repeated == 1);
+  CHECK(learner.learn(INT64_MAX) == 7);
+  events[0].key = std::string(kLongestEventKey + 1, 'a');
+  CHECK(status_of([&] { learner.append(events); }) == Status::invalid_argument);
+}
+
+TEST_CASE("a state whose counts are no counts is damaged", "[online]") {
+  for (const char* learned : {"1e300", "-1", "0.5", "18446744073709551615", "\"7\"", "null"}) {
+    const TempFolder folder;
+    { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()).checkpoint(); }
+    std::string state = os::read_file(folder / "online/state.json", 1 << 20);
+    const size_t at = state.find("\"learned\":0");
+    REQUIRE(at != state.npos);
+    state.replace(at, 11, std::string("\"learned\":") + learned);
+    write_file(folder / "online/state.json", state);
+    CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()); }) == Status::bad_file);
   }
 }
 

@@ -17,15 +17,19 @@ struct LoggedEvent {
   float weight = 1;
   std::vector<std::vector<int64_t>> ids;   // of each feature
   std::vector<float> numbers, values;      // values: an outcome a task
+  std::string key;                         // of its sender's, "" = none: two events of one key are one. Not read back
   bool operator==(const LoggedEvent&) const = default;
 };
+
+inline constexpr size_t kLongestEventKey = 200;  // bytes
 
 // Events have the numbers 1, 2, 3, ... Safe to call from several threads.
 class EventLog {
  public:
   virtual ~EventLog() = default;
-  // All or none; when it returns they are on the disk and stay there whatever dies. The number of the last one. Error{io}.
-  virtual int64_t append(std::span<const LoggedEvent> events) = 0;
+  // All or none; when it returns they are on the disk and stay there whatever dies. The log's last number. An event whose key is there already is left out:
+  // *repeated says how many were. Error{io}.
+  virtual int64_t append(std::span<const LoggedEvent> events, int64_t* repeated = nullptr) = 0;
   // Up to `most` events behind number `after`, in order, handed to `to`'s end; how many. Error{bad_file} naming an event that is damaged or missing.
   virtual int64_t read(std::vector<LoggedEvent>& to, int64_t after, int64_t most) = 0;
   virtual int64_t last() = 0;              // 0 = there are none

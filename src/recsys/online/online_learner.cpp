@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/file_lock.h"
 #include "base/json.h"
 #include "base/os.h"
 #include "puna/base/error.h"
@@ -35,6 +36,7 @@ std::shared_ptr<EventLog> required(std::shared_ptr<EventLog> log) {
 
 // What learn() would stumble over later, when the event cannot be refused any more.
 void check_event(const RankerConfig& c, const LoggedEvent& e, size_t number) {
+  PUNA_REQUIRE(e.key.size() <= kLongestEventKey, "event %zu: a key of %zu bytes, expected at most %zu", number, e.key.size(), kLongestEventKey);
   PUNA_REQUIRE(e.weight > 0 && e.weight <= 1e6f, "event %zu: weight %g, expected above 0, up to 1e6", number, double(e.weight));
   PUNA_REQUIRE(e.values.size() == c.tasks.size(), "event %zu: %zu outcomes, expected one for each of %zu tasks", number, e.values.size(), c.tasks.size());
   for (const float x : e.numbers) PUNA_REQUIRE(std::isfinite(x), "event %zu: a number is not finite", number);
@@ -78,6 +80,7 @@ OnlineLearner::OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<Eve
   report_.all.resize(tasks);
   report_.recent.resize(tasks);
   os::make_folder(folder_);
+  lock_ = std::make_shared<FileLock>(folder_ + "/lock", folder_);
   const std::string state = folder_ + "/state.json";
   if (os::is_file(state)) resume(state);
   else checkpoint();
@@ -87,7 +90,7 @@ OnlineLearner::OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<Eve
   publish();
 }
 
-int64_t OnlineLearner::append(std::span<const LoggedEvent> events) {
+int64_t OnlineLearner::append(std::span<const LoggedEvent> events, int64_t* repeated) {
   const RankerConfig& c = trainer_.ranker()->config();
   ExampleSet set(c);
   for (size_t i = 0; i < events.size(); ++i) {
@@ -95,7 +98,7 @@ int64_t OnlineLearner::append(std::span<const LoggedEvent> events) {
     add_to(set, events[i]);
   }
   const RankerRows checked(c, set.examples());
-  return log_->append(events);
+  return log_->append(events, repeated);
 }
 
 int64_t OnlineLearner::learn(int64_t most, FunctionRef<bool()> should_stop) {
@@ -118,11 +121,11 @@ int64_t OnlineLearner::learn(int64_t most, FunctionRef<bool()> should_stop) {
 void OnlineLearner::learn_one(const LoggedEvent& e) {
   const size_t tasks = report_.all.size();
   one_.clear();
-  std::vector<float> foretold(tasks);
+  std::vector<float> predicted(tasks);
   try {
     check_event(trainer_.ranker()->config(), e, 0);
     add_to(one_, e);
-    trainer_.learn(one_.examples(), one_.outcomes(), foretold.data());
+    trainer_.learn(one_.examples(), one_.outcomes(), predicted.data());
   } catch (const Error& error) {
     if (error.status() != Status::invalid_argument) throw;
     fail(Status::bad_file, "the log's event %lld: %.300s", static_cast<long long>(report_.learned + 1), error.what());  // append() lets none in
@@ -131,8 +134,8 @@ void OnlineLearner::learn_one(const LoggedEvent& e) {
   ++report_.learned;
   for (size_t t = 0; t < tasks; ++t) {
     if ((e.known >> t & 1u) == 0) continue;
-    report_.all[t].add(double(foretold[t]), double(e.values[t]), 1);
-    report_.recent[t].add(double(foretold[t]), double(e.values[t]), 1 - 1 / options_.memory);
+    report_.all[t].add(double(predicted[t]), double(e.values[t]), 1);
+    report_.recent[t].add(double(predicted[t]), double(e.values[t]), 1 - 1 / options_.memory);
   }
 }
 
@@ -181,7 +184,9 @@ void OnlineLearner::resume(const std::string& path) {
     Json state = parse_json(text, path.c_str());
     const JsonGuard guard(state);
     if (state.at("puna").get<std::string>() != kFormat) fail(Status::bad_file, "%s is no online state of this version", path.c_str());
-    report.learned = state.at("learned").get<int64_t>();
+    const Json& learned = state.at("learned");
+    if (!learned.is_number_unsigned() || learned.get<uint64_t>() > uint64_t(INT64_MAX)) fail(Status::bad_file, "%s: 'learned' is %.40s, expected a count", path.c_str(), learned.dump().c_str());
+    report.learned = learned.get<int64_t>();
     file = state.at("checkpoint").get<std::string>();
     report.all = scores_of(state, "all", report_.all.size());
     report.recent = scores_of(state, "recent", report_.all.size());
