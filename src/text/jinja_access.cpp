@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "text/jinja_builder.h"
 #include "text/jinja_ops.h"
+#include "text/jinja_search.h"
+#include "text/jinja_text.h"
 #include "text/jinja_unicode.h"
 
 namespace puna::jinja {
@@ -28,7 +31,7 @@ bool get_python_item(Machine& m, const Value& v, const Value& key, Value& out) {
   m.charge(1);
   if (v.is(Kind::dict)) {
     const std::optional<std::string> canonical = m.hash(key);
-    const Value* found = canonical ? v.as<Dict>().find(*canonical) : nullptr;
+    const Value* found = canonical ? v.as<Dict>().find(m, *canonical) : nullptr;
     if (found) out = *found;
     return found != nullptr;
   }
@@ -41,21 +44,19 @@ bool get_python_item(Machine& m, const Value& v, const Value& key, Value& out) {
   if (v.is_sequence()) {
     out = v.items()[size_t(i)];
   } else if (v.is_string()) {
-    const std::string& s = v.text();
-    if (!v.as<Text>().ascii()) m.charge(i / 16);
-    const size_t from = v.as<Text>().ascii() ? size_t(i) : byte_offset(s, i);
+    const size_t from = v.as<Text>().ascii() ? size_t(i) : character_offset(m, v.text(), i);
     size_t to = from;
-    next_code_point(s, to);
-    out = m.text(s.substr(from, to - from), is_markup(v));
+    next_code_point(v.text(), to);
+    out = part_of(m, v, from, to);
   } else {
-    out = Value::integer(v.as<Range>().at(i));
+    out = Value::integer(v.as<Range>().at(i)).from_content(v.as<Range>().content);
   }
   return true;
 }
 
 Value miss(Machine& m, const Value& v, const Value& key) {
   if (key.is_string()) return m.missing("'" + std::string(type_name(v)) + " object' has no attribute '" + clipped(key.text()) + "'");
-  return m.missing(std::string(type_name(v)) + " object has no element " + clipped(to_repr(m, key)));
+  return m.missing(std::string(type_name(v)) + " object has no element " + clipped(to_repr(m, key).text()));
 }
 
 // Python's slice.indices(): where a slice of `n` items starts and how many items it takes.
@@ -83,18 +84,25 @@ Cut cut(Machine& m, int64_t n, const Value& start, const Value& stop, const Valu
 }
 
 Value slice_text(Machine& m, const Value& v, const Cut& c) {
-  const std::string& s = v.text();
-  m.charge_text(int64_t(s.size()));
-  if (v.as<Text>().ascii()) {
-    if (c.step == 1) return m.text(s.substr(size_t(c.start), size_t(c.count)), is_markup(v));
-    std::string out;
-    for (int64_t i = 0; i < c.count; ++i) out += s[size_t(c.start + i * c.step)];
-    return m.text(std::move(out), is_markup(v));
+  const Text& t = v.as<Text>();
+  const auto offset = [&](int64_t i) { return t.ascii() ? size_t(i) : i >= t.length ? t.text.size() : character_offset(m, t.text, i); };
+  if (c.count == 0) return m.text("", t.markup);
+  size_t at = offset(c.start);
+  if (c.step == 1) return part_of(m, v, at, t.ascii() ? at + size_t(c.count) : at + character_offset(m, std::string_view(t.text).substr(at), c.count));
+  TextBuilder out(m);
+  for (int64_t i = 0; i < c.count; ++i) {
+    for (int64_t skip = i > 0 && !t.ascii() ? c.step : 0; skip != 0; skip -= skip < 0 ? -1 : 1) {  // from the character before to this one
+      m.charge_bytes(8);
+      if (skip > 0) next_code_point(t.text, at);
+      if (skip < 0) previous_code_point(t.text, at);
+    }
+    if (t.ascii()) at = size_t(c.start + i * c.step);
+    size_t end = at;
+    next_code_point(t.text, end);
+    m.charge_bytes(16);
+    out.add(t, at, end);
   }
-  const std::u32string u = decode_utf8(s);
-  std::string out;
-  for (int64_t i = 0; i < c.count; ++i) append_utf8(out, u[size_t(c.start + i * c.step)]);
-  return m.text(std::move(out), is_markup(v));
+  return out.finish(t.markup);
 }
 
 }  // namespace
@@ -111,7 +119,7 @@ bool find_attribute(Machine& m, const Value& v, std::string_view name, Value& ou
   }
   if (v.is(Kind::range) && (name == "start" || name == "stop" || name == "step")) {
     const Range& r = v.as<Range>();
-    out = Value::integer(name == "start" ? r.start : name == "stop" ? r.stop : r.step);
+    out = Value::integer(name == "start" ? r.start : name == "stop" ? r.stop : r.step).from_content(r.content);
     return true;
   }
   return get_method(m, v, name, out);
@@ -122,8 +130,11 @@ Value get_attribute(Machine& m, const Value& v, std::string_view name) {
   if (name != "__class__") m.require_defined(v);  // which even an undefined value has, and the sandbox hides
   m.charge(1);
   if (find_attribute(m, v, name, out)) return out;
-  const Value key = m.text(std::string(name));
-  return get_python_item(m, v, key, out) ? out : miss(m, v, key);
+  if (v.is(Kind::dict)) {
+    const Value* found = v.as<Dict>().find_text(m, name);
+    if (found) return *found;
+  }
+  return miss(m, v, m.text(std::string(name)));
 }
 
 Value get_item(Machine& m, const Value& v, const Value& key) {
@@ -141,7 +152,8 @@ Value get_slice(Machine& m, const Value& v, const Value& start, const Value& sto
   const Cut c = cut(m, length(m, v), start, stop, step);
   if (v.is_string()) return slice_text(m, v, c);
   if (v.is(Kind::range)) {
-    auto r = std::make_shared<Range>();
+    auto r = make_ref<Range>();
+    r->content = v.as<Range>().content || start.is_content() || step.is_content();
     const Range& of = v.as<Range>();
     r->start = of.at(c.start);
     r->step = int64_t(uint64_t(of.step) * uint64_t(c.step));
@@ -149,10 +161,12 @@ Value get_slice(Machine& m, const Value& v, const Value& start, const Value& sto
     r->stop = r->at(c.count);
     return Value::of(Kind::range, std::move(r));
   }
-  m.charge(c.count);
   std::vector<Value> items;
   items.reserve(size_t(c.count));
-  for (int64_t i = 0; i < c.count; ++i) items.push_back(v.items()[size_t(c.start + i * c.step)]);
+  for (int64_t i = 0; i < c.count; ++i) {
+    m.charge(1);
+    items.push_back(v.items()[size_t(c.start + i * c.step)]);
+  }
   return v.is(Kind::list) ? m.list(std::move(items)) : m.tuple(std::move(items));
 }
 
@@ -161,9 +175,10 @@ std::vector<Value> attribute_parts(Machine& m, const Value& attribute) {
   if (!attribute.is_string()) return {attribute};
   std::vector<Value> parts;
   std::string_view rest = attribute.text();
-  m.charge(int64_t(rest.size()));
   while (true) {
-    const std::string_view part = rest.substr(0, rest.find('.'));
+    size_t dot = 0;
+    for (; dot < rest.size() && rest[dot] != '.'; ++dot) m.charge_bytes(2);
+    const std::string_view part = rest.substr(0, dot);
     int64_t index = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
     const bool is_index = !part.empty() && part[0] != '-' && error == std::errc() && end == part.data() + part.size();

@@ -4,8 +4,10 @@
 #include <charconv>
 #include <cmath>
 
+#include "text/jinja_builder.h"
 #include "text/jinja_format.h"
 #include "text/jinja_ops.h"
+#include "text/jinja_text.h"
 
 namespace puna::jinja {
 namespace {
@@ -85,34 +87,31 @@ Value reals(Machine& m, Operator op, double a, double b) {
 
 Value repeat(Machine& m, const Value& v, int64_t times) {
   times = std::max<int64_t>(times, 0);
-  int64_t total = 0;
   if (v.is_string()) {
-    if (__builtin_mul_overflow(int64_t(v.text().size()), times, &total)) total = INT64_MAX;
-    m.charge_text(total);
-    std::string s;
-    s.reserve(size_t(total));
-    for (int64_t i = 0; i < times && total > 0; ++i) s += v.text();
-    return m.text(std::move(s), is_markup(v));
+    TextBuilder out(m);
+    out.repeat(v.as<Text>(), times);
+    return out.finish(is_markup(v));
   }
-  if (__builtin_mul_overflow(int64_t(v.items().size()), times, &total)) total = INT64_MAX;
-  m.charge(total);
+  const std::vector<Value>& source = v.items();
+  int64_t total = 0;
+  if (__builtin_mul_overflow(int64_t(source.size()), times, &total)) total = INT64_MAX;
+  m.check_steps(total);
   std::vector<Value> items;
   items.reserve(size_t(total));
-  for (int64_t i = 0; i < times && total > 0; ++i) items.insert(items.end(), v.items().begin(), v.items().end());
+  for (int64_t i = 0, k = 0; i < total; ++i, k = k + 1 == int64_t(source.size()) ? 0 : k + 1) {
+    m.charge(1);
+    items.push_back(source[size_t(k)]);
+  }
   return v.is(Kind::list) ? m.list(std::move(items)) : m.tuple(std::move(items));
 }
 
 Value join(Machine& m, const Value& a, const Value& b) {
-  if (a.is_string()) {
-    const bool markup = is_markup(a) || is_markup(b);
-    const auto part = [&](const Value& v) { return markup ? escaped(m, v) : v; };
-    const Value x = part(a), y = part(b);
-    m.charge_text(int64_t(x.text().size() + y.text().size()));
-    return m.text(x.text() + y.text(), markup);
+  if (a.is_string()) return concatenate(m, a, b);
+  std::vector<Value> items = m.collect(a);
+  for (const Value& v : b.items()) {
+    m.charge(1);
+    items.push_back(v);
   }
-  m.charge(int64_t(a.items().size() + b.items().size()));
-  std::vector<Value> items = a.items();
-  items.insert(items.end(), b.items().begin(), b.items().end());
   return a.is(Kind::list) ? m.list(std::move(items)) : m.tuple(std::move(items));
 }
 
@@ -124,25 +123,29 @@ Value calculate(Machine& m, Operator op, const Value& a, const Value& b) {
   if (op == Operator::modulo && a.is_string()) return percent_format(m, a, b);
   m.require_defined(a);
   m.require_defined(b);
-  if (a.is_integral() && b.is_integral()) return integers(m, op, a.as_integer(), b.as_integer());
-  if (a.is_number() && b.is_number()) return reals(m, op, a.as_real(), b.as_real());
+  const bool content = a.is_content() || b.is_content();
+  if (a.is_integral() && b.is_integral()) return integers(m, op, a.as_integer(), b.as_integer()).from_content(content);
+  if (a.is_number() && b.is_number()) return reals(m, op, a.as_real(), b.as_real()).from_content(content);
   if (op == Operator::add && is_repeatable(a) && b.is(a.kind())) return join(m, a, b);
   if (op == Operator::multiply && is_repeatable(a) && b.is_integral()) return repeat(m, a, b.as_integer());
   if (op == Operator::multiply && a.is_integral() && is_repeatable(b)) return repeat(m, b, a.as_integer());
+  if (big_digits(a) || big_digits(b)) overflow(m);
   m.fail("unsupported operand type(s) for %s: '%s' and '%s'", sign(op), type_name(a), type_name(b));
 }
 
 Value negate(Machine& m, const Value& v) {
   m.require_defined(v);
-  if (v.is(Kind::real)) return Value::real(-v.as_real());
+  if (v.is(Kind::real)) return Value::real(-v.as_real()).from_content(v.is_content());
+  if (big_digits(v)) overflow(m);
   if (!v.is_integral()) m.fail("bad operand type for unary -: '%s'", type_name(v));
-  return integers(m, Operator::subtract, 0, v.as_integer());
+  return integers(m, Operator::subtract, 0, v.as_integer()).from_content(v.is_content());
 }
 
 Value plus(Machine& m, const Value& v) {
   m.require_defined(v);
+  if (big_digits(v)) return v;
   if (!v.is_number()) m.fail("bad operand type for unary +: '%s'", type_name(v));
-  return v.is(Kind::real) ? v : Value::integer(v.as_integer());
+  return v.is(Kind::real) ? v : Value::integer(v.as_integer()).from_content(v.is_content());
 }
 
 int64_t to_integer(Machine& m, double d) {
@@ -176,17 +179,22 @@ Value round_integer(Machine& m, int64_t i, int64_t tens) {
 
 Value round_to(Machine& m, const Value& v, int64_t digits) {
   m.require_defined(v);
-  if (v.is_integral()) return digits >= 0 ? Value::integer(v.as_integer()) : round_integer(m, v.as_integer(), -digits);
+  const int64_t tens = digits == INT64_MIN ? INT64_MAX : -digits;
+  if (big_digits(v)) {
+    if (digits < 0) overflow(m);
+    return v;
+  }
+  if (v.is_integral()) return (tens <= 0 ? Value::integer(v.as_integer()) : round_integer(m, v.as_integer(), tens)).from_content(v.is_content());
   if (!v.is(Kind::real)) m.fail("type %s doesn't define __round__ method", type_name(v));
   const double d = v.as_real();
   if (!std::isfinite(d) || digits > 330) return v;
-  if (digits < -308) return Value::real(std::copysign(0.0, d));
-  if (digits < 0) return Value::real(round_tens(d, -digits));
+  if (digits < -308) return Value::real(std::copysign(0.0, d)).from_content(v.is_content());
+  if (digits < 0) return Value::real(round_tens(d, tens)).from_content(v.is_content());
   char buffer[800];  // 309 digits before the point, 330 after
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::fixed, int(digits)).ptr;
   double rounded = 0;
   std::from_chars(buffer, end, rounded);
-  return Value::real(rounded);
+  return Value::real(rounded).from_content(v.is_content());
 }
 
 }  // namespace puna::jinja

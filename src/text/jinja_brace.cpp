@@ -5,6 +5,8 @@
 
 #include "text/jinja_format.h"
 #include "text/jinja_ops.h"
+#include "text/jinja_search.h"
+#include "text/jinja_text.h"
 
 namespace puna::jinja {
 namespace {
@@ -14,37 +16,42 @@ class BraceFormatter {
   BraceFormatter(Machine& m, std::vector<Value> positional, std::function<const Value*(std::string_view)> named, bool markup)
       : m_(m), positional_(std::move(positional)), named_(std::move(named)), markup_(markup) {}
 
-  std::string run(std::string_view s, int depth) {
+  Value run(const Value& format, int depth) {
     if (depth > 2) m_.fail("Max string recursion exceeded");
-    std::string out;
-    for (size_t i = 0; i < s.size();) {
+    const Text& t = format.as<Text>();
+    const std::string_view s = t.text;
+    TextBuilder out(m_);
+    for (size_t i = 0, start = 0; i < s.size(); start = i) {
+      for (; i < s.size() && s[i] != '{' && s[i] != '}'; ++i) m_.charge_bytes(1);
+      out.add(t, start, i);
+      if (i == s.size()) break;
       const char c = s[i++];
-      if (c != '{' && c != '}') {
-        out += c;
-      } else if (i < s.size() && s[i] == c) {
-        out += c;
+      if (i < s.size() && s[i] == c) {
+        out.add(t, i, i + 1);
         ++i;
       } else if (c == '}') {
         m_.fail("Single '}' encountered in format string");
       } else {
-        out += field(s, i, depth);
+        field(out, format, i, depth);
       }
-      m_.check_size(out.size());
     }
-    return out;
+    return out.finish();
   }
 
  private:
   // After '{': name[!conversion][:spec]}, where the spec may hold fields of its own.
-  std::string field(std::string_view s, size_t& i, int depth) {
+  void field(TextBuilder& out, const Value& format, size_t& i, int depth) {
+    const std::string_view s = format.text();
+    const size_t start = i;
     size_t end = i;
     for (int open = 1; open > 0; ++end) {
       if (end >= s.size()) m_.fail("expected '}' before end of string");
+      m_.charge_bytes(8);
       open += s[end] == '{' ? 1 : s[end] == '}' ? -1 : 0;
     }
     const std::string_view whole = s.substr(i, end - 1 - i);
     i = end;
-    m_.charge(1 + int64_t(whole.size()) / 8);
+    m_.charge(1);
     size_t name_end = whole.find_first_of("!:");
     if (const size_t bracket = whole.find('['); bracket < name_end)
       name_end = whole.find_first_of("!:", std::min(whole.find(']', bracket), whole.size()));
@@ -54,12 +61,21 @@ class BraceFormatter {
     if (!rest.empty() && rest[0] == '!') {
       if (rest.size() < 2 || (rest.size() > 2 && rest[2] != ':')) m_.fail("expected ':' after conversion specifier");
       if (rest[1] != 's' && rest[1] != 'r') m_.fail("Unknown conversion specifier '%c'", rest[1]);
-      v = m_.text(rest[1] == 's' ? to_str(m_, v) : to_repr(m_, v));
+      v = rest[1] == 's' ? to_str(m_, v) : to_repr(m_, v);
       rest.remove_prefix(2);
     }
-    const std::string spec = rest.empty() ? std::string() : run(rest.substr(1), depth + 1);
-    std::string out = spec.empty() ? to_str(m_, v) : format_value(m_, v, parse_spec(m_, spec));
-    return markup_ && !is_markup(v) && depth == 1 ? escape_html(out) : out;
+    const Value spec = rest.empty() ? m_.text("") : run(part_of(m_, format, start + whole.size() - rest.size() + 1, start + whole.size()), depth + 1);
+    const bool escapes = markup_ && !is_markup(v) && depth == 1;
+    if (spec.text().empty()) {
+      v = to_str(m_, v);
+      out.add(escapes ? escaped(m_, v) : v);
+      return;
+    }
+    FormatSpec parsed = parse_spec(m_, spec.text());
+    parsed.content = is_content(spec);
+    TextBuilder formatted(m_);
+    format_value(m_, escapes ? formatted : out, v, parsed);
+    if (escapes) out.add(escaped(m_, formatted.finish()));
   }
 
   Value resolve(std::string_view name) {
@@ -118,19 +134,22 @@ class BraceFormatter {
 
 Value brace_format(Machine& m, const Value& self, Args& args) {
   const auto named = [&](std::string_view name) -> const Value* {
-    m.charge(int64_t(args.named.size()) / 8);
-    for (const auto& [key, value] : args.named)
-      if (key == name) return &value;
+    for (const NamedArgument& argument : args.named) {
+      m.charge(1);
+      if (equal_bytes(m, argument.text(), name)) return &argument.value;
+    }
     return nullptr;
   };
-  return m.text(BraceFormatter(m, args.positional, named, is_markup(self)).run(self.text(), 1), is_markup(self));
+  const Value out = BraceFormatter(m, args.positional, named, is_markup(self)).run(self, 1);
+  return is_markup(self) ? as_markup(m, out) : out;
 }
 
 Value brace_format_map(Machine& m, const Value& self, Args& args) {
   Bound b(m, "format_map", {"mapping"}, 1, args);
   if (!b[0].is(Kind::dict)) m.fail("format_map() expects a dict");
-  const auto named = [&b](std::string_view name) { return b[0].as<Dict>().find_text(name); };
-  return m.text(BraceFormatter(m, {}, named, is_markup(self)).run(self.text(), 1), is_markup(self));
+  const auto named = [&](std::string_view name) { return b[0].as<Dict>().find_text(m, name); };
+  const Value out = BraceFormatter(m, {}, named, is_markup(self)).run(self, 1);
+  return is_markup(self) ? as_markup(m, out) : out;
 }
 
 }  // namespace puna::jinja

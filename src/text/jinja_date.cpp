@@ -57,13 +57,17 @@ class Formatter {
   std::string run(std::string_view format, int depth = 0) {
     std::string out;
     for (size_t i = 0; i < format.size(); ++i) {
+      m_.charge_bytes(64);
       if (format[i] != '%' || i + 1 >= format.size()) {
         out += format[i];
         continue;
       }
       const size_t start = i++;
       pad_ = '\0';
-      while (i + 1 < format.size() && (format[i] == '-' || format[i] == '_' || format[i] == '0' || format[i] == '^')) pad_ = format[i++];
+      while (i + 1 < format.size() && (format[i] == '-' || format[i] == '_' || format[i] == '0' || format[i] == '^')) {
+        m_.charge_bytes(1);
+        pad_ = format[i++];
+      }
       const std::string piece = depth > 1 ? std::string() : field(format[i]);
       out += piece.empty() && format[i] != 'Z' && format[i] != 'z' ? std::string(format.substr(start, i - start + 1)) : upper(piece);
     }
@@ -147,7 +151,7 @@ bool is_date(std::string_view date) {
 std::string format_date(Machine& m, std::string_view date, std::string_view format) {
   Date d{};
   if (!parse(date, d)) m.fail("'%.20s' is not a date YYYY-MM-DD", std::string(date).c_str());
-  m.charge_text(8 * int64_t(format.size()));
+  m.check_size(16 * int64_t(format.size()));
   return Formatter(m, d).run(format);
 }
 

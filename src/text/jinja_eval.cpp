@@ -51,7 +51,7 @@ Flow Set::run(Machine& m) const {
 
 namespace {
 
-Value filtered(Machine& m, const std::vector<FilterCall>& filters, std::string text) {
+Value filtered(Machine& m, const std::vector<FilterCall>& filters, Marked text) {
   Value v = m.text(std::move(text));
   for (const FilterCall& call : filters) v = call.apply(m, v);
   return v;
@@ -64,7 +64,7 @@ Flow SetBlock::run(Machine& m) const {
   {
     Machine::ScopeGuard inner(m, m.scope, hidden);
     Flow flow = Flow::normal;
-    std::string text = m.capture([&] { flow = m.execute(body); });
+    Marked text = m.capture([&] { flow = m.execute(body); });
     if (flow != Flow::normal) return flow;
     value = filtered(m, filters, std::move(text));
   }
@@ -77,7 +77,7 @@ Flow FilterBlock::run(Machine& m) const {
   {
     Machine::ScopeGuard inner(m, m.scope, hidden);
     Flow flow = Flow::normal;
-    std::string text = m.capture([&] { flow = m.execute(body); });
+    Marked text = m.capture([&] { flow = m.execute(body); });
     if (flow != Flow::normal) return flow;
     value = filtered(m, filters, std::move(text));
   }

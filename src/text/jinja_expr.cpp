@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "text/jinja_ast.h"
+#include "text/jinja_builder.h"
+#include "text/jinja_search.h"
 
 namespace puna::jinja {
 
@@ -26,7 +28,7 @@ Value Items::eval(Machine& m) const {
 }
 
 Value DictItems::eval(Machine& m) const {
-  std::vector<Dict::Item> pairs;
+  std::vector<std::pair<Value, Value>> pairs;
   pairs.reserve(items.size());
   for (const auto& [key, value] : items) {
     Value k = m.evaluate(*key);
@@ -55,13 +57,9 @@ Value Logic::eval(Machine& m) const {
 }
 
 Value Concat::eval(Machine& m) const {
-  std::string out;
-  for (const ExprPtr& e : items) {
-    const std::string piece = to_str(m, m.evaluate(*e));
-    m.charge_text(int64_t(out.size() + piece.size()));
-    out += piece;
-  }
-  return m.text(std::move(out));
+  TextBuilder out(m);
+  for (const ExprPtr& e : items) out.add(to_str(m, m.evaluate(*e)));
+  return out.finish();
 }
 
 Value Compare::eval(Machine& m) const {
@@ -104,19 +102,20 @@ Args Arguments::eval(Machine& m) const {
   Args args;
   args.positional.reserve(positional.size());
   for (const ExprPtr& e : positional) args.positional.push_back(m.evaluate(*e));
-  for (const auto& [name, e] : named) args.named.emplace_back(name, m.evaluate(*e));
+  for (const auto& [name, e] : named) args.named.push_back({m.text(name), m.evaluate(*e)});
   if (star)
     for (Value& v : m.collect(m.evaluate(*star))) args.positional.push_back(std::move(v));
   if (double_star) {
     const Value more = m.evaluate(*double_star);
     m.require_defined(more);
     if (!more.is(Kind::dict)) m.fail("argument after ** must be a mapping, not %s", type_name(more));
-    for (const auto& [key, value] : more.as<Dict>().items()) {
-      if (!key.is_string()) m.fail("keywords must be strings");
-      m.charge_text(int64_t(key.text().size() + named.size()));
+    const Dict& d = more.as<Dict>();
+    for (size_t i = 0; i < d.size(); ++i) {
+      if (!d.key(i).is_string()) m.fail("keywords must be strings");
+      m.charge(1 + int64_t(named.size()) / 4);
       for (const auto& [name, e] : named)
-        if (name == key.text()) m.fail("got multiple values for keyword argument '%.64s'", name.c_str());
-      args.named.emplace_back(key.text(), value);
+        if (equal_bytes(m, name, d.key(i).text())) m.fail("got multiple values for keyword argument '%.64s'", name.c_str());
+      args.named.push_back({d.key(i), d.value(i)});
     }
   }
   return args;
@@ -125,7 +124,7 @@ Args Arguments::eval(Machine& m) const {
 Value CallExpr::call(Machine& m, const Value* caller) const {
   const Value function = m.evaluate(*callee);
   Args args = arguments.eval(m);
-  if (caller) args.named.emplace_back("caller", *caller);
+  if (caller) args.named.push_back({m.text("caller"), *caller});
   m.line = line;
   return m.call(function, args);
 }

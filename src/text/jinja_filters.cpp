@@ -6,8 +6,9 @@
 #include <iterator>
 #include <optional>
 
+#include "text/jinja_format.h"
 #include "text/jinja_ops.h"
-#include "text/jinja_unicode.h"
+#include "text/jinja_text.h"
 
 namespace puna::jinja {
 namespace {
@@ -35,28 +36,34 @@ Value attribute_filter(Machine& m, const Value& input, Args& args) {
 Value absolute(Machine& m, const Value& input, Args& args) {
   Bound b(m, "abs", {}, 0, args);
   m.require_defined(input);
+  if (const std::string* big = big_digits(input)) return is_negative(input) ? big_integer(big->substr(1)) : input;
   if (!input.is_number()) m.fail("bad operand type for abs(): '%s'", type_name(input));
-  if (input.is(Kind::real)) return Value::real(std::fabs(input.as_real()));
+  if (input.is(Kind::real)) return Value::real(std::fabs(input.as_real())).from_content(input.is_content());
   return input.as_integer() < 0 ? negate(m, input) : plus(m, input);
 }
 
 Value round_filter(Machine& m, const Value& input, Args& args) {
   Bound b(m, "round", {"precision", "method"}, 0, args);
-  const std::string method = b.has(1) ? to_str(m, b[1]) : "common";
+  const std::string method = b.has(1) ? to_str(m, b[1]).text() : "common";
   if (method == "common") return round_to(m, input, b.integer(0, 0));
   if (method != "ceil" && method != "floor") m.fail("method must be common, ceil or floor");
   const Value scale = calculate(m, Operator::power, Value::integer(10), Value::integer(b.integer(0, 0)));
   Value scaled = calculate(m, Operator::multiply, input, scale);
   if (!scaled.is_number()) m.fail("must be real number, not %s", type_name(scaled));
   if (scaled.is(Kind::real))
-    scaled = Value::integer(to_integer(m, method == "ceil" ? std::ceil(scaled.as_real()) : std::floor(scaled.as_real())));
+    scaled = Value::integer(to_integer(m, method == "ceil" ? std::ceil(scaled.as_real()) : std::floor(scaled.as_real())))
+                 .from_content(scaled.is_content());
   return calculate(m, Operator::divide, scaled, scale);
 }
 
-// Digits with single underscores between them, as int() and float() allow; nothing when an underscore is elsewhere.
-std::optional<std::string> without_underscores(std::string_view s) {
+// What a number could be written as: `text` without white space around it and without the single underscores between digits that int()
+// and float() allow; nothing when an underscore is elsewhere.
+std::optional<std::string> clean_number(Machine& m, const Value& text) {
+  const Value stripped = strip_text(m, text, nullptr, true, true);
+  const std::string& s = stripped.text();
   std::string out;
   for (size_t i = 0; i < s.size(); ++i) {
+    m.charge_bytes(8);
     const auto digit = [&](size_t k) { return k < s.size() && (uint8_t((s[k] | 0x20) - 'a') < 26 || uint8_t(s[k] - '0') < 10); };
     if (s[i] != '_') {
       out += s[i];
@@ -68,11 +75,8 @@ std::optional<std::string> without_underscores(std::string_view s) {
 }
 
 // int(s, base); nothing where Python raises ValueError.
-std::optional<int64_t> parse_integer(Machine& m, std::string_view text, int64_t base) {
+std::optional<int64_t> parse_integer(Machine& m, std::string_view s, int64_t base) {
   if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
-  const std::optional<std::string> clean = without_underscores(strip_space(text, true, true));
-  if (!clean) return std::nullopt;
-  std::string_view s = *clean;
   const bool negative = s.starts_with('-');
   if (negative || s.starts_with('+')) s.remove_prefix(1);
   if (s.size() > 2 && s[0] == '0') {
@@ -92,12 +96,10 @@ std::optional<int64_t> parse_integer(Machine& m, std::string_view text, int64_t 
   return negative ? int64_t(0 - n) : int64_t(n);
 }
 
-std::optional<double> parse_real(std::string_view text) {
-  const std::optional<std::string> clean = without_underscores(strip_space(text, true, true));
-  if (!clean || clean->empty()) return std::nullopt;
-  std::string s = to_lower(*clean);
-  const bool negative = s[0] == '-';
-  if (negative || s[0] == '+') s.erase(0, 1);
+std::optional<double> parse_real(std::string s) {
+  for (char& c : s) c = c >= 'A' && c <= 'Z' ? char(c + 32) : c;
+  const bool negative = s.starts_with('-');
+  if (negative || s.starts_with('+')) s.erase(0, 1);
   const double sign = negative ? -1.0 : 1.0;
   if (s == "inf" || s == "infinity") return sign * HUGE_VAL;
   if (s == "nan") return std::nan("");
@@ -112,13 +114,16 @@ std::optional<double> parse_real(std::string_view text) {
 Value int_filter(Machine& m, const Value& input, Args& args) {
   Bound b(m, "int", {"default", "base"}, 0, args);
   m.require_defined(input);
-  if (input.is_integral()) return plus(m, input);
+  const bool content = is_content(input);
+  if (input.is_integral() || big_digits(input)) return plus(m, input);
   if (input.is(Kind::real))
-    return std::isnan(input.as_real()) ? b.value(0, Value::integer(0)) : Value::integer(to_integer(m, input.as_real()));
+    return std::isnan(input.as_real()) ? b.value(0, Value::integer(0)) : Value::integer(to_integer(m, input.as_real())).from_content(content);
   if (input.is_string()) {
-    m.charge_text(int64_t(input.text().size()));
-    if (const auto n = parse_integer(m, input.text(), b.integer(1, 10))) return Value::integer(*n);
-    if (const auto d = parse_real(input.text()); d && std::isfinite(*d)) return Value::integer(to_integer(m, *d));
+    const std::optional<std::string> s = clean_number(m, input);
+    const auto n = s ? parse_integer(m, *s, b.integer(1, 10)) : std::nullopt;
+    if (n) return Value::integer(*n).from_content(content);
+    if (const auto d = s ? parse_real(*s) : std::nullopt; d.has_value() && std::isfinite(d.value()))
+      return Value::integer(to_integer(m, d.value())).from_content(content);
   }
   return b.value(0, Value::integer(0));
 }
@@ -126,10 +131,12 @@ Value int_filter(Machine& m, const Value& input, Args& args) {
 Value float_filter(Machine& m, const Value& input, Args& args) {
   Bound b(m, "float", {"default"}, 0, args);
   m.require_defined(input);
-  if (input.is_number()) return Value::real(input.as_real());
+  const bool content = is_content(input);
+  if (input.is_number()) return Value::real(input.as_real()).from_content(content);
+  if (const std::string* big = big_digits(input)) return Value::real(big_as_real(m, *big)).from_content(true);
   if (input.is_string()) {
-    m.charge_text(int64_t(input.text().size()));
-    if (const auto d = parse_real(input.text())) return Value::real(*d);
+    const std::optional<std::string> s = clean_number(m, input);
+    if (const auto d = s ? parse_real(*s) : std::nullopt) return Value::real(*d).from_content(content);
   }
   return b.value(0, Value::real(0.0));
 }
@@ -173,17 +180,10 @@ bool inside(Machine& m, const Value& v, Args& args) {
   return contains(m, b[0], v);
 }
 
-template <bool (*Wanted)(char32_t), bool (*Other)(char32_t)>
+template <bool (*Wanted)(char32_t) noexcept, bool (*Other)(char32_t) noexcept>
 bool has_case(Machine& m, const Value& v, Args& args) {
   Bound(m, "test", {}, 0, args);
-  const std::string s = to_str(m, v);
-  bool any = false;
-  for (size_t i = 0; i < s.size();) {
-    const char32_t c = next_code_point(s, i);
-    if (Other(c) || is_title(c)) return false;
-    any = any || Wanted(c);
-  }
-  return any;
+  return has_only_case(m, to_str(m, v).text(), Wanted, Other);
 }
 
 bool names_filter(Machine&, const Value& v, Args&) { return v.is_string() && find_filter(v.text()); }
@@ -195,9 +195,9 @@ bool is_none(const Value& v) { return v.is_none(); }
 bool is_boolean(const Value& v) { return v.is(Kind::boolean); }
 bool is_true(const Value& v) { return v.is(Kind::boolean) && v.as_integer(); }
 bool is_false(const Value& v) { return v.is(Kind::boolean) && !v.as_integer(); }
-bool is_integer(const Value& v) { return v.is(Kind::integer); }
+bool is_integer(const Value& v) { return v.is(Kind::integer) || big_digits(v); }
 bool is_float(const Value& v) { return v.is(Kind::real); }
-bool is_number(const Value& v) { return v.is_number(); }
+bool is_number(const Value& v) { return v.is_number() || big_digits(v); }
 bool is_string(const Value& v) { return v.is_string(); }
 bool is_mapping(const Value& v) { return v.is(Kind::dict); }
 bool is_sequence(const Value& v) { return has_length(v) && !v.is(Kind::view); }

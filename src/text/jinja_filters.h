@@ -23,19 +23,17 @@ Filter find_list_filter(std::string_view name);    // jinja_filters_list.cpp
 Filter find_number_filter(std::string_view name);  // jinja_filters.cpp, with the rest
 
 // What Python would return as a generator: unprintable, without a length, walked once, and nothing happens (or fails) before the
-// first item is asked for.
+// first item is asked for. It is as deep as all that it holds, and one more: `held` is the depth of what `step` keeps besides the source.
 struct Lazy final : Iterator {
   using Step = std::function<bool(Machine&, Iterator& source, Value& out)>;
   Value source;
   Step step;
-  std::shared_ptr<Iterator> iterator;
+  Ref<Iterator> iterator;
   bool done = false;
   bool next(Machine& m, Value& out) override;
 };
-Value generator(Machine& m, const Value& source, Lazy::Step step);
+Value generator(Machine& m, const Value& source, int held, Lazy::Step step);
 // The items of a list made from `source` when the first one is asked for.
-Value deferred(Machine& m, const Value& source, std::function<std::vector<Value>(Machine&, const Value&)> make);
-
-Value soft_text(Machine& m, const Value& v);  // str(v), but markup stays markup
+Value deferred(Machine& m, const Value& source, int held, std::function<std::vector<Value>(Machine&, const Value&)> make);
 
 }  // namespace puna::jinja

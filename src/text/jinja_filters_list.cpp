@@ -6,8 +6,10 @@
 #include <set>
 
 #include "text/jinja_filters.h"
+#include "text/jinja_builder.h"
 #include "text/jinja_ops.h"
-#include "text/jinja_unicode.h"
+#include "text/jinja_search.h"
+#include "text/jinja_text.h"
 
 namespace puna::jinja {
 namespace {
@@ -17,9 +19,7 @@ using Parts = std::vector<Value>;
 bool pass(Machine& m, Iterator& source, Value& out) { return source.next(m, out); }
 
 Value lowered(Machine& m, const Value& v) {
-  if (!v.is_string()) return v;
-  m.charge_text(4 * int64_t(v.text().size()));
-  return m.text(to_lower(v.text()));
+  return v.is_string() ? as_markup(m, with_case(m, v, map_lower), false) : v;
 }
 
 // What sort, unique, min, max and groupby compare: the attribute (or the item itself), letters' case ignored unless asked for.
@@ -50,6 +50,10 @@ bool is_reversible(const Value& v) {
 Value last(Machine& m, const Value& input, Args& args) {
   Bound b(m, "last", {}, 0, args);
   if (!is_reversible(input)) m.fail("'%s' object is not reversible", type_name(input));
+  if (input.is_string() || input.is_sequence() || input.is(Kind::range)) {
+    if (length(m, input) > 0) return get_item(m, input, Value::integer(length(m, input) - 1));
+    return m.missing("No last item, sequence was empty.");
+  }
   const Parts items = m.collect(input);
   return items.empty() ? m.missing("No last item, sequence was empty.") : items.back();
 }
@@ -59,7 +63,7 @@ Value reverse(Machine& m, const Value& input, Args& args) {
   if (input.is_string()) return get_slice(m, input, Value::none(), Value::none(), Value::integer(-1));
   Parts items = m.collect(input);
   std::reverse(items.begin(), items.end());
-  return is_reversible(input) ? generator(m, m.list(std::move(items)), pass) : m.list(std::move(items));
+  return is_reversible(input) ? generator(m, m.list(std::move(items)), 0, pass) : m.list(std::move(items));
 }
 
 Value list(Machine& m, const Value& input, Args& args) {
@@ -69,30 +73,36 @@ Value list(Machine& m, const Value& input, Args& args) {
 
 Value items(Machine& m, const Value& input, Args& args) {
   Bound b(m, "items", {}, 0, args);
-  return deferred(m, input, [](Machine& m, const Value& source) {
+  return deferred(m, input, 0, [](Machine& m, const Value& source) {
     if (!source.is_undefined() && !source.is(Kind::dict)) m.fail("Can only get item pairs from a mapping.");
     Parts pairs;
     if (source.is(Kind::dict))
-      for (const auto& [key, value] : source.as<Dict>().items()) pairs.push_back(m.tuple({key, value}));
+      for (size_t i = 0; i < source.as<Dict>().size(); ++i) pairs.push_back(m.tuple({source.as<Dict>().key(i), source.as<Dict>().value(i)}));
     return pairs;
   });
 }
 
 Value join(Machine& m, const Value& input, Args& args) {
   Bound b(m, "join", {"d", "attribute"}, 0, args);
-  const std::string separator = b.has(0) ? to_str(m, b[0]) : "";
+  const Value separator = b.has(0) ? to_str(m, b[0]) : m.text("");
   const Parts parts = b.given(1) ? attribute_parts(m, b[1]) : Parts();
-  std::string out;
+  TextBuilder out(m);
   bool first = true;
   const auto it = m.iterate(input);
   for (Value v; it->next(m, v); first = false) {
-    const std::string piece = to_str(m, get_path(m, v, parts));
-    m.charge_text(int64_t(piece.size() + separator.size()));
-    if (!first) out += separator;
-    out += piece;
-    m.check_size(out.size());
+    m.charge(1);
+    if (!first) out.add(separator);
+    out.add(to_str(m, get_path(m, v, parts)));
   }
-  return m.text(std::move(out));
+  return out.finish();
+}
+
+size_t comma_in(Machine& m, std::string_view s) {
+  for (size_t i = 0; i < s.size(); ++i) {
+    m.charge_bytes(1);
+    if (s[i] == ',') return i;
+  }
+  return s.npos;
 }
 
 Value sort(Machine& m, const Value& input, Args& args) {
@@ -101,7 +111,7 @@ Value sort(Machine& m, const Value& input, Args& args) {
   std::vector<Parts> paths;  // attribute="a,b.c": several, the first decides first
   if (b.given(2) && b[2].is_string()) {
     std::string_view rest = b[2].text();
-    for (size_t comma; (comma = rest.find(',')) != rest.npos; rest.remove_prefix(comma + 1))
+    for (size_t comma; (comma = comma_in(m, rest)) != rest.npos; rest.remove_prefix(comma + 1))
       paths.push_back(attribute_parts(m, m.text(std::string(rest.substr(0, comma)))));
     paths.push_back(attribute_parts(m, m.text(std::string(rest))));
   } else {
@@ -120,17 +130,18 @@ Value sort(Machine& m, const Value& input, Args& args) {
 
 Value dict_sort(Machine& m, const Value& input, Args& args) {
   Bound b(m, "dictsort", {"case_sensitive", "by", "reverse"}, 0, args);
-  const std::string by = b.has(1) ? to_str(m, b[1]) : "key";
+  const std::string by = b.has(1) ? to_str(m, b[1]).text() : "key";
   if (by != "key" && by != "value") m.fail("You can only sort by either \"key\" or \"value\"");
   m.require_defined(input);
   if (!input.is(Kind::dict)) m.fail("'%s' object has no attribute 'items'", type_name(input));
-  const auto& pairs = input.as<Dict>().items();
+  const Dict& d = input.as<Dict>();
   Parts keys, out;
-  for (const auto& [key, value] : pairs) {
-    const Value& v = by == "key" ? key : value;
+  for (size_t i = 0; i < d.size(); ++i) {
+    m.charge(1);
+    const Value& v = by == "key" ? d.key(i) : d.value(i);
     keys.push_back(b.truth(0, false) ? v : lowered(m, v));
   }
-  for (size_t i : sorted_order(m, keys, b.truth(2, false))) out.push_back(m.tuple({pairs[i].first, pairs[i].second}));
+  for (size_t i : sorted_order(m, keys, b.truth(2, false))) out.push_back(m.tuple({d.key(i), d.value(i)}));
   return m.list(std::move(out));
 }
 
@@ -155,8 +166,9 @@ Value extreme(Machine& m, const Value& input, Args& args) {
 Value unique(Machine& m, const Value& input, Args& args) {
   Bound b(m, "unique", {"case_sensitive", "attribute"}, 0, args);
   const Parts parts = b.given(1) ? attribute_parts(m, b[1]) : Parts();
-  return generator(m, input,
-                   [parts, sensitive = b.truth(0, false), seen = std::set<std::string>()](Machine& m, Iterator& it, Value& out) mutable {
+  const auto before = [&m](const std::string& a, const std::string& b) { return compare_bytes(m, a, b) < 0; };
+  return generator(m, input, deepest(parts),
+                   [parts, sensitive = b.truth(0, false), seen = std::set<std::string, decltype(before)>(before)](Machine& m, Iterator& it, Value& out) mutable {
                      while (it.next(m, out)) {
                        const Value key = key_of(m, out, parts, sensitive);
                        if (seen.insert(m.key(key)).second) return true;
@@ -199,7 +211,7 @@ Value sum(Machine& m, const Value& input, Args& args) {
 
 Value batch(Machine& m, const Value& input, Args& args) {
   Bound b(m, "batch", {"linecount", "fill_with"}, 1, args);
-  return deferred(m, input, [size = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
+  return deferred(m, input, b.value(1, Value::none()).depth(), [size = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
     Parts rows, row;
     for (const Value& v : m.collect(source)) {
       if (int64_t(row.size()) == size) {
@@ -210,8 +222,8 @@ Value batch(Machine& m, const Value& input, Args& args) {
     }
     if (row.empty()) return rows;
     if (!fill.is_none() && int64_t(row.size()) < size) {
-      m.charge(size);
-      row.resize(size_t(size), fill);
+      m.check_steps(size);
+      for (row.reserve(size_t(size)); int64_t(row.size()) < size; row.push_back(fill)) m.charge(1);
     }
     rows.push_back(m.list(std::move(row)));
     return rows;
@@ -220,15 +232,19 @@ Value batch(Machine& m, const Value& input, Args& args) {
 
 Value slice(Machine& m, const Value& input, Args& args) {
   Bound b(m, "slice", {"slices", "fill_with"}, 1, args);
-  return deferred(m, input, [slices = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
+  return deferred(m, input, b.value(1, Value::none()).depth(), [slices = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
     const Parts items = m.collect(source);
     const int64_t n = int64_t(items.size());
     if (slices == 0) m.fail("integer division or modulo by zero");
-    m.charge(std::max<int64_t>(slices, 0));
+    m.check_steps(slices);
     Parts rows;
     for (int64_t i = 0, at = 0; i < slices; ++i) {
       const int64_t take = n / slices + (i < n % slices);
-      Parts row(items.begin() + at, items.begin() + at + take);
+      Parts row;
+      for (int64_t k = 0; k < take; ++k) {
+        m.charge(1);
+        row.push_back(items[size_t(at + k)]);
+      }
       if (!fill.is_none() && i >= n % slices) row.push_back(fill);
       rows.push_back(m.list(std::move(row)));
       at += take;
@@ -238,12 +254,12 @@ Value slice(Machine& m, const Value& input, Args& args) {
 }
 
 Value map(Machine& m, const Value& input, Args& args) {
-  if (!truth(input)) return generator(m, Value(), pass);
+  if (!truth(input)) return generator(m, Value(), 0, pass);
   if (args.positional.empty()) {
     Bound b(m, "map", {"attribute", "default"}, 0, args);
     if (!b.has(0)) m.fail("map requires a filter argument");
     const Value fallback = b.given(1) ? b[1] : Value();
-    return generator(m, input, [parts = attribute_parts(m, b[0]), fallback](Machine& m, Iterator& it, Value& out) {
+    return generator(m, input, std::max(fallback.depth(), b[0].depth()), [parts = attribute_parts(m, b[0]), fallback](Machine& m, Iterator& it, Value& out) {
       if (!it.next(m, out)) return false;
       out = get_path(m, out, parts, fallback.is_undefined() ? nullptr : &fallback);
       return true;
@@ -253,10 +269,10 @@ Value map(Machine& m, const Value& input, Args& args) {
   const Filter filter = name.is_string() ? find_filter(name.text()) : nullptr;
   Args rest = args;
   rest.positional.erase(rest.positional.begin());
-  return generator(m, input, [name, filter, rest](Machine& m, Iterator& it, Value& out) mutable {
+  return generator(m, input, deepest(args), [name, filter, rest](Machine& m, Iterator& it, Value& out) mutable {
     Value item;
     if (!it.next(m, item)) return false;
-    if (!filter) m.fail("No filter named %s.", to_repr(m, name).c_str());
+    if (!filter) m.fail("No filter named %s.", to_repr(m, name).text().c_str());
     out = filter(m, item, rest);
     return true;
   });
@@ -265,7 +281,7 @@ Value map(Machine& m, const Value& input, Args& args) {
 // select, reject, selectattr, rejectattr: [attribute,] [test, arguments...]
 template <bool Keep, bool Attribute>
 Value select(Machine& m, const Value& input, Args& args) {
-  if (!truth(input)) return generator(m, Value(), pass);
+  if (!truth(input)) return generator(m, Value(), 0, pass);
   Args rest = args;
   const auto take = [&rest]() -> std::optional<Value> {
     if (rest.positional.empty()) return std::nullopt;
@@ -276,11 +292,11 @@ Value select(Machine& m, const Value& input, Args& args) {
   const std::optional<Value> attribute = Attribute ? take() : std::nullopt, name = take();
   const Test test = name && name->is_string() ? find_test(name->text()) : nullptr;
   const Parts parts = attribute ? attribute_parts(m, *attribute) : Parts();
-  return generator(m, input, [attribute, name, parts, test, rest](Machine& m, Iterator& it, Value& out) mutable {
+  return generator(m, input, deepest(args), [attribute, name, parts, test, rest](Machine& m, Iterator& it, Value& out) mutable {
     if (Attribute && !attribute) m.fail("Missing parameter for attribute name");
     while (it.next(m, out)) {
       m.charge(1);
-      if (name && !test) m.fail("No test named %s.", to_repr(m, *name).c_str());
+      if (name && !test) m.fail("No test named %s.", to_repr(m, *name).text().c_str());
       const Value v = get_path(m, out, parts);
       if ((test ? test(m, v, rest) : truth(v)) == Keep) return true;
     }
@@ -325,19 +341,18 @@ bool Lazy::next(Machine& m, Value& out) {
   return !done;
 }
 
-Value generator(Machine& m, const Value& source, Lazy::Step step) {
-  Value v = m.make<Lazy>(Kind::iterator, source.depth() + 1);
+Value generator(Machine& m, const Value& source, int held, Lazy::Step step) {
+  Value v = m.make<Lazy>(Kind::iterator, std::max(source.depth(), held) + 1);
   v.as<Lazy>().source = source;
   v.as<Lazy>().step = std::move(step);
   return v;
 }
 
-Value deferred(Machine& m, const Value& source, std::function<std::vector<Value>(Machine&, const Value&)> make) {
-  return generator(m, Value(),
-                   [source, make = std::move(make), items = std::shared_ptr<Iterator>()](Machine& m, Iterator&, Value& out) mutable {
-                     if (!items) items = m.iterate(m.list(make(m, source)));
-                     return items->next(m, out);
-                   });
+Value deferred(Machine& m, const Value& source, int held, std::function<std::vector<Value>(Machine&, const Value&)> make) {
+  return generator(m, Value(), std::max(source.depth(), held), [source = Value(source), make = std::move(make), items = Ref<Iterator>()](Machine& m, Iterator&, Value& out) mutable {
+    if (!items) items = m.iterate(m.list(make(m, std::exchange(source, Value()))));
+    return items->next(m, out);
+  });
 }
 
 }  // namespace puna::jinja

@@ -3,7 +3,7 @@
 #pragma once
 #include <string_view>
 
-#include "text/jinja_machine.h"
+#include "text/jinja_builder.h"
 
 namespace puna::jinja {
 
@@ -20,15 +20,19 @@ struct FormatSpec {
   char grouping = 0;  // ',' or '_'
   int64_t width = 0, precision = -1;
   char type = 0;
+  bool content = false;  // the format is the caller's, or the number is
 };
 FormatSpec parse_spec(Machine& m, std::string_view s);
-std::string format_value(Machine& m, const Value& v, const FormatSpec& spec);
-std::string format_text(Machine& m, std::string_view s, const FormatSpec& spec);
-std::string format_integer(Machine& m, int64_t i, const FormatSpec& spec);
-std::string format_float(Machine& m, double d, const FormatSpec& spec);
+// All of these add to `out`. What is written of content is content; so are fill characters that content asked for (`spec.content`).
+void format_value(Machine& m, TextBuilder& out, const Value& v, const FormatSpec& spec);
+void format_text(Machine& m, TextBuilder& out, const Value& text, const FormatSpec& spec);
+void format_integer(Machine& m, TextBuilder& out, const Value& v, const FormatSpec& spec);  // of an integral or big one
+void format_float(Machine& m, TextBuilder& out, double d, const FormatSpec& spec);
 
 // `prefix` (a sign, 0x) and `body`, padded to the width; `own_align` where the spec has none.
-std::string pad(Machine& m, std::string_view prefix, std::string_view body, const FormatSpec& spec, char own_align);
+void pad(Machine& m, TextBuilder& out, const Value& prefix, const Value& body, const FormatSpec& spec, char own_align);
+std::string integer_digits(const Value& v, int base, bool upper);  // without sign
+bool is_negative(const Value& v);
 int64_t parse_number(Machine& m, std::string_view s, size_t& i, int64_t otherwise);  // digits at `i`, which moves past them
 inline bool is_one_of(char c, std::string_view set) { return set.find(c) != set.npos; }
 

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "text/jinja_builder.h"
 #include "text/jinja_ops.h"
+#include "text/jinja_search.h"
 
 namespace puna::jinja {
 namespace {
@@ -23,7 +25,7 @@ Value range(Machine& m, Args& args) {
   if (!args.named.empty()) m.fail("range() takes no keyword arguments");
   Bound b(m, "range", {"start", "stop", "step"}, 1, args);
   const bool two = b.has(1);
-  auto r = std::make_shared<Range>();
+  auto r = make_ref<Range>();
   r->start = two ? b.integer(0, 0) : 0;
   r->stop = two ? b.integer(1, 0) : b.integer(0, 0);
   r->step = b.integer(2, 1);
@@ -35,18 +37,21 @@ Value range(Machine& m, Args& args) {
   if (count > uint64_t(kMaxRange))
     m.fail("Range too big. The sandbox blocks ranges larger than MAX_RANGE (%lld).", static_cast<long long>(kMaxRange));
   r->count = int64_t(count);
+  for (size_t i = 0; i < 3; ++i) r->content = r->content || (b.has(i) && b[i].is_content());
   return Value::of(Kind::range, std::move(r));
 }
 
 // dict(mapping or pairs, **named)
 Value dict(Machine& m, Args& args) {
   if (args.positional.size() > 1) m.fail("dict expected at most 1 argument, got %zu", args.positional.size());
-  std::vector<Dict::Item> items;
+  std::vector<std::pair<Value, Value>> items;
   if (!args.positional.empty()) {
     const Value& source = args.positional[0];
     if (source.is(Kind::dict)) {
-      m.charge(int64_t(source.as<Dict>().items().size()));
-      items = source.as<Dict>().items();
+      for (size_t i = 0; i < source.as<Dict>().size(); ++i) {
+        m.charge(1);
+        items.emplace_back(source.as<Dict>().key(i), source.as<Dict>().value(i));
+      }
     } else {
       for (const Value& pair : m.collect(source)) {
         std::vector<Value> kv = m.collect(pair);
@@ -55,20 +60,20 @@ Value dict(Machine& m, Args& args) {
       }
     }
   }
-  for (auto& [name, value] : args.named) items.emplace_back(m.text(name), std::move(value));
+  for (NamedArgument& a : args.named) items.emplace_back(a.name, std::move(a.value));
   return m.dict(std::move(items));
 }
 
 // ---- namespace
 
 struct Namespace final : Opaque {
-  std::vector<std::pair<std::string, Value>> attributes;  // few
+  std::vector<std::pair<Value, Value>> attributes;  // few; by name, a text
   const char* type_name() const override { return "Namespace"; }
 
   Value* find(Machine& m, std::string_view name) {
     m.charge(1 + int64_t(attributes.size()) / 8);
     for (auto& [key, value] : attributes)
-      if (key == name) return &value;
+      if (equal_bytes(m, key.text(), name)) return &value;
     return nullptr;
   }
   bool attribute(Machine& m, std::string_view name, Value& out) override {
@@ -76,18 +81,20 @@ struct Namespace final : Opaque {
     if (value) out = *value;
     return value != nullptr;
   }
-  std::string repr(Machine& m) const override {
-    std::vector<Dict::Item> items;
-    for (const auto& [key, value] : attributes) items.emplace_back(m.text(key), value);
-    return "<Namespace " + to_repr(m, m.dict(std::move(items))) + ">";
+  Value repr(Machine& m) const override {
+    TextBuilder out(m);
+    out.add("<Namespace ");
+    out.add(to_repr(m, m.dict(attributes)));
+    out.add(">");
+    return out.finish();
   }
 };
 
 Value make_namespace(Machine& m, Args& args) {
   const Value initial = dict(m, args);
-  auto space = std::make_shared<Namespace>();
-  for (const auto& [key, value] : initial.as<Dict>().items())
-    space->attributes.emplace_back(key.is_string() ? key.text() : to_repr(m, key), value);
+  auto space = make_ref<Namespace>();
+  for (size_t i = 0; i < initial.as<Dict>().size(); ++i)
+    space->attributes.emplace_back(to_str(m, initial.as<Dict>().key(i)), initial.as<Dict>().value(i));
   return m.register_cyclic(std::move(space), [](Object& o) { static_cast<Namespace&>(o).attributes.clear(); });
 }
 
@@ -101,7 +108,7 @@ struct Cycler final : Opaque {
 };
 
 struct CyclerMethod final : Opaque {
-  std::shared_ptr<Object> self;
+  Ref<Object> self;
   bool is_reset = false;
   const char* type_name() const override { return "method"; }
   bool callable() const override { return true; }
@@ -121,15 +128,9 @@ bool Cycler::attribute(Machine& m, std::string_view name, Value& out) {
   }
   if (name != "next" && name != "reset") return false;
   out = m.make<CyclerMethod>(Kind::object, depth);
-  out.as<CyclerMethod>().self = shared_from_this();
+  out.as<CyclerMethod>().self = Ref<Object>(this);
   out.as<CyclerMethod>().is_reset = name == "reset";
   return true;
-}
-
-int deepest(const std::vector<Value>& values) {
-  int depth = 0;
-  for (const Value& v : values) depth = std::max(depth, v.depth());
-  return depth;
 }
 
 Value make_cycler(Machine& m, Args& args) {
@@ -164,12 +165,12 @@ Value make_joiner(Machine& m, Args& args) {
 
 Value raise_exception(Machine& m, Args& args) {
   Bound b(m, "raise_exception", {"message"}, 1, args);
-  throw Raised{Status::invalid_argument, to_str(m, b[0])};
+  throw Raised{Status::invalid_argument, to_str(m, b[0]).text()};
 }
 
 Value strftime_now(Machine& m, Args& args) {
   Bound b(m, "strftime_now", {"format"}, 1, args);
-  return m.text(format_date(m, m.now(), b.string(0)));
+  return m.text(format_date(m, m.now(), b.string(0)), false, is_content(b[0]));
 }
 
 Value lipsum(Machine& m, Args&) { m.unsupported("lipsum()"); }
@@ -193,13 +194,13 @@ Value find_global(Machine& m, std::string_view name) {
 }
 
 bool set_namespace_attribute(Machine& m, const Value& value, std::string_view name, const Value& to) {
-  auto* space = value.is(Kind::object) ? dynamic_cast<Namespace*>(value.object().get()) : nullptr;
+  auto* space = value.is(Kind::object) ? dynamic_cast<Namespace*>(value.object()) : nullptr;
   if (!space) return false;
   if (Value* old = space->find(m, name)) {
     *old = to;
   } else {
     m.charge(2);
-    space->attributes.emplace_back(name, to);
+    space->attributes.emplace_back(m.text(std::string(name)), to);
   }
   return true;
 }

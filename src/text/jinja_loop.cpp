@@ -12,7 +12,7 @@ struct Loop final : Opaque {
   const For* code = nullptr;
   ScopePtr outer;  // where a recursive call assigns from
   Value iterable;
-  std::shared_ptr<Iterator> iterator;
+  Ref<Iterator> iterator;
   std::optional<Value> ahead, current, previous;
   std::optional<std::vector<Value>> last_changed;
   std::optional<int64_t> known_length;
@@ -82,13 +82,13 @@ struct Loop final : Opaque {
 
   bool attribute(Machine& m, std::string_view name, Value& out) override;
   Value call(Machine& m, Args& args) override;
-  std::string repr(Machine& m) const override {
-    return "<LoopContext " + std::to_string(index0 + 1) + "/" + std::to_string(const_cast<Loop*>(this)->length(m)) + ">";
+  Value repr(Machine& m) const override {
+    return m.text("<LoopContext " + std::to_string(index0 + 1) + "/" + std::to_string(const_cast<Loop*>(this)->length(m)) + ">");
   }
 };
 
 struct LoopMethod final : Opaque {
-  std::shared_ptr<Object> self;
+  Ref<Object> self;
   Value (Loop::*method)(Machine&, Args&) = nullptr;
   const char* type_name() const override { return "method"; }
   bool callable() const override { return true; }
@@ -99,7 +99,7 @@ struct LoopMethod final : Opaque {
 struct FilteredIterator final : Iterator {
   const For* code = nullptr;
   ScopePtr outer;
-  std::shared_ptr<Iterator> source;
+  Ref<Iterator> source;
   bool next(Machine& m, Value& out) override {
     Machine::ScopeGuard inner(m, outer, {});
     while (source->next(m, out)) {
@@ -115,7 +115,7 @@ bool Loop::attribute(Machine& m, std::string_view name, Value& out) {
   const auto method = [&](Value (Loop::*f)(Machine&, Args&)) {
     out = m.make<LoopMethod>(Kind::object, 0);
     out.as<LoopMethod>().method = f;
-    out.as<LoopMethod>().self = shared_from_this();
+    out.as<LoopMethod>().self = Ref<Object>(this);
   };
   if (name == "index0")
     out = Value::integer(index0);
@@ -164,7 +164,7 @@ Flow For::run(Machine& m) const {
 
 Flow For::loop(Machine& m, const Value& over, int depth0, ScopePtr outer) const {
   m.charge(4);
-  const auto loop = std::make_shared<Loop>();
+  const auto loop = make_ref<Loop>();
   struct Closer {
     Loop& loop;
     ~Closer() { loop.close(); }
@@ -175,7 +175,7 @@ Flow For::loop(Machine& m, const Value& over, int depth0, ScopePtr outer) const 
   loop->iterable = test ? Value::none() : over;  // what len() is asked of: a filtered loop must count
   loop->iterator = m.iterate(over);
   if (test) {
-    const auto chosen = std::make_shared<FilteredIterator>();
+    const auto chosen = make_ref<FilteredIterator>();
     chosen->code = this;
     chosen->outer = outer;
     chosen->source = std::move(loop->iterator);

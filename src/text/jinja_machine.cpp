@@ -11,8 +11,6 @@
 namespace puna::jinja {
 namespace {
 
-constexpr int64_t kBytesPerStep = 32;
-
 struct SequenceIterator final : Iterator {
   Value source;
   size_t at = 0;
@@ -31,7 +29,7 @@ struct TextIterator final : Iterator {
     if (at >= s.size()) return false;
     const size_t start = at;
     next_code_point(s, at);
-    out = m.text(s.substr(start, at - start));  // of markup too: Python's str.__iter__
+    out = m.text(s.substr(start, at - start), false, source.as<Text>().has_content(start, at));  // of markup too: Python's str.__iter__
     return true;
   }
 };
@@ -42,7 +40,7 @@ struct RangeIterator final : Iterator {
   bool next(Machine&, Value& out) override {
     const Range& r = source.as<Range>();
     if (at >= r.count) return false;
-    out = Value::integer(r.at(at++));
+    out = Value::integer(r.at(at++)).from_content(r.content);
     return true;
   }
 };
@@ -52,9 +50,10 @@ struct DictIterator final : Iterator {
   View::What what = View::What::keys;
   size_t at = 0;
   bool next(Machine& m, Value& out) override {
-    const auto& items = dict.as<Dict>().items();
-    if (at >= items.size()) return false;
-    const auto& [key, value] = items[at++];
+    const Dict& d = dict.as<Dict>();
+    if (at >= d.size()) return false;
+    const Value &key = d.key(at), &value = d.value(at);
+    ++at;
     out = what == View::What::keys ? key : what == View::What::values ? value : m.tuple({key, value});
     return true;
   }
@@ -65,9 +64,9 @@ struct EmptyIterator final : Iterator {
 };
 
 template <class T>
-std::shared_ptr<Iterator> over(Machine& m, Value T::*field, const Value& source) {
+Ref<Iterator> over(Machine& m, Value T::*field, const Value& source) {
   m.charge(2);
-  auto it = std::make_shared<T>();
+  auto it = make_ref<T>();
   it.get()->*field = source;
   it->depth = source.depth() + 1;
   return it;
@@ -109,37 +108,40 @@ void Machine::check_depth(const Object& o) const {
 
 void Machine::too_long() const { throw Raised{Status::bad_file, "a text of more than " + std::to_string(limits_.output_bytes) + " bytes"}; }
 
-void Machine::charge_text(int64_t bytes) {
-  if (bytes < 0 || bytes > limits_.output_bytes) too_long();
-  charge(1 + bytes / kBytesPerStep);
+Value Machine::text(std::string s, bool markup, bool content) {
+  check_size(int64_t(s.size()));
+  if (s.size() > kPiece) {
+    Marked marked{std::move(s), {}};
+    if (content) marked.spans.push_back({0, marked.text.size()});
+    return text(std::move(marked), markup);
+  }
+  charge_bytes(int64_t(s.size()));
+  charge(1);
+  return Value::of(Kind::string, make_ref<Text>(std::move(s), markup, content));
 }
 
-Value Machine::text(std::string s, bool markup) {
-  charge_text(int64_t(s.size()));
-  return Value::of(Kind::string, std::make_shared<Text>(std::move(s), markup));
+Value Machine::text(Marked s, bool markup) {
+  check_size(int64_t(s.text.size()));
+  charge(1);
+  int64_t length = 0;
+  for (size_t i = 0; i < s.text.size(); i += kPiece) {
+    const std::string_view piece = std::string_view(s.text).substr(i, kPiece);
+    charge_bytes(int64_t(piece.size()));
+    length += count_code_points(piece);
+  }
+  return Value::of(Kind::string, make_ref<Text>(std::move(s), length, markup));
 }
 
 Value Machine::sequence(Kind kind, std::vector<Value> items) {
   charge(1 + int64_t(items.size()));
-  auto s = std::make_shared<Sequence>();
+  auto s = make_ref<Sequence>();
   for (const Value& v : items) s->depth = std::max(s->depth, v.depth() + 1);
   check_depth(*s);
   s->items = std::move(items);
   return Value::of(kind, std::move(s));
 }
 
-Value Machine::dict(std::vector<Dict::Item> items) {
-  std::vector<std::string> keys;
-  for (const auto& [k, value] : items) {
-    charge(2);
-    keys.push_back(key(k));
-  }
-  auto d = std::make_shared<Dict>(std::move(items), std::move(keys));
-  check_depth(*d);
-  return Value::of(Kind::dict, std::move(d));
-}
-
-Value Machine::register_cyclic(std::shared_ptr<Object> object, void (*cut)(Object&)) {
+Value Machine::register_cyclic(Ref<Object> object, void (*cut)(Object&)) {
   charge(8);
   cyclic_.emplace_back(object, cut);
   return Value::of(Kind::object, std::move(object));
@@ -158,9 +160,9 @@ void Machine::capture_scope(const ScopePtr& s) {
   if (captured_.empty() || captured_.back() != s) captured_.push_back(s);
 }
 
-std::shared_ptr<Iterator> Machine::iterate(const Value& v) {
+Ref<Iterator> Machine::iterate(const Value& v) {
   switch (v.kind()) {
-    case Kind::undefined: return std::make_shared<EmptyIterator>();
+    case Kind::undefined: return make_ref<EmptyIterator>();
     case Kind::list:
     case Kind::tuple: return over(*this, &SequenceIterator::source, v);
     case Kind::string: return over(*this, &TextIterator::source, v);
@@ -171,21 +173,26 @@ std::shared_ptr<Iterator> Machine::iterate(const Value& v) {
       static_cast<DictIterator&>(*it).what = v.as<View>().what;
       return it;
     }
-    case Kind::iterator: return std::static_pointer_cast<Iterator>(v.object());
+    case Kind::iterator: return Ref<Iterator>(&v.as<Iterator>());
     default: fail("'%s' object is not iterable", type_name(v));
   }
 }
 
 std::vector<Value> Machine::collect(const Value& v) {
   if (v.is_sequence()) {
-    charge(int64_t(v.items().size()));
-    return v.items();
+    std::vector<Value> items;
+    items.reserve(v.items().size());
+    for (const Value& item : v.items()) {
+      charge(1);
+      items.push_back(item);
+    }
+    return items;
   }
   std::vector<Value> out;
   const auto it = iterate(v);
   for (Value item; it->next(*this, item);) {
     charge(1);
-    out.push_back(item);
+    out.push_back(std::move(item));
   }
   return out;
 }
@@ -218,16 +225,21 @@ void Machine::set(int name, Value value) {
   scope->variables.emplace_back(name, std::move(value));
 }
 
-void Machine::print(std::string_view s) {
-  charge(1 + int64_t(s.size()) / kBytesPerStep);
-  if (int64_t(output_.size() + s.size()) > limits_.output_bytes)
+void Machine::print(std::string_view s, bool content) {
+  charge(1);
+  if (int64_t(output_.text.size() + s.size()) > limits_.output_bytes)
     throw Raised{Status::bad_file, "the output is longer than " + std::to_string(limits_.output_bytes) + " bytes"};
-  output_ += s;
+  for (size_t i = 0; i < s.size(); i += kPiece) {
+    const std::string_view piece = s.substr(i, kPiece);
+    charge_bytes(int64_t(piece.size()));
+    output_.add(piece, content);
+  }
 }
 
 void Machine::print(const Value& v) {
-  if (v.is_string()) return print(std::string_view(v.text()));
-  print(std::string_view(to_str(*this, v)));
+  const Value printed = to_str(*this, v);
+  const Text& text = printed.as<Text>();
+  text.each_stretch(0, text.text.size(), [&](size_t from, size_t to, bool content) { print(std::string_view(text.text).substr(from, to - from), content); });
 }
 
 // ---- Bound
@@ -237,12 +249,12 @@ Bound::Bound(Machine& m, const char* function, std::initializer_list<const char*
   if (args.positional.size() > names_.size())
     m.fail("%s() takes at most %zu arguments (%zu given)", function, names_.size(), args.positional.size());
   for (size_t i = 0; i < args.positional.size(); ++i) slots_[i] = args.positional[i];
-  for (auto& [name, value] : args.named) {
-    const auto at = std::find(names_.begin(), names_.end(), name);
-    if (at == names_.end()) m.fail("%s() got an unexpected keyword argument '%.64s'", function, name.c_str());
+  for (const NamedArgument& argument : args.named) {
+    const auto at = std::find(names_.begin(), names_.end(), argument.text());
+    if (at == names_.end()) m.fail("%s() got an unexpected keyword argument '%.64s'", function, argument.text().c_str());
     std::optional<Value>& slot = slots_[size_t(at - names_.begin())];
     if (slot) m.fail("%s() got multiple values for argument '%s'", function, *at);
-    slot = value;
+    slot = argument.value;
   }
   for (size_t i = 0; i < required; ++i)
     if (!slots_[i]) m.fail("%s() missing required argument '%s'", function, names_[i]);

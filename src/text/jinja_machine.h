@@ -1,7 +1,9 @@
 // jinja_machine.h -- the state of one render: what is left of the limits, the scopes, the output, and the way to fail.
-// Everything costs steps before it is done: one for a node or an item, one for every 32 bytes of text made. So the steps bound
-// the time and (32 bytes x steps) the memory; depth bounds the native stack. Failing throws Raised, which the template turns
-// into an Error naming the line.
+// Everything costs steps where it arises: one for a node or an item, one for every 32 bytes of text that is made, moved or looked at
+// (what costs more per byte pays several times). So the steps bound the time and (32 bytes x steps) the memory, and the watch, which is
+// asked as steps are paid, is asked every few milliseconds: nobody pays for more than a piece of work before doing it, and texts are
+// walked through and put together by what is declared here, in jinja_search.h and in jinja_builder.h alone. Depth bounds the native
+// stack. Failing throws Raised, which the template turns into an Error naming the line.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -52,14 +54,30 @@ class Machine {
   }
 
   // ---- paying, before the work
+  static constexpr int64_t kBytesPerStep = 32;
+  static constexpr size_t kPiece = 256 << 10;  // of a text: what is walked through between two payments
   void charge(int64_t steps) {
+    if (steps < 0 || steps_ < steps) out_of_steps();
     steps_ -= steps;
-    if (steps < 0 || steps_ < 0) out_of_steps();
     watch_.tick(uint64_t(steps));
   }
-  void charge_text(int64_t bytes);
-  void check_size(size_t bytes) const {  // of a text that is growing
-    if (int64_t(bytes) > limits_.output_bytes) too_long();
+  void check_steps(int64_t steps) {  // of what is done step by step: refused before room is made for it
+    if (steps > steps_) out_of_steps();
+  }
+  void charge_bytes(int64_t bytes) {  // little by little: what is left of a step is kept
+    unpaid_ += bytes;
+    if (unpaid_ >= 32 * kBytesPerStep) charge(std::exchange(unpaid_, unpaid_ % kBytesPerStep) / kBytesPerStep);
+  }
+  void check_size(int64_t bytes) const {  // of a text that is growing, or will be this long
+    if (bytes < 0 || bytes > limits_.output_bytes) too_long();
+  }
+  void append(std::string& to, std::string_view s) {  // of any length
+    check_size(int64_t(to.size() + s.size()));
+    for (size_t i = 0; i < s.size(); i += kPiece) {
+      const std::string_view piece = s.substr(i, kPiece);
+      charge_bytes(int64_t(piece.size()));
+      to += piece;
+    }
   }
   std::optional<std::string> hash(const Value& v);  // the canonical key of a hashable value (jinja_value.cpp)
   std::string key(const Value& v);                  // the same; fails on what cannot be a key
@@ -72,23 +90,24 @@ class Machine {
   };
 
   // ---- making values
-  Value text(std::string s, bool markup = false);
+  Value text(std::string s, bool markup = false, bool content = false);
+  Value text(Marked s, bool markup = false);
   Value list(std::vector<Value> items) { return sequence(Kind::list, std::move(items)); }
   Value tuple(std::vector<Value> items) { return sequence(Kind::tuple, std::move(items)); }
-  Value dict(std::vector<Dict::Item> items);
-  Value missing(std::string message) { return Value::of(Kind::undefined, std::make_shared<Missing>(std::move(message))); }
+  Value dict(std::vector<std::pair<Value, Value>> items);  // jinja_value.cpp
+  Value missing(std::string message) { return Value::of(Kind::undefined, make_ref<Missing>(std::move(message))); }
   template <class T, class... A>
   Value make(Kind kind, int inner_depth, A&&... args) {  // a container or iterator around something `inner_depth` deep
     charge(4);
-    auto object = std::make_shared<T>(std::forward<A>(args)...);
+    auto object = make_ref<T>(std::forward<A>(args)...);
     object->depth = inner_depth + 1;
     check_depth(*object);
     return Value::of(kind, std::move(object));
   }
-  Value register_cyclic(std::shared_ptr<Object> object, void (*cut)(Object&));  // an opaque object that may refer to itself
+  Value register_cyclic(Ref<Object> object, void (*cut)(Object&));  // an opaque object that may refer to itself
 
   // ---- iterating, calling
-  std::shared_ptr<Iterator> iterate(const Value& v);  // fails on what Python cannot iterate
+  Ref<Iterator> iterate(const Value& v);  // fails on what Python cannot iterate
   std::vector<Value> collect(const Value& v);         // list(v)
   Value call(const Value& callee, Args& args);
 
@@ -96,16 +115,16 @@ class Machine {
   Value evaluate(const Expr& e);
   Flow execute(const Body& body);
   template <class F>
-  std::string capture(F&& body) {  // what `body` prints
-    struct Restore {               // also when it throws
-      std::string &output, outer;
+  Marked capture(F&& body) {  // what `body` prints
+    struct Restore {          // also when it throws
+      Marked &output, outer;
       ~Restore() { output = std::move(outer); }
     } restore{output_, std::exchange(output_, {})};
     body();
     return std::move(output_);
   }
   void print(const Value& v);
-  void print(std::string_view s);
+  void print(std::string_view s, bool content = false);
   void assign(const Target& target, const Value& value);
   const Value* lookup(int name);  // NULL: undefined
   void set(int name, Value value);
@@ -128,7 +147,7 @@ class Machine {
   int line = 1;
   std::string_view now() const { return now_; }
   const ChatTemplate::Limits& limits() const { return limits_; }
-  std::string take_output() { return std::exchange(output_, {}); }
+  Marked take_output() { return std::exchange(output_, {}); }
 
  private:
   [[noreturn]] void out_of_steps();
@@ -140,10 +159,11 @@ class Machine {
   ChatTemplate::Limits limits_;
   const Watch& watch_;
   int64_t steps_;
+  int64_t unpaid_ = 0;  // bytes
   int depth_ = 0;
   std::string_view now_;
-  std::string output_;
-  std::vector<std::pair<std::shared_ptr<Object>, void (*)(Object&)>> cyclic_;
+  Marked output_;
+  std::vector<std::pair<Ref<Object>, void (*)(Object&)>> cyclic_;
   std::vector<ScopePtr> captured_;
 };
 

@@ -12,8 +12,8 @@ struct Macro final : Opaque {
 
   const char* type_name() const override { return "Macro"; }
   bool callable() const override { return true; }
-  std::string repr(Machine& m) const override {
-    return code->name.empty() ? "<Macro anonymous>" : "<Macro " + to_repr(m, m.text(code->name)) + ">";
+  Value repr(Machine& m) const override {
+    return m.text(code->name.empty() ? "<Macro anonymous>" : "<Macro " + to_repr(m, m.text(code->name)).text() + ">");
   }
   bool attribute(Machine& m, std::string_view name, Value& out) override {
     if (name == "name") {
@@ -49,7 +49,7 @@ struct Macro final : Opaque {
       if (i < given) {
         m.set(parameters[i].name, args.positional[i]);
       } else if (named != args.named.end()) {
-        m.set(parameters[i].name, named->second);
+        m.set(parameters[i].name, named->value);
         args.named.erase(named);
       } else {
         missing.push_back(&parameters[i]);
@@ -57,7 +57,7 @@ struct Macro final : Opaque {
     }
     if (code->uses_caller) {
       const auto caller = find(args, "caller");
-      m.set(kCallerName, caller == args.named.end() ? m.missing("No caller defined") : caller->second);
+      m.set(kCallerName, caller == args.named.end() ? m.missing("No caller defined") : caller->value);
       if (caller != args.named.end()) args.named.erase(caller);
     }
     bind_rest(m, args);
@@ -68,11 +68,11 @@ struct Macro final : Opaque {
   void bind_rest(Machine& m, Args& args) {
     const char* name = code->name.c_str();
     if (code->uses_kwargs) {
-      std::vector<Dict::Item> rest;
-      for (auto& [key, value] : args.named) rest.emplace_back(m.text(key), value);
+      std::vector<std::pair<Value, Value>> rest;
+      for (const NamedArgument& a : args.named) rest.emplace_back(a.name, a.value);
       m.set(kKwargsName, m.dict(std::move(rest)));
     } else if (!args.named.empty()) {
-      m.fail("macro '%.64s' takes no keyword argument '%.64s'", name, args.named[0].first.c_str());
+      m.fail("macro '%.64s' takes no keyword argument '%.64s'", name, args.named[0].text().c_str());
     }
     const size_t n = code->parameters.size();
     if (code->uses_varargs) {
@@ -84,8 +84,8 @@ struct Macro final : Opaque {
     }
   }
 
-  static std::vector<std::pair<std::string, Value>>::iterator find(Args& args, std::string_view name) {
-    return std::find_if(args.named.begin(), args.named.end(), [&](const auto& a) { return a.first == name; });
+  static std::vector<NamedArgument>::iterator find(Args& args, std::string_view name) {
+    return std::find_if(args.named.begin(), args.named.end(), [&](const NamedArgument& a) { return a.text() == name; });
   }
 };
 
@@ -93,7 +93,7 @@ struct Macro final : Opaque {
 
 Value make_macro(Machine& m, std::shared_ptr<const MacroCode> code) {
   m.capture_scope(m.scope);
-  auto macro = std::make_shared<Macro>();
+  auto macro = make_ref<Macro>();
   macro->code = std::move(code);
   macro->closure = m.scope;
   return Value::of(Kind::object, std::move(macro));

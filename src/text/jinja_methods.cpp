@@ -5,6 +5,7 @@
 
 #include "text/jinja_format.h"
 #include "text/jinja_ops.h"
+#include "text/jinja_search.h"
 #include "text/jinja_text.h"
 #include "text/jinja_unicode.h"
 
@@ -32,11 +33,10 @@ Value no_arguments(Machine& m, const char* name, Args& args) {
 
 // ---- strings
 
-template <std::string (*Map)(std::string_view)>
+template <CaseMap Map>
 Value mapped(Machine& m, const Value& self, Args& args) {
   no_arguments(m, "str method", args);
-  m.charge_text(4 * int64_t(self.text().size()));
-  return m.text(Map(self.text()), is_markup(self));
+  return with_case(m, self, Map);
 }
 
 template <bool Left, bool Right>
@@ -46,42 +46,39 @@ Value strip(Machine& m, const Value& self, Args& args) {
   return strip_text(m, self, b.given(0) ? &b[0] : nullptr, Left, Right);
 }
 
+// Calls f for each code point until it says no; false then.
+template <class F>
+bool every_character(Machine& m, std::string_view s, F f) {
+  for (size_t i = 0; i < s.size();) {
+    m.charge_bytes(16);
+    if (!f(next_code_point(s, i))) return false;
+  }
+  return true;
+}
+
 template <bool (*Test)(char32_t)>
 Value all_are(Machine& m, const Value& self, Args& args) {
   no_arguments(m, "str method", args);
-  const std::string& s = self.text();
-  m.charge_text(int64_t(s.size()));
-  for (size_t i = 0; i < s.size();)
-    if (!Test(next_code_point(s, i))) return Value::boolean(false);
-  return Value::boolean(!s.empty());
+  return Value::boolean(!self.text().empty() && every_character(m, self.text(), Test));
 }
 
-template <bool (*Has)(char32_t), bool (*HasNot)(char32_t)>
+template <bool (*Has)(char32_t) noexcept, bool (*HasNot)(char32_t) noexcept>
 Value case_is(Machine& m, const Value& self, Args& args) {  // islower, isupper: at least one, and none of the others
   no_arguments(m, "str method", args);
-  const std::string& s = self.text();
-  m.charge_text(int64_t(s.size()));
-  bool any = false;
-  for (size_t i = 0; i < s.size();) {
-    const char32_t c = next_code_point(s, i);
-    if (HasNot(c) || is_title(c)) return Value::boolean(false);
-    any = any || Has(c);
-  }
-  return Value::boolean(any);
+  return Value::boolean(has_only_case(m, self.text(), Has, HasNot));
 }
 
 Value is_title_text(Machine& m, const Value& self, Args& args) {
   no_arguments(m, "istitle", args);
-  m.charge_text(int64_t(self.text().size()));
   bool any = false, after_cased = false;
-  for (size_t i = 0; i < self.text().size();) {
-    const char32_t c = next_code_point(self.text(), i);
+  const bool right = every_character(m, self.text(), [&](char32_t c) {
     const bool starts = is_upper(c) || is_title(c);
-    if ((starts && after_cased) || (is_lower(c) && !after_cased)) return Value::boolean(false);
+    if ((starts && after_cased) || (is_lower(c) && !after_cased)) return false;
     after_cased = starts || is_lower(c);
     any = any || after_cased;
-  }
-  return Value::boolean(any);
+    return true;
+  });
+  return Value::boolean(right && any);
 }
 
 bool is_ascii_char(char32_t c) { return c < 0x80; }
@@ -96,13 +93,12 @@ template <bool Start>
 Value affix(Machine& m, const Value& self, Args& args) {  // startswith, endswith
   Bound b(m, Start ? "startswith" : "endswith", {"prefix", "start", "end"}, 1, args);
   size_t from = 0, to = 0;
-  m.charge_text(int64_t(self.text().size()));
-  const bool inside = text_window(self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to);
+  const bool inside = text_window(m, self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to);
   const std::string_view s = std::string_view(self.text()).substr(from, to - from);
   const auto matches = [&](const Value& v) {
     if (!v.is_string()) m.fail("expected a string or a tuple of strings, not %s", type_name(v));
     m.charge(1);
-    return inside && (Start ? s.starts_with(v.text()) : s.ends_with(v.text()));
+    return inside && (Start ? starts_with(m, s, v.text()) : ends_with(m, s, v.text()));
   };
   if (!b[0].is(Kind::tuple)) return Value::boolean(matches(b[0]));
   return Value::boolean(std::any_of(b[0].items().begin(), b[0].items().end(), matches));
@@ -113,26 +109,26 @@ Value find(Machine& m, const Value& self, Args& args) {  // find, rfind, index, 
   Bound b(m, "find", {"sub", "start", "end"}, 1, args);
   const std::string& sub = b.string(0);
   size_t from = 0, to = 0, at = std::string::npos;
-  m.charge_text(int64_t(self.text().size()));
-  if (text_window(self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to)) {
-    const std::string_view s = std::string_view(self.text()).substr(from, to - from);
-    at = FromRight ? s.rfind(sub) : s.find(sub);
-  }
+  if (text_window(m, self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to))
+    at = Needle(m, sub, FromRight).find(std::string_view(self.text()).substr(from, to - from));
   if (at == std::string::npos && Fail) m.fail("substring not found");
   if (at == std::string::npos) return Value::integer(-1);
-  return Value::integer(count_code_points(std::string_view(self.text()).substr(0, from + at)));
+  return Value::integer(count_characters(m, std::string_view(self.text()).substr(0, from + at)));
 }
 
 Value count(Machine& m, const Value& self, Args& args) {
   Bound b(m, "count", {"sub", "start", "end"}, 1, args);
   const std::string& sub = b.string(0);
   size_t from = 0, to = 0;
-  m.charge_text(int64_t(self.text().size()));
-  if (!text_window(self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to)) return Value::integer(0);
-  const std::string_view s = std::string_view(self.text()).substr(from, to - from);
-  if (sub.empty()) return Value::integer(count_code_points(s) + 1);
+  if (!text_window(m, self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to)) return Value::integer(0);
+  std::string_view s = std::string_view(self.text()).substr(from, to - from);
+  if (sub.empty()) return Value::integer(count_characters(m, s) + 1);
+  const Needle needle(m, sub);
   int64_t n = 0;
-  for (size_t at = 0; (at = s.find(sub, at)) != s.npos; at += sub.size()) ++n;
+  for (size_t at; (at = needle.find(s)) != s.npos; s.remove_prefix(at + sub.size())) {
+    m.charge_bytes(4);
+    ++n;
+  }
   return Value::integer(n);
 }
 
@@ -140,49 +136,55 @@ Value replace(Machine& m, const Value& self, Args& args) {
   Bound b(m, "replace", {"old", "new", "count"}, 2, args);
   const Value to = is_markup(self) ? escaped(m, b[1]) : b[1];
   if (!to.is_string()) m.fail("replace() argument 2 must be str, not %s", type_name(to));
-  return replace_text(m, self, b.string(0), to.text(), b.integer(2, -1));
+  b.string(0);
+  return replace_text(m, self, b[0], to, b.integer(2, -1));
+}
+
+// The word at this end of [begin, end), where no white space is: up to the first white space seen from here.
+template <bool FromRight>
+size_t word_edge(Machine& m, std::string_view s, size_t begin, size_t end) {
+  size_t edge = FromRight ? end : begin;
+  for (size_t next = edge; FromRight ? edge > begin : edge < end; edge = next) {
+    m.charge_bytes(8);
+    if (is_space(FromRight ? previous_code_point(s, next) : next_code_point(s, next))) break;
+  }
+  return edge;
+}
+
+template <bool FromRight>
+void skip_space(Machine& m, std::string_view s, size_t& begin, size_t& end) {
+  while (begin < end) {
+    m.charge_bytes(8);
+    size_t next = FromRight ? end : begin;
+    if (!is_space(FromRight ? previous_code_point(s, next) : next_code_point(s, next))) return;
+    (FromRight ? end : begin) = next;
+  }
 }
 
 // split() and rsplit(): on white space runs, or on every occurrence of a separator; at most `limit` cuts, from one side.
 template <bool FromRight>
 Value split(Machine& m, const Value& self, Args& args) {
   Bound b(m, FromRight ? "rsplit" : "split", {"sep", "maxsplit"}, 0, args);
-  std::string_view s = self.text();
-  m.charge_text(int64_t(s.size()));
+  const std::string_view s = self.text();
   int64_t cuts = b.integer(1, -1);
   if (cuts < 0) cuts = INT64_MAX;
   std::vector<Value> parts;
-  const auto add = [&](std::string_view piece) { parts.push_back(m.text(std::string(piece), is_markup(self))); };
+  size_t begin = 0, end = s.size();
   if (b.given(0)) {
     const std::string& sep = b.string(0);
     if (sep.empty()) m.fail("empty separator");
-    for (size_t at; cuts-- > 0 && (at = FromRight ? s.rfind(sep) : s.find(sep)) != s.npos;) {
-      add(FromRight ? s.substr(at + sep.size()) : s.substr(0, at));
-      s = FromRight ? s.substr(0, at) : s.substr(at + sep.size());
+    const Needle needle(m, sep, FromRight);
+    for (size_t at; cuts-- > 0 && (at = needle.find(s.substr(begin, end - begin))) != s.npos;) {
+      at += begin;
+      parts.push_back(FromRight ? part_of(m, self, at + sep.size(), end) : part_of(m, self, begin, at));
+      (FromRight ? end : begin) = FromRight ? at : at + sep.size();
     }
-    add(s);
+    parts.push_back(part_of(m, self, begin, end));
   } else {
-    for (s = strip_space(s, !FromRight, FromRight); !s.empty(); s = strip_space(s, !FromRight, FromRight)) {
-      if (cuts-- == 0) {
-        add(s);
-        break;
-      }
-      // The word next to this side: up to the first white space seen from here.
-      size_t edge = FromRight ? s.size() : 0;
-      while (FromRight ? edge > 0 : edge < s.size()) {
-        size_t next = edge;
-        if (FromRight) {
-          do --next;
-          while (next > 0 && (uint8_t(s[next]) & 0xc0) == 0x80);
-          size_t i = next;
-          if (is_space(next_code_point(s, i))) break;
-        } else if (is_space(next_code_point(s, next))) {
-          break;
-        }
-        edge = next;
-      }
-      add(FromRight ? s.substr(edge) : s.substr(0, edge));
-      s = FromRight ? s.substr(0, edge) : s.substr(edge);
+    for (skip_space<FromRight>(m, s, begin, end); begin < end; skip_space<FromRight>(m, s, begin, end)) {
+      const size_t edge = cuts-- == 0 ? (FromRight ? begin : end) : word_edge<FromRight>(m, s, begin, end);
+      parts.push_back(FromRight ? part_of(m, self, edge, end) : part_of(m, self, begin, edge));
+      (FromRight ? end : begin) = edge;
     }
   }
   if (FromRight) std::reverse(parts.begin(), parts.end());
@@ -200,11 +202,10 @@ Value partition(Machine& m, const Value& self, Args& args) {
   const std::string& sep = b.string(0);
   const std::string& s = self.text();
   if (sep.empty()) m.fail("empty separator");
-  m.charge_text(int64_t(s.size()));
-  const size_t at = FromRight ? s.rfind(sep) : s.find(sep);
-  const auto piece = [&](std::string_view v) { return m.text(std::string(v), is_markup(self)); };
-  if (at == s.npos) return FromRight ? m.tuple({piece(""), piece(""), self}) : m.tuple({self, piece(""), piece("")});
-  return m.tuple({piece(s.substr(0, at)), piece(sep), piece(s.substr(at + sep.size()))});
+  const size_t at = Needle(m, sep, FromRight).find(s);
+  const Value nothing = m.text("", is_markup(self));
+  if (at == s.npos) return FromRight ? m.tuple({nothing, nothing, self}) : m.tuple({self, nothing, nothing});
+  return m.tuple({part_of(m, self, 0, at), part_of(m, self, at, at + sep.size()), part_of(m, self, at + sep.size(), s.size())});
 }
 
 Value join(Machine& m, const Value& self, Args& args) {
@@ -215,29 +216,28 @@ Value join(Machine& m, const Value& self, Args& args) {
 template <char Side>
 Value justify(Machine& m, const Value& self, Args& args) {  // ljust, rjust, center
   Bound b(m, "justify", {"width", "fillchar"}, 1, args);
-  char32_t fill = ' ';
-  if (b.has(1)) {
-    size_t i = 0;
-    if (b.string(1).empty() || b[1].as<Text>().length != 1) m.fail("The fill character must be exactly one character long");
-    fill = next_code_point(b.string(1), i);
-  }
-  const int64_t width = b.integer(0, 0);
+  if (b.has(1) && (b.string(1).empty() || b[1].as<Text>().length != 1)) m.fail("The fill character must be exactly one character long");
+  const Value fill = b.has(1) ? b[1] : m.text(" ");
+  const int64_t width = b.integer(0, 0), length = self.as<Text>().length;
   if (Side == '^') return center_text(m, self, width, fill);
-  FormatSpec spec;
-  spec.fill = fill;
-  spec.align = Side;
-  spec.width = std::clamp<int64_t>(width, 0, INT32_MAX);
-  return m.text(format_value(m, m.text(self.text()), spec), is_markup(self));
+  TextBuilder out(m);
+  if (Side == '>' && width > length) out.repeat(fill.as<Text>(), width - length);
+  out.add(self);
+  if (Side == '<' && width > length) out.repeat(fill.as<Text>(), width - length);
+  return out.finish(is_markup(self));
 }
 
 Value zfill(Machine& m, const Value& self, Args& args) {
   Bound b(m, "zfill", {"width"}, 1, args);
   const std::string& s = self.text();
-  const int64_t missing = std::min<int64_t>(b.integer(0, 0), INT32_MAX) - self.as<Text>().length;
-  if (missing <= 0) return self;
-  m.charge_text(missing);
+  const int64_t width = b.integer(0, 0), length = self.as<Text>().length;
+  if (width <= length) return self;
   const size_t sign = !s.empty() && (s[0] == '+' || s[0] == '-');
-  return m.text(s.substr(0, sign) + std::string(size_t(missing), '0') + s.substr(sign), is_markup(self));
+  TextBuilder out(m);
+  out.add(self.as<Text>(), 0, sign);
+  out.repeat("0", width - length);
+  out.add(self.as<Text>(), sign, s.size());
+  return out.finish(is_markup(self));
 }
 
 template <bool Prefix>
@@ -245,29 +245,30 @@ Value remove_affix(Machine& m, const Value& self, Args& args) {
   Bound b(m, Prefix ? "removeprefix" : "removesuffix", {"affix"}, 1, args);
   const std::string& s = self.text();
   const std::string& a = b.string(0);
-  if (a.empty() || !(Prefix ? s.starts_with(a) : s.ends_with(a))) return self;
-  return m.text(Prefix ? s.substr(a.size()) : s.substr(0, s.size() - a.size()), is_markup(self));
+  if (a.empty() || !(Prefix ? starts_with(m, s, a) : ends_with(m, s, a))) return self;
+  return Prefix ? part_of(m, self, a.size(), s.size()) : part_of(m, self, 0, s.size() - a.size());
 }
 
 Value expandtabs(Machine& m, const Value& self, Args& args) {
   Bound b(m, "expandtabs", {"tabsize"}, 0, args);
-  const int64_t size = std::clamp<int64_t>(b.integer(0, 8), 0, INT32_MAX);
-  std::string out;
+  const int64_t size = b.integer(0, 8);
+  const Text& t = self.as<Text>();
+  ContentAt content(t);
+  TextBuilder out(m);
   int64_t column = 0;
-  for (size_t i = 0; i < self.text().size();) {
-    const char32_t c = next_code_point(self.text(), i);
+  for (size_t i = 0, start = 0; i < t.text.size(); start = i) {
+    m.charge_bytes(16);
+    const char32_t c = next_code_point(t.text, i);
     if (c == '\t') {
       const int64_t pad = size > 0 ? size - column % size : 0;
-      m.charge_text(pad + int64_t(out.size()) / 32);
-      out.append(size_t(pad), ' ');
+      out.repeat(" ", pad, content(start));
       column += pad;
     } else {
-      append_utf8(out, c);
+      out.add(t, start, i);
       column = c == '\n' || c == '\r' ? 0 : column + 1;
     }
-    m.check_size(out.size());
   }
-  return m.text(std::move(out), is_markup(self));
+  return out.finish(t.markup);
 }
 
 Value not_supported(Machine& m, const Value&, Args&) { m.unsupported("this string method"); }
@@ -282,11 +283,11 @@ constexpr Entry kText[] = {{"strip", strip<true, true>},
                            {"rpartition", partition<true>},
                            {"startswith", affix<true>},
                            {"endswith", affix<false>},
-                           {"upper", mapped<to_upper>},
-                           {"lower", mapped<to_lower>},
-                           {"title", mapped<to_title>},
-                           {"capitalize", mapped<to_capitalized>},
-                           {"swapcase", mapped<swap_case>},
+                           {"upper", mapped<map_upper>},
+                           {"lower", mapped<map_lower>},
+                           {"title", mapped<map_title>},
+                           {"capitalize", mapped<map_capitalized>},
+                           {"swapcase", mapped<map_swapped>},
                            {"replace", replace},
                            {"find", find<false, false>},
                            {"rfind", find<true, false>},
@@ -324,7 +325,8 @@ constexpr Entry kText[] = {{"strip", strip<true, true>},
 Value sequence_count(Machine& m, const Value& self, Args& args) {
   Bound b(m, "count", {"value"}, 1, args);
   int64_t n = 0;
-  for (const Value& v : m.collect(self)) n += equal(m, v, b[0]);
+  const auto it = m.iterate(self);
+  for (Value v; it->next(m, v);) n += equal(m, v, b[0]);
   return Value::integer(n);
 }
 
@@ -361,7 +363,7 @@ Value dict_view(Machine& m, const Value& self, Args& args) {
 Value dict_get(Machine& m, const Value& self, Args& args) {
   if (!args.named.empty()) m.fail("dict.get() takes no keyword arguments");
   Bound b(m, "get", {"key", "default"}, 1, args);
-  const Value* found = self.as<Dict>().find(m.key(b[0]));
+  const Value* found = self.as<Dict>().find(m, m.key(b[0]));
   return found ? *found : b.value(1, Value::none());
 }
 

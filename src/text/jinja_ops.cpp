@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "text/jinja_search.h"
 #include "text/jinja_unicode.h"
 
 namespace puna::jinja {
@@ -33,11 +34,10 @@ bool equal_items(Machine& m, const std::vector<Value>& a, const std::vector<Valu
 }
 
 bool equal_dicts(Machine& m, const Dict& a, const Dict& b) {
-  if (a.items().size() != b.items().size()) return false;
-  for (const auto& [key, at] : a.index()) {
-    m.charge(1 + int64_t(key.size()) / 32);
-    const Value* other = b.find(key);
-    if (!other || !equal(m, a.items()[at].second, *other)) return false;
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const Value* other = b.find(m, m.key(a.key(i)));
+    if (!other || !equal(m, a.value(i), *other)) return false;
   }
   return true;
 }
@@ -45,6 +45,8 @@ bool equal_dicts(Machine& m, const Dict& a, const Dict& b) {
 bool equal_ranges(const Range& a, const Range& b) {
   return a.count == b.count && (a.count == 0 || (a.start == b.start && (a.count == 1 || a.step == b.step)));
 }
+
+bool is_whole(const Value& v) { return v.is_integral() || big_digits(v); }
 
 [[noreturn]] void no_order(Machine& m, const char* op, const Value& a, const Value& b) {
   m.require_defined(a);
@@ -67,10 +69,9 @@ bool ordered(Machine& m, Comparison op, const Value& a, const Value& b) {
     const int order = order_numbers(a, b);
     return order != 2 && decide(order);
   }
-  if (a.is_string() && b.is_string()) {
-    m.charge(int64_t(std::min(a.text().size(), b.text().size())) / 64);
-    return decide(a.text().compare(b.text()));  // UTF-8 bytes order as code points do
-  }
+  if (a.is_string() && b.is_string()) return decide(compare_bytes(m, a.text(), b.text()));
+  if (const std::string* digits = big_digits(a); digits && is_whole(b)) return decide(compare_big(m, *digits, b));
+  if (const std::string* digits = big_digits(b); digits && is_whole(a)) return decide(-compare_big(m, *digits, a));
   if (a.is_sequence() && b.is(a.kind())) {
     const auto& x = a.items();
     const auto& y = b.items();
@@ -93,7 +94,7 @@ bool truth(const Value& v) {
     case Kind::string: return !v.text().empty();
     case Kind::list:
     case Kind::tuple: return !v.items().empty();
-    case Kind::dict: return !v.as<Dict>().items().empty();
+    case Kind::dict: return v.as<Dict>().size() != 0;
     case Kind::range: return v.as<Range>().count != 0;
     case Kind::view: return truth(v.as<View>().dict);
     default: return true;
@@ -107,13 +108,15 @@ bool equal(Machine& m, const Value& a, const Value& b) {
   switch (a.kind()) {
     case Kind::undefined:
     case Kind::none: return true;
-    case Kind::string: m.charge(int64_t(std::min(a.text().size(), b.text().size())) / 64); return a.text() == b.text();
+    case Kind::string: return a.object() == b.object() || equal_bytes(m, a.text(), b.text());
     case Kind::list:
     case Kind::tuple: return a.object() == b.object() || equal_items(m, a.items(), b.items());
     case Kind::dict: return a.object() == b.object() || equal_dicts(m, a.as<Dict>(), b.as<Dict>());
     case Kind::range: return equal_ranges(a.as<Range>(), b.as<Range>());
-    default: return a.object() == b.object();
+    default: break;
   }
+  const std::string *x = big_digits(a), *y = big_digits(b);
+  return x && y ? equal_bytes(m, *x, *y) : a.object() == b.object();
 }
 
 bool less(Machine& m, const Value& a, const Value& b) { return ordered(m, Comparison::lt, a, b); }
@@ -132,9 +135,8 @@ bool contains(Machine& m, const Value& container, const Value& item) {
   switch (container.kind()) {
     case Kind::string:
       if (!item.is_string()) m.fail("'in <string>' requires string as left operand, not %s", type_name(item));
-      m.charge(int64_t(container.text().size()) / 64);
-      return container.text().find(item.text()) != std::string::npos;
-    case Kind::dict: return container.as<Dict>().find(m.key(item)) != nullptr;
+      return Needle(m, item.text()).find(container.text()) != std::string_view::npos;
+    case Kind::dict: return container.as<Dict>().find(m, m.key(item)) != nullptr;
     case Kind::range: {
       if (!item.is_number()) return false;
       const Range& r = container.as<Range>();
@@ -163,7 +165,7 @@ int64_t length(Machine& m, const Value& v) {
     case Kind::string: return v.as<Text>().length;
     case Kind::list:
     case Kind::tuple: return int64_t(v.items().size());
-    case Kind::dict: return int64_t(v.as<Dict>().items().size());
+    case Kind::dict: return int64_t(v.as<Dict>().size());
     case Kind::range: return v.as<Range>().count;
     case Kind::view: return length(m, v.as<View>().dict);
     default: m.fail("object of type '%s' has no len()", type_name(v));

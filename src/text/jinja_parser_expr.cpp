@@ -201,7 +201,7 @@ ExprPtr Parser::primary() {
     case Type::string: {
       std::string text;
       while (current().type == Type::string) text += take().text;  // adjacent strings are one
-      return constant(Value::of(Kind::string, std::make_shared<Text>(std::move(text), false)), token.line);
+      return constant(Value::of(Kind::string, make_ref<Text>(std::move(text), false)), token.line);
     }
     case Type::integer: take(); return constant(Value::integer(token.integer), token.line);
     case Type::real: take(); return constant(Value::real(token.real), token.line);

@@ -10,26 +10,21 @@ namespace {
 class PercentFormatter {
  public:
   PercentFormatter(Machine& m, const Value& format, const Value& arguments)
-      : m_(m), format_(format.text()), markup_(is_markup(format)), arguments_(arguments) {
+      : m_(m), format_(format.text()), marks_(format.as<Text>()), markup_(is_markup(format)), arguments_(arguments), out_(m) {
     is_mapping_ = arguments.is(Kind::list) || arguments.is(Kind::dict) || arguments.is(Kind::range) || arguments.is_undefined();
   }
 
   Value run() {
-    std::string out;
     for (size_t i = 0; i < format_.size();) {
-      if (format_[i] != '%') {
-        const size_t end = std::min(format_.find('%', i), format_.size());
-        out += format_.substr(i, end - i);
-        i = end;
-      } else {
-        ++i;
-        out += conversion(i);
-      }
-      m_.check_size(out.size());
+      size_t end = i;
+      for (; end < format_.size() && format_[end] != '%'; ++end) m_.charge_bytes(1);
+      out_.add(marks_, i, end);
+      i = end + 1;
+      if (end < format_.size()) conversion(i);
     }
     const size_t given = arguments_.is(Kind::tuple) ? arguments_.items().size() : 1;
     if (used_ < given && !is_mapping_) m_.fail("not all arguments converted during string formatting");
-    return m_.text(std::move(out), markup_);
+    return out_.finish(markup_);
   }
 
  private:
@@ -48,18 +43,22 @@ class PercentFormatter {
     return arguments_;
   }
 
-  std::string conversion(size_t& i) {
+  void conversion(size_t& i) {  // after its %
+    m_.charge(1);
+    const size_t start = i - 1;
     if (at(i) == '%') {
+      out_.add(marks_, i, i + 1);
       ++i;
-      return "%";
+      return;
     }
     FormatSpec spec;
     std::optional<Value> named;
     if (at(i) == '(') {
-      const size_t close = format_.find(')', i);
-      if (close == format_.npos) m_.fail("incomplete format key");
+      size_t close = i;
+      for (; close < format_.size() && format_[close] != ')'; ++close) m_.charge_bytes(1);
+      if (close == format_.size()) m_.fail("incomplete format key");
       if (!arguments_.is(Kind::dict)) m_.fail("format requires a mapping");
-      const Value* found = arguments_.as<Dict>().find_text(std::string_view(format_).substr(i + 1, close - i - 1));
+      const Value* found = arguments_.as<Dict>().find_text(m_, std::string_view(format_).substr(i + 1, close - i - 1));
       if (!found) m_.fail("KeyError: '%.64s'", format_.substr(i + 1, close - i - 1).c_str());
       named = *found;
       i = close + 1;
@@ -89,10 +88,11 @@ class PercentFormatter {
     }
     if (is_one_of(at(i), "hlL")) ++i;
     spec.type = at(i++);
-    return convert(named ? *named : next_argument(), spec);
+    spec.content = marks_.has_content(start, i);
+    convert(named ? *named : next_argument(), spec);
   }
 
-  std::string convert(const Value& v, FormatSpec spec) {
+  void convert(const Value& v, FormatSpec spec) {
     switch (spec.type) {
       case 's':
       case 'r':
@@ -102,7 +102,8 @@ class PercentFormatter {
         if (!v.is_integral()) m_.fail("%%c requires int or char");
         spec.zero = false;
         if (!spec.align) spec.align = '>';
-        return format_integer(m_, v.as_integer(), spec);
+        spec.content = spec.content || is_content(v);
+        return format_integer(m_, out_, v, spec);
       case 'i':
       case 'u': spec.type = 'd'; [[fallthrough]];
       case 'd':
@@ -113,41 +114,45 @@ class PercentFormatter {
     }
     if (!is_one_of(spec.type, "eEfFgG")) m_.fail("unsupported format character '%c'", spec.type);
     m_.require_defined(v);
-    if (!v.is_number()) m_.fail("must be real number, not %s", type_name(v));
-    return format_float(m_, v.as_real(), spec);
+    const std::string* big = big_digits(v);
+    if (!v.is_number() && !big) m_.fail("must be real number, not %s", type_name(v));
+    spec.content = spec.content || is_content(v);
+    format_float(m_, out_, big ? big_as_real(m_, *big) : v.as_real(), spec);
   }
 
-  std::string text(const Value& v, FormatSpec spec) {
+  void text(const Value& v, FormatSpec spec) {
     if (spec.type == 'a') m_.unsupported("%a");
-    std::string s = spec.type == 'r' ? to_repr(m_, v) : to_str(m_, v);
-    if (markup_ && !(spec.type != 'r' && is_markup(v))) s = escape_html(s);
+    Value s = spec.type == 'r' ? to_repr(m_, v) : to_str(m_, v);
+    if (markup_) s = escaped(m_, s);
     spec.zero = false;
     if (!spec.align) spec.align = '>';
-    return format_text(m_, s, spec);
+    format_text(m_, out_, s, spec);
   }
 
-  std::string integer(const Value& v, FormatSpec spec) {
+  void integer(const Value& v, FormatSpec spec) {
     m_.require_defined(v);
-    if (!v.is_number()) m_.fail("%%%c format: a real number is required, not %s", spec.type, type_name(v));
+    if (!v.is_number() && !big_digits(v)) m_.fail("%%%c format: a real number is required, not %s", spec.type, type_name(v));
     if (v.is(Kind::real) && spec.type != 'd') m_.fail("%%%c format: an integer is required, not float", spec.type);
-    const int64_t i = v.is(Kind::real) ? to_integer(m_, v.as_real()) : v.as_integer();
-    if (spec.precision >= 0) {  // a minimum of digits
-      FormatSpec digits;
-      digits.zero = true;
-      digits.width = spec.precision;
-      digits.type = spec.type;
-      std::string body = format_integer(m_, i < 0 ? -std::max(i, -INT64_MAX) : i, digits);
-      const char* sign = i < 0 ? "-" : spec.sign == '+' ? "+" : spec.sign == ' ' ? " " : "";
-      spec.zero = false;
-      return pad(m_, sign, body, spec, '>');
-    }
-    return format_integer(m_, i, spec);
+    spec.content = spec.content || is_content(v);
+    const Value i = v.is(Kind::real) ? Value::integer(to_integer(m_, v.as_real())) : v;
+    if (spec.precision < 0) return format_integer(m_, out_, i, spec);
+    const int base = spec.type == 'd' ? 10 : spec.type == 'o' ? 8 : 16;  // a minimum of digits
+    if (base != 10 && big_digits(i)) m_.fail("an integer leaves the 64-bit range");
+    const std::string digits = integer_digits(i, base, spec.type == 'X');
+    std::string sign = is_negative(i) ? "-" : spec.sign == '+' ? "+" : spec.sign == ' ' ? " " : "";
+    if (spec.alternate && base != 10) sign += {'0', spec.type};
+    TextBuilder body(m_);
+    body.repeat("0", spec.precision - int64_t(digits.size()), spec.content);
+    body.add(digits, spec.content);
+    pad(m_, out_, m_.text(sign, false, spec.content), body.finish(), spec, '>');
   }
 
   Machine& m_;
   const std::string& format_;
+  const Text& marks_;
   const bool markup_;
   const Value& arguments_;
+  TextBuilder out_;
   bool is_mapping_ = false;  // has a subscript, as Python tells mappings: may be left unused
   size_t used_ = 0;
 };

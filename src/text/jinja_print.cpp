@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "text/jinja_builder.h"
 #include "text/jinja_ops.h"
 #include "text/jinja_unicode.h"
 
@@ -16,41 +17,49 @@ void append_hex(std::string& out, uint32_t value, int digits) {
 }
 
 // repr() of a string: single quotes unless only they occur inside; what is not printable is escaped.
-void append_quoted(Machine& m, std::string& out, std::string_view s) {
-  const char quote = s.find('\'') != s.npos && s.find('"') == s.npos ? '"' : '\'';
-  out += quote;
-  for (size_t i = 0; i < s.size();) {
-    const size_t start = i;
-    const char32_t c = next_code_point(s, i);
-    if (c == char32_t(quote) || c == '\\') {
-      out += {'\\', char(c)};
-    } else if (c == '\n' || c == '\r' || c == '\t') {
-      out += {'\\', c == '\n' ? 'n' : c == '\r' ? 'r' : 't'};
-    } else if (is_printable(c)) {
-      out += s.substr(start, i - start);
-    } else {
-      m.check_size(out.size());
-      out += c < 0x100 ? "\\x" : c < 0x10000 ? "\\u" : "\\U";
-      append_hex(out, c, c < 0x100 ? 2 : c < 0x10000 ? 4 : 8);
-    }
+void add_quoted(Machine& m, TextBuilder& out, const Text& t) {
+  bool single = false, twofold = false;
+  for (char c : t.text) {
+    m.charge_bytes(1);
+    single = single || c == '\'';
+    twofold = twofold || c == '"';
   }
-  out += quote;
+  const char quote = single && !twofold ? '"' : '\'';
+  out.add({&quote, 1}, t.has_content());
+  out.add_mapped(t, 0, t.text.size(), [&](std::string& piece, size_t from, size_t to) {
+    for (size_t i = from; i < to && piece.size() < 4096; from = i) {
+      m.charge_bytes(8);
+      const char32_t c = next_code_point(t.text, i);
+      if (c == char32_t(quote) || c == '\\') {
+        piece += {'\\', char(c)};
+      } else if (c == '\n' || c == '\r' || c == '\t') {
+        piece += {'\\', c == '\n' ? 'n' : c == '\r' ? 'r' : 't'};
+      } else if (is_printable(c)) {
+        piece.append(t.text, from, i - from);
+      } else {
+        piece += c < 0x100 ? "\\x" : c < 0x10000 ? "\\u" : "\\U";
+        append_hex(piece, c, c < 0x100 ? 2 : c < 0x10000 ? 4 : 8);
+      }
+    }
+    return from;
+  });
+  out.add({&quote, 1}, t.has_content());
 }
 
 class Printer {
  public:
-  explicit Printer(Machine& m) : m_(m) {}
-  std::string out;
+  explicit Printer(Machine& m) : m_(m), out_(m) {}
 
   void repr(const Value& v) {
     m_.charge(1);
+    const bool content = is_content(v);
     switch (v.kind()) {
-      case Kind::undefined: out += "Undefined"; break;
-      case Kind::none: out += "None"; break;
-      case Kind::boolean: out += v.as_integer() ? "True" : "False"; break;
-      case Kind::integer: out += std::to_string(v.as_integer()); break;
-      case Kind::real: out += repr_float(v.as_real()); break;
-      case Kind::string: text(v); break;
+      case Kind::undefined: out_.add("Undefined"); break;
+      case Kind::none: out_.add("None", content); break;
+      case Kind::boolean: out_.add(v.as_integer() ? "True" : "False", content); break;
+      case Kind::integer: out_.add(std::to_string(v.as_integer()), content); break;
+      case Kind::real: out_.add(repr_float(v.as_real()), content); break;
+      case Kind::string: text(v.as<Text>()); break;
       case Kind::list: items("[", v.items(), "]"); break;
       case Kind::tuple: items("(", v.items(), v.items().size() == 1 ? ",)" : ")"); break;
       case Kind::dict: dict(v.as<Dict>(), View::What::items, "{", "}"); break;
@@ -59,159 +68,156 @@ class Printer {
       case Kind::iterator: m_.fail("a generator has no printable form; use |list or |join");
       case Kind::object: {
         Machine::Nested nested(m_);  // a namespace may hold itself
-        out += v.as<Opaque>().repr(m_);
+        out_.add(v.as<Opaque>().repr(m_));
         break;
       }
     }
-    m_.check_size(out.size());
   }
+  Value finish() { return out_.finish(); }
 
  private:
-  void text(const Value& v) {
-    m_.charge_text(int64_t(v.text().size()));
-    if (is_markup(v)) out += "Markup(";
-    append_quoted(m_, out, v.text());
-    if (is_markup(v)) out += ")";
+  void text(const Text& t) {
+    if (t.markup) out_.add("Markup(");
+    add_quoted(m_, out_, t);
+    if (t.markup) out_.add(")");
   }
   void items(const char* open, const std::vector<Value>& values, const char* close) {
-    out += open;
+    out_.add(open);
     for (size_t i = 0; i < values.size(); ++i) {
-      if (i > 0) out += ", ";
+      if (i > 0) out_.add(", ");
       repr(values[i]);
     }
-    out += close;
+    out_.add(close);
   }
   void dict(const Dict& d, View::What what, const char* open, const char* close, bool pairs_as_tuples = false) {
-    out += open;
-    bool first = true;
-    for (const auto& [key, value] : d.items()) {
-      if (!first) out += ", ";
-      first = false;
-      if (pairs_as_tuples) out += "(";
-      if (what != View::What::values) repr(key);
-      if (what == View::What::items) out += pairs_as_tuples ? ", " : ": ";
-      if (what != View::What::keys) repr(value);
-      if (pairs_as_tuples) out += ")";
+    out_.add(open);
+    for (size_t i = 0; i < d.size(); ++i) {
+      if (i > 0) out_.add(", ");
+      if (pairs_as_tuples) out_.add("(");
+      if (what != View::What::values) repr(d.key(i));
+      if (what == View::What::items) out_.add(pairs_as_tuples ? ", " : ": ");
+      if (what != View::What::keys) repr(d.value(i));
+      if (pairs_as_tuples) out_.add(")");
     }
-    out += close;
+    out_.add(close);
   }
   void view(const View& v) {
     const char* open = v.what == View::What::keys ? "dict_keys([" : v.what == View::What::values ? "dict_values([" : "dict_items([";
     dict(v.dict.as<Dict>(), v.what, open, "])", v.what == View::What::items);
   }
   void range(const Range& r) {
-    out += "range(" + std::to_string(r.start) + ", " + std::to_string(r.stop) + (r.step != 1 ? ", " + std::to_string(r.step) : "") + ")";
+    out_.add("range(" + std::to_string(r.start) + ", " + std::to_string(r.stop) + (r.step != 1 ? ", " + std::to_string(r.step) : "") + ")",
+             r.content);
   }
   Machine& m_;
+  TextBuilder out_;
 };
 
 class JsonPrinter {
  public:
-  JsonPrinter(Machine& m, const JsonStyle& style) : m_(m), style_(style) {}
-  std::string out;
+  JsonPrinter(Machine& m, const JsonStyle& style) : m_(m), style_(style), out_(m) {}
 
   void value(const Value& v, int level) {
     m_.charge(1);
+    const bool content = is_content(v);
     switch (v.kind()) {
-      case Kind::none: out += "null"; break;
-      case Kind::boolean: out += v.as_integer() ? "true" : "false"; break;
-      case Kind::integer: out += std::to_string(v.as_integer()); break;
-      case Kind::real: number(v.as_real()); break;
-      case Kind::string: string(v.text()); break;
+      case Kind::none: return out_.add("null", content);
+      case Kind::boolean: return out_.add(v.as_integer() ? "true" : "false", content);
+      case Kind::integer: return out_.add(std::to_string(v.as_integer()), content);
+      case Kind::real: return number(v.as_real(), content);
+      case Kind::string: return string(v.as<Text>());
       case Kind::list:
-      case Kind::tuple: array(v.items(), level); break;
-      case Kind::dict: object(v.as<Dict>(), level); break;
-      default: m_.fail("Object of type %s is not JSON serializable", type_name(v));
+      case Kind::tuple: return array(v.items(), level);
+      case Kind::dict: return object(v.as<Dict>(), level);
+      default: break;
     }
-    m_.check_size(out.size());
+    if (!big_digits(v)) m_.fail("Object of type %s is not JSON serializable", type_name(v));
+    out_.add(v.as<Opaque>().repr(m_));
   }
+  Value finish() { return out_.finish(); }
 
  private:
-  void number(double d) { out += std::isnan(d) ? "NaN" : std::isinf(d) ? (d < 0 ? "-Infinity" : "Infinity") : repr_float(d); }
+  void number(double d, bool content) {
+    out_.add(std::isnan(d) ? "NaN" : std::isinf(d) ? (d < 0 ? "-Infinity" : "Infinity") : repr_float(d), content);
+  }
 
-  void string(std::string_view s) {
-    m_.charge_text(int64_t(s.size()));
-    out += '"';
-    for (size_t i = 0; i < s.size();) {
-      const size_t start = i;
-      const char32_t c = next_code_point(s, i);
-      if (c == '"' || c == '\\') {
-        out += {'\\', char(c)};
-      } else if (c < 0x20) {
-        control(c);
-      } else if (c >= 0x7f && style_.ensure_ascii) {
-        if (c >= 0x10000) unicode(0xd800 + ((c - 0x10000) >> 10));
-        unicode(c >= 0x10000 ? 0xdc00 + ((c - 0x10000) & 0x3ff) : c);
-      } else {
-        out += s.substr(start, i - start);
+  void string(const Text& t) {
+    out_.add("\"", t.has_content());
+    out_.add_mapped(t, 0, t.text.size(), [&](std::string& piece, size_t from, size_t to) {
+      for (size_t i = from; i < to && piece.size() < 4096; from = i) {
+        m_.charge_bytes(4);
+        const char32_t c = next_code_point(t.text, i);
+        if (c == '"' || c == '\\') {
+          piece += {'\\', char(c)};
+        } else if (c < 0x20) {
+          control(piece, c);
+        } else if (c >= 0x7f && style_.ensure_ascii) {
+          if (c >= 0x10000) unicode(piece, 0xd800 + ((c - 0x10000) >> 10));
+          unicode(piece, c >= 0x10000 ? 0xdc00 + ((c - 0x10000) & 0x3ff) : c);
+        } else {
+          piece.append(t.text, from, i - from);
+        }
       }
-    }
-    out += '"';
+      return from;
+    });
+    out_.add("\"", t.has_content());
   }
-  void unicode(uint32_t unit) {
-    m_.check_size(out.size());
-    out += "\\u";
-    append_hex(out, unit, 4);
+  static void unicode(std::string& piece, uint32_t unit) {
+    piece += "\\u";
+    append_hex(piece, unit, 4);
   }
-  void control(char32_t c) {
+  static void control(std::string& piece, char32_t c) {
     constexpr std::string_view kFrom = "\n\r\t\b\f", kTo = "nrtbf";
     const size_t at = kFrom.find(char(c));
-    if (at == kFrom.npos) return unicode(c);
-    out += {'\\', kTo[at]};
+    if (at == kFrom.npos) return unicode(piece, c);
+    piece += {'\\', kTo[at]};
   }
 
   void break_line(int level) {
     if (!style_.indented) return;
-    m_.charge_text(int64_t(style_.indent.size()) * level);
-    out += '\n';
-    for (int i = 0; i < level; ++i) out += style_.indent;
+    out_.add("\n");
+    for (int i = 0; i < level; ++i) out_.add(style_.indent);
   }
 
   void array(const std::vector<Value>& items, int level) {
-    if (items.empty()) {
-      out += "[]";
-      return;
-    }
-    out += '[';
+    if (items.empty()) return out_.add("[]");
+    out_.add("[");
     for (size_t i = 0; i < items.size(); ++i) {
-      if (i > 0) out += style_.item_separator;
+      if (i > 0) out_.add(style_.item_separator);
       break_line(level + 1);
       value(items[i], level + 1);
     }
     break_line(level);
-    out += ']';
+    out_.add("]");
   }
 
   void object(const Dict& d, int level) {
-    if (d.items().empty()) {
-      out += "{}";
-      return;
-    }
-    std::vector<const Dict::Item*> order;
-    for (const auto& item : d.items()) order.push_back(&item);
-    if (style_.sort_keys)
-      std::stable_sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return less(m_, a->first, b->first); });
-    out += '{';
+    if (d.size() == 0) return out_.add("{}");
+    std::vector<size_t> order(d.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    if (style_.sort_keys) std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return less(m_, d.key(a), d.key(b)); });
+    out_.add("{");
     for (size_t i = 0; i < order.size(); ++i) {
-      if (i > 0) out += style_.item_separator;
+      if (i > 0) out_.add(style_.item_separator);
       break_line(level + 1);
-      key(order[i]->first);
-      out += style_.key_separator;
-      value(order[i]->second, level + 1);
+      key(d.key(order[i]));
+      out_.add(style_.key_separator);
+      value(d.value(order[i]), level + 1);
     }
     break_line(level);
-    out += '}';
+    out_.add("}");
   }
   void key(const Value& k) {
-    if (k.is_string()) return string(k.text());
-    if (!k.is_number() && !k.is_none()) m_.fail("keys must be str, int, float, bool or None, not %s", type_name(k));
-    out += '"';
+    if (k.is_string()) return string(k.as<Text>());
+    if (!k.is_number() && !k.is_none() && !big_digits(k)) m_.fail("keys must be str, int, float, bool or None, not %s", type_name(k));
+    out_.add("\"");
     value(k, 0);
-    out += '"';
+    out_.add("\"");
   }
 
   Machine& m_;
   const JsonStyle& style_;
+  TextBuilder out_;
 };
 
 }  // namespace
@@ -232,47 +238,43 @@ std::string repr_float(double d) {
   return s.find('.') == s.npos ? s + ".0" : s;
 }
 
-std::string escape_html(std::string_view s) {
-  std::string out;
-  for (char c : s) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '\'': out += "&#39;"; break;
-      case '"': out += "&#34;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 Value escaped(Machine& m, const Value& v) {
   if (is_markup(v)) return v;
-  const std::string s = to_str(m, v);
-  const auto grows = std::count_if(s.begin(), s.end(), [](char c) { return c == '&' || c == '<' || c == '>' || c == '\'' || c == '"'; });
-  m.charge_text(int64_t(s.size()) + 4 * grows);
-  return m.text(escape_html(s), true);
+  const Value text = to_str(m, v);
+  const Text& t = text.as<Text>();
+  TextBuilder out(m);
+  out.add_mapped(t, 0, t.text.size(), [&](std::string& piece, size_t from, size_t to) {
+    for (; from < to && piece.size() < 4096; ++from) {
+      m.charge_bytes(2);
+      switch (t.text[from]) {
+        case '&': piece += "&amp;"; break;
+        case '<': piece += "&lt;"; break;
+        case '>': piece += "&gt;"; break;
+        case '\'': piece += "&#39;"; break;
+        case '"': piece += "&#34;"; break;
+        default: piece += t.text[from];
+      }
+    }
+    return from;
+  });
+  return out.finish(true);
 }
 
-std::string to_repr(Machine& m, const Value& v) {
+Value to_repr(Machine& m, const Value& v) {
   Printer p(m);
   p.repr(v);
-  return std::move(p.out);
+  return p.finish();
 }
 
-std::string to_str(Machine& m, const Value& v) {
-  if (v.is_string()) {
-    m.charge_text(int64_t(v.text().size()));
-    return v.text();
-  }
-  return v.is_undefined() ? std::string() : to_repr(m, v);
+Value to_str(Machine& m, const Value& v) {
+  if (v.is_string()) return v;
+  return v.is_undefined() ? m.text("") : to_repr(m, v);
 }
 
-std::string to_json(Machine& m, const Value& v, const JsonStyle& style) {
+Value to_json(Machine& m, const Value& v, const JsonStyle& style) {
   JsonPrinter p(m, style);
   p.value(v, 0);
-  return std::move(p.out);
+  return p.finish();
 }
 
 }  // namespace puna::jinja

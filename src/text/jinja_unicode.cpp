@@ -2,7 +2,11 @@
 #include "text/jinja_unicode.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <iterator>
+
+#include "text/jinja_machine.h"
 
 namespace puna::jinja {
 namespace {
@@ -48,22 +52,17 @@ void append_mapped(std::string& out, char32_t c, const CaseRange (&table)[N], co
   append_utf8(out, r ? char32_t(int32_t(c) + r->delta) : c);
 }
 
-void append_upper(std::string& out, char32_t c) { append_mapped(out, c, kUpper, kUpperSpecial); }
-void append_title(std::string& out, char32_t c) { append_mapped(out, c, kTitle, kTitleSpecial); }
 
 // Sigma at the end of a word is ς: a cased letter before it, none after, looking through what Unicode calls case-ignorable.
-bool is_final_sigma(const std::u32string& s, size_t i) {
-  const auto cased = [&](auto begin, auto end) {
-    const auto at = std::find_if(begin, end, [](char32_t c) { return find(kIsIgnorable, c) == nullptr; });
-    return at != end && is_cased(*at);
+bool is_final_sigma(Machine& m, std::string_view s, size_t begin, size_t end) {
+  const auto is_ignorable = [&](char32_t c) {
+    m.charge_bytes(8);
+    return find(kIsIgnorable, c) != nullptr;
   };
-  const auto here = s.begin() + ptrdiff_t(i);
-  return cased(std::make_reverse_iterator(here), s.rend()) && !cased(here + 1, s.end());
-}
-
-void append_lower(std::string& out, const std::u32string& s, size_t i) {
-  if (s[i] == 0x3a3) return append_utf8(out, is_final_sigma(s, i) ? 0x3c2 : 0x3c3);
-  append_mapped(out, s[i], kLower, kLowerSpecial);
+  char32_t before = 0, after = 0;  // of no case
+  while (begin > 0 && is_ignorable(before = previous_code_point(s, begin))) before = 0;
+  while (end < s.size() && is_ignorable(after = next_code_point(s, end))) after = 0;
+  return is_cased(before) && !is_cased(after);
 }
 
 }  // namespace
@@ -90,7 +89,15 @@ bool is_valid_utf8(std::string_view s) noexcept {
 }
 
 int64_t count_code_points(std::string_view s) noexcept {
-  return std::count_if(s.begin(), s.end(), [](char c) { return (uint8_t(c) & 0xc0) != 0x80; });
+  int64_t n = 0;
+  size_t i = 0;
+  for (; i + 8 <= s.size(); i += 8) {  // eight at a time: all but those of the form 10xxxxxx
+    uint64_t eight;
+    std::memcpy(&eight, s.data() + i, 8);
+    n += 8 - std::popcount((eight >> 7) & ~(eight >> 6) & 0x0101010101010101u);
+  }
+  for (; i < s.size(); ++i) n += (uint8_t(s[i]) & 0xc0) != 0x80;
+  return n;
 }
 
 char32_t next_code_point(std::string_view s, size_t& i) noexcept {
@@ -100,6 +107,13 @@ char32_t next_code_point(std::string_view s, size_t& i) noexcept {
   char32_t c = b & (0x3f >> more);
   for (int k = 0; k < more && i < s.size(); ++k) c = (c << 6) | (uint8_t(s[i++]) & 0x3f);
   return c;
+}
+
+char32_t previous_code_point(std::string_view s, size_t& i) noexcept {
+  do --i;
+  while (i > 0 && (uint8_t(s[i]) & 0xc0) == 0x80);
+  size_t start = i;
+  return next_code_point(s, start);
 }
 
 void append_utf8(std::string& out, char32_t c) {
@@ -112,20 +126,6 @@ void append_utf8(std::string& out, char32_t c) {
   } else {
     out += {char(0xf0 | (c >> 18)), char(0x80 | ((c >> 12) & 0x3f)), char(0x80 | ((c >> 6) & 0x3f)), char(0x80 | (c & 0x3f))};
   }
-}
-
-std::u32string decode_utf8(std::string_view s) {
-  std::u32string out;
-  out.reserve(s.size());
-  for (size_t i = 0; i < s.size();) out += next_code_point(s, i);
-  return out;
-}
-
-std::string encode_utf8(std::u32string_view s) {
-  std::string out;
-  out.reserve(s.size());
-  for (char32_t c : s) append_utf8(out, c);
-  return out;
 }
 
 size_t byte_offset(std::string_view s, int64_t n) noexcept {
@@ -151,55 +151,35 @@ bool is_line_break(char32_t c) noexcept {
   return (c >= 0x0a && c <= 0x0d) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
-std::string to_upper(std::string_view s) {
-  std::string out;
-  out.reserve(s.size());
-  for (size_t i = 0; i < s.size();) append_upper(out, next_code_point(s, i));
-  return out;
+void map_upper(Machine&, std::string& out, std::string_view s, size_t begin, size_t) {
+  append_mapped(out, next_code_point(s, begin), kUpper, kUpperSpecial);
 }
 
-std::string to_lower(std::string_view s) {
-  const std::u32string u = decode_utf8(s);
-  std::string out;
-  out.reserve(s.size());
-  for (size_t i = 0; i < u.size(); ++i) append_lower(out, u, i);
-  return out;
+void map_lower(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end) {
+  size_t i = begin;
+  const char32_t c = next_code_point(s, i);
+  if (c == 0x3a3) return append_utf8(out, is_final_sigma(m, s, begin, end) ? 0x3c2 : 0x3c3);
+  append_mapped(out, c, kLower, kLowerSpecial);
 }
 
-std::string to_title(std::string_view s) {
-  const std::u32string u = decode_utf8(s);
-  std::string out;
-  for (size_t i = 0; i < u.size(); ++i) {
-    if (i > 0 && is_cased(u[i - 1])) {
-      append_lower(out, u, i);
-    } else {
-      append_title(out, u[i]);
-    }
-  }
-  return out;
+void map_title(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end) {
+  size_t before = begin, i = begin;
+  if (begin > 0 && is_cased(previous_code_point(s, before))) return map_lower(m, out, s, begin, end);
+  append_mapped(out, next_code_point(s, i), kTitle, kTitleSpecial);
 }
 
-std::string to_capitalized(std::string_view s) {
-  const std::u32string u = decode_utf8(s);
-  std::string out;
-  if (!u.empty()) append_title(out, u[0]);
-  for (size_t i = 1; i < u.size(); ++i) append_lower(out, u, i);
-  return out;
+void map_capitalized(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end) {
+  size_t i = begin;
+  if (begin > 0) return map_lower(m, out, s, begin, end);
+  append_mapped(out, next_code_point(s, i), kTitle, kTitleSpecial);
 }
 
-std::string swap_case(std::string_view s) {
-  const std::u32string u = decode_utf8(s);
-  std::string out;
-  for (size_t i = 0; i < u.size(); ++i) {
-    if (is_upper(u[i])) {
-      append_lower(out, u, i);
-    } else if (is_lower(u[i])) {
-      append_upper(out, u[i]);
-    } else {
-      append_utf8(out, u[i]);
-    }
-  }
-  return out;
+void map_swapped(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end) {
+  size_t i = begin;
+  const char32_t c = next_code_point(s, i);
+  if (is_upper(c)) return map_lower(m, out, s, begin, end);
+  if (is_lower(c)) return map_upper(m, out, s, begin, end);
+  append_utf8(out, c);
 }
 
 std::string_view strip_space(std::string_view s, bool left, bool right) noexcept {

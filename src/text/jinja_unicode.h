@@ -8,15 +8,16 @@
 
 namespace puna::jinja {
 
+class Machine;
+
 bool is_valid_utf8(std::string_view s) noexcept;
 bool is_ascii(std::string_view s) noexcept;
 int64_t count_code_points(std::string_view s) noexcept;
 
 // The code point at byte `i` of valid UTF-8; `i` moves past it.
 char32_t next_code_point(std::string_view s, size_t& i) noexcept;
+char32_t previous_code_point(std::string_view s, size_t& i) noexcept;  // the one that ends at byte `i`, which moves to its start
 void append_utf8(std::string& out, char32_t c);
-std::u32string decode_utf8(std::string_view s);
-std::string encode_utf8(std::u32string_view s);
 // Byte offset of code point `n` (n may be the length).
 size_t byte_offset(std::string_view s, int64_t n) noexcept;
 
@@ -33,11 +34,13 @@ bool is_cased(char32_t c) noexcept;
 bool is_printable(char32_t c) noexcept;   // repr() shows it as itself
 bool is_line_break(char32_t c) noexcept;  // where splitlines() splits
 
-std::string to_upper(std::string_view s);
-std::string to_lower(std::string_view s);
-std::string to_title(std::string_view s);        // str.title(): a cased letter after an uncased one is a title letter
-std::string to_capitalized(std::string_view s);  // first letter title, the rest lower
-std::string swap_case(std::string_view s);
+// What becomes of the code point [begin, end) of a text; lower and title look at its neighbours.
+using CaseMap = void (*)(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
+void map_upper(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
+void map_lower(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
+void map_title(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);        // str.title(): a cased letter after an uncased one
+void map_capitalized(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);  // first letter title, the rest lower
+void map_swapped(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
 
 std::string_view strip_space(std::string_view s, bool left, bool right) noexcept;
 

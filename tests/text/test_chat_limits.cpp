@@ -74,7 +74,7 @@ TEST_CASE("variables and the date are checked", "[text]") {
   CHECK(failure_of("x", "[]").status == Status::invalid_argument);
   CHECK(failure_of("x", "{").status == Status::bad_file);
   CHECK(failure_of("x", R"({"a": 1, "a": 2})").status == Status::bad_file);
-  CHECK(failure_of("{{ a }}", R"({"a": 18446744073709551615})").status == Status::invalid_argument);
+  CHECK(failure_of("{{ a }}", R"({"a": 18446744073709551615})").message == "18446744073709551615");
   for (const char* now : {"2025-02-29", "2025-13-01", "25-01-01", "2025/01/01", "0000-01-01", "2025-1-1x", "-025-01-01"}) {
     CAPTURE(now);
     CHECK(failure_of("x", "{}", {}, now).status == Status::invalid_argument);
