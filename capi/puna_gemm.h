@@ -15,7 +15,7 @@ extern "C" {
 
 /* c = a b, or c += a b (PUNA_GEMM_ADD): a [m][k], or [k][m] when PUNA_GEMM_TRANSPOSED_A; b [k][n], or [n][k] when PUNA_GEMM_TRANSPOSED_B;
  * c [m][n]. Row by row; lda, ldb, ldc are the values from one row to the next. Called from several threads at once; each call is to compute on
- * the thread that calls. Returns 0; anything else makes Puna do this product itself. */
+ * the thread that calls. Returns 0; anything else, or a C++ exception, makes Puna do this product itself: c must then be as it was. */
 typedef struct puna_gemm_provider {
   uint32_t struct_size;
   int32_t reserved;  /* 0 */

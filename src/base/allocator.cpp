@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "base/guarded_host.h"
 #include "base/os.h"
 #include "puna/base/error.h"
 
@@ -22,17 +23,12 @@ void default_free(void*, void* memory, size_t bytes) { ::operator delete(memory,
 
 // The host's functions are foreign code: an exception out of them is a refusal, and one out of free is the host's own leak.
 void* guarded_alloc(const AllocatorFunctions& f, size_t bytes) noexcept {
-  try {
-    return f.alloc(f.user, bytes, Allocator::kAlignment);
-  } catch (...) {
-    return nullptr;
-  }
+  void* memory = nullptr;
+  call_host([&] { memory = f.alloc(f.user, bytes, Allocator::kAlignment); });
+  return memory;
 }
 void guarded_free(const AllocatorFunctions& f, void* memory, size_t bytes) noexcept {
-  try {
-    f.free(f.user, memory, bytes);
-  } catch (...) {
-  }
+  call_host([&] { f.free(f.user, memory, bytes); });
 }
 
 }  // namespace

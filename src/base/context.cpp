@@ -11,13 +11,14 @@ Context::Context(const ContextOptions& options, const KernelTable& kernels)
     : kernels_(&kernels),
       allocator_(std::make_shared<Allocator>(options.allocator, options.memory_limit)),
       logger_(options.logger),
-      provider_(options.provider),
       allow_providers_(options.allow_providers),
       crossover_(std::make_shared<Crossover>()),
-      host_(std::make_unique<GuardedHost>(options.executor, options.thread_hook)),
+      host_(std::make_unique<GuardedHost>(options.executor, options.thread_hook, options.provider)),
       executor_(options.executor.parallel_for ? make_host_executor(host_->executor())
                                               : make_thread_pool(options.threads, host_->hook())),
-      process_id_(os::process_id()) {}
+      process_id_(os::process_id()) {
+  provider_ = host_->provider();
+}
 
 Context::Context(const Context& base, std::unique_ptr<Executor> executor)
     : kernels_(base.kernels_),

@@ -3,6 +3,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "base/guarded_host.h"
+
 namespace puna {
 
 void Logger::write(LogLevel level, const char* format, ...) const noexcept {
@@ -12,10 +14,7 @@ void Logger::write(LogLevel level, const char* format, ...) const noexcept {
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  try {
-    log(user, int32_t(level), text);
-  } catch (...) {  // a host's exception must not end the host: what is logged is not worth that
-  }
+  call_host([&] { log(user, int32_t(level), text); });
 }
 
 }  // namespace puna

@@ -5,11 +5,13 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "base/fp_env.h"
 #include "base/os.h"
+#include "puna/base/error.h"
 #include "puna/base/executor.h"
 
 namespace puna {
@@ -26,6 +28,10 @@ class ThreadPool final : public Executor {
       : looks_(os::cpu_count() > 1 ? 1000 : 0), most_awake_(std::max(1, std::min(threads, os::cpu_count()) - 1)) {
     try {
       for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i, hook] { work(i, hook); });
+    } catch (const std::system_error&) {
+      const int made = width();
+      stop();
+      fail(Status::out_of_memory, "the system gives no more than %d of %d threads", made, threads);
     } catch (...) {
       stop();
       throw;

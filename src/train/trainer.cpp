@@ -151,14 +151,14 @@ StepReport Trainer::step(FunctionRef<bool()> should_stop) {
     const std::vector<int64_t> drawn = draw();
     parameters_.zero_gradients();
     report.loss = learn_from(drawn, report, should_stop);
-  } catch (...) {
+    if (peers_.count > 1) {
+      for (const Parameter& p : parameters_.list()) peers_.all_reduce(p.gradient, p.count);
+      reduce(report.loss);
+      reduce(report.preferred);
+    }
+  } catch (...) {  // of the transport, too
     put_back();
     throw;
-  }
-  if (peers_.count > 1) {
-    for (const Parameter& p : parameters_.list()) peers_.all_reduce(p.gradient, p.count);
-    reduce(report.loss);
-    reduce(report.preferred);
   }
   const double factor = options_.schedule.factor(step_);
   report.step = ++step_;

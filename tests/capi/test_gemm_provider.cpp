@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <stdexcept>
 
 #include "capi/fixture.h"
 
@@ -83,6 +84,39 @@ TEST_CASE("fine-tuning uses a context's provider unless told not to", "[capi]") 
       options.no_providers = 2;
       refused(puna_model_finetune(model.get(), text.data(), text.size(), &options, &adapter), PUNA_INVALID_ARGUMENT, "no_providers is 2");
     }
+}
+
+TEST_CASE("an exception out of a provider is a refusal: its product is made without it, in sessions and in fine-tuning", "[capi]") {
+  struct Rude {
+    std::atomic<int64_t> calls{0};
+    static int32_t f32(void* user, int32_t, int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t, float*, int64_t) {
+      if (++static_cast<Rude*>(user)->calls % 2) throw std::runtime_error("no workspace");
+      throw 42;
+    }
+    static int32_t bf16(void* user, int32_t, int64_t, int64_t, int64_t, const uint16_t*, int64_t, const uint16_t*, int64_t, float*, int64_t) {
+      ++static_cast<Rude*>(user)->calls;
+      throw std::runtime_error("no workspace");
+    }
+  } rude;
+  const puna_gemm_provider table{sizeof(puna_gemm_provider), 0, "rude", &rude, Rude::f32, Rude::bf16};
+  const std::vector<float> want = logits_of(sized<puna_context_options>(), false);
+  for (const int32_t allow : {PUNA_PROVIDERS_F32, PUNA_PROVIDERS_BF16}) {
+    rude.calls = 0;
+    CHECK(logits_of(with(&table, allow), false) == want);
+    CHECK(rude.calls > 0);
+  }
+  rude.calls = 0;
+  const puna_context_options context_options = with(&table, PUNA_PROVIDERS_NEVER);
+  const ContextHandle context = make_context(&context_options);
+  const ModelHandle model = open_model(chat_model(), context.get());
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "{\"text\": \"It is a truth universally acknowledged, that a single man must be in want of a wife.\"}\n";
+  auto options = sized<puna_finetune_options>();
+  options.steps = 2;
+  puna_adapter* adapter = nullptr;
+  ok(puna_model_finetune(model.get(), text.data(), text.size(), &options, &adapter));
+  puna_adapter_free(adapter);
+  CHECK(rude.calls > 0);
 }
 
 TEST_CASE("a provider that cannot be one is refused", "[capi]") {

@@ -1,8 +1,10 @@
 // Hosts that do unusual things: flush-to-zero arithmetic, fork(), several threads on one model, exceptions in callbacks.
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <new>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -184,4 +186,91 @@ TEST_CASE("an exception in a callback becomes a status, not the end of the host"
   refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, ruder, nullptr, nullptr), PUNA_INTERNAL,
           "unknown type");
   logits_after(session, kTokens);
+}
+
+TEST_CASE("whichever of a host's callbacks throws, the host gets a status, and what it has goes on working", "[capi]") {
+  // Callback by callback: all that it does is to throw, each time.
+  enum class Who { alloc, dealloc, log, parallel_for, thread_start, progress, read_at, process_logits, render };
+  const Who who = Who(GENERATE(range(0, 9)));
+  CAPTURE(int(who));
+  static std::atomic<bool> armed{true};
+  armed = true;
+  const auto rude = [] { if (armed) throw std::runtime_error("thrown by the host"); };
+  static void (*throws)() = nullptr;
+  throws = rude;
+  auto o = sized<puna_context_options>();
+  o.threads = 2;
+  if (who == Who::alloc || who == Who::dealloc) {
+    static Who which;
+    which = who;
+    o.alloc = [](void*, size_t bytes, size_t alignment) -> void* {
+      if (which == Who::alloc) throws();
+      return ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+    };
+    o.dealloc = [](void*, void* memory, size_t) {
+      ::operator delete(memory, std::align_val_t(64));
+      if (which == Who::dealloc) throws();
+    };
+  }
+  if (who == Who::log) o.log = [](void*, int32_t, const char*) { throws(); };
+  if (who == Who::thread_start) o.thread_start = [](void*, int32_t) { throws(); };
+  if (who == Who::parallel_for) {
+    o.executor_threads = 2;
+    o.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
+      for (int64_t i = 0; i < n / 2; ++i) task(data, i);
+      throws();
+      for (int64_t i = n / 2; i < n; ++i) task(data, i);
+    };
+  }
+  const ContextHandle context = make_context(&o);
+  auto m = sized<puna_model_options>();
+  if (who == Who::progress) m.progress = [](void*, uint64_t, uint64_t) -> int32_t { throws(); return 0; };
+  puna_model* made = nullptr;
+  puna_status status = PUNA_OK;
+  if (who == Who::read_at) {
+    auto reader = sized<puna_reader>();
+    reader.size = 1 << 20;
+    reader.read_at = [](void*, uint64_t, uint64_t, void*) -> int32_t { throws(); return 1; };
+    status = puna_model_open_reader(context.get(), &reader, &m, &made);
+  } else {
+    status = puna_model_open(context.get(), chat_model().c_str(), &m, &made);
+  }
+  if (who == Who::alloc) refused(status, PUNA_OUT_OF_MEMORY, "the allocator gave no");
+  else if (who == Who::progress || who == Who::read_at) refused(status, PUNA_INTERNAL, "thrown by the host");
+  else ok(status);
+  const bool opened = status == PUNA_OK;
+  CHECK((made != nullptr) == opened);
+  armed = opened;
+  if (!opened) ok(puna_model_open(context.get(), chat_model().c_str(), &m, &made));
+  const ModelHandle model(made);
+  const SessionHandle session = make_session(model);
+  CHECK(logits_after(session, kTokens) == logits_after(make_session(open_model(chat_model())), kTokens));
+  if (who == Who::process_logits) {
+    auto g = sized<puna_generate_options>();
+    g.max_tokens = 3;
+    g.process_logits = [](void*, float*, uint64_t, const int32_t*, uint64_t) -> int32_t { throws(); return 0; };
+    refused(puna_session_generate_tokens(session.get(), nullptr, 0, &g, nullptr, nullptr, nullptr), PUNA_INTERNAL, "thrown by the host");
+    armed = false;
+    ok(puna_session_generate_tokens(session.get(), nullptr, 0, &g, nullptr, nullptr, nullptr));
+  }
+  if (who == Who::render) {
+    std::string chat = R"({"messages": [)";
+    for (int i = 0; i < 20000; ++i) chat += std::string(i ? "," : "") + R"({"role": "user", "content": "said"})";
+    chat += "]}";
+    auto r = sized<puna_render_options>();
+    r.watch = [](void*) -> int32_t { throws(); return 0; };
+    size_t size = 0;
+    refused(puna_model_render(model.get(), chat.data(), chat.size(), &r, nullptr, 0, &size), PUNA_INTERNAL, "thrown by the host");
+  }
+  logits_after(session, {1});
+}
+
+TEST_CASE("a parallel_for that returns before all is done gets the rest done by us", "[capi]") {
+  auto o = sized<puna_context_options>();
+  o.executor_threads = 2;
+  o.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
+    for (int64_t i = 0; i < n / 3; ++i) task(data, i);
+  };
+  const ContextHandle context = make_context(&o);
+  CHECK(logits_after(make_session(open_model(chat_model(), context.get())), kTokens) == logits_after(make_session(open_model(chat_model())), kTokens));
 }

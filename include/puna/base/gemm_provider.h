@@ -13,7 +13,7 @@ enum GemmFlags : int32_t { kTransposedA = 1, kTransposedB = 2, kAddToC = 4 };
 
 // c = a b, or c += a b:   a [m,k], or [k,m] when kTransposedA;   b [k,n], or [n,k] when kTransposedB;   c [m,n]
 // Called from several threads at once; each call computes on its own thread alone and returns 0, or anything else when it could not: the
-// product is then made without it. May not throw. Each sum may be added up in any order.
+// product is then made without it, from the c of before. In a Context's table an exception is such a refusal too. Each sum may be added up in any order.
 struct GemmProvider {
   const char* name = "";
   void* user = nullptr;
