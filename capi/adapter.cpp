@@ -49,29 +49,26 @@ puna_status puna_session_use_adapter(puna_session* session, const puna_adapter* 
 namespace {
 
 train::TrainerOptions trainer_options(const puna_finetune_options& o) {
-  const auto at_least_zero = [](int64_t value, const char* name) {
-    PUNA_REQUIRE(value >= 0, "%s is %lld, expected at least 0", name, static_cast<long long>(value));
-    return value;
-  };
+  constexpr int64_t kMost = int64_t(1) << 40;  // products of two stay exact
   train::TrainerOptions t;
-  t.steps = at_least_zero(o.steps, "steps");
-  if (at_least_zero(o.epochs, "epochs") != 0) t.epochs = o.epochs;
-  if (at_least_zero(o.step_tokens, "step_tokens") != 0) t.tokens_per_step = t.tokens_per_pass = o.step_tokens;
-  if (o.learning_rate != 0) t.optimizer.learning_rate = o.learning_rate;
-  t.optimizer.weight_decay = o.weight_decay;
-  t.schedule.warmup = at_least_zero(o.warmup_steps, "warmup_steps");
+  t.steps = in_range(o.steps, 0, kMost, "steps");
+  if (in_range(o.epochs, 0, 1 << 20, "epochs") != 0) t.epochs = o.epochs;
+  if (in_range(o.step_tokens, 0, kMost, "step_tokens") != 0) t.tokens_per_step = t.tokens_per_pass = o.step_tokens;
+  if (number_in_range(o.learning_rate, 0, 1e3, "learning_rate") != 0) t.optimizer.learning_rate = o.learning_rate;
+  t.optimizer.weight_decay = number_in_range(o.weight_decay, 0, 1e3, "weight_decay");
+  t.schedule.warmup = in_range(o.warmup_steps, 0, kMost, "warmup_steps");
   t.seed = o.seed;
   t.pass.exact = false;
   const bool bf16 = flag(o.bf16, "bf16");
   t.pass.providers = flag(o.no_providers, "no_providers") ? AllowProviders::never : bf16 ? AllowProviders::bf16 : AllowProviders::f32;
-  if (o.dpo_beta != 0) t.dpo_beta = o.dpo_beta;
+  if (number_in_range(o.dpo_beta, 0, 1e6, "dpo_beta") != 0) t.dpo_beta = o.dpo_beta;
   return t;
 }
 
 AdapterOptions adapter_options(const puna_finetune_options& o) {
   AdapterOptions a;
-  PUNA_REQUIRE(o.rank >= 0, "rank is %d, expected at least 0", o.rank);
-  if (o.rank != 0) a.rank = o.rank;
+  if (in_range(o.rank, 0, 1 << 16, "rank") != 0) a.rank = o.rank;
+  number_in_range(o.alpha, 0, 1e6, "alpha");
   a.alpha = o.alpha != 0 ? o.alpha : 2.0 * double(a.rank);
   a.seed = o.seed;
   if (!o.targets) return a;
@@ -124,12 +121,13 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     train::TextCodec codec{&m.require_tokenizer(), {}, &watch};
     if (m.chat_template()) codec.render_chat = [&](std::string_view json) { return m.render_chat(json, {}, watch).text; };
     train::DataOptions data;
-    if (o.max_tokens != 0) data.max_tokens = o.max_tokens;
+    if (in_range(o.max_tokens, 0, int64_t(1) << 40, "max_tokens") != 0) data.max_tokens = o.max_tokens;
     const bool pairs = flag(o.preferences, "preferences");
+    const train::TrainerOptions learning = trainer_options(o);  // refused before anything is computed
     const std::shared_ptr<Adapter> made = Adapter::create(m.context(), m.llama(), adapter_options(o), watch);
     train::Parameters parameters(m.context_ptr());
     parameters.track(*made);
-    train::Trainer trainer(parameters, m.llama(), made.get(), trainer_options(o));
+    train::Trainer trainer(parameters, m.llama(), made.get(), learning);
     if (pairs) {
       std::vector<train::Preference> all;
       train::add_preferences(all, codec, lines, "jsonl", data);

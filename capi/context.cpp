@@ -12,9 +12,10 @@ namespace {
 ContextOptions context_options_from_c(const puna_context_options* theirs) {
   const puna_context_options o = read_options(theirs, "puna_context_options");
   require_reserved(o.reserved, "puna_context_options");
-  PUNA_REQUIRE(o.threads >= 0, "threads is %d, expected at least 0", o.threads);
+  constexpr int64_t kMostThreads = 4096;
+  in_range(o.threads, 0, kMostThreads, "threads");
   PUNA_REQUIRE((o.alloc == nullptr) == (o.dealloc == nullptr), "alloc and dealloc come together or not at all");
-  PUNA_REQUIRE(o.executor_threads >= 0, "executor_threads is %d, expected at least 0", o.executor_threads);
+  in_range(o.executor_threads, 0, kMostThreads, "executor_threads");
   ContextOptions options;
   options.threads = o.threads;
   options.isa = o.isa ? o.isa : "";

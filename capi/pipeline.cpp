@@ -59,8 +59,13 @@ ValueFormula value_from_c(const puna_pipeline_options& o, const RankerConfig& c)
 PipelineOptions options_from_c(const puna_pipeline_options& o) {
   require_reserved(o.reserved, "puna_pipeline_options");
   constexpr int64_t kLongestList = 1 << 20;
-  PUNA_REQUIRE(o.count <= kLongestList, "count is %lld, expected at most 2^20", static_cast<long long>(o.count));
-  PUNA_REQUIRE(o.diversity >= 0 && o.diversity <= 1, "diversity is %g, expected 0 to 1", o.diversity);
+  in_range(o.count, 0, kLongestList, "count");
+  in_range(o.candidates, 0, kLongestList, "candidates");
+  in_range(o.per_category, 0, INT64_MAX, "per_category");
+  in_range(o.explore_place, 0, kLongestList, "explore_place");
+  in_range(o.explore_pool, 0, kLongestList, "explore_pool");
+  number_in_range(o.diversity, 0, 1, "diversity");
+  number_in_range(o.explore, 0, 1, "explore");
   PipelineOptions p;
   p.candidates = or_default(o.candidates, p.candidates, "candidates");
   p.diversity = {or_default(o.count, p.diversity.count, "count"), o.per_category, 1 - o.diversity};

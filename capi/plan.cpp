@@ -15,6 +15,9 @@ PlanOptions plan_options_from_c(const puna_plan_options* theirs) {
   require_reserved(o.reserved2, "puna_plan_options");
   PlanOptions p;
   read_mode(p.session, o.exact, o.kv_type);
+  in_range(o.sessions, 0, 1 << 20, "sessions");
+  in_range(o.positions, 0, INT64_MAX, "positions");
+  in_range(o.prefill_chunk, 0, 1 << 16, "prefill_chunk");
   if (o.prefill_chunk != 0) p.session.prefill_chunk = o.prefill_chunk;
   p.positions = o.positions;
   if (o.sessions != 0) p.sessions = o.sessions;

@@ -21,11 +21,11 @@ RankerTrainerOptions options_from_c(const puna_ranker_options& o) {
   RankerTrainerOptions t;
   PUNA_REQUIRE(o.optimizer == PUNA_RANKER_ADAMW || o.optimizer == PUNA_RANKER_ADAGRAD, "optimizer is %d, expected PUNA_RANKER_ADAMW or _ADAGRAD", o.optimizer);
   t.optimizer.kind = o.optimizer == PUNA_RANKER_ADAMW ? train::OptimizerKind::adamw : train::OptimizerKind::adagrad;
-  if (o.learning_rate != 0) t.optimizer.learning_rate = o.learning_rate;
-  t.optimizer.weight_decay = o.weight_decay;
-  if (o.table_rate != 0) t.table_rate = o.table_rate;
-  t.table_decay = o.table_decay;
-  t.dropout = float(o.dropout);
+  if (number_in_range(o.learning_rate, 0, 1e3, "learning_rate") != 0) t.optimizer.learning_rate = o.learning_rate;
+  t.optimizer.weight_decay = number_in_range(o.weight_decay, 0, 1e3, "weight_decay");
+  if (number_in_range(o.table_rate, 0, 1e3, "table_rate") != 0) t.table_rate = o.table_rate;
+  t.table_decay = number_in_range(o.table_decay, 0, 1e3, "table_decay");
+  t.dropout = float(number_in_range(o.dropout, 0, 0.999, "dropout"));  // as a float below 1 too
   t.seed = o.seed;
   return t;
 }

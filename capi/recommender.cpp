@@ -36,11 +36,11 @@ SequenceConfig config_of(const puna_recommender_options& o, std::span<const int3
 
 SequenceTrainerOptions trainer_options(const puna_recommender_options& o) {
   SequenceTrainerOptions t;
-  t.epochs = or_default(o.epochs, t.epochs, "epochs");
-  t.users_per_step = or_default(o.users_per_step, t.users_per_step, "users_per_step");
-  t.negatives = or_default(o.negatives, t.negatives, "negatives");
-  if (o.learning_rate != 0) t.optimizer.learning_rate = o.learning_rate;
-  if (o.dropout != 0) t.dropout = o.dropout < 0 ? 0.0f : float(o.dropout);
+  t.epochs = or_default(in_range(o.epochs, 0, 1 << 20, "epochs"), t.epochs, "epochs");
+  t.users_per_step = or_default(in_range(o.users_per_step, 0, 1 << 24, "users_per_step"), t.users_per_step, "users_per_step");
+  t.negatives = or_default(in_range(o.negatives, 0, 1 << 16, "negatives"), t.negatives, "negatives");
+  if (number_in_range(o.learning_rate, 0, 1e3, "learning_rate") != 0) t.optimizer.learning_rate = o.learning_rate;
+  if (number_in_range(o.dropout, -1e9, 0.999, "dropout") != 0) t.dropout = o.dropout < 0 ? 0.0f : float(o.dropout);
   t.seed = o.seed;
   return t;
 }
@@ -69,8 +69,9 @@ puna_status puna_recommender_train(const puna_context* context, const int64_t* u
     const auto seconds = array_view(times, count, "times");
     PUNA_REQUIRE(recommender != nullptr, "recommender is NULL");
     const puna_recommender_options o = read_options(options, "puna_recommender_options");
+    const SequenceTrainerOptions learning = trainer_options(o);  // refused before anything is computed
     const auto model = SequenceModel::create(context_or_new(context), config_of(o, item_ids), o.seed);
-    SequenceTrainer trainer(model, trainer_options(o));
+    SequenceTrainer trainer(model, learning);
     trainer.learn(histories_of(user_ids, item_ids, seconds));
     run(trainer, o);
     *recommender = new puna_recommender{std::make_shared<const Recommender>(model)};

@@ -49,6 +49,17 @@ inline bool flag(int32_t value, const char* name) {
   return value == 1;
 }
 
+// What every numeric option passes before anything is done: "threads is 100000, expected 0 to 4096". NaN is in no range.
+inline int64_t in_range(int64_t value, int64_t least, int64_t most, const char* name) {
+  PUNA_REQUIRE(value >= least && value <= most, "%s is %lld, expected %lld to %lld", name, static_cast<long long>(value), static_cast<long long>(least),
+               static_cast<long long>(most));
+  return value;
+}
+inline double number_in_range(double value, double least, double most, const char* name) {
+  PUNA_REQUIRE(value >= least && value <= most, "%s is %g, expected %g to %g", name, value, least, most);
+  return value;
+}
+
 inline void require_reserved(int32_t value, const char* name) {
   if (value != 0) fail(Status::unsupported, "%s.reserved is %d, expected 0: this library is older than the program", name, value);
 }

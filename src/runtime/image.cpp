@@ -30,6 +30,8 @@ ImagePtr Image::from_picture(ModelPtr model, const PictureView& picture) {
   PUNA_REQUIRE(picture.data != nullptr, "the picture's data is NULL");
   PUNA_REQUIRE(picture.stride >= 3 * picture.width, "stride is %lld, expected at least 3 x %lld", static_cast<long long>(picture.stride),
                static_cast<long long>(picture.width));
+  PUNA_REQUIRE(picture.stride <= INT64_MAX / picture.height, "stride is %lld: %lld rows of it are more than any memory", static_cast<long long>(picture.stride),
+               static_cast<long long>(picture.height));
   const Context& context = model->context();
   const TileSettings& settings = model->tile_settings();
   const TileLayout layout = choose_layout(picture.width, picture.height, settings);

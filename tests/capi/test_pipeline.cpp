@@ -274,7 +274,7 @@ TEST_CASE("what a pipeline cannot take is refused, and the answer is as it was",
   not_made("diversity is nan");
   s.options.diversity = 0;
   s.options.explore = 2;
-  not_made("epsilon is 2");
+  not_made("explore is 2");
   s.options.explore = 0;
   s.options.explore_place = -1;
   not_made("explore_place is -1");
