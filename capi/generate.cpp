@@ -13,17 +13,13 @@ namespace {
 
 static_assert(PUNA_STOP_MAX_TOKENS == int(StopReason::max_tokens) && PUNA_STOP_TOKEN == int(StopReason::stop_token) &&
               PUNA_STOP_STRING == int(StopReason::stop_string) && PUNA_STOP_CONTEXT_FULL == int(StopReason::context_full) &&
-              PUNA_STOP_CALLBACK == int(StopReason::callback));
+              PUNA_STOP_CALLBACK == int(StopReason::callback) && PUNA_STOP_INTERRUPTED == int(StopReason::interrupted));
 static_assert(PUNA_CONTEXT_ERROR == int(ContextPolicy::error) && PUNA_CONTEXT_DROP_OLDEST == int(ContextPolicy::drop_oldest));
 
 GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   GenerateOptions g;
   g.sampler = sampler_options_from_c(o.sampler);
-  PUNA_REQUIRE(o.max_tokens >= 0, "max_tokens is %lld, expected at least 0", static_cast<long long>(o.max_tokens));
-  PUNA_REQUIRE(o.log_probabilities >= 0, "log_probabilities is %d, expected at least 0", o.log_probabilities);
-  PUNA_REQUIRE(o.context_policy >= PUNA_CONTEXT_ERROR && o.context_policy <= PUNA_CONTEXT_DROP_OLDEST,
-               "context_policy is %d, expected 0 or 1", o.context_policy);
-  PUNA_REQUIRE(o.keep_prefix >= 0, "keep_prefix is %lld, expected at least 0", static_cast<long long>(o.keep_prefix));
+  (void)flag(o.parse_special, "parse_special");  // of a prompt of ids too, which it does not change
   g.max_tokens = o.max_tokens;
   g.ignore_eos = flag(o.ignore_eos, "ignore_eos");
   g.keep_special = flag(o.keep_special, "keep_special");
@@ -85,6 +81,7 @@ void generate_through_c(puna_session* session, const puna_generate_options* thei
   Session& s = use(session);
   const puna_generate_options o = read_options(theirs, "puna_generate_options");
   GenerateOptions options = generate_options_from_c(o);
+  require_usable(options, s);  // before the prompt is tokenized
   if (result) checked_struct_size(result->struct_size, "puna_generate_result");
   Process process{o.process_logits, o.process_user};
   if (o.process_logits) options.processor = Sampler::Processor(process);
@@ -94,9 +91,14 @@ void generate_through_c(puna_session* session, const puna_generate_options* thei
     const puna_generated_token token = token_to_c(t, probabilities);
     return on_token(user, &token) == 0;
   };
-  const GenerateResult r = generate_with_images(s, prompt_from_c(s.model(), prompt(o), o), options, on_token ? OnToken(forward) : OnToken());
-  if (result) write_result(r, result);
-  if (r.reason == StopReason::callback) fail(Status::cancelled, "the token callback asked to stop");
+  Generation generation(s, prompt_from_c(s.model(), prompt(o), o), std::move(options));
+  const struct Report {  // however it ends: the session holds what was generated
+    const Generation& generation;
+    puna_generate_result* result;
+    ~Report() { if (result) write_result(generation.result(), result); }
+  } report{generation, result};
+  finish(generation, on_token ? OnToken(forward) : OnToken());
+  if (generation.result().reason == StopReason::callback) fail(Status::cancelled, "the token callback asked to stop");
 }
 
 }  // namespace
@@ -108,7 +110,9 @@ struct puna_generation {
   std::vector<puna_token_probability> probabilities;
 
   puna_generation(std::shared_ptr<Session> s, const puna_generate_options& o, const std::vector<int32_t>& prompt)
-      : session(std::move(s)), process{o.process_logits, o.process_user}, impl(*session, prompt_from_c(session->model(), prompt, o), options(o)) {}
+      : session(std::move(s)), process{o.process_logits, o.process_user}, impl(*session, prompt_from_c(session->model(), prompt, o), options(o)) {
+    probabilities.reserve(size_t(o.log_probabilities));  // handing out a token that is drawn must not fail
+  }
   GenerateOptions options(const puna_generate_options& o) {
     GenerateOptions g = generate_options_from_c(o);
     if (process.call) g.processor = Sampler::Processor(process);
@@ -129,6 +133,7 @@ void create_generation(puna_session* session, const puna_generate_options* their
   capi::use(session);
   PUNA_REQUIRE(generation != nullptr, "generation is NULL");
   const puna_generate_options o = read_options(theirs, "puna_generate_options");
+  require_usable(generate_options_from_c(o), *session->impl);  // before the prompt is tokenized
   *generation = new puna_generation(session->impl, o, prompt(o));
 }
 

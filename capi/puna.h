@@ -29,7 +29,8 @@
  *  Callbacks  Get the `user` pointer given beside them and run on the calling thread unless a comment says otherwise. A nonzero
  *             return stops the call, which reports PUNA_CANCELLED. They must not leave by longjmp and must not call into the
  *             session that is calling them, except puna_session_cancel. A C++ exception out of one is caught: the call reports
- *             PUNA_INTERNAL with its text; out of alloc, PUNA_OUT_OF_MEMORY; out of the others that return nothing, the work goes on.
+ *             PUNA_INTERNAL with its text; out of alloc, PUNA_OUT_OF_MEMORY; out of a gemm provider, its product is made without it; out of the
+ *             others that return nothing, the work goes on.
  *  fork()     In the child, handles made before the fork report PUNA_WRONG_STATE; freeing them does nothing. Tokenizers and
  *             samplers hold no threads and go on working.
  *  Since      Everything is of version 0.1 unless a comment says otherwise. Names, numbers and layouts never change meaning
@@ -99,7 +100,7 @@ typedef struct puna_context puna_context;
 
 typedef struct puna_context_options {
   uint32_t struct_size;
-  int32_t threads;       /* 0 = one a CPU given to this process; counts the calling thread. They sleep when idle */
+  int32_t threads;       /* 0 = one a CPU given to this process, at most 4096; counts the calling thread. They sleep when idle */
   const char* isa;       /* NULL = the best this CPU has; else "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon".
                             PUNA_UNSUPPORTED when this CPU lacks it. Every level gives the same bits */
   uint64_t memory_limit; /* bytes of tensors, KV and scratch; 0 = none. Mapped files do not count */
@@ -112,7 +113,7 @@ typedef struct puna_context_options {
   void (*log)(void* user, int32_t level, const char* message);
   void* log_user;
   /* The host's threads instead of ours: must call task(task_data, i) once for every 0 <= i < n, on any threads, and return
-     when all have returned. executor_threads says how many may run at once. */
+     when all have returned. executor_threads says how many may run at once (at most 4096). */
   void (*parallel_for)(void* user, int64_t n, void (*task)(void* task_data, int64_t i), void* task_data);
   void* executor_user;
   /* Called once on each thread of our pool as it starts: for its name, affinity, priority. Index 1, 2, ... */
@@ -352,6 +353,15 @@ PUNA_API puna_status puna_model_render(const puna_model* model, const char* chat
 
 /* ---- Session: one conversation, one thread at a time ----------------------------------------------------------------------------- */
 
+/* What may be called when. A session is idle, or an append is under way in it: begun by puna_session_begin..., or by a puna_generation_step that
+ * paused. Whatever computes with the session, changes it or copies it asks for an idle one and reports PUNA_WRONG_STATE otherwise; reading (info,
+ * timings, tokens, logits) is always allowed and shows the session as it was before the append. An append under way ends by stepping what began it
+ * to its end; it is dropped, and the session is as before, by puna_session_truncate (to the session's own length, too), a step that fails or is
+ * cancelled, and the free of its session, its generation, or a session of its batch. Nothing else drops it. A session has one generation at a time:
+ * until that has ended or is freed, creating another, or puna_session_generate, is PUNA_WRONG_STATE. Between a generation's steps, when nothing is
+ * under way, the session may be used like any other; if that changed it (append, truncate to fewer tokens, another adapter), the generation's next
+ * step is PUNA_WRONG_STATE, it is of no use any more and is in nobody's way: free it. From the callbacks of a call that is running, the session can
+ * be cancelled and read, nothing else. */
 typedef struct puna_session puna_session;
 
 #define PUNA_KV_DEFAULT 0 /* 16-bit floats */
@@ -362,7 +372,7 @@ typedef struct puna_session_options {
   uint32_t struct_size;
   int32_t exact;         /* 1 = float32 activations and KV against dequantised weights: the reference, slower */
   int64_t max_positions; /* 0 = the model's limit */
-  int64_t prefill_chunk; /* most tokens computed together; 0 = ours. Does not change the bits */
+  int64_t prefill_chunk; /* most tokens computed together, at most 65536; 0 = ours. Does not change the bits */
   int32_t kv_type;       /* PUNA_KV_*: how keys and values are kept. An exact session keeps float32 and takes PUNA_KV_DEFAULT only */
   int32_t reserved;      /* 0 */
 } puna_session_options;
@@ -394,9 +404,10 @@ PUNA_API puna_status puna_session_get_timings(const puna_session* session, puna_
 /* The tokens held so far (see Buffers; capacity counts ids). */
 PUNA_API puna_status puna_session_tokens(const puna_session* session, int32_t* tokens, size_t capacity, size_t* count);
 
-/* Computes `count` >= 1 tokens and adds them. All or nothing: a failed or cancelled call adds none. */
+/* Computes `count` >= 1 tokens and adds them. All or nothing: a failed or cancelled call leaves the session exactly as it was. */
 PUNA_API puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count);
-/* As append, and stores the logits behind every one of the tokens: [count, vocabulary], row-major. `capacity` counts floats. */
+/* As append, and stores the logits behind every one of the tokens: [count, vocabulary], row-major, when the call
+ * has succeeded. `capacity` counts floats. */
 PUNA_API puna_status puna_session_append_logits(puna_session* session, const int32_t* tokens, size_t count, float* logits, size_t capacity);
 /* One pass over several different sessions of one model and mode: counts[i] tokens at tokens[i] are appended to sessions[i].
  * Faster than one by one, same bits. */
@@ -406,8 +417,7 @@ PUNA_API puna_status puna_session_append_batch(puna_session* const* sessions, co
 /* The same append in slices of time, for hosts with a frame budget: begin checks the tokens and remembers them, each step computes and
  * returns when budget_us microseconds are over (0 = no limit) or everything is appended (*finished = 1). Time is looked at between
  * tiles of work, which take some tens of microseconds each; a step always gets at least one tile done. The bits are those of one
- * append. Until it is finished the session stays as it was, and calls that would change or copy it report PUNA_WRONG_STATE; dropped
- * by puna_session_truncate, by a failed step, and by puna_session_cancel in the next step. */
+ * append. A generation's append is stepped by puna_generation_step alone. */
 PUNA_API puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count);
 PUNA_API puna_status puna_session_step(puna_session* session, uint64_t budget_us, int32_t* finished);
 /* The same for several different sessions of one model and mode, as in append_batch: from now on a step of any of them computes for all, and
@@ -431,23 +441,28 @@ PUNA_API puna_status puna_session_embed(puna_session* session, const int32_t* to
                                         float* embedding, size_t capacity);
 
 /* The logits [vocabulary] that predict the next token, valid until the next call on this session. PUNA_WRONG_STATE when nothing was
- * appended since the session was created or truncated. `count` is optional. */
+ * appended since the session was created or truncated to fewer tokens. `count` is optional. */
 PUNA_API puna_status puna_session_logits(puna_session* session, const float** logits, size_t* count);
-/* Keeps the first `length` tokens and forgets the rest, exactly as if they had never been there. */
+/* Keeps the first `length` tokens and forgets the rest, exactly as if they had never been there; drops an append under way and forgets a cancel that
+ * no call has heard. */
 PUNA_API puna_status puna_session_truncate(puna_session* session, int64_t length);
 /* An independent copy; shares memory with the original until either goes on. */
 PUNA_API puna_status puna_session_fork(const puna_session* session, puna_session** copy);
 /* The session as bytes (capacity counts bytes; otherwise see Buffers): tokens, keys and values, logits, options. The same session gives
- * the same bytes; they take about what kv_bytes says. */
+ * the same bytes; they take about what kv_bytes says. PUNA_UNSUPPORTED, also when only the size is asked, for a session with an adapter. */
 PUNA_API puna_status puna_session_snapshot(const puna_session* session, void* data, size_t capacity, size_t* size);
 /* A session that goes on exactly where the snapshot was taken, on any machine. PUNA_BAD_FILE when the bytes are damaged, PUNA_INVALID_ARGUMENT when
  * they belong to another model (configuration and weights count, not the path), PUNA_UNSUPPORTED when a newer library wrote them. */
 PUNA_API puna_status puna_session_restore(const puna_model* model, const void* data, size_t bytes, puna_session** session);
-/* Asks the call that is running on this session to end with PUNA_CANCELLED; when none is running, the next one that computes. Any
- * thread, any time before the free. */
+/* Asks the call that computes on this session to end with PUNA_CANCELLED; when none does, the next one that computes: a host's stop button is
+ * heard whether it comes before, within or between steps. One call hears it. One that comes while an answer ends, too late to change anything, is
+ * forgotten with it. Any thread, any time before the free. */
 PUNA_API puna_status puna_session_cancel(puna_session* session);
+/* Forgets a cancel that no call has heard. For the thread that uses the session, at the start of a turn, before others can know of it: a stop that
+ * was pressed after the last turn had ended is not meant for this one. */
+PUNA_API puna_status puna_session_clear_cancel(puna_session* session);
 /* Appends `count` >= 2 tokens to an empty session and stores the count - 1 negative log-likelihoods (natural log) of token i + 1 given
- * tokens 0 .. i. `capacity` counts floats. */
+ * tokens 0 .. i. `capacity` counts floats. A call that fails leaves the session empty. */
 PUNA_API puna_status puna_session_score(puna_session* session, const int32_t* tokens, size_t count, float* nll, size_t capacity);
 
 /* ---- Sampler: from logits to a token --------------------------------------------------------------------------------------------- */
@@ -521,7 +536,7 @@ typedef struct puna_generate_options {
   uint64_t stop_string_count;
   int32_t keep_special;                /* 1 = special tokens appear in the text */
   int32_t parse_special;               /* 1 = special tokens in a text prompt are parsed: set it for rendered chats */
-  int32_t log_probabilities;           /* n = report the chosen token's and the n - 1 most likely others', by the model itself: before
+  int32_t log_probabilities;           /* n, at most the vocabulary = report the chosen token's and the n - 1 most likely others', by the model itself: before
                                           penalties, temperature and filters; 0 = none */
   int32_t context_policy;              /* PUNA_CONTEXT_* */
   int64_t keep_prefix;                 /* tokens PUNA_CONTEXT_DROP_OLDEST never drops: the system prompt */
@@ -537,11 +552,12 @@ typedef struct puna_generate_options {
 #define PUNA_STOP_STRING 2
 #define PUNA_STOP_CONTEXT_FULL 3
 #define PUNA_STOP_CALLBACK 4
+#define PUNA_STOP_INTERRUPTED 5 /* puna_session_generate reported another failure: a cancel, process_logits, an exception of the host's, ... */
 
 typedef struct puna_generate_result {
   uint32_t struct_size;
   int32_t stop_reason;      /* PUNA_STOP_* */
-  int64_t prompt_tokens;    /* appended by this call */
+  int64_t prompt_tokens;    /* appended by this call; 0 while they are not */
   int64_t generated_tokens; /* the one that stopped the answer included */
   double prompt_seconds;
   double generate_seconds;
@@ -551,8 +567,9 @@ typedef struct puna_generate_result {
 
 /* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when the session has logits. An
  * empty session gets the beginning-of-text token first if the model's metadata asks for it. When on_token returns nonzero the call reports
- * PUNA_CANCELLED, fills the result, and the session keeps what was generated. result is optional. The session ends holding the prompt and every
- * generated token but the last: to go on, append that one first. A seed draws by position, so a forked session repeats the draws of its original. */
+ * PUNA_CANCELLED. The session ends holding the prompt and every generated token but the last: to go on, append that one first. That holds, and result
+ * (optional) is filled, when a cancel or a failure ends the answer, too; a prompt that could not be appended is not there (prompt_tokens 0). A seed
+ * draws by position, so a forked session repeats the draws of its original. */
 PUNA_API puna_status puna_session_generate(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
                                            puna_token_fn on_token, void* user, puna_generate_result* result);
 /* The same with a prompt of token ids, taken literally. */
@@ -561,8 +578,8 @@ PUNA_API puna_status puna_session_generate_tokens(puna_session* session, const i
                                                   puna_generate_result* result);
 
 /* An answer that you pull: token by token, or in slices of time. Same options, same tokens and bits as the functions above. The generation
- * keeps the session alive; use the two from one thread at a time, and leave the session alone (but for cancel and reading) until the
- * answer has ended or the generation is freed. Freed early, it leaves an append under way: puna_session_truncate drops it. */
+ * keeps the session alive; use the two from one thread at a time, by the rules above puna_session. Freed early, it drops its own append, and the
+ * session holds what was generated but for the last token. */
 typedef struct puna_generation puna_generation;
 
 #define PUNA_GENERATION_PAUSED 0 /* the budget is used up: call again */
@@ -577,7 +594,7 @@ PUNA_API puna_status puna_generation_create_tokens(puna_session* session, const 
 PUNA_API void puna_generation_free(puna_generation* generation);
 /* Goes on for about budget_us microseconds (0 = no limit) or until there is a token. Set token->struct_size; `token` is optional. Drawing a
  * token is not interrupted: 10 us for greedy, up to a few ms with filters and 200,000 tokens of vocabulary. A call that fails or
- * is cancelled may be repeated. */
+ * is cancelled may be repeated: the append that it dropped is begun again. */
 PUNA_API puna_status puna_generation_step(puna_generation* generation, uint64_t budget_us, puna_generated_token* token, int32_t* state);
 /* Of the answer so far; stop_reason means something once it has ended. */
 PUNA_API puna_status puna_generation_get_result(const puna_generation* generation, puna_generate_result* result);

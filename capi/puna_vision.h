@@ -66,7 +66,8 @@ PUNA_API puna_status puna_session_begin_images(puna_session* session, const int3
 PUNA_API puna_status puna_session_shared_images(const puna_session* session, const int32_t* tokens, size_t count, const puna_image* const* images,
                                                 size_t image_count, int64_t* length, int64_t* expanded);
 /* Truncates to what the session shares with the prompt (at least its last token is computed again, so that there are logits) and appends the
- * rest. *computed (optional): positions that had to be. */
+ * rest; what it replaces stays until that has succeeded (unless memory does not suffice for both: then a failure leaves what is shared).
+ * *computed (optional): positions that had to be. */
 PUNA_API puna_status puna_session_append_rest_images(puna_session* session, const int32_t* tokens, size_t count, const puna_image* const* images,
                                                      size_t image_count, int64_t* computed);
 

@@ -41,11 +41,11 @@ puna_status puna_session_create(const puna_model* model, const puna_session_opti
     use(model);
     PUNA_REQUIRE(session != nullptr, "session is NULL");
     const puna_session_options o = read_options(options, "puna_session_options");
-    PUNA_REQUIRE(o.max_positions >= 0, "max_positions is %lld, expected at least 0", static_cast<long long>(o.max_positions));
-    PUNA_REQUIRE(o.prefill_chunk >= 0, "prefill_chunk is %lld, expected at least 0", static_cast<long long>(o.prefill_chunk));
     SessionOptions s;
     require_reserved(o.reserved, "puna_session_options");
     read_mode(s, o.exact, o.kv_type);
+    in_range(o.max_positions, 0, model->impl->config().max_positions, "max_positions");
+    in_range(o.prefill_chunk, 0, 1 << 16, "prefill_chunk");
     s.max_positions = o.max_positions;
     if (o.prefill_chunk != 0) s.prefill_chunk = o.prefill_chunk;
     *session = new puna_session{std::make_shared<Session>(model->impl, s)};
@@ -184,6 +184,10 @@ puna_status puna_session_fork(const puna_session* session, puna_session** copy) 
 
 puna_status puna_session_cancel(puna_session* session) {
   return guard([&] { use(session).cancel(); });
+}
+
+puna_status puna_session_clear_cancel(puna_session* session) {
+  return guard([&] { use(session).clear_cancel(); });
 }
 
 puna_status puna_session_score(puna_session* session, const int32_t* tokens, size_t count, float* nll, size_t capacity) {

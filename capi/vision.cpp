@@ -135,9 +135,7 @@ puna_status puna_session_append_rest_images(puna_session* session, const int32_t
     const int64_t size = int64_t(prompt.tokens.size());
     PUNA_REQUIRE(size > 0, "no tokens to append");
     const int64_t kept = std::min(shared_prefix(prompt.view(), s.held()), size - 1);
-    const Prompt rest = slice(prompt.view(), kept, size);
-    s.truncate(kept);
-    s.append(rest);
+    s.replace(kept, slice(prompt.view(), kept, size));
     if (computed) *computed = size - kept;
   });
 }

@@ -92,16 +92,31 @@ uint64_t KvCache::bytes_for(const LlamaConfig& c, DType type, int64_t positions,
   return pages * KvCache(c, nullptr, type).page_bytes();
 }
 
-void KvCache::commit(int64_t length) {
+void KvCache::commit(int64_t length, int64_t may_return) {
   for (Layer& layer : layers_) {
     if (!layer.chunked) continue;
     const size_t visible = std::min(size_t(length / chunk_ * chunk_ / page_size_), layer.page.size());
-    for (size_t i = 0; i < visible; ++i)
-      if (layer.page[i]) set_page(layer, i, nullptr);
+    for (size_t i = 0; i < visible; ++i) {
+      if (!layer.page[i]) continue;
+      if (int64_t(i) * page_size_ < may_return) layer.aside.emplace_back(i, layer.page[i]);
+      set_page(layer, i, nullptr);
+    }
   }
 }
 
+bool KvCache::settle() noexcept {
+  bool any = false;
+  for (Layer& layer : layers_) {
+    any = any || !layer.aside.empty();
+    layer.aside.clear();
+  }
+  return any;
+}
+
 int64_t KvCache::rewind(int64_t length) {
+  for (Layer& layer : layers_)
+    for (auto& [index, page] : layer.aside) set_page(layer, index, std::move(page));
+  settle();
   int64_t start = length;
   for (const Layer& layer : layers_) {
     if (!layer.chunked || length % chunk_ == 0) continue;
@@ -120,8 +135,10 @@ int64_t KvCache::rewind(int64_t length) {
 
 uint64_t KvCache::bytes() const noexcept {
   uint64_t total = 0;
-  for (const Layer& layer : layers_)
+  for (const Layer& layer : layers_) {
     for (const auto& p : layer.page) total += p ? p->size() : 0;
+    for (const auto& [index, p] : layer.aside) total += p->size();
+  }
   return total;
 }
 

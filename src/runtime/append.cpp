@@ -9,9 +9,9 @@
 #include "runtime/session_impl.h"
 
 namespace puna {
-namespace {
 
-void require_prompt(const Model& model, const PromptView& prompt) {
+void Session::require_prompt(const PromptView& prompt) const {
+  const Model& model = *model_;
   const int64_t vocab = model.config().vocab, size = int64_t(prompt.tokens.size());
   PUNA_REQUIRE(size > 0, "no tokens to append");
   for (int64_t n = 0; n < size; ++n)
@@ -28,28 +28,35 @@ void require_prompt(const Model& model, const PromptView& prompt) {
   }
 }
 
-}  // namespace
-
-Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const Rows& rows)
-    : sessions_(sessions.begin(), sessions.end()), feeds_(sessions.size()), rows_(rows) {
+Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendOptions& options)
+    : sessions_(sessions.begin(), sessions.end()), feeds_(sessions.size()), options_(options) {
   sessions[0]->model().context().require_same_process();
   for (size_t i = 0; i < sessions.size(); ++i) {
     const Session& s = *sessions[i];
     s.require_idle();
     const std::span<const int32_t> tokens = prompts[i].tokens;
-    require_prompt(s.model(), prompts[i]);
-    const int64_t total = s.length() + int64_t(tokens.size());
-    if (total > s.max_positions())
+    s.require_prompt(prompts[i]);
+    const int64_t kept = options.kept < 0 ? s.length() : options.kept;
+    PUNA_REQUIRE(kept <= s.length(), "%lld positions are to be kept, the session holds %lld", static_cast<long long>(kept), static_cast<long long>(s.length()));
+    if (kept + int64_t(tokens.size()) > s.max_positions())
       fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens.size(),
-           static_cast<long long>(s.length()), static_cast<long long>(s.max_positions()));
+           static_cast<long long>(kept), static_cast<long long>(s.max_positions()));
     Feed& feed = feeds_[i];
-    feed.all = s.impl_->held;
+    feed.all = slice(s.held(), 0, kept);
     feed.all.append(prompts[i]);
-    feed.first_new = s.length();
+    feed.first_new = kept;
     feed.done = s.impl_->complete;
     for (const Patches& p : prompts[i].patches)
       if (!p.image->encoded()) encodings_.emplace_back(p.image);
   }
+  const int64_t rows = feeds_[0].size() - feeds_[0].first_new;  // the last one's are the session's own
+  if (options.logits && !options.in_place && rows > 1)
+    rows_ = sessions[0]->model().context().allocate(size_t((rows - 1) * sessions[0]->model().config().vocab) * sizeof(float), "logits of every token");
+}
+
+float* Session::Append::logits_row(int64_t row) const noexcept {
+  float* const all = rows_.size() != 0 ? reinterpret_cast<float*>(rows_.data()) : options_.logits;
+  return all + row * sessions_[0]->model().config().vocab;
 }
 
 const float* Session::Append::Feed::embedding(int64_t position, int64_t hidden) noexcept {
@@ -65,8 +72,19 @@ bool Session::Append::encode_images(FunctionRef<bool()> stop) {
   return true;
 }
 
+void Session::Append::set_aside() {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    Impl& impl = *sessions_[i]->impl_;
+    Feed& f = feeds_[i];
+    if (f.first_new == int64_t(impl.held.tokens.size())) continue;
+    f.before = impl.kv;
+    f.done = impl.kv.rewind(std::min(f.first_new, impl.complete));
+  }
+  begun_ = true;
+}
+
 bool Session::Append::begin_pass() {
-  const int64_t vocab = sessions_[0]->model().config().vocab, hidden = sessions_[0]->model().config().hidden;
+  const int64_t hidden = sessions_[0]->model().config().hidden;
   batch_ = {};
   targets_.clear();
   for (Session* s : sessions_) batch_.sequences.push_back(&s->impl_->kv);
@@ -74,21 +92,34 @@ bool Session::Append::begin_pass() {
     Feed& f = feeds_[i];
     const int64_t room = sessions_[0]->options_.prefill_chunk - int64_t(batch_.rows.size());
     const int64_t end = std::min(f.done + room, f.size());
+    f.pass = f.done;
     if (end == f.done) continue;
-    sessions_[i]->impl_->kv.prepare(f.done, end);
     for (int64_t p = f.done; p < end; ++p) {
       const bool last = p + 1 == f.size();
-      if (last || (rows_.logits && p >= f.first_new)) {
+      if (last || (options_.logits && p >= f.first_new)) {
         batch_.wanted.push_back(int64_t(batch_.rows.size()));
         auto* final_logits = reinterpret_cast<float*>(sessions_[i]->impl_->next_logits.data());
-        targets_.push_back(last ? final_logits : rows_.logits + (p - f.first_new) * vocab);
+        targets_.push_back(last ? final_logits : logits_row(p - f.first_new));
       }
       batch_.rows.push_back({int32_t(i), p, f.all.tokens[size_t(p)], f.embedding(p, hidden)});
     }
     f.done = end;
   }
   if (batch_.rows.empty()) return false;
+  try {
+    take_memory();
+  } catch (const Error& e) {
+    if (e.status() != Status::out_of_memory || !give_way()) throw;
+    take_memory();
+  }
+  cursor_ = {};
+  in_pass_ = true;
+  return true;
+}
 
+void Session::Append::take_memory() {
+  for (size_t i = 0; i < sessions_.size(); ++i)
+    if (feeds_[i].pass < feeds_[i].done) sessions_[i]->impl_->kv.prepare(feeds_[i].pass, feeds_[i].done);
   Arena measure;
   Cursor nowhere;
   forward(measure, nowhere, {});
@@ -97,9 +128,16 @@ bool Session::Append::begin_pass() {
     scratch = Buffer();  // the old block first: the two need not be held at once
     scratch = sessions_[0]->model().context().allocate(measure.peak(), "scratch of a pass");
   }
-  cursor_ = {};
-  in_pass_ = true;
-  return true;
+}
+
+bool Session::Append::give_way() noexcept {
+  bool any = false;
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    any = sessions_[i]->impl_->kv.settle() || feeds_[i].before || any;
+    feeds_[i].before.reset();
+  }
+  gave_way_ = gave_way_ || any;
+  return any;
 }
 
 bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop) {
@@ -111,15 +149,15 @@ bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> 
   if (!sessions_[0]->options_.exact) rec.allow(model.context().permission());
   if (const AdapterPtr& adapter = sessions_[0]->options_.adapter) rec.use(&adapter->loras());
   const View logits = rec.make(W, config.vocab);
-  const View hidden = rows_.hidden ? rec.make(R, config.hidden) : View();
+  const View hidden = options_.hidden ? rec.make(R, config.hidden) : View();
   ForwardTaps taps;
   taps.last_hidden = hidden.f32();
-  model.llama().forward(rec, batch_, logits, rows_.hidden ? &taps : nullptr);
+  model.llama().forward(rec, batch_, logits, options_.hidden ? &taps : nullptr);
   rec.stage(W, [&](int64_t i) { memcpy(targets_[size_t(i)], logits.row(i), size_t(config.vocab) * 4); });
-  if (rows_.hidden) {
+  if (options_.hidden) {
     rec.stage(R, [&](int64_t i) {
       const int64_t row = batch_.rows[size_t(i)].position - feeds_[0].first_new;  // below 0: a dropped chunk computed again
-      if (row >= 0) kernels.rms_norm(rows_.hidden + row * config.hidden, hidden.row(i), model.llama().weights.final_norm, config.hidden, config.norm_eps);
+      if (row >= 0) kernels.rms_norm(options_.hidden + row * config.hidden, hidden.row(i), model.llama().weights.final_norm, config.hidden, config.norm_eps);
     });
   }
   return rec.finished();
@@ -132,12 +170,25 @@ bool Session::Append::compute(FunctionRef<bool()> stop) {
 }
 
 void Session::Append::end_pass() {
-  for (size_t i = 0; i < sessions_.size(); ++i) sessions_[i]->impl_->kv.commit(feeds_[i].done);
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    Impl& impl = *sessions_[i]->impl_;
+    // What the append replaces is set aside already, and after a failure all of it returns.
+    const bool replaces = feeds_[i].first_new < int64_t(impl.held.tokens.size());
+    impl.kv.commit(feeds_[i].done, gave_way_ || replaces ? 0 : impl.complete);
+  }
   in_pass_ = false;
 }
 
 bool Session::Append::run(FunctionRef<bool()> pause) {
   const FpEnv fp;
+  const struct AllRunning {
+    std::span<Session* const> sessions;
+    explicit AllRunning(std::span<Session* const> all) noexcept : sessions(all) { set(true); }
+    ~AllRunning() { set(false); }
+    void set(bool on) const noexcept {
+      for (Session* s : sessions) s->impl_->running = on;
+    }
+  } running{sessions_};
   struct Stopwatch {
     double& seconds;
     std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
@@ -150,14 +201,18 @@ bool Session::Append::run(FunctionRef<bool()> pause) {
       if (cancelled()) fail(Status::cancelled, "cancelled while an image was encoded");
       return false;
     }
+    const auto require_wanted = [&] {
+      if (cancelled()) fail(Status::cancelled, "cancelled after %lld of %zu tokens", static_cast<long long>(feeds_[0].done), size_t(feeds_[0].size()));
+    };
+    if (!begun_) set_aside();
     while (in_pass_ || begin_pass()) {
       if (!compute(stop)) {
-        if (cancelled())
-          fail(Status::cancelled, "cancelled after %lld of %zu tokens", static_cast<long long>(feeds_[0].done), size_t(feeds_[0].size()));
+        require_wanted();
         return false;
       }
       end_pass();
     }
+    require_wanted();  // the last tile's cancel is this call's, not the next one's
   } catch (...) {
     roll_back();
     throw;
@@ -169,7 +224,20 @@ bool Session::Append::run(FunctionRef<bool()> pause) {
 void Session::Append::roll_back() noexcept {
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Impl& impl = *sessions_[i]->impl_;
-    impl.complete = impl.kv.rewind(std::min(impl.complete, feeds_[i].first_new));
+    Feed& f = feeds_[i];
+    const int64_t held = int64_t(impl.held.tokens.size());
+    if (f.before) {
+      impl.kv = std::move(*f.before);
+      f.before.reset();
+    } else if (begun_) {
+      impl.complete = impl.kv.rewind(std::min(impl.complete, f.first_new));
+    }
+    if (gave_way_ && f.first_new < held) {  // what was replaced is gone
+      impl.held.truncate(f.first_new);
+      impl.has_logits = false;
+      ++impl.changes;
+    }
+    (f.size() - f.first_new > 1 ? impl.timings.prompt_seconds : impl.timings.decode_seconds) += seconds_;
     sessions_[i]->cancelled_.store(false, std::memory_order_relaxed);
   }
 }
@@ -183,9 +251,13 @@ void Session::Append::commit() {
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Impl& impl = *sessions_[i]->impl_;
     const int64_t added = feeds_[i].size() - feeds_[i].first_new;
-    if (rows_.logits) memcpy(rows_.logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
+    if (rows_.size() != 0) memcpy(options_.logits, rows_.data(), rows_.size());
+    if (options_.logits) memcpy(options_.logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
     std::swap(impl.held, feeds_[i].all);
     impl.complete = int64_t(impl.held.tokens.size());
+    impl.kv.settle();
+    feeds_[i].before.reset();
+    ++impl.changes;
     impl.logits.swap(impl.next_logits);
     impl.has_logits = true;
     (added > 1 ? impl.timings.prompt_tokens : impl.timings.decoded_tokens) += added;

@@ -25,10 +25,11 @@ void embed(Session& session, std::span<const int32_t> tokens, Pooling pooling, b
   PUNA_REQUIRE(out.size() / D >= rows, "the buffer holds %zu floats, %zu x %zu are needed", out.size(), rows, D);
   PUNA_REQUIRE(T > 0, "no tokens to embed");
   std::vector<double> sum(pooling == Pooling::mean ? D : 0);
-  Buffer buffer;  // every token's vector; the append is all or nothing, so they are needed at once
-  if (pooling != Pooling::none) buffer = session.model().context().allocate(T * D * sizeof(float), "hidden states to be pooled");
-  float* hidden = pooling == Pooling::none ? out.data() : reinterpret_cast<float*>(buffer.data());
+  // Every token's vector: what the caller gave is written to when nothing can fail any more.
+  const Buffer buffer = session.model().context().allocate(T * D * sizeof(float), "hidden states");
+  float* const hidden = reinterpret_cast<float*>(buffer.data());
   session.append_hidden(tokens, hidden);
+  if (pooling == Pooling::none) memcpy(out.data(), hidden, T * D * sizeof(float));
   if (pooling == Pooling::last) memcpy(out.data(), hidden + (T - 1) * D, D * sizeof(float));
   if (pooling == Pooling::mean) {
     for (size_t t = 0; t < T; ++t)

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <utility>
 
 #include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "runtime/generate_text.h"
 #include "runtime/sampler_select.h"
 #include "runtime/score_softmax.h"
+#include "runtime/session_impl.h"
 
 namespace puna {
 namespace {
@@ -44,17 +47,26 @@ std::vector<TokenProbability> most_likely(std::span<const float> logits, int32_t
   return out;
 }
 
-void check(const GenerateOptions& options, const Session& session) {
+}  // namespace
+
+void require_usable(const GenerateOptions& options, const Session& session) {
+  const int64_t vocab = session.model().config().vocab;
   PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %lld, expected 0 or more", static_cast<long long>(options.max_tokens));
-  PUNA_REQUIRE(options.log_probabilities >= 0, "log_probabilities is %d, expected 0 or more", options.log_probabilities);
+  PUNA_REQUIRE(options.log_probabilities >= 0 && options.log_probabilities <= vocab, "log_probabilities is %d, expected 0 to the vocabulary's %lld",
+               options.log_probabilities, static_cast<long long>(vocab));
+  for (size_t i = 0; i < options.stop_tokens.size(); ++i)
+    PUNA_REQUIRE(options.stop_tokens[i] >= 0 && options.stop_tokens[i] < vocab, "stop_tokens[%zu] is %d, expected 0 to %lld", i, options.stop_tokens[i],
+                 static_cast<long long>(vocab - 1));
+  for (const auto& [id, bias] : options.sampler.logit_bias)
+    PUNA_REQUIRE(id >= 0 && id < vocab, "logit_bias: token %d, expected 0 to %lld", id, static_cast<long long>(vocab - 1));
   const bool drops = options.context_policy == ContextPolicy::drop_oldest;
   PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1", int(options.context_policy));
   PUNA_REQUIRE(options.keep_prefix >= 0 && (!drops || options.keep_prefix <= session.max_positions() - 2),
                "keep_prefix is %lld, expected at least 0 and at most %lld, two positions less than the context",
                static_cast<long long>(options.keep_prefix), static_cast<long long>(session.max_positions() - 2));
+  (void)Sampler(options.sampler);
+  (void)StopStrings(options.stop_strings);
 }
-
-}  // namespace
 
 struct Generation::Impl {
   Session& session;
@@ -63,39 +75,61 @@ struct Generation::Impl {
   AnswerText text;
   std::vector<int32_t> stop_tokens;
   Prompt next;  // to be appended before the next draw: the prompt, then the token drawn last
+  struct Shortened { int64_t kept = 0, dropped = 0; Prompt rest; };
+  std::optional<Shortened> shortened;  // what the append under way makes of a full session
   int64_t dropped = 0;
-  bool ended = false;
+  bool ended = false, end_told = false, stepping = false;
   GenerateResult result;
   GeneratedToken token;
   std::string token_text;
   std::vector<TokenProbability> probabilities;
+  Session::Claim claim{};
 
   Impl(Session& s, Prompt prompt, GenerateOptions o)
       : session(s), options(std::move(o)), sampler(options.sampler), text(s.model().tokenizer(), options.keep_special, options.stop_strings),
         stop_tokens(options.stop_tokens), next(std::move(prompt)) {
-    check(options, session);
+    require_usable(options, session);
+    if (!next.tokens.empty()) session.require_prompt(next.view());
     const Tokenizer* tokenizer = session.model().tokenizer();
     if (tokenizer && !options.ignore_eos) {
       const std::vector<int32_t>& own = tokenizer->specials().stop;
       stop_tokens.insert(stop_tokens.end(), own.begin(), own.end());
     }
-    result.prompt_tokens = int64_t(next.tokens.size());
+    session.claim(claim);
   }
+  ~Impl() { session.leave(claim); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   // False: paused.
   bool append_next(FunctionRef<bool()> pause) {
-    if (!session.under_way()) {
-      const bool full = session.length() + int64_t(next.tokens.size()) > session.max_positions();
-      if (full && options.context_policy == ContextPolicy::drop_oldest) drop_oldest();
-      session.begin(next);
+    if (!session.works_for(claim)) begin_next();
+    try {
+      if (!session.step_append(pause)) return false;
+    } catch (...) {
+      if (shortened && claim.changes != session.changes()) shorten();  // memory did not suffice to keep what was to go
+      claim.changes = session.changes();
+      throw;
     }
-    if (!session.step(pause)) return false;
+    claim.changes = session.changes();
+    if (result.tokens.empty()) result.prompt_tokens = int64_t(next.tokens.size());
+    if (shortened) shorten();
     next = {};
     return true;
   }
 
+  void begin_next() {
+    session.require_idle();
+    shortened.reset();
+    const bool full = session.length() + int64_t(next.tokens.size()) > session.max_positions();
+    if (!full || options.context_policy != ContextPolicy::drop_oldest) return session.begin(next.view(), {.owner = &claim});
+    Shortened s = drop_oldest();
+    session.begin(s.rest.view(), {.kept = s.kept, .owner = &claim});
+    shortened = std::move(s);
+  }
+
   // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
-  void drop_oldest() {
+  Shortened drop_oldest() const {
     Prompt all = slice(session.held(), 0, session.length());
     all.append(next.view());
     const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2, size = int64_t(all.tokens.size());
@@ -103,34 +137,58 @@ struct Generation::Impl {
     Prompt kept = slice(all.view(), 0, prefix);
     kept.append(slice(all.view(), prefix + drop, size).view());
     const int64_t length = int64_t(kept.tokens.size()), same = std::min(shared_prefix(kept.view(), session.held()), length - 1);
-    session.truncate(same);
-    next = slice(kept.view(), same, length);
-    dropped += drop;
+    return {same, drop, slice(kept.view(), same, length)};
   }
 
+  void shorten() {
+    next = std::move(shortened->rest);
+    dropped += shortened->dropped;
+    shortened.reset();
+  }
+
+  // All or nothing: what may fail works on copies, so that the step can be repeated.
   void draw() {
     const std::span<const float> logits = session.logits();
-    const int32_t id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor).token;
-    probabilities.clear();
-    if (options.log_probabilities > 0) probabilities = most_likely(logits, id, size_t(options.log_probabilities));
+    int32_t id = -1;
+    {
+      const Session::Running running(session);
+      id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor).token;
+    }
+    std::vector<TokenProbability> likely;
+    if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
+    Prompt following{{id}, {}};
+    AnswerText after = text;
+    std::string piece = after.push(id);
+    StopReason reason{};
+    const bool last = ends(id, after, reason);
+    if (last) piece += after.finish();
+    result.text.reserve(result.text.size() + piece.size());
     result.tokens.push_back(id);
-    next = {{id}, {}};
-    token_text = text.push(id);
-    ended = ends(id, result.reason);
-    if (ended) token_text += text.finish();
-    result.text += token_text;
+    result.text += piece;
+    result.reason = reason;
+    std::swap(text, after);
+    std::swap(next, following);
+    std::swap(probabilities, likely);
+    std::swap(token_text, piece);
     token = {id, token_text, probabilities};
+    if (last) end();
   }
 
-  bool ends(int32_t id, StopReason& reason) const {
+  // Whether the answer ends with this token, which is not among result.tokens yet.
+  bool ends(int32_t id, const AnswerText& after, StopReason& reason) const {
     const bool stop_token = std::find(stop_tokens.begin(), stop_tokens.end(), id) != stop_tokens.end();
-    const bool last = options.max_tokens > 0 && int64_t(result.tokens.size()) >= options.max_tokens;
+    const bool last = options.max_tokens > 0 && int64_t(result.tokens.size()) + 1 >= options.max_tokens;
     const bool full = options.context_policy == ContextPolicy::error && session.length() == session.max_positions();
-    reason = text.stopped() ? StopReason::stop_string
-             : stop_token   ? StopReason::stop_token
-             : last         ? StopReason::max_tokens
-                            : StopReason::context_full;
-    return text.stopped() || stop_token || last || full;
+    reason = after.stopped() ? StopReason::stop_string
+             : stop_token    ? StopReason::stop_token
+             : last          ? StopReason::max_tokens
+                             : StopReason::context_full;
+    return after.stopped() || stop_token || last || full;
+  }
+
+  void end() noexcept {
+    ended = true;
+    session.leave(claim);
   }
 };
 
@@ -145,26 +203,60 @@ Generation::Event Generation::step(FunctionRef<bool()> pause) {
   const FpEnv fp_env;
   Impl& g = *impl_;
   if (g.ended) {
-    g.session.clear_cancel();  // one that came too late for this answer is not meant for the next
+    // A cancel that came too late for this answer is not meant for the next.
+    if (!g.end_told && g.claim.changes == g.session.changes() && !g.session.under_way()) g.session.clear_cancel();
+    g.end_told = true;
     return Event::ended;
   }
+  if (g.stepping) fail(Status::wrong_state, "a step of this generation is running: its callbacks may cancel the session, and nothing else");
+  const struct Stepping {
+    bool& on;
+    explicit Stepping(bool& flag) : on(flag) { on = true; }
+    ~Stepping() { on = false; }
+  } stepping{g.stepping};
+  g.session.require_unchanged(g.claim);
+  if (!g.session.works_for(g.claim)) g.session.require_idle();
   if (!g.next.tokens.empty()) {
     const Stopwatch time(g.result.tokens.empty() ? g.result.prompt_seconds : g.result.generate_seconds);
     if (!g.append_next(pause)) return Event::paused;
+  } else {
+    g.session.hear_cancel();
   }
   const Stopwatch time(g.result.generate_seconds);
   g.draw();
   return Event::token;
 }
 
+Session& Generation::session() const noexcept { return impl_->session; }
 const GeneratedToken& Generation::token() const noexcept { return impl_->token; }
 const GenerateResult& Generation::result() const noexcept { return impl_->result; }
 
 void Generation::stop(StopReason reason) {
   if (impl_->ended) return;
-  impl_->ended = true;
+  impl_->end();
   impl_->result.reason = reason;
   impl_->result.text += impl_->text.finish();
+}
+
+void finish(Generation& generation, OnToken on_token) {
+  const FpEnv fp_env;
+  const struct Forget {  // a cancel() that came too late for this call is not meant for the next
+    Session& session;
+    ~Forget() { session.clear_cancel(); }
+  } forget{generation.session()};
+  try {
+    while (generation.step({}) != Generation::Event::ended) {
+      bool go_on = true;
+      if (on_token) {
+        const Session::Running running(generation.session());
+        go_on = on_token(generation.token());
+      }
+      if (!go_on) generation.stop(StopReason::callback);
+    }
+  } catch (...) {
+    generation.stop(StopReason::interrupted);
+    throw;
+  }
 }
 
 GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token) {
@@ -173,13 +265,8 @@ GenerateResult generate(Session& session, std::span<const int32_t> prompt, const
 
 GenerateResult generate_with_images(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token) {
   const FpEnv fp_env;
-  const struct Forget {  // a cancel() that came too late for this call is not meant for the next
-    Session& session;
-    ~Forget() { session.clear_cancel(); }
-  } forget{session};
   Generation generation(session, std::move(prompt), options);
-  while (generation.step({}) != Generation::Event::ended)
-    if (on_token && !on_token(generation.token())) generation.stop(StopReason::callback);
+  finish(generation, on_token);
   return generation.result();
 }
 

@@ -1,6 +1,7 @@
 // generate_text.h -- from drawn tokens to the text that may be shown: whole characters only, and nothing that is, or may
 // still become, a stop string.
 #pragma once
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,10 +27,10 @@ class StopStrings {
   struct Pattern {
     std::string text;
     std::vector<size_t> border;  // border[n]: the longest proper prefix of text that ends text[0, n)
-    size_t length = 0;           // of the prefix that ends the stream so far
-    bool advance(char c);
+    bool advance(size_t& length, char c) const;
   };
-  std::vector<Pattern> patterns_;
+  std::shared_ptr<const std::vector<Pattern>> patterns_;  // the same for every copy: an answer is copied for each token
+  std::vector<size_t> lengths_;                           // of each pattern's prefix that ends the stream so far
   std::string held_;
   bool matched_ = false;
 };

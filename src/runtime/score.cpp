@@ -8,6 +8,7 @@
 #include "runtime/sampler_select.h"
 #include "runtime/score_rows.h"
 #include "runtime/score_softmax.h"
+#include "runtime/session_impl.h"
 
 namespace puna {
 
@@ -17,17 +18,23 @@ void score_rows(Session& session, std::span<const int32_t> tokens, std::span<flo
   const size_t vocab = size_t(session.model().config().vocab);
   for (size_t i = 0; i < tokens.size(); ++i)  // all of them now: a row is scored before the pass that appends its next token
     PUNA_REQUIRE(tokens[i] >= 0 && size_t(tokens[i]) < vocab, "token %zu is %d, expected 0 to %zu", i, tokens[i], vocab - 1);
+  if (int64_t(tokens.size()) > session.max_positions() - session.length())  // now, not after all but the last have been computed
+    fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens.size(),
+         static_cast<long long>(session.length()), static_cast<long long>(session.max_positions()));
   const size_t most = std::min(std::clamp<size_t>(kMaxFloats / vocab, 1, kMaxRows), tokens.size());
   const Buffer buffer = context.allocate(most * vocab * sizeof(float), "logits of scored tokens");
   float* const logits = reinterpret_cast<float*>(buffer.data());
   for (size_t begin = 0; begin < tokens.size(); begin += most) {
     const size_t rows = std::min(most, tokens.size() - begin);
-    session.append(tokens.subspan(begin, rows), logits);
+    session.append_now({tokens.subspan(begin, rows), {}}, {.logits = logits, .in_place = true});
     const size_t known = std::min(rows, nll.size() - begin);  // the last token predicts nothing that we know
-    context.executor().run(int64_t(known), [&](int64_t r) {
-      const std::span<const float> row(logits + size_t(r) * vocab, vocab);
-      nll[begin + size_t(r)] = float(log_sum_exp(row) - double(row[size_t(tokens[begin + size_t(r) + 1])]));
-    });
+    {
+      const Session::Running running(session);
+      context.executor().run(int64_t(known), [&](int64_t r) {
+        const std::span<const float> row(logits + size_t(r) * vocab, vocab);
+        nll[begin + size_t(r)] = float(log_sum_exp(row) - double(row[size_t(tokens[begin + size_t(r) + 1])]));
+      });
+    }
     for (size_t r = begin; r < begin + known; ++r) {
       if (std::isnan(nll[r])) fail(Status::bad_file, "logits are not finite after token %zu; %s", r, kModelIsToBlame);
     }
@@ -38,13 +45,16 @@ void score_rows(Session& session, std::span<const int32_t> tokens, std::span<flo
 std::vector<float> score(Session& session, std::span<const int32_t> tokens) {
   const FpEnv fp_env;
   PUNA_REQUIRE(tokens.size() >= 2, "%zu tokens to score, expected at least 2", tokens.size());
-  if (session.length() != 0)
-    fail(Status::wrong_state, "the session holds %lld tokens, expected an empty one", static_cast<long long>(session.length()));
+  session.require_empty();
   std::vector<float> nll(tokens.size() - 1);
+  SessionTimings& timings = session.impl_->timings;
+  const SessionTimings before = timings;
   try {
     score_rows(session, tokens, nll, {});
   } catch (...) {
-    session.truncate(0);
+    if (session.length() != 0) session.truncate(0);
+    timings.prompt_tokens = before.prompt_tokens;  // those of calls that succeeded
+    timings.decoded_tokens = before.decoded_tokens;
     throw;
   }
   session.clear_cancel();  // one that came too late for this call is not meant for the next

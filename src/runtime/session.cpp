@@ -9,9 +9,8 @@
 namespace puna {
 
 void require_usable(const SessionOptions& o) {
-  constexpr int64_t kMost = 1 << 16;
-  PUNA_REQUIRE(o.prefill_chunk >= 1 && o.prefill_chunk <= kMost, "prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(o.prefill_chunk),
-               static_cast<long long>(kMost));
+  PUNA_REQUIRE(o.prefill_chunk >= 1 && o.prefill_chunk <= kMostPrefillChunk, "prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(o.prefill_chunk),
+               static_cast<long long>(kMostPrefillChunk));
   PUNA_REQUIRE(o.kv_type == DType::f16 || o.kv_type == DType::q8_0, "kv_type is %s, expected f16 or q8_0", info(o.kv_type).name);
   PUNA_REQUIRE(!o.exact || o.kv_type == DType::f16, "an exact session keeps f32: it takes no kv_type");
 }
@@ -43,31 +42,48 @@ std::span<const float> Session::logits() const {
   return {reinterpret_cast<const float*>(impl_->logits.data()), size_t(model_->config().vocab)};
 }
 
+void Session::require_not_running() const {
+  if (impl_->running) fail(Status::wrong_state, "a call on this session is running: its callbacks may cancel the session, and nothing else");
+}
+
 void Session::require_idle() const {
-  if (impl_->append) fail(Status::wrong_state, "an append is under way: step it to its end, or drop it with truncate or cancel");
+  require_not_running();
+  if (!impl_->append) return;
+  if (impl_->append->owner())
+    fail(Status::wrong_state, "a generation's append is under way: step the generation to its next token, or drop the append by freeing it or with truncate");
+  fail(Status::wrong_state, "an append is under way: step it to its end, or drop it with truncate or cancel");
 }
 
-void Session::append_rows(const PromptView& prompt, const AppendRows& rows) {
+void Session::require_empty() const {
+  require_idle();
+  if (length() != 0) fail(Status::wrong_state, "the session holds %lld tokens, expected an empty one", static_cast<long long>(length()));
+}
+
+void Session::append_now(const PromptView& prompt, const AppendOptions& options) {
   Session* self = this;
-  Append({&self, 1}, {&prompt, 1}, rows).run({});
+  Append({&self, 1}, {&prompt, 1}, options).run({});
 }
 
-void Session::append(std::span<const int32_t> tokens) { append_rows({tokens, {}}, {}); }
-void Session::append(const Prompt& prompt) { append_rows(prompt.view(), {}); }
+void Session::append(std::span<const int32_t> tokens) { append_now({tokens, {}}, {}); }
+void Session::append(const Prompt& prompt) { append_now(prompt.view(), {}); }
+void Session::replace(int64_t kept, const Prompt& rest) {
+  PUNA_REQUIRE(kept >= 0, "kept is %lld, expected at least 0", static_cast<long long>(kept));
+  append_now(rest.view(), {.kept = kept});
+}
 
 void Session::append(std::span<const int32_t> tokens, float* out) {
   PUNA_REQUIRE(out != nullptr, "out is NULL");
-  append_rows({tokens, {}}, {.logits = out});
+  append_now({tokens, {}}, {.logits = out});
 }
 
 void Session::append(const Prompt& prompt, float* out) {
   PUNA_REQUIRE(out != nullptr, "out is NULL");
-  append_rows(prompt.view(), {.logits = out});
+  append_now(prompt.view(), {.logits = out});
 }
 
 void Session::append_hidden(std::span<const int32_t> tokens, float* out) {
   PUNA_REQUIRE(out != nullptr, "out is NULL");
-  append_rows({tokens, {}}, {.hidden = out});
+  append_now({tokens, {}}, {.hidden = out});
 }
 
 static std::vector<PromptView> without_images(std::span<const std::span<const int32_t>> tokens) {
@@ -100,20 +116,26 @@ void Session::append_batch(std::span<Session* const> sessions, std::span<const P
 void Session::begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
   require_batch(sessions, tokens.size());
   PUNA_REQUIRE(!sessions.empty(), "a batch of no sessions");
-  const auto append = std::make_shared<Append>(sessions, without_images(tokens), AppendRows());
+  const auto append = std::make_shared<Append>(sessions, without_images(tokens), AppendOptions());
   for (Session* s : sessions) s->impl_->append = append;
 }
 
-void Session::begin_rows(const PromptView& prompt) {
+void Session::begin(const PromptView& prompt, const AppendOptions& options) {
   Session* self = this;
-  impl_->append = std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, AppendRows());
+  impl_->append = std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, options);
 }
 
-void Session::begin(std::span<const int32_t> tokens) { begin_rows({tokens, {}}); }
-void Session::begin(const Prompt& prompt) { begin_rows(prompt.view()); }
+void Session::begin(std::span<const int32_t> tokens) { begin({tokens, {}}, {}); }
+void Session::begin(const Prompt& prompt) { begin(prompt.view(), {}); }
 
 bool Session::step(FunctionRef<bool()> pause) {
+  require_not_running();
   if (!impl_->append) fail(Status::wrong_state, "there is nothing to step: begin an append first");
+  if (impl_->append->owner()) fail(Status::wrong_state, "the append under way is a generation's: step that");
+  return step_append(pause);
+}
+
+bool Session::step_append(FunctionRef<bool()> pause) {
   model_->context().require_same_process();
   const std::shared_ptr<Append> append = impl_->append;
   try {
@@ -126,14 +148,40 @@ bool Session::step(FunctionRef<bool()> pause) {
   return true;
 }
 
+void Session::claim(Claim& by) {
+  require_idle();
+  if (impl_->generation && impl_->generation->changes == impl_->changes)
+    fail(Status::wrong_state, "the session has another generation, which has not ended: step it to its end or free it");
+  by.changes = impl_->changes;
+  impl_->generation = &by;
+}
+
+void Session::leave(const Claim& by) noexcept {
+  if (works_for(by)) drop_append();
+  if (impl_->generation == &by) impl_->generation = nullptr;
+}
+
+bool Session::works_for(const Claim& by) const noexcept { return impl_->append && impl_->append->owner() == &by; }
+uint64_t Session::changes() const noexcept { return impl_->changes; }
+
+void Session::hear_cancel() {
+  if (cancelled_.exchange(false, std::memory_order_relaxed)) fail(Status::cancelled, "cancelled before a token was drawn");
+}
+
+void Session::require_unchanged(const Claim& by) const {
+  if (by.changes != impl_->changes)
+    fail(Status::wrong_state, "the session was changed since this generation's last step: what it would say next does not follow any more; free it");
+}
+
 std::vector<int32_t> Session::encode(std::string_view text, bool parse_special) {
+  require_idle();
   const auto go_on = [this] { return !cancelled_.exchange(false, std::memory_order_relaxed); };
   return encode_prompt(model_->require_tokenizer(), text, parse_special, length() == 0, Watch(go_on));
 }
 
 void Session::use(AdapterPtr adapter) {
-  require_idle();
-  if (length() != 0) fail(Status::wrong_state, "the session holds %lld tokens; an adapter is changed while it is empty", static_cast<long long>(length()));
+  require_empty();
+  if (options_.adapter != adapter) ++impl_->changes;
   options_.adapter = std::move(adapter);
 }
 
@@ -145,13 +193,16 @@ void Session::drop_append() noexcept {
 }
 
 void Session::truncate(int64_t length) {
+  require_not_running();
   PUNA_REQUIRE(length >= 0 && length <= this->length(), "length is %lld, expected 0 to %lld", static_cast<long long>(length),
                static_cast<long long>(this->length()));
   drop_append();
+  clear_cancel();
   if (length == this->length()) return;
   impl_->held.truncate(length);
   impl_->complete = impl_->kv.rewind(std::min(length, impl_->complete));
   impl_->has_logits = false;
+  ++impl_->changes;
 }
 
 std::unique_ptr<Session> Session::fork() const {

@@ -67,6 +67,8 @@ class SnapshotAccess {
 
 uint64_t snapshot_bytes(const Session& session) {
   SnapshotAccess::require_idle(session);
+  if (SnapshotAccess::options(session).adapter)
+    fail(Status::unsupported, "a session with an adapter has no snapshot: it would not say which adapter it needs");
   const auto& impl = SnapshotAccess::impl(session);
   return total_bytes(session.model().config(), impl.kv, session.length(), impl.complete, impl.has_logits) +
          (impl.held.patches.empty() ? 0 : snapshot_images_bytes(impl.held.patches));
@@ -75,7 +77,6 @@ uint64_t snapshot_bytes(const Session& session) {
 void save_snapshot(const Session& session, std::span<std::byte> to) {
   const auto& impl = SnapshotAccess::impl(session);
   const SessionOptions& options = SnapshotAccess::options(session);
-  if (options.adapter) fail(Status::unsupported, "a session with an adapter has no snapshot: it would not say which adapter it needs");
   const uint64_t bytes = snapshot_bytes(session);
   PUNA_REQUIRE(to.size() == bytes, "the buffer holds %zu bytes, expected %llu", to.size(), static_cast<unsigned long long>(bytes));
   Header header{};
@@ -131,7 +132,10 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
          static_cast<long long>(config.max_positions));
   if (header.tokens < 0 || header.tokens > header.max_positions)
     fail(Status::bad_file, "snapshot: %lld tokens, expected 0 to %lld", static_cast<long long>(header.tokens), static_cast<long long>(header.max_positions));
-  if (header.complete < 0 || header.complete > header.tokens || (has_logits && header.complete != header.tokens))
+  if (header.prefill_chunk < 1 || header.prefill_chunk > kMostPrefillChunk)
+    fail(Status::bad_file, "snapshot: prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(header.prefill_chunk),
+         static_cast<long long>(kMostPrefillChunk));
+  if (header.complete < 0 || header.complete > header.tokens)
     fail(Status::bad_file, "snapshot: keys and values of %lld positions do not go with %lld tokens", static_cast<long long>(header.complete),
          static_cast<long long>(header.tokens));
   const DType kv_type = header.flags & kQ8 ? DType::q8_0 : DType::f16;

@@ -108,6 +108,7 @@ int main(void) {
   REFUSED(puna_session_truncate(NULL, 0));
   REFUSED(puna_session_fork(NULL, &session));
   REFUSED(puna_session_cancel(NULL));
+  REFUSED(puna_session_clear_cancel(NULL));
   REFUSED(puna_session_score(NULL, &token, 1, floats, 4));
   REFUSED(puna_adapter_open(NULL, "x", NULL));
   REFUSED(puna_adapter_save(NULL, "x"));

@@ -230,8 +230,10 @@ TEST_CASE("log-probabilities are the model's own: the chosen token first, then t
     for (size_t i = 1; i < 4; ++i) CHECK(t.probabilities[i].token == best[i - 1]);
     return true;
   });
-  o.log_probabilities = 1 << 30;  // more than the vocabulary
   Session other(model(), {});
+  o.log_probabilities = int32_t(other.model().config().vocab) + 1;
+  CHECK(status_of([&] { generate(other, encode("abc"), o); }) == Status::invalid_argument);
+  o.log_probabilities = int32_t(other.model().config().vocab);
   generate(other, encode("abc"), o, [&](const GeneratedToken& t) { return t.probabilities.size() != other.logits().size(); });
   CHECK(other.length() == int64_t(encode("abc").size()));
 }

@@ -1,7 +1,8 @@
 """Sessions: one conversation, one thread at a time. Answers are pulled in slices of time, so that Ctrl-C is heard between them."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+import weakref
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 SLICE_US = 20_000  # between two looks at Python's signals
 POOLING = {"mean": 0, "last": 1, "none": 2}
-STOP_REASONS = ("max_tokens", "stop_token", "stop_string", "context_full", "callback")
+STOP_REASONS = ("max_tokens", "stop_token", "stop_string", "context_full", "callback", "interrupted")
 
 
 class Timings(NamedTuple):
@@ -47,6 +48,7 @@ class Session:
     def __init__(self, model: "Model", handle: Any) -> None:
         self.model = model
         self._handle = handle
+        self._answer: "Callable[[], Optional[Answer]]" = lambda: None  # the latest, while somebody holds it
 
     def _info(self) -> Any:
         info = sized("puna_session_info")
@@ -168,6 +170,10 @@ class Session:
         """From any thread: the call that is running, or the next one that computes, raises Cancelled."""
         check(lib.puna_session_cancel(self._handle))
 
+    def clear_cancel(self) -> None:
+        """Forgets a cancel that no call has heard: for the start of a turn."""
+        check(lib.puna_session_clear_cancel(self._handle))
+
     def generate(self, prompt: "str | Sequence[int]" = "", *, max_tokens: int = 0, sampling: Sampling = Sampling(), stop: Sequence[str] = (),
                  stop_tokens: Sequence[int] = (), ignore_eos: bool = False, keep_special: bool = False, parse_special: bool = False,
                  log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0, images: "Sequence[Image]" = ()) -> "Answer":
@@ -187,9 +193,14 @@ class Session:
         else:
             ids = token_array(prompt)
             call, arguments = lib.puna_generation_create_tokens, (int32_pointer(ids), ids.size)
+        earlier = self._answer()
+        if earlier is not None:
+            earlier.close()  # a session has one answer at a time
         handle = created(lib.puna_generation_free, call, self._handle, *arguments, options, type="puna_generation")
         del keep, pointers  # copied
-        return Answer(self, handle)
+        answer = Answer(self, handle)
+        self._answer = weakref.ref(answer)
+        return answer
 
     def chat(self, messages: Sequence[Mapping[str, Any]], *, date: Optional[str] = None, **options: Any) -> "Answer":
         """The answer to a chat, rendered by the model's template. For an empty session."""
@@ -203,6 +214,7 @@ class Answer:
         self.session = session
         self.text = ""
         self._handle = handle
+        self._closed: Any = None  # its result, once it was closed
 
     def __iter__(self) -> Iterator[str]:
         for token in self.tokens():
@@ -213,7 +225,7 @@ class Answer:
         """The tokens one by one. Interrupted, the session holds what was generated so far."""
         token, state = sized("puna_generated_token"), ffi.new("int32_t*")
         try:
-            while True:
+            while self._closed is None:
                 check(lib.puna_generation_step(self._handle, SLICE_US, token, state))
                 if state[0] == lib.PUNA_GENERATION_ENDED:
                     return
@@ -223,9 +235,18 @@ class Answer:
                     likely = token.probabilities
                     yield Token(token.id, text, [(likely[i].token, likely[i].log_probability) for i in range(token.probability_count)])
         finally:
-            self.session._drop()
+            if self._closed is None:
+                self.session._drop()
+
+    def close(self) -> None:
+        """Ends it early. The session holds what was generated so far, but for the last token; the next answer of the session closes it, too."""
+        if self._closed is None:
+            self._closed = self._result()
+            ffi.release(self._handle)
 
     def _result(self) -> Any:
+        if self._closed is not None:
+            return self._closed
         result = sized("puna_generate_result")
         check(lib.puna_generation_get_result(self._handle, result))
         return result

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "puna/base/allocator.h"
@@ -19,13 +20,17 @@ class KvCache {
   KvCache(const LlamaConfig& config, std::shared_ptr<Allocator> allocator, DType type);
   KvCache(const KvCache&) = default;  // a fork: shares every page
   KvCache& operator=(const KvCache&) = default;
+  KvCache(KvCache&&) noexcept = default;
+  KvCache& operator=(KvCache&&) noexcept = default;
 
   // Makes positions [begin, end) writable on every layer. Error{out_of_memory}; already written positions stay as they are.
   void prepare(int64_t begin, int64_t end);
-  // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`.
-  void commit(int64_t length);
+  // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`; those of positions below
+  // `may_return` they only put aside, until rewind() puts them back or settle() lets them go.
+  void commit(int64_t length, int64_t may_return = 0);
+  bool settle() noexcept;  // false: nothing was put aside
   // The largest position from which a pass may go on so that [0, length) is complete again: `length`, or the start of its
-  // chunk when that chunk's pages were dropped. Pages past it are let go.
+  // chunk when that chunk's pages were dropped. Pages past it are let go, those put aside return.
   int64_t rewind(int64_t length);
 
   // The first position that commit(length) keeps of a layer; and the pages it would keep, made anew (to be filled: a snapshot).
@@ -52,6 +57,7 @@ class KvCache {
   struct Layer {
     std::vector<std::shared_ptr<Buffer>> page;  // keys then values, as KvPages says; NULL = not there
     std::vector<const void*> k, v;              // page[i]'s halves
+    std::vector<std::pair<size_t, std::shared_ptr<Buffer>>> aside;  // index and page
     bool chunked = false;
   };
   struct Place {

@@ -12,7 +12,7 @@
 
 namespace puna {
 
-enum class StopReason : int32_t { max_tokens = 0, stop_token = 1, stop_string = 2, context_full = 3, callback = 4 };
+enum class StopReason : int32_t { max_tokens = 0, stop_token = 1, stop_string = 2, context_full = 3, callback = 4, interrupted = 5 /* by an error or a cancel */ };
 enum class ContextPolicy : int32_t {
   error = 0,        // a full context ends the answer with StopReason::context_full; a prompt that does not fit is Error{context_full}
   // Of the positions after the first `keep_prefix` tokens (the system prompt), the newest half stays and the older half goes.
@@ -34,6 +34,9 @@ struct GenerateOptions {
   Sampler::Processor processor;              // borrowed until the answer has ended
 };
 
+// Error{invalid_argument} that names the option which is out of range, before anything is done with the others.
+void require_usable(const GenerateOptions& options, const Session& session);
+
 struct GeneratedToken {
   int32_t id = -1;
   std::string_view text;                            // valid UTF-8 made final by this token; may be empty
@@ -44,13 +47,15 @@ struct GenerateResult {
   std::vector<int32_t> tokens;  // every token drawn, the one that stopped the answer included
   std::string text;             // empty when the model ships no tokenizer
   StopReason reason = StopReason::max_tokens;
-  int64_t prompt_tokens = 0;
+  int64_t prompt_tokens = 0;  // once they are appended
   double prompt_seconds = 0, generate_seconds = 0;
 };
 
-// An answer on its way, token by token or in slices of time. The session must live as long and be left alone in between.
-// When the prompt fails, the session is as before. Session::cancel() or an exception of the processor makes step() throw; the
-// session then holds what was generated so far (or just the prefix if its context was being shortened), and step() may be called again.
+// An answer on its way, token by token or in slices of time. The session must live as long; it has one generation at a time, until that has
+// ended or is destroyed (which drops its append), otherwise Error{wrong_state}. A session that others changed in between makes step()
+// Error{wrong_state} from then on, instead of an answer that follows from nothing. When the prompt fails, the session is as before.
+// Session::cancel() or an exception of the processor makes step() throw; the session then holds what was generated so far, and step() may be
+// called again.
 class Generation {
  public:
   Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options);
@@ -62,6 +67,7 @@ class Generation {
   enum class Event { paused, token, ended };
   // Computes until a token is drawn or `pause` says so (see Session::step); `ended` once the last token was handed out.
   Event step(FunctionRef<bool()> pause);
+  Session& session() const noexcept;
   const GeneratedToken& token() const noexcept;    // after Event::token, until the next step
   const GenerateResult& result() const noexcept;   // so far; reason means something once ended
   // No further tokens: what is held back of the text goes to result().text.
@@ -74,6 +80,9 @@ class Generation {
 
 // false = stop (StopReason::callback); the session keeps what was generated.
 using OnToken = FunctionRef<bool(const GeneratedToken&)>;
+
+// Steps to the end. When that throws the generation has ended as well (StopReason::interrupted), and its result says what there was.
+void finish(Generation& generation, OnToken on_token = {});
 
 // Appends `prompt` (may be empty when the session already has logits) and generates. The session ends holding the prompt and
 // every generated token but the last: to go on, begin the next prompt with that one. A draw's index is the position its token

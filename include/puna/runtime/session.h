@@ -1,6 +1,7 @@
 // session.h -- one conversation with a model: its tokens, its KV pages, and the append under way.
 // One thread at a time, except cancel(), which any thread may call. A call that fails or is cancelled leaves the session
-// as it was before the call.
+// as it was before the call. Whatever computes, changes or copies the session needs it idle: nothing under way, and not from a callback of
+// a call that is running; otherwise it is Error{wrong_state}.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -30,6 +31,9 @@ struct SessionTimings {
   double prompt_seconds = 0, decode_seconds = 0;
 };
 
+class Generation;
+struct GeneratedToken;
+
 class Session {
  public:
   Session(ModelPtr model, const SessionOptions& options);
@@ -50,35 +54,38 @@ class Session {
   // Appends tokens (at least one). Afterwards logits() are those that predict the next token.
   // Error{context_full} past max_positions, {invalid_argument} for an id outside the vocabulary, {cancelled}.
   void append(std::span<const int32_t> tokens);
-  // As append, and copies the logits of every appended position to out [tokens.size(), vocab].
+  // As append, and copies the logits of every appended position to out [tokens.size(), vocab], which a failure leaves as it was.
   void append(std::span<const int32_t> tokens, float* out);
-  // As append, and copies the final hidden state (after the last norm) of every appended position to out [tokens.size(), hidden].
+  // The same with the final hidden state (after the last norm) of every appended position: out [tokens.size(), hidden], undefined after a failure.
   void append_hidden(std::span<const int32_t> tokens, float* out);
 
   // The same with images. Those that were not encoded yet are encoded first, as part of the call.
   void append(const Prompt& prompt);
   void append(const Prompt& prompt, float* out);
+  // Replaces what is held from position `kept` on. Until it has succeeded the session, and what it replaces, stay; when memory does not suffice
+  // for both, a failure leaves the first `kept` positions.
+  void replace(int64_t kept, const Prompt& rest);
 
   // The same in pieces: begin() only checks and remembers; step() computes until everything is appended (true) or `pause`, asked
   // between tiles from any thread, says so (false; at least one tile further than before). Until the last step the session is as
-  // it was, and whatever would change it is Error{wrong_state}, but for truncate(), which drops the append. A step that throws
-  // has dropped it too. The bits are those of an append that was not interrupted.
+  // it was; truncate() drops the append, to the session's own length too. A step that throws has dropped it. The bits are those of an
+  // append that was not interrupted. A Generation's append is stepped by that alone.
   void begin(std::span<const int32_t> tokens);
   void begin(const Prompt& prompt);
   bool step(FunctionRef<bool()> pause);
   bool under_way() const noexcept;
 
-  // Logits [vocab] after the last append; Error{wrong_state} when nothing was appended since the start or truncate().
+  // Logits [vocab] after the last append; Error{wrong_state} when nothing was appended since the start or a truncate() that cut something off.
   std::span<const float> logits() const;
 
-  // Rewinds to the first `length` tokens (exact: dropped chunks are prefilled again when needed).
+  // Rewinds to the first `length` tokens (exact: dropped chunks are prefilled again when needed), drops an append under way and forgets a cancel.
   void truncate(int64_t length);
   // An independent copy that shares KV pages until either writes.
   std::unique_ptr<Session> fork() const;
   const SessionTimings& timings() const noexcept;
   // The ids of a text prompt for this session, by its model's tokenizer; cancel() ends it like an append.
   std::vector<int32_t> encode(std::string_view text, bool parse_special);
-  // Any thread: the append under way, or else the next one, ends with Error{cancelled}. clear_cancel() forgets a late one.
+  // Any thread: the call that computes, or else the next one, ends with Error{cancelled}. One call hears it; clear_cancel() forgets it.
   void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
   void clear_cancel() noexcept { cancelled_.store(false, std::memory_order_relaxed); }
 
@@ -93,13 +100,31 @@ class Session {
  private:
   struct Impl;
   class Append;
+  class Running;
   friend class SnapshotAccess;  // runtime/snapshot.cpp
-  void require_idle() const;    // no append is under way
-  struct AppendRows;
-  void append_rows(const PromptView& prompt, const AppendRows& rows);
-  void begin_rows(const PromptView& prompt);
+  friend class Generation;
+  friend void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll, FunctionRef<void(int64_t)> scored);
+  friend void finish(Generation& generation, FunctionRef<bool(const GeneratedToken&)> on_token);
+  friend std::vector<float> score(Session& session, std::span<const int32_t> tokens);
+  void require_idle() const;
+  void require_empty() const;
+  void require_not_running() const;
+  struct AppendOptions;
+  void append_now(const PromptView& prompt, const AppendOptions& options);
+  void begin(const PromptView& prompt, const AppendOptions& options);
+  bool step_append(FunctionRef<bool()> pause);
   static void require_batch(std::span<Session* const> sessions, size_t prompts);
   void drop_append() noexcept;
+
+  // A generation's place: one at a time, until it has ended or the session was changed by others.
+  struct Claim { uint64_t changes; };  // of the session, that the generation knows of
+  void claim(Claim& by);
+  void leave(const Claim& by) noexcept;  // drops its append
+  bool works_for(const Claim& by) const noexcept;
+  void require_unchanged(const Claim& by) const;
+  uint64_t changes() const noexcept;
+  void hear_cancel();  // one that was asked for is Error{cancelled}
+  void require_prompt(const PromptView& prompt) const;
   ModelPtr model_;
   SessionOptions options_;
   std::atomic<bool> cancelled_{false};

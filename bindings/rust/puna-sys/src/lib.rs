@@ -38,6 +38,7 @@ pub const PUNA_STOP_TOKEN: i32 = 1;
 pub const PUNA_STOP_STRING: i32 = 2;
 pub const PUNA_STOP_CONTEXT_FULL: i32 = 3;
 pub const PUNA_STOP_CALLBACK: i32 = 4;
+pub const PUNA_STOP_INTERRUPTED: i32 = 5;
 pub const PUNA_GENERATION_PAUSED: i32 = 0;
 pub const PUNA_GENERATION_TOKEN: i32 = 1;
 pub const PUNA_GENERATION_ENDED: i32 = 2;
@@ -649,6 +650,7 @@ extern "C" {
     pub fn puna_session_snapshot(session: *const puna_session, data: *mut c_void, capacity: usize, size: *mut usize) -> puna_status;
     pub fn puna_session_restore(model: *const puna_model, data: *const c_void, bytes: usize, session: *mut *mut puna_session) -> puna_status;
     pub fn puna_session_cancel(session: *mut puna_session) -> puna_status;
+    pub fn puna_session_clear_cancel(session: *mut puna_session) -> puna_status;
     pub fn puna_session_score(session: *mut puna_session, tokens: *const i32, count: usize, nll: *mut f32, capacity: usize) -> puna_status;
     pub fn puna_sampler_create(options: *const puna_sampler_options, sampler: *mut *mut puna_sampler) -> puna_status;
     pub fn puna_sampler_free(sampler: *mut puna_sampler);
