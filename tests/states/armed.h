@@ -1,0 +1,49 @@
+// armed.h -- a call with what the host does in its midst, from before it to what came of that; and how calls are written down.
+#pragma once
+#include <sstream>
+
+#include "states/machine.h"
+
+namespace puna::test::states {
+
+// What a session is beyond what its rules say: a call that was refused, failed or cancelled leaves exactly this.
+class Before {
+ public:
+  Before(const SessionPtr& s, bool bytes);
+  void require_same(const std::string& call) const;
+
+ private:
+  uint64_t kv_bytes() const;
+  std::string snapshot() const;
+  SessionPtr session_;
+  uint64_t kv_bytes_ = 0;
+  std::string snapshot_;  // "" = not asked for
+};
+
+struct Machine::Armed {
+  std::string call;
+  std::vector<Before> before;
+  bool cancelled = false;  // in its midst
+  // Ends the trigger.
+  void over();
+  void require_same() const {
+    for (const Before& b : before) b.require_same(call);
+  }
+};
+
+inline std::string text(const std::vector<int32_t>& ids) {
+  std::ostringstream out;
+  out << '{';
+  for (size_t i = 0; i < ids.size(); ++i) out << (i ? ", " : "") << ids[i];
+  out << '}';
+  return out.str();
+}
+
+template <class... Parts>
+std::string words(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+}  // namespace puna::test::states
