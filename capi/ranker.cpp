@@ -124,7 +124,9 @@ puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples
     require_reserved(o.reserved, "puna_outcomes");
     if (report) checked_struct_size(report->struct_size, "puna_ranker_report");
     const std::vector<uint32_t> all(o.known ? 0 : size_t(e.count), ~0u);
-    const RankerStep step = trainer_of(r).learn(e, {o.values, o.known ? o.known : all.data(), o.weights}, predicted);
+    std::vector<float> probabilities(predicted ? size_t(e.count) * r.impl->config().tasks.size() : 0);  // copied when nothing can fail any more
+    const RankerStep step = trainer_of(r).learn(e, {o.values, o.known ? o.known : all.data(), o.weights}, predicted ? probabilities.data() : nullptr);
+    std::copy(probabilities.begin(), probabilities.end(), predicted);
     if (report) write_info({0, 0, step.step, step.loss, step.grad_norm}, report, "puna_ranker_report");
   });
 }

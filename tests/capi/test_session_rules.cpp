@@ -179,7 +179,9 @@ TEST_CASE("while an append is under way everything that computes, changes or cop
     int32_t finished = 0;
     ok(puna_session_step(s, 0, &finished));
   }
-  CHECK(std::vector<int32_t>(held(session).begin(), held(session).begin() + 40) == prompt);
+  std::vector<int32_t> tokens = held(session);
+  tokens.resize(prompt.size());
+  CHECK(tokens == prompt);
 }
 
 TEST_CASE("a text prompt is not tokenized for a session with an append under way, and its cancel is not spent", "[capi]") {
@@ -403,6 +405,7 @@ TEST_CASE("a cancel while a full context is made shorter leaves the conversation
       CHECK(held(session) == before);
       CHECK(snapshot(session) == bytes);
     } else {
+      ok(status);
       got.push_back(result_of(answer).last_token);
     }
     const std::vector<int32_t> rest = rest_of(answer);

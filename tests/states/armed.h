@@ -6,17 +6,15 @@
 
 namespace puna::test::states {
 
-// What a session is beyond what its rules say: a call that was refused, failed or cancelled leaves exactly this.
+// A session's bytes, beyond what its rules say: a call that was refused, failed or cancelled leaves exactly these.
 class Before {
  public:
   Before(const SessionPtr& s, bool bytes);
   void require_same(const std::string& call) const;
 
  private:
-  uint64_t kv_bytes() const;
   std::string snapshot() const;
   SessionPtr session_;
-  uint64_t kv_bytes_ = 0;
   std::string snapshot_;  // "" = not asked for
 };
 

@@ -117,6 +117,12 @@ void Machine::check(const SessionPtr& s, bool bits) {
   require(puna_session_get_info(s->handle, &info) == PUNA_OK, "get_info failed");
   require(info.length == s->length(), "a session holds " + std::to_string(info.length) + " tokens, the rules say " + std::to_string(s->length()));
   require(info.under_way == int32_t(s->busy()), s->busy() ? "an append is not under way any more" : "an append is under way that should not be");
+  if (!s->busy()) {  // whatever was begun, cancelled and dropped in between
+    if (s->kv_bytes >= 0 && s->kv_changes == s->changes)
+      require(s->kv_bytes == int64_t(info.kv_bytes), words("kv_bytes of ", name(s), " was ", s->kv_bytes, " and is ", info.kv_bytes, ", but nothing has changed it"));
+    s->kv_bytes = int64_t(info.kv_bytes);
+    s->kv_changes = s->changes;
+  }
   std::vector<int32_t> ids(size_t(info.length) + 1);
   size_t count = 0;
   require(puna_session_tokens(s->handle, ids.data(), ids.size(), &count) == PUNA_OK, "tokens failed");

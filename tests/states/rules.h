@@ -48,6 +48,8 @@ struct SessionRules {
   int64_t max_positions = 0;
   uint64_t changes = 0;
   std::shared_ptr<AppendRules> append;
+  int64_t kv_bytes = -1;  // when it was idle last, and had changed so often:
+  uint64_t kv_changes = 0;
   GenerationRules* generation = nullptr;  // the one that was made last, until it has ended or is freed
 
   ~SessionRules() { drop(); }

@@ -123,6 +123,24 @@ def test_an_answer_left_early_leaves_the_session_usable(model):
     session.append([1])
 
 
+def test_the_next_answer_closes_the_one_before_and_a_changed_session_is_noticed(model):
+    session = model.session()
+    first = session.generate(TOKENS, max_tokens=5, ignore_eos=True)
+    tokens = first.tokens()
+    drawn = next(tokens)
+    second = session.generate([7, 8], max_tokens=4, ignore_eos=True)
+    assert list(tokens) == [] and list(first) == [] and first.last_token == drawn.id
+    assert list(session.tokens) == list(TOKENS)
+    rest = second.tokens()
+    next(rest)
+    session.append([3])
+    with pytest.raises(puna.Error, match="was changed"):
+        next(rest)
+    session.cancel()
+    session.clear_cancel()
+    session.append([4])
+
+
 def test_a_sampler_draws_what_generate_draws(model):
     sampling = puna.Sampling(temperature=1.0, top_k=30, seed=9)
     sampler, session, drawn = puna.Sampler(sampling), model.session(), []
