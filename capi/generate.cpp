@@ -79,6 +79,7 @@ template <class Ids>
 void generate_through_c(puna_session* session, const puna_generate_options* theirs, puna_token_fn on_token, void* user,
                         puna_generate_result* result, Ids&& prompt) {
   Session& s = use(session);
+  const std::shared_ptr<Session> kept = session->impl;  // whatever on_token does with the handle
   const puna_generate_options o = read_options(theirs, "puna_generate_options");
   GenerateOptions options = generate_options_from_c(o);
   require_usable(options, s);  // before the prompt is tokenized

@@ -250,7 +250,9 @@ typedef struct puna_plan_options {
 } puna_plan_options;
 
 /* Bytes. All but mapped_bytes go through the context's allocator and count against its memory_limit. What is then allocated is never more, and within
- * 1 % of it when every session takes in `positions` tokens at the same time. Scoring, embedding and images take buffers of their own. */
+ * 1 % of it when every session takes in `positions` tokens at the same time. Scoring, embedding, logits of every token and images take buffers of
+ * their own; and so that it can be undone, an append keeps what it makes of no use (an attention chunk that ends in it, what DROP_OLDEST drops) until it
+ * has succeeded, when the limit leaves room for that. */
 typedef struct puna_plan {
   uint32_t struct_size;
   int32_t sessions;
