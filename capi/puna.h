@@ -182,11 +182,9 @@ typedef struct puna_reader {
  * or a status and nothing left behind. context is optional: NULL = one with default options that lives as long as the model. */
 PUNA_API puna_status puna_model_open(puna_context* context, const char* path, const puna_model_options* options, puna_model** model);
 /* A complete GGUF in memory. Borrowed: the bytes must stay as they are until the model and all its sessions are freed. */
-PUNA_API puna_status puna_model_open_memory(puna_context* context, const void* data, size_t bytes, const puna_model_options* options,
-                                            puna_model** model);
+PUNA_API puna_status puna_model_open_memory(puna_context* context, const void* data, size_t bytes, const puna_model_options* options, puna_model** model);
 /* A complete GGUF through a callback. */
-PUNA_API puna_status puna_model_open_reader(puna_context* context, const puna_reader* reader, const puna_model_options* options,
-                                            puna_model** model);
+PUNA_API puna_status puna_model_open_reader(puna_context* context, const puna_reader* reader, const puna_model_options* options, puna_model** model);
 PUNA_API void puna_model_free(puna_model* model);
 
 typedef struct puna_model_info {
@@ -251,8 +249,7 @@ typedef struct puna_plan_options {
 
 /* Bytes. All but mapped_bytes go through the context's allocator and count against its memory_limit. What is then allocated is never more, and within
  * 1 % of it when every session takes in `positions` tokens at the same time. Scoring, embedding, logits of every token and images take buffers of
- * their own; and so that it can be undone, an append keeps what it makes of no use (an attention chunk that ends in it, what DROP_OLDEST drops) until it
- * has succeeded, when the limit leaves room for that. */
+ * their own; where the limit leaves room, an append also keeps what it drops (an attention chunk's end, DROP_OLDEST) until it has succeeded. */
 typedef struct puna_plan {
   uint32_t struct_size;
   int32_t sessions;
@@ -355,15 +352,13 @@ PUNA_API puna_status puna_model_render(const puna_model* model, const char* chat
 
 /* ---- Session: one conversation, one thread at a time ----------------------------------------------------------------------------- */
 
-/* What may be called when. A session is idle, or an append is under way in it: begun by puna_session_begin..., or by a puna_generation_step that
- * paused. Whatever computes with the session, changes it or copies it asks for an idle one and reports PUNA_WRONG_STATE otherwise; reading (info,
- * timings, tokens, logits) is always allowed and shows the session as it was before the append. An append under way ends by stepping what began it
- * to its end; it is dropped, and the session is as before, by puna_session_truncate (to the session's own length, too), a step that fails or is
- * cancelled, and the free of its session, its generation, or a session of its batch. Nothing else drops it. A session has one generation at a time:
- * until that has ended or is freed, creating another, or puna_session_generate, is PUNA_WRONG_STATE. Between a generation's steps, when nothing is
- * under way, the session may be used like any other; if that changed it (append, truncate to fewer tokens, another adapter), the generation's next
- * step is PUNA_WRONG_STATE, it is of no use any more and is in nobody's way: free it. From the callbacks of a call that is running, the session can
- * be cancelled and read, nothing else. */
+/* What may be called when. A session is idle, or an append is under way in it: begun by puna_session_begin..., or by a puna_generation_step that paused.
+ * Whatever computes with the session, changes or copies it is PUNA_WRONG_STATE unless it is idle; reading (info, timings, tokens, logits) shows it as before
+ * the append. An append is over when what began it has been stepped to its end; it is dropped, and the session as before, by puna_session_truncate (to its
+ * own length, too), a step that fails or is cancelled, and the free of its session, its generation or a session of its batch; by nothing else. A session has
+ * one generation at a time: until that has ended or is freed, another, or puna_session_generate, is PUNA_WRONG_STATE. Between a generation's steps, when it
+ * is idle, the session may be used like any other; if that changed it (append, truncate to fewer tokens, an adapter), the generation's steps are
+ * PUNA_WRONG_STATE from then on, and it is in nobody's way. From callbacks of a call that is running the session can be cancelled and read, nothing else. */
 typedef struct puna_session puna_session;
 
 #define PUNA_KV_DEFAULT 0 /* 16-bit floats */
@@ -408,24 +403,20 @@ PUNA_API puna_status puna_session_tokens(const puna_session* session, int32_t* t
 
 /* Computes `count` >= 1 tokens and adds them. All or nothing: a failed or cancelled call leaves the session exactly as it was. */
 PUNA_API puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count);
-/* As append, and stores the logits behind every one of the tokens: [count, vocabulary], row-major, when the call
- * has succeeded. `capacity` counts floats. */
+/* As append, and stores the logits behind every one of the tokens: [count, vocabulary], row-major, when the call has succeeded. `capacity` counts floats. */
 PUNA_API puna_status puna_session_append_logits(puna_session* session, const int32_t* tokens, size_t count, float* logits, size_t capacity);
 /* One pass over several different sessions of one model and mode: counts[i] tokens at tokens[i] are appended to sessions[i].
  * Faster than one by one, same bits. */
-PUNA_API puna_status puna_session_append_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts,
-                                               size_t session_count);
+PUNA_API puna_status puna_session_append_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts, size_t session_count);
 
-/* The same append in slices of time, for hosts with a frame budget: begin checks the tokens and remembers them, each step computes and
- * returns when budget_us microseconds are over (0 = no limit) or everything is appended (*finished = 1). Time is looked at between
- * tiles of work, which take some tens of microseconds each; a step always gets at least one tile done. The bits are those of one
- * append. A generation's append is stepped by puna_generation_step alone. */
+/* The same append in slices of time, for hosts with a frame budget: begin checks the tokens and remembers them, each step computes and returns when budget_us
+ * microseconds are over (0 = no limit) or everything is appended (*finished = 1). Time is looked at between tiles of work, which take some tens of microseconds
+ * each; a step always gets at least one tile done. The bits are those of one append. A generation's append is stepped by puna_generation_step alone. */
 PUNA_API puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count);
 PUNA_API puna_status puna_session_step(puna_session* session, uint64_t budget_us, int32_t* finished);
 /* The same for several different sessions of one model and mode, as in append_batch: from now on a step of any of them computes for all, and
  * they are finished, cancelled or dropped together. Freeing one drops it too. Until then all of them belong to one thread at a time. */
-PUNA_API puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts,
-                                              size_t session_count);
+PUNA_API puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts, size_t session_count);
 
 #define PUNA_POOLING_MEAN 0 /* over the tokens */
 #define PUNA_POOLING_LAST 1 /* the last token's, which has seen all others */
@@ -456,12 +447,10 @@ PUNA_API puna_status puna_session_snapshot(const puna_session* session, void* da
 /* A session that goes on exactly where the snapshot was taken, on any machine. PUNA_BAD_FILE when the bytes are damaged, PUNA_INVALID_ARGUMENT when
  * they belong to another model (configuration and weights count, not the path), PUNA_UNSUPPORTED when a newer library wrote them. */
 PUNA_API puna_status puna_session_restore(const puna_model* model, const void* data, size_t bytes, puna_session** session);
-/* Asks the call that computes on this session to end with PUNA_CANCELLED; when none does, the next one that computes: a host's stop button is
- * heard whether it comes before, within or between steps. One call hears it. One that comes while an answer ends, too late to change anything, is
- * forgotten with it. Any thread, any time before the free. */
+/* Asks the call that computes on this session to end with PUNA_CANCELLED; when none does, the next one that computes: a stop button is heard before, within
+ * and between steps, by one call. One that comes too late for an answer that ends is forgotten with it. Any thread, any time before the free. */
 PUNA_API puna_status puna_session_cancel(puna_session* session);
-/* Forgets a cancel that no call has heard. For the thread that uses the session, at the start of a turn, before others can know of it: a stop that
- * was pressed after the last turn had ended is not meant for this one. */
+/* Forgets a cancel that no call has heard: for the start of a turn, before other threads know of it, so that a late stop is not taken for a new one. */
 PUNA_API puna_status puna_session_clear_cancel(puna_session* session);
 /* Appends `count` >= 2 tokens to an empty session and stores the count - 1 negative log-likelihoods (natural log) of token i + 1 given
  * tokens 0 .. i. `capacity` counts floats. A call that fails leaves the session empty. */
