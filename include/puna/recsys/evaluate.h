@@ -10,17 +10,18 @@ namespace puna::recsys {
 
 struct RankingReport {
   int64_t users = 0, seen_targets = 0;
+  int64_t unknown_targets = 0;        // items 0 (with_items_of): misses
   double hr1 = 0, hr10 = 0, hr50 = 0, hr200 = 0, ndcg10 = 0, ndcg50 = 0, mrr = 0;
   double ndcg10_error = 0;            // standard error over users
   std::vector<double> hr10_by_decile; // of the targets' popularity, the least popular tenth of targets first
-  std::vector<int64_t> ranks;         // of each user's target; 0 = seen before
+  std::vector<int64_t> ranks;         // of each user's target; 0 = seen before, or unknown
 };
 
 // Fills scores [items + 1] (index 0 is not looked at) for each history; history and query time are what is known before the target.
 using Scorer = std::function<void(std::span<const History> users, float* scores)>;
 Scorer scorer_of(std::shared_ptr<const SequenceModel> model);
 
-// Users of fewer than two events are left out. `window`: how many events before the target the scorer is shown and count as seen; the original
+// Users of fewer than two events are left out; Error{invalid_argument} when that leaves none. `window`: how many events before the target the scorer is shown and count as seen; the original
 // code looks at no more than the model does, so an older item may be recommended again. Error{invalid_argument} naming the user and item whose
 // score is not finite.
 RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, int64_t window = 200, FunctionRef<bool()> should_stop = {});

@@ -54,13 +54,15 @@ Names::Names(std::span<const std::string> names, const char* what) {
 Names Names::of_bytes(std::string bytes, int64_t most, const std::string& where) {
   const auto count = int64_t(std::count(bytes.begin(), bytes.end(), '\0'));  // before room is taken for them
   if (count > most || (!bytes.empty() && bytes.back() != '\0'))
-    fail(Status::bad_file, "%s: %lld names, of which the last may be cut, expected up to %lld", where.c_str(), static_cast<long long>(count), static_cast<long long>(most));
+    fail(Status::bad_file, "%s: %lld names, of which the last may be cut, expected up to %lld", where.c_str(),
+         static_cast<long long>(count), static_cast<long long>(most));
   Names names;
   names.bytes_ = std::move(bytes);
   names.starts_.reserve(size_t(count) + 1);
   for (uint64_t at = 0; at < names.bytes_.size();) {
     const std::string_view name(names.bytes_.c_str() + at);
-    if (const char* const fault = fault_of_name(name)) fail(Status::bad_file, "%s: name %zu %s", where.c_str(), names.starts_.size(), fault);
+    if (const char* const fault = fault_of_name(name))
+      fail(Status::bad_file, "%s: name %zu %s", where.c_str(), names.starts_.size(), fault);
     names.starts_.push_back(at);
     at += name.size() + 1;
   }
@@ -81,7 +83,8 @@ void Names::index(const char* what) {
   std::iota(order_.begin(), order_.end(), uint32_t(0));
   std::sort(order_.begin(), order_.end(), [&](uint32_t a, uint32_t b) { return (*this)[a] < (*this)[b]; });
   for (size_t i = 1; i < n; ++i)
-    PUNA_REQUIRE((*this)[order_[i - 1]] != (*this)[order_[i]], "%ss %u and %u are both called '%s'", what, std::min(order_[i - 1], order_[i]), std::max(order_[i - 1], order_[i]),
+    PUNA_REQUIRE((*this)[order_[i - 1]] != (*this)[order_[i]], "%ss %u and %u are both called '%s'", what,
+                 std::min(order_[i - 1], order_[i]), std::max(order_[i - 1], order_[i]),
                  shown((*this)[order_[i]]).c_str());
 }
 
@@ -91,7 +94,8 @@ std::string_view Names::operator[](int64_t i) const noexcept {
 }
 
 int64_t Names::find(std::string_view name) const noexcept {
-  const auto at = std::lower_bound(order_.begin(), order_.end(), name, [&](uint32_t i, std::string_view n) { return (*this)[i] < n; });
+  const auto at = std::lower_bound(order_.begin(), order_.end(), name,
+                                   [&](uint32_t i, std::string_view n) { return (*this)[i] < n; });
   return at != order_.end() && (*this)[*at] == name ? int64_t(*at) : -1;
 }
 

@@ -12,8 +12,9 @@ namespace {
 
 constexpr size_t kUsersAtOnce = 256;
 
-// 1 + the items before the target; 0 when the user has seen it.
+// 1 + the items before the target; 0 when the user has seen it, or the model does not know it.
 int64_t rank_of(std::span<const float> scores, const Event& target, std::span<const Event> seen, std::vector<uint8_t>& mark) {
+  if (target.item == 0) return 0;
   for (const Event& e : seen) mark[size_t(e.item)] = 1;
   int64_t rank = mark[size_t(target.item)] ? 0 : 1;
   const float at = scores[size_t(target.item)];
@@ -35,7 +36,10 @@ std::vector<int64_t> popularity(const Interactions& all) {
   return count;
 }
 
-struct Judged { int64_t rank, popularity; };
+struct Judged {
+  int64_t rank, popularity;
+  bool known;  // the target, to the model
+};
 
 std::vector<double> by_decile(std::vector<Judged> judged) {
   std::stable_sort(judged.begin(), judged.end(), [](const Judged& a, const Judged& b) { return a.popularity < b.popularity; });
@@ -56,7 +60,7 @@ RankingReport summary(const std::vector<Judged>& judged) {
   for (const Judged& j : judged) {
     r.ranks.push_back(j.rank);
     if (j.rank == 0) {
-      ++r.seen_targets;
+      ++(j.known ? r.seen_targets : r.unknown_targets);
       continue;
     }
     const double gain = 0.6931471805599453 / det::log(double(j.rank) + 1);  // 1 / log2(rank + 1)
@@ -83,6 +87,7 @@ RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, in
   std::vector<size_t> users;
   for (size_t u = 0; u < all.histories.size(); ++u)
     if (all.histories[u].size() >= 2) users.push_back(u);
+  PUNA_REQUIRE(!users.empty(), "there is nothing to evaluate: none of %zu users has two events, one to go by and one to find", all.histories.size());
   std::vector<float> scores(std::min(kUsersAtOnce, users.size()) * items);
   std::vector<uint8_t> mark(items);
   std::vector<Judged> judged;
@@ -100,7 +105,7 @@ RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, in
       const std::span<const float> row(scores.data() + i * items, items);
       require_finite(row, all.users[users[first + i]], all);
       const Event target = all.histories[users[first + i]].back();
-      judged.push_back({rank_of(row, target, histories[i].events, mark), popular[size_t(target.item)]});
+      judged.push_back({rank_of(row, target, histories[i].events, mark), popular[size_t(target.item)], target.item != 0});
     }
   }
   return summary(judged);
