@@ -21,6 +21,16 @@ const Option& Option::at_least(int64_t low) const {
   option_->check(check);
   return *this;
 }
+const Option& Option::within(double low, double high) const {
+  const auto check = [low, high](const std::string& text) {
+    const double value = strtod(text.c_str(), nullptr);
+    char range[80];
+    snprintf(range, sizeof range, "expected a number from %.10g to %.10g, not '", low, high);
+    return value >= low && value <= high ? std::string() : range + text + "'";
+  };
+  option_->check(check);
+  return *this;
+}
 const Option& Option::excludes(const Option& other) const { option_->excludes(other.option_); return *this; }
 bool Option::given() const { return option_->count() != 0; }
 

@@ -18,6 +18,7 @@ class Option {
   explicit Option(CLI::Option* option) : option_(option) {}
   const Option& required() const;
   const Option& at_least(int64_t low) const;  // numbers: anything below is a usage error
+  const Option& within(double low, double high) const;  // numbers: anything else, NaN as well, is one
   const Option& excludes(const Option& other) const;
   bool given() const;
 

@@ -71,8 +71,8 @@ void add_rec_index(const Verb& rec) {
   const Verb verb(rec, "index", "Build a graph for approximate search (above a million items); its size, time and recall as one line of JSON");
   verb.option("MODEL", f->model.path, "a model that train made").required();
   verb.option("--out", f->out, "the file to write, for recommend --index").required();
-  verb.option("--links", f->options.links, "of an item (default 16)").at_least(2);
-  verb.option("--build-width", f->options.build_width, "candidates for an item's place (default 200)").at_least(1);
+  verb.option("--links", f->options.links, "of an item (default 16)").within(2, 64);
+  verb.option("--build-width", f->options.build_width, "candidates for an item's place (default 200)").within(1, 1 << 20);
   verb.option("--seed", f->options.seed, "of the levels (default 100)");
   verb.flag("--parallel", f->options.parallel, "all threads place items: quicker, a different graph each time");
   f->model.add_machine(verb);

@@ -114,13 +114,14 @@ class Model(nn.Module):
         self.load_state_dict({name: stored[stored_name(name)].reshape(p.shape) for name, p in self.named_parameters()}, strict=False)
 
     def save(self, path, like):
-        """In the shapes and with the metadata of `like`, a file of ours of the same model."""
+        """In the shapes and with the metadata and items' names of `like`, a file of ours of the same model."""
         from safetensors import safe_open
         from safetensors.torch import save_file
         with safe_open(like, "pt") as f:
-            metadata, shapes = f.metadata(), {name: f.get_slice(name).get_shape() for name in f.keys()}
+            metadata, names = f.metadata(), {"item_names": f.get_tensor("item_names")}
+            shapes = {name: f.get_slice(name).get_shape() for name in f.keys() if name not in names}
         ours = {stored_name(name): p.detach() for name, p in self.named_parameters()}
-        save_file({name: ours[name].reshape(shape).contiguous() for name, shape in shapes.items()}, path, metadata)
+        save_file({name: ours[name].reshape(shape).contiguous() for name, shape in shapes.items()} | names, path, metadata)
 
 
 def train(model, users, epochs, all_items=False):

@@ -1,6 +1,7 @@
 // What ids are called: lists of names, a ranker's vocabularies, and numbers with a scale, in memory and in files.
 #include <cmath>
 
+#include "puna/recsys/ranker_trainer.h"
 #include "recsys/some_ranker.h"
 #include "support/files.h"
 #include "support/status.h"
@@ -14,9 +15,7 @@ namespace {
 std::string message_of(FunctionRef<void()> call) {
   try {
     call();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "";
 }
 
@@ -43,19 +42,22 @@ TEST_CASE("names are found by their bytes, whatever is in them, and come back fr
   CHECK(names({"toy story", "heat"}).did_you_mean("toy stroy") == ", did you mean 'toy story'?");
 }
 
-TEST_CASE("names that are empty, too long, twice there, no UTF-8 or with a NUL are refused by their number", "[recsys]") {
+TEST_CASE("names that are empty, too long, twice there, no UTF-8 or with a NUL are refused by their number",
+          "[recsys]") {
   CHECK(has(message_of([] { names({"a", ""}); }), "item 1 ('') is empty"));
   CHECK(has(message_of([] { names({std::string(257, 'a')}); }), "more than 256 bytes"));
   CHECK(has(message_of([] { names({"a", "b", "a"}); }), "items 0 and 2 are both called 'a'"));
   CHECK(has(message_of([] { names({"\xe9t\xe9"}); }), "is no UTF-8"));
   CHECK(has(message_of([] { names({std::string("a\0b", 3)}); }), "has a NUL"));
-  for (const std::string& bytes : {std::string("a"), std::string("a\0\0", 3), std::string("a\0a\0", 4), std::string("\xff\0", 2), std::string("a\0b\0c\0", 6)}) {
+  for (const std::string& bytes : {std::string("a"), std::string("a\0\0", 3), std::string("a\0a\0", 4),
+                                   std::string("\xff\0", 2), std::string("a\0b\0c\0", 6)}) {
     CAPTURE(bytes);
     CHECK(status_of([&] { Names::of_bytes(bytes, 2, "file"); }) == Status::bad_file);
   }
 }
 
-TEST_CASE("a ranker keeps the names of its ids through copy, save and load, and unknown ones are left out and counted", "[recsys]") {
+TEST_CASE("a ranker keeps the names of its ids through copy, save and load, and unknown ones are left out and counted",
+          "[recsys]") {
   RankerConfig c = some_ranker(Interaction::cross);
   c.features[1].divide = 5;  // "genres": 0, 1, ...
   const auto ranker = Ranker::create(recsys_context(), c, 5);
@@ -63,7 +65,8 @@ TEST_CASE("a ranker keeps the names of its ids through copy, save and load, and 
   ranker->set_vocabulary(0, names({"u0", "u1", "u2"}));
   ranker->set_vocabulary(1, names({"4", "-1", "0"}));
   CHECK(has(message_of([&] { ranker->set_vocabulary(2, names({"a"})); }), "is hashed"));
-  CHECK(has(message_of([&] { ranker->set_vocabulary(0, names({"1", "2", "3", "4", "5", "6", "7", "8"})); }), "8 names, expected up to 7"));
+  CHECK(has(message_of([&] { ranker->set_vocabulary(0, names({"1", "2", "3", "4", "5", "6", "7", "8"})); }),
+            "8 names, expected up to 7"));
   const TempFolder folder;
   ranker->copy(DType::i8)->save(folder / "r.safetensors");
   for (const TableMemory memory : {TableMemory::own, TableMemory::mapped}) {
@@ -110,7 +113,21 @@ TEST_CASE("a ranker's file whose names are cut, too many, twice there or of a ha
   CHECK(has(message("vocabulary.0", "vocabulary.9"), "explains"));
 }
 
-TEST_CASE("numbers with a mean and a scale score as those that were scaled before, and the file keeps them", "[recsys]") {
+TEST_CASE("a ranker's checkpoint belongs to the names of its ids", "[recsys]") {
+  const TempFolder folder;
+  const auto trainer_of = [](const char* name) {
+    const auto ranker = Ranker::create(recsys_context(), some_ranker(Interaction::fm), 5);
+    if (*name) ranker->set_vocabulary(0, names({name}));
+    return std::make_unique<RankerTrainer>(ranker, RankerTrainerOptions{});
+  };
+  trainer_of("anna")->save(folder / "state");
+  trainer_of("anna")->resume(folder / "state");
+  for (const char* other : {"bela", ""})
+    CHECK(status_of([&] { trainer_of(other)->resume(folder / "state"); }) == Status::invalid_argument);
+}
+
+TEST_CASE("numbers with a mean and a scale score as those that were scaled before, and the file keeps them",
+          "[recsys]") {
   const RankerConfig plain = some_ranker(Interaction::cross);
   RankerConfig scaled = plain;
   scaled.numbers[0] = {"age", 40, 8};
@@ -121,7 +138,8 @@ TEST_CASE("numbers with a mean and a scale score as those that were scaled befor
     const std::vector<int64_t> none;
     for (int i = -4; i < 5; ++i) {
       const float age = float(i), hour = float(2 * i);
-      set.add(0, std::vector<std::span<const int64_t>>{none, none, none}, std::vector<float>{raw ? age * 8 + 40 : age, raw ? hour / 2 - 2 : hour});
+      set.add(0, std::vector<std::span<const int64_t>>{none, none, none},
+              std::vector<float>{raw ? age * 8 + 40 : age, raw ? hour / 2 - 2 : hour});
     }
     return set;
   };
@@ -137,12 +155,15 @@ TEST_CASE("numbers with a mean and a scale score as those that were scaled befor
   scaled.numbers[0].scale = 1e-30;
   const std::vector<int64_t> none;
   far.add(0, std::vector<std::span<const int64_t>>{none, none, none}, std::vector<float>{1e30f, 0});
-  CHECK(has(message_of([&] { Ranker::create(recsys_context(), scaled, 5)->score(far.examples()); }), "'age' is 1e+30, out of all proportion"));
+  CHECK(has(message_of([&] { Ranker::create(recsys_context(), scaled, 5)->score(far.examples()); }),
+            "'age' is 1e+30, out of all proportion"));
 }
 
 TEST_CASE("a ranker's configuration: unknown fields name the nearest, scales and divisors have ranges", "[recsys]") {
   const auto message = [](const std::string& more) {
-    return message_of([&] { ranker_config(R"({"surfaces": ["a"], "tasks": [{"name": "like"}], "features": [{"name": "u", "rows": 9)" + more); });
+    return message_of([&] {
+      ranker_config(R"({"surfaces": ["a"], "tasks": [{"name": "like"}], "features": [{"name": "u", "rows": 9)" + more);
+    });
   };
   CHECK(message("}]}").empty());
   CHECK(has(message("}], \"number\": [\"x\"]}"), "ranker.number: there is no such field, did you mean 'numbers'?"));

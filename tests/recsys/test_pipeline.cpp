@@ -196,3 +196,17 @@ TEST_CASE("requests go on while the ranker is exchanged", "[recsys]") {
   CHECK(good);
   CHECK(status_of([&] { pipeline.use(Ranker::create(recsys_context(), some_ranker(Interaction::dot), 5)); }) == Status::invalid_argument);
 }
+
+TEST_CASE("a pipeline's ranker is not exchanged for one of the same shape whose ids have other names", "[recsys]") {
+  const RankerConfig c = some_ranker(Interaction::concat);
+  const std::vector<std::string> anna{"anna"}, bela{"bela"};
+  const auto a = Ranker::create(recsys_context(), c, 5), b = Ranker::create(recsys_context(), c, 6);
+  a->set_vocabulary(0, {anna, "user"});
+  Pipeline pipeline = some_pipeline(a, {}, nullptr);
+  b->set_vocabulary(0, {bela, "user"});
+  CHECK(status_of([&] { pipeline.use(b); }) == Status::invalid_argument);
+  CHECK(pipeline.ranker() == a);
+  b->set_vocabulary(0, {anna, "user"});
+  pipeline.use(b);
+  CHECK(pipeline.ranker() == b);
+}

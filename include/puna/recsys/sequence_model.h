@@ -9,6 +9,7 @@
 #include "puna/base/context.h"
 #include "puna/base/function_ref.h"
 #include "puna/recsys/model_tensor.h"
+#include "puna/recsys/names.h"
 
 namespace puna::recsys {
 
@@ -57,6 +58,10 @@ class SequenceModel {
   // The items' vectors of unit length [items + 1][dim]; row 0 belongs to no item.
   std::vector<float> unit_items() const;
 
+  // What the items are called: item i is item_names()[i - 1]. None, or all; part of the file. To be set before anybody shares the model.
+  const Names& item_names() const noexcept { return item_names_; }
+  void set_item_names(Names names);  // Error{invalid_argument} unless there are as many as items
+
   const SequenceConfig& config() const noexcept { return config_; }
   const SequenceWeights& weights() const noexcept { return *weights_; }
   // Named and shaped as in the original code.
@@ -68,6 +73,7 @@ class SequenceModel {
   ContextPtr context_;
   SequenceConfig config_;
   std::shared_ptr<SequenceWeights> weights_;
+  Names item_names_;
 };
 
 // One user as events come in. The keys and values of rows that can no longer change are kept, so a question after an event computes two rows, not all:

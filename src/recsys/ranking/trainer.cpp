@@ -105,6 +105,8 @@ std::string RankerTrainer::fingerprint() const {
   const std::string config = json_of(ranker_->config());
   Hash hash;
   hash.add(config.data(), config.size());
+  for (size_t f = 0; f < ranker_->config().features.size(); ++f)  // the same ids under other names are another run
+    if (const std::string& names = ranker_->vocabulary(f).bytes(); !names.empty()) hash.add(names.data(), names.size());
   char text[512];
   snprintf(text, sizeof text,
            "ranker %016llx table rate %.17g eps %.17g decay %.17g dropout %.9g huber %.17g seed %llu rows %lld kind %d lr %.17g %.17g %.17g eps %.17g decay %.17g clip %.17g",

@@ -1,15 +1,18 @@
-// file.cpp -- a sequence model as one safetensors file: tensors named and shaped as in the original code, the configuration under "__metadata__".
+// file.cpp -- a sequence model as one safetensors file: tensors named and shaped as in the original code, the configuration under "__metadata__",
+// and at the end the names of its items: U8, a NUL behind each.
 #include <cstdio>
 #include <cstring>
 
 #include "puna/base/error.h"
 #include "puna/io/safetensors.h"
+#include "recsys/names_tensor.h"
 #include "recsys/sequence/weights.h"
 
 namespace puna::recsys {
 namespace {
 
 constexpr const char* kFormat = "sequence recommender 1";
+constexpr const char* kItemNames = "item_names";
 
 // visit(name, field) for every number of a configuration.
 template <class Config, class Visit>
@@ -54,19 +57,26 @@ SequenceConfig config_of(const std::map<std::string, std::string>& metadata, con
 void SequenceModel::save(const std::string& path) const {
   std::map<std::string, std::string> metadata{{"puna", kFormat}, {"kind", config_.kind == SequenceKind::hstu ? "hstu" : "sasrec"}};
   each_field(config_, [&](const char* name, int64_t field) { metadata[name] = std::to_string(field); });
-  write_safetensors(path, metadata, weights_->outputs());
+  std::vector<OutputTensor> tensors = weights_->outputs();
+  add_names(tensors, kItemNames, item_names_);
+  write_safetensors(path, metadata, tensors);
 }
 
 std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std::string& path) {
   const SafetensorsFile file = read_safetensors(*context, open_path_source(path));
   const SequenceConfig config = config_of(file.metadata, path);
   int64_t values_in_file = 0;  // the sizes are the metadata's word until the tensors bear them out: nothing is allocated before
-  for (const TensorEntry& t : file.tensors.entries()) values_in_file += t.shape.count();
+  for (const TensorEntry& t : file.tensors.entries()) values_in_file += t.name == kItemNames ? 0 : t.shape.count();
   if (values_in_file != parameter_count(config))
     fail(Status::bad_file, "%s: its tensors have %lld values, expected %lld by its metadata", path.c_str(), static_cast<long long>(values_in_file),
          static_cast<long long>(parameter_count(config)));
   std::shared_ptr<SequenceModel> model(new SequenceModel(std::move(context), config));
   model->weights_->read_from(file.tensors, path);
+  if (const TensorEntry* const names = file.tensors.find(kItemNames)) {
+    model->item_names_ = names_in(*names, config.items, path);
+    if (model->item_names_.size() != config.items)
+      fail(Status::bad_file, "%s: it names %lld of its %lld items", path.c_str(), static_cast<long long>(model->item_names_.size()), static_cast<long long>(config.items));
+  }
   return model;
 }
 

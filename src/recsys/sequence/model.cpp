@@ -20,6 +20,11 @@ std::shared_ptr<SequenceModel> SequenceModel::create(ContextPtr context, const S
   return model;
 }
 
+void SequenceModel::set_item_names(Names names) {
+  PUNA_REQUIRE(names.empty() || names.size() == config_.items, "%lld names of %lld items", static_cast<long long>(names.size()), static_cast<long long>(config_.items));
+  item_names_ = std::move(names);
+}
+
 const std::vector<ModelTensor>& SequenceModel::tensors() const noexcept { return weights_->tensors; }
 
 std::vector<float> SequenceModel::encode(std::span<const History> users, FunctionRef<bool()> should_stop) const {

@@ -123,7 +123,13 @@ std::string SequenceTrainer::fingerprint() const {
            static_cast<unsigned long long>(data_hash_), static_cast<long long>(options_.users_per_step), static_cast<long long>(options_.negatives),
            static_cast<long long>(options_.rows_per_pass), double(options_.temperature), double(options_.dropout),
            static_cast<unsigned long long>(options_.seed), int(o.kind), o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
-  return text;
+  const std::string& names = model_->item_names().bytes();
+  if (names.empty()) return text;
+  Hash hash;  // the same numbers under other names are another run
+  hash.add(names.data(), names.size());
+  char of_names[32];
+  snprintf(of_names, sizeof of_names, " names %016llx", static_cast<unsigned long long>(hash.value()));
+  return std::string(text) + of_names;
 }
 
 void SequenceTrainer::save(const std::string& path) const {
