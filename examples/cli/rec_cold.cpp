@@ -207,9 +207,9 @@ void add_rec_cold(const Verb& rec) {
   const Verb verb(rec, "cold", "Hide some items from a ranker, then place them by their texts: what that is worth, beside knowing nothing and knowing all");
   f->add(verb);
   verb.option("--model", f->model, "a language model (GGUF) that reads the recipe's contents; without one their words are counted");
-  verb.option("--cold", f->share, "share of items that are hidden (default 0.1)");
-  verb.option("--ridge", f->ridge, "of the tower (default: what fits a fifth of the known items best)");
-  verb.option("--seeds", f->seeds, "runs with the seed and those that follow (default 1): other splits, other items hidden").at_least(1);
+  verb.option("--cold", f->share, "share of items that are hidden (default 0.1)").within(0, 0.99);
+  verb.option("--ridge", f->ridge, "of the tower (default: what fits a fifth of the known items best)").within(0, 1e6);
+  verb.option("--seeds", f->seeds, "runs with the seed and those that follow (default 1): other splits, other items hidden").within(1, 10000);
   verb.run([f] { run_cold(*f); });
 }
 

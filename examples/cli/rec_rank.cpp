@@ -110,7 +110,7 @@ void add_rec_rank(const Verb& rec) {
   const Verb verb(rec, "rank", "Train a ranker by a recipe (JSON) and judge it on events that it has not seen: AUC, NE, ECE by task and surface");
   f->add(verb);
   verb.option("--out", f->out, "folder of the ranker, report.json and plots").required();
-  verb.option("--seeds", f->seeds, "runs with the seed and those that follow (default 1)").at_least(1);
+  verb.option("--seeds", f->seeds, "runs with the seed and those that follow (default 1)").within(1, 10000);
   verb.flag("--apart", f->apart, "also a ranker for each surface alone, for comparison");
   verb.run([f] { run_rank(*f); });
 }

@@ -1,222 +1,276 @@
 #include "rec_recipe.h"
 
-#include <charconv>
-#include <nlohmann/json.hpp>
-#include <unordered_map>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+#include <optional>
 
+#include "base/nearest.h"
 #include "common.h"
 #include "puna/base/error.h"
+#include "rec_tables.h"
+#include "recsys/data/times.h"
 
 namespace puna::cli {
 namespace {
 
+using recsys::Names;
 using recsys::RankerConfig;
-using recsys::TaskKind;
-using Json = nlohmann::json;
+using recsys::shown;
+using text::JsonField;
 
-std::vector<std::string_view> split(std::string_view line, char separator) {
-  std::vector<std::string_view> fields;
-  for (size_t end; (end = line.find(separator)) != std::string_view::npos; line.remove_prefix(end + 1)) fields.push_back(line.substr(0, end));
-  fields.push_back(line);
-  return fields;
+std::vector<std::string_view> split(std::string_view text, std::string_view separator) {
+  std::vector<std::string_view> parts;
+  for (size_t end; (end = text.find(separator)) != std::string_view::npos; text.remove_prefix(end + separator.size()))
+    parts.push_back(text.substr(0, end));
+  parts.push_back(text);
+  return parts;
 }
 
-double number_of(std::string_view text, const std::string& where) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) fail(Status::bad_file, "%s: '%.*s' is no number", where.c_str(), int(std::min<size_t>(40, text.size())), text.data());
+// A number that may be left out.
+std::optional<double> number(const JsonField& f) {
+  if (f.is_null()) return {};
+  if (!f.json().is_number() || !(std::fabs(f.json().get<double>()) <= 1e30)) f.expected("a number from -1e30 to 1e30");
+  return f.json().get<double>();
+}
+double above_zero(const JsonField& f, double otherwise) {
+  const double value = number(f).value_or(otherwise);
+  if (!f.is_null() && !(value >= 1e-30)) f.expected("a number above 0");
   return value;
 }
 
-// A tab-separated file with its columns' names, "name" or "name:type", in the first line.
-class Table {
- public:
-  explicit Table(const std::string& path) : path_(path), text_(read_input(path)) {
-    for (std::string_view line : split(text_, '\n')) {
-      if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-      if (line.empty()) continue;
-      rows_.push_back(split(line, '\t'));
-      if (rows_.back().size() != rows_[0].size())
-        fail(Status::bad_file, "%s, line %zu: %zu columns, expected %zu", path.c_str(), rows_.size(), rows_.back().size(), rows_[0].size());
-    }
-    if (rows_.size() < 2) fail(Status::bad_file, "%s has no rows", path.c_str());
-  }
-  Table(const Table&) = delete;
-  Table& operator=(const Table&) = delete;
+// ---- features: names become ids, in the order in which they first appear ----
 
-  size_t rows() const { return rows_.size() - 1; }
-  int column(std::string_view name) const {  // -1 = there is none
-    for (size_t i = 0; i < rows_[0].size(); ++i)
-      if (rows_[0][i].substr(0, rows_[0][i].find(':')) == name) return int(i);
-    return -1;
-  }
-  std::string_view at(size_t row, int column) const { return rows_[row + 1][size_t(column)]; }
-  std::string where(size_t row) const { return path_ + ", line " + std::to_string(row + 2); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_, text_;
-  std::vector<std::vector<std::string_view>> rows_;
-};
-
-// Events, each with what other tables say about it.
-class Joined {
- public:
-  Joined(const Json& recipe, const std::string& folder) : events_(folder + "/" + recipe.at("events").get<std::string>()) {
-    for (const Json& t : recipe.value("tables", Json::array())) {
-      auto other = std::make_unique<Other>(folder + "/" + t.at("file").get<std::string>());
-      const std::string key = t.at("key");
-      other->key = events_.column(key);
-      const int own = other->table.column(key);
-      if (other->key < 0 || own < 0) fail(Status::bad_file, "'%s' is no column of both %s and %s", key.c_str(), events_.path().c_str(), other->table.path().c_str());
-      for (size_t r = 0; r < other->table.rows(); ++r) other->places.emplace(other->table.at(r, own), r);
-      others_.push_back(std::move(other));
-    }
-  }
-  // Reads one column of every event.
-  std::vector<std::string_view> column(const std::string& name) const {
-    std::vector<std::string_view> values(events_.rows());
-    if (const int own = events_.column(name); own >= 0) {
-      for (size_t r = 0; r < values.size(); ++r) values[r] = events_.at(r, own);
-      return values;
-    }
-    for (const auto& other : others_) {
-      const int at = other->table.column(name);
-      if (at < 0) continue;
-      for (size_t r = 0; r < values.size(); ++r) {
-        const auto found = other->places.find(events_.at(r, other->key));
-        if (found != other->places.end()) values[r] = other->table.at(found->second, at);  // else nothing is known
-      }
-      return values;
-    }
-    fail(Status::bad_file, "no table has a column '%s'", name.c_str());
-  }
-  std::vector<double> numbers(const std::string& name) const {
-    std::vector<double> values;
-    for (const std::string_view text : column(name)) values.push_back(number_of(text, where(values.size()) + ", " + name));
-    return values;
-  }
-  size_t rows() const { return events_.rows(); }
-  std::string where(size_t row) const { return events_.where(row); }
-
- private:
-  struct Other {
-    explicit Other(const std::string& path) : table(path) {}
-    Table table;
-    int key = -1;  // in the events
-    std::unordered_map<std::string_view, size_t> places;
-  };
-  Table events_;
-  std::vector<std::unique_ptr<Other>> others_;
-};
-
-// One feature's ids of every event: numbers in the order in which values first appear.
 struct Ids {
-  std::vector<std::vector<int64_t>> of;
-  int64_t rows = 0;
+  std::vector<std::vector<int64_t>> of;  // of each event
+  Names names;
 
-  Ids(const Joined& data, const Json& feature) {
-    const std::string name = feature.at("column");
-    const double divide = feature.value("divide", 0.0);
-    const bool many = feature.value("many", false);
+  Ids(const Joined& data, const JsonField& feature) {
+    const Column column = data.column(feature["column"]);
+    const double divide = above_zero(feature["divide"], 0);
+    const std::string between = separator(feature["many"]);
     std::unordered_map<std::string, int64_t> numbers;
-    for (const std::string_view text : data.column(name)) {
+    std::vector<std::string> list;
+    for (size_t r = 0; r < data.rows(); ++r) {
       of.emplace_back();
-      if (text.empty()) continue;
-      for (const std::string_view value : many ? split(text, ' ') : std::vector{text}) {
-        if (value.empty()) continue;
-        const std::string key = divide > 0 ? std::to_string(int64_t(number_of(value, data.where(of.size() - 1) + ", " + name) / divide)) : std::string(value);
-        of.back().push_back(numbers.emplace(key, int64_t(numbers.size())).first->second);
+      for (const std::string_view value : between.empty() ? std::vector{column.at(r)} : split(column.at(r), between)) {
+        if (value.empty()) continue;  // nothing is known
+        std::string name = divide > 0 ? divided(value, divide, column, r) : std::string(value);
+        if (const char* const fault = recsys::fault_of_name(name))
+          fail(Status::bad_file, "%s: '%s' %s", column.where(r).c_str(), shown(name).c_str(), fault);
+        const auto [at, added] = numbers.emplace(name, int64_t(numbers.size()));
+        of.back().push_back(at->second);
+        if (added) list.push_back(std::move(name));
       }
     }
-    rows = std::max<int64_t>(1, int64_t(numbers.size()));
+    if (list.empty())
+      fail(Status::bad_file, "%s: the column '%s' is empty throughout", feature.path().c_str(), column.name().c_str());
+    names = Names(list, "value");
+  }
+
+ private:
+  // "" = a field is one value
+  static std::string separator(const JsonField& many) {
+    if (!many.is_string()) return many.boolean(false) ? " " : "";
+    if (many.string().empty()) many.expected("true, false or what lies between values");
+    return many.string();
+  }
+  static std::string divided(std::string_view value, double divide, const Column& column, size_t row) {
+    double number = 0;
+    if (!recsys::parse_number(value, number))
+      fail(Status::bad_file, "%s: '%s' is no number", column.where(row).c_str(), shown(value).c_str());
+    try {
+      return recsys::divided_name(number, divide);
+    } catch (const Error& e) { fail(Status::bad_file, "%s: %.300s", column.where(row).c_str(), e.what()); }
   }
 };
 
-// The first group with one of the event's values; else the last surface.
-std::vector<int32_t> surfaces_of(const Joined& data, const Json& recipe, RankerConfig& config) {
-  if (!recipe.contains("surfaces")) {
+// ---- numbers, as they stand; their scale is learned from the training part ----
+
+std::vector<float> values_of(const Joined& data, const JsonField& number_field) {
+  const bool named = number_field.is_string();
+  const Column column = data.column(named ? number_field : number_field["column"]);
+  const std::optional<double> missing = named ? std::nullopt : number(number_field["missing"]);
+  const double otherwise = missing.value_or(0);
+  std::vector<float> values;
+  size_t replaced = 0;
+  for (size_t r = 0; r < data.rows(); ++r) {
+    if (column.at(r).empty()) {
+      if (!missing)
+        fail(Status::bad_file, "%s is empty: {\"column\": \"%s\", \"missing\": NUMBER} says what that counts as",
+             column.where(r).c_str(), column.name().c_str());
+      ++replaced;
+    }
+    values.push_back(float(column.at(r).empty() ? otherwise : column.number(r)));
+  }
+  if (replaced > 0)
+    fprintf(stderr, "'%s' is empty in %zu of %zu events: taken for %g\n", column.name().c_str(), replaced, data.rows(),
+            otherwise);
+  return values;
+}
+
+// ---- surfaces ----
+
+// The first group with one of the event's values, or the whole of them; else the last surface.
+std::vector<int32_t> surfaces_of(const Joined& data, const JsonField& s, RankerConfig& config) {
+  if (s.is_null()) {
     config.surfaces = {"all"};
     return std::vector<int32_t>(data.rows(), 0);
   }
-  const Json& s = recipe.at("surfaces");
+  s.only({"column", "groups", "otherwise"});
   std::vector<std::vector<std::string>> groups;
-  for (const Json& g : s.at("groups")) {
-    config.surfaces.push_back(g.at("name"));
-    groups.push_back(g.at("any"));
+  std::unordered_map<std::string_view, bool> met;
+  for (size_t g = 0; g < s["groups"].size(); ++g) {
+    const JsonField group = s["groups"][g];
+    group.only({"name", "any"});
+    config.surfaces.push_back(group["name"].string());
+    groups.emplace_back();
+    for (size_t i = 0; i < group["any"].size(); ++i) groups.back().push_back(group["any"][i].string());
   }
-  config.surfaces.push_back(s.at("otherwise"));
+  config.surfaces.push_back(s["otherwise"].string());
+  const Column column = data.column(s["column"]);
   std::vector<int32_t> surfaces;
-  for (const std::string_view text : data.column(s.at("column"))) {
-    const std::vector<std::string_view> values = split(text, ' ');
-    size_t at = 0;
-    while (at < groups.size() && std::none_of(values.begin(), values.end(), [&](std::string_view v) { return std::count(groups[at].begin(), groups[at].end(), v) > 0; })) ++at;
-    surfaces.push_back(int32_t(at));
+  for (size_t r = 0; r < data.rows(); ++r) {
+    std::vector<std::string_view> values = split(column.at(r), " ");
+    if (values.size() > 1) values.push_back(column.at(r));
+    for (const std::string_view v : values) met[v] = true;
+    const auto mine = [&](const std::vector<std::string>& group) {
+      return std::any_of(values.begin(), values.end(),
+                         [&](std::string_view v) { return std::count(group.begin(), group.end(), v) > 0; });
+    };
+    surfaces.push_back(int32_t(std::find_if(groups.begin(), groups.end(), mine) - groups.begin()));
   }
+  std::vector<std::string_view> known;
+  for (const auto& [value, there] : met) known.push_back(value);
+  std::sort(known.begin(), known.end());
+  for (size_t g = 0; g < groups.size(); ++g)
+    for (const std::string& value : groups[g])
+      if (!met.contains(value))
+        fprintf(stderr, "surface '%s': no event's %s is '%s'%s\n", config.surfaces[g].c_str(), column.name().c_str(),
+                shown(value).c_str(), did_you_mean(value, known).c_str());
   return surfaces;
 }
 
-struct Outcome {
-  std::vector<double> values;
-  explicit Outcome(const Joined& data, const Json& task) : values(data.numbers(task.at("column"))) {
-    for (double& v : values) {
-      if (task.contains("at_least")) v = v >= task.at("at_least").get<double>();
-      else if (task.contains("at_most")) v = v <= task.at("at_most").get<double>();
-      else v /= task.value("divide", 1.0);
-    }
+// ---- tasks ----
+
+std::vector<float> outcomes_of(const Joined& data, const JsonField& task) {
+  task.only({"name", "column", "at_least", "at_most", "divide", "kind", "weight"});
+  const Column column = data.column(task["column"]);
+  const std::optional<double> low = number(task["at_least"]), high = number(task["at_most"]);
+  if ((low || high) && !task["divide"].is_null()) task["divide"].expected("no divide beside at_least or at_most");
+  if (low && high && *low > *high) task["at_most"].expected("at least what at_least is");
+  const double divide = above_zero(task["divide"], 1);
+  std::vector<float> values;
+  for (size_t r = 0; r < data.rows(); ++r) {
+    const double given = column.number(r),
+                 value = low || high ? (!low || given >= *low) && (!high || given <= *high) : given / divide;
+    if (!(value >= 0 && value <= 1))
+      fail(Status::bad_file,
+           "%s: %g is no outcome of '%s': expected 0 to 1 (\"at_least\", \"at_most\" or \"divide\" make it one)",
+           column.where(r).c_str(), value, task["name"].string().c_str());
+    values.push_back(float(value));
   }
-};
+  return values;
+}
+
+// Of each event its place in time; events of the same time have the same.
+std::vector<int64_t> order_of(const Joined& data, const JsonField& time) {
+  if (time.is_null()) return {};
+  const Column column = data.column(time);
+  recsys::TimeColumn times;
+  for (size_t r = 0; r < data.rows(); ++r) times.add(column.at(r), int64_t(r) + 1, [&] { return column.where(r); });
+  times.finish(time.path() + " (lines are events)");
+  std::vector<size_t> sorted(data.rows());
+  std::iota(sorted.begin(), sorted.end(), size_t(0));
+  std::stable_sort(sorted.begin(), sorted.end(), [&](size_t a, size_t b) { return times.before(a, b); });
+  std::vector<int64_t> places(data.rows());
+  for (size_t i = 1; i < sorted.size(); ++i)
+    places[sorted[i]] = places[sorted[i - 1]] + times.before(sorted[i - 1], sorted[i]);
+  return places;
+}
 
 // The columns' texts, one behind the other.
-void add_contents(RecipeData& to, const Joined& data, const Json& content, const std::vector<Ids>& ids) {
-  const std::string feature = content.at("feature");
-  for (size_t f = 0; f < ids.size(); ++f)
-    if (to.config.features[f].name == feature) to.content_feature = int(f);
-  if (to.content_feature < 0) fail(Status::bad_file, "the content's feature '%s' is none of the features", feature.c_str());
+void add_contents(RecipeData& to, const Joined& data, const JsonField& content, const std::vector<Ids>& ids) {
+  if (content.is_null()) return;
+  content.only({"feature", "columns"});
+  const std::string& feature = content["feature"].string();
+  std::vector<std::string> known;
+  for (size_t f = 0; f < ids.size(); ++f) {
+    known.push_back(to.config.features[f].name);
+    if (known.back() == feature) to.content_feature = int(f);
+  }
+  if (to.content_feature < 0)
+    fail(Status::bad_file, "%s: the content's feature '%s' is none of the features%s", content.path().c_str(),
+         shown(feature).c_str(), did_you_mean(feature, known).c_str());
   const Ids& of = ids[size_t(to.content_feature)];
-  to.contents.resize(size_t(of.rows));
-  std::vector<std::vector<std::string_view>> columns;
-  for (const Json& name : content.at("columns")) columns.push_back(data.column(name));
+  to.contents.resize(size_t(of.names.size()));
+  std::vector<Column> columns;
+  for (size_t i = 0; i < content["columns"].size(); ++i) columns.push_back(data.column(content["columns"][i]));
+  if (columns.empty()) content["columns"].expected("a list of columns");
   for (size_t r = 0; r < data.rows(); ++r)
     for (const int64_t id : of.of[r]) {
       std::string& text = to.contents[size_t(id)];
       if (!text.empty()) continue;
-      for (const auto& column : columns) text += (text.empty() ? "" : ", ") + std::string(column[r]);
+      for (const Column& column : columns) text += (text.empty() ? "" : ", ") + std::string(column.at(r));
     }
 }
 
-RecipeData data_of(const Json& recipe, const std::string& folder, const std::string& interaction) {
+RecipeData data_of(const JsonField& recipe, const std::string& folder, const std::string& interaction) {
+  recipe.only({"events", "tables", "features", "numbers", "surfaces", "tasks", "content", "time", "model"});
+  const JsonField network = recipe["model"];
+  if (!network.is_null()) network.only({"interaction", "dim", "cross_layers", "experts", "hidden", "tower", "numbers"});
   const Joined data(recipe, folder);
-  Json model = recipe.value("model", Json::object());
+  Json model = network.is_null() ? Json::object() : network.json();
   if (!interaction.empty()) model["interaction"] = interaction;
   if (interaction == "linear" || interaction == "fm") model["hidden"] = Json::array();
   RankerConfig config;
   std::vector<Ids> ids;
-  std::vector<Outcome> outcomes;
+  std::vector<std::vector<float>> numbers, outcomes;
   model["features"] = Json::array();
-  for (const Json& f : recipe.at("features")) {
+  model["numbers"] = Json::array();
+  const auto add_number = [&](const JsonField& n) {
+    if (!n.is_string()) n.only({"column", "numeric", "missing"});
+    numbers.push_back(values_of(data, n));
+    model["numbers"].push_back(n.is_string() ? n.string() : n["column"].string());
+  };
+  for (size_t i = 0; i < recipe["features"].size(); ++i) {
+    const JsonField f = recipe["features"][i];
+    f.only({"column", "divide", "many", "numeric", "missing"});
+    if (f["numeric"].boolean(false)) {
+      add_number(f);
+      continue;
+    }
+    if (!f["missing"].is_null()) f["missing"].expected("\"numeric\": true beside it: of a name nothing is missing");
     ids.emplace_back(data, f);
-    model["features"].push_back({{"name", f.at("column")}, {"rows", ids.back().rows}});
+    model["features"].push_back(
+        {{"name", f["column"].string()}, {"rows", ids.back().names.size()}, {"divide", above_zero(f["divide"], 0)}});
   }
+  for (const JsonField& list : {recipe["numbers"], network["numbers"]})
+    for (size_t i = 0; i < list.size(); ++i) add_number(list[i]);
+  if (recipe["tasks"].size() == 0) recipe["tasks"].expected("at least one task");
   model["tasks"] = Json::array();
-  for (const Json& t : recipe.at("tasks")) {
-    outcomes.emplace_back(data, t);
-    model["tasks"].push_back({{"name", t.at("name")}, {"kind", t.value("kind", "binary")}, {"weight", t.value("weight", 1.0)}});
+  for (size_t i = 0; i < recipe["tasks"].size(); ++i) {
+    const JsonField t = recipe["tasks"][i];
+    outcomes.push_back(outcomes_of(data, t));
+    model["tasks"].push_back({{"name", t["name"].string()},
+                              {"kind", t["kind"].string("binary")},
+                              {"weight", number(t["weight"]).value_or(1)}});
   }
-  const std::vector<int32_t> surfaces = surfaces_of(data, recipe, config);
+  const std::vector<int32_t> surfaces = surfaces_of(data, recipe["surfaces"], config);
   model["surfaces"] = config.surfaces;
   config = recsys::ranker_config(model.dump());
-  RecipeData all{config, recsys::ExampleSet(config), {}, -1, {}};
-  if (recipe.contains("content")) add_contents(all, data, recipe.at("content"), ids);
-  const std::vector<double> times = recipe.contains("time") ? data.numbers(recipe.at("time")) : std::vector<double>(data.rows());
+  RecipeData all{config, recsys::ExampleSet(config), {}, order_of(data, recipe["time"]), -1, {}};
+  add_contents(all, data, recipe["content"], ids);
   std::vector<std::span<const int64_t>> of_features(ids.size());
-  std::vector<float> values(outcomes.size());
+  std::vector<float> given(numbers.size()), values(outcomes.size());
   for (size_t r = 0; r < data.rows(); ++r) {
     for (size_t f = 0; f < ids.size(); ++f) of_features[f] = ids[f].of[r];
-    for (size_t t = 0; t < outcomes.size(); ++t) values[t] = float(outcomes[t].values[r]);
-    all.examples.add(surfaces[r], of_features, {}, values, ~0u);
-    all.times.push_back(int64_t(times[r]));
+    for (size_t n = 0; n < numbers.size(); ++n) given[n] = numbers[n][r];
+    for (size_t t = 0; t < outcomes.size(); ++t) values[t] = outcomes[t][r];
+    all.examples.add(surfaces[r], of_features, given, values, ~0u);
   }
+  for (Ids& of : ids) all.vocabularies.push_back(std::move(of.names));
   return all;
 }
 
@@ -224,10 +278,9 @@ RecipeData data_of(const Json& recipe, const std::string& folder, const std::str
 
 RecipeData read_recipe(const std::string& recipe, const std::string& folder, const std::string& interaction) {
   try {
-    return data_of(Json::parse(read_input(recipe)), folder, interaction);
-  } catch (const nlohmann::json::exception& e) {
-    fail(Status::bad_file, "%s: %s", recipe.c_str(), e.what());
-  }
+    const Json json = parse_json(read_input(recipe), recipe.c_str());
+    return data_of(JsonField(json, recipe + ": "), folder, interaction);
+  } catch (const nlohmann::json::exception& e) { fail(Status::bad_file, "%s: %s", recipe.c_str(), e.what()); }
 }
 
 }  // namespace puna::cli

@@ -1,5 +1,8 @@
 #include "text/json_field.h"
 
+#include <algorithm>
+
+#include "base/nearest.h"
 #include "puna/base/error.h"
 
 namespace puna::text {
@@ -40,6 +43,15 @@ int64_t JsonField::integer(int64_t low, int64_t high) const {
   if (!fits || n < low || n > high)
     fail(Status::bad_file, "%s: expected a whole number from %lld to %lld", path_.c_str(), static_cast<long long>(low), static_cast<long long>(high));
   return n;
+}
+
+void JsonField::only(std::initializer_list<const char*> fields) const {
+  if (!value_->is_object()) expected("an object");
+  for (const auto& member : value_->items()) {
+    const std::string& key = member.key();
+    if (std::any_of(fields.begin(), fields.end(), [&](const char* f) { return key == f; })) continue;
+    fail(Status::bad_file, "%s%s%.60s: there is no such field%s", path_.c_str(), path_.ends_with(": ") ? "" : ".", key.c_str(), did_you_mean(key, fields).c_str());
+  }
 }
 
 void JsonField::expected(const char* what) const { fail(Status::bad_file, "%s: expected %s", path_.c_str(), what); }

@@ -1,7 +1,8 @@
-// json_field.h -- a value inside tokenizer.json together with its path, so that every complaint says where:
+// json_field.h -- a value inside tokenizer.json (or another document) together with its path, so that every complaint says where:
 // "tokenizer.json: pre_tokenizer.pretokenizers[1].behavior: expected a string".
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,9 @@ class JsonField {
   std::string string(const char* fallback) const { return is_null() ? fallback : string(); }
   bool boolean(bool fallback) const;
   int64_t integer(int64_t low, int64_t high) const;
+
+  // Misspelt fields would silently be defaults: Error{bad_file} unless this is an object of these fields and no others.
+  void only(std::initializer_list<const char*> fields) const;
 
   [[noreturn]] void expected(const char* what) const;                                      // Error{bad_file}
   [[noreturn]] void unsupported(const char* what, const std::string& value = "") const;  // Error{unsupported}

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <initializer_list>
 #include <set>
 
 #include "base/json.h"
-#include "base/nearest.h"
 #include "puna/base/error.h"
-#include "puna/recsys/names.h"
 #include "text/json_field.h"
 
 namespace puna::recsys {
@@ -91,20 +88,13 @@ void check(const RankerConfig& c) {
   PUNA_REQUIRE(c.experts == 1 || !c.hidden.empty(), "there are %lld experts and no hidden layers to make them of", static_cast<long long>(c.experts));
   PUNA_REQUIRE(c.interaction != Interaction::linear || (c.experts == 1 && c.hidden.empty() && c.tower.empty()),
                "a linear ranker has no hidden layers, experts or towers");
+  PUNA_REQUIRE(c.interaction != Interaction::linear || c.numbers.empty(), "a linear ranker does not look at numbers, and there are %zu", c.numbers.size());
   PUNA_REQUIRE(c.interaction != Interaction::dot || c.tokens() >= 2, "there are no pairs: dot products need a feature besides the surface");
 }
 
 // ---- JSON ----
 
 namespace {
-
-// Misspelt fields would silently be defaults.
-void only(const JsonField& object, std::initializer_list<const char*> fields) {
-  if (!object.is_object()) object.expected("an object");
-  for (const auto& [key, value] : object.json().items())
-    if (std::none_of(fields.begin(), fields.end(), [&key = key](const char* f) { return key == f; }))
-      fail(Status::bad_file, "%s.%s: there is no such field%s", object.path().c_str(), shown(key).c_str(), did_you_mean(key, fields).c_str());
-}
 
 int64_t integer(const JsonField& f, int64_t otherwise) { return f.is_null() ? otherwise : f.integer(0, kMostRows); }
 
@@ -167,22 +157,22 @@ RankerConfig ranker_config(std::string_view text) {
   Json json = parse_json(text, "a ranker's configuration");
   const JsonGuard<Json> guard(json);
   const JsonField root(json, "ranker");
-  only(root, {"surfaces", "tasks", "features", "numbers", "interaction", "dim", "cross_layers", "experts", "hidden", "tower"});
+  root.only({"surfaces", "tasks", "features", "numbers", "interaction", "dim", "cross_layers", "experts", "hidden", "tower"});
   RankerConfig c;
   c.surfaces = names(root["surfaces"]);
   for (size_t i = 0; i < root["numbers"].size(); ++i) {
     const JsonField n = root["numbers"][i];
-    if (n.is_object()) only(n, {"name", "mean", "scale"});
+    if (n.is_object()) n.only({"name", "mean", "scale"});
     c.numbers.push_back(n.is_object() ? Number(n["name"].string(), number(n["mean"], 0), number(n["scale"], 1)) : Number(n.string()));
   }
   for (size_t i = 0; i < root["tasks"].size(); ++i) {
     const JsonField t = root["tasks"][i];
-    only(t, {"name", "kind", "weight", "kept_negatives"});
+    t.only({"name", "kind", "weight", "kept_negatives"});
     c.tasks.push_back({t["name"].string(), TaskKind(one_of(t["kind"], kTaskKinds, 0)), number(t["weight"], 1), number(t["kept_negatives"], 1)});
   }
   for (size_t i = 0; i < root["features"].size(); ++i) {
     const JsonField f = root["features"][i];
-    only(f, {"name", "rows", "hashed", "divide"});
+    f.only({"name", "rows", "hashed", "divide"});
     c.features.push_back({f["name"].string(), integer(f["rows"], 0), f["hashed"].boolean(false), number(f["divide"], 0)});
   }
   c.interaction = Interaction(one_of(root["interaction"], kInteractions, int(c.interaction)));

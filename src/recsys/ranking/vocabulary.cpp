@@ -16,8 +16,8 @@ void Ranker::set_vocabulary(size_t feature, Names names) {
   PUNA_REQUIRE(feature < vocabularies_.size(), "feature %zu of %zu", feature, vocabularies_.size());
   const Feature& f = config_.features[feature];
   PUNA_REQUIRE(!f.hashed, "feature '%s' is hashed: any name has an id", f.name.c_str());
-  PUNA_REQUIRE(names.size() <= f.rows, "feature '%s': %lld names, expected up to %lld", f.name.c_str(), static_cast<long long>(names.size()),
-               static_cast<long long>(f.rows));
+  PUNA_REQUIRE(names.size() <= f.rows, "feature '%s': %lld names, expected up to %lld", f.name.c_str(),
+               static_cast<long long>(names.size()), static_cast<long long>(f.rows));
   vocabularies_[feature] = std::make_shared<const Names>(std::move(names));
 }
 
@@ -31,11 +31,13 @@ int64_t Ranker::id(size_t feature, std::string_view name) const {
   const Names& names = vocabulary(feature);
   const Feature& f = config_.features[feature];
   if (f.hashed) return id_of(name);
-  PUNA_REQUIRE(!names.empty(), "feature '%s' has no names: its ids are the numbers 0 to %lld", f.name.c_str(), static_cast<long long>(f.rows - 1));
+  PUNA_REQUIRE(!names.empty(), "feature '%s' has no names: its ids are the numbers 0 to %lld", f.name.c_str(),
+               static_cast<long long>(f.rows - 1));
   if (f.divide == 0) return names.find(name);
   double number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  PUNA_REQUIRE(error == std::errc() && end == name.data() + name.size() && std::isfinite(number), "feature '%s': '%s' is no number", f.name.c_str(), shown(name).c_str());
+  PUNA_REQUIRE(error == std::errc() && end == name.data() + name.size() && std::isfinite(number),
+               "feature '%s': '%s' is no number", f.name.c_str(), shown(name).c_str());
   return names.find(divided_name(number, f.divide));
 }
 
