@@ -57,6 +57,9 @@ typedef struct puna_recommender_options {
   /* After each step; nonzero stops and nothing is left behind. */
   int32_t (*progress)(void* user, const puna_recommender_report* report);
   void* progress_user;
+  /* [items]: what items 1, 2, ... are called, different UTF-8 texts of 1 to 256 bytes; the file keeps them. `items` has to be given. NULL = they have no
+   * names. */
+  const char* const* item_names;
 } puna_recommender_options;
 
 typedef struct puna_recommend_options {
@@ -73,6 +76,11 @@ PUNA_API puna_status puna_recommender_train(const puna_context* context, const i
 PUNA_API puna_status puna_recommender_open(const puna_context* context, const char* path, puna_recommender** recommender);
 PUNA_API puna_status puna_recommender_save(const puna_recommender* recommender, const char* path); /* replaces the file in one step */
 PUNA_API puna_status puna_recommender_get_info(const puna_recommender* recommender, puna_recommender_info* info);
+/* The name of an item, 0-terminated; size without the 0. text may be NULL: only the size. PUNA_INVALID_ARGUMENT when the items have no names. */
+PUNA_API puna_status puna_recommender_item_name(const puna_recommender* recommender, int32_t item, char* text, size_t capacity, size_t* size);
+/* The item of a name. PUNA_INVALID_ARGUMENT, with the nearest name in its message, when there is none. Another catalogue has other numbers: look its
+ * items up by their names. */
+PUNA_API puna_status puna_recommender_find_item(const puna_recommender* recommender, const char* name, int32_t* item);
 PUNA_API void puna_recommender_free(puna_recommender* recommender);
 
 PUNA_API puna_status puna_recommender_new_user(const puna_recommender* recommender, puna_user** user);
@@ -181,6 +189,13 @@ PUNA_API puna_status puna_ranker_restore_state(puna_ranker* ranker, const char* 
 /* Learns the last step of scoring from `count` scores of examples it has not learned, and what came of them, of one surface and task. */
 PUNA_API puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface, uint64_t task, int32_t kind, const float* probabilities, const float* outcomes,
                                            uint64_t count);
+/* The id of a name of feature `feature` (its place in the configuration): one that `puna rec rank` or puna_ranker_set_names gave; where the configuration
+ * says "divide", the number as text, whose whole part of number / divide has the id; of a hashed feature any name has one. *id is -1 for a name that
+ * nobody gave: leave it out of the example, then the feature says nothing. PUNA_INVALID_ARGUMENT when the feature has no names. */
+PUNA_API puna_status puna_ranker_find_id(const puna_ranker* ranker, uint64_t feature, const char* name, int64_t* id);
+/* names[i] is what id i is called, different UTF-8 texts of 1 to 256 bytes, at most as many as the feature has rows; kept by copies and in the file.
+ * Before anybody else uses the ranker. PUNA_INVALID_ARGUMENT for a hashed feature. */
+PUNA_API puna_status puna_ranker_set_names(puna_ranker* ranker, uint64_t feature, const char* const* names, uint64_t count);
 PUNA_API void puna_ranker_free(puna_ranker* ranker);
 
 /* ---- pipelines: one request, start to end ----

@@ -160,6 +160,27 @@ puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface, uint64_
   });
 }
 
+puna_status puna_ranker_find_id(const puna_ranker* ranker, uint64_t feature, const char* name, int64_t* id) {
+  return guard([&] {
+    const puna_ranker& r = use(ranker);
+    PUNA_REQUIRE(name != nullptr, "name is NULL");
+    PUNA_REQUIRE(id != nullptr, "id is NULL");
+    *id = r.impl->id(size_t(feature), name);
+  });
+}
+
+puna_status puna_ranker_set_names(puna_ranker* ranker, uint64_t feature, const char* const* names, uint64_t count) {
+  return guard([&] {
+    puna_ranker& r = use(ranker);
+    PUNA_REQUIRE(names != nullptr || count == 0, "names is NULL");
+    PUNA_REQUIRE(feature < r.impl->config().features.size(), "feature %llu of %zu", static_cast<unsigned long long>(feature), r.impl->config().features.size());
+    const Feature& f = r.impl->config().features[size_t(feature)];
+    PUNA_REQUIRE(count <= uint64_t(f.rows), "feature '%s': %llu names, expected up to %lld", f.name.c_str(), static_cast<unsigned long long>(count),
+                 static_cast<long long>(f.rows));
+    r.impl->set_vocabulary(size_t(feature), names_from_c(names, count, f.name.c_str()));
+  });
+}
+
 void puna_ranker_free(puna_ranker* ranker) {
   if (ranker) free_handle(ranker, *ranker->impl->context());
 }
@@ -179,5 +200,7 @@ puna_status puna_ranker_learn(puna_ranker*, const puna_examples*, const puna_out
 puna_status puna_ranker_save_state(puna_ranker*, const char*) { return missing("recommenders"); }
 puna_status puna_ranker_restore_state(puna_ranker*, const char*) { return missing("recommenders"); }
 puna_status puna_ranker_calibrate(puna_ranker*, uint64_t, uint64_t, int32_t, const float*, const float*, uint64_t) { return missing("recommenders"); }
+puna_status puna_ranker_find_id(const puna_ranker*, uint64_t, const char*, int64_t*) { return missing("recommenders"); }
+puna_status puna_ranker_set_names(puna_ranker*, uint64_t, const char* const*, uint64_t) { return missing("recommenders"); }
 void puna_ranker_free(puna_ranker*) {}
 #endif

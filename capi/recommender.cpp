@@ -24,6 +24,11 @@ const Recommender& use_recommender(const puna_recommender* r) {
   return *r->impl;
 }
 
+const Names& named(const Recommender& r) {
+  PUNA_REQUIRE(!r.model()->item_names().empty(), "the recommender's items have no names, only numbers");
+  return r.model()->item_names();
+}
+
 SequenceConfig config_of(const puna_recommender_options& o, std::span<const int32_t> items) {
   PUNA_REQUIRE(o.kind == PUNA_RECOMMENDER_HSTU || o.kind == PUNA_RECOMMENDER_SASREC, "kind is %d, expected PUNA_RECOMMENDER_HSTU or _SASREC", o.kind);
   int32_t largest = 0;
@@ -32,6 +37,13 @@ SequenceConfig config_of(const puna_recommender_options& o, std::span<const int3
   SequenceConfig c = o.kind == PUNA_RECOMMENDER_HSTU ? SequenceConfig::hstu(count) : SequenceConfig::sasrec(count);
   c.max_sequence = or_default(o.max_sequence, c.max_sequence, "max_sequence");
   return c;
+}
+
+// Names that a caller gives; strings that end with a 0.
+void name_items(SequenceModel& model, const puna_recommender_options& o) {
+  if (!o.item_names) return;
+  PUNA_REQUIRE(o.items != 0, "item_names are given, but not how many items there are");
+  model.set_item_names(names_from_c(o.item_names, uint64_t(o.items), "item"));
 }
 
 SequenceTrainerOptions trainer_options(const puna_recommender_options& o) {
@@ -71,6 +83,7 @@ puna_status puna_recommender_train(const puna_context* context, const int64_t* u
     const puna_recommender_options o = read_options(options, "puna_recommender_options");
     const SequenceTrainerOptions learning = trainer_options(o);  // refused before anything is computed
     const auto model = SequenceModel::create(context_or_new(context), config_of(o, item_ids), o.seed);
+    name_items(*model, o);
     SequenceTrainer trainer(model, learning);
     trainer.learn(histories_of(user_ids, item_ids, seconds));
     run(trainer, o);
@@ -104,6 +117,25 @@ puna_status puna_recommender_get_info(const puna_recommender* recommender, puna_
     i.dim = c.dim;
     i.blocks = c.blocks;
     write_info(i, info, "puna_recommender_info");
+  });
+}
+
+puna_status puna_recommender_item_name(const puna_recommender* recommender, int32_t item, char* text, size_t capacity, size_t* size) {
+  return guard([&] {
+    const Names& names = named(use_recommender(recommender));
+    PUNA_REQUIRE(item >= 1 && item <= names.size(), "item %d, expected 1 to %lld", item, static_cast<long long>(names.size()));
+    write_text(names[item - 1], text, capacity, size);
+  });
+}
+
+puna_status puna_recommender_find_item(const puna_recommender* recommender, const char* name, int32_t* item) {
+  return guard([&] {
+    const Names& names = named(use_recommender(recommender));
+    PUNA_REQUIRE(name != nullptr, "name is NULL");
+    PUNA_REQUIRE(item != nullptr, "item is NULL");
+    const int64_t found = names.find(name);
+    PUNA_REQUIRE(found >= 0, "there is no item '%s'%s", shown(name).c_str(), names.did_you_mean(name).c_str());
+    *item = int32_t(found) + 1;
   });
 }
 
@@ -152,6 +184,8 @@ puna_status puna_recommender_train(const puna_context*, const int64_t*, const in
 puna_status puna_recommender_open(const puna_context*, const char*, puna_recommender**) { return missing("recommenders"); }
 puna_status puna_recommender_save(const puna_recommender*, const char*) { return missing("recommenders"); }
 puna_status puna_recommender_get_info(const puna_recommender*, puna_recommender_info*) { return missing("recommenders"); }
+puna_status puna_recommender_item_name(const puna_recommender*, int32_t, char*, size_t, size_t*) { return missing("recommenders"); }
+puna_status puna_recommender_find_item(const puna_recommender*, const char*, int32_t*) { return missing("recommenders"); }
 void puna_recommender_free(puna_recommender*) {}
 puna_status puna_recommender_new_user(const puna_recommender*, puna_user**) { return missing("recommenders"); }
 puna_status puna_user_append(puna_user*, int32_t, int64_t) { return missing("recommenders"); }

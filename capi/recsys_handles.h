@@ -38,6 +38,16 @@ inline int64_t or_default(int64_t value, int64_t otherwise, const char* name) {
   return value != 0 ? value : otherwise;
 }
 
+// names[count], different UTF-8 texts. `what` they are: "item".
+inline recsys::Names names_from_c(const char* const* names, uint64_t count, const char* what) {
+  std::vector<std::string> list;
+  for (uint64_t i = 0; i < count; ++i) {
+    PUNA_REQUIRE(names[i] != nullptr, "the name of %s %llu is NULL", what, static_cast<unsigned long long>(i));
+    list.emplace_back(names[i]);
+  }
+  return {list, what};
+}
+
 // The struct's own arrays are checked here, what they say by whoever takes them. Where surfaces do not matter they may be NULL.
 recsys::Examples examples_from_c(const recsys::RankerConfig& config, const puna_examples* theirs, bool with_surfaces = true);  // ranker.cpp
 

@@ -318,7 +318,8 @@ AT(puna_recommender_options, dropout, 56);
 AT(puna_recommender_options, seed, 64);
 AT(puna_recommender_options, progress, 72);
 AT(puna_recommender_options, progress_user, 80);
-SIZE(puna_recommender_options, 88);
+AT(puna_recommender_options, item_names, 88);
+SIZE(puna_recommender_options, 96);
 
 AT(puna_recommend_options, struct_size, 0);
 AT(puna_recommend_options, include_seen, 4);

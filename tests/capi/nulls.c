@@ -118,6 +118,10 @@ int main(void) {
   REFUSED(puna_recommender_open(NULL, NULL, NULL));
   REFUSED(puna_recommender_save(NULL, "x"));
   REFUSED(puna_recommender_get_info(NULL, NULL));
+  REFUSED(puna_recommender_item_name(NULL, 1, NULL, 0, NULL));
+  REFUSED(puna_recommender_find_item(NULL, NULL, NULL));
+  REFUSED(puna_ranker_find_id(NULL, 0, NULL, NULL));
+  REFUSED(puna_ranker_set_names(NULL, 0, NULL, 1));
   REFUSED(puna_recommender_new_user(NULL, NULL));
   REFUSED(puna_user_append(NULL, 1, 0));
   REFUSED(puna_user_recommend(NULL, 0, NULL, &token, NULL, 1, NULL));

@@ -174,3 +174,27 @@ TEST_CASE("what a ranker cannot take is refused, and the buffer stays as it was"
   Handle none;
   CHECK(puna_ranker_new(nullptr, kConfig, &bad, &none.ranker) == PUNA_INVALID_ARGUMENT);
 }
+
+TEST_CASE("a ranker's ids are found by the names that were given, also after it was saved", "[capi]") {
+  const puna_ranker_options o = options();
+  const TempFolder folder;
+  Handle r, again;
+  ok(puna_ranker_new(nullptr, kConfig, &o, &r.ranker));
+  int64_t id = 77;
+  CHECK(puna_ranker_find_id(r.ranker, 0, "anna", &id) == PUNA_INVALID_ARGUMENT);
+  CHECK(std::string(puna_last_error()).find("has no names") != std::string::npos);
+  CHECK(id == 77);
+  const char* const names[] = {"anna", "b\n\"", nullptr};
+  ok(puna_ranker_set_names(r.ranker, 0, names, 2));
+  ok(puna_ranker_save(r.ranker, (folder / "r").c_str()));
+  ok(puna_ranker_open(nullptr, (folder / "r").c_str(), &o, &again.ranker));
+  ok(puna_ranker_find_id(again.ranker, 0, "b\n\"", &id));
+  CHECK(id == 1);
+  ok(puna_ranker_find_id(again.ranker, 0, "carl", &id));
+  CHECK(id == -1);
+  CHECK(puna_ranker_set_names(r.ranker, 0, names, 3) == PUNA_INVALID_ARGUMENT);          // NULL
+  CHECK(puna_ranker_set_names(r.ranker, 0, names, uint64_t(1) << 40) == PUNA_INVALID_ARGUMENT);  // more than rows: nothing is read
+  CHECK(puna_ranker_set_names(r.ranker, 99, names, 1) == PUNA_INVALID_ARGUMENT);
+  ok(puna_ranker_find_id(r.ranker, 0, "anna", &id));  // a failed call leaves them as they were
+  CHECK(id == 0);
+}

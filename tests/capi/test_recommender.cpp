@@ -126,3 +126,43 @@ TEST_CASE("training a recommender can be stopped, and what is wrong is said", "[
   ok(puna_user_recommend(h.user, 7, nullptr, &item, nullptr, 1, &found));
   CHECK(found == 1);
 }
+
+TEST_CASE("a recommender's items keep their names in its file, and are found by them", "[capi]") {
+  const Walks walks;
+  const TempFolder folder;
+  Handles h, again;
+  std::vector<std::string> texts;
+  std::vector<const char*> names;
+  for (int i = 0; i < 12; ++i) texts.push_back("item " + std::to_string(i));
+  for (const std::string& text : texts) names.push_back(text.c_str());
+  auto o = options_of(PUNA_RECOMMENDER_HSTU, 1);
+  o.item_names = names.data();
+  refused(walks.train(nullptr, o, &h.recommender), PUNA_INVALID_ARGUMENT, "how many items");
+  o.items = 12;
+  ok(walks.train(nullptr, o, &h.recommender));
+  ok(puna_recommender_save(h.recommender, (folder / "model").c_str()));
+  ok(puna_recommender_open(nullptr, (folder / "model").c_str(), &again.recommender));
+  for (int32_t i = 1; i <= 12; ++i) {
+    char text[16];
+    size_t size = 0;
+    int32_t item = 0;
+    ok(puna_recommender_item_name(again.recommender, i, text, sizeof text, &size));
+    CHECK(std::string(text, size) == texts[size_t(i) - 1]);
+    ok(puna_recommender_find_item(again.recommender, text, &item));
+    CHECK(item == i);
+  }
+  int32_t item = 77;
+  size_t size = 0;
+  refused(puna_recommender_find_item(again.recommender, "itme 7", &item), PUNA_INVALID_ARGUMENT, "did you mean 'item 7'?");
+  CHECK(item == 77);
+  refused(puna_recommender_item_name(again.recommender, 0, nullptr, 0, &size), PUNA_INVALID_ARGUMENT, "item 0, expected 1 to 12");
+  refused(puna_recommender_item_name(again.recommender, 13, nullptr, 0, &size), PUNA_INVALID_ARGUMENT, "item 13");
+  Handles other;
+  names[5] = names[4];
+  refused(walks.train(nullptr, o, &other.recommender), PUNA_INVALID_ARGUMENT, "both called 'item 4'");
+  names[5] = nullptr;
+  refused(walks.train(nullptr, o, &other.recommender), PUNA_INVALID_ARGUMENT, "item 5 is NULL");
+  o.item_names = nullptr;
+  ok(walks.train(nullptr, o, &other.recommender));
+  refused(puna_recommender_item_name(other.recommender, 1, nullptr, 0, &size), PUNA_INVALID_ARGUMENT, "no names");
+}

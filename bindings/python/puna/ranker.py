@@ -122,6 +122,24 @@ class Ranker:
     def tasks(self) -> List[str]:
         return [t["name"] for t in self.config["tasks"]]
 
+    def _feature(self, feature: "str | int") -> int:
+        names = [f["name"] for f in self.config["features"]]
+        if isinstance(feature, str) and feature not in names:
+            raise ValueError(f"there is no feature '{feature}', only {', '.join(names)}")
+        return names.index(feature) if isinstance(feature, str) else feature
+
+    def id(self, feature: "str | int", name: str) -> Optional[int]:
+        """The id of a name of a feature; None for a name that the ranker does not know: leave it out of the example. Of a
+        feature that divides, the number as text."""
+        found = ffi.new("int64_t*")
+        check(lib.puna_ranker_find_id(self._handle, self._feature(feature), name.encode(), found))
+        return None if found[0] == -1 else int(found[0])
+
+    def set_names(self, feature: "str | int", names: Sequence[str]) -> None:
+        """names[i] is what id i is called; copies and the file keep them."""
+        texts = [ffi.new("char[]", name.encode()) for name in names]
+        check(lib.puna_ranker_set_names(self._handle, self._feature(feature), ffi.new("const char*[]", texts), len(texts)))
+
     def score(self, examples: Examples) -> np.ndarray:
         """Probabilities [count, tasks]."""
         p = np.empty((len(examples), len(self.tasks)), dtype=np.float32)

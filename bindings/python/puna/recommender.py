@@ -7,7 +7,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from .context import Context
-from .native import Progress, check, created, ffi, lib, sized
+from .native import Progress, check, created, ffi, lib, sized, text_of
 
 
 class RecommenderReport(NamedTuple):
@@ -68,15 +68,22 @@ class Recommender:
 
     @classmethod
     def train(cls, users: Sequence[int], items: Sequence[int], times: Sequence[int], *, kind: str = "hstu", item_count: Optional[int] = None,
-              progress: Optional[Callable[[RecommenderReport], Any]] = None, context: Optional[Context] = None, **options: Any) -> "Recommender":
+              item_names: Optional[Sequence[str]] = None, progress: Optional[Callable[[RecommenderReport], Any]] = None, context: Optional[Context] = None, **options: Any) -> "Recommender":
         """users[i] took items[i] (1, 2, ...) at times[i] (seconds), in any order. item_count: ids go up to it (the
-        largest id). progress() returning False stops it: Cancelled."""
+        largest id). item_names: what items 1, 2, ... are called, all of them; the file keeps them. progress() returning
+        False stops it: Cancelled."""
+        names = None if item_names is None else [ffi.new("char[]", name.encode()) for name in item_names]
+        if names is not None and item_count is None:
+            item_count = len(names)
+        if names is not None and item_count != len(names):
+            raise ValueError(f"{len(names)} names of {item_count} items")
+        name_list = ffi.NULL if names is None else ffi.new("const char*[]", names)
         columns = [np.ascontiguousarray(users, dtype=np.int64), np.ascontiguousarray(items, dtype=np.int32), np.ascontiguousarray(times, dtype=np.int64)]
         if any(c.shape != columns[0].shape or c.ndim != 1 for c in columns):
             raise ValueError(f"users, items and times have the shapes {', '.join(str(c.shape) for c in columns)}, expected three alike")
         pointers = [ffi.from_buffer(kind_, c) for kind_, c in zip(("int64_t[]", "int32_t[]", "int64_t[]"), columns)]
         on_step = Progress("puna_recommender_report", RecommenderReport, progress)
-        o = sized("puna_recommender_options", kind=KINDS[kind], items=item_count, progress=on_step.callback, **options)
+        o = sized("puna_recommender_options", kind=KINDS[kind], items=item_count, progress=on_step.callback, item_names=name_list, **options)
         made = cls.__new__(cls)
         made._handle = on_step.created(lib.puna_recommender_free, lib.puna_recommender_train, context._handle if context else ffi.NULL, *pointers,
                                        len(columns[0]), o, type="puna_recommender")
@@ -87,6 +94,16 @@ class Recommender:
 
     def user(self) -> User:
         return User(self)
+
+    def name(self, item: int) -> str:
+        """What an item is called. InvalidArgument when the items have only numbers."""
+        return text_of(lib.puna_recommender_item_name, self._handle, item).decode()
+
+    def item(self, name: str) -> int:
+        """The item of a name. InvalidArgument, naming the nearest, when there is none."""
+        found = ffi.new("int32_t*")
+        check(lib.puna_recommender_find_item(self._handle, name.encode(), found))
+        return int(found[0])
 
     @property
     def info(self) -> RecommenderInfo:

@@ -81,3 +81,23 @@ def test_what_is_wrong_is_said():
     with pytest.raises(puna.InvalidArgument, match="'watched' is 2"):
         ranker.learn(puna.Examples([0], [[1], [2]]), puna.Outcomes([[1, 2]]))
     assert ranker.score(puna.Examples([], [[], []])).shape == (0, 2)
+
+
+def test_ids_are_asked_by_their_names(tmp_path):
+    ranker = puna.Ranker({**CONFIG, "features": [{"name": "user", "rows": 8}, {"name": "age", "rows": 8, "divide": 5}, {"name": "device", "rows": 8, "hashed": True}]})
+    with pytest.raises(puna.InvalidArgument, match="feature 'user' has no names"):
+        ranker.id("user", "anna")
+    ranker.set_names("user", ["anna", "béla"])
+    ranker.set_names(1, ["4", "0"])
+    ranker.copy("i8").save(tmp_path / "r.safetensors")
+    again = puna.Ranker.open(tmp_path / "r.safetensors")
+    assert [again.id("user", "béla"), again.id("user", "carl"), again.id("age", "23"), again.id("age", "70")] == [1, None, 0, None]
+    assert again.id("device", "phone") == again.id(2, "phone") is not None
+    for feature, names, message in (("device", ["a"], "is hashed"), ("user", ["a"] * 2, "both called"), ("user", [""], "is empty"), ("user", ["x"] * 9, "up to 8"),
+                                    (7, ["a"], "feature 7 of 3")):
+        with pytest.raises(puna.InvalidArgument, match=message):
+            ranker.set_names(feature, names)
+    with pytest.raises(puna.InvalidArgument, match="'young' is no number"):
+        again.id("age", "young")
+    with pytest.raises(ValueError, match="no feature 'usher'"):
+        again.id("usher", "anna")

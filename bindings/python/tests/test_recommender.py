@@ -44,3 +44,20 @@ def test_what_is_wrong_is_said():
     user.append(3, 50)
     with pytest.raises(puna.InvalidArgument, match="query time 49"):
         user.recommend(49)
+
+
+def test_items_keep_their_names(tmp_path):
+    names = [f"item {i}" for i in range(12)]
+    recommender = trained(epochs=1, item_names=names)
+    recommender.save(tmp_path / "model.safetensors")
+    again = puna.Recommender(tmp_path / "model.safetensors")
+    assert [again.name(i + 1) for i in range(12)] == names
+    assert [again.item(name) for name in names] == list(range(1, 13))
+    with pytest.raises(puna.InvalidArgument, match="did you mean 'item 11'"):
+        again.item("itme 11")
+    with pytest.raises(puna.InvalidArgument, match="have no names"):
+        trained(epochs=1).name(1)
+    with pytest.raises(puna.InvalidArgument, match="both called 'item 0'"):
+        trained(epochs=1, item_names=names[:-1] + ["item 0"])
+    with pytest.raises(ValueError, match="3 names of 12"):
+        trained(epochs=1, item_names=names[:3], item_count=12)

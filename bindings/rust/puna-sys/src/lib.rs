@@ -417,6 +417,7 @@ pub struct puna_recommender_options {
     pub seed: u64,
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, report: *const puna_recommender_report) -> i32>,
     pub progress_user: *mut c_void,
+    pub item_names: *const *const c_char,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -667,6 +668,8 @@ extern "C" {
     pub fn puna_recommender_open(context: *const puna_context, path: *const c_char, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_save(recommender: *const puna_recommender, path: *const c_char) -> puna_status;
     pub fn puna_recommender_get_info(recommender: *const puna_recommender, info: *mut puna_recommender_info) -> puna_status;
+    pub fn puna_recommender_item_name(recommender: *const puna_recommender, item: i32, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_recommender_find_item(recommender: *const puna_recommender, name: *const c_char, item: *mut i32) -> puna_status;
     pub fn puna_recommender_free(recommender: *mut puna_recommender);
     pub fn puna_recommender_new_user(recommender: *const puna_recommender, user: *mut *mut puna_user) -> puna_status;
     pub fn puna_user_append(user: *mut puna_user, item: i32, time: i64) -> puna_status;
@@ -683,6 +686,8 @@ extern "C" {
     pub fn puna_ranker_save_state(ranker: *mut puna_ranker, path: *const c_char) -> puna_status;
     pub fn puna_ranker_restore_state(ranker: *mut puna_ranker, path: *const c_char) -> puna_status;
     pub fn puna_ranker_calibrate(ranker: *mut puna_ranker, surface: u64, task: u64, kind: i32, probabilities: *const f32, outcomes: *const f32, count: u64) -> puna_status;
+    pub fn puna_ranker_find_id(ranker: *const puna_ranker, feature: u64, name: *const c_char, id: *mut i64) -> puna_status;
+    pub fn puna_ranker_set_names(ranker: *mut puna_ranker, feature: u64, names: *const *const c_char, count: u64) -> puna_status;
     pub fn puna_ranker_free(ranker: *mut puna_ranker);
     pub fn puna_pipeline_new(ranker: *const puna_ranker, catalogue: *const puna_catalogue, options: *const puna_pipeline_options, pipeline: *mut *mut puna_pipeline) -> puna_status;
     pub fn puna_pipeline_use(pipeline: *mut puna_pipeline, ranker: *const puna_ranker) -> puna_status;
@@ -964,6 +969,7 @@ const _: () = {
     assert!(offset_of!(puna_recommender_options, seed) == 64);
     assert!(offset_of!(puna_recommender_options, progress) == 72);
     assert!(offset_of!(puna_recommender_options, progress_user) == 80);
+    assert!(offset_of!(puna_recommender_options, item_names) == 88);
     assert!(offset_of!(puna_recommend_options, struct_size) == 0);
     assert!(offset_of!(puna_recommend_options, include_seen) == 4);
     assert!(offset_of!(puna_recommend_options, allowed) == 8);
@@ -1077,7 +1083,7 @@ const _: () = {
     assert!(size_of::<puna_image_info>() == 48);
     assert!(size_of::<puna_recommender_info>() == 40);
     assert!(size_of::<puna_recommender_report>() == 40);
-    assert!(size_of::<puna_recommender_options>() == 88);
+    assert!(size_of::<puna_recommender_options>() == 96);
     assert!(size_of::<puna_recommend_options>() == 16);
     assert!(size_of::<puna_ranker_options>() == 56);
     assert!(size_of::<puna_ranker_info>() == 64);
