@@ -2,8 +2,8 @@
 // JsonGuard, so that an error in the middle takes it apart safely.
 #include "base/json.h"
 
+#include <algorithm>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -54,28 +54,54 @@ void make_room(OrderedJson::object_t& members) {
   members.swap(to);
 }
 
+// What parts of a tree take, with what allocation and growing vectors add.
+constexpr size_t kElementBytes = 40, kMemberBytes = 112, kContainerBytes = 64, kStringBytes = 48, kShortString = 16;
+constexpr size_t kMoreThanText = 48 << 20;
+
 template <class J>
 class Builder final : public nlohmann::json_sax<Json> {
   using Base = nlohmann::json_sax<Json>;
 
  public:
-  Builder(J& root, const char* what) : root_(root), what_(what) {}
+  Builder(J& root, std::string_view text, const char* what, bool exactly, const Watch& watch)
+      : root_(root), what_(what), exactly_(exactly), watch_(watch), text_bytes_(text.size()), room_(text.size() + kMoreThanText) {}
 
   bool null() override { return add(nullptr), true; }
   bool boolean(bool value) override { return add(value), true; }
   bool number_integer(typename Base::number_integer_t value) override { return add(value), true; }
   bool number_unsigned(typename Base::number_unsigned_t value) override { return add(value), true; }
-  bool number_float(typename Base::number_float_t value, const std::string&) override { return add(value), true; }
-  bool string(std::string& value) override { return add(std::move(value)), true; }
+  bool number_float(typename Base::number_float_t value, const std::string& text) override {
+    if (exactly_ && text.find_first_of(".eE") == std::string::npos) {
+      take_room(kStringBytes + text.size());
+      return add(J::binary({text.begin(), text.end()})), true;
+    }
+    return add(value), true;
+  }
+  bool string(std::string& value) override {
+    take_room(kStringBytes + bytes_of(value));
+    return add(std::move(value)), true;
+  }
   bool binary(typename Base::binary_t&) override { return false; }  // not in text
   bool start_object(size_t) override { return open(J::object()), true; }
   bool start_array(size_t) override { return open(J::array()), true; }
-  bool end_object() override { return close(), true; }
-  bool end_array() override { return close(), true; }
+  bool end_object() override {
+    if constexpr (std::is_same_v<J, OrderedJson>) check_keys(open_.back()->template get_ref<typename J::object_t&>());
+    return open_.pop_back(), true;
+  }
+  bool end_array() override { return open_.pop_back(), true; }
 
   bool key(std::string& name) override {
-    if (!open_.back().keys.insert(name).second) fail(Status::bad_file, "%s: key '%.64s' appears twice", what_, name.c_str());
-    key_ = std::move(name);
+    take_room(kMemberBytes + bytes_of(name));
+    auto& members = open_.back()->template get_ref<typename J::object_t&>();
+    if constexpr (std::is_same_v<J, OrderedJson>) {
+      if (members.size() < kFewKeys && std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.first == name; })) twice(name);
+      make_room(members);
+      member_ = &members.emplace_back(std::move(name), nullptr).second;
+    } else {
+      const auto [at, is_new] = members.try_emplace(std::move(name), nullptr);
+      if (!is_new) twice(at->first);
+      member_ = &at->second;
+    }
     return true;
   }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
@@ -83,47 +109,64 @@ class Builder final : public nlohmann::json_sax<Json> {
   }
 
  private:
-  struct Level {
-    J* value;
-    std::set<std::string> keys;  // of an object
-  };
+  static constexpr size_t kFewKeys = 16;  // are compared with each other at once; more are sorted when the object is whole
+  static size_t bytes_of(const std::string& s) { return s.size() < kShortString ? 0 : s.size() + kShortString; }
+
+  [[noreturn]] void twice(const std::string& key) const { fail(Status::bad_file, "%s: key '%.64s' appears twice", what_, key.c_str()); }
+
+  void check_keys(const typename J::object_t& members) const {
+    if (members.size() <= kFewKeys) return;
+    std::vector<const std::string*> keys;
+    keys.reserve(members.size());
+    for (const auto& m : members) keys.push_back(&m.first);
+    std::sort(keys.begin(), keys.end(), [&](const std::string* a, const std::string* b) {
+      watch_.tick();
+      return *a < *b;
+    });
+    for (size_t i = 1; i < keys.size(); ++i)
+      if (*keys[i] == *keys[i - 1]) twice(*keys[i]);
+  }
+
+  void take_room(size_t bytes) {
+    if (bytes > room_)
+      fail(Status::bad_file, "%s: %zu bytes of JSON hold more values than such a document has: they would take above %zu bytes of memory", what_,
+           text_bytes_, text_bytes_ + kMoreThanText);
+    room_ -= bytes;
+  }
 
   J* add(J value) {
     if (open_.empty()) return &(root_ = std::move(value));
-    J& parent = *open_.back().value;
-    if (parent.is_array()) {
-      auto& elements = parent.template get_ref<typename J::array_t&>();
-      elements.push_back(std::move(value));
-      return &elements.back();
-    }
-    auto& members = parent.template get_ref<typename J::object_t&>();
-    if constexpr (std::is_same_v<J, OrderedJson>) {
-      make_room(members);
-      return &members.emplace_back(key_, std::move(value)).second;
-    } else {
-      return &members.emplace(std::move(key_), std::move(value)).first->second;
-    }
+    J& parent = *open_.back();
+    if (!parent.is_array()) return &(*member_ = std::move(value));
+    take_room(kElementBytes);
+    auto& elements = parent.template get_ref<typename J::array_t&>();
+    elements.push_back(std::move(value));
+    return &elements.back();
   }
 
   void open(J value) {
     if (open_.size() > kMaxDepth) fail(Status::bad_file, "%s: JSON nested deeper than %zu", what_, kMaxDepth);
-    open_.push_back({add(std::move(value)), {}});
+    take_room(kContainerBytes);
+    open_.push_back(add(std::move(value)));
   }
-  void close() { open_.pop_back(); }
 
   J& root_;
   const char* what_;
-  std::vector<Level> open_;  // a parent does not change while a child is open, so the pointers hold
-  std::string key_;
+  const bool exactly_;
+  const Watch& watch_;
+  const size_t text_bytes_;
+  size_t room_;
+  std::vector<J*> open_;  // a parent does not change while a child is open, so the pointers hold
+  J* member_ = nullptr;   // of the last key
 };
 
 template <class J>
-J parse(std::string_view text, const char* what, const Watch& watch) {
+J parse(std::string_view text, const char* what, bool exactly, const Watch& watch) {
   if (const size_t nul = text.find('\0'); nul != text.npos)  // nlohmann-json would take it for the end
     fail(Status::bad_file, "%s: not valid JSON: a NUL at byte %zu", what, nul);
   J root;
   const JsonGuard<J> guard(root);
-  Builder<J> builder(root, what);
+  Builder<J> builder(root, text, what, exactly, watch);
   walk_json(text, builder, watch);
   J result = std::move(root);  // the guard empties root
   return result;
@@ -146,7 +189,45 @@ void walk_json(std::string_view text, nlohmann::json_sax<Json>& events, const Wa
   Json::sax_parse(WatchedText(text.data(), watch), WatchedText(text.data() + text.size(), watch), &events);
 }
 
-Json parse_json(std::string_view text, const char* what, const Watch& watch) { return parse<Json>(text, what, watch); }
-OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch) { return parse<OrderedJson>(text, what, watch); }
+Json parse_json(std::string_view text, const char* what, const Watch& watch) { return parse<Json>(text, what, false, watch); }
+OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch, bool exactly) {
+  return parse<OrderedJson>(text, what, exactly, watch);
+}
+
+std::string_view digits_of(const OrderedJson& value) noexcept {
+  if (!value.is_binary()) return {};
+  const auto& bytes = value.get_binary();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+namespace {
+
+void write(const OrderedJson& value, std::string& out) {
+  if (value.is_binary()) {
+    out += digits_of(value);
+    return;
+  }
+  const auto leaf = [](const OrderedJson& v) { return v.dump(-1, ' ', false, OrderedJson::error_handler_t::replace); };
+  if (!value.is_structured()) {
+    out += leaf(value);
+    return;
+  }
+  out += value.is_object() ? '{' : '[';
+  bool first = true;
+  for (auto it = value.begin(); it != value.end(); ++it, first = false) {
+    if (!first) out += ',';
+    if (value.is_object()) out += leaf(it.key()) + ':';
+    write(*it, out);
+  }
+  out += value.is_object() ? '}' : ']';
+}
+
+}  // namespace
+
+std::string json_text(const OrderedJson& value) {
+  std::string out;
+  write(value, out);
+  return out;
+}
 
 }  // namespace puna

@@ -2,7 +2,9 @@
 // Duplicate keys, nesting deeper than 64 and trailing text are errors: hostile files use all three.
 #pragma once
 #include <nlohmann/json.hpp>
+#include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,9 +15,15 @@ namespace puna {
 using Json = nlohmann::json;                 // objects sorted by key: configs, tokenizers, headers
 using OrderedJson = nlohmann::ordered_json;  // objects in written order: chat messages and tools
 
-// Throws Error{bad_file} "<what>: ...".
+// Throws Error{bad_file} "<what>: ...". A tree takes 16 to 60 times the bytes of values such as {}, so it may become as large as the text and
+// 48 MB more: documents of a few hundred thousand values and long ones of long texts pass, millions of empty values do not.
 Json parse_json(std::string_view text, const char* what, const Watch& watch = Watch());
-OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch = Watch());
+// An integer that 64 bits do not hold becomes the nearest double, or, `exactly`, is kept by its digits: then write it with json_text().
+OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch = Watch(), bool exactly = false);
+// The digits of such an integer, "-12345678901234567890"; "" for every other value.
+std::string_view digits_of(const OrderedJson& value) noexcept;
+// The document on one line, as nlohmann-json's dump() writes it; integers of any length come out as they went in, bytes that are no UTF-8 as U+FFFD.
+std::string json_text(const OrderedJson& value);
 // The events of a document, for those who build no value. The parser is a template; this is its one copy.
 void walk_json(std::string_view text, nlohmann::json_sax<Json>& events, const Watch& watch = Watch());
 
@@ -50,6 +58,14 @@ class JsonGuard {
  private:
   J& json_;
 };
+
+// A whole number that int64_t holds. nlohmann-json's get<int64_t>() also takes 1e300, NaN and 2^63: undefined, or another number.
+template <class J>
+std::optional<int64_t> whole_number(const J& json) noexcept {
+  if (!json.is_number_integer()) return std::nullopt;
+  if (json.is_number_unsigned() && json.template get<uint64_t>() > uint64_t(INT64_MAX)) return std::nullopt;
+  return json.template get<int64_t>();
+}
 
 // A JSON string: for writers, who put documents together as text, so that no tree of values has to be destroyed.
 inline std::string quoted(const std::string& text) { return Json(text).dump(); }

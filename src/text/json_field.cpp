@@ -38,11 +38,10 @@ bool JsonField::boolean(bool fallback) const {
 }
 
 int64_t JsonField::integer(int64_t low, int64_t high) const {
-  const bool fits = value_->is_number_unsigned() ? value_->get<uint64_t>() <= uint64_t(INT64_MAX) : value_->is_number_integer();
-  const int64_t n = fits ? value_->get<int64_t>() : 0;
-  if (!fits || n < low || n > high)
+  const std::optional<int64_t> n = whole_number(*value_);
+  if (!n || *n < low || *n > high)
     fail(Status::bad_file, "%s: expected a whole number from %lld to %lld", path_.c_str(), static_cast<long long>(low), static_cast<long long>(high));
-  return n;
+  return *n;
 }
 
 void JsonField::only(std::initializer_list<const char*> fields) const {

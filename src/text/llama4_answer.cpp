@@ -27,7 +27,7 @@ bool has_many_keys(std::string_view text) {
 OrderedJson json_or_null(std::string_view text) {
   if (has_many_keys(text)) return nullptr;
   try {
-    return parse_ordered_json(text, "tool call");
+    return parse_ordered_json(text, "tool call", Watch(), /*exactly=*/true);
   } catch (const Error&) { return nullptr; }
 }
 

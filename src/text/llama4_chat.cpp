@@ -149,7 +149,7 @@ std::vector<ChatSegment> llama4_render_dialog(std::string_view messages_json, To
   OrderedJson messages;
   const JsonGuard guard(messages);
   try {
-    messages = parse_ordered_json(messages_json, "messages");
+    messages = parse_ordered_json(messages_json, "messages", Watch(), /*exactly=*/true);
   } catch (const Error& e) {  // the caller's JSON, not a file's
     fail(Status::invalid_argument, "%s", e.what());
   }

@@ -265,6 +265,7 @@ std::string python_json(const OrderedJson& v) {
            : std::isnan(v.get<double>())  ? "NaN"
            : v.get<double>() < 0          ? "-Infinity"
                                           : "Infinity";
+  if (const std::string_view digits = digits_of(v); !digits.empty()) return std::string(digits);
   return v.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
 }
 
