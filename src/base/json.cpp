@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -160,10 +161,116 @@ class Builder final : public nlohmann::json_sax<Json> {
   J* member_ = nullptr;   // of the last key
 };
 
-template <class J>
-J parse(std::string_view text, const char* what, bool exactly, const Watch& watch) {
+// Events of one document: to its tree, or, inside a container that is handed over, to a tree of one member after the other.
+class Parts final : public nlohmann::json_sax<Json> {
+ public:
+  Parts(Json& root, std::string_view text, const char* what, std::span<const std::string> paths, JsonMember member, const Watch& watch)
+      : text_(text), what_(what), paths_(paths), member_(member), watch_(watch), tree_(root, text, what, false, watch) {}
+
+  bool null() override { return scalar([](auto& b) { b.null(); }); }
+  bool boolean(bool v) override { return scalar([&](auto& b) { b.boolean(v); }); }
+  bool number_integer(number_integer_t v) override { return scalar([&](auto& b) { b.number_integer(v); }); }
+  bool number_unsigned(number_unsigned_t v) override { return scalar([&](auto& b) { b.number_unsigned(v); }); }
+  bool number_float(number_float_t v, const std::string& s) override { return scalar([&](auto& b) { b.number_float(v, s); }); }
+  bool string(std::string& s) override { return scalar([&](auto& b) { b.string(s); }); }
+  bool binary(binary_t&) override { return false; }  // not in text
+  bool start_object(size_t n) override { return open(true, [&](auto& b) { b.start_object(n); }); }
+  bool start_array(size_t n) override { return open(false, [&](auto& b) { b.start_array(n); }); }
+  bool end_object() override { return close([](auto& b) { b.end_object(); }); }
+  bool end_array() override { return close([](auto& b) { b.end_array(); }); }
+  bool key(std::string& name) override {
+    if (apart_ && depth_ == 0) {
+      key_ = std::move(name);
+      return true;
+    }
+    if (apart_) return element_->key(name);
+    if (path_.size() < kDeepestPath + 1) path_.back() = name;
+    return tree_.key(name);
+  }
+  bool parse_error(size_t at, const std::string& token, const nlohmann::detail::exception& e) override { return tree_.parse_error(at, token, e); }
+
+ private:
+  static constexpr size_t kDeepestPath = 2;
+
+  template <class Event>
+  bool scalar(Event event) {
+    if (!apart_) return event(tree_), true;
+    begin_member();
+    event(*element_);
+    end_member();
+    return true;
+  }
+  template <class Event>
+  bool open(bool is_object, Event event) {
+    if (apart_) {
+      begin_member();
+      event(*element_);
+      ++depth_;
+      return true;
+    }
+    event(tree_);
+    std::string path;
+    for (const std::string& key : path_) path += (path.empty() ? "" : ".") + key;
+    if (path_.size() <= kDeepestPath && std::find(paths_.begin(), paths_.end(), path) != paths_.end()) {
+      apart_ = true;
+      of_object_ = is_object;
+      apart_path_ = std::move(path);
+      members_ = 0;
+    } else {
+      path_.emplace_back();
+    }
+    return true;
+  }
+  template <class Event>
+  bool close(Event event) {
+    if (apart_ && depth_ > 0) {
+      event(*element_);
+      --depth_;
+      end_member();
+      return true;
+    }
+    if (apart_) apart_ = false;
+    else path_.pop_back();
+    event(tree_);
+    return true;
+  }
+
+  void begin_member() {
+    if (depth_ > 0) return;
+    if (!of_object_) key_ = std::to_string(members_);
+    ++members_;
+    element_.emplace(value_, text_, what_, false, watch_);
+  }
+  void end_member() {
+    if (depth_ > 0) return;
+    member_(apart_path_, of_object_, key_, value_);
+    dismantle(value_);
+    value_ = nullptr;
+  }
+
+  std::string_view text_;
+  const char* what_;
+  std::span<const std::string> paths_;
+  JsonMember member_;
+  const Watch& watch_;
+  Builder<Json> tree_;
+  std::vector<std::string> path_;  // the last key of every open container of the tree, "" of a list
+  bool apart_ = false, of_object_ = false;
+  std::string apart_path_, key_;
+  size_t members_ = 0, depth_ = 0;  // of the container that is handed over: members so far, containers open in this one
+  Json value_;
+  const JsonGuard<Json> guard_{value_};
+  std::optional<Builder<Json>> element_;
+};
+
+void refuse_nul(std::string_view text, const char* what) {
   if (const size_t nul = text.find('\0'); nul != text.npos)  // nlohmann-json would take it for the end
     fail(Status::bad_file, "%s: not valid JSON: a NUL at byte %zu", what, nul);
+}
+
+template <class J>
+J parse(std::string_view text, const char* what, bool exactly, const Watch& watch) {
+  refuse_nul(text, what);
   J root;
   const JsonGuard<J> guard(root);
   Builder<J> builder(root, text, what, exactly, watch);
@@ -192,6 +299,16 @@ void walk_json(std::string_view text, nlohmann::json_sax<Json>& events, const Wa
 Json parse_json(std::string_view text, const char* what, const Watch& watch) { return parse<Json>(text, what, false, watch); }
 OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch, bool exactly) {
   return parse<OrderedJson>(text, what, exactly, watch);
+}
+
+Json parse_json_parts(std::string_view text, const char* what, std::span<const std::string> paths, JsonMember member, const Watch& watch) {
+  refuse_nul(text, what);
+  Json root;
+  const JsonGuard guard(root);
+  Parts parts(root, text, what, paths, member, watch);
+  walk_json(text, parts, watch);
+  Json result = std::move(root);  // the guard empties root
+  return result;
 }
 
 std::string_view digits_of(const OrderedJson& value) noexcept {

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "puna/base/function_ref.h"
 #include "puna/base/watch.h"
 
 namespace puna {
@@ -18,6 +20,11 @@ using OrderedJson = nlohmann::ordered_json;  // objects in written order: chat m
 // Throws Error{bad_file} "<what>: ...". A tree takes 16 to 60 times the bytes of values such as {}, so it may become as large as the text and
 // 48 MB more: documents of a few hundred thousand values and long ones of long texts pass, millions of empty values do not.
 Json parse_json(std::string_view text, const char* what, const Watch& watch = Watch());
+// The same without the members of the containers at `paths` ("model.vocab"), which are empty in the tree: `member` gets them one after the other,
+// those of a list with their number as the key. For lists of hundreds of thousands, which would be hundreds of megabytes of tree. Whether a
+// key appears twice there is for `member` to see.
+using JsonMember = FunctionRef<void(const std::string& path, bool of_object, const std::string& key, const Json& value)>;
+Json parse_json_parts(std::string_view text, const char* what, std::span<const std::string> paths, JsonMember member, const Watch& watch = Watch());
 // An integer that 64 bits do not hold becomes the nearest double, or, `exactly`, is kept by its digits: then write it with json_text().
 OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch = Watch(), bool exactly = false);
 // The digits of such an integer, "-12345678901234567890"; "" for every other value.

@@ -10,6 +10,9 @@
 
 namespace puna::io {
 
+// Far above what models have (128 experts in 60 layers: 24,000). A description takes several times its bytes in the file.
+inline constexpr size_t kMostTensors = 1 << 18;
+
 // A tensor as a header describes it: entry.data stays NULL until attach().
 struct FileTensor {
   TensorEntry entry;

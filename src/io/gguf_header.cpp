@@ -21,20 +21,38 @@ bool boolean(ByteReader& in, const Field& field) {
   fail_in(in.source().name(), Status::bad_file, "%s has value type %u, expected 0 to 12", field.text().c_str(), type);
 }
 
+// What arrays may take in memory: an array of bytes becomes eight times as large, one of empty texts four times.
+class Room {
+ public:
+  explicit Room(const Source& source) : file_(source), left_(source.size() + kMoreThanFile) {}
+  void take(uint64_t n, size_t bytes, const Field& field) {
+    if (n > left_ / bytes)
+      fail_in(file_.name(), Status::bad_file, "%s has %llu elements; the metadata would take more memory than the file has bytes and %llu MB", field.text().c_str(),
+              ull(n), ull(kMoreThanFile >> 20));
+    left_ -= n * bytes;
+  }
+
+ private:
+  static constexpr uint64_t kMoreThanFile = 48 << 20;
+  const Source& file_;
+  uint64_t left_;
+};
+
 // Reads `n` elements one after the other; `read` takes the field that names the element.
 template <class T, class Read>
-std::vector<T> elements(uint64_t n, Field field, Read read) {
+std::vector<T> elements(uint64_t n, Room& room, Field field, Read read) {
+  room.take(n, sizeof(T), field);
   std::vector<T> values;
   values.reserve(n);  // n elements have been seen to fit in the rest of the file
   for (field.element = 0; field.element < int64_t(n); ++field.element) values.push_back(T(read(field)));
   return values;
 }
 
-MetadataValue read_array(ByteReader& in, const Field& field) {
+MetadataValue read_array(ByteReader& in, Room& room, const Field& field) {
   const auto type = in.number<uint32_t>(field);
   const auto numbers = [&]<class Element, class Stored>(Element, Stored) -> MetadataValue {
     const uint64_t n = in.count(sizeof(Element), field);
-    return elements<Stored>(n, field, [&](const Field& f) { return in.number<Element>(f); });
+    return elements<Stored>(n, room, field, [&](const Field& f) { return in.number<Element>(f); });
   };
   switch (ValueType{type}) {
     case ValueType::u8: return numbers(uint8_t{}, int64_t{});
@@ -47,20 +65,20 @@ MetadataValue read_array(ByteReader& in, const Field& field) {
     case ValueType::f32: return numbers(float{}, double{});
     case ValueType::f64: return numbers(double{}, double{});
     case ValueType::u64:
-      return elements<int64_t>(in.count(8, field), field, [&](const Field& f) {
+      return elements<int64_t>(in.count(8, field), room, field, [&](const Field& f) {
         const auto value = in.number<uint64_t>(f);
         if (value > uint64_t(INT64_MAX))
           fail_in(in.source().name(), Status::unsupported, "%s is %llu, expected less than 2^63", f.text().c_str(), ull(value));
         return value;
       });
-    case ValueType::boolean: return elements<int64_t>(in.count(1, field), field, [&](const Field& f) { return boolean(in, f); });
-    case ValueType::string: return elements<std::string>(in.count(8, field), field, [&](const Field& f) { return in.string(f); });
+    case ValueType::boolean: return elements<int64_t>(in.count(1, field), room, field, [&](const Field& f) { return boolean(in, f); });
+    case ValueType::string: return elements<std::string>(in.count(8, field), room, field, [&](const Field& f) { return in.string(f); });
     case ValueType::array: fail_in(in.source().name(), Status::unsupported, "%s: arrays of arrays are unsupported", field.text().c_str());
   }
   fail_value_type(in, field, type);
 }
 
-MetadataValue read_value(ByteReader& in, const Field& field) {
+MetadataValue read_value(ByteReader& in, Room& room, const Field& field) {
   const auto type = in.number<uint32_t>(field);
   switch (ValueType{type}) {
     case ValueType::u8: return int64_t{in.number<uint8_t>(field)};
@@ -74,7 +92,7 @@ MetadataValue read_value(ByteReader& in, const Field& field) {
     case ValueType::f64: return in.number<double>(field);
     case ValueType::boolean: return boolean(in, field);
     case ValueType::string: return in.string(field);
-    case ValueType::array: return read_array(in, field);
+    case ValueType::array: return read_array(in, room, field);
     case ValueType::u64: {
       const auto value = in.number<uint64_t>(field);
       if (value > uint64_t(INT64_MAX)) return value;
@@ -95,14 +113,18 @@ void check_magic_and_version(ByteReader& in) {
   if (version != 2 && version != 3) fail_in(file, Status::unsupported, "GGUF version %u is unsupported, expected 2 or 3", version);
 }
 
+constexpr size_t kKeyBytes = 160;  // of a key and its value in a tree
+
 void read_metadata(ByteReader& in, uint64_t count, GgufHeader& header) {
   const std::string& file = in.source().name();
+  Room room(in.source());
   for (uint64_t i = 0; i < count; ++i) {
     std::string key = in.string({"metadata key", {}, int64_t(i)});
     check_name(file, "metadata key", key);
     Metadata& metadata = gguf::is_split_key(key) ? header.split : header.metadata;
     if (metadata.find(key)) fail_in(file, Status::bad_file, "metadata '%s' appears twice", display(key).c_str());
-    MetadataValue value = read_value(in, {"metadata", key});
+    room.take(1, kKeyBytes + key.size(), {"metadata", key});
+    MetadataValue value = read_value(in, room, {"metadata", key});
     metadata.set(std::move(key), std::move(value));
   }
 }
@@ -149,6 +171,8 @@ GgufHeader read_gguf_header(const Source& source, const Watch& watch) {
   if (!gguf::is_alignment(alignment))
     fail_in(file, Status::bad_file, "metadata '%s' is %llu, expected a power of two from 8 to 2^20", gguf::kAlignment, ull(alignment));
 
+  if (tensors > kMostTensors)
+    fail_in(file, Status::unsupported, "%llu tensors, expected at most %zu", ull(tensors), kMostTensors);
   header.tensors.reserve(tensors);
   for (uint64_t i = 0; i < tensors; ++i) header.tensors.push_back(read_tensor(in, i, alignment));
   if (tensors == 0) {  // the first file of a split often holds metadata alone, and then no padding either

@@ -120,6 +120,7 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
       fail_in(file_, Status::bad_file, "tensor '%s': data_offsets [%llu,%llu] do not hold the %llu bytes of %s %s",
               display(e.name).c_str(), static_cast<unsigned long long>(offsets_[0]), static_cast<unsigned long long>(offsets_[1]),
               static_cast<unsigned long long>(e.bytes), puna::name(e.dtype), e.shape.text().c_str());
+    if (header_.tensors.size() == kMostTensors) fail_in(file_, Status::unsupported, "more than %zu tensors", kMostTensors);
     header_.tensors.push_back(std::move(tensor));
   }
 

@@ -18,11 +18,11 @@ std::string optional_file(const std::string& folder, const char* name) {
 
 }  // namespace
 
-TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch) {
+TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch, int64_t rows) {
   const std::string json = optional_file(folder, "tokenizer.json");
-  if (!json.empty()) return tokenizer_from_json(json, optional_file(folder, "tokenizer_config.json"), optional_file(folder, "generation_config.json"), watch);
+  if (!json.empty()) return tokenizer_from_json(json, optional_file(folder, "tokenizer_config.json"), optional_file(folder, "generation_config.json"), watch, rows);
   const std::string ranks = optional_file(folder, "tokenizer.model");
-  return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks, watch);
+  return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks, watch, rows);
 }
 
 // chat_template.jinja wins over the field of tokenizer_config.json, as in transformers.

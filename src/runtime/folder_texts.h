@@ -6,7 +6,8 @@
 
 namespace puna {
 
-TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch = Watch());     // NULL when there is neither tokenizer.json nor tokenizer.model
+// NULL when there is neither tokenizer.json nor tokenizer.model. `rows`: tokenizer.h
+TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch = Watch(), int64_t rows = 0);
 std::string chat_template_of_folder(const std::string& folder, const Watch& watch = Watch());  // empty when there is none
 std::string image_processor_of_folder(const std::string& folder);  // JSON; empty when there is none
 

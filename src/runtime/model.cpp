@@ -145,11 +145,13 @@ void Model::read_text_parts(const Watch& watch) {
   const bool gguf = checkpoint_.format == Checkpoint::Format::gguf;
   const std::string& folder = checkpoint_.folder;
   try {
-    tokenizer_ = gguf ? tokenizer_from_gguf(checkpoint_.metadata, watch) : folder.empty() ? nullptr : tokenizer_of_folder(folder, watch);
+    tokenizer_ = gguf ? tokenizer_from_gguf(checkpoint_.metadata, watch, config().vocab) : folder.empty() ? nullptr : tokenizer_of_folder(folder, watch, config().vocab);
   } catch (const Error& e) {
     if (e.status() != Status::unsupported) throw;
     tokenizer_error_ = e.what();
   }
+  if (tokenizer_)
+    for (const std::string& note : tokenizer_->notes()) context_->logger().write(LogLevel::warning, "%s", note.c_str());
   if (tokenizer_ && tokenizer_->size() > config().vocab)
     fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %lld rows", tokenizer_->size(), static_cast<long long>(config().vocab));
   try {

@@ -37,16 +37,22 @@ void AddedTokens::add(AddedToken token) {
 }
 
 void AddedTokens::finish() {
-  std::sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) { return a.text < b.text; });
-  for (size_t i = 1; i < tokens_.size(); ++i)
-    if (tokens_[i].text == tokens_[i - 1].text)
-      fail(Status::bad_file, "tokenizer: added token '%.64s' has two ids, %d and %d", tokens_[i].text.c_str(), tokens_[i - 1].id, tokens_[i].id);
+  std::stable_sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) { return a.text < b.text; });
+  by_name_.clear();
+  for (const AddedToken& t : tokens_) by_name_.push_back(&t);
+  std::sort(by_name_.begin(), by_name_.end(), [](const AddedToken* a, const AddedToken* b) {
+    return name_of(*a) != name_of(*b) ? name_of(*a) < name_of(*b) : a->id < b->id;
+  });
+  for (size_t i = 1; i < by_name_.size(); ++i)
+    if (const AddedToken &a = *by_name_[i - 1], &b = *by_name_[i]; name_of(a) == name_of(b) && a.id != b.id)
+      fail(Status::bad_file, "tokenizer: added token '%.64s' has two ids, %d and %d", std::string(name_of(a)).c_str(), a.id, b.id);
   for (size_t m = 0; m < matchers_.size(); ++m) {
     Matcher& matcher = matchers_[m];
     matcher = {};
     for (const AddedToken& t : tokens_) {
       if (t.normalized != (m >= 2) || (t.special && m % 2 == 0)) continue;
-      matcher.sorted.push_back(&t);
+      if (!matcher.sorted.empty() && matcher.sorted.back()->text == t.text) matcher.sorted.back() = &t;
+      else matcher.sorted.push_back(&t);
       matcher.first.set(static_cast<unsigned char>(t.text[0]));
     }
     if (matcher.first.count() == 1) matcher.only_first = static_cast<unsigned char>(matcher.sorted[0]->text[0]);
@@ -54,8 +60,8 @@ void AddedTokens::finish() {
 }
 
 int32_t AddedTokens::find(std::string_view name) const noexcept {
-  const auto it = std::lower_bound(tokens_.begin(), tokens_.end(), name, [](const AddedToken& t, std::string_view n) { return t.text < n; });
-  return it != tokens_.end() && it->text == name ? it->id : -1;
+  const auto it = std::lower_bound(by_name_.begin(), by_name_.end(), name, [](const AddedToken* t, std::string_view n) { return name_of(*t) < n; });
+  return it != by_name_.end() && name_of(**it) == name ? (*it)->id : -1;
 }
 
 const char* AddedTokens::Matcher::next_start(const char* p, const char* end) const noexcept {
@@ -112,6 +118,10 @@ void AddedTokens::split(Fragment text, bool normalized, bool parse_special, Func
       while (from > done && char_at(previous(done, from), from).is(kSpace)) from = previous(done, from);
     if (token->right_strip)
       while (to < end && char_at(to, end).is(kSpace)) to += char_at(to, end).size;
+    if (token->left_strip && from < done) {  // the one before has swallowed its start, or all of it
+      if (to <= done) continue;
+      from = done;
+    }
     tell(from);
     on_token(token->id);
     done = to;

@@ -24,6 +24,7 @@ struct AddedToken {
   bool right_strip = false;
   bool single_word = false;  // not next to a character of \w
   bool normalized = false;   // looked for in the normalised text, not in the raw one
+  std::string name = {};     // as the file spells it, when that is not `text`
 };
 
 // A stretch between added tokens, and what its surroundings mean for those who put a space in front of a text.
@@ -48,7 +49,7 @@ class AddedTokens {
   AddedTokens(AddedTokens&&) = default;  // not copyable: the matchers point into tokens_
   AddedTokens& operator=(AddedTokens&&) = default;
   void add(AddedToken token);  // Error{unsupported} for one longer than 1024 bytes; empty ones never match
-  void finish();               // after the last add
+  void finish();               // after the last add. Of those that look for the same text the last counts
 
   // One pass: over the raw text, or (normalized) over a fragment that has been normalised. As in Hugging Face's code all tokens are found
   // before any takes white space: one that is white space itself, behind one that swallows it, is still there, and the text goes on behind it.
@@ -66,7 +67,10 @@ class AddedTokens {
     // Special tokens count up to special_end only.
     const AddedToken* longest_at(const char* p, const char* end, const char* special_end, const Watch& watch) const;
   };
-  std::vector<AddedToken> tokens_;
+  static std::string_view name_of(const AddedToken& t) noexcept { return t.name.empty() ? t.text : t.name; }
+
+  std::vector<AddedToken> tokens_;  // by text
+  std::vector<const AddedToken*> by_name_;
   std::array<Matcher, 4> matchers_;  // [normalized * 2 + parse_special]
 };
 

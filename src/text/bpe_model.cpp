@@ -51,9 +51,22 @@ void PairTable::reserve(size_t pairs) {
   size_t slots = 64;
   while (slots < 2 * pairs) slots *= 2;
   slots_.assign(slots, {-1, -1, {}});
+  used_ = 0;
 }
 
 bool PairTable::insert(int32_t left, int32_t right, Merge merge) {
+  if (slots_.size() < 2 * (used_ + 1)) {
+    std::vector<Slot> old(2 * slots_.size(), Slot{-1, -1, {}});
+    old.swap(slots_);
+    for (const Slot& s : old)
+      if (s.left >= 0) put(s.left, s.right, s.merge);
+  }
+  const bool is_new = put(left, right, merge);
+  used_ += is_new;
+  return is_new;
+}
+
+bool PairTable::put(int32_t left, int32_t right, Merge merge) {
   const size_t mask = slots_.size() - 1, start = hash_pair(left, right);
   for (size_t i = 0; i <= kLongestProbe; ++i) {
     Slot& s = slots_[(start + i) & mask];

@@ -18,13 +18,16 @@ namespace puna::text {
 class PairTable {
  public:
   PairTable() { reserve(0); }
-  void reserve(size_t pairs);
+  void reserve(size_t pairs);  // room for so many; it grows where there are more
   bool insert(int32_t left, int32_t right, Merge merge);  // false: the pair is there already
   Merge find(int32_t left, int32_t right) const noexcept;
 
  private:
   struct Slot { int32_t left, right; Merge merge; };  // left -1: free
-  std::vector<Slot> slots_;
+  bool put(int32_t left, int32_t right, Merge merge);
+
+  std::vector<Slot> slots_;  // a power of two, at most half full
+  size_t used_ = 0;
 };
 
 class BpeModel {

@@ -17,12 +17,14 @@ class BpeTokenizer final : public Tokenizer {
  public:
   explicit BpeTokenizer(TokenizerParts&& parts) : p_(std::move(parts)) {
     specials_ = p_.specials;
+    notes_ = std::move(p_.notes);
     first_space_ = p_.first_space;
+    own_spaces_ = std::move(p_.own_spaces);
   }
 
   int32_t size() const noexcept override { return p_.vocabulary.size(); }
-  std::string_view bytes(int32_t id) const override { return p_.vocabulary.bytes(checked(id)); }
-  TokenKind kind(int32_t id) const override { return p_.vocabulary.kinds[size_t(checked(id))]; }
+  std::string_view bytes(int32_t id) const override { return is_padding(id) ? std::string_view() : p_.vocabulary.bytes(id); }
+  TokenKind kind(int32_t id) const override { return is_padding(id) ? TokenKind::unused : p_.vocabulary.kinds[size_t(id)]; }
   int32_t find(std::string_view name) const noexcept override;
   std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch) const override {
     return encode_around(utf8, parse_special, {}, watch);
@@ -33,9 +35,10 @@ class BpeTokenizer final : public Tokenizer {
   }
 
  private:
-  int32_t checked(int32_t id) const {
-    PUNA_REQUIRE(id >= 0 && id < size(), "token id %d, expected 0 to %d", id, size() - 1);
-    return id;
+  // A row of the embedding without a token. Error when it is neither.
+  bool is_padding(int32_t id) const {
+    PUNA_REQUIRE(id >= 0 && id < known_ids(p_), "token id %d, expected 0 to %lld", id, static_cast<long long>(known_ids(p_) - 1));
+    return id >= size();
   }
   std::vector<int32_t> encode_around(std::string_view utf8, bool parse_special, std::span<const TextSpan> content, const Watch& watch) const;
 
@@ -52,6 +55,7 @@ std::vector<int32_t> BpeTokenizer::encode_around(std::string_view utf8, bool par
   std::vector<int32_t> ids;
   ids.reserve(utf8.size() / 4 + 8);
   BpeModel::Scratch scratch;
+  scratch.merge.watch = &watch;
   NormalizerScratch normal, pre_normal;
   const bool trace = p_.added.any_special(/*normalized=*/true);
   const auto push = [&](int32_t id) { ids.push_back(id); };
@@ -71,6 +75,16 @@ std::vector<int32_t> BpeTokenizer::encode_around(std::string_view utf8, bool par
 }
 
 }  // namespace
+
+int64_t known_ids(const TokenizerParts& parts) noexcept {
+  return std::max(int64_t(parts.vocabulary.size()), std::min(parts.rows, int64_t(INT32_MAX)));
+}
+
+int32_t known_id(TokenizerParts& parts, const std::string& field, int64_t id) {
+  if (id >= 0 && id < known_ids(parts)) return int32_t(id);
+  parts.notes.push_back(field + " is " + std::to_string(id) + ", the model's ids are 0 to " + std::to_string(known_ids(parts) - 1) + ": it is not used");
+  return -1;
+}
 
 bool is_known_stop(std::string_view name) noexcept { return std::find(std::begin(kStops), std::end(kStops), name) != std::end(kStops); }
 
@@ -128,7 +142,7 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool keep_special
   for (const int32_t id : ids) {
     if (!keep_special && is_special(id)) continue;
     std::string_view piece = bytes(id);
-    if (first && first_space_ == FirstSpace::drop_all_of_first_token) {
+    if (first && first_space_ == FirstSpace::drop_all_of_first_token && !std::binary_search(own_spaces_.begin(), own_spaces_.end(), id)) {
       for (const char c : piece)
         if (c != ' ') out += c;
     } else {

@@ -21,9 +21,17 @@ struct TokenizerParts {
   std::vector<NextPiece> splitters;
   BpeModel model;
   bool cut_long_runs = false;  // as Meta's own tokenizers do, see long_runs.h
+  int64_t rows = 0;            // of the model's embedding; 0: as many as there are tokens
   Tokenizer::Specials specials;
+  std::vector<std::string> notes;
   Tokenizer::FirstSpace first_space = Tokenizer::FirstSpace::keep;
+  std::vector<int32_t> own_spaces;  // tokenizer.h
 };
+
+// Ids that text can name: the vocabulary's, and those of the embedding behind them.
+int64_t known_ids(const TokenizerParts& parts) noexcept;
+// `id`, which a file gives as `field`; -1 and a note when it is none of known_ids().
+int32_t known_id(TokenizerParts& parts, const std::string& field, int64_t id);
 
 // Puts the parts together; the vocabulary's index and the added tokens are finished by then.
 TokenizerPtr make_tokenizer(TokenizerParts&& parts, const Watch& watch);

@@ -13,9 +13,12 @@ namespace puna {
 namespace text {
 namespace {
 
+// What is not there is not wrong: text cannot work without it, ids can.
+[[noreturn]] void missing(const char* key) { fail(Status::unsupported, "%s is missing: text needs it", key); }
+
 const std::vector<std::string>& required_strings(const Metadata& m, const char* key) {
   const auto* const list = m.strings(key);
-  if (!list) fail(Status::bad_file, "%s is missing", key);
+  if (!list) missing(key);
   return *list;
 }
 
@@ -40,17 +43,22 @@ std::vector<TokenKind> kinds_of(const Metadata& m, const std::vector<std::string
   return kinds;
 }
 
-int32_t special_id(const Metadata& m, const char* name, int32_t size, int32_t fallback = -1) {
-  return int32_t(m.integer(std::string("tokenizer.ggml.") + name + "_token_id", 0, size - 1, fallback));
+// An id that no token has (converters write -1 for none, as 4294967295) is as good as none: a note, and the fallback.
+int32_t special_id(const Metadata& m, const char* name, TokenizerParts& parts, int32_t fallback = -1) {
+  const std::string key = std::string("tokenizer.ggml.") + name + "_token_id";
+  const MetadataValue* const value = m.find(key);
+  if (!m.has(key)) return fallback;
+  const bool huge = std::holds_alternative<uint64_t>(*value);
+  const int32_t id = known_id(parts, key, huge ? INT64_MAX : m.integer(key, INT64_MIN, INT64_MAX));
+  return id >= 0 ? id : fallback;
 }
 
 void read_specials(const Metadata& m, bool add_bos, TokenizerParts& parts) {
-  const int32_t size = parts.vocabulary.size();
   Tokenizer::Specials& s = parts.specials;
-  s.bos = special_id(m, "bos", size, s.bos);
-  s.eos = special_id(m, "eos", size, s.eos);
+  s.bos = special_id(m, "bos", parts, s.bos);
+  s.eos = special_id(m, "eos", parts, s.eos);
   s.add_bos = m.boolean("tokenizer.ggml.add_bos_token", add_bos) && s.bos >= 0;
-  collect_stops(s, parts, {special_id(m, "eot", size), special_id(m, "eom", size)});
+  collect_stops(s, parts, {special_id(m, "eot", parts), special_id(m, "eom", parts)});
 }
 
 void add_if_found_in_text(TokenizerParts& parts, int32_t id, std::string text) {
@@ -59,11 +67,12 @@ void add_if_found_in_text(TokenizerParts& parts, int32_t id, std::string text) {
   if (special || kind == TokenKind::user_defined) parts.added.add({std::move(text), id, special});
 }
 
-TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch) {
+TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch, int64_t rows) {
   if (!m.has("tokenizer.ggml.pre"))
     fail(Status::unsupported, "tokenizer.ggml.pre is missing: the file does not say how its text is split, and a guess would be wrong silently");
   const PreTokenizer& pre = pre_tokenizer(m.string("tokenizer.ggml.pre"));
   TokenizerParts parts;
+  parts.rows = rows;
   parts.splitters.push_back(pre.first);
   if (pre.second) parts.splitters.push_back(pre.second);
 
@@ -89,7 +98,7 @@ TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& t
 
 std::vector<double> read_scores(const Metadata& m, size_t size) {
   std::vector<double> scores;
-  if (!m.has("tokenizer.ggml.scores")) fail(Status::bad_file, "tokenizer.ggml.scores is missing");
+  if (!m.has("tokenizer.ggml.scores")) missing("tokenizer.ggml.scores");
   if (std::holds_alternative<std::vector<int64_t>>(*m.find("tokenizer.ggml.scores"))) {
     const auto* integers = m.integers("tokenizer.ggml.scores");
     scores.assign(integers->begin(), integers->end());
@@ -103,11 +112,12 @@ std::vector<double> read_scores(const Metadata& m, size_t size) {
   return scores;
 }
 
-TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch) {
-  if (!m.has("tokenizer.ggml.token_type")) fail(Status::bad_file, "tokenizer.ggml.token_type is missing");
+TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch, int64_t rows) {
+  if (!m.has("tokenizer.ggml.token_type")) missing("tokenizer.ggml.token_type");
   if (m.has("tokenizer.ggml.precompiled_charsmap"))
     fail(Status::unsupported, "tokenizer.ggml.precompiled_charsmap: this normalisation is not implemented");
   TokenizerParts parts;
+  parts.rows = rows;
   BpeModel& model = parts.model;
   model.ranking = BpeModel::by_score;
   model.byte_level = false;
@@ -135,7 +145,7 @@ TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>
   const auto has_kind = [&](size_t id, TokenKind kind) { return id < kinds.size() && kinds[id] == kind; };
   parts.specials.bos = has_kind(1, TokenKind::control) ? 1 : -1;
   parts.specials.eos = has_kind(2, TokenKind::control) ? 2 : -1;
-  model.unknown = special_id(m, "unknown", parts.vocabulary.size(), has_kind(0, TokenKind::unknown) ? 0 : -1);
+  model.unknown = special_id(m, "unknown", parts, has_kind(0, TokenKind::unknown) ? 0 : -1);
   read_specials(m, true, parts);
 
   const bool prefix = m.boolean("tokenizer.ggml.add_space_prefix", true);
@@ -150,7 +160,7 @@ TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>
 }  // namespace
 }  // namespace text
 
-TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch) {
+TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch, int64_t rows) {
   if (!metadata.has("tokenizer.ggml.model")) return nullptr;
   const std::string model = metadata.string("tokenizer.ggml.model");
   if (model == "none" || model == "no_vocab") return nullptr;
@@ -159,7 +169,7 @@ TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch) {
   const auto& tokens = text::required_strings(metadata, "tokenizer.ggml.tokens");
   if (tokens.empty() || tokens.size() > size_t(INT32_MAX))
     fail(Status::bad_file, "tokenizer.ggml.tokens has %zu entries, expected 1 to 2^31 - 1", tokens.size());
-  return model == "gpt2" ? text::byte_level_bpe(metadata, tokens, watch) : text::sentencepiece_bpe(metadata, tokens, watch);
+  return model == "gpt2" ? text::byte_level_bpe(metadata, tokens, watch, rows) : text::sentencepiece_bpe(metadata, tokens, watch, rows);
 }
 
 }  // namespace puna

@@ -18,6 +18,7 @@ class JsonField {
   bool is_string() const noexcept { return value_->is_string(); }
   bool is_object() const noexcept { return value_->is_object(); }
   bool is_array() const noexcept { return value_->is_array(); }
+  bool is_whole_above_64_bits() const noexcept { return value_->is_number_unsigned() && !whole_number(*value_); }
   const Json& json() const noexcept { return *value_; }
   const std::string& path() const noexcept { return path_; }
 

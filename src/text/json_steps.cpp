@@ -1,15 +1,29 @@
 #include "text/json_steps.h"
 
+#include "puna/base/error.h"
+
 namespace puna::text {
 namespace {
 
+// Published pipelines have up to a dozen steps. Each costs a pass over a text, and splitters work one inside the other.
+constexpr size_t kMostSteps = 256, kMostSplitters = 64;
+constexpr size_t kLongestPattern = 1024;
+
 // Calls `step` on the field itself, or on the members of a Sequence.
 template <class Step>
-void each_step(const JsonField& field, const char* members, const Step& step) {
+void each_step(const JsonField& field, const char* members, size_t& left, const Step& step) {
   if (field.is_null()) return;
-  if (field["type"].string() != "Sequence") return step(field);
+  if (field["type"].string() != "Sequence") {
+    if (left-- == 0) field.unsupported(("more than " + std::to_string(kMostSteps) + " steps").c_str());
+    return step(field);
+  }
   const JsonField list = field[members];
-  for (size_t i = 0; i < list.size(); ++i) each_step(list[i], members, step);
+  for (size_t i = 0; i < list.size(); ++i) each_step(list[i], members, left, step);
+}
+template <class Step>
+void each_step(const JsonField& field, const char* members, const Step& step) {
+  size_t left = kMostSteps;
+  each_step(field, members, left, step);
 }
 
 // {"String": "..."}; a regular expression is not one.
@@ -17,6 +31,7 @@ std::string literal(const JsonField& pattern) {
   const JsonField text = pattern["String"];
   if (text.is_null()) pattern.unsupported("only a String pattern is implemented here", pattern["Regex"].string("no pattern"));
   if (text.string().empty()) text.expected("at least one character");
+  if (text.string().size() > kLongestPattern) text.unsupported("a pattern of more than 1024 bytes");
   return text.string();
 }
 
@@ -63,12 +78,15 @@ void read_metaspace(const JsonField& step, TokenizerParts& parts) {
 void read_normalizer(const JsonField& normalizer, Normalizer& out) {
   each_step(normalizer, "normalizers", [&](const JsonField& step) {
     const std::string& type = step["type"].string();
-    if (type == "NFC") out.add({NormalizerStep::nfc, {}, {}});
-    else if (type == "NFD") out.add({NormalizerStep::nfd, {}, {}});
-    else if (type == "NFKC") out.add({NormalizerStep::nfkc, {}, {}});
-    else if (type == "NFKD") out.add({NormalizerStep::nfkd, {}, {}});
-    else if (type == "Prepend") out.add({NormalizerStep::prepend, {}, step["prepend"].string()});
-    else if (type == "Replace") out.add({NormalizerStep::replace, literal(step["pattern"]), step["content"].string()});
+    const auto add = [&](NormalizerStep::Kind kind, const std::string& from, const std::string& to) {
+      out.add({kind, from, to, NormalizerStep::always, false, step.path() + " (" + type + ")"});
+    };
+    if (type == "NFC") add(NormalizerStep::nfc, {}, {});
+    else if (type == "NFD") add(NormalizerStep::nfd, {}, {});
+    else if (type == "NFKC") add(NormalizerStep::nfkc, {}, {});
+    else if (type == "NFKD") add(NormalizerStep::nfkd, {}, {});
+    else if (type == "Prepend") add(NormalizerStep::prepend, {}, step["prepend"].string());
+    else if (type == "Replace") add(NormalizerStep::replace, literal(step["pattern"]), step["content"].string());
     else step.unsupported("no such normalizer here", type);
   });
 }
@@ -78,6 +96,7 @@ bool read_pre_tokenizer(const JsonField& pre_tokenizer, TokenizerParts& parts) {
   each_step(pre_tokenizer, "pretokenizers", [&](const JsonField& step) {
     const std::string& type = step["type"].string();
     if (byte_level) step.unsupported("nothing may follow ByteLevel", type);
+    if (parts.splitters.size() == kMostSplitters) step.unsupported("more than 64 splitters, one inside the other");
     if (type == "ByteLevel") read_byte_level(step, parts), byte_level = true;
     else if (type == "Split") read_split(step, parts);
     else if (type == "Digits") parts.splitters.push_back(step["individual_digits"].boolean(false) ? split_digits : split_digit_runs);
@@ -96,9 +115,9 @@ JsonDecoder read_decoder(const JsonField& decoder) {
     else if (type == "Fuse") d.fused = true;
     else if (type == "Replace") {
       if (d.fused) step.unsupported("Replace after Fuse");
-      d.replacements.emplace_back(literal(step["pattern"]), step["content"].string());
+      d.replacements.push_back({literal(step["pattern"]), step["content"].string(), step.path()});
     } else if (type == "Metaspace") {
-      d.replacements.emplace_back(std::string(kSpaceMark), " ");
+      d.replacements.push_back({std::string(kSpaceMark), " ", step.path()});
       const bool prefix = step["add_prefix_space"].boolean(true);
       if (step["prepend_scheme"].string(prefix ? "always" : "never") != "never") d.first_space = Tokenizer::FirstSpace::drop_all_of_first_token;
     } else if (type == "Strip") {
@@ -113,9 +132,19 @@ JsonDecoder read_decoder(const JsonField& decoder) {
   return d;
 }
 
-std::string JsonDecoder::spoken(std::string_view piece) const {
+std::string JsonDecoder::spoken(std::string_view piece, size_t& room, const Watch& watch) const {
+  constexpr size_t kGrowth = 16;
+  const size_t usual = kGrowth * piece.size(), most = usual + room;
   std::string text(piece);
-  for (const auto& [from, to] : replacements) text = replace_all(text, from, to);
+  for (const Replacement& r : replacements) {
+    watch.tick(1 + text.size() / 100);
+    if (text.find(r.from) == std::string::npos) continue;
+    text = replace_all(text, r.from, r.to, most);
+    if (text.size() > most)
+      fail(Status::bad_file, "%s: the token '%.64s' becomes longer than %zu bytes; a decoder may make tokens %zu times as long, and 4 KiB in all",
+           r.name.c_str(), std::string(piece.substr(0, 64)).c_str(), most, kGrowth);
+  }
+  if (text.size() > usual) room -= text.size() - usual;
   return text;
 }
 

@@ -15,10 +15,12 @@ void read_normalizer(const JsonField& normalizer, Normalizer& out);
 bool read_pre_tokenizer(const JsonField& pre_tokenizer, TokenizerParts& parts);
 
 struct JsonDecoder {
-  std::vector<std::pair<std::string, std::string>> replacements;
+  struct Replacement { std::string from, to, name; };
+  std::vector<Replacement> replacements;
   bool byte_level = false, byte_fallback = false, fused = false;
   Tokenizer::FirstSpace first_space = Tokenizer::FirstSpace::keep;
-  std::string spoken(std::string_view piece) const;  // after the replacements
+  // After the replacements: at most 16 times as long, but for what `room` holds (4 KiB for all tokens). Error{bad_file} names the step.
+  std::string spoken(std::string_view piece, size_t& room, const Watch& watch) const;
 };
 JsonDecoder read_decoder(const JsonField& decoder);
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "puna/base/watch.h"
+
 namespace puna::text {
 
 struct Symbol {
@@ -24,6 +26,7 @@ struct MergeScratch {
   std::vector<Merge> merges;  // merges[i]: of symbol i with the one to its right
   std::vector<Node> nodes;
   std::vector<Candidate> heap;
+  const Watch* watch = nullptr;  // asked in long pieces
 };
 
 template <class Ranks>
@@ -54,10 +57,14 @@ void merge_long(std::vector<Symbol>& s, const Ranks& rank, MergeScratch& scratch
   auto &m = scratch.merges;
   auto &nodes = scratch.nodes;
   auto &heap = scratch.heap;
+  const auto tick = [&] {
+    if (scratch.watch) scratch.watch->tick();
+  };
   m.assign(n, {});
   nodes.resize(n);
   heap.clear();
   for (uint32_t i = 0; i < n; ++i) {
+    tick();
     nodes[i] = {i - 1, i + 1};  // the first has no previous: UINT32_MAX
     if (i + 1 < n) m[i] = rank(s[i], s[i + 1]);
     if (m[i].rank != kNoRank) heap.push_back({m[i].rank, i});
@@ -70,6 +77,7 @@ void merge_long(std::vector<Symbol>& s, const Ranks& rank, MergeScratch& scratch
     std::push_heap(heap.begin(), heap.end(), later);
   };
   while (!heap.empty()) {
+    tick();
     const MergeScratch::Candidate c = heap.front();
     std::pop_heap(heap.begin(), heap.end(), later);
     heap.pop_back();

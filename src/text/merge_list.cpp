@@ -1,5 +1,7 @@
 #include "text/merge_list.h"
 
+#include <algorithm>
+
 #include "puna/base/error.h"
 #include "text/byte_level.h"
 
@@ -10,7 +12,7 @@ MergeList::MergeList(TokenizerParts& parts, const char* field, size_t count, con
   if (count >= kNoRank) fail(Status::bad_file, "%s has %zu entries, expected less than 2^32 - 1", field, count);
   BpeModel& model = parts.model;
   model.ranking = BpeModel::by_pair;
-  model.pairs.reserve(count);
+  model.pairs.reserve(std::min(count, 4 * size_t(parts.vocabulary.size())));  // a list may be longer than it is worth
   if (!model.byte_level) return;
   for (int byte = 0; byte < 256; ++byte) {
     const char c = char(byte);

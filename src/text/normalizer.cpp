@@ -157,7 +157,7 @@ Fragment Normalizer::apply(Fragment f, bool trace, NormalizerScratch& scratch, c
       case NormalizerStep::nfkd: form(true, false); break;
     }
     if (next.out.size() > most)
-      fail(Status::bad_file, "%s: a text of %zu bytes becomes longer than %zu; a normalizer may make it %zu times as long, and 64 KiB in all",
+      fail(Status::bad_file, "%s: a text of %zu bytes becomes longer than %zu; a normalizer may make it %zu times as long, and a little more",
            step.name.c_str(), f.text.size(), most, kGrowth);
     scratch.text.swap(next.out);  // `text` may still point into the old one, now next.out
     scratch.marks.swap(next.out_marks);

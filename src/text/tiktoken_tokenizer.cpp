@@ -38,6 +38,18 @@ bool decode_base64(std::string_view text, std::string& out) {
   return true;
 }
 
+// A SentencePiece model is a protobuf that begins with a piece: field 1, its length, and in it field 1 again, its text.
+bool is_sentencepiece(std::string_view file) noexcept {
+  if (file.size() < 4 || file[0] != '\n') return false;
+  size_t at = 1, length = 0;
+  for (int shift = 0; at < file.size() && shift < 28; shift += 7) {
+    const auto byte = static_cast<unsigned char>(file[at++]);
+    length |= size_t(byte & 0x7F) << shift;
+    if (byte < 0x80) break;
+  }
+  return at < file.size() && length > 2 && length <= file.size() - at && file[at] == '\n';
+}
+
 void read_ranks(std::string_view file, Vocabulary& vocabulary, const Watch& watch) {
   std::string bytes;
   for (size_t line = 1; !file.empty(); ++line) {
@@ -55,6 +67,7 @@ void read_ranks(std::string_view file, Vocabulary& vocabulary, const Watch& watc
     if (rank != std::to_string(vocabulary.size()))
       fail(Status::bad_file, "tokenizer.model line %zu: rank '%.*s', expected %d: ranks ascend from 0", line,
            int(rank.substr(0, 24).size()), rank.data(), vocabulary.size());
+    if (vocabulary.size() == kLlama4Ranks) fail(Status::unsupported, "tokenizer.model has more than %d ranks", kLlama4Ranks);
     vocabulary.add(bytes, TokenKind::normal);
   }
 }
@@ -107,11 +120,14 @@ void add_llama4_names(TokenizerParts& parts) {
 }  // namespace
 }  // namespace text
 
-TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch) {
+TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch, int64_t rows) {
   using namespace text;
+  if (is_sentencepiece(model_file))
+    fail(Status::unsupported, "tokenizer.model is a SentencePiece model, which is not read: a tokenizer.json or a GGUF file of this model would be");
   TokenizerParts parts;
-  const auto lines = size_t(std::count(model_file.begin(), model_file.end(), '\n'));
-  parts.vocabulary.reserve(lines + size_t(kLlama4Names), model_file.size() / 2);
+  parts.rows = rows;
+  const auto lines = std::count(model_file.begin(), model_file.end(), '\n');
+  parts.vocabulary.reserve(size_t(std::min<int64_t>(lines, kLlama4Ranks) + kLlama4Names), std::min<size_t>(model_file.size() / 2, 4 << 20));
   read_ranks(model_file, parts.vocabulary, watch);
   const int32_t ranks = parts.vocabulary.size();
   if (ranks == kLlama3Ranks) add_llama3_names(parts);

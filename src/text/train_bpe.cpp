@@ -15,25 +15,33 @@ namespace {
 using Pair = uint64_t;  // left id, right id
 Pair pair_of(int32_t left, int32_t right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
 
-struct Word {
-  std::vector<int32_t> ids;
-  int64_t count;
-};
-
+// All different words behind one another, as lists of symbols: a merge takes the right one out of its list, so that its cost does not depend on
+// how long the word is (a text may be one word of millions of letters).
 class BpeTrainer {
  public:
-  explicit BpeTrainer(std::string_view text) {
+  BpeTrainer(std::string_view text, const Watch& watch) : watch_(watch) {
     std::unordered_map<std::string_view, int64_t> counts;
-    text::split(text, {text::split_llama3}, [&](std::string_view piece) { ++counts[piece]; });
+    text::split(text, {text::split_llama3}, [&](std::string_view piece) {
+      watch_.tick();
+      ++counts[piece];
+    });
     const std::map<std::string_view, int64_t> sorted(counts.begin(), counts.end());  // the map's order is no machine's own
+    size_t symbols = 0;
+    for (const auto& [piece, count] : sorted) symbols += piece.size();
+    PUNA_REQUIRE(symbols < kNone, "the text has %zu bytes of different words, expected less than 2^32 - 1", symbols);
+    symbols_.reserve(symbols);
     for (const auto& [piece, count] : sorted) {
-      Word w{{}, count};
-      for (const char c : piece) w.ids.push_back(uint8_t(c));
-      words_.push_back(std::move(w));
+      counts_.push_back(count);
+      for (size_t k = 0; k < piece.size(); ++k) {
+        const auto at = uint32_t(symbols_.size());
+        symbols_.push_back({uint8_t(piece[k]), k == 0 ? kNone : at - 1, k + 1 == piece.size() ? kNone : at + 1, uint32_t(counts_.size() - 1)});
+      }
     }
-    for (size_t i = 0; i < words_.size(); ++i)
-      for (size_t k = 0; k + 1 < words_[i].ids.size(); ++k) change(words_[i].ids[k], words_[i].ids[k + 1], words_[i].count, i);
-    for (const auto& [pair, seen] : pairs_) heap_.push({seen.count, pair});
+    for (uint32_t i = 0; i < symbols_.size(); ++i) {
+      watch_.tick();
+      if (symbols_[i].next != kNone) change(i, symbols_[i].id, symbols_[i + 1].id, +1);
+    }
+    push_changed();
   }
 
   // The pair that is seen most, at least min_count times; false: there is none.
@@ -52,49 +60,69 @@ class BpeTrainer {
   }
 
   void merge(int32_t left, int32_t right, int32_t id) {
-    const std::vector<size_t> words = std::move(pairs_[pair_of(left, right)].words);
-    for (const size_t w : words) {
-      std::vector<int32_t>& ids = words_[w].ids;
-      const int64_t count = words_[w].count;
-      for (size_t k = 0; k + 1 < ids.size(); ++k) {
-        if (ids[k] != left || ids[k + 1] != right) continue;
-        if (k > 0) {
-          change(ids[k - 1], left, -count, w);
-          change(ids[k - 1], id, count, w);
-        }
-        if (k + 2 < ids.size()) {
-          change(right, ids[k + 2], -count, w);
-          change(id, ids[k + 2], count, w);
-        }
-        ids[k] = id;
-        ids.erase(ids.begin() + std::ptrdiff_t(k) + 1);
+    std::vector<uint32_t> places = std::move(pairs_[pair_of(left, right)].places);
+    std::sort(places.begin(), places.end());  // of three equal letters the first two are joined
+    for (const uint32_t i : places) {
+      watch_.tick();
+      Symbol& s = symbols_[i];
+      if (s.id != left || s.next == kNone || symbols_[s.next].id != right) continue;  // merged otherwise since
+      Symbol& taken = symbols_[s.next];
+      if (s.previous != kNone) {
+        const int32_t before = symbols_[s.previous].id;
+        change(s.previous, before, left, -1);
+        change(s.previous, before, id, +1);
       }
+      s.next = taken.next;
+      taken.id = -1;
+      s.id = id;
+      if (s.next == kNone) continue;
+      symbols_[s.next].previous = i;
+      change(i, right, symbols_[s.next].id, -1);
+      change(i, id, symbols_[s.next].id, +1);
     }
     pairs_.erase(pair_of(left, right));
-    for (const Pair p : changed_)
-      if (const auto now = pairs_.find(p); now != pairs_.end()) heap_.push({now->second.count, p});
-    changed_.clear();
+    push_changed();
   }
 
  private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  struct Symbol {
+    int32_t id;               // -1: part of the one before
+    uint32_t previous, next;  // of the same word
+    uint32_t word;
+  };
   struct Seen {
     int64_t count = 0;
-    std::vector<size_t> words;  // where it was seen; may name a word twice, or one that has it no more
+    bool changed = false;          // since the heap was told
+    std::vector<uint32_t> places;  // of the left symbol; may name one that has the pair no more
   };
   struct Candidate {
     int64_t count;
     Pair pair;
     bool operator<(const Candidate& o) const { return count != o.count ? count < o.count : pair > o.pair; }  // ties: the lower pair first
   };
-  void change(int32_t left, int32_t right, int64_t by, size_t word) {
+
+  void change(uint32_t place, int32_t left, int32_t right, int sign) {
     const Pair p = pair_of(left, right);
     Seen& seen = pairs_[p];
-    seen.count += by;
-    if (by > 0 && (seen.words.empty() || seen.words.back() != word)) seen.words.push_back(word);
-    changed_.push_back(p);
+    seen.count += sign * counts_[symbols_[place].word];
+    if (sign > 0) seen.places.push_back(place);
+    if (!seen.changed) changed_.push_back(p);
+    seen.changed = true;
+  }
+  void push_changed() {
+    for (const Pair p : changed_) {
+      const auto now = pairs_.find(p);
+      if (now == pairs_.end()) continue;
+      now->second.changed = false;
+      heap_.push({now->second.count, p});
+    }
+    changed_.clear();
   }
 
-  std::vector<Word> words_;
+  const Watch& watch_;
+  std::vector<Symbol> symbols_;
+  std::vector<int64_t> counts_;  // of words
   std::unordered_map<Pair, Seen> pairs_;
   std::vector<Pair> changed_;
   std::priority_queue<Candidate> heap_;
@@ -114,14 +142,14 @@ std::string spelling_of(uint8_t byte) {
 
 }  // namespace
 
-Metadata train_bpe(std::string_view text, const BpeOptions& o) {
+Metadata train_bpe(std::string_view text, const BpeOptions& o, const Watch& watch) {
   const int64_t merges_wanted = o.vocabulary - 256 - int64_t(o.specials.size());
   PUNA_REQUIRE(o.specials.size() >= 2, "a vocabulary needs at least two specials: BOS and EOS");
   PUNA_REQUIRE(merges_wanted >= 0 && o.vocabulary <= 1 << 20, "vocabulary is %lld, expected %zu to 1048576", static_cast<long long>(o.vocabulary), 256 + o.specials.size());
   PUNA_REQUIRE(!text.empty(), "there is no text to make a vocabulary from");
   std::vector<std::string> tokens, merges;
   for (int b = 0; b < 256; ++b) tokens.push_back(spelling_of(uint8_t(b)));
-  BpeTrainer trainer(text);
+  BpeTrainer trainer(text, watch);
   int32_t left = 0, right = 0;
   while (int64_t(merges.size()) < merges_wanted && trainer.next(o.min_count, left, right)) {
     merges.push_back(tokens[size_t(left)] + " " + tokens[size_t(right)]);

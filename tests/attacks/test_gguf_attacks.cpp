@@ -4,6 +4,7 @@
 #include <random>
 
 #include "attacks/attack.h"
+#include "io/gguf_header.h"
 #include "support/tiny_files.h"
 
 using namespace puna;
@@ -216,4 +217,36 @@ TEST_CASE("a GGUF file with random damage is read or refused, and never leads ou
   }
   CHECK(read > 0);
   CHECK(refused > 0);
+}
+
+TEST_CASE("arrays that become many times their size are refused before they are read", "[attacks][gguf]") {
+  const auto file = [](uint32_t type, uint64_t n, size_t bytes) {
+    std::string out("GGUF\3\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0a\x09\0\0\0", 37);
+    out.append(reinterpret_cast<const char*>(&type), 4).append(reinterpret_cast<const char*>(&n), 8);
+    return out + std::string(bytes, '\0');
+  };
+  struct Case { const char* what; uint32_t type; size_t element; };
+  for (const Case& c : {Case{"u8", 0, 1}, {"i8", 1, 1}, {"u16", 2, 2}, {"bool", 7, 1}, {"texts", 8, 8}}) {
+    const uint64_t n = (40 << 20) / c.element;
+    const std::string bytes = file(c.type, n, 40 << 20);
+    CAPTURE(c.what);
+    const HeapMeter heap;
+    std::string error;
+    try {
+      io::read_gguf_header(*open_memory_source(bytes.data(), bytes.size(), kFile));
+    } catch (const Error& e) { error = e.what(); }
+    CHECK_THAT(error, Catch::Contains("metadata 'a' has " + std::to_string(n) + " elements"));
+    CHECK(HeapMeter::peak() < 1 << 20);
+  }
+  const std::string fits = file(0, 1 << 20, 1 << 20);
+  CHECK(io::read_gguf_header(*open_memory_source(fits.data(), fits.size(), kFile)).metadata.integers("a")->size() == 1 << 20);
+}
+
+TEST_CASE("more tensors than any model has are refused before room is made for them", "[attacks][gguf]") {
+  const uint64_t n = (1 << 18) + 1;
+  std::string bytes("GGUF\3\0\0\0", 8);
+  bytes.append(reinterpret_cast<const char*>(&n), 8).append(8 + 24 * n, '\0');
+  const HeapMeter heap;
+  CHECK_THROWS_WITH(io::read_gguf_header(*open_memory_source(bytes.data(), bytes.size(), kFile)), Catch::Contains("262145 tensors, expected at most 262144"));
+  CHECK(HeapMeter::peak() < 1 << 20);
 }

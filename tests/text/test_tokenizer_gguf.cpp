@@ -2,6 +2,7 @@
 #include "puna/base/error.h"
 #include "puna/text/tokenizer.h"
 #include "support/catch.h"
+#include "support/status.h"
 
 using namespace puna;
 
@@ -71,6 +72,57 @@ TEST_CASE("Every id that ends an answer is a stop, by key and by name", "[text]"
   CHECK(tokenizer_from_gguf(with("token_type", Integers{1, 1, 1, 1, 1, 3, 3, 4, 5, 3, 1}))->specials().stop == Ids{6, 9});
 }
 
+TEST_CASE("A special id that no token has is as good as none, and noted", "[text]") {
+  using Catch::Contains;
+  for (const char* key : {"bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id"})
+    for (const MetadataValue& id : {MetadataValue(int64_t(11)), MetadataValue(int64_t(4294967295)), MetadataValue(int64_t(-1)), MetadataValue(INT64_MIN),
+                                    MetadataValue(INT64_MAX), MetadataValue(uint64_t(1) << 63)}) {
+      const TokenizerPtr t = tokenizer_from_gguf(with(key, id));
+      CAPTURE(key);
+      REQUIRE(t->notes().size() == 1);
+      CHECK_THAT(t->notes()[0], Contains(std::string("tokenizer.ggml.") + key) && Contains("0 to 10"));
+      CHECK(t->specials().bos == (std::string(key) == "bos_token_id" ? -1 : 5));
+      CHECK(t->specials().eos == (std::string(key) == "eos_token_id" ? -1 : 6));
+      CHECK(t->specials().stop == Ids{6});  // by key, or by name
+      CHECK(t->specials().add_bos == (t->specials().bos >= 0));
+      CHECK(t->encode("ab ab", false) == Ids{3, 4});
+    }
+  CHECK(tokenizer_from_gguf(small())->notes().empty());
+  Metadata unknown = with("model", std::string("llama"));
+  unknown.set("tokenizer.ggml.scores", std::vector<double>(11, 0.0));
+  unknown.set("tokenizer.ggml.unknown_token_id", int64_t(4294967295));
+  CHECK_THAT(tokenizer_from_gguf(unknown)->notes().at(0), Contains("tokenizer.ggml.unknown_token_id"));
+}
+
+TEST_CASE("Rows of the embedding behind the tokens are ids without text", "[text]") {
+  const TokenizerPtr t = tokenizer_from_gguf(with("eot_token_id", int64_t(13)), Watch(), /*rows=*/14);
+  CHECK(t->size() == 11);
+  CHECK(t->notes().empty());
+  CHECK(t->specials().stop == Ids{6, 13});  // a model may end its answers there
+  CHECK(t->bytes(11).empty());
+  CHECK(t->kind(13) == TokenKind::unused);
+  CHECK_FALSE(t->is_special(13));
+  CHECK(t->decode({3, 11, 12, 4, 13}, true) == "ab ab");
+  CHECK(t->decode({13, 12}, false).empty());
+  CHECK_THROWS_WITH(t->bytes(14), Catch::Contains("token id 14, expected 0 to 13"));
+  CHECK_THROWS_AS(t->decode({3, 14}, true), Error);
+  CHECK_THROWS_AS(t->kind(-1), Error);
+  CHECK_THROWS_AS(tokenizer_from_gguf(small())->bytes(11), Error);
+}
+
+TEST_CASE("A GGUF vocabulary without what text needs is unsupported: ids need none of it", "[text]") {
+  const auto status = [](const Metadata& m) { return test::status_of([&] { tokenizer_from_gguf(m); }); };
+  Metadata spm = with("model", std::string("llama"));
+  CHECK(status(spm) == Status::unsupported);  // no scores
+  spm.set("tokenizer.ggml.scores", std::vector<double>(11, 0.0));
+  CHECK(status(spm) == Status::ok);
+  spm.replace("tokenizer.ggml.token_type", std::monostate());
+  CHECK(status(spm) == Status::unsupported);
+  for (const char* key : {"merges", "pre", "tokens"}) CHECK(status(with(key, std::monostate())) == Status::unsupported);
+  CHECK(status(with("pre", std::string("none-such"))) == Status::unsupported);
+  CHECK(status(with("token_type", Integers{1, 1})) == Status::bad_file);  // what is there and contradicts itself is wrong
+}
+
 TEST_CASE("A file without a tokenizer has none", "[text]") {
   CHECK(tokenizer_from_gguf(Metadata()) == nullptr);
   CHECK(tokenizer_from_gguf(with("model", std::string("none"))) == nullptr);
@@ -95,10 +147,8 @@ TEST_CASE("Malformed or foreign GGUF tokenizers are refused by the name of what 
   CHECK_THAT(error_of(with("merges", Strings{"a x"})), Contains("tokenizer.ggml.merges[0]") && Contains("'x'"));
   CHECK_THAT(error_of(with("merges", Strings{"b a"})), Contains("'ba'"));
   CHECK_THAT(error_of(with("merges", Strings{"a b", "a b"})), Contains("merged twice"));
-  CHECK_THAT(error_of(with("bos_token_id", int64_t(11))), Contains("tokenizer.ggml.bos_token_id"));
-  CHECK_THAT(error_of(with("eos_token_id", int64_t(-1))), Contains("tokenizer.ggml.eos_token_id"));
-  CHECK_THAT(error_of(with("eot_token_id", uint64_t(1) << 63)), Contains("tokenizer.ggml.eot_token_id"));
   CHECK_THAT(error_of(with("eom_token_id", std::string("6"))), Contains("tokenizer.ggml.eom_token_id"));
+  CHECK_THAT(error_of(with("bos_token_id", 0.5)), Contains("tokenizer.ggml.bos_token_id"));
   CHECK_THAT(error_of(with("add_bos_token", int64_t(1))), Contains("tokenizer.ggml.add_bos_token"));
   CHECK_THAT(error_of(with("tokens", Strings{"a", "a", "\xC4\xA0", "ab", "4", "5", "6", "7", "8", "9", "10"})), Contains("ids 0 and 1 are both 'a'"));
 
@@ -127,6 +177,8 @@ TEST_CASE("A tokenizer.model that is not Llama 3's or 4's is refused by its line
   };
   using Catch::Contains;
   CHECK_THAT(error(""), Contains("0 ranks"));
+  CHECK_THAT(error(std::string("\n\x0E\n\x05<unk>\x15\0\0\0\0\x18\x02\n\x0C\n\x03<s>\x15\0\0\0\0\x18\x03", 30)), Contains("SentencePiece"));
+  CHECK_THAT(error("\n\nI=== 0\n"), Contains("line 3"));  // empty lines are none
   CHECK_THAT(error("IQ== 0\nIg== 1\n"), Contains("2 ranks, expected 128000 (Llama 3) or 200000 (Llama 4)"));
   CHECK_THAT(error("IQ== 0\nIg== 2\n"), Contains("line 2") && Contains("'2', expected 1"));
   CHECK_THAT(error("IQ== 00\n"), Contains("line 1"));

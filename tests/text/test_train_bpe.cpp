@@ -1,11 +1,13 @@
 // A vocabulary made from a text: the textbook's example, every byte kept, the same result each time, and it is a tokenizer.
 #include <algorithm>
+#include <cstring>
 #include <map>
 
 #include "puna/base/error.h"
 #include "puna/text/tokenizer.h"
 #include "puna/text/train_bpe.h"
 #include "support/catch.h"
+#include "support/status.h"
 
 using namespace puna;
 
@@ -64,6 +66,47 @@ TEST_CASE("merges are those of counting all pairs each time", "[text]") {
   const std::vector<std::string> want = plain_merges(words, 30);
   CHECK(got == want);
   CHECK(got.size() > 10);
+}
+
+TEST_CASE("a text that is one word of millions of letters takes as long as any", "[text]") {
+  // The steps that would be taken are counted by the watch: with the square of the length it would be asked without end.
+  const auto work = [](size_t letters, const char* alphabet, size_t n) {
+    std::string text;
+    for (size_t i = 0; i < letters; ++i) text += alphabet[i * i % n];
+    int asked = 0;
+    const auto go_on = [&] { return ++asked > 0; };
+    train_bpe(text, {270, 2, {"<b>", "<e>"}, ""}, Watch(go_on, std::chrono::microseconds(0)));
+    return asked;
+  };
+  for (const std::string& alphabet : {std::string("a"), std::string("ab"), std::string("abcdefg")}) {
+    const int some = work(50'000, alphabet.c_str(), alphabet.size()), more = work(400'000, alphabet.c_str(), alphabet.size());
+    CAPTURE(alphabet, some, more);
+    CHECK(more < 12 * some);
+  }
+  const Metadata m = train_bpe(std::string(3'000'000, 'a'), {270, 2, {"<b>", "<e>"}, ""});
+  const std::vector<std::string>& merges = *m.strings("tokenizer.ggml.merges");
+  REQUIRE(merges.size() == 12);
+  CHECK(merges[0] == "a a");
+  CHECK(merges[11].size() == 4097);  // 2048 letters twice
+}
+
+TEST_CASE("merges of one long word are those of counting all pairs each time", "[text]") {
+  for (const char* alphabet : {"a", "ab", "aab", "abcab"}) {
+    std::string word;
+    for (uint32_t i = 0, x = 1; i < 700; ++i, x = x * 1664525 + 1013904223) word += alphabet[(x >> 16) % strlen(alphabet)];
+    const Metadata m = train_bpe(word, {256 + 2 + 25, 2, {"<b>", "<e>"}, ""});
+    std::vector<std::string> got;
+    for (std::string s : *m.strings("tokenizer.ggml.merges")) {
+      s[s.find(' ')] = '+';
+      got.push_back(s);
+    }
+    CHECK(got == plain_merges({word}, 25));
+  }
+}
+
+TEST_CASE("a vocabulary may be left while it is made", "[text]") {
+  const auto no = [] { return false; };
+  CHECK(test::status_of([&] { train_bpe(std::string(100'000, 'a'), {270, 2, {"<b>", "<e>"}, ""}, Watch(no, std::chrono::microseconds(0))); }) == Status::cancelled);
 }
 
 TEST_CASE("a trained vocabulary is a tokenizer that loses nothing", "[text]") {

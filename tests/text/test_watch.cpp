@@ -67,6 +67,16 @@ TEST_CASE("a tokenizer may be left while it is read and while it encodes", "[tex
   std::string text;
   for (int i = 0; i < 20000; ++i) text += "some words ";
   check_leaves("encode", [&](const Watch& watch) { tokenizer->encode(text, false, watch); });
+  const std::string word(200'000, 'a');  // one piece
+  check_leaves("a long word", [&](const Watch& watch) { tokenizer->encode(word, false, watch); });
+  check_leaves("a chat", [&](const Watch& watch) { tokenizer->encode_chat({text, {{10, 1000}}}, watch); });
+
+  // Normalizers and added tokens, over a text that has nothing for either.
+  file["normalizer"] = nlohmann::json::parse(R"({"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "?"}, "content": "!"}, {"type": "NFKC"}]})");
+  const TokenizerPtr normalizing = tokenizer_from_json(file.dump(), "", "");
+  std::string marks = "\uFDFA";
+  for (int i = 0; i < 20000; ++i) marks += "\u0301\u0323";
+  check_leaves("normalise", [&](const Watch& watch) { normalizing->encode(marks, false, watch); });
 }
 
 TEST_CASE("a template may be left while it is parsed and while it renders", "[text]") {

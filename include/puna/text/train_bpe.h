@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "puna/base/watch.h"
 #include "puna/tensor/metadata.h"
 
 namespace puna {
@@ -19,7 +20,7 @@ struct BpeOptions {
 };
 
 // "tokenizer.*" keys of a GGUF file. The same on every machine: ties go to the lower pair of ids. Error{invalid_argument} when an option is
-// out of range or the text is empty.
-Metadata train_bpe(std::string_view text, const BpeOptions& options);
+// out of range or the text is empty. Time is n log n in the text, whatever it is.
+Metadata train_bpe(std::string_view text, const BpeOptions& options, const Watch& watch = Watch());
 
 }  // namespace puna
