@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace puna::os {
 
@@ -55,6 +56,7 @@ void prefer_large_pages(void* memory, size_t bytes) noexcept;
 
 bool is_directory(const std::string& path) noexcept;
 bool is_file(const std::string& path) noexcept;
+std::vector<std::string> list_folder(const std::string& path);  // the names in it, sorted, without "." and ".."; Error{io}
 void make_folder(const std::string& path);  // fine when it is there; Error{io}
 // Whole file as bytes; Error{io} if it cannot be read or is larger than `limit`.
 std::string read_file(const std::string& path, uint64_t limit);

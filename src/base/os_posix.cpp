@@ -1,13 +1,17 @@
 #ifndef _WIN32
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <string_view>
 
 #include "base/os.h"
 #include "puna/base/error.h"
@@ -112,6 +116,16 @@ bool is_directory(const std::string& path) noexcept {
 bool is_file(const std::string& path) noexcept {
   struct stat st;
   return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+std::vector<std::string> list_folder(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path.c_str()), closedir);
+  if (!folder) fail_errno("open the folder", path);
+  std::vector<std::string> names;
+  while (const dirent* entry = readdir(folder.get()))
+    if (const std::string_view name = entry->d_name; name != "." && name != "..") names.emplace_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::string read_file(const std::string& path, uint64_t limit) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/os.h"
@@ -112,6 +113,21 @@ bool is_directory(const std::string& path) noexcept {
 bool is_file(const std::string& path) noexcept {
   const DWORD a = attributes(path);
   return a != INVALID_FILE_ATTRIBUTES && (a & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_DEVICE)) == 0;
+}
+
+std::vector<std::string> list_folder(const std::string& path) {
+  WIN32_FIND_DATAW found;
+  const HANDLE search = FindFirstFileW(wide(path + "/*").c_str(), &found);
+  if (search == INVALID_HANDLE_VALUE) fail_last("open the folder", path);
+  std::vector<std::string> names;
+  do {
+    char name[4 * MAX_PATH];
+    const int n = WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, sizeof name, nullptr, nullptr);
+    if (n > 1 && std::string_view(name) != "." && std::string_view(name) != "..") names.emplace_back(name);
+  } while (FindNextFileW(search, &found));
+  FindClose(search);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::string read_file(const std::string& path, uint64_t limit) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/fp_env.h"
+#include "base/json.h"
 #include "base/os.h"
 #include "kernels/kernel_table.h"
 #include "puna/base/error.h"
@@ -26,6 +27,28 @@ auto naming_file(const std::string& name, F&& f) {
     if (e.status() == Status::cancelled || strstr(e.what(), name.c_str())) throw;
     fail(e.status(), "%s: %s", name.c_str(), e.what());
   }
+}
+
+// The tokenizer's own beginning and end of text stand in for names that no file spells; a template finds them defined, if empty.
+ChatTemplate::Texts tokens_for_templates(const Checkpoint& checkpoint, const Tokenizer* tokenizer, const Watch& watch) {
+  ChatTemplate::Texts tokens;
+  if (checkpoint.format == Checkpoint::Format::huggingface) tokens = template_tokens_of_folder(checkpoint.folder, watch);
+  else if (tokenizer) tokens = template_tokens_of_gguf(checkpoint.metadata, *tokenizer);
+  const auto text = [&](int32_t id) {
+    StreamDecoder utf8;
+    return id < 0 ? std::string() : utf8.push(tokenizer->bytes(id)) + utf8.flush();
+  };
+  const Tokenizer::Specials specials = tokenizer ? tokenizer->specials() : Tokenizer::Specials();
+  tokens.try_emplace("bos_token", text(specials.bos));
+  tokens.try_emplace("eos_token", text(specials.eos));
+  return tokens;
+}
+
+// As transformers asks: is `tools` there and not null?
+bool gives_tools(std::string_view variables_json, const Watch& watch) {
+  OrderedJson variables = parse_ordered_json(variables_json, "chat template variables", watch);
+  const JsonGuard guard(variables);
+  return variables.is_object() && variables.contains("tools") && !variables["tools"].is_null();
 }
 
 }  // namespace
@@ -154,12 +177,14 @@ void Model::read_text_parts(const Watch& watch) {
     for (const std::string& note : tokenizer_->notes()) context_->logger().write(LogLevel::warning, "%s", note.c_str());
   if (tokenizer_ && tokenizer_->size() > config().vocab)
     fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %lld rows", tokenizer_->size(), static_cast<long long>(config().vocab));
+  if (gguf) chat_templates_ = chat_templates_of_gguf(checkpoint_.metadata, watch);
+  else if (!folder.empty()) chat_templates_ = chat_templates_of_folder(folder, watch);
   try {
-    const std::string source = gguf ? checkpoint_.metadata.string("tokenizer.chat_template", std::string()) : folder.empty() ? "" : chat_template_of_folder(folder, watch);
-    if (!source.empty()) chat_template_ = ChatTemplate::parse(source, {}, watch);
+    if (!chat_templates_.empty()) template_tokens_ = tokens_for_templates(checkpoint_, tokenizer_.get(), watch);
   } catch (const Error& e) {
     if (e.status() == Status::out_of_memory || e.status() == Status::cancelled) throw;
-    chat_template_error_ = e.what();
+    chat_templates_ = ChatTemplates();
+    chat_templates_.add_unreadable("default", e.what());
   }
 }
 
@@ -168,19 +193,21 @@ const Tokenizer& Model::require_tokenizer() const {
   return *tokenizer_;
 }
 
-const ChatTemplate& Model::require_chat_template() const {
-  if (!chat_template_)
-    fail(Status::unsupported, "%s", chat_template_error_.empty() ? "the model ships no chat template" : chat_template_error_.c_str());
-  return *chat_template_;
+RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch, std::string_view name) const {
+  const bool several = name.empty() && chat_templates_.has("tool_use");
+  const ChatTemplate& chosen = chat_templates_.choose(name, several && gives_tools(variables_json, watch));
+  try {
+    return chosen.render(variables_json, date, watch, template_tokens_);
+  } catch (const Error& e) {
+    if (!date.empty() || !strstr(e.what(), "'strftime_now' is undefined")) throw;
+    fail(Status::invalid_argument, "the chat template asks for today's date, and the library reads no clock: give one, YYYY-MM-DD (C: puna_render_options.date; "
+         "puna: --date; Python and Rust: date). It said: %s", e.what());
+  }
 }
 
-RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch) const {
-  const auto text = [&](int32_t id) {
-    StreamDecoder utf8;
-    return id < 0 ? std::string() : utf8.push(tokenizer_->bytes(id)) + utf8.flush();
-  };
-  const Tokenizer::Specials specials = tokenizer_ ? tokenizer_->specials() : Tokenizer::Specials();
-  return require_chat_template().render(variables_json, date, watch, {{"bos_token", text(specials.bos)}, {"eos_token", text(specials.eos)}});
+std::vector<int32_t> Model::chat_tokens(std::string_view variables_json, std::string_view date, const Watch& watch, std::string_view name) const {
+  const Tokenizer& tokenizer = require_tokenizer();
+  return tokenizer.encode_chat(render_chat(variables_json, date, watch, name), watch);
 }
 
 uint64_t Model::parameter_count() const noexcept {

@@ -10,6 +10,20 @@ namespace {
 
 using namespace jinja;
 
+Value value_of(Machine& m, const ChatTemplate::Texts::mapped_type& texts) {
+  if (const auto* one = std::get_if<std::string>(&texts)) return m.text(*one);
+  std::vector<Value> items;
+  for (const std::string& text : std::get<std::vector<std::string>>(texts)) items.push_back(m.text(text));
+  return m.list(std::move(items));
+}
+
+bool is_one_of(const Value& given, const ChatTemplate::Texts& tokens) {
+  if (!given.is_string()) return false;
+  for (const auto& [name, texts] : tokens)
+    if (const auto* one = std::get_if<std::string>(&texts); one && *one == given.text()) return true;
+  return false;
+}
+
 class JinjaTemplate final : public ChatTemplate {
  public:
   JinjaTemplate(std::string_view source, const Limits& limits, const Watch& watch) : limits_(limits), program_(parse_program(source, limits.depth, watch)) {}
@@ -21,8 +35,10 @@ class JinjaTemplate final : public ChatTemplate {
     try {
       for (const std::string& name : program_.names) {
         const Value* given = variables.as<Dict>().find_text(m, name);
-        const auto text = otherwise.find(name);
-        m.context.push_back(given ? *given : text != otherwise.end() ? m.text(text->second) : find_global(m, name));
+        const auto token = otherwise.find(name);
+        if (token == otherwise.end()) m.context.push_back(given ? *given : find_global(m, name));
+        else if (!given) m.context.push_back(value_of(m, token->second));
+        else m.context.push_back(is_one_of(*given, otherwise) ? m.text(given->text()) : *given);
       }
       m.open_scope(nullptr, program_.hidden);
       m.execute(program_.body);

@@ -8,7 +8,7 @@
 #include "puna/io/checkpoint.h"
 #include "puna/model/llama.h"
 #include "puna/model/vision.h"
-#include "puna/text/chat_template.h"
+#include "puna/runtime/chat_templates.h"
 #include "puna/text/tokenizer.h"
 
 namespace puna {
@@ -17,7 +17,7 @@ namespace puna {
 ContextPtr make_context(const ContextOptions& options);
 
 // The tokenizer alone, without the weights: of a GGUF file or a Hugging Face folder, or a bare tokenizer.json or tokenizer.model.
-TokenizerPtr open_tokenizer(const std::string& path);
+TokenizerPtr open_tokenizer(const std::string& path, const Watch& watch = Watch());
 
 class ImageCache;  // src/runtime/image_cache.h
 
@@ -70,10 +70,14 @@ class Model {
   const Tokenizer* tokenizer() const noexcept { return tokenizer_.get(); }             // NULL when the model ships none
   const TokenizerPtr& tokenizer_ptr() const noexcept { return tokenizer_; }
   const Tokenizer& require_tokenizer() const;                                          // Error{unsupported} instead of NULL
-  const ChatTemplate* chat_template() const noexcept { return chat_template_.get(); }  // NULL when the model ships none
-  const ChatTemplate& require_chat_template() const;                                   // Error{unsupported} instead of NULL
-  // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}; bos_token and eos_token are filled in.
-  RenderedChat render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch()) const;
+  const ChatTemplates& chat_templates() const noexcept { return chat_templates_; }
+  const ChatTemplate* chat_template() const noexcept { return chat_templates_.without_tools(); }  // NULL when the model ships none that can be used
+  // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}. The special tokens that the model's files name (bos_token, pad_token, ...)
+  // are filled in; one that the variables give themselves wins. `date` (YYYY-MM-DD) is today for templates that ask. `name`: see ChatTemplates::choose.
+  RenderedChat render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch(), std::string_view name = {}) const;
+  // Its ids: the one road from messages to tokens. What the messages say is text, whatever it looks like; nothing is put in front.
+  std::vector<int32_t> chat_tokens(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch(),
+                                   std::string_view name = {}) const;
   uint64_t parameter_count() const noexcept;
 
   const VisionTower* vision() const noexcept { return vision_.get(); }                 // NULL when the model has no eyes
@@ -104,8 +108,9 @@ class Model {
   Checkpoint checkpoint_;
   Llama llama_;
   TokenizerPtr tokenizer_;
-  std::shared_ptr<const ChatTemplate> chat_template_;
-  std::string tokenizer_error_, chat_template_error_, vision_error_;  // why there is none: an unsupported one does not keep the weights from running
+  ChatTemplates chat_templates_;
+  ChatTemplate::Texts template_tokens_;
+  std::string tokenizer_error_, vision_error_;  // why there is none: an unsupported one does not keep the weights from running
   std::unique_ptr<const VisionTower> vision_;
   TileSettings tile_settings_;
   ImageTokens image_tokens_;

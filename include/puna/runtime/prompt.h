@@ -50,12 +50,17 @@ int64_t shared_prefix(const PromptView& a, const PromptView& b) noexcept;
 // The longest prefix of `length` or less that no image reaches across.
 int64_t whole_images(const PromptView& prompt, int64_t length) noexcept;
 
-// `at_start`: the text begins an empty session. Rendered chats usually begin with the token already; it is never put there twice.
+// Rendered chats usually begin with the token already; it is never put there twice.
+inline void put_bos_first(const Tokenizer& tokenizer, std::vector<int32_t>& ids) {
+  const Tokenizer::Specials& s = tokenizer.specials();
+  if (s.add_bos && s.bos >= 0 && (ids.empty() || ids.front() != s.bos)) ids.insert(ids.begin(), s.bos);
+}
+
+// `at_start`: the text begins an empty session.
 inline std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool parse_special, bool at_start = true,
                                           const Watch& watch = Watch()) {
   std::vector<int32_t> ids = tokenizer.encode(text, parse_special, watch);
-  const Tokenizer::Specials& s = tokenizer.specials();
-  if (at_start && s.add_bos && s.bos >= 0 && (ids.empty() || ids.front() != s.bos)) ids.insert(ids.begin(), s.bos);
+  if (at_start) put_bos_first(tokenizer, ids);
   return ids;
 }
 

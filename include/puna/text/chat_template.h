@@ -11,6 +11,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "puna/base/watch.h"
 #include "puna/text/rendered_chat.h"
@@ -33,8 +35,9 @@ class ChatTemplate {
   // add_generation_prompt, bos_token, eos_token, and any further keyword; key order is kept. `now` (YYYY-MM-DD, "" = none)
   // answers strftime_now (at midnight). Every error is "chat template line N: ...": Error{invalid_argument} when the template refuses
   // these messages (raise_exception, with its message) or fails on them, {bad_file} when a limit is passed or the JSON is malformed.
-  // `otherwise` (valid UTF-8) are variables that the JSON may leave out.
-  using Texts = std::map<std::string, std::string, std::less<>>;
+  // `otherwise` (valid UTF-8) are variables that the JSON may leave out: special tokens, a text or a list of texts each. They are no content, nor is
+  // what the JSON gives in place of one, if it is the text of one.
+  using Texts = std::map<std::string, std::variant<std::string, std::vector<std::string>>, std::less<>>;
   virtual RenderedChat render(std::string_view variables_json, std::string_view now = {}, const Watch& watch = Watch(),
                               const Texts& otherwise = Texts()) const = 0;
 };
