@@ -36,6 +36,7 @@ puna_status puna_model_get_info(const puna_model* model, puna_model_info* info) 
     i.experts_used = int32_t(c.experts_per_token);
     i.has_tokenizer = m.tokenizer() != nullptr;
     i.has_chat_template = m.chat_template() != nullptr;
+    i.chat_template_count = int32_t(m.chat_templates().entries().size());
     i.metadata_count = int32_t(m.checkpoint().metadata.values().size());
     i.tensor_count = int32_t(m.checkpoint().tensors.size());
     i.load_seconds = m.load_seconds();

@@ -203,13 +203,15 @@ typedef struct puna_model_info {
   int32_t experts;          /* routed experts a mixture layer; 0 = a dense model */
   int32_t experts_used;     /* of them, by each token */
   int32_t has_tokenizer;    /* 1 = the text functions below work */
-  int32_t has_chat_template;
+  int32_t has_chat_template; /* 1 = there is one for chats without tools, and it can be used */
   int32_t metadata_count;   /* entries for puna_model_metadata_key */
   int32_t tensor_count;     /* entries for puna_model_tensor_info */
   int32_t reserved;
   double load_seconds;      /* what the open took */
   int32_t image_tile;       /* pixels a side of the tiles its vision encoder reads; 0 = the model does not see */
   int32_t image_tile_rows;  /* positions that one tile takes */
+  int32_t chat_template_count; /* entries for puna_model_chat_template_info, with those that cannot be used */
+  int32_t reserved2;
 } puna_model_info;
 
 PUNA_API puna_status puna_model_get_info(const puna_model* model, puna_model_info* info);
@@ -273,11 +275,21 @@ PUNA_API puna_status puna_session_plan(const puna_model* model, const puna_plan_
 
 /* ---- Text: PUNA_UNSUPPORTED when the model ships no tokenizer (or no chat template) --------------------------------------------- */
 
+typedef struct puna_text_span {
+  uint64_t begin, end; /* bytes [begin, end) of a text */
+} puna_text_span;
+
 typedef struct puna_tokenize_options {
   uint32_t struct_size;
   int32_t parse_special; /* 1 = text such as "<|eot|>" becomes the special token; 0 = it is ordinary text */
   int32_t add_bos;       /* 1 = put the beginning-of-text token first, if the model's metadata asks for one and it is not there */
   int32_t reserved;      /* 0 */
+  /* With parse_special, parts of the text that are ordinary text all the same, in order and apart: what users wrote (puna_chat_info). A special token is
+   * parsed only where none of its bytes is in them. Optional. */
+  const puna_text_span* content;
+  uint64_t content_count;
+  int32_t (*watch)(void* user); /* about once a millisecond in a long text; nonzero cancels; optional */
+  void* watch_user;
 } puna_tokenize_options;
 
 /* Ids of a text (see Buffers; capacity counts ids). Any bytes are taken; nothing is lost where the vocabulary has the bytes. */
@@ -332,23 +344,60 @@ PUNA_API puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, cons
 PUNA_API puna_status puna_tokenizer_token_info(const puna_tokenizer* tokenizer, int32_t token, puna_token_info* info);
 PUNA_API puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes, int32_t* token);
 
-/* The prompt text of a chat by the model's own template (see Buffers); tokenize it with parse_special = 1. `chat_json` is what transformers'
- * apply_chat_template passes: {"messages": [{"role": "user", "content": "..."}, ...], "add_generation_prompt": true, "tools": [...] or null, ...};
- * bos_token and eos_token are filled in. `date` (YYYY-MM-DD; optional) answers templates that ask for today: this library reads no clock. */
-PUNA_API puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,
-                                            size_t capacity, size_t* size);
+/* ---- Chats: from messages to a prompt, by the model's own template ---------------------------------------------------------------- */
 
 typedef struct puna_render_options {
   uint32_t struct_size;
   int32_t reserved;              /* 0 */
-  const char* date;              /* as above; optional */
-  int32_t (*watch)(void* user);  /* about once a millisecond while it renders; nonzero cancels; optional */
+  const char* date;              /* YYYY-MM-DD: today, for templates that ask. Without one such a template is an error: this library reads no clock */
+  int32_t (*watch)(void* user);  /* about once a millisecond while it works; nonzero cancels; optional */
   void* watch_user;
+  const char* template_name;     /* which of the model's templates. NULL or "": "tool_use" where the chat has tools and there is one of that name, else "default" */
+  int32_t parse_content;         /* 1 = special tokens are parsed in what the messages say, too: only for messages that nobody else can write in */
+  int32_t reserved2;             /* 0 */
 } puna_render_options;
 
-/* The same with options: a template is a program, and a long chat may keep it busy for a while. */
+/* The token ids of a chat (see Buffers), ready for puna_session_generate_tokens and the like. `chat_json` is what transformers' apply_chat_template passes:
+ * {"messages": [{"role": "user", "content": "..."}, ...], "add_generation_prompt": true, "tools": [...] or null, ...}; the special tokens that the model's
+ * files name (bos_token, pad_token, ...) are filled in where it does not give them itself. What the messages, tools and other variables say is text, whatever
+ * it looks like: "<|eot|>" typed by a user ends no turn. */
+PUNA_API puna_status puna_model_chat_tokens(const puna_model* model, const char* chat_json, size_t bytes, const puna_render_options* options,
+                                            int32_t* tokens, size_t capacity, size_t* count);
+/* The text alone (see Buffers): to look at, or for a template that writes no special tokens. Tokenized with parse_special and without the content of
+ * puna_chat_info, it makes special tokens of what users wrote. */
 PUNA_API puna_status puna_model_render(const puna_model* model, const char* chat_json, size_t bytes, const puna_render_options* options, char* text,
                                        size_t capacity, size_t* size);
+/* The same with no option but a date (optional). */
+PUNA_API puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,
+                                            size_t capacity, size_t* size);
+
+/* A rendered chat, with what is known of its text. */
+typedef struct puna_chat puna_chat;
+
+typedef struct puna_chat_info {
+  uint32_t struct_size;
+  int32_t reserved;
+  const char* text;              /* NUL-terminated; everything here lives as long as the chat */
+  uint64_t size;                 /* of text */
+  const puna_text_span* content; /* what the template did not write itself, for puna_tokenize_options */
+  uint64_t content_count;
+  const char* const* dropped;    /* fields of which nothing reached the text: "messages[0].content", "messages[2].tool_calls", "tools" */
+  uint64_t dropped_count;
+} puna_chat_info;
+
+PUNA_API puna_status puna_chat_render(const puna_model* model, const char* chat_json, size_t bytes, const puna_render_options* options, puna_chat** chat);
+PUNA_API puna_status puna_chat_get_info(const puna_chat* chat, puna_chat_info* info);
+PUNA_API void puna_chat_free(puna_chat* chat);
+
+typedef struct puna_chat_template_info {
+  uint32_t struct_size;
+  int32_t reserved;
+  const char* name;  /* "default", "tool_use", ...; lives as long as the model, like error */
+  const char* error; /* why it cannot be used; "" = it can */
+} puna_chat_template_info;
+
+/* The model's templates, 0 .. chat_template_count - 1 (puna_model_info). */
+PUNA_API puna_status puna_model_chat_template_info(const puna_model* model, int32_t index, puna_chat_template_info* info);
 
 /* ---- Session: one conversation, one thread at a time ----------------------------------------------------------------------------- */
 
@@ -526,7 +575,7 @@ typedef struct puna_generate_options {
   const char* const* stop_strings;     /* the answer ends before the first of them; no part of one is ever streamed */
   uint64_t stop_string_count;
   int32_t keep_special;                /* 1 = special tokens appear in the text */
-  int32_t parse_special;               /* 1 = special tokens in a text prompt are parsed: set it for rendered chats */
+  int32_t parse_special;               /* 1 = special tokens in a text prompt are parsed. Chats: puna_model_chat_tokens */
   int32_t log_probabilities;           /* n, at most the vocabulary = report the chosen token's and the n - 1 most likely others', by the model itself: before
                                           penalties, temperature and filters; 0 = none */
   int32_t context_policy;              /* PUNA_CONTEXT_* */

@@ -1,4 +1,4 @@
-// tokenizer.cpp -- text and token ids, of a model or of a tokenizer alone; and chats.
+// tokenizer.cpp -- text and token ids, of a model or of a tokenizer alone.
 #include <algorithm>
 
 #include "handles.h"
@@ -10,12 +10,32 @@ using namespace puna::capi;
 
 namespace {
 
+// The text of a rendered chat, of which the caller says what its template did not write.
+RenderedChat chat_from_c(std::string_view text, const puna_tokenize_options& o) {
+  RenderedChat chat{std::string(text), {}};
+  for (const puna_text_span& s : array_view(o.content, o.content_count, "content")) {
+    const size_t i = chat.content.size();
+    PUNA_REQUIRE(s.begin <= s.end && s.end <= text.size(), "content[%zu] is [%llu, %llu), the text has %zu bytes", i, static_cast<unsigned long long>(s.begin),
+                 static_cast<unsigned long long>(s.end), text.size());
+    PUNA_REQUIRE(i == 0 || chat.content.back().end <= s.begin, "content[%zu] begins before content[%zu] ends", i, i - 1);
+    chat.content.push_back({size_t(s.begin), size_t(s.end)});
+  }
+  std::erase_if(chat.content, [](const TextSpan& s) { return s.begin == s.end; });
+  return chat;
+}
+
 void encode(const Tokenizer& tokenizer, const char* text, size_t bytes, const puna_tokenize_options* options, int32_t* tokens,
             size_t capacity, size_t* count) {
   const puna_tokenize_options o = read_options(options, "puna_tokenize_options");
   require_reserved(o.reserved, "puna_tokenize_options");
   const bool special = flag(o.parse_special, "parse_special"), bos = flag(o.add_bos, "add_bos");
-  write_tokens(encode_prompt(tokenizer, text_view(text, bytes, "text"), special, bos), tokens, capacity, count);
+  const std::string_view view = text_view(text, bytes, "text");
+  const auto go_on = [&] { return o.watch(o.watch_user) == 0; };
+  const Watch watch(o.watch ? FunctionRef<bool()>(go_on) : FunctionRef<bool()>());
+  const RenderedChat chat = special ? chat_from_c(view, o) : RenderedChat();
+  std::vector<int32_t> ids = chat.content.empty() ? tokenizer.encode(view, special, watch) : tokenizer.encode_chat(chat, watch);
+  if (bos) put_bos_first(tokenizer, ids);
+  write_tokens(ids, tokens, capacity, count);
 }
 
 void decode(const Tokenizer& tokenizer, const int32_t* tokens, size_t count, int32_t keep_special, char* text, size_t capacity, size_t* size) {
@@ -110,23 +130,4 @@ puna_status puna_tokenizer_token_info(const puna_tokenizer* tokenizer, int32_t t
 
 puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes, int32_t* token) {
   return guard([&] { find_token(use(tokenizer), piece, bytes, token); });
-}
-
-puna_status puna_model_render(const puna_model* model, const char* chat_json, size_t bytes, const puna_render_options* options, char* text,
-                              size_t capacity, size_t* size) {
-  return guard([&] {
-    const Model& m = use(model);
-    const puna_render_options o = read_options(options, "puna_render_options");
-    require_reserved(o.reserved, "puna_render_options");
-    const auto go_on = [&] { return o.watch(o.watch_user) == 0; };
-    const Watch watch(o.watch ? FunctionRef<bool()>(go_on) : FunctionRef<bool()>());
-    write_text(m.render_chat(text_view(chat_json, bytes, "chat_json"), o.date ? o.date : "", watch).text, text, capacity, size);
-  });
-}
-
-puna_status puna_model_render_chat(const puna_model* model, const char* chat_json, size_t bytes, const char* date, char* text,
-                                   size_t capacity, size_t* size) {
-  return guard([&] {
-    write_text(use(model).render_chat(text_view(chat_json, bytes, "chat_json"), date ? date : "").text, text, capacity, size);
-  });
 }

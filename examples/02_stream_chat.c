@@ -52,21 +52,21 @@ int main(int argc, char** argv) {
   TRY(puna_model_open(NULL, path, &loading, &model));
   fputs("\n", stderr);
 
-  /* The two-call pattern: ask for the size, then for the text. */
-  size_t size = 0;
-  TRY(puna_model_render_chat(model, json, strlen(json), "2026-01-31", NULL, 0, &size));
-  char* prompt = malloc(size + 1);
+  /* From messages to token ids, in the two-call pattern: ask for the size, then for the ids. What the question says stays text: "<|eot|>" in it ends no turn. */
+  const puna_render_options rendering = {.struct_size = sizeof rendering, .date = "2026-01-31"};
+  size_t count = 0;
+  TRY(puna_model_chat_tokens(model, json, strlen(json), &rendering, NULL, 0, &count));
+  int32_t* prompt = malloc((count + 1) * sizeof *prompt);
   if (prompt == NULL) exit(1);
-  TRY(puna_model_render_chat(model, json, strlen(json), "2026-01-31", prompt, size + 1, &size));
+  TRY(puna_model_chat_tokens(model, json, strlen(json), &rendering, prompt, count, &count));
 
   const puna_sampler_options sampler = {.struct_size = sizeof sampler, .temperature = 0.7f, .top_p = 0.9f, .seed = 1};
-  const puna_generate_options options = {
-      .struct_size = sizeof options, .max_tokens = 256, .sampler = &sampler, .parse_special = 1};
+  const puna_generate_options options = {.struct_size = sizeof options, .max_tokens = 256, .sampler = &sampler};
   puna_generate_result result = {.struct_size = sizeof result};
   puna_session* session = NULL;
   int sentences = 0;
   TRY(puna_session_create(model, NULL, &session));
-  const puna_status status = puna_session_generate(session, prompt, size, &options, three_sentences, &sentences, &result);
+  const puna_status status = puna_session_generate_tokens(session, prompt, count, &options, three_sentences, &sentences, &result);
   if (status != PUNA_CANCELLED) TRY(status); /* cancelled: we stopped it ourselves, and the result is filled */
   fprintf(stderr, "\n[%lld tokens in %.2f s]\n", (long long)result.generated_tokens, result.generate_seconds);
 

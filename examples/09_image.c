@@ -31,32 +31,33 @@ static int32_t print_piece(void* out, const puna_generated_token* token) {
   return fflush(out);
 }
 
-/* {"messages": [{"role": "user", "content": [an image, a text]}]} as the prompt that the model expects; the question is plain ASCII here. */
-static char* render(const puna_model* model, const char* question) {
+/* The token ids of {"messages": [{"role": "user", "content": [an image, a text]}]}; the question is plain ASCII here. Its "<|image|>" would stay text:
+ * the one that the picture takes is the template's. */
+static int32_t* prompt_of(const puna_model* model, const char* question, size_t* count) {
   static const char format[] = "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"},{\"type\":\"text\",\"text\":\"%s\"}]}],"
                                "\"tools\":null,\"add_generation_prompt\":true}";
   const size_t room = sizeof format + strlen(question);
-  char *json = malloc(room), *text = NULL;
-  size_t size = 0;
+  char* json = malloc(room);
+  int32_t* ids = NULL;
   if (!json) return NULL;
   snprintf(json, room, format, question);
-  if (puna_model_render_chat(model, json, strlen(json), NULL, NULL, 0, &size) == PUNA_OK && (text = malloc(size + 1)) != NULL)
-    puna_model_render_chat(model, json, strlen(json), NULL, text, size + 1, &size);
+  if (puna_model_chat_tokens(model, json, strlen(json), NULL, NULL, 0, count) == PUNA_OK && (ids = malloc((*count + 1) * sizeof *ids)) != NULL)
+    puna_model_chat_tokens(model, json, strlen(json), NULL, ids, *count, count);
   free(json);
-  return text;
+  return ids;
 }
 
 int main(int argc, char** argv) {
   if (argc < 3) return fprintf(stderr, "usage: %s MODEL PICTURE [question] [max_tokens]\n", argv[0]), 2;
   puna_picture_info picture = {.struct_size = sizeof picture};
   puna_image_info info = {.struct_size = sizeof info};
-  puna_generate_options options = {.struct_size = sizeof options, .parse_special = 1, .image_count = 1};
+  puna_generate_options options = {.struct_size = sizeof options, .image_count = 1};
   puna_model* model = NULL;
   puna_session* session = NULL;
   puna_image* image = NULL;
   uint8_t* rgb = NULL;
-  char* prompt = NULL;
-  size_t bytes = 0;
+  int32_t* prompt = NULL;
+  size_t bytes = 0, count = 0;
   int code = 1;
   void* file = read_file(argv[2], &bytes);
   if (!file) { perror(argv[2]); return 1; }
@@ -70,12 +71,12 @@ int main(int argc, char** argv) {
   TRY(puna_image_get_info(image, &info));
   printf("%s, %d x %d pixels: %d x %d tiles, %d tokens\n", picture.format, (int)picture.width, (int)picture.height, info.columns, info.rows, (int)info.tokens);
 
-  prompt = render(model, argc > 3 ? argv[3] : "What is in this picture?");
+  prompt = prompt_of(model, argc > 3 ? argv[3] : "What is in this picture?", &count);
   if (!prompt) { fprintf(stderr, "%s\n", puna_last_error()); goto done; }
   options.images = (const puna_image* const*)&image;
   options.max_tokens = argc > 4 ? atoi(argv[4]) : 200;
   TRY(puna_session_create(model, NULL, &session));
-  TRY(puna_session_generate(session, prompt, strlen(prompt), &options, print_piece, stdout, NULL));
+  TRY(puna_session_generate_tokens(session, prompt, count, &options, print_piece, stdout, NULL));
   printf("\n");
   code = 0;
 done:

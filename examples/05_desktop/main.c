@@ -78,7 +78,7 @@ static gboolean compute(GtkWidget* widget, GdkFrameClock* clock, gpointer data) 
 static puna_status begin(app* a, const char* question) {
   puna_model_info info = {.struct_size = sizeof info};
   const puna_sampler_options sampler = {.struct_size = sizeof sampler, .temperature = 0.7f, .top_p = 0.9f, .seed = 1};
-  puna_generate_options options = {.struct_size = sizeof options, .max_tokens = a->ask ? 24 : MOST_TOKENS, .sampler = &sampler};
+  const puna_generate_options options = {.struct_size = sizeof options, .max_tokens = a->ask ? 24 : MOST_TOKENS, .sampler = &sampler};
   puna_status status = puna_session_create(a->model, NULL, &a->session);
   if (!status) status = puna_model_get_info(a->model, &info);
   if (status || !info.has_chat_template) return status ? status : puna_generation_create(a->session, question, strlen(question), &options, &a->generation);
@@ -88,15 +88,15 @@ static puna_status begin(app* a, const char* question) {
     if ((unsigned char)*p >= 0x20) g_string_append_c(json, *p);
   }
   g_string_append(json, "\"}], \"add_generation_prompt\": true}");
-  size_t size = 0;
-  char* prompt = NULL;
-  status = puna_model_render_chat(a->model, json->str, json->len, "2026-01-31", NULL, 0, &size);
+  const puna_render_options rendering = {.struct_size = sizeof rendering, .date = "2026-01-31"};
+  size_t count = 0;
+  int32_t* prompt = NULL;
+  status = puna_model_chat_tokens(a->model, json->str, json->len, &rendering, NULL, 0, &count);
   if (!status) {
-    prompt = g_malloc(size + 1);
-    status = puna_model_render_chat(a->model, json->str, json->len, "2026-01-31", prompt, size + 1, &size);
+    prompt = g_new(int32_t, count + 1);
+    status = puna_model_chat_tokens(a->model, json->str, json->len, &rendering, prompt, count, &count);
   }
-  options.parse_special = 1;
-  if (!status) status = puna_generation_create(a->session, prompt, size, &options, &a->generation);
+  if (!status) status = puna_generation_create_tokens(a->session, prompt, count, &options, &a->generation);
   g_free(prompt);
   g_string_free(json, TRUE);
   return status;

@@ -4,10 +4,12 @@
 
 #include "base/json.h"
 #include "common.h"
+#include "dropped.h"
 #include "interrupt.h"
 #include "pictures.h"
 #include "puna/base/error.h"
 #include "puna/runtime/generate.h"
+#include "puna/text/dropped_fields.h"
 #include "verbs.h"
 
 namespace puna::cli {
@@ -17,7 +19,7 @@ struct Flags {
   ModelFlags model;
   SamplingFlags sampling;
   SessionFlags session;
-  std::string system, prompt, date;
+  std::string system, prompt, date, template_name;
   std::vector<std::string> images;
   int64_t max_tokens = 0;
 };
@@ -29,8 +31,8 @@ class Chat {
     if (!f.system.empty()) add("system", f.system);
   }
 
-  // Streams the answer to standard output. Ctrl-C ends the answer; what was said so far stays in the history.
-  void answer(const std::string& text) {
+  // Streams the answer to standard output. Ctrl-C ends the answer; what was said so far stays in the history. False: it was ended so.
+  bool answer(const std::string& text) {
     const OrderedJson before = messages_;
     const size_t images_before = images_.size();
     add("user", with_pictures(text));
@@ -40,7 +42,7 @@ class Chat {
     std::string said;
     Interrupt interrupt(session_);
     try {
-      generate_with_images(session_, unseen(prompt()), options, [&](const GeneratedToken& token) {
+      generate_with_images(session_, unseen(prompt(interrupt)), options, [&](const GeneratedToken& token) {
         print(token.text);
         said += token.text;
         return !interrupt.requested();
@@ -54,6 +56,7 @@ class Chat {
     }
     print("\n");
     add("assistant", said);
+    return !interrupt.requested();
   }
 
   // Goes with the next question.
@@ -75,11 +78,15 @@ class Chat {
     return parts;
   }
 
-  Prompt prompt() const {
+  Prompt prompt(const Interrupt& interrupt) {
     const OrderedJson variables = {{"messages", messages_}, {"tools", nullptr}, {"add_generation_prompt", true}};
     const auto replace = OrderedJson::error_handler_t::replace;  // typed bytes need not be UTF-8
-    const std::string text = model_->render_chat(variables.dump(-1, ' ', false, replace), flags_.date).text;
-    return expand_images(*model_, model_->require_tokenizer().encode(text, /*parse_special=*/true), images_);
+    const std::string json = variables.dump(-1, ' ', false, replace);
+    const auto go_on = [&] { return !interrupt.requested(); };
+    const Watch watch(go_on);
+    const RenderedChat chat = model_->render_chat(json, flags_.date, watch, flags_.template_name);
+    dropped_.tell(dropped_fields(json, chat, watch));
+    return expand_images(*model_, model_->require_tokenizer().encode_chat(chat, watch), images_);
   }
 
   // Rewinds the session to what it shares with the prompt and returns the rest: earlier turns are not computed again.
@@ -95,6 +102,7 @@ class Chat {
   Session session_;
   OrderedJson messages_ = OrderedJson::array();
   std::vector<ImagePtr> images_, shown_;  // of the conversation, in order; of the next question
+  DroppedFields dropped_;
 };
 
 constexpr std::string_view kShow = "/image ";  // then a file: it goes with the next question
@@ -133,12 +141,13 @@ void add_chat(CLI::App& app) {
   f->session.add(verb);
   verb.option("--ctx", f->session.options.max_positions, "most tokens the conversation may hold (default: the model's limit)")
       .at_least(0);
-  verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD");
+  verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD (default: today)");
+  verb.option("--template", f->template_name, "which of the model's chat templates, by name (puna info lists them)");
   verb.run([f, prompt] {
     Chat chat(*f, f->model.open());
     for (const std::string& file : f->images) chat.show(file);
-    if (prompt.given()) chat.answer(f->prompt);
-    else converse(chat);
+    if (!prompt.given()) return converse(chat);
+    if (!chat.answer(f->prompt)) fail(Status::cancelled, "stopped");
   });
 }
 

@@ -26,7 +26,9 @@ void run(const Flags& f) {
   const ModelPtr model = f.model.open();
   const double load_seconds = seconds_now() - start;
   const std::vector<int32_t> prompt =
-      f.tokens.empty() ? encode_prompt(model->require_tokenizer(), f.prompt, f.special) : parse_tokens(f.tokens);
+      !f.tokens.empty() ? parse_tokens(f.tokens) : stoppable([&](const Watch& watch) {
+        return encode_prompt(model->require_tokenizer(), f.prompt, f.special, /*at_start=*/true, watch);
+      });
 
   GenerateOptions options;
   options.sampler = f.sampling.options;

@@ -47,6 +47,8 @@ OrderedJson describe(const Model& m, const std::string& path) {
                       {"tied_embeddings", c.tied},
                       {"tokenizer", m.tokenizer() != nullptr},
                       {"chat_template", m.chat_template() != nullptr}};
+  info["chat_templates"] = OrderedJson::array();
+  for (const ChatTemplates::Entry& e : m.chat_templates().entries()) info["chat_templates"].push_back(e.program ? e.name : e.name + " (cannot be used: " + e.error + ")");
   for (const auto& [key, value] : m.checkpoint().metadata.values()) info["metadata"][key] = std::visit(JsonOf{}, value);
   return info;
 }

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common.h"
+#include "interrupt.h"
 #include "puna/base/error.h"
 #include "verbs.h"
 
@@ -33,7 +34,8 @@ void add_tokenize(CLI::App& app) {
   verb.flag("--json", f->json, "the output is JSON in any case");
   verb.run([f, text, file] {
     const std::string input = text.given() ? f->text : read_input(file.given() ? f->file : "-");
-    print(nlohmann::json(open_tokenizer(f->model)->encode(input, f->special)).dump() + "\n");
+    const auto ids = stoppable([&](const Watch& watch) { return open_tokenizer(f->model, watch)->encode(input, f->special, watch); });
+    print(nlohmann::json(ids).dump() + "\n");
   });
 }
 
@@ -47,7 +49,7 @@ void add_detokenize(CLI::App& app) {
     std::vector<int32_t> ids;
     for (const std::string& part : f->ids)
       for (const int32_t id : parse_tokens(part)) ids.push_back(id);
-    print(open_tokenizer(f->model)->decode(ids, !f->skip_special));
+    print(stoppable([&](const Watch& watch) { return open_tokenizer(f->model, watch)->decode(ids, !f->skip_special); }));
   });
 }
 

@@ -89,7 +89,9 @@ AT(puna_model_info, reserved, 92);
 AT(puna_model_info, load_seconds, 96);
 AT(puna_model_info, image_tile, 104);
 AT(puna_model_info, image_tile_rows, 108);
-SIZE(puna_model_info, 112);
+AT(puna_model_info, chat_template_count, 112);
+AT(puna_model_info, reserved2, 116);
+SIZE(puna_model_info, 120);
 
 AT(puna_tensor_info, struct_size, 0);
 AT(puna_tensor_info, rank, 4);
@@ -116,7 +118,30 @@ AT(puna_render_options, reserved, 4);
 AT(puna_render_options, date, 8);
 AT(puna_render_options, watch, 16);
 AT(puna_render_options, watch_user, 24);
-SIZE(puna_render_options, 32);
+AT(puna_render_options, template_name, 32);
+AT(puna_render_options, parse_content, 40);
+AT(puna_render_options, reserved2, 44);
+SIZE(puna_render_options, 48);
+
+AT(puna_text_span, begin, 0);
+AT(puna_text_span, end, 8);
+SIZE(puna_text_span, 16);
+
+AT(puna_chat_info, struct_size, 0);
+AT(puna_chat_info, reserved, 4);
+AT(puna_chat_info, text, 8);
+AT(puna_chat_info, size, 16);
+AT(puna_chat_info, content, 24);
+AT(puna_chat_info, content_count, 32);
+AT(puna_chat_info, dropped, 40);
+AT(puna_chat_info, dropped_count, 48);
+SIZE(puna_chat_info, 56);
+
+AT(puna_chat_template_info, struct_size, 0);
+AT(puna_chat_template_info, reserved, 4);
+AT(puna_chat_template_info, name, 8);
+AT(puna_chat_template_info, error, 16);
+SIZE(puna_chat_template_info, 24);
 
 AT(puna_plan, struct_size, 0);
 AT(puna_plan, sessions, 4);
@@ -134,7 +159,11 @@ AT(puna_tokenize_options, struct_size, 0);
 AT(puna_tokenize_options, parse_special, 4);
 AT(puna_tokenize_options, add_bos, 8);
 AT(puna_tokenize_options, reserved, 12);
-SIZE(puna_tokenize_options, 16);
+AT(puna_tokenize_options, content, 16);
+AT(puna_tokenize_options, content_count, 24);
+AT(puna_tokenize_options, watch, 32);
+AT(puna_tokenize_options, watch_user, 40);
+SIZE(puna_tokenize_options, 48);
 
 AT(puna_token_info, struct_size, 0);
 AT(puna_token_info, kind, 4);

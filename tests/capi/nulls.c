@@ -32,6 +32,9 @@ int main(void) {
   int64_t length = 0;
   puna_context* context = NULL;
   puna_tokenizer* tokenizer = NULL;
+  puna_chat* chat = NULL;
+  puna_chat_info chat_info = {.struct_size = sizeof chat_info};
+  puna_chat_template_info template_info = {.struct_size = sizeof template_info};
   puna_generation* generation = NULL;
   puna_model* model = NULL;
   puna_session* session = NULL;
@@ -85,6 +88,10 @@ int main(void) {
   REFUSED(puna_model_find_token(NULL, "x", 1, &token));
   REFUSED(puna_model_render_chat(NULL, "{}", 2, NULL, NULL, 0, &n));
   REFUSED(puna_model_render(NULL, "{}", 2, NULL, NULL, 0, &n));
+  REFUSED(puna_model_chat_tokens(NULL, "{}", 2, NULL, NULL, 0, &n));
+  REFUSED(puna_chat_render(NULL, "{}", 2, NULL, &chat));
+  REFUSED(puna_chat_get_info(NULL, &chat_info));
+  REFUSED(puna_model_chat_template_info(NULL, 0, &template_info));
   REFUSED(puna_session_create(NULL, NULL, &session));
   REFUSED(puna_session_get_info(NULL, &session_info));
   REFUSED(puna_session_get_timings(NULL, &timings));
@@ -156,7 +163,7 @@ int main(void) {
   REFUSED(puna_sampler_distribution(sampler, floats, 4, NULL, 0, NULL));
   REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 1, 0, &token, NULL));
 
-  if (model != NULL || session != NULL || tokenizer != NULL || generation != NULL || key != NULL || logits != NULL || n != 0) {
+  if (model != NULL || session != NULL || tokenizer != NULL || chat != NULL || generation != NULL || key != NULL || logits != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }

@@ -120,6 +120,81 @@ class Text(unittest.TestCase):
             self.assertIn("<BOS>", overridden)
 
 
+class Chats(unittest.TestCase):
+    """Templates of our own beside the golden model's weights."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.model = pathlib.Path(folder.name, "m")
+        self.model.mkdir()
+        for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
+            if (CHAT / name).exists():
+                shutil.copyfile(CHAT / name, self.model / name)
+
+    def template(self, source, name="chat_template.jinja"):
+        (self.model / name).parent.mkdir(exist_ok=True)
+        (self.model / name).write_text(source)
+
+    def render(self, chat, *flags, code=0):
+        return run("render", self.model, "--messages", "-", *flags, stdin=json.dumps(chat).encode(), code=code)
+
+    def test_render_prints_the_ids_that_a_session_is_given(self):
+        special = next(t["content"] for t in json.loads((CHAT / "tokenizer.json").read_text())["added_tokens"] if t["special"])
+        self.template("{% for m in messages %}" + special + "{{ m.content }}{% endfor %}")
+        ids = json.loads(self.render([{"role": "user", "content": "hello " + special}], "--ids").stdout)
+        wanted = run_json("tokenize", self.model, "--special", special) + run_json("tokenize", self.model, "hello " + special)
+        self.assertEqual(ids, wanted)
+
+    def test_a_template_is_named_listed_and_chosen_by_tools(self):
+        self.template("D:{{ messages[0].content }}")
+        self.template("T:{{ messages[0].content }}", "additional_chat_templates/tool_use.jinja")
+        self.template("{% broken", "additional_chat_templates/rag.jinja")
+        messages = [{"role": "user", "content": "hi"}]
+        self.assertEqual(self.render(messages).stdout, b"D:hi")
+        self.assertEqual(self.render({"messages": messages, "tools": [{"type": "function", "function": {"name": "hi"}}]}).stdout, b"T:hi")
+        self.assertEqual(self.render(messages, "--template", "tool_use").stdout, b"T:hi")
+        self.assertIn(b"did you mean 'tool_use'?", self.render(messages, "--template", "tools_use", code=1).stderr)
+        self.assertEqual([t.split(" ")[0] for t in run_json("info", self.model, "--json")["chat_templates"]], ["default", "rag", "tool_use"])
+
+    def test_what_the_template_leaves_out_is_said(self):
+        self.template("{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}")
+        done = self.render([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}])
+        self.assertEqual(done.stdout, b"hello")
+        self.assertIn(b"writes nothing of messages[0].content", done.stderr)
+        spoken = run("chat", self.model, "--system", "Be brief.", "--max-tokens", 1, stdin=b"hello\nagain\n")
+        self.assertEqual(spoken.stderr.count(b"writes nothing of messages[0].content"), 1)
+        self.assertEqual(self.render([{"role": "user", "content": "hello"}]).stderr, b"")
+
+    def test_today_is_the_date_unless_one_is_given(self):
+        self.template("{{ strftime_now('%Y-%m-%d') }}")
+        today = time.strftime("%Y-%m-%d").encode()
+        self.assertIn(self.render([]).stdout, (today, time.strftime("%Y-%m-%d").encode()))
+        self.assertEqual(self.render({"messages": [], "date": "2026-01-31"}).stdout, b"2026-01-31")
+        self.assertEqual(self.render({"messages": [], "date": "2026-01-31"}, "--date", "2025-02-03").stdout, b"2025-02-03")
+
+    def test_a_key_that_is_no_part_of_a_chat_is_named(self):
+        self.template("{{ messages[0].content }}")
+        done = self.render({"messages": [], "add_generation_promt": True}, code=1)
+        self.assertIn(b"'add_generation_promt' is no part of a chat, did you mean 'add_generation_prompt'?", done.stderr)
+        self.assertIn(b"kwargs", self.render({"messages": [], "kwargs": 5}, code=1).stderr)
+
+    def test_control_c_is_heard_while_a_long_message_is_rendered_and_tokenized(self):
+        self.template("{{ messages[0].content }}")
+        line = b"some words that take a while " * 600_000 + b"\n"
+        started = time.monotonic()
+        run("tokenize", self.model, "--file", "-", stdin=line)
+        whole = time.monotonic() - started
+        with subprocess.Popen([BIN / "puna", "chat", self.model, "--max-tokens", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as chat:
+            chat.stdin.write(line)
+            chat.stdin.close()
+            time.sleep(whole / 10)  # the line is read: now it is parsed, rendered or tokenized
+            started = time.monotonic()
+            chat.send_signal(signal.SIGINT)
+            self.assertEqual(chat.wait(timeout=60), 0, chat.stderr.read())
+        self.assertLess(time.monotonic() - started, whole / 2)
+
+
 class Numbers(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()

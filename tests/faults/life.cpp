@@ -67,14 +67,21 @@ puna_status open(const Life& life, Handles& h) {
 }
 
 puna_status talk(const Handles& h, puna_tokenizer*& tokenizer) {
-  int32_t ids[256];
+  int32_t ids[1024];
   char text[4096];
   size_t count = 0, size = 0;
   TRY(puna_tokenizer_of_model(h.model, &tokenizer));
-  TRY(puna_tokenizer_encode(tokenizer, "Hello there, 123!", 17, nullptr, ids, 256, &count));
+  TRY(puna_tokenizer_encode(tokenizer, "Hello there, 123!", 17, nullptr, ids, 1024, &count));
   TRY(puna_tokenizer_decode(tokenizer, ids, count, 0, text, sizeof text, &size));
   const std::string_view chat = R"({"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true})";
-  return puna_model_render_chat(h.model, chat.data(), chat.size(), "2026-11-22", text, sizeof text, &size);
+  TRY(puna_model_render_chat(h.model, chat.data(), chat.size(), "2026-11-22", text, sizeof text, &size));
+  auto rendering = sized<puna_render_options>();
+  rendering.date = "2026-11-22";
+  TRY(puna_model_chat_tokens(h.model, chat.data(), chat.size(), &rendering, ids, 1024, &count));
+  puna_chat* rendered = nullptr;
+  const puna_status status = puna_chat_render(h.model, chat.data(), chat.size(), &rendering, &rendered);
+  puna_chat_free(rendered);
+  return status;
 }
 
 // A picture: prepared, asked about in steps, rewound into.

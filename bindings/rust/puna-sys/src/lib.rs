@@ -73,6 +73,10 @@ pub struct puna_tokenizer {
     _opaque: [u8; 0],
 }
 #[repr(C)]
+pub struct puna_chat {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
 pub struct puna_session {
     _opaque: [u8; 0],
 }
@@ -186,6 +190,8 @@ pub struct puna_model_info {
     pub load_seconds: f64,
     pub image_tile: i32,
     pub image_tile_rows: i32,
+    pub chat_template_count: i32,
+    pub reserved2: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -227,11 +233,21 @@ pub struct puna_plan {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_text_span {
+    pub begin: u64,
+    pub end: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_tokenize_options {
     pub struct_size: u32,
     pub parse_special: i32,
     pub add_bos: i32,
     pub reserved: i32,
+    pub content: *const puna_text_span,
+    pub content_count: u64,
+    pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
+    pub watch_user: *mut c_void,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -261,6 +277,29 @@ pub struct puna_render_options {
     pub date: *const c_char,
     pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
     pub watch_user: *mut c_void,
+    pub template_name: *const c_char,
+    pub parse_content: i32,
+    pub reserved2: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_chat_info {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub text: *const c_char,
+    pub size: u64,
+    pub content: *const puna_text_span,
+    pub content_count: u64,
+    pub dropped: *const *const c_char,
+    pub dropped_count: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_chat_template_info {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub name: *const c_char,
+    pub error: *const c_char,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -631,8 +670,13 @@ extern "C" {
     pub fn puna_tokenizer_decode(tokenizer: *const puna_tokenizer, tokens: *const i32, count: usize, keep_special: i32, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
     pub fn puna_tokenizer_token_info(tokenizer: *const puna_tokenizer, token: i32, info: *mut puna_token_info) -> puna_status;
     pub fn puna_tokenizer_find_token(tokenizer: *const puna_tokenizer, piece: *const c_char, bytes: usize, token: *mut i32) -> puna_status;
-    pub fn puna_model_render_chat(model: *const puna_model, chat_json: *const c_char, bytes: usize, date: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_model_chat_tokens(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
     pub fn puna_model_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_model_render_chat(model: *const puna_model, chat_json: *const c_char, bytes: usize, date: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_chat_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, chat: *mut *mut puna_chat) -> puna_status;
+    pub fn puna_chat_get_info(chat: *const puna_chat, info: *mut puna_chat_info) -> puna_status;
+    pub fn puna_chat_free(chat: *mut puna_chat);
+    pub fn puna_model_chat_template_info(model: *const puna_model, index: i32, info: *mut puna_chat_template_info) -> puna_status;
     pub fn puna_session_create(model: *const puna_model, options: *const puna_session_options, session: *mut *mut puna_session) -> puna_status;
     pub fn puna_session_free(session: *mut puna_session);
     pub fn puna_session_get_info(session: *const puna_session, info: *mut puna_session_info) -> puna_status;
@@ -784,6 +828,8 @@ const _: () = {
     assert!(offset_of!(puna_model_info, load_seconds) == 96);
     assert!(offset_of!(puna_model_info, image_tile) == 104);
     assert!(offset_of!(puna_model_info, image_tile_rows) == 108);
+    assert!(offset_of!(puna_model_info, chat_template_count) == 112);
+    assert!(offset_of!(puna_model_info, reserved2) == 116);
     assert!(offset_of!(puna_tensor_info, struct_size) == 0);
     assert!(offset_of!(puna_tensor_info, rank) == 4);
     assert!(offset_of!(puna_tensor_info, name) == 8);
@@ -805,6 +851,23 @@ const _: () = {
     assert!(offset_of!(puna_render_options, date) == 8);
     assert!(offset_of!(puna_render_options, watch) == 16);
     assert!(offset_of!(puna_render_options, watch_user) == 24);
+    assert!(offset_of!(puna_render_options, template_name) == 32);
+    assert!(offset_of!(puna_render_options, parse_content) == 40);
+    assert!(offset_of!(puna_render_options, reserved2) == 44);
+    assert!(offset_of!(puna_text_span, begin) == 0);
+    assert!(offset_of!(puna_text_span, end) == 8);
+    assert!(offset_of!(puna_chat_info, struct_size) == 0);
+    assert!(offset_of!(puna_chat_info, reserved) == 4);
+    assert!(offset_of!(puna_chat_info, text) == 8);
+    assert!(offset_of!(puna_chat_info, size) == 16);
+    assert!(offset_of!(puna_chat_info, content) == 24);
+    assert!(offset_of!(puna_chat_info, content_count) == 32);
+    assert!(offset_of!(puna_chat_info, dropped) == 40);
+    assert!(offset_of!(puna_chat_info, dropped_count) == 48);
+    assert!(offset_of!(puna_chat_template_info, struct_size) == 0);
+    assert!(offset_of!(puna_chat_template_info, reserved) == 4);
+    assert!(offset_of!(puna_chat_template_info, name) == 8);
+    assert!(offset_of!(puna_chat_template_info, error) == 16);
     assert!(offset_of!(puna_plan, struct_size) == 0);
     assert!(offset_of!(puna_plan, sessions) == 4);
     assert!(offset_of!(puna_plan, positions) == 8);
@@ -819,6 +882,10 @@ const _: () = {
     assert!(offset_of!(puna_tokenize_options, parse_special) == 4);
     assert!(offset_of!(puna_tokenize_options, add_bos) == 8);
     assert!(offset_of!(puna_tokenize_options, reserved) == 12);
+    assert!(offset_of!(puna_tokenize_options, content) == 16);
+    assert!(offset_of!(puna_tokenize_options, content_count) == 24);
+    assert!(offset_of!(puna_tokenize_options, watch) == 32);
+    assert!(offset_of!(puna_tokenize_options, watch_user) == 40);
     assert!(offset_of!(puna_token_info, struct_size) == 0);
     assert!(offset_of!(puna_token_info, kind) == 4);
     assert!(offset_of!(puna_token_info, bytes) == 8);
@@ -1061,12 +1128,15 @@ const _: () = {
     assert!(size_of::<puna_context_info>() == 40);
     assert!(size_of::<puna_model_options>() == 64);
     assert!(size_of::<puna_reader>() == 40);
-    assert!(size_of::<puna_model_info>() == 112);
+    assert!(size_of::<puna_model_info>() == 120);
     assert!(size_of::<puna_tensor_info>() == 64);
     assert!(size_of::<puna_plan_options>() == 56);
-    assert!(size_of::<puna_render_options>() == 32);
+    assert!(size_of::<puna_render_options>() == 48);
+    assert!(size_of::<puna_text_span>() == 16);
+    assert!(size_of::<puna_chat_info>() == 56);
+    assert!(size_of::<puna_chat_template_info>() == 24);
     assert!(size_of::<puna_plan>() == 72);
-    assert!(size_of::<puna_tokenize_options>() == 16);
+    assert!(size_of::<puna_tokenize_options>() == 48);
     assert!(size_of::<puna_token_info>() == 32);
     assert!(size_of::<puna_tokenizer_info>() == 24);
     assert!(size_of::<puna_session_options>() == 32);

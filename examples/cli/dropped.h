@@ -1,0 +1,23 @@
+// dropped.h -- says on standard error what a chat template leaves out, each field once.
+#pragma once
+#include <cstdio>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace puna::cli {
+
+class DroppedFields {
+ public:
+  void tell(const std::vector<std::string>& fields) {
+    std::string list;
+    for (const std::string& field : fields)
+      if (told_.insert(field).second) list += (list.empty() ? "" : ", ") + field;
+    if (!list.empty()) fprintf(stderr, "puna: the chat template writes nothing of %s\n", list.c_str());
+  }
+
+ private:
+  std::set<std::string> told_;
+};
+
+}  // namespace puna::cli

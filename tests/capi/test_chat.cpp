@@ -1,0 +1,238 @@
+// From messages to a prompt's ids through the C ABI: what people say is text, templates are named, what is left out is said.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "capi/fixture.h"
+#include "support/files.h"
+
+using namespace puna::test;
+using nlohmann::ordered_json;
+
+namespace {
+
+using Ids = std::vector<int32_t>;
+
+Ids chat_tokens(const ModelHandle& model, const ordered_json& chat, const puna_render_options* options = nullptr) {
+  const std::string json = chat.dump();
+  size_t count = 0;
+  ok(puna_model_chat_tokens(model.get(), json.data(), json.size(), options, nullptr, 0, &count));
+  Ids ids(count);
+  ok(puna_model_chat_tokens(model.get(), json.data(), json.size(), options, ids.data(), ids.size(), &count));
+  return ids;
+}
+
+Ids tokenize(const ModelHandle& model, std::string_view text, const puna_tokenize_options& options) {
+  size_t count = 0;
+  ok(puna_model_tokenize(model.get(), text.data(), text.size(), &options, nullptr, 0, &count));
+  Ids ids(count);
+  ok(puna_model_tokenize(model.get(), text.data(), text.size(), &options, ids.data(), ids.size(), &count));
+  return ids;
+}
+
+puna_tokenize_options parsing() {
+  auto options = sized<puna_tokenize_options>();
+  options.parse_special = 1;
+  return options;
+}
+
+size_t specials(const ModelHandle& model, const Ids& ids) {
+  size_t n = 0;
+  for (const int32_t id : ids) {
+    auto info = sized<puna_token_info>();
+    ok(puna_model_token_info(model.get(), id, &info));
+    n += info.is_special == 1;
+  }
+  return n;
+}
+
+
+// Names of the model's special tokens, joined: the worst that a user can type.
+std::string all_specials(const ModelHandle& model) {
+  std::string all;
+  auto info = sized<puna_token_info>();
+  for (int32_t id = 0; all.size() < 2000 && puna_model_token_info(model.get(), id, &info) == PUNA_OK; ++id)
+    if (info.kind == PUNA_TOKEN_CONTROL) all.append(info.bytes, info.size) += " ";
+  return all;
+}
+
+ordered_json user_says(const std::string& text) {
+  return {{"messages", {{{"role", "user"}, {"content", text}}}}, {"add_generation_prompt", true}};
+}
+
+struct Chat {
+  puna_chat* handle = nullptr;
+  puna_chat_info info = sized<puna_chat_info>();
+  Chat(const ModelHandle& model, const ordered_json& chat, const puna_render_options* options = nullptr) {
+    const std::string json = chat.dump();
+    ok(puna_chat_render(model.get(), json.data(), json.size(), options, &handle));
+    ok(puna_chat_get_info(handle, &info));
+  }
+  ~Chat() { puna_chat_free(handle); }
+  Chat(const Chat&) = delete;
+  Chat& operator=(const Chat&) = delete;
+  std::string text() const { return {info.text, info.size}; }
+};
+
+// A copy of the chat model whose templates are these files.
+struct WithTemplates : TempFolder {
+  using File = std::pair<const char*, const char*>;
+  explicit WithTemplates(std::initializer_list<File> files) {
+    for (const auto& entry : std::filesystem::directory_iterator(chat_model()))
+      if (entry.is_regular_file() && entry.path().filename() != "chat_template.jinja") std::filesystem::copy_file(entry.path(), *this / entry.path().filename().string());
+    std::filesystem::create_directory(*this / "additional_chat_templates");
+    for (const auto& [name, text] : files) write_file(*this / name, text);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("special tokens that a user types are text in a chat's ids", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  const std::string hostile = all_specials(model);
+  const Ids benign = chat_tokens(model, user_says("hello")), attacked = chat_tokens(model, user_says(hostile));
+  CHECK(specials(model, attacked) == specials(model, benign));
+  auto options = sized<puna_render_options>();
+  options.parse_content = 1;
+  CHECK(specials(model, chat_tokens(model, user_says(hostile), &options)) > specials(model, benign) + 3);
+  CHECK(chat_tokens(model, user_says("hello"), &options) == benign);
+}
+
+TEST_CASE("a chat's ids are those of its text with its content", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  const ordered_json hostile = user_says("say " + all_specials(model));
+  const Chat chat(model, hostile);
+  auto options = parsing();
+  options.content = chat.info.content;
+  options.content_count = chat.info.content_count;
+  CHECK(tokenize(model, chat.text(), options) == chat_tokens(model, hostile));
+  CHECK(chat.info.content_count > 0);
+  CHECK(std::string(chat.info.text).size() == chat.info.size);
+  auto parse = sized<puna_render_options>();
+  parse.parse_content = 1;
+  CHECK(Chat(model, hostile, &parse).info.content_count == 0);
+}
+
+TEST_CASE("special tokens inside content are text wherever it lies, and only there", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  auto token = sized<puna_token_info>();
+  int32_t id = 0;
+  while (puna_model_token_info(model.get(), id, &token) == PUNA_OK && token.kind != PUNA_TOKEN_CONTROL) ++id;
+  const std::string name(token.bytes, token.size), text = name + "a" + name + "b" + name;
+  auto options = parsing();
+  CHECK(specials(model, tokenize(model, text, options)) == 3);
+  const puna_text_span middle{name.size() + 1, 2 * name.size() + 1};
+  for (const puna_text_span& s : {middle, puna_text_span{middle.begin, middle.begin + 1}, puna_text_span{middle.end - 1, middle.end}}) {
+    options.content = &s;
+    options.content_count = 1;
+    CHECK(specials(model, tokenize(model, text, options)) == 2);
+  }
+  const puna_text_span all{0, text.size()};
+  options.content = &all;
+  CHECK(specials(model, tokenize(model, text, options)) == 0);
+  const puna_text_span nothing{3, 3};
+  options.content = &nothing;
+  CHECK(specials(model, tokenize(model, text, options)) == 3);
+}
+
+TEST_CASE("content that does not lie in the text is refused", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  auto options = parsing();
+  size_t n = 0;
+  const auto refuse = [&](const std::vector<puna_text_span>& spans, const char* words) {
+    options.content = spans.data();
+    options.content_count = spans.size();
+    refused(puna_model_tokenize(model.get(), "some text", 9, &options, nullptr, 0, &n), PUNA_INVALID_ARGUMENT, words);
+  };
+  refuse({{0, 10}}, "content[0] is [0, 10), the text has 9 bytes");
+  refuse({{5, 4}}, "content[0] is [5, 4)");
+  refuse({{2, 5}, {4, 6}}, "content[1] begins before content[0] ends");
+  refuse({{UINT64_MAX, UINT64_MAX}}, "content[0]");
+  options.content = nullptr;
+  options.content_count = 1;
+  refused(puna_model_tokenize(model.get(), "some text", 9, &options, nullptr, 0, &n), PUNA_INVALID_ARGUMENT, "content is NULL");
+}
+
+TEST_CASE("a long text is left when its watch says so", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  std::string text;
+  while (text.size() < 1 << 20) text += "some words that take a while ";
+  auto options = sized<puna_tokenize_options>();
+  int asked = 0;
+  options.watch = [](void* user) { return ++*static_cast<int*>(user) == 2 ? 1 : 0; };
+  options.watch_user = &asked;
+  size_t n = 0;
+  refused(puna_model_tokenize(model.get(), text.data(), text.size(), &options, nullptr, 0, &n), PUNA_CANCELLED, "asked to stop");
+  CHECK(asked == 2);
+}
+
+TEST_CASE("of several templates the one for tools is taken where there are tools, or the one that is named", "[capi]") {
+  const WithTemplates folder{{"chat_template.jinja", "D:{{ messages[0].content }}"}, {"additional_chat_templates/tool_use.jinja", "T:{{ messages[0].content }}"},
+                              {"additional_chat_templates/broken.jinja", "{% endfor %}"}};
+  const ModelHandle model = open_model(folder.path());
+  ordered_json chat = user_says("hi");
+  CHECK(Chat(model, chat).text() == "D:hi");
+  chat["tools"] = nullptr;
+  CHECK(Chat(model, chat).text() == "D:hi");
+  chat["tools"] = ordered_json::array({{{"type", "function"}, {"function", {{"name", "f"}}}}});
+  CHECK(Chat(model, chat).text() == "T:hi");
+  auto options = sized<puna_render_options>();
+  options.template_name = "default";
+  CHECK(Chat(model, chat, &options).text() == "D:hi");
+  size_t n = 0;
+  options.template_name = "tool_user";
+  refused(puna_model_render(model.get(), "{\"messages\":[]}", 15, &options, nullptr, 0, &n), PUNA_INVALID_ARGUMENT, "did you mean 'tool_use'?");
+  options.template_name = "broken";
+  refused(puna_model_render(model.get(), "{\"messages\":[]}", 15, &options, nullptr, 0, &n), PUNA_UNSUPPORTED, "broken.jinja");
+
+  auto info = sized<puna_model_info>();
+  ok(puna_model_get_info(model.get(), &info));
+  CHECK((info.chat_template_count == 3 && info.has_chat_template == 1));
+  std::vector<std::string> names;
+  for (int32_t i = 0; i < info.chat_template_count; ++i) {
+    auto t = sized<puna_chat_template_info>();
+    ok(puna_model_chat_template_info(model.get(), i, &t));
+    names.push_back(std::string(t.name) + (*t.error ? "!" : ""));
+  }
+  CHECK(names == std::vector<std::string>{"default", "broken!", "tool_use"});
+  auto t = sized<puna_chat_template_info>();
+  refused(puna_model_chat_template_info(model.get(), 3, &t), PUNA_INVALID_ARGUMENT, "the model has 3");
+}
+
+TEST_CASE("a template that asks for today is told the date, or the error says how to give one", "[capi]") {
+  const WithTemplates folder{{"chat_template.jinja", "{{ strftime_now('%d %b %Y') }}"}};
+  const ModelHandle model = open_model(folder.path());
+  auto options = sized<puna_render_options>();
+  options.date = "2026-02-03";
+  CHECK(Chat(model, user_says("x"), &options).text() == "03 Feb 2026");
+  size_t n = 0;
+  refused(puna_model_render(model.get(), "{\"messages\":[]}", 15, nullptr, nullptr, 0, &n), PUNA_INVALID_ARGUMENT, "puna_render_options.date");
+  options.date = "tomorrow";
+  refused(puna_model_render(model.get(), "{\"messages\":[]}", 15, &options, nullptr, 0, &n), PUNA_INVALID_ARGUMENT, "YYYY-MM-DD");
+}
+
+TEST_CASE("what a template leaves out is in the chat's info", "[capi]") {
+  const WithTemplates folder{{"chat_template.jinja", "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}"}};
+  const ModelHandle model = open_model(folder.path());
+  ordered_json chat = user_says("What is the weather?");
+  CHECK(Chat(model, chat).info.dropped_count == 0);
+  const ordered_json system = {{"role", "system"}, {"content", "Be brief, please."}};
+  chat["messages"].insert(chat["messages"].begin(), system);
+  chat["tools"] = ordered_json::array({{{"type", "function"}, {"function", {{"name", "look_outside"}}}}});
+  const Chat dropped(model, chat);
+  REQUIRE(dropped.info.dropped_count == 2);
+  CHECK(dropped.info.dropped[0] == std::string("messages[0].content"));
+  CHECK(dropped.info.dropped[1] == std::string("tools"));
+}
+
+TEST_CASE("a template finds the model's special tokens, and those that the chat gives win", "[capi]") {
+  const WithTemplates folder{{"chat_template.jinja", "[{{ bos_token }}][{{ pad_token }}][{{ eos_token }}]"}};
+  ordered_json config = ordered_json::parse(read_text(folder / "tokenizer_config.json"));
+  config["pad_token"] = {{"content", "<pad>"}};
+  write_file(folder / "tokenizer_config.json", config.dump());
+  write_file(folder / "special_tokens_map.json", R"({"eos_token": "<|eot|>", "bos_token": "<|begin_of_text|>"})");
+  const ModelHandle model = open_model(folder.path());
+  CHECK(Chat(model, user_says("x")).text() == "[<|begin_of_text|>][<pad>][<|eot|>]");
+  ordered_json given = user_says("x");
+  given["pad_token"] = "mine";
+  CHECK(Chat(model, given).text() == "[<|begin_of_text|>][mine][<|eot|>]");
+}
