@@ -6,6 +6,7 @@
 True
 """
 from .adapter import Adapter, FinetuneReport
+from .chat import ChatText
 from .context import Context, ContextInfo
 from .errors import (BadFile, Cancelled, ContextFull, Error, Internal, InvalidArgument, InputOutput, OutOfMemory, Unsupported, WrongState)
 from .image import Image, ImageInfo
@@ -14,11 +15,11 @@ from .native import version
 from .pipeline import Feed, Pipeline, Shown
 from .ranker import Examples, Outcomes, Ranker, RankerReport
 from .recommender import Recommendation, Recommender, RecommenderInfo, RecommenderReport, User
-from .sampler import Sampler, Sampling
+from .sampler import Sampler, Sampling, SamplingFields
 from .session import Answer, Session, Timings, Token, append_batch
 from .tokenizer import Tokenizer
 
 __version__ = version()
-__all__ = ["Adapter", "Answer", "BadFile", "Cancelled", "Context", "ContextFull", "ContextInfo", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
-           "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported", "User",
+__all__ = ["Adapter", "Answer", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
+           "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "SamplingFields", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported", "User",
            "WrongState", "append_batch", "plan"]

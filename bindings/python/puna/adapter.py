@@ -5,7 +5,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Optional, Sequence
 
-from .native import Progress, check, ffi, lib, sized
+from .native import Progress, c_path, check, ffi, lib, sized, texts
 
 if TYPE_CHECKING:
     from .model import Model
@@ -32,13 +32,15 @@ class Adapter:
 
     def save(self, folder: "str | os.PathLike[str]") -> None:
         """Writes adapter_config.json and adapter_model.safetensors, as PEFT reads them."""
-        check(lib.puna_adapter_save(self._handle, os.fsencode(folder)))
+        check(lib.puna_adapter_save(self._handle, c_path(folder)))
 
 
-def finetune(model: "Model", examples: Iterable[Mapping[str, Any]], progress: Optional[Callable[[FinetuneReport], Any]], targets: Sequence[str],
+def finetune(model: "Model", examples: Iterable[Mapping[str, Any]], progress: Optional[Callable[[FinetuneReport], Any]], targets: "str | Sequence[str]",
              **options: Any) -> Adapter:
     on_step = Progress("puna_finetune_report", FinetuneReport, progress)
-    names = ffi.new("char[]", ",".join(targets).encode())
+    names = ffi.new("char[]", b",".join(texts(targets, "targets")))
+    if isinstance(examples, (str, bytes, Mapping)):
+        raise TypeError(f"examples is one {type(examples).__name__}, expected a list of examples")
     o = sized("puna_finetune_options", targets=names, progress=on_step.callback, watch=on_step.watch, **options)
     lines = "\n".join(json.dumps(e) for e in examples).encode()
     return Adapter(model, on_step.created(lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"))

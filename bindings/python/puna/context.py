@@ -7,7 +7,7 @@ import pathlib
 from typing import Any, NamedTuple, Optional
 
 from . import errors
-from .native import HERE, check, created, ffi, lib, sized
+from .native import HERE, c_string, check, created, ffi, lib, sized
 
 ALLOW = {"none": 0, "f32": 1, "bf16": 2}
 LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
@@ -47,7 +47,7 @@ class Context:
 
     def __init__(self, *, threads: int = 0, isa: Optional[str] = None, memory_limit: int = 0, logger: Optional[logging.Logger] = None,
                  providers: str = "none") -> None:
-        keep = [ffi.new("char[]", isa.encode()) if isa else ffi.NULL]
+        keep = [ffi.new("char[]", c_string(isa, "isa")) if isa else ffi.NULL]
         options = sized("puna_context_options", threads=threads, memory_limit=memory_limit)
         options.isa = keep[0]
         if providers not in ALLOW:
@@ -57,7 +57,7 @@ class Context:
             options.allow_providers = ALLOW[providers]
             keep.append(library)
         if logger is not None:
-            @ffi.callback("void(void*, int32_t, const char*)")
+            @ffi.callback("void(void*, int32_t, const char*)")  # type: ignore[untyped-decorator,unused-ignore]
             def log(_user, level, message):  # type: ignore[no-untyped-def]
                 logger.log(LEVELS.get(level, logging.INFO), "%s", ffi.string(message).decode("utf-8", "replace"))
             keep.append(log)

@@ -8,7 +8,7 @@ from typing import Any, List, NamedTuple, Sequence
 import numpy as np
 
 from . import errors
-from .native import HERE, check, created, ffi, lib, sized
+from .native import HERE, SLICE_US, check, created, ffi, int32_pointer, lib, sized
 
 _DECODE = "libpuna_decode.so.0"
 
@@ -36,7 +36,7 @@ class Image:
     def info(self) -> ImageInfo:
         i = sized("puna_image_info")
         check(lib.puna_image_get_info(self._handle, i))
-        return ImageInfo(*(getattr(i, name) for name in ImageInfo._fields[:-1]), encoded=bool(i.encoded))
+        return ImageInfo(*(getattr(i, name) for name in ImageInfo._fields))._replace(encoded=bool(i.encoded))
 
     @property
     def pixels(self) -> np.ndarray:
@@ -53,16 +53,32 @@ class Image:
         check(lib.puna_image_tokens(self._handle, out, len(out), count))
         return list(out)
 
-    def encode(self) -> np.ndarray:
+    def encode(self) -> "np.ndarray[Any, Any]":
         """What the text model sees: float32 [features, hidden]. Computed once."""
+        self._encode_in_slices()
         i = self.info
         out = np.empty((i.features, i.hidden), np.float32)
         check(lib.puna_image_encode(self._handle, ffi.from_buffer("float[]", out), out.size))
         return out
 
 
-def handles(images: Sequence[Image]) -> Any:
+    def _encode_in_slices(self) -> None:
+        """An append encodes its images first, in slices of time, between which Ctrl-C is heard; the features then stay with the image."""
+        info = self.info
+        if info.encoded or info.tokens == 0:
+            return
+        session, list_, finished = self._model.session(), handles([self]), ffi.new("int32_t*")
+        ids = np.array(self.tokens, np.int32)
+        if lib.puna_session_begin_images(session._handle, int32_pointer(ids), ids.size, list_, 1) != lib.PUNA_OK:
+            return  # a model with fewer positions than the image takes
+        while not finished[0] and not self.info.encoded:
+            check(lib.puna_session_step(session._handle, SLICE_US, finished))
+
+
+def handles(images: "Image | Sequence[Image]") -> Any:
     """The images as C takes them; keep the result alive during the call."""
+    if isinstance(images, Image):
+        images = [images]
     return ffi.new("const puna_image*[]", [image._handle for image in images])
 
 
@@ -117,8 +133,8 @@ def _decode_by_pillow(data: Any) -> np.ndarray:
     try:
         import io
 
-        import PIL.Image
-        import PIL.ImageOps
+        import PIL.Image  # type: ignore[import-not-found,unused-ignore]
+        import PIL.ImageOps  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise errors.Unsupported(f"{_DECODE} is not beside libpuna, and Pillow is not installed: give pixels as an array") from None
     return np.asarray(PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(data))).convert("RGB"))

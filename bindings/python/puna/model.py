@@ -1,15 +1,19 @@
 """Models: immutable, shared by sessions and threads."""
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
+
 from . import image as images
 from .adapter import Adapter, FinetuneReport, finetune
+from .chat import ChatText, Messages, Request, render
 from .context import Context
 from .image import Image
-from .native import check, created, ffi, lib, sized, text_of
+from .native import c_path, check, created, ffi, ids_of, lib, one_of, sized, text_of
 from .session import Session
 from .tokenizer import Tokenizer
 
@@ -61,9 +65,7 @@ class Plan(NamedTuple):
 
 
 def _kv_type(name: str) -> int:
-    if name not in ("", "f16", "q8_0"):
-        raise ValueError(f"kv_type is {name!r}, expected 'f16' or 'q8_0'")
-    return {"": lib.PUNA_KV_DEFAULT, "f16": lib.PUNA_KV_F16, "q8_0": lib.PUNA_KV_Q8_0}[name]
+    return one_of(name, {"": lib.PUNA_KV_DEFAULT, "f16": lib.PUNA_KV_F16, "q8_0": lib.PUNA_KV_Q8_0}, "kv_type")
 
 
 def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0, kv_type: str = "") -> Plan:
@@ -75,7 +77,7 @@ def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 
     """
     options = sized("puna_plan_options", positions=positions, sessions=sessions, exact=exact, prefill_chunk=prefill_chunk, kv_type=_kv_type(kv_type))
     out = sized("puna_plan")
-    check(lib.puna_model_plan(os.fsencode(path), options, out))
+    check(lib.puna_model_plan(c_path(path), options, out))
     return Plan(*(getattr(out, name) for name in Plan._fields))
 
 
@@ -90,10 +92,12 @@ class Model:
     ('llama4', True)
     """
 
+    _data: Any  # what from_bytes() was given
+
     def __init__(self, path: "str | os.PathLike[str]", *, context: Optional[Context] = None,
                  progress: Optional[Callable[[int, int], Any]] = None, packed: "str | os.PathLike[str] | None" = None) -> None:
-        kept = None if packed is None else ffi.new("char[]", os.fsencode(packed))
-        self._open(lib.puna_model_open, context, progress, os.fsencode(path), packed_path=kept)
+        kept = None if packed is None else ffi.new("char[]", c_path(packed))
+        self._open(lib.puna_model_open, context, progress, c_path(path), packed_path=kept)
 
     @classmethod
     def from_bytes(cls, data: "bytes | bytearray | memoryview", *, context: Optional[Context] = None) -> "Model":
@@ -110,7 +114,7 @@ class Model:
         def remember(_kind, error, _trace):  # type: ignore[no-untyped-def]
             raised.append(error)
 
-        @ffi.callback("int32_t(void*, uint64_t, uint64_t)", error=1, onerror=remember)
+        @ffi.callback("int32_t(void*, uint64_t, uint64_t)", error=1, onerror=remember)  # type: ignore[untyped-decorator,unused-ignore]
         def report(_user, done, total):  # type: ignore[no-untyped-def]
             if progress is not None:
                 progress(done, total)
@@ -185,11 +189,11 @@ class Model:
 
     def adapter(self, folder: "str | os.PathLike[str]") -> Adapter:
         """A LoRA adapter from a folder as PEFT writes it."""
-        return Adapter(self, created(lib.puna_adapter_free, lib.puna_adapter_open, self._handle, os.fsencode(folder), type="puna_adapter"))
+        return Adapter(self, created(lib.puna_adapter_free, lib.puna_adapter_open, self._handle, c_path(folder), type="puna_adapter"))
 
     def finetune(self, examples: Iterable[Mapping[str, Any]], *, preferences: bool = False, rank: int = 8, alpha: float = 0, learning_rate: float = 3e-4,
                  weight_decay: float = 0, steps: int = 0, epochs: int = 1, warmup_steps: int = 0, step_tokens: int = 0, max_tokens: int = 0, seed: int = 0,
-                 targets: Sequence[str] = ("q_proj", "v_proj"), dpo_beta: float = 0,
+                 targets: "str | Sequence[str]" = ("q_proj", "v_proj"), dpo_beta: float = 0,
                  progress: Optional[Callable[[FinetuneReport], Any]] = None) -> Adapter:
         """Teaches by examples; the model stays as it is and the adapter holds what was learned. An example is {"text"}, {"prompt", "completion"},
         {"messages"}, or with `preferences` {"prompt", "chosen", "rejected"}. progress(report) after each step; False stops: puna.Cancelled."""
@@ -197,8 +201,31 @@ class Model:
                         weight_decay=weight_decay, steps=steps, epochs=epochs, warmup_steps=warmup_steps, step_tokens=step_tokens, max_tokens=max_tokens,
                         seed=seed, dpo_beta=dpo_beta)
 
-    def render_chat(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool = True, tools: Optional[Sequence[Any]] = None,
-                    date: Optional[str] = None, **variables: Any) -> str:
-        """The prompt text of a chat, by the model's template. `date` (YYYY-MM-DD) answers templates that ask for today."""
-        chat = json.dumps({"messages": list(messages), "add_generation_prompt": add_generation_prompt, "tools": tools, **variables}).encode()
-        return text_of(lib.puna_model_render_chat, self._handle, chat, len(chat), date.encode() if date else ffi.NULL).decode("utf-8", "replace")
+    @property
+    def chat_templates(self) -> List[str]:
+        """The names of the chat templates that can be used: "default", "tool_use", ..."""
+        out, t = [], sized("puna_chat_template_info")
+        for index in range(self._info().chat_template_count):
+            check(lib.puna_model_chat_template_info(self._handle, index, t))
+            if not ffi.string(t.error):
+                out.append(ffi.string(t.name).decode("utf-8", "replace"))
+        return out
+
+    def render_chat(self, messages: Messages, *, add_generation_prompt: bool = True, tools: Optional[Iterable[Any]] = None,
+                    date: "Optional[str | datetime.date]" = None, template: Optional[str] = None, parse_content: bool = False, **variables: Any) -> ChatText:
+        """The prompt text of a chat, by the model's template. It remembers what the messages, tools and other variables brought, and that stays text
+        where the rest is parsed for special tokens; `parse_content`: forget it. `date` (YYYY-MM-DD; today by default) answers templates that ask.
+        `template`: which one by name (chat_templates); by default "tool_use" where there are tools and one of that name, else "default".
+
+        >>> m = Model(MODEL); text = m.render_chat([{"role": "user", "content": "<|eot|>"}])
+        >>> bool((m.tokenizer.encode(text) == m.chat_tokens([{"role": "user", "content": "<|eot|>"}])).all())
+        True
+        """
+        return render(self._handle, Request(messages, tools, add_generation_prompt, date, template, parse_content, variables))
+
+    def chat_tokens(self, messages: Messages, *, add_generation_prompt: bool = True, tools: Optional[Iterable[Any]] = None,
+                    date: "Optional[str | datetime.date]" = None, template: Optional[str] = None, parse_content: bool = False,
+                    **variables: Any) -> "np.ndarray[Any, Any]":
+        """The ids of a chat, int32: render_chat and encode in one."""
+        r = Request(messages, tools, add_generation_prompt, date, template, parse_content, variables)
+        return ids_of(lambda ids, room, count: lib.puna_model_chat_tokens(self._handle, r.json, len(r.json), r.options, ids, room, count), len(r.json) + 1024)

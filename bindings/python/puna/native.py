@@ -1,13 +1,15 @@
 """libpuna through cffi. The declarations are those of puna.h itself, so there is no second list that could differ."""
 from __future__ import annotations
 
+import _thread
+import difflib
 import os
 import pathlib
 import re
 import threading
-from typing import Any, Sequence
+from typing import Any, Callable, Dict, Iterable, List, TypeVar
 
-import cffi
+import cffi  # type: ignore[import-untyped,unused-ignore]
 import numpy as np
 
 from . import errors
@@ -54,7 +56,7 @@ lib: Any = ffi.dlopen(str(_first_file("libpuna.so.0", *([pathlib.Path(_override)
 
 def version() -> str:
     """Of the library that is running."""
-    return ffi.string(lib.puna_version_string()).decode()
+    return str(ffi.string(lib.puna_version_string()).decode())
 
 
 def check(status: int) -> None:
@@ -68,9 +70,56 @@ def sized(name: str, **fields: Any) -> Any:
     struct = ffi.new(f"{name}*")
     struct.struct_size = ffi.sizeof(name)
     for field, value in fields.items():
-        if value is not None:
+        if value is None:
+            continue
+        try:
             setattr(struct, field, value)
+        except AttributeError:
+            raise TypeError(f"no option {field!r}{did_you_mean(field, dir(struct))}") from None
+        except TypeError as e:
+            raise TypeError(f"{field}: {e}") from None
     return struct
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def one_of(value: str, known: Dict[str, int], what: str) -> int:
+    """The number of a name; another name is an error that lists them.
+
+    >>> one_of("meen", {"mean": 0, "last": 1}, "pooling")
+    Traceback (most recent call last):
+    ValueError: pooling is 'meen', did you mean 'mean'? (there are: mean, last)
+    """
+    if isinstance(value, str) and value in known:
+        return known[value]
+    raise ValueError(f"{what} is {value!r}{did_you_mean(str(value), known) or ','} (there are: {', '.join(known)})")
+
+
+def c_string(text: "str | bytes", what: str) -> bytes:
+    """For what C reads up to a NUL: a text with one in it would be cut there without a word.
+
+    >>> c_string("a\\0b", "stop")
+    Traceback (most recent call last):
+    ValueError: stop is 'a\\x00b', which has a NUL in it
+    """
+    if not isinstance(text, (str, bytes)):
+        raise TypeError(f"{what} is a {type(text).__name__}, expected a str")
+    data = text.encode() if isinstance(text, str) else text
+    if b"\0" in data:
+        raise ValueError(f"{what} is {text!r}, which has a NUL in it")
+    return data
+
+
+def c_path(path: "str | os.PathLike[str]") -> bytes:
+    return c_string(os.fsencode(path), "the path")
+
+
+def texts(values: "str | Iterable[str]", what: str) -> List[bytes]:
+    """One str is a list of one: Python would take it apart into characters."""
+    return [c_string(v, what) for v in ([values] if isinstance(values, (str, bytes)) else values)]
 
 
 def created(free: Any, call: Any, *arguments: Any, type: str) -> Any:
@@ -78,6 +127,83 @@ def created(free: Any, call: Any, *arguments: Any, type: str) -> Any:
     out = ffi.new(f"{type}**")
     check(call(*arguments, out))
     return ffi.gc(out[0], free)
+
+
+# ---- Ctrl-C. Python runs signal handlers on its main thread only, between two of its own instructions, so a long call must come back to it.
+
+SLICE_US = 5_000  # of work between two looks at Python's signals
+_raised: List[BaseException] = []  # by a handler, inside _look_in; the main thread's
+
+
+def _keep_raised(_type: Any, value: BaseException, _traceback: Any) -> None:
+    _raised.append(value)
+
+
+@ffi.callback("int32_t(void*)", error=1, onerror=_keep_raised)  # type: ignore[untyped-decorator,unused-ignore]
+def _look_in(_user: Any) -> int:
+    return 0
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def watch() -> Any:
+    """For the `watch` of options: then check_watched() the status, so that what a signal handler raises in the middle of the call goes on from there."""
+    return _look_in if _is_main() else ffi.NULL
+
+
+def check_watched(status: int) -> None:
+    if _raised and _is_main():
+        raise _raised.pop()
+    check(status)
+
+
+T = TypeVar("T")
+
+
+def on_worker(work: Callable[[], T], cancel: Callable[[], Any]) -> T:
+    """work() on another thread while the main one listens. Interrupted, it calls cancel() and waits for the work's end: then nobody uses the handles any more."""
+    if not _is_main():
+        return work()
+    lock, ended = threading.Lock(), threading.Lock()
+    results: List[T] = []
+    failures: List[BaseException] = []
+    state = {"running": False, "given up": False}
+    ended.acquire()
+
+    def run() -> None:
+        with lock:
+            if state["given up"]:
+                return
+            state["running"] = True
+        try:
+            results.append(work())
+        except BaseException as e:
+            failures.append(e)
+        ended.release()
+
+    try:
+        _thread.start_new_thread(run, ())
+        ended.acquire()
+    except BaseException:  # from a signal handler, at any of these instructions
+        with lock:
+            state["given up"] = True
+        if state["running"]:
+            cancel()
+            while not _acquired(ended):
+                cancel()
+        raise
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+def _acquired(lock: Any) -> bool:
+    try:
+        return bool(lock.acquire())
+    except BaseException:  # one more Ctrl-C: the call must end first all the same
+        return False
 
 
 class Progress:
@@ -89,16 +215,15 @@ class Progress:
         def keep(_type: Any, value: BaseException, _traceback: Any) -> None:
             self.raised.append(value)
 
-        @ffi.callback(f"int32_t(void*, const {struct}*)", error=1, onerror=keep)
+        @ffi.callback(f"int32_t(void*, const {struct}*)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
         def call(_user: Any, r: Any) -> int:
             return int(function is not None and function(report(*(getattr(r, name) for name in report._fields))) is False)
 
-        @ffi.callback("int32_t(void*)", error=1, onerror=keep)
+        @ffi.callback("int32_t(void*)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
         def look_in(_user: Any) -> int:  # here Python hears Ctrl-C in the middle of a step
             return 0
 
-        main = threading.current_thread() is threading.main_thread()  # no other thread is sent signals
-        self.callback, self.watch = call, look_in if main else None
+        self.callback, self.watch = call, look_in if _is_main() else None
 
     def created(self, *arguments: Any, type: str) -> Any:
         try:
@@ -118,31 +243,66 @@ def text_of(call: Any, *arguments: Any) -> bytes:
     return bytes(ffi.buffer(buffer, size[0]))
 
 
-def token_array(tokens: Sequence[int]) -> np.ndarray:
-    """Token ids as the library reads them; an int32 array is used as it is.
+def ids_of(call: Callable[[Any, int, Any], int], room: int) -> "np.ndarray[Any, Any]":
+    """The ids that call(buffer, capacity, count) writes; one that needs more room than was thought says how much."""
+    count = ffi.new("size_t*")
+    while True:
+        ids = np.empty(max(room, 1), np.int32)
+        status = call(ffi.from_buffer("int32_t[]", ids), room, count)
+        if status != lib.PUNA_INVALID_ARGUMENT or count[0] <= room:
+            check_watched(status)
+            return ids[: count[0]]
+        room = count[0]
 
-    >>> token_array([1, 2]).dtype
-    dtype('int32')
+
+def integer_array(values: Any, dtype: Any, what: str) -> "np.ndarray[Any, Any]":
+    """Integers as the library reads them; an array of that type is used as it is. Nothing else becomes one: no text, bytes, bool or fraction.
+
+    >>> integer_array(range(3), np.int32, "ids")
+    array([0, 1, 2], dtype=int32)
+    >>> integer_array([1, True], np.int32, "ids")
+    Traceback (most recent call last):
+    TypeError: ids: expected integers, not bool
+    """
+    if isinstance(values, (str, bytes, bytearray, dict, set, frozenset)):
+        raise TypeError(f"{what}: expected integers, not a {type(values).__name__}")
+    if not hasattr(values, "__len__") and not hasattr(values, "__array__"):
+        values = list(values)
+    if isinstance(values, (list, tuple)):
+        for kind in set(map(type, values)):
+            if issubclass(kind, (bool, np.bool_)):
+                raise TypeError(f"{what}: expected integers, not bool")
+    array = np.asarray(values)
+    if array.dtype != dtype:
+        if array.size and array.dtype.kind not in "iu":
+            huge = array.dtype.kind == "O" and all(type(v) is int for v in array.flat)
+            if huge:
+                raise OverflowError(f"{what}: a number does not fit {np.dtype(dtype).name}")
+            raise TypeError(f"{what}: expected integers, not {array.dtype.name}")
+        limits = np.iinfo(dtype)
+        if array.size and (int(array.max()) > limits.max or int(array.min()) < limits.min):
+            raise OverflowError(f"{what}: a number does not fit {np.dtype(dtype).name}")
+        array = array.astype(dtype)
+    if array.ndim != 1:
+        raise ValueError(f"{what} have {array.ndim} dimensions, expected 1")
+    return np.ascontiguousarray(array)
+
+
+def token_array(tokens: Iterable[int]) -> "np.ndarray[Any, Any]":
+    """Token ids; those that the model does not have are the library's to refuse.
+
     >>> token_array([2**40])
     Traceback (most recent call last):
     OverflowError: ...
     """
-    array = np.asarray(tokens)
-    if array.dtype != np.int32:
-        wide = array.astype(np.int64, casting="safe") if array.size else array.astype(np.int64)
-        if wide.size and (wide.max() > 2**31 - 1 or wide.min() < -(2**31)):
-            raise OverflowError("a token id does not fit 32 bits")
-        array = wide.astype(np.int32)
-    if array.ndim != 1:
-        raise ValueError(f"token ids have {array.ndim} dimensions, expected 1")
-    return np.ascontiguousarray(array)
+    return integer_array(tokens, np.int32, "token ids")
 
 
-def int32_pointer(array: np.ndarray) -> Any:
+def int32_pointer(array: "np.ndarray[Any, Any]") -> Any:
     return ffi.from_buffer("int32_t[]", array) if array.size else ffi.NULL
 
 
-def float_view(pointer: Any, count: int, keep: Any) -> np.ndarray:
+def float_view(pointer: Any, count: int, keep: Any) -> "np.ndarray[Any, Any]":
     """A read-only array over the library's memory, which keeps its owner alive."""
     owned = ffi.gc(pointer, lambda _, keep=keep: None)
     array = np.frombuffer(ffi.buffer(owned, count * 4), dtype=np.float32)

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .native import check, created, ffi, lib, sized
+from .native import check, created, ffi, integer_array, lib, sized
 from .ranker import Examples, Ranker, pointer
 from .recommender import User
 
@@ -29,8 +29,11 @@ class Feed(NamedTuple):
     seconds: Dict[str, float]
 
 
-def array(values: Optional[Any], dtype: Any) -> Optional[np.ndarray]:
-    return None if values is None else np.ascontiguousarray(values, dtype=dtype)
+def array(values: Optional[Any], dtype: Any, what: str = "values") -> Any:
+    """None stays None. Integers are made of integers alone."""
+    if values is None:
+        return None
+    return integer_array(values, dtype, what) if np.dtype(dtype).kind == "i" else np.ascontiguousarray(values, dtype=dtype)
 
 
 class Pipeline:
@@ -52,7 +55,7 @@ class Pipeline:
                  weights: Optional[Any] = None, exponents: Optional[Dict[str, float]] = None, **options: Any) -> None:
         self._tasks, self._features, surfaces = ranker.tasks, len(ranker.config["features"]), len(ranker.config["surfaces"])
         known = {"groups": (groups, np.int64), "categories": (categories, np.int32), "vectors": (vectors, np.float32)}
-        arrays = {name: array(*of) for name, of in known.items()}
+        arrays = {name: array(*of, name) for name, of in known.items()}
         for name, of in arrays.items():
             if of is not None and (len(of) != len(items) or of.ndim != (2 if name == "vectors" else 1)):
                 raise ValueError(f"{name} has the shape {of.shape}, expected one for each of {len(items)} items")
@@ -83,7 +86,7 @@ class Pipeline:
         when); `numbers` likewise. `number`, unique, is what exploring draws from."""
         if about is None and numbers is not None:
             about = [[]] * self._features
-        own, own_scores, out = array(candidates, np.int64), array(scores, np.float32), array(exclude, np.int64)
+        own, own_scores, out = array(candidates, np.int64, "candidates"), array(scores, np.float32), array(exclude, np.int64, "exclude")
         if own_scores is not None and (own is None or own_scores.shape != own.shape):
             raise ValueError("scores and candidates differ in their number")
         known = None if about is None else Examples([0], [[ids] for ids in about], numbers)

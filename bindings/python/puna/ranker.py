@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from .context import Context
-from .native import check, created, ffi, lib, sized, text_of
+from .native import c_path, c_string, check, created, ffi, integer_array, lib, one_of, sized, text_of, texts
 
 TABLES = {"f32": lib.PUNA_RANKER_TABLE_F32, "f16": lib.PUNA_RANKER_TABLE_F16, "i8": lib.PUNA_RANKER_TABLE_I8}
 OPTIMIZERS = {"adamw": lib.PUNA_RANKER_ADAMW, "adagrad": lib.PUNA_RANKER_ADAGRAD}
@@ -31,15 +31,15 @@ class Examples:
     """What was or would be shown. `ids`: for each feature a sequence with an int or a list of ints an example, or an array of ints."""
 
     def __init__(self, surfaces: Sequence[int], ids: Sequence[Sequence[Any]], numbers: Optional[Any] = None) -> None:
-        self.surfaces = np.ascontiguousarray(surfaces, dtype=np.int32)
+        self.surfaces = integer_array(surfaces, np.int32, "surfaces")
         count = len(self.surfaces)
         if any(len(feature) != count for feature in ids):
             raise ValueError(f"features describe {[len(f) for f in ids]} examples, expected {count}")
         if all(isinstance(f, np.ndarray) and f.ndim == 1 for f in ids) and ids:
-            self.ids = np.ascontiguousarray(np.stack(list(ids), axis=1).ravel(), dtype=np.int64)
+            self.ids = integer_array(np.stack(list(ids), axis=1).ravel(), np.int64, "ids")
             self.starts = np.arange(count * len(ids) + 1, dtype=np.int64)
         else:
-            lists = [np.atleast_1d(np.asarray(feature[i], dtype=np.int64)) for i in range(count) for feature in ids]
+            lists = [integer_array(np.atleast_1d(feature[i]), np.int64, "ids") for i in range(count) for feature in ids]
             self.ids = np.concatenate(lists) if lists else np.zeros(0, dtype=np.int64)
             self.starts = np.concatenate([[0], np.cumsum([len(v) for v in lists])]).astype(np.int64)
         self.numbers = None if numbers is None else np.ascontiguousarray(numbers, dtype=np.float32)
@@ -84,14 +84,14 @@ class Ranker:
 
     def __init__(self, config: "Dict[str, Any] | str", *, context: Optional[Context] = None, **options: Any) -> None:
         text = config if isinstance(config, str) else json.dumps(config)
-        self._handle = created(lib.puna_ranker_free, lib.puna_ranker_new, context._handle if context else ffi.NULL, text.encode(), self._options(options),
+        self._handle = created(lib.puna_ranker_free, lib.puna_ranker_new, context._handle if context else ffi.NULL, c_string(text, "config"), self._options(options),
                                type="puna_ranker")
 
     @staticmethod
     def _options(options: Dict[str, Any]) -> Any:
         """optimizer, learning_rate, weight_decay, table_rate, table_decay, dropout, seed"""
         kind = options.pop("optimizer", "adamw")
-        return sized("puna_ranker_options", optimizer=OPTIMIZERS[kind], **options)
+        return sized("puna_ranker_options", optimizer=one_of(kind, OPTIMIZERS, "optimizer"), **options)
 
     @classmethod
     def _of(cls, handle: Any) -> "Ranker":
@@ -102,20 +102,20 @@ class Ranker:
     @classmethod
     def open(cls, path: "str | os.PathLike[str]", *, context: Optional[Context] = None, **options: Any) -> "Ranker":
         """A file that save() or `puna rec rank` wrote; options are for learning on."""
-        return cls._of(created(lib.puna_ranker_free, lib.puna_ranker_open, context._handle if context else ffi.NULL, os.fsencode(path), cls._options(options),
+        return cls._of(created(lib.puna_ranker_free, lib.puna_ranker_open, context._handle if context else ffi.NULL, c_path(path), cls._options(options),
                                type="puna_ranker"))
 
     def save(self, path: "str | os.PathLike[str]") -> None:
-        check(lib.puna_ranker_save(self._handle, os.fsencode(path)))
+        check(lib.puna_ranker_save(self._handle, c_path(path)))
 
     def copy(self, table: str = "f32") -> "Ranker":
         """As it is now, independent of this one: to serve while this one learns. Tables of "f16" and "i8" serve only."""
-        return self._of(created(lib.puna_ranker_free, lib.puna_ranker_copy, self._handle, TABLES[table], type="puna_ranker"))
+        return self._of(created(lib.puna_ranker_free, lib.puna_ranker_copy, self._handle, one_of(table, TABLES, "table"), type="puna_ranker"))
 
     @property
     def config(self) -> Dict[str, Any]:
         if not hasattr(self, "_config"):
-            self._config = json.loads(text_of(lib.puna_ranker_get_config, self._handle))
+            self._config: Dict[str, Any] = json.loads(text_of(lib.puna_ranker_get_config, self._handle))
         return self._config
 
     @property
@@ -132,13 +132,15 @@ class Ranker:
         """The id of a name of a feature; None for a name that the ranker does not know: leave it out of the example. Of a
         feature that divides, the number as text."""
         found = ffi.new("int64_t*")
-        check(lib.puna_ranker_find_id(self._handle, self._feature(feature), name.encode(), found))
+        check(lib.puna_ranker_find_id(self._handle, self._feature(feature), c_string(name, "name"), found))
         return None if found[0] == -1 else int(found[0])
 
     def set_names(self, feature: "str | int", names: Sequence[str]) -> None:
         """names[i] is what id i is called; copies and the file keep them."""
-        texts = [ffi.new("char[]", name.encode()) for name in names]
-        check(lib.puna_ranker_set_names(self._handle, self._feature(feature), ffi.new("const char*[]", texts), len(texts)))
+        if isinstance(names, str):
+            raise TypeError("names is one str, expected a list")
+        kept = [ffi.new("char[]", name) for name in texts(names, "names")]
+        check(lib.puna_ranker_set_names(self._handle, self._feature(feature), ffi.new("const char*[]", kept), len(kept)))
 
     def score(self, examples: Examples) -> np.ndarray:
         """Probabilities [count, tasks]."""
@@ -161,14 +163,14 @@ class Ranker:
 
     def save_state(self, path: "str | os.PathLike[str]") -> None:
         """Everything that the next step depends on."""
-        check(lib.puna_ranker_save_state(self._handle, os.fsencode(path)))
+        check(lib.puna_ranker_save_state(self._handle, c_path(path)))
 
     def restore_state(self, path: "str | os.PathLike[str]") -> None:
-        check(lib.puna_ranker_restore_state(self._handle, os.fsencode(path)))
+        check(lib.puna_ranker_restore_state(self._handle, c_path(path)))
 
     def calibrate(self, surface: int, task: int, probabilities: Any, outcomes: Any, kind: str = "platt") -> None:
         """From scores of examples that it has not learned, and what came of them; kind: "platt", "isotonic" or "none"."""
         p, y = (np.ascontiguousarray(v, dtype=np.float32) for v in (probabilities, outcomes))
         if p.shape != y.shape or p.ndim != 1:
             raise ValueError(f"probabilities and outcomes have the shapes {p.shape} and {y.shape}, expected one list each")
-        check(lib.puna_ranker_calibrate(self._handle, surface, task, CALIBRATIONS[kind], pointer("float[]", p), pointer("float[]", y), p.size))
+        check(lib.puna_ranker_calibrate(self._handle, surface, task, one_of(kind, CALIBRATIONS, "kind"), pointer("float[]", p), pointer("float[]", y), p.size))

@@ -7,7 +7,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from .context import Context
-from .native import Progress, check, created, ffi, lib, sized, text_of
+from .native import Progress, c_path, c_string, check, created, ffi, integer_array, lib, one_of, sized, text_of, texts
 
 
 class RecommenderReport(NamedTuple):
@@ -64,7 +64,7 @@ class Recommender:
 
     def __init__(self, path: "str | os.PathLike[str]", context: Optional[Context] = None) -> None:
         where = context._handle if context else ffi.NULL
-        self._handle = created(lib.puna_recommender_free, lib.puna_recommender_open, where, os.fsencode(path), type="puna_recommender")
+        self._handle = created(lib.puna_recommender_free, lib.puna_recommender_open, where, c_path(path), type="puna_recommender")
 
     @classmethod
     def train(cls, users: Sequence[int], items: Sequence[int], times: Sequence[int], *, kind: str = "hstu", item_count: Optional[int] = None,
@@ -72,25 +72,27 @@ class Recommender:
         """users[i] took items[i] (1, 2, ...) at times[i] (seconds), in any order. item_count: ids go up to it (the
         largest id). item_names: what items 1, 2, ... are called, all of them; the file keeps them. progress() returning
         False stops it: Cancelled."""
-        names = None if item_names is None else [ffi.new("char[]", name.encode()) for name in item_names]
+        if isinstance(item_names, str):
+            raise TypeError("item_names is one str, expected a list")
+        names = None if item_names is None else [ffi.new("char[]", name) for name in texts(item_names, "item_names")]
         if names is not None and item_count is None:
             item_count = len(names)
         if names is not None and item_count != len(names):
             raise ValueError(f"{len(names)} names of {item_count} items")
         name_list = ffi.NULL if names is None else ffi.new("const char*[]", names)
-        columns = [np.ascontiguousarray(users, dtype=np.int64), np.ascontiguousarray(items, dtype=np.int32), np.ascontiguousarray(times, dtype=np.int64)]
+        columns = [integer_array(users, np.int64, "users"), integer_array(items, np.int32, "items"), integer_array(times, np.int64, "times")]
         if any(c.shape != columns[0].shape or c.ndim != 1 for c in columns):
             raise ValueError(f"users, items and times have the shapes {', '.join(str(c.shape) for c in columns)}, expected three alike")
         pointers = [ffi.from_buffer(kind_, c) for kind_, c in zip(("int64_t[]", "int32_t[]", "int64_t[]"), columns)]
         on_step = Progress("puna_recommender_report", RecommenderReport, progress)
-        o = sized("puna_recommender_options", kind=KINDS[kind], items=item_count, progress=on_step.callback, item_names=name_list, **options)
+        o = sized("puna_recommender_options", kind=one_of(kind, KINDS, "kind"), items=item_count, progress=on_step.callback, item_names=name_list, **options)
         made = cls.__new__(cls)
         made._handle = on_step.created(lib.puna_recommender_free, lib.puna_recommender_train, context._handle if context else ffi.NULL, *pointers,
                                        len(columns[0]), o, type="puna_recommender")
         return made
 
     def save(self, path: "str | os.PathLike[str]") -> None:
-        check(lib.puna_recommender_save(self._handle, os.fsencode(path)))
+        check(lib.puna_recommender_save(self._handle, c_path(path)))
 
     def user(self) -> User:
         return User(self)
@@ -102,7 +104,7 @@ class Recommender:
     def item(self, name: str) -> int:
         """The item of a name. InvalidArgument, naming the nearest, when there is none."""
         found = ffi.new("int32_t*")
-        check(lib.puna_recommender_find_item(self._handle, name.encode(), found))
+        check(lib.puna_recommender_find_item(self._handle, c_string(name, "name"), found))
         return int(found[0])
 
     @property

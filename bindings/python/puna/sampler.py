@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping, Sequence, Tuple
+from typing import Any, Iterable, Mapping, Tuple, TypedDict
 
 import numpy as np
 
-from .native import check, created, ffi, int32_pointer, lib, sized, token_array
+from .native import check, created, did_you_mean, ffi, int32_pointer, lib, sized, token_array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +31,40 @@ class Sampling:
     def _to_c(self) -> Tuple[Any, Any]:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "bias"}
         options = sized("puna_sampler_options", **fields)
-        tokens, values = ffi.new("int32_t[]", list(self.bias)), ffi.new("float[]", list(self.bias.values()))
-        options.bias_tokens, options.bias_values, options.bias_count = tokens, values, len(self.bias)
+        tokens, values = token_array(list(self.bias)), ffi.new("float[]", list(self.bias.values()))
+        options.bias_tokens, options.bias_values, options.bias_count = int32_pointer(tokens), values, len(self.bias)
         return options, (tokens, values)
+
+
+class SamplingFields(TypedDict, total=False):
+    """The fields of Sampling as a dict, where one is at hand."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    typical_p: float
+    epsilon: float
+    eta: float
+    repetition_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
+    penalty_window: int
+    no_repeat_ngram: int
+    seed: int
+    bias: Mapping[int, float]
+
+
+def sampling_of(sampling: "Sampling | SamplingFields") -> Sampling:
+    if isinstance(sampling, Sampling):
+        return sampling
+    if not isinstance(sampling, Mapping):
+        raise TypeError(f"sampling is a {type(sampling).__name__}, expected puna.Sampling or a dict of its fields")
+    names = [f.name for f in dataclasses.fields(Sampling)]
+    for name in sampling:
+        if name not in names:
+            raise TypeError(f"sampling has no field {name!r}{did_you_mean(name, names)}")
+    return Sampling(**sampling)
 
 
 class Sampler:
@@ -44,19 +75,19 @@ class Sampler:
     (1, 0.0)
     """
 
-    def __init__(self, sampling: Sampling = Sampling()) -> None:
-        options, keep = sampling._to_c()
+    def __init__(self, sampling: "Sampling | SamplingFields" = Sampling()) -> None:
+        options, keep = sampling_of(sampling)._to_c()
         self._handle = created(lib.puna_sampler_free, lib.puna_sampler_create, options, type="puna_sampler")
         del keep  # copied
 
-    def sample(self, logits: np.ndarray, history: Sequence[int] = (), draw_index: int = 0) -> Tuple[int, float]:
+    def sample(self, logits: "np.ndarray[Any, Any]", history: "Iterable[int]" = (), draw_index: int = 0) -> Tuple[int, float]:
         """A token and its log-probability. Depends on the arguments and the seed alone: count draw_index up from 0."""
         values, past, token, log_p = np.ascontiguousarray(logits, np.float32), token_array(history), ffi.new("int32_t*"), ffi.new("float*")
         check(lib.puna_sampler_sample(self._handle, ffi.from_buffer("float[]", values), values.size, int32_pointer(past), past.size, draw_index,
                                       token, log_p))
         return token[0], log_p[0]
 
-    def distribution(self, logits: np.ndarray, history: Sequence[int] = ()) -> np.ndarray:
+    def distribution(self, logits: "np.ndarray[Any, Any]", history: "Iterable[int]" = ()) -> "np.ndarray[Any, Any]":
         """The log-probability of every token after all filters."""
         values, past = np.ascontiguousarray(logits, np.float32), token_array(history)
         out = np.empty_like(values)

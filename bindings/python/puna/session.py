@@ -2,21 +2,24 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 
 from .image import Image, handles
-from .native import check, created, ffi, float_view, int32_pointer, lib, sized, token_array
-from .sampler import Sampling
+from .chat import Messages
+from .native import SLICE_US, check, created, ffi, float_view, int32_pointer, lib, on_worker, one_of, sized, texts, token_array
+from .sampler import Sampling, SamplingFields, sampling_of
 
 if TYPE_CHECKING:
+    import datetime
+
     from .adapter import Adapter
     from .model import Model
 
-SLICE_US = 20_000  # between two looks at Python's signals
 POOLING = {"mean": 0, "last": 1, "none": 2}
 STOP_REASONS = ("max_tokens", "stop_token", "stop_string", "context_full", "callback", "interrupted")
+T = TypeVar("T")
 
 
 class Timings(NamedTuple):
@@ -56,7 +59,7 @@ class Session:
         return info
 
     def __len__(self) -> int:
-        return self._info().length
+        return int(self._info().length)
 
     def use(self, adapter: "Optional[Adapter]") -> None:
         """From now on the answers are the adapter's, or the bare model's (None). The session must be empty."""
@@ -64,12 +67,12 @@ class Session:
 
     @property
     def max_positions(self) -> int:
-        return self._info().max_positions
+        return int(self._info().max_positions)
 
     @property
     def kv_bytes(self) -> int:
         """Memory of keys and values now."""
-        return self._info().kv_bytes
+        return int(self._info().kv_bytes)
 
     @property
     def timings(self) -> Timings:
@@ -78,7 +81,7 @@ class Session:
         return Timings(*(getattr(t, name) for name in Timings._fields))
 
     @property
-    def tokens(self) -> np.ndarray:
+    def tokens(self) -> "np.ndarray[Any, Any]":
         """The tokens held, int32."""
         count = ffi.new("size_t*")
         check(lib.puna_session_tokens(self._handle, ffi.NULL, 0, count))
@@ -87,11 +90,14 @@ class Session:
             check(lib.puna_session_tokens(self._handle, int32_pointer(ids), ids.size, count))
         return ids
 
-    def append(self, tokens: "Sequence[int] | str") -> None:
-        """Computes tokens (or a text's) and adds them: all or none."""
-        ids = self.model.tokenizer.encode(tokens, add_bos=len(self) == 0) if isinstance(tokens, str) else token_array(tokens)
+    def _ids(self, tokens: "Iterable[int] | str", parse_special: Optional[bool] = None) -> "np.ndarray[Any, Any]":
+        if isinstance(tokens, str):
+            return self.model.tokenizer.encode(tokens, parse_special=parse_special, add_bos=len(self) == 0)
+        return token_array(tokens)
+
+    def _step_to_the_end(self) -> None:
+        """Of an append that was begun. In slices, so that Ctrl-C is heard; then, or when it fails, the session is as before."""
         finished = ffi.new("int32_t*")
-        check(lib.puna_session_begin(self._handle, int32_pointer(ids), ids.size))
         try:
             while not finished[0]:
                 check(lib.puna_session_step(self._handle, SLICE_US, finished))
@@ -99,22 +105,38 @@ class Session:
             self._drop()
             raise
 
-    def append_images(self, tokens: "Sequence[int] | str", images: "Sequence[Image]", *, reuse: bool = False) -> int:
-        """As append, with an image for each <|image|> (or for the <|patch|> ids, when they are there). `reuse`: the whole conversation is given;
-        what the session shares with it, images by content, is not computed again. Returns how many positions were computed."""
-        ids = self.model.tokenizer.encode(tokens, parse_special=True, add_bos=len(self) == 0) if isinstance(tokens, str) else token_array(tokens)
+    def _whole(self, work: Callable[[], T]) -> T:
+        """A call that cannot be sliced; Ctrl-C cancels it."""
+        try:
+            return on_worker(work, self.cancel)
+        except KeyboardInterrupt:
+            self.clear_cancel()  # it may have come too late to be heard
+            raise
+
+    def append(self, tokens: "Iterable[int] | str", *, parse_special: Optional[bool] = None) -> None:
+        """Computes tokens (or a text's, see Tokenizer.encode) and adds them: all or none."""
+        ids = self._ids(tokens, parse_special)
+        check(lib.puna_session_begin(self._handle, int32_pointer(ids), ids.size))
+        self._step_to_the_end()
+
+    def append_images(self, tokens: "Iterable[int] | str", images: "Sequence[Image]", *, reuse: bool = False) -> int:
+        """As append, with an image for each <|image|> (or for the <|patch|> ids, when they are there). Special tokens of a text are parsed, but for what the
+        messages of a rendered chat say. `reuse`: the whole conversation is given; what the session shares with it, images by content, is not computed again.
+        Returns how many positions were computed."""
+        ids = self._ids(tokens, parse_special=True)
         list_, before, computed = handles(images), len(self), ffi.new("int64_t*")
         if reuse:
-            check(lib.puna_session_append_rest_images(self._handle, int32_pointer(ids), ids.size, list_, len(images), computed))
+            self._whole(lambda: check(lib.puna_session_append_rest_images(self._handle, int32_pointer(ids), ids.size, list_, len(list_), computed)))
             return int(computed[0])
-        check(lib.puna_session_append_images(self._handle, int32_pointer(ids), ids.size, list_, len(images), ffi.NULL, 0))
+        check(lib.puna_session_begin_images(self._handle, int32_pointer(ids), ids.size, list_, len(list_)))
+        self._step_to_the_end()
         return len(self) - before
 
     def _drop(self) -> None:
         if self._info().under_way:
             check(lib.puna_session_truncate(self._handle, len(self)))
 
-    def logits(self) -> np.ndarray:
+    def logits(self) -> "np.ndarray[Any, Any]":
         """The logits [vocabulary] that predict the next token: the library's own memory, read-only, until the next call."""
         data, count = ffi.new("const float**"), ffi.new("size_t*")
         check(lib.puna_session_logits(self._handle, data, count))
@@ -124,30 +146,33 @@ class Session:
         """The most likely next token."""
         return int(self.logits().argmax())
 
-    def append_logits(self, tokens: Sequence[int], out: Optional[np.ndarray] = None) -> np.ndarray:
+    def append_logits(self, tokens: "Iterable[int]", out: "Optional[np.ndarray[Any, Any]]" = None) -> "np.ndarray[Any, Any]":
         """As append; the logits behind every token, [len(tokens), vocabulary] float32, into `out` if given."""
-        ids, shape = token_array(tokens), (len(tokens), self._info().vocabulary)
+        ids = token_array(tokens)
+        shape = (ids.size, self._info().vocabulary)
         if out is None:
             out = np.empty(shape, np.float32)
         if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise ValueError(f"out is {out.dtype}{out.shape}, expected contiguous float32{shape}")
-        check(lib.puna_session_append_logits(self._handle, int32_pointer(ids), ids.size, ffi.from_buffer("float[]", out, require_writable=True), out.size))
+        into = ffi.from_buffer("float[]", out, require_writable=True)
+        self._whole(lambda: check(lib.puna_session_append_logits(self._handle, int32_pointer(ids), ids.size, into, len(into))))
         return out
 
-    def embed(self, text: "str | Sequence[int]", *, pooling: str = "mean", normalize: bool = False) -> np.ndarray:
+    def embed(self, text: "str | Iterable[int]", *, pooling: str = "mean", normalize: bool = False) -> "np.ndarray[Any, Any]":
         """As append; the final hidden states, pooled: "mean" or "last" [hidden], "none" [tokens, hidden]."""
-        ids = self.model.tokenizer.encode(text, add_bos=len(self) == 0) if isinstance(text, str) else token_array(text)
-        hidden = self.model.info.hidden
+        options = sized("puna_embed_options", pooling=one_of(pooling, POOLING, "pooling"), normalize=normalize)
+        ids, hidden = self._ids(text), self.model.info.hidden
         out = np.empty((ids.size, hidden) if pooling == "none" else hidden, np.float32)
-        options = sized("puna_embed_options", pooling=POOLING[pooling], normalize=normalize)
-        check(lib.puna_session_embed(self._handle, int32_pointer(ids), ids.size, options, ffi.from_buffer("float[]", out) if out.size else ffi.NULL, out.size))
+        into = ffi.from_buffer("float[]", out) if out.size else ffi.NULL
+        self._whole(lambda: check(lib.puna_session_embed(self._handle, int32_pointer(ids), ids.size, options, into, out.size)))
         return out
 
-    def score(self, tokens: Sequence[int]) -> np.ndarray:
+    def score(self, tokens: "Iterable[int]") -> "np.ndarray[Any, Any]":
         """Negative log-likelihoods of tokens 1.. given those before; the session must be empty."""
         ids = token_array(tokens)
         out = np.empty(max(ids.size - 1, 1), np.float32)
-        check(lib.puna_session_score(self._handle, int32_pointer(ids), ids.size, ffi.from_buffer("float[]", out), out.size))
+        into = ffi.from_buffer("float[]", out)
+        self._whole(lambda: check(lib.puna_session_score(self._handle, int32_pointer(ids), ids.size, into, out.size)))
         return out
 
     def truncate(self, length: int) -> None:
@@ -174,37 +199,33 @@ class Session:
         """Forgets a cancel that no call has heard: for the start of a turn."""
         check(lib.puna_session_clear_cancel(self._handle))
 
-    def generate(self, prompt: "str | Sequence[int]" = "", *, max_tokens: int = 0, sampling: Sampling = Sampling(), stop: Sequence[str] = (),
-                 stop_tokens: Sequence[int] = (), ignore_eos: bool = False, keep_special: bool = False, parse_special: bool = False,
-                 log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0, images: "Sequence[Image]" = ()) -> "Answer":
-        """An answer to a prompt (a text, or ids taken literally): an iterator over its pieces of text. `images`: one for each <|image|> of
-        the prompt (with parse_special)."""
-        pointers: List[Any] = [ffi.new("char[]", s.encode()) for s in stop]
-        strings, tokens = ffi.new("const char*[]", pointers), ffi.new("int32_t[]", list(stop_tokens))
-        sampler, keep = sampling._to_c()
-        options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampler, stop_tokens=tokens,
-                        stop_token_count=len(stop_tokens), stop_strings=strings, stop_string_count=len(pointers), keep_special=keep_special,
-                        parse_special=parse_special, log_probabilities=log_probabilities, context_policy=int(drop_oldest), keep_prefix=keep_prefix)
+    def generate(self, prompt: "str | Iterable[int]" = "", *, max_tokens: int = 0, sampling: "Sampling | SamplingFields" = Sampling(),
+                 stop: "str | Sequence[str]" = (), stop_tokens: "Iterable[int]" = (), ignore_eos: bool = False, keep_special: bool = False,
+                 parse_special: Optional[bool] = None, log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0,
+                 images: "Sequence[Image]" = ()) -> "Answer":
+        """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of text. `stop`: a text, or several.
+        `images`: one for each <|image|> of the prompt (with parse_special)."""
+        pointers: List[Any] = [ffi.new("char[]", s) for s in texts(stop, "stop")]
+        strings, tokens = ffi.new("const char*[]", pointers), token_array(stop_tokens)
+        sampler, keep = sampling_of(sampling)._to_c()
         shown = handles(images)
-        options.images, options.image_count = shown, len(images)
-        if isinstance(prompt, str):
-            text = prompt.encode("utf-8", "surrogatepass")
-            call, arguments = lib.puna_generation_create, (text, len(text))
-        else:
-            ids = token_array(prompt)
-            call, arguments = lib.puna_generation_create_tokens, (int32_pointer(ids), ids.size)
+        options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampler, stop_tokens=int32_pointer(tokens),
+                        stop_token_count=tokens.size, stop_strings=strings, stop_string_count=len(pointers), keep_special=keep_special,
+                        log_probabilities=log_probabilities, context_policy=bool(drop_oldest), keep_prefix=keep_prefix, images=shown, image_count=len(shown))
+        ids = self._ids(prompt, parse_special)
         earlier = self._answer()
         if earlier is not None:
             earlier.close()  # a session has one answer at a time
-        handle = created(lib.puna_generation_free, call, self._handle, *arguments, options, type="puna_generation")
+        handle = created(lib.puna_generation_free, lib.puna_generation_create_tokens, self._handle, int32_pointer(ids), ids.size, options, type="puna_generation")
         del keep, pointers  # copied
         answer = Answer(self, handle)
         self._answer = weakref.ref(answer)
         return answer
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], *, date: Optional[str] = None, **options: Any) -> "Answer":
-        """The answer to a chat, rendered by the model's template. For an empty session."""
-        return self.generate(self.model.render_chat(messages, date=date), parse_special=True, **options)
+    def chat(self, messages: Messages, *, tools: "Optional[Iterable[Any]]" = None, date: "Optional[str | datetime.date]" = None, template: Optional[str] = None,
+             **options: Any) -> "Answer":
+        """The answer to a chat, rendered by the model's template (Model.render_chat); options are generate's. For an empty session."""
+        return self.generate(self.model.render_chat(messages, tools=tools, date=date, template=template), **options)
 
 
 class Answer:
@@ -259,14 +280,15 @@ class Answer:
     @property
     def last_token(self) -> int:
         """The last one drawn, which the session does not hold yet: append it first to go on. -1 = none."""
-        return self._result().last_token
+        return int(self._result().last_token)
 
 
-def append_batch(sessions: Sequence[Session], tokens: Sequence[Sequence[int]]) -> None:
+def append_batch(sessions: Sequence[Session], tokens: "Sequence[Iterable[int]]") -> None:
     """One pass over several different sessions of one model; faster than one by one, same bits."""
     if len(sessions) != len(tokens):
         raise ValueError(f"{len(sessions)} sessions, but {len(tokens)} token lists")
     arrays = [token_array(t) for t in tokens]
     handles = ffi.new("puna_session*[]", [s._handle for s in sessions])
     lists = ffi.new("const int32_t*[]", [int32_pointer(a) for a in arrays])
-    check(lib.puna_session_append_batch(handles, lists, ffi.new("size_t[]", [a.size for a in arrays]), len(sessions)))
+    check(lib.puna_session_begin_batch(handles, lists, ffi.new("size_t[]", [a.size for a in arrays]), len(sessions)))
+    sessions[0]._step_to_the_end()

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Iterable, NamedTuple, Optional
 
 import numpy as np
 
-from .native import check, created, ffi, int32_pointer, lib, sized, text_of, token_array
+from .chat import ChatText, spans_in_bytes
+from .native import c_path, check, created, ffi, ids_of, int32_pointer, lib, sized, text_of, token_array, watch
 
 
 class TokenInfo(NamedTuple):
@@ -26,7 +27,7 @@ class Tokenizer:
     """
 
     def __init__(self, path: "str | os.PathLike[str]") -> None:
-        self._handle = created(lib.puna_tokenizer_free, lib.puna_tokenizer_open, os.fsencode(path), type="puna_tokenizer")
+        self._handle = created(lib.puna_tokenizer_free, lib.puna_tokenizer_open, c_path(path), type="puna_tokenizer")
 
     @classmethod
     def _of_model(cls, model: Any) -> "Tokenizer":
@@ -40,40 +41,44 @@ class Tokenizer:
         return info
 
     def __len__(self) -> int:
-        return self._info().size
+        return int(self._info().size)
 
     @property
     def bos(self) -> int:
         """The beginning-of-text token, -1 when there is none."""
-        return self._info().bos
+        return int(self._info().bos)
 
     @property
     def eos(self) -> int:
         """The end-of-text token, -1 when there is none."""
-        return self._info().eos
+        return int(self._info().eos)
 
-    def encode(self, text: "str | bytes", *, parse_special: bool = False, add_bos: bool = False) -> np.ndarray:
-        """The ids of a text, int32. `parse_special`: "<|eot|>" is the special token; else it is ordinary text."""
+    def encode(self, text: "str | bytes", *, parse_special: Optional[bool] = None, add_bos: bool = False) -> "np.ndarray[Any, Any]":
+        """The ids of a text, int32. `parse_special`: "<|eot|>" is the special token; else it is ordinary text, which is the default for all but a rendered chat
+        (ChatText). In that, what the messages say is ordinary text in any case; str(chat) forgets which part that is."""
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"the text is a {type(text).__name__}, expected a str or bytes")
+        special = isinstance(text, ChatText) if parse_special is None else parse_special
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        options = sized("puna_tokenize_options", parse_special=parse_special, add_bos=add_bos)
-        ids, count = np.empty(len(data) + 2, np.int32), ffi.new("size_t*")
-        check(lib.puna_tokenizer_encode(self._handle, data, len(data), options, int32_pointer(ids), ids.size, count))
-        return ids[: count[0]]
+        content = ffi.new("puna_text_span[]", spans_in_bytes(text) if special and isinstance(text, ChatText) else [])
 
-    def decode_bytes(self, tokens: Sequence[int], *, keep_special: bool = False) -> bytes:
+        options = sized("puna_tokenize_options", parse_special=special, add_bos=add_bos, content=content, content_count=len(content), watch=watch())
+        return ids_of(lambda ids, room, count: lib.puna_tokenizer_encode(self._handle, data, len(data), options, ids, room, count), len(data) + 8)
+
+    def decode_bytes(self, tokens: Iterable[int], *, keep_special: bool = False) -> bytes:
         """The bytes of all tokens joined."""
         ids = token_array(tokens)
         return text_of(lib.puna_tokenizer_decode, self._handle, int32_pointer(ids), ids.size, keep_special)
 
-    def decode(self, tokens: Sequence[int], *, keep_special: bool = False) -> str:
+    def decode(self, tokens: Iterable[int], *, keep_special: bool = False) -> str:
         """The same as text; what is no UTF-8 becomes U+FFFD."""
         return self.decode_bytes(tokens, keep_special=keep_special).decode("utf-8", "replace")
 
     def find(self, piece: "str | bytes") -> int:
         """The id of a special token or a piece, -1 when there is none."""
-        data, token = piece.encode() if isinstance(piece, str) else piece, ffi.new("int32_t*")
+        data, token = piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else piece, ffi.new("int32_t*")
         check(lib.puna_tokenizer_find_token(self._handle, data, len(data), token))
-        return token[0]
+        return int(token[0])
 
     def __getitem__(self, token: int) -> TokenInfo:
         info = sized("puna_token_info")

@@ -1,0 +1,134 @@
+"""Rendered chats: text that knows what its template did not write, so that what people say never becomes a special token."""
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
+
+from .native import c_string, check, check_watched, ffi, lib, sized, watch
+
+Span = Tuple[int, int]
+Messages = Iterable[Mapping[str, Any]]
+
+
+def _merged(spans: Iterable[Span]) -> Tuple[Span, ...]:
+    out: List[Span] = []
+    for begin, end in spans:
+        if begin >= end:
+            continue
+        if out and out[-1][1] == begin:
+            begin = out.pop()[0]
+        out.append((begin, end))
+    return tuple(out)
+
+
+class ChatText(str):
+    """The prompt text of a chat. `content`: the characters [begin, end) that came from messages, tools and other variables. Where special tokens are parsed,
+    those of `content` stay text. Slices, strip() and + keep that; str(text) and every other operation give a plain str, all of which is parsed.
+    `dropped`: fields of the chat of which the template wrote nothing, "messages[0].content".
+
+    >>> text = ChatText("<a>x<a>", content=[(3, 7)])
+    >>> (text[2:] + "<b>").content, type(str(text))
+    (((1, 5),), <class 'str'>)
+    """
+
+    content: Tuple[Span, ...]
+    dropped: Tuple[str, ...]
+
+    def __new__(cls, text: str = "", content: Iterable[Span] = (), dropped: Iterable[str] = ()) -> "ChatText":
+        self = super().__new__(cls, text)
+        self.content = _merged(content)
+        self.dropped = tuple(dropped)
+        if any(b < 0 or e > len(text) for b, e in self.content) or list(self.content) != sorted(self.content):
+            raise ValueError(f"content {list(self.content)} is not in order within {len(text)} characters")
+        return self
+
+    def _with(self, text: str, spans: Iterable[Span]) -> "ChatText":
+        return ChatText(text, spans, self.dropped)
+
+    def __add__(self, other: str) -> "ChatText":
+        if not isinstance(other, str):
+            return NotImplemented
+        theirs = other.content if isinstance(other, ChatText) else ()
+        return self._with(str(self) + str(other), [*self.content, *((b + len(self), e + len(self)) for b, e in theirs)])
+
+    def __radd__(self, other: str) -> "ChatText":
+        if not isinstance(other, str):
+            return NotImplemented
+        return self._with(str(other) + str(self), ((b + len(other), e + len(other)) for b, e in self.content))
+
+    def _cut(self, begin: int, end: int) -> "ChatText":
+        return self._with(str(self)[begin:end], ((max(b, begin) - begin, min(e, end) - begin) for b, e in self.content if b < end and e > begin))
+
+    def __getitem__(self, key: Any) -> str:
+        if not isinstance(key, slice) or key.step not in (None, 1):
+            return str(self)[key]
+        begin, end, _ = key.indices(len(self))
+        return self._cut(begin, max(begin, end))
+
+    def lstrip(self, chars: Optional[str] = None) -> "ChatText":
+        return self._cut(len(self) - len(str(self).lstrip(chars)), len(self))
+
+    def rstrip(self, chars: Optional[str] = None) -> "ChatText":
+        return self._cut(0, len(str(self).rstrip(chars)))
+
+    def strip(self, chars: Optional[str] = None) -> "ChatText":
+        return self.rstrip(chars).lstrip(chars)
+
+    def __getnewargs__(self) -> Any:
+        return str(self), self.content, self.dropped
+
+
+def spans_in_bytes(text: ChatText) -> List[Span]:
+    """`content` counted in the bytes of the text's UTF-8."""
+    out, done, at = [], 0, 0
+    for begin, end in text.content:
+        at += len(str(text)[done:begin].encode("utf-8", "surrogatepass"))
+        first = at
+        at += len(str(text)[begin:end].encode("utf-8", "surrogatepass"))
+        out.append((first, at))
+        done = end
+    return out
+
+
+def _of_bytes(data: bytes, spans: List[Span], dropped: List[str]) -> ChatText:
+    content, done, at = [], 0, 0
+    parts: List[str] = []
+    for begin, end in [*spans, (len(data), len(data))]:
+        written, said = data[done:begin].decode("utf-8", "replace"), data[begin:end].decode("utf-8", "replace")
+        parts += [written, said]
+        content.append((at + len(written), at + len(written) + len(said)))
+        at, done = at + len(written) + len(said), end
+    return ChatText("".join(parts), content, dropped)
+
+
+def _listed(values: Any, what: str) -> List[Any]:
+    """A str or a single message is no list of them, though Python can iterate over it."""
+    if isinstance(values, (str, bytes, Mapping)):
+        raise TypeError(f"{what} is one {type(values).__name__}, expected a list")
+    return list(values)
+
+
+class Request:
+    """A chat as C takes it: its JSON and its options; keep it alive during the call."""
+
+    def __init__(self, messages: Messages, tools: Optional[Iterable[Any]], add_generation_prompt: bool, date: "Union[str, datetime.date, None]", template: Optional[str],
+                 parse_content: bool, variables: Mapping[str, Any]) -> None:
+        chat = {"messages": _listed(messages, "messages"), "add_generation_prompt": add_generation_prompt,
+                "tools": None if tools is None else _listed(tools, "tools"), **variables}
+        self.json = json.dumps(chat).encode()
+        if date is None:
+            date = datetime.date.today()
+        day = date.strftime("%Y-%m-%d") if isinstance(date, datetime.date) else date
+        self._keep = [ffi.new("char[]", c_string(day, "date")), ffi.new("char[]", c_string(template or "", "template"))]
+        self.options = sized("puna_render_options", date=self._keep[0], template_name=self._keep[1], parse_content=parse_content, watch=watch())
+
+
+def render(model: Any, request: Request) -> ChatText:
+    out, info = ffi.new("puna_chat**"), sized("puna_chat_info")
+    check_watched(lib.puna_chat_render(model, request.json, len(request.json), request.options, out))
+    chat = ffi.gc(out[0], lib.puna_chat_free)
+    check(lib.puna_chat_get_info(chat, info))
+    spans = [(info.content[i].begin, info.content[i].end) for i in range(info.content_count)]
+    dropped = [ffi.string(info.dropped[i]).decode("utf-8", "replace") for i in range(info.dropped_count)]
+    return _of_bytes(bytes(ffi.buffer(info.text, info.size)), spans, dropped)
