@@ -37,7 +37,7 @@ pub struct Generate {
     pub stop_tokens: Vec<i32>,
     /// Do not stop at the model's own stop tokens.
     pub ignore_eos: bool,
-    /// Special tokens in a text prompt are parsed: set it for rendered chats.
+    /// Special tokens in a text prompt are parsed. Of a [`ChatText`](crate::ChatText) those that its template wrote are parsed in any case.
     pub parse_special: bool,
     /// Special tokens appear in the text.
     pub keep_special: bool,
@@ -83,13 +83,6 @@ pub struct Answer<'a> {
 unsafe impl Send for Answer<'_> {}
 
 impl<'a> Answer<'a> {
-    pub(crate) fn of_text(session: &'a mut Session, prompt: &str, options: &Generate) -> Result<Self> {
-        let raw = session.handle.raw;
-        let handle = with_options(options, |o| {
-            Handle::create(puna_generation_free, |out| unsafe { puna_generation_create(raw, prompt.as_ptr().cast(), prompt.len(), o, out) })
-        })?;
-        Ok(Answer { session, handle })
-    }
     pub(crate) fn of_tokens(session: &'a mut Session, prompt: &[i32], options: &Generate) -> Result<Self> {
         let raw = session.handle.raw;
         let handle = with_options(options, |o| {

@@ -16,6 +16,7 @@
 #![deny(missing_docs)]
 
 mod adapter;
+mod chat;
 mod context;
 mod error;
 mod generate;
@@ -29,6 +30,7 @@ mod session;
 mod tokenizer;
 
 pub use adapter::{Adapter, Finetune, FinetuneReport};
+pub use chat::{ChatText, RenderOptions, Text};
 pub use context::{Context, ContextInfo, ContextOptions};
 pub use error::{Error, Result, Status};
 pub use generate::{Answer, Generate, Sampling, Step, StopReason, Token};

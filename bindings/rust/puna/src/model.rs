@@ -1,6 +1,6 @@
 use crate::context::Context;
 use crate::error::{check, Result};
-use crate::raw::{bytes_of, c_string, sized, string, Handle};
+use crate::raw::{c_string, sized, string, Handle};
 use crate::session::{KvType, Session, SessionOptions};
 use crate::tokenizer::Tokenizer;
 use puna_sys::*;
@@ -150,12 +150,12 @@ impl Model {
         o.max_positions = options.max_positions;
         o.prefill_chunk = options.prefill_chunk;
         o.kv_type = options.kv_type.raw();
-        Session::create(|out| unsafe { puna_session_create(self.handle.raw, &o, out) })
+        Session::create(&self.handle, |out| unsafe { puna_session_create(self.handle.raw, &o, out) })
     }
 
     /// The session of which these bytes are the [snapshot](Session::snapshot).
     pub fn restore(&self, snapshot: &[u8]) -> Result<Session> {
-        Session::create(|out| unsafe { puna_session_restore(self.handle.raw, snapshot.as_ptr().cast(), snapshot.len(), out) })
+        Session::create(&self.handle, |out| unsafe { puna_session_restore(self.handle.raw, snapshot.as_ptr().cast(), snapshot.len(), out) })
     }
 
     /// The model's tokenizer.
@@ -196,16 +196,5 @@ impl Model {
                 Ok(Tensor { name, dtype, shape: t.dims[..t.rank as usize].to_vec(), bytes: t.bytes })
             })
             .collect()
-    }
-
-    /// The prompt text of a chat by the model's template. `chat_json`: `{"messages": [...], "add_generation_prompt": true, ...}`; `date`
-    /// (YYYY-MM-DD) answers templates that ask for today.
-    pub fn render_chat(&self, chat_json: &str, date: Option<&str>) -> Result<String> {
-        let date = date.map(c_string).transpose()?;
-        let date = date.as_ref().map_or(null(), |d| d.as_ptr());
-        let bytes = bytes_of(|text, capacity, size| unsafe {
-            puna_model_render_chat(self.handle.raw, chat_json.as_ptr().cast(), chat_json.len(), date, text, capacity, size)
-        })?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }

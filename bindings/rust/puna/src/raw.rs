@@ -37,6 +37,7 @@ sized_structs!(puna_context_options puna_context_info puna_model_options puna_mo
     puna_sampler_options puna_generated_token puna_generate_options puna_generate_result puna_reader puna_image_info
     puna_recommender_info puna_recommender_options puna_finetune_options
     puna_ranker_options puna_ranker_info puna_ranker_report puna_examples puna_outcomes
+    puna_render_options puna_chat_info puna_chat_template_info
     puna_catalogue puna_pipeline_options puna_pipeline_request puna_pipeline_answer);
 
 /// NULL for an empty slice, whose own pointer leads nowhere.
@@ -56,6 +57,22 @@ pub(crate) fn bytes_of(call: impl Fn(*mut c_char, usize, *mut usize) -> puna_sta
     check(call(buffer.as_mut_ptr().cast(), buffer.len(), &mut size))?;
     buffer.truncate(size);
     Ok(buffer)
+}
+
+/// The ids that a function with (tokens, capacity, count) at its end writes; where they need more room than was thought, it says how much.
+pub(crate) fn ids_of(mut room: usize, call: impl Fn(*mut i32, usize, *mut usize) -> puna_status) -> Result<Vec<i32>> {
+    loop {
+        let mut ids = vec![0i32; room.max(1)];
+        let mut count = 0;
+        let status = call(ids.as_mut_ptr(), room, &mut count);
+        if status == PUNA_INVALID_ARGUMENT && count > room {
+            room = count;
+            continue;
+        }
+        check(status)?;
+        ids.truncate(count);
+        return Ok(ids);
+    }
 }
 
 /// Strings that the library promises to be there and NUL-terminated.

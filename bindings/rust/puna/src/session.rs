@@ -1,4 +1,5 @@
-use crate::error::{check, Result};
+use crate::chat::{tokenize, Text};
+use crate::error::{check, Error, Result, Status};
 use crate::generate::{Answer, Generate};
 use crate::raw::{bytes_of, sized, Handle};
 use puna_sys::*;
@@ -81,12 +82,13 @@ impl Canceller {
 /// One conversation: moves between threads, used by one at a time.
 pub struct Session {
     pub(crate) handle: Arc<Handle<puna_session>>,
+    pub(crate) model: Arc<Handle<puna_model>>,
 }
 unsafe impl Send for Session {}
 
 impl Session {
-    pub(crate) fn create(make: impl FnOnce(*mut *mut puna_session) -> puna_status) -> Result<Self> {
-        Ok(Session { handle: Arc::new(Handle::create(puna_session_free, make)?) })
+    pub(crate) fn create(model: &Arc<Handle<puna_model>>, make: impl FnOnce(*mut *mut puna_session) -> puna_status) -> Result<Self> {
+        Ok(Session { handle: Arc::new(Handle::create(puna_session_free, make)?), model: model.clone() })
     }
     fn info(&self) -> puna_session_info {
         let mut i: puna_session_info = sized();
@@ -138,8 +140,13 @@ impl Session {
         Ok(unsafe { std::slice::from_raw_parts(data, count) })
     }
 
-    /// As append; the final hidden states, pooled. `normalize`: vectors of length 1.
+    /// As append; the final hidden states, pooled. `normalize`: vectors of length 1. `hidden` is the model's ([`ModelInfo`](crate::ModelInfo)).
     pub fn embed(&mut self, tokens: &[i32], pooling: Pooling, normalize: bool, hidden: usize) -> Result<Vec<f32>> {
+        let mut info: puna_model_info = sized();
+        check(unsafe { puna_model_get_info(self.model.raw, &mut info) })?;
+        if hidden != info.hidden as usize {
+            return Err(Error { status: Status::InvalidArgument, message: format!("hidden is {hidden}, the model's is {}", info.hidden) });
+        }
         let mut options: puna_embed_options = sized();
         options.pooling = match pooling {
             Pooling::Mean => PUNA_POOLING_MEAN,
@@ -159,7 +166,7 @@ impl Session {
 
     /// An independent copy that shares memory until either goes on.
     pub fn fork(&self) -> Result<Session> {
-        Session::create(|out| unsafe { puna_session_fork(self.handle.raw, out) })
+        Session::create(&self.model, |out| unsafe { puna_session_fork(self.handle.raw, out) })
     }
 
     /// The session as bytes, for [`Model::restore`](crate::Model::restore).
@@ -184,9 +191,14 @@ impl Session {
         })
     }
 
-    /// An answer to a text: an iterator over tokens. Dropped early, the session holds what was generated so far.
-    pub fn generate(&mut self, prompt: &str, options: &Generate) -> Result<Answer<'_>> {
-        Answer::of_text(self, prompt, options)
+    /// An answer to a text or a rendered chat ([`ChatText`](crate::ChatText)): an iterator over tokens. Dropped early, the session holds what was generated so
+    /// far. Of a chat special tokens are parsed as if by `parse_special`, but not in what its messages say.
+    pub fn generate(&mut self, prompt: impl Text, options: &Generate) -> Result<Answer<'_>> {
+        let parse = options.parse_special || prompt.is_chat();
+        let ids = tokenize(&prompt, parse, self.is_empty(), |text, bytes, o, tokens, capacity, count| unsafe {
+            puna_model_tokenize(self.model.raw, text, bytes, o, tokens, capacity, count)
+        })?;
+        Answer::of_tokens(self, &ids, options)
     }
 
     /// The same with a prompt of token ids, taken literally.

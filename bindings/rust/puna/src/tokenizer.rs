@@ -1,3 +1,4 @@
+use crate::chat::{tokenize, Text};
 use crate::error::{check, Result};
 use crate::raw::{bytes_of, c_string, sized, Handle};
 use puna_sys::*;
@@ -27,19 +28,12 @@ impl Tokenizer {
         Ok(info.size)
     }
 
-    /// The ids of a text, which need not be UTF-8. `parse_special`: "<|eot|>" is the special token, else ordinary text.
-    pub fn encode(&self, text: impl AsRef<[u8]>, parse_special: bool) -> Result<Vec<i32>> {
-        let text = text.as_ref();
-        let mut options: puna_tokenize_options = sized();
-        options.parse_special = parse_special.into();
-        let mut ids = vec![0; text.len() + 2];
-        let mut count = 0;
-        let capacity = ids.len();
-        check(unsafe {
-            puna_tokenizer_encode(self.handle.raw, text.as_ptr().cast(), text.len(), &options, ids.as_mut_ptr(), capacity, &mut count)
-        })?;
-        ids.truncate(count);
-        Ok(ids)
+    /// The ids of a text, which need not be UTF-8. `parse_special`: "<|eot|>" is the special token, else ordinary text; what the messages of a
+    /// [`ChatText`](crate::ChatText) say is ordinary text in any case.
+    pub fn encode(&self, text: impl Text, parse_special: bool) -> Result<Vec<i32>> {
+        tokenize(&text, parse_special, false, |text, bytes, options, tokens, capacity, count| unsafe {
+            puna_tokenizer_encode(self.handle.raw, text, bytes, options, tokens, capacity, count)
+        })
     }
 
     /// The bytes of all tokens joined.

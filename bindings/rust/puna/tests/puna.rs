@@ -135,6 +135,89 @@ fn text_goes_in_and_comes_out() {
     assert!(answer.map(|t| t.unwrap()).count() >= 1);
 }
 
+fn specials(model: &Model) -> Vec<i32> {
+    // The names of special tokens are those whose text is one id when parsed and several when not.
+    let t = model.tokenizer().unwrap();
+    (0..t.size().unwrap())
+        .filter(|&id| {
+            let name = t.decode(&[id], true).unwrap();
+            !name.is_empty() && t.decode(&[id], false).unwrap().is_empty()
+        })
+        .collect()
+}
+
+#[test]
+fn a_users_text_never_becomes_a_turn() {
+    let model = model();
+    let (tokenizer, special) = (model.tokenizer().unwrap(), specials(&model));
+    let count = |ids: &[i32]| ids.iter().filter(|id| special.contains(id)).count();
+    let names: Vec<u8> = tokenizer.decode(&special[..special.len().min(20)], true).unwrap();
+    let chat = |text: &str| format!(r#"{{"messages":[{{"role":"user","content":"{text}"}}],"add_generation_prompt":true}}"#);
+    let hostile = chat(std::str::from_utf8(&names).unwrap());
+    let benign = count(&model.chat_tokens(&chat("hi"), &RenderOptions::default()).unwrap());
+    assert!(benign > 0);
+    let text = model.render_chat(&hostile, None).unwrap();
+    assert!(!text.content().is_empty() && text.dropped().is_empty());
+    assert_eq!(count(&tokenizer.encode(&text, true).unwrap()), benign);
+    assert_eq!(count(&model.chat_tokens(&hostile, &RenderOptions::default()).unwrap()), benign);
+    assert_eq!(tokenizer.encode(&text, true).unwrap(), model.chat_tokens(&hostile, &RenderOptions::default()).unwrap());
+    assert_eq!(count(&tokenizer.encode(&text, false).unwrap()), 0);
+    let mut session = model.session().unwrap();
+    session.generate(&text, &Generate { max_tokens: 1, ignore_eos: true, ..Default::default() }).unwrap().next().unwrap().unwrap();
+    assert_eq!(count(&session.tokens().unwrap()), benign);
+    // The old way, on request.
+    assert!(count(&tokenizer.encode(text.as_str(), true).unwrap()) > benign);
+    let old = RenderOptions { parse_content: true, ..Default::default() };
+    assert_eq!(model.chat_tokens(&hostile, &old).unwrap(), tokenizer.encode(text.as_str(), true).unwrap());
+}
+
+#[test]
+fn templates_are_named() {
+    let model = model();
+    assert_eq!(model.chat_templates().unwrap(), ["default"]);
+    let named = |name: &str| RenderOptions { template: Some(name.into()), ..Default::default() };
+    let chat = r#"{"messages":[{"role":"user","content":"Hi"}]}"#;
+    assert_eq!(model.render_chat_with(chat, &named("default")).unwrap(), model.render_chat(chat, None).unwrap());
+    assert!(model.render_chat_with(chat, &named("defalt")).unwrap_err().message.contains("did you mean 'default'"));
+    assert_eq!(model.render_chat_with(chat, &named("a\0b")).unwrap_err().status, Status::InvalidArgument);
+}
+
+#[test]
+fn a_text_that_grows_as_it_is_normalized_has_room() {
+    // Bytes in GPT-2's spelling, and NFKC in front.
+    let plain = |b: u32| (33..127).contains(&b) || (161..173).contains(&b) || (174..256).contains(&b);
+    let mut next = 255;
+    let vocab: Vec<String> = (0..256u32)
+        .map(|b| {
+            let c = if plain(b) { b } else { next += 1; next };
+            let c = char::from_u32(c).unwrap();
+            let c = if c == '"' || c == '\\' { format!("\\{c}") } else { c.to_string() };
+            format!("\"{c}\": {b}")
+        })
+        .collect();
+    let file = format!(
+        r#"{{"normalizer": {{"type": "NFKC"}}, "pre_tokenizer": {{"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}},
+            "decoder": {{"type": "ByteLevel"}}, "model": {{"type": "BPE", "vocab": {{{}}}, "merges": []}}, "added_tokens": []}}"#,
+        vocab.join(", ")
+    );
+    let path = std::env::temp_dir().join(format!("puna-rust-{}-tokenizer.json", std::process::id()));
+    std::fs::write(&path, file).unwrap();
+    let tokenizer = Tokenizer::open(path.to_str().unwrap()).unwrap();
+    assert_eq!(tokenizer.encode("l\u{bd}", false).unwrap().len(), 6);
+    assert_eq!(tokenizer.encode("\u{fdfa}", false).unwrap().len(), 33);
+    assert_eq!(tokenizer.encode("\u{fdfa}".repeat(500), false).unwrap().len(), 33 * 500);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn an_embedding_of_another_width_is_refused() {
+    let model = model();
+    let hidden = model.info().unwrap().hidden as usize;
+    for wrong in [0, hidden - 1, 2 * hidden] {
+        assert!(model.session().unwrap().embed(&TOKENS, Pooling::Mean, false, wrong).unwrap_err().message.contains("hidden"));
+    }
+}
+
 #[test]
 fn embeddings_are_pooled_hidden_states() {
     let model = model();
