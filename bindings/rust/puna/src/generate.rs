@@ -62,6 +62,7 @@ pub enum StopReason {
     StopToken,
     StopString,
     ContextFull,
+    Interrupted,
 }
 
 /// What a [step](Answer::step) came to.
@@ -120,6 +121,7 @@ impl<'a> Answer<'a> {
             PUNA_STOP_TOKEN => StopReason::StopToken,
             PUNA_STOP_STRING => StopReason::StopString,
             PUNA_STOP_CONTEXT_FULL => StopReason::ContextFull,
+            PUNA_STOP_INTERRUPTED => StopReason::Interrupted,
             _ => StopReason::MaxTokens,
         })
     }
