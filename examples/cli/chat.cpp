@@ -31,7 +31,8 @@ class Chat {
     if (!f.system.empty()) add("system", f.system);
   }
 
-  // Streams the answer to standard output. Ctrl-C ends the answer; what was said so far stays in the history. False: it was ended so.
+  // Streams the answer to standard output. Ctrl-C ends the answer; what was said so far stays in the history, and a question that nothing was said to does not.
+  // False: it was ended so.
   bool answer(const std::string& text) {
     const OrderedJson before = messages_;
     const size_t images_before = images_.size();
@@ -40,6 +41,8 @@ class Chat {
     options.sampler = flags_.sampling.options;
     options.max_tokens = flags_.max_tokens;
     std::string said;
+    bool asked = true;
+    session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
     Interrupt interrupt(session_);
     try {
       generate_with_images(session_, unseen(prompt(interrupt)), options, [&](const GeneratedToken& token) {
@@ -48,14 +51,15 @@ class Chat {
         return !interrupt.requested();
       });
     } catch (const Error& e) {
-      if (e.status() != Status::cancelled) {  // the conversation goes on as if the question had not been asked
+      if (e.status() != Status::cancelled || said.empty()) {  // the conversation goes on as if the question had not been asked
         messages_ = before;
         images_.resize(images_before);
+        asked = false;
       }
       if (e.status() != Status::cancelled || !interrupt.requested()) throw;
     }
     print("\n");
-    add("assistant", said);
+    if (asked) add("assistant", said);
     return !interrupt.requested();
   }
 

@@ -186,12 +186,13 @@ class Chats(unittest.TestCase):
         run("tokenize", self.model, "--file", "-", stdin=line)
         whole = time.monotonic() - started
         with subprocess.Popen([BIN / "puna", "chat", self.model, "--max-tokens", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as chat:
-            chat.stdin.write(line)
+            chat.stdin.write(line + b"hello\n")
             chat.stdin.close()
             time.sleep(whole / 10)  # the line is read: now it is parsed, rendered or tokenized
             started = time.monotonic()
             chat.send_signal(signal.SIGINT)
-            self.assertEqual(chat.wait(timeout=60), 0, chat.stderr.read())
+            self.assertEqual(chat.wait(timeout=60), 0, chat.stderr.read())  # the next question is answered
+            self.assertGreaterEqual(chat.stdout.read().count(b"\n"), 2)
         self.assertLess(time.monotonic() - started, whole / 2)
 
 
