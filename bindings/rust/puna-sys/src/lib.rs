@@ -73,10 +73,6 @@ pub struct puna_tokenizer {
     _opaque: [u8; 0],
 }
 #[repr(C)]
-pub struct puna_chat {
-    _opaque: [u8; 0],
-}
-#[repr(C)]
 pub struct puna_session {
     _opaque: [u8; 0],
 }
@@ -86,6 +82,10 @@ pub struct puna_sampler {
 }
 #[repr(C)]
 pub struct puna_generation {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_chat {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -271,38 +271,6 @@ pub struct puna_tokenizer_info {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct puna_render_options {
-    pub struct_size: u32,
-    pub reserved: i32,
-    pub date: *const c_char,
-    pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
-    pub watch_user: *mut c_void,
-    pub template_name: *const c_char,
-    pub parse_content: i32,
-    pub reserved2: i32,
-}
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct puna_chat_info {
-    pub struct_size: u32,
-    pub reserved: i32,
-    pub text: *const c_char,
-    pub size: u64,
-    pub content: *const puna_text_span,
-    pub content_count: u64,
-    pub dropped: *const *const c_char,
-    pub dropped_count: u64,
-}
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct puna_chat_template_info {
-    pub struct_size: u32,
-    pub reserved: i32,
-    pub name: *const c_char,
-    pub error: *const c_char,
-}
-#[repr(C)]
-#[derive(Clone, Copy)]
 pub struct puna_session_options {
     pub struct_size: u32,
     pub exact: i32,
@@ -410,6 +378,38 @@ pub struct puna_generate_result {
     pub generate_seconds: f64,
     pub last_token: i32,
     pub reserved: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_render_options {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub date: *const c_char,
+    pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
+    pub watch_user: *mut c_void,
+    pub template_name: *const c_char,
+    pub parse_content: i32,
+    pub reserved2: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_chat_info {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub text: *const c_char,
+    pub size: u64,
+    pub content: *const puna_text_span,
+    pub content_count: u64,
+    pub dropped: *const *const c_char,
+    pub dropped_count: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_chat_template_info {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub name: *const c_char,
+    pub error: *const c_char,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -670,13 +670,6 @@ extern "C" {
     pub fn puna_tokenizer_decode(tokenizer: *const puna_tokenizer, tokens: *const i32, count: usize, keep_special: i32, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
     pub fn puna_tokenizer_token_info(tokenizer: *const puna_tokenizer, token: i32, info: *mut puna_token_info) -> puna_status;
     pub fn puna_tokenizer_find_token(tokenizer: *const puna_tokenizer, piece: *const c_char, bytes: usize, token: *mut i32) -> puna_status;
-    pub fn puna_model_chat_tokens(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
-    pub fn puna_model_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_model_render_chat(model: *const puna_model, chat_json: *const c_char, bytes: usize, date: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_chat_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, chat: *mut *mut puna_chat) -> puna_status;
-    pub fn puna_chat_get_info(chat: *const puna_chat, info: *mut puna_chat_info) -> puna_status;
-    pub fn puna_chat_free(chat: *mut puna_chat);
-    pub fn puna_model_chat_template_info(model: *const puna_model, index: i32, info: *mut puna_chat_template_info) -> puna_status;
     pub fn puna_session_create(model: *const puna_model, options: *const puna_session_options, session: *mut *mut puna_session) -> puna_status;
     pub fn puna_session_free(session: *mut puna_session);
     pub fn puna_session_get_info(session: *const puna_session, info: *mut puna_session_info) -> puna_status;
@@ -708,6 +701,13 @@ extern "C" {
     pub fn puna_generation_free(generation: *mut puna_generation);
     pub fn puna_generation_step(generation: *mut puna_generation, budget_us: u64, token: *mut puna_generated_token, state: *mut i32) -> puna_status;
     pub fn puna_generation_get_result(generation: *const puna_generation, result: *mut puna_generate_result) -> puna_status;
+    pub fn puna_model_chat_tokens(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
+    pub fn puna_model_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_model_render_chat(model: *const puna_model, chat_json: *const c_char, bytes: usize, date: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_chat_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, chat: *mut *mut puna_chat) -> puna_status;
+    pub fn puna_chat_get_info(chat: *const puna_chat, info: *mut puna_chat_info) -> puna_status;
+    pub fn puna_chat_free(chat: *mut puna_chat);
+    pub fn puna_model_chat_template_info(model: *const puna_model, index: i32, info: *mut puna_chat_template_info) -> puna_status;
     pub fn puna_recommender_train(context: *const puna_context, users: *const i64, items: *const i32, times: *const i64, count: u64, options: *const puna_recommender_options, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_open(context: *const puna_context, path: *const c_char, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_save(recommender: *const puna_recommender, path: *const c_char) -> puna_status;
