@@ -1,5 +1,5 @@
-// file.cpp -- a sequence model as one safetensors file: tensors named and shaped as in the original code, the configuration under "__metadata__",
-// and at the end the names of its items: U8, a NUL behind each.
+// file.cpp -- a sequence model as one safetensors file: tensors named and shaped as in the original code, the
+// configuration under "__metadata__", and at the end the names of its items: U8, a NUL behind each.
 #include <cstdio>
 #include <cstring>
 
@@ -72,10 +72,15 @@ std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std
          static_cast<long long>(parameter_count(config)));
   std::shared_ptr<SequenceModel> model(new SequenceModel(std::move(context), config));
   model->weights_->read_from(file.tensors, path);
-  if (const TensorEntry* const names = file.tensors.find(kItemNames)) {
+  const TensorEntry* const names = file.tensors.find(kItemNames);
+  if (file.tensors.size() != model->tensors().size() + (names ? 1 : 0))
+    fail(Status::bad_file, "%s has %zu tensors, of which its configuration explains %zu", path.c_str(),
+         file.tensors.size(), model->tensors().size() + (names ? 1 : 0));
+  if (names) {
     model->item_names_ = names_in(*names, config.items, path);
     if (model->item_names_.size() != config.items)
-      fail(Status::bad_file, "%s: it names %lld of its %lld items", path.c_str(), static_cast<long long>(model->item_names_.size()), static_cast<long long>(config.items));
+      fail(Status::bad_file, "%s: it names %lld of its %lld items", path.c_str(),
+           static_cast<long long>(model->item_names_.size()), static_cast<long long>(config.items));
   }
   return model;
 }

@@ -21,7 +21,8 @@ std::shared_ptr<SequenceModel> SequenceModel::create(ContextPtr context, const S
 }
 
 void SequenceModel::set_item_names(Names names) {
-  PUNA_REQUIRE(names.empty() || names.size() == config_.items, "%lld names of %lld items", static_cast<long long>(names.size()), static_cast<long long>(config_.items));
+  PUNA_REQUIRE(names.empty() || names.size() == config_.items, "%lld names of %lld items",
+               static_cast<long long>(names.size()), static_cast<long long>(config_.items));
   item_names_ = std::move(names);
 }
 
