@@ -23,8 +23,17 @@ namespace {
 using namespace recsys;
 
 nlohmann::ordered_json json_of(const RankingReport& r) {
-  return {{"users", r.users}, {"hr@1", r.hr1}, {"hr@10", r.hr10}, {"hr@50", r.hr50}, {"hr@200", r.hr200}, {"ndcg@10", r.ndcg10}, {"ndcg@50", r.ndcg50},
-          {"mrr", r.mrr}, {"ndcg@10_standard_error", r.ndcg10_error}, {"targets_seen_before", r.seen_targets}, {"targets_unknown", r.unknown_targets},
+  return {{"users", r.users},
+          {"hr@1", r.hr1},
+          {"hr@10", r.hr10},
+          {"hr@50", r.hr50},
+          {"hr@200", r.hr200},
+          {"ndcg@10", r.ndcg10},
+          {"ndcg@50", r.ndcg50},
+          {"mrr", r.mrr},
+          {"ndcg@10_standard_error", r.ndcg10_error},
+          {"targets_seen_before", r.seen_targets},
+          {"targets_unknown", r.unknown_targets},
           {"hr@10_by_popularity_decile", r.hr10_by_decile}};
 }
 
@@ -39,28 +48,37 @@ Interactions read_data(const std::string& path) {
 Interactions data_for(const SequenceModel& model, const std::string& path, bool by_number) {
   Interactions data = read_data(path);
   const Names& names = model.item_names();
-  if (by_number && !names.empty()) fail(Status::invalid_argument, "the model keeps the names of its items: --by-number is for models without");
+  if (by_number && !names.empty())
+    fail(Status::invalid_argument, "the model keeps the names of its items: --by-number is for models without");
   if (names.empty() && !by_number)
-    fail(Status::invalid_argument, "the model keeps no names of its items (an earlier version made it, or a program that numbers them): --by-number takes its items for the "
-                                   "data's, in the order of their names");
+    fail(Status::invalid_argument,
+         "the model keeps no names of its items (an earlier version made it, or a program that numbers them): "
+         "--by-number takes its items for the "
+         "data's, in the order of their names");
   if (names.empty()) {
     if (model.config().items != data.item_count())
-      fail(Status::invalid_argument, "the model has %lld items, the data %lld: they do not belong together", static_cast<long long>(model.config().items),
-           static_cast<long long>(data.item_count()));
+      fail(Status::invalid_argument, "the model has %lld items, the data %lld: they do not belong together",
+           static_cast<long long>(model.config().items), static_cast<long long>(data.item_count()));
     return data;
   }
   ItemMatch match;
   const int64_t items = data.item_count(), events = data.events();
   data = with_items_of(names, std::move(data), match);
   if (match.unknown > 0)
-    fprintf(stderr, "the model does not know %lld of the %lld items ('%s'%s): %lld of %lld events are left out%s\n", static_cast<long long>(match.unknown),
-            static_cast<long long>(items), shown(match.one_unknown).c_str(), match.unknown > 1 ? ", ..." : "", static_cast<long long>(match.events_left_out),
-            static_cast<long long>(events), "; where one is a user's last event it cannot be found");
+    fprintf(stderr,
+            "the model does not know %lld of the %lld items ('%s'%s): %lld of %lld events are left out, of which %lld "
+            "are their users' last (misses in an evaluation)\n",
+            static_cast<long long>(match.unknown), static_cast<long long>(items), shown(match.one_unknown).c_str(),
+            match.unknown > 1 ? ", ..." : "", static_cast<long long>(match.events_left_out + match.last_events),
+            static_cast<long long>(events), static_cast<long long>(match.last_events));
   return data;
 }
 
-constexpr const char* kData = "interactions: CSV, .inter, u.data, ratings.dat: user_id, item_id, timestamp (or as MovieLens, Amazon, ... call them)";
-constexpr const char* kByNumber = "the model keeps no names of items: take its items for the data's, in the order of their names";
+constexpr const char* kData =
+    "interactions: CSV, .inter, u.data, ratings.dat: user_id, item_id, timestamp (or as MovieLens, Amazon, ... call "
+    "them)";
+constexpr const char* kByNumber =
+    "the model keeps no names of items: take its items for the data's, in the order of their names";
 
 // ---- train ----
 
@@ -117,8 +135,11 @@ void run_train(const TrainFlags& f) {
   const ContextPtr context = f.context.make_context();
   const Interactions data = read_data(f.data);
   fprintf(stderr, "%zu users, %lld items, %lld events\n", data.users.size(), static_cast<long long>(data.item_count()), static_cast<long long>(data.events()));
-  if (std::none_of(data.histories.begin(), data.histories.end(), [](const std::vector<Event>& h) { return h.size() >= 3; }))
-    fail(Status::invalid_argument, "%s: no user has three events: two to learn from, and the last, which is kept for the evaluation", f.data.c_str());
+  if (std::none_of(data.histories.begin(), data.histories.end(),
+                   [](const std::vector<Event>& h) { return h.size() >= 3; }))
+    fail(Status::invalid_argument,
+         "%s: no user has three events: two to learn from, and the last, which is kept for the evaluation",
+         f.data.c_str());
   os::make_folder(f.out);
   const auto model = SequenceModel::create(context, f.config(data.item_count()), f.seed);
   model->set_item_names({std::span(data.items).subspan(1), "item"});
@@ -166,7 +187,9 @@ void add_rec_train(const Verb& rec) {
   verb.option("--dropout", f->dropout, "share of values dropped (default 0.2)").within(0, 0.99);
   verb.option("--max-sequence", f->max_sequence, "events of a history that count (default 200)").within(1, 65536);
   verb.option("--pass-rows", f->rows_per_pass, "events computed at once (default 2048): bounds memory").within(1, 1e9);
-  verb.option("--evaluate-every", f->evaluate_every, "epochs between evaluations and checkpoints (default 10); 0: none, one checkpoint at the end").within(0, 1e9);
+  verb.option("--evaluate-every", f->evaluate_every,
+              "epochs between evaluations and checkpoints (default 10); 0: none, one checkpoint at the end")
+      .within(0, 1e9);
   verb.option("--seed", f->seed, "of new weights, the order of users, drawn items and dropout (default 42)");
   verb.flag("--resume", f->resume, "go on from the checkpoint in --out");
   f->context.add_machine(verb);
@@ -193,12 +216,14 @@ Scorer baseline_of(const EvalFlags& f, const Interactions& data) {
   if (f.baseline == "knn") return item_knn_scorer(data, 1, INT64_MAX);
   if (f.baseline == "recent-knn") return item_knn_scorer(data, 0.8, 50);
   if (f.baseline == "markov") return markov_scorer(data);
-  fail(Status::invalid_argument, "--baseline is '%s', expected popularity, knn, recent-knn or markov", f.baseline.c_str());
+  fail(Status::invalid_argument, "--baseline is '%s', expected popularity, knn, recent-knn or markov",
+       f.baseline.c_str());
 }
 
 void run_eval(const EvalFlags& f) {
   if (f.model.path.empty() && f.baseline.empty()) usage_error_missing("MODEL or --baseline");
-  if (!f.model.path.empty() && !f.baseline.empty()) fail(Status::invalid_argument, "MODEL and --baseline are both given: expected one of them");
+  if (!f.model.path.empty() && !f.baseline.empty())
+    fail(Status::invalid_argument, "MODEL and --baseline are both given: expected one of them");
   const auto report_of = [&](const Interactions& data, const Scorer& scorer) {
     Interrupt interrupt;
     return evaluate_ranking(data, scorer, f.window, [&] { return interrupt.requested(); });
@@ -222,7 +247,8 @@ void add_rec_eval(const Verb& rec) {
   verb.option("--data", f->data, kData).required();
   verb.option("--baseline", f->baseline, "instead of a model: popularity, knn, recent-knn or markov");
   verb.option("--plot", f->plot, "file for a picture (SVG) of HR@10 by the items' popularity");
-  verb.option("--window", f->window, "events before the last one that are looked at and count as seen (default 200)").within(1, 1e9);
+  verb.option("--window", f->window, "events before the last one that are looked at and count as seen (default 200)")
+      .within(1, 1e9);
   verb.flag("--by-number", f->by_number, kByNumber);
   f->model.add_machine(verb);
   verb.run([f] { run_eval(*f); });
@@ -249,15 +275,19 @@ void run_recommend(const RecommendFlags& f) {
   const auto model = SequenceModel::load(f.model.make_context(), f.model.path);
   const Interactions data = data_for(*model, f.data, f.by_number);
   const int64_t user = data.user(f.user);
-  if (user < 0) fail(Status::invalid_argument, "there is no user '%s' in %s%s", shown(f.user).c_str(), f.data.c_str(), did_you_mean(f.user, data.users).c_str());
+  if (user < 0)
+    fail(Status::invalid_argument, "there is no user '%s' in %s%s", shown(f.user).c_str(), f.data.c_str(),
+         did_you_mean(f.user, data.users).c_str());
   const std::vector<Event>& events = data.histories[size_t(user)];
   UserState state(model);
   for (const Event& e : events)
     if (e.item != 0) state.append(e);
-  if (state.events().empty()) fail(Status::invalid_argument, "the model knows none of the items of user '%s'", shown(f.user).c_str());
+  if (state.events().empty())
+    fail(Status::invalid_argument, "the model knows none of the items of user '%s'", shown(f.user).c_str());
   const int64_t count = std::min(f.count, model->config().items);
   std::string lines;
-  for (const Hit& h : Recommender(model, open_index(*model, f.index)).recommend(state, events.back().time, {count, f.seen, nullptr})) {
+  for (const Hit& h :
+       Recommender(model, open_index(*model, f.index)).recommend(state, events.back().time, {count, f.seen, nullptr})) {
     char score[32];
     snprintf(score, sizeof score, "\t%.6f\n", double(h.score));
     lines += as_field(data.items[size_t(h.item)]) + score;
@@ -269,7 +299,8 @@ void add_rec_recommend(const Verb& rec) {
   const auto f = std::make_shared<RecommendFlags>();
   const Verb verb(rec, "recommend", "What a user may like next: items and scores, best first");
   verb.option("MODEL", f->model.path, "a model that train made").required();
-  verb.option("--data", f->data, "interactions with the user's history: those it was trained on, or later ones").required();
+  verb.option("--data", f->data, "interactions with the user's history: those it was trained on, or later ones")
+      .required();
   verb.option("--user", f->user, "the user's name in the data").required();
   verb.option("-n,--count", f->count, "how many (default 10)").within(1, 1e9);
   verb.option("--index", f->index, "a graph that index made: items are walked to instead of all looked at");

@@ -42,7 +42,8 @@ void FitFlags::add(const Verb& verb) {
   verb.option("--optimizer", optimizer, "of all but the table: adamw (default) or adagrad");
   verb.option("--lr", learning_rate, "its learning rate (default 1e-3)").within(1e-9, 100);
   verb.option("--decay", decay, "its weight decay (default 0)").within(0, 1000);
-  verb.option("--table-lr", table_rate, "learning rate of the table's row-wise Adagrad (default 0.05)").within(1e-9, 1000);
+  verb.option("--table-lr", table_rate, "learning rate of the table's row-wise Adagrad (default 0.05)")
+      .within(1e-9, 1000);
   verb.option("--table-decay", table_decay, "pulls the rows of a step's events to zero (default 3e-4)").within(0, 1000);
   verb.option("--dropout", dropout, "share of hidden values dropped (default 0)").within(0, 0.99);
   verb.option("--seed", seed, "of the split, new weights and the order of events (default 42)");
@@ -52,11 +53,15 @@ void FitFlags::add(const Verb& verb) {
 Parts::Parts(const RecipeData& data, const std::string& how, uint64_t seed) {
   const int64_t n = data.examples.size();
   Places order = train::shuffled(n, seed, 0);
-  if (n < 10) fail(Status::invalid_argument, "there are %lld events, expected at least 10: a tenth is held out, another judged", static_cast<long long>(n));
+  if (n < 10)
+    fail(Status::invalid_argument, "there are %lld events, expected at least 10: a tenth is held out, another judged",
+         static_cast<long long>(n));
   if (how == "time") {
-    if (data.order.empty()) fail(Status::invalid_argument, "--split time: the recipe names no column of times (\"time\": \"timestamp\")");
+    if (data.order.empty())
+      fail(Status::invalid_argument, "--split time: the recipe names no column of times (\"time\": \"timestamp\")");
     std::sort(order.begin(), order.end());
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return data.order[size_t(a)] < data.order[size_t(b)]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t a, int64_t b) { return data.order[size_t(a)] < data.order[size_t(b)]; });
   } else if (how != "random") {
     fail(Status::invalid_argument, "--split is '%s', expected random or time", how.c_str());
   }
@@ -148,7 +153,8 @@ std::shared_ptr<Ranker> trained(const ContextPtr& context, const RecipeData& dat
       since = -1;
     }
   }
-  if (!best) fail(Status::invalid_argument, "%s: the loss of what was held out was never a number; a lower --lr may help", what);
+  if (!best)
+    fail(Status::invalid_argument, "%s: the loss of what was held out was never a number; a lower --lr may help", what);
   fit_calibrators(*best, valid, f.calibrate);
   return best;
 }

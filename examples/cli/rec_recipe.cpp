@@ -179,8 +179,8 @@ std::vector<int64_t> order_of(const Joined& data, const JsonField& time) {
   if (time.is_null()) return {};
   const Column column = data.column(time);
   recsys::TimeColumn times;
-  for (size_t r = 0; r < data.rows(); ++r) times.add(column.at(r), int64_t(r) + 1, [&] { return column.where(r); });
-  times.finish(time.path() + " (lines are events)");
+  for (size_t r = 0; r < data.rows(); ++r) times.add(column.at(r), column.line(r), [&] { return column.where(r); });
+  times.finish(column.file());
   std::vector<size_t> sorted(data.rows());
   std::iota(sorted.begin(), sorted.end(), size_t(0));
   std::stable_sort(sorted.begin(), sorted.end(), [&](size_t a, size_t b) { return times.before(a, b); });
@@ -248,6 +248,7 @@ RecipeData data_of(const JsonField& recipe, const std::string& folder, const std
   }
   for (const JsonField& list : {recipe["numbers"], network["numbers"]})
     for (size_t i = 0; i < list.size(); ++i) add_number(list[i]);
+  if (ids.empty() && numbers.empty()) recipe["features"].expected("at least one feature or number");
   if (recipe["tasks"].size() == 0) recipe["tasks"].expected("at least one task");
   model["tasks"] = Json::array();
   for (size_t i = 0; i < recipe["tasks"].size(); ++i) {

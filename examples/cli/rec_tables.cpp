@@ -120,6 +120,13 @@ std::string Column::where(size_t event) const {
   return joined_->tables_[table_]->where(row) + ", " + name_;
 }
 
+int64_t Column::line(size_t event) const {
+  const size_t row = table_ == 0 ? event : joined_->rows_of_[table_ - 1][event];
+  return row == Joined::kNoRow ? joined_->tables_[0]->line(event) : joined_->tables_[table_]->line(row);
+}
+
+const std::string& Column::file() const { return joined_->tables_[table_]->path(); }
+
 double Column::number(size_t event) const {
   double value = 0;
   if (!recsys::parse_number(at(event), value))

@@ -37,6 +37,8 @@ class Column {
  public:
   std::string_view at(size_t event) const;  // "" where the other table has no row for the event
   std::string where(size_t event) const;    // "items.csv, line 7, price"
+  int64_t line(size_t event) const;         // of its table
+  const std::string& file() const;
   double number(size_t event) const;        // Error{bad_file}
   const std::string& name() const { return name_; }
 

@@ -49,7 +49,8 @@ void JsonField::only(std::initializer_list<const char*> fields) const {
   for (const auto& member : value_->items()) {
     const std::string& key = member.key();
     if (std::any_of(fields.begin(), fields.end(), [&](const char* f) { return key == f; })) continue;
-    fail(Status::bad_file, "%s%s%.60s: there is no such field%s", path_.c_str(), path_.ends_with(": ") ? "" : ".", key.c_str(), did_you_mean(key, fields).c_str());
+    fail(Status::bad_file, "%s%s%.60s: there is no such field%s", path_.c_str(), path_.ends_with(": ") ? "" : ".",
+         key.c_str(), did_you_mean(key, fields).c_str());
   }
 }
 

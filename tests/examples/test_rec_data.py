@@ -112,7 +112,7 @@ class ItemNames(Case):
         self.assertEqual(len(self.best(grown)[0]), 3)  # of a user who took it
         again, said = self.best(grown, "u4")
         self.assertEqual(again, names)
-        self.assertIn("the model does not know 1 of the 13 items ('NEW')", said)
+        self.assertIn("the model does not know 1 of the 13 items ('NEW'): 2 of 322 events are left out, of which 2 are their users' last", said)
         figures = json.loads(self.rec("eval", self.model, "--data", grown).stdout)
         self.assertEqual((figures["users"], figures["targets_unknown"]), (40, 2))
 
@@ -161,6 +161,17 @@ class ItemNames(Case):
         self.refused("they do not belong together", "eval", self.model, "--data", self.write("b.csv", self.table(self.rows + ["u3,NEW,9999"])), "--by-number")
         self.model.write_bytes(whole)
         self.refused("--by-number is for models without", "eval", self.model, "--data", self.data, "--by-number")
+
+    def test_a_tensor_that_nobody_reads_is_refused(self):
+        whole = self.model.read_bytes()
+        size = int.from_bytes(whole[:8], "little")
+        header = json.loads(whole[8:8 + size])
+        end = max(t["data_offsets"][1] for name, t in header.items() if name != "__metadata__")
+        header["empty"] = {"dtype": "F32", "shape": [0], "data_offsets": [end, end]}
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        self.model.write_bytes(len(text).to_bytes(8, "little") + text + whole[8 + size:])
+        self.refused("model.safetensors", "eval", self.model, "--data", self.data)
 
     def test_numbers_have_ranges_and_two_answers_are_not_one(self):
         train = ["train", "--data", self.data, "--out", self.folder / "x"]
@@ -221,7 +232,7 @@ class Recipes(Case):
                                  (dict(numbers=[{"column": "price", "mising": 0}]), "numbers[0].mising: there is no such field, did you mean 'missing'?"),
                                  (dict(features=[{"column": "usr"}]), "features[0].column: no table has a column 'usr', did you mean 'user'?"),
                                  (dict(tasks=[task | {"divide": 2}]), "tasks[0].divide: expected no divide beside at_least"),
-                                 (dict(tasks=[]), "tasks: expected at least one task"),
+                                 (dict(tasks=[]), "tasks: expected at least one task"), (dict(features=[]), "features: expected at least one feature or number"),
                                  (dict(features=[{"column": "user", "many": 3}]), "features[0].many: expected true or false"),
                                  (dict(features=[{"column": "age", "divide": "five"}]), "features[0].divide: expected a number"),
                                  (dict(features=[{"column": "age", "divide": 0}]), "features[0].divide: expected a number above 0"),
@@ -247,6 +258,8 @@ class Recipes(Case):
             self.assertAlmostEqual(rate, expected, msg=name)
         self.table([r.rsplit("\t", 1)[0] + f"\t2026-01-01T00:{k // 60:02}:{k % 60:02}Z" for k, r in enumerate(self.rows)])
         self.rec(*self.command(self.recipe(time="time"), "--split", "time", "--epochs", 1))
+        self.table(self.rows[:-1] + ["", self.rows[-1].rsplit("\t", 1)[0] + "\t1147880044000"])
+        self.refused_recipe("e.tsv: the time '5000000' in line 2 is in seconds, '1147880044000' in line 402 in milliseconds", time="time")
         self.table(self.rows[:-1] + [self.rows[-1].rsplit("\t", 1)[0] + "\tsoon"])
         self.refused_recipe("e.tsv, line 401, time: 'soon' is no time", time="time")
 

@@ -203,6 +203,12 @@ TEST_CASE("rows that are wrong are refused with their line", "[recsys]") {
   CHECK(has(message(std::string(kHeader) + "1,2,99999999999999999999\n"), "too large"));
 }
 
+TEST_CASE("a first line that counts the columns is no event", "[recsys]") {
+  CHECK(has(message("0,1,2,3\n1,296,5,1147880044\n1,306,4,1147880045\n"), "counts the columns and is no event"));
+  CHECK(read("0,1,2,3\n1,2,5,4\n").events() == 2);
+  CHECK(read("0,1,2,3\n").events() == 1);
+}
+
 TEST_CASE("times of several units in one file are refused, with a line of each", "[recsys]") {
   CHECK(has(
       message(std::string(kHeader) + "1,2,1147880044\n1,3,1147880044000\n"),
@@ -255,6 +261,7 @@ TEST_CASE("data with a model's items has the model's numbers, what it does not k
   CHECK(match.known == 3);
   CHECK(match.unknown == 2);
   CHECK(match.events_left_out == 2);
+  CHECK(match.last_events == 2);
   CHECK(match.one_unknown == "x");
   CHECK(events_of(all) == std::vector<std::string>{"1 a 1", "1 b 3", "2 c 1", "2  2", "3  2"});
   const RankingReport r = evaluate_ranking(

@@ -30,7 +30,8 @@ inline Interactions read_interactions(const std::string& path, const Watch& watc
 // What became of a table's items when they were looked up among a model's.
 struct ItemMatch {
   int64_t known = 0, unknown = 0;  // of the table's items
-  int64_t events_left_out = 0;     // those of unknown items, but for users' last ones
+  int64_t events_left_out = 0;     // those of unknown items, but for
+  int64_t last_events = 0;         // users' last ones
   std::string one_unknown;         // a name of one
 };
 // `data` with a model's items: numbers and names are the model's, in its order. Events of items that it does not know are left out, but a user's last

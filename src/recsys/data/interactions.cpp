@@ -48,12 +48,27 @@ class Numbering {
   std::vector<std::string> names_;
 };
 
+// "0,1,2,3": what pandas writes above columns that have no names, and what may be a row.
+bool counts_columns(const std::vector<std::string_view>& fields) {
+  for (size_t i = 0; i < fields.size(); ++i)
+    if (fields[i] != std::to_string(i)) return false;
+  return true;
+}
+void refuse_counted_columns(const TimeColumn& times, size_t rows, const char* file) {
+  for (size_t i = 1; i < rows; ++i)
+    if (times.seconds(i) < 1'000'000) return;
+  if (rows > 1)
+    fail(Status::bad_file, "%s: its first line, 0, 1, 2, ..., counts the columns and is no event: leave it out", file);
+}
+
 // Each user's events in the order that `before` gives, those that are equal as they stand.
 template <class Before, class Time>
-std::vector<std::vector<Event>> grouped(std::span<const int64_t> users, std::span<const int32_t> items, Before before, Time time) {
+std::vector<std::vector<Event>> grouped(std::span<const int64_t> users, std::span<const int32_t> items, Before before,
+                                        Time time) {
   std::vector<size_t> order(users.size());
   std::iota(order.begin(), order.end(), size_t(0));
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return users[a] != users[b] ? users[a] < users[b] : before(a, b); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return users[a] != users[b] ? users[a] < users[b] : before(a, b); });
   std::vector<std::vector<Event>> histories;
   for (size_t i = 0; i < order.size(); ++i) {
     if (i == 0 || users[order[i]] != users[order[i - 1]]) histories.emplace_back();
@@ -74,35 +89,43 @@ Interactions read_interactions(const SourcePtr& source, const Watch& watch) {
   std::vector<std::string_view> fields;
   if (!table.next(fields)) fail(Status::bad_file, "%s is empty: it has no interactions", file);
   const InteractionColumns columns = columns_of(table, fields);
+  const bool counted = !columns.named && counts_columns(fields);
   const auto where = [&] { return table.where(); };
   for (bool more = !columns.named || table.next(fields); more; more = table.next(fields)) {
     if (fields.size() != columns.count)
-      fail(Status::bad_file, "%s: %zu columns, expected %zu between %s", table.where().c_str(), fields.size(), columns.count, table.separated_by());
+      fail(Status::bad_file, "%s: %zu columns, expected %zu between %s", table.where().c_str(), fields.size(),
+           columns.count, table.separated_by());
     const std::string_view user = fields[columns.user], item = fields[columns.item];
     for (const std::string_view name : {user, item})
       if (name.empty() || name.size() > Names::kLongest)
-        fail(Status::bad_file, "%s: a user or item without a name, or with one of more than %zu bytes", table.where().c_str(), Names::kLongest);
+        fail(Status::bad_file, "%s: a user or item without a name, or with one of more than %zu bytes",
+             table.where().c_str(), Names::kLongest);
     times.add(fields[columns.time], table.line(), where);
     row_users.push_back(users.add(user));
     row_items.push_back(items.add(item));
   }
   if (row_users.empty()) fail(Status::bad_file, "%s has no interactions, only the names of columns", file);
   times.finish(file);
+  if (counted) refuse_counted_columns(times, row_users.size(), file);
   Interactions all;
-  all.about = table.name() + ": " + columns.about + (times.in_seconds() ? "" : std::string("; times are ") + times.unit());
+  all.about =
+      table.name() + ": " + columns.about + (times.in_seconds() ? "" : std::string("; times are ") + times.unit());
   std::vector<int32_t> user_place, item_place;
   all.users = users.sorted(user_place);
   all.items = items.sorted(item_place);
   all.items.insert(all.items.begin(), "");
   for (int64_t& u : row_users) u = user_place[size_t(u)];
   for (int32_t& i : row_items) i = item_place[size_t(i)] + 1;
-  all.histories = grouped(row_users, row_items, [&](size_t a, size_t b) { return times.before(a, b); }, [&](size_t i) { return times.seconds(i); });
+  all.histories = grouped(
+      row_users, row_items, [&](size_t a, size_t b) { return times.before(a, b); },
+      [&](size_t i) { return times.seconds(i); });
   return all;
 }
 
 std::vector<std::vector<Event>> histories_of(std::span<const int64_t> users, std::span<const int32_t> items, std::span<const int64_t> times) {
   PUNA_REQUIRE(users.size() == items.size() && users.size() == times.size(), "%zu users, %zu items and %zu times", users.size(), items.size(), times.size());
-  return grouped(users, items, [&](size_t a, size_t b) { return times[a] < times[b]; }, [&](size_t i) { return times[i]; });
+  return grouped(
+      users, items, [&](size_t a, size_t b) { return times[a] < times[b]; }, [&](size_t i) { return times[i]; });
 }
 
 int64_t Interactions::events() const noexcept {
@@ -113,7 +136,8 @@ int64_t Interactions::events() const noexcept {
 
 int32_t Interactions::item(const std::string& name) const noexcept {
   auto at = std::lower_bound(items.begin() + 1, items.end(), name, name_before);
-  if (at == items.end() || *at != name) at = std::find(items.begin() + 1, items.end(), name);  // a model's items may be in another order
+  if (at == items.end() || *at != name)
+    at = std::find(items.begin() + 1, items.end(), name);  // a model's items may be in another order
   return at != items.end() ? int32_t(at - items.begin()) : 0;
 }
 
@@ -130,13 +154,16 @@ Interactions with_items_of(const Names& model, Interactions data, ItemMatch& mat
     ++(number[i] != 0 ? match.known : match.unknown);
     if (number[i] == 0 && match.one_unknown.empty()) match.one_unknown = data.items[i];
   }
-  PUNA_REQUIRE(match.known > 0, "the model knows none of the data's %lld items ('%s', ...): its %lld are others ('%s', ...); they do not belong together",
-               static_cast<long long>(match.unknown), shown(match.one_unknown).c_str(), static_cast<long long>(model.size()),
-               model.empty() ? "" : shown(model[0]).c_str());
+  PUNA_REQUIRE(match.known > 0,
+               "the model knows none of the data's %lld items ('%s', ...): its %lld are others ('%s', ...); they do "
+               "not belong together",
+               static_cast<long long>(match.unknown), shown(match.one_unknown).c_str(),
+               static_cast<long long>(model.size()), model.empty() ? "" : shown(model[0]).c_str());
   for (std::vector<Event>& h : data.histories) {
     for (Event& e : h) e.item = number[size_t(e.item)];
     const auto end = std::remove_if(h.begin(), h.end() - 1, [](const Event& e) { return e.item == 0; });
     match.events_left_out += (h.end() - 1) - end;
+    match.last_events += h.back().item == 0;
     h.erase(end, h.end() - 1);
   }
   data.items.assign(1, "");

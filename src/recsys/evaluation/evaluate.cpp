@@ -87,7 +87,9 @@ RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, in
   std::vector<size_t> users;
   for (size_t u = 0; u < all.histories.size(); ++u)
     if (all.histories[u].size() >= 2) users.push_back(u);
-  PUNA_REQUIRE(!users.empty(), "there is nothing to evaluate: none of %zu users has two events, one to go by and one to find", all.histories.size());
+  PUNA_REQUIRE(!users.empty(),
+               "there is nothing to evaluate: none of %zu users has two events, one to go by and one to find",
+               all.histories.size());
   std::vector<float> scores(std::min(kUsersAtOnce, users.size()) * items);
   std::vector<uint8_t> mark(items);
   std::vector<Judged> judged;
@@ -105,7 +107,8 @@ RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, in
       const std::span<const float> row(scores.data() + i * items, items);
       require_finite(row, all.users[users[first + i]], all);
       const Event target = all.histories[users[first + i]].back();
-      judged.push_back({rank_of(row, target, histories[i].events, mark), popular[size_t(target.item)], target.item != 0});
+      judged.push_back(
+          {rank_of(row, target, histories[i].events, mark), popular[size_t(target.item)], target.item != 0});
     }
   }
   return summary(judged);

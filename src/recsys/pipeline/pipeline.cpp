@@ -50,7 +50,8 @@ void Pipeline::use(std::shared_ptr<const Ranker> ranker) {
   PUNA_REQUIRE(ranker && json_of(ranker->config()) == json_of(this->ranker()->config()), "the ranker to be used has another configuration");
   const std::shared_ptr<const Ranker> before = this->ranker();
   for (size_t f = 0; f < ranker->config().features.size(); ++f)
-    PUNA_REQUIRE(ranker->vocabulary(f).bytes() == before->vocabulary(f).bytes(), "the ranker to be used has other names for the ids of feature '%s'",
+    PUNA_REQUIRE(ranker->vocabulary(f).bytes() == before->vocabulary(f).bytes(),
+                 "the ranker to be used has other names for the ids of feature '%s'",
                  ranker->config().features[f].name.c_str());
   const std::lock_guard lock(mutex_);
   ranker_.swap(ranker);

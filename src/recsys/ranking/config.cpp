@@ -88,7 +88,8 @@ void check(const RankerConfig& c) {
   PUNA_REQUIRE(c.experts == 1 || !c.hidden.empty(), "there are %lld experts and no hidden layers to make them of", static_cast<long long>(c.experts));
   PUNA_REQUIRE(c.interaction != Interaction::linear || (c.experts == 1 && c.hidden.empty() && c.tower.empty()),
                "a linear ranker has no hidden layers, experts or towers");
-  PUNA_REQUIRE(c.interaction != Interaction::linear || c.numbers.empty(), "a linear ranker does not look at numbers, and there are %zu", c.numbers.size());
+  PUNA_REQUIRE(c.interaction != Interaction::linear || c.numbers.empty(),
+               "a linear ranker does not look at numbers, and there are %zu", c.numbers.size());
   PUNA_REQUIRE(c.interaction != Interaction::dot || c.tokens() >= 2, "there are no pairs: dot products need a feature besides the surface");
 }
 
@@ -157,7 +158,8 @@ RankerConfig ranker_config(std::string_view text) {
   Json json = parse_json(text, "a ranker's configuration");
   const JsonGuard<Json> guard(json);
   const JsonField root(json, "ranker");
-  root.only({"surfaces", "tasks", "features", "numbers", "interaction", "dim", "cross_layers", "experts", "hidden", "tower"});
+  root.only(
+      {"surfaces", "tasks", "features", "numbers", "interaction", "dim", "cross_layers", "experts", "hidden", "tower"});
   RankerConfig c;
   c.surfaces = names(root["surfaces"]);
   for (size_t i = 0; i < root["numbers"].size(); ++i) {
