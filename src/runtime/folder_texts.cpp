@@ -1,5 +1,7 @@
 #include "runtime/folder_texts.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/os.h"
 #include "puna/base/error.h"
@@ -106,8 +108,31 @@ ChatTemplates chat_templates_of_gguf(const Metadata& metadata, const Watch& watc
       if (!templates.has(name)) templates.add_unreadable(name, "metadata '" + names + "' lists the template '" + name + "', but there is no '" + key + "." + name + "'");
   return templates;
 }
+namespace {
+
+// Rows of the embedding of the model beside a tokenizer that is opened alone; 0: it is not told.
+int64_t rows_of_folder(const std::string& folder, const Watch& watch) {
+  const auto rows = [](const Json& config) -> int64_t {
+    const auto told = config.is_object() ? config.find("vocab_size") : config.end();
+    return told == config.end() ? 0 : std::max<int64_t>(0, whole_number(*told).value_or(0));
+  };
+  try {
+    const std::string text = optional_file(folder, "config.json");
+    if (text.empty()) return 0;
+    Json config = parse_json(text, "config.json", watch);
+    const JsonGuard guard(config);
+    if (const int64_t told = rows(config)) return told;
+    return config.is_object() && config.contains("text_config") ? rows(config["text_config"]) : 0;
+  } catch (const Error& e) {
+    if (e.status() != Status::bad_file) throw;
+    return 0;  // the tokenizer does not depend on it
+  }
+}
+
+}  // namespace
 
 TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch, int64_t rows) {
+  if (rows == 0) rows = rows_of_folder(folder, watch);
   const std::string json = optional_file(folder, "tokenizer.json");
   if (!json.empty()) return tokenizer_from_json(json, tokenizer_config_of_folder(folder, watch), optional_file(folder, "generation_config.json"), watch, rows);
   const std::string ranks = optional_file(folder, "tokenizer.model");
@@ -131,7 +156,9 @@ TokenizerPtr open_tokenizer(const std::string& path, const Watch& watch) {
   if (path.ends_with(".model")) return tokenizer_from_tiktoken(os::read_file(path, kMaxTextFile), watch);
   ContextOptions options;
   options.threads = 1;
-  const TokenizerPtr tokenizer = tokenizer_from_gguf(load_checkpoint(*make_context(options), path, {}, watch).metadata, watch);
+  const Checkpoint file = load_checkpoint(*make_context(options), path, {}, watch);
+  const TensorEntry* const embedding = file.tensors.find("token_embd.weight");
+  const TokenizerPtr tokenizer = tokenizer_from_gguf(file.metadata, watch, embedding && embedding->shape.rank == 2 ? embedding->shape[0] : 0);
   if (!tokenizer) fail(Status::unsupported, "%s: the file holds no tokenizer", path.c_str());
   return tokenizer;
 }

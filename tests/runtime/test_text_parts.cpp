@@ -111,3 +111,27 @@ TEST_CASE("a GGUF file whose special ids lie outside the vocabulary opens with a
     CHECK(model->require_tokenizer().decode({0, 5}, true) == "a");
   }
 }
+
+TEST_CASE("a tokenizer that is opened without its model knows how many ids the model has", "[runtime][golden]") {
+  Folder folder;
+  folder.with("tokenizer.json", kTokenizer);
+  const TempFolder out;
+  const ModelPtr model = folder.open();
+  const auto rows = int32_t(model->config().vocab);
+  const ContextPtr context = make_context({});
+  Checkpoint copy = load_checkpoint(*context, save_gguf(*model, out / "weights.gguf", {{}, 0}).front());
+  copy.metadata.replace("tokenizer.ggml.model", std::string("gpt2"));
+  copy.metadata.replace("tokenizer.ggml.pre", std::string("gpt-2"));
+  copy.metadata.replace("tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", "ab", "</s>"});
+  copy.metadata.replace("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
+  const std::string file = save_gguf(*Model::from_checkpoint(context, std::move(copy), true), out / "m.gguf", {{}, 0}).front();
+  for (const std::string& path : {folder.at.path(), file}) {
+    const TokenizerPtr t = open_tokenizer(path);
+    CAPTURE(path);
+    CHECK(t->size() == 4);
+    CHECK(t->decode({2, rows - 1, 0}, false) == "aba");
+    CHECK_THROWS_AS(t->decode({rows}, false), Error);
+  }
+  folder.with("config.json", "{");
+  CHECK_THROWS_AS(open_tokenizer(folder.at.path())->decode({4}, false), Error);
+}
