@@ -202,7 +202,7 @@ bool Session::Append::run(FunctionRef<bool()> pause) {
       return false;
     }
     const auto require_wanted = [&] {
-      if (cancelled()) fail(Status::cancelled, "cancelled after %lld of %zu tokens", static_cast<long long>(feeds_[0].done), size_t(feeds_[0].size()));
+      if (cancelled()) fail(Status::cancelled, "cancelled: none of the tokens was appended");
     };
     if (!begun_) set_aside();
     while (in_pass_ || begin_pass()) {

@@ -122,8 +122,17 @@ void Machine::generation_step(const Op& op) {
     refusals.when(!appends && !s->has_logits && !s->pending, PUNA_WRONG_STATE);
   }
   Armed armed = arm(op, s, call);
+  // Whether an append that replaces had to let go of the old in a step that paused cannot be seen from outside.
+  if (trigger().refuses_memory() && budget != 0 && g.drops_oldest) trigger() = {};
   const puna_status got = puna_generation_step(g.handle, budget, &token, &state);
   armed.over();
+  const History shortened = !own && appends && g.drops_oldest ? g.after_append() : own ? s->append->after[0].second : History{};
+  const int64_t length = s->length();
+  if (without_memory(got, refusals, armed, {s})) {
+    if (s->length() != length) g.cut(shortened);
+    require(state == -7 && token.id == -7, armed.call + ": it failed, and its outputs were written to");
+    return check_result(g);
+  }
   const bool cancelled = armed.cancelled || s->pending;
   require_status(armed.call, got, refusals, cancelled);
   if (!refusals.none() || cancelled) {
@@ -199,6 +208,7 @@ void Machine::generate(const Op& op) {
   host.at = op.n[4] / 16 % 4;
   host.session = s->handle;
   Armed armed = arm(op, s, words("generate(", name(s), ", ", with, kDoes[host.does], host.does ? std::to_string(host.at) : "", ")"));
+  if (trigger().refuses_memory() && host.does == Listener::cancel) trigger() = {};
   auto result = sized<puna_generate_result>();
   result.stop_reason = 77;
   const puna_status got = puna_session_generate_tokens(s->handle, g.next.ids.data(), g.next.ids.size(), &o, Listener::on_token, &host, &result);
@@ -216,6 +226,7 @@ void Machine::generate(const Op& op) {
     const bool appends = g.next.size() != 0;
     if (i == host.ids.size()) {  // nothing more came: why?
       if (appends && g.overflows() && !g.drops_oldest) want = PUNA_CONTEXT_FULL;
+      else if (without_memory(got, refusals, armed, {s})) want = PUNA_OUT_OF_MEMORY;
       else if (cancelled || armed.cancelled) want = PUNA_CANCELLED;
       else if (!appends && !s->has_logits) want = PUNA_WRONG_STATE;
       else throw Difference(armed.call + words(": it ended after ", i, " tokens without a reason: ", puna_status_name(got), " (", puna_last_error(), ")"));

@@ -1,5 +1,7 @@
 #include "states/armed.h"
 
+#include <algorithm>
+
 namespace puna::test::states {
 
 Before::Before(const SessionPtr& s, bool bytes) : session_(s) {
@@ -21,6 +23,11 @@ void Before::require_same(const std::string& call) const {
 void Machine::Armed::over() {
   Trigger& t = trigger();
   cancelled = t.fired && t.kind == Trigger::Kind::cancel;
+  no_memory = t.fired && t.refuses_memory();
+  if (no_memory) {  // attention chunks may have given way, whether the call succeeded or not: they are computed again when they are needed
+    for (const Before& b : before) b.session()->kv_bytes = -1;
+    before.clear();
+  }
   const puna_status came_back = t.came_back;
   t = {};
   require(came_back == PUNA_WRONG_STATE, call + ": a callback used the session in the midst of it");
@@ -47,15 +54,36 @@ Machine::Armed Machine::arm(const Op& op, const SessionPtr& s, const std::string
   t = {};
   if (set) {
     static constexpr Trigger::Kind kKinds[] = {Trigger::Kind::cancel, Trigger::Kind::cancel, Trigger::Kind::cancel, Trigger::Kind::cancel,
-                                               Trigger::Kind::exception, Trigger::Kind::come_back};
-    static constexpr const char* kDoes[] = {"", "cancels it", "throws", "uses it"};
+                                               Trigger::Kind::exception, Trigger::Kind::come_back, Trigger::Kind::no_memory, Trigger::Kind::no_more_memory};
+    static constexpr const char* kDoes[] = {"", "parallel_for cancels it", "parallel_for throws", "parallel_for uses it", "alloc refuses", "alloc refuses from then on"};
     t.kind = kKinds[n / 3 % std::size(kKinds)];
-    t.at = int64_t(n / 2048 % (1 + n / 64 % 96));
+    // What replaces may have let go of the old when it hears a cancel: one of the two at a time.
+    const bool pending = std::any_of(armed.before.begin(), armed.before.end(), [](const Before& b) { return b.session()->pending; });
+    if (pending && t.refuses_memory()) t.kind = Trigger::Kind::cancel;
+    const bool memory = t.refuses_memory();
+    t.at = int64_t(n / 2048 % (1 + n / 64 % (memory ? 24 : 96)));
     t.session = s->handle;
-    armed.call += words("   // run ", t.at, " of parallel_for ", kDoes[size_t(t.kind)], " (", name(s), ")");
+    armed.call += words("   // call ", t.at, " of ", kDoes[size_t(t.kind)], " (", name(s), ")");
   }
   script.push_back(armed.call);
   return armed;
+}
+
+bool Machine::without_memory(puna_status got, const Refusals& refusals, const Armed& armed, const std::vector<SessionPtr>& sessions) {
+  if (got != PUNA_OUT_OF_MEMORY || !armed.no_memory || !refusals.none()) return false;
+  for (const SessionPtr& s : sessions) {
+    s->drop();
+    s->pending = false;
+    if (!s->handle) continue;
+    puna_session_clear_cancel(s->handle);
+    auto info = sized<puna_session_info>();
+    require(puna_session_get_info(s->handle, &info) == PUNA_OK, "get_info failed");
+    if (info.length >= s->length()) continue;
+    s->held = s->held.first(info.length);
+    s->has_logits = false;
+    ++s->changes;
+  }
+  return true;
 }
 
 }  // namespace puna::test::states

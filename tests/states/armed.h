@@ -11,6 +11,7 @@ class Before {
  public:
   Before(const SessionPtr& s, bool bytes);
   void require_same(const std::string& call) const;
+  const SessionPtr& session() const { return session_; }
 
  private:
   std::string snapshot() const;
@@ -22,6 +23,7 @@ struct Machine::Armed {
   std::string call;
   std::vector<Before> before;
   bool cancelled = false;  // in its midst
+  bool no_memory = false;
   // Ends the trigger.
   void over();
   void require_same() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <sstream>
 
 #include "states/armed.h"
@@ -17,9 +18,21 @@ Trigger& trigger() {
 puna_context_options host_with_triggers() {
   auto options = sized<puna_context_options>();
   options.executor_threads = 2;
+  options.alloc = [](void*, size_t bytes, size_t alignment) -> void* {
+    Trigger& t = trigger();
+    const bool one = t.kind == Trigger::Kind::no_memory, all = t.kind == Trigger::Kind::no_more_memory;
+    const int64_t n = one || all ? t.runs++ : -1;
+    if ((one && n == t.at) || (all && n >= t.at)) {
+      t.fired = true;
+      return nullptr;
+    }
+    return ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+  };
+  options.dealloc = [](void*, void* memory, size_t) { ::operator delete(memory, std::align_val_t(64)); };
   options.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
     Trigger& t = trigger();
-    const bool now = t.kind != Trigger::Kind::none && t.runs++ == t.at;
+    const bool mine = t.kind == Trigger::Kind::cancel || t.kind == Trigger::Kind::exception || t.kind == Trigger::Kind::come_back;
+    const bool now = mine && t.runs++ == t.at;
     for (int64_t i = 0; i < n / 2; ++i) task(data, i);
     if (now) {
       t.fired = true;

@@ -81,6 +81,13 @@ void GenerationRules::appended() {
   next = {};
 }
 
+void GenerationRules::cut(const History& after) {
+  changes = session->changes;
+  next = after.slice(session->length(), after.size());
+  dropped += to_be_dropped;
+  to_be_dropped = 0;
+}
+
 void GenerationRules::take(int32_t token) {
   drawn.push_back(token);
   next = {};

@@ -84,6 +84,8 @@ struct GenerationRules {
   // What the session holds once `next` is appended, shortened or not.
   History after_append();
   void appended();
+  // The session had to be cut for this append, which failed: what is left of it comes next.
+  void cut(const History& after);
   // The token behind what the session holds; says whether the answer has ended.
   void take(int32_t token);
   uint64_t draw_index() const { return uint64_t(session->length() + dropped); }

@@ -23,6 +23,11 @@ History with(const History& held, const std::vector<int32_t>& ids) {
 
 bool Machine::appended(puna_status got, const SessionPtr& s, const Refusals& refusals, Armed& armed, History after) {
   armed.over();
+  const int64_t length = s->length();
+  if (without_memory(got, refusals, armed, {s})) {
+    require(s->length() == length || s->length() == after.shared(s->held), armed.call + ": without memory it cut off what it does not replace");
+    return false;
+  }
   const bool cancelled = armed.cancelled || s->pending;
   require_status(armed.call, got, refusals, cancelled);
   if (refusals.none()) s->pending = false;
@@ -116,6 +121,7 @@ void Machine::score(const Op& op) {
   Armed armed = arm(op, s, words("score(", name(s), ", ", text(ids), ")"));
   const puna_status got = puna_session_score(s->handle, ids.data(), ids.size(), nll.data(), nll.size());
   armed.over();
+  if (without_memory(got, refusals, armed, {s})) return require_untouched(nll, armed.call);
   // A cancel in the last run, behind the last append, comes too late.
   const bool heard = s->pending || (armed.cancelled && got != PUNA_OK);
   require_status(armed.call, got, refusals, heard);
@@ -177,6 +183,7 @@ void Machine::append_batch(const Op& op) {
   Armed armed = arm(op, b.sessions[op.n[3] % b.sessions.size()], words("append_batch(", list, ")"), b.sessions);
   const puna_status got = puna_session_append_batch(b.handles.data(), b.lists.data(), b.counts.data(), b.handles.size());
   armed.over();
+  if (without_memory(got, refusals, armed, b.sessions)) return;
   const bool cancelled = armed.cancelled || b.pending();
   require_status(armed.call, got, refusals, cancelled);
   if (!refusals.none()) return armed.require_same();
@@ -230,10 +237,14 @@ void Machine::session_step(const Op& op) {
   bool pending = s->pending;
   if (s->append)
     for (const auto& [session, after] : s->append->after) pending = pending || session->pending;
-  Armed armed = arm(op, s, words("step(", name(s), ", ", budget, ")"));
+  std::vector<SessionPtr> all{s};
+  for (const SessionPtr& other : sessions_)
+    if (s->append && other && other != s && other->append == s->append) all.push_back(other);
+  Armed armed = arm(op, s, words("step(", name(s), ", ", budget, ")"), all);
   int32_t finished = -7;
   const puna_status got = puna_session_step(s->handle, budget, &finished);
   armed.over();
+  if (without_memory(got, refusals, armed, all)) return require(finished == -7, armed.call + ": it failed, and *finished was written to");
   const bool cancelled = armed.cancelled || pending;
   require_status(armed.call, got, refusals, cancelled);
   if (!refusals.none() || cancelled) {
