@@ -49,14 +49,26 @@ Shape View::shape() const noexcept {
 }
 
 void TensorMap::add(TensorEntry entry) {
-  if (!index_.emplace(entry.name, entries_.size()).second)
+  if (!index_.emplace(entry.name, Place{entries_.size(), true}).second)
     fail(Status::bad_file, "tensor '%.200s' appears twice", entry.name.c_str());
   entries_.push_back(std::move(entry));
+  marks_.emplace_back();
 }
 
-const TensorEntry* TensorMap::find(std::string_view name) const noexcept {
+void TensorMap::add_unreadable(std::string name, std::string why) {
+  if (!index_.emplace(name, Place{unreadable_.size(), false}).second)
+    fail(Status::bad_file, "tensor '%.200s' appears twice", name.c_str());
+  unreadable_.push_back({std::move(name), std::move(why)});
+}
+
+const TensorEntry* TensorMap::find(std::string_view name) const {
   const auto it = index_.find(name);
-  return it == index_.end() ? nullptr : &entries_[it->second];
+  if (it == index_.end()) return nullptr;
+  const auto& [at, readable] = it->second;
+  if (!readable)
+    fail(Status::unsupported, "tensor '%.200s' %s", unreadable_[at].name.c_str(), unreadable_[at].why.c_str());
+  marks_[at].set();
+  return &entries_[at];
 }
 
 }  // namespace puna

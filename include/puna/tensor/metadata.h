@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "puna/tensor/read_mark.h"
+
 namespace puna {
 
 using MetadataValue = std::variant<std::monostate,                      // JSON null
@@ -22,10 +24,16 @@ using MetadataValue = std::variant<std::monostate,                      // JSON 
 class Metadata {
  public:
   void set(std::string key, MetadataValue value);  // Error{bad_file} when the key is there already
-  void replace(std::string key, MetadataValue value) { values_[std::move(key)] = std::move(value); }
+  void replace(std::string key, MetadataValue value);
+  // What is at `key` is none of the values above: an object, a list of several kinds. The getters say so.
+  enum class Other { object, list };
+  void set_other(std::string key, Other kind) { other_.emplace(std::move(key), kind); }
   const MetadataValue* find(std::string_view key) const noexcept;
   bool has(std::string_view key) const noexcept;   // false for JSON null as well
   const std::map<std::string, MetadataValue, std::less<>>& values() const noexcept { return values_; }
+  bool has_group(std::string_view key) const noexcept;  // an object is there: keys that start with "key." may follow
+  // Keys that nobody asked for (by find, has or a getter), and lists that are none of the values above.
+  std::vector<std::string> unread() const;
 
   // Each throws Error{bad_file} naming the key when it is missing (no fallback given), of another type, or out of range.
   int64_t integer(std::string_view key, int64_t low, int64_t high, std::optional<int64_t> fallback = {}) const;
@@ -37,7 +45,17 @@ class Metadata {
   const std::vector<double>* numbers(std::string_view key) const;
 
  private:
+  const MetadataValue& required(std::string_view key, const char* expected) const;
+  [[noreturn]] void fail_type(std::string_view key, const char* expected) const;
+  template <class T>
+  const std::vector<T>* array_of(std::string_view key, const char* expected) const;
+
   std::map<std::string, MetadataValue, std::less<>> values_;
+  std::map<std::string, ReadMark, std::less<>> marks_;  // of the same keys
+  std::map<std::string, Other, std::less<>> other_;
 };
+
+// null, true, 3, 'text', a list of 4 integers: for messages.
+std::string describe(const MetadataValue& value);
 
 }  // namespace puna

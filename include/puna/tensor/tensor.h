@@ -12,6 +12,7 @@
 
 #include "puna/base/allocator.h"
 #include "puna/base/dtype.h"
+#include "puna/tensor/read_mark.h"
 
 namespace puna {
 
@@ -74,22 +75,40 @@ struct TensorEntry {
   uint64_t bytes = 0;
 };
 
-// Tensors in file order, findable by name. Names are unique.
+// A tensor of a file that this library cannot hold: of a type, a rank or a size that it does not have.
+struct UnreadableTensor {
+  std::string name;
+  std::string why;  // "has type F8_E4M3, which is not supported"
+};
+
+// Tensors in file order, findable by name. Names are unique. What is found is marked as read. An unreadable tensor lies
+// there unnoticed until somebody needs it.
 class TensorMap {
  public:
   void add(TensorEntry entry);  // Error{bad_file} when the name is there already
-  const TensorEntry* find(std::string_view name) const noexcept;
-  const std::vector<TensorEntry>& entries() const noexcept { return entries_; }
+  void add_unreadable(std::string name, std::string why);
+  const TensorEntry* find(
+      std::string_view name) const;  // NULL when it is not there; Error{unsupported} when it is unreadable
+  bool contains(std::string_view name) const noexcept { return index_.find(name) != index_.end(); }  // marks nothing
+  const std::vector<TensorEntry>& entries() const noexcept { return entries_; }  // all but unreadable ones
+  bool was_read(size_t i) const noexcept { return marks_[i].is_set(); }          // entries()[i] was found by name
+  const std::vector<UnreadableTensor>& unreadable() const noexcept { return unreadable_; }
   void forget_data() noexcept { for (TensorEntry& e : entries_) e.data = nullptr; }  // names, types and shapes stay
   size_t size() const noexcept { return entries_.size(); }
 
  private:
   std::vector<TensorEntry> entries_;
+  std::vector<ReadMark> marks_;
+  std::vector<UnreadableTensor> unreadable_;
+  struct Place {
+    size_t at;
+    bool readable;
+  };
   struct HashView {  // finds without making a string: it could not be made when memory is out
     using is_transparent = void;
     size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
   };
-  std::unordered_map<std::string, size_t, HashView, std::equal_to<>> index_;
+  std::unordered_map<std::string, Place, HashView, std::equal_to<>> index_;
 };
 
 }  // namespace puna

@@ -1,0 +1,24 @@
+// read_mark.h -- set once somebody asks for a thing of a file. What is never asked for is what nobody reads: it is
+// judged at the end of a load (model/leftovers.h) and told by `puna info`. Setting it is const and safe from any
+// thread.
+#pragma once
+#include <atomic>
+
+namespace puna {
+
+class ReadMark {
+ public:
+  ReadMark() = default;
+  ReadMark(const ReadMark& o) noexcept : set_(o.is_set()) {}
+  ReadMark& operator=(const ReadMark& o) noexcept {
+    set_.store(o.is_set(), std::memory_order_relaxed);
+    return *this;
+  }
+  void set() const noexcept { set_.store(true, std::memory_order_relaxed); }
+  bool is_set() const noexcept { return set_.load(std::memory_order_relaxed); }
+
+ private:
+  mutable std::atomic<bool> set_{false};
+};
+
+}  // namespace puna
