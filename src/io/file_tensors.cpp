@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "puna/base/checked.h"
 
@@ -74,7 +75,11 @@ void check_layout(const std::string& file, const std::vector<FileTensor>& tensor
               display(t.entry.name).c_str(), ull(t.entry.bytes), ull(t.offset), ull(data_bytes));
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return tensors[a].offset < tensors[b].offset; });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) {  // an empty tensor lies before the one that starts at its place
+              return std::pair(tensors[a].offset, tensors[a].entry.bytes) <
+                     std::pair(tensors[b].offset, tensors[b].entry.bytes);
+            });
   uint64_t end = 0;
   const FileTensor* previous = nullptr;
   for (const size_t i : order) {
@@ -96,8 +101,12 @@ void attach(const Context& context, const SourcePtr& source, uint64_t data_offse
             ProgressMeter& meter, TensorMap& map, std::vector<std::shared_ptr<const void>>& keepalive) {
   bool in_place = false;
   for (FileTensor& t : tensors) {
-    if (map.find(t.entry.name))  // in another file of the set
+    if (map.contains(t.entry.name))  // in another file of the set
       fail_in(source->name(), Status::bad_file, "tensor '%s' is also in another file of this model", display(t.entry.name).c_str());
+    if (!t.unreadable.empty()) {
+      map.add_unreadable(std::move(t.entry.name), std::move(t.unreadable));
+      continue;
+    }
     const uint64_t offset = data_offset + t.offset;
     const std::byte* bytes = source->data() ? source->data() + offset : nullptr;
     if (bytes != nullptr && reinterpret_cast<uintptr_t>(bytes) % alignment_of(t.entry.dtype) == 0) {

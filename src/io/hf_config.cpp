@@ -62,11 +62,15 @@ void flatten(const Json& object, const std::string& file, const std::string& pre
     if (key.size() > kLongestKey)
       fail_in(file, Status::bad_file, "key '%s' has %zu bytes, expected at most %zu", display(key).c_str(), key.size(), kLongestKey);
     if (j.is_object()) {
+      metadata.set_other(key, Metadata::Other::object);
       flatten(j, file, key + ".", metadata);
       continue;
     }
     MetadataValue value;
-    if (!from_json(j, value)) continue;
+    if (!from_json(j, value)) {
+      metadata.set_other(key, Metadata::Other::list);
+      continue;
+    }
     if (metadata.find(key)) fail_in(file, Status::bad_file, "key '%s' appears twice once objects are flattened", display(key).c_str());
     metadata.set(key, std::move(value));
   }

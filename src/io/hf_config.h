@@ -14,8 +14,9 @@ namespace puna::io {
 inline constexpr uint64_t kMaxConfigBytes = 4 << 20;
 inline constexpr uint64_t kMaxIndexBytes = 32 << 20;
 
-// {"a": {"b": 1}} sets prefix + "a.b". Arrays of integers, of booleans (as 0 and 1), of numbers or of strings become lists; other
-// arrays are left out: nothing of a Llama's configuration is one. Error{bad_file} when two keys become the same.
+// {"a": {"b": 1}} sets prefix + "a.b". Arrays of integers, of booleans (as 0 and 1), of numbers or of strings become
+// lists; of other arrays, and of objects, the metadata knows that they are there (set_other), so that no getter takes
+// them for a missing key. Error{bad_file} when two keys become the same.
 void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata,
                     const Watch& watch = Watch());
 

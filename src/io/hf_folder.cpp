@@ -19,18 +19,26 @@ Metadata read_configs(const std::string& folder, const Watch& watch) {
   return metadata;
 }
 
-// A shard holds the tensors that the index says it holds, no fewer and no more.
-void check_against_index(const SafetensorsPart& part, const std::vector<std::string>& expected, const std::string& index) {
+// A shard holds the tensors that the index says it holds. One that the index does not list anywhere is left alone, as
+// transformers leaves it.
+void check_against_index(SafetensorsPart& part, const ShardIndex& index, const std::vector<std::string>& expected,
+                         const std::string& index_path) {
+  const std::string file = part.source->name().substr(part.source->name().rfind('/') + 1);
   std::vector<std::string_view> held;
   for (const FileTensor& t : part.header.tensors) held.push_back(t.entry.name);
   std::sort(held.begin(), held.end());
   for (const std::string& name : expected)
     if (!std::binary_search(held.begin(), held.end(), name))
       fail_in(part.source->name(), Status::bad_file, "tensor '%s' is not in this file, though the index says so", display(name).c_str());
-  for (const std::string_view name : held)
-    if (!std::binary_search(expected.begin(), expected.end(), name))
-      fail_in(index, Status::bad_file, "tensor '%s' of '%s' is missing from weight_map or in another file there", display(name).c_str(),
-              display(part.source->name().substr(part.source->name().rfind('/') + 1)).c_str());
+  for (FileTensor& t : part.header.tensors) {
+    const std::string& name = t.entry.name;
+    if (std::binary_search(expected.begin(), expected.end(), name)) continue;
+    for (const auto& [shard, tensors] : index.tensors_of)
+      if (std::binary_search(tensors.begin(), tensors.end(), name))
+        fail_in(index_path, Status::bad_file, "tensor '%s' of '%s' is in '%s' there", display(name).c_str(),
+                display(file).c_str(), display(shard).c_str());
+    t.unreadable = "is in '" + display(file) + "', but model.safetensors.index.json does not list it";
+  }
 }
 
 std::vector<SafetensorsPart> open_shards(const Context& context, const std::string& folder, const std::string& index_path, const Watch& watch) {
@@ -40,8 +48,8 @@ std::vector<SafetensorsPart> open_shards(const Context& context, const std::stri
   for (const auto& [shard, tensors] : index.tensors_of) {
     const std::string path = folder + "/" + shard;
     if (!os::is_file(path)) fail_in(path, Status::bad_file, "this file of the model is missing, though the index names it");
-    parts.push_back(open_safetensors(open_path_source(path), watch));
-    check_against_index(parts.back(), tensors, index_path);
+    parts.push_back(open_safetensors(open_path_source(path), watch, Unreadable::kept));
+    check_against_index(parts.back(), index, tensors, index_path);
     bytes += parts.back().source->size() - parts.back().data_offset;
   }
   if (index.total_size != 0 && index.total_size != bytes)  // published models exist where it counts parameters or tied weights
@@ -53,7 +61,8 @@ std::vector<SafetensorsPart> open_shards(const Context& context, const std::stri
 std::vector<SafetensorsPart> open_parts(const Context& context, const std::string& folder, const Watch& watch) {
   const std::string single = folder + "/model.safetensors", index = single + ".index.json";
   std::vector<SafetensorsPart> parts;
-  if (os::is_file(single)) parts.push_back(open_safetensors(open_path_source(single), watch));
+  if (os::is_file(single))
+    parts.push_back(open_safetensors(open_path_source(single), watch, Unreadable::kept));
   else if (os::is_file(index)) parts = open_shards(context, folder, index, watch);
   else fail_in(folder, Status::bad_file, "expected model.safetensors or model.safetensors.index.json: other formats are not read");
   return parts;

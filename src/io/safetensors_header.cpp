@@ -1,6 +1,8 @@
 // safetensors_header.cpp -- the format as a state machine over JSON events.
 #include "io/safetensors_header.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include "base/json.h"
@@ -22,7 +24,8 @@ std::optional<DType> dtype_named(std::string_view text) noexcept {
 //   {"__metadata__": {text: text}, name: {"dtype": text, "shape": [n...], "data_offsets": [begin, end]}}
 class HeaderParser final : public nlohmann::json_sax<Json> {
  public:
-  HeaderParser(const std::string& file, SafetensorsHeader& header) : file_(file), header_(header) {}
+  HeaderParser(const std::string& file, SafetensorsHeader& header, Unreadable unreadable)
+      : file_(file), header_(header), keeps_unreadable_(unreadable == Unreadable::kept) {}
 
   bool null() override { unexpected("null"); }
   bool boolean(bool) override { unexpected("a boolean"); }
@@ -32,7 +35,7 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
 
   bool number_unsigned(uint64_t value) override {
     if (at_ != At::in_shape && at_ != At::in_offsets) unexpected("a number");
-    const size_t room = at_ == At::in_shape ? size_t(kMaxRank) : 2;
+    const size_t room = at_ == At::in_offsets ? 2 : keeps_unreadable_ ? SIZE_MAX : size_t(kMaxRank);
     auto& list = at_ == At::in_shape ? shape_ : offsets_;
     if (list.size() == room) fail_in(file_, Status::bad_file, "%s has more than %zu numbers", here().c_str(), room);
     list.push_back(value);
@@ -45,8 +48,9 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
       at_ = At::metadata_keys;
     } else if (at_ == At::dtype) {
       dtype_ = dtype_named(text);
-      if (!dtype_)
+      if (!dtype_ && !keeps_unreadable_)
         fail_in(file_, Status::unsupported, "tensor '%s': unsupported dtype '%s'", display(name_).c_str(), display(text).c_str());
+      if (!dtype_) why_ = "has dtype '" + display(text) + "', which is not supported";
       at_ = At::fields;
     } else {
       unexpected("a string");
@@ -95,6 +99,7 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
     check_name(file_, "tensor name", name);
     name_ = std::move(name);
     seen_dtype_ = seen_shape_ = seen_offsets_ = false;
+    why_.clear();
     shape_.clear();
     offsets_.clear();
     at_ = At::tensor;
@@ -114,6 +119,10 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
     if (missing) fail_in(file_, Status::bad_file, "tensor '%s': '%s' is missing", display(name_).c_str(), missing);
     if (offsets_.size() != 2)
       fail_in(file_, Status::bad_file, "tensor '%s': data_offsets has %zu numbers, expected 2", display(name_).c_str(), offsets_.size());
+    if (keeps_unreadable_ && cannot_be_read()) {
+      keep_unreadable();
+      return;
+    }
     FileTensor tensor{make_entry(file_, std::move(name_), *dtype_, shape_), offsets_[0]};
     const TensorEntry& e = tensor.entry;
     if (offsets_[1] < offsets_[0] || offsets_[1] - offsets_[0] != e.bytes)
@@ -121,6 +130,27 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
               display(e.name).c_str(), static_cast<unsigned long long>(offsets_[0]), static_cast<unsigned long long>(offsets_[1]),
               static_cast<unsigned long long>(e.bytes), puna::name(e.dtype), e.shape.text().c_str());
     if (header_.tensors.size() == kMostTensors) fail_in(file_, Status::unsupported, "more than %zu tensors", kMostTensors);
+    header_.tensors.push_back(std::move(tensor));
+  }
+
+  bool cannot_be_read() {
+    const bool empty = std::find(shape_.begin(), shape_.end(), uint64_t{0}) != shape_.end();
+    if (why_.empty() && shape_.size() > size_t(kMaxRank))
+      why_ = "has " + std::to_string(shape_.size()) + " dimensions, expected at most " + std::to_string(kMaxRank);
+    else if (why_.empty() && empty)
+      why_ = "is empty: one of its dimensions is 0";
+    return !why_.empty();
+  }
+  void keep_unreadable() {
+    const bool empty = std::find(shape_.begin(), shape_.end(), uint64_t{0}) != shape_.end();
+    if (offsets_[1] < offsets_[0] || (empty && offsets_[1] != offsets_[0]))
+      fail_in(file_, Status::bad_file, "tensor '%s': data_offsets [%llu,%llu] hold no tensor", display(name_).c_str(),
+              static_cast<unsigned long long>(offsets_[0]), static_cast<unsigned long long>(offsets_[1]));
+    FileTensor tensor;
+    tensor.entry.name = std::move(name_);
+    tensor.entry.bytes = offsets_[1] - offsets_[0];
+    tensor.offset = offsets_[0];
+    tensor.unreadable = std::move(why_);
     header_.tensors.push_back(std::move(tensor));
   }
 
@@ -152,10 +182,12 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
 
   const std::string& file_;
   SafetensorsHeader& header_;
+  bool keeps_unreadable_;
   At at_ = At::start;
   bool seen_metadata_ = false;
   std::string key_;   // of __metadata__
   std::string name_;  // of the tensor that is open, and its fields:
+  std::string why_;   // it cannot be read
   bool seen_dtype_ = false, seen_shape_ = false, seen_offsets_ = false;
   std::optional<DType> dtype_;
   std::vector<uint64_t> shape_, offsets_;
@@ -163,10 +195,11 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file, const Watch& watch) {
+SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file, const Watch& watch,
+                                           Unreadable unreadable) {
   if (json.empty() || json[0] != '{') fail_in(file, Status::bad_file, "the safetensors header does not start with '{'");
   SafetensorsHeader header;
-  HeaderParser parser(file, header);
+  HeaderParser parser(file, header, unreadable);
   walk_json(json, parser, watch);
   return header;
 }

@@ -15,8 +15,13 @@ struct SafetensorsHeader {
   std::vector<FileTensor> tensors;
 };
 
+// Tensors of types, ranks or sizes that this library does not have: an error, or kept by name and place for the case
+// that nobody needs them.
+enum class Unreadable { refused, kept };
+
 // Names, types, shapes and offsets agree with each other; check_layout() is still to be called.
-SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file, const Watch& watch = Watch());
+SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file, const Watch& watch = Watch(),
+                                           Unreadable unreadable = Unreadable::refused);
 
 // "BF16" <-> DType::bf16; NULL when the format has no such type.
 const char* safetensors_type_name(DType dtype) noexcept;

@@ -8,11 +8,11 @@
 namespace puna {
 namespace io {
 
-SafetensorsPart open_safetensors(SourcePtr source, const Watch& watch) {
+SafetensorsPart open_safetensors(SourcePtr source, const Watch& watch, Unreadable unreadable) {
   SafetensorsPart part;
   ByteReader in(*source, watch);
   const std::string json = in.string({"safetensors header"});  // uint64 length, then JSON
-  part.header = parse_safetensors_header(json, source->name(), watch);
+  part.header = parse_safetensors_header(json, source->name(), watch, unreadable);
   part.data_offset = in.offset();
   check_layout(source->name(), part.header.tensors, source->size() - part.data_offset, Holes::forbidden);
   part.source = std::move(source);

@@ -11,6 +11,7 @@ struct SafetensorsPart {
 };
 
 // Reads and checks the header; touches no tensor data.
-SafetensorsPart open_safetensors(SourcePtr source, const Watch& watch = Watch());
+SafetensorsPart open_safetensors(SourcePtr source, const Watch& watch = Watch(),
+                                 Unreadable unreadable = Unreadable::refused);
 
 }  // namespace puna::io
