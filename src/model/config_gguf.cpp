@@ -1,9 +1,12 @@
 // config_gguf.cpp -- GGUF keys to a LlamaConfig and back. The format has no keys for Llama 4's attention pattern: existing files
 // follow a convention (LLAMA4.md); ours write explicit puna.* keys, which win.
+#include <algorithm>
 #include <cmath>
 #include <string>
 
+#include "base/nearest.h"
 #include "model/config_common.h"
+#include "model/leftovers.h"
 #include "puna/base/error.h"
 
 namespace puna {
@@ -30,15 +33,26 @@ struct Keys {
   double number(const char* k, double low, double high, std::optional<double> fallback = {}) const { return m.number(key(k), low, high, fallback); }
 };
 
+// As llama.cpp reads it: no type is the linear one, and the factor once had another name.
 RopeScaling rope_scaling(const Keys& k) {
+  const std::string type = k.key("rope.scaling.type"), factor = k.key("rope.scaling.factor"),
+                    old = k.key("rope.scale_linear");
+  const std::string kind = k.m.string(type, std::string("linear"));
+  if (kind != "linear" && kind != "none")
+    fail(Status::unsupported, "metadata '%s' is '%.40s', which is not supported; known: none, linear", type.c_str(),
+         kind.c_str());
+  const double named = k.number("rope.scaling.factor", 1e-6, 1e6, 1.0),
+               once = k.number("rope.scale_linear", 1e-6, 1e6, named);
+  if (k.m.has(factor) && once != named)
+    fail(Status::bad_file, "metadata '%s' is %g and '%s' is %g: they are two names of one factor", factor.c_str(),
+         named, old.c_str(), once);
   RopeScaling s;
-  const std::string kind = k.m.string(k.key("rope.scaling.type"), std::string("none"));
-  if (kind == "linear") {
-    s.kind = RopeScaling::Kind::linear;
-    s.factor = k.number("rope.scaling.factor", 1e-6, 1e6, 1.0);
-  } else if (kind != "none") {
-    fail(Status::unsupported, "metadata '%s' is '%.40s', which is not supported; known: none, linear", k.key("rope.scaling.type").c_str(), kind.c_str());
-  }
+  if (kind == "none" && once != 1)
+    fail(Status::bad_file, "metadata '%s' is %g, but '%s' is 'none'", k.m.has(factor) ? factor.c_str() : old.c_str(),
+         once, type.c_str());
+  if (once == 1) return s;
+  s.kind = RopeScaling::Kind::linear;
+  s.factor = once;
   return s;
 }
 
@@ -48,12 +62,18 @@ void read_frequencies(LlamaConfig& c, const Keys& k, const std::vector<float>* r
     fail(Status::unsupported, "metadata '%s' is %lld, expected the head size %lld", k.key("rope.dimension_count").c_str(),
          static_cast<long long>(dims), static_cast<long long>(c.head_dim));
   c.rope_theta = k.number("rope.freq_base", 1, 1e12, 10000.0);
+  const RopeScaling scaling = rope_scaling(k);
   if (const auto* explicit_f = k.m.numbers("puna.rope.inverse_frequency")) {
     if (int64_t(explicit_f->size()) != c.head_dim / 2) fail(Status::bad_file, "metadata 'puna.rope.inverse_frequency' has %zu entries, expected %lld", explicit_f->size(), static_cast<long long>(c.head_dim / 2));
+    if (scaling.kind != RopeScaling::Kind::none)
+      fail(Status::bad_file,
+           "metadata '%s' scales RoPE by %g, but 'puna.rope.inverse_frequency' gives the frequencies themselves",
+           k.key(k.m.has(k.key("rope.scaling.factor")) ? "rope.scaling.factor" : "rope.scale_linear").c_str(),
+           scaling.factor);
     c.inverse_frequency.assign(explicit_f->begin(), explicit_f->end());
     return;
   }
-  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, rope_scaling(k));
+  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, scaling);
   if (!rope_freqs) return;
   if (rope_freqs->size() != c.inverse_frequency.size())
     fail(Status::bad_file, "tensor 'rope_freqs.weight' has %zu values, expected %zu", rope_freqs->size(), c.inverse_frequency.size());
@@ -81,15 +101,99 @@ void read_llama4(LlamaConfig& c, const Keys& k) {
   c.is_moe = flags(k.m, "puna.moe_layers", c.layers);
   if (c.is_moe.empty())
     for (int64_t l = 0; l < c.layers; ++l) c.is_moe.push_back((l + 1) % step == 0);
-  const bool iRope = k.integer("attention.sliding_window", 0, kMaxPositions, kConventionChunk) != 0;
+  const int64_t window = k.integer("attention.sliding_window", 0, kMaxPositions, kConventionChunk);
+  const bool iRope = window != 0;
   c.uses_rope = flags(k.m, "puna.rope_layers", c.layers);
   if (c.uses_rope.empty())
     for (int64_t l = 0; l < c.layers; ++l) c.uses_rope.push_back(!iRope || (l + 1) % kConventionNopeStep != 0);
   c.chunk = k.m.integer("puna.attention.chunk", 0, kMaxPositions, iRope ? kConventionChunk : 0);
+  if (iRope && window != kConventionChunk && window != c.chunk)  // llama.cpp reads any of them as 8192
+    fail(Status::unsupported, "metadata '%s' is %lld, expected 0, %lld or a 'puna.attention.chunk' that agrees",
+         k.key("attention.sliding_window").c_str(), static_cast<long long>(window),
+         static_cast<long long>(kConventionChunk));
   c.temperature = k.m.boolean("puna.attention.temperature", iRope);
   c.floor_scale = float(k.m.number("puna.attention.floor_scale", 1, 1e9, 8192.0));
   c.attn_scale = float(k.m.number("puna.attention.attn_scale", -1e6, 1e6, 0.1));
   c.qk_norm = k.m.boolean("puna.attention.qk_norm", c.experts != kMaverickExperts);
+}
+
+// A key that other programs compute with and we do not.
+void require_nothing_else(const LlamaConfig& c, const Keys& k) {
+  const MetadataValue zero = int64_t{0}, one = int64_t{1}, no = false;
+  const std::vector<NeutralKey> keys = {
+      {"attention.scale", {zero, 1 / std::sqrt(double(c.head_dim))}},
+      {"attention.output_scale", {zero, one}},
+      {"attention.clamp_kqv", {zero}},
+      {"attention.max_alibi_bias", {zero}},
+      {"attention.causal", {true}},
+      {"attention.temperature_scale", {zero, double(c.temperature ? c.attn_scale : 0)}},
+      {"attention.temperature_length", {zero, double(c.temperature ? c.floor_scale : 0)}},
+      {"attention.shared_kv_layers", {zero}},
+      {"attention.q_lora_rank", {zero}},
+      {"attention.kv_lora_rank", {zero}},
+      {"attention.key_length_swa", {c.head_dim}},
+      {"attention.value_length_swa", {c.head_dim}},
+      {"attn_logit_softcapping", {zero}},
+      {"router_logit_softcapping", {zero}},
+      {"final_logit_softcapping", {zero}},
+      {"logit_scale", {zero, one}},
+      {"residual_scale", {zero, one}},
+      {"embedding_scale", {zero, one}},
+      {"embedding_length_per_layer_input", {zero}},
+      {"embedding_length_out", {zero, c.hidden}},
+      {"expert_weights_scale", {zero, one}},
+      {"expert_weights_norm", {no}},
+      {"expert_gating_func", {zero, int64_t{2}}},  // 2: sigmoid
+      {"expert_group_count", {zero, one}},
+      {"expert_group_used_count", {zero, one}},
+      {"expert_shared_count", {zero, one}},
+      {"expert_shared_feed_forward_length", {zero, c.expert_ffn}},
+      {"expert_chunk_feed_forward_length", {zero}},
+      {"leading_dense_block_count", {zero}},
+      {"moe_every_n_layers", {zero}},
+      {"full_attention_interval", {zero, one}},
+      {"n_deepstack_layers", {zero}},
+      {"rescale_every_n_layers", {zero}},
+      {"activation_sparsity_scale", {zero}},
+      {"swiglu_clamp_exp", {zero}},
+      {"swiglu_clamp_shexp", {zero}},
+      {"use_parallel_residual", {no}},
+      {"swin_norm", {no}},
+      {"rope.dimension_sections", {}},
+      {"rope.dimension_count_swa", {c.head_dim}},
+      {"rope.freq_base_swa", {c.rope_theta}},
+      {"rope.scaling.attn_factor", {one}},
+      {"rope.scaling.alpha", {zero, one}},
+      {"rope.scaling.yarn_attn_factor", {one}},
+      {"rope.scaling.yarn_ext_factor", {zero, int64_t{-1}}},
+      {"rope.scaling.yarn_log_multiplier", {zero}},
+  };
+  require_neutral(k.m, k.prefix, keys);
+  if (const MetadataValue* window = c.architecture == "llama" ? k.m.find(k.key("attention.sliding_window")) : nullptr) {
+    const int64_t positions = k.integer("attention.sliding_window", 0, INT64_MAX, 0);
+    if (positions != 0 && positions < c.max_positions)
+      fail(Status::unsupported, "metadata '%s' is %s, which is not supported: every token sees all %lld before it",
+           k.key("attention.sliding_window").c_str(), describe(*window).c_str(),
+           static_cast<long long>(c.max_positions));
+  }
+}
+
+// Ours, all of them: one that is not known is of a later version or misspelt, and would change the model.
+void require_known_puna_keys(const Metadata& m) {
+  constexpr const char* kKnown[] = {"puna.rope.inverse_frequency",
+                                    "puna.rope.half_split",
+                                    "puna.moe_layers",
+                                    "puna.rope_layers",
+                                    "puna.attention.chunk",
+                                    "puna.attention.temperature",
+                                    "puna.attention.floor_scale",
+                                    "puna.attention.attn_scale",
+                                    "puna.attention.qk_norm"};
+  const auto& values = m.values();
+  for (auto it = values.lower_bound("puna."); it != values.end() && it->first.starts_with("puna."); ++it)
+    if (std::find(std::begin(kKnown), std::end(kKnown), it->first) == std::end(kKnown))
+      fail(Status::unsupported, "metadata '%.200s' is not known to this version%s", it->first.c_str(),
+           did_you_mean(it->first, kKnown).c_str());
 }
 
 }  // namespace
@@ -99,6 +203,8 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
   c.architecture = m.string("general.architecture");
   if (c.architecture != "llama" && c.architecture != "llama4")
     fail(Status::unsupported, "metadata 'general.architecture' is '%.40s', which is not supported; known: llama, llama4", c.architecture.c_str());
+  if (const std::string type = m.string("general.type", std::string("model")); type != "model")
+    fail(Status::unsupported, "metadata 'general.type' is '%.40s': the file holds no model", type.c_str());
   const Keys k{m, c.architecture + "."};
   c.layers = k.integer("block_count", 1, kMaxLayers);
   c.hidden = k.integer("embedding_length", 1, kMaxHidden);
@@ -118,6 +224,11 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
     fail(Status::unsupported, "metadata '%s': mixture-of-experts files of architecture llama (Mixtral) are not supported", k.key("expert_count").c_str());
   c.rope_style = m.boolean("puna.rope.half_split", false) ? RopeStyle::half_split : RopeStyle::interleaved;
   read_frequencies(c, k, rope_freqs);
+  require_nothing_else(c, k);
+  require_known_puna_keys(m);
+  const auto told = m.values().find(
+      k.key("vocab_size"));  // what differs stays unread: files whose tokens were added later say the old number
+  if (told != m.values().end() && told->second == MetadataValue(vocab)) m.find(told->first);
   validate(c);
   return c;
 }

@@ -1,8 +1,12 @@
 // config_huggingface.cpp -- a flattened config.json to a LlamaConfig. Two layouts of one content: published files
 // (rope_theta, rope_scaling) and transformers v5 (rope_parameters); Llama 4 with vision nests the text part under text_config.
+#include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <string>
 
 #include "model/config_common.h"
+#include "model/leftovers.h"
 #include "puna/base/error.h"
 
 namespace puna {
@@ -28,27 +32,117 @@ struct Keys {
   }
 };
 
-RopeScaling rope_scaling(const Keys& k, const std::string& group) {
+// The keys of RoPE stand in rope_parameters (transformers 5) or rope_scaling (published files); rope_theta, the share
+// of a head that is turned and the first length may stand beside them as well. What is said twice must be said alike.
+class RopeKeys {
+ public:
+  explicit RopeKeys(const Keys& k) : k_(k), m_(k.m) {
+    for (const char* group : kGroups) {
+      const std::string at = k.key(group);
+      if (m_.has(at) && !m_.has_group(at)) {
+        const MetadataValue* v = m_.find(at);
+        fail(Status::bad_file, "%s is %s, expected an object", at.c_str(), v ? describe(*v).c_str() : "a list");
+      }
+      for (const char* type : {"full_attention", "sliding_attention", "chunked_attention"})
+        if (m_.has_group(at + "." + type))
+          fail(Status::unsupported, "%s.%s: RoPE that differs by layer is not supported", at.c_str(), type);
+    }
+  }
+  // The full name of a key, wherever it is said; "" when it is not.
+  std::string place(const char* key, const char* top = nullptr) const {
+    std::string found;
+    const auto look = [&](const std::string& at) {
+      if (!m_.has(at)) return;
+      if (found.empty())
+        found = at;
+      else if (!said_alike(found, at))
+        fail(Status::bad_file, "%s is %s, but %s is %s", found.c_str(), text(found).c_str(), at.c_str(),
+             text(at).c_str());
+    };
+    for (const char* group : kGroups) look(k_.key(group) + "." + key);
+    if (top) look(k_.key(top));
+    return found;
+  }
+  double number(const char* key, double low, double high, std::optional<double> fallback = {},
+                const char* top = nullptr) const {
+    const std::string at = place(key, top);
+    return m_.number(at.empty() ? k_.key(kGroups[0]) + "." + key : at, low, high, fallback);
+  }
+  std::string type() const {
+    const std::string now = place("rope_type"), then = place("type");
+    if (!now.empty() && !then.empty() && !said_alike(now, then))
+      fail(Status::bad_file, "%s is %s, but %s is %s", now.c_str(), text(now).c_str(), then.c_str(),
+           text(then).c_str());
+    return now.empty() && then.empty() ? "default" : m_.string(now.empty() ? then : now);
+  }
+  // Keys that would do something in a type of RoPE other than this one.
+  void refuse(std::initializer_list<NeutralKey> keys) const {
+    for (const char* group : kGroups) require_neutral(m_, k_.key(group) + ".", std::vector<NeutralKey>(keys));
+  }
+
+ private:
+  static constexpr const char* kGroups[] = {"rope_parameters", "rope_scaling"};
+
+  bool said_alike(const std::string& a, const std::string& b) const {
+    const MetadataValue *x = m_.find(a), *y = m_.find(b);
+    if (!x || !y) return false;
+    const auto number = [](const MetadataValue& v) {
+      const auto* i = std::get_if<int64_t>(&v);
+      const auto* d = std::get_if<double>(&v);
+      return i ? std::optional(double(*i)) : d ? std::optional(*d) : std::nullopt;
+    };
+    return *x == *y || (number(*x) && number(*x) == number(*y));
+  }
+  std::string text(const std::string& at) const {
+    const MetadataValue* v = m_.find(at);
+    return v ? describe(*v) : "an object or list";
+  }
+
+  const Keys& k_;
+  const Metadata& m_;
+};
+
+RopeScaling rope_scaling(const RopeKeys& rope) {
   RopeScaling s;
-  const auto name = [&](const char* key) { return group + "." + key; };
-  const std::string kind = k.m.string(k.prefix + name("rope_type"), k.m.string(k.prefix + name("type"), std::string("default")));
-  if (kind == "default") return s;
+  const MetadataValue one = int64_t{1}, zero = int64_t{0};
+  rope.refuse({{"attention_factor", {one}},
+               {"mscale", {}},
+               {"mscale_all_dim", {}},
+               {"long_factor", {}},
+               {"short_factor", {}},
+               {"mrope_section", {}},
+               {"llama_4_scaling_beta", {zero}},
+               {"alpha", {one}},
+               {"finetuned", {false}}});
+  const std::string kind = rope.type();
+  if (kind == "default") {
+    rope.refuse(
+        {{"factor", {one}}, {"low_freq_factor", {}}, {"high_freq_factor", {}}});  // stretched, but nobody says how
+    return s;
+  }
   if (kind != "linear" && kind != "llama3")
-    fail(Status::unsupported, "config.json: rope type '%.40s' is not supported; known: default, linear, llama3", kind.c_str());
+    fail(Status::unsupported, "rope type '%.40s' is not supported; known: default, linear, llama3", kind.c_str());
   s.kind = kind == "linear" ? RopeScaling::Kind::linear : RopeScaling::Kind::llama3;
-  s.factor = k.number(name("factor").c_str(), 1e-6, 1e6);
+  s.factor = rope.number("factor", 1e-6, 1e6);
   if (s.kind == RopeScaling::Kind::linear) return s;
-  s.low_freq_factor = k.number(name("low_freq_factor").c_str(), 1e-6, 1e6);
-  s.high_freq_factor = k.number(name("high_freq_factor").c_str(), 1e-6, 1e6);
-  s.original_max_positions = double(k.integer(name("original_max_position_embeddings").c_str(), 1, kMaxPositions));
+  s.low_freq_factor = rope.number("low_freq_factor", 1e-6, 1e6);
+  s.high_freq_factor = rope.number("high_freq_factor", 1e-6, 1e6);
+  s.original_max_positions =
+      rope.number("original_max_position_embeddings", 1, double(kMaxPositions), {}, "original_max_position_embeddings");
+  if (s.original_max_positions != std::floor(s.original_max_positions))
+    fail(Status::bad_file, "%s is %g, expected an integer", rope.place("original_max_position_embeddings").c_str(),
+         s.original_max_positions);
   return s;
 }
 
 void read_rope(LlamaConfig& c, const Keys& k) {
+  const RopeKeys rope(k);
   const double usual = c.architecture == "llama4" ? 500000.0 : 10000.0;  // transformers' defaults
-  const bool v5 = k.m.has(k.key("rope_parameters.rope_theta")) || k.m.has(k.key("rope_parameters.rope_type"));
-  c.rope_theta = k.number(v5 ? "rope_parameters.rope_theta" : "rope_theta", 1, 1e12, usual);
-  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, rope_scaling(k, v5 ? "rope_parameters" : "rope_scaling"));
+  c.rope_theta = rope.number("rope_theta", 1, 1e12, usual, "rope_theta");
+  if (const double part = rope.number("partial_rotary_factor", 0, 1, 1.0, "partial_rotary_factor"); part != 1)
+    fail(Status::unsupported, "%s is %g, expected 1: heads that are turned in part are not supported",
+         rope.place("partial_rotary_factor", "partial_rotary_factor").c_str(), part);
+  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, rope_scaling(rope));
 }
 
 // no_rope_layers[i] = 1 means that layer i does use RoPE (Hugging Face's name says the opposite). Empty: every 4th is NoPE.
@@ -59,18 +153,20 @@ void read_llama4(LlamaConfig& c, const Keys& k) {
   const auto* rope_layers = k.m.integers(k.key("no_rope_layers"));
   if (rope_layers && !rope_layers->empty()) {
     if (rope_layers->size() != layers)
-      fail(Status::bad_file, "config.json: no_rope_layers has %zu entries, the model has %zu layers", rope_layers->size(), layers);
+      fail(Status::bad_file, "no_rope_layers has %zu entries, the model has %zu layers", rope_layers->size(), layers);
     for (size_t i = 0; i < layers; ++i) c.uses_rope[i] = (*rope_layers)[i] != 0;
   } else {
     for (size_t i = 0; i < layers; ++i) c.uses_rope[i] = (int64_t(i) + 1) % interval != 0;
   }
   c.chunk = k.integer("attention_chunk_size", 1, kMaxPositions, 8192);
   if (const auto* types = k.m.strings(k.key("layer_types"))) {
-    if (types->size() != layers) fail(Status::bad_file, "config.json: layer_types has %zu entries, the model has %zu layers", types->size(), layers);
+    if (types->size() != layers)
+      fail(Status::bad_file, "layer_types has %zu entries, the model has %zu layers", types->size(), layers);
     for (size_t i = 0; i < layers; ++i) {
       const std::string expected = c.uses_rope[i] ? "chunked_attention" : "full_attention";
       if ((*types)[i] != expected)
-        fail(Status::unsupported, "config.json: layer_types[%zu] is '%.40s' where no_rope_layers implies %s", i, (*types)[i].c_str(), expected.c_str());
+        fail(Status::unsupported, "layer_types[%zu] is '%.40s' where no_rope_layers implies %s", i, (*types)[i].c_str(),
+             expected.c_str());
     }
   }
   c.qk_norm = k.boolean("use_qk_norm", true);
@@ -84,7 +180,9 @@ void read_llama4(LlamaConfig& c, const Keys& k) {
   const int64_t step = k.integer("interleave_moe_layer_step", 1, kMaxLayers, 1);
   if (const auto* moe = k.m.integers(k.key("moe_layers"))) {
     for (const int64_t l : *moe) {
-      if (l < 0 || l >= c.layers) fail(Status::bad_file, "config.json: moe_layers names layer %lld of %lld", static_cast<long long>(l), static_cast<long long>(c.layers));
+      if (l < 0 || l >= c.layers)
+        fail(Status::bad_file, "moe_layers names layer %lld of %lld", static_cast<long long>(l),
+             static_cast<long long>(c.layers));
       c.is_moe[size_t(l)] = 1;
     }
   } else {
@@ -92,18 +190,135 @@ void read_llama4(LlamaConfig& c, const Keys& k) {
   }
 }
 
-}  // namespace
+// A key that transformers, or the code that ships with a model, computes with and we do not.
+void require_nothing_else(const LlamaConfig& c, const Keys& k) {
+  const MetadataValue zero = int64_t{0}, one = int64_t{1}, no = false;
+  const std::vector<NeutralKey> keys = {
+      {"attention_bias", {no}},
+      {"mlp_bias", {no}},
+      {"bias", {no}},
+      {"use_bias", {no}},
+      {"qkv_bias", {no}},
+      {"attention_qkv_bias", {no}},
+      {"attention_out_bias", {no}},
+      {"attention_o_bias", {no}},
+      {"lm_head_bias", {no}},
+      {"add_bias_linear", {no}},
+      {"add_qkv_bias", {no}},
+      {"hidden_act", {std::string("silu"), std::string("swish")}},
+      {"hidden_activation", {std::string("silu"), std::string("swish")}},
+      {"attention_multiplier", {1 / std::sqrt(double(c.head_dim))}},
+      {"query_pre_attn_scalar", {c.head_dim}},
+      {"residual_multiplier", {one}},
+      {"embedding_multiplier", {one}},
+      {"embedding_scale", {one}},
+      {"logits_scaling", {one}},
+      {"logit_scale", {one}},
+      {"lm_head_multiplier", {one}},
+      {"scale_emb", {one}},
+      {"scale_depth", {std::sqrt(double(c.layers))}},
+      {"dim_model_base", {c.hidden}},
+      {"final_logit_softcapping", {zero}},
+      {"attn_logit_softcapping", {zero}},
+      {"attn_logit_softcap", {zero}},
+      {"final_logit_softcap", {zero}},
+      {"clip_qkv", {zero}},
+      {"clamp_kqv", {zero}},
+      {"qk_layernorm", {no}},
+      {"qk_norm", {no}},
+      {"alibi", {no}},
+      {"parallel_residual", {no}},
+      {"use_parallel_residual", {no}},
+      {"parallel_attn", {no}},
+      {"rotary_pct", {one}},
+      {"rotary_dim", {c.head_dim}},
+      {"rope_interleaved", {no}},
+      {"use_mrope", {no}},
+      {"num_kv_shared_layers", {zero}},
+      {"is_decoder", {true, no}},
+      {"add_cross_attention", {no}},
+      {"is_encoder_decoder", {no}},
+  };
+  require_neutral(k.m, k.prefix, keys);
+  for (const std::string& prefix : {std::string(), k.prefix})
+    for (const char* group : {"quantization_config", "compression_config"}) {
+      const std::string at = prefix + group;
+      if (!k.m.has(at)) continue;
+      const MetadataValue* method = k.m.find(at + ".quant_method");
+      fail(Status::unsupported, "%s%s%s is not supported: use the checkpoint it was made from, or a GGUF file",
+           at.c_str(), method ? " with quant_method " : "", method ? describe(*method).c_str() : "");
+    }
+  if (c.architecture == "llama4") return;
+  const std::vector<NeutralKey> dense = {
+      {"use_qk_norm", {no}},        {"attn_temperature_tuning", {no, zero}}, {"num_local_experts", {zero, one}},
+      {"num_experts", {zero, one}}, {"n_routed_experts", {zero, one}},       {"attention_chunk_size", {zero}}};
+  require_neutral(k.m, k.prefix, dense);
+  if (const auto* types = k.m.strings(k.key("layer_types")))
+    for (size_t i = 0; i < types->size(); ++i)
+      if ((*types)[i] != "full_attention")
+        fail(Status::unsupported, "layer_types[%zu] is '%.40s', expected 'full_attention'", i, (*types)[i].c_str());
+  if (const auto* rope = k.m.integers(k.key("no_rope_layers")))
+    for (size_t i = 0; i < rope->size(); ++i)
+      if ((*rope)[i] == 0)
+        fail(Status::unsupported, "no_rope_layers[%zu] is 0: layers without RoPE are not supported in model_type llama",
+             i);
+}
 
-LlamaConfig config_from_huggingface(const Metadata& m) {
+// Ids of special tokens: whether the vocabulary has them is the tokenizer's affair; what is no id at all is refused. -1
+// says none.
+void require_ids(const Metadata& m, const std::string& prefix) {
+  for (const char* name : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    const std::string key = prefix + name;
+    if (!m.has(key)) continue;
+    const MetadataValue* v = m.find(key);
+    if (v && std::holds_alternative<std::vector<int64_t>>(*v)) {
+      for (const int64_t id : *m.integers(key))
+        if (id < -1 || id > INT32_MAX)
+          fail(Status::bad_file, "metadata '%s' holds %lld, which is no id of a token", key.c_str(),
+               static_cast<long long>(id));
+    } else {
+      m.integer(key, -1, INT32_MAX);
+    }
+  }
+}
+
+// Which class the folder was saved from. Another family's under our model_type is a mistake in one of the two.
+void require_architecture(const Metadata& m, bool llama4) {
+  const auto* names = m.strings("architectures");
+  if (!names) return;
+  for (const std::string& name : *names) {
+    std::string lower = name;
+    for (char& c : lower) c = char(std::tolower(static_cast<unsigned char>(c)));
+    const bool four = lower.find("llama4") != lower.npos;
+    const bool ours = four || lower.find("llama") != lower.npos || lower.find("mistral") != lower.npos ||
+                      lower.find("smollm") != lower.npos;
+    const bool other = lower.find("mixtral") != lower.npos || lower.find("smollm3") != lower.npos ||
+                       lower.find("mistral3") != lower.npos;
+    if (!ours || other || four != llama4)
+      fail(Status::unsupported, "architectures names '%.60s', which is not the model_type '%.40s'", name.c_str(),
+           m.string("model_type").c_str());
+  }
+}
+
+LlamaConfig read_config(const Metadata& m) {
+  for (const char* group : {"text_config", "vision_config"})
+    if (m.has(group) && !m.has_group(group)) {
+      const MetadataValue* v = m.find(group);
+      fail(Status::bad_file, "%s is %s, expected an object", group, v ? describe(*v).c_str() : "a list");
+    }
   const std::string outer = m.string("model_type");
   const std::string nested = "text_config.";
   const auto first = m.values().lower_bound(nested);
-  const Keys k{m, first != m.values().end() && first->first.starts_with(nested) ? nested : ""};
+  const bool has_text = m.has_group("text_config") || (first != m.values().end() && first->first.starts_with(nested));
+  const Keys k{m, has_text ? nested : ""};
   const std::string type = k.prefix.empty() ? outer : m.string("text_config.model_type", outer);
   LlamaConfig c;
   if (type == "llama4_text" || type == "llama4") c.architecture = "llama4";
   else if (type == "llama" || type == "mistral" || type == "smollm") c.architecture = "llama";
-  else fail(Status::unsupported, "config.json: model_type '%.40s' is not supported; known: llama, mistral (without sliding window), llama4", type.c_str());
+  else
+    fail(Status::unsupported,
+         "model_type '%.40s' is not supported; known: llama, mistral (without sliding window), llama4", type.c_str());
+  if (!has_text) require_architecture(m, c.architecture == "llama4");  // a model that sees has a class of its own
 
   c.layers = k.integer("num_hidden_layers", 1, kMaxLayers);
   c.hidden = k.integer("hidden_size", 1, kMaxHidden);
@@ -116,10 +331,6 @@ LlamaConfig config_from_huggingface(const Metadata& m) {
   c.tied = k.boolean("tie_word_embeddings", m.boolean("tie_word_embeddings", false));
   c.uses_rope.assign(size_t(c.layers), 1);
   c.is_moe.assign(size_t(c.layers), 0);
-  if (k.boolean("attention_bias", false) || k.boolean("mlp_bias", false))
-    fail(Status::unsupported, "config.json: models with attention_bias or mlp_bias are not supported");
-  const std::string activation = m.string(k.key("hidden_act"), std::string("silu"));
-  if (activation != "silu") fail(Status::unsupported, "config.json: hidden_act '%.40s' is not supported; known: silu", activation.c_str());
   if (c.architecture == "llama4") {
     c.rope_style = RopeStyle::interleaved;
     read_llama4(c, k);
@@ -127,11 +338,23 @@ LlamaConfig config_from_huggingface(const Metadata& m) {
     c.rope_style = RopeStyle::half_split;
     c.ffn = k.integer("intermediate_size", 1, kMaxFfn);
     if (m.has(k.key("sliding_window")) && k.integer("sliding_window", 1, kMaxPositions) < c.max_positions)
-      fail(Status::unsupported, "config.json: sliding_window attention is not supported");
+      fail(Status::unsupported, "sliding_window attention is not supported");
   }
+  require_nothing_else(c, k);
+  require_ids(m, k.prefix);
+  if (has_text) require_ids(m, "");
+  require_ids(m, "generation.");
   read_rope(c, k);
   validate(c);
   return c;
+}
+
+}  // namespace
+
+LlamaConfig config_from_huggingface(const Metadata& m) {
+  try {
+    return read_config(m);
+  } catch (const Error& e) { fail(e.status(), "config.json: %s", e.what()); }
 }
 
 }  // namespace puna

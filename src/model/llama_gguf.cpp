@@ -4,6 +4,7 @@
 
 #include "kernels/kernel_table.h"
 #include "model/config_common.h"
+#include "model/leftovers.h"
 #include "model/weight_reader.h"
 #include "puna/base/error.h"
 
@@ -40,6 +41,28 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
   require_same_types(L, l);
 }
 
+// Of a tensor that the loader did not ask for. llama.cpp opens no file with one; here it may lie there when it is
+// surely no part of the model.
+std::string why_not_without(std::string_view name, int64_t layers, int64_t predicting) {
+  constexpr std::string_view kOfTheStream[] = {
+      "token_embd.",   "token_embd_norm.", "output.", "output_norm.", "position_embd.", "token_types.", "rope_freqs.",
+      "rope_factors_", "per_layer_",       "enc.",    "dec.",         "altup_",         "laurel_"};
+  if (name.starts_with("blk.")) {
+    const int64_t l = layer_of(name, "blk.");
+    if (l >= layers && l < layers + predicting)
+      return "";  // layers that guess tokens further ahead: nextn_predict_layers
+    if (l >= layers)
+      return "is of layer " + std::to_string(l) + ", but the metadata says that the model has " +
+             std::to_string(layers) + " layers";
+    if (name.ends_with(".attn_rot_embd.weight"))
+      return "";  // the plain RoPE frequencies once more, in the first files of the format
+    return "would change what its layer computes, and is not supported";
+  }
+  for (const std::string_view start : kOfTheStream)
+    if (name.starts_with(start)) return "would change what the model computes, and is not supported";
+  return "";
+}
+
 }  // namespace
 
 Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped, Progress progress,
@@ -73,6 +96,8 @@ Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const T
     else L.ffn = read_ffn(r, block, "", c.ffn, c.hidden);
     w.layers.push_back(std::move(L));
   }
+  const int64_t predicting = metadata.integer(c.architecture + ".nextn_predict_layers", 0, kMaxLayers, 0);
+  judge_unread(tensors, [&](std::string_view name) { return why_not_without(name, c.layers, predicting); });
   r.finish();
   return model;
 }

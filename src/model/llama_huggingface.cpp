@@ -1,8 +1,11 @@
 // llama_huggingface.cpp -- a Hugging Face checkpoint's tensors to LlamaWeights: dense Llama, Llama 4 text, and the text part of
 // Llama 4 with vision ("language_model."). Fused experts are stored [E, in, out] and are read in place through strides.
 #include <algorithm>
+#include <atomic>
+#include <cstring>
 #include <string>
 
+#include "model/leftovers.h"
 #include "model/weight_reader.h"
 #include "puna/base/error.h"
 
@@ -21,6 +24,46 @@ void read_moe(LlamaLayer& L, const WeightReader& r, const std::string& prefix, c
                          r.stacked_transposed(prefix + "experts.gate_up_proj", e, E, 2 * F, F, F, D),
                          r.stacked_transposed(prefix + "experts.down_proj", e, E, D, 0, D, F)});
   L.ffn = read_ffn(r, prefix + "shared_expert.", F, D);
+}
+
+// Bit for bit, in pieces, so that a cancel is heard. In a rehearsal nothing is read, and all are the same.
+bool same_values(const Context& context, const TensorEntry& a, const TensorEntry& b) {
+  constexpr uint64_t kPiece = 1 << 20;
+  if (a.dtype != b.dtype || !(a.shape == b.shape) || a.bytes != b.bytes) return false;
+  std::atomic<bool> same{true};
+  context.executor().run(int64_t((a.bytes + kPiece - 1) / kPiece), [&](int64_t i) {
+    const uint64_t at = uint64_t(i) * kPiece;
+    if (memcmp(a.data + at, b.data + at, std::min(kPiece, a.bytes - at)) != 0)
+      same.store(false, std::memory_order_relaxed);
+  });
+  return same.load();
+}
+
+// Of a tensor that the loader did not ask for: transformers warns of it and goes on; here it may lie there when it is
+// surely no part of the model.
+std::string why_not_without(std::string_view name, const std::string& root, const LlamaConfig& c,
+                            const Context& context, const TensorMap& tensors) {
+  if (!name.starts_with(root)) return "";
+  name.remove_prefix(root.size());
+  if (name.ends_with("rotary_emb.inv_freq")) return "";  // follows from the configuration; old files carry it
+  if (name.starts_with("model.layers.")) {
+    const int64_t l = layer_of(name, "model.layers.");
+    return l < 0 || l < c.layers ? "would change what its layer computes, and is not supported"
+                                 : "";  // later ones: not of this model, or guess ahead
+  }
+  if (name == "lm_head.weight" && c.tied) {
+    const auto is = [&](const std::string& wanted) {
+      return [&](const TensorEntry& t) { return t.name == root + wanted; };
+    };
+    const auto& all = tensors.entries();
+    const auto head = std::find_if(all.begin(), all.end(), is("lm_head.weight")),
+               embedding = std::find_if(all.begin(), all.end(), is("model.embed_tokens.weight"));
+    if (head != all.end() && same_values(context, *head, *embedding)) return "";
+    return "is not model.embed_tokens.weight, though tie_word_embeddings is true";
+  }
+  for (const std::string_view start : {"model.embed_tokens.", "model.norm.", "lm_head."})
+    if (name.starts_with(start)) return "would change what the model computes, and is not supported";
+  return "";
 }
 
 }  // namespace
@@ -53,6 +96,7 @@ Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, 
     else L.ffn = read_ffn(r, prefix + (llama4 ? "feed_forward." : "mlp."), c.ffn, c.hidden);
     w.layers.push_back(std::move(L));
   }
+  judge_unread(tensors, [&](std::string_view name) { return why_not_without(name, root, c, context, tensors); });
   r.finish();
   return model;
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "model/config_common.h"
+#include "model/leftovers.h"
 #include "model/weight_reader.h"
 #include "puna/base/error.h"
 #include "puna/model/vision.h"
@@ -53,8 +54,8 @@ VisionLayer read_layer(const WeightReader& r, const VisionConfig& c, const Names
   return L;
 }
 
-VisionWeights read_weights(const Context& context, const TensorMap& tensors, const VisionConfig& c, const Names& names, bool mapped,
-                           VisionTower::Progress progress) {
+VisionWeights read_weights(const Context& context, const TensorMap& tensors, const VisionConfig& c, const Names& names,
+                           bool mapped, VisionTower::Progress progress, std::initializer_list<std::string_view> roots) {
   LlamaWeights owner;  // the reader keeps what it packs there
   const WeightReader r(context, tensors, owner, mapped, progress, /*store=*/nullptr);
   VisionWeights w;
@@ -67,6 +68,12 @@ VisionWeights read_weights(const Context& context, const TensorMap& tensors, con
   w.adapter_in = r.matrix(names.adapter_in, c.adapter, c.shuffle * c.shuffle * c.hidden);
   w.adapter_out = r.matrix(names.adapter_out, c.adapter, c.adapter);
   w.projector = r.matrix(names.projector, c.text_hidden, c.adapter);
+  judge_unread(tensors, [&](std::string_view name) -> std::string {
+    for (const std::string_view root : roots)
+      if (name.starts_with(root) && name.find("rotary") == name.npos)
+        return "would change what the vision encoder computes, and is not supported";
+    return "";
+  });
   r.finish();
   w.owned = std::move(owner.owned);
   return w;
@@ -101,6 +108,10 @@ VisionConfig vision_config_from_huggingface(const Metadata& m, int64_t text_hidd
     fail(Status::unsupported, "config.json: vision_config.hidden_act is '%.40s', expected 'gelu'", act.c_str());
   if (m.boolean(group + "multi_modal_projector_bias", false))
     fail(Status::unsupported, "config.json: vision_config.multi_modal_projector_bias is true, which is not supported");
+  const std::vector<NeutralKey> keys = {{"vision_feature_select_strategy", {std::string("default")}},
+                                        {"attention_bias", {true}},
+                                        {"vision_feature_layer", {int64_t{-1}}}};
+  require_neutral(m, group, keys);
   const bool v5 = m.has(group + "rope_parameters.rope_theta");
   c.rope_theta = m.number(group + (v5 ? "rope_parameters.rope_theta" : "rope_theta"), 1, 1e12, 10000.0);
   check(c);
@@ -121,6 +132,9 @@ VisionConfig vision_config_from_mmproj(const Metadata& m, int64_t text_hidden) {
   c.shuffle = integer("projector.scale_factor", 64, 2);
   c.text_hidden = text_hidden;
   c.norm_eps = float(m.number("clip.vision.attention.layer_norm_epsilon", kMinNormEps, 1.0, 1e-5));
+  const std::vector<NeutralKey> keys = {{"use_gelu", {true}}, {"use_silu", {false}}};
+  require_neutral(m, "clip.", keys);
+  require_neutral(m, "clip.vision.", keys);
   check(c);
   return c;
 }
@@ -135,7 +149,8 @@ VisionTower VisionTower::from_huggingface(const Context& context, const Metadata
                        mlp + "fc1", mlp + "fc2"};
   VisionTower tower;
   tower.config = vision_config_from_huggingface(metadata, text_hidden);
-  tower.weights = read_weights(context, tensors, tower.config, names, mapped, progress);
+  tower.weights = read_weights(context, tensors, tower.config, names, mapped, progress,
+                               {"vision_model.", "multi_modal_projector."});
   return tower;
 }
 
@@ -154,7 +169,7 @@ VisionTower VisionTower::from_mmproj(const Context& context, const Metadata& met
   if (!adapter || adapter->shape.rank != 2 || adapter->shape[0] < 1 || adapter->shape[0] > kMaxHidden)
     fail(Status::bad_file, "tensor '%s' is missing or no square matrix", names.adapter_out.c_str());
   c.adapter = adapter->shape[0];
-  tower.weights = read_weights(context, tensors, c, names, mapped, progress);
+  tower.weights = read_weights(context, tensors, c, names, mapped, progress, {"v.", "mm."});
   return tower;
 }
 

@@ -67,3 +67,24 @@ TEST_CASE("a tile's features do not depend on the tiles beside it, the ISA or th
       }
   }
 }
+
+TEST_CASE("a tensor beside those of the vision encoder refuses the encoder by its name", "[model]") {
+  for (const Golden& g : goldens(has_vision)) {
+    const ContextPtr context = context_with();
+    const Checkpoint c = load_checkpoint(*context, g.folder());
+    const int64_t hidden = c.metadata.integer("text_config.hidden_size", 1, 1 << 20);
+    const float one = 1;
+    for (const char* name :
+         {"multi_modal_projector.linear_1.bias", "vision_model.model.layers.0.self_attn.q_norm.weight",
+          "vision_model.never_seen", "language_model.x", "extra"}) {
+      TensorMap tensors;
+      for (const TensorEntry& t : c.tensors.entries()) tensors.add(t);
+      tensors.add({name, DType::f32, {1}, reinterpret_cast<const std::byte*>(&one), 4});
+      const auto load = [&] { VisionTower::from_huggingface(*context, c.metadata, tensors, hidden); };
+      if (std::string(name).starts_with("vision") || std::string(name).starts_with("multi"))
+        CHECK_THROWS_WITH(load(), Catch::Contains(name));
+      else
+        CHECK_NOTHROW(load());
+    }
+  }
+}
