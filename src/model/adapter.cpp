@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
+#include <set>
 
 #include "base/json.h"
-#include "puna/base/philox.h"
 #include "kernels/kernel_table.h"
 #include "model/named_tensors.h"
+#include "model/peft_config.h"
 #include "ops/linear.h"
 #include "puna/base/error.h"
+#include "puna/base/philox.h"
 
 namespace puna {
 namespace {
@@ -133,31 +136,6 @@ std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& mo
 
 namespace {
 
-// adapter_config.json, checked: what changes the formula must be as we compute it.
-struct PeftConfig {
-  Json json;
-  JsonGuard<Json> guard{json};
-  explicit PeftConfig(std::string_view text) : json(parse_json(text, "adapter_config.json")) {
-    if (!json.is_object()) fail(Status::bad_file, "adapter_config.json: expected an object");
-    if (!json.contains("peft_type") || !is_text(json["peft_type"], "LORA")) fail(Status::unsupported, "adapter_config.json: peft_type is not LORA");
-    for (const char* flag : {"use_dora", "lora_bias", "fan_in_fan_out"})
-      if (json.contains(flag) && json[flag] == true) fail(Status::unsupported, "adapter_config.json: %s is not supported", flag);
-    if (json.contains("bias") && !is_text(json["bias"], "none")) fail(Status::unsupported, "adapter_config.json: biases are not supported");
-  }
-  double number(const char* key) const {
-    if (!json.contains(key) || !json[key].is_number()) fail(Status::bad_file, "adapter_config.json: '%s' is missing or no number", key);
-    return json[key].get<double>();
-  }
-  // alpha_pattern: {"end of a module's name": alpha}
-  double alpha_of(const std::string& module) const {
-    if (json.contains("alpha_pattern") && json["alpha_pattern"].is_object())
-      for (const auto& [end, alpha] : json["alpha_pattern"].items())
-        if (ends_with_module(module, end) && alpha.is_number()) return alpha.get<double>();
-    return number("lora_alpha");
-  }
-  bool rank_stabilised() const { return json.contains("use_rslora") && json["use_rslora"] == true; }
-};
-
 // Where a module's lora_A is in the file. PEFT nests the adapters of a module's parameters: "experts.base_layer" holds the first target,
 // "experts" the last; the shapes say which is which.
 struct Found { const TensorEntry *a = nullptr, *b = nullptr; int64_t rank = 0; };
@@ -191,12 +169,17 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
   std::shared_ptr<Adapter> adapter(new Adapter());
   Maker maker(context, *adapter);
   Llama names = model;
-  size_t used = 0;
+  std::set<std::string_view> used;
   for (const NamedTensor& base : named_tensors(names)) {
     if (base.vector) continue;
     const Found found = find_lora(tensors, base);
     if (!found.a) continue;
-    const double alpha = config.alpha_of(module_name(base)) * (config.rank_stabilised() ? std::sqrt(double(found.rank)) : 1.0);
+    const std::string module = module_name(base);
+    config.require_target(module, is_stack(base));
+    if (const std::optional<int64_t> rank = config.rank_of(module); rank && *rank != found.rank)
+      fail(Status::bad_file, "adapter: '%.200s' has rank %lld, but adapter_config.json says %lld", module.c_str(),
+           static_cast<long long>(found.rank), static_cast<long long>(*rank));
+    const double alpha = config.alpha_of(module) * (config.rank_stabilised() ? std::sqrt(double(found.rank)) : 1.0);
     if (found.rank > kMostRank || !std::isfinite(alpha)) fail(Status::bad_file, "adapter: '%.200s' has a rank or alpha out of range", base.name.c_str());
     maker.add(base, found.rank, alpha);
     for (const TensorEntry* t : {found.a, found.b}) {
@@ -205,14 +188,17 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
       dequantise_row(context.kernels(), values.data(), t->dtype, t->data, t->shape.count());
       copy_in(adapter->tensors_[adapter->tensors_.size() - (t == found.a ? 2 : 1)], values.data(),
               [](const void* w) { return static_cast<float*>(const_cast<void*>(w)); });
-      ++used;
+      used.insert(t->name);
     }
   }
-  for (const TensorEntry& t : tensors.entries())
-    if (used != tensors.size() && t.name.find(".lora_") == std::string::npos)
-      fail(Status::unsupported, "adapter: tensor '%.200s' is no LoRA matrix", t.name.c_str());
-  if (used == 0 || used != tensors.size())
-    fail(Status::bad_file, "adapter: %zu of its %zu tensors fit the model; is it another model's?", used, tensors.size());
+  for (const TensorEntry& t : tensors.entries()) {
+    if (used.count(t.name)) continue;
+    const bool lora = t.name.find(".lora_A.") != t.name.npos || t.name.find(".lora_B.") != t.name.npos;
+    fail(lora ? Status::bad_file : Status::unsupported, "adapter: tensor '%.200s' %s", t.name.c_str(),
+         lora ? "fits no weight of the model; is it another model's?" : "is no LoRA matrix");
+  }
+  if (used.empty()) fail(Status::bad_file, "adapter: there are no tensors");
+  adapter->not_used_ = config.not_used();
   return adapter;
 }
 

@@ -9,6 +9,10 @@
 namespace puna {
 AdapterPtr load_adapter(const Model& model, const std::string& folder) {
   const FpEnv fp;
+  if (!os::is_file(folder + "/adapter_config.json"))
+    fail(os::is_file(folder) ? Status::bad_file : Status::io,
+         "%s: expected a folder as PEFT writes it, with adapter_config.json and adapter_model.safetensors%s",
+         folder.c_str(), folder.ends_with(".gguf") ? " (adapters in GGUF are not supported)" : "");
   const std::string config = os::read_file(folder + "/adapter_config.json", 1 << 20);
   const SafetensorsFile file = read_safetensors(model.context(), open_path_source(folder + "/adapter_model.safetensors"));
   return Adapter::from_peft(model.context(), model.llama(), config, file.tensors);

@@ -46,6 +46,8 @@ class Adapter {
   struct Block { std::string name; float* values; int64_t count; };
   const std::vector<Block>& blocks() const noexcept { return blocks_; }
   std::string peft_config() const;  // adapter_config.json
+  // Fields of the adapter_config.json it was read from that change nothing.
+  const std::vector<std::string>& not_used() const noexcept { return not_used_; }
   // The model with the adapter's products added to its weights, which become f32 where there are any; the rest is shared with `base`.
   Llama merge(const Context& context, const Llama& base) const;
 
@@ -59,6 +61,7 @@ class Adapter {
   std::vector<Buffer> buffers_;
   struct Module { std::string name; bool stacked; int64_t rank; double alpha; };
   std::vector<Module> modules_;
+  std::vector<std::string> not_used_;
 };
 
 using AdapterPtr = std::shared_ptr<const Adapter>;
