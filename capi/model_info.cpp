@@ -14,6 +14,14 @@ struct JsonOf {
   Json operator()(const T& value) const { return value; }
 };
 
+// As text: a tree of JSON values could not be destroyed without memory (base/json.h).
+std::string list_of(const std::vector<NotUsed::Item>& items) {
+  std::string list;
+  for (const NotUsed::Item& item : items)
+    list += (list.empty() ? "{\"name\":" : ",{\"name\":") + quoted(item.name) + ",\"note\":" + quoted(item.note) + "}";
+  return "[" + list + "]";
+}
+
 }  // namespace
 
 puna_status puna_model_get_info(const puna_model* model, puna_model_info* info) {
@@ -54,6 +62,13 @@ puna_status puna_model_metadata_key(const puna_model* model, int32_t index, cons
     PUNA_REQUIRE(key != nullptr, "key is NULL");
     PUNA_REQUIRE(index >= 0 && size_t(index) < values.size(), "metadata index is %d, the model has %zu entries", index, values.size());
     *key = std::next(values.begin(), index)->first.c_str();
+  });
+}
+
+puna_status puna_model_not_used_json(const puna_model* model, char* text, size_t capacity, size_t* size) {
+  return guard([&] {
+    const NotUsed& n = use(model).not_used();
+    write_text("{\"tensors\":" + list_of(n.tensors) + ",\"keys\":" + list_of(n.keys) + "}", text, capacity, size);
   });
 }
 

@@ -221,6 +221,9 @@ PUNA_API puna_status puna_model_metadata_key(const puna_model* model, int32_t in
 /* The value of a key as JSON text (see Buffers): 32, 0.5, "text", true, null, [1,2]. Bytes that are not UTF-8 become U+FFFD.
  * PUNA_INVALID_ARGUMENT when there is no such key. */
 PUNA_API puna_status puna_model_metadata_json(const puna_model* model, const char* key, char* text, size_t capacity, size_t* size);
+/* What the model's files say and nothing reads, as JSON text (see Buffers): {"tensors":[{"name":"extra.scale","note":"F32 [4]"}],"keys":[...]}.
+ * It changes no number: a tensor or key that would has refused the model. A key's note, "" mostly, says what it may have been meant to be. */
+PUNA_API puna_status puna_model_not_used_json(const puna_model* model, char* text, size_t capacity, size_t* size);
 
 /* A tensor of the file, in the file's order. */
 typedef struct puna_tensor_info {

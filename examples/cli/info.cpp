@@ -1,6 +1,9 @@
 // puna info: what a model is, and the metadata of its file.
+#include <algorithm>
+
 #include "base/json.h"
 #include "common.h"
+#include "puna/runtime/adapter_file.h"
 #include "verbs.h"
 
 namespace puna::cli {
@@ -10,6 +13,7 @@ constexpr size_t kLongestArray = 16;  // vocabularies are metadata too
 
 struct Flags {
   ModelFlags model;
+  std::string adapter;
   bool json = false;
 };
 
@@ -23,6 +27,16 @@ struct JsonOf {
     return "(" + std::to_string(values.size()) + " values)";
   }
 };
+
+OrderedJson list_of(const std::vector<NotUsed::Item>& items) {
+  OrderedJson list = OrderedJson::array();
+  for (const NotUsed::Item& item : items) {
+    OrderedJson entry = {{"name", item.name}};
+    if (!item.note.empty()) entry["note"] = item.note;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
 
 OrderedJson describe(const Model& m, const std::string& path) {
   const LlamaConfig& c = m.config();
@@ -46,16 +60,22 @@ OrderedJson describe(const Model& m, const std::string& path) {
                       {"experts_used", c.experts_per_token},
                       {"tied_embeddings", c.tied},
                       {"tokenizer", m.tokenizer() != nullptr},
-                      {"chat_template", m.chat_template() != nullptr}};
+                      {"chat_template", m.chat_template() != nullptr},
+                      {"not_used", {{"tensors", list_of(m.not_used().tensors)}, {"keys", list_of(m.not_used().keys)}}}};
   info["chat_templates"] = OrderedJson::array();
   for (const ChatTemplates::Entry& e : m.chat_templates().entries()) info["chat_templates"].push_back(e.program ? e.name : e.name + " (cannot be used: " + e.error + ")");
   for (const auto& [key, value] : m.checkpoint().metadata.values()) info["metadata"][key] = std::visit(JsonOf{}, value);
   return info;
 }
 
+OrderedJson describe_adapter(const Adapter& a, const std::string& path) {
+  return {{"folder", path}, {"matrices", a.blocks().size()}, {"fields_not_used", a.not_used()}};
+}
+
 // One line a value; long texts (chat templates) are cut.
 void print_lines(const OrderedJson& object, const char* indent) {
   for (const auto& [key, value] : object.items()) {
+    if (key == "not_used") continue;  // it has lines of its own
     if (value.is_object()) {
       print(indent + key + "\n");
       print_lines(value, "  ");
@@ -67,10 +87,43 @@ void print_lines(const OrderedJson& object, const char* indent) {
   }
 }
 
+// A name out of a file: no character of it may steer the terminal.
+std::string printable(const std::string& name) {
+  const std::string quoted = OrderedJson(name).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+// What the files say and nobody read: tensors one a line with their type, keys side by side. --json has all of them.
+void print_not_used(const NotUsed& n) {
+  constexpr size_t kShown = 12, kWidth = 100;
+  if (n.tensors.empty() && n.keys.empty()) return;
+  print("not used\n");
+  for (size_t i = 0; i < std::min(n.tensors.size(), kShown); ++i)
+    print("  tensor " + printable(n.tensors[i].name) + ": " + printable(n.tensors[i].note) + "\n");
+  if (n.tensors.size() > kShown) print("  and " + std::to_string(n.tensors.size() - kShown) + " tensors more\n");
+  std::string line = "  keys: ";
+  const size_t empty = line.size();
+  for (const NotUsed::Item& key : n.keys) {
+    const std::string name = printable(key.name) + (key.note.empty() ? "" : " (" + printable(key.note) + ")");
+    if (line.size() > empty && line.size() + name.size() > kWidth) {
+      print(line + ",\n");
+      line.assign(empty, ' ');
+    }
+    line += (line.size() > empty ? ", " : "") + name;
+  }
+  if (!n.keys.empty()) print(line + "\n");
+}
+
 void run(const Flags& f) {
-  const OrderedJson info = describe(*f.model.open(), f.model.path);
-  if (f.json) print(info.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
-  else print_lines(info, "");
+  const ModelPtr model = f.model.open();
+  OrderedJson info = describe(*model, f.model.path);
+  if (!f.adapter.empty()) info["adapter"] = describe_adapter(*load_adapter(*model, f.adapter), f.adapter);
+  if (f.json) {
+    print(info.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+    return;
+  }
+  print_lines(info, "");
+  print_not_used(model->not_used());
 }
 
 }  // namespace
@@ -79,6 +132,7 @@ void add_info(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
   const Verb verb(app, "info", "Print what a model is");
   f->model.add(verb);
+  verb.option("--adapter", f->adapter, "a LoRA folder for this model: what it is, too");
   verb.flag("--json", f->json, "print JSON");
   verb.run([f] { run(*f); });
 }

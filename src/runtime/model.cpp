@@ -113,6 +113,7 @@ std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint che
   m->checkpoint_.keepalive.clear();
   m->read_text_parts(watch);
   m->read_image_settings(watch);
+  m->not_used_ = puna::not_used(m->checkpoint_);
   return m;
 }
 
@@ -123,6 +124,7 @@ std::shared_ptr<const Model> Model::from_weights(ContextPtr context, Checkpoint 
   m->checkpoint_ = std::move(checkpoint);
   m->llama_ = std::move(llama);
   m->read_text_parts(Watch());
+  m->not_used_ = puna::not_used(m->checkpoint_);
   return m;
 }
 
@@ -212,8 +214,10 @@ std::vector<int32_t> Model::chat_tokens(std::string_view variables_json, std::st
 
 uint64_t Model::parameter_count() const noexcept {
   uint64_t n = 0;
-  for (const TensorEntry& t : checkpoint_.tensors.entries())
-    if (t.name != "rope_freqs.weight") n += uint64_t(t.shape.count());  // a table that follows from the configuration
+  const TensorMap& tensors = checkpoint_.tensors;
+  for (size_t i = 0; i < tensors.size(); ++i)  // rope_freqs: a table that follows from the configuration
+    if (tensors.was_read(i) && tensors.entries()[i].name != "rope_freqs.weight")
+      n += uint64_t(tensors.entries()[i].shape.count());
   return n;
 }
 

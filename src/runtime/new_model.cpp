@@ -3,6 +3,7 @@
 #include "base/fp_env.h"
 #include "base/os.h"
 #include "io/hf_config.h"
+#include "puna/base/error.h"
 #include "puna/model/new_llama.h"
 
 namespace puna {
@@ -11,7 +12,16 @@ ModelPtr new_model(const ContextPtr& context, const std::string& config_path, co
   const FpEnv fp;
   Metadata config;
   io::flatten_config(os::read_file(config_path, io::kMaxConfigBytes), config_path, "", config);
-  Llama llama = new_llama(*context, config_from_huggingface(config), seed);
+  const LlamaConfig wanted = config_from_huggingface(config);
+  Checkpoint written;
+  written.format = Checkpoint::Format::huggingface;
+  written.metadata = config;
+  for (const NotUsed::Item& key :
+       not_used(written)
+           .keys)  // somebody wrote the file for this model: a misspelt field would be a default in silence
+    if (!key.note.empty())
+      fail(Status::bad_file, "%s: '%.100s' is not known, %s", config_path.c_str(), key.name.c_str(), key.note.c_str());
+  Llama llama = new_llama(*context, wanted, seed);
   // In GGUF files of dense Llama the heads are interleaved: random weights are as good either way.
   llama.config.rope_style = RopeStyle::interleaved;
   Checkpoint checkpoint;

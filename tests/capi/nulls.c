@@ -70,6 +70,7 @@ int main(void) {
   REFUSED(puna_model_metadata_key(NULL, 0, &key));
   REFUSED(puna_model_metadata_json(NULL, "key", NULL, 0, &n));
   REFUSED(puna_model_metadata_json(NULL, NULL, NULL, 0, &n));
+  REFUSED(puna_model_not_used_json(NULL, NULL, 0, &n));
   REFUSED(puna_model_tensor_info(NULL, 0, &tensor_info));
   REFUSED(puna_model_plan(NULL, NULL, &plan));
   REFUSED(puna_model_plan_memory(NULL, 1, NULL, &plan));

@@ -104,6 +104,25 @@ TEST_CASE("metadata is listed in order and given as JSON", "[capi]") {
   refused(puna_model_metadata_json(model.get(), "no.such.key", nullptr, 0, &size), PUNA_INVALID_ARGUMENT, "no.such.key");
 }
 
+TEST_CASE("what a model's files say and nobody reads is given as JSON, and asking for it changes nothing", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  const auto not_used = [&] {
+    size_t size = 0;
+    ok(puna_model_not_used_json(model.get(), nullptr, 0, &size));
+    std::string text(size + 1, '?');
+    ok(puna_model_not_used_json(model.get(), text.data(), text.size(), &size));
+    text.resize(size);
+    return nlohmann::json::parse(text);
+  };
+  const nlohmann::json told = not_used();
+  REQUIRE((told["tensors"].is_array() && told["keys"].is_array()));
+  for (const auto& item : told["keys"]) {
+    CHECK(item["note"].is_string());
+    metadata(model, item["name"].get<std::string>().c_str());
+  }
+  CHECK(not_used() == told);
+}
+
 TEST_CASE("a buffer that is too small is not written to, and the size is told", "[capi]") {
   const ModelHandle model = open_model(chat_model());
   const std::string whole = metadata(model, "model_type");

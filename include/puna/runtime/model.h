@@ -9,6 +9,7 @@
 #include "puna/model/llama.h"
 #include "puna/model/vision.h"
 #include "puna/runtime/chat_templates.h"
+#include "puna/runtime/not_used.h"
 #include "puna/text/tokenizer.h"
 
 namespace puna {
@@ -78,7 +79,8 @@ class Model {
   // Its ids: the one road from messages to tokens. What the messages say is text, whatever it looks like; nothing is put in front.
   std::vector<int32_t> chat_tokens(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch(),
                                    std::string_view name = {}) const;
-  uint64_t parameter_count() const noexcept;
+  uint64_t parameter_count() const noexcept;  // of the tensors that are used
+  const NotUsed& not_used() const noexcept { return not_used_; }
 
   const VisionTower* vision() const noexcept { return vision_.get(); }                 // NULL when the model has no eyes
   const VisionTower& require_vision() const;                                           // Error{unsupported} instead of NULL
@@ -107,6 +109,7 @@ class Model {
   ContextPtr context_;
   Checkpoint checkpoint_;
   Llama llama_;
+  NotUsed not_used_;
   TokenizerPtr tokenizer_;
   ChatTemplates chat_templates_;
   ChatTemplate::Texts template_tokens_;

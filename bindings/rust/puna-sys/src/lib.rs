@@ -653,6 +653,7 @@ extern "C" {
     pub fn puna_model_get_info(model: *const puna_model, info: *mut puna_model_info) -> puna_status;
     pub fn puna_model_metadata_key(model: *const puna_model, index: i32, key: *mut *const c_char) -> puna_status;
     pub fn puna_model_metadata_json(model: *const puna_model, key: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_model_not_used_json(model: *const puna_model, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
     pub fn puna_model_tensor_info(model: *const puna_model, index: i32, info: *mut puna_tensor_info) -> puna_status;
     pub fn puna_model_plan(path: *const c_char, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
     pub fn puna_model_plan_memory(data: *const c_void, bytes: usize, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
