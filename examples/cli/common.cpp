@@ -103,6 +103,14 @@ DType weight_type(const std::string& name) {
   fail(Status::invalid_argument, "'%.40s' is no weight type; there are: %s", name.c_str(), names.c_str());
 }
 
+void tell_replaced(const std::vector<ReplacedType>& replaced) {
+  for (const ReplacedType& r : replaced)
+    fprintf(stderr,
+            "%lld of %lld matrices became %s, not %s: their rows (%lld values) are no multiple of its blocks of %d\n",
+            static_cast<long long>(r.matrices), static_cast<long long>(r.all), name(r.got), name(r.wanted),
+            static_cast<long long>(r.row), int(info(r.wanted).block));
+}
+
 std::string read_input(const std::string& path) {
   if (path != "-") return os::read_file(path, kLargestInput);
   std::string text;

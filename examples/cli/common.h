@@ -7,6 +7,7 @@
 #include "command_line.h"
 #include "puna/runtime/model.h"
 #include "puna/runtime/sampler.h"
+#include "puna/runtime/save.h"
 #include "puna/runtime/session.h"
 
 namespace puna::cli {
@@ -39,6 +40,8 @@ struct SamplingFlags {
 };
 
 DType weight_type(const std::string& name);  // "Q4_K", "q8_0": Error{invalid_argument} lists the types that can be written
+void tell_replaced(
+    const std::vector<ReplacedType>& replaced);  // to standard error, a line for each type that matrices got instead
 
 // The whole file, or standard input for "-".
 std::string read_input(const std::string& path);

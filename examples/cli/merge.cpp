@@ -18,7 +18,12 @@ void run(const Flags& f) {
   const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
   const ModelPtr model = f.model.open();
   const ModelPtr merged = merge_adapter(*model, *load_adapter(*model, f.adapter));
-  for (const std::string& path : save_gguf(*merged, f.out, {type, 0, nullptr})) printf("%s\n", path.c_str());
+  SaveOptions options;
+  options.matrices = type;
+  std::vector<ReplacedType> replaced;
+  options.replaced = &replaced;
+  for (const std::string& path : save_gguf(*merged, f.out, options)) printf("%s\n", path.c_str());
+  tell_replaced(replaced);
 }
 
 }  // namespace

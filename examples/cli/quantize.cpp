@@ -40,7 +40,10 @@ void run(const Flags& f) {
       return !interrupt.requested();
     });
   }
+  std::vector<ReplacedType> replaced;
+  options.replaced = &replaced;
   for (const std::string& path : save_gguf(*model, f.out, options)) printf("%s\n", path.c_str());
+  tell_replaced(replaced);
   if (f.measure.empty()) return;
   const ModelPtr quantised = Model::open(model->context_ptr(), f.out);
   ProgressBar bar("comparing");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/fp_env.h"
 #include "kernels/encode_blocks.h"
@@ -26,6 +27,27 @@ DType fitting(DType type, int64_t cols) {
   }
 }
 
+// llama.cpp's numbers for files (enum llama_ftype), by what it guesses from the type of most matrices.
+int64_t file_type_of(DType type) {
+  switch (type) {
+    case DType::f16: return 1;
+    case DType::q4_0: return 2;
+    case DType::q4_1: return 3;
+    case DType::q8_0: return 7;
+    case DType::q5_0: return 8;
+    case DType::q5_1: return 9;
+    case DType::q2_k: return 10;
+    case DType::q3_k: return 12;
+    case DType::q4_k: return 15;
+    case DType::q5_k: return 17;
+    case DType::q6_k: return 18;
+    case DType::iq4_nl: return 25;
+    case DType::iq4_xs: return 30;
+    case DType::bf16: return 32;
+    default: return 0;
+  }
+}
+
 class GgufTensors {
  public:
   GgufTensors(const Model& model, const SaveOptions& options) : c_(model.config()), kernels_(model.context().kernels()), options_(options) {
@@ -37,8 +59,28 @@ class GgufTensors {
     for (size_t l = 0; l < w.layers.size(); ++l) layer("blk." + std::to_string(l) + ".", w.layers[l], c_.is_moe[l]);
   }
   const std::vector<OutputTensor>& list() const noexcept { return list_; }
+  int64_t file_type() const {
+    const auto most = std::max_element(types_.begin(), types_.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    return file_type_of(most->first);
+  }
+  std::vector<ReplacedType> replaced() const {
+    std::vector<ReplacedType> list = replaced_;
+    for (ReplacedType& r : list)
+      for (const auto& [type, n] : types_) r.all += n;
+    return list;
+  }
 
  private:
+  void replace(DType wanted, DType got, int64_t row) {
+    for (ReplacedType& r : replaced_)
+      if (r.got == got) {
+        ++r.matrices;
+        return;
+      }
+    replaced_.push_back({wanted, got, row, 1, 0});
+  }
+
   // What RoPE scaling divides the plain frequencies by, as llama.cpp reads it; we read the frequencies themselves, to the last bit.
   void rope_factors() {
     const std::vector<float> plain = rope_inverse_frequency(c_.head_dim, c_.rope_theta, {});
@@ -83,6 +125,8 @@ class GgufTensors {
     if (first.cols % info(type).block != 0)
       fail(Status::unsupported, "tensor '%s': rows of %lld values do not fit %s blocks of %d", name.c_str(), static_cast<long long>(first.cols),
            puna::name(type), info(type).block);
+    if (options_.matrices && type != *options_.matrices) replace(*options_.matrices, type, first.cols);
+    ++types_[type];
     const bool as_it_is = type == first.dtype;
     if (!as_it_is && type != DType::f32 && !encoder(type)) fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
     const Shape shape = stacked ? Shape{int64_t(parts.size()), first.rows, first.cols} : Shape{first.rows, first.cols};
@@ -122,6 +166,8 @@ class GgufTensors {
   const SaveOptions& options_;
   std::vector<float> factors_;
   std::vector<OutputTensor> list_;
+  std::map<DType, int64_t> types_;  // matrices of each; routers, which are always f32, do not count
+  std::vector<ReplacedType> replaced_;
 };
 
 }  // namespace
@@ -133,6 +179,10 @@ std::vector<std::string> save_gguf(const Model& model, const std::string& path, 
     for (const auto& [key, value] : model.checkpoint().metadata.values())
       if ((key.starts_with("tokenizer.") || key.starts_with("general.")) && !metadata.find(key)) metadata.set(key, value);
   const GgufTensors tensors(model, options);
+  constexpr int64_t kQuantizationVersion = 2;  // of the blocks' layouts, as this library writes them
+  metadata.replace("general.file_type", tensors.file_type());
+  metadata.replace("general.quantization_version", kQuantizationVersion);
+  if (options.replaced) *options.replaced = tensors.replaced();
   return write_gguf(path, metadata, tensors.list(), {options.tensors_per_file});
 }
 

@@ -65,7 +65,37 @@ TEST_CASE("a file quantised on saving computes what its dequantised twin compute
   const std::pair<DType, DType> replaced[] = {{DType::q2_k, DType::iq4_nl}, {DType::q3_k, DType::iq4_nl}, {DType::iq4_xs, DType::iq4_nl},
                                               {DType::q4_k, DType::q5_0},   {DType::q5_k, DType::q5_1},   {DType::q6_k, DType::q8_0}};
   for (const auto& [asked, written] : replaced) {
-    const ModelPtr small = Model::open(context, save_gguf(*dense, folder / "small.gguf", {asked, 0}).front());
+    std::vector<ReplacedType> told;
+    const ModelPtr small =
+        Model::open(context, save_gguf(*dense, folder / "small.gguf", {asked, 0, nullptr, &told}).front());
     CHECK(small->llama().weights.layers[0].wq.dtype == written);
+    REQUIRE(!told.empty());
+    CHECK((told[0].wanted == asked && told[0].got == written && told[0].row % 256 != 0 && told[0].matrices >= 1 &&
+           told[0].matrices <= told[0].all));
+  }
+}
+
+TEST_CASE("general.file_type is the type of most matrices in llama.cpp's numbers, whatever the source said",
+          "[runtime]") {
+  const ContextPtr context = make_context({});
+  const Golden g = goldens([](const Golden& s) { return s.fixture() == "dense_llama3"; }).front();
+  const ModelPtr original = Model::open(context, g.folder());
+  const TempFolder folder;
+  const std::pair<DType, int64_t> numbers[] = {{DType::f32, 0},  {DType::f16, 1},  {DType::bf16, 32},
+                                               {DType::q4_0, 2}, {DType::q4_1, 3}, {DType::q5_0, 8},
+                                               {DType::q5_1, 9}, {DType::q8_0, 7}, {DType::iq4_nl, 25}};
+  std::string before;
+  for (const auto& [type, number] : numbers) {
+    CAPTURE(name(type));
+    std::vector<ReplacedType> replaced;
+    const ModelPtr from = before.empty() ? original : Model::open(context, before);  // its number is another type's
+    const std::string path = folder / (std::string(name(type)) + ".gguf");
+    const ModelPtr saved = Model::open(context, save_gguf(*from, path, {type, 0, nullptr, &replaced}).front());
+    CHECK(saved->checkpoint().metadata.integer("general.file_type", 0, 1024) == number);
+    CHECK(saved->checkpoint().metadata.integer("general.quantization_version", 2, 2) == 2);
+    CHECK(replaced.empty());
+    const ModelPtr as_it_is = Model::open(context, save_gguf(*saved, folder / "again.gguf", {}).front());
+    CHECK(as_it_is->checkpoint().metadata.integer("general.file_type", 0, 1024) == number);
+    before = path;
   }
 }

@@ -1,6 +1,7 @@
 // save.h -- a model to a GGUF file that gives the same logits, whatever it was loaded from.
-// Llama 4's attention pattern goes into explicit puna.* keys (GGUF has none of its own; see config.h). Tokenizer and other
-// metadata are carried over from a GGUF source; Hugging Face tokenizers stay in their folder.
+// Llama 4's attention pattern goes into explicit puna.* keys (GGUF has none of its own; see config.h). Tokenizer and
+// other metadata are carried over from a GGUF source; Hugging Face tokenizers stay in their folder. general.file_type
+// says of which type most matrices are, in llama.cpp's numbers.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,14 @@
 
 namespace puna {
 
+// Matrices whose rows the blocks of the wanted type do not fit, and what they became.
+struct ReplacedType {
+  DType wanted, got;
+  int64_t row = 0;       // values; the first of several lengths
+  int64_t matrices = 0;  // so many of
+  int64_t all = 0;
+};
+
 struct SaveOptions {
   // Any weight type for all matrices but routers; none = as they are. Rows that blocks of 256 do not fit get the next larger type of
   // blocks of 32.
@@ -20,6 +29,7 @@ struct SaveOptions {
   uint64_t tensors_per_file = 0;   // 0 = one file, else split
   // How much the columns of each matrix matter, as measure_importance gives it for this model; NULL, or no entry: all the same.
   std::shared_ptr<const std::unordered_map<const std::byte*, std::vector<float>>> importance = nullptr;
+  std::vector<ReplacedType>* replaced = nullptr;  // filled in
 };
 
 // Returns the paths written. The old file stays until the new one is complete. Error{unsupported} when a row does not fit the
