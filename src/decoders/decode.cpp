@@ -14,12 +14,39 @@ namespace {
 
 Bytes bytes_of(std::span<const std::byte> file) { return {reinterpret_cast<const uint8_t*>(file.data()), file.size()}; }
 
+// The name of a format that people send and nobody here decodes; NULL when it is none of them.
+const char* other_format(Bytes file) {
+  struct Known {
+    const char* name;
+    std::string_view magic;
+    size_t at;
+  };
+  constexpr Known kKnown[] = {{"GIF", "GIF8", 0},
+                              {"TIFF", {"II*\0", 4}, 0},
+                              {"TIFF", {"MM\0*", 4}, 0},
+                              {"AVIF", "ftypavif", 4},
+                              {"HEIC", "ftyphei", 4},
+                              {"HEIC", "ftypmif1", 4},
+                              {"JPEG XL", "\xff\x0a", 0},
+                              {"JPEG XL", {"\0\0\0\x0cJXL ", 8}, 0},
+                              {"JPEG 2000", {"\0\0\0\x0cjP  ", 8}, 0},
+                              {"PDF", "%PDF", 0},
+                              {"PSD", "8BPS", 0},
+                              {"ICO", {"\0\0\1\0", 4}, 0},
+                              {"SVG", "<svg", 0}};
+  for (const Known& k : kKnown)
+    if (begins_with(file, k.magic, k.at)) return k.name;
+  return nullptr;
+}
+
 const Codec& codec_of(Bytes file) {
   for (const Codec* codec : {&kPng, &kJpeg, &kWebp, &kBmp}) {
     if (!codec->recognises(file)) continue;
     if (!codec->header) fail(Status::unsupported, "this build cannot decode %s: its library was not there when it was built", codec->name);
     return *codec;
   }
+  if (const char* other = other_format(file))
+    fail(Status::unsupported, "%s is not supported; known: PNG, JPEG, WebP, BMP", other);
   fail(Status::unsupported, "the picture is of no known format (PNG, JPEG, WebP, BMP)");
 }
 

@@ -93,6 +93,43 @@ TEST_CASE("pictures that say they are monstrous are refused before memory is tak
   CHECK(decode(png) != Status::ok);
 }
 
+TEST_CASE("formats that nobody here decodes are refused by their names", "[image]") {
+  const std::pair<const char*, std::string> files[] = {{"GIF", "GIF89a\1\0\1\0"},
+                                                       {"TIFF", std::string("II*\0\10\0\0\0", 8)},
+                                                       {"TIFF", std::string("MM\0*\0\0\0\10", 8)},
+                                                       {"AVIF", std::string("\0\0\0\x1c"
+                                                                            "ftypavif",
+                                                                            12)},
+                                                       {"HEIC", std::string("\0\0\0\x18"
+                                                                            "ftypheic",
+                                                                            12)},
+                                                       {"PDF", "%PDF-1.7"}};
+  for (const auto& [name, file] : files) {
+    CHECK_THROWS_WITH(picture_info(bytes(file)), Catch::Contains(std::string(name) + " is not supported"));
+    CHECK(decode(file) == Status::unsupported);
+  }
+}
+
+TEST_CASE("a BMP whose rows run from the top is the picture whose rows run from the bottom", "[image]") {
+  const std::string file = read_text(kFolder + "rgb.bmp");
+  if (left_out(bytes(file))) return;
+  const Picture want = decode_picture(*test_context_without_kernels(), bytes(file));
+  const int64_t row = (want.width * 24 + 31) / 32 * 4, pixels = int64_t(file.size()) - row * want.height;
+  std::string turned = file.substr(0, size_t(pixels));
+  for (int64_t y = want.height; y-- > 0;) turned += file.substr(size_t(pixels + y * row), size_t(row));
+  put32(turned, 22, uint32_t(-want.height), false);
+  const Picture got = decode_picture(*test_context_without_kernels(), bytes(turned));
+  REQUIRE((got.width == want.width && got.height == want.height));
+  CHECK(memcmp(got.view().data, want.view().data, size_t(3 * want.width * want.height)) == 0);
+  for (const uint32_t height :
+       {0x80000000u, 0x80000001u, 0xffff0000u}) {  // as tall as no file is; the first has no opposite
+    put32(turned, 22, height, false);
+    CHECK(decode(turned) != Status::ok);
+  }
+  put32(turned, 22, uint32_t(-want.height - 1), false);  // a row more than there is
+  CHECK(decode(turned) == Status::bad_file);
+}
+
 TEST_CASE("files of no known format are unsupported, and say so", "[image]") {
   CHECK(decode("") == Status::unsupported);
   CHECK(decode("GIF89a......") == Status::unsupported);

@@ -72,4 +72,32 @@ for mode in ("RGB", "L", "P", "1"):
     image = palette if mode == "P" else base(mode)
     image.save(HERE / f"{mode.lower()}.bmp")
     keep(f"{mode.lower()}.bmp")
+
+
+def bmp(name, bits, top_down, masks=None, header=40, gap=0):
+    """BMP written by hand: rows from the top or the bottom, 16 and 32 bits with and without masks, Adobe's header of 56 bytes."""
+    pixel = lambda x, y: ((x * 37 + y * 11) % 256, (y * 15 + x) % 256, (x * y * 13) % 256)
+    def stored(x, y):
+        if bits == 8: return bytes([(x * 3 + y) % 16])
+        if bits == 24: return bytes(pixel(x, y)[::-1])
+        parts = masks or ((0xFF0000, 0xFF00, 0xFF) if bits == 32 else (0x7C00, 0x3E0, 0x1F))
+        value = sum((c >> (8 - bin(m).count("1"))) << ((m & -m).bit_length() - 1) for m, c in zip(parts, pixel(x, y)))
+        return struct.pack("<I" if bits == 32 else "<H", value)
+    rows = [b"".join(stored(x, y) for x in range(W)) for y in range(H)]
+    data = b"".join(r + b"\0" * (-len(r) % 4) for r in (rows if top_down else rows[::-1]))
+    colours = b"".join(bytes([i * 15 % 256, i * 40 % 256, i * 70 % 256, 0]) for i in range(16)) if bits == 8 else b""
+    info = struct.pack("<IiiHHIIiiII", header, W, -H if top_down else H, 1, bits, 3 if masks else 0, len(data), 2835, 2835, len(colours) // 4, 0)
+    if masks: info += struct.pack("<IIII", *masks, 0)[:12 if header == 40 else 16]
+    offset = 14 + len(info) + len(colours) + gap
+    (HERE / name).write_bytes(b"BM" + struct.pack("<IHHI", offset + len(data), 0, 0, offset) + info + colours + bytes(gap) + data)
+    keep(name)
+
+
+bmp("top_down24.bmp", 24, True)
+bmp("top_down8.bmp", 8, True)
+bmp("top_down32.bmp", 32, True)
+bmp("565.bmp", 16, False, (0xF800, 0x7E0, 0x1F))
+bmp("top_down555.bmp", 16, True)
+bmp("adobe32.bmp", 32, False, (0xFF0000, 0xFF00, 0xFF), header=56)
+bmp("gap24.bmp", 24, False, gap=6)
 (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
