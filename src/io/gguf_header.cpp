@@ -113,7 +113,7 @@ void check_magic_and_version(ByteReader& in) {
   if (version != 2 && version != 3) fail_in(file, Status::unsupported, "GGUF version %u is unsupported, expected 2 or 3", version);
 }
 
-constexpr size_t kKeyBytes = 160;  // of a key and its value in a tree
+constexpr size_t kKeyBytes = 240;  // of a key and its value in a tree, and of the mark that it was read
 
 void read_metadata(ByteReader& in, uint64_t count, GgufHeader& header) {
   const std::string& file = in.source().name();
@@ -123,7 +123,7 @@ void read_metadata(ByteReader& in, uint64_t count, GgufHeader& header) {
     check_name(file, "metadata key", key);
     Metadata& metadata = gguf::is_split_key(key) ? header.split : header.metadata;
     if (metadata.find(key)) fail_in(file, Status::bad_file, "metadata '%s' appears twice", display(key).c_str());
-    room.take(1, kKeyBytes + key.size(), {"metadata", key});
+    room.take(1, kKeyBytes + 2 * key.size(), {"metadata", key});
     MetadataValue value = read_value(in, room, {"metadata", key});
     metadata.set(std::move(key), std::move(value));
   }

@@ -11,6 +11,8 @@
 namespace puna::io {
 namespace {
 
+constexpr size_t kMostDimensions = 64;  // of a tensor that nobody can read; PyTorch has no more
+
 constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i8,
                             DType::i16, DType::i32, DType::i64,  DType::u8,  DType::boolean};
 
@@ -35,7 +37,7 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
 
   bool number_unsigned(uint64_t value) override {
     if (at_ != At::in_shape && at_ != At::in_offsets) unexpected("a number");
-    const size_t room = at_ == At::in_offsets ? 2 : keeps_unreadable_ ? SIZE_MAX : size_t(kMaxRank);
+    const size_t room = at_ == At::in_offsets ? 2 : keeps_unreadable_ ? kMostDimensions : size_t(kMaxRank);
     auto& list = at_ == At::in_shape ? shape_ : offsets_;
     if (list.size() == room) fail_in(file_, Status::bad_file, "%s has more than %zu numbers", here().c_str(), room);
     list.push_back(value);
@@ -115,6 +117,7 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
   }
 
   void finish_tensor() {
+    if (header_.tensors.size() == kMostTensors) fail_in(file_, Status::unsupported, "more than %zu tensors", kMostTensors);
     const char* missing = !seen_dtype_ ? "dtype" : !seen_shape_ ? "shape" : !seen_offsets_ ? "data_offsets" : nullptr;
     if (missing) fail_in(file_, Status::bad_file, "tensor '%s': '%s' is missing", display(name_).c_str(), missing);
     if (offsets_.size() != 2)
@@ -129,7 +132,6 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
       fail_in(file_, Status::bad_file, "tensor '%s': data_offsets [%llu,%llu] do not hold the %llu bytes of %s %s",
               display(e.name).c_str(), static_cast<unsigned long long>(offsets_[0]), static_cast<unsigned long long>(offsets_[1]),
               static_cast<unsigned long long>(e.bytes), puna::name(e.dtype), e.shape.text().c_str());
-    if (header_.tensors.size() == kMostTensors) fail_in(file_, Status::unsupported, "more than %zu tensors", kMostTensors);
     header_.tensors.push_back(std::move(tensor));
   }
 
