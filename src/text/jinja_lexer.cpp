@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdarg>
 #include <cstdio>
+#include <deque>
 
 #include "puna/base/error.h"
 #include "text/jinja_unicode.h"
@@ -31,14 +32,25 @@ std::string normalize_newlines(std::string_view s) {
   return out;
 }
 
-class Lexer {
+}  // namespace
+
+class Tokens::Lexer {
  public:
   Lexer(std::string source, const Watch& watch) : s_(std::move(source)), watch_(watch) {}
 
-  std::vector<Token> run() {
-    while (at_ < s_.size()) text();
-    add(Type::end, "");
-    return std::move(tokens_);
+  Token next() {
+    while (ready_.empty()) {
+      if (tag_ != Tag::none) {
+        inside();
+      } else if (at_ < s_.size()) {
+        text();
+      } else {
+        add(Type::end, "");
+      }
+    }
+    Token token = std::move(ready_.front());
+    ready_.pop_front();
+    return token;
   }
 
  private:
@@ -47,11 +59,11 @@ class Lexer {
 
   Token& add(Type type, std::string text) {
     watch_.tick();
-    tokens_.push_back({});
-    tokens_.back().type = type;
-    tokens_.back().text = std::move(text);
-    tokens_.back().line = line_;
-    return tokens_.back();
+    Token& token = ready_.emplace_back();
+    token.type = type;
+    token.text = std::move(text);
+    token.line = line_;
+    return token;
   }
 
   void move_to(size_t end) {
@@ -82,7 +94,7 @@ class Lexer {
     move_to(end);
   }
 
-  // One stretch of text and the tag after it.
+  // One stretch of text, and the tag after it up to its inside.
   void text() {
     size_t tag = at_;
     for (;; ++tag) {
@@ -105,10 +117,14 @@ class Lexer {
     } else {
       move_to(inside);
       add(kind == '{' ? Type::variable_begin : Type::block_begin, "");
-      expression(kind == '{');
+      tag_ = kind == '{' ? Tag::variable : Tag::block;
+      tag_line_ = line_;
+      return;
     }
-    line_starting_ = at_ > 0 && s_[at_ - 1] == '\n';
+    after_newline();
   }
+
+  void after_newline() { line_starting_ = at_ > 0 && s_[at_ - 1] == '\n'; }
 
   // After a tag's closing "}": '-' takes all white space, a block without sign one newline.
   size_t after_tag(size_t i, char sign) const { return sign == '-' ? skip_space(i) : sign != '+' && peek(i) == '\n' ? i + 1 : i; }
@@ -147,39 +163,37 @@ class Lexer {
     syntax_error(line_, "missing end of raw directive");
   }
 
-  bool tag_end(bool variable) {
+  bool tag_end() {
+    const bool variable = tag_ == Tag::variable;
     if (!open_.empty()) return false;
     const char sign = s_[at_] == '-' || (!variable && s_[at_] == '+') ? s_[at_] : '\0';
     const size_t close = at_ + (sign != '\0');
     if (!starts_with(close, variable ? "}}" : "%}")) return false;
     add(variable ? Type::variable_end : Type::block_end, "");
     move_to(variable ? (sign == '-' ? skip_space(close + 2) : close + 2) : after_tag(close + 2, sign));
+    tag_ = Tag::none;
+    after_newline();
     return true;
   }
 
-  void expression(bool variable) {
-    const int line = line_;
-    while (at_ < s_.size()) {
-      if (tag_end(variable)) return;
-      const size_t space = skip_space(at_);
-      if (space != at_) {
-        move_to(space);
-        continue;
-      }
-      const char c = s_[at_];
-      size_t next = at_;
-      const char32_t point = next_code_point(s_, next);
-      if (c >= '0' && c <= '9') {
-        number();
-      } else if (c == '_' || is_alnum(point)) {
-        name();
-      } else if (c == '\'' || c == '"') {
-        string(c);
-      } else {
-        op();
-      }
+  // What comes next inside a tag.
+  void inside() {
+    if (at_ >= s_.size()) syntax_error(tag_line_, "the tag is not closed");
+    if (tag_end()) return;
+    const size_t space = skip_space(at_);
+    if (space != at_) return move_to(space);
+    const char c = s_[at_];
+    size_t next = at_;
+    const char32_t point = next_code_point(s_, next);
+    if (c >= '0' && c <= '9') {
+      number();
+    } else if (c == '_' || is_alnum(point)) {
+      name();
+    } else if (c == '\'' || c == '"') {
+      string(c);
+    } else {
+      op();
     }
-    syntax_error(line, "the tag is not closed");
   }
 
   // Digits of `base` from `i` on, single underscores between them.
@@ -322,10 +336,20 @@ class Lexer {
   int line_ = 1;
   bool line_starting_ = true;
   std::string open_;  // closing brackets awaited
-  std::vector<Token> tokens_;
+  enum class Tag : uint8_t { none, variable, block } tag_ = Tag::none;
+  int tag_line_ = 1;
+  std::deque<Token> ready_;  // a few
 };
 
-}  // namespace
+Tokens::Tokens(std::string_view source, const Watch& watch) {
+  if (source.size() > kMaxSource) syntax_error(1, "the template has %zu bytes, more than the %zu that one may have", source.size(), kMaxSource);
+  if (!is_valid_utf8(source)) fail(Status::bad_file, "chat template: not valid UTF-8");
+  lexer_ = std::make_unique<Lexer>(normalize_newlines(source), watch);
+}
+
+Tokens::~Tokens() = default;
+
+Token Tokens::next() { return lexer_->next(); }
 
 void syntax_error(int line, const char* format, ...) {
   char buffer[400];
@@ -334,11 +358,6 @@ void syntax_error(int line, const char* format, ...) {
   std::vsnprintf(buffer, sizeof buffer, format, args);
   va_end(args);
   fail(Status::bad_file, "chat template line %d: %s", line, buffer);
-}
-
-std::vector<Token> tokenize(std::string_view source, const Watch& watch) {
-  if (!is_valid_utf8(source)) fail(Status::bad_file, "chat template: not valid UTF-8");
-  return Lexer(normalize_newlines(source), watch).run();
 }
 
 }  // namespace puna::jinja

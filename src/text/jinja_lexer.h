@@ -3,9 +3,9 @@
 // '-' in a tag strips all white space on that side, '+' keeps what would be stripped.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "puna/base/watch.h"
 
@@ -23,8 +23,19 @@ struct Token {
   bool is_name(std::string_view n) const { return type == Type::name && text == n; }
 };
 
-// Error{bad_file} "chat template line N: ..." on malformed input. The last token is `end`.
-std::vector<Token> tokenize(std::string_view source, const Watch& watch);
+// The tokens of a source one by one, so that it is never in memory as tokens. Error{bad_file} "chat template line N: ..." on malformed input
+// and on a source of more than kMaxSource bytes (the longest template in use has some 20,000). `end` comes again and again.
+class Tokens {
+ public:
+  static constexpr size_t kMaxSource = 1 << 20;
+  Tokens(std::string_view source, const Watch& watch);
+  ~Tokens();
+  Token next();
+
+ private:
+  class Lexer;
+  std::unique_ptr<Lexer> lexer_;
+};
 
 [[noreturn]] void syntax_error(int line, const char* format, ...) __attribute__((format(printf, 2, 3)));
 

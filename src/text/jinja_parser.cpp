@@ -8,13 +8,13 @@ namespace puna::jinja {
 
 using Type = Token::Type;
 
-Program parse_program(std::string_view source, int max_depth, const Watch& watch) { return Parser(tokenize(source, watch), max_depth, watch).run(); }
+Program parse_program(std::string_view source, int max_depth, const Watch& watch) { return Parser(source, max_depth, watch).run(); }
 
 Program Parser::run() {
   for (const char* name : {"loop", "caller", "varargs", "kwargs"}) intern(name);  // in the order of kLoopName...
   symbols_.open(&program_.hidden);
   program_.body = body({});
-  symbols_.finish();
+  symbols_.finish(watch_);
   return std::move(program_);
 }
 

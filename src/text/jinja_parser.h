@@ -14,16 +14,23 @@ Program parse_program(std::string_view source, int max_depth, const Watch& watch
 
 class Parser {
  public:
-  Parser(std::vector<Token> tokens, int max_depth, const Watch& watch) : tokens_(std::move(tokens)), max_depth_(max_depth), watch_(watch) {}
+  Parser(std::string_view source, int max_depth, const Watch& watch) : tokens_(source, watch), max_depth_(max_depth), watch_(watch) {
+    current_ = tokens_.next();
+    ahead_ = tokens_.next();
+  }
   Program run();
 
  private:
   // ---- tokens
-  const Token& current() const { return tokens_[at_]; }
-  const Token& ahead() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-  const Token& take() {
+  const Token& current() const { return current_; }
+  const Token& ahead() const { return ahead_; }
+  const Token& take() {  // it stays until the next one is taken
     watch_.tick();
-    return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_];
+    if (current_.type == Token::Type::end) return current_;
+    taken_ = std::move(current_);
+    current_ = std::move(ahead_);
+    ahead_ = tokens_.next();
+    return taken_;
   }
   bool skip_op(std::string_view op);
   bool skip_name(std::string_view name);
@@ -93,8 +100,8 @@ class Parser {
   int open_macro(MacroCode& code);
   Body macro_body(MacroCode& code, std::string_view end);
 
-  std::vector<Token> tokens_;
-  size_t at_ = 0;
+  Tokens tokens_;
+  Token taken_, current_, ahead_;
   const int max_depth_;
   const Watch& watch_;
   int depth_ = 0;

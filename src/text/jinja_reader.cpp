@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kWhat = "chat template variables";
 constexpr size_t kMaxDepth = 64;         // as base/json.cpp
 constexpr size_t kMaxDigits = 4300;      // of an integer: Python's limit
+constexpr size_t kMaxNumber = 20'000;    // characters
 constexpr size_t kFewKeys = 8;           // need no order (jinja_value.cpp)
 constexpr size_t kSharedBytes = 32;      // longer texts are not looked for among those seen before
 constexpr size_t kSharedTexts = 1000;
@@ -27,6 +28,8 @@ bool is_identifier(std::string_view s) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   });
 }
+
+bool is_of_number(char c) { return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E'; }
 
 // The numbers of a document that its parser refuses, as no double holds them: Python reads 1e400 as inf, and integers of any length.
 class LargeNumbers {
@@ -47,7 +50,10 @@ class LargeNumbers {
       } else if (c == '"') {
         in_string = true;
       } else if (c == '-' || (c >= '0' && c <= '9')) {
-        const size_t end = std::min(json.find_first_not_of("0123456789+-.eE", i), json.size());
+        size_t end = i;
+        while (end < json.size() && is_of_number(json[end])) {
+          if (++end - i > kMaxNumber) fail(Status::bad_file, "%s: a number of more than %zu characters", kWhat, kMaxNumber);
+        }
         if (is_too_large(json.substr(i, end - i))) {
           large_.emplace_back(count_, json.substr(i, end - i));
           copy += json.substr(copied, i - copied);

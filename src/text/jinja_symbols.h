@@ -5,6 +5,8 @@
 #include <set>
 #include <vector>
 
+#include "puna/base/watch.h"
+
 namespace puna::jinja {
 
 class Symbols {
@@ -32,11 +34,14 @@ class Symbols {
   void leave_branch() { --scopes_[size_t(current_)].branches; }
 
   // A name that a scope further out uses as well is that one's business.
-  void finish() {
+  void finish(const Watch& watch) {
     for (Scope& s : scopes_)
       for (int name : s.stored_first) {
         bool outside = false;
-        for (int p = s.parent; p >= 0 && !outside; p = scopes_[size_t(p)].parent) outside = scopes_[size_t(p)].seen.count(name) > 0;
+        for (int p = s.parent; p >= 0 && !outside; p = scopes_[size_t(p)].parent) {
+          watch.tick();
+          outside = scopes_[size_t(p)].seen.count(name) > 0;
+        }
         if (!outside) s.hidden->push_back(name);
       }
   }

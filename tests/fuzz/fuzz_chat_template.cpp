@@ -1,5 +1,5 @@
 // Input: a chat template, up to the first NUL byte if there is one; what follows is a user's message (or an assistant's answer).
-// Only puna::Error may come out, soon, under small limits.
+// Only puna::Error may come out, soon, under small limits; and content that lies in the text, in order.
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -31,7 +31,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   limits.output_bytes = 1 << 20;
   try {
     const std::string json = variables.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-    puna::ChatTemplate::parse(source, limits)->render(json, "2025-03-09");
+    const puna::RenderedChat chat = puna::ChatTemplate::parse(source, limits)->render(json, "2025-03-09");
+    size_t end = 0;
+    for (const puna::TextSpan& s : chat.content) {
+      if (s.begin >= s.end || (end > 0 && s.begin <= end) || s.end > chat.text.size()) __builtin_trap();
+      end = s.end;
+    }
   } catch (const puna::Error&) {}
   return 0;
 }
