@@ -26,7 +26,8 @@ bool is_one_of(const Value& given, const ChatTemplate::Texts& tokens) {
 
 class JinjaTemplate final : public ChatTemplate {
  public:
-  JinjaTemplate(std::string_view source, const Limits& limits, const Watch& watch) : limits_(limits), program_(parse_program(source, limits.depth, watch)) {}
+  JinjaTemplate(std::string_view source, const Limits& limits, const Watch& watch)
+      : limits_(limits), program_(parse_program(source, limits.depth, watch)) {}
 
   RenderedChat render(std::string_view variables_json, std::string_view now, const Watch& watch, const Texts& otherwise) const override {
     PUNA_REQUIRE(now.empty() || is_date(now), "now is '%.20s', expected a date YYYY-MM-DD", std::string(now).c_str());

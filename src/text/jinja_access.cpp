@@ -88,7 +88,8 @@ Value slice_text(Machine& m, const Value& v, const Cut& c) {
   const auto offset = [&](int64_t i) { return t.ascii() ? size_t(i) : i >= t.length ? t.text.size() : character_offset(m, t.text, i); };
   if (c.count == 0) return m.text("", t.markup);
   size_t at = offset(c.start);
-  if (c.step == 1) return part_of(m, v, at, t.ascii() ? at + size_t(c.count) : at + character_offset(m, std::string_view(t.text).substr(at), c.count));
+  if (c.step == 1)
+    return part_of(m, v, at, t.ascii() ? at + size_t(c.count) : at + character_offset(m, std::string_view(t.text).substr(at), c.count));
   TextBuilder out(m);
   for (int64_t i = 0; i < c.count; ++i) {
     for (int64_t skip = i > 0 && !t.ascii() ? c.step : 0; skip != 0; skip -= skip < 0 ? -1 : 1) {  // from the character before to this one

@@ -184,12 +184,13 @@ Value round_to(Machine& m, const Value& v, int64_t digits) {
     if (digits < 0) overflow(m);
     return v;
   }
-  if (v.is_integral()) return (tens <= 0 ? Value::integer(v.as_integer()) : round_integer(m, v.as_integer(), tens)).from_content(v.is_content());
+  if (v.is_integral())
+    return (tens <= 0 ? Value::integer(v.as_integer()) : round_integer(m, v.as_integer(), tens)).from_content(v.is_content());
   if (!v.is(Kind::real)) m.fail("type %s doesn't define __round__ method", type_name(v));
   const double d = v.as_real();
   if (!std::isfinite(d) || digits > 330) return v;
   if (digits < -308) return Value::real(std::copysign(0.0, d)).from_content(v.is_content());
-  if (digits < 0) return Value::real(round_tens(d, tens)).from_content(v.is_content());
+  if (digits < 0) return Value::real(std::copysign(round_tens(d, tens), d)).from_content(v.is_content());
   char buffer[800];  // 309 digits before the point, 330 after
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::fixed, int(digits)).ptr;
   double rounded = 0;

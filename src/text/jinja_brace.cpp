@@ -64,7 +64,8 @@ class BraceFormatter {
       v = rest[1] == 's' ? to_str(m_, v) : to_repr(m_, v);
       rest.remove_prefix(2);
     }
-    const Value spec = rest.empty() ? m_.text("") : run(part_of(m_, format, start + whole.size() - rest.size() + 1, start + whole.size()), depth + 1);
+    const Value spec =
+        rest.empty() ? m_.text("") : run(part_of(m_, format, start + whole.size() - rest.size() + 1, start + whole.size()), depth + 1);
     const bool escapes = markup_ && !is_markup(v) && depth == 1;
     if (spec.text().empty()) {
       v = to_str(m_, v);

@@ -31,7 +31,8 @@ void TextBuilder::add_character(char32_t c, bool content) {
 void TextBuilder::repeat(std::string_view unit, int64_t times, bool content) {
   if (times <= 0 || unit.empty()) return;
   int64_t total = 0;
-  if (__builtin_mul_overflow(int64_t(unit.size()), times, &total) || __builtin_add_overflow(int64_t(size()), total, &total)) total = INT64_MAX;
+  if (__builtin_mul_overflow(int64_t(unit.size()), times, &total) || __builtin_add_overflow(int64_t(size()), total, &total))
+    total = INT64_MAX;
   m_.check_size(total);
   std::string several;  // short units are added many at a time
   const int64_t at_once = std::min<int64_t>(times, std::max<int64_t>(4096 / int64_t(unit.size()), 1));

@@ -117,7 +117,8 @@ Value int_filter(Machine& m, const Value& input, Args& args) {
   const bool content = is_content(input);
   if (input.is_integral() || big_digits(input)) return plus(m, input);
   if (input.is(Kind::real))
-    return std::isnan(input.as_real()) ? b.value(0, Value::integer(0)) : Value::integer(to_integer(m, input.as_real())).from_content(content);
+    return std::isnan(input.as_real()) ? b.value(0, Value::integer(0))
+                                       : Value::integer(to_integer(m, input.as_real())).from_content(content);
   if (input.is_string()) {
     const std::optional<std::string> s = clean_number(m, input);
     const auto n = s ? parse_integer(m, *s, b.integer(1, 10)) : std::nullopt;

@@ -5,8 +5,8 @@
 #include <optional>
 #include <set>
 
-#include "text/jinja_filters.h"
 #include "text/jinja_builder.h"
+#include "text/jinja_filters.h"
 #include "text/jinja_ops.h"
 #include "text/jinja_search.h"
 #include "text/jinja_text.h"
@@ -18,9 +18,7 @@ using Parts = std::vector<Value>;
 
 bool pass(Machine& m, Iterator& source, Value& out) { return source.next(m, out); }
 
-Value lowered(Machine& m, const Value& v) {
-  return v.is_string() ? as_markup(m, with_case(m, v, map_lower), false) : v;
-}
+Value lowered(Machine& m, const Value& v) { return v.is_string() ? as_markup(m, with_case(m, v, map_lower), false) : v; }
 
 // What sort, unique, min, max and groupby compare: the attribute (or the item itself), letters' case ignored unless asked for.
 Value key_of(Machine& m, const Value& item, const Parts& parts, bool case_sensitive, const Value* fallback = nullptr) {
@@ -77,7 +75,8 @@ Value items(Machine& m, const Value& input, Args& args) {
     if (!source.is_undefined() && !source.is(Kind::dict)) m.fail("Can only get item pairs from a mapping.");
     Parts pairs;
     if (source.is(Kind::dict))
-      for (size_t i = 0; i < source.as<Dict>().size(); ++i) pairs.push_back(m.tuple({source.as<Dict>().key(i), source.as<Dict>().value(i)}));
+      for (size_t i = 0; i < source.as<Dict>().size(); ++i)
+        pairs.push_back(m.tuple({source.as<Dict>().key(i), source.as<Dict>().value(i)}));
     return pairs;
   });
 }
@@ -168,7 +167,8 @@ Value unique(Machine& m, const Value& input, Args& args) {
   const Parts parts = b.given(1) ? attribute_parts(m, b[1]) : Parts();
   const auto before = [&m](const std::string& a, const std::string& b) { return compare_bytes(m, a, b) < 0; };
   return generator(m, input, deepest(parts),
-                   [parts, sensitive = b.truth(0, false), seen = std::set<std::string, decltype(before)>(before)](Machine& m, Iterator& it, Value& out) mutable {
+                   [parts, sensitive = b.truth(0, false), seen = std::set<std::string, decltype(before)>(before)](Machine& m, Iterator& it,
+                                                                                                                  Value& out) mutable {
                      while (it.next(m, out)) {
                        const Value key = key_of(m, out, parts, sensitive);
                        if (seen.insert(m.key(key)).second) return true;
@@ -211,46 +211,48 @@ Value sum(Machine& m, const Value& input, Args& args) {
 
 Value batch(Machine& m, const Value& input, Args& args) {
   Bound b(m, "batch", {"linecount", "fill_with"}, 1, args);
-  return deferred(m, input, b.value(1, Value::none()).depth(), [size = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
-    Parts rows, row;
-    for (const Value& v : m.collect(source)) {
-      if (int64_t(row.size()) == size) {
-        rows.push_back(m.list(std::move(row)));
-        row.clear();
-      }
-      row.push_back(v);
-    }
-    if (row.empty()) return rows;
-    if (!fill.is_none() && int64_t(row.size()) < size) {
-      m.check_steps(size);
-      for (row.reserve(size_t(size)); int64_t(row.size()) < size; row.push_back(fill)) m.charge(1);
-    }
-    rows.push_back(m.list(std::move(row)));
-    return rows;
-  });
+  return deferred(m, input, b.value(1, Value::none()).depth(),
+                  [size = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
+                    Parts rows, row;
+                    for (const Value& v : m.collect(source)) {
+                      if (int64_t(row.size()) == size) {
+                        rows.push_back(m.list(std::move(row)));
+                        row.clear();
+                      }
+                      row.push_back(v);
+                    }
+                    if (row.empty()) return rows;
+                    if (!fill.is_none() && int64_t(row.size()) < size) {
+                      m.check_steps(size);
+                      for (row.reserve(size_t(size)); int64_t(row.size()) < size; row.push_back(fill)) m.charge(1);
+                    }
+                    rows.push_back(m.list(std::move(row)));
+                    return rows;
+                  });
 }
 
 Value slice(Machine& m, const Value& input, Args& args) {
   Bound b(m, "slice", {"slices", "fill_with"}, 1, args);
-  return deferred(m, input, b.value(1, Value::none()).depth(), [slices = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
-    const Parts items = m.collect(source);
-    const int64_t n = int64_t(items.size());
-    if (slices == 0) m.fail("integer division or modulo by zero");
-    m.check_steps(slices);
-    Parts rows;
-    for (int64_t i = 0, at = 0; i < slices; ++i) {
-      const int64_t take = n / slices + (i < n % slices);
-      Parts row;
-      for (int64_t k = 0; k < take; ++k) {
-        m.charge(1);
-        row.push_back(items[size_t(at + k)]);
-      }
-      if (!fill.is_none() && i >= n % slices) row.push_back(fill);
-      rows.push_back(m.list(std::move(row)));
-      at += take;
-    }
-    return rows;
-  });
+  return deferred(m, input, b.value(1, Value::none()).depth(),
+                  [slices = b.integer(0, 0), fill = b.value(1, Value::none())](Machine& m, const Value& source) {
+                    const Parts items = m.collect(source);
+                    const int64_t n = int64_t(items.size());
+                    if (slices == 0) m.fail("integer division or modulo by zero");
+                    m.check_steps(slices);
+                    Parts rows;
+                    for (int64_t i = 0, at = 0; i < slices; ++i) {
+                      const int64_t take = n / slices + (i < n % slices);
+                      Parts row;
+                      for (int64_t k = 0; k < take; ++k) {
+                        m.charge(1);
+                        row.push_back(items[size_t(at + k)]);
+                      }
+                      if (!fill.is_none() && i >= n % slices) row.push_back(fill);
+                      rows.push_back(m.list(std::move(row)));
+                      at += take;
+                    }
+                    return rows;
+                  });
 }
 
 Value map(Machine& m, const Value& input, Args& args) {
@@ -259,11 +261,12 @@ Value map(Machine& m, const Value& input, Args& args) {
     Bound b(m, "map", {"attribute", "default"}, 0, args);
     if (!b.has(0)) m.fail("map requires a filter argument");
     const Value fallback = b.given(1) ? b[1] : Value();
-    return generator(m, input, std::max(fallback.depth(), b[0].depth()), [parts = attribute_parts(m, b[0]), fallback](Machine& m, Iterator& it, Value& out) {
-      if (!it.next(m, out)) return false;
-      out = get_path(m, out, parts, fallback.is_undefined() ? nullptr : &fallback);
-      return true;
-    });
+    return generator(m, input, std::max(fallback.depth(), b[0].depth()),
+                     [parts = attribute_parts(m, b[0]), fallback](Machine& m, Iterator& it, Value& out) {
+                       if (!it.next(m, out)) return false;
+                       out = get_path(m, out, parts, fallback.is_undefined() ? nullptr : &fallback);
+                       return true;
+                     });
   }
   const Value name = args.positional[0];
   const Filter filter = name.is_string() ? find_filter(name.text()) : nullptr;
@@ -349,10 +352,11 @@ Value generator(Machine& m, const Value& source, int held, Lazy::Step step) {
 }
 
 Value deferred(Machine& m, const Value& source, int held, std::function<std::vector<Value>(Machine&, const Value&)> make) {
-  return generator(m, Value(), std::max(source.depth(), held), [source = Value(source), make = std::move(make), items = Ref<Iterator>()](Machine& m, Iterator&, Value& out) mutable {
-    if (!items) items = m.iterate(m.list(make(m, std::exchange(source, Value()))));
-    return items->next(m, out);
-  });
+  return generator(m, Value(), std::max(source.depth(), held),
+                   [source = Value(source), make = std::move(make), items = Ref<Iterator>()](Machine& m, Iterator&, Value& out) mutable {
+                     if (!items) items = m.iterate(m.list(make(m, std::exchange(source, Value()))));
+                     return items->next(m, out);
+                   });
 }
 
 }  // namespace puna::jinja

@@ -23,7 +23,9 @@ Value title(Machine& m, const Value& input, Args& args) {
   const Value text = to_str(m, input);
   const std::string& s = text.text();
   TextBuilder out(m);
-  const auto is_break = [](char32_t c) { return is_space(c) || (c < 0x80 && std::string_view("-({[<").find(char(c)) != std::string_view::npos); };
+  const auto is_break = [](char32_t c) {
+    return is_space(c) || (c < 0x80 && std::string_view("-({[<").find(char(c)) != std::string_view::npos);
+  };
   for (size_t i = 0; i < s.size();) {
     const size_t start = i;
     const bool breaks = is_break(next_code_point(s, i));
@@ -90,7 +92,8 @@ Value truncate(Machine& m, const Value& input, Args& args) {
   const Value end = b.value(2, m.text("..."));
   if (!end.is_string()) m.fail("truncate(): 'end' is a %s, expected a string", type_name(end));
   const int64_t limit = b.integer(0, 255), leeway = b.given(3) ? b.integer(3, 5) : 5;
-  if (limit < end.as<Text>().length) m.fail("expected length >= %lld, got %lld", static_cast<long long>(end.as<Text>().length), static_cast<long long>(limit));
+  if (limit < end.as<Text>().length)
+    m.fail("expected length >= %lld, got %lld", static_cast<long long>(end.as<Text>().length), static_cast<long long>(limit));
   if (leeway < 0) m.fail("expected leeway >= 0, got %lld", static_cast<long long>(leeway));
   const int64_t length = jinja::length(m, input);
   if (length - std::min(leeway, length) <= limit) return input;

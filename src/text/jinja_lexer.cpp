@@ -342,7 +342,8 @@ class Tokens::Lexer {
 };
 
 Tokens::Tokens(std::string_view source, const Watch& watch) {
-  if (source.size() > kMaxSource) syntax_error(1, "the template has %zu bytes, more than the %zu that one may have", source.size(), kMaxSource);
+  if (source.size() > kMaxSource)
+    syntax_error(1, "the template has %zu bytes, more than the %zu that one may have", source.size(), kMaxSource);
   if (!is_valid_utf8(source)) fail(Status::bad_file, "chat template: not valid UTF-8");
   lexer_ = std::make_unique<Lexer>(normalize_newlines(source), watch);
 }

@@ -23,8 +23,8 @@ struct Token {
   bool is_name(std::string_view n) const { return type == Type::name && text == n; }
 };
 
-// The tokens of a source one by one, so that it is never in memory as tokens. Error{bad_file} "chat template line N: ..." on malformed input
-// and on a source of more than kMaxSource bytes (the longest template in use has some 20,000). `end` comes again and again.
+// The tokens of a source one by one, so that it is never in memory as tokens. Error{bad_file} "chat template line N: ..." on malformed
+// input and on a source of more than kMaxSource bytes (the longest template in use has some 20,000). `end` comes again and again.
 class Tokens {
  public:
   static constexpr size_t kMaxSource = 1 << 20;

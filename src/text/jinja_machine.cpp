@@ -239,7 +239,8 @@ void Machine::print(std::string_view s, bool content) {
 void Machine::print(const Value& v) {
   const Value printed = to_str(*this, v);
   const Text& text = printed.as<Text>();
-  text.each_stretch(0, text.text.size(), [&](size_t from, size_t to, bool content) { print(std::string_view(text.text).substr(from, to - from), content); });
+  text.each_stretch(0, text.text.size(),
+                    [&](size_t from, size_t to, bool content) { print(std::string_view(text.text).substr(from, to - from), content); });
 }
 
 // ---- Bound

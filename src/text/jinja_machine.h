@@ -107,8 +107,8 @@ class Machine {
   Value register_cyclic(Ref<Object> object, void (*cut)(Object&));  // an opaque object that may refer to itself
 
   // ---- iterating, calling
-  Ref<Iterator> iterate(const Value& v);  // fails on what Python cannot iterate
-  std::vector<Value> collect(const Value& v);         // list(v)
+  Ref<Iterator> iterate(const Value& v);       // fails on what Python cannot iterate
+  std::vector<Value> collect(const Value& v);  // list(v)
   Value call(const Value& callee, Args& args);
 
   // ---- evaluating (jinja_eval.cpp, jinja_expr.cpp)

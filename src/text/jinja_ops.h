@@ -1,5 +1,6 @@
 // jinja_ops.h -- Python's operators on template values: arithmetic, comparison, membership, subscripts, truth, printing.
-// Integers are int64: where Python would grow, we fail. What is computed from content is content. Every operator on an undefined value fails with its message, but for
+// Integers are int64: where Python would grow, we fail. What is computed from content is content. Every operator on an undefined value
+// fails with its message, but for
 // ==, truth, iteration, length and printing, which Jinja defines.
 #pragma once
 #include <string>
@@ -38,19 +39,20 @@ std::vector<Value> attribute_parts(Machine& m, const Value& attribute);  // "a.b
 Value get_path(Machine& m, Value v, const std::vector<Value>& parts, const Value* fallback = nullptr);
 
 // jinja_print.cpp
-Value to_str(Machine& m, const Value& v);         // str(v), a text; of a text itself, with its markup
-Value to_repr(Machine& m, const Value& v);        // repr(v), a text
-std::string repr_float(double d);                 // shortest digits that read back the same
-Value escaped(Machine& m, const Value& v);        // markupsafe.escape: as markup; markup stays as it is
+Value to_str(Machine& m, const Value& v);   // str(v), a text; of a text itself, with its markup
+Value to_repr(Machine& m, const Value& v);  // repr(v), a text
+std::string repr_float(double d);           // shortest digits that read back the same
+Value escaped(Machine& m, const Value& v);  // markupsafe.escape: as markup; markup stays as it is
 struct JsonStyle {
   bool ensure_ascii = false, sort_keys = false, indented = false;
   Value indent, item_separator, key_separator;  // texts
 };
 Value to_json(Machine& m, const Value& v, const JsonStyle& style);  // json.dumps
 
-// jinja_big.cpp -- integers beyond 64 bits: a caller's variables may hold them. They print, compare and are keys; nothing computes with them.
+// jinja_big.cpp -- integers beyond 64 bits: a caller's variables may hold them. They print, compare and are keys; nothing computes with
+// them.
 Value big_integer(std::string digits);          // a sign if it is negative, no leading zeros
-const std::string* big_digits(const Value& v);        // NULL unless it is one
+const std::string* big_digits(const Value& v);  // NULL unless it is one
 double big_as_real(Machine& m, const std::string& digits);
 int compare_big(Machine& m, const std::string& a, const Value& b);  // an integral or big b
 

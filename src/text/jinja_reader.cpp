@@ -1,5 +1,5 @@
-// jinja_reader.cpp -- events of the JSON parser to values. Memory is what counts: a long chat has millions of small objects, so no tree of JSON
-// is built first, equal keys (and short texts) are one object, and dicts with the same keys share them.
+// jinja_reader.cpp -- events of the JSON parser to values. Memory is what counts: a long chat has millions of small objects, so no tree of
+// JSON is built first, equal keys (and short texts) are one object, and dicts with the same keys share them.
 #include "text/jinja_reader.h"
 
 #include <algorithm>
@@ -16,11 +16,11 @@ namespace puna::jinja {
 namespace {
 
 constexpr const char* kWhat = "chat template variables";
-constexpr size_t kMaxDepth = 64;         // as base/json.cpp
-constexpr size_t kMaxDigits = 4300;      // of an integer: Python's limit
-constexpr size_t kMaxNumber = 20'000;    // characters
-constexpr size_t kFewKeys = 8;           // need no order (jinja_value.cpp)
-constexpr size_t kSharedBytes = 32;      // longer texts are not looked for among those seen before
+constexpr size_t kMaxDepth = 64;       // as base/json.cpp
+constexpr size_t kMaxDigits = 4300;    // of an integer: Python's limit
+constexpr size_t kMaxNumber = 20'000;  // characters
+constexpr size_t kFewKeys = 8;         // need no order (jinja_value.cpp)
+constexpr size_t kSharedBytes = 32;    // longer texts are not looked for among those seen before
 constexpr size_t kSharedTexts = 1000;
 
 bool is_identifier(std::string_view s) {
@@ -88,7 +88,8 @@ class LargeNumbers {
     const size_t point = std::min(number.find('.'), e);
     int64_t exponent = 0;
     const size_t digits = e + 1 + (e + 1 < number.size() && number[e + 1] == '+');
-    if (e < number.size() && std::from_chars(number.data() + digits, number.data() + number.size(), exponent).ec == std::errc::result_out_of_range)
+    if (e < number.size() &&
+        std::from_chars(number.data() + digits, number.data() + number.size(), exponent).ec == std::errc::result_out_of_range)
       return number[e + 1] != '-';
     return exponent > (first < point ? -int64_t(point - first) : int64_t(first - point));
   }
@@ -121,10 +122,13 @@ class Reader final : public nlohmann::json_sax<Json> {
   }
   bool end_array() override {
     Level level = close();
+    if (level.values.empty() && !nothing_.is_undefined()) return add(nothing_);
     auto list = make_ref<Sequence>();
     list->depth = deepest(level.values) + 1;
     list->items = std::move(level.values);
-    return add(Value::of(Kind::list, std::move(list)));
+    Value made = Value::of(Kind::list, std::move(list));
+    if (made.items().empty()) nothing_ = made;
+    return add(std::move(made));
   }
   bool key(std::string& name) override {
     levels_.back().keys.push_back(text(name, true));
@@ -194,11 +198,7 @@ class Reader final : public nlohmann::json_sax<Json> {
     return made;
   }
 
-  Value dict(std::vector<Value>& keys, std::vector<Value>& values) {
-    auto held = std::make_unique<Value[]>(values.size());
-    std::move(values.begin(), values.end(), held.get());
-    return Value::of(Kind::dict, make_ref<Dict>(shared(keys), std::move(held)));
-  }
+  Value dict(std::vector<Value>& keys, std::vector<Value>& values) { return Value::of(Kind::dict, Dict::make(shared(keys), values)); }
 
   Ref<const Keys> shared(std::vector<Value>& keys) {
     const auto same = [&](const Ref<const Keys>& other) {
@@ -233,6 +233,7 @@ class Reader final : public nlohmann::json_sax<Json> {
   Value root_;
   std::map<std::string, Value, std::less<>> seen_[2];  // not content, content
   std::vector<Ref<const Keys>> known_;
+  Value nothing_;  // the empty list, once there was one
 };
 
 }  // namespace

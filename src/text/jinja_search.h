@@ -40,7 +40,7 @@ class Needle {
 };
 
 size_t find_last_byte(Machine& m, std::string_view s, char c);
-int64_t count_characters(Machine& m, std::string_view s);          // code points
+int64_t count_characters(Machine& m, std::string_view s);            // code points
 size_t character_offset(Machine& m, std::string_view s, int64_t n);  // the byte where code point `n` starts; the size if there are fewer
 
 }  // namespace puna::jinja

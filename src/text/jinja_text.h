@@ -1,4 +1,5 @@
-// jinja_text.h -- string operations that both a method and a filter of the same name need. Results keep the markup and the content of `self`.
+// jinja_text.h -- string operations that both a method and a filter of the same name need. Results keep the markup and the content of
+// `self`.
 #pragma once
 #include <string_view>
 

@@ -52,7 +52,6 @@ void append_mapped(std::string& out, char32_t c, const CaseRange (&table)[N], co
   append_utf8(out, r ? char32_t(int32_t(c) + r->delta) : c);
 }
 
-
 // Sigma at the end of a word is ς: a cased letter before it, none after, looking through what Unicode calls case-ignorable.
 bool is_final_sigma(Machine& m, std::string_view s, size_t begin, size_t end) {
   const auto is_ignorable = [&](char32_t c) {

@@ -38,7 +38,8 @@ bool is_line_break(char32_t c) noexcept;  // where splitlines() splits
 using CaseMap = void (*)(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
 void map_upper(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
 void map_lower(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
-void map_title(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);        // str.title(): a cased letter after an uncased one
+void map_title(Machine& m, std::string& out, std::string_view s, size_t begin,
+               size_t end);  // str.title(): a cased letter after an uncased one
 void map_capitalized(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);  // first letter title, the rest lower
 void map_swapped(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "text/jinja_machine.h"
 #include "text/jinja_ops.h"
@@ -168,15 +170,22 @@ size_t Keys::find_text(Machine& m, std::string_view key) const {
 
 size_t Keys::find(Machine& m, std::string_view key) const {
   if (canonical_.empty()) return key.starts_with('s') ? find_text(m, key.substr(1)) : npos;
-  const auto at =
-      std::lower_bound(order_.begin(), order_.end(), key, [&](uint32_t i, std::string_view k) { return compare_bytes(m, canonical_[i], k) < 0; });
+  const auto at = std::lower_bound(order_.begin(), order_.end(), key,
+                                   [&](uint32_t i, std::string_view k) { return compare_bytes(m, canonical_[i], k) < 0; });
   return at != order_.end() && equal_bytes(m, canonical_[*at], key) ? *at : npos;
 }
 
-Dict::Dict(Ref<const Keys> keys, std::unique_ptr<Value[]> values) : keys_(std::move(keys)), values_(std::move(values)) {
+Ref<Dict> Dict::make(Ref<const Keys> keys, std::span<Value> values) { return Ref<Dict>(new (values.size()) Dict(std::move(keys), values)); }
+
+Dict::Dict(Ref<const Keys> keys, std::span<Value> values) : keys_(std::move(keys)) {
   depth = 1;
-  for (size_t i = 0; i < size(); ++i) depth = std::max({depth, key(i).depth() + 1, value(i).depth() + 1});
+  for (size_t i = 0; i < values.size(); ++i) {
+    new (this->values() + i) Value(std::move(values[i]));
+    depth = std::max({depth, key(i).depth() + 1, value(i).depth() + 1});
+  }
 }
+
+Dict::~Dict() { std::destroy_n(values(), size()); }
 
 // The last value of equal keys wins, at the first one's place.
 Value Machine::dict(std::vector<std::pair<Value, Value>> items) {
@@ -190,7 +199,8 @@ Value Machine::dict(std::vector<std::pair<Value, Value>> items) {
   }
   std::vector<uint32_t> order(items.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = uint32_t(i);
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return compare_bytes(*this, canonical[a], canonical[b]) < 0; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return compare_bytes(*this, canonical[a], canonical[b]) < 0; });
   std::vector<bool> again(items.size());  // equal to one before it
   for (size_t k = 1, first = 0; k < order.size(); ++k) {
     if (!equal_bytes(*this, canonical[order[k]], canonical[order[first]])) {
@@ -210,14 +220,14 @@ Value Machine::dict(std::vector<std::pair<Value, Value>> items) {
     keys.push_back(std::move(items[i].first));
     if (!texts) names.push_back(std::move(canonical[i]));
   }
-  auto values = std::make_unique<Value[]>(n);
+  std::vector<Value> values(n);
   std::vector<uint32_t> sorted;
   for (uint32_t i : order) {
     if (again[i]) continue;
     values[place[i]] = std::move(items[i].second);
     if (!texts || n > kFewKeys) sorted.push_back(place[i]);
   }
-  Ref<Object> d = make_ref<Dict>(make_ref<const Keys>(std::move(keys), std::move(names), std::move(sorted)), std::move(values));
+  Ref<Object> d = Dict::make(make_ref<const Keys>(std::move(keys), std::move(names), std::move(sorted)), values);
   check_depth(*d);
   return Value::of(Kind::dict, std::move(d));
 }

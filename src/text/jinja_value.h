@@ -30,7 +30,7 @@ struct Object {
   Object& operator=(const Object&) = delete;
   virtual ~Object() = default;
   mutable std::atomic<uint32_t> references{0};  // a template's constants are shared by the threads that render it
-  int depth = 0;                        // containers around containers
+  int depth = 0;                                // containers around containers
 };
 
 // Shares an object, which counts its holders.
@@ -237,20 +237,27 @@ class Keys final : public Object {
   const std::vector<uint32_t> order_;
 };
 
+// Its values lie right behind it, in one piece of memory: a long chat has millions of them.
 class Dict final : public Object {
  public:
-  Dict(Ref<const Keys> keys, std::unique_ptr<Value[]> values);
+  static Ref<Dict> make(Ref<const Keys> keys, std::span<Value> values);  // takes the values, one for each key
+  ~Dict() override;
+  static void operator delete(void* p) { ::operator delete(p); }
   const Value* find(Machine& m, std::string_view canonical) const { return at(keys_->find(m, canonical)); }
   const Value* find_text(Machine& m, std::string_view key) const { return at(keys_->find_text(m, key)); }
   size_t size() const { return keys_->values.size(); }
   const Value& key(size_t i) const { return keys_->values[i]; }
-  const Value& value(size_t i) const { return values_[i]; }
+  const Value& value(size_t i) const { return values()[i]; }
 
  private:
-  const Value* at(size_t i) const { return i == Keys::npos ? nullptr : &values_[i]; }
+  Dict(Ref<const Keys> keys, std::span<Value> values);
+  static void* operator new(size_t size, size_t values) { return ::operator new(size + values * sizeof(Value)); }
+  static void operator delete(void* p, size_t) { ::operator delete(p); }
+  Value* values() const { return reinterpret_cast<Value*>(const_cast<Dict*>(this) + 1); }
+  const Value* at(size_t i) const { return i == Keys::npos ? nullptr : &values()[i]; }
   Ref<const Keys> keys_;
-  std::unique_ptr<Value[]> values_;
 };
+static_assert(sizeof(Dict) % alignof(Value) == 0);
 
 struct Range final : Object {
   int64_t start = 0, stop = 0, step = 1, count = 0;

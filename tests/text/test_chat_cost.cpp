@@ -1,5 +1,5 @@
-// Whatever a template does with whatever values, it pays for it, little by little: the watch is asked every few milliseconds, and the limit of
-// steps is a limit of time. Programs are generated: every filter, test, method, operator and function on large and awkward values.
+// Whatever a template does with whatever values, it pays for it, little by little: the watch is asked every few milliseconds, and the limit
+// of steps is a limit of time. Programs are generated: every filter, test, method, operator and function on large and awkward values.
 #include <ctime>
 #include <iterator>
 
@@ -75,26 +75,214 @@ constexpr Named kValues[] = {
     {"f", "1e300"},
 };
 
-constexpr const char* kFilters[] = {
-    "abs", "attr('x')", "attr(X)", "batch(2)|list", "batch(90000, 'x')|list", "capitalize", "center(3000000)", "count", "d(X)", "default(X, true)", "dictsort", "dictsort(by='value')", "e",
-    "first", "float", "forceescape", "format(X)", "format(*X)", "groupby(0)", "groupby('a')", "indent(90)", "indent(X)", "int", "int(base=36)", "items|list", "join", "join(X)", "join('-', 0)",
-    "last", "length", "list", "lower", "map('upper')|list", "map('default', X)|list", "map(attribute=0)|list", "map('string')|list", "max", "min", "reject('eq', X)|list", "replace('a', '')",
-    "replace(X, 'b')", "replace('', 'b')", "replace('b', X)", "reverse", "reverse|list", "round", "round(-5)", "round(300)", "safe", "select|list", "select('in', X)|list", "selectattr(0)|list", "slice(3)|list",
-    "slice(90000)|list", "sort", "sort(reverse=true)", "sort(attribute='0,1')", "string", "striptags", "sum", "sum(start=[])", "title", "tojson", "tojson(indent=90)", "tojson(indent=X)", "tojson(sort_keys=true)",
-    "tojson(ensure_ascii=true)", "trim", "trim(X)", "trim('ab \\n')", "truncate(2)", "truncate(1000000)", "truncate(900000, true, X)", "unique|list", "upper", "urlencode", "wordcount"};
-constexpr const char* kTests[] = {"boolean", "callable", "defined", "divisibleby(7)", "eq(X)", "escaped", "even", "filter", "float", "ge(X)", "gt(X)", "in(X)", "integer", "iterable", "le(X)", "lower", "lt(X)", "mapping",
-                                  "ne(X)", "none", "number", "odd", "sameas(X)", "sequence", "string", "test", "undefined", "upper"};
-constexpr const char* kMethods[] = {
-    "capitalize()", "center(3000000, '\xc3\xa9')", "count('a')", "count(X)", "count('')", "endswith(X)", "endswith((X,) * 10)", "expandtabs(100)", "find('b')", "find(X)", "find('b', 500000)", "format(X)", "format(*X)",
-    "format_map({})", "get(X)", "index(X)", "isalnum()", "isalpha()", "isascii()", "isdecimal()", "isdigit()", "islower()", "isnumeric()", "isprintable()", "isspace()", "istitle()", "isupper()", "items()|list", "join(X)",
-    "keys()|list", "ljust(3000000)", "lower()", "lstrip('ab ')", "lstrip(X)", "partition('b')", "partition(X)", "removeprefix(X)", "removesuffix(X)", "replace('a', 'bb')", "replace(X, '')", "rfind('q')", "rfind(X)",
-    "rindex(X)", "rjust(3000000)", "rpartition(X)", "rsplit()", "rsplit('a')", "rsplit(X)", "rstrip()", "rstrip(X)", "split()", "split('a')", "split(X)", "split(' ', 5)", "splitlines()", "startswith(X)", "startswith(X, 1000)",
-    "startswith((X,) * 10)", "strip()", "strip(X)", "swapcase()", "title()", "upper()", "values()|list", "zfill(3000000)", "copy()"};
-constexpr const char* kOperators[] = {
-    "V ~ X", "V + X", "V * 3", "2 * V", "V - X", "V / X", "V // X", "V % X", "V % (X,)", "V ** X", "-V", "V == X", "V != X", "V < X", "V <= X", "V > X", "V in X", "X in V", "V not in X", "V[99999]", "V[-1]", "V[1:]", "V[::-1]",
-    "V[::7]", "V[:99999]", "V[X]", "V.x", "[V, X]|string", "{V: X}", "{1: V}[X]", "{X: V}[V]", "(V, X) == (X, V)", "[V, X]|sort", "[V, X]|unique|list", "[V, X]|max", "[V, X]|join", "dict(V)", "dict(**V)", "namespace(V)|string",
-    "cycler(*V)", "joiner(V)()", "range(99999)|sum", "strftime_now(V)", "'%s %s' % (V, X)", "'{0}{1!r}'.format(V, X)", "'{:>3000000}'.format(V)", "'%3000000s' % V", "'%.900000f' % 1.5", "'%.90000d' % 5", "'{:,}'.format(V)",
-    "V is string and V", "V[0] ~ V[1]", "not V", "V|tojson == X|tojson", "V if V else X", "[V, V, V]|groupby(0)", "[[V, 1], [X, 2]]|sort(attribute=0)", "{'a': V}.items()|list", "(V, X)|map('length')|list", "loop.cycle(V)", "loop.changed(V, X)"};
+constexpr const char* kFilters[] = {"abs",
+                                    "attr('x')",
+                                    "attr(X)",
+                                    "batch(2)|list",
+                                    "batch(90000, 'x')|list",
+                                    "capitalize",
+                                    "center(3000000)",
+                                    "count",
+                                    "d(X)",
+                                    "default(X, true)",
+                                    "dictsort",
+                                    "dictsort(by='value')",
+                                    "e",
+                                    "first",
+                                    "float",
+                                    "forceescape",
+                                    "format(X)",
+                                    "format(*X)",
+                                    "groupby(0)",
+                                    "groupby('a')",
+                                    "indent(90)",
+                                    "indent(X)",
+                                    "int",
+                                    "int(base=36)",
+                                    "items|list",
+                                    "join",
+                                    "join(X)",
+                                    "join('-', 0)",
+                                    "last",
+                                    "length",
+                                    "list",
+                                    "lower",
+                                    "map('upper')|list",
+                                    "map('default', X)|list",
+                                    "map(attribute=0)|list",
+                                    "map('string')|list",
+                                    "max",
+                                    "min",
+                                    "reject('eq', X)|list",
+                                    "replace('a', '')",
+                                    "replace(X, 'b')",
+                                    "replace('', 'b')",
+                                    "replace('b', X)",
+                                    "reverse",
+                                    "reverse|list",
+                                    "round",
+                                    "round(-5)",
+                                    "round(300)",
+                                    "safe",
+                                    "select|list",
+                                    "select('in', X)|list",
+                                    "selectattr(0)|list",
+                                    "slice(3)|list",
+                                    "slice(90000)|list",
+                                    "sort",
+                                    "sort(reverse=true)",
+                                    "sort(attribute='0,1')",
+                                    "string",
+                                    "striptags",
+                                    "sum",
+                                    "sum(start=[])",
+                                    "title",
+                                    "tojson",
+                                    "tojson(indent=90)",
+                                    "tojson(indent=X)",
+                                    "tojson(sort_keys=true)",
+                                    "tojson(ensure_ascii=true)",
+                                    "trim",
+                                    "trim(X)",
+                                    "trim('ab \\n')",
+                                    "truncate(2)",
+                                    "truncate(1000000)",
+                                    "truncate(900000, true, X)",
+                                    "unique|list",
+                                    "upper",
+                                    "urlencode",
+                                    "wordcount"};
+constexpr const char* kTests[] = {"boolean", "callable",  "defined",  "divisibleby(7)", "eq(X)", "escaped",   "even",
+                                  "filter",  "float",     "ge(X)",    "gt(X)",          "in(X)", "integer",   "iterable",
+                                  "le(X)",   "lower",     "lt(X)",    "mapping",        "ne(X)", "none",      "number",
+                                  "odd",     "sameas(X)", "sequence", "string",         "test",  "undefined", "upper"};
+constexpr const char* kMethods[] = {"capitalize()",
+                                    "center(3000000, '\xc3\xa9')",
+                                    "count('a')",
+                                    "count(X)",
+                                    "count('')",
+                                    "endswith(X)",
+                                    "endswith((X,) * 10)",
+                                    "expandtabs(100)",
+                                    "find('b')",
+                                    "find(X)",
+                                    "find('b', 500000)",
+                                    "format(X)",
+                                    "format(*X)",
+                                    "format_map({})",
+                                    "get(X)",
+                                    "index(X)",
+                                    "isalnum()",
+                                    "isalpha()",
+                                    "isascii()",
+                                    "isdecimal()",
+                                    "isdigit()",
+                                    "islower()",
+                                    "isnumeric()",
+                                    "isprintable()",
+                                    "isspace()",
+                                    "istitle()",
+                                    "isupper()",
+                                    "items()|list",
+                                    "join(X)",
+                                    "keys()|list",
+                                    "ljust(3000000)",
+                                    "lower()",
+                                    "lstrip('ab ')",
+                                    "lstrip(X)",
+                                    "partition('b')",
+                                    "partition(X)",
+                                    "removeprefix(X)",
+                                    "removesuffix(X)",
+                                    "replace('a', 'bb')",
+                                    "replace(X, '')",
+                                    "rfind('q')",
+                                    "rfind(X)",
+                                    "rindex(X)",
+                                    "rjust(3000000)",
+                                    "rpartition(X)",
+                                    "rsplit()",
+                                    "rsplit('a')",
+                                    "rsplit(X)",
+                                    "rstrip()",
+                                    "rstrip(X)",
+                                    "split()",
+                                    "split('a')",
+                                    "split(X)",
+                                    "split(' ', 5)",
+                                    "splitlines()",
+                                    "startswith(X)",
+                                    "startswith(X, 1000)",
+                                    "startswith((X,) * 10)",
+                                    "strip()",
+                                    "strip(X)",
+                                    "swapcase()",
+                                    "title()",
+                                    "upper()",
+                                    "values()|list",
+                                    "zfill(3000000)",
+                                    "copy()"};
+constexpr const char* kOperators[] = {"V ~ X",
+                                      "V + X",
+                                      "V * 3",
+                                      "2 * V",
+                                      "V - X",
+                                      "V / X",
+                                      "V // X",
+                                      "V % X",
+                                      "V % (X,)",
+                                      "V ** X",
+                                      "-V",
+                                      "V == X",
+                                      "V != X",
+                                      "V < X",
+                                      "V <= X",
+                                      "V > X",
+                                      "V in X",
+                                      "X in V",
+                                      "V not in X",
+                                      "V[99999]",
+                                      "V[-1]",
+                                      "V[1:]",
+                                      "V[::-1]",
+                                      "V[::7]",
+                                      "V[:99999]",
+                                      "V[X]",
+                                      "V.x",
+                                      "[V, X]|string",
+                                      "{V: X}",
+                                      "{1: V}[X]",
+                                      "{X: V}[V]",
+                                      "(V, X) == (X, V)",
+                                      "[V, X]|sort",
+                                      "[V, X]|unique|list",
+                                      "[V, X]|max",
+                                      "[V, X]|join",
+                                      "dict(V)",
+                                      "dict(**V)",
+                                      "namespace(V)|string",
+                                      "cycler(*V)",
+                                      "joiner(V)()",
+                                      "range(99999)|sum",
+                                      "strftime_now(V)",
+                                      "'%s %s' % (V, X)",
+                                      "'{0}{1!r}'.format(V, X)",
+                                      "'{:>3000000}'.format(V)",
+                                      "'%3000000s' % V",
+                                      "'%.900000f' % 1.5",
+                                      "'%.90000d' % 5",
+                                      "'{:,}'.format(V)",
+                                      "V is string and V",
+                                      "V[0] ~ V[1]",
+                                      "not V",
+                                      "V|tojson == X|tojson",
+                                      "V if V else X",
+                                      "[V, V, V]|groupby(0)",
+                                      "[[V, 1], [X, 2]]|sort(attribute=0)",
+                                      "{'a': V}.items()|list",
+                                      "(V, X)|map('length')|list",
+                                      "loop.cycle(V)",
+                                      "loop.changed(V, X)"};
 
 std::string filled(std::string pattern, char what, const std::string& with) {
   for (size_t at = 0; (at = pattern.find(what, at)) != pattern.npos; at += with.size()) pattern.replace(at, 1, with);
@@ -140,12 +328,14 @@ TEST_CASE("no operation on any two values works longer than 50 ms between two qu
   size_t pick = 0;
   for (const std::string& expression : expressions())
     for (const Named& value : kValues)
-      for (int k = 0; k < (expression.find('X') == expression.npos ? 1 : 3); ++k) check(program(expression, value, kValues[(pick += 5) % std::size(kValues)]), 600'000);
+      for (int k = 0; k < (expression.find('X') == expression.npos ? 1 : 3); ++k)
+        check(program(expression, value, kValues[(pick += 5) % std::size(kValues)]), 600'000);
 }
 
 TEST_CASE("what would take hours is refused within about a second", "[text]") {
   const std::string source = GENERATE(
-      as<std::string>(), R"({% set a = "a" * 30000000 %}{% set n = "a" * 15000000 ~ "b" %}{{ n in a }}{% for i in range(1000) %}{{ n in a }}{% endfor %})",
+      as<std::string>(),
+      R"({% set a = "a" * 30000000 %}{% set n = "a" * 15000000 ~ "b" %}{{ n in a }}{% for i in range(1000) %}{{ n in a }}{% endfor %})",
       R"({% set a = "a" * 2000000 %}{% set n = "a" * 1000000 ~ "b" %}{% for i in range(1000) %}{{ a.count(n) }}{{ a|replace(n, "") }}{% endfor %})",
       R"({% set s = "a" * 16000000 %}{% set p = "a" * 15999999 ~ "b" %}{{ s.startswith((p,) * 1000000) }})",
       R"({% set s = "a" * 16000000 %}{% set p = "a" * 15999999 ~ "b" %}{% for i in range(100000) %}{% set x = s.removeprefix(p) %}{% endfor %})",
@@ -161,10 +351,13 @@ TEST_CASE("what would take hours is refused within about a second", "[text]") {
 }
 
 TEST_CASE("chains of lazy iterators count as depth", "[text]") {
-  const std::string step = GENERATE(as<std::string>(), "ns.x|batch(2)", "[1]|map('default', ns.x)", "[1]|select('eq', ns.x)", "ns.x|slice(2)", "ns.x|items", "[1]|batch(2, ns.x)", "[1]|slice(2, ns.x)", "ns.x|unique", "ns.x|map('string')",
-                                    "ns.x|select", "ns.x|reject('none')", "ns.x|selectattr(0)", "[1]|rejectattr(0, 'eq', ns.x)", "[1]|map(attribute=0, default=ns.x)", "[1]|map('default', default_value=ns.x)", "[1]|select('in', seq=ns.x)",
-                                    "[ns.x]|reverse", "cycler(ns.x).next", "joiner(ns.x)", "{'a': ns.x}.items()", "[ns.x].index", "[ns.x]|map('list')", "(ns.x,)|first|map('list')", "[1]|unique(attribute=ns.x)", "[ns.x]|groupby(0, default=ns.x)|batch(1)",
-                                    "[ns.x, 1]|batch(1)|first|batch(1)");
+  const std::string step =
+      GENERATE(as<std::string>(), "ns.x|batch(2)", "[1]|map('default', ns.x)", "[1]|select('eq', ns.x)", "ns.x|slice(2)", "ns.x|items",
+               "[1]|batch(2, ns.x)", "[1]|slice(2, ns.x)", "ns.x|unique", "ns.x|map('string')", "ns.x|select", "ns.x|reject('none')",
+               "ns.x|selectattr(0)", "[1]|rejectattr(0, 'eq', ns.x)", "[1]|map(attribute=0, default=ns.x)",
+               "[1]|map('default', default_value=ns.x)", "[1]|select('in', seq=ns.x)", "[ns.x]|reverse", "cycler(ns.x).next",
+               "joiner(ns.x)", "{'a': ns.x}.items()", "[ns.x].index", "[ns.x]|map('list')", "(ns.x,)|first|map('list')",
+               "[1]|unique(attribute=ns.x)", "[ns.x]|groupby(0, default=ns.x)|batch(1)", "[ns.x, 1]|batch(1)|first|batch(1)");
   CAPTURE(step);
   const std::string source = "{% set ns = namespace(x=[1]) %}{% for i in range(100000) %}{% set ns.x = " + step + " %}{% endfor %}done";
   const Cost cost = cost_of(source, ChatTemplate::Limits().steps);
@@ -178,13 +371,18 @@ TEST_CASE("the watch is asked while a template is parsed and while variables are
     while (out.size() + unit.size() <= bytes) out += unit;
     return out;
   };
-  for (const char* unit : {"{% if 0 %}{% endif %}", "{{ a }}", "{% set a = 1 %}", "x", "{#", "{# x #}", "{%", "\n", "{% raw %}{% endraw %}", "[1, ", "\xc3\xa9", "{{ 'a' }}", "{{ '\\n", "a b "}) {
+  for (const char* unit : {"{% if 0 %}{% endif %}", "{{ a }}", "{% set a = 1 %}", "x", "{#", "{# x #}", "{%", "\n", "{% raw %}{% endraw %}",
+                           "[1, ", "\xc3\xa9", "{{ 'a' }}", "{{ '\\n", "a b "}) {
     CAPTURE(unit);
     CHECK(cost_of(repeat(unit, 1'000'000), 10'000'000).worst_gap < 0.05 * kSlow);
   }
   CHECK(cost_of("{% raw %}" + repeat("{% ", 900'000), 1000).worst_gap < 0.05 * kSlow);
   CHECK(cost_of("{{ [" + repeat("1, ", 900'000) + "] }}", 10'000'000).worst_gap < 0.05 * kSlow);
-  for (const auto& [open, unit, close] : {std::tuple{"{\"m\": [", "{\"role\":\"user\",\"content\":\"x\"},", "1]}"}, {"{\"m\": \"", "\\n", "\"}"}, {"{\"m\": [", "[],", "1]}"}, {"{\"m\": [", "1e5,", "1]}"}, {"{\"m\": ", " ", "1}"}})
+  for (const auto& [open, unit, close] : {std::tuple{"{\"m\": [", "{\"role\":\"user\",\"content\":\"x\"},", "1]}"},
+                                          {"{\"m\": \"", "\\n", "\"}"},
+                                          {"{\"m\": [", "[],", "1]}"},
+                                          {"{\"m\": [", "1e5,", "1]}"},
+                                          {"{\"m\": ", " ", "1}"}})
     CHECK(cost_of("{{ m|length }}", 1'000'000, open + repeat(unit, 8'000'000) + close).worst_gap < 0.05 * kSlow);
   std::string keys = "{\"m\": {";
   for (int i = 0; i < 200'000; ++i) keys += "\"k" + std::to_string(i * 7919 % 200'000) + "\": 1,";

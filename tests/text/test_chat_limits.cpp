@@ -82,12 +82,15 @@ TEST_CASE("variables and the date are checked", "[text]") {
 
 TEST_CASE("numbers of the variables print as Python prints them, whatever their size", "[text]") {
   const std::string digits(400, '7');
-  const std::string variables = R"({"a": 18446744073709551616, "b": -9223372036854775809, "c": )" + digits + R"(, "d": 1e400, "e": [-1e999, 1e-999, 18446744073709551615], "s": "1e400"})";
+  const std::string variables = R"({"a": 18446744073709551616, "b": -9223372036854775809, "c": )" + digits +
+                                R"(, "d": 1e400, "e": [-1e999, 1e-999, 18446744073709551615], "s": "1e400"})";
   const auto render = [&](const char* source) { return failure_of(source, variables).message; };
-  CHECK(render("{{ a }} {{ b }} {{ d }} {{ e }} {{ s }}") == "18446744073709551616 -9223372036854775809 inf [-inf, 0.0, 18446744073709551615] 1e400");
-  CHECK(ChatTemplate::parse("{{ c }}{{ c|tojson }}{{ '%d' % c }}{{ '{}'.format(c) }}{{ c|string }}")->render(variables).text == digits + digits + digits + digits + digits);
-  CHECK(render("{{ a is number }}{{ a is integer }}{{ a is float }}{{ a == a }}{{ a > 5 }}{{ b < 5 }}{{ c > a }}{{ {a: 1}[a] }}{{ a|float }}{{ b|abs }}") ==
-        "TrueTrueFalseTrueTrueTrueTrue11.8446744073709552e+199223372036854775809");
+  CHECK(render("{{ a }} {{ b }} {{ d }} {{ e }} {{ s }}") ==
+        "18446744073709551616 -9223372036854775809 inf [-inf, 0.0, 18446744073709551615] 1e400");
+  CHECK(ChatTemplate::parse("{{ c }}{{ c|tojson }}{{ '%d' % c }}{{ '{}'.format(c) }}{{ c|string }}")->render(variables).text ==
+        digits + digits + digits + digits + digits);
+  CHECK(render("{{ a is number }}{{ a is integer }}{{ a is float }}{{ a == a }}{{ a > 5 }}{{ b < 5 }}{{ c > a }}{{ {a: 1}[a] }}{{ a|float "
+               "}}{{ b|abs }}") == "TrueTrueFalseTrueTrueTrueTrue11.8446744073709552e+199223372036854775809");
   CHECK(render("{{ a + 1 }}").find("64-bit") != std::string::npos);
   CHECK(failure_of("x", "{\"a\": " + std::string(4301, '1') + "}").status == Status::bad_file);
 }
@@ -101,19 +104,29 @@ TEST_CASE("the smallest integer goes wherever an integer goes", "[text]") {  // 
   CHECK(render("{{ 5|round(LOW) }} {{ 5.5|round(LOW) }} {{ LOW|round(LOW) }}") == "0 0.0 0");
   CHECK(has(render("{{ 'abc'|truncate(LOW) }}"), "expected length >= 3, got -9223372036854775808"));
   CHECK(has(render("{{ 'abc'|truncate(3, true, '', LOW) }}"), "expected leeway >= 0"));
-  CHECK(render("{{ 'a'.zfill(LOW) }}{{ 'a'.ljust(LOW) }}{{ 'a'.rjust(LOW) }}{{ 'a'.center(LOW) }}{{ 'a'|center(LOW) }}{{ '\ta'.expandtabs(LOW) }}") == "aaaaaa");
-  CHECK(render("{{ 'abc'[LOW:] }}{{ 'abc'[::LOW] }}{{ [1, 2][LOW:] }}{{ [1, 2][::LOW] }}{{ range(5)[LOW::LOW]|list }}{{ range(5)[:LOW]|list }}") == "abcc[1, 2][2][][]");
+  CHECK(render("{{ 'a'.zfill(LOW) }}{{ 'a'.ljust(LOW) }}{{ 'a'.rjust(LOW) }}{{ 'a'.center(LOW) }}{{ 'a'|center(LOW) }}{{ "
+               "'\ta'.expandtabs(LOW) }}") == "aaaaaa");
+  CHECK(render("{{ 'abc'[LOW:] }}{{ 'abc'[::LOW] }}{{ [1, 2][LOW:] }}{{ [1, 2][::LOW] }}{{ range(5)[LOW::LOW]|list }}{{ "
+               "range(5)[:LOW]|list }}") == "abcc[1, 2][2][][]");
   CHECK(render("{{ 'a\nb'|indent(LOW) }}{{ [1]|tojson(indent=LOW) }}{{ [1]|slice(LOW)|list }}") == "a\nb[\n1\n][]");
-  CHECK(render("{{ 'abc'.find('c', LOW) }}{{ 'abc'.find('c', LOW, LOW) }}{{ 'abc'.startswith('a', LOW) }}{{ [1].index(1, LOW) }}") == "2-1True0");
-  CHECK(render("{{ LOW % -1 }}{{ LOW % 7 }}{{ LOW // 1 }}{{ 'a' * LOW }}{{ [1] * LOW }}{{ LOW in range(3) }}{{ LOW is odd }}") == "06-9223372036854775808[]FalseFalse");
-  CHECK(render("{{ '%d' % LOW }}{{ '%.3d' % LOW }}{{ '{:d}'.format(LOW) }}{{ '%x' % LOW }}") == "-9223372036854775808-9223372036854775808-9223372036854775808-8000000000000000");
-  for (const char* source : {"{{ -LOW }}", "{{ LOW|abs }}", "{{ LOW // -1 }}", "{{ LOW - 1 }}", "{{ LOW * 2 }}", "{{ LOW ** 2 }}", "{{ [LOW, -1]|sum }}", "{{ '%*d' % (LOW, 1) }}", "{{ 1e300|int }}", "{{ -1e300|int }}",
-                             "{{ 1e300|round(0, 'floor') }}", "{{ '9e99'|int }}", "{{ '%d' % 1e300 }}", "{{ (1e308 * 10)|int }}", "{{ 5 * 10 ** 18 + 5 * 10 ** 18 }}"}) {
+  CHECK(render("{{ 'abc'.find('c', LOW) }}{{ 'abc'.find('c', LOW, LOW) }}{{ 'abc'.startswith('a', LOW) }}{{ [1].index(1, LOW) }}") ==
+        "2-1True0");
+  CHECK(render("{{ LOW % -1 }}{{ LOW % 7 }}{{ LOW // 1 }}{{ 'a' * LOW }}{{ [1] * LOW }}{{ LOW in range(3) }}{{ LOW is odd }}") ==
+        "06-9223372036854775808[]FalseFalse");
+  CHECK(render("{{ '%d' % LOW }}{{ '%.3d' % LOW }}{{ '{:d}'.format(LOW) }}{{ '%x' % LOW }}") ==
+        "-9223372036854775808-9223372036854775808-9223372036854775808-8000000000000000");
+  for (const char* source :
+       {"{{ -LOW }}", "{{ LOW|abs }}", "{{ LOW // -1 }}", "{{ LOW - 1 }}", "{{ LOW * 2 }}", "{{ LOW ** 2 }}", "{{ [LOW, -1]|sum }}",
+        "{{ '%*d' % (LOW, 1) }}", "{{ 1e300|int }}", "{{ -1e300|int }}", "{{ 1e300|round(0, 'floor') }}", "{{ '9e99'|int }}",
+        "{{ '%d' % 1e300 }}", "{{ (1e308 * 10)|int }}", "{{ 5 * 10 ** 18 + 5 * 10 ** 18 }}"}) {
     CAPTURE(source);
     CHECK(has(render(source), "chat template line 1: "));
   }
-  CHECK(render("{{ (1e308 * 10 - 1e308 * 10)|int }} {{ 'nan'|int(7) }} {{ 'inf'|int(7) }} {{ '-9223372036854775808'|int }}") == "0 7 7 -9223372036854775808");
-  CHECK(render("{{ '%08.3d' % 5 }} {{ '%#.5x' % 255 }} {{ '%#10.5x' % 255 }}") == "00000005 0x000ff    0x000ff");  // siblings: not Python's either
+  CHECK(render("{{ (1e308 * 10 - 1e308 * 10)|int }} {{ 'nan'|int(7) }} {{ 'inf'|int(7) }} {{ '-9223372036854775808'|int }}") ==
+        "0 7 7 -9223372036854775808");
+  CHECK(render("{{ '%08.3d' % 5 }} {{ '%#.5x' % 255 }} {{ '%#10.5x' % 255 }}") ==
+        "00000005 0x000ff    0x000ff");  // siblings: not Python's either
+  CHECK(render("{{ -0.5|round(-1) }} {{ -4.5|round(-20) }}") == "-0.0 -0.0");
 }
 
 TEST_CASE("a template longer than a megabyte is refused, one of a megabyte is not", "[text]") {
@@ -205,8 +218,9 @@ TEST_CASE("templates within the limits are not refused", "[text]") {
   CHECK(failure_of("{% if 0 %}" + repeat("{% elif 0 %}", 5000) + "{% else %}x{% endif %}").message == "x");
   CHECK(failure_of("{% macro f(n) %}{% if n %}{{ n }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(20) }}").status == Status::ok);
   std::string text(1 << 20, 'x');
-  CHECK(ChatTemplate::parse("{% for m in messages %}{{ '<' + m + '>' }}{% endfor %}")->render(R"({"messages": [")" + text + R"("]})").text ==
-        "<" + text + ">");
+  CHECK(
+      ChatTemplate::parse("{% for m in messages %}{{ '<' + m + '>' }}{% endfor %}")->render(R"({"messages": [")" + text + R"("]})").text ==
+      "<" + text + ">");
 }
 
 TEST_CASE("limits given by the caller hold", "[text]") {

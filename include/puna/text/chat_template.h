@@ -4,10 +4,10 @@
 // size): a hostile template is an error, never a hang. The date comes from the caller: nothing here reads a clock, a file or the
 // environment. What differs from Python: integers are 64 bits, to compute beyond is an error (variables may be longer, and print as they
 // are); printing a generator or a function is an error.
-// What a render prints of the caller's variables is its `content`: precise to the byte through slicing, splitting, joining, formatting, trimming,
-// replacing, changing case, JSON and macros. Where a byte mixes both, it is content.
-// Not supported (Error{unsupported}): include, import, extends, block, autoescape; filters urlize, wordwrap, xmlattr, pprint, random,
-// filesizeformat; str.casefold, encode, translate, isidentifier.
+// What a render prints of the caller's variables is its `content`: precise to the byte through slicing, splitting, joining, formatting,
+// trimming, replacing, changing case, JSON and macros. Where a byte mixes both, it is content. Not supported (Error{unsupported}): include,
+// import, extends, block, autoescape; filters urlize, wordwrap, xmlattr, pprint, random, filesizeformat; str.casefold, encode, translate,
+// isidentifier.
 #pragma once
 #include <functional>
 #include <map>
