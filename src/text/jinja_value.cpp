@@ -175,7 +175,9 @@ size_t Keys::find(Machine& m, std::string_view key) const {
   return at != order_.end() && equal_bytes(m, canonical_[*at], key) ? *at : npos;
 }
 
-Ref<Dict> Dict::make(Ref<const Keys> keys, std::span<Value> values) { return Ref<Dict>(new (values.size()) Dict(std::move(keys), values)); }
+Ref<Dict> Dict::make(Ref<const Keys> keys, std::span<Value> values) {
+  return Ref<Dict>(new (Room{values.size()}) Dict(std::move(keys), values));
+}
 
 Dict::Dict(Ref<const Keys> keys, std::span<Value> values) : keys_(std::move(keys)) {
   depth = 1;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -251,8 +252,11 @@ class Dict final : public Object {
 
  private:
   Dict(Ref<const Keys> keys, std::span<Value> values);
-  static void* operator new(size_t size, size_t values) { return ::operator new(size + values * sizeof(Value)); }
-  static void operator delete(void* p, size_t) { ::operator delete(p); }
+  struct Room {
+    size_t values;
+  };
+  static void* operator new(size_t size, Room room) { return ::operator new(size + room.values * sizeof(Value)); }
+  static void operator delete(void* p, Room) { ::operator delete(p); }
   Value* values() const { return reinterpret_cast<Value*>(const_cast<Dict*>(this) + 1); }
   const Value* at(size_t i) const { return i == Keys::npos ? nullptr : &values()[i]; }
   Ref<const Keys> keys_;
