@@ -48,6 +48,10 @@ class JinjaTemplate final : public ChatTemplate {
     return {std::move(output.text), std::move(output.spans)};
   }
 
+  bool reads(std::string_view variable) const override {
+    return program_.free.contains(variable) && (variable == "strftime_now" || !is_global(variable));
+  }
+
  private:
   const Limits limits_;
   const Program program_;

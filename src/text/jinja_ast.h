@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -245,6 +246,7 @@ struct Program {
   Body body;
   std::vector<int> hidden;
   std::vector<std::string> names;
+  std::set<std::string, std::less<>> free;  // of them those that the render or Jinja's globals give
 };
 
 }  // namespace puna::jinja

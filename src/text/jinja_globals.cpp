@@ -185,6 +185,10 @@ constexpr Entry kGlobals[] = {
 
 }  // namespace
 
+bool is_global(std::string_view name) {
+  return std::any_of(std::begin(kGlobals), std::end(kGlobals), [&](const Entry& e) { return e.name == name; });
+}
+
 Value find_global(Machine& m, std::string_view name) {
   const auto at = std::find_if(std::begin(kGlobals), std::end(kGlobals), [&](const Entry& e) { return e.name == name; });
   if (at == std::end(kGlobals) || (name == "strftime_now" && m.now().empty())) return Value();

@@ -8,6 +8,7 @@
 namespace puna::jinja {
 
 Value find_global(Machine& m, std::string_view name);  // undefined when there is none; strftime_now exists only when `now` is known
+bool is_global(std::string_view name);
 bool set_namespace_attribute(Machine& m, const Value& space, std::string_view name, const Value& value);  // false: not a namespace
 
 // jinja_date.cpp: C's strftime for a date (the time of day is midnight), in the C locale. `date` is YYYY-MM-DD.

@@ -15,6 +15,8 @@ Program Parser::run() {
   symbols_.open(&program_.hidden);
   program_.body = body({});
   symbols_.finish(watch_);
+  for (const int name : symbols_.free())
+    if (name > kKwargsName) program_.free.insert(program_.names[size_t(name)]);
   return std::move(program_);
 }
 

@@ -87,3 +87,19 @@ TEST_CASE("the cases of tests/data/jinja render as jinja2 rendered them", "[text
     }
   }
 }
+
+TEST_CASE("a template says which variables a render may give it: not its own, not Jinja's", "[text]") {
+  const auto chat = ChatTemplate::parse(
+      "{% set own = 1 %}{{ own }}{% if custom is defined %}{% set tools = custom %}{% endif %}{% if not tools is defined %}{% set tools = none %}{% endif %}"
+      "{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}{% macro f(x) %}{{ x }}{{ inside }}{% endmacro %}{{ f(1) }}{{ range(2)|list }}{{ m }}"
+      "{% set ns = namespace(n=0) %}{% set ns.n = 1 %}{{ strftime_now('%Y') if strftime_now is defined }}");
+  for (const char* name : {"custom", "tools", "messages", "inside", "strftime_now", "m"}) {
+    CAPTURE(name);
+    CHECK(chat->reads(name));
+  }
+  for (const char* name : {"own", "loop", "x", "f", "range", "namespace", "ns", "content", "documents"}) {
+    CAPTURE(name);
+    CHECK(!chat->reads(name));
+  }
+  CHECK(!ChatTemplate::parse("{% for m in messages %}{{ m }}{% endfor %}")->reads("m"));
+}

@@ -44,6 +44,9 @@ class ChatTemplate {
   using Texts = std::map<std::string, std::variant<std::string, std::vector<std::string>>, std::less<>>;
   virtual RenderedChat render(std::string_view variables_json, std::string_view now = {}, const Watch& watch = Watch(),
                               const Texts& otherwise = Texts()) const = 0;
+  // Whether a variable of this name would be read: tools, documents, enable_thinking, ...; "strftime_now": whether it asks for the date. Jinja's other
+  // functions are none.
+  virtual bool reads(std::string_view variable) const = 0;
 };
 
 }  // namespace puna
