@@ -1,6 +1,8 @@
 // Pictures through the C ABI: prepared, encoded, in prompts, in generations; every refusal a sentence.
 #include <puna_vision.h>
 
+#include <algorithm>
+
 #include "capi/fixture.h"
 
 using namespace puna::test;
@@ -36,12 +38,19 @@ struct Seeing {
     return i;
   }
   std::string text() const { return golden.manifest["facts"]["prompt"]; }
-  std::vector<int32_t> text_ids() const {
+  std::vector<int32_t> text_ids() const { return ids_of(text()); }
+  // The position of the last token that an image fills; -1: none.
+  int64_t last_patch(const std::vector<int32_t>& expanded) const {
+    const std::vector<int32_t> patch = ids_of("<|patch|>");
+    REQUIRE(patch.size() == 1);
+    return int64_t(expanded.rend() - std::find(expanded.rbegin(), expanded.rend(), patch[0])) - 1;
+  }
+  std::vector<int32_t> ids_of(const std::string& text) const {
     auto options = sized<puna_tokenize_options>();
     options.parse_special = 1;
-    std::vector<int32_t> ids(1000);
+    std::vector<int32_t> ids(text.size() + 16);
     size_t count = 0;
-    ok(puna_model_tokenize(model.get(), text().data(), text().size(), &options, ids.data(), ids.size(), &count));
+    ok(puna_model_tokenize(model.get(), text.data(), text.size(), &options, ids.data(), ids.size(), &count));
     ids.resize(count);
     return ids;
   }
@@ -76,6 +85,8 @@ TEST_CASE("prompts with images give the reference's logits, expanded by us or al
   const Seeing m;
   const std::vector<int64_t> wide = m.golden.array("input_ids").i64();
   const std::vector<int32_t> expanded(wide.begin(), wide.end());
+  const int64_t cut = m.last_patch(expanded);  // where it is: the last image is not whole
+  REQUIRE(cut > 0);
   for (const std::vector<int32_t>& ids : {m.text_ids(), expanded}) {
     const SessionHandle session = make_session(m.model, /*exact=*/true);
     std::vector<float> logits(expanded.size() * size_t(m.info().vocabulary));
@@ -86,12 +97,12 @@ TEST_CASE("prompts with images give the reference's logits, expanded by us or al
     int64_t shared = 0, whole = 0;
     ok(puna_session_shared_images(session.get(), ids.data(), ids.size(), m.list.data(), m.list.size(), &shared, &whole));
     CHECK((shared == int64_t(expanded.size()) && whole == shared));
-    ok(puna_session_truncate(session.get(), whole - 3));  // into the last image
+    ok(puna_session_truncate(session.get(), cut));
     ok(puna_session_shared_images(session.get(), ids.data(), ids.size(), m.list.data(), m.list.size(), &shared, nullptr));
-    CHECK((shared < whole - 3 && shared > 0));
+    CHECK((shared < cut && shared > 0));
     int64_t computed = 0;
     ok(puna_session_append_rest_images(session.get(), ids.data(), ids.size(), m.list.data(), m.list.size(), &computed));
-    CHECK(computed == 3);
+    CHECK(computed == whole - cut);
     const SessionHandle stepped = make_session(m.model, /*exact=*/true);
     ok(puna_session_begin_images(stepped.get(), ids.data(), ids.size(), m.list.data(), m.list.size()));
     int32_t finished = 0;

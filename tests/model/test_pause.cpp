@@ -1,4 +1,5 @@
 // A forward paused between any two tiles and resumed gives the bits of one that was not (ARCHITECTURE 7).
+#include <algorithm>
 #include <atomic>
 
 #include "ops/pass.h"
@@ -45,14 +46,15 @@ TEST_CASE("a forward that pauses after every single tile gives the same bits", "
   for (const Golden& g : goldens(is_llama4_text)) {
     INFO("golden set " << g.folder());
     const LoadedLlama m = load_llama(g.folder());
-    const std::vector<int64_t> all = g.array("input_ids").i64(), ids(all.begin(), all.begin() + 20);
+    const std::vector<int64_t> all = g.array("input_ids").i64(), ids(all.begin(), all.begin() + std::min<std::ptrdiff_t>(20, std::ssize(all)));
     const auto one = make_thread_pool(1, {});
     for (const bool exact : {true, false}) {
       const Result want = run_paused(m, *one, ids, exact, {});
       CHECK(want.calls == 2);
       int asked = 0;
       const Result got = run_paused(m, *one, ids, exact, [&] { return asked++ % 2 == 1; });
-      CHECK(got.calls > 1000);
+      CAPTURE(asked);
+      CHECK(got.calls > asked / 4);  // a pause behind a stage's last tile is none
       CHECK(ref::differing(got.logits, want.logits) == 0);
     }
   }
@@ -87,17 +89,23 @@ TEST_CASE("a forward paused once, anywhere, with any number of threads, gives th
 TEST_CASE("other passes may run while one is paused", "[model][golden]") {
   for (const Golden& g : goldens(is_llama4_text)) {
     const LoadedLlama m = load_llama(g.folder());
-    const std::vector<int64_t> all = g.array("input_ids").i64(), ids(all.begin(), all.begin() + 6), others(all.begin() + 6, all.begin() + 12);
+    const std::vector<int64_t> all = g.array("input_ids").i64();
+    const std::ptrdiff_t n = std::min<std::ptrdiff_t>(6, std::ssize(all) / 2);
+    const std::vector<int64_t> ids(all.begin(), all.begin() + n), others(all.begin() + n, all.begin() + 2 * n);
     const auto pool = make_thread_pool(2, {});
     const Result want = run_paused(m, *pool, ids, false, {}), want_other = run_paused(m, *pool, others, false, {});
     const auto inner = make_thread_pool(1, {});
-    std::atomic<int> asked{0};
+    int questions = 0;
+    run_paused(m, *inner, ids, false, [&] { return ++questions, false; });
+    const int step = std::max(1, questions / 16) | 1;  // some pauses fall behind a stage's last tile and are none, but not all of them
+    int asked = 0;
     size_t wrong = 0;
     const Result got = run_paused(m, *inner, ids, false, [&] {
-      if (asked++ % 400 != 399) return false;
+      if (asked++ % step != step - 1) return false;
       wrong += ref::differing(run_paused(m, *pool, others, false, {}).logits, want_other.logits) != 0;
       return true;
     });
+    CAPTURE(questions, step);
     CHECK(got.calls > 2);
     CHECK(wrong == 0);
     CHECK(ref::differing(got.logits, want.logits) == 0);
