@@ -5,6 +5,7 @@
 
 #include "base/det_math.h"
 #include "puna/base/error.h"
+#include "train/counted.h"
 
 namespace puna::train {
 namespace {
@@ -17,8 +18,6 @@ std::vector<Sequence> both_answers(std::span<const Preference> pairs) {
   }
   return all;
 }
-
-int64_t counted_tokens(const Sequence& s) { return s.counted.empty() ? 0 : std::count(s.counted.begin() + 1, s.counted.end(), 1); }
 
 // Token losses in the order of both_answers, summed up an answer.
 std::vector<PairLogProbs> sums(std::span<const Sequence> answers, std::span<const double> nll) {

@@ -7,21 +7,14 @@
 #include "ops/inference.h"
 #include "puna/base/error.h"
 #include "puna/train/data.h"
+#include "train/counted.h"
+#include "train/groups.h"
 
 namespace puna::train {
 namespace {
 
-int64_t counted_in(const Sequence& s) { return std::count(s.counted.begin() + 1, s.counted.end(), 1); }
-
-// [first, last) runs of `items` whose sizes add up to at most `limit`, at least one each: visit(first, last).
-template <class Size, class Visit>
-void in_groups(size_t items, int64_t limit, Size&& size_of, Visit&& visit) {
-  for (size_t first = 0; first < items;) {
-    size_t last = first + 1;
-    for (int64_t sum = size_of(first); last < items && sum + size_of(last) <= limit; ++last) sum += size_of(last);
-    visit(first, last);
-    first = last;
-  }
+void require_marks(const Sequence& s) {
+  PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "a sequence has %zu marks for %zu tokens", s.counted.size(), s.tokens.size());
 }
 
 }  // namespace
@@ -36,7 +29,8 @@ Trainer::Trainer(Parameters& parameters, const Llama& model, const Adapter* adap
 }
 
 void Trainer::learn(std::vector<Sequence> sequences) {
-  std::erase_if(sequences, [](const Sequence& s) { return s.tokens.size() < 2 || counted_in(s) == 0; });
+  for (const Sequence& s : sequences) require_marks(s);
+  std::erase_if(sequences, [](const Sequence& s) { return s.tokens.size() < 2 || counted_tokens(s) == 0; });
   sequences_ = std::move(sequences);
   pairs_.clear();
   int64_t tokens = 0;
@@ -46,16 +40,16 @@ void Trainer::learn(std::vector<Sequence> sequences) {
 
 void Trainer::learn(std::vector<Preference> pairs, FunctionRef<bool()> should_stop) {
   PUNA_REQUIRE(adapter_ != nullptr, "preference pairs need an adapter: the model without it is the reference");
+  for (const Preference& p : pairs) {
+    require_marks(p.chosen);
+    require_marks(p.rejected);
+  }
   pairs_ = std::move(pairs);
   sequences_.clear();
   int64_t tokens = 0;
   for (size_t i = 0; i < pairs_.size(); ++i) tokens += tokens_of(int64_t(i));
   begin(int64_t(pairs_.size()), tokens);
-  reference_.clear();
-  in_groups(pairs_.size(), options_.tokens_per_pass, [&](size_t i) { return tokens_of(int64_t(i)); }, [&](size_t first, size_t last) {
-    const auto part = reference_log_probs(pass_, std::span(pairs_).subspan(first, last - first), should_stop);
-    reference_.insert(reference_.end(), part.begin(), part.end());
-  });
+  reference_ = reference_of(pairs_, should_stop);
 }
 
 void Trainer::begin(int64_t count, int64_t tokens) {
@@ -110,7 +104,7 @@ double Trainer::learn_from(std::span<const int64_t> drawn, StepReport& report, F
   int64_t units = 0;  // what the mean is over
   std::vector<int64_t> own;
   for (size_t i = 0; i < drawn.size(); ++i) {
-    units += pairs_.empty() ? counted_in(sequences_[size_t(drawn[i])]) : 1;
+    units += pairs_.empty() ? counted_tokens(sequences_[size_t(drawn[i])]) : 1;
     report.tokens += tokens_of(drawn[i]);
     if (int64_t(i) % peers_.count == peers_.rank) own.push_back(drawn[i]);
   }
@@ -166,19 +160,6 @@ StepReport Trainer::step(FunctionRef<bool()> should_stop) {
   report.learning_rate = options_.optimizer.learning_rate * factor;
   report.grad_norm = optimizer_.step(factor);
   return report;
-}
-
-double Trainer::evaluate(std::span<const Sequence> sequences, FunctionRef<bool()> should_stop) {
-  const FpEnv fp_env;
-  double sum = 0;
-  int64_t n = 0;
-  in_groups(sequences.size(), options_.tokens_per_pass, [&](size_t i) { return int64_t(sequences[i].tokens.size()); }, [&](size_t first, size_t last) {
-    const std::vector<double> nll = pass_.losses(sequences.subspan(first, last - first), 0, {nullptr, adapter_, should_stop});
-    for (const double x : nll) sum += x;
-    n += int64_t(nll.size());
-  });
-  PUNA_REQUIRE(n > 0, "no token of the held-out sequences counts");
-  return sum / double(n);
 }
 
 }  // namespace puna::train

@@ -38,6 +38,13 @@ struct StepReport {
   double preferred = 0;           // DPO: share of pairs whose chosen answer is ahead
 };
 
+// Means over held-out pairs.
+struct PairScores {
+  double loss = 0;
+  double preferred = 0;  // share of pairs whose chosen answer is ahead
+  double margin = 0;     // beta times how far it is ahead, in nats
+};
+
 class Trainer {
  public:
   // What is trained are `parameters`; `adapter` is active if given. All must outlive the trainer.
@@ -54,6 +61,9 @@ class Trainer {
   StepReport step(FunctionRef<bool()> should_stop = {});
   // Mean loss over held-out sequences; nothing is learned.
   double evaluate(std::span<const Sequence> sequences, FunctionRef<bool()> should_stop = {});
+  // The same of held-out pairs; `reference` is what reference_of() said of them, at any time: it is the model without the adapter.
+  PairScores evaluate(std::span<const Preference> pairs, std::span<const PairLogProbs> reference, FunctionRef<bool()> should_stop = {});
+  std::vector<PairLogProbs> reference_of(std::span<const Preference> pairs, FunctionRef<bool()> should_stop = {});
 
   // Everything that the next step depends on, in one safetensors file that is replaced in one step. Error{bad_file} when it belongs to other
   // parameters or data, {invalid_argument} when options differ that would change the run.
