@@ -115,13 +115,26 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     PUNA_REQUIRE(adapter != nullptr, "adapter is NULL");
     const puna_finetune_options o = read_options(options, "puna_finetune_options");
     require_reserved(o.reserved, "puna_finetune_options");
+    require_reserved(o.reserved2, "puna_finetune_options");
 #if PUNA_TRAIN
     const auto go_on = [&] { return !o.watch || o.watch(o.watch_user) == 0; };
     const Watch watch(go_on);
-    train::TextCodec codec{&m.require_tokenizer(), {}, &watch};
-    if (m.chat_template()) codec.render_chat = [&](std::string_view json) { return m.render_chat(json, {}, watch).text; };
+    train::TextCodec codec;
+    codec.tokenizer = &m.require_tokenizer();
+    codec.watch = &watch;
+    if (m.chat_template()) {
+      codec.render_chat = [&](std::string_view json, std::string_view date) { return m.render_chat(json, date, watch); };
+      codec.chat_reads = [&](std::string_view name) { return m.chat_template()->reads(name); };
+    }
     train::DataOptions data;
     if (in_range(o.max_tokens, 0, int64_t(1) << 40, "max_tokens") != 0) data.max_tokens = o.max_tokens;
+    if (o.date) data.date = o.date;
+    data.parse_content = flag(o.parse_content, "parse_content");
+    train::DataReport read;
+    const auto tell = [&] {
+      for (const std::string& sentence : read.sentences()) m.context().logger().write(LogLevel::warning, "training data: %s", sentence.c_str());
+      if (read.left_out) m.context().logger().write(LogLevel::warning, "training data: %lld rows are longer than max_tokens and left out", static_cast<long long>(read.left_out));
+    };
     const bool pairs = flag(o.preferences, "preferences");
     const train::TrainerOptions learning = trainer_options(o);  // refused before anything is computed
     const std::shared_ptr<Adapter> made = Adapter::create(m.context(), m.llama(), adapter_options(o), watch);
@@ -130,11 +143,13 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     train::Trainer trainer(parameters, m.llama(), made.get(), learning);
     if (pairs) {
       std::vector<train::Preference> all;
-      train::add_preferences(all, codec, lines, "jsonl", data);
+      train::add_preferences(all, codec, lines, "jsonl", data, &read);
+      tell();
       watched(go_on, m.context(), [&](FunctionRef<bool()> stop) { trainer.learn(std::move(all), stop); });
     } else {
       std::vector<train::Sequence> all;
-      train::add_jsonl(all, codec, lines, "jsonl", data);
+      train::add_jsonl(all, codec, lines, "jsonl", data, &read);
+      tell();
       trainer.learn(std::move(all));
     }
     while (trainer.done_steps() < trainer.total_steps()) {

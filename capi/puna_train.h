@@ -64,12 +64,19 @@ typedef struct puna_finetune_options {
    * but on one of the host's own with a parallel_for of the host's; never two at once. */
   int32_t (*watch)(void* user);
   void* watch_user;
+  const char* date;      /* YYYY-MM-DD: what a chat template that asks (strftime_now) is told is today; NULL = such a template is PUNA_INVALID_ARGUMENT */
+  int32_t parse_content; /* 1 = names of special tokens inside messages and texts become those tokens; 0 = what people say is text */
+  int32_t reserved2;     /* 0 */
 } puna_finetune_options;
 
-/* Teaches the model by examples: makes an adapter, the model stays as it is and may be used meanwhile. `jsonl`: one object a line:
- *   {"text": ...}   {"prompt": ..., "completion": ...}   {"messages": [{"role": "user", "content": ...}, ...]}
- * or, with preferences = 1, {"prompt": ..., "chosen": ..., "rejected": ...}. Of prompts nothing is learned, of chats what the assistant says.
- * PUNA_BAD_FILE names a wrong line. PUNA_UNSUPPORTED in builds without training. */
+/* Teaches the model by examples: makes an adapter, the model stays as it is and may be used meanwhile. `jsonl`: JSON, an object a line or a list of objects:
+ *   {"text": ...}   {"prompt": ..., "completion": ...}, both texts or lists of messages   {"messages": [{"role": "user", "content": ...}, ...]}
+ *   {"instruction": ..., "input": ..., "output": ...} (Alpaca)   {"conversations": [{"from": "human", "value": ...}, ...]} (ShareGPT)
+ * or, with preferences = 1, {"prompt": ..., "chosen": ..., "rejected": ...}, texts or lists of messages, or {"chosen", "rejected"} that begin alike. Of prompts
+ * nothing is learned, of chats what the assistant says, but for messages with "weight": 0. Chats are written by the model's chat template as puna_model_render
+ * writes them, with "tools", "documents", "chat_template_kwargs" and what else it reads from the row; special tokens in what messages say are text.
+ * Columns that nobody uses, what the template leaves out, rows left out: told to the context's logger, as warnings.
+ * PUNA_BAD_FILE names a wrong line. PUNA_UNSUPPORTED in builds without training, for data that are no JSON, and for chats without a chat template. */
 PUNA_API puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size_t bytes, const puna_finetune_options* options,
                                          puna_adapter** adapter);
 

@@ -20,14 +20,14 @@ struct Flags {
   bool exact = false;
 };
 
-void add_flags(const Verb& verb, Flags& f) {
+void add_flags(const Verb& verb, Flags& f, bool pairs) {
   f.model.add(verb);
   verb.option("--rank", f.rank, "rank of the adapter (default 8)").at_least(1);
   verb.option("--alpha", f.alpha, "its scale is alpha / rank (default 16)");
   verb.option("--targets", f.targets, "which weights: ends of names (default q_proj v_proj), or all");
   verb.option("--adapter", f.start, "an adapter to go on from (a folder as PEFT's)");
   verb.flag("--exact", f.exact, "float32 activations against a quantised base; default: integer products, as in sessions");
-  f.training.add(verb);
+  f.training.add(verb, pairs);
 }
 
 std::shared_ptr<Adapter> starting_adapter(const Flags& f, const Model& model) {
@@ -57,8 +57,8 @@ void tune(const Flags& f, Learn&& learn) {
   options.pass.providers = f.model.providers_of_training();
   options.dpo_beta = double(f.beta);
   train::Trainer trainer(parameters, model->llama(), adapter.get(), options);
-  learn(trainer, model);
-  const auto held_out = read_sequences(f.training.held_out, model, f.training.data_options(), "held out");
+  HeldOut held_out;
+  learn(trainer, model, held_out, mpi.first());
   run_training(trainer, f.training, held_out, mpi);
   if (!mpi.first()) return;
   save_adapter(*adapter, f.training.path("adapter"));
@@ -70,10 +70,11 @@ void tune(const Flags& f, Learn&& learn) {
 void add_finetune(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
   const Verb verb(app, "finetune", "Teach a model by examples: a LoRA adapter for texts, prompts and answers, or chats");
-  add_flags(verb, *f);
+  add_flags(verb, *f, /*pairs=*/false);
   verb.run([f] {
-    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model) {
-      trainer.learn(read_sequences(f->training.data, model, f->training.data_options(), "data"));
+    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool speaks) {
+      trainer.learn(read_sequences(f->training.data, model, f->training.data_options(), speaks ? "data" : nullptr));
+      held_out.sequences = read_sequences(f->training.held_out, model, f->training.data_options(), speaks ? "held out" : nullptr);
     });
   });
 }
@@ -81,16 +82,13 @@ void add_finetune(CLI::App& app) {
 void add_dpo(CLI::App& app) {
   const auto f = std::make_shared<Flags>();
   const Verb verb(app, "dpo", "Teach a model which of two answers is better: a LoRA adapter by direct preference optimisation");
-  add_flags(verb, *f);
+  add_flags(verb, *f, /*pairs=*/true);
   verb.option("--beta", f->beta, "how far the model may go from where it was (default 0.1; less is further)");
   verb.run([f] {
-    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model) {
-      std::vector<train::Preference> pairs;
-      train::DataReport report;
-      for (const std::string& file : f->training.data)
-        train::add_preferences(pairs, codec_of(model), read_input(file), file, f->training.data_options(), &report);
-      fprintf(stderr, "data: %zu pairs, %lld too long and left out\n", pairs.size(), static_cast<long long>(report.left_out));
-      trainer.learn(std::move(pairs));
+    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool speaks) {
+      trainer.learn(read_pairs(f->training.data, model, f->training.data_options(), speaks ? "data" : nullptr));
+      held_out.pairs = read_pairs(f->training.held_out, model, f->training.data_options(), speaks ? "held out" : nullptr);
+      held_out.reference = trainer.reference_of(held_out.pairs);
     });
   });
 }

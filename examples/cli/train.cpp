@@ -19,10 +19,13 @@ struct Flags {
   int64_t vocabulary = 4096;
 };
 
-// Everything the vocabulary is made from: the training texts.
+// Everything the vocabulary is made from: what the training data say.
 std::string all_text(const std::vector<std::string>& files) {
   std::string all;
-  for (const std::string& f : files) all += read_input(f);
+  for (const std::string& f : files) {
+    if (f == "-" || !os::is_file(f)) fail(Status::invalid_argument, "%s would be read twice, for the vocabulary and for training: give a file, or --tokenizer", f.c_str());
+    all += train::text_of_data(DataFile(f).bytes(), f);
+  }
   return all;
 }
 
@@ -51,7 +54,8 @@ void run(const Flags& f) {
   int64_t count = 0;
   for (const train::Parameter& p : parameters.list()) count += p.count;
   if (mpi.first()) fprintf(stderr, "%lld parameters in %zu tensors\n", static_cast<long long>(count), parameters.list().size());
-  const auto held_out = read_sequences(f.training.held_out, start, f.training.data_options(), mpi.first() ? "held out" : nullptr);
+  HeldOut held_out;
+  held_out.sequences = read_sequences(f.training.held_out, start, f.training.data_options(), mpi.first() ? "held out" : nullptr);
   train::TrainerOptions options = f.training.trainer_options();
   options.pass.providers = f.model.providers_of_training();
   train::Trainer trainer(parameters, llama, nullptr, options);

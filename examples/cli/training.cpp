@@ -59,14 +59,22 @@ class Log {
   }
   void held_out(int64_t step, double loss) {
     write({{"step", step}, {"held_out", loss}});
-    curve_.held_out_step.push_back(double(step));
-    curve_.held_out.push_back(loss);
     fprintf(stderr, "step %lld  held-out loss %.4f\n", static_cast<long long>(step), loss);
-    last_ = seconds_now();
+    measured(step, loss);
+  }
+  void held_out_pairs(int64_t step, const train::PairScores& s) {
+    write({{"step", step}, {"held_out", s.loss}, {"held_out_preferred", s.preferred}, {"held_out_margin", s.margin}});
+    fprintf(stderr, "step %lld  held-out pairs: loss %.4f, %.1f %% preferred, margin %.4f\n", static_cast<long long>(step), s.loss, 100 * s.preferred, s.margin);
+    measured(step, s.loss);
   }
   void plot() const { write_text(flags_.path("loss.svg"), curve_.svg(flags_.out)); }
 
  private:
+  void measured(int64_t step, double loss) {
+    curve_.held_out_step.push_back(double(step));
+    curve_.held_out.push_back(loss);
+    last_ = seconds_now();
+  }
   void write(const nlohmann::ordered_json& line) { file_ << line.dump() << "\n" << std::flush; }
   const TrainingFlags& flags_;
   std::ofstream file_;
@@ -86,10 +94,15 @@ Kind one_of(const std::string& name, const char* what, std::initializer_list<std
 
 }  // namespace
 
-void TrainingFlags::add(const Verb& verb) {
+void TrainingFlags::add(const Verb& verb, bool pairs) {
   verb.config("a TOML file with these options by their long names");
-  verb.option("--data", data, "text files and .jsonl files").required();
-  verb.option("--held-out", held_out, "files whose loss is measured now and then, never learned");
+  const std::string rows = std::string(pairs ? "JSON (lines or a list, .gz too) of rows " : "text files, or JSON (lines or a list, .gz too) of rows ") +
+                           (pairs ? train::kPairForms : train::kDataForms);
+  verb.option("--data", data, rows.c_str()).required();
+  verb.option("--held-out", held_out, "such files whose loss is measured now and then, never learned");
+  date = today();
+  verb.option("--date", date, "what a chat template that asks is told is today, YYYY-MM-DD (default: today; a row's own \"date\" goes first)");
+  verb.flag("--parse-content", parse_content, "names of special tokens inside messages and texts become those tokens; default: they stay text");
   verb.option("--out", out, "folder of the result, the log, the plot and checkpoints").required();
   verb.option("--steps", steps, "steps in all; 0 = what --epochs take").at_least(0);
   verb.option("--epochs", epochs, "times through the data (default 1)").at_least(1);
@@ -133,24 +146,7 @@ train::TrainerOptions TrainingFlags::trainer_options() const {
   return o;
 }
 
-train::TextCodec codec_of(const ModelPtr& model) {
-  train::TextCodec codec;
-  codec.tokenizer = &model->require_tokenizer();
-  if (model->chat_template()) codec.render_chat = [model](std::string_view json) { return model->render_chat(json).text; };
-  return codec;
-}
-
-std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what) {
-  std::vector<train::Sequence> all;
-  train::DataReport report;
-  for (const std::string& file : files) train::add_file(all, codec_of(model), file, options, &report);
-  if (!files.empty() && what)
-    fprintf(stderr, "%s: %zu sequences, %lld tokens, %lld of them count%s\n", what, all.size(), static_cast<long long>(report.tokens),
-            static_cast<long long>(report.counted), report.left_out ? (", " + std::to_string(report.left_out) + " too long and left out").c_str() : "");
-  return all;
-}
-
-void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out, MpiPeers& mpi) {
+void run_training(train::Trainer& trainer, const TrainingFlags& flags, const HeldOut& held_out, MpiPeers& mpi) {
   const std::string checkpoint = flags.path("checkpoint.safetensors");
   if (flags.resume) trainer.resume(checkpoint);
   trainer.join(mpi.peers());
@@ -164,7 +160,11 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std
     trainer.save(checkpoint);
     log->plot();
   };
-  const auto evaluate = [&] { if (log && !held_out.empty()) log->held_out(trainer.done_steps(), trainer.evaluate(held_out, stop)); };
+  const auto evaluate = [&] {
+    if (!log || held_out.empty()) return;
+    if (held_out.pairs.empty()) log->held_out(trainer.done_steps(), trainer.evaluate(held_out.sequences, stop));
+    else log->held_out_pairs(trainer.done_steps(), trainer.evaluate(held_out.pairs, held_out.reference, stop));
+  };
   ProgressBar bar("training");
   if (trainer.done_steps() == 0) evaluate();
   try {

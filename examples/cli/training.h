@@ -6,30 +6,26 @@
 
 #include "common.h"
 #include "peers.h"
-#include "puna/train/data.h"
 #include "puna/train/trainer.h"
+#include "training_data.h"
 
 namespace puna::cli {
 
 struct TrainingFlags {
   std::vector<std::string> data, held_out;
-  std::string out, schedule = "cosine", optimizer = "adamw", log;
+  std::string out, schedule = "cosine", optimizer = "adamw", log, date;
   int64_t steps = 0, epochs = 1, warmup = 0, step_tokens = 2048, pass_tokens = 2048, max_tokens = 512, save_every = 200, evaluate_every = 100;
   float learning_rate = 3e-4f, weight_decay = 0, clip = 1, beta1 = 0.9f, beta2 = 0.999f, floor = 0;
   uint64_t seed = 0;
-  bool resume = false, checkpoint_layers = false;
-  void add(const Verb& verb);
+  bool resume = false, checkpoint_layers = false, parse_content = false;
+  void add(const Verb& verb, bool pairs = false);  // pairs: what --data takes
   train::TrainerOptions trainer_options() const;
-  train::DataOptions data_options() const { return {max_tokens, true}; }
+  train::DataOptions data_options() const { return {max_tokens, true, date, parse_content}; }
   std::string path(const char* file) const { return out + "/" + file; }
 };
 
-train::TextCodec codec_of(const ModelPtr& model);
-std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options,
-                                            const char* what);  // NULL: silently
-
 // Runs to the end or to Ctrl-C (then Error{cancelled}, after saving). Of several processes, the first measures, writes and speaks.
-void run_training(train::Trainer& trainer, const TrainingFlags& flags, const std::vector<train::Sequence>& held_out, MpiPeers& mpi);
+void run_training(train::Trainer& trainer, const TrainingFlags& flags, const HeldOut& held_out, MpiPeers& mpi);
 
 // The losses over the steps, and an SVG picture of them.
 struct LossCurve {

@@ -305,7 +305,10 @@ AT(puna_finetune_options, no_providers, 120);
 AT(puna_finetune_options, bf16, 124);
 AT(puna_finetune_options, watch, 128);
 AT(puna_finetune_options, watch_user, 136);
-SIZE(puna_finetune_options, 144);
+AT(puna_finetune_options, date, 144);
+AT(puna_finetune_options, parse_content, 152);
+AT(puna_finetune_options, reserved2, 156);
+SIZE(puna_finetune_options, 160);
 
 AT(puna_image_info, struct_size, 0);
 AT(puna_image_info, rows, 4);

@@ -193,13 +193,16 @@ class Model:
 
     def finetune(self, examples: Iterable[Mapping[str, Any]], *, preferences: bool = False, rank: int = 8, alpha: float = 0, learning_rate: float = 3e-4,
                  weight_decay: float = 0, steps: int = 0, epochs: int = 1, warmup_steps: int = 0, step_tokens: int = 0, max_tokens: int = 0, seed: int = 0,
-                 targets: "str | Sequence[str]" = ("q_proj", "v_proj"), dpo_beta: float = 0,
+                 targets: "str | Sequence[str]" = ("q_proj", "v_proj"), dpo_beta: float = 0, date: "Optional[str | datetime.date]" = None,
+                 parse_content: bool = False,
                  progress: Optional[Callable[[FinetuneReport], Any]] = None) -> Adapter:
         """Teaches by examples; the model stays as it is and the adapter holds what was learned. An example is {"text"}, {"prompt", "completion"},
-        {"messages"}, or with `preferences` {"prompt", "chosen", "rejected"}. progress(report) after each step; False stops: puna.Cancelled."""
+        {"messages"}, Alpaca's {"instruction", "input", "output"}, ShareGPT's {"conversations"}, or with `preferences` {"prompt", "chosen", "rejected"}. `date`
+        (YYYY-MM-DD; today by default) answers chat templates that ask. Special tokens in what messages say are text unless parse_content.
+        progress(report) after each step; False stops: puna.Cancelled."""
         return finetune(self, examples, progress, targets, preferences=preferences, rank=rank, alpha=alpha, learning_rate=learning_rate,
                         weight_decay=weight_decay, steps=steps, epochs=epochs, warmup_steps=warmup_steps, step_tokens=step_tokens, max_tokens=max_tokens,
-                        seed=seed, dpo_beta=dpo_beta)
+                        seed=seed, dpo_beta=dpo_beta, date=date, parse_content=parse_content)
 
     @property
     def chat_templates(self) -> List[str]:

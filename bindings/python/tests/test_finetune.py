@@ -43,3 +43,12 @@ def test_progress_may_stop_it_or_raise(model):
         model.finetune(EXAMPLES, steps=6, progress=fail)
     with pytest.raises(puna.BadFile, match="line 1"):
         model.finetune([{"prompt": "x"}])
+
+
+def test_forms_of_other_trainers_are_read_and_options_reach_the_library(model):
+    rows = [{"conversations": [{"from": "human", "value": "one"}, {"from": "gpt", "value": "two"}]}, {"instruction": "one", "input": "", "output": "two"}]
+    tokens = []
+    model.finetune(rows, steps=1, date="2026-01-02", parse_content=True, progress=lambda r: tokens.append(r.tokens))
+    assert tokens[0] > 0
+    with pytest.raises(puna.BadFile, match="did you mean 'messages'"):
+        model.finetune([{"mesages": []}])

@@ -621,6 +621,9 @@ pub struct puna_finetune_options {
     pub bf16: i32,
     pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
     pub watch_user: *mut c_void,
+    pub date: *const c_char,
+    pub parse_content: i32,
+    pub reserved2: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1003,6 +1006,9 @@ const _: () = {
     assert!(offset_of!(puna_finetune_options, bf16) == 124);
     assert!(offset_of!(puna_finetune_options, watch) == 128);
     assert!(offset_of!(puna_finetune_options, watch_user) == 136);
+    assert!(offset_of!(puna_finetune_options, date) == 144);
+    assert!(offset_of!(puna_finetune_options, parse_content) == 152);
+    assert!(offset_of!(puna_finetune_options, reserved2) == 156);
     assert!(offset_of!(puna_image_info, struct_size) == 0);
     assert!(offset_of!(puna_image_info, rows) == 4);
     assert!(offset_of!(puna_image_info, columns) == 8);
@@ -1150,7 +1156,7 @@ const _: () = {
     assert!(size_of::<puna_generate_options>() == 112);
     assert!(size_of::<puna_generate_result>() == 48);
     assert!(size_of::<puna_finetune_report>() == 64);
-    assert!(size_of::<puna_finetune_options>() == 144);
+    assert!(size_of::<puna_finetune_options>() == 160);
     assert!(size_of::<puna_image_info>() == 48);
     assert!(size_of::<puna_recommender_info>() == 40);
     assert!(size_of::<puna_recommender_report>() == 40);

@@ -49,6 +49,10 @@ pub struct Finetune {
     pub preferences: bool,
     /// 0 = 0.1.
     pub dpo_beta: f64,
+    /// `YYYY-MM-DD`: what a chat template that asks for today is told; without it, such a template is an error.
+    pub date: Option<String>,
+    /// Names of special tokens inside messages and texts become those tokens; otherwise what people say is text.
+    pub parse_content: bool,
     /// Any thread sets it to end the call within milliseconds, also in the middle of a step.
     pub stop: Option<Arc<AtomicBool>>,
 }
@@ -117,11 +121,12 @@ unsafe extern "C" fn stopped(user: *mut c_void) -> i32 {
 }
 
 impl Model {
-    /// Teaches by examples, one JSON object a line: `{"text"}`, `{"prompt", "completion"}`, `{"messages"}`, or with `preferences`
-    /// `{"prompt", "chosen", "rejected"}`. The model stays as it is and may be used meanwhile. When `progress` breaks or panics after a step,
+    /// Teaches by examples, one JSON object a line or a list of them: `{"text"}`, `{"prompt", "completion"}`, `{"messages"}`, Alpaca's
+    /// `{"instruction", "input", "output"}`, ShareGPT's `{"conversations"}`, or with `preferences` `{"prompt", "chosen", "rejected"}`. The model stays as it is and may be used meanwhile. When `progress` breaks or panics after a step,
     /// or `stop` is set, the call is [`Cancelled`](crate::Status::Cancelled).
     pub fn finetune<F: FnMut(FinetuneReport) -> ControlFlow<()>>(&self, jsonl: &str, options: &Finetune, mut progress: F) -> Result<Adapter> {
         let targets = if options.targets.is_empty() { None } else { Some(c_string(&options.targets.join(","))?) };
+        let date = options.date.as_deref().map(c_string).transpose()?;
         let mut o: puna_finetune_options = sized();
         o.rank = options.rank;
         o.alpha = options.alpha;
@@ -136,6 +141,8 @@ impl Model {
         o.targets = targets.as_ref().map_or(null(), |t| t.as_ptr());
         o.preferences = options.preferences.into();
         o.dpo_beta = options.dpo_beta;
+        o.date = date.as_ref().map_or(null(), |d| d.as_ptr());
+        o.parse_content = options.parse_content.into();
         o.progress = Some(after_step::<F>);
         o.progress_user = (&mut progress as *mut F).cast();
         if let Some(stop) = &options.stop {
