@@ -60,10 +60,15 @@ std::vector<std::string> list_folder(const std::string& path);  // the names in 
 void make_folder(const std::string& path);  // fine when it is there; Error{io}
 // Whole file as bytes; Error{io} if it cannot be read or is larger than `limit`.
 std::string read_file(const std::string& path, uint64_t limit);
-// Replaces `path` in one step (temporary file, flush, rename): a reader sees the old bytes or the new, never half.
+// What is written under a name. A regular file, or a name that nothing has, is replaced in one step (temporary file beside it, flush, rename,
+// flush of the folder): a reader sees the old bytes or the new, never half. The old file's permissions and, where the system lets us, its owner
+// are kept; a new file has those of the umask. A symbolic link stays: what it leads to is replaced. What is no regular file is never replaced:
+// FIFOs and character devices get the bytes as they are written, or are refused; folders, block devices and sockets are refused.
+// A process that is killed leaves its temporary file, `.NAME.puna-PID-XXXXXXXX`: the next write to the same name removes it.
 class AtomicFile {
  public:
-  explicit AtomicFile(const std::string& path);
+  enum class Streams { written, refused };  // what happens with FIFOs and devices; refused: the format needs map()
+  explicit AtomicFile(const std::string& path, Streams streams = Streams::written);
   ~AtomicFile();  // without commit(): the temporary file is removed
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -73,11 +78,32 @@ class AtomicFile {
   void commit();
 
  private:
-  std::string path_, temporary_;
+  void create_temporary(const std::string& folder, const std::string& name, uint32_t mode);
+
+  std::string path_, target_, temporary_;  // as given; what is replaced ("": a stream); what is written meanwhile
   static constexpr intptr_t kNoFile = -1;
   intptr_t file_ = kNoFile;  // a descriptor, or Windows' handle
   void* mapped_ = nullptr;
   uint64_t mapped_bytes_ = 0;
+};
+
+// Removes the temporary files of all AtomicFiles that live in this process. For a program's signal handler that is about to end it:
+// async-signal-safe, keeps no list (the open files are it). Does nothing where the system cannot tell an open file's name.
+void remove_temporaries() noexcept;
+
+// A file that grows at its end while things happen: a log. Its first `keep` bytes stay. A folder is refused; FIFOs and devices are written as they are.
+class AppendedFile {
+ public:
+  AppendedFile(const std::string& path, uint64_t keep);
+  ~AppendedFile();
+  AppendedFile(const AppendedFile&) = delete;
+  AppendedFile& operator=(const AppendedFile&) = delete;
+  // How many of the bytes were taken. Fewer than given: `why` says what the system said, for example that the disk is full; the rest may be
+  // given again later.
+  size_t append(const char* data, size_t bytes, std::string& why);
+
+ private:
+  intptr_t file_ = -1;
 };
 
 }  // namespace puna::os

@@ -1,3 +1,4 @@
+// os_posix.cpp -- os.h on POSIX systems: reading, mapping, what there is. Writing: os_write_posix.cpp.
 #ifndef _WIN32
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,19 +15,11 @@
 #include <string_view>
 
 #include "base/os.h"
+#include "base/os_posix.h"
 #include "puna/base/error.h"
 
 namespace puna::os {
 namespace {
-
-struct FileDescriptor {
-  int fd;
-  ~FileDescriptor() { if (fd >= 0) ::close(fd); }
-};
-
-[[noreturn]] void fail_errno(const char* verb, const std::string& path) {
-  fail(Status::io, "cannot %s '%s': %s", verb, path.c_str(), strerror(errno));
-}
 
 int open_for_reading(const std::string& path, uint64_t* size) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must be refused below, not waited for here
@@ -148,51 +141,8 @@ std::string read_file(const std::string& path, uint64_t limit) {
 }
 
 void make_folder(const std::string& path) {
-  if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) fail_errno("make the folder", path);
+  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) fail_errno("make the folder", path);
   if (!is_directory(path)) fail(Status::io, "%s: there is a file of that name, expected a folder", path.c_str());
-}
-
-AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(path + ".XXXXXX") {
-  file_ = mkstemp(temporary_.data());
-  if (file_ < 0) fail_errno("create a file beside", path_);
-  fchmod(int(file_), 0644);
-}
-
-AtomicFile::~AtomicFile() {
-  if (mapped_) munmap(mapped_, mapped_bytes_);
-  if (file_ < 0) return;
-  ::close(int(file_));
-  ::unlink(temporary_.c_str());
-}
-
-void AtomicFile::write(const void* data, size_t bytes) {
-  auto* p = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t n = ::write(int(file_), p, bytes);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail_errno("write", path_);
-    p += n;
-    bytes -= size_t(n);
-  }
-}
-
-std::byte* AtomicFile::map(uint64_t bytes) {
-  // Without its room a full disk would show as SIGBUS in the middle of a store.
-  errno = posix_fallocate(int(file_), 0, off_t(bytes));
-  if (errno != 0) fail_errno("reserve room on the disk for", path_);
-  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, int(file_), 0);
-  if (memory == MAP_FAILED) fail_errno("map", path_);
-  mapped_ = memory;
-  mapped_bytes_ = bytes;
-  return static_cast<std::byte*>(memory);
-}
-
-void AtomicFile::commit() {
-  if (mapped_ && msync(mapped_, mapped_bytes_, MS_SYNC) != 0) fail_errno("flush", path_);
-  if (fsync(int(file_)) != 0) fail_errno("flush", path_);
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno("replace", path_);
-  ::close(int(file_));
-  file_ = kNoFile;
 }
 
 }  // namespace puna::os

@@ -5,6 +5,7 @@
 #include <windows.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -153,9 +154,75 @@ void make_folder(const std::string& path) {
   if (!is_directory(path)) fail(Status::io, "%s: there is a file of that name, expected a folder", path.c_str());
 }
 
-AtomicFile::AtomicFile(const std::string& path) : path_(path) {
+namespace {
+
+std::string utf8(const std::wstring& text) {
+  const int n = WideCharToMultiByte(CP_UTF8, 0, text.data(), int(text.size()), nullptr, 0, nullptr, nullptr);
+  std::string bytes(size_t(n), '\0');
+  WideCharToMultiByte(CP_UTF8, 0, text.data(), int(text.size()), bytes.data(), n, nullptr, nullptr);
+  return bytes;
+}
+
+// Where links end; the name itself where nothing is.
+std::string followed(const std::string& path) {
+  const Handle file{CreateFileW(wide(path).c_str(), 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                                FILE_ATTRIBUTE_NORMAL, nullptr)};
+  if (file.h == INVALID_HANDLE_VALUE) return path;
+  std::wstring name(32768, L'\0');
+  const DWORD n = GetFinalPathNameByHandleW(file.h, name.data(), DWORD(name.size()), FILE_NAME_NORMALIZED);
+  if (n == 0 || n >= name.size()) return path;
+  name.resize(n);
+  return utf8(name);
+}
+
+// A pipe, a console or another device of this name, open for writing.
+HANDLE open_stream(const std::string& path) {
+  Handle file{CreateFileW(wide(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
+  if (file.h == INVALID_HANDLE_VALUE || GetFileType(file.h) == FILE_TYPE_DISK) return INVALID_HANDLE_VALUE;
+  return std::exchange(file.h, INVALID_HANDLE_VALUE);
+}
+
+void require_no_folder(const std::string& path) {
+  if (is_directory(path)) fail(Status::io, "cannot write '%s': it is a folder, expected the name of a file", path.c_str());
+}
+
+size_t name_at(const std::string& path) { return path.find_last_of("/\\:") + 1; }  // npos + 1 is 0
+
+// Temporary files that killed writers left: those of writers that live are open, shared with nobody, and cannot be deleted.
+void remove_left_over(const std::string& folder, const std::string& prefix) {
+  WIN32_FIND_DATAW found;
+  const HANDLE all = FindFirstFileW(wide(folder + prefix + "*").c_str(), &found);
+  if (all == INVALID_HANDLE_VALUE) return;
+  do {
+    const std::string name = utf8(found.cFileName), tail = name.substr(std::min(prefix.size(), name.size()));
+    if (!tail.empty() && tail.find_first_not_of("0123456789-abcdef") == tail.npos) DeleteFileW(wide(folder + name).c_str());
+  } while (FindNextFileW(all, &found));
+  FindClose(all);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::string& path, Streams streams) : path_(path) {
+  require_no_folder(path);
+  if (const HANDLE stream = open_stream(path); stream != INVALID_HANDLE_VALUE) {
+    file_ = reinterpret_cast<intptr_t>(stream);
+    if (streams == Streams::written) return;
+    CloseHandle(stream);
+    fail(Status::io, "cannot write '%s': it is a pipe or a device, which this format cannot be streamed to", path.c_str());
+  }
+  target_ = followed(path);
+  const size_t at = name_at(target_);
+  create_temporary(target_.substr(0, at), target_.substr(at), 0);
+}
+
+void AtomicFile::create_temporary(const std::string& folder, const std::string& name, uint32_t) {
+  constexpr size_t kLongestName = 200;
+  const std::string prefix = "." + name.substr(0, kLongestName) + ".puna-";
+  remove_left_over(folder, prefix);
   for (uint32_t n = 0; file_ == kNoFile; ++n) {  // a name that nobody has
-    temporary_ = path + "." + std::to_string(GetCurrentProcessId()) + "." + std::to_string(GetTickCount64() + n);
+    char tail[48];
+    snprintf(tail, sizeof tail, "%lu-%08lx", GetCurrentProcessId(), static_cast<unsigned long>(GetTickCount64() + n));
+    temporary_ = folder + prefix + tail;
     const HANDLE h = CreateFileW(wide(temporary_).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr);
     if (h != INVALID_HANDLE_VALUE) file_ = reinterpret_cast<intptr_t>(h);
     else if (GetLastError() != ERROR_FILE_EXISTS || n == 1000) fail_last("create a file beside", path_);
@@ -166,38 +233,76 @@ AtomicFile::~AtomicFile() {
   if (mapped_) UnmapViewOfFile(mapped_);
   if (file_ == kNoFile) return;
   CloseHandle(of(file_));
+  if (target_.empty()) return;
   try {
     DeleteFileW(wide(temporary_).c_str());
   } catch (...) {  // out of memory: the temporary file stays
   }
 }
 
-void AtomicFile::write(const void* data, size_t bytes) {
-  auto* p = static_cast<const char*>(data);
-  while (bytes > 0) {
+namespace {
+
+// Bytes taken before the system said no (GetLastError).
+size_t write_all(HANDLE file, const char* p, size_t bytes) {
+  size_t done = 0;
+  while (done < bytes) {
     DWORD n = 0;
-    if (!WriteFile(of(file_), p, DWORD(std::min<size_t>(bytes, 1 << 30)), &n, nullptr)) fail_last("write", path_);
-    p += n;
-    bytes -= n;
+    if (!WriteFile(file, p + done, DWORD(std::min<size_t>(bytes - done, 1 << 30)), &n, nullptr)) break;
+    done += n;
   }
+  return done;
+}
+
+}  // namespace
+
+void AtomicFile::write(const void* data, size_t bytes) {
+  if (write_all(of(file_), static_cast<const char*>(data), bytes) != bytes) fail_last("write", path_);
 }
 
 std::byte* AtomicFile::map(uint64_t bytes) {
+  if (target_.empty()) fail(Status::io, "cannot write '%s': it is a pipe or a device, which cannot be mapped", path_.c_str());
   mapped_ = map_view(of(file_), bytes, /*writable=*/true, path_);  // makes the file this long, its room taken
   mapped_bytes_ = bytes;
   return static_cast<std::byte*>(mapped_);
 }
 
 void AtomicFile::commit() {
+  if (target_.empty()) {
+    CloseHandle(of(std::exchange(file_, kNoFile)));
+    return;
+  }
   if (mapped_ && !FlushViewOfFile(mapped_, SIZE_T(mapped_bytes_))) fail_last("flush", path_);
   if (!FlushFileBuffers(of(file_))) fail_last("flush", path_);
-  const std::wstring from = wide(temporary_), to = wide(path_);
+  const std::wstring from = wide(temporary_), to = wide(target_);
   if (mapped_) UnmapViewOfFile(std::exchange(mapped_, nullptr));
   CloseHandle(of(std::exchange(file_, kNoFile)));  // an open file cannot be renamed here
+  // ReplaceFile keeps who may read the old file; where there is none, or the file system has no such thing, the name alone changes.
+  constexpr DWORD kKept = REPLACEFILE_IGNORE_MERGE_ERRORS;
+  if (is_file(target_) && ReplaceFileW(to.c_str(), from.c_str(), nullptr, kKept, nullptr, nullptr)) return;
   if (MoveFileExW(from.c_str(), to.c_str(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) return;
   const DWORD error = GetLastError();
   DeleteFileW(from.c_str());
   fail_last("replace", path_, error);
+}
+
+void remove_temporaries() noexcept {}  // an open file cannot be deleted here; the next write removes it
+
+AppendedFile::AppendedFile(const std::string& path, uint64_t keep) {
+  require_no_folder(path);
+  Handle file{CreateFileW(wide(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ, nullptr, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr)};
+  if (file.h == INVALID_HANDLE_VALUE) fail_last("write", path);
+  LARGE_INTEGER end;
+  end.QuadPart = LONGLONG(keep);
+  if (GetFileType(file.h) == FILE_TYPE_DISK && (!SetFilePointerEx(file.h, end, nullptr, FILE_BEGIN) || !SetEndOfFile(file.h))) fail_last("shorten", path);
+  file_ = reinterpret_cast<intptr_t>(std::exchange(file.h, INVALID_HANDLE_VALUE));
+}
+
+AppendedFile::~AppendedFile() { CloseHandle(of(file_)); }
+
+size_t AppendedFile::append(const char* data, size_t bytes, std::string& why) {
+  const size_t done = write_all(of(file_), data, bytes);
+  if (done != bytes) why = "error " + std::to_string(GetLastError());
+  return done;
 }
 
 }  // namespace puna::os

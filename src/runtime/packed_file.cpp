@@ -141,7 +141,7 @@ void PackedFile::make(const Context& context, const std::string& path, uint64_t 
   h.matrices = uint32_t(layout.entries.size());
   h.source = source;
   h.bytes = layout.finish();
-  os::AtomicFile file(path);
+  os::AtomicFile file(path, os::AtomicFile::Streams::refused);
   std::byte* const to = file.map(h.bytes);
   Filling filling(to, layout.entries);
   build(context, &filling, progress);
