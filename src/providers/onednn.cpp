@@ -3,6 +3,10 @@
 // calling thread's number of OpenMP threads is one for the length of a call and then what it was.
 #include <omp.h>
 
+#ifndef _WIN32
+#include <csignal>
+#endif
+
 #include <array>
 #include <dnnl.hpp>
 #include <map>
@@ -70,12 +74,38 @@ class OneThread {  // of OpenMP's, while this lives
   int before_;
 };
 
+// No signal handler runs on this thread while this lives; signals wait, or go to another thread. oneDNN's generated code for f32 (jit_avx_gemm_f32 and its like)
+// makes the stack pointer point to a buffer of the heap: a handler would write its frame over what lies below the buffer, and the process would die in free() later.
+// What the code itself does wrong is still heard at once.
+class NoSignals {
+ public:
+#ifdef _WIN32
+  NoSignals() {}  // there are none
+#else
+  NoSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) sigdelset(&all, own);
+    pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+
+ public:
+#endif
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+};
+
 class OneDnn {
  public:
   OneDnn() : engine_(dnnl::engine::kind::cpu, 0) {}
 
   void multiply(const Sizes& s, const void* a, const void* b, float* c) {
     const OneThread one;
+    const NoSignals none;
     const std::shared_ptr<const Product> p = product(s);
     dnnl::stream stream(engine_);
     thread_local std::vector<uint8_t> scratch;

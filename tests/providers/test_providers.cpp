@@ -1,8 +1,15 @@
 // The providers of this build are what puna.h says a provider is: every transposition, adding, odd sizes, strides, from several threads.
 #include <puna_providers.h>
 
+#ifdef __linux__
+#include <pthread.h>
+#endif
+
+#include <atomic>
 #include <bit>
+#include <chrono>
 #include <cmath>
+#include <csignal>
 #include <sstream>
 #include <thread>
 
@@ -105,3 +112,64 @@ TEST_CASE("providers are found by name, the best without one, and others are ref
   CHECK(none == nullptr);
   CHECK(puna_providers_find("cublas", nullptr) == PUNA_INVALID_ARGUMENT);
 }
+
+#ifdef __linux__
+namespace {
+
+// Where the thread that computes has its stack, and how often a handler found itself elsewhere.
+std::atomic<uintptr_t> stack_low, stack_high;
+std::atomic<int64_t> handled, elsewhere;
+
+extern "C" void see_where(int) {
+  const char here = 0;
+  const auto at = reinterpret_cast<uintptr_t>(&here);
+  handled.fetch_add(1);
+  if (at < stack_low.load() || at >= stack_high.load()) elsewhere.fetch_add(1);
+}
+
+}  // namespace
+
+TEST_CASE("a signal that comes while a provider computes finds the thread's own stack", "[providers]") {
+  // oneDNN's code uses the stack pointer for a buffer of the heap: a handler there writes over what lies below the buffer.
+  pthread_attr_t attributes;
+  void* low = nullptr;
+  size_t bytes = 0;
+  REQUIRE(pthread_getattr_np(pthread_self(), &attributes) == 0);
+  REQUIRE(pthread_attr_getstack(&attributes, &low, &bytes) == 0);
+  pthread_attr_destroy(&attributes);
+  stack_low = reinterpret_cast<uintptr_t>(low);
+  stack_high = stack_low + bytes;
+  struct sigaction action {}, before {};
+  action.sa_handler = see_where;
+  action.sa_flags = SA_RESTART;
+  REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
+  const pthread_t self = pthread_self();
+  for (const std::string& name : names()) {
+    const puna_gemm_provider& p = provider(name);
+    for (const int32_t flags : {0, PUNA_GEMM_TRANSPOSED_A, PUNA_GEMM_TRANSPOSED_B | PUNA_GEMM_ADD}) {
+      constexpr int64_t m = 128, n = 512, k = 7000;
+      const std::vector<float> a(size_t(m * k), 0.5f), b(size_t(k * n), 0.25f);
+      std::vector<float> c(size_t(m * n));
+      const auto multiply = [&] {
+        REQUIRE(p.f32(p.user, flags, m, n, k, a.data(), flags & PUNA_GEMM_TRANSPOSED_A ? m : k, b.data(), flags & PUNA_GEMM_TRANSPOSED_B ? k : n, c.data(), n) == 0);
+      };
+      multiply();
+      handled = elsewhere = 0;
+      std::atomic<bool> done{false};
+      std::thread sender([&] {
+        while (!done) {
+          pthread_kill(self, SIGUSR1);
+          std::this_thread::sleep_for(std::chrono::microseconds(50));
+        }
+      });
+      for (int i = 0; i < 12; ++i) multiply();
+      done = true;
+      sender.join();
+      CAPTURE(name, flags);
+      CHECK(handled.load() > 0);
+      CHECK(elsewhere.load() == 0);
+    }
+  }
+  sigaction(SIGUSR1, &before, nullptr);
+}
+#endif
