@@ -134,6 +134,7 @@ class GgufTensors {
   }
 
   OutputTensor tensor(const std::string& name, std::vector<Weight> parts, DType type, bool permute, const Shape& shape) const {
+    for (const Weight& w : parts) rows_ += uint64_t(w.rows);
     return {name, type, shape, nullptr, [this, parts = std::move(parts), type, permute](auto write) {
               for (const Weight& w : parts) rows(w, type, permute, write);
             }};
@@ -147,6 +148,7 @@ class GgufTensors {
     if (options_.importance)
       if (const auto found = options_.importance->find(w.panels); found != options_.importance->end() && found->second.size() == n) importance = found->second.data();
     for (int64_t r = 0; r < w.rows; ++r) {
+      if (options_.progress && !options_.progress(++rows_written_, rows_)) fail(Status::cancelled, "writing was cancelled");
       const int64_t head = r / c_.head_dim * c_.head_dim, i = r % c_.head_dim;
       const int64_t source = permute ? head + i / 2 + i % 2 * (c_.head_dim / 2) : r;
       if (type == w.dtype) {
@@ -168,6 +170,7 @@ class GgufTensors {
   std::vector<OutputTensor> list_;
   std::map<DType, int64_t> types_;  // matrices of each; routers, which are always f32, do not count
   std::vector<ReplacedType> replaced_;
+  mutable uint64_t rows_ = 0, rows_written_ = 0;  // of all matrices
 };
 
 }  // namespace

@@ -30,6 +30,8 @@ struct SaveOptions {
   // How much the columns of each matrix matter, as measure_importance gives it for this model; NULL, or no entry: all the same.
   std::shared_ptr<const std::unordered_map<const std::byte*, std::vector<float>>> importance = nullptr;
   std::vector<ReplacedType>* replaced = nullptr;  // filled in
+  // Called as rows are written, with how many of how many; false stops with Error{cancelled}, and nothing is replaced.
+  LoadProgress progress = {};
 };
 
 // Returns the paths written. The old file stays until the new one is complete. Error{unsupported} when a row does not fit the
