@@ -46,12 +46,12 @@ struct AdagradStep {
 };
 
 void check(const OptimizerOptions& o) {
-  PUNA_REQUIRE(o.learning_rate > 0 && o.learning_rate < 1e6, "learning_rate is %g, expected above 0", o.learning_rate);
+  PUNA_REQUIRE(o.learning_rate > 0 && o.learning_rate < 1e6, "learning_rate is %g, expected above 0 and below 1e6", o.learning_rate);
   PUNA_REQUIRE(o.beta1 >= 0 && o.beta1 < 1, "beta1 is %g, expected [0, 1)", o.beta1);
   PUNA_REQUIRE(o.beta2 >= 0 && o.beta2 < 1, "beta2 is %g, expected [0, 1)", o.beta2);
   PUNA_REQUIRE(o.epsilon > 0 && o.epsilon < 1, "epsilon is %g, expected (0, 1)", o.epsilon);
-  PUNA_REQUIRE(o.weight_decay >= 0 && o.weight_decay < 1e6, "weight_decay is %g, expected 0 or more", o.weight_decay);
-  PUNA_REQUIRE(o.clip_norm >= 0 && o.clip_norm < 1e30, "clip_norm is %g, expected 0 or more", o.clip_norm);
+  PUNA_REQUIRE(o.weight_decay >= 0 && o.weight_decay < 1e6, "weight_decay is %g, expected 0 or more and below 1e6", o.weight_decay);
+  PUNA_REQUIRE(o.clip_norm >= 0 && o.clip_norm < 1e30, "clip_norm is %g, expected 0 or more and below 1e30", o.clip_norm);
 }
 
 }  // namespace
@@ -67,6 +67,12 @@ Optimizer::Optimizer(Parameters& parameters, const OptimizerOptions& options) : 
     moments_.push_back(zeros("the optimizer's moments"));
     if (options.kind == OptimizerKind::adamw) seconds_.push_back(zeros("the optimizer's second moments"));
   }
+}
+
+void Optimizer::reset() noexcept {
+  for (std::vector<Buffer>* all : {&moments_, &seconds_})
+    for (Buffer& b : *all) memset(b.data(), 0, b.size());
+  steps_ = 0;
 }
 
 double Optimizer::step(double learning_rate_factor) {

@@ -1,5 +1,7 @@
 #include "puna/train/state_file.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 
@@ -20,6 +22,54 @@ void each_tensor(const Parameters& parameters, const Optimizer& optimizer, const
   for (const StateBlock& b : more) visit(b.name, b.values, b.count);
 }
 
+// ---- what a run was: "name: value; name: value" ----
+
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+Facts facts_of(const std::string& run) {
+  Facts facts;
+  for (size_t at = 0; at < run.size();) {
+    const size_t end = std::min(run.find("; ", at), run.size()), colon = run.find(": ", at);
+    if (colon < end) facts.emplace_back(run.substr(at, colon - at), run.substr(colon + 2, end - colon - 2));
+    at = end + 2;
+  }
+  return facts;
+}
+
+std::string value_of(const Facts& facts, const std::string& name) {
+  for (const auto& [n, value] : facts)
+    if (n == name) return value.substr(0, 40);
+  return "nothing";
+}
+
+// As people write it, unless that would make two numbers look the same.
+std::pair<std::string, std::string> shown(const std::string& there, const std::string& here) {
+  double numbers[2];
+  char text[2][32];
+  for (const int i : {0, 1}) {
+    const std::string& s = i == 0 ? there : here;
+    const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), numbers[i]);
+    if (error != std::errc() || end != s.data() + s.size()) return {there, here};
+    snprintf(text[i], sizeof text[i], "%g", numbers[i]);
+  }
+  if (strcmp(text[0], text[1]) == 0) return {there, here};
+  return {text[0], text[1]};
+}
+
+// "; seed: 1 there, 2 here; ..."
+std::string differences(const std::string& there, const std::string& here) {
+  const Facts a = facts_of(there), b = facts_of(here);
+  std::string text;
+  for (const auto& [name, value] : b) {
+    const std::string other = value_of(a, name);
+    if (other == value.substr(0, 40)) continue;
+    const bool hash = name == "data" || name == "model" || name == "ranker";  // nobody reads its digits
+    const auto [x, y] = shown(other, value);
+    text += "; " + name + (hash ? ": another" : ": " + x + " there, " + y + " here");
+  }
+  return text;
+}
+
 }  // namespace
 
 void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers, const std::string& run,
@@ -38,8 +88,7 @@ StateFile::StateFile(const Context& context, const std::string& path, const char
   const auto& m = file_.metadata;
   if (!m.count("puna") || m.at("puna") != kind) fail(Status::bad_file, "%s is no %.*s of this version", path.c_str(), int(strcspn(kind, "0123456789")) - 1, kind);
   if (!m.count("run") || m.at("run") != run)
-    fail(Status::invalid_argument, "%s is a checkpoint of another run (data or options differ):\n  there: %.600s\n  here:  %s", path.c_str(),
-         m.count("run") ? m.at("run").c_str() : "", run.c_str());
+    fail(Status::invalid_argument, "%s is a checkpoint of another run%s", path.c_str(), differences(m.count("run") ? m.at("run") : "", run).c_str());
 }
 
 int64_t StateFile::number(const char* key) const {

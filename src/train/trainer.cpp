@@ -5,6 +5,7 @@
 
 #include "base/fp_env.h"
 #include "ops/inference.h"
+#include "puna/base/checked.h"
 #include "puna/base/error.h"
 #include "puna/train/data.h"
 #include "train/counted.h"
@@ -13,8 +14,8 @@
 namespace puna::train {
 namespace {
 
-void require_marks(const Sequence& s) {
-  PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "a sequence has %zu marks for %zu tokens", s.counted.size(), s.tokens.size());
+void require_marks(const Sequence& s, const char* what, size_t number) {
+  PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "%s %zu has %zu marks for %zu tokens", what, number, s.counted.size(), s.tokens.size());
 }
 
 }  // namespace
@@ -26,39 +27,54 @@ Trainer::Trainer(Parameters& parameters, const Llama& model, const Adapter* adap
   PUNA_REQUIRE(options.steps >= 0 && options.epochs >= 1, "steps is %lld and epochs %lld, expected at least 0 and 1",
                static_cast<long long>(options.steps), static_cast<long long>(options.epochs));
   PUNA_REQUIRE(options.tokens_per_step >= 1 && options.tokens_per_pass >= 1, "tokens_per_step and tokens_per_pass are expected to be at least 1");
+  PUNA_REQUIRE(options.schedule.floor >= 0 && options.schedule.floor <= 1, "the learning rate's floor is %g, expected 0 to 1", options.schedule.floor);
+  PUNA_REQUIRE(options.schedule.warmup >= 0 && options.schedule.total >= 0, "warmup is %lld and the schedule's total %lld, expected at least 0",
+               static_cast<long long>(options.schedule.warmup), static_cast<long long>(options.schedule.total));
 }
 
 void Trainer::learn(std::vector<Sequence> sequences) {
-  for (const Sequence& s : sequences) require_marks(s);
+  for (size_t i = 0; i < sequences.size(); ++i) require_marks(sequences[i], "sequence", i);
   std::erase_if(sequences, [](const Sequence& s) { return s.tokens.size() < 2 || counted_tokens(s) == 0; });
+  int64_t tokens = 0;
+  for (const Sequence& s : sequences) tokens += int64_t(s.tokens.size());
+  begin(int64_t(sequences.size()), steps_for(int64_t(sequences.size()), tokens));
   sequences_ = std::move(sequences);
   pairs_.clear();
-  int64_t tokens = 0;
-  for (const Sequence& s : sequences_) tokens += int64_t(s.tokens.size());
-  begin(int64_t(sequences_.size()), tokens);
+  reference_.clear();
 }
 
 void Trainer::learn(std::vector<Preference> pairs, FunctionRef<bool()> should_stop) {
   PUNA_REQUIRE(adapter_ != nullptr, "preference pairs need an adapter: the model without it is the reference");
-  for (const Preference& p : pairs) {
-    require_marks(p.chosen);
-    require_marks(p.rejected);
-  }
-  pairs_ = std::move(pairs);
-  sequences_.clear();
   int64_t tokens = 0;
-  for (size_t i = 0; i < pairs_.size(); ++i) tokens += tokens_of(int64_t(i));
-  begin(int64_t(pairs_.size()), tokens);
-  reference_ = reference_of(pairs_, should_stop);
+  const auto size_of = [&](size_t i) { return int64_t(pairs[i].chosen.tokens.size() + pairs[i].rejected.tokens.size()); };
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    require_marks(pairs[i].chosen, "the chosen answer of pair", i);
+    require_marks(pairs[i].rejected, "the rejected answer of pair", i);
+    tokens += size_of(i);
+  }
+  const int64_t steps = steps_for(int64_t(pairs.size()), tokens);
+  std::vector<PairLogProbs> reference = reference_of(pairs, should_stop);
+  begin(int64_t(pairs.size()), steps);
+  pairs_ = std::move(pairs);
+  reference_ = std::move(reference);
+  sequences_.clear();
 }
 
-void Trainer::begin(int64_t count, int64_t tokens) {
-  PUNA_REQUIRE(count > 0, "there is nothing to learn from: no sequence has a token that counts");
-  order_ = shuffled(count, options_.seed, 0);
+int64_t Trainer::steps_for(int64_t examples, int64_t tokens) const {
+  PUNA_REQUIRE(examples > 0, "there is nothing to learn from: no sequence has a token that counts");
+  if (options_.steps != 0) return options_.steps;
+  const uint64_t all = (Size::from_signed(options_.epochs) * Size::from_signed(tokens)).take(INT64_MAX, "tokens of %lld epochs", static_cast<long long>(options_.epochs));
+  return std::max<int64_t>(1, int64_t(all) / options_.tokens_per_step);
+}
+
+// From here on nothing fails.
+void Trainer::begin(int64_t examples, int64_t steps) {
+  order_ = shuffled(examples, options_.seed, 0);
   step_ = epoch_ = position_ = 0;
-  total_steps_ = options_.steps;
-  if (total_steps_ == 0) total_steps_ = std::max<int64_t>(1, options_.epochs * tokens / options_.tokens_per_step);
-  if (options_.schedule.total == 0) options_.schedule.total = total_steps_;
+  total_steps_ = steps;
+  schedule_ = options_.schedule;
+  if (schedule_.total == 0) schedule_.total = total_steps_;
+  optimizer_.reset();
 }
 
 void Trainer::join(Peers peers) {
@@ -154,11 +170,11 @@ StepReport Trainer::step(FunctionRef<bool()> should_stop) {
     put_back();
     throw;
   }
-  const double factor = options_.schedule.factor(step_);
+  const double factor = schedule_.factor(step_);
   report.step = ++step_;
   report.epoch = double(epoch_) + double(position_) / double(order_.size());
   report.learning_rate = options_.optimizer.learning_rate * factor;
-  report.grad_norm = optimizer_.step(factor);
+  report.grad_norm = std::isfinite(report.loss) ? optimizer_.step(factor) : std::nan("");
   return report;
 }
 

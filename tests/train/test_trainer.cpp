@@ -199,3 +199,163 @@ TEST_CASE("Adagrad's steps are its formula's", "[train]") {
   }
   for (int i = 0; i < 3; ++i) CHECK(std::abs(double(p.values[i]) - want[i]) < 1e-6);
 }
+
+namespace {
+
+std::string message_of(FunctionRef<void()> fn) {
+  try {
+    fn();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+std::vector<Preference> some_pairs(size_t n) {
+  const std::vector<Sequence> answers = counting(2 * n, 48, 11);
+  std::vector<Preference> pairs;
+  for (size_t i = 0; i < n; ++i) pairs.push_back({answers[2 * i], answers[2 * i + 1]});
+  return pairs;
+}
+
+}  // namespace
+
+TEST_CASE("a second learn is the run of a trainer that is new: its own length and schedule, an optimizer that has seen nothing", "[train]") {
+  TrainerOptions o = options();
+  o.steps = 0;
+  const auto learn = [&](Run& run, size_t sequences) {
+    run.trainer->learn(counting(sequences, 48, 5));
+    std::vector<double> seen{double(run.trainer->total_steps())};
+    for (int i = 0; i < 3; ++i) {
+      const StepReport r = run.trainer->step();
+      seen.insert(seen.end(), {r.loss, r.learning_rate, r.grad_norm});
+    }
+    return seen;
+  };
+  Run twice(made(), o), once(made(), o);
+  const std::vector<float> start = once.values();
+  learn(twice, 60);
+  size_t at = 0;
+  for (const Parameter& p : twice.parameters.list()) {  // what was learned goes, the trainer stays
+    std::copy_n(start.begin() + int64_t(at), p.count, p.values);
+    at += size_t(p.count);
+  }
+  CHECK(learn(twice, 12) == learn(once, 12));
+}
+
+TEST_CASE("a learn that fails or is cancelled leaves the trainer as it was", "[train]") {
+  const Made& m = made();
+  LoadedLlama base = load_made(m, context_with("", 1));
+  const auto adapter = Adapter::create(*base.context, base.llama, {});
+  Parameters parameters(base.context);
+  parameters.track(*adapter);
+  Trainer trainer(parameters, base.llama, adapter.get(), options());
+  int asked = 0;
+  CHECK(message_of([&] { trainer.learn(some_pairs(8), [&] { return ++asked > 40; }); }).find("cancelled") != std::string::npos);
+  CHECK(message_of([&] { trainer.step(); }).find("nothing to learn from") != std::string::npos);
+  trainer.learn(some_pairs(4));
+  trainer.step();
+  asked = 0;
+  CHECK(message_of([&] { trainer.learn(some_pairs(8), [&] { return ++asked > 40; }); }) != "");
+  CHECK(message_of([&] { trainer.learn(std::vector<Sequence>()); }) != "");
+  CHECK(trainer.done_steps() == 1);
+  trainer.step();
+  CHECK(trainer.done_steps() == 2);
+}
+
+TEST_CASE("sequences without a mark for each token are refused by number", "[train]") {
+  Run run(made(), options());
+  for (const size_t marks : {size_t(0), size_t(3), size_t(500)}) {
+    std::vector<Sequence> sequences = counting(3, 48, 1);
+    sequences[1].counted.assign(marks, 1);
+    CHECK(message_of([&] { run.trainer->learn(sequences); }).find("sequence 1 has " + std::to_string(marks) + " marks") != std::string::npos);
+  }
+  run.trainer->step();
+}
+
+TEST_CASE("epochs whose tokens cannot be counted are refused", "[train]") {
+  TrainerOptions o = options();
+  o.steps = 0;
+  for (const int64_t epochs : {INT64_MAX, INT64_MAX / 2, int64_t(1) << 60}) {
+    o.epochs = epochs;
+    const std::string message = message_of([&] { Run run(made(), o); });
+    CHECK(message.find("epochs") != std::string::npos);
+  }
+}
+
+TEST_CASE("a resumed run may take more steps, not fewer than it has taken", "[train]") {
+  const TempFolder folder;
+  const std::string path = folder / "checkpoint.safetensors";
+  Run first(made(), options());
+  for (int i = 0; i < 12; ++i) first.trainer->step();
+  first.trainer->save(path);
+  TrainerOptions more = options(), fewer = options();
+  more.steps = 20;
+  fewer.steps = 11;
+  Run longer(made(), more), shorter(made(), fewer);
+  CHECK(longer.trainer->resume(path) == 12);
+  CHECK(longer.trainer->done_steps() == 12);
+  CHECK(ref::differing(longer.values(), first.values()) == 0);
+  while (longer.trainer->done_steps() < 20) CHECK(longer.trainer->step().learning_rate > 0);
+  CHECK(message_of([&] { shorter.trainer->resume(path); }).find("12 steps already, more than the 11") != std::string::npos);
+  CHECK(shorter.trainer->done_steps() == 0);
+}
+
+TEST_CASE("a checkpoint of another run says which options differ, and how", "[train]") {
+  const TempFolder folder;
+  const std::string path = folder / "checkpoint.safetensors";
+  Run run(made(), options());
+  run.trainer->save(path);
+  TrainerOptions other = options();
+  other.optimizer.learning_rate = 2e-2;
+  other.seed = 10;
+  other.schedule.kind = ScheduleKind::linear;
+  Run different(made(), other);
+  const std::string message = message_of([&] { different.trainer->resume(path); });
+  CAPTURE(message);
+  for (const char* words : {"learning rate: 0.01 there, 0.02 here", "seed: 9 there, 10 here", "schedule: cosine there, linear here"}) CHECK(message.find(words) != std::string::npos);
+  CHECK(message.find("beta1") == std::string::npos);
+  Run same_options(made(), options());
+  same_options.trainer->learn(counting(24, 48, 6));
+  CHECK(message_of([&] { same_options.trainer->resume(path); }).find("data: another") != std::string::npos);
+}
+
+TEST_CASE("a checkpoint that cannot be written leaves the one of before", "[train]") {
+  const TempFolder folder;
+  Run run(made(), options());
+  run.trainer->save(folder / "checkpoint");
+  const std::string before = read_text(folder / "checkpoint");
+  run.trainer->step();
+  CHECK_THROWS_AS(run.trainer->save(folder / "none/checkpoint"), Error);
+  CHECK(read_text(folder / "checkpoint") == before);
+  CHECK(folder.file_count() == 1);
+}
+
+TEST_CASE("a step whose loss is not finite changes nothing and says so", "[train]") {
+  Run run(made(), options());
+  run.parameters.list()[0].values[0] = std::nanf("");
+  std::vector<float> before = run.values();
+  bool left_out = false;
+  for (int i = 0; i < 4; ++i) {
+    const StepReport r = run.trainer->step();
+    left_out = left_out || !std::isfinite(r.loss) || !std::isfinite(r.grad_norm);
+    if (left_out) break;
+    before = run.values();
+  }
+  CHECK(left_out);
+  CHECK(ref::differing(run.values(), before) == 0);
+}
+
+TEST_CASE("options out of their range are refused with the range", "[train]") {
+  const auto refused = [](auto change) {
+    TrainerOptions o = options();
+    change(o);
+    return message_of([&] { Run run(made(), o); });
+  };
+  CHECK(refused([](TrainerOptions& o) { o.optimizer.learning_rate = 1e9; }).find("above 0 and below 1e6") != std::string::npos);
+  CHECK(refused([](TrainerOptions& o) { o.optimizer.weight_decay = 1e9; }).find("below 1e6") != std::string::npos);
+  CHECK(refused([](TrainerOptions& o) { o.optimizer.clip_norm = 1e31; }).find("below 1e30") != std::string::npos);
+  CHECK(refused([](TrainerOptions& o) { o.schedule.floor = -0.1; }).find("0 to 1") != std::string::npos);
+  CHECK(refused([](TrainerOptions& o) { o.schedule.floor = std::nan(""); }).find("0 to 1") != std::string::npos);
+  CHECK(refused([](TrainerOptions& o) { o.schedule.warmup = -1; }).find("warmup") != std::string::npos);
+}

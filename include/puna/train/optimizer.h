@@ -28,6 +28,7 @@ class Optimizer {
   // finite nothing is changed and the step is not counted.
   double step(double learning_rate_factor = 1);
 
+  void reset() noexcept;  // as if it had seen no gradient
   int64_t steps() const noexcept { return steps_; }
   void set_steps(int64_t steps) noexcept { steps_ = steps; }
   const OptimizerOptions& options() const noexcept { return options_; }

@@ -32,7 +32,7 @@ struct StepReport {
   int64_t step = 0;               // 1 = the first
   double epoch = 0;
   double loss = 0;                // mean over counted tokens, or over pairs
-  double grad_norm = 0;           // before clipping; not finite: the step was left out
+  double grad_norm = 0;           // before clipping; it or the loss not finite: the step was left out
   double learning_rate = 0;
   int64_t tokens = 0;             // computed by this step over all processes
   double preferred = 0;           // DPO: share of pairs whose chosen answer is ahead
@@ -50,7 +50,8 @@ class Trainer {
   // What is trained are `parameters`; `adapter` is active if given. All must outlive the trainer.
   Trainer(Parameters& parameters, const Llama& model, const Adapter* adapter, const TrainerOptions& options);
 
-  // What is learned from: sequences, or pairs (DPO; the reference is the model without the adapter). Error{invalid_argument} when empty.
+  // What is learned from: sequences, or pairs (DPO; the reference is the model without the adapter). A new run begins with it: at step 0, with an
+  // optimizer that has seen nothing. Error{invalid_argument} when empty; after an error, or a cancel, the trainer is as before.
   void learn(std::vector<Sequence> sequences);
   void learn(std::vector<Preference> pairs, FunctionRef<bool()> should_stop = {});
   void join(Peers peers);
@@ -65,14 +66,16 @@ class Trainer {
   PairScores evaluate(std::span<const Preference> pairs, std::span<const PairLogProbs> reference, FunctionRef<bool()> should_stop = {});
   std::vector<PairLogProbs> reference_of(std::span<const Preference> pairs, FunctionRef<bool()> should_stop = {});
 
-  // Everything that the next step depends on, in one safetensors file that is replaced in one step. Error{bad_file} when it belongs to other
-  // parameters or data, {invalid_argument} when options differ that would change the run.
+  // Everything that the next step depends on, in one safetensors file that is replaced in one step. resume: Error{bad_file} when it belongs to
+  // other parameters, {invalid_argument} naming what differs when data or options would change the run. Only how many steps there are in all may
+  // differ, but for those done already; returns how many the saved run was to take. With as many, the bits are those of a run never stopped.
   void save(const std::string& path) const;
-  void resume(const std::string& path);
+  int64_t resume(const std::string& path);
 
  private:
   std::vector<int64_t> draw();                    // examples of the next step
-  void begin(int64_t count, int64_t tokens);
+  int64_t steps_for(int64_t examples, int64_t tokens) const;
+  void begin(int64_t examples, int64_t steps);
   int64_t tokens_of(int64_t example) const noexcept;
   double learn_from(std::span<const int64_t> drawn, StepReport& report, FunctionRef<bool()> should_stop);
   void reduce(double& value) const;
@@ -82,6 +85,7 @@ class Trainer {
   const Llama& model_;
   const std::unordered_map<const std::byte*, Lora>* adapter_;
   TrainerOptions options_;
+  Schedule schedule_;                             // of the run: its total is known once there is data
   Optimizer optimizer_;
   Pass pass_;
   Peers peers_;

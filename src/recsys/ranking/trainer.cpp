@@ -18,7 +18,7 @@
 namespace puna::recsys {
 namespace {
 
-constexpr const char* kKind = "ranker checkpoint 1";
+constexpr const char* kKind = "ranker checkpoint 2";
 constexpr uint64_t kStepSeeds = uint64_t(1) << 32;  // a stream of random bits
 
 train::Parameters trainable_parameters(const std::shared_ptr<Ranker>& ranker) {
@@ -29,9 +29,9 @@ train::Parameters trainable_parameters(const std::shared_ptr<Ranker>& ranker) {
 }
 
 void check(const RankerTrainerOptions& o) {
-  PUNA_REQUIRE(o.table_rate > 0 && o.table_rate < 1e6, "table_rate is %g, expected above 0", o.table_rate);
+  PUNA_REQUIRE(o.table_rate > 0 && o.table_rate < 1e6, "table_rate is %g, expected above 0 and below 1e6", o.table_rate);
   PUNA_REQUIRE(o.table_epsilon > 0 && o.table_epsilon < 1, "table_epsilon is %g, expected (0, 1)", o.table_epsilon);
-  PUNA_REQUIRE(o.table_decay >= 0 && o.table_decay < 1e6, "table_decay is %g, expected 0 or more", o.table_decay);
+  PUNA_REQUIRE(o.table_decay >= 0 && o.table_decay < 1e6, "table_decay is %g, expected 0 or more and below 1e6", o.table_decay);
   PUNA_REQUIRE(o.dropout >= 0 && o.dropout < 1, "dropout is %g, expected [0, 1)", double(o.dropout));
   PUNA_REQUIRE(o.huber > 0 && o.huber <= 1, "huber is %g, expected above 0, up to 1", o.huber);
   PUNA_REQUIRE(o.rows_per_pass >= 1, "rows_per_pass is %lld, expected at least 1", static_cast<long long>(o.rows_per_pass));
@@ -68,7 +68,7 @@ RankerTrainer::RankerTrainer(std::shared_ptr<Ranker> ranker, const RankerTrainer
 RankerTrainer::~RankerTrainer() = default;
 
 void RankerTrainer::set_learning_rate(double factor) {
-  PUNA_REQUIRE(factor > 0 && factor <= 1e6, "the learning rate's factor is %g, expected above 0", factor);
+  PUNA_REQUIRE(factor > 0 && factor <= 1e6, "the learning rate's factor is %g, expected above 0, up to 1e6", factor);
   rate_factor_ = factor;
 }
 
@@ -107,9 +107,10 @@ std::string RankerTrainer::fingerprint() const {
   hash.add(config.data(), config.size());
   for (size_t f = 0; f < ranker_->config().features.size(); ++f)  // the same ids under other names are another run
     if (const std::string& names = ranker_->vocabulary(f).bytes(); !names.empty()) hash.add(names.data(), names.size());
-  char text[512];
+  char text[768];
   snprintf(text, sizeof text,
-           "ranker %016llx table rate %.17g eps %.17g decay %.17g dropout %.9g huber %.17g seed %llu rows %lld kind %d lr %.17g %.17g %.17g eps %.17g decay %.17g clip %.17g",
+           "ranker: %016llx; table's learning rate: %.17g; table's epsilon: %.17g; table's weight decay: %.17g; dropout: %.9g; huber: %.17g; seed: %llu; rows of a pass: %lld; "
+           "optimizer: %d; learning rate: %.17g; beta1: %.17g; beta2: %.17g; epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g",
            static_cast<unsigned long long>(hash.value()), options_.table_rate, options_.table_epsilon, options_.table_decay, double(options_.dropout), options_.huber,
            static_cast<unsigned long long>(options_.seed), static_cast<long long>(options_.rows_per_pass), int(o.kind), o.learning_rate, o.beta1, o.beta2, o.epsilon,
            o.weight_decay, o.clip_norm);

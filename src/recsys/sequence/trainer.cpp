@@ -1,9 +1,11 @@
 #include "puna/recsys/sequence_trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "base/hash.h"
+#include "puna/base/checked.h"
 #include "puna/base/error.h"
 #include "puna/base/philox.h"
 #include "puna/train/data.h"
@@ -14,7 +16,7 @@
 namespace puna::recsys {
 namespace {
 
-constexpr const char* kKind = "recommender checkpoint 1";
+constexpr const char* kKind = "recommender checkpoint 2";
 constexpr uint64_t kDrawnItems = uint64_t(1) << 32, kStepSeeds = kDrawnItems + 1;  // streams of random bits; dropouts have the numbers below
 
 // to[0] = what came next, to[1 ...] = `negatives` items of the catalogue 1 ... items, equally likely, by the row's number within the step.
@@ -50,6 +52,8 @@ void SequenceTrainer::learn(std::vector<std::vector<Event>> histories) {
   }
   std::erase_if(histories, [](const std::vector<Event>& h) { return h.size() < 2; });
   PUNA_REQUIRE(!histories.empty(), "there is nothing to learn from: no user has two events");
+  const Size each = Size::from_signed((int64_t(histories.size()) - 1) / options_.users_per_step + 1);  // of an epoch
+  const auto total = int64_t((each * Size::from_signed(options_.epochs)).take(INT64_MAX, "steps of %lld epochs", static_cast<long long>(options_.epochs)));
   Hash hash;
   for (const std::vector<Event>& h : histories)
     for (const Event& e : h) {
@@ -58,9 +62,10 @@ void SequenceTrainer::learn(std::vector<std::vector<Event>> histories) {
     }
   data_hash_ = hash.value();
   histories_ = std::move(histories);
-  total_steps_ = (int64_t(histories_.size()) + options_.users_per_step - 1) / options_.users_per_step * options_.epochs;
+  total_steps_ = total;
   step_ = 0;
   at_ = {};
+  optimizer_.reset();
 }
 
 std::vector<int64_t> SequenceTrainer::draw(Position& at) const {
@@ -109,7 +114,7 @@ SequenceStep SequenceTrainer::step(FunctionRef<bool()> should_stop) {
   pass_->begin_step();
   report.loss = learn_from(users, report, should_stop);
   pass_->end_step();
-  report.grad_norm = optimizer_.step();
+  report.grad_norm = std::isfinite(report.loss) ? optimizer_.step() : std::nan("");
   at_ = at;
   report.step = ++step_;
   report.epoch = double(at.epoch) + double(at.user) / double(histories_.size());
@@ -118,8 +123,9 @@ SequenceStep SequenceTrainer::step(FunctionRef<bool()> should_stop) {
 
 std::string SequenceTrainer::fingerprint() const {
   const train::OptimizerOptions& o = options_.optimizer;
-  char text[512];
-  snprintf(text, sizeof text, "%016llx users %lld negatives %lld rows %lld temperature %.9g dropout %.9g seed %llu kind %d lr %.17g %.17g %.17g eps %.17g decay %.17g clip %.17g",
+  char text[768];
+  snprintf(text, sizeof text, "data: %016llx; users of a step: %lld; negatives: %lld; rows of a pass: %lld; temperature: %.9g; dropout: %.9g; seed: %llu; optimizer: %d; learning rate: %.17g; "
+           "beta1: %.17g; beta2: %.17g; epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g",
            static_cast<unsigned long long>(data_hash_), static_cast<long long>(options_.users_per_step), static_cast<long long>(options_.negatives),
            static_cast<long long>(options_.rows_per_pass), double(options_.temperature), double(options_.dropout),
            static_cast<unsigned long long>(options_.seed), int(o.kind), o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
@@ -144,6 +150,8 @@ void SequenceTrainer::resume(const std::string& path) {
   const Position at{file.number("epoch"), file.number("user")};
   if (at.user > int64_t(histories_.size()))
     fail(Status::bad_file, "%s: user %lld of %zu", path.c_str(), static_cast<long long>(at.user), histories_.size());
+  PUNA_REQUIRE(step <= total_steps_, "%s has taken %lld steps already, more than the %lld of %lld epochs", path.c_str(), static_cast<long long>(step),
+               static_cast<long long>(total_steps_), static_cast<long long>(options_.epochs));
   file.restore(parameters_, optimizer_);
   step_ = step;
   optimizer_.set_steps(optimizer_steps);
