@@ -100,7 +100,7 @@ void run(const Flags& f) {
                                       {"peak_rss_bytes", peak_rss_bytes()}};
   if (f.json) return print(out.dump() + "\n");
   for (const auto& [key, value] : out.items())
-    printf("%-15s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+    print_format("%-15s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 
 #ifdef _WIN32
 #include <io.h>
@@ -116,13 +115,8 @@ std::string read_input(const std::string& path) {
   std::string text;
   char block[65536];
   for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;) text.append(block, n);
+  if (ferror(stdin)) fail(Status::io, "standard input: cannot read");  // a folder, a terminal that went away
   return text;
-}
-
-void write_text(const std::string& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  if (!out.flush()) fail(Status::io, "cannot write %s", path.c_str());
 }
 
 std::vector<int32_t> parse_tokens(const std::string& list) {
@@ -158,11 +152,6 @@ bool is_terminal(FILE* stream) {
 #else
   return isatty(fileno(stream)) != 0;
 #endif
-}
-
-void print(std::string_view text) {
-  if (fwrite(text.data(), 1, text.size(), stdout) != text.size() || fflush(stdout) != 0)
-    fail(Status::io, "standard output: cannot write");
 }
 
 }  // namespace puna::cli

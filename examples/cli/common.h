@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "command_line.h"
+#include "output.h"
 #include "puna/runtime/model.h"
 #include "puna/runtime/sampler.h"
 #include "puna/runtime/save.h"
@@ -45,13 +46,11 @@ void tell_replaced(
 
 // The whole file, or standard input for "-".
 std::string read_input(const std::string& path);
-void write_text(const std::string& path, const std::string& text);  // replaces the file
 // "1,2,3", "[1, 2, 3]", or "@F" for a file that holds either.
 std::vector<int32_t> parse_tokens(const std::string& list);
 std::string today();  // YYYY-MM-DD, local time
 
 double seconds_now();            // a steady clock
 bool is_terminal(FILE* stream);
-void print(std::string_view text);  // to standard output, at once, byte for byte
 
 }  // namespace puna::cli

@@ -1,9 +1,9 @@
 // puna finetune and puna dpo: a LoRA adapter beside a model's frozen weights, whatever their type, in PEFT's format.
 #include <cstdio>
 
-#include "base/os.h"
 #include "puna/base/error.h"
 #include "puna/runtime/adapter_file.h"
+#include "run_log.h"
 #include "training.h"
 #include "verbs.h"
 
@@ -43,7 +43,7 @@ std::shared_ptr<Adapter> starting_adapter(const Flags& f, const Model& model) {
 template <class Learn>
 void tune(const Flags& f, Learn&& learn) {
   MpiPeers mpi;
-  os::make_folder(f.training.out);
+  if (mpi.first()) require_own_folder(f.training.out, f.training.resume, f.training.overwrite);
   const ModelPtr model = f.model.open(/*trains=*/true);
   const std::shared_ptr<Adapter> adapter = starting_adapter(f, *model);
   train::Parameters parameters(model->context_ptr());
@@ -59,10 +59,14 @@ void tune(const Flags& f, Learn&& learn) {
   train::Trainer trainer(parameters, model->llama(), adapter.get(), options);
   HeldOut held_out;
   learn(trainer, model, held_out, mpi.first());
-  run_training(trainer, f.training, held_out, mpi);
+  const auto save = [&] {
+    save_adapter(*adapter, f.training.path("adapter"));
+    return ", the adapter as it is now is in " + f.training.path("adapter");
+  };
+  run_training(trainer, f.training, held_out, mpi, save);
   if (!mpi.first()) return;
-  save_adapter(*adapter, f.training.path("adapter"));
-  printf("%s\n", f.training.path("adapter").c_str());
+  save();
+  print_format("%s\n", f.training.path("adapter").c_str());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// interrupt.h -- while one of these lives, Ctrl-C ends the call under way instead of the program, so that files stay whole and
-// a chat goes on. A second Ctrl-C ends the program.
+// interrupt.h -- signals that end a program: SIGINT (Ctrl-C), SIGTERM and SIGHUP. While an Interrupt lives, the first of them ends the call under
+// way instead of the program, so that files stay whole and a chat goes on. Otherwise, and from the second on, they end the program, without the
+// temporary files of what it was writing.
 #pragma once
 #include "puna/base/watch.h"
 
@@ -9,11 +10,14 @@ class Session;
 
 namespace puna::cli {
 
+void catch_signals();        // once, at the start of the program
+int last_signal() noexcept;  // that an Interrupt took; 0 = none
+
 class Interrupt {
  public:
   Interrupt();
   explicit Interrupt(Session& session);  // also cancels the session's call: it throws Error{cancelled}
-  ~Interrupt();
+  ~Interrupt();                          // a signal that nobody asked for ends the program now
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
   bool requested() const noexcept;

@@ -1,10 +1,23 @@
 // loss_curve.cpp -- the training loss over the steps, smoothed, and the held-out loss as points.
 #include <algorithm>
+#include <cmath>
 
 #include "svg_plot.h"
 #include "training.h"
 
 namespace puna::cli {
+
+void LossCurve::add(double at, double value) {
+  if (!std::isfinite(value)) return;
+  step.push_back(at);
+  loss.push_back(value);
+}
+
+void LossCurve::add_held_out(double at, double value) {
+  if (!std::isfinite(value)) return;
+  held_out_step.push_back(at);
+  held_out.push_back(value);
+}
 
 std::string LossCurve::svg(const std::string& title) const {
   std::vector<double> smooth;

@@ -2,6 +2,8 @@
 #include <cstdio>
 
 #include "common.h"
+#include "interrupt.h"
+#include "progress.h"
 #include "puna/runtime/adapter_file.h"
 #include "puna/runtime/save.h"
 #include "verbs.h"
@@ -18,11 +20,20 @@ void run(const Flags& f) {
   const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
   const ModelPtr model = f.model.open();
   const ModelPtr merged = merge_adapter(*model, *load_adapter(*model, f.adapter));
+  Interrupt interrupt;
   SaveOptions options;
   options.matrices = type;
   std::vector<ReplacedType> replaced;
   options.replaced = &replaced;
-  for (const std::string& path : save_gguf(*merged, f.out, options)) printf("%s\n", path.c_str());
+  {
+    ProgressBar bar("writing");
+    const auto progress = [&](uint64_t done, uint64_t total) {
+      bar.update(done, total);
+      return !interrupt.requested();
+    };
+    options.progress = progress;
+    for (const std::string& path : save_gguf(*merged, f.out, options)) print_format("%s\n", path.c_str());
+  }
   tell_replaced(replaced);
 }
 

@@ -44,7 +44,7 @@ void run(const Flags& f) {
                                         {"scored_tokens", p.scored_tokens}, {"windows", p.windows}, {"ctx", f.window}};
     print(out.dump() + "\n");
   } else {
-    printf("mean NLL   %.5f +- %.5f nats\nperplexity %.4f\n%lld tokens scored in %lld windows of %lld\n", p.mean_nll, p.standard_error,
+    print_format("mean NLL   %.5f +- %.5f nats\nperplexity %.4f\n%lld tokens scored in %lld windows of %lld\n", p.mean_nll, p.standard_error,
            p.perplexity, static_cast<long long>(p.scored_tokens), static_cast<long long>(p.windows), static_cast<long long>(f.window));
   }
 }

@@ -11,7 +11,9 @@ class ProgressBar {
   ~ProgressBar();  // wipes the line
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
-  void update(uint64_t done, uint64_t total);
+  // note: what else is to be seen, for example the loss; `before` of `done` were there when it began, and tell nothing of the speed
+  void update(uint64_t done, uint64_t total, const std::string& note = "", uint64_t before = 0);
+  void wipe();  // for a line of text; the next update draws again
 
  private:
   std::string what_;

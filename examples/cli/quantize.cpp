@@ -42,7 +42,15 @@ void run(const Flags& f) {
   }
   std::vector<ReplacedType> replaced;
   options.replaced = &replaced;
-  for (const std::string& path : save_gguf(*model, f.out, options)) printf("%s\n", path.c_str());
+  {
+    ProgressBar bar("writing");
+    const auto progress = [&](uint64_t done, uint64_t total) {
+      bar.update(done, total);
+      return !interrupt.requested();
+    };
+    options.progress = progress;
+    for (const std::string& path : save_gguf(*model, f.out, options)) print_format("%s\n", path.c_str());
+  }
   tell_replaced(replaced);
   if (f.measure.empty()) return;
   const ModelPtr quantised = Model::open(model->context_ptr(), f.out);
@@ -51,7 +59,7 @@ void run(const Flags& f) {
     bar.update(uint64_t(done), uint64_t(total));
     return !interrupt.requested();
   });
-  printf("perplexity  source %.4f   %s %.4f\nKL divergence  mean %.6f   median %.6f   99 %% %.5f   largest %.4f nats\nsame most likely token  %.2f %%\n%lld tokens\n",
+  print_format("perplexity  source %.4f   %s %.4f\nKL divergence  mean %.6f   median %.6f   99 %% %.5f   largest %.4f nats\nsame most likely token  %.2f %%\n%lld tokens\n",
          std::exp(d.source_nll), f.type.c_str(), std::exp(d.other_nll), d.mean, d.median, d.high, d.largest, 100 * d.same_best, static_cast<long long>(d.tokens));
 }
 

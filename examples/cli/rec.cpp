@@ -1,7 +1,6 @@
 // puna rec: recommenders. train, eval and recommend share how interactions and models are opened.
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/nearest.h"
@@ -14,6 +13,8 @@
 #include "puna/recsys/recommender.h"
 #include "puna/recsys/sequence_trainer.h"
 #include "rec.h"
+#include "run_log.h"
+#include "steps_left_out.h"
 #include "svg_plot.h"
 #include "verbs.h"
 
@@ -88,7 +89,7 @@ struct TrainFlags {
   int64_t epochs = 101, users = 128, negatives = 128, evaluate_every = 10, max_sequence = 200, rows_per_pass = 2048;
   float learning_rate = 1e-3f, dropout = 0.2f;
   uint64_t seed = 42;
-  bool resume = false;
+  bool resume = false, overwrite = false;
 
   SequenceConfig config(int64_t items) const {
     SequenceConfig c = model == "sasrec" ? SequenceConfig::sasrec(items) : model == "hstu-large" ? SequenceConfig::hstu_large(items) : SequenceConfig::hstu(items);
@@ -112,26 +113,27 @@ struct TrainFlags {
 };
 
 // log.jsonl: a line a step, and one an evaluation.
-class RunLog {
+class TrainLog {
  public:
-  RunLog(const std::string& path, bool append) : file_(path, append ? std::ios::app : std::ios::trunc), start_(seconds_now()) {}
+  TrainLog(const std::string& path, int64_t done) : file_(path, done), start_(seconds_now()) {}
   void step(const SequenceStep& s) {
-    write({{"step", s.step}, {"epoch", s.epoch}, {"loss", s.loss}, {"grad_norm", s.grad_norm}, {"rows", s.rows}, {"seconds", seconds_now() - start_}});
+    file_.write({{"step", s.step}, {"epoch", s.epoch}, {"loss", s.loss}, {"grad_norm", s.grad_norm}, {"rows", s.rows}, {"seconds", seconds_now() - start_}});
   }
   void evaluated(const SequenceStep& s, const RankingReport& r) {
     nlohmann::ordered_json line{{"step", s.step}, {"epoch", s.epoch}};
     line.update(json_of(r));
-    write(line);
+    file_.write(line);
     fprintf(stderr, "epoch %.0f  loss %.4f  HR@10 %.4f  NDCG@10 %.4f  MRR %.4f  %.0f s\n", s.epoch, s.loss, r.hr10, r.ndcg10, r.mrr, seconds_now() - start_);
   }
+  void finish() { file_.finish(); }
 
  private:
-  void write(const nlohmann::ordered_json& line) { file_ << line.dump() << "\n" << std::flush; }
-  std::ofstream file_;
+  RunLog file_;
   double start_;
 };
 
 void run_train(const TrainFlags& f) {
+  require_own_folder(f.out, f.resume, f.overwrite);
   const ContextPtr context = f.context.make_context();
   const Interactions data = read_data(f.data);
   fprintf(stderr, "%zu users, %lld items, %lld events\n", data.users.size(), static_cast<long long>(data.item_count()), static_cast<long long>(data.events()));
@@ -140,23 +142,27 @@ void run_train(const TrainFlags& f) {
     fail(Status::invalid_argument,
          "%s: no user has three events: two to learn from, and the last, which is kept for the evaluation",
          f.data.c_str());
-  os::make_folder(f.out);
   const auto model = SequenceModel::create(context, f.config(data.item_count()), f.seed);
   model->set_item_names({std::span(data.items).subspan(1), "item"});
   SequenceTrainer trainer(model, f.options());
   trainer.learn(without_last(data));
   const std::string checkpoint = f.path("checkpoint.safetensors");
   if (f.resume) trainer.resume(checkpoint);
-  RunLog log(f.path("log.jsonl"), f.resume);
+  if (f.overwrite) std::remove(checkpoint.c_str());
+  TrainLog log(f.path("log.jsonl"), f.resume ? trainer.done_steps() : RunLog::kAnew);
   Interrupt interrupt;
   const auto stop = [&] { return interrupt.requested(); };
   ProgressBar bar("training");
-  const int64_t per_epoch = trainer.total_steps() / f.epochs;
+  const int64_t per_epoch = trainer.total_steps() / f.epochs, first = trainer.done_steps();
+  StepsLeftOut left_out;
   try {
     while (trainer.done_steps() < trainer.total_steps()) {
       const SequenceStep s = trainer.step(stop);
       log.step(s);
-      bar.update(uint64_t(s.step), uint64_t(trainer.total_steps()));
+      left_out.see(s.step, s.loss, s.grad_norm);
+      char note[40];
+      snprintf(note, sizeof note, "loss %.4f", s.loss);
+      bar.update(uint64_t(s.step), uint64_t(trainer.total_steps()), note, uint64_t(first));
       const bool last = s.step == trainer.total_steps();
       if (last || (f.evaluate_every > 0 && s.step % (per_epoch * f.evaluate_every) == 0)) {
         if (f.evaluate_every > 0) log.evaluated(s, evaluate_ranking(data, scorer_of(model), f.max_sequence, stop));
@@ -166,11 +172,14 @@ void run_train(const TrainFlags& f) {
   } catch (const Error& e) {
     if (e.status() != Status::cancelled) throw;
     trainer.save(checkpoint);
+    log.finish();
     fail(Status::cancelled, "stopped after step %lld of %lld; --resume goes on from %s", static_cast<long long>(trainer.done_steps()),
          static_cast<long long>(trainer.total_steps()), checkpoint.c_str());
   }
+  log.finish();
+  left_out.require_some_learned(trainer.done_steps() - first);
   model->save(f.path("model.safetensors"));
-  printf("%s\n", f.path("model.safetensors").c_str());
+  print_format("%s\n", f.path("model.safetensors").c_str());
 }
 
 void add_rec_train(const Verb& rec) {
@@ -191,7 +200,8 @@ void add_rec_train(const Verb& rec) {
               "epochs between evaluations and checkpoints (default 10); 0: none, one checkpoint at the end")
       .within(0, 1e9);
   verb.option("--seed", f->seed, "of new weights, the order of users, drawn items and dropout (default 42)");
-  verb.flag("--resume", f->resume, "go on from the checkpoint in --out");
+  const Option goes_on = verb.flag("--resume", f->resume, "go on from the checkpoint in --out; with more --epochs than before it goes further");
+  verb.flag("--overwrite", f->overwrite, "begin anew where --out holds a run of before: its log and checkpoint are removed").excludes(goes_on);
   f->context.add_machine(verb);
   verb.run([f] { run_train(*f); });
 }

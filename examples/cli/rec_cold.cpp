@@ -197,7 +197,7 @@ void run_cold(const ColdFlags& f) {
   OrderedJson runs = OrderedJson::array();
   for (int64_t run = 0; run < f.seeds; ++run) runs.push_back(run_once(context, data, contents, f, f.seed + uint64_t(run)));
   print_means(runs);
-  printf("%s\n", runs.dump().c_str());
+  print_format("%s\n", runs.dump().c_str());
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ void run_index(const IndexFlags& f) {
   const auto truth = VectorIndex(model->context(), rows, dim).search(queries, kBest);
   nlohmann::ordered_json report{{"items", count - 1}, {"seconds", seconds}, {"bytes", index->bytes()}, {"search", nlohmann::ordered_json::array()}};
   for (const int64_t width : {100, 200, 400, 800}) report["search"].push_back(measured(*index, queries, truth, width));
-  printf("%s\n", report.dump().c_str());
+  print_format("%s\n", report.dump().c_str());
 }
 
 }  // namespace

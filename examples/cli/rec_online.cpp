@@ -105,8 +105,7 @@ void run_serve(const OnlineFlags& f) {
   options.port = int(f.port);
   const bool loopback = http::is_loopback(f.host);
   const http::Server server(options, [&](const http::Request& r) { return answered(f, feed, r, loopback); });
-  printf("http://%s:%d\n", f.host.c_str(), server.port());
-  fflush(stdout);
+  print_format("http://%s:%d\n", f.host.c_str(), server.port());
   while (!interrupt.requested()) {
     if (learner.learn(1024, [&] { return interrupt.requested(); }) > 0) continue;
     if (const OnlineReport r = learner.report(); r.published < r.learned) learner.publish();  // nothing more to come for now
@@ -124,7 +123,7 @@ void run_update(const OnlineFlags& f) {
     bar.update(uint64_t(learner.report().learned - before.learned), uint64_t(before.logged - before.learned));
   learner.checkpoint();
   if (!f.out.empty()) learner.ranker()->save(f.out);
-  printf("%s\n", Feed(learner).report().c_str());
+  print_format("%s\n", Feed(learner).report().c_str());
 }
 
 }  // namespace

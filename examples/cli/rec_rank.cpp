@@ -100,7 +100,7 @@ void run_rank(const RankFlags& f) {
   }
   write_text(f.out + "/report.json", runs.dump(1) + "\n");
   if (f.apart) write_text(f.out + "/surfaces.svg", surfaces_svg(data.config, runs));
-  printf("%s\n", runs.dump().c_str());
+  print_format("%s\n", runs.dump().c_str());
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 // puna train: a whole model, from nothing or from another model's weights.
 #include <cstdio>
 
-#include "base/os.h"
 #include "puna/base/error.h"
 #include "puna/runtime/new_model.h"
 #include "puna/runtime/save.h"
 #include "puna/text/train_bpe.h"
+#include "run_log.h"
 #include "training.h"
 #include "verbs.h"
 
@@ -46,7 +46,7 @@ ModelPtr starting_model(const Flags& f) {
 void run(const Flags& f) {
   const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
   MpiPeers mpi;
-  os::make_folder(f.training.out);
+  if (mpi.first()) require_own_folder(f.training.out, f.training.resume, f.training.overwrite);
   ModelPtr start = starting_model(f);
   train::Parameters parameters(start->context_ptr());
   const Llama llama = train::make_trainable(start->llama(), parameters);
@@ -64,7 +64,7 @@ void run(const Flags& f) {
   if (!mpi.first()) return;
   const std::string path = f.training.path("model.gguf");
   save_gguf(*start, path, {type, 0, nullptr});
-  printf("%s\n", path.c_str());
+  print_format("%s\n", path.c_str());
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -10,6 +9,8 @@
 #include "interrupt.h"
 #include "progress.h"
 #include "puna/base/error.h"
+#include "run_log.h"
+#include "steps_left_out.h"
 
 namespace puna::cli {
 namespace {
@@ -17,69 +18,57 @@ namespace {
 using train::OptimizerKind;
 using train::ScheduleKind;
 
-// What was logged before the step that a resumed run begins with.
-std::string kept_log(const std::string& path, int64_t steps, LossCurve& curve) {
-  std::ifstream in(path);
-  std::string kept, line;
-  while (std::getline(in, line)) {
-    const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
-    if (entry.is_discarded() || !entry.contains("step") || entry["step"].get<int64_t>() > steps) break;
-    if (entry.contains("loss")) {
-      curve.step.push_back(entry["step"]);
-      curve.loss.push_back(entry["loss"]);
-    }
-    if (entry.contains("held_out")) {
-      curve.held_out_step.push_back(entry["step"]);
-      curve.held_out.push_back(entry["held_out"]);
-    }
-    kept += line + "\n";
-  }
-  return kept;
-}
-
+// log.jsonl, the picture of it, and what is said on standard error.
 class Log {
  public:
-  Log(const TrainingFlags& flags, int64_t done) : flags_(flags) {
-    const std::string path = flags.path("log.jsonl"), kept = flags.resume ? kept_log(path, done, curve_) : "";
-    file_.open(path, std::ios::binary | std::ios::trunc);
-    file_ << kept;
-    start_ = last_ = seconds_now();
-  }
-  void step(const train::StepReport& r, bool pairs) {
-    const double now = seconds_now();
+  Log(const TrainingFlags& flags, int64_t done)
+      : flags_(flags), file_(flags.path("log.jsonl"), flags.resume ? done : RunLog::kAnew, [this](const nlohmann::json& line) { remember(line); }),
+        start_(seconds_now()), last_(start_) {}
+  // The line for the progress bar.
+  std::string step(const train::StepReport& r, bool pairs) {
+    const double now = seconds_now(), speed = double(r.tokens) / std::max(now - last_, 1e-9);
     nlohmann::ordered_json line = {{"step", r.step}, {"epoch", r.epoch}, {"loss", r.loss}, {"grad_norm", r.grad_norm}, {"lr", r.learning_rate},
-                                   {"tokens_per_second", double(r.tokens) / (now - last_)}, {"seconds", now - start_}};
+                                   {"tokens_per_second", speed}, {"seconds", now - start_}};
     if (pairs) line["preferred"] = r.preferred;
     last_ = now;
-    write(line);
-    curve_.step.push_back(double(r.step));
-    curve_.loss.push_back(r.loss);
+    file_.write(line);
+    curve_.add(double(r.step), r.loss);
+    constexpr double kKeep = 0.9;  // of the means that the bar shows
+    loss_ = loss_ == 0 || !std::isfinite(loss_) ? r.loss : kKeep * loss_ + (1 - kKeep) * r.loss;
+    speed_ = speed_ == 0 ? speed : kKeep * speed_ + (1 - kKeep) * speed;
+    char text[80];
+    snprintf(text, sizeof text, "loss %.4f  %.0f tokens/s", loss_, speed_);
     if (!is_terminal(stderr) && (r.step % 50 == 0 || r.step == 1))
-      fprintf(stderr, "step %lld  loss %.4f  %.0f tokens/s\n", static_cast<long long>(r.step), r.loss, double(line["tokens_per_second"]));
+      fprintf(stderr, "step %lld  loss %.4f  %.0f tokens/s\n", static_cast<long long>(r.step), r.loss, speed);
+    return text;
   }
   void held_out(int64_t step, double loss) {
-    write({{"step", step}, {"held_out", loss}});
+    file_.write({{"step", step}, {"held_out", loss}});
     fprintf(stderr, "step %lld  held-out loss %.4f\n", static_cast<long long>(step), loss);
     measured(step, loss);
   }
   void held_out_pairs(int64_t step, const train::PairScores& s) {
-    write({{"step", step}, {"held_out", s.loss}, {"held_out_preferred", s.preferred}, {"held_out_margin", s.margin}});
+    file_.write({{"step", step}, {"held_out", s.loss}, {"held_out_preferred", s.preferred}, {"held_out_margin", s.margin}});
     fprintf(stderr, "step %lld  held-out pairs: loss %.4f, %.1f %% preferred, margin %.4f\n", static_cast<long long>(step), s.loss, 100 * s.preferred, s.margin);
     measured(step, s.loss);
   }
   void plot() const { write_text(flags_.path("loss.svg"), curve_.svg(flags_.out)); }
+  void finish() { file_.finish(); }
 
  private:
   void measured(int64_t step, double loss) {
-    curve_.held_out_step.push_back(double(step));
-    curve_.held_out.push_back(loss);
+    curve_.add_held_out(double(step), loss);
     last_ = seconds_now();
   }
-  void write(const nlohmann::ordered_json& line) { file_ << line.dump() << "\n" << std::flush; }
+  void remember(const nlohmann::json& line) {
+    const auto number = [&](const char* key) { return line.contains(key) && line[key].is_number() ? line[key].get<double>() : NAN; };
+    curve_.add(number("step"), number("loss"));
+    curve_.add_held_out(number("step"), number("held_out"));
+  }
   const TrainingFlags& flags_;
-  std::ofstream file_;
-  LossCurve curve_;
-  double start_ = 0, last_ = 0;
+  LossCurve curve_;  // before the log, whose old lines it remembers
+  RunLog file_;
+  double start_ = 0, last_ = 0, loss_ = 0, speed_ = 0;
 };
 
 template <class Kind>
@@ -122,7 +111,8 @@ void TrainingFlags::add(const Verb& verb, bool pairs) {
   verb.option("--evaluate-every", evaluate_every, "steps between measures of the held-out loss (default 100)").at_least(1);
   verb.option("--seed", seed, "of the order of examples and of new weights");
   verb.flag("--checkpoint-layers", checkpoint_layers, "compute layers twice: a third more time, a fraction of the memory");
-  verb.flag("--resume", resume, "go on from the checkpoint in --out");
+  const Option goes_on = verb.flag("--resume", resume, "go on from the checkpoint in --out; with more --steps or --epochs than before it goes further");
+  verb.flag("--overwrite", overwrite, "begin anew where --out holds a run of before: its log and checkpoint are removed").excludes(goes_on);
 }
 
 train::TrainerOptions TrainingFlags::trainer_options() const {
@@ -146,10 +136,25 @@ train::TrainerOptions TrainingFlags::trainer_options() const {
   return o;
 }
 
-void run_training(train::Trainer& trainer, const TrainingFlags& flags, const HeldOut& held_out, MpiPeers& mpi) {
+namespace {
+
+// Puts the trainer where the checkpoint was, and says what follows from it.
+void go_on(train::Trainer& trainer, const std::string& checkpoint, bool speaks) {
+  const int64_t planned = trainer.resume(checkpoint);
+  if (!speaks) return;
+  const auto done = static_cast<long long>(trainer.done_steps()), total = static_cast<long long>(trainer.total_steps());
+  if (done == total) fprintf(stderr, "step %lld of %lld: nothing is left to do; a larger --steps or --epochs goes further\n", done, total);
+  else if (planned != total) fprintf(stderr, "goes on from step %lld; %lld steps in all, before %lld: the learning rate follows the new plan from here on\n", done, total, static_cast<long long>(planned));
+}
+
+}  // namespace
+
+void run_training(train::Trainer& trainer, const TrainingFlags& flags, const HeldOut& held_out, MpiPeers& mpi, FunctionRef<std::string()> save_what_is_there) {
   const std::string checkpoint = flags.path("checkpoint.safetensors");
-  if (flags.resume) trainer.resume(checkpoint);
+  if (flags.resume) go_on(trainer, checkpoint, mpi.first());
   trainer.join(mpi.peers());
+  if (flags.overwrite && mpi.first())
+    for (const char* file : {"checkpoint.safetensors", "loss.svg"}) std::remove(flags.path(file).c_str());
   Interrupt interrupt;
   const bool alone = mpi.count() == 1;  // several processes stop between two steps, all after the same one
   const auto stop = [&] { return alone && interrupt.requested(); };
@@ -160,31 +165,53 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const Hel
     trainer.save(checkpoint);
     log->plot();
   };
+  ProgressBar bar("training");
+  const auto leave_on_the_way = [&] {  // a disk that is full for a while does not end a run of hours; the checkpoint of before is still there
+    try {
+      leave();
+    } catch (const Error& e) {
+      if (e.status() != Status::io) throw;
+      bar.wipe();
+      fprintf(stderr, "puna: step %lld: %s; the run goes on and tries again in %lld steps\n", static_cast<long long>(trainer.done_steps()), e.what(),
+              static_cast<long long>(flags.save_every));
+    }
+  };
   const auto evaluate = [&] {
     if (!log || held_out.empty()) return;
-    if (held_out.pairs.empty()) log->held_out(trainer.done_steps(), trainer.evaluate(held_out.sequences, stop));
-    else log->held_out_pairs(trainer.done_steps(), trainer.evaluate(held_out.pairs, held_out.reference, stop));
+    const int64_t step = trainer.done_steps();
+    if (held_out.pairs.empty()) {
+      const double loss = trainer.evaluate(held_out.sequences, stop);
+      bar.wipe();
+      log->held_out(step, loss);
+    } else {
+      const train::PairScores scores = trainer.evaluate(held_out.pairs, held_out.reference, stop);
+      bar.wipe();
+      log->held_out_pairs(step, scores);
+    }
   };
-  ProgressBar bar("training");
-  if (trainer.done_steps() == 0) evaluate();
+  const int64_t first = trainer.done_steps();
+  StepsLeftOut left_out;
   try {
+    if (first == 0) evaluate();
     while (trainer.done_steps() < trainer.total_steps()) {
       if (mpi.any(interrupt.requested())) fail(Status::cancelled, "stopped");
       const train::StepReport report = trainer.step(stop);
-      if (log) {
-        log->step(report, report.preferred > 0);
-        bar.update(uint64_t(trainer.done_steps()), uint64_t(trainer.total_steps()));
-      }
+      left_out.see(report.step, report.loss, report.grad_norm, mpi.first());
+      if (log) bar.update(uint64_t(trainer.done_steps()), uint64_t(trainer.total_steps()), log->step(report, report.preferred > 0), uint64_t(first));
       if (trainer.done_steps() == trainer.total_steps() || trainer.done_steps() % flags.evaluate_every == 0) evaluate();
-      if (trainer.done_steps() % flags.save_every == 0) leave();
+      if (trainer.done_steps() % flags.save_every == 0) leave_on_the_way();
     }
   } catch (const Error& e) {
     if (e.status() != Status::cancelled) throw;
     leave();
-    fail(Status::cancelled, "stopped after step %lld of %lld; --resume goes on from %s", static_cast<long long>(trainer.done_steps()),
-         static_cast<long long>(trainer.total_steps()), checkpoint.c_str());
+    const std::string there = log && save_what_is_there && trainer.done_steps() > 0 ? save_what_is_there() : "";
+    if (log) log->finish();
+    fail(Status::cancelled, "stopped after step %lld of %lld%s; --resume goes on from %s", static_cast<long long>(trainer.done_steps()),
+         static_cast<long long>(trainer.total_steps()), there.c_str(), checkpoint.c_str());
   }
   leave();
+  if (log) log->finish();
+  left_out.require_some_learned(trainer.done_steps() - first);
 }
 
 }  // namespace puna::cli

@@ -1,0 +1,66 @@
+#include "output.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#ifndef _WIN32
+#include <fcntl.h>
+#endif
+
+#include "base/os.h"
+#include "puna/base/error.h"
+
+namespace puna::cli {
+
+void print(std::string_view text) {
+  if (fwrite(text.data(), 1, text.size(), stdout) == text.size() && fflush(stdout) == 0) return;
+  if (errno == EPIPE) throw ReaderGone();
+  fail(Status::io, "standard output: cannot write: %s", strerror(errno));
+}
+
+void print_format(const char* format, ...) {
+  va_list values, again;
+  va_start(values, format);
+  va_copy(again, values);
+  std::string text(size_t(vsnprintf(nullptr, 0, format, values)), '\0');
+  vsnprintf(text.data(), text.size() + 1, format, again);
+  va_end(again);
+  va_end(values);
+  print(text);
+}
+
+void write_text(const std::string& path, const std::string& text) {
+  os::AtomicFile file(path);
+  file.write(text.data(), text.size());
+  file.commit();
+}
+
+void hold_standard_streams() {
+#ifndef _WIN32
+  std::signal(SIGPIPE, SIG_IGN);  // print says it; of messages on standard error none is worth the run
+  for (const int stream : {0, 1, 2})
+    if (fcntl(stream, F_GETFD) < 0 && errno == EBADF) open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY);  // the wrong way: use stays an error
+#endif
+}
+
+int end_output(int code) {
+  errno = 0;
+  const bool whole = fflush(stdout) == 0 && ferror(stdout) == 0;
+  if (whole || code != 0) return code;
+  if (errno == EPIPE) return end_by_broken_pipe();
+  fprintf(stderr, "puna: standard output: cannot write%s%s\n", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+  return 1;
+}
+
+int end_by_broken_pipe() {
+#ifndef _WIN32
+  std::signal(SIGPIPE, SIG_DFL);
+  raise(SIGPIPE);
+#endif
+  return 1;
+}
+
+}  // namespace puna::cli

@@ -1,0 +1,23 @@
+// output.h -- what a verb writes. Standard output: every byte is checked, here and once more when the program ends, so that a full disk is an error
+// in every verb. Files: replaced in one step. Whoever reads our pipe and goes ends the program as it does any other.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace puna::cli {
+
+void print(std::string_view text);  // to standard output, at once, byte for byte
+__attribute__((format(printf, 1, 2))) void print_format(const char* format, ...);
+
+void write_text(const std::string& path, const std::string& text);
+
+// Thrown by print when nobody reads the pipe any more. Not an error to speak of.
+struct ReaderGone {};
+
+// Before anything is opened: a standard stream that the caller closed must not become one of our files.
+void hold_standard_streams();
+// The program's exit code: `code`, or 1 when standard output could not take all.
+int end_output(int code);
+int end_by_broken_pipe();
+
+}  // namespace puna::cli

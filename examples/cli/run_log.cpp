@@ -1,0 +1,74 @@
+#include "run_log.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "puna/base/error.h"
+
+namespace puna::cli {
+namespace {
+
+constexpr uint64_t kLargestLog = uint64_t(4) << 30;
+
+// visit(line as JSON, its end in the text) until it says no, or until a line that is not whole.
+template <class Visit>
+void each_line(const std::string& text, Visit&& visit) {
+  for (size_t at = 0, end; (end = text.find('\n', at)) != text.npos; at = end + 1) {
+    const nlohmann::json entry = nlohmann::json::parse(text.begin() + int64_t(at), text.begin() + int64_t(end), nullptr, false);
+    if (!entry.is_object() || !entry.contains("step") || !entry["step"].is_number_integer() || !visit(entry, end + 1)) return;
+  }
+}
+
+// Bytes of the lines up to this step.
+uint64_t kept(const std::string& path, int64_t done, FunctionRef<void(const nlohmann::json&)> see) {
+  uint64_t bytes = 0;
+  if (done == RunLog::kAnew || !os::is_file(path)) return 0;
+  each_line(os::read_file(path, kLargestLog), [&](const nlohmann::json& line, size_t end) {
+    if (line["step"].get<int64_t>() > done) return false;
+    if (see) see(line);
+    bytes = end;
+    return true;
+  });
+  return bytes;
+}
+
+}  // namespace
+
+RunLog::RunLog(const std::string& path, int64_t done, FunctionRef<void(const nlohmann::json&)> see) : path_(path), file_(path, kept(path, done, see)) {}
+
+void RunLog::write(const nlohmann::ordered_json& line) {
+  waiting_ += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const bool was_well = why_.empty();
+  std::string why;
+  waiting_.erase(0, file_.append(waiting_.data(), waiting_.size(), why));
+  why_ = why;
+  if (was_well && !why_.empty()) fprintf(stderr, "puna: %s: cannot write: %s; its lines are kept and tried again\n", path_.c_str(), why_.c_str());
+}
+
+void RunLog::finish() {
+  if (waiting_.empty()) return;
+  waiting_.erase(0, file_.append(waiting_.data(), waiting_.size(), why_));
+  if (!waiting_.empty())
+    fail(Status::io, "%s: cannot write: %s; the last %lld lines are missing", path_.c_str(), why_.c_str(),
+         static_cast<long long>(std::count(waiting_.begin(), waiting_.end(), '\n')));
+}
+
+void require_own_folder(const std::string& folder, bool resume, bool overwrite) {
+  os::make_folder(folder);
+  const std::string log = folder + "/log.jsonl", checkpoint = folder + "/checkpoint.safetensors";
+  const bool has_checkpoint = os::is_file(checkpoint);
+  if (resume && !has_checkpoint) fail(Status::invalid_argument, "--resume: there is no checkpoint in %s (checkpoint.safetensors)", folder.c_str());
+  if (resume || overwrite || !os::is_file(log)) return;
+  const std::string text = os::read_file(log, kLargestLog);
+  if (text.empty()) return;
+  int64_t steps = 0;
+  each_line(text, [&](const nlohmann::json& line, size_t) {
+    steps = line["step"].get<int64_t>();
+    return true;
+  });
+  fail(Status::invalid_argument, "%s holds a run of before: log.jsonl has %lld steps%s. %s--overwrite begins anew in its place; or give another --out", folder.c_str(),
+       static_cast<long long>(steps), has_checkpoint ? " and there is a checkpoint" : ", there is no checkpoint", has_checkpoint ? "--resume goes on from it; " : "");
+}
+
+}  // namespace puna::cli

@@ -1,0 +1,30 @@
+// run_log.h -- log.jsonl of a training run: a line for each step and each measurement. A disk that is full for a while loses nothing: lines wait
+// for it and are tried again; lines that never got there are an error at the end.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "base/os.h"
+#include "puna/base/function_ref.h"
+
+namespace puna::cli {
+
+class RunLog {
+ public:
+  static constexpr int64_t kAnew = -1;
+  // Of a log that is there, the lines up to step `done` stay, each shown to `see`; kAnew: none.
+  RunLog(const std::string& path, int64_t done, FunctionRef<void(const nlohmann::json&)> see = {});
+  void write(const nlohmann::ordered_json& line);
+  void finish();  // Error{io} when lines are missing
+
+ private:
+  std::string path_;
+  os::AppendedFile file_;
+  std::string waiting_, why_;
+};
+
+// What a run leaves in its folder tells that there was one. Makes the folder. Error{invalid_argument} that says what is there when a new run would
+// replace it without being told to (`overwrite`), or when there is nothing that `resume` could go on from.
+void require_own_folder(const std::string& folder, bool resume, bool overwrite);
+
+}  // namespace puna::cli
