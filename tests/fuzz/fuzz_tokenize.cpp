@@ -4,32 +4,13 @@
 #include <string>
 #include <string_view>
 
-#include "puna/text/tokenizer.h"
+#include "byte_tokenizer.h"
 
 namespace {
 
 using namespace puna;
 
-// Byte-level BPE with one token a byte and a few merges; SentencePiece with all byte tokens.
-Metadata byte_level(const char* pre) {
-  std::vector<std::string> tokens;
-  int extra = 0x100;
-  for (int b = 0; b < 256; ++b) {
-    const bool printable = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b != 0xAD);
-    const int code = printable ? b : extra++;
-    tokens.push_back(code < 0x80 ? std::string(1, char(code)) : std::string{char(0xC0 | code >> 6), char(0x80 | (code & 0x3F))});
-  }
-  tokens.insert(tokens.end(), {"ab", "abc", "\xC4\xA0" "a", "\xC4\xA0\xC4\xA0", "aa", "aaa", "<|eot|>", "<mark>"});
-  std::vector<int64_t> types(tokens.size(), 1);
-  types[types.size() - 2] = 3, types[types.size() - 1] = 4;
-  Metadata m;
-  m.set("tokenizer.ggml.model", std::string("gpt2"));
-  m.set("tokenizer.ggml.pre", std::string(pre));
-  m.set("tokenizer.ggml.tokens", std::move(tokens));
-  m.set("tokenizer.ggml.token_type", std::move(types));
-  m.set("tokenizer.ggml.merges", std::vector<std::string>{"a b", "ab c", "\xC4\xA0 a", "\xC4\xA0 \xC4\xA0", "a a", "aa a"});
-  return m;
-}
+// SentencePiece with all byte tokens.
 Metadata sentencepiece() {
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
   std::vector<int64_t> types = {2, 3, 3};
@@ -61,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kTokenizers = std::size(kPre) + 1;
   static const std::vector<TokenizerPtr> tokenizers = [] {
     std::vector<TokenizerPtr> all;
-    for (const char* pre : kPre) all.push_back(tokenizer_from_gguf(byte_level(pre)));
+    for (const char* pre : kPre) all.push_back(tokenizer_from_gguf(test::byte_level(pre)));
     all.push_back(tokenizer_from_gguf(sentencepiece()));
     return all;
   }();

@@ -1,21 +1,57 @@
-// replay_main.cpp -- main() for a fuzz target without libFuzzer: gives it every file of the folders named on the command line, so that each
-// input that was ever interesting (or ever crashed) is tried by every compiler in every test run. An empty folder is a failure.
+// replay_main.cpp -- main() for a fuzz target without libFuzzer. Gives it every file of the folders named on the command line, so that each
+// input that was ever interesting (or ever crashed) is tried by every compiler in every test run; an empty folder is a failure. Or, with --stream, every
+// input of standard input (its size in 8 bytes, then itself), and answers each with a line: milliseconds and peak bytes of the heap. See mutate.py.
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <string>
 #include <vector>
+
+#include "attacks/heap_meter.h"
 
 namespace fs = std::filesystem;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
+namespace {
+
+constexpr unsigned kSecondsUntilItHangs = 60;
+
+// A heap copy of exactly the right size, as libFuzzer makes it, so that AddressSanitizer sees a read one past the end.
+void give(const std::string& bytes) {
+  const std::vector<uint8_t> copy(bytes.begin(), bytes.end());
+  LLVMFuzzerTestOneInput(copy.data(), copy.size());
+}
+
+int stream() {
+  give({});  // what is made once is made here
+  std::string bytes;
+  for (uint64_t size = 0; std::fread(&size, sizeof size, 1, stdin) == 1;) {
+    bytes.resize(size);
+    if (size != 0 && std::fread(bytes.data(), size, 1, stdin) != 1) return 1;
+    const puna::test::HeapMeter meter;
+    const auto began = std::chrono::steady_clock::now();
+    alarm(kSecondsUntilItHangs);
+    give(bytes);
+    alarm(0);
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    std::printf("%lld %zu\n", static_cast<long long>(took.count()), puna::test::HeapMeter::peak());
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "--stream") return stream();
   std::vector<fs::path> inputs;
   for (int i = 1; i < argc; ++i) {
     if (!fs::is_directory(argv[i])) continue;
@@ -29,12 +65,9 @@ int main(int argc, char** argv) {
   for (const fs::path& path : inputs) {
     std::ifstream in(path, std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    // A heap copy of exactly the right size, as libFuzzer makes it, so that AddressSanitizer sees a read one past the end.
-    const auto copy = std::make_unique<uint8_t[]>(bytes.size());
-    std::copy(bytes.begin(), bytes.end(), copy.get());
     std::printf("%s: %zu bytes\n", path.filename().string().c_str(), bytes.size());
     std::fflush(stdout);  // so that the last line names the input that crashed
-    LLVMFuzzerTestOneInput(copy.get(), bytes.size());
+    give(bytes);
   }
   std::printf("%zu inputs replayed\n", inputs.size());
 }

@@ -1,0 +1,137 @@
+"""Gives every format its mutants and watches what becomes of the program that reads them.
+
+usage: mutate.py BIN [--count 10000] [--seed 1] [FORMAT...]      BIN: the folder of the replay_* programs, of any build; a sanitizer's best
+
+A mutant may take ten seconds and twice its size + 64 MB of memory (counted on the heap), and may not end the program. Those that do any of it are written
+to ./mutants/FORMAT-NUMBER. Exit code 1 when there were any.
+"""
+import argparse
+import os
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import time
+
+import mutations as m
+
+HERE = pathlib.Path(__file__).resolve().parent
+SECONDS = 10
+MUTATORS = {
+    "adapter": m.parts_of(m.mutate_json, m.mutate_safetensors),
+    "chat": m.parts_of(m.mutate_jinja, m.mutate_json),
+    "chat_template": m.parts_of(m.mutate_jinja, m.mutate_bytes),
+    "event": m.behind_a_byte(m.mutate_json),
+    "gguf": m.mutate_gguf,
+    "hf_config": m.mutate_json,
+    "http": m.mutate_lines,
+    "image_processor": m.mutate_json,
+    "interactions": m.mutate_table,
+    "model_config": m.mutate_json,
+    "model_gguf": m.mutate_gguf,
+    "packed": m.mutate_bytes,
+    "picture": m.mutate_picture,
+    "ranker": m.mutate_safetensors,
+    "recipe": m.parts_of(m.mutate_json, m.mutate_table),
+    "safetensors": m.mutate_safetensors,
+    "snapshot": m.mutate_bytes,
+    "state": m.mutate_safetensors,
+    "tiktoken": m.mutate_lines,
+    "tokenize": m.behind_a_byte(m.mutate_bytes),
+    "tokenizer_json": m.mutate_json,
+    "toml": m.mutate_lines,
+    "training_data": m.behind_a_byte(m.mutate_json_lines),
+}
+
+
+class Reader:
+    """A replay program that is fed one input after the other, and says of each how long it took and how much memory."""
+
+    def __init__(self, program):
+        self.program = program
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([self.program, "--stream"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        os.set_blocking(self.process.stderr.fileno(), False)
+
+    def read(self, data):
+        """(milliseconds, peak bytes), or what the program said when it died."""
+        try:
+            self.process.stdin.write(struct.pack("<Q", len(data)) + data)
+        except BrokenPipeError:
+            pass
+        answer = b""
+        while not answer.endswith(b"\n"):
+            part = self.process.stdout.read(64)
+            if not part:
+                break
+            answer += part
+        if answer.endswith(b"\n"):
+            milliseconds, peak = answer.split()
+            return int(milliseconds), int(peak)
+        code = self.process.wait()
+        os.set_blocking(self.process.stderr.fileno(), True)
+        said = (self.process.stderr.read() or b"").decode("utf-8", "replace")
+        lines = [line for line in said.splitlines() if "ERROR" in line or "runtime error" in line or "SUMMARY" in line] or said.splitlines()[-1:]
+        self.end()
+        self.start()
+        return f"died ({code}): {' / '.join(lines[:3])[:300]}"
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def seeds_of(name):
+    files = sorted((HERE / "corpus" / name).iterdir())
+    small = [f.read_bytes() for f in files if f.stat().st_size <= m.MOST]
+    if not small:
+        sys.exit(f"there are no seeds for {name}")
+    return small
+
+
+def run(name, program, count, seed):
+    r = random.Random(f"{name} {seed}")
+    seeds, reader, bad, slowest, worst = seeds_of(name), Reader(program), 0, 0, 0.0
+    began = time.monotonic()
+    for n in range(count):
+        mutant = MUTATORS[name](r, r.choice(seeds))
+        said = reader.read(mutant)
+        if isinstance(said, str):
+            wrong = said
+        else:
+            milliseconds, peak = said
+            slowest, worst = max(slowest, milliseconds), max(worst, peak / (2 * len(mutant) + (64 << 20)))
+            wrong = f"{milliseconds} ms" if milliseconds > SECONDS * 1000 else f"{peak >> 20} MB for {len(mutant)} bytes" if worst > 1 and peak > 2 * len(mutant) + (64 << 20) else ""
+        if wrong:
+            bad += 1
+            os.makedirs("mutants", exist_ok=True)
+            pathlib.Path(f"mutants/{name}-{n}").write_bytes(mutant)
+            if bad <= 20:
+                print(f"{name} {n}: {wrong}", flush=True)
+    reader.end()
+    print(f"{name}: {count} mutants of {len(seeds)} seeds in {time.monotonic() - began:.0f} s, {bad} bad; slowest {slowest} ms, most memory {worst:.2f} of what it may take", flush=True)
+    return bad
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bin", type=pathlib.Path)
+    parser.add_argument("formats", nargs="*")
+    parser.add_argument("--count", type=int, default=10000)
+    parser.add_argument("--seed", type=int, default=1)
+    a = parser.parse_intermixed_args()
+    there = sorted(p.name.removeprefix("replay_") for p in a.bin.glob("replay_*"))
+    unknown = [f for f in a.formats if f not in there] + [f for f in there if f not in MUTATORS]
+    if unknown or not there:
+        sys.exit(f"no program or no mutator for: {', '.join(unknown) or 'anything'}; programs are there for: {', '.join(there)}")
+    bad = sum(run(name, a.bin / f"replay_{name}", a.count, a.seed) for name in a.formats or there)
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
