@@ -109,6 +109,12 @@ def _listed(values: Any, what: str) -> List[Any]:
     return list(values)
 
 
+def day_of(date: "Union[str, datetime.date, None]") -> bytes:
+    """What a chat template is told is today: YYYY-MM-DD; None is today."""
+    date = datetime.date.today() if date is None else date
+    return c_string(date.strftime("%Y-%m-%d") if isinstance(date, datetime.date) else date, "date")
+
+
 class Request:
     """A chat as C takes it: its JSON and its options; keep it alive during the call."""
 
@@ -117,10 +123,7 @@ class Request:
         chat = {"messages": _listed(messages, "messages"), "add_generation_prompt": add_generation_prompt,
                 "tools": None if tools is None else _listed(tools, "tools"), **variables}
         self.json = json.dumps(chat).encode()
-        if date is None:
-            date = datetime.date.today()
-        day = date.strftime("%Y-%m-%d") if isinstance(date, datetime.date) else date
-        self._keep = [ffi.new("char[]", c_string(day, "date")), ffi.new("char[]", c_string(template or "", "template"))]
+        self._keep = [ffi.new("char[]", day_of(date)), ffi.new("char[]", c_string(template or "", "template"))]
         self.options = sized("puna_render_options", date=self._keep[0], template_name=self._keep[1], parse_content=parse_content, watch=watch())
 
 
