@@ -102,12 +102,22 @@ DType weight_type(const std::string& name) {
   fail(Status::invalid_argument, "'%.40s' is no weight type; there are: %s", name.c_str(), names.c_str());
 }
 
-void tell_replaced(const std::vector<ReplacedType>& replaced) {
+void write_model(const Model& model, const std::string& path, SaveOptions options, const Interrupt& interrupt) {
+  std::vector<ReplacedType> replaced;
+  options.replaced = &replaced;
+  {
+    ProgressBar bar("writing");
+    const auto progress = [&](uint64_t done, uint64_t total) {
+      bar.update(done, total);
+      return !interrupt.requested();
+    };
+    options.progress = progress;
+    for (const std::string& written : save_gguf(model, path, options)) print_format("%s\n", written.c_str());
+  }
   for (const ReplacedType& r : replaced)
-    fprintf(stderr,
-            "%lld of %lld matrices became %s, not %s: their rows (%lld values) are no multiple of its blocks of %d\n",
-            static_cast<long long>(r.matrices), static_cast<long long>(r.all), name(r.got), name(r.wanted),
-            static_cast<long long>(r.row), int(info(r.wanted).block));
+    fprintf(stderr, "%lld of %lld matrices became %s, not %s: their rows (%lld values) are no multiple of its blocks of %d\n",
+            static_cast<long long>(r.matrices), static_cast<long long>(r.all), name(r.got), name(r.wanted), static_cast<long long>(r.row),
+            int(info(r.wanted).block));
 }
 
 std::string read_input(const std::string& path) {

@@ -13,6 +13,8 @@
 
 namespace puna::cli {
 
+class Interrupt;
+
 struct ModelFlags {
   std::string path, isa, adapter, packed, projector, providers;
   int threads = 0;
@@ -41,8 +43,8 @@ struct SamplingFlags {
 };
 
 DType weight_type(const std::string& name);  // "Q4_K", "q8_0": Error{invalid_argument} lists the types that can be written
-void tell_replaced(
-    const std::vector<ReplacedType>& replaced);  // to standard error, a line for each type that matrices got instead
+// A model to GGUF files, whose names are printed: with a bar, until Ctrl-C. Says on standard error which matrices got another type than asked.
+void write_model(const Model& model, const std::string& path, SaveOptions options, const Interrupt& interrupt);
 
 // The whole file, or standard input for "-".
 std::string read_input(const std::string& path);

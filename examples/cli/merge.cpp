@@ -3,7 +3,6 @@
 
 #include "common.h"
 #include "interrupt.h"
-#include "progress.h"
 #include "puna/runtime/adapter_file.h"
 #include "puna/runtime/save.h"
 #include "verbs.h"
@@ -23,18 +22,7 @@ void run(const Flags& f) {
   Interrupt interrupt;
   SaveOptions options;
   options.matrices = type;
-  std::vector<ReplacedType> replaced;
-  options.replaced = &replaced;
-  {
-    ProgressBar bar("writing");
-    const auto progress = [&](uint64_t done, uint64_t total) {
-      bar.update(done, total);
-      return !interrupt.requested();
-    };
-    options.progress = progress;
-    for (const std::string& path : save_gguf(*merged, f.out, options)) print_format("%s\n", path.c_str());
-  }
-  tell_replaced(replaced);
+  write_model(*merged, f.out, options, interrupt);
 }
 
 }  // namespace

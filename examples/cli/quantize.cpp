@@ -40,18 +40,7 @@ void run(const Flags& f) {
       return !interrupt.requested();
     });
   }
-  std::vector<ReplacedType> replaced;
-  options.replaced = &replaced;
-  {
-    ProgressBar bar("writing");
-    const auto progress = [&](uint64_t done, uint64_t total) {
-      bar.update(done, total);
-      return !interrupt.requested();
-    };
-    options.progress = progress;
-    for (const std::string& path : save_gguf(*model, f.out, options)) print_format("%s\n", path.c_str());
-  }
-  tell_replaced(replaced);
+  write_model(*model, f.out, options, interrupt);
   if (f.measure.empty()) return;
   const ModelPtr quantised = Model::open(model->context_ptr(), f.out);
   ProgressBar bar("comparing");

@@ -51,8 +51,8 @@ std::string rendered(const Flags& f, bool date_given) {
   const std::string text = read_input(f.messages);
   const ModelPtr model = f.model.open();
   return stoppable([&](const Watch& watch) {
-    const OrderedJson input = parse_ordered_json(text, f.messages.c_str(), watch);
-    const std::string json = variables_of(input).dump();
+    const OrderedJson input = parse_ordered_json(text, f.messages.c_str(), watch, /*exactly=*/true);
+    const std::string json = json_text(variables_of(input));
     const RenderedChat chat = model->render_chat(json, date_given ? f.date : date_of(input, f.date), watch, f.template_name);
     DroppedFields().tell(dropped_fields(json, chat, watch));
     return f.ids ? id_list(model->require_tokenizer().encode_chat(chat, watch)) : chat.text;

@@ -173,6 +173,13 @@ class Chats(unittest.TestCase):
         self.assertEqual(self.render({"messages": [], "date": "2026-01-31"}).stdout, b"2026-01-31")
         self.assertEqual(self.render({"messages": [], "date": "2026-01-31"}, "--date", "2025-02-03").stdout, b"2025-02-03")
 
+    def test_integers_of_any_length_are_rendered_as_they_are(self):
+        self.template("{{ kwargs_n }} {{ messages[0].tool_calls[0].function.arguments|tojson }}")
+        n = 123456789012345678901234567890
+        call = {"type": "function", "function": {"name": "f", "arguments": {"z": n, "a": -n}}}
+        done = self.render({"messages": [{"role": "assistant", "content": None, "tool_calls": [call]}], "kwargs": {"kwargs_n": 2**64}})
+        self.assertEqual(done.stdout.decode(), f'{2**64} {{"z": {n}, "a": {-n}}}')
+
     def test_a_key_that_is_no_part_of_a_chat_is_named(self):
         self.template("{{ messages[0].content }}")
         done = self.render({"messages": [], "add_generation_promt": True}, code=1)
