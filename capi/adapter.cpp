@@ -124,7 +124,7 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     codec.watch = &watch;
     if (m.chat_template()) {
       codec.render_chat = [&](std::string_view json, std::string_view date) { return m.render_chat(json, date, watch); };
-      codec.chat_reads = [&](std::string_view name) { return m.chat_template()->reads(name); };
+      codec.chat_reads = [&](std::string_view name) { return m.chat_templates().reads(name); };
     }
     train::DataOptions data;
     if (in_range(o.max_tokens, 0, int64_t(1) << 40, "max_tokens") != 0) data.max_tokens = o.max_tokens;

@@ -80,7 +80,7 @@ std::string left_out(const train::DataReport& report) {
 
 void say_rest(const char* what, const ModelPtr& model, const train::DataOptions& options, const train::DataReport& report) {
   for (const std::string& sentence : report.sentences()) say(what, sentence);
-  if (model->chat_template() && model->chat_template()->reads("strftime_now") && report.lines > 0)
+  if (model->chat_templates().reads("strftime_now") && report.lines > 0)
     say(what, "the chat template asks what day it is and is told " + options.date + "; to --resume another day, give --date " + options.date);
 }
 
@@ -126,7 +126,7 @@ train::TextCodec codec_of(const ModelPtr& model) {
   codec.tokenizer = &model->require_tokenizer();
   if (!model->chat_template()) return codec;
   codec.render_chat = [model](std::string_view json, std::string_view date) { return model->render_chat(json, date); };
-  codec.chat_reads = [model](std::string_view name) { return model->chat_template()->reads(name); };
+  codec.chat_reads = [model](std::string_view name) { return model->chat_templates().reads(name); };
   return codec;
 }
 

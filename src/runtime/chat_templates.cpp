@@ -46,6 +46,10 @@ const ChatTemplate& ChatTemplates::choose(std::string_view name, bool with_tools
   return *chosen->program;
 }
 
+bool ChatTemplates::reads(std::string_view variable) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.program && e.program->reads(variable); });
+}
+
 const ChatTemplate* ChatTemplates::without_tools() const noexcept {
   const Entry* entry = find("default");
   return entry ? entry->program.get() : nullptr;

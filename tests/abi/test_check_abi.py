@@ -16,6 +16,8 @@ TEXT = pathlib.Path(HEADER).read_text(encoding="utf-8")
 
 def shell(folder, text):
     folder.mkdir()
+    for header in pathlib.Path(HEADER).parent.glob("*.h"):  # those that puna.h includes
+        (folder / header.name).write_bytes(header.read_bytes())
     (folder / "puna.h").write_text(text, encoding="utf-8")
     subprocess.run([sys.executable, HERE / "make_shell.py", folder, folder / "shell.c"], check=True)
     subprocess.run([CC, "-g", "-shared", "-fPIC", f"-I{folder}", folder / "shell.c", "-o", folder / "libshell.so", "-Wl,-soname,libpuna.so.0"], check=True)

@@ -97,6 +97,9 @@ class Session {
   // them) together. Until then they are one thread's together.
   static void begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
 
+  // Error{wrong_state} that says what is under way, and how to drop it.
+  void require_idle() const;
+
  private:
   struct Impl;
   class Append;
@@ -106,7 +109,6 @@ class Session {
   friend void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll, FunctionRef<void(int64_t)> scored);
   friend void finish(Generation& generation, FunctionRef<bool(const GeneratedToken&)> on_token);
   friend std::vector<float> score(Session& session, std::span<const int32_t> tokens);
-  void require_idle() const;
   void require_empty() const;
   void require_not_running() const;
   struct AppendOptions;
