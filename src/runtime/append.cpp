@@ -28,19 +28,28 @@ void Session::require_prompt(const PromptView& prompt) const {
   }
 }
 
+void Session::require_room(int64_t kept, size_t tokens) const {
+  if (kept + int64_t(tokens) > max_positions())
+    fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens, static_cast<long long>(kept),
+         static_cast<long long>(max_positions()));
+}
+
+void Session::require_appendable(std::span<const int32_t> tokens) const {
+  require_idle();
+  require_prompt({tokens, {}});
+  require_room(length(), tokens.size());
+}
+
 Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendOptions& options)
     : sessions_(sessions.begin(), sessions.end()), feeds_(sessions.size()), options_(options) {
   sessions[0]->model().context().require_same_process();
   for (size_t i = 0; i < sessions.size(); ++i) {
     const Session& s = *sessions[i];
     s.require_idle();
-    const std::span<const int32_t> tokens = prompts[i].tokens;
     s.require_prompt(prompts[i]);
     const int64_t kept = options.kept < 0 ? s.length() : options.kept;
     PUNA_REQUIRE(kept <= s.length(), "%lld positions are to be kept, the session holds %lld", static_cast<long long>(kept), static_cast<long long>(s.length()));
-    if (kept + int64_t(tokens.size()) > s.max_positions())
-      fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens.size(),
-           static_cast<long long>(kept), static_cast<long long>(s.max_positions()));
+    s.require_room(kept, prompts[i].tokens.size());
     Feed& feed = feeds_[i];
     feed.all = slice(s.held(), 0, kept);
     feed.all.append(prompts[i]);

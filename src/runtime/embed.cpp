@@ -24,7 +24,7 @@ void embed(Session& session, std::span<const int32_t> tokens, Pooling pooling, b
   const size_t D = size_t(session.model().config().hidden), T = tokens.size(), rows = pooling == Pooling::none ? T : 1;
   PUNA_REQUIRE(out.size() / D >= rows, "the buffer holds %zu floats, %zu x %zu are needed", out.size(), rows, D);
   PUNA_REQUIRE(T > 0, "no tokens to embed");
-  session.require_idle();
+  session.require_appendable(tokens);
   std::vector<double> sum(pooling == Pooling::mean ? D : 0);
   // Every token's vector: what the caller gave is written to when nothing can fail any more.
   const Buffer buffer = session.model().context().allocate(T * D * sizeof(float), "hidden states");

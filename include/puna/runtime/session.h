@@ -97,8 +97,8 @@ class Session {
   // them) together. Until then they are one thread's together.
   static void begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
 
-  // Error{wrong_state} that says what is under way, and how to drop it.
-  void require_idle() const;
+  // The errors that append() gives before it takes memory: not idle, no tokens, an id outside the vocabulary, no room.
+  void require_appendable(std::span<const int32_t> tokens) const;
 
  private:
   struct Impl;
@@ -109,6 +109,8 @@ class Session {
   friend void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll, FunctionRef<void(int64_t)> scored);
   friend void finish(Generation& generation, FunctionRef<bool(const GeneratedToken&)> on_token);
   friend std::vector<float> score(Session& session, std::span<const int32_t> tokens);
+  void require_idle() const;  // Error{wrong_state} that says what is under way, and how to drop it
+  void require_room(int64_t kept, size_t tokens) const;
   void require_empty() const;
   void require_not_running() const;
   struct AppendOptions;
