@@ -387,7 +387,8 @@ void Machine::append_rest_images(const Op& op) {
   const SessionPtr s = pick(op);
   if (!s) return;
   History whole = s->held.first(int64_t(op.n[2] % uint64_t(s->length() + 1)));
-  if (std::any_of(whole.rows.begin(), whole.rows.end(), [](int32_t row) { return row >= 0; })) whole = {};
+  // No places of images, nor a <|patch|> that was drawn by chance: it would ask for an image that is not there.
+  if (std::find(whole.ids.begin(), whole.ids.end(), subject_.patch) != whole.ids.end()) whole = {};
   whole.add(prompt(op.n[1], op.n[3] % 2));
   Refusals refusals;
   refuse_append(refusals, *s, whole.ids, 0, subject_.vocabulary());
