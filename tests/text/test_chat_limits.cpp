@@ -86,11 +86,11 @@ TEST_CASE("numbers of the variables print as Python prints them, whatever their 
                                 R"(, "d": 1e400, "e": [-1e999, 1e-999, 18446744073709551615], "s": "1e400"})";
   const auto render = [&](const char* source) { return failure_of(source, variables).message; };
   CHECK(render("{{ a }} {{ b }} {{ d }} {{ e }} {{ s }}") ==
-        "18446744073709551616 -9223372036854775809 inf [-inf, 0.0, 18446744073709551615] 1e400");
+        std::string("18446744073709551616 -9223372036854775809 inf [-inf, 0.0, 18446744073709551615] 1e400"));
   CHECK(ChatTemplate::parse("{{ c }}{{ c|tojson }}{{ '%d' % c }}{{ '{}'.format(c) }}{{ c|string }}")->render(variables).text ==
         digits + digits + digits + digits + digits);
   CHECK(render("{{ a is number }}{{ a is integer }}{{ a is float }}{{ a == a }}{{ a > 5 }}{{ b < 5 }}{{ c > a }}{{ {a: 1}[a] }}{{ a|float "
-               "}}{{ b|abs }}") == "TrueTrueFalseTrueTrueTrueTrue11.8446744073709552e+199223372036854775809");
+               "}}{{ b|abs }}") == std::string("TrueTrueFalseTrueTrueTrueTrue11.8446744073709552e+199223372036854775809"));
   CHECK(render("{{ a + 1 }}").find("64-bit") != std::string::npos);
   CHECK(failure_of("x", "{\"a\": " + std::string(4301, '1') + "}").status == Status::bad_file);
 }
