@@ -3,6 +3,8 @@
 #include "model/module_pattern.h"
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "puna/base/error.h"
 #include "support/catch.h"
