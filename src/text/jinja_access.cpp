@@ -20,13 +20,6 @@ bool is_mutator(const Value& v, std::string_view name) {
   return v.is(Kind::dict) && std::find(std::begin(kDict), std::end(kDict), name) != std::end(kDict);
 }
 
-std::string clipped(std::string_view s) {
-  if (s.size() <= 64) return std::string(s);
-  size_t n = 60;
-  while ((uint8_t(s[n]) & 0xc0) == 0x80) --n;  // never inside a character
-  return std::string(s.substr(0, n)) + "...";
-}
-
 bool get_python_item(Machine& m, const Value& v, const Value& key, Value& out) {
   m.charge(1);
   if (v.is(Kind::dict)) {
@@ -107,6 +100,13 @@ Value slice_text(Machine& m, const Value& v, const Cut& c) {
 }
 
 }  // namespace
+
+std::string clipped(std::string_view s) {
+  if (s.size() <= 64) return std::string(s);
+  size_t n = 60;
+  while ((uint8_t(s[n]) & 0xc0) == 0x80) --n;  // never inside a character
+  return std::string(s.substr(0, n)) + "...";
+}
 
 bool find_attribute(Machine& m, const Value& v, std::string_view name, Value& out) {
   if (name.starts_with("__") || is_mutator(v, name)) {

@@ -30,7 +30,7 @@ Value attribute_filter(Machine& m, const Value& input, Args& args) {
   Value out;
   return find_attribute(m, input, b.string(0), out)
              ? out
-             : m.missing(std::string(type_name(input)) + " object has no attribute '" + b.string(0) + "'");
+             : m.missing(std::string(type_name(input)) + " object has no attribute '" + clipped(b.string(0)) + "'");
 }
 
 Value absolute(Machine& m, const Value& input, Args& args) {

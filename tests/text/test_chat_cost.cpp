@@ -322,6 +322,7 @@ TEST_CASE("no operation works longer than 50 ms between two questions of the wat
     const Named& other = kValues[(pick += 5) % std::size(kValues)];
     check(program(all[i], value, other), 400'000);
   }
+  check(program("V|attr(X)", kValues[1], kValues[1]), 400'000);  // names what is missing
 }
 
 TEST_CASE("no operation on any two values works longer than 50 ms between two questions of the watch", "[text][slow]") {
