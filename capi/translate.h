@@ -1,5 +1,6 @@
 // translate.h -- between C's structs and buffers and C++'s: the struct_size rule, flags, optional text, caller's buffers.
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <string>
@@ -83,7 +84,7 @@ inline void write_text(std::string_view content, char* text, size_t capacity, si
   *size = content.size();
   if (text == nullptr) return;
   PUNA_REQUIRE(capacity > content.size(), "the buffer holds %zu bytes, %zu and a NUL are needed", capacity, content.size());
-  memcpy(text, content.data(), content.size());
+  std::copy(content.begin(), content.end(), text);
   text[content.size()] = '\0';
 }
 
@@ -92,7 +93,7 @@ inline void write_tokens(std::span<const int32_t> content, int32_t* tokens, size
   *count = content.size();
   if (tokens == nullptr) return;
   PUNA_REQUIRE(capacity >= content.size(), "the buffer holds %zu tokens, %zu are needed", capacity, content.size());
-  memcpy(tokens, content.data(), content.size() * sizeof(int32_t));
+  std::copy(content.begin(), content.end(), tokens);
 }
 
 }  // namespace puna::capi
