@@ -18,37 +18,6 @@ namespace {
 
 constexpr size_t kMostCandidates = 10000, kMostEvents = 10000;
 constexpr size_t kMostIds = 4 << 20;     // of all candidates of a question together, those that they share counted for each
-constexpr size_t kMostValues = 2 << 20;  // of one document: each takes some 40 bytes of memory, however short it is
-
-// Counts values before a tree is made of them: "[{},{},{}, ..." is 60 times as large in memory as on the wire.
-class ValueCount final : public nlohmann::json_sax<Json> {
- public:
-  bool null() override { return count(); }
-  bool boolean(bool) override { return count(); }
-  bool number_integer(int64_t) override { return count(); }
-  bool number_unsigned(uint64_t) override { return count(); }
-  bool number_float(double, const std::string&) override { return count(); }
-  bool string(std::string&) override { return count(); }
-  bool binary(Json::binary_t&) override { return false; }
-  bool start_object(size_t) override { return count(); }
-  bool start_array(size_t) override { return count(); }
-  bool end_object() override { return true; }
-  bool end_array() override { return true; }
-  bool key(std::string&) override { return true; }
-  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }  // the parser that follows says it better
-  size_t values() const noexcept { return values_; }
-
- private:
-  bool count() noexcept { return ++values_ <= kMostValues; }
-  size_t values_ = 0;
-};
-
-Json document(std::string_view text, const char* what) {
-  ValueCount count;
-  walk_json(text, count);
-  PUNA_REQUIRE(count.values() <= kMostValues, "%s: more than %zu values", what, kMostValues);
-  return parse_json(text, what);
-}
 
 // Where a value stands, for errors: "event 3", "candidate 7", "the question".
 struct At {
@@ -208,7 +177,7 @@ OrderedJson scores_json(const RankerConfig& c, const std::vector<PrequentialScor
 }  // namespace
 
 std::string Feed::take(std::string_view text) {
-  Json json = document(text, "the events");
+  Json json = parse_json(text, "the events");
   const JsonGuard guard(json);
   const Ranker& ranker = *learner_.ranker();
   int64_t unknown = 0, repeated = 0;
@@ -221,7 +190,7 @@ std::string Feed::take(std::string_view text) {
 }
 
 std::string Feed::rank(std::string_view text) const {
-  Json json = document(text, "the question");
+  Json json = parse_json(text, "the question");
   const JsonGuard guard(json);
   const At question{"the question", SIZE_MAX};
   only(question, json, {"surface", "features", "numbers", "candidates", "count", "value"});
