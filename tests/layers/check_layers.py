@@ -3,7 +3,7 @@
 usage: check_layers.py ROOT        prints one line a breach, exit 1 when there is any
 
 - an include points down the layers or stays in its own; never up, never sideways;
-- public headers include each other and the C++ standard library only, and nothing heavy of it;
+- public headers say #pragma once, include each other and the C++ standard library only, and nothing heavy of it;
 - src/base/json.h hides nlohmann-json; it is included by .cpp files and by the few private headers whose subject is JSON;
 - what isa_*.cpp reach is <stdint.h>, <stddef.h>, intrinsics and kernel headers (an inline function of any other header, compiled with
   -mavx512f, may be the copy that the linker keeps for everybody);
@@ -87,6 +87,8 @@ class Tree:
                 self.breach(file, f"#include {name}: a public header shows a private one")
 
     def check_public(self, file):
+        if file.startswith("include/") and "#pragma once" not in self.text[file]:
+            self.breach(file, "a public header says #pragma once")
         for angle, name, target in self.includes(file):
             if angle and target is None and not re.fullmatch(r"[a-z_]+", name) and name not in C_HEADERS:
                 self.breach(file, f"#include <{name}>: public headers include the standard library and each other only")

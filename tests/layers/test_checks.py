@@ -14,8 +14,8 @@ import check_layers
 
 class Layers(unittest.TestCase):
     SOUND = {
-        "include/puna/base/error.h": "#include <string>\n",
-        "include/puna/tensor/tensor.h": '#include "puna/base/error.h"\n',
+        "include/puna/base/error.h": "#pragma once\n#include <string>\n",
+        "include/puna/tensor/tensor.h": '#pragma once\n#include "puna/base/error.h"\n',
         "src/base/json.h": "#include <nlohmann/json.hpp>\n",
         "src/base/json.cpp": '#include "base/json.h"\n',
         "src/kernels/rows.inl.h": "#include <stdint.h>\n",
@@ -61,6 +61,9 @@ class Layers(unittest.TestCase):
 
     def test_heavy_public_header(self):
         self.expect("too heavy", include__puna__base__error_dot_h="#include <thread>\n")
+
+    def test_public_header_without_its_guard(self):
+        self.expect("#pragma once", include__puna__base__error_dot_h="#include <string>\n")
 
     def test_public_header_shows_private(self):
         self.expect("private", include__puna__io__a_dot_h='#include "base/json.h"\n')
