@@ -13,6 +13,7 @@
 #include <unistd.h>
 #endif
 
+#include "base/json.h"
 #include "base/os.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -24,6 +25,10 @@ namespace puna::cli {
 namespace {
 
 constexpr uint64_t kLargestInput = uint64_t(4) << 30;
+
+void show_warning(void*, int32_t level, const char* message) {
+  if (level <= int32_t(LogLevel::warning)) warn(message);
+}
 
 }  // namespace
 
@@ -51,6 +56,7 @@ ContextPtr ModelFlags::make_context(bool trains) const {
   ContextOptions options;
   options.threads = threads;
   options.isa = isa;
+  options.logger.log = show_warning;
   add_provider(options, trains ? providers_of_training() : providers_level(providers.empty() ? "none" : providers), !providers.empty());
   return puna::make_context(options);
 }
@@ -160,6 +166,15 @@ bool is_terminal(FILE* stream) {
 #ifdef _WIN32
   return _isatty(_fileno(stream)) != 0;
 #else
+std::string printable(const std::string& text) {
+  const std::string quoted = OrderedJson(text).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+void warn(const std::string& sentence) {
+  fprintf(stderr, "%spuna: warning: %s\n", is_terminal(stderr) ? "\r\x1b[K" : "", printable(sentence).c_str());
+}
+
   return isatty(fileno(stream)) != 0;
 #endif
 }

@@ -54,5 +54,10 @@ std::string today();  // YYYY-MM-DD, local time
 
 double seconds_now();            // a steady clock
 bool is_terminal(FILE* stream);
+// A name or a sentence out of a file, as JSON quotes it: no character of it may steer the terminal.
+std::string printable(const std::string& text);
+// "puna: warning: ..." on standard error, in place of a bar that stands there.
+void warn(const std::string& sentence);
+
 
 }  // namespace puna::cli

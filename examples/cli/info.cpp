@@ -87,10 +87,10 @@ void print_lines(const OrderedJson& object, const char* indent) {
   }
 }
 
-// A name out of a file: no character of it may steer the terminal.
-std::string printable(const std::string& name) {
-  const std::string quoted = OrderedJson(name).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-  return quoted.substr(1, quoted.size() - 2);
+// What the files say about special tokens and is not so, a sentence a line.
+void print_notes(const OrderedJson& notes) {
+  if (!notes.empty()) print("tokenizer notes\n");
+  for (const OrderedJson& note : notes) print("  " + printable(note.get_ref<const std::string&>()) + "\n");
 }
 
 // What the files say and nobody read: tensors one a line with their type, keys side by side. --json has all of them.
