@@ -193,6 +193,11 @@ class Warnings(unittest.TestCase):
                 self.assertIn(self.sentence, warnings[0])
                 self.assertEqual(self.warnings(command[0], ROOT / "tests/data/golden/multimodal", *command[2:])[1], [])
 
+    def test_info_shows_the_notes_of_the_tokenizer(self):
+        self.assertIn("tokenizer notes\n  " + self.sentence, self.warnings("info", self.model)[0])
+        self.assertIn(self.sentence, json.loads(self.warnings("info", self.model, "--json")[0])["tokenizer_notes"][0])
+        self.assertNotIn("tokenizer notes", self.warnings("info", ROOT / "tests/data/golden/multimodal")[0])
+
 
 class Commands(unittest.TestCase):
     def setUp(self):
