@@ -50,7 +50,7 @@ std::string calibration_svg(const Ranker& ranker, const ExampleSet& test) {
       lines.back().y.push_back(b.observed);
     }
   }
-  return calibration_plot("Calibration: foretold (across) and observed (up), ten bins of equal mass", lines);
+  return calibration_plot("Calibration: predicted (across) and observed (up), ten bins of equal mass", lines);
 }
 
 // Means over the seeds of one task's NE, by surface; unified beside apart.
