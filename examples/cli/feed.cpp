@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/nearest.h"
+#include "base/shown.h"
 #include "puna/base/error.h"
 #include "puna/recsys/value.h"
 

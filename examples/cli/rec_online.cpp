@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/os.h"
+#include "base/shown.h"
 #include "common.h"
 #include "feed.h"
 #include "http/access.h"

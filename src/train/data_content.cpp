@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "puna/base/error.h"
-#include "text/unicode.h"
 #include "train/json_parts.h"
 
 namespace puna::train {
@@ -91,29 +91,12 @@ std::string ending(std::string name) {
 }
 
 void require_text(std::string_view text, const std::string& name, const Watch& watch) {
-  constexpr size_t kStride = 4096;
-  int64_t line = 1;
-  size_t next_tick = 0;
-  for (size_t at = 0; at < text.size();) {
-    if (at >= next_tick) {
-      watch.tick(kStride / 64);
-      next_tick = at + kStride;
-    }
-    const unsigned char c = static_cast<unsigned char>(text[at]);
-    if (c == 0)
-      fail(Status::bad_file, "%s: byte %zu (line %lld) is 0: this is no text, or text in UTF-16; training data are UTF-8 text or JSON", name.c_str(), at,
-           static_cast<long long>(line));
-    line += c == '\n';
-    if (c < 0x80) {
-      ++at;
-      continue;
-    }
-    const text::Utf8 u = text::decode_utf8(text.data() + at, text.data() + text.size());
-    if (u.status != text::Utf8::valid)
-      fail(Status::bad_file, "%s: byte %zu (line %lld) is not UTF-8; if this is text, convert it (iconv -f WINDOWS-1252 -t UTF-8)", name.c_str(), at,
-           static_cast<long long>(line));
-    at += size_t(u.size);
-  }
+  const size_t at = find_non_text(text, watch);
+  if (at == text.npos) return;
+  const auto line = static_cast<long long>(1 + std::count(text.begin(), text.begin() + ptrdiff_t(at), '\n'));
+  if (text[at] == '\0')
+    fail(Status::bad_file, "%s: byte %zu (line %lld) is 0: this is no text, or text in UTF-16; training data are UTF-8 text or JSON", name.c_str(), at, line);
+  fail(Status::bad_file, "%s: byte %zu (line %lld) is not UTF-8; if this is text, convert it (iconv -f WINDOWS-1252 -t UTF-8)", name.c_str(), at, line);
 }
 
 }  // namespace

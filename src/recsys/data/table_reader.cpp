@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/shown.h"
+#include "base/utf8.h"
 #include "puna/base/error.h"
-#include "puna/recsys/names.h"
-#include "text/unicode.h"
 
 namespace puna::recsys {
 namespace {
@@ -189,25 +189,14 @@ std::string_view TableReader::quoted() {
 
 // Of the record that begins at `from`.
 void TableReader::check_text(size_t from) const {
-  int64_t line = record_line_;
-  const char* const begin = text_.data() + from;
-  const char* const end = text_.data() + at_;
-  for (const char* p = begin; p < end;) {
-    line += *p == '\n';
-    if (*p == '\0')
-      fail(Status::bad_file, "%s, line %lld: there is a NUL in it; this is no text", name().c_str(),
-           static_cast<long long>(line));
-    if (static_cast<unsigned char>(*p) < 128) {
-      ++p;
-      continue;
-    }
-    const text::Utf8 c = text::decode_utf8(p, end);
-    if (c.status != text::Utf8::valid)
-      fail(Status::bad_file,
-           "%s, line %lld: byte 0x%02x is no UTF-8; a file in Latin-1 or another encoding has to be converted first",
-           name().c_str(), static_cast<long long>(line), unsigned(static_cast<unsigned char>(*p)));
-    p += c.size;
-  }
+  const std::string_view record = text_.substr(from, at_ - from);
+  const size_t at = find_non_text(record);
+  if (at == record.npos) return;
+  const auto line = static_cast<long long>(record_line_ + std::count(record.begin(), record.begin() + ptrdiff_t(at), '\n'));
+  if (record[at] == '\0') fail(Status::bad_file, "%s, line %lld: there is a NUL in it; this is no text", name().c_str(), line);
+  fail(Status::bad_file,
+       "%s, line %lld: byte 0x%02x is no UTF-8; a file in Latin-1 or another encoding has to be converted first",
+       name().c_str(), line, unsigned(static_cast<unsigned char>(record[at])));
 }
 
 std::string list_of(const std::vector<std::string_view>& fields) {
