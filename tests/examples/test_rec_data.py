@@ -67,7 +67,7 @@ class Tables(Case):
 
     def test_what_is_wrong_is_said_with_its_line(self):
         for content, sentence in (("user_id,item_id,timestamp\n1,2,3\n1,2,nan\n", "a.csv, line 3: 'nan' is no time"), ("a,b,c,d\n1,2,3,4\n", "name no columns"),
-                                  ("user_id,item_id,timestamp\n1,2,3\n2,2,3\n", "none of 2 users has two events"), (b"\x1f\x8b\x08\x00", "a.csv is gzip data"),
+                                  ("user_id,item_id,timestamp\n1,2,3\n2,2,3\n", "none of 2 users has two events"), (b"\x1f\x8b\x08\x00", "a.csv is gzip,"),
                                   ("user_id,item_id,timestamp\n", "only the names of columns")):
             with self.subTest(sentence):
                 self.refused(sentence, "eval", "--data", self.write("a.csv", content), "--baseline", "markov")

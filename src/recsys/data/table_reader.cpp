@@ -6,6 +6,7 @@
 
 #include "base/shown.h"
 #include "base/utf8.h"
+#include "io/file_kind.h"
 #include "puna/base/error.h"
 
 namespace puna::recsys {
@@ -16,47 +17,22 @@ constexpr size_t kMostColumns = 4096;
 constexpr std::string_view kSeparators[] = {"\t", "::", ",", ";", "|"};
 constexpr const char* kSeparatedBy[] = {"tabs", "::", "commas", "semicolons", "|"};
 
+// Text, but no table.
 struct Kind {
   std::string_view head;
   const char* name;
 };
-using namespace std::string_view_literals;
-constexpr Kind kOtherKinds[] = {{"\x1f\x8b"sv, "gzip data"},
-                                {"\x28\xb5\x2f\xfd"sv, "Zstandard data"},
-                                {"PK\3\4"sv, "a ZIP archive (or an .xlsx workbook)"},
-                                {"BZh"sv, "bzip2 data"},
-                                {"\xfd\x37zXZ\0"sv, "xz data"},
-                                {"\4\x22\x4d\x18"sv, "LZ4 data"},
-                                {"7z\xbc\xaf"sv, "a 7-Zip archive"},
-                                {"PAR1"sv, "Parquet"},
-                                {"ARROW1"sv, "Arrow"},
-                                {"\x89HDF"sv, "HDF5"},
-                                {"Obj\1"sv, "Avro"},
-                                {"SQLite format 3"sv, "an SQLite database"},
-                                {"\x93NUMPY"sv, "a NumPy array"},
-                                {"\x80\3"sv, "a Python pickle"},
-                                {"\x80\4"sv, "a Python pickle"},
-                                {"\x80\5"sv, "a Python pickle"},
-                                {"\xd0\xcf\x11\xe0"sv, "an .xls workbook"},
-                                {"\xff\xfe"sv, "UTF-16 text"},
-                                {"\xfe\xff"sv, "UTF-16 text"},
-                                {"{\""sv, "JSON"},
-                                {"{\n"sv, "JSON"},
-                                {"{ "sv, "JSON"},
-                                {"[{"sv, "JSON"},
-                                {"[["sv, "JSON"},
-                                {"[\n"sv, "JSON"},
-                                {"<!"sv, "HTML"},
-                                {"<?xml"sv, "XML"},
-                                {"<html"sv, "HTML"},
-                                {"%PDF"sv, "PDF"}};
+constexpr Kind kMarkup[] = {{"{\"", "JSON"}, {"{\n", "JSON"}, {"{ ", "JSON"}, {"[{", "JSON"}, {"[[", "JSON"},
+                            {"[\n", "JSON"}, {"<!", "HTML"}, {"<html", "HTML"}, {"<?xml", "XML"}};
 
 void refuse_other_kinds(std::string_view text, const char* file) {
-  for (const Kind& kind : kOtherKinds)
-    if (text.starts_with(kind.head))
-      fail(Status::unsupported,
-           "%s is %s, expected a table in UTF-8 text: columns between tabs, commas, semicolons, | or ::", file,
-           kind.name);
+  const io::FileKind* const other = io::kind_of_file(text);
+  const char* name = other ? other->name : nullptr;
+  for (const Kind& kind : kMarkup)
+    if (!name && text.starts_with(kind.head)) name = kind.name;
+  if (name)
+    fail(Status::unsupported,
+         "%s is %s, expected a table in UTF-8 text: columns between tabs, commas, semicolons, | or ::", file, name);
 }
 
 bool blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
