@@ -126,12 +126,20 @@ void write_model(const Model& model, const std::string& path, SaveOptions option
             int(info(r.wanted).block));
 }
 
-std::string read_input(const std::string& path) {
-  if (path != "-") return os::read_file(path, kLargestInput);
+std::string read_input(const std::string& path) { return path == "-" ? read_stream(path, kLargestInput) : os::read_file(path, kLargestInput); }
+
+std::string read_stream(const std::string& path, uint64_t most) {
+  const bool standard = path == "-";
+  FILE* const file = standard ? stdin : fopen(path.c_str(), "rb");
+  if (!file) fail(Status::io, "cannot open %s", path.c_str());
   std::string text;
   char block[65536];
-  for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;) text.append(block, n);
-  if (ferror(stdin)) fail(Status::io, "standard input: cannot read");  // a folder, a terminal that went away
+  for (size_t n; text.size() <= most && (n = fread(block, 1, sizeof block, file)) > 0;) text.append(block, n);
+  const bool failed = ferror(file) != 0;  // a folder, a terminal that went away
+  if (!standard) fclose(file);
+  const char* const name = standard ? "standard input" : path.c_str();
+  if (failed) fail(Status::io, "%s: cannot read", name);
+  if (text.size() > most) fail(Status::io, "%s: more than %llu GiB", name, static_cast<unsigned long long>(most >> 30));
   return text;
 }
 
@@ -158,14 +166,6 @@ std::string today() {
   return text;
 }
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-bool is_terminal(FILE* stream) {
-#ifdef _WIN32
-  return _isatty(_fileno(stream)) != 0;
-#else
 std::string printable(const std::string& text) {
   const std::string quoted = OrderedJson(text).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   return quoted.substr(1, quoted.size() - 2);
@@ -175,6 +175,14 @@ void warn(const std::string& sentence) {
   fprintf(stderr, "%spuna: warning: %s\n", is_terminal(stderr) ? "\r\x1b[K" : "", printable(sentence).c_str());
 }
 
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool is_terminal(FILE* stream) {
+#ifdef _WIN32
+  return _isatty(_fileno(stream)) != 0;
+#else
   return isatty(fileno(stream)) != 0;
 #endif
 }
