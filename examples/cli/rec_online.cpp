@@ -8,7 +8,7 @@
 #include "base/os.h"
 #include "base/shown.h"
 #include "common.h"
-#include "feed.h"
+#include "feed/feed.h"
 #include "http/access.h"
 #include "interrupt.h"
 #include "progress.h"
