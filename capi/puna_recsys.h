@@ -181,7 +181,7 @@ PUNA_API puna_status puna_ranker_get_info(const puna_ranker* ranker, puna_ranker
 PUNA_API puna_status puna_ranker_get_config(const puna_ranker* ranker, char* json, size_t capacity, size_t* size);
 /* probabilities[count * tasks]; capacity says how many values there is room for. */
 PUNA_API puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, uint64_t capacity);
-/* One step. predicted [count][tasks] is what it foretold before it learned, not calibrated. report and predicted may be NULL. */
+/* One step. predicted [count][tasks] is what it predicted before it learned, not calibrated. report and predicted may be NULL. */
 PUNA_API puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report, float* predicted);
 /* Everything that the next step depends on, to and from a file; it must be of the same configuration and options. */
 PUNA_API puna_status puna_ranker_save_state(puna_ranker* ranker, const char* path);

@@ -4,6 +4,7 @@
 #include "translate.h"
 
 #if PUNA_RECSYS
+#include "base/shown.h"
 #include "puna/recsys/interactions.h"
 #include "puna/recsys/sequence_trainer.h"
 #include "recsys_handles.h"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #endif
 
+#include "base/json.h"
 #include "base/os.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -24,6 +25,10 @@ namespace puna::cli {
 namespace {
 
 constexpr uint64_t kLargestInput = uint64_t(4) << 30;
+
+void show_warning(void*, int32_t level, const char* message) {
+  if (level <= int32_t(LogLevel::warning)) warn(message);
+}
 
 }  // namespace
 
@@ -51,6 +56,7 @@ ContextPtr ModelFlags::make_context(bool trains) const {
   ContextOptions options;
   options.threads = threads;
   options.isa = isa;
+  options.logger.log = show_warning;
   add_provider(options, trains ? providers_of_training() : providers_level(providers.empty() ? "none" : providers), !providers.empty());
   return puna::make_context(options);
 }
@@ -120,12 +126,20 @@ void write_model(const Model& model, const std::string& path, SaveOptions option
             int(info(r.wanted).block));
 }
 
-std::string read_input(const std::string& path) {
-  if (path != "-") return os::read_file(path, kLargestInput);
+std::string read_input(const std::string& path) { return path == "-" ? read_stream(path, kLargestInput) : os::read_file(path, kLargestInput); }
+
+std::string read_stream(const std::string& path, uint64_t most) {
+  const bool standard = path == "-";
+  FILE* const file = standard ? stdin : fopen(path.c_str(), "rb");
+  if (!file) fail(Status::io, "cannot open %s", path.c_str());
   std::string text;
   char block[65536];
-  for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;) text.append(block, n);
-  if (ferror(stdin)) fail(Status::io, "standard input: cannot read");  // a folder, a terminal that went away
+  for (size_t n; text.size() <= most && (n = fread(block, 1, sizeof block, file)) > 0;) text.append(block, n);
+  const bool failed = ferror(file) != 0;  // a folder, a terminal that went away
+  if (!standard) fclose(file);
+  const char* const name = standard ? "standard input" : path.c_str();
+  if (failed) fail(Status::io, "%s: cannot read", name);
+  if (text.size() > most) fail(Status::io, "%s: more than %llu GiB", name, static_cast<unsigned long long>(most >> 30));
   return text;
 }
 
@@ -150,6 +164,15 @@ std::string today() {
   char text[16];
   strftime(text, sizeof text, "%Y-%m-%d", localtime(&now));
   return text;
+}
+
+std::string printable(const std::string& text) {
+  const std::string quoted = OrderedJson(text).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+void warn(const std::string& sentence) {
+  fprintf(stderr, "%spuna: warning: %s\n", is_terminal(stderr) ? "\r\x1b[K" : "", printable(sentence).c_str());
 }
 
 double seconds_now() {

@@ -48,9 +48,16 @@ void write_model(const Model& model, const std::string& path, SaveOptions option
 
 // The whole file, or standard input for "-".
 std::string read_input(const std::string& path);
+// All that comes out of a pipe, or of standard input for "-". Error{io} past `most` bytes.
+std::string read_stream(const std::string& path, uint64_t most);
 // "1,2,3", "[1, 2, 3]", or "@F" for a file that holds either.
 std::vector<int32_t> parse_tokens(const std::string& list);
 std::string today();  // YYYY-MM-DD, local time
+
+// A name or a sentence out of a file, as JSON quotes it: no character of it may steer the terminal.
+std::string printable(const std::string& text);
+// "puna: warning: ..." on standard error, in place of a bar that stands there.
+void warn(const std::string& sentence);
 
 double seconds_now();            // a steady clock
 bool is_terminal(FILE* stream);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <tuple>
 
+#include "base/shown.h"
 #include "puna/base/error.h"
 
 namespace puna::cli {
@@ -37,7 +38,6 @@ class Parser {
  private:
   [[noreturn]] void wrong(int line, const std::string& what) const { fail(Status::bad_file, "%s, line %d: %s", file_.c_str(), line, what.c_str()); }
   [[noreturn]] void wrong(const std::string& what) const { wrong(line_, what); }
-  static std::string shown(std::string_view text) { return std::string(text.substr(0, 60)); }
 
   char peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
   bool ended() const { return at_ >= text_.size(); }

@@ -62,6 +62,7 @@ OrderedJson describe(const Model& m, const std::string& path) {
                       {"tokenizer", m.tokenizer() != nullptr},
                       {"chat_template", m.chat_template() != nullptr},
                       {"not_used", {{"tensors", list_of(m.not_used().tensors)}, {"keys", list_of(m.not_used().keys)}}}};
+  info["tokenizer_notes"] = m.tokenizer() ? m.tokenizer()->notes() : std::vector<std::string>();
   info["chat_templates"] = OrderedJson::array();
   for (const ChatTemplates::Entry& e : m.chat_templates().entries()) info["chat_templates"].push_back(e.program ? e.name : e.name + " (cannot be used: " + e.error + ")");
   for (const auto& [key, value] : m.checkpoint().metadata.values()) info["metadata"][key] = std::visit(JsonOf{}, value);
@@ -75,7 +76,7 @@ OrderedJson describe_adapter(const Adapter& a, const std::string& path) {
 // One line a value; long texts (chat templates) are cut.
 void print_lines(const OrderedJson& object, const char* indent) {
   for (const auto& [key, value] : object.items()) {
-    if (key == "not_used") continue;  // it has lines of its own
+    if (key == "not_used" || key == "tokenizer_notes") continue;  // they have lines of their own
     if (value.is_object()) {
       print(indent + key + "\n");
       print_lines(value, "  ");
@@ -87,10 +88,10 @@ void print_lines(const OrderedJson& object, const char* indent) {
   }
 }
 
-// A name out of a file: no character of it may steer the terminal.
-std::string printable(const std::string& name) {
-  const std::string quoted = OrderedJson(name).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-  return quoted.substr(1, quoted.size() - 2);
+// What the files say about special tokens and is not so, a sentence a line.
+void print_notes(const OrderedJson& notes) {
+  if (!notes.empty()) print("tokenizer notes\n");
+  for (const OrderedJson& note : notes) print("  " + printable(note.get_ref<const std::string&>()) + "\n");
 }
 
 // What the files say and nobody read: tensors one a line with their type, keys side by side. --json has all of them.
@@ -123,6 +124,7 @@ void run(const Flags& f) {
     return;
   }
   print_lines(info, "");
+  print_notes(info["tokenizer_notes"]);
   print_not_used(model->not_used());
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/nearest.h"
 #include "base/os.h"
+#include "base/shown.h"
 #include "common.h"
 #include "interrupt.h"
 #include "progress.h"

@@ -39,7 +39,7 @@ struct Judged {
   Judged(const recsys::ExampleSet& set, const std::vector<float>& p, size_t tasks, size_t task, int32_t surface);
 };
 
-// The ranker after the epoch that foretold the validation part best, calibrated on it; stops when `patience` epochs made it no better.
+// The ranker after the epoch that predicted the validation part best, calibrated on it; stops when `patience` epochs made it no better.
 std::shared_ptr<recsys::Ranker> trained(const ContextPtr& context, const RecipeData& data, const Parts& parts, const FitFlags& flags, uint64_t seed, const char* what);
 
 }  // namespace puna::cli

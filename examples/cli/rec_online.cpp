@@ -1,11 +1,14 @@
 // puna rec serve, update: a ranker that learns from each event, behind HTTP or from what its log holds.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <thread>
 
+#include "base/json.h"
 #include "base/os.h"
+#include "base/shown.h"
 #include "common.h"
-#include "feed.h"
+#include "feed/feed.h"
 #include "http/access.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -44,8 +47,8 @@ struct OnlineFlags {
     os::make_folder(folder);
     if (os::is_file(kept)) {
       const std::shared_ptr<Ranker> began = Ranker::load(machine.make_context(), kept);
-      if (!config.empty()) require_same(*began, json_of(ranker_config(read_input(config))), "--new " + config);
-      if (!ranker.empty()) require_same(*began, json_of(Ranker::load(machine.make_context(), ranker)->config()), "--ranker " + ranker);
+      if (!config.empty()) require_same(*began, ranker_config(read_input(config)), "--new " + config);
+      if (!ranker.empty()) require_same(*began, *Ranker::load(machine.make_context(), ranker), "--ranker " + ranker);
       return began;
     }
     {
@@ -55,9 +58,31 @@ struct OnlineFlags {
     }
     return Ranker::load(machine.make_context(), kept);
   }
-  void require_same(const Ranker& began, const std::string& other, const std::string& flag) const {
-    if (json_of(began.config()) != other)
-      fail(Status::invalid_argument, "%s began with another ranker than %s describes: leave the flag out, or take another folder", folder.c_str(), flag.c_str());
+  [[noreturn]] void differs(const std::string& flag, const std::string& where) const {
+    fail(Status::invalid_argument, "%s began with another ranker than %s: %s; leave the flag out, or take another folder", folder.c_str(), flag.c_str(), where.c_str());
+  }
+  void require_same(const Ranker& began, const RankerConfig& other, const std::string& flag) const {
+    const Json ours = Json::parse(json_of(began.config())), theirs = Json::parse(json_of(other));
+    const Json changes = Json::diff(ours, theirs);
+    if (changes.empty()) return;
+    const std::string path = changes[0]["path"];
+    const Json::json_pointer at(path);
+    const std::string there = ours.contains(at) ? shown(ours.at(at).dump()) : "missing";
+    const std::string here = changes[0].contains("value") ? shown(changes[0]["value"].dump()) : "missing";
+    differs(flag, "the configuration's " + shown(path.substr(1)) + " is " + there + " there and " + here + " here");
+  }
+  void require_same(const Ranker& began, const Ranker& other, const std::string& flag) const {
+    require_same(began, other.config(), flag);
+    for (size_t f = 0; f < began.config().features.size(); ++f) {
+      const Names &ours = began.vocabulary(f), &theirs = other.vocabulary(f);
+      if (ours.bytes() == theirs.bytes()) continue;
+      const int64_t both = std::min(ours.size(), theirs.size());
+      int64_t id = 0;
+      while (id < both && ours[id] == theirs[id]) ++id;
+      const auto name = [id](const Names& names) { return id < names.size() ? "'" + shown(names[id]) + "'" : std::string("missing"); };
+      differs(flag, "the name of id " + std::to_string(id) + " of the feature '" + shown(began.config().features[f].name) + "' is " + name(ours) + " there and " +
+                        name(theirs) + " here");
+    }
   }
   OnlineOptions options() const {
     OnlineOptions o;

@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "base/os.h"
 #include "puna/base/error.h"
 #include "puna/recsys/metrics.h"
 #include "rec_fit.h"
+#include "run_log.h"
 #include "svg_plot.h"
 #include "verbs.h"
 
@@ -18,7 +18,7 @@ using OrderedJson = nlohmann::ordered_json;
 struct RankFlags : FitFlags {
   std::string out;
   int64_t seeds = 1;
-  bool apart = false;
+  bool apart = false, overwrite = false;
 };
 
 OrderedJson json_of(const ProbabilityReport& r) {
@@ -50,7 +50,7 @@ std::string calibration_svg(const Ranker& ranker, const ExampleSet& test) {
       lines.back().y.push_back(b.observed);
     }
   }
-  return calibration_plot("Calibration: foretold (across) and observed (up), ten bins of equal mass", lines);
+  return calibration_plot("Calibration: predicted (across) and observed (up), ten bins of equal mass", lines);
 }
 
 // Means over the seeds of one task's NE, by surface; unified beside apart.
@@ -75,7 +75,7 @@ void print_table(const char* what, const OrderedJson& report) {
 void run_rank(const RankFlags& f) {
   const ContextPtr context = f.context.make_context();
   const RecipeData data = read_recipe(f.recipe, f.data, f.interaction);
-  os::make_folder(f.out);
+  require_own_folder(f.out, {"ranker.safetensors", "report.json", "calibration.svg", "surfaces.svg"}, f.overwrite);
   OrderedJson runs = OrderedJson::array();
   for (int64_t run = 0; run < f.seeds; ++run) {
     const uint64_t seed = f.seed + uint64_t(run);
@@ -111,6 +111,7 @@ void add_rec_rank(const Verb& rec) {
   f->add(verb);
   verb.option("--out", f->out, "folder of the ranker, report.json and plots").required();
   verb.option("--seeds", f->seeds, "runs with the seed and those that follow (default 1)").within(1, 10000);
+  verb.flag("--overwrite", f->overwrite, "begin anew where --out holds a run of before: its files are removed");
   verb.flag("--apart", f->apart, "also a ranker for each surface alone, for comparison");
   verb.run([f] { run_rank(*f); });
 }

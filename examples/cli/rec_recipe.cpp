@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/nearest.h"
+#include "base/shown.h"
 #include "common.h"
 #include "puna/base/error.h"
 #include "rec_tables.h"
@@ -17,7 +18,6 @@ namespace {
 
 using recsys::Names;
 using recsys::RankerConfig;
-using recsys::shown;
 using text::JsonField;
 
 std::vector<std::string_view> split(std::string_view text, std::string_view separator) {

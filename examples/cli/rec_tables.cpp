@@ -4,12 +4,11 @@
 #include <cstdio>
 
 #include "base/nearest.h"
+#include "base/shown.h"
 #include "puna/base/error.h"
-#include "puna/recsys/names.h"
 
 namespace puna::cli {
 
-using recsys::shown;
 using text::JsonField;
 
 Table::Table(const std::string& path) : reader_(open_path_source(path)) {

@@ -71,4 +71,15 @@ void require_own_folder(const std::string& folder, bool resume, bool overwrite) 
        static_cast<long long>(steps), has_checkpoint ? " and there is a checkpoint" : ", there is no checkpoint", has_checkpoint ? "--resume goes on from it; " : "");
 }
 
+void require_own_folder(const std::string& folder, std::initializer_list<const char*> files, bool overwrite) {
+  os::make_folder(folder);
+  for (const char* file : files) {
+    const std::string path = folder + "/" + file;
+    if (!os::is_file(path)) continue;
+    if (!overwrite)
+      fail(Status::invalid_argument, "%s holds a run of before: there is %s. --overwrite begins anew in its place; or give another --out", folder.c_str(), file);
+    std::remove(path.c_str());
+  }
+}
+
 }  // namespace puna::cli

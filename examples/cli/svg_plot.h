@@ -13,7 +13,7 @@ struct PlotSeries {
 
 // Across from 0, up from the least value to the greatest.
 std::string line_plot(const std::string& title, const std::vector<PlotSeries>& series);
-// What was foretold (across) and what was observed (up), and the line where they are equal. Both from 0, to 1 unless all values are small.
+// What was predicted (across) and what was observed (up), and the line where they are equal. Both from 0, to 1 unless all values are small.
 std::string calibration_plot(const std::string& title, const std::vector<PlotSeries>& series);
 // Up from 0.
 std::string bar_plot(const std::string& title, const std::vector<std::string>& labels, const std::vector<PlotSeries>& series);

@@ -22,6 +22,13 @@ struct DetokenizeFlags {
   bool skip_special = false;
 };
 
+// What opening a model would warn of.
+TokenizerPtr opened(const std::string& path, const Watch& watch) {
+  TokenizerPtr tokenizer = open_tokenizer(path, watch);
+  for (const std::string& note : tokenizer->notes()) warn(note);
+  return tokenizer;
+}
+
 }  // namespace
 
 void add_tokenize(CLI::App& app) {
@@ -34,7 +41,7 @@ void add_tokenize(CLI::App& app) {
   verb.flag("--json", f->json, "the output is JSON in any case");
   verb.run([f, text, file] {
     const std::string input = text.given() ? f->text : read_input(file.given() ? f->file : "-");
-    const auto ids = stoppable([&](const Watch& watch) { return open_tokenizer(f->model, watch)->encode(input, f->special, watch); });
+    const auto ids = stoppable([&](const Watch& watch) { return opened(f->model, watch)->encode(input, f->special, watch); });
     print(nlohmann::json(ids).dump() + "\n");
   });
 }
@@ -49,7 +56,7 @@ void add_detokenize(CLI::App& app) {
     std::vector<int32_t> ids;
     for (const std::string& part : f->ids)
       for (const int32_t id : parse_tokens(part)) ids.push_back(id);
-    print(stoppable([&](const Watch& watch) { return open_tokenizer(f->model, watch)->decode(ids, !f->skip_special); }));
+    print(stoppable([&](const Watch& watch) { return opened(f->model, watch)->decode(ids, !f->skip_special); }));
   });
 }
 

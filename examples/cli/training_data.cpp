@@ -14,18 +14,6 @@ namespace {
 
 constexpr size_t kLargest = size_t(16) << 30;  // of what is not mapped
 
-std::string read_stream(const std::string& path) {
-  FILE* const file = path == "-" ? stdin : fopen(path.c_str(), "rb");
-  if (!file) fail(Status::io, "cannot open %s", path.c_str());
-  std::string text;
-  char block[65536];
-  for (size_t n; (n = fread(block, 1, sizeof block, file)) > 0 && text.size() < kLargest;) text.append(block, n);
-  const bool failed = ferror(file) != 0;
-  if (file != stdin) fclose(file);
-  if (failed || text.size() >= kLargest) fail(Status::io, "%s: %s", path.c_str(), failed ? "cannot be read" : "too long to be read from a pipe");
-  return text;
-}
-
 bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1F\x8B"); }
 
 #ifdef PUNA_HAVE_ZLIB
@@ -109,7 +97,7 @@ DataFile::DataFile(const std::string& path) {
     mapped_ = open_path_source(path);
     bytes_ = {reinterpret_cast<const char*>(mapped_->data()), size_t(mapped_->size())};
   } else {
-    text_ = read_stream(path);
+    text_ = read_stream(path, kLargest);
     bytes_ = text_;
   }
 #ifdef PUNA_HAVE_ZLIB

@@ -24,8 +24,6 @@ auto naming(const std::string& file, Fn&& fn) {
 // A name out of a file, for a message: at most 96 bytes, control characters and broken UTF-8 as \xNN.
 std::string display(std::string_view text);
 
-bool is_utf8(std::string_view text) noexcept;
-
 // Keys and tensor names: 1 to 65535 bytes of UTF-8 without NUL. `what` is "metadata key" or "tensor name".
 void check_name(const std::string& file, const char* what, std::string_view name);
 

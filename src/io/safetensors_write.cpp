@@ -1,5 +1,6 @@
 // safetensors_write.cpp -- the header as JSON in the order given, padded so that the data is aligned.
 #include "base/json.h"
+#include "base/utf8.h"
 #include "io/output_stream.h"
 #include "io/safetensors_header.h"
 #include "puna/io/safetensors.h"
@@ -13,7 +14,7 @@ std::string header_json(const std::string& path, const std::map<std::string, std
                         std::span<const OutputTensor> tensors, std::vector<uint64_t>& bytes) {
   std::string header;
   for (const auto& [key, value] : metadata) {
-    if (!io::is_utf8(key) || !io::is_utf8(value))
+    if (!is_utf8(key) || !is_utf8(value))
       io::fail_in(path, Status::invalid_argument, "metadata '%s' is not valid UTF-8", io::display(key).c_str());
     header += (header.empty() ? "{\"__metadata__\":{" : ",") + quoted(key) + ":" + quoted(value);
   }

@@ -110,23 +110,41 @@ ChatTemplates chat_templates_of_gguf(const Metadata& metadata, const Watch& watc
 }
 namespace {
 
-// Rows of the embedding of the model beside a tokenizer that is opened alone; 0: it is not told.
-int64_t rows_of_folder(const std::string& folder, const Watch& watch) {
-  const auto rows = [](const Json& config) -> int64_t {
-    const auto told = config.is_object() ? config.find("vocab_size") : config.end();
-    return told == config.end() ? 0 : std::max<int64_t>(0, whole_number(*told).value_or(0));
-  };
+// Shows a field of config.json, or of its language model's part where the whole does not say it. Not called when nothing is said or the file is broken,
+// which a model refuses: a tokenizer that is opened alone works without.
+void see_config_field(const std::string& folder, const char* name, const Watch& watch, FunctionRef<void(const Json&)> see) {
+  const std::string text = optional_file(folder, "config.json");
+  if (text.empty()) return;
+  Json config;
+  const JsonGuard guard(config);
   try {
-    const std::string text = optional_file(folder, "config.json");
-    if (text.empty()) return 0;
-    Json config = parse_json(text, "config.json", watch);
-    const JsonGuard guard(config);
-    if (const int64_t told = rows(config)) return told;
-    return config.is_object() && config.contains("text_config") ? rows(config["text_config"]) : 0;
+    config = parse_json(text, "config.json", watch);
   } catch (const Error& e) {
     if (e.status() != Status::bad_file) throw;
-    return 0;  // the tokenizer does not depend on it
+    return;
   }
+  for (const Json* part = &config; part && part->is_object();) {
+    if (const auto found = part->find(name); found != part->end() && !found->is_null()) return see(*found);
+    const auto text_part = part->find("text_config");
+    part = part == &config && text_part != part->end() ? &*text_part : nullptr;
+  }
+}
+
+// Rows of the embedding of the model beside a tokenizer that is opened alone; 0: it is not told.
+int64_t rows_of_folder(const std::string& folder, const Watch& watch) {
+  int64_t rows = 0;
+  see_config_field(folder, "vocab_size", watch, [&](const Json& told) { rows = std::max<int64_t>(0, whole_number(told).value_or(0)); });
+  return rows;
+}
+
+TokenizerPtr tokenizer_of_json(const std::string& folder, const std::string& json, const Watch& watch, int64_t rows) {
+  const std::string config = tokenizer_config_of_folder(folder, watch);
+  if (os::is_file(folder + "/generation_config.json"))
+    return tokenizer_from_json(json, config, optional_file(folder, "generation_config.json"), watch, rows);
+  // Transformers derives that file from config.json (GenerationConfig.from_model_config). What matters here is which ids end an answer.
+  std::string derived;
+  see_config_field(folder, "eos_token_id", watch, [&](const Json& ids) { derived = "{\"eos_token_id\":" + ids.dump() + "}"; });
+  return tokenizer_from_json(json, config, derived, watch, rows, "config.json");
 }
 
 }  // namespace
@@ -134,7 +152,7 @@ int64_t rows_of_folder(const std::string& folder, const Watch& watch) {
 TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch, int64_t rows) {
   if (rows == 0) rows = rows_of_folder(folder, watch);
   const std::string json = optional_file(folder, "tokenizer.json");
-  if (!json.empty()) return tokenizer_from_json(json, tokenizer_config_of_folder(folder, watch), optional_file(folder, "generation_config.json"), watch, rows);
+  if (!json.empty()) return tokenizer_of_json(folder, json, watch, rows);
   const std::string ranks = optional_file(folder, "tokenizer.model");
   return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks, watch, rows);
 }

@@ -197,14 +197,7 @@ const Tokenizer& Model::require_tokenizer() const {
 
 RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch, std::string_view name) const {
   const bool several = name.empty() && chat_templates_.has("tool_use");
-  const ChatTemplate& chosen = chat_templates_.choose(name, several && gives_tools(variables_json, watch));
-  try {
-    return chosen.render(variables_json, date, watch, template_tokens_);
-  } catch (const Error& e) {
-    if (!date.empty() || !strstr(e.what(), "'strftime_now' is undefined")) throw;
-    fail(Status::invalid_argument, "the chat template asks for today's date, and the library reads no clock: give one, YYYY-MM-DD (C: puna_render_options.date; "
-         "puna: --date; Python and Rust: date). It said: %s", e.what());
-  }
+  return chat_templates_.choose(name, several && gives_tools(variables_json, watch)).render(variables_json, date, watch, template_tokens_);
 }
 
 std::vector<int32_t> Model::chat_tokens(std::string_view variables_json, std::string_view date, const Watch& watch, std::string_view name) const {

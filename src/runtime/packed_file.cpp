@@ -100,18 +100,18 @@ bool PackedFile::belongs_to(uint64_t source) const {
     fail(Status::bad_file, "%s: the header tells of %llu bytes and %u matrices, the file has %llu bytes; delete it to have it made again",
          path_.c_str(), static_cast<unsigned long long>(h.bytes), h.matrices, static_cast<unsigned long long>(file_.size()));
   if (h.table_hash != hash_of(file_.data() + sizeof h, int64_t(h.matrices * sizeof(Entry))))
-    fail(Status::bad_file, "%s: the table of matrices is spoilt; delete the file to have it made again", path_.c_str());
+    fail(Status::bad_file, "%s: the table of matrices is corrupted; delete the file to have it made again", path_.c_str());
   return true;
 }
 
 WeightStore::Room PackedFile::room(const Weight& w) {
-  const auto spoilt = [&](const char* what) {
+  const auto corrupted = [&](const char* what) {
     fail(Status::bad_file, "%s: matrix %llu %s; delete the file to have it made again", path_.c_str(), static_cast<unsigned long long>(next_), what);
   };
-  if (next_ >= header().matrices) spoilt("is missing");
+  if (next_ >= header().matrices) corrupted("is missing");
   const Entry e = entry(next_);
-  if (e.dtype != int32_t(w.dtype) || e.rows != w.rows || e.cols != w.cols) spoilt("has not the type and shape of the model's");
-  if (e.offset % kPage != 0 || e.offset > file_.size() || uint64_t(packed_bytes(w)) > file_.size() - e.offset) spoilt("is not inside the file");
+  if (e.dtype != int32_t(w.dtype) || e.rows != w.rows || e.cols != w.cols) corrupted("has not the type and shape of the model's");
+  if (e.offset % kPage != 0 || e.offset > file_.size() || uint64_t(packed_bytes(w)) > file_.size() - e.offset) corrupted("is not inside the file");
   ++next_;
   return {file_.data() + e.offset, nullptr};
 }

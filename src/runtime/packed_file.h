@@ -19,7 +19,7 @@ namespace puna {
 class PackedFile final : public WeightStore {
  public:
   // Maps the file at `path`, made first when it is not there or belongs to other source files (of another time, size or header): packed in
-  // bounded memory, flushed and renamed into place. Error{bad_file} when `path` is a file of another kind, which is left alone, or spoilt;
+  // bounded memory, flushed and renamed into place. Error{bad_file} when `path` is a file of another kind, which is left alone, or corrupted;
   // Error{io} when it cannot be written.
   static std::shared_ptr<PackedFile> open_or_make(const Context& context, const Checkpoint& source, const std::string& path, LoadProgress progress,
                                                   BuildLlama build);
@@ -44,7 +44,7 @@ class PackedFile final : public WeightStore {
   explicit PackedFile(const std::string& path) : path_(path), file_(path) {}
   Header header() const noexcept;
   Entry entry(uint64_t i) const noexcept;
-  bool belongs_to(uint64_t source) const;  // Error{bad_file} when it is no packed file, or is spoilt
+  bool belongs_to(uint64_t source) const;  // Error{bad_file} when it is no packed file, or is corrupted
   void compare_hashes(const Context& context) const;
   static void make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress, BuildLlama build);
 

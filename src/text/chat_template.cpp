@@ -43,7 +43,12 @@ class JinjaTemplate final : public ChatTemplate {
       }
       m.open_scope(nullptr, program_.hidden);
       m.execute(program_.body);
-    } catch (const Raised& r) { fail(r.status, "chat template line %d: %s", m.line, r.message.c_str()); }
+    } catch (const Raised& r) {
+      if (now.empty() && r.message.find("'strftime_now' is undefined") != std::string::npos)
+        fail(Status::invalid_argument, "the chat template asks for today's date, and the library reads no clock: give one, YYYY-MM-DD (C: date of the options; "
+             "puna: --date; Python and Rust: date). It said: chat template line %d: %s", m.line, r.message.c_str());
+      fail(r.status, "chat template line %d: %s", m.line, r.message.c_str());
+    }
     Marked output = m.take_output();
     return {std::move(output.text), std::move(output.spans)};
   }

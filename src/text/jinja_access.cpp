@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/shown.h"
 #include "text/jinja_builder.h"
 #include "text/jinja_ops.h"
 #include "text/jinja_search.h"
@@ -48,8 +49,8 @@ bool get_python_item(Machine& m, const Value& v, const Value& key, Value& out) {
 }
 
 Value miss(Machine& m, const Value& v, const Value& key) {
-  if (key.is_string()) return m.missing("'" + std::string(type_name(v)) + " object' has no attribute '" + clipped(key.text()) + "'");
-  return m.missing(std::string(type_name(v)) + " object has no element " + clipped(to_repr(m, key).text()));
+  if (key.is_string()) return m.missing("'" + std::string(type_name(v)) + " object' has no attribute '" + shown(key.text()) + "'");
+  return m.missing(std::string(type_name(v)) + " object has no element " + shown(to_repr(m, key).text()));
 }
 
 // Python's slice.indices(): where a slice of `n` items starts and how many items it takes.
@@ -101,16 +102,9 @@ Value slice_text(Machine& m, const Value& v, const Cut& c) {
 
 }  // namespace
 
-std::string clipped(std::string_view s) {
-  if (s.size() <= 64) return std::string(s);
-  size_t n = 60;
-  while ((uint8_t(s[n]) & 0xc0) == 0x80) --n;  // never inside a character
-  return std::string(s.substr(0, n)) + "...";
-}
-
 bool find_attribute(Machine& m, const Value& v, std::string_view name, Value& out) {
   if (name.starts_with("__") || is_mutator(v, name)) {
-    out = m.missing("access to attribute '" + clipped(name) + "' of '" + type_name(v) + "' object is unsafe.");
+    out = m.missing("access to attribute '" + shown(name) + "' of '" + type_name(v) + "' object is unsafe.");
     return true;
   }
   if (v.is(Kind::object)) return v.as<Opaque>().attribute(m, name, out);

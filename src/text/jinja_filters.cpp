@@ -6,6 +6,7 @@
 #include <iterator>
 #include <optional>
 
+#include "base/shown.h"
 #include "text/jinja_format.h"
 #include "text/jinja_ops.h"
 #include "text/jinja_text.h"
@@ -30,7 +31,7 @@ Value attribute_filter(Machine& m, const Value& input, Args& args) {
   Value out;
   return find_attribute(m, input, b.string(0), out)
              ? out
-             : m.missing(std::string(type_name(input)) + " object has no attribute '" + clipped(b.string(0)) + "'");
+             : m.missing(std::string(type_name(input)) + " object has no attribute '" + shown(b.string(0)) + "'");
 }
 
 Value absolute(Machine& m, const Value& input, Args& args) {

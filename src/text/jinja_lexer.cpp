@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <deque>
 
+#include "base/utf8.h"
 #include "puna/base/error.h"
 #include "text/jinja_unicode.h"
 
@@ -344,7 +345,7 @@ class Tokens::Lexer {
 Tokens::Tokens(std::string_view source, const Watch& watch) {
   if (source.size() > kMaxSource)
     syntax_error(1, "the template has %zu bytes, more than the %zu that one may have", source.size(), kMaxSource);
-  if (!is_valid_utf8(source)) fail(Status::bad_file, "chat template: not valid UTF-8");
+  if (!is_utf8(source)) fail(Status::bad_file, "chat template: not valid UTF-8");
   lexer_ = std::make_unique<Lexer>(normalize_newlines(source), watch);
 }
 

@@ -31,7 +31,6 @@ Value round_to(Machine& m, const Value& v, int64_t digits);  // Python's round()
 int64_t to_integer(Machine& m, double d);                    // int(d); fails on nan, inf and beyond int64
 
 // jinja_access.cpp
-std::string clipped(std::string_view name);  // as messages quote it: a name may have megabytes
 bool find_attribute(Machine& m, const Value& v, std::string_view name, Value& out);  // Python's getattr; false: there is none
 Value get_attribute(Machine& m, const Value& v, std::string_view name);              // v.name: attribute, else item
 Value get_item(Machine& m, const Value& v, const Value& key);                        // v[key]: item, else attribute

@@ -70,23 +70,6 @@ bool is_ascii(std::string_view s) noexcept {
   return std::all_of(s.begin(), s.end(), [](char c) { return uint8_t(c) < 0x80; });
 }
 
-bool is_valid_utf8(std::string_view s) noexcept {
-  for (size_t i = 0; i < s.size();) {
-    const uint8_t b = uint8_t(s[i]);
-    const int n = b < 0x80 ? 1 : b < 0xc2 ? 0 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : b < 0xf5 ? 4 : 0;
-    if (n == 0 || s.size() - i < size_t(n)) return false;
-    char32_t c = n == 1 ? b : b & (0x7f >> n);
-    for (int k = 1; k < n; ++k) {
-      const uint8_t t = uint8_t(s[i + size_t(k)]);
-      if ((t & 0xc0) != 0x80) return false;
-      c = (c << 6) | (t & 0x3f);
-    }
-    if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff)) || (c >= 0xd800 && c < 0xe000)) return false;
-    i += size_t(n);
-  }
-  return true;
-}
-
 int64_t count_code_points(std::string_view s) noexcept {
   int64_t n = 0;
   size_t i = 0;

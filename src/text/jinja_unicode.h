@@ -10,7 +10,6 @@ namespace puna::jinja {
 
 class Machine;
 
-bool is_valid_utf8(std::string_view s) noexcept;
 bool is_ascii(std::string_view s) noexcept;
 int64_t count_code_points(std::string_view s) noexcept;
 

@@ -200,12 +200,13 @@ Json parse_or_null(std::string_view text, const char* name, const Watch& watch) 
 }  // namespace text
 
 TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json,
-                                 const Watch& watch, int64_t rows) {
+                                 const Watch& watch, int64_t rows, std::string_view generation_name) {
   using namespace text;
   JsonFile file(tokenizer_json, watch);
   Json config_file = parse_or_null(config_json, "tokenizer_config.json", watch);
   const JsonGuard config_guard(config_file);
-  Json generation_file = parse_or_null(generation_json, "generation_config.json", watch);
+  const std::string name(generation_name);
+  Json generation_file = parse_or_null(generation_json, name.c_str(), watch);
   const JsonGuard generation_guard(generation_file);
   const JsonField root(file.tree(), "tokenizer.json: "), model = root["model"], vocab = model["vocab"];
   if (model["type"].string("BPE") != "BPE") model["type"].unsupported("only BPE is implemented", model["type"].string());
@@ -238,7 +239,7 @@ TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_vi
   read_added_tokens(file, parts, entries);
   parts.vocabulary.build_index("tokenizer.json: model.vocab", watch);
   read_model(model, file, parts, watch);
-  read_specials(root, {config_file, "tokenizer_config.json: "}, {generation_file, "generation_config.json: "}, parts);
+  read_specials(root, {config_file, "tokenizer_config.json: "}, {generation_file, name + ": "}, parts);
   if (!parts.model.byte_level && parts.splitters.empty() && !parts.model.whole_words && marks_only_lead(parts.vocabulary))
     parts.splitters.push_back(split_mark_runs);
   return make_tokenizer(std::move(parts), watch);

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "text/jinja_ops.h"
 #include "text/jinja_unicode.h"
 
@@ -242,7 +243,7 @@ class Reader {
 }  // namespace
 
 std::optional<std::vector<PythonCall>> parse_python_calls(std::string_view text) {
-  if (!jinja::is_valid_utf8(text)) return std::nullopt;
+  if (!is_utf8(text)) return std::nullopt;
   try {
     return Reader(text).run();
   } catch (const NotPython&) { return std::nullopt; }

@@ -19,10 +19,10 @@ std::string StreamDecoder::push(std::string_view bytes) {
   const char* p = pending_.data();
   const char* const end = p + pending_.size();
   while (p < end) {
-    const text::Utf8 c = text::decode_utf8(p, end);
-    if (c.status == text::Utf8::incomplete || is_half_surrogate(p, end)) break;
-    if (c.status == text::Utf8::valid) out.append(p, c.size);
-    else text::append_utf8(out, 0xFFFD);
+    const Utf8 c = decode_utf8(p, end);
+    if (c.status == Utf8::incomplete || is_half_surrogate(p, end)) break;
+    if (c.status == Utf8::valid) out.append(p, c.size);
+    else append_utf8(out, 0xFFFD);
     p += c.size;
   }
   pending_.erase(0, size_t(p - pending_.data()));
@@ -32,7 +32,7 @@ std::string StreamDecoder::push(std::string_view bytes) {
 std::string StreamDecoder::flush() {
   std::string out;
   const char* const end = pending_.data() + pending_.size();
-  for (const char* p = pending_.data(); p < end; p += text::decode_utf8(p, end).size) text::append_utf8(out, 0xFFFD);
+  for (const char* p = pending_.data(); p < end; p += decode_utf8(p, end).size) append_utf8(out, 0xFFFD);
   pending_.clear();
   return out;
 }

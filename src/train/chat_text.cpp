@@ -1,7 +1,6 @@
 #include "train/chat_text.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "puna/base/error.h"
 
@@ -28,8 +27,7 @@ RenderedChat ChatText::render(const Place& place, const std::string& variables, 
     return codec_.render_chat(variables, date.empty() ? options_.date : date);
   } catch (const Error& e) {
     if (e.status() == Status::out_of_memory || e.status() == Status::cancelled) throw;
-    const bool asks_for_today = strstr(e.what(), "strftime_now") != nullptr && date.empty() && options_.date.empty();
-    fail(e.status(), "%s: %s%s", place.text().c_str(), e.what(), asks_for_today ? "; the template asks what day it is: a date is needed (YYYY-MM-DD)" : "");
+    fail(e.status(), "%s: %s", place.text().c_str(), e.what());
   }
 }
 

@@ -205,7 +205,7 @@ TEST_CASE("a template that asks for today is told the date, or the error says ho
   options.date = "2026-02-03";
   CHECK(Chat(model, user_says("x"), &options).text() == "03 Feb 2026");
   size_t n = 0;
-  refused(puna_model_render(model.get(), "{\"messages\":[]}", 15, nullptr, nullptr, 0, &n), PUNA_INVALID_ARGUMENT, "puna_render_options.date");
+  refused(puna_model_render(model.get(), "{\"messages\":[]}", 15, nullptr, nullptr, 0, &n), PUNA_INVALID_ARGUMENT, "C: date of the options");
   options.date = "tomorrow";
   refused(puna_model_render(model.get(), "{\"messages\":[]}", 15, &options, nullptr, 0, &n), PUNA_INVALID_ARGUMENT, "YYYY-MM-DD");
 }

@@ -484,7 +484,7 @@ class Recommenders(unittest.TestCase):
         for plot in ("calibration.svg", "surfaces.svg"):
             self.assertIn("</svg>", (self.folder / "run" / plot).read_text())
         self.assertTrue((self.folder / "run/ranker.safetensors").exists())
-        linear = run_json(*command, "--epochs", 3, "--interaction", "linear", "--split", "time")
+        linear = run_json(*command, "--overwrite", "--epochs", 3, "--interaction", "linear", "--split", "time")
         self.assertLess(linear[0]["unified"]["like"]["all"]["auc"], 0.7)
         recipe["features"][0]["column"] = "usher"
         (self.folder / "recipe.json").write_text(json.dumps(recipe))

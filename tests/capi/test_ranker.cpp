@@ -88,11 +88,11 @@ TEST_CASE("a ranker learns, serves from a copy, is saved and opened", "[capi]") 
   CHECK(teach(r.ranker, shown, 150) < 0.6 * first);
   ok(puna_ranker_copy(r.ranker, PUNA_RANKER_TABLE_F32, &serving.ranker));
   const std::vector<float> before = scores(serving.ranker, shown);
-  std::vector<float> foretold(2);
+  std::vector<float> predicted(2);
   const puna_examples e = event.examples();
   const puna_outcomes came = event.outcomes();
-  ok(puna_ranker_learn(r.ranker, &e, &came, nullptr, foretold.data()));
-  CHECK(foretold == scores(serving.ranker, event));
+  ok(puna_ranker_learn(r.ranker, &e, &came, nullptr, predicted.data()));
+  CHECK(predicted == scores(serving.ranker, event));
   CHECK(scores(serving.ranker, shown) == before);
   CHECK(scores(r.ranker, shown) != before);
 

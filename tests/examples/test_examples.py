@@ -166,6 +166,39 @@ class Examples(unittest.TestCase):
         self.assertIn("game.pak/model", plain.stderr)
 
 
+class Warnings(unittest.TestCase):
+    """What opens although something about it is not so: every command says it on standard error, a line each."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.model = pathlib.Path(folder.name, "m")
+        shutil.copytree(ROOT / "tests/data/golden/multimodal", self.model)
+        (self.model / "generation_config.json").write_text('{"eos_token_id": [257, 987654321]}')
+        self.sentence = "generation_config.json: eos_token_id[1] is 987654321"
+
+    def warnings(self, *command):
+        done = run(BIN / "puna", *command)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout, [line for line in done.stderr.splitlines() if line.startswith("puna: warning: ")]
+
+    def test_a_special_token_out_of_range_is_said_by_every_command(self):
+        chat = self.model / "chat.json"
+        chat.write_text('[{"role": "user", "content": "a"}]')
+        for command in (("info", self.model), ("tokenize", self.model, "a"), ("detokenize", self.model, 5), ("logits", self.model, "--tokens", 5, "--out", self.model / "l.npy"),
+                        ("generate", self.model, "--prompt", "a", "--max-tokens", 1), ("render", self.model, "--messages", chat)):
+            with self.subTest(command[0]):
+                _, warnings = self.warnings(*command)
+                self.assertEqual(len(warnings), 1)
+                self.assertIn(self.sentence, warnings[0])
+                self.assertEqual(self.warnings(command[0], ROOT / "tests/data/golden/multimodal", *command[2:])[1], [])
+
+    def test_info_shows_the_notes_of_the_tokenizer(self):
+        self.assertIn("tokenizer notes\n  " + self.sentence, self.warnings("info", self.model)[0])
+        self.assertIn(self.sentence, json.loads(self.warnings("info", self.model, "--json")[0])["tokenizer_notes"][0])
+        self.assertNotIn("tokenizer notes", self.warnings("info", ROOT / "tests/data/golden/multimodal")[0])
+
+
 class Commands(unittest.TestCase):
     def setUp(self):
         if run(BIN / "puna", "train", "--help").returncode != 0:

@@ -67,7 +67,7 @@ class Tables(Case):
 
     def test_what_is_wrong_is_said_with_its_line(self):
         for content, sentence in (("user_id,item_id,timestamp\n1,2,3\n1,2,nan\n", "a.csv, line 3: 'nan' is no time"), ("a,b,c,d\n1,2,3,4\n", "name no columns"),
-                                  ("user_id,item_id,timestamp\n1,2,3\n2,2,3\n", "none of 2 users has two events"), (b"\x1f\x8b\x08\x00", "a.csv is gzip data"),
+                                  ("user_id,item_id,timestamp\n1,2,3\n2,2,3\n", "none of 2 users has two events"), (b"\x1f\x8b\x08\x00", "a.csv is gzip,"),
                                   ("user_id,item_id,timestamp\n", "only the names of columns")):
             with self.subTest(sentence):
                 self.refused(sentence, "eval", "--data", self.write("a.csv", content), "--baseline", "markov")
@@ -208,7 +208,7 @@ class Recipes(Case):
 
     def command(self, recipe, *more):
         defaults = {"--epochs": 12, "--batch": 32, "--lr": "1e-2"}
-        return ["rank", recipe, "--data", self.folder, "--out", self.folder / "out", "-t", 1, *more,
+        return ["rank", recipe, "--data", self.folder, "--out", self.folder / "out", "--overwrite", "-t", 1, *more,
                 *(word for flag, value in defaults.items() if flag not in more for word in (flag, value))]
 
     def auc(self, recipe, *more):
@@ -336,6 +336,18 @@ class Recipes(Case):
         names = [data[slice(*header[f"vocabulary.{f}"]["data_offsets"])].decode().split("\0")[:-1] for f in range(2)]
         self.assertEqual(names[0], list(dict.fromkeys(r.split("\t")[0] for r in self.rows)))
         self.assertEqual(set(names[1]), {"1", "2", "3", "4", "5", "6", "7"})
+
+    def test_a_run_replaces_another_only_when_told_to(self):
+        command = self.command(self.recipe(), "--epochs", 1)
+        self.rec(*command)
+        plain = [word for word in command if word != "--overwrite"]
+        before = (self.folder / "out/ranker.safetensors").read_bytes()
+        self.refused("holds a run of before: there is ranker.safetensors. --overwrite begins anew", *plain, "--seed", 7)
+        self.assertEqual((self.folder / "out/ranker.safetensors").read_bytes(), before)
+        (self.folder / "out/surfaces.svg").write_text("of a run with --apart")
+        self.rec(*command, "--seed", 7)
+        self.assertNotEqual((self.folder / "out/ranker.safetensors").read_bytes(), before)
+        self.assertFalse((self.folder / "out/surfaces.svg").exists())
 
     def test_flags_have_ranges_and_words_are_told_early(self):
         for flag, wrong in (("--epochs", 0), ("--lr", "nan"), ("--table-lr", 0), ("--table-decay", -1), ("--dropout", 1), ("--decay", "inf"), ("--batch", 0), ("--seeds", 0), ("--patience", 0)):

@@ -5,6 +5,7 @@ usage: PUNA=... test_rec_serve.py
 import concurrent.futures
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -177,7 +178,27 @@ class Commands(unittest.TestCase):
                 json.dump(other, f)
             done = command("update", folder + "/feed", "--new", folder + "/other.json", "-t", "1")
             self.assertEqual(done.returncode, 1)
-            self.assertIn("began with another ranker", done.stderr)
+            self.assertIn("began with another ranker than --new", done.stderr)
+            self.assertIn(f"the configuration's dim is {CONFIG['dim']} there and 8 here", done.stderr)
+
+    def test_a_ranker_of_other_names_is_refused_with_the_first_that_differs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder)
+            names = [f"v{i}" for i in range(5)]
+            rows = "".join(f"{names[i % 5]}\t{i % 2}\n" for i in range(40))
+            recipe = {"events": "e.tsv", "features": [{"column": "item"}], "tasks": [{"name": "click", "column": "clicked", "at_least": 1}],
+                      "model": {"dim": 4, "hidden": [8]}}
+            (path / "recipe.json").write_text(json.dumps(recipe))
+            for out, table in (("ours", rows), ("theirs", rows.replace("v3", "w3"))):
+                (path / "e.tsv").write_text("item\tclicked\n" + table)
+                done = command("rank", path / "recipe.json", "--data", folder, "--out", path / out, "--epochs", "1", "-t", "1")
+                self.assertEqual(done.returncode, 0, done.stderr)
+            ours, theirs = path / "ours/ranker.safetensors", path / "theirs/ranker.safetensors"
+            self.assertEqual(command("update", path / "feed", "--ranker", ours, "-t", "1").returncode, 0)
+            self.assertEqual(command("update", path / "feed", "--ranker", ours, "-t", "1").returncode, 0)
+            done = command("update", path / "feed", "--ranker", theirs, "-t", "1")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("the name of id 3 of the feature 'item' is 'v3' there and 'w3' here", done.stderr)
 
     def test_a_port_that_is_none_is_an_error(self):
         with tempfile.TemporaryDirectory() as folder:

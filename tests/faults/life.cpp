@@ -139,7 +139,7 @@ puna_status recommend(Handles& h) {
   return PUNA_OK;
 }
 
-// Two events are learned, a copy foretells them, a pipeline ranks by it what a user would take next and an item of the host's own.
+// Two events are learned, a copy predicts them, a pipeline ranks by it what a user would take next and an item of the host's own.
 puna_status rank(Handles& h) {
   static const int32_t surfaces[] = {0, 0};
   static const int64_t starts[] = {0, 1, 3}, ids[] = {1, 0, 2};

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "feed.h"
+#include "feed/feed.h"
 #include "puna/base/error.h"
 #include "puna/runtime/model.h"
 

@@ -135,7 +135,7 @@ TEST_CASE("every kind of ranker learns who likes what where", "[recsys]") {
   }
 }
 
-TEST_CASE("a ranker learns one event at a time, and foretells each before it knows", "[recsys]") {
+TEST_CASE("a ranker learns one event at a time, and predicts each before it knows", "[recsys]") {
   const RankerConfig c = some_ranker(Interaction::cross);
   const auto ranker = Ranker::create(recsys_context(), c, 5);
   RankerTrainerOptions o;
@@ -246,7 +246,7 @@ TEST_CASE("tables of f16 and 8-bit codes score nearly as f32", "[recsys]") {
   }
 }
 
-TEST_CASE("left-out negatives and calibrators change what is foretold as they say", "[recsys]") {
+TEST_CASE("left-out negatives and calibrators change what is predicted as they say", "[recsys]") {
   RankerConfig c = some_ranker(Interaction::cross);
   const ExampleSet set = some_examples(c, 40, 9);
   const std::vector<float> plain = Ranker::create(recsys_context(), c, 5)->score(set.examples());

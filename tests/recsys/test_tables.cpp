@@ -92,7 +92,7 @@ TEST_CASE("a table that is no text or whose quotes do not match is refused with 
   CHECK(has(message_of([] { rows_of(std::string(5000, ',')); }), "more than 4096 columns"));
   const std::pair<std::string, const char*> kinds[] = {{"\x1f\x8b\x08", "gzip"},
                                                        {"PK\3\4....", "ZIP"},
-                                                       {"PAR1....", "Parquet"},
+                                                       {"PAR1\x15\x04", "Parquet"},
                                                        {"\x28\xb5\x2f\xfd", "Zstandard"},
                                                        {"{\"user\": 1}\n", "JSON"},
                                                        {"[{\"user\": 1}]\n", "JSON"},
@@ -100,11 +100,12 @@ TEST_CASE("a table that is no text or whose quotes do not match is refused with 
                                                        {"\xff\xfe"
                                                         "a",
                                                         "UTF-16"},
-                                                       {"BZh91", "bzip2"},
-                                                       {"\x89HDF\r\n", "HDF5"}};
+                                                       {"BZh91AY&SY\x01", "bzip2"},
+                                                       {"\x89HDF\r\n\x1a\n", "HDF5"}};
   for (const auto& [text, name] : kinds)
     CHECK(has(message_of([&, &t = text] { rows_of(t); }), std::string("t.csv is ")));
   for (const auto& [text, name] : kinds) CHECK(has(message_of([&, &t = text] { rows_of(t); }), name));
+  CHECK(rows_of("ORCID,b\n") == Rows{{"ORCID", "b"}});  // letters that a format begins with
 }
 
 TEST_CASE("reading a table is stopped by its watch", "[recsys]") {

@@ -1,5 +1,5 @@
 // The packed file changes nothing but the time a start takes: same bits, made anew when the source changes, never half, never someone else's
-// file; and like any file it is not believed: spoilt headers and tables are errors that name it.
+// file; and like any file it is not believed: corrupted headers and tables are errors that name it.
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -134,7 +134,7 @@ TEST_CASE("a packed file is believed as little as any other", "[runtime]") {
   }
   SECTION("a table that is not the one written") {
     f.spoil(kTable + 3, uint8_t(77));
-    CHECK_THROWS_WITH(f.open(), Catch::Contains("the table of matrices is spoilt"));
+    CHECK_THROWS_WITH(f.open(), Catch::Contains("the table of matrices is corrupted"));
   }
   SECTION("tables made up on purpose, hash and all") {
     const auto attack = [&](size_t at, auto value, const char* message) {

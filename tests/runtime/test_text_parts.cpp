@@ -1,6 +1,7 @@
 // test_text_parts.cpp -- text never keeps ids from working: whatever a folder or a file says about special tokens, and whatever kind of tokenizer
 // it has, the model opens; and ids that are the model's but no token's have no text.
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "puna/base/error.h"
 #include "puna/io/checkpoint.h"
@@ -78,6 +79,32 @@ TEST_CASE("a special token that the files name and the model lacks is a warning"
   CHECK_THAT(folder.warnings, Catch::Contains("eos_token_id[1] is " + std::to_string(rows)) && Catch::Contains("eos_token_id[2] is -1"));
   folder.with("generation_config.json", R"({"eos_token_id": 0.5})");
   CHECK_THROWS_WITH(folder.open(), Catch::Contains("eos_token_id"));
+}
+
+TEST_CASE("without a generation_config.json the ids that end an answer are config.json's", "[runtime][golden]") {
+  Folder folder;
+  folder.with("tokenizer.json", kTokenizer);
+  nlohmann::json config = nlohmann::json::parse(read_text(folder.at / "config.json"));
+  const auto stops = [&](const nlohmann::json& told) {
+    config["eos_token_id"] = told;
+    return folder.with("config.json", config.dump()).open()->require_tokenizer().specials().stop;
+  };
+  CHECK(stops(1) == std::vector<int32_t>{1, 3});  // </s> is known by its name
+  CHECK(stops({1, 2}) == std::vector<int32_t>{1, 2, 3});
+  CHECK(open_tokenizer(folder.at.path())->specials().stop == std::vector<int32_t>{1, 2, 3});
+  CHECK(stops(nullptr) == std::vector<int32_t>{3});
+  CHECK(folder.warnings.empty());
+  CHECK(stops({1, -1}) == std::vector<int32_t>{1, 3});
+  CHECK_THAT(folder.warnings, Catch::Contains("config.json: eos_token_id[1] is -1"));
+  // What the tokenizer's own files name is first; a generation_config.json says all or nothing.
+  folder.with("tokenizer_config.json", R"({"eos_token": "</s>"})");
+  CHECK(stops({1, 2}) == std::vector<int32_t>{3, 1, 2});
+  folder.with("generation_config.json", R"({"temperature": 0.6})");
+  CHECK(stops({1, 2}) == std::vector<int32_t>{3});
+  // A language model inside of another: its part says it where the whole does not.
+  folder.with("config.json", R"({"text_config": {"eos_token_id": [0, 2], "vocab_size": 9}})");
+  std::filesystem::remove(folder.at / "generation_config.json");
+  CHECK(open_tokenizer(folder.at.path())->specials().stop == std::vector<int32_t>{3, 0, 2});
 }
 
 TEST_CASE("a folder with a SentencePiece model opens for ids and says so when text is asked for", "[runtime][golden]") {

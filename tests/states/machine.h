@@ -44,6 +44,7 @@ class Machine {
     int64_t max_positions;
   };
   struct Armed;
+  struct Batch;
 
   void step(const Op& op);
   void create(const Op& op);
@@ -74,6 +75,7 @@ class Machine {
   SessionPtr pick(const Op& op, size_t i = 0) const;  // NULL: there is none
   std::vector<int32_t> tokens(uint32_t n) const;
   History prompt(uint32_t n, bool images) const;  // with the tokens of images where there are any
+  Batch batch(const Op& op) const;  // without sessions where none is picked
   Mode mode(const SessionRules& s) const { return {s.exact, s.adapter}; }
   std::string name(const SessionPtr& s) const;
   SessionPtr* room();  // an empty slot, or NULL

@@ -135,15 +135,14 @@ void Machine::score(const Op& op) {
   require(std::equal(want.begin(), want.end(), nll.begin()), armed.call + ": the scores are not those of a fresh run");
 }
 
-namespace {
-
 // The sessions, ids and arguments of a call for several sessions.
-struct Batch {
+struct Machine::Batch {
   std::vector<SessionPtr> sessions;
   std::vector<std::vector<int32_t>> ids;
   std::vector<puna_session*> handles;
   std::vector<const int32_t*> lists;
   std::vector<size_t> counts;
+  std::string text;
   void add(const SessionPtr& s, std::vector<int32_t> tokens) {
     sessions.push_back(s);
     ids.push_back(std::move(tokens));
@@ -167,20 +166,22 @@ struct Batch {
   }
 };
 
-}  // namespace
-
-void Machine::append_batch(const Op& op) {
+Machine::Batch Machine::batch(const Op& op) const {
   Batch b;
-  std::string list;
   for (size_t i = 0; i < 2 + op.n[4] % 2; ++i)
     if (const SessionPtr s = pick(op, i)) {
       b.add(s, tokens(op.n[i] / 4));
-      list += words(i ? ", " : "", name(s), " ", text(b.ids.back()));
+      b.text += words(i ? ", " : "", name(s), " ", text(b.ids.back()));
     }
-  if (b.sessions.empty()) return;
   b.finish();
+  return b;
+}
+
+void Machine::append_batch(const Op& op) {
+  Batch b = batch(op);
+  if (b.sessions.empty()) return;
   const Refusals refusals = b.refusals(subject_.vocabulary());
-  Armed armed = arm(op, b.sessions[op.n[3] % b.sessions.size()], words("append_batch(", list, ")"), b.sessions);
+  Armed armed = arm(op, b.sessions[op.n[3] % b.sessions.size()], words("append_batch(", b.text, ")"), b.sessions);
   const puna_status got = puna_session_append_batch(b.handles.data(), b.lists.data(), b.counts.data(), b.handles.size());
   armed.over();
   if (without_memory(got, refusals, armed, b.sessions)) return;
@@ -208,17 +209,10 @@ void Machine::begin(const Op& op) {
 }
 
 void Machine::begin_batch(const Op& op) {
-  Batch b;
-  std::string list;
-  for (size_t i = 0; i < 2 + op.n[4] % 2; ++i)
-    if (const SessionPtr s = pick(op, i)) {
-      b.add(s, tokens(op.n[i] / 4));
-      list += words(i ? ", " : "", name(s), " ", text(b.ids.back()));
-    }
+  Batch b = batch(op);
   if (b.sessions.empty()) return;
-  b.finish();
   const Refusals refusals = b.refusals(subject_.vocabulary());
-  script.push_back(words("begin_batch(", list, ")"));
+  script.push_back(words("begin_batch(", b.text, ")"));
   require_status(script.back(), puna_session_begin_batch(b.handles.data(), b.lists.data(), b.counts.data(), b.handles.size()), refusals);
   if (!refusals.none()) return;
   const auto append = std::make_shared<AppendRules>();

@@ -29,7 +29,7 @@ void check_digest(const std::string& what, const Digest& got, const nlohmann::js
 
 std::string utf8(uint32_t code) {
   std::string s;
-  text::append_utf8(s, code);
+  append_utf8(s, code);
   return s;
 }
 
@@ -63,7 +63,7 @@ TEST_CASE("Normal forms agree with Unicode 16.0: each character, and characters 
     each_scalar([&](uint32_t code) {
       const std::string s = text::normal_form(utf8(code), all[f].compatible, all[f].compose);
       for (const char *p = s.data(), *end = p + s.size(); p < end;) {
-        const text::Utf8 c = text::decode_utf8(p, end);
+        const Utf8 c = decode_utf8(p, end);
         d.add(c.code);
         p += c.size;
       }
@@ -78,14 +78,13 @@ TEST_CASE("Normal forms agree with Unicode 16.0: each character, and characters 
 }
 
 TEST_CASE("UTF-8 decodes what is well formed, and sizes what is not by its maximal subpart", "[text]") {
-  const auto decode = [](const std::string& s) { return text::decode_utf8(s.data(), s.data() + s.size()); };
+  const auto decode = [](const std::string& s) { return decode_utf8(s.data(), s.data() + s.size()); };
   each_scalar([&](uint32_t code) {
     const std::string s = utf8(code);
-    const text::Utf8 c = decode(s);
-    if (c.status != text::Utf8::valid || c.code != code || c.size != s.size()) FAIL("U+" << std::hex << code);
+    const Utf8 c = decode(s);
+    if (c.status != Utf8::valid || c.code != code || c.size != s.size()) FAIL("U+" << std::hex << code);
   });
-  struct Case { std::string bytes; text::Utf8::Status status; int size; };
-  using text::Utf8;
+  struct Case { std::string bytes; Utf8::Status status; int size; };
   for (const Case& c : std::vector<Case>{{"\x80", Utf8::invalid, 1}, {"\xC0\x80", Utf8::invalid, 1}, {"\xC1\xBF", Utf8::invalid, 1},
                                          {"\xF5\x80\x80\x80", Utf8::invalid, 1}, {"\xE0\x9F\x80", Utf8::invalid, 1},
                                          {"\xED\xA0\x80", Utf8::invalid, 1}, {"\xF0\x8F\x80\x80", Utf8::invalid, 1},

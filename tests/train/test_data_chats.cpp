@@ -68,7 +68,9 @@ TEST_CASE("a template that asks for today gets the date, a row's own first; with
   Reading r;
   r.source = "{{ strftime_now('%d %b %Y') }}:" + kPlain;
   const std::string row = chat(kUser + "," + kAnswer);
-  CHECK(says(r.refusal(row), {"data.jsonl, line 1", "strftime_now", "a date is needed"}));
+  const std::string refusal = r.refusal(row);
+  CHECK(says(refusal, {"data.jsonl, line 1: the chat template asks for today's date", "give one, YYYY-MM-DD", "strftime_now"}));
+  CHECK(refusal.find("YYYY-MM-DD") == refusal.rfind("YYYY-MM-DD"));  // once
   r.options.date = "2025-03-01";
   CHECK(r.rows(row) == Lines{"01 Mar 2025:<user>q;<assistant>{a;}"});
   CHECK(r.rows(chat(kUser + "," + kAnswer, R"(, "date": "2024-12-31")")) == Lines{"31 Dec 2024:<user>q;<assistant>{a;}"});

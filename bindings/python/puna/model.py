@@ -13,7 +13,7 @@ from .adapter import Adapter, FinetuneReport, finetune
 from .chat import ChatText, Messages, Request, render
 from .context import Context
 from .image import Image
-from .native import c_path, check, created, ffi, ids_of, lib, one_of, sized, text_of
+from .native import c_path, check, created, ffi, ids_of, lib, on_worker, one_of, sized, text_of
 from .session import Session
 from .tokenizer import Tokenizer
 
@@ -185,7 +185,7 @@ class Model:
     def restore(self, snapshot: "bytes | bytearray | memoryview") -> Session:
         """The session of which these bytes are the snapshot."""
         data = ffi.from_buffer(snapshot)
-        return Session(self, created(lib.puna_session_free, lib.puna_session_restore, self._handle, data, len(data), type="puna_session"))
+        return Session(self, on_worker(lambda: created(lib.puna_session_free, lib.puna_session_restore, self._handle, data, len(data), type="puna_session"), None))
 
     def adapter(self, folder: "str | os.PathLike[str]") -> Adapter:
         """A LoRA adapter from a folder as PEFT writes it."""

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 import threading
-from typing import Any, Callable, Dict, Iterable, List, TypeVar
+from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar
 
 import cffi  # type: ignore[import-untyped,unused-ignore]
 import numpy as np
@@ -162,8 +162,9 @@ def check_watched(status: int) -> None:
 T = TypeVar("T")
 
 
-def on_worker(work: Callable[[], T], cancel: Callable[[], Any]) -> T:
-    """work() on another thread while the main one listens. Interrupted, it calls cancel() and waits for the work's end: then nobody uses the handles any more."""
+def on_worker(work: Callable[[], T], cancel: Optional[Callable[[], Any]]) -> T:
+    """work() on another thread while the main one listens. Interrupted, it calls cancel() and waits for the work's end: then nobody uses the handles any more.
+    Without `cancel` the work is left to end by itself: for calls that nothing can end and that change nothing which others use."""
     if not _is_main():
         return work()
     lock, ended = threading.Lock(), threading.Lock()
@@ -189,7 +190,7 @@ def on_worker(work: Callable[[], T], cancel: Callable[[], Any]) -> T:
     except BaseException:  # from a signal handler, at any of these instructions
         with lock:
             state["given up"] = True
-        if state["running"]:
+        if state["running"] and cancel is not None:
             cancel()
             while not _acquired(ended):
                 cancel()

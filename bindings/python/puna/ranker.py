@@ -150,7 +150,7 @@ class Ranker:
         return p
 
     def learn(self, examples: Examples, outcomes: Outcomes, *, predicted: Optional[np.ndarray] = None) -> RankerReport:
-        """One step, of one event or many. `predicted` (float32 [count, tasks]) is filled with what it foretold before."""
+        """One step, of one event or many. `predicted` (float32 [count, tasks]) is filled with what it predicted before."""
         shape = (len(examples), len(self.tasks))
         if outcomes.values.shape != shape or (outcomes.weights is not None and outcomes.weights.shape != shape[:1]):
             raise ValueError(f"the outcomes have the shape {outcomes.values.shape}, expected {shape}")

@@ -187,9 +187,14 @@ class Session:
         """The session as bytes, for Model.restore()."""
         size = ffi.new("size_t*")
         check(lib.puna_session_snapshot(self._handle, ffi.NULL, 0, size))
-        data = bytearray(size[0])
-        check(lib.puna_session_snapshot(self._handle, ffi.from_buffer(data), len(data), size))
-        return bytes(data)
+        copy = self.fork()  # which shares the memory: after Ctrl-C nobody reads this session any more
+
+        def write() -> bytes:
+            data = bytearray(size[0])
+            check(lib.puna_session_snapshot(copy._handle, ffi.from_buffer(data), len(data), size))
+            return bytes(data)
+
+        return on_worker(write, None)
 
     def cancel(self) -> None:
         """From any thread: the call that is running, or the next one that computes, raises Cancelled."""

@@ -7,7 +7,7 @@ from typing import Any, Iterable, NamedTuple, Optional
 import numpy as np
 
 from .chat import ChatText, spans_in_bytes
-from .native import c_path, check, created, ffi, ids_of, int32_pointer, lib, sized, text_of, token_array, watch
+from .native import c_path, check, created, ffi, ids_of, int32_pointer, lib, on_worker, sized, text_of, token_array, watch
 
 
 class TokenInfo(NamedTuple):
@@ -27,7 +27,8 @@ class Tokenizer:
     """
 
     def __init__(self, path: "str | os.PathLike[str]") -> None:
-        self._handle = created(lib.puna_tokenizer_free, lib.puna_tokenizer_open, c_path(path), type="puna_tokenizer")
+        where = c_path(path)
+        self._handle = on_worker(lambda: created(lib.puna_tokenizer_free, lib.puna_tokenizer_open, where, type="puna_tokenizer"), None)
 
     @classmethod
     def _of_model(cls, model: Any) -> "Tokenizer":

@@ -252,6 +252,45 @@ def test_control_c_interrupts_a_prompt_an_answer_and_fine_tuning(smollm2):
     session.append([1])
 
 
+def test_control_c_is_heard_while_a_tokenizer_opens_and_a_session_becomes_bytes_and_back(monkeypatch):
+    class Slow:
+        """The library, of which some calls take long."""
+
+        def __getattr__(self, name):
+            call = getattr(puna.native.lib, name)
+            if name not in ("puna_tokenizer_open", "puna_session_restore", "puna_session_snapshot"):
+                return call
+
+            def slow(*arguments):
+                if threading.current_thread() is not threading.main_thread():  # a snapshot's size is asked on the main thread
+                    time.sleep(1)
+                return call(*arguments)
+
+            return slow
+
+    model = puna.Model(MODEL)
+    session = model.session()
+    session.append(TOKENS)
+    snapshot = session.snapshot()
+    with monkeypatch.context() as patched:
+        for module in (puna.tokenizer, puna.model, puna.session):
+            patched.setattr(module, "lib", Slow())
+        for run in (lambda: puna.Tokenizer(MODEL), lambda: model.restore(snapshot), session.snapshot):
+            main = threading.main_thread().ident
+            timer = threading.Timer(0.1, lambda: signal.pthread_kill(main, signal.SIGINT))
+            started = time.monotonic()
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                run()
+            assert time.monotonic() - started < 0.8
+            timer.join()
+        with pytest.raises(puna.Error):
+            puna.Tokenizer("/no/such/tokenizer.json")
+    time.sleep(1.5)  # what was left behind ends
+    assert session.snapshot() == snapshot
+    assert model.restore(snapshot).snapshot() == snapshot
+
+
 def test_many_models_come_and_go():
     context = puna.Context(threads=2)
     for _ in range(50):

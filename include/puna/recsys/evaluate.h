@@ -1,4 +1,4 @@
-// evaluate.h -- how well the next event is foretold: leave-last-out over the whole catalogue (no sampled candidates, arXiv:2007.13237).
+// evaluate.h -- how well the next event is predicted: leave-last-out over the whole catalogue (no sampled candidates, arXiv:2007.13237).
 // Items that the user has seen are taken out, so a target seen before cannot be found: it counts as a miss. Of items with the target's score all
 // rank before it. A score that is not finite is an error: in a ranking it would pass for a hit.
 #pragma once

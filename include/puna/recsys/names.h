@@ -40,7 +40,5 @@ class Names {
 
 // What is wrong with a name, or NULL.
 const char* fault_of_name(std::string_view name) noexcept;
-// A name as errors show it: cut at a character, control characters as '?'.
-std::string shown(std::string_view name);
 
 }  // namespace puna::recsys

@@ -1,4 +1,4 @@
-// ranker_config.h -- what a ranker looks at, what it foretells, where, and how its network is made. As JSON in files and for other languages:
+// ranker_config.h -- what a ranker looks at, what it predicts, where, and how its network is made. As JSON in files and for other languages:
 //   {"surfaces": ["reels", "feed"], "tasks": [{"name": "like"}, {"name": "watched", "kind": "fraction", "weight": 0.5}],
 //    "features": [{"name": "user", "rows": 1000000, "hashed": true}, {"name": "genre", "rows": 19}, {"name": "age", "rows": 20, "divide": 5}],
 //    "numbers": ["hour", {"name": "price", "mean": 12.5, "scale": 4}],
@@ -17,7 +17,7 @@ struct Task {
   std::string name;
   TaskKind kind = TaskKind::binary;  // did it happen: cross-entropy. How much of it (watched): Huber's loss
   double weight = 1;                 // of its loss in the sum
-  double kept_negatives = 1;         // binary: the share of negatives that training is shown; what is foretold is corrected for it
+  double kept_negatives = 1;         // binary: the share of negatives that training is shown; what is predicted is corrected for it
 };
 
 struct Feature {

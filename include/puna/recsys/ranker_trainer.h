@@ -32,7 +32,7 @@ class RankerTrainer {
   RankerTrainer(std::shared_ptr<Ranker> ranker, const RankerTrainerOptions& options);
   ~RankerTrainer();
 
-  // One step over all examples: one event as well as a thousand. `predicted` [count][tasks], unless NULL, is what the ranker foretold before it
+  // One step over all examples: one event as well as a thousand. `predicted` [count][tasks], unless NULL, is what the ranker predicted before it
   // learned (neither calibrated nor corrected for left-out negatives; with dropout, as dropped): predict first, then learn. Error{invalid_argument} naming the example; {cancelled} by
   // should_stop, as if the step had not begun.
   RankerStep learn(const Examples& examples, const Outcomes& outcomes, float* predicted = nullptr, FunctionRef<bool()> should_stop = {});

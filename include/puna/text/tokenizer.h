@@ -67,9 +67,10 @@ using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 // least the number of tokens; 0: there is no model.
 // "tokenizer.ggml.*"; NULL when the file has none
 TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch = Watch(), int64_t rows = 0);
-// config_json = tokenizer_config.json, generation_json = generation_config.json; both may be empty.
+// config_json = tokenizer_config.json, generation_json = generation_config.json; both may be empty. generation_name: what errors and notes call
+// the latter, where the same fields come from another file.
 TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json,
-                                 const Watch& watch = Watch(), int64_t rows = 0);
+                                 const Watch& watch = Watch(), int64_t rows = 0, std::string_view generation_name = "generation_config.json");
 // Llama 3 and 4, told apart by their number of ranks. A SentencePiece model, which may have the same name, is Error{unsupported}.
 TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch = Watch(), int64_t rows = 0);
 

@@ -4,8 +4,8 @@
 #include <span>
 
 #include "base/nearest.h"
+#include "base/shown.h"
 #include "puna/base/error.h"
-#include "puna/recsys/names.h"
 #include "recsys/data/times.h"
 
 namespace puna::recsys {

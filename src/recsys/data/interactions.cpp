@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/shown.h"
 #include "puna/base/error.h"
 #include "puna/recsys/names.h"
 #include "recsys/data/interaction_columns.h"

@@ -4,8 +4,9 @@
 #include <numeric>
 
 #include "base/nearest.h"
+#include "base/shown.h"
+#include "base/utf8.h"
 #include "puna/base/error.h"
-#include "text/unicode.h"
 
 namespace puna::recsys {
 
@@ -13,27 +14,7 @@ const char* fault_of_name(std::string_view name) noexcept {
   if (name.empty()) return "is empty";
   if (name.size() > Names::kLongest) return "has more than 256 bytes";
   if (name.find('\0') != std::string_view::npos) return "has a NUL";
-  const char* const end = name.data() + name.size();
-  for (const char* p = name.data(); p < end;) {
-    const text::Utf8 c = text::decode_utf8(p, end);
-    if (c.status != text::Utf8::valid) return "is no UTF-8";
-    p += c.size;
-  }
-  return nullptr;
-}
-
-std::string shown(std::string_view name) {
-  constexpr size_t kMost = 60;
-  std::string text;
-  const char* const end = name.data() + name.size();
-  for (const char* p = name.data(); p < end;) {
-    const text::Utf8 c = text::decode_utf8(p, end);
-    if (text.size() + c.size > kMost) return text + "...";
-    const bool plain = c.status == text::Utf8::valid && c.code >= 32 && c.code != 127;
-    text += plain ? std::string(p, c.size) : "?";
-    p += c.size;
-  }
-  return text;
+  return is_utf8(name) ? nullptr : "is no UTF-8";
 }
 
 Names::Names(std::span<const std::string> names, const char* what) {

@@ -4,9 +4,10 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/shown.h"
+#include "base/utf8.h"
+#include "io/file_kind.h"
 #include "puna/base/error.h"
-#include "puna/recsys/names.h"
-#include "text/unicode.h"
 
 namespace puna::recsys {
 namespace {
@@ -16,47 +17,22 @@ constexpr size_t kMostColumns = 4096;
 constexpr std::string_view kSeparators[] = {"\t", "::", ",", ";", "|"};
 constexpr const char* kSeparatedBy[] = {"tabs", "::", "commas", "semicolons", "|"};
 
+// Text, but no table.
 struct Kind {
   std::string_view head;
   const char* name;
 };
-using namespace std::string_view_literals;
-constexpr Kind kOtherKinds[] = {{"\x1f\x8b"sv, "gzip data"},
-                                {"\x28\xb5\x2f\xfd"sv, "Zstandard data"},
-                                {"PK\3\4"sv, "a ZIP archive (or an .xlsx workbook)"},
-                                {"BZh"sv, "bzip2 data"},
-                                {"\xfd\x37zXZ\0"sv, "xz data"},
-                                {"\4\x22\x4d\x18"sv, "LZ4 data"},
-                                {"7z\xbc\xaf"sv, "a 7-Zip archive"},
-                                {"PAR1"sv, "Parquet"},
-                                {"ARROW1"sv, "Arrow"},
-                                {"\x89HDF"sv, "HDF5"},
-                                {"Obj\1"sv, "Avro"},
-                                {"SQLite format 3"sv, "an SQLite database"},
-                                {"\x93NUMPY"sv, "a NumPy array"},
-                                {"\x80\3"sv, "a Python pickle"},
-                                {"\x80\4"sv, "a Python pickle"},
-                                {"\x80\5"sv, "a Python pickle"},
-                                {"\xd0\xcf\x11\xe0"sv, "an .xls workbook"},
-                                {"\xff\xfe"sv, "UTF-16 text"},
-                                {"\xfe\xff"sv, "UTF-16 text"},
-                                {"{\""sv, "JSON"},
-                                {"{\n"sv, "JSON"},
-                                {"{ "sv, "JSON"},
-                                {"[{"sv, "JSON"},
-                                {"[["sv, "JSON"},
-                                {"[\n"sv, "JSON"},
-                                {"<!"sv, "HTML"},
-                                {"<?xml"sv, "XML"},
-                                {"<html"sv, "HTML"},
-                                {"%PDF"sv, "PDF"}};
+constexpr Kind kMarkup[] = {{"{\"", "JSON"}, {"{\n", "JSON"}, {"{ ", "JSON"}, {"[{", "JSON"}, {"[[", "JSON"},
+                            {"[\n", "JSON"}, {"<!", "HTML"}, {"<html", "HTML"}, {"<?xml", "XML"}};
 
 void refuse_other_kinds(std::string_view text, const char* file) {
-  for (const Kind& kind : kOtherKinds)
-    if (text.starts_with(kind.head))
-      fail(Status::unsupported,
-           "%s is %s, expected a table in UTF-8 text: columns between tabs, commas, semicolons, | or ::", file,
-           kind.name);
+  const io::FileKind* const other = io::kind_of_file(text);
+  const char* name = other ? other->name : nullptr;
+  for (const Kind& kind : kMarkup)
+    if (!name && text.starts_with(kind.head)) name = kind.name;
+  if (name)
+    fail(Status::unsupported,
+         "%s is %s, expected a table in UTF-8 text: columns between tabs, commas, semicolons, | or ::", file, name);
 }
 
 bool blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
@@ -189,25 +165,14 @@ std::string_view TableReader::quoted() {
 
 // Of the record that begins at `from`.
 void TableReader::check_text(size_t from) const {
-  int64_t line = record_line_;
-  const char* const begin = text_.data() + from;
-  const char* const end = text_.data() + at_;
-  for (const char* p = begin; p < end;) {
-    line += *p == '\n';
-    if (*p == '\0')
-      fail(Status::bad_file, "%s, line %lld: there is a NUL in it; this is no text", name().c_str(),
-           static_cast<long long>(line));
-    if (static_cast<unsigned char>(*p) < 128) {
-      ++p;
-      continue;
-    }
-    const text::Utf8 c = text::decode_utf8(p, end);
-    if (c.status != text::Utf8::valid)
-      fail(Status::bad_file,
-           "%s, line %lld: byte 0x%02x is no UTF-8; a file in Latin-1 or another encoding has to be converted first",
-           name().c_str(), static_cast<long long>(line), unsigned(static_cast<unsigned char>(*p)));
-    p += c.size;
-  }
+  const std::string_view record = text_.substr(from, at_ - from);
+  const size_t at = find_non_text(record);
+  if (at == record.npos) return;
+  const auto line = static_cast<long long>(record_line_ + std::count(record.begin(), record.begin() + ptrdiff_t(at), '\n'));
+  if (record[at] == '\0') fail(Status::bad_file, "%s, line %lld: there is a NUL in it; this is no text", name().c_str(), line);
+  fail(Status::bad_file,
+       "%s, line %lld: byte 0x%02x is no UTF-8; a file in Latin-1 or another encoding has to be converted first",
+       name().c_str(), line, unsigned(static_cast<unsigned char>(record[at])));
 }
 
 std::string list_of(const std::vector<std::string_view>& fields) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/shown.h"
 #include "puna/base/error.h"
-#include "puna/recsys/names.h"
 
 namespace puna::recsys {
 namespace {

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/shown.h"
 #include "puna/base/error.h"
 #include "puna/recsys/ranker.h"
 

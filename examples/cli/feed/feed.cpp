@@ -1,4 +1,4 @@
-#include "feed.h"
+#include "feed/feed.h"
 
 #include <algorithm>
 #include <cfloat>
@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/nearest.h"
+#include "base/shown.h"
 #include "puna/base/error.h"
 #include "puna/recsys/value.h"
 
