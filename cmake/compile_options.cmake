@@ -1,5 +1,5 @@
-# Flags that every target of ours shares. -ffp-contract=off is part of the determinism contract (ARCHITECTURE 5): an fma happens
-# where the source says fma and nowhere else. LTO stays off: see the inline-merge trap (ARCHITECTURE 4).
+# Flags that every target of ours shares. -ffp-contract=off is part of the determinism contract (docs/architecture.md, section 5):
+# an fma happens where the source says fma and nowhere else. LTO stays off: see the inline-merge trap (docs/architecture.md, section 4).
 add_library(puna_flags INTERFACE)
 target_compile_options(puna_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wno-unused-parameter -ffp-contract=off -fno-math-errno

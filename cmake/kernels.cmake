@@ -1,4 +1,4 @@
-# Each src/kernels/isa_<level>.cpp is compiled once with that level's flags, into its own namespace (ARCHITECTURE 4).
+# Each src/kernels/isa_<level>.cpp is compiled once with that level's flags, into its own namespace (docs/architecture.md, section 4).
 set(PUNA_ISA_FLAGS_scalar -Os)  # the meaning of the lanes, not their speed: a third of -O1's size, a quarter of the time that -O3 takes to compile
 set(PUNA_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(PUNA_ISA_FLAGS_avxvnni -mavx2 -mfma -mf16c -mavxvnni)

@@ -1,4 +1,4 @@
-// det_math.h -- elementary functions with the same bits on every CPU, compiler and C library (ARCHITECTURE 5).
+// det_math.h -- elementary functions with the same bits on every CPU, compiler and C library (docs/architecture.md, section 5).
 // Only + - * / and integer bit operations in a fixed order: no libm, no fma, so there is nothing for a platform to choose.
 // Within 1.5 ulp of the true value, tanh 2.5 (tests/base/test_det_math.cpp measures each). Scalar code outside the kernels uses these;
 // it runs under FpEnv (fp_env.h). Every NaN returned is the same positive quiet NaN.

@@ -1,6 +1,6 @@
 // kernel_table.h -- the only thing ops see of the kernels: a plain table of function pointers, one instance an ISA level.
 // Kernels take raw pointers, check nothing, allocate nothing, never throw and never read past the end.
-// Every function gives the same bits on every level (ARCHITECTURE 5): sums run over 16 virtual lanes and one fixed tree,
+// Every function gives the same bits on every level (docs/architecture.md, section 5): sums run over 16 virtual lanes and one fixed tree,
 // products accumulate in ascending k with one f32 accumulator an output, fma is written where it is meant.
 #pragma once
 #include <stddef.h>

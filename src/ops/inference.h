@@ -1,6 +1,6 @@
 // inference.h -- the recorder that only computes: a stage is a fixed number of tiles run in parallel, then done.
 // A pass can pause between tiles and be resumed: forward is called again from the top, finished stages return at once, scratch
-// comes back at the same addresses, and the stage at the cursor goes on with its next tile (ARCHITECTURE 7).
+// comes back at the same addresses, and the stage at the cursor goes on with its next tile (docs/architecture.md, section 7).
 #pragma once
 #include <cstdint>
 #include <span>

@@ -60,7 +60,7 @@ def compare(exact, other, ids):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("source", help="a model with a tokenizer")
-    p.add_argument("--text", default="DESIGN.md")
+    p.add_argument("--text", default="docs/architecture.md")
     p.add_argument("--tokens", type=int, default=1024)
     p.add_argument("--types", default="Q4_0,Q4_1,Q5_0,Q5_1,Q8_0,IQ4_NL,Q2_K,Q3_K,Q4_K,Q5_K,Q6_K,F16")
     p.add_argument("--puna", default="build/release/bin/puna")

@@ -206,7 +206,8 @@ class Commands(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        (self.folder / "text.txt").write_text("".join((ROOT / n).read_text(encoding="utf-8") for n in ("DESIGN.md", "README.md")), encoding="utf-8")
+        texts = [p.read_text(encoding="utf-8") for p in sorted((ROOT / "docs/decisions").glob("*.md"))]
+        (self.folder / "text.txt").write_text("".join(texts), encoding="utf-8")
 
     def train(self, out, *more):
         return [str(a) for a in (BIN / "puna", "train", BUNDLED, "--data", self.folder / "text.txt", "--out",

@@ -55,7 +55,7 @@ def main():
     p.add_argument("model", help="a dense GGUF model with a tokenizer")
     p.add_argument("--puna", default="build/release/bin/puna")
     p.add_argument("--folder", default="build/interop")
-    p.add_argument("--text", default="DESIGN.md")
+    p.add_argument("--text", default="docs/architecture.md")
     a = p.parse_args()
     os.makedirs(a.folder, exist_ok=True)
     check = Check(a.puna, a.folder, a.text)

@@ -1,4 +1,4 @@
-// Every kernel on every ISA level gives the bits of the scalar one, on numbers of all magnitudes (ARCHITECTURE 5).
+// Every kernel on every ISA level gives the bits of the scalar one, on numbers of all magnitudes (docs/architecture.md, section 5).
 #include "kernels/cases.h"
 #include "kernels/guarded.h"
 #include "kernels/panel.h"

@@ -1,4 +1,4 @@
-"""Nothing that isa_*.cpp compile may be merged with, or be the copy used by, code for another machine (ARCHITECTURE section 4).
+"""Nothing that isa_*.cpp compile may be merged with, or be the copy used by, code for another machine (docs/architecture.md, section 4).
 
 usage: check_isa_symbols.py NM OBJECT...       objects other than isa_<level>.* are passed over; prints one line a breach, exit 1 on any
 

@@ -1,4 +1,4 @@
-"""The structure of the source tree, read off its #include lines; ARCHITECTURE section 2 is the rule, RANK below is its table.
+"""The structure of the source tree, read off its #include lines; docs/architecture.md, section 2 is the rule, RANK below is its table.
 
 usage: check_layers.py ROOT        prints one line a breach, exit 1 when there is any
 

@@ -1,4 +1,4 @@
-// A forward paused between any two tiles and resumed gives the bits of one that was not (ARCHITECTURE 7).
+// A forward paused between any two tiles and resumed gives the bits of one that was not (docs/architecture.md, section 7).
 #include <algorithm>
 #include <atomic>
 

@@ -1,6 +1,6 @@
 # Installs the build into a fresh folder, moves it, and builds programs against what is there: find_package (shared and static) and pkg-config.
 # Then packs it (cpack) and says how large libraries and packages are.
-#   cmake -DBUILD=build folder -DSOURCE=consumer/ -DWORK=scratch -DCC=... -DCXX=... -DGENERATOR=... -P check_install.cmake
+#   cmake -DBUILD=build folder -DSOURCE=consumer/ -DWORK=scratch -DCC=... -DCXX=... -DGENERATOR=... -DPYTHON=... -P check_install.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(status)
@@ -31,6 +31,9 @@ if(PKG_CONFIG)
   get_filename_component(lib_dir ${pc_dir} DIRECTORY)
   run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${lib_dir} ${WORK}/with_pkg_config)
   message(STATUS "with_pkg_config: ${output}")
+  file(RELATIVE_PATH pc_below ${WORK}/prefix ${pc_dir})
+  run(${PYTHON} -B ${CMAKE_CURRENT_LIST_DIR}/run_hello.py --root ${CMAKE_CURRENT_LIST_DIR}/../.. --prefix ${WORK}/prefix --cc ${CC} --pkgconfig ${pc_below})
+  message(STATUS "${output}")
 endif()
 
 find_program(STRIP strip)

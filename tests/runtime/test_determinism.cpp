@@ -1,5 +1,5 @@
-// The determinism contract (ARCHITECTURE 5): one hash of the logits a model and mode, over every ISA level this CPU has, 1 to 3
-// threads, prefill in pieces of 1, 7, 64 and whole, alone or in a batch, with flush-to-zero set by the host. The hashes are written
+// The determinism contract (docs/architecture.md, section 5): one hash of the logits a model and mode, over every ISA level
+// this CPU has, 1 to 3 threads, prefill in pieces of 1, 7, 64 and whole, alone or in a batch, with flush-to-zero set by the host. The hashes are written
 // down in tests/data/determinism/hashes.json, so that other machines and NEON under qemu are held to the same bits.
 #include <cstdlib>
 #include <filesystem>
