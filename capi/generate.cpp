@@ -1,6 +1,7 @@
 // generate.cpp -- puna_session_generate*, puna_generation_*: options, callbacks and results in C's terms around generate().
 #include "puna/runtime/generate.h"
 
+#include "answer.h"
 #include "deadline.h"
 #include "handles.h"
 #include "puna/runtime/prompt.h"
@@ -18,6 +19,8 @@ static_assert(PUNA_CONTEXT_ERROR == int(ContextPolicy::error) && PUNA_CONTEXT_DR
 
 GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   GenerateOptions g;
+  require_reserved(o.reserved, "puna_generate_options");
+  g.keep_shared = flag(o.keep_shared, "keep_shared");
   g.sampler = sampler_options_from_c(o.sampler);
   (void)flag(o.parse_special, "parse_special");  // of a prompt of ids too, which it does not change
   g.max_tokens = o.max_tokens;
@@ -61,26 +64,24 @@ void write_result(const GenerateResult& r, puna_generate_result* result) {
   c.generated_tokens = int64_t(r.tokens.size());
   c.prompt_seconds = r.prompt_seconds;
   c.generate_seconds = r.generate_seconds;
-  c.last_token = r.tokens.empty() ? -1 : r.tokens.back();
   write_info(c, result, "puna_generate_result");
 }
 
 // A prompt's ids: of a text by the session's tokenizer, or as they are.
 std::vector<int32_t> text_prompt(Session& session, std::string_view text, const puna_generate_options& o) {
-  return session.encode(text, flag(o.parse_special, "parse_special"));
+  return session.encode(text, flag(o.parse_special, "parse_special"), flag(o.keep_shared, "keep_shared"));
 }
 
 Prompt prompt_from_c(const Model& model, const std::vector<int32_t>& ids, const puna_generate_options& o) {
   return prompt_with_images(model, ids, images_from_c(o.images, o.image_count));
 }
 
-// `prompt(options)` gives the token ids, once the options have been read.
-template <class Ids>
-void generate_through_c(puna_session* session, const puna_generate_options* theirs, puna_token_fn on_token, void* user,
-                        puna_generate_result* result, Ids&& prompt) {
+}  // namespace
+
+void puna::capi::answer(puna_session* session, const puna_generate_options& o, puna_token_fn on_token, void* user, puna_generate_result* result,
+                        FunctionRef<std::vector<int32_t>(const puna_generate_options&)> prompt) {
   Session& s = use(session);
   const std::shared_ptr<Session> kept = session->impl;  // whatever on_token does with the handle
-  const puna_generate_options o = read_options(theirs, "puna_generate_options");
   GenerateOptions options = generate_options_from_c(o);
   require_usable(options, s);  // before the prompt is tokenized
   if (result) checked_struct_size(result->struct_size, "puna_generate_result");
@@ -101,8 +102,6 @@ void generate_through_c(puna_session* session, const puna_generate_options* thei
   finish(generation, on_token ? OnToken(forward) : OnToken());
   if (generation.result().reason == StopReason::callback) fail(Status::cancelled, "the token callback asked to stop");
 }
-
-}  // namespace
 
 struct puna_generation {
   std::shared_ptr<Session> session;
@@ -144,8 +143,8 @@ puna_status puna_session_generate(puna_session* session, const char* prompt, siz
                                   puna_token_fn on_token, void* user, puna_generate_result* result) {
   return guard([&] {
     const std::string_view text = text_view(prompt, bytes, "prompt");
-    generate_through_c(session, options, on_token, user, result,
-                       [&](const puna_generate_options& o) { return text_prompt(*session->impl, text, o); });
+    answer(session, read_options(options, "puna_generate_options"), on_token, user, result,
+           [&](const puna_generate_options& o) { return text_prompt(*session->impl, text, o); });
   });
 }
 
@@ -154,8 +153,8 @@ puna_status puna_session_generate_tokens(puna_session* session, const int32_t* p
                                          puna_generate_result* result) {
   return guard([&] {
     const auto ids = array_view(prompt, count, "prompt");
-    generate_through_c(session, options, on_token, user, result,
-                       [&](const puna_generate_options&) { return std::vector<int32_t>(ids.begin(), ids.end()); });
+    answer(session, read_options(options, "puna_generate_options"), on_token, user, result,
+           [&](const puna_generate_options&) { return std::vector<int32_t>(ids.begin(), ids.end()); });
   });
 }
 

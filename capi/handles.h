@@ -12,16 +12,18 @@ struct puna_context {
   puna::ContextPtr impl;
 };
 
-struct puna_model {
-  puna::ModelPtr impl;
-};
-
 struct puna_tokenizer {
   puna::TokenizerPtr impl;
 };
 
+struct puna_model {
+  puna::ModelPtr impl;
+  puna_tokenizer tokenizer{impl->tokenizer_ptr()};  // NULL inside when the model has none
+};
+
 struct puna_image {
   puna::ImagePtr impl;
+  std::vector<int32_t> tokens = impl->model().can_write_images() ? impl->tokens() : std::vector<int32_t>();
 };
 
 struct puna_session {

@@ -9,7 +9,7 @@ namespace {
 
 // Opens by `load(context, progress)` inside the caller's context or one of its own.
 template <class Load>
-void open_model(puna_context* context, const puna_model_options* theirs, puna_model** model, Load&& load) {
+void open_model(const puna_context* context, const puna_model_options* theirs, puna_model** model, Load&& load) {
   PUNA_REQUIRE(model != nullptr, "model is NULL");
   const puna_model_options o = read_options(theirs, "puna_model_options");
   require_reserved(o.reserved, "puna_model_options");
@@ -47,7 +47,7 @@ SourcePtr puna::capi::source_from_c(const puna_reader* reader) {
   return open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader");
 }
 
-puna_status puna_model_open(puna_context* context, const char* path, const puna_model_options* options, puna_model** model) {
+puna_status puna_model_open(const puna_context* context, const char* path, const puna_model_options* options, puna_model** model) {
   return guard([&] {
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
@@ -56,7 +56,7 @@ puna_status puna_model_open(puna_context* context, const char* path, const puna_
   });
 }
 
-puna_status puna_model_open_memory(puna_context* context, const void* data, size_t bytes, const puna_model_options* options,
+puna_status puna_model_open_memory(const puna_context* context, const void* data, size_t bytes, const puna_model_options* options,
                                    puna_model** model) {
   return guard([&] {
     PUNA_REQUIRE(data != nullptr, "data is NULL");
@@ -67,7 +67,7 @@ puna_status puna_model_open_memory(puna_context* context, const void* data, size
   });
 }
 
-puna_status puna_model_open_reader(puna_context* context, const puna_reader* reader, const puna_model_options* options,
+puna_status puna_model_open_reader(const puna_context* context, const puna_reader* reader, const puna_model_options* options,
                                    puna_model** model) {
   return guard([&] {
     const SourcePtr source = source_from_c(reader);

@@ -1,5 +1,6 @@
 // model_info.cpp -- what a model says about itself: sizes, and its metadata as JSON.
 #include "base/json.h"
+#include "buffer.h"
 #include "handles.h"
 #include "translate.h"
 
@@ -56,7 +57,7 @@ puna_status puna_model_get_info(const puna_model* model, puna_model_info* info) 
   });
 }
 
-puna_status puna_model_metadata_key(const puna_model* model, int32_t index, const char** key) {
+puna_status puna_model_get_metadata_key(const puna_model* model, int32_t index, const char** key) {
   return guard([&] {
     const auto& values = use(model).checkpoint().metadata.values();
     PUNA_REQUIRE(key != nullptr, "key is NULL");
@@ -65,26 +66,27 @@ puna_status puna_model_metadata_key(const puna_model* model, int32_t index, cons
   });
 }
 
-puna_status puna_model_not_used_json(const puna_model* model, char* text, size_t capacity, size_t* size) {
+puna_status puna_model_get_unused(const puna_model* model, puna_buffer* json) {
   return guard([&] {
     const NotUsed& n = use(model).not_used();
-    write_text("{\"tensors\":" + list_of(n.tensors) + ",\"keys\":" + list_of(n.keys) + "}", text, capacity, size);
+    use(json, "json").store("{\"tensors\":" + list_of(n.tensors) + ",\"keys\":" + list_of(n.keys) + "}");
   });
 }
 
-puna_status puna_model_metadata_json(const puna_model* model, const char* key, char* text, size_t capacity, size_t* size) {
+puna_status puna_model_get_metadata(const puna_model* model, const char* key, puna_buffer* json) {
   return guard([&] {
     PUNA_REQUIRE(key != nullptr, "key is NULL");
     const MetadataValue* value = use(model).checkpoint().metadata.find(key);
     PUNA_REQUIRE(value != nullptr, "the model has no metadata key '%s'", key);
     const auto replace = Json::error_handler_t::replace;  // hostile files carry strings that are not UTF-8
-    Json json = std::visit(JsonOf{}, *value);
-    const JsonGuard guard(json);
-    write_text(json.dump(-1, ' ', false, replace), text, capacity, size);
+    puna_buffer& out = use(json, "json");
+    Json tree = std::visit(JsonOf{}, *value);
+    const JsonGuard guard(tree);
+    out.store(tree.dump(-1, ' ', false, replace));
   });
 }
 
-puna_status puna_model_tensor_info(const puna_model* model, int32_t index, puna_tensor_info* info) {
+puna_status puna_model_get_tensor_info(const puna_model* model, int32_t index, puna_tensor_info* info) {
   return guard([&] {
     const auto& tensors = use(model).checkpoint().tensors.entries();
     PUNA_REQUIRE(index >= 0 && size_t(index) < tensors.size(), "tensor index is %d, the model has %zu tensors", index, tensors.size());

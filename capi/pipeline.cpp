@@ -69,7 +69,7 @@ PipelineOptions options_from_c(const puna_pipeline_options& o) {
   PipelineOptions p;
   p.candidates = or_default(o.candidates, p.candidates, "candidates");
   p.diversity = {or_default(o.count, p.diversity.count, "count"), o.per_category, 1 - o.diversity};
-  p.exploration = {o.explore, or_default(o.explore_place, p.exploration.place + 1, "explore_place") - 1, or_default(o.explore_pool, p.exploration.pool, "explore_pool"), o.seed};
+  p.exploration = {o.explore, o.explore_place, or_default(o.explore_pool, p.exploration.pool, "explore_pool"), o.seed};
   return p;
 }
 
@@ -119,7 +119,7 @@ void write_list(const PipelineAnswer& from, puna_pipeline_answer& to) {
 
 }  // namespace
 
-puna_status puna_pipeline_new(const puna_ranker* ranker, const puna_catalogue* catalogue, const puna_pipeline_options* options, puna_pipeline** pipeline) {
+puna_status puna_pipeline_create(const puna_ranker* ranker, const puna_catalogue* catalogue, const puna_pipeline_options* options, puna_pipeline** pipeline) {
   return guard([&] {
     const puna_ranker& r = use(ranker);
     PUNA_REQUIRE(catalogue != nullptr, "catalogue is NULL");
@@ -168,7 +168,7 @@ void puna_pipeline_free(puna_pipeline* pipeline) {
 // A build without recommenders refuses each call and has no handles.
 using namespace puna;
 using namespace puna::capi;
-puna_status puna_pipeline_new(const puna_ranker*, const puna_catalogue*, const puna_pipeline_options*, puna_pipeline**) { return missing("recommenders"); }
+puna_status puna_pipeline_create(const puna_ranker*, const puna_catalogue*, const puna_pipeline_options*, puna_pipeline**) { return missing("recommenders"); }
 puna_status puna_pipeline_use(puna_pipeline*, const puna_ranker*) { return missing("recommenders"); }
 puna_status puna_pipeline_recommend(const puna_pipeline*, const puna_pipeline_request*, puna_pipeline_answer*) { return missing("recommenders"); }
 void puna_pipeline_free(puna_pipeline*) {}

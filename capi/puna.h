@@ -18,9 +18,8 @@
  *  Infos      Structs the library fills also start with struct_size, set by you: it fills what fits and zeroes what it does
  *             not know.
  *  Text       UTF-8, paths too. Inputs are pointer and length, or NUL-terminated where no length is asked.
- *  Buffers    Functions that fill your buffer always store the full size. Buffer NULL: only asks for the size. Buffer too
- *             small: PUNA_INVALID_ARGUMENT and nothing is written to it. Text gets a NUL behind it: its capacity must be at
- *             least size + 1, and size does not count the NUL.
+ *  Arrays     An array of yours that is filled comes with its capacity, in elements. Too small: PUNA_INVALID_ARGUMENT, which says both sizes,
+ *             and nothing is computed or written. Sizes that only the work tells: the output is a puna_buffer.
  *  Ownership  Handles are yours until you free them. They keep what they were made from alive: free in any order. Pointers
  *             returned into a handle live as long as a comment says; never free them.
  *  Threads    Contexts, models, tokenizers and samplers may be used by any number of threads at once; a session by one at a
@@ -87,6 +86,19 @@ PUNA_API const char* puna_last_error(void);
 PUNA_API uint32_t puna_version(void);
 /* "0.1.0". Static. */
 PUNA_API const char* puna_version_string(void);
+
+/* ---- Buffer: a text or ids that a call computed, as long as they turn out ----------------------------------------------------------- */
+
+/* Filled by calls that take a puna_buffer*, anew each time; its memory is kept for the next. One thread at a time. A call that fails leaves it as it was. */
+typedef struct puna_buffer puna_buffer;
+
+PUNA_API puna_status puna_buffer_create(puna_buffer** buffer);
+/* What the last call stored: const char* (a NUL stands behind the text) or const int32_t* (ids), by what the call says. Valid until the buffer is filled again
+ * or freed; never NULL, but for a NULL buffer. */
+PUNA_API const void* puna_buffer_data(const puna_buffer* buffer);
+/* How many: bytes of a text, without the NUL, or ids. 0 for a new buffer and for NULL. */
+PUNA_API size_t puna_buffer_size(const puna_buffer* buffer);
+PUNA_API void puna_buffer_free(puna_buffer* buffer);
 
 /* ---- Context: threads, instruction set, memory, log ----------------------------------------------------------------------- */
 
@@ -180,11 +192,13 @@ typedef struct puna_reader {
 
 /* Opens a GGUF file (the other parts of a split one are found beside it) or a Hugging Face folder. Transactional: a complete model,
  * or a status and nothing left behind. context is optional: NULL = one with default options that lives as long as the model. */
-PUNA_API puna_status puna_model_open(puna_context* context, const char* path, const puna_model_options* options, puna_model** model);
+PUNA_API puna_status puna_model_open(const puna_context* context, const char* path, const puna_model_options* options, puna_model** model);
 /* A complete GGUF in memory. Borrowed: the bytes must stay as they are until the model and all its sessions are freed. */
-PUNA_API puna_status puna_model_open_memory(puna_context* context, const void* data, size_t bytes, const puna_model_options* options, puna_model** model);
+PUNA_API puna_status puna_model_open_memory(const puna_context* context, const void* data, size_t bytes, const puna_model_options* options,
+                                            puna_model** model);
 /* A complete GGUF through a callback. */
-PUNA_API puna_status puna_model_open_reader(puna_context* context, const puna_reader* reader, const puna_model_options* options, puna_model** model);
+PUNA_API puna_status puna_model_open_reader(const puna_context* context, const puna_reader* reader, const puna_model_options* options,
+                                            puna_model** model);
 PUNA_API void puna_model_free(puna_model* model);
 
 typedef struct puna_model_info {
@@ -202,28 +216,28 @@ typedef struct puna_model_info {
   int32_t head_dim;
   int32_t experts;          /* routed experts a mixture layer; 0 = a dense model */
   int32_t experts_used;     /* of them, by each token */
-  int32_t has_tokenizer;    /* 1 = the text functions below work */
+  int32_t has_tokenizer;    /* 1 = texts can be read and written */
   int32_t has_chat_template; /* 1 = there is one for chats without tools, and it can be used */
-  int32_t metadata_count;   /* entries for puna_model_metadata_key */
-  int32_t tensor_count;     /* entries for puna_model_tensor_info */
+  int32_t metadata_count;   /* entries for puna_model_get_metadata_key */
+  int32_t tensor_count;     /* entries for puna_model_get_tensor_info */
   int32_t reserved;
   double load_seconds;      /* what the open took */
   int32_t image_tile;       /* pixels a side of the tiles its vision encoder reads; 0 = the model does not see */
   int32_t image_tile_rows;  /* positions that one tile takes */
-  int32_t chat_template_count; /* entries for puna_model_chat_template_info, with those that cannot be used */
+  int32_t chat_template_count; /* entries for puna_model_get_chat_template_info, with those that cannot be used */
   int32_t reserved2;
 } puna_model_info;
 
 PUNA_API puna_status puna_model_get_info(const puna_model* model, puna_model_info* info);
 /* The key of metadata entry `index` (sorted by key), NUL-terminated, living as long as the model. GGUF keys keep their names;
  * a Hugging Face config.json is flattened with dots: "text_config.rope_parameters.factor". */
-PUNA_API puna_status puna_model_metadata_key(const puna_model* model, int32_t index, const char** key);
-/* The value of a key as JSON text (see Buffers): 32, 0.5, "text", true, null, [1,2]. Bytes that are not UTF-8 become U+FFFD.
+PUNA_API puna_status puna_model_get_metadata_key(const puna_model* model, int32_t index, const char** key);
+/* The value of a key as a JSON text: 32, 0.5, "text", true, null, [1,2]. Bytes that are not UTF-8 become U+FFFD.
  * PUNA_INVALID_ARGUMENT when there is no such key. */
-PUNA_API puna_status puna_model_metadata_json(const puna_model* model, const char* key, char* text, size_t capacity, size_t* size);
-/* What the model's files say and nothing reads, as JSON text (see Buffers): {"tensors":[{"name":"extra.scale","note":"F32 [4]"}],"keys":[...]}.
+PUNA_API puna_status puna_model_get_metadata(const puna_model* model, const char* key, puna_buffer* json);
+/* What the model's files say and nothing reads, as a JSON text: {"tensors":[{"name":"extra.scale","note":"F32 [4]"}],"keys":[...]}.
  * It changes no number: a tensor or key that would has refused the model. A key's note, "" mostly, says what it may have been meant to be. */
-PUNA_API puna_status puna_model_not_used_json(const puna_model* model, char* text, size_t capacity, size_t* size);
+PUNA_API puna_status puna_model_get_unused(const puna_model* model, puna_buffer* json);
 
 /* A tensor of the file, in the file's order. */
 typedef struct puna_tensor_info {
@@ -235,7 +249,7 @@ typedef struct puna_tensor_info {
   uint64_t bytes;     /* in the file */
 } puna_tensor_info;
 
-PUNA_API puna_status puna_model_tensor_info(const puna_model* model, int32_t index, puna_tensor_info* info);
+PUNA_API puna_status puna_model_get_tensor_info(const puna_model* model, int32_t index, puna_tensor_info* info);
 
 /* ---- Plan: how much memory, before any of it is taken ------------------------------------------------------------------------ */
 
@@ -276,13 +290,15 @@ PUNA_API puna_status puna_model_plan_reader(const puna_reader* reader, const pun
 /* What sessions will add to a model that is open: the first three sizes are 0. */
 PUNA_API puna_status puna_session_plan(const puna_model* model, const puna_plan_options* options, puna_plan* plan);
 
-/* ---- Text: PUNA_UNSUPPORTED when the model ships no tokenizer (or no chat template) --------------------------------------------- */
+/* ---- Text: a tokenizer, of a model or by itself ------------------------------------------------------------------------------------- */
+
+typedef struct puna_tokenizer puna_tokenizer;
 
 typedef struct puna_text_span {
   uint64_t begin, end; /* bytes [begin, end) of a text */
 } puna_text_span;
 
-typedef struct puna_tokenize_options {
+typedef struct puna_encode_options {
   uint32_t struct_size;
   int32_t parse_special; /* 1 = text such as "<|eot|>" becomes the special token; 0 = it is ordinary text */
   int32_t add_bos;       /* 1 = put the beginning-of-text token first, if the model's metadata asks for one and it is not there */
@@ -293,15 +309,7 @@ typedef struct puna_tokenize_options {
   uint64_t content_count;
   int32_t (*watch)(void* user); /* about once a millisecond in a long text; nonzero cancels; optional */
   void* watch_user;
-} puna_tokenize_options;
-
-/* Ids of a text (see Buffers; capacity counts ids). Any bytes are taken; nothing is lost where the vocabulary has the bytes. */
-PUNA_API puna_status puna_model_tokenize(const puna_model* model, const char* text, size_t bytes, const puna_tokenize_options* options,
-                                         int32_t* tokens, size_t capacity, size_t* count);
-/* The bytes of all tokens joined (see Buffers). May be invalid UTF-8 when tokens end within a character. Special tokens are
- * left out unless keep_special is 1. */
-PUNA_API puna_status puna_model_detokenize(const puna_model* model, const int32_t* tokens, size_t count, int32_t keep_special,
-                                           char* text, size_t capacity, size_t* size);
+} puna_encode_options;
 
 #define PUNA_TOKEN_NORMAL 0
 #define PUNA_TOKEN_UNKNOWN 1
@@ -313,18 +321,11 @@ PUNA_API puna_status puna_model_detokenize(const puna_model* model, const int32_
 typedef struct puna_token_info {
   uint32_t struct_size;
   int32_t kind;      /* PUNA_TOKEN_* */
-  const char* bytes; /* what the token stands for (a special token: its name); not NUL-terminated; lives as long as the model */
+  const char* bytes; /* what the token stands for (a special token: its name); not NUL-terminated; lives as long as the tokenizer */
   uint64_t size;     /* of bytes */
   int32_t is_special;
   int32_t is_stop;   /* 1 = ends an answer */
 } puna_token_info;
-
-PUNA_API puna_status puna_model_token_info(const puna_model* model, int32_t token, puna_token_info* info);
-/* The id of a special token or piece, -1 when there is none. */
-PUNA_API puna_status puna_model_find_token(const puna_model* model, const char* piece, size_t bytes, int32_t* token);
-
-/* A tokenizer by itself: of a model, or without any weights. The functions are those above, on this handle. */
-typedef struct puna_tokenizer puna_tokenizer;
 
 typedef struct puna_tokenizer_info {
   uint32_t struct_size;
@@ -334,27 +335,27 @@ typedef struct puna_tokenizer_info {
   int32_t reserved;
 } puna_tokenizer_info;
 
-/* From a GGUF file, a Hugging Face folder, a tokenizer.json or a tokenizer.model (Llama 3 and 4). */
+/* The model's own, which lives as long as the model: it is not freed. PUNA_UNSUPPORTED when the model's files bring none. */
+PUNA_API puna_status puna_model_get_tokenizer(const puna_model* model, const puna_tokenizer** tokenizer);
+/* Without any weights: from a GGUF file, a Hugging Face folder, a tokenizer.json or a tokenizer.model (Llama 3 and 4). */
 PUNA_API puna_status puna_tokenizer_open(const char* path, puna_tokenizer** tokenizer);
-PUNA_API puna_status puna_tokenizer_of_model(const puna_model* model, puna_tokenizer** tokenizer);
 PUNA_API void puna_tokenizer_free(puna_tokenizer* tokenizer);
 PUNA_API puna_status puna_tokenizer_get_info(const puna_tokenizer* tokenizer, puna_tokenizer_info* info);
-PUNA_API puna_status puna_tokenizer_encode(const puna_tokenizer* tokenizer, const char* text, size_t bytes,
-                                           const puna_tokenize_options* options, int32_t* tokens, size_t capacity, size_t* count);
-PUNA_API puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, const int32_t* tokens, size_t count, int32_t keep_special,
-                                           char* text, size_t capacity, size_t* size);
-/* info.bytes lives as long as this tokenizer, or a model it came from. */
-PUNA_API puna_status puna_tokenizer_token_info(const puna_tokenizer* tokenizer, int32_t token, puna_token_info* info);
+/* The ids of a text. Any bytes are taken; nothing is lost where the vocabulary has the bytes. */
+PUNA_API puna_status puna_tokenizer_encode(const puna_tokenizer* tokenizer, const char* text, size_t bytes, const puna_encode_options* options,
+                                           puna_buffer* tokens);
+/* The bytes of all tokens joined: a text, or invalid UTF-8 when tokens end within a character. Special tokens are left out unless keep_special is 1. */
+PUNA_API puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, const int32_t* tokens, size_t count, int32_t keep_special, puna_buffer* text);
+PUNA_API puna_status puna_tokenizer_get_token_info(const puna_tokenizer* tokenizer, int32_t token, puna_token_info* info);
+/* The id of a special token or piece, -1 when there is none. */
 PUNA_API puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes, int32_t* token);
-
-/* ---- Chats: from messages to a prompt, by the model's own template: puna_chat.h, which stands here ---------------------------------- */
-
-#include "puna_chat.h"
 
 /* ---- Session: one conversation, one thread at a time ----------------------------------------------------------------------------- */
 
-/* What may be called when. A session is idle, or an append is under way in it: begun by puna_session_begin..., or by a puna_generation_step that paused.
- * Whatever computes with the session, changes or copies it is PUNA_WRONG_STATE unless it is idle; reading (info, timings, tokens, logits) shows it as before
+/* A session holds tokens. One that a generation drew is held at once and is "pending" until it is computed, which the next append or answer does first.
+ *
+ * What may be called when. A session is idle, or an append is under way in it: begun by puna_session_begin..., or by a puna_generation_step that paused.
+ * Whatever computes with the session, changes or copies it is PUNA_WRONG_STATE unless it is idle; reading (puna_session_get_...) shows it as before
  * the append. An append is over when what began it has been stepped to its end; it is dropped, and the session as before, by puna_session_truncate (to its
  * own length, too), a step that fails or is cancelled, and the free of its session, its generation or a session of its batch; by nothing else. A session has
  * one generation at a time: until that has ended or is freed, another, or puna_session_generate, is PUNA_WRONG_STATE. Between a generation's steps, when it
@@ -378,11 +379,11 @@ typedef struct puna_session_options {
 typedef struct puna_session_info {
   uint32_t struct_size;
   int32_t vocabulary;
-  int64_t length;        /* tokens held */
+  int64_t length;        /* tokens held, a pending one too */
   int64_t max_positions;
   uint64_t kv_bytes;     /* memory of keys and values now */
   int32_t under_way;     /* 1 = an append was begun and is not finished */
-  int32_t reserved;
+  int32_t pending;       /* 1 = the last token was generated and is not computed yet: the next append does it */
 } puna_session_info;
 
 /* What a session has computed since it was made. Tokens of calls that succeeded; wall-clock seconds of all of them. */
@@ -399,13 +400,47 @@ PUNA_API puna_status puna_session_create(const puna_model* model, const puna_ses
 PUNA_API void puna_session_free(puna_session* session);
 PUNA_API puna_status puna_session_get_info(const puna_session* session, puna_session_info* info);
 PUNA_API puna_status puna_session_get_timings(const puna_session* session, puna_session_timings* timings);
-/* The tokens held so far (see Buffers; capacity counts ids). */
-PUNA_API puna_status puna_session_tokens(const puna_session* session, int32_t* tokens, size_t capacity, size_t* count);
+/* The tokens held, in the session's own memory: valid until the next call that changes it. */
+PUNA_API puna_status puna_session_get_tokens(const puna_session* session, const int32_t** tokens, size_t* count);
+/* The logits [vocabulary] that predict the next token, valid until the next call that changes it. PUNA_WRONG_STATE when nothing was appended since the session
+ * was created or truncated to fewer tokens, and while the last token is pending. `count` is optional. */
+PUNA_API puna_status puna_session_get_logits(const puna_session* session, const float** logits, size_t* count);
 
-/* Computes `count` >= 1 tokens and adds them. All or nothing: a failed or cancelled call leaves the session exactly as it was. */
-PUNA_API puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count);
-/* As append, and stores the logits behind every one of the tokens: [count, vocabulary], row-major, when the call has succeeded. `capacity` counts floats. */
-PUNA_API puna_status puna_session_append_logits(puna_session* session, const int32_t* tokens, size_t count, float* logits, size_t capacity);
+#define PUNA_POOLING_MEAN 0 /* over the tokens */
+#define PUNA_POOLING_LAST 1 /* the last token's, which has seen all others */
+#define PUNA_POOLING_NONE 2 /* one vector a token: [appended, hidden], row-major */
+
+typedef struct puna_append_options {
+  uint32_t struct_size;
+  int32_t keep_shared; /* 1 = the tokens are all that the session shall hold: what it shares with them stays, the rest is replaced. At least the last token is
+                          computed again, so that there are logits. What is replaced stays until the append has succeeded, unless memory does not suffice for
+                          both: then a failure leaves what is shared */
+  const puna_image* const* images; /* for the <|image|> ids, in order: each becomes that image's tokens (puna_image_get_tokens); or, where there are <|patch|> ids
+                                      already, for these */
+  uint64_t image_count;
+  /* What to store besides, when the append has succeeded; it must stay until then. NULL = nothing. Capacities count floats. */
+  float* logits;       /* behind every token that is appended: [appended, vocabulary], row-major */
+  uint64_t logits_capacity;
+  float* embeddings;   /* the final hidden states (after the last norm), pooled: [hidden] */
+  uint64_t embeddings_capacity;
+  int32_t pooling;     /* PUNA_POOLING_* */
+  int32_t normalize;   /* 1 = embeddings of length 1 */
+} puna_append_options;
+
+typedef struct puna_append_result {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t kept;        /* positions held before that stay */
+  int64_t appended;    /* positions that the tokens took, or, with keep_shared, the part of them behind `kept` */
+} puna_append_result;
+
+/* Computes tokens and adds them. All or nothing: a failed or cancelled call leaves the session exactly as it was. A pending token is computed on the way, and
+ * `count` may be 0 when there is one. Without options the ids are taken as they are. `result` is optional. */
+PUNA_API puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options,
+                                         puna_append_result* result);
+/* What that append would keep and add; nothing is computed. */
+PUNA_API puna_status puna_session_plan_append(const puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options,
+                                              puna_append_result* result);
 /* One pass over several different sessions of one model and mode: counts[i] tokens at tokens[i] are appended to sessions[i].
  * Faster than one by one, same bits. */
 PUNA_API puna_status puna_session_append_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts, size_t session_count);
@@ -413,37 +448,19 @@ PUNA_API puna_status puna_session_append_batch(puna_session* const* sessions, co
 /* The same append in slices of time, for hosts with a frame budget: begin checks the tokens and remembers them, each step computes and returns when budget_us
  * microseconds are over (0 = no limit) or everything is appended (*finished = 1). Time is looked at between tiles of work, which take some tens of microseconds
  * each; a step always gets at least one tile done. The bits are those of one append. A generation's append is stepped by puna_generation_step alone. */
-PUNA_API puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count);
+PUNA_API puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options);
 PUNA_API puna_status puna_session_step(puna_session* session, uint64_t budget_us, int32_t* finished);
 /* The same for several different sessions of one model and mode, as in append_batch: from now on a step of any of them computes for all, and
  * they are finished, cancelled or dropped together. Freeing one drops it too. Until then all of them belong to one thread at a time. */
 PUNA_API puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts, size_t session_count);
 
-#define PUNA_POOLING_MEAN 0 /* over the tokens */
-#define PUNA_POOLING_LAST 1 /* the last token's, which has seen all others */
-#define PUNA_POOLING_NONE 2 /* one vector a token: [count, hidden], row-major */
-
-typedef struct puna_embed_options {
-  uint32_t struct_size;
-  int32_t pooling;   /* PUNA_POOLING_* */
-  int32_t normalize; /* 1 = vectors of length 1 */
-  int32_t reserved;  /* 0 */
-} puna_embed_options;
-
-/* As append, and stores the final hidden states (after the last norm), pooled to one vector [hidden]. `capacity` counts floats. */
-PUNA_API puna_status puna_session_embed(puna_session* session, const int32_t* tokens, size_t count, const puna_embed_options* options,
-                                        float* embedding, size_t capacity);
-
-/* The logits [vocabulary] that predict the next token, valid until the next call on this session. PUNA_WRONG_STATE when nothing was
- * appended since the session was created or truncated to fewer tokens. `count` is optional. */
-PUNA_API puna_status puna_session_logits(puna_session* session, const float** logits, size_t* count);
 /* Keeps the first `length` tokens and forgets the rest, exactly as if they had never been there; drops an append under way and forgets a cancel that
  * no call has heard. */
 PUNA_API puna_status puna_session_truncate(puna_session* session, int64_t length);
 /* An independent copy; shares memory with the original until either goes on. */
 PUNA_API puna_status puna_session_fork(const puna_session* session, puna_session** copy);
-/* The session as bytes (capacity counts bytes; otherwise see Buffers): tokens, keys and values, logits, options. The same session gives
- * the same bytes; they take about what kv_bytes says. PUNA_UNSUPPORTED, also when only the size is asked, for a session with an adapter. */
+/* The session as bytes: tokens, keys and values, logits, options. The same session gives the same bytes; they take about what kv_bytes says. *size is always
+ * stored; `data` NULL asks for it alone, which costs nothing. PUNA_UNSUPPORTED, also when only the size is asked, for a session with an adapter. */
 PUNA_API puna_status puna_session_snapshot(const puna_session* session, void* data, size_t capacity, size_t* size);
 /* A session that goes on exactly where the snapshot was taken, on any machine. PUNA_BAD_FILE when the bytes are damaged, PUNA_INVALID_ARGUMENT when
  * they belong to another model (configuration and weights count, not the path), PUNA_UNSUPPORTED when a newer library wrote them. */
@@ -527,7 +544,7 @@ typedef struct puna_generate_options {
   const char* const* stop_strings;     /* the answer ends before the first of them; no part of one is ever streamed */
   uint64_t stop_string_count;
   int32_t keep_special;                /* 1 = special tokens appear in the text */
-  int32_t parse_special;               /* 1 = special tokens in a text prompt are parsed. Chats: puna_model_chat_tokens */
+  int32_t parse_special;               /* 1 = special tokens in a text prompt are parsed. Chats: puna_chat.h */
   int32_t log_probabilities;           /* n, at most the vocabulary = report the chosen token's and the n - 1 most likely others', by the model itself: before
                                           penalties, temperature and filters; 0 = none */
   int32_t context_policy;              /* PUNA_CONTEXT_* */
@@ -537,6 +554,8 @@ typedef struct puna_generate_options {
   void* process_user;
   const puna_image* const* images;     /* for the prompt's <|image|> places, in order (parse_special = 1), or for ids that are expanded already */
   uint64_t image_count;
+  int32_t keep_shared;                 /* 1 = the prompt is all that the session shall hold before the answer, as in puna_append_options: a conversation's next turn */
+  int32_t reserved;                    /* 0 */
 } puna_generate_options;
 
 #define PUNA_STOP_MAX_TOKENS 0
@@ -553,15 +572,13 @@ typedef struct puna_generate_result {
   int64_t generated_tokens; /* the one that stopped the answer included */
   double prompt_seconds;
   double generate_seconds;
-  int32_t last_token;       /* the last one generated, which the session does not hold yet; -1 = none */
-  int32_t reserved;
 } puna_generate_result;
 
-/* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when the session has logits. An
- * empty session gets the beginning-of-text token first if the model's metadata asks for it. When on_token returns nonzero the call reports
- * PUNA_CANCELLED. The session ends holding the prompt and every generated token but the last: to go on, append that one first. That holds, and result
- * (optional) is filled, when a cancel or a failure ends the answer, too; a prompt that could not be appended is not there (prompt_tokens 0). A seed
- * draws by position, so a forked session repeats the draws of its original. */
+/* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when the session has logits or a pending
+ * token. An empty session gets the beginning-of-text token first if the model's metadata asks for it. When on_token returns nonzero the call reports
+ * PUNA_CANCELLED. The session ends holding the prompt and every generated token; the last of them is pending: the next append or answer computes it first. (One
+ * that is drawn when the session is full is handed out and not held.) That holds, and result (optional) is filled, when a cancel or a failure ends the answer,
+ * too; a prompt that could not be appended is not there (prompt_tokens 0). A seed draws by position, so a forked session repeats the draws of its original. */
 PUNA_API puna_status puna_session_generate(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
                                            puna_token_fn on_token, void* user, puna_generate_result* result);
 /* The same with a prompt of token ids, taken literally. */
@@ -571,7 +588,7 @@ PUNA_API puna_status puna_session_generate_tokens(puna_session* session, const i
 
 /* An answer that you pull: token by token, or in slices of time. Same options, same tokens and bits as the functions above. The generation
  * keeps the session alive; use the two from one thread at a time, by the rules above puna_session. Freed early, it drops its own append, and the
- * session holds what was generated but for the last token. */
+ * session holds what was generated. */
 typedef struct puna_generation puna_generation;
 
 #define PUNA_GENERATION_PAUSED 0 /* the budget is used up: call again */
@@ -590,6 +607,10 @@ PUNA_API void puna_generation_free(puna_generation* generation);
 PUNA_API puna_status puna_generation_step(puna_generation* generation, uint64_t budget_us, puna_generated_token* token, int32_t* state);
 /* Of the answer so far; stop_reason means something once it has ended. */
 PUNA_API puna_status puna_generation_get_result(const puna_generation* generation, puna_generate_result* result);
+
+/* ---- Chats: from messages to a prompt, by the model's own template: puna_chat.h, which stands here ---------------------------------- */
+
+#include "puna_chat.h"
 
 #ifdef __cplusplus
 }

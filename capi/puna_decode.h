@@ -1,4 +1,4 @@
-/* puna_decode.h -- picture files to the RGB bytes that puna_image_from_rgb takes: a library of its own, libpuna_decode, because it needs libpng,
+/* puna_decode.h -- picture files to the RGB bytes that puna_image_create takes: a library of its own, libpuna_decode, because it needs libpng,
  * libjpeg and libwebp at run time (and stb_image inside), while libpuna needs nothing. It knows no handles and allocates nothing that outlives
  * a call. PNG, JPEG, WebP and BMP, as far as the libraries were there when it was built.
  *
@@ -24,8 +24,9 @@ typedef struct puna_picture_info {
 
 /* Reads the header. PUNA_BAD_FILE when it is damaged; PUNA_UNSUPPORTED when the format is unknown or not in this build, for animations, and
  * for pictures that are too large. */
-PUNA_API puna_status puna_decode_info(const void* data, size_t bytes, puna_picture_info* info);
-/* Fills rgb [height][width][3]; capacity counts bytes. PUNA_BAD_FILE when the file is damaged or ends early; rgb is then undefined. */
+PUNA_API puna_status puna_decode_get_info(const void* data, size_t bytes, puna_picture_info* info);
+/* Fills rgb [height][width][3] (puna_picture_info says how large); capacity counts bytes. PUNA_BAD_FILE when the file is damaged or ends early; rgb is then
+ * undefined. */
 PUNA_API puna_status puna_decode_rgb(const void* data, size_t bytes, uint8_t* rgb, size_t capacity);
 /* As puna_last_error, for the calls of this library. */
 PUNA_API const char* puna_decode_last_error(void);

@@ -1,7 +1,7 @@
 /* puna_recsys.h -- recommenders: what a user takes next, learned from who took what and when. The rules of puna.h hold here too.
  *
  *   puna_recommender_train(NULL, users, items, times, count, NULL, &recommender);        // events -> recommender -> user -> items
- *   puna_recommender_new_user(recommender, &user);
+ *   puna_user_create(recommender, &user);
  *   puna_user_append(user, item, time);
  *   puna_user_recommend(user, now, NULL, best, scores, 10, &found);
  *
@@ -37,7 +37,7 @@ typedef struct puna_recommender_info {
 typedef struct puna_recommender_report {
   uint32_t struct_size;
   int32_t reserved;
-  int64_t step;      /* 1 = the first */
+  int64_t step;      /* steps done, this one too */
   int64_t steps;     /* in all */
   double loss;       /* mean over events */
   double grad_norm;  /* not finite: the step was left out */
@@ -52,7 +52,7 @@ typedef struct puna_recommender_options {
   int64_t users_per_step;  /* 0 = 128 */
   int64_t negatives;       /* items drawn for each event; 0 = 128 */
   double learning_rate;    /* 0 = 1e-3 */
-  double dropout;          /* share of values; 0 = 0.2, below 0 = none */
+  double dropout;          /* share of values that a step leaves out; 0 = none; 0.2 is usual */
   uint64_t seed;           /* the same seed gives the same recommender, whatever the threads and the CPU */
   /* After each step; nonzero stops and nothing is left behind. */
   int32_t (*progress)(void* user, const puna_recommender_report* report);
@@ -70,31 +70,31 @@ typedef struct puna_recommend_options {
 
 /* Learns from `count` events: users[i] took items[i] at times[i], in any order. PUNA_INVALID_ARGUMENT names an event that is wrong.
  * PUNA_UNSUPPORTED in builds without recommenders. context may be NULL: one of its own. */
-PUNA_API puna_status puna_recommender_train(const puna_context* context, const int64_t* users, const int32_t* items, const int64_t* times, uint64_t count,
+PUNA_API puna_status puna_recommender_train(const puna_context* context, const int64_t* users, const int32_t* items, const int64_t* times, size_t count,
                                             const puna_recommender_options* options, puna_recommender** recommender);
 /* A file that puna_recommender_save or `puna rec train` wrote. */
 PUNA_API puna_status puna_recommender_open(const puna_context* context, const char* path, puna_recommender** recommender);
 PUNA_API puna_status puna_recommender_save(const puna_recommender* recommender, const char* path); /* replaces the file in one step */
 PUNA_API puna_status puna_recommender_get_info(const puna_recommender* recommender, puna_recommender_info* info);
-/* The name of an item, 0-terminated; size without the 0. text may be NULL: only the size. PUNA_INVALID_ARGUMENT when the items have no names. */
-PUNA_API puna_status puna_recommender_item_name(const puna_recommender* recommender, int32_t item, char* text, size_t capacity, size_t* size);
+/* The name of an item: `size` bytes, not NUL-terminated, which live as long as the recommender. PUNA_INVALID_ARGUMENT when the items have no names. */
+PUNA_API puna_status puna_recommender_get_item_name(const puna_recommender* recommender, int32_t item, const char** name, size_t* size);
 /* The item of a name. PUNA_INVALID_ARGUMENT, with the nearest name in its message, when there is none. Another catalogue has other numbers: look its
  * items up by their names. */
 PUNA_API puna_status puna_recommender_find_item(const puna_recommender* recommender, const char* name, int32_t* item);
 PUNA_API void puna_recommender_free(puna_recommender* recommender);
 
-PUNA_API puna_status puna_recommender_new_user(const puna_recommender* recommender, puna_user** user);
+PUNA_API puna_status puna_user_create(const puna_recommender* recommender, puna_user** user);
 /* What the user did; times never decrease. */
 PUNA_API puna_status puna_user_append(puna_user* user, int32_t item, int64_t time);
 /* The best items at query_time (the last event's time or later), best first: items[capacity], scores[capacity] (cosines; may be NULL), and how many
  * in *found. PUNA_INVALID_ARGUMENT when the user has no events. */
 PUNA_API puna_status puna_user_recommend(puna_user* user, int64_t query_time, const puna_recommend_options* options, int32_t* items, float* scores,
-                                         uint64_t capacity, uint64_t* found);
+                                         size_t capacity, size_t* found);
 PUNA_API void puna_user_free(puna_user* user);
 
 /* ---- rankers: what would come of showing something to somebody, somewhere ----
  *
- *   puna_ranker_new(NULL, config, NULL, &ranker);                     // config: JSON, see include/puna/recsys/ranker_config.h
+ *   puna_ranker_create(NULL, config, NULL, &ranker);                  // config: JSON, see below
  *   puna_ranker_learn(ranker, &examples, &outcomes, NULL, NULL);      // a batch, or one event as it happens
  *   puna_ranker_copy(ranker, PUNA_RANKER_TABLE_I8, &serving);         // goes on serving while `ranker` learns
  *   puna_ranker_score(serving, &examples, probabilities, capacity);   // [count][tasks]
@@ -123,7 +123,7 @@ typedef struct puna_ranker_options {
   double weight_decay;   /* its */
   double table_rate;     /* of the tables' row-wise Adagrad; 0 = 0.05 */
   double table_decay;    /* pulls the rows that a batch names to zero */
-  double dropout;        /* share of hidden values */
+  double dropout;        /* share of hidden values that a step leaves out; 0 = none */
   uint64_t seed;         /* of new weights and of dropout */
 } puna_ranker_options;
 
@@ -169,33 +169,44 @@ typedef struct puna_ranker_report {
   double grad_norm;  /* not finite: the step was left out */
 } puna_ranker_report;
 
-/* Random weights. options may be NULL, as may context. PUNA_BAD_FILE names what is wrong with the configuration. */
-PUNA_API puna_status puna_ranker_new(const puna_context* context, const char* config, const puna_ranker_options* options, puna_ranker** ranker);
+/* Random weights. options may be NULL, as may context. PUNA_INVALID_ARGUMENT names what is wrong with the configuration, a JSON object:
+ *   "surfaces"      texts: where things are shown; at least one
+ *   "tasks"         1 to 32 of {"name": ..., "kind": "binary" (did it happen) or "fraction" (how much of it), "weight": of its loss, 1,
+ *                   "kept_negatives": the share of negatives that training is shown, 1}
+ *   "features"      {"name": ..., "rows": of its table, "hashed": true = any id, else ids are 0 ... rows - 1, "divide": above 0, names are numbers and whole
+ *                   parts of number / divide share an id}
+ *   "numbers"       texts, or {"name": ..., "mean": 0, "scale": 1}: the network is given (number - mean) / scale
+ *   "interaction"   "linear", "fm", "concat", "cross" (DCN-V2; the default) or "dot" (DLRM)
+ *   "dim": 16, "cross_layers": 3, "experts": 1 (above 1: MMoE), "hidden": [128, 64], "tower": [] (each task's own layers)
+ * {"surfaces": ["reels"], "tasks": [{"name": "like"}], "features": [{"name": "user", "rows": 1000000, "hashed": true}], "numbers": ["hour"]} */
+PUNA_API puna_status puna_ranker_create(const puna_context* context, const char* config, const puna_ranker_options* options, puna_ranker** ranker);
 /* A file that puna_ranker_save or `puna rec rank` wrote; `options` are for learning on. */
 PUNA_API puna_status puna_ranker_open(const puna_context* context, const char* path, const puna_ranker_options* options, puna_ranker** ranker);
 PUNA_API puna_status puna_ranker_save(const puna_ranker* ranker, const char* path); /* replaces the file in one step */
 /* As it is now, independent of `ranker`. A smaller table serves only: it cannot learn, nor become larger again. */
 PUNA_API puna_status puna_ranker_copy(const puna_ranker* ranker, int32_t table, puna_ranker** copy);
 PUNA_API puna_status puna_ranker_get_info(const puna_ranker* ranker, puna_ranker_info* info);
-/* The configuration as JSON, by the buffer rule of puna.h. */
-PUNA_API puna_status puna_ranker_get_config(const puna_ranker* ranker, char* json, size_t capacity, size_t* size);
+/* The configuration as a JSON text. */
+PUNA_API puna_status puna_ranker_get_config(const puna_ranker* ranker, puna_buffer* json);
 /* probabilities[count * tasks]; capacity says how many values there is room for. */
-PUNA_API puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, uint64_t capacity);
-/* One step. predicted [count][tasks] is what it predicted before it learned, not calibrated. report and predicted may be NULL. */
-PUNA_API puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report, float* predicted);
+PUNA_API puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, size_t capacity);
+/* One step. predicted [count][tasks] is what it predicted before it learned, not calibrated; capacity says how many values there is room for. report and
+ * predicted may be NULL. */
+PUNA_API puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report,
+                                       float* predicted, size_t capacity);
 /* Everything that the next step depends on, to and from a file; it must be of the same configuration and options. */
 PUNA_API puna_status puna_ranker_save_state(puna_ranker* ranker, const char* path);
 PUNA_API puna_status puna_ranker_restore_state(puna_ranker* ranker, const char* path);
 /* Learns the last step of scoring from `count` scores of examples it has not learned, and what came of them, of one surface and task. */
-PUNA_API puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface, uint64_t task, int32_t kind, const float* probabilities, const float* outcomes,
-                                           uint64_t count);
+PUNA_API puna_status puna_ranker_calibrate(puna_ranker* ranker, size_t surface, size_t task, int32_t kind, const float* probabilities, const float* outcomes,
+                                           size_t count);
 /* The id of a name of feature `feature` (its place in the configuration): one that `puna rec rank` or puna_ranker_set_names gave; where the configuration
  * says "divide", the number as text, whose whole part of number / divide has the id; of a hashed feature any name has one. *id is -1 for a name that
  * nobody gave: leave it out of the example, then the feature says nothing. PUNA_INVALID_ARGUMENT when the feature has no names. */
-PUNA_API puna_status puna_ranker_find_id(const puna_ranker* ranker, uint64_t feature, const char* name, int64_t* id);
+PUNA_API puna_status puna_ranker_find_id(const puna_ranker* ranker, size_t feature, const char* name, int64_t* id);
 /* names[i] is what id i is called, different UTF-8 texts of 1 to 256 bytes, at most as many as the feature has rows; kept by copies and in the file.
  * Before anybody else uses the ranker. PUNA_INVALID_ARGUMENT for a hashed feature. */
-PUNA_API puna_status puna_ranker_set_names(puna_ranker* ranker, uint64_t feature, const char* const* names, uint64_t count);
+PUNA_API puna_status puna_ranker_set_names(puna_ranker* ranker, size_t feature, const char* const* names, size_t count);
 PUNA_API void puna_ranker_free(puna_ranker* ranker);
 
 /* ---- pipelines: one request, start to end ----
@@ -205,7 +216,7 @@ PUNA_API void puna_ranker_free(puna_ranker* ranker);
  *   value       one number from that: sum over tasks of weight[surface][task] * p[task] ^ exponent[task]
  *   diversify   nothing twice, caps for a category, unlike its neighbours; one place for exploring
  *
- *   puna_pipeline_new(serving, &catalogue, NULL, &pipeline);
+ *   puna_pipeline_create(serving, &catalogue, NULL, &pipeline);
  *   puna_pipeline_recommend(pipeline, &request, &answer);             // answer.items[0 ... answer.found - 1], seconds of each stage
  *   puna_pipeline_use(pipeline, newer);                               // requests that begin from now on are ranked by this one
  */
@@ -232,7 +243,7 @@ typedef struct puna_pipeline_options {
   int64_t per_category;          /* of a list, at most; 0 = any number */
   double diversity;              /* 0 = by value alone ... 1 = by being unlike what is above alone (maximal marginal relevance) */
   double explore;                /* how often one place shows something drawn by chance: 0 = never ... 1 */
-  int64_t explore_place;         /* which: 1 = the first; 0 = the fifth */
+  int64_t explore_place;         /* which, from 0 */
   int64_t explore_pool;          /* candidates by value that may be drawn; 0 = 50 */
   uint64_t seed;                 /* the same seed and request number draw the same */
   const double* value_weights;   /* [surfaces][tasks]; NULL = all 1 */
@@ -262,7 +273,7 @@ typedef struct puna_pipeline_request {
 typedef struct puna_pipeline_answer {
   uint32_t struct_size;
   int32_t reserved;
-  uint64_t capacity;        /* of each array, at least options.count */
+  uint64_t capacity;        /* lists of this length fit into each array (probabilities: times tasks); at least options.count */
   int64_t* items;           /* [found] */
   double* values;           /* [found] */
   double* propensities;     /* [found]: the chance that this request shows this here; below 1 at the place that explores. 1 / it weighs what came of it
@@ -279,7 +290,7 @@ typedef struct puna_pipeline_answer {
 } puna_pipeline_answer;
 
 /* The ranker is used as it is: serve a copy of one that learns. options may be NULL. */
-PUNA_API puna_status puna_pipeline_new(const puna_ranker* ranker, const puna_catalogue* catalogue, const puna_pipeline_options* options, puna_pipeline** pipeline);
+PUNA_API puna_status puna_pipeline_create(const puna_ranker* ranker, const puna_catalogue* catalogue, const puna_pipeline_options* options, puna_pipeline** pipeline);
 /* Exchanges the ranker for one of the same configuration; requests under way end with the one they began with. From any thread. */
 PUNA_API puna_status puna_pipeline_use(puna_pipeline* pipeline, const puna_ranker* ranker);
 /* PUNA_INVALID_ARGUMENT names the surface, the feature or the item that is wrong; then the answer is as it was. */

@@ -73,7 +73,7 @@ typedef struct puna_finetune_options {
  *   {"text": ...}   {"prompt": ..., "completion": ...}, both texts or lists of messages   {"messages": [{"role": "user", "content": ...}, ...]}
  *   {"instruction": ..., "input": ..., "output": ...} (Alpaca)   {"conversations": [{"from": "human", "value": ...}, ...]} (ShareGPT)
  * or, with preferences = 1, {"prompt": ..., "chosen": ..., "rejected": ...}, texts or lists of messages, or {"chosen", "rejected"} that begin alike. Of prompts
- * nothing is learned, of chats what the assistant says, but for messages with "weight": 0. Chats are written by the model's chat template as puna_model_render
+ * nothing is learned, of chats what the assistant says, but for messages with "weight": 0. Chats are written by the model's chat template as puna_chat_create
  * writes them, with "tools", "documents", "chat_template_kwargs" and what else it reads from the row; special tokens in what messages say are text.
  * Columns that nobody uses, what the template leaves out, rows left out: told to the context's logger, as warnings.
  * PUNA_BAD_FILE names a wrong line. PUNA_UNSUPPORTED in builds without training, for data that are no JSON, and for chats without a chat template. */

@@ -2,7 +2,7 @@
  *
  *   puna_image* image = NULL;                                            // pixels -> tiles
  *   puna_generate_options options = {.struct_size = sizeof options, .parse_special = 1};
- *   puna_image_from_rgb(model, rgb, width, height, 0, &image);
+ *   puna_image_create(model, rgb, width, height, 0, &image);
  *   const puna_image* images[] = {image};
  *   options.images = images;
  *   options.image_count = 1;
@@ -24,12 +24,11 @@ extern "C" {
 /* 8-bit RGB, rows from the top, left to right; `stride`: bytes from row to row, 0 = 3 * width. At most 65535 pixels a side and 2^26 in all.
  * Copied. PUNA_UNSUPPORTED when the model has no vision encoder. Images belong to their model, keep it alive, and may be used by any number of
  * sessions and threads. */
-PUNA_API puna_status puna_image_from_rgb(const puna_model* model, const uint8_t* rgb, int64_t width, int64_t height, int64_t stride,
-                                         puna_image** image);
+PUNA_API puna_status puna_image_create(const puna_model* model, const uint8_t* rgb, int64_t width, int64_t height, int64_t stride, puna_image** image);
 /* Pixels that were prepared elsewhere: [tiles, 3, tile, tile] floats of a grid of rows x columns tiles, row by row, then, when there are
  * several, the whole picture as one more. Copied. */
-PUNA_API puna_status puna_image_from_pixels(const puna_model* model, const float* pixels, size_t count, int32_t rows, int32_t columns,
-                                            puna_image** image);
+PUNA_API puna_status puna_image_create_from_pixels(const puna_model* model, const float* pixels, size_t count, int32_t rows, int32_t columns,
+                                                   puna_image** image);
 PUNA_API void puna_image_free(puna_image* image);
 
 typedef struct puna_image_info {
@@ -46,30 +45,12 @@ typedef struct puna_image_info {
 } puna_image_info;
 
 PUNA_API puna_status puna_image_get_info(const puna_image* image, puna_image_info* info);
-/* The prepared pixels [tiles, 3, tile, tile] (see Buffers; capacity counts floats). */
-PUNA_API puna_status puna_image_pixels(const puna_image* image, float* pixels, size_t capacity, size_t* count);
-/* What <|image|> becomes in a prompt (see Buffers; capacity counts ids). */
-PUNA_API puna_status puna_image_tokens(const puna_image* image, int32_t* tokens, size_t capacity, size_t* count);
-/* Computes the features now and stores them: [features, hidden]. `features` is optional; capacity counts floats. */
-PUNA_API puna_status puna_image_encode(const puna_image* image, float* features, size_t capacity);
-
-/* As puna_session_append and puna_session_append_logits (`logits` is optional), with images: each <|image|> id becomes that image's tokens, or,
- * when the ids hold <|patch|> tokens already, these are filled in order. Stored logits are of the expanded tokens. */
-PUNA_API puna_status puna_session_append_images(puna_session* session, const int32_t* tokens, size_t count, const puna_image* const* images,
-                                                size_t image_count, float* logits, size_t capacity);
-/* As puna_session_begin: puna_session_step then encodes and computes in slices of time. */
-PUNA_API puna_status puna_session_begin_images(puna_session* session, const int32_t* tokens, size_t count, const puna_image* const* images,
-                                               size_t image_count);
-/* How much of a prompt the session holds already: expands it as above and compares ids and the images' content. *length: positions that are
- * the same, never cutting an image in two; *expanded (optional): of the whole prompt. To go on with a prompt whose earlier turns were answered
- * in this session, truncate to *length and append the rest (puna_session_append_rest_images). */
-PUNA_API puna_status puna_session_shared_images(const puna_session* session, const int32_t* tokens, size_t count, const puna_image* const* images,
-                                                size_t image_count, int64_t* length, int64_t* expanded);
-/* Truncates to what the session shares with the prompt (at least its last token is computed again, so that there are logits) and appends the
- * rest; what it replaces stays until that has succeeded (unless memory does not suffice for both: then a failure leaves what is shared).
- * *computed (optional): positions that had to be. */
-PUNA_API puna_status puna_session_append_rest_images(puna_session* session, const int32_t* tokens, size_t count, const puna_image* const* images,
-                                                     size_t image_count, int64_t* computed);
+/* The prepared pixels [tiles, 3, tile, tile]; like the tokens and features below they live as long as the image. `count` counts floats. */
+PUNA_API puna_status puna_image_get_pixels(const puna_image* image, const float** pixels, size_t* count);
+/* What <|image|> becomes in a prompt. */
+PUNA_API puna_status puna_image_get_tokens(const puna_image* image, const int32_t** tokens, size_t* count);
+/* The features [features, hidden], computed now unless they are there already. `features` and `count` are optional. */
+PUNA_API puna_status puna_image_encode(const puna_image* image, const float** features, size_t* count);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
 // ranker.cpp -- puna_ranker_*: one model of tasks and surfaces, taught in batches or event by event, and asked.
+#include "buffer.h"
 #include "guard.h"
 #include "puna_recsys.h"
 #include "translate.h"
@@ -15,6 +16,16 @@ namespace {
 RankerTrainer& trainer_of(puna_ranker& r) {
   if (!r.trainer) r.trainer = std::make_unique<RankerTrainer>(r.impl, r.options);
   return *r.trainer;
+}
+
+// The caller's text, not a file: what is wrong with it is an argument's fault.
+RankerConfig config_from_c(const char* json) {
+  try {
+    return ranker_config(json);
+  } catch (const Error& e) {
+    if (e.status() != Status::bad_file) throw;
+    fail(Status::invalid_argument, "%s", e.what());
+  }
 }
 
 RankerTrainerOptions options_from_c(const puna_ranker_options& o) {
@@ -46,12 +57,12 @@ Examples puna::capi::examples_from_c(const RankerConfig& c, const puna_examples*
   return {int64_t(e.count), e.surfaces, e.starts, e.ids, e.numbers};
 }
 
-puna_status puna_ranker_new(const puna_context* context, const char* config, const puna_ranker_options* options, puna_ranker** ranker) {
+puna_status puna_ranker_create(const puna_context* context, const char* config, const puna_ranker_options* options, puna_ranker** ranker) {
   return guard([&] {
     PUNA_REQUIRE(config != nullptr, "config is NULL");
     PUNA_REQUIRE(ranker != nullptr, "ranker is NULL");
     const RankerTrainerOptions o = options_from_c(read_options(options, "puna_ranker_options"));
-    *ranker = new puna_ranker{Ranker::create(context_or_new(context), ranker_config(config), o.seed), o, nullptr};
+    *ranker = new puna_ranker{Ranker::create(context_or_new(context), config_from_c(config), o.seed), o, nullptr};
   });
 }
 
@@ -99,23 +110,23 @@ puna_status puna_ranker_get_info(const puna_ranker* ranker, puna_ranker_info* in
   });
 }
 
-puna_status puna_ranker_get_config(const puna_ranker* ranker, char* json, size_t capacity, size_t* size) {
-  return guard([&] { write_text(json_of(use(ranker).impl->config()), json, capacity, size); });
+puna_status puna_ranker_get_config(const puna_ranker* ranker, puna_buffer* json) {
+  return guard([&] { use(json, "json").store(json_of(use(ranker).impl->config())); });
 }
 
-puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, uint64_t capacity) {
+puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, size_t capacity) {
   return guard([&] {
     const puna_ranker& r = use(ranker);
     const Examples e = examples_from_c(r.impl->config(), examples);
     const uint64_t values = uint64_t(e.count) * r.impl->config().tasks.size();
     PUNA_REQUIRE(probabilities != nullptr || values == 0, "probabilities is NULL");
-    PUNA_REQUIRE(capacity >= values, "there is room for %llu probabilities, %llu are needed", static_cast<unsigned long long>(capacity), static_cast<unsigned long long>(values));
+    (void)output_array(probabilities, capacity, size_t(values), 1, "probabilities");
     const std::vector<float> p = r.impl->score(e);  // a call that fails leaves the caller's buffer as it was
     std::copy(p.begin(), p.end(), probabilities);
   });
 }
 
-puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report, float* predicted) {
+puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report, float* predicted, size_t capacity) {
   return guard([&] {
     puna_ranker& r = use(ranker);
     const Examples e = examples_from_c(r.impl->config(), examples);
@@ -124,7 +135,8 @@ puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples
     require_reserved(o.reserved, "puna_outcomes");
     if (report) checked_struct_size(report->struct_size, "puna_ranker_report");
     const std::vector<uint32_t> all(o.known ? 0 : size_t(e.count), ~0u);
-    std::vector<float> probabilities(predicted ? size_t(e.count) * r.impl->config().tasks.size() : 0);  // copied when nothing can fail any more
+    const std::span<float> wanted = output_array(predicted, capacity, size_t(e.count), r.impl->config().tasks.size(), "predicted");
+    std::vector<float> probabilities(wanted.size());  // copied when nothing can fail any more
     const RankerStep step = trainer_of(r).learn(e, {o.values, o.known ? o.known : all.data(), o.weights}, predicted ? probabilities.data() : nullptr);
     std::copy(probabilities.begin(), probabilities.end(), predicted);
     if (report) write_info({0, 0, step.step, step.loss, step.grad_norm}, report, "puna_ranker_report");
@@ -147,7 +159,7 @@ puna_status puna_ranker_restore_state(puna_ranker* ranker, const char* path) {
   });
 }
 
-puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface, uint64_t task, int32_t kind, const float* probabilities, const float* outcomes, uint64_t count) {
+puna_status puna_ranker_calibrate(puna_ranker* ranker, size_t surface, size_t task, int32_t kind, const float* probabilities, const float* outcomes, size_t count) {
   return guard([&] {
     puna_ranker& r = use(ranker);
     PUNA_REQUIRE(kind >= PUNA_CALIBRATE_NONE && kind <= PUNA_CALIBRATE_ISOTONIC, "kind is %d, expected PUNA_CALIBRATE_...", kind);
@@ -156,28 +168,28 @@ puna_status puna_ranker_calibrate(puna_ranker* ranker, uint64_t surface, uint64_
       const auto p = array_view(probabilities, count, "probabilities"), y = array_view(outcomes, count, "outcomes");
       c = kind == PUNA_CALIBRATE_PLATT ? Calibrator::platt(p, y) : Calibrator::isotonic(p, y);
     }
-    r.impl->set_calibrator(size_t(surface), size_t(task), std::move(c));
+    r.impl->set_calibrator(surface, task, std::move(c));
   });
 }
 
-puna_status puna_ranker_find_id(const puna_ranker* ranker, uint64_t feature, const char* name, int64_t* id) {
+puna_status puna_ranker_find_id(const puna_ranker* ranker, size_t feature, const char* name, int64_t* id) {
   return guard([&] {
     const puna_ranker& r = use(ranker);
     PUNA_REQUIRE(name != nullptr, "name is NULL");
     PUNA_REQUIRE(id != nullptr, "id is NULL");
-    *id = r.impl->id(size_t(feature), name);
+    *id = r.impl->id(feature, name);
   });
 }
 
-puna_status puna_ranker_set_names(puna_ranker* ranker, uint64_t feature, const char* const* names, uint64_t count) {
+puna_status puna_ranker_set_names(puna_ranker* ranker, size_t feature, const char* const* names, size_t count) {
   return guard([&] {
     puna_ranker& r = use(ranker);
     PUNA_REQUIRE(names != nullptr || count == 0, "names is NULL");
-    PUNA_REQUIRE(feature < r.impl->config().features.size(), "feature %llu of %zu", static_cast<unsigned long long>(feature), r.impl->config().features.size());
-    const Feature& f = r.impl->config().features[size_t(feature)];
-    PUNA_REQUIRE(count <= uint64_t(f.rows), "feature '%s': %llu names, expected up to %lld", f.name.c_str(), static_cast<unsigned long long>(count),
+    PUNA_REQUIRE(feature < r.impl->config().features.size(), "feature %zu of %zu", feature, r.impl->config().features.size());
+    const Feature& f = r.impl->config().features[feature];
+    PUNA_REQUIRE(count <= uint64_t(f.rows), "feature '%s': %zu names, expected up to %lld", f.name.c_str(), count,
                  static_cast<long long>(f.rows));
-    r.impl->set_vocabulary(size_t(feature), names_from_c(names, count, f.name.c_str()));
+    r.impl->set_vocabulary(feature, names_from_c(names, count, f.name.c_str()));
   });
 }
 
@@ -189,18 +201,18 @@ void puna_ranker_free(puna_ranker* ranker) {
 // A build without recommenders refuses each call and has no handles.
 using namespace puna;
 using namespace puna::capi;
-puna_status puna_ranker_new(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing("recommenders"); }
+puna_status puna_ranker_create(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing("recommenders"); }
 puna_status puna_ranker_open(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing("recommenders"); }
 puna_status puna_ranker_save(const puna_ranker*, const char*) { return missing("recommenders"); }
 puna_status puna_ranker_copy(const puna_ranker*, int32_t, puna_ranker**) { return missing("recommenders"); }
 puna_status puna_ranker_get_info(const puna_ranker*, puna_ranker_info*) { return missing("recommenders"); }
-puna_status puna_ranker_get_config(const puna_ranker*, char*, size_t, size_t*) { return missing("recommenders"); }
-puna_status puna_ranker_score(const puna_ranker*, const puna_examples*, float*, uint64_t) { return missing("recommenders"); }
-puna_status puna_ranker_learn(puna_ranker*, const puna_examples*, const puna_outcomes*, puna_ranker_report*, float*) { return missing("recommenders"); }
+puna_status puna_ranker_get_config(const puna_ranker*, puna_buffer*) { return missing("recommenders"); }
+puna_status puna_ranker_score(const puna_ranker*, const puna_examples*, float*, size_t) { return missing("recommenders"); }
+puna_status puna_ranker_learn(puna_ranker*, const puna_examples*, const puna_outcomes*, puna_ranker_report*, float*, size_t) { return missing("recommenders"); }
 puna_status puna_ranker_save_state(puna_ranker*, const char*) { return missing("recommenders"); }
 puna_status puna_ranker_restore_state(puna_ranker*, const char*) { return missing("recommenders"); }
-puna_status puna_ranker_calibrate(puna_ranker*, uint64_t, uint64_t, int32_t, const float*, const float*, uint64_t) { return missing("recommenders"); }
-puna_status puna_ranker_find_id(const puna_ranker*, uint64_t, const char*, int64_t*) { return missing("recommenders"); }
-puna_status puna_ranker_set_names(puna_ranker*, uint64_t, const char* const*, uint64_t) { return missing("recommenders"); }
+puna_status puna_ranker_calibrate(puna_ranker*, size_t, size_t, int32_t, const float*, const float*, size_t) { return missing("recommenders"); }
+puna_status puna_ranker_find_id(const puna_ranker*, size_t, const char*, int64_t*) { return missing("recommenders"); }
+puna_status puna_ranker_set_names(puna_ranker*, size_t, const char* const*, size_t) { return missing("recommenders"); }
 void puna_ranker_free(puna_ranker*) {}
 #endif

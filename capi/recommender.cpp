@@ -1,4 +1,5 @@
 // recommender.cpp -- puna_recommender_*, puna_user_*: sequence recommenders, trained in the program or opened from a file.
+#include "base/shown.h"
 #include "guard.h"
 #include "puna_recsys.h"
 #include "translate.h"
@@ -53,7 +54,7 @@ SequenceTrainerOptions trainer_options(const puna_recommender_options& o) {
   t.users_per_step = or_default(in_range(o.users_per_step, 0, 1 << 24, "users_per_step"), t.users_per_step, "users_per_step");
   t.negatives = or_default(in_range(o.negatives, 0, 1 << 16, "negatives"), t.negatives, "negatives");
   if (number_in_range(o.learning_rate, 0, 1e3, "learning_rate") != 0) t.optimizer.learning_rate = o.learning_rate;
-  if (number_in_range(o.dropout, -1e9, 0.999, "dropout") != 0) t.dropout = o.dropout < 0 ? 0.0f : float(o.dropout);
+  t.dropout = float(number_in_range(o.dropout, 0, 0.999, "dropout"));
   t.seed = o.seed;
   return t;
 }
@@ -74,7 +75,7 @@ void run(SequenceTrainer& trainer, const puna_recommender_options& o) {
 
 }  // namespace
 
-puna_status puna_recommender_train(const puna_context* context, const int64_t* users, const int32_t* items, const int64_t* times, uint64_t count,
+puna_status puna_recommender_train(const puna_context* context, const int64_t* users, const int32_t* items, const int64_t* times, size_t count,
                                    const puna_recommender_options* options, puna_recommender** recommender) {
   return guard([&] {
     const auto user_ids = array_view(users, count, "users");
@@ -121,11 +122,15 @@ puna_status puna_recommender_get_info(const puna_recommender* recommender, puna_
   });
 }
 
-puna_status puna_recommender_item_name(const puna_recommender* recommender, int32_t item, char* text, size_t capacity, size_t* size) {
+puna_status puna_recommender_get_item_name(const puna_recommender* recommender, int32_t item, const char** name, size_t* size) {
   return guard([&] {
     const Names& names = named(use_recommender(recommender));
     PUNA_REQUIRE(item >= 1 && item <= names.size(), "item %d, expected 1 to %lld", item, static_cast<long long>(names.size()));
-    write_text(names[item - 1], text, capacity, size);
+    PUNA_REQUIRE(name != nullptr, "name is NULL");
+    PUNA_REQUIRE(size != nullptr, "size is NULL");
+    const std::string_view text = names[item - 1];
+    *name = text.data();
+    *size = text.size();
   });
 }
 
@@ -144,7 +149,7 @@ void puna_recommender_free(puna_recommender* recommender) {
   if (recommender) free_handle(recommender, *recommender->impl->model()->context());
 }
 
-puna_status puna_recommender_new_user(const puna_recommender* recommender, puna_user** user) {
+puna_status puna_user_create(const puna_recommender* recommender, puna_user** user) {
   return guard([&] {
     const Recommender& r = use_recommender(recommender);
     PUNA_REQUIRE(user != nullptr, "user is NULL");
@@ -156,8 +161,8 @@ puna_status puna_user_append(puna_user* user, int32_t item, int64_t time) {
   return guard([&] { use(user).state.append({item, time}); });
 }
 
-puna_status puna_user_recommend(puna_user* user, int64_t query_time, const puna_recommend_options* options, int32_t* items, float* scores, uint64_t capacity,
-                                uint64_t* found) {
+puna_status puna_user_recommend(puna_user* user, int64_t query_time, const puna_recommend_options* options, int32_t* items, float* scores, size_t capacity,
+                                size_t* found) {
   return guard([&] {
     puna_user& u = use(user);
     PUNA_REQUIRE(items != nullptr && capacity >= 1, "there is no room for items");
@@ -181,15 +186,15 @@ void puna_user_free(puna_user* user) {
 // A build without recommenders refuses each call and has no handles.
 using namespace puna;
 using namespace puna::capi;
-puna_status puna_recommender_train(const puna_context*, const int64_t*, const int32_t*, const int64_t*, uint64_t, const puna_recommender_options*, puna_recommender**) { return missing("recommenders"); }
+puna_status puna_recommender_train(const puna_context*, const int64_t*, const int32_t*, const int64_t*, size_t, const puna_recommender_options*, puna_recommender**) { return missing("recommenders"); }
 puna_status puna_recommender_open(const puna_context*, const char*, puna_recommender**) { return missing("recommenders"); }
 puna_status puna_recommender_save(const puna_recommender*, const char*) { return missing("recommenders"); }
 puna_status puna_recommender_get_info(const puna_recommender*, puna_recommender_info*) { return missing("recommenders"); }
-puna_status puna_recommender_item_name(const puna_recommender*, int32_t, char*, size_t, size_t*) { return missing("recommenders"); }
+puna_status puna_recommender_get_item_name(const puna_recommender*, int32_t, const char**, size_t*) { return missing("recommenders"); }
 puna_status puna_recommender_find_item(const puna_recommender*, const char*, int32_t*) { return missing("recommenders"); }
 void puna_recommender_free(puna_recommender*) {}
-puna_status puna_recommender_new_user(const puna_recommender*, puna_user**) { return missing("recommenders"); }
+puna_status puna_user_create(const puna_recommender*, puna_user**) { return missing("recommenders"); }
 puna_status puna_user_append(puna_user*, int32_t, int64_t) { return missing("recommenders"); }
-puna_status puna_user_recommend(puna_user*, int64_t, const puna_recommend_options*, int32_t*, float*, uint64_t, uint64_t*) { return missing("recommenders"); }
+puna_status puna_user_recommend(puna_user*, int64_t, const puna_recommend_options*, int32_t*, float*, size_t, size_t*) { return missing("recommenders"); }
 void puna_user_free(puna_user*) {}
 #endif

@@ -1,8 +1,8 @@
 // session.cpp -- puna_session_*: one conversation. Generation is in generate.cpp.
 #include "deadline.h"
 #include "handles.h"
-#include "puna/runtime/embed.h"
 #include "puna/runtime/generate.h"
+#include "puna/runtime/prompt.h"
 #include "puna/runtime/snapshot.h"
 #include "session_mode.h"
 #include "translate.h"
@@ -14,10 +14,36 @@ namespace {
 
 size_t vocabulary(const Session& session) { return size_t(session.model().config().vocab); }
 
-void require_floats(const float* out, size_t capacity, size_t rows, size_t columns) {
-  PUNA_REQUIRE(out != nullptr, "the output buffer is NULL");
-  PUNA_REQUIRE(rows <= capacity / columns, "the buffer holds %zu floats, %zu x %zu are needed", capacity, rows, columns);
-}
+// The tokens with their images, and what the append is to keep and store; `whole` lives as long as this.
+struct AppendFromC {
+  Prompt whole;
+  AppendOptions options;
+  int64_t kept;
+
+  AppendFromC(const Session& s, const int32_t* tokens, size_t count, const puna_append_options* theirs) : kept(s.length()) {
+    const puna_append_options o = read_options(theirs, "puna_append_options");
+    whole = prompt_with_images(s.model(), array_view(tokens, count, "tokens"), images_from_c(o.images, o.image_count));
+    if (flag(o.keep_shared, "keep_shared")) {
+      PUNA_REQUIRE(!whole.tokens.empty(), "no tokens to append");
+      kept = options.kept = kept_of(whole.view(), s.held());
+    }
+    PUNA_REQUIRE(o.pooling >= PUNA_POOLING_MEAN && o.pooling <= PUNA_POOLING_NONE, "pooling is %d, expected 0 to 2", o.pooling);
+    options.pooling = Pooling(o.pooling);
+    options.normalise = flag(o.normalize, "normalize");
+    const size_t rows = size_t(appended()), hidden = size_t(s.model().config().hidden);
+    options.logits = output_array(o.logits, o.logits_capacity, rows, vocabulary(s), "logits");
+    options.embeddings = output_array(o.embeddings, o.embeddings_capacity, options.pooling == Pooling::none ? rows : 1, hidden, "embeddings");
+  }
+
+  int64_t appended() const { return int64_t(whole.tokens.size()) - std::max<int64_t>(options.kept, 0); }
+  Prompt rest() const { return slice(whole.view(), std::max<int64_t>(options.kept, 0), int64_t(whole.tokens.size())); }
+  void write(puna_append_result* result) const {
+    puna_append_result r{};
+    r.kept = kept;
+    r.appended = appended();
+    write_info(r, result, "puna_append_result");
+  }
+};
 
 struct BatchFromC {
   std::vector<Session*> sessions;
@@ -65,6 +91,7 @@ puna_status puna_session_get_info(const puna_session* session, puna_session_info
     i.max_positions = s.max_positions();
     i.kv_bytes = s.kv_bytes();
     i.under_way = s.under_way();
+    i.pending = s.pending();
     write_info(i, info, "puna_session_info");
   });
 }
@@ -81,21 +108,31 @@ puna_status puna_session_get_timings(const puna_session* session, puna_session_t
   });
 }
 
-puna_status puna_session_tokens(const puna_session* session, int32_t* tokens, size_t capacity, size_t* count) {
-  return guard([&] { write_tokens(use(session).tokens(), tokens, capacity, count); });
+puna_status puna_session_get_tokens(const puna_session* session, const int32_t** tokens, size_t* count) {
+  return guard([&] {
+    const std::span<const int32_t> held = use(session).tokens();
+    PUNA_REQUIRE(tokens != nullptr, "tokens is NULL");
+    PUNA_REQUIRE(count != nullptr, "count is NULL");
+    *tokens = held.data();
+    *count = held.size();
+  });
 }
 
-puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count) {
-  return guard([&] { use(session).append(array_view(tokens, count, "tokens")); });
-}
+static_assert(PUNA_POOLING_MEAN == int(Pooling::mean) && PUNA_POOLING_LAST == int(Pooling::last) && PUNA_POOLING_NONE == int(Pooling::none));
 
-puna_status puna_session_append_logits(puna_session* session, const int32_t* tokens, size_t count, float* logits, size_t capacity) {
+puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options, puna_append_result* result) {
   return guard([&] {
     Session& s = use(session);
-    const auto ids = array_view(tokens, count, "tokens");
-    require_floats(logits, capacity, count, vocabulary(s));
-    s.append(ids, logits);
+    if (result) checked_struct_size(result->struct_size, "puna_append_result");
+    const AppendFromC append(s, tokens, count, options);
+    s.append(append.rest(), append.options);
+    if (result) append.write(result);
   });
+}
+
+puna_status puna_session_plan_append(const puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options,
+                                     puna_append_result* result) {
+  return guard([&] { AppendFromC(use(session), tokens, count, options).write(result); });
 }
 
 puna_status puna_session_append_batch(puna_session* const* sessions, const int32_t* const* tokens, const size_t* counts,
@@ -114,8 +151,12 @@ puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_
   });
 }
 
-puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count) {
-  return guard([&] { use(session).begin(array_view(tokens, count, "tokens")); });
+puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options) {
+  return guard([&] {
+    Session& s = use(session);
+    const AppendFromC append(s, tokens, count, options);
+    s.begin(append.rest(), append.options);
+  });
 }
 
 puna_status puna_session_step(puna_session* session, uint64_t budget_us, int32_t* finished) {
@@ -124,20 +165,6 @@ puna_status puna_session_step(puna_session* session, uint64_t budget_us, int32_t
     PUNA_REQUIRE(finished != nullptr, "finished is NULL");
     Deadline deadline(budget_us);
     *finished = s.step(deadline.pause());
-  });
-}
-
-static_assert(PUNA_POOLING_MEAN == int(Pooling::mean) && PUNA_POOLING_LAST == int(Pooling::last) && PUNA_POOLING_NONE == int(Pooling::none));
-
-puna_status puna_session_embed(puna_session* session, const int32_t* tokens, size_t count, const puna_embed_options* options,
-                               float* embedding, size_t capacity) {
-  return guard([&] {
-    Session& s = use(session);
-    const puna_embed_options o = read_options(options, "puna_embed_options");
-    require_reserved(o.reserved, "puna_embed_options");
-    PUNA_REQUIRE(o.pooling >= PUNA_POOLING_MEAN && o.pooling <= PUNA_POOLING_NONE, "pooling is %d, expected 0 to 2", o.pooling);
-    PUNA_REQUIRE(embedding != nullptr, "embedding is NULL");
-    embed(s, array_view(tokens, count, "tokens"), Pooling(o.pooling), flag(o.normalize, "normalize"), {embedding, capacity});
   });
 }
 
@@ -161,7 +188,7 @@ puna_status puna_session_restore(const puna_model* model, const void* data, size
   });
 }
 
-puna_status puna_session_logits(puna_session* session, const float** logits, size_t* count) {
+puna_status puna_session_get_logits(const puna_session* session, const float** logits, size_t* count) {
   return guard([&] {
     PUNA_REQUIRE(logits != nullptr, "logits is NULL");
     const std::span<const float> all = use(session).logits();
@@ -195,7 +222,8 @@ puna_status puna_session_score(puna_session* session, const int32_t* tokens, siz
     Session& s = use(session);
     const auto ids = array_view(tokens, count, "tokens");
     PUNA_REQUIRE(count >= 2, "count is %zu, expected at least 2", count);
-    require_floats(nll, capacity, count - 1, 1);
+    PUNA_REQUIRE(nll != nullptr, "nll is NULL");
+    (void)output_array(nll, capacity, count - 1, 1, "nll");
     const std::vector<float> values = score(s, ids);
     memcpy(nll, values.data(), values.size() * sizeof(float));
   });

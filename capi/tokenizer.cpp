@@ -1,6 +1,7 @@
 // tokenizer.cpp -- text and token ids, of a model or of a tokenizer alone.
 #include <algorithm>
 
+#include "buffer.h"
 #include "handles.h"
 #include "puna/runtime/prompt.h"
 #include "translate.h"
@@ -11,7 +12,7 @@ using namespace puna::capi;
 namespace {
 
 // The text of a rendered chat, of which the caller says what its template did not write.
-RenderedChat chat_from_c(std::string_view text, const puna_tokenize_options& o) {
+RenderedChat chat_from_c(std::string_view text, const puna_encode_options& o) {
   RenderedChat chat{std::string(text), {}};
   for (const puna_text_span& s : array_view(o.content, o.content_count, "content")) {
     const size_t i = chat.content.size();
@@ -24,10 +25,9 @@ RenderedChat chat_from_c(std::string_view text, const puna_tokenize_options& o) 
   return chat;
 }
 
-void encode(const Tokenizer& tokenizer, const char* text, size_t bytes, const puna_tokenize_options* options, int32_t* tokens,
-            size_t capacity, size_t* count) {
-  const puna_tokenize_options o = read_options(options, "puna_tokenize_options");
-  require_reserved(o.reserved, "puna_tokenize_options");
+std::vector<int32_t> encode(const Tokenizer& tokenizer, const char* text, size_t bytes, const puna_encode_options* options) {
+  const puna_encode_options o = read_options(options, "puna_encode_options");
+  require_reserved(o.reserved, "puna_encode_options");
   const bool special = flag(o.parse_special, "parse_special"), bos = flag(o.add_bos, "add_bos");
   const std::string_view view = text_view(text, bytes, "text");
   const auto go_on = [&] { return o.watch(o.watch_user) == 0; };
@@ -35,53 +35,17 @@ void encode(const Tokenizer& tokenizer, const char* text, size_t bytes, const pu
   const RenderedChat chat = special ? chat_from_c(view, o) : RenderedChat();
   std::vector<int32_t> ids = chat.content.empty() ? tokenizer.encode(view, special, watch) : tokenizer.encode_chat(chat, watch);
   if (bos) put_bos_first(tokenizer, ids);
-  write_tokens(ids, tokens, capacity, count);
-}
-
-void decode(const Tokenizer& tokenizer, const int32_t* tokens, size_t count, int32_t keep_special, char* text, size_t capacity, size_t* size) {
-  const auto ids = array_view(tokens, count, "tokens");
-  write_text(tokenizer.decode({ids.begin(), ids.end()}, flag(keep_special, "keep_special")), text, capacity, size);
-}
-
-void token_info(const Tokenizer& tokenizer, int32_t token, puna_token_info* info) {
-  const std::string_view bytes = tokenizer.bytes(token);
-  const auto& stop = tokenizer.specials().stop;
-  puna_token_info i{};
-  i.kind = int32_t(tokenizer.kind(token));
-  i.bytes = bytes.data();
-  i.size = bytes.size();
-  i.is_special = tokenizer.is_special(token);
-  i.is_stop = std::find(stop.begin(), stop.end(), token) != stop.end();
-  write_info(i, info, "puna_token_info");
-}
-
-void find_token(const Tokenizer& tokenizer, const char* piece, size_t bytes, int32_t* token) {
-  PUNA_REQUIRE(token != nullptr, "token is NULL");
-  *token = tokenizer.find(text_view(piece, bytes, "piece"));
+  return ids;
 }
 
 }  // namespace
 
-static_assert(PUNA_TOKEN_NORMAL == int(TokenKind::normal) && PUNA_TOKEN_UNKNOWN == int(TokenKind::unknown) &&
-              PUNA_TOKEN_CONTROL == int(TokenKind::control) && PUNA_TOKEN_USER_DEFINED == int(TokenKind::user_defined) &&
-              PUNA_TOKEN_UNUSED == int(TokenKind::unused) && PUNA_TOKEN_BYTE == int(TokenKind::byte));
-
-puna_status puna_model_tokenize(const puna_model* model, const char* text, size_t bytes, const puna_tokenize_options* options,
-                                int32_t* tokens, size_t capacity, size_t* count) {
-  return guard([&] { encode(use(model).require_tokenizer(), text, bytes, options, tokens, capacity, count); });
-}
-
-puna_status puna_model_detokenize(const puna_model* model, const int32_t* tokens, size_t count, int32_t keep_special, char* text,
-                                  size_t capacity, size_t* size) {
-  return guard([&] { decode(use(model).require_tokenizer(), tokens, count, keep_special, text, capacity, size); });
-}
-
-puna_status puna_model_token_info(const puna_model* model, int32_t token, puna_token_info* info) {
-  return guard([&] { token_info(use(model).require_tokenizer(), token, info); });
-}
-
-puna_status puna_model_find_token(const puna_model* model, const char* piece, size_t bytes, int32_t* token) {
-  return guard([&] { find_token(use(model).require_tokenizer(), piece, bytes, token); });
+puna_status puna_model_get_tokenizer(const puna_model* model, const puna_tokenizer** tokenizer) {
+  return guard([&] {
+    use(model).require_tokenizer();
+    PUNA_REQUIRE(tokenizer != nullptr, "tokenizer is NULL");
+    *tokenizer = &model->tokenizer;
+  });
 }
 
 puna_status puna_tokenizer_open(const char* path, puna_tokenizer** tokenizer) {
@@ -89,14 +53,6 @@ puna_status puna_tokenizer_open(const char* path, puna_tokenizer** tokenizer) {
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     PUNA_REQUIRE(tokenizer != nullptr, "tokenizer is NULL");
     *tokenizer = new puna_tokenizer{open_tokenizer(path)};
-  });
-}
-
-puna_status puna_tokenizer_of_model(const puna_model* model, puna_tokenizer** tokenizer) {
-  return guard([&] {
-    use(model).require_tokenizer();
-    PUNA_REQUIRE(tokenizer != nullptr, "tokenizer is NULL");
-    *tokenizer = new puna_tokenizer{model->impl->tokenizer_ptr()};
   });
 }
 
@@ -114,20 +70,39 @@ puna_status puna_tokenizer_get_info(const puna_tokenizer* tokenizer, puna_tokeni
   });
 }
 
-puna_status puna_tokenizer_encode(const puna_tokenizer* tokenizer, const char* text, size_t bytes, const puna_tokenize_options* options,
-                                  int32_t* tokens, size_t capacity, size_t* count) {
-  return guard([&] { encode(use(tokenizer), text, bytes, options, tokens, capacity, count); });
+puna_status puna_tokenizer_encode(const puna_tokenizer* tokenizer, const char* text, size_t bytes, const puna_encode_options* options, puna_buffer* tokens) {
+  return guard([&] {
+    puna_buffer& out = use(tokens, "tokens");
+    out.store(encode(use(tokenizer), text, bytes, options));
+  });
 }
 
-puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, const int32_t* tokens, size_t count, int32_t keep_special, char* text,
-                                  size_t capacity, size_t* size) {
-  return guard([&] { decode(use(tokenizer), tokens, count, keep_special, text, capacity, size); });
+puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, const int32_t* tokens, size_t count, int32_t keep_special, puna_buffer* text) {
+  return guard([&] {
+    puna_buffer& out = use(text, "text");
+    const auto ids = array_view(tokens, count, "tokens");
+    out.store(use(tokenizer).decode({ids.begin(), ids.end()}, flag(keep_special, "keep_special")));
+  });
 }
 
-puna_status puna_tokenizer_token_info(const puna_tokenizer* tokenizer, int32_t token, puna_token_info* info) {
-  return guard([&] { token_info(use(tokenizer), token, info); });
+puna_status puna_tokenizer_get_token_info(const puna_tokenizer* tokenizer, int32_t token, puna_token_info* info) {
+  return guard([&] {
+    const Tokenizer& t = use(tokenizer);
+    const std::string_view bytes = t.bytes(token);
+    const auto& stop = t.specials().stop;
+    puna_token_info i{};
+    i.kind = int32_t(t.kind(token));
+    i.bytes = bytes.data();
+    i.size = bytes.size();
+    i.is_special = t.is_special(token);
+    i.is_stop = std::find(stop.begin(), stop.end(), token) != stop.end();
+    write_info(i, info, "puna_token_info");
+  });
 }
 
 puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes, int32_t* token) {
-  return guard([&] { find_token(use(tokenizer), piece, bytes, token); });
+  return guard([&] {
+    PUNA_REQUIRE(token != nullptr, "token is NULL");
+    *token = use(tokenizer).find(text_view(piece, bytes, "piece"));
+  });
 }

@@ -78,22 +78,11 @@ std::span<const T> array_view(const T* data, uint64_t count, const char* name) {
   return {data, static_cast<size_t>(count)};
 }
 
-// The buffer rule of puna.h: the size always, the content when there is a buffer and it fits.
-inline void write_text(std::string_view content, char* text, size_t capacity, size_t* size) {
-  PUNA_REQUIRE(size != nullptr, "size is NULL");
-  *size = content.size();
-  if (text == nullptr) return;
-  PUNA_REQUIRE(capacity > content.size(), "the buffer holds %zu bytes, %zu and a NUL are needed", capacity, content.size());
-  std::copy(content.begin(), content.end(), text);
-  text[content.size()] = '\0';
-}
-
-inline void write_tokens(std::span<const int32_t> content, int32_t* tokens, size_t capacity, size_t* count) {
-  PUNA_REQUIRE(count != nullptr, "count is NULL");
-  *count = content.size();
-  if (tokens == nullptr) return;
-  PUNA_REQUIRE(capacity >= content.size(), "the buffer holds %zu tokens, %zu are needed", capacity, content.size());
-  std::copy(content.begin(), content.end(), tokens);
+// An array of the caller's that a call fills, rows x columns floats; empty where none is wanted.
+inline std::span<float> output_array(float* out, uint64_t capacity, size_t rows, size_t columns, const char* name) {
+  if (out == nullptr) return {};
+  PUNA_REQUIRE(rows <= capacity / columns, "%s has room for %llu floats, %zu x %zu are needed", name, static_cast<unsigned long long>(capacity), rows, columns);
+  return {out, rows * columns};
 }
 
 }  // namespace puna::capi

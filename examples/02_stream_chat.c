@@ -52,13 +52,10 @@ int main(int argc, char** argv) {
   TRY(puna_model_open(NULL, path, &loading, &model));
   fputs("\n", stderr);
 
-  /* From messages to token ids, in the two-call pattern: ask for the size, then for the ids. What the question says stays text: "<|eot|>" in it ends no turn. */
-  const puna_render_options rendering = {.struct_size = sizeof rendering, .date = "2026-01-31"};
-  size_t count = 0;
-  TRY(puna_model_chat_tokens(model, json, strlen(json), &rendering, NULL, 0, &count));
-  int32_t* prompt = malloc((count + 1) * sizeof *prompt);
-  if (prompt == NULL) exit(1);
-  TRY(puna_model_chat_tokens(model, json, strlen(json), &rendering, prompt, count, &count));
+  /* What the question says stays text: "<|eot|>" in it ends no turn. */
+  const puna_chat_options rendering = {.struct_size = sizeof rendering, .date = "2026-01-31"};
+  puna_chat* chat = NULL;
+  TRY(puna_chat_create(model, json, strlen(json), &rendering, &chat));
 
   const puna_sampler_options sampler = {.struct_size = sizeof sampler, .temperature = 0.7f, .top_p = 0.9f, .seed = 1};
   const puna_generate_options options = {.struct_size = sizeof options, .max_tokens = 256, .sampler = &sampler};
@@ -66,13 +63,13 @@ int main(int argc, char** argv) {
   puna_session* session = NULL;
   int sentences = 0;
   TRY(puna_session_create(model, NULL, &session));
-  const puna_status status = puna_session_generate_tokens(session, prompt, count, &options, three_sentences, &sentences, &result);
+  const puna_status status = puna_chat_generate(chat, session, &options, three_sentences, &sentences, &result);
   if (status != PUNA_CANCELLED) TRY(status); /* cancelled: we stopped it ourselves, and the result is filled */
   fprintf(stderr, "\n[%lld tokens in %.2f s]\n", (long long)result.generated_tokens, result.generate_seconds);
 
   puna_session_free(session);
   puna_model_free(model);
-  free(prompt);
+  puna_chat_free(chat);
   free(json);
   return 0;
 }

@@ -1,6 +1,6 @@
 /* 09_image.c -- a question about a picture: decoded by libpuna_decode, cut and encoded by libpuna, asked in the model's own chat format.
  *   09_image MODEL PICTURE ["question"] [max_tokens]
- * A game hands its frame buffer to puna_image_from_rgb instead and needs no decoder. */
+ * A game hands its frame buffer to puna_image_create instead and needs no decoder. */
 #include <puna_decode.h>
 #include <puna_vision.h>
 #include <stdio.h>
@@ -31,20 +31,16 @@ static int32_t print_piece(void* out, const puna_generated_token* token) {
   return fflush(out);
 }
 
-/* The token ids of {"messages": [{"role": "user", "content": [an image, a text]}]}; the question is plain ASCII here. Its "<|image|>" would stay text:
- * the one that the picture takes is the template's. */
-static int32_t* prompt_of(const puna_model* model, const char* question, size_t* count) {
-  static const char format[] = "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"},{\"type\":\"text\",\"text\":\"%s\"}]}],"
-                               "\"tools\":null,\"add_generation_prompt\":true}";
+/* The chat of one question about one picture. Special tokens that somebody types into the question stay text; the one that the picture takes is the template's. */
+static puna_status ask(const puna_model* model, const char* question, puna_chat** chat) {
+  static const char format[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"image\"},{\"type\":\"text\",\"text\":\"%s\"}]}]";
   const size_t room = sizeof format + strlen(question);
   char* json = malloc(room);
-  int32_t* ids = NULL;
-  if (!json) return NULL;
+  if (!json) return PUNA_OUT_OF_MEMORY;
   snprintf(json, room, format, question);
-  if (puna_model_chat_tokens(model, json, strlen(json), NULL, NULL, 0, count) == PUNA_OK && (ids = malloc((*count + 1) * sizeof *ids)) != NULL)
-    puna_model_chat_tokens(model, json, strlen(json), NULL, ids, *count, count);
+  const puna_status status = puna_chat_create(model, json, strlen(json), NULL, chat);
   free(json);
-  return ids;
+  return status;
 }
 
 int main(int argc, char** argv) {
@@ -56,34 +52,33 @@ int main(int argc, char** argv) {
   puna_session* session = NULL;
   puna_image* image = NULL;
   uint8_t* rgb = NULL;
-  int32_t* prompt = NULL;
-  size_t bytes = 0, count = 0;
+  puna_chat* chat = NULL;
+  size_t bytes = 0;
   int code = 1;
   void* file = read_file(argv[2], &bytes);
   if (!file) { perror(argv[2]); return 1; }
 
-  TRY_DECODE(puna_decode_info(file, bytes, &picture));
+  TRY_DECODE(puna_decode_get_info(file, bytes, &picture));
   rgb = malloc((size_t)(picture.width * picture.height * 3));
   if (!rgb) goto done;
   TRY_DECODE(puna_decode_rgb(file, bytes, rgb, (size_t)(picture.width * picture.height * 3)));
   TRY(puna_model_open(NULL, argv[1], NULL, &model));
-  TRY(puna_image_from_rgb(model, rgb, picture.width, picture.height, 0, &image));
+  TRY(puna_image_create(model, rgb, picture.width, picture.height, 0, &image));
   TRY(puna_image_get_info(image, &info));
   printf("%s, %d x %d pixels: %d x %d tiles, %d tokens\n", picture.format, (int)picture.width, (int)picture.height, info.columns, info.rows, (int)info.tokens);
 
-  prompt = prompt_of(model, argc > 3 ? argv[3] : "What is in this picture?", &count);
-  if (!prompt) { fprintf(stderr, "%s\n", puna_last_error()); goto done; }
+  TRY(ask(model, argc > 3 ? argv[3] : "What is in this picture?", &chat));
   options.images = (const puna_image* const*)&image;
   options.max_tokens = argc > 4 ? atoi(argv[4]) : 200;
   TRY(puna_session_create(model, NULL, &session));
-  TRY(puna_session_generate_tokens(session, prompt, count, &options, print_piece, stdout, NULL));
+  TRY(puna_chat_generate(chat, session, &options, print_piece, stdout, NULL));
   printf("\n");
   code = 0;
 done:
   puna_session_free(session);
   puna_image_free(image);
   puna_model_free(model);
-  free(prompt);
+  puna_chat_free(chat);
   free(rgb);
   free(file);
   return code;

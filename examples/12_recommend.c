@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
     goto done;
   }
   status = puna_recommender_train(NULL, e.users, e.items, e.times, e.count, &options, &recommender);
-  if (!status) status = puna_recommender_new_user(recommender, &user);
+  if (!status) status = puna_user_create(recommender, &user);
   for (int32_t tap = 0; !status && tap < 4; ++tap) {
     int32_t best[kShown];
     float score[kShown];

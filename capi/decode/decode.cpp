@@ -39,7 +39,7 @@ std::span<const std::byte> file_of(const void* data, size_t bytes) {
 
 }  // namespace
 
-puna_status puna_decode_info(const void* data, size_t bytes, puna_picture_info* info) {
+puna_status puna_decode_get_info(const void* data, size_t bytes, puna_picture_info* info) {
   return guarded([&] {
     const PictureInfo p = picture_info(file_of(data, bytes));
     puna_picture_info i{};

@@ -88,16 +88,13 @@ static puna_status begin(app* a, const char* question) {
     if ((unsigned char)*p >= 0x20) g_string_append_c(json, *p);
   }
   g_string_append(json, "\"}], \"add_generation_prompt\": true}");
-  const puna_render_options rendering = {.struct_size = sizeof rendering, .date = "2026-01-31"};
-  size_t count = 0;
-  int32_t* prompt = NULL;
-  status = puna_model_chat_tokens(a->model, json->str, json->len, &rendering, NULL, 0, &count);
-  if (!status) {
-    prompt = g_new(int32_t, count + 1);
-    status = puna_model_chat_tokens(a->model, json->str, json->len, &rendering, prompt, count, &count);
-  }
-  if (!status) status = puna_generation_create_tokens(a->session, prompt, count, &options, &a->generation);
-  g_free(prompt);
+  const puna_chat_options rendering = {.struct_size = sizeof rendering, .date = "2026-01-31"};
+  puna_chat* chat = NULL;
+  puna_chat_info prompt = {.struct_size = sizeof prompt};
+  status = puna_chat_create(a->model, json->str, json->len, &rendering, &chat);
+  if (!status) status = puna_chat_get_info(chat, &prompt);
+  if (!status) status = puna_generation_create_tokens(a->session, prompt.tokens, prompt.token_count, &options, &a->generation);
+  puna_chat_free(chat);
   g_string_free(json, TRUE);
   return status;
 }

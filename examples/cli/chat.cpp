@@ -40,12 +40,13 @@ class Chat {
     GenerateOptions options;
     options.sampler = flags_.sampling.options;
     options.max_tokens = flags_.max_tokens;
+    options.keep_shared = true;  // earlier turns are not computed again
     std::string said;
     bool asked = true;
     session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
     Interrupt interrupt(session_);
     try {
-      generate_with_images(session_, unseen(prompt(interrupt)), options, [&](const GeneratedToken& token) {
+      generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
         print(token.text);
         said += token.text;
         return !interrupt.requested();
@@ -91,14 +92,6 @@ class Chat {
     const RenderedChat chat = model_->render_chat(json, flags_.date, watch, flags_.template_name);
     dropped_.tell(dropped_fields(json, chat, watch));
     return expand_images(*model_, model_->require_tokenizer().encode_chat(chat, watch), images_);
-  }
-
-  // Rewinds the session to what it shares with the prompt and returns the rest: earlier turns are not computed again.
-  Prompt unseen(const Prompt& whole) {
-    const int64_t length = int64_t(whole.tokens.size());
-    const int64_t keep = std::min(shared_prefix(whole.view(), session_.held()), length - 1);  // the last one gives the logits
-    session_.truncate(keep);
-    return slice(whole.view(), keep, length);
   }
 
   const Flags& flags_;

@@ -13,8 +13,8 @@
 #include "puna/base/philox.h"
 #include "puna/recsys/content_tower.h"
 #include "puna/recsys/metrics.h"
-#include "puna/runtime/embed.h"
 #include "puna/runtime/prompt.h"
+#include "puna/runtime/session.h"
 #include "rec_fit.h"
 #include "verbs.h"
 
@@ -54,7 +54,9 @@ std::vector<float> embedded(const ModelPtr& model, const std::vector<std::string
   for (size_t i = 0; i < texts.size(); ++i) {
     if (interrupt.requested()) fail(Status::cancelled, "stopped");
     session.truncate(0);
-    embed(session, encode_prompt(model->require_tokenizer(), texts[i].empty() ? "unknown" : texts[i], false), Pooling::last, true, std::span(all).subspan(i * hidden, hidden));
+    const std::string_view text = texts[i].empty() ? "unknown" : texts[i];
+    session.append(encode_prompt(model->require_tokenizer(), text, false),
+                   {.embeddings = std::span(all).subspan(i * hidden, hidden), .pooling = Pooling::last, .normalise = true});
     bar.update(i + 1, texts.size());
   }
   return all;

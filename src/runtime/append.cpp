@@ -1,6 +1,7 @@
 // append.cpp -- appending tokens: cut into passes, run each to its end or to a pause, commit; on any failure every session is put back.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 
 #include "base/fp_env.h"
@@ -9,11 +10,20 @@
 #include "runtime/session_impl.h"
 
 namespace puna {
+namespace {
+
+void to_unit_length(std::span<float> v) {
+  double sum = 0;
+  for (const float x : v) sum += double(x) * x;
+  const double scale = sum > 0 ? 1 / std::sqrt(sum) : 0;
+  for (float& x : v) x = float(x * scale);
+}
+
+}  // namespace
 
 void Session::require_prompt(const PromptView& prompt) const {
   const Model& model = *model_;
   const int64_t vocab = model.config().vocab, size = int64_t(prompt.tokens.size());
-  PUNA_REQUIRE(size > 0, "no tokens to append");
   for (int64_t n = 0; n < size; ++n)
     PUNA_REQUIRE(prompt.tokens[size_t(n)] >= 0 && prompt.tokens[size_t(n)] < vocab, "token %lld is %d, expected 0 to %lld", static_cast<long long>(n),
                  prompt.tokens[size_t(n)], static_cast<long long>(vocab - 1));
@@ -34,37 +44,48 @@ void Session::require_room(int64_t kept, size_t tokens) const {
          static_cast<long long>(max_positions()));
 }
 
-void Session::require_appendable(std::span<const int32_t> tokens) const {
-  require_idle();
-  require_prompt({tokens, {}});
-  require_room(length(), tokens.size());
-}
-
-Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendOptions& options)
-    : sessions_(sessions.begin(), sessions.end()), feeds_(sessions.size()), options_(options) {
-  sessions[0]->model().context().require_same_process();
+Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendRequest& request)
+    : sessions_(sessions.begin(), sessions.end()), feeds_(sessions.size()), request_(request) {
+  const AppendOptions& options = request.options;
+  const Context& context = sessions[0]->model().context();
+  const LlamaConfig& config = sessions[0]->model().config();
+  context.require_same_process();
   for (size_t i = 0; i < sessions.size(); ++i) {
     const Session& s = *sessions[i];
     s.require_idle();
     s.require_prompt(prompts[i]);
     const int64_t kept = options.kept < 0 ? s.length() : options.kept;
+    const bool pending = s.pending() && kept == s.length();
+    PUNA_REQUIRE(!prompts[i].tokens.empty() || pending, "no tokens to append");
     PUNA_REQUIRE(kept <= s.length(), "%lld positions are to be kept, the session holds %lld", static_cast<long long>(kept), static_cast<long long>(s.length()));
     s.require_room(kept, prompts[i].tokens.size());
     Feed& feed = feeds_[i];
     feed.all = slice(s.held(), 0, kept);
     feed.all.append(prompts[i]);
     feed.first_new = kept;
+    feed.fresh = int64_t(prompts[i].tokens.size()) + pending;
     feed.done = s.impl_->complete;
     for (const Patches& p : prompts[i].patches)
       if (!p.image->encoded()) encodings_.emplace_back(p.image);
   }
-  const int64_t rows = feeds_[0].size() - feeds_[0].first_new;  // the last one's are the session's own
-  if (options.logits && !options.in_place && rows > 1)
-    rows_ = sessions[0]->model().context().allocate(size_t((rows - 1) * sessions[0]->model().config().vocab) * sizeof(float), "logits of every token");
+  const size_t rows = size_t(feeds_[0].size() - feeds_[0].first_new), vocab = size_t(config.vocab), hidden = size_t(config.hidden);
+  if (!options.logits.empty()) {
+    PUNA_REQUIRE(options.logits.size() / vocab >= rows, "there is room for %zu logits, %zu x %zu are needed", options.logits.size(), rows, vocab);
+    if (!request.in_place && rows > 1)  // the last one's are the session's own
+      rows_ = context.allocate((rows - 1) * vocab * sizeof(float), "logits of every token");
+  }
+  if (!options.embeddings.empty()) {
+    const size_t vectors = options.pooling == Pooling::none ? rows : 1;
+    PUNA_REQUIRE(rows > 0, "no tokens to embed");
+    PUNA_REQUIRE(options.embeddings.size() / hidden >= vectors, "there is room for %zu floats of embeddings, %zu x %zu are needed", options.embeddings.size(), vectors,
+                 hidden);
+    hidden_ = context.allocate(rows * hidden * sizeof(float), "hidden states");
+    if (options.pooling == Pooling::mean) sums_.resize(hidden);
+  }
 }
 
 float* Session::Append::logits_row(int64_t row) const noexcept {
-  float* const all = rows_.size() != 0 ? reinterpret_cast<float*>(rows_.data()) : options_.logits;
+  float* const all = rows_.size() != 0 ? reinterpret_cast<float*>(rows_.data()) : request_.options.logits.data();
   return all + row * sessions_[0]->model().config().vocab;
 }
 
@@ -105,7 +126,7 @@ bool Session::Append::begin_pass() {
     if (end == f.done) continue;
     for (int64_t p = f.done; p < end; ++p) {
       const bool last = p + 1 == f.size();
-      if (last || (options_.logits && p >= f.first_new)) {
+      if (last || (!request_.options.logits.empty() && p >= f.first_new)) {
         batch_.wanted.push_back(int64_t(batch_.rows.size()));
         auto* final_logits = reinterpret_cast<float*>(sessions_[i]->impl_->next_logits.data());
         targets_.push_back(last ? final_logits : logits_row(p - f.first_new));
@@ -158,15 +179,17 @@ bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> 
   if (!sessions_[0]->options_.exact) rec.allow(model.context().permission());
   if (const AdapterPtr& adapter = sessions_[0]->options_.adapter) rec.use(&adapter->loras());
   const View logits = rec.make(W, config.vocab);
-  const View hidden = options_.hidden ? rec.make(R, config.hidden) : View();
+  const bool wants_hidden = hidden_.size() != 0;
+  const View hidden = wants_hidden ? rec.make(R, config.hidden) : View();
   ForwardTaps taps;
   taps.last_hidden = hidden.f32();
-  model.llama().forward(rec, batch_, logits, options_.hidden ? &taps : nullptr);
+  model.llama().forward(rec, batch_, logits, wants_hidden ? &taps : nullptr);
   rec.stage(W, [&](int64_t i) { memcpy(targets_[size_t(i)], logits.row(i), size_t(config.vocab) * 4); });
-  if (options_.hidden) {
+  if (wants_hidden) {
+    float* const all = reinterpret_cast<float*>(hidden_.data());
     rec.stage(R, [&](int64_t i) {
-      const int64_t row = batch_.rows[size_t(i)].position - feeds_[0].first_new;  // below 0: a dropped chunk computed again
-      if (row >= 0) kernels.rms_norm(options_.hidden + row * config.hidden, hidden.row(i), model.llama().weights.final_norm, config.hidden, config.norm_eps);
+      const int64_t row = batch_.rows[size_t(i)].position - feeds_[0].first_new;  // below 0: it was held before
+      if (row >= 0) kernels.rms_norm(all + row * config.hidden, hidden.row(i), model.llama().weights.final_norm, config.hidden, config.norm_eps);
     });
   }
   return rec.finished();
@@ -243,10 +266,10 @@ void Session::Append::roll_back() noexcept {
     }
     if (gave_way_ && f.first_new < held) {  // what was replaced is gone
       impl.held.truncate(f.first_new);
-      impl.has_logits = false;
+      impl.has_logits = impl.pending = false;
       ++impl.changes;
     }
-    (f.size() - f.first_new > 1 ? impl.timings.prompt_seconds : impl.timings.decode_seconds) += seconds_;
+    (f.fresh > 1 ? impl.timings.prompt_seconds : impl.timings.decode_seconds) += seconds_;
     sessions_[i]->cancelled_.store(false, std::memory_order_relaxed);
   }
 }
@@ -259,9 +282,11 @@ void Session::Append::commit() {
   const size_t vocab = size_t(sessions_[0]->model().config().vocab);
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Impl& impl = *sessions_[i]->impl_;
-    const int64_t added = feeds_[i].size() - feeds_[i].first_new;
-    if (rows_.size() != 0) memcpy(options_.logits, rows_.data(), rows_.size());
-    if (options_.logits) memcpy(options_.logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
+    const int64_t added = feeds_[i].size() - feeds_[i].first_new, fresh = feeds_[i].fresh;
+    float* const logits = request_.options.logits.data();
+    if (rows_.size() != 0) memcpy(logits, rows_.data(), rows_.size());
+    if (logits && added > 0) memcpy(logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
+    if (hidden_.size() != 0) pool();
     std::swap(impl.held, feeds_[i].all);
     impl.complete = int64_t(impl.held.tokens.size());
     impl.kv.settle();
@@ -269,9 +294,26 @@ void Session::Append::commit() {
     ++impl.changes;
     impl.logits.swap(impl.next_logits);
     impl.has_logits = true;
-    (added > 1 ? impl.timings.prompt_tokens : impl.timings.decoded_tokens) += added;
-    (added > 1 ? impl.timings.prompt_seconds : impl.timings.decode_seconds) += seconds_;
+    impl.pending = false;
+    (fresh > 1 ? impl.timings.prompt_tokens : impl.timings.decoded_tokens) += fresh;
+    (fresh > 1 ? impl.timings.prompt_seconds : impl.timings.decode_seconds) += seconds_;
   }
+}
+
+void Session::Append::pool() noexcept {
+  const AppendOptions& options = request_.options;
+  const float* const hidden = reinterpret_cast<const float*>(hidden_.data());
+  const size_t D = size_t(sessions_[0]->model().config().hidden), T = size_t(feeds_[0].size() - feeds_[0].first_new);
+  const size_t vectors = options.pooling == Pooling::none ? T : 1;
+  float* const out = options.embeddings.data();
+  if (options.pooling == Pooling::mean) {
+    for (size_t t = 0; t < T; ++t)
+      for (size_t d = 0; d < D; ++d) sums_[d] += double(hidden[t * D + d]);
+    for (size_t d = 0; d < D; ++d) out[d] = float(sums_[d] / double(T));
+  } else {
+    memcpy(out, hidden + (T - vectors) * D, vectors * D * sizeof(float));
+  }
+  for (size_t v = 0; options.normalise && v < vectors; ++v) to_unit_length({out + v * D, D});
 }
 
 bool Session::Append::cancelled() const noexcept {

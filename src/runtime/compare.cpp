@@ -55,8 +55,8 @@ Divergence compare_models(const ModelPtr& source, const ModelPtr& other, std::sp
     second.truncate(0);
     for (int64_t at = 0; at < window; at += step) {
       const size_t n = size_t(std::min(step, window - at)), begin = size_t(w * window + at);
-      first.append(tokens.subspan(begin, n), a.data());
-      second.append(tokens.subspan(begin, n), b.data());
+      first.append(tokens.subspan(begin, n), {.logits = a});
+      second.append(tokens.subspan(begin, n), {.logits = b});
       const size_t known = at + int64_t(n) == window ? n - 1 : n, old = rows.size();
       rows.resize(old + known);
       source->context().executor().run(int64_t(known), [&](int64_t i) {

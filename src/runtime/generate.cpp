@@ -74,9 +74,10 @@ struct Generation::Impl {
   Sampler sampler;
   AnswerText text;
   std::vector<int32_t> stop_tokens;
-  Prompt next;  // to be appended before the next draw: the prompt, then the token drawn last
-  struct Shortened { int64_t kept = 0, dropped = 0; Prompt rest; };
-  std::optional<Shortened> shortened;  // what the append under way makes of a full session
+  Prompt next;  // to be appended before the next draw: the prompt; in a full session, the token drawn last
+  bool whole;   // next is all that the session shall hold
+  struct Replacement { int64_t kept = 0, dropped = 0; Prompt rest; };
+  std::optional<Replacement> replacement;  // what the append under way makes of the session, where it does not only add
   int64_t dropped = 0;
   bool ended = false, end_told = false, stepping = false;
   GenerateResult result;
@@ -87,9 +88,10 @@ struct Generation::Impl {
 
   Impl(Session& s, Prompt prompt, GenerateOptions o)
       : session(s), options(std::move(o)), sampler(options.sampler), text(s.model().tokenizer(), options.keep_special, options.stop_strings),
-        stop_tokens(options.stop_tokens), next(std::move(prompt)) {
+        stop_tokens(options.stop_tokens), next(std::move(prompt)), whole(options.keep_shared) {
     require_usable(options, session);
-    if (!next.tokens.empty()) session.require_prompt(next.view());
+    PUNA_REQUIRE(!whole || !next.tokens.empty(), "an empty prompt shares nothing with the session: keep_shared needs tokens");
+    session.require_prompt(next.view());
     const Tokenizer* tokenizer = session.model().tokenizer();
     if (tokenizer && !options.ignore_eos) {
       const std::vector<int32_t>& own = tokenizer->specials().stop;
@@ -107,43 +109,51 @@ struct Generation::Impl {
     try {
       if (!session.step_append(pause)) return false;
     } catch (...) {
-      if (shortened && claim.changes != session.changes()) shorten();  // memory did not suffice to keep what was to go
+      if (replacement && claim.changes != session.changes()) replaced();  // memory did not suffice to keep what was to go
       claim.changes = session.changes();
       throw;
     }
     claim.changes = session.changes();
-    if (result.tokens.empty()) result.prompt_tokens = int64_t(next.tokens.size());
-    if (shortened) shorten();
+    if (result.tokens.empty()) result.prompt_tokens = int64_t(whole ? replacement->rest.tokens.size() : next.tokens.size());
+    if (replacement) replaced();
     next = {};
     return true;
   }
 
   void begin_next() {
     session.require_idle();
-    shortened.reset();
-    const bool full = session.length() + int64_t(next.tokens.size()) > session.max_positions();
-    if (!full || options.context_policy != ContextPolicy::drop_oldest) return session.begin(next.view(), {.owner = &claim});
-    Shortened s = drop_oldest();
-    session.begin(s.rest.view(), {.kept = s.kept, .owner = &claim});
-    shortened = std::move(s);
+    replacement.reset();
+    const int64_t size = (whole ? 0 : session.length()) + int64_t(next.tokens.size());
+    const bool drops = size > session.max_positions() && options.context_policy == ContextPolicy::drop_oldest;
+    if (!whole && !drops) return session.begin(next.view(), Session::AppendRequest{.owner = &claim});
+    Replacement r = drops ? drop_oldest() : replacing(next, 0);
+    session.begin(r.rest.view(), Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
+    replacement = std::move(r);
+  }
+
+  Replacement replacing(const Prompt& all, int64_t drop) const {
+    const int64_t kept = kept_of(all.view(), session.held());
+    return {kept, drop, slice(all.view(), kept, int64_t(all.tokens.size()))};
   }
 
   // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
-  Shortened drop_oldest() const {
-    Prompt all = slice(session.held(), 0, session.length());
+  Replacement drop_oldest() const {
+    Prompt all;
+    if (!whole) all = slice(session.held(), 0, session.length());
     all.append(next.view());
     const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2, size = int64_t(all.tokens.size());
     const int64_t drop = size - prefix - tail;
     Prompt kept = slice(all.view(), 0, prefix);
     kept.append(slice(all.view(), prefix + drop, size).view());
-    const int64_t length = int64_t(kept.tokens.size()), same = std::min(shared_prefix(kept.view(), session.held()), length - 1);
-    return {same, drop, slice(kept.view(), same, length)};
+    return replacing(kept, drop);
   }
 
-  void shorten() {
-    next = std::move(shortened->rest);
-    dropped += shortened->dropped;
-    shortened.reset();
+  // The session holds what the replacement keeps: from now on its rest is only to be added.
+  void replaced() {
+    next = std::move(replacement->rest);
+    dropped += replacement->dropped;
+    whole = false;
+    replacement.reset();
   }
 
   // All or nothing: what may fail works on copies, so that the step can be repeated.
@@ -156,7 +166,10 @@ struct Generation::Impl {
     }
     std::vector<TokenProbability> likely;
     if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
-    Prompt following{{id}, {}};
+    const bool room = session.length() < session.max_positions();
+    Prompt following;
+    if (!room) following.tokens.push_back(id);
+    session.impl_->held.tokens.reserve(size_t(session.length()) + 1);
     AnswerText after = text;
     std::string piece = after.push(id);
     StopReason reason{};
@@ -168,6 +181,8 @@ struct Generation::Impl {
     result.reason = reason;
     std::swap(text, after);
     std::swap(next, following);
+    if (room) session.hold(id);
+    claim.changes = session.changes();
     std::swap(probabilities, likely);
     std::swap(token_text, piece);
     token = {id, token_text, probabilities};
@@ -216,7 +231,7 @@ Generation::Event Generation::step(FunctionRef<bool()> pause) {
   } stepping{g.stepping};
   g.session.require_unchanged(g.claim);
   if (!g.session.works_for(g.claim)) g.session.require_idle();
-  if (!g.next.tokens.empty()) {
+  if (!g.next.tokens.empty() || g.session.pending()) {
     const Stopwatch time(g.result.tokens.empty() ? g.result.prompt_seconds : g.result.generate_seconds);
     if (!g.append_next(pause)) return Event::paused;
   } else {
@@ -260,10 +275,10 @@ void finish(Generation& generation, OnToken on_token) {
 }
 
 GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token) {
-  return generate_with_images(session, Prompt{{prompt.begin(), prompt.end()}, {}}, options, on_token);
+  return generate(session, Prompt{{prompt.begin(), prompt.end()}, {}}, options, on_token);
 }
 
-GenerateResult generate_with_images(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token) {
+GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token) {
   const FpEnv fp_env;
   Generation generation(session, std::move(prompt), options);
   finish(generation, on_token);

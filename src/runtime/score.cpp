@@ -26,7 +26,7 @@ void score_rows(Session& session, std::span<const int32_t> tokens, std::span<flo
   float* const logits = reinterpret_cast<float*>(buffer.data());
   for (size_t begin = 0; begin < tokens.size(); begin += most) {
     const size_t rows = std::min(most, tokens.size() - begin);
-    session.append_now({tokens.subspan(begin, rows), {}}, {.logits = logits, .in_place = true});
+    session.append_now({tokens.subspan(begin, rows), {}}, {.options = {.logits = {logits, rows * vocab}}, .in_place = true});
     const size_t known = std::min(rows, nll.size() - begin);  // the last token predicts nothing that we know
     {
       const Session::Running running(session);

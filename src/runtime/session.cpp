@@ -35,9 +35,11 @@ std::span<const int32_t> Session::tokens() const noexcept { return impl_->held.t
 PromptView Session::held() const noexcept { return impl_->held.view(); }
 uint64_t Session::kv_bytes() const noexcept { return impl_->kv.bytes(); }
 const SessionTimings& Session::timings() const noexcept { return impl_->timings; }
+bool Session::pending() const noexcept { return impl_->pending; }
 bool Session::under_way() const noexcept { return impl_->append != nullptr; }
 
 std::span<const float> Session::logits() const {
+  if (pending()) fail(Status::wrong_state, "the last token, which was generated, is not computed yet: append to it, or none, and there are logits");
   if (!impl_->has_logits) fail(Status::wrong_state, "there are no logits: append tokens first");
   return {reinterpret_cast<const float*>(impl_->logits.data()), size_t(model_->config().vocab)};
 }
@@ -59,32 +61,13 @@ void Session::require_empty() const {
   if (length() != 0) fail(Status::wrong_state, "the session holds %lld tokens, expected an empty one", static_cast<long long>(length()));
 }
 
-void Session::append_now(const PromptView& prompt, const AppendOptions& options) {
+void Session::append_now(const PromptView& prompt, const AppendRequest& request) {
   Session* self = this;
-  Append({&self, 1}, {&prompt, 1}, options).run({});
+  Append({&self, 1}, {&prompt, 1}, request).run({});
 }
 
-void Session::append(std::span<const int32_t> tokens) { append_now({tokens, {}}, {}); }
-void Session::append(const Prompt& prompt) { append_now(prompt.view(), {}); }
-void Session::replace(int64_t kept, const Prompt& rest) {
-  PUNA_REQUIRE(kept >= 0, "kept is %lld, expected at least 0", static_cast<long long>(kept));
-  append_now(rest.view(), {.kept = kept});
-}
-
-void Session::append(std::span<const int32_t> tokens, float* out) {
-  PUNA_REQUIRE(out != nullptr, "out is NULL");
-  append_now({tokens, {}}, {.logits = out});
-}
-
-void Session::append(const Prompt& prompt, float* out) {
-  PUNA_REQUIRE(out != nullptr, "out is NULL");
-  append_now(prompt.view(), {.logits = out});
-}
-
-void Session::append_hidden(std::span<const int32_t> tokens, float* out) {
-  PUNA_REQUIRE(out != nullptr, "out is NULL");
-  append_now({tokens, {}}, {.hidden = out});
-}
+void Session::append(std::span<const int32_t> tokens, const AppendOptions& options) { append_now({tokens, {}}, {.options = options}); }
+void Session::append(const Prompt& prompt, const AppendOptions& options) { append_now(prompt.view(), {.options = options}); }
 
 static std::vector<PromptView> without_images(std::span<const std::span<const int32_t>> tokens) {
   std::vector<PromptView> prompts;
@@ -116,17 +99,23 @@ void Session::append_batch(std::span<Session* const> sessions, std::span<const P
 void Session::begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
   require_batch(sessions, tokens.size());
   PUNA_REQUIRE(!sessions.empty(), "a batch of no sessions");
-  const auto append = std::make_shared<Append>(sessions, without_images(tokens), AppendOptions());
+  const auto append = std::make_shared<Append>(sessions, without_images(tokens), AppendRequest());
   for (Session* s : sessions) s->impl_->append = append;
 }
 
-void Session::begin(const PromptView& prompt, const AppendOptions& options) {
+void Session::begin(const PromptView& prompt, const AppendRequest& request) {
   Session* self = this;
-  impl_->append = std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, options);
+  impl_->append = std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, request);
 }
 
-void Session::begin(std::span<const int32_t> tokens) { begin({tokens, {}}, {}); }
-void Session::begin(const Prompt& prompt) { begin(prompt.view(), {}); }
+void Session::begin(std::span<const int32_t> tokens, const AppendOptions& options) { begin(PromptView{tokens, {}}, AppendRequest{.options = options}); }
+void Session::begin(const Prompt& prompt, const AppendOptions& options) { begin(prompt.view(), AppendRequest{.options = options}); }
+
+void Session::hold(int32_t token) {
+  impl_->held.tokens.push_back(token);
+  impl_->pending = true;
+  ++impl_->changes;
+}
 
 bool Session::step(FunctionRef<bool()> pause) {
   require_not_running();
@@ -173,10 +162,10 @@ void Session::require_unchanged(const Claim& by) const {
     fail(Status::wrong_state, "the session was changed since this generation's last step: what it would say next does not follow any more; free it");
 }
 
-std::vector<int32_t> Session::encode(std::string_view text, bool parse_special) {
+std::vector<int32_t> Session::encode(std::string_view text, bool parse_special, bool whole) {
   require_idle();
   const auto go_on = [this] { return !cancelled_.exchange(false, std::memory_order_relaxed); };
-  return encode_prompt(model_->require_tokenizer(), text, parse_special, length() == 0, Watch(go_on));
+  return encode_prompt(model_->require_tokenizer(), text, parse_special, whole || length() == 0, Watch(go_on));
 }
 
 void Session::use(AdapterPtr adapter) {
@@ -199,9 +188,11 @@ void Session::truncate(int64_t length) {
   drop_append();
   clear_cancel();
   if (length == this->length()) return;
+  const bool only_pending = impl_->pending && length + 1 == this->length();
   impl_->held.truncate(length);
+  impl_->pending = false;
   impl_->complete = impl_->kv.rewind(std::min(length, impl_->complete));
-  impl_->has_logits = false;
+  impl_->has_logits = impl_->has_logits && only_pending;
   ++impl_->changes;
 }
 
@@ -212,6 +203,7 @@ std::unique_ptr<Session> Session::fork() const {
   copy->impl_->held = impl_->held;
   copy->impl_->complete = impl_->complete;
   copy->impl_->has_logits = impl_->has_logits;
+  copy->impl_->pending = impl_->pending;
   memcpy(copy->impl_->logits.data(), impl_->logits.data(), impl_->logits.size());
   return copy;
 }

@@ -16,9 +16,10 @@ void require_usable(const SessionOptions& o);  // Error{invalid_argument} for a 
 struct Session::Impl {
   KvCache kv;
   Prompt held;                   // token ids, and the images that fill some of their positions
-  int64_t complete = 0;          // positions whose keys and values are all there; below the number of tokens after a rewind into a dropped chunk
-  Buffer logits, next_logits;    // of the last position; swapped when an append succeeds
+  int64_t complete = 0;          // positions whose keys and values are all there; fewer than tokens after a rewind into a dropped chunk, or while one is pending
+  Buffer logits, next_logits;    // of the last token that is not pending; swapped when an append succeeds
   bool has_logits = false;
+  bool pending = false;          // the last token was drawn and is not computed yet
   Buffer scratch;
   SessionTimings timings;
   std::shared_ptr<Append> append;  // begun and not finished; of a batch, the same for all its sessions
@@ -41,12 +42,9 @@ class Session::Running {
   bool& on_;
 };
 
-struct Session::AppendOptions {  // all but owner for one session only
-  // Copies of what every new position gave; NULL = not wanted.
-  float* logits = nullptr;       // [new tokens, vocab]; untouched by a failure unless in_place
-  bool in_place = false;
-  float* hidden = nullptr;       // [new tokens, hidden]
-  int64_t kept = -1;             // positions that stay; -1 = all
+struct Session::AppendRequest {  // its options are for one session only
+  AppendOptions options = {};
+  bool in_place = false;         // options.logits are written as they come, before it is known that the append succeeds
   const Claim* owner = nullptr;  // the generation whose append this is
 };
 
@@ -54,17 +52,18 @@ struct Session::AppendOptions {  // all but owner for one session only
 class Session::Append {
  public:
   // Checks everything and changes nothing.
-  Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendOptions& options);
+  Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendRequest& request);
   // Goes on to the end (true: committed) or until `pause` says so (false). On an Error every session is as before the append.
   bool run(FunctionRef<bool()> pause);
   void roll_back() noexcept;
   void detach() noexcept;      // from its sessions: it ends with them
-  const Claim* owner() const noexcept { return options_.owner; }
+  const Claim* owner() const noexcept { return request_.owner; }
 
  private:
   struct Feed {                // what one session has to do: feed positions [done, size())
     Prompt all;                // what is committed, and the new
     int64_t first_new = 0;
+    int64_t fresh = 0;         // tokens that nobody has computed before
     int64_t done = 0;          // fed so far
     int64_t pass = 0;          // where the pass began
     size_t run = 0;            // of all.patches, that the next position has not passed
@@ -87,8 +86,12 @@ class Session::Append {
   std::vector<Session*> sessions_;
   std::vector<Feed> feeds_;
   std::vector<ImageEncoding> encodings_;  // of images that have to be encoded first
-  AppendOptions options_;
+  void pool() noexcept;        // hidden states to the caller's embeddings
+
+  AppendRequest request_;
   Buffer rows_;                // of logits, until nothing can fail any more
+  Buffer hidden_;              // final hidden states of the new positions
+  std::vector<double> sums_;   // of a mean over them
   Batch batch_;
   std::vector<float*> targets_;  // where each wanted row's logits go
   Cursor cursor_;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kMagic[8] = {'P', 'U', 'N', 'A', 'S', 'N', 'A', 'P'};
 // Version 1 is what sessions without images are written as.
-constexpr uint32_t kVersion = 1, kVersionWithImages = 2, kExact = 1, kHasLogits = 2, kQ8 = 4;
+constexpr uint32_t kVersion = 1, kVersionWithImages = 2, kExact = 1, kHasLogits = 2, kQ8 = 4, kPending = 8;
 
 struct Header {
   char magic[8];
@@ -82,7 +82,8 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
   Header header{};
   memcpy(header.magic, kMagic, sizeof kMagic);
   header.version = impl.held.patches.empty() ? kVersion : kVersionWithImages;
-  header.flags = (options.exact ? kExact : 0) | (impl.has_logits ? kHasLogits : 0) | (options.kept() == DType::q8_0 ? kQ8 : 0);
+  header.flags = (options.exact ? kExact : 0) | (impl.has_logits ? kHasLogits : 0) | (options.kept() == DType::q8_0 ? kQ8 : 0) |
+                 (impl.pending ? kPending : 0);
   header.model = fingerprint(session.model().llama());
   header.bytes = bytes;
   header.max_positions = options.max_positions;
@@ -117,7 +118,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   if (from.size() < sizeof header) fail(Status::bad_file, "snapshot: %zu bytes are less than its header", from.size());
   memcpy(&header, from.data(), sizeof header);
   if (memcmp(header.magic, kMagic, sizeof kMagic) != 0) fail(Status::bad_file, "snapshot: it does not begin with PUNASNAP");
-  if (header.version < kVersion || header.version > kVersionWithImages || header.flags > (kExact | kHasLogits | kQ8) || (header.flags & (kExact | kQ8)) == (kExact | kQ8))
+  if (header.version < kVersion || header.version > kVersionWithImages || header.flags > (kExact | kHasLogits | kQ8 | kPending) || (header.flags & (kExact | kQ8)) == (kExact | kQ8))
     fail(Status::unsupported, "snapshot: version %u with flags %u, this library knows up to %u", header.version, header.flags, kVersionWithImages);
   if (header.bytes != from.size())
     fail(Status::bad_file, "snapshot: it says %llu bytes, %zu are there", static_cast<unsigned long long>(header.bytes), from.size());
@@ -138,6 +139,8 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   if (header.complete < 0 || header.complete > header.tokens)
     fail(Status::bad_file, "snapshot: keys and values of %lld positions do not go with %lld tokens", static_cast<long long>(header.complete),
          static_cast<long long>(header.tokens));
+  if ((header.flags & kPending) && (!has_logits || header.complete >= header.tokens))
+    fail(Status::bad_file, "snapshot: it says that its last token is not computed, but keeps keys and values of it, or no logits before it");
   const DType kv_type = header.flags & kQ8 ? DType::q8_0 : DType::f16;
   auto session = std::make_unique<Session>(std::move(model), SessionOptions{bool(header.flags & kExact), header.max_positions, header.prefill_chunk, nullptr, kv_type});
   auto& impl = SnapshotAccess::impl(*session);
@@ -160,6 +163,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
       fail(Status::bad_file, "snapshot: token %zu is %d, expected 0 to %lld", i, tokens[i], static_cast<long long>(config.vocab - 1));
   if (has_logits) get(impl.logits.data(), impl.logits.size());
   impl.has_logits = has_logits;
+  impl.pending = header.flags & kPending;
   impl.complete = header.complete;
   impl.kv.prepare_kept(header.complete);
   SnapshotAccess::each_row(*session, [&](int64_t layer, int64_t position, int64_t head) {

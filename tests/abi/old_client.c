@@ -51,9 +51,9 @@ int main(int argc, char** argv) {
   EXPECT(puna_session_generate_tokens(session, prompt, 3, &options, count_token, &tokens, &result) == PUNA_OK);
   EXPECT(tokens == 5 && result.generated_tokens == 5 && result.stop_reason == PUNA_STOP_MAX_TOKENS);
   EXPECT(puna_session_get_info(session, &session_info) == PUNA_OK);
-  EXPECT(session_info.length == 7 && session_info.max_positions == 64);
+  EXPECT(session_info.length == 8 && session_info.max_positions == 64);
   EXPECT(puna_session_fork(session, &copy) == PUNA_OK && puna_session_truncate(copy, 2) == PUNA_OK);
-  EXPECT(puna_session_append(copy, prompt, 100) == PUNA_CONTEXT_FULL);
+  EXPECT(puna_session_append(copy, prompt, 100, NULL, NULL) == PUNA_CONTEXT_FULL);
   puna_context_free(context);
   puna_model_free(model);
   puna_session_free(session);

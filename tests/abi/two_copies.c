@@ -7,9 +7,9 @@
 
 typedef struct {
   void* handle;
-  puna_status (*open)(puna_context*, const char*, const puna_model_options*, puna_model**);
+  puna_status (*open)(const puna_context*, const char*, const puna_model_options*, puna_model**);
   puna_status (*create)(const puna_model*, const puna_session_options*, puna_session**);
-  puna_status (*append)(puna_session*, const int32_t*, size_t);
+  puna_status (*append)(puna_session*, const int32_t*, size_t, const puna_append_options*, puna_append_result*);
   puna_status (*logits)(puna_session*, const float**, size_t*);
   void (*free_session)(puna_session*);
   void (*free_model)(puna_model*);
@@ -36,7 +36,7 @@ static library load(const char* path) {
   find(&l, "puna_model_open", &l.open);
   find(&l, "puna_session_create", &l.create);
   find(&l, "puna_session_append", &l.append);
-  find(&l, "puna_session_logits", &l.logits);
+  find(&l, "puna_session_get_logits", &l.logits);
   find(&l, "puna_session_free", &l.free_session);
   find(&l, "puna_model_free", &l.free_model);
   find(&l, "puna_last_error", &l.last_error);
@@ -57,16 +57,16 @@ int main(int argc, char** argv) {
   EXPECT(a.open != b.open); /* two copies indeed */
   EXPECT(a.open(NULL, argv[3], NULL, &model_a) == PUNA_OK && b.open(NULL, argv[3], NULL, &model_b) == PUNA_OK);
   EXPECT(a.create(model_a, NULL, &session_a) == PUNA_OK && b.create(model_b, NULL, &session_b) == PUNA_OK);
-  EXPECT(a.append(session_a, tokens, 5) == PUNA_OK);
+  EXPECT(a.append(session_a, tokens, 5, NULL, NULL) == PUNA_OK);
   EXPECT(a.open(NULL, "/only/asked/of/a", NULL, &none) == PUNA_IO);
   EXPECT(strstr(a.last_error(), "/only/asked/of/a") != NULL && b.last_error()[0] == '\0');
-  EXPECT(b.append(session_b, tokens, 5) == PUNA_OK);
+  EXPECT(b.append(session_b, tokens, 5, NULL, NULL) == PUNA_OK);
   EXPECT(a.logits(session_a, &logits_a, &count_a) == PUNA_OK && b.logits(session_b, &logits_b, &count_b) == PUNA_OK);
   EXPECT(count_a == count_b && count_a > 0 && memcmp(logits_a, logits_b, count_a * sizeof *logits_a) == 0);
   a.free_session(session_a);
   a.free_model(model_a);
   EXPECT(dlclose(a.handle) == 0);
-  EXPECT(b.append(session_b, tokens, 5) == PUNA_OK);
+  EXPECT(b.append(session_b, tokens, 5, NULL, NULL) == PUNA_OK);
   b.free_session(session_b);
   b.free_model(model_b);
   EXPECT(dlclose(b.handle) == 0);

@@ -60,7 +60,7 @@ class Puna:
         self.check(self.lib.puna_session_create(self.model, None, ctypes.byref(self.session)))
 
     def append(self, ids):
-        self.check(self.lib.puna_session_append(self.session, (ctypes.c_int32 * len(ids))(*ids), ctypes.c_size_t(len(ids))))
+        self.check(self.lib.puna_session_append(self.session, (ctypes.c_int32 * len(ids))(*ids), ctypes.c_size_t(len(ids)), None, None))
 
 
 class LlamaCpp:

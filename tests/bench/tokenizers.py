@@ -28,7 +28,9 @@ class Puna:
     def __init__(self, library, path):
         self.lib = ctypes.CDLL(library)
         self.lib.puna_last_error.restype = ctypes.c_char_p
-        self.tokenizer = ctypes.c_void_p()
+        self.lib.puna_buffer_data.restype, self.lib.puna_buffer_size.restype = ctypes.POINTER(ctypes.c_int32), ctypes.c_size_t
+        self.tokenizer, self.ids = ctypes.c_void_p(), ctypes.c_void_p()
+        self.check(self.lib.puna_buffer_create(ctypes.byref(self.ids)))
         start = time.perf_counter()
         self.check(self.lib.puna_tokenizer_open(path.encode(), ctypes.byref(self.tokenizer)))
         self.load_s = time.perf_counter() - start
@@ -38,10 +40,9 @@ class Puna:
             raise RuntimeError(self.lib.puna_last_error().decode())
 
     def encode(self, data):
-        out, count = (ctypes.c_int32 * len(data))(), ctypes.c_size_t()
         start = time.perf_counter()
-        self.check(self.lib.puna_tokenizer_encode(self.tokenizer, data, ctypes.c_size_t(len(data)), None, out, ctypes.c_size_t(len(out)), ctypes.byref(count)))
-        return time.perf_counter() - start, out[:count.value]
+        self.check(self.lib.puna_tokenizer_encode(self.tokenizer, data, ctypes.c_size_t(len(data)), None, self.ids))
+        return time.perf_counter() - start, self.lib.puna_buffer_data(self.ids)[:self.lib.puna_buffer_size(self.ids)]
 
 
 class Tiktoken:

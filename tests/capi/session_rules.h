@@ -82,10 +82,7 @@ inline std::vector<int32_t> rest_of(const GenerationHandle& g) {
 }
 
 inline std::vector<int32_t> held(const SessionHandle& session) {
-  std::vector<int32_t> tokens(size_t(length(session)));
-  size_t count = 0;
-  ok(puna_session_tokens(session.get(), tokens.data(), tokens.size(), &count));
-  return tokens;
+  return tokens_of(session);
 }
 
 inline std::string snapshot(const SessionHandle& session) {

@@ -59,7 +59,7 @@ TEST_CASE("an adapter is changed in an empty session only, and is one model's", 
   const SessionHandle session = make_session(model), stranger = make_session(other);
   refused(puna_session_use_adapter(stranger.get(), adapter.p), PUNA_INVALID_ARGUMENT, "another model");
   const int32_t id = 5;
-  ok(puna_session_append(session.get(), &id, 1));
+  ok(puna_session_append(session.get(), &id, 1, nullptr, nullptr));
   refused(puna_session_use_adapter(session.get(), adapter.p), PUNA_WRONG_STATE, "empty");
   ok(puna_session_truncate(session.get(), 0));
   ok(puna_session_use_adapter(session.get(), adapter.p));

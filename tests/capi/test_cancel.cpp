@@ -78,31 +78,27 @@ TEST_CASE("a load asks while it reads the header and builds the tokenizer, with 
 TEST_CASE("a chat is rendered with a watch, and cancelled by it", "[capi]") {
   const ModelHandle model = open_model(chat_model());
   const std::string chat = long_chat(30), longer = long_chat(20000);
-  size_t want = 0, size = 0;
-  std::string text(1 << 20, '?'), same = text;
-  ok(puna_model_render_chat(model.get(), chat.data(), chat.size(), "2026-01-02", text.data(), text.size(), &want));
-  auto options = sized<puna_render_options>();
+  auto options = sized<puna_chat_options>();
   options.date = "2026-01-02";
   Host host;
   options.watch = Host::watch;
   options.watch_user = &host;
-  ok(puna_model_render(model.get(), chat.data(), chat.size(), &options, same.data(), same.size(), &size));
-  CHECK(same.substr(0, size) == text.substr(0, want));
-  ok(puna_model_render(model.get(), chat.data(), chat.size(), nullptr, nullptr, 0, &size));
-
-  ok(puna_model_render(model.get(), longer.data(), longer.size(), &options, nullptr, 0, &size));
+  const Chat watched(model, chat, &options), unwatched(model, chat);
+  CHECK(watched.text() == unwatched.text());
+  host.asked = 0;
+  ok(render(model, longer, &options));
   const int asked = host.asked;
   CHECK(asked > 2);
   for (const int no : {1, asked / 2}) {
     host.no = no;
     host.asked = 0;
-    refused(puna_model_render(model.get(), longer.data(), longer.size(), &options, nullptr, 0, &size), PUNA_CANCELLED, "asked to stop");
+    refused(render(model, longer, &options), PUNA_CANCELLED, "asked to stop");
     CHECK(host.asked == no);
   }
   host.throws = true;
-  refused(puna_model_render(model.get(), longer.data(), longer.size(), &options, nullptr, 0, &size), PUNA_INTERNAL, "from watch");
+  refused(render(model, longer, &options), PUNA_INTERNAL, "from watch");
   options.reserved = 1;
-  refused(puna_model_render(model.get(), chat.data(), chat.size(), &options, nullptr, 0, &size), PUNA_UNSUPPORTED, "reserved");
+  refused(render(model, chat, &options), PUNA_UNSUPPORTED, "reserved");
 }
 
 TEST_CASE("a prompt's text is left when its session is cancelled, and the session goes on", "[capi]") {

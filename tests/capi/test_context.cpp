@@ -72,7 +72,7 @@ TEST_CASE("the host's allocator gets every block back", "[capi]") {
     const ContextHandle context = make_context(&options);
     const ModelHandle model = open_model(chat_model(), context.get());
     const SessionHandle session = make_session(model);
-    ok(puna_session_append(session.get(), std::vector<int32_t>{1, 2, 3}.data(), 3));
+    ok(puna_session_append(session.get(), std::vector<int32_t>{1, 2, 3}.data(), 3, nullptr, nullptr));
     auto info = sized<puna_context_info>();
     ok(puna_context_get_info(context.get(), &info));
     CHECK(info.memory_used > 0);
@@ -97,7 +97,7 @@ TEST_CASE("a memory limit is an error before the allocation and leaves the sessi
   const ContextHandle context = make_context(&options);
   const SessionHandle session = make_session(open_model(chat_model(), context.get()));
   const std::vector<int32_t> prompt(600, 5);
-  refused(puna_session_append(session.get(), prompt.data(), prompt.size()), PUNA_OUT_OF_MEMORY, "memory limit");
+  refused(puna_session_append(session.get(), prompt.data(), prompt.size(), nullptr, nullptr), PUNA_OUT_OF_MEMORY, "memory limit");
   CHECK(length(session) == 0);
   ok(puna_context_get_info(context.get(), &info));
   CHECK(info.memory_peak <= options.memory_limit);

@@ -58,24 +58,21 @@ TEST_CASE("a greedy answer streams, counts and repeats", "[capi]") {
   const Answer again = generate(session, "Hello", at_most(12));
   CHECK(again.tokens == first.tokens);
   CHECK(again.text == first.text);
-  CHECK(length(session) == again.result.prompt_tokens + 12 - 1);
-  CHECK(again.result.last_token == again.tokens.back());
+  CHECK(length(session) == again.result.prompt_tokens + 12);
+  CHECK(tokens_of(session).back() == again.tokens.back());
+  CHECK(info_of(session).pending == 1);
 
-  // Going on by hand from the last token is one longer answer.
+  // Going on is one longer answer.
   const Answer longer = generate(make_session(model), "Hello", at_most(15));
-  ok(puna_session_append(session.get(), &again.result.last_token, 1));
   const Answer rest = generate(session, "", at_most(3));
   ok(rest.status);
   CHECK(rest.tokens == std::vector<int32_t>(longer.tokens.begin() + 12, longer.tokens.end()));
 
   // The same by hand: the largest logit, lowest id on a tie.
   const SessionHandle by_hand = make_session(model);
-  size_t count = 0;
-  auto options = sized<puna_tokenize_options>();
+  auto options = sized<puna_encode_options>();
   options.add_bos = 1;
-  std::vector<int32_t> ids(64);
-  ok(puna_model_tokenize(model.get(), "Hello", 5, &options, ids.data(), ids.size(), &count));
-  ids.resize(count);
+  std::vector<int32_t> ids = encode(model, "Hello", &options);
   for (const int32_t wanted : first.tokens) {
     const std::vector<float> l = logits_after(by_hand, ids);
     const auto best = int32_t(std::max_element(l.begin(), l.end()) - l.begin());
@@ -93,9 +90,8 @@ TEST_CASE("prompts of tokens are taken literally", "[capi]") {
   ok(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), &options, nullptr, nullptr, &result));
   CHECK(result.prompt_tokens == 3);
   CHECK(result.generated_tokens == 3);
-  std::vector<int32_t> held(16);
-  size_t count = 0;
-  ok(puna_session_tokens(session.get(), held.data(), held.size(), &count));
+  const std::vector<int32_t> held = tokens_of(session);
+  CHECK(held.size() == 6);
   CHECK(std::equal(prompt.begin(), prompt.end(), held.begin()));
   ok(puna_session_generate_tokens(session.get(), nullptr, 0, &options, nullptr, nullptr, nullptr));  // goes on from its logits
 }
@@ -113,7 +109,7 @@ TEST_CASE("an answer ends for the reason it gives", "[capi]") {
     CHECK(cut.result.stop_reason == PUNA_STOP_CALLBACK);
     CHECK(cut.result.generated_tokens == 5);
     CHECK(length(session) > 0);
-    ok(puna_session_append(session.get(), &whole.tokens[4], 1));  // the session goes on
+    ok(puna_session_append(session.get(), &whole.tokens[5], 1, nullptr, nullptr));  // the session goes on
   }
   SECTION("a stop token") {
     puna_generate_options options = at_most(24);

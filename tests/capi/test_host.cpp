@@ -46,8 +46,8 @@ TEST_CASE("a host with flush-to-zero and another rounding mode gets the same bit
   const float* data = nullptr;
   size_t count = 0;
   puna_status status = puna_session_create(model.get(), nullptr, &session);
-  if (!status) status = puna_session_append(session, kTokens.data(), kTokens.size());
-  if (!status) status = puna_session_logits(session, &data, &count);
+  if (!status) status = puna_session_append(session, kTokens.data(), kTokens.size(), nullptr, nullptr);
+  if (!status) status = puna_session_get_logits(session, &data, &count);
   if (!status) status = puna_session_create(model.get(), nullptr, &other);
   if (!status) status = puna_session_generate_tokens(other, kTokens.data(), kTokens.size(), &options, look, &inside, nullptr);
   const unsigned after = _mm_getcsr();
@@ -105,11 +105,14 @@ TEST_CASE("in a forked child every use of a handle is an error and every free re
   SessionHandle session = make_session(model);
   logits_after(session, kTokens);
   puna_generation* made_before = nullptr;
-  puna_tokenizer* tokenizer_made = nullptr;
   ok(puna_generation_create_tokens(session.get(), kTokens.data(), 2, nullptr, &made_before));
-  ok(puna_tokenizer_of_model(model.get(), &tokenizer_made));
   GenerationHandle generation(made_before);
+  puna_tokenizer* tokenizer_made = nullptr;
+  ok(puna_tokenizer_open(chat_model().c_str(), &tokenizer_made));
   TokenizerHandle tokenizer(tokenizer_made);
+  const puna_tokenizer* of_model = tokenizer_of(model.get());
+  puna_buffer* ids = nullptr;
+  ok(puna_buffer_create(&ids));
 
   const pid_t child = fork();
   REQUIRE(child >= 0);
@@ -121,16 +124,16 @@ TEST_CASE("in a forked child every use of a handle is an error and every free re
     puna_session* made = nullptr;
     if (puna_context_get_info(context.get(), &info) != PUNA_WRONG_STATE) broken |= 1;
     if (puna_model_get_info(model.get(), &model_info) != PUNA_WRONG_STATE) broken |= 2;
-    if (puna_session_append(session.get(), kTokens.data(), 1) != PUNA_WRONG_STATE) broken |= 4;
+    if (puna_session_append(session.get(), kTokens.data(), 1, nullptr, nullptr) != PUNA_WRONG_STATE) broken |= 4;
     if (puna_session_create(model.get(), nullptr, &made) != PUNA_WRONG_STATE) broken |= 8;
     if (!strstr(puna_last_error(), "fork")) broken |= 16;
     int32_t state = 0;
     size_t size = 0;
-    int32_t ids[8];
     if (puna_generation_step(generation.get(), 0, nullptr, &state) != PUNA_WRONG_STATE) broken |= 64;
     if (puna_session_snapshot(session.get(), nullptr, 0, &size) != PUNA_WRONG_STATE) broken |= 64;
-    if (puna_session_begin(session.get(), kTokens.data(), 1) != PUNA_WRONG_STATE) broken |= 64;
-    if (puna_tokenizer_encode(tokenizer.get(), "hi", 2, nullptr, ids, 8, &size) != PUNA_OK) broken |= 64;
+    if (puna_session_begin(session.get(), kTokens.data(), 1, nullptr) != PUNA_WRONG_STATE) broken |= 64;
+    for (const puna_tokenizer* t : {of_model, static_cast<const puna_tokenizer*>(tokenizer.get())})
+      if (puna_tokenizer_encode(t, "hi", 2, nullptr, ids) != PUNA_OK) broken |= 64;
     generation.reset();
     tokenizer.reset();
     session.reset();
@@ -149,7 +152,8 @@ TEST_CASE("in a forked child every use of a handle is an error and every free re
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
-  ok(puna_session_append(session.get(), kTokens.data(), 1));  // the parent is untouched
+  puna_buffer_free(ids);
+  ok(puna_session_append(session.get(), kTokens.data(), 1, nullptr, nullptr));  // the parent is untouched
 }
 #endif
 
@@ -165,8 +169,8 @@ TEST_CASE("sessions of one model run in parallel and agree", "[capi]") {
       const float* data = nullptr;
       size_t count = 0;
       status[i] = puna_session_create(model.get(), nullptr, &s);
-      if (!status[i]) status[i] = puna_session_append(s, kTokens.data(), kTokens.size());
-      if (!status[i]) status[i] = puna_session_logits(s, &data, &count);
+      if (!status[i]) status[i] = puna_session_append(s, kTokens.data(), kTokens.size(), nullptr, nullptr);
+      if (!status[i]) status[i] = puna_session_get_logits(s, &data, &count);
       if (!status[i]) got[i].assign(data, data + count);
       puna_session_free(s);
     });
@@ -257,10 +261,9 @@ TEST_CASE("whichever of a host's callbacks throws, the host gets a status, and w
     std::string chat = R"({"messages": [)";
     for (int i = 0; i < 20000; ++i) chat += std::string(i ? "," : "") + R"({"role": "user", "content": "said"})";
     chat += "]}";
-    auto r = sized<puna_render_options>();
+    auto r = sized<puna_chat_options>();
     r.watch = [](void*) -> int32_t { throws(); return 0; };
-    size_t size = 0;
-    refused(puna_model_render(model.get(), chat.data(), chat.size(), &r, nullptr, 0, &size), PUNA_INTERNAL, "thrown by the host");
+    refused(render(model, chat, &r), PUNA_INTERNAL, "thrown by the host");
   }
   logits_after(session, {1});
 }

@@ -10,13 +10,16 @@ namespace {
 std::vector<float> embed(const ModelHandle& model, const std::vector<int32_t>& tokens, int32_t pooling, size_t rows, bool normalize = false) {
   auto info = sized<puna_model_info>();
   ok(puna_model_get_info(model.get(), &info));
-  auto options = sized<puna_embed_options>();
+  std::vector<float> out(rows * size_t(info.hidden), -7.0f);
+  auto options = sized<puna_append_options>();
   options.pooling = pooling;
   options.normalize = normalize;
-  std::vector<float> out(rows * size_t(info.hidden), -7.0f);
+  options.embeddings = out.data();
+  options.embeddings_capacity = out.size() - 1;
   const SessionHandle session = make_session(model, /*exact=*/true);
-  refused(puna_session_embed(session.get(), tokens.data(), tokens.size(), &options, out.data(), out.size() - 1), PUNA_INVALID_ARGUMENT, "floats");
-  ok(puna_session_embed(session.get(), tokens.data(), tokens.size(), &options, out.data(), out.size()));
+  refused(puna_session_append(session.get(), tokens.data(), tokens.size(), &options, nullptr), PUNA_INVALID_ARGUMENT, "floats");
+  options.embeddings_capacity = out.size();
+  ok(puna_session_append(session.get(), tokens.data(), tokens.size(), &options, nullptr));
   CHECK(length(session) == int64_t(tokens.size()));
   CHECK(logits(session) == logits_after(make_session(model, true), tokens));
   return out;
@@ -36,7 +39,7 @@ TEST_CASE("a model lists its tensors", "[capi]") {
   std::vector<std::string> names;
   for (int32_t i = 0; i < info.tensor_count; ++i) {
     auto t = sized<puna_tensor_info>();
-    ok(puna_model_tensor_info(model.get(), i, &t));
+    ok(puna_model_get_tensor_info(model.get(), i, &t));
     uint64_t count = 1;
     for (const int64_t d : t.dims) count *= uint64_t(d);
     parameters += count;
@@ -50,7 +53,7 @@ TEST_CASE("a model lists its tensors", "[capi]") {
   CHECK(std::count(names.begin(), names.end(), "language_model.model.norm.weight") == 1);
   auto t = sized<puna_tensor_info>();
   for (const int32_t index : {-1, info.tensor_count, INT32_MAX})
-    refused(puna_model_tensor_info(model.get(), index, &t), PUNA_INVALID_ARGUMENT, "tensor index");
+    refused(puna_model_get_tensor_info(model.get(), index, &t), PUNA_INVALID_ARGUMENT, "tensor index");
 }
 
 TEST_CASE("hidden states are the reference's", "[capi][golden]") {
@@ -81,11 +84,13 @@ TEST_CASE("pooled embeddings are the mean and the last of the hidden states", "[
   CHECK(length == Approx(1).epsilon(1e-6));
   CHECK(dot == Approx(std::sqrt(mean_length)).epsilon(1e-6));
   const SessionHandle session = make_session(model);
-  auto options = sized<puna_embed_options>();
-  options.pooling = 3;
   std::vector<float> out(D);
-  refused(puna_session_embed(session.get(), ids.data(), 1, &options, out.data(), D), PUNA_INVALID_ARGUMENT, "pooling");
-  refused(puna_session_embed(session.get(), nullptr, 0, nullptr, out.data(), D), PUNA_INVALID_ARGUMENT, "no tokens");
+  auto options = sized<puna_append_options>();
+  options.embeddings = out.data();
+  options.embeddings_capacity = D;
+  refused(puna_session_append(session.get(), nullptr, 0, &options, nullptr), PUNA_INVALID_ARGUMENT, "no tokens");
+  options.pooling = 3;
+  refused(puna_session_append(session.get(), ids.data(), 1, &options, nullptr), PUNA_INVALID_ARGUMENT, "pooling");
 }
 
 TEST_CASE("embeddings behind a rewind into a dropped chunk are those of a fresh session", "[capi]") {
@@ -95,7 +100,10 @@ TEST_CASE("embeddings behind a rewind into a dropped chunk are those of a fresh 
   const std::vector<int32_t> ids = some_tokens(120);
   const auto embed_tail = [&](const SessionHandle& s) {
     std::vector<float> out(size_t(info.hidden));
-    ok(puna_session_embed(s.get(), ids.data() + 30, 5, nullptr, out.data(), out.size()));
+    auto options = sized<puna_append_options>();
+    options.embeddings = out.data();
+    options.embeddings_capacity = out.size();
+    ok(puna_session_append(s.get(), ids.data() + 30, 5, &options, nullptr));
     return out;
   };
   const SessionHandle rewound = make_session(model), fresh = make_session(model);
@@ -107,46 +115,42 @@ TEST_CASE("embeddings behind a rewind into a dropped chunk are those of a fresh 
 
 TEST_CASE("a tokenizer by itself is that of the model", "[capi]") {
   const ModelHandle model = open_model(chat_model());
-  puna_tokenizer *of_model = nullptr, *of_folder = nullptr, *of_file = nullptr;
-  ok(puna_tokenizer_of_model(model.get(), &of_model));
+  puna_tokenizer *of_folder = nullptr, *of_file = nullptr;
   ok(puna_tokenizer_open(chat_model().c_str(), &of_folder));
   ok(puna_tokenizer_open((chat_model() + "/tokenizer.json").c_str(), &of_file));
-  const TokenizerHandle handles[] = {TokenizerHandle(of_model), TokenizerHandle(of_folder), TokenizerHandle(of_file)};
+  const TokenizerHandle handles[] = {TokenizerHandle(of_folder), TokenizerHandle(of_file)};
   auto model_info = sized<puna_model_info>();
   ok(puna_model_get_info(model.get(), &model_info));
   const std::string text = "Hello, \xC3\xA4 world\n 123";
-  int32_t want[64];
-  size_t count = 0;
-  ok(puna_model_tokenize(model.get(), text.data(), text.size(), nullptr, want, 64, &count));
-  for (const TokenizerHandle& t : handles) {
-    int32_t ids[64];
-    size_t n = 0, size = 0;
-    ok(puna_tokenizer_encode(t.get(), text.data(), text.size(), nullptr, ids, 64, &n));
-    CHECK(std::vector<int32_t>(ids, ids + n) == std::vector<int32_t>(want, want + count));
-    char back[64];
-    ok(puna_tokenizer_decode(t.get(), ids, n, 0, back, sizeof back, &size));
-    CHECK(std::string(back, size) == text);
+  const std::vector<int32_t> want = encode(model, text);
+  for (const puna_tokenizer* t : {tokenizer_of(model.get()), static_cast<const puna_tokenizer*>(of_folder), static_cast<const puna_tokenizer*>(of_file)}) {
+    const Output out;
+    ok(puna_tokenizer_encode(t, text.data(), text.size(), nullptr, out));
+    CHECK(out.ids() == want);
+    ok(puna_tokenizer_decode(t, want.data(), want.size(), 0, out));
+    CHECK(out.text() == text);
     auto info = sized<puna_tokenizer_info>();
-    ok(puna_tokenizer_get_info(t.get(), &info));
+    ok(puna_tokenizer_get_info(t, &info));
     CHECK(info.size > 256);
     auto token = sized<puna_token_info>();
-    ok(puna_tokenizer_token_info(t.get(), want[0], &token));
+    ok(puna_tokenizer_get_token_info(t, want[0], &token));
     int32_t found = -1;
-    ok(puna_tokenizer_find_token(t.get(), token.bytes, size_t(token.size), &found));
+    ok(puna_tokenizer_find_token(t, token.bytes, size_t(token.size), &found));
     CHECK(found == want[0]);
     // With a model beside it, the rows of the embedding behind the tokens are ids without text; beyond them, and alone, an id is an error.
-    const int32_t end = &t == &handles[2] ? info.size : model_info.vocabulary;
+    const int32_t end = t == of_file ? info.size : model_info.vocabulary;
     for (int32_t id = info.size; id < end; ++id) {
-      ok(puna_tokenizer_token_info(t.get(), id, &token));
+      ok(puna_tokenizer_get_token_info(t, id, &token));
       CHECK(token.size == 0);
     }
-    refused(puna_tokenizer_token_info(t.get(), end, &token), PUNA_INVALID_ARGUMENT, std::to_string(end));
+    refused(puna_tokenizer_get_token_info(t, end, &token), PUNA_INVALID_ARGUMENT, std::to_string(end));
   }
   puna_tokenizer* none = nullptr;
   refused(puna_tokenizer_open("/no/such/tokenizer.json", &none), PUNA_IO, "/no/such/tokenizer.json");
   puna_model* opened = nullptr;
   ok(puna_model_open_memory(nullptr, tiny_gguf().data(), tiny_gguf().size(), nullptr, &opened));
   const ModelHandle tiny(opened);
-  refused(puna_tokenizer_of_model(tiny.get(), &none), PUNA_UNSUPPORTED, "no tokenizer");
-  CHECK(none == nullptr);
+  const puna_tokenizer* of_tiny = nullptr;
+  refused(puna_model_get_tokenizer(tiny.get(), &of_tiny), PUNA_UNSUPPORTED, "no tokenizer");
+  CHECK(of_tiny == nullptr);
 }

@@ -175,7 +175,7 @@ TEST_CASE("options of recommenders, rankers and pipelines out of range are named
   const char* const config = "{\"surfaces\":[\"feed\"],\"tasks\":[{\"name\":\"like\"}],\"features\":[{\"name\":\"item\",\"rows\":3}],"
                              "\"dim\":2,\"cross_layers\":1,\"hidden\":[3]}";
   puna_ranker* ranker = nullptr;
-  const auto make = [&](const K& o) { return puna_ranker_new(nullptr, config, &o, &ranker); };
+  const auto make = [&](const K& o) { return puna_ranker_create(nullptr, config, &o, &ranker); };
   for (const double x : {kNan, -1.0, kInfinity}) {
     out_of_range<K>("learning_rate is", [&](K& o) { o.learning_rate = x; }, make);
     out_of_range<K>("weight_decay is", [&](K& o) { o.weight_decay = x; }, make);
@@ -186,7 +186,7 @@ TEST_CASE("options of recommenders, rankers and pipelines out of range are named
   CHECK(ranker == nullptr);
 
   using P = puna_pipeline_options;
-  ok(puna_ranker_new(nullptr, config, nullptr, &ranker));
+  ok(puna_ranker_create(nullptr, config, nullptr, &ranker));
   static const int64_t starts[] = {0, 1, 2}, ids[] = {0, 1};
   auto examples = sized<puna_examples>();
   examples.count = 2;
@@ -196,7 +196,7 @@ TEST_CASE("options of recommenders, rankers and pipelines out of range are named
   auto catalogue = sized<puna_catalogue>();
   catalogue.items = &examples;
   puna_pipeline* pipeline = nullptr;
-  const auto build = [&](const P& o) { return puna_pipeline_new(ranker, &catalogue, &o, &pipeline); };
+  const auto build = [&](const P& o) { return puna_pipeline_create(ranker, &catalogue, &o, &pipeline); };
   for (const int64_t n : {int64_t(-1), kHuge}) {
     out_of_range<P>("candidates is", [&](P& o) { o.candidates = n; }, build);
     out_of_range<P>("count is", [&](P& o) { o.count = n; }, build);

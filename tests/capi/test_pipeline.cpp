@@ -86,12 +86,12 @@ struct Scene : Handles {
     o.max_sequence = 16;
     o.negatives = 8;
     ok(puna_recommender_train(nullptr, users.data(), taken.data(), times.data(), users.size(), &o, &recommender));
-    ok(puna_recommender_new_user(recommender, &user));
+    ok(puna_user_create(recommender, &user));
     for (int32_t i = 0; i < 3; ++i) ok(puna_user_append(user, 4 + i, 100 * i));
     auto seeded = sized<puna_ranker_options>();
-    ok(puna_ranker_new(nullptr, kConfig, &seeded, &ranker));
+    ok(puna_ranker_create(nullptr, kConfig, &seeded, &ranker));
     seeded.seed = 1;
-    ok(puna_ranker_new(nullptr, kConfig, &seeded, &other));
+    ok(puna_ranker_create(nullptr, kConfig, &seeded, &other));
     for (int64_t i = 0; i < kItems; ++i) {
       items.add(0, {{}, {i}, kinds_of(i)}, {0, length_of(i)});
       categories.push_back(int32_t(i % 3));
@@ -107,7 +107,7 @@ struct Scene : Handles {
     request.user = user;
     request.query_time = 300;
   }
-  void make() { ok(puna_pipeline_new(ranker, &catalogue, &options, &pipeline)); }
+  void make() { ok(puna_pipeline_create(ranker, &catalogue, &options, &pipeline)); }
 };
 
 struct Answer {
@@ -204,7 +204,7 @@ TEST_CASE("a list from C shows copies once, caps categories, explores with known
   s.options.count = 6;
   s.options.per_category = 2;
   s.options.explore = 0.5;
-  s.options.explore_place = 6;
+  s.options.explore_place = 5;
   s.request.user = nullptr;
   s.request.candidates = all.data();
   s.request.candidate_count = all.size();
@@ -267,7 +267,7 @@ TEST_CASE("rankers are exchanged while other threads ask", "[capi]") {
 
 TEST_CASE("what a pipeline cannot take is refused, and the answer is as it was", "[capi]") {
   Scene s;
-  const auto not_made = [&](const std::string& words) { refused(puna_pipeline_new(s.ranker, &s.catalogue, &s.options, &s.pipeline), PUNA_INVALID_ARGUMENT, words); };
+  const auto not_made = [&](const std::string& words) { refused(puna_pipeline_create(s.ranker, &s.catalogue, &s.options, &s.pipeline), PUNA_INVALID_ARGUMENT, words); };
   s.options.diversity = 1.5;
   not_made("diversity is 1.5");
   s.options.diversity = std::numeric_limits<double>::quiet_NaN();
@@ -298,7 +298,7 @@ TEST_CASE("what a pipeline cannot take is refused, and the answer is as it was",
   not_made("example 2, feature 'kinds': id 99");
   s.items.ids[5] = 2;
   s.options.reserved = 1;
-  CHECK(puna_pipeline_new(s.ranker, &s.catalogue, &s.options, &s.pipeline) == PUNA_UNSUPPORTED);
+  CHECK(puna_pipeline_create(s.ranker, &s.catalogue, &s.options, &s.pipeline) == PUNA_UNSUPPORTED);
   s.options.reserved = 0;
   REQUIRE(s.pipeline == nullptr);
   s.make();
@@ -353,7 +353,7 @@ TEST_CASE("what a pipeline cannot take is refused, and the answer is as it was",
   a.c.struct_size = sizeof a.c;
 
   puna_ranker* another = nullptr;
-  ok(puna_ranker_new(nullptr, R"({"surfaces": ["feed"], "tasks": [{"name": "like"}], "features": [{"name": "item", "rows": 13}], "dim": 4, "hidden": [8]})", nullptr, &another));
+  ok(puna_ranker_create(nullptr, R"({"surfaces": ["feed"], "tasks": [{"name": "like"}], "features": [{"name": "item", "rows": 13}], "dim": 4, "hidden": [8]})", nullptr, &another));
   refused(puna_pipeline_use(s.pipeline, another), PUNA_INVALID_ARGUMENT, "another configuration");
   puna_ranker_free(another);
   ok(puna_pipeline_recommend(s.pipeline, &s.request, &a.c));

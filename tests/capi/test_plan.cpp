@@ -44,7 +44,9 @@ void check_plan(const puna_plan& plan, const puna_plan_options& options, Open&& 
     puna_session* s = nullptr;
     ok(puna_session_create(model.get(), &session_options, &s));
     sessions.emplace_back(s);
-    logits_after(sessions.back(), some_tokens(size_t(plan.positions)));
+    std::vector<int32_t> ids = some_tokens(size_t(plan.positions));
+    for (int32_t& id : ids) id %= info_of(sessions.back()).vocabulary;
+    logits_after(sessions.back(), ids);
   }
   check_close(info_of(context).memory_peak, plan.total_bytes);
   CHECK(plan.total_bytes == std::max(plan.load_peak_bytes, plan.weight_bytes + plan.kv_bytes + plan.scratch_bytes + plan.logits_bytes));
@@ -207,7 +209,7 @@ TEST_CASE("the planned total is a memory limit that suffices; a byte less is an 
     const std::vector<int32_t> more = some_tokens(95, 3);
     ok(puna_session_truncate(session.get(), 0));
     const std::vector<int32_t> all = some_tokens(100);
-    refused(puna_session_append(session.get(), all.data(), all.size()), PUNA_OUT_OF_MEMORY, "memory limit");
+    refused(puna_session_append(session.get(), all.data(), all.size(), nullptr, nullptr), PUNA_OUT_OF_MEMORY, "memory limit");
     CHECK(length(session) == 0);
     CHECK(info_of(context).memory_peak <= limited.memory_limit);
     CHECK(logits_after(session, some_tokens(5)) == before);

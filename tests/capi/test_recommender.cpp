@@ -78,7 +78,7 @@ TEST_CASE("a recommender learns, is saved and opened, and answers the same on an
     CHECK(info.max_sequence == 16);
     std::vector<float> scores[2];
     for (Handles* h : {&one, &three}) {
-      ok(puna_recommender_new_user(h->recommender, &h->user));
+      ok(puna_user_create(h->recommender, &h->user));
       for (int32_t i = 0; i < 3; ++i) ok(puna_user_append(h->user, 5 + i, 100 * i));
       const std::vector<int32_t> best = ask(h->user, 300, 20, &scores[h == &three]);
       CHECK(best.size() == 9);  // what was seen is out
@@ -114,7 +114,7 @@ TEST_CASE("training a recommender can be stopped, and what is wrong is said", "[
   refused(puna_recommender_open(nullptr, "/no/such/file", &h.recommender), PUNA_IO, "/no/such/file");
   o.items = 0;
   ok(walks.train(nullptr, o, &h.recommender));
-  ok(puna_recommender_new_user(h.recommender, &h.user));
+  ok(puna_user_create(h.recommender, &h.user));
   int32_t item = 0;
   uint64_t found = 0;
   refused(puna_user_recommend(h.user, 0, nullptr, &item, nullptr, 1, &found), PUNA_INVALID_ARGUMENT, "no events");
@@ -143,20 +143,21 @@ TEST_CASE("a recommender's items keep their names in its file, and are found by 
   ok(puna_recommender_save(h.recommender, (folder / "model").c_str()));
   ok(puna_recommender_open(nullptr, (folder / "model").c_str(), &again.recommender));
   for (int32_t i = 1; i <= 12; ++i) {
-    char text[16];
+    const char* text = nullptr;
     size_t size = 0;
     int32_t item = 0;
-    ok(puna_recommender_item_name(again.recommender, i, text, sizeof text, &size));
+    ok(puna_recommender_get_item_name(again.recommender, i, &text, &size));
     CHECK(std::string(text, size) == texts[size_t(i) - 1]);
-    ok(puna_recommender_find_item(again.recommender, text, &item));
+    ok(puna_recommender_find_item(again.recommender, texts[size_t(i) - 1].c_str(), &item));
     CHECK(item == i);
   }
   int32_t item = 77;
+  const char* name = nullptr;
   size_t size = 0;
   refused(puna_recommender_find_item(again.recommender, "itme 7", &item), PUNA_INVALID_ARGUMENT, "did you mean 'item 7'?");
   CHECK(item == 77);
-  refused(puna_recommender_item_name(again.recommender, 0, nullptr, 0, &size), PUNA_INVALID_ARGUMENT, "item 0, expected 1 to 12");
-  refused(puna_recommender_item_name(again.recommender, 13, nullptr, 0, &size), PUNA_INVALID_ARGUMENT, "item 13");
+  refused(puna_recommender_get_item_name(again.recommender, 0, &name, &size), PUNA_INVALID_ARGUMENT, "item 0, expected 1 to 12");
+  refused(puna_recommender_get_item_name(again.recommender, 13, &name, &size), PUNA_INVALID_ARGUMENT, "item 13");
   Handles other;
   names[5] = names[4];
   refused(walks.train(nullptr, o, &other.recommender), PUNA_INVALID_ARGUMENT, "both called 'item 4'");
@@ -164,5 +165,5 @@ TEST_CASE("a recommender's items keep their names in its file, and are found by 
   refused(walks.train(nullptr, o, &other.recommender), PUNA_INVALID_ARGUMENT, "item 5 is NULL");
   o.item_names = nullptr;
   ok(walks.train(nullptr, o, &other.recommender));
-  refused(puna_recommender_item_name(other.recommender, 1, nullptr, 0, &size), PUNA_INVALID_ARGUMENT, "no names");
+  refused(puna_recommender_get_item_name(other.recommender, 1, &name, &size), PUNA_INVALID_ARGUMENT, "no names");
 }

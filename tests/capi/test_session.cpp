@@ -20,9 +20,13 @@ TEST_CASE("exact logits agree with the reference's", "[capi][golden]") {
     const std::vector<int32_t> ids(wide.begin(), wide.end());
     const SessionHandle session = make_session(model, /*exact=*/true);
     std::vector<float> all(golden.array("logits").f32().size());
-    ok(puna_session_append_logits(session.get(), ids.data(), ids.size(), all.data(), all.size()));
+    puna_append_options options = wanting_logits(all);
+    auto result = sized<puna_append_result>();
+    ok(puna_session_append(session.get(), ids.data(), ids.size(), &options, &result));
     golden.check("logits", all);
-    refused(puna_session_append_logits(session.get(), ids.data(), ids.size(), all.data(), all.size() - 1), PUNA_INVALID_ARGUMENT, "buffer");
+    CHECK((result.kept == 0 && result.appended == int64_t(ids.size())));
+    options.logits_capacity -= 1;
+    refused(puna_session_append(session.get(), ids.data(), ids.size(), &options, nullptr), PUNA_INVALID_ARGUMENT, "logits has room for");
     CHECK(length(session) == int64_t(ids.size()));
   }
 }
@@ -33,7 +37,7 @@ TEST_CASE("appending at once, in steps, in chunks and in a batch gives the same 
   const std::vector<float> expected = logits_after(make_session(model), ids);
 
   const SessionHandle steps = make_session(model);
-  for (const int32_t id : ids) ok(puna_session_append(steps.get(), &id, 1));
+  for (const int32_t id : ids) ok(puna_session_append(steps.get(), &id, 1, nullptr, nullptr));
   CHECK(logits(steps) == expected);
 
   auto options = sized<puna_session_options>();
@@ -56,17 +60,86 @@ TEST_CASE("appending at once, in steps, in chunks and in a batch gives the same 
   refused(puna_session_append_batch(holes, lists, counts, 2), PUNA_INVALID_ARGUMENT, "session is NULL");
 }
 
+TEST_CASE("what is shared with a whole conversation stays, and the bits are those of a fresh session", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  auto options = sized<puna_append_options>();
+  options.keep_shared = 1;
+  const std::vector<int32_t> first = some_tokens(40);
+  for (const size_t shared : {size_t(0), size_t(1), size_t(25), size_t(40)}) {
+    CAPTURE(shared);
+    std::vector<int32_t> whole(first.begin(), first.begin() + std::ptrdiff_t(shared));
+    for (int32_t i = 0; i < 7; ++i) whole.push_back(200 + i);
+    const SessionHandle session = make_session(model);
+    logits_after(session, first);
+    auto planned = sized<puna_append_result>(), result = planned;
+    ok(puna_session_plan_append(session.get(), whole.data(), whole.size(), &options, &planned));
+    CHECK(tokens_of(session) == first);
+    ok(puna_session_append(session.get(), whole.data(), whole.size(), &options, &result));
+    CHECK((result.kept == int64_t(shared) && result.appended == 7));
+    CHECK((planned.kept == result.kept && planned.appended == result.appended));
+    CHECK(tokens_of(session) == whole);
+    CHECK(logits(session) == logits_after(make_session(model), whole));
+    ok(puna_session_append(session.get(), whole.data(), whole.size(), &options, &result));  // nothing new: the last token is computed again
+    CHECK((result.kept == int64_t(whole.size()) - 1 && result.appended == 1));
+    CHECK(logits(session) == logits_after(make_session(model), whole));
+  }
+  const SessionHandle session = make_session(model);
+  refused(puna_session_append(session.get(), nullptr, 0, &options, nullptr), PUNA_INVALID_ARGUMENT, "no tokens");
+}
+
+TEST_CASE("a generated token is held at once and computed by what comes next", "[capi]") {
+  const ModelHandle model = open_model(chat_model());
+  const std::vector<int32_t> prompt = some_tokens(9);
+  auto options = sized<puna_generate_options>();
+  options.max_tokens = 5;
+  options.ignore_eos = 1;
+  const auto answered = [&] {
+    SessionHandle s = make_session(model);
+    ok(puna_session_generate_tokens(s.get(), prompt.data(), prompt.size(), &options, nullptr, nullptr, nullptr));
+    return s;
+  };
+  SessionHandle session = answered();
+  const std::vector<int32_t> held = tokens_of(session);
+  REQUIRE(held.size() == prompt.size() + 5);
+  CHECK((info_of(session).pending == 1 && info_of(session).length == 14));
+  const float* none = nullptr;
+  refused(puna_session_get_logits(session.get(), &none, nullptr), PUNA_WRONG_STATE, "not computed yet");
+
+  ok(puna_session_append(session.get(), nullptr, 0, nullptr, nullptr));  // computes it alone
+  CHECK(info_of(session).pending == 0);
+  CHECK(logits(session) == logits_after(make_session(model), held));
+  refused(puna_session_append(session.get(), nullptr, 0, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "no tokens");
+
+  std::vector<int32_t> longer = held;
+  longer.push_back(7);
+  CHECK(logits_after(answered(), {7}) == logits_after(make_session(model), longer));
+
+  session = answered();  // cut off again: the logits before it are there
+  ok(puna_session_truncate(session.get(), int64_t(held.size()) - 1));
+  CHECK(logits(session) == logits_after(make_session(model), {held.begin(), held.end() - 1}));
+
+  session = answered();  // a snapshot and a copy keep it
+  size_t size = 0;
+  ok(puna_session_snapshot(session.get(), nullptr, 0, &size));
+  std::vector<char> bytes(size);
+  ok(puna_session_snapshot(session.get(), bytes.data(), size, &size));
+  puna_session *restored = nullptr, *copy = nullptr;
+  ok(puna_session_restore(model.get(), bytes.data(), size, &restored));
+  ok(puna_session_fork(session.get(), &copy));
+  for (puna_session* made : {restored, copy}) {
+    const SessionHandle s(made);
+    CHECK(info_of(s).pending == 1);
+    CHECK(logits_after(s, {7}) == logits_after(make_session(model), longer));
+  }
+}
+
 TEST_CASE("a session knows its tokens", "[capi]") {
   const SessionHandle session = make_session(open_model(chat_model()));
   const float* data = nullptr;
-  refused(puna_session_logits(session.get(), &data, nullptr), PUNA_WRONG_STATE, "append");
+  refused(puna_session_get_logits(session.get(), &data, nullptr), PUNA_WRONG_STATE, "append");
   const std::vector<int32_t> ids = some_tokens(5);
   logits_after(session, ids);
-  std::vector<int32_t> held(5);
-  size_t count = 0;
-  ok(puna_session_tokens(session.get(), held.data(), held.size(), &count));
-  CHECK(held == ids);
-  refused(puna_session_tokens(session.get(), held.data(), 4, &count), PUNA_INVALID_ARGUMENT, "5 are needed");
+  CHECK(tokens_of(session) == ids);
 
   auto info = sized<puna_session_info>();
   ok(puna_session_get_info(session.get(), &info));
@@ -87,14 +160,14 @@ TEST_CASE("a refused append changes nothing", "[capi]") {
   ok(puna_session_get_info(session.get(), &info));
 
   for (const int32_t id : {-1, info.vocabulary, INT32_MAX})
-    refused(puna_session_append(session.get(), &id, 1), PUNA_INVALID_ARGUMENT, std::to_string(id));
-  refused(puna_session_append(session.get(), some_tokens(3).data(), 3), PUNA_CONTEXT_FULL, "10");
-  refused(puna_session_append(session.get(), nullptr, 0), PUNA_INVALID_ARGUMENT, "no tokens");
-  refused(puna_session_append(session.get(), nullptr, 2), PUNA_INVALID_ARGUMENT, "tokens is NULL");
-  refused(puna_session_append(session.get(), &info.vocabulary, SIZE_MAX), PUNA_INVALID_ARGUMENT, "");
+    refused(puna_session_append(session.get(), &id, 1, nullptr, nullptr), PUNA_INVALID_ARGUMENT, std::to_string(id));
+  refused(puna_session_append(session.get(), some_tokens(3).data(), 3, nullptr, nullptr), PUNA_CONTEXT_FULL, "10");
+  refused(puna_session_append(session.get(), nullptr, 0, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "no tokens");
+  refused(puna_session_append(session.get(), nullptr, 2, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "tokens is NULL");
+  refused(puna_session_append(session.get(), &info.vocabulary, SIZE_MAX, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "");
   CHECK(length(session) == 8);
   CHECK(logits(session) == before);
-  ok(puna_session_append(session.get(), some_tokens(2).data(), 2));
+  ok(puna_session_append(session.get(), some_tokens(2).data(), 2, nullptr, nullptr));
 
   options.max_positions = -1;
   refused(puna_session_create(model.get(), &options, &created), PUNA_INVALID_ARGUMENT, "max_positions");
@@ -150,15 +223,15 @@ TEST_CASE("a cancelled call ends early and leaves the session as it was", "[capi
   host.session = session.get();
   for (const int64_t when : {0, 3, 20}) {
     host.calls_left = when;
-    refused(puna_session_append(session.get(), ids.data(), ids.size()), PUNA_CANCELLED, "cancel");
+    refused(puna_session_append(session.get(), ids.data(), ids.size(), nullptr, nullptr), PUNA_CANCELLED, "cancel");
     CHECK(length(session) == 0);
   }
   host.calls_left = -1;
   CHECK(logits_after(session, ids) == expected);
 
   ok(puna_session_cancel(session.get()));  // while nothing runs: the next call
-  refused(puna_session_append(session.get(), ids.data(), 1), PUNA_CANCELLED, "cancel");
-  ok(puna_session_append(session.get(), ids.data(), 1));
+  refused(puna_session_append(session.get(), ids.data(), 1, nullptr, nullptr), PUNA_CANCELLED, "cancel");
+  ok(puna_session_append(session.get(), ids.data(), 1, nullptr, nullptr));
 }
 
 TEST_CASE("scores are the log-likelihoods that the logits give", "[capi]") {
@@ -176,5 +249,5 @@ TEST_CASE("scores are the log-likelihoods that the logits give", "[capi]") {
     CHECK(nll[i] == Approx(std::log(sum) - double(l[size_t(ids[i + 1])])).margin(1e-5));
   }
   refused(puna_session_score(session.get(), ids.data(), 1, nll.data(), nll.size()), PUNA_INVALID_ARGUMENT, "count");
-  refused(puna_session_score(make_session(model).get(), ids.data(), ids.size(), nll.data(), nll.size() - 1), PUNA_INVALID_ARGUMENT, "buffer");
+  refused(puna_session_score(make_session(model).get(), ids.data(), ids.size(), nll.data(), nll.size() - 1), PUNA_INVALID_ARGUMENT, "nll has room for");
 }

@@ -21,12 +21,12 @@ TEST_CASE("a cancelled append that crosses the end of an attention chunk leaves 
       puna_session* made = nullptr;
       ok(puna_session_create(model.get(), &o, &made));
       const SessionHandle session(made);
-      ok(puna_session_append(session.get(), prompt.data(), first));
+      ok(puna_session_append(session.get(), prompt.data(), first, nullptr, nullptr));
       const std::string before = snapshot(session);
       const uint64_t kv_bytes = info_of(session).kv_bytes;
       host.act = [&] { puna_session_cancel(session.get()); };
       host.set(run);
-      const puna_status status = puna_session_append(session.get(), prompt.data() + first, prompt.size() - first);
+      const puna_status status = puna_session_append(session.get(), prompt.data() + first, prompt.size() - first, nullptr, nullptr);
       const bool fired = host.fired;
       host.set(-1);
       if (!fired) {
@@ -71,9 +71,9 @@ TEST_CASE("a session whose chunk was dropped to save memory has a snapshot that 
     puna_session* made = nullptr;
     ok(puna_session_create(model.get(), &o, &made));
     const SessionHandle session(made), whole = make_session(model);
-    ok(puna_session_append(session.get(), prompt.data(), chunk - 2));
+    ok(puna_session_append(session.get(), prompt.data(), chunk - 2, nullptr, nullptr));
     host.set(run);
-    const puna_status status = puna_session_append(session.get(), prompt.data() + chunk - 2, 3 * chunk);
+    const puna_status status = puna_session_append(session.get(), prompt.data() + chunk - 2, 3 * chunk, nullptr, nullptr);
     const bool fired = host.fired;
     host.set(-1);
     memory.refuses = false;
@@ -117,16 +117,19 @@ TEST_CASE("a cancel while a full context is made shorter leaves the conversation
     const SessionHandle session = make();
     const GenerationHandle answer = generation(session, prompt, g);
     std::vector<int32_t> got;
-    while (length(session) < 40) {
-      step(answer);
-      got.push_back(result_of(answer).last_token);
+    while (length(session) < 40 || info_of(session).pending) {
+      auto token = sized<puna_generated_token>();
+      int32_t state = -1;
+      ok(puna_generation_step(answer.get(), 0, &token, &state));
+      got.push_back(token.id);
     }
     const std::vector<int32_t> before = held(session);
     const std::string bytes = snapshot(session);
     host.act = [&] { puna_session_cancel(session.get()); };
     host.set(run);
+    auto token = sized<puna_generated_token>();
     int32_t state = -7;
-    const puna_status status = puna_generation_step(answer.get(), 0, nullptr, &state);
+    const puna_status status = puna_generation_step(answer.get(), 0, &token, &state);
     const bool fired = host.fired;
     host.set(-1);
     if (fired) {
@@ -136,7 +139,7 @@ TEST_CASE("a cancel while a full context is made shorter leaves the conversation
       CHECK(snapshot(session) == bytes);
     } else {
       ok(status);
-      got.push_back(result_of(answer).last_token);
+      got.push_back(token.id);
     }
     const std::vector<int32_t> rest = rest_of(answer);
     got.insert(got.end(), rest.begin(), rest.end());
@@ -171,18 +174,18 @@ TEST_CASE("an answer that a cancel, an exception or a full session ends has its 
     CHECK(result.prompt_tokens == 6);
     CHECK(result.generated_tokens == 4);
     CHECK(result.stop_reason == PUNA_STOP_INTERRUPTED);
-    CHECK(length(session) == 6 + 3);
-    // The conversation goes on with the token that the session does not hold yet.
+    CHECK(length(session) == 6 + 4);
+    // The conversation goes on from what it has said.
     const std::vector<int32_t> want = rest_of(generation(make_session(model), prompt, at_most(6)));
-    CHECK(result.last_token == want[3]);
-    CHECK(rest_of(generation(session, {result.last_token}, at_most(2))) == std::vector<int32_t>(want.begin() + 4, want.end()));
+    CHECK(tokens_of(session).back() == want[3]);
+    CHECK(rest_of(generation(session, {}, at_most(2))) == std::vector<int32_t>(want.begin() + 4, want.end()));
   }
   const SessionHandle session = make_session(model);
   auto result = sized<puna_generate_result>();
   result.generated_tokens = 5;
   ok(puna_session_cancel(session.get()));
   refused(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), nullptr, nullptr, nullptr, &result), PUNA_CANCELLED, "cancel");
-  CHECK((result.prompt_tokens == 0 && result.generated_tokens == 0 && result.last_token == -1));  // the prompt is not there either
+  CHECK((result.prompt_tokens == 0 && result.generated_tokens == 0));  // the prompt is not there either
   CHECK(length(session) == 0);
 }
 
@@ -194,21 +197,22 @@ TEST_CASE("a cancel is heard by one call that computes, unless it is forgotten b
   const puna_generate_options one = at_most(1);
   const int who = GENERATE(range(0, 6));
   CAPTURE(who);
-  if (who == 3) ok(puna_session_append(s, prompt.data(), 5));
+  if (who == 3) ok(puna_session_append(s, prompt.data(), 5, nullptr, nullptr));
   const auto compute = [&]() -> puna_status {
     std::vector<float> buffer(4096);
     int32_t finished = 0;
-    if (who == 0) return puna_session_append(s, prompt.data(), 5);
-    if (who == 1) return puna_session_embed(s, prompt.data(), 5, nullptr, buffer.data(), buffer.size());
+    if (who == 0) return puna_session_append(s, prompt.data(), 5, nullptr, nullptr);
+    const puna_append_options embedded = wanting_embeddings(buffer);
+    if (who == 1) return puna_session_append(s, prompt.data(), 5, &embedded, nullptr);
     if (who == 2) return puna_session_generate_tokens(s, prompt.data(), 5, &one, nullptr, nullptr, nullptr);
     if (who == 3) return puna_session_generate_tokens(s, nullptr, 0, &one, nullptr, nullptr, nullptr);  // draws only
     if (who == 4) return puna_session_score(s, prompt.data(), 5, buffer.data(), buffer.size());
-    ok(puna_session_begin(s, prompt.data(), 5));
+    ok(puna_session_begin(s, prompt.data(), 5, nullptr));
     return puna_session_step(s, 0, &finished);
   };
   ok(puna_session_cancel(s));
   const int32_t bad = -1;
-  refused(puna_session_append(s, &bad, 1), PUNA_INVALID_ARGUMENT, "-1");  // computes nothing: the cancel is still there
+  refused(puna_session_append(s, &bad, 1, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "-1");  // computes nothing: the cancel is still there
   if (who == 4) refused(puna_session_score(s, &bad, 1, nullptr, 0), PUNA_INVALID_ARGUMENT, "count");
   refused(compute(), PUNA_CANCELLED, "cancel");
   ok(compute());  // heard once
@@ -240,13 +244,11 @@ TEST_CASE("a call that fails in its midst leaves its buffer untouched", "[capi]"
     const SessionHandle session(made);
     std::vector<float> buffer(prompt.size() * size_t(std::max(info.vocabulary, info.hidden)), 17.5f);
     const std::vector<float> before = buffer;
-    auto pooling = sized<puna_embed_options>();
-    pooling.pooling = who - 1;
+    const puna_append_options wanted = who == 0 ? wanting_logits(buffer) : wanting_embeddings(buffer, who <= 3 ? who - 1 : 0);
     host.act = [&] { puna_session_cancel(session.get()); };
     host.set(run);
-    const puna_status status = who == 0   ? puna_session_append_logits(session.get(), prompt.data(), prompt.size(), buffer.data(), buffer.size())
-                               : who <= 3 ? puna_session_embed(session.get(), prompt.data(), prompt.size(), &pooling, buffer.data(), buffer.size())
-                                          : puna_session_score(session.get(), prompt.data(), prompt.size(), buffer.data(), buffer.size());
+    const puna_status status = who <= 3 ? puna_session_append(session.get(), prompt.data(), prompt.size(), &wanted, nullptr)
+                                        : puna_session_score(session.get(), prompt.data(), prompt.size(), buffer.data(), buffer.size());
     const bool fired = host.fired;
     host.set(-1);
     if (status == PUNA_OK) {

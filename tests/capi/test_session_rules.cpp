@@ -29,7 +29,7 @@ TEST_CASE("a generation freed in its prompt drops its append, and the next one a
     REQUIRE(step(g, 1) == PUNA_GENERATION_PAUSED);
   }
   std::vector<int32_t> so_far = prompt;
-  so_far.insert(so_far.end(), want.begin(), want.begin() + 2);
+  so_far.insert(so_far.end(), want.begin(), want.begin() + 3);
   CHECK(held(kept) == so_far);
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("while an append is under way everything that computes, changes or cop
     REQUIRE(step(owner, 1) == PUNA_GENERATION_PAUSED);
   } else {
     int32_t finished = -1;
-    ok(puna_session_begin(session.get(), prompt.data(), prompt.size()));
+    ok(puna_session_begin(session.get(), prompt.data(), prompt.size(), nullptr));
     ok(puna_session_step(session.get(), 1, &finished));
     REQUIRE(finished == 0);
   }
@@ -60,10 +60,11 @@ TEST_CASE("while an append is under way everything that computes, changes or cop
     CHECK_THAT(puna_last_error(), Catch::Matchers::Contains("truncate"));
     CHECK(info_of(session).under_way == 1);
   };
-  no(puna_session_append(s, one.data(), 1));
-  no(puna_session_append_logits(s, one.data(), 1, buffer.data(), buffer.size()));
-  no(puna_session_begin(s, one.data(), 1));
-  no(puna_session_embed(s, one.data(), 1, nullptr, buffer.data(), buffer.size()));
+  no(puna_session_append(s, one.data(), 1, nullptr, nullptr));
+  const puna_append_options all_logits = wanting_logits(buffer), embedded = wanting_embeddings(buffer);
+  no(puna_session_append(s, one.data(), 1, &all_logits, nullptr));
+  no(puna_session_begin(s, one.data(), 1, nullptr));
+  no(puna_session_append(s, one.data(), 1, &embedded, nullptr));
   no(puna_session_score(s, prompt.data(), 3, buffer.data(), buffer.size()));
   no(puna_session_use_adapter(s, nullptr));
   no(puna_session_fork(s, &copy));
@@ -88,7 +89,7 @@ TEST_CASE("a text prompt is not tokenized for a session with an append under way
   const ModelHandle model = open_model(chat_model());
   const SessionHandle session = make_session(model);
   const std::vector<int32_t> prompt = some_tokens(40);
-  ok(puna_session_begin(session.get(), prompt.data(), prompt.size()));
+  ok(puna_session_begin(session.get(), prompt.data(), prompt.size(), nullptr));
   ok(puna_session_cancel(session.get()));
   const std::string text(100000, 'x');
   puna_generation* made = nullptr;
@@ -126,12 +127,12 @@ TEST_CASE("a generation whose session was changed in between says so, and is in 
   const GenerationHandle g = generation(session, prompt, at_most(8));
   for (int i = 0; i < 3; ++i) CHECK(step(g) == PUNA_GENERATION_TOKEN);
   puna_session* const s = session.get();
-  if (how == 0) ok(puna_session_append(s, one.data(), 1));
+  if (how == 0) ok(puna_session_append(s, one.data(), 1, nullptr, nullptr));
   if (how == 1) ok(puna_session_truncate(s, 4));
   if (how == 2) ok(puna_session_truncate(s, 0));
   if (how == 3) {
     int32_t finished = 0;
-    ok(puna_session_begin(s, one.data(), 1));
+    ok(puna_session_begin(s, one.data(), 1, nullptr));
     int32_t state = -7;
     refused(puna_generation_step(g.get(), 0, nullptr, &state), PUNA_WRONG_STATE, "under way");
     ok(puna_session_step(s, 0, &finished));
@@ -170,7 +171,7 @@ TEST_CASE("reading, forking, a snapshot and a truncate to its own length leave a
     }
     ok(puna_session_truncate(session.get(), length(session)));  // drops the append that paused: it is begun again
     if (state == PUNA_GENERATION_PAUSED) REQUIRE(step(g) == PUNA_GENERATION_TOKEN);
-    if (state == PUNA_GENERATION_PAUSED) got.push_back(result_of(g).last_token);
+    if (state == PUNA_GENERATION_PAUSED) got.push_back(tokens_of(session).back());
   }
   CHECK(got == want);
 }
@@ -226,9 +227,9 @@ TEST_CASE("a callback can cancel and read the session of its call, and nothing e
       puna_session* copy = nullptr;
       size_t size = 0;
       int32_t finished = 0;
-      all.push_back(puna_session_append(session, &one, 1));
+      all.push_back(puna_session_append(session, &one, 1, nullptr, nullptr));
       all.push_back(puna_session_truncate(session, 0));
-      all.push_back(puna_session_begin(session, &one, 1));
+      all.push_back(puna_session_begin(session, &one, 1, nullptr));
       all.push_back(puna_session_step(session, 0, &finished));
       all.push_back(puna_session_fork(session, &copy));
       all.push_back(puna_session_snapshot(session, nullptr, 0, &size));
@@ -242,7 +243,7 @@ TEST_CASE("a callback can cancel and read the session of its call, and nothing e
   } seen{session.get(), {}};
   host.act = [&] { seen.look(); };
   host.set(11);
-  ok(puna_session_append(session.get(), prompt.data(), prompt.size()));
+  ok(puna_session_append(session.get(), prompt.data(), prompt.size(), nullptr, nullptr));
   REQUIRE(host.fired);
   host.set(-1);
   seen.check();

@@ -41,13 +41,13 @@ struct Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   std::vector<float> after(const std::vector<int32_t>& ids) const {
-    if (puna_session_append(s, ids.data(), ids.size()) != PUNA_OK) return {};
+    if (puna_session_append(s, ids.data(), ids.size(), nullptr, nullptr) != PUNA_OK) return {};
     return current();
   }
   std::vector<float> current() const {
     const float* data = nullptr;
     size_t n = 0;
-    if (puna_session_logits(s, &data, &n) != PUNA_OK) return {};
+    if (puna_session_get_logits(s, &data, &n) != PUNA_OK) return {};
     return {data, data + n};
   }
 };
@@ -117,7 +117,7 @@ TEST_CASE("sessions, forks, batches, cancels, adapters, images and fine-tuning s
   workers.add([&] {
     const Session s(model);
     std::thread canceller([&] { puna_session_cancel(s.s); });
-    const puna_status status = puna_session_append(s.s, prompt.data(), prompt.size());
+    const puna_status status = puna_session_append(s.s, prompt.data(), prompt.size(), nullptr, nullptr);
     canceller.join();
     if (status == PUNA_OK && s.current() != want) return false;
     puna_session_truncate(s.s, 0);
@@ -142,10 +142,12 @@ TEST_CASE("sessions, forks, batches, cancels, adapters, images and fine-tuning s
     workers.add([&, out = &mine] {
       puna_image* image = nullptr;
       auto i = sized<puna_image_info>();
-      if (puna_image_from_rgb(model, picture.data(), info.image_tile, info.image_tile, 0, &image) != PUNA_OK) return false;
+      if (puna_image_create(model, picture.data(), info.image_tile, info.image_tile, 0, &image) != PUNA_OK) return false;
       bool good = puna_image_get_info(image, &i) == PUNA_OK;
-      out->assign(size_t(i.features) * size_t(i.hidden), 0);
-      good = good && puna_image_encode(image, out->data(), out->size()) == PUNA_OK;
+      const float* rows = nullptr;
+      size_t count = 0;
+      good = good && puna_image_encode(image, &rows, &count) == PUNA_OK;
+      if (good) out->assign(rows, rows + count);
       puna_image_free(image);
       return good;
     });

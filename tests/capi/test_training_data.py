@@ -59,7 +59,7 @@ class TrainingData(unittest.TestCase):
         return said, log
 
     def loss(self, data, *more, **options):
-        return self.puna("finetune", data, *more, **options)[1][0]["loss"]
+        return self.puna("finetune", data, "--providers", "none", *more, **options)[1][0]["loss"]
 
     def test_gzip_pipes_and_names_change_nothing(self):
         rows = [CHAT, {"prompt": "Q: one?", "completion": " two"}]

@@ -26,7 +26,7 @@ struct Seeing {
       const int32_t rows = grid[0], columns = grid[1], tiles = rows * columns + (rows * columns > 1);
       const size_t floats = size_t(tiles) * 3 * size_t(info().image_tile) * size_t(info().image_tile);
       puna_image* image = nullptr;
-      ok(puna_image_from_pixels(model.get(), pixels.data() + at, floats, rows, columns, &image));
+      ok(puna_image_create_from_pixels(model.get(), pixels.data() + at, floats, rows, columns, &image));
       images.emplace_back(image);
       list.push_back(image);
       at += floats;
@@ -46,13 +46,9 @@ struct Seeing {
     return int64_t(expanded.rend() - std::find(expanded.rbegin(), expanded.rend(), patch[0])) - 1;
   }
   std::vector<int32_t> ids_of(const std::string& text) const {
-    auto options = sized<puna_tokenize_options>();
+    auto options = sized<puna_encode_options>();
     options.parse_special = 1;
-    std::vector<int32_t> ids(text.size() + 16);
-    size_t count = 0;
-    ok(puna_model_tokenize(model.get(), text.data(), text.size(), &options, ids.data(), ids.size(), &count));
-    ids.resize(count);
-    return ids;
+    return encode(model, text, &options);
   }
 };
 
@@ -66,15 +62,16 @@ TEST_CASE("images tell their layout, tokens and features", "[capi][golden]") {
     ok(puna_image_get_info(image.get(), &info));
     CHECK(info.encoded == 0);
     CHECK(info.features == int64_t(info.tiles) * m.info().image_tile_rows);
-    size_t tokens = 0, pixels = 0;
-    ok(puna_image_tokens(image.get(), nullptr, 0, &tokens));
+    size_t tokens = 0, count = 0, floats = 0;
+    const int32_t* ids = nullptr;
+    const float *pixels = nullptr, *rows = nullptr;
+    ok(puna_image_get_tokens(image.get(), &ids, &tokens));
     CHECK(int64_t(tokens) == info.tokens);
-    ok(puna_image_pixels(image.get(), nullptr, 0, &pixels));
-    CHECK(int64_t(pixels) == int64_t(info.tiles) * 3 * info.tile * info.tile);
-    const size_t at = features.size(), more = size_t(info.features) * size_t(info.hidden);
-    features.resize(at + more);
-    refused(puna_image_encode(image.get(), features.data() + at, more - 1), PUNA_INVALID_ARGUMENT, "floats");
-    ok(puna_image_encode(image.get(), features.data() + at, more));
+    ok(puna_image_get_pixels(image.get(), &pixels, &count));
+    CHECK(int64_t(count) == int64_t(info.tiles) * 3 * info.tile * info.tile);
+    ok(puna_image_encode(image.get(), &rows, &floats));
+    CHECK(floats == size_t(info.features) * size_t(info.hidden));
+    features.insert(features.end(), rows, rows + floats);
     ok(puna_image_get_info(image.get(), &info));
     CHECK(info.encoded == 1);
   }
@@ -90,26 +87,32 @@ TEST_CASE("prompts with images give the reference's logits, expanded by us or al
   for (const std::vector<int32_t>& ids : {m.text_ids(), expanded}) {
     const SessionHandle session = make_session(m.model, /*exact=*/true);
     std::vector<float> logits(expanded.size() * size_t(m.info().vocabulary));
-    refused(puna_session_append_images(session.get(), ids.data(), ids.size(), m.list.data(), m.list.size(), logits.data(), logits.size() - 1),
-            PUNA_INVALID_ARGUMENT, "floats");
-    ok(puna_session_append_images(session.get(), ids.data(), ids.size(), m.list.data(), m.list.size(), logits.data(), logits.size()));
+    puna_append_options options = wanting_logits(logits);
+    options.images = m.list.data();
+    options.image_count = m.list.size();
+    options.logits_capacity -= 1;
+    refused(puna_session_append(session.get(), ids.data(), ids.size(), &options, nullptr), PUNA_INVALID_ARGUMENT, "floats");
+    options.logits_capacity += 1;
+    const int64_t size = int64_t(expanded.size());
+    auto result = sized<puna_append_result>();
+    ok(puna_session_append(session.get(), ids.data(), ids.size(), &options, &result));
+    CHECK((result.kept == 0 && result.appended == size));
     m.golden.check("logits", logits);
-    int64_t shared = 0, whole = 0;
-    ok(puna_session_shared_images(session.get(), ids.data(), ids.size(), m.list.data(), m.list.size(), &shared, &whole));
-    CHECK((shared == int64_t(expanded.size()) && whole == shared));
+    options.logits = nullptr;
+    options.keep_shared = 1;
+    ok(puna_session_plan_append(session.get(), ids.data(), ids.size(), &options, &result));
+    CHECK((result.kept == size - 1 && result.appended == 1));
     ok(puna_session_truncate(session.get(), cut));
-    ok(puna_session_shared_images(session.get(), ids.data(), ids.size(), m.list.data(), m.list.size(), &shared, nullptr));
-    CHECK((shared < cut && shared > 0));
-    int64_t computed = 0;
-    ok(puna_session_append_rest_images(session.get(), ids.data(), ids.size(), m.list.data(), m.list.size(), &computed));
-    CHECK(computed == whole - cut);
+    ok(puna_session_append(session.get(), ids.data(), ids.size(), &options, &result));
+    CHECK((result.kept == cut && result.appended == size - cut));
+    options.keep_shared = 0;
     const SessionHandle stepped = make_session(m.model, /*exact=*/true);
-    ok(puna_session_begin_images(stepped.get(), ids.data(), ids.size(), m.list.data(), m.list.size()));
+    ok(puna_session_begin(stepped.get(), ids.data(), ids.size(), &options));
     int32_t finished = 0;
     while (!finished) ok(puna_session_step(stepped.get(), 50, &finished));
     const float *a = nullptr, *b = nullptr;
-    ok(puna_session_logits(session.get(), &a, nullptr));
-    ok(puna_session_logits(stepped.get(), &b, nullptr));
+    ok(puna_session_get_logits(session.get(), &a, nullptr));
+    ok(puna_session_get_logits(stepped.get(), &b, nullptr));
     CHECK(std::equal(a, a + m.info().vocabulary, b));
   }
 }
@@ -150,20 +153,20 @@ TEST_CASE("raw pixels of a game become an image; wrong ones are refused", "[capi
   const Seeing m;
   std::vector<uint8_t> rgb(100 * 40 * 3 + 64, 128);
   puna_image* raw = nullptr;
-  ok(puna_image_from_rgb(m.model.get(), rgb.data(), 100, 40, 0, &raw));
+  ok(puna_image_create(m.model.get(), rgb.data(), 100, 40, 0, &raw));
   const ImageHandle tight(raw);
-  ok(puna_image_from_rgb(m.model.get(), rgb.data(), 99, 40, 300, &raw));
+  ok(puna_image_create(m.model.get(), rgb.data(), 99, 40, 300, &raw));
   const ImageHandle strided(raw);
   for (const auto& [width, height, stride] : {std::tuple<int64_t, int64_t, int64_t>{0, 4, 0}, {4, -1, 0}, {70000, 4, 0}, {4, INT64_MAX, 0}, {60000, 60000, 0}})
-    refused(puna_image_from_rgb(m.model.get(), rgb.data(), width, height, stride, &raw), PUNA_UNSUPPORTED, "pixels");
-  refused(puna_image_from_rgb(m.model.get(), rgb.data(), 10, 10, 29, &raw), PUNA_INVALID_ARGUMENT, "stride");
+    refused(puna_image_create(m.model.get(), rgb.data(), width, height, stride, &raw), PUNA_UNSUPPORTED, "pixels");
+  refused(puna_image_create(m.model.get(), rgb.data(), 10, 10, 29, &raw), PUNA_INVALID_ARGUMENT, "stride");
   const float few[3] = {0};
-  refused(puna_image_from_pixels(m.model.get(), few, 3, 1, 1, &raw), PUNA_INVALID_ARGUMENT, "floats");
-  refused(puna_image_from_pixels(m.model.get(), few, 3, 100, 100, &raw), PUNA_INVALID_ARGUMENT, "grid");
+  refused(puna_image_create_from_pixels(m.model.get(), few, 3, 1, 1, &raw), PUNA_INVALID_ARGUMENT, "floats");
+  refused(puna_image_create_from_pixels(m.model.get(), few, 3, 100, 100, &raw), PUNA_INVALID_ARGUMENT, "grid");
   auto options = sized<puna_model_options>();
   options.no_vision = 1;
   puna_model* blind = nullptr;
   ok(puna_model_open(nullptr, m.golden.folder().c_str(), &options, &blind));
   const ModelHandle text(blind);
-  refused(puna_image_from_rgb(blind, rgb.data(), 10, 10, 0, &raw), PUNA_UNSUPPORTED, "vision");
+  refused(puna_image_create(blind, rgb.data(), 10, 10, 0, &raw), PUNA_UNSUPPORTED, "vision");
 }

@@ -15,7 +15,9 @@ constexpr int32_t kTokens[] = {11, 22, 33, 44, 55, 66, 77};
 struct Handles {
   puna_context* context = nullptr;
   puna_model* model = nullptr;
-  puna_tokenizer* tokenizer = nullptr;
+  puna_chat* chat = nullptr;
+  puna_session* chatting = nullptr;
+  puna_buffer *ids = nullptr, *text = nullptr;
   puna_session *session = nullptr, *copy = nullptr, *restored = nullptr;
   puna_generation* generation = nullptr;
   puna_sampler* sampler = nullptr;
@@ -43,7 +45,10 @@ struct Handles {
     puna_session_free(seeing);
     puna_session_free(restored);
     puna_generation_free(generation);
-    puna_tokenizer_free(tokenizer);
+    puna_chat_free(chat);
+    puna_session_free(chatting);
+    puna_buffer_free(ids);
+    puna_buffer_free(text);
     puna_sampler_free(sampler);
     std::free(buffer);  // malloc: the test's own memory is not to fail
   }
@@ -66,22 +71,21 @@ puna_status open(const Life& life, Handles& h) {
   return puna_model_open_reader(h.context, &reader, &life.model, &h.model);
 }
 
-puna_status talk(const Handles& h, puna_tokenizer*& tokenizer) {
-  int32_t ids[1024];
-  char text[4096];
-  size_t count = 0, size = 0;
-  TRY(puna_tokenizer_of_model(h.model, &tokenizer));
-  TRY(puna_tokenizer_encode(tokenizer, "Hello there, 123!", 17, nullptr, ids, 1024, &count));
-  TRY(puna_tokenizer_decode(tokenizer, ids, count, 0, text, sizeof text, &size));
+puna_status talk(Handles& h) {
+  const puna_tokenizer* tokenizer = nullptr;
+  TRY(puna_model_get_tokenizer(h.model, &tokenizer));
+  TRY(puna_buffer_create(&h.ids));
+  TRY(puna_buffer_create(&h.text));
+  TRY(puna_tokenizer_encode(tokenizer, "Hello there, 123!", 17, nullptr, h.ids));
+  TRY(puna_tokenizer_decode(tokenizer, static_cast<const int32_t*>(puna_buffer_data(h.ids)), puna_buffer_size(h.ids), 0, h.text));
   const std::string_view chat = R"({"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true})";
-  TRY(puna_model_render_chat(h.model, chat.data(), chat.size(), "2026-11-22", text, sizeof text, &size));
-  auto rendering = sized<puna_render_options>();
+  auto rendering = sized<puna_chat_options>();
   rendering.date = "2026-11-22";
-  TRY(puna_model_chat_tokens(h.model, chat.data(), chat.size(), &rendering, ids, 1024, &count));
-  puna_chat* rendered = nullptr;
-  const puna_status status = puna_chat_render(h.model, chat.data(), chat.size(), &rendering, &rendered);
-  puna_chat_free(rendered);
-  return status;
+  TRY(puna_chat_create(h.model, chat.data(), chat.size(), &rendering, &h.chat));
+  TRY(puna_session_create(h.model, nullptr, &h.chatting));
+  auto options = sized<puna_generate_options>();
+  options.max_tokens = 3;
+  return puna_chat_generate(h.chat, h.chatting, &options, nullptr, nullptr, nullptr);
 }
 
 // A picture: prepared, asked about in steps, rewound into.
@@ -90,16 +94,20 @@ puna_status look(Handles& h) {
   auto info = sized<puna_model_info>();
   TRY(puna_model_get_info(h.model, &info));
   if (info.image_tile == 0) return PUNA_OK;
-  TRY(puna_image_from_rgb(h.model, rgb.data(), 190, 60, 0, &h.image));
-  int32_t ids[128];
+  TRY(puna_image_create(h.model, rgb.data(), 190, 60, 0, &h.image));
+  const int32_t* ids = nullptr;
   size_t count = 0;
-  TRY(puna_image_tokens(h.image, ids, 128, &count));
+  TRY(puna_image_get_tokens(h.image, &ids, &count));
+  auto options = sized<puna_append_options>();
+  const puna_image* const image = h.image;
+  options.images = &image;
+  options.image_count = 1;
   TRY(puna_session_create(h.model, nullptr, &h.seeing));
-  TRY(puna_session_begin_images(h.seeing, ids, count, &h.image, 1));
+  TRY(puna_session_begin(h.seeing, ids, count, &options));
   for (int32_t done = 0; !done;) TRY(puna_session_step(h.seeing, 200, &done));
   TRY(puna_session_truncate(h.seeing, 5));
-  int64_t computed = 0;
-  return puna_session_append_rest_images(h.seeing, ids, count, &h.image, 1, &computed);
+  options.keep_shared = 1;
+  return puna_session_append(h.seeing, ids, count, &options, nullptr);
 }
 
 // Fine-tunes on three lines, in two passes a step, saves the adapter over the last life's, opens it and answers with it.
@@ -116,7 +124,7 @@ puna_status learn(const Life& life, Handles& h) {
   TRY(puna_adapter_open(h.model, life.adapter_folder.c_str(), &h.reopened));
   TRY(puna_session_create(h.model, nullptr, &h.session));
   TRY(puna_session_use_adapter(h.session, h.reopened));
-  return puna_session_append(h.session, kTokens, 7);
+  return puna_session_append(h.session, kTokens, 7, nullptr, nullptr);
 }
 
 // Three listeners: learned from, then one of them asks.
@@ -129,7 +137,7 @@ puna_status recommend(Handles& h) {
   options.users_per_step = 2;
   options.negatives = 2;
   TRY(puna_recommender_train(h.context, users, items, times, 7, &options, &h.recommender));
-  TRY(puna_recommender_new_user(h.recommender, &h.user));
+  TRY(puna_user_create(h.recommender, &h.user));
   int32_t best[3];
   uint64_t found = 0;
   for (int32_t i = 0; i < 6; ++i) {
@@ -144,7 +152,7 @@ puna_status rank(Handles& h) {
   static const int32_t surfaces[] = {0, 0};
   static const int64_t starts[] = {0, 1, 3}, ids[] = {1, 0, 2};
   static const float values[] = {1, 0};
-  TRY(puna_ranker_new(h.context, "{\"surfaces\":[\"feed\"],\"tasks\":[{\"name\":\"like\"}],\"features\":[{\"name\":\"item\",\"rows\":3}],"
+  TRY(puna_ranker_create(h.context, "{\"surfaces\":[\"feed\"],\"tasks\":[{\"name\":\"like\"}],\"features\":[{\"name\":\"item\",\"rows\":3}],"
                                  "\"dim\":2,\"cross_layers\":1,\"hidden\":[3]}", nullptr, &h.ranker));
   auto examples = sized<puna_examples>();
   examples.count = 2;
@@ -154,7 +162,7 @@ puna_status rank(Handles& h) {
   examples.id_count = 3;
   auto outcomes = sized<puna_outcomes>();
   outcomes.values = values;
-  TRY(puna_ranker_learn(h.ranker, &examples, &outcomes, nullptr, nullptr));
+  TRY(puna_ranker_learn(h.ranker, &examples, &outcomes, nullptr, nullptr, 0));
   TRY(puna_ranker_copy(h.ranker, PUNA_RANKER_TABLE_I8, &h.serving));
   float probabilities[2];
   TRY(puna_ranker_score(h.serving, &examples, probabilities, 2));
@@ -165,7 +173,7 @@ puna_status rank(Handles& h) {
   examples.id_count = 4;
   auto catalogue = sized<puna_catalogue>();
   catalogue.items = &examples;
-  TRY(puna_pipeline_new(h.serving, &catalogue, nullptr, &h.pipeline));
+  TRY(puna_pipeline_create(h.serving, &catalogue, nullptr, &h.pipeline));
   TRY(puna_pipeline_use(h.pipeline, h.ranker));
   auto request = sized<puna_pipeline_request>();
   request.user = h.user;
@@ -184,9 +192,12 @@ puna_status compute(const Life& life, Handles& h) {
   size_t size = 0;
   int32_t done = 0;
   TRY(puna_session_create(h.model, nullptr, &h.session));
-  TRY(puna_session_append_logits(h.session, kTokens, 7, logits, sizeof logits / sizeof *logits));
+  auto wanted = sized<puna_append_options>();
+  wanted.logits = logits;
+  wanted.logits_capacity = sizeof logits / sizeof *logits;
+  TRY(puna_session_append(h.session, kTokens, 7, &wanted, nullptr));
   TRY(puna_session_fork(h.session, &h.copy));
-  TRY(puna_session_begin(h.session, kTokens, 5));
+  TRY(puna_session_begin(h.session, kTokens, 5, nullptr));
   while (!done) TRY(puna_session_step(h.session, 200, &done));
   puna_session* const both[] = {h.session, h.copy};
   const int32_t* const lists[] = {kTokens, kTokens + 1};
@@ -197,7 +208,10 @@ puna_status compute(const Life& life, Handles& h) {
   TRY(puna_session_snapshot(h.session, h.buffer, size, &size));
   TRY(puna_session_restore(h.model, h.buffer, size, &h.restored));
   TRY(puna_session_truncate(h.restored, 3));
-  TRY(puna_session_embed(h.restored, kTokens, 4, nullptr, vector, 4096));
+  wanted = sized<puna_append_options>();
+  wanted.embeddings = vector;
+  wanted.embeddings_capacity = sizeof vector / sizeof *vector;
+  TRY(puna_session_append(h.restored, kTokens, 4, &wanted, nullptr));
   TRY(puna_session_truncate(h.restored, 0));
   TRY(puna_session_score(h.restored, kTokens, 7, logits, 6));
 
@@ -229,7 +243,7 @@ puna_status live(const Life& life) {
   Handles h;
   TRY(open(life, h));
   if (!life.adapter_folder.empty()) return learn(life, h);
-  if (life.text) TRY(talk(h, h.tokenizer));
+  if (life.text) TRY(talk(h));
   if (life.text) TRY(look(h));
   if (life.text) TRY(recommend(h));
   if (life.text) TRY(rank(h));

@@ -233,10 +233,10 @@ TEST_CASE("sampled allocations of SmolLM2's context fail once", "[faults]") {
       puna_session* s = nullptr;
       puna_status status = puna_model_open(context.get(), smollm2().c_str(), nullptr, &m);
       if (!status) status = puna_session_create(m, nullptr, &s);
-      for (int i = 0; !status && i < 3; ++i) status = puna_session_append(s, some_tokens(70).data(), 70);
+      for (int i = 0; !status && i < 3; ++i) status = puna_session_append(s, some_tokens(70).data(), 70, nullptr, nullptr);
       CHECK(allocator.failed == (n >= 0));
       CHECK(status == (n >= 0 ? PUNA_OUT_OF_MEMORY : PUNA_OK));
-      if (s) CHECK(puna_session_append(s, some_tokens(2).data(), 2) == PUNA_OK);  // what was refused once succeeds now
+      if (s) CHECK(puna_session_append(s, some_tokens(2).data(), 2, nullptr, nullptr) == PUNA_OK);  // what was refused once succeeds now
       puna_session_free(s);
       puna_model_free(m);
     }
@@ -342,18 +342,18 @@ TEST_CASE("cancelled at every step of the work, a session is as before and goes 
   const std::vector<int32_t> first = some_tokens(9), second = some_tokens(20, 3);
   const SessionHandle whole = make_session(model), session = make_session(model);
   const std::vector<float> before = logits_after(whole, first), after = logits_after(whole, second);
-  ok(puna_session_append(session.get(), first.data(), first.size()));
+  ok(puna_session_append(session.get(), first.data(), first.size(), nullptr, nullptr));
   host.session = session.get();
   int cancelled = 0;
   for (int64_t n = 0;; ++n) {
     host.countdown = n;
     host.fired = false;
-    const puna_status status = puna_session_append(session.get(), second.data(), second.size());
+    const puna_status status = puna_session_append(session.get(), second.data(), second.size(), nullptr, nullptr);
     if (status == PUNA_OK) {
       CHECK(logits(session) == after);
       if (!host.fired) break;  // the work is done before the cancel comes
       ok(puna_session_truncate(session.get(), int64_t(first.size())));  // it came in the last step, too late to matter:
-      CHECK(puna_session_append(session.get(), first.data(), 1) == PUNA_CANCELLED);  // it is for the next call
+      CHECK(puna_session_append(session.get(), first.data(), 1, nullptr, nullptr) == PUNA_CANCELLED);  // it is for the next call
       continue;
     }
     ++cancelled;

@@ -82,12 +82,12 @@ void steps(const Machine& m, uint64_t budget_us, const char* threads) {
   for (int round = 0; round < 3; ++round) {
     ok(puna_session_truncate(s, 0));
     const auto ids = prompt(512);
-    ok(puna_session_begin(s, ids.data(), ids.size()));
+    ok(puna_session_begin(s, ids.data(), ids.size(), nullptr));
     finish(prefill);
   }
   for (int i = 0; i < 200; ++i) {
     const int32_t id = 500 + i;
-    ok(puna_session_begin(s, &id, 1));
+    ok(puna_session_begin(s, &id, 1, nullptr));
     finish(decode);
   }
   report((std::string("steps of 2 ms in a prompt, ") + threads + ", overrun").c_str(), prefill);
@@ -159,12 +159,14 @@ void all_cancels(const char* path, const Machine& m) {
   for (int i = 0; i < 20000; ++i) chat += std::string(i ? "," : "") + R"({"role": "user", "content": "something that somebody said"})";
   chat += "]}";
   cancels("cancel in a chat of 20,000 messages", 100, [&](Stop& stop) {
-    puna_render_options o{};
+    puna_chat_options o{};
     o.struct_size = sizeof o;
     o.watch = Stop::watch;
     o.watch_user = &stop;
-    size_t size = 0;
-    return puna_model_render(m.model, chat.data(), chat.size(), &o, nullptr, 0, &size);
+    puna_chat* made = nullptr;
+    const puna_status status = puna_chat_create(m.model, chat.data(), chat.size(), &o, &made);
+    puna_chat_free(made);
+    return status;
   });
   std::string text;
   while (text.size() < 8 << 20) text += "some words that take a while, ";
@@ -173,7 +175,7 @@ void all_cancels(const char* path, const Machine& m) {
   }));
   cancels("cancel in a prompt", 50, in_session(m, [&](puna_session* s) {
     const auto ids = prompt(1000);
-    return puna_session_append(s, ids.data(), ids.size());
+    return puna_session_append(s, ids.data(), ids.size(), nullptr, nullptr);
   }));
   cancels("cancel in decoding", 50, in_session(m, [&](puna_session* s) {
     puna_generate_options o{};
@@ -201,11 +203,11 @@ double decode_seconds(const char* path, int32_t threads) {
   const Machine m(path, threads);
   puna_session* s = m.session();
   const auto ids = prompt(32);
-  ok(puna_session_append(s, ids.data(), ids.size()));
+  ok(puna_session_append(s, ids.data(), ids.size(), nullptr, nullptr));
   double best = 1e9;
   for (int round = 0; round < 5; ++round) {
     const auto start = Clock::now();
-    for (int32_t i = 0; i < 32; ++i) ok(puna_session_append(s, &ids[size_t(i)], 1));
+    for (int32_t i = 0; i < 32; ++i) ok(puna_session_append(s, &ids[size_t(i)], 1, nullptr, nullptr));
     best = std::min(best, us_since(start) / 1e6);
   }
   puna_session_free(s);

@@ -55,7 +55,7 @@ TEST_CASE("calibration sees every matrix that is multiplied, and what the head s
   options.exact = true;
   Session session(model, options);
   std::vector<float> hidden(tokens.size() * size_t(model->config().hidden));
-  session.append_hidden(tokens, hidden.data());
+  session.append(tokens, {.embeddings = hidden, .pooling = Pooling::none});
   const std::vector<float>& head = importance->at(w.lm_head.panels);
   const float* last = hidden.data() + hidden.size() - head.size();
   for (size_t i = 0; i < head.size(); ++i) CHECK(head[i] == Approx(last[i] * last[i]).epsilon(1e-4).margin(1e-9));  // the one row a window's head is asked for

@@ -39,7 +39,7 @@ std::vector<float> logits_in_pieces(const ModelPtr& model, const std::vector<int
   const size_t V = size_t(model->config().vocab);
   Session s(model, {exact, 0, int64_t(piece)});
   std::vector<float> all(ids.size() * V);
-  s.append(ids, all.data());
+  s.append(ids, {.logits = all});
   return all;
 }
 
@@ -155,7 +155,7 @@ TEST_CASE("with images logits have one hash a mode: ISA, threads, prefill chunks
           for (const int64_t piece : {1, 7, 64}) {
             Session s(model, {exact, 0, piece});
             std::vector<float> got(ids.size() * size_t(model->config().vocab));
-            s.append(place_images(*model, ids, images), got.data());
+            s.append(place_images(*model, ids, images), {.logits = got});
             if (want.empty()) want = got;
             CAPTURE(exact, isa, threads, piece);
             CHECK(hash_of(got) == hash_of(want));

@@ -113,11 +113,11 @@ TEST_CASE("greedy generation repeats transformers' tokens", "[runtime][golden]")
     CHECK(std::vector<int64_t>(r.tokens.begin(), r.tokens.end()) == want);
     CHECK(r.reason == StopReason::max_tokens);
     CHECK(r.prompt_tokens == int64_t(prompt.size()));
-    CHECK(session.length() == int64_t(prompt.size() + want.size() - 1));
+    CHECK(session.length() == int64_t(prompt.size() + want.size()));
   }
 }
 
-TEST_CASE("an answer streams, stops at the model's stop token, and the session holds all but that", "[runtime]") {
+TEST_CASE("an answer streams, stops at the model's stop token, and the session holds all of it", "[runtime]") {
   const Answer a = scripted("naïve €", {}, /*and_stop_token=*/true);
   CHECK(a.result.text == "naïve €");
   CHECK(join(a.pieces) == a.result.text);
@@ -126,6 +126,7 @@ TEST_CASE("an answer streams, stops at the model's stop token, and the session h
   CHECK(a.pieces.size() == a.result.tokens.size());
   Ids expected = encode("Say:"), said = spell("naïve €");
   expected.insert(expected.end(), said.begin(), said.end());
+  expected.push_back(stop_id());
   CHECK(a.held == expected);
 
   GenerateOptions special;
@@ -172,9 +173,10 @@ TEST_CASE("the token callback can stop, and the session goes on from there", "[r
   const GenerateResult r = generate(session, prompt, limited(50), [&](const GeneratedToken&) { return ++calls < 5; });
   CHECK(r.reason == StopReason::callback);
   CHECK(r.tokens.size() == 5);
-  CHECK(session.length() == int64_t(prompt.size()) + 4);
+  CHECK(session.length() == int64_t(prompt.size()) + 5);
+  CHECK(session.pending());
 
-  const GenerateResult rest = generate(session, std::span(&r.tokens.back(), 1), limited(45));  // the last token begins the next prompt
+  const GenerateResult rest = generate(session, Ids(), limited(45));  // the last token is computed first
   Session whole(model(), {});
   Ids both = r.tokens;
   both.insert(both.end(), rest.tokens.begin(), rest.tokens.end());
@@ -195,18 +197,18 @@ TEST_CASE("draws depend on seed and position: a resumed or forked session repeat
   CHECK(Ids(first.begin(), first.begin() + 20) == half);
   const std::unique_ptr<Session> fork = d.fork();
   const Ids rest(first.begin() + 20, first.end());
-  CHECK(generate(d, std::span(&half.back(), 1), warm(20, 7)).tokens == rest);
-  CHECK(generate(*fork, std::span(&half.back(), 1), warm(20, 7)).tokens == rest);
+  CHECK(generate(d, Ids(), warm(20, 7)).tokens == rest);
+  CHECK(generate(*fork, Ids(), warm(20, 7)).tokens == rest);
   d.truncate(int64_t(prompt.size()) + 10);
   CHECK(generate(d, std::span(first).subspan(10, 1), warm(29, 7)).tokens == Ids(first.begin() + 11, first.end()));
 }
 
 TEST_CASE("an empty prompt goes on from the session's logits, and needs some", "[runtime]") {
   Session a(model(), {});
-  CHECK(status_of([&] { generate(a, {}, limited(3)); }) == Status::wrong_state);
+  CHECK(status_of([&] { generate(a, Ids(), limited(3)); }) == Status::wrong_state);
   a.append(encode("abc"));
   Session b(model(), {});
-  CHECK(generate(a, {}, limited(3)).tokens == generate(b, encode("abc"), limited(3)).tokens);
+  CHECK(generate(a, Ids(), limited(3)).tokens == generate(b, encode("abc"), limited(3)).tokens);
 }
 
 TEST_CASE("log-probabilities are the model's own: the chosen token first, then the most likely", "[runtime]") {
@@ -215,8 +217,12 @@ TEST_CASE("log-probabilities are the model's own: the chosen token first, then t
   o.sampler.top_k = 5;
   o.sampler.repetition_penalty = 2;
   o.log_probabilities = 4;
-  generate(session, encode("abc"), o, [&](const GeneratedToken& t) {
-    const std::span<const float> logits = session.logits();
+  Generation generation(session, encode("abc"), o);
+  while (generation.step({}) != Generation::Event::ended) {
+    const GeneratedToken& t = generation.token();
+    const std::unique_ptr<Session> before = session.fork();  // it was drawn
+    before->truncate(before->length() - 1);
+    const std::span<const float> logits = before->logits();
     double sum = 0;
     for (const float x : logits) sum += std::exp(double(x));
     REQUIRE(t.probabilities.size() == 4);
@@ -228,14 +234,13 @@ TEST_CASE("log-probabilities are the model's own: the chosen token first, then t
     std::stable_sort(best.begin(), best.end(), [&](int32_t x, int32_t y) { return logits[size_t(x)] > logits[size_t(y)]; });
     best.erase(std::find(best.begin(), best.end(), t.id));
     for (size_t i = 1; i < 4; ++i) CHECK(t.probabilities[i].token == best[i - 1]);
-    return true;
-  });
+  }
   Session other(model(), {});
   o.log_probabilities = int32_t(other.model().config().vocab) + 1;
   CHECK(status_of([&] { generate(other, encode("abc"), o); }) == Status::invalid_argument);
   o.log_probabilities = int32_t(other.model().config().vocab);
-  generate(other, encode("abc"), o, [&](const GeneratedToken& t) { return t.probabilities.size() != other.logits().size(); });
-  CHECK(other.length() == int64_t(encode("abc").size()));
+  generate(other, encode("abc"), o, [&](const GeneratedToken& t) { return t.probabilities.size() != size_t(o.log_probabilities); });
+  CHECK(other.length() == int64_t(encode("abc").size()) + 1);
 }
 
 TEST_CASE("a full context ends the answer, and a prompt that does not fit is an error", "[runtime]") {
@@ -261,22 +266,23 @@ TEST_CASE("drop_oldest keeps the prefix and the newest half, as if the conversat
   const Ids prompt = first_tokens(9);
   Ids all = prompt;
   size_t drops = 0;
-  const auto check = [&](const GeneratedToken& t) {
-    const std::span<const int32_t> held = session.tokens();
+  Generation generation(session, prompt, o);
+  while (generation.step({}) != Generation::Event::ended) {
+    const std::unique_ptr<Session> before = session.fork();  // the token was drawn
+    if (before->pending()) before->truncate(before->length() - 1);
+    const std::span<const int32_t> held = before->tokens();
     CHECK(Ids(held.begin(), held.begin() + 4) == Ids(prompt.begin(), prompt.begin() + 4));
     CHECK(std::equal(held.begin() + 4, held.end(), all.end() - (ptrdiff_t(held.size()) - 4)));  // the newest
     if (held.size() == 4 + 6 && all.size() > prompt.size() + 1) {                               // just shortened: (16 - 4) / 2 stay
       ++drops;
       Session fresh(model(), small);
       fresh.append(held);
-      CHECK(std::equal(held.begin(), held.end(), fresh.tokens().begin()));
-      const std::span<const float> a = session.logits(), b = fresh.logits();
+      const std::span<const float> a = before->logits(), b = fresh.logits();
       CHECK(std::equal(a.begin(), a.end(), b.begin()));
     }
-    all.push_back(t.id);
-    return true;
-  };
-  CHECK(generate(session, prompt, o, check).reason == StopReason::max_tokens);
+    all.push_back(generation.token().id);
+  }
+  CHECK(generation.result().reason == StopReason::max_tokens);
   CHECK(all.size() == prompt.size() + 100);
   CHECK(drops >= 10);
 
@@ -285,7 +291,7 @@ TEST_CASE("drop_oldest keeps the prefix and the newest half, as if the conversat
   generate(late, longer, [&] { GenerateOptions one = o; one.max_tokens = 1; return one; }());
   Ids expected(longer.begin(), longer.begin() + 4);
   expected.insert(expected.end(), longer.end() - 6, longer.end());
-  CHECK(Ids(late.tokens().begin(), late.tokens().end()) == expected);
+  CHECK(Ids(late.tokens().begin(), late.tokens().end() - 1) == expected);
   o.keep_prefix = 15;
   CHECK(status_of([&] { generate(late, longer, o); }) == Status::invalid_argument);
   o.keep_prefix = -1;
@@ -303,27 +309,27 @@ TEST_CASE("cancel ends the call with an error and leaves the session usable", "[
   };
   CHECK(status_of([&] { generate(session, prompt, limited(20), cancel_third); }) == Status::cancelled);
   CHECK(seen.size() == 3);
-  CHECK(session.length() == int64_t(prompt.size()) + 2);  // the third was shown, but not appended
-  const Ids rest = generate(session, std::span(&seen.back(), 1), limited(17)).tokens;
+  CHECK(session.length() == int64_t(prompt.size()) + 3);
+  const Ids rest = generate(session, Ids(), limited(17)).tokens;
   Session whole(model(), {});
   seen.insert(seen.end(), rest.begin(), rest.end());
   CHECK(generate(whole, prompt, limited(20)).tokens == seen);
 
   Session late(model(), {});  // a cancel that comes after the last token does not hit the next call
   generate(late, prompt, limited(1), [&](const GeneratedToken&) { late.cancel(); return true; });
-  CHECK(generate(late, std::span(seen).first(1), limited(2)).tokens == Ids(seen.begin() + 1, seen.begin() + 3));
+  CHECK(generate(late, Ids(), limited(2)).tokens == Ids(seen.begin() + 1, seen.begin() + 3));
 }
 
 TEST_CASE("an exception thrown by a callback passes through and leaves the session usable", "[runtime]") {
   Session session(model(), {});
   const Ids prompt = encode("abc");
   CHECK_THROWS_AS(generate(session, prompt, limited(5), [](const GeneratedToken&) -> bool { throw 42; }), int);
-  CHECK(session.length() == int64_t(prompt.size()));
+  CHECK(session.length() == int64_t(prompt.size()) + 1);
   GenerateOptions o = limited(5);
   const auto poison = [](std::span<float> logits, std::span<const int32_t>) { logits[3] = std::numeric_limits<float>::quiet_NaN(); };
   o.processor = poison;
-  CHECK(status_of([&] { generate(session, {}, o); }) == Status::invalid_argument);
-  CHECK(generate(session, {}, limited(5)).tokens.size() == 5);
+  CHECK(status_of([&] { generate(session, Ids(), o); }) == Status::invalid_argument);
+  CHECK(generate(session, Ids(), limited(5)).tokens.size() == 5);
 }
 
 TEST_CASE("options out of range are refused before anything is computed", "[runtime]") {

@@ -40,7 +40,7 @@ std::vector<int32_t> some_ids(int64_t vocab, size_t count) {
 std::vector<float> logits(const ModelPtr& model, const SessionOptions& options, const std::vector<int32_t>& ids) {
   Session s(model, options);
   std::vector<float> all(ids.size() * size_t(model->config().vocab));
-  s.append(ids, all.data());
+  s.append(ids, {.logits = all});
   return all;
 }
 

@@ -61,7 +61,7 @@ std::vector<float> logits_of(const ModelPtr& model) {
   Session session(model, {true, 0, 256});
   const std::vector<int32_t> ids = {1, 5, 7, 3};
   std::vector<float> logits(ids.size() * size_t(model->config().vocab));
-  session.append(ids, logits.data());
+  session.append(ids, {.logits = logits});
   return logits;
 }
 

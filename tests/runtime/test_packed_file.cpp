@@ -23,7 +23,7 @@ namespace {
 std::vector<float> logits_of(const ModelPtr& model) {
   Session session(model, {});
   std::vector<float> logits(3 * size_t(model->config().vocab));
-  session.append(std::vector<int32_t>{1, 5, 9}, logits.data());
+  session.append(std::vector<int32_t>{1, 5, 9}, {.logits = logits});
   return logits;
 }
 

@@ -16,7 +16,7 @@ namespace {
 std::vector<float> logits_of(const ModelPtr& model, const std::vector<int64_t>& ids, bool exact) {
   Session session(model, {exact, 0, 256});
   std::vector<float> logits(ids.size() * size_t(model->config().vocab));
-  session.append(std::vector<int32_t>(ids.begin(), ids.end()), logits.data());
+  session.append(std::vector<int32_t>(ids.begin(), ids.end()), {.logits = logits});
   return logits;
 }
 

@@ -43,7 +43,7 @@ struct Folder {
     const ModelPtr model = Model::open(make_context(options), at.path());
     Session session(model, {true, 0, 16});
     std::vector<float> logits(3 * size_t(model->config().vocab));
-    session.append(std::vector<int32_t>{0, 1, int32_t(model->config().vocab) - 1}, logits.data());
+    session.append(std::vector<int32_t>{0, 1, int32_t(model->config().vocab) - 1}, {.logits = logits});
     return model;
   }
 };

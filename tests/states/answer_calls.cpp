@@ -30,9 +30,17 @@ std::string Machine::read_generate_options(const Op& op, GenerationRules& g, pun
   o.ignore_eos = 1;
   o.context_policy = g.drops_oldest ? PUNA_CONTEXT_DROP_OLDEST : PUNA_CONTEXT_ERROR;
   o.keep_prefix = g.keep_prefix;
+  if (!seen && n / 4194304 % 4 == 0) {  // the whole conversation: what is held up to somewhere, and the prompt
+    History all = g.session->held.first(int64_t(n / 16777216 % uint32_t(g.session->length() + 1)));
+    all.add(g.next);
+    g.next = all;
+    g.whole = true;
+    o.keep_shared = 1;
+    refusals.when(g.next.size() == 0, PUNA_INVALID_ARGUMENT);
+  }
   return words(text(g.next.ids), ", max_tokens ", g.max_tokens, ", temperature ", g.sampler.temperature, ", top_k ", g.sampler.top_k, ", seed ", g.sampler.seed,
                ", repetition_penalty ", g.sampler.repetition_penalty, ", stop_tokens ", text(g.stop_tokens), ", log_probabilities ", o.log_probabilities,
-               g.drops_oldest ? ", drop_oldest" : "", ", keep_prefix ", g.keep_prefix);
+               g.drops_oldest ? ", drop_oldest" : "", ", keep_prefix ", g.keep_prefix, g.whole ? ", keep_shared" : "");
 }
 
 // That an answer may be made. An empty prompt is taken.
@@ -58,10 +66,9 @@ int32_t Machine::expected_token(const GenerationRules& g) const {
 void Machine::check_result(const GenerationRules& g) {
   auto r = sized<puna_generate_result>();
   require(puna_generation_get_result(g.handle, &r) == PUNA_OK, "get_result failed");
-  const int32_t last = g.drawn.empty() ? -1 : g.drawn.back();
-  require(r.prompt_tokens == g.prompt_tokens && r.generated_tokens == int64_t(g.drawn.size()) && r.last_token == last && (!g.ended || r.stop_reason == g.reason),
-          words("a result of ", r.prompt_tokens, " prompt tokens, ", r.generated_tokens, " drawn, last ", r.last_token, ", reason ", r.stop_reason,
-                ", the rules say ", g.prompt_tokens, ", ", g.drawn.size(), ", ", last, ", ", g.reason));
+  require(r.prompt_tokens == g.prompt_tokens && r.generated_tokens == int64_t(g.drawn.size()) && (!g.ended || r.stop_reason == g.reason),
+          words("a result of ", r.prompt_tokens, " prompt tokens, ", r.generated_tokens, " drawn, reason ", r.stop_reason, ", the rules say ", g.prompt_tokens, ", ",
+                g.drawn.size(), ", ", g.reason));
 }
 
 void Machine::create_generation(const Op& op) {
@@ -114,7 +121,7 @@ void Machine::generation_step(const Op& op) {
     g.told = true;
     return check_result(g);
   }
-  const bool own = g.owns_append(), appends = g.next.size() != 0;
+  const bool own = g.owns_append(), appends = g.appends();
   Refusals refusals;
   refusals.when(g.stale() || (s->busy() && !own), PUNA_WRONG_STATE);
   if (refusals.none() && !own) {
@@ -123,10 +130,10 @@ void Machine::generation_step(const Op& op) {
   }
   Armed armed = arm(op, s, call);
   // Whether an append that replaces had to let go of the old in a step that paused cannot be seen from outside.
-  if (trigger().refuses_memory() && budget != 0 && g.drops_oldest) trigger() = {};
+  if (trigger().refuses_memory() && budget != 0 && g.replaces()) trigger() = {};
   const puna_status got = puna_generation_step(g.handle, budget, &token, &state);
   armed.over();
-  const History shortened = !own && appends && g.drops_oldest ? g.after_append() : own ? s->append->after[0].second : History{};
+  const History shortened = !own && appends && g.replaces() ? g.after_append() : own ? s->append->after[0].second : History{};
   const int64_t length = s->length();
   if (without_memory(got, refusals, armed, {s})) {
     if (s->length() != length) g.cut(shortened);
@@ -182,7 +189,7 @@ struct Listener {
     if (self.ids.size() != self.at + 1) return 0;
     if (self.does == cancel) puna_session_cancel(self.session);
     if (self.does == exception) throw std::runtime_error("from on_token");
-    if (self.does == come_back) self.came_back = puna_session_append(self.session, &token->id, 1);
+    if (self.does == come_back) self.came_back = puna_session_append(self.session, &token->id, 1, nullptr, nullptr);
     return self.does == stop;
   }
 };
@@ -223,7 +230,7 @@ void Machine::generate(const Op& op) {
   puna_status want = PUNA_OK;
   bool cancelled = s->pending;
   for (size_t i = 0;; ++i) {
-    const bool appends = g.next.size() != 0;
+    const bool appends = g.appends();
     if (i == host.ids.size()) {  // nothing more came: why?
       if (appends && g.overflows() && !g.drops_oldest) want = PUNA_CONTEXT_FULL;
       else if (without_memory(got, refusals, armed, {s})) want = PUNA_OUT_OF_MEMORY;
@@ -257,10 +264,9 @@ void Machine::generate(const Op& op) {
   require(got == want, armed.call + words(": ", puna_status_name(got), " (", puna_last_error(), "), the rules say ", puna_status_name(want)));
   require(!armed.cancelled || got != PUNA_OK, armed.call + ": it did not hear a cancel");
   s->pending = false;
-  const int32_t last = g.drawn.empty() ? -1 : g.drawn.back();
-  require(result.prompt_tokens == g.prompt_tokens && result.generated_tokens == int64_t(g.drawn.size()) && result.last_token == last && result.stop_reason == g.reason,
-          armed.call + words(": a result of ", result.prompt_tokens, " prompt tokens, ", result.generated_tokens, " drawn, last ", result.last_token, ", reason ",
-                             result.stop_reason, ", the rules say ", g.prompt_tokens, ", ", g.drawn.size(), ", ", last, ", ", g.reason));
+  require(result.prompt_tokens == g.prompt_tokens && result.generated_tokens == int64_t(g.drawn.size()) && result.stop_reason == g.reason,
+          armed.call + words(": a result of ", result.prompt_tokens, " prompt tokens, ", result.generated_tokens, " drawn, reason ", result.stop_reason,
+                             ", the rules say ", g.prompt_tokens, ", ", g.drawn.size(), ", ", g.reason));
 }
 
 }  // namespace puna::test::states

@@ -79,9 +79,8 @@ bool Machine::without_memory(puna_status got, const Refusals& refusals, const Ar
     auto info = sized<puna_session_info>();
     require(puna_session_get_info(s->handle, &info) == PUNA_OK, "get_info failed");
     if (info.length >= s->length()) continue;
-    s->held = s->held.first(info.length);
+    s->cut(info.length);
     s->has_logits = false;
-    ++s->changes;
   }
   return true;
 }

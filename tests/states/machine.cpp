@@ -42,8 +42,8 @@ puna_context_options host_with_triggers() {
         const int32_t id = 1;
         puna_session* copy = nullptr;
         size_t size = 0;
-        for (const puna_status status : {puna_session_append(t.session, &id, 1), puna_session_truncate(t.session, 0), puna_session_fork(t.session, &copy),
-                                         puna_session_snapshot(t.session, nullptr, 0, &size), puna_session_begin(t.session, &id, 1)})
+        for (const puna_status status : {puna_session_append(t.session, &id, 1, nullptr, nullptr), puna_session_truncate(t.session, 0), puna_session_fork(t.session, &copy),
+                                         puna_session_snapshot(t.session, nullptr, 0, &size), puna_session_begin(t.session, &id, 1, nullptr)})
           if (status != PUNA_WRONG_STATE) t.came_back = status;
         puna_session_free(copy);
       }
@@ -92,7 +92,7 @@ void Machine::step(const Op& op) {
       &Machine::snapshot, &Machine::restore, &Machine::use_adapter, &Machine::free_session, &Machine::create_generation, &Machine::create_generation,
       &Machine::create_generation, &Machine::generation_step, &Machine::generation_step, &Machine::generation_step, &Machine::generation_step,
       &Machine::generation_step, &Machine::generation_step, &Machine::free_generation, &Machine::free_generation, &Machine::generate, &Machine::generate};
-  static constexpr Call kImageCalls[] = {&Machine::append_images, &Machine::append_images, &Machine::begin_images, &Machine::append_rest_images};
+  static constexpr Call kImageCalls[] = {&Machine::append_images, &Machine::append_images, &Machine::begin_images, &Machine::append_shared};
   const size_t calls = std::size(kCalls), all = calls + (subject_.images.empty() ? 0 : std::size(kImageCalls));
   const size_t which = op.kind % all;
   (this->*(which < calls ? kCalls[which] : kImageCalls[which - calls]))(op);
@@ -136,16 +136,16 @@ void Machine::check(const SessionPtr& s, bool bits) {
     s->kv_bytes = int64_t(info.kv_bytes);
     s->kv_changes = s->changes;
   }
-  std::vector<int32_t> ids(size_t(info.length) + 1);
+  require(info.pending == int32_t(s->uncomputed), s->uncomputed ? "the last token is not pending any more" : "a token is pending that should not be");
+  const int32_t* ids = nullptr;
   size_t count = 0;
-  require(puna_session_tokens(s->handle, ids.data(), ids.size(), &count) == PUNA_OK, "tokens failed");
-  ids.resize(count);
-  require(ids == s->held.ids, "a session holds other tokens than the rules say");
+  require(puna_session_get_tokens(s->handle, &ids, &count) == PUNA_OK, "tokens failed");
+  require(std::vector<int32_t>(ids, ids + count) == s->held.ids, "a session holds other tokens than the rules say");
   const float* logits = nullptr;
   Refusals refusals;
-  refusals.when(!s->has_logits, PUNA_WRONG_STATE);
-  require_status("logits", puna_session_logits(s->handle, &logits, &count), refusals);
-  if (!bits || !s->has_logits) return;
+  refusals.when(!s->shows_logits(), PUNA_WRONG_STATE);
+  require_status("logits", puna_session_get_logits(s->handle, &logits, &count), refusals);
+  if (!bits || !s->shows_logits()) return;
   const std::vector<float> want = oracle_.logits(s->held, mode(*s));
   require(count == want.size() && memcmp(logits, want.data(), count * sizeof(float)) == 0, "a session's logits are not those of a fresh run over its tokens");
 }

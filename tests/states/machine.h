@@ -40,7 +40,7 @@ class Machine {
   struct Snapshot {
     std::string bytes;
     History held;
-    bool has_logits, exact;
+    bool has_logits, uncomputed, exact;
     int64_t max_positions;
   };
   struct Armed;
@@ -65,7 +65,7 @@ class Machine {
   void use_adapter(const Op& op);
   void append_images(const Op& op);
   void begin_images(const Op& op);
-  void append_rest_images(const Op& op);
+  void append_shared(const Op& op);
   void create_generation(const Op& op);
   void free_generation(const Op& op);
   void generation_step(const Op& op);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 
 namespace puna::test::states {
 namespace {
@@ -26,19 +27,20 @@ Subject::Subject(const std::string& folder, const puna_context_options& options)
   ok(puna_model_get_info(model, &info), "info");
   if (adapted) ok(puna_adapter_open(model, (folder + "/adapter").c_str(), &adapter), "adapter");
   if (info.image_tile == 0) return;
-  ok(puna_model_find_token(model, "<|patch|>", 9, &patch), "patch");
+  const puna_tokenizer* tokenizer = nullptr;
+  ok(puna_model_get_tokenizer(model, &tokenizer), "tokenizer");
+  ok(puna_tokenizer_find_token(tokenizer, "<|patch|>", 9, &patch), "patch");
   for (const int64_t width : {int64_t(info.image_tile), int64_t(info.image_tile) * 2}) {
     std::vector<uint8_t> rgb(size_t(3 * width * info.image_tile));
     for (size_t i = 0; i < rgb.size(); ++i) rgb[i] = uint8_t(i * 37 % 251);
     images.push_back(nullptr);
-    ok(puna_image_from_rgb(model, rgb.data(), width, info.image_tile, 0, &images.back()), "image");
+    ok(puna_image_create(model, rgb.data(), width, info.image_tile, 0, &images.back()), "image");
     size_t count = 0;
-    ok(puna_image_tokens(images.back(), nullptr, 0, &count), "image tokens");
-    std::vector<int32_t> ids(count);
-    ok(puna_image_tokens(images.back(), ids.data(), count, &count), "image tokens");
+    const int32_t* ids = nullptr;
+    ok(puna_image_get_tokens(images.back(), &ids, &count), "image tokens");
     History h;
     int32_t row = 0;
-    for (const int32_t id : ids) h.add(id, id == patch ? int32_t(images.size() - 1) * 4096 + row++ : -1);
+    for (const int32_t id : std::span(ids, count)) h.add(id, id == patch ? int32_t(images.size() - 1) * 4096 + row++ : -1);
     image_tokens.push_back(h);
   }
 }
@@ -98,7 +100,12 @@ void Oracle::fill(puna_session* s, const History& h, std::vector<float>& rows) c
     }
     std::vector<float> logits(size_t(part.size() * vocabulary));
     const std::vector<const puna_image*> images = subject_.images_of(part);
-    ok(puna_session_append_images(s, part.ids.data(), part.ids.size(), images.data(), images.size(), logits.data(), logits.size()), "append");
+    auto options = sized<puna_append_options>();
+    options.images = images.data();
+    options.image_count = images.size();
+    options.logits = logits.data();
+    options.logits_capacity = logits.size();
+    ok(puna_session_append(s, part.ids.data(), part.ids.size(), &options, nullptr), "append");
     rows.insert(rows.end(), logits.begin(), logits.begin() + (end - at) * vocabulary);
     ok(puna_session_truncate(s, end), "truncate");
     at = end;
@@ -139,10 +146,12 @@ std::vector<float> Oracle::embedding(const History& before, const std::vector<in
     std::vector<float> rows;
     const Session s = session(mode);
     fill(s.get(), before, rows);
-    auto options = sized<puna_embed_options>();
+    auto options = sized<puna_append_options>();
     options.pooling = pooling;
     std::vector<float> out(size_t(subject_.info.hidden) * (pooling == PUNA_POOLING_NONE ? ids.size() : 1));
-    ok(puna_session_embed(s.get(), ids.data(), ids.size(), &options, out.data(), out.size()), "embed");
+    options.embeddings = out.data();
+    options.embeddings_capacity = out.size();
+    ok(puna_session_append(s.get(), ids.data(), ids.size(), &options, nullptr), "embed");
     return out;
   });
 }

@@ -31,6 +31,15 @@ int64_t History::shared(const History& other) const {
 void SessionRules::commit(History after) {
   held = std::move(after);
   has_logits = true;
+  uncomputed = false;
+  ++changes;
+}
+
+void SessionRules::cut(int64_t length) {
+  const bool only_uncomputed = uncomputed && length + 1 == this->length();
+  held = held.first(length);
+  has_logits = has_logits && only_uncomputed;
+  uncomputed = false;
   ++changes;
 }
 
@@ -63,22 +72,28 @@ GenerationRules::~GenerationRules() {
 
 // The first keep_prefix stay, and of the rest the newest half of what there is room for.
 History GenerationRules::after_append() {
-  History all = session->held;
+  History all;
+  if (!whole) all = session->held;
   all.add(next);
   to_be_dropped = 0;
-  if (!overflows() || !drops_oldest) return all;
-  const int64_t tail = (session->max_positions - keep_prefix) / 2;
-  to_be_dropped = all.size() - keep_prefix - tail;
-  History kept = all.first(keep_prefix);
-  kept.add(all.slice(keep_prefix + to_be_dropped, all.size()));
-  return kept;
+  if (overflows() && drops_oldest) {
+    const int64_t tail = (session->max_positions - keep_prefix) / 2;
+    to_be_dropped = all.size() - keep_prefix - tail;
+    History kept = all.first(keep_prefix);
+    kept.add(all.slice(keep_prefix + to_be_dropped, all.size()));
+    all = std::move(kept);
+  }
+  rest = all.size() - std::min(all.shared(session->held), all.size() - 1);
+  return all;
 }
 
 void GenerationRules::appended() {
   changes = session->changes;
   dropped += to_be_dropped;
   if (drawn.empty()) prompt_tokens = next.size();
+  if (whole && drawn.empty()) prompt_tokens = rest;
   next = {};
+  whole = false;
 }
 
 void GenerationRules::cut(const History& after) {
@@ -86,16 +101,23 @@ void GenerationRules::cut(const History& after) {
   next = after.slice(session->length(), after.size());
   dropped += to_be_dropped;
   to_be_dropped = 0;
+  whole = false;
 }
 
 void GenerationRules::take(int32_t token) {
   drawn.push_back(token);
   next = {};
-  next.add(token);
   const bool stop = std::find(stop_tokens.begin(), stop_tokens.end(), token) != stop_tokens.end();
   const bool last = max_tokens > 0 && int64_t(drawn.size()) >= max_tokens, full = !drops_oldest && session->length() == session->max_positions;
   ended = stop || last || full;
   reason = stop ? PUNA_STOP_TOKEN : last ? PUNA_STOP_MAX_TOKENS : PUNA_STOP_CONTEXT_FULL;
+  if (session->length() < session->max_positions) {
+    session->held.add(token);
+    session->uncomputed = true;
+    changes = ++session->changes;
+  } else {
+    next.add(token);
+  }
   if (ended && session->generation == this) session->generation = nullptr;
 }
 
@@ -112,7 +134,8 @@ void require_status(const std::string& call, puna_status got, const Refusals& re
 void refuse_append(Refusals& refusals, const SessionRules& session, const std::vector<int32_t>& tokens, int64_t kept, int32_t vocabulary) {
   refusals.when(session.busy(), PUNA_WRONG_STATE);
   const bool outside = std::any_of(tokens.begin(), tokens.end(), [&](int32_t id) { return id < 0 || id >= vocabulary; });
-  refusals.when(tokens.empty() || outside, PUNA_INVALID_ARGUMENT);
+  const bool completes = session.uncomputed && kept == session.length();
+  refusals.when((tokens.empty() && !completes) || outside, PUNA_INVALID_ARGUMENT);
   refusals.when(kept + int64_t(tokens.size()) > session.max_positions, PUNA_CONTEXT_FULL);
 }
 

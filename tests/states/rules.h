@@ -45,6 +45,7 @@ struct SessionRules {
   puna_session* handle = nullptr;  // NULL once it is freed; a generation may keep the session
   History held;
   bool has_logits = false, exact = false, adapter = false, pending = false;  // pending: a cancel that nobody has heard
+  bool uncomputed = false;                                                   // the last token was drawn; the next append computes it
   int64_t max_positions = 0;
   uint64_t changes = 0;
   std::shared_ptr<AppendRules> append;
@@ -55,7 +56,9 @@ struct SessionRules {
   ~SessionRules() { drop(); }
   bool busy() const { return append != nullptr; }
   int64_t length() const { return held.size(); }
+  bool shows_logits() const { return has_logits && !uncomputed; }
   void commit(History after);
+  void cut(int64_t length);  // to fewer tokens
   void finish();  // the append under way, of all its sessions
   void drop();    // the same; none of them keeps a cancel
 };
@@ -66,8 +69,8 @@ struct GenerationRules {
   SessionPtr session;
   History next;
   uint64_t changes = 0;
-  int64_t max_tokens = 0, keep_prefix = 0, prompt_tokens = 0, dropped = 0, to_be_dropped = 0;
-  bool drops_oldest = false, ended = false, told = false;
+  int64_t max_tokens = 0, keep_prefix = 0, prompt_tokens = 0, dropped = 0, to_be_dropped = 0, rest = 0;  // rest: of a whole `next`, what is not shared
+  bool drops_oldest = false, whole = false, ended = false, told = false;  // whole: `next` is all that the session shall hold
   std::vector<int32_t> stop_tokens, drawn;
   puna_sampler_options sampler{};
   int32_t reason = 0;
@@ -80,7 +83,9 @@ struct GenerationRules {
   bool owns_append() const { return session->append && session->append->owner == this; }
   bool stale() const { return changes != session->changes; }
   bool active() const { return !ended && !stale(); }
-  bool overflows() const { return session->length() + next.size() > session->max_positions; }
+  bool appends() const { return next.size() != 0 || session->uncomputed; }
+  bool replaces() const { return drops_oldest || whole; }
+  bool overflows() const { return (whole ? 0 : session->length()) + next.size() > session->max_positions; }
   // What the session holds once `next` is appended, shortened or not.
   History after_append();
   void appended();

@@ -19,6 +19,13 @@ History with(const History& held, const std::vector<int32_t>& ids) {
   return after;
 }
 
+puna_append_options with_images(const std::vector<const puna_image*>& images) {
+  auto options = sized<puna_append_options>();
+  options.images = images.data();
+  options.image_count = images.size();
+  return options;
+}
+
 }  // namespace
 
 bool Machine::appended(puna_status got, const SessionPtr& s, const Refusals& refusals, Armed& armed, History after) {
@@ -69,7 +76,7 @@ void Machine::append(const Op& op) {
   Refusals refusals;
   refuse_append(refusals, *s, ids, s->length(), subject_.vocabulary());
   Armed armed = arm(op, s, words("append(", name(s), ", ", text(ids), ")"));
-  appended(puna_session_append(s->handle, ids.data(), ids.size()), s, refusals, armed, with(s->held, ids));
+  appended(puna_session_append(s->handle, ids.data(), ids.size(), nullptr, nullptr), s, refusals, armed, with(s->held, ids));
 }
 
 void Machine::append_logits(const Op& op) {
@@ -78,13 +85,16 @@ void Machine::append_logits(const Op& op) {
   const std::vector<int32_t> ids = tokens(op.n[1]);
   const size_t vocabulary = size_t(subject_.vocabulary());
   std::vector<float> rows(ids.size() * vocabulary + 1, kUntouched);
+  auto options = sized<puna_append_options>();
+  options.logits = rows.data();
   const size_t capacity = op.n[2] % 16 ? rows.size() : ids.size() * vocabulary / 2;
   const History after = with(s->held, ids);
   Refusals refusals;
   refuse_append(refusals, *s, ids, s->length(), subject_.vocabulary());
   refusals.when(capacity < ids.size() * vocabulary, PUNA_INVALID_ARGUMENT);
   Armed armed = arm(op, s, words("append_logits(", name(s), ", ", text(ids), ", capacity ", capacity, ")"));
-  if (!appended(puna_session_append_logits(s->handle, ids.data(), ids.size(), rows.data(), capacity), s, refusals, armed, after))
+  options.logits_capacity = capacity;
+  if (!appended(puna_session_append(s->handle, ids.data(), ids.size(), &options, nullptr), s, refusals, armed, after))
     return require_untouched(rows, armed.call);
   for (size_t i = 0; i < ids.size(); ++i) {
     const std::vector<float> want = oracle_.logits(after.first(after.size() - int64_t(ids.size() - i) + 1), mode(*s));
@@ -96,7 +106,8 @@ void Machine::embed(const Op& op) {
   const SessionPtr s = pick(op);
   if (!s) return;
   const std::vector<int32_t> ids = tokens(op.n[1]);
-  auto options = sized<puna_embed_options>();
+  if (ids.empty() && s->uncomputed) return;  // there is nothing to embed, but a token to compute
+  auto options = sized<puna_append_options>();
   options.pooling = int32_t(op.n[2] % 3);
   std::vector<float> out(size_t(subject_.info.hidden) * (options.pooling == PUNA_POOLING_NONE ? ids.size() : 1), kUntouched);
   Refusals refusals;
@@ -104,7 +115,9 @@ void Machine::embed(const Op& op) {
   const History before = s->held;
   Armed armed = arm(op, s, words("embed(", name(s), ", ", text(ids), ", pooling ", options.pooling, ")"));
   float nowhere = 0;
-  const puna_status got = puna_session_embed(s->handle, ids.data(), ids.size(), &options, out.empty() ? &nowhere : out.data(), out.size());
+  options.embeddings = out.empty() ? &nowhere : out.data();
+  options.embeddings_capacity = out.size();
+  const puna_status got = puna_session_append(s->handle, ids.data(), ids.size(), &options, nullptr);
   if (!appended(got, s, refusals, armed, with(before, ids))) return require_untouched(out, armed.call);
   require(out == oracle_.embedding(before, ids, options.pooling, mode(*s)), armed.call + ": the embedding is not that of a fresh run");
 }
@@ -202,7 +215,7 @@ void Machine::begin(const Op& op) {
   Refusals refusals;
   refuse_append(refusals, *s, ids, s->length(), subject_.vocabulary());
   script.push_back(words("begin(", name(s), ", ", text(ids), ")"));
-  require_status(script.back(), puna_session_begin(s->handle, ids.data(), ids.size()), refusals);
+  require_status(script.back(), puna_session_begin(s->handle, ids.data(), ids.size(), nullptr), refusals);
   if (!refusals.none()) return;
   s->append = std::make_shared<AppendRules>();
   s->append->after.emplace_back(s.get(), with(s->held, ids));
@@ -271,9 +284,7 @@ void Machine::truncate(const Op& op) {
   s->drop();
   s->pending = false;
   if (length == s->length()) return;
-  s->held = s->held.first(length);
-  s->has_logits = false;
-  ++s->changes;
+  s->cut(length);
 }
 
 void Machine::fork(const Op& op) {
@@ -292,6 +303,7 @@ void Machine::fork(const Op& op) {
   (*to)->handle = copy;
   (*to)->held = s->held;
   (*to)->has_logits = s->has_logits;
+  (*to)->uncomputed = s->uncomputed;
   (*to)->exact = s->exact;
   (*to)->adapter = s->adapter;
   (*to)->max_positions = s->max_positions;
@@ -314,7 +326,7 @@ void Machine::snapshot(const Op& op) {
   require(got == asked, script.back() + ": the size was " + puna_status_name(asked) + ", the snapshot is " + puna_status_name(got));
   if (!refusals.none()) return;
   require(again == size, script.back() + ": another size than asked for");
-  snapshots_[k].reset(new Snapshot{std::move(bytes), s->held, s->has_logits, s->exact, s->max_positions});
+  snapshots_[k].reset(new Snapshot{std::move(bytes), s->held, s->has_logits, s->uncomputed, s->exact, s->max_positions});
 }
 
 void Machine::restore(const Op& op) {
@@ -329,6 +341,7 @@ void Machine::restore(const Op& op) {
   (*to)->handle = made;
   (*to)->held = n.held;
   (*to)->has_logits = n.has_logits;
+  (*to)->uncomputed = n.uncomputed;
   (*to)->exact = n.exact;
   (*to)->max_positions = n.max_positions;
   script.back() = name(*to) + " = " + script.back();
@@ -357,7 +370,8 @@ void Machine::append_images(const Op& op) {
   after.add(p);
   const std::vector<const puna_image*> images = subject_.images_of(p);
   Armed armed = arm(op, s, words("append_images(", name(s), ", ", text(p.ids), ")"));
-  appended(puna_session_append_images(s->handle, p.ids.data(), p.ids.size(), images.data(), images.size(), nullptr, 0), s, refusals, armed, after);
+  const puna_append_options options = with_images(images);
+  appended(puna_session_append(s->handle, p.ids.data(), p.ids.size(), &options, nullptr), s, refusals, armed, after);
 }
 
 void Machine::begin_images(const Op& op) {
@@ -368,7 +382,8 @@ void Machine::begin_images(const Op& op) {
   refuse_append(refusals, *s, p.ids, s->length(), subject_.vocabulary());
   const std::vector<const puna_image*> images = subject_.images_of(p);
   script.push_back(words("begin_images(", name(s), ", ", text(p.ids), ")"));
-  require_status(script.back(), puna_session_begin_images(s->handle, p.ids.data(), p.ids.size(), images.data(), images.size()), refusals);
+  const puna_append_options options = with_images(images);
+  require_status(script.back(), puna_session_begin(s->handle, p.ids.data(), p.ids.size(), &options), refusals);
   if (!refusals.none()) return;
   History after = s->held;
   after.add(p);
@@ -377,7 +392,7 @@ void Machine::begin_images(const Op& op) {
 }
 
 // The whole conversation again: what is held up to somewhere outside of images, and something new.
-void Machine::append_rest_images(const Op& op) {
+void Machine::append_shared(const Op& op) {
   const SessionPtr s = pick(op);
   if (!s) return;
   History whole = s->held.first(int64_t(op.n[2] % uint64_t(s->length() + 1)));
@@ -388,11 +403,15 @@ void Machine::append_rest_images(const Op& op) {
   refuse_append(refusals, *s, whole.ids, 0, subject_.vocabulary());
   const std::vector<const puna_image*> images = subject_.images_of(whole);
   const int64_t kept = std::min(whole.shared(s->held), whole.size() - 1);
-  Armed armed = arm(op, s, words("append_rest_images(", name(s), ", ", text(whole.ids), ")"));
-  int64_t computed = -7;
-  const puna_status got = puna_session_append_rest_images(s->handle, whole.ids.data(), whole.ids.size(), images.data(), images.size(), &computed);
+  Armed armed = arm(op, s, words("append_shared(", name(s), ", ", text(whole.ids), ")"));
+  puna_append_options options = with_images(images);
+  options.keep_shared = 1;
+  auto result = sized<puna_append_result>();
+  result.kept = result.appended = -7;
+  const puna_status got = puna_session_append(s->handle, whole.ids.data(), whole.ids.size(), &options, &result);
   const bool taken = appended(got, s, refusals, armed, whole);
-  require(computed == (taken ? whole.size() - kept : -7), armed.call + words(": *computed is ", computed));
+  require(result.kept == (taken ? kept : -7) && result.appended == (taken ? whole.size() - kept : -7),
+          armed.call + words(": it kept ", result.kept, " and appended ", result.appended));
 }
 
 }  // namespace puna::test::states

@@ -35,7 +35,7 @@ std::vector<float> session_logits(const Golden& g, const ModelPtr& model, Adapte
   for (const Sequence& s : golden_batch(g)) {
     Session session(model, options);
     std::vector<float> logits(s.tokens.size() * size_t(model->config().vocab));
-    session.append(s.tokens, logits.data());
+    session.append(s.tokens, {.logits = logits});
     all.insert(all.end(), logits.begin(), logits.end());
   }
   return all;

@@ -31,6 +31,7 @@ struct GenerateOptions {
                                              // itself: before penalties, temperature and filters
   ContextPolicy context_policy = ContextPolicy::error;
   int64_t keep_prefix = 0;
+  bool keep_shared = false;                  // the prompt is all that the session shall hold: what it shares with it stays, the rest is replaced by the prompt's
   Sampler::Processor processor;              // borrowed until the answer has ended
 };
 
@@ -55,7 +56,7 @@ struct GenerateResult {
 // ended or is destroyed (which drops its append), otherwise Error{wrong_state}. A session that others changed in between makes step()
 // Error{wrong_state} from then on, instead of an answer that follows from nothing. When the prompt fails, the session is as before.
 // Session::cancel() or an exception of the processor makes step() throw; the session then holds what was generated so far, and step() may be
-// called again.
+// called again. Every token that was handed out is held by the session; the last one is computed when something follows (Session::pending()).
 class Generation {
  public:
   Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options);
@@ -84,11 +85,11 @@ using OnToken = FunctionRef<bool(const GeneratedToken&)>;
 // Steps to the end. When that throws the generation has ended as well (StopReason::interrupted), and its result says what there was.
 void finish(Generation& generation, OnToken on_token = {});
 
-// Appends `prompt` (may be empty when the session already has logits) and generates. The session ends holding the prompt and
-// every generated token but the last: to go on, begin the next prompt with that one. A draw's index is the position its token
-// takes (tokens dropped by this call counted), so a resumed or forked session repeats its draws. Failures: see Generation.
+// Appends `prompt` (may be empty when the session has logits, or a token that is not computed yet) and generates. The session ends holding the prompt
+// and every generated token, but for one that found it full. A draw's index is the position its token takes (tokens dropped by this call counted), so
+// a resumed or forked session repeats its draws. Failures: see Generation.
 GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token = {});
-GenerateResult generate_with_images(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token = {});
+GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token = {});
 
 // Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1: n-1 values. The session must be empty and ends holding the
 // tokens, or is empty again when the call fails.

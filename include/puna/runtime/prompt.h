@@ -1,6 +1,7 @@
 // prompt.h -- what a session takes in: token ids, and the positions that images fill instead of the ids' own embeddings.
 // Also a plain text's ids, with the beginning-of-text token where the model's metadata asks for one.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -46,6 +47,11 @@ Prompt prompt_with_images(const Model& model, std::span<const int32_t> tokens, s
 Prompt slice(const PromptView& prompt, int64_t begin, int64_t end);
 // How many leading positions are the same: same ids, filled by the same content.
 int64_t shared_prefix(const PromptView& a, const PromptView& b) noexcept;
+
+// How much of `held` an append keeps that makes it `whole`: what they share, but for the last token, which gives the logits.
+inline int64_t kept_of(const PromptView& whole, const PromptView& held) noexcept {
+  return std::min(shared_prefix(whole, held), int64_t(whole.tokens.size()) - 1);
+}
 
 // The longest prefix of `length` or less that no image reaches across.
 int64_t whole_images(const PromptView& prompt, int64_t length) noexcept;

@@ -1,4 +1,5 @@
 // session.h -- one conversation with a model: its tokens, its KV pages, and the append under way.
+// The last token held may still be uncomputed: a generation hands a token out before it is known whether anything follows. The next append computes it.
 // One thread at a time, except cancel(), which any thread may call. A call that fails or is cancelled leaves the session
 // as it was before the call. Whatever computes, changes or copies the session needs it idle: nothing under way, and not from a callback of
 // a call that is running; otherwise it is Error{wrong_state}.
@@ -31,6 +32,21 @@ struct SessionTimings {
   double prompt_seconds = 0, decode_seconds = 0;
 };
 
+enum class Pooling : int32_t {
+  mean = 0,  // over the new tokens
+  last = 1,  // the last token's vector, which has seen all others
+  none = 2,  // one vector a new token
+};
+
+// What an append is asked for besides. The outputs are written when it has succeeded, and not at all otherwise.
+struct AppendOptions {
+  int64_t kept = -1;             // positions that stay, those behind them are replaced; -1 = all
+  std::span<float> logits = {};       // [new positions, vocab]: those behind every new position; empty = not wanted
+  std::span<float> embeddings = {};   // final hidden states (after the last norm): [hidden], or [new positions, hidden]; empty = not wanted
+  Pooling pooling = Pooling::mean;
+  bool normalise = false;        // embeddings of length 1
+};
+
 class Generation;
 struct GeneratedToken;
 
@@ -51,40 +67,35 @@ class Session {
   int64_t max_positions() const noexcept { return options_.max_positions; }
   uint64_t kv_bytes() const noexcept;                      // bytes of KV pages held now
 
-  // Appends tokens (at least one). Afterwards logits() are those that predict the next token.
+  // Appends tokens: at least one, or none when the last one held is not computed yet. Afterwards logits() are those that predict the next token.
   // Error{context_full} past max_positions, {invalid_argument} for an id outside the vocabulary, {cancelled}.
-  void append(std::span<const int32_t> tokens);
-  // As append, and copies the logits of every appended position to out [tokens.size(), vocab], which a failure leaves as it was.
-  void append(std::span<const int32_t> tokens, float* out);
-  // The same with the final hidden state (after the last norm) of every appended position: out [tokens.size(), hidden], undefined after a failure.
-  void append_hidden(std::span<const int32_t> tokens, float* out);
-
-  // The same with images. Those that were not encoded yet are encoded first, as part of the call.
-  void append(const Prompt& prompt);
-  void append(const Prompt& prompt, float* out);
-  // Replaces what is held from position `kept` on. Until it has succeeded the session, and what it replaces, stay; when memory does not suffice
-  // for both, a failure leaves the first `kept` positions.
-  void replace(int64_t kept, const Prompt& rest);
+  void append(std::span<const int32_t> tokens, const AppendOptions& options = {});
+  // The same with images. Those that were not encoded yet are encoded first, as part of the call. With options.kept: until it has succeeded the
+  // session, and what it replaces, stay; when memory does not suffice for both, a failure leaves the first `kept` positions.
+  void append(const Prompt& prompt, const AppendOptions& options = {});
 
   // The same in pieces: begin() only checks and remembers; step() computes until everything is appended (true) or `pause`, asked
   // between tiles from any thread, says so (false; at least one tile further than before). Until the last step the session is as
   // it was; truncate() drops the append, to the session's own length too. A step that throws has dropped it. The bits are those of an
   // append that was not interrupted. A Generation's append is stepped by that alone.
-  void begin(std::span<const int32_t> tokens);
-  void begin(const Prompt& prompt);
+  void begin(std::span<const int32_t> tokens, const AppendOptions& options = {});
+  void begin(const Prompt& prompt, const AppendOptions& options = {});
   bool step(FunctionRef<bool()> pause);
   bool under_way() const noexcept;
 
-  // Logits [vocab] after the last append; Error{wrong_state} when nothing was appended since the start or a truncate() that cut something off.
+  // Logits [vocab] after the last token; Error{wrong_state} when nothing was appended since the start or a truncate() that cut off computed tokens,
+  // and while the last token is not computed yet.
   std::span<const float> logits() const;
+  // The last token held was drawn and is not computed yet.
+  bool pending() const noexcept;
 
   // Rewinds to the first `length` tokens (exact: dropped chunks are prefilled again when needed), drops an append under way and forgets a cancel.
   void truncate(int64_t length);
   // An independent copy that shares KV pages until either writes.
   std::unique_ptr<Session> fork() const;
   const SessionTimings& timings() const noexcept;
-  // The ids of a text prompt for this session, by its model's tokenizer; cancel() ends it like an append.
-  std::vector<int32_t> encode(std::string_view text, bool parse_special);
+  // The ids of a text prompt for this session, by its model's tokenizer; cancel() ends it like an append. `whole`: the text is all that the session shall hold.
+  std::vector<int32_t> encode(std::string_view text, bool parse_special, bool whole = false);
   // Any thread: the call that computes, or else the next one, ends with Error{cancelled}. One call hears it; clear_cancel() forgets it.
   void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
   void clear_cancel() noexcept { cancelled_.store(false, std::memory_order_relaxed); }
@@ -96,9 +107,6 @@ class Session {
   // The same in pieces: step() on any of the sessions steps all, and they are finished, cancelled or dropped (also by the end of one of
   // them) together. Until then they are one thread's together.
   static void begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
-
-  // The errors that append() gives before it takes memory: not idle, no tokens, an id outside the vocabulary, no room.
-  void require_appendable(std::span<const int32_t> tokens) const;
 
  private:
   struct Impl;
@@ -113,9 +121,10 @@ class Session {
   void require_room(int64_t kept, size_t tokens) const;
   void require_empty() const;
   void require_not_running() const;
-  struct AppendOptions;
-  void append_now(const PromptView& prompt, const AppendOptions& options);
-  void begin(const PromptView& prompt, const AppendOptions& options);
+  struct AppendRequest;
+  void append_now(const PromptView& prompt, const AppendRequest& request);
+  void begin(const PromptView& prompt, const AppendRequest& request);
+  void hold(int32_t token);  // a drawn one, to be computed by the next append; there is room
   bool step_append(FunctionRef<bool()> pause);
   static void require_batch(std::span<Session* const> sessions, size_t prompts);
   void drop_append() noexcept;
