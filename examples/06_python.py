@@ -1,4 +1,4 @@
-"""06_python.py -- a chat at the terminal, and what a binding gives beyond text: numpy arrays of logits, forks, snapshots.
+"""06_python.py -- what a binding gives beyond text: numpy arrays of logits, forks, snapshots; then a conversation of two turns.
 
     python examples/06_python.py model.gguf "What is a puna?"
 """
@@ -26,6 +26,15 @@ def main(path: str, question: str) -> None:
     # The session as bytes: another process with the same model goes on from here.
     data = session.snapshot()
     print(f"a snapshot of {len(session)} tokens: {len(data)} bytes;", "same bits:", bool((model.restore(data).logits() == logits).all()))
+
+    # A conversation is its messages. What the session holds of them already is not computed again.
+    if model.info.has_chat_template:
+        messages = []
+        for say in (question, "Tell me more."):
+            messages.append({"role": "user", "content": say})
+            answer = session.chat(messages, max_tokens=24)
+            messages.append({"role": "assistant", "content": "".join(answer)})
+            print(f"{say}\n> {answer.text}\n  ({answer.prompt_tokens} of {len(model.chat_tokens(messages[:-1]))} tokens of the prompt were computed)")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ import datetime
 import json
 from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 
-from .native import c_string, check, check_watched, ffi, lib, sized, watch
+import numpy as np
+
+from .native import c_text, check, copied_ids, created, ffi, lib, read, sized, watch
 
 Span = Tuple[int, int]
 Messages = Iterable[Mapping[str, Any]]
@@ -109,29 +111,33 @@ def _listed(values: Any, what: str) -> List[Any]:
     return list(values)
 
 
-def day_of(date: "Union[str, datetime.date, None]") -> bytes:
+def day_of(date: "Union[str, datetime.date, None]") -> Any:
     """What a chat template is told is today: YYYY-MM-DD; None is today."""
     date = datetime.date.today() if date is None else date
-    return c_string(date.strftime("%Y-%m-%d") if isinstance(date, datetime.date) else date, "date")
+    return c_text(date.strftime("%Y-%m-%d") if isinstance(date, datetime.date) else date, "date")
 
 
-class Request:
-    """A chat as C takes it: its JSON and its options; keep it alive during the call."""
+class Chat:
+    """A chat, rendered by the model's template and encoded."""
 
-    def __init__(self, messages: Messages, tools: Optional[Iterable[Any]], add_generation_prompt: bool, date: "Union[str, datetime.date, None]", template: Optional[str],
-                 parse_content: bool, variables: Mapping[str, Any]) -> None:
+    def __init__(self, model: Any, messages: Messages, tools: Optional[Iterable[Any]] = None, date: "Union[str, datetime.date, None]" = None,
+                 template: Optional[str] = None, parse_content: bool = False, add_generation_prompt: bool = True, variables: Mapping[str, Any] = {}) -> None:
         chat = {"messages": _listed(messages, "messages"), "add_generation_prompt": add_generation_prompt,
                 "tools": None if tools is None else _listed(tools, "tools"), **variables}
-        self.json = json.dumps(chat).encode()
-        self._keep = [ffi.new("char[]", day_of(date)), ffi.new("char[]", c_string(template or "", "template"))]
-        self.options = sized("puna_render_options", date=self._keep[0], template_name=self._keep[1], parse_content=parse_content, watch=watch())
+        data = json.dumps(chat).encode()
+        options = sized("puna_chat_options", date=day_of(date), template_name=c_text(template, "template"), parse_content=parse_content, watch=watch())
+        self._model = model
+        self._handle = created(lib.puna_chat_free, lib.puna_chat_create, model, data, len(data), options, type="puna_chat")
+        self._info = read("puna_chat_info", lib.puna_chat_get_info, self._handle)
 
+    @property
+    def tokens(self) -> "np.ndarray[Any, Any]":
+        check(lib.puna_model_get_tokenizer(self._model, ffi.new("const puna_tokenizer**")))  # says so when there is none
+        return copied_ids(self._info.tokens, self._info.token_count)
 
-def render(model: Any, request: Request) -> ChatText:
-    out, info = ffi.new("puna_chat**"), sized("puna_chat_info")
-    check_watched(lib.puna_chat_render(model, request.json, len(request.json), request.options, out))
-    chat = ffi.gc(out[0], lib.puna_chat_free)
-    check(lib.puna_chat_get_info(chat, info))
-    spans = [(info.content[i].begin, info.content[i].end) for i in range(info.content_count)]
-    dropped = [ffi.string(info.dropped[i]).decode("utf-8", "replace") for i in range(info.dropped_count)]
-    return _of_bytes(bytes(ffi.buffer(info.text, info.size)), spans, dropped)
+    @property
+    def text(self) -> ChatText:
+        i = self._info
+        spans = [(i.content[n].begin, i.content[n].end) for n in range(i.content_count)]
+        dropped = [ffi.string(i.dropped[n]).decode("utf-8", "replace") for n in range(i.dropped_count)]
+        return _of_bytes(bytes(ffi.buffer(i.text, i.size)), spans, dropped)

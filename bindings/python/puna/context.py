@@ -2,12 +2,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import pathlib
 from typing import Any, NamedTuple, Optional
 
 from . import errors
-from .native import HERE, c_string, check, created, ffi, lib, sized
+from .native import beside_library, c_text, created, ffi, lib, read, sized
 
 ALLOW = {"none": 0, "f32": 1, "bf16": 2}
 LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
@@ -26,10 +24,9 @@ class ContextInfo(NamedTuple):
 def _provider() -> Any:
     """oneDNN's or OpenBLAS's table: libpuna_providers is no part of the wheel; it is looked for beside libpuna and where the system looks."""
     name = "libpuna_providers.so.0"
-    beside = [p / name for p in (HERE, pathlib.Path(os.environ.get("PUNA_LIBRARY", HERE / "x")).parent)]
     table = ffi.new("puna_gemm_provider const**")
     try:
-        library = ffi.dlopen(str(next((p for p in beside if p.is_file()), name)))
+        library = ffi.dlopen(str(beside_library(name) or name))
     except OSError as e:
         raise errors.Unsupported(f"{name}: {e}") from None
     if library.puna_providers_find(ffi.NULL, table) != lib.PUNA_OK:
@@ -47,26 +44,20 @@ class Context:
 
     def __init__(self, *, threads: int = 0, isa: Optional[str] = None, memory_limit: int = 0, logger: Optional[logging.Logger] = None,
                  providers: str = "none") -> None:
-        keep = [ffi.new("char[]", c_string(isa, "isa")) if isa else ffi.NULL]
-        options = sized("puna_context_options", threads=threads, memory_limit=memory_limit)
-        options.isa = keep[0]
+        options = sized("puna_context_options", threads=threads, memory_limit=memory_limit, isa=c_text(isa or None, "isa"))
         if providers not in ALLOW:
             raise ValueError(f"providers is {providers!r}, expected one of {', '.join(ALLOW)}")
         if providers != "none":
-            library, options.gemm_provider = _provider()
+            self._library, options.gemm_provider = _provider()
             options.allow_providers = ALLOW[providers]
-            keep.append(library)
         if logger is not None:
             @ffi.callback("void(void*, int32_t, const char*)")  # type: ignore[untyped-decorator,unused-ignore]
             def log(_user, level, message):  # type: ignore[no-untyped-def]
                 logger.log(LEVELS.get(level, logging.INFO), "%s", ffi.string(message).decode("utf-8", "replace"))
-            keep.append(log)
-            options.log = log
-        self._keep = keep
+            self._log = options.log = log
         self._handle = created(lib.puna_context_free, lib.puna_context_create, options, type="puna_context")
 
     @property
     def info(self) -> ContextInfo:
-        i = sized("puna_context_info")
-        check(lib.puna_context_get_info(self._handle, i))
+        i = read("puna_context_info", lib.puna_context_get_info, self._handle)
         return ContextInfo(i.threads, ffi.string(i.isa).decode(), i.memory_used, i.memory_peak, i.memory_limit)

@@ -10,10 +10,10 @@ import numpy as np
 
 from . import image as images
 from .adapter import Adapter, FinetuneReport, finetune
-from .chat import ChatText, Messages, Request, render
+from .chat import Chat, ChatText, Messages
 from .context import Context
 from .image import Image
-from .native import c_path, check, created, ffi, ids_of, lib, on_worker, one_of, sized, text_of
+from .native import c_path, c_text, check, created, ffi, lib, on_worker, one_of, read, sized, text_of, values_of
 from .session import Session
 from .tokenizer import Tokenizer
 
@@ -76,9 +76,7 @@ def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 
     True
     """
     options = sized("puna_plan_options", positions=positions, sessions=sessions, exact=exact, prefill_chunk=prefill_chunk, kv_type=_kv_type(kv_type))
-    out = sized("puna_plan")
-    check(lib.puna_model_plan(c_path(path), options, out))
-    return Plan(*(getattr(out, name) for name in Plan._fields))
+    return Plan(*values_of(read("puna_plan", lib.puna_model_plan, c_path(path), options), Plan))
 
 
 class Model:
@@ -96,8 +94,7 @@ class Model:
 
     def __init__(self, path: "str | os.PathLike[str]", *, context: Optional[Context] = None,
                  progress: Optional[Callable[[int, int], Any]] = None, packed: "str | os.PathLike[str] | None" = None) -> None:
-        kept = None if packed is None else ffi.new("char[]", c_path(packed))
-        self._open(lib.puna_model_open, context, progress, c_path(path), packed_path=kept)
+        self._open(lib.puna_model_open, context, progress, c_path(path), packed_path=None if packed is None else c_text(os.fsencode(packed), "the path"))
 
     @classmethod
     def from_bytes(cls, data: "bytes | bytearray | memoryview", *, context: Optional[Context] = None) -> "Model":
@@ -132,31 +129,27 @@ class Model:
     @property
     def info(self) -> ModelInfo:
         i = self._info()
-        values = {name: getattr(i, name) for name in ModelInfo._fields}
-        values.update(architecture=ffi.string(i.architecture).decode(), has_tokenizer=bool(i.has_tokenizer),
-                      has_chat_template=bool(i.has_chat_template))
-        return ModelInfo(**values)
+        return ModelInfo(*values_of(i, ModelInfo))._replace(architecture=ffi.string(i.architecture).decode(), has_tokenizer=bool(i.has_tokenizer),
+                                                           has_chat_template=bool(i.has_chat_template))
 
     def _info(self) -> Any:
-        i = sized("puna_model_info")
-        check(lib.puna_model_get_info(self._handle, i))
-        return i
+        return read("puna_model_info", lib.puna_model_get_info, self._handle)
 
     @property
     def metadata(self) -> Dict[str, Any]:
         """The file's keys and values."""
         out, key = {}, ffi.new("const char**")
         for index in range(self._info().metadata_count):
-            check(lib.puna_model_metadata_key(self._handle, index, key))
-            out[ffi.string(key[0]).decode("utf-8", "replace")] = json.loads(text_of(lib.puna_model_metadata_json, self._handle, key[0]))
+            check(lib.puna_model_get_metadata_key(self._handle, index, key))
+            out[ffi.string(key[0]).decode("utf-8", "replace")] = json.loads(text_of(lib.puna_model_get_metadata, self._handle, key[0]))
         return out
 
     @property
     def tensors(self) -> List[Tensor]:
         """The file's tensors, in its order."""
-        out, t = [], sized("puna_tensor_info")
+        out = []
         for index in range(self._info().tensor_count):
-            check(lib.puna_model_tensor_info(self._handle, index, t))
+            t = read("puna_tensor_info", lib.puna_model_get_tensor_info, self._handle, index)
             out.append(Tensor(ffi.string(t.name).decode("utf-8", "replace"), ffi.string(t.dtype).decode(), tuple(t.dims)[: t.rank], t.bytes))
         return out
 
@@ -207,12 +200,8 @@ class Model:
     @property
     def chat_templates(self) -> List[str]:
         """The names of the chat templates that can be used: "default", "tool_use", ..."""
-        out, t = [], sized("puna_chat_template_info")
-        for index in range(self._info().chat_template_count):
-            check(lib.puna_model_chat_template_info(self._handle, index, t))
-            if not ffi.string(t.error):
-                out.append(ffi.string(t.name).decode("utf-8", "replace"))
-        return out
+        all_of_them = (read("puna_chat_template_info", lib.puna_model_get_chat_template_info, self._handle, i) for i in range(self._info().chat_template_count))
+        return [ffi.string(t.name).decode("utf-8", "replace") for t in all_of_them if not ffi.string(t.error)]
 
     def render_chat(self, messages: Messages, *, add_generation_prompt: bool = True, tools: Optional[Iterable[Any]] = None,
                     date: "Optional[str | datetime.date]" = None, template: Optional[str] = None, parse_content: bool = False, **variables: Any) -> ChatText:
@@ -224,11 +213,10 @@ class Model:
         >>> bool((m.tokenizer.encode(text) == m.chat_tokens([{"role": "user", "content": "<|eot|>"}])).all())
         True
         """
-        return render(self._handle, Request(messages, tools, add_generation_prompt, date, template, parse_content, variables))
+        return Chat(self._handle, messages, tools, date, template, parse_content, add_generation_prompt, variables).text
 
     def chat_tokens(self, messages: Messages, *, add_generation_prompt: bool = True, tools: Optional[Iterable[Any]] = None,
                     date: "Optional[str | datetime.date]" = None, template: Optional[str] = None, parse_content: bool = False,
                     **variables: Any) -> "np.ndarray[Any, Any]":
         """The ids of a chat, int32: render_chat and encode in one."""
-        r = Request(messages, tools, add_generation_prompt, date, template, parse_content, variables)
-        return ids_of(lambda ids, room, count: lib.puna_model_chat_tokens(self._handle, r.json, len(r.json), r.options, ids, room, count), len(r.json) + 1024)
+        return Chat(self._handle, messages, tools, date, template, parse_content, add_generation_prompt, variables).tokens

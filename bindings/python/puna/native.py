@@ -7,7 +7,8 @@ import os
 import pathlib
 import re
 import threading
-from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar
+import weakref
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, TypeVar
 
 import cffi  # type: ignore[import-untyped,unused-ignore]
 import numpy as np
@@ -47,6 +48,11 @@ def _first_file(what: str, *places: pathlib.Path) -> pathlib.Path:
     raise ImportError(f"puna: {what} is not in {', '.join(map(str, places))}; set PUNA_LIBRARY, or install the wheel")
 
 
+def beside_library(name: str) -> Optional[pathlib.Path]:
+    """A library that comes with libpuna, where there is one."""
+    return next((p / name for p in (HERE, pathlib.Path(_override or HERE / "x").parent) if (p / name).is_file()), None)
+
+
 ffi = cffi.FFI()
 for _header in ("puna.h", "puna_chat.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
     ffi.cdef(declarations(_first_file(_header, HERE / _header, HERE.parents[2] / "capi" / _header).read_text(encoding="utf-8")))
@@ -65,10 +71,14 @@ def check(status: int) -> None:
         raise errors.BY_STATUS.get(status, errors.Error)(ffi.string(lib.puna_last_error()).decode("utf-8", "replace"))
 
 
+_kept: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()  # what the fields of a struct point to
+
+
 def sized(name: str, **fields: Any) -> Any:
-    """A new option or info struct, its struct_size filled in; None leaves a field at its default."""
+    """A new option or info struct, its struct_size filled in; None leaves a field at its default. What the fields point to lives as long as the struct."""
     struct = ffi.new(f"{name}*")
     struct.struct_size = ffi.sizeof(name)
+    _kept[struct] = fields
     for field, value in fields.items():
         if value is None:
             continue
@@ -117,15 +127,28 @@ def c_path(path: "str | os.PathLike[str]") -> bytes:
     return c_string(os.fsencode(path), "the path")
 
 
+def c_text(text: "str | bytes | None", what: str) -> Any:
+    """A c_string for a field of a struct; None is the field's default."""
+    return None if text is None else ffi.new("char[]", c_string(text, what))
+
+
 def texts(values: "str | Iterable[str]", what: str) -> List[bytes]:
     """One str is a list of one: Python would take it apart into characters."""
     return [c_string(v, what) for v in ([values] if isinstance(values, (str, bytes)) else values)]
 
 
+def text_list(values: "str | Iterable[str]", what: str) -> Any:
+    """texts() as C takes them."""
+    pointers = [ffi.new("char[]", text) for text in texts(values, what)]
+    array = ffi.new("const char*[]", pointers)
+    _kept[array] = pointers
+    return array
+
+
 def created(free: Any, call: Any, *arguments: Any, type: str) -> Any:
     """The handle that `call(*arguments, &handle)` makes, freed by Python's garbage collection."""
     out = ffi.new(f"{type}**")
-    check(call(*arguments, out))
+    check_watched(call(*arguments, out))
     return ffi.gc(out[0], free)
 
 
@@ -218,7 +241,7 @@ class Progress:
 
         @ffi.callback(f"int32_t(void*, const {struct}*)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
         def call(_user: Any, r: Any) -> int:
-            return int(function is not None and function(report(*(getattr(r, name) for name in report._fields))) is False)
+            return int(function is not None and function(report(*values_of(r, report))) is False)
 
         @ffi.callback("int32_t(void*)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
         def look_in(_user: Any) -> int:  # here Python hears Ctrl-C in the middle of a step
@@ -235,25 +258,47 @@ class Progress:
             raise
 
 
+def _filled(call: Any, *arguments: Any) -> Any:
+    buffer = created(lib.puna_buffer_free, lib.puna_buffer_create, type="puna_buffer")
+    check_watched(call(*arguments, buffer))
+    return buffer
+
+
 def text_of(call: Any, *arguments: Any) -> bytes:
-    """What a function with (buffer, capacity, size) at its end writes."""
-    size = ffi.new("size_t*")
-    check(call(*arguments, ffi.NULL, 0, size))
-    buffer = ffi.new("char[]", size[0] + 1)
-    check(call(*arguments, buffer, size[0] + 1, size))
-    return bytes(ffi.buffer(buffer, size[0]))
+    """The text that call(*arguments, buffer) stores."""
+    buffer = _filled(call, *arguments)
+    return bytes(ffi.buffer(lib.puna_buffer_data(buffer), lib.puna_buffer_size(buffer)))
 
 
-def ids_of(call: Callable[[Any, int, Any], int], room: int) -> "np.ndarray[Any, Any]":
-    """The ids that call(buffer, capacity, count) writes; one that needs more room than was thought says how much."""
-    count = ffi.new("size_t*")
-    while True:
-        ids = np.empty(max(room, 1), np.int32)
-        status = call(ffi.from_buffer("int32_t[]", ids), room, count)
-        if status != lib.PUNA_INVALID_ARGUMENT or count[0] <= room:
-            check_watched(status)
-            return ids[: count[0]]
-        room = count[0]
+def ids_of(call: Any, *arguments: Any) -> "np.ndarray[Any, Any]":
+    """The ids that call(*arguments, buffer) stores."""
+    buffer = _filled(call, *arguments)
+    return copied_ids(lib.puna_buffer_data(buffer), lib.puna_buffer_size(buffer))
+
+
+def read(type: str, call: Any, *arguments: Any) -> Any:
+    """The struct that call(*arguments, &struct) fills."""
+    struct = sized(type)
+    check(call(*arguments, struct))
+    return struct
+
+
+def values_of(struct: Any, fields: Any) -> List[Any]:
+    """Those of a NamedTuple, by its fields' names."""
+    return [getattr(struct, name) for name in fields._fields]
+
+
+def borrowed(type: str, call: Any, *arguments: Any) -> Tuple[Any, int]:
+    """The pointer into a handle's memory, and the count, that call(*arguments, &pointer, &count) gives."""
+    data, count = ffi.new(f"const {type}**"), ffi.new("size_t*")
+    check(call(*arguments, data, count))
+    return data[0], count[0]
+
+
+def copied_ids(data: Any, count: int) -> "np.ndarray[Any, Any]":
+    ids = np.empty(count, np.int32)
+    ffi.memmove(ids, data, ids.nbytes)
+    return ids
 
 
 def integer_array(values: Any, dtype: Any, what: str) -> "np.ndarray[Any, Any]":
@@ -299,13 +344,18 @@ def token_array(tokens: Iterable[int]) -> "np.ndarray[Any, Any]":
     return integer_array(tokens, np.int32, "token ids")
 
 
+def pointer(kind: str, values: "Optional[np.ndarray[Any, Any]]") -> Any:
+    """An array's memory as C takes it: NULL for none."""
+    return ffi.NULL if values is None or values.size == 0 else ffi.from_buffer(kind, values)
+
+
 def int32_pointer(array: "np.ndarray[Any, Any]") -> Any:
-    return ffi.from_buffer("int32_t[]", array) if array.size else ffi.NULL
+    return pointer("int32_t[]", array)
 
 
-def float_view(pointer: Any, count: int, keep: Any) -> "np.ndarray[Any, Any]":
+def float_view(data: Any, count: int, keep: Any) -> "np.ndarray[Any, Any]":
     """A read-only array over the library's memory, which keeps its owner alive."""
-    owned = ffi.gc(pointer, lambda _, keep=keep: None)
+    owned = ffi.gc(data, lambda _, keep=keep: None)
     array = np.frombuffer(ffi.buffer(owned, count * 4), dtype=np.float32)
     array.flags.writeable = False
     return array

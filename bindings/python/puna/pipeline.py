@@ -5,8 +5,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .native import check, created, ffi, integer_array, lib, sized
-from .ranker import Examples, Ranker, pointer
+from .native import check, created, ffi, integer_array, lib, pointer, sized
+from .ranker import Examples, Ranker
 from .recommender import User
 
 
@@ -42,7 +42,7 @@ class Pipeline:
 
     of items  groups, categories [items], vectors [items, dim] of unit length: what is the same, of a kind, alike
     value     weights {task: weight, 0 for those left out} or [surfaces, tasks], exponents {task: exponent}: value = sum of weight * p ** exponent
-    options   candidates, count, per_category, diversity (0 ... 1), explore (0 ... 1), explore_place (1 = the first), explore_pool, seed
+    options   candidates, count, per_category, diversity (0 ... 1), explore (0 ... 1), explore_place (from 0), explore_pool, seed
 
     >>> r = puna.Ranker({"surfaces": ["reels"], "tasks": [{"name": "like"}, {"name": "skip"}], "features": [{"name": "user", "rows": 9}, {"name": "item", "rows": 5}],
     ...                  "dim": 4, "hidden": [8]})
@@ -73,7 +73,7 @@ class Pipeline:
         self._count = options.get("count") or 10
         o = sized("puna_pipeline_options", value_weights=pointer("double[]", of_tasks), value_exponents=pointer("double[]", powers), **options)
         self._ranker = ranker
-        self._handle = created(lib.puna_pipeline_free, lib.puna_pipeline_new, ranker._handle, catalogue, o, type="puna_pipeline")
+        self._handle = created(lib.puna_pipeline_free, lib.puna_pipeline_create, ranker._handle, catalogue, o, type="puna_pipeline")
 
     def use(self, ranker: Ranker) -> None:
         """Requests that begin from now on are ranked by this one, of the same configuration."""

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from .context import Context
-from .native import c_path, c_string, check, created, ffi, integer_array, lib, one_of, sized, text_of, texts
+from .native import c_path, c_string, check, created, ffi, integer_array, lib, one_of, pointer, sized, text_list, text_of
 
 TABLES = {"f32": lib.PUNA_RANKER_TABLE_F32, "f16": lib.PUNA_RANKER_TABLE_F16, "i8": lib.PUNA_RANKER_TABLE_I8}
 OPTIMIZERS = {"adamw": lib.PUNA_RANKER_ADAMW, "adagrad": lib.PUNA_RANKER_ADAGRAD}
@@ -21,10 +21,6 @@ class RankerReport(NamedTuple):
     step: int
     loss: float
     grad_norm: float
-
-
-def pointer(kind: str, values: Optional[np.ndarray]) -> Any:
-    return ffi.NULL if values is None or values.size == 0 else ffi.from_buffer(kind, values)
 
 
 class Examples:
@@ -71,7 +67,7 @@ class Outcomes:
 
 
 class Ranker:
-    """One model for all surfaces and tasks; `config` as include/puna/recsys/ranker_config.h says.
+    """One model for all surfaces and tasks; `config` as puna_ranker_create in puna_recsys.h says.
 
     >>> r = puna.Ranker({"surfaces": ["feed", "reels"], "tasks": [{"name": "like"}],
     ...                  "features": [{"name": "user", "rows": 9}, {"name": "item", "rows": 9}], "dim": 4, "hidden": [8]})
@@ -84,7 +80,7 @@ class Ranker:
 
     def __init__(self, config: "Dict[str, Any] | str", *, context: Optional[Context] = None, **options: Any) -> None:
         text = config if isinstance(config, str) else json.dumps(config)
-        self._handle = created(lib.puna_ranker_free, lib.puna_ranker_new, context._handle if context else ffi.NULL, c_string(text, "config"), self._options(options),
+        self._handle = created(lib.puna_ranker_free, lib.puna_ranker_create, context._handle if context else ffi.NULL, c_string(text, "config"), self._options(options),
                                type="puna_ranker")
 
     @staticmethod
@@ -139,8 +135,7 @@ class Ranker:
         """names[i] is what id i is called; copies and the file keep them."""
         if isinstance(names, str):
             raise TypeError("names is one str, expected a list")
-        kept = [ffi.new("char[]", name) for name in texts(names, "names")]
-        check(lib.puna_ranker_set_names(self._handle, self._feature(feature), ffi.new("const char*[]", kept), len(kept)))
+        check(lib.puna_ranker_set_names(self._handle, self._feature(feature), text_list(names, "names"), len(names)))
 
     def score(self, examples: Examples) -> np.ndarray:
         """Probabilities [count, tasks]."""
@@ -158,7 +153,7 @@ class Ranker:
             raise ValueError(f"predicted is expected to be a contiguous float32 array of {shape}")
         e, report = examples._struct(self), sized("puna_ranker_report")
         o = sized("puna_outcomes", values=pointer("float[]", outcomes.values), known=pointer("uint32_t[]", outcomes.known), weights=pointer("float[]", outcomes.weights))
-        check(lib.puna_ranker_learn(self._handle, e, o, report, pointer("float[]", predicted)))
+        check(lib.puna_ranker_learn(self._handle, e, o, report, pointer("float[]", predicted), 0 if predicted is None else predicted.size))
         return RankerReport(report.step, report.loss, report.grad_norm)
 
     def save_state(self, path: "str | os.PathLike[str]") -> None:

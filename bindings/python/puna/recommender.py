@@ -7,7 +7,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from .context import Context
-from .native import Progress, c_path, c_string, check, created, ffi, integer_array, lib, one_of, sized, text_of, texts
+from .native import Progress, borrowed, c_path, c_string, check, created, ffi, integer_array, lib, one_of, pointer, read, sized, text_list
 
 
 class RecommenderReport(NamedTuple):
@@ -39,7 +39,7 @@ class User:
     """One user, event by event. Made by Recommender.user()."""
 
     def __init__(self, recommender: "Recommender") -> None:
-        self._handle = created(lib.puna_user_free, lib.puna_recommender_new_user, recommender._handle, type="puna_user")
+        self._handle = created(lib.puna_user_free, lib.puna_user_create, recommender._handle, type="puna_user")
 
     def append(self, item: int, time: int) -> None:
         """What the user did; times never decrease."""
@@ -47,7 +47,7 @@ class User:
 
     def recommend(self, time: int, count: int = 10, *, include_seen: bool = False) -> List[Recommendation]:
         """The best items at `time`, best first; scores are cosines."""
-        items, scores, found = ffi.new("int32_t[]", count), ffi.new("float[]", count), ffi.new("uint64_t*")
+        items, scores, found = ffi.new("int32_t[]", count), ffi.new("float[]", count), ffi.new("size_t*")
         options = sized("puna_recommend_options", include_seen=int(include_seen))
         check(lib.puna_user_recommend(self._handle, time, options, items, scores, count, found))
         return [Recommendation(items[i], scores[i]) for i in range(found[0])]
@@ -68,24 +68,25 @@ class Recommender:
 
     @classmethod
     def train(cls, users: Sequence[int], items: Sequence[int], times: Sequence[int], *, kind: str = "hstu", item_count: Optional[int] = None,
-              item_names: Optional[Sequence[str]] = None, progress: Optional[Callable[[RecommenderReport], Any]] = None, context: Optional[Context] = None, **options: Any) -> "Recommender":
+              item_names: Optional[Sequence[str]] = None, dropout: float = 0.2, progress: Optional[Callable[[RecommenderReport], Any]] = None,
+              context: Optional[Context] = None, **options: Any) -> "Recommender":
         """users[i] took items[i] (1, 2, ...) at times[i] (seconds), in any order. item_count: ids go up to it (the
-        largest id). item_names: what items 1, 2, ... are called, all of them; the file keeps them. progress() returning
-        False stops it: Cancelled."""
+        largest id). item_names: what items 1, 2, ... are called, all of them; the file keeps them. dropout: the share of values
+        that a step leaves out. progress() returning False stops it: Cancelled."""
         if isinstance(item_names, str):
             raise TypeError("item_names is one str, expected a list")
-        names = None if item_names is None else [ffi.new("char[]", name) for name in texts(item_names, "item_names")]
+        names = None if item_names is None else text_list(item_names, "item_names")
         if names is not None and item_count is None:
             item_count = len(names)
         if names is not None and item_count != len(names):
             raise ValueError(f"{len(names)} names of {item_count} items")
-        name_list = ffi.NULL if names is None else ffi.new("const char*[]", names)
         columns = [integer_array(users, np.int64, "users"), integer_array(items, np.int32, "items"), integer_array(times, np.int64, "times")]
         if any(c.shape != columns[0].shape or c.ndim != 1 for c in columns):
             raise ValueError(f"users, items and times have the shapes {', '.join(str(c.shape) for c in columns)}, expected three alike")
-        pointers = [ffi.from_buffer(kind_, c) for kind_, c in zip(("int64_t[]", "int32_t[]", "int64_t[]"), columns)]
+        pointers = [pointer(kind_, c) for kind_, c in zip(("int64_t[]", "int32_t[]", "int64_t[]"), columns)]
         on_step = Progress("puna_recommender_report", RecommenderReport, progress)
-        o = sized("puna_recommender_options", kind=one_of(kind, KINDS, "kind"), items=item_count, progress=on_step.callback, item_names=name_list, **options)
+        o = sized("puna_recommender_options", kind=one_of(kind, KINDS, "kind"), items=item_count, dropout=dropout, progress=on_step.callback, item_names=names,
+                  **options)
         made = cls.__new__(cls)
         made._handle = on_step.created(lib.puna_recommender_free, lib.puna_recommender_train, context._handle if context else ffi.NULL, *pointers,
                                        len(columns[0]), o, type="puna_recommender")
@@ -99,7 +100,7 @@ class Recommender:
 
     def name(self, item: int) -> str:
         """What an item is called. InvalidArgument when the items have only numbers."""
-        return text_of(lib.puna_recommender_item_name, self._handle, item).decode()
+        return bytes(ffi.buffer(*borrowed("char", lib.puna_recommender_get_item_name, self._handle, item))).decode()
 
     def item(self, name: str) -> int:
         """The item of a name. InvalidArgument, naming the nearest, when there is none."""
@@ -109,6 +110,5 @@ class Recommender:
 
     @property
     def info(self) -> RecommenderInfo:
-        i = sized("puna_recommender_info")
-        check(lib.puna_recommender_get_info(self._handle, i))
+        i = read("puna_recommender_info", lib.puna_recommender_get_info, self._handle)
         return RecommenderInfo(next(name for name, number in KINDS.items() if number == i.kind), i.items, i.max_sequence, i.dim, i.blocks)

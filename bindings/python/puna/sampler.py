@@ -28,12 +28,10 @@ class Sampling:
     seed: int = 0
     bias: Mapping[int, float] = dataclasses.field(default_factory=dict)
 
-    def _to_c(self) -> Tuple[Any, Any]:
+    def _to_c(self) -> Any:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "bias"}
-        options = sized("puna_sampler_options", **fields)
-        tokens, values = token_array(list(self.bias)), ffi.new("float[]", list(self.bias.values()))
-        options.bias_tokens, options.bias_values, options.bias_count = int32_pointer(tokens), values, len(self.bias)
-        return options, (tokens, values)
+        return sized("puna_sampler_options", **fields, bias_tokens=int32_pointer(token_array(list(self.bias))),
+                     bias_values=ffi.new("float[]", list(self.bias.values())), bias_count=len(self.bias))
 
 
 class SamplingFields(TypedDict, total=False):
@@ -76,9 +74,7 @@ class Sampler:
     """
 
     def __init__(self, sampling: "Sampling | SamplingFields" = Sampling()) -> None:
-        options, keep = sampling_of(sampling)._to_c()
-        self._handle = created(lib.puna_sampler_free, lib.puna_sampler_create, options, type="puna_sampler")
-        del keep  # copied
+        self._handle = created(lib.puna_sampler_free, lib.puna_sampler_create, sampling_of(sampling)._to_c(), type="puna_sampler")
 
     def sample(self, logits: "np.ndarray[Any, Any]", history: "Iterable[int]" = (), draw_index: int = 0) -> Tuple[int, float]:
         """A token and its log-probability. Depends on the arguments and the seed alone: count draw_index up from 0."""

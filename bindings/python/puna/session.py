@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
+from .chat import Chat, Messages
 from .image import Image, handles
-from .chat import Messages
-from .native import SLICE_US, check, created, ffi, float_view, int32_pointer, lib, on_worker, one_of, sized, texts, token_array
+from .native import SLICE_US, borrowed, check, copied_ids, created, ffi, float_view, int32_pointer, lib, on_worker, one_of, read, sized, text_list, token_array, values_of
 from .sampler import Sampling, SamplingFields, sampling_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 POOLING = {"mean": 0, "last": 1, "none": 2}
 STOP_REASONS = ("max_tokens", "stop_token", "stop_string", "context_full", "callback", "interrupted")
-T = TypeVar("T")
 
 
 class Timings(NamedTuple):
@@ -29,6 +28,13 @@ class Timings(NamedTuple):
     decoded_tokens: int
     prompt_seconds: float
     decode_seconds: float
+
+
+class Appended(NamedTuple):
+    """What an append did: positions held before that stayed, and those that its tokens took behind them."""
+
+    kept: int
+    appended: int
 
 
 class Token(NamedTuple):
@@ -44,6 +50,7 @@ class Session:
 
     >>> s = Model(MODEL).session()
     >>> s.append([1, 2, 3, 4])
+    Appended(kept=0, appended=4)
     >>> len(s), int(s.logits().argmax()) == s.next_token()
     (4, True)
     """
@@ -54,9 +61,7 @@ class Session:
         self._answer: "Callable[[], Optional[Answer]]" = lambda: None  # the latest, while somebody holds it
 
     def _info(self) -> Any:
-        info = sized("puna_session_info")
-        check(lib.puna_session_get_info(self._handle, info))
-        return info
+        return read("puna_session_info", lib.puna_session_get_info, self._handle)
 
     def __len__(self) -> int:
         return int(self._info().length)
@@ -64,6 +69,11 @@ class Session:
     def use(self, adapter: "Optional[Adapter]") -> None:
         """From now on the answers are the adapter's, or the bare model's (None). The session must be empty."""
         check(lib.puna_session_use_adapter(self._handle, adapter._handle if adapter is not None else ffi.NULL))
+
+    @property
+    def pending(self) -> bool:
+        """The last token was generated and is not computed yet: the next append or answer does it, and append([]) does nothing else."""
+        return bool(self._info().pending)
 
     @property
     def max_positions(self) -> int:
@@ -76,103 +86,93 @@ class Session:
 
     @property
     def timings(self) -> Timings:
-        t = sized("puna_session_timings")
-        check(lib.puna_session_get_timings(self._handle, t))
-        return Timings(*(getattr(t, name) for name in Timings._fields))
+        return Timings(*values_of(read("puna_session_timings", lib.puna_session_get_timings, self._handle), Timings))
 
     @property
     def tokens(self) -> "np.ndarray[Any, Any]":
         """The tokens held, int32."""
-        count = ffi.new("size_t*")
-        check(lib.puna_session_tokens(self._handle, ffi.NULL, 0, count))
-        ids = np.empty(count[0], np.int32)
-        if ids.size:
-            check(lib.puna_session_tokens(self._handle, int32_pointer(ids), ids.size, count))
-        return ids
+        return copied_ids(*borrowed("int32_t", lib.puna_session_get_tokens, self._handle))
 
-    def _ids(self, tokens: "Iterable[int] | str", parse_special: Optional[bool] = None) -> "np.ndarray[Any, Any]":
+    def _ids(self, tokens: "Iterable[int] | str", parse_special: Optional[bool] = None, keep_shared: bool = False) -> "np.ndarray[Any, Any]":
         if isinstance(tokens, str):
-            return self.model.tokenizer.encode(tokens, parse_special=parse_special, add_bos=len(self) == 0)
+            return self.model.tokenizer.encode(tokens, parse_special=parse_special, add_bos=keep_shared or len(self) == 0)
         return token_array(tokens)
 
-    def _step_to_the_end(self) -> None:
-        """Of an append that was begun. In slices, so that Ctrl-C is heard; then, or when it fails, the session is as before."""
+    def _in_slices(self, begin: Any, *arguments: Any) -> None:
+        """An append from its beginning to its end. Ctrl-C is heard between the slices; then, or when it fails, the session is as before."""
         finished = ffi.new("int32_t*")
         try:
+            check(begin(*arguments))
             while not finished[0]:
                 check(lib.puna_session_step(self._handle, SLICE_US, finished))
         except BaseException:
             self._drop()
             raise
 
-    def _whole(self, work: Callable[[], T]) -> T:
-        """A call that cannot be sliced; Ctrl-C cancels it."""
-        try:
-            return on_worker(work, self.cancel)
-        except KeyboardInterrupt:
-            self.clear_cancel()  # it may have come too late to be heard
-            raise
-
-    def append(self, tokens: "Iterable[int] | str", *, parse_special: Optional[bool] = None) -> None:
-        """Computes tokens (or a text's, see Tokenizer.encode) and adds them: all or none."""
-        ids = self._ids(tokens, parse_special)
-        check(lib.puna_session_begin(self._handle, int32_pointer(ids), ids.size))
-        self._step_to_the_end()
-
-    def append_images(self, tokens: "Iterable[int] | str", images: "Sequence[Image]", *, reuse: bool = False) -> int:
-        """As append, with an image for each <|image|> (or for the <|patch|> ids, when they are there). Special tokens of a text are parsed, but for what the
-        messages of a rendered chat say. `reuse`: the whole conversation is given; what the session shares with it, images by content, is not computed again.
-        Returns how many positions were computed."""
-        ids = self._ids(tokens, parse_special=True)
-        list_, before, computed = handles(images), len(self), ffi.new("int64_t*")
-        if reuse:
-            self._whole(lambda: check(lib.puna_session_append_rest_images(self._handle, int32_pointer(ids), ids.size, list_, len(list_), computed)))
-            return int(computed[0])
-        check(lib.puna_session_begin_images(self._handle, int32_pointer(ids), ids.size, list_, len(list_)))
-        self._step_to_the_end()
-        return len(self) - before
-
     def _drop(self) -> None:
         if self._info().under_way:
             check(lib.puna_session_truncate(self._handle, len(self)))
 
-    def logits(self) -> "np.ndarray[Any, Any]":
-        """The logits [vocabulary] that predict the next token: the library's own memory, read-only, until the next call."""
-        data, count = ffi.new("const float**"), ffi.new("size_t*")
-        check(lib.puna_session_logits(self._handle, data, count))
-        return float_view(data[0], count[0], self._handle)
+    def _plan(self, ids: "np.ndarray[Any, Any]", options: Any) -> Appended:
+        return Appended(*values_of(read("puna_append_result", lib.puna_session_plan_append, self._handle, int32_pointer(ids), ids.size, options), Appended))
 
-    def next_token(self) -> int:
-        """The most likely next token."""
-        return int(self.logits().argmax())
+    def append(self, tokens: "Iterable[int] | str", *, parse_special: Optional[bool] = None, images: "Image | Sequence[Image]" = (),
+               keep_shared: bool = False) -> Appended:
+        """Computes tokens (or a text's, see Tokenizer.encode) and adds them: all or none. `images`: one for each <|image|> (with parse_special, in a text), or
+        for the <|patch|> ids, when they are there. `keep_shared`: the tokens are all that the session shall hold; what it shares with them, images by content,
+        stays and is not computed again, the rest is replaced."""
+        return self._append(self._ids(tokens, parse_special, keep_shared), _append_options(images, keep_shared))
 
-    def append_logits(self, tokens: "Iterable[int]", out: "Optional[np.ndarray[Any, Any]]" = None) -> "np.ndarray[Any, Any]":
-        """As append; the logits behind every token, [len(tokens), vocabulary] float32, into `out` if given."""
-        ids = token_array(tokens)
-        shape = (ids.size, self._info().vocabulary)
+    def _append(self, ids: "np.ndarray[Any, Any]", options: Any) -> Appended:
+        plan = self._plan(ids, options)
+        self._in_slices(lib.puna_session_begin, self._handle, int32_pointer(ids), ids.size, options)
+        return plan
+
+    def append_images(self, tokens: "Iterable[int] | str", images: "Image | Sequence[Image]", *, reuse: bool = False) -> int:
+        """append() with images, special tokens of a text parsed and `reuse` for keep_shared. Returns how many positions were computed."""
+        return self.append(tokens, parse_special=True, images=images, keep_shared=reuse).appended
+
+    def append_logits(self, tokens: "Iterable[int]", out: "Optional[np.ndarray[Any, Any]]" = None, *, images: "Image | Sequence[Image]" = (),
+                      keep_shared: bool = False) -> "np.ndarray[Any, Any]":
+        """As append; the logits behind every position that was appended, [appended, vocabulary] float32, into `out` if given."""
+        ids, options = token_array(tokens), _append_options(images, keep_shared)
+        shape = (self._plan(ids, options).appended, self._info().vocabulary)
         if out is None:
             out = np.empty(shape, np.float32)
         if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise ValueError(f"out is {out.dtype}{out.shape}, expected contiguous float32{shape}")
-        into = ffi.from_buffer("float[]", out, require_writable=True)
-        self._whole(lambda: check(lib.puna_session_append_logits(self._handle, int32_pointer(ids), ids.size, into, len(into))))
+        options.logits, options.logits_capacity = ffi.from_buffer("float[]", out, require_writable=True), out.size
+        self._append(ids, options)
         return out
 
-    def embed(self, text: "str | Iterable[int]", *, pooling: str = "mean", normalize: bool = False) -> "np.ndarray[Any, Any]":
-        """As append; the final hidden states, pooled: "mean" or "last" [hidden], "none" [tokens, hidden]."""
-        options = sized("puna_embed_options", pooling=one_of(pooling, POOLING, "pooling"), normalize=normalize)
-        ids, hidden = self._ids(text), self.model.info.hidden
-        out = np.empty((ids.size, hidden) if pooling == "none" else hidden, np.float32)
-        into = ffi.from_buffer("float[]", out) if out.size else ffi.NULL
-        self._whole(lambda: check(lib.puna_session_embed(self._handle, int32_pointer(ids), ids.size, options, into, out.size)))
+    def embed(self, tokens: "Iterable[int] | str", *, pooling: str = "mean", normalize: bool = False, parse_special: Optional[bool] = None,
+              images: "Image | Sequence[Image]" = (), keep_shared: bool = False) -> "np.ndarray[Any, Any]":
+        """As append; the final hidden states of what was appended, pooled: "mean" or "last" [hidden], "none" [appended, hidden]."""
+        options = _append_options(images, keep_shared, pooling=one_of(pooling, POOLING, "pooling"), normalize=normalize)
+        ids, hidden = self._ids(tokens, parse_special, keep_shared), self.model.info.hidden
+        out = np.empty((self._plan(ids, options).appended, hidden) if pooling == "none" else hidden, np.float32)
+        options.embeddings, options.embeddings_capacity = ffi.from_buffer("float[]", out), out.size
+        self._append(ids, options)
         return out
+
+    def logits(self) -> "np.ndarray[Any, Any]":
+        """The logits [vocabulary] that predict the next token: the library's own memory, read-only, until the next call."""
+        return float_view(*borrowed("float", lib.puna_session_get_logits, self._handle), self._handle)
+
+    def next_token(self) -> int:
+        """The most likely next token."""
+        return int(self.logits().argmax())
 
     def score(self, tokens: "Iterable[int]") -> "np.ndarray[Any, Any]":
         """Negative log-likelihoods of tokens 1.. given those before; the session must be empty."""
         ids = token_array(tokens)
         out = np.empty(max(ids.size - 1, 1), np.float32)
         into = ffi.from_buffer("float[]", out)
-        self._whole(lambda: check(lib.puna_session_score(self._handle, int32_pointer(ids), ids.size, into, out.size)))
+        try:
+            on_worker(lambda: check(lib.puna_session_score(self._handle, int32_pointer(ids), ids.size, into, out.size)), self.cancel)
+        except KeyboardInterrupt:
+            self.clear_cancel()  # it may have come too late to be heard
+            raise
         return out
 
     def truncate(self, length: int) -> None:
@@ -207,30 +207,29 @@ class Session:
     def generate(self, prompt: "str | Iterable[int]" = "", *, max_tokens: int = 0, sampling: "Sampling | SamplingFields" = Sampling(),
                  stop: "str | Sequence[str]" = (), stop_tokens: "Iterable[int]" = (), ignore_eos: bool = False, keep_special: bool = False,
                  parse_special: Optional[bool] = None, log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0,
-                 images: "Sequence[Image]" = ()) -> "Answer":
-        """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of text. `stop`: a text, or several.
-        `images`: one for each <|image|> of the prompt (with parse_special)."""
-        pointers: List[Any] = [ffi.new("char[]", s) for s in texts(stop, "stop")]
-        strings, tokens = ffi.new("const char*[]", pointers), token_array(stop_tokens)
-        sampler, keep = sampling_of(sampling)._to_c()
-        shown = handles(images)
-        options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampler, stop_tokens=int32_pointer(tokens),
-                        stop_token_count=tokens.size, stop_strings=strings, stop_string_count=len(pointers), keep_special=keep_special,
-                        log_probabilities=log_probabilities, context_policy=bool(drop_oldest), keep_prefix=keep_prefix, images=shown, image_count=len(shown))
-        ids = self._ids(prompt, parse_special)
+                 images: "Image | Sequence[Image]" = (), keep_shared: bool = False) -> "Answer":
+        """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of text. The prompt may be empty: then it
+        goes on with what the session holds. `stop`: a text, or several. `images`: one for each <|image|> of the prompt (with parse_special). `keep_shared`: as in
+        append(), the prompt is all that the session shall hold before the answer."""
+        strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
+        options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampling_of(sampling)._to_c(),
+                        stop_tokens=int32_pointer(tokens), stop_token_count=tokens.size, stop_strings=strings, stop_string_count=len(strings),
+                        keep_special=keep_special, log_probabilities=log_probabilities, context_policy=bool(drop_oldest), keep_prefix=keep_prefix,
+                        images=shown, image_count=len(shown), keep_shared=keep_shared)
+        ids = self._ids(prompt, parse_special, keep_shared)
         earlier = self._answer()
         if earlier is not None:
             earlier.close()  # a session has one answer at a time
         handle = created(lib.puna_generation_free, lib.puna_generation_create_tokens, self._handle, int32_pointer(ids), ids.size, options, type="puna_generation")
-        del keep, pointers  # copied
         answer = Answer(self, handle)
         self._answer = weakref.ref(answer)
         return answer
 
     def chat(self, messages: Messages, *, tools: "Optional[Iterable[Any]]" = None, date: "Optional[str | datetime.date]" = None, template: Optional[str] = None,
              **options: Any) -> "Answer":
-        """The answer to a chat, rendered by the model's template (Model.render_chat); options are generate's. For an empty session."""
-        return self.generate(self.model.render_chat(messages, tools=tools, date=date, template=template), **options)
+        """The answer to a chat, rendered by the model's template (Model.render_chat); options are generate's. A conversation is all its messages each time: of
+        earlier turns, what the session holds already is not computed again, and what it holds besides is replaced."""
+        return self.generate(Chat(self.model._handle, messages, tools, date, template).tokens, keep_shared=True, **options)
 
 
 class Answer:
@@ -265,7 +264,7 @@ class Answer:
                 self.session._drop()
 
     def close(self) -> None:
-        """Ends it early. The session holds what was generated so far, but for the last token; the next answer of the session closes it, too."""
+        """Ends it early. The session holds what was generated so far; the next answer of the session closes it, too."""
         if self._closed is None:
             self._closed = self._result()
             ffi.release(self._handle)
@@ -273,9 +272,7 @@ class Answer:
     def _result(self) -> Any:
         if self._closed is not None:
             return self._closed
-        result = sized("puna_generate_result")
-        check(lib.puna_generation_get_result(self._handle, result))
-        return result
+        return read("puna_generate_result", lib.puna_generation_get_result, self._handle)
 
     @property
     def stop_reason(self) -> str:
@@ -283,9 +280,14 @@ class Answer:
         return STOP_REASONS[self._result().stop_reason]
 
     @property
-    def last_token(self) -> int:
-        """The last one drawn, which the session does not hold yet: append it first to go on. -1 = none."""
-        return int(self._result().last_token)
+    def prompt_tokens(self) -> int:
+        """Positions of the prompt that had to be computed; 0 while they are not."""
+        return int(self._result().prompt_tokens)
+
+
+def _append_options(images: "Image | Sequence[Image]", keep_shared: bool, **more: Any) -> Any:
+    shown = handles(images)
+    return sized("puna_append_options", keep_shared=keep_shared, images=shown, image_count=len(shown), **more)
 
 
 def append_batch(sessions: Sequence[Session], tokens: "Sequence[Iterable[int]]") -> None:
@@ -295,5 +297,4 @@ def append_batch(sessions: Sequence[Session], tokens: "Sequence[Iterable[int]]")
     arrays = [token_array(t) for t in tokens]
     handles = ffi.new("puna_session*[]", [s._handle for s in sessions])
     lists = ffi.new("const int32_t*[]", [int32_pointer(a) for a in arrays])
-    check(lib.puna_session_begin_batch(handles, lists, ffi.new("size_t[]", [a.size for a in arrays]), len(sessions)))
-    sessions[0]._step_to_the_end()
+    sessions[0]._in_slices(lib.puna_session_begin_batch, handles, lists, ffi.new("size_t[]", [a.size for a in arrays]), len(sessions))

@@ -7,7 +7,7 @@ from typing import Any, Iterable, NamedTuple, Optional
 import numpy as np
 
 from .chat import ChatText, spans_in_bytes
-from .native import c_path, check, created, ffi, ids_of, int32_pointer, lib, on_worker, sized, text_of, token_array, watch
+from .native import c_path, check, created, ffi, ids_of, int32_pointer, lib, on_worker, read, sized, text_of, token_array, watch
 
 
 class TokenInfo(NamedTuple):
@@ -32,14 +32,13 @@ class Tokenizer:
 
     @classmethod
     def _of_model(cls, model: Any) -> "Tokenizer":
-        self = cls.__new__(cls)
-        self._handle = created(lib.puna_tokenizer_free, lib.puna_tokenizer_of_model, model, type="puna_tokenizer")
+        self, out = cls.__new__(cls), ffi.new("const puna_tokenizer**")
+        check(lib.puna_model_get_tokenizer(model, out))
+        self._handle = ffi.gc(out[0], lambda _, keep=model: None)  # the model's own
         return self
 
     def _info(self) -> Any:
-        info = sized("puna_tokenizer_info")
-        check(lib.puna_tokenizer_get_info(self._handle, info))
-        return info
+        return read("puna_tokenizer_info", lib.puna_tokenizer_get_info, self._handle)
 
     def __len__(self) -> int:
         return int(self._info().size)
@@ -62,9 +61,8 @@ class Tokenizer:
         special = isinstance(text, ChatText) if parse_special is None else parse_special
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         content = ffi.new("puna_text_span[]", spans_in_bytes(text) if special and isinstance(text, ChatText) else [])
-
-        options = sized("puna_tokenize_options", parse_special=special, add_bos=add_bos, content=content, content_count=len(content), watch=watch())
-        return ids_of(lambda ids, room, count: lib.puna_tokenizer_encode(self._handle, data, len(data), options, ids, room, count), len(data) + 8)
+        options = sized("puna_encode_options", parse_special=special, add_bos=add_bos, content=content, content_count=len(content), watch=watch())
+        return ids_of(lib.puna_tokenizer_encode, self._handle, data, len(data), options)
 
     def decode_bytes(self, tokens: Iterable[int], *, keep_special: bool = False) -> bytes:
         """The bytes of all tokens joined."""
@@ -82,6 +80,5 @@ class Tokenizer:
         return int(token[0])
 
     def __getitem__(self, token: int) -> TokenInfo:
-        info = sized("puna_token_info")
-        check(lib.puna_tokenizer_token_info(self._handle, token, info))
+        info = read("puna_token_info", lib.puna_tokenizer_get_token_info, self._handle, token)
         return TokenInfo(bytes(ffi.buffer(info.bytes, info.size)), bool(info.is_special), bool(info.is_stop))

@@ -50,13 +50,15 @@ def test_a_users_next_items_are_candidates():
 
 
 def test_one_place_explores_and_rankers_are_exchanged():
-    p = puna.Pipeline(ranker(), ITEMS, count=3, explore=0.5, explore_place=3, seed=4)
+    p = puna.Pipeline(ranker(), ITEMS, count=3, explore=0.5, explore_place=2, seed=4)
     feeds = [p.recommend(candidates=range(13), number=i) for i in range(400)]
     assert all(not s.explored and s.propensity == 1 for f in feeds for s in f.items[:2])
     assert len({f.items[2].item for f in feeds}) == 11
     drawn = [f.items[2] for f in feeds if f.items[2].explored]
     assert 150 < len(drawn) < 250
     assert abs(sum({s.item: s.propensity for f in feeds for s in f.items[2:]}.values()) - 1) < 1e-9
+    first = [puna.Pipeline(ranker(), ITEMS, count=3, explore=1).recommend(candidates=range(13), number=i) for i in range(9)]
+    assert all([s.explored for s in f.items] == [True, False, False] for f in first)
     before = p.recommend(candidates=[1]).items[0].value
     p.use(ranker(1))
     assert p.recommend(candidates=[1]).items[0].value != before

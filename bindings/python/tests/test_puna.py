@@ -110,7 +110,7 @@ def test_pieces_tokens_and_text_of_an_answer_agree(model):
     tokens = list(answer.tokens())
     assert "".join(t.text for t in tokens) == pieces == answer.text
     assert all(len(t.probabilities) == 2 and t.probabilities[0][0] == t.id for t in tokens)
-    assert answer.last_token == tokens[-1].id and answer.stop_reason in ("max_tokens", "stop_token")
+    assert answer.prompt_tokens == len(TOKENS) and answer.stop_reason in ("max_tokens", "stop_token")
 
 
 def test_an_answer_left_early_leaves_the_session_usable(model):
@@ -119,7 +119,7 @@ def test_an_answer_left_early_leaves_the_session_usable(model):
         if n == 2:
             break
     gc.collect()
-    assert len(session) == len(TOKENS) + 2
+    assert len(session) == len(TOKENS) + 3 and session.pending
     session.append([1])
 
 
@@ -129,8 +129,8 @@ def test_the_next_answer_closes_the_one_before_and_a_changed_session_is_noticed(
     tokens = first.tokens()
     drawn = next(tokens)
     second = session.generate([7, 8], max_tokens=4, ignore_eos=True)
-    assert list(tokens) == [] and list(first) == [] and first.last_token == drawn.id
-    assert list(session.tokens) == list(TOKENS)
+    assert list(tokens) == [] and list(first) == [] and first.prompt_tokens == len(TOKENS)
+    assert list(session.tokens) == [*TOKENS, drawn.id]
     rest = second.tokens()
     next(rest)
     session.append([3])

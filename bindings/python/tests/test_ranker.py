@@ -68,7 +68,7 @@ def test_a_copy_serves_while_it_learns_and_a_state_goes_on(tmp_path):
 
 def test_what_is_wrong_is_said():
     ranker = puna.Ranker(CONFIG)
-    with pytest.raises(puna.BadFile, match="'rows'|rows is 0"):
+    with pytest.raises(puna.InvalidArgument, match="feature 'user': rows is 0"):
         puna.Ranker({**CONFIG, "features": [{"name": "user"}]})
     with pytest.raises(puna.InvalidArgument, match="feature 'user': id 8"):
         ranker.score(puna.Examples([0], [[8], [[]]]))

@@ -46,6 +46,15 @@ def test_what_is_wrong_is_said():
         user.recommend(49)
 
 
+def test_a_fifth_of_the_values_is_left_out_unless_another_share_is_asked():
+    losses = {}
+    for dropout in ({}, {"dropout": 0.2}, {"dropout": 0}):
+        reports = []
+        trained(epochs=1, progress=reports.append, **dropout)
+        losses[tuple(dropout.values())] = [r.loss for r in reports]
+    assert losses[()] == losses[0.2,] != losses[0,]
+
+
 def test_items_keep_their_names(tmp_path):
     names = [f"item {i}" for i in range(12)]
     recommender = trained(epochs=1, item_names=names)
