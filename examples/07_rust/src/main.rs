@@ -2,9 +2,9 @@
 use std::io::Write;
 
 fn main() -> puna::Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args_os().skip(1);
     let path = arguments.next().unwrap_or_else(|| "model.gguf".into());
-    let prompt = arguments.next().unwrap_or_else(|| "Once upon a time".into());
+    let prompt = arguments.next().map_or("Once upon a time".into(), |p| p.to_string_lossy().into_owned());
 
     let plan = puna::Plan::of(&path, &puna::PlanOptions { positions: 1024, ..Default::default() })?;
     eprintln!("{:.1} MB for the model and one session of {} tokens", plan.total_bytes as f64 / 1e6, 1024);
@@ -19,13 +19,28 @@ fn main() -> puna::Result<()> {
     });
 
     print!("{prompt}");
-    let sampling = puna::Sampling { temperature: 0.8, top_p: 0.95, seed: 1, ..Default::default() };
-    for token in session.generate(&prompt, &puna::Generate { max_tokens: 48, sampling, ..Default::default() })? {
-        print!("{}", token?.text);
+    let options = puna::GenerateOptions {
+        max_tokens: 48,
+        sampler: puna::SamplerOptions { temperature: 0.8, top_p: 0.95, seed: 1, ..Default::default() },
+        log_probabilities: 1,
+        ..Default::default()
+    };
+    let (mut sum, mut count) = (0.0, 0);
+    for token in session.generate(&prompt, &options)? {
+        let token = token?;
+        sum += token.log_probabilities[0].1;
+        count += 1;
+        print!("{}", token.text);
         std::io::stdout().flush().ok();
     }
     println!();
+    eprintln!("the model's own probability of a token was {:.3} (geometric mean)", (sum / count.max(1) as f32).exp());
     let t = session.timings()?;
-    eprintln!("{} + {} tokens, {:.1} tokens a second", t.prompt_tokens, t.decoded_tokens, t.decoded_tokens as f64 / t.decode_seconds.max(1e-9));
+    eprintln!(
+        "{} + {} tokens, {:.1} tokens a second",
+        t.prompt_tokens,
+        t.decoded_tokens,
+        t.decoded_tokens as f64 / t.decode_seconds.max(1e-9)
+    );
     Ok(())
 }

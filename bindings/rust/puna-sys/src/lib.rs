@@ -57,6 +57,10 @@ pub const PUNA_CALIBRATE_PLATT: i32 = 1;
 pub const PUNA_CALIBRATE_ISOTONIC: i32 = 2;
 
 #[repr(C)]
+pub struct puna_buffer {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
 pub struct puna_context {
     _opaque: [u8; 0],
 }
@@ -239,7 +243,7 @@ pub struct puna_text_span {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct puna_tokenize_options {
+pub struct puna_encode_options {
     pub struct_size: u32,
     pub parse_special: i32,
     pub add_bos: i32,
@@ -288,7 +292,7 @@ pub struct puna_session_info {
     pub max_positions: i64,
     pub kv_bytes: u64,
     pub under_way: i32,
-    pub reserved: i32,
+    pub pending: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -302,11 +306,25 @@ pub struct puna_session_timings {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct puna_embed_options {
+pub struct puna_append_options {
     pub struct_size: u32,
+    pub keep_shared: i32,
+    pub images: *const *const puna_image,
+    pub image_count: u64,
+    pub logits: *mut f32,
+    pub logits_capacity: u64,
+    pub embeddings: *mut f32,
+    pub embeddings_capacity: u64,
     pub pooling: i32,
     pub normalize: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_append_result {
+    pub struct_size: u32,
     pub reserved: i32,
+    pub kept: i64,
+    pub appended: i64,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -366,6 +384,8 @@ pub struct puna_generate_options {
     pub process_user: *mut c_void,
     pub images: *const *const puna_image,
     pub image_count: u64,
+    pub keep_shared: i32,
+    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -376,12 +396,10 @@ pub struct puna_generate_result {
     pub generated_tokens: i64,
     pub prompt_seconds: f64,
     pub generate_seconds: f64,
-    pub last_token: i32,
-    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct puna_render_options {
+pub struct puna_chat_options {
     pub struct_size: u32,
     pub reserved: i32,
     pub date: *const c_char,
@@ -396,6 +414,8 @@ pub struct puna_render_options {
 pub struct puna_chat_info {
     pub struct_size: u32,
     pub reserved: i32,
+    pub tokens: *const i32,
+    pub token_count: u64,
     pub text: *const c_char,
     pub size: u64,
     pub content: *const puna_text_span,
@@ -646,47 +666,46 @@ extern "C" {
     pub fn puna_last_error() -> *const c_char;
     pub fn puna_version() -> u32;
     pub fn puna_version_string() -> *const c_char;
+    pub fn puna_buffer_create(buffer: *mut *mut puna_buffer) -> puna_status;
+    pub fn puna_buffer_data(buffer: *const puna_buffer) -> *const c_void;
+    pub fn puna_buffer_size(buffer: *const puna_buffer) -> usize;
+    pub fn puna_buffer_free(buffer: *mut puna_buffer);
     pub fn puna_context_create(options: *const puna_context_options, context: *mut *mut puna_context) -> puna_status;
     pub fn puna_context_get_info(context: *const puna_context, info: *mut puna_context_info) -> puna_status;
     pub fn puna_context_free(context: *mut puna_context);
-    pub fn puna_model_open(context: *mut puna_context, path: *const c_char, options: *const puna_model_options, model: *mut *mut puna_model) -> puna_status;
-    pub fn puna_model_open_memory(context: *mut puna_context, data: *const c_void, bytes: usize, options: *const puna_model_options, model: *mut *mut puna_model) -> puna_status;
-    pub fn puna_model_open_reader(context: *mut puna_context, reader: *const puna_reader, options: *const puna_model_options, model: *mut *mut puna_model) -> puna_status;
+    pub fn puna_model_open(context: *const puna_context, path: *const c_char, options: *const puna_model_options, model: *mut *mut puna_model) -> puna_status;
+    pub fn puna_model_open_memory(context: *const puna_context, data: *const c_void, bytes: usize, options: *const puna_model_options, model: *mut *mut puna_model) -> puna_status;
+    pub fn puna_model_open_reader(context: *const puna_context, reader: *const puna_reader, options: *const puna_model_options, model: *mut *mut puna_model) -> puna_status;
     pub fn puna_model_free(model: *mut puna_model);
     pub fn puna_model_get_info(model: *const puna_model, info: *mut puna_model_info) -> puna_status;
-    pub fn puna_model_metadata_key(model: *const puna_model, index: i32, key: *mut *const c_char) -> puna_status;
-    pub fn puna_model_metadata_json(model: *const puna_model, key: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_model_not_used_json(model: *const puna_model, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_model_tensor_info(model: *const puna_model, index: i32, info: *mut puna_tensor_info) -> puna_status;
+    pub fn puna_model_get_metadata_key(model: *const puna_model, index: i32, key: *mut *const c_char) -> puna_status;
+    pub fn puna_model_get_metadata(model: *const puna_model, key: *const c_char, json: *mut puna_buffer) -> puna_status;
+    pub fn puna_model_get_unused(model: *const puna_model, json: *mut puna_buffer) -> puna_status;
+    pub fn puna_model_get_tensor_info(model: *const puna_model, index: i32, info: *mut puna_tensor_info) -> puna_status;
     pub fn puna_model_plan(path: *const c_char, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
     pub fn puna_model_plan_memory(data: *const c_void, bytes: usize, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
     pub fn puna_model_plan_reader(reader: *const puna_reader, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
     pub fn puna_session_plan(model: *const puna_model, options: *const puna_plan_options, plan: *mut puna_plan) -> puna_status;
-    pub fn puna_model_tokenize(model: *const puna_model, text: *const c_char, bytes: usize, options: *const puna_tokenize_options, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
-    pub fn puna_model_detokenize(model: *const puna_model, tokens: *const i32, count: usize, keep_special: i32, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_model_token_info(model: *const puna_model, token: i32, info: *mut puna_token_info) -> puna_status;
-    pub fn puna_model_find_token(model: *const puna_model, piece: *const c_char, bytes: usize, token: *mut i32) -> puna_status;
+    pub fn puna_model_get_tokenizer(model: *const puna_model, tokenizer: *mut *const puna_tokenizer) -> puna_status;
     pub fn puna_tokenizer_open(path: *const c_char, tokenizer: *mut *mut puna_tokenizer) -> puna_status;
-    pub fn puna_tokenizer_of_model(model: *const puna_model, tokenizer: *mut *mut puna_tokenizer) -> puna_status;
     pub fn puna_tokenizer_free(tokenizer: *mut puna_tokenizer);
     pub fn puna_tokenizer_get_info(tokenizer: *const puna_tokenizer, info: *mut puna_tokenizer_info) -> puna_status;
-    pub fn puna_tokenizer_encode(tokenizer: *const puna_tokenizer, text: *const c_char, bytes: usize, options: *const puna_tokenize_options, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
-    pub fn puna_tokenizer_decode(tokenizer: *const puna_tokenizer, tokens: *const i32, count: usize, keep_special: i32, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_tokenizer_token_info(tokenizer: *const puna_tokenizer, token: i32, info: *mut puna_token_info) -> puna_status;
+    pub fn puna_tokenizer_encode(tokenizer: *const puna_tokenizer, text: *const c_char, bytes: usize, options: *const puna_encode_options, tokens: *mut puna_buffer) -> puna_status;
+    pub fn puna_tokenizer_decode(tokenizer: *const puna_tokenizer, tokens: *const i32, count: usize, keep_special: i32, text: *mut puna_buffer) -> puna_status;
+    pub fn puna_tokenizer_get_token_info(tokenizer: *const puna_tokenizer, token: i32, info: *mut puna_token_info) -> puna_status;
     pub fn puna_tokenizer_find_token(tokenizer: *const puna_tokenizer, piece: *const c_char, bytes: usize, token: *mut i32) -> puna_status;
     pub fn puna_session_create(model: *const puna_model, options: *const puna_session_options, session: *mut *mut puna_session) -> puna_status;
     pub fn puna_session_free(session: *mut puna_session);
     pub fn puna_session_get_info(session: *const puna_session, info: *mut puna_session_info) -> puna_status;
     pub fn puna_session_get_timings(session: *const puna_session, timings: *mut puna_session_timings) -> puna_status;
-    pub fn puna_session_tokens(session: *const puna_session, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
-    pub fn puna_session_append(session: *mut puna_session, tokens: *const i32, count: usize) -> puna_status;
-    pub fn puna_session_append_logits(session: *mut puna_session, tokens: *const i32, count: usize, logits: *mut f32, capacity: usize) -> puna_status;
+    pub fn puna_session_get_tokens(session: *const puna_session, tokens: *mut *const i32, count: *mut usize) -> puna_status;
+    pub fn puna_session_get_logits(session: *const puna_session, logits: *mut *const f32, count: *mut usize) -> puna_status;
+    pub fn puna_session_append(session: *mut puna_session, tokens: *const i32, count: usize, options: *const puna_append_options, result: *mut puna_append_result) -> puna_status;
+    pub fn puna_session_plan_append(session: *const puna_session, tokens: *const i32, count: usize, options: *const puna_append_options, result: *mut puna_append_result) -> puna_status;
     pub fn puna_session_append_batch(sessions: *const *mut puna_session, tokens: *const *const i32, counts: *const usize, session_count: usize) -> puna_status;
-    pub fn puna_session_begin(session: *mut puna_session, tokens: *const i32, count: usize) -> puna_status;
+    pub fn puna_session_begin(session: *mut puna_session, tokens: *const i32, count: usize, options: *const puna_append_options) -> puna_status;
     pub fn puna_session_step(session: *mut puna_session, budget_us: u64, finished: *mut i32) -> puna_status;
     pub fn puna_session_begin_batch(sessions: *const *mut puna_session, tokens: *const *const i32, counts: *const usize, session_count: usize) -> puna_status;
-    pub fn puna_session_embed(session: *mut puna_session, tokens: *const i32, count: usize, options: *const puna_embed_options, embedding: *mut f32, capacity: usize) -> puna_status;
-    pub fn puna_session_logits(session: *mut puna_session, logits: *mut *const f32, count: *mut usize) -> puna_status;
     pub fn puna_session_truncate(session: *mut puna_session, length: i64) -> puna_status;
     pub fn puna_session_fork(session: *const puna_session, copy: *mut *mut puna_session) -> puna_status;
     pub fn puna_session_snapshot(session: *const puna_session, data: *mut c_void, capacity: usize, size: *mut usize) -> puna_status;
@@ -705,39 +724,37 @@ extern "C" {
     pub fn puna_generation_free(generation: *mut puna_generation);
     pub fn puna_generation_step(generation: *mut puna_generation, budget_us: u64, token: *mut puna_generated_token, state: *mut i32) -> puna_status;
     pub fn puna_generation_get_result(generation: *const puna_generation, result: *mut puna_generate_result) -> puna_status;
-    pub fn puna_model_chat_tokens(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
-    pub fn puna_model_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_model_render_chat(model: *const puna_model, chat_json: *const c_char, bytes: usize, date: *const c_char, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_chat_render(model: *const puna_model, chat_json: *const c_char, bytes: usize, options: *const puna_render_options, chat: *mut *mut puna_chat) -> puna_status;
-    pub fn puna_chat_get_info(chat: *const puna_chat, info: *mut puna_chat_info) -> puna_status;
+    pub fn puna_chat_create(model: *const puna_model, json: *const c_char, bytes: usize, options: *const puna_chat_options, chat: *mut *mut puna_chat) -> puna_status;
     pub fn puna_chat_free(chat: *mut puna_chat);
-    pub fn puna_model_chat_template_info(model: *const puna_model, index: i32, info: *mut puna_chat_template_info) -> puna_status;
-    pub fn puna_recommender_train(context: *const puna_context, users: *const i64, items: *const i32, times: *const i64, count: u64, options: *const puna_recommender_options, recommender: *mut *mut puna_recommender) -> puna_status;
+    pub fn puna_chat_get_info(chat: *const puna_chat, info: *mut puna_chat_info) -> puna_status;
+    pub fn puna_chat_generate(chat: *const puna_chat, session: *mut puna_session, options: *const puna_generate_options, on_token: puna_token_fn, user: *mut c_void, result: *mut puna_generate_result) -> puna_status;
+    pub fn puna_model_get_chat_template_info(model: *const puna_model, index: i32, info: *mut puna_chat_template_info) -> puna_status;
+    pub fn puna_recommender_train(context: *const puna_context, users: *const i64, items: *const i32, times: *const i64, count: usize, options: *const puna_recommender_options, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_open(context: *const puna_context, path: *const c_char, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_save(recommender: *const puna_recommender, path: *const c_char) -> puna_status;
     pub fn puna_recommender_get_info(recommender: *const puna_recommender, info: *mut puna_recommender_info) -> puna_status;
-    pub fn puna_recommender_item_name(recommender: *const puna_recommender, item: i32, text: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
+    pub fn puna_recommender_get_item_name(recommender: *const puna_recommender, item: i32, name: *mut *const c_char, size: *mut usize) -> puna_status;
     pub fn puna_recommender_find_item(recommender: *const puna_recommender, name: *const c_char, item: *mut i32) -> puna_status;
     pub fn puna_recommender_free(recommender: *mut puna_recommender);
-    pub fn puna_recommender_new_user(recommender: *const puna_recommender, user: *mut *mut puna_user) -> puna_status;
+    pub fn puna_user_create(recommender: *const puna_recommender, user: *mut *mut puna_user) -> puna_status;
     pub fn puna_user_append(user: *mut puna_user, item: i32, time: i64) -> puna_status;
-    pub fn puna_user_recommend(user: *mut puna_user, query_time: i64, options: *const puna_recommend_options, items: *mut i32, scores: *mut f32, capacity: u64, found: *mut u64) -> puna_status;
+    pub fn puna_user_recommend(user: *mut puna_user, query_time: i64, options: *const puna_recommend_options, items: *mut i32, scores: *mut f32, capacity: usize, found: *mut usize) -> puna_status;
     pub fn puna_user_free(user: *mut puna_user);
-    pub fn puna_ranker_new(context: *const puna_context, config: *const c_char, options: *const puna_ranker_options, ranker: *mut *mut puna_ranker) -> puna_status;
+    pub fn puna_ranker_create(context: *const puna_context, config: *const c_char, options: *const puna_ranker_options, ranker: *mut *mut puna_ranker) -> puna_status;
     pub fn puna_ranker_open(context: *const puna_context, path: *const c_char, options: *const puna_ranker_options, ranker: *mut *mut puna_ranker) -> puna_status;
     pub fn puna_ranker_save(ranker: *const puna_ranker, path: *const c_char) -> puna_status;
     pub fn puna_ranker_copy(ranker: *const puna_ranker, table: i32, copy: *mut *mut puna_ranker) -> puna_status;
     pub fn puna_ranker_get_info(ranker: *const puna_ranker, info: *mut puna_ranker_info) -> puna_status;
-    pub fn puna_ranker_get_config(ranker: *const puna_ranker, json: *mut c_char, capacity: usize, size: *mut usize) -> puna_status;
-    pub fn puna_ranker_score(ranker: *const puna_ranker, examples: *const puna_examples, probabilities: *mut f32, capacity: u64) -> puna_status;
-    pub fn puna_ranker_learn(ranker: *mut puna_ranker, examples: *const puna_examples, outcomes: *const puna_outcomes, report: *mut puna_ranker_report, predicted: *mut f32) -> puna_status;
+    pub fn puna_ranker_get_config(ranker: *const puna_ranker, json: *mut puna_buffer) -> puna_status;
+    pub fn puna_ranker_score(ranker: *const puna_ranker, examples: *const puna_examples, probabilities: *mut f32, capacity: usize) -> puna_status;
+    pub fn puna_ranker_learn(ranker: *mut puna_ranker, examples: *const puna_examples, outcomes: *const puna_outcomes, report: *mut puna_ranker_report, predicted: *mut f32, capacity: usize) -> puna_status;
     pub fn puna_ranker_save_state(ranker: *mut puna_ranker, path: *const c_char) -> puna_status;
     pub fn puna_ranker_restore_state(ranker: *mut puna_ranker, path: *const c_char) -> puna_status;
-    pub fn puna_ranker_calibrate(ranker: *mut puna_ranker, surface: u64, task: u64, kind: i32, probabilities: *const f32, outcomes: *const f32, count: u64) -> puna_status;
-    pub fn puna_ranker_find_id(ranker: *const puna_ranker, feature: u64, name: *const c_char, id: *mut i64) -> puna_status;
-    pub fn puna_ranker_set_names(ranker: *mut puna_ranker, feature: u64, names: *const *const c_char, count: u64) -> puna_status;
+    pub fn puna_ranker_calibrate(ranker: *mut puna_ranker, surface: usize, task: usize, kind: i32, probabilities: *const f32, outcomes: *const f32, count: usize) -> puna_status;
+    pub fn puna_ranker_find_id(ranker: *const puna_ranker, feature: usize, name: *const c_char, id: *mut i64) -> puna_status;
+    pub fn puna_ranker_set_names(ranker: *mut puna_ranker, feature: usize, names: *const *const c_char, count: usize) -> puna_status;
     pub fn puna_ranker_free(ranker: *mut puna_ranker);
-    pub fn puna_pipeline_new(ranker: *const puna_ranker, catalogue: *const puna_catalogue, options: *const puna_pipeline_options, pipeline: *mut *mut puna_pipeline) -> puna_status;
+    pub fn puna_pipeline_create(ranker: *const puna_ranker, catalogue: *const puna_catalogue, options: *const puna_pipeline_options, pipeline: *mut *mut puna_pipeline) -> puna_status;
     pub fn puna_pipeline_use(pipeline: *mut puna_pipeline, ranker: *const puna_ranker) -> puna_status;
     pub fn puna_pipeline_recommend(pipeline: *const puna_pipeline, request: *const puna_pipeline_request, answer: *mut puna_pipeline_answer) -> puna_status;
     pub fn puna_pipeline_free(pipeline: *mut puna_pipeline);
@@ -746,17 +763,13 @@ extern "C" {
     pub fn puna_adapter_free(adapter: *mut puna_adapter);
     pub fn puna_session_use_adapter(session: *mut puna_session, adapter: *const puna_adapter) -> puna_status;
     pub fn puna_model_finetune(model: *const puna_model, jsonl: *const c_char, bytes: usize, options: *const puna_finetune_options, adapter: *mut *mut puna_adapter) -> puna_status;
-    pub fn puna_image_from_rgb(model: *const puna_model, rgb: *const u8, width: i64, height: i64, stride: i64, image: *mut *mut puna_image) -> puna_status;
-    pub fn puna_image_from_pixels(model: *const puna_model, pixels: *const f32, count: usize, rows: i32, columns: i32, image: *mut *mut puna_image) -> puna_status;
+    pub fn puna_image_create(model: *const puna_model, rgb: *const u8, width: i64, height: i64, stride: i64, image: *mut *mut puna_image) -> puna_status;
+    pub fn puna_image_create_from_pixels(model: *const puna_model, pixels: *const f32, count: usize, rows: i32, columns: i32, image: *mut *mut puna_image) -> puna_status;
     pub fn puna_image_free(image: *mut puna_image);
     pub fn puna_image_get_info(image: *const puna_image, info: *mut puna_image_info) -> puna_status;
-    pub fn puna_image_pixels(image: *const puna_image, pixels: *mut f32, capacity: usize, count: *mut usize) -> puna_status;
-    pub fn puna_image_tokens(image: *const puna_image, tokens: *mut i32, capacity: usize, count: *mut usize) -> puna_status;
-    pub fn puna_image_encode(image: *const puna_image, features: *mut f32, capacity: usize) -> puna_status;
-    pub fn puna_session_append_images(session: *mut puna_session, tokens: *const i32, count: usize, images: *const *const puna_image, image_count: usize, logits: *mut f32, capacity: usize) -> puna_status;
-    pub fn puna_session_begin_images(session: *mut puna_session, tokens: *const i32, count: usize, images: *const *const puna_image, image_count: usize) -> puna_status;
-    pub fn puna_session_shared_images(session: *const puna_session, tokens: *const i32, count: usize, images: *const *const puna_image, image_count: usize, length: *mut i64, expanded: *mut i64) -> puna_status;
-    pub fn puna_session_append_rest_images(session: *mut puna_session, tokens: *const i32, count: usize, images: *const *const puna_image, image_count: usize, computed: *mut i64) -> puna_status;
+    pub fn puna_image_get_pixels(image: *const puna_image, pixels: *mut *const f32, count: *mut usize) -> puna_status;
+    pub fn puna_image_get_tokens(image: *const puna_image, tokens: *mut *const i32, count: *mut usize) -> puna_status;
+    pub fn puna_image_encode(image: *const puna_image, features: *mut *const f32, count: *mut usize) -> puna_status;
 }
 
 // What tests/abi/layout.c promises, on 64-bit systems.
@@ -850,24 +863,26 @@ const _: () = {
     assert!(offset_of!(puna_plan_options, projector_path) == 40);
     assert!(offset_of!(puna_plan_options, no_vision) == 48);
     assert!(offset_of!(puna_plan_options, reserved2) == 52);
-    assert!(offset_of!(puna_render_options, struct_size) == 0);
-    assert!(offset_of!(puna_render_options, reserved) == 4);
-    assert!(offset_of!(puna_render_options, date) == 8);
-    assert!(offset_of!(puna_render_options, watch) == 16);
-    assert!(offset_of!(puna_render_options, watch_user) == 24);
-    assert!(offset_of!(puna_render_options, template_name) == 32);
-    assert!(offset_of!(puna_render_options, parse_content) == 40);
-    assert!(offset_of!(puna_render_options, reserved2) == 44);
+    assert!(offset_of!(puna_chat_options, struct_size) == 0);
+    assert!(offset_of!(puna_chat_options, reserved) == 4);
+    assert!(offset_of!(puna_chat_options, date) == 8);
+    assert!(offset_of!(puna_chat_options, watch) == 16);
+    assert!(offset_of!(puna_chat_options, watch_user) == 24);
+    assert!(offset_of!(puna_chat_options, template_name) == 32);
+    assert!(offset_of!(puna_chat_options, parse_content) == 40);
+    assert!(offset_of!(puna_chat_options, reserved2) == 44);
     assert!(offset_of!(puna_text_span, begin) == 0);
     assert!(offset_of!(puna_text_span, end) == 8);
     assert!(offset_of!(puna_chat_info, struct_size) == 0);
     assert!(offset_of!(puna_chat_info, reserved) == 4);
-    assert!(offset_of!(puna_chat_info, text) == 8);
-    assert!(offset_of!(puna_chat_info, size) == 16);
-    assert!(offset_of!(puna_chat_info, content) == 24);
-    assert!(offset_of!(puna_chat_info, content_count) == 32);
-    assert!(offset_of!(puna_chat_info, dropped) == 40);
-    assert!(offset_of!(puna_chat_info, dropped_count) == 48);
+    assert!(offset_of!(puna_chat_info, tokens) == 8);
+    assert!(offset_of!(puna_chat_info, token_count) == 16);
+    assert!(offset_of!(puna_chat_info, text) == 24);
+    assert!(offset_of!(puna_chat_info, size) == 32);
+    assert!(offset_of!(puna_chat_info, content) == 40);
+    assert!(offset_of!(puna_chat_info, content_count) == 48);
+    assert!(offset_of!(puna_chat_info, dropped) == 56);
+    assert!(offset_of!(puna_chat_info, dropped_count) == 64);
     assert!(offset_of!(puna_chat_template_info, struct_size) == 0);
     assert!(offset_of!(puna_chat_template_info, reserved) == 4);
     assert!(offset_of!(puna_chat_template_info, name) == 8);
@@ -882,14 +897,14 @@ const _: () = {
     assert!(offset_of!(puna_plan, scratch_bytes) == 48);
     assert!(offset_of!(puna_plan, logits_bytes) == 56);
     assert!(offset_of!(puna_plan, total_bytes) == 64);
-    assert!(offset_of!(puna_tokenize_options, struct_size) == 0);
-    assert!(offset_of!(puna_tokenize_options, parse_special) == 4);
-    assert!(offset_of!(puna_tokenize_options, add_bos) == 8);
-    assert!(offset_of!(puna_tokenize_options, reserved) == 12);
-    assert!(offset_of!(puna_tokenize_options, content) == 16);
-    assert!(offset_of!(puna_tokenize_options, content_count) == 24);
-    assert!(offset_of!(puna_tokenize_options, watch) == 32);
-    assert!(offset_of!(puna_tokenize_options, watch_user) == 40);
+    assert!(offset_of!(puna_encode_options, struct_size) == 0);
+    assert!(offset_of!(puna_encode_options, parse_special) == 4);
+    assert!(offset_of!(puna_encode_options, add_bos) == 8);
+    assert!(offset_of!(puna_encode_options, reserved) == 12);
+    assert!(offset_of!(puna_encode_options, content) == 16);
+    assert!(offset_of!(puna_encode_options, content_count) == 24);
+    assert!(offset_of!(puna_encode_options, watch) == 32);
+    assert!(offset_of!(puna_encode_options, watch_user) == 40);
     assert!(offset_of!(puna_token_info, struct_size) == 0);
     assert!(offset_of!(puna_token_info, kind) == 4);
     assert!(offset_of!(puna_token_info, bytes) == 8);
@@ -914,17 +929,27 @@ const _: () = {
     assert!(offset_of!(puna_session_info, max_positions) == 16);
     assert!(offset_of!(puna_session_info, kv_bytes) == 24);
     assert!(offset_of!(puna_session_info, under_way) == 32);
-    assert!(offset_of!(puna_session_info, reserved) == 36);
+    assert!(offset_of!(puna_session_info, pending) == 36);
     assert!(offset_of!(puna_session_timings, struct_size) == 0);
     assert!(offset_of!(puna_session_timings, reserved) == 4);
     assert!(offset_of!(puna_session_timings, prompt_tokens) == 8);
     assert!(offset_of!(puna_session_timings, decoded_tokens) == 16);
     assert!(offset_of!(puna_session_timings, prompt_seconds) == 24);
     assert!(offset_of!(puna_session_timings, decode_seconds) == 32);
-    assert!(offset_of!(puna_embed_options, struct_size) == 0);
-    assert!(offset_of!(puna_embed_options, pooling) == 4);
-    assert!(offset_of!(puna_embed_options, normalize) == 8);
-    assert!(offset_of!(puna_embed_options, reserved) == 12);
+    assert!(offset_of!(puna_append_options, struct_size) == 0);
+    assert!(offset_of!(puna_append_options, keep_shared) == 4);
+    assert!(offset_of!(puna_append_options, images) == 8);
+    assert!(offset_of!(puna_append_options, image_count) == 16);
+    assert!(offset_of!(puna_append_options, logits) == 24);
+    assert!(offset_of!(puna_append_options, logits_capacity) == 32);
+    assert!(offset_of!(puna_append_options, embeddings) == 40);
+    assert!(offset_of!(puna_append_options, embeddings_capacity) == 48);
+    assert!(offset_of!(puna_append_options, pooling) == 56);
+    assert!(offset_of!(puna_append_options, normalize) == 60);
+    assert!(offset_of!(puna_append_result, struct_size) == 0);
+    assert!(offset_of!(puna_append_result, reserved) == 4);
+    assert!(offset_of!(puna_append_result, kept) == 8);
+    assert!(offset_of!(puna_append_result, appended) == 16);
     assert!(offset_of!(puna_sampler_options, struct_size) == 0);
     assert!(offset_of!(puna_sampler_options, temperature) == 4);
     assert!(offset_of!(puna_sampler_options, top_p) == 8);
@@ -968,14 +993,14 @@ const _: () = {
     assert!(offset_of!(puna_generate_options, process_user) == 88);
     assert!(offset_of!(puna_generate_options, images) == 96);
     assert!(offset_of!(puna_generate_options, image_count) == 104);
+    assert!(offset_of!(puna_generate_options, keep_shared) == 112);
+    assert!(offset_of!(puna_generate_options, reserved) == 116);
     assert!(offset_of!(puna_generate_result, struct_size) == 0);
     assert!(offset_of!(puna_generate_result, stop_reason) == 4);
     assert!(offset_of!(puna_generate_result, prompt_tokens) == 8);
     assert!(offset_of!(puna_generate_result, generated_tokens) == 16);
     assert!(offset_of!(puna_generate_result, prompt_seconds) == 24);
     assert!(offset_of!(puna_generate_result, generate_seconds) == 32);
-    assert!(offset_of!(puna_generate_result, last_token) == 40);
-    assert!(offset_of!(puna_generate_result, reserved) == 44);
     assert!(offset_of!(puna_finetune_report, struct_size) == 0);
     assert!(offset_of!(puna_finetune_report, reserved) == 4);
     assert!(offset_of!(puna_finetune_report, step) == 8);
@@ -1138,23 +1163,24 @@ const _: () = {
     assert!(size_of::<puna_model_info>() == 120);
     assert!(size_of::<puna_tensor_info>() == 64);
     assert!(size_of::<puna_plan_options>() == 56);
-    assert!(size_of::<puna_render_options>() == 48);
+    assert!(size_of::<puna_chat_options>() == 48);
     assert!(size_of::<puna_text_span>() == 16);
-    assert!(size_of::<puna_chat_info>() == 56);
+    assert!(size_of::<puna_chat_info>() == 72);
     assert!(size_of::<puna_chat_template_info>() == 24);
     assert!(size_of::<puna_plan>() == 72);
-    assert!(size_of::<puna_tokenize_options>() == 48);
+    assert!(size_of::<puna_encode_options>() == 48);
     assert!(size_of::<puna_token_info>() == 32);
     assert!(size_of::<puna_tokenizer_info>() == 24);
     assert!(size_of::<puna_session_options>() == 32);
     assert!(size_of::<puna_session_info>() == 40);
     assert!(size_of::<puna_session_timings>() == 40);
-    assert!(size_of::<puna_embed_options>() == 16);
+    assert!(size_of::<puna_append_options>() == 64);
+    assert!(size_of::<puna_append_result>() == 24);
     assert!(size_of::<puna_sampler_options>() == 88);
     assert!(size_of::<puna_token_probability>() == 8);
     assert!(size_of::<puna_generated_token>() == 40);
-    assert!(size_of::<puna_generate_options>() == 112);
-    assert!(size_of::<puna_generate_result>() == 48);
+    assert!(size_of::<puna_generate_options>() == 120);
+    assert!(size_of::<puna_generate_result>() == 40);
     assert!(size_of::<puna_finetune_report>() == 64);
     assert!(size_of::<puna_finetune_options>() == 160);
     assert!(size_of::<puna_image_info>() == 48);

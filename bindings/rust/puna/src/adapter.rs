@@ -1,14 +1,15 @@
-//! Adapters (LoRA): small trained matrices beside a model's frozen ones, and the fine-tuning that makes them. See `puna_train.h`.
+//! Adapters (LoRA): small trained matrices beside a model's frozen ones, and the fine-tuning that makes them. See
+//! `puna_train.h`.
 use crate::error::{check, Result};
 use crate::model::Model;
-use crate::raw::{c_string, sized, Handle};
+use crate::raw::{answer_to_c, c_path, c_string, pointer_or_null, sized, stopped, Handle};
 use crate::session::Session;
 use puna_sys::*;
 use std::ops::ControlFlow;
 use std::os::raw::c_void;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::Path;
 use std::ptr::null;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
 /// A LoRA adapter of one model: immutable, shared by sessions and threads. Clones are the same adapter.
@@ -22,7 +23,7 @@ unsafe impl Sync for Adapter {}
 
 /// How a model is fine-tuned; zero is the library's own choice of each number.
 #[derive(Clone, Debug, Default)]
-pub struct Finetune {
+pub struct FinetuneOptions {
     /// Of the trained matrices; 0 = 8.
     pub rank: i32,
     /// 0 = twice the rank.
@@ -53,6 +54,10 @@ pub struct Finetune {
     pub date: Option<String>,
     /// Names of special tokens inside messages and texts become those tokens; otherwise what people say is text.
     pub parse_content: bool,
+    /// Leave the context's provider of matrix products alone: the same bits on every machine.
+    pub no_providers: bool,
+    /// Where the provider takes bfloat16, factors of products may be rounded to it.
+    pub bf16: bool,
     /// Any thread sets it to end the call within milliseconds, also in the middle of a step.
     pub stop: Option<Arc<AtomicBool>>,
 }
@@ -78,14 +83,14 @@ pub struct FinetuneReport {
 
 impl Adapter {
     /// A folder as PEFT writes it: `adapter_config.json` and `adapter_model.safetensors`.
-    pub fn open(model: &Model, folder: &str) -> Result<Self> {
-        let folder = c_string(folder)?;
+    pub fn open(model: &Model, folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = c_path(folder.as_ref())?;
         Self::create(|out| unsafe { puna_adapter_open(model.handle.raw, folder.as_ptr(), out) })
     }
 
     /// Writes such a folder, each file replaced in one step. PEFT and Transformers read it.
-    pub fn save(&self, folder: &str) -> Result<()> {
-        let folder = c_string(folder)?;
+    pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
+        let folder = c_path(folder.as_ref())?;
         check(unsafe { puna_adapter_save(self.handle.raw, folder.as_ptr()) })
     }
 
@@ -97,12 +102,16 @@ impl Adapter {
 impl Session {
     /// From now on it answers with this adapter, or with none. The session must hold no tokens.
     pub fn use_adapter(&mut self, adapter: Option<&Adapter>) -> Result<()> {
-        check(unsafe { puna_session_use_adapter(self.handle.raw, adapter.map_or(null(), |a| a.handle.raw.cast_const())) })
+        check(unsafe {
+            puna_session_use_adapter(self.handle.raw, adapter.map_or(null(), |a| a.handle.raw.cast_const()))
+        })
     }
 }
 
-// No panic may cross into C: it becomes a cancelled call.
-unsafe extern "C" fn after_step<F: FnMut(FinetuneReport) -> ControlFlow<()>>(user: *mut c_void, r: *const puna_finetune_report) -> i32 {
+unsafe extern "C" fn after_step<F: FnMut(FinetuneReport) -> ControlFlow<()>>(
+    user: *mut c_void,
+    r: *const puna_finetune_report,
+) -> i32 {
     let (progress, r) = (&mut *user.cast::<F>(), &*r);
     let report = FinetuneReport {
         step: r.step,
@@ -113,18 +122,20 @@ unsafe extern "C" fn after_step<F: FnMut(FinetuneReport) -> ControlFlow<()>>(use
         learning_rate: r.learning_rate,
         preferred: r.preferred,
     };
-    !matches!(catch_unwind(AssertUnwindSafe(|| progress(report))), Ok(ControlFlow::Continue(()))) as i32
-}
-
-unsafe extern "C" fn stopped(user: *mut c_void) -> i32 {
-    (*user.cast::<AtomicBool>()).load(Ordering::Relaxed).into()
+    answer_to_c(|| progress(report))
 }
 
 impl Model {
-    /// Teaches by examples, one JSON object a line or a list of them: `{"text"}`, `{"prompt", "completion"}`, `{"messages"}`, Alpaca's
-    /// `{"instruction", "input", "output"}`, ShareGPT's `{"conversations"}`, or with `preferences` `{"prompt", "chosen", "rejected"}`. The model stays as it is and may be used meanwhile. When `progress` breaks or panics after a step,
-    /// or `stop` is set, the call is [`Cancelled`](crate::Status::Cancelled).
-    pub fn finetune<F: FnMut(FinetuneReport) -> ControlFlow<()>>(&self, jsonl: &str, options: &Finetune, mut progress: F) -> Result<Adapter> {
+    /// Teaches by examples, one JSON object a line or a list of them: `{"text"}`, `{"prompt", "completion"}`,
+    /// `{"messages"}`, Alpaca's `{"instruction", "input", "output"}`, ShareGPT's `{"conversations"}`, or with
+    /// `preferences` `{"prompt", "chosen", "rejected"}`. The model stays as it is and may be used meanwhile. When
+    /// `progress` breaks or panics after a step, or `stop` is set, the call is [`Cancelled`](crate::Status::Cancelled).
+    pub fn finetune<F: FnMut(FinetuneReport) -> ControlFlow<()>>(
+        &self,
+        jsonl: &str,
+        options: &FinetuneOptions,
+        mut progress: F,
+    ) -> Result<Adapter> {
         let targets = if options.targets.is_empty() { None } else { Some(c_string(&options.targets.join(","))?) };
         let date = options.date.as_deref().map(c_string).transpose()?;
         let mut o: puna_finetune_options = sized();
@@ -138,17 +149,21 @@ impl Model {
         o.step_tokens = options.step_tokens;
         o.max_tokens = options.max_tokens;
         o.seed = options.seed;
-        o.targets = targets.as_ref().map_or(null(), |t| t.as_ptr());
+        o.targets = pointer_or_null(&targets);
         o.preferences = options.preferences.into();
         o.dpo_beta = options.dpo_beta;
-        o.date = date.as_ref().map_or(null(), |d| d.as_ptr());
+        o.date = pointer_or_null(&date);
         o.parse_content = options.parse_content.into();
+        o.no_providers = options.no_providers.into();
+        o.bf16 = options.bf16.into();
         o.progress = Some(after_step::<F>);
         o.progress_user = (&mut progress as *mut F).cast();
         if let Some(stop) = &options.stop {
             o.watch = Some(stopped);
             o.watch_user = Arc::as_ptr(stop).cast_mut().cast();
         }
-        Adapter::create(|out| unsafe { puna_model_finetune(self.handle.raw, jsonl.as_ptr().cast(), jsonl.len(), &o, out) })
+        Adapter::create(|out| unsafe {
+            puna_model_finetune(self.handle.raw, jsonl.as_ptr().cast(), jsonl.len(), &o, out)
+        })
     }
 }

@@ -21,7 +21,7 @@ pub struct ContextInfo {
     pub threads: i32,
     /// The instruction set level in use.
     pub isa: String,
-    /// Bytes allocated now, and the most there were.
+    /// Bytes allocated now.
     pub memory_used: u64,
     /// The most bytes there were.
     pub memory_peak: u64,
@@ -43,11 +43,16 @@ impl Context {
         unsafe { Self::with_provider(options, std::ptr::null(), PUNA_PROVIDERS_NEVER) }
     }
 
-    /// With somebody else's matrix products (puna_providers.h), used by fine-tuning, and by sessions as `allow` says: `PUNA_PROVIDERS_...`.
+    /// With somebody else's matrix products (puna_providers.h), used by fine-tuning, and by sessions as `allow` says:
+    /// `PUNA_PROVIDERS_...`.
     ///
     /// # Safety
     /// What the table points to must outlive everything made with this context, and do what puna.h says.
-    pub unsafe fn with_provider(options: &ContextOptions, provider: *const puna_gemm_provider, allow: i32) -> Result<Self> {
+    pub unsafe fn with_provider(
+        options: &ContextOptions,
+        provider: *const puna_gemm_provider,
+        allow: i32,
+    ) -> Result<Self> {
         let isa = options.isa.as_deref().map(c_string).transpose()?;
         let mut o: puna_context_options = sized();
         o.threads = options.threads;
@@ -68,6 +73,11 @@ impl Context {
     pub fn info(&self) -> Result<ContextInfo> {
         let mut i: puna_context_info = sized();
         check(unsafe { puna_context_get_info(self.handle.raw, &mut i) })?;
-        Ok(ContextInfo { threads: i.threads, isa: unsafe { string(i.isa) }, memory_used: i.memory_used, memory_peak: i.memory_peak })
+        Ok(ContextInfo {
+            threads: i.threads,
+            isa: unsafe { string(i.isa) },
+            memory_used: i.memory_used,
+            memory_peak: i.memory_peak,
+        })
     }
 }

@@ -1,72 +1,172 @@
 use crate::error::{check, Result};
 use crate::image::{handles, Image};
-use crate::raw::{c_string, sized, Handle};
+use crate::raw::{answer_to_c, c_string, micros, pointer, sized, slice, Handle};
+use crate::sampler::SamplerOptions;
 use crate::session::Session;
 use puna_sys::*;
+use std::ops::ControlFlow;
+use std::os::raw::c_void;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// How tokens are drawn. The default is greedy; zero switches a filter off. See `puna_sampler_options` in `puna.h`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
-pub struct Sampling {
-    pub temperature: f32,
-    pub top_k: i32,
-    pub top_p: f32,
-    pub min_p: f32,
-    pub typical_p: f32,
-    pub repetition_penalty: f32,
-    pub presence_penalty: f32,
-    pub frequency_penalty: f32,
-    pub penalty_window: i32,
-    pub no_repeat_ngram: i32,
-    pub seed: u64,
-    /// Added to the logits of these tokens.
-    pub bias: Vec<(i32, f32)>,
-}
 
 /// What an answer is like; the default is greedy, until the model stops by itself.
 #[derive(Clone, Debug, Default)]
-pub struct Generate {
+pub struct GenerateOptions {
     /// 0 = until something else stops it.
     pub max_tokens: i64,
     /// How tokens are drawn.
-    pub sampling: Sampling,
-    /// The answer ends before the first of them.
+    pub sampler: SamplerOptions,
+    /// The answer ends before the first of them; no part of one is ever handed out.
     pub stop: Vec<String>,
     /// Besides the model's own.
     pub stop_tokens: Vec<i32>,
     /// Do not stop at the model's own stop tokens.
     pub ignore_eos: bool,
-    /// Special tokens in a text prompt are parsed. Of a [`ChatText`](crate::ChatText) those that its template wrote are parsed in any case.
+    /// Special tokens in a text prompt are parsed. Not needed for a [`Chat`](crate::Chat).
     pub parse_special: bool,
     /// Special tokens appear in the text.
     pub keep_special: bool,
+    /// n = report the log-probabilities of the chosen token and of the n - 1 most likely others, by the model itself:
+    /// before penalties, temperature and filters. 0 = none.
+    pub log_probabilities: i32,
+    /// What happens when the session is full.
+    pub when_full: WhenFull,
+    /// Edits the logits after the penalties, before the temperature.
+    pub process_logits: Option<LogitsProcessor>,
     /// One for each `<|image|>` of the prompt (with `parse_special`).
     pub images: Vec<Image>,
+    /// The prompt is all that the session shall hold before the answer: what it shares with it stays, the rest is
+    /// replaced.
+    pub keep_shared: bool,
+}
+
+/// What an answer does when the session is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It ends; a prompt that does not fit is [`ContextFull`](crate::Status::ContextFull).
+    #[default]
+    Stop,
+    /// The oldest tokens go until half is free.
+    DropOldest {
+        /// Tokens that never go: the system prompt.
+        keep_prefix: i64,
+    },
+}
+
+type Process = dyn FnMut(&mut [f32], &[i32]) -> ControlFlow<()> + Send;
+
+/// A closure that may edit the logits of every draw in place; its second argument is the prompt and the answer so far.
+/// Negative infinity forbids a token. When it breaks or panics, the answer is [`Cancelled`](crate::Status::Cancelled).
+/// Clones share the closure.
+#[derive(Clone)]
+pub struct LogitsProcessor {
+    process: Arc<Mutex<Box<Process>>>,
+}
+
+impl LogitsProcessor {
+    /// Of a closure.
+    pub fn new(process: impl FnMut(&mut [f32], &[i32]) -> ControlFlow<()> + Send + 'static) -> Self {
+        LogitsProcessor { process: Arc::new(Mutex::new(Box::new(process))) }
+    }
+}
+impl std::fmt::Debug for LogitsProcessor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogitsProcessor")
+    }
+}
+
+unsafe extern "C" fn process(
+    user: *mut c_void,
+    logits: *mut f32,
+    vocabulary: u64,
+    history: *const i32,
+    history_count: u64,
+) -> i32 {
+    let process = &*user.cast::<Mutex<Box<Process>>>();
+    let (logits, history) =
+        (std::slice::from_raw_parts_mut(logits, vocabulary as usize), slice(history, history_count as usize));
+    answer_to_c(|| process.lock().unwrap_or_else(PoisonError::into_inner)(logits, history))
 }
 
 /// A token of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Token {
     /// Its id.
     pub id: i32,
     /// The text it made final; may be empty.
     pub text: String,
+    /// Ids with their natural logarithms of probabilities: this token, then the most likely others. Empty unless asked
+    /// for.
+    pub log_probabilities: Vec<(i32, f32)>,
+}
+
+impl Token {
+    /// What the library says of a token, which lives for a call only.
+    pub(crate) unsafe fn of_c(token: &puna_generated_token) -> Self {
+        let text = slice(token.text.cast::<u8>(), token.size as usize);
+        let probabilities = slice(token.probabilities, token.probability_count as usize);
+        Token {
+            id: token.id,
+            text: String::from_utf8_lossy(text).into_owned(),
+            log_probabilities: probabilities.iter().map(|p| (p.token, p.log_probability)).collect(),
+        }
+    }
 }
 
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[non_exhaustive]
 pub enum StopReason {
+    /// `max_tokens` were generated.
     MaxTokens,
+    /// A stop token, which is the last of the answer.
     StopToken,
+    /// One of the `stop` texts.
     StopString,
+    /// The session is full.
     ContextFull,
+    /// The token callback broke.
+    Callback,
+    /// A failure or a cancel.
     Interrupted,
 }
 
+/// An answer in numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GenerateResult {
+    /// Why it ended; means something once it has.
+    pub stop_reason: StopReason,
+    /// Appended for its prompt; 0 while they are not.
+    pub prompt_tokens: i64,
+    /// Those that were handed out, the one that stopped it included.
+    pub generated_tokens: i64,
+    /// What the prompt took.
+    pub prompt_seconds: f64,
+    /// What the tokens took.
+    pub generate_seconds: f64,
+}
+
+impl GenerateResult {
+    pub(crate) fn of_c(r: &puna_generate_result) -> Self {
+        GenerateResult {
+            stop_reason: match r.stop_reason {
+                PUNA_STOP_MAX_TOKENS => StopReason::MaxTokens,
+                PUNA_STOP_TOKEN => StopReason::StopToken,
+                PUNA_STOP_STRING => StopReason::StopString,
+                PUNA_STOP_CONTEXT_FULL => StopReason::ContextFull,
+                PUNA_STOP_CALLBACK => StopReason::Callback,
+                _ => StopReason::Interrupted,
+            },
+            prompt_tokens: r.prompt_tokens,
+            generated_tokens: r.generated_tokens,
+            prompt_seconds: r.prompt_seconds,
+            generate_seconds: r.generate_seconds,
+        }
+    }
+}
+
 /// What a [step](Answer::step) came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// The budget is used up: call again.
     Paused,
@@ -76,98 +176,94 @@ pub enum Step {
     Ended,
 }
 
+pub(crate) enum Prompt<'a> {
+    Text(&'a [u8]),
+    Tokens(&'a [i32]),
+}
+
 /// An answer on its way: an iterator over its tokens. A failed or cancelled `next` may be repeated.
 pub struct Answer<'a> {
-    session: &'a mut Session,
     handle: Handle<puna_generation>,
+    session: &'a mut Session,
+    _process_logits: Option<LogitsProcessor>, // the library has a pointer to it
 }
 unsafe impl Send for Answer<'_> {}
 
 impl<'a> Answer<'a> {
-    pub(crate) fn of_tokens(session: &'a mut Session, prompt: &[i32], options: &Generate) -> Result<Self> {
+    pub(crate) fn begin(session: &'a mut Session, prompt: Prompt, options: &GenerateOptions) -> Result<Self> {
         let raw = session.handle.raw;
-        let handle = with_options(options, |o| {
-            Handle::create(puna_generation_free, |out| unsafe { puna_generation_create_tokens(raw, prompt.as_ptr(), prompt.len(), o, out) })
+        let handle = options.with(|o| {
+            Handle::create(puna_generation_free, |out| unsafe {
+                match prompt {
+                    Prompt::Text(text) => puna_generation_create(raw, pointer(text).cast(), text.len(), o, out),
+                    Prompt::Tokens(ids) => puna_generation_create_tokens(raw, pointer(ids), ids.len(), o, out),
+                }
+            })
         })?;
-        Ok(Answer { session, handle })
+        Ok(Answer { handle, session, _process_logits: options.process_logits.clone() })
     }
 
     /// Goes on for about `budget` (zero: until there is a token).
     pub fn step(&mut self, budget: Duration) -> Result<Step> {
-        Ok(match self.advance(budget)? {
-            (_, Some(token)) => Step::Token(token),
-            (PUNA_GENERATION_ENDED, None) => Step::Ended,
+        let mut token: puna_generated_token = sized();
+        let mut state = 0;
+        check(unsafe { puna_generation_step(self.handle.raw, micros(budget), &mut token, &mut state) })?;
+        Ok(match state {
+            PUNA_GENERATION_TOKEN => Step::Token(unsafe { Token::of_c(&token) }),
+            PUNA_GENERATION_ENDED => Step::Ended,
             _ => Step::Paused,
         })
     }
 
-    fn advance(&mut self, budget: Duration) -> Result<(i32, Option<Token>)> {
-        let mut token: puna_generated_token = sized();
-        let mut state = 0;
-        let us = if budget.is_zero() { 0 } else { (budget.as_micros() as u64).max(1) };
-        check(unsafe { puna_generation_step(self.handle.raw, us, &mut token, &mut state) })?;
-        if state != PUNA_GENERATION_TOKEN {
-            return Ok((state, None));
-        }
-        let text = if token.size == 0 { &[][..] } else { unsafe { std::slice::from_raw_parts(token.text.cast::<u8>(), token.size as usize) } };
-        Ok((state, Some(Token { id: token.id, text: String::from_utf8_lossy(text).into_owned() })))
-    }
-
-    /// Why it ended; means something once it has.
-    pub fn stop_reason(&self) -> Result<StopReason> {
+    /// The answer so far.
+    pub fn result(&self) -> Result<GenerateResult> {
         let mut result: puna_generate_result = sized();
         check(unsafe { puna_generation_get_result(self.handle.raw, &mut result) })?;
-        Ok(match result.stop_reason {
-            PUNA_STOP_TOKEN => StopReason::StopToken,
-            PUNA_STOP_STRING => StopReason::StopString,
-            PUNA_STOP_CONTEXT_FULL => StopReason::ContextFull,
-            PUNA_STOP_INTERRUPTED => StopReason::Interrupted,
-            _ => StopReason::MaxTokens,
-        })
+        Ok(GenerateResult::of_c(&result))
+    }
+
+    /// The session it is made in, to look at between tokens.
+    pub fn session(&self) -> &Session {
+        self.session
     }
 }
 
 impl Iterator for Answer<'_> {
     type Item = Result<Token>;
     fn next(&mut self) -> Option<Self::Item> {
-        self.advance(Duration::ZERO).map(|(_, token)| token).transpose()
+        match self.step(Duration::ZERO) {
+            Ok(Step::Token(token)) => Some(Ok(token)),
+            Ok(_) => None,
+            Err(e) => Some(Err(e)),
+        }
     }
 }
 
-impl Drop for Answer<'_> {
-    fn drop(&mut self) {
-        self.session.drop_append();
+impl GenerateOptions {
+    pub(crate) fn with<T>(&self, call: impl FnOnce(&puna_generate_options) -> Result<T>) -> Result<T> {
+        let stop = self.stop.iter().map(|s| c_string(s)).collect::<Result<Vec<_>>>()?;
+        let stop_pointers: Vec<_> = stop.iter().map(|s| s.as_ptr()).collect();
+        let images = handles(&self.images);
+        let mut o: puna_generate_options = sized();
+        o.max_tokens = self.max_tokens;
+        o.ignore_eos = self.ignore_eos.into();
+        o.parse_special = self.parse_special.into();
+        o.keep_special = self.keep_special.into();
+        o.log_probabilities = self.log_probabilities;
+        (o.stop_strings, o.stop_string_count) = (pointer(&stop_pointers), stop_pointers.len() as u64);
+        (o.stop_tokens, o.stop_token_count) = (pointer(&self.stop_tokens), self.stop_tokens.len() as u64);
+        (o.images, o.image_count) = (pointer(&images), images.len() as u64);
+        o.keep_shared = self.keep_shared.into();
+        if let WhenFull::DropOldest { keep_prefix } = self.when_full {
+            (o.context_policy, o.keep_prefix) = (PUNA_CONTEXT_DROP_OLDEST, keep_prefix);
+        }
+        if let Some(p) = &self.process_logits {
+            o.process_logits = Some(process);
+            o.process_user = Arc::as_ptr(&p.process).cast_mut().cast();
+        }
+        self.sampler.with(|sampler| {
+            o.sampler = sampler;
+            call(&o)
+        })
     }
-}
-
-fn with_options<T>(options: &Generate, call: impl FnOnce(&puna_generate_options) -> Result<T>) -> Result<T> {
-    let s = &options.sampling;
-    let (tokens, values): (Vec<i32>, Vec<f32>) = s.bias.iter().copied().unzip();
-    let mut sampler: puna_sampler_options = sized();
-    sampler.temperature = s.temperature;
-    sampler.top_k = s.top_k;
-    sampler.top_p = s.top_p;
-    sampler.min_p = s.min_p;
-    sampler.typical_p = s.typical_p;
-    sampler.repetition_penalty = s.repetition_penalty;
-    sampler.presence_penalty = s.presence_penalty;
-    sampler.frequency_penalty = s.frequency_penalty;
-    sampler.penalty_window = s.penalty_window;
-    sampler.no_repeat_ngram = s.no_repeat_ngram;
-    sampler.seed = s.seed;
-    (sampler.bias_tokens, sampler.bias_values, sampler.bias_count) = (tokens.as_ptr(), values.as_ptr(), tokens.len() as u64);
-
-    let stop = options.stop.iter().map(|s| c_string(s)).collect::<Result<Vec<_>>>()?;
-    let pointers: Vec<_> = stop.iter().map(|s| s.as_ptr()).collect();
-    let mut o: puna_generate_options = sized();
-    o.max_tokens = options.max_tokens;
-    o.sampler = &sampler;
-    o.ignore_eos = options.ignore_eos.into();
-    o.parse_special = options.parse_special.into();
-    o.keep_special = options.keep_special.into();
-    (o.stop_strings, o.stop_string_count) = (pointers.as_ptr(), pointers.len() as u64);
-    (o.stop_tokens, o.stop_token_count) = (options.stop_tokens.as_ptr(), options.stop_tokens.len() as u64);
-    let images = handles(&options.images);
-    (o.images, o.image_count) = (images.as_ptr(), images.len() as u64);
-    call(&o)
 }

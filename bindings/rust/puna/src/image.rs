@@ -1,9 +1,7 @@
-use crate::error::{check, Error, Result, Status};
+use crate::error::{check, Result};
 use crate::model::Model;
-use crate::raw::{sized, Handle};
-use crate::session::Session;
+use crate::raw::{invalid, pointer, sized, slice, Handle};
 use puna_sys::*;
-use std::ptr::null_mut;
 use std::sync::Arc;
 
 /// A picture made ready for one model: cut into tiles, encoded when somebody needs it. Clones are the same image.
@@ -26,9 +24,11 @@ pub struct ImageInfo {
     pub tiles: i32,
     /// Pixels a side of one.
     pub tile: i32,
-    /// Rows it fills in a prompt: as many `<|patch|>` tokens.
+    /// Width of a feature row.
+    pub hidden: i32,
+    /// Feature rows that it fills in a prompt: as many `<|patch|>` tokens.
     pub features: i64,
-    /// Tokens that `<|image|>` becomes.
+    /// Tokens that `<|image|>` becomes; 0 when the model's tokenizer cannot write images.
     pub tokens: i64,
     /// The features are computed.
     pub encoded: bool,
@@ -44,11 +44,22 @@ impl Image {
     /// From RGB bytes, rows from the top without gaps. Any decoder will do.
     pub fn from_rgb(model: &Model, rgb: &[u8], width: usize, height: usize) -> Result<Self> {
         if width.checked_mul(height).and_then(|n| n.checked_mul(3)) != Some(rgb.len()) {
-            let message = format!("{} bytes are not {width} x {height} pixels of RGB", rgb.len());
-            return Err(Error { status: Status::InvalidArgument, message });
+            return invalid(format!("{} bytes are not {width} x {height} pixels of RGB", rgb.len()));
         }
-        let raw = model.handle.raw;
-        let make = |out| unsafe { puna_image_from_rgb(raw, rgb.as_ptr(), width as i64, height as i64, 0, out) };
+        Self::create(|out| unsafe {
+            puna_image_create(model.handle.raw, rgb.as_ptr(), width as i64, height as i64, 0, out)
+        })
+    }
+
+    /// From pixels that were prepared elsewhere: `[tiles, 3, tile, tile]` floats of a grid of rows x columns tiles, row
+    /// by row, then, when there are several, the whole picture as one more.
+    pub fn from_pixels(model: &Model, pixels: &[f32], rows: i32, columns: i32) -> Result<Self> {
+        Self::create(|out| unsafe {
+            puna_image_create_from_pixels(model.handle.raw, pointer(pixels), pixels.len(), rows, columns, out)
+        })
+    }
+
+    fn create(make: impl FnOnce(*mut *mut puna_image) -> puna_status) -> Result<Self> {
         Ok(Image { handle: Arc::new(Handle::create(puna_image_free, make)?) })
     }
 
@@ -56,24 +67,41 @@ impl Image {
     pub fn info(&self) -> Result<ImageInfo> {
         let mut i: puna_image_info = sized();
         check(unsafe { puna_image_get_info(self.handle.raw, &mut i) })?;
-        let (rows, columns, tiles, tile, features, tokens) = (i.rows, i.columns, i.tiles, i.tile, i.features, i.tokens);
-        Ok(ImageInfo { rows, columns, tiles, tile, features, tokens, encoded: i.encoded != 0 })
+        Ok(ImageInfo {
+            rows: i.rows,
+            columns: i.columns,
+            tiles: i.tiles,
+            tile: i.tile,
+            hidden: i.hidden,
+            features: i.features,
+            tokens: i.tokens,
+            encoded: i.encoded != 0,
+        })
     }
 
-    /// Computes what the text model sees, unless it is there.
-    pub fn encode(&self) -> Result<()> {
-        check(unsafe { puna_image_encode(self.handle.raw, null_mut(), 0) })
+    /// The prepared pixels, `[tiles, 3, tile, tile]`: like the tokens and features the library's own memory.
+    pub fn pixels(&self) -> Result<&[f32]> {
+        self.array(|data, count| unsafe { puna_image_get_pixels(self.handle.raw, data, count) })
+    }
+
+    /// What `<|image|>` becomes in a prompt.
+    pub fn tokens(&self) -> Result<&[i32]> {
+        self.array(|data, count| unsafe { puna_image_get_tokens(self.handle.raw, data, count) })
+    }
+
+    /// What the text model sees, `[features, hidden]`: computed now unless it is there already.
+    pub fn encode(&self) -> Result<&[f32]> {
+        self.array(|data, count| unsafe { puna_image_encode(self.handle.raw, data, count) })
+    }
+
+    // The library's arrays live as long as the image.
+    fn array<T>(&self, get: impl FnOnce(*mut *const T, *mut usize) -> puna_status) -> Result<&[T]> {
+        let (mut data, mut count) = (std::ptr::null(), 0);
+        check(get(&mut data, &mut count))?;
+        Ok(unsafe { slice(data, count) })
     }
 }
 
 pub(crate) fn handles(images: &[Image]) -> Vec<*const puna_image> {
     images.iter().map(|i| i.handle.raw.cast_const()).collect()
-}
-
-impl Session {
-    /// Computes tokens with an image for each `<|image|>` among them (or for their `<|patch|>` tokens) and adds them: all or none.
-    pub fn append_images(&mut self, tokens: &[i32], images: &[Image]) -> Result<()> {
-        let list = handles(images);
-        check(unsafe { puna_session_append_images(self.handle.raw, tokens.as_ptr(), tokens.len(), list.as_ptr(), list.len(), null_mut(), 0) })
-    }
 }

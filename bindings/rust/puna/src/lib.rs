@@ -1,21 +1,22 @@
-//! Runs Llama models on CPUs, inside your program.
+#![doc = include_str!("../README.md")]
+//!
+//! # At its shortest
 //!
 //! ```no_run
-//! # fn main() -> puna::Result<()> {
-//! let model = puna::Model::open("model.gguf")?;
-//! let mut session = model.session()?;
-//! for token in session.generate("The capital of France is", &puna::Generate { max_tokens: 8, ..Default::default() })? {
-//!     print!("{}", token?.text);
+//! fn main() -> puna::Result<()> {
+//!     let model = puna::Model::open("model.gguf")?;
+//!     let mut session = model.session()?;
+//!     let options = puna::GenerateOptions { max_tokens: 8, ..Default::default() };
+//!     for token in session.generate("The capital of France is", &options)? {
+//!         print!("{}", token?.text);
+//!     }
+//!     Ok(())
 //! }
-//! # Ok(())
-//! # }
 //! ```
-//!
-//! A [`Model`] is immutable and shared by threads; a [`Session`] is one conversation and belongs to one thread at a time; a [`Canceller`] ends
-//! its work from any other. Failures are [`Error`]s with the library's sentence; nothing here panics because of what a file holds.
 #![deny(missing_docs)]
 
 mod adapter;
+mod append;
 mod chat;
 mod context;
 mod error;
@@ -26,21 +27,26 @@ mod pipeline;
 mod ranker;
 mod raw;
 mod recommender;
+mod sampler;
 mod session;
 mod tokenizer;
 
-pub use adapter::{Adapter, Finetune, FinetuneReport};
-pub use chat::{ChatText, RenderOptions, Text};
+pub use adapter::{Adapter, FinetuneOptions, FinetuneReport};
+pub use append::{append_batch, AppendOptions, Appended, Pooling};
+pub use chat::{Chat, ChatOptions};
 pub use context::{Context, ContextInfo, ContextOptions};
 pub use error::{Error, Result, Status};
-pub use generate::{Answer, Generate, Sampling, Step, StopReason, Token};
+pub use generate::{Answer, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull};
 pub use image::{Image, ImageInfo};
-pub use model::{Model, ModelInfo, Plan, PlanOptions, Tensor};
+pub use model::{Model, ModelInfo, ModelOptions, Plan, PlanOptions, Tensor};
 pub use pipeline::{Catalogue, Feed, Pipeline, PipelineOptions, Request, Shown};
-pub use ranker::{Examples, LearnRanker, Ranker, RankerTable};
-pub use recommender::{Event, Recommender, TrainRecommender, User};
-pub use session::{append_batch, Canceller, KvType, Pooling, Session, SessionOptions, Timings};
-pub use tokenizer::Tokenizer;
+pub use ranker::{Calibration, Examples, Outcomes, Ranker, RankerInfo, RankerOptions, RankerReport, RankerTable};
+pub use recommender::{
+    Event, RecommendOptions, Recommender, RecommenderInfo, RecommenderOptions, RecommenderReport, User,
+};
+pub use sampler::{Sampler, SamplerOptions};
+pub use session::{Canceller, KvType, Session, SessionInfo, SessionOptions, Timings};
+pub use tokenizer::{EncodeOptions, TokenInfo, TokenKind, Tokenizer, TokenizerInfo};
 
 /// The version of the library that is running.
 pub fn version() -> &'static str {

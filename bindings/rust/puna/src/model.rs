@@ -1,13 +1,12 @@
 use crate::context::Context;
 use crate::error::{check, Result};
-use crate::raw::{c_string, sized, string, Handle};
+use crate::raw::{answer_to_c, c_path, c_string, pointer_or_null, sized, string, text_of, Handle};
 use crate::session::{KvType, Session, SessionOptions};
 use crate::tokenizer::Tokenizer;
 use puna_sys::*;
 use std::ops::ControlFlow;
 use std::os::raw::c_void;
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::ptr::null;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An opened model: immutable, shared by sessions and threads. Clones are the same model.
@@ -31,6 +30,10 @@ pub struct ModelInfo {
     pub head_dim: i32,
     pub vocabulary: i32,
     pub experts: i32,
+    pub experts_used: i32,
+    pub attention_chunk: i64,
+    pub image_tile: i32,
+    pub image_tile_rows: i32,
     pub parameters: u64,
     pub file_bytes: u64,
     pub max_positions: i64,
@@ -54,7 +57,7 @@ pub struct Tensor {
 }
 
 /// What is planned for; zero is the default of each.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PlanOptions {
     /// Sessions that will be open at once; 0 = 1.
     pub sessions: i32,
@@ -66,6 +69,29 @@ pub struct PlanOptions {
     pub exact: bool,
     /// As in [`SessionOptions`].
     pub kv_type: KvType,
+    /// As in [`ModelOptions`]; not for [`Model::plan`].
+    pub packed_path: Option<PathBuf>,
+    /// As in [`ModelOptions`]; not for [`Model::plan`].
+    pub projector_path: Option<PathBuf>,
+    /// As in [`ModelOptions`]; not for [`Model::plan`].
+    pub no_vision: bool,
+}
+
+/// How a model is opened; the default is the model alone.
+#[derive(Clone, Debug, Default)]
+pub struct ModelOptions {
+    /// Where the packed form of the weights is kept: made when it is missing or stale, then mapped, so that the next
+    /// start takes milliseconds and the model may be larger than memory. The file must not be written to or cut short
+    /// while the model is open.
+    pub packed_path: Option<PathBuf>,
+    /// Read all of the packed file and compare hashes; otherwise its structure only.
+    pub verify_packed: bool,
+    /// An "mmproj" GGUF with the vision encoder of a text model's GGUF.
+    pub projector_path: Option<PathBuf>,
+    /// For encoded images, found again by content; 0 = 256 MB, at most an eighth of the memory limit; 1 = none.
+    pub image_cache_bytes: u64,
+    /// Leave the model's vision encoder out.
+    pub no_vision: bool,
 }
 
 /// Memory in bytes, before it is taken.
@@ -83,15 +109,26 @@ pub struct Plan {
 
 impl Plan {
     /// What a model and its sessions will take. Reads the file's header only.
-    pub fn of(path: &str, options: &PlanOptions) -> Result<Plan> {
-        let path = c_string(path)?;
+    pub fn of(path: impl AsRef<Path>, options: &PlanOptions) -> Result<Plan> {
+        let path = c_path(path.as_ref())?;
+        Self::with(options, |o, plan| unsafe { puna_model_plan(path.as_ptr(), o, plan) })
+    }
+
+    fn with(
+        options: &PlanOptions,
+        call: impl FnOnce(*const puna_plan_options, *mut puna_plan) -> puna_status,
+    ) -> Result<Plan> {
+        let (packed, projector) = (optional_path(&options.packed_path)?, optional_path(&options.projector_path)?);
         let (mut o, mut p): (puna_plan_options, puna_plan) = (sized(), sized());
         o.sessions = options.sessions;
         o.positions = options.positions;
         o.prefill_chunk = options.prefill_chunk;
         o.kv_type = options.kv_type.raw();
         o.exact = options.exact.into();
-        check(unsafe { puna_model_plan(path.as_ptr(), &o, &mut p) })?;
+        o.packed_path = pointer_or_null(&packed);
+        o.projector_path = pointer_or_null(&projector);
+        o.no_vision = options.no_vision.into();
+        check(call(&o, &mut p))?;
         Ok(Plan {
             mapped_bytes: p.mapped_bytes,
             weight_bytes: p.weight_bytes,
@@ -104,38 +141,51 @@ impl Plan {
     }
 }
 
+fn optional_path(path: &Option<PathBuf>) -> Result<Option<std::ffi::CString>> {
+    path.as_deref().map(c_path).transpose()
+}
+
 unsafe extern "C" fn report<F: FnMut(u64, u64) -> ControlFlow<()>>(user: *mut c_void, done: u64, total: u64) -> i32 {
     let progress = &mut *user.cast::<F>();
-    // No panic may cross into C: it becomes a cancelled load.
-    !matches!(catch_unwind(AssertUnwindSafe(|| progress(done, total))), Ok(ControlFlow::Continue(()))) as i32
+    answer_to_c(|| progress(done, total))
 }
 
 impl Model {
     /// A GGUF file or a Hugging Face folder, in a context of its own.
-    pub fn open(path: &str) -> Result<Self> {
-        Self::open_with(None, path, |_, _| ControlFlow::Continue(()))
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(None, path, &ModelOptions::default(), |_, _| ControlFlow::Continue(()))
     }
 
-    /// The same in a context. `progress` gets bytes done and bytes in total; when it breaks or panics, the load is cancelled.
-    pub fn open_with<F: FnMut(u64, u64) -> ControlFlow<()>>(context: Option<&Context>, path: &str, progress: F) -> Result<Self> {
-        Self::open_at(context, path, None, progress)
-    }
-
-    /// The same with a file for the packed weights: made when it is missing or stale, then mapped, so that the next start takes milliseconds
-    /// and the model may be larger than memory. The file must not be written to or cut short while the model is open.
-    pub fn open_packed<F: FnMut(u64, u64) -> ControlFlow<()>>(context: Option<&Context>, path: &str, packed: &str, progress: F) -> Result<Self> {
-        Self::open_at(context, path, Some(packed), progress)
-    }
-
-    fn open_at<F: FnMut(u64, u64) -> ControlFlow<()>>(context: Option<&Context>, path: &str, packed: Option<&str>, mut progress: F) -> Result<Self> {
-        let (path, packed) = (c_string(path)?, packed.map(c_string).transpose()?);
-        let mut options: puna_model_options = sized();
-        options.progress = Some(report::<F>);
-        options.progress_user = (&mut progress as *mut F).cast();
-        options.packed_path = packed.as_ref().map_or(null(), |p| p.as_ptr());
+    /// The same in a context, with options. `progress` gets bytes done and bytes in total; when it breaks or panics,
+    /// the load is [`Cancelled`](crate::Status::Cancelled).
+    pub fn open_with<F>(
+        context: Option<&Context>,
+        path: impl AsRef<Path>,
+        options: &ModelOptions,
+        mut progress: F,
+    ) -> Result<Self>
+    where
+        F: FnMut(u64, u64) -> ControlFlow<()>,
+    {
+        let path = c_path(path.as_ref())?;
+        let (packed, projector) = (optional_path(&options.packed_path)?, optional_path(&options.projector_path)?);
+        let mut o: puna_model_options = sized();
+        o.progress = Some(report::<F>);
+        o.progress_user = (&mut progress as *mut F).cast();
+        o.packed_path = pointer_or_null(&packed);
+        o.verify_packed = options.verify_packed.into();
+        o.projector_path = pointer_or_null(&projector);
+        o.image_cache_bytes = options.image_cache_bytes;
+        o.no_vision = options.no_vision.into();
         let context = Context::raw_or_null(context);
-        let handle = Handle::create(puna_model_free, |out| unsafe { puna_model_open(context, path.as_ptr(), &options, out) })?;
+        let handle =
+            Handle::create(puna_model_free, |out| unsafe { puna_model_open(context, path.as_ptr(), &o, out) })?;
         Ok(Model { handle: Arc::new(handle) })
+    }
+
+    /// What sessions will add to it.
+    pub fn plan(&self, options: &PlanOptions) -> Result<Plan> {
+        Plan::with(options, |o, plan| unsafe { puna_session_plan(self.handle.raw, o, plan) })
     }
 
     /// A new conversation with default options.
@@ -155,12 +205,38 @@ impl Model {
 
     /// The session of which these bytes are the [snapshot](Session::snapshot).
     pub fn restore(&self, snapshot: &[u8]) -> Result<Session> {
-        Session::create(&self.handle, |out| unsafe { puna_session_restore(self.handle.raw, snapshot.as_ptr().cast(), snapshot.len(), out) })
+        Session::create(&self.handle, |out| unsafe {
+            puna_session_restore(self.handle.raw, snapshot.as_ptr().cast(), snapshot.len(), out)
+        })
     }
 
-    /// The model's tokenizer.
+    /// The model's tokenizer, which keeps the model alive.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
-        Tokenizer::of_model(self.handle.raw)
+        Tokenizer::of_model(&self.handle)
+    }
+
+    /// The keys of its metadata, sorted. GGUF's keep their names; a Hugging Face config.json is flattened with dots.
+    pub fn metadata_keys(&self) -> Result<Vec<String>> {
+        let mut i: puna_model_info = sized();
+        check(unsafe { puna_model_get_info(self.handle.raw, &mut i) })?;
+        (0..i.metadata_count)
+            .map(|index| {
+                let mut key = std::ptr::null();
+                check(unsafe { puna_model_get_metadata_key(self.handle.raw, index, &mut key) })?;
+                Ok(unsafe { string(key) })
+            })
+            .collect()
+    }
+
+    /// The value of a key as JSON.
+    pub fn metadata(&self, key: &str) -> Result<String> {
+        let key = c_string(key)?;
+        text_of(|json| unsafe { puna_model_get_metadata(self.handle.raw, key.as_ptr(), json) })
+    }
+
+    /// What the model's files say and nothing reads, as JSON: `{"tensors": [...], "keys": [...]}`.
+    pub fn unused(&self) -> Result<String> {
+        text_of(|json| unsafe { puna_model_get_unused(self.handle.raw, json) })
     }
 
     /// The numbers that define it.
@@ -176,6 +252,10 @@ impl Model {
             head_dim: i.head_dim,
             vocabulary: i.vocabulary,
             experts: i.experts,
+            experts_used: i.experts_used,
+            attention_chunk: i.attention_chunk,
+            image_tile: i.image_tile,
+            image_tile_rows: i.image_tile_rows,
             parameters: i.parameters,
             file_bytes: i.file_bytes,
             max_positions: i.max_positions,
@@ -191,7 +271,7 @@ impl Model {
         (0..self.info()?.tensor_count)
             .map(|index| {
                 let mut t: puna_tensor_info = sized();
-                check(unsafe { puna_model_tensor_info(self.handle.raw, index, &mut t) })?;
+                check(unsafe { puna_model_get_tensor_info(self.handle.raw, index, &mut t) })?;
                 let (name, dtype) = unsafe { (string(t.name), string(t.dtype)) };
                 Ok(Tensor { name, dtype, shape: t.dims[..t.rank as usize].to_vec(), bytes: t.bytes })
             })

@@ -1,5 +1,6 @@
-use crate::error::{check, Error, Result, Status};
-use crate::raw::{pointer, sized, Handle};
+use crate::error::{check, Result};
+use crate::raw::{invalid, pointer, sized, Handle};
+use crate::recommender::bits_of;
 use crate::{Examples, Ranker, User};
 use puna_sys::*;
 use std::ptr::{null, null_mut};
@@ -51,7 +52,7 @@ pub struct PipelineOptions {
     pub diversity: f64,
     /// How often one place shows something drawn by chance.
     pub explore: f64,
-    /// Which: 1 = the first; 0 = the fifth.
+    /// Which, from 0.
     pub explore_place: i64,
     /// Candidates by value that may be drawn.
     pub explore_pool: i64,
@@ -78,6 +79,8 @@ pub struct Request<'a> {
     pub time: i64,
     /// Whether the user's own items may come again.
     pub include_seen: bool,
+    /// Only these of what the user would take next; `None` = all.
+    pub allowed: Option<&'a [i32]>,
     /// The host's own, best first.
     pub candidates: &'a [i64],
     /// One a candidate, kept for the answer; empty = all 0.
@@ -114,22 +117,25 @@ pub struct Feed {
     pub seconds: [f64; 4],
 }
 
-fn wrong<T>(message: String) -> Result<T> {
-    Err(Error { status: Status::InvalidArgument, message })
-}
-
 impl Pipeline {
     /// The ranker becomes the pipeline's own: of one that learns give a copy.
     pub fn new(ranker: Ranker, catalogue: &Catalogue, options: &PipelineOptions) -> Result<Self> {
         let count = catalogue.items.len();
-        for (what, given, each) in [("groups", catalogue.groups.len(), 1), ("categories", catalogue.categories.len(), 1), ("vectors", catalogue.vectors.len(), catalogue.dim)] {
+        for (what, given, each) in [
+            ("groups", catalogue.groups.len(), 1),
+            ("categories", catalogue.categories.len(), 1),
+            ("vectors", catalogue.vectors.len(), catalogue.dim),
+        ] {
             if given != 0 && Some(given) != count.checked_mul(each) {
-                return wrong(format!("{given} values in {what} of {count} items"));
+                return invalid(format!("{given} values in {what} of {count} items"));
             }
         }
-        for (what, given, wanted) in [("weights", options.weights.len(), ranker.surfaces * ranker.tasks), ("exponents", options.exponents.len(), ranker.tasks)] {
+        for (what, given, wanted) in [
+            ("weights", options.weights.len(), ranker.surfaces * ranker.tasks),
+            ("exponents", options.exponents.len(), ranker.tasks),
+        ] {
             if given != 0 && given != wanted {
-                return wrong(format!("{given} {what}, expected {wanted}"));
+                return invalid(format!("{given} {what}, expected {wanted}"));
             }
         }
         let items = catalogue.items.as_c(ranker.features, ranker.numbers)?;
@@ -150,7 +156,8 @@ impl Pipeline {
         o.seed = options.seed;
         o.value_weights = pointer(&options.weights);
         o.value_exponents = pointer(&options.exponents);
-        let handle = Handle::create(puna_pipeline_free, |out| unsafe { puna_pipeline_new(ranker.handle.raw, &c, &o, out) })?;
+        let handle =
+            Handle::create(puna_pipeline_free, |out| unsafe { puna_pipeline_create(ranker.handle.raw, &c, &o, out) })?;
         let count = if options.count == 0 { 10 } else { options.count as usize };
         Ok(Pipeline { handle, count, tasks: ranker.tasks, features: ranker.features, numbers: ranker.numbers })
     }
@@ -163,14 +170,17 @@ impl Pipeline {
     /// The list for a request.
     pub fn recommend(&self, request: Request) -> Result<Feed> {
         if !request.scores.is_empty() && request.scores.len() != request.candidates.len() {
-            return wrong(format!("{} scores of {} candidates", request.scores.len(), request.candidates.len()));
+            return invalid(format!("{} scores of {} candidates", request.scores.len(), request.candidates.len()));
         }
         let about = request.about.map(|e| e.as_c(self.features, self.numbers)).transpose()?;
         let mut r: puna_pipeline_request = sized();
         r.surface = request.surface;
         r.number = request.number;
         r.about = about.as_ref().map_or(null(), |e| e as *const _);
-        r.user = request.user.map_or(null_mut(), |u| u.handle.raw);
+        let (user, items) = request.user.map_or((null_mut(), 0), |u| (u.handle.raw, u.items));
+        let allowed = request.allowed.map(|allowed| bits_of(allowed, items)).transpose()?;
+        r.user = user;
+        r.allowed = allowed.as_ref().map_or(null(), |bits| bits.as_ptr());
         r.query_time = request.time;
         r.include_seen = i32::from(request.include_seen);
         r.candidates = pointer(request.candidates);
@@ -178,7 +188,8 @@ impl Pipeline {
         r.candidate_count = request.candidates.len() as u64;
         r.exclude = pointer(request.exclude);
         r.exclude_count = request.exclude.len() as u64;
-        let (mut items, mut values, mut propensities) = (vec![0i64; self.count], vec![0f64; self.count], vec![0f64; self.count]);
+        let (mut items, mut values, mut propensities) =
+            (vec![0i64; self.count], vec![0f64; self.count], vec![0f64; self.count]);
         let (mut scores, mut probabilities) = (vec![0f32; self.count], vec![0f32; self.count * self.tasks]);
         let mut a: puna_pipeline_answer = sized();
         a.capacity = self.count as u64;

@@ -1,9 +1,15 @@
-//! What every module needs at the border: owned handles, sized structs, text in and out.
+//! What every module needs at the border: owned handles, sized structs, text and paths in, buffers and borrowed arrays
+//! out, callbacks.
 use crate::error::{check, Error, Result, Status};
 use puna_sys::*;
 use std::ffi::CString;
-use std::os::raw::c_char;
+use std::ops::ControlFlow;
+use std::os::raw::{c_char, c_void};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::Path;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// An owned handle and the function that frees it.
 pub(crate) struct Handle<T> {
@@ -24,7 +30,8 @@ impl<T> Drop for Handle<T> {
     }
 }
 
-/// A C struct of the library: all zero but for its size. Every one of them begins with `struct_size: u32` and zero is a value of all fields.
+/// A C struct of the library: all zero but for its size. Every one of them begins with `struct_size: u32` and zero is a
+/// value of all fields.
 pub(crate) unsafe trait Sized_: Copy {}
 pub(crate) fn sized<T: Sized_>() -> T {
     let mut value: T = unsafe { std::mem::zeroed() };
@@ -32,50 +39,95 @@ pub(crate) fn sized<T: Sized_>() -> T {
     value
 }
 macro_rules! sized_structs { ($($name:ident)*) => { $(unsafe impl Sized_ for $name {})* } }
-sized_structs!(puna_context_options puna_context_info puna_model_options puna_model_info puna_tensor_info puna_plan_options puna_plan
-    puna_tokenize_options puna_tokenizer_info puna_session_options puna_session_info puna_session_timings puna_embed_options
-    puna_sampler_options puna_generated_token puna_generate_options puna_generate_result puna_reader puna_image_info
-    puna_recommender_info puna_recommender_options puna_finetune_options
-    puna_ranker_options puna_ranker_info puna_ranker_report puna_examples puna_outcomes
-    puna_render_options puna_chat_info puna_chat_template_info
-    puna_catalogue puna_pipeline_options puna_pipeline_request puna_pipeline_answer);
+sized_structs!(
+    puna_context_options puna_context_info puna_model_options puna_model_info puna_tensor_info puna_plan_options
+    puna_plan puna_encode_options puna_tokenizer_info puna_token_info puna_session_options puna_session_info
+    puna_session_timings puna_append_options puna_append_result puna_sampler_options puna_generated_token
+    puna_generate_options puna_generate_result puna_image_info puna_recommender_info puna_recommender_options
+    puna_recommend_options puna_finetune_options puna_ranker_options puna_ranker_info puna_ranker_report
+    puna_examples puna_outcomes puna_chat_options puna_chat_info puna_chat_template_info puna_catalogue
+    puna_pipeline_options puna_pipeline_request puna_pipeline_answer
+);
+
+pub(crate) fn invalid<T>(message: String) -> Result<T> {
+    Err(Error { status: Status::InvalidArgument, message })
+}
 
 /// NULL for an empty slice, whose own pointer leads nowhere.
 pub(crate) fn pointer<T>(values: &[T]) -> *const T {
-    if values.is_empty() { std::ptr::null() } else { values.as_ptr() }
+    if values.is_empty() {
+        std::ptr::null()
+    } else {
+        values.as_ptr()
+    }
+}
+/// The same for an array that a call fills.
+pub(crate) fn pointer_mut<T>(values: &mut [T]) -> *mut T {
+    if values.is_empty() {
+        null_mut()
+    } else {
+        values.as_mut_ptr()
+    }
 }
 
 pub(crate) fn c_string(text: &str) -> Result<CString> {
-    CString::new(text).map_err(|_| Error { status: Status::InvalidArgument, message: format!("'{}' holds a NUL", text.escape_debug()) })
+    CString::new(text).or_else(|_| invalid(format!("'{}' holds a NUL", text.escape_debug())))
 }
-
-/// The bytes that a function with (buffer, capacity, size) at its end writes.
-pub(crate) fn bytes_of(call: impl Fn(*mut c_char, usize, *mut usize) -> puna_status) -> Result<Vec<u8>> {
-    let mut size = 0;
-    check(call(null_mut(), 0, &mut size))?;
-    let mut buffer = vec![0u8; size + 1];
-    check(call(buffer.as_mut_ptr().cast(), buffer.len(), &mut size))?;
-    buffer.truncate(size);
-    Ok(buffer)
+/// The library takes paths as UTF-8.
+pub(crate) fn c_path(path: &Path) -> Result<CString> {
+    path.to_str().map_or_else(|| invalid(format!("the path '{}' is not UTF-8", path.display())), c_string)
 }
-
-/// The ids that a function with (tokens, capacity, count) at its end writes; where they need more room than was thought, it says how much.
-pub(crate) fn ids_of(mut room: usize, call: impl Fn(*mut i32, usize, *mut usize) -> puna_status) -> Result<Vec<i32>> {
-    loop {
-        let mut ids = vec![0i32; room.max(1)];
-        let mut count = 0;
-        let status = call(ids.as_mut_ptr(), room, &mut count);
-        if status == PUNA_INVALID_ARGUMENT && count > room {
-            room = count;
-            continue;
-        }
-        check(status)?;
-        ids.truncate(count);
-        return Ok(ids);
-    }
+/// NULL where there is no text.
+pub(crate) fn pointer_or_null(text: &Option<CString>) -> *const c_char {
+    text.as_ref().map_or(std::ptr::null(), |t| t.as_ptr())
 }
 
 /// Strings that the library promises to be there and NUL-terminated.
 pub(crate) unsafe fn string(pointer: *const c_char) -> String {
     std::ffi::CStr::from_ptr(pointer).to_string_lossy().into_owned()
+}
+/// An array of the library's; the pointer may be NULL when it is empty.
+pub(crate) unsafe fn slice<'a, T>(data: *const T, count: usize) -> &'a [T] {
+    if count == 0 {
+        &[]
+    } else {
+        std::slice::from_raw_parts(data, count)
+    }
+}
+
+fn stored<T: Copy>(call: impl FnOnce(*mut puna_buffer) -> puna_status) -> Result<Vec<T>> {
+    let buffer = Handle::create(puna_buffer_free, |out| unsafe { puna_buffer_create(out) })?;
+    check(call(buffer.raw))?;
+    Ok(unsafe { slice(puna_buffer_data(buffer.raw).cast::<T>(), puna_buffer_size(buffer.raw)) }.to_vec())
+}
+/// The text that a call stores in a buffer.
+pub(crate) fn bytes_of(call: impl FnOnce(*mut puna_buffer) -> puna_status) -> Result<Vec<u8>> {
+    stored(call)
+}
+/// The same where it is UTF-8: JSON.
+pub(crate) fn text_of(call: impl FnOnce(*mut puna_buffer) -> puna_status) -> Result<String> {
+    Ok(String::from_utf8_lossy(&stored(call)?).into_owned())
+}
+/// The ids that a call stores in a buffer.
+pub(crate) fn ids_of(call: impl FnOnce(*mut puna_buffer) -> puna_status) -> Result<Vec<i32>> {
+    stored(call)
+}
+
+/// A budget in microseconds; zero is no limit, and less than one is one.
+pub(crate) fn micros(budget: Duration) -> u64 {
+    if budget.is_zero() {
+        0
+    } else {
+        u64::try_from(budget.as_micros()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// What a callback returns to C, where no panic may cross: 0 to go on.
+pub(crate) fn answer_to_c(callback: impl FnOnce() -> ControlFlow<()>) -> i32 {
+    !matches!(catch_unwind(AssertUnwindSafe(callback)), Ok(ControlFlow::Continue(()))) as i32
+}
+
+/// A `watch` callback whose `user` is an AtomicBool: true ends the call.
+pub(crate) unsafe extern "C" fn stopped(user: *mut c_void) -> i32 {
+    (*user.cast::<AtomicBool>()).load(Ordering::Relaxed).into()
 }

@@ -1,11 +1,10 @@
-use crate::chat::{tokenize, Text};
-use crate::error::{check, Error, Result, Status};
-use crate::generate::{Answer, Generate};
-use crate::raw::{bytes_of, sized, Handle};
+use crate::append::Appended;
+use crate::error::{check, Result};
+use crate::generate::{Answer, GenerateOptions, Prompt};
+use crate::raw::{pointer, sized, slice, Handle};
 use puna_sys::*;
 use std::ptr::null_mut;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How a session computes; zero is the default of each.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,21 +38,28 @@ impl KvType {
     }
 }
 
-/// How hidden states become an embedding.
+/// What a session holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// The mean over the tokens.
-    Mean,
-    /// The last token's, which has seen all others.
-    Last,
-    /// One vector a token, one after the other.
-    None,
+pub struct SessionInfo {
+    /// The length of its logits.
+    pub vocabulary: i32,
+    /// Tokens held, a pending one too.
+    pub length: usize,
+    /// Tokens it may hold.
+    pub max_positions: i64,
+    /// Memory of keys and values.
+    pub kv_bytes: u64,
+    /// An append was begun and is not finished.
+    pub under_way: bool,
+    /// The last token was generated and is not computed yet: the next append or answer does it. Until then there are no
+    /// logits.
+    pub pending: bool,
 }
 
 /// What a session has computed since it was made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timings {
-    /// Tokens appended several at once, and the seconds that took.
+    /// Tokens appended several at once.
     pub prompt_tokens: i64,
     /// Tokens appended one at a time.
     pub decoded_tokens: i64,
@@ -63,7 +69,8 @@ pub struct Timings {
     pub decode_seconds: f64,
 }
 
-/// Ends a session's work from any thread: the call that runs, or the next one that computes, is [`Cancelled`](crate::Status::Cancelled).
+/// Ends a session's work from any thread: the call that runs, or the next one that computes, is
+/// [`Cancelled`](crate::Status::Cancelled).
 #[derive(Clone)]
 pub struct Canceller {
     handle: Arc<Handle<puna_session>>,
@@ -83,85 +90,77 @@ impl Canceller {
 pub struct Session {
     pub(crate) handle: Arc<Handle<puna_session>>,
     pub(crate) model: Arc<Handle<puna_model>>,
+    pub(crate) under_way: Option<Appended>, // what begin() was asked for, until the last step
 }
 unsafe impl Send for Session {}
 
 impl Session {
-    pub(crate) fn create(model: &Arc<Handle<puna_model>>, make: impl FnOnce(*mut *mut puna_session) -> puna_status) -> Result<Self> {
-        Ok(Session { handle: Arc::new(Handle::create(puna_session_free, make)?), model: model.clone() })
+    pub(crate) fn create(
+        model: &Arc<Handle<puna_model>>,
+        make: impl FnOnce(*mut *mut puna_session) -> puna_status,
+    ) -> Result<Self> {
+        Ok(Session {
+            handle: Arc::new(Handle::create(puna_session_free, make)?),
+            model: model.clone(),
+            under_way: None,
+        })
     }
-    fn info(&self) -> puna_session_info {
+
+    /// What it holds.
+    pub fn info(&self) -> Result<SessionInfo> {
         let mut i: puna_session_info = sized();
-        // Fails only after a fork; then the session is as good as empty.
-        let _ = unsafe { puna_session_get_info(self.handle.raw, &mut i) };
-        i
+        check(unsafe { puna_session_get_info(self.handle.raw, &mut i) })?;
+        Ok(SessionInfo {
+            vocabulary: i.vocabulary,
+            length: i.length as usize,
+            max_positions: i.max_positions,
+            kv_bytes: i.kv_bytes,
+            under_way: i.under_way != 0,
+            pending: i.pending != 0,
+        })
     }
 
     /// Tokens held.
     pub fn len(&self) -> usize {
-        self.info().length as usize
+        // Fails only after a fork of the process; then the session is as good as empty.
+        self.info().map_or(0, |i| i.length)
     }
     /// True when it holds none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The tokens held.
-    pub fn tokens(&self) -> Result<Vec<i32>> {
-        let mut ids = vec![0; self.len()];
-        let mut count = 0;
-        check(unsafe { puna_session_tokens(self.handle.raw, ids.as_mut_ptr(), ids.len(), &mut count) })?;
-        Ok(ids)
+    /// The tokens held: the library's own memory.
+    pub fn tokens(&self) -> Result<&[i32]> {
+        let (mut data, mut count) = (std::ptr::null(), 0);
+        check(unsafe { puna_session_get_tokens(self.handle.raw, &mut data, &mut count) })?;
+        // Valid until the next call that changes the session, which needs &mut self.
+        Ok(unsafe { slice(data, count) })
     }
 
-    /// Computes tokens (at least one) and adds them: all or none.
-    pub fn append(&mut self, tokens: &[i32]) -> Result<()> {
-        check(unsafe { puna_session_append(self.handle.raw, tokens.as_ptr(), tokens.len()) })
-    }
-
-    /// Checks tokens for an append in slices of time; go on with [`step`](Self::step).
-    pub fn begin(&mut self, tokens: &[i32]) -> Result<()> {
-        check(unsafe { puna_session_begin(self.handle.raw, tokens.as_ptr(), tokens.len()) })
-    }
-
-    /// Computes for about `budget` (zero: to the end). True when everything is appended; the bits are those of one append.
-    pub fn step(&mut self, budget: Duration) -> Result<bool> {
-        let mut finished = 0;
-        let us = if budget.is_zero() { 0 } else { (budget.as_micros() as u64).max(1) };
-        check(unsafe { puna_session_step(self.handle.raw, us, &mut finished) })?;
-        Ok(finished != 0)
-    }
-
-    /// The logits that predict the next token: the library's own memory.
+    /// The logits that predict the next token: the library's own memory. There are none while the last token is
+    /// pending: append no tokens to compute it.
     pub fn logits(&self) -> Result<&[f32]> {
         let (mut data, mut count) = (std::ptr::null(), 0);
-        check(unsafe { puna_session_logits(self.handle.raw, &mut data, &mut count) })?;
-        // Valid until the next call that changes the session, which needs &mut self.
-        Ok(unsafe { std::slice::from_raw_parts(data, count) })
+        check(unsafe { puna_session_get_logits(self.handle.raw, &mut data, &mut count) })?;
+        // As for the tokens: what takes &self reads only.
+        Ok(unsafe { slice(data, count) })
     }
 
-    /// As append; the final hidden states, pooled. `normalize`: vectors of length 1. `hidden` is the model's ([`ModelInfo`](crate::ModelInfo)).
-    pub fn embed(&mut self, tokens: &[i32], pooling: Pooling, normalize: bool, hidden: usize) -> Result<Vec<f32>> {
-        let mut info: puna_model_info = sized();
-        check(unsafe { puna_model_get_info(self.model.raw, &mut info) })?;
-        if hidden != info.hidden as usize {
-            return Err(Error { status: Status::InvalidArgument, message: format!("hidden is {hidden}, the model's is {}", info.hidden) });
-        }
-        let mut options: puna_embed_options = sized();
-        options.pooling = match pooling {
-            Pooling::Mean => PUNA_POOLING_MEAN,
-            Pooling::Last => PUNA_POOLING_LAST,
-            Pooling::None => PUNA_POOLING_NONE,
-        };
-        options.normalize = normalize.into();
-        let mut out = vec![0.0; if pooling == Pooling::None { tokens.len() * hidden } else { hidden }];
-        check(unsafe { puna_session_embed(self.handle.raw, tokens.as_ptr(), tokens.len(), &options, out.as_mut_ptr(), out.len()) })?;
-        Ok(out)
+    /// Appends at least two tokens to an empty session: the negative log-likelihood of each but the first, given those
+    /// before.
+    pub fn score(&mut self, tokens: &[i32]) -> Result<Vec<f32>> {
+        let mut nll = vec![0.0; tokens.len().saturating_sub(1)];
+        let (count, capacity) = (tokens.len(), nll.len());
+        check(unsafe { puna_session_score(self.handle.raw, pointer(tokens), count, nll.as_mut_ptr(), capacity) })?;
+        Ok(nll)
     }
 
     /// Keeps the first `length` tokens and drops an append that is under way.
     pub fn truncate(&mut self, length: usize) -> Result<()> {
-        check(unsafe { puna_session_truncate(self.handle.raw, length as i64) })
+        let done = check(unsafe { puna_session_truncate(self.handle.raw, i64::try_from(length).unwrap_or(i64::MAX)) });
+        self.forget_outputs();
+        done
     }
 
     /// An independent copy that shares memory until either goes on.
@@ -171,12 +170,21 @@ impl Session {
 
     /// The session as bytes, for [`Model::restore`](crate::Model::restore).
     pub fn snapshot(&self) -> Result<Vec<u8>> {
-        bytes_of(|data, capacity, size| unsafe { puna_session_snapshot(self.handle.raw, data.cast(), capacity, size) })
+        let mut size = 0;
+        check(unsafe { puna_session_snapshot(self.handle.raw, null_mut(), 0, &mut size) })?;
+        let mut bytes = vec![0u8; size];
+        check(unsafe { puna_session_snapshot(self.handle.raw, bytes.as_mut_ptr().cast(), bytes.len(), &mut size) })?;
+        Ok(bytes)
     }
 
     /// Something that ends this session's work from another thread.
     pub fn canceller(&self) -> Canceller {
         Canceller { handle: self.handle.clone() }
+    }
+
+    /// Forgets a cancel that no call has heard: for the start of a turn, before other threads know of it.
+    pub fn clear_cancel(&mut self) -> Result<()> {
+        check(unsafe { puna_session_clear_cancel(self.handle.raw) })
     }
 
     /// What it has computed.
@@ -191,33 +199,15 @@ impl Session {
         })
     }
 
-    /// An answer to a text or a rendered chat ([`ChatText`](crate::ChatText)): an iterator over tokens. Dropped early, the session holds what was generated so
-    /// far. Of a chat special tokens are parsed as if by `parse_special`, but not in what its messages say.
-    pub fn generate(&mut self, prompt: impl Text, options: &Generate) -> Result<Answer<'_>> {
-        let parse = options.parse_special || prompt.is_chat();
-        let ids = tokenize(&prompt, parse, self.is_empty(), |text, bytes, o, tokens, capacity, count| unsafe {
-            puna_model_tokenize(self.model.raw, text, bytes, o, tokens, capacity, count)
-        })?;
-        Answer::of_tokens(self, &ids, options)
+    /// An answer to a text: an iterator over tokens. An empty session gets the beginning-of-text token first where the
+    /// model's metadata asks for it. The session then holds the prompt and every token that was handed out, also when
+    /// the answer is dropped early.
+    pub fn generate(&mut self, prompt: impl AsRef<[u8]>, options: &GenerateOptions) -> Result<Answer<'_>> {
+        Answer::begin(self, Prompt::Text(prompt.as_ref()), options)
     }
 
     /// The same with a prompt of token ids, taken literally.
-    pub fn generate_tokens(&mut self, prompt: &[i32], options: &Generate) -> Result<Answer<'_>> {
-        Answer::of_tokens(self, prompt, options)
+    pub fn generate_tokens(&mut self, prompt: &[i32], options: &GenerateOptions) -> Result<Answer<'_>> {
+        Answer::begin(self, Prompt::Tokens(prompt), options)
     }
-
-    pub(crate) fn drop_append(&mut self) {
-        let info = self.info();
-        if info.under_way != 0 {
-            unsafe { puna_session_truncate(self.handle.raw, info.length) };
-        }
-    }
-}
-
-/// One pass over several different sessions of one model: faster than one by one, same bits.
-pub fn append_batch(work: &mut [(&mut Session, &[i32])]) -> Result<()> {
-    let handles: Vec<_> = work.iter().map(|(s, _)| s.handle.raw).collect();
-    let tokens: Vec<_> = work.iter().map(|(_, t)| if t.is_empty() { null_mut() } else { t.as_ptr().cast_mut() }.cast_const()).collect();
-    let counts: Vec<_> = work.iter().map(|(_, t)| t.len()).collect();
-    check(unsafe { puna_session_append_batch(handles.as_ptr(), tokens.as_ptr(), counts.as_ptr(), work.len()) })
 }
