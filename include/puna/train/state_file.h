@@ -24,7 +24,7 @@ class StateFile {
  public:
   // Error{bad_file} when it is of another kind, {invalid_argument} when it is of another run.
   StateFile(const Context& context, const std::string& path, const char* kind, const std::string& run);
-  int64_t number(const char* key) const;  // 0 or more
+  int64_t number(const char* key) const;  // 0 ... 2^53
   // All or nothing: Error{bad_file} naming the tensor when it belongs to other parameters.
   void restore(Parameters& parameters, Optimizer& optimizer, const std::vector<StateBlock>& more = {}) const;
 
