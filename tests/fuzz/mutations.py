@@ -276,6 +276,25 @@ def gguf_value(kind, value):
     return b""
 
 
+GGUF_BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 8: (32, 34), 10: (256, 84), 12: (256, 144), 14: (256, 210), 30: (1, 2)}  # type: values, bytes
+
+
+def laid_out(infos, body):
+    """Offsets and data that fit what the tensors say of their shapes and types: what is wrong then is wrong for the model, not for the file."""
+    out = b""
+    for info in infos:
+        values, size = GGUF_BLOCKS.get(info[2], (1, 4))
+        count = 1
+        for d in info[1]:
+            count *= d
+        size = min(count // values * size, MOST)
+        at = min(info[3], len(body))
+        info[3] = len(out)
+        out += (body[at:at + size] + bytes(size))[:size]
+        out += bytes(-len(out) % 32)
+    return out
+
+
 def mutate_gguf(r, data):
     try:
         g = GgufReader(data)
@@ -296,7 +315,7 @@ def mutate_gguf(r, data):
     body = data[(g.at + 31) // 32 * 32:]
     counts = [tensors, pairs]
     for _ in range(r.choice([1, 1, 1, 2, 3])):
-        kind = r.randrange(14)
+        kind = r.choice([0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13])
         if kind <= 5 and keys:
             entry = r.choice(keys)
             if kind == 0:
@@ -306,7 +325,7 @@ def mutate_gguf(r, data):
             elif kind == 1:
                 keys.remove(entry)
             elif kind == 2:
-                keys.append(list(entry))
+                keys.append([entry[0] + r.choice([b"", b".more", b"_"]), *entry[1:]])
             elif kind == 3:
                 entry[0] = misspelt(r, entry[0].decode("latin-1")).encode("utf-8", "surrogatepass")
             elif isinstance(entry[2], tuple):
@@ -338,12 +357,14 @@ def mutate_gguf(r, data):
                 info[0] = r.choice([misspelt(r, info[0].decode("latin-1")).encode("utf-8", "surrogatepass"), r.choice(infos)[0], info[0].replace(b"weight", b"bias"), b"extra.scale"])
             else:
                 r.choice([lambda: infos.remove(info), lambda: infos.append([b"new." + info[0], list(info[1]), info[2], info[3]]), lambda: info[1].append(1), lambda: info[1].reverse()])()
-        elif kind == 11:
+        elif kind == 11 and r.random() < .5:
             counts[r.randrange(2)] += r.choice([1, -1, 1 << 40])
-        elif kind == 12:
+        elif kind == 12 and r.random() < .5:
             version = r.choice([1, 2, 3, 4, 0x03000000])
         else:
             body = body[:r.randrange(len(body) + 1)]
+    if r.random() < .6 and len(infos) < 1000:
+        body = laid_out(infos, body)
     out = struct.pack("<IIQQ", magic, version & 0xFFFFFFFF, (counts[0] - tensors + len(infos)) & (2**64 - 1), (counts[1] - pairs + len(keys)) & (2**64 - 1))
     out += b"".join(gguf_text(k) + struct.pack("<I", kind) + gguf_value(kind, v) for k, kind, v in keys)
     for name, dims, kind, offset in infos:
