@@ -37,6 +37,7 @@ MUTATORS = {
     "npy": m.mutate_bytes,
     "picture": m.mutate_picture,
     "ranker": m.mutate_safetensors,
+    "recipe": m.parts_of(m.mutate_json, m.mutate_table, m.mutate_table),
     "run_log": m.behind_a_byte(m.mutate_json_lines),
     "safetensors": m.mutate_safetensors,
     "settings": m.mutate_lines,
