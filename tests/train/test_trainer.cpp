@@ -292,7 +292,8 @@ TEST_CASE("a checkpoint whose counters no run can have reached is refused", "[tr
   run.trainer->save(path);
   const std::string bytes = read_text(path);
   for (const char* counter : {"epoch", "optimizer_steps"})
-    for (const char* number : {"9007199254740993", "9223372036854775807", "9223372036854775808", "-1", "1e3", ""}) {
+    for (std::string number : {"2", "9007199254740993", "9223372036854775807", "9223372036854775808", "-1", "1e3", ""}) {
+      if (number == "2" && counter == std::string("epoch")) continue;  // a step may be longer than an epoch
       const std::string key = std::string("\"") + counter + "\":\"";
       const size_t at = bytes.find(key) + key.size(), end = bytes.find('"', at);
       std::string other = bytes.substr(0, at) + number + bytes.substr(end);
