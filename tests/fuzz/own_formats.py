@@ -1,13 +1,150 @@
-"""Structure-aware mutations of SQLite databases and regular expressions. As in mutations.py: (random, bytes) -> bytes."""
+"""Structure-aware mutations of Puna's own binary files (packed weights, snapshots of sessions), whose checksums are put right again, of checkpoints of training,
+of SQLite databases and of regular expressions. As in mutations.py: (random, bytes) -> bytes."""
 import re
 import sqlite3
 import struct
 
 import mutations as m
 
+MASK = (1 << 64) - 1
+
+
+def hash_of(data, state=0x243F6A8885A308D3):
+    """src/base/hash.h: Hash::add on a whole buffer. Several buffers: hash_state() of one after the other."""
+    state = hash_state(data, state)
+    return state ^ state >> 29
+
+
+def hash_state(data, state):
+    whole = len(data) // 8 * 8
+    for word in struct.unpack(f"<{whole // 8}Q", data[:whole]) + (int.from_bytes(data[whole:], "little") ^ (len(data) - whole) << 56,):
+        state = (state ^ word) * 0x9E3779B97F4A7C15 & MASK
+        state ^= state >> 32
+    return state
+
+
 def integer_near(r, old, width):
     new = r.choice([old + 1, old - 1, old * 2, old // 2, 0, 1, old ^ 1 << r.randrange(8 * width), r.choice(m.INTEGERS), old + 4096, old - 4096])
     return new & (1 << 8 * width) - 1
+
+
+def mutate_fields(r, data, at, fields):
+    """One of the numbers of a record: fields are struct codes one behind the other, "8s" and the like are left alone."""
+    places = []
+    for code in fields:
+        if not code.endswith("s"):
+            places.append((at, "<" + code))
+        at += struct.calcsize("<" + code)
+    at, code = r.choice(places)
+    old, = struct.unpack_from(code, data, at)
+    width = struct.calcsize(code)
+    data[at:at + width] = integer_near(r, old, width).to_bytes(width, "little")
+
+
+# ---- packed weights: src/runtime/packed_file.h ----
+
+PACKED_HEADER, PACKED_ENTRY = ["8s", "I", "I", "Q", "Q", "Q"], ["i", "I", "q", "q", "Q", "Q"]
+
+
+def mutate_packed_file(r, data):
+    out = bytearray(data)
+    count = struct.unpack_from("<I", out, 12)[0] if len(out) >= 40 else 0
+    if not 0 < count <= (len(out) - 40) // 40 or r.random() < .05:
+        return m.mutate_bytes(r, data)
+    for _ in range(r.choice([1, 1, 2, 4])):
+        kind = r.randrange(8)
+        entries = [bytes(out[40 + 40 * i:80 + 40 * i]) for i in range(count)]
+        if kind == 0:
+            mutate_fields(r, out, 0, PACKED_HEADER)
+        elif kind <= 3:
+            mutate_fields(r, out, 40 + 40 * r.randrange(count), PACKED_ENTRY)
+        elif kind == 4:  # two entries change places, or one stands twice
+            i, j = r.randrange(count), r.randrange(count)
+            out[40 + 40 * i:80 + 40 * i] = entries[j]
+            if r.random() < .5:
+                out[40 + 40 * j:80 + 40 * j] = entries[i]
+        elif kind == 5:  # the matrices' bytes
+            at = r.randrange(4096, len(out)) if len(out) > 4096 else 0
+            out[at:at + 8] = r.choice([b"\xff" * 8, b"\x00\x7e" * 4, b"\x00\x7c" * 4, bytes(r.randrange(256) for _ in range(8))])
+            out = out[:len(data)]
+        elif kind == 6:
+            del out[r.choice([len(out) - 1, len(out) - 4096, 4096, 40, r.randrange(len(out))]):]
+            if len(out) < 40 + 40 * count:
+                return bytes(out)
+        else:
+            out += bytes(r.choice([1, 4096, 65536]))
+    if r.random() < .5:
+        struct.pack_into("<Q", out, 24, len(out))
+    if r.random() < .9:
+        count = min(struct.unpack_from("<I", out, 12)[0], (len(out) - 40) // 40)
+        struct.pack_into("<Q", out, 32, hash_of(bytes(out[40:40 + 40 * count])))
+    return bytes(out)
+
+
+# ---- snapshots of sessions: src/runtime/snapshot.cpp ----
+
+SNAPSHOT_HEADER = ["8s", "I", "I", "8s", "Q", "8s", "q", "q", "q", "q"]  # magic, version, flags, model, bytes, checksum, max_positions, prefill_chunk, tokens, complete
+
+
+def mutate_snapshot(r, data):
+    if len(data) < 72 or r.random() < .05:
+        return m.mutate_bytes(r, data)
+    out = bytearray(data)
+    for _ in range(r.choice([1, 1, 2, 3])):
+        kind = r.randrange(6)
+        if kind <= 1:
+            mutate_fields(r, out, 0, SNAPSHOT_HEADER)
+        elif kind == 2 and len(out) > 76:  # a word of the body: tokens are there, and the numbers of images
+            at = r.randrange(72, len(out) - 4) // 4 * 4
+            old, = struct.unpack_from("<I", out, at)
+            struct.pack_into("<I", out, at, integer_near(r, old, 4))
+        elif kind == 3 and len(out) > 80:
+            at = 72 + r.randrange((len(out) - 72) // 8) * 8
+            old, = struct.unpack_from("<Q", out, at)
+            struct.pack_into("<Q", out, at, integer_near(r, old, 8))
+        elif kind == 4:
+            out = out[:72] + bytearray(m.mutate_bytes(r, bytes(out[72:])))
+        else:  # what is at the end: images
+            del out[len(out) - r.choice([8, 16, 32, 64]):]
+            out += bytes(r.choice([0, 8, 32, 96]))
+        if len(out) < 72:
+            return bytes(out)
+    if r.random() < .95:
+        struct.pack_into("<Q", out, 24, len(out))
+    if r.random() < .97:
+        out[32:40] = bytes(8)
+        state = hash_state(bytes(out[72:]), hash_state(bytes(out[:72]), 0x243F6A8885A308D3))
+        struct.pack_into("<Q", out, 32, state ^ state >> 29)
+    return bytes(out)
+
+
+# ---- safetensors that stay files of their kind: numbers of the metadata ("step": "12"), and values in their places ----
+
+def mutate_values(r, data):
+    if len(data) < 10 or r.random() < .3:
+        return m.mutate_safetensors(r, data)
+    size, = struct.unpack_from("<Q", data)
+    if size > len(data) - 8:
+        return m.mutate_bytes(r, data)
+    header, body = data[8:8 + size].decode("utf-8", "replace"), bytearray(data[8 + size:])
+    for _ in range(r.choice([1, 1, 2, 4])):
+        counts = list(re.finditer(r'"(\w+)":"(-?\d+)"', header))
+        if counts and r.random() < .7:
+            at = r.choice(counts)
+            old = int(at[2])
+            new = str(r.choice([old + 1, old - 1, r.choice(m.INTEGERS), (1 << 53) - 1, (1 << 63) - 2, f"{old}.0", f" {old}", f"+{old}", "1e3", ""]))
+            header = f"{header[:at.start(2)]}{new}{header[at.end(2):]}"
+        elif len(body) >= 4:  # a number
+            at = r.randrange(len(body) // 4) * 4
+            kind = r.randrange(3)
+            if kind == 0:
+                struct.pack_into("<I", body, at, r.choice([0x7F800000, 0xFF800000, 0x7FC00000, 0x7F7FFFFF, 0x80000000, 1, 0xBF800000, r.randrange(1 << 32)]))
+            elif kind == 1:
+                struct.pack_into("<I", body, at, integer_near(r, struct.unpack_from("<I", body, at)[0], 4))
+            else:
+                body[r.randrange(len(body))] = r.choice([0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x20, r.randrange(256)])
+    header = header.encode()
+    return struct.pack("<Q", len(header)) + header + bytes(body)
 
 
 # ---- SQLite databases: www.sqlite.org/fileformat2.html ----
