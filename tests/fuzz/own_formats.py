@@ -1,4 +1,4 @@
-"""Structure-aware mutations of Puna's own binary files (packed weights, snapshots of sessions), whose checksums are put right again, of checkpoints of training,
+"""Structure-aware mutations of Puna's own binary files (packed weights, snapshots of sessions), whose checksums are put right again, of safetensors that stay files of their kind,
 of SQLite databases and of regular expressions. As in mutations.py: (random, bytes) -> bytes."""
 import re
 import sqlite3

@@ -25,7 +25,7 @@ TEST_CASE("an image processor's numbers are within bounds, or an error that leav
   CHECK(settings.max_tiles == 4);
 }
 
-// Found beside the fuzz target of mmproj files: what an image processor's JSON may not say, metadata could.
+// What an image processor's JSON may not say, metadata could.
 TEST_CASE("the mean and deviation of an mmproj file have the bounds of an image processor's", "[runtime]") {
   const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
   for (const double wrong : {0.0, nan, infinity, -1.0, 1e300}) {

@@ -283,7 +283,7 @@ TEST_CASE("epochs whose tokens cannot be counted are refused", "[train]") {
   }
 }
 
-// Found by mutating checkpoints: the step after such a number was an overflow.
+// The step after such a number would be an overflow.
 TEST_CASE("a checkpoint whose counters no run can have reached is refused", "[train]") {
   const TempFolder folder;
   const std::string path = folder / "checkpoint.safetensors";
