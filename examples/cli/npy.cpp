@@ -1,8 +1,8 @@
 #include "npy.h"
 
 #include <charconv>
-#include <cstring>
 
+#include "base/copy_bytes.h"
 #include "base/os.h"
 #include "puna/base/checked.h"
 #include "puna/base/error.h"
@@ -64,7 +64,7 @@ Array read_npy(const std::string& path) {
   for (const int64_t n : a.shape) count *= Size::from_signed(n);
   const uint64_t values = (count * 4).take(bytes.size() - start, "%s: size of the array", path.c_str()) / 4;
   a.values.resize(size_t(values));
-  memcpy(a.values.data(), bytes.data() + start, size_t(values) * 4);
+  copy_bytes(a.values.data(), bytes.data() + start, size_t(values) * 4);
   return a;
 }
 

@@ -119,7 +119,7 @@ class ModulePattern::Parser {
     }
     if (take('^')) return edge(State::Kind::start);
     if (take('$')) return edge(State::Kind::end);
-    if (p_[at_] == '*' || p_[at_] == '+' || p_[at_] == '?') bad("nothing to repeat");
+    if (int a, b; quantifier(a, b)) bad("nothing to repeat");
     if (take('\\')) {
       if (take('b')) return edge(State::Kind::word_edge);
       if (take('B')) return edge(State::Kind::no_word_edge);
@@ -139,6 +139,7 @@ class ModulePattern::Parser {
       if (take("P<")) {
         const size_t end = p_.find('>', at_);
         if (end == p_.npos) bad("a group's name without an end");
+        add_name(p_.substr(at_, end - at_));
         at_ = end + 1;
       } else if (!take(':')) {
         unsupported("a group of another kind than ( ) and (?: )");
@@ -147,6 +148,13 @@ class ModulePattern::Parser {
     Node inner = alternatives(depth + 1);
     if (!take(')')) bad("a group without ')'");
     return inner;
+  }
+
+  void add_name(std::string_view name) {
+    const auto word = [](char c) { return is_word(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80; };
+    if (name.empty() || is_digit(static_cast<unsigned char>(name[0])) || !std::all_of(name.begin(), name.end(), word)) bad("a group's name that is none");
+    if (std::find(names_.begin(), names_.end(), name) != names_.end()) bad("a group's name for the second time");
+    names_.push_back(name);
   }
 
   // Behind a backslash: a class of characters (true), or one character.
@@ -262,6 +270,7 @@ class ModulePattern::Parser {
   std::string_view p_;
   const char* what_;
   size_t at_ = 0, built_ = 0;
+  std::vector<std::string_view> names_;  // of groups
 };
 
 ModulePattern::ModulePattern(std::string_view pattern, const char* what) { Parser(*this, pattern, what).parse(); }

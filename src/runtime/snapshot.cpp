@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "base/copy_bytes.h"
 #include "base/hash.h"
 #include "puna/base/checked.h"
 #include "runtime/fingerprint.h"
@@ -92,7 +93,7 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
   header.complete = impl.complete;
   std::byte* at = to.data() + sizeof header;
   const auto put = [&](const void* data, size_t n) {
-    if (n != 0) memcpy(at, data, n);  // see restore: NULL and nothing
+    copy_bytes(at, data, n);
     at += n;
   };
   const std::vector<int32_t>& tokens = impl.held.tokens;
@@ -151,7 +152,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
 
   const std::byte* at = from.data() + sizeof header;
   const auto get = [&](void* data, size_t n) {
-    if (n != 0) memcpy(data, at, n);  // an empty vector's data() may be NULL, which memcpy must not see
+    copy_bytes(data, at, n);
     at += n;
   };
   std::vector<int32_t>& tokens = impl.held.tokens;

@@ -16,6 +16,10 @@ static_assert(std::endian::native == std::endian::little, "blobs are read in pla
 
 constexpr int kApplication = 0x50556E61;  // "PUna": PRAGMA application_id of our files
 constexpr int64_t kMostFeatures = 4096, kMostBlob = 1 << 20;
+// As SQLite keeps them in the schema.
+constexpr char kEvents[] = "CREATE TABLE events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER NOT NULL, weight REAL NOT NULL, "
+                           "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT";
+constexpr char kKeys[] = "CREATE TABLE keys (key BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID";
 
 struct Close {
   void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
@@ -39,19 +43,23 @@ class SqliteLog final : public EventLog {
     sqlite3_limit(db, SQLITE_LIMIT_LENGTH, int(4 * kMostBlob));
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+    run("PRAGMA cell_size_check = ON");  // of every page that is read
     const int64_t id = number("PRAGMA application_id"), tables = number("SELECT count(*) FROM sqlite_schema");
     if (id != kApplication && (id != 0 || tables != 0)) fail(Status::bad_file, "%s is a database, but no event log of ours", path.c_str());
     run("PRAGMA journal_mode = WAL");
     run("PRAGMA synchronous = FULL");  // a commit is on the disk when it returns
-    if (id == 0) {
+    const bool has_keys = id != 0 && schema_has_keys();
+    if (!has_keys) {  // a new log, or one of before there were keys
       run("BEGIN IMMEDIATE");
-      run("CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER NOT NULL, weight REAL NOT NULL, "
-          "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT");
-      run(("PRAGMA application_id = " + std::to_string(kApplication)).c_str());
+      if (id == 0 && number("PRAGMA application_id") == 0) {  // unless another process was faster
+        run(kEvents);
+        run(("PRAGMA application_id = " + std::to_string(kApplication)).c_str());
+      }
+      if (!schema_has_keys()) run(kKeys);
       run("COMMIT");
     }
-    // Logs of before have no keys: the table is made when such a log is opened.
-    run("CREATE TABLE IF NOT EXISTS keys (key BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID");
     key_ = prepare("INSERT OR IGNORE INTO keys VALUES (?1, ?2)");
     insert_ = prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     select_ = prepare("SELECT number, time, surface, known, weight, ids, numbers, outcomes FROM events WHERE number > ?1 ORDER BY number LIMIT ?2");
@@ -114,7 +122,9 @@ class SqliteLog final : public EventLog {
   void require(int result) const {
     if (result == SQLITE_OK || result == SQLITE_DONE || result == SQLITE_ROW) return;
     const int kind = result & 0xFF;
-    const Status status = kind == SQLITE_NOMEM ? Status::out_of_memory : kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || kind == SQLITE_ERROR ? Status::bad_file : Status::io;
+    // Statements and values are right, so what SQLite finds wrong with them is the file's.
+    const bool of_file = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || kind == SQLITE_ERROR || kind == SQLITE_TOOBIG || kind == SQLITE_CONSTRAINT || kind == SQLITE_MISMATCH;
+    const Status status = kind == SQLITE_NOMEM ? Status::out_of_memory : of_file ? Status::bad_file : Status::io;
     fail(status, "%s: %s", path_.c_str(), db_ ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(result));
   }
   void run(const char* sql) const { require(sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr)); }
@@ -132,6 +142,25 @@ class SqliteLog final : public EventLog {
     const Statement s = prepare(sql);
     return step(s.get()) ? sqlite3_column_int64(s.get(), 0) : 0;
   }
+  // Whether there is a table of keys. A schema is a program: views, triggers, checks, generated columns and indexes of expressions are computed whenever a row is
+  // read or written, as long as their author likes. So it is ours to the letter, or nothing of it is used.
+  bool schema_has_keys() const {
+    const Statement s = prepare("SELECT type || ' ' || name, sql FROM sqlite_schema");
+    bool events = false, keys = false;
+    while (step(s.get())) {
+      const auto text = [&](int column) {
+        const auto* const at = reinterpret_cast<const char*>(sqlite3_column_text(s.get(), column));
+        return std::string(at ? at : "");
+      };
+      const std::string sql = text(1);
+      events |= sql == kEvents;
+      keys |= sql == kKeys;
+      if (sql != kEvents && sql != kKeys) fail(Status::bad_file, "%s: its schema has '%.100s', which is not an event log's of ours", path_.c_str(), text(0).c_str());
+    }
+    if (!events) fail(Status::bad_file, "%s: its table of events is missing", path_.c_str());
+    return keys;
+  }
+
   int64_t last_number() const {
     const Reset reset{last_.get()};
     return step(last_.get()) ? sqlite3_column_int64(last_.get(), 0) : 0;

@@ -91,12 +91,12 @@ StateFile::StateFile(const Context& context, const std::string& path, const char
     fail(Status::invalid_argument, "%s is a checkpoint of another run%s", path.c_str(), differences(m.count("run") ? m.at("run") : "", run).c_str());
 }
 
-int64_t StateFile::number(const char* key) const {
+int64_t StateFile::number(const char* key, int64_t most) const {
   const auto found = file_.metadata.find(key);
   long long value = -1;
   char rest = 0;
-  if (found == file_.metadata.end() || std::sscanf(found->second.c_str(), "%lld%c", &value, &rest) != 1 || value < 0)
-    fail(Status::bad_file, "%s: '%s' is missing or no number of 0 or more", path_.c_str(), key);
+  if (found == file_.metadata.end() || std::sscanf(found->second.c_str(), "%17lld%c", &value, &rest) != 1 || value < 0 || value > most)
+    fail(Status::bad_file, "%s: '%s' is missing or no number from 0 to %lld", path_.c_str(), key, static_cast<long long>(most));
   return value;
 }
 

@@ -74,7 +74,7 @@ void Trainer::save(const std::string& path) const {
 int64_t Trainer::resume(const std::string& path) {
   if (order_.empty()) fail(Status::wrong_state, "resume after learn(): the checkpoint says where in the data it was");
   const StateFile file(parameters_.context(), path, kKind, fingerprint());
-  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps"), epoch = file.number("epoch"), position = file.number("position");
+  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step), epoch = file.number("epoch"), position = file.number("position");
   if (position > int64_t(order_.size())) fail(Status::bad_file, "%s: position %lld of %zu examples", path.c_str(), static_cast<long long>(position), order_.size());
   const int64_t planned = file.number("steps");
   PUNA_REQUIRE(step <= total_steps_, "%s has taken %lld steps already, more than the %lld asked for", path.c_str(), static_cast<long long>(step),

@@ -9,6 +9,7 @@
 #include "puna/model/adapter.h"
 #include "puna/model/new_llama.h"
 #include "puna/runtime/model.h"
+#include "taken.h"
 
 namespace {
 
@@ -61,6 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } catch (const puna::Error&) {
     return 0;
   }
+  puna::test::taken = true;
   reread(*adapter);
   return 0;
 }

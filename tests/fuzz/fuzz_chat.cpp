@@ -7,6 +7,7 @@
 #include "byte_tokenizer.h"
 #include "puna/base/error.h"
 #include "puna/text/chat_template.h"
+#include "taken.h"
 
 namespace {
 
@@ -44,6 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   limits.output_bytes = 1 << 20;
   try {
     const puna::RenderedChat chat = puna::ChatTemplate::parse(source, limits)->render(variables, "2025-03-09", puna::Watch(), {{"bos_token", "<|bos|>"}, {"eos_token", "<|eot|>"}});
+    puna::test::taken = true;
     const std::string own = written_by_template(chat);
     const std::vector<int32_t> ids = tokenizer->encode_chat(chat);
     require(tokenizer->decode(ids, true) == chat.text);

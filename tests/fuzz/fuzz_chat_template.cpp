@@ -6,6 +6,7 @@
 #include "puna/base/error.h"
 #include "puna/text/chat_template.h"
 #include "puna/text/llama4_chat.h"
+#include "taken.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
@@ -32,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const std::string json = variables.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     const puna::RenderedChat chat = puna::ChatTemplate::parse(source, limits)->render(json, "2025-03-09");
+    puna::test::taken = true;
     size_t end = 0;
     for (const puna::TextSpan& s : chat.content) {
       if (s.begin >= s.end || (end > 0 && s.begin <= end) || s.end > chat.text.size()) __builtin_trap();

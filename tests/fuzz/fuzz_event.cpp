@@ -7,6 +7,7 @@
 #include "feed/feed.h"
 #include "puna/base/error.h"
 #include "puna/runtime/model.h"
+#include "taken.h"
 
 namespace {
 
@@ -65,6 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     } else {
       served.feed.rank(body);
     }
+    test::taken = true;
   } catch (const Error& e) {
     if (e.status() != Status::invalid_argument && e.status() != Status::bad_file) std::abort();  // a 500
   }

@@ -3,6 +3,7 @@
 
 #include "puna/base/error.h"
 #include "puna/io/checkpoint.h"
+#include "taken.h"
 #include "touch.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -19,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const puna::SourcePtr& source : {memory, reader}) {
     try {
       puna::test::touch(puna::load_checkpoint(puna::test::fuzz_context(), source).tensors);
+      puna::test::taken = true;
     } catch (const puna::Error&) {
     }
   }

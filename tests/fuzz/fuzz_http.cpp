@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "http/request.h"
+#include "taken.h"
 
 using puna::http::RequestParser;
 
@@ -45,5 +46,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     cut.body = whole.body;
   }
   if (!(whole == cut)) abort();
+  puna::test::taken = whole.requests > 0 && !whole.refused;
   return 0;
 }

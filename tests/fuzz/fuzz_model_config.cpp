@@ -5,6 +5,7 @@
 #include "io/hf_config.h"
 #include "puna/base/error.h"
 #include "puna/model/config.h"
+#include "taken.h"
 
 namespace {
 
@@ -32,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     puna::Metadata metadata;
     puna::io::flatten_config({reinterpret_cast<const char*>(data), size}, "config.json", "", metadata);
     const puna::LlamaConfig config = puna::config_from_huggingface(metadata);
+    puna::test::taken = true;
     try {
       check(config);
     } catch (const puna::Error&) {

@@ -2,6 +2,7 @@
 #include "puna/base/error.h"
 #include "puna/image/decode.h"
 #include "puna/image/tiles.h"
+#include "taken.h"
 #include "touch.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -11,6 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (info.width * info.height > 1 << 20) return 0;  // legal, but slow
     const puna::Context& context = puna::test::fuzz_context();
     const puna::Picture picture = puna::decode_picture(context, file);
+    puna::test::taken = true;
     puna::TileSettings settings;
     settings.tile = 28;
     const puna::TileLayout layout = puna::choose_layout(picture.width, picture.height, settings);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "byte_tokenizer.h"
+#include "taken.h"
 
 namespace {
 
@@ -47,6 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return all;
   }();
   if (size == 0) return 0;
+  test::taken = true;
   const Tokenizer& t = *tokenizers[data[0] % kTokenizers];
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   const bool marks = &t == tokenizers.back().get();

@@ -6,6 +6,7 @@
 
 #include "puna/base/error.h"
 #include "puna/text/tokenizer.h"
+#include "taken.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view rest(reinterpret_cast<const char*>(data), size);
@@ -16,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   try {
     const puna::TokenizerPtr t = puna::tokenizer_from_json(part[0], part[1], part[2], puna::Watch(), /*rows=*/1 << 20);
+    puna::test::taken = true;
     for (const bool special : {false, true}) {
       const auto ids = t->encode(part[0].substr(0, 4096), special);
       (void)t->decode(ids, special);

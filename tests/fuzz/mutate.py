@@ -12,9 +12,11 @@ import random
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 import mutations as m
+import own_formats as own
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 10
@@ -23,20 +25,35 @@ MUTATORS = {
     "chat": m.parts_of(m.mutate_jinja, m.mutate_json),
     "chat_template": m.parts_of(m.mutate_jinja, m.mutate_bytes),
     "event": m.behind_a_byte(m.mutate_json),
+    "event_log": own.mutate_sqlite,
     "gguf": m.mutate_gguf,
     "hf_config": m.mutate_json,
     "http": m.mutate_lines,
+    "image_processor": m.mutate_json,
+    "item_graph": own.mutate_values,
+    "mmproj": m.mutate_gguf,
     "model_config": m.mutate_json,
+    "model_folder": m.parts_of(m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_jinja),
     "model_gguf": m.mutate_gguf,
+    "module_pattern": m.parts_of(own.mutate_pattern, m.mutate_lines),
+    "npy": m.mutate_bytes,
+    "online_state": m.parts_of(m.mutate_json, own.mutate_values),
+    "packed_file": own.mutate_packed_file,
     "picture": m.mutate_picture,
     "ranker": m.mutate_safetensors,
+    "recipe": m.parts_of(m.mutate_json, m.mutate_table, m.mutate_table),
+    "run_log": m.behind_a_byte(m.mutate_json_lines),
     "safetensors": m.mutate_safetensors,
-    "snapshot": m.mutate_bytes,
+    "sequence_model": own.mutate_values,
+    "sequence_state": own.mutate_values,
+    "settings": m.mutate_lines,
+    "snapshot": own.mutate_snapshot,
     "table": m.mutate_table,
     "tiktoken": m.mutate_lines,
     "tokenize": m.behind_a_byte(m.mutate_bytes),
     "tokenizer_json": m.mutate_json,
     "training_data": m.mutate_json_lines,
+    "training_state": own.mutate_values,
 }
 
 
@@ -48,11 +65,11 @@ class Reader:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([self.program, "--stream"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
-        os.set_blocking(self.process.stderr.fileno(), False)
+        self.said = tempfile.TemporaryFile()  # a pipe that nobody empties would stop a program that has much to say
+        self.process = subprocess.Popen([self.program, "--stream"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, bufsize=0)
 
     def read(self, data):
-        """(milliseconds, peak bytes), or what the program said when it died."""
+        """(milliseconds, peak bytes, whether it was taken), or what the program said when it died."""
         try:
             self.process.stdin.write(struct.pack("<Q", len(data)) + data)
         except BrokenPipeError:
@@ -64,11 +81,11 @@ class Reader:
                 break
             answer += part
         if answer.endswith(b"\n"):
-            milliseconds, peak = answer.split()
-            return int(milliseconds), int(peak)
+            milliseconds, peak, taken = answer.split()
+            return int(milliseconds), int(peak), taken == b"1"
         code = self.process.wait()
-        os.set_blocking(self.process.stderr.fileno(), True)
-        said = (self.process.stderr.read() or b"").decode("utf-8", "replace")
+        self.said.seek(max(0, self.said.seek(0, os.SEEK_END) - (1 << 20)))
+        said = self.said.read().decode("utf-8", "replace")
         lines = [line for line in said.splitlines() if "ERROR" in line or "runtime error" in line or "SUMMARY" in line] or said.splitlines()[-1:]
         self.end()
         self.start()
@@ -78,7 +95,7 @@ class Reader:
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
-        self.process.stderr.close()
+        self.said.close()
 
 
 def seeds_of(name):
@@ -91,7 +108,7 @@ def seeds_of(name):
 
 def run(name, program, count, seed):
     r = random.Random(f"{name} {seed}")
-    seeds, reader, bad, slowest, worst = seeds_of(name), Reader(program), 0, 0, 0.0
+    seeds, reader, bad, slowest, worst, whole = seeds_of(name), Reader(program), 0, 0, 0.0, 0
     began = time.monotonic()
     for n in range(count):
         mutant = MUTATORS[name](r, r.choice(seeds))
@@ -99,7 +116,8 @@ def run(name, program, count, seed):
         if isinstance(said, str):
             wrong = said
         else:
-            milliseconds, peak = said
+            milliseconds, peak, taken = said
+            whole += taken
             slowest, worst = max(slowest, milliseconds), max(worst, peak / (2 * len(mutant) + (64 << 20)))
             wrong = f"{milliseconds} ms" if milliseconds > SECONDS * 1000 else f"{peak >> 20} MB for {len(mutant)} bytes" if worst > 1 and peak > 2 * len(mutant) + (64 << 20) else ""
         if wrong:
@@ -109,7 +127,7 @@ def run(name, program, count, seed):
             if bad <= 20:
                 print(f"{name} {n}: {wrong}", flush=True)
     reader.end()
-    print(f"{name}: {count} mutants of {len(seeds)} seeds in {time.monotonic() - began:.0f} s, {bad} bad; slowest {slowest} ms, most memory {worst:.2f} of what it may take", flush=True)
+    print(f"{name}: {count} mutants of {len(seeds)} seeds in {time.monotonic() - began:.0f} s, {bad} bad, {100 * whole / count:.0f} % taken; slowest {slowest} ms, most memory {worst:.2f} of what it may take", flush=True)
     return bad
 
 

@@ -3,7 +3,6 @@ makes sense. What a parser meets then is not noise but a file that is wrong in o
 
 Each mutator is a function (random, bytes) -> bytes. Everything follows from the random generator: a seed repeats a run.
 """
-import copy
 import json
 import re
 import struct
@@ -77,6 +76,14 @@ def places(value):
     return found
 
 
+def copied(value, depth=0):
+    if depth > 300:  # as dump_json()
+        return None
+    if isinstance(value, Pairs):
+        return Pairs((key, copied(member, depth + 1)) for key, member in value)
+    return [copied(item, depth + 1) for item in value] if isinstance(value, list) else value
+
+
 def get(place):
     container, i = place
     return container[i][1] if isinstance(container, Pairs) else container[i]
@@ -144,12 +151,12 @@ def mutate_tree(r, root):
             if not holder:
                 holder = [None]
         elif kind == 1 and container is not holder:
-            container.insert(r.randrange(len(container) + 1), copy.deepcopy(container[i]))
+            container.insert(r.randrange(len(container) + 1), copied(container[i]))
         elif kind == 2 and isinstance(container, Pairs):
             names = [p[0][p[1]][0] for p in found if isinstance(p[0], Pairs)]
             container[i] = (r.choice([misspelt(r, container[i][0]), r.choice(names), r.choice(TEXTS)]), value)
         elif kind == 3:
-            put(place, copy.deepcopy(get(r.choice(found))) if r.random() < .7 else any_value(r))
+            put(place, copied(get(r.choice(found))) if r.random() < .7 else any_value(r))
         elif kind == 4:
             put(place, [value] if r.random() < .5 else Pairs([("a", value)]))
         elif kind == 5 and isinstance(value, list) and value:
@@ -276,6 +283,25 @@ def gguf_value(kind, value):
     return b""
 
 
+GGUF_BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 8: (32, 34), 10: (256, 84), 12: (256, 144), 14: (256, 210), 30: (1, 2)}  # type: values, bytes
+
+
+def laid_out(infos, body):
+    """Offsets and data that fit what the tensors say of their shapes and types: what is wrong then is wrong for the model, not for the file."""
+    out = b""
+    for info in infos:
+        values, size = GGUF_BLOCKS.get(info[2], (1, 4))
+        count = 1
+        for d in info[1]:
+            count *= d
+        size = min(count // values * size, MOST)
+        at = min(info[3], len(body))
+        info[3] = len(out)
+        out += (body[at:at + size] + bytes(size))[:size]
+        out += bytes(-len(out) % 32)
+    return out
+
+
 def mutate_gguf(r, data):
     try:
         g = GgufReader(data)
@@ -296,7 +322,7 @@ def mutate_gguf(r, data):
     body = data[(g.at + 31) // 32 * 32:]
     counts = [tensors, pairs]
     for _ in range(r.choice([1, 1, 1, 2, 3])):
-        kind = r.randrange(14)
+        kind = r.choice([0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13])
         if kind <= 5 and keys:
             entry = r.choice(keys)
             if kind == 0:
@@ -306,7 +332,7 @@ def mutate_gguf(r, data):
             elif kind == 1:
                 keys.remove(entry)
             elif kind == 2:
-                keys.append(list(entry))
+                keys.append([entry[0] + r.choice([b"", b".more", b"_"]), *entry[1:]])
             elif kind == 3:
                 entry[0] = misspelt(r, entry[0].decode("latin-1")).encode("utf-8", "surrogatepass")
             elif isinstance(entry[2], tuple):
@@ -338,12 +364,14 @@ def mutate_gguf(r, data):
                 info[0] = r.choice([misspelt(r, info[0].decode("latin-1")).encode("utf-8", "surrogatepass"), r.choice(infos)[0], info[0].replace(b"weight", b"bias"), b"extra.scale"])
             else:
                 r.choice([lambda: infos.remove(info), lambda: infos.append([b"new." + info[0], list(info[1]), info[2], info[3]]), lambda: info[1].append(1), lambda: info[1].reverse()])()
-        elif kind == 11:
+        elif kind == 11 and r.random() < .5:
             counts[r.randrange(2)] += r.choice([1, -1, 1 << 40])
-        elif kind == 12:
+        elif kind == 12 and r.random() < .5:
             version = r.choice([1, 2, 3, 4, 0x03000000])
         else:
             body = body[:r.randrange(len(body) + 1)]
+    if r.random() < .6 and len(infos) < 1000:
+        body = laid_out(infos, body)
     out = struct.pack("<IIQQ", magic, version & 0xFFFFFFFF, (counts[0] - tensors + len(infos)) & (2**64 - 1), (counts[1] - pairs + len(keys)) & (2**64 - 1))
     out += b"".join(gguf_text(k) + struct.pack("<I", kind) + gguf_value(kind, v) for k, kind, v in keys)
     for name, dims, kind, offset in infos:

@@ -1,6 +1,7 @@
 // replay_main.cpp -- main() for a fuzz target without libFuzzer. Gives it every file of the folders named on the command line, so that each
 // input that was ever interesting (or ever crashed) is tried by every compiler in every test run; an empty folder is a failure. Or, with --stream, every
-// input of standard input (its size in 8 bytes, then itself), and answers each with a line: milliseconds and peak bytes of the heap. See mutate.py.
+// input of standard input (its size in 8 bytes, then itself), and answers each with a line: milliseconds, peak bytes of the heap, and 1 if it was taken for
+// what it says it is, else 0. See mutate.py.
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "attacks/heap_meter.h"
+#include "fuzz/taken.h"
 
 namespace fs = std::filesystem;
 
@@ -38,11 +40,12 @@ int stream() {
     if (size != 0 && std::fread(bytes.data(), size, 1, stdin) != 1) return 1;
     const puna::test::HeapMeter meter;
     const auto began = std::chrono::steady_clock::now();
+    puna::test::taken = false;
     alarm(kSecondsUntilItHangs);
     give(bytes);
     alarm(0);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    std::printf("%lld %zu\n", static_cast<long long>(took.count()), puna::test::HeapMeter::peak());
+    std::printf("%lld %zu %d\n", static_cast<long long>(took.count()), puna::test::HeapMeter::peak(), puna::test::taken);
     std::fflush(stdout);
   }
   return 0;

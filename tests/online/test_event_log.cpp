@@ -117,6 +117,30 @@ TEST_CASE("what is no log, or a damaged one, is refused by name", "[online]") {
   CHECK(after("DROP TABLE events") == Status::bad_file);
 }
 
+// What a schema says is computed by whoever uses the file: one trigger let no append end, another took acknowledged events away again.
+TEST_CASE("a log whose schema is not ours to the letter is refused before any of it is computed", "[online]") {
+  const TempFolder folder;
+  constexpr const char* kEndless = "WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT i";
+  const std::string view = std::string("DROP TABLE events; CREATE VIEW events AS ") + kEndless + " AS number, i AS time, 0 AS surface, 1 AS known, 1.0 AS weight, x'' AS ids, x'' AS numbers, "
+                           "x'' AS outcomes FROM x";
+  const std::string statements[] = {
+      view,
+      std::string("CREATE TRIGGER t AFTER INSERT ON events BEGIN INSERT INTO keys ") + kEndless + ", i FROM x; END",
+      "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END",  // acknowledged, and gone
+      "CREATE INDEX i ON events (instr(hex(zeroblob(2000000)), hex(zeroblob(999999)) || '1'))",
+      "ALTER TABLE events ADD COLUMN more INTEGER AS (instr(hex(zeroblob(2000000)), hex(zeroblob(999999)) || '1'))",
+      "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'outcomes BLOB NOT NULL', 'outcomes BLOB NOT NULL CHECK (0)')",
+      "CREATE TABLE more (a)",
+  };
+  for (const std::string& sql : statements) {
+    CAPTURE(sql);
+    const std::string path = folder / "events" + std::to_string(folder.file_count());
+    open_event_log(path);
+    execute(path, sql.c_str());
+    CHECK(status_of([&] { open_event_log(path)->append(events_of(1, 2)); }) == Status::bad_file);
+  }
+}
+
 TEST_CASE("a process killed while it writes loses nothing that it was told is there", "[online]") {
   for (int round = 0; round < 4; ++round) {
     const TempFolder folder;

@@ -283,6 +283,31 @@ TEST_CASE("epochs whose tokens cannot be counted are refused", "[train]") {
   }
 }
 
+// The step after such a number would be an overflow.
+TEST_CASE("a checkpoint whose counters no run can have reached is refused", "[train]") {
+  const TempFolder folder;
+  const std::string path = folder / "checkpoint.safetensors";
+  Run run(made(), options());
+  run.trainer->step();
+  run.trainer->save(path);
+  const std::string bytes = read_text(path);
+  for (const char* counter : {"epoch", "optimizer_steps"})
+    for (std::string number : {"2", "9007199254740993", "9223372036854775807", "9223372036854775808", "-1", "1e3", ""}) {
+      if (number == "2" && counter == std::string("epoch")) continue;  // a step may be longer than an epoch
+      const std::string key = std::string("\"") + counter + "\":\"";
+      const size_t at = bytes.find(key) + key.size(), end = bytes.find('"', at);
+      std::string other = bytes.substr(0, at) + number + bytes.substr(end);
+      uint64_t header = 0;
+      memcpy(&header, other.data(), sizeof header);
+      header += other.size() - bytes.size();
+      memcpy(other.data(), &header, sizeof header);
+      write_file(path, other);
+      CAPTURE(counter, number);
+      CHECK(message_of([&] { run.trainer->resume(path); }).find(counter) != std::string::npos);
+    }
+  CHECK(run.trainer->done_steps() == 1);
+}
+
 TEST_CASE("a resumed run may take more steps, not fewer than it has taken", "[train]") {
   const TempFolder folder;
   const std::string path = folder / "checkpoint.safetensors";

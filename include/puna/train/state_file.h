@@ -24,7 +24,8 @@ class StateFile {
  public:
   // Error{bad_file} when it is of another kind, {invalid_argument} when it is of another run.
   StateFile(const Context& context, const std::string& path, const char* kind, const std::string& run);
-  int64_t number(const char* key) const;  // 0 or more
+  // 0 ... most. Runs go on counting from here: the numbers stay far from the end of int64_t, and a double holds them.
+  int64_t number(const char* key, int64_t most = int64_t(1) << 53) const;
   // All or nothing: Error{bad_file} naming the tensor when it belongs to other parameters.
   void restore(Parameters& parameters, Optimizer& optimizer, const std::vector<StateBlock>& more = {}) const;
 

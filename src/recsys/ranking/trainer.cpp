@@ -128,7 +128,7 @@ void RankerTrainer::save(const std::string& path) const {
 
 void RankerTrainer::resume(const std::string& path) {
   const train::StateFile file(parameters_.context(), path, kKind, fingerprint());
-  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps");
+  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step);
   file.restore(parameters_, optimizer_, table_state());
   step_ = step;
   optimizer_.set_steps(optimizer_steps);

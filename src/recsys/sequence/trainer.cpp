@@ -146,7 +146,7 @@ void SequenceTrainer::save(const std::string& path) const {
 void SequenceTrainer::resume(const std::string& path) {
   if (histories_.empty()) fail(Status::wrong_state, "resume after learn(): the checkpoint says where in the data it was");
   const train::StateFile file(parameters_.context(), path, kKind, fingerprint());
-  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps");
+  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step);
   const Position at{file.number("epoch"), file.number("user")};
   if (at.user > int64_t(histories_.size()))
     fail(Status::bad_file, "%s: user %lld of %zu", path.c_str(), static_cast<long long>(at.user), histories_.size());
