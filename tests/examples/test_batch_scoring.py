@@ -1,4 +1,4 @@
-"""14_batch_scoring.py with two local workers: every user is answered, by both of them, with what the Python package says in one process. Exit code 77
+"""13_batch_scoring.py with two local workers: every user is answered, by both of them, with what the Python package says in one process. Exit code 77
 (skipped) with a reason where this Python has no ray[data] or none of the package's needs.
 
 usage: test_batch_scoring.py LIBPUNA SOURCE_DIR
@@ -29,7 +29,7 @@ def main(library, source):
         model, events, out = (pathlib.Path(folder, name) for name in ("model.safetensors", "events.csv", "answers"))
         puna.Recommender.train(*zip(*walks), epochs=2, max_sequence=16, negatives=16).save(model)
         events.write_text("user_id,item_id,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in walks))
-        subprocess.run([sys.executable, f"{source}/examples/14_batch_scoring.py", model, events, out, "--count", "5"], check=True)
+        subprocess.run([sys.executable, f"{source}/examples/13_batch_scoring.py", model, events, out, "--count", "5"], check=True)
         rows = {r["user"]: r for r in pyarrow.parquet.read_table(out).to_pylist()}
         assert len(rows) == 600, len(rows)
         alone = puna.Recommender(model, puna.Context(threads=1))

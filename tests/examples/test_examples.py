@@ -76,7 +76,7 @@ class Examples(unittest.TestCase):
         self.assertIn("PNG, JPEG, WebP, BMP", refused.stderr)
 
     def test_12_a_listener_is_shown_the_next_song(self):
-        out = self.good(run(BIN / "12_recommend"))
+        out = self.good(run(BIN / "11_recommend"))
         self.assertRegex(out, r"after song 4:  5 \(")
 
     def test_05_a_window_answers(self):

@@ -1,5 +1,5 @@
-/* 12_recommend.c -- a shop that learns on the device: who took what and when becomes a recommender, then one user's taps change what is shown.
- *   12_recommend [EVENTS.tsv]     lines of user, item, time as numbers; without a file: three hundred made-up listeners
+/* 11_recommend.c -- a shop that learns on the device: who took what and when becomes a recommender, then one user's taps change what is shown.
+ *   11_recommend [EVENTS.tsv]     lines of user, item, time as numbers; without a file: three hundred made-up listeners
  * Each tap costs two rows of the model, not the whole history. */
 #include <inttypes.h>
 #include <puna_recsys.h>

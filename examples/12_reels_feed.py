@@ -1,6 +1,6 @@
 """A feed that learns from likes and skips while it is watched: `puna rec serve` behind a small web page.
 
-usage: 13_reels_feed.py [--puna PATH] [--folder FOLDER] [--port 8080]
+usage: 12_reels_feed.py [--puna PATH] [--folder FOLDER] [--port 8080]
 
 Nothing is trained beforehand. The page shows one made-up video at a time, each of a topic and a mood; what you like or skip becomes an event, the
 ranker learns from it within milliseconds, and the next video is the best of those that are left, with one in eight drawn by chance so that new tastes
