@@ -438,7 +438,7 @@ typedef struct puna_append_result {
  * `count` may be 0 when there is one. Without options the ids are taken as they are. `result` is optional. */
 PUNA_API puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options,
                                          puna_append_result* result);
-/* What that append would keep and add; nothing is computed. */
+/* What that append would keep and add; nothing is computed, and whether the session takes it (room, ids, an append under way) the append says. */
 PUNA_API puna_status puna_session_plan_append(const puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options,
                                               puna_append_result* result);
 /* One pass over several different sessions of one model and mode: counts[i] tokens at tokens[i] are appended to sessions[i].

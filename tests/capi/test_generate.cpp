@@ -273,3 +273,17 @@ TEST_CASE("zero means off for every sampler option", "[capi]") {
   CHECK(none == nullptr);
   refused(puna_sampler_sample(plain.get(), logits.data(), 0, nullptr, 0, 0, &token, nullptr), PUNA_INVALID_ARGUMENT, "logits");
 }
+
+TEST_CASE("a text that is all the session shall hold begins as in an empty session, and keeps what is shared", "[capi]") {
+  const ModelHandle model = open_model(PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf");  // its metadata asks for a beginning-of-text token
+  puna_generate_options options = at_most(2);
+  options.keep_shared = 1;
+  const SessionHandle session = make_session(model), fresh = make_session(model);
+  auto result = sized<puna_generate_result>(), whole = sized<puna_generate_result>();
+  ok(puna_session_generate(session.get(), "It was a truth", 14, &options, nullptr, nullptr, &result));
+  ok(puna_session_generate(session.get(), "It was a truth that", 19, &options, nullptr, nullptr, &result));
+  ok(puna_session_generate(fresh.get(), "It was a truth that", 19, &options, nullptr, nullptr, &whole));
+  CHECK(tokens_of(session) == tokens_of(fresh));
+  CHECK(result.prompt_tokens < whole.prompt_tokens - 2);
+  refused(puna_session_generate_tokens(session.get(), nullptr, 0, &options, nullptr, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "keep_shared needs tokens");
+}

@@ -402,7 +402,7 @@ PUNA_API puna_status puna_session_get_info(const puna_session* session, puna_ses
 PUNA_API puna_status puna_session_get_timings(const puna_session* session, puna_session_timings* timings);
 /* The tokens held, in the session's own memory: valid until the next call that changes it. */
 PUNA_API puna_status puna_session_get_tokens(const puna_session* session, const int32_t** tokens, size_t* count);
-/* The logits [vocabulary] that predict the next token, valid until the next call on this session. PUNA_WRONG_STATE when nothing was appended since the session
+/* The logits [vocabulary] that predict the next token, valid until the next call that changes it. PUNA_WRONG_STATE when nothing was appended since the session
  * was created or truncated to fewer tokens, and while the last token is pending. `count` is optional. */
 PUNA_API puna_status puna_session_get_logits(const puna_session* session, const float** logits, size_t* count);
 
@@ -438,7 +438,7 @@ typedef struct puna_append_result {
  * `count` may be 0 when there is one. Without options the ids are taken as they are. `result` is optional. */
 PUNA_API puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options,
                                          puna_append_result* result);
-/* What that append would keep and add; nothing is computed. */
+/* What that append would keep and add; nothing is computed, and whether the session takes it (room, ids, an append under way) the append says. */
 PUNA_API puna_status puna_session_plan_append(const puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options,
                                               puna_append_result* result);
 /* One pass over several different sessions of one model and mode: counts[i] tokens at tokens[i] are appended to sessions[i].
