@@ -65,6 +65,7 @@ class Session::Append {
     int64_t first_new = 0;
     int64_t fresh = 0;         // tokens that nobody has computed before
     int64_t done = 0;          // fed so far
+    int64_t computed = 0;      // keys and values that are there, while what was held is replaced
     int64_t pass = 0;          // where the pass began
     size_t run = 0;            // of all.patches, that the next position has not passed
     std::optional<KvCache> before;  // the session's, when some of what it holds is replaced

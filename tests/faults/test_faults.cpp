@@ -5,6 +5,7 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "capi/session_rules.h"
 #include "faults/failing_heap.h"
 #include "faults/life.h"
 #include "puna/base/error.h"
@@ -398,4 +399,54 @@ TEST_CASE("a thousand lives leave nothing behind", "[faults]") {
   for (int i = 0; i < 1000; i += kOneIn)
     if (live(life) != PUNA_OK) FAIL(puna_last_error());
   CHECK(live_blocks() == before);
+}
+
+TEST_CASE("what is left of a session when nothing is left to replace it with goes on with the bits of a fresh one", "[faults]") {
+  struct Refusing {  // from the so-manieth allocation on
+    int64_t countdown = -1;
+    bool refused = false;
+    static void* alloc(void* user, size_t bytes, size_t alignment) {
+      auto* self = static_cast<Refusing*>(user);
+      if (self->countdown == 0) return self->refused = true, nullptr;
+      if (self->countdown > 0) --self->countdown;
+      return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    }
+    static void dealloc(void*, void* memory, size_t) { std::free(memory); }
+  } memory;
+  auto options = sized<puna_context_options>();
+  options.threads = 1;
+  options.alloc = Refusing::alloc;
+  options.dealloc = Refusing::dealloc;
+  options.alloc_user = &memory;
+  const ContextHandle context = make_context(&options);
+  const ModelHandle model = open_model(chunked_model(), context.get());
+  const size_t chunk = size_t(chunk_of(model));
+  const std::vector<int32_t> first = ids(2 * chunk + 1);  // of its first chunk the local layers hold nothing any more
+  auto small = sized<puna_session_options>();
+  small.prefill_chunk = int64_t(chunk) - 1;
+  const auto make = [&] {
+    puna_session* made = nullptr;
+    ok(puna_session_create(model.get(), &small, &made));
+    return SessionHandle(made);
+  };
+  auto shared = sized<puna_append_options>();
+  shared.keep_shared = 1;
+  for (const size_t kept : {size_t(0), size_t(3), chunk, chunk + 1}) {
+    std::vector<int32_t> whole(first.begin(), first.begin() + std::ptrdiff_t(kept));
+    for (size_t i = 0; i < chunk + 5; ++i) whole.push_back(first[i] == 7 ? 8 : 7);
+    for (int64_t n = 0;; ++n) {
+      CAPTURE(kept, n);
+      const SessionHandle session = make();
+      logits_after(session, first);
+      memory = {n, false};
+      const puna_status status = puna_session_append(session.get(), whole.data(), whole.size(), &shared, nullptr);
+      memory.countdown = -1;
+      CHECK(status == (memory.refused ? PUNA_OUT_OF_MEMORY : PUNA_OK));
+      std::vector<int32_t> held = tokens_of(session);
+      const std::vector<float> after = logits_after(session, {3});
+      held.push_back(3);
+      CHECK(after == logits_after(make(), held));
+      if (!memory.refused) break;
+    }
+  }
 }
