@@ -516,7 +516,7 @@ def mutate_jinja(r, data):
             words[j:j + 1] = [r.choice(words + ["|", "(", ")", "[", "]", ".", ",", "-", "*", "in", "is", "not", "x", "1", "'a'", "for", "if", "else", "|list", "|join", "9" * 30, "1e400"])]
             parts[i % len(parts)] = "".join(words)
         elif kind == 4 and parts:
-            parts.insert(i, r.choice(parts) * r.choice([2, 20, 400]))
+            parts.insert(i, (r.choice(parts) * r.choice([2, 20, 400]))[:MOST])
         else:
             parts.insert(i, r.choice(JINJA_WORDS))
     return "".join(parts).encode("utf-8", "replace")[:MOST]
