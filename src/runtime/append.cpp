@@ -108,7 +108,7 @@ void Session::Append::set_aside() {
     Feed& f = feeds_[i];
     if (f.first_new == int64_t(impl.held.tokens.size())) continue;
     f.before = impl.kv;
-    f.done = f.computed = impl.kv.rewind(std::min(f.first_new, impl.complete));
+    f.done = f.pass = impl.kv.rewind(std::min(f.first_new, impl.complete));
   }
   begun_ = true;
 }
@@ -207,7 +207,6 @@ void Session::Append::end_pass() {
     // What the append replaces is set aside already, and after a failure all of it returns.
     const bool replaces = feeds_[i].first_new < int64_t(impl.held.tokens.size());
     impl.kv.commit(feeds_[i].done, gave_way_ || replaces ? 0 : impl.complete);
-    feeds_[i].computed = feeds_[i].done;
   }
   in_pass_ = false;
 }
@@ -264,7 +263,7 @@ void Session::Append::roll_back() noexcept {
       f.before.reset();
     } else if (begun_) {
       // Pages that were only prepared when what was replaced had to go hold nothing.
-      const int64_t there = f.first_new < held ? f.computed : impl.complete;
+      const int64_t there = f.first_new < held ? f.pass : impl.complete;
       impl.complete = impl.kv.rewind(std::min(there, f.first_new));
     }
     if (gave_way_ && f.first_new < held) {  // what was replaced is gone

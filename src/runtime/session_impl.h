@@ -65,8 +65,7 @@ class Session::Append {
     int64_t first_new = 0;
     int64_t fresh = 0;         // tokens that nobody has computed before
     int64_t done = 0;          // fed so far
-    int64_t computed = 0;      // keys and values that are there, while what was held is replaced
-    int64_t pass = 0;          // where the pass began
+    int64_t pass = 0;          // where the pass began: keys and values of the positions before it are there
     size_t run = 0;            // of all.patches, that the next position has not passed
     std::optional<KvCache> before;  // the session's, when some of what it holds is replaced
     int64_t size() const noexcept { return int64_t(all.tokens.size()); }
@@ -82,13 +81,12 @@ class Session::Append {
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
   void end_pass();
   void commit();
+  void pool() noexcept;        // hidden states to the caller's embeddings
   bool cancelled() const noexcept;
 
   std::vector<Session*> sessions_;
   std::vector<Feed> feeds_;
   std::vector<ImageEncoding> encodings_;  // of images that have to be encoded first
-  void pool() noexcept;        // hidden states to the caller's embeddings
-
   AppendRequest request_;
   Buffer rows_;                // of logits, until nothing can fail any more
   Buffer hidden_;              // final hidden states of the new positions
