@@ -14,33 +14,32 @@ namespace {
 
 size_t vocabulary(const Session& session) { return size_t(session.model().config().vocab); }
 
-// The tokens with their images, and what the append is to keep and store; `whole` lives as long as this.
+// What an append adds, and what it is to keep and store.
 struct AppendFromC {
-  Prompt whole;
+  Prompt rest;  // the tokens with their images, behind what is kept of them
   AppendOptions options;
   int64_t kept;
 
   AppendFromC(const Session& s, const int32_t* tokens, size_t count, const puna_append_options* theirs) : kept(s.length()) {
     const puna_append_options o = read_options(theirs, "puna_append_options");
-    whole = prompt_with_images(s.model(), array_view(tokens, count, "tokens"), images_from_c(o.images, o.image_count));
+    rest = prompt_with_images(s.model(), array_view(tokens, count, "tokens"), images_from_c(o.images, o.image_count));
     if (flag(o.keep_shared, "keep_shared")) {
-      PUNA_REQUIRE(!whole.tokens.empty(), "no tokens to append");
-      kept = options.kept = kept_of(whole.view(), s.held());
+      PUNA_REQUIRE(!rest.tokens.empty(), "no tokens to append");
+      kept = options.kept = kept_of(rest.view(), s.held());
+      rest = slice(rest.view(), kept, int64_t(rest.tokens.size()));
     }
     PUNA_REQUIRE(o.pooling >= PUNA_POOLING_MEAN && o.pooling <= PUNA_POOLING_NONE, "pooling is %d, expected 0 to 2", o.pooling);
     options.pooling = Pooling(o.pooling);
     options.normalise = flag(o.normalize, "normalize");
-    const size_t rows = size_t(appended()), hidden = size_t(s.model().config().hidden);
+    const size_t rows = rest.tokens.size(), hidden = size_t(s.model().config().hidden);
     options.logits = output_array(o.logits, o.logits_capacity, rows, vocabulary(s), "logits");
     options.embeddings = output_array(o.embeddings, o.embeddings_capacity, options.pooling == Pooling::none ? rows : 1, hidden, "embeddings");
   }
 
-  int64_t appended() const { return int64_t(whole.tokens.size()) - std::max<int64_t>(options.kept, 0); }
-  Prompt rest() const { return slice(whole.view(), std::max<int64_t>(options.kept, 0), int64_t(whole.tokens.size())); }
   void write(puna_append_result* result) const {
     puna_append_result r{};
     r.kept = kept;
-    r.appended = appended();
+    r.appended = int64_t(rest.tokens.size());
     write_info(r, result, "puna_append_result");
   }
 };
@@ -125,7 +124,7 @@ puna_status puna_session_append(puna_session* session, const int32_t* tokens, si
     Session& s = use(session);
     if (result) checked_struct_size(result->struct_size, "puna_append_result");
     const AppendFromC append(s, tokens, count, options);
-    s.append(append.rest(), append.options);
+    s.append(append.rest, append.options);
     if (result) append.write(result);
   });
 }
@@ -155,7 +154,7 @@ puna_status puna_session_begin(puna_session* session, const int32_t* tokens, siz
   return guard([&] {
     Session& s = use(session);
     const AppendFromC append(s, tokens, count, options);
-    s.begin(append.rest(), append.options);
+    s.begin(append.rest, append.options);
   });
 }
 
@@ -223,8 +222,8 @@ puna_status puna_session_score(puna_session* session, const int32_t* tokens, siz
     const auto ids = array_view(tokens, count, "tokens");
     PUNA_REQUIRE(count >= 2, "count is %zu, expected at least 2", count);
     PUNA_REQUIRE(nll != nullptr, "nll is NULL");
-    (void)output_array(nll, capacity, count - 1, 1, "nll");
+    const std::span<float> out = output_array(nll, capacity, count - 1, 1, "nll");
     const std::vector<float> values = score(s, ids);
-    memcpy(nll, values.data(), values.size() * sizeof(float));
+    std::copy(values.begin(), values.end(), out.begin());
   });
 }
