@@ -200,11 +200,6 @@ RenderedChat Model::render_chat(std::string_view variables_json, std::string_vie
   return chat_templates_.choose(name, several && gives_tools(variables_json, watch)).render(variables_json, date, watch, template_tokens_);
 }
 
-std::vector<int32_t> Model::chat_tokens(std::string_view variables_json, std::string_view date, const Watch& watch, std::string_view name) const {
-  const Tokenizer& tokenizer = require_tokenizer();
-  return tokenizer.encode_chat(render_chat(variables_json, date, watch, name), watch);
-}
-
 uint64_t Model::parameter_count() const noexcept {
   uint64_t n = 0;
   const TensorMap& tensors = checkpoint_.tensors;

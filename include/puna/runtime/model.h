@@ -75,10 +75,8 @@ class Model {
   const ChatTemplate* chat_template() const noexcept { return chat_templates_.without_tools(); }  // NULL when the model ships none that can be used
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}. The special tokens that the model's files name (bos_token, pad_token, ...)
   // are filled in; one that the variables give themselves wins. `date` (YYYY-MM-DD) is today for templates that ask. `name`: see ChatTemplates::choose.
+  // Its ids: Tokenizer::encode_chat.
   RenderedChat render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch(), std::string_view name = {}) const;
-  // Its ids: the one road from messages to tokens. What the messages say is text, whatever it looks like; nothing is put in front.
-  std::vector<int32_t> chat_tokens(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch(),
-                                   std::string_view name = {}) const;
   uint64_t parameter_count() const noexcept;  // of the tensors that are used
   const NotUsed& not_used() const noexcept { return not_used_; }
 
