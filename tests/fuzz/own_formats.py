@@ -254,7 +254,7 @@ def mutate_pattern(r, data):
             j = r.randrange(len(parts) + 1)
             parts[min(i, j):max(i, j)] = ["(", *parts[min(i, j):max(i, j)], ")", r.choice(["", "*", "+", "?", "{2}", "{0,3}", "|b"])]
         elif kind == 3 and parts:
-            parts.insert(i, r.choice(parts) * r.choice([1, 2, 50, 2000]))
+            parts.insert(i, (r.choice(parts) * r.choice([1, 2, 50, 2000]))[:m.MOST])
         else:
             parts.insert(i, r.choice(PATTERN_PARTS))
     return "".join(parts).encode("utf-8", "replace").replace(b"\x00", b"")[:m.MOST]

@@ -5,6 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "expect_error.h"
+#include "scratch_folder.h"
+
 namespace puna::test {
 
 inline constexpr std::string_view kRunMark = "@RUN@";
@@ -27,6 +30,24 @@ inline std::string run_named_in(std::string_view checkpoint) {
   const size_t at = checkpoint.find(kKey);
   if (at == checkpoint.npos) return "";
   return std::string(checkpoint.substr(at + kKey.size(), checkpoint.find('"', at + kKey.size()) - at - kKey.size()));
+}
+
+// Any bytes as the checkpoint of a trainer: an Error and a run that is as before, or a run that goes on and whose own checkpoint is read again.
+template <class Trainer>
+void resume_from(Trainer& trainer, const ScratchFolder& folder, std::string_view bytes) {
+  static const std::string name = [&] {
+    trainer.save(folder / "own");
+    return run_named_in(folder.read("own"));
+  }();
+  const std::string path = folder.write("checkpoint", with_text_replaced(std::string(bytes), kRunMark, name));
+  const int64_t before = trainer.done_steps();
+  if (!expect_error_only([&] { trainer.resume(path); })) return require(trainer.done_steps() == before);
+  for (int i = 0; i < 3 && trainer.done_steps() < trainer.total_steps(); ++i) trainer.step();  // over the end of an epoch
+  trainer.save(folder / "again");
+  const std::string again = folder.read("again");
+  if (!expect_error_only([&] { trainer.resume(folder / "again"); })) return;  // it counted to the end of what may be counted
+  trainer.save(folder / "again");
+  require(folder.read("again") == again);
 }
 
 }  // namespace puna::test
