@@ -81,10 +81,6 @@ inline std::vector<int32_t> rest_of(const GenerationHandle& g) {
   }
 }
 
-inline std::vector<int32_t> held(const SessionHandle& session) {
-  return tokens_of(session);
-}
-
 inline std::string snapshot(const SessionHandle& session) {
   size_t size = 0;
   ok(puna_session_snapshot(session.get(), nullptr, 0, &size));

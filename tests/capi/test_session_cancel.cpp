@@ -123,7 +123,7 @@ TEST_CASE("a cancel while a full context is made shorter leaves the conversation
       ok(puna_generation_step(answer.get(), 0, &token, &state));
       got.push_back(token.id);
     }
-    const std::vector<int32_t> before = held(session);
+    const std::vector<int32_t> before = tokens_of(session);
     const std::string bytes = snapshot(session);
     host.act = [&] { puna_session_cancel(session.get()); };
     host.set(run);
@@ -135,7 +135,7 @@ TEST_CASE("a cancel while a full context is made shorter leaves the conversation
     if (fired) {
       ++heard;
       refused(status, PUNA_CANCELLED, "cancelled");
-      CHECK(held(session) == before);
+      CHECK(tokens_of(session) == before);
       CHECK(snapshot(session) == bytes);
     } else {
       ok(status);

@@ -30,7 +30,7 @@ TEST_CASE("a generation freed in its prompt drops its append, and the next one a
   }
   std::vector<int32_t> so_far = prompt;
   so_far.insert(so_far.end(), want.begin(), want.begin() + 3);
-  CHECK(held(kept) == so_far);
+  CHECK(tokens_of(kept) == so_far);
 }
 
 TEST_CASE("while an append is under way everything that computes, changes or copies is refused with the way out, and nothing is dropped", "[capi]") {
@@ -80,7 +80,7 @@ TEST_CASE("while an append is under way everything that computes, changes or cop
     int32_t finished = 0;
     ok(puna_session_step(s, 0, &finished));
   }
-  std::vector<int32_t> tokens = held(session);
+  std::vector<int32_t> tokens = tokens_of(session);
   tokens.resize(prompt.size());
   CHECK(tokens == prompt);
 }
@@ -143,11 +143,11 @@ TEST_CASE("a generation whose session was changed in between says so, and is in 
     const size_t counts[] = {1, 1};
     ok(puna_session_append_batch(both, lists, counts, 2));
   }
-  const std::vector<int32_t> before = held(session);
+  const std::vector<int32_t> before = tokens_of(session);
   int32_t state = -7;
   for (int i = 0; i < 2; ++i) refused(puna_generation_step(g.get(), 0, nullptr, &state), PUNA_WRONG_STATE, "was changed");
   CHECK(state == -7);
-  CHECK(held(session) == before);
+  CHECK(tokens_of(session) == before);
   const puna_generate_options two = at_most(2);
   ok(puna_session_generate_tokens(s, one.data(), 1, &two, nullptr, nullptr, nullptr));
 }

@@ -81,15 +81,16 @@ int sweep_heap(const Life& life, int64_t stride) {
   return failures * kOneIn;
 }
 
-// The context's own allocator, failing once.
+// The context's own allocator, failing once, or from then on.
 struct FailingAllocator {
   std::atomic<int64_t> countdown{-1}, live{0};
-  bool throws = false;
+  bool throws = false, from_then_on = false;
   bool failed = false;
   static void* alloc(void* user, size_t bytes, size_t alignment) {
     auto* self = static_cast<FailingAllocator*>(user);
     if (self->countdown-- == 0) {
       self->failed = true;
+      if (self->from_then_on) self->countdown = 0;
       if (self->throws) throw std::runtime_error("from alloc");
       return nullptr;
     }
@@ -402,21 +403,12 @@ TEST_CASE("a thousand lives leave nothing behind", "[faults]") {
 }
 
 TEST_CASE("what is left of a session when nothing is left to replace it with goes on with the bits of a fresh one", "[faults]") {
-  struct Refusing {  // from the so-manieth allocation on
-    int64_t countdown = -1;
-    bool refused = false;
-    static void* alloc(void* user, size_t bytes, size_t alignment) {
-      auto* self = static_cast<Refusing*>(user);
-      if (self->countdown == 0) return self->refused = true, nullptr;
-      if (self->countdown > 0) --self->countdown;
-      return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-    }
-    static void dealloc(void*, void* memory, size_t) { std::free(memory); }
-  } memory;
+  FailingAllocator memory;
+  memory.from_then_on = true;
   auto options = sized<puna_context_options>();
   options.threads = 1;
-  options.alloc = Refusing::alloc;
-  options.dealloc = Refusing::dealloc;
+  options.alloc = FailingAllocator::alloc;
+  options.dealloc = FailingAllocator::dealloc;
   options.alloc_user = &memory;
   const ContextHandle context = make_context(&options);
   const ModelHandle model = open_model(chunked_model(), context.get());
@@ -438,15 +430,16 @@ TEST_CASE("what is left of a session when nothing is left to replace it with goe
       CAPTURE(kept, n);
       const SessionHandle session = make();
       logits_after(session, first);
-      memory = {n, false};
+      memory.countdown = n;
+      memory.failed = false;
       const puna_status status = puna_session_append(session.get(), whole.data(), whole.size(), &shared, nullptr);
       memory.countdown = -1;
-      CHECK(status == (memory.refused ? PUNA_OUT_OF_MEMORY : PUNA_OK));
+      CHECK(status == (memory.failed ? PUNA_OUT_OF_MEMORY : PUNA_OK));
       std::vector<int32_t> held = tokens_of(session);
       const std::vector<float> after = logits_after(session, {3});
       held.push_back(3);
       CHECK(after == logits_after(make(), held));
-      if (!memory.refused) break;
+      if (!memory.failed) break;
     }
   }
 }
