@@ -18,13 +18,17 @@ struct puna_chat {
   std::vector<const char*> names;  // of dropped
 };
 
-namespace {
+namespace puna::capi {
 
-const puna_chat& use(const puna_chat* chat) {
+static const puna_chat& use(const puna_chat* chat) {
   PUNA_REQUIRE(chat != nullptr, "chat is NULL");
   chat->model->context().require_same_process();
   return *chat;
 }
+
+}  // namespace puna::capi
+
+namespace {
 
 std::string_view optional_text(const char* text) { return text ? text : std::string_view(); }
 
@@ -81,7 +85,7 @@ puna_status puna_chat_generate(const puna_chat* chat, puna_session* session, con
                                puna_generate_result* result) {
   return guard([&] {
     const puna_chat& c = use(chat);
-    PUNA_REQUIRE(&capi::use(session).model() == c.model.get(), "the chat was rendered for another model than the session's");
+    PUNA_REQUIRE(&use(session).model() == c.model.get(), "the chat was rendered for another model than the session's");
     c.model->require_tokenizer();
     puna_generate_options o = read_options(options, "puna_generate_options");
     o.keep_shared = 1;

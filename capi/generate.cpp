@@ -120,17 +120,21 @@ struct puna_generation {
   }
 };
 
-namespace {
+namespace puna::capi {
 
-puna_generation& use(const puna_generation* generation) {
+static puna_generation& use(const puna_generation* generation) {
   PUNA_REQUIRE(generation != nullptr, "generation is NULL");
   generation->session->model().context().require_same_process();
   return const_cast<puna_generation&>(*generation);
 }
 
+}  // namespace puna::capi
+
+namespace {
+
 template <class Ids>
 void create_generation(puna_session* session, const puna_generate_options* theirs, puna_generation** generation, Ids&& prompt) {
-  capi::use(session);
+  use(session);
   PUNA_REQUIRE(generation != nullptr, "generation is NULL");
   const puna_generate_options o = read_options(theirs, "puna_generate_options");
   require_usable(generate_options_from_c(o), *session->impl);  // before the prompt is tokenized

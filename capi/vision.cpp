@@ -7,13 +7,17 @@
 using namespace puna;
 using namespace puna::capi;
 
-namespace {
+namespace puna::capi {
 
-const Image& use(const puna_image* image) {
+static const Image& use(const puna_image* image) {
   PUNA_REQUIRE(image != nullptr, "image is NULL");
   image->impl->model().context().require_same_process();
   return *image->impl;
 }
+
+}  // namespace puna::capi
+
+namespace {
 
 }  // namespace
 

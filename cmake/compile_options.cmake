@@ -25,16 +25,9 @@ if(PUNA_COVERAGE)
   add_link_options(--coverage)
 endif()
 
-# puna_small(sources...): compiled for size. For what runs once a load or once a chat and would be a third of the library.
-function(puna_small)
-  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
-endfunction()
-
-# puna_cold(target [PRIVATE headers... | REUSE_FROM other]): for programs that wait for people or run once. They compile at -O1, and read the
-# named headers once a target, or once for all (Catch2 and JSON: a third of the time of a test file).
-function(puna_cold target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
-  if(ARGN)
-    target_precompile_headers(${target} ${ARGN})
-  endif()
+# puna_cold(targets...): for programs that wait for people or run once, tests too: they compile at -O1.
+function(puna_cold)
+  foreach(target IN LISTS ARGN)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endforeach()
 endfunction()

@@ -8,6 +8,7 @@ find_path(PUNA_STB_INCLUDE stb_image.h PATH_SUFFIXES stb)
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/decoders/*.cpp)
 add_library(puna_decoders STATIC ${sources})
+set_target_properties(puna_decoders PROPERTIES UNITY_BUILD OFF)  # a file a library, each with its own idea of what a header may define
 target_link_libraries(puna_decoders PUBLIC puna_image PRIVATE puna_flags)
 set(missing "")
 if(PNG_FOUND)

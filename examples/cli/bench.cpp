@@ -17,7 +17,7 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct BenchFlags {
   ModelFlags model;
   SessionFlags session;
   int64_t prompt = 512, generate = 64;
@@ -47,7 +47,7 @@ std::vector<int32_t> some_tokens(int64_t n, int64_t vocab) {
 }
 
 // Tokens a second, the median of the repetitions. `run` starts from an empty session.
-double tokens_per_second(const Flags& f, const ModelPtr& model, int64_t tokens, const std::function<void(Session&)>& run) {
+double tokens_per_second(const BenchFlags& f, const ModelPtr& model, int64_t tokens, const std::function<void(Session&)>& run) {
   if (tokens == 0) return 0;
   std::vector<double> rates;
   for (int i = 0; i < f.repeat; ++i) {
@@ -62,7 +62,7 @@ double tokens_per_second(const Flags& f, const ModelPtr& model, int64_t tokens, 
   return rates[size_t(f.repeat) / 2];
 }
 
-void run(const Flags& f) {
+void run_bench(const BenchFlags& f) {
   const double start = seconds_now();
   const ModelPtr model = f.model.open();
   const double load_seconds = seconds_now() - start;
@@ -106,7 +106,7 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<BenchFlags>();
   const Verb verb(app, "bench", "Measure speed: pp = prompt tokens a second, tg = generated tokens a second");
   f->model.add(verb);
   verb.option("-p", f->prompt, "prompt tokens (default 512; 0 = skip)").at_least(0);
@@ -115,7 +115,7 @@ void add_bench(CLI::App& app) {
   verb.option("--prefill-chunk", f->session.options.prefill_chunk, "most tokens computed together").at_least(1);
   f->session.add(verb);
   verb.flag("--json", f->json, "print JSON");
-  verb.run([f] { run(*f); });
+  verb.run([f] { run_bench(*f); });
 }
 
 }  // namespace puna::cli

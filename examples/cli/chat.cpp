@@ -15,7 +15,7 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct ChatFlags {
   ModelFlags model;
   SamplingFlags sampling;
   SessionFlags session;
@@ -26,7 +26,7 @@ struct Flags {
 
 class Chat {
  public:
-  Chat(const Flags& f, ModelPtr model) : flags_(f), model_(std::move(model)), session_(model_, f.session.read()) {
+  Chat(const ChatFlags& f, ModelPtr model) : flags_(f), model_(std::move(model)), session_(model_, f.session.read()) {
     session_.use(f.model.open_adapter(*model_));
     if (!f.system.empty()) add("system", f.system);
   }
@@ -94,7 +94,7 @@ class Chat {
     return expand_images(*model_, model_->require_tokenizer().encode_chat(chat, watch), images_);
   }
 
-  const Flags& flags_;
+  const ChatFlags& flags_;
   ModelPtr model_;
   Session session_;
   OrderedJson messages_ = OrderedJson::array();
@@ -125,7 +125,7 @@ void converse(Chat& chat) {
 }  // namespace
 
 void add_chat(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<ChatFlags>();
   f->date = today();
   const Verb verb(app, "chat", "Talk to a model; Ctrl-C stops an answer, Ctrl-D ends the conversation");
   f->model.add(verb);

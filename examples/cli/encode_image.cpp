@@ -9,12 +9,12 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct EncodeImageFlags {
   ModelFlags model;
   std::string picture, pixels, out, pixels_out;
 };
 
-void run(const Flags& f) {
+void run_encode_image(const EncodeImageFlags& f) {
   const ModelPtr model = f.model.open();
   ImageFlags where;
   if (!f.picture.empty()) where.files = {f.picture};
@@ -44,7 +44,7 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_encode_image(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<EncodeImageFlags>();
   const Verb verb(app, "encode-image", "Write the features that stand for a picture as a float32 .npy file [patches, hidden]");
   f->model.add(verb);
   const Option picture = verb.option("PICTURE", f->picture, "PNG, JPEG, WebP or BMP");
@@ -53,7 +53,7 @@ void add_encode_image(CLI::App& app) {
   verb.option("--pixels-out", f->pixels_out, "also write the prepared pixels [tiles, 3, H, W]");
   verb.run([f, picture, pixels] {
     if (picture.given() == pixels.given()) usage_error_missing("PICTURE or --pixels");
-    run(*f);
+    run_encode_image(*f);
   });
 }
 

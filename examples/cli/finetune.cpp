@@ -10,7 +10,7 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct FinetuneFlags {
   ModelFlags model;
   TrainingFlags training;
   std::string start;
@@ -20,7 +20,7 @@ struct Flags {
   bool exact = false;
 };
 
-void add_flags(const Verb& verb, Flags& f, bool pairs) {
+void add_flags(const Verb& verb, FinetuneFlags& f, bool pairs) {
   f.model.add(verb);
   verb.option("--rank", f.rank, "rank of the adapter (default 8)").at_least(1);
   verb.option("--alpha", f.alpha, "its scale is alpha / rank (default 16)");
@@ -30,7 +30,7 @@ void add_flags(const Verb& verb, Flags& f, bool pairs) {
   f.training.add(verb, pairs);
 }
 
-std::shared_ptr<Adapter> starting_adapter(const Flags& f, const Model& model) {
+std::shared_ptr<Adapter> starting_adapter(const FinetuneFlags& f, const Model& model) {
   if (!f.start.empty()) return std::const_pointer_cast<Adapter>(load_adapter(model, f.start));  // nobody else has it
   AdapterOptions o;
   o.rank = f.rank;
@@ -41,7 +41,7 @@ std::shared_ptr<Adapter> starting_adapter(const Flags& f, const Model& model) {
 }
 
 template <class Learn>
-void tune(const Flags& f, Learn&& learn) {
+void tune(const FinetuneFlags& f, Learn&& learn) {
   MpiPeers mpi;
   if (mpi.first()) require_own_folder(f.training.out, f.training.resume, f.training.overwrite);
   const ModelPtr model = f.model.open(/*trains=*/true);
@@ -72,7 +72,7 @@ void tune(const Flags& f, Learn&& learn) {
 }  // namespace
 
 void add_finetune(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<FinetuneFlags>();
   const Verb verb(app, "finetune", "Teach a model by examples: a LoRA adapter for texts, prompts and answers, or chats");
   add_flags(verb, *f, /*pairs=*/false);
   verb.run([f] {
@@ -84,7 +84,7 @@ void add_finetune(CLI::App& app) {
 }
 
 void add_dpo(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<FinetuneFlags>();
   const Verb verb(app, "dpo", "Teach a model which of two answers is better: a LoRA adapter by direct preference optimisation");
   add_flags(verb, *f, /*pairs=*/true);
   verb.option("--beta", f->beta, "how far the model may go from where it was (default 0.1; less is further)");

@@ -12,7 +12,7 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct GenerateFlags {
   ModelFlags model;
   SamplingFlags sampling;
   SessionFlags session;
@@ -21,7 +21,7 @@ struct Flags {
   bool ignore_eos = false, special = false, json = false;
 };
 
-void run(const Flags& f) {
+void run_generate(const GenerateFlags& f) {
   const double start = seconds_now();
   const ModelPtr model = f.model.open();
   const double load_seconds = seconds_now() - start;
@@ -59,7 +59,7 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_generate(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<GenerateFlags>();
   const Verb verb(app, "generate", "Continue a text (no chat template)");
   f->model.add(verb);
   f->model.add_adapter(verb);
@@ -74,7 +74,7 @@ void add_generate(CLI::App& app) {
   verb.flag("--json", f->json, "print tokens, text and timings as JSON");
   verb.run([f, prompt, tokens] {
     if (!prompt.given() && !tokens.given()) usage_error_missing("--prompt or --tokens");
-    run(*f);
+    run_generate(*f);
   });
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kLongestArray = 16;  // vocabularies are metadata too
 
-struct Flags {
+struct InfoFlags {
   ModelFlags model;
   std::string adapter;
   bool json = false;
@@ -115,7 +115,7 @@ void print_not_used(const NotUsed& n) {
   if (!n.keys.empty()) print(line + "\n");
 }
 
-void run(const Flags& f) {
+void run_info(const InfoFlags& f) {
   const ModelPtr model = f.model.open();
   OrderedJson info = describe(*model, f.model.path);
   if (!f.adapter.empty()) info["adapter"] = describe_adapter(*load_adapter(*model, f.adapter), f.adapter);
@@ -131,12 +131,12 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_info(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<InfoFlags>();
   const Verb verb(app, "info", "Print what a model is");
   f->model.add(verb);
   verb.option("--adapter", f->adapter, "a LoRA folder for this model: what it is, too");
   verb.flag("--json", f->json, "print JSON");
-  verb.run([f] { run(*f); });
+  verb.run([f] { run_info(*f); });
 }
 
 }  // namespace puna::cli

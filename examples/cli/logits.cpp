@@ -10,7 +10,7 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct LogitsFlags {
   ModelFlags model;
   SessionFlags session;
   ImageFlags images;
@@ -18,7 +18,7 @@ struct Flags {
   bool last = false;
 };
 
-void run(const Flags& f) {
+void run_logits(const LogitsFlags& f) {
   const std::vector<int32_t> ids = parse_tokens(f.tokens);
   const ModelPtr model = f.model.open();
   const Prompt prompt = ImageFlags::prompt(*model, ids, f.images.open(model));
@@ -52,7 +52,7 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_logits(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<LogitsFlags>();
   const Verb verb(app, "logits", "Write the logits behind every token as a float32 .npy file [tokens, vocabulary]");
   f->model.add(verb);
   verb.option("--tokens", f->tokens, "token ids, taken literally: 1,2,3; @F reads them from a file").required();
@@ -62,7 +62,7 @@ void add_logits(CLI::App& app) {
   f->session.add(verb);
   verb.option("--prefill-chunk", f->session.options.prefill_chunk, "most tokens computed together (does not change the bits)")
       .at_least(1);
-  verb.run([f] { run(*f); });
+  verb.run([f] { run_logits(*f); });
 }
 
 }  // namespace puna::cli

@@ -10,12 +10,12 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct MergeFlags {
   ModelFlags model;
   std::string adapter, out, type;
 };
 
-void run(const Flags& f) {
+void run_merge(const MergeFlags& f) {
   const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
   const ModelPtr model = f.model.open();
   const ModelPtr merged = merge_adapter(*model, *load_adapter(*model, f.adapter));
@@ -28,13 +28,13 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_merge(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<MergeFlags>();
   const Verb verb(app, "merge", "Write a model with a LoRA adapter built in");
   f->model.add(verb);
   verb.option("ADAPTER", f->adapter, "a folder as PEFT's").required();
   verb.option("OUT", f->out, "the GGUF file to write").required();
   verb.option("--type", f->type, "weight type, e.g. Q8_0; none = as they are, adapted ones F32");
-  verb.run([f] { run(*f); });
+  verb.run([f] { run_merge(*f); });
 }
 
 }  // namespace puna::cli

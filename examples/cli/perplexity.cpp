@@ -12,7 +12,7 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct PerplexityFlags {
   ModelFlags model;
   SessionFlags session;
   std::string file;
@@ -20,7 +20,7 @@ struct Flags {
   bool json = false;
 };
 
-void run(const Flags& f) {
+void run_perplexity(const PerplexityFlags& f) {
   const std::string text = read_input(f.file);
   const ModelPtr model = f.model.open();
   std::vector<int32_t> tokens = encode_prompt(model->require_tokenizer(), text, /*parse_special=*/false);
@@ -52,7 +52,7 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_perplexity(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<PerplexityFlags>();
   const Verb verb(app, "perplexity", "Measure how well a model predicts a text");
   f->model.add(verb);
   verb.option("--file", f->file, "the text; - is standard input").required();
@@ -60,7 +60,7 @@ void add_perplexity(CLI::App& app) {
   verb.option("--max-tokens", f->max_tokens, "use only the first tokens of the text; 0 = all").at_least(0);
   f->session.add(verb);
   verb.flag("--json", f->json, "print JSON");
-  verb.run([f] { run(*f); });
+  verb.run([f] { run_perplexity(*f); });
 }
 
 }  // namespace puna::cli

@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kPatience = 0.7;   // seconds before the first drawing
 constexpr double kInterval = 0.1;   // seconds between drawings
-constexpr int kWidth = 30;
+constexpr int kBarWidth = 30;
 
 }  // namespace
 
@@ -31,9 +31,9 @@ void ProgressBar::update(uint64_t done, uint64_t total, const std::string& note,
   last_ = now;
   drawn_ = true;
   const double share = std::min(1.0, double(done) / double(total));
-  const int filled = int(share * kWidth);
+  const int filled = int(share * kBarWidth);
   const long left = done <= before || done > total ? 0 : std::lround(elapsed / double(done - before) * double(total - done));
-  fprintf(stderr, "\r%s [%.*s%*s] %3d%%  %s%s%ld:%02ld left \x1b[K", what_.c_str(), filled, "==============================", kWidth - filled, "",
+  fprintf(stderr, "\r%s [%.*s%*s] %3d%%  %s%s%ld:%02ld left \x1b[K", what_.c_str(), filled, "==============================", kBarWidth - filled, "",
           int(share * 100), note.c_str(), note.empty() ? "" : "  ", left / 60, left % 60);
   fflush(stderr);
 }

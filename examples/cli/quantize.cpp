@@ -16,19 +16,19 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct QuantizeFlags {
   ModelFlags model;
   std::string out, type, calibrate, measure;
   int64_t window = 512, max_tokens = 8192;
 };
 
-std::vector<int32_t> tokens_of(const Flags& f, const Model& model, const std::string& file) {
+std::vector<int32_t> tokens_of(const QuantizeFlags& f, const Model& model, const std::string& file) {
   std::vector<int32_t> tokens = encode_prompt(model.require_tokenizer(), read_input(file), false);
   tokens.resize(std::min(tokens.size(), size_t(f.max_tokens)));
   return tokens;
 }
 
-void run(const Flags& f) {
+void run_quantize(const QuantizeFlags& f) {
   SaveOptions options;
   options.matrices = weight_type(f.type);
   const ModelPtr model = f.model.open();
@@ -55,7 +55,7 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_quantize(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<QuantizeFlags>();
   const Verb verb(app, "quantize", "Write a model in another weight type, and measure what that changes");
   f->model.add(verb);
   verb.option("OUT", f->out, "the GGUF file to write").required();
@@ -64,7 +64,7 @@ void add_quantize(CLI::App& app) {
   verb.option("--measure", f->measure, "a text on which both models are compared");
   verb.option("--ctx", f->window, "tokens a window (default 512)").at_least(2);
   verb.option("--max-tokens", f->max_tokens, "of each text (default 8192)").at_least(2);
-  verb.run([f] { run(*f); });
+  verb.run([f] { run_quantize(*f); });
 }
 
 }  // namespace puna::cli

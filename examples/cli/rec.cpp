@@ -84,7 +84,7 @@ constexpr const char* kByNumber =
 
 // ---- train ----
 
-struct TrainFlags {
+struct RecTrainFlags {
   ModelFlags context;
   std::string data, out, model = "hstu";
   int64_t epochs = 101, users = 128, negatives = 128, evaluate_every = 10, max_sequence = 200, rows_per_pass = 2048;
@@ -133,7 +133,7 @@ class TrainLog {
   double start_;
 };
 
-void run_train(const TrainFlags& f) {
+void run_train(const RecTrainFlags& f) {
   require_own_folder(f.out, f.resume, f.overwrite);
   const ContextPtr context = f.context.make_context();
   const Interactions data = read_data(f.data);
@@ -184,7 +184,7 @@ void run_train(const TrainFlags& f) {
 }
 
 void add_rec_train(const Verb& rec) {
-  const auto f = std::make_shared<TrainFlags>();
+  const auto f = std::make_shared<RecTrainFlags>();
   const Verb verb(rec, "train", "Train a sequence model on everything but each user's last event");
   verb.config("a TOML file with these options by their long names");
   verb.option("--data", f->data, kData).required();

@@ -27,7 +27,7 @@ OrderedJson json_of(const ProbabilityReport& r) {
 }
 
 // {task: {"all": ..., surface: ...}}
-OrderedJson judged(const Ranker& ranker, const ExampleSet& test) {
+OrderedJson judged_ranker(const Ranker& ranker, const ExampleSet& test) {
   const RankerConfig& c = ranker.config();
   const std::vector<float> p = ranker.score(test.examples());
   OrderedJson all;
@@ -82,12 +82,12 @@ void run_rank(const RankFlags& f) {
     const Parts parts(data, f.split, seed);
     const ExampleSet test = chosen(data, parts.test);
     const auto unified = trained(context, data, parts, f, seed, "unified");
-    OrderedJson report{{"seed", seed}, {"split", f.split}, {"interaction", OrderedJson::parse(json_of(data.config)).at("interaction")}, {"unified", judged(*unified, test)}};
+    OrderedJson report{{"seed", seed}, {"split", f.split}, {"interaction", OrderedJson::parse(json_of(data.config)).at("interaction")}, {"unified", judged_ranker(*unified, test)}};
     print_table("unified", report["unified"]);
     if (f.apart) {
       for (size_t s = 0; s < data.config.surfaces.size(); ++s) {
         const Parts own = parts.where([&](int64_t i) { return data.examples.surface(i) == int32_t(s); });
-        const OrderedJson of_surface = judged(*trained(context, data, own, f, seed, data.config.surfaces[s].c_str()), chosen(data, own.test));
+        const OrderedJson of_surface = judged_ranker(*trained(context, data, own, f, seed, data.config.surfaces[s].c_str()), chosen(data, own.test));
         for (const auto& [task, surfaces] : of_surface.items()) report["apart"][task][data.config.surfaces[s]] = surfaces.at(data.config.surfaces[s]);
       }
       print_table("apart", report["apart"]);

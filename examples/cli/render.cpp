@@ -13,7 +13,7 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct RenderFlags {
   ModelFlags model;
   std::string messages, date, template_name;
   bool ids = false;
@@ -47,7 +47,7 @@ std::string date_of(const OrderedJson& input, const std::string& otherwise) {
 
 std::string id_list(const std::vector<int32_t>& ids) { return Json(ids).dump() + "\n"; }
 
-std::string rendered(const Flags& f, bool date_given) {
+std::string rendered(const RenderFlags& f, bool date_given) {
   const std::string text = read_input(f.messages);
   const ModelPtr model = f.model.open();
   return stoppable([&](const Watch& watch) {
@@ -62,7 +62,7 @@ std::string rendered(const Flags& f, bool date_given) {
 }  // namespace
 
 void add_render(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<RenderFlags>();
   f->date = today();
   const Verb verb(app, "render", "Print a chat as the model's template writes it, nothing added");
   f->model.add(verb);

@@ -12,7 +12,7 @@
 namespace puna::cli {
 namespace {
 
-struct Flags {
+struct TrainFlags {
   ModelFlags model;  // path: the model to go on from; may be empty
   TrainingFlags training;
   std::string config, tokenizer, chat_template, type;
@@ -29,7 +29,7 @@ std::string all_text(const std::vector<std::string>& files) {
   return all;
 }
 
-ModelPtr starting_model(const Flags& f) {
+ModelPtr starting_model(const TrainFlags& f) {
   if (!f.model.path.empty()) return f.model.open(/*trains=*/true);
   if (f.config.empty()) usage_error_missing("MODEL or --model-config");
   const ContextPtr context = f.model.make_context(/*trains=*/true);
@@ -43,7 +43,7 @@ ModelPtr starting_model(const Flags& f) {
   return new_model(context, f.config, train_bpe(all_text(f.training.data), bpe), f.training.seed);
 }
 
-void run(const Flags& f) {
+void run_train(const TrainFlags& f) {
   const std::optional<DType> type = f.type.empty() ? std::nullopt : std::optional(weight_type(f.type));
   MpiPeers mpi;
   if (mpi.first()) require_own_folder(f.training.out, f.training.resume, f.training.overwrite);
@@ -70,7 +70,7 @@ void run(const Flags& f) {
 }  // namespace
 
 void add_train(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<TrainFlags>();
   const Verb verb(app, "train", "Train a model: from nothing (--model-config) or from a model's weights");
   verb.option("MODEL", f->model.path, "a model to go on from; none = a new one");
   f->model.add_computing(verb);
@@ -80,7 +80,7 @@ void add_train(CLI::App& app) {
   verb.option("--chat-template", f->chat_template, "a file with the new model's chat template");
   verb.option("--type", f->type, "weight type of the file that is written, e.g. Q8_0; none = F32");
   f->training.add(verb);
-  verb.run([f] { run(*f); });
+  verb.run([f] { run_train(*f); });
 }
 
 }  // namespace puna::cli

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct Flags {
+struct VerifyFlags {
   ModelFlags model;
   std::string reference;
 };
@@ -184,7 +184,7 @@ class Verifier {
 }  // namespace
 
 void add_verify(CLI::App& app) {
-  const auto f = std::make_shared<Flags>();
+  const auto f = std::make_shared<VerifyFlags>();
   const Verb verb(app, "verify", "Compare a model's blocks with reference numbers and name the first that differs");
   f->model.add(verb);
   verb.option("--reference", f->reference, "the folder with manifest.json (default: the model's own folder)");

@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kConventionChunk = 8192, kConventionNopeStep = 4, kMaverickExperts = 128;
 
 // "llama4." + name. Some converters write one value a layer; we take it when all agree.
-struct Keys {
+struct GgufKeys {
   const Metadata& m;
   std::string prefix;
   std::string key(const char* k) const { return prefix + k; }
@@ -34,7 +34,7 @@ struct Keys {
 };
 
 // As llama.cpp reads it: no type is the linear one, and the factor once had another name.
-RopeScaling rope_scaling(const Keys& k) {
+RopeScaling rope_scaling(const GgufKeys& k) {
   const std::string type = k.key("rope.scaling.type"), factor = k.key("rope.scaling.factor"),
                     old = k.key("rope.scale_linear");
   const std::string kind = k.m.string(type, std::string("linear"));
@@ -56,7 +56,7 @@ RopeScaling rope_scaling(const Keys& k) {
   return s;
 }
 
-void read_frequencies(LlamaConfig& c, const Keys& k, const std::vector<float>* rope_freqs) {
+void read_frequencies(LlamaConfig& c, const GgufKeys& k, const std::vector<float>* rope_freqs) {
   const int64_t dims = k.integer("rope.dimension_count", 2, kMaxHeadDim, c.head_dim);
   if (dims != c.head_dim)
     fail(Status::unsupported, "metadata '%s' is %lld, expected the head size %lld", k.key("rope.dimension_count").c_str(),
@@ -93,7 +93,7 @@ std::vector<uint8_t> flags(const Metadata& m, const char* key, int64_t layers) {
   return f;
 }
 
-void read_llama4(LlamaConfig& c, const Keys& k) {
+void read_llama4(LlamaConfig& c, const GgufKeys& k) {
   c.experts = k.integer("expert_count", 1, kMaxExperts);
   c.experts_per_token = k.integer("expert_used_count", 1, kMaxExperts, 1);
   c.expert_ffn = k.integer("expert_feed_forward_length", 1, kMaxFfn);
@@ -118,7 +118,7 @@ void read_llama4(LlamaConfig& c, const Keys& k) {
 }
 
 // A key that other programs compute with and we do not.
-void require_nothing_else(const LlamaConfig& c, const Keys& k) {
+void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
   const MetadataValue zero = int64_t{0}, one = int64_t{1}, no = false;
   const std::vector<NeutralKey> keys = {
       {"attention.scale", {zero, 1 / std::sqrt(double(c.head_dim))}},
@@ -205,7 +205,7 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
     fail(Status::unsupported, "metadata 'general.architecture' is '%.40s', which is not supported; known: llama, llama4", c.architecture.c_str());
   if (const std::string type = m.string("general.type", std::string("model")); type != "model")
     fail(Status::unsupported, "metadata 'general.type' is '%.40s': the file holds no model", type.c_str());
-  const Keys k{m, c.architecture + "."};
+  const GgufKeys k{m, c.architecture + "."};
   c.layers = k.integer("block_count", 1, kMaxLayers);
   c.hidden = k.integer("embedding_length", 1, kMaxHidden);
   c.heads = k.integer("attention.head_count", 1, kMaxHeads);

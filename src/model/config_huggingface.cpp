@@ -13,7 +13,7 @@ namespace puna {
 namespace {
 
 // The text model's keys, wherever they are nested.
-struct Keys {
+struct HuggingFaceKeys {
   const Metadata& m;
   std::string prefix;
   std::string key(const char* k) const { return prefix + k; }
@@ -36,7 +36,7 @@ struct Keys {
 // of a head that is turned and the first length may stand beside them as well. What is said twice must be said alike.
 class RopeKeys {
  public:
-  explicit RopeKeys(const Keys& k) : k_(k), m_(k.m) {
+  explicit RopeKeys(const HuggingFaceKeys& k) : k_(k), m_(k.m) {
     for (const char* group : kGroups) {
       const std::string at = k.key(group);
       if (m_.has(at) && !m_.has_group(at)) {
@@ -75,7 +75,7 @@ class RopeKeys {
            text(then).c_str());
     return now.empty() && then.empty() ? "default" : m_.string(now.empty() ? then : now);
   }
-  // Keys that would do something in a type of RoPE other than this one.
+  // HuggingFaceKeys that would do something in a type of RoPE other than this one.
   void refuse(std::initializer_list<NeutralKey> keys) const {
     for (const char* group : kGroups) require_neutral(m_, k_.key(group) + ".", std::vector<NeutralKey>(keys));
   }
@@ -98,7 +98,7 @@ class RopeKeys {
     return v ? describe(*v) : "an object or list";
   }
 
-  const Keys& k_;
+  const HuggingFaceKeys& k_;
   const Metadata& m_;
 };
 
@@ -135,7 +135,7 @@ RopeScaling rope_scaling(const RopeKeys& rope) {
   return s;
 }
 
-void read_rope(LlamaConfig& c, const Keys& k) {
+void read_rope(LlamaConfig& c, const HuggingFaceKeys& k) {
   const RopeKeys rope(k);
   const double usual = c.architecture == "llama4" ? 500000.0 : 10000.0;  // transformers' defaults
   c.rope_theta = rope.number("rope_theta", 1, 1e12, usual, "rope_theta");
@@ -146,7 +146,7 @@ void read_rope(LlamaConfig& c, const Keys& k) {
 }
 
 // no_rope_layers[i] = 1 means that layer i does use RoPE (Hugging Face's name says the opposite). Empty: every 4th is NoPE.
-void read_llama4(LlamaConfig& c, const Keys& k) {
+void read_llama4(LlamaConfig& c, const HuggingFaceKeys& k) {
   const size_t layers = size_t(c.layers);
   const int64_t interval = k.integer("no_rope_layer_interval", 1, kMaxLayers, 4);
   c.uses_rope.assign(layers, 1);
@@ -191,7 +191,7 @@ void read_llama4(LlamaConfig& c, const Keys& k) {
 }
 
 // A key that transformers, or the code that ships with a model, computes with and we do not.
-void require_nothing_else(const LlamaConfig& c, const Keys& k) {
+void require_nothing_else(const LlamaConfig& c, const HuggingFaceKeys& k) {
   const MetadataValue zero = int64_t{0}, one = int64_t{1}, no = false;
   const std::vector<NeutralKey> keys = {
       {"attention_bias", {no}},
@@ -310,7 +310,7 @@ LlamaConfig read_config(const Metadata& m) {
   const std::string nested = "text_config.";
   const auto first = m.values().lower_bound(nested);
   const bool has_text = m.has_group("text_config") || (first != m.values().end() && first->first.starts_with(nested));
-  const Keys k{m, has_text ? nested : ""};
+  const HuggingFaceKeys k{m, has_text ? nested : ""};
   const std::string type = k.prefix.empty() ? outer : m.string("text_config.model_type", outer);
   LlamaConfig c;
   if (type == "llama4_text" || type == "llama4") c.architecture = "llama4";

@@ -17,10 +17,6 @@
 namespace puna {
 namespace {
 
-void tap(Inference& rec, float* to, View x) {
-  if (to) rec.stage(1, [&](int64_t) { for (int64_t t = 0; t < x.dims[0]; ++t) memcpy(to + t * x.dims[1], x.row(t), size_t(x.dims[1]) * 4); });
-}
-
 template <class Rec>
 RopeTable rope_table(Rec& rec, const Batch& b, const std::vector<float>& inverse_frequency) {
   const int64_t half = int64_t(inverse_frequency.size()), R = int64_t(b.rows.size());

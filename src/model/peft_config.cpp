@@ -12,7 +12,7 @@ namespace puna {
 namespace {
 
 constexpr const char* kFile = "adapter_config.json";
-constexpr size_t kMostPatterns = 1 << 14, kMostStates = 1 << 14;  // of all expressions of a field together
+constexpr size_t kMostPatterns = 1 << 14, kMostStatesOfAll = 1 << 14;  // of all expressions of a field together
 
 // Used below.
 constexpr std::string_view kUsed[] = {"peft_type",
@@ -166,9 +166,9 @@ class PeftConfig::Reader {
     size_t states = 0;
     for (const auto& [key, value] : object->get_ref<const OrderedJson::object_t&>()) {
       list.emplace_back(ModuleKey(key, (std::string(kFile) + ": " + field).c_str()), read(key, value));
-      if ((states += list.back().first.states()) > kMostStates)
+      if ((states += list.back().first.states()) > kMostStatesOfAll)
         fail(Status::unsupported, "%s: the expressions of %s are longer than %zu states together", kFile, field,
-             kMostStates);
+             kMostStatesOfAll);
     }
   }
 

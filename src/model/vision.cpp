@@ -12,10 +12,6 @@
 namespace puna {
 namespace {
 
-void tap(Inference& rec, float* to, View x) {
-  if (to) rec.stage(1, [&](int64_t) { memcpy(to, x.data, size_t(x.dims[0] * x.dims[1]) * 4); });
-}
-
 void layer_norm_rows(Inference& rec, const Activations& a, View x, const VisionNorm& norm, float eps) {
   rec.stage(a.rows(), [&](int64_t t) {
     rec.kernels().layer_norm(a.x.row(t), x.row(t), norm.w, norm.b, x.dims[1], eps);

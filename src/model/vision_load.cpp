@@ -26,7 +26,7 @@ void check(const VisionConfig& c) {
 }
 
 // What tensors and groups of tensors are called; "%" stands for the layer.
-struct Names {
+struct VisionNames {
   std::string patch, class_token, positions, pre, post, adapter_in, adapter_out, projector;
   std::string q, k, v, o, attn_norm, ffn_norm, up, down;
 };
@@ -39,7 +39,7 @@ VisionLinear read_linear(const WeightReader& r, const std::string& name, int64_t
   return {r.matrix(name + ".weight", rows, cols), r.vector(name + ".bias", rows)};
 }
 
-VisionLayer read_layer(const WeightReader& r, const VisionConfig& c, const Names& names, int64_t l) {
+VisionLayer read_layer(const WeightReader& r, const VisionConfig& c, const VisionNames& names, int64_t l) {
   const auto of = [&](std::string name) { return name.replace(name.find('%'), 1, std::to_string(l)); };
   const int64_t D = c.hidden;
   VisionLayer L;
@@ -54,7 +54,7 @@ VisionLayer read_layer(const WeightReader& r, const VisionConfig& c, const Names
   return L;
 }
 
-VisionWeights read_weights(const Context& context, const TensorMap& tensors, const VisionConfig& c, const Names& names,
+VisionWeights read_weights(const Context& context, const TensorMap& tensors, const VisionConfig& c, const VisionNames& names,
                            bool mapped, VisionTower::Progress progress, std::initializer_list<std::string_view> roots) {
   LlamaWeights owner;  // the reader keeps what it packs there
   const WeightReader r(context, tensors, owner, mapped, progress, /*store=*/nullptr);
@@ -143,7 +143,7 @@ VisionTower VisionTower::from_huggingface(const Context& context, const Metadata
                                           Progress progress) {
   const std::string root = "vision_model.", layer = root + "model.layers.%.", attn = layer + "self_attn.", mlp = layer + "mlp.",
                     adapter = root + "vision_adapter.mlp.";
-  const Names names = {root + "patch_embedding.linear.weight", root + "class_embedding", root + "positional_embedding_vlm", root + "layernorm_pre",
+  const VisionNames names = {root + "patch_embedding.linear.weight", root + "class_embedding", root + "positional_embedding_vlm", root + "layernorm_pre",
                        root + "layernorm_post", adapter + "fc1.weight", adapter + "fc2.weight", "multi_modal_projector.linear_1.weight",
                        attn + "q_proj", attn + "k_proj", attn + "v_proj", attn + "o_proj", layer + "input_layernorm", layer + "post_attention_layernorm",
                        mlp + "fc1", mlp + "fc2"};
@@ -159,7 +159,7 @@ VisionTower VisionTower::from_mmproj(const Context& context, const Metadata& met
   const std::string layer = "v.blk.%.";
   // The second norm has had two names.
   const std::string ffn_norm = layer + (tensors.find("v.blk.0.ln2.weight") ? "ln2" : "attn_post_norm");
-  const Names names = {"v.patch_embd.weight", "v.class_embd", "v.position_embd.weight", "v.pre_ln", "v.post_ln", "mm.model.mlp.1.weight",
+  const VisionNames names = {"v.patch_embd.weight", "v.class_embd", "v.position_embd.weight", "v.pre_ln", "v.post_ln", "mm.model.mlp.1.weight",
                        "mm.model.mlp.2.weight", "mm.model.fc.weight", layer + "attn_q", layer + "attn_k", layer + "attn_v", layer + "attn_out",
                        layer + "ln1", ffn_norm, layer + "ffn_up", layer + "ffn_down"};
   VisionTower tower;

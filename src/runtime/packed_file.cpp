@@ -12,8 +12,8 @@
 namespace puna {
 namespace {
 
-constexpr char kMagic[8] = {'P', 'U', 'N', 'A', 'P', 'A', 'C', 'K'};
-constexpr uint32_t kVersion = 2;
+constexpr char kPackedMagic[8] = {'P', 'U', 'N', 'A', 'P', 'A', 'C', 'K'};
+constexpr uint32_t kPackedVersion = 2;
 constexpr uint64_t kPage = 4096;
 
 static_assert(sizeof(PackedFile::Entry) == 40 && sizeof(PackedFile::Header) == 40);
@@ -91,10 +91,10 @@ PackedFile::Entry PackedFile::entry(uint64_t i) const noexcept {
 }
 
 bool PackedFile::belongs_to(uint64_t source) const {
-  if (file_.size() < sizeof(Header) || memcmp(file_.data(), kMagic, sizeof kMagic) != 0)
+  if (file_.size() < sizeof(Header) || memcmp(file_.data(), kPackedMagic, sizeof kPackedMagic) != 0)
     fail(Status::bad_file, "'%s' is no packed model; it was left as it is", path_.c_str());
   const Header h = header();
-  if (h.version != kVersion || h.source != source) return false;
+  if (h.version != kPackedVersion || h.source != source) return false;
   const uint64_t room = (file_.size() - sizeof h) / sizeof(Entry);
   if (h.bytes != file_.size() || h.matrices > room)
     fail(Status::bad_file, "%s: the header tells of %llu bytes and %u matrices, the file has %llu bytes; delete it to have it made again",
@@ -136,8 +136,8 @@ void PackedFile::make(const Context& context, const std::string& path, uint64_t 
   PackedLayout layout;
   build(*rehearsal_context(), &layout, {});
   Header h{};
-  memcpy(h.magic, kMagic, sizeof kMagic);
-  h.version = kVersion;
+  memcpy(h.magic, kPackedMagic, sizeof kPackedMagic);
+  h.version = kPackedVersion;
   h.matrices = uint32_t(layout.entries.size());
   h.source = source;
   h.bytes = layout.finish();

@@ -13,8 +13,6 @@
 namespace puna {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 // The scores to choose from: the logits themselves, or an edited copy.
 struct Scores {
   std::vector<float> edited;

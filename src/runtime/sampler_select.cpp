@@ -9,8 +9,6 @@
 
 namespace puna {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 Largest find_largest(std::span<const float> scores, Status status, const char* culprit) {
   constexpr size_t kLanes = 16;
   float best[kLanes];

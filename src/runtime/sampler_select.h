@@ -2,11 +2,14 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "puna/base/error.h"
 
 namespace puna {
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 struct Largest { float score; int32_t id; };  // the lowest id on a tie; score -infinity when there is nothing else
 

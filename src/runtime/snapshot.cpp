@@ -15,9 +15,9 @@
 namespace puna {
 namespace {
 
-constexpr char kMagic[8] = {'P', 'U', 'N', 'A', 'S', 'N', 'A', 'P'};
+constexpr char kSnapshotMagic[8] = {'P', 'U', 'N', 'A', 'S', 'N', 'A', 'P'};
 // Version 1 is what sessions without images are written as.
-constexpr uint32_t kVersion = 1, kVersionWithImages = 2, kExact = 1, kHasLogits = 2, kQ8 = 4, kPending = 8;
+constexpr uint32_t kSnapshotVersion = 1, kVersionWithImages = 2, kExact = 1, kHasLogits = 2, kQ8 = 4, kPending = 8;
 
 struct Header {
   char magic[8];
@@ -81,8 +81,8 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
   const uint64_t bytes = snapshot_bytes(session);
   PUNA_REQUIRE(to.size() == bytes, "the buffer holds %zu bytes, expected %llu", to.size(), static_cast<unsigned long long>(bytes));
   Header header{};
-  memcpy(header.magic, kMagic, sizeof kMagic);
-  header.version = impl.held.patches.empty() ? kVersion : kVersionWithImages;
+  memcpy(header.magic, kSnapshotMagic, sizeof kSnapshotMagic);
+  header.version = impl.held.patches.empty() ? kSnapshotVersion : kVersionWithImages;
   header.flags = (options.exact ? kExact : 0) | (impl.has_logits ? kHasLogits : 0) | (options.kept() == DType::q8_0 ? kQ8 : 0) |
                  (impl.pending ? kPending : 0);
   header.model = fingerprint(session.model().llama());
@@ -118,8 +118,8 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   Header header;
   if (from.size() < sizeof header) fail(Status::bad_file, "snapshot: %zu bytes are less than its header", from.size());
   memcpy(&header, from.data(), sizeof header);
-  if (memcmp(header.magic, kMagic, sizeof kMagic) != 0) fail(Status::bad_file, "snapshot: it does not begin with PUNASNAP");
-  if (header.version < kVersion || header.version > kVersionWithImages || header.flags > (kExact | kHasLogits | kQ8 | kPending) || (header.flags & (kExact | kQ8)) == (kExact | kQ8))
+  if (memcmp(header.magic, kSnapshotMagic, sizeof kSnapshotMagic) != 0) fail(Status::bad_file, "snapshot: it does not begin with PUNASNAP");
+  if (header.version < kSnapshotVersion || header.version > kVersionWithImages || header.flags > (kExact | kHasLogits | kQ8 | kPending) || (header.flags & (kExact | kQ8)) == (kExact | kQ8))
     fail(Status::unsupported, "snapshot: version %u with flags %u, this library knows up to %u", header.version, header.flags, kVersionWithImages);
   if (header.bytes != from.size())
     fail(Status::bad_file, "snapshot: it says %llu bytes, %zu are there", static_cast<unsigned long long>(header.bytes), from.size());

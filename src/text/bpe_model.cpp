@@ -9,7 +9,7 @@
 namespace puna::text {
 namespace {
 
-constexpr size_t kLongestProbe = 1024;  // as in PieceIndex: colliding tables are refused when they are built
+constexpr size_t kLongestMergeProbe = 1024;  // as in PieceIndex: colliding tables are refused when they are built
 
 size_t hash_pair(int32_t left, int32_t right) noexcept {
   uint64_t h = (uint64_t(uint32_t(left)) << 32 | uint32_t(right)) * 0x9E3779B97F4A7C15u;
@@ -68,7 +68,7 @@ bool PairTable::insert(int32_t left, int32_t right, Merge merge) {
 
 bool PairTable::put(int32_t left, int32_t right, Merge merge) {
   const size_t mask = slots_.size() - 1, start = hash_pair(left, right);
-  for (size_t i = 0; i <= kLongestProbe; ++i) {
+  for (size_t i = 0; i <= kLongestMergeProbe; ++i) {
     Slot& s = slots_[(start + i) & mask];
     if (s.left == left && s.right == right) return false;
     if (s.left < 0) {
@@ -76,12 +76,12 @@ bool PairTable::put(int32_t left, int32_t right, Merge merge) {
       return true;
     }
   }
-  fail(Status::bad_file, "tokenizer: more than %zu merges share one hash value; no trained vocabulary does", kLongestProbe);
+  fail(Status::bad_file, "tokenizer: more than %zu merges share one hash value; no trained vocabulary does", kLongestMergeProbe);
 }
 
 Merge PairTable::find(int32_t left, int32_t right) const noexcept {
   const size_t mask = slots_.size() - 1, start = hash_pair(left, right);
-  for (size_t i = 0; i <= kLongestProbe; ++i) {
+  for (size_t i = 0; i <= kLongestMergeProbe; ++i) {
     const Slot& s = slots_[(start + i) & mask];
     if (s.left == left && s.right == right) return s.merge;
     if (s.left < 0) break;

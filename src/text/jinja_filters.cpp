@@ -12,6 +12,7 @@
 #include "text/jinja_text.h"
 
 namespace puna::jinja {
+namespace number_filters {
 namespace {
 
 Value length_filter(Machine& m, const Value& input, Args& args) {
@@ -251,9 +252,10 @@ constexpr TestEntry kTests[] = {{"defined", is<is_defined>},
                                 {"ge", compares<Comparison::ge>}};
 
 }  // namespace
+}  // namespace number_filters
 
 Filter find_number_filter(std::string_view name) {
-  for (const FilterEntry& e : kFilters)
+  for (const FilterEntry& e : number_filters::kFilters)
     if (e.name == name) return e.filter;
   return nullptr;
 }
@@ -265,7 +267,7 @@ Filter find_filter(std::string_view name) {
 }
 
 Test find_test(std::string_view name) {
-  for (const TestEntry& e : kTests)
+  for (const number_filters::TestEntry& e : number_filters::kTests)
     if (e.name == name) return e.test;
   return nullptr;
 }

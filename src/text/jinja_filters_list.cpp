@@ -12,6 +12,7 @@
 #include "text/jinja_text.h"
 
 namespace puna::jinja {
+namespace list_filters {
 namespace {
 
 using Parts = std::vector<Value>;
@@ -329,9 +330,10 @@ constexpr FilterEntry kFilters[] = {{"first", first},
                                     {"rejectattr", select<false, true>}};
 
 }  // namespace
+}  // namespace list_filters
 
 Filter find_list_filter(std::string_view name) {
-  for (const FilterEntry& e : kFilters)
+  for (const FilterEntry& e : list_filters::kFilters)
     if (e.name == name) return e.filter;
   return nullptr;
 }

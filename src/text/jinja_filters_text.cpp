@@ -9,6 +9,7 @@
 #include "text/jinja_text.h"
 
 namespace puna::jinja {
+namespace text_filters {
 namespace {
 
 template <CaseMap Map>
@@ -303,9 +304,10 @@ constexpr FilterEntry kFilters[] = {{"capitalize", mapped<map_capitalized>},
                                     {"xmlattr", not_supported}};
 
 }  // namespace
+}  // namespace text_filters
 
 Filter find_text_filter(std::string_view name) {
-  for (const FilterEntry& e : kFilters)
+  for (const FilterEntry& e : text_filters::kFilters)
     if (e.name == name) return e.filter;
   return nullptr;
 }

@@ -9,6 +9,7 @@
 #include "text/jinja_search.h"
 
 namespace puna::jinja {
+namespace globals {
 namespace {
 
 struct Function final : Opaque {
@@ -184,21 +185,22 @@ constexpr Entry kGlobals[] = {
     {"joiner", make_joiner}, {"lipsum", lipsum}, {"raise_exception", raise_exception}, {"strftime_now", strftime_now}};
 
 }  // namespace
+}  // namespace globals
 
 bool is_global(std::string_view name) {
-  return std::any_of(std::begin(kGlobals), std::end(kGlobals), [&](const Entry& e) { return e.name == name; });
+  return std::any_of(std::begin(globals::kGlobals), std::end(globals::kGlobals), [&](const globals::Entry& e) { return e.name == name; });
 }
 
 Value find_global(Machine& m, std::string_view name) {
-  const auto at = std::find_if(std::begin(kGlobals), std::end(kGlobals), [&](const Entry& e) { return e.name == name; });
-  if (at == std::end(kGlobals) || (name == "strftime_now" && m.now().empty())) return Value();
-  Value v = m.make<Function>(Kind::object, 0);
-  v.as<Function>().body = at->body;
+  const auto at = std::find_if(std::begin(globals::kGlobals), std::end(globals::kGlobals), [&](const globals::Entry& e) { return e.name == name; });
+  if (at == std::end(globals::kGlobals) || (name == "strftime_now" && m.now().empty())) return Value();
+  Value v = m.make<globals::Function>(Kind::object, 0);
+  v.as<globals::Function>().body = at->body;
   return v;
 }
 
 bool set_namespace_attribute(Machine& m, const Value& value, std::string_view name, const Value& to) {
-  auto* space = value.is(Kind::object) ? dynamic_cast<Namespace*>(value.object()) : nullptr;
+  auto* space = value.is(Kind::object) ? dynamic_cast<globals::Namespace*>(value.object()) : nullptr;
   if (!space) return false;
   if (Value* old = space->find(m, name)) {
     *old = to;

@@ -10,6 +10,7 @@
 #include "text/jinja_unicode.h"
 
 namespace puna::jinja {
+namespace methods {
 namespace {
 
 using Method = Value (*)(Machine& m, const Value& self, Args& args);
@@ -386,21 +387,22 @@ const Entry* find_entry(const Entry (&table)[N], std::string_view name) {
 }
 
 }  // namespace
+}  // namespace methods
 
 bool get_method(Machine& m, const Value& self, std::string_view name, Value& out) {
-  const Entry* entry = nullptr;
+  const methods::Entry* entry = nullptr;
   switch (self.kind()) {
-    case Kind::string: entry = find_entry(kText, name); break;
-    case Kind::list: entry = find_entry(kList, name); break;
+    case Kind::string: entry = methods::find_entry(methods::kText, name); break;
+    case Kind::list: entry = methods::find_entry(methods::kList, name); break;
     case Kind::tuple:
-    case Kind::range: entry = find_entry(kTuple, name); break;
-    case Kind::dict: entry = find_entry(kDict, name); break;
+    case Kind::range: entry = methods::find_entry(methods::kTuple, name); break;
+    case Kind::dict: entry = methods::find_entry(methods::kDict, name); break;
     default: break;
   }
   if (!entry) return false;
-  out = m.make<BoundMethod>(Kind::object, self.depth());
-  out.as<BoundMethod>().self = self;
-  out.as<BoundMethod>().entry = entry;
+  out = m.make<methods::BoundMethod>(Kind::object, self.depth());
+  out.as<methods::BoundMethod>().self = self;
+  out.as<methods::BoundMethod>().entry = entry;
   return true;
 }
 

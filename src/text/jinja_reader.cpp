@@ -19,7 +19,6 @@ constexpr const char* kWhat = "chat template variables";
 constexpr size_t kMaxDepth = 64;       // as base/json.cpp
 constexpr size_t kMaxDigits = 4300;    // of an integer: Python's limit
 constexpr size_t kMaxNumber = 20'000;  // characters
-constexpr size_t kFewKeys = 8;         // need no order (jinja_value.cpp)
 constexpr size_t kSharedBytes = 32;    // longer texts are not looked for among those seen before
 constexpr size_t kSharedTexts = 1000;
 

@@ -113,8 +113,6 @@ std::string range_key(const Range& r) {
   return "R" + std::to_string(r.count ? r.start : 0) + "," + std::to_string(r.count > 1 ? r.step : 0) + "," + std::to_string(r.count);
 }
 
-constexpr size_t kFewKeys = 8;  // are looked through one by one
-
 }  // namespace
 
 std::optional<std::string> Machine::hash(const Value& v) {

@@ -19,6 +19,8 @@
 
 namespace puna::jinja {
 
+inline constexpr size_t kFewKeys = 8;  // of a dict: looked through one by one, they need no order
+
 class Machine;
 class Value;
 struct Args;

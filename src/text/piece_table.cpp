@@ -5,7 +5,7 @@
 namespace puna::text {
 namespace {
 
-constexpr size_t kLongestProbe = 1024;  // honest tables at half load stay below a hundred
+constexpr size_t kLongestPieceProbe = 1024;  // honest tables at half load stay below a hundred
 
 __extension__ typedef unsigned __int128 Wide;
 uint64_t mix(uint64_t a, uint64_t b) noexcept {
@@ -64,7 +64,7 @@ int32_t PieceIndex::insert(const PieceList& pieces, int32_t id) {
   const std::string_view key = pieces[id];
   const uint64_t hash = hash_bytes(key.data(), key.size());
   const size_t mask = slots_.size() - 1;
-  for (size_t i = 0; i <= kLongestProbe; ++i) {
+  for (size_t i = 0; i <= kLongestPieceProbe; ++i) {
     Slot& s = slots_[(hash + i) & mask];
     if (s.id < 0) {
       s = {uint32_t(hash >> 32), id};
@@ -74,14 +74,14 @@ int32_t PieceIndex::insert(const PieceList& pieces, int32_t id) {
     }
     if (s.tag == uint32_t(hash >> 32) && pieces[s.id] == key) return s.id;
   }
-  fail(Status::bad_file, "tokenizer: more than %zu pieces share one hash value; no trained vocabulary does", kLongestProbe);
+  fail(Status::bad_file, "tokenizer: more than %zu pieces share one hash value; no trained vocabulary does", kLongestPieceProbe);
 }
 
 int32_t PieceIndex::find(const PieceList& pieces, std::string_view key) const noexcept {
   if (key.size() > longest_ || slots_.empty()) return -1;
   const uint64_t hash = hash_bytes(key.data(), key.size());
   const size_t mask = slots_.size() - 1;
-  for (size_t i = 0; i <= kLongestProbe; ++i) {
+  for (size_t i = 0; i <= kLongestPieceProbe; ++i) {
     const Slot s = slots_[(hash + i) & mask];
     if (s.id < 0) return -1;
     if (s.tag == uint32_t(hash >> 32) && pieces[s.id] == key) return s.id;

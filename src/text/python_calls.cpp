@@ -15,9 +15,9 @@ constexpr int kMaxDepth = 64;
 constexpr size_t kMaxKeys = 1024;  // of one object: keeping their order costs a search a key
 struct NotPython {};               // thrown and caught within this file
 
-class Reader {
+class CallReader {
  public:
-  explicit Reader(std::string_view text) : s_(text) {}
+  explicit CallReader(std::string_view text) : s_(text) {}
 
   std::vector<PythonCall> run() {
     while (at_ < s_.size() && (s_[at_] == '\n' || s_[at_] == '\r')) ++at_;  // an indented statement is a syntax error
@@ -245,7 +245,7 @@ class Reader {
 std::optional<std::vector<PythonCall>> parse_python_calls(std::string_view text) {
   if (!is_utf8(text)) return std::nullopt;
   try {
-    return Reader(text).run();
+    return CallReader(text).run();
   } catch (const NotPython&) { return std::nullopt; }
 }
 

@@ -10,7 +10,7 @@
 namespace puna::train {
 namespace {
 
-constexpr int64_t kPiece = 1 << 14;  // values a tile
+constexpr int64_t kOptimizerPiece = 1 << 14;  // values a tile
 
 struct AdamStep {
   float keep, scale, b1, b2, rate, root_correction, epsilon;  // keep: 1 - lr decay; scale: of the gradient; rate: lr / (1 - b1^t)
@@ -88,8 +88,8 @@ double Optimizer::step(double learning_rate_factor) {
   const AdagradStep adagrad{float(lr), scale, float(o.weight_decay), float(o.epsilon)};
   for (size_t i = 0; i < parameters_.list().size(); ++i) {
     const Parameter& p = parameters_.list()[i];
-    parameters_.context().executor().run((p.count + kPiece - 1) / kPiece, [&](int64_t piece) {
-      const int64_t at = piece * kPiece, n = std::min(kPiece, p.count - at);
+    parameters_.context().executor().run((p.count + kOptimizerPiece - 1) / kOptimizerPiece, [&](int64_t piece) {
+      const int64_t at = piece * kOptimizerPiece, n = std::min(kOptimizerPiece, p.count - at);
       if (o.kind == OptimizerKind::adamw) adam.run(p.values + at, moment(i) + at, second(i) + at, p.gradient + at, n);
       else if (o.kind == OptimizerKind::adagrad) adagrad.run(p.values + at, moment(i) + at, p.gradient + at, n);
       else sgd.run(p.values + at, moment(i) + at, p.gradient + at, n);

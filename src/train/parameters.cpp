@@ -9,11 +9,11 @@
 namespace puna::train {
 namespace {
 
-constexpr int64_t kPiece = 1 << 16;  // values a tile
+constexpr int64_t kParameterPiece = 1 << 16;  // values a tile
 
 template <class Visit>
 void for_pieces(const Context& context, int64_t count, Visit&& visit) {
-  context.executor().run((count + kPiece - 1) / kPiece, [&](int64_t i) { visit(i * kPiece, std::min(count, (i + 1) * kPiece)); });
+  context.executor().run((count + kParameterPiece - 1) / kParameterPiece, [&](int64_t i) { visit(i * kParameterPiece, std::min(count, (i + 1) * kParameterPiece)); });
 }
 
 }  // namespace
@@ -48,11 +48,11 @@ void Parameters::zero_gradients() noexcept {
 double Parameters::gradient_square_sum() const {
   double all = 0;
   for (const Parameter& p : list_) {
-    std::vector<double> sums(size_t((p.count + kPiece - 1) / kPiece));
+    std::vector<double> sums(size_t((p.count + kParameterPiece - 1) / kParameterPiece));
     for_pieces(*context_, p.count, [&](int64_t begin, int64_t end) {
       double lanes[16] = {};
       for (int64_t i = begin; i < end; ++i) lanes[i % 16] += double(p.gradient[i]) * double(p.gradient[i]);
-      for (const double lane : lanes) sums[size_t(begin / kPiece)] += lane;
+      for (const double lane : lanes) sums[size_t(begin / kParameterPiece)] += lane;
     });
     for (const double s : sums) all += s;
   }

@@ -5,6 +5,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_model_config {
 namespace {
 
 bool is_checkpoint(const Golden& g) { return g.has_file("config.json") && g.has_file("model.safetensors") && g.has("logits"); }
@@ -157,3 +158,5 @@ TEST_CASE("dense and expert layers are not taken for each other", "[attacks][gol
     }
   });
 }
+
+}  // namespace test_model_config

@@ -5,6 +5,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_safetensors_attacks {
 namespace {
 
 // A file from a header as text and so many bytes of data.
@@ -167,3 +168,5 @@ TEST_CASE("a safetensors header costs memory in proportion to its size", "[attac
     CHECK(HeapMeter::peak() < 12 * b->size());
   }
 }
+
+}  // namespace test_safetensors_attacks

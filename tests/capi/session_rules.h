@@ -82,10 +82,12 @@ inline std::vector<int32_t> rest_of(const GenerationHandle& g) {
 }
 
 inline std::string snapshot(const SessionHandle& session) {
-  size_t size = 0;
+  size_t size = 0, again = 0;
   ok(puna_session_snapshot(session.get(), nullptr, 0, &size));
   std::string bytes(size, '\0');
-  ok(puna_session_snapshot(session.get(), bytes.data(), size, &size));
+  refused(puna_session_snapshot(session.get(), bytes.data(), size - 1, &again), PUNA_INVALID_ARGUMENT, "are needed");
+  ok(puna_session_snapshot(session.get(), bytes.data(), size, &again));
+  CHECK(again == size);
   return bytes;
 }
 

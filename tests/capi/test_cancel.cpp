@@ -11,6 +11,7 @@
 
 using namespace puna::test;
 
+namespace test_cancel {
 namespace {
 
 std::string long_chat(int messages) {
@@ -142,3 +143,5 @@ TEST_CASE("fine-tuning hears a cancel within a step, on any executor", "[capi]")
   refused(puna_model_finetune(model.get(), kExamples.data(), kExamples.size(), &options, &adapter), PUNA_INTERNAL, "from watch");
   logits_after(make_session(model), some_tokens(3));
 }
+
+}  // namespace test_cancel

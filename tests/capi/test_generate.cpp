@@ -3,6 +3,7 @@
 #include <map>
 
 #include "capi/fixture.h"
+#include "capi/session_rules.h"
 
 using namespace puna::test;
 
@@ -32,13 +33,6 @@ Answer generate(const SessionHandle& session, const std::string& prompt, puna_ge
   options.struct_size = sizeof options;
   answer.status = puna_session_generate(session.get(), prompt.data(), prompt.size(), &options, Answer::receive, &answer, &answer.result);
   return answer;
-}
-
-puna_generate_options at_most(int64_t max_tokens) {
-  auto options = sized<puna_generate_options>();
-  options.max_tokens = max_tokens;
-  options.ignore_eos = 1;
-  return options;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 using namespace puna::test;
 
+namespace test_pipeline {
 namespace {
 
 constexpr int64_t kItems = 13;  // those of the recommender are 1 ... 12
@@ -359,3 +360,5 @@ TEST_CASE("what a pipeline cannot take is refused, and the answer is as it was",
   ok(puna_pipeline_recommend(s.pipeline, &s.request, &a.c));
   CHECK(a.c.found > 0);
 }
+
+}  // namespace test_pipeline

@@ -5,6 +5,7 @@
 
 using namespace puna::test;
 
+namespace test_session_cancel {
 TEST_CASE("a cancelled append that crosses the end of an attention chunk leaves the session as it was, byte for byte", "[capi]") {
   Host host;
   const puna_context_options options = host.options();
@@ -264,3 +265,5 @@ TEST_CASE("a call that fails in its midst leaves its buffer untouched", "[capi]"
     CHECK(timings.prompt_seconds > 0);
   }
 }
+
+}  // namespace test_session_cancel

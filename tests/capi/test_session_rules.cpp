@@ -6,6 +6,7 @@
 
 using namespace puna::test;
 
+namespace test_session_rules {
 TEST_CASE("a generation freed in its prompt drops its append, and the next one answers its own prompt", "[capi]") {
   const ModelHandle model = open_model(chunked_model());
   const std::vector<int32_t> old_prompt = ids(60), prompt = ids(9, 5);
@@ -261,3 +262,5 @@ TEST_CASE("a callback can cancel and read the session of its call, and nothing e
   ok(puna_session_generate_tokens(session.get(), nullptr, 0, &g, on_token, &seen, nullptr));
   seen.check();
 }
+
+}  // namespace test_session_rules

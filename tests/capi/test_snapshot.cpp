@@ -1,19 +1,11 @@
 // Snapshots: exact, deterministic, bound to a model; damaged ones are refused byte by byte.
 #include "capi/fixture.h"
+#include "capi/session_rules.h"
 
 using namespace puna::test;
 
+namespace test_snapshot {
 namespace {
-
-std::string snapshot(const SessionHandle& session) {
-  size_t size = 0, again = 0;
-  ok(puna_session_snapshot(session.get(), nullptr, 0, &size));
-  std::string bytes(size, '\0');
-  refused(puna_session_snapshot(session.get(), bytes.data(), size - 1, &again), PUNA_INVALID_ARGUMENT, "are needed");
-  ok(puna_session_snapshot(session.get(), bytes.data(), size, &again));
-  CHECK(again == size);
-  return bytes;
-}
 
 SessionHandle restore(const ModelHandle& model, const std::string& bytes) {
   puna_session* s = nullptr;
@@ -140,3 +132,5 @@ TEST_CASE("a damaged or hostile snapshot is an error, wherever the damage is", "
   CHECK(status_of_restore(model, with_field(bytes, 64, 4, 8)) == PUNA_BAD_FILE);  // fewer keys than tokens, though there are logits
   CHECK(status_of_restore(model, with_field(bytes, 12, 1, 4)) == PUNA_BAD_FILE);  // exact: other sizes
 }
+
+}  // namespace test_snapshot

@@ -4,6 +4,7 @@
 
 using namespace puna::test;
 
+namespace test_step {
 namespace {
 
 // Steps until the append is finished; returns how many steps that took.
@@ -268,3 +269,5 @@ TEST_CASE("timings count what was computed", "[capi]") {
   CHECK(timings.prompt_seconds > 0);
   CHECK(timings.decode_seconds > 0);
 }
+
+}  // namespace test_step

@@ -10,6 +10,7 @@
 
 using namespace puna::test;
 
+namespace test_threads {
 namespace {
 
 const std::string kExamples = R"({"prompt": "one two", "completion": " three"})";
@@ -157,3 +158,5 @@ TEST_CASE("sessions, forks, batches, cancels, adapters, images and fine-tuning s
   CHECK(asked > 0);
   puna_adapter_free(adapter);
 }
+
+}  // namespace test_threads

@@ -6,7 +6,7 @@
 namespace {
 
 constexpr int64_t kNever = INT64_MIN;
-std::atomic<int64_t> live{0}, countdown{kNever};
+std::atomic<int64_t> blocks{0}, countdown{kNever};
 std::atomic<bool> failed{false}, failed_nothrow{false};
 
 bool fails(bool nothrow) noexcept {
@@ -20,11 +20,11 @@ bool fails(bool nothrow) noexcept {
 void* take(size_t bytes, size_t alignment, bool nothrow) noexcept {
   if (fails(nothrow)) return nullptr;
   void* p = alignment == 0 ? std::malloc(bytes ? bytes : 1) : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (p) ++live;
+  if (p) ++blocks;
   return p;
 }
 void give(void* p) noexcept {
-  if (p) --live;
+  if (p) --blocks;
   std::free(p);
 }
 
@@ -44,6 +44,6 @@ bool disarm_heap(bool* optional) noexcept {
   *optional = failed_nothrow;
   return failed;
 }
-int64_t live_blocks() noexcept { return live; }
+int64_t live_blocks() noexcept { return blocks; }
 
 }  // namespace puna::test

@@ -8,6 +8,7 @@ using namespace puna;
 using namespace puna::test;
 using Catch::Contains;
 
+namespace test_unreadable {
 namespace {
 
 std::string entry(const std::string& name, const std::string& dtype, const std::string& shape, size_t begin,
@@ -101,3 +102,5 @@ TEST_CASE("metadata knows of objects and lists that it cannot hold, and no gette
   CHECK(m.integer("nothing", 0, 9, 5) == 5);
   CHECK(m.unread() == std::vector<std::string>{"full.a", "mixed"});
 }
+
+}  // namespace test_unreadable

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "support/isa.h"
+#include "support/catch.h"
 
 namespace puna::test {
 

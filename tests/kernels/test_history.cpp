@@ -8,6 +8,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_history {
 namespace {
 
 struct Case {
@@ -119,3 +120,5 @@ TEST_CASE("rows of recommenders have the same bits on every ISA", "[kernels][isa
       on_every_isa([&](const KernelTable& k) { CHECK(ref::differing(all(k), want) == 0); });
     }
 }
+
+}  // namespace test_history

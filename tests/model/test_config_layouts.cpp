@@ -10,6 +10,8 @@
 
 using namespace puna;
 using namespace puna::test;
+
+namespace test_config_layouts {
 namespace fs = std::filesystem;
 
 namespace {
@@ -94,3 +96,5 @@ TEST_CASE("the page size is the largest divisor of the chunk up to 64", "[model]
     for (int64_t larger = size + 1; larger <= 64; ++larger) CHECK(chunk % larger != 0);
   }
 }
+
+}  // namespace test_config_layouts

@@ -11,6 +11,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_pause {
 namespace {
 
 bool is_llama4_text(const Golden& g) { return g.has("logits") && g.has("embeddings") && g.has("router_experts"); }
@@ -111,3 +112,5 @@ TEST_CASE("other passes may run while one is paused", "[model][golden]") {
     CHECK(ref::differing(got.logits, want.logits) == 0);
   }
 }
+
+}  // namespace test_pause

@@ -15,6 +15,7 @@ using namespace puna;
 using namespace puna::test;
 using Catch::Contains;
 
+namespace test_peft_fields {
 namespace {
 
 struct Base {
@@ -200,3 +201,5 @@ TEST_CASE("a tensor of an adapter that fits nothing is refused by its name", "[m
   CHECK_THROWS_WITH(load("", half), Contains(kQ0));
   CHECK_THROWS_WITH(load("", File()), Contains("no tensors"));
 }
+
+}  // namespace test_peft_fields

@@ -17,6 +17,7 @@ using namespace puna;
 using namespace puna::recsys;
 using namespace puna::test;
 
+namespace test_ranker {
 namespace {
 
 uint64_t hash_of(const Ranker& ranker) {
@@ -345,3 +346,5 @@ TEST_CASE("a configuration survives JSON, and what is wrong with one is said", "
   CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like", "weight": "x"}]})").find("weight") != std::string::npos);
   CHECK(message("[]").find("object") != std::string::npos);
 }
+
+}  // namespace test_ranker

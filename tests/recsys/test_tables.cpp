@@ -12,6 +12,7 @@ using namespace puna;
 using namespace puna::recsys;
 using namespace puna::test;
 
+namespace test_tables {
 namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
@@ -302,3 +303,5 @@ TEST_CASE("a sequence model keeps its items' names, and a checkpoint belongs to 
     CHECK(status_of([&] { SequenceModel::load(recsys_context(), path); }) == Status::bad_file);
   }
 }
+
+}  // namespace test_tables

@@ -26,10 +26,11 @@ inline const std::vector<double>& half_table() {
   return table;
 }
 
-// The nearest half, ties to the even mantissa; what rounds to 65536 is infinity. Not for NaN.
+// The nearest half, ties to the even mantissa; what rounds to 65536 is infinity; NaN is a quiet NaN.
 inline uint16_t nearest_half(double x) {
   const std::vector<double>& t = half_table();
   const uint16_t sign = std::signbit(x) ? 0x8000 : 0;
+  if (std::isnan(x)) return uint16_t(sign | 0x7E00);
   const double a = std::abs(x);
   if (a >= t.back()) return uint16_t(sign | 0x7C00);
   const size_t above = size_t(std::upper_bound(t.begin(), t.end(), a) - t.begin()), below = above - 1;

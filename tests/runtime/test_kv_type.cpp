@@ -13,6 +13,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_kv_type {
 namespace {
 
 const char* const kBundled = PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf";  // chunks of 64, a head_dim of 32
@@ -136,3 +137,5 @@ TEST_CASE("q8_0 is refused where it cannot be", "[runtime]") {
   REQUIRE(small->config().head_dim % 32 != 0);
   CHECK_THROWS_WITH(Session(small, options_of(DType::q8_0)), Catch::Contains("head_dim"));
 }
+
+}  // namespace test_kv_type

@@ -12,6 +12,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_mmproj {
 namespace {
 
 bool sees(const Golden& g) { return g.has("pixel_values_hf") && g.has("projected_features"); }
@@ -126,3 +127,5 @@ TEST_CASE("an mmproj GGUF gives a text GGUF the eyes of the checkpoint both came
     }
   }
 }
+
+}  // namespace test_mmproj

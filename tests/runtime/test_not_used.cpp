@@ -13,6 +13,7 @@ using namespace puna;
 using namespace puna::test;
 using Catch::Contains;
 
+namespace test_not_used {
 namespace {
 
 // The smallest dense model, tied or not, with fields and tensors of the test's.
@@ -149,3 +150,5 @@ TEST_CASE("a misspelt field of a configuration for a new model is an error", "[r
   CHECK_THROWS_WITH(new_model(make_context({}), folder / "config.json", tokenizer, 1),
                     Contains("rope_tehta") && Contains("did you mean 'rope_theta'"));
 }
+
+}  // namespace test_not_used

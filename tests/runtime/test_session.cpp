@@ -15,6 +15,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_session {
 namespace {
 
 bool is_text_model(const Golden& g) { return g.has("logits") && g.has("hidden_states") && g.has("embeddings"); }
@@ -198,3 +199,5 @@ TEST_CASE("cancel from another thread ends a long append and the session goes on
   s.append({a.data(), 5});
   CHECK(s.length() == 5);
 }
+
+}  // namespace test_session

@@ -15,6 +15,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_text_parts {
 namespace {
 
 const char* const kTokenizer = R"({"added_tokens": [{"id": 3, "content": "</s>", "special": true}], "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
@@ -162,3 +163,5 @@ TEST_CASE("a tokenizer that is opened without its model knows how many ids the m
   folder.with("config.json", "{");
   CHECK_THROWS_AS(open_tokenizer(folder.at.path())->decode({4}, false), Error);
 }
+
+}  // namespace test_text_parts

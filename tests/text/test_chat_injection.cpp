@@ -14,6 +14,7 @@ using namespace puna;
 using nlohmann::json;
 using nlohmann::ordered_json;
 
+namespace test_chat_injection {
 namespace {
 
 const ChatTemplate::Texts kTokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
@@ -64,7 +65,7 @@ std::vector<int32_t> specials(const Tokenizer& t, const std::vector<int32_t>& id
 
 struct Family {
   std::string name, source;
-  ordered_json cases;
+  ordered_json cases;  // each has a name
 };
 
 std::vector<Family> families() {
@@ -74,8 +75,10 @@ std::vector<Family> families() {
       const size_t end = group.rfind("_template");
       if (end == group.npos || end + 9 != group.size()) continue;
       const std::string stem = group.substr(0, end);
-      all.push_back({stem, test::read_text(g.folder() + "/golden/" + stem + "_chat_template.jinja"),
-                     ordered_json::parse(test::read_text(g.folder() + "/" + what["file"].get<std::string>()))});
+      Family f = {stem, test::read_text(g.folder() + "/golden/" + stem + "_chat_template.jinja"),
+                  ordered_json::parse(test::read_text(g.folder() + "/" + what["file"].get<std::string>()))};
+      for (size_t i = 0; i < f.cases.size(); ++i) f.cases[i].emplace("name", "case " + std::to_string(i));
+      all.push_back(std::move(f));
     }
   REQUIRE(all.size() >= 2);
   return all;
@@ -97,7 +100,7 @@ TEST_CASE("a benign chat has the ids of its text with special tokens parsed, for
     size_t compared = 0;
     for (const ordered_json& c : f.cases) {
       if (c.contains("raises")) continue;
-      CAPTURE(f.name, c["name"].dump());
+      CAPTURE(f.name, c["name"].get<std::string>());
       const std::string variables = variables_of(c).dump();
       const bool mentions = std::any_of(names.begin(), names.end(), [&](const std::string& n) { return variables.find(n) != variables.npos; });
       if (mentions) continue;
@@ -123,7 +126,7 @@ TEST_CASE("no text of a chat makes a special token, for every family's template"
     size_t attacked = 0;
     for (const ordered_json& c : f.cases) {
       if (c.contains("raises")) continue;
-      CAPTURE(f.name, c["name"].dump());
+      CAPTURE(f.name, c["name"].get<std::string>());
       const auto ids = [&](const std::string& text) -> std::vector<int32_t> {
         ordered_json v = variables_of(c);
         put(v["messages"], text);
@@ -141,3 +144,5 @@ TEST_CASE("no text of a chat makes a special token, for every family's template"
     CHECK(attacked > 0);
   }
 }
+
+}  // namespace test_chat_injection

@@ -9,6 +9,7 @@
 using namespace puna;
 using nlohmann::ordered_json;
 
+namespace test_chat_template {
 namespace {
 
 ordered_json read_json(const test::Golden& g, const std::string& group) {
@@ -103,3 +104,5 @@ TEST_CASE("a template says which variables a render may give it: not its own, no
   }
   CHECK(!ChatTemplate::parse("{% for m in messages %}{{ m }}{% endfor %}")->reads("m"));
 }
+
+}  // namespace test_chat_template

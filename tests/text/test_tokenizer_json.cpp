@@ -8,6 +8,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_tokenizer_json {
 TEST_CASE("tokenizer.json in all its forms encodes and decodes as Hugging Face's library does", "[text]") {
   for (const auto& [name, file] : expectations("tokenizer_")) {
     const TokenizerPtr t = tokenizer_from_json(file["tokenizer"].dump(), "", "");
@@ -255,3 +256,5 @@ TEST_CASE("A hostile or foreign tokenizer.json is refused by the name of what is
   for (const char* id : {"0.5", "[7, 0.5]", "\"7\"", "true", "{}", "1e300", "[[7]]", "123456789012345678901234567890"})
     CHECK_THAT(error_of(small().dump(), "", (std::string(R"({"eos_token_id": )") + id + "}").c_str()), Contains("generation_config.json: eos_token_id"));
 }
+
+}  // namespace test_tokenizer_json

@@ -4,6 +4,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_data_forms {
 namespace {
 
 const std::string kUser = R"({"role": "user", "content": "q"})", kAnswer = R"({"role": "assistant", "content": "a"})";
@@ -163,3 +164,5 @@ TEST_CASE("a new tokenizer is made from what data say, not from their JSON", "[t
   CHECK(train::text_of_data("{\"messages\": [{\"role\": \"user\", \"content\": \"caf\\u00e9\"}], \"id\": \"x\"}\n{\"text\": \"t\"}", "x") == "caf\u00e9\nt\n");
   CHECK(train::text_of_data("plain", "x") == "plain");
 }
+
+}  // namespace test_data_forms

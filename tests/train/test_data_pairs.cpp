@@ -4,6 +4,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_data_pairs {
 namespace {
 
 const std::string kUser = R"({"role": "user", "content": "q"})", kGood = R"({"role": "assistant", "content": "good"})", kBad = R"({"role": "assistant", "content": "bad"})";
@@ -66,3 +67,5 @@ TEST_CASE("pairs tell what the template drops and which columns nobody uses", "[
   CHECK(r.report.unused_columns == Lines{"score_chosen"});
   CHECK((r.report.lines == 1 && r.report.tokens > 0 && r.report.counted == 4));
 }
+
+}  // namespace test_data_pairs

@@ -8,11 +8,13 @@
 #include "puna/train/trainer.h"
 #include "ref/compare.h"
 #include "support/files.h"
+#include "support/golden.h"
 
 using namespace puna;
 using namespace puna::test;
 using namespace puna::train;
 
+namespace test_trainer {
 namespace {
 
 // Sequences with something to learn: a token is followed by its successor, with a slip now and then.
@@ -384,3 +386,5 @@ TEST_CASE("options out of their range are refused with the range", "[train]") {
   CHECK(refused([](TrainerOptions& o) { o.schedule.floor = std::nan(""); }).find("0 to 1") != std::string::npos);
   CHECK(refused([](TrainerOptions& o) { o.schedule.warmup = -1; }).find("warmup") != std::string::npos);
 }
+
+}  // namespace test_trainer

@@ -11,6 +11,7 @@ using namespace puna;
 using namespace puna::test;
 using namespace puna::train;
 
+namespace test_trainer_pairs {
 namespace {
 
 Sequence sequence(std::vector<int32_t> tokens, size_t prompt) {
@@ -90,3 +91,5 @@ TEST_CASE("pairs without their references, and sequences with too few marks, are
   CHECK(status_of([&] { other.trainer->learn(std::vector<Preference>{{sequence({1, 2, 3}, 1), {{1, 2}, {}}}}); }) == Status::invalid_argument);
   CHECK(other.trainer->step().loss == loss);
 }
+
+}  // namespace test_trainer_pairs

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kBins = 10;
 constexpr double kNearest = 0x1p-24;  // f32 has no probability closer to 1
 
-double cross_entropy(double p, double y) { return -y * det::log(p) - (1 - y) * det::log1p(-p); }
+double cross_entropy_of(double p, double y) { return -y * det::log(p) - (1 - y) * det::log1p(-p); }
 double kept_inside(double p) { return std::clamp(p, kNearest, 1 - kNearest); }
 
 // Of all pairs of a positive and a negative, how many are in order; `order`: by ascending probability.
@@ -68,14 +68,14 @@ ProbabilityReport evaluate_probabilities(std::span<const float> p, std::span<con
     const double error = double(p[i]) - double(y[i]);
     predicted += double(p[i]);
     observed += double(y[i]);
-    r.log_loss += cross_entropy(kept_inside(double(p[i])), double(y[i])) / n;
+    r.log_loss += cross_entropy_of(kept_inside(double(p[i])), double(y[i])) / n;
     r.rmse += error * error / n;
   }
   r.rmse = std::sqrt(r.rmse);
   r.base_rate = observed / n;
   r.predicted_over_observed = predicted / observed;
   const bool both = r.base_rate > 0 && r.base_rate < 1;
-  r.ne = both ? r.log_loss / cross_entropy(r.base_rate, r.base_rate) : std::numeric_limits<double>::quiet_NaN();
+  r.ne = both ? r.log_loss / cross_entropy_of(r.base_rate, r.base_rate) : std::numeric_limits<double>::quiet_NaN();
   r.auc = auc_of(p, y, order);
   r.bins = bins_of(p, y, order);
   for (const CalibrationBin& b : r.bins) r.ece += double(b.examples) / n * std::fabs(b.predicted - b.observed);

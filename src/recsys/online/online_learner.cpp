@@ -12,7 +12,7 @@
 namespace puna::recsys {
 namespace {
 
-constexpr const char* kFormat = "online ranker 1";
+constexpr const char* kOnlineFormat = "online ranker 1";
 constexpr uint64_t kMostState = 1 << 20;
 constexpr int64_t kAtOnce = 512;  // events in memory
 constexpr double kLeast = 0x1p-24;
@@ -169,7 +169,7 @@ OnlineReport OnlineLearner::report() const {
 void OnlineLearner::checkpoint() {
   const std::string file = checkpoint_ == "checkpoint-0.safetensors" ? "checkpoint-1.safetensors" : "checkpoint-0.safetensors";
   trainer_.save(folder_ + "/" + file);
-  const std::string state = Json{{"puna", kFormat}, {"learned", report_.learned}, {"checkpoint", file}, {"all", json_of(report_.all)}, {"recent", json_of(report_.recent)}}.dump();
+  const std::string state = Json{{"puna", kOnlineFormat}, {"learned", report_.learned}, {"checkpoint", file}, {"all", json_of(report_.all)}, {"recent", json_of(report_.recent)}}.dump();
   os::AtomicFile out(folder_ + "/state.json");
   out.write(state.data(), state.size());
   out.commit();
@@ -183,7 +183,7 @@ void OnlineLearner::resume(const std::string& path) {
   try {
     Json state = parse_json(text, path.c_str());
     const JsonGuard guard(state);
-    if (state.at("puna").get<std::string>() != kFormat) fail(Status::bad_file, "%s is no online state of this version", path.c_str());
+    if (state.at("puna").get<std::string>() != kOnlineFormat) fail(Status::bad_file, "%s is no online state of this version", path.c_str());
     const Json& learned = state.at("learned");
     if (!learned.is_number_unsigned() || learned.get<uint64_t>() > uint64_t(INT64_MAX)) fail(Status::bad_file, "%s: 'learned' is %.40s, expected a count", path.c_str(), learned.dump().c_str());
     report.learned = learned.get<int64_t>();

@@ -14,7 +14,7 @@
 namespace puna::recsys {
 namespace {
 
-constexpr const char* kFormat = "ranker 1";
+constexpr const char* kRankerFormat = "ranker 1";
 
 std::string vocabulary_name(size_t feature) { return "vocabulary." + std::to_string(feature); }
 
@@ -81,14 +81,14 @@ void Ranker::save(const std::string& path) const {
                            }});
       }
   for (size_t f = 0; f < config_.features.size(); ++f) add_names(tensors, vocabulary_name(f), vocabulary(f));
-  write_safetensors(path, {{"puna", kFormat}, {"config", json_of(config_)}}, tensors);
+  write_safetensors(path, {{"puna", kRankerFormat}, {"config", json_of(config_)}}, tensors);
 }
 
 std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source, TableMemory memory) {
   const std::string& path = source->name();
   const SafetensorsFile file = read_safetensors(*context, source);
   const auto format = file.metadata.find("puna"), text = file.metadata.find("config");
-  if (format == file.metadata.end() || format->second != kFormat || text == file.metadata.end()) fail(Status::bad_file, "%s is no ranker of this version", path.c_str());
+  if (format == file.metadata.end() || format->second != kRankerFormat || text == file.metadata.end()) fail(Status::bad_file, "%s is no ranker of this version", path.c_str());
   RankerConfig config;
   try {
     config = ranker_config(text->second);

@@ -16,13 +16,13 @@ constexpr int64_t kEntriesPerTile = 1024;
 struct LossAt { double value, slope; };
 
 // -log p of what happened (or the mean of both, for an outcome between), p = sigmoid(x):   log(1 + e^x) - y x
-LossAt cross_entropy(double x, double y) noexcept {
+LossAt cross_entropy_at(double x, double y) noexcept {
   const double e = det::exp(-std::fabs(x)), p = x >= 0 ? 1 / (1 + e) : e / (1 + e);
   return {std::max(x, 0.0) - x * y + det::log1p(e), p - y};
 }
 
 // Huber's loss of sigmoid(x) - y: squares up to `limit`, then a line.
-LossAt huber(double x, double y, double limit) noexcept {
+LossAt huber_at(double x, double y, double limit) noexcept {
   const double p = 1 / (1 + det::exp(-x)), r = p - y, size = std::fabs(r), slope = std::clamp(r, -limit, limit);
   return {size <= limit ? 0.5 * r * r : limit * (size - 0.5 * limit), slope * p * (1 - p)};
 }
@@ -73,7 +73,7 @@ void RankerPass::learn(const RankerRows& rows, const float* numbers, const Outco
       for (size_t t = 0; t < tasks; ++t) {
         if (!known(first + i, t)) continue;
         const double x = double(logits.row(i)[t]), y = double(outcomes.values[size_t(first + i) * tasks + t]), weight = weight_of(first + i);
-        const LossAt at = c.tasks[t].kind == TaskKind::binary ? cross_entropy(x, y) : huber(x, y, loss.huber);
+        const LossAt at = c.tasks[t].kind == TaskKind::binary ? cross_entropy_at(x, y) : huber_at(x, y, loss.huber);
         values[size_t(i) * tasks + t] = at.value * weight;
         slopes.row(i)[t] += float(at.slope * weight * c.tasks[t].weight / loss.weight_sum);
       }

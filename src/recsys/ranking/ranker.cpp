@@ -10,7 +10,7 @@
 namespace puna::recsys {
 namespace {
 
-constexpr int64_t kRowsPerPass = 1024;
+constexpr int64_t kRankerRowsPerPass = 1024;
 
 }  // namespace
 
@@ -54,9 +54,9 @@ void Ranker::score(const Examples& examples, float* to, FunctionRef<bool()> shou
   std::vector<float> corrections;  // of the logits: odds p / (1 - p) are too large by 1 / q where only q of the negatives were kept
   for (const Task& t : config_.tasks) corrections.push_back(float(det::log(t.kept_negatives)));
   Buffer scratch;
-  for (int64_t first = 0; first < rows.count(); first += kRowsPerPass)
+  for (int64_t first = 0; first < rows.count(); first += kRankerRowsPerPass)
     run_inference(*context_, scratch, should_stop, [&](Inference& rec) {
-      const RankerForward forward{config_, *weights_, *table_, rows, examples.numbers, first, std::min(kRowsPerPass, rows.count() - first), {}};
+      const RankerForward forward{config_, *weights_, *table_, rows, examples.numbers, first, std::min(kRankerRowsPerPass, rows.count() - first), {}};
       const View logits = forward.logits(rec);
       for_rows(rec, forward.count, [&](int64_t t) {
         rec.kernels().add(logits.row(t), corrections.data(), tasks);

@@ -18,8 +18,8 @@
 namespace puna::recsys {
 namespace {
 
-constexpr const char* kKind = "ranker checkpoint 2";
-constexpr uint64_t kStepSeeds = uint64_t(1) << 32;  // a stream of random bits
+constexpr const char* kRankerCheckpoint = "ranker checkpoint 2";
+constexpr uint64_t kRankerStepSeeds = uint64_t(1) << 32;  // a stream of random bits
 
 train::Parameters trainable_parameters(const std::shared_ptr<Ranker>& ranker) {
   PUNA_REQUIRE(ranker != nullptr, "the ranker is NULL");
@@ -77,7 +77,7 @@ RankerStep RankerTrainer::learn(const Examples& examples, const Outcomes& outcom
   const RankerConfig& c = ranker_->config();
   const RankerRows rows(c, examples);
   const RankerLoss loss{options_.huber, check_outcomes(c, examples, outcomes)};
-  const Philox bits = philox(options_.seed, uint64_t(step_), kStepSeeds);
+  const Philox bits = philox(options_.seed, uint64_t(step_), kRankerStepSeeds);
   const uint64_t seed = uint64_t(bits.word[0]) << 32 | bits.word[1];
   std::vector<TaskLoss> losses(c.tasks.size());
   parameters_.zero_gradients();
@@ -123,11 +123,11 @@ std::vector<train::StateBlock> RankerTrainer::table_state() const {
 }
 
 void RankerTrainer::save(const std::string& path) const {
-  train::write_state(path, kKind, {{"step", step_}, {"optimizer_steps", optimizer_.steps()}}, fingerprint(), parameters_, optimizer_, table_state());
+  train::write_state(path, kRankerCheckpoint, {{"step", step_}, {"optimizer_steps", optimizer_.steps()}}, fingerprint(), parameters_, optimizer_, table_state());
 }
 
 void RankerTrainer::resume(const std::string& path) {
-  const train::StateFile file(parameters_.context(), path, kKind, fingerprint());
+  const train::StateFile file(parameters_.context(), path, kRankerCheckpoint, fingerprint());
   const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step);
   file.restore(parameters_, optimizer_, table_state());
   step_ = step;

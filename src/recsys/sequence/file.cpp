@@ -11,7 +11,7 @@
 namespace puna::recsys {
 namespace {
 
-constexpr const char* kFormat = "sequence recommender 1";
+constexpr const char* kSequenceFormat = "sequence recommender 1";
 constexpr const char* kItemNames = "item_names";
 
 // visit(name, field) for every number of a configuration.
@@ -34,7 +34,7 @@ SequenceConfig config_of(const std::map<std::string, std::string>& metadata, con
     if (found == metadata.end()) fail(Status::bad_file, "%s: '%s' is missing from its metadata", path.c_str(), key);
     return found->second;
   };
-  if (text("puna") != kFormat) fail(Status::bad_file, "%s is no sequence recommender of this version", path.c_str());
+  if (text("puna") != kSequenceFormat) fail(Status::bad_file, "%s is no sequence recommender of this version", path.c_str());
   SequenceConfig c;
   if (text("kind") == "sasrec") c.kind = SequenceKind::sasrec;
   else if (text("kind") != "hstu") fail(Status::bad_file, "%s: kind is '%.40s', expected hstu or sasrec", path.c_str(), text("kind").c_str());
@@ -55,7 +55,7 @@ SequenceConfig config_of(const std::map<std::string, std::string>& metadata, con
 }  // namespace
 
 void SequenceModel::save(const std::string& path) const {
-  std::map<std::string, std::string> metadata{{"puna", kFormat}, {"kind", config_.kind == SequenceKind::hstu ? "hstu" : "sasrec"}};
+  std::map<std::string, std::string> metadata{{"puna", kSequenceFormat}, {"kind", config_.kind == SequenceKind::hstu ? "hstu" : "sasrec"}};
   each_field(config_, [&](const char* name, int64_t field) { metadata[name] = std::to_string(field); });
   std::vector<OutputTensor> tensors = weights_->outputs();
   add_names(tensors, kItemNames, item_names_);

@@ -5,7 +5,7 @@
 namespace puna::recsys {
 namespace {
 
-constexpr int64_t kRowsPerPass = 4096;
+constexpr int64_t kSequenceRowsPerPass = 4096;
 
 }  // namespace
 
@@ -35,7 +35,7 @@ std::vector<float> SequenceModel::encode(std::span<const History> users, Functio
   for (size_t u = 0; u < users.size();) {
     HistoryBatch batch(config_);
     const size_t first = u;
-    while (u < users.size() && (u == first || batch.rows().rows() < kRowsPerPass)) batch.add(users[u++]);
+    while (u < users.size() && (u == first || batch.rows().rows() < kSequenceRowsPerPass)) batch.add(users[u++]);
     const HistoryRows rows = batch.rows();
     run_inference(*context_, scratch, should_stop, [&](Inference& rec) {
       const View e = SequenceForward{config_, *weights_, rows, {}}.encode(rec);

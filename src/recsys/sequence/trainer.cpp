@@ -16,8 +16,8 @@
 namespace puna::recsys {
 namespace {
 
-constexpr const char* kKind = "recommender checkpoint 2";
-constexpr uint64_t kDrawnItems = uint64_t(1) << 32, kStepSeeds = kDrawnItems + 1;  // streams of random bits; dropouts have the numbers below
+constexpr const char* kSequenceCheckpoint = "recommender checkpoint 2";
+constexpr uint64_t kDrawnItems = uint64_t(1) << 32, kSequenceStepSeeds = kDrawnItems + 1;  // streams of random bits; dropouts have the numbers below
 
 // to[0] = what came next, to[1 ...] = `negatives` items of the catalogue 1 ... items, equally likely, by the row's number within the step.
 void draw_candidates(int32_t* to, int32_t next, int64_t negatives, int64_t items, uint64_t seed, int64_t row) {
@@ -81,7 +81,7 @@ std::vector<int64_t> SequenceTrainer::draw(Position& at) const {
 // Adds the gradient of the mean loss, which is returned.
 double SequenceTrainer::learn_from(std::span<const int64_t> users, SequenceStep& report, FunctionRef<bool()> should_stop) {
   for (const int64_t u : users) report.rows += int64_t(histories_[size_t(u)].size()) - 1;
-  const Philox bits = philox(options_.seed, uint64_t(step_), kStepSeeds);
+  const Philox bits = philox(options_.seed, uint64_t(step_), kSequenceStepSeeds);
   const uint64_t seed = uint64_t(bits.word[0]) << 32 | bits.word[1];
   const int64_t per_row = 1 + options_.negatives;
   double loss = 0;
@@ -139,13 +139,13 @@ std::string SequenceTrainer::fingerprint() const {
 }
 
 void SequenceTrainer::save(const std::string& path) const {
-  train::write_state(path, kKind, {{"step", step_}, {"optimizer_steps", optimizer_.steps()}, {"epoch", at_.epoch}, {"user", at_.user}}, fingerprint(), parameters_,
+  train::write_state(path, kSequenceCheckpoint, {{"step", step_}, {"optimizer_steps", optimizer_.steps()}, {"epoch", at_.epoch}, {"user", at_.user}}, fingerprint(), parameters_,
                      optimizer_);
 }
 
 void SequenceTrainer::resume(const std::string& path) {
   if (histories_.empty()) fail(Status::wrong_state, "resume after learn(): the checkpoint says where in the data it was");
-  const train::StateFile file(parameters_.context(), path, kKind, fingerprint());
+  const train::StateFile file(parameters_.context(), path, kSequenceCheckpoint, fingerprint());
   const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step);
   const Position at{file.number("epoch"), file.number("user")};
   if (at.user > int64_t(histories_.size()))
