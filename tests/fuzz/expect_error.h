@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "puna/base/error.h"
-#include "taken.h"
+#include "target.h"
 
 namespace puna::test {
 

@@ -9,7 +9,7 @@
 #include "puna/model/adapter.h"
 #include "puna/model/new_llama.h"
 #include "puna/runtime/model.h"
-#include "taken.h"
+#include "target.h"
 
 namespace {
 
@@ -51,7 +51,7 @@ void reread(const puna::Adapter& adapter) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(adapter) {
   const auto* const zero = static_cast<const uint8_t*>(size ? memchr(data, 0, size) : nullptr);
   if (!zero || zero + 1 == data + size) return 0;
   const std::string_view config(reinterpret_cast<const char*>(data), size_t(zero - data));

@@ -7,13 +7,12 @@
 #include "byte_tokenizer.h"
 #include "puna/base/error.h"
 #include "puna/text/chat_template.h"
-#include "taken.h"
+#include "expect_error.h"
+#include "target.h"
+
+using namespace puna::test;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise) std::abort();
-}
 
 // The text outside of the spans: what the template wrote.
 std::string written_by_template(const puna::RenderedChat& chat) {
@@ -35,7 +34,7 @@ int64_t specials_in(const puna::Tokenizer& t, const std::vector<int32_t>& ids) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(chat) {
   static const puna::TokenizerPtr tokenizer = puna::test::byte_tokenizer();
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::string_view source = input.substr(0, input.find('\0'));

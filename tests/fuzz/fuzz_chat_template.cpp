@@ -6,9 +6,9 @@
 #include "puna/base/error.h"
 #include "puna/text/chat_template.h"
 #include "puna/text/llama4_chat.h"
-#include "taken.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(chat_template) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::string_view source = input.substr(0, input.find('\0'));
   const std::string_view said = source.size() < size ? input.substr(source.size() + 1) : "Hi <|eot|> é";

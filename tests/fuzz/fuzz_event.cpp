@@ -7,7 +7,7 @@
 #include "feed/feed.h"
 #include "puna/base/error.h"
 #include "puna/runtime/model.h"
-#include "taken.h"
+#include "target.h"
 
 namespace {
 
@@ -55,7 +55,7 @@ struct Served {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(event) {
   static Served served;
   if (size == 0) return 0;
   const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);

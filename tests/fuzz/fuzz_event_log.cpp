@@ -5,6 +5,7 @@
 #include "expect_error.h"
 #include "puna/recsys/event_log.h"
 #include "scratch_folder.h"
+#include "target.h"
 
 namespace {
 
@@ -21,7 +22,7 @@ recsys::LoggedEvent some_event() {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(event_log) {
   using test::require;
   static const test::ScratchFolder folder;
   for (const char* beside : {"events.db-wal", "events.db-shm", "events.db-journal"}) std::filesystem::remove(folder / beside);

@@ -3,10 +3,10 @@
 
 #include "puna/base/error.h"
 #include "puna/io/checkpoint.h"
-#include "taken.h"
+#include "target.h"
 #include "touch.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(gguf) {
   if (size == 0) return 0;
   struct Input { const uint8_t* data; size_t size; } input{data, size};
   const auto read_at = [](void* user, uint64_t offset, uint64_t bytes, void* dst) -> int32_t {

@@ -1,8 +1,9 @@
 // fuzz_hf_config.cpp -- any text as config.json and as model.safetensors.index.json, and every getter on what comes out.
 #include "expect_error.h"
 #include "io/hf_config.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(hf_config) {
   using puna::test::expect_error_only;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   puna::Metadata m;

@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "http/request.h"
-#include "taken.h"
+#include "target.h"
 
 using puna::http::RequestParser;
 
@@ -37,7 +37,7 @@ Outcome read_all(std::string_view bytes, size_t step) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(http) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const Outcome whole = read_all(bytes, size + 1);
   Outcome cut = read_all(bytes, 1);

@@ -8,8 +8,9 @@
 #include "runtime/image_settings.h"
 #include "scratch_folder.h"
 #include "touch.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(image_processor) {
   using namespace puna;
   using test::require;
   TileSettings settings;

@@ -5,8 +5,9 @@
 #include "expect_error.h"
 #include "item_rows.h"
 #include "scratch_folder.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(item_graph) {
   using namespace puna;
   static const test::ScratchFolder folder;
   static const std::vector<float> rows = test::item_rows();

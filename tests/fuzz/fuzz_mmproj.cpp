@@ -3,8 +3,9 @@
 #include "puna/runtime/image.h"
 #include "scratch_folder.h"
 #include "tiny_vision.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(mmproj) {
   using namespace puna;
   static const test::ScratchFolder folder;
   static const std::string model = [] {

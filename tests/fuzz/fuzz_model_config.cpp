@@ -5,13 +5,12 @@
 #include "io/hf_config.h"
 #include "puna/base/error.h"
 #include "puna/model/config.h"
-#include "taken.h"
+#include "expect_error.h"
+#include "target.h"
+
+using namespace puna::test;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise) __builtin_trap();
-}
 
 void check(const puna::LlamaConfig& c) {
   for (const int64_t count : {c.layers, c.hidden, c.heads, c.kv_heads, c.vocab, c.ffn, c.max_positions, c.page_size()}) require(count >= 1 && count <= int64_t(1) << 27);
@@ -28,7 +27,7 @@ void check(const puna::LlamaConfig& c) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(model_config) {
   try {
     puna::Metadata metadata;
     puna::io::flatten_config({reinterpret_cast<const char*>(data), size}, "config.json", "", metadata);

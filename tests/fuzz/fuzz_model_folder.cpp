@@ -3,6 +3,7 @@
 #include "expect_error.h"
 #include "runtime/folder_texts.h"
 #include "scratch_folder.h"
+#include "target.h"
 
 namespace {
 
@@ -27,7 +28,7 @@ bool render_all(const ChatTemplates& templates, const ChatTemplate::Texts& token
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(model_folder) {
   static const test::ScratchFolder folder;
   std::string_view parts[std::size(kFiles)];
   test::split_at_zeros(test::text_of(data, size), parts);

@@ -1,8 +1,9 @@
 // fuzz_model_gguf.cpp -- any bytes as a whole GGUF model: an Error, or a model that answers.
 #include "expect_error.h"
 #include "tiny_model.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(model_gguf) {
   using namespace puna;
   test::expect_error_only([&] {
     const ModelPtr model = Model::open(test::tiny_context(), open_memory_source(data, size, "model.gguf"));

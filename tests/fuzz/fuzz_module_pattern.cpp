@@ -6,6 +6,7 @@
 #include "expect_error.h"
 #include "model/module_pattern.h"
 #include "scratch_folder.h"
+#include "target.h"
 
 namespace {
 
@@ -30,7 +31,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(module_pattern) {
   std::string_view parts[2];
   test::split_at_zeros(test::text_of(data, size), parts);
   const std::string p(parts[0]);

@@ -5,8 +5,9 @@
 #include "expect_error.h"
 #include "npy.h"
 #include "scratch_folder.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(npy) {
   using namespace puna;
   static const test::ScratchFolder folder;
   cli::Array array;

@@ -4,8 +4,9 @@
 #include "recommender_runs.h"
 #include "scratch_folder.h"
 #include "with_run.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(online_state) {
   using namespace puna;
   static const test::ScratchFolder folder;
   static const std::string name = [] {

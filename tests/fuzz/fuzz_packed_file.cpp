@@ -7,6 +7,7 @@
 #include "runtime/packed_file.h"
 #include "scratch_folder.h"
 #include "tiny_model.h"
+#include "target.h"
 
 namespace {
 
@@ -35,7 +36,7 @@ std::vector<float> logits_of(const ModelPtr& model) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(packed_file) {
   static const Beside beside;
   static const std::vector<float> right = logits_of(beside.open("right.packed", false));
   std::string file(test::text_of(data, size));

@@ -2,10 +2,10 @@
 #include "puna/base/error.h"
 #include "puna/image/decode.h"
 #include "puna/image/tiles.h"
-#include "taken.h"
+#include "target.h"
 #include "touch.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(picture) {
   const std::span<const std::byte> file = std::as_bytes(std::span(data, size));
   try {
     const puna::PictureInfo info = puna::picture_info(file);

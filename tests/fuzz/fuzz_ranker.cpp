@@ -2,8 +2,9 @@
 #include "expect_error.h"
 #include "puna/recsys/ranker.h"
 #include "touch.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(ranker) {
   using namespace puna;
   using test::expect_error_only;
   static const ContextPtr context = test::test_context_without_kernels(64 << 20);

@@ -6,13 +6,14 @@
 #include "expect_error.h"
 #include "rec_recipe.h"
 #include "scratch_folder.h"
+#include "target.h"
 
 namespace puna::cli {
 // common.cpp's; the rest of that file wants the whole command.
 std::string read_input(const std::string& path) { return os::read_file(path, 1 << 24); }
 }  // namespace puna::cli
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(recipe) {
   using namespace puna;
   using test::require;
   static const test::ScratchFolder folder;

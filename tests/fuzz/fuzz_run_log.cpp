@@ -5,8 +5,9 @@
 #include "expect_error.h"
 #include "run_log.h"
 #include "scratch_folder.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(run_log) {
   using namespace puna;
   using test::require;
   static const test::ScratchFolder folder;

@@ -2,8 +2,9 @@
 #include "expect_error.h"
 #include "recommender_runs.h"
 #include "scratch_folder.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(sequence_model) {
   using namespace puna;
   static const test::ScratchFolder folder;
   test::expect_error_only([&] {

@@ -1,8 +1,9 @@
 // fuzz_sequence_state.cpp -- any bytes as the checkpoint of a sequence model's training: see resume_from().
 #include "recommender_runs.h"
 #include "with_run.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(sequence_state) {
   using namespace puna;
   static const test::ScratchFolder folder;
   static test::SequenceRun run;

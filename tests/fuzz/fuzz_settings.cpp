@@ -3,6 +3,7 @@
 #include "config_file.h"
 #include "expect_error.h"
 #include "scratch_folder.h"
+#include "target.h"
 
 namespace {
 
@@ -33,7 +34,7 @@ std::string toml_of(const std::vector<ConfigEntry>& entries) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(settings) {
   using puna::test::require;
   std::vector<ConfigEntry> entries;
   if (!puna::test::expect_error_only([&] { entries = parse_config(puna::test::text_of(data, size), "settings.toml"); })) return 0;

@@ -7,8 +7,9 @@
 #include "puna/runtime/snapshot.h"
 #include "scratch_folder.h"
 #include "tiny_vision.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(snapshot) {
   using namespace puna;
   static const test::ScratchFolder folder;
   static const ModelPtr models[] = {test::tiny_model(), test::tiny_seeing_model(folder.path())};

@@ -2,8 +2,9 @@
 // backwards.
 #include "expect_error.h"
 #include "puna/recsys/interactions.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(table) {
   using namespace puna;
   test::expect_error_only([&] {
     const recsys::Interactions all = recsys::read_interactions(open_memory_source(data, size, "table.csv"));

@@ -3,8 +3,9 @@
 
 #include "puna/base/error.h"
 #include "puna/text/tokenizer.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(tiktoken) {
   try {
     (void)puna::tokenizer_from_tiktoken({reinterpret_cast<const char*>(data), size});
   } catch (const puna::Error&) {

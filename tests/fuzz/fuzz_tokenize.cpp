@@ -5,7 +5,10 @@
 #include <string_view>
 
 #include "byte_tokenizer.h"
-#include "taken.h"
+#include "expect_error.h"
+#include "target.h"
+
+using namespace puna::test;
 
 namespace {
 
@@ -32,13 +35,9 @@ Metadata sentencepiece() {
   return m;
 }
 
-void require(bool ok) {
-  if (!ok) std::abort();
-}
-
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(tokenize) {
   static constexpr const char* kPre[] = {"gpt-2", "llama-bpe", "llama4", "qwen2", "tekken", "smollm"};
   constexpr size_t kTokenizers = std::size(kPre) + 1;
   static const std::vector<TokenizerPtr> tokenizers = [] {

@@ -6,9 +6,9 @@
 
 #include "puna/base/error.h"
 #include "puna/text/tokenizer.h"
-#include "taken.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(tokenizer_json) {
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   std::string_view part[3];
   for (auto& p : part) {

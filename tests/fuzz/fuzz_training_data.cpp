@@ -6,6 +6,7 @@
 #include "expect_error.h"
 #include "puna/text/chat_template.h"
 #include "puna/train/data.h"
+#include "target.h"
 
 namespace {
 
@@ -15,7 +16,7 @@ void check(const puna::train::Sequence& s) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(training_data) {
   using namespace puna;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   static const auto chat = ChatTemplate::parse(

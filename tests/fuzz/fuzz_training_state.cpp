@@ -1,8 +1,9 @@
 // fuzz_training_state.cpp -- any bytes as the checkpoint that --resume reads: see resume_from().
 #include "training_run.h"
 #include "with_run.h"
+#include "target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+FUZZ_TARGET(training_state) {
   using namespace puna;
   static const test::ScratchFolder folder;
   static test::TrainingRun run;

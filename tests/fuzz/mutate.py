@@ -1,6 +1,6 @@
 """Gives every format its mutants and watches what becomes of the program that reads them.
 
-usage: mutate.py BIN [--count 10000] [--seed 1] [FORMAT...]      BIN: the folder of the replay_* programs, of any build; a sanitizer's best
+usage: mutate.py BIN [--count 10000] [--seed 1] [FORMAT...]      BIN: the folder of the program replay, of any build; a sanitizer's best
 
 A mutant may take ten seconds and twice its size + 64 MB of memory (counted on the heap), and may not end the program. Those that do any of it are written
 to ./mutants/FORMAT-NUMBER. Exit code 1 when there were any.
@@ -60,13 +60,13 @@ MUTATORS = {
 class Reader:
     """A replay program that is fed one input after the other, and says of each how long it took and how much memory."""
 
-    def __init__(self, program):
-        self.program = program
+    def __init__(self, program, name):
+        self.command = [program, name, "--stream"]
         self.start()
 
     def start(self):
         self.said = tempfile.TemporaryFile()  # a pipe that nobody empties would stop a program that has much to say
-        self.process = subprocess.Popen([self.program, "--stream"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, bufsize=0)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, bufsize=0)
 
     def read(self, data):
         """(milliseconds, peak bytes, whether it was taken), or what the program said when it died."""
@@ -108,7 +108,7 @@ def seeds_of(name):
 
 def run(name, program, count, seed):
     r = random.Random(f"{name} {seed}")
-    seeds, reader, bad, slowest, worst, whole = seeds_of(name), Reader(program), 0, 0, 0.0, 0
+    seeds, reader, bad, slowest, worst, whole = seeds_of(name), Reader(program, name), 0, 0, 0.0, 0
     began = time.monotonic()
     for n in range(count):
         mutant = MUTATORS[name](r, r.choice(seeds))
@@ -138,11 +138,12 @@ def main():
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
     a = parser.parse_intermixed_args()
-    there = sorted(p.name.removeprefix("replay_") for p in a.bin.glob("replay_*"))
+    replay = a.bin / "replay"
+    there = sorted(subprocess.run([replay, "--formats"], check=True, capture_output=True, text=True).stdout.split())
     unknown = [f for f in a.formats if f not in there] + [f for f in there if f not in MUTATORS]
     if unknown or not there:
-        sys.exit(f"no program or no mutator for: {', '.join(unknown) or 'anything'}; programs are there for: {', '.join(there)}")
-    bad = sum(run(name, a.bin / f"replay_{name}", a.count, a.seed) for name in a.formats or there)
+        sys.exit(f"no target or no mutator for: {', '.join(unknown) or 'anything'}; targets are there for: {', '.join(there)}")
+    bad = sum(run(name, replay, a.count, a.seed) for name in a.formats or there)
     sys.exit(1 if bad else 0)
 
 
