@@ -6,7 +6,7 @@ find_library(PUNA_WEBP_LIBRARY webp)
 find_library(PUNA_WEBPDEMUX_LIBRARY webpdemux)
 find_path(PUNA_STB_INCLUDE stb_image.h PATH_SUFFIXES stb)
 
-file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/decoders/*.cpp)
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/optional/decoders/*.cpp)
 add_library(puna_decoders STATIC ${sources})
 set_target_properties(puna_decoders PROPERTIES UNITY_BUILD OFF)  # a file a library, each with its own idea of what a header may define
 target_link_libraries(puna_decoders PUBLIC puna_image PRIVATE puna_flags)
@@ -41,12 +41,12 @@ if(missing)
   message(STATUS "Pictures that this build cannot decode: ${missing}")
 endif()
 
-# libpuna_decode: the same behind a C header (capi/puna_decode.h).
-add_library(puna_decode SHARED ${PROJECT_SOURCE_DIR}/capi/decode/decode.cpp)
-target_include_directories(puna_decode PUBLIC ${PROJECT_SOURCE_DIR}/capi)
+# libpuna_decode: the same behind a C header (capi/include/puna_decode.h).
+add_library(puna_decode SHARED ${PROJECT_SOURCE_DIR}/capi/src/decode/decode.cpp)
+target_include_directories(puna_decode PUBLIC ${PROJECT_SOURCE_DIR}/capi/include PRIVATE ${PROJECT_SOURCE_DIR}/capi/src)
 target_compile_definitions(puna_decode PRIVATE PUNA_BUILDING)
 target_link_libraries(puna_decode PRIVATE puna_flags puna_decoders)
 set_target_properties(puna_decode PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 if(NOT WIN32 AND NOT APPLE)
-  target_link_options(puna_decode PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/capi/decode/puna_decode.map -Wl,--gc-sections -Wl,--as-needed)
+  target_link_options(puna_decode PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/capi/src/decode/puna_decode.map -Wl,--gc-sections -Wl,--as-needed)
 endif()

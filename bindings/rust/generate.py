@@ -1,4 +1,4 @@
-"""puna-sys/src/lib.rs from capi/puna.h, and its layout checks from tests/abi/layout.c. `--check` compares instead of writing: the tests do.
+"""puna-sys/src/lib.rs from capi/include/puna.h, and its layout checks from tests/abi/layout.c. `--check` compares instead of writing: the tests do.
 
 The header keeps to a small part of C (fixed-width integers, floats, pointers, flat structs), so a few expressions read all of it; what they do
 not understand is an error.
@@ -83,7 +83,7 @@ def fields(body):
 
 
 def generate():
-    headers = sorted(h for h in (ROOT / "capi").glob("puna*.h") if h.name not in ("puna_decode.h", "puna_providers.h"))
+    headers = sorted(h for h in (ROOT / "capi" / "include").glob("puna*.h") if h.name not in ("puna_decode.h", "puna_providers.h"))
     header = "".join(h.read_text(encoding="utf-8") for h in headers)
     text = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     layout = (ROOT / "tests" / "abi" / "layout.c").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@
 #include "ops/linear.h"
 #include "ops/run_measured.h"
 #include "puna/base/error.h"
-#include "runtime/score_softmax.h"
+#include "runtime/generate/score_softmax.h"
 
 namespace puna {
 namespace {

@@ -6,7 +6,7 @@
 #include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "puna/runtime/generate.h"
-#include "runtime/score_rows.h"
+#include "runtime/generate/score_rows.h"
 
 namespace puna {
 

@@ -5,11 +5,11 @@
 
 #include "base/fp_env.h"
 #include "puna/base/error.h"
-#include "runtime/load_vision.h"
-#include "runtime/packed_file.h"
+#include "runtime/opening/load_vision.h"
+#include "runtime/opening/packed_file.h"
 #include "runtime/rehearsal.h"
-#include "runtime/session_impl.h"
-#include "runtime/weight_block.h"
+#include "runtime/session/session_impl.h"
+#include "runtime/opening/weight_block.h"
 
 namespace puna {
 namespace {

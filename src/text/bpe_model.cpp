@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "puna/base/error.h"
-#include "text/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace puna::text {
 namespace {

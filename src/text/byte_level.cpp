@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "text/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace puna::text {
 namespace {

@@ -1,6 +1,6 @@
 #include "text/long_runs.h"
 
-#include "text/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace puna::text {
 namespace {

@@ -2,7 +2,7 @@
 //   contraction | [prefix] letters | digits | [space] everything else | white space
 // The comments quote the regular expression that each step stands for.
 #pragma once
-#include "text/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace puna::text {
 

@@ -1,7 +1,7 @@
 // stream_decoder.cpp -- StreamDecoder: malformed bytes become U+FFFD, one for each maximal subpart (Unicode 16.0, section 3.9).
 // What is emitted when is CPython's incremental decoder's choice.
 #include "puna/text/tokenizer.h"
-#include "text/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace puna {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "puna/text/dropped_fields.h"
+#include "puna/chat/dropped_fields.h"
 #include "train/counted.h"
 #include "train/json_parts.h"
 

@@ -183,7 +183,7 @@ class StandardStreams(InFolder):
 
     def test_no_verb_writes_around_the_helpers(self):
         """A printf, a stream or an fopen of a verb's own would be unchecked, unless it reads."""
-        for path in sorted((SOURCE / "examples/cli").glob("*.cpp")):
+        for path in sorted((SOURCE / "apps/cli").glob("*.cpp")):
             if path.name != "output.cpp":
                 found = re.findall(r"(?<![\w:])(?:std::)?(?:(?:printf|puts|putchar|fputs|fwrite|fopen)\s*\(|ofstream\b|cout\b)", re.sub(r'fopen\([^;"]*"rb"\)|"(?:[^"\\]|\\.)*"|//.*', "", path.read_text()))
                 self.assertEqual(found, [], path.name)

@@ -9,7 +9,7 @@
 #include "faults/failing_heap.h"
 #include "faults/life.h"
 #include "puna/base/error.h"
-#include "puna/text/llama4_chat.h"
+#include "puna/chat/llama4_chat.h"
 #include "support/files.h"
 
 using namespace puna::test;

@@ -6,7 +6,7 @@
 
 #include "byte_tokenizer.h"
 #include "puna/base/error.h"
-#include "puna/text/chat_template.h"
+#include "puna/chat/chat_template.h"
 #include "expect_error.h"
 #include "target.h"
 

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "puna/base/error.h"
-#include "puna/text/chat_template.h"
-#include "puna/text/llama4_chat.h"
+#include "puna/chat/chat_template.h"
+#include "puna/chat/llama4_chat.h"
 #include "target.h"
 
 FUZZ_TARGET(chat_template) {

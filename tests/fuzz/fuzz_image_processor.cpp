@@ -5,7 +5,7 @@
 
 #include "expect_error.h"
 #include "puna/image/tiles.h"
-#include "runtime/image_settings.h"
+#include "runtime/opening/image_settings.h"
 #include "scratch_folder.h"
 #include "touch.h"
 #include "target.h"

@@ -1,7 +1,7 @@
 // fuzz_model_folder.cpp -- any bytes as the small files beside a Hugging Face model's weights, with a zero byte between one and the next: tokenizer.json,
 // tokenizer_config.json, special_tokens_map.json, generation_config.json, chat_template.json, chat_template.jinja. An Error, or a tokenizer and templates that are used.
 #include "expect_error.h"
-#include "runtime/folder_texts.h"
+#include "runtime/opening/folder_texts.h"
 #include "scratch_folder.h"
 #include "target.h"
 

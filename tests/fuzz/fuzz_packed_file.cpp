@@ -4,7 +4,7 @@
 
 #include "expect_error.h"
 #include "puna/runtime/save.h"
-#include "runtime/packed_file.h"
+#include "runtime/opening/packed_file.h"
 #include "scratch_folder.h"
 #include "tiny_model.h"
 #include "target.h"

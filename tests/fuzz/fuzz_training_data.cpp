@@ -4,7 +4,7 @@
 
 #include "../train/byte_tokenizer.h"
 #include "expect_error.h"
-#include "puna/text/chat_template.h"
+#include "puna/chat/chat_template.h"
 #include "puna/train/data.h"
 #include "target.h"
 

@@ -11,7 +11,7 @@
 #include "puna/runtime/image.h"
 #include "puna/runtime/snapshot.h"
 #include "recommender_runs.h"
-#include "runtime/packed_file.h"
+#include "runtime/opening/packed_file.h"
 #include "scratch_folder.h"
 #include "tiny_vision.h"
 #include "training_run.h"

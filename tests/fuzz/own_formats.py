@@ -41,7 +41,7 @@ def mutate_fields(r, data, at, fields):
     data[at:at + width] = integer_near(r, old, width).to_bytes(width, "little")
 
 
-# ---- packed weights: src/runtime/packed_file.h ----
+# ---- packed weights: src/runtime/opening/packed_file.h ----
 
 PACKED_HEADER, PACKED_ENTRY = ["8s", "I", "I", "Q", "Q", "Q"], ["i", "I", "q", "q", "Q", "Q"]
 
@@ -81,7 +81,7 @@ def mutate_packed_file(r, data):
     return bytes(out)
 
 
-# ---- snapshots of sessions: src/runtime/snapshot.cpp ----
+# ---- snapshots of sessions: src/runtime/session/snapshot.cpp ----
 
 SNAPSHOT_HEADER = ["8s", "I", "I", "8s", "Q", "8s", "q", "q", "q", "q"]  # magic, version, flags, model, bytes, checksum, max_positions, prefill_chunk, tokens, complete
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "hnsw/graph.h"
+#include "optional/hnsw/graph.h"
 #include "kernels/kernel_table.h"
 #include "puna/recsys/item_features.h"
 #include "puna/recsys/neighbours.h"

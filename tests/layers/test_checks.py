@@ -22,7 +22,7 @@ class Layers(unittest.TestCase):
         "src/kernels/isa_avx2.cpp": '#include <immintrin.h>\n#include "kernels/rows.inl.h"\n',
         "src/io/gguf.cpp": '#include "puna/tensor/tensor.h"\n// never printf("x") here\nconst char* s = "abort()";\n',
         "src/text/bpe.h": "#include <vector>\n",
-        "capi/puna.h": "#include <stdint.h>\n",
+        "capi/include/puna.h": "#include <stdint.h>\n",
     }
 
     def breaches(self, **changed):

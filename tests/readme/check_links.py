@@ -5,7 +5,7 @@ usage: check_links.py ROOT        prints one line a breach, exit 1 when there is
 - a relative link of a .md file leads to a file or folder, its #anchor to a heading of that file;
 - a docs/... path that a comment or a script names exists, and so does the section: "docs/architecture.md, section 5", "sections 5 and 7";
 - a path of the tree in code quotes (`src/ops/linear.cpp`) exists;
-- the steps of docs/architecture.md that name a file and a function (`src/runtime/append.cpp`: `begin_pass`) find the one in the other;
+- the steps of docs/architecture.md that name a file and a function (`src/runtime/session/append.cpp`: `begin_pass`) find the one in the other;
 - docs/decisions/README.md lists every decision; each has a number of its own, a date and a status.
 """
 import pathlib
@@ -16,7 +16,7 @@ from documents import Document, all_documents, files
 
 SOURCES = {".h", ".hpp", ".c", ".cpp", ".inc", ".py", ".cmake", ".txt", ".rs", ".toml", ".json", ".yml", ".in"}
 NAMED = re.compile(r"(?<![\w./-])(docs/[\w./-]*\w)(?:,? sections? ((?:\d+)(?:(?:, | and )\d+)*))?")
-TREE = re.compile(r"(?:src|include|capi|tests|examples|bindings|cmake|docs)/[\w./-]+")
+TREE = re.compile(r"(?:src|include|capi|apps|tests|examples|bindings|cmake|docs)/[\w./-]+")
 STEP = re.compile(r"^\d+\. `([^`]+)`: `([^`]+)`", re.M)
 
 

@@ -49,7 +49,7 @@ def run_c(block, args, model):
         source, program = pathlib.Path(folder) / "readme.c", pathlib.Path(folder) / "readme"
         source.write_text(block.text, encoding="utf-8")
         library = args.library.resolve()
-        run([args.cc, "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", f"-I{args.root / 'capi'}", source, "-o", program,
+        run([args.cc, "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", f"-I{args.root / 'capi/include'}", source, "-o", program,
              library, f"-Wl,-rpath,{library.parent}"])
         out = run([program, model], timeout=120)
         if not out.strip():
@@ -76,7 +76,7 @@ class Commands:
         self.dev = set(re.findall(r"^## (\w+)", dev, re.M))
         usage = re.findall(r"^## bench (.*?)(?:   |$)", dev, re.M) + re.findall(r'^bench_parts="(.*)"', dev, re.M)
         self.bench = set(re.findall(r"[a-z]\w*", " ".join(usage)))
-        cli = "\n".join(p.read_text(encoding="utf-8") for p in sorted((root / "examples/cli").glob("*")) if p.suffix in (".cpp", ".h"))
+        cli = "\n".join(p.read_text(encoding="utf-8") for p in sorted((root / "apps/cli").glob("*")) if p.suffix in (".cpp", ".h"))
         self.verbs = {name for group, name in VERB.findall(cli) if group == "app"}
         self.rec = {name for group, name in VERB.findall(cli) if group == "rec"}
         self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+)"', cli) for o in names.split(",")} | {"--help"}

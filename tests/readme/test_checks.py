@@ -17,7 +17,7 @@ SOUND = {
     "docs/decisions/01-first.md": "# 01. First\n\nDate: 2026-11-22. Status: accepted.\n\n**Context.** None.\n",
     "src/a.cpp": "// docs/how.md, section 5; see https://example.com/docs/none.md\nvoid begin() {\n  int b;\n}\n",
     "examples/a.c": "void f(void) {\n  int a;\n}\n",
-    "examples/cli/a.cpp": 'const Verb rec(app, "rec", "");\nconst Verb verb(rec, "train", "");\nverb.option("--data", a, "");\nverb.option("-o,--out", a, "");\n',
+    "apps/cli/a.cpp": 'const Verb rec(app, "rec", "");\nconst Verb verb(rec, "train", "");\nverb.option("--data", a, "");\nverb.option("-o,--out", a, "");\n',
     "bindings/rust/puna/src/lib.rs": "//! # fn main() {\n//! let a = 1;\n//! # }\n",
     "CMakePresets.json": '{"configurePresets": [{"name": "release"}]}',
     "dev": '## test   run\n## bench [--quick]   fast\nbench_parts="depth"\n',

@@ -1,7 +1,7 @@
 // Where a model's chat templates and the special tokens they name are found, and which of several is taken.
 #include "puna/base/error.h"
 #include "puna/runtime/chat_templates.h"
-#include "runtime/folder_texts.h"
+#include "runtime/opening/folder_texts.h"
 #include "support/catch.h"
 #include "support/files.h"
 

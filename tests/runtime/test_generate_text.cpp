@@ -3,7 +3,7 @@
 
 #include "puna/base/error.h"
 #include "puna/runtime/sampler.h"  // philox: random cuts
-#include "runtime/generate_text.h"
+#include "runtime/generate/generate_text.h"
 #include "support/catch.h"
 
 using namespace puna;

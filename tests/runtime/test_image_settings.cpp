@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "puna/base/error.h"
-#include "runtime/image_settings.h"
+#include "runtime/opening/image_settings.h"
 #include "support/catch.h"
 #include "support/status.h"
 

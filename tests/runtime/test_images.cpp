@@ -7,7 +7,7 @@
 #include "puna/runtime/generate.h"
 #include "puna/runtime/image.h"
 #include "puna/runtime/snapshot.h"
-#include "runtime/image_cache.h"
+#include "runtime/images/image_cache.h"
 #include "support/catch.h"
 #include "support/golden.h"
 #include "support/left_out.h"

@@ -9,7 +9,7 @@
 #include "puna/base/error.h"
 #include "puna/runtime/save.h"
 #include "puna/runtime/session.h"
-#include "runtime/packed_file.h"
+#include "runtime/opening/packed_file.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/golden.h"

@@ -3,7 +3,7 @@
 
 #include "puna/base/error.h"
 #include "puna/runtime/generate.h"
-#include "runtime/score_softmax.h"
+#include "runtime/generate/score_softmax.h"
 #include "support/catch.h"
 #include "support/golden.h"
 

@@ -1,5 +1,5 @@
 // test_unicode.cpp -- character classes and normal forms, every code point, and UTF-8 at its edges.
-#include "text/unicode.h"
+#include "text/unicode/unicode.h"
 
 #include "text/expectations.h"
 #include "text/normalizer.h"

@@ -1,33 +1,13 @@
-// Tokenizers and templates may be left at any moment: while they are read, and while they work.
-#include <functional>
-
+// Tokenizers may be left at any moment: while they are read, and while they work.
 #include "puna/base/error.h"
-#include "puna/text/chat_template.h"
 #include "puna/text/tokenizer.h"
-#include "support/status.h"
+#include "support/leaves.h"
 #include "text/expectations.h"
 
 using namespace puna;
 using namespace puna::test;
 
 namespace {
-
-// `work` asks, and whichever question is answered with no is its end.
-void check_leaves(const char* what, const std::function<void(const Watch&)>& work) {
-  CAPTURE(what);
-  const auto asked_until = [&](int last, int& asked) {
-    const auto go_on = [&] { return ++asked != last; };
-    return status_of([&] { work(Watch(go_on, std::chrono::microseconds(0))); });
-  };
-  int whole = 0;
-  REQUIRE(asked_until(-1, whole) == Status::ok);
-  REQUIRE(whole > 1);
-  for (int last = 1; last <= whole; last += 1 + whole / 37) {
-    int asked = 0;
-    CHECK(asked_until(last, asked) == Status::cancelled);
-    CHECK(asked == last);
-  }
-}
 
 // Bytes, and pairs of them: enough for several questions in each of the steps of a tokenizer.
 struct Bpe {
@@ -77,18 +57,4 @@ TEST_CASE("a tokenizer may be left while it is read and while it encodes", "[tex
   std::string marks = "\uFDFA";
   for (int i = 0; i < 20000; ++i) marks += "\u0301\u0323";
   check_leaves("normalise", [&](const Watch& watch) { normalizing->encode(marks, false, watch); });
-}
-
-TEST_CASE("a template may be left while it is parsed and while it renders", "[text]") {
-  std::string source;
-  for (int i = 0; i < 1000; ++i) source += "{% if a %}x{% else %}{{ b | trim }}{% endif %}";
-  check_leaves("parse", [&](const Watch& watch) { ChatTemplate::parse(source, {}, watch); });
-  const auto loop = ChatTemplate::parse("{% for i in range(20000) %}{{ i }},{% endfor %}");
-  check_leaves("render", [&](const Watch& watch) { loop->render("{}", {}, watch); });
-  const auto plain = ChatTemplate::parse("{{ messages | length }}");
-  std::string messages = R"({"messages": [)";
-  for (int i = 0; i < 5000; ++i) messages += R"({"role": "user", "content": "some text"},)";
-  messages.back() = ']';
-  messages += "}";
-  check_leaves("variables", [&](const Watch& watch) { plain->render(messages, {}, watch); });
 }

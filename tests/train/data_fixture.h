@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "puna/base/error.h"
-#include "puna/text/chat_template.h"
+#include "puna/chat/chat_template.h"
 #include "puna/train/data.h"
 #include "support/catch.h"
 #include "train/byte_tokenizer.h"

@@ -6,7 +6,7 @@
 
 namespace puna {
 
-// The same short pinned list as puna_status in capi/puna.h; numbers never change meaning.
+// The same short pinned list as puna_status in capi/include/puna.h; numbers never change meaning.
 enum class Status : int32_t {
   ok = 0,
   invalid_argument = 1,  // the caller passed something this function does not take

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "puna/text/chat_template.h"
+#include "puna/chat/chat_template.h"
 
 namespace puna {
 

@@ -20,7 +20,8 @@ ContextPtr make_context(const ContextOptions& options);
 // The tokenizer alone, without the weights: of a GGUF file or a Hugging Face folder, or a bare tokenizer.json or tokenizer.model.
 TokenizerPtr open_tokenizer(const std::string& path, const Watch& watch = Watch());
 
-class ImageCache;  // src/runtime/image_cache.h
+class ImageCache;  // src/runtime/images/image_cache.h
+class Opening;     // src/runtime/opening/opening.h
 
 struct VisionOptions {
   bool load = true;                  // the vision encoder, when the model has one
@@ -57,7 +58,7 @@ class Model {
                                            const ModelOptions& options = {});
   // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor data is let go.
   static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false, LoadProgress progress = {},
-                                                const ModelOptions& options = {}, const Watch& watch = Watch());
+                                                const ModelOptions& options = {});
 
   // A model of these weights with the tokenizer and chat template that `checkpoint` brings: weights in training, merged or made otherwise.
   static std::shared_ptr<const Model> from_weights(ContextPtr context, Checkpoint checkpoint, Llama llama);
@@ -91,17 +92,9 @@ class Model {
   double load_seconds() const noexcept { return load_seconds_; }                       // that open() took
 
  private:
+  friend class Opening;
   Model();
-  void read_text_parts(const Watch& watch);
-  void read_vision(bool mapped, LoadProgress progress, const VisionOptions& options);
-  void read_image_settings(const Watch& watch);
-
-  template <class Load>
-  static std::shared_ptr<const Model> open_timed(const ContextPtr& context, const std::string& name, bool mapped, LoadProgress progress,
-                                                 const ModelOptions& options, Load&& load);
-
-  void pack_weights(bool mapped, LoadProgress progress, const ModelOptions& options);
-  void watched(LoadProgress progress, FunctionRef<void(const Context&, LoadProgress)> load) const;
+  static std::shared_ptr<const Model> open_timed(FunctionRef<std::shared_ptr<Model>()> open);
 
   double load_seconds_ = 0;
   ContextPtr context_;

@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "puna/base/error.h"
-#include "text/json_field.h"
+#include "base/json_field.h"
 
 namespace puna::recsys {
 namespace {

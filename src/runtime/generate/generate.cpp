@@ -1,0 +1,288 @@
+// generate.cpp -- the loop: draw, turn into text, report, stop or append.
+#include "puna/runtime/generate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "base/fp_env.h"
+#include "puna/base/error.h"
+#include "runtime/generate/generate_text.h"
+#include "runtime/generate/sampler_select.h"
+#include "runtime/generate/score_softmax.h"
+#include "runtime/session/session_impl.h"
+
+namespace puna {
+namespace {
+
+// Adds the time it has lived.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds), start_(Clock::now()) {}
+  ~Stopwatch() { seconds_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double& seconds_;
+  Clock::time_point start_;
+};
+
+// The chosen token, then the most likely others (lower ids first on ties), `count` in all.
+std::vector<TokenProbability> most_likely(std::span<const float> logits, int32_t chosen, size_t count) {
+  count = std::min(count, logits.size());
+  const double normaliser = log_sum_exp(logits);
+  const auto probability = [&](int32_t id) { return TokenProbability{id, float(double(logits[size_t(id)]) - normaliser)}; };
+  std::vector<TokenProbability> out{probability(chosen)};
+  if (count < 2) return out;
+  const float floor = kth_largest(logits, count);
+  std::vector<int32_t> ids;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] >= floor && int32_t(i) != chosen) ids.push_back(int32_t(i));
+  }
+  std::stable_sort(ids.begin(), ids.end(), [&](int32_t a, int32_t b) { return logits[size_t(a)] > logits[size_t(b)]; });
+  for (size_t i = 0; i + 1 < count; ++i) out.push_back(probability(ids[i]));
+  return out;
+}
+
+}  // namespace
+
+void require_usable(const GenerateOptions& options, const Session& session) {
+  const int64_t vocab = session.model().config().vocab;
+  PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %lld, expected 0 or more", static_cast<long long>(options.max_tokens));
+  PUNA_REQUIRE(options.log_probabilities >= 0 && options.log_probabilities <= vocab, "log_probabilities is %d, expected 0 to the vocabulary's %lld",
+               options.log_probabilities, static_cast<long long>(vocab));
+  for (size_t i = 0; i < options.stop_tokens.size(); ++i)
+    PUNA_REQUIRE(options.stop_tokens[i] >= 0 && options.stop_tokens[i] < vocab, "stop_tokens[%zu] is %d, expected 0 to %lld", i, options.stop_tokens[i],
+                 static_cast<long long>(vocab - 1));
+  for (const auto& [id, bias] : options.sampler.logit_bias)
+    PUNA_REQUIRE(id >= 0 && id < vocab, "logit_bias: token %d, expected 0 to %lld", id, static_cast<long long>(vocab - 1));
+  const bool drops = options.context_policy == ContextPolicy::drop_oldest;
+  PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1", int(options.context_policy));
+  PUNA_REQUIRE(options.keep_prefix >= 0 && (!drops || options.keep_prefix <= session.max_positions() - 2),
+               "keep_prefix is %lld, expected at least 0 and at most %lld, two positions less than the context",
+               static_cast<long long>(options.keep_prefix), static_cast<long long>(session.max_positions() - 2));
+  (void)Sampler(options.sampler);
+  (void)StopStrings(options.stop_strings);
+}
+
+struct Generation::Impl {
+  Session& session;
+  const GenerateOptions options;
+  Sampler sampler;
+  AnswerText text;
+  std::vector<int32_t> stop_tokens;
+  Prompt next;  // to be appended before the next draw: the prompt; in a full session, the token drawn last
+  bool whole;   // next is all that the session shall hold
+  struct Replacement { int64_t kept = 0, dropped = 0; Prompt rest; };
+  std::optional<Replacement> replacement;  // what the append under way makes of the session, where it does not only add
+  int64_t dropped = 0;
+  bool ended = false, end_told = false, stepping = false;
+  GenerateResult result;
+  GeneratedToken token;
+  std::string token_text;
+  std::vector<TokenProbability> probabilities;
+  Session::Claim claim{};
+
+  Impl(Session& s, Prompt prompt, GenerateOptions o)
+      : session(s), options(std::move(o)), sampler(options.sampler), text(s.model().tokenizer(), options.keep_special, options.stop_strings),
+        stop_tokens(options.stop_tokens), next(std::move(prompt)), whole(options.keep_shared) {
+    require_usable(options, session);
+    PUNA_REQUIRE(!whole || !next.tokens.empty(), "an empty prompt shares nothing with the session: keep_shared needs tokens");
+    session.require_prompt(next.view());
+    const Tokenizer* tokenizer = session.model().tokenizer();
+    if (tokenizer && !options.ignore_eos) {
+      const std::vector<int32_t>& own = tokenizer->specials().stop;
+      stop_tokens.insert(stop_tokens.end(), own.begin(), own.end());
+    }
+    session.claim(claim);
+  }
+  ~Impl() { session.leave(claim); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  // False: paused.
+  bool append_next(FunctionRef<bool()> pause) {
+    if (!session.works_for(claim)) begin_next();
+    try {
+      if (!session.step_append(pause)) return false;
+    } catch (...) {
+      if (replacement && claim.changes != session.changes()) replaced();  // memory did not suffice to keep what was to go
+      claim.changes = session.changes();
+      throw;
+    }
+    claim.changes = session.changes();
+    if (result.tokens.empty()) result.prompt_tokens = int64_t(whole ? replacement->rest.tokens.size() : next.tokens.size());
+    if (replacement) replaced();
+    next = {};
+    return true;
+  }
+
+  void begin_next() {
+    session.require_idle();
+    replacement.reset();
+    const int64_t size = (whole ? 0 : session.length()) + int64_t(next.tokens.size());
+    const bool drops = size > session.max_positions() && options.context_policy == ContextPolicy::drop_oldest;
+    if (!whole && !drops) return session.begin(next.view(), Session::AppendRequest{.owner = &claim});
+    Replacement r = drops ? drop_oldest() : replacing(next, 0);
+    session.begin(r.rest.view(), Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
+    replacement = std::move(r);
+  }
+
+  Replacement replacing(const Prompt& all, int64_t drop) const {
+    const int64_t kept = kept_of(all.view(), session.held());
+    return {kept, drop, slice(all.view(), kept, int64_t(all.tokens.size()))};
+  }
+
+  // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
+  Replacement drop_oldest() const {
+    Prompt all;
+    if (!whole) all = slice(session.held(), 0, session.length());
+    all.append(next.view());
+    const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2, size = int64_t(all.tokens.size());
+    const int64_t drop = size - prefix - tail;
+    Prompt kept = slice(all.view(), 0, prefix);
+    kept.append(slice(all.view(), prefix + drop, size).view());
+    return replacing(kept, drop);
+  }
+
+  // The session holds what the replacement keeps: from now on its rest is only to be added.
+  void replaced() {
+    next = std::move(replacement->rest);
+    dropped += replacement->dropped;
+    whole = false;
+    replacement.reset();
+  }
+
+  // All or nothing: what may fail works on copies, so that the step can be repeated.
+  void draw() {
+    const std::span<const float> logits = session.logits();
+    int32_t id = -1;
+    {
+      const Session::Running running(session);
+      id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor).token;
+    }
+    std::vector<TokenProbability> likely;
+    if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
+    const bool room = session.length() < session.max_positions();
+    Prompt following;
+    if (!room) following.tokens.push_back(id);
+    session.impl_->held.tokens.reserve(size_t(session.length()) + 1);
+    AnswerText after = text;
+    std::string piece = after.push(id);
+    StopReason reason{};
+    const bool last = ends(id, after, reason);
+    if (last) piece += after.finish();
+    result.text.reserve(result.text.size() + piece.size());
+    result.tokens.push_back(id);
+    result.text += piece;
+    result.reason = reason;
+    std::swap(text, after);
+    std::swap(next, following);
+    if (room) session.hold(id);
+    claim.changes = session.changes();
+    std::swap(probabilities, likely);
+    std::swap(token_text, piece);
+    token = {id, token_text, probabilities};
+    if (last) end();
+  }
+
+  // Whether the answer ends with this token, which is not among result.tokens yet.
+  bool ends(int32_t id, const AnswerText& after, StopReason& reason) const {
+    const bool stop_token = std::find(stop_tokens.begin(), stop_tokens.end(), id) != stop_tokens.end();
+    const bool last = options.max_tokens > 0 && int64_t(result.tokens.size()) + 1 >= options.max_tokens;
+    const bool full = options.context_policy == ContextPolicy::error && session.length() == session.max_positions();
+    reason = after.stopped() ? StopReason::stop_string
+             : stop_token    ? StopReason::stop_token
+             : last          ? StopReason::max_tokens
+                             : StopReason::context_full;
+    return after.stopped() || stop_token || last || full;
+  }
+
+  void end() noexcept {
+    ended = true;
+    session.leave(claim);
+  }
+};
+
+Generation::Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options)
+    : Generation(session, Prompt{{prompt.begin(), prompt.end()}, {}}, std::move(options)) {}
+Generation::Generation(Session& session, Prompt prompt, GenerateOptions options)
+    : impl_(std::make_unique<Impl>(session, std::move(prompt), std::move(options))) {}
+
+Generation::~Generation() = default;
+
+Generation::Event Generation::step(FunctionRef<bool()> pause) {
+  const FpEnv fp_env;
+  Impl& g = *impl_;
+  if (g.ended) {
+    // A cancel that came too late for this answer is not meant for the next.
+    if (!g.end_told && g.claim.changes == g.session.changes() && !g.session.under_way()) g.session.clear_cancel();
+    g.end_told = true;
+    return Event::ended;
+  }
+  if (g.stepping) fail(Status::wrong_state, "a step of this generation is running: its callbacks may cancel the session, and nothing else");
+  const struct Stepping {
+    bool& on;
+    explicit Stepping(bool& flag) : on(flag) { on = true; }
+    ~Stepping() { on = false; }
+  } stepping{g.stepping};
+  g.session.require_unchanged(g.claim);
+  if (!g.session.works_for(g.claim)) g.session.require_idle();
+  if (!g.next.tokens.empty() || g.session.pending()) {
+    const Stopwatch time(g.result.tokens.empty() ? g.result.prompt_seconds : g.result.generate_seconds);
+    if (!g.append_next(pause)) return Event::paused;
+  } else {
+    g.session.hear_cancel();
+  }
+  const Stopwatch time(g.result.generate_seconds);
+  g.draw();
+  return Event::token;
+}
+
+Session& Generation::session() const noexcept { return impl_->session; }
+const GeneratedToken& Generation::token() const noexcept { return impl_->token; }
+const GenerateResult& Generation::result() const noexcept { return impl_->result; }
+
+void Generation::stop(StopReason reason) {
+  if (impl_->ended) return;
+  impl_->end();
+  impl_->result.reason = reason;
+  impl_->result.text += impl_->text.finish();
+}
+
+void finish(Generation& generation, OnToken on_token) {
+  const FpEnv fp_env;
+  const struct Forget {  // a cancel() that came too late for this call is not meant for the next
+    Session& session;
+    ~Forget() { session.clear_cancel(); }
+  } forget{generation.session()};
+  try {
+    while (generation.step({}) != Generation::Event::ended) {
+      bool go_on = true;
+      if (on_token) {
+        const Session::Running running(generation.session());
+        go_on = on_token(generation.token());
+      }
+      if (!go_on) generation.stop(StopReason::callback);
+    }
+  } catch (...) {
+    generation.stop(StopReason::interrupted);
+    throw;
+  }
+}
+
+GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token) {
+  return generate(session, Prompt{{prompt.begin(), prompt.end()}, {}}, options, on_token);
+}
+
+GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token) {
+  const FpEnv fp_env;
+  Generation generation(session, std::move(prompt), options);
+  finish(generation, on_token);
+  return generation.result();
+}
+
+}  // namespace puna

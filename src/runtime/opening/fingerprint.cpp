@@ -1,0 +1,62 @@
+#include "runtime/opening/fingerprint.h"
+
+#include "base/hash.h"
+#include "kernels/panel.h"
+
+namespace puna {
+namespace {
+
+template <class T>
+void add_vector(Hash& h, const std::vector<T>& v) {
+  h.add(v.data(), v.size() * sizeof(T));
+}
+
+void add_config(Hash& h, const LlamaConfig& c) {
+  h.add(c.architecture.data(), c.architecture.size());
+  for (const int64_t n : {c.layers, c.hidden, c.heads, c.kv_heads, c.head_dim, c.vocab, c.ffn, c.max_positions, c.chunk, c.experts,
+                          c.experts_per_token, c.expert_ffn, int64_t(c.rope_style), int64_t(c.qk_norm), int64_t(c.temperature)})
+    h.add_value(n);
+  for (const float x : {c.norm_eps, c.floor_scale, c.attn_scale}) h.add_value(x);
+  add_vector(h, c.inverse_frequency);
+  add_vector(h, c.uses_rope);
+  add_vector(h, c.is_moe);
+}
+
+// A few pieces of it, evenly spread: reading all of a large model would take longer than what it is asked for.
+void add_weight(Hash& h, const Weight& w) {
+  constexpr int64_t kPieces = 16, kPiece = 256;
+  h.add_value(int64_t(w.dtype));
+  if (!w) return;
+  const int64_t bytes = packed_bytes(w);
+  for (int64_t i = 0; i < kPieces; ++i) {
+    const int64_t at = (bytes - 1) / kPieces * i;
+    h.add(w.panels + at, size_t(bytes - at < kPiece ? bytes - at : kPiece));
+  }
+}
+
+void add_ffn(Hash& h, const ExpertWeights& f) {
+  add_weight(h, f.gate);
+  add_weight(h, f.up);
+  add_weight(h, f.down);
+}
+
+}  // namespace
+
+uint64_t fingerprint(const Llama& model) {
+  const size_t norm_bytes = size_t(model.config.hidden) * sizeof(float);
+  Hash h;
+  add_config(h, model.config);
+  add_weight(h, model.weights.embedding);
+  add_weight(h, model.weights.lm_head);
+  h.add(model.weights.final_norm, norm_bytes);
+  for (const LlamaLayer& layer : model.weights.layers) {
+    h.add(layer.attn_norm, norm_bytes);
+    h.add(layer.ffn_norm, norm_bytes);
+    for (const Weight* w : {&layer.wq, &layer.wk, &layer.wv, &layer.wo, &layer.router}) add_weight(h, *w);
+    add_ffn(h, layer.ffn);
+    for (const ExpertWeights& e : layer.experts) add_ffn(h, e);
+  }
+  return h.value();
+}
+
+}  // namespace puna

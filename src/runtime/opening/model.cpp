@@ -1,0 +1,84 @@
+// model.cpp -- what an opened model answers. How it is opened: opening.cpp.
+#include "puna/runtime/model.h"
+
+#include <chrono>
+
+#include "base/json.h"
+#include "kernels/kernel_table.h"
+#include "puna/base/error.h"
+#include "runtime/images/image_cache.h"
+#include "runtime/opening/opening.h"
+
+namespace puna {
+namespace {
+
+// As transformers asks: is `tools` there and not null?
+bool gives_tools(std::string_view variables_json, const Watch& watch) {
+  OrderedJson variables = parse_ordered_json(variables_json, "chat template variables", watch);
+  const JsonGuard guard(variables);
+  return variables.is_object() && variables.contains("tools") && !variables["tools"].is_null();
+}
+
+}  // namespace
+
+ContextPtr make_context(const ContextOptions& options) {
+  const KernelTable* kernels = select_kernels(options.isa.c_str());
+  if (kernels) return std::make_shared<const Context>(options, *kernels);
+  std::string known;
+  IsaLevel levels[16];
+  const int n = isa_levels(levels, 16);
+  bool exists = false;
+  for (int i = 0; i < n; ++i) {
+    exists |= options.isa == levels[i].name;
+    if (levels[i].supported) known.append(known.empty() ? "" : ", ").append(levels[i].name);
+  }
+  fail(Status::unsupported, "isa '%.40s' is not supported %s; this CPU has: %s", options.isa.c_str(),
+       exists ? "by this CPU" : "(no such level)", known.c_str());
+}
+
+std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress, const ModelOptions& options) {
+  return open_timed([&] { return Opening(std::move(context), options, progress).from_path(path); });
+}
+
+std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress, const ModelOptions& options) {
+  return open_timed([&] { return Opening(std::move(context), options, progress).from_source(source); });
+}
+
+std::shared_ptr<const Model> Model::open_timed(FunctionRef<std::shared_ptr<Model>()> open) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::shared_ptr<Model> model = open();
+  model->load_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return model;
+}
+
+std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped, LoadProgress progress, const ModelOptions& options) {
+  return Opening(std::move(context), options, progress).from_checkpoint(std::move(checkpoint), mapped);
+}
+
+std::shared_ptr<const Model> Model::from_weights(ContextPtr context, Checkpoint checkpoint, Llama llama) {
+  return Opening(std::move(context), {}, {}).from_weights(std::move(checkpoint), std::move(llama));
+}
+
+Model::Model() = default;
+Model::~Model() = default;
+
+const Tokenizer& Model::require_tokenizer() const {
+  if (!tokenizer_) fail(Status::unsupported, "%s", tokenizer_error_.empty() ? "the model ships no tokenizer" : tokenizer_error_.c_str());
+  return *tokenizer_;
+}
+
+RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch, std::string_view name) const {
+  const bool several = name.empty() && chat_templates_.has("tool_use");
+  return chat_templates_.choose(name, several && gives_tools(variables_json, watch)).render(variables_json, date, watch, template_tokens_);
+}
+
+uint64_t Model::parameter_count() const noexcept {
+  uint64_t n = 0;
+  const TensorMap& tensors = checkpoint_.tensors;
+  for (size_t i = 0; i < tensors.size(); ++i)  // rope_freqs: a table that follows from the configuration
+    if (tensors.was_read(i) && tensors.entries()[i].name != "rope_freqs.weight")
+      n += uint64_t(tensors.entries()[i].shape.count());
+  return n;
+}
+
+}  // namespace puna

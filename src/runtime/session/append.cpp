@@ -1,0 +1,325 @@
+// append.cpp -- appending tokens: cut into passes, run each to its end or to a pause, commit; on any failure every session is put back.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "base/fp_env.h"
+#include "kernels/kernel_table.h"
+#include "puna/base/error.h"
+#include "runtime/session/session_impl.h"
+
+namespace puna {
+namespace {
+
+void to_unit_length(std::span<float> v) {
+  double sum = 0;
+  for (const float x : v) sum += double(x) * x;
+  const double scale = sum > 0 ? 1 / std::sqrt(sum) : 0;
+  for (float& x : v) x = float(x * scale);
+}
+
+}  // namespace
+
+void Session::require_prompt(const PromptView& prompt) const {
+  const Model& model = *model_;
+  const int64_t vocab = model.config().vocab, size = int64_t(prompt.tokens.size());
+  for (int64_t n = 0; n < size; ++n)
+    PUNA_REQUIRE(prompt.tokens[size_t(n)] >= 0 && prompt.tokens[size_t(n)] < vocab, "token %lld is %d, expected 0 to %lld", static_cast<long long>(n),
+                 prompt.tokens[size_t(n)], static_cast<long long>(vocab - 1));
+  int64_t end = 0;
+  for (const Patches& p : prompt.patches) {
+    PUNA_REQUIRE(p.image != nullptr && &p.image->model() == &model, "an image of the prompt belongs to another model");
+    PUNA_REQUIRE(p.position >= end && p.count > 0 && p.count <= size - p.position, "patches at position %lld do not fit the tokens",
+                 static_cast<long long>(p.position));
+    PUNA_REQUIRE(p.row >= 0 && p.count <= p.image->features() - p.row, "patches at position %lld ask for rows that their image does not have",
+                 static_cast<long long>(p.position));
+    end = p.position + p.count;
+  }
+}
+
+void Session::require_room(int64_t kept, size_t tokens) const {
+  if (kept + int64_t(tokens) > max_positions())
+    fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens, static_cast<long long>(kept),
+         static_cast<long long>(max_positions()));
+}
+
+Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendRequest& request)
+    : sessions_(sessions.begin(), sessions.end()), feeds_(sessions.size()), request_(request) {
+  const AppendOptions& options = request.options;
+  const Context& context = sessions[0]->model().context();
+  const LlamaConfig& config = sessions[0]->model().config();
+  context.require_same_process();
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    const Session& s = *sessions[i];
+    s.require_idle();
+    s.require_prompt(prompts[i]);
+    const int64_t kept = options.kept < 0 ? s.length() : options.kept;
+    const bool pending = s.pending() && kept == s.length();
+    PUNA_REQUIRE(!prompts[i].tokens.empty() || pending, "no tokens to append");
+    PUNA_REQUIRE(kept <= s.length(), "%lld positions are to be kept, the session holds %lld", static_cast<long long>(kept), static_cast<long long>(s.length()));
+    s.require_room(kept, prompts[i].tokens.size());
+    Feed& feed = feeds_[i];
+    feed.all = slice(s.held(), 0, kept);
+    feed.all.append(prompts[i]);
+    feed.first_new = kept;
+    feed.fresh = int64_t(prompts[i].tokens.size()) + pending;
+    feed.done = s.impl_->complete;
+    for (const Patches& p : prompts[i].patches)
+      if (!p.image->encoded()) encodings_.emplace_back(p.image);
+  }
+  const size_t rows = size_t(feeds_[0].size() - feeds_[0].first_new), vocab = size_t(config.vocab), hidden = size_t(config.hidden);
+  if (!options.logits.empty()) {
+    PUNA_REQUIRE(options.logits.size() / vocab >= rows, "there is room for %zu logits, %zu x %zu are needed", options.logits.size(), rows, vocab);
+    if (!request.in_place && rows > 1)  // the last one's are the session's own
+      rows_ = context.allocate((rows - 1) * vocab * sizeof(float), "logits of every token");
+  }
+  if (!options.embeddings.empty()) {
+    const size_t vectors = options.pooling == Pooling::none ? rows : 1;
+    PUNA_REQUIRE(rows > 0, "no tokens to embed");
+    PUNA_REQUIRE(options.embeddings.size() / hidden >= vectors, "there is room for %zu floats of embeddings, %zu x %zu are needed", options.embeddings.size(), vectors,
+                 hidden);
+    hidden_ = context.allocate(rows * hidden * sizeof(float), "hidden states");
+    if (options.pooling == Pooling::mean) sums_.resize(hidden);
+  }
+}
+
+float* Session::Append::logits_row(int64_t row) const noexcept {
+  float* const all = rows_.size() != 0 ? reinterpret_cast<float*>(rows_.data()) : request_.options.logits.data();
+  return all + row * sessions_[0]->model().config().vocab;
+}
+
+const float* Session::Append::Feed::embedding(int64_t position, int64_t hidden) noexcept {
+  const std::vector<Patches>& runs = all.patches;
+  while (run < runs.size() && runs[run].position + runs[run].count <= position) ++run;
+  if (run == runs.size() || runs[run].position > position) return nullptr;
+  return runs[run].image->encoded() + (runs[run].row + position - runs[run].position) * hidden;
+}
+
+bool Session::Append::encode_images(FunctionRef<bool()> stop) {
+  for (; !encodings_.empty(); encodings_.pop_back())
+    if (!encodings_.back().run(stop)) return false;
+  return true;
+}
+
+void Session::Append::set_aside() {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    Impl& impl = *sessions_[i]->impl_;
+    Feed& f = feeds_[i];
+    if (f.first_new == int64_t(impl.held.tokens.size())) continue;
+    f.before = impl.kv;
+    f.done = f.pass = impl.kv.rewind(std::min(f.first_new, impl.complete));
+  }
+  begun_ = true;
+}
+
+bool Session::Append::begin_pass() {
+  const int64_t hidden = sessions_[0]->model().config().hidden;
+  batch_ = {};
+  targets_.clear();
+  for (Session* s : sessions_) batch_.sequences.push_back(&s->impl_->kv);
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    Feed& f = feeds_[i];
+    const int64_t room = sessions_[0]->options_.prefill_chunk - int64_t(batch_.rows.size());
+    const int64_t end = std::min(f.done + room, f.size());
+    f.pass = f.done;
+    if (end == f.done) continue;
+    for (int64_t p = f.done; p < end; ++p) {
+      const bool last = p + 1 == f.size();
+      if (last || (!request_.options.logits.empty() && p >= f.first_new)) {
+        batch_.wanted.push_back(int64_t(batch_.rows.size()));
+        auto* final_logits = reinterpret_cast<float*>(sessions_[i]->impl_->next_logits.data());
+        targets_.push_back(last ? final_logits : logits_row(p - f.first_new));
+      }
+      batch_.rows.push_back({int32_t(i), p, f.all.tokens[size_t(p)], f.embedding(p, hidden)});
+    }
+    f.done = end;
+  }
+  if (batch_.rows.empty()) return false;
+  try {
+    take_memory();
+  } catch (const Error& e) {
+    if (e.status() != Status::out_of_memory || !give_way()) throw;
+    take_memory();
+  }
+  cursor_ = {};
+  in_pass_ = true;
+  return true;
+}
+
+void Session::Append::take_memory() {
+  for (size_t i = 0; i < sessions_.size(); ++i)
+    if (feeds_[i].pass < feeds_[i].done) sessions_[i]->impl_->kv.prepare(feeds_[i].pass, feeds_[i].done);
+  Arena measure;
+  Cursor nowhere;
+  forward(measure, nowhere, {});
+  Buffer& scratch = sessions_[0]->impl_->scratch;
+  if (scratch.size() < measure.peak()) {
+    scratch = Buffer();  // the old block first: the two need not be held at once
+    scratch = sessions_[0]->model().context().allocate(measure.peak(), "scratch of a pass");
+  }
+}
+
+bool Session::Append::give_way() noexcept {
+  bool any = false;
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    any = sessions_[i]->impl_->kv.settle() || feeds_[i].before || any;
+    feeds_[i].before.reset();
+  }
+  gave_way_ = gave_way_ || any;
+  return any;
+}
+
+bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop) {
+  const Model& model = sessions_[0]->model();
+  const LlamaConfig& config = model.config();
+  const KernelTable& kernels = model.context().kernels();
+  const int64_t W = int64_t(batch_.wanted.size()), R = int64_t(batch_.rows.size());
+  Inference rec(kernels, model.context().executor(), arena, cursor, sessions_[0]->options_.exact, stop);
+  if (!sessions_[0]->options_.exact) rec.allow(model.context().permission());
+  if (const AdapterPtr& adapter = sessions_[0]->options_.adapter) rec.use(&adapter->loras());
+  const View logits = rec.make(W, config.vocab);
+  const bool wants_hidden = hidden_.size() != 0;
+  const View hidden = wants_hidden ? rec.make(R, config.hidden) : View();
+  ForwardTaps taps;
+  taps.last_hidden = hidden.f32();
+  model.llama().forward(rec, batch_, logits, wants_hidden ? &taps : nullptr);
+  rec.stage(W, [&](int64_t i) { memcpy(targets_[size_t(i)], logits.row(i), size_t(config.vocab) * 4); });
+  if (wants_hidden) {
+    float* const all = reinterpret_cast<float*>(hidden_.data());
+    rec.stage(R, [&](int64_t i) {
+      const int64_t row = batch_.rows[size_t(i)].position - feeds_[0].first_new;  // below 0: it was held before
+      if (row >= 0) kernels.rms_norm(all + row * config.hidden, hidden.row(i), model.llama().weights.final_norm, config.hidden, config.norm_eps);
+    });
+  }
+  return rec.finished();
+}
+
+bool Session::Append::compute(FunctionRef<bool()> stop) {
+  const Buffer& scratch = sessions_[0]->impl_->scratch;
+  Arena arena(scratch.data(), scratch.size());
+  return forward(arena, cursor_, stop);
+}
+
+void Session::Append::end_pass() {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    Impl& impl = *sessions_[i]->impl_;
+    // What the append replaces is set aside already, and after a failure all of it returns.
+    const bool replaces = feeds_[i].first_new < int64_t(impl.held.tokens.size());
+    impl.kv.commit(feeds_[i].done, gave_way_ || replaces ? 0 : impl.complete);
+  }
+  in_pass_ = false;
+}
+
+bool Session::Append::run(FunctionRef<bool()> pause) {
+  const FpEnv fp;
+  const struct AllRunning {
+    std::span<Session* const> sessions;
+    explicit AllRunning(std::span<Session* const> all) noexcept : sessions(all) { set(true); }
+    ~AllRunning() { set(false); }
+    void set(bool on) const noexcept {
+      for (Session* s : sessions) s->impl_->running = on;
+    }
+  } running{sessions_};
+  struct Stopwatch {
+    double& seconds;
+    std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+    ~Stopwatch() { seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
+  };
+  const auto stop = [&] { return cancelled() || (pause && pause()); };
+  try {
+    const Stopwatch time{seconds_};
+    if (!encode_images(stop)) {
+      if (cancelled()) fail(Status::cancelled, "cancelled while an image was encoded");
+      return false;
+    }
+    const auto require_wanted = [&] {
+      if (cancelled()) fail(Status::cancelled, "cancelled: none of the tokens was appended");
+    };
+    if (!begun_) set_aside();
+    while (in_pass_ || begin_pass()) {
+      if (!compute(stop)) {
+        require_wanted();
+        return false;
+      }
+      end_pass();
+    }
+    require_wanted();  // the last tile's cancel is this call's, not the next one's
+  } catch (...) {
+    roll_back();
+    throw;
+  }
+  commit();
+  return true;
+}
+
+void Session::Append::roll_back() noexcept {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    Impl& impl = *sessions_[i]->impl_;
+    Feed& f = feeds_[i];
+    const int64_t held = int64_t(impl.held.tokens.size());
+    if (f.before) {
+      impl.kv = std::move(*f.before);
+      f.before.reset();
+    } else if (begun_) {
+      // Pages that were only prepared when what was replaced had to go hold nothing.
+      const int64_t there = f.first_new < held ? f.pass : impl.complete;
+      impl.complete = impl.kv.rewind(std::min(there, f.first_new));
+    }
+    if (gave_way_ && f.first_new < held) {  // what was replaced is gone
+      impl.held.truncate(f.first_new);
+      impl.has_logits = impl.pending = false;
+      ++impl.changes;
+    }
+    (f.fresh > 1 ? impl.timings.prompt_seconds : impl.timings.decode_seconds) += seconds_;
+    sessions_[i]->cancelled_.store(false, std::memory_order_relaxed);
+  }
+}
+
+void Session::Append::detach() noexcept {
+  for (Session* s : sessions_) s->impl_->append.reset();
+}
+
+void Session::Append::commit() {
+  const size_t vocab = size_t(sessions_[0]->model().config().vocab);
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    Impl& impl = *sessions_[i]->impl_;
+    const int64_t added = feeds_[i].size() - feeds_[i].first_new, fresh = feeds_[i].fresh;
+    float* const logits = request_.options.logits.data();
+    if (rows_.size() != 0) memcpy(logits, rows_.data(), rows_.size());
+    if (logits && added > 0) memcpy(logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
+    if (hidden_.size() != 0) pool();
+    std::swap(impl.held, feeds_[i].all);
+    impl.complete = int64_t(impl.held.tokens.size());
+    impl.kv.settle();
+    feeds_[i].before.reset();
+    ++impl.changes;
+    impl.logits.swap(impl.next_logits);
+    impl.has_logits = true;
+    impl.pending = false;
+    (fresh > 1 ? impl.timings.prompt_tokens : impl.timings.decoded_tokens) += fresh;
+    (fresh > 1 ? impl.timings.prompt_seconds : impl.timings.decode_seconds) += seconds_;
+  }
+}
+
+void Session::Append::pool() noexcept {
+  const AppendOptions& options = request_.options;
+  const float* const hidden = reinterpret_cast<const float*>(hidden_.data());
+  const size_t D = size_t(sessions_[0]->model().config().hidden), T = size_t(feeds_[0].size() - feeds_[0].first_new);
+  const size_t vectors = options.pooling == Pooling::none ? T : 1;
+  float* const out = options.embeddings.data();
+  if (options.pooling == Pooling::mean) {
+    for (size_t t = 0; t < T; ++t)
+      for (size_t d = 0; d < D; ++d) sums_[d] += double(hidden[t * D + d]);
+    for (size_t d = 0; d < D; ++d) out[d] = float(sums_[d] / double(T));
+  } else {
+    memcpy(out, hidden + (T - vectors) * D, vectors * D * sizeof(float));
+  }
+  for (size_t v = 0; options.normalise && v < vectors; ++v) to_unit_length({out + v * D, D});
+}
+
+bool Session::Append::cancelled() const noexcept {
+  return std::any_of(sessions_.begin(), sessions_.end(), [](const Session* s) { return s->cancelled_.load(std::memory_order_relaxed); });
+}
+
+}  // namespace puna

@@ -1,0 +1,102 @@
+// session_impl.h -- what a session holds, and an append under way: tokens cut into passes, each computed as far as it may go.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "ops/inference.h"
+#include "puna/runtime/image.h"
+#include "puna/runtime/session.h"
+#include "runtime/images/image_encoding.h"
+
+namespace puna {
+
+inline constexpr int64_t kMostPrefillChunk = 1 << 16;
+void require_usable(const SessionOptions& o);  // Error{invalid_argument} for a prefill_chunk or a kv_type that no session has
+
+struct Session::Impl {
+  KvCache kv;
+  Prompt held;                   // token ids, and the images that fill some of their positions
+  int64_t complete = 0;          // positions whose keys and values are all there; fewer than tokens after a rewind into a dropped chunk, or while one is pending
+  Buffer logits, next_logits;    // of the last token that is not pending; swapped when an append succeeds
+  bool has_logits = false;
+  bool pending = false;          // the last token was drawn and is not computed yet
+  Buffer scratch;
+  SessionTimings timings;
+  std::shared_ptr<Append> append;  // begun and not finished; of a batch, the same for all its sessions
+  bool running = false;            // a call computes now: its callbacks may not come back in
+  uint64_t changes = 0;            // of tokens or adapter: how a generation notices those that are not its own
+  const Claim* generation = nullptr;
+
+  explicit Impl(KvCache cache) : kv(std::move(cache)) {}
+};
+
+// A call computes, or asks its host: what the host's callback wants of the session now is refused.
+class Session::Running {
+ public:
+  explicit Running(Session& session) noexcept : on_(session.impl_->running) { on_ = true; }
+  ~Running() { on_ = false; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  bool& on_;
+};
+
+struct Session::AppendRequest {  // its options are for one session only
+  AppendOptions options = {};
+  bool in_place = false;         // options.logits are written as they come, before it is known that the append succeeds
+  const Claim* owner = nullptr;  // the generation whose append this is
+};
+
+// Several sessions' new tokens on their way through forward. A pass is up to prefill_chunk rows, taken from the sessions in order.
+class Session::Append {
+ public:
+  // Checks everything and changes nothing.
+  Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendRequest& request);
+  // Goes on to the end (true: committed) or until `pause` says so (false). On an Error every session is as before the append.
+  bool run(FunctionRef<bool()> pause);
+  void roll_back() noexcept;
+  void detach() noexcept;      // from its sessions: it ends with them
+  const Claim* owner() const noexcept { return request_.owner; }
+
+ private:
+  struct Feed {                // what one session has to do: feed positions [done, size())
+    Prompt all;                // what is committed, and the new
+    int64_t first_new = 0;
+    int64_t fresh = 0;         // tokens that nobody has computed before
+    int64_t done = 0;          // fed so far
+    int64_t pass = 0;          // where the pass began: keys and values of the positions before it are there
+    size_t run = 0;            // of all.patches, that the next position has not passed
+    std::optional<KvCache> before;  // the session's, when some of what it holds is replaced
+    int64_t size() const noexcept { return int64_t(all.tokens.size()); }
+    const float* embedding(int64_t position, int64_t hidden) noexcept;  // what fills it, or NULL; positions ascend
+  };
+  bool encode_images(FunctionRef<bool()> stop);  // false: stopped
+  void set_aside();            // what will be replaced
+  bool begin_pass();           // false when nothing is left to feed
+  void take_memory();
+  bool give_way() noexcept;    // lets go of what is kept to undo the append; false: there is nothing
+  bool compute(FunctionRef<bool()> stop);
+  float* logits_row(int64_t row) const noexcept;
+  bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
+  void end_pass();
+  void commit();
+  void pool() noexcept;        // hidden states to the caller's embeddings
+  bool cancelled() const noexcept;
+
+  std::vector<Session*> sessions_;
+  std::vector<Feed> feeds_;
+  std::vector<ImageEncoding> encodings_;  // of images that have to be encoded first
+  AppendRequest request_;
+  Buffer rows_;                // of logits, until nothing can fail any more
+  Buffer hidden_;              // final hidden states of the new positions
+  std::vector<double> sums_;   // of a mean over them
+  Batch batch_;
+  std::vector<float*> targets_;  // where each wanted row's logits go
+  Cursor cursor_;
+  bool begun_ = false, in_pass_ = false;
+  bool gave_way_ = false;
+  double seconds_ = 0;
+};
+
+}  // namespace puna
