@@ -5,7 +5,7 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kSpan = 1024;          // positions, from the range's low end
+constexpr int64_t kSpan = 1024;          // positions: attend_spans()
 constexpr int64_t kEnoughTiles = 16;     // for all threads to have work without splitting ranges
 constexpr int64_t kMaxAttendRows = 24;   // query heads of a tile: their sums stay in the cache beside a page
 
@@ -15,6 +15,8 @@ bool same_keys(const AttendRange& a, const AttendRange& b) {
 
 }  // namespace
 
+int64_t attend_spans(int64_t low, int64_t high) noexcept { return (high - low + kSpan - 1) / kSpan; }
+
 const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, DType kept, FunctionRef<AttendRange(int64_t)> range) {
   const KernelTable& k = rec.kernels();
   const auto kernel = kept == DType::f32 ? k.attend_f32 : kept == DType::f16 ? k.attend_f16 : k.attend_q8;
@@ -23,7 +25,7 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
   int64_t spans = 1;
   for (int64_t t = 0; t < R; ++t) {
     const AttendRange r = range(t);
-    spans = std::max(spans, (r.high - r.low + kSpan - 1) / kSpan);
+    spans = std::max(spans, attend_spans(r.low, r.high));
   }
   // Few tiles: spans are tiles of their own, each with room for its result, merged in a second stage. Many: a tile takes its spans in turn.
   // Either way span 0 goes where the result will be and the later ones are added to it in order, so the bits are the same.

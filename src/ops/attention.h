@@ -14,6 +14,9 @@ struct AttendRange {
   int64_t low, high;
 };
 
+// How many spans [low, high) is cut into. The scratch of attend() follows from the most that a row has, and from the shape of q.
+int64_t attend_spans(int64_t low, int64_t high) noexcept;
+
 // out[t, h] = attention of query head h over its KV head.   q, out: [T, heads*head_dim].
 // kept: how the pages hold numbers, f32, f16 or q8_0. range(t) of each row; rows of one sequence stand together, in ascending position.
 // Returns each row's largest score and total, [T, heads, 2].

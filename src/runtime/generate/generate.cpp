@@ -169,7 +169,8 @@ struct Generation::Impl {
     const bool room = session.length() < session.max_positions();
     Prompt following;
     if (!room) following.tokens.push_back(id);
-    session.impl_->held.tokens.reserve(size_t(session.length()) + 1);
+    std::vector<int32_t>& held = session.impl_->held.tokens;
+    if (held.size() == held.capacity()) held.reserve(2 * held.size() + 1);
     AnswerText after = text;
     std::string piece = after.push(id);
     StopReason reason{};

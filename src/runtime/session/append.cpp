@@ -6,6 +6,7 @@
 
 #include "base/fp_env.h"
 #include "kernels/kernel_table.h"
+#include "ops/attention.h"
 #include "puna/base/error.h"
 #include "runtime/session/session_impl.h"
 
@@ -17,6 +18,19 @@ void to_unit_length(std::span<float> v) {
   for (const float x : v) sum += double(x) * x;
   const double scale = sum > 0 ? 1 / std::sqrt(sum) : 0;
   for (float& x : v) x = float(x * scale);
+}
+
+// The first `kept` positions in memory that `added` fits behind, if it doesn't fit behind them where they are. Twice what is needed: a conversation that
+// grows by one token at a time is rarely copied.
+std::optional<Prompt> with_room(const Prompt& held, int64_t kept, const Prompt& added) {
+  const size_t tokens = size_t(kept) + added.tokens.size(), patches = held.patches.size() + added.patches.size();
+  if (tokens <= held.tokens.capacity() && patches <= held.patches.capacity()) return {};
+  Prompt larger;
+  larger.tokens.reserve(2 * tokens);
+  larger.patches.reserve(2 * patches);
+  larger.append(held.view());
+  larger.truncate(kept);
+  return larger;
 }
 
 }  // namespace
@@ -60,9 +74,9 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
     PUNA_REQUIRE(kept <= s.length(), "%lld positions are to be kept, the session holds %lld", static_cast<long long>(kept), static_cast<long long>(s.length()));
     s.require_room(kept, prompts[i].tokens.size());
     Feed& feed = feeds_[i];
-    feed.all = slice(s.held(), 0, kept);
-    feed.all.append(prompts[i]);
+    feed.added = {{prompts[i].tokens.begin(), prompts[i].tokens.end()}, {prompts[i].patches.begin(), prompts[i].patches.end()}};
     feed.first_new = kept;
+    feed.larger = with_room(s.impl_->held, kept, feed.added);
     feed.fresh = int64_t(prompts[i].tokens.size()) + pending;
     feed.done = s.impl_->complete;
     for (const Patches& p : prompts[i].patches)
@@ -89,11 +103,18 @@ float* Session::Append::logits_row(int64_t row) const noexcept {
   return all + row * sessions_[0]->model().config().vocab;
 }
 
-const float* Session::Append::Feed::embedding(int64_t position, int64_t hidden) noexcept {
-  const std::vector<Patches>& runs = all.patches;
-  while (run < runs.size() && runs[run].position + runs[run].count <= position) ++run;
-  if (run == runs.size() || runs[run].position > position) return nullptr;
-  return runs[run].image->encoded() + (runs[run].row + position - runs[run].position) * hidden;
+int32_t Session::Append::Feed::token(const Prompt& held, int64_t position) const noexcept {
+  return position < first_new ? held.tokens[size_t(position)] : added.tokens[size_t(position - first_new)];
+}
+
+const float* Session::Append::Feed::embedding(const Prompt& held, int64_t position, int64_t hidden) noexcept {
+  const bool is_held = position < first_new;
+  const std::vector<Patches>& runs = is_held ? held.patches : added.patches;
+  size_t& run = is_held ? held_run : added_run;
+  const int64_t at = is_held ? position : position - first_new;
+  while (run < runs.size() && runs[run].position + runs[run].count <= at) ++run;
+  if (run == runs.size() || runs[run].position > at) return nullptr;
+  return runs[run].image->encoded() + (runs[run].row + at - runs[run].position) * hidden;
 }
 
 bool Session::Append::encode_images(FunctionRef<bool()> stop) {
@@ -124,6 +145,7 @@ bool Session::Append::begin_pass() {
     const int64_t end = std::min(f.done + room, f.size());
     f.pass = f.done;
     if (end == f.done) continue;
+    const Prompt& held = sessions_[i]->impl_->held;
     for (int64_t p = f.done; p < end; ++p) {
       const bool last = p + 1 == f.size();
       if (last || (!request_.options.logits.empty() && p >= f.first_new)) {
@@ -131,7 +153,7 @@ bool Session::Append::begin_pass() {
         auto* final_logits = reinterpret_cast<float*>(sessions_[i]->impl_->next_logits.data());
         targets_.push_back(last ? final_logits : logits_row(p - f.first_new));
       }
-      batch_.rows.push_back({int32_t(i), p, f.all.tokens[size_t(p)], f.embedding(p, hidden)});
+      batch_.rows.push_back({int32_t(i), p, f.token(held, p), f.embedding(held, p, hidden)});
     }
     f.done = end;
   }
@@ -150,14 +172,29 @@ bool Session::Append::begin_pass() {
 void Session::Append::take_memory() {
   for (size_t i = 0; i < sessions_.size(); ++i)
     if (feeds_[i].pass < feeds_[i].done) sessions_[i]->impl_->kv.prepare(feeds_[i].pass, feeds_[i].done);
+  Impl& first = *sessions_[0]->impl_;
+  const PassShape now = shape();
+  if (first.planned == now) return;
+  first.planned.reset();
   Arena measure;
   Cursor nowhere;
   forward(measure, nowhere, {});
-  Buffer& scratch = sessions_[0]->impl_->scratch;
-  if (scratch.size() < measure.peak()) {
-    scratch = Buffer();  // the old block first: the two need not be held at once
-    scratch = sessions_[0]->model().context().allocate(measure.peak(), "scratch of a pass");
+  if (first.scratch.size() < measure.peak()) {
+    first.scratch = Buffer();  // the old block first: the two need not be held at once
+    first.scratch = sessions_[0]->model().context().allocate(measure.peak(), "scratch of a pass");
   }
+  first.planned = now;
+}
+
+PassShape Session::Append::shape() const noexcept {
+  const int64_t chunk = sessions_[0]->model().config().chunk;
+  PassShape s{.rows = int64_t(batch_.rows.size()), .wanted = int64_t(batch_.wanted.size()), .hidden = hidden_.size() != 0};
+  for (const BatchRow& row : batch_.rows) {
+    const int64_t end = row.position + 1;
+    s.spans = std::max(s.spans, attend_spans(0, end));
+    if (chunk > 0) s.chunk_spans = std::max(s.chunk_spans, attend_spans(row.position / chunk * chunk, end));
+  }
+  return s;
 }
 
 bool Session::Append::give_way() noexcept {
@@ -289,7 +326,9 @@ void Session::Append::commit() {
     if (rows_.size() != 0) memcpy(logits, rows_.data(), rows_.size());
     if (logits && added > 0) memcpy(logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
     if (hidden_.size() != 0) pool();
-    std::swap(impl.held, feeds_[i].all);
+    if (feeds_[i].larger) std::swap(impl.held, *feeds_[i].larger);
+    else impl.held.truncate(feeds_[i].first_new);
+    impl.held.append(feeds_[i].added.view());  // there is room
     impl.complete = int64_t(impl.held.tokens.size());
     impl.kv.settle();
     feeds_[i].before.reset();

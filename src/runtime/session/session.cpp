@@ -172,6 +172,7 @@ void Session::use(AdapterPtr adapter) {
   require_empty();
   if (options_.adapter != adapter) ++impl_->changes;
   options_.adapter = std::move(adapter);
+  impl_->planned.reset();
 }
 
 void Session::drop_append() noexcept {

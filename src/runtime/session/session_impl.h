@@ -13,6 +13,16 @@ namespace puna {
 inline constexpr int64_t kMostPrefillChunk = 1 << 16;
 void require_usable(const SessionOptions& o);  // Error{invalid_argument} for a prefill_chunk or a kv_type that no session has
 
+// All that the scratch of a pass follows from, within one session: passes of the same shape need the same.
+struct PassShape {
+  int64_t rows = 0;
+  int64_t wanted = 0;
+  int64_t spans = 0;        // of attention that sees everything
+  int64_t chunk_spans = 0;  // of attention that sees its chunk
+  bool hidden = false;
+  bool operator==(const PassShape&) const = default;
+};
+
 struct Session::Impl {
   KvCache kv;
   Prompt held;                   // token ids, and the images that fill some of their positions
@@ -21,6 +31,7 @@ struct Session::Impl {
   bool has_logits = false;
   bool pending = false;          // the last token was drawn and is not computed yet
   Buffer scratch;
+  std::optional<PassShape> planned;  // the last pass that scratch was measured for
   SessionTimings timings;
   std::shared_ptr<Append> append;  // begun and not finished; of a batch, the same for all its sessions
   bool running = false;            // a call computes now: its callbacks may not come back in
@@ -61,20 +72,23 @@ class Session::Append {
 
  private:
   struct Feed {                // what one session has to do: feed positions [done, size())
-    Prompt all;                // what is committed, and the new
+    Prompt added;              // what is new: its first token is at position first_new
+    std::optional<Prompt> larger;  // what is kept, with room for the new, where the session's own memory has none
     int64_t first_new = 0;
     int64_t fresh = 0;         // tokens that nobody has computed before
     int64_t done = 0;          // fed so far
     int64_t pass = 0;          // where the pass began: keys and values of the positions before it are there
-    size_t run = 0;            // of all.patches, that the next position has not passed
+    size_t held_run = 0, added_run = 0;  // of the patches, that the next position has not passed
     std::optional<KvCache> before;  // the session's, when some of what it holds is replaced
-    int64_t size() const noexcept { return int64_t(all.tokens.size()); }
-    const float* embedding(int64_t position, int64_t hidden) noexcept;  // what fills it, or NULL; positions ascend
+    int64_t size() const noexcept { return first_new + int64_t(added.tokens.size()); }
+    int32_t token(const Prompt& held, int64_t position) const noexcept;
+    const float* embedding(const Prompt& held, int64_t position, int64_t hidden) noexcept;  // what fills it, or NULL; positions ascend
   };
   bool encode_images(FunctionRef<bool()> stop);  // false: stopped
   void set_aside();            // what will be replaced
   bool begin_pass();           // false when nothing is left to feed
   void take_memory();
+  PassShape shape() const noexcept;
   bool give_way() noexcept;    // lets go of what is kept to undo the append; false: there is nothing
   bool compute(FunctionRef<bool()> stop);
   float* logits_row(int64_t row) const noexcept;
