@@ -1,8 +1,9 @@
-"""Puts libpuna and its header into the package. The library is $PUNA_LIBRARY, or is built here from the sources two folders up."""
+"""Puts libpuna and its header into the package. The library is $PUNA_LIBRARY, or is built from the sources two folders up, with CMake and a C++ compiler."""
 import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 
 from setuptools import Distribution, setup
@@ -17,8 +18,17 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def build_library(folder):
-    subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-DCMAKE_BUILD_TYPE=Release", "-DPUNA_BUILD_TESTS=OFF", "-DPUNA_BUILD_EXAMPLES=OFF"], check=True)
-    subprocess.run(["cmake", "--build", folder, "--target", "puna", "puna_decode", "--parallel"], check=True)
+    if not (ROOT / "CMakeLists.txt").exists():
+        sys.exit(f"puna: there are no sources in {ROOT} to build libpuna from; set PUNA_LIBRARY to a libpuna.so.0")
+    try:
+        subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DPUNA_BUILD_TESTS=OFF", "-DPUNA_BUILD_EXAMPLES=OFF",
+                        "-DPUNA_PROVIDERS=OFF"], check=True)
+        subprocess.run(["cmake", "--build", folder, "--target", "puna"], check=True)
+        # Needs libpng, libjpeg or libwebp; without it, Pillow decodes.
+        subprocess.run(["cmake", "--build", folder, "--target", "puna_decode"], check=False)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        sys.exit(f"puna: libpuna could not be built ({error}). It needs g++ 12 or clang 16 and nlohmann-json (Debian: g++ nlohmann-json3-dev); "
+                 "or set PUNA_LIBRARY to a libpuna.so.0 that exists")
     return pathlib.Path(folder, "lib", "libpuna.so.0")
 
 
