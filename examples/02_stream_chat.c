@@ -1,17 +1,17 @@
-/* 02_stream_chat.c -- one question through the model's chat template, with sampling, a progress callback while loading, and an answer that
- * the program cuts short when it has heard enough:  ./02_stream_chat model.gguf "What is a puna?" */
+/* 02_stream_chat.c -- one question through the model's chat template, with sampling, a progress callback while loading,
+ * and an answer that the program cuts short when it has heard enough:  ./02_stream_chat model.gguf "What is a puna?" */
 #include <puna.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TRY(call)                                                                            \
-  do {                                                                                       \
-    const puna_status status_ = (call);                                                      \
-    if (status_ != PUNA_OK) {                                                                \
-      fprintf(stderr, "%s: %s\n", puna_status_name(status_), puna_last_error());             \
-      exit(1);                                                                               \
-    }                                                                                        \
+#define TRY(call)                                                                \
+  do {                                                                           \
+    const puna_status status_ = (call);                                          \
+    if (status_ != PUNA_OK) {                                                    \
+      fprintf(stderr, "%s: %s\n", puna_status_name(status_), puna_last_error()); \
+      exit(1);                                                                   \
+    }                                                                            \
   } while (0)
 
 static int32_t show_progress(void* user, uint64_t done, uint64_t total) {
@@ -28,16 +28,20 @@ static int32_t three_sentences(void* user, const puna_generated_token* token) {
   return fflush(stdout) != 0 || *sentences >= 3;
 }
 
-/* Writes {"messages": [{"role": "user", "content": question}], "add_generation_prompt": true}; the question becomes a JSON string. */
+/* Writes {"messages": [{"role": "user", "content": question}], "add_generation_prompt": true}; the question becomes a
+ * JSON string. */
 static char* chat_json(const char* question) {
   char* json = malloc(6 * strlen(question) + 128);
   if (json == NULL) exit(1);
   char* p = json + sprintf(json, "{\"messages\": [{\"role\": \"user\", \"content\": \"");
   for (; *question; ++question) {
     const unsigned char c = (unsigned char)*question;
-    if (c == '"' || c == '\\') p += sprintf(p, "\\%c", c);
-    else if (c < 0x20) p += sprintf(p, "\\u%04x", c);
-    else *p++ = (char)c;
+    if (c == '"' || c == '\\')
+      p += sprintf(p, "\\%c", c);
+    else if (c < 0x20)
+      p += sprintf(p, "\\u%04x", c);
+    else
+      *p++ = (char)c;
   }
   strcpy(p, "\"}], \"add_generation_prompt\": true}");
   return json;

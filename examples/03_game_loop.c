@@ -1,6 +1,7 @@
-/* 03_game_loop.c -- a game at 60 frames a second in which somebody talks: every frame gives the language model 2 ms and never waits for it.
- * No thread of the game's own, no lock: puna_generation_step computes for its slice and returns. At the end the frame times are drawn.
- *   ./03_game_loop model.gguf ["What the player says"] [frames]                                                                   */
+/* 03_game_loop.c -- a game at 60 frames a second in which somebody talks: every frame gives the language model 2 ms and
+ * never waits for it. No thread of the game's own, no lock: puna_generation_step computes for its slice and returns. At
+ * the end the frame times are drawn.
+ *   ./03_game_loop model.gguf ["What the player says"] [frames] */
 #define _POSIX_C_SOURCE 199309L
 #include <puna.h>
 #include <stdio.h>
@@ -59,7 +60,8 @@ int main(int argc, char** argv) {
     const int64_t start = now_us();
     puna_generated_token token = {.struct_size = sizeof token};
     int32_t state = 0;
-    TRY(puna_generation_step(answer, BUDGET_US, &token, &state)); /* at most one token: the rest of its slice waits for the next frame */
+    /* At most one token: the rest of its slice waits for the next frame. */
+    TRY(puna_generation_step(answer, BUDGET_US, &token, &state));
     const int64_t used = now_us() - start;
     ++histogram[used / BUCKET_US < BUCKETS ? used / BUCKET_US : BUCKETS];
     if (used > longest) longest = used;

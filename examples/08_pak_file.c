@@ -1,5 +1,5 @@
-/* 08_pak_file.c -- a model inside a bigger file, as games ship their data: it is read through a callback, decoded on the way (this pak
- * is "encrypted" with a byte), and never becomes a file of its own.
+/* 08_pak_file.c -- a model inside a bigger file, as games ship their data: it is read through a callback, decoded on
+ * the way (this pak is "encrypted" with a byte), and never becomes a file of its own.
  *   ./08_pak_file model.gguf game.pak      packs it between two other things, opens it from there, and lets it speak */
 #include <puna.h>
 #include <stdio.h>
@@ -64,7 +64,8 @@ static int32_t show(void* user, const puna_generated_token* token) {
 
 int main(int argc, char** argv) {
   pak p = write_pak(argc > 1 ? argv[1] : "model.gguf", argc > 2 ? argv[2] : "game.pak");
-  const puna_reader reader = {.struct_size = sizeof reader, .size = p.size, .read_at = read_at, .user = &p, .name = "game.pak/model"};
+  const puna_reader reader = {
+      .struct_size = sizeof reader, .size = p.size, .read_at = read_at, .user = &p, .name = "game.pak/model"};
   const puna_generate_options options = {.struct_size = sizeof options, .max_tokens = 24};
   const char* prompt = "In the cave there lived";
   puna_model* model = NULL;
@@ -75,7 +76,8 @@ int main(int argc, char** argv) {
   TRY(puna_session_create(model, NULL, &session));
   printf("%s", prompt);
   TRY(puna_session_generate(session, prompt, strlen(prompt), &options, show, &tokens, NULL));
-  printf("\n%d tokens from bytes %llu to %llu of the pak\n", tokens, (unsigned long long)p.start, (unsigned long long)(p.start + p.size));
+  printf("\n%d tokens from bytes %llu to %llu of the pak\n", tokens, (unsigned long long)p.start,
+         (unsigned long long)(p.start + p.size));
   puna_session_free(session);
   puna_model_free(model);
   return 0;

@@ -1,4 +1,5 @@
-/* 09_image.c -- a question about a picture: decoded by libpuna_decode, cut and encoded by libpuna, asked in the model's own chat format.
+/* 09_image.c -- a question about a picture: decoded by libpuna_decode, cut and encoded by libpuna, asked in the model's
+ * own chat format.
  *   09_image MODEL PICTURE ["question"] [max_tokens]
  * A game hands its frame buffer to puna_image_create instead and needs no decoder. */
 #include <puna_decode.h>
@@ -11,8 +12,10 @@ static int failed(const char* what, puna_status status, const char* why) {
   if (status != PUNA_OK) fprintf(stderr, "%s: %s: %s\n", what, puna_status_name(status), why);
   return status != PUNA_OK;
 }
-#define TRY(call) if (failed(#call, (call), puna_last_error())) goto done
-#define TRY_DECODE(call) if (failed(#call, (call), puna_decode_last_error())) goto done
+#define TRY(call) \
+  if (failed(#call, (call), puna_last_error())) goto done
+#define TRY_DECODE(call) \
+  if (failed(#call, (call), puna_decode_last_error())) goto done
 
 static void* read_file(const char* path, size_t* bytes) {
   FILE* file = fopen(path, "rb");
@@ -31,9 +34,11 @@ static int32_t print_piece(void* out, const puna_generated_token* token) {
   return fflush(out);
 }
 
-/* The chat of one question about one picture. Special tokens that somebody types into the question stay text; the one that the picture takes is the template's. */
+/* The chat of one question about one picture. Special tokens that somebody types into the question stay text; the one
+ * that the picture takes is the template's. */
 static puna_status ask(const puna_model* model, const char* question, puna_chat** chat) {
-  static const char format[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"image\"},{\"type\":\"text\",\"text\":\"%s\"}]}]";
+  static const char format[] =
+      "[{\"role\":\"user\",\"content\":[{\"type\":\"image\"},{\"type\":\"text\",\"text\":\"%s\"}]}]";
   const size_t room = sizeof format + strlen(question);
   char* json = malloc(room);
   if (!json) return PUNA_OUT_OF_MEMORY;
@@ -56,7 +61,10 @@ int main(int argc, char** argv) {
   size_t bytes = 0;
   int code = 1;
   void* file = read_file(argv[2], &bytes);
-  if (!file) { perror(argv[2]); return 1; }
+  if (!file) {
+    perror(argv[2]);
+    return 1;
+  }
 
   TRY_DECODE(puna_decode_get_info(file, bytes, &picture));
   rgb = malloc((size_t)(picture.width * picture.height * 3));
@@ -65,7 +73,8 @@ int main(int argc, char** argv) {
   TRY(puna_model_open(NULL, argv[1], NULL, &model));
   TRY(puna_image_create(model, rgb, picture.width, picture.height, 0, &image));
   TRY(puna_image_get_info(image, &info));
-  printf("%s, %d x %d pixels: %d x %d tiles, %d tokens\n", picture.format, (int)picture.width, (int)picture.height, info.columns, info.rows, (int)info.tokens);
+  printf("%s, %d x %d pixels: %d x %d tiles, %d tokens\n", picture.format, (int)picture.width, (int)picture.height,
+         info.columns, info.rows, (int)info.tokens);
 
   TRY(ask(model, argc > 3 ? argv[3] : "What is in this picture?", &chat));
   options.images = (const puna_image* const*)&image;

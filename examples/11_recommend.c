@@ -1,4 +1,5 @@
-/* 11_recommend.c -- a shop that learns on the device: who took what and when becomes a recommender, then one user's taps change what is shown.
+/* 11_recommend.c -- a shop that learns on the device: who took what and when becomes a recommender, then one user's
+ * taps change what is shown.
  *   11_recommend [EVENTS.tsv]     lines of user, item, time as numbers; without a file: three hundred made-up listeners
  * Each tap costs two rows of the model, not the whole history. */
 #include <inttypes.h>
@@ -36,7 +37,8 @@ static int add(events* e, int64_t user, int32_t item, int64_t time) {
 static int make_up(events* e) {
   for (int64_t user = 0; user < kListeners; ++user)
     for (int64_t i = 0; i < 12; ++i)
-      if (!add(e, user, (int32_t)(1 + (user * 7 + i * (user % 4 == 0 ? 2 : 1)) % kSongs), user * 50 + i * 200)) return 0;
+      if (!add(e, user, (int32_t)(1 + (user * 7 + i * (user % 4 == 0 ? 2 : 1)) % kSongs), user * 50 + i * 200))
+        return 0;
   return 1;
 }
 
@@ -45,20 +47,23 @@ static int read_events(events* e, const char* path) {
   int64_t user = 0, time = 0;
   int32_t item = 0;
   int good = file != NULL;
-  while (good && fscanf(file, "%" SCNd64 " %" SCNd32 " %" SCNd64, &user, &item, &time) == 3) good = add(e, user, item, time);
+  while (good && fscanf(file, "%" SCNd64 " %" SCNd32 " %" SCNd64, &user, &item, &time) == 3)
+    good = add(e, user, item, time);
   if (file) fclose(file);
   return good;
 }
 
 static int32_t show(void* user, const puna_recommender_report* r) {
   (void)user;
-  if (r->step % 100 == 0 || r->step == r->steps) printf("step %" PRId64 " of %" PRId64 ", loss %.3f\n", r->step, r->steps, r->loss);
+  if (r->step % 100 == 0 || r->step == r->steps)
+    printf("step %" PRId64 " of %" PRId64 ", loss %.3f\n", r->step, r->steps, r->loss);
   return 0;
 }
 
 int main(int argc, char** argv) {
   events e = {0};
-  puna_recommender_options options = {.struct_size = sizeof options, .max_sequence = 50, .epochs = 100, .learning_rate = 2e-3, .progress = show};
+  puna_recommender_options options = {
+      .struct_size = sizeof options, .max_sequence = 50, .epochs = 100, .learning_rate = 2e-3, .progress = show};
   puna_recommender* recommender = NULL;
   puna_user* user = NULL;
   puna_status status = PUNA_OUT_OF_MEMORY;

@@ -47,7 +47,8 @@ std::vector<int32_t> some_tokens(int64_t n, int64_t vocab) {
 }
 
 // Tokens a second, the median of the repetitions. `run` starts from an empty session.
-double tokens_per_second(const BenchFlags& f, const ModelPtr& model, int64_t tokens, const std::function<void(Session&)>& run) {
+double tokens_per_second(const BenchFlags& f, const ModelPtr& model, int64_t tokens,
+                         const std::function<void(Session&)>& run) {
   if (tokens == 0) return 0;
   std::vector<double> rates;
   for (int i = 0; i < f.repeat; ++i) {
@@ -68,7 +69,8 @@ void run_bench(const BenchFlags& f) {
   const double load_seconds = seconds_now() - start;
   const std::vector<int32_t> ids = some_tokens(std::max(f.prompt, f.generate), model->config().vocab);
 
-  Session(model, f.session.read()).append(std::span(ids).first(1));  // the first pass touches every page of a mapped file
+  Session(model, f.session.read())
+      .append(std::span(ids).first(1));  // the first pass touches every page of a mapped file
   // How often threads wait for each other, in one pass over the prompt and in one generated token.
   const auto syncs = [&](size_t tokens) {
     Session session(model, f.session.read());
@@ -77,7 +79,8 @@ void run_bench(const BenchFlags& f) {
     return model->context().executor().shared_runs() - before;
   };
   const uint64_t prompt_syncs = f.prompt > 0 ? syncs(size_t(f.prompt)) : 0, token_syncs = f.generate > 0 ? syncs(1) : 0;
-  const double pp = tokens_per_second(f, model, f.prompt, [&](Session& s) { s.append(std::span(ids).first(size_t(f.prompt))); });
+  const double pp =
+      tokens_per_second(f, model, f.prompt, [&](Session& s) { s.append(std::span(ids).first(size_t(f.prompt))); });
   const double tg = tokens_per_second(f, model, f.generate, [&](Session& s) {
     for (int64_t i = 0; i < f.generate; ++i) s.append(std::span(ids).subspan(size_t(i), 1));
   });
@@ -100,7 +103,8 @@ void run_bench(const BenchFlags& f) {
                                       {"peak_rss_bytes", peak_rss_bytes()}};
   if (f.json) return print(out.dump() + "\n");
   for (const auto& [key, value] : out.items())
-    print_format("%-15s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+    print_format("%-15s %s\n", key.c_str(),
+                 value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
 }
 
 }  // namespace

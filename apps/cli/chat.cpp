@@ -1,4 +1,5 @@
-// puna chat: the model's own chat template, one answer (--prompt) or a conversation. Greedy unless a temperature is given.
+// puna chat: the model's own chat template, one answer (--prompt) or a conversation. Greedy unless a temperature is
+// given.
 #include <algorithm>
 #include <iostream>
 
@@ -8,8 +9,8 @@
 #include "interrupt.h"
 #include "pictures.h"
 #include "puna/base/error.h"
-#include "puna/runtime/generate.h"
 #include "puna/chat/dropped_fields.h"
+#include "puna/runtime/generate.h"
 #include "verbs.h"
 
 namespace puna::cli {
@@ -31,8 +32,8 @@ class Chat {
     if (!f.system.empty()) add("system", f.system);
   }
 
-  // Streams the answer to standard output. Ctrl-C ends the answer; what was said so far stays in the history, and a question that nothing was said to does not.
-  // False: it was ended so.
+  // Streams the answer to standard output. Ctrl-C ends the answer; what was said so far stays in the history, and a
+  // question that nothing was said to does not. False: it was ended so.
   bool answer(const std::string& text) {
     const OrderedJson before = messages_;
     const size_t images_before = images_.size();
@@ -52,7 +53,8 @@ class Chat {
         return !interrupt.requested();
       });
     } catch (const Error& e) {
-      if (e.status() != Status::cancelled || said.empty()) {  // the conversation goes on as if the question had not been asked
+      if (e.status() != Status::cancelled ||
+          said.empty()) {  // the conversation goes on as if the question had not been asked
         messages_ = before;
         images_.resize(images_before);
         asked = false;
@@ -68,7 +70,9 @@ class Chat {
   void show(const std::string& file) { shown_.push_back(open_image(model_, file)); }
 
  private:
-  void add(const char* role, const OrderedJson& content) { messages_.push_back({{"role", role}, {"content", content}}); }
+  void add(const char* role, const OrderedJson& content) {
+    messages_.push_back({{"role", role}, {"content", content}});
+  }
 
   // The template puts <|image|> where a part of type "image" stands.
   OrderedJson with_pictures(const std::string& text) {
@@ -112,8 +116,10 @@ void converse(Chat& chat) {
     if (line.empty()) continue;
     const bool picture = line.starts_with(kShow);
     try {
-      if (picture) chat.show(line.substr(kShow.size()));
-      else chat.answer(line);
+      if (picture)
+        chat.show(line.substr(kShow.size()));
+      else
+        chat.answer(line);
     } catch (const Error& e) {
       if (!picture && e.status() != Status::context_full) throw;
       fprintf(stderr, "puna: %s\n", e.what());
@@ -133,10 +139,12 @@ void add_chat(CLI::App& app) {
   verb.option("--system", f->system, "the system message");
   const Option prompt = verb.option("--prompt", f->prompt, "ask this and exit (default: a conversation)");
   verb.option("--max-tokens", f->max_tokens, "the longest answer; 0 = until the model is done (default)").at_least(0);
-  verb.option("--image", f->images, "a picture that goes with the first question; in a conversation, '/image FILE' shows another");
+  verb.option("--image", f->images,
+              "a picture that goes with the first question; in a conversation, '/image FILE' shows another");
   f->sampling.add(verb);
   f->session.add(verb);
-  verb.option("--ctx", f->session.options.max_positions, "most tokens the conversation may hold (default: the model's limit)")
+  verb.option("--ctx", f->session.options.max_positions,
+              "most tokens the conversation may hold (default: the model's limit)")
       .at_least(0);
   verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD (default: today)");
   verb.option("--template", f->template_name, "which of the model's chat templates, by name (puna info lists them)");

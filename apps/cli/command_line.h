@@ -1,5 +1,6 @@
-// command_line.h -- a verb and its options: the little of CLI11 that the verbs need, so that one file compiles CLI11 and not every one.
-// The values are written when the command line is parsed; they and the verb's action outlive it in a shared_ptr of the caller's.
+// command_line.h -- a verb and its options: the little of CLI11 that the verbs need, so that one file compiles CLI11
+// and not every one. The values are written when the command line is parsed; they and the verb's action outlive it in a
+// shared_ptr of the caller's.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -17,7 +18,7 @@ class Option {
  public:
   explicit Option(CLI::Option* option) : option_(option) {}
   const Option& required() const;
-  const Option& at_least(int64_t low) const;  // numbers: anything below is a usage error
+  const Option& at_least(int64_t low) const;            // numbers: anything below is a usage error
   const Option& within(double low, double high) const;  // numbers: anything else, NaN as well, is one
   const Option& excludes(const Option& other) const;
   bool given() const;

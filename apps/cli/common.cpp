@@ -35,29 +35,37 @@ void show_warning(void*, int32_t level, const char* message) {
 void ModelFlags::add(const Verb& verb) {
   verb.option("MODEL", path, "a GGUF file or a Hugging Face folder").required();
   add_computing(verb);
-  verb.option("--packed", packed, "file for the packed weights: made when it is missing or stale, then mapped (fast starts, models beyond memory)");
+  verb.option(
+      "--packed", packed,
+      "file for the packed weights: made when it is missing or stale, then mapped (fast starts, models beyond memory)");
   verb.option("--mmproj", projector, "a GGUF with the vision encoder of a text model's GGUF");
 }
 
 void ModelFlags::add_machine(const Verb& verb) {
   verb.option("-t,--threads", threads, "threads to compute with (default: one a CPU)").at_least(0);
-  verb.option("--isa", isa, "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
+  verb.option("--isa", isa,
+              "instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon (default: the best; same bits)");
 }
 
 void ModelFlags::add_computing(const Verb& verb) {
   add_machine(verb);
-  verb.option("--providers", providers, "products of float weights by oneDNN or OpenBLAS: none, f32, or bf16 (factors may be rounded); not the same bits "
-                                        "everywhere (default: none; in training f32 where there is one)");
+  verb.option(
+      "--providers", providers,
+      "products of float weights by oneDNN or OpenBLAS: none, f32, or bf16 (factors may be rounded); not the same bits "
+      "everywhere (default: none; in training f32 where there is one)");
 }
 
-AllowProviders ModelFlags::providers_of_training() const { return providers_level(providers.empty() ? "f32" : providers); }
+AllowProviders ModelFlags::providers_of_training() const {
+  return providers_level(providers.empty() ? "f32" : providers);
+}
 
 ContextPtr ModelFlags::make_context(bool trains) const {
   ContextOptions options;
   options.threads = threads;
   options.isa = isa;
   options.logger.log = show_warning;
-  add_provider(options, trains ? providers_of_training() : providers_level(providers.empty() ? "none" : providers), !providers.empty());
+  add_provider(options, trains ? providers_of_training() : providers_level(providers.empty() ? "none" : providers),
+               !providers.empty());
   return puna::make_context(options);
 }
 
@@ -67,15 +75,22 @@ ModelPtr ModelFlags::open(bool trains) const {
   options.vision.projector_path = projector;
   Interrupt interrupt;
   ProgressBar bar("loading");
-  return Model::open(make_context(trains), path, [&](uint64_t done, uint64_t total) {
-    bar.update(done, total);
-    return !interrupt.requested();
-  }, options);
+  return Model::open(
+      make_context(trains), path,
+      [&](uint64_t done, uint64_t total) {
+        bar.update(done, total);
+        return !interrupt.requested();
+      },
+      options);
 }
 
-void ModelFlags::add_adapter(const Verb& verb) { verb.option("--adapter", adapter, "a LoRA adapter beside the weights: a folder as PEFT's"); }
+void ModelFlags::add_adapter(const Verb& verb) {
+  verb.option("--adapter", adapter, "a LoRA adapter beside the weights: a folder as PEFT's");
+}
 
-AdapterPtr ModelFlags::open_adapter(const Model& model) const { return adapter.empty() ? nullptr : load_adapter(model, adapter); }
+AdapterPtr ModelFlags::open_adapter(const Model& model) const {
+  return adapter.empty() ? nullptr : load_adapter(model, adapter);
+}
 
 void SessionFlags::add(const Verb& verb) {
   verb.flag("--exact", options.exact, "float32 activations, keys and values, dequantised weights: the reference");
@@ -98,10 +113,13 @@ void SamplingFlags::add(const Verb& verb) {
 
 DType weight_type(const std::string& name) {
   std::string names;
-  for (const DType t : {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::q2_k, DType::q3_k,
-                        DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl, DType::iq4_xs}) {
+  for (const DType t :
+       {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0,
+        DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl, DType::iq4_xs}) {
     const std::string known = puna::name(t);
-    const auto same = [](char a, char b) { return toupper(static_cast<unsigned char>(a)) == toupper(static_cast<unsigned char>(b)); };
+    const auto same = [](char a, char b) {
+      return toupper(static_cast<unsigned char>(a)) == toupper(static_cast<unsigned char>(b));
+    };
     if (std::equal(name.begin(), name.end(), known.begin(), known.end(), same)) return t;
     names += (names.empty() ? "" : ", ") + known;
   }
@@ -121,12 +139,15 @@ void write_model(const Model& model, const std::string& path, SaveOptions option
     for (const std::string& written : save_gguf(model, path, options)) print_format("%s\n", written.c_str());
   }
   for (const ReplacedType& r : replaced)
-    fprintf(stderr, "%lld of %lld matrices became %s, not %s: their rows (%lld values) are no multiple of its blocks of %d\n",
-            static_cast<long long>(r.matrices), static_cast<long long>(r.all), name(r.got), name(r.wanted), static_cast<long long>(r.row),
-            int(info(r.wanted).block));
+    fprintf(stderr,
+            "%lld of %lld matrices became %s, not %s: their rows (%lld values) are no multiple of its blocks of %d\n",
+            static_cast<long long>(r.matrices), static_cast<long long>(r.all), name(r.got), name(r.wanted),
+            static_cast<long long>(r.row), int(info(r.wanted).block));
 }
 
-std::string read_input(const std::string& path) { return path == "-" ? read_stream(path, kLargestInput) : os::read_file(path, kLargestInput); }
+std::string read_input(const std::string& path) {
+  return path == "-" ? read_stream(path, kLargestInput) : os::read_file(path, kLargestInput);
+}
 
 std::string read_stream(const std::string& path, uint64_t most) {
   const bool standard = path == "-";
@@ -148,7 +169,10 @@ std::vector<int32_t> parse_tokens(const std::string& list) {
   std::vector<int32_t> ids;
   const char* const end = list.data() + list.size();
   for (const char* p = list.data(); p != end;) {
-    if (std::string_view(", \t\r\n[]").find(*p) != std::string_view::npos) { ++p; continue; }
+    if (std::string_view(", \t\r\n[]").find(*p) != std::string_view::npos) {
+      ++p;
+      continue;
+    }
     int32_t id = 0;
     const auto [after, error] = std::from_chars(p, end, id);
     if (error != std::errc()) fail(Status::invalid_argument, "token list: '%.20s' is not a number", p);

@@ -42,8 +42,10 @@ struct SamplingFlags {
   void add(const Verb& verb);
 };
 
-DType weight_type(const std::string& name);  // "Q4_K", "q8_0": Error{invalid_argument} lists the types that can be written
-// A model to GGUF files, whose names are printed: with a bar, until Ctrl-C. Says on standard error which matrices got another type than asked.
+DType weight_type(
+    const std::string& name);  // "Q4_K", "q8_0": Error{invalid_argument} lists the types that can be written
+// A model to GGUF files, whose names are printed: with a bar, until Ctrl-C. Says on standard error which matrices got
+// another type than asked.
 void write_model(const Model& model, const std::string& path, SaveOptions options, const Interrupt& interrupt);
 
 // The whole file, or standard input for "-".
@@ -59,7 +61,7 @@ std::string printable(const std::string& text);
 // "puna: warning: ..." on standard error, in place of a bar that stands there.
 void warn(const std::string& sentence);
 
-double seconds_now();            // a steady clock
+double seconds_now();  // a steady clock
 bool is_terminal(FILE* stream);
 
 }  // namespace puna::cli

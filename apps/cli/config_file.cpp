@@ -30,13 +30,17 @@ class Parser {
       entries.push_back(entry());
       const ConfigEntry& last = entries.back();
       for (size_t i = 0; i + 1 < entries.size(); ++i)
-        if (entries[i].key == last.key) wrong(last.line, "'" + shown(last.key) + "' is given again (first in line " + std::to_string(entries[i].line) + ")");
+        if (entries[i].key == last.key)
+          wrong(last.line,
+                "'" + shown(last.key) + "' is given again (first in line " + std::to_string(entries[i].line) + ")");
     }
     return entries;
   }
 
  private:
-  [[noreturn]] void wrong(int line, const std::string& what) const { fail(Status::bad_file, "%s, line %d: %s", file_.c_str(), line, what.c_str()); }
+  [[noreturn]] void wrong(int line, const std::string& what) const {
+    fail(Status::bad_file, "%s, line %d: %s", file_.c_str(), line, what.c_str());
+  }
   [[noreturn]] void wrong(const std::string& what) const { wrong(line_, what); }
 
   char peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
@@ -80,22 +84,28 @@ class Parser {
   }
 
   ConfigEntry entry() {
-    if (peek() == '[') wrong("there is a table, " + shown(rest_of_line()) + "; options stand by themselves, without tables");
+    if (peek() == '[')
+      wrong("there is a table, " + shown(rest_of_line()) + "; options stand by themselves, without tables");
     ConfigEntry e{key(), line_, false, {}};
     skip_spaces();
     if (peek() == '.') wrong("'" + shown(e.key) + "' is followed by a dot; options have plain names, without tables");
     if (!take("=")) wrong("'" + shown(e.key) + "' is not followed by '='");
     skip_spaces();
     e.list = peek() == '[';
-    if (e.list) list(e.values);
-    else e.values.push_back(value());
+    if (e.list)
+      list(e.values);
+    else
+      e.values.push_back(value());
     skip_spaces();
     comment();
-    if (!ended() && !newline()) wrong("there is more behind the value of '" + shown(e.key) + "': " + shown(rest_of_line()));
+    if (!ended() && !newline())
+      wrong("there is more behind the value of '" + shown(e.key) + "': " + shown(rest_of_line()));
     return e;
   }
 
-  std::string_view rest_of_line() const { return text_.substr(at_, std::min(text_.find_first_of("\r\n", at_), text_.size()) - at_); }
+  std::string_view rest_of_line() const {
+    return text_.substr(at_, std::min(text_.find_first_of("\r\n", at_), text_.size()) - at_);
+  }
 
   std::string key() {
     if (peek() == '"' || peek() == '\'') return quoted();
@@ -153,7 +163,8 @@ class Parser {
 
   static bool number(std::string_view word, ConfigValue& v) {
     constexpr std::string_view kDecimal = "0123456789";
-    for (const auto& [prefix, base, allowed] : {std::tuple{"0x", 16, "0123456789abcdefABCDEF"}, {"0o", 8, "01234567"}, {"0b", 2, "01"}}) {
+    for (const auto& [prefix, base, allowed] :
+         {std::tuple{"0x", 16, "0123456789abcdefABCDEF"}, {"0o", 8, "01234567"}, {"0b", 2, "01"}}) {
       if (!word.starts_with(prefix)) continue;
       std::string plain;
       int64_t n = 0;
@@ -199,18 +210,25 @@ class Parser {
     const char quote = peek();
     const std::string three(3, quote);
     const bool long_form = take(three);
-    if (long_form) newline();  // the first one does not count
-    else ++at_;
+    if (long_form)
+      newline();  // the first one does not count
+    else
+      ++at_;
     std::string out;
     while (true) {
-      if (ended() || (!long_form && (starts("\n") || starts("\r\n")))) wrong(opened, "a text is not closed; expected " + (long_form ? three : std::string(1, quote)));
+      if (ended() || (!long_form && (starts("\n") || starts("\r\n"))))
+        wrong(opened, "a text is not closed; expected " + (long_form ? three : std::string(1, quote)));
       if (long_form ? starts(three) : peek() == quote) break;
-      if (quote == '"' && peek() == '\\') escape(out, long_form);
-      else if (long_form && newline()) out += '\n';
-      else out += character();
+      if (quote == '"' && peek() == '\\')
+        escape(out, long_form);
+      else if (long_form && newline())
+        out += '\n';
+      else
+        out += character();
     }
     at_ += long_form ? 3 : 1;
-    for (int more = 0; long_form && more < 2 && peek() == quote; ++more) out += text_[at_++];  // up to two quotes may stand before the end
+    for (int more = 0; long_form && more < 2 && peek() == quote; ++more)
+      out += text_[at_++];  // up to two quotes may stand before the end
     return out;
   }
 
@@ -224,7 +242,8 @@ class Parser {
     } else if (c == 'u' || c == 'U') {
       ++at_;
       code_point(out, c == 'u' ? 4 : 8);
-    } else if (long_form && (c == ' ' || c == '\t' || c == '\r' || c == '\n')) {  // a line's end that does not count, and what is blank behind it
+    } else if (long_form && (c == ' ' || c == '\t' || c == '\r' ||
+                             c == '\n')) {  // a line's end that does not count, and what is blank behind it
       skip_spaces();
       if (!newline()) wrong("there is a '\\' before a space");
       do skip_spaces();
@@ -238,13 +257,19 @@ class Parser {
     const std::string_view hex = text_.substr(at_, length);
     uint32_t c = 0;
     const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), c, 16);
-    if (hex.size() != length || error != std::errc() || end != hex.data() + length || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
+    if (hex.size() != length || error != std::errc() || end != hex.data() + length || c > 0x10FFFF ||
+        (c >= 0xD800 && c < 0xE000))
       wrong("'" + shown(hex) + "' is no character of Unicode");
     at_ += length;
-    if (c < 0x80) out += char(c);
-    else if (c < 0x800) out.append({char(0xC0 | c >> 6), char(0x80 | (c & 63))});
-    else if (c < 0x10000) out.append({char(0xE0 | c >> 12), char(0x80 | (c >> 6 & 63)), char(0x80 | (c & 63))});
-    else out.append({char(0xF0 | c >> 18), char(0x80 | (c >> 12 & 63)), char(0x80 | (c >> 6 & 63)), char(0x80 | (c & 63))});
+    if (c < 0x80)
+      out += char(c);
+    else if (c < 0x800)
+      out.append({char(0xC0 | c >> 6), char(0x80 | (c & 63))});
+    else if (c < 0x10000)
+      out.append({char(0xE0 | c >> 12), char(0x80 | (c >> 6 & 63)), char(0x80 | (c & 63))});
+    else
+      out.append(
+          {char(0xF0 | c >> 18), char(0x80 | (c >> 12 & 63)), char(0x80 | (c >> 6 & 63)), char(0x80 | (c & 63))});
   }
 
   std::string_view text_;
@@ -255,6 +280,8 @@ class Parser {
 
 }  // namespace
 
-std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file) { return Parser(text, file).all(); }
+std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file) {
+  return Parser(text, file).all();
+}
 
 }  // namespace puna::cli

@@ -45,7 +45,8 @@ void run_encode_image(const EncodeImageFlags& f) {
 
 void add_encode_image(CLI::App& app) {
   const auto f = std::make_shared<EncodeImageFlags>();
-  const Verb verb(app, "encode-image", "Write the features that stand for a picture as a float32 .npy file [patches, hidden]");
+  const Verb verb(app, "encode-image",
+                  "Write the features that stand for a picture as a float32 .npy file [patches, hidden]");
   f->model.add(verb);
   const Option picture = verb.option("PICTURE", f->picture, "PNG, JPEG, WebP or BMP");
   const Option pixels = verb.option("--pixels", f->pixels, "prepared pixels instead: a float32 .npy [tiles, 3, H, W]");

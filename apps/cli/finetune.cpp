@@ -26,7 +26,8 @@ void add_flags(const Verb& verb, FinetuneFlags& f, bool pairs) {
   verb.option("--alpha", f.alpha, "its scale is alpha / rank (default 16)");
   verb.option("--targets", f.targets, "which weights: ends of names (default q_proj v_proj), or all");
   verb.option("--adapter", f.start, "an adapter to go on from (a folder as PEFT's)");
-  verb.flag("--exact", f.exact, "float32 activations against a quantised base; default: integer products, as in sessions");
+  verb.flag("--exact", f.exact,
+            "float32 activations against a quantised base; default: integer products, as in sessions");
   f.training.add(verb, pairs);
 }
 
@@ -51,7 +52,8 @@ void tune(const FinetuneFlags& f, Learn&& learn) {
   int64_t count = 0;
   for (const train::Parameter& p : parameters.list()) count += p.count;
   if (mpi.first())
-    fprintf(stderr, "%lld values to train beside %llu that stay\n", static_cast<long long>(count), static_cast<unsigned long long>(model->parameter_count()));
+    fprintf(stderr, "%lld values to train beside %llu that stay\n", static_cast<long long>(count),
+            static_cast<unsigned long long>(model->parameter_count()));
   train::TrainerOptions options = f.training.trainer_options();
   options.pass.exact = f.exact;
   options.pass.providers = f.model.providers_of_training();
@@ -73,25 +75,29 @@ void tune(const FinetuneFlags& f, Learn&& learn) {
 
 void add_finetune(CLI::App& app) {
   const auto f = std::make_shared<FinetuneFlags>();
-  const Verb verb(app, "finetune", "Teach a model by examples: a LoRA adapter for texts, prompts and answers, or chats");
+  const Verb verb(app, "finetune",
+                  "Teach a model by examples: a LoRA adapter for texts, prompts and answers, or chats");
   add_flags(verb, *f, /*pairs=*/false);
   verb.run([f] {
     tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool speaks) {
       trainer.learn(read_sequences(f->training.data, model, f->training.data_options(), speaks ? "data" : nullptr));
-      held_out.sequences = read_sequences(f->training.held_out, model, f->training.data_options(), speaks ? "held out" : nullptr);
+      held_out.sequences =
+          read_sequences(f->training.held_out, model, f->training.data_options(), speaks ? "held out" : nullptr);
     });
   });
 }
 
 void add_dpo(CLI::App& app) {
   const auto f = std::make_shared<FinetuneFlags>();
-  const Verb verb(app, "dpo", "Teach a model which of two answers is better: a LoRA adapter by direct preference optimisation");
+  const Verb verb(app, "dpo",
+                  "Teach a model which of two answers is better: a LoRA adapter by direct preference optimisation");
   add_flags(verb, *f, /*pairs=*/true);
   verb.option("--beta", f->beta, "how far the model may go from where it was (default 0.1; less is further)");
   verb.run([f] {
     tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool speaks) {
       trainer.learn(read_pairs(f->training.data, model, f->training.data_options(), speaks ? "data" : nullptr));
-      held_out.pairs = read_pairs(f->training.held_out, model, f->training.data_options(), speaks ? "held out" : nullptr);
+      held_out.pairs =
+          read_pairs(f->training.held_out, model, f->training.data_options(), speaks ? "held out" : nullptr);
       held_out.reference = trainer.reference_of(held_out.pairs);
     });
   });

@@ -25,10 +25,9 @@ void run_generate(const GenerateFlags& f) {
   const double start = seconds_now();
   const ModelPtr model = f.model.open();
   const double load_seconds = seconds_now() - start;
-  const std::vector<int32_t> prompt =
-      !f.tokens.empty() ? parse_tokens(f.tokens) : stoppable([&](const Watch& watch) {
-        return encode_prompt(model->require_tokenizer(), f.prompt, f.special, /*at_start=*/true, watch);
-      });
+  const std::vector<int32_t> prompt = !f.tokens.empty() ? parse_tokens(f.tokens) : stoppable([&](const Watch& watch) {
+    return encode_prompt(model->require_tokenizer(), f.prompt, f.special, /*at_start=*/true, watch);
+  });
 
   GenerateOptions options;
   options.sampler = f.sampling.options;
@@ -49,7 +48,8 @@ void run_generate(const GenerateFlags& f) {
         {"text", result.text},
         {"prompt_tokens", result.prompt_tokens},
         {"stop", int(result.reason)},
-        {"seconds", {{"load", load_seconds}, {"prompt", result.prompt_seconds}, {"generate", result.generate_seconds}}}};
+        {"seconds",
+         {{"load", load_seconds}, {"prompt", result.prompt_seconds}, {"generate", result.generate_seconds}}}};
     print(out.dump() + "\n");
   } else if (is_terminal(stdout)) {
     print("\n");
@@ -63,8 +63,10 @@ void add_generate(CLI::App& app) {
   const Verb verb(app, "generate", "Continue a text (no chat template)");
   f->model.add(verb);
   f->model.add_adapter(verb);
-  const Option prompt = verb.option("--prompt", f->prompt, "the text to continue; beginning-of-text is added if the model asks for it");
-  const Option tokens = verb.option("--tokens", f->tokens, "token ids instead, taken literally: 1,2,3; @F reads them from a file");
+  const Option prompt =
+      verb.option("--prompt", f->prompt, "the text to continue; beginning-of-text is added if the model asks for it");
+  const Option tokens =
+      verb.option("--tokens", f->tokens, "token ids instead, taken literally: 1,2,3; @F reads them from a file");
   tokens.excludes(prompt);
   verb.option("--max-tokens", f->max_tokens, "stop after so many tokens (default 128; 0 = no limit)").at_least(0);
   f->sampling.add(verb);

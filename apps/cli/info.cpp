@@ -20,7 +20,9 @@ struct InfoFlags {
 struct JsonOf {
   OrderedJson operator()(std::monostate) const { return nullptr; }
   template <class T>
-  OrderedJson operator()(const T& value) const { return value; }
+  OrderedJson operator()(const T& value) const {
+    return value;
+  }
   template <class T>
   OrderedJson operator()(const std::vector<T>& values) const {
     if (values.size() <= kLongestArray) return values;
@@ -41,7 +43,8 @@ OrderedJson list_of(const std::vector<NotUsed::Item>& items) {
 OrderedJson describe(const Model& m, const std::string& path) {
   const LlamaConfig& c = m.config();
   OrderedJson types = OrderedJson::object();
-  for (const TensorEntry& t : m.checkpoint().tensors.entries()) types[name(t.dtype)] = types.value(name(t.dtype), 0) + 1;
+  for (const TensorEntry& t : m.checkpoint().tensors.entries())
+    types[name(t.dtype)] = types.value(name(t.dtype), 0) + 1;
   OrderedJson info = {{"model", path},
                       {"format", m.checkpoint().format == Checkpoint::Format::gguf ? "gguf" : "huggingface"},
                       {"architecture", c.architecture},
@@ -64,7 +67,8 @@ OrderedJson describe(const Model& m, const std::string& path) {
                       {"not_used", {{"tensors", list_of(m.not_used().tensors)}, {"keys", list_of(m.not_used().keys)}}}};
   info["tokenizer_notes"] = m.tokenizer() ? m.tokenizer()->notes() : std::vector<std::string>();
   info["chat_templates"] = OrderedJson::array();
-  for (const ChatTemplates::Entry& e : m.chat_templates().entries()) info["chat_templates"].push_back(e.program ? e.name : e.name + " (cannot be used: " + e.error + ")");
+  for (const ChatTemplates::Entry& e : m.chat_templates().entries())
+    info["chat_templates"].push_back(e.program ? e.name : e.name + " (cannot be used: " + e.error + ")");
   for (const auto& [key, value] : m.checkpoint().metadata.values()) info["metadata"][key] = std::visit(JsonOf{}, value);
   return info;
 }

@@ -15,7 +15,8 @@
 namespace puna::cli {
 namespace {
 
-// A signal handler gets no argument, so this is the program's one piece of global state. Lock-free, hence async-signal-safe.
+// A signal handler gets no argument, so this is the program's one piece of global state. Lock-free, hence
+// async-signal-safe.
 std::atomic<bool> listening{false};  // an Interrupt lives
 std::atomic<int> taken{0};           // the signal that it took
 std::atomic<bool> heard{false};      // the call under way knows of it
@@ -28,7 +29,8 @@ pthread_t main_thread;
 extern "C" void on_signal(int number) {
   const int saved = errno;
 #ifndef _WIN32
-  // Always on the main thread: it owns the session, which may be gone by the time that another thread has read the pointer.
+  // Always on the main thread: it owns the session, which may be gone by the time that another thread has read the
+  // pointer.
   if (!pthread_equal(pthread_self(), main_thread)) {
     pthread_kill(main_thread, number);
     errno = saved;
@@ -75,7 +77,8 @@ Interrupt::~Interrupt() {
   listening.store(false);
   running.store(nullptr);
   const int number = taken.load();
-  if (number != 0 && !heard.load() && std::uncaught_exceptions() == 0) raise(number);  // it came when the work was done, and must not be lost
+  if (number != 0 && !heard.load() && std::uncaught_exceptions() == 0)
+    raise(number);  // it came when the work was done, and must not be lost
 }
 
 bool Interrupt::requested() const noexcept {

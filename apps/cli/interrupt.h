@@ -1,6 +1,6 @@
-// interrupt.h -- signals that end a program: SIGINT (Ctrl-C), SIGTERM and SIGHUP. While an Interrupt lives, the first of them ends the call under
-// way instead of the program, so that files stay whole and a chat goes on. Otherwise, and from the second on, they end the program, without the
-// temporary files of what it was writing.
+// interrupt.h -- signals that end a program: SIGINT (Ctrl-C), SIGTERM and SIGHUP. While an Interrupt lives, the first
+// of them ends the call under way instead of the program, so that files stay whole and a chat goes on. Otherwise, and
+// from the second on, they end the program, without the temporary files of what it was writing.
 #pragma once
 #include "puna/base/watch.h"
 

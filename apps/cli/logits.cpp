@@ -60,7 +60,8 @@ void add_logits(CLI::App& app) {
   verb.option("--out", f->out, "the file to write").required();
   verb.flag("--last", f->last, "only the last token's: [vocabulary]");
   f->session.add(verb);
-  verb.option("--prefill-chunk", f->session.options.prefill_chunk, "most tokens computed together (does not change the bits)")
+  verb.option("--prefill-chunk", f->session.options.prefill_chunk,
+              "most tokens computed together (does not change the bits)")
       .at_least(1);
   verb.run([f] { run_logits(*f); });
 }

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY\x01\x00", 8);
 
-[[noreturn]] void reject(const std::string& path) { fail(Status::bad_file, "%s: expected a .npy file of float32 in C order", path.c_str()); }
+[[noreturn]] void reject(const std::string& path) {
+  fail(Status::bad_file, "%s: expected a .npy file of float32 in C order", path.c_str());
+}
 
 // The numbers of "'shape': (10, 3, 56, 56), ".
 std::vector<int64_t> shape_of(const std::string& path, std::string_view header) {
@@ -20,7 +22,10 @@ std::vector<int64_t> shape_of(const std::string& path, std::string_view header) 
   if (open == header.npos || close == header.npos) reject(path);
   std::vector<int64_t> shape;
   for (const char *p = header.data() + open + 1, *end = header.data() + close; p < end;) {
-    if (*p == ' ' || *p == ',') { ++p; continue; }
+    if (*p == ' ' || *p == ',') {
+      ++p;
+      continue;
+    }
     int64_t n = 0;
     const auto [after, error] = std::from_chars(p, end, n);
     if (error != std::errc() || n < 0) reject(path);

@@ -42,7 +42,8 @@ void hold_standard_streams() {
 #ifndef _WIN32
   std::signal(SIGPIPE, SIG_IGN);  // print says it; of messages on standard error none is worth the run
   for (const int stream : {0, 1, 2})
-    if (fcntl(stream, F_GETFD) < 0 && errno == EBADF) open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY);  // the wrong way: use stays an error
+    if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
+      open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY);  // the wrong way: use stays an error
 #endif
 }
 
@@ -51,7 +52,8 @@ int end_output(int code) {
   const bool whole = fflush(stdout) == 0 && ferror(stdout) == 0;
   if (whole || code != 0) return code;
   if (errno == EPIPE) return end_by_broken_pipe();
-  fprintf(stderr, "puna: standard output: cannot write%s%s\n", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+  fprintf(stderr, "puna: standard output: cannot write%s%s\n", errno != 0 ? ": " : "",
+          errno != 0 ? strerror(errno) : "");
   return 1;
 }
 

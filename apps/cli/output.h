@@ -1,5 +1,6 @@
-// output.h -- what a verb writes. Standard output: every byte is checked, here and once more when the program ends, so that a full disk is an error
-// in every verb. Files: replaced in one step. Whoever reads our pipe and goes ends the program as it does any other.
+// output.h -- what a verb writes. Standard output: every byte is checked, here and once more when the program ends, so
+// that a full disk is an error in every verb. Files: replaced in one step. Whoever reads our pipe and goes ends the
+// program as it does any other.
 #pragma once
 #include <string>
 #include <string_view>

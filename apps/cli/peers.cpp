@@ -44,9 +44,12 @@ MpiPeers::MpiPeers() : exceptions_(std::uncaught_exceptions()) {
 #ifndef _WIN32
   static Module module;
   void* const library = dlopen("libpuna_mpi.so", RTLD_NOW | RTLD_GLOBAL);  // OpenMPI's own plugins look for its names
-  const bool found = library && find(library, "puna_mpi_open", module.open) && find(library, "puna_mpi_sum", module.sum) &&
-                     find(library, "puna_mpi_close", module.close) && find(library, "puna_mpi_abort", module.abort);
-  if (!found) fail(Status::unsupported, "started by mpirun, but libpuna_mpi.so is not beside the command: it was built without MPI (libopenmpi-dev)");
+  const bool found = library && find(library, "puna_mpi_open", module.open) &&
+                     find(library, "puna_mpi_sum", module.sum) && find(library, "puna_mpi_close", module.close) &&
+                     find(library, "puna_mpi_abort", module.abort);
+  if (!found)
+    fail(Status::unsupported,
+         "started by mpirun, but libpuna_mpi.so is not beside the command: it was built without MPI (libopenmpi-dev)");
   if (module.open(&rank_, &count_) != 0) fail(Status::internal, "MPI could not start");
   module_ = &module;
 #else
@@ -62,8 +65,9 @@ MpiPeers::~MpiPeers() {
 
 train::Peers MpiPeers::peers() const {
   return {rank_, count_, [m = module_](float* values, int64_t n) {
-    if (m && m->sum(values, n) != 0) fail(Status::io, "MPI could not add up %lld values over the processes", static_cast<long long>(n));
-  }};
+            if (m && m->sum(values, n) != 0)
+              fail(Status::io, "MPI could not add up %lld values over the processes", static_cast<long long>(n));
+          }};
 }
 
 bool MpiPeers::any(bool mine) {

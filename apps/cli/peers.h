@@ -1,5 +1,5 @@
-// peers.h -- `mpirun -n N puna train ...`: the processes that train one model together. MPI is in a module of its own (mpi/mpi.cpp) that is loaded
-// when a launcher started this process, so that the command runs where there is no MPI.
+// peers.h -- `mpirun -n N puna train ...`: the processes that train one model together. MPI is in a module of its own
+// (mpi/mpi.cpp) that is loaded when a launcher started this process, so that the command runs where there is no MPI.
 #pragma once
 #include "puna/train/trainer.h"
 
@@ -7,15 +7,16 @@ namespace puna::cli {
 
 class MpiPeers {
  public:
-  MpiPeers();   // alone unless started by mpirun. Error{unsupported} when this build has no MPI
-  ~MpiPeers();  // while an exception is on its way: ends the other processes too, which would wait for this one for ever
+  MpiPeers();  // alone unless started by mpirun. Error{unsupported} when this build has no MPI
+  // while an exception is on its way: ends the other processes too, which would wait for this one for ever
+  ~MpiPeers();
   MpiPeers(const MpiPeers&) = delete;
   MpiPeers& operator=(const MpiPeers&) = delete;
 
   train::Peers peers() const;
   int count() const noexcept { return count_; }
   bool first() const noexcept { return rank_ == 0; }  // the one that writes files and speaks
-  bool any(bool mine);                                // whether any process says yes; all ask together, and end together when one did
+  bool any(bool mine);  // whether any process says yes; all ask together, and end together when one did
 
  private:
   struct Module;

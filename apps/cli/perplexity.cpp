@@ -26,8 +26,8 @@ void run_perplexity(const PerplexityFlags& f) {
   std::vector<int32_t> tokens = encode_prompt(model->require_tokenizer(), text, /*parse_special=*/false);
   if (f.max_tokens > 0 && tokens.size() > size_t(f.max_tokens)) tokens.resize(size_t(f.max_tokens));
   if (tokens.size() < size_t(f.window))
-    fail(Status::invalid_argument, "%s: %zu tokens do not fill one window of %lld; give a smaller --ctx", f.file.c_str(), tokens.size(),
-         static_cast<long long>(f.window));
+    fail(Status::invalid_argument, "%s: %zu tokens do not fill one window of %lld; give a smaller --ctx",
+         f.file.c_str(), tokens.size(), static_cast<long long>(f.window));
 
   Interrupt interrupt;
   Perplexity p;
@@ -40,12 +40,14 @@ void run_perplexity(const PerplexityFlags& f) {
   }
   if (interrupt.requested()) fail(Status::cancelled, "stopped");
   if (f.json) {
-    const nlohmann::ordered_json out = {{"mean_nll", p.mean_nll}, {"standard_error", p.standard_error}, {"perplexity", p.perplexity},
-                                        {"scored_tokens", p.scored_tokens}, {"windows", p.windows}, {"ctx", f.window}};
+    const nlohmann::ordered_json out = {{"mean_nll", p.mean_nll},     {"standard_error", p.standard_error},
+                                        {"perplexity", p.perplexity}, {"scored_tokens", p.scored_tokens},
+                                        {"windows", p.windows},       {"ctx", f.window}};
     print(out.dump() + "\n");
   } else {
-    print_format("mean NLL   %.5f +- %.5f nats\nperplexity %.4f\n%lld tokens scored in %lld windows of %lld\n", p.mean_nll, p.standard_error,
-           p.perplexity, static_cast<long long>(p.scored_tokens), static_cast<long long>(p.windows), static_cast<long long>(f.window));
+    print_format("mean NLL   %.5f +- %.5f nats\nperplexity %.4f\n%lld tokens scored in %lld windows of %lld\n",
+                 p.mean_nll, p.standard_error, p.perplexity, static_cast<long long>(p.scored_tokens),
+                 static_cast<long long>(p.windows), static_cast<long long>(f.window));
   }
 }
 

@@ -9,7 +9,8 @@ struct ImageFlags {
   std::vector<std::string> files;
   std::string pixels;
   void add(const Verb& verb);
-  // In order. Prepared pixels [tiles, 3, H, W] become an image a tile: a list of tiles fills patches whatever grids they were cut from.
+  // In order. Prepared pixels [tiles, 3, H, W] become an image a tile: a list of tiles fills patches whatever grids
+  // they were cut from.
   std::vector<ImagePtr> open(const ModelPtr& model) const;
   // Ids with each <|image|> still to be expanded, or with all their <|patch|> ids there.
   static Prompt prompt(const Model& model, const std::vector<int32_t>& tokens, const std::vector<ImagePtr>& images);

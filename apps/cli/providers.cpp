@@ -15,7 +15,9 @@ const puna_gemm_provider* find_provider() {
 #ifdef _WIN32
   return nullptr;
 #else
-  void* const library = dlopen("libpuna_providers.so.0", RTLD_NOW | RTLD_LOCAL);  // beside the program, by its run path, or where the system looks
+  void* const library =
+      dlopen("libpuna_providers.so.0",
+             RTLD_NOW | RTLD_LOCAL);  // beside the program, by its run path, or where the system looks
   if (!library) return nullptr;
   const auto find = reinterpret_cast<decltype(&puna_providers_find)>(dlsym(library, "puna_providers_find"));
   const puna_gemm_provider* found = nullptr;
@@ -35,7 +37,8 @@ AllowProviders providers_level(const std::string& word) {
 void add_provider(ContextOptions& options, AllowProviders level, bool required) {
   if (level == AllowProviders::never) return;
   const puna_gemm_provider* const p = find_provider();
-  if (!p && required) fail(Status::unsupported, "--providers: libpuna_providers is not here, or was built without oneDNN and OpenBLAS");
+  if (!p && required)
+    fail(Status::unsupported, "--providers: libpuna_providers is not here, or was built without oneDNN and OpenBLAS");
   if (!p) return;
   options.provider = {p->name, p->user, p->f32, p->bf16};
   options.allow_providers = level;

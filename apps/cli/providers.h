@@ -1,4 +1,5 @@
-// providers.h -- libpuna_providers, loaded when a verb wants it: a start of the command does not pay for libraries that it does not use.
+// providers.h -- libpuna_providers, loaded when a verb wants it: a start of the command does not pay for libraries that
+// it does not use.
 #pragma once
 #include <string>
 
@@ -9,7 +10,8 @@ namespace puna::cli {
 // What --providers says: none (false), f32 (true) or bf16. Error{invalid_argument} for anything else.
 AllowProviders providers_level(const std::string& word);
 
-// Puts the best provider there is into the options and allows as much of it. Error{unsupported} when `required` and there is none.
+// Puts the best provider there is into the options and allows as much of it. Error{unsupported} when `required` and
+// there is none.
 void add_provider(ContextOptions& options, AllowProviders level, bool required);
 
 }  // namespace puna::cli

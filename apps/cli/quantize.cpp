@@ -1,5 +1,6 @@
-// puna quantize: a model's matrices in another weight type, as GGUF; and, on a text, what that changed: perplexity of both, and how far the
-// distributions of the next token are apart (Kullback-Leibler divergence from the source, mean and quantiles over tokens).
+// puna quantize: a model's matrices in another weight type, as GGUF; and, on a text, what that changed: perplexity of
+// both, and how far the distributions of the next token are apart (Kullback-Leibler divergence from the source, mean
+// and quantiles over tokens).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -35,21 +36,26 @@ void run_quantize(const QuantizeFlags& f) {
   Interrupt interrupt;
   if (!f.calibrate.empty()) {
     ProgressBar bar("calibrating");
-    options.importance = measure_importance(model, tokens_of(f, *model, f.calibrate), f.window, [&](int64_t done, int64_t total) {
-      bar.update(uint64_t(done), uint64_t(total));
-      return !interrupt.requested();
-    });
+    options.importance =
+        measure_importance(model, tokens_of(f, *model, f.calibrate), f.window, [&](int64_t done, int64_t total) {
+          bar.update(uint64_t(done), uint64_t(total));
+          return !interrupt.requested();
+        });
   }
   write_model(*model, f.out, options, interrupt);
   if (f.measure.empty()) return;
   const ModelPtr quantised = Model::open(model->context_ptr(), f.out);
   ProgressBar bar("comparing");
-  const Divergence d = compare_models(model, quantised, tokens_of(f, *model, f.measure), f.window, [&](int64_t done, int64_t total) {
-    bar.update(uint64_t(done), uint64_t(total));
-    return !interrupt.requested();
-  });
-  print_format("perplexity  source %.4f   %s %.4f\nKL divergence  mean %.6f   median %.6f   99 %% %.5f   largest %.4f nats\nsame most likely token  %.2f %%\n%lld tokens\n",
-         std::exp(d.source_nll), f.type.c_str(), std::exp(d.other_nll), d.mean, d.median, d.high, d.largest, 100 * d.same_best, static_cast<long long>(d.tokens));
+  const Divergence d =
+      compare_models(model, quantised, tokens_of(f, *model, f.measure), f.window, [&](int64_t done, int64_t total) {
+        bar.update(uint64_t(done), uint64_t(total));
+        return !interrupt.requested();
+      });
+  print_format(
+      "perplexity  source %.4f   %s %.4f\nKL divergence  mean %.6f   median %.6f   99 %% %.5f   largest %.4f "
+      "nats\nsame most likely token  %.2f %%\n%lld tokens\n",
+      std::exp(d.source_nll), f.type.c_str(), std::exp(d.other_nll), d.mean, d.median, d.high, d.largest,
+      100 * d.same_best, static_cast<long long>(d.tokens));
 }
 
 }  // namespace
@@ -59,8 +65,10 @@ void add_quantize(CLI::App& app) {
   const Verb verb(app, "quantize", "Write a model in another weight type, and measure what that changes");
   f->model.add(verb);
   verb.option("OUT", f->out, "the GGUF file to write").required();
-  verb.option("--type", f->type, "Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS F16 BF16 F32").required();
-  verb.option("--calibrate", f->calibrate, "a text whose activations say which columns matter (K-quants and IQ4 make use of it)");
+  verb.option("--type", f->type, "Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS F16 BF16 F32")
+      .required();
+  verb.option("--calibrate", f->calibrate,
+              "a text whose activations say which columns matter (K-quants and IQ4 make use of it)");
   verb.option("--measure", f->measure, "a text on which both models are compared");
   verb.option("--ctx", f->window, "tokens a window (default 512)").at_least(2);
   verb.option("--max-tokens", f->max_tokens, "of each text (default 8192)").at_least(2);

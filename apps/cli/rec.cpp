@@ -93,7 +93,9 @@ struct RecTrainFlags {
   bool resume = false, overwrite = false;
 
   SequenceConfig config(int64_t items) const {
-    SequenceConfig c = model == "sasrec" ? SequenceConfig::sasrec(items) : model == "hstu-large" ? SequenceConfig::hstu_large(items) : SequenceConfig::hstu(items);
+    SequenceConfig c = model == "sasrec"       ? SequenceConfig::sasrec(items)
+                       : model == "hstu-large" ? SequenceConfig::hstu_large(items)
+                                               : SequenceConfig::hstu(items);
     if (model != "hstu" && model != "hstu-large" && model != "sasrec")
       fail(Status::invalid_argument, "--model is '%s', expected hstu, hstu-large or sasrec", model.c_str());
     c.max_sequence = max_sequence;
@@ -118,13 +120,19 @@ class TrainLog {
  public:
   TrainLog(const std::string& path, int64_t done) : file_(path, done), start_(seconds_now()) {}
   void step(const SequenceStep& s) {
-    file_.write({{"step", s.step}, {"epoch", s.epoch}, {"loss", s.loss}, {"grad_norm", s.grad_norm}, {"rows", s.rows}, {"seconds", seconds_now() - start_}});
+    file_.write({{"step", s.step},
+                 {"epoch", s.epoch},
+                 {"loss", s.loss},
+                 {"grad_norm", s.grad_norm},
+                 {"rows", s.rows},
+                 {"seconds", seconds_now() - start_}});
   }
   void evaluated(const SequenceStep& s, const RankingReport& r) {
     nlohmann::ordered_json line{{"step", s.step}, {"epoch", s.epoch}};
     line.update(json_of(r));
     file_.write(line);
-    fprintf(stderr, "epoch %.0f  loss %.4f  HR@10 %.4f  NDCG@10 %.4f  MRR %.4f  %.0f s\n", s.epoch, s.loss, r.hr10, r.ndcg10, r.mrr, seconds_now() - start_);
+    fprintf(stderr, "epoch %.0f  loss %.4f  HR@10 %.4f  NDCG@10 %.4f  MRR %.4f  %.0f s\n", s.epoch, s.loss, r.hr10,
+            r.ndcg10, r.mrr, seconds_now() - start_);
   }
   void finish() { file_.finish(); }
 
@@ -137,7 +145,8 @@ void run_train(const RecTrainFlags& f) {
   require_own_folder(f.out, f.resume, f.overwrite);
   const ContextPtr context = f.context.make_context();
   const Interactions data = read_data(f.data);
-  fprintf(stderr, "%zu users, %lld items, %lld events\n", data.users.size(), static_cast<long long>(data.item_count()), static_cast<long long>(data.events()));
+  fprintf(stderr, "%zu users, %lld items, %lld events\n", data.users.size(), static_cast<long long>(data.item_count()),
+          static_cast<long long>(data.events()));
   if (std::none_of(data.histories.begin(), data.histories.end(),
                    [](const std::vector<Event>& h) { return h.size() >= 3; }))
     fail(Status::invalid_argument,
@@ -174,8 +183,9 @@ void run_train(const RecTrainFlags& f) {
     if (e.status() != Status::cancelled) throw;
     trainer.save(checkpoint);
     log.finish();
-    fail(Status::cancelled, "stopped after step %lld of %lld; --resume goes on from %s", static_cast<long long>(trainer.done_steps()),
-         static_cast<long long>(trainer.total_steps()), checkpoint.c_str());
+    fail(Status::cancelled, "stopped after step %lld of %lld; --resume goes on from %s",
+         static_cast<long long>(trainer.done_steps()), static_cast<long long>(trainer.total_steps()),
+         checkpoint.c_str());
   }
   log.finish();
   left_out.require_some_learned(trainer.done_steps() - first);
@@ -201,8 +211,11 @@ void add_rec_train(const Verb& rec) {
               "epochs between evaluations and checkpoints (default 10); 0: none, one checkpoint at the end")
       .within(0, 1e9);
   verb.option("--seed", f->seed, "of new weights, the order of users, drawn items and dropout (default 42)");
-  const Option goes_on = verb.flag("--resume", f->resume, "go on from the checkpoint in --out; with more --epochs than before it goes further");
-  verb.flag("--overwrite", f->overwrite, "begin anew where --out holds a run of before: its log and checkpoint are removed").excludes(goes_on);
+  const Option goes_on = verb.flag(
+      "--resume", f->resume, "go on from the checkpoint in --out; with more --epochs than before it goes further");
+  verb.flag("--overwrite", f->overwrite,
+            "begin anew where --out holds a run of before: its log and checkpoint are removed")
+      .excludes(goes_on);
   f->context.add_machine(verb);
   verb.run([f] { run_train(*f); });
 }
@@ -219,7 +232,8 @@ struct EvalFlags {
 std::string popularity_svg(const std::string& scorer, const RankingReport& r) {
   std::vector<std::string> tenths;
   for (size_t d = 1; d <= r.hr10_by_decile.size(); ++d) tenths.push_back(std::to_string(d));
-  return bar_plot("HR@10 by popularity of the last item: tenths of the users, the least popular first", tenths, {{scorer, {}, r.hr10_by_decile}});
+  return bar_plot("HR@10 by popularity of the last item: tenths of the users, the least popular first", tenths,
+                  {{scorer, {}, r.hr10_by_decile}});
 }
 
 Scorer baseline_of(const EvalFlags& f, const Interactions& data) {
@@ -253,7 +267,8 @@ void run_eval(const EvalFlags& f) {
 
 void add_rec_eval(const Verb& rec) {
   const auto f = std::make_shared<EvalFlags>();
-  const Verb verb(rec, "eval", "Rank the whole catalogue for each user's last event: HR, NDCG, MRR as one line of JSON");
+  const Verb verb(rec, "eval",
+                  "Rank the whole catalogue for each user's last event: HR, NDCG, MRR as one line of JSON");
   verb.option("MODEL", f->model.path, "a model that train made");
   verb.option("--data", f->data, kData).required();
   verb.option("--baseline", f->baseline, "instead of a model: popularity, knn, recent-knn or markov");

@@ -1,5 +1,6 @@
-// puna rec cold: how well a ranker judges what nobody has taken. Some items are hidden from it; then their rows are placed by what their texts say (a content
-// tower over a language model's view of them), beside the mean of the known rows, rows of zeros, and a ranker that had the same items' events to learn from.
+// puna rec cold: how well a ranker judges what nobody has taken. Some items are hidden from it; then their rows are
+// placed by what their texts say (a content tower over a language model's view of them), beside the mean of the known
+// rows, rows of zeros, and a ranker that had the same items' events to learn from.
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -44,7 +45,8 @@ struct Items {
   ContentTower tower(double ridge) const { return ContentTower::fit(contents, width, rows, row, ridge, times); }
 };
 
-// Of each text, [hidden]: the language model's final hidden state at its last token, which has read all the others, to length 1.
+// Of each text, [hidden]: the language model's final hidden state at its last token, which has read all the others, to
+// length 1.
 std::vector<float> embedded(const ModelPtr& model, const std::vector<std::string>& texts) {
   Session session(model, {});
   const auto hidden = size_t(model->config().hidden);
@@ -55,8 +57,9 @@ std::vector<float> embedded(const ModelPtr& model, const std::vector<std::string
     if (interrupt.requested()) fail(Status::cancelled, "stopped");
     session.truncate(0);
     const std::string_view text = texts[i].empty() ? "unknown" : texts[i];
-    session.append(encode_prompt(model->require_tokenizer(), text, false),
-                   {.embeddings = std::span(all).subspan(i * hidden, hidden), .pooling = Pooling::last, .normalise = true});
+    session.append(
+        encode_prompt(model->require_tokenizer(), text, false),
+        {.embeddings = std::span(all).subspan(i * hidden, hidden), .pooling = Pooling::last, .normalise = true});
     bar.update(i + 1, texts.size());
   }
   return all;
@@ -91,17 +94,21 @@ void for_each_id(const RecipeData& data, std::span<const int64_t> places, What w
   const Examples e = data.examples.examples();
   const auto F = int64_t(data.config.features.size());
   for (const int64_t i : places)
-    for (int64_t j = e.starts[i * F + data.content_feature]; j < e.starts[i * F + data.content_feature + 1]; ++j) what(size_t(i), size_t(e.ids[j]));
+    for (int64_t j = e.starts[i * F + data.content_feature]; j < e.starts[i * F + data.content_feature + 1]; ++j)
+      what(size_t(i), size_t(e.ids[j]));
 }
 
 // The known items, as the ranker learned them.
-Items learned_items(const Ranker& ranker, const RecipeData& data, std::span<const int64_t> events, const std::vector<float>& contents) {
+Items learned_items(const Ranker& ranker, const RecipeData& data, std::span<const int64_t> events,
+                    const std::vector<float>& contents) {
   const size_t n = data.contents.size(), width = contents.size() / n;
   std::vector<float> times(n);
   for_each_id(data, events, [&](size_t, size_t id) { times[id] += 1; });
   Items items;
   for (size_t id = 0; id < n; ++id)
-    if (times[id] > 0) items.add(std::span(contents).subspan(id * width, width), ranker.row(size_t(data.content_feature), int64_t(id)), times[id]);
+    if (times[id] > 0)
+      items.add(std::span(contents).subspan(id * width, width), ranker.row(size_t(data.content_feature), int64_t(id)),
+                times[id]);
   if (items.times.empty()) fail(Status::invalid_argument, "no item is left to learn from; --cold hides fewer");
   return items;
 }
@@ -110,14 +117,16 @@ Items learned_items(const Ranker& ranker, const RecipeData& data, std::span<cons
 double best_ridge(const Items& items) {
   Items known, held_out;
   for (size_t i = 0; i < items.times.size(); ++i)
-    (i % 5 == 0 ? held_out : known).add(std::span(items.contents).subspan(i * size_t(items.width), size_t(items.width)),
-                                        std::span(items.rows).subspan(i * size_t(items.row), size_t(items.row)), items.times[i]);
+    (i % 5 == 0 ? held_out : known)
+        .add(std::span(items.contents).subspan(i * size_t(items.width), size_t(items.width)),
+             std::span(items.rows).subspan(i * size_t(items.row), size_t(items.row)), items.times[i]);
   if (known.times.empty()) return 1e-2;
   double best = 0, least = INFINITY;
   for (const double ridge : {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0}) {
     const std::vector<float> rows = known.tower(ridge).embed(held_out.contents);
     double error = 0;
-    for (size_t i = 0; i < rows.size(); ++i) error += double(held_out.times[i / size_t(items.row)]) * std::pow(double(rows[i]) - double(held_out.rows[i]), 2);
+    for (size_t i = 0; i < rows.size(); ++i)
+      error += double(held_out.times[i / size_t(items.row)]) * std::pow(double(rows[i]) - double(held_out.rows[i]), 2);
     if (error < least) {
       least = error;
       best = ridge;
@@ -129,7 +138,8 @@ double best_ridge(const Items& items) {
 std::vector<float> mean_row(const Items& items) {
   std::vector<double> sum(size_t(items.row));
   double total = 0;
-  for (size_t i = 0; i < items.rows.size(); ++i) sum[i % sum.size()] += double(items.times[i / sum.size()]) * double(items.rows[i]);
+  for (size_t i = 0; i < items.rows.size(); ++i)
+    sum[i % sum.size()] += double(items.times[i / sum.size()]) * double(items.rows[i]);
   for (const float t : items.times) total += double(t);
   std::vector<float> mean;
   for (const double s : sum) mean.push_back(float(s / total));
@@ -142,17 +152,21 @@ OrderedJson judged(const Ranker& ranker, const ExampleSet& set) {
   return {{"auc", r.auc}, {"ne", r.ne}, {"ece", r.ece}};
 }
 
-OrderedJson run_once(const ContextPtr& context, const RecipeData& data, const std::vector<float>& contents, const ColdFlags& f, uint64_t seed) {
+OrderedJson run_once(const ContextPtr& context, const RecipeData& data, const std::vector<float>& contents,
+                     const ColdFlags& f, uint64_t seed) {
   const size_t n = data.contents.size(), width = contents.size() / n;
   const auto feature = size_t(data.content_feature);
   std::vector<bool> cold, of_cold(size_t(data.examples.size()));
   for (size_t id = 0; id < n; ++id) cold.push_back(double(philox(seed, id).word[0]) < double(f.share) * 4294967296.0);
   const Parts all(data, f.split, seed);
-  for (const Places* part : {&all.train, &all.valid, &all.test}) for_each_id(data, *part, [&](size_t i, size_t id) { of_cold[i] = of_cold[i] || cold[id]; });
+  for (const Places* part : {&all.train, &all.valid, &all.test})
+    for_each_id(data, *part, [&](size_t i, size_t id) { of_cold[i] = of_cold[i] || cold[id]; });
   const Parts known = all.where([&](int64_t i) { return !of_cold[size_t(i)]; });
-  const ExampleSet others = chosen(data, known.test), set = chosen(data, all.where([&](int64_t i) { return of_cold[size_t(i)]; }).test);
+  const ExampleSet others = chosen(data, known.test),
+                   set = chosen(data, all.where([&](int64_t i) { return of_cold[size_t(i)]; }).test);
   if (set.size() == 0 || known.train.empty() || known.valid.empty() || known.test.empty())
-    fail(Status::invalid_argument, "--cold %g hides %lld of %zu items: with so few, or so many, there is nothing to judge", double(f.share),
+    fail(Status::invalid_argument,
+         "--cold %g hides %lld of %zu items: with so few, or so many, there is nothing to judge", double(f.share),
          static_cast<long long>(std::count(cold.begin(), cold.end(), true)), n);
 
   const auto ranker = trained(context, data, known, f, seed, "without the cold items");
@@ -163,8 +177,13 @@ OrderedJson run_once(const ContextPtr& context, const RecipeData& data, const st
       if (cold[id]) ranker->set_row(feature, int64_t(id), row_of(id));
     return judged(*ranker, set);
   };
-  OrderedJson report{{"seed", seed}, {"task", data.config.tasks[0].name}, {"items", n}, {"cold_items", std::count(cold.begin(), cold.end(), true)},
-                     {"cold_events", set.size()}, {"ridge", ridge}, {"known_items", judged(*ranker, others)}};
+  OrderedJson report{{"seed", seed},
+                     {"task", data.config.tasks[0].name},
+                     {"items", n},
+                     {"cold_items", std::count(cold.begin(), cold.end(), true)},
+                     {"cold_events", set.size()},
+                     {"ridge", ridge},
+                     {"known_items", judged(*ranker, others)}};
   const ContentTower tower = items.tower(ridge);
   const std::vector<float> mean = mean_row(items);
   report["tower"] = with_rows([&](size_t id) { return tower.embed(std::span(contents).subspan(id * width, width)); });
@@ -175,8 +194,11 @@ OrderedJson run_once(const ContextPtr& context, const RecipeData& data, const st
 }
 
 void print_means(const OrderedJson& runs) {
-  const std::map<std::string, const char*> names{{"tower", "cold items, by the content tower"}, {"mean", "cold items, by the mean row"}, {"zero", "cold items, by a row of zeros"},
-                                                 {"learned", "the same, by a ranker that learned them"}, {"known_items", "items that both learned"}};
+  const std::map<std::string, const char*> names{{"tower", "cold items, by the content tower"},
+                                                 {"mean", "cold items, by the mean row"},
+                                                 {"zero", "cold items, by a row of zeros"},
+                                                 {"learned", "the same, by a ranker that learned them"},
+                                                 {"known_items", "items that both learned"}};
   for (const auto& [key, value] : runs[0].items()) {
     if (!value.is_object()) continue;
     double auc = 0, ne = 0, ece = 0;
@@ -195,9 +217,11 @@ void run_cold(const ColdFlags& f) {
   if (data.content_feature < 0) fail(Status::invalid_argument, "%s says nothing of content", f.recipe.c_str());
   ModelFlags language = f.context;
   language.path = f.model;
-  const std::vector<float> contents = f.model.empty() ? counted_words(data.contents) : embedded(language.open(), data.contents);
+  const std::vector<float> contents =
+      f.model.empty() ? counted_words(data.contents) : embedded(language.open(), data.contents);
   OrderedJson runs = OrderedJson::array();
-  for (int64_t run = 0; run < f.seeds; ++run) runs.push_back(run_once(context, data, contents, f, f.seed + uint64_t(run)));
+  for (int64_t run = 0; run < f.seeds; ++run)
+    runs.push_back(run_once(context, data, contents, f, f.seed + uint64_t(run)));
   print_means(runs);
   print_format("%s\n", runs.dump().c_str());
 }
@@ -206,12 +230,17 @@ void run_cold(const ColdFlags& f) {
 
 void add_rec_cold(const Verb& rec) {
   const auto f = std::make_shared<ColdFlags>();
-  const Verb verb(rec, "cold", "Hide some items from a ranker, then place them by their texts: what that is worth, beside knowing nothing and knowing all");
+  const Verb verb(rec, "cold",
+                  "Hide some items from a ranker, then place them by their texts: what that is worth, beside knowing "
+                  "nothing and knowing all");
   f->add(verb);
-  verb.option("--model", f->model, "a language model (GGUF) that reads the recipe's contents; without one their words are counted");
+  verb.option("--model", f->model,
+              "a language model (GGUF) that reads the recipe's contents; without one their words are counted");
   verb.option("--cold", f->share, "share of items that are hidden (default 0.1)").within(0, 0.99);
   verb.option("--ridge", f->ridge, "of the tower (default: what fits a fifth of the known items best)").within(0, 1e6);
-  verb.option("--seeds", f->seeds, "runs with the seed and those that follow (default 1): other splits, other items hidden").within(1, 10000);
+  verb.option("--seeds", f->seeds,
+              "runs with the seed and those that follow (default 1): other splits, other items hidden")
+      .within(1, 10000);
   verb.run([f] { run_cold(*f); });
 }
 

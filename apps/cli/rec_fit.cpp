@@ -15,7 +15,8 @@ namespace puna::cli {
 using namespace recsys;
 
 RankerTrainerOptions FitFlags::options(uint64_t run_seed) const {
-  if (optimizer != "adamw" && optimizer != "adagrad") fail(Status::invalid_argument, "--optimizer is '%s', expected adamw or adagrad", optimizer.c_str());
+  if (optimizer != "adamw" && optimizer != "adagrad")
+    fail(Status::invalid_argument, "--optimizer is '%s', expected adamw or adagrad", optimizer.c_str());
   if (calibrate != "platt" && calibrate != "isotonic" && calibrate != "none")
     fail(Status::invalid_argument, "--calibrate is '%s', expected platt, isotonic or none", calibrate.c_str());
   RankerTrainerOptions o;
@@ -31,11 +32,14 @@ RankerTrainerOptions FitFlags::options(uint64_t run_seed) const {
 
 void FitFlags::add(const Verb& verb) {
   verb.config("a TOML file with these options by their long names");
-  verb.option("RECIPE", recipe, "which tables and columns describe an event, where it was, what came of it (examples/recommend)").required();
+  verb.option("RECIPE", recipe,
+              "which tables and columns describe an event, where it was, what came of it (examples/recommend)")
+      .required();
   verb.option("--data", data, "folder of the recipe's tables").required();
   verb.option("--interaction", interaction, "instead of the recipe's: linear, fm, concat, cross or dot");
   verb.option("--split", split, "random (default) or time: which tenth of the events is judged");
-  verb.option("--calibrate", calibrate, "platt (default), isotonic or none; each surface and task on the validation tenth");
+  verb.option("--calibrate", calibrate,
+              "platt (default), isotonic or none; each surface and task on the validation tenth");
   verb.option("--epochs", epochs, "at most (default 20)").within(1, 1e9);
   verb.option("--patience", patience, "epochs without a gain before it stops (default 3)").within(1, 1e9);
   verb.option("--batch", batch, "events a step (default 512)").within(1, 1e9);
@@ -109,7 +113,8 @@ double validation_loss(const Ranker& ranker, const ExampleSet& set) {
   double loss = 0;
   for (size_t t = 0; t < ranker.config().tasks.size(); ++t) {
     const Judged j(set, p, ranker.config().tasks.size(), t, -1);
-    if (!j.predicted.empty()) loss += ranker.config().tasks[t].weight * evaluate_probabilities(j.predicted, j.observed).log_loss;
+    if (!j.predicted.empty())
+      loss += ranker.config().tasks[t].weight * evaluate_probabilities(j.predicted, j.observed).log_loss;
   }
   return loss;
 }
@@ -120,13 +125,17 @@ void fit_calibrators(Ranker& ranker, const ExampleSet& set, const std::string& h
   for (size_t s = 0; s < ranker.config().surfaces.size(); ++s)
     for (size_t t = 0; t < ranker.config().tasks.size(); ++t) {
       const Judged j(set, p, ranker.config().tasks.size(), t, int32_t(s));
-      if (!j.predicted.empty()) ranker.set_calibrator(s, t, how == "platt" ? Calibrator::platt(j.predicted, j.observed) : Calibrator::isotonic(j.predicted, j.observed));
+      if (!j.predicted.empty())
+        ranker.set_calibrator(s, t,
+                              how == "platt" ? Calibrator::platt(j.predicted, j.observed)
+                                             : Calibrator::isotonic(j.predicted, j.observed));
     }
 }
 
 }  // namespace
 
-std::shared_ptr<Ranker> trained(const ContextPtr& context, const RecipeData& data, const Parts& parts, const FitFlags& f, uint64_t seed, const char* what) {
+std::shared_ptr<Ranker> trained(const ContextPtr& context, const RecipeData& data, const Parts& parts,
+                                const FitFlags& f, uint64_t seed, const char* what) {
   const auto ranker = Ranker::create(context, scaled_by(data, parts.train), seed);
   for (size_t f = 0; f < data.vocabularies.size(); ++f) ranker->set_vocabulary(f, data.vocabularies[f]);
   RankerTrainer trainer(ranker, f.options(seed));
@@ -140,13 +149,17 @@ std::shared_ptr<Ranker> trained(const ContextPtr& context, const RecipeData& dat
     double loss = 0;
     for (size_t first = 0; first < order.size(); first += size_t(f.batch)) {
       Places batch;
-      for (size_t i = first; i < std::min(order.size(), first + size_t(f.batch)); ++i) batch.push_back(parts.train[size_t(order[i])]);
+      for (size_t i = first; i < std::min(order.size(), first + size_t(f.batch)); ++i)
+        batch.push_back(parts.train[size_t(order[i])]);
       const ExampleSet set = chosen(data, batch);
-      loss += trainer.learn(set.examples(), set.outcomes(), nullptr, [&] { return interrupt.requested(); }).loss * double(batch.size());
+      loss += trainer.learn(set.examples(), set.outcomes(), nullptr, [&] { return interrupt.requested(); }).loss *
+              double(batch.size());
       bar.update(uint64_t(epoch) * order.size() + first, uint64_t(f.epochs) * order.size());
     }
     const double held_out = validation_loss(*ranker, valid);
-    if (is_terminal(stderr)) fprintf(stderr, "\r%s, epoch %lld: loss %.4f, held out %.4f\x1b[K\n", what, static_cast<long long>(epoch + 1), loss / double(order.size()), held_out);
+    if (is_terminal(stderr))
+      fprintf(stderr, "\r%s, epoch %lld: loss %.4f, held out %.4f\x1b[K\n", what, static_cast<long long>(epoch + 1),
+              loss / double(order.size()), held_out);
     if (held_out < least) {
       least = held_out;
       best = ranker->copy();

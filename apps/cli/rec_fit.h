@@ -1,4 +1,5 @@
-// rec_fit.h -- what the verbs that train rankers by a recipe share: options, the split of the events, the loop with its early stop.
+// rec_fit.h -- what the verbs that train rankers by a recipe share: options, the split of the events, the loop with its
+// early stop.
 #pragma once
 #include "common.h"
 #include "puna/recsys/ranker_trainer.h"
@@ -39,7 +40,9 @@ struct Judged {
   Judged(const recsys::ExampleSet& set, const std::vector<float>& p, size_t tasks, size_t task, int32_t surface);
 };
 
-// The ranker after the epoch that predicted the validation part best, calibrated on it; stops when `patience` epochs made it no better.
-std::shared_ptr<recsys::Ranker> trained(const ContextPtr& context, const RecipeData& data, const Parts& parts, const FitFlags& flags, uint64_t seed, const char* what);
+// The ranker after the epoch that predicted the validation part best, calibrated on it; stops when `patience` epochs
+// made it no better.
+std::shared_ptr<recsys::Ranker> trained(const ContextPtr& context, const RecipeData& data, const Parts& parts,
+                                        const FitFlags& flags, uint64_t seed, const char* what);
 
 }  // namespace puna::cli

@@ -1,4 +1,5 @@
-// puna rec index: the graph of near neighbours for catalogues that are too large to be looked through, and how much of the truth it finds.
+// puna rec index: the graph of near neighbours for catalogues that are too large to be looked through, and how much of
+// the truth it finds.
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -26,7 +27,8 @@ struct IndexFlags {
 };
 
 // Of each query's best items in truth, the share that a walk of this width finds; and milliseconds a query.
-nlohmann::ordered_json measured(const NeighbourIndex& index, std::span<const float> queries, const std::vector<std::vector<Hit>>& truth, int64_t width) {
+nlohmann::ordered_json measured(const NeighbourIndex& index, std::span<const float> queries,
+                                const std::vector<std::vector<Hit>>& truth, int64_t width) {
   const double start = seconds_now();
   const auto hits = index.search(queries, kBest, width);
   const double seconds = seconds_now() - start;
@@ -59,7 +61,10 @@ void run_index(const IndexFlags& f) {
     queries.insert(queries.end(), rows.begin() + item * dim, rows.begin() + (item + 1) * dim);
   }
   const auto truth = VectorIndex(model->context(), rows, dim).search(queries, kBest);
-  nlohmann::ordered_json report{{"items", count - 1}, {"seconds", seconds}, {"bytes", index->bytes()}, {"search", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json report{{"items", count - 1},
+                                {"seconds", seconds},
+                                {"bytes", index->bytes()},
+                                {"search", nlohmann::ordered_json::array()}};
   for (const int64_t width : {100, 200, 400, 800}) report["search"].push_back(measured(*index, queries, truth, width));
   print_format("%s\n", report.dump().c_str());
 }
@@ -68,11 +73,14 @@ void run_index(const IndexFlags& f) {
 
 void add_rec_index(const Verb& rec) {
   const auto f = std::make_shared<IndexFlags>();
-  const Verb verb(rec, "index", "Build a graph for approximate search (above a million items); its size, time and recall as one line of JSON");
+  const Verb verb(
+      rec, "index",
+      "Build a graph for approximate search (above a million items); its size, time and recall as one line of JSON");
   verb.option("MODEL", f->model.path, "a model that train made").required();
   verb.option("--out", f->out, "the file to write, for recommend --index").required();
   verb.option("--links", f->options.links, "of an item (default 16)").within(2, 64);
-  verb.option("--build-width", f->options.build_width, "candidates for an item's place (default 200)").within(1, 1 << 20);
+  verb.option("--build-width", f->options.build_width, "candidates for an item's place (default 200)")
+      .within(1, 1 << 20);
   verb.option("--seed", f->options.seed, "of the levels (default 100)");
   verb.flag("--parallel", f->options.parallel, "all threads place items: quicker, a different graph each time");
   f->model.add_machine(verb);

@@ -32,9 +32,11 @@ struct OnlineFlags {
   int64_t port = 8080;
 
   void add(const Verb& verb) {
-    verb.option("FOLDER", folder, "the event log (events.db) and what was learned; made where there is none").required();
+    verb.option("FOLDER", folder, "the event log (events.db) and what was learned; made where there is none")
+        .required();
     verb.option("--ranker", ranker, "a new run begins with this ranker");
-    verb.option("--new", config, "a new run begins with an untrained ranker of this configuration (JSON, see ranker_config.h)");
+    verb.option("--new", config,
+                "a new run begins with an untrained ranker of this configuration (JSON, see ranker_config.h)");
     verb.option("--lr", learning_rate, "of the network (default 1e-3)");
     verb.option("--table-lr", table_rate, "of the embeddings (default 0.05)");
     verb.option("--checkpoint-every", checkpoint_every, "events between two checkpoints (default 16384)").at_least(1);
@@ -52,14 +54,20 @@ struct OnlineFlags {
       return began;
     }
     {
-      if (ranker.empty() == config.empty()) fail(Status::invalid_argument, "%s has no ranker yet: --ranker or --new says with which to begin", folder.c_str());
+      if (ranker.empty() == config.empty())
+        fail(Status::invalid_argument, "%s has no ranker yet: --ranker or --new says with which to begin",
+             folder.c_str());
       const ContextPtr context = machine.make_context();
-      (ranker.empty() ? Ranker::create(context, ranker_config(read_input(config)), seed) : Ranker::load(context, ranker))->save(kept);
+      (ranker.empty() ? Ranker::create(context, ranker_config(read_input(config)), seed)
+                      : Ranker::load(context, ranker))
+          ->save(kept);
     }
     return Ranker::load(machine.make_context(), kept);
   }
   [[noreturn]] void differs(const std::string& flag, const std::string& where) const {
-    fail(Status::invalid_argument, "%s began with another ranker than %s: %s; leave the flag out, or take another folder", folder.c_str(), flag.c_str(), where.c_str());
+    fail(Status::invalid_argument,
+         "%s began with another ranker than %s: %s; leave the flag out, or take another folder", folder.c_str(),
+         flag.c_str(), where.c_str());
   }
   void require_same(const Ranker& began, const RankerConfig& other, const std::string& flag) const {
     const Json ours = Json::parse(json_of(began.config())), theirs = Json::parse(json_of(other));
@@ -79,9 +87,12 @@ struct OnlineFlags {
       const int64_t both = std::min(ours.size(), theirs.size());
       int64_t id = 0;
       while (id < both && ours[id] == theirs[id]) ++id;
-      const auto name = [id](const Names& names) { return id < names.size() ? "'" + shown(names[id]) + "'" : std::string("missing"); };
-      differs(flag, "the name of id " + std::to_string(id) + " of the feature '" + shown(began.config().features[f].name) + "' is " + name(ours) + " there and " +
-                        name(theirs) + " here");
+      const auto name = [id](const Names& names) {
+        return id < names.size() ? "'" + shown(names[id]) + "'" : std::string("missing");
+      };
+      differs(flag, "the name of id " + std::to_string(id) + " of the feature '" +
+                        shown(began.config().features[f].name) + "' is " + name(ours) + " there and " + name(theirs) +
+                        " here");
     }
   }
   OnlineOptions options() const {
@@ -93,7 +104,10 @@ struct OnlineFlags {
     o.checkpoint_every = checkpoint_every;
     return o;
   }
-  OnlineLearner open() const { return {first_ranker(), std::shared_ptr<EventLog>(open_event_log(folder + "/events.db")), folder + "/online", options()}; }
+  OnlineLearner open() const {
+    return {first_ranker(), std::shared_ptr<EventLog>(open_event_log(folder + "/events.db")), folder + "/online",
+            options()};
+  }
 };
 
 http::Answer answer(Feed& feed, const http::Request& r) {
@@ -114,7 +128,8 @@ http::Answer answered(const OnlineFlags& f, Feed& feed, const http::Request& r, 
       if (auto file = http::page_file(f.page, r)) return *file;
     return answer(feed, r);
   } catch (const Error& e) {
-    return http::refusal(e.status() == Status::invalid_argument || e.status() == Status::bad_file ? 400 : 500, e.what());
+    return http::refusal(e.status() == Status::invalid_argument || e.status() == Status::bad_file ? 400 : 500,
+                         e.what());
   }
 }
 
@@ -124,7 +139,8 @@ void run_serve(const OnlineFlags& f) {
   Feed feed(learner);
   Interrupt interrupt;
   PUNA_REQUIRE(f.port >= 0 && f.port <= 65535, "--port is %lld, expected 0 to 65535", static_cast<long long>(f.port));
-  if (!f.page.empty() && !os::is_directory(f.page)) fail(Status::invalid_argument, "--page %s is no folder", f.page.c_str());
+  if (!f.page.empty() && !os::is_directory(f.page))
+    fail(Status::invalid_argument, "--page %s is no folder", f.page.c_str());
   http::ServerOptions options;
   options.host = f.host;
   options.port = int(f.port);
@@ -133,7 +149,8 @@ void run_serve(const OnlineFlags& f) {
   print_format("http://%s:%d\n", f.host.c_str(), server.port());
   while (!interrupt.requested()) {
     if (learner.learn(1024, [&] { return interrupt.requested(); }) > 0) continue;
-    if (const OnlineReport r = learner.report(); r.published < r.learned) learner.publish();  // nothing more to come for now
+    if (const OnlineReport r = learner.report(); r.published < r.learned)
+      learner.publish();  // nothing more to come for now
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   learner.checkpoint();
@@ -156,16 +173,20 @@ void run_update(const OnlineFlags& f) {
 void add_rec_online(const Verb& rec) {
   {
     const auto f = std::make_shared<OnlineFlags>();
-    const Verb verb(rec, "serve", "Rank over HTTP, and learn from each event as it comes: POST /rank, POST /events, GET /report");
+    const Verb verb(rec, "serve",
+                    "Rank over HTTP, and learn from each event as it comes: POST /rank, POST /events, GET /report");
     f->add(verb);
-    verb.option("--publish-every", f->publish_every, "events between two snapshots that rank, when they come quickly (default 64)").at_least(1);
+    verb.option("--publish-every", f->publish_every,
+                "events between two snapshots that rank, when they come quickly (default 64)")
+        .at_least(1);
     verb.option("--host", f->host, "address to listen at (default 127.0.0.1: this machine only)");
     verb.option("--port", f->port, "0 = any that is free (default 8080)").at_least(0);
     verb.option("--page", f->page, "a folder of files to serve beside it");
     verb.run([f] { run_serve(*f); });
   }
   const auto f = std::make_shared<OnlineFlags>();
-  const Verb verb(rec, "update", "Learn the events of a log that have not been learned yet; what is known then as one line of JSON");
+  const Verb verb(rec, "update",
+                  "Learn the events of a log that have not been learned yet; what is known then as one line of JSON");
   f->add(verb);
   verb.option("--out", f->out, "also write the ranker as it is then");
   verb.run([f] { run_update(*f); });

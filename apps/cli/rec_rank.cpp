@@ -1,4 +1,5 @@
-// puna rec rank: trains a ranker by a recipe, judges it on events that it has not seen, and, on request, against a ranker for each surface alone.
+// puna rec rank: trains a ranker by a recipe, judges it on events that it has not seen, and, on request, against a
+// ranker for each surface alone.
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -22,8 +23,14 @@ struct RankFlags : FitFlags {
 };
 
 OrderedJson json_of(const ProbabilityReport& r) {
-  return {{"examples", r.examples}, {"base_rate", r.base_rate}, {"auc", r.auc}, {"log_loss", r.log_loss}, {"ne", r.ne}, {"predicted_over_observed", r.predicted_over_observed},
-          {"ece", r.ece}, {"rmse", r.rmse}};
+  return {{"examples", r.examples},
+          {"base_rate", r.base_rate},
+          {"auc", r.auc},
+          {"log_loss", r.log_loss},
+          {"ne", r.ne},
+          {"predicted_over_observed", r.predicted_over_observed},
+          {"ece", r.ece},
+          {"rmse", r.rmse}};
 }
 
 // {task: {"all": ..., surface: ...}}
@@ -34,7 +41,9 @@ OrderedJson judged_ranker(const Ranker& ranker, const ExampleSet& test) {
   for (size_t t = 0; t < c.tasks.size(); ++t)
     for (int32_t s = -1; s < (c.surfaces.size() == 1 ? 0 : int32_t(c.surfaces.size())); ++s) {
       const Judged j(test, p, c.tasks.size(), t, s);
-      if (!j.predicted.empty()) all[c.tasks[t].name][s < 0 ? "all" : c.surfaces[size_t(s)]] = json_of(evaluate_probabilities(j.predicted, j.observed));
+      if (!j.predicted.empty())
+        all[c.tasks[t].name][s < 0 ? "all" : c.surfaces[size_t(s)]] =
+            json_of(evaluate_probabilities(j.predicted, j.observed));
     }
   return all;
 }
@@ -59,7 +68,8 @@ std::string surfaces_svg(const RankerConfig& c, const OrderedJson& runs) {
   for (const std::string& s : c.surfaces)
     for (size_t i = 0; i < 2; ++i) {
       double sum = 0;
-      for (const OrderedJson& run : runs) sum += run.at(i == 0 ? "unified" : "apart").at(c.tasks[0].name).at(s).at("ne").get<double>();
+      for (const OrderedJson& run : runs)
+        sum += run.at(i == 0 ? "unified" : "apart").at(c.tasks[0].name).at(s).at("ne").get<double>();
       bars[i].y.push_back(sum / double(runs.size()));
     }
   return bar_plot("Normalised entropy by surface", c.surfaces, bars);
@@ -68,8 +78,9 @@ std::string surfaces_svg(const RankerConfig& c, const OrderedJson& runs) {
 void print_table(const char* what, const OrderedJson& report) {
   for (const auto& [task, surfaces] : report.items())
     for (const auto& [surface, r] : surfaces.items())
-      fprintf(stderr, "%-8s %-10s %-10s AUC %.4f  log loss %.4f  NE %.4f  ECE %.4f  predicted/observed %.3f\n", what, task.c_str(), surface.c_str(), r.at("auc").get<double>(),
-              r.at("log_loss").get<double>(), r.at("ne").get<double>(), r.at("ece").get<double>(), r.at("predicted_over_observed").get<double>());
+      fprintf(stderr, "%-8s %-10s %-10s AUC %.4f  log loss %.4f  NE %.4f  ECE %.4f  predicted/observed %.3f\n", what,
+              task.c_str(), surface.c_str(), r.at("auc").get<double>(), r.at("log_loss").get<double>(),
+              r.at("ne").get<double>(), r.at("ece").get<double>(), r.at("predicted_over_observed").get<double>());
 }
 
 void run_rank(const RankFlags& f) {
@@ -82,13 +93,18 @@ void run_rank(const RankFlags& f) {
     const Parts parts(data, f.split, seed);
     const ExampleSet test = chosen(data, parts.test);
     const auto unified = trained(context, data, parts, f, seed, "unified");
-    OrderedJson report{{"seed", seed}, {"split", f.split}, {"interaction", OrderedJson::parse(json_of(data.config)).at("interaction")}, {"unified", judged_ranker(*unified, test)}};
+    OrderedJson report{{"seed", seed},
+                       {"split", f.split},
+                       {"interaction", OrderedJson::parse(json_of(data.config)).at("interaction")},
+                       {"unified", judged_ranker(*unified, test)}};
     print_table("unified", report["unified"]);
     if (f.apart) {
       for (size_t s = 0; s < data.config.surfaces.size(); ++s) {
         const Parts own = parts.where([&](int64_t i) { return data.examples.surface(i) == int32_t(s); });
-        const OrderedJson of_surface = judged_ranker(*trained(context, data, own, f, seed, data.config.surfaces[s].c_str()), chosen(data, own.test));
-        for (const auto& [task, surfaces] : of_surface.items()) report["apart"][task][data.config.surfaces[s]] = surfaces.at(data.config.surfaces[s]);
+        const OrderedJson of_surface = judged_ranker(
+            *trained(context, data, own, f, seed, data.config.surfaces[s].c_str()), chosen(data, own.test));
+        for (const auto& [task, surfaces] : of_surface.items())
+          report["apart"][task][data.config.surfaces[s]] = surfaces.at(data.config.surfaces[s]);
       }
       print_table("apart", report["apart"]);
     }
@@ -107,7 +123,9 @@ void run_rank(const RankFlags& f) {
 
 void add_rec_rank(const Verb& rec) {
   const auto f = std::make_shared<RankFlags>();
-  const Verb verb(rec, "rank", "Train a ranker by a recipe (JSON) and judge it on events that it has not seen: AUC, NE, ECE by task and surface");
+  const Verb verb(rec, "rank",
+                  "Train a ranker by a recipe (JSON) and judge it on events that it has not seen: AUC, NE, ECE by task "
+                  "and surface");
   f->add(verb);
   verb.option("--out", f->out, "folder of the ranker, report.json and plots").required();
   verb.option("--seeds", f->seeds, "runs with the seed and those that follow (default 1)").within(1, 10000);

@@ -82,7 +82,9 @@ struct Ids {
       fail(Status::bad_file, "%s: '%s' is no number", column.where(row).c_str(), shown(value).c_str());
     try {
       return recsys::divided_name(number, divide);
-    } catch (const Error& e) { fail(Status::bad_file, "%s: %.300s", column.where(row).c_str(), e.what()); }
+    } catch (const Error& e) {
+      fail(Status::bad_file, "%s: %.300s", column.where(row).c_str(), e.what());
+    }
   }
 };
 
@@ -281,7 +283,9 @@ RecipeData read_recipe(const std::string& recipe, const std::string& folder, con
   try {
     const Json json = parse_json(read_input(recipe), recipe.c_str());
     return data_of(JsonField(json, recipe + ": "), folder, interaction);
-  } catch (const nlohmann::json::exception& e) { fail(Status::bad_file, "%s: %s", recipe.c_str(), e.what()); }
+  } catch (const nlohmann::json::exception& e) {
+    fail(Status::bad_file, "%s: %s", recipe.c_str(), e.what());
+  }
 }
 
 }  // namespace puna::cli

@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "recsys/data/table_reader.h"
 #include "base/json_field.h"
+#include "recsys/data/table_reader.h"
 
 namespace puna::cli {
 
@@ -39,7 +39,7 @@ class Column {
   std::string where(size_t event) const;    // "items.csv, line 7, price"
   int64_t line(size_t event) const;         // of its table
   const std::string& file() const;
-  double number(size_t event) const;        // Error{bad_file}
+  double number(size_t event) const;  // Error{bad_file}
   const std::string& name() const { return name_; }
 
  private:

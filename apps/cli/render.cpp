@@ -1,4 +1,5 @@
-// puna render: a chat through the model's own template; the text exactly, nothing added, or the ids that a session is given.
+// puna render: a chat through the model's own template; the text exactly, nothing added, or the ids that a session is
+// given.
 #include <algorithm>
 
 #include "base/json.h"
@@ -19,7 +20,8 @@ struct RenderFlags {
   bool ids = false;
 };
 
-// A bare list of messages asks for the generation prompt; an object says everything itself. `kwargs` become top-level variables.
+// A bare list of messages asks for the generation prompt; an object says everything itself. `kwargs` become top-level
+// variables.
 OrderedJson variables_of(const OrderedJson& input) {
   if (input.is_array()) return {{"messages", input}, {"tools", nullptr}, {"add_generation_prompt", true}};
   if (!input.is_object() || !input.contains("messages"))
@@ -27,7 +29,8 @@ OrderedJson variables_of(const OrderedJson& input) {
   const std::vector<std::string> known = {"messages", "tools", "documents", "add_generation_prompt", "kwargs", "date"};
   for (const auto& [key, value] : input.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
-      fail(Status::invalid_argument, "'%.64s' is no part of a chat%s (variables of the template's own go into \"kwargs\")", key.c_str(),
+      fail(Status::invalid_argument,
+           "'%.64s' is no part of a chat%s (variables of the template's own go into \"kwargs\")", key.c_str(),
            did_you_mean(key, known).c_str());
   OrderedJson variables = {{"messages", input["messages"]},
                            {"tools", input.value("tools", OrderedJson())},
@@ -53,7 +56,8 @@ std::string rendered(const RenderFlags& f, bool date_given) {
   return stoppable([&](const Watch& watch) {
     const OrderedJson input = parse_ordered_json(text, f.messages.c_str(), watch, /*exactly=*/true);
     const std::string json = json_text(variables_of(input));
-    const RenderedChat chat = model->render_chat(json, date_given ? f.date : date_of(input, f.date), watch, f.template_name);
+    const RenderedChat chat =
+        model->render_chat(json, date_given ? f.date : date_of(input, f.date), watch, f.template_name);
     DroppedFields().tell(dropped_fields(json, chat, watch));
     return f.ids ? id_list(model->require_tokenizer().encode_chat(chat, watch)) : chat.text;
   });
@@ -67,10 +71,12 @@ void add_render(CLI::App& app) {
   const Verb verb(app, "render", "Print a chat as the model's template writes it, nothing added");
   f->model.add(verb);
   verb.option("--messages", f->messages,
-                   "JSON: a list of {role, content}, or an object of messages, tools, documents, add_generation_prompt, kwargs, date; - is standard input")
+              "JSON: a list of {role, content}, or an object of messages, tools, documents, add_generation_prompt, "
+              "kwargs, date; - is standard input")
       .required();
   verb.flag("--ids", f->ids, "print token ids as a JSON array instead; what the messages say is never a special token");
-  const Option date = verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD (default: the object's date, or today)");
+  const Option date = verb.option(
+      "--date", f->date, "what the template is told is today, YYYY-MM-DD (default: the object's date, or today)");
   verb.option("--template", f->template_name, "which of the model's chat templates, by name (puna info lists them)");
   verb.run([f, date] { print(rendered(*f, date.given())); });
 }

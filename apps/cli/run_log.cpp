@@ -15,8 +15,10 @@ constexpr uint64_t kLargestLog = uint64_t(4) << 30;
 template <class Visit>
 void each_line(const std::string& text, Visit&& visit) {
   for (size_t at = 0, end; (end = text.find('\n', at)) != text.npos; at = end + 1) {
-    const nlohmann::json entry = nlohmann::json::parse(text.begin() + int64_t(at), text.begin() + int64_t(end), nullptr, false);
-    if (!entry.is_object() || !entry.contains("step") || !entry["step"].is_number_integer() || !visit(entry, end + 1)) return;
+    const nlohmann::json entry =
+        nlohmann::json::parse(text.begin() + int64_t(at), text.begin() + int64_t(end), nullptr, false);
+    if (!entry.is_object() || !entry.contains("step") || !entry["step"].is_number_integer() || !visit(entry, end + 1))
+      return;
   }
 }
 
@@ -35,7 +37,8 @@ uint64_t kept(const std::string& path, int64_t done, FunctionRef<void(const nloh
 
 }  // namespace
 
-RunLog::RunLog(const std::string& path, int64_t done, FunctionRef<void(const nlohmann::json&)> see) : path_(path), file_(path, kept(path, done, see)) {}
+RunLog::RunLog(const std::string& path, int64_t done, FunctionRef<void(const nlohmann::json&)> see)
+    : path_(path), file_(path, kept(path, done, see)) {}
 
 void RunLog::write(const nlohmann::ordered_json& line) {
   waiting_ += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -43,7 +46,8 @@ void RunLog::write(const nlohmann::ordered_json& line) {
   std::string why;
   waiting_.erase(0, file_.append(waiting_.data(), waiting_.size(), why));
   why_ = why;
-  if (was_well && !why_.empty()) fprintf(stderr, "puna: %s: cannot write: %s; its lines are kept and tried again\n", path_.c_str(), why_.c_str());
+  if (was_well && !why_.empty())
+    fprintf(stderr, "puna: %s: cannot write: %s; its lines are kept and tried again\n", path_.c_str(), why_.c_str());
 }
 
 void RunLog::finish() {
@@ -58,7 +62,8 @@ void require_own_folder(const std::string& folder, bool resume, bool overwrite) 
   os::make_folder(folder);
   const std::string log = folder + "/log.jsonl", checkpoint = folder + "/checkpoint.safetensors";
   const bool has_checkpoint = os::is_file(checkpoint);
-  if (resume && !has_checkpoint) fail(Status::invalid_argument, "--resume: there is no checkpoint in %s (checkpoint.safetensors)", folder.c_str());
+  if (resume && !has_checkpoint)
+    fail(Status::invalid_argument, "--resume: there is no checkpoint in %s (checkpoint.safetensors)", folder.c_str());
   if (resume || overwrite || !os::is_file(log)) return;
   const std::string text = os::read_file(log, kLargestLog);
   if (text.empty()) return;
@@ -67,8 +72,12 @@ void require_own_folder(const std::string& folder, bool resume, bool overwrite) 
     steps = line["step"].get<int64_t>();
     return true;
   });
-  fail(Status::invalid_argument, "%s holds a run of before: log.jsonl has %lld steps%s. %s--overwrite begins anew in its place; or give another --out", folder.c_str(),
-       static_cast<long long>(steps), has_checkpoint ? " and there is a checkpoint" : ", there is no checkpoint", has_checkpoint ? "--resume goes on from it; " : "");
+  fail(Status::invalid_argument,
+       "%s holds a run of before: log.jsonl has %lld steps%s. %s--overwrite begins anew in its place; or give another "
+       "--out",
+       folder.c_str(), static_cast<long long>(steps),
+       has_checkpoint ? " and there is a checkpoint" : ", there is no checkpoint",
+       has_checkpoint ? "--resume goes on from it; " : "");
 }
 
 void require_own_folder(const std::string& folder, std::initializer_list<const char*> files, bool overwrite) {
@@ -77,7 +86,9 @@ void require_own_folder(const std::string& folder, std::initializer_list<const c
     const std::string path = folder + "/" + file;
     if (!os::is_file(path)) continue;
     if (!overwrite)
-      fail(Status::invalid_argument, "%s holds a run of before: there is %s. --overwrite begins anew in its place; or give another --out", folder.c_str(), file);
+      fail(Status::invalid_argument,
+           "%s holds a run of before: there is %s. --overwrite begins anew in its place; or give another --out",
+           folder.c_str(), file);
     std::remove(path.c_str());
   }
 }

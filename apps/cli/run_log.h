@@ -1,5 +1,5 @@
-// run_log.h -- log.jsonl of a training run: a line for each step and each measurement. A disk that is full for a while loses nothing: lines wait
-// for it and are tried again; lines that never got there are an error at the end.
+// run_log.h -- log.jsonl of a training run: a line for each step and each measurement. A disk that is full for a while
+// loses nothing: lines wait for it and are tried again; lines that never got there are an error at the end.
 #pragma once
 #include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
@@ -24,10 +24,12 @@ class RunLog {
   std::string waiting_, why_;
 };
 
-// What a run leaves in its folder tells that there was one. Makes the folder. Error{invalid_argument} that says what is there when a new run would
-// replace it without being told to (`overwrite`), or when there is nothing that `resume` could go on from.
+// What a run leaves in its folder tells that there was one. Makes the folder. Error{invalid_argument} that says what is
+// there when a new run would replace it without being told to (`overwrite`), or when there is nothing that `resume`
+// could go on from.
 void require_own_folder(const std::string& folder, bool resume, bool overwrite);
-// The same for a run without steps, which leaves these files. With `overwrite` they are removed: a stopped run must not stand among what was before.
+// The same for a run without steps, which leaves these files. With `overwrite` they are removed: a stopped run must not
+// stand among what was before.
 void require_own_folder(const std::string& folder, std::initializer_list<const char*> files, bool overwrite);
 
 }  // namespace puna::cli

@@ -1,5 +1,5 @@
-// steps_left_out.h -- steps whose loss or gradient is not finite change nothing (the trainers leave them out). A run says so, and does not go on for
-// hours with nothing but such steps.
+// steps_left_out.h -- steps whose loss or gradient is not finite change nothing (the trainers leave them out). A run
+// says so, and does not go on for hours with nothing but such steps.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -18,18 +18,23 @@ class StepsLeftOut {
     }
     ++all_;
     if (++in_a_row_ == 1 && speaks)
-      fprintf(stderr, "step %lld: the loss is %g, the gradient's norm %g: the step is left out\n", static_cast<long long>(step), loss, grad_norm);
+      fprintf(stderr, "step %lld: the loss is %g, the gradient's norm %g: the step is left out\n",
+              static_cast<long long>(step), loss, grad_norm);
     if (in_a_row_ == kMost) give_up(in_a_row_);
   }
   void require_some_learned(int64_t steps) const {
     if (steps > 0 && all_ == steps) give_up(steps);
-    if (all_ > 0) fprintf(stderr, "%lld of %lld steps were left out\n", static_cast<long long>(all_), static_cast<long long>(steps));
+    if (all_ > 0)
+      fprintf(stderr, "%lld of %lld steps were left out\n", static_cast<long long>(all_),
+              static_cast<long long>(steps));
   }
 
  private:
   static constexpr int64_t kMost = 100;
   [[noreturn]] static void give_up(int64_t steps) {
-    fail(Status::invalid_argument, "%lld steps in a row were left out, because their loss or gradient was not finite: a smaller --lr, or other data, may help",
+    fail(Status::invalid_argument,
+         "%lld steps in a row were left out, because their loss or gradient was not finite: a smaller --lr, or other "
+         "data, may help",
          static_cast<long long>(steps));
   }
   int64_t all_ = 0, in_a_row_ = 0;

@@ -47,7 +47,8 @@ Range range_of(const std::vector<PlotSeries>& series, std::vector<double> PlotSe
   return r;
 }
 
-// Values, where they are drawn, and the round numbers that are named: at most nine, multiples of 1, 2 or 5 times a power of ten.
+// Values, where they are drawn, and the round numbers that are named: at most nine, multiples of 1, 2 or 5 times a
+// power of ten.
 struct Axis {
   double low, high, from, to;
   Axis(const Range& r, double start, double end) : low(r.low), high(r.high), from(start), to(end) {
@@ -69,19 +70,29 @@ struct Axis {
 
 // Frame, title, legend and the vertical axis.
 std::string begin(const std::string& title, const std::vector<PlotSeries>& series, const Axis& y) {
-  std::string out = format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\" font-size=\"12\">\n", kWidth, kHeight);
-  out += "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"20\" y=\"20\" font-size=\"14\">" + escaped(title) + "</text>\n";
+  std::string out = format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\" "
+      "font-size=\"12\">\n",
+      kWidth, kHeight);
+  out += "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"20\" y=\"20\" font-size=\"14\">" +
+         escaped(title) + "</text>\n";
   double at = kLeft;
   for (size_t i = 0; i < series.size(); ++i) {
-    out += format("<rect x=\"%.0f\" y=\"32\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%.0f\" y=\"41\">", at, colour(i), at + 14) + escaped(series[i].name) + "</text>\n";
+    out += format("<rect x=\"%.0f\" y=\"32\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%.0f\" y=\"41\">", at,
+                  colour(i), at + 14) +
+           escaped(series[i].name) + "</text>\n";
     at += 30 + 7 * double(series[i].name.size());
   }
   for (const double v : y.ticks())
-    out += format("<path d=\"M%.1f %.1fH%.1f\" stroke=\"#ddd\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>\n", kLeft, y(v), kWidth - kRight, kLeft - 6, y(v) + 4, v);
+    out += format(
+        "<path d=\"M%.1f %.1fH%.1f\" stroke=\"#ddd\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>\n",
+        kLeft, y(v), kWidth - kRight, kLeft - 6, y(v) + 4, v);
   return out;
 }
 
-std::string under(double x) { return format("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x, kHeight - kBottom + 18); }
+std::string under(double x) {
+  return format("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x, kHeight - kBottom + 18);
+}
 
 Axis across(const Range& r) { return {r, kLeft, kWidth - kRight}; }
 Axis up(const Range& r) { return {r, kHeight - kBottom, kTop}; }
@@ -96,7 +107,8 @@ std::string drawn(const std::vector<PlotSeries>& series, const Axis& x, const Ax
       for (size_t j = 0; j < s.x.size(); ++j) out += format("%s%.1f %.1f", j == 0 ? "M" : "L", x(s.x[j]), y(s.y[j]));
       out += "\"/>\n";
     }
-    for (size_t j = 0; s.points && j < s.x.size(); ++j) out += format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n", x(s.x[j]), y(s.y[j]), colour(i));
+    for (size_t j = 0; s.points && j < s.x.size(); ++j)
+      out += format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n", x(s.x[j]), y(s.y[j]), colour(i));
   }
   return out;
 }
@@ -109,21 +121,27 @@ std::string line_plot(const std::string& title, const std::vector<PlotSeries>& s
 }
 
 std::string calibration_plot(const std::string& title, const std::vector<PlotSeries>& series) {
-  const Axis x = across(range_of(series, &PlotSeries::x).from_zero()), y = up(range_of(series, &PlotSeries::y).from_zero());
+  const Axis x = across(range_of(series, &PlotSeries::x).from_zero()),
+             y = up(range_of(series, &PlotSeries::y).from_zero());
   const double end = std::min(x.high, y.high);
-  return begin(title, series, y) + format("<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"#999\" stroke-dasharray=\"4\"/>\n", x(0), y(0), x(end), y(end)) +
+  return begin(title, series, y) +
+         format("<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"#999\" stroke-dasharray=\"4\"/>\n", x(0), y(0), x(end),
+                y(end)) +
          drawn(series, x, y) + "</svg>\n";
 }
 
-std::string bar_plot(const std::string& title, const std::vector<std::string>& labels, const std::vector<PlotSeries>& series) {
+std::string bar_plot(const std::string& title, const std::vector<std::string>& labels,
+                     const std::vector<PlotSeries>& series) {
   const Axis y = up(range_of(series, &PlotSeries::y).from_zero());
   std::string out = begin(title, series, y);
-  const double room = (kWidth - kLeft - kRight) / double(std::max<size_t>(1, labels.size())), width = 0.8 * room / double(std::max<size_t>(1, series.size()));
+  const double room = (kWidth - kLeft - kRight) / double(std::max<size_t>(1, labels.size())),
+               width = 0.8 * room / double(std::max<size_t>(1, series.size()));
   for (size_t l = 0; l < labels.size(); ++l) {
     const double at = kLeft + room * (double(l) + 0.1);
     for (size_t i = 0; i < series.size(); ++i)
-      out += format("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"><title>%.4f</title></rect>\n", at + width * double(i), y(series[i].y[l]), width * 0.95,
-                    y(0) - y(series[i].y[l]), colour(i), series[i].y[l]);
+      out += format(
+          "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"><title>%.4f</title></rect>\n",
+          at + width * double(i), y(series[i].y[l]), width * 0.95, y(0) - y(series[i].y[l]), colour(i), series[i].y[l]);
     out += under(at + 0.4 * room) + escaped(labels[l]) + "</text>\n";
   }
   return out + "</svg>\n";

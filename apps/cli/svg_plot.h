@@ -1,4 +1,5 @@
-// svg_plot.h -- what the command's reports look like: lines and points over a number, or bars side by side, as small SVG pictures.
+// svg_plot.h -- what the command's reports look like: lines and points over a number, or bars side by side, as small
+// SVG pictures.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,9 +14,11 @@ struct PlotSeries {
 
 // Across from 0, up from the least value to the greatest.
 std::string line_plot(const std::string& title, const std::vector<PlotSeries>& series);
-// What was predicted (across) and what was observed (up), and the line where they are equal. Both from 0, to 1 unless all values are small.
+// What was predicted (across) and what was observed (up), and the line where they are equal. Both from 0, to 1 unless
+// all values are small.
 std::string calibration_plot(const std::string& title, const std::vector<PlotSeries>& series);
 // Up from 0.
-std::string bar_plot(const std::string& title, const std::vector<std::string>& labels, const std::vector<PlotSeries>& series);
+std::string bar_plot(const std::string& title, const std::vector<std::string>& labels,
+                     const std::vector<PlotSeries>& series);
 
 }  // namespace puna::cli

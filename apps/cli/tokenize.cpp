@@ -41,7 +41,8 @@ void add_tokenize(CLI::App& app) {
   verb.flag("--json", f->json, "the output is JSON in any case");
   verb.run([f, text, file] {
     const std::string input = text.given() ? f->text : read_input(file.given() ? f->file : "-");
-    const auto ids = stoppable([&](const Watch& watch) { return opened(f->model, watch)->encode(input, f->special, watch); });
+    const auto ids =
+        stoppable([&](const Watch& watch) { return opened(f->model, watch)->encode(input, f->special, watch); });
     print(nlohmann::json(ids).dump() + "\n");
   });
 }

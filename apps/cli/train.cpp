@@ -23,7 +23,9 @@ struct TrainFlags {
 std::string all_text(const std::vector<std::string>& files) {
   std::string all;
   for (const std::string& f : files) {
-    if (f == "-" || !os::is_file(f)) fail(Status::invalid_argument, "%s would be read twice, for the vocabulary and for training: give a file, or --tokenizer", f.c_str());
+    if (f == "-" || !os::is_file(f))
+      fail(Status::invalid_argument,
+           "%s would be read twice, for the vocabulary and for training: give a file, or --tokenizer", f.c_str());
     all += train::text_of_data(DataFile(f).bytes(), f);
   }
   return all;
@@ -53,9 +55,11 @@ void run_train(const TrainFlags& f) {
   start = start->with_weights(llama);  // the weights it came with go
   int64_t count = 0;
   for (const train::Parameter& p : parameters.list()) count += p.count;
-  if (mpi.first()) fprintf(stderr, "%lld parameters in %zu tensors\n", static_cast<long long>(count), parameters.list().size());
+  if (mpi.first())
+    fprintf(stderr, "%lld parameters in %zu tensors\n", static_cast<long long>(count), parameters.list().size());
   HeldOut held_out;
-  held_out.sequences = read_sequences(f.training.held_out, start, f.training.data_options(), mpi.first() ? "held out" : nullptr);
+  held_out.sequences =
+      read_sequences(f.training.held_out, start, f.training.data_options(), mpi.first() ? "held out" : nullptr);
   train::TrainerOptions options = f.training.trainer_options();
   options.pass.providers = f.model.providers_of_training();
   train::Trainer trainer(parameters, llama, nullptr, options);
@@ -75,7 +79,8 @@ void add_train(CLI::App& app) {
   verb.option("MODEL", f->model.path, "a model to go on from; none = a new one");
   f->model.add_computing(verb);
   verb.option("--model-config", f->config, "a Hugging Face config.json: the new model's shape");
-  verb.option("--tokenizer", f->tokenizer, "a GGUF file whose tokenizer the new model takes; none = one is made from the data");
+  verb.option("--tokenizer", f->tokenizer,
+              "a GGUF file whose tokenizer the new model takes; none = one is made from the data");
   verb.option("--vocabulary", f->vocabulary, "tokens of the tokenizer that is made (default 4096)").at_least(258);
   verb.option("--chat-template", f->chat_template, "a file with the new model's chat template");
   verb.option("--type", f->type, "weight type of the file that is written, e.g. Q8_0; none = F32");

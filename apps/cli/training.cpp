@@ -22,13 +22,17 @@ using train::ScheduleKind;
 class Log {
  public:
   Log(const TrainingFlags& flags, int64_t done)
-      : flags_(flags), file_(flags.path("log.jsonl"), flags.resume ? done : RunLog::kAnew, [this](const nlohmann::json& line) { remember(line); }),
-        start_(seconds_now()), last_(start_) {}
+      : flags_(flags),
+        file_(flags.path("log.jsonl"), flags.resume ? done : RunLog::kAnew,
+              [this](const nlohmann::json& line) { remember(line); }),
+        start_(seconds_now()),
+        last_(start_) {}
   // The line for the progress bar.
   std::string step(const train::StepReport& r, bool pairs) {
     const double now = seconds_now(), speed = double(r.tokens) / std::max(now - last_, 1e-9);
-    nlohmann::ordered_json line = {{"step", r.step}, {"epoch", r.epoch}, {"loss", r.loss}, {"grad_norm", r.grad_norm}, {"lr", r.learning_rate},
-                                   {"tokens_per_second", speed}, {"seconds", now - start_}};
+    nlohmann::ordered_json line = {{"step", r.step},           {"epoch", r.epoch},      {"loss", r.loss},
+                                   {"grad_norm", r.grad_norm}, {"lr", r.learning_rate}, {"tokens_per_second", speed},
+                                   {"seconds", now - start_}};
     if (pairs) line["preferred"] = r.preferred;
     last_ = now;
     file_.write(line);
@@ -48,8 +52,10 @@ class Log {
     measured(step, loss);
   }
   void held_out_pairs(int64_t step, const train::PairScores& s) {
-    file_.write({{"step", step}, {"held_out", s.loss}, {"held_out_preferred", s.preferred}, {"held_out_margin", s.margin}});
-    fprintf(stderr, "step %lld  held-out pairs: loss %.4f, %.1f %% preferred, margin %.4f\n", static_cast<long long>(step), s.loss, 100 * s.preferred, s.margin);
+    file_.write(
+        {{"step", step}, {"held_out", s.loss}, {"held_out_preferred", s.preferred}, {"held_out_margin", s.margin}});
+    fprintf(stderr, "step %lld  held-out pairs: loss %.4f, %.1f %% preferred, margin %.4f\n",
+            static_cast<long long>(step), s.loss, 100 * s.preferred, s.margin);
     measured(step, s.loss);
   }
   void plot() const { write_text(flags_.path("loss.svg"), curve_.svg(flags_.out)); }
@@ -61,7 +67,9 @@ class Log {
     last_ = seconds_now();
   }
   void remember(const nlohmann::json& line) {
-    const auto number = [&](const char* key) { return line.contains(key) && line[key].is_number() ? line[key].get<double>() : NAN; };
+    const auto number = [&](const char* key) {
+      return line.contains(key) && line[key].is_number() ? line[key].get<double>() : NAN;
+    };
     curve_.add(number("step"), number("loss"));
     curve_.add_held_out(number("step"), number("held_out"));
   }
@@ -85,13 +93,17 @@ Kind one_of(const std::string& name, const char* what, std::initializer_list<std
 
 void TrainingFlags::add(const Verb& verb, bool pairs) {
   verb.config("a TOML file with these options by their long names");
-  const std::string rows = std::string(pairs ? "JSON (lines or a list, .gz too) of rows " : "text files, or JSON (lines or a list, .gz too) of rows ") +
+  const std::string rows = std::string(pairs ? "JSON (lines or a list, .gz too) of rows "
+                                             : "text files, or JSON (lines or a list, .gz too) of rows ") +
                            (pairs ? train::kPairForms : train::kDataForms);
   verb.option("--data", data, rows.c_str()).required();
   verb.option("--held-out", held_out, "such files whose loss is measured now and then, never learned");
   date = today();
-  verb.option("--date", date, "what a chat template that asks is told is today, YYYY-MM-DD (default: today; a row's own \"date\" goes first)");
-  verb.flag("--parse-content", parse_content, "names of special tokens inside messages and texts become those tokens; default: they stay text");
+  verb.option(
+      "--date", date,
+      "what a chat template that asks is told is today, YYYY-MM-DD (default: today; a row's own \"date\" goes first)");
+  verb.flag("--parse-content", parse_content,
+            "names of special tokens inside messages and texts become those tokens; default: they stay text");
   verb.option("--out", out, "folder of the result, the log, the plot and checkpoints").required();
   verb.option("--steps", steps, "steps in all; 0 = what --epochs take").at_least(0);
   verb.option("--epochs", epochs, "times through the data (default 1)").at_least(1);
@@ -108,23 +120,31 @@ void TrainingFlags::add(const Verb& verb, bool pairs) {
   verb.option("--pass-tokens", pass_tokens, "of them computed at once (default 2048): bounds memory").at_least(1);
   verb.option("--max-tokens", max_tokens, "tokens of a sequence (default 512)").at_least(2);
   verb.option("--save-every", save_every, "steps between checkpoints (default 200)").at_least(1);
-  verb.option("--evaluate-every", evaluate_every, "steps between measures of the held-out loss (default 100)").at_least(1);
+  verb.option("--evaluate-every", evaluate_every, "steps between measures of the held-out loss (default 100)")
+      .at_least(1);
   verb.option("--seed", seed, "of the order of examples and of new weights");
-  verb.flag("--checkpoint-layers", checkpoint_layers, "compute layers twice: a third more time, a fraction of the memory");
-  const Option goes_on = verb.flag("--resume", resume, "go on from the checkpoint in --out; with more --steps or --epochs than before it goes further");
-  verb.flag("--overwrite", overwrite, "begin anew where --out holds a run of before: its log and checkpoint are removed").excludes(goes_on);
+  verb.flag("--checkpoint-layers", checkpoint_layers,
+            "compute layers twice: a third more time, a fraction of the memory");
+  const Option goes_on =
+      verb.flag("--resume", resume,
+                "go on from the checkpoint in --out; with more --steps or --epochs than before it goes further");
+  verb.flag("--overwrite", overwrite,
+            "begin anew where --out holds a run of before: its log and checkpoint are removed")
+      .excludes(goes_on);
 }
 
 train::TrainerOptions TrainingFlags::trainer_options() const {
   train::TrainerOptions o;
-  o.optimizer.kind = one_of<OptimizerKind>(optimizer, "--optimizer", {{"adamw", OptimizerKind::adamw}, {"sgd", OptimizerKind::sgd}});
+  o.optimizer.kind =
+      one_of<OptimizerKind>(optimizer, "--optimizer", {{"adamw", OptimizerKind::adamw}, {"sgd", OptimizerKind::sgd}});
   o.optimizer.learning_rate = double(learning_rate);
   o.optimizer.beta1 = double(beta1);
   o.optimizer.beta2 = double(beta2);
   o.optimizer.weight_decay = double(weight_decay);
   o.optimizer.clip_norm = double(clip);
-  o.schedule.kind = one_of<ScheduleKind>(schedule, "--schedule",
-                                         {{"cosine", ScheduleKind::cosine}, {"linear", ScheduleKind::linear}, {"constant", ScheduleKind::constant}});
+  o.schedule.kind = one_of<ScheduleKind>(
+      schedule, "--schedule",
+      {{"cosine", ScheduleKind::cosine}, {"linear", ScheduleKind::linear}, {"constant", ScheduleKind::constant}});
   o.schedule.warmup = warmup;
   o.schedule.floor = double(floor);
   o.steps = steps;
@@ -143,13 +163,20 @@ void go_on(train::Trainer& trainer, const std::string& checkpoint, bool speaks) 
   const int64_t planned = trainer.resume(checkpoint);
   if (!speaks) return;
   const auto done = static_cast<long long>(trainer.done_steps()), total = static_cast<long long>(trainer.total_steps());
-  if (done == total) fprintf(stderr, "step %lld of %lld: nothing is left to do; a larger --steps or --epochs goes further\n", done, total);
-  else if (planned != total) fprintf(stderr, "goes on from step %lld; %lld steps in all, before %lld: the learning rate follows the new plan from here on\n", done, total, static_cast<long long>(planned));
+  if (done == total)
+    fprintf(stderr, "step %lld of %lld: nothing is left to do; a larger --steps or --epochs goes further\n", done,
+            total);
+  else if (planned != total)
+    fprintf(
+        stderr,
+        "goes on from step %lld; %lld steps in all, before %lld: the learning rate follows the new plan from here on\n",
+        done, total, static_cast<long long>(planned));
 }
 
 }  // namespace
 
-void run_training(train::Trainer& trainer, const TrainingFlags& flags, const HeldOut& held_out, MpiPeers& mpi, FunctionRef<std::string()> save_what_is_there) {
+void run_training(train::Trainer& trainer, const TrainingFlags& flags, const HeldOut& held_out, MpiPeers& mpi,
+                  FunctionRef<std::string()> save_what_is_there) {
   const std::string checkpoint = flags.path("checkpoint.safetensors");
   if (flags.resume) go_on(trainer, checkpoint, mpi.first());
   trainer.join(mpi.peers());
@@ -166,16 +193,17 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const Hel
     log->plot();
   };
   ProgressBar bar("training");
-  const auto leave_on_the_way = [&] {  // a disk that is full for a while does not end a run of hours; the checkpoint of before is still there
-    try {
-      leave();
-    } catch (const Error& e) {
-      if (e.status() != Status::io) throw;
-      bar.wipe();
-      fprintf(stderr, "puna: step %lld: %s; the run goes on and tries again in %lld steps\n", static_cast<long long>(trainer.done_steps()), e.what(),
-              static_cast<long long>(flags.save_every));
-    }
-  };
+  const auto leave_on_the_way =
+      [&] {  // a disk that is full for a while does not end a run of hours; the checkpoint of before is still there
+        try {
+          leave();
+        } catch (const Error& e) {
+          if (e.status() != Status::io) throw;
+          bar.wipe();
+          fprintf(stderr, "puna: step %lld: %s; the run goes on and tries again in %lld steps\n",
+                  static_cast<long long>(trainer.done_steps()), e.what(), static_cast<long long>(flags.save_every));
+        }
+      };
   const auto evaluate = [&] {
     if (!log || held_out.empty()) return;
     const int64_t step = trainer.done_steps();
@@ -197,7 +225,9 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const Hel
       if (mpi.any(interrupt.requested())) fail(Status::cancelled, "stopped");
       const train::StepReport report = trainer.step(stop);
       left_out.see(report.step, report.loss, report.grad_norm, mpi.first());
-      if (log) bar.update(uint64_t(trainer.done_steps()), uint64_t(trainer.total_steps()), log->step(report, report.preferred > 0), uint64_t(first));
+      if (log)
+        bar.update(uint64_t(trainer.done_steps()), uint64_t(trainer.total_steps()),
+                   log->step(report, report.preferred > 0), uint64_t(first));
       if (trainer.done_steps() == trainer.total_steps() || trainer.done_steps() % flags.evaluate_every == 0) evaluate();
       if (trainer.done_steps() % flags.save_every == 0) leave_on_the_way();
     }
@@ -206,8 +236,9 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const Hel
     leave();
     const std::string there = log && save_what_is_there && trainer.done_steps() > 0 ? save_what_is_there() : "";
     if (log) log->finish();
-    fail(Status::cancelled, "stopped after step %lld of %lld%s; --resume goes on from %s", static_cast<long long>(trainer.done_steps()),
-         static_cast<long long>(trainer.total_steps()), there.c_str(), checkpoint.c_str());
+    fail(Status::cancelled, "stopped after step %lld of %lld%s; --resume goes on from %s",
+         static_cast<long long>(trainer.done_steps()), static_cast<long long>(trainer.total_steps()), there.c_str(),
+         checkpoint.c_str());
   }
   leave();
   if (log) log->finish();

@@ -30,7 +30,8 @@ class Unpacker {
   std::string all_of(std::string_view packed) {
     std::string out;
     while (is_gzip(packed)) packed.remove_prefix(member(packed, out));
-    if (packed.find_first_not_of('\0') != packed.npos) fail(Status::bad_file, "%s: something follows the gzip data", path_.c_str());
+    if (packed.find_first_not_of('\0') != packed.npos)
+      fail(Status::bad_file, "%s: something follows the gzip data", path_.c_str());
     return out;
   }
 
@@ -48,9 +49,12 @@ class Unpacker {
       state = inflate(&stream_, Z_NO_FLUSH);
       taken += give - stream_.avail_in;
       out.append(block, 0, block.size() - stream_.avail_out);
-      if (state == Z_BUF_ERROR || (state == Z_OK && taken == packed.size() && stream_.avail_out != 0)) fail(Status::bad_file, "%s: the gzip data are cut off", path_.c_str());
-      if (state != Z_OK && state != Z_STREAM_END) fail(Status::bad_file, "%s: gzip: %s", path_.c_str(), stream_.msg ? stream_.msg : "corrupted");
-      if (out.size() > kLargest) fail(Status::bad_file, "%s: more than %zu GiB when unpacked", path_.c_str(), kLargest >> 30);
+      if (state == Z_BUF_ERROR || (state == Z_OK && taken == packed.size() && stream_.avail_out != 0))
+        fail(Status::bad_file, "%s: the gzip data are cut off", path_.c_str());
+      if (state != Z_OK && state != Z_STREAM_END)
+        fail(Status::bad_file, "%s: gzip: %s", path_.c_str(), stream_.msg ? stream_.msg : "corrupted");
+      if (out.size() > kLargest)
+        fail(Status::bad_file, "%s: more than %zu GiB when unpacked", path_.c_str(), kLargest >> 30);
     }
     return taken;
   }
@@ -66,26 +70,30 @@ std::string left_out(const train::DataReport& report) {
   return report.left_out ? ", " + std::to_string(report.left_out) + " longer than --max-tokens and left out" : "";
 }
 
-void say_rest(const char* what, const ModelPtr& model, const train::DataOptions& options, const train::DataReport& report) {
+void say_rest(const char* what, const ModelPtr& model, const train::DataOptions& options,
+              const train::DataReport& report) {
   for (const std::string& sentence : report.sentences()) say(what, sentence);
   if (model->chat_templates().reads("strftime_now") && report.lines > 0)
-    say(what, "the chat template asks what day it is and is told " + options.date + "; to --resume another day, give --date " + options.date);
+    say(what, "the chat template asks what day it is and is told " + options.date +
+                  "; to --resume another day, give --date " + options.date);
 }
 
 template <class Example, class Add>
-std::vector<Example> read_all(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what, const char* name,
-                              Add&& add) {
+std::vector<Example> read_all(const std::vector<std::string>& files, const ModelPtr& model,
+                              const train::DataOptions& options, const char* what, const char* name, Add&& add) {
   std::vector<Example> all;
   train::DataReport report;
-  for (const std::string& file : files) add(all, codec_of(model), DataFile(file).bytes(), file == "-" ? "standard input" : file, options, &report);
+  for (const std::string& file : files)
+    add(all, codec_of(model), DataFile(file).bytes(), file == "-" ? "standard input" : file, options, &report);
   if (files.empty()) return all;
   if (what) {
-    say(what, std::to_string(all.size()) + " " + name + ", " + std::to_string(report.tokens) + " tokens, " + std::to_string(report.counted) + " of them count" +
-                  left_out(report));
+    say(what, std::to_string(all.size()) + " " + name + ", " + std::to_string(report.tokens) + " tokens, " +
+                  std::to_string(report.counted) + " of them count" + left_out(report));
     say_rest(what, model, options, report);
   }
   if (all.empty())
-    fail(Status::bad_file, "%s%s has no %s to use%s", files[0].c_str(), files.size() > 1 ? " (and the others)" : "", name, left_out(report).c_str());
+    fail(Status::bad_file, "%s%s has no %s to use%s", files[0].c_str(), files.size() > 1 ? " (and the others)" : "",
+         name, left_out(report).c_str());
   return all;
 }
 
@@ -118,11 +126,13 @@ train::TextCodec codec_of(const ModelPtr& model) {
   return codec;
 }
 
-std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what) {
+std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model,
+                                            const train::DataOptions& options, const char* what) {
   return read_all<train::Sequence>(files, model, options, what, "sequences", train::add_data);
 }
 
-std::vector<train::Preference> read_pairs(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what) {
+std::vector<train::Preference> read_pairs(const std::vector<std::string>& files, const ModelPtr& model,
+                                          const train::DataOptions& options, const char* what) {
   return read_all<train::Preference>(files, model, options, what, "pairs", train::add_preferences);
 }
 

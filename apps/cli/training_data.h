@@ -1,4 +1,5 @@
-// training_data.h -- the files behind --data and --held-out: read, unpacked where they are gzip, and what there is to say about them said.
+// training_data.h -- the files behind --data and --held-out: read, unpacked where they are gzip, and what there is to
+// say about them said.
 #pragma once
 #include <memory>
 #include <string>
@@ -10,7 +11,8 @@
 
 namespace puna::cli {
 
-// A file's bytes: mapped where it is a file, read where it is a pipe or "-" (standard input), unpacked where they are gzip and this build has zlib.
+// A file's bytes: mapped where it is a file, read where it is a pipe or "-" (standard input), unpacked where they are
+// gzip and this build has zlib.
 class DataFile {
  public:
   explicit DataFile(const std::string& path);
@@ -32,8 +34,11 @@ struct HeldOut {
   bool empty() const noexcept { return sequences.empty() && pairs.empty(); }
 };
 
-// `what` ("data", "held out") is said with the counts on standard error; NULL: nothing is. Error{bad_file} where files have nothing that can be used.
-std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what);
-std::vector<train::Preference> read_pairs(const std::vector<std::string>& files, const ModelPtr& model, const train::DataOptions& options, const char* what);
+// `what` ("data", "held out") is said with the counts on standard error; NULL: nothing is. Error{bad_file} where files
+// have nothing that can be used.
+std::vector<train::Sequence> read_sequences(const std::vector<std::string>& files, const ModelPtr& model,
+                                            const train::DataOptions& options, const char* what);
+std::vector<train::Preference> read_pairs(const std::vector<std::string>& files, const ModelPtr& model,
+                                          const train::DataOptions& options, const char* what);
 
 }  // namespace puna::cli

@@ -60,7 +60,9 @@ train::TrainerOptions trainer_options(const puna_finetune_options& o) {
   t.seed = o.seed;
   t.pass.exact = false;
   const bool bf16 = flag(o.bf16, "bf16");
-  t.pass.providers = flag(o.no_providers, "no_providers") ? AllowProviders::never : bf16 ? AllowProviders::bf16 : AllowProviders::f32;
+  t.pass.providers = flag(o.no_providers, "no_providers") ? AllowProviders::never
+                     : bf16                               ? AllowProviders::bf16
+                                                          : AllowProviders::f32;
   if (number_in_range(o.dpo_beta, 0, 1e6, "dpo_beta") != 0) t.dpo_beta = o.dpo_beta;
   return t;
 }
@@ -108,7 +110,8 @@ puna_finetune_report report_of(const train::StepReport& r, int64_t steps) {
 }  // namespace
 #endif
 
-puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size_t bytes, const puna_finetune_options* options, puna_adapter** adapter) {
+puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size_t bytes,
+                                const puna_finetune_options* options, puna_adapter** adapter) {
   return guard([&] {
     const Model& m = use(model);
     const std::string_view lines = text_view(jsonl, bytes, "jsonl");
@@ -123,7 +126,9 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     codec.tokenizer = &m.require_tokenizer();
     codec.watch = &watch;
     if (m.chat_template()) {
-      codec.render_chat = [&](std::string_view json, std::string_view date) { return m.render_chat(json, date, watch); };
+      codec.render_chat = [&](std::string_view json, std::string_view date) {
+        return m.render_chat(json, date, watch);
+      };
       codec.chat_reads = [&](std::string_view name) { return m.chat_templates().reads(name); };
     }
     train::DataOptions data;
@@ -132,8 +137,12 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     data.parse_content = flag(o.parse_content, "parse_content");
     train::DataReport read;
     const auto tell = [&] {
-      for (const std::string& sentence : read.sentences()) m.context().logger().write(LogLevel::warning, "training data: %s", sentence.c_str());
-      if (read.left_out) m.context().logger().write(LogLevel::warning, "training data: %lld rows are longer than max_tokens and left out", static_cast<long long>(read.left_out));
+      for (const std::string& sentence : read.sentences())
+        m.context().logger().write(LogLevel::warning, "training data: %s", sentence.c_str());
+      if (read.left_out)
+        m.context().logger().write(LogLevel::warning,
+                                   "training data: %lld rows are longer than max_tokens and left out",
+                                   static_cast<long long>(read.left_out));
     };
     const bool pairs = flag(o.preferences, "preferences");
     const train::TrainerOptions learning = trainer_options(o);  // refused before anything is computed
@@ -157,7 +166,8 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
       watched(go_on, m.context(), [&](FunctionRef<bool()> stop) { step = trainer.step(stop); });
       const puna_finetune_report report = report_of(step, trainer.total_steps());
       if (o.progress && o.progress(o.progress_user, &report) != 0)
-        fail(Status::cancelled, "fine-tuning was cancelled after step %lld of %lld", static_cast<long long>(report.step), static_cast<long long>(report.steps));
+        fail(Status::cancelled, "fine-tuning was cancelled after step %lld of %lld",
+             static_cast<long long>(report.step), static_cast<long long>(report.steps));
     }
     *adapter = new puna_adapter{made, model->impl};
 #else

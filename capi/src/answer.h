@@ -1,4 +1,5 @@
-// answer.h -- an answer from its prompt's ids to its end, with C's options, callback and result: for text, ids and chats.
+// answer.h -- an answer from its prompt's ids to its end, with C's options, callback and result: for text, ids and
+// chats.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -9,7 +10,7 @@
 namespace puna::capi {
 
 // `prompt` gives the ids, once the options are known to be usable. Within a guard().
-void answer(puna_session* session, const puna_generate_options& options, puna_token_fn on_token, void* user, puna_generate_result* result,
-            FunctionRef<std::vector<int32_t>(const puna_generate_options&)> prompt);
+void answer(puna_session* session, const puna_generate_options& options, puna_token_fn on_token, void* user,
+            puna_generate_result* result, FunctionRef<std::vector<int32_t>(const puna_generate_options&)> prompt);
 
 }  // namespace puna::capi

@@ -41,7 +41,8 @@ std::string chat_of(std::string_view json) {
 
 }  // namespace
 
-puna_status puna_chat_create(const puna_model* model, const char* json, size_t bytes, const puna_chat_options* options, puna_chat** chat) {
+puna_status puna_chat_create(const puna_model* model, const char* json, size_t bytes, const puna_chat_options* options,
+                             puna_chat** chat) {
   return guard([&] {
     const Model& m = capi::use(model);
     PUNA_REQUIRE(chat != nullptr, "chat is NULL");
@@ -81,8 +82,8 @@ puna_status puna_chat_get_info(const puna_chat* chat, puna_chat_info* info) {
   });
 }
 
-puna_status puna_chat_generate(const puna_chat* chat, puna_session* session, const puna_generate_options* options, puna_token_fn on_token, void* user,
-                               puna_generate_result* result) {
+puna_status puna_chat_generate(const puna_chat* chat, puna_session* session, const puna_generate_options* options,
+                               puna_token_fn on_token, void* user, puna_generate_result* result) {
   return guard([&] {
     const puna_chat& c = use(chat);
     PUNA_REQUIRE(&use(session).model() == c.model.get(), "the chat was rendered for another model than the session's");
@@ -100,7 +101,8 @@ void puna_chat_free(puna_chat* chat) {
 puna_status puna_model_get_chat_template_info(const puna_model* model, int32_t index, puna_chat_template_info* info) {
   return guard([&] {
     const auto& entries = capi::use(model).chat_templates().entries();
-    PUNA_REQUIRE(index >= 0 && size_t(index) < entries.size(), "chat template index is %d, the model has %zu", index, entries.size());
+    PUNA_REQUIRE(index >= 0 && size_t(index) < entries.size(), "chat template index is %d, the model has %zu", index,
+                 entries.size());
     puna_chat_template_info i{};
     i.name = entries[size_t(index)].name.c_str();
     i.error = entries[size_t(index)].error.c_str();

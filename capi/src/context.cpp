@@ -25,8 +25,8 @@ ContextOptions context_options_from_c(const puna_context_options* theirs) {
   options.thread_hook = {o.thread_user, o.thread_start};
   options.logger = {o.log_user, o.log};
   require_reserved(o.reserved2, "puna_context_options");
-  PUNA_REQUIRE(o.allow_providers >= PUNA_PROVIDERS_NEVER && o.allow_providers <= PUNA_PROVIDERS_BF16, "allow_providers is %d, expected 0 to 2",
-               o.allow_providers);
+  PUNA_REQUIRE(o.allow_providers >= PUNA_PROVIDERS_NEVER && o.allow_providers <= PUNA_PROVIDERS_BF16,
+               "allow_providers is %d, expected 0 to 2", o.allow_providers);
   options.allow_providers = AllowProviders(o.allow_providers);
   if (o.gemm_provider) {
     const puna_gemm_provider p = read_options(o.gemm_provider, "puna_gemm_provider");

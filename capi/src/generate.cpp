@@ -1,4 +1,5 @@
-// generate.cpp -- puna_session_generate*, puna_generation_*: options, callbacks and results in C's terms around generate().
+// generate.cpp -- puna_session_generate*, puna_generation_*: options, callbacks and results in C's terms around
+// generate().
 #include "puna/runtime/generate.h"
 
 #include "answer.h"
@@ -13,9 +14,11 @@ using namespace puna::capi;
 namespace {
 
 static_assert(PUNA_STOP_MAX_TOKENS == int(StopReason::max_tokens) && PUNA_STOP_TOKEN == int(StopReason::stop_token) &&
-              PUNA_STOP_STRING == int(StopReason::stop_string) && PUNA_STOP_CONTEXT_FULL == int(StopReason::context_full) &&
+              PUNA_STOP_STRING == int(StopReason::stop_string) &&
+              PUNA_STOP_CONTEXT_FULL == int(StopReason::context_full) &&
               PUNA_STOP_CALLBACK == int(StopReason::callback) && PUNA_STOP_INTERRUPTED == int(StopReason::interrupted));
-static_assert(PUNA_CONTEXT_ERROR == int(ContextPolicy::error) && PUNA_CONTEXT_DROP_OLDEST == int(ContextPolicy::drop_oldest));
+static_assert(PUNA_CONTEXT_ERROR == int(ContextPolicy::error) &&
+              PUNA_CONTEXT_DROP_OLDEST == int(ContextPolicy::drop_oldest));
 
 GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   GenerateOptions g;
@@ -52,7 +55,8 @@ struct Process {
 puna_generated_token token_to_c(const GeneratedToken& t, std::vector<puna_token_probability>& probabilities) {
   probabilities.clear();
   for (const TokenProbability& p : t.probabilities) probabilities.push_back({p.token, p.log_probability});
-  puna_generated_token token{sizeof(puna_generated_token), t.id, t.text.data(), t.text.size(), nullptr, probabilities.size()};
+  puna_generated_token token{sizeof(puna_generated_token), t.id, t.text.data(), t.text.size(), nullptr,
+                             probabilities.size()};
   if (!probabilities.empty()) token.probabilities = probabilities.data();
   return token;
 }
@@ -78,7 +82,8 @@ Prompt prompt_from_c(const Model& model, const std::vector<int32_t>& ids, const 
 
 }  // namespace
 
-void puna::capi::answer(puna_session* session, const puna_generate_options& o, puna_token_fn on_token, void* user, puna_generate_result* result,
+void puna::capi::answer(puna_session* session, const puna_generate_options& o, puna_token_fn on_token, void* user,
+                        puna_generate_result* result,
                         FunctionRef<std::vector<int32_t>(const puna_generate_options&)> prompt) {
   Session& s = use(session);
   const std::shared_ptr<Session> kept = session->impl;  // whatever on_token does with the handle
@@ -97,7 +102,9 @@ void puna::capi::answer(puna_session* session, const puna_generate_options& o, p
   const struct Report {  // however it ends: the session holds what was generated
     const Generation& generation;
     puna_generate_result* result;
-    ~Report() { if (result) write_result(generation.result(), result); }
+    ~Report() {
+      if (result) write_result(generation.result(), result);
+    }
   } report{generation, result};
   finish(generation, on_token ? OnToken(forward) : OnToken());
   if (generation.result().reason == StopReason::callback) fail(Status::cancelled, "the token callback asked to stop");
@@ -110,7 +117,9 @@ struct puna_generation {
   std::vector<puna_token_probability> probabilities;
 
   puna_generation(std::shared_ptr<Session> s, const puna_generate_options& o, const std::vector<int32_t>& prompt)
-      : session(std::move(s)), process{o.process_logits, o.process_user}, impl(*session, prompt_from_c(session->model(), prompt, o), options(o)) {
+      : session(std::move(s)),
+        process{o.process_logits, o.process_user},
+        impl(*session, prompt_from_c(session->model(), prompt, o), options(o)) {
     probabilities.reserve(size_t(o.log_probabilities));  // handing out a token that is drawn must not fail
   }
   GenerateOptions options(const puna_generate_options& o) {
@@ -133,7 +142,8 @@ static puna_generation& use(const puna_generation* generation) {
 namespace {
 
 template <class Ids>
-void create_generation(puna_session* session, const puna_generate_options* theirs, puna_generation** generation, Ids&& prompt) {
+void create_generation(puna_session* session, const puna_generate_options* theirs, puna_generation** generation,
+                       Ids&& prompt) {
   use(session);
   PUNA_REQUIRE(generation != nullptr, "generation is NULL");
   const puna_generate_options o = read_options(theirs, "puna_generate_options");
@@ -143,8 +153,9 @@ void create_generation(puna_session* session, const puna_generate_options* their
 
 }  // namespace
 
-puna_status puna_session_generate(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
-                                  puna_token_fn on_token, void* user, puna_generate_result* result) {
+puna_status puna_session_generate(puna_session* session, const char* prompt, size_t bytes,
+                                  const puna_generate_options* options, puna_token_fn on_token, void* user,
+                                  puna_generate_result* result) {
   return guard([&] {
     const std::string_view text = text_view(prompt, bytes, "prompt");
     answer(session, read_options(options, "puna_generate_options"), on_token, user, result,
@@ -162,22 +173,25 @@ puna_status puna_session_generate_tokens(puna_session* session, const int32_t* p
   });
 }
 
-static_assert(PUNA_GENERATION_PAUSED == int(Generation::Event::paused) && PUNA_GENERATION_TOKEN == int(Generation::Event::token) &&
+static_assert(PUNA_GENERATION_PAUSED == int(Generation::Event::paused) &&
+              PUNA_GENERATION_TOKEN == int(Generation::Event::token) &&
               PUNA_GENERATION_ENDED == int(Generation::Event::ended));
 
-puna_status puna_generation_create(puna_session* session, const char* prompt, size_t bytes, const puna_generate_options* options,
-                                   puna_generation** generation) {
+puna_status puna_generation_create(puna_session* session, const char* prompt, size_t bytes,
+                                   const puna_generate_options* options, puna_generation** generation) {
   return guard([&] {
     const std::string_view text = text_view(prompt, bytes, "prompt");
-    create_generation(session, options, generation, [&](const puna_generate_options& o) { return text_prompt(*session->impl, text, o); });
+    create_generation(session, options, generation,
+                      [&](const puna_generate_options& o) { return text_prompt(*session->impl, text, o); });
   });
 }
 
-puna_status puna_generation_create_tokens(puna_session* session, const int32_t* prompt, size_t count, const puna_generate_options* options,
-                                          puna_generation** generation) {
+puna_status puna_generation_create_tokens(puna_session* session, const int32_t* prompt, size_t count,
+                                          const puna_generate_options* options, puna_generation** generation) {
   return guard([&] {
     const auto ids = array_view(prompt, count, "prompt");
-    create_generation(session, options, generation, [&](const puna_generate_options&) { return std::vector<int32_t>(ids.begin(), ids.end()); });
+    create_generation(session, options, generation,
+                      [&](const puna_generate_options&) { return std::vector<int32_t>(ids.begin(), ids.end()); });
   });
 }
 
@@ -185,14 +199,16 @@ void puna_generation_free(puna_generation* generation) {
   if (generation) free_handle(generation, generation->session->model().context());
 }
 
-puna_status puna_generation_step(puna_generation* generation, uint64_t budget_us, puna_generated_token* token, int32_t* state) {
+puna_status puna_generation_step(puna_generation* generation, uint64_t budget_us, puna_generated_token* token,
+                                 int32_t* state) {
   return guard([&] {
     puna_generation& g = use(generation);
     PUNA_REQUIRE(state != nullptr, "state is NULL");
     if (token) checked_struct_size(token->struct_size, "puna_generated_token");
     Deadline deadline(budget_us);
     const Generation::Event event = g.impl.step(deadline.pause());
-    if (token && event == Generation::Event::token) write_info(token_to_c(g.impl.token(), g.probabilities), token, "puna_generated_token");
+    if (token && event == Generation::Event::token)
+      write_info(token_to_c(g.impl.token(), g.probabilities), token, "puna_generated_token");
     *state = int32_t(event);
   });
 }

@@ -1,5 +1,5 @@
-// guard.h -- what every entry point runs inside: the floating-point mode our bits assume, and a net that turns every C++
-// exception into a status and a sentence in a fixed thread-local buffer. Nothing crosses extern "C".
+// guard.h -- what every entry point runs inside: the floating-point mode our bits assume, and a net that turns every
+// C++ exception into a status and a sentence in a fixed thread-local buffer. Nothing crosses extern "C".
 #pragma once
 #include <exception>
 
@@ -10,8 +10,8 @@
 
 namespace puna::capi {
 
-// Call inside a catch block: stores the message of the exception in flight and returns its status. One copy of the handlers
-// serves every entry point.
+// Call inside a catch block: stores the message of the exception in flight and returns its status. One copy of the
+// handlers serves every entry point.
 puna_status remember_current_exception() noexcept;
 
 template <class Body>

@@ -76,8 +76,8 @@ inline const Sampler& use(const puna_sampler* sampler) {
   return sampler->impl;
 }
 
-SourcePtr source_from_c(const puna_reader* reader);  // model.cpp
+SourcePtr source_from_c(const puna_reader* reader);                                    // model.cpp
 std::vector<ImagePtr> images_from_c(const puna_image* const* images, uint64_t count);  // vision.cpp
-SamplerOptions sampler_options_from_c(const puna_sampler_options* options);  // sampler.cpp
+SamplerOptions sampler_options_from_c(const puna_sampler_options* options);            // sampler.cpp
 
 }  // namespace puna::capi

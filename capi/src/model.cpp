@@ -15,7 +15,8 @@ void open_model(const puna_context* context, const puna_model_options* theirs, p
   require_reserved(o.reserved, "puna_model_options");
   require_reserved(o.reserved2, "puna_model_options");
   require_reserved(o.reserved3, "puna_model_options");
-  PUNA_REQUIRE(o.verify_packed == 0 || o.verify_packed == 1, "puna_model_options.verify_packed is %d, expected 0 or 1", int(o.verify_packed));
+  PUNA_REQUIRE(o.verify_packed == 0 || o.verify_packed == 1, "puna_model_options.verify_packed is %d, expected 0 or 1",
+               int(o.verify_packed));
   const ContextPtr own = context ? use(context) : make_context({});
   const auto report = [&](uint64_t done, uint64_t total) { return o.progress(o.progress_user, done, total) == 0; };
   *model = new puna_model{load(own, o.progress ? LoadProgress(report) : LoadProgress(), o)};
@@ -32,7 +33,9 @@ ModelOptions options_from_c(const puna_model_options& o) {
 }
 
 void require_unpacked(const puna_model_options& o) {
-  PUNA_REQUIRE(o.packed_path == nullptr, "puna_model_options.packed_path goes with puna_model_open: bytes without a file have no time to compare");
+  PUNA_REQUIRE(
+      o.packed_path == nullptr,
+      "puna_model_options.packed_path goes with puna_model_open: bytes without a file have no time to compare");
 }
 
 }  // namespace
@@ -42,12 +45,13 @@ SourcePtr puna::capi::source_from_c(const puna_reader* reader) {
   const puna_reader r = read_options(reader, "puna_reader");
   require_reserved(r.reserved, "puna_reader");
   PUNA_REQUIRE(r.read_at != nullptr, "puna_reader.read_at is NULL");
-  PUNA_REQUIRE(r.size <= uint64_t(INT64_MAX), "puna_reader.size is %llu, expected at most %lld", static_cast<unsigned long long>(r.size),
-               static_cast<long long>(INT64_MAX));
+  PUNA_REQUIRE(r.size <= uint64_t(INT64_MAX), "puna_reader.size is %llu, expected at most %lld",
+               static_cast<unsigned long long>(r.size), static_cast<long long>(INT64_MAX));
   return open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader");
 }
 
-puna_status puna_model_open(const puna_context* context, const char* path, const puna_model_options* options, puna_model** model) {
+puna_status puna_model_open(const puna_context* context, const char* path, const puna_model_options* options,
+                            puna_model** model) {
   return guard([&] {
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
@@ -56,8 +60,8 @@ puna_status puna_model_open(const puna_context* context, const char* path, const
   });
 }
 
-puna_status puna_model_open_memory(const puna_context* context, const void* data, size_t bytes, const puna_model_options* options,
-                                   puna_model** model) {
+puna_status puna_model_open_memory(const puna_context* context, const void* data, size_t bytes,
+                                   const puna_model_options* options, puna_model** model) {
   return guard([&] {
     PUNA_REQUIRE(data != nullptr, "data is NULL");
     open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {
@@ -67,8 +71,8 @@ puna_status puna_model_open_memory(const puna_context* context, const void* data
   });
 }
 
-puna_status puna_model_open_reader(const puna_context* context, const puna_reader* reader, const puna_model_options* options,
-                                   puna_model** model) {
+puna_status puna_model_open_reader(const puna_context* context, const puna_reader* reader,
+                                   const puna_model_options* options, puna_model** model) {
   return guard([&] {
     const SourcePtr source = source_from_c(reader);
     open_model(context, options, model, [&](const ContextPtr& c, LoadProgress progress, const puna_model_options& o) {

@@ -12,7 +12,9 @@ namespace {
 struct JsonOf {
   Json operator()(std::monostate) const { return nullptr; }
   template <class T>
-  Json operator()(const T& value) const { return value; }
+  Json operator()(const T& value) const {
+    return value;
+  }
 };
 
 // As text: a tree of JSON values could not be destroyed without memory (base/json.h).
@@ -61,7 +63,8 @@ puna_status puna_model_get_metadata_key(const puna_model* model, int32_t index, 
   return guard([&] {
     const auto& values = use(model).checkpoint().metadata.values();
     PUNA_REQUIRE(key != nullptr, "key is NULL");
-    PUNA_REQUIRE(index >= 0 && size_t(index) < values.size(), "metadata index is %d, the model has %zu entries", index, values.size());
+    PUNA_REQUIRE(index >= 0 && size_t(index) < values.size(), "metadata index is %d, the model has %zu entries", index,
+                 values.size());
     *key = std::next(values.begin(), index)->first.c_str();
   });
 }
@@ -89,7 +92,8 @@ puna_status puna_model_get_metadata(const puna_model* model, const char* key, pu
 puna_status puna_model_get_tensor_info(const puna_model* model, int32_t index, puna_tensor_info* info) {
   return guard([&] {
     const auto& tensors = use(model).checkpoint().tensors.entries();
-    PUNA_REQUIRE(index >= 0 && size_t(index) < tensors.size(), "tensor index is %d, the model has %zu tensors", index, tensors.size());
+    PUNA_REQUIRE(index >= 0 && size_t(index) < tensors.size(), "tensor index is %d, the model has %zu tensors", index,
+                 tensors.size());
     const TensorEntry& t = tensors[size_t(index)];
     puna_tensor_info i{};
     i.rank = t.shape.rank;

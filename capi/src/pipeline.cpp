@@ -75,7 +75,8 @@ PipelineOptions options_from_c(const puna_pipeline_options& o) {
 
 std::shared_ptr<const Catalogue> catalogue_from_c(const puna_catalogue& c, uint64_t count) {
   constexpr uint64_t kLargestDim = 1 << 16;
-  PUNA_REQUIRE(!c.vectors || (c.dim >= 1 && c.dim <= kLargestDim), "dim is %llu, expected 1 to 65536", static_cast<unsigned long long>(c.dim));
+  PUNA_REQUIRE(!c.vectors || (c.dim >= 1 && c.dim <= kLargestDim), "dim is %llu, expected 1 to 65536",
+               static_cast<unsigned long long>(c.dim));
   auto to = std::make_shared<Catalogue>();
   if (c.groups) to->groups.assign(c.groups, c.groups + count);
   if (c.categories) to->categories.assign(c.categories, c.categories + count);
@@ -87,7 +88,8 @@ std::shared_ptr<const Catalogue> catalogue_from_c(const puna_catalogue& c, uint6
 Sources sources_from_c(const RankerConfig& config, const puna_pipeline_request& r) {
   Sources s;
   if (r.about) s.about = examples_from_c(config, r.about, false);
-  PUNA_REQUIRE(!r.about || s.about.count == 1, "%lld examples say what is known of the request, expected 1", static_cast<long long>(s.about.count));
+  PUNA_REQUIRE(!r.about || s.about.count == 1, "%lld examples say what is known of the request, expected 1",
+               static_cast<long long>(s.about.count));
   s.candidates = array_view(r.candidates, r.candidate_count, "candidates");
   s.scores = r.scores;
   PUNA_REQUIRE(r.user || r.candidates, "the request has neither a user nor candidates");
@@ -107,7 +109,8 @@ void write_list(const PipelineAnswer& from, puna_pipeline_answer& to) {
     if (to.values) to.values[i] = item.value;
     if (to.propensities) to.propensities[i] = item.propensity;
     if (to.scores) to.scores[i] = item.retrieval_score;
-    if (to.probabilities) std::copy(item.probabilities.begin(), item.probabilities.end(), to.probabilities + i * item.probabilities.size());
+    if (to.probabilities)
+      std::copy(item.probabilities.begin(), item.probabilities.end(), to.probabilities + i * item.probabilities.size());
     if (item.explored) to.explored = int64_t(i);
   }
   to.candidates = from.candidates;
@@ -119,7 +122,8 @@ void write_list(const PipelineAnswer& from, puna_pipeline_answer& to) {
 
 }  // namespace
 
-puna_status puna_pipeline_create(const puna_ranker* ranker, const puna_catalogue* catalogue, const puna_pipeline_options* options, puna_pipeline** pipeline) {
+puna_status puna_pipeline_create(const puna_ranker* ranker, const puna_catalogue* catalogue,
+                                 const puna_pipeline_options* options, puna_pipeline** pipeline) {
   return guard([&] {
     const puna_ranker& r = use(ranker);
     PUNA_REQUIRE(catalogue != nullptr, "catalogue is NULL");
@@ -133,7 +137,8 @@ puna_status puna_pipeline_create(const puna_ranker* ranker, const puna_catalogue
     const auto describe = [items](const PipelineRequest& request, std::span<const Hit> candidates, ExampleSet& to) {
       items->describe(request.surface, sources_of(request).about, candidates, to);
     };
-    *pipeline = new puna_pipeline{p.diversity.count, Pipeline(retrieve, describe, r.impl, value_from_c(o, config), catalogue_from_c(c, uint64_t(items->count())), p)};
+    *pipeline = new puna_pipeline{p.diversity.count, Pipeline(retrieve, describe, r.impl, value_from_c(o, config),
+                                                              catalogue_from_c(c, uint64_t(items->count())), p)};
   });
 }
 
@@ -144,7 +149,8 @@ puna_status puna_pipeline_use(puna_pipeline* pipeline, const puna_ranker* ranker
   });
 }
 
-puna_status puna_pipeline_recommend(const puna_pipeline* pipeline, const puna_pipeline_request* request, puna_pipeline_answer* answer) {
+puna_status puna_pipeline_recommend(const puna_pipeline* pipeline, const puna_pipeline_request* request,
+                                    puna_pipeline_answer* answer) {
   return guard([&] {
     const puna_pipeline& p = use_pipeline(pipeline);
     PUNA_REQUIRE(request != nullptr, "request is NULL");
@@ -152,7 +158,8 @@ puna_status puna_pipeline_recommend(const puna_pipeline* pipeline, const puna_pi
     const puna_pipeline_request r = read_options(request, "puna_pipeline_request");
     require_reserved(r.reserved, "puna_pipeline_request");
     puna_pipeline_answer a = read_options(answer, "puna_pipeline_answer");
-    PUNA_REQUIRE(a.items != nullptr && a.capacity >= uint64_t(p.count), "the answer has room for %llu items, a list has up to %lld",
+    PUNA_REQUIRE(a.items != nullptr && a.capacity >= uint64_t(p.count),
+                 "the answer has room for %llu items, a list has up to %lld",
                  static_cast<unsigned long long>(a.items ? a.capacity : 0), static_cast<long long>(p.count));
     const Sources sources = sources_from_c(p.impl.ranker()->config(), r);
     write_list(p.impl.recommend({r.surface, r.number, array_view(r.exclude, r.exclude_count, "exclude"), &sources}), a);
@@ -168,8 +175,13 @@ void puna_pipeline_free(puna_pipeline* pipeline) {
 // A build without recommenders refuses each call and has no handles.
 using namespace puna;
 using namespace puna::capi;
-puna_status puna_pipeline_create(const puna_ranker*, const puna_catalogue*, const puna_pipeline_options*, puna_pipeline**) { return missing("recommenders"); }
+puna_status puna_pipeline_create(const puna_ranker*, const puna_catalogue*, const puna_pipeline_options*,
+                                 puna_pipeline**) {
+  return missing("recommenders");
+}
 puna_status puna_pipeline_use(puna_pipeline*, const puna_ranker*) { return missing("recommenders"); }
-puna_status puna_pipeline_recommend(const puna_pipeline*, const puna_pipeline_request*, puna_pipeline_answer*) { return missing("recommenders"); }
+puna_status puna_pipeline_recommend(const puna_pipeline*, const puna_pipeline_request*, puna_pipeline_answer*) {
+  return missing("recommenders");
+}
 void puna_pipeline_free(puna_pipeline*) {}
 #endif

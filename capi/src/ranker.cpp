@@ -30,7 +30,8 @@ RankerConfig config_from_c(const char* json) {
 
 RankerTrainerOptions options_from_c(const puna_ranker_options& o) {
   RankerTrainerOptions t;
-  PUNA_REQUIRE(o.optimizer == PUNA_RANKER_ADAMW || o.optimizer == PUNA_RANKER_ADAGRAD, "optimizer is %d, expected PUNA_RANKER_ADAMW or _ADAGRAD", o.optimizer);
+  PUNA_REQUIRE(o.optimizer == PUNA_RANKER_ADAMW || o.optimizer == PUNA_RANKER_ADAGRAD,
+               "optimizer is %d, expected PUNA_RANKER_ADAMW or _ADAGRAD", o.optimizer);
   t.optimizer.kind = o.optimizer == PUNA_RANKER_ADAMW ? train::OptimizerKind::adamw : train::OptimizerKind::adagrad;
   if (number_in_range(o.learning_rate, 0, 1e3, "learning_rate") != 0) t.optimizer.learning_rate = o.learning_rate;
   t.optimizer.weight_decay = number_in_range(o.weight_decay, 0, 1e3, "weight_decay");
@@ -48,16 +49,20 @@ Examples puna::capi::examples_from_c(const RankerConfig& c, const puna_examples*
   const puna_examples e = read_options(theirs, "puna_examples");
   require_reserved(e.reserved, "puna_examples");
   constexpr uint64_t kMost = uint64_t(1) << 31;
-  PUNA_REQUIRE(e.count <= kMost && e.id_count <= kMost, "%llu examples with %llu ids, expected at most 2^31", static_cast<unsigned long long>(e.count),
-               static_cast<unsigned long long>(e.id_count));
-  PUNA_REQUIRE(e.count == 0 || ((e.surfaces || !with_surfaces) && e.starts && (e.ids || e.id_count == 0)), "examples: surfaces, starts or ids is NULL");
-  PUNA_REQUIRE(e.count == 0 || (e.starts[e.count * c.features.size()] >= 0 && uint64_t(e.starts[e.count * c.features.size()]) <= e.id_count),
-               "the examples' starts end at %lld, but there are %llu ids", e.count == 0 ? 0LL : static_cast<long long>(e.starts[e.count * c.features.size()]),
+  PUNA_REQUIRE(e.count <= kMost && e.id_count <= kMost, "%llu examples with %llu ids, expected at most 2^31",
+               static_cast<unsigned long long>(e.count), static_cast<unsigned long long>(e.id_count));
+  PUNA_REQUIRE(e.count == 0 || ((e.surfaces || !with_surfaces) && e.starts && (e.ids || e.id_count == 0)),
+               "examples: surfaces, starts or ids is NULL");
+  PUNA_REQUIRE(e.count == 0 || (e.starts[e.count * c.features.size()] >= 0 &&
+                                uint64_t(e.starts[e.count * c.features.size()]) <= e.id_count),
+               "the examples' starts end at %lld, but there are %llu ids",
+               e.count == 0 ? 0LL : static_cast<long long>(e.starts[e.count * c.features.size()]),
                static_cast<unsigned long long>(e.id_count));
   return {int64_t(e.count), e.surfaces, e.starts, e.ids, e.numbers};
 }
 
-puna_status puna_ranker_create(const puna_context* context, const char* config, const puna_ranker_options* options, puna_ranker** ranker) {
+puna_status puna_ranker_create(const puna_context* context, const char* config, const puna_ranker_options* options,
+                               puna_ranker** ranker) {
   return guard([&] {
     PUNA_REQUIRE(config != nullptr, "config is NULL");
     PUNA_REQUIRE(ranker != nullptr, "ranker is NULL");
@@ -66,7 +71,8 @@ puna_status puna_ranker_create(const puna_context* context, const char* config, 
   });
 }
 
-puna_status puna_ranker_open(const puna_context* context, const char* path, const puna_ranker_options* options, puna_ranker** ranker) {
+puna_status puna_ranker_open(const puna_context* context, const char* path, const puna_ranker_options* options,
+                             puna_ranker** ranker) {
   return guard([&] {
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     PUNA_REQUIRE(ranker != nullptr, "ranker is NULL");
@@ -87,7 +93,8 @@ puna_status puna_ranker_copy(const puna_ranker* ranker, int32_t table, puna_rank
   return guard([&] {
     const puna_ranker& r = use(ranker);
     PUNA_REQUIRE(copy != nullptr, "copy is NULL");
-    PUNA_REQUIRE(table >= PUNA_RANKER_TABLE_F32 && table <= PUNA_RANKER_TABLE_I8, "table is %d, expected PUNA_RANKER_TABLE_...", table);
+    PUNA_REQUIRE(table >= PUNA_RANKER_TABLE_F32 && table <= PUNA_RANKER_TABLE_I8,
+                 "table is %d, expected PUNA_RANKER_TABLE_...", table);
     constexpr DType kTypes[] = {DType::f32, DType::f16, DType::i8};
     *copy = new puna_ranker{r.impl->copy(kTypes[table]), r.options, nullptr};
   });
@@ -98,7 +105,9 @@ puna_status puna_ranker_get_info(const puna_ranker* ranker, puna_ranker_info* in
     const puna_ranker& r = use(ranker);
     const RankerConfig& c = r.impl->config();
     puna_ranker_info i{};
-    i.table = r.impl->table_type() == DType::f32 ? PUNA_RANKER_TABLE_F32 : r.impl->table_type() == DType::f16 ? PUNA_RANKER_TABLE_F16 : PUNA_RANKER_TABLE_I8;
+    i.table = r.impl->table_type() == DType::f32   ? PUNA_RANKER_TABLE_F32
+              : r.impl->table_type() == DType::f16 ? PUNA_RANKER_TABLE_F16
+                                                   : PUNA_RANKER_TABLE_I8;
     i.surfaces = int64_t(c.surfaces.size());
     i.tasks = int64_t(c.tasks.size());
     i.features = int64_t(c.features.size());
@@ -114,7 +123,8 @@ puna_status puna_ranker_get_config(const puna_ranker* ranker, puna_buffer* json)
   return guard([&] { use(json, "json").store(json_of(use(ranker).impl->config())); });
 }
 
-puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities, size_t capacity) {
+puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* examples, float* probabilities,
+                              size_t capacity) {
   return guard([&] {
     const puna_ranker& r = use(ranker);
     const Examples e = examples_from_c(r.impl->config(), examples);
@@ -126,7 +136,8 @@ puna_status puna_ranker_score(const puna_ranker* ranker, const puna_examples* ex
   });
 }
 
-puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes, puna_ranker_report* report, float* predicted, size_t capacity) {
+puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples, const puna_outcomes* outcomes,
+                              puna_ranker_report* report, float* predicted, size_t capacity) {
   return guard([&] {
     puna_ranker& r = use(ranker);
     const Examples e = examples_from_c(r.impl->config(), examples);
@@ -135,9 +146,11 @@ puna_status puna_ranker_learn(puna_ranker* ranker, const puna_examples* examples
     require_reserved(o.reserved, "puna_outcomes");
     if (report) checked_struct_size(report->struct_size, "puna_ranker_report");
     const std::vector<uint32_t> all(o.known ? 0 : size_t(e.count), ~0u);
-    const std::span<float> wanted = output_array(predicted, capacity, size_t(e.count), r.impl->config().tasks.size(), "predicted");
+    const std::span<float> wanted =
+        output_array(predicted, capacity, size_t(e.count), r.impl->config().tasks.size(), "predicted");
     std::vector<float> probabilities(wanted.size());  // copied when nothing can fail any more
-    const RankerStep step = trainer_of(r).learn(e, {o.values, o.known ? o.known : all.data(), o.weights}, predicted ? probabilities.data() : nullptr);
+    const RankerStep step = trainer_of(r).learn(e, {o.values, o.known ? o.known : all.data(), o.weights},
+                                                predicted ? probabilities.data() : nullptr);
     std::copy(probabilities.begin(), probabilities.end(), predicted);
     if (report) write_info({0, 0, step.step, step.loss, step.grad_norm}, report, "puna_ranker_report");
   });
@@ -159,10 +172,12 @@ puna_status puna_ranker_restore_state(puna_ranker* ranker, const char* path) {
   });
 }
 
-puna_status puna_ranker_calibrate(puna_ranker* ranker, size_t surface, size_t task, int32_t kind, const float* probabilities, const float* outcomes, size_t count) {
+puna_status puna_ranker_calibrate(puna_ranker* ranker, size_t surface, size_t task, int32_t kind,
+                                  const float* probabilities, const float* outcomes, size_t count) {
   return guard([&] {
     puna_ranker& r = use(ranker);
-    PUNA_REQUIRE(kind >= PUNA_CALIBRATE_NONE && kind <= PUNA_CALIBRATE_ISOTONIC, "kind is %d, expected PUNA_CALIBRATE_...", kind);
+    PUNA_REQUIRE(kind >= PUNA_CALIBRATE_NONE && kind <= PUNA_CALIBRATE_ISOTONIC,
+                 "kind is %d, expected PUNA_CALIBRATE_...", kind);
     Calibrator c;
     if (kind != PUNA_CALIBRATE_NONE) {
       const auto p = array_view(probabilities, count, "probabilities"), y = array_view(outcomes, count, "outcomes");
@@ -185,7 +200,8 @@ puna_status puna_ranker_set_names(puna_ranker* ranker, size_t feature, const cha
   return guard([&] {
     puna_ranker& r = use(ranker);
     PUNA_REQUIRE(names != nullptr || count == 0, "names is NULL");
-    PUNA_REQUIRE(feature < r.impl->config().features.size(), "feature %zu of %zu", feature, r.impl->config().features.size());
+    PUNA_REQUIRE(feature < r.impl->config().features.size(), "feature %zu of %zu", feature,
+                 r.impl->config().features.size());
     const Feature& f = r.impl->config().features[feature];
     PUNA_REQUIRE(count <= uint64_t(f.rows), "feature '%s': %zu names, expected up to %lld", f.name.c_str(), count,
                  static_cast<long long>(f.rows));
@@ -201,17 +217,28 @@ void puna_ranker_free(puna_ranker* ranker) {
 // A build without recommenders refuses each call and has no handles.
 using namespace puna;
 using namespace puna::capi;
-puna_status puna_ranker_create(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing("recommenders"); }
-puna_status puna_ranker_open(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) { return missing("recommenders"); }
+puna_status puna_ranker_create(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) {
+  return missing("recommenders");
+}
+puna_status puna_ranker_open(const puna_context*, const char*, const puna_ranker_options*, puna_ranker**) {
+  return missing("recommenders");
+}
 puna_status puna_ranker_save(const puna_ranker*, const char*) { return missing("recommenders"); }
 puna_status puna_ranker_copy(const puna_ranker*, int32_t, puna_ranker**) { return missing("recommenders"); }
 puna_status puna_ranker_get_info(const puna_ranker*, puna_ranker_info*) { return missing("recommenders"); }
 puna_status puna_ranker_get_config(const puna_ranker*, puna_buffer*) { return missing("recommenders"); }
-puna_status puna_ranker_score(const puna_ranker*, const puna_examples*, float*, size_t) { return missing("recommenders"); }
-puna_status puna_ranker_learn(puna_ranker*, const puna_examples*, const puna_outcomes*, puna_ranker_report*, float*, size_t) { return missing("recommenders"); }
+puna_status puna_ranker_score(const puna_ranker*, const puna_examples*, float*, size_t) {
+  return missing("recommenders");
+}
+puna_status puna_ranker_learn(puna_ranker*, const puna_examples*, const puna_outcomes*, puna_ranker_report*, float*,
+                              size_t) {
+  return missing("recommenders");
+}
 puna_status puna_ranker_save_state(puna_ranker*, const char*) { return missing("recommenders"); }
 puna_status puna_ranker_restore_state(puna_ranker*, const char*) { return missing("recommenders"); }
-puna_status puna_ranker_calibrate(puna_ranker*, size_t, size_t, int32_t, const float*, const float*, size_t) { return missing("recommenders"); }
+puna_status puna_ranker_calibrate(puna_ranker*, size_t, size_t, int32_t, const float*, const float*, size_t) {
+  return missing("recommenders");
+}
 puna_status puna_ranker_find_id(const puna_ranker*, size_t, const char*, int64_t*) { return missing("recommenders"); }
 puna_status puna_ranker_set_names(puna_ranker*, size_t, const char* const*, size_t) { return missing("recommenders"); }
 void puna_ranker_free(puna_ranker*) {}

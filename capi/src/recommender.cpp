@@ -1,4 +1,5 @@
-// recommender.cpp -- puna_recommender_*, puna_user_*: sequence recommenders, trained in the program or opened from a file.
+// recommender.cpp -- puna_recommender_*, puna_user_*: sequence recommenders, trained in the program or opened from a
+// file.
 #include "base/shown.h"
 #include "guard.h"
 #include "puna_recsys.h"
@@ -32,7 +33,8 @@ const Names& named(const Recommender& r) {
 }
 
 SequenceConfig config_of(const puna_recommender_options& o, std::span<const int32_t> items) {
-  PUNA_REQUIRE(o.kind == PUNA_RECOMMENDER_HSTU || o.kind == PUNA_RECOMMENDER_SASREC, "kind is %d, expected PUNA_RECOMMENDER_HSTU or _SASREC", o.kind);
+  PUNA_REQUIRE(o.kind == PUNA_RECOMMENDER_HSTU || o.kind == PUNA_RECOMMENDER_SASREC,
+               "kind is %d, expected PUNA_RECOMMENDER_HSTU or _SASREC", o.kind);
   int32_t largest = 0;
   for (const int32_t item : items) largest = std::max(largest, item);
   const int64_t count = or_default(o.items, largest, "items");
@@ -51,7 +53,8 @@ void name_items(SequenceModel& model, const puna_recommender_options& o) {
 SequenceTrainerOptions trainer_options(const puna_recommender_options& o) {
   SequenceTrainerOptions t;
   t.epochs = or_default(in_range(o.epochs, 0, 1 << 20, "epochs"), t.epochs, "epochs");
-  t.users_per_step = or_default(in_range(o.users_per_step, 0, 1 << 24, "users_per_step"), t.users_per_step, "users_per_step");
+  t.users_per_step =
+      or_default(in_range(o.users_per_step, 0, 1 << 24, "users_per_step"), t.users_per_step, "users_per_step");
   t.negatives = or_default(in_range(o.negatives, 0, 1 << 16, "negatives"), t.negatives, "negatives");
   if (number_in_range(o.learning_rate, 0, 1e3, "learning_rate") != 0) t.optimizer.learning_rate = o.learning_rate;
   t.dropout = float(number_in_range(o.dropout, 0, 0.999, "dropout"));
@@ -69,14 +72,16 @@ void run(SequenceTrainer& trainer, const puna_recommender_options& o) {
     report.loss = s.loss;
     report.grad_norm = s.grad_norm;
     if (o.progress && o.progress(o.progress_user, &report) != 0)
-      fail(Status::cancelled, "training was cancelled after step %lld of %lld", static_cast<long long>(report.step), static_cast<long long>(report.steps));
+      fail(Status::cancelled, "training was cancelled after step %lld of %lld", static_cast<long long>(report.step),
+           static_cast<long long>(report.steps));
   }
 }
 
 }  // namespace
 
-puna_status puna_recommender_train(const puna_context* context, const int64_t* users, const int32_t* items, const int64_t* times, size_t count,
-                                   const puna_recommender_options* options, puna_recommender** recommender) {
+puna_status puna_recommender_train(const puna_context* context, const int64_t* users, const int32_t* items,
+                                   const int64_t* times, size_t count, const puna_recommender_options* options,
+                                   puna_recommender** recommender) {
   return guard([&] {
     const auto user_ids = array_view(users, count, "users");
     const auto item_ids = array_view(items, count, "items");
@@ -97,7 +102,8 @@ puna_status puna_recommender_open(const puna_context* context, const char* path,
   return guard([&] {
     PUNA_REQUIRE(path != nullptr, "path is NULL");
     PUNA_REQUIRE(recommender != nullptr, "recommender is NULL");
-    *recommender = new puna_recommender{std::make_shared<const Recommender>(SequenceModel::load(context_or_new(context), path))};
+    *recommender =
+        new puna_recommender{std::make_shared<const Recommender>(SequenceModel::load(context_or_new(context), path))};
   });
 }
 
@@ -122,10 +128,12 @@ puna_status puna_recommender_get_info(const puna_recommender* recommender, puna_
   });
 }
 
-puna_status puna_recommender_get_item_name(const puna_recommender* recommender, int32_t item, const char** name, size_t* size) {
+puna_status puna_recommender_get_item_name(const puna_recommender* recommender, int32_t item, const char** name,
+                                           size_t* size) {
   return guard([&] {
     const Names& names = named(use_recommender(recommender));
-    PUNA_REQUIRE(item >= 1 && item <= names.size(), "item %d, expected 1 to %lld", item, static_cast<long long>(names.size()));
+    PUNA_REQUIRE(item >= 1 && item <= names.size(), "item %d, expected 1 to %lld", item,
+                 static_cast<long long>(names.size()));
     PUNA_REQUIRE(name != nullptr, "name is NULL");
     PUNA_REQUIRE(size != nullptr, "size is NULL");
     const std::string_view text = names[item - 1];
@@ -161,15 +169,17 @@ puna_status puna_user_append(puna_user* user, int32_t item, int64_t time) {
   return guard([&] { use(user).state.append({item, time}); });
 }
 
-puna_status puna_user_recommend(puna_user* user, int64_t query_time, const puna_recommend_options* options, int32_t* items, float* scores, size_t capacity,
-                                size_t* found) {
+puna_status puna_user_recommend(puna_user* user, int64_t query_time, const puna_recommend_options* options,
+                                int32_t* items, float* scores, size_t capacity, size_t* found) {
   return guard([&] {
     puna_user& u = use(user);
     PUNA_REQUIRE(items != nullptr && capacity >= 1, "there is no room for items");
     PUNA_REQUIRE(found != nullptr, "found is NULL");
     const puna_recommend_options o = read_options(options, "puna_recommend_options");
-    const int64_t count = std::min(int64_t(std::min<uint64_t>(capacity, INT32_MAX)), u.recommender->model()->config().items);
-    const std::vector<Hit> hits = u.recommender->recommend(u.state, query_time, {count, flag(o.include_seen, "include_seen"), o.allowed});
+    const int64_t count =
+        std::min(int64_t(std::min<uint64_t>(capacity, INT32_MAX)), u.recommender->model()->config().items);
+    const std::vector<Hit> hits =
+        u.recommender->recommend(u.state, query_time, {count, flag(o.include_seen, "include_seen"), o.allowed});
     for (size_t i = 0; i < hits.size(); ++i) {
       items[i] = int32_t(hits[i].item);
       if (scores) scores[i] = hits[i].score;
@@ -186,15 +196,28 @@ void puna_user_free(puna_user* user) {
 // A build without recommenders refuses each call and has no handles.
 using namespace puna;
 using namespace puna::capi;
-puna_status puna_recommender_train(const puna_context*, const int64_t*, const int32_t*, const int64_t*, size_t, const puna_recommender_options*, puna_recommender**) { return missing("recommenders"); }
-puna_status puna_recommender_open(const puna_context*, const char*, puna_recommender**) { return missing("recommenders"); }
+puna_status puna_recommender_train(const puna_context*, const int64_t*, const int32_t*, const int64_t*, size_t,
+                                   const puna_recommender_options*, puna_recommender**) {
+  return missing("recommenders");
+}
+puna_status puna_recommender_open(const puna_context*, const char*, puna_recommender**) {
+  return missing("recommenders");
+}
 puna_status puna_recommender_save(const puna_recommender*, const char*) { return missing("recommenders"); }
-puna_status puna_recommender_get_info(const puna_recommender*, puna_recommender_info*) { return missing("recommenders"); }
-puna_status puna_recommender_get_item_name(const puna_recommender*, int32_t, const char**, size_t*) { return missing("recommenders"); }
-puna_status puna_recommender_find_item(const puna_recommender*, const char*, int32_t*) { return missing("recommenders"); }
+puna_status puna_recommender_get_info(const puna_recommender*, puna_recommender_info*) {
+  return missing("recommenders");
+}
+puna_status puna_recommender_get_item_name(const puna_recommender*, int32_t, const char**, size_t*) {
+  return missing("recommenders");
+}
+puna_status puna_recommender_find_item(const puna_recommender*, const char*, int32_t*) {
+  return missing("recommenders");
+}
 void puna_recommender_free(puna_recommender*) {}
 puna_status puna_user_create(const puna_recommender*, puna_user**) { return missing("recommenders"); }
 puna_status puna_user_append(puna_user*, int32_t, int64_t) { return missing("recommenders"); }
-puna_status puna_user_recommend(puna_user*, int64_t, const puna_recommend_options*, int32_t*, float*, size_t, size_t*) { return missing("recommenders"); }
+puna_status puna_user_recommend(puna_user*, int64_t, const puna_recommend_options*, int32_t*, float*, size_t, size_t*) {
+  return missing("recommenders");
+}
 void puna_user_free(puna_user*) {}
 #endif

@@ -48,7 +48,9 @@ inline recsys::Names names_from_c(const char* const* names, uint64_t count, cons
   return {list, what};
 }
 
-// The struct's own arrays are checked here, what they say by whoever takes them. Where surfaces do not matter they may be NULL.
-recsys::Examples examples_from_c(const recsys::RankerConfig& config, const puna_examples* theirs, bool with_surfaces = true);  // ranker.cpp
+// The struct's own arrays are checked here, what they say by whoever takes them. Where surfaces do not matter they may
+// be NULL.
+recsys::Examples examples_from_c(const recsys::RankerConfig& config, const puna_examples* theirs,
+                                 bool with_surfaces = true);  // ranker.cpp
 
 }  // namespace puna::capi

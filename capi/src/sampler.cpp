@@ -9,7 +9,9 @@ using namespace puna::capi;
 
 namespace {
 
-float or_one(float value) { return value == 0 ? 1.0f : value; }  // the neutral value of these options is 1, zero means it
+float or_one(float value) {
+  return value == 0 ? 1.0f : value;
+}  // the neutral value of these options is 1, zero means it
 
 }  // namespace
 
@@ -45,8 +47,9 @@ puna_status puna_sampler_create(const puna_sampler_options* options, puna_sample
 
 void puna_sampler_free(puna_sampler* sampler) { delete sampler; }
 
-puna_status puna_sampler_sample(const puna_sampler* sampler, const float* logits, size_t vocabulary, const int32_t* history,
-                                size_t history_count, uint64_t draw_index, int32_t* token, float* log_probability) {
+puna_status puna_sampler_sample(const puna_sampler* sampler, const float* logits, size_t vocabulary,
+                                const int32_t* history, size_t history_count, uint64_t draw_index, int32_t* token,
+                                float* log_probability) {
   return guard([&] {
     const Sampler& s = use(sampler);
     PUNA_REQUIRE(logits != nullptr && vocabulary > 0, "there are no logits to draw from");
@@ -58,12 +61,13 @@ puna_status puna_sampler_sample(const puna_sampler* sampler, const float* logits
   });
 }
 
-puna_status puna_sampler_distribution(const puna_sampler* sampler, const float* logits, size_t vocabulary, const int32_t* history,
-                                      size_t history_count, float* out) {
+puna_status puna_sampler_distribution(const puna_sampler* sampler, const float* logits, size_t vocabulary,
+                                      const int32_t* history, size_t history_count, float* out) {
   return guard([&] {
     const Sampler& s = use(sampler);
     PUNA_REQUIRE(logits != nullptr && vocabulary > 0, "there are no logits to filter");
     PUNA_REQUIRE(out != nullptr, "out is NULL");
-    s.distribution(array_view(logits, vocabulary, "logits"), array_view(history, history_count, "history"), {out, vocabulary});
+    s.distribution(array_view(logits, vocabulary, "logits"), array_view(history, history_count, "history"),
+                   {out, vocabulary});
   });
 }

@@ -20,7 +20,8 @@ struct AppendFromC {
   AppendOptions options;
   int64_t kept;
 
-  AppendFromC(const Session& s, const int32_t* tokens, size_t count, const puna_append_options* theirs) : kept(s.length()) {
+  AppendFromC(const Session& s, const int32_t* tokens, size_t count, const puna_append_options* theirs)
+      : kept(s.length()) {
     const puna_append_options o = read_options(theirs, "puna_append_options");
     rest = prompt_with_images(s.model(), array_view(tokens, count, "tokens"), images_from_c(o.images, o.image_count));
     if (flag(o.keep_shared, "keep_shared")) {
@@ -28,12 +29,14 @@ struct AppendFromC {
       kept = options.kept = kept_of(rest.view(), s.held());
       rest = slice(rest.view(), kept, int64_t(rest.tokens.size()));
     }
-    PUNA_REQUIRE(o.pooling >= PUNA_POOLING_MEAN && o.pooling <= PUNA_POOLING_NONE, "pooling is %d, expected 0 to 2", o.pooling);
+    PUNA_REQUIRE(o.pooling >= PUNA_POOLING_MEAN && o.pooling <= PUNA_POOLING_NONE, "pooling is %d, expected 0 to 2",
+                 o.pooling);
     options.pooling = Pooling(o.pooling);
     options.normalise = flag(o.normalize, "normalize");
     const size_t rows = rest.tokens.size(), hidden = size_t(s.model().config().hidden);
     options.logits = output_array(o.logits, o.logits_capacity, rows, vocabulary(s), "logits");
-    options.embeddings = output_array(o.embeddings, o.embeddings_capacity, options.pooling == Pooling::none ? rows : 1, hidden, "embeddings");
+    options.embeddings = output_array(o.embeddings, o.embeddings_capacity, options.pooling == Pooling::none ? rows : 1,
+                                      hidden, "embeddings");
   }
 
   void write(puna_append_result* result) const {
@@ -117,9 +120,11 @@ puna_status puna_session_get_tokens(const puna_session* session, const int32_t**
   });
 }
 
-static_assert(PUNA_POOLING_MEAN == int(Pooling::mean) && PUNA_POOLING_LAST == int(Pooling::last) && PUNA_POOLING_NONE == int(Pooling::none));
+static_assert(PUNA_POOLING_MEAN == int(Pooling::mean) && PUNA_POOLING_LAST == int(Pooling::last) &&
+              PUNA_POOLING_NONE == int(Pooling::none));
 
-puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options, puna_append_result* result) {
+puna_status puna_session_append(puna_session* session, const int32_t* tokens, size_t count,
+                                const puna_append_options* options, puna_append_result* result) {
   return guard([&] {
     Session& s = use(session);
     if (result) checked_struct_size(result->struct_size, "puna_append_result");
@@ -129,8 +134,8 @@ puna_status puna_session_append(puna_session* session, const int32_t* tokens, si
   });
 }
 
-puna_status puna_session_plan_append(const puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options,
-                                     puna_append_result* result) {
+puna_status puna_session_plan_append(const puna_session* session, const int32_t* tokens, size_t count,
+                                     const puna_append_options* options, puna_append_result* result) {
   return guard([&] { AppendFromC(use(session), tokens, count, options).write(result); });
 }
 
@@ -150,7 +155,8 @@ puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_
   });
 }
 
-puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count, const puna_append_options* options) {
+puna_status puna_session_begin(puna_session* session, const int32_t* tokens, size_t count,
+                               const puna_append_options* options) {
   return guard([&] {
     Session& s = use(session);
     const AppendFromC append(s, tokens, count, options);
@@ -216,7 +222,8 @@ puna_status puna_session_clear_cancel(puna_session* session) {
   return guard([&] { use(session).clear_cancel(); });
 }
 
-puna_status puna_session_score(puna_session* session, const int32_t* tokens, size_t count, float* nll, size_t capacity) {
+puna_status puna_session_score(puna_session* session, const int32_t* tokens, size_t count, float* nll,
+                               size_t capacity) {
   return guard([&] {
     Session& s = use(session);
     const auto ids = array_view(tokens, count, "tokens");

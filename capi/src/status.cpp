@@ -48,4 +48,6 @@ const char* puna_last_error(void) { return puna::capi::last_error; }
 #define PUNA_DOTTED(major, minor, patch) PUNA_TEXT(major) "." PUNA_TEXT(minor) "." PUNA_TEXT(patch)
 
 uint32_t puna_version(void) { return PUNA_VERSION_MAJOR << 16 | PUNA_VERSION_MINOR << 8 | PUNA_VERSION_PATCH; }
-const char* puna_version_string(void) { return PUNA_DOTTED(PUNA_VERSION_MAJOR, PUNA_VERSION_MINOR, PUNA_VERSION_PATCH); }
+const char* puna_version_string(void) {
+  return PUNA_DOTTED(PUNA_VERSION_MAJOR, PUNA_VERSION_MINOR, PUNA_VERSION_PATCH);
+}

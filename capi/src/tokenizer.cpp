@@ -16,16 +16,18 @@ RenderedChat chat_from_c(std::string_view text, const puna_encode_options& o) {
   RenderedChat chat{std::string(text), {}};
   for (const puna_text_span& s : array_view(o.content, o.content_count, "content")) {
     const size_t i = chat.content.size();
-    PUNA_REQUIRE(s.begin <= s.end && s.end <= text.size(), "content[%zu] is [%llu, %llu), the text has %zu bytes", i, static_cast<unsigned long long>(s.begin),
-                 static_cast<unsigned long long>(s.end), text.size());
-    PUNA_REQUIRE(i == 0 || chat.content.back().end <= s.begin, "content[%zu] begins before content[%zu] ends", i, i - 1);
+    PUNA_REQUIRE(s.begin <= s.end && s.end <= text.size(), "content[%zu] is [%llu, %llu), the text has %zu bytes", i,
+                 static_cast<unsigned long long>(s.begin), static_cast<unsigned long long>(s.end), text.size());
+    PUNA_REQUIRE(i == 0 || chat.content.back().end <= s.begin, "content[%zu] begins before content[%zu] ends", i,
+                 i - 1);
     chat.content.push_back({size_t(s.begin), size_t(s.end)});
   }
   std::erase_if(chat.content, [](const TextSpan& s) { return s.begin == s.end; });
   return chat;
 }
 
-std::vector<int32_t> encode(const Tokenizer& tokenizer, const char* text, size_t bytes, const puna_encode_options* options) {
+std::vector<int32_t> encode(const Tokenizer& tokenizer, const char* text, size_t bytes,
+                            const puna_encode_options* options) {
   const puna_encode_options o = read_options(options, "puna_encode_options");
   require_reserved(o.reserved, "puna_encode_options");
   const bool special = flag(o.parse_special, "parse_special"), bos = flag(o.add_bos, "add_bos");
@@ -33,7 +35,8 @@ std::vector<int32_t> encode(const Tokenizer& tokenizer, const char* text, size_t
   const auto go_on = [&] { return o.watch(o.watch_user) == 0; };
   const Watch watch(o.watch ? FunctionRef<bool()>(go_on) : FunctionRef<bool()>());
   const RenderedChat chat = special ? chat_from_c(view, o) : RenderedChat();
-  std::vector<int32_t> ids = chat.content.empty() ? tokenizer.encode(view, special, watch) : tokenizer.encode_chat(chat, watch);
+  std::vector<int32_t> ids =
+      chat.content.empty() ? tokenizer.encode(view, special, watch) : tokenizer.encode_chat(chat, watch);
   if (bos) put_bos_first(tokenizer, ids);
   return ids;
 }
@@ -70,14 +73,16 @@ puna_status puna_tokenizer_get_info(const puna_tokenizer* tokenizer, puna_tokeni
   });
 }
 
-puna_status puna_tokenizer_encode(const puna_tokenizer* tokenizer, const char* text, size_t bytes, const puna_encode_options* options, puna_buffer* tokens) {
+puna_status puna_tokenizer_encode(const puna_tokenizer* tokenizer, const char* text, size_t bytes,
+                                  const puna_encode_options* options, puna_buffer* tokens) {
   return guard([&] {
     puna_buffer& out = use(tokens, "tokens");
     out.store(encode(use(tokenizer), text, bytes, options));
   });
 }
 
-puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, const int32_t* tokens, size_t count, int32_t keep_special, puna_buffer* text) {
+puna_status puna_tokenizer_decode(const puna_tokenizer* tokenizer, const int32_t* tokens, size_t count,
+                                  int32_t keep_special, puna_buffer* text) {
   return guard([&] {
     puna_buffer& out = use(text, "text");
     const auto ids = array_view(tokens, count, "tokens");
@@ -100,7 +105,8 @@ puna_status puna_tokenizer_get_token_info(const puna_tokenizer* tokenizer, int32
   });
 }
 
-puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes, int32_t* token) {
+puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, const char* piece, size_t bytes,
+                                      int32_t* token) {
   return guard([&] {
     PUNA_REQUIRE(token != nullptr, "token is NULL");
     *token = use(tokenizer).find(text_view(piece, bytes, "piece"));

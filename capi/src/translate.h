@@ -1,4 +1,5 @@
-// translate.h -- between C's structs and buffers and C++'s: the struct_size rule, flags, optional text, caller's buffers.
+// translate.h -- between C's structs and buffers and C++'s: the struct_size rule, flags, optional text, caller's
+// buffers.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -15,12 +16,13 @@ namespace puna::capi {
 inline constexpr uint32_t kLargestStruct = 4096;
 
 inline uint32_t checked_struct_size(uint32_t size, const char* name) {
-  PUNA_REQUIRE(size >= 8 && size <= kLargestStruct && size % 4 == 0, "%s.struct_size is %u: set it to sizeof(%s)", name, size, name);
+  PUNA_REQUIRE(size >= 8 && size <= kLargestStruct && size % 4 == 0, "%s.struct_size is %u: set it to sizeof(%s)", name,
+               size, name);
   return size;
 }
 
-// The caller's options in our version of the struct: zero where theirs is shorter, an error where theirs is longer and says
-// something we cannot hear.
+// The caller's options in our version of the struct: zero where theirs is shorter, an error where theirs is longer and
+// says something we cannot hear.
 template <class T>
 T read_options(const T* theirs, const char* name) {
   T ours{};
@@ -30,8 +32,9 @@ T read_options(const T* theirs, const char* name) {
   const char* bytes = reinterpret_cast<const char*>(theirs);
   for (size_t i = sizeof(T); i < size; ++i)
     if (bytes[i] != 0)
-      fail(Status::unsupported, "%s has a value at byte %zu, but this library knows %zu bytes of it: it is older than the program", name,
-           i, sizeof(T));
+      fail(Status::unsupported,
+           "%s has a value at byte %zu, but this library knows %zu bytes of it: it is older than the program", name, i,
+           sizeof(T));
   return ours;
 }
 
@@ -50,10 +53,11 @@ inline bool flag(int32_t value, const char* name) {
   return value == 1;
 }
 
-// What every numeric option passes before anything is done: "threads is 100000, expected 0 to 4096". NaN is in no range.
+// What every numeric option passes before anything is done: "threads is 100000, expected 0 to 4096". NaN is in no
+// range.
 inline int64_t in_range(int64_t value, int64_t least, int64_t most, const char* name) {
-  PUNA_REQUIRE(value >= least && value <= most, "%s is %lld, expected %lld to %lld", name, static_cast<long long>(value), static_cast<long long>(least),
-               static_cast<long long>(most));
+  PUNA_REQUIRE(value >= least && value <= most, "%s is %lld, expected %lld to %lld", name,
+               static_cast<long long>(value), static_cast<long long>(least), static_cast<long long>(most));
   return value;
 }
 inline double number_in_range(double value, double least, double most, const char* name) {
@@ -62,7 +66,8 @@ inline double number_in_range(double value, double least, double most, const cha
 }
 
 inline void require_reserved(int32_t value, const char* name) {
-  if (value != 0) fail(Status::unsupported, "%s.reserved is %d, expected 0: this library is older than the program", name, value);
+  if (value != 0)
+    fail(Status::unsupported, "%s.reserved is %d, expected 0: this library is older than the program", name, value);
 }
 
 inline std::string_view text_view(const char* text, size_t bytes, const char* name) {
@@ -74,14 +79,16 @@ template <class T>
 std::span<const T> array_view(const T* data, uint64_t count, const char* name) {
   PUNA_REQUIRE(data != nullptr || count == 0, "%s is NULL", name);
   constexpr uint64_t kMostElements = PTRDIFF_MAX / 16;  // of at most 16 bytes each
-  PUNA_REQUIRE(count <= kMostElements, "%s: %llu elements do not fit into memory", name, static_cast<unsigned long long>(count));
+  PUNA_REQUIRE(count <= kMostElements, "%s: %llu elements do not fit into memory", name,
+               static_cast<unsigned long long>(count));
   return {data, static_cast<size_t>(count)};
 }
 
 // An array of the caller's that a call fills, rows x columns floats; empty where none is wanted.
 inline std::span<float> output_array(float* out, uint64_t capacity, size_t rows, size_t columns, const char* name) {
   if (out == nullptr) return {};
-  PUNA_REQUIRE(rows <= capacity / columns, "%s has room for %llu floats, %zu x %zu are needed", name, static_cast<unsigned long long>(capacity), rows, columns);
+  PUNA_REQUIRE(rows <= capacity / columns, "%s has room for %llu floats, %zu x %zu are needed", name,
+               static_cast<unsigned long long>(capacity), rows, columns);
   return {out, rows * columns};
 }
 

@@ -17,9 +17,7 @@ static const Image& use(const puna_image* image) {
 
 }  // namespace puna::capi
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 std::vector<ImagePtr> puna::capi::images_from_c(const puna_image* const* images, uint64_t count) {
   std::vector<ImagePtr> list;
@@ -30,22 +28,26 @@ std::vector<ImagePtr> puna::capi::images_from_c(const puna_image* const* images,
   return list;
 }
 
-puna_status puna_image_create(const puna_model* model, const uint8_t* rgb, int64_t width, int64_t height, int64_t stride, puna_image** image) {
+puna_status puna_image_create(const puna_model* model, const uint8_t* rgb, int64_t width, int64_t height,
+                              int64_t stride, puna_image** image) {
   return guard([&] {
     use(model);
     PUNA_REQUIRE(rgb != nullptr, "rgb is NULL");
     PUNA_REQUIRE(image != nullptr, "image is NULL");
     require_picture_size(width, height);
-    *image = new puna_image{.impl = Image::from_picture(model->impl, {rgb, width, height, stride == 0 ? 3 * width : stride})};
+    *image = new puna_image{
+        .impl = Image::from_picture(model->impl, {rgb, width, height, stride == 0 ? 3 * width : stride})};
   });
 }
 
-puna_status puna_image_create_from_pixels(const puna_model* model, const float* pixels, size_t count, int32_t rows, int32_t columns, puna_image** image) {
+puna_status puna_image_create_from_pixels(const puna_model* model, const float* pixels, size_t count, int32_t rows,
+                                          int32_t columns, puna_image** image) {
   return guard([&] {
     use(model);
     PUNA_REQUIRE(pixels != nullptr, "pixels is NULL");
     PUNA_REQUIRE(image != nullptr, "image is NULL");
-    *image = new puna_image{.impl = Image::from_pixels(model->impl, array_view(pixels, count, "pixels"), rows, columns)};
+    *image =
+        new puna_image{.impl = Image::from_pixels(model->impl, array_view(pixels, count, "pixels"), rows, columns)};
   });
 }
 

@@ -1,4 +1,5 @@
-/* host.c -- a small host that knows nothing of Puna: it loads a plugin, asks it to complete a text, and lets it go again, twice over.
+/* host.c -- a small host that knows nothing of Puna: it loads a plugin, asks it to complete a text, and lets it go
+ * again, twice over.
  *   ./host ./plugin.so model.gguf "Once upon a time" */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* plugin.c -- a plugin with Puna inside: linked to the static library, it shows the host one symbol and nothing of ours, so that another plugin
- * may bring another version. */
+/* plugin.c -- a plugin with Puna inside: linked to the static library, it shows the host one symbol and nothing of
+ * ours, so that another plugin may bring another version. */
 #include "plugin.h"
 
 #include <puna.h>
@@ -46,7 +46,8 @@ static void destroy(void* data) {
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
-const char* plugin_entry_1(const char* model_path, plugin* made);
+const char*
+plugin_entry_1(const char* model_path, plugin* made);
 
 const char* plugin_entry_1(const char* model_path, plugin* made) {
   state* s = calloc(1, sizeof *s);

@@ -1,6 +1,8 @@
-/* 05_desktop -- a small window: a question, an answer that streams. GTK 4, one thread: on every frame that is drawn the model gets a few
- * milliseconds, so the window stays alive without locks or queues, and closing it in the middle of an answer is just closing it.
- *   ./05_desktop model.gguf [--ask QUESTION [--screenshot FILE.png]]      the options are for the test: ask, show, leave           */
+/* 05_desktop -- a small window: a question, an answer that streams. GTK 4, one thread: on every frame that is drawn the
+ * model gets a few milliseconds, so the window stays alive without locks or queues, and closing it in the middle of an
+ * answer is just closing it.
+ *   ./05_desktop model.gguf [--ask QUESTION [--screenshot FILE.png]]
+ * The options are for the test: ask, show, leave. */
 #include <gtk/gtk.h>
 #include <puna.h>
 #include <string.h>
@@ -33,7 +35,8 @@ static void complain(app* a) {
 static void save_screenshot(app* a) {
   GdkPaintable* picture = gtk_widget_paintable_new(a->window);
   GtkSnapshot* snapshot = gtk_snapshot_new();
-  gdk_paintable_snapshot(picture, snapshot, gdk_paintable_get_intrinsic_width(picture), gdk_paintable_get_intrinsic_height(picture));
+  gdk_paintable_snapshot(picture, snapshot, gdk_paintable_get_intrinsic_width(picture),
+                         gdk_paintable_get_intrinsic_height(picture));
   GskRenderNode* node = gtk_snapshot_free_to_node(snapshot);
   GskRenderer* renderer = gtk_native_get_renderer(GTK_NATIVE(a->window));
   GdkTexture* texture = node ? gsk_renderer_render_texture(renderer, node, NULL) : NULL;
@@ -78,10 +81,12 @@ static gboolean compute(GtkWidget* widget, GdkFrameClock* clock, gpointer data) 
 static puna_status begin(app* a, const char* question) {
   puna_model_info info = {.struct_size = sizeof info};
   const puna_sampler_options sampler = {.struct_size = sizeof sampler, .temperature = 0.7f, .top_p = 0.9f, .seed = 1};
-  const puna_generate_options options = {.struct_size = sizeof options, .max_tokens = a->ask ? 24 : MOST_TOKENS, .sampler = &sampler};
+  const puna_generate_options options = {
+      .struct_size = sizeof options, .max_tokens = a->ask ? 24 : MOST_TOKENS, .sampler = &sampler};
   puna_status status = puna_session_create(a->model, NULL, &a->session);
   if (!status) status = puna_model_get_info(a->model, &info);
-  if (status || !info.has_chat_template) return status ? status : puna_generation_create(a->session, question, strlen(question), &options, &a->generation);
+  if (status || !info.has_chat_template)
+    return status ? status : puna_generation_create(a->session, question, strlen(question), &options, &a->generation);
   GString* json = g_string_new("{\"messages\": [{\"role\": \"user\", \"content\": \"");
   for (const char* p = question; *p; ++p) {
     if (*p == '"' || *p == '\\') g_string_append_c(json, '\\');
@@ -93,7 +98,8 @@ static puna_status begin(app* a, const char* question) {
   puna_chat_info prompt = {.struct_size = sizeof prompt};
   status = puna_chat_create(a->model, json->str, json->len, &rendering, &chat);
   if (!status) status = puna_chat_get_info(chat, &prompt);
-  if (!status) status = puna_generation_create_tokens(a->session, prompt.tokens, prompt.token_count, &options, &a->generation);
+  if (!status)
+    status = puna_generation_create_tokens(a->session, prompt.tokens, prompt.token_count, &options, &a->generation);
   puna_chat_free(chat);
   g_string_free(json, TRUE);
   return status;

@@ -1,5 +1,5 @@
-// copy_bytes.h -- memcpy that copies nothing from and to nowhere: the data() of an empty vector, or of an empty tensor in a file, may be NULL, which memcpy
-// must not see even then.
+// copy_bytes.h -- memcpy that copies nothing from and to nowhere: the data() of an empty vector, or of an empty tensor
+// in a file, may be NULL, which memcpy must not see even then.
 #pragma once
 #include <cstddef>
 #include <cstring>

@@ -1,5 +1,5 @@
-// crossover.h -- which of two ways is faster, measured once for each kind of work and then remembered: the answer never changes, so a pass
-// that is measured, paused and run again takes the same way each time.
+// crossover.h -- which of two ways is faster, measured once for each kind of work and then remembered: the answer never
+// changes, so a pass that is measured, paused and run again takes the same way each time.
 #pragma once
 #include <cstdint>
 #include <mutex>
@@ -11,7 +11,8 @@ namespace puna {
 
 class Crossover {
  public:
-  // The remembered answer for this kind of work; measure() is asked for it once. An answer that could not be kept counts as no.
+  // The remembered answer for this kind of work; measure() is asked for it once. An answer that could not be kept
+  // counts as no.
   bool choose(uint64_t kind, FunctionRef<bool()> measure) const noexcept {
     try {
       const std::lock_guard lock(mutex_);

@@ -1,7 +1,7 @@
-// det_math.cpp -- argument reduction, then a polynomial. The reductions are the classical ones (W. J. Cody and W. Waite,
-// "Software Manual for the Elementary Functions", 1980; J.-M. Muller, "Elementary Functions"). Polynomials are Taylor series
-// on ranges small enough for double, so that their coefficients explain themselves; only erf's are fitted (see there).
-// Compiled with -ffp-contract=off like everything here: a * b + c rounds twice, everywhere.
+// det_math.cpp -- argument reduction, then a polynomial. The reductions are the classical ones (W. J. Cody and W.
+// Waite, "Software Manual for the Elementary Functions", 1980; J.-M. Muller, "Elementary Functions"). Polynomials are
+// Taylor series on ranges small enough for double, so that their coefficients explain themselves; only erf's are fitted
+// (see there). Compiled with -ffp-contract=off like everything here: a * b + c rounds twice, everywhere.
 #include "base/det_math.h"
 
 #include <bit>
@@ -37,7 +37,9 @@ double estrin(const double* c, double x) {
   }
 }
 template <size_t N>
-double polynomial(const double (&c)[N], double x) { return estrin<N>(c, x); }
+double polynomial(const double (&c)[N], double x) {
+  return estrin<N>(c, x);
+}
 
 bool is_nan(double x) { return !(x == x); }
 double magnitude(double x) { return std::bit_cast<double>(std::bit_cast<uint64_t>(x) & ~(uint64_t(1) << 63)); }
@@ -45,7 +47,10 @@ double with_sign_of(double magnitude, double x) {
   return std::bit_cast<double>(std::bit_cast<uint64_t>(magnitude) | (std::bit_cast<uint64_t>(x) & (uint64_t(1) << 63)));
 }
 // Nearest integer, ties to even, for |x| < 2^51: adding 1.5 * 2^52 leaves no bits below the point.
-struct Nearest { double value; int64_t integer; };
+struct Nearest {
+  double value;
+  int64_t integer;
+};
 Nearest nearest(double x) {
   const double shifted = x + 0x1.8p52;
   return {shifted - 0x1.8p52, int64_t(std::bit_cast<uint64_t>(shifted) - std::bit_cast<uint64_t>(0x1.8p52))};
@@ -53,7 +58,9 @@ Nearest nearest(double x) {
 double two_to(int64_t k) { return std::bit_cast<double>(uint64_t(k + 1023) << 52); }  // -1022 <= k <= 1023
 
 // A number as an unevaluated sum; |low| is at most half an ulp of high. T. J. Dekker, Numer. Math. 18 (1971).
-struct Double2 { double high, low; };
+struct Double2 {
+  double high, low;
+};
 Double2 two_sum(double a, double b) {
   const double s = a + b, t = s - a;
   return {s, (a - (s - t)) + (b - t)};
@@ -62,7 +69,7 @@ Double2 fast_two_sum(double a, double b) {  // |a| >= |b|
   const double s = a + b;
   return {s, b - (s - a)};
 }
-Double2 two_product(double a, double b) {  // exact while nothing overflows or underflows
+Double2 two_product(double a, double b) {                   // exact while nothing overflows or underflows
   const double ca = a * 134217729.0, cb = b * 134217729.0;  // 2^27 + 1 splits 53 bits into 26 and 26
   const double ah = ca - (ca - a), al = a - ah, bh = cb - (cb - b), bl = b - bh;
   const double p = a * b;
@@ -74,23 +81,30 @@ Double2 product(Double2 a, Double2 b) {
 }
 
 // e^(x + low) = 2^k (1 + p), with |x - k ln 2| <= ln(2)/2 and p from the series up to r^13/13!.
-struct ExpParts { double p; int64_t k; };
+struct ExpParts {
+  double p;
+  int64_t k;
+};
 ExpParts exp_parts(double x, double low) {
-  static constexpr double kTail[] = {1.0 / 2,    1.0 / 6,      1.0 / 24,      1.0 / 120,      1.0 / 720,       1.0 / 5040,
-                                     1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+  static constexpr double kTail[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,        1.0 / 120,
+                                     1.0 / 720,     1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
+                                     1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
   const auto [k, integer] = nearest(x * kLog2e);
   const double hi = x - k * kLn2Hi, lo = k * kLn2Lo - low, r = hi - lo;
   return {hi - (lo - r * r * polynomial(kTail, r)), integer};
 }
 double exp_sum(double x, double low) {
-  if (x > 709.79) return kInf;   // ln of the largest double is 709.78
-  if (x < -745.14) return 0;     // ln of half the smallest is -745.13
+  if (x > 709.79) return kInf;  // ln of the largest double is 709.78
+  if (x < -745.14) return 0;    // ln of half the smallest is -745.13
   const ExpParts e = exp_parts(x, low);
   return (1 + e.p) * two_to(e.k / 2) * two_to(e.k - e.k / 2);  // in two steps, so that a denormal result rounds once
 }
 
 // x = 2^k (1 + f), with 1 + f between sqrt(1/2) and sqrt(2). x > 0 and finite.
-struct LogParts { double f; double k; };
+struct LogParts {
+  double f;
+  double k;
+};
 LogParts log_parts(double x) {
   int64_t scaled = 0;
   if (x < 0x1p-1022) x *= 0x1p54, scaled = 54;
@@ -100,7 +114,8 @@ LogParts log_parts(double x) {
   return {m - 1, double(k - scaled)};
 }
 // log(1 + f) = 2 atanh(s), s = f / (2 + f), z = s^2 < 0.0295: 2 s (1 + z/3 + z^2/5 + ...). kAtanh starts at 2/3.
-constexpr double kAtanh[] = {2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21};
+constexpr double kAtanh[] = {2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11,
+                             2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21};
 
 // log(x) + correction. With h = f^2/2, 2 s = f - s f = f - h + s h: the large part of the result, f, is exact.
 double log_sum(double x, double correction) {
@@ -128,7 +143,10 @@ Double2 log_double2(double x) {
 }
 
 // r = x - n pi/2 as a Double2; pi/2 in three parts of 26 bits, each exact when multiplied by n < 2^27, and one of 53.
-struct Quadrant { double r, low; int64_t n; };
+struct Quadrant {
+  double r, low;
+  int64_t n;
+};
 Quadrant reduce(double x) {
   const auto [n, integer] = nearest(x * 0x1.45f306dc9c883p-1);
   const double r = x - n * 0x1.921fb5p+0;
@@ -139,7 +157,7 @@ Quadrant reduce(double x) {
 }
 // sin(r + low) and cos(r + low), |r| <= pi/4: Taylor series to r^17 and r^18.
 double sin_near_zero(double r, double low) {
-  static constexpr double kSin[] = {-1.0 / 6,        1.0 / 120,        -1.0 / 5040,         1.0 / 362880,
+  static constexpr double kSin[] = {-1.0 / 6,        1.0 / 120,        -1.0 / 5040,          1.0 / 362880,
                                     -1.0 / 39916800, 1.0 / 6227020800, -1.0 / 1307674368000, 1.0 / 355687428096000};
   const double z = r * r;
   return r + (r * z * polynomial(kSin, z) + low * (1 - 0.5 * z));
@@ -170,7 +188,7 @@ double log(double x) noexcept {
 double log1p(double x) noexcept {
   if (!(x > -1)) return x == -1 ? -kInf : kNaN;
   if (x == kInf || magnitude(x) < 0x1p-54) return x;
-  const double u = 1 + x;                                      // log(1 + x) = log(u) + (1 + x - u) / u + ...
+  const double u = 1 + x;                                              // log(1 + x) = log(u) + (1 + x - u) / u + ...
   const double lost = u - x > 1 || x < 1 ? x - (u - 1) : 1 - (u - x);  // what the addition rounded away, exactly
   return log_sum(u, lost / u);
 }
@@ -216,7 +234,7 @@ double tanh(double x) noexcept {
   const double a = magnitude(x);
   if (a < 0x1p-28) return x;
   if (a > 22) return with_sign_of(1, x);
-  const ExpParts e = exp_parts(2 * a, 0);                 // tanh a = t / (t + 2), t = e^(2a) - 1 without cancellation
+  const ExpParts e = exp_parts(2 * a, 0);  // tanh a = t / (t + 2), t = e^(2a) - 1 without cancellation
   const double scale = two_to(e.k), t = scale * e.p + (scale - 1);
   return with_sign_of(t / (t + 2), x);
 }
@@ -224,19 +242,20 @@ double tanh(double x) noexcept {
 double erf(double x) noexcept {
   // Fitted with 300-bit arithmetic at Chebyshev nodes: erf(x)/x - 1 in x^2 on [0, 1] to 2^-55, and e^(x^2) erfc(x) in
   // t = (x - 3)/(x + 3) on x in [1, 6] to 2^-52.6, which is multiplied by erfc(x) < 0.16.
-  static constexpr double kNear[] = {
-      0x1.06eba8214db69p-3, -0x1.812746b0379e6p-2, 0x1.ce2f21a042b30p-4, -0x1.b82ce31284e00p-6, 0x1.565bcd0dbaa38p-8,
-      -0x1.c02db3dac435fp-11, 0x1.f9a321d5b8e1ep-14, -0x1.f4d1e3183f7aep-17, 0x1.b9df224ca4b97p-20, -0x1.5f1ecb6f0764cp-23,
-      0x1.f7b4bf3b13964p-27, -0x1.389d4f2641625p-30, 0x1.05ffd737fb32ep-34};
+  static constexpr double kNear[] = {0x1.06eba8214db69p-3,   -0x1.812746b0379e6p-2,  0x1.ce2f21a042b30p-4,
+                                     -0x1.b82ce31284e00p-6,  0x1.565bcd0dbaa38p-8,   -0x1.c02db3dac435fp-11,
+                                     0x1.f9a321d5b8e1ep-14,  -0x1.f4d1e3183f7aep-17, 0x1.b9df224ca4b97p-20,
+                                     -0x1.5f1ecb6f0764cp-23, 0x1.f7b4bf3b13964p-27,  -0x1.389d4f2641625p-30,
+                                     0x1.05ffd737fb32ep-34};
   static constexpr double kFar[] = {
-      0x1.6e9827d229d2dp-3, -0x1.4e102b9cf8513p-2, 0x1.f6ff204105a04p-3, -0x1.336ffbef08b8ap-3, 0x1.258b13b00ec66p-4,
-      -0x1.8fa58eb5ea92cp-6, 0x1.17c839090a469p-8, 0x1.73101f6d2e434p-11, -0x1.39085f2b38287p-11, 0x1.7b9ef7977ceafp-15,
-      0x1.0cb2e63fe2177p-14, -0x1.af086905fc57fp-17, -0x1.0cc37e8e915adp-17, 0x1.0e3fb74fdc507p-19, 0x1.56695202d55bcp-20,
-      0x1.d0badb83f2cadp-29};
+      0x1.6e9827d229d2dp-3,   -0x1.4e102b9cf8513p-2, 0x1.f6ff204105a04p-3,  -0x1.336ffbef08b8ap-3,
+      0x1.258b13b00ec66p-4,   -0x1.8fa58eb5ea92cp-6, 0x1.17c839090a469p-8,  0x1.73101f6d2e434p-11,
+      -0x1.39085f2b38287p-11, 0x1.7b9ef7977ceafp-15, 0x1.0cb2e63fe2177p-14, -0x1.af086905fc57fp-17,
+      -0x1.0cc37e8e915adp-17, 0x1.0e3fb74fdc507p-19, 0x1.56695202d55bcp-20, 0x1.d0badb83f2cadp-29};
   if (is_nan(x)) return kNaN;
   const double a = magnitude(x);
   if (a <= 1) return x + x * polynomial(kNear, x * x);
-  if (a >= 6) return with_sign_of(1, x);                  // erfc(6) < 2^-55
+  if (a >= 6) return with_sign_of(1, x);  // erfc(6) < 2^-55
   return with_sign_of(1 - exp_sum(-a * a, 0) * polynomial(kFar, (a - 3) / (a + 3)), x);
 }
 

@@ -29,9 +29,11 @@ std::wstring wide(const std::string& text) {
 
 FileLock::FileLock(const std::string& path, const std::string& what) {
   // Shared with nobody: a second open fails while this one lasts.
-  const HANDLE file = CreateFileW(wide(path).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr);
+  const HANDLE file = CreateFileW(wide(path).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_ALWAYS,
+                                  FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) {
-    if (GetLastError() == ERROR_SHARING_VIOLATION) fail(Status::wrong_state, "%s is in use by another process", what.c_str());
+    if (GetLastError() == ERROR_SHARING_VIOLATION)
+      fail(Status::wrong_state, "%s is in use by another process", what.c_str());
     fail(Status::io, "cannot make '%s': error %lu", path.c_str(), GetLastError());
   }
   file_ = reinterpret_cast<intptr_t>(file);

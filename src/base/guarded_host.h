@@ -1,7 +1,8 @@
-// guarded_host.h -- a host's callbacks that run where no exception may pass: in the middle of a parallel region, at the start of a thread, while
-// memory is given back. All of them are called through call_host, and an exception out of one is the answer that the callback may give anyway:
-// an allocator has no memory, a provider cannot do this product. What is called on the caller's own way (on_token, read_at, progress, watches)
-// needs none of this: there an exception unwinds to the C boundary, and out of threads in a run through HostAnswer (shared_watch.h).
+// guarded_host.h -- a host's callbacks that run where no exception may pass: in the middle of a parallel region, at the
+// start of a thread, while memory is given back. All of them are called through call_host, and an exception out of one
+// is the answer that the callback may give anyway: an allocator has no memory, a provider cannot do this product. What
+// is called on the caller's own way (on_token, read_at, progress, watches) needs none of this: there an exception
+// unwinds to the C boundary, and out of threads in a run through HostAnswer (shared_watch.h).
 #pragma once
 #include "puna/base/executor.h"
 #include "puna/base/gemm_provider.h"

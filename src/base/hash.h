@@ -1,4 +1,5 @@
-// hash.h -- a quick 64-bit hash: tells whether bytes are the same ones, keeps no secrets. Defined on little-endian words.
+// hash.h -- a quick 64-bit hash: tells whether bytes are the same ones, keeps no secrets. Defined on little-endian
+// words.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,9 @@ class Hash {
     mix(word(p, bytes) ^ uint64_t(bytes) << 56);  // the rest, and where it ended: "ab","c" is not "a","bc"
   }
   template <class T>
-  void add_value(const T& value) noexcept { add(&value, sizeof value); }
+  void add_value(const T& value) noexcept {
+    add(&value, sizeof value);
+  }
   uint64_t value() const noexcept { return state_ ^ state_ >> 29; }
 
  private:
@@ -23,7 +26,8 @@ class Hash {
     memcpy(&w, p, n);
     return w;
   }
-  // An odd multiplier and a shift down: every bit of the input reaches the high bits, and those come back to the low ones.
+  // An odd multiplier and a shift down: every bit of the input reaches the high bits, and those come back to the low
+  // ones.
   void mix(uint64_t w) noexcept {
     state_ = (state_ ^ w) * 0x9E3779B97F4A7C15u;
     state_ ^= state_ >> 32;

@@ -1,5 +1,5 @@
-// json.cpp -- events of nlohmann-json's parser to a value, with the rules that its own builder does not have. It is built inside a
-// JsonGuard, so that an error in the middle takes it apart safely.
+// json.cpp -- events of nlohmann-json's parser to a value, with the rules that its own builder does not have. It is
+// built inside a JsonGuard, so that an error in the middle takes it apart safely.
 #include "base/json.h"
 
 #include <algorithm>
@@ -41,10 +41,11 @@ class WatchedText {
 };
 
 // Both kinds of document have the same events.
-static_assert(std::is_same_v<Json::number_integer_t, OrderedJson::number_integer_t> && std::is_same_v<Json::string_t, OrderedJson::string_t>);
+static_assert(std::is_same_v<Json::number_integer_t, OrderedJson::number_integer_t> &&
+              std::is_same_v<Json::string_t, OrderedJson::string_t>);
 
-// Ordered members are a vector of pairs with constant keys: growing, it would copy whole values and destroy the old ones, which
-// allocates (see dismantle). Values move here.
+// Ordered members are a vector of pairs with constant keys: growing, it would copy whole values and destroy the old
+// ones, which allocates (see dismantle). Values move here.
 void make_room(OrderedJson::object_t& members) {
   if (members.size() < members.capacity()) return;
   OrderedJson larger = OrderedJson::object();
@@ -65,7 +66,12 @@ class Builder final : public nlohmann::json_sax<Json> {
 
  public:
   Builder(J& root, std::string_view text, const char* what, bool exactly, const Watch& watch)
-      : root_(root), what_(what), exactly_(exactly), watch_(watch), text_bytes_(text.size()), room_(text.size() + kMoreThanText) {}
+      : root_(root),
+        what_(what),
+        exactly_(exactly),
+        watch_(watch),
+        text_bytes_(text.size()),
+        room_(text.size() + kMoreThanText) {}
 
   bool null() override { return add(nullptr), true; }
   bool boolean(bool value) override { return add(value), true; }
@@ -95,7 +101,9 @@ class Builder final : public nlohmann::json_sax<Json> {
     take_room(kMemberBytes + bytes_of(name));
     auto& members = open_.back()->template get_ref<typename J::object_t&>();
     if constexpr (std::is_same_v<J, OrderedJson>) {
-      if (members.size() < kFewKeys && std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.first == name; })) twice(name);
+      if (members.size() < kFewKeys &&
+          std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.first == name; }))
+        twice(name);
       make_room(members);
       member_ = &members.emplace_back(std::move(name), nullptr).second;
     } else {
@@ -110,10 +118,13 @@ class Builder final : public nlohmann::json_sax<Json> {
   }
 
  private:
-  static constexpr size_t kFewKeys = 16;  // are compared with each other at once; more are sorted when the object is whole
+  static constexpr size_t kFewKeys =
+      16;  // are compared with each other at once; more are sorted when the object is whole
   static size_t bytes_of(const std::string& s) { return s.size() < kShortString ? 0 : s.size() + kShortString; }
 
-  [[noreturn]] void twice(const std::string& key) const { fail(Status::bad_file, "%s: key '%.64s' appears twice", what_, key.c_str()); }
+  [[noreturn]] void twice(const std::string& key) const {
+    fail(Status::bad_file, "%s: key '%.64s' appears twice", what_, key.c_str());
+  }
 
   void check_keys(const typename J::object_t& members) const {
     if (members.size() <= kFewKeys) return;
@@ -130,8 +141,9 @@ class Builder final : public nlohmann::json_sax<Json> {
 
   void take_room(size_t bytes) {
     if (bytes > room_)
-      fail(Status::bad_file, "%s: %zu bytes of JSON hold more values than such a document has: they would take above %zu bytes of memory", what_,
-           text_bytes_, text_bytes_ + kMoreThanText);
+      fail(Status::bad_file,
+           "%s: %zu bytes of JSON hold more values than such a document has: they would take above %zu bytes of memory",
+           what_, text_bytes_, text_bytes_ + kMoreThanText);
     room_ -= bytes;
   }
 
@@ -161,23 +173,50 @@ class Builder final : public nlohmann::json_sax<Json> {
   J* member_ = nullptr;   // of the last key
 };
 
-// Events of one document: to its tree, or, inside a container that is handed over, to a tree of one member after the other.
+// Events of one document: to its tree, or, inside a container that is handed over, to a tree of one member after the
+// other.
 class Parts final : public nlohmann::json_sax<Json> {
  public:
-  Parts(Json& root, std::string_view text, const char* what, std::span<const std::string> paths, JsonMember member, const Watch& watch)
-      : text_(text), what_(what), paths_(paths), member_(member), watch_(watch), tree_(root, text, what, false, watch) {}
+  Parts(Json& root, std::string_view text, const char* what, std::span<const std::string> paths, JsonMember member,
+        const Watch& watch)
+      : text_(text),
+        what_(what),
+        paths_(paths),
+        member_(member),
+        watch_(watch),
+        tree_(root, text, what, false, watch) {}
 
-  bool null() override { return scalar([](auto& b) { b.null(); }); }
-  bool boolean(bool v) override { return scalar([&](auto& b) { b.boolean(v); }); }
-  bool number_integer(number_integer_t v) override { return scalar([&](auto& b) { b.number_integer(v); }); }
-  bool number_unsigned(number_unsigned_t v) override { return scalar([&](auto& b) { b.number_unsigned(v); }); }
-  bool number_float(number_float_t v, const std::string& s) override { return scalar([&](auto& b) { b.number_float(v, s); }); }
-  bool string(std::string& s) override { return scalar([&](auto& b) { b.string(s); }); }
+  bool null() override {
+    return scalar([](auto& b) { b.null(); });
+  }
+  bool boolean(bool v) override {
+    return scalar([&](auto& b) { b.boolean(v); });
+  }
+  bool number_integer(number_integer_t v) override {
+    return scalar([&](auto& b) { b.number_integer(v); });
+  }
+  bool number_unsigned(number_unsigned_t v) override {
+    return scalar([&](auto& b) { b.number_unsigned(v); });
+  }
+  bool number_float(number_float_t v, const std::string& s) override {
+    return scalar([&](auto& b) { b.number_float(v, s); });
+  }
+  bool string(std::string& s) override {
+    return scalar([&](auto& b) { b.string(s); });
+  }
   bool binary(binary_t&) override { return false; }  // not in text
-  bool start_object(size_t n) override { return open(true, [&](auto& b) { b.start_object(n); }); }
-  bool start_array(size_t n) override { return open(false, [&](auto& b) { b.start_array(n); }); }
-  bool end_object() override { return close([](auto& b) { b.end_object(); }); }
-  bool end_array() override { return close([](auto& b) { b.end_array(); }); }
+  bool start_object(size_t n) override {
+    return open(true, [&](auto& b) { b.start_object(n); });
+  }
+  bool start_array(size_t n) override {
+    return open(false, [&](auto& b) { b.start_array(n); });
+  }
+  bool end_object() override {
+    return close([](auto& b) { b.end_object(); });
+  }
+  bool end_array() override {
+    return close([](auto& b) { b.end_array(); });
+  }
   bool key(std::string& name) override {
     if (apart_ && depth_ == 0) {
       key_ = std::move(name);
@@ -187,7 +226,9 @@ class Parts final : public nlohmann::json_sax<Json> {
     if (path_.size() < kDeepestPath + 1) path_.back() = name;
     return tree_.key(name);
   }
-  bool parse_error(size_t at, const std::string& token, const nlohmann::detail::exception& e) override { return tree_.parse_error(at, token, e); }
+  bool parse_error(size_t at, const std::string& token, const nlohmann::detail::exception& e) override {
+    return tree_.parse_error(at, token, e);
+  }
 
  private:
   static constexpr size_t kDeepestPath = 2;
@@ -229,8 +270,10 @@ class Parts final : public nlohmann::json_sax<Json> {
       end_member();
       return true;
     }
-    if (apart_) apart_ = false;
-    else path_.pop_back();
+    if (apart_)
+      apart_ = false;
+    else
+      path_.pop_back();
     event(tree_);
     return true;
   }
@@ -296,12 +339,15 @@ void walk_json(std::string_view text, nlohmann::json_sax<Json>& events, const Wa
   Json::sax_parse(WatchedText(text.data(), watch), WatchedText(text.data() + text.size(), watch), &events);
 }
 
-Json parse_json(std::string_view text, const char* what, const Watch& watch) { return parse<Json>(text, what, false, watch); }
+Json parse_json(std::string_view text, const char* what, const Watch& watch) {
+  return parse<Json>(text, what, false, watch);
+}
 OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch, bool exactly) {
   return parse<OrderedJson>(text, what, exactly, watch);
 }
 
-Json parse_json_parts(std::string_view text, const char* what, std::span<const std::string> paths, JsonMember member, const Watch& watch) {
+Json parse_json_parts(std::string_view text, const char* what, std::span<const std::string> paths, JsonMember member,
+                      const Watch& watch) {
   refuse_nul(text, what);
   Json root;
   const JsonGuard guard(root);

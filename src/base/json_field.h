@@ -1,5 +1,5 @@
-// json_field.h -- a value inside tokenizer.json (or another document) together with its path, so that every complaint says where:
-// "tokenizer.json: pre_tokenizer.pretokenizers[1].behavior: expected a string".
+// json_field.h -- a value inside tokenizer.json (or another document) together with its path, so that every complaint
+// says where: "tokenizer.json: pre_tokenizer.pretokenizers[1].behavior: expected a string".
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -22,9 +22,9 @@ class JsonField {
   const Json& json() const noexcept { return *value_; }
   const std::string& path() const noexcept { return path_; }
 
-  JsonField operator[](const char* key) const;   // of an object, or of null: then null
-  JsonField operator[](size_t i) const;          // of an array
-  size_t size() const;                           // of an array; null is empty
+  JsonField operator[](const char* key) const;  // of an object, or of null: then null
+  JsonField operator[](size_t i) const;         // of an array
+  size_t size() const;                          // of an array; null is empty
 
   // Each is Error{bad_file} when the value is of another type; a fallback stands in for null.
   const std::string& string() const;
@@ -35,7 +35,7 @@ class JsonField {
   // Misspelt fields would silently be defaults: Error{bad_file} unless this is an object of these fields and no others.
   void only(std::initializer_list<const char*> fields) const;
 
-  [[noreturn]] void expected(const char* what) const;                                      // Error{bad_file}
+  [[noreturn]] void expected(const char* what) const;                                    // Error{bad_file}
   [[noreturn]] void unsupported(const char* what, const std::string& value = "") const;  // Error{unsupported}
 
  private:

@@ -17,7 +17,8 @@ class Normals {
       return second_;
     }
     const Philox bits = philox(seed_, drawn_++, stream_);
-    const double u = (double(bits.word[0]) + 0.5) / 4294967296.0, angle = 6.283185307179586 * double(bits.word[1]) / 4294967296.0;
+    const double u = (double(bits.word[0]) + 0.5) / 4294967296.0,
+                 angle = 6.283185307179586 * double(bits.word[1]) / 4294967296.0;
     const double radius = std::sqrt(-2 * det::log(u));
     second_ = float(radius * det::sin(angle));
     kept_ = true;

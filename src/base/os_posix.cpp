@@ -22,7 +22,8 @@ namespace puna::os {
 namespace {
 
 int open_for_reading(const std::string& path, uint64_t* size) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must be refused below, not waited for here
+  const int fd =
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must be refused below, not waited for here
   if (fd < 0) fail_errno("open", path);
   FileDescriptor guard{fd};
   struct stat st;
@@ -57,13 +58,16 @@ MappedFile::MappedFile(const std::string& path) {
   data_ = static_cast<const std::byte*>(p);
 }
 
-MappedFile::~MappedFile() { if (data_) munmap(const_cast<std::byte*>(data_), size_); }
+MappedFile::~MappedFile() {
+  if (data_) munmap(const_cast<std::byte*>(data_), size_);
+}
 
 namespace {
 
 // madvise for the whole pages of this size inside a block.
 void advise_inside(const void* data, uint64_t bytes, uintptr_t page, int advice) noexcept {
-  const uintptr_t first = reinterpret_cast<uintptr_t>(data), begin = (first + page - 1) / page * page, end = (first + bytes) / page * page;
+  const uintptr_t first = reinterpret_cast<uintptr_t>(data), begin = (first + page - 1) / page * page,
+                  end = (first + bytes) / page * page;
   if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, advice);
 }
 
@@ -83,7 +87,9 @@ void fetch_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
   const uintptr_t pages = (reinterpret_cast<uintptr_t>(data) + bytes - begin + page - 1) / page;
   for (uint64_t i = 0; i < kSamples; ++i) {
     unsigned char resident = 1;
-    if (mincore(reinterpret_cast<void*>(begin + pages * i / kSamples * page), page, &resident) == 0 && (resident & 1) != 0) continue;
+    if (mincore(reinterpret_cast<void*>(begin + pages * i / kSamples * page), page, &resident) == 0 &&
+        (resident & 1) != 0)
+      continue;
     madvise(reinterpret_cast<void*>(begin), pages * page, MADV_WILLNEED);
     return;
   }

@@ -12,7 +12,9 @@ namespace puna::os {
 
 struct FileDescriptor {
   int fd;
-  ~FileDescriptor() { if (fd >= 0) ::close(fd); }
+  ~FileDescriptor() {
+    if (fd >= 0) ::close(fd);
+  }
 };
 
 [[noreturn]] inline void fail_errno(const char* verb, const std::string& path) {

@@ -1,4 +1,5 @@
-// os_windows.cpp -- os.h on Windows: the same promises through its wide-character calls; paths are UTF-8 outside of this file.
+// os_windows.cpp -- os.h on Windows: the same promises through its wide-character calls; paths are UTF-8 outside of
+// this file.
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX
@@ -26,7 +27,8 @@ std::wstring wide(const std::string& utf8) {
 
 [[noreturn]] void fail_last(const char* verb, const std::string& path, DWORD error = GetLastError()) {
   wchar_t text[256] = L"";
-  DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr, error, 0, text, 256, nullptr);
+  DWORD n =
+      FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr, error, 0, text, 256, nullptr);
   while (n > 0 && (text[n - 1] == L'\r' || text[n - 1] == L'\n' || text[n - 1] == L'.')) text[--n] = 0;
   char utf8[768] = "";
   WideCharToMultiByte(CP_UTF8, 0, text, -1, utf8, sizeof utf8 - 1, nullptr, nullptr);
@@ -35,12 +37,14 @@ std::wstring wide(const std::string& utf8) {
 
 struct Handle {
   HANDLE h = INVALID_HANDLE_VALUE;
-  ~Handle() { if (h != INVALID_HANDLE_VALUE && h != nullptr) CloseHandle(h); }
+  ~Handle() {
+    if (h != INVALID_HANDLE_VALUE && h != nullptr) CloseHandle(h);
+  }
 };
 
 HANDLE open_for_reading(const std::string& path, uint64_t* size) {
-  Handle file{CreateFileW(wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
-                          FILE_ATTRIBUTE_NORMAL, nullptr)};
+  Handle file{CreateFileW(wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                          nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.h == INVALID_HANDLE_VALUE) fail_last("open", path);
   LARGE_INTEGER bytes;
   if (GetFileType(file.h) != FILE_TYPE_DISK) fail(Status::io, "'%s' is not a regular file", path.c_str());
@@ -59,7 +63,8 @@ DWORD attributes(const std::string& path) noexcept {
 
 // A view of `bytes` bytes; the view keeps the mapping object alive.
 void* map_view(HANDLE file, uint64_t bytes, bool writable, const std::string& path) {
-  const Handle mapping{CreateFileMappingW(file, nullptr, writable ? PAGE_READWRITE : PAGE_READONLY, DWORD(bytes >> 32), DWORD(bytes), nullptr)};
+  const Handle mapping{CreateFileMappingW(file, nullptr, writable ? PAGE_READWRITE : PAGE_READONLY, DWORD(bytes >> 32),
+                                          DWORD(bytes), nullptr)};
   if (mapping.h == nullptr) fail_last("map", path);
   void* const view = MapViewOfFile(mapping.h, writable ? FILE_MAP_WRITE : FILE_MAP_READ, 0, 0, SIZE_T(bytes));
   if (view == nullptr) fail_last("map", path);
@@ -84,13 +89,16 @@ MappedFile::MappedFile(const std::string& path) {
   data_ = static_cast<const std::byte*>(map_view(file.h, size_, /*writable=*/false, path));
 }
 
-MappedFile::~MappedFile() { if (data_) UnmapViewOfFile(data_); }
+MappedFile::~MappedFile() {
+  if (data_) UnmapViewOfFile(data_);
+}
 
 void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
   VirtualUnlock(const_cast<std::byte*>(data), SIZE_T(bytes));  // of pages that are not locked: out of the working set
 }
 
-void expect_random_reads(const std::byte*, uint64_t) noexcept {}  // a mapping has no such word here; its faults bring few pages
+void expect_random_reads(const std::byte*, uint64_t) noexcept {
+}  // a mapping has no such word here; its faults bring few pages
 
 void fetch_mapped_pages(const std::byte* data, uint64_t bytes) noexcept {
   WIN32_MEMORY_RANGE_ENTRY range{const_cast<std::byte*>(data), SIZE_T(bytes)};
@@ -103,7 +111,8 @@ FileStamp file_stamp(const std::string& path) {
   WIN32_FILE_ATTRIBUTE_DATA d;
   if (!GetFileAttributesExW(wide(path).c_str(), GetFileExInfoStandard, &d)) fail_last("examine", path);
   const auto join = [](DWORD high, DWORD low) { return uint64_t(high) << 32 | low; };
-  return {join(d.nFileSizeHigh, d.nFileSizeLow), int64_t(join(d.ftLastWriteTime.dwHighDateTime, d.ftLastWriteTime.dwLowDateTime)) * 100};
+  return {join(d.nFileSizeHigh, d.nFileSizeLow),
+          int64_t(join(d.ftLastWriteTime.dwHighDateTime, d.ftLastWriteTime.dwLowDateTime)) * 100};
 }
 
 bool is_directory(const std::string& path) noexcept {
@@ -141,7 +150,8 @@ std::string read_file(const std::string& path, uint64_t limit) {
   size_t done = 0;
   while (done < bytes.size()) {
     DWORD n = 0;
-    if (!ReadFile(file.h, bytes.data() + done, DWORD(std::min<size_t>(bytes.size() - done, 1 << 30)), &n, nullptr)) fail_last("read", path);
+    if (!ReadFile(file.h, bytes.data() + done, DWORD(std::min<size_t>(bytes.size() - done, 1 << 30)), &n, nullptr))
+      fail_last("read", path);
     if (n == 0) break;
     done += n;
   }
@@ -150,7 +160,8 @@ std::string read_file(const std::string& path, uint64_t limit) {
 }
 
 void make_folder(const std::string& path) {
-  if (!CreateDirectoryW(wide(path).c_str(), nullptr) && GetLastError() != ERROR_ALREADY_EXISTS) fail_last("make the folder", path);
+  if (!CreateDirectoryW(wide(path).c_str(), nullptr) && GetLastError() != ERROR_ALREADY_EXISTS)
+    fail_last("make the folder", path);
   if (!is_directory(path)) fail(Status::io, "%s: there is a file of that name, expected a folder", path.c_str());
 }
 
@@ -165,8 +176,8 @@ std::string utf8(const std::wstring& text) {
 
 // Where links end; the name itself where nothing is.
 std::string followed(const std::string& path) {
-  const Handle file{CreateFileW(wide(path).c_str(), 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
-                                FILE_ATTRIBUTE_NORMAL, nullptr)};
+  const Handle file{CreateFileW(wide(path).c_str(), 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                                OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.h == INVALID_HANDLE_VALUE) return path;
   std::wstring name(32768, L'\0');
   const DWORD n = GetFinalPathNameByHandleW(file.h, name.data(), DWORD(name.size()), FILE_NAME_NORMALIZED);
@@ -177,25 +188,29 @@ std::string followed(const std::string& path) {
 
 // A pipe, a console or another device of this name, open for writing.
 HANDLE open_stream(const std::string& path) {
-  Handle file{CreateFileW(wide(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
+  Handle file{CreateFileW(wide(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING,
+                          FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.h == INVALID_HANDLE_VALUE || GetFileType(file.h) == FILE_TYPE_DISK) return INVALID_HANDLE_VALUE;
   return std::exchange(file.h, INVALID_HANDLE_VALUE);
 }
 
 void require_no_folder(const std::string& path) {
-  if (is_directory(path)) fail(Status::io, "cannot write '%s': it is a folder, expected the name of a file", path.c_str());
+  if (is_directory(path))
+    fail(Status::io, "cannot write '%s': it is a folder, expected the name of a file", path.c_str());
 }
 
 size_t name_at(const std::string& path) { return path.find_last_of("/\\:") + 1; }  // npos + 1 is 0
 
-// Temporary files that killed writers left: those of writers that live are open, shared with nobody, and cannot be deleted.
+// Temporary files that killed writers left: those of writers that live are open, shared with nobody, and cannot be
+// deleted.
 void remove_left_over(const std::string& folder, const std::string& prefix) {
   WIN32_FIND_DATAW found;
   const HANDLE all = FindFirstFileW(wide(folder + prefix + "*").c_str(), &found);
   if (all == INVALID_HANDLE_VALUE) return;
   do {
     const std::string name = utf8(found.cFileName), tail = name.substr(std::min(prefix.size(), name.size()));
-    if (!tail.empty() && tail.find_first_not_of("0123456789-abcdef") == tail.npos) DeleteFileW(wide(folder + name).c_str());
+    if (!tail.empty() && tail.find_first_not_of("0123456789-abcdef") == tail.npos)
+      DeleteFileW(wide(folder + name).c_str());
   } while (FindNextFileW(all, &found));
   FindClose(all);
 }
@@ -208,7 +223,8 @@ AtomicFile::AtomicFile(const std::string& path, Streams streams) : path_(path) {
     file_ = reinterpret_cast<intptr_t>(stream);
     if (streams == Streams::written) return;
     CloseHandle(stream);
-    fail(Status::io, "cannot write '%s': it is a pipe or a device, which this format cannot be streamed to", path.c_str());
+    fail(Status::io, "cannot write '%s': it is a pipe or a device, which this format cannot be streamed to",
+         path.c_str());
   }
   target_ = followed(path);
   const size_t at = name_at(target_);
@@ -223,9 +239,12 @@ void AtomicFile::create_temporary(const std::string& folder, const std::string& 
     char tail[48];
     snprintf(tail, sizeof tail, "%lu-%08lx", GetCurrentProcessId(), static_cast<unsigned long>(GetTickCount64() + n));
     temporary_ = folder + prefix + tail;
-    const HANDLE h = CreateFileW(wide(temporary_).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr);
-    if (h != INVALID_HANDLE_VALUE) file_ = reinterpret_cast<intptr_t>(h);
-    else if (GetLastError() != ERROR_FILE_EXISTS || n == 1000) fail_last("create a file beside", path_);
+    const HANDLE h = CreateFileW(wide(temporary_).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, CREATE_NEW,
+                                 FILE_ATTRIBUTE_NORMAL, nullptr);
+    if (h != INVALID_HANDLE_VALUE)
+      file_ = reinterpret_cast<intptr_t>(h);
+    else if (GetLastError() != ERROR_FILE_EXISTS || n == 1000)
+      fail_last("create a file beside", path_);
   }
 }
 
@@ -260,7 +279,8 @@ void AtomicFile::write(const void* data, size_t bytes) {
 }
 
 std::byte* AtomicFile::map(uint64_t bytes) {
-  if (target_.empty()) fail(Status::io, "cannot write '%s': it is a pipe or a device, which cannot be mapped", path_.c_str());
+  if (target_.empty())
+    fail(Status::io, "cannot write '%s': it is a pipe or a device, which cannot be mapped", path_.c_str());
   mapped_ = map_view(of(file_), bytes, /*writable=*/true, path_);  // makes the file this long, its room taken
   mapped_bytes_ = bytes;
   return static_cast<std::byte*>(mapped_);
@@ -276,7 +296,8 @@ void AtomicFile::commit() {
   const std::wstring from = wide(temporary_), to = wide(target_);
   if (mapped_) UnmapViewOfFile(std::exchange(mapped_, nullptr));
   CloseHandle(of(std::exchange(file_, kNoFile)));  // an open file cannot be renamed here
-  // ReplaceFile keeps who may read the old file; where there is none, or the file system has no such thing, the name alone changes.
+  // ReplaceFile keeps who may read the old file; where there is none, or the file system has no such thing, the name
+  // alone changes.
   constexpr DWORD kKept = REPLACEFILE_IGNORE_MERGE_ERRORS;
   if (is_file(target_) && ReplaceFileW(to.c_str(), from.c_str(), nullptr, kKept, nullptr, nullptr)) return;
   if (MoveFileExW(from.c_str(), to.c_str(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) return;
@@ -289,11 +310,14 @@ void remove_temporaries() noexcept {}  // an open file cannot be deleted here; t
 
 AppendedFile::AppendedFile(const std::string& path, uint64_t keep) {
   require_no_folder(path);
-  Handle file{CreateFileW(wide(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ, nullptr, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr)};
+  Handle file{CreateFileW(wide(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ, nullptr, OPEN_ALWAYS,
+                          FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.h == INVALID_HANDLE_VALUE) fail_last("write", path);
   LARGE_INTEGER end;
   end.QuadPart = LONGLONG(keep);
-  if (GetFileType(file.h) == FILE_TYPE_DISK && (!SetFilePointerEx(file.h, end, nullptr, FILE_BEGIN) || !SetEndOfFile(file.h))) fail_last("shorten", path);
+  if (GetFileType(file.h) == FILE_TYPE_DISK &&
+      (!SetFilePointerEx(file.h, end, nullptr, FILE_BEGIN) || !SetEndOfFile(file.h)))
+    fail_last("shorten", path);
   file_ = reinterpret_cast<intptr_t>(std::exchange(file.h, INVALID_HANDLE_VALUE));
 }
 

@@ -60,7 +60,9 @@ std::string followed(const std::string& named) {
 
 // ---- FIFOs and devices ----
 
-void refuse(const std::string& path, const char* what) { fail(Status::io, "cannot write '%s': it is %s, expected the name of a file", path.c_str(), what); }
+void refuse(const std::string& path, const char* what) {
+  fail(Status::io, "cannot write '%s': it is %s, expected the name of a file", path.c_str(), what);
+}
 
 bool is_stream(mode_t mode) { return S_ISFIFO(mode) || S_ISCHR(mode); }
 
@@ -73,7 +75,8 @@ void require_file_or_stream(const std::string& path, mode_t mode) {
 int open_stream(const std::string& path) {
   // A FIFO that nobody reads must be refused, not waited for.
   FileDescriptor file{::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (file.fd < 0 && errno == ENXIO) fail(Status::io, "cannot write '%s': nobody reads this FIFO; start its reader first", path.c_str());
+  if (file.fd < 0 && errno == ENXIO)
+    fail(Status::io, "cannot write '%s': nobody reads this FIFO; start its reader first", path.c_str());
   if (file.fd < 0) fail_errno("open", path);
   struct stat st;
   if (fstat(file.fd, &st) != 0) fail_errno("examine", path);
@@ -92,8 +95,8 @@ bool has_room(int fd) {
   return (p.revents & POLLERR) == 0;
 }
 
-// Bytes taken before the system said no (errno). A FIFO is not waited for inside write(): its reader may go meanwhile, and the signal that says so would
-// end the host. poll() says it as an error.
+// Bytes taken before the system said no (errno). A FIFO is not waited for inside write(): its reader may go meanwhile,
+// and the signal that says so would end the host. poll() says it as an error.
 size_t write_all(int fd, const char* p, size_t bytes) {
   size_t done = 0;
   while (done < bytes) {
@@ -112,7 +115,7 @@ size_t write_all(int fd, const char* p, size_t bytes) {
 // ---- temporary names: .NAME.puna-PID-XXXXXXXX, locked while their writer lives ----
 
 constexpr char kMark[] = ".puna-";
-constexpr size_t kRandom = 8;       // hexadecimal digits
+constexpr size_t kRandom = 8;         // hexadecimal digits
 constexpr size_t kLongestName = 200;  // of NAME: the whole stays below the 255 bytes of every file system
 
 std::string temporary_prefix(const std::string& name) {
@@ -131,8 +134,8 @@ pid_t maker_of(std::string_view file, std::string_view prefix) {
   return pid_t(strtol(std::string(file.substr(0, digits)).c_str(), nullptr, 10));
 }
 
-// What writers of this name left behind when they were killed. A writer that lives holds a lock on its file; where there are no locks, whether a
-// process of that number lives has to do.
+// What writers of this name left behind when they were killed. A writer that lives holds a lock on its file; where
+// there are no locks, whether a process of that number lives has to do.
 void remove_left_over(const std::string& folder, const std::string& prefix) noexcept {
   DIR* const all = opendir(folder.c_str());
   if (!all) return;
@@ -144,7 +147,8 @@ void remove_left_over(const std::string& folder, const std::string& prefix) noex
     struct stat st;
     if (file.fd < 0 || fstat(file.fd, &st) != 0 || !S_ISREG(st.st_mode)) continue;
     const bool locked = flock(file.fd, LOCK_EX | LOCK_NB) == 0;
-    if (locked || (errno != EWOULDBLOCK && getpgid(maker) < 0 && errno == ESRCH)) unlinkat(dirfd(all), entry->d_name, 0);
+    if (locked || (errno != EWOULDBLOCK && getpgid(maker) < 0 && errno == ESRCH))
+      unlinkat(dirfd(all), entry->d_name, 0);
   }
   closedir(all);
 }
@@ -156,12 +160,14 @@ bool take(int fd) {
   return fstat(fd, &st) == 0 && st.st_nlink != 0;
 }
 
-// The new file is as the old one: who may read it, and whose it is. Who may not give files away keeps the owner; then a group must not gain rights.
+// The new file is as the old one: who may read it, and whose it is. Who may not give files away keeps the owner; then a
+// group must not gain rights.
 void make_alike(int fd, const struct stat& old) {
   struct stat now;
   if (fstat(fd, &now) != 0) return;
   mode_t mode = old.st_mode & 0777;
-  if ((now.st_uid != old.st_uid || now.st_gid != old.st_gid) && fchown(fd, old.st_uid, old.st_gid) != 0 && fchown(fd, uid_t(-1), old.st_gid) != 0)
+  if ((now.st_uid != old.st_uid || now.st_gid != old.st_gid) && fchown(fd, old.st_uid, old.st_gid) != 0 &&
+      fchown(fd, uid_t(-1), old.st_gid) != 0)
     mode = (mode & 0707) | (mode & 070 & (mode & 07) << 3);
   fchmod(fd, mode);
 }
@@ -169,7 +175,8 @@ void make_alike(int fd, const struct stat& old) {
 void flush_folder(const std::string& target) {
   const FileDescriptor folder{::open(folder_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (folder.fd < 0) return;  // may be entered, not read: nothing can be done
-  if (fsync(folder.fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS) fail_errno("flush the folder of", target);
+  if (fsync(folder.fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
+    fail_errno("flush the folder of", target);
 }
 
 }  // namespace
@@ -199,7 +206,8 @@ void AtomicFile::create_temporary(const std::string& folder, const std::string& 
   const std::string prefix = temporary_prefix(name);
   remove_left_over(folder, prefix);
   constexpr int kAttempts = 1000;
-  uint64_t random = uint64_t(std::chrono::steady_clock::now().time_since_epoch().count()) ^ reinterpret_cast<uintptr_t>(this);
+  uint64_t random =
+      uint64_t(std::chrono::steady_clock::now().time_since_epoch().count()) ^ reinterpret_cast<uintptr_t>(this);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     random = random * 6364136223846793005u + 1442695040888963407u;
     char tail[32];
@@ -248,7 +256,8 @@ void AtomicFile::commit() {
   if (mapped_ && msync(mapped_, mapped_bytes_, MS_SYNC) != 0) fail_errno("flush", path_);
   if (fsync(int(file_)) != 0) fail_errno("flush", path_);
   struct stat now;
-  if (lstat(target_.c_str(), &now) == 0 && !S_ISREG(now.st_mode)) fail(Status::io, "cannot replace '%s': it is no regular file any more", path_.c_str());
+  if (lstat(target_.c_str(), &now) == 0 && !S_ISREG(now.st_mode))
+    fail(Status::io, "cannot replace '%s': it is no regular file any more", path_.c_str());
   if (rename(temporary_.c_str(), target_.c_str()) != 0) fail_errno("replace", path_);
   ::close(int(std::exchange(file_, kNoFile)));
   flush_folder(target_);
@@ -285,9 +294,12 @@ AppendedFile::AppendedFile(const std::string& path, uint64_t keep) {
   struct stat st;
   const bool exists = stat(path.c_str(), &st) == 0;
   if (exists) require_file_or_stream(path, st.st_mode);
-  FileDescriptor file{exists && is_stream(st.st_mode) ? open_stream(path) : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+  FileDescriptor file{exists && is_stream(st.st_mode)
+                          ? open_stream(path)
+                          : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
   if (file.fd < 0) fail_errno("write", path);
-  if (fstat(file.fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(file.fd, off_t(keep)) != 0) fail_errno("shorten", path);
+  if (fstat(file.fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(file.fd, off_t(keep)) != 0)
+    fail_errno("shorten", path);
   file_ = std::exchange(file.fd, -1);
 }
 

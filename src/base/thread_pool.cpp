@@ -1,6 +1,6 @@
-// thread_pool.cpp -- our Executor: threads that take indices from one counter, look out for the next run for some microseconds, then sleep.
-// No more of them are awake than there are CPUs, however many were asked for. One run at a time: a second caller, and a run from inside a
-// run, execute inline (same bits, by contract).
+// thread_pool.cpp -- our Executor: threads that take indices from one counter, look out for the next run for some
+// microseconds, then sleep. No more of them are awake than there are CPUs, however many were asked for. One run at a
+// time: a second caller, and a run from inside a run, execute inline (same bits, by contract).
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -43,14 +43,17 @@ class ThreadPool final : public Executor {
 
   void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept override {
     if (taken_.exchange(true, std::memory_order_acquire)) return run_inline(n, fn);
-    if (n <= 1 || workers_.empty()) run_inline(n, fn);
-    else run_parallel(n, fn);
+    if (n <= 1 || workers_.empty())
+      run_inline(n, fn);
+    else
+      run_parallel(n, fn);
     taken_.store(false, std::memory_order_release);
   }
 
  private:
-  // One word says whether a run is open, which one it is, and how many workers are inside. The caller closes it when the indices are
-  // gone and waits for those inside only: a worker that a busy machine has not woken yet is not waited for.
+  // One word says whether a run is open, which one it is, and how many workers are inside. The caller closes it when
+  // the indices are gone and waits for those inside only: a worker that a busy machine has not woken yet is not waited
+  // for.
   static constexpr uint64_t kInside = 0xFFFF, kOpen = kInside + 1, kRun = kOpen * 2;
 
   void run_parallel(int64_t n, FunctionRef<void(int64_t)> fn) noexcept {
@@ -129,8 +132,8 @@ class ThreadPool final : public Executor {
     return true;
   }
 
-  // Asks for some tens of microseconds, the time between two stages of a pass. Not at all when there is one CPU: then looking out takes it from
-  // the one that is waited for.
+  // Asks for some tens of microseconds, the time between two stages of a pass. Not at all when there is one CPU: then
+  // looking out takes it from the one that is waited for.
   template <class F>
   bool look_out(F&& happened) const noexcept {
     for (int i = 0; i < looks_; ++i) {
@@ -172,10 +175,13 @@ class HostPool final : public Executor {
   void run(int64_t n, FunctionRef<void(int64_t)> fn) noexcept override {
     if (n <= 1) return run_inline(n, fn);
     count_shared_run();
-    host_.parallel_for(host_.user, n, [](void* data, int64_t i) {
-      const FpEnv fp;
-      (*static_cast<FunctionRef<void(int64_t)>*>(data))(i);
-    }, &fn);
+    host_.parallel_for(
+        host_.user, n,
+        [](void* data, int64_t i) {
+          const FpEnv fp;
+          (*static_cast<FunctionRef<void(int64_t)>*>(data))(i);
+        },
+        &fn);
   }
 
  private:

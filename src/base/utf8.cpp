@@ -38,7 +38,8 @@ void append_utf8(std::string& out, uint32_t code) {
 
 namespace {
 
-// Where [p, stop) first has what is_bad(p) or what is no UTF-8; a character that begins before `stop` may end behind it. NULL: nowhere; p is then behind.
+// Where [p, stop) first has what is_bad(p) or what is no UTF-8; a character that begins before `stop` may end behind
+// it. NULL: nowhere; p is then behind.
 template <class Bad>
 const char* find_bad(const char*& p, const char* stop, const char* end, Bad is_bad) noexcept {
   while (p < stop) {
@@ -68,7 +69,8 @@ size_t find_non_text(std::string_view bytes, const Watch& watch) {
   const char* const end = p + bytes.size();
   while (p < end) {
     watch.tick(kStride / 64);
-    if (const char* const bad = find_bad(p, p + std::min(kStride, end - p), end, [](char c) { return c == '\0'; })) return size_t(bad - bytes.data());
+    if (const char* const bad = find_bad(p, p + std::min(kStride, end - p), end, [](char c) { return c == '\0'; }))
+      return size_t(bad - bytes.data());
   }
   return std::string_view::npos;
 }

@@ -11,9 +11,9 @@ namespace puna {
 
 struct Utf8 {
   enum Status : uint8_t { valid, invalid, incomplete };
-  uint32_t code;   // meaningless unless valid
-  uint8_t size;    // bytes; of a malformed sequence its "maximal subpart" (Unicode 16.0, section 3.9), at least 1
-  Status status;   // incomplete: the text ends where a well-formed character could still go on
+  uint32_t code;  // meaningless unless valid
+  uint8_t size;   // bytes; of a malformed sequence its "maximal subpart" (Unicode 16.0, section 3.9), at least 1
+  Status status;  // incomplete: the text ends where a well-formed character could still go on
 };
 Utf8 decode_utf8(const char* p, const char* end) noexcept;  // p < end
 void append_utf8(std::string& out, uint32_t code);          // code is a scalar value

@@ -1,4 +1,4 @@
-// chat_template.cpp -- ChatTemplate on the interpreter in jinja_*: parse once, render on any number of threads.
+// chat_template.cpp -- ChatTemplate on the interpreter in jinja/: parse once, render on any number of threads.
 #include "puna/chat/chat_template.h"
 
 #include "chat/jinja/globals.h"
@@ -29,7 +29,8 @@ class JinjaTemplate final : public ChatTemplate {
   JinjaTemplate(std::string_view source, const Limits& limits, const Watch& watch)
       : limits_(limits), program_(parse_program(source, limits.depth, watch)) {}
 
-  RenderedChat render(std::string_view variables_json, std::string_view now, const Watch& watch, const Texts& otherwise) const override {
+  RenderedChat render(std::string_view variables_json, std::string_view now, const Watch& watch,
+                      const Texts& otherwise) const override {
     PUNA_REQUIRE(now.empty() || is_date(now), "now is '%.20s', expected a date YYYY-MM-DD", std::string(now).c_str());
     const Value variables = read_variables(variables_json, watch);
     Machine m(limits_, now, watch);
@@ -37,16 +38,22 @@ class JinjaTemplate final : public ChatTemplate {
       for (const std::string& name : program_.names) {
         const Value* given = variables.as<Dict>().find_text(m, name);
         const auto token = otherwise.find(name);
-        if (token == otherwise.end()) m.context.push_back(given ? *given : find_global(m, name));
-        else if (!given) m.context.push_back(value_of(m, token->second));
-        else m.context.push_back(is_one_of(*given, otherwise) ? m.text(given->text()) : *given);
+        if (token == otherwise.end())
+          m.context.push_back(given ? *given : find_global(m, name));
+        else if (!given)
+          m.context.push_back(value_of(m, token->second));
+        else
+          m.context.push_back(is_one_of(*given, otherwise) ? m.text(given->text()) : *given);
       }
       m.open_scope(nullptr, program_.hidden);
       m.execute(program_.body);
     } catch (const Raised& r) {
       if (now.empty() && r.message.find("'strftime_now' is undefined") != std::string::npos)
-        fail(Status::invalid_argument, "the chat template asks for today's date, and the library reads no clock: give one, YYYY-MM-DD (C: date of the options; "
-             "puna: --date; Python and Rust: date). It said: chat template line %d: %s", m.line, r.message.c_str());
+        fail(Status::invalid_argument,
+             "the chat template asks for today's date, and the library reads no clock: give one, YYYY-MM-DD (C: date "
+             "of the options; "
+             "puna: --date; Python and Rust: date). It said: chat template line %d: %s",
+             m.line, r.message.c_str());
       fail(r.status, "chat template line %d: %s", m.line, r.message.c_str());
     }
     Marked output = m.take_output();
@@ -64,7 +71,8 @@ class JinjaTemplate final : public ChatTemplate {
 
 }  // namespace
 
-std::shared_ptr<const ChatTemplate> ChatTemplate::parse(std::string_view source, const Limits& limits, const Watch& watch) {
+std::shared_ptr<const ChatTemplate> ChatTemplate::parse(std::string_view source, const Limits& limits,
+                                                        const Watch& watch) {
   return std::make_shared<JinjaTemplate>(source, limits, watch);
 }
 

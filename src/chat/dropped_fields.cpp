@@ -22,17 +22,20 @@ bool is_plain(char c) {
   return u >= 0x80 || (u >= '0' && u <= '9') || (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || u == ' ';
 }
 
-// Where in a rendered chat phrases stand. Chats are written in order, so the search goes on where it ended: linear where nothing is missing.
+// Where in a rendered chat phrases stand. Chats are written in order, so the search goes on where it ended: linear
+// where nothing is missing.
 class Haystack {
  public:
   size_t at() const noexcept { return at_; }
   void go_on_at(size_t at) noexcept { at_ = at; }
   Haystack(const RenderedChat& chat, const Watch& watch) : watch_(watch) {
-    for (const TextSpan& s : chat.content) text_ += lowered(std::string_view(chat.text).substr(s.begin, s.end - s.begin)) + '\0';
+    for (const TextSpan& s : chat.content)
+      text_ += lowered(std::string_view(chat.text).substr(s.begin, s.end - s.begin)) + '\0';
     if (chat.content.empty()) text_ = lowered(chat.text);
   }
 
-  // Is one phrase of `text` there, at `at_` or later? Then the next search begins behind it; `anywhere`: or before, which moves nothing.
+  // Is one phrase of `text` there, at `at_` or later? Then the next search begins behind it; `anywhere`: or before,
+  // which moves nothing.
   bool has(std::string_view text, bool anywhere) {
     constexpr size_t kLeast = 4;  // a shorter phrase is found by chance, so that it counts only where there is no other
     bool looked = false, found = false;
@@ -109,12 +112,15 @@ void look(const OrderedJson& value, Haystack& in, bool anywhere, Seen& seen) {
 void look_at_content(const OrderedJson& content, Haystack& in, Seen& seen) {
   if (!content.is_array()) return look(content, in, true, seen);
   for (const OrderedJson& part : content) {
-    if (part.is_string()) look(part, in, true, seen);
-    else if (part.is_object() && part.contains("text")) look(part["text"], in, true, seen);
+    if (part.is_string())
+      look(part, in, true, seen);
+    else if (part.is_object() && part.contains("text"))
+      look(part["text"], in, true, seen);
   }
 }
 
-// A call is its arguments: the name alone is in the list of tools as well. OpenAI writes {"function": {"name", "arguments"}}.
+// A call is its arguments: the name alone is in the list of tools as well. OpenAI writes {"function": {"name",
+// "arguments"}}.
 void look_at_calls(const OrderedJson& calls, Haystack& in, Seen& seen) {
   if (!calls.is_array()) return;
   for (const OrderedJson& call : calls) {
@@ -162,20 +168,26 @@ std::vector<std::string> dropped_fields(std::string_view variables_json, const R
       for (const auto& [key, value] : messages[i].items()) {
         Seen seen;
         text.go_on_at(start);  // the template's order inside a message need not be the chat's
-        if (key == "content") look_at_content(value, text, seen);
-        else if (key == "tool_calls") look_at_calls(value, text, seen);
-        else if (key == "reasoning_content" || key == "reasoning" || key == "thinking") look(value, text, true, seen);
+        if (key == "content")
+          look_at_content(value, text, seen);
+        else if (key == "tool_calls")
+          look_at_calls(value, text, seen);
+        else if (key == "reasoning_content" || key == "reasoning" || key == "thinking")
+          look(value, text, true, seen);
         say(seen, "messages[" + std::to_string(i) + "]." + key);
         end = std::max(end, text.at());
       }
-      const bool system = messages[i].contains("role") && (is_text(messages[i]["role"], "system") || is_text(messages[i]["role"], "developer"));
+      const bool system = messages[i].contains("role") &&
+                          (is_text(messages[i]["role"], "system") || is_text(messages[i]["role"], "developer"));
       text.go_on_at(system ? start : end);  // some templates write the system message into the last one
     }
   }
   for (const auto& [key, value] : variables.items()) {
     Seen seen;
-    if (key == "tools") look_at_tools(value, text, seen);
-    else if (key == "documents") look(value, text, true, seen);
+    if (key == "tools")
+      look_at_tools(value, text, seen);
+    else if (key == "documents")
+      look(value, text, true, seen);
     say(seen, key);
   }
   return dropped;

@@ -3,10 +3,10 @@
 #include <optional>
 
 #include "base/json.h"
-#include "puna/base/error.h"
-#include "puna/chat/llama4_chat.h"
 #include "chat/jinja/unicode.h"
 #include "chat/python_calls.h"
+#include "puna/base/error.h"
+#include "puna/chat/llama4_chat.h"
 
 namespace puna {
 namespace {
@@ -28,13 +28,17 @@ OrderedJson json_or_null(std::string_view text) {
   if (has_many_keys(text)) return nullptr;
   try {
     return parse_ordered_json(text, "tool call", Watch(), /*exactly=*/true);
-  } catch (const Error&) { return nullptr; }
+  } catch (const Error&) {
+    return nullptr;
+  }
 }
 
-// <function=NAME>{ARGUMENTS}: the name reaches as far as it can without a '}', the arguments end at the first '}' of their line.
+// <function=NAME>{ARGUMENTS}: the name reaches as far as it can without a '}', the arguments end at the first '}' of
+// their line.
 Call function_tag(std::string_view s, bool& found) {
   constexpr std::string_view kOpen = "<function=";
-  for (size_t at = 0, end = 0; (at = s.find(kOpen, at)) != s.npos; at = end) {  // another one before `end` would fail the same way
+  for (size_t at = 0, end = 0; (at = s.find(kOpen, at)) != s.npos;
+       at = end) {  // another one before `end` would fail the same way
     const size_t start = at + kOpen.size();
     end = s.find('}', start);
     if (end == s.npos) return std::nullopt;
@@ -63,7 +67,8 @@ Call custom_call(const std::string& s) {
     OrderedJson json = json_or_null(s);
     const JsonGuard guard(json);
     const bool names = json.is_object() && json.contains("name") && json["name"].is_string();
-    const bool callable = names && json.contains("parameters") && (json["parameters"].is_object() || json["parameters"].is_string());
+    const bool callable =
+        names && json.contains("parameters") && (json["parameters"].is_object() || json["parameters"].is_string());
     if (!callable) return std::nullopt;
     PythonCall call(json["name"].get<std::string>());
     call.arguments = std::move(json["parameters"]);
@@ -138,7 +143,8 @@ AssistantMessage llama4_parse_assistant(std::string_view text, MessageEnd end) {
   }
 
   Call call = custom_call(s);
-  if (call && is_builtin_tool(call->name)) {  // a builtin tool called in a custom tool's notation: its first argument is the query
+  if (call && is_builtin_tool(
+                  call->name)) {  // a builtin tool called in a custom tool's notation: its first argument is the query
     const bool has_query = call->arguments.is_object() && !call->arguments.empty();
     call = has_query ? with_argument(call->name, "query", std::move(call->arguments.front())) : std::nullopt;
   } else if (!call) {

@@ -1,9 +1,10 @@
-// llama4_chat.cpp -- writes a dialog as Meta's code does: each text apart, so that what a message says is never a special token.
+// llama4_chat.cpp -- writes a dialog as Meta's code does: each text apart, so that what a message says is never a
+// special token.
 #include "puna/chat/llama4_chat.h"
 
 #include "base/json.h"
-#include "puna/base/error.h"
 #include "chat/python_calls.h"
+#include "puna/base/error.h"
 
 namespace puna {
 namespace {
@@ -40,7 +41,8 @@ class Writer {
     require(m.is_object() && m.contains("role") && m["role"].is_string(), "expected an object with a role");
     const std::string role = m["role"];
     const bool assistant = role == "assistant", tool = role == "tool";
-    require(assistant || tool || role == "system" || role == "user", "the role must be system, user, assistant or tool");
+    require(assistant || tool || role == "system" || role == "user",
+            "the role must be system, user, assistant or tool");
     header(tool ? "ipython" : role);
     if (m.contains("content")) content(m["content"]);
     if (role == "user" && m.contains("context") && !m["context"].is_null()) {
@@ -53,7 +55,8 @@ class Writer {
       for (const OrderedJson& call : m["tool_calls"]) text(tool_call(call));
       called = !m["tool_calls"].empty();
     }
-    const bool unfinished = assistant && (called || (m.contains("stop_reason") && is_text(m["stop_reason"], "end_of_message")));
+    const bool unfinished =
+        assistant && (called || (m.contains("stop_reason") && is_text(m["stop_reason"], "end_of_message")));
     special(unfinished || tool ? "<|eom|>" : "<|eot|>");
   }
 
@@ -112,11 +115,14 @@ class Writer {
     if (is_builtin_tool(name)) {
       const char* key = name == "code_interpreter" ? "code" : "query";
       require(arguments.is_object() && arguments.contains(key), "a builtin tool's arguments need its query or code");
-      const std::string value = arguments[key].is_string() ? arguments[key].get<std::string>() : python_str(arguments[key]);
+      const std::string value =
+          arguments[key].is_string() ? arguments[key].get<std::string>() : python_str(arguments[key]);
       return name == "code_interpreter" ? value : name + ".call(query=\"" + value + "\")";
     }
     switch (format_) {
-      case ToolPromptFormat::json: return R"({"type": "function", "name": )" + python_json(name) + R"(, "parameters": )" + python_json(arguments) + "}";
+      case ToolPromptFormat::json:
+        return R"({"type": "function", "name": )" + python_json(name) + R"(, "parameters": )" + python_json(arguments) +
+               "}";
       case ToolPromptFormat::function_tag: return "<function=" + name + ">" + python_json(arguments) + "</function>";
       case ToolPromptFormat::python_list: break;
     }

@@ -92,10 +92,11 @@ class CallReader {
   }
 
   static bool is_keyword(const std::string& s) {
-    constexpr std::string_view kWords[] = {"True",  "False",    "None",  "and",    "as",   "assert", "async",  "await",    "break",
-                                           "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
-                                           "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
-                                           "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"};
+    constexpr std::string_view kWords[] = {"True",   "False",  "None",    "and",      "as",       "assert", "async",
+                                           "await",  "break",  "class",   "continue", "def",      "del",    "elif",
+                                           "else",   "except", "finally", "for",      "from",     "global", "if",
+                                           "import", "in",     "is",      "lambda",   "nonlocal", "not",    "or",
+                                           "pass",   "raise",  "return",  "try",      "while",    "with",   "yield"};
     for (std::string_view word : kWords)
       if (s == word) return true;
     return false;
@@ -110,8 +111,10 @@ class CallReader {
     if (c == '"' || c == '\'') return void(out = strings());
     if (c == '-' || c == '+' || c == '.' || (c >= '0' && c <= '9')) return void(out = number());
     const std::string word = name();
-    if (word == "True" || word == "False") out = word == "True";
-    else if (word != "None") throw NotPython();
+    if (word == "True" || word == "False")
+      out = word == "True";
+    else if (word != "None")
+      throw NotPython();
   }
 
   void items(OrderedJson& out, int depth) {  // a list, a tuple, or a value in parentheses
@@ -158,7 +161,8 @@ class CallReader {
     std::string text;
     for (; at_ < s_.size(); ++at_) {
       const char c = s_[at_];
-      const bool sign = (c == '-' || c == '+') && !text.empty() && (text.back() | 0x20) == 'e' && text.find('x') == text.npos;
+      const bool sign =
+          (c == '-' || c == '+') && !text.empty() && (text.back() | 0x20) == 'e' && text.find('x') == text.npos;
       if (c == '_') continue;
       if (!sign && c != '.' && uint8_t(c - '0') > 9 && uint8_t((c | 0x20) - 'a') > 25) break;
       text += char(c | (c >= 'A' ? 0x20 : 0));
@@ -168,14 +172,16 @@ class CallReader {
       return error == std::errc() && end == text.data() + text.size();
     };
     const int base = text.starts_with("0x") ? 16 : text.starts_with("0o") ? 8 : text.starts_with("0b") ? 2 : 10;
-    const bool leading_zero = base == 10 && text.size() > 1 && text[0] == '0' && text.find_first_not_of('0') != text.npos;
+    const bool leading_zero =
+        base == 10 && text.size() > 1 && text[0] == '0' && text.find_first_not_of('0') != text.npos;
     uint64_t integer = 0;
     if (all(integer, base == 10 ? 0 : 2, base)) {
       if (leading_zero || integer > uint64_t(INT64_MAX)) throw NotPython();
       return negative ? -int64_t(integer) : int64_t(integer);
     }
     double real = 0;
-    const bool fraction = text.find_first_of(".e") != text.npos && base == 10;  // an integer beyond 64 bits is refused, not rounded
+    const bool fraction =
+        text.find_first_of(".e") != text.npos && base == 10;  // an integer beyond 64 bits is refused, not rounded
     if (!fraction || !all(real, 0)) throw NotPython();
     return negative ? -real : real;
   }
@@ -230,7 +236,8 @@ class CallReader {
     const std::string_view digits = s_.substr(at_, most);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, base);
     const size_t used = size_t(end - digits.data());
-    if (error != std::errc() || used < (base == 8 ? least : most) || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+    if (error != std::errc() || used < (base == 8 ? least : most) || code > 0x10ffff ||
+        (code >= 0xd800 && code < 0xe000))
       throw NotPython();
     jinja::append_utf8(out, code);
     at_ += used;
@@ -246,7 +253,9 @@ std::optional<std::vector<PythonCall>> parse_python_calls(std::string_view text)
   if (!is_utf8(text)) return std::nullopt;
   try {
     return CallReader(text).run();
-  } catch (const NotPython&) { return std::nullopt; }
+  } catch (const NotPython&) {
+    return std::nullopt;
+  }
 }
 
 std::string python_json(const OrderedJson& v) {

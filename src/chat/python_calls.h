@@ -1,5 +1,6 @@
-// python_calls.h -- reads "[f(a=1, b='x'), g()]", the Python notation Llama models write tool calls in, and writes values as Python does.
-// Only literals are accepted (strings, numbers, True, False, None, lists, tuples, dicts): nothing is evaluated.
+// python_calls.h -- reads "[f(a=1, b='x'), g()]", the Python notation Llama models write tool calls in, and writes
+// values as Python does. Only literals are accepted (strings, numbers, True, False, None, lists, tuples, dicts):
+// nothing is evaluated.
 #pragma once
 #include <optional>
 #include <string>

@@ -18,10 +18,12 @@ struct Taps {
 };
 
 // Weights of one output as a triangle over the inputs, in double; returns how many.
-int64_t triangle(double* weight, int64_t& first, int64_t i, double scale, double support, int64_t inputs, int64_t most) {
+int64_t triangle(double* weight, int64_t& first, int64_t i, double scale, double support, int64_t inputs,
+                 int64_t most) {
   const double center = scale * (double(i) + 0.5), sharpness = scale >= 1.0 ? 1.0 / scale : 1.0;
   first = std::max<int64_t>(int64_t(center - support + 0.5), 0);
-  const int64_t count = std::clamp<int64_t>(std::min<int64_t>(int64_t(center + support + 0.5), inputs) - first, 1, most);
+  const int64_t count =
+      std::clamp<int64_t>(std::min<int64_t>(int64_t(center + support + 0.5), inputs) - first, 1, most);
   double total = 0;
   for (int64_t j = 0; j < count; ++j) {
     weight[j] = std::max(0.0, 1.0 - std::fabs((double(j + first) - center + 0.5) * sharpness));
@@ -96,7 +98,8 @@ Picture resize_bilinear(const Context& context, const PictureView& from, int64_t
   auto* across = reinterpret_cast<uint8_t*>(wide.data.data());
   const Taps horizontal = taps_for(from.width, width);
   context.executor().run((from.height + kRows - 1) / kRows, [&](int64_t block) {
-    for (int64_t y = block * kRows; y < std::min(from.height, (block + 1) * kRows); ++y) resize_row(across + y * 3 * width, from.row(y), horizontal);
+    for (int64_t y = block * kRows; y < std::min(from.height, (block + 1) * kRows); ++y)
+      resize_row(across + y * 3 * width, from.row(y), horizontal);
   });
   if (height == from.height) return wide;
   Picture result = make(context, width, height);

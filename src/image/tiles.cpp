@@ -11,28 +11,34 @@
 namespace puna {
 namespace {
 
-struct Canvas { int64_t rows, cols; };
+struct Canvas {
+  int64_t rows, cols;
+};
 
-// Every grid of at most `most` tiles, those of one aspect ratio together, ratios in the order in which larger grids show them. The order
-// decides between canvases of one scale and one area.
+// Every grid of at most `most` tiles, those of one aspect ratio together, ratios in the order in which larger grids
+// show them. The order decides between canvases of one scale and one area.
 std::vector<Canvas> canvases(int64_t most) {
   std::vector<std::vector<Canvas>> by_ratio;
   for (int64_t n = most; n > 0; --n)
     for (int64_t rows = 1; rows <= n; ++rows) {
       if (n % rows != 0) continue;
       const Canvas c{rows, n / rows};
-      const auto same = [&](const std::vector<Canvas>& group) { return group[0].rows * c.cols == c.rows * group[0].cols; };
+      const auto same = [&](const std::vector<Canvas>& group) {
+        return group[0].rows * c.cols == c.rows * group[0].cols;
+      };
       const auto group = std::find_if(by_ratio.begin(), by_ratio.end(), same);
-      if (group == by_ratio.end()) by_ratio.push_back({c});
-      else group->push_back(c);
+      if (group == by_ratio.end())
+        by_ratio.push_back({c});
+      else
+        group->push_back(c);
     }
   std::vector<Canvas> all;
   for (const auto& group : by_ratio) all.insert(all.end(), group.begin(), group.end());
   return all;
 }
 
-// The smallest enlargement that some canvas gives, else the least reduction; of canvases that give it, the smallest. In float32, as the
-// reference compares.
+// The smallest enlargement that some canvas gives, else the least reduction; of canvases that give it, the smallest. In
+// float32, as the reference compares.
 Canvas best_canvas(int64_t width, int64_t height, const TileSettings& s) {
   const auto scale = [&](const Canvas& c) {
     return std::min(float(c.rows * s.tile) / float(height), float(c.cols * s.tile) / float(width));
@@ -86,7 +92,8 @@ struct Normalised {
 };
 
 // A tile whose top left pixel is (x0, y0) of `picture`; outside of the picture is black.
-void fill_tile(float* pixels, const PictureView& picture, int64_t x0, int64_t y0, int64_t tile, const Normalised& normal) {
+void fill_tile(float* pixels, const PictureView& picture, int64_t x0, int64_t y0, int64_t tile,
+               const Normalised& normal) {
   for (int c = 0; c < 3; ++c)
     for (int64_t y = 0; y < tile; ++y, pixels += tile) {
       const int64_t width = y0 + y < picture.height ? std::clamp<int64_t>(picture.width - x0, 0, tile) : 0;
@@ -99,9 +106,11 @@ void fill_tile(float* pixels, const PictureView& picture, int64_t x0, int64_t y0
 }  // namespace
 
 void require_picture_size(int64_t width, int64_t height) {
-  if (width < 1 || height < 1 || width > kMaxPictureSide || height > kMaxPictureSide || width * height > kMaxPicturePixels)
-    fail(Status::unsupported, "the picture has %lld x %lld pixels, expected 1 to %lld a side and at most %lld in all", static_cast<long long>(width),
-         static_cast<long long>(height), static_cast<long long>(kMaxPictureSide), static_cast<long long>(kMaxPicturePixels));
+  if (width < 1 || height < 1 || width > kMaxPictureSide || height > kMaxPictureSide ||
+      width * height > kMaxPicturePixels)
+    fail(Status::unsupported, "the picture has %lld x %lld pixels, expected 1 to %lld a side and at most %lld in all",
+         static_cast<long long>(width), static_cast<long long>(height), static_cast<long long>(kMaxPictureSide),
+         static_cast<long long>(kMaxPicturePixels));
 }
 
 TileLayout choose_layout(int64_t width, int64_t height, const TileSettings& s) {
@@ -111,12 +120,15 @@ TileLayout choose_layout(int64_t width, int64_t height, const TileSettings& s) {
   layout.rows = canvas.rows;
   layout.cols = canvas.cols;
   // Unless asked to, a picture is not enlarged beyond one tile, however large its canvas.
-  const auto frame = [&](int64_t size, int64_t tiles) { return s.to_max_canvas ? tiles * s.tile : std::min(std::max(size, s.tile), tiles * s.tile); };
+  const auto frame = [&](int64_t size, int64_t tiles) {
+    return s.to_max_canvas ? tiles * s.tile : std::min(std::max(size, s.tile), tiles * s.tile);
+  };
   fit(layout, width, height, frame(width, canvas.cols), frame(height, canvas.rows));
   return layout;
 }
 
-void cut_tiles(const Context& context, float* pixels, const PictureView& picture, const TileLayout& layout, const TileSettings& s) {
+void cut_tiles(const Context& context, float* pixels, const PictureView& picture, const TileLayout& layout,
+               const TileSettings& s) {
   const Normalised normal(s);
   const int64_t floats = 3 * s.tile * s.tile;
   const auto resized = [&](int64_t width, int64_t height) { return resize_bilinear(context, picture, width, height); };

@@ -1,5 +1,6 @@
-// byte_reader.h -- walks through a file's header, little-endian, without ever passing its end: numbers, counts, strings.
-// Counts are compared with the bytes that remain before anything is allocated for them, so a header of n bytes costs O(n).
+// byte_reader.h -- walks through a file's header, little-endian, without ever passing its end: numbers, counts,
+// strings. Counts are compared with the bytes that remain before anything is allocated for them, so a header of n bytes
+// costs O(n).
 #pragma once
 #include <bit>
 #include <cstring>
@@ -12,7 +13,8 @@
 
 namespace puna::io {
 
-static_assert(std::endian::native == std::endian::little, "files are read in place: big-endian hosts are not supported");
+static_assert(std::endian::native == std::endian::little,
+              "files are read in place: big-endian hosts are not supported");
 
 // The longest header (everything before the tensors' bytes) of either format. safetensors promises it; the largest
 // published GGUF headers have a fifth of it.

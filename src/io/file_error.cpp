@@ -44,9 +44,11 @@ void check_name(const std::string& file, const char* what, std::string_view name
   constexpr size_t kLongest = 65535;  // of the GGUF specification, for keys
   if (name.empty()) fail_in(file, Status::bad_file, "%s is empty", what);
   if (name.size() > kLongest)
-    fail_in(file, Status::bad_file, "%s '%s' has %zu bytes, expected at most %zu", what, display(name).c_str(), name.size(), kLongest);
+    fail_in(file, Status::bad_file, "%s '%s' has %zu bytes, expected at most %zu", what, display(name).c_str(),
+            name.size(), kLongest);
   if (!is_utf8(name)) fail_in(file, Status::bad_file, "%s '%s' is not valid UTF-8", what, display(name).c_str());
-  if (name.find('\0') != name.npos) fail_in(file, Status::bad_file, "%s '%s' contains a NUL", what, display(name).c_str());
+  if (name.find('\0') != name.npos)
+    fail_in(file, Status::bad_file, "%s '%s' contains a NUL", what, display(name).c_str());
 }
 
 }  // namespace puna::io

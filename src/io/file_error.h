@@ -1,5 +1,5 @@
-// file_error.h -- errors about a file say which file and which field, in text that is safe to print: names inside hostile
-// files are cut, and bytes a terminal could obey are escaped.
+// file_error.h -- errors about a file say which file and which field, in text that is safe to print: names inside
+// hostile files are cut, and bytes a terminal could obey are escaped.
 #pragma once
 #include <string>
 #include <string_view>
@@ -9,7 +9,8 @@
 namespace puna::io {
 
 // Error "'<file>': <message>"; of a long path the tail is kept.
-[[noreturn]] void fail_in(const std::string& file, Status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
+[[noreturn]] void fail_in(const std::string& file, Status status, const char* format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 // Runs fn; an Error that leaves it gets the file's name put in front.
 template <class Fn>

@@ -35,7 +35,9 @@ constexpr FileKind kKinds[] = {
     {"\x93NUMPY"sv, 0, "a NumPy array", other},
     {"\x89PNG"sv, 0, "a picture", other},
     {"\xFF\xD8\xFF"sv, 0, "a picture", other},
-    {"\x7F" "ELF"sv, 0, "a program", other},
+    {"\x7F"
+     "ELF"sv,
+     0, "a program", other},
     {"\xFF\xFE\0\0"sv, 0, "UTF-32", utf32},
     {"\xFF\xFE"sv, 0, "UTF-16", utf16},
     {"\xFE\xFF"sv, 0, "UTF-16", utf16},
@@ -43,24 +45,32 @@ constexpr FileKind kKinds[] = {
 constexpr FileKind kPickle = {{}, 0, "a Python pickle", pickle}, kSafetensors = {{}, 0, "safetensors", other};
 
 bool has_controls(std::string_view bytes) noexcept {
-  return std::any_of(bytes.begin(), bytes.end(), [](char c) { return (c >= 0 && c < 9) || (c > 13 && c < 32 && c != 27); });
+  return std::any_of(bytes.begin(), bytes.end(),
+                     [](char c) { return (c >= 0 && c < 9) || (c > 13 && c < 32 && c != 27); });
 }
 
 // Prose that has them there by chance is to be thought of.
 bool may_be_prose(const FileKind& kind) noexcept {
-  return (kind.at != 0 || kind.bytes.size() < 5) && std::all_of(kind.bytes.begin(), kind.bytes.end(), [](char c) { return c > 32 && c < 127; });
+  return (kind.at != 0 || kind.bytes.size() < 5) &&
+         std::all_of(kind.bytes.begin(), kind.bytes.end(), [](char c) { return c > 32 && c < 127; });
 }
 
 // Protocols 2 to 5 begin with their number and end with a full stop.
-bool is_pickle(std::string_view b) noexcept { return b.size() > 2 && b[0] == '\x80' && b[1] >= 2 && b[1] <= 5 && b.back() == '.'; }
+bool is_pickle(std::string_view b) noexcept {
+  return b.size() > 2 && b[0] == '\x80' && b[1] >= 2 && b[1] <= 5 && b.back() == '.';
+}
 
-bool is_safetensors(std::string_view b) noexcept { return b.size() > 9 && b.substr(8).starts_with("{\"") && b.substr(4, 4) == "\0\0\0\0"sv; }
+bool is_safetensors(std::string_view b) noexcept {
+  return b.size() > 9 && b.substr(8).starts_with("{\"") && b.substr(4, 4) == "\0\0\0\0"sv;
+}
 
 }  // namespace
 
 const FileKind* kind_of_file(std::string_view bytes) noexcept {
   for (const FileKind& kind : kKinds)
-    if (bytes.size() >= kind.at && bytes.substr(kind.at).starts_with(kind.bytes) && (!may_be_prose(kind) || has_controls(bytes.substr(0, 64)))) return &kind;
+    if (bytes.size() >= kind.at && bytes.substr(kind.at).starts_with(kind.bytes) &&
+        (!may_be_prose(kind) || has_controls(bytes.substr(0, 64))))
+      return &kind;
   return is_pickle(bytes) ? &kPickle : is_safetensors(bytes) ? &kSafetensors : nullptr;
 }
 

@@ -15,7 +15,8 @@ struct FileKind {
   FileFamily family;
 };
 
-// NULL: it may be text. Prose may begin with the letters of a format ("ORCHARDS"): those formats have control characters near them, which no text has.
+// NULL: it may be text. Prose may begin with the letters of a format ("ORCHARDS"): those formats have control
+// characters near them, which no text has.
 const FileKind* kind_of_file(std::string_view bytes) noexcept;
 
 }  // namespace puna::io

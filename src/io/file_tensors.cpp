@@ -1,4 +1,5 @@
-// file_tensors.cpp -- the rules every format shares: sizes, unique names, ranges, and where a tensor's bytes come to lie.
+// file_tensors.cpp -- the rules every format shares: sizes, unique names, ranges, and where a tensor's bytes come to
+// lie.
 #include "io/file_tensors.h"
 
 #include <algorithm>
@@ -24,8 +25,8 @@ void check_names_unique(const std::string& file, const std::vector<FileTensor>& 
   if (twice != names.end()) fail_in(file, Status::bad_file, "tensor '%s' appears twice", display(*twice).c_str());
 }
 
-std::shared_ptr<const Buffer> read_copy(const Context& context, const Source& source, uint64_t offset, const TensorEntry& entry,
-                                        ProgressMeter& meter) {
+std::shared_ptr<const Buffer> read_copy(const Context& context, const Source& source, uint64_t offset,
+                                        const TensorEntry& entry, ProgressMeter& meter) {
   constexpr uint64_t kPiece = 4 << 20;  // between two chances to cancel
   const std::string purpose = "tensor '" + display(entry.name) + "'";
   auto buffer = std::make_shared<Buffer>(context.allocate(entry.bytes, purpose.c_str()));
@@ -40,12 +41,14 @@ std::shared_ptr<const Buffer> read_copy(const Context& context, const Source& so
 
 }  // namespace
 
-TensorEntry make_entry(const std::string& file, std::string name, DType dtype, std::span<const uint64_t> dims, Status status) {
+TensorEntry make_entry(const std::string& file, std::string name, DType dtype, std::span<const uint64_t> dims,
+                       Status status) {
   TensorEntry entry;
   const DTypeInfo& type = info(dtype);
   const auto shown = [&] { return display(name); };
   if (dims.size() > size_t(kMaxRank))
-    fail_in(file, status, "tensor '%s' has %zu dimensions, expected at most %d", shown().c_str(), dims.size(), kMaxRank);
+    fail_in(file, status, "tensor '%s' has %zu dimensions, expected at most %d", shown().c_str(), dims.size(),
+            kMaxRank);
   entry.shape.rank = int(dims.size());
   Size count = 1;
   for (size_t i = 0; i < dims.size(); ++i) {
@@ -71,7 +74,8 @@ void check_layout(const std::string& file, const std::vector<FileTensor>& tensor
   check_names_unique(file, tensors);
   for (const FileTensor& t : tensors)
     if (!(Size(t.offset) + t.entry.bytes).fits(data_bytes))
-      fail_in(file, Status::bad_file, "tensor '%s': %llu bytes at offset %llu lie outside the file's %llu bytes of tensor data",
+      fail_in(file, Status::bad_file,
+              "tensor '%s': %llu bytes at offset %llu lie outside the file's %llu bytes of tensor data",
               display(t.entry.name).c_str(), ull(t.entry.bytes), ull(t.offset), ull(data_bytes));
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -88,13 +92,15 @@ void check_layout(const std::string& file, const std::vector<FileTensor>& tensor
       fail_in(file, Status::bad_file, "tensor '%s' at offset %llu overlaps tensor '%s', which ends at %llu",
               display(t.entry.name).c_str(), ull(t.offset), display(previous->entry.name).c_str(), ull(end));
     if (holes == Holes::forbidden && t.offset != end)
-      fail_in(file, Status::bad_file, "tensor '%s' starts at offset %llu, expected %llu: the bytes between belong to no tensor",
+      fail_in(file, Status::bad_file,
+              "tensor '%s' starts at offset %llu, expected %llu: the bytes between belong to no tensor",
               display(t.entry.name).c_str(), ull(t.offset), ull(end));
     end = t.offset + t.entry.bytes;
     previous = &t;
   }
   if (holes == Holes::forbidden && end != data_bytes)
-    fail_in(file, Status::bad_file, "the tensors end at offset %llu of the data, expected its end, %llu", ull(end), ull(data_bytes));
+    fail_in(file, Status::bad_file, "the tensors end at offset %llu of the data, expected its end, %llu", ull(end),
+            ull(data_bytes));
 }
 
 void attach(const Context& context, const SourcePtr& source, uint64_t data_offset, std::vector<FileTensor> tensors,
@@ -102,7 +108,8 @@ void attach(const Context& context, const SourcePtr& source, uint64_t data_offse
   bool in_place = false;
   for (FileTensor& t : tensors) {
     if (map.contains(t.entry.name))  // in another file of the set
-      fail_in(source->name(), Status::bad_file, "tensor '%s' is also in another file of this model", display(t.entry.name).c_str());
+      fail_in(source->name(), Status::bad_file, "tensor '%s' is also in another file of this model",
+              display(t.entry.name).c_str());
     if (!t.unreadable.empty()) {
       map.add_unreadable(std::move(t.entry.name), std::move(t.unreadable));
       continue;

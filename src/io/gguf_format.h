@@ -1,7 +1,7 @@
 // gguf_format.h -- the numbers of the GGUF format, shared by reader and writer.
 // Layout (v2, v3): magic u32, version u32, tensor count u64, key count u64; keys: name, type u32, value; tensors: name,
-// rank u32, dims u64 (innermost first), type u32, offset u64 from the data section, which starts at the next multiple of
-// general.alignment. Strings are u64 length + bytes. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+// rank u32, dims u64 (innermost first), type u32, offset u64 from the data section, which starts at the next multiple
+// of general.alignment. Strings are u64 length + bytes. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -24,11 +24,14 @@ std::optional<uint32_t> type_id_of(DType dtype) noexcept;
 // "IQ2_XS" for ids that exist but are not read, "unknown" otherwise.
 const char* name_of_type(uint32_t type_id) noexcept;
 
-// Keys that say how a model is divided into files. They describe files, not the model, and are kept apart from its metadata.
+// Keys that say how a model is divided into files. They describe files, not the model, and are kept apart from its
+// metadata.
 inline constexpr const char* kSplitNo = "split.no";
 inline constexpr const char* kSplitCount = "split.count";
 inline constexpr const char* kSplitTensors = "split.tensors.count";
-constexpr bool is_split_key(std::string_view key) noexcept { return key == kSplitNo || key == kSplitCount || key == kSplitTensors; }
+constexpr bool is_split_key(std::string_view key) noexcept {
+  return key == kSplitNo || key == kSplitCount || key == kSplitTensors;
+}
 
 inline constexpr const char* kAlignment = "general.alignment";
 

@@ -1,4 +1,5 @@
-// gguf_header.cpp -- GGUF keys and tensor descriptions, in the order of the file; each count is checked before it is believed.
+// gguf_header.cpp -- GGUF keys and tensor descriptions, in the order of the file; each count is checked before it is
+// believed.
 #include "io/gguf_header.h"
 
 #include "io/byte_reader.h"
@@ -13,7 +14,9 @@ using ull = unsigned long long;
 
 bool boolean(ByteReader& in, const Field& field) {
   const auto byte = in.number<uint8_t>(field);
-  if (byte > 1) fail_in(in.source().name(), Status::bad_file, "%s: the bool is %d, expected 0 or 1", field.text().c_str(), int(byte));
+  if (byte > 1)
+    fail_in(in.source().name(), Status::bad_file, "%s: the bool is %d, expected 0 or 1", field.text().c_str(),
+            int(byte));
   return byte == 1;
 }
 
@@ -27,8 +30,9 @@ class Room {
   explicit Room(const Source& source) : file_(source), left_(source.size() + kMoreThanFile) {}
   void take(uint64_t n, size_t bytes, const Field& field) {
     if (n > left_ / bytes)
-      fail_in(file_.name(), Status::bad_file, "%s has %llu elements; the metadata would take more memory than the file has bytes and %llu MB", field.text().c_str(),
-              ull(n), ull(kMoreThanFile >> 20));
+      fail_in(file_.name(), Status::bad_file,
+              "%s has %llu elements; the metadata would take more memory than the file has bytes and %llu MB",
+              field.text().c_str(), ull(n), ull(kMoreThanFile >> 20));
     left_ -= n * bytes;
   }
 
@@ -68,12 +72,16 @@ MetadataValue read_array(ByteReader& in, Room& room, const Field& field) {
       return elements<int64_t>(in.count(8, field), room, field, [&](const Field& f) {
         const auto value = in.number<uint64_t>(f);
         if (value > uint64_t(INT64_MAX))
-          fail_in(in.source().name(), Status::unsupported, "%s is %llu, expected less than 2^63", f.text().c_str(), ull(value));
+          fail_in(in.source().name(), Status::unsupported, "%s is %llu, expected less than 2^63", f.text().c_str(),
+                  ull(value));
         return value;
       });
-    case ValueType::boolean: return elements<int64_t>(in.count(1, field), room, field, [&](const Field& f) { return boolean(in, f); });
-    case ValueType::string: return elements<std::string>(in.count(8, field), room, field, [&](const Field& f) { return in.string(f); });
-    case ValueType::array: fail_in(in.source().name(), Status::unsupported, "%s: arrays of arrays are unsupported", field.text().c_str());
+    case ValueType::boolean:
+      return elements<int64_t>(in.count(1, field), room, field, [&](const Field& f) { return boolean(in, f); });
+    case ValueType::string:
+      return elements<std::string>(in.count(8, field), room, field, [&](const Field& f) { return in.string(f); });
+    case ValueType::array:
+      fail_in(in.source().name(), Status::unsupported, "%s: arrays of arrays are unsupported", field.text().c_str());
   }
   fail_value_type(in, field, type);
 }
@@ -106,11 +114,14 @@ void check_magic_and_version(ByteReader& in) {
   const std::string& file = in.source().name();
   const auto magic = in.number<uint32_t>({"GGUF magic"});
   if (magic != gguf::kMagic)
-    fail_in(file, Status::bad_file, "not a GGUF file: it starts with %08x, expected %08x ('GGUF')", magic, gguf::kMagic);
+    fail_in(file, Status::bad_file, "not a GGUF file: it starts with %08x, expected %08x ('GGUF')", magic,
+            gguf::kMagic);
   const auto version = in.number<uint32_t>({"GGUF version"});
   if (version != 0 && (version & 0xFFFF) == 0)
-    fail_in(file, Status::unsupported, "the GGUF version reads %u: this is a big-endian file, expected a little-endian one", version);
-  if (version != 2 && version != 3) fail_in(file, Status::unsupported, "GGUF version %u is unsupported, expected 2 or 3", version);
+    fail_in(file, Status::unsupported,
+            "the GGUF version reads %u: this is a big-endian file, expected a little-endian one", version);
+  if (version != 2 && version != 3)
+    fail_in(file, Status::unsupported, "GGUF version %u is unsupported, expected 2 or 3", version);
 }
 
 constexpr size_t kKeyBytes = 240;  // of a key and its value in a tree, and of the mark that it was read
@@ -142,8 +153,8 @@ FileTensor read_tensor(ByteReader& in, uint64_t index, uint64_t alignment) {
   const auto type = in.number<uint32_t>(field);
   const auto dtype = gguf::dtype_of(type);
   if (!dtype)
-    fail_in(file, Status::unsupported, "%s has type %u (%s), which this build does not read", field.text().c_str(), type,
-            gguf::name_of_type(type));
+    fail_in(file, Status::unsupported, "%s has type %u (%s), which this build does not read", field.text().c_str(),
+            type, gguf::name_of_type(type));
   FileTensor tensor;
   tensor.offset = in.number<uint64_t>(field);
   if (tensor.offset % alignment != 0)
@@ -156,7 +167,8 @@ FileTensor read_tensor(ByteReader& in, uint64_t index, uint64_t alignment) {
 }  // namespace
 
 GgufHeader read_gguf_header(const Source& source, const Watch& watch) {
-  // The least that one tensor (name length, rank, type, offset) and one key (name length, 1 byte of name, type, value) take.
+  // The least that one tensor (name length, rank, type, offset) and one key (name length, 1 byte of name, type, value)
+  // take.
   constexpr uint64_t kSmallestTensor = 8 + 4 + 4 + 8, kSmallestKey = 8 + 1 + 4 + 1;
   const std::string& file = source.name();
   ByteReader in(source, watch);
@@ -166,10 +178,11 @@ GgufHeader read_gguf_header(const Source& source, const Watch& watch) {
 
   GgufHeader header;
   read_metadata(in, keys, header);
-  const auto alignment =
-      uint64_t(naming(file, [&] { return header.metadata.integer(gguf::kAlignment, 1, INT64_MAX, gguf::kDefaultAlignment); }));
+  const auto alignment = uint64_t(
+      naming(file, [&] { return header.metadata.integer(gguf::kAlignment, 1, INT64_MAX, gguf::kDefaultAlignment); }));
   if (!gguf::is_alignment(alignment))
-    fail_in(file, Status::bad_file, "metadata '%s' is %llu, expected a power of two from 8 to 2^20", gguf::kAlignment, ull(alignment));
+    fail_in(file, Status::bad_file, "metadata '%s' is %llu, expected a power of two from 8 to 2^20", gguf::kAlignment,
+            ull(alignment));
 
   if (tensors > kMostTensors)
     fail_in(file, Status::unsupported, "%llu tensors, expected at most %zu", ull(tensors), kMostTensors);
@@ -179,7 +192,8 @@ GgufHeader read_gguf_header(const Source& source, const Watch& watch) {
     header.data_offset = in.offset();
     return header;
   }
-  header.data_offset = naming(file, [&] { return Size(in.offset()).round_up(alignment).take(source.size(), "start of the tensor data"); });
+  header.data_offset = naming(
+      file, [&] { return Size(in.offset()).round_up(alignment).take(source.size(), "start of the tensor data"); });
   check_layout(file, header.tensors, source.size() - header.data_offset, Holes::allowed);
   return header;
 }

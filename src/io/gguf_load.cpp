@@ -43,8 +43,9 @@ void check_complete(const std::vector<Part>& parts, const Split& set) {
   uint64_t tensors = 0;
   for (const Part& p : parts) tensors += p.header.tensors.size();
   if (tensors != uint64_t(set.tensors))
-    fail_in(parts[0].source->name(), Status::bad_file, "metadata '%s' is %lld, but the %lld files of the set hold %llu tensors",
-            gguf::kSplitTensors, static_cast<long long>(set.tensors), static_cast<long long>(set.count),
+    fail_in(parts[0].source->name(), Status::bad_file,
+            "metadata '%s' is %lld, but the %lld files of the set hold %llu tensors", gguf::kSplitTensors,
+            static_cast<long long>(set.tensors), static_cast<long long>(set.count),
             static_cast<unsigned long long>(tensors));
 }
 
@@ -53,7 +54,8 @@ void open_other_parts(std::vector<Part>& parts, const Split& set, const Watch& w
   const std::string first = parts[0].source->name();
   const std::string ending = gguf_split_path("", 1, set.count);
   if (first.size() < ending.size() || first.compare(first.size() - ending.size(), ending.size(), ending) != 0)
-    fail_in(first, Status::bad_file, "is the first of %lld files, so its name must end in '%s' for the others to be found",
+    fail_in(first, Status::bad_file,
+            "is the first of %lld files, so its name must end in '%s' for the others to be found",
             static_cast<long long>(set.count), ending.c_str());
   const std::string stem = first.substr(0, first.size() - ending.size());
   for (int64_t i = 1; i < set.count; ++i) {
@@ -64,9 +66,9 @@ void open_other_parts(std::vector<Part>& parts, const Split& set, const Watch& w
     parts.push_back(open_part(open_path_source(path), watch));
     const Split s = split_of(parts.back());
     if (s.no != i || s.count != set.count)
-      fail_in(path, Status::bad_file, "says it is file %lld of %lld ('%s', '%s'), expected %lld of %lld", static_cast<long long>(s.no + 1),
-              static_cast<long long>(s.count), gguf::kSplitNo, gguf::kSplitCount, static_cast<long long>(i + 1),
-              static_cast<long long>(set.count));
+      fail_in(path, Status::bad_file, "says it is file %lld of %lld ('%s', '%s'), expected %lld of %lld",
+              static_cast<long long>(s.no + 1), static_cast<long long>(s.count), gguf::kSplitNo, gguf::kSplitCount,
+              static_cast<long long>(i + 1), static_cast<long long>(set.count));
     if (s.tensors != set.tensors)
       fail_in(path, Status::bad_file, "metadata '%s' is %lld, expected %lld as in the first file", gguf::kSplitTensors,
               static_cast<long long>(s.tensors), static_cast<long long>(set.tensors));
@@ -82,7 +84,8 @@ Checkpoint assemble(const Context& context, std::vector<Part> parts, LoadProgres
   uint64_t end = 0;
   for (Part& p : parts) {
     checkpoint.files.push_back(p.source->name());
-    attach(context, p.source, p.header.data_offset, std::move(p.header.tensors), meter, checkpoint.tensors, checkpoint.keepalive);
+    attach(context, p.source, p.header.data_offset, std::move(p.header.tensors), meter, checkpoint.tensors,
+           checkpoint.keepalive);
     meter.advance_to(end += p.source->size());
   }
   return checkpoint;
@@ -92,7 +95,8 @@ Checkpoint assemble(const Context& context, std::vector<Part> parts, LoadProgres
 
 std::string gguf_split_path(const std::string& stem, int64_t number, int64_t count) {
   char ending[64];
-  snprintf(ending, sizeof ending, "-%05lld-of-%05lld.gguf", static_cast<long long>(number), static_cast<long long>(count));
+  snprintf(ending, sizeof ending, "-%05lld-of-%05lld.gguf", static_cast<long long>(number),
+           static_cast<long long>(count));
   return stem + ending;
 }
 
@@ -101,8 +105,9 @@ Checkpoint load_gguf(const Context& context, const std::string& path, LoadProgre
   parts.push_back(open_part(open_path_source(path), watch));
   const Split set = split_of(parts[0]);
   if (set.no != 0)
-    fail_in(path, Status::unsupported, "is file %lld of a model in %lld files: open the first, '...%s'", static_cast<long long>(set.no + 1),
-            static_cast<long long>(set.count), gguf_split_path("", 1, set.count).c_str());
+    fail_in(path, Status::unsupported, "is file %lld of a model in %lld files: open the first, '...%s'",
+            static_cast<long long>(set.no + 1), static_cast<long long>(set.count),
+            gguf_split_path("", 1, set.count).c_str());
   if (set.count > 1) {
     open_other_parts(parts, set, watch);
     check_complete(parts, set);
@@ -115,7 +120,8 @@ Checkpoint load_gguf(const Context& context, const SourcePtr& source, LoadProgre
   parts.push_back(open_part(source, watch));
   const Split set = split_of(parts[0]);
   if (set.count > 1)
-    fail_in(source->name(), Status::unsupported, "is file %lld of a model in %lld files ('%s'): a split model can only be opened by path",
+    fail_in(source->name(), Status::unsupported,
+            "is file %lld of a model in %lld files ('%s'): a split model can only be opened by path",
             static_cast<long long>(set.no + 1), static_cast<long long>(set.count), gguf::kSplitCount);
   return assemble(context, std::move(parts), progress);
 }

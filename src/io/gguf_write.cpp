@@ -1,4 +1,5 @@
-// gguf_write.cpp -- a header grown in memory, then the tensors streamed behind it; every file of a set appears when all are complete.
+// gguf_write.cpp -- a header grown in memory, then the tensors streamed behind it; every file of a set appears when all
+// are complete.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -20,7 +21,9 @@ using io::gguf::ValueType;
 class HeaderBytes {
  public:
   template <class T>
-  void number(T value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  void number(T value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
   void type(ValueType t) { number(uint32_t(t)); }
   void string(std::string_view s) {
     number(uint64_t{s.size()});
@@ -38,9 +41,12 @@ class HeaderBytes {
   std::string bytes_;
 };
 
-bool is_f32(double x) noexcept { return !std::isfinite(x) || (std::abs(x) <= double(FLT_MAX) && double(float(x)) == x); }
+bool is_f32(double x) noexcept {
+  return !std::isfinite(x) || (std::abs(x) <= double(FLT_MAX) && double(float(x)) == x);
+}
 
-// Writes one value, or an array of them, as the narrowest type that holds all: see gguf.h. T is the list's element type.
+// Writes one value, or an array of them, as the narrowest type that holds all: see gguf.h. T is the list's element
+// type.
 class ValueWriter {
  public:
   ValueWriter(HeaderBytes& out, bool array) : out_(out), array_(array) {}
@@ -49,8 +55,9 @@ class ValueWriter {
     const auto all_in = [&](int64_t low, int64_t high) {
       return std::all_of(v.begin(), v.end(), [=](int64_t x) { return x >= low && x <= high; });
     };
-    if (array_ && all_in(INT32_MIN, INT32_MAX)) return put<int32_t>(ValueType::i32, v);  // as token types are in every file
-    if (all_in(0, UINT32_MAX)) return put<uint32_t>(ValueType::u32, v);                    // as counts are in every file
+    if (array_ && all_in(INT32_MIN, INT32_MAX))
+      return put<int32_t>(ValueType::i32, v);                            // as token types are in every file
+    if (all_in(0, UINT32_MAX)) return put<uint32_t>(ValueType::u32, v);  // as counts are in every file
     if (all_in(INT32_MIN, INT32_MAX)) return put<int32_t>(ValueType::i32, v);
     put<int64_t>(ValueType::i64, v);
   }
@@ -101,7 +108,8 @@ void write_value(HeaderBytes& out, const std::string& path, const std::string& k
   } else if (const auto* strings = std::get_if<std::vector<std::string>>(&value)) {
     many.strings(*strings);
   } else {
-    io::fail_in(path, Status::invalid_argument, "metadata '%s' is null, which GGUF cannot hold", io::display(key).c_str());
+    io::fail_in(path, Status::invalid_argument, "metadata '%s' is null, which GGUF cannot hold",
+                io::display(key).c_str());
   }
 }
 
@@ -112,7 +120,8 @@ struct Part {
   std::span<const uint64_t> bytes;  // of each tensor
 };
 
-std::string header_of(const Part& part, const std::string& path, const Metadata& metadata, uint64_t all_tensors, uint64_t alignment) {
+std::string header_of(const Part& part, const std::string& path, const Metadata& metadata, uint64_t all_tensors,
+                      uint64_t alignment) {
   HeaderBytes keys;
   uint64_t key_count = 0;
   for (const auto& [key, value] : metadata.values()) {
@@ -137,18 +146,23 @@ std::string header_of(const Part& part, const std::string& path, const Metadata&
   for (size_t i = 0; i < part.tensors.size(); ++i) {
     const OutputTensor& t = part.tensors[i];
     const auto type = io::gguf::type_id_of(t.dtype);
-    if (!type) io::fail_in(path, Status::unsupported, "tensor '%s': GGUF has no type %s", io::display(t.name).c_str(), name(t.dtype));
+    if (!type)
+      io::fail_in(path, Status::unsupported, "tensor '%s': GGUF has no type %s", io::display(t.name).c_str(),
+                  name(t.dtype));
     info.string(t.name);
     info.number(uint32_t(t.shape.rank));
     for (int d = t.shape.rank - 1; d >= 0; --d) info.number(uint64_t(t.shape.dim[d]));  // innermost first
     info.number(*type);
     info.number(offset);
-    offset = (Size(offset) + part.bytes[i]).round_up(alignment).take(INT64_MAX, "offset of tensor '%s'", io::display(t.name).c_str());
+    offset = (Size(offset) + part.bytes[i])
+                 .round_up(alignment)
+                 .take(INT64_MAX, "offset of tensor '%s'", io::display(t.name).c_str());
   }
   return header.bytes() + keys.bytes() + info.bytes();
 }
 
-void write_part(io::OutputStream& out, const Part& part, const std::string& path, const std::string& header, uint64_t alignment) {
+void write_part(io::OutputStream& out, const Part& part, const std::string& path, const std::string& header,
+                uint64_t alignment) {
   out.write(header.data(), header.size());
   out.pad_to(alignment);
   for (size_t i = 0; i < part.tensors.size(); ++i) {
@@ -159,8 +173,8 @@ void write_part(io::OutputStream& out, const Part& part, const std::string& path
 
 }  // namespace
 
-std::vector<std::string> write_gguf(const std::string& path, const Metadata& metadata, std::span<const OutputTensor> tensors,
-                                    const GgufWriteOptions& options) {
+std::vector<std::string> write_gguf(const std::string& path, const Metadata& metadata,
+                                    std::span<const OutputTensor> tensors, const GgufWriteOptions& options) {
   const auto alignment = uint64_t(metadata.integer(io::gguf::kAlignment, 1, INT64_MAX, io::gguf::kDefaultAlignment));
   PUNA_REQUIRE(io::gguf::is_alignment(alignment), "general.alignment is %llu, expected a power of two from 8 to 2^20",
                static_cast<unsigned long long>(alignment));
@@ -168,10 +182,12 @@ std::vector<std::string> write_gguf(const std::string& path, const Metadata& met
   std::vector<uint64_t> bytes;
   for (const OutputTensor& t : tensors) bytes.push_back(io::checked_entry(path, t).bytes);
 
-  const uint64_t each = options.tensors_per_file == 0 ? std::max<uint64_t>(tensors.size(), 1) : options.tensors_per_file;
+  const uint64_t each =
+      options.tensors_per_file == 0 ? std::max<uint64_t>(tensors.size(), 1) : options.tensors_per_file;
   const uint64_t count = std::max<uint64_t>((tensors.size() + each - 1) / each, 1);
-  PUNA_REQUIRE(count <= UINT16_MAX && tensors.size() <= size_t(INT32_MAX), "%zu tensors in %llu files are more than a GGUF split can hold",
-               tensors.size(), static_cast<unsigned long long>(count));
+  PUNA_REQUIRE(count <= UINT16_MAX && tensors.size() <= size_t(INT32_MAX),
+               "%zu tensors in %llu files are more than a GGUF split can hold", tensors.size(),
+               static_cast<unsigned long long>(count));
   const std::string stem = path.ends_with(".gguf") ? path.substr(0, path.size() - 5) : path;
 
   std::vector<std::string> paths;
@@ -181,7 +197,8 @@ std::vector<std::string> write_gguf(const std::string& path, const Metadata& met
     const size_t begin = i * each, n = std::min<uint64_t>(each, tensors.size() - begin);
     const Part part{i, count, tensors.subspan(begin, n), std::span<const uint64_t>(bytes).subspan(begin, n)};
     files.push_back(std::make_unique<io::OutputStream>(paths.back()));
-    write_part(*files.back(), part, paths.back(), header_of(part, paths.back(), metadata, tensors.size(), alignment), alignment);
+    write_part(*files.back(), part, paths.back(), header_of(part, paths.back(), metadata, tensors.size(), alignment),
+               alignment);
   }
   for (size_t i = files.size(); i-- > 0;) files[i]->commit();  // the first file last: with it the set becomes openable
   return paths;

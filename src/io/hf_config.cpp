@@ -9,7 +9,8 @@
 namespace puna::io {
 namespace {
 
-// With it and the file's own limit, what comes out is bounded: otherwise one long key repeated in front of many short ones is not.
+// With it and the file's own limit, what comes out is bounded: otherwise one long key repeated in front of many short
+// ones is not.
 constexpr size_t kLongestKey = 256;
 
 void parse_object(Json& json, std::string_view text, const std::string& file, const Watch& watch) {
@@ -18,9 +19,13 @@ void parse_object(Json& json, std::string_view text, const std::string& file, co
 }
 
 template <class Predicate>
-bool all(const Json& array, Predicate is) { return std::all_of(array.begin(), array.end(), is); }
+bool all(const Json& array, Predicate is) {
+  return std::all_of(array.begin(), array.end(), is);
+}
 
-bool is_whole(const Json& j) { return j.is_number_integer() && (!j.is_number_unsigned() || j.get<uint64_t>() <= uint64_t(INT64_MAX)); }
+bool is_whole(const Json& j) {
+  return j.is_number_integer() && (!j.is_number_unsigned() || j.get<uint64_t>() <= uint64_t(INT64_MAX));
+}
 
 template <class T, class Read = T>
 std::vector<T> list(const Json& array) {
@@ -32,11 +37,16 @@ std::vector<T> list(const Json& array) {
 
 // False when the array has no place in Metadata.
 bool from_array(const Json& array, MetadataValue& value) {
-  if (all(array, is_whole)) value = list<int64_t>(array);
-  else if (all(array, [](const Json& j) { return j.is_boolean(); })) value = list<int64_t, bool>(array);
-  else if (all(array, [](const Json& j) { return j.is_number(); })) value = list<double>(array);
-  else if (all(array, [](const Json& j) { return j.is_string(); })) value = list<std::string>(array);
-  else return false;
+  if (all(array, is_whole))
+    value = list<int64_t>(array);
+  else if (all(array, [](const Json& j) { return j.is_boolean(); }))
+    value = list<int64_t, bool>(array);
+  else if (all(array, [](const Json& j) { return j.is_number(); }))
+    value = list<double>(array);
+  else if (all(array, [](const Json& j) { return j.is_string(); }))
+    value = list<std::string>(array);
+  else
+    return false;
   return true;
 }
 
@@ -46,8 +56,10 @@ bool from_json(const Json& j, MetadataValue& value) {
     case Json::value_t::boolean: value = j.get<bool>(); return true;
     case Json::value_t::number_integer: value = j.get<int64_t>(); return true;
     case Json::value_t::number_unsigned:
-      if (is_whole(j)) value = j.get<int64_t>();
-      else value = j.get<uint64_t>();
+      if (is_whole(j))
+        value = j.get<int64_t>();
+      else
+        value = j.get<uint64_t>();
       return true;
     case Json::value_t::number_float: value = j.get<double>(); return true;
     case Json::value_t::string: value = j.get<std::string>(); return true;
@@ -60,7 +72,8 @@ void flatten(const Json& object, const std::string& file, const std::string& pre
   for (const auto& [name, j] : object.items()) {
     const std::string key = prefix + name;
     if (key.size() > kLongestKey)
-      fail_in(file, Status::bad_file, "key '%s' has %zu bytes, expected at most %zu", display(key).c_str(), key.size(), kLongestKey);
+      fail_in(file, Status::bad_file, "key '%s' has %zu bytes, expected at most %zu", display(key).c_str(), key.size(),
+              kLongestKey);
     if (j.is_object()) {
       metadata.set_other(key, Metadata::Other::object);
       flatten(j, file, key + ".", metadata);
@@ -71,21 +84,24 @@ void flatten(const Json& object, const std::string& file, const std::string& pre
       metadata.set_other(key, Metadata::Other::list);
       continue;
     }
-    if (metadata.find(key)) fail_in(file, Status::bad_file, "key '%s' appears twice once objects are flattened", display(key).c_str());
+    if (metadata.find(key))
+      fail_in(file, Status::bad_file, "key '%s' appears twice once objects are flattened", display(key).c_str());
     metadata.set(key, std::move(value));
   }
 }
 
 void check_shard_name(const std::string& file, const std::string& tensor, const std::string& shard) {
-  const bool plain = !shard.empty() && shard[0] != '.' && shard.find_first_of(std::string_view("/\\:\0", 4)) == shard.npos;
+  const bool plain =
+      !shard.empty() && shard[0] != '.' && shard.find_first_of(std::string_view("/\\:\0", 4)) == shard.npos;
   if (!plain || !shard.ends_with(".safetensors"))
-    fail_in(file, Status::bad_file, "weight_map '%s': '%s' is not the name of a .safetensors file in this folder", display(tensor).c_str(),
-            display(shard).c_str());
+    fail_in(file, Status::bad_file, "weight_map '%s': '%s' is not the name of a .safetensors file in this folder",
+            display(tensor).c_str(), display(shard).c_str());
 }
 
 }  // namespace
 
-void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata, const Watch& watch) {
+void flatten_config(std::string_view json, const std::string& file, const std::string& prefix, Metadata& metadata,
+                    const Watch& watch) {
   Json root;
   const JsonGuard guard(root);
   parse_object(root, json, file, watch);
@@ -102,7 +118,8 @@ ShardIndex parse_shard_index(std::string_view json, const std::string& file, con
   for (const auto& [tensor, shard] : map->items()) {
     check_name(file, "tensor name", tensor);
     if (!shard.is_string())
-      fail_in(file, Status::bad_file, "weight_map '%s' is %s, expected the name of a file", display(tensor).c_str(), shard.type_name());
+      fail_in(file, Status::bad_file, "weight_map '%s' is %s, expected the name of a file", display(tensor).c_str(),
+              shard.type_name());
     const auto& name = shard.get_ref<const std::string&>();
     check_shard_name(file, tensor, name);
     index.tensors_of[name].push_back(tensor);

@@ -1,5 +1,5 @@
-// hf_config.h -- the JSON files of a Hugging Face folder: configurations flattened into Metadata, the index of shards checked.
-// Texts go in, so that tests and fuzzers need no folder; `file` is for messages.
+// hf_config.h -- the JSON files of a Hugging Face folder: configurations flattened into Metadata, the index of shards
+// checked. Texts go in, so that tests and fuzzers need no folder; `file` is for messages.
 #pragma once
 #include <map>
 #include <string>

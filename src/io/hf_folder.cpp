@@ -13,9 +13,11 @@ namespace {
 Metadata read_configs(const std::string& folder, const Watch& watch) {
   Metadata metadata;
   const std::string config = folder + "/config.json", generation = folder + "/generation_config.json";
-  if (!os::is_file(config)) fail_in(folder, Status::bad_file, "config.json is missing: this is no Hugging Face model folder");
+  if (!os::is_file(config))
+    fail_in(folder, Status::bad_file, "config.json is missing: this is no Hugging Face model folder");
   flatten_config(os::read_file(config, kMaxConfigBytes), config, "", metadata, watch);
-  if (os::is_file(generation)) flatten_config(os::read_file(generation, kMaxConfigBytes), generation, "generation.", metadata, watch);
+  if (os::is_file(generation))
+    flatten_config(os::read_file(generation, kMaxConfigBytes), generation, "generation.", metadata, watch);
   return metadata;
 }
 
@@ -29,7 +31,8 @@ void check_against_index(SafetensorsPart& part, const ShardIndex& index, const s
   std::sort(held.begin(), held.end());
   for (const std::string& name : expected)
     if (!std::binary_search(held.begin(), held.end(), name))
-      fail_in(part.source->name(), Status::bad_file, "tensor '%s' is not in this file, though the index says so", display(name).c_str());
+      fail_in(part.source->name(), Status::bad_file, "tensor '%s' is not in this file, though the index says so",
+              display(name).c_str());
   for (FileTensor& t : part.header.tensors) {
     const std::string& name = t.entry.name;
     if (std::binary_search(expected.begin(), expected.end(), name)) continue;
@@ -41,20 +44,24 @@ void check_against_index(SafetensorsPart& part, const ShardIndex& index, const s
   }
 }
 
-std::vector<SafetensorsPart> open_shards(const Context& context, const std::string& folder, const std::string& index_path, const Watch& watch) {
+std::vector<SafetensorsPart> open_shards(const Context& context, const std::string& folder,
+                                         const std::string& index_path, const Watch& watch) {
   const ShardIndex index = parse_shard_index(os::read_file(index_path, kMaxIndexBytes), index_path, watch);
   std::vector<SafetensorsPart> parts;
   uint64_t bytes = 0;
   for (const auto& [shard, tensors] : index.tensors_of) {
     const std::string path = folder + "/" + shard;
-    if (!os::is_file(path)) fail_in(path, Status::bad_file, "this file of the model is missing, though the index names it");
+    if (!os::is_file(path))
+      fail_in(path, Status::bad_file, "this file of the model is missing, though the index names it");
     parts.push_back(open_safetensors(open_path_source(path), watch, Unreadable::kept));
     check_against_index(parts.back(), index, tensors, index_path);
     bytes += parts.back().source->size() - parts.back().data_offset;
   }
-  if (index.total_size != 0 && index.total_size != bytes)  // published models exist where it counts parameters or tied weights
-    context.logger().write(LogLevel::warning, "%s: total_size is %llu, but the tensors have %llu bytes", index_path.c_str(),
-                           static_cast<unsigned long long>(index.total_size), static_cast<unsigned long long>(bytes));
+  if (index.total_size != 0 &&
+      index.total_size != bytes)  // published models exist where it counts parameters or tied weights
+    context.logger().write(LogLevel::warning, "%s: total_size is %llu, but the tensors have %llu bytes",
+                           index_path.c_str(), static_cast<unsigned long long>(index.total_size),
+                           static_cast<unsigned long long>(bytes));
   return parts;
 }
 
@@ -63,8 +70,11 @@ std::vector<SafetensorsPart> open_parts(const Context& context, const std::strin
   std::vector<SafetensorsPart> parts;
   if (os::is_file(single))
     parts.push_back(open_safetensors(open_path_source(single), watch, Unreadable::kept));
-  else if (os::is_file(index)) parts = open_shards(context, folder, index, watch);
-  else fail_in(folder, Status::bad_file, "expected model.safetensors or model.safetensors.index.json: other formats are not read");
+  else if (os::is_file(index))
+    parts = open_shards(context, folder, index, watch);
+  else
+    fail_in(folder, Status::bad_file,
+            "expected model.safetensors or model.safetensors.index.json: other formats are not read");
   return parts;
 }
 
@@ -81,7 +91,8 @@ Checkpoint load_folder(const Context& context, const std::string& folder, LoadPr
   uint64_t end = 0;
   for (SafetensorsPart& p : parts) {
     checkpoint.files.push_back(p.source->name());
-    attach(context, p.source, p.data_offset, std::move(p.header.tensors), meter, checkpoint.tensors, checkpoint.keepalive);
+    attach(context, p.source, p.data_offset, std::move(p.header.tensors), meter, checkpoint.tensors,
+           checkpoint.keepalive);
     meter.advance_to(end += p.source->size());
   }
   return checkpoint;

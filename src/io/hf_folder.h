@@ -1,4 +1,5 @@
-// hf_folder.h -- a Hugging Face folder into a Checkpoint: config.json, generation_config.json, one or several safetensors files.
+// hf_folder.h -- a Hugging Face folder into a Checkpoint: config.json, generation_config.json, one or several
+// safetensors files.
 #pragma once
 #include "puna/io/checkpoint.h"
 

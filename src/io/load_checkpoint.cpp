@@ -8,7 +8,8 @@ namespace puna {
 
 Checkpoint load_checkpoint(const Context& context, const std::string& path, LoadProgress progress, const Watch& watch) {
   return io::guarded(context, path, [&] {
-    return os::is_directory(path) ? io::load_folder(context, path, progress, watch) : io::load_gguf(context, path, progress, watch);
+    return os::is_directory(path) ? io::load_folder(context, path, progress, watch)
+                                  : io::load_gguf(context, path, progress, watch);
   });
 }
 

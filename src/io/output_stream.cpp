@@ -47,12 +47,13 @@ TensorEntry checked_entry(const std::string& file, const OutputTensor& tensor) {
 void write_tensor(OutputStream& out, const std::string& file, const OutputTensor& tensor, uint64_t bytes) {
   const std::string shown = display(tensor.name);
   if (tensor.data != nullptr) return out.write(tensor.data, bytes);
-  if (!tensor.produce) fail_in(file, Status::invalid_argument, "tensor '%s' has neither data nor a producer", shown.c_str());
+  if (!tensor.produce)
+    fail_in(file, Status::invalid_argument, "tensor '%s' has neither data nor a producer", shown.c_str());
   uint64_t left = bytes;
   tensor.produce([&](const void* piece, uint64_t n) {
     if (n > left)
-      fail_in(file, Status::invalid_argument, "the producer of tensor '%s' gave more than its %llu bytes", shown.c_str(),
-              static_cast<unsigned long long>(bytes));
+      fail_in(file, Status::invalid_argument, "the producer of tensor '%s' gave more than its %llu bytes",
+              shown.c_str(), static_cast<unsigned long long>(bytes));
     out.write(piece, n);
     left -= n;
   });
@@ -65,7 +66,8 @@ void check_names_unique(const std::string& file, std::span<const OutputTensor> t
   std::set<std::string_view> names;
   for (const OutputTensor& t : tensors) {
     check_name(file, "tensor name", t.name);
-    if (!names.insert(t.name).second) fail_in(file, Status::invalid_argument, "tensor '%s' is given twice", display(t.name).c_str());
+    if (!names.insert(t.name).second)
+      fail_in(file, Status::invalid_argument, "tensor '%s' is given twice", display(t.name).c_str());
   }
 }
 

@@ -25,7 +25,8 @@ class OutputStream {
   uint64_t position_ = 0;
 };
 
-// Checks a tensor to be written (Error{invalid_argument}); `file` is for the message. Its bytes and range are in the entry.
+// Checks a tensor to be written (Error{invalid_argument}); `file` is for the message. Its bytes and range are in the
+// entry.
 TensorEntry checked_entry(const std::string& file, const OutputTensor& tensor);
 // Writes exactly entry.bytes or throws.
 void write_tensor(OutputStream& out, const std::string& file, const OutputTensor& tensor, uint64_t bytes);

@@ -10,7 +10,8 @@ namespace puna::io {
 
 class ProgressMeter {
  public:
-  ProgressMeter(LoadProgress progress, uint64_t total, std::string file) : progress_(progress), total_(total), file_(std::move(file)) {
+  ProgressMeter(LoadProgress progress, uint64_t total, std::string file)
+      : progress_(progress), total_(total), file_(std::move(file)) {
     report();
   }
   void advance_to(uint64_t done) {  // never backwards
@@ -22,7 +23,8 @@ class ProgressMeter {
 
  private:
   void report() {
-    if (progress_ && !progress_(done_, total_)) fail_in(file_, Status::cancelled, "loading was cancelled by the progress callback");
+    if (progress_ && !progress_(done_, total_))
+      fail_in(file_, Status::cancelled, "loading was cancelled by the progress callback");
   }
 
   LoadProgress progress_;

@@ -51,7 +51,8 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
     } else if (at_ == At::dtype) {
       dtype_ = dtype_named(text);
       if (!dtype_ && !keeps_unreadable_)
-        fail_in(file_, Status::unsupported, "tensor '%s': unsupported dtype '%s'", display(name_).c_str(), display(text).c_str());
+        fail_in(file_, Status::unsupported, "tensor '%s': unsupported dtype '%s'", display(name_).c_str(),
+                display(text).c_str());
       if (!dtype_) why_ = "has dtype '" + display(text) + "', which is not supported";
       at_ = At::fields;
     } else {
@@ -60,16 +61,24 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool start_object(size_t) override {
-    if (at_ == At::start) at_ = At::names;
-    else if (at_ == At::metadata) at_ = At::metadata_keys;
-    else if (at_ == At::tensor) at_ = At::fields;
-    else unexpected("an object");
+    if (at_ == At::start)
+      at_ = At::names;
+    else if (at_ == At::metadata)
+      at_ = At::metadata_keys;
+    else if (at_ == At::tensor)
+      at_ = At::fields;
+    else
+      unexpected("an object");
     return true;
   }
   bool key(std::string& key) override {
-    if (at_ == At::names) begin_entry(std::move(key));
-    else if (at_ == At::metadata_keys) { key_ = std::move(key); at_ = At::metadata_value; }
-    else begin_field(key);
+    if (at_ == At::names)
+      begin_entry(std::move(key));
+    else if (at_ == At::metadata_keys) {
+      key_ = std::move(key);
+      at_ = At::metadata_value;
+    } else
+      begin_field(key);
     return true;
   }
   bool end_object() override {
@@ -78,18 +87,37 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool start_array(size_t) override {
-    if (at_ == At::shape) at_ = At::in_shape;
-    else if (at_ == At::offsets) at_ = At::in_offsets;
-    else unexpected("an array");
+    if (at_ == At::shape)
+      at_ = At::in_shape;
+    else if (at_ == At::offsets)
+      at_ = At::in_offsets;
+    else
+      unexpected("an array");
     return true;
   }
-  bool end_array() override { at_ = At::fields; return true; }
+  bool end_array() override {
+    at_ = At::fields;
+    return true;
+  }
   bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) override {
     fail_in(file_, Status::bad_file, "the header is not valid JSON at byte %zu of it", position);
   }
 
  private:
-  enum class At { start, names, metadata, metadata_keys, metadata_value, tensor, fields, dtype, shape, in_shape, offsets, in_offsets };
+  enum class At {
+    start,
+    names,
+    metadata,
+    metadata_keys,
+    metadata_value,
+    tensor,
+    fields,
+    dtype,
+    shape,
+    in_shape,
+    offsets,
+    in_offsets
+  };
 
   void begin_entry(std::string name) {
     if (name == "__metadata__") {
@@ -108,20 +136,26 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
   }
 
   void begin_field(const std::string& key) {
-    bool* seen = key == "dtype" ? &seen_dtype_ : key == "shape" ? &seen_shape_ : key == "data_offsets" ? &seen_offsets_ : nullptr;
+    bool* seen = key == "dtype"          ? &seen_dtype_
+                 : key == "shape"        ? &seen_shape_
+                 : key == "data_offsets" ? &seen_offsets_
+                                         : nullptr;
     if (seen == nullptr)
       fail_in(file_, Status::bad_file, "tensor '%s': unknown key '%s'", display(name_).c_str(), display(key).c_str());
-    if (*seen) fail_in(file_, Status::bad_file, "tensor '%s': key '%s' appears twice", display(name_).c_str(), key.c_str());
+    if (*seen)
+      fail_in(file_, Status::bad_file, "tensor '%s': key '%s' appears twice", display(name_).c_str(), key.c_str());
     *seen = true;
     at_ = seen == &seen_dtype_ ? At::dtype : seen == &seen_shape_ ? At::shape : At::offsets;
   }
 
   void finish_tensor() {
-    if (header_.tensors.size() == kMostTensors) fail_in(file_, Status::unsupported, "more than %zu tensors", kMostTensors);
+    if (header_.tensors.size() == kMostTensors)
+      fail_in(file_, Status::unsupported, "more than %zu tensors", kMostTensors);
     const char* missing = !seen_dtype_ ? "dtype" : !seen_shape_ ? "shape" : !seen_offsets_ ? "data_offsets" : nullptr;
     if (missing) fail_in(file_, Status::bad_file, "tensor '%s': '%s' is missing", display(name_).c_str(), missing);
     if (offsets_.size() != 2)
-      fail_in(file_, Status::bad_file, "tensor '%s': data_offsets has %zu numbers, expected 2", display(name_).c_str(), offsets_.size());
+      fail_in(file_, Status::bad_file, "tensor '%s': data_offsets has %zu numbers, expected 2", display(name_).c_str(),
+              offsets_.size());
     if (keeps_unreadable_ && cannot_be_read()) {
       keep_unreadable();
       return;
@@ -130,8 +164,9 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
     const TensorEntry& e = tensor.entry;
     if (offsets_[1] < offsets_[0] || offsets_[1] - offsets_[0] != e.bytes)
       fail_in(file_, Status::bad_file, "tensor '%s': data_offsets [%llu,%llu] do not hold the %llu bytes of %s %s",
-              display(e.name).c_str(), static_cast<unsigned long long>(offsets_[0]), static_cast<unsigned long long>(offsets_[1]),
-              static_cast<unsigned long long>(e.bytes), puna::name(e.dtype), e.shape.text().c_str());
+              display(e.name).c_str(), static_cast<unsigned long long>(offsets_[0]),
+              static_cast<unsigned long long>(offsets_[1]), static_cast<unsigned long long>(e.bytes),
+              puna::name(e.dtype), e.shape.text().c_str());
     header_.tensors.push_back(std::move(tensor));
   }
 
@@ -160,21 +195,29 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
   std::string here() const {
     const std::string tensor = "tensor '" + display(name_) + "'";
     switch (at_) {
-      case At::start: case At::names: return "the header";
-      case At::metadata: case At::metadata_keys: return "'__metadata__'";
+      case At::start:
+      case At::names: return "the header";
+      case At::metadata:
+      case At::metadata_keys: return "'__metadata__'";
       case At::metadata_value: return "'__metadata__' key '" + display(key_) + "'";
-      case At::tensor: case At::fields: return tensor;
+      case At::tensor:
+      case At::fields: return tensor;
       case At::dtype: return tensor + ": dtype";
-      case At::shape: case At::in_shape: return tensor + ": shape";
-      case At::offsets: case At::in_offsets: return tensor + ": data_offsets";
+      case At::shape:
+      case At::in_shape: return tensor + ": shape";
+      case At::offsets:
+      case At::in_offsets: return tensor + ": data_offsets";
     }
     return "the header";
   }
   const char* expected() const noexcept {
     switch (at_) {
-      case At::metadata_value: case At::dtype: return "a string";
-      case At::shape: case At::offsets: return "an array of integers";
-      case At::in_shape: case At::in_offsets: return "non-negative integers";
+      case At::metadata_value:
+      case At::dtype: return "a string";
+      case At::shape:
+      case At::offsets: return "an array of integers";
+      case At::in_shape:
+      case At::in_offsets: return "non-negative integers";
       default: return "an object";
     }
   }

@@ -8,8 +8,8 @@
 namespace puna {
 namespace {
 
-// The header's JSON, put together as text: a tree of JSON values could not be destroyed without memory (base/json.h). `bytes` receives
-// each tensor's size. Tensors lie in the order given, without gaps.
+// The header's JSON, put together as text: a tree of JSON values could not be destroyed without memory (base/json.h).
+// `bytes` receives each tensor's size. Tensors lie in the order given, without gaps.
 std::string header_json(const std::string& path, const std::map<std::string, std::string>& metadata,
                         std::span<const OutputTensor> tensors, std::vector<uint64_t>& bytes) {
   std::string header;
@@ -23,13 +23,15 @@ std::string header_json(const std::string& path, const std::map<std::string, std
   for (const OutputTensor& t : tensors) {
     const char* type = io::safetensors_type_name(t.dtype);
     if (type == nullptr)
-      io::fail_in(path, Status::unsupported, "tensor '%s': safetensors has no type %s", io::display(t.name).c_str(), name(t.dtype));
-    if (t.name == "__metadata__") io::fail_in(path, Status::invalid_argument, "a tensor cannot be named '__metadata__'");
+      io::fail_in(path, Status::unsupported, "tensor '%s': safetensors has no type %s", io::display(t.name).c_str(),
+                  name(t.dtype));
+    if (t.name == "__metadata__")
+      io::fail_in(path, Status::invalid_argument, "a tensor cannot be named '__metadata__'");
     bytes.push_back(io::checked_entry(path, t).bytes);
     std::string shape;
     for (int i = 0; i < t.shape.rank; ++i) shape += (i ? "," : "") + std::to_string(t.shape[i]);
-    header += (header.size() > 1 ? "," : "") + quoted(t.name) + ":{\"dtype\":\"" + type + "\",\"shape\":[" + shape + "],\"data_offsets\":[" +
-              std::to_string(offset) + "," + std::to_string(offset + bytes.back()) + "]}";
+    header += (header.size() > 1 ? "," : "") + quoted(t.name) + ":{\"dtype\":\"" + type + "\",\"shape\":[" + shape +
+              "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + bytes.back()) + "]}";
     offset += bytes.back();
   }
   return header + "}";

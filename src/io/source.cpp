@@ -1,4 +1,5 @@
-// source.cpp -- the three places a file's bytes come from: a mapped path, a block of the host's memory, the host's reader.
+// source.cpp -- the three places a file's bytes come from: a mapped path, a block of the host's memory, the host's
+// reader.
 #include <cstring>
 
 #include "base/os.h"
@@ -10,7 +11,8 @@ namespace {
 
 class MemorySource final : public Source {
  public:
-  MemorySource(const std::byte* data, uint64_t size, std::string name) : name_(std::move(name)), data_(data), size_(size) {}
+  MemorySource(const std::byte* data, uint64_t size, std::string name)
+      : name_(std::move(name)), data_(data), size_(size) {}
   const std::string& name() const noexcept override { return name_; }
   uint64_t size() const noexcept override { return size_; }
   const std::byte* data() const noexcept override { return data_; }

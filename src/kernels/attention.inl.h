@@ -1,14 +1,16 @@
-// attention.inl.h -- query rows against one head's keys and values, online softmax a page at a time. Compiled once per ISA.
+// attention.inl.h -- query rows against one head's keys and values, online softmax a page at a time. Compiled once per
+// ISA.
 //   s_j = scale q.k_j;  m = running max;  total = sum e^(s_j - m);  out = sum e^(s_j - m) v_j          arXiv:2205.14135
-// Both halves are products in register blocks, kRegisterRows rows share each load of a key or value: scores with a key a lane (keys
-// lie 16 to a tile, dimension by dimension), sums with a dimension a lane. Every output has one accumulator in a fixed order, pages start
-// at absolute positions, so prefill, decode, batches and forks give the same bits, whatever rows are computed together.
+// Both halves are products in register blocks, kRegisterRows rows share each load of a key or value: scores with a key
+// a lane (keys lie 16 to a tile, dimension by dimension), sums with a dimension a lane. Every output has one
+// accumulator in a fixed order, pages start at absolute positions, so prefill, decode, batches and forks give the same
+// bits, whatever rows are computed together.
 namespace puna::PUNA_ISA {
 
 constexpr float kLowest = -3.402823466e38f;
 
-// How pages hold head_dim numbers: as they are, or as GGUF's Q8_0, blocks of 32 with one f16 scale. A tile is 16 keys; `block` dimensions of
-// it, from a multiple of that, share key_scale's 16 scales.
+// How pages hold head_dim numbers: as they are, or as GGUF's Q8_0, blocks of 32 with one f16 scale. A tile is 16 keys;
+// `block` dimensions of it, from a multiple of that, share key_scale's 16 scales.
 template <class T>
 struct PlainKv {
   static constexpr int64_t bytes(int64_t head_dim) { return head_dim * int64_t(sizeof(T)); }
@@ -29,7 +31,9 @@ struct Q8Kv {
   static constexpr int64_t bytes(int64_t head_dim) { return head_dim / 32 * 34; }
   static constexpr int64_t block(int64_t) { return 32; }
   PUNA_INLINE V key_scale(const uint8_t* block) { return load_f16(reinterpret_cast<const uint16_t*>(block)); }
-  PUNA_INLINE V key(const uint8_t* block, int64_t i, V scale) { return mul(to_float(iload_i8(block + 32 + i * 16)), scale); }
+  PUNA_INLINE V key(const uint8_t* block, int64_t i, V scale) {
+    return mul(to_float(iload_i8(block + 32 + i * 16)), scale);
+  }
   template <bool>
   PUNA_INLINE V value(const uint8_t* row, int64_t i, int64_t) {
     const uint8_t* block = row + i / 32 * 34;
@@ -37,11 +41,14 @@ struct Q8Kv {
   }
 };
 
-struct PageScores { alignas(64) float s[kMaxPage]; };  // of one row; then e^(s - m)
+struct PageScores {
+  alignas(64) float s[kMaxPage];
+};  // of one row; then e^(s - m)
 
 // scores[r].s = scale * q_r . k for P tiles of 16 keys from `k`. head_dim values of q in ascending order.
 template <class Kv, int R, int P>
-PUNA_INLINE void score_tiles(PageScores* scores, int64_t tile, const AttendRow* rows, const uint8_t* k, int64_t head_dim, float scale) {
+PUNA_INLINE void score_tiles(PageScores* scores, int64_t tile, const AttendRow* rows, const uint8_t* k,
+                             int64_t head_dim, float scale) {
   V s[P][R];
   clear_y<R, P>(s);
   const int64_t tile_bytes = 16 * Kv::bytes(head_dim), block = Kv::block(head_dim);
@@ -70,7 +77,8 @@ PUNA_INLINE void soften(PageScores& scores, const AttendRow& row, int64_t count,
   for (int64_t j = count; j < tiles * 16; ++j) s[j] = kLowest;
   V most = load(s);
   for (int64_t t = 1; t < tiles; ++t) most = max(most, load(s + t * 16));
-  const float largest = row.state[0], page_largest = max_all(most), next = page_largest > largest ? page_largest : largest;
+  const float largest = row.state[0], page_largest = max_all(most),
+              next = page_largest > largest ? page_largest : largest;
   V sums = splat(0.0f);
   for (int64_t t = 0; t < tiles; ++t) {
     store(s + t * 16, exp(sub(load(s + t * 16), splat(next))));
@@ -82,17 +90,20 @@ PUNA_INLINE void soften(PageScores& scores, const AttendRow& row, int64_t count,
   row.state[0] = next;
   row.state[1] = __builtin_fmaf(row.state[1], kept[0], sum(sums));
   if (kept[0] == 1.0f) return;
-  for (int64_t i = 0; i < head_dim; i += 16) store_n(row.out + i, mul(load_n(row.out + i, head_dim - i), splat(kept[0])), head_dim - i);
+  for (int64_t i = 0; i < head_dim; i += 16)
+    store_n(row.out + i, mul(load_n(row.out + i, head_dim - i), splat(kept[0])), head_dim - i);
 }
 
 // out[r][i .. i + 16 P) += weights[r] . v over keys [first, last), ascending.
 template <class Kv, int R, int P>
-PUNA_INLINE void add_values(const PageScores* weights, const AttendRow* rows, const uint8_t* v, int64_t i, int64_t first, int64_t last, int64_t head_dim) {
+PUNA_INLINE void add_values(const PageScores* weights, const AttendRow* rows, const uint8_t* v, int64_t i,
+                            int64_t first, int64_t last, int64_t head_dim) {
   const int64_t n = head_dim - i;  // lanes that exist; only the last vector of a row may be short, and P = 1 then
   const int64_t row_bytes = Kv::bytes(head_dim);
   V y[P][R];
   unroll<R>([&](auto r) PUNA_LAMBDA {
-    unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = P > 1 ? load(rows[r].out + i + p * 16) : load_n(rows[r].out + i, n); });
+    unroll<P>([&](auto p)
+                  PUNA_LAMBDA { y[p][r] = P > 1 ? load(rows[r].out + i + p * 16) : load_n(rows[r].out + i, n); });
   });
   for (int64_t j = first; j < last; ++j) {
     V value[P];
@@ -104,14 +115,17 @@ PUNA_INLINE void add_values(const PageScores* weights, const AttendRow* rows, co
   }
   unroll<R>([&](auto r) PUNA_LAMBDA {
     unroll<P>([&](auto p) PUNA_LAMBDA {
-      if (P > 1) store(rows[r].out + i + p * 16, y[p][r]);
-      else store_n(rows[r].out + i, y[p][r], n);
+      if (P > 1)
+        store(rows[r].out + i + p * 16, y[p][r]);
+      else
+        store_n(rows[r].out + i, y[p][r], n);
     });
   });
 }
 
 template <class Kv, int R>
-PUNA_INLINE void add_all_values(const PageScores* weights, const AttendRow* rows, const uint8_t* v, int64_t first, int64_t last, int64_t head_dim) {
+PUNA_INLINE void add_all_values(const PageScores* weights, const AttendRow* rows, const uint8_t* v, int64_t first,
+                                int64_t last, int64_t head_dim) {
   int64_t i = 0;
   for (; i + 32 <= head_dim; i += 32) add_values<Kv, R, 2>(weights, rows, v, i, first, last, head_dim);
   for (; i < head_dim; i += 16) add_values<Kv, R, 1>(weights, rows, v, i, first, last, head_dim);
@@ -119,7 +133,8 @@ PUNA_INLINE void add_all_values(const PageScores* weights, const AttendRow* rows
 
 // R rows against the keys of one page that they see: start ... start + page_size, each up to its own end (ascending).
 template <class Kv, int R>
-static void attend_page(const AttendRow* rows, const uint8_t* k, const uint8_t* v, int64_t start, int64_t page_size, int64_t high, int64_t head_dim, float scale) {
+static void attend_page(const AttendRow* rows, const uint8_t* k, const uint8_t* v, int64_t start, int64_t page_size,
+                        int64_t high, int64_t head_dim, float scale) {
   PageScores scores[R];
   const auto count = [&](const AttendRow& row) {
     const int64_t end = row.high < high ? row.high : high;
@@ -137,7 +152,8 @@ static void attend_page(const AttendRow* rows, const uint8_t* k, const uint8_t* 
 }
 
 template <class Kv>
-static void attend(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low, int64_t high) {
+static void attend(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low,
+                   int64_t high) {
   for (int64_t r = 0; r < count; ++r) {
     rows[r].state[0] = kLowest;
     rows[r].state[1] = 0.0f;
@@ -147,11 +163,15 @@ static void attend(const AttendRow* rows, int64_t count, int64_t head_dim, float
   int64_t r0 = 0;  // rows that see no key of this page are done
   for (int64_t start = low; start < high; start += kv.page_size) {
     while (r0 < count && rows[r0].high <= start) ++r0;
-    const uint8_t* k = static_cast<const uint8_t*>(kv.k[start / kv.page_size]) + kv.head * key_tiles * 16 * Kv::bytes(head_dim);
-    const uint8_t* v = static_cast<const uint8_t*>(kv.v[start / kv.page_size]) + kv.head * kv.page_size * Kv::bytes(head_dim);
+    const uint8_t* k =
+        static_cast<const uint8_t*>(kv.k[start / kv.page_size]) + kv.head * key_tiles * 16 * Kv::bytes(head_dim);
+    const uint8_t* v =
+        static_cast<const uint8_t*>(kv.v[start / kv.page_size]) + kv.head * kv.page_size * Kv::bytes(head_dim);
     int64_t r = r0;
-    for (; r + kRegisterRows <= count; r += kRegisterRows) attend_page<Kv, kRegisterRows>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
-    for (; r + 3 <= count && kRegisterRows > 3; r += 3) attend_page<Kv, 3>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+    for (; r + kRegisterRows <= count; r += kRegisterRows)
+      attend_page<Kv, kRegisterRows>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+    for (; r + 3 <= count && kRegisterRows > 3; r += 3)
+      attend_page<Kv, 3>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
     for (; r < count; ++r) attend_page<Kv, 1>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
   }
 }
@@ -161,7 +181,8 @@ constexpr auto attend_f16 = attend<PlainKv<uint16_t>>;
 constexpr auto attend_q8 = attend<Q8Kv>;
 
 // (largest, total, out) of positions [.., x) and [x, ..) become those of both.
-static void merge_attention(float* out, float* state, const float* later_out, const float* later_state, int64_t head_dim) {
+static void merge_attention(float* out, float* state, const float* later_out, const float* later_state,
+                            int64_t head_dim) {
   const float next = later_state[0] > state[0] ? later_state[0] : state[0];
   alignas(64) float kept[16], taken[16];
   store(kept, exp(splat(state[0] - next)));
@@ -175,7 +196,8 @@ static void merge_attention(float* out, float* state, const float* later_out, co
 }
 
 static void finish_attention(float* out, const float* state, int64_t head_dim) {
-  for (int64_t i = 0; i < head_dim; i += 16) store_n(out + i, div(load_n(out + i, head_dim - i), splat(state[1])), head_dim - i);
+  for (int64_t i = 0; i < head_dim; i += 16)
+    store_n(out + i, div(load_n(out + i, head_dim - i), splat(state[1])), head_dim - i);
 }
 
 }  // namespace puna::PUNA_ISA

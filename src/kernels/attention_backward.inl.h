@@ -1,5 +1,7 @@
-// attention_backward.inl.h -- gradients of attention for one sequence and one KV head, without the T x T matrix: 64 queries by 32 keys of it
-// are made again at a time from the largest score and the total that the forward pass kept.           arXiv:2205.14135, algorithm 4
+// attention_backward.inl.h -- gradients of attention for one sequence and one KV head, without the T x T matrix: 64
+// queries by 32 keys of it
+// are made again at a time from the largest score and the total that the forward pass kept.           arXiv:2205.14135,
+// algorithm 4
 //   p_ij = e^(scale q_i.k_j - largest_i) / total_i     D_i = dout_i . out_i     ds_ij = scale p_ij (dout_i . v_j - D_i)
 //   dq_i += sum_j ds_ij k_j        dk_j += sum_i ds_ij q_i        dv_j += sum_i p_ij dout_i
 // Compiled once per ISA.
@@ -24,12 +26,15 @@ struct Weights {  // of one block: [kQueries][kKeys] each
 };
 
 // Scores and dout.v become p and ds. Row i is query t0 + i; the keys it sees are [low, t0 + i].
-PUNA_INLINE void soften_block(const Weights& w, const AttendBackward& a, int64_t head, int64_t t0, int64_t queries, int64_t j0) {
+PUNA_INLINE void soften_block(const Weights& w, const AttendBackward& a, int64_t head, int64_t t0, int64_t queries,
+                              int64_t j0) {
   for (int64_t i = 0; i < queries; ++i) {
-    const int64_t t = t0 + i, low = (a.chunk > 0 ? t / a.chunk * a.chunk : 0) - j0, high = t + 1 - j0;  // of this block's keys
+    const int64_t t = t0 + i, low = (a.chunk > 0 ? t / a.chunk * a.chunk : 0) - j0,
+                  high = t + 1 - j0;  // of this block's keys
     const float* const state = a.state + t * a.state_row + head * 2;
     const int64_t at = t * a.q_row + head * a.head_dim;
-    const V delta = splat(dot_row(a.dout + at, a.out + at, a.head_dim)), scale = splat(a.scale), largest = splat(state[0]), total = splat(state[1]);
+    const V delta = splat(dot_row(a.dout + at, a.out + at, a.head_dim)), scale = splat(a.scale),
+            largest = splat(state[0]), total = splat(state[1]);
     for (int64_t j = 0; j < kKeys; j += 16) {
       float *const p = w.p + i * kKeys + j, *const ds = w.ds + i * kKeys + j;
       store(p, div(exp(sub(mul(load(p), scale), largest)), total));
@@ -46,7 +51,8 @@ static void attend_backward(const AttendBackward& a) {
   for (int64_t j0 = 0; j0 < a.rows; j0 += kKeys) {
     const int64_t keys = a.rows - j0 < kKeys ? a.rows - j0 : kKeys;
     int64_t end = a.rows;  // queries past the last key's chunk see none of these
-    if (a.chunk > 0 && (j0 + keys - 1) / a.chunk * a.chunk + a.chunk < end) end = (j0 + keys - 1) / a.chunk * a.chunk + a.chunk;
+    if (a.chunk > 0 && (j0 + keys - 1) / a.chunk * a.chunk + a.chunk < end)
+      end = (j0 + keys - 1) / a.chunk * a.chunk + a.chunk;
     const float *const k = a.k + j0 * a.kv_row, *const v = a.v + j0 * a.kv_row;
     transpose_keys(kt, k, a.kv_row, keys, d);
     transpose_keys(vt, v, a.kv_row, keys, d);

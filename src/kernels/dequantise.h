@@ -1,4 +1,5 @@
-// dequantise.h -- single rows to f32, through the same decoders as everything else: for embeddings, small vectors and tests.
+// dequantise.h -- single rows to f32, through the same decoders as everything else: for embeddings, small vectors and
+// tests.
 #pragma once
 #include <stdint.h>
 

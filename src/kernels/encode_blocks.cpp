@@ -1,10 +1,11 @@
-// encode_blocks.cpp -- plain scalar code: it runs once a conversion, not once a token, and must give one answer everywhere.
-// A block is 32 values x of a row. With Q = 2^bits - 1 the largest code:
+// encode_blocks.cpp -- plain scalar code: it runs once a conversion, not once a token, and must give one answer
+// everywhere. A block is 32 values x of a row. With Q = 2^bits - 1 the largest code:
 //   *_0: d = (x of largest |x|) / -2^(bits-1),  q = min(trunc(x/d + 2^(bits-1) + 1/2), Q);    x ~ d (q - 2^(bits-1))
 //   *_1: d = (max - min) / Q, m = min,          q = min(trunc((x - m)/d + 1/2), Q);            x ~ d q + m
 //   Q8_0: d = max |x| / 127,                    q = x/d, halves away from zero;                x ~ d q
 // All in f32; x/d is x * (1/d), and product and sum are rounded separately.
-// Layout: f16 d, [f16 m], [u32 fifth bits, value i in bit i], low 4 bits: byte i holds value i (low half) and value i + 16 (high half).
+// Layout: f16 d, [f16 m], [u32 fifth bits, value i in bit i], low 4 bits: byte i holds value i (low half) and value i +
+// 16 (high half).
 #include "kernels/encode_blocks.h"
 
 #include <cmath>
@@ -26,7 +27,8 @@ uint8_t* put(uint8_t* out, float x) {
   return out + 2;
 }
 
-// 1/d, or 0 where there is none: for all-zero blocks, and where d is so small that 1/d overflows (its f16 is then 0 as well).
+// 1/d, or 0 where there is none: for all-zero blocks, and where d is so small that 1/d overflows (its f16 is then 0 as
+// well).
 float inverse(float d) { return d == 0 || !std::isfinite(1 / d) ? 0 : 1 / d; }
 
 // trunc(x) as a code from 0 to `largest`; NaN is 0.

@@ -1,7 +1,7 @@
-// encode_searched.cpp -- the formats whose scales are worth a search: K-quants and IQ4. For each sub-block of 16 or 32 values x with
-// weights w, a score of candidate scales is tried; each gives codes, the codes give the scale that is best for them (weighted least
-// squares), and the pair with the smallest weighted error stays. The sub-blocks' scales are then rounded to the block's few bits and the
-// codes chosen again for the scales that the file really holds.
+// encode_searched.cpp -- the formats whose scales are worth a search: K-quants and IQ4. For each sub-block of 16 or 32
+// values x with weights w, a score of candidate scales is tried; each gives codes, the codes give the scale that is
+// best for them (weighted least squares), and the pair with the smallest weighted error stays. The sub-blocks' scales
+// are then rounded to the block's few bits and the codes chosen again for the scales that the file really holds.
 //   w = importance * sqrt(2 mean(x^2) + x^2): a large value matters more, a small one not nothing
 // Scalar code, one answer everywhere. Layouts: see formats.inl.h, which reads what is written here.
 #include "kernels/encode_searched.h"
@@ -70,7 +70,9 @@ float fit_scale(const Levels& levels, const float* x, const float* w, int n) {
   return best;
 }
 
-struct Line { float d, minimum; };  // x ~ d q - minimum, minimum >= 0
+struct Line {
+  float d, minimum;
+};  // x ~ d q - minimum, minimum >= 0
 
 Line fit_line(const float* x, const float* w, int n, float largest_code) {
   float low = 0, high = x[0];
@@ -117,7 +119,8 @@ void weigh(float* w, const float* x, const float* importance, int n) {
 
 // Codes of a block whose kSize values share a signed sub-scale of -scale_levels ... scale_levels - 1; d goes to d_out.
 template <int kSize, class Levels>
-void encode_signed(uint8_t* d_out, uint8_t* codes, int* scales, const Levels& levels, float scale_levels, const float* x, const float* importance) {
+void encode_signed(uint8_t* d_out, uint8_t* codes, int* scales, const Levels& levels, float scale_levels,
+                   const float* x, const float* importance) {
   float w[kBlock], d[kBlock / kSize];
   weigh(w, x, importance, kBlock);
   float largest = 0;
@@ -136,8 +139,8 @@ void encode_signed(uint8_t* d_out, uint8_t* codes, int* scales, const Levels& le
 
 // The same with scale and minimum, both codes of 0 ... largest_scale.
 template <int kSize>
-void encode_lines(uint8_t* d_out, uint8_t* codes, uint8_t* scales, uint8_t* minimums, float largest_code, float largest_scale, const float* x,
-                  const float* importance) {
+void encode_lines(uint8_t* d_out, uint8_t* codes, uint8_t* scales, uint8_t* minimums, float largest_code,
+                  float largest_scale, const float* x, const float* importance) {
   float w[kBlock], d = 0, m = 0;
   Line line[kBlock / kSize];
   weigh(w, x, importance, kBlock);
@@ -152,11 +155,12 @@ void encode_lines(uint8_t* d_out, uint8_t* codes, uint8_t* scales, uint8_t* mini
     scales[s] = uint8_t(clamp(std::nearbyint(line[s].d * inverse(d)), 0, largest_scale));
     minimums[s] = uint8_t(clamp(std::nearbyint(line[s].minimum * inverse(m)), 0, largest_scale));
     const float minimum = m * float(minimums[s]), id = inverse(d * float(scales[s]));
-    for (int i = 0; i < kSize; ++i) codes[s * kSize + i] = uint8_t(clamp(std::nearbyint((x[s * kSize + i] + minimum) * id), 0, largest_code));
+    for (int i = 0; i < kSize; ++i)
+      codes[s * kSize + i] = uint8_t(clamp(std::nearbyint((x[s * kSize + i] + minimum) * id), 0, largest_code));
   }
 }
 
-// ---- the formats' bytes ---------------------------------------------------------------------------------------------------------------
+// ---- the formats' bytes ---------------------------------------------------------------------------------------------
 
 // Into byte `at`, from bit `shift` on; the bytes start as zero.
 void put_bits(uint8_t* out, int at, int shift, int bits) { out[at] = uint8_t(out[at] | bits << shift); }

@@ -1,4 +1,6 @@
 // families.inl.h -- every kernel family and the table that exports them; included once by each isa_<level>.cpp.
+// In this order: each stands on those above it.
+// clang-format off
 #include "kernels/exp.inl.h"
 #include "kernels/rows.inl.h"
 #include "kernels/formats.inl.h"
@@ -11,6 +13,7 @@
 #include "kernels/recommend_rows.inl.h"
 #include "kernels/history.inl.h"
 #include "kernels/search.inl.h"
+// clang-format on
 
 namespace puna::PUNA_ISA {
 
@@ -18,11 +21,46 @@ namespace puna::PUNA_ISA {
 #define PUNA_STRING(x) PUNA_STRING_OF(x)
 extern const KernelTable kTable;
 const KernelTable kTable = {
-    PUNA_STRING(PUNA_ISA), tile_f,  gemm_q,           gemm_f,          quantise_row, rms_norm,   add_rows,   scale_row,       swiglu,
-    sigmoid,               rope_interleaved, rope_half_split, to_f16_row, attend_f32, attend_f16, attend_q8, merge_attention, finish_attention,
-    gemm_back,             gemm_outer,       attend_backward, rms_norm_backward, swiglu_backward, dot, add_scaled, add_product, softmax_state, softmax_gradient,
-    layer_norm,            gelu,             to_bf16_row,      history_attend,  history_attend_backward, layer_norm_backward, silu, silu_backward, gather_dots, gather_add,
-    search_codes,          dot_codes,
+    .name = PUNA_STRING(PUNA_ISA),
+    .tile_f = tile_f,
+    .gemm_q = gemm_q,
+    .gemm_f = gemm_f,
+    .quantise_row = quantise_row,
+    .rms_norm = rms_norm,
+    .add = add_rows,
+    .scale = scale_row,
+    .swiglu = swiglu,
+    .sigmoid = sigmoid,
+    .rope_interleaved = rope_interleaved,
+    .rope_half_split = rope_half_split,
+    .to_f16 = to_f16_row,
+    .attend_f32 = attend_f32,
+    .attend_f16 = attend_f16,
+    .attend_q8 = attend_q8,
+    .merge_attention = merge_attention,
+    .finish_attention = finish_attention,
+    .gemm_back = gemm_back,
+    .gemm_outer = gemm_outer,
+    .attend_backward = attend_backward,
+    .rms_norm_backward = rms_norm_backward,
+    .swiglu_backward = swiglu_backward,
+    .dot = dot,
+    .add_scaled = add_scaled,
+    .add_product = add_product,
+    .softmax_state = softmax_state,
+    .softmax_gradient = softmax_gradient,
+    .layer_norm = layer_norm,
+    .gelu = gelu,
+    .to_bf16 = to_bf16_row,
+    .history_attend = history_attend,
+    .history_attend_backward = history_attend_backward,
+    .layer_norm_backward = layer_norm_backward,
+    .silu = silu,
+    .silu_backward = silu_backward,
+    .gather_dots = gather_dots,
+    .gather_add = gather_add,
+    .search_codes = search_codes,
+    .dot_codes = dot_codes,
 };
 
 }  // namespace puna::PUNA_ISA

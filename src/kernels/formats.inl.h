@@ -1,13 +1,14 @@
-// formats.inl.h -- the block formats, decoded from panels: one function a format turns 32 columns of 16 rows into vectors of unsigned
-// quants and f32 scales, a lane a row. Integer products, f32 tiles and dequantised rows all come from it. Compiled once per ISA.
+// formats.inl.h -- the block formats, decoded from panels: one function a format turns 32 columns of 16 rows into
+// vectors of unsigned quants and f32 scales, a lane a row. Integer products, f32 tiles and dequantised rows all come
+// from it. Compiled once per ISA.
 //   weight[k] = d * (q[k] - offset) + dm,   one d and dm a group of 32, or one for each 16 (`halves`)
-// Layouts: the GGUF block formats (github.com/ggml-org/ggml, ggml-common.h), interleaved as panel.h says: offset o in a file's block
-// is offset 16 o in a panel's.
+// Layouts: the GGUF block formats (github.com/ggml-org/ggml, ggml-common.h), interleaved as panel.h says: offset o in a
+// file's block is offset 16 o in a panel's.
 namespace puna::PUNA_ISA {
 
 struct Group {
-  VB q[8];         // q[i]: columns 4i .. 4i+3
-  V d[2], dm[2];   // [1] only where the format has halves
+  VB q[8];        // q[i]: columns 4i .. 4i+3
+  V d[2], dm[2];  // [1] only where the format has halves
 };
 
 struct FormatTraits {
@@ -49,7 +50,8 @@ PUNA_INLINE void nibbles(VB* q, const uint8_t* p) {
 PUNA_INLINE void fields(VB* q, const uint8_t* p, int shift, uint8_t mask) {
   for (int i = 0; i < 8; ++i) q[i] = bshr(bload(p + 64 * i), shift, mask);
 }
-// Q3_K's quants in two places: two bits from bit low_shift of 32 bytes a row, the third from bit high_shift of 32 others.
+// Q3_K's quants in two places: two bits from bit low_shift of 32 bytes a row, the third from bit high_shift of 32
+// others.
 PUNA_INLINE void two_and_one_bits(VB* q, const uint8_t* low, int low_shift, const uint8_t* high, int high_shift) {
   for (int i = 0; i < 8; ++i) {
     const VB both = bselect(3, bmove(bload(low + 64 * i), low_shift), bmove(bload(high + 64 * i), high_shift - 2));
@@ -63,7 +65,8 @@ PUNA_INLINE void grouped_quants(VB* q, const uint8_t* p) {
   if constexpr (high > 0) {
     constexpr int kShare = 8 / high;  // vectors of quants that share a word
     for (int i = 0; i < 8; ++i)
-      q[i] = bshr(bselect(15, q[i], bmove(bload(p + 256 + 64 * (i / kShare)), high * (i % kShare) - 4)), 0, high == 1 ? 31 : 63);
+      q[i] = bshr(bselect(15, q[i], bmove(bload(p + 256 + 64 * (i / kShare)), high * (i % kShare) - 4)), 0,
+                  high == 1 ? 31 : 63);
   }
 }
 // Bit k of a 32-bit word a row becomes bit 4 of column k: four bits are spread to four bytes by shifts.
@@ -74,7 +77,8 @@ PUNA_INLINE void add_fifth_bits(VB* q, VI high) {
     q[i] = bor(q[i], as_bytes(ishl(spread, 4)));
   }
 }
-// The 6-bit scale and minimum of sub-block j of Q4_K and Q5_K, packed in 12 bytes a row: d = d_block * scale, dm = -dmin * minimum.
+// The 6-bit scale and minimum of sub-block j of Q4_K and Q5_K, packed in 12 bytes a row: d = d_block * scale, dm =
+// -dmin * minimum.
 PUNA_INLINE void k_scales(Group& g, const uint8_t* block, int j) {
   const uint8_t* p = block + 16 * 4;
   const auto byte = [&](int n) { return iload_u8(p + 16 * n); };
@@ -91,8 +95,11 @@ PUNA_INLINE void k_scales(Group& g, const uint8_t* block, int j) {
 }
 
 // The signed table of IQ4 (llama.cpp's "non-linear" levels) plus 128.
-alignas(16) static const uint8_t kIq4Table[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
-PUNA_INLINE void iq4_values(VB* q) { for (int i = 0; i < 8; ++i) q[i] = blookup(q[i], kIq4Table); }
+alignas(16) static const uint8_t kIq4Table[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                                  129, 141, 153, 166, 181, 197, 217, 241};
+PUNA_INLINE void iq4_values(VB* q) {
+  for (int i = 0; i < 8; ++i) q[i] = blookup(q[i], kIq4Table);
+}
 
 // Columns 32 j .. 32 j + 31 of the panel block at `b`.
 template <DType T>
@@ -172,7 +179,10 @@ PUNA_INLINE void group_to_f32(float* out, const Group& g) {
 }
 
 // One switch names every quantised format; f(tag) is called with it as a constant.
-template <DType T> struct Tag { static constexpr DType value = T; };
+template <DType T>
+struct Tag {
+  static constexpr DType value = T;
+};
 template <class F>
 PUNA_INLINE void with_quantised(DType t, F&& f) {
   switch (t) {
@@ -194,15 +204,21 @@ PUNA_INLINE void with_quantised(DType t, F&& f) {
 
 template <DType T>
 PUNA_INLINE V plain_lanes(const uint8_t* panel, int64_t k) {  // column k of 16 rows
-  if constexpr (T == DType::f32) return load(reinterpret_cast<const float*>(panel) + k * kTileRows);
-  else if constexpr (T == DType::f16) return load_f16(reinterpret_cast<const uint16_t*>(panel) + k * kTileRows);
-  else return load_bf16(reinterpret_cast<const uint16_t*>(panel) + k * kTileRows);
+  if constexpr (T == DType::f32)
+    return load(reinterpret_cast<const float*>(panel) + k * kTileRows);
+  else if constexpr (T == DType::f16)
+    return load_f16(reinterpret_cast<const uint16_t*>(panel) + k * kTileRows);
+  else
+    return load_bf16(reinterpret_cast<const uint16_t*>(panel) + k * kTileRows);
 }
 template <class F>
 PUNA_INLINE void with_plain(DType t, F&& f) {
-  if (t == DType::f32) f(Tag<DType::f32>());
-  else if (t == DType::f16) f(Tag<DType::f16>());
-  else f(Tag<DType::bf16>());
+  if (t == DType::f32)
+    f(Tag<DType::f32>());
+  else if (t == DType::f16)
+    f(Tag<DType::f16>());
+  else
+    f(Tag<DType::bf16>());
 }
 
 // out[n][16] = columns k0 .. k0 + count - 1 of a panel of any type, in f32. Quantised: k0 and count multiples of 32.

@@ -1,19 +1,28 @@
 // gemm.inl.h -- products of panels (16 weight rows, a lane each) with rows of activations. Compiled once per ISA.
-//   y[t,r] = sum_k w[r,k] x[t,k]: one f32 accumulator an output, groups of 32 columns in ascending order, whatever the blocking:
+//   y[t,r] = sum_k w[r,k] x[t,k]: one f32 accumulator an output, groups of 32 columns in ascending order, whatever the
+//   blocking:
 //   acc = fma(float(sum (q - offset) xq), d * xd, acc), for each half where the format has halves; then
 //   acc = fma(dm, xd * sum xq, acc) where it has minimums. Integer sums are exact in any order.
-// Few rows read the panel once, decoded in registers (gemv). Many rows reuse decoded groups from L1 (tiles), kRegisterRows rows by
-// kRegisterPanels panels in registers.
+// Few rows read the panel once, decoded in registers (gemv). Many rows reuse decoded groups from L1 (tiles),
+// kRegisterRows rows by kRegisterPanels panels in registers.
 namespace puna::PUNA_ISA {
 
 #define PUNA_MEMBER inline __attribute__((always_inline))
 #define PUNA_LAMBDA __attribute__((always_inline))
 
-PUNA_INLINE int32_t load_x4(const int8_t* x) { int32_t v; __builtin_memcpy(&v, x, 4); return v; }
+PUNA_INLINE int32_t load_x4(const int8_t* x) {
+  int32_t v;
+  __builtin_memcpy(&v, x, 4);
+  return v;
+}
 
-// f(Index<0>) ... f(Index<N-1>), written out at compile time: register blocks are arrays, and compilers keep an array in registers
-// only when every index is a constant before they optimise.
-template <int N> struct Index { static constexpr int value = N; PUNA_MEMBER constexpr operator int() const { return N; } };
+// f(Index<0>) ... f(Index<N-1>), written out at compile time: register blocks are arrays, and compilers keep an array
+// in registers only when every index is a constant before they optimise.
+template <int N>
+struct Index {
+  static constexpr int value = N;
+  PUNA_MEMBER constexpr operator int() const { return N; }
+};
 template <int N, class F>
 PUNA_INLINE void unroll(F&& f) {
   if constexpr (N > 0) {
@@ -25,8 +34,15 @@ PUNA_INLINE void unroll(F&& f) {
 // What add_group needs of a format, as constants.
 template <DType T>
 struct Format {
-  enum : int { kOffset = traits(T).offset, kMost = traits(T).most, kHalves = traits(T).halves ? 2 : 1, kSteps = 8 / kHalves, kMinimum = traits(T).minimum };
-  // Where 16-bit sums of pairs come first: so many steps of them fit before they are widened (none for quants of eight bits).
+  enum : int {
+    kOffset = traits(T).offset,
+    kMost = traits(T).most,
+    kHalves = traits(T).halves ? 2 : 1,
+    kSteps = 8 / kHalves,
+    kMinimum = traits(T).minimum
+  };
+  // Where 16-bit sums of pairs come first: so many steps of them fit before they are widened (none for quants of eight
+  // bits).
   enum : int { kPairSteps = kPairSums ? 32767 / (2 * 127 * kMost) : 0 };
 };
 
@@ -51,7 +67,8 @@ PUNA_INLINE void add_half(V (&y)[P][R], TileOf&& tile, const QRow* x, int64_t g)
           dot[p][r] = dot4<F::kMost>(dot[p][r], w[p], x4);
         } else {
           pairs[p][r] = s % F::kPairSteps == 0 ? dot2(w[p], x4) : add_dot2(pairs[p][r], w[p], x4);
-          if constexpr (s % F::kPairSteps == F::kPairSteps - 1 || s == F::kSteps - 1) dot[p][r] = add_pairs(dot[p][r], pairs[p][r]);
+          if constexpr (s % F::kPairSteps == F::kPairSteps - 1 || s == F::kSteps - 1)
+            dot[p][r] = add_pairs(dot[p][r], pairs[p][r]);
         }
       });
     });
@@ -114,11 +131,13 @@ PUNA_INLINE void clear_y(V (&y)[P][R]) {
 }
 template <int R, int P>
 PUNA_INLINE void load_y(V (&y)[P][R], float* const* out) {
-  unroll<P>([&](auto p) PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { y[p][r] = load(out[r] + p * kTileRows); }); });
+  unroll<P>([&](auto p)
+                PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { y[p][r] = load(out[r] + p * kTileRows); }); });
 }
 template <int R, int P>
 PUNA_INLINE void store_y(float* const* out, const V (&y)[P][R]) {
-  unroll<P>([&](auto p) PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { store(out[r] + p * kTileRows, y[p][r]); }); });
+  unroll<P>([&](auto p)
+                PUNA_LAMBDA { unroll<R>([&](auto r) PUNA_LAMBDA { store(out[r] + p * kTileRows, y[p][r]); }); });
 }
 
 // One panel, one row, all of K: the panel streams through registers once.
@@ -129,15 +148,16 @@ static void gemv_q(float* const* y, const uint8_t* panel, int64_t groups, const 
   for (int64_t g = 0; g < groups; ++g) {
     Group w;
     decode_group<T>(w, panel, g);
-    add_group<T, 1, 1>(acc, [&](int) PUNA_LAMBDA { return RegisterTile{w}; }, x, g);
+    add_group<T, 1, 1>(
+        acc, [&](int) PUNA_LAMBDA { return RegisterTile{w}; }, x, g);
   }
   store_y<1, 1>(y, acc);
 }
 
 constexpr int64_t kChunkGroups = 8;  // 256 columns: kRegisterPanels tiles of 6 KB
 
-// Calls f(r0, Index<R>) over all rows: blocks of kRegisterRows, then single rows. A lone panel takes single rows only: it comes
-// once a matrix at most, and every further block size is another copy of every format's loop.
+// Calls f(r0, Index<R>) over all rows: blocks of kRegisterRows, then single rows. A lone panel takes single rows only:
+// it comes once a matrix at most, and every further block size is another copy of every format's loop.
 template <int P, class F>
 PUNA_INLINE void each_row_block(int64_t rows, F&& f) {
   constexpr int kRows = P == kRegisterPanels ? kRegisterRows : 1;
@@ -148,7 +168,8 @@ PUNA_INLINE void each_row_block(int64_t rows, F&& f) {
 }
 
 template <DType T, int P>
-static void gemm_q_panels(float* const* y, const uint8_t* panels, int64_t panel_bytes, int64_t groups, const QRow* x, int64_t rows) {
+static void gemm_q_panels(float* const* y, const uint8_t* panels, int64_t panel_bytes, int64_t groups, const QRow* x,
+                          int64_t rows) {
   StoredGroup tile[P][kChunkGroups];
   for (int64_t g0 = 0; g0 < groups; g0 += kChunkGroups) {
     const int64_t count = groups - g0 < kChunkGroups ? groups - g0 : kChunkGroups;
@@ -157,18 +178,21 @@ static void gemm_q_panels(float* const* y, const uint8_t* panels, int64_t panel_
     each_row_block<P>(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
       constexpr int R = decltype(n)::value;
       V acc[P][R];
-      if (g0 == 0) clear_y<R, P>(acc);
-      else load_y<R, P>(acc, y + r0);
+      if (g0 == 0)
+        clear_y<R, P>(acc);
+      else
+        load_y<R, P>(acc, y + r0);
       for (int64_t g = 0; g < count; ++g)
-        add_group<T, R, P>(acc, [&](int p) PUNA_LAMBDA -> const StoredGroup& { return tile[p][g]; }, x + r0, g0 + g);
+        add_group<T, R, P>(
+            acc, [&](int p) PUNA_LAMBDA -> const StoredGroup& { return tile[p][g]; }, x + r0, g0 + g);
       store_y<R, P>(y + r0, acc);
     });
   }
 }
 
 // y[t][0 .. 16 panels) for `rows` rows. Quantised formats; groups = K / 32.
-static void gemm_q(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes, int64_t groups,
-                   const QRow* x, int64_t rows) {
+static void gemm_q(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
+                   int64_t groups, const QRow* x, int64_t rows) {
   with_quantised(dtype, [&](auto tag) {
     constexpr DType T = decltype(tag)::value;
     float* out[kMaxRows];
@@ -205,7 +229,8 @@ PUNA_INLINE void add_columns(V (&y)[P][R], Columns&& column, const float* const*
 constexpr int64_t kChunkColumns = 128;  // 8 KB of f32 a panel
 
 template <int P>
-static void gemm_f_panels(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_bytes, int64_t K, const float* const* x, int64_t rows) {
+static void gemm_f_panels(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_bytes, int64_t K,
+                          const float* const* x, int64_t rows) {
   alignas(64) float tile[P][kChunkColumns * kTileRows];
   for (int64_t k0 = 0; k0 < K; k0 += kChunkColumns) {
     const int64_t count = K - k0 < kChunkColumns ? K - k0 : kChunkColumns;
@@ -213,9 +238,12 @@ static void gemm_f_panels(float* const* y, DType dtype, const uint8_t* panels, i
     each_row_block<P>(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
       constexpr int R = decltype(n)::value;
       V acc[P][R];
-      if (k0 == 0) clear_y<R, P>(acc);
-      else load_y<R, P>(acc, y + r0);
-      add_columns<R, P>(acc, [&](int p, int64_t k) PUNA_LAMBDA { return load(tile[p] + k * kTileRows); }, x + r0, k0, count);
+      if (k0 == 0)
+        clear_y<R, P>(acc);
+      else
+        load_y<R, P>(acc, y + r0);
+      add_columns<R, P>(
+          acc, [&](int p, int64_t k) PUNA_LAMBDA { return load(tile[p] + k * kTileRows); }, x + r0, k0, count);
       store_y<R, P>(y + r0, acc);
     });
   }
@@ -226,12 +254,13 @@ template <DType T>
 static void gemv_f(float* y, const uint8_t* panel, int64_t K, const float* x) {
   V acc[1][1];
   clear_y<1, 1>(acc);
-  add_columns<1, 1>(acc, [&](int, int64_t k) PUNA_LAMBDA { return plain_lanes<T>(panel, k); }, &x, 0, K);
+  add_columns<1, 1>(
+      acc, [&](int, int64_t k) PUNA_LAMBDA { return plain_lanes<T>(panel, k); }, &x, 0, K);
   store_y<1, 1>(&y, acc);
 }
 
-static void gemm_f(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes, int64_t K,
-                   const float* const* x, int64_t rows) {
+static void gemm_f(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
+                   int64_t K, const float* const* x, int64_t rows) {
   float* out[kMaxRows];
   for (int64_t p = 0; p < panel_count;) {
     for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;

@@ -1,20 +1,25 @@
-// history.inl.h -- causal attention over one user's history, forward and backward, without the T x T matrix: the weights of kHistoryBlock rows are made
-// at a time and made again for the gradient. HSTU's pointwise SiLU with its relative bias (arXiv:2402.17152, section 3.2) and SASRec's softmax
-// (arXiv:1808.09781) share everything but how a row of scores becomes weights. kernel_table.h has the equations. Compiled once per ISA.
-// Every score, output and gradient is one fma chain in ascending order, so a row has the same bits whichever rows are computed with it.
+// history.inl.h -- causal attention over one user's history, forward and backward, without the T x T matrix: the
+// weights of kHistoryBlock rows are made at a time and made again for the gradient. HSTU's pointwise SiLU with its
+// relative bias (arXiv:2402.17152, section 3.2) and SASRec's softmax (arXiv:1808.09781) share everything but how a row
+// of scores becomes weights. kernel_table.h has the equations. Compiled once per ISA. Every score, output and gradient
+// is one fma chain in ascending order, so a row has the same bits whichever rows are computed with it.
 namespace puna::PUNA_ISA {
 
-// to[c][t] = from[t][c] for c below `columns` rounded up to 16; rows up to `width`, a multiple of 16, are filled up with zeros.
-static void transpose_history(float* to, int64_t width, const float* from, int64_t from_row, int64_t rows, int64_t columns) {
+// to[c][t] = from[t][c] for c below `columns` rounded up to 16; rows up to `width`, a multiple of 16, are filled up
+// with zeros.
+static void transpose_history(float* to, int64_t width, const float* from, int64_t from_row, int64_t rows,
+                              int64_t columns) {
   alignas(64) float tile[256];
   for (int64_t t = 0; t < width; t += 16)
     for (int64_t c = 0; c < columns; c += 16) {
-      for (int64_t i = 0; i < 16; ++i) store(tile + i * 16, t + i < rows ? load_n(from + (t + i) * from_row + c, columns - c) : splat(0.0f));
+      for (int64_t i = 0; i < 16; ++i)
+        store(tile + i * 16, t + i < rows ? load_n(from + (t + i) * from_row + c, columns - c) : splat(0.0f));
       transpose16(to + c * width + t, width, tile);
     }
 }
 
-// fn(j, bucket) for keys 0 ... i. Histories are sorted, so the bucket changes some dozen times a row and is found by walking.
+// fn(j, bucket) for keys 0 ... i. Histories are sorted, so the bucket changes some dozen times a row and is found by
+// walking.
 template <class Fn>
 PUNA_INLINE void walk_buckets(const HistoryAttend& a, int64_t i, Fn&& fn) {
   const int64_t now = a.times[i + 1];
@@ -27,11 +32,13 @@ PUNA_INLINE void walk_buckets(const HistoryAttend& a, int64_t i, Fn&& fn) {
   }
 }
 
-// Weights of row i from its scores in s [n]; zero past i. In backward() also the scores' gradient, from the weights' in ds.
+// Weights of row i from its scores in s [n]; zero past i. In backward() also the scores' gradient, from the weights' in
+// ds.
 struct SiluRow {
   const HistoryAttend& a;
   void prepare(float* bias, int64_t i) const {
-    walk_buckets(a, i, [&](int64_t j, int64_t bucket) PUNA_LAMBDA { bias[j] = a.positions[j - i] + a.time_weights[bucket]; });
+    walk_buckets(a, i,
+                 [&](int64_t j, int64_t bucket) PUNA_LAMBDA { bias[j] = a.positions[j - i] + a.time_weights[bucket]; });
   }
   PUNA_MEMBER void forward(float* s, const float* bias, int64_t, int64_t i, int64_t n) const {
     for (int64_t j = 0; j <= i; j += 16) {
@@ -84,7 +91,8 @@ struct SoftmaxRow {
   void add_bias_gradient(const HistoryAttendBackward&, const float*, int64_t) const {}
 };
 
-// Scratch: keys and (for the gradient) values turned round, then the blocks of scores, of their gradients, and of biases.
+// Scratch: keys and (for the gradient) values turned round, then the blocks of scores, of their gradients, and of
+// biases.
 struct HistoryScratch {
   int64_t width;
   float *kt, *vt, *s, *ds, *bias;
@@ -97,7 +105,8 @@ struct HistoryScratch {
 };
 
 // block[i][j] = sum_k x[i][k] turned[k][j], j < n
-PUNA_INLINE void score_block(float* block, int64_t width, const float* x, int64_t x_row, const float* turned, int64_t depth, int64_t count, int64_t n) {
+PUNA_INLINE void score_block(float* block, int64_t width, const float* x, int64_t x_row, const float* turned,
+                             int64_t depth, int64_t count, int64_t n) {
   for (int64_t i = 0; i < count; ++i)
     for (int64_t j = 0; j < n; j += 16) store(block + i * width + j, splat(0.0f));
   multiply({block, width, 16, x, x_row, 1, turned, width, depth, n}, count);
@@ -109,10 +118,12 @@ static void attend_history(const HistoryAttend& a) {
   const HistoryScratch m(a);
   transpose_history(m.kt, m.width, a.k, a.k_row, a.rows, a.heads * a.qk_dim);
   for (int64_t t = a.first; t < a.rows; t += kHistoryBlock) {
-    const int64_t count = a.rows - t < kHistoryBlock ? a.rows - t : kHistoryBlock, keys = t + count, n = (keys + 15) / 16 * 16;
+    const int64_t count = a.rows - t < kHistoryBlock ? a.rows - t : kHistoryBlock, keys = t + count,
+                  n = (keys + 15) / 16 * 16;
     for (int64_t i = 0; i < count; ++i) row.prepare(m.bias + i * m.width, t + i);
     for (int64_t h = 0; h < a.heads; ++h) {
-      score_block(m.s, m.width, a.q + (t - a.first) * a.q_row + h * a.qk_dim, a.q_row, m.kt + h * a.qk_dim * m.width, a.qk_dim, count, n);
+      score_block(m.s, m.width, a.q + (t - a.first) * a.q_row + h * a.qk_dim, a.q_row, m.kt + h * a.qk_dim * m.width,
+                  a.qk_dim, count, n);
       for (int64_t i = 0; i < count; ++i) row.forward(m.s + i * m.width, m.bias + i * m.width, h, t + i, n);
       float* const out = a.out + (t - a.first) * a.out_row + h * a.v_dim;
       for (int64_t i = 0; i < count; ++i) __builtin_memset(out + i * a.out_row, 0, size_t(a.v_dim) * 4);
@@ -128,7 +139,8 @@ static void attend_history_backward(const HistoryAttend& a, const HistoryAttendB
   transpose_history(m.kt, m.width, a.k, a.k_row, a.rows, a.heads * a.qk_dim);
   transpose_history(m.vt, m.width, a.v, a.v_row, a.rows, a.heads * a.v_dim);
   for (int64_t t = 0; t < a.rows; t += kHistoryBlock) {
-    const int64_t count = a.rows - t < kHistoryBlock ? a.rows - t : kHistoryBlock, keys = t + count, n = (keys + 15) / 16 * 16;
+    const int64_t count = a.rows - t < kHistoryBlock ? a.rows - t : kHistoryBlock, keys = t + count,
+                  n = (keys + 15) / 16 * 16;
     for (int64_t i = 0; i < count; ++i) row.prepare(m.bias + i * m.width, t + i);
     for (int64_t h = 0; h < a.heads; ++h) {
       const float* const q = a.q + t * a.q_row + h * a.qk_dim;
@@ -141,19 +153,25 @@ static void attend_history_backward(const HistoryAttend& a, const HistoryAttendB
       }
       multiply({d.dv + h * a.v_dim, d.dv_row, 16, m.s, 1, m.width, dout, d.dout_row, count, a.v_dim}, keys);
       multiply({d.dk + h * a.qk_dim, d.dk_row, 16, m.ds, 1, m.width, q, a.q_row, count, a.qk_dim}, keys);
-      multiply({d.dq + t * d.dq_row + h * a.qk_dim, d.dq_row, 16, m.ds, m.width, 1, a.k + h * a.qk_dim, a.k_row, keys, a.qk_dim}, count);
+      multiply({d.dq + t * d.dq_row + h * a.qk_dim, d.dq_row, 16, m.ds, m.width, 1, a.k + h * a.qk_dim, a.k_row, keys,
+                a.qk_dim},
+               count);
     }
   }
 }
 
 static void history_attend(const HistoryAttend& a) {
-  if (a.positions) attend_history<SiluRow>(a);
-  else attend_history<SoftmaxRow>(a);
+  if (a.positions)
+    attend_history<SiluRow>(a);
+  else
+    attend_history<SoftmaxRow>(a);
 }
 
 static void history_attend_backward(const HistoryAttend& a, const HistoryAttendBackward& d) {
-  if (a.positions) attend_history_backward<SiluRow>(a, d);
-  else attend_history_backward<SoftmaxRow>(a, d);
+  if (a.positions)
+    attend_history_backward<SiluRow>(a, d);
+  else
+    attend_history_backward<SoftmaxRow>(a, d);
 }
 
 }  // namespace puna::PUNA_ISA

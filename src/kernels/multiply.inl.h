@@ -1,18 +1,22 @@
-// multiply.inl.h -- c += a b for f32 matrices given by strides, and the two products of a linear layer's backward pass made of it.
-// Compiled once per ISA. Every output has one f32 accumulator, and the inner index ascends: kDepth steps at a time, stored and reloaded
-// in between, so blocking and threads leave the bits alone.
+// multiply.inl.h -- c += a b for f32 matrices given by strides, and the two products of a linear layer's backward pass
+// made of it. Compiled once per ISA. Every output has one f32 accumulator, and the inner index ascends: kDepth steps at
+// a time, stored and reloaded in between, so blocking and threads leave the bits alone.
 //   y = x W^T:   dx[t,k] += sum_n dy[t,n] W[n,k]      dW[n,k] += sum_t dy[t,n] x[t,k]
 namespace puna::PUNA_ISA {
 
-constexpr int64_t kDepth = 128;                          // inner steps between stores: operands of a block stay in the first cache
-constexpr int64_t kOuterColumns = 96;                    // columns of dW a packed block of x has
+constexpr int64_t kDepth = 128;        // inner steps between stores: operands of a block stay in the first cache
+constexpr int64_t kOuterColumns = 96;  // columns of dW a packed block of x has
 constexpr int64_t kBlockWidth = 16 * kRegisterPanels;
 
-// c[i][j] is at c + i c_row + j/16 c_tile + j%16; a[i][k] at a + i a_row + k a_k; b[k][j] at b + k b_k + j, j < columns.
+// c[i][j] is at c + i c_row + j/16 c_tile + j%16; a[i][k] at a + i a_row + k a_k; b[k][j] at b + k b_k + j, j <
+// columns.
 struct Factors {
-  float* c; int64_t c_row, c_tile;
-  const float* a; int64_t a_row, a_k;
-  const float* b; int64_t b_k;
+  float* c;
+  int64_t c_row, c_tile;
+  const float* a;
+  int64_t a_row, a_k;
+  const float* b;
+  int64_t b_k;
   int64_t depth, columns;
 };
 
@@ -23,7 +27,8 @@ PUNA_INLINE void multiply_block(const Factors& m, int64_t i, int64_t j) {
   float* const c = m.c + i * m.c_row + j / 16 * m.c_tile;
   V y[P][R];
   unroll<R>([&](auto r) PUNA_LAMBDA {
-    unroll<P>([&](auto p) PUNA_LAMBDA { y[p][r] = whole ? load(c + r * m.c_row + p * m.c_tile) : load_n(c + r * m.c_row, n); });
+    unroll<P>([&](auto p)
+                  PUNA_LAMBDA { y[p][r] = whole ? load(c + r * m.c_row + p * m.c_tile) : load_n(c + r * m.c_row, n); });
   });
   const float* a = m.a + i * m.a_row;
   const float* b = m.b + j;
@@ -37,8 +42,10 @@ PUNA_INLINE void multiply_block(const Factors& m, int64_t i, int64_t j) {
   }
   unroll<R>([&](auto r) PUNA_LAMBDA {
     unroll<P>([&](auto p) PUNA_LAMBDA {
-      if (whole) store(c + r * m.c_row + p * m.c_tile, y[p][r]);
-      else store_n(c + r * m.c_row, y[p][r], n);
+      if (whole)
+        store(c + r * m.c_row + p * m.c_tile, y[p][r]);
+      else
+        store_n(c + r * m.c_row, y[p][r], n);
     });
   });
 }
@@ -67,9 +74,10 @@ static void transposed_tile(float* to, DType dtype, const uint8_t* panel, int64_
   transpose16(to + 16, kGroup, tile + 16 * kTileRows);
 }
 
-// Outputs outside, columns inside: a slice of dy comes from memory once for all columns of the call and lies in the second cache between them.
-static void gemm_back(float* dx, int64_t dx_row, const float* dy, int64_t dy_row, DType dtype, const uint8_t* panels, int64_t panel_bytes,
-                      int64_t outputs, int64_t k0, int64_t k_count, int64_t rows) {
+// Outputs outside, columns inside: a slice of dy comes from memory once for all columns of the call and lies in the
+// second cache between them.
+static void gemm_back(float* dx, int64_t dx_row, const float* dy, int64_t dy_row, DType dtype, const uint8_t* panels,
+                      int64_t panel_bytes, int64_t outputs, int64_t k0, int64_t k_count, int64_t rows) {
   alignas(64) float b[kDepth * kGroup];
   for (int64_t n0 = 0; n0 < outputs; n0 += kDepth) {
     const int64_t depth = outputs - n0 < kDepth ? outputs - n0 : kDepth;
@@ -82,19 +90,23 @@ static void gemm_back(float* dx, int64_t dx_row, const float* dy, int64_t dy_row
   }
 }
 
-static void gemm_outer(float* dw, int64_t panel_floats, const float* dy, int64_t dy_row, int64_t outputs, const float* x, int64_t x_row,
-                       int64_t k0, int64_t k_count, int64_t rows) {
+static void gemm_outer(float* dw, int64_t panel_floats, const float* dy, int64_t dy_row, int64_t outputs,
+                       const float* x, int64_t x_row, int64_t k0, int64_t k_count, int64_t rows) {
   alignas(64) float a[kDepth * kOuterColumns], b[kDepth * kBlockWidth];
   for (int64_t k = k0; k < k0 + k_count; k += kOuterColumns) {
     const int64_t columns = k0 + k_count - k < kOuterColumns ? k0 + k_count - k : kOuterColumns;
     for (int64_t t0 = 0; t0 < rows; t0 += kDepth) {
       const int64_t depth = rows - t0 < kDepth ? rows - t0 : kDepth;
-      for (int64_t t = 0; t < depth; ++t) __builtin_memcpy(a + t * kOuterColumns, x + (t0 + t) * x_row + k, size_t(columns) * 4);
+      for (int64_t t = 0; t < depth; ++t)
+        __builtin_memcpy(a + t * kOuterColumns, x + (t0 + t) * x_row + k, size_t(columns) * 4);
       for (int64_t n = 0; n < outputs; n += kBlockWidth) {
         const int64_t left = outputs - n, panels = left > kBlockWidth ? kRegisterPanels : (left + 15) / 16;
         for (int64_t t = 0; t < depth; ++t)
-          for (int64_t p = 0; p < panels; ++p) store(b + t * kBlockWidth + p * 16, load_n(dy + (t0 + t) * dy_row + n + p * 16, left - p * 16));
-        multiply({dw + n / 16 * panel_floats + k * kTileRows, kTileRows, panel_floats, a, 1, kOuterColumns, b, kBlockWidth, depth, panels * 16}, columns);
+          for (int64_t p = 0; p < panels; ++p)
+            store(b + t * kBlockWidth + p * 16, load_n(dy + (t0 + t) * dy_row + n + p * 16, left - p * 16));
+        multiply({dw + n / 16 * panel_floats + k * kTileRows, kTileRows, panel_floats, a, 1, kOuterColumns, b,
+                  kBlockWidth, depth, panels * 16},
+                 columns);
       }
     }
   }

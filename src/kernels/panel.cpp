@@ -46,9 +46,12 @@ void each_unit(const Layout& layout, F&& f) {
 
 // A switch, so that each copy is one move.
 inline void copy_unit(uint8_t* to, const uint8_t* from, int unit) {
-  if (unit == 4) memcpy(to, from, 4);
-  else if (unit == 2) memcpy(to, from, 2);
-  else *to = *from;
+  if (unit == 4)
+    memcpy(to, from, 4);
+  else if (unit == 2)
+    memcpy(to, from, 2);
+  else
+    *to = *from;
 }
 
 // ---- blocks whose groups are put together ----
@@ -57,7 +60,7 @@ constexpr int kMostBlockBytes = 256, kGroups = 8;
 
 // Where the file has what a panel puts in other places.
 struct Scattered {
-  int head, head_bytes;    // scales
+  int head, head_bytes;      // scales
   int low, high, high_bits;  // of quants: four bits and the rest
 };
 constexpr Scattered scattered(DType t) {
@@ -74,7 +77,8 @@ struct Place {
   int low, low_shift, high, high_shift;
 };
 constexpr Place place_of(const Scattered& s, int g) {
-  if (s.high_bits == 2) return {s.low + 64 * (g / 4) + 32 * (g % 2), 4 * (g % 4 / 2), s.high + 32 * (g / 4), 2 * (g % 4)};
+  if (s.high_bits == 2)
+    return {s.low + 64 * (g / 4) + 32 * (g % 2), 4 * (g % 4 / 2), s.high + 32 * (g / 4), 2 * (g % 4)};
   return {s.low + 32 * (g / 2), 4 * (g % 2), s.high, g};
 }
 
@@ -93,8 +97,9 @@ inline void add(uint8_t* p, uint32_t bits) {
   memcpy(p, &four, 4);
 }
 
-// The file's block with its groups put together: the head; for each group 16 bytes, column c in the low bits of byte c, column 16 + c above
-// them; then words of upper bits, each for 32 / high_bits columns 4 i + c: those at bit high_bits i of byte c.
+// The file's block with its groups put together: the head; for each group 16 bytes, column c in the low bits of byte c,
+// column 16 + c above them; then words of upper bits, each for 32 / high_bits columns 4 i + c: those at bit high_bits i
+// of byte c.
 void put_together(uint8_t* to, const uint8_t* from, const Scattered& s, int block_bytes) {
   memcpy(to, from + s.head, size_t(s.head_bytes));
   memset(to + s.head_bytes, 0, size_t(block_bytes - s.head_bytes));
@@ -123,7 +128,8 @@ void put_back(uint8_t* to, const uint8_t* from, const Scattered& s, int block_by
 
 }  // namespace
 
-void pack_panel(uint8_t* panel, DType dtype, const uint8_t* row0, int64_t row_stride, int64_t col_stride, int rows, int64_t K) noexcept {
+void pack_panel(uint8_t* panel, DType dtype, const uint8_t* row0, int64_t row_stride, int64_t col_stride, int rows,
+                int64_t K) noexcept {
   const DTypeInfo& type = info(dtype);
   const Layout layout = layout_of(dtype);
   const Scattered s = scattered(dtype);
@@ -151,7 +157,9 @@ void unpack_row(uint8_t* row, DType dtype, const uint8_t* panel, int lane, int64
   for (int64_t block = 0; block < K / type.block; ++block, panel += kTileRows * type.bytes, row += type.bytes) {
     uint8_t together[kMostBlockBytes];
     uint8_t* const to = s.head_bytes > 0 ? together : row;
-    each_unit(layout, [&](int in_row, int in_panel, int unit) { copy_unit(to + in_row, panel + in_panel + lane * unit, unit); });
+    each_unit(layout, [&](int in_row, int in_panel, int unit) {
+      copy_unit(to + in_row, panel + in_panel + lane * unit, unit);
+    });
     if (s.head_bytes > 0) put_back(row, together, s, type.bytes);
   }
 }

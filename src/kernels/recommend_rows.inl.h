@@ -1,5 +1,5 @@
-// recommend_rows.inl.h -- what the rows of a sequence recommender need beyond a Llama's: SiLU, the gradient of a plain layer norm, dot products and
-// sums over chosen rows of a table (sampled softmax, embeddings). Compiled once per ISA.
+// recommend_rows.inl.h -- what the rows of a sequence recommender need beyond a Llama's: SiLU, the gradient of a plain
+// layer norm, dot products and sums over chosen rows of a table (sampled softmax, embeddings). Compiled once per ISA.
 namespace puna::PUNA_ISA {
 
 // y = (x - mean) s, s = 1 / sqrt(variance + eps):   dx += s (dy - mean(dy) - y mean(dy y))
@@ -36,13 +36,15 @@ static void silu_backward(float* dx, const float* dy, const float* x, int64_t n)
   }
 }
 
-static void gather_dots(float* out, const float* x, const float* table, int64_t row, const int32_t* ids, int64_t count, int64_t n) {
+static void gather_dots(float* out, const float* x, const float* table, int64_t row, const int32_t* ids, int64_t count,
+                        int64_t n) {
   for (int64_t m = 0; m < count; ++m) out[m] = dot_row(x, table + ids[m] * row, n);
 }
 
 // P vectors of columns from i on stay in registers.
 template <int P>
-PUNA_INLINE void gather_columns(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights, int64_t count, int64_t i, int64_t n) {
+PUNA_INLINE void gather_columns(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights,
+                                int64_t count, int64_t i, int64_t n) {
   V sums[P];
   unroll<P>([&](auto p) PUNA_LAMBDA { sums[p] = load_n(y + i + 16 * p, n - i - 16 * p); });
   for (int64_t m = 0; m < count; ++m) {
@@ -53,7 +55,8 @@ PUNA_INLINE void gather_columns(float* y, const float* table, int64_t row, const
   unroll<P>([&](auto p) PUNA_LAMBDA { store_n(y + i + 16 * p, sums[p], n - i - 16 * p); });
 }
 
-static void gather_add(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights, int64_t count, int64_t n) {
+static void gather_add(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights,
+                       int64_t count, int64_t n) {
   int64_t i = 0;
   for (; i + 48 < n; i += 64) gather_columns<4>(y, table, row, ids, weights, count, i, n);
   for (; i < n; i += 16) gather_columns<1>(y, table, row, ids, weights, count, i, n);

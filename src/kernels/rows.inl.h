@@ -2,9 +2,10 @@
 // Elementwise loops are plain C: no sum crosses lanes, so any vectorisation gives the same bits (-ffp-contract=off).
 namespace puna::PUNA_ISA {
 
-// x = d * q in groups of 32, q in -127..127 rounded to nearest even; with the sums of q that QRow describes. K: multiple of 32.
-// A group with an infinity or a NaN is 0 * NaN: it stays visible in the result.
-static void quantise_row(int8_t* q, float* d, int32_t* sum16, float* scaled16, float* scaled32, const float* x, int64_t K) {
+// x = d * q in groups of 32, q in -127..127 rounded to nearest even; with the sums of q that QRow describes. K:
+// multiple of 32. A group with an infinity or a NaN is 0 * NaN: it stays visible in the result.
+static void quantise_row(int8_t* q, float* d, int32_t* sum16, float* scaled16, float* scaled32, const float* x,
+                         int64_t K) {
   for (int64_t g = 0; g < K / kGroup; ++g, x += kGroup, q += kGroup) {
     const V a = load(x), b = load(x + 16), zero = splat(0.0f);
     const float largest = max_all(max(abs(a), abs(b)));
@@ -23,7 +24,8 @@ static void quantise_row(int8_t* q, float* d, int32_t* sum16, float* scaled16, f
   }
 }
 
-// y[d] = w[d] * (x[d] / sqrt(mean(x^2) + eps)); without w the plain normalisation (Llama 4's QK norm). y may be x.  arXiv:1910.07467
+// y[d] = w[d] * (x[d] / sqrt(mean(x^2) + eps)); without w the plain normalisation (Llama 4's QK norm). y may be x.
+// arXiv:1910.07467
 static void rms_norm(float* y, const float* x, const float* w, int64_t D, float eps) {
   V squares = splat(0.0f);
   int64_t i = 0;

@@ -1,8 +1,11 @@
-// rows_backward.inl.h -- gradients of the kernels over one row (rows.inl.h), and the softmax of a loss. Compiled once per ISA.
+// rows_backward.inl.h -- gradients of the kernels over one row (rows.inl.h), and the softmax of a loss. Compiled once
+// per ISA.
 namespace puna::PUNA_ISA {
 
-// y = w x s, s = 1 / sqrt(mean(x^2) + eps):   dx = s (w dy - x s^2 mean(w dy x)), added to dx or put there; returns s. dx may be dy.
-static float rms_norm_backward(float* dx, const float* dy, const float* x, const float* w, int64_t D, float eps, bool add_to) {
+// y = w x s, s = 1 / sqrt(mean(x^2) + eps):   dx = s (w dy - x s^2 mean(w dy x)), added to dx or put there; returns s.
+//                                             dx may be dy.
+static float rms_norm_backward(float* dx, const float* dy, const float* x, const float* w, int64_t D, float eps,
+                               bool add_to) {
   V squares = splat(0.0f), along = splat(0.0f);
   for (int64_t i = 0; i < D; i += 16) {
     const V xi = load_n(x + i, D - i), dyi = load_n(dy + i, D - i);

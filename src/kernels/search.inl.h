@@ -1,6 +1,7 @@
 // search.inl.h -- inner products of one query with many items whose values are 8-bit codes. Compiled once per ISA.
-// Sixteen items make a panel, a lane each: [D/4][16 items][4 codes], codes as unsigned bytes (code + 128), so one integer dot instruction serves
-// sixteen items for four values. Integer sums are exact; one rounding makes a score of a sum and its item's scale.
+// Sixteen items make a panel, a lane each: [D/4][16 items][4 codes], codes as unsigned bytes (code + 128), so one
+// integer dot instruction serves sixteen items for four values. Integer sums are exact; one rounding makes a score of a
+// sum and its item's scale.
 namespace puna::PUNA_ISA {
 
 PUNA_INLINE V panel_scores(const CodePanels& c, int64_t panel, const int8_t* query, int32_t start) {
@@ -10,7 +11,8 @@ PUNA_INLINE V panel_scores(const CodePanels& c, int64_t panel, const int8_t* que
   return mul(to_float(dot), load(c.scales + panel * 16));
 }
 
-static int64_t search_codes(int32_t* hits, float* scores, const CodePanels& c, int64_t first, int64_t panels, const int8_t* query, int32_t start, float least) {
+static int64_t search_codes(int32_t* hits, float* scores, const CodePanels& c, int64_t first, int64_t panels,
+                            const int8_t* query, int32_t start, float least) {
   int64_t found = 0;
   for (int64_t p = first; p < first + panels; ++p) {
     const V s = panel_scores(c, p, query, start);
@@ -23,7 +25,9 @@ static int64_t search_codes(int32_t* hits, float* scores, const CodePanels& c, i
 
 static int32_t dot_codes(const int8_t* x, const int8_t* y, int64_t n) {
   VI sums = isplat(0);
-  for (int64_t i = 0; i < n; i += 64) sums = dot4_signed(sums, bload(reinterpret_cast<const uint8_t*>(x + i)), bload(reinterpret_cast<const uint8_t*>(y + i)));
+  for (int64_t i = 0; i < n; i += 64)
+    sums = dot4_signed(sums, bload(reinterpret_cast<const uint8_t*>(x + i)),
+                       bload(reinterpret_cast<const uint8_t*>(y + i)));
   return isum(sums);
 }
 

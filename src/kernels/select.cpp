@@ -13,22 +13,34 @@
 namespace puna {
 
 #ifdef PUNA_HAS_ISA_scalar
-namespace scalar { extern const KernelTable kTable; }
+namespace scalar {
+extern const KernelTable kTable;
+}
 #endif
 #ifdef PUNA_HAS_ISA_avx2
-namespace avx2 { extern const KernelTable kTable; }
+namespace avx2 {
+extern const KernelTable kTable;
+}
 #endif
 #ifdef PUNA_HAS_ISA_avxvnni
-namespace avxvnni { extern const KernelTable kTable; }
+namespace avxvnni {
+extern const KernelTable kTable;
+}
 #endif
 #ifdef PUNA_HAS_ISA_avx512
-namespace avx512 { extern const KernelTable kTable; }
+namespace avx512 {
+extern const KernelTable kTable;
+}
 #endif
 #ifdef PUNA_HAS_ISA_avx512vnni
-namespace avx512vnni { extern const KernelTable kTable; }
+namespace avx512vnni {
+extern const KernelTable kTable;
+}
 #endif
 #ifdef PUNA_HAS_ISA_neon
-namespace neon { extern const KernelTable kTable; }
+namespace neon {
+extern const KernelTable kTable;
+}
 #endif
 
 namespace {
@@ -39,7 +51,8 @@ struct Level {
 };
 
 #if defined(__x86_64__)
-// Two CPUID bits that __builtin_cpu_supports does not name in every compiler: clang 16 lacks f16c, gcc 12 lacks avxvnni.
+// Two CPUID bits that __builtin_cpu_supports does not name in every compiler: clang 16 lacks f16c, gcc 12 lacks
+// avxvnni.
 bool has_f16c() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1u);

@@ -8,9 +8,15 @@
 
 namespace puna::PUNA_ISA {
 
-struct V { __m256 a, b; };     // lanes 0-7, 8-15
-struct VI { __m256i a, b; };
-struct VB { __m256i a, b; };   // 64 bytes, four a lane
+struct V {
+  __m256 a, b;
+};  // lanes 0-7, 8-15
+struct VI {
+  __m256i a, b;
+};
+struct VB {
+  __m256i a, b;
+};  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 3, kRegisterPanels = 1;
 constexpr bool kPairSums = !PUNA_VNNI;  // maddubs sums pairs to 16 bits
@@ -23,7 +29,10 @@ PUNA_INLINE V load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps
 PUNA_INLINE V load_n(const float* p, int64_t n) {
   return {_mm256_maskload_ps(p, lane_mask(n)), _mm256_maskload_ps(p + 8, lane_mask(n - 8))};
 }
-PUNA_INLINE void store(float* p, V v) { _mm256_storeu_ps(p, v.a); _mm256_storeu_ps(p + 8, v.b); }
+PUNA_INLINE void store(float* p, V v) {
+  _mm256_storeu_ps(p, v.a);
+  _mm256_storeu_ps(p + 8, v.b);
+}
 PUNA_INLINE void store_n(float* p, V v, int64_t n) {
   _mm256_maskstore_ps(p, lane_mask(n), v.a);
   _mm256_maskstore_ps(p + 8, lane_mask(n - 8), v.b);
@@ -65,7 +74,8 @@ PUNA_INLINE V load_f16(const uint16_t* p) {
 }
 PUNA_INLINE V load_bf16(const uint16_t* p) {
   const auto widen = [](const uint16_t* q) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q))), 16));
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q))), 16));
   };
   return {widen(p), widen(p + 8)};
 }
@@ -85,21 +95,38 @@ PUNA_INLINE void store_f16_n(uint16_t* p, V v, int64_t n) {
 
 PUNA_INLINE VI isplat(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
 PUNA_INLINE VI iload(const int32_t* p) {
-  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
 }
 PUNA_INLINE VI isub(VI x, VI y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
 PUNA_INLINE __m128i load16(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 PUNA_INLINE __m128i load8(const uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
-PUNA_INLINE VI iload_u8(const uint8_t* p) { return {_mm256_cvtepu8_epi32(load8(p)), _mm256_cvtepu8_epi32(load8(p + 8))}; }
-PUNA_INLINE VI iload_i8(const uint8_t* p) { return {_mm256_cvtepi8_epi32(load8(p)), _mm256_cvtepi8_epi32(load8(p + 8))}; }
-PUNA_INLINE VI iload_u16(const uint8_t* p) { return {_mm256_cvtepu16_epi32(load16(p)), _mm256_cvtepu16_epi32(load16(p + 16))}; }
-PUNA_INLINE VI iand(VI x, int32_t mask) { const __m256i m = _mm256_set1_epi32(mask); return {_mm256_and_si256(x.a, m), _mm256_and_si256(x.b, m)}; }
+PUNA_INLINE VI iload_u8(const uint8_t* p) {
+  return {_mm256_cvtepu8_epi32(load8(p)), _mm256_cvtepu8_epi32(load8(p + 8))};
+}
+PUNA_INLINE VI iload_i8(const uint8_t* p) {
+  return {_mm256_cvtepi8_epi32(load8(p)), _mm256_cvtepi8_epi32(load8(p + 8))};
+}
+PUNA_INLINE VI iload_u16(const uint8_t* p) {
+  return {_mm256_cvtepu16_epi32(load16(p)), _mm256_cvtepu16_epi32(load16(p + 16))};
+}
+PUNA_INLINE VI iand(VI x, int32_t mask) {
+  const __m256i m = _mm256_set1_epi32(mask);
+  return {_mm256_and_si256(x.a, m), _mm256_and_si256(x.b, m)};
+}
 PUNA_INLINE VI ior(VI x, VI y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
-PUNA_INLINE VI ishr(VI x, int n) { const __m128i c = _mm_cvtsi32_si128(n); return {_mm256_srl_epi32(x.a, c), _mm256_srl_epi32(x.b, c)}; }
-PUNA_INLINE VI ishl(VI x, int n) { const __m128i c = _mm_cvtsi32_si128(n); return {_mm256_sll_epi32(x.a, c), _mm256_sll_epi32(x.b, c)}; }
+PUNA_INLINE VI ishr(VI x, int n) {
+  const __m128i c = _mm_cvtsi32_si128(n);
+  return {_mm256_srl_epi32(x.a, c), _mm256_srl_epi32(x.b, c)};
+}
+PUNA_INLINE VI ishl(VI x, int n) {
+  const __m128i c = _mm_cvtsi32_si128(n);
+  return {_mm256_sll_epi32(x.a, c), _mm256_sll_epi32(x.b, c)};
+}
 
 PUNA_INLINE VB bload(const uint8_t* p) {
-  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
 }
 PUNA_INLINE void bstore(uint8_t* p, VB x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a);
@@ -122,7 +149,8 @@ PUNA_INLINE VB bmove(VB x, int n) {  // one of the two counts shifts everything 
 }
 PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) {
   const __m256i m = _mm256_set1_epi8(char(mask));
-  return {_mm256_or_si256(_mm256_and_si256(m, a.a), _mm256_andnot_si256(m, b.a)), _mm256_or_si256(_mm256_and_si256(m, a.b), _mm256_andnot_si256(m, b.b))};
+  return {_mm256_or_si256(_mm256_and_si256(m, a.a), _mm256_andnot_si256(m, b.a)),
+          _mm256_or_si256(_mm256_and_si256(m, a.b), _mm256_andnot_si256(m, b.b))};
 }
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
   const __m256i t = _mm256_broadcastsi128_si256(load16(table));
@@ -131,15 +159,16 @@ PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
 PUNA_INLINE VB as_bytes(VI x) { return {x.a, x.b}; }
 PUNA_INLINE VI as_ints(VB x) { return {x.a, x.b}; }
 
-// u8 x i8 summed by fours, for quants of eight bits. Without VNNI, maddubs saturates at 16 bits, so the top bit of w goes its own way: 127*127*2 and
-// 64*127*2 both fit, and the sum is exact.
+// u8 x i8 summed by fours, for quants of eight bits. Without VNNI, maddubs saturates at 16 bits, so the top bit of w
+// goes its own way: 127*127*2 and 64*127*2 both fit, and the sum is exact.
 PUNA_INLINE __m256i dot4_8(__m256i acc, __m256i w, __m256i x) {
 #if PUNA_VNNI
   return _mm256_dpbusd_avx_epi32(acc, w, x);
 #else
   const __m256i low = _mm256_maddubs_epi16(_mm256_and_si256(w, _mm256_set1_epi8(0x7F)), x);
   const __m256i high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(w, 1), _mm256_set1_epi8(0x40)), x);
-  const __m256i sums = _mm256_add_epi32(_mm256_madd_epi16(low, _mm256_set1_epi16(1)), _mm256_madd_epi16(high, _mm256_set1_epi16(2)));
+  const __m256i sums =
+      _mm256_add_epi32(_mm256_madd_epi16(low, _mm256_set1_epi16(1)), _mm256_madd_epi16(high, _mm256_set1_epi16(2)));
   return _mm256_add_epi32(acc, sums);
 #endif
 }
@@ -157,7 +186,9 @@ PUNA_INLINE __m256i dot4_signed_8(__m256i acc, __m256i x, __m256i y) {
   return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(size, ys), _mm256_set1_epi16(1)));
 #endif
 }
-PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) { return {dot4_signed_8(acc.a, x.a, y.a), dot4_signed_8(acc.b, x.b, y.b)}; }
+PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
+  return {dot4_signed_8(acc.a, x.a, y.a), dot4_signed_8(acc.b, x.b, y.b)};
+}
 PUNA_INLINE int32_t isum(VI x) {
   const __m256i eight = _mm256_add_epi32(x.a, x.b);
   __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
@@ -175,18 +206,24 @@ PUNA_INLINE VB add_dot2(VB pairs, VB w, int32_t x4) {
 }
 PUNA_INLINE VI add_pairs(VI acc, VB pairs) {
   const __m256i ones = _mm256_set1_epi16(1);
-  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(pairs.a, ones)), _mm256_add_epi32(acc.b, _mm256_madd_epi16(pairs.b, ones))};
+  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(pairs.a, ones)),
+          _mm256_add_epi32(acc.b, _mm256_madd_epi16(pairs.b, ones))};
 }
 PUNA_INLINE V to_float(VI x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 PUNA_INLINE void store_i8(int8_t* p, V v) {
   const V t = add(v, splat(12582912.0f));  // the low byte of the sum is the rounded integer
   const __m256i mask = _mm256_set1_epi32(0xFF);
-  const __m256i a = _mm256_and_si256(_mm256_castps_si256(t.a), mask), b = _mm256_and_si256(_mm256_castps_si256(t.b), mask);
+  const __m256i a = _mm256_and_si256(_mm256_castps_si256(t.a), mask),
+                b = _mm256_and_si256(_mm256_castps_si256(t.b), mask);
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xD8);
   const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
-PUNA_INLINE int32_t isum16(const int8_t* p) { int32_t s = 0; for (int n = 0; n < 16; ++n) s += p[n]; return s; }
+PUNA_INLINE int32_t isum16(const int8_t* p) {
+  int32_t s = 0;
+  for (int n = 0; n < 16; ++n) s += p[n];
+  return s;
+}
 
 // to[c][r] = from[r][c] of 16 x 16 values that lie in one piece.
 PUNA_INLINE void transpose16(float* to, int64_t to_row, const float* from) {

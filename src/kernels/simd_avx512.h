@@ -8,14 +8,22 @@
 
 namespace puna::PUNA_ISA {
 
-struct V { __m512 v; };
-struct VI { __m512i v; };
-struct VB { __m512i v; };  // 64 bytes, four a lane
+struct V {
+  __m512 v;
+};
+struct VI {
+  __m512i v;
+};
+struct VB {
+  __m512i v;
+};  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 6, kRegisterPanels = 2;
 constexpr bool kPairSums = !PUNA_VNNI;  // see simd_avx2.h
 
-PUNA_INLINE __mmask16 lane_mask(int64_t n) { return n >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << (n < 0 ? 0 : n)) - 1u); }
+PUNA_INLINE __mmask16 lane_mask(int64_t n) {
+  return n >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << (n < 0 ? 0 : n)) - 1u);
+}
 PUNA_INLINE V splat(float x) { return {_mm512_set1_ps(x)}; }
 PUNA_INLINE V load(const float* p) { return {_mm512_loadu_ps(p)}; }
 PUNA_INLINE V load_n(const float* p, int64_t n) { return {_mm512_maskz_loadu_ps(lane_mask(n), p)}; }
@@ -30,7 +38,8 @@ PUNA_INLINE V max(V x, V y) { return {_mm512_max_ps(x.v, y.v)}; }
 PUNA_INLINE V min(V x, V y) { return {_mm512_min_ps(x.v, y.v)}; }
 PUNA_INLINE V abs(V x) { return {_mm512_abs_ps(x.v)}; }
 PUNA_INLINE V scale_by_power(V x, V t) {
-  return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x.v), _mm512_slli_epi32(_mm512_castps_si512(t.v), 23)))};
+  return {
+      _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x.v), _mm512_slli_epi32(_mm512_castps_si512(t.v), 23)))};
 }
 
 PUNA_INLINE float sum(V x) {
@@ -49,12 +58,19 @@ PUNA_INLINE float max_all(V x) {
 constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 PUNA_INLINE float from_f16(uint16_t h) { return _cvtsh_ss(h); }
 PUNA_INLINE uint16_t to_f16(float x) { return uint16_t(_cvtss_sh(x, kNearest)); }
-PUNA_INLINE V load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
-PUNA_INLINE V load_bf16(const uint16_t* p) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+PUNA_INLINE V load_f16(const uint16_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
-PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t n) { return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lane_mask(n), p))}; }
-PUNA_INLINE void store_f16_n(uint16_t* p, V x, int64_t n) { _mm256_mask_storeu_epi16(p, lane_mask(n), _mm512_cvtps_ph(x.v, kNearest)); }
+PUNA_INLINE V load_bf16(const uint16_t* p) {
+  return {_mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+}
+PUNA_INLINE V load_f16_n(const uint16_t* p, int64_t n) {
+  return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lane_mask(n), p))};
+}
+PUNA_INLINE void store_f16_n(uint16_t* p, V x, int64_t n) {
+  _mm256_mask_storeu_epi16(p, lane_mask(n), _mm512_cvtps_ph(x.v, kNearest));
+}
 
 PUNA_INLINE VI isplat(int32_t x) { return {_mm512_set1_epi32(x)}; }
 PUNA_INLINE VI iload(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
@@ -62,7 +78,9 @@ PUNA_INLINE VI isub(VI x, VI y) { return {_mm512_sub_epi32(x.v, y.v)}; }
 PUNA_INLINE __m128i load16(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 PUNA_INLINE VI iload_u8(const uint8_t* p) { return {_mm512_cvtepu8_epi32(load16(p))}; }
 PUNA_INLINE VI iload_i8(const uint8_t* p) { return {_mm512_cvtepi8_epi32(load16(p))}; }
-PUNA_INLINE VI iload_u16(const uint8_t* p) { return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+PUNA_INLINE VI iload_u16(const uint8_t* p) {
+  return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
 PUNA_INLINE VI iand(VI x, int32_t mask) { return {_mm512_and_si512(x.v, _mm512_set1_epi32(mask))}; }
 PUNA_INLINE VI ior(VI x, VI y) { return {_mm512_or_si512(x.v, y.v)}; }
 PUNA_INLINE VI ishr(VI x, int n) { return {_mm512_srl_epi32(x.v, _mm_cvtsi32_si128(n))}; }
@@ -76,7 +94,9 @@ PUNA_INLINE VB bshr(VB x, int n, uint8_t mask) {
   return {_mm512_and_si512(_mm512_srl_epi16(x.v, _mm_cvtsi32_si128(n)), _mm512_set1_epi8(char(mask)))};
 }
 PUNA_INLINE VB bmove(VB x, int n) { return {_mm512_rorv_epi32(x.v, _mm512_set1_epi32(n & 31))}; }
-PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) { return {_mm512_ternarylogic_epi32(_mm512_set1_epi8(char(mask)), a.v, b.v, 0xCA)}; }
+PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) {
+  return {_mm512_ternarylogic_epi32(_mm512_set1_epi8(char(mask)), a.v, b.v, 0xCA)};
+}
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(load16(table)), index.v)};
 }
@@ -91,13 +111,15 @@ PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
 #else
   const __m512i low = _mm512_maddubs_epi16(_mm512_and_si512(ws, _mm512_set1_epi8(0x7F)), xs);
   const __m512i high = _mm512_maddubs_epi16(_mm512_and_si512(_mm512_srli_epi16(ws, 1), _mm512_set1_epi8(0x40)), xs);
-  const __m512i sums = _mm512_add_epi32(_mm512_madd_epi16(low, _mm512_set1_epi16(1)), _mm512_madd_epi16(high, _mm512_set1_epi16(2)));
+  const __m512i sums =
+      _mm512_add_epi32(_mm512_madd_epi16(low, _mm512_set1_epi16(1)), _mm512_madd_epi16(high, _mm512_set1_epi16(2)));
   return {_mm512_add_epi32(acc.v, sums)};
 #endif
 }
 // Signed by signed: |x| by y with x's sign; without VNNI pairs of 127 * 127 stay below 2^15.
 PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
-  const __m512i size = _mm512_abs_epi8(x.v), ys = _mm512_mask_sub_epi8(y.v, _mm512_movepi8_mask(x.v), _mm512_setzero_si512(), y.v);
+  const __m512i size = _mm512_abs_epi8(x.v),
+                ys = _mm512_mask_sub_epi8(y.v, _mm512_movepi8_mask(x.v), _mm512_setzero_si512(), y.v);
 #if PUNA_VNNI
   return {_mm512_dpbusd_epi32(acc.v, size, ys)};
 #else
@@ -107,7 +129,9 @@ PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
 PUNA_INLINE int32_t isum(VI x) { return _mm512_reduce_add_epi32(x.v); }
 PUNA_INLINE VB dot2(VB w, int32_t x4) { return {_mm512_maddubs_epi16(w.v, _mm512_set1_epi32(x4))}; }
 PUNA_INLINE VB add_dot2(VB pairs, VB w, int32_t x4) { return {_mm512_add_epi16(pairs.v, dot2(w, x4).v)}; }
-PUNA_INLINE VI add_pairs(VI acc, VB pairs) { return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs.v, _mm512_set1_epi16(1)))}; }
+PUNA_INLINE VI add_pairs(VI acc, VB pairs) {
+  return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs.v, _mm512_set1_epi16(1)))};
+}
 PUNA_INLINE V to_float(VI x) { return {_mm512_cvtepi32_ps(x.v)}; }
 PUNA_INLINE void store_i8(int8_t* p, V x) {
   const __m512i t = _mm512_castps_si512(_mm512_add_ps(x.v, _mm512_set1_ps(12582912.0f)));
@@ -117,7 +141,8 @@ PUNA_INLINE int32_t isum16(const int8_t* p) {
   return _mm512_reduce_add_epi32(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
 
-// to[c][r] = from[r][c] of 16 x 16 values that lie in one piece: pairs, quadruples, then quarters of the vectors change places.
+// to[c][r] = from[r][c] of 16 x 16 values that lie in one piece: pairs, quadruples, then quarters of the vectors change
+// places.
 PUNA_INLINE void transpose16(float* to, int64_t to_row, const float* from) {
   __m512 a[16], b[16];
   for (int i = 0; i < 16; ++i) a[i] = _mm512_loadu_ps(from + i * 16);
@@ -132,7 +157,8 @@ PUNA_INLINE void transpose16(float* to, int64_t to_row, const float* from) {
     }
   for (int j = 0; j < 4; ++j) {  // a[4 i + j]: rows 4 i ... 4 i + 3 of columns j, 4 + j, 8 + j, 12 + j
     const __m512 low = _mm512_shuffle_f32x4(a[j], a[4 + j], 0x88), low_odd = _mm512_shuffle_f32x4(a[j], a[4 + j], 0xDD);
-    const __m512 high = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0x88), high_odd = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0xDD);
+    const __m512 high = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0x88),
+                 high_odd = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0xDD);
     _mm512_storeu_ps(to + j * to_row, _mm512_shuffle_f32x4(low, high, 0x88));
     _mm512_storeu_ps(to + (4 + j) * to_row, _mm512_shuffle_f32x4(low_odd, high_odd, 0x88));
     _mm512_storeu_ps(to + (8 + j) * to_row, _mm512_shuffle_f32x4(low, high, 0xDD));

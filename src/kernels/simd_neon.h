@@ -1,5 +1,5 @@
-// simd_neon.h -- the sixteen virtual lanes as four float32x4_t (ARMv8.2-A with dotprod). Same bits as simd_scalar.h, lane for lane:
-// comparisons are written out because vmaxq propagates NaN where x86 does not.
+// simd_neon.h -- the sixteen virtual lanes as four float32x4_t (ARMv8.2-A with dotprod). Same bits as simd_scalar.h,
+// lane for lane: comparisons are written out because vmaxq propagates NaN where x86 does not.
 #pragma once
 #include <arm_neon.h>
 #include <stdint.h>
@@ -8,14 +8,23 @@
 
 namespace puna::PUNA_ISA {
 
-struct V { float32x4_t q[4]; };
-struct VI { int32x4_t q[4]; };
-struct VB { uint8x16_t q[4]; };  // 64 bytes, four a lane
+struct V {
+  float32x4_t q[4];
+};
+struct VI {
+  int32x4_t q[4];
+};
+struct VB {
+  uint8x16_t q[4];
+};  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 3, kRegisterPanels = 1;
 constexpr bool kPairSums = false;
 
-#define PUNA_EACH(type, expr) type r; for (int n = 0; n < 4; ++n) r.q[n] = (expr); return r
+#define PUNA_EACH(type, expr)                  \
+  type r;                                      \
+  for (int n = 0; n < 4; ++n) r.q[n] = (expr); \
+  return r
 PUNA_INLINE V splat(float x) { PUNA_EACH(V, vdupq_n_f32(x)); }
 PUNA_INLINE V load(const float* p) { PUNA_EACH(V, vld1q_f32(p + 4 * n)); }
 PUNA_INLINE V load_n(const float* p, int64_t count) {
@@ -24,7 +33,9 @@ PUNA_INLINE V load_n(const float* p, int64_t count) {
   for (int64_t i = 0; i < count; ++i) t[i] = p[i];
   return load(t);
 }
-PUNA_INLINE void store(float* p, V a) { for (int n = 0; n < 4; ++n) vst1q_f32(p + 4 * n, a.q[n]); }
+PUNA_INLINE void store(float* p, V a) {
+  for (int n = 0; n < 4; ++n) vst1q_f32(p + 4 * n, a.q[n]);
+}
 PUNA_INLINE void store_n(float* p, V a, int64_t count) {
   float t[16];
   store(t, a);
@@ -41,7 +52,8 @@ PUNA_INLINE V max(V a, V b) { PUNA_EACH(V, max4(a.q[n], b.q[n])); }
 PUNA_INLINE V min(V a, V b) { PUNA_EACH(V, min4(a.q[n], b.q[n])); }
 PUNA_INLINE V abs(V a) { PUNA_EACH(V, vabsq_f32(a.q[n])); }
 PUNA_INLINE V scale_by_power(V a, V t) {
-  PUNA_EACH(V, vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a.q[n]), vshlq_n_s32(vreinterpretq_s32_f32(t.q[n]), 23))));
+  PUNA_EACH(V, vreinterpretq_f32_s32(
+                   vaddq_s32(vreinterpretq_s32_f32(a.q[n]), vshlq_n_s32(vreinterpretq_s32_f32(t.q[n]), 23))));
 }
 
 PUNA_INLINE float sum(V a) {
@@ -62,9 +74,7 @@ PUNA_INLINE float from_f16(uint16_t h) {
   __builtin_memcpy(&x, &h, 2);
   return float(x);
 }
-PUNA_INLINE V load_f16(const uint16_t* p) {
-  PUNA_EACH(V, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * n))));
-}
+PUNA_INLINE V load_f16(const uint16_t* p) { PUNA_EACH(V, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * n)))); }
 PUNA_INLINE V load_bf16(const uint16_t* p) {
   PUNA_EACH(V, vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p + 4 * n), 16)));
 }
@@ -87,12 +97,14 @@ PUNA_INLINE VI iload_u8(const uint8_t* p) {
   const uint8x16_t b = vld1q_u8(p);
   const uint16x8_t low = vmovl_u8(vget_low_u8(b)), high = vmovl_u8(vget_high_u8(b));
   return {{vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(low))),
-           vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(high)))}};
+           vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))),
+           vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(high)))}};
 }
 PUNA_INLINE VI iload_i8(const uint8_t* p) {
   const int8x16_t b = vreinterpretq_s8_u8(vld1q_u8(p));
   const int16x8_t low = vmovl_s8(vget_low_s8(b)), high = vmovl_s8(vget_high_s8(b));
-  return {{vmovl_s16(vget_low_s16(low)), vmovl_s16(vget_high_s16(low)), vmovl_s16(vget_low_s16(high)), vmovl_s16(vget_high_s16(high))}};
+  return {{vmovl_s16(vget_low_s16(low)), vmovl_s16(vget_high_s16(low)), vmovl_s16(vget_low_s16(high)),
+           vmovl_s16(vget_high_s16(high))}};
 }
 PUNA_INLINE VI iload_u16(const uint8_t* p) {
   PUNA_EACH(VI, vreinterpretq_s32_u32(vmovl_u16(vreinterpret_u16_u8(vld1_u8(p + 8 * n)))));
@@ -105,7 +117,9 @@ PUNA_INLINE VI ishr(VI a, int count) {
 PUNA_INLINE VI ishl(VI a, int count) { PUNA_EACH(VI, vshlq_s32(a.q[n], vdupq_n_s32(count))); }
 
 PUNA_INLINE VB bload(const uint8_t* p) { PUNA_EACH(VB, vld1q_u8(p + 16 * n)); }
-PUNA_INLINE void bstore(uint8_t* p, VB a) { for (int n = 0; n < 4; ++n) vst1q_u8(p + 16 * n, a.q[n]); }
+PUNA_INLINE void bstore(uint8_t* p, VB a) {
+  for (int n = 0; n < 4; ++n) vst1q_u8(p + 16 * n, a.q[n]);
+}
 PUNA_INLINE VB bor(VB a, VB b) { PUNA_EACH(VB, vorrq_u8(a.q[n], b.q[n])); }
 PUNA_INLINE VB bxor(VB a, uint8_t mask) { PUNA_EACH(VB, veorq_u8(a.q[n], vdupq_n_u8(mask))); }
 PUNA_INLINE VB bshr(VB a, int count, uint8_t mask) {
@@ -121,7 +135,9 @@ PUNA_INLINE VI as_ints(VB a) { PUNA_EACH(VI, vreinterpretq_s32_u8(a.q[n])); }
 template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   const int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(x4));
-  if constexpr (most < 128) { PUNA_EACH(VI, vdotq_s32(acc.q[n], vreinterpretq_s8_u8(w.q[n]), x)); }
+  if constexpr (most < 128) {
+    PUNA_EACH(VI, vdotq_s32(acc.q[n], vreinterpretq_s8_u8(w.q[n]), x));
+  }
   const int32x4_t correction = vshlq_n_s32(vdotq_s32(vdupq_n_s32(0), x, vdupq_n_s8(1)), 7);
   PUNA_EACH(VI, vaddq_s32(vdotq_s32(acc.q[n], vreinterpretq_s8_u8(veorq_u8(w.q[n], vdupq_n_u8(0x80))), x), correction));
 }

@@ -1,7 +1,9 @@
 // vision.inl.h -- what a vision encoder's rows need and a Llama's do not. Compiled once per ISA.
 namespace puna::PUNA_ISA {
 
-struct Moments { float mean, scale; };  // scale = 1 / sqrt(variance + eps), the variance around the mean and over D
+struct Moments {
+  float mean, scale;
+};  // scale = 1 / sqrt(variance + eps), the variance around the mean and over D
 PUNA_INLINE Moments moments_of(const float* x, int64_t D, float eps) {
   V total = splat(0.0f);
   int64_t i = 0;
@@ -31,8 +33,8 @@ static void layer_norm(float* y, const float* x, const float* w, const float* b,
   }
 }
 
-// The normal distribution's upper tail at z >= 0: e^(-z^2/2) times a polynomial in t = 1 / (1 + 0.3275911 z / sqrt 2), halved.
-// Abramowitz and Stegun 7.1.26: within 7.5e-8.
+// The normal distribution's upper tail at z >= 0: e^(-z^2/2) times a polynomial in t = 1 / (1 + 0.3275911 z / sqrt 2),
+// halved. Abramowitz and Stegun 7.1.26: within 7.5e-8.
 PUNA_INLINE V normal_tail(V z) {
   const V t = div(splat(1.0f), fma(z, splat(0.231641888f), splat(1.0f)));
   V p = splat(0.5307027145f);

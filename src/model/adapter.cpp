@@ -1,6 +1,7 @@
-// adapter.cpp -- PEFT's layout in and out. A matrix W [N,K] has lora_A [r,K] and lora_B [N,r]. A stack of experts stored [E,in,out] is to PEFT E
-// matrices with `in` outputs: lora_A is [E r, out], its rows expert by expert; lora_B [in, r E], its columns rank by rank. So what our linear
-// layers multiply by first comes from lora_B, and gate and up share it.
+// adapter.cpp -- PEFT's layout in and out. A matrix W [N,K] has lora_A [r,K] and lora_B [N,r]. A stack of experts
+// stored [E,in,out] is to PEFT E matrices with `in` outputs: lora_A is [E r, out], its rows expert by expert; lora_B
+// [in, r E], its columns rank by rank. So what our linear layers multiply by first comes from lora_B, and gate and up
+// share it.
 #include "puna/model/adapter.h"
 
 #include <algorithm>
@@ -23,7 +24,8 @@ namespace {
 constexpr int64_t kMostRank = 4096;
 
 bool ends_with_module(const std::string& name, const std::string& target) {
-  return name == target || (name.size() > target.size() && name.ends_with(target) && name[name.size() - target.size() - 1] == '.');
+  return name == target ||
+         (name.size() > target.size() && name.ends_with(target) && name[name.size() - target.size() - 1] == '.');
 }
 
 std::string module_name(const NamedTensor& t) {
@@ -45,13 +47,15 @@ class Adapter::Maker {
   Maker(const Context& context, Adapter& adapter) : context_(context), a_(adapter) {}
 
   void add(const NamedTensor& base, int64_t rank, double alpha) {
-    PUNA_REQUIRE(rank >= 1 && rank <= kMostRank, "adapter for '%s': rank is %lld, expected 1 to %lld", base.name.c_str(), static_cast<long long>(rank),
-                 static_cast<long long>(kMostRank));
+    PUNA_REQUIRE(rank >= 1 && rank <= kMostRank, "adapter for '%s': rank is %lld, expected 1 to %lld",
+                 base.name.c_str(), static_cast<long long>(rank), static_cast<long long>(kMostRank));
     PUNA_REQUIRE(std::isfinite(alpha), "adapter for '%s': alpha is not finite", base.name.c_str());
     a_.modules_.push_back({module_name(base), is_stack(base), rank, alpha});
     const float scale = float(alpha / double(rank));
-    if (is_stack(base)) stack(base, rank, scale);
-    else matrix(base, rank, scale);
+    if (is_stack(base))
+      stack(base, rank, scale);
+    else
+      matrix(base, rank, scale);
   }
 
  private:
@@ -78,7 +82,8 @@ class Adapter::Maker {
     const std::string name = "base_model.model." + module_name(base), experts = name.substr(0, name.rfind('.'));
     for (NamedTensor& t : a_.tensors_)  // PEFT wraps the same module once more, and what it had moves inside
       if (t.name.starts_with(experts + ".lora_")) t.name.insert(experts.size(), ".base_layer");
-    NamedTensor lora_a{experts + ".lora_A.weight", {E * r, out}, {}}, lora_b{experts + ".lora_B.weight", {in, r * E}, {}};
+    NamedTensor lora_a{experts + ".lora_A.weight", {E * r, out}, {}},
+        lora_b{experts + ".lora_B.weight", {in, r * E}, {}};
     for (int64_t e = 0; e < E; ++e) {
       const std::string expert = name + "." + std::to_string(e);
       Weight* const first = weight(expert + ".lora_B", r, in);
@@ -100,7 +105,8 @@ class Adapter::Maker {
   Adapter& a_;
 };
 
-std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& model, const AdapterOptions& options, const Watch& watch) {
+std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& model, const AdapterOptions& options,
+                                         const Watch& watch) {
   std::shared_ptr<Adapter> adapter(new Adapter());
   Maker maker(context, *adapter);
   Llama names = model;
@@ -110,10 +116,12 @@ std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& mo
     bool found = false;
     for (size_t i = 0; i < all.size(); ++i) {
       if (all[i].vector || all[i].name == "model.embed_tokens.weight") continue;
-      const bool fits = target == "all" ? all[i].name != "lm_head.weight" : ends_with_module(module_name(all[i]), target);
+      const bool fits =
+          target == "all" ? all[i].name != "lm_head.weight" : ends_with_module(module_name(all[i]), target);
       if (fits) wanted[i] = found = true;
     }
-    PUNA_REQUIRE(found, "adapter target '%.100s' is the end of no weight's name (q_proj, v_proj, ... or all)", target.c_str());
+    PUNA_REQUIRE(found, "adapter target '%.100s' is the end of no weight's name (q_proj, v_proj, ... or all)",
+                 target.c_str());
   }
   PUNA_REQUIRE(!adapter->modules_.empty() || !options.targets.empty(), "an adapter needs targets");
   for (size_t i = 0; i < all.size(); ++i)
@@ -136,9 +144,12 @@ std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& mo
 
 namespace {
 
-// Where a module's lora_A is in the file. PEFT nests the adapters of a module's parameters: "experts.base_layer" holds the first target,
-// "experts" the last; the shapes say which is which.
-struct Found { const TensorEntry *a = nullptr, *b = nullptr; int64_t rank = 0; };
+// Where a module's lora_A is in the file. PEFT nests the adapters of a module's parameters: "experts.base_layer" holds
+// the first target, "experts" the last; the shapes say which is which.
+struct Found {
+  const TensorEntry *a = nullptr, *b = nullptr;
+  int64_t rank = 0;
+};
 Found find_lora(const TensorMap& tensors, const NamedTensor& base) {
   const std::string module = module_name(base);
   std::vector<std::string> names{module};
@@ -147,24 +158,27 @@ Found find_lora(const TensorMap& tensors, const NamedTensor& base) {
     names = {experts, experts + ".base_layer"};
   }
   for (const std::string& name : names) {
-    Found f{tensors.find("base_model.model." + name + ".lora_A.weight"), tensors.find("base_model.model." + name + ".lora_B.weight")};
+    Found f{tensors.find("base_model.model." + name + ".lora_A.weight"),
+            tensors.find("base_model.model." + name + ".lora_B.weight")};
     if (!f.a && !f.b) continue;
     if (!f.a || !f.b) fail(Status::bad_file, "adapter: '%.200s' has only one of lora_A and lora_B", name.c_str());
     const int64_t experts = is_stack(base) ? base.shape[0] : 1, in = is_stack(base) ? base.shape[1] : base.shape[0];
-    const bool shaped = f.a->shape.rank == 2 && f.b->shape.rank == 2 && f.a->shape[0] >= 1 && f.a->shape[0] % experts == 0 &&
-                        f.a->shape[1] == base.shape[-1] && f.b->shape[0] == in && f.b->shape[1] == f.a->shape[0];
+    const bool shaped = f.a->shape.rank == 2 && f.b->shape.rank == 2 && f.a->shape[0] >= 1 &&
+                        f.a->shape[0] % experts == 0 && f.a->shape[1] == base.shape[-1] && f.b->shape[0] == in &&
+                        f.b->shape[1] == f.a->shape[0];
     f.rank = f.a->shape[0] / experts;
     if (shaped) return f;
     if (!is_stack(base))
-      fail(Status::bad_file, "adapter: '%.200s' has lora_A %s and lora_B %s, which do not fit %s", name.c_str(), f.a->shape.text().c_str(),
-           f.b->shape.text().c_str(), base.shape.text().c_str());
+      fail(Status::bad_file, "adapter: '%.200s' has lora_A %s and lora_B %s, which do not fit %s", name.c_str(),
+           f.a->shape.text().c_str(), f.b->shape.text().c_str(), base.shape.text().c_str());
   }
   return {};
 }
 
 }  // namespace
 
-std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama& model, std::string_view config_json, const TensorMap& tensors) {
+std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama& model, std::string_view config_json,
+                                            const TensorMap& tensors) {
   const PeftConfig config(config_json);
   std::shared_ptr<Adapter> adapter(new Adapter());
   Maker maker(context, *adapter);
@@ -180,10 +194,12 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
       fail(Status::bad_file, "adapter: '%.200s' has rank %lld, but adapter_config.json says %lld", module.c_str(),
            static_cast<long long>(found.rank), static_cast<long long>(*rank));
     const double alpha = config.alpha_of(module) * (config.rank_stabilised() ? std::sqrt(double(found.rank)) : 1.0);
-    if (found.rank > kMostRank || !std::isfinite(alpha)) fail(Status::bad_file, "adapter: '%.200s' has a rank or alpha out of range", base.name.c_str());
+    if (found.rank > kMostRank || !std::isfinite(alpha))
+      fail(Status::bad_file, "adapter: '%.200s' has a rank or alpha out of range", base.name.c_str());
     maker.add(base, found.rank, alpha);
     for (const TensorEntry* t : {found.a, found.b}) {
-      if (t->dtype > DType::bf16) fail(Status::unsupported, "adapter: '%.200s' has type %s", t->name.c_str(), name(t->dtype));
+      if (t->dtype > DType::bf16)
+        fail(Status::unsupported, "adapter: '%.200s' has type %s", t->name.c_str(), name(t->dtype));
       std::vector<float> values(size_t(t->shape.count()));
       dequantise_row(context.kernels(), values.data(), t->dtype, t->data, t->shape.count());
       copy_in(adapter->tensors_[adapter->tensors_.size() - (t == found.a ? 2 : 1)], values.data(),
@@ -212,11 +228,13 @@ std::string Adapter::peft_config() const {
     if (m.alpha != modules_[0].alpha) add(alphas, name + ": " + Json(m.alpha).dump());
   }
   // As text: a tree of JSON values could not be destroyed without memory (base/json.h).
-  return "{\n  \"peft_type\": \"LORA\",\n  \"task_type\": \"CAUSAL_LM\",\n  \"r\": " + std::to_string(modules_[0].rank) +
-         ",\n  \"lora_alpha\": " + Json(modules_[0].alpha).dump() +
-         ",\n  \"lora_dropout\": 0.0,\n  \"bias\": \"none\",\n  \"fan_in_fan_out\": false,\n  \"inference_mode\": true,\n  \"use_rslora\": false,\n"
-         "  \"use_dora\": false,\n  \"target_modules\": [" + modules + "],\n  \"target_parameters\": " +
-         (parameters.empty() ? "null" : "[" + parameters + "]") + ",\n  \"rank_pattern\": {" + ranks + "},\n  \"alpha_pattern\": {" + alphas + "}\n}";
+  return "{\n  \"peft_type\": \"LORA\",\n  \"task_type\": \"CAUSAL_LM\",\n  \"r\": " +
+         std::to_string(modules_[0].rank) + ",\n  \"lora_alpha\": " + Json(modules_[0].alpha).dump() +
+         ",\n  \"lora_dropout\": 0.0,\n  \"bias\": \"none\",\n  \"fan_in_fan_out\": false,\n  \"inference_mode\": "
+         "true,\n  \"use_rslora\": false,\n"
+         "  \"use_dora\": false,\n  \"target_modules\": [" +
+         modules + "],\n  \"target_parameters\": " + (parameters.empty() ? "null" : "[" + parameters + "]") +
+         ",\n  \"rank_pattern\": {" + ranks + "},\n  \"alpha_pattern\": {" + alphas + "}\n}";
 }
 
 Llama Adapter::merge(const Context& context, const Llama& base) const {
@@ -229,7 +247,8 @@ Llama Adapter::merge(const Context& context, const Llama& base) const {
       const Lora& lora = found->second;
       Weight& w = *piece.weight;
       const int64_t panels = panels_of(w), panel_floats = w.cols * kTileRows, r = lora.a.rows;
-      auto buffer = std::make_shared<Buffer>(context.allocate(size_t(panels * panel_floats) * sizeof(float), "merged weights"));
+      auto buffer =
+          std::make_shared<Buffer>(context.allocate(size_t(panels * panel_floats) * sizeof(float), "merged weights"));
       auto* const values = reinterpret_cast<float*>(buffer->data());
       // W += scale sum_j b[n,j] a[j,k]: a product over the rank, rows of a against columns of b.
       std::vector<float> rows(size_t(r * w.cols)), columns(size_t(r * w.rows)), b_row(static_cast<size_t>(r));
@@ -241,13 +260,14 @@ Llama Adapter::merge(const Context& context, const Llama& base) const {
       context.executor().run(panels, [&](int64_t p) {
         float* const to = values + p * panel_floats;
         k.tile_f(to, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + p * w.panel_bytes, 0, w.cols);
-        k.gemm_outer(to, panel_floats, columns.data() + p * kTileRows, w.rows, std::min<int64_t>(kTileRows, w.rows - p * kTileRows), rows.data(), w.cols, 0,
-                     w.cols, r);
+        k.gemm_outer(to, panel_floats, columns.data() + p * kTileRows, w.rows,
+                     std::min<int64_t>(kTileRows, w.rows - p * kTileRows), rows.data(), w.cols, 0, w.cols, r);
       });
       w = {buffer->data(), DType::f32, w.rows, w.cols, panel_floats * int64_t(sizeof(float))};
       merged.weights.owned.push_back(std::move(buffer));
     }
-  if (merged.config.tied && merged.weights.lm_head.panels == base.weights.embedding.panels && merged.weights.embedding.panels != base.weights.embedding.panels)
+  if (merged.config.tied && merged.weights.lm_head.panels == base.weights.embedding.panels &&
+      merged.weights.embedding.panels != base.weights.embedding.panels)
     merged.weights.lm_head = merged.weights.embedding;
   return merged;
 }

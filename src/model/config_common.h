@@ -5,8 +5,9 @@
 namespace puna {
 
 // Far above any published model, far below what would overflow size arithmetic.
-inline constexpr int64_t kMaxLayers = 4096, kMaxHidden = 1 << 20, kMaxHeads = 4096, kMaxHeadDim = 4096, kMaxFfn = 1 << 22,
-                         kMaxVocab = 1 << 24, kMaxExperts = 1 << 14, kMaxPositions = int64_t(1) << 27;
+inline constexpr int64_t kMaxLayers = 4096, kMaxHidden = 1 << 20, kMaxHeads = 4096, kMaxHeadDim = 4096,
+                         kMaxFfn = 1 << 22, kMaxVocab = 1 << 24, kMaxExperts = 1 << 14,
+                         kMaxPositions = int64_t(1) << 27;
 
 inline constexpr double kMinNormEps = double(1e-12f);  // what the config keeps is the f32: it must pass again
 

@@ -1,5 +1,5 @@
-// config_gguf.cpp -- GGUF keys to a LlamaConfig and back. The format has no keys for Llama 4's attention pattern: existing files
-// follow a convention (LLAMA4.md); ours write explicit puna.* keys, which win.
+// config_gguf.cpp -- GGUF keys to a LlamaConfig and back. The format has no keys for Llama 4's attention pattern:
+// existing files follow a convention (LLAMA4.md); ours write explicit puna.* keys, which win.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -23,14 +23,17 @@ struct GgufKeys {
     const MetadataValue* v = m.find(key(k));
     if (const auto* array = v ? std::get_if<std::vector<int64_t>>(v) : nullptr; array && !array->empty()) {
       for (const int64_t x : *array)
-        if (x != array->front()) fail(Status::unsupported, "metadata '%s' differs by layer, which is not supported", key(k).c_str());
+        if (x != array->front())
+          fail(Status::unsupported, "metadata '%s' differs by layer, which is not supported", key(k).c_str());
       Metadata one;
       one.set(key(k), array->front());
       return one.integer(key(k), low, high);
     }
     return m.integer(key(k), low, high, fallback);
   }
-  double number(const char* k, double low, double high, std::optional<double> fallback = {}) const { return m.number(key(k), low, high, fallback); }
+  double number(const char* k, double low, double high, std::optional<double> fallback = {}) const {
+    return m.number(key(k), low, high, fallback);
+  }
 };
 
 // As llama.cpp reads it: no type is the linear one, and the factor once had another name.
@@ -59,12 +62,14 @@ RopeScaling rope_scaling(const GgufKeys& k) {
 void read_frequencies(LlamaConfig& c, const GgufKeys& k, const std::vector<float>* rope_freqs) {
   const int64_t dims = k.integer("rope.dimension_count", 2, kMaxHeadDim, c.head_dim);
   if (dims != c.head_dim)
-    fail(Status::unsupported, "metadata '%s' is %lld, expected the head size %lld", k.key("rope.dimension_count").c_str(),
-         static_cast<long long>(dims), static_cast<long long>(c.head_dim));
+    fail(Status::unsupported, "metadata '%s' is %lld, expected the head size %lld",
+         k.key("rope.dimension_count").c_str(), static_cast<long long>(dims), static_cast<long long>(c.head_dim));
   c.rope_theta = k.number("rope.freq_base", 1, 1e12, 10000.0);
   const RopeScaling scaling = rope_scaling(k);
   if (const auto* explicit_f = k.m.numbers("puna.rope.inverse_frequency")) {
-    if (int64_t(explicit_f->size()) != c.head_dim / 2) fail(Status::bad_file, "metadata 'puna.rope.inverse_frequency' has %zu entries, expected %lld", explicit_f->size(), static_cast<long long>(c.head_dim / 2));
+    if (int64_t(explicit_f->size()) != c.head_dim / 2)
+      fail(Status::bad_file, "metadata 'puna.rope.inverse_frequency' has %zu entries, expected %lld",
+           explicit_f->size(), static_cast<long long>(c.head_dim / 2));
     if (scaling.kind != RopeScaling::Kind::none)
       fail(Status::bad_file,
            "metadata '%s' scales RoPE by %g, but 'puna.rope.inverse_frequency' gives the frequencies themselves",
@@ -76,10 +81,12 @@ void read_frequencies(LlamaConfig& c, const GgufKeys& k, const std::vector<float
   c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, scaling);
   if (!rope_freqs) return;
   if (rope_freqs->size() != c.inverse_frequency.size())
-    fail(Status::bad_file, "tensor 'rope_freqs.weight' has %zu values, expected %zu", rope_freqs->size(), c.inverse_frequency.size());
+    fail(Status::bad_file, "tensor 'rope_freqs.weight' has %zu values, expected %zu", rope_freqs->size(),
+         c.inverse_frequency.size());
   for (size_t i = 0; i < rope_freqs->size(); ++i) {
     const float x = (*rope_freqs)[i];
-    if (!std::isfinite(x) || x <= 0) fail(Status::bad_file, "tensor 'rope_freqs.weight'[%zu] is %g, expected a finite number above 0", i, double(x));
+    if (!std::isfinite(x) || x <= 0)
+      fail(Status::bad_file, "tensor 'rope_freqs.weight'[%zu] is %g, expected a finite number above 0", i, double(x));
     c.inverse_frequency[i] /= x;
   }
 }
@@ -87,7 +94,9 @@ void read_frequencies(LlamaConfig& c, const GgufKeys& k, const std::vector<float
 std::vector<uint8_t> flags(const Metadata& m, const char* key, int64_t layers) {
   const auto* list = m.integers(key);
   if (!list) return {};
-  if (int64_t(list->size()) != layers) fail(Status::bad_file, "metadata '%s' has %zu entries, the model has %lld layers", key, list->size(), static_cast<long long>(layers));
+  if (int64_t(list->size()) != layers)
+    fail(Status::bad_file, "metadata '%s' has %zu entries, the model has %lld layers", key, list->size(),
+         static_cast<long long>(layers));
   std::vector<uint8_t> f;
   for (const int64_t x : *list) f.push_back(x != 0);
   return f;
@@ -202,7 +211,9 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
   LlamaConfig c;
   c.architecture = m.string("general.architecture");
   if (c.architecture != "llama" && c.architecture != "llama4")
-    fail(Status::unsupported, "metadata 'general.architecture' is '%.40s', which is not supported; known: llama, llama4", c.architecture.c_str());
+    fail(Status::unsupported,
+         "metadata 'general.architecture' is '%.40s', which is not supported; known: llama, llama4",
+         c.architecture.c_str());
   if (const std::string type = m.string("general.type", std::string("model")); type != "model")
     fail(Status::unsupported, "metadata 'general.type' is '%.40s': the file holds no model", type.c_str());
   const GgufKeys k{m, c.architecture + "."};
@@ -212,16 +223,20 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
   c.kv_heads = k.integer("attention.head_count_kv", 1, kMaxHeads, c.heads);
   c.head_dim = k.integer("attention.key_length", 2, kMaxHeadDim, c.hidden / c.heads);
   if (k.integer("attention.value_length", 2, kMaxHeadDim, c.head_dim) != c.head_dim)
-    fail(Status::unsupported, "metadata '%s': keys and values of different sizes are not supported", k.key("attention.value_length").c_str());
+    fail(Status::unsupported, "metadata '%s': keys and values of different sizes are not supported",
+         k.key("attention.value_length").c_str());
   c.vocab = vocab;
   c.ffn = k.integer("feed_forward_length", 1, kMaxFfn);
   c.max_positions = k.integer("context_length", 1, kMaxPositions, 2048);
   c.norm_eps = float(k.number("attention.layer_norm_rms_epsilon", kMinNormEps, 1.0, 1e-5));
   c.uses_rope.assign(size_t(c.layers), 1);
   c.is_moe.assign(size_t(c.layers), 0);
-  if (c.architecture == "llama4") read_llama4(c, k);
+  if (c.architecture == "llama4")
+    read_llama4(c, k);
   else if (k.integer("expert_count", 0, kMaxExperts, 0) > 0)
-    fail(Status::unsupported, "metadata '%s': mixture-of-experts files of architecture llama (Mixtral) are not supported", k.key("expert_count").c_str());
+    fail(Status::unsupported,
+         "metadata '%s': mixture-of-experts files of architecture llama (Mixtral) are not supported",
+         k.key("expert_count").c_str());
   c.rope_style = m.boolean("puna.rope.half_split", false) ? RopeStyle::half_split : RopeStyle::interleaved;
   read_frequencies(c, k, rope_freqs);
   require_nothing_else(c, k);

@@ -1,5 +1,6 @@
 // config_huggingface.cpp -- a flattened config.json to a LlamaConfig. Two layouts of one content: published files
-// (rope_theta, rope_scaling) and transformers v5 (rope_parameters); Llama 4 with vision nests the text part under text_config.
+// (rope_theta, rope_scaling) and transformers v5 (rope_parameters); Llama 4 with vision nests the text part under
+// text_config.
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -145,7 +146,8 @@ void read_rope(LlamaConfig& c, const HuggingFaceKeys& k) {
   c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, rope_scaling(rope));
 }
 
-// no_rope_layers[i] = 1 means that layer i does use RoPE (Hugging Face's name says the opposite). Empty: every 4th is NoPE.
+// no_rope_layers[i] = 1 means that layer i does use RoPE (Hugging Face's name says the opposite). Empty: every 4th is
+// NoPE.
 void read_llama4(LlamaConfig& c, const HuggingFaceKeys& k) {
   const size_t layers = size_t(c.layers);
   const int64_t interval = k.integer("no_rope_layer_interval", 1, kMaxLayers, 4);
@@ -313,8 +315,10 @@ LlamaConfig read_config(const Metadata& m) {
   const HuggingFaceKeys k{m, has_text ? nested : ""};
   const std::string type = k.prefix.empty() ? outer : m.string("text_config.model_type", outer);
   LlamaConfig c;
-  if (type == "llama4_text" || type == "llama4") c.architecture = "llama4";
-  else if (type == "llama" || type == "mistral" || type == "smollm") c.architecture = "llama";
+  if (type == "llama4_text" || type == "llama4")
+    c.architecture = "llama4";
+  else if (type == "llama" || type == "mistral" || type == "smollm")
+    c.architecture = "llama";
   else
     fail(Status::unsupported,
          "model_type '%.40s' is not supported; known: llama, mistral (without sliding window), llama4", type.c_str());
@@ -354,7 +358,9 @@ LlamaConfig read_config(const Metadata& m) {
 LlamaConfig config_from_huggingface(const Metadata& m) {
   try {
     return read_config(m);
-  } catch (const Error& e) { fail(e.status(), "config.json: %s", e.what()); }
+  } catch (const Error& e) {
+    fail(e.status(), "config.json: %s", e.what());
+  }
 }
 
 }  // namespace puna

@@ -11,7 +11,8 @@
 namespace puna {
 namespace {
 
-// Of a page that is ours alone now: the fork that let go of it, perhaps on another thread, has finished reading it before we write.
+// Of a page that is ours alone now: the fork that let go of it, perhaps on another thread, has finished reading it
+// before we write.
 void acquire(const std::shared_ptr<Buffer>& page) noexcept {
 #ifdef __SANITIZE_THREAD__
   const std::shared_ptr<Buffer> counted = page;  // ThreadSanitizer does not know fences, but what counting up orders
@@ -30,9 +31,11 @@ KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, DTy
       kv_heads_(c.kv_heads),
       head_dim_(c.head_dim),
       type_(type) {
-  PUNA_REQUIRE(type == DType::f32 || type == DType::f16 || type == DType::q8_0, "keys and values are kept in f32, f16 or q8_0, not in %s", info(type).name);
+  PUNA_REQUIRE(type == DType::f32 || type == DType::f16 || type == DType::q8_0,
+               "keys and values are kept in f32, f16 or q8_0, not in %s", info(type).name);
   if (c.head_dim % info(type).block != 0)
-    fail(Status::unsupported, "keys and values in q8_0 need a head_dim that is a multiple of 32, this model's is %lld", static_cast<long long>(c.head_dim));
+    fail(Status::unsupported, "keys and values in q8_0 need a head_dim that is a multiple of 32, this model's is %lld",
+         static_cast<long long>(c.head_dim));
   number_bytes_ = int64_t(bytes_of(info(type), uint64_t(c.head_dim)));
   for (int64_t l = 0; l < c.layers; ++l) layers_[size_t(l)].chunked = c.chunked(l);
 }
@@ -47,7 +50,8 @@ void KvCache::set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page)
 }
 
 void KvCache::prepare_layer(Layer& layer, int64_t begin, int64_t end) {
-  const size_t first = size_t(begin / page_size_), last = size_t((end + page_size_ - 1) / page_size_), bytes = page_bytes();
+  const size_t first = size_t(begin / page_size_), last = size_t((end + page_size_ - 1) / page_size_),
+               bytes = page_bytes();
   if (layer.page.size() < last) {
     layer.k.resize(last);
     layer.v.resize(last);
@@ -150,8 +154,11 @@ int64_t KvCache::pages(int64_t layer) const noexcept {
 KvCache::Place KvCache::place(int64_t layer, int64_t position, int64_t head) const noexcept {
   const Layer& l = layers_[size_t(layer)];
   const int64_t page = position / page_size_, at = position % page_size_, tiles = (page_size_ + 15) / 16;
-  const auto bytes = [&](const std::vector<const void*>& half) { return static_cast<std::byte*>(const_cast<void*>(half[size_t(page)])); };
-  return {bytes(l.k) + (head * tiles + at / 16) * 16 * number_bytes_, bytes(l.v) + (head * page_size_ + at) * number_bytes_, at % 16};
+  const auto bytes = [&](const std::vector<const void*>& half) {
+    return static_cast<std::byte*>(const_cast<void*>(half[size_t(page)]));
+  };
+  return {bytes(l.k) + (head * tiles + at / 16) * 16 * number_bytes_,
+          bytes(l.v) + (head * page_size_ + at) * number_bytes_, at % 16};
 }
 
 // The parts that 16 keys take turns in, f(bytes) each: a number, or of a block its scale and then a byte a number.
@@ -170,9 +177,12 @@ void KvCache::each_part(int64_t numbers, F&& f) const {
 }
 
 void KvCache::encode(const KernelTable& kernels, std::byte* to, const float* from, int64_t numbers) const noexcept {
-  if (type_ == DType::f32) memcpy(to, from, size_t(numbers) * 4);
-  else if (type_ == DType::f16) kernels.to_f16(reinterpret_cast<uint16_t*>(to), from, numbers);
-  else encoder(DType::q8_0)(to, from, numbers, nullptr);
+  if (type_ == DType::f32)
+    memcpy(to, from, size_t(numbers) * 4);
+  else if (type_ == DType::f16)
+    kernels.to_f16(reinterpret_cast<uint16_t*>(to), from, numbers);
+  else
+    encoder(DType::q8_0)(to, from, numbers, nullptr);
 }
 
 void KvCache::scatter(std::byte*& tile, int64_t at, const std::byte* from, int64_t numbers) const noexcept {
@@ -199,7 +209,8 @@ void KvCache::copy_in(int64_t layer, int64_t position, int64_t head, const std::
   memcpy(p.value, from + number_bytes_, size_t(number_bytes_));
 }
 
-void KvCache::store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept {
+void KvCache::store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key,
+                    const float* value) const noexcept {
   constexpr int64_t kPiece = 64;  // a multiple of every type's block
   Place p = place(layer, position, head);
   encode(kernels, p.value, value, head_dim_);

@@ -1,5 +1,5 @@
-// llama.cpp -- the forward pass of dense Llama and Llama 4 text, as stages (include/puna/model/llama.h has the equations).
-// R rows of a batch, D hidden, H query heads, K head_dim, V vocab.
+// llama.cpp -- the forward pass of dense Llama and Llama 4 text, as stages (include/puna/model/llama.h has the
+// equations). R rows of a batch, D hidden, H query heads, K head_dim, V vocab.
 #include "puna/model/llama.h"
 
 #include <algorithm>
@@ -33,8 +33,10 @@ template <class Rec>
 void embed(Rec& rec, View x, const Weight& embedding, const Batch& b) {
   rec.stage(x.dims[0], [&](int64_t t) {
     const BatchRow& row = b.rows[size_t(t)];
-    if (row.embedding) memcpy(x.row(t), row.embedding, size_t(x.dims[1]) * 4);
-    else weight_row(rec.kernels(), x.row(t), embedding, row.token);
+    if (row.embedding)
+      memcpy(x.row(t), row.embedding, size_t(x.dims[1]) * 4);
+    else
+      weight_row(rec.kernels(), x.row(t), embedding, row.token);
   });
   if constexpr (Rec::records)
     rec.on_backward([&rec, &embedding, &b, x] {
@@ -47,13 +49,15 @@ void embed(Rec& rec, View x, const Weight& embedding, const Batch& b) {
           const BatchRow& row = b.rows[size_t(t)];
           if (row.embedding) continue;
           float* const to = table + row.token / kTileRows * kTileRows * embedding.cols + row.token % kTileRows;
-          for (int64_t d = tile * kColumns; d < std::min(embedding.cols, (tile + 1) * kColumns); ++d) to[d * kTileRows] += dx.row(t)[d];
+          for (int64_t d = tile * kColumns; d < std::min(embedding.cols, (tile + 1) * kColumns); ++d)
+            to[d * kTileRows] += dx.row(t)[d];
         }
       });
     });
 }
 
-// Experts that lie in a file are read in the background as soon as the router has chosen them: all together, not page by page.
+// Experts that lie in a file are read in the background as soon as the router has chosen them: all together, not page
+// by page.
 template <class Rec>
 void fetch_experts(Rec& rec, const Routes& routes, const LlamaLayer& L) {
   rec.stage(1, [&](int64_t) {
@@ -65,7 +69,9 @@ void fetch_experts(Rec& rec, const Routes& routes, const LlamaLayer& L) {
   });
 }
 
-struct Attended { View q, k, v; };  // k and v as they are kept; on a Tape only: else they have gone into the cache
+struct Attended {
+  View q, k, v;
+};  // k and v as they are kept; on a Tape only: else they have gone into the cache
 
 // Keys and values as the cache will return them: gradients pass through the rounding.
 [[maybe_unused]] void round_to_f16(Inference& rec, View x) {  // by tapes
@@ -94,22 +100,27 @@ struct Positions {
       if (before.rank != 0) memcpy(before.row(t) + (head - x.row(t)), head, size_t(K) * 4);
       if (c.qk_norm) kernels.rms_norm(head, head, nullptr, K, c.norm_eps);
     }
-    if (!uses_rope && c.temperature && is_query) kernels.scale(x.row(t), x.row(t), attention_temperature(c, position), x.dims[1]);
+    if (!uses_rope && c.temperature && is_query)
+      kernels.scale(x.row(t), x.row(t), attention_temperature(c, position), x.dims[1]);
   }
   void backward(const KernelTable& kernels, View dx, View before, int64_t t, int64_t position, bool is_query) const {
     const int64_t K = c.head_dim;
     const auto turn = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
     for (float* head = dx.row(t); uses_rope && head < dx.row(t) + dx.dims[1]; head += K) {
-      if (c.qk_norm) kernels.rms_norm_backward(head, head, before.row(t) + (head - dx.row(t)), nullptr, K, c.norm_eps, false);
+      if (c.qk_norm)
+        kernels.rms_norm_backward(head, head, before.row(t) + (head - dx.row(t)), nullptr, K, c.norm_eps, false);
       turn(head, rope.cosine.row(t), rope.minus_sine.row(t), K);
     }
-    if (!uses_rope && c.temperature && is_query) kernels.scale(dx.row(t), dx.row(t), attention_temperature(c, position), dx.dims[1]);
+    if (!uses_rope && c.temperature && is_query)
+      kernels.scale(dx.row(t), dx.row(t), attention_temperature(c, position), dx.dims[1]);
   }
 };
 
-// q, k, v of normalised rows; then per head RoPE and QK norm (RoPE layers) or the temperature (NoPE layers); k, v to the cache.
+// q, k, v of normalised rows; then per head RoPE and QK norm (RoPE layers) or the temperature (NoPE layers); k, v to
+// the cache.
 template <class Rec>
-Attended attn_in(Rec& rec, View q, const Batch& b, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t l, const RopeTable& rope) {
+Attended attn_in(Rec& rec, View q, const Batch& b, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t l,
+                 const RopeTable& rope) {
   const KernelTable& kernels = rec.kernels();
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], K = c.head_dim;
@@ -126,7 +137,8 @@ Attended attn_in(Rec& rec, View q, const Batch& b, View x, const LlamaConfig& c,
     positions.forward(kernels, q, q_before, t, row.position, true);
     positions.forward(kernels, k, k_before, t, row.position, false);
     KvCache& cache = *b.sequences[size_t(row.sequence)];
-    for (int64_t h = 0; h < c.kv_heads; ++h) cache.store(kernels, l, row.position, h, k.row(t) + h * K, v.row(t) + h * K);
+    for (int64_t h = 0; h < c.kv_heads; ++h)
+      cache.store(kernels, l, row.position, h, k.row(t) + h * K, v.row(t) + h * K);
   });
   if constexpr (Rec::records) {
     if (!rec.exact())
@@ -142,9 +154,11 @@ Attended attn_in(Rec& rec, View q, const Batch& b, View x, const LlamaConfig& c,
   return {q, k, v};
 }
 
-// x += Wo attention(q): chunked layers see [chunk start, position], the others [0, position]. Keys come back from the cache format.
+// x += Wo attention(q): chunked layers see [chunk start, position], the others [0, position]. Keys come back from the
+// cache format.
 template <class Rec>
-void attend_out(Rec& rec, View x, const Attended& in, const Batch& b, const LlamaConfig& c, const LlamaLayer& L, int64_t l) {
+void attend_out(Rec& rec, View x, const Attended& in, const Batch& b, const LlamaConfig& c, const LlamaLayer& L,
+                int64_t l) {
   const auto frame = rec.frame();
   const Activations a = make_activations(rec, x.dims[0], c.heads * c.head_dim, {&L.wo});
   const float scale = float(1.0 / std::sqrt(double(c.head_dim)));
@@ -155,9 +169,9 @@ void attend_out(Rec& rec, View x, const Attended& in, const Batch& b, const Llam
     return AttendRange{{cache.keys(l), cache.values(l), cache.page_size(), 0}, low, row.position + 1};
   });
   if constexpr (Rec::records)
-    rec.on_backward([&rec, &b, gradient = AttendGradient{in.q, in.k, in.v, a.x, state, c.head_dim, c.chunked(l) ? c.chunk : 0, scale}] {
-      attend_backward(rec, gradient, whole_sequences(b));
-    });
+    rec.on_backward([&rec, &b,
+                     gradient = AttendGradient{in.q, in.k, in.v, a.x, state, c.head_dim, c.chunked(l) ? c.chunk : 0,
+                                               scale}] { attend_backward(rec, gradient, whole_sequences(b)); });
   quantise_rows(rec, a);
   linear(rec, a, {{x, &L.wo, true}});
 }
@@ -173,7 +187,8 @@ void swiglu_add(Rec& rec, View x, const LlamaConfig& c, const LlamaLayer& L) {
 }
 
 template <class Rec>
-void moe_add(Rec& rec, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t moe_index, bool mapped, const ForwardTaps* taps) {
+void moe_add(Rec& rec, View x, const LlamaConfig& c, const LlamaLayer& L, int64_t moe_index, bool mapped,
+             const ForwardTaps* taps) {
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], E = c.experts;
   const ExpertWeights& any = L.experts[0];
@@ -199,7 +214,8 @@ std::vector<SequenceRows> whole_sequences(const Batch& b) {
   for (size_t t = 0; t < b.rows.size(); ++t) {
     const bool begins = t == 0 || b.rows[t].sequence != b.rows[t - 1].sequence;
     if (begins) all.push_back({int64_t(t), 0});
-    PUNA_REQUIRE(b.rows[t].position == all.back().count, "row %zu is at position %lld, expected %lld: a tape needs whole sequences, row by row", t,
+    PUNA_REQUIRE(b.rows[t].position == all.back().count,
+                 "row %zu is at position %lld, expected %lld: a tape needs whole sequences, row by row", t,
                  static_cast<long long>(b.rows[t].position), static_cast<long long>(all.back().count));
     ++all.back().count;
   }

@@ -1,5 +1,5 @@
-// llama_gguf.cpp -- a GGUF checkpoint's tensors to LlamaWeights. Names: github.com/ggml-org/llama.cpp, gguf-py constants.
-// Experts are stacked tensors in newer files and one tensor an expert in older ones; both load.
+// llama_gguf.cpp -- a GGUF checkpoint's tensors to LlamaWeights. Names: github.com/ggml-org/llama.cpp, gguf-py
+// constants. Experts are stacked tensors in newer files and one tensor an expert in older ones; both load.
 #include <string>
 
 #include "kernels/kernel_table.h"
@@ -15,12 +15,15 @@ int64_t vocabulary_of(const TensorMap& tensors) {
   const TensorEntry* t = tensors.find("token_embd.weight");
   if (!t) fail(Status::bad_file, "tensor 'token_embd.weight' is missing");
   if (t->shape.rank != 2 || t->shape[0] < 1 || t->shape[0] > kMaxVocab)
-    fail(Status::bad_file, "tensor 'token_embd.weight' has shape %s, expected [vocab, embedding_length]", t->shape.text().c_str());
+    fail(Status::bad_file, "tensor 'token_embd.weight' has shape %s, expected [vocab, embedding_length]",
+         t->shape.text().c_str());
   return t->shape[0];
 }
 
-ExpertWeights read_ffn(const WeightReader& r, const std::string& block, const std::string& suffix, int64_t F, int64_t D) {
-  return {r.matrix(block + "ffn_gate" + suffix + ".weight", F, D), r.matrix(block + "ffn_up" + suffix + ".weight", F, D),
+ExpertWeights read_ffn(const WeightReader& r, const std::string& block, const std::string& suffix, int64_t F,
+                       int64_t D) {
+  return {r.matrix(block + "ffn_gate" + suffix + ".weight", F, D),
+          r.matrix(block + "ffn_up" + suffix + ".weight", F, D),
           r.matrix(block + "ffn_down" + suffix + ".weight", D, F)};
 }
 
@@ -36,7 +39,8 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
       L.experts.push_back(read_ffn(r, block, "." + std::to_string(e), c.expert_ffn, c.hidden));
     }
   }
-  if (r.has(block + "ffn_gate_shexp.weight") || r.has(block + "ffn_up_shexp.weight") || r.has(block + "ffn_down_shexp.weight"))
+  if (r.has(block + "ffn_gate_shexp.weight") || r.has(block + "ffn_up_shexp.weight") ||
+      r.has(block + "ffn_down_shexp.weight"))
     L.ffn = read_ffn(r, block, "_shexp", c.expert_ffn, c.hidden);
   require_same_types(L, l);
 }
@@ -65,8 +69,8 @@ std::string why_not_without(std::string_view name, int64_t layers, int64_t predi
 
 }  // namespace
 
-Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped, Progress progress,
-                       WeightStore* store) {
+Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped,
+                       Progress progress, WeightStore* store) {
   Llama model;
   LlamaConfig& c = model.config;
   LlamaWeights& w = model.weights;
@@ -74,7 +78,9 @@ Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const T
   std::vector<float> rope_freqs;
   const TensorEntry* f = tensors.find("rope_freqs.weight");
   if (f) {
-    if (f->shape.rank != 1) fail(Status::bad_file, "tensor 'rope_freqs.weight' has shape %s, expected one dimension", f->shape.text().c_str());
+    if (f->shape.rank != 1)
+      fail(Status::bad_file, "tensor 'rope_freqs.weight' has shape %s, expected one dimension",
+           f->shape.text().c_str());
     const float* values = r.vector("rope_freqs.weight", f->shape[0]);
     rope_freqs.assign(values, values + f->shape[0]);
   }
@@ -92,8 +98,10 @@ Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const T
     L.wv = r.matrix(block + "attn_v.weight", c.kv_heads * c.head_dim, c.hidden);
     L.wo = r.matrix(block + "attn_output.weight", c.hidden, c.heads * c.head_dim);
     L.ffn_norm = r.vector(block + "ffn_norm.weight", c.hidden);
-    if (c.is_moe[size_t(l)]) read_experts(L, r, block, c, l);
-    else L.ffn = read_ffn(r, block, "", c.ffn, c.hidden);
+    if (c.is_moe[size_t(l)])
+      read_experts(L, r, block, c, l);
+    else
+      L.ffn = read_ffn(r, block, "", c.ffn, c.hidden);
     w.layers.push_back(std::move(L));
   }
   const int64_t predicting = metadata.integer(c.architecture + ".nextn_predict_layers", 0, kMaxLayers, 0);

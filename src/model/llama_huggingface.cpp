@@ -1,5 +1,6 @@
-// llama_huggingface.cpp -- a Hugging Face checkpoint's tensors to LlamaWeights: dense Llama, Llama 4 text, and the text part of
-// Llama 4 with vision ("language_model."). Fused experts are stored [E, in, out] and are read in place through strides.
+// llama_huggingface.cpp -- a Hugging Face checkpoint's tensors to LlamaWeights: dense Llama, Llama 4 text, and the text
+// part of Llama 4 with vision ("language_model."). Fused experts are stored [E, in, out] and are read in place through
+// strides.
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -13,7 +14,8 @@ namespace puna {
 namespace {
 
 ExpertWeights read_ffn(const WeightReader& r, const std::string& prefix, int64_t F, int64_t D) {
-  return {r.matrix(prefix + "gate_proj.weight", F, D), r.matrix(prefix + "up_proj.weight", F, D), r.matrix(prefix + "down_proj.weight", D, F)};
+  return {r.matrix(prefix + "gate_proj.weight", F, D), r.matrix(prefix + "up_proj.weight", F, D),
+          r.matrix(prefix + "down_proj.weight", D, F)};
 }
 
 void read_moe(LlamaLayer& L, const WeightReader& r, const std::string& prefix, const LlamaConfig& c) {
@@ -68,8 +70,8 @@ std::string why_not_without(std::string_view name, const std::string& root, cons
 
 }  // namespace
 
-Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped, Progress progress,
-                              WeightStore* store) {
+Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped,
+                              Progress progress, WeightStore* store) {
   Llama model;
   LlamaConfig& c = model.config;
   LlamaWeights& w = model.weights;
@@ -77,7 +79,8 @@ Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, 
   const WeightReader r(context, tensors, w, mapped, progress, store);
   const std::string vision_root = "language_model.";  // a model that also sees keeps its text part under this name
   const auto& all = tensors.entries();
-  const bool nested = std::any_of(all.begin(), all.end(), [&](const TensorEntry& t) { return t.name.starts_with(vision_root); });
+  const bool nested =
+      std::any_of(all.begin(), all.end(), [&](const TensorEntry& t) { return t.name.starts_with(vision_root); });
   const std::string root = nested ? vision_root : "";
   w.embedding = r.matrix(root + "model.embed_tokens.weight", c.vocab, c.hidden);
   w.lm_head = c.tied ? w.embedding : r.matrix(root + "lm_head.weight", c.vocab, c.hidden);
@@ -92,8 +95,10 @@ Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, 
     L.wv = r.matrix(prefix + "self_attn.v_proj.weight", c.kv_heads * c.head_dim, c.hidden);
     L.wo = r.matrix(prefix + "self_attn.o_proj.weight", c.hidden, c.heads * c.head_dim);
     L.ffn_norm = r.vector(prefix + "post_attention_layernorm.weight", c.hidden);
-    if (c.is_moe[size_t(l)]) read_moe(L, r, prefix + "feed_forward.", c);
-    else L.ffn = read_ffn(r, prefix + (llama4 ? "feed_forward." : "mlp."), c.ffn, c.hidden);
+    if (c.is_moe[size_t(l)])
+      read_moe(L, r, prefix + "feed_forward.", c);
+    else
+      L.ffn = read_ffn(r, prefix + (llama4 ? "feed_forward." : "mlp."), c.ffn, c.hidden);
     w.layers.push_back(std::move(L));
   }
   judge_unread(tensors, [&](std::string_view name) { return why_not_without(name, root, c, context, tensors); });

@@ -151,8 +151,11 @@ class ModulePattern::Parser {
   }
 
   void add_name(std::string_view name) {
-    const auto word = [](char c) { return is_word(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80; };
-    if (name.empty() || is_digit(static_cast<unsigned char>(name[0])) || !std::all_of(name.begin(), name.end(), word)) bad("a group's name that is none");
+    const auto word = [](char c) {
+      return is_word(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80;
+    };
+    if (name.empty() || is_digit(static_cast<unsigned char>(name[0])) || !std::all_of(name.begin(), name.end(), word))
+      bad("a group's name that is none");
     if (std::find(names_.begin(), names_.end(), name) != names_.end()) bad("a group's name for the second time");
     names_.push_back(name);
   }

@@ -14,7 +14,8 @@ class Names {
     matrix("model.embed_tokens.weight", w.embedding);
     if (!c_.tied) matrix("lm_head.weight", w.lm_head);
     vector("model.norm.weight", w.final_norm);
-    for (size_t l = 0; l < w.layers.size(); ++l) layer("model.layers." + std::to_string(l) + ".", w.layers[l], c_.is_moe[l] != 0);
+    for (size_t l = 0; l < w.layers.size(); ++l)
+      layer("model.layers." + std::to_string(l) + ".", w.layers[l], c_.is_moe[l] != 0);
   }
   std::vector<NamedTensor> take() { return std::move(list_); }
 
@@ -64,7 +65,8 @@ template <class Visit>
 void each_value(const TensorPiece& p, Visit&& visit) {
   const Weight& w = *p.weight;
   for (int64_t r = 0; r < w.rows; ++r) {
-    const int64_t row = p.offset + (p.head_dim ? half_split_row(r, p.head_dim) : r) * p.row_stride, lane = r / kTileRows * kTileRows * w.cols + r % kTileRows;
+    const int64_t row = p.offset + (p.head_dim ? half_split_row(r, p.head_dim) : r) * p.row_stride,
+                  lane = r / kTileRows * kTileRows * w.cols + r % kTileRows;
     for (int64_t c = 0; c < w.cols; ++c) visit(row + c * p.col_stride, lane + c * kTileRows);
   }
 }

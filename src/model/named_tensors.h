@@ -1,5 +1,6 @@
-// named_tensors.h -- a model's weights under their Hugging Face names and shapes, and their values in and out of panels: what checkpoints,
-// adapters and golden gradients are read and written by. Experts are stacked there, [E, in, out], gate and up side by side.
+// named_tensors.h -- a model's weights under their Hugging Face names and shapes, and their values in and out of
+// panels: what checkpoints, adapters and golden gradients are read and written by. Experts are stacked there, [E, in,
+// out], gate and up side by side.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,7 +14,8 @@ namespace puna {
 struct TensorPiece {
   Weight* weight;
   int64_t offset, row_stride, col_stride;
-  int64_t head_dim = 0;  // not 0: our rows are interleaved pairs, the name's are half-split, inside heads of head_dim rows
+  int64_t head_dim =
+      0;  // not 0: our rows are interleaved pairs, the name's are half-split, inside heads of head_dim rows
 };
 
 struct NamedTensor {
@@ -32,8 +34,8 @@ inline int64_t half_split_row(int64_t r, int64_t head_dim) noexcept {
   return r - i + i / 2 + i % 2 * (head_dim / 2);
 }
 
-// f32 values as the tensor has them <-> panels or vectors in our layout; `values_of` says where those of a weight lie (the weight's own address is
-// its panels' or its vector's).
+// f32 values as the tensor has them <-> panels or vectors in our layout; `values_of` says where those of a weight lie
+// (the weight's own address is its panels' or its vector's).
 void copy_out(float* to, const NamedTensor& tensor, FunctionRef<const float*(const void* weight)> values_of);
 void copy_in(const NamedTensor& tensor, const float* from, FunctionRef<float*(const void* weight)> values_of);
 

@@ -23,14 +23,17 @@ Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
   };
   const auto matrix = [&](int64_t rows, int64_t cols) {
     const int64_t panel = cols * kTileRows;
-    return Weight{reinterpret_cast<const std::byte*>(block((rows + kTileRows - 1) / kTileRows * panel)), DType::f32, rows, cols, panel * int64_t(sizeof(float))};
+    return Weight{reinterpret_cast<const std::byte*>(block((rows + kTileRows - 1) / kTileRows * panel)), DType::f32,
+                  rows, cols, panel * int64_t(sizeof(float))};
   };
   const auto ones = [&] {
     float* const values = block(c.hidden);
     std::fill(values, values + c.hidden, 1.0f);
     return values;
   };
-  const auto swiglu = [&](int64_t F) { return ExpertWeights{matrix(F, c.hidden), matrix(F, c.hidden), matrix(c.hidden, F)}; };
+  const auto swiglu = [&](int64_t F) {
+    return ExpertWeights{matrix(F, c.hidden), matrix(F, c.hidden), matrix(c.hidden, F)};
+  };
   w.embedding = matrix(c.vocab, c.hidden);
   w.lm_head = c.tied ? w.embedding : matrix(c.vocab, c.hidden);
   w.final_norm = ones();

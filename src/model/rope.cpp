@@ -8,14 +8,15 @@
 namespace puna {
 namespace {
 
-// Llama 3's stretch: short wavelengths stay, long ones slow down by `factor`, those between are blended. Wavelengths are selected
-// first, because Llama 4 Scout has low == high, where the blend would divide by zero.
+// Llama 3's stretch: short wavelengths stay, long ones slow down by `factor`, those between are blended. Wavelengths
+// are selected first, because Llama 4 Scout has low == high, where the blend would divide by zero.
 double llama3_scaled(double frequency, const RopeScaling& s) {
   constexpr double kTwoPi = 6.283185307179586476925;
   const double wavelength = kTwoPi / frequency;
   if (wavelength < s.original_max_positions / s.high_freq_factor) return frequency;
   if (wavelength > s.original_max_positions / s.low_freq_factor) return frequency / s.factor;
-  const double blend = (s.original_max_positions / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
+  const double blend =
+      (s.original_max_positions / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
   return (1 - blend) * frequency / s.factor + blend * frequency;
 }
 

@@ -1,5 +1,5 @@
-// rope.h -- what depends on a token's position: the turn of each pair (arXiv:2104.09864) and, on NoPE layers, the sharpening of q.
-// Same bits everywhere: base/det_math.h, under FpEnv.
+// rope.h -- what depends on a token's position: the turn of each pair (arXiv:2104.09864) and, on NoPE layers, the
+// sharpening of q. Same bits everywhere: base/det_math.h, under FpEnv.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -12,7 +12,8 @@ namespace puna {
 void rope_angles(float* cosine, float* sine, int64_t position, std::span<const float> inverse_frequency) noexcept;
 
 // What q is multiplied by on NoPE layers, so that far queries stay sharp:
-//   log1p(floor((position+1)/floor_scale)) * attn_scale + 1                                             arXiv:2501.19399
+//   log1p(floor((position+1)/floor_scale)) * attn_scale + 1
+//   arXiv:2501.19399
 float attention_temperature(const LlamaConfig& config, int64_t position) noexcept;
 
 }  // namespace puna

@@ -1,5 +1,5 @@
-// vision.cpp -- the forward pass of Llama 4's vision encoder and projector, as stages (include/puna/model/vision.h has the equations).
-// T tiles of N positions (P patches and the class token), D hidden, H heads, K head_dim.
+// vision.cpp -- the forward pass of Llama 4's vision encoder and projector, as stages (include/puna/model/vision.h has
+// the equations). T tiles of N positions (P patches and the class token), D hidden, H heads, K head_dim.
 #include "puna/model/vision.h"
 
 #include <cmath>
@@ -63,8 +63,8 @@ void assemble(Inference& rec, View x, View patches, const VisionConfig& c, const
   });
 }
 
-// The first half of a head's pairs turns by the patch's column, the second by its row, both counted from 1; the class token does not turn.
-// cosine, sine: [N, head_dim/2]
+// The first half of a head's pairs turns by the patch's column, the second by its row, both counted from 1; the class
+// token does not turn. cosine, sine: [N, head_dim/2]
 void turning_table(Inference& rec, View cosine, View sine, const VisionConfig& c) {
   const int64_t quarter = c.head_dim() / 4;
   const std::vector<float> frequency = rope_inverse_frequency(c.head_dim() / 2, c.rope_theta, {});
@@ -77,8 +77,8 @@ void turning_table(Inference& rec, View cosine, View sine, const VisionConfig& c
 
 // Keys and values of every tile as the attention kernels read them: a list of pages a tile.
 struct TilePages {
-  const void **k, **v;                 // [T][pages]
-  float *keys, *values;                // [T][pages][...], as KvPages says
+  const void **k, **v;   // [T][pages]
+  float *keys, *values;  // [T][pages][...], as KvPages says
   int64_t pages, heads, head_dim;
 
   TilePages(Inference& rec, int64_t tiles, const VisionConfig& c)
@@ -153,16 +153,20 @@ void mlp_add(Inference& rec, View x, const VisionConfig& c, const VisionLayer& L
   add_bias(rec, x, L.down.b);
 }
 
-// Without the class token, squares of neighbouring patches side by side (row by row inside the square); then the adapter and the projector.
-void project(Inference& rec, View features, View x, const VisionConfig& c, const VisionWeights& w, const VisionTaps* taps) {
+// Without the class token, squares of neighbouring patches side by side (row by row inside the square); then the
+// adapter and the projector.
+void project(Inference& rec, View features, View x, const VisionConfig& c, const VisionWeights& w,
+             const VisionTaps* taps) {
   const auto frame = rec.frame();
   const int64_t R = features.dims[0], s = c.shuffle, side = c.side() / s;
   const Activations square = make_activations(rec, R, s * s * c.hidden, {&w.adapter_in});
-  const Activations inner = make_activations(rec, R, c.adapter, {&w.adapter_out}), outer = make_activations(rec, R, c.adapter, {&w.projector});
+  const Activations inner = make_activations(rec, R, c.adapter, {&w.adapter_out}),
+                    outer = make_activations(rec, R, c.adapter, {&w.projector});
   rec.stage(R, [&](int64_t t) {
     const int64_t tile = t / c.features(), i = t % c.features(), top = i / side * s, left = i % side * s;
     for (int64_t j = 0; j < s * s; ++j)
-      memcpy(square.x.row(t) + j * c.hidden, x.row(tile * c.positions() + (top + j / s) * c.side() + left + j % s), size_t(c.hidden) * 4);
+      memcpy(square.x.row(t) + j * c.hidden, x.row(tile * c.positions() + (top + j / s) * c.side() + left + j % s),
+             size_t(c.hidden) * 4);
     finish_row(rec.kernels(), square, t);
   });
   linear(rec, square, {{inner.x, &w.adapter_in}});
@@ -193,7 +197,9 @@ void VisionTower::forward(Rec& rec, const float* pixels, int64_t tiles, View fea
     layer(rec, x, l, cosine, sine);
     if (taps && taps->layers) tap(rec, taps->layers + l * x.dims[0] * x.dims[1], x);
   }
-  rec.stage(x.dims[0], [&](int64_t t) { rec.kernels().layer_norm(x.row(t), x.row(t), weights.post.w, weights.post.b, c.hidden, c.norm_eps); });
+  rec.stage(x.dims[0], [&](int64_t t) {
+    rec.kernels().layer_norm(x.row(t), x.row(t), weights.post.w, weights.post.b, c.hidden, c.norm_eps);
+  });
   if (taps) tap(rec, taps->post, x);
   project(rec, features, x, c, weights, taps);
 }

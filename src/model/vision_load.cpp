@@ -1,5 +1,5 @@
-// vision_load.cpp -- the configuration and the tensors of a vision encoder: from a Hugging Face checkpoint, or from the "mmproj" GGUF that
-// llama.cpp's converter writes beside a text model. The two differ in names alone.
+// vision_load.cpp -- the configuration and the tensors of a vision encoder: from a Hugging Face checkpoint, or from the
+// "mmproj" GGUF that llama.cpp's converter writes beside a text model. The two differ in names alone.
 #include <string>
 
 #include "model/config_common.h"
@@ -17,12 +17,15 @@ long long n(int64_t x) { return static_cast<long long>(x); }
 
 void check(const VisionConfig& c) {
   if (c.hidden % c.heads != 0 || c.head_dim() % 4 != 0 || c.head_dim() > kMaxHeadDim)
-    fail(Status::bad_file, "vision: %lld heads in %lld dimensions, expected heads of a multiple of 4, at most %lld", n(c.heads), n(c.hidden), n(kMaxHeadDim));
+    fail(Status::bad_file, "vision: %lld heads in %lld dimensions, expected heads of a multiple of 4, at most %lld",
+         n(c.heads), n(c.hidden), n(kMaxHeadDim));
   if (c.tile % c.patch != 0 || c.side() % c.shuffle != 0)
-    fail(Status::bad_file, "vision: tiles of %lld pixels do not divide into patches of %lld and squares of %lld x %lld of them", n(c.tile), n(c.patch),
-         n(c.shuffle), n(c.shuffle));
+    fail(Status::bad_file,
+         "vision: tiles of %lld pixels do not divide into patches of %lld and squares of %lld x %lld of them",
+         n(c.tile), n(c.patch), n(c.shuffle), n(c.shuffle));
   if (c.positions() > kMaxPositions2d)
-    fail(Status::unsupported, "vision: %lld patches a tile, expected at most %lld", n(c.patches()), n(kMaxPositions2d - 1));
+    fail(Status::unsupported, "vision: %lld patches a tile, expected at most %lld", n(c.patches()),
+         n(kMaxPositions2d - 1));
 }
 
 // What tensors and groups of tensors are called; "%" stands for the layer.
@@ -54,8 +57,9 @@ VisionLayer read_layer(const WeightReader& r, const VisionConfig& c, const Visio
   return L;
 }
 
-VisionWeights read_weights(const Context& context, const TensorMap& tensors, const VisionConfig& c, const VisionNames& names,
-                           bool mapped, VisionTower::Progress progress, std::initializer_list<std::string_view> roots) {
+VisionWeights read_weights(const Context& context, const TensorMap& tensors, const VisionConfig& c,
+                           const VisionNames& names, bool mapped, VisionTower::Progress progress,
+                           std::initializer_list<std::string_view> roots) {
   LlamaWeights owner;  // the reader keeps what it packs there
   const WeightReader r(context, tensors, owner, mapped, progress, /*store=*/nullptr);
   VisionWeights w;
@@ -83,7 +87,9 @@ VisionWeights read_weights(const Context& context, const TensorMap& tensors, con
 
 VisionConfig vision_config_from_huggingface(const Metadata& m, int64_t text_hidden) {
   const std::string group = "vision_config.";
-  const auto integer = [&](const char* key, int64_t high, std::optional<int64_t> usual = {}) { return m.integer(group + key, 1, high, usual); };
+  const auto integer = [&](const char* key, int64_t high, std::optional<int64_t> usual = {}) {
+    return m.integer(group + key, 1, high, usual);
+  };
   VisionConfig c;
   c.layers = integer("num_hidden_layers", kMaxLayers);
   c.hidden = integer("hidden_size", kMaxHidden);
@@ -96,14 +102,19 @@ VisionConfig vision_config_from_huggingface(const Metadata& m, int64_t text_hidd
   c.shuffle = int64_t(1 / ratio + 0.5);
   const auto expect = [&](const char* key, int64_t wanted, const char* why) {
     const int64_t got = integer(key, kMaxFfn, wanted);
-    if (got != wanted) fail(Status::unsupported, "config.json: vision_config.%s is %lld, expected %lld (%s)", key, n(got), n(wanted), why);
+    if (got != wanted)
+      fail(Status::unsupported, "config.json: vision_config.%s is %lld, expected %lld (%s)", key, n(got), n(wanted),
+           why);
   };
-  if (double(c.shuffle) * ratio != 1) fail(Status::unsupported, "config.json: vision_config.pixel_shuffle_ratio is %g, expected 1 / a whole number", ratio);
+  if (double(c.shuffle) * ratio != 1)
+    fail(Status::unsupported, "config.json: vision_config.pixel_shuffle_ratio is %g, expected 1 / a whole number",
+         ratio);
   expect("num_channels", 3, "red, green, blue");
   expect("projector_input_dim", c.adapter, "projector_output_dim");
   expect("vision_output_dim", c.adapter, "projector_output_dim");
   c.ffn = integer("intermediate_size", kMaxFfn);
-  expect("intermediate_size", c.hidden * c.shuffle * c.shuffle, "hidden_size / pixel_shuffle_ratio^2, which the adapter reads");
+  expect("intermediate_size", c.hidden * c.shuffle * c.shuffle,
+         "hidden_size / pixel_shuffle_ratio^2, which the adapter reads");
   if (const std::string act = m.string(group + "hidden_act", std::string("gelu")); act != "gelu")
     fail(Status::unsupported, "config.json: vision_config.hidden_act is '%.40s', expected 'gelu'", act.c_str());
   if (m.boolean(group + "multi_modal_projector_bias", false))
@@ -119,9 +130,14 @@ VisionConfig vision_config_from_huggingface(const Metadata& m, int64_t text_hidd
 }
 
 VisionConfig vision_config_from_mmproj(const Metadata& m, int64_t text_hidden) {
-  const std::string kind = m.string("clip.projector_type", m.string("clip.vision.projector_type", std::string("unknown")));
-  if (kind != "llama4") fail(Status::unsupported, "metadata 'clip.projector_type' is '%.40s', which is not supported; known: llama4", kind.c_str());
-  const auto integer = [&](const char* key, int64_t high, std::optional<int64_t> usual = {}) { return m.integer(std::string("clip.vision.") + key, 1, high, usual); };
+  const std::string kind =
+      m.string("clip.projector_type", m.string("clip.vision.projector_type", std::string("unknown")));
+  if (kind != "llama4")
+    fail(Status::unsupported, "metadata 'clip.projector_type' is '%.40s', which is not supported; known: llama4",
+         kind.c_str());
+  const auto integer = [&](const char* key, int64_t high, std::optional<int64_t> usual = {}) {
+    return m.integer(std::string("clip.vision.") + key, 1, high, usual);
+  };
   VisionConfig c;
   c.layers = integer("block_count", kMaxLayers);
   c.hidden = integer("embedding_length", kMaxHidden);
@@ -139,14 +155,26 @@ VisionConfig vision_config_from_mmproj(const Metadata& m, int64_t text_hidden) {
   return c;
 }
 
-VisionTower VisionTower::from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, int64_t text_hidden, bool mapped,
-                                          Progress progress) {
-  const std::string root = "vision_model.", layer = root + "model.layers.%.", attn = layer + "self_attn.", mlp = layer + "mlp.",
-                    adapter = root + "vision_adapter.mlp.";
-  const VisionNames names = {root + "patch_embedding.linear.weight", root + "class_embedding", root + "positional_embedding_vlm", root + "layernorm_pre",
-                       root + "layernorm_post", adapter + "fc1.weight", adapter + "fc2.weight", "multi_modal_projector.linear_1.weight",
-                       attn + "q_proj", attn + "k_proj", attn + "v_proj", attn + "o_proj", layer + "input_layernorm", layer + "post_attention_layernorm",
-                       mlp + "fc1", mlp + "fc2"};
+VisionTower VisionTower::from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors,
+                                          int64_t text_hidden, bool mapped, Progress progress) {
+  const std::string root = "vision_model.", layer = root + "model.layers.%.", attn = layer + "self_attn.",
+                    mlp = layer + "mlp.", adapter = root + "vision_adapter.mlp.";
+  const VisionNames names = {root + "patch_embedding.linear.weight",
+                             root + "class_embedding",
+                             root + "positional_embedding_vlm",
+                             root + "layernorm_pre",
+                             root + "layernorm_post",
+                             adapter + "fc1.weight",
+                             adapter + "fc2.weight",
+                             "multi_modal_projector.linear_1.weight",
+                             attn + "q_proj",
+                             attn + "k_proj",
+                             attn + "v_proj",
+                             attn + "o_proj",
+                             layer + "input_layernorm",
+                             layer + "post_attention_layernorm",
+                             mlp + "fc1",
+                             mlp + "fc2"};
   VisionTower tower;
   tower.config = vision_config_from_huggingface(metadata, text_hidden);
   tower.weights = read_weights(context, tensors, tower.config, names, mapped, progress,
@@ -154,14 +182,27 @@ VisionTower VisionTower::from_huggingface(const Context& context, const Metadata
   return tower;
 }
 
-VisionTower VisionTower::from_mmproj(const Context& context, const Metadata& metadata, const TensorMap& tensors, int64_t text_hidden, bool mapped,
-                                     Progress progress) {
+VisionTower VisionTower::from_mmproj(const Context& context, const Metadata& metadata, const TensorMap& tensors,
+                                     int64_t text_hidden, bool mapped, Progress progress) {
   const std::string layer = "v.blk.%.";
   // The second norm has had two names.
   const std::string ffn_norm = layer + (tensors.find("v.blk.0.ln2.weight") ? "ln2" : "attn_post_norm");
-  const VisionNames names = {"v.patch_embd.weight", "v.class_embd", "v.position_embd.weight", "v.pre_ln", "v.post_ln", "mm.model.mlp.1.weight",
-                       "mm.model.mlp.2.weight", "mm.model.fc.weight", layer + "attn_q", layer + "attn_k", layer + "attn_v", layer + "attn_out",
-                       layer + "ln1", ffn_norm, layer + "ffn_up", layer + "ffn_down"};
+  const VisionNames names = {"v.patch_embd.weight",
+                             "v.class_embd",
+                             "v.position_embd.weight",
+                             "v.pre_ln",
+                             "v.post_ln",
+                             "mm.model.mlp.1.weight",
+                             "mm.model.mlp.2.weight",
+                             "mm.model.fc.weight",
+                             layer + "attn_q",
+                             layer + "attn_k",
+                             layer + "attn_v",
+                             layer + "attn_out",
+                             layer + "ln1",
+                             ffn_norm,
+                             layer + "ffn_up",
+                             layer + "ffn_down"};
   VisionTower tower;
   VisionConfig& c = tower.config;
   c = vision_config_from_mmproj(metadata, text_hidden);

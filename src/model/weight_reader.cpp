@@ -9,7 +9,8 @@
 
 namespace puna {
 
-WeightReader::WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped, Llama::Progress progress, WeightStore* store)
+WeightReader::WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped,
+                           Llama::Progress progress, WeightStore* store)
     : context_(context), tensors_(tensors), weights_(weights), mapped_(mapped), progress_(progress), store_(store) {
   for (const TensorEntry& t : tensors.entries()) total_ += t.bytes;
   report(0);
@@ -24,8 +25,10 @@ const TensorEntry& WeightReader::entry(const std::string& name, const Shape& exp
   const TensorEntry* t = tensors_.find(name);
   if (!t) fail(Status::bad_file, "tensor '%.200s' is missing, expected %s", name.c_str(), expected.text().c_str());
   if (!(t->shape == expected))
-    fail(Status::bad_file, "tensor '%.200s' has shape %s, expected %s", name.c_str(), t->shape.text().c_str(), expected.text().c_str());
-  if (!is_weight(t->dtype)) fail(Status::bad_file, "tensor '%.200s' has type %s, which is no weight type", name.c_str(), puna::name(t->dtype));
+    fail(Status::bad_file, "tensor '%.200s' has shape %s, expected %s", name.c_str(), t->shape.text().c_str(),
+         expected.text().c_str());
+  if (!is_weight(t->dtype))
+    fail(Status::bad_file, "tensor '%.200s' has type %s, which is no weight type", name.c_str(), puna::name(t->dtype));
   const DTypeInfo& type = info(t->dtype);
   const int64_t cols = expected[-1];
   if (cols % type.block != 0 || t->bytes != bytes_of(type, uint64_t(expected.count())))
@@ -53,7 +56,8 @@ Weight WeightReader::pack(const Stored& s) const {
     context_.executor().run(packed_bytes(w) / w.panel_bytes, [&](int64_t p) {
       const auto* from = reinterpret_cast<const uint8_t*>(s.data) + p * kTileRows * s.row_stride;
       auto* to = reinterpret_cast<uint8_t*>(room.fill) + p * w.panel_bytes;
-      pack_panel(to, s.dtype, from, s.row_stride, s.col_stride, int(std::min<int64_t>(kTileRows, s.rows - p * kTileRows)), s.cols);
+      pack_panel(to, s.dtype, from, s.row_stride, s.col_stride,
+                 int(std::min<int64_t>(kTileRows, s.rows - p * kTileRows)), s.cols);
     });
     if (mapped_ && s.col_stride == 0) os::drop_mapped_pages(s.data, uint64_t(s.rows * s.row_stride));
   }
@@ -81,12 +85,15 @@ Weight WeightReader::stacked(const std::string& name, int64_t index, int64_t cou
   return pack({t.data + index * rows * row_bytes, t.dtype, rows, cols, row_bytes, 0});
 }
 
-Weight WeightReader::stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total, int64_t first,
-                                        int64_t rows, int64_t cols) const {
+Weight WeightReader::stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total,
+                                        int64_t first, int64_t rows, int64_t cols) const {
   const TensorEntry& t = entry(name, {count, cols, out_total});
-  if (is_quantised(t.dtype)) fail(Status::unsupported, "tensor '%.200s' is stored [in,out] and quantised (%s)", name.c_str(), puna::name(t.dtype));
+  if (is_quantised(t.dtype))
+    fail(Status::unsupported, "tensor '%.200s' is stored [in,out] and quantised (%s)", name.c_str(),
+         puna::name(t.dtype));
   const int64_t element = info(t.dtype).bytes;
-  return pack({t.data + (index * cols * out_total + first) * element, t.dtype, rows, cols, element, out_total * element});
+  return pack(
+      {t.data + (index * cols * out_total + first) * element, t.dtype, rows, cols, element, out_total * element});
 }
 
 void require_same_types(const LlamaLayer& layer, int64_t index) {

@@ -1,6 +1,6 @@
-// weight_reader.h -- tensors by name, checked (shape, type, size) and packed into panels. What it returns is safe to hand to kernels.
-// Packing is parallel and goes tensor by tensor; pages of a mapped file are let go behind it, so the model is held once.
-// A WeightStore may give matrices another place than the context's memory, and may have them ready.
+// weight_reader.h -- tensors by name, checked (shape, type, size) and packed into panels. What it returns is safe to
+// hand to kernels. Packing is parallel and goes tensor by tensor; pages of a mapped file are let go behind it, so the
+// model is held once. A WeightStore may give matrices another place than the context's memory, and may have them ready.
 #pragma once
 #include <string>
 
@@ -12,7 +12,8 @@ namespace puna {
 
 class WeightReader {
  public:
-  WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped, Llama::Progress progress, WeightStore* store);
+  WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped,
+               Llama::Progress progress, WeightStore* store);
 
   void finish() const { report(total_); }  // tensors that the model has no use for count as done
   bool has(const std::string& name) const { return tensors_.find(name) != nullptr; }
@@ -24,10 +25,12 @@ class WeightReader {
   // Matrix `index` of a stack [count, rows, cols].
   Weight stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const;
   // Matrix `index` of a stack stored [count, in, out_total]: rows [first, first + rows) of its transpose.
-  Weight stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total, int64_t first, int64_t rows, int64_t cols) const;
+  Weight stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total, int64_t first,
+                            int64_t rows, int64_t cols) const;
 
  private:
-  // Rows as they lie in the file; col_stride != 0: bytes between consecutive inputs ([in,out] storage), else rows are packed blocks.
+  // Rows as they lie in the file; col_stride != 0: bytes between consecutive inputs ([in,out] storage), else rows are
+  // packed blocks.
   struct Stored {
     const std::byte* data;
     DType dtype;

@@ -1,5 +1,5 @@
-// arena.h -- a pass's scratch: a bump allocator over one block. The same sequence of takes yields the same addresses, which is
-// what lets a forward be re-entered from the top after a pause. Without a block it only measures.
+// arena.h -- a pass's scratch: a bump allocator over one block. The same sequence of takes yields the same addresses,
+// which is what lets a forward be re-entered from the top after a pause. Without a block it only measures.
 #pragma once
 #include <cstddef>
 #include <cstdint>

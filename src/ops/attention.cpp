@@ -5,9 +5,9 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kSpan = 1024;          // positions: attend_spans()
-constexpr int64_t kEnoughTiles = 16;     // for all threads to have work without splitting ranges
-constexpr int64_t kMaxAttendRows = 24;   // query heads of a tile: their sums stay in the cache beside a page
+constexpr int64_t kSpan = 1024;         // positions: attend_spans()
+constexpr int64_t kEnoughTiles = 16;    // for all threads to have work without splitting ranges
+constexpr int64_t kMaxAttendRows = 24;  // query heads of a tile: their sums stay in the cache beside a page
 
 bool same_keys(const AttendRange& a, const AttendRange& b) {
   return a.pages.k == b.pages.k && a.pages.v == b.pages.v && a.low == b.low;
@@ -17,25 +17,32 @@ bool same_keys(const AttendRange& a, const AttendRange& b) {
 
 int64_t attend_spans(int64_t low, int64_t high) noexcept { return (high - low + kSpan - 1) / kSpan; }
 
-const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, DType kept, FunctionRef<AttendRange(int64_t)> range) {
+const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, DType kept,
+                    FunctionRef<AttendRange(int64_t)> range) {
   const KernelTable& k = rec.kernels();
   const auto kernel = kept == DType::f32 ? k.attend_f32 : kept == DType::f16 ? k.attend_f16 : k.attend_q8;
   const int64_t R = q.dims[0], heads = q.dims[1] / head_dim, grouped = heads / kv_heads;
-  const int64_t block = std::max<int64_t>(1, kMaxAttendRows / grouped), blocks = (R + block - 1) / block;  // batch rows of a tile
+  const int64_t block = std::max<int64_t>(1, kMaxAttendRows / grouped),
+                blocks = (R + block - 1) / block;  // batch rows of a tile
   int64_t spans = 1;
   for (int64_t t = 0; t < R; ++t) {
     const AttendRange r = range(t);
     spans = std::max(spans, attend_spans(r.low, r.high));
   }
-  // Few tiles: spans are tiles of their own, each with room for its result, merged in a second stage. Many: a tile takes its spans in turn.
-  // Either way span 0 goes where the result will be and the later ones are added to it in order, so the bits are the same.
+  // Few tiles: spans are tiles of their own, each with room for its result, merged in a second stage. Many: a tile
+  // takes its spans in turn. Either way span 0 goes where the result will be and the later ones are added to it in
+  // order, so the bits are the same.
   const bool split = spans > 1 && blocks * kv_heads < kEnoughTiles;
   const int64_t rooms = split ? spans : std::min<int64_t>(spans, 2);
   float* const states = rec.take<float>(rooms * R * heads * 2);
   const View later = rec.make((rooms - 1) * R, heads * head_dim);
   const auto room = [&](int64_t span) { return std::min(span, rooms - 1); };
-  const auto out_of = [&](int64_t span, int64_t t, int64_t h) { return (span == 0 ? out.row(t) : later.row((room(span) - 1) * R + t)) + h * head_dim; };
-  const auto state_of = [&](int64_t span, int64_t t, int64_t h) { return states + ((room(span) * R + t) * heads + h) * 2; };
+  const auto out_of = [&](int64_t span, int64_t t, int64_t h) {
+    return (span == 0 ? out.row(t) : later.row((room(span) - 1) * R + t)) + h * head_dim;
+  };
+  const auto state_of = [&](int64_t span, int64_t t, int64_t h) {
+    return states + ((room(span) * R + t) * heads + h) * 2;
+  };
 
   const auto attend_span = [&](int64_t span, int64_t kv_head, int64_t t0, int64_t t1) {
     AttendRow rows[kMaxAttendRows];
@@ -87,7 +94,8 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
         for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped && reaches(span, t); ++h) merge(span, t, h);
     }
     for (int64_t t = t0; t < t1; ++t)
-      for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped; ++h) k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
+      for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped; ++h)
+        k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
   });
   return states;
 }
@@ -103,8 +111,10 @@ void attend_backward(Tape& rec, const AttendGradient& a, std::span<const Sequenc
     const int64_t kv_head = tile % kv_heads;
     const auto query = [&](View v) { return v.row(s.first) + kv_head * grouped * K; };
     const auto key = [&](View v) { return v.row(s.first) + kv_head * K; };
-    rec.kernels().attend_backward({query(a.q), query(a.out), query(dout), query(dq), a.q.strides[0], key(a.k), key(a.v), key(dk), key(dv), a.k.strides[0],
-                                   a.state + (s.first * heads + kv_head * grouped) * 2, heads * 2, rooms + tile * room, s.count, grouped, K, a.chunk, a.scale});
+    rec.kernels().attend_backward({query(a.q), query(a.out), query(dout), query(dq), a.q.strides[0], key(a.k), key(a.v),
+                                   key(dk), key(dv), a.k.strides[0],
+                                   a.state + (s.first * heads + kv_head * grouped) * 2, heads * 2, rooms + tile * room,
+                                   s.count, grouped, K, a.chunk, a.scale});
   });
 }
 

@@ -1,6 +1,7 @@
-// attention.h -- attention of a batch's rows over pages of keys and values. Rows that follow each other in one sequence share every load
-// of its keys; a long range is cut into spans of kSpan positions, whose results are merged in order, so that one row's work can be shared
-// by threads as well. Spans are cut by position alone: the bits do not depend on who computes what.
+// attention.h -- attention of a batch's rows over pages of keys and values. Rows that follow each other in one sequence
+// share every load of its keys; a long range is cut into spans of kSpan positions, whose results are merged in order,
+// so that one row's work can be shared by threads as well. Spans are cut by position alone: the bits do not depend on
+// who computes what.
 #pragma once
 #include <span>
 
@@ -14,18 +15,22 @@ struct AttendRange {
   int64_t low, high;
 };
 
-// How many spans [low, high) is cut into. The scratch of attend() follows from the most that a row has, and from the shape of q.
+// How many spans [low, high) is cut into. The scratch of attend() follows from the most that a row has, and from the
+// shape of q.
 int64_t attend_spans(int64_t low, int64_t high) noexcept;
 
 // out[t, h] = attention of query head h over its KV head.   q, out: [T, heads*head_dim].
-// kept: how the pages hold numbers, f32, f16 or q8_0. range(t) of each row; rows of one sequence stand together, in ascending position.
-// Returns each row's largest score and total, [T, heads, 2].
-const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, DType kept, FunctionRef<AttendRange(int64_t)> range);
+// kept: how the pages hold numbers, f32, f16 or q8_0. range(t) of each row; rows of one sequence stand together, in
+// ascending position. Returns each row's largest score and total, [T, heads, 2].
+const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, DType kept,
+                    FunctionRef<AttendRange(int64_t)> range);
 
 // Rows of one sequence, at positions 0, 1, ...: what a gradient can be taken of.
-struct SequenceRows { int64_t first, count; };
-// Adds to dq, dk, dv of q [T, heads*head_dim] and k, v [T, kv_heads*head_dim] as they were attended to. Rows see their own chunk up to
-// themselves, or with chunk 0 everything up to themselves.
+struct SequenceRows {
+  int64_t first, count;
+};
+// Adds to dq, dk, dv of q [T, heads*head_dim] and k, v [T, kv_heads*head_dim] as they were attended to. Rows see their
+// own chunk up to themselves, or with chunk 0 everything up to themselves.
 struct AttendGradient {
   View q, k, v, out;
   const float* state;  // that attend returned

@@ -56,11 +56,12 @@ Routes choose_experts(Inference& rec, View logits, int64_t top_k) {
   return r;
 }
 
-ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, const Routes& routes, const Experts& all_experts) {
+ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, const Routes& routes,
+                             const Experts& all_experts) {
   const KernelTable& k = rec.kernels();
   const auto [experts, shared] = all_experts;
   const int64_t R = x.dims[0], D = x.dims[1], E = int64_t(experts.size());
-  const int64_t groups = E + (shared ? 1 : 0);                 // the shared expert is one more, whose rows are all of them
+  const int64_t groups = E + (shared ? 1 : 0);  // the shared expert is one more, whose rows are all of them
   const int64_t rows = routes.count + (shared ? R : 0);
   const auto expert = [&](int64_t e) -> const ExpertWeights& { return e < E ? experts[size_t(e)] : *shared; };
   const int64_t F = experts[0].gate.rows, shared_F = shared ? shared->gate.rows : F;
@@ -82,11 +83,13 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   const Way routed_way = plain ? way_of(rec, any.gate, routes.count / E, false) : Way::own;
   const Way shared_way = shared && !uses_quantised(rec, shared->gate) ? way_of(rec, shared->gate, R, false) : Way::own;
   const auto way_of_group = [&](int64_t e) { return e < E ? routed_way : shared_way; };
-  const auto provide = [&](std::initializer_list<std::pair<Weight ExpertWeights::*, View>> parts, const Activations& routed, const Activations& all) {
+  const auto provide = [&](std::initializer_list<std::pair<Weight ExpertWeights::*, View>> parts,
+                           const Activations& routed, const Activations& all) {
     const Way way = std::max(routed_way, shared_way);
     if (way == Way::own) return;
     const auto frame = rec.frame();
-    const Factor from[] = {routed_way == Way::own ? Factor() : factor_of(rec, routed.x, way), shared_way == Way::own ? Factor() : factor_of(rec, all.x, way)};
+    const Factor from[] = {routed_way == Way::own ? Factor() : factor_of(rec, routed.x, way),
+                           shared_way == Way::own ? Factor() : factor_of(rec, all.x, way)};
     const bool known = !rec.measuring() && rec.finished();  // where routes went
     std::vector<ProvidedProduct> products;
     for (int64_t e = 0; e < groups; ++e) {
@@ -101,7 +104,8 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   };
 
   // Rows i ... of expert e in one tile: where they come from and go to.
-  const auto tile_of = [&](int64_t e, int64_t i, const Activations& routed, const Activations& all, View y, bool quantised) {
+  const auto tile_of = [&](int64_t e, int64_t i, const Activations& routed, const Activations& all, View y,
+                           bool quantised) {
     TileRows tile;
     tile.count = std::min<int64_t>(kMaxRows, last(e) - i);
     for (int64_t t = 0; t < tile.count; ++t) {
@@ -116,14 +120,16 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
     return tile;
   };
   // A tile is (expert, some panels): it takes that expert's rows in blocks.
-  const auto run = [&](int64_t e, const Weight& w, int64_t tile_index, const Activations& routed, const Activations& all, View y) {
+  const auto run = [&](int64_t e, const Weight& w, int64_t tile_index, const Activations& routed,
+                       const Activations& all, View y) {
     if (way_of_group(e) != Way::own) return;
     const Tiling tiling = tiling_of(w, R);
     const int64_t panel = tile_index * tiling.panels;
     if (panel >= panels_of(w)) return;
     const bool quantised = uses_quantised(rec, w);
     for (int64_t i = first(e); i < last(e); i += kMaxRows)
-      linear_tile(k, w, panel, std::min(tiling.panels, panels_of(w) - panel), tile_of(e, i, routed, all, y, quantised), quantised, false);
+      linear_tile(k, w, panel, std::min(tiling.panels, panels_of(w) - panel), tile_of(e, i, routed, all, y, quantised),
+                  quantised, false);
   };
   // What an adapter adds to one matrix of all experts. Ranks are small: a tile is an expert.
   const auto add_loras = [&](Weight ExpertWeights::*part, const Activations& routed, const Activations& all, View y) {
@@ -152,17 +158,23 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
 
   const View gate = rec.make(rows, width), up = rec.make(rows, width);
   const int64_t in_tiles = std::max(tiles_of(&ExpertWeights::gate), tiles_of(&ExpertWeights::up));
-  rec.stage(groups * 2 * in_tiles, [&](int64_t tile) {
-    const int64_t e = tile / (2 * in_tiles), index = tile % in_tiles;
-    if (tile / in_tiles % 2 == 0) run(e, expert(e).gate, index, scaled, xn, gate);
-    else run(e, expert(e).up, index, scaled, xn, up);
-  }, tiling_of(any.gate, R).at_once);
+  rec.stage(
+      groups * 2 * in_tiles,
+      [&](int64_t tile) {
+        const int64_t e = tile / (2 * in_tiles), index = tile % in_tiles;
+        if (tile / in_tiles % 2 == 0)
+          run(e, expert(e).gate, index, scaled, xn, gate);
+        else
+          run(e, expert(e).up, index, scaled, xn, up);
+      },
+      tiling_of(any.gate, R).at_once);
   provide({{&ExpertWeights::gate, gate}, {&ExpertWeights::up, up}}, scaled, xn);
   // Each expert's rows, for calibration.
   const auto show = [&](Weight ExpertWeights::*part, const Activations& routed, const Activations& all) {
     for (int64_t e = 0; rec.observer() && !rec.measuring() && e < groups; ++e) {
       std::vector<const float*> seen;
-      for (int64_t i = first(e); i < last(e); ++i) seen.push_back(i < routes.count ? routed.x.row(i) : all.x.row(i - routes.count));
+      for (int64_t i = first(e); i < last(e); ++i)
+        seen.push_back(i < routes.count ? routed.x.row(i) : all.x.row(i - routes.count));
       rec.observer()->see(rec, expert(e).*part, seen);
     }
   };
@@ -184,10 +196,13 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
 
   const View out = rec.make(rows, D);
   const int64_t out_tiles = tiles_of(&ExpertWeights::down);
-  rec.stage(groups * out_tiles, [&](int64_t tile) {
-    const int64_t e = tile / out_tiles;
-    run(e, expert(e).down, tile % out_tiles, routed_act, shared_act, out);
-  }, tiling_of(any.down, R).at_once);
+  rec.stage(
+      groups * out_tiles,
+      [&](int64_t tile) {
+        const int64_t e = tile / out_tiles;
+        run(e, expert(e).down, tile % out_tiles, routed_act, shared_act, out);
+      },
+      tiling_of(any.down, R).at_once);
   provide({{&ExpertWeights::down, out}}, routed_act, shared_act);
   show(&ExpertWeights::down, routed_act, shared_act);
   add_loras(&ExpertWeights::down, routed_act, shared_act, out);
@@ -206,24 +221,30 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
 namespace {
 
 // The gradient of one SwiGLU block: of its input into dx, given dy of its output.
-struct BlockRows { View dx, dy, x, gate, up, h; };
+struct BlockRows {
+  View dx, dy, x, gate, up, h;
+};
 void block_backward(Tape& rec, const BlockRows& b, const ExpertWeights& w, View dgate, View dup, View dh) {
   linear_backward(rec, dh, b.dy, b.h, w.down);
-  rec.stage(b.dy.dims[0], [&](int64_t i) { rec.kernels().swiglu_backward(dgate.row(i), dup.row(i), dh.row(i), b.gate.row(i), b.up.row(i), dh.dims[1]); });
+  rec.stage(b.dy.dims[0], [&](int64_t i) {
+    rec.kernels().swiglu_backward(dgate.row(i), dup.row(i), dh.row(i), b.gate.row(i), b.up.row(i), dh.dims[1]);
+  });
   linear_backward(rec, b.dx, dgate, b.x, w.gate);
   linear_backward(rec, b.dx, dup, b.x, w.up);
 }
 
 }  // namespace
 
-void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Experts& experts, const ExpertsTrace& trace) {
+void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Experts& experts,
+                      const ExpertsTrace& trace) {
   const KernelTable& k = rec.kernels();
   const View dx = rec.gradient(x), dxn = rec.gradient(xn), dlogits = rec.gradient(routes.logits);
   const auto scratch = rec.scratch();
   const int64_t R = x.dims[0], D = x.dims[1], n = routes.count, F = trace.routed.dims[1];
 
   // As everything of the routes, the gradients lie expert by expert.
-  const BlockRows sorted{rec.make_zero(n, D), rec.make(n, D), trace.scaled, slice(trace.gate, 0, n, F), slice(trace.up, 0, n, F), trace.routed};
+  const BlockRows sorted{rec.make_zero(n, D),        rec.make(n, D),           trace.scaled,
+                         slice(trace.gate, 0, n, F), slice(trace.up, 0, n, F), trace.routed};
   rec.stage(n, [&](int64_t i) { memcpy(sorted.dy.row(i), dx.row(routes.order[i] / routes.top_k), size_t(D) * 4); });
   const View dgate = rec.make_zero(n, F), dup = rec.make_zero(n, F), dh = rec.make_zero(n, F);
   const bool known = !rec.measuring() && rec.finished();  // where routes went; else room for all of them is asked for
@@ -231,8 +252,9 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
     const int64_t first = known ? routes.first[e] : 0, count = known ? routes.first[e + 1] - first : n;
     const auto part = [&](View v) { return slice(v, first, count, v.dims[1]); };
     if (count != 0)
-      block_backward(rec, {part(sorted.dx), part(sorted.dy), part(sorted.x), part(sorted.gate), part(sorted.up), part(sorted.h)}, experts.routed[e],
-                     part(dgate), part(dup), part(dh));
+      block_backward(
+          rec, {part(sorted.dx), part(sorted.dy), part(sorted.x), part(sorted.gate), part(sorted.up), part(sorted.h)},
+          experts.routed[e], part(dgate), part(dup), part(dh));
   }
   // scaled = score xn, score = sigmoid(logit)
   rec.stage(R, [&](int64_t t) {
@@ -246,7 +268,8 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
   if (!experts.shared) return;
   const int64_t S = trace.shared.dims[1];
   const auto own = [&](View v) { return slice(v, n, R, S); };
-  block_backward(rec, {dxn, dx, xn, own(trace.gate), own(trace.up), trace.shared}, *experts.shared, rec.make_zero(R, S), rec.make_zero(R, S), rec.make_zero(R, S));
+  block_backward(rec, {dxn, dx, xn, own(trace.gate), own(trace.up), trace.shared}, *experts.shared, rec.make_zero(R, S),
+                 rec.make_zero(R, S), rec.make_zero(R, S));
 }
 
 }  // namespace puna

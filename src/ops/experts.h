@@ -1,6 +1,6 @@
-// experts.h -- mixture of experts as Llama 4 does it: a router picks top_k experts a row by raw logit; the sigmoid of the chosen logit
-// scales the expert's *input*; a shared expert sees every row unscaled. Rows are grouped by expert, so weights are read once a batch.
-// Source: Hugging Face modeling_llama4.py (Llama4TextMoe).
+// experts.h -- mixture of experts as Llama 4 does it: a router picks top_k experts a row by raw logit; the sigmoid of
+// the chosen logit scales the expert's *input*; a shared expert sees every row unscaled. Rows are grouped by expert, so
+// weights are read once a batch. Source: Hugging Face modeling_llama4.py (Llama4TextMoe).
 #pragma once
 #include <span>
 
@@ -10,13 +10,13 @@ namespace puna {
 
 // For R rows and top_k slots a row: route i = row * top_k + slot.
 struct Routes {
-  int32_t* expert;   // [R*top_k]
-  float* score;      // [R*top_k] sigmoid of the chosen logit
-  int32_t* order;    // routes grouped by expert, ascending inside a group
-  int32_t* place;    // [R*top_k] where in order each route is
-  int32_t* first;    // [experts+1] where each expert's group starts in order
+  int32_t* expert;  // [R*top_k]
+  float* score;     // [R*top_k] sigmoid of the chosen logit
+  int32_t* order;   // routes grouped by expert, ascending inside a group
+  int32_t* place;   // [R*top_k] where in order each route is
+  int32_t* first;   // [experts+1] where each expert's group starts in order
   int64_t top_k, count;
-  View logits;       // [R,E]
+  View logits;  // [R,E]
 };
 
 // Chooses experts for rows by their logits; ties go to the lower expert.
@@ -35,21 +35,27 @@ struct Experts {
   std::span<const ExpertWeights> routed;  // all of the types of the first (checked when a model is loaded)
   const ExpertWeights* shared;            // may be NULL
 };
-struct ExpertsTrace {  // what the gradient needs of the forward pass; rows are routes in the experts' order, then the shared expert's
-  View scaled;         // [routes, D] score * xn
-  View gate, up;       // [routes + R, max F]
-  View routed, shared; // [routes, F], [R, shared F] silu(gate) * up
+struct
+    // what the gradient needs of the forward pass; rows are routes in the experts' order, then the shared expert's
+    ExpertsTrace {
+  View scaled;          // [routes, D] score * xn
+  View gate, up;        // [routes + R, max F]
+  View routed, shared;  // [routes, F], [R, shared F] silu(gate) * up
 };
-ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, const Routes& routes, const Experts& experts);
-void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Experts& experts, const ExpertsTrace& trace);
+ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, const Routes& routes,
+                             const Experts& experts);
+void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Experts& experts,
+                      const ExpertsTrace& trace);
 
 // x += shared(xn) + sum over slots of expert(score * xn)
 template <class Rec>
-void experts_add(Rec& rec, View x, const Activations& xn, const Routes& routes, std::span<const ExpertWeights> routed, const ExpertWeights* shared) {
+void experts_add(Rec& rec, View x, const Activations& xn, const Routes& routes, std::span<const ExpertWeights> routed,
+                 const ExpertWeights* shared) {
   const Experts experts{routed, shared};
   const ExpertsTrace trace = experts_forward(rec, x, xn, routes, experts);
   if constexpr (Rec::records)
-    rec.on_backward([&rec, x, xn = xn.x, routes, experts, trace] { experts_backward(rec, x, xn, routes, experts, trace); });
+    rec.on_backward(
+        [&rec, x, xn = xn.x, routes, experts, trace] { experts_backward(rec, x, xn, routes, experts, trace); });
 }
 
 }  // namespace puna

@@ -9,7 +9,8 @@
 
 namespace puna {
 
-void embed_history_forward(Inference& rec, View x, const HistoryTables& m, const HistoryRows& rows, const Dropout& dropout) {
+void embed_history_forward(Inference& rec, View x, const HistoryTables& m, const HistoryRows& rows,
+                           const Dropout& dropout) {
   rec.stage(rows.users, [&](int64_t u) {
     for (int64_t t = rows.starts[u]; t < rows.starts[u + 1]; ++t) {
       rec.kernels().scale(x.row(t), m.items + int64_t(rows.ids[t]) * m.D, m.scale, m.D);
@@ -19,7 +20,8 @@ void embed_history_forward(Inference& rec, View x, const HistoryTables& m, const
   });
 }
 
-void embed_history_backward(Tape& rec, View dx, const HistoryTables& m, const HistoryRows& rows, const Dropout& dropout) {
+void embed_history_backward(Tape& rec, View dx, const HistoryTables& m, const HistoryRows& rows,
+                            const Dropout& dropout) {
   float *const ditems = rec.parameter_gradient(m.items), *const dpositions = rec.parameter_gradient(m.positions);
   const auto scratch = rec.scratch();
   float* const scales = rec.take<float>(rows.rows());
@@ -30,7 +32,8 @@ void embed_history_backward(Tape& rec, View dx, const HistoryTables& m, const Hi
   if (dpositions)
     rec.stage(rows.longest, [&](int64_t p) {
       for (int64_t u = 0; u < rows.users; ++u)
-        if (rows.starts[u] + p < rows.starts[u + 1]) rec.kernels().add(dpositions + p * m.D, dx.row(rows.starts[u] + p), m.D);
+        if (rows.starts[u] + p < rows.starts[u + 1])
+          rec.kernels().add(dpositions + p * m.D, dx.row(rows.starts[u] + p), m.D);
     });
   if (ditems) add_by_id(rec, {ditems, m.D, m.D, dx, 1, rows.ids, scales, rows.rows(), m.max_id});
 }
@@ -46,13 +49,15 @@ struct Scratch {
 
 Scratch make_scratch(Inference& rec, const HistoryRows& rows, const HistoryAttention& a) {
   const int64_t longest = rows.known + rows.longest;
-  Scratch s{history_attend_scratch(longest, a.heads, a.qk_dim, a.v_dim), nullptr, nullptr, a.dropout ? a.heads * longest * longest : 0};
+  Scratch s{history_attend_scratch(longest, a.heads, a.qk_dim, a.v_dim), nullptr, nullptr,
+            a.dropout ? a.heads * longest * longest : 0};
   s.floats = rec.take<float>(rows.users * s.room);
   s.kept = s.kept_room != 0 ? rec.take<uint8_t>(rows.users * s.kept_room) : nullptr;
   return s;
 }
 
-HistoryAttend user_of(int64_t u, Columns q, Columns k, Columns v, const HistoryRows& rows, const HistoryAttention& a, const Scratch& s) {
+HistoryAttend user_of(int64_t u, Columns q, Columns k, Columns v, const HistoryRows& rows, const HistoryAttention& a,
+                      const Scratch& s) {
   const int64_t start = rows.starts[u], count = rows.starts[u + 1] - start;
   HistoryAttend h = {};
   h.q = q.at(start);
@@ -94,7 +99,8 @@ void use_cache(HistoryAttend& h, const HistoryAttention& a) {
 
 }  // namespace
 
-void attend_history_forward(Inference& rec, View out, Columns q, Columns k, Columns v, const HistoryRows& rows, const HistoryAttention& a) {
+void attend_history_forward(Inference& rec, View out, Columns q, Columns k, Columns v, const HistoryRows& rows,
+                            const HistoryAttention& a) {
   const auto frame = rec.frame();
   const Scratch scratch = make_scratch(rec, rows, a);
   rec.stage(rows.users, [&](int64_t u) {
@@ -106,7 +112,8 @@ void attend_history_forward(Inference& rec, View out, Columns q, Columns k, Colu
   });
 }
 
-void attend_history_backward(Tape& rec, View dout, Columns q, Columns k, Columns v, const HistoryRows& rows, const HistoryAttention& a) {
+void attend_history_backward(Tape& rec, View dout, Columns q, Columns k, Columns v, const HistoryRows& rows,
+                             const HistoryAttention& a) {
   const Columns dq{rec.gradient(q.all), q.first}, dk{rec.gradient(k.all), k.first}, dv{rec.gradient(v.all), v.first};
   const auto frame = rec.scratch();
   const Scratch scratch = make_scratch(rec, rows, a);
@@ -115,7 +122,8 @@ void attend_history_backward(Tape& rec, View dout, Columns q, Columns k, Columns
   rec.stage(rows.users, [&](int64_t u) {
     const int64_t start = rows.starts[u];
     const HistoryAttend h = user_of(u, q, k, v, rows, a, scratch);
-    HistoryAttendBackward d = {dout.row(start), dout.strides[0], dq.at(start), dk.at(start), dv.at(start), dq.stride(), dk.stride(), dv.stride(), nullptr, nullptr};
+    HistoryAttendBackward d = {dout.row(start), dout.strides[0], dq.at(start), dk.at(start), dv.at(start),
+                               dq.stride(),     dk.stride(),     dv.stride(),  nullptr,      nullptr};
     if (a.positions) {
       std::fill_n(bias.row(u), weights, 0.0f);
       d.dpositions = bias.row(u) + a.slots - 1;
@@ -144,8 +152,10 @@ TimeBounds time_bucket_bounds() noexcept {
     int64_t low = first[b - 1], high = kMost;
     while (low < high) {
       const int64_t middle = low + (high - low) / 2;
-      if (bucket(middle) >= int64_t(b)) high = middle;
-      else low = middle + 1;
+      if (bucket(middle) >= int64_t(b))
+        high = middle;
+      else
+        low = middle + 1;
     }
     first[b] = low;
   }

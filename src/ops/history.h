@@ -1,5 +1,6 @@
-// history.h -- the stages of a sequence recommender that know about users: the embedding of their items, and attention within each history.
-// Users' rows lie one after the other without padding (jagged): user u has rows starts[u] ... starts[u + 1] - 1.
+// history.h -- the stages of a sequence recommender that know about users: the embedding of their items, and attention
+// within each history. Users' rows lie one after the other without padding (jagged): user u has rows starts[u] ...
+// starts[u + 1] - 1.
 #pragma once
 #include <array>
 
@@ -9,12 +10,13 @@
 namespace puna {
 
 struct HistoryRows {
-  const int64_t* starts = nullptr;   // [users + 1]
+  const int64_t* starts = nullptr;  // [users + 1]
   int64_t users = 0;
-  int64_t longest = 0;               // rows of the longest history
-  const int32_t* ids = nullptr;      // [rows]
-  const int64_t* times = nullptr;    // [rows + users]: each user's, then his query's; may be NULL where no op asks
-  // One user whose earlier rows are known: row 0 here is his row `known`; keys and values of those before are in the cache.
+  int64_t longest = 0;             // rows of the longest history
+  const int32_t* ids = nullptr;    // [rows]
+  const int64_t* times = nullptr;  // [rows + users]: each user's, then his query's; may be NULL where no op asks
+  // One user whose earlier rows are known: row 0 here is his row `known`; keys and values of those before are in the
+  // cache.
   int64_t known = 0;
 
   int64_t rows() const noexcept { return starts[users]; }
@@ -28,8 +30,10 @@ struct HistoryTables {
   float scale;
   int32_t max_id;
 };
-void embed_history_forward(Inference& rec, View x, const HistoryTables& tables, const HistoryRows& rows, const Dropout& dropout);
-void embed_history_backward(Tape& rec, View dx, const HistoryTables& tables, const HistoryRows& rows, const Dropout& dropout);
+void embed_history_forward(Inference& rec, View x, const HistoryTables& tables, const HistoryRows& rows,
+                           const Dropout& dropout);
+void embed_history_backward(Tape& rec, View dx, const HistoryTables& tables, const HistoryRows& rows,
+                            const Dropout& dropout);
 template <class Rec>
 void embed_history(Rec& rec, View x, const HistoryTables& tables, const HistoryRows& rows, const Dropout& dropout) {
   embed_history_forward(rec, x, tables, rows, dropout);
@@ -55,13 +59,16 @@ struct HistoryAttention {
   const float *positions = nullptr, *time_weights = nullptr;
   const int64_t* time_bounds = nullptr;
   int64_t slots = 0;
-  Dropout dropout = {};                  // of softmax weights
+  Dropout dropout = {};                            // of softmax weights
   float *cached_k = nullptr, *cached_v = nullptr;  // [positions][heads * dim] of the one user, or NULL
 };
-void attend_history_forward(Inference& rec, View out, Columns q, Columns k, Columns v, const HistoryRows& rows, const HistoryAttention& a);
-void attend_history_backward(Tape& rec, View dout, Columns q, Columns k, Columns v, const HistoryRows& rows, const HistoryAttention& a);
+void attend_history_forward(Inference& rec, View out, Columns q, Columns k, Columns v, const HistoryRows& rows,
+                            const HistoryAttention& a);
+void attend_history_backward(Tape& rec, View dout, Columns q, Columns k, Columns v, const HistoryRows& rows,
+                             const HistoryAttention& a);
 template <class Rec>
-void attend_history(Rec& rec, View out, Columns q, Columns k, Columns v, const HistoryRows& rows, const HistoryAttention& a) {
+void attend_history(Rec& rec, View out, Columns q, Columns k, Columns v, const HistoryRows& rows,
+                    const HistoryAttention& a) {
   attend_history_forward(rec, out, q, k, v, rows, a);
   if constexpr (Rec::records)
     rec.on_backward([=, &rec] {
@@ -70,7 +77,8 @@ void attend_history(Rec& rec, View out, Columns q, Columns k, Columns v, const H
     });
 }
 
-// The bounds of HSTU's time buckets: bucket(d) = min(int(ln(max(d, 1)) / 0.301), 128) in f32, the original's rounding included.
+// The bounds of HSTU's time buckets: bucket(d) = min(int(ln(max(d, 1)) / 0.301), 128) in f32, the original's rounding
+// included.
 using TimeBounds = std::array<int64_t, kTimeBuckets + 2>;
 TimeBounds time_bucket_bounds() noexcept;
 

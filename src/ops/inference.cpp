@@ -7,7 +7,10 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kShares = 4;  // a claim is at most this part of a thread's share of what is left: near the end they are small, and threads end together
+constexpr int64_t kShares =
+    // a claim is at most this part of a thread's share of what is left: near the end they are small, and threads end
+    // together
+    4;
 
 }  // namespace
 
@@ -20,7 +23,8 @@ View Inference::make_zero(int64_t rows, int64_t cols) {
 void Inference::stage(int64_t tiles, FunctionRef<void(int64_t)> fn, int64_t at_once) {
   const int64_t index = next_stage_++;
   if (stopped_ || arena_.measuring() || index < cursor_.stage) return;
-  // Threads claim tiles in ascending order and finish what they claim, so "all below `next` are done" holds when they stop.
+  // Threads claim tiles in ascending order and finish what they claim, so "all below `next` are done" holds when they
+  // stop.
   std::atomic<int64_t> next{cursor_.tile};
   std::atomic<bool> stop{false};
   const int64_t threads = executor_.width();

@@ -1,6 +1,7 @@
-// inference.h -- the recorder that only computes: a stage is a fixed number of tiles run in parallel, then done.
-// A pass can pause between tiles and be resumed: forward is called again from the top, finished stages return at once, scratch
-// comes back at the same addresses, and the stage at the cursor goes on with its next tile (docs/architecture.md, section 7).
+// inference.h -- the recorder that only computes: a stage is a fixed number of tiles run in parallel, then done. A pass
+// can pause between tiles and be resumed: forward is called again from the top, finished stages return at once, scratch
+// comes back at the same addresses, and the stage at the cursor goes on with its next tile (docs/architecture.md,
+// section 7).
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -10,8 +11,8 @@
 #include "kernels/kernel_table.h"
 #include "ops/arena.h"
 #include "puna/base/executor.h"
-#include "puna/base/gemm_provider.h"
 #include "puna/base/function_ref.h"
+#include "puna/base/gemm_provider.h"
 #include "puna/tensor/tensor.h"
 
 namespace puna {
@@ -22,7 +23,8 @@ struct Cursor {  // where a pass is; survives a pause
 
 class Inference;
 
-// A low-rank addition to a weight: y = x W^T + scale (x a^T) b^T.   a: [r,K], b: [N,r], plain types         arXiv:2106.09685
+// A low-rank addition to a weight: y = x W^T + scale (x a^T) b^T.   a: [r,K], b: [N,r], plain types
+// arXiv:2106.09685
 struct Lora {
   Weight a, b;
   float scale = 1;
@@ -30,14 +32,16 @@ struct Lora {
 // By the address of the base weight's panels.
 using LoraMap = std::unordered_map<const std::byte*, Lora>;
 
-// Is shown what every linear layer multiplies; see() may run stages. For calibration: such a pass is neither paused nor timed.
+// Is shown what every linear layer multiplies; see() may run stages. For calibration: such a pass is neither paused nor
+// timed.
 class ActivationObserver {
  public:
   virtual ~ActivationObserver() = default;
   virtual void see(Inference& rec, const Weight& w, std::span<const float* const> rows) = 0;
 };
 
-inline View slice(View v, int64_t first, int64_t rows, int64_t cols) noexcept {  // rows [first, first + rows), the first cols columns
+inline View slice(View v, int64_t first, int64_t rows,
+                  int64_t cols) noexcept {  // rows [first, first + rows), the first cols columns
   v.data = v.row(first);
   v.dims[0] = rows;
   v.dims[1] = cols;
@@ -49,14 +53,23 @@ class Inference {
   static constexpr bool records = false;
 
   // should_stop is asked between tiles, from any thread.
-  Inference(const KernelTable& kernels, Executor& executor, Arena& arena, Cursor& cursor, bool exact, FunctionRef<bool()> should_stop)
-      : kernels_(kernels), executor_(executor), arena_(arena), cursor_(cursor), exact_(exact), should_stop_(should_stop) {}
+  Inference(const KernelTable& kernels, Executor& executor, Arena& arena, Cursor& cursor, bool exact,
+            FunctionRef<bool()> should_stop)
+      : kernels_(kernels),
+        executor_(executor),
+        arena_(arena),
+        cursor_(cursor),
+        exact_(exact),
+        should_stop_(should_stop) {}
 
   const KernelTable& kernels() const noexcept { return kernels_; }
   bool exact() const noexcept { return exact_; }
-  bool measuring() const noexcept { return arena_.measuring(); }  // nothing is computed: views have no memory behind them
+  bool measuring() const noexcept {
+    return arena_.measuring();
+  }  // nothing is computed: views have no memory behind them
 
-  // Products of this pass may be made by a provider; without it they are made by kernels() alone, with the same bits everywhere.
+  // Products of this pass may be made by a provider; without it they are made by kernels() alone, with the same bits
+  // everywhere.
   void allow(const GemmPermission& permission) noexcept { permission_ = permission; }
   const GemmPermission& permission() const noexcept { return permission_; }
 
@@ -74,7 +87,9 @@ class Inference {
   View make(int64_t rows, int64_t cols) { return View(take<float>(rows * cols), DType::f32, {rows, cols}); }
   View make_zero(int64_t rows, int64_t cols);  // a stage fills it
   template <class T>
-  T* take(int64_t count) { return static_cast<T*>(arena_.take(size_t(count) * sizeof(T))); }
+  T* take(int64_t count) {
+    return static_cast<T*>(arena_.take(size_t(count) * sizeof(T)));
+  }
 
   class Frame {
    public:
@@ -89,8 +104,8 @@ class Inference {
   };
   [[nodiscard]] Frame frame() { return Frame(arena_); }
 
-  // Runs fn(0) ... fn(tiles-1), each exactly once over the life of the pass. fn is noexcept. A thread claims up to `at_once` of them together, and
-  // finishes those before it asks whether to stop.
+  // Runs fn(0) ... fn(tiles-1), each exactly once over the life of the pass. fn is noexcept. A thread claims up to
+  // `at_once` of them together, and finishes those before it asks whether to stop.
   void stage(int64_t tiles, FunctionRef<void(int64_t)> fn, int64_t at_once = 1);
   bool finished() const noexcept { return !stopped_; }  // false: paused; call forward again to go on
 
@@ -113,7 +128,10 @@ class Inference {
 
 // The rows of x to `to`, where somebody asked for them.
 inline void tap(Inference& rec, float* to, View x) {
-  if (to) rec.stage(1, [&](int64_t) { for (int64_t t = 0; t < x.dims[0]; ++t) memcpy(to + t * x.dims[1], x.row(t), size_t(x.dims[1]) * 4); });
+  if (to)
+    rec.stage(1, [&](int64_t) {
+      for (int64_t t = 0; t < x.dims[0]; ++t) memcpy(to + t * x.dims[1], x.row(t), size_t(x.dims[1]) * 4);
+    });
 }
 
 }  // namespace puna

@@ -1,5 +1,7 @@
-// interactions.h -- how a ranker's embeddings meet, each stage with its gradient: cross layers, products of pairs, experts mixed by a gate.
-//   T examples; n embeddings ("tokens") of d values lie one behind the other in a row [n d]. Outputs are other values than inputs.
+// interactions.h -- how a ranker's embeddings meet, each stage with its gradient: cross layers, products of pairs,
+// experts mixed by a gate.
+//   T examples; n embeddings ("tokens") of d values lie one behind the other in a row [n d]. Outputs are other values
+//   than inputs.
 #pragma once
 #include <vector>
 
@@ -8,7 +10,8 @@
 
 namespace puna {
 
-// y = x0 * z + x, element by element: with z = x W^T + b, a cross layer of DCN-V2                                   arXiv:2008.13535, equation 1
+// y = x0 * z + x, element by element: with z = x W^T + b, a cross layer of DCN-V2
+// arXiv:2008.13535, equation 1
 void cross_rows(Inference& rec, View y, View x0, View z, View x);
 void cross_backward(Tape& rec, View y, View x0, View z, View x);
 template <class Rec>
@@ -17,7 +20,8 @@ void cross(Rec& rec, View y, View x0, View z, View x) {
   if constexpr (Rec::records) rec.on_backward([=, &rec] { cross_backward(rec, y, x0, z, x); });
 }
 
-// y_i = sum over pairs a < b of x_ai x_bi = ((sum_a x_ai)^2 - sum_a x_ai^2) / 2   [T,d]                             arXiv:1708.05027, equation 4
+// y_i = sum over pairs a < b of x_ai x_bi = ((sum_a x_ai)^2 - sum_a x_ai^2) / 2   [T,d]
+// arXiv:1708.05027, equation 4
 void pair_sums_rows(Inference& rec, View y, View x);
 void pair_sums_backward(Tape& rec, View y, View x);
 template <class Rec>
@@ -26,7 +30,8 @@ void pair_sums(Rec& rec, View y, View x) {
   if constexpr (Rec::records) rec.on_backward([=, &rec] { pair_sums_backward(rec, y, x); });
 }
 
-// y = the dot products of tokens (1,0), (2,0), (2,1), (3,0), ...   [T, n (n - 1) / 2]                              arXiv:1906.00091, section 2.1
+// y = the dot products of tokens (1,0), (2,0), (2,1), (3,0), ...   [T, n (n - 1) / 2]
+// arXiv:1906.00091, section 2.1
 void pair_dots_rows(Inference& rec, View y, View x, int64_t d);
 void pair_dots_backward(Tape& rec, View y, View x, int64_t d);
 template <class Rec>
@@ -44,7 +49,8 @@ void join(Rec& rec, View y, const std::vector<View>& parts) {
   if constexpr (Rec::records) rec.on_backward([=, &rec] { join_backward(rec, y, parts); });
 }
 
-// y = sum_e softmax_e(gates[first + e]) experts[e]                                                                   MMoE (KDD 2018), equation 6
+// y = sum_e softmax_e(gates[first + e]) experts[e]
+// MMoE (KDD 2018), equation 6
 void mix_rows(Inference& rec, View y, View gates, int64_t first, const std::vector<View>& experts);
 void mix_backward(Tape& rec, View y, View gates, int64_t first, const std::vector<View>& experts);
 template <class Rec>

@@ -8,10 +8,10 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kTileBytes = 128 << 10;    // weights of a tile when they are read for few rows: some microseconds
-constexpr int64_t kTileProducts = 8 << 20;   // multiply-adds of a tile when there are many rows
-constexpr int64_t kMostAtOnce = 8;           // tiles: every claim stops the stream of weights for a tenth of a microsecond
-constexpr int64_t kBlockPanels = 8;          // panels whose outputs are kept on the stack at a time
+constexpr int64_t kTileBytes = 128 << 10;   // weights of a tile when they are read for few rows: some microseconds
+constexpr int64_t kTileProducts = 8 << 20;  // multiply-adds of a tile when there are many rows
+constexpr int64_t kMostAtOnce = 8;   // tiles: every claim stops the stream of weights for a tenth of a microsecond
+constexpr int64_t kBlockPanels = 8;  // panels whose outputs are kept on the stack at a time
 constexpr int64_t kBackColumns = 64, kBackRows = 512;       // of dx, a tile
 constexpr int64_t kOuterColumns = 96, kOuterOutputs = 256;  // of dW, a tile
 
@@ -20,7 +20,8 @@ constexpr int64_t kOuterColumns = 96, kOuterOutputs = 256;  // of dW, a tile
 Activations make_activations(Inference& rec, int64_t T, int64_t K, std::initializer_list<const Weight*> consumers) {
   Activations a;
   a.x = rec.make(T, K);
-  if (std::none_of(consumers.begin(), consumers.end(), [&](const Weight* w) { return uses_quantised(rec, *w); })) return a;
+  if (std::none_of(consumers.begin(), consumers.end(), [&](const Weight* w) { return uses_quantised(rec, *w); }))
+    return a;
   a.q = rec.take<int8_t>(T * K);
   a.d = rec.take<float>(T * (K / 32));
   a.sum = rec.take<int32_t>(T * (K / 16));
@@ -32,21 +33,24 @@ Activations make_activations(Inference& rec, int64_t T, int64_t K, std::initiali
 void finish_row(const KernelTable& k, const Activations& a, int64_t t) {
   if (!a.q) return;
   const int64_t K = a.x.dims[1];
-  k.quantise_row(a.q + t * K, a.d + t * (K / 32), a.sum + t * (K / 16), a.scaled16 + t * (K / 16), a.scaled32 + t * (K / 32), a.x.row(t), K);
+  k.quantise_row(a.q + t * K, a.d + t * (K / 32), a.sum + t * (K / 16), a.scaled16 + t * (K / 16),
+                 a.scaled32 + t * (K / 32), a.x.row(t), K);
 }
 
 Tiling tiling_of(const Weight& w, int64_t T) noexcept {
   Tiling t;
   t.rows = std::min<int64_t>(T, kMaxRows);
   const int64_t by_bytes = kTileBytes / w.panel_bytes, by_products = kTileProducts / (t.rows * kTileRows * w.cols);
-  t.panels = std::min(std::max<int64_t>(std::min(by_bytes, by_products) / 2 * 2, 2), panels_of(w));  // pairs, but where there is only one
+  t.panels = std::min(std::max<int64_t>(std::min(by_bytes, by_products) / 2 * 2, 2),
+                      panels_of(w));  // pairs, but where there is only one
   t.panel_tiles = (panels_of(w) + t.panels - 1) / t.panels;
   t.row_tiles = (T + t.rows - 1) / t.rows;
   t.at_once = std::clamp<int64_t>(kTileProducts / (t.rows * t.panels * kTileRows * w.cols), 1, kMostAtOnce);
   return t;
 }
 
-void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t panel_count, const TileRows& rows, bool quantised, bool add) {
+void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t panel_count, const TileRows& rows,
+                 bool quantised, bool add) {
   alignas(64) float block[kMaxRows * kTileRows * 2];  // two panels for all rows, or up to 8 for a few
   const int64_t width = std::min<int64_t>(kBlockPanels, kMaxRows * 2 / rows.count);
   for (const int64_t end = panel + panel_count; panel < end;) {
@@ -54,13 +58,17 @@ void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t p
     float* y[kMaxRows];
     for (int64_t t = 0; t < rows.count; ++t) y[t] = block + t * count * kTileRows;
     const auto* panels = reinterpret_cast<const uint8_t*>(w.panels) + panel * w.panel_bytes;
-    if (quantised) k.gemm_q(y, w.dtype, panels, count, w.panel_bytes, w.cols / kGroup, rows.q, rows.count);
-    else k.gemm_f(y, w.dtype, panels, count, w.panel_bytes, w.cols, rows.x, rows.count);
+    if (quantised)
+      k.gemm_q(y, w.dtype, panels, count, w.panel_bytes, w.cols / kGroup, rows.q, rows.count);
+    else
+      k.gemm_f(y, w.dtype, panels, count, w.panel_bytes, w.cols, rows.x, rows.count);
     const int64_t first = panel * kTileRows, outputs = std::min(count * kTileRows, w.rows - first);
     for (int64_t t = 0; t < rows.count; ++t) {
       float* to = rows.y[t] + first;
-      if (add) k.add(to, y[t], outputs);
-      else std::copy(y[t], y[t] + outputs, to);
+      if (add)
+        k.add(to, y[t], outputs);
+      else
+        std::copy(y[t], y[t] + outputs, to);
     }
     panel += count;
   }
@@ -75,21 +83,26 @@ void multiply(Inference& rec, const Activations& x, std::initializer_list<Produc
     tiles += t.panel_tiles * t.row_tiles;
     at_once = std::min(at_once, t.at_once);
   }
-  rec.stage(tiles, [&](int64_t tile) {
-    const Product* p = products.begin();
-    Tiling tiling = tiling_of(*p->w, x.rows());
-    for (; tile >= tiling.panel_tiles * tiling.row_tiles; tiling = tiling_of(*(++p)->w, x.rows())) tile -= tiling.panel_tiles * tiling.row_tiles;
-    const int64_t t0 = tile % tiling.row_tiles * tiling.rows, panel = tile / tiling.row_tiles * tiling.panels;
-    const bool quantised = !force_f32 && uses_quantised(rec, *p->w);
-    TileRows rows;
-    rows.count = std::min(tiling.rows, x.rows() - t0);
-    for (int64_t t = 0; t < rows.count; ++t) {
-      rows.x[t] = x.x.row(t0 + t);
-      if (quantised) rows.q[t] = x.quantised(t0 + t);
-      rows.y[t] = p->y.row(t0 + t);
-    }
-    linear_tile(rec.kernels(), *p->w, panel, std::min(tiling.panels, panels_of(*p->w) - panel), rows, quantised, p->add);
-  }, at_once);
+  rec.stage(
+      tiles,
+      [&](int64_t tile) {
+        const Product* p = products.begin();
+        Tiling tiling = tiling_of(*p->w, x.rows());
+        for (; tile >= tiling.panel_tiles * tiling.row_tiles; tiling = tiling_of(*(++p)->w, x.rows()))
+          tile -= tiling.panel_tiles * tiling.row_tiles;
+        const int64_t t0 = tile % tiling.row_tiles * tiling.rows, panel = tile / tiling.row_tiles * tiling.panels;
+        const bool quantised = !force_f32 && uses_quantised(rec, *p->w);
+        TileRows rows;
+        rows.count = std::min(tiling.rows, x.rows() - t0);
+        for (int64_t t = 0; t < rows.count; ++t) {
+          rows.x[t] = x.x.row(t0 + t);
+          if (quantised) rows.q[t] = x.quantised(t0 + t);
+          rows.y[t] = p->y.row(t0 + t);
+        }
+        linear_tile(rec.kernels(), *p->w, panel, std::min(tiling.panels, panels_of(*p->w) - panel), rows, quantised,
+                    p->add);
+      },
+      at_once);
 }
 
 // y += scale (x a^T) b^T
@@ -105,8 +118,11 @@ void add_lora(Inference& rec, const Activations& x, View y, const Lora& lora) {
 
 void linear_forward(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
   const Weight& any = *products.begin()->w;
-  const auto provided = [&](const Product& p) { return p.w->dtype == any.dtype && (force_f32 || !uses_quantised(rec, *p.w)); };
-  const Way way = std::all_of(products.begin(), products.end(), provided) ? way_of(rec, any, x.rows(), force_f32) : Way::own;
+  const auto provided = [&](const Product& p) {
+    return p.w->dtype == any.dtype && (force_f32 || !uses_quantised(rec, *p.w));
+  };
+  const Way way =
+      std::all_of(products.begin(), products.end(), provided) ? way_of(rec, any, x.rows(), force_f32) : Way::own;
   if (way == Way::own) {
     multiply(rec, x, products, force_f32);
   } else {
@@ -130,20 +146,25 @@ void linear_forward(Inference& rec, const Activations& x, std::initializer_list<
 namespace {
 
 void add_back(Inference& rec, View dx, View dy, const Weight& w) {
-  const int64_t T = dy.dims[0], columns = (w.cols + kBackColumns - 1) / kBackColumns, rows = (T + kBackRows - 1) / kBackRows;
+  const int64_t T = dy.dims[0], columns = (w.cols + kBackColumns - 1) / kBackColumns,
+                rows = (T + kBackRows - 1) / kBackRows;
   rec.stage(columns * rows, [&](int64_t tile) {
     const int64_t k0 = tile / rows * kBackColumns, t0 = tile % rows * kBackRows;
-    rec.kernels().gemm_back(dx.row(t0), dx.strides[0], dy.row(t0), dy.strides[0], w.dtype, reinterpret_cast<const uint8_t*>(w.panels),
-                            w.panel_bytes, w.rows, k0, std::min(kBackColumns, w.cols - k0), std::min(kBackRows, T - t0));
+    rec.kernels().gemm_back(dx.row(t0), dx.strides[0], dy.row(t0), dy.strides[0], w.dtype,
+                            reinterpret_cast<const uint8_t*>(w.panels), w.panel_bytes, w.rows, k0,
+                            std::min(kBackColumns, w.cols - k0), std::min(kBackRows, T - t0));
   });
 }
 
 void add_outer(Inference& rec, float* dw, View dy, View x, const Weight& w) {
-  const int64_t columns = (w.cols + kOuterColumns - 1) / kOuterColumns, outputs = (w.rows + kOuterOutputs - 1) / kOuterOutputs;
+  const int64_t columns = (w.cols + kOuterColumns - 1) / kOuterColumns,
+                outputs = (w.rows + kOuterOutputs - 1) / kOuterOutputs;
   rec.stage(columns * outputs, [&](int64_t tile) {
-    const int64_t k0 = tile % columns * kOuterColumns, n0 = tile / columns * kOuterOutputs, panel_floats = w.cols * kTileRows;
-    rec.kernels().gemm_outer(dw + n0 / kTileRows * panel_floats, panel_floats, dy.f32() + n0, dy.strides[0], std::min(kOuterOutputs, w.rows - n0),
-                             x.f32(), x.strides[0], k0, std::min(kOuterColumns, w.cols - k0), dy.dims[0]);
+    const int64_t k0 = tile % columns * kOuterColumns, n0 = tile / columns * kOuterOutputs,
+                  panel_floats = w.cols * kTileRows;
+    rec.kernels().gemm_outer(dw + n0 / kTileRows * panel_floats, panel_floats, dy.f32() + n0, dy.strides[0],
+                             std::min(kOuterOutputs, w.rows - n0), x.f32(), x.strides[0], k0,
+                             std::min(kOuterColumns, w.cols - k0), dy.dims[0]);
   });
 }
 

@@ -1,6 +1,7 @@
 // linear.h -- y = x W^T for activations x [T,K] and weights W [N,K] in any format, and the activations' own form.
-// Default mode: x is quantised once (a scale per row and 32 values) and shared by all consumers; integer dots against quantised
-// weights, f32 against float ones. Exact mode: f32 everywhere. Work is split into tiles of a few panels by up to 128 rows.
+// Default mode: x is quantised once (a scale per row and 32 values) and shared by all consumers; integer dots against
+// quantised weights, f32 against float ones. Exact mode: f32 everywhere. Work is split into tiles of a few panels by up
+// to 128 rows.
 #pragma once
 #include <initializer_list>
 
@@ -37,13 +38,15 @@ struct Product {
 
 // Row r of a matrix in f32 [K] (embeddings).
 inline void weight_row(const KernelTable& k, float* y, const Weight& w, int64_t r) noexcept {
-  dequantise_lane(k, y, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + r / kTileRows * w.panel_bytes, int(r % kTileRows), w.cols);
+  dequantise_lane(k, y, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + r / kTileRows * w.panel_bytes,
+                  int(r % kTileRows), w.cols);
 }
 
-// One stage for all products of the same activations (q, k, v; gate, up), then one or two for what an adapter adds to each.
+// One stage for all products of the same activations (q, k, v; gate, up), then one or two for what an adapter adds to
+// each.
 void linear_forward(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32);
-// dx += dy W, dW += dy^T x, through the weight's adapter as well. dx without data: not wanted. The one place where large products of the
-// backward pass are made.
+// dx += dy W, dW += dy^T x, through the weight's adapter as well. dx without data: not wanted. The one place where
+// large products of the backward pass are made.
 void linear_backward(Tape& rec, View dx, View dy, View x, const Weight& w);
 
 template <class Rec>
@@ -57,11 +60,12 @@ void linear(Rec& rec, const Activations& x, std::initializer_list<Product> produ
       });
 }
 
-// Work is cut by size alone: few rows take more panels a tile (about 128 KB of weights), many rows fewer (about 8 M products).
+// Work is cut by size alone: few rows take more panels a tile (about 128 KB of weights), many rows fewer (about 8 M
+// products).
 struct Tiling {
-  int64_t panels, rows;              // of one tile
-  int64_t panel_tiles, row_tiles;    // how many
-  int64_t at_once;                   // that a thread may claim together: what takes as long as a tile of many rows
+  int64_t panels, rows;            // of one tile
+  int64_t panel_tiles, row_tiles;  // how many
+  int64_t at_once;                 // that a thread may claim together: what takes as long as a tile of many rows
 };
 Tiling tiling_of(const Weight& w, int64_t T) noexcept;
 inline int64_t panels_of(const Weight& w) noexcept { return (w.rows + kTileRows - 1) / kTileRows; }
@@ -73,7 +77,10 @@ struct TileRows {
   QRow q[kMaxRows];
   float* y[kMaxRows];  // start of the output row
 };
-void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t panel_count, const TileRows& rows, bool quantised, bool add);
-inline bool uses_quantised(const Inference& rec, const Weight& w) noexcept { return !rec.exact() && is_quantised(w.dtype); }
+void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t panel_count, const TileRows& rows,
+                 bool quantised, bool add);
+inline bool uses_quantised(const Inference& rec, const Weight& w) noexcept {
+  return !rec.exact() && is_quantised(w.dtype);
+}
 
 }  // namespace puna

@@ -14,7 +14,8 @@ struct Chunk {
   float* state;  // [count, 2]
 };
 
-Chunk score_chunk(Inference& rec, double* nll, View x, const Weight& head, const int32_t* labels, int64_t first, int64_t count) {
+Chunk score_chunk(Inference& rec, double* nll, View x, const Weight& head, const int32_t* labels, int64_t first,
+                  int64_t count) {
   const KernelTable& k = rec.kernels();
   Chunk c{make_activations(rec, count, x.dims[1], {&head}), rec.make(count, head.rows), rec.take<float>(count * 2)};
   rec.stage(count, [&](int64_t i) {
@@ -32,7 +33,8 @@ Chunk score_chunk(Inference& rec, double* nll, View x, const Weight& head, const
 
 template <class Visit>
 void for_each_chunk(int64_t rows, int64_t vocab, Visit&& visit) {
-  const int64_t most = std::clamp<int64_t>((int64_t(16) << 20) / vocab, 16, 512);  // 64 MB of logits: each chunk reads the head twice
+  const int64_t most =
+      std::clamp<int64_t>((int64_t(16) << 20) / vocab, 16, 512);  // 64 MB of logits: each chunk reads the head twice
   for (int64_t first = 0; first < rows; first += most) visit(first, std::min(most, rows - first));
 }
 

@@ -1,4 +1,5 @@
-// loss.h -- cross-entropy of a head's logits, a few hundred rows of logits at a time: all of them at once would be the largest thing in memory.
+// loss.h -- cross-entropy of a head's logits, a few hundred rows of logits at a time: all of them at once would be the
+// largest thing in memory.
 //   nll_i = log sum_v e^(logits[i,v]) - logits[i, label_i],   logits = x W^T
 #pragma once
 #include "ops/linear.h"

@@ -14,11 +14,11 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kTileM = 128, kTileN = 512;     // of a product: a call of half a millisecond or so
-constexpr int64_t kPackedValues = 4 << 20;        // of weights turned round at a time: bounds the scratch
-constexpr int64_t kLeast = 32;                    // rows, inputs and outputs: below, calls cost more than they bring
-constexpr int64_t kRowsAtOnce = 16;               // of a tile that changes their type
-constexpr int64_t kColumnsAtOnce = 64;            // of a panel being turned round
+constexpr int64_t kTileM = 128, kTileN = 512;  // of a product: a call of half a millisecond or so
+constexpr int64_t kPackedValues = 4 << 20;     // of weights turned round at a time: bounds the scratch
+constexpr int64_t kLeast = 32;                 // rows, inputs and outputs: below, calls cost more than they bring
+constexpr int64_t kRowsAtOnce = 16;            // of a tile that changes their type
+constexpr int64_t kColumnsAtOnce = 64;         // of a panel being turned round
 
 struct Job {
   Factor a, b;
@@ -29,7 +29,9 @@ struct Job {
 
 int64_t bytes_of(Way way) noexcept { return way == Way::bf16 ? 2 : 4; }
 
-const void* at(const void* data, int64_t index, Way way) noexcept { return static_cast<const uint8_t*>(data) + index * bytes_of(way); }
+const void* at(const void* data, int64_t index, Way way) noexcept {
+  return static_cast<const uint8_t*>(data) + index * bytes_of(way);
+}
 
 float value(const void* data, int64_t index, Way way) noexcept {
   if (way == Way::f32) return static_cast<const float*>(data)[index];
@@ -51,9 +53,10 @@ void multiply_plainly(const Job& j, Way way) noexcept {
 
 bool call(const GemmProvider& p, const Job& j, Way way) noexcept {
   if (way == Way::bf16)
-    return p.bf16(p.user, j.flags, j.m, j.n, j.k, static_cast<const uint16_t*>(j.a.data), j.a.row, static_cast<const uint16_t*>(j.b.data), j.b.row, j.c,
-                  j.c_row) == 0;
-  return p.f32(p.user, j.flags, j.m, j.n, j.k, static_cast<const float*>(j.a.data), j.a.row, static_cast<const float*>(j.b.data), j.b.row, j.c, j.c_row) == 0;
+    return p.bf16(p.user, j.flags, j.m, j.n, j.k, static_cast<const uint16_t*>(j.a.data), j.a.row,
+                  static_cast<const uint16_t*>(j.b.data), j.b.row, j.c, j.c_row) == 0;
+  return p.f32(p.user, j.flags, j.m, j.n, j.k, static_cast<const float*>(j.a.data), j.a.row,
+               static_cast<const float*>(j.b.data), j.b.row, j.c, j.c_row) == 0;
 }
 
 void multiply_tile(const GemmPermission& permission, const Job& job, int64_t tile, Way way) noexcept {
@@ -66,8 +69,9 @@ void multiply_tile(const GemmPermission& permission, const Job& job, int64_t til
   part.c = job.c + m * job.c_row + n;
   if (call(*permission.provider, part, way)) return;
   if (permission.logger)
-    permission.logger->write(LogLevel::warning, "the provider '%s' refused a product of %lld x %lld x %lld", permission.provider->name,
-                             static_cast<long long>(part.m), static_cast<long long>(part.n), static_cast<long long>(part.k));
+    permission.logger->write(LogLevel::warning, "the provider '%s' refused a product of %lld x %lld x %lld",
+                             permission.provider->name, static_cast<long long>(part.m), static_cast<long long>(part.n),
+                             static_cast<long long>(part.k));
   multiply_plainly(part, way);
 }
 
@@ -91,12 +95,16 @@ void turn_panel(const KernelTable& k, void* to, int64_t n_row, const Weight& w, 
   for (int64_t k0 = 0; k0 < w.cols; k0 += kColumnsAtOnce) {
     const int64_t count = std::min(kColumnsAtOnce, w.cols - k0);
     const float* values = decoded;
-    if (w.dtype == DType::f32) values = reinterpret_cast<const float*>(from) + k0 * kTileRows;
-    else k.tile_f(decoded, w.dtype, from, k0, count);
+    if (w.dtype == DType::f32)
+      values = reinterpret_cast<const float*>(from) + k0 * kTileRows;
+    else
+      k.tile_f(decoded, w.dtype, from, k0, count);
     if (way == Way::bf16) k.to_bf16(rounded, values, count * kTileRows);
     for (int64_t i = 0; i < count; ++i) {
-      if (way == Way::bf16) memcpy(static_cast<uint16_t*>(to) + (k0 + i) * n_row, rounded + i * kTileRows, kTileRows * 2);
-      else memcpy(static_cast<float*>(to) + (k0 + i) * n_row, values + i * kTileRows, kTileRows * 4);
+      if (way == Way::bf16)
+        memcpy(static_cast<uint16_t*>(to) + (k0 + i) * n_row, rounded + i * kTileRows, kTileRows * 2);
+      else
+        memcpy(static_cast<float*>(to) + (k0 + i) * n_row, values + i * kTileRows, kTileRows * 4);
     }
   }
 }
@@ -169,7 +177,8 @@ double best_of_three(FunctionRef<void()> fn) {
 int64_t power_below(int64_t x, int64_t most) noexcept { return int64_t(std::bit_floor(uint64_t(std::min(x, most)))); }
 
 // Both ways on zeros of about this size, on one thread, turning the weights round included.
-bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DType dtype, int64_t rows, int64_t N, int64_t K, Way way) {
+bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DType dtype, int64_t rows, int64_t N,
+                        int64_t K, Way way) {
   const int64_t M = power_below(rows, kMaxRows);
   const int64_t row_blocks = power_below(rows, 1 << 20) / M;
   N = power_below(N, kTileN);
@@ -185,9 +194,12 @@ bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DTyp
     x_rows[t] = x.data() + t * K;
     y_rows[t] = y.data() + t * N;
   }
-  const double own = best_of_three([&] { k.gemm_f(y_rows, dtype, reinterpret_cast<const uint8_t*>(w.panels), N / kTileRows, w.panel_bytes, K, x_rows, M); });
+  const double own = best_of_three([&] {
+    k.gemm_f(y_rows, dtype, reinterpret_cast<const uint8_t*>(w.panels), N / kTileRows, w.panel_bytes, K, x_rows, M);
+  });
   const double turning = best_of_three([&] {
-    for (int64_t p = 0; p < N / kTileRows; ++p) turn_panel(k, const_cast<void*>(at(turned.data(), p * kTileRows, way)), N, w, p, way);
+    for (int64_t p = 0; p < N / kTileRows; ++p)
+      turn_panel(k, const_cast<void*>(at(turned.data(), p * kTileRows, way)), N, w, p, way);
   });
   bool works = true;
   const double theirs = best_of_three([&] {
@@ -205,12 +217,13 @@ Way way_of(const Inference& rec, const Weight& w, int64_t rows, bool force_f32) 
   const GemmPermission& may = rec.permission();
   if (!may.provider || rows < kLeast || w.rows < kLeast || w.cols < kLeast) return Way::own;
   const Way way = may.bf16 && !force_f32 ? Way::bf16 : Way::f32;
-  if (!may.crossover || rec.measuring()) return way;  // scratch is asked for what may come: how many rows an expert gets is not known yet
+  if (!may.crossover || rec.measuring())
+    return way;  // scratch is asked for what may come: how many rows an expert gets is not known yet
   const auto size = [](int64_t x) { return uint64_t(std::bit_width(uint64_t(x))); };
-  const uint64_t kind = size(std::min<int64_t>(rows, 1 << 16)) << 24 | size(w.rows) << 16 | size(w.cols) << 8 | uint64_t(w.dtype) << 1 | (way == Way::bf16);
-  const bool faster = may.crossover->choose(kind, [&] {
-    return provider_is_faster(rec.kernels(), *may.provider, w.dtype, rows, w.rows, w.cols, way);
-  });
+  const uint64_t kind = size(std::min<int64_t>(rows, 1 << 16)) << 24 | size(w.rows) << 16 | size(w.cols) << 8 |
+                        uint64_t(w.dtype) << 1 | (way == Way::bf16);
+  const bool faster = may.crossover->choose(
+      kind, [&] { return provider_is_faster(rec.kernels(), *may.provider, w.dtype, rows, w.rows, w.cols, way); });
   return faster ? way : Way::own;
 }
 
@@ -219,7 +232,8 @@ Factor factor_of(Inference& rec, View x, Way way) {
   const int64_t T = x.dims[0], K = x.dims[1];
   uint16_t* const rounded = rec.take<uint16_t>(T * K);
   rec.stage((T + kRowsAtOnce - 1) / kRowsAtOnce, [&](int64_t tile) {
-    for (int64_t t = tile * kRowsAtOnce; t < std::min(T, (tile + 1) * kRowsAtOnce); ++t) rec.kernels().to_bf16(rounded + t * K, x.row(t), K);
+    for (int64_t t = tile * kRowsAtOnce; t < std::min(T, (tile + 1) * kRowsAtOnce); ++t)
+      rec.kernels().to_bf16(rounded + t * K, x.row(t), K);
   });
   return {rounded, K};
 }
@@ -234,7 +248,8 @@ void provided_forward(Inference& rec, std::span<const ProvidedProduct> products,
     std::vector<Job> jobs;
     for (const Part& part : parts) {
       const ProvidedProduct& p = products[part.product];
-      jobs.push_back({p.x, part.turned, p.y.f32() + part.first, p.y.strides[0], p.y.dims[0], part.count, part.w->cols, p.add ? kAddToC : 0});
+      jobs.push_back({p.x, part.turned, p.y.f32() + part.first, p.y.strides[0], p.y.dims[0], part.count, part.w->cols,
+                      p.add ? kAddToC : 0});
     }
     multiply(rec, jobs, way);
   });
@@ -249,7 +264,14 @@ void provided_backward(Inference& rec, View dx, float* dw, View dy, View x, cons
     in_rounds(rec, {&weight, 1}, [&](std::span<Part> parts) {  // dx += dy[:, part] W[part, :]
       turn(rec, parts, way);
       for (const Part& p : parts) {
-        const Job job{{at(g.data, p.first, way), g.row}, p.turned, dx.f32(), dx.strides[0], T, K, p.count, kTransposedB | kAddToC};
+        const Job job{{at(g.data, p.first, way), g.row},
+                      p.turned,
+                      dx.f32(),
+                      dx.strides[0],
+                      T,
+                      K,
+                      p.count,
+                      kTransposedB | kAddToC};
         multiply(rec, {&job, 1}, way);
       }
     });
@@ -264,7 +286,8 @@ void provided_backward(Inference& rec, View dx, float* dw, View dy, View x, cons
       rec.stage(panels_in(p.count), [&](int64_t panel) {
         float* const to = dw + (p.first / kTileRows + panel) * K * kTileRows;
         const int64_t outputs = std::min<int64_t>(kTileRows, p.count - panel * kTileRows);
-        for (int64_t k = 0; k < K; ++k) rec.kernels().add(to + k * kTileRows, outer + k * width + panel * kTileRows, outputs);
+        for (int64_t k = 0; k < K; ++k)
+          rec.kernels().add(to + k * kTileRows, outer + k * width + panel * kTileRows, outputs);
       });
     }
   });

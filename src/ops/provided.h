@@ -1,6 +1,7 @@
-// provided.h -- large products of float weights made by the context's provider (puna/base/gemm_provider.h) where this pass may and where the
-// provider was measured to be faster. Weights are turned round into plain rows for it, once for all rows of a pass; a product that the provider
-// refuses is made here, slowly. Threads share tiles as everywhere, each tile is one call on one thread.
+// provided.h -- large products of float weights made by the context's provider (puna/base/gemm_provider.h) where this
+// pass may and where the provider was measured to be faster. Weights are turned round into plain rows for it, once for
+// all rows of a pass; a product that the provider refuses is made here, slowly. Threads share tiles as everywhere, each
+// tile is one call on one thread.
 #pragma once
 #include <span>
 

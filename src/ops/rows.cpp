@@ -10,7 +10,9 @@ void norm_backward(Tape& rec, View dx, View dy, View x, const float* w, float ep
   const KernelTable& k = rec.kernels();
   const int64_t T = x.dims[0], D = x.dims[1];
   float* const scale = rec.take<float>(T);
-  rec.stage(T, [&](int64_t t) { scale[t] = k.rms_norm_backward(dx.row(rows ? rows[t] : t), dy.row(t), x.row(t), w, D, eps, true); });
+  rec.stage(T, [&](int64_t t) {
+    scale[t] = k.rms_norm_backward(dx.row(rows ? rows[t] : t), dy.row(t), x.row(t), w, D, eps, true);
+  });
   float* const dw = rec.parameter_gradient(w);
   if (!dw) return;
   rec.stage((D + kColumns - 1) / kColumns, [&](int64_t tile) {

@@ -1,4 +1,5 @@
-// rows.h -- stages over rows, each with its gradient: normalise and quantise, SwiGLU, and both with the linear layers that alone read them.
+// rows.h -- stages over rows, each with its gradient: normalise and quantise, SwiGLU, and both with the linear layers
+// that alone read them.
 #pragma once
 #include <vector>
 
@@ -6,11 +7,12 @@
 
 namespace puna {
 
-// dx[row(i)] += gradient of rms_norm at x[i], dw likewise.   x: the normalised rows as they were, [T,D]; rows: see norm_rows
+// dx[row(i)] += gradient of rms_norm at x[i], dw likewise.   x: the normalised rows as they were, [T,D]; rows: see
+// norm_rows
 void norm_backward(Tape& rec, View dx, View dy, View x, const float* w, float eps, const int64_t* rows);
 
-// a[i] = rms_norm(x[rows[i]]) * w, quantised when a has the form. Without `rows` (ascending, each once; borrowed by a Tape): x[i].
-// x: [.,D], w: f32 [D]
+// a[i] = rms_norm(x[rows[i]]) * w, quantised when a has the form. Without `rows` (ascending, each once; borrowed by a
+// Tape): x[i]. x: [.,D], w: f32 [D]
 template <class Rec>
 void norm_rows(Rec& rec, const Activations& a, View x, const float* w, float eps, const int64_t* rows = nullptr) {
   const KernelTable& k = rec.kernels();
@@ -35,7 +37,7 @@ inline void quantise_rows(Inference& rec, const Activations& a) {
 
 // y = (rms_norm(x) * w) W^T for each product. The normalised rows are scratch: their gradient makes them again.
 struct NormLinear {
-  View x, before;   // the residual stream, which later layers change, and as it was
+  View x, before;  // the residual stream, which later layers change, and as it was
   const float* w;
   float eps;
   std::vector<Product> products;
@@ -55,7 +57,8 @@ void norm_linear(Rec& rec, View x, const float* w, float eps, std::initializer_l
     norm_rows(static_cast<Inference&>(rec), xn, x, w, eps);
     linear_forward(rec, xn, products, false);
   }
-  if constexpr (Rec::records) rec.on_backward([&rec, n = NormLinear{x, before, w, eps, products}] { norm_linear_backward(rec, n); });
+  if constexpr (Rec::records)
+    rec.on_backward([&rec, n = NormLinear{x, before, w, eps, products}] { norm_linear_backward(rec, n); });
 }
 
 // x += (silu(gate) * up) W^T. The factor is scratch here too.

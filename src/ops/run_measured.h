@@ -1,4 +1,5 @@
-// run_measured.h -- a pass over scratch of just the size it needs: measured first, then computed. The scratch is kept for the next pass.
+// run_measured.h -- a pass over scratch of just the size it needs: measured first, then computed. The scratch is kept
+// for the next pass.
 #pragma once
 #include "base/fp_env.h"
 #include "ops/arena.h"
@@ -6,7 +7,8 @@
 
 namespace puna {
 
-// compute(arena) builds and runs the pass, and says whether it has finished; so does this. `name`: of the scratch, for the error when there is no room.
+// compute(arena) builds and runs the pass, and says whether it has finished; so does this. `name`: of the scratch, for
+// the error when there is no room.
 template <class Compute>
 [[nodiscard]] bool run_measured(const Context& context, Buffer& scratch, const char* name, Compute&& compute) {
   const FpEnv fp_env;

@@ -5,7 +5,8 @@
 namespace puna {
 
 void plain_norm_backward(Tape& rec, View dx, View dy, View x, float eps) {
-  for_rows(rec, x.dims[0], [&](int64_t t) { rec.kernels().layer_norm_backward(dx.row(t), dy.row(t), x.row(t), x.dims[1], eps); });
+  for_rows(rec, x.dims[0],
+           [&](int64_t t) { rec.kernels().layer_norm_backward(dx.row(t), dy.row(t), x.row(t), x.dims[1], eps); });
 }
 
 void gated_norm_rows(Inference& rec, View y, View gates, View a, float eps, const Dropout& dropout) {
@@ -19,7 +20,8 @@ void gated_norm_rows(Inference& rec, View y, View gates, View a, float eps, cons
   });
 }
 
-void gated_norm_backward(Tape& rec, View dgates, View da, View dy, View gates, View a, float eps, const Dropout& dropout) {
+void gated_norm_backward(Tape& rec, View dgates, View da, View dy, View gates, View a, float eps,
+                         const Dropout& dropout) {
   const auto scratch = rec.scratch();
   const int64_t T = a.dims[0], D = a.dims[1], blocks = (T + kRowBlock - 1) / kRowBlock;
   const View norms = rec.make(blocks, D), passed = rec.make(blocks, D);  // one row of each a tile
@@ -90,7 +92,8 @@ void unit_row(const KernelTable& k, float* y, const float* x, int64_t D, float e
 }
 
 // dx += (dy - y (y.dy)) / |x|; below eps the length is a constant.
-void unit_row_backward(const KernelTable& k, float* dx, const float* dy, const float* x, int64_t D, float eps) noexcept {
+void unit_row_backward(const KernelTable& k, float* dx, const float* dy, const float* x, int64_t D,
+                       float eps) noexcept {
   const float square = k.dot(x, x, D), norm = std::sqrt(square);
   k.add_scaled(dx, dy, 1.0f / (norm > eps ? norm : eps), D);
   if (norm > eps) k.add_scaled(dx, x, -k.dot(x, dy, D) / (square * norm), D);

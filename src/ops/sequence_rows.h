@@ -1,4 +1,5 @@
-// sequence_rows.h -- what a sequence recommender does to each row, with the gradients: plain layer norm, SiLU, HSTU's gated norm, bias, ReLU,
+// sequence_rows.h -- what a sequence recommender does to each row, with the gradients: plain layer norm, SiLU, HSTU's
+// gated norm, bias, ReLU,
 // residual sums, unit length.    T rows of D values; y is another value than x.
 #pragma once
 #include "ops/dropout.h"
@@ -11,7 +12,8 @@ namespace puna {
 void plain_norm_backward(Tape& rec, View dx, View dy, View x, float eps);
 template <class Rec>
 void plain_norm(Rec& rec, View y, View x, float eps) {
-  for_rows(rec, x.dims[0], [&](int64_t t) { rec.kernels().layer_norm(y.row(t), x.row(t), nullptr, nullptr, x.dims[1], eps); });
+  for_rows(rec, x.dims[0],
+           [&](int64_t t) { rec.kernels().layer_norm(y.row(t), x.row(t), nullptr, nullptr, x.dims[1], eps); });
   if constexpr (Rec::records)
     rec.on_backward([=, &rec] {
       const View dx = rec.gradient(x), dy = rec.gradient(y);
@@ -26,12 +28,14 @@ void silu(Rec& rec, View y, View x) {
   if constexpr (Rec::records)
     rec.on_backward([=, &rec] {
       const View dx = rec.gradient(x), dy = rec.gradient(y);
-      for_rows(rec, x.dims[0], [&](int64_t t) { rec.kernels().silu_backward(dx.row(t), dy.row(t), x.row(t), x.dims[1]); });
+      for_rows(rec, x.dims[0],
+               [&](int64_t t) { rec.kernels().silu_backward(dx.row(t), dy.row(t), x.row(t), x.dims[1]); });
     });
 }
 
 // y = dropout(u * plain_norm(a)), u the first columns of `gates`.   a: [T,D], gates: [T, D or more]
-void gated_norm_backward(Tape& rec, View dgates, View da, View dy, View gates, View a, float eps, const Dropout& dropout);
+void gated_norm_backward(Tape& rec, View dgates, View da, View dy, View gates, View a, float eps,
+                         const Dropout& dropout);
 void gated_norm_rows(Inference& rec, View y, View gates, View a, float eps, const Dropout& dropout);
 template <class Rec>
 void gated_norm(Rec& rec, View y, View gates, View a, float eps, const Dropout& dropout) {
@@ -90,14 +94,16 @@ void residual(Rec& rec, View y, View x, View z, const Dropout& dropout) {
 
 // y = x / max(|x|, eps); on plain rows, for tables as well.
 void unit_row(const KernelTable& k, float* y, const float* x, int64_t D, float eps) noexcept;
-void unit_row_backward(const KernelTable& k, float* dx, const float* dy, const float* x, int64_t D, float eps) noexcept;  // dx += ...
+void unit_row_backward(const KernelTable& k, float* dx, const float* dy, const float* x, int64_t D,
+                       float eps) noexcept;  // dx += ...
 template <class Rec>
 void unit_rows(Rec& rec, View y, View x, float eps) {
   for_rows(rec, x.dims[0], [&](int64_t t) { unit_row(rec.kernels(), y.row(t), x.row(t), x.dims[1], eps); });
   if constexpr (Rec::records)
     rec.on_backward([=, &rec] {
       const View dx = rec.gradient(x), dy = rec.gradient(y);
-      for_rows(rec, x.dims[0], [&](int64_t t) { unit_row_backward(rec.kernels(), dx.row(t), dy.row(t), x.row(t), x.dims[1], eps); });
+      for_rows(rec, x.dims[0],
+               [&](int64_t t) { unit_row_backward(rec.kernels(), dx.row(t), dy.row(t), x.row(t), x.dims[1], eps); });
     });
 }
 

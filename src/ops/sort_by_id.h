@@ -1,4 +1,5 @@
-// sort_by_id.h -- entries by the table row they belong to, entries of a row as they came: sums over a row's entries then have one order.
+// sort_by_id.h -- entries by the table row they belong to, entries of a row as they came: sums over a row's entries
+// then have one order.
 #pragma once
 #include <cstdint>
 

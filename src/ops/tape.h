@@ -1,8 +1,9 @@
-// tape.h -- the recorder that can run backward. It computes the very stages that Inference does, hence the same bits, and notes for each what
-// its gradient needs; backward() runs the notes in reverse. Every gradient adds, but for values changed in place (a rotation), whose
-// gradient is changed in place too.
-// A value's scratch is never given back while the tape lives, so the address of a value is its identity and its gradient is found by it.
-// Gradients lie above the values; those made inside a frame (a layer) end where the frame began.
+// tape.h -- the recorder that can run backward. It computes the very stages that Inference does, hence the same bits,
+// and notes for each what its gradient needs; backward() runs the notes in reverse. Every gradient adds, but for values
+// changed in place (a rotation), whose gradient is changed in place too.
+// A value's scratch is never given back while the tape lives, so the address of a value is its identity and its
+// gradient is found by it. Gradients lie above the values; those made inside a frame (a layer) end where the frame
+// began.
 #pragma once
 #include <cstring>
 #include <functional>
@@ -14,15 +15,16 @@
 
 namespace puna {
 
-// Where the gradients of trained parameters are added up: by the address of a parameter's values, in their layout. Not there: frozen.
+// Where the gradients of trained parameters are added up: by the address of a parameter's values, in their layout. Not
+// there: frozen.
 using ParameterGradients = std::unordered_map<const void*, float*>;
 
 class Tape : public Inference {
  public:
   static constexpr bool records = true;
 
-  Tape(const KernelTable& kernels, Executor& executor, Arena& arena, Cursor& cursor, bool exact, FunctionRef<bool()> should_stop,
-       const ParameterGradients& parameters)
+  Tape(const KernelTable& kernels, Executor& executor, Arena& arena, Cursor& cursor, bool exact,
+       FunctionRef<bool()> should_stop, const ParameterGradients& parameters)
       : Inference(kernels, executor, arena, cursor, exact, should_stop), parameters_(parameters) {}
 
   // Layers are to be computed again when running backward, and keep their input alone until then.
@@ -60,8 +62,12 @@ class Tape : public Inference {
   // The outermost frames bound the life of gradients; scratch lives as long as the tape.
   class Frame {
    public:
-    explicit Frame(Tape& tape) : tape_(tape) { if (tape_.depth_++ == 0) tape_.begin_frame(); }
-    ~Frame() { if (--tape_.depth_ == 0) tape_.end_frame(); }
+    explicit Frame(Tape& tape) : tape_(tape) {
+      if (tape_.depth_++ == 0) tape_.begin_frame();
+    }
+    ~Frame() {
+      if (--tape_.depth_ == 0) tape_.end_frame();
+    }
     Frame(const Frame&) = delete;
     Frame& operator=(const Frame&) = delete;
 
@@ -73,7 +79,9 @@ class Tape : public Inference {
   [[nodiscard]] Inference::Frame scratch() { return Inference::frame(); }
 
  private:
-  struct Bounds { size_t gradients, top; };
+  struct Bounds {
+    size_t gradients, top;
+  };
   void begin_frame();
   void end_frame();
   void forget(size_t gradients, size_t top);
@@ -81,8 +89,8 @@ class Tape : public Inference {
   const ParameterGradients& parameters_;
   std::vector<std::function<void()>> notes_;
   std::unordered_map<const void*, View> gradients_;
-  std::vector<const void*> made_;   // whose gradients exist, in order
-  std::vector<Bounds> bounds_;      // of the frames being run backward
+  std::vector<const void*> made_;  // whose gradients exist, in order
+  std::vector<Bounds> bounds_;     // of the frames being run backward
   int depth_ = 0;
   bool checkpoints_ = false;
 };

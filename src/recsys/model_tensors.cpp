@@ -37,7 +37,9 @@ void ModelTensor::write(std::span<const float> values) const {
   each_value(*this, [&](size_t i, float* at) { *at = values[i]; });
 }
 
-void ModelTensors::tensor(std::string name, Shape shape, bool transposed) { tensors.push_back({std::move(name), shape, transposed, {}}); }
+void ModelTensors::tensor(std::string name, Shape shape, bool transposed) {
+  tensors.push_back({std::move(name), shape, transposed, {}});
+}
 
 TensorPiece& ModelTensors::piece(int64_t stored, int64_t rows, int64_t cols, bool panels) {
   ModelTensor& t = tensors.back();
@@ -70,11 +72,13 @@ void ModelTensors::read_from(const TensorMap& file, const std::string& path) con
   for (const ModelTensor& t : tensors) {
     const TensorEntry* const from = file.find(t.name);
     if (!from || from->dtype != DType::f32 || !(from->shape == t.shape))
-      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 %s", path.c_str(), t.name.c_str(), t.shape.text().c_str());
+      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 %s", path.c_str(), t.name.c_str(),
+           t.shape.text().c_str());
     std::vector<float> values(size_t(t.shape.count()));
     memcpy(values.data(), from->data, values.size() * sizeof(float));
     for (const float v : values)
-      if (!std::isfinite(v)) fail(Status::bad_file, "%s: tensor '%s' has a value that is not finite", path.c_str(), t.name.c_str());
+      if (!std::isfinite(v))
+        fail(Status::bad_file, "%s: tensor '%s' has a value that is not finite", path.c_str(), t.name.c_str());
     t.write(values);
   }
 }

@@ -1,4 +1,5 @@
-// model_tensors.h -- the parameters of a recommender: memory for each, zero at first, and how files name them. The models derive from it.
+// model_tensors.h -- the parameters of a recommender: memory for each, zero at first, and how files name them. The
+// models derive from it.
 #pragma once
 #include "puna/base/context.h"
 #include "puna/io/output_tensor.h"

@@ -8,7 +8,8 @@ namespace puna::recsys {
 
 template <class Compute>
 void run_pass(const Context& context, Buffer& scratch, Compute&& compute) {
-  if (!run_measured(context, scratch, "a recommender's pass", compute)) fail(Status::cancelled, "the pass was cancelled");
+  if (!run_measured(context, scratch, "a recommender's pass", compute))
+    fail(Status::cancelled, "the pass was cancelled");
 }
 
 template <class Forward>

@@ -14,16 +14,21 @@ namespace puna {
 namespace {
 
 void check_windows(const Model& model, std::span<const int32_t> tokens, int64_t window) {
-  PUNA_REQUIRE(window >= 2 && window <= model.config().max_positions, "window is %lld, expected 2 to %lld", static_cast<long long>(window),
-               static_cast<long long>(model.config().max_positions));
-  PUNA_REQUIRE(int64_t(tokens.size()) >= window, "%zu tokens do not fill one window of %lld", tokens.size(), static_cast<long long>(window));
+  PUNA_REQUIRE(window >= 2 && window <= model.config().max_positions, "window is %lld, expected 2 to %lld",
+               static_cast<long long>(window), static_cast<long long>(model.config().max_positions));
+  PUNA_REQUIRE(int64_t(tokens.size()) >= window, "%zu tokens do not fill one window of %lld", tokens.size(),
+               static_cast<long long>(window));
 }
 
 void report(OnProgress progress, int64_t done, int64_t total) {
-  if (progress && !progress(done, total)) fail(Status::cancelled, "stopped after %lld tokens", static_cast<long long>(done));
+  if (progress && !progress(done, total))
+    fail(Status::cancelled, "stopped after %lld tokens", static_cast<long long>(done));
 }
 
-struct Row { double kl, source_nll, other_nll; bool same_best; };
+struct Row {
+  double kl, source_nll, other_nll;
+  bool same_best;
+};
 
 Row compare_rows(std::span<const float> a, std::span<const float> b, int32_t next) {
   const double log_a = log_sum_exp(a), log_b = log_sum_exp(b);
@@ -38,7 +43,8 @@ Row compare_rows(std::span<const float> a, std::span<const float> b, int32_t nex
 
 }  // namespace
 
-Divergence compare_models(const ModelPtr& source, const ModelPtr& other, std::span<const int32_t> tokens, int64_t window, OnProgress progress) {
+Divergence compare_models(const ModelPtr& source, const ModelPtr& other, std::span<const int32_t> tokens,
+                          int64_t window, OnProgress progress) {
   const FpEnv fp_env;
   PUNA_REQUIRE(source && other, "model is NULL");
   const size_t vocab = size_t(source->config().vocab);
@@ -47,7 +53,8 @@ Divergence compare_models(const ModelPtr& source, const ModelPtr& other, std::sp
   check_windows(*source, tokens, window);
   check_windows(*other, tokens, window);
   Session first(source, {}), second(other, {});
-  const int64_t step = std::clamp<int64_t>((int64_t(4) << 20) / int64_t(vocab), 1, window), windows = int64_t(tokens.size()) / window;
+  const int64_t step = std::clamp<int64_t>((int64_t(4) << 20) / int64_t(vocab), 1, window),
+                windows = int64_t(tokens.size()) / window;
   std::vector<float> a(size_t(step) * vocab), b(a.size());
   std::vector<Row> rows;
   for (int64_t w = 0; w < windows; ++w) {
@@ -61,7 +68,8 @@ Divergence compare_models(const ModelPtr& source, const ModelPtr& other, std::sp
       rows.resize(old + known);
       source->context().executor().run(int64_t(known), [&](int64_t i) {
         const size_t row = size_t(i);
-        rows[old + row] = compare_rows({a.data() + row * vocab, vocab}, {b.data() + row * vocab, vocab}, tokens[begin + row + 1]);
+        rows[old + row] =
+            compare_rows({a.data() + row * vocab, vocab}, {b.data() + row * vocab, vocab}, tokens[begin + row + 1]);
       });
       report(progress, int64_t(rows.size()), windows * (window - 1));
     }
@@ -94,7 +102,8 @@ class Squares : public ActivationObserver {
     s.rows += int64_t(rows.size());
     rec.stage((w.cols + 63) / 64, [&](int64_t tile) {
       for (const float* const x : rows)
-        for (int64_t k = tile * 64; k < std::min(w.cols, (tile + 1) * 64); ++k) s.squares[size_t(k)] += double(x[k]) * double(x[k]);
+        for (int64_t k = tile * 64; k < std::min(w.cols, (tile + 1) * 64); ++k)
+          s.squares[size_t(k)] += double(x[k]) * double(x[k]);
     });
   }
   std::shared_ptr<const Importance> means() const {
@@ -105,13 +114,17 @@ class Squares : public ActivationObserver {
   }
 
  private:
-  struct Sums { std::vector<double> squares; int64_t rows = 0; };
+  struct Sums {
+    std::vector<double> squares;
+    int64_t rows = 0;
+  };
   std::unordered_map<const std::byte*, Sums> sums_;
 };
 
 }  // namespace
 
-std::shared_ptr<const Importance> measure_importance(const ModelPtr& model, std::span<const int32_t> tokens, int64_t window, OnProgress progress) {
+std::shared_ptr<const Importance> measure_importance(const ModelPtr& model, std::span<const int32_t> tokens,
+                                                     int64_t window, OnProgress progress) {
   const FpEnv fp_env;
   PUNA_REQUIRE(model, "model is NULL");
   check_windows(*model, tokens, window);
@@ -126,7 +139,8 @@ std::shared_ptr<const Importance> measure_importance(const ModelPtr& model, std:
     batch.sequences.push_back(&cache);
     for (int64_t t = 0; t < window; ++t) {
       const int32_t id = tokens[size_t(w * window + t)];
-      PUNA_REQUIRE(id >= 0 && id < vocab, "token %lld is %d, expected 0 to %lld", static_cast<long long>(w * window + t), id, static_cast<long long>(vocab - 1));
+      PUNA_REQUIRE(id >= 0 && id < vocab, "token %lld is %d, expected 0 to %lld",
+                   static_cast<long long>(w * window + t), id, static_cast<long long>(vocab - 1));
       batch.rows.push_back({0, t, id, nullptr});
     }
     batch.wanted.push_back(window - 1);

@@ -10,14 +10,15 @@
 
 namespace puna {
 
-Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std::span<const int32_t> tokens, int64_t window,
-                      FunctionRef<bool(int64_t done, int64_t total)> progress) {
+Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std::span<const int32_t> tokens,
+                      int64_t window, FunctionRef<bool(int64_t done, int64_t total)> progress) {
   const FpEnv fp_env;
   Session session(model, options);
-  PUNA_REQUIRE(window >= 2 && window <= session.max_positions(), "window is %lld, expected 2 to %lld", static_cast<long long>(window),
-               static_cast<long long>(session.max_positions()));
+  PUNA_REQUIRE(window >= 2 && window <= session.max_positions(), "window is %lld, expected 2 to %lld",
+               static_cast<long long>(window), static_cast<long long>(session.max_positions()));
   const int64_t windows = int64_t(tokens.size()) / window;
-  PUNA_REQUIRE(windows >= 1, "%zu tokens do not fill one window of %lld", tokens.size(), static_cast<long long>(window));
+  PUNA_REQUIRE(windows >= 1, "%zu tokens do not fill one window of %lld", tokens.size(),
+               static_cast<long long>(window));
 
   std::vector<float> all(size_t(windows * (window - 1)));
   for (int64_t w = 0; w < windows; ++w) {

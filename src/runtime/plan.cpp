@@ -1,4 +1,5 @@
-// plan.cpp -- a plan is a rehearsal: the loader's own code in a context that computes nothing, so that every size is the one that a load would ask for.
+// plan.cpp -- a plan is a rehearsal: the loader's own code in a context that computes nothing, so that every size is
+// the one that a load would ask for.
 #include "puna/runtime/plan.h"
 
 #include <algorithm>
@@ -7,9 +8,9 @@
 #include "puna/base/error.h"
 #include "runtime/opening/load_vision.h"
 #include "runtime/opening/packed_file.h"
+#include "runtime/opening/weight_block.h"
 #include "runtime/rehearsal.h"
 #include "runtime/session/session_impl.h"
-#include "runtime/opening/weight_block.h"
 
 namespace puna {
 namespace {
@@ -34,7 +35,8 @@ void plan_sessions_of(Plan& plan, const Llama& llama, const Context& context, co
   const int64_t limit = llama.config.max_positions;
   PUNA_REQUIRE(o.positions >= 0 && o.positions <= limit, "positions is %lld, expected 0 to the model's %lld",
                static_cast<long long>(o.positions), static_cast<long long>(limit));
-  PUNA_REQUIRE(o.sessions >= 1 && o.sessions <= 1 << 20, "sessions is %lld, expected 1 to %d", static_cast<long long>(o.sessions), 1 << 20);
+  PUNA_REQUIRE(o.sessions >= 1 && o.sessions <= 1 << 20, "sessions is %lld, expected 1 to %d",
+               static_cast<long long>(o.sessions), 1 << 20);
   require_usable(o.session);
   plan.positions = o.positions != 0 ? o.positions : limit;
   const uint64_t sessions = uint64_t(o.sessions);
@@ -65,14 +67,16 @@ Plan plan_checkpoint(const ContextPtr& context, Checkpoint checkpoint, bool mapp
   Plan plan;
   const bool gguf = checkpoint.format == Checkpoint::Format::gguf, packed = !options.model.packed_path.empty();
   const auto build = [&](const Context& in, WeightStore* store, LoadProgress progress) {
-    return (gguf ? Llama::from_gguf : Llama::from_huggingface)(in, checkpoint.metadata, checkpoint.tensors, mapped, progress, store);
+    return (gguf ? Llama::from_gguf : Llama::from_huggingface)(in, checkpoint.metadata, checkpoint.tensors, mapped,
+                                                               progress, store);
   };
   if (mapped) plan.mapped = checkpoint.file_bytes;
   PackedLayout places;
   const Llama llama = packed ? build(*context, &places, {}) : in_one_block(*context, {}, build);
   if (packed) plan.mapped += places.finish();
   LoadedVision vision;
-  if (options.model.vision.load) vision = load_vision(*context, checkpoint, options.model.vision.projector_path, llama.config.hidden, mapped, {});
+  if (options.model.vision.load)
+    vision = load_vision(*context, checkpoint, options.model.vision.projector_path, llama.config.hidden, mapped, {});
   plan.mapped += vision.projector_bytes;
   plan.load_peak = context->allocator()->peak();
   checkpoint.tensors.forget_data();
@@ -93,7 +97,8 @@ Plan plan_model(const SourcePtr& source, const PlanOptions& options) {
   PUNA_REQUIRE(source != nullptr, "source is NULL");
   PUNA_REQUIRE(options.model.packed_path.empty(), "packed weights are kept for models that are opened from a path");
   const ContextPtr context = rehearsal_context();
-  return plan_checkpoint(context, load_checkpoint(*context, std::make_shared<HeaderOnly>(source)), /*mapped=*/false, options);
+  return plan_checkpoint(context, load_checkpoint(*context, std::make_shared<HeaderOnly>(source)), /*mapped=*/false,
+                         options);
 }
 
 Plan plan_sessions(const Model& model, const PlanOptions& options) {

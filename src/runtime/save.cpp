@@ -1,5 +1,6 @@
-// save.cpp -- writes a model as GGUF: tensor names of llama.cpp, experts stacked, q and k rows of half-split checkpoints permuted
-// to interleaved pairs (inside a head: new row 2i is old row i, new row 2i+1 is old row i + head_dim/2).
+// save.cpp -- writes a model as GGUF: tensor names of llama.cpp, experts stacked, q and k rows of half-split
+// checkpoints permuted to interleaved pairs (inside a head: new row 2i is old row i, new row 2i+1 is old row i +
+// head_dim/2).
 #include "puna/runtime/save.h"
 
 #include <algorithm>
@@ -16,7 +17,8 @@
 namespace puna {
 namespace {
 
-// Blocks of 256 do not fit every row; those of 32 with as many bits or a few more take their place, as in llama.cpp's files.
+// Blocks of 256 do not fit every row; those of 32 with as many bits or a few more take their place, as in llama.cpp's
+// files.
 DType fitting(DType type, int64_t cols) {
   if (cols % info(type).block == 0 || cols % 32 != 0) return type;
   switch (type) {
@@ -50,7 +52,8 @@ int64_t file_type_of(DType type) {
 
 class GgufTensors {
  public:
-  GgufTensors(const Model& model, const SaveOptions& options) : c_(model.config()), kernels_(model.context().kernels()), options_(options) {
+  GgufTensors(const Model& model, const SaveOptions& options)
+      : c_(model.config()), kernels_(model.context().kernels()), options_(options) {
     const LlamaWeights& w = model.llama().weights;
     matrix("token_embd.weight", {w.embedding});
     if (!c_.tied) matrix("output.weight", {w.lm_head});
@@ -81,13 +84,16 @@ class GgufTensors {
     replaced_.push_back({wanted, got, row, 1, 0});
   }
 
-  // What RoPE scaling divides the plain frequencies by, as llama.cpp reads it; we read the frequencies themselves, to the last bit.
+  // What RoPE scaling divides the plain frequencies by, as llama.cpp reads it; we read the frequencies themselves, to
+  // the last bit.
   void rope_factors() {
     const std::vector<float> plain = rope_inverse_frequency(c_.head_dim, c_.rope_theta, {});
     for (size_t i = 0; i < plain.size(); ++i) factors_.push_back(plain[i] / c_.inverse_frequency[i]);
     const bool scaled = std::any_of(factors_.begin(), factors_.end(), [](float f) { return f != 1; });
-    const bool usable = std::all_of(factors_.begin(), factors_.end(), [](float f) { return std::isfinite(f) && f > 0; });
-    if (scaled && usable) list_.push_back({"rope_freqs.weight", DType::f32, {int64_t(factors_.size())}, factors_.data(), {}});
+    const bool usable =
+        std::all_of(factors_.begin(), factors_.end(), [](float f) { return std::isfinite(f) && f > 0; });
+    if (scaled && usable)
+      list_.push_back({"rope_freqs.weight", DType::f32, {int64_t(factors_.size())}, factors_.data(), {}});
   }
 
   void layer(const std::string& block, const LlamaLayer& L, bool is_moe) {
@@ -99,7 +105,8 @@ class GgufTensors {
     matrix(block + "attn_output.weight", {L.wo});
     vector(block + "ffn_norm.weight", L.ffn_norm);
     if (!is_moe) return ffn(block, "", L.ffn);
-    list_.push_back(tensor(block + "ffn_gate_inp.weight", {L.router}, DType::f32, false, {L.router.rows, L.router.cols}));
+    list_.push_back(
+        tensor(block + "ffn_gate_inp.weight", {L.router}, DType::f32, false, {L.router.rows, L.router.cols}));
     const auto stack = [&](const char* name, Weight ExpertWeights::*part) {
       std::vector<Weight> all;
       for (const ExpertWeights& e : L.experts) all.push_back(e.*part);
@@ -117,23 +124,27 @@ class GgufTensors {
     matrix(block + "ffn_down" + suffix + ".weight", {e.down});
   }
 
-  void vector(const std::string& name, const float* values) { list_.push_back({name, DType::f32, {c_.hidden}, values, {}}); }
+  void vector(const std::string& name, const float* values) {
+    list_.push_back({name, DType::f32, {c_.hidden}, values, {}});
+  }
 
   void matrix(const std::string& name, std::vector<Weight> parts, bool permute = false, bool stacked = false) {
     const Weight first = parts.front();
     const DType type = options_.matrices ? fitting(*options_.matrices, first.cols) : first.dtype;
     if (first.cols % info(type).block != 0)
-      fail(Status::unsupported, "tensor '%s': rows of %lld values do not fit %s blocks of %d", name.c_str(), static_cast<long long>(first.cols),
-           puna::name(type), info(type).block);
+      fail(Status::unsupported, "tensor '%s': rows of %lld values do not fit %s blocks of %d", name.c_str(),
+           static_cast<long long>(first.cols), puna::name(type), info(type).block);
     if (options_.matrices && type != *options_.matrices) replace(*options_.matrices, type, first.cols);
     ++types_[type];
     const bool as_it_is = type == first.dtype;
-    if (!as_it_is && type != DType::f32 && !encoder(type)) fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
+    if (!as_it_is && type != DType::f32 && !encoder(type))
+      fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
     const Shape shape = stacked ? Shape{int64_t(parts.size()), first.rows, first.cols} : Shape{first.rows, first.cols};
     list_.push_back(tensor(name, std::move(parts), type, permute, shape));
   }
 
-  OutputTensor tensor(const std::string& name, std::vector<Weight> parts, DType type, bool permute, const Shape& shape) const {
+  OutputTensor tensor(const std::string& name, std::vector<Weight> parts, DType type, bool permute,
+                      const Shape& shape) const {
     for (const Weight& w : parts) rows_ += uint64_t(w.rows);
     return {name, type, shape, nullptr, [this, parts = std::move(parts), type, permute](auto write) {
               for (const Weight& w : parts) rows(w, type, permute, write);
@@ -146,9 +157,12 @@ class GgufTensors {
     std::vector<std::byte> bytes(size_t(bytes_of(info(type), n)));
     const float* importance = nullptr;
     if (options_.importance)
-      if (const auto found = options_.importance->find(w.panels); found != options_.importance->end() && found->second.size() == n) importance = found->second.data();
+      if (const auto found = options_.importance->find(w.panels);
+          found != options_.importance->end() && found->second.size() == n)
+        importance = found->second.data();
     for (int64_t r = 0; r < w.rows; ++r) {
-      if (options_.progress && !options_.progress(++rows_written_, rows_)) fail(Status::cancelled, "writing was cancelled");
+      if (options_.progress && !options_.progress(++rows_written_, rows_))
+        fail(Status::cancelled, "writing was cancelled");
       const int64_t head = r / c_.head_dim * c_.head_dim, i = r % c_.head_dim;
       const int64_t source = permute ? head + i / 2 + i % 2 * (c_.head_dim / 2) : r;
       if (type == w.dtype) {
@@ -156,8 +170,10 @@ class GgufTensors {
         unpack_row(reinterpret_cast<uint8_t*>(bytes.data()), type, panel, int(source % kTileRows), w.cols);
       } else {
         weight_row(kernels_, row.data(), w, source);
-        if (type == DType::f32) std::copy(row.begin(), row.end(), reinterpret_cast<float*>(bytes.data()));
-        else encoder(type)(bytes.data(), row.data(), w.cols, importance);
+        if (type == DType::f32)
+          std::copy(row.begin(), row.end(), reinterpret_cast<float*>(bytes.data()));
+        else
+          encoder(type)(bytes.data(), row.data(), w.cols, importance);
       }
       write(bytes.data(), bytes.size());
     }
@@ -180,7 +196,8 @@ std::vector<std::string> save_gguf(const Model& model, const std::string& path, 
   Metadata metadata = gguf_metadata(model.config());
   if (model.checkpoint().format == Checkpoint::Format::gguf)
     for (const auto& [key, value] : model.checkpoint().metadata.values())
-      if ((key.starts_with("tokenizer.") || key.starts_with("general.")) && !metadata.find(key)) metadata.set(key, value);
+      if ((key.starts_with("tokenizer.") || key.starts_with("general.")) && !metadata.find(key))
+        metadata.set(key, value);
   const GgufTensors tensors(model, options);
   constexpr int64_t kQuantizationVersion = 2;  // of the blocks' layouts, as this library writes them
   metadata.replace("general.file_type", tensors.file_type());

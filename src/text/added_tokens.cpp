@@ -32,12 +32,14 @@ bool stands_alone(const char* begin, const char* p, const char* q, const char* e
 void AddedTokens::add(AddedToken token) {
   if (token.text.empty()) return;
   if (token.text.size() > kLongest)
-    fail(Status::unsupported, "tokenizer: added token %d is %zu bytes long, expected at most %zu", token.id, token.text.size(), kLongest);
+    fail(Status::unsupported, "tokenizer: added token %d is %zu bytes long, expected at most %zu", token.id,
+         token.text.size(), kLongest);
   tokens_.push_back(std::move(token));
 }
 
 void AddedTokens::finish() {
-  std::stable_sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) { return a.text < b.text; });
+  std::stable_sort(tokens_.begin(), tokens_.end(),
+                   [](const AddedToken& a, const AddedToken& b) { return a.text < b.text; });
   by_name_.clear();
   for (const AddedToken& t : tokens_) by_name_.push_back(&t);
   std::sort(by_name_.begin(), by_name_.end(), [](const AddedToken* a, const AddedToken* b) {
@@ -45,14 +47,17 @@ void AddedTokens::finish() {
   });
   for (size_t i = 1; i < by_name_.size(); ++i)
     if (const AddedToken &a = *by_name_[i - 1], &b = *by_name_[i]; name_of(a) == name_of(b) && a.id != b.id)
-      fail(Status::bad_file, "tokenizer: added token '%.64s' has two ids, %d and %d", std::string(name_of(a)).c_str(), a.id, b.id);
+      fail(Status::bad_file, "tokenizer: added token '%.64s' has two ids, %d and %d", std::string(name_of(a)).c_str(),
+           a.id, b.id);
   for (size_t m = 0; m < matchers_.size(); ++m) {
     Matcher& matcher = matchers_[m];
     matcher = {};
     for (const AddedToken& t : tokens_) {
       if (t.normalized != (m >= 2) || (t.special && m % 2 == 0)) continue;
-      if (!matcher.sorted.empty() && matcher.sorted.back()->text == t.text) matcher.sorted.back() = &t;
-      else matcher.sorted.push_back(&t);
+      if (!matcher.sorted.empty() && matcher.sorted.back()->text == t.text)
+        matcher.sorted.back() = &t;
+      else
+        matcher.sorted.push_back(&t);
       matcher.first.set(static_cast<unsigned char>(t.text[0]));
     }
     if (matcher.first.count() == 1) matcher.only_first = static_cast<unsigned char>(matcher.sorted[0]->text[0]);
@@ -60,7 +65,8 @@ void AddedTokens::finish() {
 }
 
 int32_t AddedTokens::find(std::string_view name) const noexcept {
-  const auto it = std::lower_bound(by_name_.begin(), by_name_.end(), name, [](const AddedToken* t, std::string_view n) { return name_of(*t) < n; });
+  const auto it = std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                                   [](const AddedToken* t, std::string_view n) { return name_of(*t) < n; });
   return it != by_name_.end() && name_of(**it) == name ? (*it)->id : -1;
 }
 
@@ -74,7 +80,8 @@ const char* AddedTokens::Matcher::next_start(const char* p, const char* end) con
 }
 
 // Narrows the sorted tokens to those that agree with the text, byte by byte; the last one that ends is the longest.
-const AddedToken* AddedTokens::Matcher::longest_at(const char* p, const char* end, const char* special_end, const Watch& watch) const {
+const AddedToken* AddedTokens::Matcher::longest_at(const char* p, const char* end, const char* special_end,
+                                                   const Watch& watch) const {
   auto low = sorted.begin(), high = sorted.end();
   const AddedToken* found = nullptr;
   for (size_t depth = 0; low != high; ++depth) {
@@ -99,13 +106,17 @@ void AddedTokens::split(Fragment text, bool normalized, bool parse_special, Func
   const char* done = begin;
   Fragment rest = text;
   const auto tell = [&](const char* to) {
-    if (done < to) on_text({{done, size_t(to - done)}, rest.first, rest.after_special, text.content, text.at + size_t(done - begin)});
+    if (done < to)
+      on_text(
+          {{done, size_t(to - done)}, rest.first, rest.after_special, text.content, text.at + size_t(done - begin)});
   };
   auto content = first_content(text);
   for (const char* p = begin; (p = matcher.next_start(p, end)) < end;) {
     const size_t at = text.at + size_t(p - begin);
     while (content != text.content.end() && content->end <= at) ++content;
-    const char* const special_end = content == text.content.end() ? end : content->begin <= at ? p : p + std::min(content->begin - at, size_t(end - p));
+    const char* const special_end = content == text.content.end() ? end
+                                    : content->begin <= at        ? p
+                                                                  : p + std::min(content->begin - at, size_t(end - p));
     const AddedToken* const token = matcher.longest_at(p, end, special_end, watch);
     if (!token) {
       ++p;

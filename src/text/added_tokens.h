@@ -1,5 +1,6 @@
 // added_tokens.h -- tokens that are found in the text itself before anything else happens to it: control tokens such as
-// <|eot|> (only when the caller asks for them) and user-defined ones (always). Leftmost, then longest; time linear in the text.
+// <|eot|> (only when the caller asks for them) and user-defined ones (always). Leftmost, then longest; time linear in
+// the text.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -32,8 +33,9 @@ struct Fragment {
   std::string_view text;
   bool first;          // nothing comes before it
   bool after_special;  // a special token does
-  // Where the whole text has bytes that no special token may hold (rendered_chat.h), and where in it this stretch starts. An empty span
-  // stands for content that a normalizer took out: a special token may end or start there, but not reach across.
+  // Where the whole text has bytes that no special token may hold (rendered_chat.h), and where in it this stretch
+  // starts. An empty span stands for content that a normalizer took out: a special token may end or start there, but
+  // not reach across.
   std::span<const TextSpan> content = {};
   size_t at = 0;
 };
@@ -51,11 +53,14 @@ class AddedTokens {
   void add(AddedToken token);  // Error{unsupported} for one longer than 1024 bytes; empty ones never match
   void finish();               // after the last add. Of those that look for the same text the last counts
 
-  // One pass: over the raw text, or (normalized) over a fragment that has been normalised. As in Hugging Face's code all tokens are found
-  // before any takes white space: one that is white space itself, behind one that swallows it, is still there, and the text goes on behind it.
+  // One pass: over the raw text, or (normalized) over a fragment that has been normalised. As in Hugging Face's code
+  // all tokens are found before any takes white space: one that is white space itself, behind one that swallows it, is
+  // still there, and the text goes on behind it.
   void split(Fragment text, bool normalized, bool parse_special, FunctionRef<void(Fragment)> on_text,
              FunctionRef<void(int32_t)> on_token, const Watch& watch) const;
-  bool any_special(bool normalized) const noexcept { return matchers_[normalized * 2 + 1].sorted.size() > matchers_[normalized * 2].sorted.size(); }
+  bool any_special(bool normalized) const noexcept {
+    return matchers_[normalized * 2 + 1].sorted.size() > matchers_[normalized * 2].sorted.size();
+  }
   int32_t find(std::string_view name) const noexcept;  // -1: none
 
  private:

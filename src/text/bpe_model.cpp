@@ -76,7 +76,8 @@ bool PairTable::put(int32_t left, int32_t right, Merge merge) {
       return true;
     }
   }
-  fail(Status::bad_file, "tokenizer: more than %zu merges share one hash value; no trained vocabulary does", kLongestMergeProbe);
+  fail(Status::bad_file, "tokenizer: more than %zu merges share one hash value; no trained vocabulary does",
+       kLongestMergeProbe);
 }
 
 Merge PairTable::find(int32_t left, int32_t right) const noexcept {
@@ -116,20 +117,22 @@ void BpeModel::finish(const Vocabulary& v, const Watch& watch) {
 
 void BpeModel::encode(std::string_view piece, const Vocabulary& v, std::vector<int32_t>& ids, Scratch& scratch) const {
   if (whole_words || !is_own_merge_.empty())
-    if (const int32_t id = v.find(piece); id >= 0 && (whole_words || is_own_merge_[size_t(id)])) return ids.push_back(id);
+    if (const int32_t id = v.find(piece); id >= 0 && (whole_words || is_own_merge_[size_t(id)]))
+      return ids.push_back(id);
   start(piece, v, scratch.symbols);
   merge(piece, v, scratch);
   emit(piece, v, ids, scratch);
 }
 
-// Under scores a character without a token stays in the game: its neighbours may still join it. Under merge lists it falls
-// back to bytes, or to the unknown token, at once.
+// Under scores a character without a token stays in the game: its neighbours may still join it. Under merge lists it
+// falls back to bytes, or to the unknown token, at once.
 void BpeModel::start(std::string_view piece, const Vocabulary& v, std::vector<Symbol>& symbols) const {
   symbols.clear();
   const char* const text = piece.data();
   for (uint32_t at = 0, next; at < piece.size(); at = next) {
     next = at + (byte_level ? 1 : char_at(text + at, text + piece.size()).size);
-    const int32_t id = byte_level ? byte_ids[static_cast<unsigned char>(text[at])] : v.find(piece.substr(at, next - at));
+    const int32_t id =
+        byte_level ? byte_ids[static_cast<unsigned char>(text[at])] : v.find(piece.substr(at, next - at));
     if (id >= 0 || ranking == by_score) {
       symbols.push_back({id, at, next});
       continue;
@@ -140,8 +143,10 @@ void BpeModel::start(std::string_view piece, const Vocabulary& v, std::vector<Sy
     if (bytes) {
       for (uint32_t i = at; i < next; ++i) symbols.push_back({token(i), i, i + 1});
     } else if (unknown >= 0) {
-      if (fuse_unknown && !symbols.empty() && symbols.back().id == unknown) symbols.back().end = next;
-      else symbols.push_back({unknown, at, next});
+      if (fuse_unknown && !symbols.empty() && symbols.back().id == unknown)
+        symbols.back().end = next;
+      else
+        symbols.push_back({unknown, at, next});
     }
   }
 }
@@ -152,7 +157,8 @@ void BpeModel::merge(std::string_view piece, const Vocabulary& v, Scratch& scrat
     case by_id: return merge_all(scratch.symbols, IdRanks{piece, v}, scratch.merge);
     case by_score:
       scratch.halves.clear();
-      return merge_all(scratch.symbols, ScoreRanks{piece, v, score_ranks, has_unused_ ? &scratch.halves : nullptr}, scratch.merge);
+      return merge_all(scratch.symbols, ScoreRanks{piece, v, score_ranks, has_unused_ ? &scratch.halves : nullptr},
+                       scratch.merge);
   }
 }
 
@@ -176,7 +182,8 @@ void BpeModel::emit(std::string_view piece, const Vocabulary& v, std::vector<int
     const auto token = [&](uint32_t i) { return byte_ids[static_cast<unsigned char>(piece[i])]; };
     bool bytes = s.id < 0;
     for (uint32_t i = s.begin; i < s.end; ++i) bytes = bytes && token(i) >= 0;
-    if (s.id >= 0) ids.push_back(s.id);
+    if (s.id >= 0)
+      ids.push_back(s.id);
     else if (bytes)
       for (uint32_t i = s.begin; i < s.end; ++i) ids.push_back(token(i));
     else if (unknown >= 0 && !after_unknown)

@@ -10,7 +10,7 @@ namespace puna::text {
 namespace {
 
 // What chat and base models of the families we run end an answer with.
-constexpr std::string_view kStops[] = {"<|im_end|>",      "<|eom_id|>", "<|eot_id|>",    "<|eom|>", "<|eot|>",
+constexpr std::string_view kStops[] = {"<|im_end|>",      "<|eom_id|>", "<|eot_id|>",    "<|eom|>",      "<|eot|>",
                                        "<|end_of_text|>", "</s>",       "<end_of_turn>", "<|endoftext|>"};
 
 class BpeTokenizer final : public Tokenizer {
@@ -23,8 +23,12 @@ class BpeTokenizer final : public Tokenizer {
   }
 
   int32_t size() const noexcept override { return p_.vocabulary.size(); }
-  std::string_view bytes(int32_t id) const override { return is_padding(id) ? std::string_view() : p_.vocabulary.bytes(id); }
-  TokenKind kind(int32_t id) const override { return is_padding(id) ? TokenKind::unused : p_.vocabulary.kinds[size_t(id)]; }
+  std::string_view bytes(int32_t id) const override {
+    return is_padding(id) ? std::string_view() : p_.vocabulary.bytes(id);
+  }
+  TokenKind kind(int32_t id) const override {
+    return is_padding(id) ? TokenKind::unused : p_.vocabulary.kinds[size_t(id)];
+  }
   int32_t find(std::string_view name) const noexcept override;
   std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch) const override {
     return encode_around(utf8, parse_special, {}, watch);
@@ -37,10 +41,12 @@ class BpeTokenizer final : public Tokenizer {
  private:
   // A row of the embedding without a token. Error when it is neither.
   bool is_padding(int32_t id) const {
-    PUNA_REQUIRE(id >= 0 && id < known_ids(p_), "token id %d, expected 0 to %lld", id, static_cast<long long>(known_ids(p_) - 1));
+    PUNA_REQUIRE(id >= 0 && id < known_ids(p_), "token id %d, expected 0 to %lld", id,
+                 static_cast<long long>(known_ids(p_) - 1));
     return id >= size();
   }
-  std::vector<int32_t> encode_around(std::string_view utf8, bool parse_special, std::span<const TextSpan> content, const Watch& watch) const;
+  std::vector<int32_t> encode_around(std::string_view utf8, bool parse_special, std::span<const TextSpan> content,
+                                     const Watch& watch) const;
 
   TokenizerParts p_;
 };
@@ -50,7 +56,8 @@ int32_t BpeTokenizer::find(std::string_view name) const noexcept {
   return added >= 0 ? added : p_.vocabulary.find(name);
 }
 
-std::vector<int32_t> BpeTokenizer::encode_around(std::string_view utf8, bool parse_special, std::span<const TextSpan> content, const Watch& watch) const {
+std::vector<int32_t> BpeTokenizer::encode_around(std::string_view utf8, bool parse_special,
+                                                 std::span<const TextSpan> content, const Watch& watch) const {
   PUNA_REQUIRE(utf8.size() < size_t(INT32_MAX) / 4, "text of %zu bytes, expected less than 512 MiB", utf8.size());
   std::vector<int32_t> ids;
   ids.reserve(utf8.size() / 4 + 8);
@@ -60,17 +67,23 @@ std::vector<int32_t> BpeTokenizer::encode_around(std::string_view utf8, bool par
   const bool trace = p_.added.any_special(/*normalized=*/true);
   const auto push = [&](int32_t id) { ids.push_back(id); };
   const auto plain = [&](Fragment f) {
-    split(p_.pre_normalizer.apply(f, /*trace=*/false, pre_normal, watch).text, p_.splitters, [&](std::string_view piece) {
-      watch.tick(1 + piece.size() / 16);
-      p_.model.encode(piece, p_.vocabulary, ids, scratch);
-    });
+    split(p_.pre_normalizer.apply(f, /*trace=*/false, pre_normal, watch).text, p_.splitters,
+          [&](std::string_view piece) {
+            watch.tick(1 + piece.size() / 16);
+            p_.model.encode(piece, p_.vocabulary, ids, scratch);
+          });
   };
-  const auto normalize = [&](Fragment f) { p_.added.split(p_.normalizer.apply(f, trace, normal, watch), true, parse_special, plain, push, watch); };
+  const auto normalize = [&](Fragment f) {
+    p_.added.split(p_.normalizer.apply(f, trace, normal, watch), true, parse_special, plain, push, watch);
+  };
   const auto part = [&](std::string_view text) {
-    p_.added.split({text, true, false, content, size_t(text.data() - utf8.data())}, false, parse_special, normalize, push, watch);
+    p_.added.split({text, true, false, content, size_t(text.data() - utf8.data())}, false, parse_special, normalize,
+                   push, watch);
   };
-  if (p_.cut_long_runs) cut_long_runs(utf8, part);
-  else part(utf8);
+  if (p_.cut_long_runs)
+    cut_long_runs(utf8, part);
+  else
+    part(utf8);
   return ids;
 }
 
@@ -82,15 +95,19 @@ int64_t known_ids(const TokenizerParts& parts) noexcept {
 
 int32_t known_id(TokenizerParts& parts, const std::string& field, int64_t id) {
   if (id >= 0 && id < known_ids(parts)) return int32_t(id);
-  parts.notes.push_back(field + " is " + std::to_string(id) + ", the model's ids are 0 to " + std::to_string(known_ids(parts) - 1) + ": it is not used");
+  parts.notes.push_back(field + " is " + std::to_string(id) + ", the model's ids are 0 to " +
+                        std::to_string(known_ids(parts) - 1) + ": it is not used");
   return -1;
 }
 
-bool is_known_stop(std::string_view name) noexcept { return std::find(std::begin(kStops), std::end(kStops), name) != std::end(kStops); }
+bool is_known_stop(std::string_view name) noexcept {
+  return std::find(std::begin(kStops), std::end(kStops), name) != std::end(kStops);
+}
 
 void collect_stops(Tokenizer::Specials& specials, const TokenizerParts& parts, const std::vector<int32_t>& listed) {
   const auto add = [&](int32_t id) {
-    if (id >= 0 && std::find(specials.stop.begin(), specials.stop.end(), id) == specials.stop.end()) specials.stop.push_back(id);
+    if (id >= 0 && std::find(specials.stop.begin(), specials.stop.end(), id) == specials.stop.end())
+      specials.stop.push_back(id);
   };
   add(specials.eos);
   for (const int32_t id : listed) add(id);
@@ -112,8 +129,9 @@ namespace puna {
 void Tokenizer::require_content(const RenderedChat& chat) {
   size_t end = 0;
   for (const TextSpan& s : chat.content) {
-    PUNA_REQUIRE(s.begin >= end && s.begin < s.end && s.end <= chat.text.size(), "content [%zu, %zu) of a chat of %zu bytes: expected to be in order and in the text",
-                 s.begin, s.end, chat.text.size());
+    PUNA_REQUIRE(s.begin >= end && s.begin < s.end && s.end <= chat.text.size(),
+                 "content [%zu, %zu) of a chat of %zu bytes: expected to be in order and in the text", s.begin, s.end,
+                 chat.text.size());
     end = s.end;
   }
 }
@@ -124,7 +142,8 @@ std::vector<int32_t> Tokenizer::encode_chat(const RenderedChat& chat, const Watc
   size_t done = 0;
   const auto add = [&](size_t end, bool parse_special) {
     if (done == end) return;
-    const std::vector<int32_t> more = encode(std::string_view(chat.text).substr(done, end - done), parse_special, watch);
+    const std::vector<int32_t> more =
+        encode(std::string_view(chat.text).substr(done, end - done), parse_special, watch);
     ids.insert(ids.end(), more.begin(), more.end());
     done = end;
   };
@@ -142,7 +161,8 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool keep_special
   for (const int32_t id : ids) {
     if (!keep_special && is_special(id)) continue;
     std::string_view piece = bytes(id);
-    if (first && first_space_ == FirstSpace::drop_all_of_first_token && !std::binary_search(own_spaces_.begin(), own_spaces_.end(), id)) {
+    if (first && first_space_ == FirstSpace::drop_all_of_first_token &&
+        !std::binary_search(own_spaces_.begin(), own_spaces_.end(), id)) {
       for (const char c : piece)
         if (c != ' ') out += c;
     } else {

@@ -1,5 +1,6 @@
-// bpe_tokenizer.h -- the one Tokenizer there is: added tokens, normalizer, splitters and byte-pair model in a row. What differs
-// between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp and tiktoken_tokenizer.cpp fill in TokenizerParts.
+// bpe_tokenizer.h -- the one Tokenizer there is: added tokens, normalizer, splitters and byte-pair model in a row. What
+// differs between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp and tiktoken_tokenizer.cpp fill in
+// TokenizerParts.
 #pragma once
 #include <string>
 #include <vector>
@@ -16,8 +17,8 @@ namespace puna::text {
 struct TokenizerParts {
   Vocabulary vocabulary;
   AddedTokens added;
-  Normalizer normalizer;         // between the two passes of the added tokens
-  Normalizer pre_normalizer;     // what pre-tokenizers do to a fragment before they split it
+  Normalizer normalizer;      // between the two passes of the added tokens
+  Normalizer pre_normalizer;  // what pre-tokenizers do to a fragment before they split it
   std::vector<NextPiece> splitters;
   BpeModel model;
   bool cut_long_runs = false;  // as Meta's own tokenizers do, see long_runs.h

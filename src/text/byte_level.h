@@ -1,5 +1,5 @@
-// byte_level.h -- GPT-2's spelling of bytes as printable characters: "Ġthe" is " the". Printable Latin-1 stands for itself,
-// the other 68 bytes are U+0100 ... U+0143 in ascending order.
+// byte_level.h -- GPT-2's spelling of bytes as printable characters: "Ġthe" is " the". Printable Latin-1 stands for
+// itself, the other 68 bytes are U+0100 ... U+0143 in ascending order.
 #pragma once
 #include <string>
 #include <string_view>

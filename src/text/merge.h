@@ -1,6 +1,7 @@
-// merge.h -- byte-pair encoding's loop (arXiv:1508.07909): join the neighbours with the lowest rank, leftmost first, until no
-// pair has one. Ranks are a functor (left, right) -> Merge, so merge lists, tiktoken ranks and SentencePiece scores share it.
-// Short pieces scan for the minimum; long ones use a heap: O(n log n), because a text may be one piece.
+// merge.h -- byte-pair encoding's loop (arXiv:1508.07909): join the neighbours with the lowest rank, leftmost first,
+// until no pair has one. Ranks are a functor (left, right) -> Merge, so merge lists, tiktoken ranks and SentencePiece
+// scores share it. Short pieces scan for the minimum; long ones use a heap: O(n log n), because a text may be one
+// piece.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -21,8 +22,12 @@ struct Merge {
 };
 
 struct MergeScratch {
-  struct Node { uint32_t previous, next; };
-  struct Candidate { uint32_t rank, left; };
+  struct Node {
+    uint32_t previous, next;
+  };
+  struct Candidate {
+    uint32_t rank, left;
+  };
   std::vector<Merge> merges;  // merges[i]: of symbol i with the one to its right
   std::vector<Node> nodes;
   std::vector<Candidate> heap;
@@ -54,9 +59,9 @@ void merge_long(std::vector<Symbol>& s, const Ranks& rank, MergeScratch& scratch
   const auto later = [](const MergeScratch::Candidate& a, const MergeScratch::Candidate& b) {
     return a.rank != b.rank ? a.rank > b.rank : a.left > b.left;
   };
-  auto &m = scratch.merges;
-  auto &nodes = scratch.nodes;
-  auto &heap = scratch.heap;
+  auto& m = scratch.merges;
+  auto& nodes = scratch.nodes;
+  auto& heap = scratch.heap;
   const auto tick = [&] {
     if (scratch.watch) scratch.watch->tick();
   };
@@ -98,8 +103,10 @@ void merge_long(std::vector<Symbol>& s, const Ranks& rank, MergeScratch& scratch
 template <class Ranks>
 void merge_all(std::vector<Symbol>& symbols, const Ranks& rank, MergeScratch& scratch) {
   constexpr size_t kShort = 48;
-  if (symbols.size() <= kShort) merge_short(symbols, rank, scratch);
-  else merge_long(symbols, rank, scratch);
+  if (symbols.size() <= kShort)
+    merge_short(symbols, rank, scratch);
+  else
+    merge_long(symbols, rank, scratch);
 }
 
 }  // namespace puna::text

@@ -42,12 +42,14 @@ void MergeList::add(std::string_view left, std::string_view right) {
   for (const std::string* piece : {&left_, &right_, &joined_}) {
     ids[i] = parts_.vocabulary.find(*piece);
     if (ids[i] < 0 && parts_.added.find(*piece) < 0)
-      fail(Status::bad_file, "%s[%zu] needs the token '%.64s', which the vocabulary does not have", field_, read_, piece->c_str());
+      fail(Status::bad_file, "%s[%zu] needs the token '%.64s', which the vocabulary does not have", field_, read_,
+           piece->c_str());
     special = special || ids[i] < 0;
     ++i;
   }
   if (!special && !parts_.model.pairs.insert(ids[0], ids[1], {uint32_t(read_), ids[2]}))
-    fail(Status::bad_file, "%s[%zu]: '%.64s' and '%.64s' are merged twice", field_, read_, left_.c_str(), right_.c_str());
+    fail(Status::bad_file, "%s[%zu]: '%.64s' and '%.64s' are merged twice", field_, read_, left_.c_str(),
+         right_.c_str());
   PUNA_INVARIANT(read_ < count_);
   ++read_;
 }

@@ -1,5 +1,6 @@
 // merge_list.h -- a file's merges, best first, resolved to ids as they are read: "Ġt he" joins two tokens to a third.
-// Byte-level spellings are resolved to their bytes first. Fills model.pairs, and model.byte_ids when the model is byte-level.
+// Byte-level spellings are resolved to their bytes first. Fills model.pairs, and model.byte_ids when the model is
+// byte-level.
 #pragma once
 #include <string>
 #include <string_view>
@@ -12,7 +13,7 @@ class MergeList {
  public:
   // The vocabulary's index and the added tokens are finished; `field` is what errors call the list.
   MergeList(TokenizerParts& parts, const char* field, size_t count, const Watch& watch);
-  void add(std::string_view pair);                         // "left right"
+  void add(std::string_view pair);  // "left right"
   void add(std::string_view left, std::string_view right);
 
  private:

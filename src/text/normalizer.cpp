@@ -13,7 +13,8 @@ constexpr size_t kGrowth = 16;
 // Makes the next text from stretches of the one before, and its marks when there are any.
 class Rewriter {
  public:
-  Rewriter(std::string_view text, std::string_view marks, const Watch& watch) : text_(text), marks_(marks), watch_(watch) {}
+  Rewriter(std::string_view text, std::string_view marks, const Watch& watch)
+      : text_(text), marks_(marks), watch_(watch) {}
 
   void copy(size_t at, size_t n) {
     watch_.tick(1 + n / 100);
@@ -62,10 +63,12 @@ size_t find_next(std::string_view text, std::string_view from, size_t at, const 
   return std::string_view::npos;
 }
 
-void replace(std::string_view text, std::string_view from, std::string_view to, size_t most, const Watch& watch, Rewriter& out) {
+void replace(std::string_view text, std::string_view from, std::string_view to, size_t most, const Watch& watch,
+             Rewriter& out) {
   out.out.reserve(text.size() + text.size() / 4);
   size_t done = 0;
-  for (size_t at; (at = find_next(text, from, done, watch)) != std::string_view::npos && out.out.size() <= most; done = at + from.size()) {
+  for (size_t at; (at = find_next(text, from, done, watch)) != std::string_view::npos && out.out.size() <= most;
+       done = at + from.size()) {
     out.copy(done, at - done);
     out.put(to, at, from.size());
   }
@@ -81,15 +84,18 @@ void collapse(std::string_view text, Rewriter& out) {
       if (text.substr(0, end).ends_with(space)) end -= space.size(), again = true;
   }
   for (size_t i = 0; i < end; ++i) {
-    if (text[i] != ' ' || (!out.out.empty() && out.out.back() != ' ')) out.copy(i, 1);
-    else out.put({}, i, 1);
+    if (text[i] != ' ' || (!out.out.empty() && out.out.back() != ' '))
+      out.copy(i, 1);
+    else
+      out.put({}, i, 1);
   }
   out.put({}, end, text.size() - end);
 }
 
 bool applies(const NormalizerStep& step, const Fragment& fragment, std::string_view text) {
   if (text.empty() || (step.unless_there && text.substr(0, step.to.size()) == step.to)) return false;
-  return step.when == NormalizerStep::always || fragment.first || (step.when == NormalizerStep::first_or_after_special && fragment.after_special);
+  return step.when == NormalizerStep::always || fragment.first ||
+         (step.when == NormalizerStep::first_or_after_special && fragment.after_special);
 }
 
 // The content of a fragment as marks; "": there is none.
@@ -138,7 +144,8 @@ Fragment Normalizer::apply(Fragment f, bool trace, NormalizerScratch& scratch, c
     Rewriter next(text, scratch.marks, watch);
     const auto form = [&](bool compatible, bool compose) {
       next.out_marks = scratch.marks;
-      next.out = normal_form(text, compatible, compose, trace && !scratch.marks.empty() ? &next.out_marks : nullptr, watch);
+      next.out =
+          normal_form(text, compatible, compose, trace && !scratch.marks.empty() ? &next.out_marks : nullptr, watch);
     };
     switch (step.kind) {
       case NormalizerStep::replace:
@@ -157,7 +164,9 @@ Fragment Normalizer::apply(Fragment f, bool trace, NormalizerScratch& scratch, c
       case NormalizerStep::nfkd: form(true, false); break;
     }
     if (next.out.size() > most)
-      fail(Status::bad_file, "%s: a text of %zu bytes becomes longer than %zu; a normalizer may make it %zu times as long, and a little more",
+      fail(Status::bad_file,
+           "%s: a text of %zu bytes becomes longer than %zu; a normalizer may make it %zu times as long, and a little "
+           "more",
            step.name.c_str(), f.text.size(), most, kGrowth);
     scratch.text.swap(next.out);  // `text` may still point into the old one, now next.out
     scratch.marks.swap(next.out_marks);

@@ -1,6 +1,7 @@
-// normalizer.h -- what a tokenizer does to a text before it looks at it: Unicode normal forms, SentencePiece's treatment of
-// spaces, literal replacements. A list of steps in the file's order; without steps the text is not even copied.
-// A text may grow 16 times (NFKC of U+FDFA and a space that becomes three bytes: 13 times) and, in all fragments together, by 64 KiB more.
+// normalizer.h -- what a tokenizer does to a text before it looks at it: Unicode normal forms, SentencePiece's
+// treatment of spaces, literal replacements. A list of steps in the file's order; without steps the text is not even
+// copied. A text may grow 16 times (NFKC of U+FDFA and a space that becomes three bytes: 13 times) and, in all
+// fragments together, by 64 KiB more.
 #pragma once
 #include <string>
 #include <string_view>
@@ -16,7 +17,10 @@ struct NormalizerStep {
     replace,          // every `from` becomes `to`
     prepend,          // `to` in front of a text that is not empty
     collapse_spaces,  // SentencePiece's remove_extra_whitespaces: no spaces at the ends, no two in a row
-    nfc, nfd, nfkc, nfkd
+    nfc,
+    nfd,
+    nfkc,
+    nfkd
   };
   enum When : uint8_t { always, first, first_or_after_special };  // for prepend: which fragments
   Kind kind;
@@ -37,8 +41,8 @@ class Normalizer {
  public:
   void add(NormalizerStep step) { steps_.push_back(std::move(step)); }
   size_t size() const noexcept { return steps_.size(); }
-  // The fragment after all steps: itself, or a view into `scratch` until the next call. `trace`: its `content` follows the bytes; otherwise
-  // it is lost. Error{bad_file} names the step that makes too much of the text.
+  // The fragment after all steps: itself, or a view into `scratch` until the next call. `trace`: its `content` follows
+  // the bytes; otherwise it is lost. Error{bad_file} names the step that makes too much of the text.
   Fragment apply(Fragment fragment, bool trace, NormalizerScratch& scratch, const Watch& watch) const;
 
  private:
@@ -56,7 +60,9 @@ enum Mark : char {
 // The mark of what is made from all bytes with these marks.
 char joined_mark(std::string_view marks) noexcept;
 
-// Unicode 16.0, section 3.11. Malformed UTF-8 stays as it is. `marks`, when given, are those of `utf8` and become those of the result.
-std::string normal_form(std::string_view utf8, bool compatible, bool compose, std::string* marks = nullptr, const Watch& watch = Watch());
+// Unicode 16.0, section 3.11. Malformed UTF-8 stays as it is. `marks`, when given, are those of `utf8` and become those
+// of the result.
+std::string normal_form(std::string_view utf8, bool compatible, bool compose, std::string* marks = nullptr,
+                        const Watch& watch = Watch());
 
 }  // namespace puna::text

@@ -39,8 +39,10 @@ uint64_t hash_bytes(const char* p, size_t n) noexcept {
 }
 
 void PieceList::add(std::string_view piece) {
-  if (piece.size() > UINT32_MAX - arena_.size()) fail(Status::unsupported, "tokenizer: the vocabulary's text is above 4 GiB");
-  if (ends_.size() >= size_t(INT32_MAX)) fail(Status::unsupported, "tokenizer: the vocabulary has more than 2^31 - 1 pieces");
+  if (piece.size() > UINT32_MAX - arena_.size())
+    fail(Status::unsupported, "tokenizer: the vocabulary's text is above 4 GiB");
+  if (ends_.size() >= size_t(INT32_MAX))
+    fail(Status::unsupported, "tokenizer: the vocabulary has more than 2^31 - 1 pieces");
   arena_.append(piece);
   ends_.push_back(uint32_t(arena_.size()));
 }
@@ -74,7 +76,8 @@ int32_t PieceIndex::insert(const PieceList& pieces, int32_t id) {
     }
     if (s.tag == uint32_t(hash >> 32) && pieces[s.id] == key) return s.id;
   }
-  fail(Status::bad_file, "tokenizer: more than %zu pieces share one hash value; no trained vocabulary does", kLongestPieceProbe);
+  fail(Status::bad_file, "tokenizer: more than %zu pieces share one hash value; no trained vocabulary does",
+       kLongestPieceProbe);
 }
 
 int32_t PieceIndex::find(const PieceList& pieces, std::string_view key) const noexcept {

@@ -1,4 +1,5 @@
-// split_rules.inl.h -- one splitter for a family of patterns; included by splitters.cpp alone. In the order of the alternatives:
+// split_rules.inl.h -- one splitter for a family of patterns; included by splitters.cpp alone. In the order of the
+// alternatives:
 //   contraction | [prefix] letters | digits | [space] everything else | white space
 // The comments quote the regular expression that each step stands for.
 #pragma once
@@ -34,8 +35,8 @@ inline const char* skip(const char* p, const char* end, uint8_t classes) noexcep
   return p;
 }
 
-// Bytes of the contraction at p, which points at an apostrophe; 0: none. Simple case folding adds one letter to the ASCII
-// ones: U+017F, the long s, is an s.
+// Bytes of the contraction at p, which points at an apostrophe; 0: none. Simple case folding adds one letter to the
+// ASCII ones: U+017F, the long s, is an s.
 inline int contraction(const char* p, const char* end, bool any_case) noexcept {
   const auto letter = [&](int i) -> char {
     if (end - p <= i) return 0;
@@ -47,8 +48,8 @@ inline int contraction(const char* p, const char* end, bool any_case) noexcept {
   return any_case && a == '\xC5' && b == '\xBF' ? 3 : 0;
 }
 
-// U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], W = [\p{Ll}\p{Lm}\p{Lo}\p{M}]: the end of U*W+ when it matches at p, otherwise of U+W*,
-// which is then the run of U alone; p itself: neither. `cased` tells which.
+// U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], W = [\p{Ll}\p{Lm}\p{Lo}\p{M}]: the end of U*W+ when it matches at p, otherwise
+// of U+W*, which is then the run of U alone; p itself: neither. `cased` tells which.
 inline const char* cased_word(const char* p, const char* end, bool& cased) noexcept {
   constexpr uint8_t kBoth = kOtherLetter | kMark;
   const char *q = p, *both = nullptr;  // `both`: where the last character that is in U and in W ends
@@ -92,8 +93,8 @@ const char* word(const char* p, const char* end, Char c) noexcept {
   }
 }
 
-// '\s*[\r\n]+ | \s+(?!\S) | \s+' at a white space: a run up to its last line end; else without its last character, which
-// belongs to the word that follows; else whole.
+// '\s*[\r\n]+ | \s+(?!\S) | \s+' at a white space: a run up to its last line end; else without its last character,
+// which belongs to the word that follows; else whole.
 template <bool lines>
 const char* white_space(const char* p, const char* end) noexcept {
   const char *q = p, *last = p, *line_end = nullptr;

@@ -30,7 +30,8 @@ const char* isolate_digits(const char* p, const char* end) noexcept {
   return p;
 }
 
-// Names as llama.cpp's converter writes them. Those with splits of their own kind (falcon, deepseek, bloom, ...) are not here.
+// Names as llama.cpp's converter writes them. Those with splits of their own kind (falcon, deepseek, bloom, ...) are
+// not here.
 constexpr PreTokenizer kPreTokenizers[] = {
     {"llama-bpe", split_llama3, nullptr, true, true},
     {"llama3", split_llama3, nullptr, true, true},
@@ -67,7 +68,7 @@ constexpr PreTokenizer kPreTokenizers[] = {
 };
 
 #define PUNA_ENDINGS "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define PUNA_CASED(SUFFIX)                                                                        \
+#define PUNA_CASED(SUFFIX)                                                                           \
   "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+" SUFFIX \
   "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*" SUFFIX
 constexpr struct {
@@ -77,18 +78,23 @@ constexpr struct {
     {split_gpt2, "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"},
     {split_gpt2, "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"},
     {split_llama3,
-     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" PUNA_ENDINGS},
+     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
+     "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" PUNA_ENDINGS},
     {split_llama3,  // cl100k as OpenAI writes it: possessive where nothing could be given back
-     "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"},
-    {split_qwen2, "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" PUNA_ENDINGS},
-    {split_llama4, PUNA_CASED("(?i:'s|'t|'re|'ve|'m|'ll|'d)?") "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" PUNA_ENDINGS},
+     "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| "
+     "?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"},
+    {split_qwen2,
+     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" PUNA_ENDINGS},
+    {split_llama4,
+     PUNA_CASED("(?i:'s|'t|'re|'ve|'m|'ll|'d)?") "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" PUNA_ENDINGS},
     {split_tekken, PUNA_CASED("") "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" PUNA_ENDINGS},
     {split_digits, "\\p{N}"},
     {split_digit_runs, "\\p{N}+"},
     {isolate_digits<3>, "\\p{N}{1,3}"},
 };
 
-void split_level(std::string_view text, const NextPiece* splitter, const NextPiece* last, FunctionRef<void(std::string_view)>& piece) {
+void split_level(std::string_view text, const NextPiece* splitter, const NextPiece* last,
+                 FunctionRef<void(std::string_view)>& piece) {
   if (splitter == last) return piece(text);
   const char *p = text.data(), *const end = p + text.size();
   while (p < end) {
@@ -128,8 +134,8 @@ const PreTokenizer& pre_tokenizer(std::string_view gguf_name) {
     known += known.empty() ? "" : " ";
     known += p.name;
   }
-  fail(Status::unsupported, "tokenizer.ggml.pre: no pre-tokenizer '%.*s' here; there are: %s", int(gguf_name.substr(0, 64).size()),
-       gguf_name.data(), known.c_str());
+  fail(Status::unsupported, "tokenizer.ggml.pre: no pre-tokenizer '%.*s' here; there are: %s",
+       int(gguf_name.substr(0, 64).size()), gguf_name.data(), known.c_str());
 }
 
 NextPiece splitter_for_pattern(std::string_view regex) noexcept {

@@ -1,6 +1,7 @@
-// splitters.h -- the first cut of a text: into pieces that byte-pair merges never cross. Published tokenizers define it by a
-// regular expression; the families in use differ in a handful of choices (SplitRules), so one template serves them all, by hand:
-// no back-tracking, hence linear time on any text. Checked against tiktoken's and Hugging Face's engines (tests/text).
+// splitters.h -- the first cut of a text: into pieces that byte-pair merges never cross. Published tokenizers define it
+// by a regular expression; the families in use differ in a handful of choices (SplitRules), so one template serves them
+// all, by hand: no back-tracking, hence linear time on any text. Checked against tiktoken's and Hugging Face's engines
+// (tests/text).
 #pragma once
 #include <string_view>
 #include <vector>
@@ -33,7 +34,7 @@ const char* split_digits(const char* p, const char* end) noexcept;      // every
 const char* split_digit_runs(const char* p, const char* end) noexcept;  // runs of digits together
 const char* split_marks(const char* p, const char* end) noexcept;       // before every kSpaceMark
 const char* split_after_spaces(const char* p, const char* end) noexcept;
-const char* split_mark_runs(const char* p, const char* end) noexcept;   // before every run of them
+const char* split_mark_runs(const char* p, const char* end) noexcept;  // before every run of them
 
 // Calls `piece` for every piece of `text`, in order. Joined, they are the text.
 void split(std::string_view text, const std::vector<NextPiece>& splitters, FunctionRef<void(std::string_view)> piece);

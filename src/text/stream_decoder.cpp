@@ -1,5 +1,5 @@
-// stream_decoder.cpp -- StreamDecoder: malformed bytes become U+FFFD, one for each maximal subpart (Unicode 16.0, section 3.9).
-// What is emitted when is CPython's incremental decoder's choice.
+// stream_decoder.cpp -- StreamDecoder: malformed bytes become U+FFFD, one for each maximal subpart (Unicode 16.0,
+// section 3.9). What is emitted when is CPython's incremental decoder's choice.
 #include "puna/text/tokenizer.h"
 #include "text/unicode/unicode.h"
 
@@ -21,8 +21,10 @@ std::string StreamDecoder::push(std::string_view bytes) {
   while (p < end) {
     const Utf8 c = decode_utf8(p, end);
     if (c.status == Utf8::incomplete || is_half_surrogate(p, end)) break;
-    if (c.status == Utf8::valid) out.append(p, c.size);
-    else append_utf8(out, 0xFFFD);
+    if (c.status == Utf8::valid)
+      out.append(p, c.size);
+    else
+      append_utf8(out, 0xFFFD);
     p += c.size;
   }
   pending_.erase(0, size_t(p - pending_.data()));

@@ -1,4 +1,5 @@
-// train_bpe.cpp -- counts are kept for all pairs and corrected where a merge changes a word; a heap with stale entries finds the largest.
+// train_bpe.cpp -- counts are kept for all pairs and corrected where a merge changes a word; a heap with stale entries
+// finds the largest.
 #include "puna/text/train_bpe.h"
 
 #include <algorithm>
@@ -15,8 +16,8 @@ namespace {
 using Pair = uint64_t;  // left id, right id
 Pair pair_of(int32_t left, int32_t right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
 
-// All different words behind one another, as lists of symbols: a merge takes the right one out of its list, so that its cost does not depend on
-// how long the word is (a text may be one word of millions of letters).
+// All different words behind one another, as lists of symbols: a merge takes the right one out of its list, so that its
+// cost does not depend on how long the word is (a text may be one word of millions of letters).
 class BpeTrainer {
  public:
   BpeTrainer(std::string_view text, const Watch& watch) : watch_(watch) {
@@ -25,7 +26,8 @@ class BpeTrainer {
       watch_.tick();
       ++counts[piece];
     });
-    const std::map<std::string_view, int64_t> sorted(counts.begin(), counts.end());  // the map's order is no machine's own
+    const std::map<std::string_view, int64_t> sorted(counts.begin(),
+                                                     counts.end());  // the map's order is no machine's own
     size_t symbols = 0;
     for (const auto& [piece, count] : sorted) symbols += piece.size();
     PUNA_REQUIRE(symbols < kNone, "the text has %zu bytes of different words, expected less than 2^32 - 1", symbols);
@@ -34,7 +36,8 @@ class BpeTrainer {
       counts_.push_back(count);
       for (size_t k = 0; k < piece.size(); ++k) {
         const auto at = uint32_t(symbols_.size());
-        symbols_.push_back({uint8_t(piece[k]), k == 0 ? kNone : at - 1, k + 1 == piece.size() ? kNone : at + 1, uint32_t(counts_.size() - 1)});
+        symbols_.push_back({uint8_t(piece[k]), k == 0 ? kNone : at - 1, k + 1 == piece.size() ? kNone : at + 1,
+                            uint32_t(counts_.size() - 1)});
       }
     }
     for (uint32_t i = 0; i < symbols_.size(); ++i) {
@@ -99,7 +102,9 @@ class BpeTrainer {
   struct Candidate {
     int64_t count;
     Pair pair;
-    bool operator<(const Candidate& o) const { return count != o.count ? count < o.count : pair > o.pair; }  // ties: the lower pair first
+    bool operator<(const Candidate& o) const {
+      return count != o.count ? count < o.count : pair > o.pair;
+    }  // ties: the lower pair first
   };
 
   void change(uint32_t place, int32_t left, int32_t right, int sign) {
@@ -145,7 +150,8 @@ std::string spelling_of(uint8_t byte) {
 Metadata train_bpe(std::string_view text, const BpeOptions& o, const Watch& watch) {
   const int64_t merges_wanted = o.vocabulary - 256 - int64_t(o.specials.size());
   PUNA_REQUIRE(o.specials.size() >= 2, "a vocabulary needs at least two specials: BOS and EOS");
-  PUNA_REQUIRE(merges_wanted >= 0 && o.vocabulary <= 1 << 20, "vocabulary is %lld, expected %zu to 1048576", static_cast<long long>(o.vocabulary), 256 + o.specials.size());
+  PUNA_REQUIRE(merges_wanted >= 0 && o.vocabulary <= 1 << 20, "vocabulary is %lld, expected %zu to 1048576",
+               static_cast<long long>(o.vocabulary), 256 + o.specials.size());
   PUNA_REQUIRE(!text.empty(), "there is no text to make a vocabulary from");
   std::vector<std::string> tokens, merges;
   for (int b = 0; b < 256; ++b) tokens.push_back(spelling_of(uint8_t(b)));

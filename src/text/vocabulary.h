@@ -1,5 +1,5 @@
-// vocabulary.h -- every id's spelling and kind. `pieces` is the spelling that merges work on; `spoken`, kept only where it
-// differs, the bytes an id stands for in text: "<0xE2>" is the byte E2, and SentencePiece's U+2581 is a space.
+// vocabulary.h -- every id's spelling and kind. `pieces` is the spelling that merges work on; `spoken`, kept only where
+// it differs, the bytes an id stands for in text: "<0xE2>" is the byte E2, and SentencePiece's U+2581 is a space.
 #pragma once
 #include <string_view>
 #include <vector>

@@ -1,5 +1,5 @@
-// chat_row.h -- a row's chat: its messages as the JSON that the template gets, and which of them are to be learned. Messages stay the bytes of the file, keys
-// in their order; only what a template cannot take is rewritten.
+// chat_row.h -- a row's chat: its messages as the JSON that the template gets, and which of them are to be learned.
+// Messages stay the bytes of the file, keys in their order; only what a template cannot take is rewritten.
 #pragma once
 #include <deque>
 #include <string>
@@ -22,7 +22,9 @@ struct Chat {
   std::string variables;         // members beside "messages": ",\"tools\":[...]"
   std::string date;              // "" = the options'
 
-  void add(std::string json, bool answers, bool learn) { messages.push_back({made.emplace_back(std::move(json)), answers, answers && learn}); }
+  void add(std::string json, bool answers, bool learn) {
+    messages.push_back({made.emplace_back(std::move(json)), answers, answers && learn});
+  }
   void say(std::string_view role, const std::string& text, bool learn);  // a message of plain text
   // {"messages": the first `count`, ...}
   std::string json(size_t count, bool ask) const;
@@ -41,10 +43,13 @@ class Notes {
   const Place& place_;
 };
 
-// Adds the messages of a list: {"role", "content", ...} or ShareGPT's {"from", "value"}; in `turns` {"input", "output"} too. `column` names it in errors.
-// learn: what the assistant says is to be learned, but where a message has "weight": 0.
-void read_messages(Chat& chat, std::string_view list, const std::string& column, bool learn, ChatText& text, const Place& place, const Notes& notes, const Watch& watch);
+// Adds the messages of a list: {"role", "content", ...} or ShareGPT's {"from", "value"}; in `turns` {"input", "output"}
+// too. `column` names it in errors. learn: what the assistant says is to be learned, but where a message has "weight":
+// 0.
+void read_messages(Chat& chat, std::string_view list, const std::string& column, bool learn, ChatText& text,
+                   const Place& place, const Notes& notes, const Watch& watch);
 // One message that stands alone: {"role", "content"}, {"from", "value"}.
-void read_message(Chat& chat, std::string_view message, const std::string& name, bool learn, ChatText& text, const Place& place, const Notes& notes, const Watch& watch);
+void read_message(Chat& chat, std::string_view message, const std::string& name, bool learn, ChatText& text,
+                  const Place& place, const Notes& notes, const Watch& watch);
 
 }  // namespace puna::train

@@ -7,12 +7,15 @@
 namespace puna::train {
 namespace {
 
-bool has(const std::optional<std::string>& text, std::string_view what) { return text && text->find(what) != std::string::npos; }
+bool has(const std::optional<std::string>& text, std::string_view what) {
+  return text && text->find(what) != std::string::npos;
+}
 
 // Two messages whose second calls a tool.
 std::string call(std::string_view content, std::string_view arguments) {
   return R"([{"role":"user","content":"Hi"},{"role":"assistant","content":)" + std::string(content) +
-         R"(,"tool_calls":[{"type":"function","id":"abcdefghi","function":{"name":"look","arguments":)" + std::string(arguments) + "}}]}]";
+         R"(,"tool_calls":[{"type":"function","id":"abcdefghi","function":{"name":"look","arguments":)" +
+         std::string(arguments) + "}}]}]";
 }
 
 }  // namespace
@@ -33,7 +36,10 @@ RenderedChat ChatText::render(const Place& place, const std::string& variables, 
 
 std::optional<std::string> ChatText::attempt(const std::string& messages) const {
   try {
-    return codec_.render_chat("{\"messages\":" + messages + R"(,"tools":null,"documents":null,"add_generation_prompt":false})", options_.date).text;
+    return codec_
+        .render_chat("{\"messages\":" + messages + R"(,"tools":null,"documents":null,"add_generation_prompt":false})",
+                     options_.date)
+        .text;
   } catch (const Error& e) {
     if (e.status() == Status::out_of_memory || e.status() == Status::cancelled) throw;
     return {};
@@ -69,7 +75,8 @@ bool ChatText::wants_argument_objects() {
 RenderedChat part_of(const RenderedChat& chat, size_t begin, size_t end) {
   RenderedChat part{chat.text.substr(begin, end - begin), {}};
   for (const TextSpan& s : chat.content)
-    if (s.end > begin && s.begin < end) part.content.push_back({std::max(s.begin, begin) - begin, std::min(s.end, end) - begin});
+    if (s.end > begin && s.begin < end)
+      part.content.push_back({std::max(s.begin, begin) - begin, std::min(s.end, end) - begin});
   return part;
 }
 

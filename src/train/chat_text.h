@@ -1,5 +1,6 @@
-// chat_text.h -- a model's chat template as training uses it: errors name the row, and what it can take is found out by asking it, so that a row's tool calls
-// and null contents are written as a server writes them that answers with this model.
+// chat_text.h -- a model's chat template as training uses it: errors name the row, and what it can take is found out by
+// asking it, so that a row's tool calls and null contents are written as a server writes them that answers with this
+// model.
 #pragma once
 #include <optional>
 #include <string>
@@ -19,12 +20,13 @@ class ChatText {
   // `date` "" = the options'. Error{unsupported} without a template.
   RenderedChat render(const Place& place, const std::string& variables, const std::string& date) const;
 
-  bool takes_null_content();     // of a message with tool calls; false: "None" would be written, or an error
-  bool takes_parts();            // false: content as a list of parts would be written as Python prints lists
-  bool wants_argument_objects(); // tool arguments as text would be quoted twice
+  bool takes_null_content();      // of a message with tool calls; false: "None" would be written, or an error
+  bool takes_parts();             // false: content as a list of parts would be written as Python prints lists
+  bool wants_argument_objects();  // tool arguments as text would be quoted twice
 
  private:
-  std::optional<std::string> attempt(const std::string& messages) const;  // the text, or nothing where the template refuses
+  std::optional<std::string> attempt(
+      const std::string& messages) const;  // the text, or nothing where the template refuses
 
   const TextCodec& codec_;
   const DataOptions& options_;

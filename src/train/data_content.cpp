@@ -16,9 +16,12 @@ const char* remedy(io::FileFamily family) noexcept {
   using enum io::FileFamily;
   switch (family) {
     case packed: return "unpack it first";
-    case parquet: return "write its rows as JSON lines, with Python's datasets: Dataset.from_parquet(file).to_json('data.jsonl')";
-    case columns: return "write its rows as JSON lines, with pandas: frame.to_json('data.jsonl', orient='records', lines=True)";
-    case arrow_stream: return "write its rows as JSON lines, with Python's datasets: load_from_disk(folder).to_json('data.jsonl')";
+    case parquet:
+      return "write its rows as JSON lines, with Python's datasets: Dataset.from_parquet(file).to_json('data.jsonl')";
+    case columns:
+      return "write its rows as JSON lines, with pandas: frame.to_json('data.jsonl', orient='records', lines=True)";
+    case arrow_stream:
+      return "write its rows as JSON lines, with Python's datasets: load_from_disk(folder).to_json('data.jsonl')";
     case pickle: return "write its rows as JSON lines";
     case office: return "save it as text";
     case pdf: return "write its text into a file first (pdftotext)";
@@ -31,7 +34,8 @@ const char* remedy(io::FileFamily family) noexcept {
 }
 
 void refuse_other_files(std::string_view bytes, const std::string& name) {
-  if (const io::FileKind* const kind = io::kind_of_file(bytes)) fail(Status::unsupported, "%s is %s: %s", name.c_str(), kind->name, remedy(kind->family));
+  if (const io::FileKind* const kind = io::kind_of_file(bytes))
+    fail(Status::unsupported, "%s is %s: %s", name.c_str(), kind->name, remedy(kind->family));
 }
 
 // Prose begins with a brace or bracket too ("[1] See below", "[[Link]]"): a quote or a brace must follow.
@@ -40,7 +44,8 @@ bool begins_like_json(std::string_view text, const Watch& watch) {
   if (at == text.size() || (text[at] != '{' && text[at] != '[')) return false;
   const size_t next = skip_space(text, at + 1, watch);
   if (next == text.size()) return text[at] == '{';
-  return text[at] == '{' ? text[next] == '"' || text[next] == '\'' || text[next] == '}' : text[next] == '{' || text[next] == '"' || text[next] == ']';
+  return text[at] == '{' ? text[next] == '"' || text[next] == '\'' || text[next] == '}'
+                         : text[next] == '{' || text[next] == '"' || text[next] == ']';
 }
 
 std::string ending(std::string name) {
@@ -56,8 +61,12 @@ void require_text(std::string_view text, const std::string& name, const Watch& w
   if (at == text.npos) return;
   const auto line = static_cast<long long>(1 + std::count(text.begin(), text.begin() + ptrdiff_t(at), '\n'));
   if (text[at] == '\0')
-    fail(Status::bad_file, "%s: byte %zu (line %lld) is 0: this is no text, or text in UTF-16; training data are UTF-8 text or JSON", name.c_str(), at, line);
-  fail(Status::bad_file, "%s: byte %zu (line %lld) is not UTF-8; if this is text, convert it (iconv -f WINDOWS-1252 -t UTF-8)", name.c_str(), at, line);
+    fail(Status::bad_file,
+         "%s: byte %zu (line %lld) is 0: this is no text, or text in UTF-16; training data are UTF-8 text or JSON",
+         name.c_str(), at, line);
+  fail(Status::bad_file,
+       "%s: byte %zu (line %lld) is not UTF-8; if this is text, convert it (iconv -f WINDOWS-1252 -t UTF-8)",
+       name.c_str(), at, line);
 }
 
 }  // namespace
@@ -66,13 +75,18 @@ Content content_of(std::string_view bytes, const std::string& name, bool must_be
   refuse_other_files(bytes, name);
   Content c{bytes.starts_with("\xEF\xBB\xBF") ? bytes.substr(3) : bytes, must_be_rows};
   const std::string end = ending(name);
-  c.rows |= end == ".jsonl" || end == ".json" || end == ".ndjson" || end == ".jsonlines" || end == ".jl" || begins_like_json(c.text, watch);
+  c.rows |= end == ".jsonl" || end == ".json" || end == ".ndjson" || end == ".jsonlines" || end == ".jl" ||
+            begins_like_json(c.text, watch);
   if (c.rows) return c;
   if (end == ".csv" || end == ".tsv")
-    fail(Status::unsupported, "%s is a table: write its rows as JSON lines, with pandas: read_csv(file).to_json('data.jsonl', orient='records', lines=True)",
+    fail(Status::unsupported,
+         "%s is a table: write its rows as JSON lines, with pandas: read_csv(file).to_json('data.jsonl', "
+         "orient='records', lines=True)",
          name.c_str());
   if (end == ".yaml" || end == ".yml" || end == ".toml" || end == ".xml")
-    fail(Status::unsupported, "%s: %s is not read: write its rows as JSON lines, or name the file .txt if it is one text", name.c_str(), end.c_str());
+    fail(Status::unsupported,
+         "%s: %s is not read: write its rows as JSON lines, or name the file .txt if it is one text", name.c_str(),
+         end.c_str());
   require_text(c.text, name, watch);
   return c;
 }

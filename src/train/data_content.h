@@ -12,7 +12,8 @@ struct Content {
   bool rows = false;      // JSON; else one text
 };
 
-// Error{bad_file} or {unsupported} for what is neither: archives, tables, pictures, other encodings, each by its name. `must_be_rows`: whatever the name says.
+// Error{bad_file} or {unsupported} for what is neither: archives, tables, pictures, other encodings, each by its name.
+// `must_be_rows`: whatever the name says.
 Content content_of(std::string_view bytes, const std::string& name, bool must_be_rows, const Watch& watch);
 
 }  // namespace puna::train

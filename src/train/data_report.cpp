@@ -18,7 +18,8 @@ void DataReport::note(std::string_view what, const std::string& place) {
 std::vector<std::string> DataReport::sentences() const {
   std::vector<std::string> all;
   for (const Note& n : notes)
-    all.push_back(n.what + (n.rows == 1 ? " (" + n.first + ")" : " (" + std::to_string(n.rows) + " rows, the first in " + n.first + ")"));
+    all.push_back(n.what + (n.rows == 1 ? " (" + n.first + ")"
+                                        : " (" + std::to_string(n.rows) + " rows, the first in " + n.first + ")"));
   if (!unused_columns.empty()) {
     std::string names;
     for (const std::string& c : unused_columns) names += (names.empty() ? "" : ", ") + c;

@@ -1,4 +1,5 @@
-// data_row.h -- a row's columns, and which of them were used: what is left at the end is given to the chat template, found misspelt, or named in the report.
+// data_row.h -- a row's columns, and which of them were used: what is left at the end is given to the chat template,
+// found misspelt, or named in the report.
 #pragma once
 #include <string>
 #include <string_view>
@@ -23,9 +24,11 @@ class Row {
   // Error{bad_file} unless it is there and a text.
   std::string take_text(std::string_view column);
 
-  // "tools", "documents", "chat_template_kwargs" and what else the template reads: into chat.variables. "date": into chat.date.
+  // "tools", "documents", "chat_template_kwargs" and what else the template reads: into chat.variables. "date": into
+  // chat.date.
   void give_variables(Chat& chat, const ChatText& text);
-  // Error{bad_file} for a column that looks like one of `optional`, which this form of row could have; others are named in the report.
+  // Error{bad_file} for a column that looks like one of `optional`, which this form of row could have; others are named
+  // in the report.
   void finish(std::initializer_list<std::string_view> optional);
   // Error{bad_file}: this is none of the forms; says what it looks like.
   [[noreturn]] void refuse_form(const char* forms, bool pairs) const;

@@ -24,7 +24,8 @@ std::vector<PairLogProbs> sums(std::span<const Sequence> answers, std::span<cons
   std::vector<PairLogProbs> all(answers.size() / 2);
   size_t at = 0;
   for (size_t i = 0; i < answers.size(); ++i)
-    for (int64_t n = counted_tokens(answers[i]); n > 0; --n) (i % 2 == 0 ? all[i / 2].chosen : all[i / 2].rejected) -= nll[at++];
+    for (int64_t n = counted_tokens(answers[i]); n > 0; --n)
+      (i % 2 == 0 ? all[i / 2].chosen : all[i / 2].rejected) -= nll[at++];
   return all;
 }
 
@@ -32,13 +33,14 @@ double margin(const PairLogProbs& p) { return p.chosen - p.rejected; }
 
 }  // namespace
 
-std::vector<PairLogProbs> reference_log_probs(Pass& pass, std::span<const Preference> pairs, FunctionRef<bool()> should_stop) {
+std::vector<PairLogProbs> reference_log_probs(Pass& pass, std::span<const Preference> pairs,
+                                              FunctionRef<bool()> should_stop) {
   const std::vector<Sequence> answers = both_answers(pairs);
   return sums(answers, pass.losses(answers, 0, {nullptr, nullptr, should_stop}));
 }
 
-DpoResult dpo_losses(Pass& pass, std::span<const Preference> pairs, std::span<const PairLogProbs> reference, double beta, double scale,
-                     const Pass::Target& target) {
+DpoResult dpo_losses(Pass& pass, std::span<const Preference> pairs, std::span<const PairLogProbs> reference,
+                     double beta, double scale, const Pass::Target& target) {
   PUNA_REQUIRE(pairs.size() == reference.size(), "%zu pairs, but %zu references", pairs.size(), reference.size());
   PUNA_REQUIRE(beta > 0 && std::isfinite(beta), "beta is %g, expected above 0", beta);
   const std::vector<Sequence> answers = both_answers(pairs);

@@ -66,7 +66,8 @@ const char* kind_of(std::string_view json) {
   return json == "true" || json == "false" ? "true or false" : "a number";
 }
 
-void each_member(std::string_view object, const Watch& watch, FunctionRef<void(const std::string& key, std::string_view value)> visit) {
+void each_member(std::string_view object, const Watch& watch,
+                 FunctionRef<void(const std::string& key, std::string_view value)> visit) {
   for (size_t at = skip_space(object, 1, watch); object[at] != '}';) {
     const size_t key_end = end_of_value(object, at, watch);
     const std::string key = text_of(object.substr(at, key_end - at), watch);
@@ -88,10 +89,12 @@ void each_element(std::string_view array, const Watch& watch, FunctionRef<void(s
 }
 
 // Depth is bounded: rows are checked (json_rows.cpp).
-void each_text(std::string_view value, std::string_view key, const Watch& watch, FunctionRef<void(std::string_view key, const std::string& text)> visit) {
+void each_text(std::string_view value, std::string_view key, const Watch& watch,
+               FunctionRef<void(std::string_view key, const std::string& text)> visit) {
   if (is_string(value)) return visit(key, text_of(value, watch));
   if (is_array(value)) each_element(value, watch, [&](std::string_view v) { each_text(v, key, watch, visit); });
-  if (is_object(value)) each_member(value, watch, [&](const std::string& k, std::string_view v) { each_text(v, k, watch, visit); });
+  if (is_object(value))
+    each_member(value, watch, [&](const std::string& k, std::string_view v) { each_text(v, k, watch, visit); });
 }
 
 std::string_view member(std::string_view object, std::string_view key, const Watch& watch) {

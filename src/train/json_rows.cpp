@@ -21,7 +21,8 @@ struct Fault {
   std::string what;
 };
 
-// Checks a row's JSON without building it. Keys of one object are kept as hashes, eight bytes each; only where two agree are they compared as texts.
+// Checks a row's JSON without building it. Keys of one object are kept as hashes, eight bytes each; only where two
+// agree are they compared as texts.
 class Checker final : public nlohmann::json_sax<Json> {
  public:
   explicit Checker(bool compare_texts) : compare_texts_(compare_texts) {}
@@ -85,7 +86,8 @@ std::string hint(std::string_view row, size_t byte, std::string_view what) {
   const std::string_view around = row.substr(byte < 4 ? 0 : byte - 4, 8);
   if (rest.starts_with('\'')) return "; keys and texts stand in double quotes (this looks like Python's print)";
   for (const char* word : {"NaN", "Inf", "None", "True", "False"})
-    if (around.find(std::string_view(word, 2)) != around.npos && row.find(word) != row.npos) return std::string("; JSON has no ") + word + ", use null, true or false";
+    if (around.find(std::string_view(word, 2)) != around.npos && row.find(word) != row.npos)
+      return std::string("; JSON has no ") + word + ", use null, true or false";
   if (what.find("missing closing quote") != what.npos) return "; the text is not closed in its line";
   if (what.find("UTF-8") != what.npos) return "; the file is expected in UTF-8 (iconv converts)";
   return {};
@@ -102,7 +104,8 @@ class Rows {
       row(/*listed=*/false, visit);
       skip();
       if (at_ < text_.size() && text_[at_] == ',')
-        here().refuse("a comma behind an object: either one object a line, or all of them in a list [ ... ] with commas between");
+        here().refuse(
+            "a comma behind an object: either one object a line, or all of them in a list [ ... ] with commas between");
     }
   }
 
@@ -114,14 +117,16 @@ class Rows {
   }
   void skip() {
     at_ = skip_space(text_, at_, watch_);
-    if (text_.substr(at_).starts_with(kBom)) at_ = skip_space(text_, at_ + kBom.size(), watch_);  // files that were put together
+    if (text_.substr(at_).starts_with(kBom))
+      at_ = skip_space(text_, at_ + kBom.size(), watch_);  // files that were put together
   }
 
   void array(FunctionRef<void(const Place&, std::string_view)> visit) {
     const int64_t first = here().line;
     const auto expect_more = [&] {
       skip();
-      if (at_ == text_.size()) Place{file_, first}.refuse("the list that begins here is not closed: is the file cut off?");
+      if (at_ == text_.size())
+        Place{file_, first}.refuse("the list that begins here is not closed: is the file cut off?");
     };
     ++at_;
     bool first_one = true;
@@ -132,22 +137,28 @@ class Rows {
       row(/*listed=*/true, visit);
       expect_more();
       more = text_[at_] == ',';
-      if (more) ++at_;
-      else if (text_[at_] != ']') here().refuse("expected a comma or the end of the list that begins in line %lld", static_cast<long long>(first));
+      if (more)
+        ++at_;
+      else if (text_[at_] != ']')
+        here().refuse("expected a comma or the end of the list that begins in line %lld",
+                      static_cast<long long>(first));
     }
     ++at_;
     skip();
-    if (at_ < text_.size()) here().refuse("something follows the list that begins in line %lld", static_cast<long long>(first));
+    if (at_ < text_.size())
+      here().refuse("something follows the list that begins in line %lld", static_cast<long long>(first));
   }
 
   void row(bool listed, FunctionRef<void(const Place&, std::string_view)> visit) {
     const Place place = here();
     size_t end = end_of_value(text_, at_, watch_);
     const bool closed = text_[at_] == '{' || text_[at_] == '[';
-    if (!closed && !listed) end = std::min(text_.find('\n', at_), text_.size());  // words: all of them are wrong, not the second
+    if (!closed && !listed)
+      end = std::min(text_.find('\n', at_), text_.size());  // words: all of them are wrong, not the second
     const std::string_view value = text_.substr(at_, end - at_);
     check(place, value);
-    if (!is_object(value)) place.refuse("expected %s, not %s", listed ? "a list of objects" : "an object a line", kind_of(value));
+    if (!is_object(value))
+      place.refuse("expected %s, not %s", listed ? "a list of objects" : "an object a line", kind_of(value));
     visit(place, value);
     at_ = end;
   }
@@ -168,13 +179,16 @@ class Rows {
     const std::string_view before = value.substr(0, std::min(fault.byte, value.size()));
     const int64_t lines = std::count(before.begin(), before.end(), '\n');
     const size_t line_begin = before.rfind('\n');
-    const size_t in_line = line_begin != before.npos ? before.size() - line_begin : before.size() + 1 + column_of(value);
+    const size_t in_line =
+        line_begin != before.npos ? before.size() - line_begin : before.size() + 1 + column_of(value);
     std::string what = fault.what + hint(value, fault.byte, fault.what);
     if (lines > 0) what += "; the object that begins in line " + std::to_string(place.line) + " is not closed there";
-    fail(Status::bad_file, "%s, line %lld, column %zu: %s", file_.c_str(), static_cast<long long>(place.line + lines), in_line, what.c_str());
+    fail(Status::bad_file, "%s, line %lld, column %zu: %s", file_.c_str(), static_cast<long long>(place.line + lines),
+         in_line, what.c_str());
   }
   size_t column_of(std::string_view value) const {  // of a row's first byte, from 0
-    const size_t begin = size_t(value.data() - text_.data()), line = begin == 0 ? text_.npos : text_.rfind('\n', begin - 1);
+    const size_t begin = size_t(value.data() - text_.data()),
+                 line = begin == 0 ? text_.npos : text_.rfind('\n', begin - 1);
     return line == text_.npos ? begin : begin - line - 1;
   }
 
@@ -198,7 +212,8 @@ void Place::refuse(const char* format, ...) const {
   fail(Status::bad_file, "%s: %s", text().c_str(), what);
 }
 
-void each_row(std::string_view text, const std::string& file, const Watch& watch, FunctionRef<void(const Place&, std::string_view)> visit) {
+void each_row(std::string_view text, const std::string& file, const Watch& watch,
+              FunctionRef<void(const Place&, std::string_view)> visit) {
   Rows(text, file, watch).visit(visit);
 }
 

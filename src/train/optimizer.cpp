@@ -13,7 +13,8 @@ namespace {
 constexpr int64_t kOptimizerPiece = 1 << 14;  // values a tile
 
 struct AdamStep {
-  float keep, scale, b1, b2, rate, root_correction, epsilon;  // keep: 1 - lr decay; scale: of the gradient; rate: lr / (1 - b1^t)
+  float keep, scale, b1, b2, rate, root_correction,
+      epsilon;  // keep: 1 - lr decay; scale: of the gradient; rate: lr / (1 - b1^t)
   void run(float* p, float* m, float* v, const float* g, int64_t n) const noexcept {
     for (int64_t i = 0; i < n; ++i) {
       const float gi = g[i] * scale;
@@ -46,17 +47,21 @@ struct AdagradStep {
 };
 
 void check(const OptimizerOptions& o) {
-  PUNA_REQUIRE(o.learning_rate > 0 && o.learning_rate < 1e6, "learning_rate is %g, expected above 0 and below 1e6", o.learning_rate);
+  PUNA_REQUIRE(o.learning_rate > 0 && o.learning_rate < 1e6, "learning_rate is %g, expected above 0 and below 1e6",
+               o.learning_rate);
   PUNA_REQUIRE(o.beta1 >= 0 && o.beta1 < 1, "beta1 is %g, expected [0, 1)", o.beta1);
   PUNA_REQUIRE(o.beta2 >= 0 && o.beta2 < 1, "beta2 is %g, expected [0, 1)", o.beta2);
   PUNA_REQUIRE(o.epsilon > 0 && o.epsilon < 1, "epsilon is %g, expected (0, 1)", o.epsilon);
-  PUNA_REQUIRE(o.weight_decay >= 0 && o.weight_decay < 1e6, "weight_decay is %g, expected 0 or more and below 1e6", o.weight_decay);
-  PUNA_REQUIRE(o.clip_norm >= 0 && o.clip_norm < 1e30, "clip_norm is %g, expected 0 or more and below 1e30", o.clip_norm);
+  PUNA_REQUIRE(o.weight_decay >= 0 && o.weight_decay < 1e6, "weight_decay is %g, expected 0 or more and below 1e6",
+               o.weight_decay);
+  PUNA_REQUIRE(o.clip_norm >= 0 && o.clip_norm < 1e30, "clip_norm is %g, expected 0 or more and below 1e30",
+               o.clip_norm);
 }
 
 }  // namespace
 
-Optimizer::Optimizer(Parameters& parameters, const OptimizerOptions& options) : parameters_(parameters), options_(options) {
+Optimizer::Optimizer(Parameters& parameters, const OptimizerOptions& options)
+    : parameters_(parameters), options_(options) {
   check(options);
   for (const Parameter& p : parameters.list()) {
     const auto zeros = [&](const char* purpose) {
@@ -82,17 +87,21 @@ double Optimizer::step(double learning_rate_factor) {
   const double lr = o.learning_rate * learning_rate_factor, t = double(++steps_);
   const float scale = o.clip_norm > 0 ? float(std::min(1.0, o.clip_norm / (norm + 1e-6))) : 1.0f;
   const double correction1 = 1 - det::pow(o.beta1, t), correction2 = 1 - det::pow(o.beta2, t);
-  const AdamStep adam{float(1 - lr * o.weight_decay), scale, float(o.beta1), float(o.beta2), float(lr / correction1), float(std::sqrt(correction2)),
-                      float(o.epsilon)};
+  const AdamStep adam{
+      float(1 - lr * o.weight_decay), scale,           float(o.beta1), float(o.beta2), float(lr / correction1),
+      float(std::sqrt(correction2)),  float(o.epsilon)};
   const SgdStep sgd{float(lr), scale, float(o.beta1), float(o.weight_decay)};
   const AdagradStep adagrad{float(lr), scale, float(o.weight_decay), float(o.epsilon)};
   for (size_t i = 0; i < parameters_.list().size(); ++i) {
     const Parameter& p = parameters_.list()[i];
     parameters_.context().executor().run((p.count + kOptimizerPiece - 1) / kOptimizerPiece, [&](int64_t piece) {
       const int64_t at = piece * kOptimizerPiece, n = std::min(kOptimizerPiece, p.count - at);
-      if (o.kind == OptimizerKind::adamw) adam.run(p.values + at, moment(i) + at, second(i) + at, p.gradient + at, n);
-      else if (o.kind == OptimizerKind::adagrad) adagrad.run(p.values + at, moment(i) + at, p.gradient + at, n);
-      else sgd.run(p.values + at, moment(i) + at, p.gradient + at, n);
+      if (o.kind == OptimizerKind::adamw)
+        adam.run(p.values + at, moment(i) + at, second(i) + at, p.gradient + at, n);
+      else if (o.kind == OptimizerKind::adagrad)
+        adagrad.run(p.values + at, moment(i) + at, p.gradient + at, n);
+      else
+        sgd.run(p.values + at, moment(i) + at, p.gradient + at, n);
     });
   }
   return norm;

@@ -13,7 +13,8 @@ constexpr int64_t kParameterPiece = 1 << 16;  // values a tile
 
 template <class Visit>
 void for_pieces(const Context& context, int64_t count, Visit&& visit) {
-  context.executor().run((count + kParameterPiece - 1) / kParameterPiece, [&](int64_t i) { visit(i * kParameterPiece, std::min(count, (i + 1) * kParameterPiece)); });
+  context.executor().run((count + kParameterPiece - 1) / kParameterPiece,
+                         [&](int64_t i) { visit(i * kParameterPiece, std::min(count, (i + 1) * kParameterPiece)); });
 }
 
 }  // namespace
@@ -28,7 +29,8 @@ Parameter& Parameters::add(std::string name, int64_t count, std::shared_ptr<cons
 }
 
 Parameter& Parameters::track(std::string name, float* values, int64_t count) {
-  const auto gradient = std::make_shared<Buffer>(context_->allocate(size_t(count) * sizeof(float), "gradients of parameters"));
+  const auto gradient =
+      std::make_shared<Buffer>(context_->allocate(size_t(count) * sizeof(float), "gradients of parameters"));
   memset(gradient->data(), 0, gradient->size());
   buffers_.push_back(gradient);
   list_.push_back({std::move(name), values, reinterpret_cast<float*>(gradient->data()), count});
@@ -42,7 +44,8 @@ void Parameters::track(Adapter& adapter) {
 
 void Parameters::zero_gradients() noexcept {
   for (const Parameter& p : list_)
-    for_pieces(*context_, p.count, [&](int64_t begin, int64_t end) { memset(p.gradient + begin, 0, size_t(end - begin) * sizeof(float)); });
+    for_pieces(*context_, p.count,
+               [&](int64_t begin, int64_t end) { memset(p.gradient + begin, 0, size_t(end - begin) * sizeof(float)); });
 }
 
 double Parameters::gradient_square_sum() const {
@@ -78,9 +81,11 @@ Llama make_trainable(const Llama& base, Parameters& parameters) {
     for (size_t i = 0; i < t.pieces.size(); ++i) {
       Weight& w = *t.pieces[i].weight;
       const int64_t panels = (w.rows + kTileRows - 1) / kTileRows, panel_floats = w.cols * kTileRows;
-      float* const values = new_block(t.pieces.size() == 1 ? t.name : t.name + "." + std::to_string(i), panels * panel_floats);
+      float* const values =
+          new_block(t.pieces.size() == 1 ? t.name : t.name + "." + std::to_string(i), panels * panel_floats);
       parameters.context().executor().run(panels, [&](int64_t p) {
-        k.tile_f(values + p * panel_floats, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + p * w.panel_bytes, 0, w.cols);
+        k.tile_f(values + p * panel_floats, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + p * w.panel_bytes, 0,
+                 w.cols);
       });
       w.panels = reinterpret_cast<const std::byte*>(values);
       w.dtype = DType::f32;

@@ -21,13 +21,14 @@ struct Pass::Rows {
  private:
   void add(const Context& context, const LlamaConfig& config, DType kept, const Sequence& s, int32_t index) {
     const int64_t n = int64_t(s.tokens.size());
-    PUNA_REQUIRE(n >= 2 && n <= config.max_positions, "sequence %d has %lld tokens, expected 2 to %lld", index, static_cast<long long>(n),
-                 static_cast<long long>(config.max_positions));
-    PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "sequence %d has %zu marks for %lld tokens", index, s.counted.size(), static_cast<long long>(n));
+    PUNA_REQUIRE(n >= 2 && n <= config.max_positions, "sequence %d has %lld tokens, expected 2 to %lld", index,
+                 static_cast<long long>(n), static_cast<long long>(config.max_positions));
+    PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "sequence %d has %zu marks for %lld tokens", index,
+                 s.counted.size(), static_cast<long long>(n));
     for (int64_t t = 0; t < n; ++t) {
       const int32_t token = s.tokens[size_t(t)];
-      PUNA_REQUIRE(token >= 0 && token < config.vocab, "sequence %d: token %lld is %d, expected 0 to %lld", index, static_cast<long long>(t), token,
-                   static_cast<long long>(config.vocab - 1));
+      PUNA_REQUIRE(token >= 0 && token < config.vocab, "sequence %d: token %lld is %d, expected 0 to %lld", index,
+                   static_cast<long long>(t), token, static_cast<long long>(config.vocab - 1));
       if (t > 0 && s.counted[size_t(t)]) {
         batch.wanted.push_back(int64_t(batch.rows.size()) - 1);
         labels.push_back(token);
@@ -41,7 +42,8 @@ struct Pass::Rows {
 };
 
 template <class Rec>
-void Pass::compute(Rec& rec, const Rows& rows, std::vector<double>& nll, std::vector<float>& weights, Weigh weigh) const {
+void Pass::compute(Rec& rec, const Rows& rows, std::vector<double>& nll, std::vector<float>& weights,
+                   Weigh weigh) const {
   const View x = model_.hidden(rec, rows.batch);
   const Weight& head = model_.weights.lm_head;
   if constexpr (Rec::records) {
@@ -72,7 +74,8 @@ std::vector<double> Pass::run(std::span<const Sequence> sequences, float weight,
       Inference rec(context_.kernels(), context_.executor(), arena, cursor, options_.exact, target.should_stop);
       return with(rec);
     }
-    Tape rec(context_.kernels(), context_.executor(), arena, cursor, options_.exact, target.should_stop, *target.parameters);
+    Tape rec(context_.kernels(), context_.executor(), arena, cursor, options_.exact, target.should_stop,
+             *target.parameters);
     rec.checkpoint_layers(options_.checkpoint);
     return with(rec);
   });
@@ -84,6 +87,8 @@ std::vector<double> Pass::losses(std::span<const Sequence> sequences, float weig
   return run(sequences, weight, {}, target);
 }
 
-std::vector<double> Pass::losses(std::span<const Sequence> sequences, Weigh weigh, const Target& target) { return run(sequences, 0, weigh, target); }
+std::vector<double> Pass::losses(std::span<const Sequence> sequences, Weigh weigh, const Target& target) {
+  return run(sequences, 0, weigh, target);
+}
 
 }  // namespace puna::train

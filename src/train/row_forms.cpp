@@ -11,8 +11,12 @@ class ChatOf {
  public:
   ChatOf(Row& row, ChatText& text, Chat& chat) : row_(row), text_(text), chat_(chat), notes_(row.notes()) {}
 
-  void list(const char* column, bool learn) { read_messages(chat_, row_.take(column), column, learn, text_, row_.place(), notes_, row_.watch()); }
-  void message(std::string_view json, const std::string& name, bool learn) { read_message(chat_, json, name, learn, text_, row_.place(), notes_, row_.watch()); }
+  void list(const char* column, bool learn) {
+    read_messages(chat_, row_.take(column), column, learn, text_, row_.place(), notes_, row_.watch());
+  }
+  void message(std::string_view json, const std::string& name, bool learn) {
+    read_message(chat_, json, name, learn, text_, row_.place(), notes_, row_.watch());
+  }
 
   // LLaMA-Factory's column beside the messages.
   void system() {
@@ -48,15 +52,19 @@ class ChatOf {
 
 std::string alpaca_prompt(const std::string& instruction, const std::string& input) {
   if (input.empty())
-    return "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n" + instruction +
-           "\n\n### Response:\n";
-  return "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the "
-         "request.\n\n### Instruction:\n" + instruction + "\n\n### Input:\n" + input + "\n\n### Response:\n";
+    return "Below is an instruction that describes a task. Write a response that appropriately completes the "
+           "request.\n\n### Instruction:\n" +
+           instruction + "\n\n### Response:\n";
+  return "Below is an instruction that describes a task, paired with an input that provides further context. Write a "
+         "response that appropriately completes the "
+         "request.\n\n### Instruction:\n" +
+         instruction + "\n\n### Input:\n" + input + "\n\n### Response:\n";
 }
 
 // Everything in front of the answer.
 void alpaca(Row& row, ChatText& text, Example& e) {
-  const std::string instruction = row.take_text("instruction"), input = row.has("input") ? row.take_text("input") : std::string();
+  const std::string instruction = row.take_text("instruction"),
+                    input = row.has("input") ? row.take_text("input") : std::string();
   if (text.exists()) {
     e.kind = Example::Kind::chat;
     ChatOf chat(row, text, e.chat);
@@ -67,7 +75,8 @@ void alpaca(Row& row, ChatText& text, Example& e) {
     return;
   }
   for (const char* column : {"system", "history"})
-    if (row.has(column) && row.take(column) != "\"\"" && row.take(column) != "[]") row.place().refuse("'%s' needs a model with a chat template", column);
+    if (row.has(column) && row.take(column) != "\"\"" && row.take(column) != "[]")
+      row.place().refuse("'%s' needs a model with a chat template", column);
   e.kind = Example::Kind::answer;
   e.own_prompt = true;
   e.text = alpaca_prompt(instruction, input);
@@ -75,8 +84,10 @@ void alpaca(Row& row, ChatText& text, Example& e) {
 }
 
 void alpaca_answer(Example& e, const std::string& answer) {
-  if (e.kind == Example::Kind::chat) e.chat.say("assistant", answer, true);
-  else e.answer = answer;
+  if (e.kind == Example::Kind::chat)
+    e.chat.say("assistant", answer, true);
+  else
+    e.answer = answer;
 }
 
 // ---- prompts and completions
@@ -90,9 +101,12 @@ void refuse_prefix(const Row& row, const Chat& chat, const char* column) {
 void answer(Row& row, const char* column, ChatText& text, Example& e) {
   ChatOf chat(row, text, e.chat);
   const std::string_view value = row.take(column);
-  if (is_array(value)) chat.list(column, true);
-  else if (is_object(value)) chat.message(value, "'" + std::string(column) + "'", true);
-  else e.chat.say("assistant", row.take_text(column), true);
+  if (is_array(value))
+    chat.list(column, true);
+  else if (is_object(value))
+    chat.message(value, "'" + std::string(column) + "'", true);
+  else
+    e.chat.say("assistant", row.take_text(column), true);
 }
 
 void prompt_and_completion(Row& row, ChatText& text, Example& e) {
@@ -104,7 +118,9 @@ void prompt_and_completion(Row& row, ChatText& text, Example& e) {
     answer(row, "completion", text, e);
     return;
   }
-  if (is_array(completion)) row.place().refuse("'completion' is a list of messages, but 'prompt' is %s: expected both lists or both texts", kind_of(prompt));
+  if (is_array(completion))
+    row.place().refuse("'completion' is a list of messages, but 'prompt' is %s: expected both lists or both texts",
+                       kind_of(prompt));
   e.kind = Example::Kind::answer;
   e.text = row.take_text("prompt");
   e.answer = row.take_text("completion");
@@ -135,16 +151,19 @@ std::string role_of(std::string_view message, const Watch& watch) {
 // Two lists that begin with the same messages: those are the prompt.
 void implicit_chat(Row& row, const char* side, ChatText& text, Example& e) {
   const Watch& watch = row.watch();
-  const std::vector<std::string_view> chosen = elements(row.take("chosen"), watch), rejected = elements(row.take("rejected"), watch);
+  const std::vector<std::string_view> chosen = elements(row.take("chosen"), watch),
+                                      rejected = elements(row.take("rejected"), watch);
   size_t shared = 0;
-  while (shared < chosen.size() && shared < rejected.size() && same_message(chosen[shared], rejected[shared], watch)) ++shared;
+  while (shared < chosen.size() && shared < rejected.size() && same_message(chosen[shared], rejected[shared], watch))
+    ++shared;
   if (shared == chosen.size() && shared == rejected.size()) row.place().refuse("'chosen' and 'rejected' are the same");
   if (shared == 0) row.place().refuse("'chosen' and 'rejected' have no message in common that could be their prompt");
   const std::vector<std::string_view>& own = *side == 'c' ? chosen : rejected;
   if (shared == own.size()) row.place().refuse("'%s' has no answer behind what both lists begin with", side);
   e.kind = Example::Kind::chat;
   ChatOf chat(row, text, e.chat);
-  for (size_t i = 0; i < own.size(); ++i) chat.message(own[i], "'" + std::string(side) + "', message " + std::to_string(i + 1), i >= shared);
+  for (size_t i = 0; i < own.size(); ++i)
+    chat.message(own[i], "'" + std::string(side) + "', message " + std::to_string(i + 1), i >= shared);
 }
 
 // UltraFeedback and its kin say the prompt as a text, and again in both lists.
@@ -154,7 +173,8 @@ void require_prompt_inside(Row& row, const std::string& prompt) {
     each_text(m, "", row.watch(), [&](std::string_view, const std::string& said) { found |= said == prompt; });
     if (found) return;
   }
-  row.place().refuse("'chosen' begins with a message that is not the assistant's, but 'prompt' is in none of its messages");
+  row.place().refuse(
+      "'chosen' begins with a message that is not the assistant's, but 'prompt' is in none of its messages");
 }
 
 // Two texts: what they begin with in common, back to a space, as TRL takes it.
@@ -166,7 +186,8 @@ void implicit_text(Row& row, const char* side, Example& e) {
   const auto inside = [&](const std::string& s, size_t at) { return at < s.size() && (s[at] & 0xC0) == 0x80; };
   while (shared > 0 && (inside(chosen, shared) || inside(rejected, shared))) --shared;
   if (shared > 0 && chosen[shared - 1] == ' ') --shared;
-  if (shared == 0) row.place().refuse("'chosen' and 'rejected' do not begin alike, so that they have no prompt: give 'prompt'");
+  if (shared == 0)
+    row.place().refuse("'chosen' and 'rejected' do not begin alike, so that they have no prompt: give 'prompt'");
   e.kind = Example::Kind::answer;
   e.text = chosen.substr(0, shared);
   e.answer = (*side == 'c' ? chosen : rejected).substr(shared);
@@ -209,12 +230,14 @@ Example read_example(Row& row, ChatText& text) {
 
 Example read_side(Row& row, const char* side, ChatText& text) {
   row.refuse_marks();
-  if (row.has("preferred_output")) row.place().refuse("this looks like OpenAI's preferences: write 'prompt', 'chosen' and 'rejected'");
+  if (row.has("preferred_output"))
+    row.place().refuse("this looks like OpenAI's preferences: write 'prompt', 'chosen' and 'rejected'");
   if (!row.has("chosen") || !row.has("rejected")) row.refuse_form(kPairForms, true);
   Example e;
   ChatOf chat(row, text, e.chat);
   const std::string_view prompt = row.take("prompt"), chosen = row.take("chosen"), rejected = row.take("rejected");
-  if (is_array(chosen) != is_array(rejected)) row.place().refuse("'chosen' is %s, but 'rejected' is %s", kind_of(chosen), kind_of(rejected));
+  if (is_array(chosen) != is_array(rejected))
+    row.place().refuse("'chosen' is %s, but 'rejected' is %s", kind_of(chosen), kind_of(rejected));
   if (is_array(prompt)) {
     e.kind = Example::Kind::chat;
     chat.list("prompt", false);
@@ -248,7 +271,9 @@ Example read_side(Row& row, const char* side, ChatText& text) {
   } else if (is_array(chosen)) {
     implicit_chat(row, side, text, e);
   } else {
-    if (row.has("question") || row.has("query")) row.place().refuse("'%s' looks like the prompt: name the column 'prompt'", row.has("question") ? "question" : "query");
+    if (row.has("question") || row.has("query"))
+      row.place().refuse("'%s' looks like the prompt: name the column 'prompt'",
+                         row.has("question") ? "question" : "query");
     implicit_text(row, side, e);
   }
   if (e.kind == Example::Kind::chat) row.give_variables(e.chat, text);

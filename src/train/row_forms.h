@@ -1,4 +1,5 @@
-// row_forms.h -- the forms of people's rows (kDataForms, kPairForms) to what is learned: a text, a prompt and its answer, or a chat.
+// row_forms.h -- the forms of people's rows (kDataForms, kPairForms) to what is learned: a text, a prompt and its
+// answer, or a chat.
 #pragma once
 #include "train/data_row.h"
 
@@ -7,9 +8,9 @@ namespace puna::train {
 struct Example {
   enum class Kind { text, answer, chat };
   Kind kind = Kind::text;
-  std::string text;            // or the prompt
+  std::string text;  // or the prompt
   std::string answer;
-  bool own_prompt = false;     // the prompt was written here around what the row says: nothing in it is a special token
+  bool own_prompt = false;  // the prompt was written here around what the row says: nothing in it is a special token
   Chat chat;
 };
 

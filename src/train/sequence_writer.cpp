@@ -31,9 +31,14 @@ std::string_view special_in(std::string_view text, const Tokenizer& tokenizer, c
 }  // namespace
 
 SequenceWriter::SequenceWriter(const TextCodec& codec, const DataOptions& options, DataReport* report)
-    : codec_(codec), options_(options), report_(report), watch_(codec.watch ? *codec.watch : nobody_), chat_text_(codec, options) {
+    : codec_(codec),
+      options_(options),
+      report_(report),
+      watch_(codec.watch ? *codec.watch : nobody_),
+      chat_text_(codec, options) {
   PUNA_REQUIRE(codec.tokenizer != nullptr, "training texts need a tokenizer");
-  PUNA_REQUIRE(options.max_tokens >= 2, "max_tokens is %lld, expected at least 2", static_cast<long long>(options.max_tokens));
+  PUNA_REQUIRE(options.max_tokens >= 2, "max_tokens is %lld, expected at least 2",
+               static_cast<long long>(options.max_tokens));
 }
 
 void SequenceWriter::start(Sequence& s) const {
@@ -49,12 +54,16 @@ void SequenceWriter::end(Sequence& s) const {
 void SequenceWriter::put(Sequence& s, std::string_view text, bool special, bool counted) const {
   std::vector<int32_t> ids = codec_.tokenizer->encode(text, special || options_.parse_content, watch_);
   const int32_t bos = codec_.tokenizer->specials().bos;
-  if (s.tokens.size() == 1 && !ids.empty() && ids[0] == bos && s.tokens[0] == bos) ids.erase(ids.begin());  // the text brings its own
+  if (s.tokens.size() == 1 && !ids.empty() && ids[0] == bos && s.tokens[0] == bos)
+    ids.erase(ids.begin());  // the text brings its own
   append(s, ids, counted);
 }
 
 void SequenceWriter::put(Sequence& s, const RenderedChat& chat, bool counted) const {
-  append(s, options_.parse_content ? codec_.tokenizer->encode(chat.text, true, watch_) : codec_.tokenizer->encode_chat(chat, watch_), counted);
+  append(s,
+         options_.parse_content ? codec_.tokenizer->encode(chat.text, true, watch_)
+                                : codec_.tokenizer->encode_chat(chat, watch_),
+         counted);
 }
 
 void SequenceWriter::text(std::vector<Sequence>& to, std::string_view text, const std::string& place) {
@@ -90,10 +99,13 @@ Sequence SequenceWriter::answer(const Place& place, const Example& e) {
 
 // The text is the chat's, and nothing is put in front of it: so the model is asked, here and elsewhere.
 Sequence SequenceWriter::chat(const Place& place, const Chat& chat) {
-  const auto is_last = std::find_if(chat.messages.rbegin(), chat.messages.rend(), [](const Message& m) { return m.learn; });
+  const auto is_last =
+      std::find_if(chat.messages.rbegin(), chat.messages.rend(), [](const Message& m) { return m.learn; });
   if (is_last == chat.messages.rend()) {
-    const bool answers = std::any_of(chat.messages.begin(), chat.messages.end(), [](const Message& m) { return m.answers; });
-    place.refuse(answers ? "nothing is to be learned: every message of the assistant's has weight 0" : "no message is the assistant's: there is nothing to learn");
+    const bool answers =
+        std::any_of(chat.messages.begin(), chat.messages.end(), [](const Message& m) { return m.answers; });
+    place.refuse(answers ? "nothing is to be learned: every message of the assistant's has weight 0"
+                         : "no message is the assistant's: there is nothing to learn");
   }
   if (!chat.messages.back().answers) tell("messages behind the last answer are not used", place.text());
   Sequence s;
@@ -106,7 +118,8 @@ Sequence SequenceWriter::chat(const Place& place, const Chat& chat) {
       return s;
     }
     const std::string variables = chat.json(i + 1, false);
-    const RenderedChat before = chat_text_.render(place, chat.json(i, true), chat.date), after = chat_text_.render(place, variables, chat.date);
+    const RenderedChat before = chat_text_.render(place, chat.json(i, true), chat.date),
+                       after = chat_text_.render(place, variables, chat.date);
     if (!before.text.starts_with(done.text) || !after.text.starts_with(before.text))
       place.refuse("the chat template changes what it had said before an answer; use prompt and completion");
     put(s, part_of(before, done.text.size(), before.text.size()), false);
@@ -116,19 +129,21 @@ Sequence SequenceWriter::chat(const Place& place, const Chat& chat) {
     if (int64_t(s.tokens.size()) > options_.max_tokens) return s;
   }
   if (!options_.parse_content)
-    for (const TextSpan& span : done.content) tell_specials(place.text(), std::string_view(done.text).substr(span.begin, span.end - span.begin));
+    for (const TextSpan& span : done.content)
+      tell_specials(place.text(), std::string_view(done.text).substr(span.begin, span.end - span.begin));
   return s;
 }
 
-// Too long whatever its text: a token covers so many bytes at most. (JSON may be longer than what it says, so there is room.) A chat of a hundred megabytes is
-// left out without being written several times.
+// Too long whatever its text: a token covers so many bytes at most. (JSON may be longer than what it says, so there is
+// room.) A chat of a hundred megabytes is left out without being written several times.
 bool SequenceWriter::is_hopeless(const Chat& chat, size_t count) {
   constexpr size_t kRoom = 64;
   size_t bytes = 0;
   for (size_t i = 0; i < count; ++i) bytes += chat.messages[i].json.size();
   if (bytes / kRoom < size_t(options_.max_tokens)) return false;
   if (longest_token_ == 0)
-    for (int32_t id = 0; id < codec_.tokenizer->size(); ++id) longest_token_ = std::max(longest_token_, codec_.tokenizer->bytes(id).size());
+    for (int32_t id = 0; id < codec_.tokenizer->size(); ++id)
+      longest_token_ = std::max(longest_token_, codec_.tokenizer->bytes(id).size());
   return bytes / kRoom / std::max<size_t>(longest_token_, 1) > size_t(options_.max_tokens);
 }
 
@@ -146,7 +161,8 @@ void SequenceWriter::keep(const Sequence& s) {
   report_->counted += counted_tokens(s);
 }
 
-void SequenceWriter::tell_dropped(const Place& place, const Chat& chat, const std::string& variables, const RenderedChat& text) const {
+void SequenceWriter::tell_dropped(const Place& place, const Chat& chat, const std::string& variables,
+                                  const RenderedChat& text) const {
   if (!report_) return;
   for (const std::string& field : dropped_fields(variables, text, watch_)) {
     std::string what = field;
@@ -155,7 +171,8 @@ void SequenceWriter::tell_dropped(const Place& place, const Chat& chat, const st
       const size_t index = size_t(std::stoull(field.substr(9)));
       const std::string key = field.substr(field.find("].") + 2);
       const std::string_view role = member(chat.messages[index].json, "role", watch_);
-      what = key == "content" ? "messages of the role " + (is_string(role) ? text_of(role, watch_) : std::string("?")) : "'" + key + "' of messages";
+      what = key == "content" ? "messages of the role " + (is_string(role) ? text_of(role, watch_) : std::string("?"))
+                              : "'" + key + "' of messages";
     }
     tell("the chat template does not write " + what, place.text());
   }
@@ -164,7 +181,10 @@ void SequenceWriter::tell_dropped(const Place& place, const Chat& chat, const st
 void SequenceWriter::tell_specials(const std::string& place, std::string_view text) const {
   if (!report_ || options_.parse_content) return;
   const std::string_view name = special_in(text, *codec_.tokenizer, watch_);
-  if (!name.empty()) tell("texts name special tokens such as " + std::string(name) + ": they are learned as plain text (--parse-content, parse_content: as tokens)", place);
+  if (!name.empty())
+    tell("texts name special tokens such as " + std::string(name) +
+             ": they are learned as plain text (--parse-content, parse_content: as tokens)",
+         place);
 }
 
 }  // namespace puna::train

@@ -12,7 +12,8 @@ namespace {
 
 // Each tensor of a run: visit(name, values, count).
 template <class Visit>
-void each_tensor(const Parameters& parameters, const Optimizer& optimizer, const std::vector<StateBlock>& more, Visit&& visit) {
+void each_tensor(const Parameters& parameters, const Optimizer& optimizer, const std::vector<StateBlock>& more,
+                 Visit&& visit) {
   for (size_t i = 0; i < parameters.list().size(); ++i) {
     const Parameter& p = parameters.list()[i];
     visit("value." + p.name, p.values, p.count);
@@ -72,8 +73,9 @@ std::string differences(const std::string& there, const std::string& here) {
 
 }  // namespace
 
-void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers, const std::string& run,
-                 const Parameters& parameters, const Optimizer& optimizer, const std::vector<StateBlock>& more) {
+void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers,
+                 const std::string& run, const Parameters& parameters, const Optimizer& optimizer,
+                 const std::vector<StateBlock>& more) {
   std::map<std::string, std::string> metadata{{"puna", kind}, {"run", run}};
   for (const auto& [key, number] : numbers) metadata[key] = std::to_string(number);
   std::vector<OutputTensor> tensors;
@@ -86,17 +88,21 @@ void write_state(const std::string& path, const char* kind, const std::map<std::
 StateFile::StateFile(const Context& context, const std::string& path, const char* kind, const std::string& run)
     : path_(path), file_(read_safetensors(context, open_path_source(path))) {
   const auto& m = file_.metadata;
-  if (!m.count("puna") || m.at("puna") != kind) fail(Status::bad_file, "%s is no %.*s of this version", path.c_str(), int(strcspn(kind, "0123456789")) - 1, kind);
+  if (!m.count("puna") || m.at("puna") != kind)
+    fail(Status::bad_file, "%s is no %.*s of this version", path.c_str(), int(strcspn(kind, "0123456789")) - 1, kind);
   if (!m.count("run") || m.at("run") != run)
-    fail(Status::invalid_argument, "%s is a checkpoint of another run%s", path.c_str(), differences(m.count("run") ? m.at("run") : "", run).c_str());
+    fail(Status::invalid_argument, "%s is a checkpoint of another run%s", path.c_str(),
+         differences(m.count("run") ? m.at("run") : "", run).c_str());
 }
 
 int64_t StateFile::number(const char* key, int64_t most) const {
   const auto found = file_.metadata.find(key);
   long long value = -1;
   char rest = 0;
-  if (found == file_.metadata.end() || std::sscanf(found->second.c_str(), "%17lld%c", &value, &rest) != 1 || value < 0 || value > most)
-    fail(Status::bad_file, "%s: '%s' is missing or no number from 0 to %lld", path_.c_str(), key, static_cast<long long>(most));
+  if (found == file_.metadata.end() || std::sscanf(found->second.c_str(), "%17lld%c", &value, &rest) != 1 ||
+      value < 0 || value > most)
+    fail(Status::bad_file, "%s: '%s' is missing or no number from 0 to %lld", path_.c_str(), key,
+         static_cast<long long>(most));
   return value;
 }
 
@@ -105,13 +111,16 @@ void StateFile::restore(Parameters& parameters, Optimizer& optimizer, const std:
   each_tensor(parameters, optimizer, more, [&](const std::string& name, float*, int64_t count) {
     const TensorEntry* t = file_.tensors.find(name);
     if (!t || t->dtype != DType::f32 || !(t->shape == Shape{count}))
-      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 [%lld]", path_.c_str(), name.c_str(), static_cast<long long>(count));
+      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 [%lld]", path_.c_str(), name.c_str(),
+           static_cast<long long>(count));
     ++tensors;
   });
-  if (tensors != file_.tensors.size()) fail(Status::bad_file, "%s has %zu tensors, expected %zu", path_.c_str(), file_.tensors.size(), tensors);
-  each_tensor(parameters, optimizer, more, [&](const std::string& name, float* values, int64_t count) {  // nothing can fail from here on
-    memcpy(values, file_.tensors.find(name)->data, size_t(count) * sizeof(float));
-  });
+  if (tensors != file_.tensors.size())
+    fail(Status::bad_file, "%s has %zu tensors, expected %zu", path_.c_str(), file_.tensors.size(), tensors);
+  each_tensor(parameters, optimizer, more,
+              [&](const std::string& name, float* values, int64_t count) {  // nothing can fail from here on
+                memcpy(values, file_.tensors.find(name)->data, size_t(count) * sizeof(float));
+              });
 }
 
 }  // namespace puna::train

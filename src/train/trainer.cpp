@@ -15,20 +15,28 @@ namespace puna::train {
 namespace {
 
 void require_marks(const Sequence& s, const char* what, size_t number) {
-  PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "%s %zu has %zu marks for %zu tokens", what, number, s.counted.size(), s.tokens.size());
+  PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "%s %zu has %zu marks for %zu tokens", what, number,
+               s.counted.size(), s.tokens.size());
 }
 
 }  // namespace
 
 Trainer::Trainer(Parameters& parameters, const Llama& model, const Adapter* adapter, const TrainerOptions& options)
-    : parameters_(parameters), model_(model), adapter_(adapter ? &adapter->loras() : nullptr), options_(options), optimizer_(parameters, options.optimizer),
+    : parameters_(parameters),
+      model_(model),
+      adapter_(adapter ? &adapter->loras() : nullptr),
+      options_(options),
+      optimizer_(parameters, options.optimizer),
       pass_(parameters.context(), model, options.pass) {
   PUNA_REQUIRE(!parameters.list().empty(), "there are no parameters to train");
   PUNA_REQUIRE(options.steps >= 0 && options.epochs >= 1, "steps is %lld and epochs %lld, expected at least 0 and 1",
                static_cast<long long>(options.steps), static_cast<long long>(options.epochs));
-  PUNA_REQUIRE(options.tokens_per_step >= 1 && options.tokens_per_pass >= 1, "tokens_per_step and tokens_per_pass are expected to be at least 1");
-  PUNA_REQUIRE(options.schedule.floor >= 0 && options.schedule.floor <= 1, "the learning rate's floor is %g, expected 0 to 1", options.schedule.floor);
-  PUNA_REQUIRE(options.schedule.warmup >= 0 && options.schedule.total >= 0, "warmup is %lld and the schedule's total %lld, expected at least 0",
+  PUNA_REQUIRE(options.tokens_per_step >= 1 && options.tokens_per_pass >= 1,
+               "tokens_per_step and tokens_per_pass are expected to be at least 1");
+  PUNA_REQUIRE(options.schedule.floor >= 0 && options.schedule.floor <= 1,
+               "the learning rate's floor is %g, expected 0 to 1", options.schedule.floor);
+  PUNA_REQUIRE(options.schedule.warmup >= 0 && options.schedule.total >= 0,
+               "warmup is %lld and the schedule's total %lld, expected at least 0",
                static_cast<long long>(options.schedule.warmup), static_cast<long long>(options.schedule.total));
 }
 
@@ -46,7 +54,9 @@ void Trainer::learn(std::vector<Sequence> sequences) {
 void Trainer::learn(std::vector<Preference> pairs, FunctionRef<bool()> should_stop) {
   PUNA_REQUIRE(adapter_ != nullptr, "preference pairs need an adapter: the model without it is the reference");
   int64_t tokens = 0;
-  const auto size_of = [&](size_t i) { return int64_t(pairs[i].chosen.tokens.size() + pairs[i].rejected.tokens.size()); };
+  const auto size_of = [&](size_t i) {
+    return int64_t(pairs[i].chosen.tokens.size() + pairs[i].rejected.tokens.size());
+  };
   for (size_t i = 0; i < pairs.size(); ++i) {
     require_marks(pairs[i].chosen, "the chosen answer of pair", i);
     require_marks(pairs[i].rejected, "the rejected answer of pair", i);
@@ -63,7 +73,8 @@ void Trainer::learn(std::vector<Preference> pairs, FunctionRef<bool()> should_st
 int64_t Trainer::steps_for(int64_t examples, int64_t tokens) const {
   PUNA_REQUIRE(examples > 0, "there is nothing to learn from: no sequence has a token that counts");
   if (options_.steps != 0) return options_.steps;
-  const uint64_t all = (Size::from_signed(options_.epochs) * Size::from_signed(tokens)).take(INT64_MAX, "tokens of %lld epochs", static_cast<long long>(options_.epochs));
+  const uint64_t all = (Size::from_signed(options_.epochs) * Size::from_signed(tokens))
+                           .take(INT64_MAX, "tokens of %lld epochs", static_cast<long long>(options_.epochs));
   return std::max<int64_t>(1, int64_t(all) / options_.tokens_per_step);
 }
 
@@ -78,7 +89,8 @@ void Trainer::begin(int64_t examples, int64_t steps) {
 }
 
 void Trainer::join(Peers peers) {
-  PUNA_REQUIRE(peers.count >= 1 && peers.rank >= 0 && peers.rank < peers.count, "rank %d of %d processes", peers.rank, peers.count);
+  PUNA_REQUIRE(peers.count >= 1 && peers.rank >= 0 && peers.rank < peers.count, "rank %d of %d processes", peers.rank,
+               peers.count);
   PUNA_REQUIRE(peers.count == 1 || peers.all_reduce, "several processes need an all_reduce");
   peers_ = std::move(peers);
 }
@@ -97,7 +109,8 @@ std::vector<int64_t> Trainer::draw() {
     }
     drawn.push_back(order_[size_t(position_++)]);
     const int64_t n = tokens_of(drawn.back());
-    if (!drawn.empty() && tokens > 0 && tokens + n > options_.tokens_per_step && int64_t(drawn.size()) > peers_.count) {  // for the next step
+    if (!drawn.empty() && tokens > 0 && tokens + n > options_.tokens_per_step &&
+        int64_t(drawn.size()) > peers_.count) {  // for the next step
       drawn.pop_back();
       --position_;
       break;
@@ -126,23 +139,25 @@ double Trainer::learn_from(std::span<const int64_t> drawn, StepReport& report, F
   }
   double loss = 0;
   const Pass::Target target{&parameters_.gradients(), adapter_, should_stop};
-  in_groups(own.size(), options_.tokens_per_pass, [&](size_t i) { return tokens_of(own[i]); }, [&](size_t first, size_t last) {
-    if (pairs_.empty()) {
-      std::vector<Sequence> part;
-      for (size_t i = first; i < last; ++i) part.push_back(sequences_[size_t(own[i])]);
-      for (const double nll : pass_.losses(part, 1.0f / float(units), target)) loss += nll / double(units);
-      return;
-    }
-    std::vector<Preference> part;
-    std::vector<PairLogProbs> reference;
-    for (size_t i = first; i < last; ++i) {
-      part.push_back(pairs_[size_t(own[i])]);
-      reference.push_back(reference_[size_t(own[i])]);
-    }
-    const DpoResult r = dpo_losses(pass_, part, reference, options_.dpo_beta, 1.0 / double(units), target);
-    loss += r.loss_sum / double(units);
-    report.preferred += double(r.preferred) / double(units);
-  });
+  in_groups(
+      own.size(), options_.tokens_per_pass, [&](size_t i) { return tokens_of(own[i]); },
+      [&](size_t first, size_t last) {
+        if (pairs_.empty()) {
+          std::vector<Sequence> part;
+          for (size_t i = first; i < last; ++i) part.push_back(sequences_[size_t(own[i])]);
+          for (const double nll : pass_.losses(part, 1.0f / float(units), target)) loss += nll / double(units);
+          return;
+        }
+        std::vector<Preference> part;
+        std::vector<PairLogProbs> reference;
+        for (size_t i = first; i < last; ++i) {
+          part.push_back(pairs_[size_t(own[i])]);
+          reference.push_back(reference_[size_t(own[i])]);
+        }
+        const DpoResult r = dpo_losses(pass_, part, reference, options_.dpo_beta, 1.0 / double(units), target);
+        loss += r.loss_sum / double(units);
+        report.preferred += double(r.preferred) / double(units);
+      });
   return loss;
 }
 

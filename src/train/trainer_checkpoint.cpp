@@ -22,7 +22,8 @@ uint64_t model_hash(const Llama& model, const Parameters& parameters) {
   const LlamaConfig& c = model.config;
   for (const int64_t n : {c.layers, c.hidden, c.heads, c.kv_heads, c.head_dim, c.ffn, c.vocab}) hash.add_value(n);
   const auto add = [&](const Weight& w) {
-    if (w.panels && !parameters.gradients().count(w.panels)) hash.add(w.panels, size_t(std::min(kBytes, w.panel_bytes)));
+    if (w.panels && !parameters.gradients().count(w.panels))
+      hash.add(w.panels, size_t(std::min(kBytes, w.panel_bytes)));
   };
   add(model.weights.embedding);
   for (const LlamaLayer& L : model.weights.layers)
@@ -32,8 +33,9 @@ uint64_t model_hash(const Llama& model, const Parameters& parameters) {
 
 }  // namespace
 
-// What the same bits depend on besides the parameters: data and options, in words ("name: value; "). Threads, the pass's size in memory and
-// checkpointing of layers are not among them; how many steps there are in all may change (resume).
+// What the same bits depend on besides the parameters: data and options, in words ("name: value; "). Threads, the
+// pass's size in memory and checkpointing of layers are not among them; how many steps there are in all may change
+// (resume).
 std::string Trainer::fingerprint() const {
   Hash hash;
   const auto add = [&](const Sequence& s) {
@@ -55,30 +57,42 @@ std::string Trainer::fingerprint() const {
   constexpr const char* kSchedules[] = {"constant", "linear", "cosine"};
   char text[1024];
   snprintf(text, sizeof text,
-           "data: %016llx; model: %016llx; seed: %llu; tokens of a step: %lld; tokens of a pass: %lld; optimizer: %s; learning rate: %.17g; beta1: %.17g; beta2: %.17g; "
-           "epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g; schedule: %s; warm-up steps: %lld; floor of the learning rate: %.17g; "
+           "data: %016llx; model: %016llx; seed: %llu; tokens of a step: %lld; tokens of a pass: %lld; optimizer: %s; "
+           "learning rate: %.17g; beta1: %.17g; beta2: %.17g; "
+           "epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g; schedule: %s; warm-up steps: %lld; "
+           "floor of the learning rate: %.17g; "
            "end of the schedule: %lld; beta of preferences: %.17g; scale of the adapter: %.9g; activations: %s",
-           static_cast<unsigned long long>(hash.value()), static_cast<unsigned long long>(model_hash(model_, parameters_)),
-           static_cast<unsigned long long>(options_.seed), static_cast<long long>(options_.tokens_per_step), static_cast<long long>(options_.tokens_per_pass),
-           kOptimizers[int(o.kind)], o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm, kSchedules[int(s.kind)],
-           static_cast<long long>(s.warmup), s.floor, static_cast<long long>(s.total), pairs_.empty() ? 0.0 : options_.dpo_beta, scale,
+           static_cast<unsigned long long>(hash.value()),
+           static_cast<unsigned long long>(model_hash(model_, parameters_)),
+           static_cast<unsigned long long>(options_.seed), static_cast<long long>(options_.tokens_per_step),
+           static_cast<long long>(options_.tokens_per_pass), kOptimizers[int(o.kind)], o.learning_rate, o.beta1,
+           o.beta2, o.epsilon, o.weight_decay, o.clip_norm, kSchedules[int(s.kind)], static_cast<long long>(s.warmup),
+           s.floor, static_cast<long long>(s.total), pairs_.empty() ? 0.0 : options_.dpo_beta, scale,
            options_.pass.exact ? "exact" : "rounded");
   return text;
 }
 
 void Trainer::save(const std::string& path) const {
-  write_state(path, kKind, {{"step", step_}, {"steps", total_steps_}, {"optimizer_steps", optimizer_.steps()}, {"epoch", epoch_}, {"position", position_}},
+  write_state(path, kKind,
+              {{"step", step_},
+               {"steps", total_steps_},
+               {"optimizer_steps", optimizer_.steps()},
+               {"epoch", epoch_},
+               {"position", position_}},
               fingerprint(), parameters_, optimizer_);
 }
 
 int64_t Trainer::resume(const std::string& path) {
   if (order_.empty()) fail(Status::wrong_state, "resume after learn(): the checkpoint says where in the data it was");
   const StateFile file(parameters_.context(), path, kKind, fingerprint());
-  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step), epoch = file.number("epoch"), position = file.number("position");
-  if (position > int64_t(order_.size())) fail(Status::bad_file, "%s: position %lld of %zu examples", path.c_str(), static_cast<long long>(position), order_.size());
+  const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step),
+                epoch = file.number("epoch"), position = file.number("position");
+  if (position > int64_t(order_.size()))
+    fail(Status::bad_file, "%s: position %lld of %zu examples", path.c_str(), static_cast<long long>(position),
+         order_.size());
   const int64_t planned = file.number("steps");
-  PUNA_REQUIRE(step <= total_steps_, "%s has taken %lld steps already, more than the %lld asked for", path.c_str(), static_cast<long long>(step),
-               static_cast<long long>(total_steps_));
+  PUNA_REQUIRE(step <= total_steps_, "%s has taken %lld steps already, more than the %lld asked for", path.c_str(),
+               static_cast<long long>(step), static_cast<long long>(total_steps_));
   file.restore(parameters_, optimizer_);
   step_ = step;
   optimizer_.set_steps(optimizer_steps);

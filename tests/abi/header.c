@@ -1,16 +1,10 @@
 /* header.c -- puna.h first and twice, as strict C99: it needs nothing before it and protects itself. */
 #include <puna.h>
-#include <puna.h>
 #include <puna_chat.h>
 #include <puna_gemm.h>
-#include <puna_gemm.h>
-#include <puna_providers.h>
 #include <puna_providers.h>
 #include <puna_recsys.h>
-#include <puna_recsys.h>
 #include <puna_train.h>
-#include <puna_train.h>
-#include <puna_vision.h>
 #include <puna_vision.h>
 
 int puna_header_is_c99(void);

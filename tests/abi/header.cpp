@@ -1,16 +1,11 @@
-// header.cpp -- the same header as C++20, without a warning; its functions have C linkage whatever surrounds the include.
-#include <puna.h>
+// header.cpp -- the same header as C++20, without a warning; its functions have C linkage whatever surrounds the
+// include.
 #include <puna.h>
 #include <puna_chat.h>
 #include <puna_gemm.h>
-#include <puna_gemm.h>
-#include <puna_providers.h>
 #include <puna_providers.h>
 #include <puna_recsys.h>
-#include <puna_recsys.h>
 #include <puna_train.h>
-#include <puna_train.h>
-#include <puna_vision.h>
 #include <puna_vision.h>
 
 static_assert(sizeof(puna_status) == 4);

@@ -1,5 +1,5 @@
-/* layout.c -- the layout that puna.h has promised on 64-bit systems, field by field. A change here is an ABI break, except lines
- * added for fields at the end of a struct (and that struct's new size). */
+/* layout.c -- the layout that puna.h has promised on 64-bit systems, field by field. A change here is an ABI break,
+ * except lines added for fields at the end of a struct (and that struct's new size). */
 #include <puna.h>
 #include <puna_gemm.h>
 #include <puna_recsys.h>

@@ -1,5 +1,5 @@
-/* old_client.c -- a program of last year: compiled against the header that is kept in baseline/, with its shorter structs, linked to and run
- * with the library of today. Exit code 0 and nothing on stderr, or what broke. */
+/* old_client.c -- a program of last year: compiled against the header that is kept in baseline/, with its shorter
+ * structs, linked to and run with the library of today. Exit code 0 and nothing on stderr, or what broke. */
 #include <puna.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,8 @@ int main(int argc, char** argv) {
   puna_context_options context_options = {.struct_size = sizeof context_options, .threads = 2};
   puna_session_options session_options = {.struct_size = sizeof session_options, .max_positions = 64};
   puna_sampler_options sampler = {.struct_size = sizeof sampler, .temperature = 0.7f, .top_k = 20, .seed = 5};
-  puna_generate_options options = {.struct_size = sizeof options, .max_tokens = 5, .sampler = &sampler, .ignore_eos = 1};
+  puna_generate_options options = {
+      .struct_size = sizeof options, .max_tokens = 5, .sampler = &sampler, .ignore_eos = 1};
   puna_generate_result result = {.struct_size = sizeof result};
   puna_session_info session_info = {.struct_size = sizeof session_info};
   guarded_info model_info;
@@ -45,7 +46,8 @@ int main(int argc, char** argv) {
   memset(&model_info, 0xA5, sizeof model_info);
   model_info.info.struct_size = sizeof model_info.info;
   EXPECT(puna_model_get_info(model, &model_info.info) == PUNA_OK);
-  EXPECT(model_info.info.struct_size == sizeof model_info.info && model_info.info.layers > 0 && model_info.info.vocabulary > 0);
+  EXPECT(model_info.info.struct_size == sizeof model_info.info && model_info.info.layers > 0 &&
+         model_info.info.vocabulary > 0);
   for (i = 0; i < sizeof model_info.guard; ++i) EXPECT(model_info.guard[i] == 0xA5);
   EXPECT(puna_session_create(model, &session_options, &session) == PUNA_OK);
   EXPECT(puna_session_generate_tokens(session, prompt, 3, &options, count_token, &tokens, &result) == PUNA_OK);

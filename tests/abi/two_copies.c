@@ -1,5 +1,5 @@
-/* two_copies.c -- two copies of the library in one process, as when two plugins each bring their own: each works, has its own last error,
- * and one may go while the other stays.   usage: two_copies LIBRARY COPY MODEL */
+/* two_copies.c -- two copies of the library in one process, as when two plugins each bring their own: each works, has
+ * its own last error, and one may go while the other stays.   usage: two_copies LIBRARY COPY MODEL */
 #include <dlfcn.h>
 #include <puna.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-// attack.h -- what every hostile file must meet: an Error of the right kind that names the file and the field, at once, cheaply.
+// attack.h -- what every hostile file must meet: an Error of the right kind that names the file and the field, at once,
+// cheaply.
 #pragma once
 #include <chrono>
 #include <cstring>
@@ -41,11 +42,21 @@ struct Victim {
 using Spoil = std::function<void(Victim&)>;
 
 template <class T>
-Spoil at(size_t offset, T value) { return [=](Victim& v) { v.put(offset, value); }; }
+Spoil at(size_t offset, T value) {
+  return [=](Victim& v) { v.put(offset, value); };
+}
 template <class T>
-Spoil behind(const char* text, int plus, T value) { return [=](Victim& v) { v.put(v.behind(text) + size_t(int64_t{plus}), value); }; }
-inline Spoil renamed(const char* from, const char* to) { return [=](Victim& v) { v.replace(from, to); }; }
-inline Spoil all(std::vector<Spoil> steps) { return [=](Victim& v) { for (const Spoil& s : steps) s(v); }; }
+Spoil behind(const char* text, int plus, T value) {
+  return [=](Victim& v) { v.put(v.behind(text) + size_t(int64_t{plus}), value); };
+}
+inline Spoil renamed(const char* from, const char* to) {
+  return [=](Victim& v) { v.replace(from, to); };
+}
+inline Spoil all(std::vector<Spoil> steps) {
+  return [=](Victim& v) {
+    for (const Spoil& s : steps) s(v);
+  };
+}
 
 struct Attack {
   const char* name;  // the mutation, as a sentence

@@ -1,4 +1,5 @@
-// heap_meter.cpp -- see heap_meter.h. Memory of the context's allocator comes from operator new as well and is counted here too.
+// heap_meter.cpp -- see heap_meter.h. Memory of the context's allocator comes from operator new as well and is counted
+// here too.
 #include "attacks/heap_meter.h"
 
 #include <malloc.h>

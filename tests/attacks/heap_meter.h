@@ -1,4 +1,5 @@
-// heap_meter.h -- how many bytes of ordinary memory a piece of code had at most: operator new of this test program is counted.
+// heap_meter.h -- how many bytes of ordinary memory a piece of code had at most: operator new of this test program is
+// counted.
 #pragma once
 #include <cstddef>
 

@@ -1,5 +1,5 @@
-// model_attack.h -- hyper-parameters and tensors that a file could claim: each attack changes one thing of a model that loads, and must be
-// refused with an Error naming it, at once and without memory to speak of.
+// model_attack.h -- hyper-parameters and tensors that a file could claim: each attack changes one thing of a model that
+// loads, and must be refused with an Error naming it, at once and without memory to speak of.
 #pragma once
 #include <limits>
 #include <set>
@@ -22,7 +22,8 @@ struct KeyAttack {
   const char* named = nullptr;  // expected in the message; NULL = the key
 };
 
-// What an attack may cost: the small model itself, packed, and a few vectors of kMaxLayers entries; nothing that follows the claimed sizes.
+// What an attack may cost: the small model itself, packed, and a few vectors of kMaxLayers entries; nothing that
+// follows the claimed sizes.
 inline constexpr size_t kMemory = 32 << 20;
 
 // load(context) must throw Error{bad_file or unsupported} with `named` in its message.
@@ -69,7 +70,8 @@ inline std::vector<std::pair<std::string, TensorEntry>> tensor_lies(const Tensor
   lie("a dimension of zero", [](TensorEntry& x) { x.shape.dim[0] = 0; });
   if (t.shape.rank < kMaxRank) lie("one dimension more", [](TensorEntry& x) { x.shape.dim[x.shape.rank++] = 1; });
   lie("one dimension less", [](TensorEntry& x) { x.shape.dim[--x.shape.rank] = 1; });
-  if (t.shape.rank > 1 && t.shape[0] != t.shape[1]) lie("the dimensions swapped", [](TensorEntry& x) { std::swap(x.shape.dim[0], x.shape.dim[1]); });
+  if (t.shape.rank > 1 && t.shape[0] != t.shape[1])
+    lie("the dimensions swapped", [](TensorEntry& x) { std::swap(x.shape.dim[0], x.shape.dim[1]); });
   for (const DType type : {DType::i8, DType::i32, DType::i64, DType::f64, DType::boolean})
     lie(name(type), [&](TensorEntry& x) {
       x.dtype = type;

@@ -1,5 +1,7 @@
-// test_folder_attacks.cpp -- hostile Hugging Face folders: configurations and shard indexes that lie, escape or explode.
+// test_folder_attacks.cpp -- hostile Hugging Face folders: configurations and shard indexes that lie, escape or
+// explode.
 #include "attacks/attack.h"
+#include "attacks/repeated.h"
 #include "io/hf_config.h"
 #include "support/tiny_files.h"
 
@@ -7,12 +9,6 @@ using namespace puna;
 using namespace puna::test;
 
 namespace {
-
-std::string repeated(const std::string& piece, int times) {
-  std::string s;
-  for (int i = 0; i < times; ++i) s += piece;
-  return s;
-}
 
 struct TextAttack {
   const char* name;
@@ -34,7 +30,8 @@ const TextAttack kConfigs[] = {
     {"objects without end", repeated(R"({"a":)", 10000), "nested"},
     {"a number outside all types", R"({"a": 1e999})", "JSON"},
     {"a giant key", "{\"" + std::string(1 << 20, 'k') + "\": 1}", "at most 256"},
-    {"long keys inside each other", "{\"" + std::string(200, 'a') + "\": {\"" + std::string(200, 'b') + "\": 1}}", "at most 256"},
+    {"long keys inside each other", "{\"" + std::string(200, 'a') + "\": {\"" + std::string(200, 'b') + "\": 1}}",
+     "at most 256"},
     {"something behind the object", "{} {}", "JSON"},
     {"a NaN", R"({"a": NaN})", "JSON"},
     {"a comment", "{ /* */ }", "JSON"},

@@ -1,5 +1,5 @@
-// test_gguf_attacks.cpp -- hostile GGUF files, each a valid one with one thing spoilt. (Absurd hyper-parameters and vocabularies
-// are well-formed files: the model refuses them.)
+// test_gguf_attacks.cpp -- hostile GGUF files, each a valid one with one thing spoilt. (Absurd hyper-parameters and
+// vocabularies are well-formed files: the model refuses them.)
 #include <array>
 #include <random>
 
@@ -13,9 +13,10 @@ using namespace puna::test;
 namespace {
 
 // Behind the header's magic and version: tensor count at 8, key count at 16.
-// Behind a key's name: value type u32, then the value; an array: element type u32 at +4, count u64 at +8, elements at +16.
-// Behind a tensor's name: rank u32, dims u64 (innermost first), type u32, offset u64.
-constexpr int kTensorCount = 8, kKeyCount = 16, kType = 0, kValue = 4, kElementType = 4, kCount = 8, kElements = 16, kRank = 0, kDims = 4;
+// Behind a key's name: value type u32, then the value; an array: element type u32 at +4, count u64 at +8, elements at
+// +16. Behind a tensor's name: rank u32, dims u64 (innermost first), type u32, offset u64.
+constexpr int kTensorCount = 8, kKeyCount = 16, kType = 0, kValue = 4, kElementType = 4, kCount = 8, kElements = 16,
+              kRank = 0, kDims = 4;
 constexpr int type_of(int rank) { return kDims + 8 * rank; }
 constexpr int offset_of(int rank) { return type_of(rank) + 4; }
 constexpr Status bad = Status::bad_file, unsupported = Status::unsupported;
@@ -50,28 +51,35 @@ const Attack kAttacks[] = {
     {"a string of 1 GiB", behind("test.text", kValue, uint64_t{1} << 30), bad, "test.text"},
     {"a number read as an array", behind("test.count", kType, uint32_t{9}), bad, "test.count"},
     {"an array of 2^64-1 integers", behind("test.types", kCount, UINT64_MAX), bad, "test.types"},
-    {"an array of 2^62 integers: 4 bytes each overflow", behind("test.types", kCount, uint64_t{1} << 62), bad, "test.types"},
+    {"an array of 2^62 integers: 4 bytes each overflow", behind("test.types", kCount, uint64_t{1} << 62), bad,
+     "test.types"},
     {"an array of 2^31 integers", behind("test.types", kCount, uint64_t{1} << 31), bad, "test.types"},
-    {"an array of 2^61 doubles: 8 bytes each overflow", behind("test.reals", kCount, uint64_t{1} << 61), bad, "test.reals"},
+    {"an array of 2^61 doubles: 8 bytes each overflow", behind("test.reals", kCount, uint64_t{1} << 61), bad,
+     "test.reals"},
     {"an array of 2^64-1 strings", behind("test.tokens", kCount, UINT64_MAX), bad, "test.tokens"},
     {"a giant string inside an array", behind("test.tokens", kElements, UINT64_MAX), bad, "'test.tokens', element 0"},
     {"an array of arrays", behind("test.types", kElementType, uint32_t{9}), unsupported, "test.types"},
     {"an array of type 99", behind("test.types", kElementType, uint32_t{99}), bad, "'test.types' has value type 99"},
-    {"an array of u64 above 2^63", behind("test.longs", kElementType, uint32_t{10}), unsupported, "'test.longs', element 1"},
+    {"an array of u64 above 2^63", behind("test.longs", kElementType, uint32_t{10}), unsupported,
+     "'test.longs', element 1"},
     {"an array of bools that are none",
-     all({behind("test.types", kElementType, uint32_t{7}), behind("test.types", kElements, '\2')}), bad, "'test.types', element 0"},
+     all({behind("test.types", kElementType, uint32_t{7}), behind("test.types", kElements, '\2')}), bad,
+     "'test.types', element 0"},
     {"alignment 0", behind("general.alignment", kValue, uint32_t{0}), bad, "general.alignment"},
     {"alignment 33", behind("general.alignment", kValue, uint32_t{33}), bad, "general.alignment"},
     {"alignment 2^31", behind("general.alignment", kValue, uint32_t{1} << 31), bad, "general.alignment"},
     {"an alignment that is a float", behind("general.alignment", kType, uint32_t{6}), bad, "general.alignment"},
     {"an alignment that is negative",
-     all({behind("general.alignment", kType, uint32_t{5}), behind("general.alignment", kValue, int32_t{-32})}), bad, "general.alignment"},
+     all({behind("general.alignment", kType, uint32_t{5}), behind("general.alignment", kValue, int32_t{-32})}), bad,
+     "general.alignment"},
     {"a split count that is a float", renamed("test.single", "split.count"), bad, "split.count"},
     {"a split count without the file's number",
-     all({renamed("test.single", "split.count"), behind("split.count", kType, uint32_t{4}), behind("split.count", kValue, uint32_t{3})}),
+     all({renamed("test.single", "split.count"), behind("split.count", kType, uint32_t{4}),
+          behind("split.count", kValue, uint32_t{3})}),
      bad, "'split.no' is missing"},
     {"a negative split count",
-     all({renamed("test.single", "split.count"), behind("split.count", kType, uint32_t{5}), behind("split.count", kValue, int32_t{-1})}),
+     all({renamed("test.single", "split.count"), behind("split.count", kType, uint32_t{5}),
+          behind("split.count", kValue, int32_t{-1})}),
      bad, "split.count"},
 
     // ---- tensors
@@ -93,7 +101,8 @@ const Attack kAttacks[] = {
     {"a dimension larger than the file", behind("first", kDims, uint64_t{1} << 20), bad, "'first'"},
     {"a row that is no whole number of blocks", behind("second", kDims, uint64_t{31}), bad, "'second': rows of 31"},
     {"a removed type", behind("first", type_of(2), uint32_t{4}), unsupported, "'first' has type 4 (Q4_2)"},
-    {"a type this build does not read", behind("first", type_of(2), uint32_t{16}), unsupported, "'first' has type 16 (IQ2_XXS)"},
+    {"a type this build does not read", behind("first", type_of(2), uint32_t{16}), unsupported,
+     "'first' has type 16 (IQ2_XXS)"},
     {"type 2^32-1", behind("first", type_of(2), UINT32_MAX), unsupported, "'first' has type 4294967295 (unknown)"},
     {"an offset of 2^64-32", behind("first", offset_of(2), uint64_t(-32)), bad, "'first'"},
     {"an offset so that its end wraps to the start", behind("first", offset_of(2), uint64_t(-512)), bad, "'first'"},
@@ -107,17 +116,21 @@ const Attack kAttacks[] = {
 
 void expect_error(const std::string& bytes, Status status, const std::string& field) {
   for (const SourcePtr& source : sources_of(bytes))
-    expect_refused(bytes.size(), status, kFile, field, [&](const Context& context) { load_checkpoint(context, source); });
+    expect_refused(bytes.size(), status, kFile, field,
+                   [&](const Context& context) { load_checkpoint(context, source); });
 }
 
 template <class T>
-std::string raw(T value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
+std::string raw(T value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
 
 }  // namespace
 
 TEST_CASE("the file the attacks start from is valid", "[attacks][gguf]") {
   const std::string bytes = tiny_gguf();
-  for (const SourcePtr& source : sources_of(bytes)) CHECK(load_checkpoint(*test_context_without_kernels(), source).tensors.size() == 3);
+  for (const SourcePtr& source : sources_of(bytes))
+    CHECK(load_checkpoint(*test_context_without_kernels(), source).tensors.size() == 3);
 }
 
 TEST_CASE("hostile GGUF files are refused by name", "[attacks][gguf]") {
@@ -142,7 +155,8 @@ TEST_CASE("a GGUF file cut anywhere is refused", "[attacks][gguf]") {
 TEST_CASE("a file cut to nothing is refused", "[attacks][gguf]") {
   const TempFolder folder;
   write_file(folder / kFile, "");
-  expect_refused(0, Status::bad_file, kFile, "empty", [&](const Context& context) { load_checkpoint(context, folder / kFile); });
+  expect_refused(0, Status::bad_file, kFile, "empty",
+                 [&](const Context& context) { load_checkpoint(context, folder / kFile); });
 }
 
 TEST_CASE("a GGUF header costs memory in proportion to its size", "[attacks][gguf]") {
@@ -155,7 +169,8 @@ TEST_CASE("a GGUF header costs memory in proportion to its size", "[attacks][ggu
   const auto name = [](uint64_t i) { return raw(uint64_t{7}) + std::to_string(1000000 + i); };
   for (uint64_t i = 0; i < n / 4; ++i) many_keys += name(i) + raw(uint32_t{0}) + '\0';
   for (uint64_t i = 0; i < n / 8; ++i) many_tensors += name(i) + raw(uint32_t{0}) + raw(uint32_t{0}) + raw(uint64_t{0});
-  for (const std::string* bytes : std::initializer_list<const std::string*>{&many_strings, &many_bytes, &many_keys, &many_tensors}) {
+  for (const std::string* bytes :
+       std::initializer_list<const std::string*>{&many_strings, &many_bytes, &many_keys, &many_tensors}) {
     const ContextPtr context = test_context_without_kernels();
     const SourcePtr source = open_memory_source(bytes->data(), bytes->size(), kFile);
     const auto begin = std::chrono::steady_clock::now();
@@ -174,8 +189,8 @@ TEST_CASE("a GGUF header costs memory in proportion to its size", "[attacks][ggu
 TEST_CASE("a GGUF header longer than any honest one is refused unread", "[attacks][gguf]") {
   struct Endless {  // a 1 TB file of one array, from a host that makes it up as it is read
     uint64_t read = 0;
-    std::string start = std::string("GGUF") + raw(uint32_t{3}) + raw(uint64_t{0}) + raw(uint64_t{1}) + raw(uint64_t{1}) + "k" +
-                        raw(uint32_t{9}) + raw(uint32_t{0}) + raw(uint64_t{1} << 39);
+    std::string start = std::string("GGUF") + raw(uint32_t{3}) + raw(uint64_t{0}) + raw(uint64_t{1}) +
+                        raw(uint64_t{1}) + "k" + raw(uint32_t{9}) + raw(uint32_t{0}) + raw(uint64_t{1} << 39);
   } endless;
   const SourcePtr source = open_read_at_source({&endless, uint64_t{1} << 40,
                                                 [](void* user, uint64_t offset, uint64_t n, void* dst) {
@@ -225,7 +240,11 @@ TEST_CASE("arrays that become many times their size are refused before they are 
     out.append(reinterpret_cast<const char*>(&type), 4).append(reinterpret_cast<const char*>(&n), 8);
     return out + std::string(bytes, '\0');
   };
-  struct Case { const char* what; uint32_t type; size_t element; };
+  struct Case {
+    const char* what;
+    uint32_t type;
+    size_t element;
+  };
   for (const Case& c : {Case{"u8", 0, 1}, {"i8", 1, 1}, {"u16", 2, 2}, {"bool", 7, 1}, {"texts", 8, 8}}) {
     const uint64_t n = (40 << 20) / c.element;
     const std::string bytes = file(c.type, n, 40 << 20);
@@ -234,12 +253,15 @@ TEST_CASE("arrays that become many times their size are refused before they are 
     std::string error;
     try {
       io::read_gguf_header(*open_memory_source(bytes.data(), bytes.size(), kFile));
-    } catch (const Error& e) { error = e.what(); }
+    } catch (const Error& e) {
+      error = e.what();
+    }
     CHECK_THAT(error, Catch::Contains("metadata 'a' has " + std::to_string(n) + " elements"));
     CHECK(HeapMeter::peak() < 1 << 20);
   }
   const std::string fits = file(0, 1 << 20, 1 << 20);
-  CHECK(io::read_gguf_header(*open_memory_source(fits.data(), fits.size(), kFile)).metadata.integers("a")->size() == 1 << 20);
+  CHECK(io::read_gguf_header(*open_memory_source(fits.data(), fits.size(), kFile)).metadata.integers("a")->size() ==
+        1 << 20);
 }
 
 TEST_CASE("more tensors than any model has are refused before room is made for them", "[attacks][gguf]") {
@@ -247,6 +269,7 @@ TEST_CASE("more tensors than any model has are refused before room is made for t
   std::string bytes("GGUF\3\0\0\0", 8);
   bytes.append(reinterpret_cast<const char*>(&n), 8).append(8 + 24 * n, '\0');
   const HeapMeter heap;
-  CHECK_THROWS_WITH(io::read_gguf_header(*open_memory_source(bytes.data(), bytes.size(), kFile)), Catch::Contains("262145 tensors, expected at most 262144"));
+  CHECK_THROWS_WITH(io::read_gguf_header(*open_memory_source(bytes.data(), bytes.size(), kFile)),
+                    Catch::Contains("262145 tensors, expected at most 262144"));
   CHECK(HeapMeter::peak() < 1 << 20);
 }

@@ -14,19 +14,23 @@ void refuse(const Made& made, const std::vector<KeyAttack>& attacks) {
     CAPTURE(a.key, a.value.index());
     Metadata m = made.metadata;
     m.replace(a.key, a.value);
-    expect_model_refused(context, a.named ? a.named : a.key, [&](const Context& c) { Llama::from_gguf(c, m, made.map()); });
+    expect_model_refused(context, a.named ? a.named : a.key,
+                         [&](const Context& c) { Llama::from_gguf(c, m, made.map()); });
   }
 }
 
 std::vector<KeyAttack> not_counts(std::initializer_list<const char*> keys) {
   std::vector<KeyAttack> attacks;
   for (const char* key : keys)
-    for (const MetadataValue& v : std::vector<MetadataValue>{int64_t{0}, int64_t{-1}, INT64_MIN, INT64_MAX, UINT64_MAX, kHuge, 1.5, kNan, std::string("8"), true, Strings{"8"}, Integers{0}, Integers{kHuge}, Integers{8, 9}})
+    for (const MetadataValue& v :
+         std::vector<MetadataValue>{int64_t{0}, int64_t{-1}, INT64_MIN, INT64_MAX, UINT64_MAX, kHuge, 1.5, kNan,
+                                    std::string("8"), true, Strings{"8"}, Integers{0}, Integers{kHuge}, Integers{8, 9}})
       attacks.push_back({key, v});
   return attacks;
 }
 
-const LlamaConfig kDense = make_config(false, 2, 64, 4, 2, 16, 40, 96), kLlama4 = make_config(true, 3, 64, 4, 2, 16, 40, 96);
+const LlamaConfig kDense = make_config(false, 2, 64, 4, 2, 16, 40, 96),
+                  kLlama4 = make_config(true, 3, 64, 4, 2, 16, 40, 96);
 
 // kDense with a rope_freqs tensor of these values, stored as f32.
 Made with_rope_freqs(std::vector<float> values) {
@@ -43,9 +47,13 @@ Made with_rope_freqs(std::vector<float> values) {
 }  // namespace
 
 TEST_CASE("GGUF counts are whole numbers within reason", "[attacks]") {
-  refuse(make_gguf(kDense), not_counts({"llama.block_count", "llama.embedding_length", "llama.attention.head_count", "llama.attention.head_count_kv", "llama.attention.key_length",
-                                        "llama.attention.value_length", "llama.feed_forward_length", "llama.context_length", "llama.rope.dimension_count"}));
-  for (const char* key : {"general.architecture", "llama.block_count", "llama.embedding_length", "llama.attention.head_count", "llama.feed_forward_length"}) refuse(make_gguf(kDense), {{key, std::monostate()}});
+  refuse(make_gguf(kDense),
+         not_counts({"llama.block_count", "llama.embedding_length", "llama.attention.head_count",
+                     "llama.attention.head_count_kv", "llama.attention.key_length", "llama.attention.value_length",
+                     "llama.feed_forward_length", "llama.context_length", "llama.rope.dimension_count"}));
+  for (const char* key : {"general.architecture", "llama.block_count", "llama.embedding_length",
+                          "llama.attention.head_count", "llama.feed_forward_length"})
+    refuse(make_gguf(kDense), {{key, std::monostate()}});
 }
 
 TEST_CASE("GGUF counts agree with each other and with the tensors", "[attacks]") {
@@ -63,26 +71,36 @@ TEST_CASE("GGUF counts agree with each other and with the tensors", "[attacks]")
                              {"general.architecture", std::string("gpt2")},
                              {"general.architecture", int64_t{4}}});
   Made made = make_gguf(kDense);  // heads of no size: 64 / 128
-  for (const char* key : {"llama.attention.key_length", "llama.attention.value_length"}) made.metadata.replace(key, std::monostate());
+  for (const char* key : {"llama.attention.key_length", "llama.attention.value_length"})
+    made.metadata.replace(key, std::monostate());
   made.metadata.replace("llama.attention.head_count", int64_t{128});
   made.metadata.replace("llama.attention.head_count_kv", int64_t{128});
   made.metadata.replace("llama.rope.dimension_count", std::monostate());
   made.metadata.replace("puna.rope.inverse_frequency", std::vector<double>{});
-  expect_model_refused(context_with(), "head_dim", [&](const Context& c) { Llama::from_gguf(c, made.metadata, made.map()); });
+  expect_model_refused(context_with(), "head_dim",
+                       [&](const Context& c) { Llama::from_gguf(c, made.metadata, made.map()); });
 }
 
 TEST_CASE("GGUF real numbers are finite and in range", "[attacks]") {
   std::vector<KeyAttack> attacks;
-  for (const double x : {0.0, -1.0, 1e-300, 1e300, kNan, kInf}) attacks.push_back({"llama.attention.layer_norm_rms_epsilon", x});
+  for (const double x : {0.0, -1.0, 1e-300, 1e300, kNan, kInf})
+    attacks.push_back({"llama.attention.layer_norm_rms_epsilon", x});
   attacks.push_back({"llama.attention.layer_norm_rms_epsilon", std::string("1e-5")});
-  for (const double x : {-1.0, 1e300, kNan, kInf}) attacks.push_back({"puna.rope.inverse_frequency", std::vector<double>(8, x), "RoPE frequency"});
-  for (const size_t n : {0, 7, 9, 100000}) attacks.push_back({"puna.rope.inverse_frequency", std::vector<double>(n, 0.5)});
+  for (const double x : {-1.0, 1e300, kNan, kInf})
+    attacks.push_back({"puna.rope.inverse_frequency", std::vector<double>(8, x), "RoPE frequency"});
+  for (const size_t n : {0, 7, 9, 100000})
+    attacks.push_back({"puna.rope.inverse_frequency", std::vector<double>(n, 0.5)});
   attacks.push_back({"puna.rope.inverse_frequency", Integers(8, 1)});
   attacks.push_back({"puna.rope.half_split", int64_t{1}});
   refuse(make_gguf(kDense), attacks);
 
   const Made plain = with_rope_freqs(std::vector<float>(8, 1.0f));
-  refuse(plain, {{"llama.rope.freq_base", 0.0}, {"llama.rope.freq_base", kNan}, {"llama.rope.freq_base", kInf}, {"llama.rope.freq_base", -1.0}, {"llama.rope.scaling.type", std::string("yarn"), "yarn"}, {"llama.rope.scaling.type", int64_t{1}}});
+  refuse(plain, {{"llama.rope.freq_base", 0.0},
+                 {"llama.rope.freq_base", kNan},
+                 {"llama.rope.freq_base", kInf},
+                 {"llama.rope.freq_base", -1.0},
+                 {"llama.rope.scaling.type", std::string("yarn"), "yarn"},
+                 {"llama.rope.scaling.type", int64_t{1}}});
   for (const double x : {0.0, -1.0, 1e300, kNan}) {
     Made linear = plain;
     linear.metadata.replace("llama.rope.scaling.type", std::string("linear"));
@@ -110,7 +128,8 @@ TEST_CASE("rope_freqs has one finite divisor above zero for each pair", "[attack
   const auto still = [&](auto change) {
     const TensorEntry before = t;
     change();
-    expect_model_refused(context, "rope_freqs.weight", [&](const Context& c) { Llama::from_gguf(c, made.metadata, made.map()); });
+    expect_model_refused(context, "rope_freqs.weight",
+                         [&](const Context& c) { Llama::from_gguf(c, made.metadata, made.map()); });
     t = before;
   };
   still([&] { t.shape = {8, 1}; });
@@ -123,7 +142,8 @@ TEST_CASE("rope_freqs has one finite divisor above zero for each pair", "[attack
 
 TEST_CASE("Llama 4's GGUF keys fit the model", "[attacks]") {
   const Made made = make_gguf(kLlama4);
-  refuse(made, not_counts({"llama4.expert_count", "llama4.expert_used_count", "llama4.expert_feed_forward_length", "llama4.interleave_moe_layer_step"}));
+  refuse(made, not_counts({"llama4.expert_count", "llama4.expert_used_count", "llama4.expert_feed_forward_length",
+                           "llama4.interleave_moe_layer_step"}));
   refuse(made, {{"llama4.expert_count", std::monostate()},
                 {"llama4.expert_feed_forward_length", std::monostate()},
                 {"llama4.expert_count", int64_t{4}, "ffn_gate_inp"},

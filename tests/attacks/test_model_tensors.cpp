@@ -1,4 +1,5 @@
-// Hostile tensors: for each tensor that a model reads, it is missing, of another shape, of another type, or of other bytes.
+// Hostile tensors: for each tensor that a model reads, it is missing, of another shape, of another type, or of other
+// bytes.
 #include "attacks/model_attack.h"
 #include "model/made_model.h"
 #include "support/golden.h"
@@ -8,7 +9,9 @@ using namespace puna::test;
 
 namespace {
 
-bool is_checkpoint(const Golden& g) { return g.has_file("config.json") && g.has_file("model.safetensors") && g.has("logits"); }
+bool is_checkpoint(const Golden& g) {
+  return g.has_file("config.json") && g.has_file("model.safetensors") && g.has("logits");
+}
 
 using Load = std::function<void(const Context&, const TensorMap&)>;
 
@@ -34,7 +37,8 @@ void attack_tensors(const TensorMap& tensors, size_t at_least, const Load& load)
     expect_model_refused(context, "'" + t.name + "'", [&](const Context& c) { load(c, with(tensors, t.name)); });
     for (const auto& [what, changed] : tensor_lies(t)) {
       CAPTURE(what);
-      expect_model_refused(context, "'" + t.name + "'", [&](const Context& c) { load(c, with(tensors, "", &changed)); });
+      expect_model_refused(context, "'" + t.name + "'",
+                           [&](const Context& c) { load(c, with(tensors, "", &changed)); });
     }
   }
 }
@@ -46,8 +50,9 @@ TEST_CASE("every tensor of a Hugging Face checkpoint is checked before it is use
     INFO("golden set " << g.folder());
     const Checkpoint checkpoint = load_checkpoint(*context_with(), g.folder());
     const LlamaConfig c = config_from_huggingface(checkpoint.metadata);
-    attack_tensors(checkpoint.tensors, size_t(2 + 9 * c.layers),
-                   [&](const Context& context, const TensorMap& tensors) { Llama::from_huggingface(context, checkpoint.metadata, tensors); });
+    attack_tensors(checkpoint.tensors, size_t(2 + 9 * c.layers), [&](const Context& context, const TensorMap& tensors) {
+      Llama::from_huggingface(context, checkpoint.metadata, tensors);
+    });
   }
 }
 
@@ -59,7 +64,9 @@ TEST_CASE("every tensor of a GGUF checkpoint is checked before it is used", "[at
       const Made made = make_gguf(c);
       CAPTURE(llama4, tied);
       // Without token_embd the vocabulary is unknown; without output.weight the model is tied: both by design.
-      attack_tensors(made.map(), size_t(2 + 9 * c.layers), [&](const Context& context, const TensorMap& tensors) { Llama::from_gguf(context, made.metadata, tensors); });
+      attack_tensors(made.map(), size_t(2 + 9 * c.layers), [&](const Context& context, const TensorMap& tensors) {
+        Llama::from_gguf(context, made.metadata, tensors);
+      });
     }
 }
 
@@ -76,7 +83,9 @@ TEST_CASE("fused experts stored [in,out] cannot be quantised, and say so", "[att
       quantised.data = blocks.data();
       quantised.bytes = blocks.size();
       CAPTURE(t.name);
-      expect_model_refused(context, "'" + t.name + "'", [&](const Context& c) { Llama::from_huggingface(c, checkpoint.metadata, with(checkpoint.tensors, "", &quantised)); });
+      expect_model_refused(context, "'" + t.name + "'", [&](const Context& c) {
+        Llama::from_huggingface(c, checkpoint.metadata, with(checkpoint.tensors, "", &quantised));
+      });
       ++attacked;
     }
   }
@@ -90,7 +99,9 @@ TEST_CASE("experts of different types are refused by layer", "[attacks]") {
     const std::string stacked = "blk.1.ffn_" + std::string(part) + "_exps.weight";
     const Shape s = made.tensor(stacked).shape;
     made.remove(stacked);
-    for (int e = 0; e < 3; ++e) made.add("blk.1.ffn_" + std::string(part) + "." + std::to_string(e) + ".weight", DType::f32, {s[1], s[2]}, 0, 0.1f);
+    for (int e = 0; e < 3; ++e)
+      made.add("blk.1.ffn_" + std::string(part) + "." + std::to_string(e) + ".weight", DType::f32, {s[1], s[2]}, 0,
+               0.1f);
   }
   CHECK_NOTHROW(load_made(made));
   const std::string odd = "blk.1.ffn_up.2.weight";
@@ -108,5 +119,6 @@ TEST_CASE("a vocabulary of nothing is no vocabulary", "[attacks]") {
   TensorEntry& embedding = made.tensor("token_embd.weight");
   embedding.shape = {0, 64};
   embedding.bytes = 0;
-  expect_model_refused(context_with(), "token_embd.weight", [&](const Context& k) { Llama::from_gguf(k, made.metadata, made.map()); });
+  expect_model_refused(context_with(), "token_embd.weight",
+                       [&](const Context& k) { Llama::from_gguf(k, made.metadata, made.map()); });
 }

@@ -1,4 +1,5 @@
-// test_safetensors_attacks.cpp -- hostile safetensors files: headers that lie about types, shapes, places or themselves.
+// test_safetensors_attacks.cpp -- hostile safetensors files: headers that lie about types, shapes, places or
+// themselves.
 #include "attacks/attack.h"
 #include "support/tiny_files.h"
 
@@ -16,7 +17,8 @@ std::string file_of(const std::string& json, size_t data) {
 
 void expect_error(const std::string& bytes, Status status, const std::string& field) {
   for (const SourcePtr& source : sources_of(bytes))
-    expect_refused(bytes.size(), status, kFile, field, [&](const Context& context) { read_safetensors(context, source); });
+    expect_refused(bytes.size(), status, kFile, field,
+                   [&](const Context& context) { read_safetensors(context, source); });
 }
 
 constexpr Status bad = Status::bad_file, unsupported = Status::unsupported;
@@ -47,7 +49,8 @@ const HeaderAttack kAttacks[] = {
     {"not UTF-8", "{\"t\xFF\":{}}", 0, bad, "JSON"},
     {"an unfinished object", R"({"t":{"dtype":"F32")", 0, bad, "JSON"},
     {"nesting without end", std::string("{\"t\":") + std::string(100000, '['), 0, bad, "'t' has an array"},
-    {"nesting without end in a shape", R"({"t":{"shape":)" + std::string(100000, '['), 0, bad, "'t': shape has an array"},
+    {"nesting without end in a shape", R"({"t":{"shape":)" + std::string(100000, '['), 0, bad,
+     "'t': shape has an array"},
 
     // ---- an entry
     {"a tensor that is a number", R"({"t":1})", 0, bad, "'t' has a number"},
@@ -55,12 +58,12 @@ const HeaderAttack kAttacks[] = {
     {"a tensor that is empty", R"({"t":{}})", 0, bad, "'t': 'dtype' is missing"},
     {"no shape", R"({"t":{"dtype":"F32","data_offsets":[0,4]}})", 4, bad, "'t': 'shape' is missing"},
     {"no offsets", R"({"t":{"dtype":"F32","shape":[1]}})", 4, bad, "'t': 'data_offsets' is missing"},
-    {"a key the format does not have",
-     R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", 4, bad, "'t': unknown key 'x'"},
-    {"the same key twice",
-     R"({"t":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, bad, "'t': key 'dtype' appears twice"},
-    {"the same tensor twice",
-     R"({"t":)" + tensor("[1]", "[0,4]") + R"(,"t":)" + tensor("[1]", "[4,8]") + "}", 8, bad, "'t' appears twice"},
+    {"a key the format does not have", R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", 4, bad,
+     "'t': unknown key 'x'"},
+    {"the same key twice", R"({"t":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, bad,
+     "'t': key 'dtype' appears twice"},
+    {"the same tensor twice", R"({"t":)" + tensor("[1]", "[0,4]") + R"(,"t":)" + tensor("[1]", "[4,8]") + "}", 8, bad,
+     "'t' appears twice"},
     {"an empty name", R"({"":{}})", 0, bad, "tensor name is empty"},
     {"a name with a NUL", "{\"t\\u0000\":{}}", 0, bad, "t\\x00"},
     {"a dtype that is a number", R"({"t":{"dtype":1}})", 0, bad, "'t': dtype has a number"},
@@ -86,14 +89,15 @@ const HeaderAttack kAttacks[] = {
 
     // ---- all entries together
     {"a tensor outside the file", one("[2]", "[0,8]"), 7, bad, "'t'"},
-    {"a tensor at the end of the address space", one("[1]", "[18446744073709551611,18446744073709551615]"), 4, bad, "'t'"},
+    {"a tensor at the end of the address space", one("[1]", "[18446744073709551611,18446744073709551615]"), 4, bad,
+     "'t'"},
     {"bytes in front that belong to nobody", one("[1]", "[4,8]"), 8, bad, "'t' starts at offset 4"},
     {"bytes at the end that belong to nobody", one("[1]", "[0,4]"), 5, bad, "end at offset 4"},
     {"data without a tensor", "{}", 1, bad, "end at offset 0"},
-    {"a hole between two",
-     R"({"a":)" + tensor("[1]", "[0,4]") + R"(,"b":)" + tensor("[1]", "[8,12]") + "}", 12, bad, "'b' starts at offset 8"},
-    {"two tensors that overlap",
-     R"({"a":)" + tensor("[2]", "[0,8]") + R"(,"b":)" + tensor("[1]", "[4,8]") + "}", 8, bad, "'b' at offset 4 overlaps tensor 'a'"},
+    {"a hole between two", R"({"a":)" + tensor("[1]", "[0,4]") + R"(,"b":)" + tensor("[1]", "[8,12]") + "}", 12, bad,
+     "'b' starts at offset 8"},
+    {"two tensors that overlap", R"({"a":)" + tensor("[2]", "[0,8]") + R"(,"b":)" + tensor("[1]", "[4,8]") + "}", 8,
+     bad, "'b' at offset 4 overlaps tensor 'a'"},
 
     // ---- __metadata__
     {"metadata that is no object", R"({"__metadata__":"x"})", 0, bad, "'__metadata__' has a string"},
@@ -106,8 +110,10 @@ const HeaderAttack kAttacks[] = {
 }  // namespace
 
 TEST_CASE("the safetensors files the attacks start from are valid", "[attacks][safetensors]") {
-  for (const std::string& bytes : {tiny_safetensors(), file_of(one("[1]", "[0,4]"), 4), file_of(R"({"__metadata__":{"k":"v"}}   )", 0)})
-    for (const SourcePtr& source : sources_of(bytes)) CHECK_NOTHROW(read_safetensors(*test_context_without_kernels(), source));
+  for (const std::string& bytes :
+       {tiny_safetensors(), file_of(one("[1]", "[0,4]"), 4), file_of(R"({"__metadata__":{"k":"v"}}   )", 0)})
+    for (const SourcePtr& source : sources_of(bytes))
+      CHECK_NOTHROW(read_safetensors(*test_context_without_kernels(), source));
 }
 
 TEST_CASE("hostile safetensors headers are refused by name", "[attacks][safetensors]") {
@@ -126,7 +132,8 @@ TEST_CASE("a safetensors file cut anywhere is refused", "[attacks][safetensors]"
 }
 
 TEST_CASE("a header length that is not the header's is refused before it is believed", "[attacks][safetensors]") {
-  for (const uint64_t length : {UINT64_MAX, UINT64_MAX - 8, uint64_t{1} << 63, uint64_t{100'000'001}, uint64_t{1} << 20}) {
+  for (const uint64_t length :
+       {UINT64_MAX, UINT64_MAX - 8, uint64_t{1} << 63, uint64_t{100'000'001}, uint64_t{1} << 20}) {
     std::string bytes = tiny_safetensors();
     memcpy(bytes.data(), &length, 8);
     expect_error(bytes, bad, "header");
@@ -145,15 +152,17 @@ TEST_CASE("a safetensors header longer than 100 MB is refused even when it is al
                                                   return 0;
                                                 }},
                                                kFile);
-  expect_refused(0, Status::bad_file, kFile, "header", [&](const Context& context) { read_safetensors(context, source); });
+  expect_refused(0, Status::bad_file, kFile, "header",
+                 [&](const Context& context) { read_safetensors(context, source); });
 }
 
 TEST_CASE("a safetensors header costs memory in proportion to its size", "[attacks][safetensors]") {
   std::string json = "{";
   for (int i = 0; i < 20000; ++i)
-    json += (i ? ",\"" : "\"") + std::to_string(i) + "\":" +
-            tensor("[]", "[" + std::to_string(i) + "," + std::to_string(i + 1) + "]", "U8");
-  const std::string bytes = file_of(json + "}", 20000), zeros = file_of(R"({"t":{"shape":[)" + std::string(1 << 20, '0') + "]}}", 0),
+    json += (i ? ",\"" : "\"") + std::to_string(i) +
+            "\":" + tensor("[]", "[" + std::to_string(i) + "," + std::to_string(i + 1) + "]", "U8");
+  const std::string bytes = file_of(json + "}", 20000),
+                    zeros = file_of(R"({"t":{"shape":[)" + std::string(1 << 20, '0') + "]}}", 0),
                     numbers = file_of(R"({"t":{"data_offsets":[1)" + std::string(1 << 20, ',') + "]}}", 0);
   for (const std::string* b : {&bytes, &zeros, &numbers}) {
     const ContextPtr context = test_context_without_kernels();

@@ -1,4 +1,5 @@
-// test_split_attacks.cpp -- sets of GGUF files that do not belong together, go round in circles, or lie about their number.
+// test_split_attacks.cpp -- sets of GGUF files that do not belong together, go round in circles, or lie about their
+// number.
 #include "attacks/attack.h"
 #include "support/tiny_files.h"
 
@@ -36,7 +37,9 @@ TEST_CASE("a set of files that is no model is refused by name", "[attacks][gguf]
   REQUIRE(set.paths.size() == 3);
   REQUIRE(load_checkpoint(*test_context_without_kernels(), set.paths[0]).tensors.size() == 3);
 
-  SECTION("opened at another file than the first") { set.expect_refused(unsupported, "00002-of-00003", "-00001-of-00003.gguf", 1); }
+  SECTION("opened at another file than the first") {
+    set.expect_refused(unsupported, "00002-of-00003", "-00001-of-00003.gguf", 1);
+  }
   SECTION("a file is missing") {
     std::filesystem::remove(set.paths[1]);
     set.expect_refused(bad, "00002-of-00003", "missing");
@@ -97,7 +100,9 @@ TEST_CASE("a set of files that is no model is refused by name", "[attacks][gguf]
   }
   SECTION("given as memory") {
     const std::string bytes = read_text(set.paths[0]);
-    const auto load = [&](const Context& context) { load_checkpoint(context, open_memory_source(bytes.data(), bytes.size(), kFile)); };
+    const auto load = [&](const Context& context) {
+      load_checkpoint(context, open_memory_source(bytes.data(), bytes.size(), kFile));
+    };
     expect_refused(bytes.size(), unsupported, kFile, "split.count", load);
   }
 }

@@ -1,5 +1,5 @@
-// test_tokenizer_attacks.cpp -- tokenizers of tens of megabytes: a published one opens, a hostile one is refused, and neither takes more memory
-// than its text (which the caller holds) and 64 MB.
+// test_tokenizer_attacks.cpp -- tokenizers of tens of megabytes: a published one opens, a hostile one is refused, and
+// neither takes more memory than its text (which the caller holds) and 64 MB.
 #include "attacks/heap_meter.h"
 #include "puna/base/error.h"
 #include "puna/text/tokenizer.h"
@@ -10,7 +10,7 @@ using namespace puna::test;
 
 namespace {
 
-std::string repeated(const std::string& unit, size_t bytes) {
+std::string filled_with(const std::string& unit, size_t bytes) {
   std::string text;
   text.reserve(bytes + unit.size());
   while (text.size() < bytes) text += unit;
@@ -24,7 +24,9 @@ std::string cost(const std::string& text, Read read) {
   std::string error;
   try {
     read();
-  } catch (const Error& e) { error = e.what(); }
+  } catch (const Error& e) {
+    error = e.what();
+  }
   CAPTURE(error);
   CHECK(HeapMeter::peak() < text.size() + (64 << 20));
   return error;
@@ -36,7 +38,8 @@ std::string json_cost(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a tokenizer.json as large as published ones opens within its size and 64 MB", "[attacks]") {
-  // Every letter, pairs of them, pairs of pairs, ...: 350,000 tokens and as many merges, indented as Hugging Face writes them.
+  // Every letter, pairs of them, pairs of pairs, ...: 350,000 tokens and as many merges, indented as Hugging Face
+  // writes them.
   std::vector<std::string> tokens;
   std::string vocab, merges;
   for (int c = 0; c < 64; ++c) tokens.push_back(std::string(1, char('0' + c)));
@@ -58,21 +61,25 @@ TEST_CASE("a tokenizer.json as large as published ones opens within its size and
     if (plain(merges.substr(at, end - at))) kept_merges += merges.substr(at, end - at);
     at = end;
   }
-  const std::string text = R"({"added_tokens": [], "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "decoder": {"type": "ByteLevel"},
-    "model": {"type": "BPE", "vocab": {)" + vocab.substr(0, vocab.size() - 2) + R"(}, "merges": [)" + kept_merges.substr(0, kept_merges.size() - 2) + "]}}";
+  const std::string text =
+      R"({"added_tokens": [], "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "decoder": {"type": "ByteLevel"},
+    "model": {"type": "BPE", "vocab": {)" +
+      vocab.substr(0, vocab.size() - 2) + R"(}, "merges": [)" + kept_merges.substr(0, kept_merges.size() - 2) + "]}}";
   REQUIRE(text.size() > 20 << 20);
   CHECK(json_cost(text) == "");
 }
 
 TEST_CASE("a tokenizer of millions of nothings takes its size and 64 MB, or is refused", "[attacks]") {
-  const std::string front = R"({"model": {"type": "BPE", "vocab": {"a": 0, "aa": 1)", middle = R"(}, "merges": [["a", "a"])", end = "]}}";
-  CHECK(json_cost("[" + repeated("{},", 30 << 20) + "1]") != "");
-  CHECK(json_cost(front + middle + repeated(R"(,["",""])", 30 << 20) + end) != "");
-  CHECK(json_cost(front + middle + repeated(R"(,"")", 30 << 20) + end) != "");
-  CHECK(json_cost(front + middle + repeated(R"(,["a","a"])", 30 << 20) + end) != "");
-  CHECK(json_cost(R"({"added_tokens": [{})" + repeated(",{}", 20 << 20) + "]," + (front + middle + end).substr(1)) != "");
-  CHECK(json_cost(R"({"added_tokens": [], "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"})" + repeated(R"(,{"type": "NFC"})", 20 << 20) + "]}," +
-                  (front + middle + end).substr(1)) != "");
+  const std::string front = R"({"model": {"type": "BPE", "vocab": {"a": 0, "aa": 1)",
+                    middle = R"(}, "merges": [["a", "a"])", end = "]}}";
+  CHECK(json_cost("[" + filled_with("{},", 30 << 20) + "1]") != "");
+  CHECK(json_cost(front + middle + filled_with(R"(,["",""])", 30 << 20) + end) != "");
+  CHECK(json_cost(front + middle + filled_with(R"(,"")", 30 << 20) + end) != "");
+  CHECK(json_cost(front + middle + filled_with(R"(,["a","a"])", 30 << 20) + end) != "");
+  CHECK(json_cost(R"({"added_tokens": [{})" + filled_with(",{}", 20 << 20) + "]," + (front + middle + end).substr(1)) !=
+        "");
+  CHECK(json_cost(R"({"added_tokens": [], "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"})" +
+                  filled_with(R"(,{"type": "NFC"})", 20 << 20) + "]}," + (front + middle + end).substr(1)) != "");
   const auto with_tokens = [&](int n) {
     std::string keys;
     for (int i = 0; i < n; ++i) keys += ",\"" + std::to_string(i) + "\":" + std::to_string(i + 2);
@@ -87,12 +94,14 @@ TEST_CASE("a tokenizer of millions of nothings takes its size and 64 MB, or is r
 }
 
 TEST_CASE("a Unigram vocabulary of any size says that it is one", "[attacks]") {
-  const std::string text = R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0])" + repeated(R"(,["piece", -3.5])", 8 << 20) + "]}}";
+  const std::string text = R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0])" +
+                           filled_with(R"(,["piece", -3.5])", 8 << 20) + "]}}";
   CHECK_THAT(json_cost(text), Catch::Contains("Unigram"));
 }
 
 TEST_CASE("a normalizer that makes much of a long text is stopped on the way", "[attacks]") {
-  const std::string text = R"({"normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": ")" + std::string(1 << 20, 'b') +
+  const std::string text = R"({"normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": ")" +
+                           std::string(1 << 20, 'b') +
                            R"("}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}})";
   const TokenizerPtr t = tokenizer_from_json(text, "", "");
   const std::string prompt(1 << 20, 'a');

@@ -77,10 +77,12 @@ TEST_CASE("the limit is exact, and what it refuses is never asked of the host", 
   CHECK(status_of(a, 401) == Status::out_of_memory);
   CHECK(host.calls == 1);
   CHECK(status_of(a, 400) == Status::ok);
-  for (const size_t huge : {SIZE_MAX, SIZE_MAX - 63, SIZE_MAX - 599, SIZE_MAX / 2, SIZE_MAX / 2 + 1}) CHECK(status_of(a, huge) == Status::out_of_memory);
+  for (const size_t huge : {SIZE_MAX, SIZE_MAX - 63, SIZE_MAX - 599, SIZE_MAX / 2, SIZE_MAX / 2 + 1})
+    CHECK(status_of(a, huge) == Status::out_of_memory);
   CHECK(a.used() == 600);
   CHECK(a.peak() == 1000);
-  CHECK_THROWS_WITH(a.allocate(500, "a page"), Catch::Contains("for a page") && Catch::Contains("1100") && Catch::Contains("1000"));
+  CHECK_THROWS_WITH(a.allocate(500, "a page"),
+                    Catch::Contains("for a page") && Catch::Contains("1100") && Catch::Contains("1000"));
   a.release(first, 600);
   CHECK(a.used() == 0);
   CHECK((host.live.empty() && !host.wrong_size));
@@ -88,7 +90,8 @@ TEST_CASE("the limit is exact, and what it refuses is never asked of the host", 
 
 TEST_CASE("sizes beyond any machine are out of memory, not small blocks", "[base]") {
   Allocator a({}, 0);
-  for (const size_t huge : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 63, SIZE_MAX - 64, SIZE_MAX / 2 + 1}) CHECK(status_of(a, huge) == Status::out_of_memory);
+  for (const size_t huge : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 63, SIZE_MAX - 64, SIZE_MAX / 2 + 1})
+    CHECK(status_of(a, huge) == Status::out_of_memory);
   CHECK(a.used() == 0);
 }
 
@@ -140,8 +143,10 @@ TEST_CASE("threads that are refused do not disturb those that fit", "[base]") {
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
       for (int i = 0; i < 20000; ++i)
-        if (t < 2) refused += status_of(a, 900) == Status::out_of_memory;  // 150 are held: it never fits
-        else admitted += status_of(a, 25) == Status::ok;
+        if (t < 2)
+          refused += status_of(a, 900) == Status::out_of_memory;  // 150 are held: it never fits
+        else
+          admitted += status_of(a, 25) == Status::ok;
     });
   for (std::thread& t : threads) t.join();
   a.release(held, 150);

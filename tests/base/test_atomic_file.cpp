@@ -1,4 +1,5 @@
-// What is written under a name: files are replaced as they were (mode, links), devices and FIFOs never, and nothing is left of writers that died.
+// What is written under a name: files are replaced as they were (mode, links), devices and FIFOs never, and nothing is
+// left of writers that died.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -54,7 +55,8 @@ class Umask {
 
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -63,7 +65,8 @@ std::vector<std::string> names_in(const std::string& folder) {
 
 TEST_CASE("a new file and a new folder have the rights of the umask, a replaced file has its own", "[base]") {
   const TempFolder folder;
-  for (const auto& [mask, file_mode, folder_mode] : {std::tuple{077, 0600, 0700}, {022, 0644, 0755}, {002, 0664, 0775}}) {
+  for (const auto& [mask, file_mode, folder_mode] :
+       {std::tuple{077, 0600, 0700}, {022, 0644, 0755}, {002, 0664, 0775}}) {
     const Umask set(static_cast<mode_t>(mask));
     replace(folder / "new", "x");
     CHECK(int(mode_of(folder / "new") & 0777) == file_mode);
@@ -133,7 +136,8 @@ TEST_CASE("a FIFO that nobody reads, or that a mapped file cannot go to, is refu
   const std::string path = folder / "pipe";
   REQUIRE(mkfifo(path.c_str(), 0600) == 0);
   CHECK(message_of([&] { replace(path, "x"); }).find("nobody reads") != std::string::npos);
-  CHECK(message_of([&] { os::AtomicFile file(path, os::AtomicFile::Streams::refused); }).find("cannot be streamed") != std::string::npos);
+  CHECK(message_of([&] { os::AtomicFile file(path, os::AtomicFile::Streams::refused); }).find("cannot be streamed") !=
+        std::string::npos);
   const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
   CHECK(message_of([&] { os::AtomicFile(path).map(100); }).find("cannot be mapped") != std::string::npos);
   close(reader);
@@ -185,7 +189,9 @@ TEST_CASE("what a killed writer left goes with the next write to that name, what
   REQUIRE(WIFSIGNALED(status));
   REQUIRE(folder.file_count() == 1);
   CHECK(names_in(folder.path())[0].starts_with(".f.puna-" + std::to_string(child) + "-"));
-  for (const char* other : {".f.puna-", ".f.puna-1-0123", ".f.puna-x-01234567", ".fg.puna-1-01234567", "f.puna-1-01234567"}) write_file(folder / other, "");
+  for (const char* other :
+       {".f.puna-", ".f.puna-1-0123", ".f.puna-x-01234567", ".fg.puna-1-01234567", "f.puna-1-01234567"})
+    write_file(folder / other, "");
   os::AtomicFile living(folder / "f");
   CHECK(folder.file_count() == 6);  // the dead one is gone
   replace(folder / "f", "new");

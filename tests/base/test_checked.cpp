@@ -1,4 +1,5 @@
-// Size: every number of a file until it has been checked. Overflow is an error that names the field, never a wrapped value.
+// Size: every number of a file until it has been checked. Overflow is an error that names the field, never a wrapped
+// value.
 #include "puna/base/checked.h"
 
 #include "support/catch.h"

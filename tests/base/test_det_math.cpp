@@ -1,5 +1,5 @@
-// test_det_math.cpp -- our elementary functions against the C library's long double ones, at the edges of their domains,
-// and one hash of their bits that every compiler and CPU must reproduce.
+// test_det_math.cpp -- our elementary functions against the C library's long double ones, at the edges of their
+// domains, and one hash of their bits that every compiler and CPU must reproduce.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -28,7 +28,9 @@ struct Random {  // splitmix64: the test's numbers must not come from what it te
     return z ^ (z >> 31);
   }
   double uniform(double lo, double hi) { return lo + (hi - lo) * (double(next() >> 11) * 0x1p-53); }
-  double positive() { return std::bit_cast<double>(next() % 0x7ff0000000000000); }  // every exponent alike, denormals included
+  double positive() {
+    return std::bit_cast<double>(next() % 0x7ff0000000000000);
+  }  // every exponent alike, denormals included
 };
 
 double ulp(long double x) {

@@ -1,4 +1,5 @@
-// run(n, fn) calls fn once for every index and returns when all have returned: our pool, the host's, alone, nested and contended.
+// run(n, fn) calls fn once for every index and returns when all have returned: our pool, the host's, alone, nested and
+// contended.
 #include "puna/base/executor.h"
 
 #include <time.h>
@@ -94,7 +95,8 @@ TEST_CASE("pool threads start with the hook, once each, with an index of their o
     std::atomic<int> starts[8] = {};
   } seen;
   {
-    const auto pool = make_thread_pool(4, {&seen, [](void* user, int32_t index) { ++static_cast<Seen*>(user)->starts[index]; }});
+    const auto pool =
+        make_thread_pool(4, {&seen, [](void* user, int32_t index) { ++static_cast<Seen*>(user)->starts[index]; }});
     CHECK(wrong_after_run(*pool, 1000) == 0);
   }
   for (int i = 0; i < 8; ++i) CHECK(seen.starts[i] == (i >= 1 && i <= 3 ? 1 : 0));  // 0 is the caller
@@ -137,7 +139,10 @@ TEST_CASE("the host's parallel_for gets the work, and is spared runs of nothing 
     h.last = n;
     std::vector<std::thread> threads;  // a host of the simplest kind: backwards, on two threads
     for (int t = 0; t < 2; ++t)
-      threads.emplace_back([=] { for (int64_t i = n - 1; i >= 0; --i) if (i % 2 == t) task(data, i); });
+      threads.emplace_back([=] {
+        for (int64_t i = n - 1; i >= 0; --i)
+          if (i % 2 == t) task(data, i);
+      });
     for (std::thread& t : threads) t.join();
   };
   const auto executor = make_host_executor(functions);

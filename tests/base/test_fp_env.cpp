@@ -32,7 +32,8 @@ bool nearest() {
 }  // namespace
 
 TEST_CASE("inside, denormals live and rounding is to nearest; outside, the host's mode is back", "[base]") {
-  for (const unsigned mode : {0u, kFlushToZero, kDenormalsAreZero, kFlushToZero | kDenormalsAreZero, kTowardsZero, kUpwards | kFlushToZero}) {
+  for (const unsigned mode :
+       {0u, kFlushToZero, kDenormalsAreZero, kFlushToZero | kDenormalsAreZero, kTowardsZero, kUpwards | kFlushToZero}) {
     CAPTURE(mode);
     const HostMode host(mode);
     const unsigned before = _mm_getcsr();
@@ -56,10 +57,13 @@ TEST_CASE("every tile runs in our mode, on the caller's thread, the pool's and t
   const unsigned before = _mm_getcsr();
   HostExecutor serial;
   serial.threads = 1;
-  serial.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) { for (int64_t i = 0; i < n; ++i) task(data, i); };
+  serial.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
+    for (int64_t i = 0; i < n; ++i) task(data, i);
+  };
   int wrong[3] = {};
   int which = 0;
-  for (auto* make : {+[](const HostExecutor&) { return make_thread_pool(1, {}); }, +[](const HostExecutor&) { return make_thread_pool(3, {}); },
+  for (auto* make : {+[](const HostExecutor&) { return make_thread_pool(1, {}); },
+                     +[](const HostExecutor&) { return make_thread_pool(3, {}); },
                      +[](const HostExecutor& h) { return make_host_executor(h); }}) {
     const auto executor = make(serial);
     bool good[64] = {};

@@ -1,4 +1,5 @@
-// JSON as hostile files write it: what RFC 8259 does not allow is refused, and so is what it allows but readers disagree about.
+// JSON as hostile files write it: what RFC 8259 does not allow is refused, and so is what it allows but readers
+// disagree about.
 #include "base/json.h"
 
 #include "puna/base/error.h"
@@ -52,12 +53,43 @@ TEST_CASE("a key may appear once in its object", "[base]") {
 }
 
 TEST_CASE("only JSON is JSON", "[base]") {
-  for (const char* text : {"", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "[1 2]", "nul", "NaN", "Infinity", "-Infinity", "[1] x", "{} {}", "01",
-                           "+1", ".5", "1.", "0x10", "// c\n1", "/* c */ 1", "\"a", "\"\t\"", "\"\\x41\"", "\"\\ud800\"", "\"\xff\"", "\"\xc0\xaf\"",
-                           "\"\xed\xa0\x80\"", "1e999", "-1e999"})
+  for (const char* text : {"",
+                           " ",
+                           "{",
+                           "}",
+                           "[1,]",
+                           "{\"a\":1,}",
+                           "{a:1}",
+                           "{'a':1}",
+                           "[1 2]",
+                           "nul",
+                           "NaN",
+                           "Infinity",
+                           "-Infinity",
+                           "[1] x",
+                           "{} {}",
+                           "01",
+                           "+1",
+                           ".5",
+                           "1.",
+                           "0x10",
+                           "// c\n1",
+                           "/* c */ 1",
+                           "\"a",
+                           "\"\t\"",
+                           "\"\\x41\"",
+                           "\"\\ud800\"",
+                           "\"\xff\"",
+                           "\"\xc0\xaf\"",
+                           "\"\xed\xa0\x80\"",
+                           "1e999",
+                           "-1e999"})
     CHECK_FALSE(accepts(text));
-  for (const std::string& text : {std::string("1\0", 2), std::string("{}\0}", 4), std::string("\0{}", 3)}) CHECK_FALSE(accepts(text));
-  for (const char* text : {"0", "-0", "1e-999", "true", "null", "\"\"", "[]", "{}", " [ 1 , 2 ] ", "\"\\ud83e\\udd99\"", "123456789012345678901234567890"}) CHECK(accepts(text));
+  for (const std::string& text : {std::string("1\0", 2), std::string("{}\0}", 4), std::string("\0{}", 3)})
+    CHECK_FALSE(accepts(text));
+  for (const char* text : {"0", "-0", "1e-999", "true", "null", "\"\"", "[]", "{}", " [ 1 , 2 ] ", "\"\\ud83e\\udd99\"",
+                           "123456789012345678901234567890"})
+    CHECK(accepts(text));
 }
 
 TEST_CASE("numbers keep their kind and 64 bits", "[base]") {
@@ -75,19 +107,23 @@ TEST_CASE("ordered JSON keeps the written order", "[base]") {
 }
 
 TEST_CASE("an integer beyond 64 bits keeps its digits when asked to", "[base]") {
-  const char* const text = R"({"z":123456789012345678901234567890,"a":[-18446744073709551616,18446744073709551615,1e30],"t":"12345678901234567890123","n":null})";
+  const char* const text =
+      R"({"z":123456789012345678901234567890,"a":[-18446744073709551616,18446744073709551615,1e30],"t":"12345678901234567890123","n":null})";
   const OrderedJson exact = parse_ordered_json(text, "doc", Watch(), /*exactly=*/true);
   CHECK(digits_of(exact["z"]) == "123456789012345678901234567890");
   CHECK(digits_of(exact["a"][0]) == "-18446744073709551616");
   CHECK(digits_of(exact["a"][1]).empty());  // 64 bits hold it
   CHECK(digits_of(exact["a"][2]).empty());
   CHECK(digits_of(exact["t"]).empty());
-  CHECK(json_text(exact) == R"({"z":123456789012345678901234567890,"a":[-18446744073709551616,18446744073709551615,1e+30],"t":"12345678901234567890123","n":null})");
+  CHECK(
+      json_text(exact) ==
+      R"({"z":123456789012345678901234567890,"a":[-18446744073709551616,18446744073709551615,1e+30],"t":"12345678901234567890123","n":null})");
   CHECK(parse_ordered_json(text, "doc")["z"].get<double>() == 123456789012345678901234567890.0);
 }
 
 TEST_CASE("a document written by json_text is the one that was read", "[base]") {
-  for (const char* text : {"1", "\"\"", "[]", "{}", "[[],{},[{}]]", R"({"b":{"\u0000\"":[1.5,true,false,null,"\u00e9\n"]},"a":-1})"}) {
+  for (const char* text :
+       {"1", "\"\"", "[]", "{}", "[[],{},[{}]]", R"({"b":{"\u0000\"":[1.5,true,false,null,"\u00e9\n"]},"a":-1})"}) {
     const OrderedJson json = parse_ordered_json(text, "doc", Watch(), true);
     CHECK(json_text(json) == json.dump());
   }
@@ -97,7 +133,9 @@ TEST_CASE("a whole number is one that int64_t holds", "[base]") {
   const auto number = [](const char* text) { return whole_number(parse_json(text, "doc")); };
   CHECK(number("-9223372036854775808") == INT64_MIN);
   CHECK(number("9223372036854775807") == INT64_MAX);
-  for (const char* text : {"9223372036854775808", "18446744073709551615", "1e300", "1.0", "0.5", "-1e300", "\"1\"", "true", "null", "[1]"}) CHECK_FALSE(number(text));
+  for (const char* text :
+       {"9223372036854775808", "18446744073709551615", "1e300", "1.0", "0.5", "-1e300", "\"1\"", "true", "null", "[1]"})
+    CHECK_FALSE(number(text));
 }
 
 TEST_CASE("a key that appears twice among many is found", "[base]") {
@@ -105,7 +143,8 @@ TEST_CASE("a key that appears twice among many is found", "[base]") {
     std::string keys;
     for (int i = 0; i < n; ++i) keys += "\"" + std::to_string(i * 7919 % 1009) + "\":" + std::to_string(i) + ",";
     for (const int again : {0, n / 2, n - 1}) {
-      const std::string twice = "{" + keys + "\"" + std::to_string(again * 7919 % 1009) + "\":0}", once = "{" + keys + "\"x\":0}";
+      const std::string twice = "{" + keys + "\"" + std::to_string(again * 7919 % 1009) + "\":0}",
+                        once = "{" + keys + "\"x\":0}";
       CHECK_THROWS_WITH(parse_ordered_json(twice, "doc"), Catch::Contains("appears twice"));
       CHECK_THROWS_WITH(parse_json(twice, "doc"), Catch::Contains("appears twice"));
       CHECK(parse_ordered_json(once, "doc").size() == size_t(n) + 1);

@@ -47,9 +47,11 @@ TEST_CASE("what cannot be read is an error that names it", "[base]") {
   const TempFolder folder;
   write_file(folder / "empty", "");
   REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  for (const std::string& path : {folder / "missing", folder.path(), folder / "pipe", folder / "missing/too", std::string("/dev/null")}) {
+  for (const std::string& path :
+       {folder / "missing", folder.path(), folder / "pipe", folder / "missing/too", std::string("/dev/null")}) {
     CAPTURE(path);
-    for (const auto& [status, message] : {error_of([&] { os::MappedFile map(path); }), error_of([&] { os::read_file(path, 100); })}) {
+    for (const auto& [status, message] :
+         {error_of([&] { os::MappedFile map(path); }), error_of([&] { os::read_file(path, 100); })}) {
       CHECK(status == Status::io);
       CHECK(message.find(path) != std::string::npos);
     }

@@ -6,17 +6,19 @@
 using namespace puna;
 
 TEST_CASE("UTF-8 is recognised as RFC 3629 has it", "[base]") {
-  for (const char* good : {"", "abc", "\xC2\x80", "\xDF\xBF",
-                           "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
+  for (const char* good : {"", "abc", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
+                           "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
     CHECK(is_utf8(good));
-  for (const char* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2z", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xEF\xBF", "\xF0\x8F\xBF\xBF",
-                          "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "ok\xFE"})
+  for (const char* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2z", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xEF\xBF",
+                          "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "ok\xFE"})
     CHECK_FALSE(is_utf8(bad));
 }
 
-TEST_CASE("the first byte that is no text is found, wherever the strides between two looks at the watch end", "[base]") {
+TEST_CASE("the first byte that is no text is found, wherever the strides between two looks at the watch end",
+          "[base]") {
   CHECK(find_non_text("") == std::string::npos);
-  for (const size_t before : {size_t(0), size_t(1), size_t(4094), size_t(4095), size_t(4096), size_t(4097), size_t(10000)}) {
+  for (const size_t before :
+       {size_t(0), size_t(1), size_t(4094), size_t(4095), size_t(4096), size_t(4097), size_t(10000)}) {
     CAPTURE(before);
     const std::string text(before, 'x');
     CHECK(find_non_text(text + "\xE2\x82\xAC\xF0\x9F\x98\x80 ") == std::string::npos);

@@ -22,8 +22,12 @@ TEST_CASE("a watch asks while work goes on, and a no ends it", "[base]") {
   int asked = 0, yes = 3;
   const auto go_on = [&] { return ++asked <= yes; };
   const Watch watch(go_on, kAlways), nobody;
-  CHECK(status_of([&] { for (int i = 0; i < 100000; ++i) nobody.tick(); }) == Status::ok);
-  CHECK(status_of([&] { for (int i = 0; i < 100000; ++i) watch.tick(); }) == Status::cancelled);
+  CHECK(status_of([&] {
+          for (int i = 0; i < 100000; ++i) nobody.tick();
+        }) == Status::ok);
+  CHECK(status_of([&] {
+          for (int i = 0; i < 100000; ++i) watch.tick();
+        }) == Status::cancelled);
   CHECK(asked == 4);
   yes = 1000;
   CHECK(status_of([&] { watch.tick(1000000); }) == Status::ok);  // a large piece of work is one question
@@ -36,7 +40,8 @@ TEST_CASE("a host is left alone for a millisecond after each question", "[base]"
   const auto go_on = [&] { return ++asked > 0; };
   const Watch watch(go_on);
   for (int i = 0; i < 3000000; ++i) watch.tick();
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
   CHECK(asked <= ms + 1);
 }
 

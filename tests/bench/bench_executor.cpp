@@ -1,5 +1,5 @@
-// bench_executor.cpp -- what one parallel region costs before any work is done in it. A forward pass runs a handful of regions a layer, so
-// this times five times the layers is the floor under one token.
+// bench_executor.cpp -- what one parallel region costs before any work is done in it. A forward pass runs a handful of
+// regions a layer, so this times five times the layers is the floor under one token.
 #include <atomic>
 #include <cstdint>
 #include <string>

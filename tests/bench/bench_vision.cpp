@@ -1,5 +1,5 @@
-// bench_vision.cpp -- tiles a second through a vision encoder of 29 M parameters (hidden 512, 8 layers, 8 heads, 336 px, patch 14) with random
-// weights.
+// bench_vision.cpp -- tiles a second through a vision encoder of 29 M parameters (hidden 512, 8 layers, 8 heads, 336
+// px, patch 14) with random weights.
 #include <memory>
 #include <string>
 
@@ -30,9 +30,15 @@ struct Made {
 
 Made make_tower(int64_t D, int64_t layers, int64_t heads, int64_t adapter, int64_t text) {
   Made m;
-  const std::pair<const char*, int64_t> keys[] = {{"num_hidden_layers", layers}, {"hidden_size", D}, {"num_attention_heads", heads}, {"image_size", 336},
-                                                  {"patch_size", 14}, {"intermediate_size", 4 * D}, {"projector_output_dim", adapter},
-                                                  {"projector_input_dim", adapter}, {"vision_output_dim", adapter}};
+  const std::pair<const char*, int64_t> keys[] = {{"num_hidden_layers", layers},
+                                                  {"hidden_size", D},
+                                                  {"num_attention_heads", heads},
+                                                  {"image_size", 336},
+                                                  {"patch_size", 14},
+                                                  {"intermediate_size", 4 * D},
+                                                  {"projector_output_dim", adapter},
+                                                  {"projector_input_dim", adapter},
+                                                  {"vision_output_dim", adapter}};
   for (const auto& [key, value] : keys) m.metadata.set(std::string("vision_config.") + key, value);
   const float scale = 1.0f / 16;
   const auto linear = [&](const std::string& name, int64_t rows, int64_t cols) {
@@ -70,7 +76,9 @@ TEST_CASE("tiles through the vision encoder", "[vision]") {
     const ContextPtr context = context_with("", threads);
     const VisionTower tower = VisionTower::from_huggingface(*context, made.metadata, made.tensors, 512);
     const std::vector<float> pixels(size_t(2 * tower.config.pixels()), 0.25f);
-    BENCHMARK("2 tiles of 336 px, 29 M parameters, threads: " + std::to_string(threads)) { return run_vision(*context, tower, pixels)[0]; };
+    BENCHMARK("2 tiles of 336 px, 29 M parameters, threads: " + std::to_string(threads)) {
+      return run_vision(*context, tower, pixels)[0];
+    };
   }
 }
 

@@ -1,10 +1,13 @@
 // make_model.cpp -- random-weight GGUF files of known shapes, for speed: `make_model SHAPE TYPE FILE`.
 //   SHAPE  1b   Llama-3.2-1B's: d 2048, 16 layers, 32/8 heads x 64, ffn 8192, vocabulary 128256, tied
-//          moe  Llama-4-like, 1.4B: d 1024, 24 layers, 8/2 heads x 128, 16 experts (top 1) + a shared one of ffn 1024, vocabulary 49152
+//          moe  Llama-4-like, 1.4B: d 1024, 24 layers, 8/2 heads x 128, 16 experts (top 1) + a shared one of ffn 1024,
+//               vocabulary 49152
 //          chunked  the same with attention chunks of 8192 in every layer: what a prompt costs must not grow with it
-//   TYPE   a type of puna::name(), or Q4_K_M: llama.cpp's mixture of Q4_K and Q6_K. Quantised files keep the vocabulary in Q6_K (Q8_0 in Q8_0),
+//   TYPE   a type of puna::name(), or Q4_K_M: llama.cpp's mixture of Q4_K and Q6_K. Quantised files keep the vocabulary
+//          in Q6_K (Q8_0 in Q8_0),
 //          as llama.cpp's quantiser does.
-// Speed does not depend on the weights, so a matrix repeats 61 random rows; only routers are random throughout, to spread the tokens.
+// Speed does not depend on the weights, so a matrix repeats 61 random rows; only routers are random throughout, to
+// spread the tokens.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -101,19 +104,22 @@ class RandomTensors {
   }
   DType type() const { return mix_ == "Q4_K_M" ? DType::q4_k : named(mix_); }
   DType vocabulary_type() const { return !is_quantised(type()) || type() == DType::q8_0 ? type() : DType::q6_k; }
-  // Q4_K_M gives the values and the way down Q6_K in the first and last eighth of the layers and in every third between.
+  // Q4_K_M gives the values and the way down Q6_K in the first and last eighth of the layers and in every third
+  // between.
   DType more_bits(int64_t l, int64_t n) const {
     return mix_ == "Q4_K_M" && (l < n / 8 || l >= 7 * n / 8 || (l - n / 8) % 3 == 2) ? DType::q6_k : type();
   }
 
   void vector(const std::string& name, int64_t n) {
     ones_.resize(size_t(std::max<int64_t>(n, int64_t(ones_.size()))), 1.0f);
-    list_.push_back({name + ".weight", DType::f32, {n}, nullptr, [this, n](auto write) { write(ones_.data(), uint64_t(n) * 4); }});
+    list_.push_back(
+        {name + ".weight", DType::f32, {n}, nullptr, [this, n](auto write) { write(ones_.data(), uint64_t(n) * 4); }});
   }
 
   void router(const std::string& name, const Shape& shape) {
     auto values = normal(shape.count());
-    list_.push_back({name + ".weight", DType::f32, shape, nullptr, [values = std::move(values)](auto write) { write(values.data(), values.size() * 4); }});
+    list_.push_back({name + ".weight", DType::f32, shape, nullptr,
+                     [values = std::move(values)](auto write) { write(values.data(), values.size() * 4); }});
   }
 
   void matrix(const std::string& name, const Shape& shape, DType dtype) {
@@ -130,8 +136,10 @@ class RandomTensors {
       std::vector<float> x = normal(cols);
       for (float& v : x) v /= std::sqrt(float(cols));
       std::vector<uint8_t> bytes(size_t(bytes_of(info(dtype), uint64_t(cols))));
-      if (dtype == DType::f32) memcpy(bytes.data(), x.data(), bytes.size());
-      else encoder(dtype)(bytes.data(), x.data(), cols, nullptr);
+      if (dtype == DType::f32)
+        memcpy(bytes.data(), x.data(), bytes.size());
+      else
+        encoder(dtype)(bytes.data(), x.data(), cols, nullptr);
       pool.push_back(std::move(bytes));
     }
     return pool;

@@ -1,6 +1,8 @@
-// neighbours.cpp -- approximate search over made-up vectors: time and recall by the width of the walk, for neighbours.py.
+// neighbours.cpp -- approximate search over made-up vectors: time and recall by the width of the walk, for
+// neighbours.py.
 //   neighbours build THREADS VECTORS.f32 DIM GRAPH                    one line of JSON; GRAPH is written
-//   neighbours search VECTORS.f32 DIM GRAPH QUERIES.f32 K BEST.i64    reads a width a line, answers with a line of JSON: one thread, all queries
+//   neighbours search VECTORS.f32 DIM GRAPH QUERIES.f32 K BEST.i64    reads a width a line, answers with a line of
+//   JSON: one thread, all queries
 // at once, candidates ranked again by their vectors. BEST: the K true best of each query.
 #include <algorithm>
 #include <cstdio>
@@ -26,7 +28,8 @@ int build(char** args) {
   recsys::NeighbourOptions options;
   options.parallel = atoi(args[0]) > 1;
   std::unique_ptr<recsys::NeighbourIndex> index;
-  const double took = seconds([&] { index = recsys::build_neighbours(context_of(atoi(args[0])), rows, atoll(args[2]), options); });
+  const double took =
+      seconds([&] { index = recsys::build_neighbours(context_of(atoi(args[0])), rows, atoll(args[2]), options); });
   index->save(args[3]);
   printf("{\"seconds\": %.1f, \"mb\": %.0f}\n", took, double(index->bytes()) / 1e6);
   return 0;
@@ -44,11 +47,14 @@ int search(char** args) {
     std::vector<std::vector<recsys::Hit>> found;
     const double took = seconds([&] {
       found = index->search(queries, std::max<int64_t>(k, width), width);
-      for (int64_t q = 0; q < count; ++q) found[size_t(q)] = recsys::rerank(*context, found[size_t(q)], std::span(queries).subspan(size_t(q * dim), size_t(dim)), rows.data(), k);
+      for (int64_t q = 0; q < count; ++q)
+        found[size_t(q)] = recsys::rerank(*context, found[size_t(q)],
+                                          std::span(queries).subspan(size_t(q * dim), size_t(dim)), rows.data(), k);
     });
     int64_t right = 0;
     for (int64_t q = 0; q < count; ++q)
-      for (const recsys::Hit& h : found[size_t(q)]) right += std::count(best.begin() + q * k, best.begin() + (q + 1) * k, h.item);
+      for (const recsys::Hit& h : found[size_t(q)])
+        right += std::count(best.begin() + q * k, best.begin() + (q + 1) * k, h.item);
     printf("{\"ms\": %.4f, \"recall\": %.4f}\n", took * 1e3 / double(count), double(right) / double(count * k));
     fflush(stdout);
   }
@@ -60,5 +66,8 @@ int search(char** args) {
 int main(int argc, char** argv) {
   if (argc == 6 && argv[1] == std::string("build")) return build(argv + 2);
   if (argc == 8 && argv[1] == std::string("search")) return search(argv + 2);
-  return fprintf(stderr, "usage: neighbours build THREADS VECTORS DIM GRAPH | neighbours search VECTORS DIM GRAPH QUERIES K BEST\n"), 2;
+  return fprintf(stderr,
+                 "usage: neighbours build THREADS VECTORS DIM GRAPH | neighbours search VECTORS DIM GRAPH QUERIES K "
+                 "BEST\n"),
+         2;
 }

@@ -22,7 +22,9 @@ namespace {
 
 std::atomic<int64_t> sink{0};
 
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 // Work of all threads a second; work(i) returns what thread i did.
 template <class F>
@@ -137,7 +139,9 @@ int main(int argc, char** argv) {
     for (const uint64_t s : sum) sink += int64_t(s);
     return double(kWords) * 8;
   });
-  const double int8 = best_rate(threads, [](int) { return int8_work(); }), f32 = best_rate(threads, [](int) { return f32_work(); });
-  printf("{\"threads\": %d, \"read_gbs\": %.2f, \"int8_gmacs\": %.1f, \"f32_gmacs\": %.1f}\n", threads, read / 1e9, int8 / 1e9, f32 / 1e9);
+  const double int8 = best_rate(threads, [](int) { return int8_work(); }),
+               f32 = best_rate(threads, [](int) { return f32_work(); });
+  printf("{\"threads\": %d, \"read_gbs\": %.2f, \"int8_gmacs\": %.1f, \"f32_gmacs\": %.1f}\n", threads, read / 1e9,
+         int8 / 1e9, f32 / 1e9);
   return 0;
 }

@@ -1,4 +1,5 @@
-// reencode.cpp -- a model with its matrices in another type: `reencode MODEL TYPE FILE`. For comparing types on a real model.
+// reencode.cpp -- a model with its matrices in another type: `reencode MODEL TYPE FILE`. For comparing types on a real
+// model.
 #include <cstdio>
 
 #include "puna/base/error.h"

@@ -1,4 +1,5 @@
-// search.cpp -- exact search over a million made-up vectors beside this machine's reading speed: one line of JSON a measure, for search.py.
+// search.cpp -- exact search over a million made-up vectors beside this machine's reading speed: one line of JSON a
+// measure, for search.py.
 //   search THREADS ROUNDS VECTORS.f32 QUERIES.f32 DIM K     files of plain floats, row by row
 // Every round takes one turn of each, so that a machine that changes its mind is seen in all of them.
 #include <algorithm>
@@ -43,7 +44,8 @@ int main(int argc, char** argv) {
     const auto coarse = codes.search(one(q), 2 * k)[0];
     const auto fine = recsys::rerank(*context, coarse, one(q), rows.data(), k);
     const auto among = [&](const std::vector<recsys::Hit>& hits, const recsys::Hit& e, int64_t most) {
-      return std::any_of(hits.begin(), hits.begin() + std::min(int64_t(hits.size()), most), [&](const recsys::Hit& h) { return h.item == e.item; });
+      return std::any_of(hits.begin(), hits.begin() + std::min(int64_t(hits.size()), most),
+                         [&](const recsys::Hit& h) { return h.item == e.item; });
     };
     for (const recsys::Hit& e : exact[size_t(q)]) {
       found += among(coarse, e, k);
@@ -53,14 +55,24 @@ int main(int argc, char** argv) {
   uint64_t sink = 0;
   for (int round = 0; round < atoi(argv[2]); ++round) {
     const double read = read_all(block, sink);
-    const double i8 = seconds([&] { for (int64_t q = 0; q < 8; ++q) sink += codes.search(one(q + round), k)[0].size(); }) / 8;
+    const double i8 = seconds([&] {
+                        for (int64_t q = 0; q < 8; ++q) sink += codes.search(one(q + round), k)[0].size();
+                      }) /
+                      8;
     const double batch = seconds([&] { sink += codes.search(queries, k).size(); }) / double(count);
-    const double f32 = seconds([&] { for (int64_t q = 0; q < 4; ++q) sink += plain.search(one(q + round), k)[0].size(); }) / 4;
+    const double f32 = seconds([&] {
+                         for (int64_t q = 0; q < 4; ++q) sink += plain.search(one(q + round), k)[0].size();
+                       }) /
+                       4;
     const double f32_batch = seconds([&] { sink += plain.search(queries, k).size(); }) / double(count);
-    printf("{\"read_gb_s\": %.2f, \"i8_ms\": %.3f, \"i8_gb_s\": %.2f, \"i8_batch_ms\": %.3f, \"f32_ms\": %.3f, \"f32_batch_ms\": %.3f}\n",
-           double(codes.bytes()) / read / 1e9, i8 * 1e3, double(codes.bytes()) / i8 / 1e9, batch * 1e3, f32 * 1e3, f32_batch * 1e3);
+    printf(
+        "{\"read_gb_s\": %.2f, \"i8_ms\": %.3f, \"i8_gb_s\": %.2f, \"i8_batch_ms\": %.3f, \"f32_ms\": %.3f, "
+        "\"f32_batch_ms\": %.3f}\n",
+        double(codes.bytes()) / read / 1e9, i8 * 1e3, double(codes.bytes()) / i8 / 1e9, batch * 1e3, f32 * 1e3,
+        f32_batch * 1e3);
   }
-  printf("{\"recall_i8\": %.4f, \"recall_i8_reranked\": %.4f, \"bytes\": %llu, \"sink\": %d}\n", double(found) / double(count * k), double(repaired) / double(count * k),
+  printf("{\"recall_i8\": %.4f, \"recall_i8_reranked\": %.4f, \"bytes\": %llu, \"sink\": %d}\n",
+         double(found) / double(count * k), double(repaired) / double(count * k),
          static_cast<unsigned long long>(codes.bytes()), int(sink % 2));
   return 0;
 }

@@ -1,7 +1,8 @@
-// train_steps.cpp -- Puna's side of train_peers.py: opens a model, then answers each line "N" on its input with N training steps, a line of JSON a
-// step, and the end of its input with the peak of memory. Sequences are rows of a file of int32 tokens: a step takes them all when there are as
-// many as --batch.
-//   train_steps MODEL TOKENS --seq 512 --batch 4 [--threads 2] [--lora 8] [--providers onednn] [--bf16] [--exact] [--checkpoint]
+// train_steps.cpp -- Puna's side of train_peers.py: opens a model, then answers each line "N" on its input with N
+// training steps, a line of JSON a step, and the end of its input with the peak of memory. Sequences are rows of a file
+// of int32 tokens: a step takes them all when there are as many as --batch.
+//   train_steps MODEL TOKENS --seq 512 --batch 4 [--threads 2] [--lora 8] [--providers onednn] [--bf16] [--exact]
+//   [--checkpoint]
 #include <sys/resource.h>
 
 #include <chrono>
@@ -63,7 +64,8 @@ void run(const bench::Words& words) {
       const auto start = std::chrono::steady_clock::now();
       const train::StepReport r = trainer.step();
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      printf("{\"loss\": %.7f, \"grad_norm\": %.7f, \"tokens\": %lld, \"seconds\": %.5f}\n", r.loss, r.grad_norm, static_cast<long long>(r.tokens), seconds);
+      printf("{\"loss\": %.7f, \"grad_norm\": %.7f, \"tokens\": %lld, \"seconds\": %.5f}\n", r.loss, r.grad_norm,
+             static_cast<long long>(r.tokens), seconds);
       fflush(stdout);
     }
   rusage usage{};

@@ -1,5 +1,6 @@
-// vision_steps.cpp -- Puna's side of vision_peers.py: opens a model with a vision encoder and a file of f32 pixels [tiles,3,H,W], then answers each
-// line on its input with the seconds that encoding all tiles took, tile by tile as sessions do; features go to a file at the end.
+// vision_steps.cpp -- Puna's side of vision_peers.py: opens a model with a vision encoder and a file of f32 pixels
+// [tiles,3,H,W], then answers each line on its input with the seconds that encoding all tiles took, tile by tile as
+// sessions do; features go to a file at the end.
 //   vision_steps MODEL PIXELS FEATURES [--threads 2] [--providers onednn] [--bf16]
 #include <chrono>
 #include <cstdio>
@@ -31,7 +32,8 @@ void run(const bench::Words& words) {
     Cursor cursor;
     Inference rec(context->kernels(), context->executor(), arena, cursor, /*exact=*/true, {});
     rec.allow(context->permission());
-    tower.forward(rec, pixels.data() + tile * c.pixels(), 1, View(features.data() + tile * values, DType::f32, {c.features(), c.text_hidden}));
+    tower.forward(rec, pixels.data() + tile * c.pixels(), 1,
+                  View(features.data() + tile * values, DType::f32, {c.features(), c.text_hidden}));
   };
   Arena measure;
   encode(measure, 0);
@@ -44,11 +46,14 @@ void run(const bench::Words& words) {
       Arena arena(scratch.data(), scratch.size());
       encode(arena, tile);
     }
-    printf("{\"seconds\": %.5f, \"tiles\": %lld}\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), static_cast<long long>(tiles));
+    printf("{\"seconds\": %.5f, \"tiles\": %lld}\n",
+           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+           static_cast<long long>(tiles));
     fflush(stdout);
   }
   FILE* const out = fopen(words.rest[2].c_str(), "wb");
-  PUNA_REQUIRE(out && fwrite(features.data(), 4, features.size(), out) == features.size(), "cannot write %s", words.rest[2].c_str());
+  PUNA_REQUIRE(out && fwrite(features.data(), 4, features.size(), out) == features.size(), "cannot write %s",
+               words.rest[2].c_str());
   fclose(out);
 }
 

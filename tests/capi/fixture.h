@@ -1,4 +1,5 @@
-// fixture.h -- what the tests of the C ABI share: handles that free themselves, statuses with their message, models to open.
+// fixture.h -- what the tests of the C ABI share: handles that free themselves, statuses with their message, models to
+// open.
 #pragma once
 #include <puna.h>
 
@@ -16,7 +17,9 @@ namespace puna::test {
 template <auto free_function>
 struct Free {
   template <class T>
-  void operator()(T* handle) const { free_function(handle); }
+  void operator()(T* handle) const {
+    free_function(handle);
+  }
 };
 using ContextHandle = std::unique_ptr<puna_context, Free<puna_context_free>>;
 using ModelHandle = std::unique_ptr<puna_model, Free<puna_model_free>>;
@@ -112,7 +115,8 @@ inline const puna_tokenizer* tokenizer_of(const puna_model* model) {
   ok(puna_model_get_tokenizer(model, &tokenizer));
   return tokenizer;
 }
-inline std::vector<int32_t> encode(const ModelHandle& model, std::string_view text, const puna_encode_options* options = nullptr) {
+inline std::vector<int32_t> encode(const ModelHandle& model, std::string_view text,
+                                   const puna_encode_options* options = nullptr) {
   const Output ids;
   ok(puna_tokenizer_encode(tokenizer_of(model.get()), text.data(), text.size(), options, ids));
   return ids.ids();
@@ -167,9 +171,11 @@ inline std::vector<int32_t> some_tokens(size_t n, int32_t seed = 1) {
 
 // A golden folder that is a whole model with its tokenizer and chat template.
 inline std::string chat_model() {
-  static const std::string folder = goldens([](const Golden& g) {
-    return g.has_file("model.safetensors") && g.has_file("tokenizer.json") && g.has_file("chat_template.jinja");
-  })[0].folder();
+  static const std::string folder =
+      goldens([](const Golden& g) {
+        return g.has_file("model.safetensors") && g.has_file("tokenizer.json") && g.has_file("chat_template.jinja");
+      })[0]
+          .folder();
   return folder;
 }
 

@@ -1,5 +1,5 @@
-/* nulls.c -- every function of puna.h, called from C99 with nothing at all: a status with a message, never a crash. It also proves that C
- * programs link: it needs every symbol. */
+/* nulls.c -- every function of puna.h, called from C99 with nothing at all: a status with a message, never a crash. It
+ * also proves that C programs link: it needs every symbol. */
 #include <puna.h>
 #include <puna_recsys.h>
 #include <puna_train.h>
@@ -157,7 +157,8 @@ int main(void) {
   REFUSED(puna_sampler_distribution(sampler, floats, 4, NULL, 0, NULL));
   REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 1, 0, &token, NULL));
 
-  if (model != NULL || session != NULL || tokenizer != NULL || chat != NULL || generation != NULL || key != NULL || logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
+  if (model != NULL || session != NULL || tokenizer != NULL || chat != NULL || generation != NULL || key != NULL ||
+      logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }

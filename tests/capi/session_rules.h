@@ -1,4 +1,5 @@
-// session_rules.h -- what the tests of sessions' rules share: a model with short attention chunks, a host that acts in the middle of a call, answers, state.
+// session_rules.h -- what the tests of sessions' rules share: a model with short attention chunks, a host that acts in
+// the middle of a call, answers, state.
 #pragma once
 #include <functional>
 #include <string>
@@ -10,7 +11,11 @@ namespace puna::test {
 
 // A model whose attention chunks are shorter than the prompts here.
 inline std::string chunked_model() {
-  static const std::string folder = goldens([](const Golden& g) { return g.has("logits_lora") && g.manifest.dump().find("moe") != std::string::npos; })[0].folder() + "/base";
+  static const std::string folder = goldens([](const Golden& g) {
+                                      return g.has("logits_lora") && g.manifest.dump().find("moe") != std::string::npos;
+                                    })[0]
+                                        .folder() +
+                                    "/base";
   return folder;
 }
 inline int64_t chunk_of(const ModelHandle& model) {
@@ -20,7 +25,8 @@ inline int64_t chunk_of(const ModelHandle& model) {
   return info.attention_chunk;
 }
 
-// Does something in a run of parallel_for; the work itself is done on the calling thread, so it is the same run each time.
+// Does something in a run of parallel_for; the work itself is done on the calling thread, so it is the same run each
+// time.
 struct Host {
   int64_t at = -1, runs = 0;
   bool fired = false;
@@ -58,7 +64,8 @@ inline puna_generate_options at_most(int64_t n) {
   return o;
 }
 
-inline GenerationHandle generation(const SessionHandle& session, const std::vector<int32_t>& prompt, const puna_generate_options& options) {
+inline GenerationHandle generation(const SessionHandle& session, const std::vector<int32_t>& prompt,
+                                   const puna_generate_options& options) {
   puna_generation* made = nullptr;
   ok(puna_generation_create_tokens(session.get(), prompt.data(), prompt.size(), &options, &made));
   return GenerationHandle(made);

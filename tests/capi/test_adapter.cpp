@@ -96,19 +96,23 @@ TEST_CASE("fine-tuning reports each step, lowers the loss, repeats itself and ca
 
   seen = {{}, 3};
   puna_adapter* none = nullptr;
-  refused(puna_model_finetune(model.get(), kLines.data(), kLines.size(), &options, &none), PUNA_CANCELLED, "step 3 of 12");
+  refused(puna_model_finetune(model.get(), kLines.data(), kLines.size(), &options, &none), PUNA_CANCELLED,
+          "step 3 of 12");
   CHECK(none == nullptr);
   const std::string bad = "{\"prompt\": \"x\"}";
   refused(puna_model_finetune(model.get(), bad.data(), bad.size(), &options, &none), PUNA_BAD_FILE, "line 1");
   refused(puna_model_finetune(model.get(), nullptr, 0, &options, &none), PUNA_INVALID_ARGUMENT, "nothing to learn");
   options.targets = "no_such_proj";
-  refused(puna_model_finetune(model.get(), kLines.data(), kLines.size(), &options, &none), PUNA_INVALID_ARGUMENT, "no_such_proj");
+  refused(puna_model_finetune(model.get(), kLines.data(), kLines.size(), &options, &none), PUNA_INVALID_ARGUMENT,
+          "no_such_proj");
 }
 
 TEST_CASE("fine-tuning reads the forms of rows that people have and tells the log what nobody uses", "[capi]") {
   std::vector<std::string> told;
   auto listening = sized<puna_context_options>();
-  listening.log = [](void* user, int32_t, const char* message) { static_cast<std::vector<std::string>*>(user)->push_back(message); };
+  listening.log = [](void* user, int32_t, const char* message) {
+    static_cast<std::vector<std::string>*>(user)->push_back(message);
+  };
   listening.log_user = &told;
   const ContextHandle context = make_context(&listening);
   const ModelHandle model = open_model(chat_model(), context.get());
@@ -123,15 +127,19 @@ TEST_CASE("fine-tuning reads the forms of rows that people have and tells the lo
   };
   ok(finetune(R"([{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}], "id": 7},
                   {"instruction": "a", "input": "", "output": "b", "source": "x"}, {"prompt": "a", "completion": "b"}])"));
-  const auto said = [&](const char* words) { return std::any_of(told.begin(), told.end(), [&](const std::string& m) { return m.find(words) != m.npos; }); };
+  const auto said = [&](const char* words) {
+    return std::any_of(told.begin(), told.end(), [&](const std::string& m) { return m.find(words) != m.npos; });
+  };
   CHECK((said("columns not used: id, source") && said("Alpaca's rows became chats")));
   ok(finetune(R"({"prompt": "a", "completion": "b"})"));
   CHECK(told.empty());
   const std::string misspelt = R"({"mesages": []})", packed = "\x1F\x8B\x08";
   puna_adapter* none = nullptr;
-  refused(puna_model_finetune(model.get(), misspelt.data(), misspelt.size(), &options, &none), PUNA_BAD_FILE, "did you mean 'messages'");
+  refused(puna_model_finetune(model.get(), misspelt.data(), misspelt.size(), &options, &none), PUNA_BAD_FILE,
+          "did you mean 'messages'");
   refused(puna_model_finetune(model.get(), packed.data(), packed.size(), &options, &none), PUNA_UNSUPPORTED, "gzip");
   options.parse_content = 2;
-  refused(puna_model_finetune(model.get(), misspelt.data(), misspelt.size(), &options, &none), PUNA_INVALID_ARGUMENT, "parse_content");
+  refused(puna_model_finetune(model.get(), misspelt.data(), misspelt.size(), &options, &none), PUNA_INVALID_ARGUMENT,
+          "parse_content");
   CHECK(none == nullptr);
 }

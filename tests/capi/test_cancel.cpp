@@ -1,5 +1,5 @@
-// "Stop" is heard wherever it finds us: while a header, a tokenizer or a chat is read, in a prompt's text, within a step of fine-tuning.
-// How fast is for people to read: `./dev latency`.
+// "Stop" is heard wherever it finds us: while a header, a tokenizer or a chat is read, in a prompt's text, within a
+// step of fine-tuning. How fast is for people to read: `./dev latency`.
 #include <puna_train.h>
 
 #include <atomic>
@@ -16,7 +16,8 @@ namespace {
 
 std::string long_chat(int messages) {
   std::string json = R"({"add_generation_prompt": true, "messages": [)";
-  for (int i = 0; i < messages; ++i) json += std::string(i ? "," : "") + R"({"role": ")" + (i % 2 ? "assistant" : "user") + R"(", "content": "said"})";
+  for (int i = 0; i < messages; ++i)
+    json += std::string(i ? "," : "") + R"({"role": ")" + (i % 2 ? "assistant" : "user") + R"(", "content": "said"})";
   return json + "]}";
 }
 
@@ -108,7 +109,8 @@ TEST_CASE("a prompt's text is left when its session is cancelled, and the sessio
   std::string text;
   while (text.size() < 4 << 20) text += "some words that take a while ";
   ok(puna_session_cancel(session.get()));
-  refused(puna_session_generate(session.get(), text.data(), text.size(), nullptr, nullptr, nullptr, nullptr), PUNA_CANCELLED, "asked to stop");
+  refused(puna_session_generate(session.get(), text.data(), text.size(), nullptr, nullptr, nullptr, nullptr),
+          PUNA_CANCELLED, "asked to stop");
   CHECK(length(session) == 0);
   logits_after(session, some_tokens(3));  // that cancel is spent
 }
@@ -119,7 +121,9 @@ TEST_CASE("fine-tuning hears a cancel within a step, on any executor", "[capi]")
   if (!own) {  // threads that are never the caller's
     context_options.executor_threads = 2;
     context_options.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
-      std::thread([&] { for (int64_t i = 0; i < n; ++i) task(data, i); }).join();
+      std::thread([&] {
+        for (int64_t i = 0; i < n; ++i) task(data, i);
+      }).join();
     };
   }
   const ContextHandle context = make_context(&context_options);
@@ -140,7 +144,8 @@ TEST_CASE("fine-tuning hears a cancel within a step, on any executor", "[capi]")
   CHECK(host.asked == 1);
   CHECK(adapter == nullptr);
   host.throws = true;
-  refused(puna_model_finetune(model.get(), kExamples.data(), kExamples.size(), &options, &adapter), PUNA_INTERNAL, "from watch");
+  refused(puna_model_finetune(model.get(), kExamples.data(), kExamples.size(), &options, &adapter), PUNA_INTERNAL,
+          "from watch");
   logits_after(make_session(model), some_tokens(3));
 }
 

@@ -1,4 +1,5 @@
-// From messages to a prompt's ids through the C ABI: what people say is text, templates are named, what is left out is said.
+// From messages to a prompt's ids through the C ABI: what people say is text, templates are named, what is left out is
+// said.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -12,9 +13,15 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-Chat chat_of(const ModelHandle& model, const ordered_json& chat, const puna_chat_options* options = nullptr) { return {model, chat.dump(), options}; }
-Ids chat_tokens(const ModelHandle& model, const ordered_json& chat, const puna_chat_options* options = nullptr) { return chat_of(model, chat, options).ids(); }
-Ids tokenize(const ModelHandle& model, std::string_view text, const puna_encode_options& options) { return encode(model, text, &options); }
+Chat chat_of(const ModelHandle& model, const ordered_json& chat, const puna_chat_options* options = nullptr) {
+  return {model, chat.dump(), options};
+}
+Ids chat_tokens(const ModelHandle& model, const ordered_json& chat, const puna_chat_options* options = nullptr) {
+  return chat_of(model, chat, options).ids();
+}
+Ids tokenize(const ModelHandle& model, std::string_view text, const puna_encode_options& options) {
+  return encode(model, text, &options);
+}
 
 puna_encode_options parsing() {
   auto options = sized<puna_encode_options>();
@@ -36,7 +43,8 @@ size_t specials(const ModelHandle& model, const Ids& ids) {
 std::string all_specials(const ModelHandle& model) {
   std::string all;
   auto info = sized<puna_token_info>();
-  for (int32_t id = 0; all.size() < 2000 && puna_tokenizer_get_token_info(tokenizer_of(model.get()), id, &info) == PUNA_OK; ++id)
+  for (int32_t id = 0;
+       all.size() < 2000 && puna_tokenizer_get_token_info(tokenizer_of(model.get()), id, &info) == PUNA_OK; ++id)
     if (info.kind == PUNA_TOKEN_CONTROL) all.append(info.bytes, info.size) += " ";
   return all;
 }
@@ -50,7 +58,8 @@ struct WithTemplates : TempFolder {
   using File = std::pair<const char*, const char*>;
   explicit WithTemplates(std::initializer_list<File> files) {
     for (const auto& entry : std::filesystem::directory_iterator(chat_model()))
-      if (entry.is_regular_file() && entry.path().filename() != "chat_template.jinja") std::filesystem::copy_file(entry.path(), *this / entry.path().filename().string());
+      if (entry.is_regular_file() && entry.path().filename() != "chat_template.jinja")
+        std::filesystem::copy_file(entry.path(), *this / entry.path().filename().string());
     std::filesystem::create_directory(*this / "additional_chat_templates");
     for (const auto& [name, text] : files) write_file(*this / name, text);
   }
@@ -88,12 +97,15 @@ TEST_CASE("special tokens inside content are text wherever it lies, and only the
   const ModelHandle model = open_model(chat_model());
   auto token = sized<puna_token_info>();
   int32_t id = 0;
-  while (puna_tokenizer_get_token_info(tokenizer_of(model.get()), id, &token) == PUNA_OK && token.kind != PUNA_TOKEN_CONTROL) ++id;
+  while (puna_tokenizer_get_token_info(tokenizer_of(model.get()), id, &token) == PUNA_OK &&
+         token.kind != PUNA_TOKEN_CONTROL)
+    ++id;
   const std::string name(token.bytes, token.size), text = name + "a" + name + "b" + name;
   auto options = parsing();
   CHECK(specials(model, tokenize(model, text, options)) == 3);
   const puna_text_span middle{name.size() + 1, 2 * name.size() + 1};
-  for (const puna_text_span& s : {middle, puna_text_span{middle.begin, middle.begin + 1}, puna_text_span{middle.end - 1, middle.end}}) {
+  for (const puna_text_span& s :
+       {middle, puna_text_span{middle.begin, middle.begin + 1}, puna_text_span{middle.end - 1, middle.end}}) {
     options.content = &s;
     options.content_count = 1;
     CHECK(specials(model, tokenize(model, text, options)) == 2);
@@ -113,7 +125,8 @@ TEST_CASE("content that does not lie in the text is refused", "[capi]") {
   const auto refuse = [&](const std::vector<puna_text_span>& spans, const char* words) {
     options.content = spans.data();
     options.content_count = spans.size();
-    refused(puna_tokenizer_encode(tokenizer_of(model.get()), "some text", 9, &options, out), PUNA_INVALID_ARGUMENT, words);
+    refused(puna_tokenizer_encode(tokenizer_of(model.get()), "some text", 9, &options, out), PUNA_INVALID_ARGUMENT,
+            words);
   };
   refuse({{0, 10}}, "content[0] is [0, 10), the text has 9 bytes");
   refuse({{5, 4}}, "content[0] is [5, 4)");
@@ -121,7 +134,8 @@ TEST_CASE("content that does not lie in the text is refused", "[capi]") {
   refuse({{UINT64_MAX, UINT64_MAX}}, "content[0]");
   options.content = nullptr;
   options.content_count = 1;
-  refused(puna_tokenizer_encode(tokenizer_of(model.get()), "some text", 9, &options, out), PUNA_INVALID_ARGUMENT, "content is NULL");
+  refused(puna_tokenizer_encode(tokenizer_of(model.get()), "some text", 9, &options, out), PUNA_INVALID_ARGUMENT,
+          "content is NULL");
 }
 
 TEST_CASE("a long text is left when its watch says so", "[capi]") {
@@ -133,13 +147,15 @@ TEST_CASE("a long text is left when its watch says so", "[capi]") {
   options.watch = [](void* user) { return ++*static_cast<int*>(user) == 2 ? 1 : 0; };
   options.watch_user = &asked;
   const Output out;
-  refused(puna_tokenizer_encode(tokenizer_of(model.get()), text.data(), text.size(), &options, out), PUNA_CANCELLED, "asked to stop");
+  refused(puna_tokenizer_encode(tokenizer_of(model.get()), text.data(), text.size(), &options, out), PUNA_CANCELLED,
+          "asked to stop");
   CHECK(asked == 2);
 }
 
 TEST_CASE("of several templates the one for tools is taken where there are tools, or the one that is named", "[capi]") {
-  const WithTemplates folder{{"chat_template.jinja", "D:{{ messages[0].content }}"}, {"additional_chat_templates/tool_use.jinja", "T:{{ messages[0].content }}"},
-                              {"additional_chat_templates/broken.jinja", "{% endfor %}"}};
+  const WithTemplates folder{{"chat_template.jinja", "D:{{ messages[0].content }}"},
+                             {"additional_chat_templates/tool_use.jinja", "T:{{ messages[0].content }}"},
+                             {"additional_chat_templates/broken.jinja", "{% endfor %}"}};
   const ModelHandle model = open_model(folder.path());
   ordered_json chat = user_says("hi");
   CHECK(chat_of(model, chat).text() == "D:hi");
@@ -183,7 +199,8 @@ TEST_CASE("a template that asks for today is told the date, or the error says ho
 }
 
 TEST_CASE("what a template leaves out is in the chat's info", "[capi]") {
-  const WithTemplates folder{{"chat_template.jinja", "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}"}};
+  const WithTemplates folder{
+      {"chat_template.jinja", "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}"}};
   const ModelHandle model = open_model(folder.path());
   ordered_json chat = user_says("What is the weather?");
   CHECK(chat_of(model, chat).info.dropped_count == 0);
@@ -234,7 +251,8 @@ TEST_CASE("a conversation by its messages goes on where the session is, and answ
     const std::string said = answer(session.get(), &result);
     CHECK(said == answer(fresh.get(), &fresh_result));
     CHECK(tokens_of(session) == tokens_of(fresh));
-    CHECK(result.prompt_tokens <= fresh_result.prompt_tokens - (turn > 0 ? held / 2 : 0));  // most of what was said before is kept
+    CHECK(result.prompt_tokens <=
+          fresh_result.prompt_tokens - (turn > 0 ? held / 2 : 0));  // most of what was said before is kept
     held = length(session);
     messages.push_back({{"role", "assistant"}, {"content", said}});
   }
@@ -245,5 +263,7 @@ TEST_CASE("a conversation by its messages goes on where the session is, and answ
   CHECK(answer(session.get(), &result) == answer(fresh.get(), &result));
   CHECK(tokens_of(session) == tokens_of(fresh));
   const ModelHandle other = open_model(chat_model());
-  refused(puna_chat_generate(Chat(other, messages.dump()).handle.get(), session.get(), &options, nullptr, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "another model");
+  refused(
+      puna_chat_generate(Chat(other, messages.dump()).handle.get(), session.get(), &options, nullptr, nullptr, nullptr),
+      PUNA_INVALID_ARGUMENT, "another model");
 }

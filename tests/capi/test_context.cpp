@@ -38,7 +38,8 @@ TEST_CASE("a context says what it chose", "[capi]") {
   CHECK(info.memory_limit == 0);
 }
 
-TEST_CASE("every instruction set level works or says that this CPU lacks it; all that work give the same bits", "[capi]") {
+TEST_CASE("every instruction set level works or says that this CPU lacks it; all that work give the same bits",
+          "[capi]") {
   std::vector<std::vector<float>> seen;
   for (const char* isa : {"scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon"}) {
     CAPTURE(isa);
@@ -97,7 +98,8 @@ TEST_CASE("a memory limit is an error before the allocation and leaves the sessi
   const ContextHandle context = make_context(&options);
   const SessionHandle session = make_session(open_model(chat_model(), context.get()));
   const std::vector<int32_t> prompt(600, 5);
-  refused(puna_session_append(session.get(), prompt.data(), prompt.size(), nullptr, nullptr), PUNA_OUT_OF_MEMORY, "memory limit");
+  refused(puna_session_append(session.get(), prompt.data(), prompt.size(), nullptr, nullptr), PUNA_OUT_OF_MEMORY,
+          "memory limit");
   CHECK(length(session) == 0);
   ok(puna_context_get_info(context.get(), &info));
   CHECK(info.memory_peak <= options.memory_limit);
@@ -123,7 +125,9 @@ TEST_CASE("threads, the host's own threads and none give the same bits", "[capi]
   host.executor_user = &calls;
   host.parallel_for = [](void* user, int64_t n, void (*task)(void*, int64_t), void* data) {
     ++*static_cast<std::atomic<int64_t>*>(user);
-    std::thread other([&] { for (int64_t i = 1; i < n; i += 2) task(data, i); });
+    std::thread other([&] {
+      for (int64_t i = 1; i < n; i += 2) task(data, i);
+    });
     for (int64_t i = 0; i < n; i += 2) task(data, i);
     other.join();
   };
@@ -176,7 +180,8 @@ TEST_CASE("infos fill what fits and zero what is unknown", "[capi]") {
 }
 
 TEST_CASE("every status has a name and errors are kept for each thread", "[capi]") {
-  for (puna_status s = PUNA_OK; s <= PUNA_INTERNAL; ++s) CHECK(std::string(puna_status_name(s)) != puna_status_name(-1));
+  for (puna_status s = PUNA_OK; s <= PUNA_INTERNAL; ++s)
+    CHECK(std::string(puna_status_name(s)) != puna_status_name(-1));
   refused(puna_context_create(nullptr, nullptr), PUNA_INVALID_ARGUMENT, "context is NULL");
   std::string elsewhere = "?";
   std::thread([&] { elsewhere = puna_last_error(); }).join();
@@ -184,6 +189,7 @@ TEST_CASE("every status has a name and errors are kept for each thread", "[capi]
   make_context();
   CHECK_THAT(puna_last_error(), Catch::Matchers::Contains("context is NULL"));  // success leaves it alone
   CHECK(puna_version() >> 16 == PUNA_VERSION_MAJOR);
-  CHECK(std::string(puna_version_string()) == std::to_string(PUNA_VERSION_MAJOR) + "." + std::to_string(PUNA_VERSION_MINOR) + "." +
+  CHECK(std::string(puna_version_string()) == std::to_string(PUNA_VERSION_MAJOR) + "." +
+                                                  std::to_string(PUNA_VERSION_MINOR) + "." +
                                                   std::to_string(PUNA_VERSION_PATCH));
 }

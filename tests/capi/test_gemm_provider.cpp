@@ -12,12 +12,14 @@ using namespace puna::test;
 
 namespace {
 
-// Slower than we are, hence never chosen, but called when a size is measured: whoever may use it can be seen. It makes two multiply-adds where a
-// product needs one, each through memory, and so is slower on an emulated CPU too, where arithmetic costs the most.
+// Slower than we are, hence never chosen, but called when a size is measured: whoever may use it can be seen. It makes
+// two multiply-adds where a product needs one, each through memory, and so is slower on an emulated CPU too, where
+// arithmetic costs the most.
 struct Counting {
   std::atomic<int64_t> f32{0}, bf16{0};
   template <std::atomic<int64_t> Counting::*count, class T>
-  static int32_t multiply(void* user, int32_t, int64_t m, int64_t n, int64_t k, const T*, int64_t, const T*, int64_t, float* c, int64_t ldc) {
+  static int32_t multiply(void* user, int32_t, int64_t m, int64_t n, int64_t k, const T*, int64_t, const T*, int64_t,
+                          float* c, int64_t ldc) {
     ++(static_cast<Counting*>(user)->*count);
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j) {
@@ -28,7 +30,8 @@ struct Counting {
     return 0;
   }
   puna_gemm_provider table() {
-    return {sizeof(puna_gemm_provider), 0, "counting", this, multiply<&Counting::f32, float>, multiply<&Counting::bf16, uint16_t>};
+    return {sizeof(puna_gemm_provider),         0, "counting", this, multiply<&Counting::f32, float>,
+            multiply<&Counting::bf16, uint16_t>};
   }
 };
 
@@ -47,7 +50,8 @@ std::vector<float> logits_of(const puna_context_options& options, bool exact) {
 }  // namespace
 
 TEST_CASE("sessions use a provider in default mode and when allowed, exact ones never", "[capi]") {
-  const std::vector<float> without = logits_of(sized<puna_context_options>(), false), exact = logits_of(sized<puna_context_options>(), true);
+  const std::vector<float> without = logits_of(sized<puna_context_options>(), false),
+                           exact = logits_of(sized<puna_context_options>(), true);
   for (const int32_t allow : {PUNA_PROVIDERS_NEVER, PUNA_PROVIDERS_F32, PUNA_PROVIDERS_BF16}) {
     CAPTURE(allow);
     Counting counting;
@@ -82,18 +86,22 @@ TEST_CASE("fine-tuning uses a context's provider unless told not to", "[capi]") 
       CHECK((counting.bf16 > 0) == (bf16 && !no_providers));
       CHECK((counting.f32 + counting.bf16 > 0) == !no_providers);
       options.no_providers = 2;
-      refused(puna_model_finetune(model.get(), text.data(), text.size(), &options, &adapter), PUNA_INVALID_ARGUMENT, "no_providers is 2");
+      refused(puna_model_finetune(model.get(), text.data(), text.size(), &options, &adapter), PUNA_INVALID_ARGUMENT,
+              "no_providers is 2");
     }
 }
 
-TEST_CASE("an exception out of a provider is a refusal: its product is made without it, in sessions and in fine-tuning", "[capi]") {
+TEST_CASE("an exception out of a provider is a refusal: its product is made without it, in sessions and in fine-tuning",
+          "[capi]") {
   struct Rude {
     std::atomic<int64_t> calls{0};
-    static int32_t f32(void* user, int32_t, int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t, float*, int64_t) {
+    static int32_t f32(void* user, int32_t, int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t,
+                       float*, int64_t) {
       if (++static_cast<Rude*>(user)->calls % 2) throw std::runtime_error("no workspace");
       throw 42;
     }
-    static int32_t bf16(void* user, int32_t, int64_t, int64_t, int64_t, const uint16_t*, int64_t, const uint16_t*, int64_t, float*, int64_t) {
+    static int32_t bf16(void* user, int32_t, int64_t, int64_t, int64_t, const uint16_t*, int64_t, const uint16_t*,
+                        int64_t, float*, int64_t) {
       ++static_cast<Rude*>(user)->calls;
       throw std::runtime_error("no workspace");
     }
@@ -110,7 +118,8 @@ TEST_CASE("an exception out of a provider is a refusal: its product is made with
   const ContextHandle context = make_context(&context_options);
   const ModelHandle model = open_model(chat_model(), context.get());
   std::string text;
-  for (int i = 0; i < 40; ++i) text += "{\"text\": \"It is a truth universally acknowledged, that a single man must be in want of a wife.\"}\n";
+  for (int i = 0; i < 40; ++i)
+    text += "{\"text\": \"It is a truth universally acknowledged, that a single man must be in want of a wife.\"}\n";
   auto options = sized<puna_finetune_options>();
   options.steps = 2;
   puna_adapter* adapter = nullptr;

@@ -27,11 +27,13 @@ struct Answer {
   }
 };
 
-Answer generate(const SessionHandle& session, const std::string& prompt, puna_generate_options options, size_t stop_after = SIZE_MAX) {
+Answer generate(const SessionHandle& session, const std::string& prompt, puna_generate_options options,
+                size_t stop_after = SIZE_MAX) {
   Answer answer;
   answer.stop_after = stop_after;
   options.struct_size = sizeof options;
-  answer.status = puna_session_generate(session.get(), prompt.data(), prompt.size(), &options, Answer::receive, &answer, &answer.result);
+  answer.status = puna_session_generate(session.get(), prompt.data(), prompt.size(), &options, Answer::receive, &answer,
+                                        &answer.result);
   return answer;
 }
 
@@ -87,7 +89,8 @@ TEST_CASE("prompts of tokens are taken literally", "[capi]") {
   const std::vector<int32_t> held = tokens_of(session);
   CHECK(held.size() == 6);
   CHECK(std::equal(prompt.begin(), prompt.end(), held.begin()));
-  ok(puna_session_generate_tokens(session.get(), nullptr, 0, &options, nullptr, nullptr, nullptr));  // goes on from its logits
+  ok(puna_session_generate_tokens(session.get(), nullptr, 0, &options, nullptr, nullptr,
+                                  nullptr));  // goes on from its logits
 }
 
 TEST_CASE("an answer ends for the reason it gives", "[capi]") {
@@ -145,7 +148,8 @@ TEST_CASE("logits can be edited on the way", "[capi]") {
   int32_t favourite = 65;
   puna_generate_options options = at_most(4);
   options.process_user = &favourite;
-  options.process_logits = [](void* user, float* logits, uint64_t vocabulary, const int32_t* history, uint64_t history_count) {
+  options.process_logits = [](void* user, float* logits, uint64_t vocabulary, const int32_t* history,
+                              uint64_t history_count) {
     CHECK(history_count > 0);
     CHECK(history != nullptr);
     CHECK(vocabulary > 65);
@@ -221,7 +225,8 @@ TEST_CASE("generate options are checked and named", "[capi]") {
   refuse([&](auto& o) { o.stop_strings = no_string, o.stop_string_count = 1; }, "stop_strings[0]");
   refuse([&](auto& o) { o.sampler = &sampler; }, "top_p");
   puna_generate_result result{};
-  refused(puna_session_generate(session.get(), "x", 1, nullptr, nullptr, nullptr, &result), PUNA_INVALID_ARGUMENT, "struct_size");
+  refused(puna_session_generate(session.get(), "x", 1, nullptr, nullptr, nullptr, &result), PUNA_INVALID_ARGUMENT,
+          "struct_size");
   CHECK(length(session) == 0);
 }
 
@@ -235,7 +240,8 @@ TEST_CASE("zero means off for every sampler option", "[capi]") {
   };
   const SamplerHandle greedy = create(nullptr);
   int32_t token = -1;
-  ok(puna_sampler_sample(greedy.get(), logits.data(), logits.size(), history.data(), history.size(), 0, &token, nullptr));
+  ok(puna_sampler_sample(greedy.get(), logits.data(), logits.size(), history.data(), history.size(), 0, &token,
+                         nullptr));
   CHECK(token == 1);  // the lower id of the tie; no penalty although it was seen
 
   auto options = sized<puna_sampler_options>();
@@ -265,11 +271,14 @@ TEST_CASE("zero means off for every sampler option", "[capi]") {
   options.min_p = -1;
   refused(puna_sampler_create(&options, &none), PUNA_INVALID_ARGUMENT, "min_p");
   CHECK(none == nullptr);
-  refused(puna_sampler_sample(plain.get(), logits.data(), 0, nullptr, 0, 0, &token, nullptr), PUNA_INVALID_ARGUMENT, "logits");
+  refused(puna_sampler_sample(plain.get(), logits.data(), 0, nullptr, 0, 0, &token, nullptr), PUNA_INVALID_ARGUMENT,
+          "logits");
 }
 
-TEST_CASE("a text that is all the session shall hold begins as in an empty session, and keeps what is shared", "[capi]") {
-  const ModelHandle model = open_model(PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf");  // its metadata asks for a beginning-of-text token
+TEST_CASE("a text that is all the session shall hold begins as in an empty session, and keeps what is shared",
+          "[capi]") {
+  const ModelHandle model = open_model(
+      PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf");  // its metadata asks for a beginning-of-text token
   puna_generate_options options = at_most(2);
   options.keep_shared = 1;
   const SessionHandle session = make_session(model), fresh = make_session(model);
@@ -279,5 +288,6 @@ TEST_CASE("a text that is all the session shall hold begins as in an empty sessi
   ok(puna_session_generate(fresh.get(), "It was a truth that", 19, &options, nullptr, nullptr, &whole));
   CHECK(tokens_of(session) == tokens_of(fresh));
   CHECK(result.prompt_tokens < whole.prompt_tokens - 2);
-  refused(puna_session_generate_tokens(session.get(), nullptr, 0, &options, nullptr, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "keep_shared needs tokens");
+  refused(puna_session_generate_tokens(session.get(), nullptr, 0, &options, nullptr, nullptr, nullptr),
+          PUNA_INVALID_ARGUMENT, "keep_shared needs tokens");
 }

@@ -1,4 +1,5 @@
-// Hosts that do unusual things: flush-to-zero arithmetic, fork(), several threads on one model, exceptions in callbacks.
+// Hosts that do unusual things: flush-to-zero arithmetic, fork(), several threads on one model, exceptions in
+// callbacks.
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -49,7 +50,8 @@ TEST_CASE("a host with flush-to-zero and another rounding mode gets the same bit
   if (!status) status = puna_session_append(session, kTokens.data(), kTokens.size(), nullptr, nullptr);
   if (!status) status = puna_session_get_logits(session, &data, &count);
   if (!status) status = puna_session_create(model.get(), nullptr, &other);
-  if (!status) status = puna_session_generate_tokens(other, kTokens.data(), kTokens.size(), &options, look, &inside, nullptr);
+  if (!status)
+    status = puna_session_generate_tokens(other, kTokens.data(), kTokens.size(), &options, look, &inside, nullptr);
   const unsigned after = _mm_getcsr();
   _mm_setcsr(mine);
 
@@ -72,7 +74,8 @@ TEST_CASE("an idle context wakes nobody: its threads switch no context while not
       if (others.count(task.path().string()) != 0) continue;
       std::ifstream status(task.path() / "status");
       for (std::string line; std::getline(status, line);)
-        if (line.find("ctxt_switches") != std::string::npos) count[task.path().string()] += std::stoll(line.substr(line.find(':') + 1));
+        if (line.find("ctxt_switches") != std::string::npos)
+          count[task.path().string()] += std::stoll(line.substr(line.find(':') + 1));
     }
     return count;
   };
@@ -183,12 +186,14 @@ TEST_CASE("sessions of one model run in parallel and agree", "[capi]") {
 
 TEST_CASE("an exception in a callback becomes a status, not the end of the host", "[capi]") {
   const SessionHandle session = make_session(open_model(chat_model()));
-  const puna_token_fn rude = [](void*, const puna_generated_token*) -> int32_t { throw std::runtime_error("thrown by the host"); };
-  refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, rude, nullptr, nullptr), PUNA_INTERNAL,
-          "thrown by the host");
+  const puna_token_fn rude = [](void*, const puna_generated_token*) -> int32_t {
+    throw std::runtime_error("thrown by the host");
+  };
+  refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, rude, nullptr, nullptr),
+          PUNA_INTERNAL, "thrown by the host");
   const puna_token_fn ruder = [](void*, const puna_generated_token*) -> int32_t { throw 42; };
-  refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, ruder, nullptr, nullptr), PUNA_INTERNAL,
-          "unknown type");
+  refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, ruder, nullptr, nullptr),
+          PUNA_INTERNAL, "unknown type");
   logits_after(session, kTokens);
 }
 
@@ -199,7 +204,9 @@ TEST_CASE("whichever of a host's callbacks throws, the host gets a status, and w
   CAPTURE(int(who));
   static std::atomic<bool> armed{true};
   armed = true;
-  const auto rude = [] { if (armed) throw std::runtime_error("thrown by the host"); };
+  const auto rude = [] {
+    if (armed) throw std::runtime_error("thrown by the host");
+  };
   static void (*throws)() = nullptr;
   throws = rude;
   auto o = sized<puna_context_options>();
@@ -228,20 +235,30 @@ TEST_CASE("whichever of a host's callbacks throws, the host gets a status, and w
   }
   const ContextHandle context = make_context(&o);
   auto m = sized<puna_model_options>();
-  if (who == Who::progress) m.progress = [](void*, uint64_t, uint64_t) -> int32_t { throws(); return 0; };
+  if (who == Who::progress)
+    m.progress = [](void*, uint64_t, uint64_t) -> int32_t {
+      throws();
+      return 0;
+    };
   puna_model* made = nullptr;
   puna_status status = PUNA_OK;
   if (who == Who::read_at) {
     auto reader = sized<puna_reader>();
     reader.size = 1 << 20;
-    reader.read_at = [](void*, uint64_t, uint64_t, void*) -> int32_t { throws(); return 1; };
+    reader.read_at = [](void*, uint64_t, uint64_t, void*) -> int32_t {
+      throws();
+      return 1;
+    };
     status = puna_model_open_reader(context.get(), &reader, &m, &made);
   } else {
     status = puna_model_open(context.get(), chat_model().c_str(), &m, &made);
   }
-  if (who == Who::alloc) refused(status, PUNA_OUT_OF_MEMORY, "the allocator gave no");
-  else if (who == Who::progress || who == Who::read_at) refused(status, PUNA_INTERNAL, "thrown by the host");
-  else ok(status);
+  if (who == Who::alloc)
+    refused(status, PUNA_OUT_OF_MEMORY, "the allocator gave no");
+  else if (who == Who::progress || who == Who::read_at)
+    refused(status, PUNA_INTERNAL, "thrown by the host");
+  else
+    ok(status);
   const bool opened = status == PUNA_OK;
   CHECK((made != nullptr) == opened);
   armed = opened;
@@ -252,8 +269,12 @@ TEST_CASE("whichever of a host's callbacks throws, the host gets a status, and w
   if (who == Who::process_logits) {
     auto g = sized<puna_generate_options>();
     g.max_tokens = 3;
-    g.process_logits = [](void*, float*, uint64_t, const int32_t*, uint64_t) -> int32_t { throws(); return 0; };
-    refused(puna_session_generate_tokens(session.get(), nullptr, 0, &g, nullptr, nullptr, nullptr), PUNA_INTERNAL, "thrown by the host");
+    g.process_logits = [](void*, float*, uint64_t, const int32_t*, uint64_t) -> int32_t {
+      throws();
+      return 0;
+    };
+    refused(puna_session_generate_tokens(session.get(), nullptr, 0, &g, nullptr, nullptr, nullptr), PUNA_INTERNAL,
+            "thrown by the host");
     armed = false;
     ok(puna_session_generate_tokens(session.get(), nullptr, 0, &g, nullptr, nullptr, nullptr));
   }
@@ -262,7 +283,10 @@ TEST_CASE("whichever of a host's callbacks throws, the host gets a status, and w
     for (int i = 0; i < 20000; ++i) chat += std::string(i ? "," : "") + R"({"role": "user", "content": "said"})";
     chat += "]}";
     auto r = sized<puna_chat_options>();
-    r.watch = [](void*) -> int32_t { throws(); return 0; };
+    r.watch = [](void*) -> int32_t {
+      throws();
+      return 0;
+    };
     refused(render(model, chat, &r), PUNA_INTERNAL, "thrown by the host");
   }
   logits_after(session, {1});
@@ -275,5 +299,6 @@ TEST_CASE("a parallel_for that returns before all is done gets the rest done by 
     for (int64_t i = 0; i < n / 3; ++i) task(data, i);
   };
   const ContextHandle context = make_context(&o);
-  CHECK(logits_after(make_session(open_model(chat_model(), context.get())), kTokens) == logits_after(make_session(open_model(chat_model())), kTokens));
+  CHECK(logits_after(make_session(open_model(chat_model(), context.get())), kTokens) ==
+        logits_after(make_session(open_model(chat_model())), kTokens));
 }

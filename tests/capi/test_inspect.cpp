@@ -1,4 +1,5 @@
-// What a model shows of itself: tensors, the time its load took, hidden states as embeddings, its tokenizer as a handle.
+// What a model shows of itself: tensors, the time its load took, hidden states as embeddings, its tokenizer as a
+// handle.
 #include <cmath>
 
 #include "capi/fixture.h"
@@ -7,7 +8,8 @@ using namespace puna::test;
 
 namespace {
 
-std::vector<float> embed(const ModelHandle& model, const std::vector<int32_t>& tokens, int32_t pooling, size_t rows, bool normalize = false) {
+std::vector<float> embed(const ModelHandle& model, const std::vector<int32_t>& tokens, int32_t pooling, size_t rows,
+                         bool normalize = false) {
   auto info = sized<puna_model_info>();
   ok(puna_model_get_info(model.get(), &info));
   std::vector<float> out(rows * size_t(info.hidden), -7.0f);
@@ -17,7 +19,8 @@ std::vector<float> embed(const ModelHandle& model, const std::vector<int32_t>& t
   options.embeddings = out.data();
   options.embeddings_capacity = out.size() - 1;
   const SessionHandle session = make_session(model, /*exact=*/true);
-  refused(puna_session_append(session.get(), tokens.data(), tokens.size(), &options, nullptr), PUNA_INVALID_ARGUMENT, "floats");
+  refused(puna_session_append(session.get(), tokens.data(), tokens.size(), &options, nullptr), PUNA_INVALID_ARGUMENT,
+          "floats");
   options.embeddings_capacity = out.size();
   ok(puna_session_append(session.get(), tokens.data(), tokens.size(), &options, nullptr));
   CHECK(length(session) == int64_t(tokens.size()));
@@ -25,7 +28,9 @@ std::vector<float> embed(const ModelHandle& model, const std::vector<int32_t>& t
   return out;
 }
 
-bool has_final_hidden(const Golden& g) { return g.has("final_norm") && g.has("input_ids") && g.has_file("model.safetensors"); }
+bool has_final_hidden(const Golden& g) {
+  return g.has("final_norm") && g.has("input_ids") && g.has_file("model.safetensors");
+}
 
 }  // namespace
 
@@ -68,8 +73,10 @@ TEST_CASE("hidden states are the reference's", "[capi][golden]") {
 TEST_CASE("pooled embeddings are the mean and the last of the hidden states", "[capi]") {
   const ModelHandle model = open_model(chat_model());
   const std::vector<int32_t> ids = some_tokens(33);
-  const std::vector<float> all = embed(model, ids, PUNA_POOLING_NONE, ids.size()), mean = embed(model, ids, PUNA_POOLING_MEAN, 1),
-                           last = embed(model, ids, PUNA_POOLING_LAST, 1), unit = embed(model, ids, PUNA_POOLING_MEAN, 1, true);
+  const std::vector<float> all = embed(model, ids, PUNA_POOLING_NONE, ids.size()),
+                           mean = embed(model, ids, PUNA_POOLING_MEAN, 1),
+                           last = embed(model, ids, PUNA_POOLING_LAST, 1),
+                           unit = embed(model, ids, PUNA_POOLING_MEAN, 1, true);
   const size_t D = mean.size();
   CHECK(std::equal(last.begin(), last.end(), all.end() - std::ptrdiff_t(D)));
   double length = 0, dot = 0, mean_length = 0;
@@ -123,7 +130,8 @@ TEST_CASE("a tokenizer by itself is that of the model", "[capi]") {
   ok(puna_model_get_info(model.get(), &model_info));
   const std::string text = "Hello, \xC3\xA4 world\n 123";
   const std::vector<int32_t> want = encode(model, text);
-  for (const puna_tokenizer* t : {tokenizer_of(model.get()), static_cast<const puna_tokenizer*>(of_folder), static_cast<const puna_tokenizer*>(of_file)}) {
+  for (const puna_tokenizer* t : {tokenizer_of(model.get()), static_cast<const puna_tokenizer*>(of_folder),
+                                  static_cast<const puna_tokenizer*>(of_file)}) {
     const Output out;
     ok(puna_tokenizer_encode(t, text.data(), text.size(), nullptr, out));
     CHECK(out.ids() == want);
@@ -137,7 +145,8 @@ TEST_CASE("a tokenizer by itself is that of the model", "[capi]") {
     int32_t found = -1;
     ok(puna_tokenizer_find_token(t, token.bytes, size_t(token.size), &found));
     CHECK(found == want[0]);
-    // With a model beside it, the rows of the embedding behind the tokens are ids without text; beyond them, and alone, an id is an error.
+    // With a model beside it, the rows of the embedding behind the tokens are ids without text; beyond them, and alone,
+    // an id is an error.
     const int32_t end = t == of_file ? info.size : model_info.vocabulary;
     for (int32_t id = info.size; id < end; ++id) {
       ok(puna_tokenizer_get_token_info(t, id, &token));

@@ -193,7 +193,8 @@ TEST_CASE("a packed file is made by the first open and mapped by the second", "[
   CHECK(read_text(packed) == made);
 
   puna_model* none = nullptr;
-  refused(puna_model_open_memory(nullptr, tiny_gguf().data(), tiny_gguf().size(), &options, &none), PUNA_INVALID_ARGUMENT, "packed_path");
+  refused(puna_model_open_memory(nullptr, tiny_gguf().data(), tiny_gguf().size(), &options, &none),
+          PUNA_INVALID_ARGUMENT, "packed_path");
   options.verify_packed = 2;
   refused(puna_model_open(nullptr, chat_model().c_str(), &options, &none), PUNA_INVALID_ARGUMENT, "verify_packed is 2");
   CHECK(none == nullptr);
@@ -202,7 +203,8 @@ TEST_CASE("a packed file is made by the first open and mapped by the second", "[
 TEST_CASE("files that are not there or not models are told apart", "[capi]") {
   puna_model* model = nullptr;
   refused(puna_model_open(nullptr, "/no/such/model.gguf", nullptr, &model), PUNA_IO, "/no/such/model.gguf");
-  refused(puna_model_open(nullptr, PUNA_SOURCE_DIR "/CMakeLists.txt", nullptr, &model), PUNA_BAD_FILE, "CMakeLists.txt");
+  refused(puna_model_open(nullptr, PUNA_SOURCE_DIR "/CMakeLists.txt", nullptr, &model), PUNA_BAD_FILE,
+          "CMakeLists.txt");
   const std::string& bytes = tiny_gguf();
   refused(puna_model_open_memory(nullptr, bytes.data(), bytes.size() / 2, nullptr, &model), PUNA_BAD_FILE, "");
   refused(puna_model_open_memory(nullptr, "GGUF", 4, nullptr, &model), PUNA_BAD_FILE, "");

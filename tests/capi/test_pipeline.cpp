@@ -1,4 +1,5 @@
-// Pipelines from C: a list is what the stages say when they are called one by one; copies, caps, exploring, exchange; what is wrong is refused by name.
+// Pipelines from C: a list is what the stages say when they are called one by one; copies, caps, exploring, exchange;
+// what is wrong is refused by name.
 #include <puna_recsys.h>
 
 #include <algorithm>
@@ -60,7 +61,9 @@ struct Described {
   }
 };
 
-std::vector<int64_t> kinds_of(int64_t item) { return item % 3 == 0 ? std::vector<int64_t>{} : std::vector<int64_t>{item % 3, 3}; }
+std::vector<int64_t> kinds_of(int64_t item) {
+  return item % 3 == 0 ? std::vector<int64_t>{} : std::vector<int64_t>{item % 3, 3};
+}
 float length_of(int64_t item) { return float(item) / 13; }
 
 // Users walk round the items; the ranker has random weights, which is all that is needed to tell items apart.
@@ -134,7 +137,8 @@ struct Answer {
 TEST_CASE("a pipeline's list is what its stages say one by one", "[capi]") {
   Scene s;
   s.make();
-  const std::vector<int64_t> own{0, 12, 0}, exclude{9};  // item 0 is unknown to the recommender; named twice it counts once
+  const std::vector<int64_t> own{0, 12, 0},
+      exclude{9};  // item 0 is unknown to the recommender; named twice it counts once
   const std::vector<float> own_scores{5, 4, 3};
   s.request.candidates = own.data();
   s.request.scores = own_scores.data();
@@ -161,7 +165,8 @@ TEST_CASE("a pipeline's list is what its stages say one by one", "[capi]") {
   std::vector<float> p(candidates.size() * kTasks);
   ok(puna_ranker_score(s.ranker, &e, p.data(), p.size()));
   std::vector<std::pair<double, size_t>> by_value;
-  for (size_t i = 0; i < candidates.size(); ++i) by_value.emplace_back(-2 * double(p[i * kTasks]), i);  // surface 1: 2 like^1 + 0 skip^0.5
+  for (size_t i = 0; i < candidates.size(); ++i)
+    by_value.emplace_back(-2 * double(p[i * kTasks]), i);  // surface 1: 2 like^1 + 0 skip^0.5
   std::sort(by_value.begin(), by_value.end());
 
   CHECK(a.c.candidates == int64_t(candidates.size()));
@@ -176,7 +181,8 @@ TEST_CASE("a pipeline's list is what its stages say one by one", "[capi]") {
     for (size_t t = 0; t < kTasks; ++t) CHECK(a.probabilities[place * kTasks + t] == p[i * kTasks + t]);
   }
   CHECK(a.c.explored == -1);
-  for (const double seconds : {a.c.retrieve_seconds, a.c.rank_seconds, a.c.value_seconds, a.c.diversify_seconds}) CHECK((seconds > 0 && seconds < 60));
+  for (const double seconds : {a.c.retrieve_seconds, a.c.rank_seconds, a.c.value_seconds, a.c.diversify_seconds})
+    CHECK((seconds > 0 && seconds < 60));
 
   Answer bare;  // without what one does not ask for; the same list
   bare.c.values = bare.c.propensities = nullptr;
@@ -257,7 +263,8 @@ TEST_CASE("rankers are exchanged while other threads ask", "[capi]") {
   std::thread asks([&] {
     while (!done) {
       Answer a;
-      good = good && puna_pipeline_recommend(s.pipeline, &s.request, &a.c) == PUNA_OK && (a.values == of_first.values || a.values == of_second.values);
+      good = good && puna_pipeline_recommend(s.pipeline, &s.request, &a.c) == PUNA_OK &&
+             (a.values == of_first.values || a.values == of_second.values);
     }
   });
   for (int i = 0; i < 100; ++i) ok(puna_pipeline_use(s.pipeline, i % 2 ? s.other : s.ranker));
@@ -268,7 +275,9 @@ TEST_CASE("rankers are exchanged while other threads ask", "[capi]") {
 
 TEST_CASE("what a pipeline cannot take is refused, and the answer is as it was", "[capi]") {
   Scene s;
-  const auto not_made = [&](const std::string& words) { refused(puna_pipeline_create(s.ranker, &s.catalogue, &s.options, &s.pipeline), PUNA_INVALID_ARGUMENT, words); };
+  const auto not_made = [&](const std::string& words) {
+    refused(puna_pipeline_create(s.ranker, &s.catalogue, &s.options, &s.pipeline), PUNA_INVALID_ARGUMENT, words);
+  };
   s.options.diversity = 1.5;
   not_made("diversity is 1.5");
   s.options.diversity = std::numeric_limits<double>::quiet_NaN();
@@ -354,7 +363,10 @@ TEST_CASE("what a pipeline cannot take is refused, and the answer is as it was",
   a.c.struct_size = sizeof a.c;
 
   puna_ranker* another = nullptr;
-  ok(puna_ranker_create(nullptr, R"({"surfaces": ["feed"], "tasks": [{"name": "like"}], "features": [{"name": "item", "rows": 13}], "dim": 4, "hidden": [8]})", nullptr, &another));
+  ok(puna_ranker_create(
+      nullptr,
+      R"({"surfaces": ["feed"], "tasks": [{"name": "like"}], "features": [{"name": "item", "rows": 13}], "dim": 4, "hidden": [8]})",
+      nullptr, &another));
   refused(puna_pipeline_use(s.pipeline, another), PUNA_INVALID_ARGUMENT, "another configuration");
   puna_ranker_free(another);
   ok(puna_pipeline_recommend(s.pipeline, &s.request, &a.c));

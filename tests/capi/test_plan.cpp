@@ -1,4 +1,5 @@
-// Memory: a plan is what is then allocated, a limit is never passed, and a thousand lives of a model leave nothing behind.
+// Memory: a plan is what is then allocated, a limit is never passed, and a thousand lives of a model leave nothing
+// behind.
 #include <cstdlib>
 
 #include <algorithm>
@@ -18,7 +19,10 @@ puna_plan plan_of(const std::string& path, const puna_plan_options& options) {
 }
 
 std::string dense_model() {
-  return goldens([](const Golden& g) { return g.fixture().find("dense") != std::string::npos && g.has_file("model.safetensors"); })[0].folder();
+  return goldens([](const Golden& g) {
+           return g.fixture().find("dense") != std::string::npos && g.has_file("model.safetensors");
+         })[0]
+      .folder();
 }
 
 void check_close(uint64_t allocated, uint64_t planned) {
@@ -49,7 +53,8 @@ void check_plan(const puna_plan& plan, const puna_plan_options& options, Open&& 
     logits_after(sessions.back(), ids);
   }
   check_close(info_of(context).memory_peak, plan.total_bytes);
-  CHECK(plan.total_bytes == std::max(plan.load_peak_bytes, plan.weight_bytes + plan.kv_bytes + plan.scratch_bytes + plan.logits_bytes));
+  CHECK(plan.total_bytes ==
+        std::max(plan.load_peak_bytes, plan.weight_bytes + plan.kv_bytes + plan.scratch_bytes + plan.logits_bytes));
   uint64_t kv = 0;
   for (const SessionHandle& s : sessions) kv += info_of(s).kv_bytes;
   CHECK(kv <= plan.kv_bytes);
@@ -83,7 +88,8 @@ TEST_CASE("a plan is what is allocated: within 1 %, never below", "[capi]") {
       options.positions = positions;
       options.sessions = 0;
       check_plan(chat_model(), options);
-      options.sessions = 3;  // a dense model: one with local attention lets go of pages, so its sessions have their peaks one by one
+      options.sessions =
+          3;  // a dense model: one with local attention lets go of pages, so its sessions have their peaks one by one
       check_plan(dense_model(), options);
     }
   options = sized<puna_plan_options>();
@@ -117,8 +123,10 @@ TEST_CASE("a plan for memory and for a reader is what is allocated, and reads ne
     ok(puna_model_open_memory(context, data, bytes.size(), nullptr, &model));
     return ModelHandle(model);
   });
-  if (aligned) CHECK(plan.load_peak_bytes < bytes.size() * 3 / 2);
-  else CHECK(plan.load_peak_bytes > plan.weight_bytes + bytes.size() / 2);
+  if (aligned)
+    CHECK(plan.load_peak_bytes < bytes.size() * 3 / 2);
+  else
+    CHECK(plan.load_peak_bytes > plan.weight_bytes + bytes.size() / 2);
 
   struct Archive {
     const std::string* bytes;
@@ -188,7 +196,8 @@ TEST_CASE("a plan refuses what an open would refuse, and takes no memory of its 
   CHECK(plan.total_bytes == 0);
 }
 
-TEST_CASE("the planned total is a memory limit that suffices; a byte less is an error that leaves everything as it was", "[capi]") {
+TEST_CASE("the planned total is a memory limit that suffices; a byte less is an error that leaves everything as it was",
+          "[capi]") {
   auto options = sized<puna_plan_options>();
   options.positions = 100;
   const puna_plan plan = plan_of(chat_model(), options);
@@ -209,7 +218,8 @@ TEST_CASE("the planned total is a memory limit that suffices; a byte less is an 
     const std::vector<int32_t> more = some_tokens(95, 3);
     ok(puna_session_truncate(session.get(), 0));
     const std::vector<int32_t> all = some_tokens(100);
-    refused(puna_session_append(session.get(), all.data(), all.size(), nullptr, nullptr), PUNA_OUT_OF_MEMORY, "memory limit");
+    refused(puna_session_append(session.get(), all.data(), all.size(), nullptr, nullptr), PUNA_OUT_OF_MEMORY,
+            "memory limit");
     CHECK(length(session) == 0);
     CHECK(info_of(context).memory_peak <= limited.memory_limit);
     CHECK(logits_after(session, some_tokens(5)) == before);

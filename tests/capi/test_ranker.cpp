@@ -1,4 +1,5 @@
-// Rankers from C: taught by batches and by single events, copied to serve, calibrated, saved, restored; what is wrong is refused by name.
+// Rankers from C: taught by batches and by single events, copied to serve, calibrated, saved, restored; what is wrong
+// is refused by name.
 #include <puna_recsys.h>
 
 #include <cmath>
@@ -190,8 +191,9 @@ TEST_CASE("a ranker's ids are found by the names that were given, also after it 
   CHECK(id == 1);
   ok(puna_ranker_find_id(again.ranker, 0, "carl", &id));
   CHECK(id == -1);
-  CHECK(puna_ranker_set_names(r.ranker, 0, names, 3) == PUNA_INVALID_ARGUMENT);          // NULL
-  CHECK(puna_ranker_set_names(r.ranker, 0, names, uint64_t(1) << 40) == PUNA_INVALID_ARGUMENT);  // more than rows: nothing is read
+  CHECK(puna_ranker_set_names(r.ranker, 0, names, 3) == PUNA_INVALID_ARGUMENT);  // NULL
+  CHECK(puna_ranker_set_names(r.ranker, 0, names, uint64_t(1) << 40) ==
+        PUNA_INVALID_ARGUMENT);  // more than rows: nothing is read
   CHECK(puna_ranker_set_names(r.ranker, 99, names, 1) == PUNA_INVALID_ARGUMENT);
   ok(puna_ranker_find_id(r.ranker, 0, "anna", &id));  // a failed call leaves them as they were
   CHECK(id == 0);

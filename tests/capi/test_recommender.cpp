@@ -1,4 +1,5 @@
-// Recommenders from C: trained with progress and cancel, saved, opened, asked user by user; the same bits for any number of threads.
+// Recommenders from C: trained with progress and cancel, saved, opened, asked user by user; the same bits for any
+// number of threads.
 #include <puna_recsys.h>
 
 #include "capi/fixture.h"
@@ -47,7 +48,8 @@ puna_recommender_options options_of(int32_t kind, int64_t epochs) {
   return o;
 }
 
-std::vector<int32_t> ask(puna_user* user, int64_t time, uint64_t count, std::vector<float>* scores = nullptr, const puna_recommend_options* options = nullptr) {
+std::vector<int32_t> ask(puna_user* user, int64_t time, uint64_t count, std::vector<float>* scores = nullptr,
+                         const puna_recommend_options* options = nullptr) {
   std::vector<int32_t> items(count);
   std::vector<float> cosines(count);
   uint64_t found = 0;
@@ -101,7 +103,9 @@ TEST_CASE("training a recommender can be stopped, and what is wrong is said", "[
   auto o = options_of(PUNA_RECOMMENDER_HSTU, 40);
   int64_t steps = 0;
   o.progress_user = &steps;
-  o.progress = [](void* user, const puna_recommender_report* r) { return int32_t((*static_cast<int64_t*>(user) = r->step) == 3); };
+  o.progress = [](void* user, const puna_recommender_report* r) {
+    return int32_t((*static_cast<int64_t*>(user) = r->step) == 3);
+  };
   refused(walks.train(nullptr, o, &h.recommender), PUNA_CANCELLED, "after step 3 of 160");
   CHECK(h.recommender == nullptr);
   o = options_of(2, 1);
@@ -154,9 +158,11 @@ TEST_CASE("a recommender's items keep their names in its file, and are found by 
   int32_t item = 77;
   const char* name = nullptr;
   size_t size = 0;
-  refused(puna_recommender_find_item(again.recommender, "itme 7", &item), PUNA_INVALID_ARGUMENT, "did you mean 'item 7'?");
+  refused(puna_recommender_find_item(again.recommender, "itme 7", &item), PUNA_INVALID_ARGUMENT,
+          "did you mean 'item 7'?");
   CHECK(item == 77);
-  refused(puna_recommender_get_item_name(again.recommender, 0, &name, &size), PUNA_INVALID_ARGUMENT, "item 0, expected 1 to 12");
+  refused(puna_recommender_get_item_name(again.recommender, 0, &name, &size), PUNA_INVALID_ARGUMENT,
+          "item 0, expected 1 to 12");
   refused(puna_recommender_get_item_name(again.recommender, 13, &name, &size), PUNA_INVALID_ARGUMENT, "item 13");
   Handles other;
   names[5] = names[4];

@@ -8,7 +8,10 @@ using namespace puna::test;
 
 namespace {
 
-bool is_text_model(const Golden& g) { return g.has("input_ids") && g.has("logits") && g.has_file("model.safetensors") && !g.has("pixel_values_hf") && !g.has("labels"); }
+bool is_text_model(const Golden& g) {
+  return g.has("input_ids") && g.has("logits") && g.has_file("model.safetensors") && !g.has("pixel_values_hf") &&
+         !g.has("labels");
+}
 
 }  // namespace
 
@@ -26,7 +29,8 @@ TEST_CASE("exact logits agree with the reference's", "[capi][golden]") {
     golden.check("logits", all);
     CHECK((result.kept == 0 && result.appended == int64_t(ids.size())));
     options.logits_capacity -= 1;
-    refused(puna_session_append(session.get(), ids.data(), ids.size(), &options, nullptr), PUNA_INVALID_ARGUMENT, "logits has room for");
+    refused(puna_session_append(session.get(), ids.data(), ids.size(), &options, nullptr), PUNA_INVALID_ARGUMENT,
+            "logits has room for");
     CHECK(length(session) == int64_t(ids.size()));
   }
 }
@@ -79,7 +83,8 @@ TEST_CASE("what is shared with a whole conversation stays, and the bits are thos
     CHECK((planned.kept == result.kept && planned.appended == result.appended));
     CHECK(tokens_of(session) == whole);
     CHECK(logits(session) == logits_after(make_session(model), whole));
-    ok(puna_session_append(session.get(), whole.data(), whole.size(), &options, &result));  // nothing new: the last token is computed again
+    ok(puna_session_append(session.get(), whole.data(), whole.size(), &options,
+                           &result));  // nothing new: the last token is computed again
     CHECK((result.kept == int64_t(whole.size()) - 1 && result.appended == 1));
     CHECK(logits(session) == logits_after(make_session(model), whole));
   }
@@ -249,5 +254,6 @@ TEST_CASE("scores are the log-likelihoods that the logits give", "[capi]") {
     CHECK(nll[i] == Approx(std::log(sum) - double(l[size_t(ids[i + 1])])).margin(1e-5));
   }
   refused(puna_session_score(session.get(), ids.data(), 1, nll.data(), nll.size()), PUNA_INVALID_ARGUMENT, "count");
-  refused(puna_session_score(make_session(model).get(), ids.data(), ids.size(), nll.data(), nll.size() - 1), PUNA_INVALID_ARGUMENT, "nll has room for");
+  refused(puna_session_score(make_session(model).get(), ids.data(), ids.size(), nll.data(), nll.size() - 1),
+          PUNA_INVALID_ARGUMENT, "nll has room for");
 }

@@ -1,4 +1,5 @@
-// What a cancel, a failure or memory that is short leaves of a session and of its answer: the paragraph above puna_session in puna.h, continued.
+// What a cancel, a failure or memory that is short leaves of a session and of its answer: the paragraph above
+// puna_session in puna.h, continued.
 #include <stdexcept>
 
 #include "capi/session_rules.h"
@@ -6,7 +7,8 @@
 using namespace puna::test;
 
 namespace test_session_cancel {
-TEST_CASE("a cancelled append that crosses the end of an attention chunk leaves the session as it was, byte for byte", "[capi]") {
+TEST_CASE("a cancelled append that crosses the end of an attention chunk leaves the session as it was, byte for byte",
+          "[capi]") {
   Host host;
   const puna_context_options options = host.options();
   const ContextHandle context = make_context(&options);
@@ -27,7 +29,8 @@ TEST_CASE("a cancelled append that crosses the end of an attention chunk leaves 
       const uint64_t kv_bytes = info_of(session).kv_bytes;
       host.act = [&] { puna_session_cancel(session.get()); };
       host.set(run);
-      const puna_status status = puna_session_append(session.get(), prompt.data() + first, prompt.size() - first, nullptr, nullptr);
+      const puna_status status =
+          puna_session_append(session.get(), prompt.data() + first, prompt.size() - first, nullptr, nullptr);
       const bool fired = host.fired;
       host.set(-1);
       if (!fired) {
@@ -47,11 +50,13 @@ TEST_CASE("a cancelled append that crosses the end of an attention chunk leaves 
 }
 
 TEST_CASE("a session whose chunk was dropped to save memory has a snapshot that restores", "[capi]") {
-  // The host's allocator refuses while an append has crossed a chunk's end: what was put aside gives way, and the append fails all the same.
+  // The host's allocator refuses while an append has crossed a chunk's end: what was put aside gives way, and the
+  // append fails all the same.
   struct Memory {
     bool refuses = false;
     static void* alloc(void* user, size_t bytes, size_t alignment) {
-      return static_cast<Memory*>(user)->refuses ? nullptr : ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+      return static_cast<Memory*>(user)->refuses ? nullptr
+                                                 : ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
     }
     static void dealloc(void*, void* memory, size_t) { ::operator delete(memory, std::align_val_t(64)); }
   } memory;
@@ -74,7 +79,8 @@ TEST_CASE("a session whose chunk was dropped to save memory has a snapshot that 
     const SessionHandle session(made), whole = make_session(model);
     ok(puna_session_append(session.get(), prompt.data(), chunk - 2, nullptr, nullptr));
     host.set(run);
-    const puna_status status = puna_session_append(session.get(), prompt.data() + chunk - 2, 3 * chunk, nullptr, nullptr);
+    const puna_status status =
+        puna_session_append(session.get(), prompt.data() + chunk - 2, 3 * chunk, nullptr, nullptr);
     const bool fired = host.fired;
     host.set(-1);
     memory.refuses = false;
@@ -96,7 +102,10 @@ TEST_CASE("a session whose chunk was dropped to save memory has a snapshot that 
   CHECK(refusals > 3);
 }
 
-TEST_CASE("a cancel while a full context is made shorter leaves the conversation, and the answer goes on as if nothing had been", "[capi]") {
+TEST_CASE(
+    "a cancel while a full context is made shorter leaves the conversation, and the answer goes on as if nothing had "
+    "been",
+    "[capi]") {
   Host host;
   const puna_context_options options = host.options();
   const ContextHandle context = make_context(&options);
@@ -170,7 +179,8 @@ TEST_CASE("an answer that a cancel, an exception or a full session ends has its 
     auto result = sized<puna_generate_result>();
     result.stop_reason = 77;
     const puna_generate_options options = at_most(20);
-    refused(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), &options, Listener::hear, &listener, &result),
+    refused(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), &options, Listener::hear,
+                                         &listener, &result),
             throws ? PUNA_INTERNAL : PUNA_CANCELLED, throws ? "from the host" : "cancel");
     CHECK(result.prompt_tokens == 6);
     CHECK(result.generated_tokens == 4);
@@ -185,7 +195,8 @@ TEST_CASE("an answer that a cancel, an exception or a full session ends has its 
   auto result = sized<puna_generate_result>();
   result.generated_tokens = 5;
   ok(puna_session_cancel(session.get()));
-  refused(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), nullptr, nullptr, nullptr, &result), PUNA_CANCELLED, "cancel");
+  refused(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), nullptr, nullptr, nullptr, &result),
+          PUNA_CANCELLED, "cancel");
   CHECK((result.prompt_tokens == 0 && result.generated_tokens == 0));  // the prompt is not there either
   CHECK(length(session) == 0);
 }
@@ -213,7 +224,8 @@ TEST_CASE("a cancel is heard by one call that computes, unless it is forgotten b
   };
   ok(puna_session_cancel(s));
   const int32_t bad = -1;
-  refused(puna_session_append(s, &bad, 1, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "-1");  // computes nothing: the cancel is still there
+  refused(puna_session_append(s, &bad, 1, nullptr, nullptr), PUNA_INVALID_ARGUMENT,
+          "-1");  // computes nothing: the cancel is still there
   if (who == 4) refused(puna_session_score(s, &bad, 1, nullptr, 0), PUNA_INVALID_ARGUMENT, "count");
   refused(compute(), PUNA_CANCELLED, "cancel");
   ok(compute());  // heard once
@@ -245,11 +257,13 @@ TEST_CASE("a call that fails in its midst leaves its buffer untouched", "[capi]"
     const SessionHandle session(made);
     std::vector<float> buffer(prompt.size() * size_t(std::max(info.vocabulary, info.hidden)), 17.5f);
     const std::vector<float> before = buffer;
-    const puna_append_options wanted = who == 0 ? wanting_logits(buffer) : wanting_embeddings(buffer, who <= 3 ? who - 1 : 0);
+    const puna_append_options wanted =
+        who == 0 ? wanting_logits(buffer) : wanting_embeddings(buffer, who <= 3 ? who - 1 : 0);
     host.act = [&] { puna_session_cancel(session.get()); };
     host.set(run);
-    const puna_status status = who <= 3 ? puna_session_append(session.get(), prompt.data(), prompt.size(), &wanted, nullptr)
-                                        : puna_session_score(session.get(), prompt.data(), prompt.size(), buffer.data(), buffer.size());
+    const puna_status status =
+        who <= 3 ? puna_session_append(session.get(), prompt.data(), prompt.size(), &wanted, nullptr)
+                 : puna_session_score(session.get(), prompt.data(), prompt.size(), buffer.data(), buffer.size());
     const bool fired = host.fired;
     host.set(-1);
     if (status == PUNA_OK) {

@@ -1,5 +1,5 @@
-// What may be called when: the paragraph above puna_session in puna.h, sentence by sentence. tests/states tries them in random order;
-// test_session_cancel.cpp has what a cancel leaves.
+// What may be called when: the paragraph above puna_session in puna.h, sentence by sentence. tests/states tries them in
+// random order; test_session_cancel.cpp has what a cancel leaves.
 #include <puna_train.h>
 
 #include "capi/session_rules.h"
@@ -34,7 +34,10 @@ TEST_CASE("a generation freed in its prompt drops its append, and the next one a
   CHECK(tokens_of(kept) == so_far);
 }
 
-TEST_CASE("while an append is under way everything that computes, changes or copies is refused with the way out, and nothing is dropped", "[capi]") {
+TEST_CASE(
+    "while an append is under way everything that computes, changes or copies is refused with the way out, and nothing "
+    "is dropped",
+    "[capi]") {
   const ModelHandle model = open_model(chunked_model());
   const SessionHandle session = make_session(model);
   const std::vector<int32_t> prompt = ids(40), one = {3};
@@ -86,7 +89,8 @@ TEST_CASE("while an append is under way everything that computes, changes or cop
   CHECK(tokens == prompt);
 }
 
-TEST_CASE("a text prompt is not tokenized for a session with an append under way, and its cancel is not spent", "[capi]") {
+TEST_CASE("a text prompt is not tokenized for a session with an append under way, and its cancel is not spent",
+          "[capi]") {
   const ModelHandle model = open_model(chat_model());
   const SessionHandle session = make_session(model);
   const std::vector<int32_t> prompt = some_tokens(40);
@@ -94,8 +98,10 @@ TEST_CASE("a text prompt is not tokenized for a session with an append under way
   ok(puna_session_cancel(session.get()));
   const std::string text(100000, 'x');
   puna_generation* made = nullptr;
-  refused(puna_session_generate(session.get(), text.data(), text.size(), nullptr, nullptr, nullptr, nullptr), PUNA_WRONG_STATE, "under way");
-  refused(puna_generation_create(session.get(), text.data(), text.size(), nullptr, &made), PUNA_WRONG_STATE, "under way");
+  refused(puna_session_generate(session.get(), text.data(), text.size(), nullptr, nullptr, nullptr, nullptr),
+          PUNA_WRONG_STATE, "under way");
+  refused(puna_generation_create(session.get(), text.data(), text.size(), nullptr, &made), PUNA_WRONG_STATE,
+          "under way");
   int32_t finished = -1;
   refused(puna_session_step(session.get(), 0, &finished), PUNA_CANCELLED, "cancel");
 }
@@ -106,12 +112,15 @@ TEST_CASE("a session has one generation at a time, until it has ended or is free
   const std::vector<int32_t> prompt = ids(5), other = ids(3, 4);
   GenerationHandle first = generation(session, prompt, at_most(2));
   puna_generation* made = nullptr;
-  const auto second = [&] { return puna_generation_create_tokens(session.get(), other.data(), other.size(), nullptr, &made); };
+  const auto second = [&] {
+    return puna_generation_create_tokens(session.get(), other.data(), other.size(), nullptr, &made);
+  };
   refused(second(), PUNA_WRONG_STATE, "another generation");  // that has not begun
   step(first);
-  refused(second(), PUNA_WRONG_STATE, "free it");             // between its tokens
+  refused(second(), PUNA_WRONG_STATE, "free it");  // between its tokens
   const puna_generate_options two = at_most(2);
-  refused(puna_session_generate_tokens(session.get(), other.data(), other.size(), &two, nullptr, nullptr, nullptr), PUNA_WRONG_STATE, "another generation");
+  refused(puna_session_generate_tokens(session.get(), other.data(), other.size(), &two, nullptr, nullptr, nullptr),
+          PUNA_WRONG_STATE, "another generation");
   CHECK(rest_of(first).size() == 1);
   const GenerationHandle next = generation(session, other, two);  // the first has ended
   CHECK(rest_of(next).size() == 2);
@@ -146,7 +155,8 @@ TEST_CASE("a generation whose session was changed in between says so, and is in 
   }
   const std::vector<int32_t> before = tokens_of(session);
   int32_t state = -7;
-  for (int i = 0; i < 2; ++i) refused(puna_generation_step(g.get(), 0, nullptr, &state), PUNA_WRONG_STATE, "was changed");
+  for (int i = 0; i < 2; ++i)
+    refused(puna_generation_step(g.get(), 0, nullptr, &state), PUNA_WRONG_STATE, "was changed");
   CHECK(state == -7);
   CHECK(tokens_of(session) == before);
   const puna_generate_options two = at_most(2);

@@ -49,7 +49,8 @@ std::string with_field(std::string bytes, size_t offset, int64_t value, size_t s
 
 }  // namespace
 
-TEST_CASE("a restored session goes on with the same bits, also behind a dropped chunk and on another ISA level", "[capi]") {
+TEST_CASE("a restored session goes on with the same bits, also behind a dropped chunk and on another ISA level",
+          "[capi]") {
   const ModelHandle model = open_model(chat_model());
   auto scalar = sized<puna_context_options>();
   scalar.isa = "scalar";
@@ -117,8 +118,10 @@ TEST_CASE("a damaged or hostile snapshot is an error, wherever the damage is", "
     if (status_of_restore(model, bytes.substr(0, n)) != PUNA_BAD_FILE) FAIL("cut to " << n);
   CHECK(status_of_restore(model, bytes + '\0') == PUNA_BAD_FILE);
 
-  // With a checksum that is right: version, flags, size, max_positions, prefill_chunk, tokens, complete, the first token id.
-  REQUIRE(status_of_restore(model, with_field(bytes, 64, 5, 8)) == PUNA_OK);  // the checksum of this test is the library's
+  // With a checksum that is right: version, flags, size, max_positions, prefill_chunk, tokens, complete, the first
+  // token id.
+  REQUIRE(status_of_restore(model, with_field(bytes, 64, 5, 8)) ==
+          PUNA_OK);  // the checksum of this test is the library's
   CHECK(status_of_restore(model, with_field(bytes, 8, 2, 4)) == PUNA_UNSUPPORTED);
   CHECK(status_of_restore(model, with_field(bytes, 12, 4, 4)) == PUNA_UNSUPPORTED);
   for (const int64_t value : {int64_t(-1), int64_t(0), int64_t(1) << 40, INT64_MAX, INT64_MIN}) {
@@ -129,7 +132,8 @@ TEST_CASE("a damaged or hostile snapshot is an error, wherever the damage is", "
     }
     CHECK(status_of_restore(model, with_field(bytes, 72, int32_t(value) == 0 ? 96 : value, 4)) == PUNA_BAD_FILE);
   }
-  CHECK(status_of_restore(model, with_field(bytes, 64, 4, 8)) == PUNA_BAD_FILE);  // fewer keys than tokens, though there are logits
+  CHECK(status_of_restore(model, with_field(bytes, 64, 4, 8)) ==
+        PUNA_BAD_FILE);  // fewer keys than tokens, though there are logits
   CHECK(status_of_restore(model, with_field(bytes, 12, 1, 4)) == PUNA_BAD_FILE);  // exact: other sizes
 }
 

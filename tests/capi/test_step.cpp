@@ -1,5 +1,5 @@
-// Slices of time: an append and an answer in steps give the bits of an uninterrupted call, whatever the budget, and a session in the
-// middle of one says so instead of breaking.
+// Slices of time: an append and an answer in steps give the bits of an uninterrupted call, whatever the budget, and a
+// session in the middle of one says so instead of breaking.
 #include "capi/fixture.h"
 
 using namespace puna::test;
@@ -29,7 +29,8 @@ struct Answer {
   puna_generate_result result{};
 };
 
-Answer pull(const SessionHandle& session, const std::vector<int32_t>& prompt, const puna_generate_options& options, uint64_t budget_us) {
+Answer pull(const SessionHandle& session, const std::vector<int32_t>& prompt, const puna_generate_options& options,
+            uint64_t budget_us) {
   puna_generation* made = nullptr;
   ok(puna_generation_create_tokens(session.get(), prompt.data(), prompt.size(), &options, &made));
   const GenerationHandle generation(made);
@@ -61,7 +62,8 @@ Answer push(const SessionHandle& session, const std::vector<int32_t>& prompt, co
     a->text.append(token->text, size_t(token->size));
     return 0;
   };
-  ok(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), &options, keep, &answer, &answer.result));
+  ok(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), &options, keep, &answer,
+                                  &answer.result));
   return answer;
 }
 
@@ -143,7 +145,8 @@ TEST_CASE("a batch in steps gives the bits of one call, and its sessions stand a
   const ModelHandle model = open_model(chat_model());
   SessionHandle a = make_session(model), b = chunked_session(model, 13);
   const std::vector<int32_t> long_prompt = some_tokens(70), short_prompt = some_tokens(9, 6), one = {17};
-  const std::vector<float> want_a = logits_after(make_session(model), long_prompt), want_b = logits_after(make_session(model), short_prompt);
+  const std::vector<float> want_a = logits_after(make_session(model), long_prompt),
+                           want_b = logits_after(make_session(model), short_prompt);
   const auto begin = [&](const std::vector<int32_t>& x, const std::vector<int32_t>& y) {
     puna_session* const sessions[] = {a.get(), b.get()};
     const int32_t* const lists[] = {x.data(), y.data()};
@@ -231,7 +234,11 @@ TEST_CASE("an answer pulled in slices has the tokens, text and end of one that i
 TEST_CASE("a pulled answer outlives its session's handle, repeats a cancelled step, and copies its options", "[capi]") {
   const ModelHandle model = open_model(chat_model());
   const std::vector<int32_t> prompt = some_tokens(9);
-  const Answer want = push(make_session(model), prompt, [] { auto o = sized<puna_generate_options>(); o.max_tokens = 4; return o; }());
+  const Answer want = push(make_session(model), prompt, [] {
+    auto o = sized<puna_generate_options>();
+    o.max_tokens = 4;
+    return o;
+  }());
   SessionHandle session = make_session(model);
   puna_generation* made = nullptr;
   {

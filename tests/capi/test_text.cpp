@@ -5,7 +5,8 @@ using namespace puna::test;
 
 namespace {
 
-std::vector<int32_t> tokenize(const ModelHandle& model, const std::string& text, bool parse_special = false, bool add_bos = false) {
+std::vector<int32_t> tokenize(const ModelHandle& model, const std::string& text, bool parse_special = false,
+                              bool add_bos = false) {
   auto options = sized<puna_encode_options>();
   options.parse_special = parse_special;
   options.add_bos = add_bos;
@@ -25,7 +26,9 @@ std::string some_special(const ModelHandle& model, int32_t* id) {
   ok(puna_model_get_info(model.get(), &info));
   auto token = sized<puna_token_info>();
   for (*id = 0; *id < info.vocabulary; ++*id)
-    if (puna_tokenizer_get_token_info(tokenizer_of(model.get()), *id, &token) == PUNA_OK && token.kind == PUNA_TOKEN_CONTROL) return {token.bytes, token.size};
+    if (puna_tokenizer_get_token_info(tokenizer_of(model.get()), *id, &token) == PUNA_OK &&
+        token.kind == PUNA_TOKEN_CONTROL)
+      return {token.bytes, token.size};
   FAIL("the model has no control token");
   return {};
 }
@@ -34,7 +37,8 @@ std::string some_special(const ModelHandle& model, int32_t* id) {
 
 TEST_CASE("text survives the way to tokens and back", "[capi]") {
   const ModelHandle model = open_model(chat_model());
-  for (const std::string text : {"", "Hello, world!", "na\xc3\xafve \xf0\x9f\xa6\x99\n\ttabs  and   spaces", "zeros\0inside"}) {
+  for (const std::string text :
+       {"", "Hello, world!", "na\xc3\xafve \xf0\x9f\xa6\x99\n\ttabs  and   spaces", "zeros\0inside"}) {
     CAPTURE(text);
     CHECK(detokenize(model, tokenize(model, text), false) == text);
   }
@@ -72,22 +76,28 @@ TEST_CASE("some token ends an answer", "[capi]") {
   ok(puna_model_get_info(model.get(), &info));
   auto token = sized<puna_token_info>();
   int stops = 0;
-  for (int32_t id = 0; puna_tokenizer_get_token_info(tokenizer_of(model.get()), id, &token) == PUNA_OK; ++id) stops += token.is_stop;
+  for (int32_t id = 0; puna_tokenizer_get_token_info(tokenizer_of(model.get()), id, &token) == PUNA_OK; ++id)
+    stops += token.is_stop;
   CHECK(stops >= 1);
 }
 
 TEST_CASE("a chat becomes the template's text, and its tokens start with one beginning-of-text", "[capi]") {
   const ModelHandle model = open_model(chat_model());
-  const std::string text = Chat(model, R"({"messages": [{"role": "user", "content": "What is a puna?"}], "add_generation_prompt": true})").text();
+  const std::string text =
+      Chat(model, R"({"messages": [{"role": "user", "content": "What is a puna?"}], "add_generation_prompt": true})")
+          .text();
   CHECK_THAT(text, Catch::Matchers::Contains("What is a puna?") && Catch::Matchers::Contains("assistant"));
   CHECK(tokenize(model, text, true, /*add_bos=*/true) == tokenize(model, text, true, /*add_bos=*/false));
-  const std::string closed = Chat(model, R"({"messages": [{"role": "user", "content": "What is a puna?"}], "add_generation_prompt": false})").text();
+  const std::string closed =
+      Chat(model, R"({"messages": [{"role": "user", "content": "What is a puna?"}], "add_generation_prompt": false})")
+          .text();
   CHECK(closed.size() < text.size());
 }
 
 TEST_CASE("a list of messages alone is a chat that asks for an answer", "[capi]") {
   const ModelHandle model = open_model(chat_model());
-  const Chat whole(model, R"({"messages": [{"role": "user", "content": "Hi"}], "add_generation_prompt": true})"), list(model, R"( [{"role": "user", "content": "Hi"}])");
+  const Chat whole(model, R"({"messages": [{"role": "user", "content": "Hi"}], "add_generation_prompt": true})"),
+      list(model, R"( [{"role": "user", "content": "Hi"}])");
   CHECK(list.text() == whole.text());
   CHECK(list.ids() == whole.ids());
 }

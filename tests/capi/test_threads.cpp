@@ -1,4 +1,5 @@
-// Everything that may happen at once on one model, at once: what ThreadSanitizer is shown (`./dev tsan`). Every thread checks its own bits.
+// Everything that may happen at once on one model, at once: what ThreadSanitizer is shown (`./dev tsan`). Every thread
+// checks its own bits.
 #include <puna_train.h>
 #include <puna_vision.h>
 
@@ -62,7 +63,9 @@ TEST_CASE("sessions, forks, batches, cancels, adapters, images and fine-tuning s
     options.executor_threads = 2;
     options.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
       std::atomic<int64_t> next{0};
-      const auto work = [&] { for (int64_t i; (i = next++) < n;) task(data, i); };
+      const auto work = [&] {
+        for (int64_t i; (i = next++) < n;) task(data, i);
+      };
       std::thread other(work);
       work();
       other.join();
@@ -143,7 +146,8 @@ TEST_CASE("sessions, forks, batches, cancels, adapters, images and fine-tuning s
     workers.add([&, out = &mine] {
       puna_image* image = nullptr;
       auto i = sized<puna_image_info>();
-      if (puna_image_create(model, picture.data(), info.image_tile, info.image_tile, 0, &image) != PUNA_OK) return false;
+      if (puna_image_create(model, picture.data(), info.image_tile, info.image_tile, 0, &image) != PUNA_OK)
+        return false;
       bool good = puna_image_get_info(image, &i) == PUNA_OK;
       const float* rows = nullptr;
       size_t count = 0;

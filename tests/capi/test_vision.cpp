@@ -11,7 +11,9 @@ namespace {
 
 using ImageHandle = std::unique_ptr<puna_image, Free<puna_image_free>>;
 
-bool sees(const Golden& g) { return g.has("pixel_values_hf") && g.has("logits") && g.manifest["facts"].contains("prompt"); }
+bool sees(const Golden& g) {
+  return g.has("pixel_values_hf") && g.has("logits") && g.manifest["facts"].contains("prompt");
+}
 
 struct Seeing {
   Golden golden = goldens(sees).front();
@@ -91,7 +93,8 @@ TEST_CASE("prompts with images give the reference's logits, expanded by us or al
     options.images = m.list.data();
     options.image_count = m.list.size();
     options.logits_capacity -= 1;
-    refused(puna_session_append(session.get(), ids.data(), ids.size(), &options, nullptr), PUNA_INVALID_ARGUMENT, "floats");
+    refused(puna_session_append(session.get(), ids.data(), ids.size(), &options, nullptr), PUNA_INVALID_ARGUMENT,
+            "floats");
     options.logits_capacity += 1;
     const int64_t size = int64_t(expanded.size());
     auto result = sized<puna_append_result>();
@@ -146,7 +149,8 @@ TEST_CASE("generations take images, whole and in steps", "[capi][golden]") {
   }
   CHECK(stepped == want);
   options.image_count = 1;
-  refused(puna_session_generate(session.get(), m.text().data(), m.text().size(), &options, nullptr, nullptr, nullptr), PUNA_INVALID_ARGUMENT, "<|image|>");
+  refused(puna_session_generate(session.get(), m.text().data(), m.text().size(), &options, nullptr, nullptr, nullptr),
+          PUNA_INVALID_ARGUMENT, "<|image|>");
 }
 
 TEST_CASE("raw pixels of a game become an image; wrong ones are refused", "[capi]") {
@@ -157,7 +161,11 @@ TEST_CASE("raw pixels of a game become an image; wrong ones are refused", "[capi
   const ImageHandle tight(raw);
   ok(puna_image_create(m.model.get(), rgb.data(), 99, 40, 300, &raw));
   const ImageHandle strided(raw);
-  for (const auto& [width, height, stride] : {std::tuple<int64_t, int64_t, int64_t>{0, 4, 0}, {4, -1, 0}, {70000, 4, 0}, {4, INT64_MAX, 0}, {60000, 60000, 0}})
+  for (const auto& [width, height, stride] : {std::tuple<int64_t, int64_t, int64_t>{0, 4, 0},
+                                              {4, -1, 0},
+                                              {70000, 4, 0},
+                                              {4, INT64_MAX, 0},
+                                              {60000, 60000, 0}})
     refused(puna_image_create(m.model.get(), rgb.data(), width, height, stride, &raw), PUNA_UNSUPPORTED, "pixels");
   refused(puna_image_create(m.model.get(), rgb.data(), 10, 10, 29, &raw), PUNA_INVALID_ARGUMENT, "stride");
   const float few[3] = {0};

@@ -1,5 +1,5 @@
-// What a template renders and what the caller's variables brought into it are told apart, byte by byte: what a user writes never becomes a
-// part of the template's own text, whatever the template does with it.
+// What a template renders and what the caller's variables brought into it are told apart, byte by byte: what a user
+// writes never becomes a part of the template's own text, whatever the template does with it.
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -62,7 +62,8 @@ struct Family {
 
 std::vector<Family> families() {
   std::vector<Family> out;
-  for (const test::Golden& g : test::goldens([](const test::Golden& s) { return s.fixture().starts_with("tokenizer"); }))
+  for (const test::Golden& g :
+       test::goldens([](const test::Golden& s) { return s.fixture().starts_with("tokenizer"); }))
     for (const auto& [group, entry] : g.manifest["groups"].items()) {
       if (!group.ends_with("_template")) continue;
       const std::string name = group.substr(0, group.size() - 9), how = entry.value("how", "");
@@ -89,12 +90,14 @@ ordered_json variables_of(const ordered_json& c) {
   return v;
 }
 
-// Every text that a user or a tool says becomes what `make` makes of its number. Texts that templates ask for (roles, types) stay.
+// Every text that a user or a tool says becomes what `make` makes of its number. Texts that templates ask for (roles,
+// types) stay.
 void replace_texts(ordered_json& j, const std::function<std::string(int)>& make, int& n, bool said = false) {
   if (j.is_object()) {
     for (auto& [key, value] : j.items()) {
-      static const std::set<std::string> kSaid = {"content", "text", "reasoning_content", "thinking", "description", "name",
-                                                  "query",   "city", "arguments",         "response"};
+      static const std::set<std::string> kSaid = {
+          "content", "text", "reasoning_content", "thinking", "description", "name",
+          "query",   "city", "arguments",         "response"};
       replace_texts(value, make, n, kSaid.count(key) > 0 || (said && key != "type" && key != "role"));
     }
   } else if (j.is_array()) {
@@ -130,7 +133,8 @@ TEST_CASE("every family's template renders every golden dialog as transformers d
     }
 }
 
-TEST_CASE("what the messages say is content in every family's template, to the byte, and nothing else is", "[chat][golden]") {
+TEST_CASE("what the messages say is content in every family's template, to the byte, and nothing else is",
+          "[chat][golden]") {
   int exact = 0;
   for (const Family& f : families())
     for (const ordered_json& c : f.cases) {
@@ -143,9 +147,12 @@ TEST_CASE("what the messages say is content in every family's template, to the b
       std::optional<RenderedChat> chat;
       try {
         chat = render(f.source, variables, f.specials);
-      } catch (const Error&) { continue; }  // refuses a name or a tool's answer that is no JSON
+      } catch (const Error&) {
+        continue;
+      }  // refuses a name or a tool's answer that is no JSON
       std::vector<bool> content(chat->text.size());
-      for (const TextSpan& s : chat->content) std::fill(content.begin() + ptrdiff_t(s.begin), content.begin() + ptrdiff_t(s.end), true);
+      for (const TextSpan& s : chat->content)
+        std::fill(content.begin() + ptrdiff_t(s.begin), content.begin() + ptrdiff_t(s.end), true);
       const bool strict = !has_structure(variables);  // tools and documents print all of their JSON
       exact += strict && n > 0;
       CAPTURE(shown(*chat));
@@ -163,7 +170,8 @@ TEST_CASE("special tokens in what the messages say stay content in every family'
   for (const Family& f : families()) {
     std::set<std::string> specials;  // as the template itself writes them
     const std::regex token(R"(<[^<>\s'"{}]+>|\[/?[A-Z_]+\])");
-    for (std::sregex_iterator at(f.source.begin(), f.source.end(), token), end; at != end; ++at) specials.insert(at->str());
+    for (std::sregex_iterator at(f.source.begin(), f.source.end(), token), end; at != end; ++at)
+      specials.insert(at->str());
     std::string all;
     for (const std::string& s : specials) all += s + "\n";
     // Whole, split over the edges of the message, as JSON, and what templates split at, strip and trim.
@@ -174,7 +182,8 @@ TEST_CASE("special tokens in what the messages say stay content in every family'
       for (const ordered_json& c : f.cases) {
         if (c.contains("raises")) continue;
         CAPTURE(f.name, c.value("name", ""), said);
-        // The same dialog twice, with other letters around what is said: what the template writes may not depend on them.
+        // The same dialog twice, with other letters around what is said: what the template writes may not depend on
+        // them.
         const auto chat_with = [&](int letter) -> std::optional<RenderedChat> {
           ordered_json variables = variables_of(c);
           int n = 0;
@@ -183,7 +192,9 @@ TEST_CASE("special tokens in what the messages say stay content in every family'
               variables, [&](int i) { return i % 2 ? mark + said + mark : said + mark + said; }, n);
           try {
             return render(f.source, variables, f.specials);
-          } catch (const Error&) { return std::nullopt; }
+          } catch (const Error&) {
+            return std::nullopt;
+          }
         };
         const auto a = chat_with(0xe000), b = chat_with(0xe001);
         REQUIRE(a.has_value() == b.has_value());
@@ -191,7 +202,9 @@ TEST_CASE("special tokens in what the messages say stay content in every family'
         CHECK(without_content(*a) == without_content(*b));
         CHECK(without_content(*a).find(utf8(0xe000)) == std::string::npos);
         // Without structured data there are as many tokens of the template's as in the dialog with harmless texts.
-        if (has_structure(variables_of(c)) || said.find("think") != std::string::npos || f.source.find(said) != std::string::npos) continue;
+        if (has_structure(variables_of(c)) || said.find("think") != std::string::npos ||
+            f.source.find(said) != std::string::npos)
+          continue;
         ordered_json harmless = variables_of(c);
         int n = 0;
         replace_texts(
@@ -226,19 +239,25 @@ TEST_CASE("each operation keeps what is content", "[chat]") {
       Case{"<{{ m }}>", "<[<a b>]>"}, Case{"{{ '<' ~ m ~ 1 }}", "<[<a b>]1"}, Case{"{{ '<' + m + '>' }}", "<[<a b>]>"},
       Case{"{{ bos }}{{ m }}", "<s>[<a b>]"}, Case{"{{ m[1:3] }}|{{ m[0] }}|{{ m[::-1] }}", "[a ]|[<]|[>b a<]"},
       Case{"{{ ('(' ~ m ~ ')')[::-1] }}", ")[>b a<]("}, Case{"{{ ('(' ~ m ~ ')')[::2] }}", "([ab])"},
-      Case{"{{ ('(' ~ m ~ ')')|list|join('-') }}", "(-[<]-[a]-[ ]-[b]-[>]-)"}, Case{"{{ ('(' ~ m ~ ')')|reverse }}", ")[>b a<]("},
-      Case{"{% for c in '(' ~ m %}{{ c }},{% endfor %}", "(,[<],[a],[ ],[b],[>],"}, Case{"{{ '|'.join(l) }}", "[x]|[y]|[z]"},
-      Case{"{{ l|join('|') }}", "[x]|[y]|[z]"}, Case{"{{ m.join('()') }}", "([<a b>])"}, Case{"{{ '<%s>' % m }}", "<[<a b>]>"},
+      Case{"{{ ('(' ~ m ~ ')')|list|join('-') }}", "(-[<]-[a]-[ ]-[b]-[>]-)"},
+      Case{"{{ ('(' ~ m ~ ')')|reverse }}", ")[>b a<]("},
+      Case{"{% for c in '(' ~ m %}{{ c }},{% endfor %}", "(,[<],[a],[ ],[b],[>],"},
+      Case{"{{ '|'.join(l) }}", "[x]|[y]|[z]"}, Case{"{{ l|join('|') }}", "[x]|[y]|[z]"},
+      Case{"{{ m.join('()') }}", "([<a b>])"}, Case{"{{ '<%s>' % m }}", "<[<a b>]>"},
       Case{"{{ '<%7s>' % m }}", "<  [<a b>]>"}, Case{"{{ '<%.2s>' % m }}", "<[<a]>"},
       Case{"{{ '%c|%d|%5x' % (n, n, n) }}", "[|]|[124]|[   7c]"}, Case{"{{ '%r' % m }}", "['<a b>']"},
       Case{"{{ '<{}>'.format(m) }}", "<[<a b>]>"}, Case{"{{ '{:>7}|{:c}'.format(m, n) }}", "  [<a b>]|[|]"},
-      Case{"{{ f % 'a' }}", "a[|{}]"}, Case{"{{ f.format('a') }}", "[%s|]a"}, Case{"{{ '{x}'.format(**{'x': m}) }}", "[<a b>]"},
-      Case{"{{ '%(x)s' % {'x': m} }}", "[<a b>]"}, Case{"{{ '%s'|format(m) }}", "[<a b>]"},
-      Case{"{{ (m ~ '!').upper() }}|{{ m|title }}|{{ m|capitalize }}|{{ m.swapcase() }}", "[<A B>]!|[<A B>]|[<a b>]|[<A B>]"},
+      Case{"{{ f % 'a' }}", "a[|{}]"}, Case{"{{ f.format('a') }}", "[%s|]a"},
+      Case{"{{ '{x}'.format(**{'x': m}) }}", "[<a b>]"}, Case{"{{ '%(x)s' % {'x': m} }}", "[<a b>]"},
+      Case{"{{ '%s'|format(m) }}", "[<a b>]"},
+      Case{"{{ (m ~ '!').upper() }}|{{ m|title }}|{{ m|capitalize }}|{{ m.swapcase() }}",
+           "[<A B>]!|[<A B>]|[<a b>]|[<A B>]"},
       Case{"{{ (' ' ~ w)|trim }}|{{ ('-' ~ w).rstrip() }}|{{ ('x' ~ m).lstrip('x<') }}", "[ab\tc]|-[ ab\tc]|[a b>]"},
       Case{"{{ ('<|' ~ m ~ '|>').strip('<|>') }}", "[a b]"}, Case{"{{ (m ~ 'b').split('b')|join('/') }}", "[<a ]/[>]/"},
-      Case{"{{ (m ~ ' t').split()|join('/') }}", "[<a]/[b>]/t"}, Case{"{{ (m ~ ' t').rsplit(' ', 1)|join('/') }}", "[<a b>]/t"},
-      Case{"{{ (m ~ '|t').partition('|')|join('/') }}", "[<a b>]/|/t"}, Case{"{{ m.partition(' ')|join('/') }}", "[<a]/[ ]/[b>]"},
+      Case{"{{ (m ~ ' t').split()|join('/') }}", "[<a]/[b>]/t"},
+      Case{"{{ (m ~ ' t').rsplit(' ', 1)|join('/') }}", "[<a b>]/t"},
+      Case{"{{ (m ~ '|t').partition('|')|join('/') }}", "[<a b>]/|/t"},
+      Case{"{{ m.partition(' ')|join('/') }}", "[<a]/[ ]/[b>]"},
       Case{"{{ (m ~ '\nt').splitlines()|join('/') }}", "[<a b>]/t"}, Case{"{{ m|replace('a', 'X') }}", "[<]X[ b>]"},
       Case{"{{ 'aXa'|replace('X', m) }}", "a[<a b>]a"}, Case{"{{ 'ab'.replace('', m) }}", "[<a b>]a[<a b>]b[<a b>]"},
       Case{"{{ (m ~ '\nt')|indent(2) }}", "[<a b>]\n  t"}, Case{"{{ 'a\nb'|indent(m) }}", "a\n[<a b>]b"},
@@ -247,19 +266,24 @@ TEST_CASE("each operation keeps what is content", "[chat]") {
       Case{"{{ ('ab' ~ m).removeprefix('ab') }}{{ (m ~ '>').removesuffix('>') }}", "[<a b><a b>]"},
       Case{"{{ x|default(m) }}{{ m|default('') }}", "[<a b><a b>]"},
       Case{"{{ l|first }}{{ l|last }}{{ l[1] }}{{ m|first }}{{ m|last }}", "[xzy<>]"},
-      Case{"{{ m * 2 }}{{ (m ~ '.') * 2 }}", "[<a b><a b><a b>].[<a b>]."}, Case{"{{ d.key }}{{ d['key'] }}{{ d|length }}", "[vv]2"},
+      Case{"{{ m * 2 }}{{ (m ~ '.') * 2 }}", "[<a b><a b><a b>].[<a b>]."},
+      Case{"{{ d.key }}{{ d['key'] }}{{ d|length }}", "[vv]2"},
       Case{"{% for k in d %}{{ k }}={{ d[k] }};{% endfor %}", "[key]=[v];[role]=[user];"},
       Case{"{% for k, v in d.items() %}{{ k }}{{ v }}{% endfor %}{{ d.keys()|list|first }}", "[keyvroleuserkey]"},
       Case{"{{ d|dictsort|first|first }}", "[key]"}, Case{"{{ d|tojson }}", R"({["key"]: ["v"], ["role"]: ["user"]})"},
       Case{"{{ {'k': m}|tojson }}", R"({"k": ["<a b>"]})"}, Case{"{{ [m, 'a'] }}", "[['<a b>'], 'a']"},
-      Case{"{{ {'k': l}|string }}", "{'k': [['x'], ['y'], ['z']]}"}, Case{"{{ m|e }}|{{ m|urlencode }}", "[&lt;a b&gt;]|[%3Ca%20b%3E]"},
-      Case{"{{ m|striptags }}|{{ ('x ' ~ m ~ ' y')|truncate(5, true, '', 0) }}|{{ 'a b c'|truncate(4, true, m[0], 0) }}",
-           "|x [<a ]|a b[<]"},
+      Case{"{{ {'k': l}|string }}", "{'k': [['x'], ['y'], ['z']]}"},
+      Case{"{{ m|e }}|{{ m|urlencode }}", "[&lt;a b&gt;]|[%3Ca%20b%3E]"},
+      Case{
+          "{{ m|striptags }}|{{ ('x ' ~ m ~ ' y')|truncate(5, true, '', 0) }}|{{ 'a b c'|truncate(4, true, m[0], 0) }}",
+          "|x [<a ]|a b[<]"},
       Case{"{% macro f(x) %}({{ x }}){% endmacro %}{{ f(m) }}", "([<a b>])"},
       Case{"{% macro f() %}{{ kwargs }}{% endmacro %}{{ f(**d) }}", "{['key']: ['v'], ['role']: ['user']}"},
       Case{"{% macro f() %}<{{ caller() }}>{% endmacro %}{% call f() %}{{ m }}{% endcall %}", "<[<a b>]>"},
-      Case{"{% set x %}({{ m }}){% endset %}{{ x }}", "([<a b>])"}, Case{"{% filter upper %}({{ m }}x){% endfilter %}", "([<A B>]X)"},
-      Case{"{% set ns = namespace(x='') %}{% for c in l %}{% set ns.x = ns.x ~ c ~ ',' %}{% endfor %}{{ ns.x }}", "[x],[y],[z],"},
+      Case{"{% set x %}({{ m }}){% endset %}{{ x }}", "([<a b>])"},
+      Case{"{% filter upper %}({{ m }}x){% endfilter %}", "([<A B>]X)"},
+      Case{"{% set ns = namespace(x='') %}{% for c in l %}{% set ns.x = ns.x ~ c ~ ',' %}{% endfor %}{{ ns.x }}",
+           "[x],[y],[z],"},
       Case{"{{ namespace(**d) }}", "<Namespace {['key']: ['v'], ['role']: ['user']}>"},
       Case{"{{ dict(d, a='b') }}", "{['key']: ['v'], ['role']: ['user'], 'a': 'b'}"},
       Case{"{{ n }}{{ n + 1 }}{{ -n }}{{ n|string }}{{ '3' ~ n }}", "[124125-124124]3[124]"},
@@ -272,9 +296,11 @@ TEST_CASE("each operation keeps what is content", "[chat]") {
       Case{"{{ l|batch(2)|list }}", "[[['x'], ['y']], [['z']]]"},
       Case{"{% for m in messages %}<{{ m.role }}>{% endfor %}", "<user><[<|x|>]>"},
       Case{"{{ messages[0].content }}{{ messages[1].content[0].role }}{{ d.role }}", "[useruseruser]"},
-      Case{"{{ 'user' if messages[0].content == 'user' }}", "user"}, Case{"{{ cycler(m, 'a').next() }}{{ joiner(m)() }}", "[<a b>]"},
+      Case{"{{ 'user' if messages[0].content == 'user' }}", "user"},
+      Case{"{{ cycler(m, 'a').next() }}{{ joiner(m)() }}", "[<a b>]"},
       Case{"{{ range(n, n + 2)|join(',') }}", "[124],[125]"}, Case{"{{ ('' ~ m)|safe ~ '<' }}", "[<a b>]<"},
-      Case{"{{ m|safe|string|upper }}", "[<A B>]"}, Case{"{{ strftime_now('%Y') }}{{ strftime_now('%Y' ~ m) }}", "2025[2025<a b>]"},
+      Case{"{{ m|safe|string|upper }}", "[<A B>]"},
+      Case{"{{ strftime_now('%Y') }}{{ strftime_now('%Y' ~ m) }}", "2025[2025<a b>]"},
       Case{"{{ m|wordcount }}{{ m.find('b') }}{{ m.count('a') }}{{ 'a' in m }}", "231True"},
       Case{"{{ [1]|tojson(indent=m) }}", "[\n[<a b>]1\n]"},
       Case{"{{ (m|lower|list) + ['q'] }}", "[['<'], ['a'], [' '], ['b'], ['>'], 'q']"});
@@ -283,8 +309,8 @@ TEST_CASE("each operation keeps what is content", "[chat]") {
 }
 
 TEST_CASE("no filter, method or operator lets content pass for the template's", "[chat]") {
-  // Every program is rendered with two sets of variables that differ in nothing but letters and digits: what the template wrote must be the
-  // same.
+  // Every program is rendered with two sets of variables that differ in nothing but letters and digits: what the
+  // template wrote must be the same.
   const auto variables = [](char shift) {
     const auto text = [&](std::string s) {
       for (char& c : s) c = c >= 'a' && c <= 'm' ? char(c + shift) : c;
@@ -468,7 +494,9 @@ TEST_CASE("no filter, method or operator lets content pass for the template's", 
         const auto chat = ChatTemplate::parse(source);
         x = chat->render(a.dump(), "2025-08-05");
         y = chat->render(b.dump(), "2025-08-05");
-      } catch (const Error&) { continue; }
+      } catch (const Error&) {
+        continue;
+      }
       ++rendered;
       if (without_content(*x) != without_content(*y)) FAIL_CHECK(source << ": " << shown(*x) << " and " << shown(*y));
     }

@@ -1,5 +1,6 @@
-// Whatever a template does with whatever values, it pays for it, little by little: the watch is asked every few milliseconds, and the limit
-// of steps is a limit of time. Programs are generated: every filter, test, method, operator and function on large and awkward values.
+// Whatever a template does with whatever values, it pays for it, little by little: the watch is asked every few
+// milliseconds, and the limit of steps is a limit of time. Programs are generated: every filter, test, method, operator
+// and function on large and awkward values.
 #include <algorithm>
 #include <ctime>
 #include <iterator>
@@ -46,12 +47,15 @@ Cost run_once(const std::string& source, int64_t steps, const std::string& varia
   try {
     ChatTemplate::parse(source, limits, watch)->render(variables, "2025-08-05", watch);
     cost.message = "rendered";
-  } catch (const Error& e) { cost.message = e.what(); }
+  } catch (const Error& e) {
+    cost.message = e.what();
+  }
   cost.seconds = cpu_seconds() - start;
   return cost;
 }
 
-// Of the best of three runs where the first seems too slow: what other programs do to caches and to the other thread of a core only adds.
+// Of the best of three runs where the first seems too slow: what other programs do to caches and to the other thread of
+// a core only adds.
 Cost cost_of(const std::string& source, int64_t steps, const std::string& variables = "{}") {
   Cost best = run_once(source, steps, variables);
   for (int again = 0; again < 2 && best.worst_gap > 0.05 * kSlow; ++again) {
@@ -163,10 +167,10 @@ constexpr const char* kFilters[] = {"abs",
                                     "upper",
                                     "urlencode",
                                     "wordcount"};
-constexpr const char* kTests[] = {"boolean", "callable",  "defined",  "divisibleby(7)", "eq(X)", "escaped",   "even",
-                                  "filter",  "float",     "ge(X)",    "gt(X)",          "in(X)", "integer",   "iterable",
-                                  "le(X)",   "lower",     "lt(X)",    "mapping",        "ne(X)", "none",      "number",
-                                  "odd",     "sameas(X)", "sequence", "string",         "test",  "undefined", "upper"};
+constexpr const char* kTests[] = {
+    "boolean", "callable", "defined",   "divisibleby(7)", "eq(X)",  "escaped", "even",      "filter",  "float", "ge(X)",
+    "gt(X)",   "in(X)",    "integer",   "iterable",       "le(X)",  "lower",   "lt(X)",     "mapping", "ne(X)", "none",
+    "number",  "odd",      "sameas(X)", "sequence",       "string", "test",    "undefined", "upper"};
 constexpr const char* kMethods[] = {"capitalize()",
                                     "center(3000000, '\xc3\xa9')",
                                     "count('a')",
@@ -313,7 +317,8 @@ std::vector<std::string> expressions() {
 std::string program(const std::string& expression, const Named& value, const Named& other) {
   std::string source = std::string("{% set ") + value.name + " = " + value.value + " %}";
   if (expression.find('X') != expression.npos) source += std::string("{% set X = ") + other.value + " %}";
-  return source + "{% for iteration in range(100000) %}{% set y = " + filled(expression, 'V', value.name) + " %}{% endfor %}";
+  return source + "{% for iteration in range(100000) %}{% set y = " + filled(expression, 'V', value.name) +
+         " %}{% endfor %}";
 }
 
 void check(const std::string& source, int64_t steps) {
@@ -325,7 +330,8 @@ void check(const std::string& source, int64_t steps) {
 
 }  // namespace
 
-TEST_CASE("no operation works longer than 50 ms between two questions of the watch, nor longer than its steps pay for", "[chat]") {
+TEST_CASE("no operation works longer than 50 ms between two questions of the watch, nor longer than its steps pay for",
+          "[chat]") {
   const std::vector<std::string> all = expressions();
   size_t pick = 0;
   for (size_t i = 0; i < all.size(); ++i) {  // each with the values by turns
@@ -363,15 +369,17 @@ TEST_CASE("what would take hours is refused within about a second", "[chat]") {
 }
 
 TEST_CASE("chains of lazy iterators count as depth", "[chat]") {
-  const std::string step =
-      GENERATE(as<std::string>(), "ns.x|batch(2)", "[1]|map('default', ns.x)", "[1]|select('eq', ns.x)", "ns.x|slice(2)", "ns.x|items",
-               "[1]|batch(2, ns.x)", "[1]|slice(2, ns.x)", "ns.x|unique", "ns.x|map('string')", "ns.x|select", "ns.x|reject('none')",
-               "ns.x|selectattr(0)", "[1]|rejectattr(0, 'eq', ns.x)", "[1]|map(attribute=0, default=ns.x)",
-               "[1]|map('default', default_value=ns.x)", "[1]|select('in', seq=ns.x)", "[ns.x]|reverse", "cycler(ns.x).next",
-               "joiner(ns.x)", "{'a': ns.x}.items()", "[ns.x].index", "[ns.x]|map('list')", "(ns.x,)|first|map('list')",
-               "[1]|unique(attribute=ns.x)", "[ns.x]|groupby(0, default=ns.x)|batch(1)", "[ns.x, 1]|batch(1)|first|batch(1)");
+  const std::string step = GENERATE(
+      as<std::string>(), "ns.x|batch(2)", "[1]|map('default', ns.x)", "[1]|select('eq', ns.x)", "ns.x|slice(2)",
+      "ns.x|items", "[1]|batch(2, ns.x)", "[1]|slice(2, ns.x)", "ns.x|unique", "ns.x|map('string')", "ns.x|select",
+      "ns.x|reject('none')", "ns.x|selectattr(0)", "[1]|rejectattr(0, 'eq', ns.x)",
+      "[1]|map(attribute=0, default=ns.x)", "[1]|map('default', default_value=ns.x)", "[1]|select('in', seq=ns.x)",
+      "[ns.x]|reverse", "cycler(ns.x).next", "joiner(ns.x)", "{'a': ns.x}.items()", "[ns.x].index",
+      "[ns.x]|map('list')", "(ns.x,)|first|map('list')", "[1]|unique(attribute=ns.x)",
+      "[ns.x]|groupby(0, default=ns.x)|batch(1)", "[ns.x, 1]|batch(1)|first|batch(1)");
   CAPTURE(step);
-  const std::string source = "{% set ns = namespace(x=[1]) %}{% for i in range(100000) %}{% set ns.x = " + step + " %}{% endfor %}done";
+  const std::string source =
+      "{% set ns = namespace(x=[1]) %}{% for i in range(100000) %}{% set ns.x = " + step + " %}{% endfor %}done";
   const Cost cost = cost_of(source, ChatTemplate::Limits().steps);
   CHECK(cost.message != "rendered");
   CHECK(cost.message.find("deeper than 200") != std::string::npos);
@@ -383,8 +391,8 @@ TEST_CASE("the watch is asked while a template is parsed and while variables are
     while (out.size() + unit.size() <= bytes) out += unit;
     return out;
   };
-  for (const char* unit : {"{% if 0 %}{% endif %}", "{{ a }}", "{% set a = 1 %}", "x", "{#", "{# x #}", "{%", "\n", "{% raw %}{% endraw %}",
-                           "[1, ", "\xc3\xa9", "{{ 'a' }}", "{{ '\\n", "a b "}) {
+  for (const char* unit : {"{% if 0 %}{% endif %}", "{{ a }}", "{% set a = 1 %}", "x", "{#", "{# x #}", "{%", "\n",
+                           "{% raw %}{% endraw %}", "[1, ", "\xc3\xa9", "{{ 'a' }}", "{{ '\\n", "a b "}) {
     CAPTURE(unit);
     CHECK(cost_of(repeat(unit, 1'000'000), 10'000'000).worst_gap < 0.05 * kSlow);
   }

@@ -1,5 +1,5 @@
-// test_chat_injection.cpp -- whatever people write in messages, calls and tools, a chat has the special tokens of its template and no others: for the templates
-// of every family in the golden sets.
+// test_chat_injection.cpp -- whatever people write in messages, calls and tools, a chat has the special tokens of its
+// template and no others: for the templates of every family in the golden sets.
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -24,7 +24,8 @@ constexpr const char* kDate = "2025-08-05";
 std::set<std::string> names_in(const std::string& source) {
   static const std::regex mark(R"(<\|?/?[A-Za-z0-9_.]+\|?>|\[/?[A-Z_]{3,}\])");
   std::set<std::string> names = {"<s>", "</s>"};
-  for (auto at = std::sregex_iterator(source.begin(), source.end(), mark); at != std::sregex_iterator(); ++at) names.insert(at->str());
+  for (auto at = std::sregex_iterator(source.begin(), source.end(), mark); at != std::sregex_iterator(); ++at)
+    names.insert(at->str());
   return names;
 }
 
@@ -40,26 +41,34 @@ bool is_looked_for(const std::string& source, const std::string& name) {
 
 // Bytes, a few merges, and these special tokens.
 TokenizerPtr tokenizer_with(const std::set<std::string>& names) {
-  static const json gpt2 = json::parse(test::read_text(PUNA_SOURCE_DIR "/tests/text/expected/tokenizer_gpt2_added.json"))["tokenizer"];
+  static const json gpt2 =
+      json::parse(test::read_text(PUNA_SOURCE_DIR "/tests/text/expected/tokenizer_gpt2_added.json"))["tokenizer"];
   json file = gpt2;
   file["pre_tokenizer"]["add_prefix_space"] = false;
   file["added_tokens"] = json::array();
   int32_t id = 1000;
-  for (const std::string& name : names) file["added_tokens"].push_back({{"id", id++}, {"content", name}, {"special", true}});
+  for (const std::string& name : names)
+    file["added_tokens"].push_back({{"id", id++}, {"content", name}, {"special", true}});
   return tokenizer_from_json(file.dump(), "", "");
 }
 
 // Every text of a chat but those that templates branch on (roles, types, ids, keys) is replaced.
 void put(ordered_json& value, const std::string& text) {
-  static const std::set<std::string> kept = {"role", "type", "id", "tool_call_id", "name", "image", "url", "required", "format", "thinking", "channel", "recipient"};
-  if (value.is_string()) value = text;
-  else if (value.is_array()) for (ordered_json& item : value) put(item, text);
-  else if (value.is_object()) for (auto& [key, item] : value.items()) if (!kept.contains(key)) put(item, text);
+  static const std::set<std::string> kept = {"role", "type",     "id",     "tool_call_id", "name",    "image",
+                                             "url",  "required", "format", "thinking",     "channel", "recipient"};
+  if (value.is_string())
+    value = text;
+  else if (value.is_array())
+    for (ordered_json& item : value) put(item, text);
+  else if (value.is_object())
+    for (auto& [key, item] : value.items())
+      if (!kept.contains(key)) put(item, text);
 }
 
 std::vector<int32_t> specials(const Tokenizer& t, const std::vector<int32_t>& ids) {
   std::vector<int32_t> out;
-  for (const int32_t id : ids) if (t.is_special(id)) out.push_back(id);
+  for (const int32_t id : ids)
+    if (t.is_special(id)) out.push_back(id);
   return out;
 }
 
@@ -70,7 +79,8 @@ struct Family {
 
 std::vector<Family> families() {
   std::vector<Family> all;
-  for (const test::Golden& g : test::goldens([](const test::Golden& g) { return g.fixture().starts_with("tokenizer"); }))
+  for (const test::Golden& g :
+       test::goldens([](const test::Golden& g) { return g.fixture().starts_with("tokenizer"); }))
     for (const auto& [group, what] : g.manifest["groups"].items()) {
       const size_t end = group.rfind("_template");
       if (end == group.npos || end + 9 != group.size()) continue;
@@ -85,14 +95,17 @@ std::vector<Family> families() {
 }
 
 ordered_json variables_of(const ordered_json& c) {
-  ordered_json v = {{"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}, {"tools", c.value("tools", ordered_json())}};
+  ordered_json v = {{"messages", c["messages"]},
+                    {"add_generation_prompt", c["add_generation_prompt"]},
+                    {"tools", c.value("tools", ordered_json())}};
   if (c.contains("kwargs")) v.update(c["kwargs"]);
   return v;
 }
 
 }  // namespace
 
-TEST_CASE("a benign chat has the ids of its text with special tokens parsed, for every family's template", "[chat][golden]") {
+TEST_CASE("a benign chat has the ids of its text with special tokens parsed, for every family's template",
+          "[chat][golden]") {
   for (const Family& f : families()) {
     const std::set<std::string> names = names_in(f.source);
     const TokenizerPtr tokenizer = tokenizer_with(names);
@@ -102,7 +115,8 @@ TEST_CASE("a benign chat has the ids of its text with special tokens parsed, for
       if (c.contains("raises")) continue;
       CAPTURE(f.name, c["name"].get<std::string>());
       const std::string variables = variables_of(c).dump();
-      const bool mentions = std::any_of(names.begin(), names.end(), [&](const std::string& n) { return variables.find(n) != variables.npos; });
+      const bool mentions = std::any_of(names.begin(), names.end(),
+                                        [&](const std::string& n) { return variables.find(n) != variables.npos; });
       if (mentions) continue;
       const RenderedChat rendered = chat->render(variables, kDate, Watch(), kTokens);
       CHECK(tokenizer->encode_chat(rendered) == tokenizer->encode(rendered.text, true));

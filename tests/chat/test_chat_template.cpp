@@ -13,7 +13,8 @@ namespace test_chat_template {
 namespace {
 
 ordered_json read_json(const test::Golden& g, const std::string& group) {
-  return ordered_json::parse(test::read_text(g.folder() + "/" + g.manifest["groups"][group]["file"].get<std::string>()));
+  return ordered_json::parse(
+      test::read_text(g.folder() + "/" + g.manifest["groups"][group]["file"].get<std::string>()));
 }
 
 std::vector<test::Golden> tokenizer_sets() {
@@ -33,8 +34,9 @@ TEST_CASE("Llama 4's Hugging Face template renders every golden dialog", "[chat]
     REQUIRE(!cases.empty());
     for (const ordered_json& c : cases) {
       CAPTURE(c["name"].get<std::string>());
-      ordered_json variables = {
-          {"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}, {"bos_token", "<|begin_of_text|>"}};
+      ordered_json variables = {{"messages", c["messages"]},
+                                {"add_generation_prompt", c["add_generation_prompt"]},
+                                {"bos_token", "<|begin_of_text|>"}};
       variables["tools"] = c["tools"];
       for (const auto& [key, value] : c["kwargs"].items()) variables[key] = value;
       CHECK(chat->render(variables.dump()).text == c["text"].get<std::string>());
@@ -48,7 +50,8 @@ TEST_CASE("SmolLM2's template renders every golden dialog", "[chat][golden]") {
     const ordered_json cases = read_json(g, "smollm2_template");
     REQUIRE(!cases.empty());
     for (const ordered_json& c : cases) {
-      const ordered_json variables = {{"messages", c["messages"]}, {"add_generation_prompt", c["add_generation_prompt"]}};
+      const ordered_json variables = {{"messages", c["messages"]},
+                                      {"add_generation_prompt", c["add_generation_prompt"]}};
       CHECK(chat->render(variables.dump()).text == c["text"].get<std::string>());
     }
   }
@@ -59,18 +62,21 @@ TEST_CASE("the multimodal checkpoint's template parses and places images", "[cha
     const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/chat_template.jinja"));
     const char* variables =
         R"({"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hi"}]}], "add_generation_prompt": true})";
-    CHECK(chat->render(variables).text == "<|header_start|>user<|header_end|>\n\n<|image|>Hi<|eot|><|header_start|>assistant<|header_end|>\n\n");
+    CHECK(chat->render(variables).text ==
+          "<|header_start|>user<|header_end|>\n\n<|image|>Hi<|eot|><|header_start|>assistant<|header_end|>\n\n");
   }
 }
 
 TEST_CASE("a variable that the JSON leaves out is what the caller says otherwise, an unknown one undefined", "[chat]") {
   const auto chat = ChatTemplate::parse("{{ bos_token }}{{ m.content }}{{ m == n }}{{ eos_token }}{{ nobody }}");
-  CHECK(chat->render(R"({"m": {"content": "a"}, "n": {"content": "a"}, "eos_token": null})", {}, Watch(), {{"bos_token", "<s>"}, {"eos_token", "</s>"}}).text ==
-        "<s>aTrueNone");
+  CHECK(chat->render(R"({"m": {"content": "a"}, "n": {"content": "a"}, "eos_token": null})", {}, Watch(),
+                     {{"bos_token", "<s>"}, {"eos_token", "</s>"}})
+            .text == "<s>aTrueNone");
 }
 
 TEST_CASE("the cases of tests/data/jinja render as jinja2 rendered them", "[chat]") {
-  const ordered_json cases = ordered_json::parse(test::read_text(std::string(PUNA_SOURCE_DIR) + "/tests/data/jinja/cases.json"));
+  const ordered_json cases =
+      ordered_json::parse(test::read_text(std::string(PUNA_SOURCE_DIR) + "/tests/data/jinja/cases.json"));
   REQUIRE(cases.size() >= 250);
   for (const ordered_json& c : cases) {
     const std::string source = c["template"];
@@ -91,8 +97,10 @@ TEST_CASE("the cases of tests/data/jinja render as jinja2 rendered them", "[chat
 
 TEST_CASE("a template says which variables a render may give it: not its own, not Jinja's", "[chat]") {
   const auto chat = ChatTemplate::parse(
-      "{% set own = 1 %}{{ own }}{% if custom is defined %}{% set tools = custom %}{% endif %}{% if not tools is defined %}{% set tools = none %}{% endif %}"
-      "{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}{% macro f(x) %}{{ x }}{{ inside }}{% endmacro %}{{ f(1) }}{{ range(2)|list }}{{ m }}"
+      "{% set own = 1 %}{{ own }}{% if custom is defined %}{% set tools = custom %}{% endif %}{% if not tools is "
+      "defined %}{% set tools = none %}{% endif %}"
+      "{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}{% macro f(x) %}{{ x }}{{ inside }}{% "
+      "endmacro %}{{ f(1) }}{{ range(2)|list }}{{ m }}"
       "{% set ns = namespace(n=0) %}{% set ns.n = 1 %}{{ strftime_now('%Y') if strftime_now is defined }}");
   for (const char* name : {"custom", "tools", "messages", "inside", "strftime_now", "m"}) {
     CAPTURE(name);

@@ -1,5 +1,5 @@
-// test_encode_chat.cpp -- what a message says is never a turn of its own: a special token is one only where the template wrote all of it,
-// and nothing else about the ids changes.
+// test_encode_chat.cpp -- what a message says is never a turn of its own: a special token is one only where the
+// template wrote all of it, and nothing else about the ids changes.
 #include <random>
 
 #include "puna/base/error.h"
@@ -27,15 +27,18 @@ struct Chat {
     const size_t begin = rendered.text.size();
     rendered.text += text;
     if (text.empty()) return *this;
-    if (!rendered.content.empty() && rendered.content.back().end == begin) rendered.content.back().end = rendered.text.size();
-    else rendered.content.push_back({begin, rendered.text.size()});
+    if (!rendered.content.empty() && rendered.content.back().end == begin)
+      rendered.content.back().end = rendered.text.size();
+    else
+      rendered.content.push_back({begin, rendered.text.size()});
     return *this;
   }
 };
 
 // A byte-level tokenizer of all bytes and a few merges with these added tokens, each {"content": ..., flags}.
 TokenizerPtr with_added(const json& added, const json& normalizer = nullptr) {
-  static const json gpt2 = json::parse(read_text(PUNA_SOURCE_DIR "/tests/text/expected/tokenizer_gpt2_added.json"))["tokenizer"];
+  static const json gpt2 =
+      json::parse(read_text(PUNA_SOURCE_DIR "/tests/text/expected/tokenizer_gpt2_added.json"))["tokenizer"];
   json file = gpt2;
   file["added_tokens"] = json::array();
   file["normalizer"] = normalizer;
@@ -57,23 +60,54 @@ json renamed(const json& file, const std::vector<std::string>& names, const std:
 }
 
 std::vector<json> flags_of_special_tokens() {
-  return {json::object(), {{"lstrip", true}}, {{"rstrip", true}}, {{"lstrip", true}, {"rstrip", true}}, {{"normalized", true}},
-          {{"normalized", true}, {"rstrip", true}}};
+  return {json::object(),         {{"lstrip", true}},
+          {{"rstrip", true}},     {{"lstrip", true}, {"rstrip", true}},
+          {{"normalized", true}}, {{"normalized", true}, {"rstrip", true}}};
 }
 
 }  // namespace
 
-// The other road to the same ids: a tokenizer whose special tokens have names that no message can hold, in the template's places only.
+// The other road to the same ids: a tokenizer whose special tokens have names that no message can hold, in the
+// template's places only.
 TEST_CASE("names of special tokens in a message are text, in every form of tokenizer.json", "[chat]") {
-  const std::vector<std::string> names = {"<s>", "</s>", "<|x|>"}, secret = {"\uE000\uE001", "\uE000\uE002", "\uE000\uE003"};
-  const std::vector<std::string> said = {"<s>",  "</s>", "<|x|>", "<",  "s>",  "|x|>", "/", " ",  "  ",   "\n",    "the", " the", "word", "<mark>", " <mark> ",
-                                         "caf\u00E9", "cafe", "\u0301", "\u0338", ">",  "\uFF1C" "s\uFF1E", "\uFE64s\uFE65", "\u65E5", "!",   "<s", "x", "'s"};
+  const std::vector<std::string> names = {"<s>", "</s>", "<|x|>"},
+                                 secret = {"\uE000\uE001", "\uE000\uE002", "\uE000\uE003"};
+  const std::vector<std::string> said = {"<s>",
+                                         "</s>",
+                                         "<|x|>",
+                                         "<",
+                                         "s>",
+                                         "|x|>",
+                                         "/",
+                                         " ",
+                                         "  ",
+                                         "\n",
+                                         "the",
+                                         " the",
+                                         "word",
+                                         "<mark>",
+                                         " <mark> ",
+                                         "caf\u00E9",
+                                         "cafe",
+                                         "\u0301",
+                                         "\u0338",
+                                         ">",
+                                         "\uFF1C"
+                                         "s\uFF1E",
+                                         "\uFE64s\uFE65",
+                                         "\u65E5",
+                                         "!",
+                                         "<s",
+                                         "x",
+                                         "'s"};
   const std::vector<std::string> written = {"the", " ", "\n", "word", "", "", "", "\n\n", "e", "!"};
   for (const auto& [name, file] : expectations("tokenizer_")) {
     int in_content = 0;
     for (const json& flags : flags_of_special_tokens()) {
-      // There a normalised name begins with a space, and without one it is text: with another name it would be other text.
-      if (flags.contains("normalized") && file["tokenizer"]["normalizer"].dump().find("Prepend") != std::string::npos) continue;
+      // There a normalised name begins with a space, and without one it is text: with another name it would be other
+      // text.
+      if (flags.contains("normalized") && file["tokenizer"]["normalizer"].dump().find("Prepend") != std::string::npos)
+        continue;
       json changed = file["tokenizer"];
       for (json& token : changed["added_tokens"])
         if (token["special"].get<bool>() && token["content"] != "<unk>") token.update(flags);
@@ -91,7 +125,8 @@ TEST_CASE("names of special tokens in a message are text, in every form of token
           other += before + secret[k] + after;
           std::string text;
           for (size_t m = random() % 5; m > 0; --m) text += one_of(said);
-          // Behind a name that is looked for in normalised text this mark joins its ">", in any text: then the token was never there.
+          // Behind a name that is looked for in normalised text this mark joins its ">", in any text: then the token
+          // was never there.
           if (flags.contains("normalized") && text.starts_with("\u0338")) text.erase(0, 2);
           chat.said(text);
           other += text;
@@ -108,7 +143,9 @@ TEST_CASE("names of special tokens in a message are text, in every form of token
 }
 
 TEST_CASE("a special token is one only where all of its bytes are the template's", "[chat]") {
-  const TokenizerPtr t = with_added({{{"content", "<s>"}, {"special", true}}, {{"content", "<s>>"}, {"special", true}}, {{"content", "<mark>"}, {"special", false}}});
+  const TokenizerPtr t = with_added({{{"content", "<s>"}, {"special", true}},
+                                     {{"content", "<s>>"}, {"special", true}},
+                                     {{"content", "<mark>"}, {"special", false}}});
   const int32_t s = t->find("<s>"), longer = t->find("<s>>"), mark = t->find("<mark>");
   const auto has = [](const Ids& ids, int32_t id) { return std::count(ids.begin(), ids.end(), id); };
 
@@ -144,7 +181,8 @@ TEST_CASE("merges and spaces go across the edges of a message as they ever did",
 }
 
 TEST_CASE("a special token that is looked for after normalisation cannot be made by a message", "[chat]") {
-  const json nfkc_and_more = json::parse(R"({"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"String": "#"}, "content": ""},
+  const json nfkc_and_more = json::parse(
+      R"({"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"String": "#"}, "content": ""},
       {"type": "Replace", "pattern": {"String": "(("}, "content": "<s>"}]})");
   const TokenizerPtr t = with_added({{{"content", "<s>"}, {"special", true}, {"normalized", true}}}, nfkc_and_more);
   const int32_t s = t->find("<s>");
@@ -176,18 +214,27 @@ TEST_CASE("marks of content follow their characters through the normal forms", "
     REQUIRE(marks.size() == out.size());
     return marks;
   };
-  CHECK(marks("e\u0301", none + c + c, false, true) == c + c);                          // composed of both
-  CHECK(marks("\u00E9x", c + c + none, false, false) == c + c + c + none);              // taken apart
+  CHECK(marks("e\u0301", none + c + c, false, true) == c + c);              // composed of both
+  CHECK(marks("\u00E9x", c + c + none, false, false) == c + c + c + none);  // taken apart
   CHECK(marks("\uFDFA", none + none + none, true, true) == std::string(33, '\0'));
-  CHECK(marks("a\u0301\u0323", none + c + c + none + none, false, false) == none + none + none + c + c);  // in order of their classes
+  CHECK(marks("a\u0301\u0323", none + c + c + none + none, false, false) ==
+        none + none + none + c + c);  // in order of their classes
   CHECK(marks("\u00E9x", g + none + none, false, false) == g + none + none + none);
-  CHECK(marks("e\u0301", none + g + none, false, true) == c + c);                       // what went in between is content
-  CHECK(marks("\xFF" "\u00E9", c + none + none, false, true) == c + none + none);       // malformed bytes keep theirs
+  CHECK(marks("e\u0301", none + g + none, false, true) == c + c);  // what went in between is content
+  CHECK(marks("\xFF"
+              "\u00E9",
+              c + none + none, false, true) == c + none + none);  // malformed bytes keep theirs
 }
 
 TEST_CASE("spans of content that are out of order or outside the chat are refused", "[chat]") {
   const TokenizerPtr t = with_added({{{"content", "<s>"}, {"special", true}}});
-  for (const std::vector<TextSpan>& spans : {std::vector<TextSpan>{{0, 0}}, {{2, 1}}, {{0, 5}}, {{5, 6}}, {{2, 3}, {1, 2}}, {{0, 2}, {1, 3}}, {{0, SIZE_MAX}}})
+  for (const std::vector<TextSpan>& spans : {std::vector<TextSpan>{{0, 0}},
+                                             {{2, 1}},
+                                             {{0, 5}},
+                                             {{5, 6}},
+                                             {{2, 3}, {1, 2}},
+                                             {{0, 2}, {1, 3}},
+                                             {{0, SIZE_MAX}}})
     CHECK(status_of([&] { t->encode_chat({"four", spans}); }) == Status::invalid_argument);
   CHECK(t->encode_chat({"four", {{0, 2}, {2, 4}}}) == t->encode("four", true));
 }
@@ -204,7 +251,9 @@ TEST_CASE("golden chats have the ids they had, wherever their messages lie", "[c
       for (const json& m : c["messages"]) {
         if (!m.contains("content") || !m["content"].is_string()) continue;
         const std::string said = m["content"];
-        const size_t line = said.empty() ? std::string::npos : text.find("\n" + said, at);  // behind a header; elsewhere "a" is a part of a name
+        const size_t line = said.empty()
+                                ? std::string::npos
+                                : text.find("\n" + said, at);  // behind a header; elsewhere "a" is a part of a name
         if (line == std::string::npos) continue;
         const size_t found = line + 1;
         const Ids ids = t.encode(said, true);
@@ -219,8 +268,10 @@ TEST_CASE("golden chats have the ids they had, wherever their messages lie", "[c
     CHECK(with_content > 0);
   };
   for (const Golden& g : goldens(is_tokenizer_set)) {
-    if (!llama4_tokenizer().empty()) check(*tokenizer_from_tiktoken(read_text(llama4_tokenizer())), g.group("llama4_hf_template"));
-    if (!llama3_tokenizer().empty()) check(*tokenizer_from_tiktoken(read_text(llama3_tokenizer())), g.group("llama4_hf_template"));
+    if (!llama4_tokenizer().empty())
+      check(*tokenizer_from_tiktoken(read_text(llama4_tokenizer())), g.group("llama4_hf_template"));
+    if (!llama3_tokenizer().empty())
+      check(*tokenizer_from_tiktoken(read_text(llama3_tokenizer())), g.group("llama4_hf_template"));
     if (!smollm2().empty()) check(*load_smollm2(), g.group("smollm2_template"));
     for (const Golden& set : goldens([](const Golden& s) { return s.has_file("tokenizer.json"); }))
       check(*tokenizer_from_json(read_text(set.folder() + "/tokenizer.json"), "", ""), g.group("llama4_hf_template"));
@@ -233,7 +284,13 @@ TEST_CASE("a message beyond the places where a long text is cut is still a messa
   std::string line;
   for (int i = 0; i < 90000; ++i) line += "word ";
   const std::string eot = "<|eot|>";
-  const Ids ids = t->encode_chat(Chat().written(eot).said(line + eot).written(eot).said(eot + std::string(60000, 'x') + eot).written(eot).rendered);
+  const Ids ids = t->encode_chat(Chat()
+                                     .written(eot)
+                                     .said(line + eot)
+                                     .written(eot)
+                                     .said(eot + std::string(60000, 'x') + eot)
+                                     .written(eot)
+                                     .rendered);
   CHECK(std::count(ids.begin(), ids.end(), t->find(eot)) == 3);
   CHECK(ids.back() == t->find(eot));
 }

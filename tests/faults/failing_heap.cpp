@@ -19,7 +19,8 @@ bool fails(bool nothrow) noexcept {
 
 void* take(size_t bytes, size_t alignment, bool nothrow) noexcept {
   if (fails(nothrow)) return nullptr;
-  void* p = alignment == 0 ? std::malloc(bytes ? bytes : 1) : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  void* p = alignment == 0 ? std::malloc(bytes ? bytes : 1)
+                           : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (p) ++blocks;
   return p;
 }

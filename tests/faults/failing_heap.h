@@ -1,4 +1,5 @@
-// failing_heap.h -- operator new that fails when told to, and counts what is live: for sweeps that fail every allocation in turn.
+// failing_heap.h -- operator new that fails when told to, and counts what is live: for sweeps that fail every
+// allocation in turn.
 #pragma once
 #include <cstdint>
 
@@ -6,7 +7,8 @@ namespace puna::test {
 
 // While armed, the n-th (from 0) allocation of any thread fails once. Nothing is counted while no plan is armed.
 void arm_heap(int64_t n) noexcept;
-// Disarms. True when the failure has happened. `optional` is set when it hit a nothrow form, which callers may do without.
+// Disarms. True when the failure has happened. `optional` is set when it hit a nothrow form, which callers may do
+// without.
 bool disarm_heap(bool* optional) noexcept;
 int64_t live_blocks() noexcept;  // of operator new, all threads
 

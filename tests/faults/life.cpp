@@ -54,16 +54,17 @@ struct Handles {
   }
 };
 
-#define TRY(call)                                  \
-  do {                                             \
-    const puna_status status = (call);             \
-    if (status != PUNA_OK) return status;          \
+#define TRY(call)                         \
+  do {                                    \
+    const puna_status status = (call);    \
+    if (status != PUNA_OK) return status; \
   } while (0)
 
 puna_status open(const Life& life, Handles& h) {
   TRY(puna_context_create(&life.context, &h.context));
   if (!life.path.empty()) return puna_model_open(h.context, life.path.c_str(), &life.model, &h.model);
-  if (!life.read_at) return puna_model_open_memory(h.context, life.bytes->data(), life.bytes->size(), &life.model, &h.model);
+  if (!life.read_at)
+    return puna_model_open_memory(h.context, life.bytes->data(), life.bytes->size(), &life.model, &h.model);
   auto reader = sized<puna_reader>();
   reader.size = life.bytes->size();
   reader.read_at = life.read_at;
@@ -77,7 +78,8 @@ puna_status talk(Handles& h) {
   TRY(puna_buffer_create(&h.ids));
   TRY(puna_buffer_create(&h.text));
   TRY(puna_tokenizer_encode(tokenizer, "Hello there, 123!", 17, nullptr, h.ids));
-  TRY(puna_tokenizer_decode(tokenizer, static_cast<const int32_t*>(puna_buffer_data(h.ids)), puna_buffer_size(h.ids), 0, h.text));
+  TRY(puna_tokenizer_decode(tokenizer, static_cast<const int32_t*>(puna_buffer_data(h.ids)), puna_buffer_size(h.ids), 0,
+                            h.text));
   const std::string_view chat = R"({"messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":true})";
   auto rendering = sized<puna_chat_options>();
   rendering.date = "2026-11-22";
@@ -110,7 +112,8 @@ puna_status look(Handles& h) {
   return puna_session_append(h.seeing, ids, count, &options, nullptr);
 }
 
-// Fine-tunes on three lines, in two passes a step, saves the adapter over the last life's, opens it and answers with it.
+// Fine-tunes on three lines, in two passes a step, saves the adapter over the last life's, opens it and answers with
+// it.
 puna_status learn(const Life& life, Handles& h) {
   const std::string_view lines =
       "{\"text\": \"Hello there\"}\n{\"prompt\": \"Hi\", \"completion\": \" you\"}\n"
@@ -147,13 +150,17 @@ puna_status recommend(Handles& h) {
   return PUNA_OK;
 }
 
-// Two events are learned, a copy predicts them, a pipeline ranks by it what a user would take next and an item of the host's own.
+// Two events are learned, a copy predicts them, a pipeline ranks by it what a user would take next and an item of the
+// host's own.
 puna_status rank(Handles& h) {
   static const int32_t surfaces[] = {0, 0};
   static const int64_t starts[] = {0, 1, 3}, ids[] = {1, 0, 2};
   static const float values[] = {1, 0};
-  TRY(puna_ranker_create(h.context, "{\"surfaces\":[\"feed\"],\"tasks\":[{\"name\":\"like\"}],\"features\":[{\"name\":\"item\",\"rows\":3}],"
-                                 "\"dim\":2,\"cross_layers\":1,\"hidden\":[3]}", nullptr, &h.ranker));
+  TRY(puna_ranker_create(
+      h.context,
+      "{\"surfaces\":[\"feed\"],\"tasks\":[{\"name\":\"like\"}],\"features\":[{\"name\":\"item\",\"rows\":3}],"
+      "\"dim\":2,\"cross_layers\":1,\"hidden\":[3]}",
+      nullptr, &h.ranker));
   auto examples = sized<puna_examples>();
   examples.count = 2;
   examples.surfaces = surfaces;
@@ -233,7 +240,8 @@ puna_status compute(const Life& life, Handles& h) {
   options.process_user = life.user;
   TRY(puna_session_generate_tokens(h.copy, kTokens, 3, &options, life.on_token, life.user, nullptr));
   TRY(puna_generation_create_tokens(h.session, kTokens, 2, &options, &h.generation));
-  for (int32_t state = 0; state != PUNA_GENERATION_ENDED;) TRY(puna_generation_step(h.generation, 500, nullptr, &state));
+  for (int32_t state = 0; state != PUNA_GENERATION_ENDED;)
+    TRY(puna_generation_step(h.generation, 500, nullptr, &state));
   return PUNA_OK;
 }
 

@@ -1,4 +1,5 @@
-// life.h -- a life of the library from context to last free, through every kind of call; it ends at the first status that is not OK.
+// life.h -- a life of the library from context to last free, through every kind of call; it ends at the first status
+// that is not OK.
 #pragma once
 #include <string>
 
@@ -9,12 +10,12 @@ namespace puna::test {
 struct Life {
   puna_context_options context = sized<puna_context_options>();
   puna_model_options model = sized<puna_model_options>();
-  std::string path;                  // of the model, or "" and
-  const std::string* bytes = nullptr;  // its bytes, read through
+  std::string path;                                                                     // of the model, or "" and
+  const std::string* bytes = nullptr;                                                   // its bytes, read through
   int32_t (*read_at)(void* user, uint64_t offset, uint64_t count, void* to) = nullptr;  // this, or in place
   void* reader_user = nullptr;
-  bool text = false;                 // the model ships a tokenizer and a chat template
-  std::string adapter_folder;        // not "": instead of talking it learns, keeps what it learned there, and answers with it
+  bool text = false;           // the model ships a tokenizer and a chat template
+  std::string adapter_folder;  // not "": instead of talking it learns, keeps what it learned there, and answers with it
   int32_t (*process_logits)(void*, float*, uint64_t, const int32_t*, uint64_t) = nullptr;
   puna_token_fn on_token = nullptr;
   void* user = nullptr;

@@ -1,5 +1,5 @@
-// Everything that can fail, failed in turn: every allocation, every read, every callback. Each time a status comes back, nothing is
-// lost, and a bystander on the same kind of model goes on.
+// Everything that can fail, failed in turn: every allocation, every read, every callback. Each time a status comes
+// back, nothing is lost, and a bystander on the same kind of model goes on.
 #include <puna_train.h>
 
 #include <atomic>
@@ -23,20 +23,27 @@ constexpr int kOneIn = 11;
 constexpr int kOneIn = 1;
 #endif
 
-// Meta's notations for calls and dialogs, which the C ABI does not reach: each way that JSON is built and dropped there.
+// Meta's notations for calls and dialogs, which the C ABI does not reach: each way that JSON is built and dropped
+// there.
 void speak_llama4() {
-  const char* const answers[] = {R"([f(a=[1, {"k": (2, 3), 'l': None}], b="x"), g(c={"d": {"e": [True]}})])", R"({"name": "f", "parameters": {"a": [1, {"b": 2}]}})",
-                                 "<function=f>{'a': [1, 2]}", R"([brave_search(q=["weather", {"in": "Puno"}])])", R"([f(a={[1]: 2})])", "plain"};
+  const char* const answers[] = {R"([f(a=[1, {"k": (2, 3), 'l': None}], b="x"), g(c={"d": {"e": [True]}})])",
+                                 R"({"name": "f", "parameters": {"a": [1, {"b": 2}]}})",
+                                 "<function=f>{'a': [1, 2]}",
+                                 R"([brave_search(q=["weather", {"in": "Puno"}])])",
+                                 R"([f(a={[1]: 2})])",
+                                 "plain"};
   for (const char* answer : answers) puna::llama4_parse_assistant(answer, puna::MessageEnd::end_of_turn);
   const char* const dialog = R"([{"role": "user", "content": [{"type": "text", "text": "hi"}]},
     {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": {"a": [1, {"b": [2]}]}}]}])";
-  for (const auto format : {puna::ToolPromptFormat::json, puna::ToolPromptFormat::python_list}) puna::llama4_render_dialog(dialog, format);
+  for (const auto format : {puna::ToolPromptFormat::json, puna::ToolPromptFormat::python_list})
+    puna::llama4_render_dialog(dialog, format);
 }
 
 // A session that lives through all of it.
 class Bystander {
  public:
-  Bystander() : model_(open()), want_(logits_after(make_session(model_), {1, 2, 3, 4, 5})), session_(make_session(model_)) {}
+  Bystander()
+      : model_(open()), want_(logits_after(make_session(model_), {1, 2, 3, 4, 5})), session_(make_session(model_)) {}
   void check() {
     ok(puna_session_truncate(session_.get(), 0));
     CHECK(logits_after(session_, {1, 2, 3, 4, 5}) == want_);
@@ -53,8 +60,8 @@ class Bystander {
   SessionHandle session_;
 };
 
-// Fails allocation 0, stride, 2 * stride, ... of operator new until a life is long enough to see none fail. Returns how many failed, or would
-// have where it is one in eleven.
+// Fails allocation 0, stride, 2 * stride, ... of operator new until a life is long enough to see none fail. Returns how
+// many failed, or would have where it is one in eleven.
 int sweep_heap(const Life& life, int64_t stride) {
   Bystander bystander;
   REQUIRE(live(life) == PUNA_OK);  // static tables are made now, and the life is a good one
@@ -122,7 +129,8 @@ int sweep_context(Life life, int64_t stride, bool throws = false) {
       break;
     }
     ++failures;
-    if (status != PUNA_OUT_OF_MEMORY) FAIL("allocation " << n << ": " << puna_status_name(status) << ": " << puna_last_error());
+    if (status != PUNA_OUT_OF_MEMORY)
+      FAIL("allocation " << n << ": " << puna_status_name(status) << ": " << puna_last_error());
   }
   bystander.check();
   return failures * kOneIn;
@@ -181,7 +189,8 @@ TEST_CASE("memory may run out anywhere in Llama 4's calls and dialogs", "[faults
     }
     failed = disarm_heap(&optional);
     if (failed && !thrown && !optional) FAIL("allocation " << n << " failed and nobody said so");
-    if (live_blocks() != before) FAIL("allocation " << n << ": " << live_blocks() - before << " blocks were not given back");
+    if (live_blocks() != before)
+      FAIL("allocation " << n << ": " << live_blocks() - before << " blocks were not given back");
   }
   CHECK(n > 100);
 }
@@ -192,7 +201,9 @@ TEST_CASE("every operator new of a small model's life fails once: out of memory,
 
 TEST_CASE("allocations fail on pool threads' watch as well", "[faults]") { CHECK(sweep_heap(tiny_life(3), 7) > 50); }
 
-TEST_CASE("sampled operator news of a life with tokenizer and chat template fail once", "[faults]") { CHECK(sweep_heap(chat_life(), 11) > 300); }
+TEST_CASE("sampled operator news of a life with tokenizer and chat template fail once", "[faults]") {
+  CHECK(sweep_heap(chat_life(), 11) > 300);
+}
 
 TEST_CASE("allocations of a life that learns fail once: the adapter on the disk stays one that opens", "[faults]") {
   const TempFolder folder;
@@ -235,10 +246,13 @@ TEST_CASE("sampled allocations of SmolLM2's context fail once", "[faults]") {
       puna_session* s = nullptr;
       puna_status status = puna_model_open(context.get(), smollm2().c_str(), nullptr, &m);
       if (!status) status = puna_session_create(m, nullptr, &s);
-      for (int i = 0; !status && i < 3; ++i) status = puna_session_append(s, some_tokens(70).data(), 70, nullptr, nullptr);
+      for (int i = 0; !status && i < 3; ++i)
+        status = puna_session_append(s, some_tokens(70).data(), 70, nullptr, nullptr);
       CHECK(allocator.failed == (n >= 0));
       CHECK(status == (n >= 0 ? PUNA_OUT_OF_MEMORY : PUNA_OK));
-      if (s) CHECK(puna_session_append(s, some_tokens(2).data(), 2, nullptr, nullptr) == PUNA_OK);  // what was refused once succeeds now
+      if (s)
+        CHECK(puna_session_append(s, some_tokens(2).data(), 2, nullptr, nullptr) ==
+              PUNA_OK);  // what was refused once succeeds now
       puna_session_free(s);
       puna_model_free(m);
     }
@@ -353,13 +367,15 @@ TEST_CASE("cancelled at every step of the work, a session is as before and goes 
     const puna_status status = puna_session_append(session.get(), second.data(), second.size(), nullptr, nullptr);
     if (status == PUNA_OK) {
       CHECK(logits(session) == after);
-      if (!host.fired) break;  // the work is done before the cancel comes
+      if (!host.fired) break;                                           // the work is done before the cancel comes
       ok(puna_session_truncate(session.get(), int64_t(first.size())));  // it came in the last step, too late to matter:
-      CHECK(puna_session_append(session.get(), first.data(), 1, nullptr, nullptr) == PUNA_CANCELLED);  // it is for the next call
+      CHECK(puna_session_append(session.get(), first.data(), 1, nullptr, nullptr) ==
+            PUNA_CANCELLED);  // it is for the next call
       continue;
     }
     ++cancelled;
-    if (status != PUNA_CANCELLED || length(session) != int64_t(first.size())) FAIL("step " << n << ": " << puna_last_error());
+    if (status != PUNA_CANCELLED || length(session) != int64_t(first.size()))
+      FAIL("step " << n << ": " << puna_last_error());
   }
   CHECK(cancelled > 50);
   CHECK(before.size() == after.size());
@@ -402,7 +418,8 @@ TEST_CASE("a thousand lives leave nothing behind", "[faults]") {
   CHECK(live_blocks() == before);
 }
 
-TEST_CASE("what is left of a session when nothing is left to replace it with goes on with the bits of a fresh one", "[faults]") {
+TEST_CASE("what is left of a session when nothing is left to replace it with goes on with the bits of a fresh one",
+          "[faults]") {
   FailingAllocator memory;
   memory.from_then_on = true;
   auto options = sized<puna_context_options>();

@@ -1,4 +1,5 @@
-// expect_error.h -- what a fuzz target calls may fail, with a puna::Error and nothing else, and not with one that blames the library.
+// expect_error.h -- what a fuzz target calls may fail, with a puna::Error and nothing else, and not with one that
+// blames the library.
 #pragma once
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,6 @@
-// fuzz_adapter.cpp -- any bytes as PEFT's two files, adapter_config.json up to the first zero byte and adapter_model.safetensors behind it,
-// for a Llama 4 of two layers: a puna::Error, or an adapter whose own two files are read again.
+// fuzz_adapter.cpp -- any bytes as PEFT's two files, adapter_config.json up to the first zero byte and
+// adapter_model.safetensors behind it, for a Llama 4 of two layers: a puna::Error, or an adapter whose own two files
+// are read again.
 #include <cstring>
 
 #include "io/hf_config.h"
@@ -13,7 +14,8 @@
 
 namespace {
 
-constexpr char kConfig[] = R"({"model_type": "llama4_text", "architectures": ["Llama4ForCausalLM"], "hidden_size": 32, "intermediate_size": 16,
+constexpr char kConfig[] =
+    R"({"model_type": "llama4_text", "architectures": ["Llama4ForCausalLM"], "hidden_size": 32, "intermediate_size": 16,
   "intermediate_size_mlp": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "vocab_size": 40,
   "max_position_embeddings": 64, "num_local_experts": 2, "num_experts_per_tok": 1, "interleave_moe_layer_step": 2, "attention_chunk_size": 32,
   "rms_norm_eps": 1e-5, "rope_theta": 10000.0})";
@@ -43,10 +45,12 @@ void reread(const puna::Adapter& adapter) {
   for (const puna::NamedTensor& t : adapter.tensors()) {
     values.emplace_back(size_t(t.shape.count()));
     puna::copy_out(values.back().data(), t, [](const void* w) { return static_cast<const float*>(w); });
-    tensors.add({t.name, puna::DType::f32, t.shape, reinterpret_cast<const std::byte*>(values.back().data()), values.back().size() * sizeof(float)});
+    tensors.add({t.name, puna::DType::f32, t.shape, reinterpret_cast<const std::byte*>(values.back().data()),
+                 values.back().size() * sizeof(float)});
   }
   const auto again = puna::Adapter::from_peft(*base().context, base().model, adapter.peft_config(), tensors);
-  if (again->peft_config() != adapter.peft_config() || again->tensors().size() != adapter.tensors().size()) __builtin_trap();
+  if (again->peft_config() != adapter.peft_config() || again->tensors().size() != adapter.tensors().size())
+    __builtin_trap();
 }
 
 }  // namespace
@@ -57,7 +61,8 @@ FUZZ_TARGET(adapter) {
   const std::string_view config(reinterpret_cast<const char*>(data), size_t(zero - data));
   std::shared_ptr<puna::Adapter> adapter;
   try {
-    const auto file = puna::read_safetensors(*base().context, puna::open_memory_source(zero + 1, size_t(data + size - zero - 1), "fuzz"));
+    const auto file = puna::read_safetensors(
+        *base().context, puna::open_memory_source(zero + 1, size_t(data + size - zero - 1), "fuzz"));
     adapter = puna::Adapter::from_peft(*base().context, base().model, config, file.tensors);
   } catch (const puna::Error&) {
     return 0;

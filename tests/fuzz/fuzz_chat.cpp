@@ -1,13 +1,14 @@
-// fuzz_chat.cpp -- a chat template up to the first zero byte, and behind it the variables (JSON) as a program would pass them on: an Error, or a text
-// whose content spans are in order, and ids in which no special token comes from what the messages say.
+// fuzz_chat.cpp -- a chat template up to the first zero byte, and behind it the variables (JSON) as a program would
+// pass them on: an Error, or a text whose content spans are in order, and ids in which no special token comes from what
+// the messages say.
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "byte_tokenizer.h"
+#include "expect_error.h"
 #include "puna/base/error.h"
 #include "puna/chat/chat_template.h"
-#include "expect_error.h"
 #include "target.h"
 
 using namespace puna::test;
@@ -43,14 +44,15 @@ FUZZ_TARGET(chat) {
   limits.steps = 1000000;
   limits.output_bytes = 1 << 20;
   try {
-    const puna::RenderedChat chat = puna::ChatTemplate::parse(source, limits)->render(variables, "2025-03-09", puna::Watch(), {{"bos_token", "<|bos|>"}, {"eos_token", "<|eot|>"}});
+    const puna::RenderedChat chat =
+        puna::ChatTemplate::parse(source, limits)
+            ->render(variables, "2025-03-09", puna::Watch(), {{"bos_token", "<|bos|>"}, {"eos_token", "<|eot|>"}});
     puna::test::taken = true;
     const std::string own = written_by_template(chat);
     const std::vector<int32_t> ids = tokenizer->encode_chat(chat);
     require(tokenizer->decode(ids, true) == chat.text);
     require(specials_in(*tokenizer, ids) <= specials_in(*tokenizer, tokenizer->encode(own, true)));
     if (chat.content.empty()) require(ids == tokenizer->encode(chat.text, true));
-  } catch (const puna::Error&) {
-  }
+  } catch (const puna::Error&) {}
   return 0;
 }

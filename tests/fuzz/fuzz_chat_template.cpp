@@ -1,5 +1,5 @@
-// Input: a chat template, up to the first NUL byte if there is one; what follows is a user's message (or an assistant's answer).
-// Only puna::Error may come out, soon, under small limits; and content that lies in the text, in order.
+// Input: a chat template, up to the first NUL byte if there is one; what follows is a user's message (or an assistant's
+// answer). Only puna::Error may come out, soon, under small limits; and content that lies in the text, in order.
 #include <nlohmann/json.hpp>
 #include <string_view>
 

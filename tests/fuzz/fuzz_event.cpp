@@ -1,5 +1,5 @@
-// fuzz_event.cpp -- any bytes as the body of POST /events or, as the first one says, POST /rank: an Error, or what is logged can be learned and what is ranked
-// are the candidates that were asked about.
+// fuzz_event.cpp -- any bytes as the body of POST /events or, as the first one says, POST /rank: an Error, or what is
+// logged can be learned and what is ranked are the candidates that were asked about.
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
@@ -41,13 +41,15 @@ struct Served {
 
   static recsys::OnlineLearner begin(std::string& folder) {
     if (!mkdtemp(folder.data())) std::abort();
-    constexpr std::string_view kConfig = R"({"surfaces": ["a", "b"], "tasks": [{"name": "click"}, {"name": "watched", "kind": "fraction"}],
+    constexpr std::string_view kConfig =
+        R"({"surfaces": ["a", "b"], "tasks": [{"name": "click"}, {"name": "watched", "kind": "fraction"}],
       "features": [{"name": "user", "rows": 64, "hashed": true}, {"name": "genre", "rows": 19}], "numbers": ["age"], "hidden": [8], "dim": 4})";
     ContextOptions options;
     options.threads = 1;
     recsys::OnlineOptions online;
     online.checkpoint_every = INT64_MAX;
-    return {recsys::Ranker::create(make_context(options), recsys::ranker_config(kConfig), 1), std::make_shared<Kept>(), folder, online};
+    return {recsys::Ranker::create(make_context(options), recsys::ranker_config(kConfig), 1), std::make_shared<Kept>(),
+            folder, online};
   }
   Served() : learner(begin(folder)) {}
   ~Served() { std::filesystem::remove_all(folder); }

@@ -1,5 +1,5 @@
-// fuzz_event_log.cpp -- any bytes as the SQLite database of an event log: an Error, or a log that gives its events, takes new ones and has them when it is
-// opened again.
+// fuzz_event_log.cpp -- any bytes as the SQLite database of an event log: an Error, or a log that gives its events,
+// takes new ones and has them when it is opened again.
 #include <filesystem>
 
 #include "expect_error.h"
@@ -25,7 +25,8 @@ recsys::LoggedEvent some_event() {
 FUZZ_TARGET(event_log) {
   using test::require;
   static const test::ScratchFolder folder;
-  for (const char* beside : {"events.db-wal", "events.db-shm", "events.db-journal"}) std::filesystem::remove(folder / beside);
+  for (const char* beside : {"events.db-wal", "events.db-shm", "events.db-journal"})
+    std::filesystem::remove(folder / beside);
   const std::string path = folder.write("events.db", test::text_of(data, size));
   test::expect_error_only([&] {
     const recsys::LoggedEvent event = some_event();

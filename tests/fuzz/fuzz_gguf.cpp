@@ -1,4 +1,5 @@
-// fuzz_gguf.cpp -- any bytes as a GGUF file, from memory and through a reader: a checkpoint or a puna::Error, nothing else.
+// fuzz_gguf.cpp -- any bytes as a GGUF file, from memory and through a reader: a checkpoint or a puna::Error, nothing
+// else.
 #include <cstring>
 
 #include "puna/base/error.h"
@@ -8,7 +9,10 @@
 
 FUZZ_TARGET(gguf) {
   if (size == 0) return 0;
-  struct Input { const uint8_t* data; size_t size; } input{data, size};
+  struct Input {
+    const uint8_t* data;
+    size_t size;
+  } input{data, size};
   const auto read_at = [](void* user, uint64_t offset, uint64_t bytes, void* dst) -> int32_t {
     const auto* in = static_cast<const Input*>(user);
     if (offset > in->size || bytes > in->size - offset) __builtin_trap();  // our readers stay inside the file
@@ -21,8 +25,7 @@ FUZZ_TARGET(gguf) {
     try {
       puna::test::touch(puna::load_checkpoint(puna::test::fuzz_context(), source).tensors);
       puna::test::taken = true;
-    } catch (const puna::Error&) {
-    }
+    } catch (const puna::Error&) {}
   }
   return 0;
 }

@@ -1,4 +1,5 @@
-// fuzz_hf_config.cpp -- any text as config.json and as model.safetensors.index.json, and every getter on what comes out.
+// fuzz_hf_config.cpp -- any text as config.json and as model.safetensors.index.json, and every getter on what comes
+// out.
 #include "expect_error.h"
 #include "io/hf_config.h"
 #include "target.h"

@@ -1,5 +1,5 @@
-// fuzz_image_processor.cpp -- any bytes as an image processor's JSON: an Error and the settings of before, or settings by which a picture becomes finite
-// numbers.
+// fuzz_image_processor.cpp -- any bytes as an image processor's JSON: an Error and the settings of before, or settings
+// by which a picture becomes finite numbers.
 #include <cmath>
 #include <vector>
 
@@ -7,8 +7,8 @@
 #include "puna/image/tiles.h"
 #include "runtime/opening/image_settings.h"
 #include "scratch_folder.h"
-#include "touch.h"
 #include "target.h"
+#include "touch.h"
 
 FUZZ_TARGET(image_processor) {
   using namespace puna;

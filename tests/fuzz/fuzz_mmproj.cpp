@@ -1,9 +1,10 @@
-// fuzz_mmproj.cpp -- any bytes as the GGUF file of a vision encoder beside a text model: an Error, or a model that sees.
+// fuzz_mmproj.cpp -- any bytes as the GGUF file of a vision encoder beside a text model: an Error, or a model that
+// sees.
 #include "expect_error.h"
 #include "puna/runtime/image.h"
 #include "scratch_folder.h"
-#include "tiny_vision.h"
 #include "target.h"
+#include "tiny_vision.h"
 
 FUZZ_TARGET(mmproj) {
   using namespace puna;

@@ -1,11 +1,11 @@
-// fuzz_model_config.cpp -- any text as config.json: a puna::Error, or a configuration that keeps every promise forward() relies on and
-// survives the way through GGUF keys.
+// fuzz_model_config.cpp -- any text as config.json: a puna::Error, or a configuration that keeps every promise
+// forward() relies on and survives the way through GGUF keys.
 #include <cmath>
 
+#include "expect_error.h"
 #include "io/hf_config.h"
 #include "puna/base/error.h"
 #include "puna/model/config.h"
-#include "expect_error.h"
 #include "target.h"
 
 using namespace puna::test;
@@ -13,16 +13,20 @@ using namespace puna::test;
 namespace {
 
 void check(const puna::LlamaConfig& c) {
-  for (const int64_t count : {c.layers, c.hidden, c.heads, c.kv_heads, c.vocab, c.ffn, c.max_positions, c.page_size()}) require(count >= 1 && count <= int64_t(1) << 27);
+  for (const int64_t count : {c.layers, c.hidden, c.heads, c.kv_heads, c.vocab, c.ffn, c.max_positions, c.page_size()})
+    require(count >= 1 && count <= int64_t(1) << 27);
   require(c.heads % c.kv_heads == 0 && c.head_dim >= 2 && c.head_dim % 2 == 0);
   require(c.uses_rope.size() == size_t(c.layers) && c.is_moe.size() == size_t(c.layers));
   require(c.inverse_frequency.size() == size_t(c.head_dim / 2));
   for (const float f : c.inverse_frequency) require(std::isfinite(f) && f >= 0);
-  require(c.norm_eps > 0 && std::isfinite(c.norm_eps) && c.floor_scale >= 1 && std::isfinite(c.floor_scale) && std::isfinite(c.attn_scale));
+  require(c.norm_eps > 0 && std::isfinite(c.norm_eps) && c.floor_scale >= 1 && std::isfinite(c.floor_scale) &&
+          std::isfinite(c.attn_scale));
   require(c.chunk >= 0 && (c.chunk == 0 || c.chunk % c.page_size() == 0));
-  if (c.architecture == "llama4") require(c.experts >= 1 && c.experts_per_token >= 1 && c.experts_per_token <= c.experts && c.expert_ffn >= 1);
+  if (c.architecture == "llama4")
+    require(c.experts >= 1 && c.experts_per_token >= 1 && c.experts_per_token <= c.experts && c.expert_ffn >= 1);
   const puna::LlamaConfig back = puna::config_from_gguf(puna::gguf_metadata(c), c.vocab, nullptr);
-  require(back.inverse_frequency == c.inverse_frequency && back.uses_rope == c.uses_rope && back.is_moe == c.is_moe && back.chunk == c.chunk && back.experts == c.experts);
+  require(back.inverse_frequency == c.inverse_frequency && back.uses_rope == c.uses_rope && back.is_moe == c.is_moe &&
+          back.chunk == c.chunk && back.experts == c.experts);
 }
 
 }  // namespace
@@ -38,7 +42,6 @@ FUZZ_TARGET(model_config) {
     } catch (const puna::Error&) {
       require(false);  // what one reader accepts, the other must accept as well
     }
-  } catch (const puna::Error&) {
-  }
+  } catch (const puna::Error&) {}
   return 0;
 }

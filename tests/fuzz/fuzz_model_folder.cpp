@@ -1,5 +1,6 @@
-// fuzz_model_folder.cpp -- any bytes as the small files beside a Hugging Face model's weights, with a zero byte between one and the next: tokenizer.json,
-// tokenizer_config.json, special_tokens_map.json, generation_config.json, chat_template.json, chat_template.jinja. An Error, or a tokenizer and templates that are used.
+// fuzz_model_folder.cpp -- any bytes as the small files beside a Hugging Face model's weights, with a zero byte between
+// one and the next: tokenizer.json, tokenizer_config.json, special_tokens_map.json, generation_config.json,
+// chat_template.json, chat_template.jinja. An Error, or a tokenizer and templates that are used.
 #include "expect_error.h"
 #include "runtime/opening/folder_texts.h"
 #include "scratch_folder.h"
@@ -9,7 +10,8 @@ namespace {
 
 using namespace puna;
 
-constexpr const char* kFiles[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.json", "chat_template.jinja"};
+constexpr const char* kFiles[] = {"tokenizer.json",         "tokenizer_config.json", "special_tokens_map.json",
+                                  "generation_config.json", "chat_template.json",    "chat_template.jinja"};
 
 // Whether there is one that can be used.
 bool render_all(const ChatTemplates& templates, const ChatTemplate::Texts& tokens) {
@@ -19,7 +21,8 @@ bool render_all(const ChatTemplates& templates, const ChatTemplate::Texts& token
     if (!entry.program) continue;
     any = true;
     const char* messages = R"({"messages": [{"role": "user", "content": "hi"}], "add_generation_prompt": true})";
-    test::expect_error_only([&] { templates.choose(entry.name, false).render(messages, "2026-01-31", Watch(), tokens); });
+    test::expect_error_only(
+        [&] { templates.choose(entry.name, false).render(messages, "2026-01-31", Watch(), tokens); });
   }
   test::expect_error_only([&] { templates.choose("", true); });
   (void)templates.without_tools();
@@ -38,7 +41,8 @@ FUZZ_TARGET(model_folder) {
     const TokenizerPtr tokenizer = tokenizer_of_folder(folder.path());
     if (!tokenizer) return;
     encodes = true;
-    for (const int32_t id : tokenizer->encode("Hello <|eot|> a b", true)) test::require(id >= 0 && id < tokenizer->size());
+    for (const int32_t id : tokenizer->encode("Hello <|eot|> a b", true))
+      test::require(id >= 0 && id < tokenizer->size());
     for (const int32_t id : tokenizer->specials().stop) (void)tokenizer->bytes(id);
   });
   ChatTemplate::Texts tokens;

@@ -1,5 +1,5 @@
-// fuzz_module_pattern.cpp -- a regular expression of PEFT's up to the first zero byte, and names of modules behind it, one a line: an Error, or a pattern
-// that keeps the laws of regular expressions.
+// fuzz_module_pattern.cpp -- a regular expression of PEFT's up to the first zero byte, and names of modules behind it,
+// one a line: an Error, or a pattern that keeps the laws of regular expressions.
 #include <optional>
 #include <vector>
 
@@ -39,9 +39,11 @@ FUZZ_TARGET(module_pattern) {
   const auto key = compile<ModuleKey>(p);
   if (!pattern) return 0;
   require(pattern->states() >= 1 && pattern->states() <= 4096);
-  // A pattern that is near the limit of states can be beyond it inside another one: then there is nothing to compare with.
-  const auto grouped = compile<ModulePattern>("(?:" + p + ")"), either = compile<ModulePattern>("x|" + p), prefixed = compile<ModulePattern>("(.*\\.)?(" + p + ")"),
-             once = compile<ModulePattern>("(" + p + "){1}"), twice = compile<ModulePattern>("(" + p + "){2}"), both = compile<ModulePattern>("(" + p + ")(" + p + ")");
+  // A pattern that is near the limit of states can be beyond it inside another one: then there is nothing to compare
+  // with.
+  const auto grouped = compile<ModulePattern>("(?:" + p + ")"), either = compile<ModulePattern>("x|" + p),
+             prefixed = compile<ModulePattern>("(.*\\.)?(" + p + ")"), once = compile<ModulePattern>("(" + p + "){1}"),
+             twice = compile<ModulePattern>("(" + p + "){2}"), both = compile<ModulePattern>("(" + p + ")(" + p + ")");
   for (const std::string_view name : lines_of(parts[1])) {
     const bool yes = pattern->matches(name);
     if (grouped) require(grouped->matches(name) == yes);

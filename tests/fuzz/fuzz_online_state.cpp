@@ -1,10 +1,10 @@
-// fuzz_online_state.cpp -- any bytes as the folder of a ranker that learns online: state.json up to the first zero byte and the checkpoint that it names
-// behind it. An Error, or a learner that goes on, and again from what it leaves there.
+// fuzz_online_state.cpp -- any bytes as the folder of a ranker that learns online: state.json up to the first zero byte
+// and the checkpoint that it names behind it. An Error, or a learner that goes on, and again from what it leaves there.
 #include "expect_error.h"
 #include "recommender_runs.h"
 #include "scratch_folder.h"
-#include "with_run.h"
 #include "target.h"
+#include "with_run.h"
 
 FUZZ_TARGET(online_state) {
   using namespace puna;

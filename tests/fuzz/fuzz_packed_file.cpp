@@ -1,13 +1,14 @@
-// fuzz_packed_file.cpp -- any bytes as the file of packed weights beside a model: an Error that leaves the file as it is, or a model that answers. Of which
-// model files it was made, the file says by a hash with their times in it: where an input has 0 there, it gets the right one.
+// fuzz_packed_file.cpp -- any bytes as the file of packed weights beside a model: an Error that leaves the file as it
+// is, or a model that answers. Of which model files it was made, the file says by a hash with their times in it: where
+// an input has 0 there, it gets the right one.
 #include <cstring>
 
 #include "expect_error.h"
 #include "puna/runtime/save.h"
 #include "runtime/opening/packed_file.h"
 #include "scratch_folder.h"
-#include "tiny_model.h"
 #include "target.h"
+#include "tiny_model.h"
 
 namespace {
 
@@ -25,7 +26,9 @@ struct Beside {
     memcpy(&header, folder.read("right.packed").data(), sizeof header);
     source = header.source;
   }
-  ModelPtr open(const char* packed, bool verify) const { return Model::open(test::tiny_context(), model, {}, {folder / packed, verify}); }
+  ModelPtr open(const char* packed, bool verify) const {
+    return Model::open(test::tiny_context(), model, {}, {folder / packed, verify});
+  }
 };
 
 std::vector<float> logits_of(const ModelPtr& model) {
@@ -41,12 +44,15 @@ FUZZ_TARGET(packed_file) {
   static const std::vector<float> right = logits_of(beside.open("right.packed", false));
   std::string file(test::text_of(data, size));
   constexpr size_t kSource = offsetof(PackedFile::Header, source);
-  if (file.size() >= kSource + 8 && file.compare(kSource, 8, std::string(8, '\0')) == 0) memcpy(file.data() + kSource, &beside.source, sizeof beside.source);
+  if (file.size() >= kSource + 8 && file.compare(kSource, 8, std::string(8, '\0')) == 0)
+    memcpy(file.data() + kSource, &beside.source, sizeof beside.source);
   for (const bool verify : {false, true}) {
     beside.folder.write("model.packed", file);
     std::vector<float> logits;
-    if (!test::expect_error_only([&] { logits = logits_of(beside.open("model.packed", verify)); })) test::require(beside.folder.read("model.packed") == file);
-    else if (beside.folder.read("model.packed") != file) test::require(logits == right);  // it was made anew
+    if (!test::expect_error_only([&] { logits = logits_of(beside.open("model.packed", verify)); }))
+      test::require(beside.folder.read("model.packed") == file);
+    else if (beside.folder.read("model.packed") != file)
+      test::require(logits == right);  // it was made anew
   }
   return 0;
 }

@@ -1,4 +1,5 @@
-// fuzz_picture.cpp -- any bytes as a picture file, and any size as a layout: a picture cut into tiles, or a puna::Error, nothing else.
+// fuzz_picture.cpp -- any bytes as a picture file, and any size as a layout: a picture cut into tiles, or a
+// puna::Error, nothing else.
 #include "puna/base/error.h"
 #include "puna/image/decode.h"
 #include "puna/image/tiles.h"
@@ -20,7 +21,6 @@ FUZZ_TARGET(picture) {
     puna::cut_tiles(context, pixels.data(), picture.view(), layout, settings);
     for (const float p : pixels)
       if (!(p >= -1 && p <= 1)) __builtin_trap();
-  } catch (const puna::Error&) {
-  }
+  } catch (const puna::Error&) {}
   return 0;
 }

@@ -1,8 +1,9 @@
-// fuzz_ranker.cpp -- any bytes as a ranker's file, and as its configuration: what is taken is consistent, and written as it was read.
+// fuzz_ranker.cpp -- any bytes as a ranker's file, and as its configuration: what is taken is consistent, and written
+// as it was read.
 #include "expect_error.h"
 #include "puna/recsys/ranker.h"
-#include "touch.h"
 #include "target.h"
+#include "touch.h"
 
 FUZZ_TARGET(ranker) {
   using namespace puna;

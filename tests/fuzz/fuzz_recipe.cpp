@@ -1,5 +1,5 @@
-// fuzz_recipe.cpp -- a recipe (JSON) up to the first zero byte, its table of events up to the second, and another table behind that: an Error, or examples
-// that are consistent.
+// fuzz_recipe.cpp -- a recipe (JSON) up to the first zero byte, its table of events up to the second, and another table
+// behind that: an Error, or examples that are consistent.
 #include <cmath>
 
 #include "base/os.h"
@@ -32,12 +32,16 @@ FUZZ_TARGET(recipe) {
       for (int64_t i = 0; i < examples.count; ++i) {
         require(examples.surfaces[i] >= 0 && size_t(examples.surfaces[i]) < all.config.surfaces.size());
         for (size_t f = 0; f < features; ++f)
-          for (int64_t at = examples.starts[size_t(i) * features + f]; at < examples.starts[size_t(i) * features + f + 1]; ++at)
+          for (int64_t at = examples.starts[size_t(i) * features + f];
+               at < examples.starts[size_t(i) * features + f + 1]; ++at)
             require(examples.ids[at] >= 0 && examples.ids[at] < all.config.features[f].rows);
-        for (size_t n = 0; n < all.config.numbers.size(); ++n) require(std::isfinite(examples.numbers[size_t(i) * all.config.numbers.size() + n]));
-        for (size_t t = 0; t < all.config.tasks.size(); ++t) require(all.examples.value(i, t) >= 0 && all.examples.value(i, t) <= 1);
+        for (size_t n = 0; n < all.config.numbers.size(); ++n)
+          require(std::isfinite(examples.numbers[size_t(i) * all.config.numbers.size() + n]));
+        for (size_t t = 0; t < all.config.tasks.size(); ++t)
+          require(all.examples.value(i, t) >= 0 && all.examples.value(i, t) <= 1);
       }
-      if (all.content_feature >= 0) require(int64_t(all.contents.size()) == all.vocabularies[size_t(all.content_feature)].size());
+      if (all.content_feature >= 0)
+        require(int64_t(all.contents.size()) == all.vocabularies[size_t(all.content_feature)].size());
     });
   return 0;
 }

@@ -1,5 +1,5 @@
-// fuzz_run_log.cpp -- any bytes as the log.jsonl of a run that --resume goes on with, up to the step that the first byte says: whole lines from its
-// beginning stay, none of a later step, and what is written goes behind them.
+// fuzz_run_log.cpp -- any bytes as the log.jsonl of a run that --resume goes on with, up to the step that the first
+// byte says: whole lines from its beginning stay, none of a later step, and what is written goes behind them.
 #include <nlohmann/json.hpp>
 
 #include "expect_error.h"

@@ -7,9 +7,9 @@
 FUZZ_TARGET(safetensors) {
   if (size == 0) return 0;
   try {
-    puna::test::touch(puna::read_safetensors(puna::test::fuzz_context(), puna::open_memory_source(data, size, "fuzz")).tensors);
+    puna::test::touch(
+        puna::read_safetensors(puna::test::fuzz_context(), puna::open_memory_source(data, size, "fuzz")).tensors);
     puna::test::taken = true;
-  } catch (const puna::Error&) {
-  }
+  } catch (const puna::Error&) {}
   return 0;
 }

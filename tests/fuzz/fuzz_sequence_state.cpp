@@ -1,7 +1,7 @@
 // fuzz_sequence_state.cpp -- any bytes as the checkpoint of a sequence model's training: see resume_from().
 #include "recommender_runs.h"
-#include "with_run.h"
 #include "target.h"
+#include "with_run.h"
 
 FUZZ_TARGET(sequence_state) {
   using namespace puna;

@@ -1,13 +1,13 @@
-// fuzz_snapshot.cpp -- any bytes as a session's snapshot, of a model that reads and of one that sees: an Error, or a session that goes on and gives a
-// snapshot of the same tokens.
+// fuzz_snapshot.cpp -- any bytes as a session's snapshot, of a model that reads and of one that sees: an Error, or a
+// session that goes on and gives a snapshot of the same tokens.
 #include <vector>
 
 #include "expect_error.h"
 #include "puna/runtime/sampler.h"
 #include "puna/runtime/snapshot.h"
 #include "scratch_folder.h"
-#include "tiny_vision.h"
 #include "target.h"
+#include "tiny_vision.h"
 
 FUZZ_TARGET(snapshot) {
   using namespace puna;
@@ -19,7 +19,8 @@ FUZZ_TARGET(snapshot) {
       std::vector<std::byte> again(snapshot_bytes(*session));
       save_snapshot(*session, again);
       const auto copy = restore_snapshot(model, again);
-      test::require(std::ranges::equal(copy->tokens(), session->tokens()) && copy->held().patches.size() == session->held().patches.size());
+      test::require(std::ranges::equal(copy->tokens(), session->tokens()) &&
+                    copy->held().patches.size() == session->held().patches.size());
       test::expect_error_only([&] { (void)Sampler({}).sample(session->logits(), session->tokens(), 0); });
       session->append(std::vector<int32_t>{1, 2, 3});
       session->truncate(session->length() / 2);

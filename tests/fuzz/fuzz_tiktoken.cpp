@@ -1,4 +1,5 @@
-// fuzz_tiktoken.cpp -- any bytes as a tokenizer.model: an Error, since no short file has all the ranks, and nothing else.
+// fuzz_tiktoken.cpp -- any bytes as a tokenizer.model: an Error, since no short file has all the ranks, and nothing
+// else.
 #include <string_view>
 
 #include "puna/base/error.h"
@@ -8,7 +9,6 @@
 FUZZ_TARGET(tiktoken) {
   try {
     (void)puna::tokenizer_from_tiktoken({reinterpret_cast<const char*>(data), size});
-  } catch (const puna::Error&) {
-  }
+  } catch (const puna::Error&) {}
   return 0;
 }

@@ -1,5 +1,5 @@
-// fuzz_tokenize.cpp -- any bytes as text, through every splitter and through small tokenizers that have all bytes: the text
-// must come back whole, and a stream cut anywhere must say what the whole says. The first byte chooses.
+// fuzz_tokenize.cpp -- any bytes as text, through every splitter and through small tokenizers that have all bytes: the
+// text must come back whole, and a stream cut anywhere must say what the whole says. The first byte chooses.
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -23,7 +23,11 @@ Metadata sentencepiece() {
     tokens.push_back(std::string("<0x") + kHex[b / 16] + kHex[b % 16] + ">");
     types.push_back(6);
   }
-  for (const char* piece : {"\xE2\x96\x81", "a", "b", "\xE2\x96\x81" "a", "ab", "a\xE2\x96\x81", "aab"}) tokens.emplace_back(piece), types.push_back(1);
+  for (const char* piece : {"\xE2\x96\x81", "a", "b",
+                            "\xE2\x96\x81"
+                            "a",
+                            "ab", "a\xE2\x96\x81", "aab"})
+    tokens.emplace_back(piece), types.push_back(1);
   types.back() = 5;  // unused: taken apart again
   std::vector<double> scores;
   for (size_t i = 0; i < tokens.size(); ++i) scores.push_back(-double(i % 5));
@@ -55,7 +59,8 @@ FUZZ_TARGET(tokenize) {
     const std::vector<int32_t> ids = t.encode(text, special);
     std::string want = text;
     for (size_t at = 0; marks && (at = want.find("\xE2\x96\x81", at)) != std::string::npos;) want.replace(at, 3, " ");
-    if (!marks || !special) require(t.decode(ids, true) == want);  // control tokens are followed by a space of SentencePiece's own
+    if (!marks || !special)
+      require(t.decode(ids, true) == want);  // control tokens are followed by a space of SentencePiece's own
     StreamDecoder whole, parts;
     std::string one = whole.push(text), many;
     for (const char c : text) many += parts.push({&c, 1});

@@ -1,6 +1,6 @@
-// fuzz_tokenizer_json.cpp -- any bytes as tokenizer.json, tokenizer_config.json and generation_config.json (split at NUL bytes):
-// a tokenizer or an Error, nothing else; and a tokenizer must then encode and decode, also ids behind its tokens. A chat that is content from
-// beginning to end has the ids of its text.
+// fuzz_tokenizer_json.cpp -- any bytes as tokenizer.json, tokenizer_config.json and generation_config.json (split at
+// NUL bytes): a tokenizer or an Error, nothing else; and a tokenizer must then encode and decode, also ids behind its
+// tokens. A chat that is content from beginning to end has the ids of its text.
 #include <cstdlib>
 #include <string_view>
 
@@ -26,7 +26,6 @@ FUZZ_TARGET(tokenizer_json) {
     if (!text.empty() && t->encode_chat({text, {{0, text.size()}}}) != t->encode(text, false)) abort();
     if (text.size() > 8) (void)t->encode_chat({text, {{1, 3}, {3, text.size() / 2}, {text.size() - 2, text.size()}}});
     for (const int32_t id : t->specials().stop) (void)t->bytes(id);
-  } catch (const puna::Error&) {
-  }
+  } catch (const puna::Error&) {}
   return 0;
 }

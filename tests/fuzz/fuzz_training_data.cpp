@@ -1,4 +1,5 @@
-// Input: a training file, read as examples and as pairs, with and without a chat template. Only puna::Error may come out, and every sequence has a mark a token.
+// Input: a training file, read as examples and as pairs, with and without a chat template. Only puna::Error may come
+// out, and every sequence has a mark a token.
 #include <cstdlib>
 #include <string_view>
 
@@ -20,7 +21,8 @@ FUZZ_TARGET(training_data) {
   using namespace puna;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   static const auto chat = ChatTemplate::parse(
-      "{{ tools|tojson if tools }}{{ documents|tojson if documents }}{{ mood }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls or [] %}"
+      "{{ tools|tojson if tools }}{{ documents|tojson if documents }}{{ mood }}{% for m in messages %}<{{ m.role }}>{{ "
+      "m.content }}{% for c in m.tool_calls or [] %}"
       "{{ c.function.arguments|tojson }}{% endfor %}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
   const puna::test::Bytes tokenizer;
   for (const bool has_template : {true, false}) {

@@ -1,7 +1,7 @@
 // fuzz_training_state.cpp -- any bytes as the checkpoint that --resume reads: see resume_from().
+#include "target.h"
 #include "training_run.h"
 #include "with_run.h"
-#include "target.h"
 
 FUZZ_TARGET(training_state) {
   using namespace puna;

@@ -1,4 +1,5 @@
-// make_corpus.cpp -- writes the seeds that only the library itself can make: whole models, snapshots of sessions, packed weights, checkpoints of training.
+// make_corpus.cpp -- writes the seeds that only the library itself can make: whole models, snapshots of sessions,
+// packed weights, checkpoints of training.
 //   build/release/bin/make_corpus tests/fuzz/corpus
 #include <cstdio>
 #include <cstring>
@@ -28,9 +29,13 @@ std::string seed(const std::string& format, const std::string& name) {
   return corpus + "/" + format + "/" + name;
 }
 
-void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary).write(bytes.data(), std::streamsize(bytes.size())); }
+void write(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary).write(bytes.data(), std::streamsize(bytes.size()));
+}
 
-std::string without_run(const std::string& checkpoint) { return test::with_text_replaced(checkpoint, test::run_named_in(checkpoint), test::kRunMark); }
+std::string without_run(const std::string& checkpoint) {
+  return test::with_text_replaced(checkpoint, test::run_named_in(checkpoint), test::kRunMark);
+}
 
 void write_snapshot(const Session& session, const std::string& path) {
   std::vector<std::byte> bytes(snapshot_bytes(session));
@@ -83,8 +88,10 @@ void make_states(const test::ScratchFolder& scratch) {
   online.learn(3);
   online.checkpoint();  // the second: the first was made at step 0
   std::string state = scratch.read("online/state.json");
-  if (const size_t at = state.find("checkpoint-1"); at != state.npos) state.replace(at, strlen("checkpoint-1"), "checkpoint-0");
-  write(seed("online_state", "three_events"), state + '\0' + without_run(scratch.read("online/checkpoint-1.safetensors")));
+  if (const size_t at = state.find("checkpoint-1"); at != state.npos)
+    state.replace(at, strlen("checkpoint-1"), "checkpoint-0");
+  write(seed("online_state", "three_events"),
+        state + '\0' + without_run(scratch.read("online/checkpoint-1.safetensors")));
 }
 
 }  // namespace
@@ -101,5 +108,6 @@ int main(int argc, char** argv) {
   make_states(scratch);
   test::small_sequence_model(recsys::SequenceKind::hstu)->save(seed("sequence_model", "hstu"));
   test::small_sequence_model(recsys::SequenceKind::sasrec)->save(seed("sequence_model", "sasrec"));
-  recsys::build_neighbours(test::tiny_context(), test::item_rows(), test::kItemDim, {.links = 2, .build_width = 10})->save(seed("item_graph", "forty"));
+  recsys::build_neighbours(test::tiny_context(), test::item_rows(), test::kItemDim, {.links = 2, .build_width = 10})
+      ->save(seed("item_graph", "forty"));
 }

@@ -1,5 +1,5 @@
-// recommender_runs.h -- for the fuzz targets of recommenders' files, and for the maker of their seeds: a small sequence model with a trainer, and a small
-// ranker that learns from an event log in memory.
+// recommender_runs.h -- for the fuzz targets of recommenders' files, and for the maker of their seeds: a small sequence
+// model with a trainer, and a small ranker that learns from an event log in memory.
 #pragma once
 #include <algorithm>
 
@@ -60,7 +60,8 @@ class EndlessLog final : public recsys::EventLog {
 };
 
 inline recsys::RankerConfig small_ranker_config() {
-  return recsys::ranker_config(R"({"surfaces": ["a", "b"], "tasks": [{"name": "click"}, {"name": "watched", "kind": "fraction"}],
+  return recsys::ranker_config(
+      R"({"surfaces": ["a", "b"], "tasks": [{"name": "click"}, {"name": "watched", "kind": "fraction"}],
     "features": [{"name": "user", "rows": 4, "hashed": true}, {"name": "genre", "rows": 3}], "numbers": ["age"], "hidden": [2], "dim": 2})");
 }
 

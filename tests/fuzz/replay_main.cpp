@@ -1,7 +1,9 @@
 // replay_main.cpp -- the fuzz targets without libFuzzer.
-//   replay FORMAT FOLDER...   gives the target every file there, so that each input that was ever interesting (or ever crashed) is tried by every compiler
+//   replay FORMAT FOLDER...   gives the target every file there, so that each input that was ever interesting (or ever
+//                             crashed) is tried by every compiler
 //                             in every test run; an empty folder is a failure
-//   replay FORMAT --stream    every input of standard input (its size in 8 bytes, then itself), and answers each with a line: milliseconds, peak bytes of the
+//   replay FORMAT --stream    every input of standard input (its size in 8 bytes, then itself), and answers each with a
+//                             line: milliseconds, peak bytes of the
 //                             heap, and 1 if it was taken for what it says it is, else 0. See mutate.py
 //   replay --formats          their names
 #include <unistd.h>
@@ -47,7 +49,8 @@ int stream(FuzzTarget target) {
     give(target, bytes);
     alarm(0);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    std::printf("%lld %zu %d\n", static_cast<long long>(took.count()), puna::test::HeapMeter::peak(), puna::test::taken);
+    std::printf("%lld %zu %d\n", static_cast<long long>(took.count()), puna::test::HeapMeter::peak(),
+                puna::test::taken);
     std::fflush(stdout);
   }
   return 0;

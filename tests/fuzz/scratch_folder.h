@@ -1,4 +1,5 @@
-// scratch_folder.h -- for fuzz targets of what is read from paths: a folder of this process, in memory where the system has such a place.
+// scratch_folder.h -- for fuzz targets of what is read from paths: a folder of this process, in memory where the system
+// has such a place.
 #pragma once
 #include <unistd.h>
 
@@ -15,7 +16,9 @@ class ScratchFolder {
   ScratchFolder() {
     const std::filesystem::path memory = "/dev/shm";
     std::error_code ignored;
-    path_ = ((std::filesystem::is_directory(memory, ignored) ? memory : std::filesystem::temp_directory_path()) / "puna_fuzz_XXXXXX").string();
+    path_ = ((std::filesystem::is_directory(memory, ignored) ? memory : std::filesystem::temp_directory_path()) /
+             "puna_fuzz_XXXXXX")
+                .string();
     if (!mkdtemp(path_.data())) std::abort();
   }
   ~ScratchFolder() {
@@ -54,6 +57,8 @@ void split_at_zeros(std::string_view all, std::string_view (&parts)[N]) {
   }
 }
 
-inline std::string_view text_of(const uint8_t* data, size_t size) { return {reinterpret_cast<const char*>(data), size}; }
+inline std::string_view text_of(const uint8_t* data, size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
 
 }  // namespace puna::test

@@ -1,13 +1,13 @@
-// target.h -- FUZZ_TARGET(format) { ... }: what a fuzz target does with `data` and `size`. Under libFuzzer it is a program of its own; elsewhere all are in one,
-// which replay_main.cpp calls by their names.
+// target.h -- FUZZ_TARGET(format) { ... }: what a fuzz target does with `data` and `size`. Under libFuzzer it is a
+// program of its own; elsewhere all are in one, which replay_main.cpp calls by their names.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 namespace puna::test {
 
-// Whether the input was taken for what it says it is, as far as the target looks. mutate.py tells the share: where it is small, mutants are noise that
-// fails at the first check; where it is near 100 %, they are hardly wrong.
+// Whether the input was taken for what it says it is, as far as the target looks. mutate.py tells the share: where it
+// is small, mutants are noise that fails at the first check; where it is near 100 %, they are hardly wrong.
 inline bool taken = false;
 
 using FuzzTarget = int (*)(const uint8_t* data, size_t size);
@@ -25,8 +25,8 @@ struct NamedTarget {
 #ifdef PUNA_LIBFUZZER
 #define FUZZ_TARGET(format) extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 #else
-#define FUZZ_TARGET(format)                                               \
-  static int fuzz_##format(const uint8_t* data, size_t size);             \
-  static puna::test::NamedTarget named_##format(#format, fuzz_##format);  \
+#define FUZZ_TARGET(format)                                              \
+  static int fuzz_##format(const uint8_t* data, size_t size);            \
+  static puna::test::NamedTarget named_##format(#format, fuzz_##format); \
   static int fuzz_##format(const uint8_t* data, size_t size)
 #endif

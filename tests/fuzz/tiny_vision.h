@@ -1,4 +1,5 @@
-// tiny_vision.h -- for fuzz targets: the tiny model as a GGUF file, and a vision encoder of one layer for it in another (mmproj).
+// tiny_vision.h -- for fuzz targets: the tiny model as a GGUF file, and a vision encoder of one layer for it in another
+// (mmproj).
 #pragma once
 #include <memory>
 
@@ -16,15 +17,17 @@ inline void write_tiny_mmproj(const std::string& path) {
   m.set("clip.has_vision_encoder", true);
   m.set("clip.projector_type", std::string("llama4"));
   m.set("clip.use_gelu", true);
-  const std::pair<const char*, int64_t> sizes[] = {{"image_size", 4}, {"patch_size", 2}, {"embedding_length", kHidden}, {"feed_forward_length", kHidden},
-                                                   {"block_count", 1}, {"attention.head_count", 2}, {"projector.scale_factor", 2}};
+  const std::pair<const char*, int64_t> sizes[] = {
+      {"image_size", 4},  {"patch_size", 2},           {"embedding_length", kHidden}, {"feed_forward_length", kHidden},
+      {"block_count", 1}, {"attention.head_count", 2}, {"projector.scale_factor", 2}};
   for (const auto& [key, value] : sizes) m.set(std::string("clip.vision.") + key, value);
   m.set("clip.vision.attention.layer_norm_epsilon", 1e-5);
   m.set("clip.vision.image_mean", std::vector<double>{0.5, 0.5, 0.5});
   m.set("clip.vision.image_std", std::vector<double>{0.5, 0.5, 0.5});
   std::vector<std::pair<std::string, Shape>> shapes = {
-      {"v.patch_embd.weight", {kHidden, 12}}, {"v.class_embd", {kHidden}}, {"v.position_embd.weight", {5, kHidden}},
-      {"mm.model.mlp.1.weight", {kHidden, 4 * kHidden}}, {"mm.model.mlp.2.weight", {kHidden, kHidden}}, {"mm.model.fc.weight", {kText, kHidden}}};
+      {"v.patch_embd.weight", {kHidden, 12}},        {"v.class_embd", {kHidden}},
+      {"v.position_embd.weight", {5, kHidden}},      {"mm.model.mlp.1.weight", {kHidden, 4 * kHidden}},
+      {"mm.model.mlp.2.weight", {kHidden, kHidden}}, {"mm.model.fc.weight", {kText, kHidden}}};
   for (const char* norm : {"v.pre_ln", "v.post_ln", "v.blk.0.ln1", "v.blk.0.ln2"})
     for (const char* part : {".weight", ".bias"}) shapes.emplace_back(std::string(norm) + part, Shape{kHidden});
   for (const char* linear : {"attn_q", "attn_k", "attn_v", "attn_out", "ffn_up", "ffn_down"}) {

@@ -1,4 +1,5 @@
-// training_run.h -- for the fuzz target of training checkpoints, and for the maker of its seeds: a small adapter of the tiny model in training.
+// training_run.h -- for the fuzz target of training checkpoints, and for the maker of its seeds: a small adapter of the
+// tiny model in training.
 #pragma once
 #include "puna/model/adapter.h"
 #include "puna/train/trainer.h"
@@ -8,7 +9,8 @@ namespace puna::test {
 
 struct TrainingRun {
   ModelPtr model = tiny_model();
-  std::shared_ptr<Adapter> adapter = Adapter::create(*tiny_context(), model->llama(), {.rank = 1, .alpha = 2, .targets = {"layers.0.self_attn.q_proj"}});
+  std::shared_ptr<Adapter> adapter = Adapter::create(*tiny_context(), model->llama(),
+                                                     {.rank = 1, .alpha = 2, .targets = {"layers.0.self_attn.q_proj"}});
   train::Parameters parameters{tiny_context()};
   train::Trainer trainer{track(parameters, *adapter), model->llama(), adapter.get(), options()};
 

@@ -1,5 +1,6 @@
-// with_run.h -- checkpoints of a run say which run they are of, in words that follow from its options and its data. In a seed "@RUN@" stands for them, so
-// that a mutant is about the rest, and a change of what is learned makes no seed stale.
+// with_run.h -- checkpoints of a run say which run they are of, in words that follow from its options and its data. In
+// a seed "@RUN@" stands for them, so that a mutant is about the rest, and a change of what is learned makes no seed
+// stale.
 #pragma once
 #include <cstring>
 #include <string>
@@ -32,7 +33,8 @@ inline std::string run_named_in(std::string_view checkpoint) {
   return std::string(checkpoint.substr(at + kKey.size(), checkpoint.find('"', at + kKey.size()) - at - kKey.size()));
 }
 
-// Any bytes as the checkpoint of a trainer: an Error and a run that is as before, or a run that goes on and whose own checkpoint is read again.
+// Any bytes as the checkpoint of a trainer: an Error and a run that is as before, or a run that goes on and whose own
+// checkpoint is read again.
 template <class Trainer>
 void resume_from(Trainer& trainer, const ScratchFolder& folder, std::string_view bytes) {
   static const std::string name = [&] {
@@ -42,10 +44,12 @@ void resume_from(Trainer& trainer, const ScratchFolder& folder, std::string_view
   const std::string path = folder.write("checkpoint", with_text_replaced(std::string(bytes), kRunMark, name));
   const int64_t before = trainer.done_steps();
   if (!expect_error_only([&] { trainer.resume(path); })) return require(trainer.done_steps() == before);
-  for (int i = 0; i < 3 && trainer.done_steps() < trainer.total_steps(); ++i) trainer.step();  // over the end of an epoch
+  for (int i = 0; i < 3 && trainer.done_steps() < trainer.total_steps(); ++i)
+    trainer.step();  // over the end of an epoch
   trainer.save(folder / "again");
   const std::string again = folder.read("again");
-  if (!expect_error_only([&] { trainer.resume(folder / "again"); })) return;  // it counted to the end of what may be counted
+  if (!expect_error_only([&] { trainer.resume(folder / "again"); }))
+    return;  // it counted to the end of what may be counted
   trainer.save(folder / "again");
   require(folder.read("again") == again);
 }

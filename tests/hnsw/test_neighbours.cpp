@@ -1,9 +1,10 @@
-// Approximate search: most of the best are found, all of them among few; the same graph from the same rows on every ISA; files that lie are refused.
+// Approximate search: most of the best are found, all of them among few; the same graph from the same rows on every
+// ISA; files that lie are refused.
 #include <algorithm>
 #include <functional>
 
-#include "optional/hnsw/graph.h"
 #include "kernels/kernel_table.h"
+#include "optional/hnsw/graph.h"
 #include "puna/recsys/item_features.h"
 #include "puna/recsys/neighbours.h"
 #include "puna/recsys/pipeline.h"
@@ -31,7 +32,8 @@ constexpr int64_t kDim = 24;
 
 // Unit vectors around a few directions, as learned ones are: rank 6 and noise.
 std::vector<float> made_up(int64_t rows, uint64_t seed) {
-  const std::vector<float> basis = ref::normal(6 * kDim, 99), a = ref::normal(rows * 6, seed), noise = ref::normal(rows * kDim, seed + 1);
+  const std::vector<float> basis = ref::normal(6 * kDim, 99), a = ref::normal(rows * 6, seed),
+                           noise = ref::normal(rows * kDim, seed + 1);
   std::vector<float> v(size_t(rows * kDim));
   for (int64_t i = 0; i < rows; ++i) {
     double squares = 0;
@@ -90,7 +92,8 @@ TEST_CASE("a walk finds nearly all of the best, wider ones more of them", "[hnsw
   CHECK(index->count() == 6000);
 }
 
-TEST_CASE("the graph depends on the rows alone: one file on every ISA, and what it says is the same after loading", "[hnsw]") {
+TEST_CASE("the graph depends on the rows alone: one file on every ISA, and what it says is the same after loading",
+          "[hnsw]") {
   const std::vector<float> rows = made_up(2500, 2), queries = made_up(10, 8);
   std::string first;
   std::vector<std::vector<Hit>> hits;
@@ -122,7 +125,8 @@ TEST_CASE("a graph that threads built together is the same after loading", "[hns
   const auto index = build_neighbours(context_of("", 3), rows, kDim, o);
   const TempFolder folder;
   index->save(folder / "graph");
-  CHECK(load_neighbours(context_of(), rows, kDim, folder / "graph")->search(queries, 20, 40) == index->search(queries, 20, 40));
+  CHECK(load_neighbours(context_of(), rows, kDim, folder / "graph")->search(queries, 20, 40) ==
+        index->search(queries, 20, 40));
 }
 
 TEST_CASE("a filter is kept, and never leaves fewer than there are", "[hnsw]") {
@@ -146,7 +150,8 @@ TEST_CASE("a filter is kept, and never leaves fewer than there are", "[hnsw]") {
   // Only the items farthest from a query: the walk towards it ends elsewhere.
   const auto all = exact.search(std::span(queries).first(kDim), count)[0];
   std::vector<uint64_t> far(size_t(count / 64 + 1));
-  for (size_t i = size_t(count) - 1500; i < size_t(count); ++i) far[size_t(all[i].item / 64)] |= uint64_t(1) << (all[i].item % 64);
+  for (size_t i = size_t(count) - 1500; i < size_t(count); ++i)
+    far[size_t(all[i].item / 64)] |= uint64_t(1) << (all[i].item % 64);
   const auto hits = index->search(std::span(queries).first(kDim), k, 10, {far.data()})[0];
   CHECK(int64_t(hits.size()) == k);
   std::fill(far.begin(), far.end(), 0);
@@ -177,7 +182,8 @@ TEST_CASE("graph files that lie are refused by name", "[hnsw]") {
   CHECK(after([](ItemGraph&) {}) == Status::ok);
   CHECK(after([](ItemGraph& g) { g.neighbours[10] = 300; }) == Status::bad_file);
   CHECK(after([](ItemGraph& g) { g.neighbours[10] = -1; }) == Status::bad_file);
-  CHECK(after([&](ItemGraph& g) { g.neighbours[upper] = int32_t(low); }) == Status::bad_file);  // a node that has no list on that level
+  CHECK(after([&](ItemGraph& g) { g.neighbours[upper] = int32_t(low); }) ==
+        Status::bad_file);  // a node that has no list on that level
   CHECK(after([](ItemGraph& g) { g.neighbours.pop_back(); }) == Status::bad_file);
   CHECK(after([](ItemGraph& g) { g.neighbours.push_back(1); }) == Status::bad_file);
   CHECK(after([](ItemGraph& g) { g.list_sizes[0] = 17; }) == Status::bad_file);
@@ -196,12 +202,12 @@ TEST_CASE("graph files that lie are refused by name", "[hnsw]") {
   ref::Random random(6);
   for (int round = 0; round < 150; ++round) {
     std::string damaged = file;
-    for (int64_t n = random.between(1, 4); n > 0; --n) damaged[size_t(random.below(int64_t(file.size())))] = char(random.bits());
+    for (int64_t n = random.between(1, 4); n > 0; --n)
+      damaged[size_t(random.below(int64_t(file.size())))] = char(random.bits());
     write_file(folder / "bad", damaged);
     try {
       load_neighbours(context, rows, kDim, folder / "bad")->search(std::span(rows).first(kDim), 3, 3);
-    } catch (const Error&) {
-    }
+    } catch (const Error&) {}
   }
 }
 
@@ -216,7 +222,8 @@ TEST_CASE("options, rows and queries out of range are refused, and building can 
   CHECK(built([](NeighbourOptions& o) { o.links = 1; }) == Status::invalid_argument);
   CHECK(built([](NeighbourOptions& o) { o.links = 65; }) == Status::invalid_argument);
   CHECK(built([](NeighbourOptions& o) { o.build_width = 0; }) == Status::invalid_argument);
-  CHECK(status_of([&] { build_neighbours(context, rows, kDim, quick(), [](int64_t) { return true; }); }) == Status::cancelled);
+  CHECK(status_of([&] { build_neighbours(context, rows, kDim, quick(), [](int64_t) { return true; }); }) ==
+        Status::cancelled);
   const auto index = build_neighbours(context, rows, kDim, quick());
   CHECK(status_of([&] { index->search(std::span(rows).first(kDim - 1), 1); }) == Status::invalid_argument);
   CHECK(status_of([&] { index->search(std::span(rows).first(kDim), 0); }) == Status::invalid_argument);
@@ -244,11 +251,19 @@ TEST_CASE("a pipeline that a graph retrieves for shows nearly what it shows afte
     all.add(0, std::span(&id, 1), {});
   }
   const auto features = std::make_shared<const ItemFeatures>(c, all.examples());
-  const auto describe = [&](const PipelineRequest& request, std::span<const Hit> candidates, ExampleSet& to) { features->describe(request.surface, {}, candidates, to); };
-  const auto query_of = [](const PipelineRequest& request) { return std::span(static_cast<const float*>(request.user), size_t(kDim)); };
+  const auto describe = [&](const PipelineRequest& request, std::span<const Hit> candidates, ExampleSet& to) {
+    features->describe(request.surface, {}, candidates, to);
+  };
+  const auto query_of = [](const PipelineRequest& request) {
+    return std::span(static_cast<const float*>(request.user), size_t(kDim));
+  };
   const auto ranker = Ranker::create(context, c, 5);
-  const Pipeline walks([&](const PipelineRequest& r, int64_t count) { return graph->search(query_of(r), count).front(); }, describe, ranker, ValueFormula::of(c), nullptr, {});
-  const Pipeline looks([&](const PipelineRequest& r, int64_t count) { return codes->search(query_of(r), count).front(); }, describe, ranker, ValueFormula::of(c), nullptr, {});
+  const Pipeline walks(
+      [&](const PipelineRequest& r, int64_t count) { return graph->search(query_of(r), count).front(); }, describe,
+      ranker, ValueFormula::of(c), nullptr, {});
+  const Pipeline looks(
+      [&](const PipelineRequest& r, int64_t count) { return codes->search(query_of(r), count).front(); }, describe,
+      ranker, ValueFormula::of(c), nullptr, {});
   std::vector<std::vector<Hit>> of_walks, of_looks;
   for (size_t q = 0; q < 12; ++q) {
     const PipelineRequest request{0, q, {}, queries.data() + q * kDim};

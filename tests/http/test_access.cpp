@@ -26,28 +26,37 @@ int refused(const Request& r, bool loopback = true) {
 }  // namespace
 
 TEST_CASE("a server on this machine alone answers to its names alone", "[http]") {
-  for (const char* host : {"localhost", "localhost:8080", "127.0.0.1:80", "127.8.9.1", "[::1]:8080"}) CHECK(refused(asked("GET", {{"host", host}})) == 0);
-  for (const char* host : {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "x", "", "[::2]"})
+  for (const char* host : {"localhost", "localhost:8080", "127.0.0.1:80", "127.8.9.1", "[::1]:8080"})
+    CHECK(refused(asked("GET", {{"host", host}})) == 0);
+  for (const char* host :
+       {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "x", "", "[::2]"})
     CHECK(refused(asked("GET", {{"host", host}})) == 403);
   CHECK(refused(asked("GET", {{"host", "games.local:8080"}}), false) == 0);
 }
 
 TEST_CASE("a page of another origin may neither read nor post", "[http]") {
-  CHECK(refused(asked("POST", {{"host", "localhost:8080"}, {"origin", "http://localhost:8080"}, {"content-type", "application/json"}})) == 0);
+  CHECK(refused(asked("POST", {{"host", "localhost:8080"},
+                               {"origin", "http://localhost:8080"},
+                               {"content-type", "application/json"}})) == 0);
   for (const char* origin : {"http://evil.example", "null", "http://localhost:9090", "http://localhost", ""}) {
-    CHECK(refused(asked("POST", {{"host", "localhost:8080"}, {"origin", origin}, {"content-type", "application/json"}})) == 403);
+    CHECK(refused(asked(
+              "POST", {{"host", "localhost:8080"}, {"origin", origin}, {"content-type", "application/json"}})) == 403);
     CHECK(refused(asked("GET", {{"host", "localhost:8080"}, {"origin", origin}})) == 403);
   }
 }
 
 TEST_CASE("what a form can send is taken for no JSON", "[http]") {
-  const auto with = [](const char* type) { return refused(asked("POST", {{"host", "localhost"}, {"content-type", type}})); };
+  const auto with = [](const char* type) {
+    return refused(asked("POST", {{"host", "localhost"}, {"content-type", type}}));
+  };
   CHECK(with("application/json") == 0);
   CHECK(with("Application/JSON; charset=utf-8") == 0);
   CHECK(with("application/x-www-form-urlencoded") == 0);  // curl -d, which sends no origin
   CHECK(with("text/plain") == 415);
   CHECK(with("multipart/form-data; boundary=x") == 415);
-  CHECK(refused(asked("POST", {{"host", "localhost"}, {"origin", "http://localhost"}, {"content-type", "application/x-www-form-urlencoded"}})) == 415);
+  CHECK(refused(asked("POST", {{"host", "localhost"},
+                               {"origin", "http://localhost"},
+                               {"content-type", "application/x-www-form-urlencoded"}})) == 415);
 }
 
 TEST_CASE("a page folder shows its files and nothing beside it", "[http]") {
@@ -68,7 +77,9 @@ TEST_CASE("a page folder shows its files and nothing beside it", "[http]") {
   CHECK(get("/")->type == "text/html; charset=utf-8");
   REQUIRE(get("/sub/a.js"));
   CHECK(get("/sub/a.js")->type == "text/javascript; charset=utf-8");
-  for (const char* path : {"/../outside.txt", "/sub/../../outside.txt", "/.secret", "/sub", "/nothing", "/..\\outside.txt", "//../outside.txt"}) CHECK_FALSE(get(path));
+  for (const char* path : {"/../outside.txt", "/sub/../../outside.txt", "/.secret", "/sub", "/nothing",
+                           "/..\\outside.txt", "//../outside.txt"})
+    CHECK_FALSE(get(path));
   CHECK_FALSE(page_file(page, asked("POST", {})));
 }
 

@@ -34,7 +34,8 @@ const std::string kHead = "POST /events HTTP/1.1\r\nHost: localhost\r\n";
 
 TEST_CASE("a request is the same however its bytes come", "[http]") {
   const std::string bytes =
-      "POST /a%20b/c?x=%20 HTTP/1.1\r\nHost: localhost:8080\r\nContent-TYPE:  application/json \r\nContent-Length: 7\r\n\r\n{\"a\":1}GET / HTTP/1.1\r\n";
+      "POST /a%20b/c?x=%20 HTTP/1.1\r\nHost: localhost:8080\r\nContent-TYPE:  application/json \r\nContent-Length: "
+      "7\r\n\r\n{\"a\":1}GET / HTTP/1.1\r\n";
   for (const size_t step : {size_t(1), size_t(2), size_t(3), size_t(7), size_t(64), bytes.size()}) {
     std::string left;
     const RequestParser parser = fed(bytes, step, &left);
@@ -51,7 +52,8 @@ TEST_CASE("a request is the same however its bytes come", "[http]") {
 }
 
 TEST_CASE("chunks are joined, and what follows them is the next request", "[http]") {
-  const std::string bytes = kHead + "Transfer-Encoding: chunked\r\n\r\n3;x=1\r\nabc\r\n00A\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nGET";
+  const std::string bytes =
+      kHead + "Transfer-Encoding: chunked\r\n\r\n3;x=1\r\nabc\r\n00A\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nGET";
   for (const size_t step : {size_t(1), size_t(5), bytes.size()}) {
     std::string left;
     const RequestParser parser = fed(bytes, step, &left);
@@ -77,11 +79,11 @@ TEST_CASE("whoever waits before the body is told to go on", "[http]") {
 }
 
 TEST_CASE("what two programs could read differently is refused", "[http]") {
-  CHECK(status_of("GET / HTTP/1.1\r\n\r\n") == 400);                                                            // no host
-  CHECK(status_of("GET / HTTP/1.1\nHost: x\n\n") == 400);                                                       // no carriage returns
-  CHECK(status_of("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n") == 400);                                      // two hosts
-  CHECK(status_of(kHead + "Content-Length: 1\r\nContent-Length: 1\r\n\r\na") == 400);                           // two lengths
-  CHECK(status_of(kHead + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") == 400);          // both
+  CHECK(status_of("GET / HTTP/1.1\r\n\r\n") == 400);                                   // no host
+  CHECK(status_of("GET / HTTP/1.1\nHost: x\n\n") == 400);                              // no carriage returns
+  CHECK(status_of("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n") == 400);             // two hosts
+  CHECK(status_of(kHead + "Content-Length: 1\r\nContent-Length: 1\r\n\r\na") == 400);  // two lengths
+  CHECK(status_of(kHead + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") == 400);  // both
   CHECK(status_of(kHead + "Content-Length: +1\r\n\r\na") == 400);
   CHECK(status_of(kHead + "Content-Length: 0x1\r\n\r\na") == 400);
   CHECK(status_of(kHead + "Content-Length: \r\n\r\na") == 400);
@@ -90,8 +92,8 @@ TEST_CASE("what two programs could read differently is refused", "[http]") {
   CHECK(status_of(kHead + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n") == 413);
   CHECK(status_of(kHead + "Transfer-Encoding: chunked\r\n\r\n-1\r\n") == 400);
   CHECK(status_of(kHead + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n") == 400);
-  CHECK(status_of(kHead + "X : y\r\n\r\n") == 400);       // a space before the colon
-  CHECK(status_of(kHead + " folded\r\n\r\n") == 400);     // a folded line
+  CHECK(status_of(kHead + "X : y\r\n\r\n") == 400);    // a space before the colon
+  CHECK(status_of(kHead + " folded\r\n\r\n") == 400);  // a folded line
   CHECK(status_of(kHead + "X: a\rb\r\n\r\n") == 400);
   CHECK(status_of(kHead + std::string("X: a\0b\r\n\r\n", 10)) == 400);
   CHECK(status_of("GET /\r\n\r\n") == 400);

@@ -39,7 +39,9 @@ class Client {
   std::string receive(const std::string& until = "") {
     std::string all;
     char buffer[4096];
-    for (ssize_t got; (until.empty() || all.find(until) == all.npos) && (got = ::recv(fd_, buffer, sizeof buffer, 0)) > 0;) all.append(buffer, size_t(got));
+    for (ssize_t got;
+         (until.empty() || all.find(until) == all.npos) && (got = ::recv(fd_, buffer, sizeof buffer, 0)) > 0;)
+      all.append(buffer, size_t(got));
     return all;
   }
 
@@ -60,7 +62,9 @@ std::string ask(int port, const std::string& path = "/x") {
 TEST_CASE("requests of one connection are answered one after the other", "[http]") {
   const Server server({}, echo);
   Client c(server.port());
-  c.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhiGET /b HTTP/1.1\r\nHost: x\r\n\r\nHEAD /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  c.send(
+      "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhiGET /b HTTP/1.1\r\nHost: x\r\n\r\nHEAD /c "
+      "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   const std::string all = c.receive();
   const size_t a = all.find("POST /a hi"), b = all.find("GET /b "), last = all.rfind("HTTP/1.1 200 OK");
   CHECK(a != all.npos);

@@ -48,7 +48,8 @@ TEST_CASE("pictures of every kind decode as Pillow decodes them", "[image]") {
     const Picture got = decode_picture(*test_context_without_kernels(), bytes(file));
     REQUIRE(size_t(got.width * got.height * 3) == want.size());
     int worst = 0;
-    for (size_t i = 0; i < want.size(); ++i) worst = std::max(worst, std::abs(int(uint8_t(want[i])) - got.view().data[i]));
+    for (size_t i = 0; i < want.size(); ++i)
+      worst = std::max(worst, std::abs(int(uint8_t(want[i])) - got.view().data[i]));
     CHECK(worst <= c["tolerance"]);
   }
 }

@@ -15,7 +15,8 @@ namespace {
 bool has_pixels(const Golden& g) { return g.has("pixel_values_hf") && g.manifest["facts"].contains("images"); }
 
 TileSettings settings_of(const Golden& g) {
-  const nlohmann::json processor = nlohmann::json::parse(read_text(g.folder() + "/processor_config.json"))["image_processor"];
+  const nlohmann::json processor =
+      nlohmann::json::parse(read_text(g.folder() + "/processor_config.json"))["image_processor"];
   TileSettings s;
   s.tile = processor["size"]["height"];
   s.max_tiles = processor["max_patches"];
@@ -32,7 +33,8 @@ TEST_CASE("pictures become the reference's pixel values", "[image][golden]") {
     std::vector<float> pixels;
     size_t index = 0;
     for (const auto& image : g.manifest["facts"]["images"]) {
-      const Picture picture = decode_picture_file(*context, (g.folder() + "/" + image["file"].get<std::string>()).c_str());
+      const Picture picture =
+          decode_picture_file(*context, (g.folder() + "/" + image["file"].get<std::string>()).c_str());
       CHECK((picture.width == image["width"] && picture.height == image["height"]));
       const TileLayout layout = choose_layout(picture.width, picture.height, s);
       CHECK(nlohmann::json({layout.rows, layout.cols}) == g.manifest["facts"]["aspect_ratios_hw"][index++]);
@@ -53,7 +55,8 @@ TEST_CASE("the global tile is resized as torchvision resizes bytes", "[image][go
   const ContextPtr context = test_context_without_kernels();
   for (const Golden& g : goldens(has_pixels))
     for (const auto& image : g.manifest["facts"]["images"]) {
-      const std::string file = image["file"], name = "resized_global_" + file.substr(6, file.size() - 10) + "_torchvision_u8";
+      const std::string file = image["file"],
+                        name = "resized_global_" + file.substr(6, file.size() - 10) + "_torchvision_u8";
       if (!g.has(name)) continue;
       CAPTURE(name);
       if (left_out_file(g.folder() + "/" + file)) continue;

@@ -9,7 +9,9 @@ using namespace puna::test;
 
 namespace {
 
-bool has_layouts(const Golden& g) { return g.manifest.contains("groups") && g.manifest["groups"].contains("layout_table"); }
+bool has_layouts(const Golden& g) {
+  return g.manifest.contains("groups") && g.manifest["groups"].contains("layout_table");
+}
 
 TileSettings settings(int64_t tile, int64_t most) {
   TileSettings s;
@@ -53,7 +55,8 @@ TEST_CASE("any picture keeps its aspect inside its canvas, and none is enlarged 
         const double across = double(l.width) / double(width), down = double(l.height) / double(height);
         if (l.width > 1 && l.height > 1) {
           const double scale = std::max(across, down);
-          CHECK((double(l.width) > double(width) * scale - 1 - 1e-6 && double(l.height) > double(height) * scale - 1 - 1e-6));
+          CHECK((double(l.width) > double(width) * scale - 1 - 1e-6 &&
+                 double(l.height) > double(height) * scale - 1 - 1e-6));
         }
         // Turned by a quarter, the layout is turned.
         const TileLayout turned = choose_layout(height, width, s);
@@ -70,7 +73,13 @@ TEST_CASE("the largest canvas is used when asked for", "[image]") {
 }
 
 TEST_CASE("pictures without pixels or beyond the limits have no layout", "[image]") {
-  for (const auto& [width, height] : {std::pair<int64_t, int64_t>{0, 5}, {5, 0}, {-1, 5}, {65536, 1}, {1, 65536}, {65535, 65535}, {INT64_MAX, INT64_MAX}}) {
+  for (const auto& [width, height] : {std::pair<int64_t, int64_t>{0, 5},
+                                      {5, 0},
+                                      {-1, 5},
+                                      {65536, 1},
+                                      {1, 65536},
+                                      {65535, 65535},
+                                      {INT64_MAX, INT64_MAX}}) {
     CAPTURE(width, height);
     CHECK_THROWS_AS(choose_layout(width, height, {}), Error);
   }

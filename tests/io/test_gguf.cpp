@@ -4,8 +4,8 @@
 
 #include "puna/base/error.h"
 #include "support/context.h"
-#include "support/tiny_files.h"
 #include "support/status.h"
+#include "support/tiny_files.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -111,7 +111,8 @@ TEST_CASE("loading reports progress from 0 to the end and stops when told to", "
   write_file(folder / "tiny.gguf", reader.bytes);
   const bool mapped = GENERATE(true, false);
   const auto load = [&](LoadProgress progress) {
-    return mapped ? load_checkpoint(*context, folder / "tiny.gguf", progress) : load_checkpoint(*context, reader.source(), progress);
+    return mapped ? load_checkpoint(*context, folder / "tiny.gguf", progress)
+                  : load_checkpoint(*context, reader.source(), progress);
   };
   std::vector<uint64_t> seen;
   const auto watch = [&](uint64_t done, uint64_t total) {
@@ -146,7 +147,8 @@ TEST_CASE("a reader that fails and a memory limit that is met are their own stat
   CHECK(status_of([&] { load_checkpoint(*limited, reader.source()); }) == Status::out_of_memory);
   CHECK(limited->allocator()->used() == 0);
   reader.result = -5;
-  CHECK_THROWS_WITH(load_checkpoint(*limited, reader.source("game.pak")), Catch::Contains("game.pak") && Catch::Contains("-5"));
+  CHECK_THROWS_WITH(load_checkpoint(*limited, reader.source("game.pak")),
+                    Catch::Contains("game.pak") && Catch::Contains("-5"));
   CHECK(status_of([&] { load_checkpoint(*limited, reader.source()); }) == Status::io);
 }
 

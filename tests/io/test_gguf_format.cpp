@@ -1,5 +1,5 @@
-// test_gguf_format.cpp -- the format as others write it: all thirteen value types as scalars and arrays, versions 2 and 3,
-// alignments, gaps and other orders of the data. Files are put together byte by byte, independently of our writer.
+// test_gguf_format.cpp -- the format as others write it: all thirteen value types as scalars and arrays, versions 2 and
+// 3, alignments, gaps and other orders of the data. Files are put together byte by byte, independently of our writer.
 #include <cstring>
 #include <string>
 
@@ -14,20 +14,27 @@ using namespace puna::test;
 namespace {
 
 template <class T>
-std::string raw(T value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
+std::string raw(T value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
 std::string text(const std::string& s) { return raw(uint64_t(s.size())) + s; }
 template <class T>
-std::string scalar(const std::string& key, uint32_t type, T value) { return text(key) + raw(type) + raw(value); }
+std::string scalar(const std::string& key, uint32_t type, T value) {
+  return text(key) + raw(type) + raw(value);
+}
 template <class T>
 std::string array(const std::string& key, uint32_t type, T a, T b) {
   return text(key) + raw(uint32_t{9}) + raw(type) + raw(uint64_t{2}) + raw(a) + raw(b);
 }
-std::string tensor(const std::string& name, std::initializer_list<uint64_t> innermost_first, uint32_t type, uint64_t offset) {
+std::string tensor(const std::string& name, std::initializer_list<uint64_t> innermost_first, uint32_t type,
+                   uint64_t offset) {
   std::string s = text(name) + raw(uint32_t(innermost_first.size()));
   for (const uint64_t d : innermost_first) s += raw(d);
   return s + raw(type) + raw(offset);
 }
-std::string header(uint64_t tensors, uint64_t keys, uint32_t version = 3) { return "GGUF" + raw(version) + raw(tensors) + raw(keys); }
+std::string header(uint64_t tensors, uint64_t keys, uint32_t version = 3) {
+  return "GGUF" + raw(version) + raw(tensors) + raw(keys);
+}
 std::string padded(std::string s, size_t alignment) {
   s.resize((s.size() + alignment - 1) / alignment * alignment, '\0');
   return s;
@@ -52,9 +59,13 @@ TEST_CASE("every value type is read as what it means", "[io][gguf]") {
   file += array("au32", 4, uint32_t{4000000000}, uint32_t{1}) + array("ai32", 5, int32_t{-2000000000}, int32_t{1});
   file += array("af32", 6, 0.5f, 1.0f) + array("abool", 7, uint8_t{1}, uint8_t{0});
   file += text("astring") + raw(uint32_t{9}) + raw(uint32_t{8}) + raw(uint64_t{2}) + text("x") + text("");
-  file += array("au64", 10, uint64_t(INT64_MAX), uint64_t{1}) + array("ai64", 11, INT64_MIN, int64_t{1}) + array("af64", 12, 0.1, 1.0);
+  file += array("au64", 10, uint64_t(INT64_MAX), uint64_t{1}) + array("ai64", 11, INT64_MIN, int64_t{1}) +
+          array("af64", 12, 0.1, 1.0);
   const Checkpoint c = load(file);
-  const auto value = [&](const char* key) { REQUIRE(c.metadata.find(key)); return *c.metadata.find(key); };
+  const auto value = [&](const char* key) {
+    REQUIRE(c.metadata.find(key));
+    return *c.metadata.find(key);
+  };
   using Integers = std::vector<int64_t>;
   using Reals = std::vector<double>;
   CHECK(value("u8") == MetadataValue(int64_t{200}));
@@ -87,10 +98,11 @@ TEST_CASE("version 2 has the layout of version 3", "[io][gguf]") {
   CHECK(load(header(0, 1, 2) + scalar("n", 4, uint32_t{3})).metadata.integer("n", 0, 9) == 3);
 }
 
-TEST_CASE("dimensions come outermost first, offsets count from the aligned data, any order and gaps are fine", "[io][gguf]") {
+TEST_CASE("dimensions come outermost first, offsets count from the aligned data, any order and gaps are fine",
+          "[io][gguf]") {
   const size_t alignment = GENERATE(8, 32, 4096);
-  std::string file = header(2, 1) + scalar("general.alignment", 4, uint32_t(alignment)) + tensor("late", {3, 2}, 0, 2 * alignment) +
-                     tensor("early", {4}, 24, 0);
+  std::string file = header(2, 1) + scalar("general.alignment", 4, uint32_t(alignment)) +
+                     tensor("late", {3, 2}, 0, 2 * alignment) + tensor("early", {4}, 24, 0);
   file = padded(file, alignment);
   const size_t data = file.size();
   file += padded("\1\2\3\4", alignment) + std::string(alignment, 'g');

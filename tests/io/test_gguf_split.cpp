@@ -18,7 +18,11 @@ TEST_CASE("a split model reads like the whole one", "[io][gguf]") {
   REQUIRE(paths.size() == (tensors.size() + each - 1) / each);
   uint64_t total = 0, last_done = 0, bytes = 0;
   for (const std::string& p : paths) bytes += std::filesystem::file_size(p);
-  const auto watch = [&](uint64_t done, uint64_t all) { last_done = done; total = all; return true; };
+  const auto watch = [&](uint64_t done, uint64_t all) {
+    last_done = done;
+    total = all;
+    return true;
+  };
   const Checkpoint c = load_checkpoint(*context, paths[0], watch);
   CHECK(c.metadata.values() == tiny_metadata().values());  // without the split's own keys
   CHECK(c.file_bytes == bytes);

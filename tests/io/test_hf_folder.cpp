@@ -1,4 +1,5 @@
-// test_hf_folder.cpp -- Hugging Face folders: the configuration flattened, one file or shards, and the golden checkpoints.
+// test_hf_folder.cpp -- Hugging Face folders: the configuration flattened, one file or shards, and the golden
+// checkpoints.
 #include <cstring>
 #include <fstream>
 
@@ -13,10 +14,11 @@ using Catch::Contains;
 
 TEST_CASE("a configuration is flattened with dots", "[io][hf]") {
   Metadata m;
-  io::flatten_config(R"({"a": {"b": {"c": 1}, "d": null}, "yes": true, "real": 1e-05, "whole": 8.0, "neg": -3, "big": 18446744073709551615,
+  io::flatten_config(
+      R"({"a": {"b": {"c": 1}, "d": null}, "yes": true, "real": 1e-05, "whole": 8.0, "neg": -3, "big": 18446744073709551615,
                          "text": "x", "ints": [1, 2], "bools": [true, false], "reals": [1, 2.5], "texts": ["p", "q"], "none": [],
                          "mixed": [1, "x"], "nested": [[1], [2]], "objects": [{"x": 1}], "nulls": [null], "empty": {}})",
-                     "config.json", "", m);
+      "config.json", "", m);
   CHECK(m.integer("a.b.c", 0, 9) == 1);
   REQUIRE(m.find("a.d") != nullptr);
   CHECK_FALSE(m.has("a.d"));
@@ -39,7 +41,8 @@ TEST_CASE("a configuration is flattened with dots", "[io][hf]") {
 TEST_CASE("shards read like one file, and every golden folder loads completely", "[io][hf][golden]") {
   const auto context = test_context_without_kernels();
   size_t folders = 0, sharded = 0;
-  const auto sets = goldens([](const Golden& g) { return g.has_file("model.safetensors") && g.manifest.contains("arrays"); });
+  const auto sets =
+      goldens([](const Golden& g) { return g.has_file("model.safetensors") && g.manifest.contains("arrays"); });
   for (const Golden& golden : sets)
     for (const auto& entry : std::filesystem::recursive_directory_iterator(golden.folder())) {
       if (entry.path().filename() != "config.json") continue;

@@ -1,4 +1,5 @@
-// test_safetensors.cpp -- what the writer wrote is what the reader reads, and what the writers refuse leaves the old file alone.
+// test_safetensors.cpp -- what the writer wrote is what the reader reads, and what the writers refuse leaves the old
+// file alone.
 #include <cstring>
 
 #include "puna/base/error.h"
@@ -13,7 +14,8 @@ TEST_CASE("a safetensors file reads back as it was written", "[io][safetensors]"
   const auto context = test_context_without_kernels();
   std::vector<OwnedTensor> tensors;  // one byte first: what follows is unaligned in the file
   tensors.emplace_back("byte \"quoted\"", DType::boolean, Shape{1});
-  for (const DType t : {DType::f32, DType::f16, DType::bf16, DType::i8, DType::u8, DType::i16, DType::i32, DType::i64, DType::f64})
+  for (const DType t :
+       {DType::f32, DType::f16, DType::bf16, DType::i8, DType::u8, DType::i16, DType::i32, DType::i64, DType::f64})
     tensors.emplace_back(std::string("t.") + name(t), t, Shape{2, 3});
   tensors.emplace_back("scalar", DType::f32, Shape{});
   tensors.emplace_back("r\xC3\xA9sum\xC3\xA9", DType::f32, Shape{1, 2, 3, 4});
@@ -38,7 +40,8 @@ TEST_CASE("a safetensors file reads back as it was written", "[io][safetensors]"
 TEST_CASE("an empty safetensors file is valid", "[io][safetensors]") {
   const TempFolder folder;
   write_safetensors(folder / "t.safetensors", {}, {});
-  CHECK(read_safetensors(*test_context_without_kernels(), open_path_source(folder / "t.safetensors")).tensors.size() == 0);
+  CHECK(read_safetensors(*test_context_without_kernels(), open_path_source(folder / "t.safetensors")).tensors.size() ==
+        0);
 }
 
 TEST_CASE("tensors can be produced piece by piece, and the sum is checked", "[io][gguf][safetensors]") {
@@ -46,14 +49,17 @@ TEST_CASE("tensors can be produced piece by piece, and the sum is checked", "[io
   const TempFolder folder;
   const std::string path = folder / "file";
   const auto write = [&](std::span<const OutputTensor> tensors) {
-    if (gguf) write_gguf(path, {}, tensors);
-    else write_safetensors(path, {}, tensors);
+    if (gguf)
+      write_gguf(path, {}, tensors);
+    else
+      write_safetensors(path, {}, tensors);
   };
   const OwnedTensor whole("t", DType::f32, Shape{1000, 100});
   const auto producer = [&](size_t bytes, size_t piece) {
     OutputTensor t = whole.tensor;
     t.produce = [&, bytes, piece](FunctionRef<void(const void*, uint64_t)> write_piece) {
-      for (size_t i = 0; i < bytes; i += piece) write_piece(whole.bytes.data() + i % whole.bytes.size(), std::min(piece, bytes - i));
+      for (size_t i = 0; i < bytes; i += piece)
+        write_piece(whole.bytes.data() + i % whole.bytes.size(), std::min(piece, bytes - i));
     };
     return t;
   };
@@ -72,15 +78,17 @@ TEST_CASE("tensors can be produced piece by piece, and the sum is checked", "[io
   OutputTensor negative = whole.output();
   negative.shape.dim[1] = -100;
   CHECK_THROWS_WITH(write(std::vector{negative}), Contains("'t'") && Contains("-100"));
-  CHECK(read_text(path) == expected);   // each refusal left the old file
-  CHECK(folder.file_count() == 1);      // and no temporary
+  CHECK(read_text(path) == expected);  // each refusal left the old file
+  CHECK(folder.file_count() == 1);     // and no temporary
 }
 
 TEST_CASE("each format refuses the types it does not have", "[io][gguf][safetensors]") {
   const TempFolder folder;
-  const OwnedTensor byte("b", DType::u8, Shape{4}), block("q", DType::q8_0, Shape{32}), ragged("r", DType::q8_0, Shape{32});
+  const OwnedTensor byte("b", DType::u8, Shape{4}), block("q", DType::q8_0, Shape{32}),
+      ragged("r", DType::q8_0, Shape{32});
   CHECK_THROWS_WITH(write_gguf(folder / "f", {}, std::vector{byte.output()}), Contains("'b'") && Contains("U8"));
-  CHECK_THROWS_WITH(write_safetensors(folder / "f", {}, std::vector{block.output()}), Contains("'q'") && Contains("Q8_0"));
+  CHECK_THROWS_WITH(write_safetensors(folder / "f", {}, std::vector{block.output()}),
+                    Contains("'q'") && Contains("Q8_0"));
   OutputTensor odd = ragged.output();
   odd.shape = Shape{33};
   CHECK_THROWS_WITH(write_gguf(folder / "f", {}, std::vector{odd}), Contains("'r'") && Contains("33"));

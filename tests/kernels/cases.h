@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "support/isa.h"
 #include "support/catch.h"
+#include "support/isa.h"
 
 namespace puna::test {
 

@@ -16,15 +16,17 @@ using ref::kRound;
 
 namespace {
 
-// Keys and values of positions [low, high) for 2 heads; the kernel is asked for the second, whose values end the page. Pages outside the
-// attended range are NULL; positions of a page that nobody wrote hold NaN.
+// Keys and values of positions [low, high) for 2 heads; the kernel is asked for the second, whose values end the page.
+// Pages outside the attended range are NULL; positions of a page that nobody wrote hold NaN.
 template <class T>
 struct Cache {
   static constexpr int64_t kHeads = 2;
-  Cache(int64_t head_dim_, int64_t page_size_, int64_t low, int64_t high, uint64_t seed) : head_dim(head_dim_), page_size(page_size_) {
+  Cache(int64_t head_dim_, int64_t page_size_, int64_t low, int64_t high, uint64_t seed)
+      : head_dim(head_dim_), page_size(page_size_) {
     const int64_t pages = (high + page_size - 1) / page_size, tiles = (page_size + 15) / 16;
     const auto add = [](Half& half, bool there, int64_t count) {
-      half.pages.push_back(there ? std::make_unique<Guarded<T>>(std::vector<T>(size_t(count), stored(std::nanf("")))) : nullptr);
+      half.pages.push_back(there ? std::make_unique<Guarded<T>>(std::vector<T>(size_t(count), stored(std::nanf(""))))
+                                 : nullptr);
       half.pointers.push_back(there ? half.pages.back()->data() : nullptr);
     };
     for (int64_t p = 0; p < pages; ++p) {
@@ -48,14 +50,20 @@ struct Cache {
     const int64_t tiles = (page_size + 15) / 16, at = j % page_size;
     return k.pages[size_t(j / page_size)]->data()[((tiles + at / 16) * head_dim + i) * 16 + at % 16];
   }
-  T& value(int64_t j, int64_t i) { return v.pages[size_t(j / page_size)]->data()[(page_size + j % page_size) * head_dim + i]; }
+  T& value(int64_t j, int64_t i) {
+    return v.pages[size_t(j / page_size)]->data()[(page_size + j % page_size) * head_dim + i];
+  }
   static T stored(float x) {
-    if constexpr (sizeof(T) == 2) return ref::nearest_half(double(x));
-    else return x;
+    if constexpr (sizeof(T) == 2)
+      return ref::nearest_half(double(x));
+    else
+      return x;
   }
   static double number(T x) {
-    if constexpr (sizeof(T) == 2) return ref::half_value(x);
-    else return double(x);
+    if constexpr (sizeof(T) == 2)
+      return ref::half_value(x);
+    else
+      return double(x);
   }
   std::vector<double> key_row(int64_t j) {
     std::vector<double> row;
@@ -74,8 +82,9 @@ struct Cache {
 };
 
 // Query rows [highs.size()][head_dim] together, row r up to position highs[r].
-std::vector<float> attend(const KernelTable& kernels, decltype(KernelTable::attend_f32) kernel, const std::vector<float>& q, int64_t head_dim, float scale,
-                          const KvPages& pages, int64_t low, const std::vector<int64_t>& highs) {
+std::vector<float> attend(const KernelTable& kernels, decltype(KernelTable::attend_f32) kernel,
+                          const std::vector<float>& q, int64_t head_dim, float scale, const KvPages& pages, int64_t low,
+                          const std::vector<int64_t>& highs) {
   const Guarded<float> query(q), out(q.size()), states(highs.size() * 2);
   std::vector<AttendRow> rows;
   for (size_t r = 0; r < highs.size(); ++r) {
@@ -87,12 +96,14 @@ std::vector<float> attend(const KernelTable& kernels, decltype(KernelTable::atte
   return {out.data(), out.data() + out.size()};
 }
 template <class T>
-std::vector<float> attend(const KernelTable& kernels, const std::vector<float>& q, float scale, const Cache<T>& cache, int64_t low,
-                          const std::vector<int64_t>& highs) {
-  return attend(kernels, sizeof(T) == 2 ? kernels.attend_f16 : kernels.attend_f32, q, cache.head_dim, scale, cache.pages(), low, highs);
+std::vector<float> attend(const KernelTable& kernels, const std::vector<float>& q, float scale, const Cache<T>& cache,
+                          int64_t low, const std::vector<int64_t>& highs) {
+  return attend(kernels, sizeof(T) == 2 ? kernels.attend_f16 : kernels.attend_f32, q, cache.head_dim, scale,
+                cache.pages(), low, highs);
 }
 template <class T>
-std::vector<float> attend(const KernelTable& kernels, const std::vector<float>& q, float scale, const Cache<T>& cache, int64_t low, int64_t high) {
+std::vector<float> attend(const KernelTable& kernels, const std::vector<float>& q, float scale, const Cache<T>& cache,
+                          int64_t low, int64_t high) {
   return attend(kernels, q, scale, cache, low, std::vector<int64_t>{high});
 }
 
@@ -107,10 +118,11 @@ void check_attention(int64_t head_dim, int64_t page_size, int64_t low, int64_t h
     keys.push_back(cache.key_row(j));
     values.push_back(cache.value_row(j));
   }
-  const ref::Attention want = ref::attention(q, double(scale), [&](int64_t j) -> auto& { return keys[size_t(j - low)]; },
-                                             [&](int64_t j) -> auto& { return values[size_t(j - low)]; }, low, high);
-  // A score is off by its own sum's rounding; a weight by twice that and by exp's 2e-7, twice (block and running maximum); the weighted
-  // sum by a rounding a key and one a block; the total likewise.
+  const ref::Attention want = ref::attention(
+      q, double(scale), [&](int64_t j) -> auto& { return keys[size_t(j - low)]; },
+      [&](int64_t j) -> auto& { return values[size_t(j - low)]; }, low, high);
+  // A score is off by its own sum's rounding; a weight by twice that and by exp's 2e-7, twice (block and running
+  // maximum); the weighted sum by a rounding a key and one a block; the total likewise.
   const double blocks = double(high - low) / double(page_size) + 1;
   const double score = (double(head_dim) + 5) * kRound * want.score_error;
   const double relative = 2 * score + 4e-7 * 2 + (double(high - low) + 3 * blocks + 8) * kRound;
@@ -139,7 +151,8 @@ TEST_CASE("attention takes any head size", "[kernels]") {
   }
 }
 
-// Numbers d * q with d an f16 and q a byte: as f32 pages they hold exactly what q8_0 pages decode to, so the results are the same bits.
+// Numbers d * q with d an f16 and q a byte: as f32 pages they hold exactly what q8_0 pages decode to, so the results
+// are the same bits.
 TEST_CASE("attention to q8_0 pages is attention to the f32 pages they decode to", "[kernels]") {
   for (const int64_t head_dim : {32, 64, 96})
     for (const int64_t page_size : {8, 24, 64}) {
@@ -168,7 +181,8 @@ TEST_CASE("attention to q8_0 pages is attention to the f32 pages they decode to"
             exact = float(ref::half_value(d)) * float(int8_t(*number));
           };
           const int64_t page = j / page_size, at = j % page_size, block = i / 32;
-          uint8_t* const tile = pages[size_t(2 * page)]->data() + ((tiles + at / 16) * 16 * row_bytes + block * 16 * 34);
+          uint8_t* const tile =
+              pages[size_t(2 * page)]->data() + ((tiles + at / 16) * 16 * row_bytes + block * 16 * 34);
           put(tile + at % 16 * 2, tile + 32 + i % 32 * 16 + at % 16, plain.key(j, i));
           uint8_t* const value = pages[size_t(2 * page + 1)]->data() + (page_size + at) * row_bytes + block * 34;
           put(value, value + 2 + i % 32, plain.value(j, i));
@@ -177,7 +191,8 @@ TEST_CASE("attention to q8_0 pages is attention to the f32 pages they decode to"
       const std::vector<float> q = ref::normal(int64_t(highs.size()) * head_dim, 93);
       on_every_isa([&](const KernelTable& kernels) {
         const std::vector<float> want = attend(kernels, q, 0.2f, plain, kLow, highs);
-        CHECK(attend(kernels, kernels.attend_q8, q, head_dim, 0.2f, {k.data(), v.data(), page_size, 1}, kLow, highs) == want);
+        CHECK(attend(kernels, kernels.attend_q8, q, head_dim, 0.2f, {k.data(), v.data(), page_size, 1}, kLow, highs) ==
+              want);
       });
     }
 }
@@ -195,7 +210,8 @@ TEST_CASE("rows attended together get the bits they get alone", "[kernels]") {
           CAPTURE(head_dim, page_size, count);
           for (size_t r = 0; r < count; ++r) {
             const auto begin = std::ptrdiff_t(r) * head_dim;
-            const std::vector<float> alone = attend(k, {q.begin() + begin, q.begin() + begin + head_dim}, 0.2f, cache, 0, highs[r]);
+            const std::vector<float> alone =
+                attend(k, {q.begin() + begin, q.begin() + begin + head_dim}, 0.2f, cache, 0, highs[r]);
             REQUIRE(std::equal(alone.begin(), alone.end(), together.begin() + begin));
           }
         }
@@ -208,7 +224,8 @@ TEST_CASE("two spans merged are the whole", "[kernels]") {
     for (const float scale : {0.2f, 30.0f}) {  // alike, and one span that decides
       const Cache<float> cache(24, 16, 0, 90, 50);
       std::vector<float> out(24), later(24), state(2), later_state(2);
-      const AttendRow first{q.data(), out.data(), state.data(), 90}, second{q.data(), later.data(), later_state.data(), 90};
+      const AttendRow first{q.data(), out.data(), state.data(), 90},
+          second{q.data(), later.data(), later_state.data(), 90};
       k.attend_f32(&first, 1, 24, scale, cache.pages(), 0, 48);
       k.attend_f32(&second, 1, 24, scale, cache.pages(), 48, 90);
       k.merge_attention(out.data(), state.data(), later.data(), later_state.data(), 24);

@@ -10,9 +10,10 @@ using namespace puna::test;
 namespace {
 
 const std::vector<std::pair<std::string, DType>> kFormats = {
-    {"f16", DType::f16},   {"bf16", DType::bf16}, {"q4_0", DType::q4_0}, {"q4_1", DType::q4_1}, {"q5_0", DType::q5_0},
-    {"q5_1", DType::q5_1}, {"q8_0", DType::q8_0}, {"q2_k", DType::q2_k}, {"q3_k", DType::q3_k}, {"q4_k", DType::q4_k},
-    {"q5_k", DType::q5_k}, {"q6_k", DType::q6_k}, {"iq4_nl", DType::iq4_nl}, {"iq4_xs", DType::iq4_xs}};
+    {"f16", DType::f16},       {"bf16", DType::bf16},    {"q4_0", DType::q4_0}, {"q4_1", DType::q4_1},
+    {"q5_0", DType::q5_0},     {"q5_1", DType::q5_1},    {"q8_0", DType::q8_0}, {"q2_k", DType::q2_k},
+    {"q3_k", DType::q3_k},     {"q4_k", DType::q4_k},    {"q5_k", DType::q5_k}, {"q6_k", DType::q6_k},
+    {"iq4_nl", DType::iq4_nl}, {"iq4_xs", DType::iq4_xs}};
 
 }  // namespace
 
@@ -28,7 +29,9 @@ TEST_CASE("dequantised blocks are the reference's, on every ISA", "[kernels][gol
         for (const std::string& isa : supported_isas()) {
           CAPTURE(array, isa);
           std::vector<float> got(static_cast<size_t>(rows * n));
-          for (int64_t r = 0; r < rows; ++r) dequantise_row(*select_kernels(isa.c_str()), got.data() + r * n, dtype, bytes.bytes.data() + r * bytes.shape[1], n);
+          for (int64_t r = 0; r < rows; ++r)
+            dequantise_row(*select_kernels(isa.c_str()), got.data() + r * n, dtype,
+                           bytes.bytes.data() + r * bytes.shape[1], n);
           g.check(array + "_dequant", got);
         }
         ++compared;

@@ -1,4 +1,5 @@
-// test_encode_blocks.cpp -- the encoders give the reference package's bytes, keep their error bounds, and survive any bits.
+// test_encode_blocks.cpp -- the encoders give the reference package's bytes, keep their error bounds, and survive any
+// bits.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -59,10 +60,15 @@ TEST_CASE("encoded rows are the reference's bytes", "[kernels][golden]") {
   }
 }
 
-// The reference rounds x * (1/d) and then the sum with the middle to f32. One value in millions shows it: the first of each pair
-// comes out smaller when the sum is made in double or fused, the second when it is not rounded at all. Bytes by the gguf package 0.19.0.
+// The reference rounds x * (1/d) and then the sum with the middle to f32. One value in millions shows it: the first of
+// each pair comes out smaller when the sum is made in double or fused, the second when it is not rounded at all. Bytes
+// by the gguf package 0.19.0.
 TEST_CASE("codes are rounded where the reference rounds them", "[kernels]") {
-  struct { DType dtype; float largest, x; std::string start; } const cases[] = {
+  struct {
+    DType dtype;
+    float largest, x;
+    std::string start;
+  } const cases[] = {
       {DType::q4_0, -0x1.174b82p+1f, 0x1.a2f13ap-2f, "\x5D\x34\x80\x8A"},
       {DType::q4_0, -0x1.2fc716p+1f, 0x1.c7aa9cp-2f, "\xBF\x34\x80\x8A"},
       {DType::q5_0, -0x1.ea79a0p+0f, -0x1.cbd208p-1f, {"\xAA\x2F\xFC\xFF\xFF\xFF\x00\x09", 8}},

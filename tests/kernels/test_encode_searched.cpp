@@ -1,5 +1,5 @@
-// test_encode_searched.cpp -- the searching encoders: what they write reads back close, more bits are closer, a search beats none,
-// importance is heeded, and no input harms.
+// test_encode_searched.cpp -- the searching encoders: what they write reads back close, more bits are closer, a search
+// beats none, importance is heeded, and no input harms.
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -12,7 +12,8 @@
 namespace puna {
 namespace {
 
-constexpr DType kSearched[] = {DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl, DType::iq4_xs};
+constexpr DType kSearched[] = {DType::q2_k, DType::q3_k,   DType::q4_k,  DType::q5_k,
+                               DType::q6_k, DType::iq4_nl, DType::iq4_xs};
 
 std::vector<float> normal_values(size_t n, uint32_t seed) {
   std::mt19937 random(seed);
@@ -48,8 +49,8 @@ double error_of(DType dtype) {
 
 }  // namespace
 
-// A uniform code of b bits over the span of n normal values has a relative error of about span / sigma / (2^b - 1) / sqrt(12): spans are
-// 4.1 sigma for 32 values and 3.5 for 16.
+// A uniform code of b bits over the span of n normal values has a relative error of about span / sigma / (2^b - 1) /
+// sqrt(12): spans are 4.1 sigma for 32 values and 3.5 for 16.
 TEST_CASE("encoded values read back within what their bits allow", "[kernels]") {
   CHECK(error_of(DType::q2_k) < 3.5 / 3 / std::sqrt(12.0));
   CHECK(error_of(DType::q3_k) < 4.1 / 7 / std::sqrt(12.0));  // symmetric: twice the larger side, 16 values

@@ -1,5 +1,5 @@
-// Products of panels with rows: every format against double arithmetic, the extremes of the integer range, and one result whatever
-// stands beside a row or a panel, on every ISA.
+// Products of panels with rows: every format against double arithmetic, the extremes of the integer range, and one
+// result whatever stands beside a row or a panel, on every ISA.
 #include "kernels/cases.h"
 #include "kernels/dequantise.h"
 #include "kernels/encode_blocks.h"
@@ -19,12 +19,19 @@ namespace {
 // T rows of K values and their quantised form.
 struct Rows {
   Rows(const KernelTable& k, int64_t T, int64_t K, const std::vector<float>& values)
-      : x(values), q(size_t(T * K)), d(size_t(T * K / 32)), scaled16(size_t(T * K / 16)), scaled32(d.size()), sum(size_t(T * K / 16)) {
+      : x(values),
+        q(size_t(T * K)),
+        d(size_t(T * K / 32)),
+        scaled16(size_t(T * K / 16)),
+        scaled32(d.size()),
+        sum(size_t(T * K / 16)) {
     for (int64_t t = 0; t < T; ++t) {
-      quantised.push_back({q.data() + t * K, d.data() + t * K / 32, sum.data() + t * K / 16, scaled16.data() + t * K / 16, scaled32.data() + t * K / 32});
+      quantised.push_back({q.data() + t * K, d.data() + t * K / 32, sum.data() + t * K / 16,
+                           scaled16.data() + t * K / 16, scaled32.data() + t * K / 32});
       plain.push_back(x.data() + t * K);
       if (K % 32 == 0)
-        k.quantise_row(q.data() + t * K, d.data() + t * K / 32, sum.data() + t * K / 16, scaled16.data() + t * K / 16, scaled32.data() + t * K / 32, plain.back(), K);
+        k.quantise_row(q.data() + t * K, d.data() + t * K / 32, sum.data() + t * K / 16, scaled16.data() + t * K / 16,
+                       scaled32.data() + t * K / 32, plain.back(), K);
     }
   }
   Guarded<float> x;
@@ -38,23 +45,33 @@ struct Rows {
 // `rows` rows of one format in panels.
 struct Matrix {
   Matrix(DType type, int64_t row_count, int64_t columns, const uint8_t* bytes)
-      : dtype(type), rows(row_count), K(columns), panels((rows + 15) / 16), stride(panel_bytes(type, columns)), packed(size_t(panels * stride)) {
+      : dtype(type),
+        rows(row_count),
+        K(columns),
+        panels((rows + 15) / 16),
+        stride(panel_bytes(type, columns)),
+        packed(size_t(panels * stride)) {
     const int64_t row_bytes = int64_t(bytes_of(info(type), uint64_t(K)));
     for (int64_t p = 0; p < panels; ++p)
-      pack_panel(packed.data() + p * stride, type, bytes + p * 16 * row_bytes, row_bytes, 0, int(std::min<int64_t>(16, rows - p * 16)), K);
+      pack_panel(packed.data() + p * stride, type, bytes + p * 16 * row_bytes, row_bytes, 0,
+                 int(std::min<int64_t>(16, rows - p * 16)), K);
   }
   DType dtype;
   int64_t rows, K, panels, stride;
   Guarded<uint8_t> packed;
 };
 
-std::vector<float> product(const KernelTable& k, const Matrix& w, const Rows& x, size_t first, size_t count, bool quantised) {
+std::vector<float> product(const KernelTable& k, const Matrix& w, const Rows& x, size_t first, size_t count,
+                           bool quantised) {
   const size_t width = size_t(w.panels * kTileRows);
   const Guarded<float> out(std::vector<float>(count * width, 77.0f));  // whatever was there is overwritten
   std::vector<float*> y;
   for (size_t t = 0; t < count; ++t) y.push_back(out.data() + t * width);
-  if (quantised) k.gemm_q(y.data(), w.dtype, w.packed.data(), w.panels, w.stride, w.K / kGroup, x.quantised.data() + first, int64_t(count));
-  else k.gemm_f(y.data(), w.dtype, w.packed.data(), w.panels, w.stride, w.K, x.plain.data() + first, int64_t(count));
+  if (quantised)
+    k.gemm_q(y.data(), w.dtype, w.packed.data(), w.panels, w.stride, w.K / kGroup, x.quantised.data() + first,
+             int64_t(count));
+  else
+    k.gemm_f(y.data(), w.dtype, w.packed.data(), w.panels, w.stride, w.K, x.plain.data() + first, int64_t(count));
   return {out.data(), out.data() + out.size()};
 }
 
@@ -87,9 +104,11 @@ void check_product(const KernelTable& k, const Matrix& w, const Rows& x, size_t 
       for (int64_t i = 0; i < w.K; ++i) {
         if (i % 16 == 0) {
           largest = 0;
-          for (int64_t j = i; j < std::min(i + 16, w.K); ++j) largest = std::max(largest, std::abs(double(weights[size_t(j)])));
+          for (int64_t j = i; j < std::min(i + 16, w.K); ++j)
+            largest = std::max(largest, std::abs(double(weights[size_t(j)])));
         }
-        const double xi = quantised ? double(x.quantised[t].q[i]) * x.quantised[t].d[i / kGroup] : double(x.plain[t][i]);
+        const double xi =
+            quantised ? double(x.quantised[t].q[i]) * x.quantised[t].d[i / kGroup] : double(x.plain[t][i]);
         value += weights[size_t(i)] * xi;
         terms += std::abs(xi) * largest * 8;
       }
@@ -127,8 +146,10 @@ TEST_CASE("products of plain weights are exact to a rounding a column, for awkwa
           CAPTURE(name(dtype), K, T);
           const std::vector<float> values = ref::normal(37 * K, 41);
           std::vector<uint8_t> bytes(size_t(bytes_of(info(dtype), uint64_t(37 * K))));
-          if (dtype == DType::f32) memcpy(bytes.data(), values.data(), bytes.size());
-          else encoder(dtype)(bytes.data(), values.data(), 37 * K, nullptr);
+          if (dtype == DType::f32)
+            memcpy(bytes.data(), values.data(), bytes.size());
+          else
+            encoder(dtype)(bytes.data(), values.data(), 37 * K, nullptr);
           check_product(k, Matrix(dtype, 37, K, bytes.data()), Rows(k, T, K, ref::normal(T * K, 42)), size_t(T), false);
         }
   });
@@ -152,11 +173,13 @@ TEST_CASE("integer sums do not saturate at the ends of the range", "[kernels]") 
   });
 }
 
-TEST_CASE("a product does not depend on the rows and panels beside it, and is the same on every ISA", "[kernels][isa]") {
+TEST_CASE("a product does not depend on the rows and panels beside it, and is the same on every ISA",
+          "[kernels][isa]") {
   each_format([](DType dtype, int64_t rows, int64_t K, const uint8_t* bytes) {
     const int64_t row_bytes = int64_t(bytes_of(info(dtype), uint64_t(K))), many = 5 * 16 + 3;
     std::vector<uint8_t> tall;
-    for (int64_t r = 0; r < many; ++r) tall.insert(tall.end(), bytes + r % rows * row_bytes, bytes + (r % rows + 1) * row_bytes);
+    for (int64_t r = 0; r < many; ++r)
+      tall.insert(tall.end(), bytes + r % rows * row_bytes, bytes + (r % rows + 1) * row_bytes);
     const Matrix w(dtype, many, K, tall.data());
     const size_t T = 23, width = size_t(w.panels * kTileRows);
     const std::vector<float> values = ref::normal(int64_t(T) * K, 51);

@@ -74,10 +74,14 @@ TEST_CASE("narrowing rounds to nearest even between any two halves, denormal one
 
 TEST_CASE("narrowing overflows to infinity, keeps signs of zeros, and rounds f32 denormals to zero", "[kernels]") {
   const float inf = std::numeric_limits<float>::infinity();
-  const std::vector<float> x = {65504, 65519.996f, 65520, 65536, 1e30f, 3.4028235e38f, inf, -inf, -65520, 0.0f, -0.0f, 1e-45f, -1e-45f, 1e-39f, 2.98e-8f, 2.9802322e-8f, 2.99e-8f};
+  const std::vector<float> x = {65504,   65519.996f, 65520,    65536,         1e30f,   3.4028235e38f,
+                                inf,     -inf,       -65520,   0.0f,          -0.0f,   1e-45f,
+                                -1e-45f, 1e-39f,     2.98e-8f, 2.9802322e-8f, 2.99e-8f};
   on_every_isa([&](const KernelTable& k) {
     CHECK(wrong_roundings(k, x) == 0);
-    for (const uint16_t h : narrow(k, {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN()})) CHECK(std::isnan(ref::half_value(h)));
+    for (const uint16_t h :
+         narrow(k, {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN()}))
+      CHECK(std::isnan(ref::half_value(h)));
   });
 }
 
@@ -88,10 +92,12 @@ TEST_CASE("narrowing any float takes the nearest half, at any length", "[kernels
   });
 }
 
-TEST_CASE("bfloat16 is the nearest of the two floats around, the even one of equals, and no number stays none", "[kernels]") {
+TEST_CASE("bfloat16 is the nearest of the two floats around, the even one of equals, and no number stays none",
+          "[kernels]") {
   std::vector<float> x;
   for (uint32_t high = 0; high < 65536; high += 3)
-    for (const uint32_t low : {0x0000u, 0x0001u, 0x7FFFu, 0x8000u, 0x8001u, 0xFFFFu}) x.push_back(std::bit_cast<float>(high << 16 | low));
+    for (const uint32_t low : {0x0000u, 0x0001u, 0x7FFFu, 0x8000u, 0x8001u, 0xFFFFu})
+      x.push_back(std::bit_cast<float>(high << 16 | low));
   on_every_isa([&](const KernelTable& k) {
     const Guarded<float> in(x);
     const Guarded<uint16_t> out(x.size());
@@ -100,8 +106,11 @@ TEST_CASE("bfloat16 is the nearest of the two floats around, the even one of equ
     for (size_t i = 0; i < x.size(); ++i) {
       const uint32_t bits = std::bit_cast<uint32_t>(x[i]), down = bits >> 16;
       const float got = std::bit_cast<float>(uint32_t(out.data()[i]) << 16);
-      if (std::isnan(x[i])) wrong += !std::isnan(got);
-      else wrong += out.data()[i] != ((bits & 0xFFFF) > 0x8000 || ((bits & 0xFFFF) == 0x8000 && (down & 1)) ? down + 1 : down);
+      if (std::isnan(x[i]))
+        wrong += !std::isnan(got);
+      else
+        wrong +=
+            out.data()[i] != ((bits & 0xFFFF) > 0x8000 || ((bits & 0xFFFF) == 0x8000 && (down & 1)) ? down + 1 : down);
     }
     CHECK(wrong == 0);
   });

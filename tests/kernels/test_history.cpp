@@ -1,4 +1,5 @@
-// Kernels of sequence recommenders: the same bits on every ISA, for rows computed together or alone, and no byte read past the end.
+// Kernels of sequence recommenders: the same bits on every ISA, for rows computed together or alone, and no byte read
+// past the end.
 #include "kernels/cases.h"
 #include "kernels/guarded.h"
 #include "ref/compare.h"
@@ -18,8 +19,12 @@ struct Case {
 
 struct Inputs {
   explicit Inputs(const Case& c)
-      : q(ref::normal(c.rows * c.heads * c.qk_dim, 1)), k(ref::normal(c.rows * c.heads * c.qk_dim, 2)), v(ref::normal(c.rows * c.heads * c.v_dim, 3)),
-        dout(ref::normal(c.rows * c.heads * c.v_dim, 4)), positions(ref::normal(2 * c.rows - 1, 5)), weights(ref::normal(kTimeBuckets + 1, 6)) {
+      : q(ref::normal(c.rows * c.heads * c.qk_dim, 1)),
+        k(ref::normal(c.rows * c.heads * c.qk_dim, 2)),
+        v(ref::normal(c.rows * c.heads * c.v_dim, 3)),
+        dout(ref::normal(c.rows * c.heads * c.v_dim, 4)),
+        positions(ref::normal(2 * c.rows - 1, 5)),
+        weights(ref::normal(kTimeBuckets + 1, 6)) {
     for (int64_t i = 0; i <= c.rows; ++i) times.push_back(i * i * 37);
     for (int64_t b = 0; b <= kTimeBuckets; ++b) bounds.push_back(b * 50);
     bounds.push_back(INT64_MAX);
@@ -60,14 +65,19 @@ std::vector<float> run(const KernelTable& k, const Case& c, const Inputs& in) {
   const HistoryAttend a = call_of(c, in, all.data(), scratch.data(), 0);
   k.history_attend(a);
   float* const d = all.data() + V;
-  k.history_attend_backward(a, {in.dout.data(), a.v_row, d, d + Q, d + 2 * Q, a.q_row, a.q_row, a.v_row, d + 2 * Q + V + c.rows - 1, d + 2 * Q + V + 2 * c.rows - 1});
+  k.history_attend_backward(a, {in.dout.data(), a.v_row, d, d + Q, d + 2 * Q, a.q_row, a.q_row, a.v_row,
+                                d + 2 * Q + V + c.rows - 1, d + 2 * Q + V + 2 * c.rows - 1});
   return all;
 }
 
 }  // namespace
 
 TEST_CASE("attention over a history has the same bits on every ISA", "[kernels][isa]") {
-  for (const Case& c : {Case{1, 1, 1, 1, true}, {24, 1, 50, 50, true}, {61, 2, 25, 17, true}, {33, 3, 8, 12, false}, {50, 1, 50, 50, false}}) {
+  for (const Case& c : {Case{1, 1, 1, 1, true},
+                        {24, 1, 50, 50, true},
+                        {61, 2, 25, 17, true},
+                        {33, 3, 8, 12, false},
+                        {50, 1, 50, 50, false}}) {
     CAPTURE(c.rows, c.heads, c.qk_dim, c.v_dim, c.biased);
     const Inputs in(c);
     const std::vector<float> want = run(*select_kernels("scalar"), c, in);
@@ -80,7 +90,8 @@ TEST_CASE("a row of attention over a history has the same bits alone as with the
     const Inputs in(c);
     const int64_t V = c.heads * c.v_dim;
     on_every_isa([&](const KernelTable& k) {
-      std::vector<float> scratch(size_t(history_attend_scratch(c.rows, c.heads, c.qk_dim, c.v_dim))), all(size_t(c.rows * V)), some(all.size());
+      std::vector<float> scratch(size_t(history_attend_scratch(c.rows, c.heads, c.qk_dim, c.v_dim))),
+          all(size_t(c.rows * V)), some(all.size());
       k.history_attend(call_of(c, in, all.data(), scratch.data(), 0));
       for (const int64_t first : {int64_t(1), int64_t(23), c.rows - 2, c.rows - 1}) {
         k.history_attend(call_of(c, in, some.data(), scratch.data(), first));

@@ -15,7 +15,12 @@ namespace {
 
 struct Quantised {
   explicit Quantised(const KernelTable& k, std::span<const float> values)
-      : x(values), q(values.size()), d(values.size() / kGroup), sum(values.size() / 16), scaled16(sum.size()), scaled32(d.size()) {
+      : x(values),
+        q(values.size()),
+        d(values.size() / kGroup),
+        sum(values.size() / 16),
+        scaled16(sum.size()),
+        scaled32(d.size()) {
     k.quantise_row(q.data(), d.data(), sum.data(), scaled16.data(), scaled32.data(), x.data(), int64_t(values.size()));
   }
   Guarded<float> x;
@@ -64,7 +69,8 @@ TEST_CASE("activations are quantised to the nearest step of their group", "[kern
 TEST_CASE("groups of any magnitude are quantised: zeros, denormals, huge values", "[kernels]") {
   on_every_isa([](const KernelTable& k) {
     const float most = std::numeric_limits<float>::max();
-    for (const float scale : {0.0f, -0.0f, 1e-45f, 1e-40f, 1e-38f, 3.6e-37f, 3.8e-37f, 1e-30f, 1e30f, 3.39e38f, 3.401e38f, most}) {
+    for (const float scale :
+         {0.0f, -0.0f, 1e-45f, 1e-40f, 1e-38f, 3.6e-37f, 3.8e-37f, 1e-30f, 1e30f, 3.39e38f, 3.401e38f, most}) {
       CAPTURE(scale);
       std::vector<float> x = ref::normal(kGroup, 12);
       float largest = 0;
@@ -73,7 +79,8 @@ TEST_CASE("groups of any magnitude are quantised: zeros, denormals, huge values"
       x[5] = scale;
       check_group(Quantised(k, x), 0);
     }
-    for (int exponent = 0; exponent < 254; ++exponent) check_group(Quantised(k, ref::wild(kGroup, uint64_t(exponent), exponent)), 0);
+    for (int exponent = 0; exponent < 254; ++exponent)
+      check_group(Quantised(k, ref::wild(kGroup, uint64_t(exponent), exponent)), 0);
   });
 }
 

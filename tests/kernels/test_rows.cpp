@@ -1,4 +1,5 @@
-// The row kernels against their formulas in double, on every ISA, at sizes around every vector width, with memory that ends at the row.
+// The row kernels against their formulas in double, on every ISA, at sizes around every vector width, with memory that
+// ends at the row.
 #include "kernels/cases.h"
 #include "kernels/guarded.h"
 #include "ref/compare.h"
@@ -69,14 +70,17 @@ TEST_CASE("swiglu is silu(gate) * up", "[kernels]") {
       for (float& g : std::span(gate.data(), gate.size())) g *= 8;
       const std::vector<double> want = ref::swiglu(gate, up);
       k.swiglu(y.data(), gate.data(), up.data(), n);
-      ref::check_within(y, want, [&](size_t i) { return (2e-7 + 5 * kRound) * std::abs(want[i]) + kTiny; });  // exp's 2e-7, then 5 roundings
+      ref::check_within(y, want, [&](size_t i) {
+        return (2e-7 + 5 * kRound) * std::abs(want[i]) + kTiny;
+      });  // exp's 2e-7, then 5 roundings
     }
   });
 }
 
 TEST_CASE("sigmoid keeps exp's accuracy from -87 to 88, and beyond is 0 or 1", "[kernels]") {
   std::vector<float> x;
-  for (double v = -87; v <= 88; v += 175.0 / 60000) x.push_back(float(v));  // below -20 sigmoid(x) is e^x: this measures the polynomial
+  for (double v = -87; v <= 88; v += 175.0 / 60000)
+    x.push_back(float(v));  // below -20 sigmoid(x) is e^x: this measures the polynomial
   const std::vector<double> want = ref::sigmoid(x);
   std::vector<float> first;
   on_every_isa([&](const KernelTable& k) {
@@ -87,7 +91,9 @@ TEST_CASE("sigmoid keeps exp's accuracy from -87 to 88, and beyond is 0 or 1", "
     CHECK(ref::differing(y, first) == 0);
 
     const float inf = std::numeric_limits<float>::infinity();
-    const Guarded<float> edges(std::vector<float>{-inf, -3e38f, -1000, -100, -88.5f, -0.0f, 0.0f, 1e-40f, 89, 100, 3e38f, inf}), out{edges.size()};
+    const Guarded<float> edges(
+        std::vector<float>{-inf, -3e38f, -1000, -100, -88.5f, -0.0f, 0.0f, 1e-40f, 89, 100, 3e38f, inf}),
+        out{edges.size()};
     k.sigmoid(out.data(), edges.data(), int64_t(edges.size()));
     for (size_t i = 0; i < 5; ++i) CHECK((out[i] >= 0.0f && out[i] < 1e-38f));
     for (size_t i = 5; i < 8; ++i) CHECK(out[i] == 0.5f);
@@ -126,7 +132,9 @@ TEST_CASE("rope turns pairs in both styles, and turning back restores them", "[k
         double largest = 0;
         for (const float v : start) largest = std::max(largest, double(std::abs(v)));
         turn(x.data(), c.data(), s.data(), head_dim);
-        ref::check_within(x, want, [&](size_t) { return 4 * kRound * 2 * largest; });  // two products and a sum of values up to `largest`
+        ref::check_within(x, want, [&](size_t) {
+          return 4 * kRound * 2 * largest;
+        });  // two products and a sum of values up to `largest`
         turn(x.data(), c.data(), back.data(), head_dim);
         ref::check_within(x, original, [&](size_t) { return 16 * kRound * 2 * largest; });
       }

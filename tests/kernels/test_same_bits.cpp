@@ -1,4 +1,5 @@
-// Every kernel on every ISA level gives the bits of the scalar one, on numbers of all magnitudes (docs/architecture.md, section 5).
+// Every kernel on every ISA level gives the bits of the scalar one, on numbers of all magnitudes (docs/architecture.md,
+// section 5).
 #include "kernels/cases.h"
 #include "kernels/guarded.h"
 #include "kernels/panel.h"
@@ -39,11 +40,18 @@ TEST_CASE("row kernels give the same bits on every ISA", "[kernels][isa]") {
       CAPTURE(kind);
       const std::vector<float> x = inputs(n, 51)[kind], w = inputs(n, 61)[kind];
       for (const float eps : {1e-5f, 1e-12f}) {
-        check_same("rms_norm", n, [&](const KernelTable& k, float* y, int64_t) { k.rms_norm(y, x.data(), w.data(), n, eps); });
-        check_same("layer_norm", n, [&](const KernelTable& k, float* y, int64_t) { k.layer_norm(y, x.data(), w.data(), x.data(), n, eps); });
-        check_same("rms_norm without weights", n, [&](const KernelTable& k, float* y, int64_t) { k.rms_norm(y, x.data(), nullptr, n, eps); });
+        check_same("rms_norm", n,
+                   [&](const KernelTable& k, float* y, int64_t) { k.rms_norm(y, x.data(), w.data(), n, eps); });
+        check_same("layer_norm", n, [&](const KernelTable& k, float* y, int64_t) {
+          k.layer_norm(y, x.data(), w.data(), x.data(), n, eps);
+        });
+        check_same("rms_norm without weights", n,
+                   [&](const KernelTable& k, float* y, int64_t) { k.rms_norm(y, x.data(), nullptr, n, eps); });
       }
-      check_same("add", n, [&](const KernelTable& k, float* y, int64_t) { memcpy(y, w.data(), size_t(n) * 4); k.add(y, x.data(), n); });
+      check_same("add", n, [&](const KernelTable& k, float* y, int64_t) {
+        memcpy(y, w.data(), size_t(n) * 4);
+        k.add(y, x.data(), n);
+      });
       check_same("scale", n, [&](const KernelTable& k, float* y, int64_t) { k.scale(y, x.data(), 1.7f, n); });
       check_same("swiglu", n, [&](const KernelTable& k, float* y, int64_t) { k.swiglu(y, x.data(), w.data(), n); });
       check_same("sigmoid", n, [&](const KernelTable& k, float* y, int64_t) { k.sigmoid(y, x.data(), n); });
@@ -82,10 +90,12 @@ TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
       for (const int64_t high : {1, 17, 130})
         for (const int exponent : {0, 130}) {  // denormal values, values up to 16
           const int64_t pages = (high + page_size - 1) / page_size, count = (page_size + 15) / 16 * 16 * head_dim;
-          const std::vector<float> q = ref::normal(3 * head_dim, 111), k = ref::normal(pages * count, 112), v = ref::wild(pages * count, 113, exponent);
+          const std::vector<float> q = ref::normal(3 * head_dim, 111), k = ref::normal(pages * count, 112),
+                                   v = ref::wild(pages * count, 113, exponent);
           std::vector<uint16_t> k16, v16;
           for (const float f : k) k16.push_back(ref::nearest_half(double(f)));
-          for (const float f : v) v16.push_back(ref::nearest_half(double(f) * (exponent ? 1 : 0x1p120)));  // f16's own denormals
+          for (const float f : v)
+            v16.push_back(ref::nearest_half(double(f) * (exponent ? 1 : 0x1p120)));  // f16's own denormals
           std::vector<const void*> kp, vp, kp16, vp16;
           for (int64_t p = 0; p < pages; ++p) {
             kp.push_back(k.data() + p * count);
@@ -97,7 +107,8 @@ TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
           check_same("attend_f32", 3 * head_dim, [&](const KernelTable& t, float* y, int64_t) {
             float states[6];
             AttendRow rows[3];
-            for (int64_t r = 0; r < 3; ++r) rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r)};
+            for (int64_t r = 0; r < 3; ++r)
+              rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r)};
             t.attend_f32(rows, 3, head_dim, 0.3f, {kp.data(), vp.data(), page_size, 0}, 0, high);
             t.merge_attention(y, states, y + head_dim, states + 2, head_dim);
             for (int64_t r = 0; r < 3; ++r) t.finish_attention(y + r * head_dim, states + 2 * r, head_dim);
@@ -105,7 +116,8 @@ TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
           check_same("attend_f16", 3 * head_dim, [&](const KernelTable& t, float* y, int64_t) {
             float states[6];
             AttendRow rows[3];
-            for (int64_t r = 0; r < 3; ++r) rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r)};
+            for (int64_t r = 0; r < 3; ++r)
+              rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r)};
             t.attend_f16(rows, 3, head_dim, 0.3f, {kp16.data(), vp16.data(), page_size, 0}, 0, high);
             t.merge_attention(y, states, y + head_dim, states + 2, head_dim);
             for (int64_t r = 0; r < 3; ++r) t.finish_attention(y + r * head_dim, states + 2 * r, head_dim);
@@ -126,6 +138,7 @@ TEST_CASE("weights of any bytes decode to the same bits on every ISA", "[kernels
     std::vector<uint8_t> panel(size_t(panel_bytes(dtype, n)));
     pack_panel(panel.data(), dtype, in.data(), row_bytes, 0, int(rows), n);
     const Guarded<uint8_t> packed(panel);
-    check_same("tile_f", n * kTileRows, [&](const KernelTable& k, float* y, int64_t) { k.tile_f(y, dtype, packed.data(), 0, n); });
+    check_same("tile_f", n * kTileRows,
+               [&](const KernelTable& k, float* y, int64_t) { k.tile_f(y, dtype, packed.data(), 0, n); });
   }
 }

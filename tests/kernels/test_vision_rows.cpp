@@ -31,7 +31,9 @@ TEST_CASE("layer_norm is its formula, in place and not", "[kernels]") {
         for (size_t i = 0; i < size_t(D); ++i) {
           want.push_back((x[i] - mean) * scale * w[i] + b[i]);
           // The mean is off by D/16 + 5 roundings of values of size `offset`; then as rms_norm, and one sum.
-          size.push_back((std::abs((x[i] - mean) * scale * w[i]) + (offset + 6) * scale * std::abs(w[i]) + std::abs(b[i])) * (double(D) / 16 + 12) * kRound);
+          size.push_back(
+              (std::abs((x[i] - mean) * scale * w[i]) + (offset + 6) * scale * std::abs(w[i]) + std::abs(b[i])) *
+              (double(D) / 16 + 12) * kRound);
         }
         k.layer_norm(y.data(), x.data(), w.data(), b.data(), D, 1e-5f);
         ref::check_within(y, want, [&](size_t i) { return size[i] + kTiny; });
@@ -49,7 +51,8 @@ TEST_CASE("gelu keeps the accuracy of its approximation from -100 to 100", "[ker
   on_every_isa([&](const KernelTable& k) {
     std::vector<float> y(x.size());
     k.gelu(y.data(), x.data(), int64_t(x.size()));
-    // The tail, at most 0.5, is off by 7.5e-8 and six roundings, times |x| while it is not yet negligible; then the result's own rounding.
+    // The tail, at most 0.5, is off by 7.5e-8 and six roundings, times |x| while it is not yet negligible; then the
+    // result's own rounding.
     ref::check_within(y, want, [&](size_t i) {
       return (7.5e-8 + 3 * kRound) * std::min(std::abs(double(x[i])), 5.0) + kRound * std::abs(want[i]) + kTiny;
     });

@@ -1,4 +1,5 @@
-// latency.cpp -- what a host feels: how far a step overruns its budget (beside what the scheduler does to a program that only looks at the
+// latency.cpp -- what a host feels: how far a step overruns its budget (beside what the scheduler does to a program
+// that only looks at the
 // clock), how long after a cancel a call returns, and what more threads than CPUs cost.      usage: latency MODEL
 #include <puna.h>
 #include <puna_train.h>
@@ -17,7 +18,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double us_since(Clock::time_point start) { return std::chrono::duration<double, std::micro>(Clock::now() - start).count(); }
+double us_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
 
 void ok(puna_status status) {
   if (status == PUNA_OK) return;
@@ -28,7 +31,8 @@ void ok(puna_status status) {
 void report(const char* what, std::vector<double> us) {
   std::sort(us.begin(), us.end());
   const auto at = [&](double q) { return us[size_t(q * double(us.size() - 1))]; };
-  printf("%-58s p50 %8.0f  p90 %8.0f  p99 %8.0f  max %8.0f us  (%zu)\n", what, at(0.5), at(0.9), at(0.99), us.back(), us.size());
+  printf("%-58s p50 %8.0f  p90 %8.0f  p99 %8.0f  max %8.0f us  (%zu)\n", what, at(0.5), at(0.9), at(0.99), us.back(),
+         us.size());
 }
 
 std::vector<int32_t> prompt(size_t n) {
@@ -95,7 +99,8 @@ void steps(const Machine& m, uint64_t budget_us, const char* threads) {
   puna_session_free(s);
 }
 
-// Set by another thread, read by callbacks that are asked now and then; the session, if there is one, is cancelled with it.
+// Set by another thread, read by callbacks that are asked now and then; the session, if there is one, is cancelled with
+// it.
 struct Stop {
   std::atomic<bool> asked{false};
   std::atomic<puna_session*> session{nullptr};
@@ -103,7 +108,8 @@ struct Stop {
   static int32_t watch(void* user) { return static_cast<Stop*>(user)->asked; }
 };
 
-// `work(stop)` is cancelled after a part of the time it takes, another part each time; the time from there to its return.
+// `work(stop)` is cancelled after a part of the time it takes, another part each time; the time from there to its
+// return.
 template <class Work>
 void cancels(const char* what, int times, Work&& work) {
   const auto run = [&](double after_us, double& late) {
@@ -131,8 +137,10 @@ void cancels(const char* what, int times, Work&& work) {
   std::vector<double> latencies;
   for (int i = 0; i < times; ++i)
     if (run(whole * (0.02 + 0.96 * i / times), late) == PUNA_CANCELLED) latencies.push_back(late);
-  if (latencies.empty()) printf("%s: finished before every cancel\n", what);
-  else report(what, latencies);
+  if (latencies.empty())
+    printf("%s: finished before every cancel\n", what);
+  else
+    report(what, latencies);
 }
 
 // Work in a session of its own.
@@ -156,7 +164,8 @@ void all_cancels(const char* path, const Machine& m) {
     return status;
   });
   std::string chat = R"({"messages": [)";
-  for (int i = 0; i < 20000; ++i) chat += std::string(i ? "," : "") + R"({"role": "user", "content": "something that somebody said"})";
+  for (int i = 0; i < 20000; ++i)
+    chat += std::string(i ? "," : "") + R"({"role": "user", "content": "something that somebody said"})";
   chat += "]}";
   cancels("cancel in a chat of 20,000 messages", 100, [&](Stop& stop) {
     puna_chat_options o{};
@@ -171,21 +180,23 @@ void all_cancels(const char* path, const Machine& m) {
   std::string text;
   while (text.size() < 8 << 20) text += "some words that take a while, ";
   cancels("cancel in a prompt's text", 50, in_session(m, [&](puna_session* s) {
-    return puna_session_generate(s, text.data(), text.size(), nullptr, nullptr, nullptr, nullptr);
-  }));
+            return puna_session_generate(s, text.data(), text.size(), nullptr, nullptr, nullptr, nullptr);
+          }));
   cancels("cancel in a prompt", 50, in_session(m, [&](puna_session* s) {
-    const auto ids = prompt(1000);
-    return puna_session_append(s, ids.data(), ids.size(), nullptr, nullptr);
-  }));
+            const auto ids = prompt(1000);
+            return puna_session_append(s, ids.data(), ids.size(), nullptr, nullptr);
+          }));
   cancels("cancel in decoding", 50, in_session(m, [&](puna_session* s) {
-    puna_generate_options o{};
-    o.struct_size = sizeof o;
-    o.ignore_eos = 1;
-    o.max_tokens = 60;
-    return puna_session_generate(s, "Once", 4, &o, nullptr, nullptr, nullptr);
-  }));
+            puna_generate_options o{};
+            o.struct_size = sizeof o;
+            o.ignore_eos = 1;
+            o.max_tokens = 60;
+            return puna_session_generate(s, "Once", 4, &o, nullptr, nullptr, nullptr);
+          }));
   std::string examples;
-  for (int i = 0; i < 8; ++i) examples += R"({"prompt": "What is sold here?", "completion": " Rope, oil, bread and the odd sword."})" "\n";
+  for (int i = 0; i < 8; ++i)
+    examples += R"({"prompt": "What is sold here?", "completion": " Rope, oil, bread and the odd sword."})"
+                "\n";
   cancels("cancel in fine-tuning", 30, [&](Stop& stop) {
     puna_finetune_options o{};
     o.struct_size = sizeof o;

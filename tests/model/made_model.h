@@ -1,5 +1,5 @@
-// made_model.h -- models of any shape made in memory: a GGUF checkpoint's metadata and tensors with random weights. What shape tests run
-// and what attacks on hyper-parameters start from.
+// made_model.h -- models of any shape made in memory: a GGUF checkpoint's metadata and tensors with random weights.
+// What shape tests run and what attacks on hyper-parameters start from.
 #pragma once
 #include <memory>
 #include <string>
@@ -23,7 +23,9 @@ struct Made {
     FAIL("no tensor " << name);
     return tensors[0];
   }
-  void remove(const std::string& name) { std::erase_if(tensors, [&](const TensorEntry& t) { return t.name == name; }); }
+  void remove(const std::string& name) {
+    std::erase_if(tensors, [&](const TensorEntry& t) { return t.name == name; });
+  }
   // Random values with standard deviation `spread` around `mean`, stored as `dtype`.
   void add(const std::string& name, DType dtype, const Shape& shape, float mean, float spread) {
     std::vector<float> values = ref::normal(shape.count(), 1000 + tensors.size());
@@ -41,8 +43,10 @@ struct Made {
   }
 };
 
-// A config whose layers are all alike; `llama4` makes every second one a NoPE layer and every layer but the first a MoE layer.
-inline LlamaConfig make_config(bool llama4, int64_t layers, int64_t hidden, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t vocab, int64_t ffn) {
+// A config whose layers are all alike; `llama4` makes every second one a NoPE layer and every layer but the first a MoE
+// layer.
+inline LlamaConfig make_config(bool llama4, int64_t layers, int64_t hidden, int64_t heads, int64_t kv_heads,
+                               int64_t head_dim, int64_t vocab, int64_t ffn) {
   LlamaConfig c;
   c.architecture = llama4 ? "llama4" : "llama";
   c.layers = layers;
@@ -76,7 +80,9 @@ inline Made make_gguf(const LlamaConfig& c, DType dtype = DType::f32) {
   m.metadata = gguf_metadata(c);
   const float spread = 1 / std::sqrt(float(c.hidden));
   const auto norm = [&](const std::string& name) { m.add(name + ".weight", DType::f32, {c.hidden}, 1, 0.1f); };
-  const auto matrix = [&](const std::string& name, const Shape& shape) { m.add(name + ".weight", dtype, shape, 0, spread); };
+  const auto matrix = [&](const std::string& name, const Shape& shape) {
+    m.add(name + ".weight", dtype, shape, 0, spread);
+  };
   matrix("token_embd", {c.vocab, c.hidden});
   if (!c.tied) matrix("output", {c.vocab, c.hidden});
   norm("output_norm");

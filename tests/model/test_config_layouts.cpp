@@ -16,15 +16,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool has_both_layouts(const Golden& g) { return g.has_file("config.json") && g.has_file("config.hub.json") && g.has_file("model.safetensors"); }
+bool has_both_layouts(const Golden& g) {
+  return g.has_file("config.json") && g.has_file("config.hub.json") && g.has_file("model.safetensors");
+}
 
 // The golden folder again, with its published config under the name that loaders look for.
 void make_published_folder(const Golden& g, const std::string& to) {
   for (const auto& entry : fs::directory_iterator(g.folder())) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_regular_file() || name == "config.json" || name == "manifest.json") continue;
-    if (name == "config.hub.json") fs::copy_file(entry.path(), to + "/config.json");
-    else fs::create_symlink(fs::absolute(entry.path()), to + "/" + name);
+    if (name == "config.hub.json")
+      fs::copy_file(entry.path(), to + "/config.json");
+    else
+      fs::create_symlink(fs::absolute(entry.path()), to + "/" + name);
   }
 }
 
@@ -65,24 +69,30 @@ TEST_CASE("a configuration survives the way through GGUF keys", "[model][golden]
   }
 }
 
-TEST_CASE("first releases of Llama 4 give the temperature as a number, and rope_theta may be left to its default", "[model]") {
-  const std::string head = R"({"model_type": "llama4_text", "num_hidden_layers": 4, "hidden_size": 64, "num_attention_heads": 4,
+TEST_CASE("first releases of Llama 4 give the temperature as a number, and rope_theta may be left to its default",
+          "[model]") {
+  const std::string head =
+      R"({"model_type": "llama4_text", "num_hidden_layers": 4, "hidden_size": 64, "num_attention_heads": 4,
     "head_dim": 16, "vocab_size": 512, "intermediate_size": 48, "intermediate_size_mlp": 96, "num_local_experts": 4)";
   CHECK(config_of(head + "}").temperature);
   CHECK(config_of(head + R"(, "attn_temperature_tuning": true})").temperature);
   CHECK(config_of(head + R"(, "attn_temperature_tuning": 4})").temperature);
   CHECK_FALSE(config_of(head + R"(, "attn_temperature_tuning": 0})").temperature);
   CHECK_FALSE(config_of(head + R"(, "attn_temperature_tuning": false})").temperature);
-  CHECK_THROWS_WITH(config_of(head + R"(, "attn_temperature_tuning": "4"})"), Catch::Contains("attn_temperature_tuning"));
+  CHECK_THROWS_WITH(config_of(head + R"(, "attn_temperature_tuning": "4"})"),
+                    Catch::Contains("attn_temperature_tuning"));
   CHECK(config_of(head + "}").inverse_frequency == config_of(head + R"(, "rope_theta": 500000})").inverse_frequency);
 }
 
 TEST_CASE("rope_parameters without a theta still scale", "[model]") {
-  const std::string head = R"({"model_type": "llama", "num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 4,
+  const std::string head =
+      R"({"model_type": "llama", "num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 4,
     "vocab_size": 512, "intermediate_size": 48)";
-  const LlamaConfig plain = config_of(head + "}"), scaled = config_of(head + R"(, "rope_parameters": {"rope_type": "linear", "factor": 2}})");
+  const LlamaConfig plain = config_of(head + "}"),
+                    scaled = config_of(head + R"(, "rope_parameters": {"rope_type": "linear", "factor": 2}})");
   REQUIRE(plain.inverse_frequency.size() == scaled.inverse_frequency.size());
-  for (size_t i = 0; i < plain.inverse_frequency.size(); ++i) CHECK(scaled.inverse_frequency[i] == plain.inverse_frequency[i] / 2);
+  for (size_t i = 0; i < plain.inverse_frequency.size(); ++i)
+    CHECK(scaled.inverse_frequency[i] == plain.inverse_frequency[i] / 2);
 }
 
 TEST_CASE("the page size is the largest divisor of the chunk up to 64", "[model]") {

@@ -53,7 +53,8 @@ TEST_CASE("SmolLM2 in exact mode gives the reference's weights, logits and greed
       return y;
     };
     g.check("token_embd_rows_0_8", dequantised(m.llama.weights.embedding, g.array("token_embd_rows_0_8").shape[0]));
-    g.check("blk0_attn_q_first8rows_gguf_order", dequantised(m.llama.weights.layers[0].wq, g.array("blk0_attn_q_first8rows_gguf_order").shape[0]));
+    g.check("blk0_attn_q_first8rows_gguf_order",
+            dequantised(m.llama.weights.layers[0].wq, g.array("blk0_attn_q_first8rows_gguf_order").shape[0]));
 
     std::vector<float> last;
     const auto prompts = g.group("prompts");
@@ -65,16 +66,19 @@ TEST_CASE("SmolLM2 in exact mode gives the reference's weights, logits and greed
     }
     g.check("logits_last", last);
 
-    // Feeding prompt and answer in one pass and asking every position for its best token is the greedy loop, given that decoding and
-    // prefill have the same bits (test_determinism.cpp); the first chat is decoded token by token all the same.
+    // Feeding prompt and answer in one pass and asking every position for its best token is the greedy loop, given that
+    // decoding and prefill have the same bits (test_determinism.cpp); the first chat is decoded token by token all the
+    // same.
     const auto chats = g.group("greedy_chat");
     for (size_t i = 0; i < chats.size(); ++i) {
-      const auto prompt = chats[i]["prompt_ids"].get<std::vector<int64_t>>(), want = chats[i]["greedy_ids"].get<std::vector<int64_t>>();
+      const auto prompt = chats[i]["prompt_ids"].get<std::vector<int64_t>>(),
+                 want = chats[i]["greedy_ids"].get<std::vector<int64_t>>();
       KvCache cache = new_cache(m, true);
       std::vector<int64_t> fed = prompt, got;
       fed.insert(fed.end(), want.begin(), want.end() - 1);
       const std::vector<float> all = run_rows(m, cache, 0, fed, true);
-      for (size_t t = prompt.size() - 1; t < fed.size(); ++t) got.push_back(argmax({all.data() + t * size_t(V), size_t(V)}));
+      for (size_t t = prompt.size() - 1; t < fed.size(); ++t)
+        got.push_back(argmax({all.data() + t * size_t(V), size_t(V)}));
       CHECK(got == want);
       if (i > 0) continue;
       KvCache step = new_cache(m, true);
@@ -87,9 +91,12 @@ TEST_CASE("SmolLM2 in exact mode gives the reference's weights, logits and greed
   }
 }
 
-TEST_CASE("SmolLM2's per-token NLL is the reference's in exact mode, and its mean within 0.02 in default mode", "[model][golden]") {
+TEST_CASE("SmolLM2's per-token NLL is the reference's in exact mode, and its mean within 0.02 in default mode",
+          "[model][golden]") {
 #ifdef PUNA_CROSS_BUILT
-  WARN("left out: thousands of tokens in exact mode take an emulated CPU hours; that its bits are other CPUs' is tested with fewer");
+  WARN(
+      "left out: thousands of tokens in exact mode take an emulated CPU hours; that its bits are other CPUs' is tested "
+      "with fewer");
   return;
 #endif
   if (smollm2().empty()) PUNA_SKIP("SmolLM2 is not in the model cache (./dev test fetches it)");
@@ -106,8 +113,10 @@ TEST_CASE("SmolLM2's per-token NLL is the reference's in exact mode, and its mea
     }
     g.check("ppl_token_nll", exact);
     const double golden_mean = g.manifest["facts"]["ppl"]["mean_nll"];
-    CHECK(std::abs(mean(exact) - golden_mean) < g.manifest["facts"]["ppl"]["suggested_tolerance_mean_nll_f32"].get<double>());
+    CHECK(std::abs(mean(exact) - golden_mean) <
+          g.manifest["facts"]["ppl"]["suggested_tolerance_mean_nll_f32"].get<double>());
     CAPTURE(mean(exact), mean(fast));
-    CHECK(std::abs(mean(fast) - golden_mean) < g.manifest["facts"]["ppl"]["suggested_tolerance_mean_nll_with_activation_quant_or_f16_kv"].get<double>());
+    CHECK(std::abs(mean(fast) - golden_mean) <
+          g.manifest["facts"]["ppl"]["suggested_tolerance_mean_nll_with_activation_quant_or_f16_kv"].get<double>());
   }
 }

@@ -1,4 +1,5 @@
-// The text models' golden numbers (reference: unmodified transformers, float32): every layer, every router choice, every greedy token.
+// The text models' golden numbers (reference: unmodified transformers, float32): every layer, every router choice,
+// every greedy token.
 #include "support/catch.h"
 #include "support/golden.h"
 #include "support/run_model.h"
@@ -46,7 +47,8 @@ TEST_CASE("text models give the reference's numbers in every layer", "[model][go
     int64_t moe = 0;
     for (const uint8_t x : c.is_moe) moe += x;
 
-    std::vector<float> embedded(size_t(T * D)), after(size_t(c.layers * T * D)), out(after.size()), norm(embedded.size());
+    std::vector<float> embedded(size_t(T * D)), after(size_t(c.layers * T * D)), out(after.size()),
+        norm(embedded.size());
     std::vector<float> router(size_t(moe * T * c.experts)), scores(size_t(moe * T * c.experts_per_token));
     std::vector<int32_t> experts(scores.size());
     ForwardTaps taps{embedded.data(), after.data(), out.data(), norm.data(), nullptr, nullptr, nullptr};
@@ -92,7 +94,8 @@ TEST_CASE("sequences of a padded batch give what each gives alone", "[model][gol
       tokens.resize(size_t(std::count(real.begin(), real.end(), 1)));
       KvCache cache = new_cache(m, true);
       const std::vector<float> got = run_rows(m, cache, 0, tokens, true);
-      check_close("sequence " + std::to_string(s), got, {want.data() + s * ids.shape[1] * V, got.size()}, g.tolerance("batch_logits"));
+      check_close("sequence " + std::to_string(s), got, {want.data() + s * ids.shape[1] * V, got.size()},
+                  g.tolerance("batch_logits"));
     }
   }
 }

@@ -1,4 +1,5 @@
-// Pages of keys and values: forks share until one writes, chunked layers let go of what nobody can see, rewinding finds the way back.
+// Pages of keys and values: forks share until one writes, chunked layers let go of what nobody can see, rewinding finds
+// the way back.
 #include "puna/model/kv_cache.h"
 
 #include "kernels/encode_blocks.h"
@@ -26,12 +27,15 @@ LlamaConfig config(int64_t chunk) {
 }
 
 struct Fixture {
-  explicit Fixture(int64_t chunk = 16, uint64_t limit = 0) : allocator(std::make_shared<Allocator>(AllocatorFunctions(), limit)), kv(config(chunk), allocator, DType::f32) {}
+  explicit Fixture(int64_t chunk = 16, uint64_t limit = 0)
+      : allocator(std::make_shared<Allocator>(AllocatorFunctions(), limit)), kv(config(chunk), allocator, DType::f32) {}
   std::shared_ptr<Allocator> allocator;
   KvCache kv;
 };
 
-float mark(int64_t layer, int64_t position, int64_t head, bool value) { return float(layer * 100000 + position * 10 + head * 2 + value); }
+float mark(int64_t layer, int64_t position, int64_t head, bool value) {
+  return float(layer * 100000 + position * 10 + head * 2 + value);
+}
 
 void write(KvCache& kv, int64_t begin, int64_t end, float add = 0) {
   kv.prepare(begin, end);
@@ -134,7 +138,8 @@ TEST_CASE("chunked layers hold one chunk however long the sequence; full layers 
     for (int64_t p = 0; p < 1000; p += step) {
       write(f.kv, p, p + step);
       f.kv.commit(p + step);
-      const int64_t length = p + step, in_chunk = length % chunk, pages = (in_chunk + size - 1) / size, full = (length + size - 1) / size;
+      const int64_t length = p + step, in_chunk = length % chunk, pages = (in_chunk + size - 1) / size,
+                    full = (length + size - 1) / size;
       for (int64_t l = 0; l < 3; ++l) {
         CHECK(f.kv.pages(l) == pages);
         if (in_chunk) CHECK(wrong_rows(f.kv, l, length - in_chunk, length) == 0);
@@ -229,8 +234,10 @@ TEST_CASE("q8_0 pages give back each key and value as a row of blocks, and keep 
   for (int64_t p = 0; p < 70; ++p)
     for (int64_t h = 0; h < 2; ++h) {
       const auto [key, value] = encoded(p, h);
-      if (p % 2 == 0) kv.store(*select_kernels("scalar"), 1, p, h, key.data(), value.data());
-      else kv.copy_in(1, p, h, want.data());
+      if (p % 2 == 0)
+        kv.store(*select_kernels("scalar"), 1, p, h, key.data(), value.data());
+      else
+        kv.copy_in(1, p, h, want.data());
     }
   for (int64_t p = 0; p < 70; ++p)
     for (int64_t h = 0; h < 2; ++h) {

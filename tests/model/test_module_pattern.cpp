@@ -103,9 +103,11 @@ TEST_CASE("a key of rank_pattern or alpha_pattern fits as PEFT's rule says", "[m
 }
 
 TEST_CASE("expressions that are none, or hold what is not read, are refused with their place", "[model]") {
-  for (const char* none : {"(", ")", "a)", "(a", "[a", "[", "*", "+a", "a**", "a{2}{3}", "a|*", "(?P<x", "[b-a]",
-                           "a{3,2}", "\\", "^*", "(*a)", "{2}", "a|{,3}", "({1,}a)", "^{2}", "(?P<>a)", "(?P<1x>a)",
-                           "(?P<x|y>a)", "(?P<x>a)(?P<x>b)"}) {
+  for (const char* none : {"(",    ")",       "a)",        "(a",         "[a",
+                           "[",    "*",       "+a",        "a**",        "a{2}{3}",
+                           "a|*",  "(?P<x",   "[b-a]",     "a{3,2}",     "\\",
+                           "^*",   "(*a)",    "{2}",       "a|{,3}",     "({1,}a)",
+                           "^{2}", "(?P<>a)", "(?P<1x>a)", "(?P<x|y>a)", "(?P<x>a)(?P<x>b)"}) {
     CAPTURE(none);
     CHECK_THROWS_WITH(full(none), Contains("is no pattern"));
   }

@@ -1,4 +1,5 @@
-// A forward paused between any two tiles and resumed gives the bits of one that was not (docs/architecture.md, section 7).
+// A forward paused between any two tiles and resumed gives the bits of one that was not (docs/architecture.md, section
+// 7).
 #include <algorithm>
 #include <atomic>
 
@@ -22,7 +23,8 @@ struct Result {
 };
 
 // The prompt, then one more token over the pages the prompt left.
-Result run_paused(const LoadedLlama& m, Executor& executor, std::span<const int64_t> ids, bool exact, FunctionRef<bool()> stop) {
+Result run_paused(const LoadedLlama& m, Executor& executor, std::span<const int64_t> ids, bool exact,
+                  FunctionRef<bool()> stop) {
   Result r;
   KvCache cache = new_cache(m, exact);
   const int64_t V = m.llama.config.vocab, prompt = int64_t(ids.size()) - 1;
@@ -34,7 +36,8 @@ Result run_paused(const LoadedLlama& m, Executor& executor, std::span<const int6
     for (int64_t i = 0; i < end - begin; ++i) b.wanted.push_back(i);
     std::vector<float> logits(size_t((end - begin) * V), -1.0f);
     const View out(logits.data(), DType::f32, {end - begin, V});
-    r.calls += run_pass(m.context->kernels(), executor, exact, [&](Inference& rec) { m.llama.forward(rec, b, out); }, stop);
+    r.calls += run_pass(
+        m.context->kernels(), executor, exact, [&](Inference& rec) { m.llama.forward(rec, b, out); }, stop);
     cache.commit(end);
     r.logits.insert(r.logits.end(), logits.begin(), logits.end());
   }
@@ -47,7 +50,8 @@ TEST_CASE("a forward that pauses after every single tile gives the same bits", "
   for (const Golden& g : goldens(is_llama4_text)) {
     INFO("golden set " << g.folder());
     const LoadedLlama m = load_llama(g.folder());
-    const std::vector<int64_t> all = g.array("input_ids").i64(), ids(all.begin(), all.begin() + std::min<std::ptrdiff_t>(20, std::ssize(all)));
+    const std::vector<int64_t> all = g.array("input_ids").i64(),
+                               ids(all.begin(), all.begin() + std::min<std::ptrdiff_t>(20, std::ssize(all)));
     const auto one = make_thread_pool(1, {});
     for (const bool exact : {true, false}) {
       const Result want = run_paused(m, *one, ids, exact, {});
@@ -70,8 +74,13 @@ TEST_CASE("a forward paused once, anywhere, with any number of threads, gives th
       for (const int threads : {1, 3}) {
         const auto pool = make_thread_pool(threads, {});
         std::atomic<int> questions{0};
-        const Result want = run_paused(m, *pool, ids, exact, [&] { ++questions; return false; });
-        const int step = threads == 1 ? 7 : 101;  // 7 divides no panel count: over the sets, every kind of stage is met at every phase
+        const Result want = run_paused(m, *pool, ids, exact, [&] {
+          ++questions;
+          return false;
+        });
+        const int step =
+            threads == 1 ? 7
+                         : 101;  // 7 divides no panel count: over the sets, every kind of stage is met at every phase
         size_t wrong = 0;
         int paused = 0;
         for (int n = 0; n < questions; n += step) {
@@ -98,7 +107,8 @@ TEST_CASE("other passes may run while one is paused", "[model][golden]") {
     const auto inner = make_thread_pool(1, {});
     int questions = 0;
     run_paused(m, *inner, ids, false, [&] { return ++questions, false; });
-    const int step = std::max(1, questions / 16) | 1;  // some pauses fall behind a stage's last tile and are none, but not all of them
+    const int step = std::max(1, questions / 16) |
+                     1;  // some pauses fall behind a stage's last tile and are none, but not all of them
     int asked = 0;
     size_t wrong = 0;
     const Result got = run_paused(m, *inner, ids, false, [&] {

@@ -1,4 +1,5 @@
-// RoPE frequencies, angles and the attention temperature against the reference's tables for published models' parameters.
+// RoPE frequencies, angles and the attention temperature against the reference's tables for published models'
+// parameters.
 #include <cmath>
 
 #include "base/fp_env.h"
@@ -55,7 +56,8 @@ TEST_CASE("RoPE frequencies and angles are the reference's for published models"
       const std::vector<float> frequency = rope_inverse_frequency(how["head_dim"], how["rope_theta"], scaling_of(how));
       g.check(model + "_inv_freq", frequency);
 
-      // Angles from the reference's own frequencies: at position 131071 the last bit of a frequency is worth 0.008 radians.
+      // Angles from the reference's own frequencies: at position 131071 the last bit of a frequency is worth 0.008
+      // radians.
       const std::vector<float> theirs = g.array(model + "_inv_freq").f32();
       const std::vector<int64_t> positions = g.manifest["facts"]["positions"];
       std::vector<float> cosine(positions.size() * theirs.size()), sine(cosine.size());
@@ -98,18 +100,23 @@ TEST_CASE("the temperature is exactly 1 before floor_scale and grows in steps", 
   CHECK(attention_temperature(c, 1 << 20) == 1.0f);
 }
 
-TEST_CASE("llama3 scaling keeps short wavelengths, slows long ones by the factor and joins them without a gap", "[model]") {
+TEST_CASE("llama3 scaling keeps short wavelengths, slows long ones by the factor and joins them without a gap",
+          "[model]") {
   const FpEnv fp;
   const int64_t head_dim = 128;
   RopeScaling s{RopeScaling::Kind::llama3, 8, 1, 4, 8192};
-  const std::vector<float> plain = rope_inverse_frequency(head_dim, 500000, {}), scaled = rope_inverse_frequency(head_dim, 500000, s);
+  const std::vector<float> plain = rope_inverse_frequency(head_dim, 500000, {}),
+                           scaled = rope_inverse_frequency(head_dim, 500000, s);
   CHECK(plain[0] == 1.0f);
   for (size_t i = 0; i < plain.size(); ++i) {
     const double wavelength = 2 * 3.14159265358979 / plain[i];
     CAPTURE(i, wavelength);
-    if (wavelength < 8192.0 / 4) CHECK(scaled[i] == plain[i]);
-    else if (wavelength > 8192.0) CHECK(scaled[i] == Approx(plain[i] / 8).epsilon(1e-6));
-    else CHECK((scaled[i] < plain[i] && scaled[i] > plain[i] / 8));
+    if (wavelength < 8192.0 / 4)
+      CHECK(scaled[i] == plain[i]);
+    else if (wavelength > 8192.0)
+      CHECK(scaled[i] == Approx(plain[i] / 8).epsilon(1e-6));
+    else
+      CHECK((scaled[i] < plain[i] && scaled[i] > plain[i] / 8));
     if (i > 0) CHECK(scaled[i] < scaled[i - 1]);
   }
   s.high_freq_factor = s.low_freq_factor = 1;  // Llama 4 Scout: no blend at all, and nothing divided by zero

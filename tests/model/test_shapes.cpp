@@ -12,7 +12,8 @@ std::vector<float> run_in_pieces(const LoadedLlama& m, std::span<const int64_t> 
   KvCache cache = new_cache(m, exact);
   std::vector<float> all;
   for (size_t at = 0; at < ids.size(); at += piece)
-    for (const float x : run_rows(m, cache, int64_t(at), ids.subspan(at, std::min(piece, ids.size() - at)), exact)) all.push_back(x);
+    for (const float x : run_rows(m, cache, int64_t(at), ids.subspan(at, std::min(piece, ids.size() - at)), exact))
+      all.push_back(x);
   return all;
 }
 

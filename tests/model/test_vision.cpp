@@ -33,8 +33,8 @@ TEST_CASE("the vision encoder gives the reference's numbers after every block", 
       const VisionConfig& c = m.tower.config;
       const std::vector<float> pixels = g.array("pixel_values_hf").f32();
       const int64_t T = int64_t(pixels.size()) / c.pixels(), N = c.positions(), D = c.hidden;
-      std::vector<float> patches(size_t(T * c.patches() * D)), pre(size_t(T * N * D)), layers(size_t(c.layers) * pre.size()), post(pre.size()),
-          adapted(size_t(T * c.features() * c.adapter));
+      std::vector<float> patches(size_t(T * c.patches() * D)), pre(size_t(T * N * D)),
+          layers(size_t(c.layers) * pre.size()), post(pre.size()), adapted(size_t(T * c.features() * c.adapter));
       const VisionTaps taps = {patches.data(), pre.data(), layers.data(), post.data(), adapted.data()};
       const std::vector<float> features = run_vision(*m.context, m.tower, pixels, exact, &taps);
       g.check("patch_embedding", patches);

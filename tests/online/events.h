@@ -7,7 +7,8 @@ namespace puna::test {
 
 inline constexpr int64_t kUsers = 50, kItems = 40;
 
-// Somebody is shown something on one of two surfaces; taste is parity. Tasks: liked, watched (a fraction; unknown for every fifth).
+// Somebody is shown something on one of two surfaces; taste is parity. Tasks: liked, watched (a fraction; unknown for
+// every fifth).
 inline recsys::LoggedEvent event_of(int64_t number) {
   ref::Random random(uint64_t(number) * 7919);
   recsys::LoggedEvent e;

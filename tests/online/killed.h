@@ -10,8 +10,8 @@
 
 namespace puna::test {
 
-// A child runs `work(acknowledge)`, which goes on for ever, and is killed when it has acknowledged `wanted`: amid what it did next, most
-// likely. Returns the last number that it acknowledged.
+// A child runs `work(acknowledge)`, which goes on for ever, and is killed when it has acknowledged `wanted`: amid what
+// it did next, most likely. Returns the last number that it acknowledged.
 template <class Work>
 int64_t killed_after(int64_t wanted, Work&& work) {
   int ends[2];
@@ -24,8 +24,7 @@ int64_t killed_after(int64_t wanted, Work&& work) {
       work([&](int64_t number) {
         if (write(ends[1], &number, sizeof number) != sizeof number) _exit(1);
       });
-    } catch (...) {
-    }
+    } catch (...) {}
     _exit(1);  // the parent sees the end of the pipe
   }
   close(ends[1]);

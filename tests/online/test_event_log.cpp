@@ -1,4 +1,5 @@
-// The event log: what is acknowledged is there, whole and in order, after closing, killing and failing; what is damaged is named.
+// The event log: what is acknowledged is there, whole and in order, after closing, killing and failing; what is damaged
+// is named.
 #include <sqlite3.h>
 
 #include <thread>
@@ -81,7 +82,9 @@ TEST_CASE("threads append one behind the other", "[online]") {
   const auto log = open_event_log(folder / "events");
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
-    threads.emplace_back([&] { for (int i = 0; i < 10; ++i) log->append(events_of(1, 3)); });
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10; ++i) log->append(events_of(1, 3));
+    });
   for (std::thread& t : threads) t.join();
   const auto events = all_of(*log);
   REQUIRE(events.size() == 120);
@@ -106,30 +109,37 @@ TEST_CASE("what is no log, or a damaged one, is refused by name", "[online]") {
   CHECK(after("UPDATE events SET ids = x'00' WHERE number = 2") == Status::bad_file);
   CHECK(after("UPDATE events SET ids = x'' WHERE number = 2") == Status::bad_file);
   CHECK(after("UPDATE events SET ids = x'FFFFFFFFFFFFFFFF' WHERE number = 2") == Status::bad_file);
-  CHECK(after("UPDATE events SET ids = x'0100000000000000FFFFFFFFFFFFFF7F' WHERE number = 2") == Status::bad_file);  // more ids than there are
+  CHECK(after("UPDATE events SET ids = x'0100000000000000FFFFFFFFFFFFFF7F' WHERE number = 2") ==
+        Status::bad_file);  // more ids than there are
   CHECK(after("UPDATE events SET ids = x'0100000000000000FFFFFFFFFFFFFFFF' WHERE number = 2") == Status::bad_file);
-  CHECK(after("UPDATE events SET ids = x'010000000000000000000000000000000000000000000000' WHERE number = 2") == Status::bad_file);  // and fewer
+  CHECK(after("UPDATE events SET ids = x'010000000000000000000000000000000000000000000000' WHERE number = 2") ==
+        Status::bad_file);  // and fewer
   CHECK(after("UPDATE events SET numbers = x'0000' WHERE number = 9") == Status::bad_file);
-  CHECK(after("UPDATE events SET surface = -1099511627776 WHERE number = 3") == Status::bad_file);  // cut to 32 bits it would be 0
+  CHECK(after("UPDATE events SET surface = -1099511627776 WHERE number = 3") ==
+        Status::bad_file);  // cut to 32 bits it would be 0
   CHECK(after("UPDATE events SET surface = 4294967296 WHERE number = 3") == Status::bad_file);
   CHECK(after("UPDATE events SET known = 1099511627776 WHERE number = 3") == Status::bad_file);
   CHECK(after("UPDATE events SET known = -1 WHERE number = 3") == Status::bad_file);
   CHECK(after("DROP TABLE events") == Status::bad_file);
 }
 
-// What a schema says is computed by whoever uses the file: one trigger let no append end, another took acknowledged events away again.
+// What a schema says is computed by whoever uses the file: one trigger let no append end, another took acknowledged
+// events away again.
 TEST_CASE("a log whose schema is not ours to the letter is refused before any of it is computed", "[online]") {
   const TempFolder folder;
   constexpr const char* kEndless = "WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT i";
-  const std::string view = std::string("DROP TABLE events; CREATE VIEW events AS ") + kEndless + " AS number, i AS time, 0 AS surface, 1 AS known, 1.0 AS weight, x'' AS ids, x'' AS numbers, "
-                           "x'' AS outcomes FROM x";
+  const std::string view =
+      std::string("DROP TABLE events; CREATE VIEW events AS ") + kEndless +
+      " AS number, i AS time, 0 AS surface, 1 AS known, 1.0 AS weight, x'' AS ids, x'' AS numbers, "
+      "x'' AS outcomes FROM x";
   const std::string statements[] = {
       view,
       std::string("CREATE TRIGGER t AFTER INSERT ON events BEGIN INSERT INTO keys ") + kEndless + ", i FROM x; END",
       "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END",  // acknowledged, and gone
       "CREATE INDEX i ON events (instr(hex(zeroblob(2000000)), hex(zeroblob(999999)) || '1'))",
       "ALTER TABLE events ADD COLUMN more INTEGER AS (instr(hex(zeroblob(2000000)), hex(zeroblob(999999)) || '1'))",
-      "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'outcomes BLOB NOT NULL', 'outcomes BLOB NOT NULL CHECK (0)')",
+      "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'outcomes BLOB NOT NULL', 'outcomes "
+      "BLOB NOT NULL CHECK (0)')",
       "CREATE TABLE more (a)",
   };
   for (const std::string& sql : statements) {

@@ -1,4 +1,5 @@
-// Learning event by event: predicted before learned, served meanwhile, and after being killed every acknowledged event learned once, to the same bits.
+// Learning event by event: predicted before learned, served meanwhile, and after being killed every acknowledged event
+// learned once, to the same bits.
 #include <cmath>
 #include <thread>
 
@@ -128,7 +129,7 @@ TEST_CASE("it learns what there is to learn, and forgets old failures in the rec
   learner.append(events_of(1, 3000));
   learner.learn(INT64_MAX);
   const OnlineReport r = learner.report();
-  CHECK(r.all[0].ne() < 0.85);           // parity leaves an entropy of .325 of .693
+  CHECK(r.all[0].ne() < 0.85);  // parity leaves an entropy of .325 of .693
   CHECK(r.recent[0].ne() < r.all[0].ne() - 0.1);
   CHECK(r.recent[0].events < 301);
 }
@@ -156,7 +157,8 @@ TEST_CASE("the bits do not depend on how the events came, on threads, nor on clo
   check_same(learned_by(once_more), want);
 }
 
-TEST_CASE("killed while it takes events and learns, it loses none that it acknowledged and learns each once", "[online]") {
+TEST_CASE("killed while it takes events and learns, it loses none that it acknowledged and learns each once",
+          "[online]") {
   for (int round = 0; round < 3; ++round) {
     const TempFolder folder;
     const int64_t last = killed_after(100 + 60 * round, [&](auto acknowledge) {
@@ -182,7 +184,8 @@ TEST_CASE("two learners never have one folder", "[online]") {
   const TempFolder folder;
   {
     const OnlineLearner learner(new_ranker(), log_in(folder), folder / "online", options());
-    CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()); }) == Status::wrong_state);
+    CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()); }) ==
+          Status::wrong_state);
   }
   CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()); }) == Status::ok);
 }
@@ -220,7 +223,8 @@ TEST_CASE("a state whose counts are no counts is damaged", "[online]") {
     REQUIRE(at != state.npos);
     state.replace(at, 11, std::string("\"learned\":") + learned);
     write_file(folder / "online/state.json", state);
-    CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()); }) == Status::bad_file);
+    CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", options()); }) ==
+          Status::bad_file);
   }
 }
 
@@ -296,15 +300,19 @@ TEST_CASE("checkpoints that are damaged, of other options or ahead of the log ar
     learner.learn(INT64_MAX);
     learner.checkpoint();
   }
-  const auto opened = [&](const OnlineOptions& o) { return status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", o); }); };
+  const auto opened = [&](const OnlineOptions& o) {
+    return status_of([&] { OnlineLearner(new_ranker(), log_in(folder), folder / "online", o); });
+  };
   CHECK(opened(options()) == Status::ok);
   OnlineOptions other = options();
   other.trainer.table_rate = 0.3;
   CHECK(opened(other) == Status::invalid_argument);
   const TempFolder empty;
-  CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(empty), folder / "online", options()); }) == Status::invalid_argument);
+  CHECK(status_of([&] { OnlineLearner(new_ranker(), log_in(empty), folder / "online", options()); }) ==
+        Status::invalid_argument);
   const std::string state = read_text(folder / "online/state.json");
-  for (const std::string& bad : {std::string("{"), std::string("{}"), std::string("[1]"), state.substr(0, state.size() / 2)}) {
+  for (const std::string& bad :
+       {std::string("{"), std::string("{}"), std::string("[1]"), state.substr(0, state.size() / 2)}) {
     write_file(folder / "online/state.json", bad);
     CHECK(opened(options()) == Status::bad_file);
   }

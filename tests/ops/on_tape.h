@@ -1,4 +1,5 @@
-// on_tape.h -- a piece of a model recorded by a tape: measured without memory, then run; matrices put into it and taken out of it.
+// on_tape.h -- a piece of a model recorded by a tape: measured without memory, then run; matrices put into it and taken
+// out of it.
 #pragma once
 #include <cstring>
 #include <vector>
@@ -21,7 +22,8 @@ void on_tape(const ParameterGradients& parameters, Build&& build, const TapeOpti
   std::vector<std::byte> block;
   for (int run = 0; run < 2; ++run) {
     Arena arena;
-    if (run == 1) arena = Arena(block.data() + (64 - reinterpret_cast<uintptr_t>(block.data()) % 64) % 64, block.size() - 64);
+    if (run == 1)
+      arena = Arena(block.data() + (64 - reinterpret_cast<uintptr_t>(block.data()) % 64) % 64, block.size() - 64);
     Cursor cursor;
     Tape tape(*select_kernels(""), *executor, arena, cursor, options.exact, {}, parameters);
     tape.use(options.adapter);

@@ -1,5 +1,5 @@
-// Attention over a batch: grouped heads, rows of several sequences and chunks in one tile, ranges longer than a span; against softmax in
-// double, and bit for bit against the same row computed alone.
+// Attention over a batch: grouped heads, rows of several sequences and chunks in one tile, ranges longer than a span;
+// against softmax in double, and bit for bit against the same row computed alone.
 #include "ops/attention.h"
 
 #include "ops/pass.h"
@@ -30,7 +30,8 @@ struct Sequence {
   KvPages pages() const { return {kp.data(), vp.data(), kPage, 0}; }
   std::vector<double> key(int64_t head, int64_t j) const {
     std::vector<double> row;
-    for (int64_t i = 0; i < kDim; ++i) row.push_back(double(k[size_t(j / kPage)][size_t((head * kDim + i) * kPage + j % kPage)]));
+    for (int64_t i = 0; i < kDim; ++i)
+      row.push_back(double(k[size_t(j / kPage)][size_t((head * kDim + i) * kPage + j % kPage)]));
     return row;
   }
   std::vector<double> value(int64_t head, int64_t j) const {
@@ -50,8 +51,10 @@ std::vector<float> attend_rows(const std::vector<Row>& rows, const std::vector<f
   std::vector<float> query = q, out(q.size());
   const Shape shape{int64_t(rows.size()), kHeads * kDim};
   run_pass("", true, [&](Inference& rec) {
-    attend(rec, View(out.data(), DType::f32, shape), View(query.data(), DType::f32, shape), kKvHeads, kDim, 0.2f, DType::f32,
-           [&](int64_t t) { return AttendRange{rows[size_t(t)].sequence->pages(), rows[size_t(t)].low, rows[size_t(t)].high}; });
+    attend(rec, View(out.data(), DType::f32, shape), View(query.data(), DType::f32, shape), kKvHeads, kDim, 0.2f,
+           DType::f32, [&](int64_t t) {
+             return AttendRange{rows[size_t(t)].sequence->pages(), rows[size_t(t)].low, rows[size_t(t)].high};
+           });
   });
   return out;
 }
@@ -68,8 +71,10 @@ void check(const std::vector<Row>& rows) {
       const float* from = q.data() + begin + h * kDim;
       const auto keys = [&](int64_t j) { return rows[t].sequence->key(h / 3, j); };
       const auto values = [&](int64_t j) { return rows[t].sequence->value(h / 3, j); };
-      const ref::Attention want = ref::attention({from, from + kDim}, double(0.2f), keys, values, rows[t].low, rows[t].high);
-      ref::check_within({got.data() + begin + h * kDim, size_t(kDim)}, want.out, [&](size_t i) { return 1e-5 * want.magnitude[i]; });
+      const ref::Attention want =
+          ref::attention({from, from + kDim}, double(0.2f), keys, values, rows[t].low, rows[t].high);
+      ref::check_within({got.data() + begin + h * kDim, size_t(kDim)}, want.out,
+                        [&](size_t i) { return 1e-5 * want.magnitude[i]; });
     }
   }
 }
@@ -91,6 +96,7 @@ TEST_CASE("ranges longer than a span are cut and merged the same way for every r
   for (const int64_t high : {1023, 1024, 1025, 2049, 2120}) rows.push_back({&a, 0, high});
   rows.push_back({&a, 32, 1057});
   check(rows);
-  for (int64_t high = 2060; high < 2110; ++high) rows.push_back({&a, 0, high});  // many rows: spans in turn, alone: spans as tiles
+  for (int64_t high = 2060; high < 2110; ++high)
+    rows.push_back({&a, 0, high});  // many rows: spans in turn, alone: spans as tiles
   check(rows);
 }

@@ -1,4 +1,5 @@
-// Mixture of experts as Llama 4 does it: best experts by raw logit, ties to the lower one, sigmoid of the logit on the expert's input.
+// Mixture of experts as Llama 4 does it: best experts by raw logit, ties to the lower one, sigmoid of the logit on the
+// expert's input.
 #include "ops/experts.h"
 
 #include <algorithm>
@@ -15,14 +16,16 @@ using namespace puna::test;
 namespace {
 
 struct StoredExpert {
-  StoredExpert(DType dtype, int64_t F, int64_t D, uint64_t seed) : gate(dtype, F, D, seed), up(dtype, F, D, seed + 1), down(dtype, D, F, seed + 2) {}
+  StoredExpert(DType dtype, int64_t F, int64_t D, uint64_t seed)
+      : gate(dtype, F, D, seed), up(dtype, F, D, seed + 1), down(dtype, D, F, seed + 2) {}
   ExpertWeights weights() const { return {gate.weight, up.weight, down.weight}; }
   ref::Expert plain() const { return {gate.plain, up.plain, down.plain}; }
   StoredWeight gate, up, down;
 };
 
 struct Moe {
-  Moe(DType dtype, int64_t experts, int64_t D, int64_t F, int64_t shared_F, int64_t top_k_) : top_k(top_k_), router(DType::f32, experts, D, 301) {
+  Moe(DType dtype, int64_t experts, int64_t D, int64_t F, int64_t shared_F, int64_t top_k_)
+      : top_k(top_k_), router(DType::f32, experts, D, 301) {
     for (int64_t e = 0; e < experts; ++e) stored.emplace_back(dtype, F, D, uint64_t(310 + 3 * e));
     for (const StoredExpert& e : stored) weights.push_back(e.weights());
     if (shared_F) shared.emplace_back(dtype, shared_F, D, 900);
@@ -31,18 +34,21 @@ struct Moe {
   int64_t hidden() const { return router.plain.cols; }
 
   // x += moe(xn) for the rows of `xn`; returns x.
-  std::vector<float> run(const std::vector<float>& x, const std::vector<float>& xn, bool exact, int threads = 1, const char* isa = "") const {
+  std::vector<float> run(const std::vector<float>& x, const std::vector<float>& xn, bool exact, int threads = 1,
+                         const char* isa = "") const {
     const int64_t D = hidden(), R = int64_t(xn.size()) / D;
     std::vector<float> out = x;
     const auto pool = make_thread_pool(threads, {});
     run_pass(*select_kernels(isa), *pool, exact, [&](Inference& rec) {
-      const Activations a = make_activations(rec, R, D, {&weights[0].gate, &weights[0].up, &shared_weights.gate, &shared_weights.up});
+      const Activations a =
+          make_activations(rec, R, D, {&weights[0].gate, &weights[0].up, &shared_weights.gate, &shared_weights.up});
       rec.stage(R, [&](int64_t t) {
         memcpy(a.x.row(t), xn.data() + t * D, size_t(D) * 4);
         finish_row(rec.kernels(), a, t);
       });
       const Routes routes = route(rec, a, router.weight, top_k);
-      experts_add(rec, View(out.data(), DType::f32, {R, D}), a, routes, weights, shared.empty() ? nullptr : &shared_weights);
+      experts_add(rec, View(out.data(), DType::f32, {R, D}), a, routes, weights,
+                  shared.empty() ? nullptr : &shared_weights);
     });
     return out;
   }
@@ -56,7 +62,9 @@ struct Moe {
       std::vector<size_t> best(logits.size());
       std::iota(best.begin(), best.end(), size_t(0));
       std::stable_sort(best.begin(), best.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
-      const auto add = [&](const std::vector<double>& y) { for (size_t i = 0; i < y.size(); ++i) out[t * size_t(D) + i] += y[i]; };
+      const auto add = [&](const std::vector<double>& y) {
+        for (size_t i = 0; i < y.size(); ++i) out[t * size_t(D) + i] += y[i];
+      };
       for (int64_t s = 0; s < top_k; ++s) {
         std::vector<double> scaled = row;
         for (double& v : scaled) v *= ref::sigmoid(logits[best[size_t(s)]]);
@@ -83,7 +91,8 @@ TEST_CASE("experts add what the formula says, with and without a shared one", "[
       for (const int64_t R : {1, 2, 70, 200}) {
         CAPTURE(shared_F, top_k, R);
         const std::vector<float> x = ref::normal(R * 24, 302), xn = ref::normal(R * 24, 303);
-        ref::check_within(moe.run(x, xn, true), moe.want(x, xn), [](size_t) { return 2e-5; });  // values of size 1, chains of 24 + 33 products
+        ref::check_within(moe.run(x, xn, true), moe.want(x, xn),
+                          [](size_t) { return 2e-5; });  // values of size 1, chains of 24 + 33 products
       }
     }
 }
@@ -94,9 +103,12 @@ TEST_CASE("a row's experts do not depend on the other rows, the threads or the I
       const Moe moe(dtype, 6, 64, 96, 32, 2);
       const std::vector<float> x = ref::normal(70 * 64, 304), xn = ref::normal(70 * 64, 305);
       const std::vector<float> want = moe.run(x, xn, exact, 1, "scalar");
-      for (const std::string& isa : supported_isas()) CHECK(ref::differing(moe.run(x, xn, exact, 3, isa.c_str()), want) == 0);
+      for (const std::string& isa : supported_isas())
+        CHECK(ref::differing(moe.run(x, xn, exact, 3, isa.c_str()), want) == 0);
       for (const std::ptrdiff_t t : {0, 13, 69}) {
-        const auto row = [&](const std::vector<float>& v) { return std::vector<float>(v.begin() + t * 64, v.begin() + (t + 1) * 64); };
+        const auto row = [&](const std::vector<float>& v) {
+          return std::vector<float>(v.begin() + t * 64, v.begin() + (t + 1) * 64);
+        };
         CHECK(ref::differing(moe.run(row(x), row(xn), exact), row(want)) == 0);
       }
     }
@@ -120,7 +132,8 @@ TEST_CASE("routes name the best logits, ties to the lower expert, and group rows
       for (int64_t t = 0; t < R; ++t) {
         std::vector<int32_t> best(E);
         std::iota(best.begin(), best.end(), 0);
-        std::stable_sort(best.begin(), best.end(), [&](int32_t i, int32_t j) { return logits.row(t)[i] > logits.row(t)[j]; });
+        std::stable_sort(best.begin(), best.end(),
+                         [&](int32_t i, int32_t j) { return logits.row(t)[i] > logits.row(t)[j]; });
         for (int64_t s = 0; s < top_k; ++s) {
           const int32_t e = r.expert[t * top_k + s];
           wrong_choice += e != best[size_t(s)];

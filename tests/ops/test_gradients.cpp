@@ -1,4 +1,5 @@
-// The gradient of every op on a Tape is the complex-step derivative of its formula. The scalar whose gradient is taken is sum dy * y.
+// The gradient of every op on a Tape is the complex-step derivative of its formula. The scalar whose gradient is taken
+// is sum dy * y.
 #include <cmath>
 
 #include "ops/attention.h"
@@ -29,7 +30,8 @@ Vector product(const A& x, const B& w, int64_t T, int64_t N, int64_t K) {  // x 
   Vector y(size_t(T * N), 0.0);
   for (int64_t t = 0; t < T; ++t)
     for (int64_t n = 0; n < N; ++n)
-      for (int64_t k = 0; k < K; ++k) y[size_t(t * N + n)] += Complex(x[size_t(t * K + k)]) * Complex(w[size_t(n * K + k)]);
+      for (int64_t k = 0; k < K; ++k)
+        y[size_t(t * N + n)] += Complex(x[size_t(t * K + k)]) * Complex(w[size_t(n * K + k)]);
   return y;
 }
 
@@ -50,15 +52,16 @@ Floats gradient_of_input(Tape& rec, const Weight& w, const Floats& x, const Floa
 }  // namespace
 
 TEST_CASE("linear: gradients of input, weight and adapter", "[ops][grad]") {
-  for (const auto& [T, N, K] : {std::tuple<int64_t, int64_t, int64_t>(1, 1, 1), {5, 17, 24}, {131, 40, 33}, {7, 300, 100}}) {
+  for (const auto& [T, N, K] :
+       {std::tuple<int64_t, int64_t, int64_t>(1, 1, 1), {5, 17, 24}, {131, 40, 33}, {7, 300, 100}}) {
     CAPTURE(T, N, K);
     const int64_t r = 3;
     const StoredWeight w(DType::f32, N, K, 1), a(DType::f32, r, K, 2), b(DType::f32, N, r, 3);
     const Floats x = ref::normal(T * K, 4), dy = ref::normal(T * N, 5);
     Floats dw(w.panels.size() / 4), da(a.panels.size() / 4), db(b.panels.size() / 4), dx;
     const LoraMap adapter{{w.weight.panels, {a.weight, b.weight, 0.7f}}};
-    on_tape({{w.weight.panels, dw.data()}, {a.weight.panels, da.data()}, {b.weight.panels, db.data()}}, [&](Tape& rec) { dx = gradient_of_input(rec, w.weight, x, dy); },
-            {.threads = 2, .adapter = &adapter});
+    on_tape({{w.weight.panels, dw.data()}, {a.weight.panels, da.data()}, {b.weight.panels, db.data()}},
+            [&](Tape& rec) { dx = gradient_of_input(rec, w.weight, x, dy); }, {.threads = 2, .adapter = &adapter});
     const Floats &pw = w.plain.values, &pa = a.plain.values, &pb = b.plain.values;
     const auto value = [&](const auto& xs, const auto& ws, const auto& as, const auto& bs) {
       Vector h = product(xs, as, T, r, K);
@@ -66,11 +69,28 @@ TEST_CASE("linear: gradients of input, weight and adapter", "[ops][grad]") {
       return weighted(dy, product(xs, ws, T, N, K)) + weighted(dy, product(h, bs, T, N, r));
     };
     if (T * N * K > 50000) {  // products of the largest sizes by the formula itself
-      const Vector want = product(dy, [&] { Floats t(size_t(K * N)); for (int64_t n = 0; n < N; ++n) for (int64_t k = 0; k < K; ++k) t[size_t(k * N + n)] = pw[size_t(n * K + k)]; return t; }(), T, K, N);
-      const Vector dh = product(dy, [&] { Floats t(size_t(r * N)); for (int64_t n = 0; n < N; ++n) for (int64_t j = 0; j < r; ++j) t[size_t(j * N + n)] = pb[size_t(n * r + j)]; return t; }(), T, r, N);
+      const Vector want = product(
+          dy,
+          [&] {
+            Floats t(size_t(K * N));
+            for (int64_t n = 0; n < N; ++n)
+              for (int64_t k = 0; k < K; ++k) t[size_t(k * N + n)] = pw[size_t(n * K + k)];
+            return t;
+          }(),
+          T, K, N);
+      const Vector dh = product(
+          dy,
+          [&] {
+            Floats t(size_t(r * N));
+            for (int64_t n = 0; n < N; ++n)
+              for (int64_t j = 0; j < r; ++j) t[size_t(j * N + n)] = pb[size_t(n * r + j)];
+            return t;
+          }(),
+          T, r, N);
       for (size_t i = 0; i < dx.size(); ++i) {
         Complex sum = want[i];
-        for (int64_t j = 0; j < r; ++j) sum += double(0.7f) * dh[i / size_t(K) * size_t(r) + size_t(j)] * double(pa[size_t(j * K) + i % size_t(K)]);
+        for (int64_t j = 0; j < r; ++j)
+          sum += double(0.7f) * dh[i / size_t(K) * size_t(r) + size_t(j)] * double(pa[size_t(j * K) + i % size_t(K)]);
         REQUIRE(std::abs(double(dx[i]) - sum.real()) <= 2e-4);
       }
       continue;
@@ -113,7 +133,8 @@ TEST_CASE("rms_norm: gradients of input and weight, of chosen rows too", "[ops][
         const Complex* row = xs.data() + (all ? i : chosen[size_t(i)]) * D;
         Complex squares = 0;
         for (int64_t d = 0; d < D; ++d) squares += row[d] * row[d];
-        for (int64_t d = 0; d < D; ++d) y.push_back(row[d] / std::sqrt(squares / double(D) + double(1e-5f)) * ws[size_t(d)]);
+        for (int64_t d = 0; d < D; ++d)
+          y.push_back(row[d] / std::sqrt(squares / double(D) + double(1e-5f)) * ws[size_t(d)]);
       }
       return weighted(dy, y);
     };
@@ -122,10 +143,12 @@ TEST_CASE("rms_norm: gradients of input and weight, of chosen rows too", "[ops][
   }
 }
 
-TEST_CASE("SwiGLU and the linear layer behind it: gradients of gate, up, weight and the residual stream", "[ops][grad]") {
+TEST_CASE("SwiGLU and the linear layer behind it: gradients of gate, up, weight and the residual stream",
+          "[ops][grad]") {
   const int64_t R = 3, F = 35, N = 18;
   const StoredWeight down(DType::f32, N, F, 30);
-  const Floats gate = ref::normal(R * F, 31), up = ref::normal(R * F, 32), dy = ref::normal(R * N, 33), x = ref::normal(R * N, 34);
+  const Floats gate = ref::normal(R * F, 31), up = ref::normal(R * F, 32), dy = ref::normal(R * N, 33),
+               x = ref::normal(R * N, 34);
   Floats dgate, dup, dx, dw(down.panels.size() / 4);
   on_tape({{down.weight.panels, dw.data()}}, [&](Tape& rec) {
     const View g = put(rec, gate, R, F), u = put(rec, up, R, F), y = put(rec, x, R, N);
@@ -151,12 +174,14 @@ TEST_CASE("SwiGLU and the linear layer behind it: gradients of gate, up, weight 
 TEST_CASE("a norm and the linear layers that read it: gradients of input, norm and weights", "[ops][grad]") {
   const int64_t R = 4, D = 21, N = 18, M = 5;
   const StoredWeight a(DType::f32, N, D, 35), b(DType::f32, M, D, 36);
-  const Floats x = ref::normal(R * D, 37), w = ref::normal(D, 38), da = ref::normal(R * N, 39), db = ref::normal(R * M, 40);
+  const Floats x = ref::normal(R * D, 37), w = ref::normal(D, 38), da = ref::normal(R * N, 39),
+               db = ref::normal(R * M, 40);
   Floats dx, dw(size_t(D), 0.0f), dwa(a.panels.size() / 4), dwb(b.panels.size() / 4);
   on_tape({{w.data(), dw.data()}, {a.weight.panels, dwa.data()}, {b.weight.panels, dwb.data()}}, [&](Tape& rec) {
     const View in = put(rec, x, R, D), ya = rec.make(R, N), yb = rec.make(R, M);
     norm_linear(rec, in, w.data(), 1e-5f, {{ya, &a.weight}, {yb, &b.weight}});
-    rec.stage(1, [&](int64_t) { memset(in.data, 0, x.size() * 4); });  // as later layers do: the gradient has its own copy
+    rec.stage(1,
+              [&](int64_t) { memset(in.data, 0, x.size() * 4); });  // as later layers do: the gradient has its own copy
     set_gradient(rec, ya, da);
     set_gradient(rec, yb, db);
     rec.backward();
@@ -167,7 +192,8 @@ TEST_CASE("a norm and the linear layers that read it: gradients of input, norm a
     for (int64_t t = 0; t < R; ++t) {
       Complex squares = 0;
       for (int64_t d = 0; d < D; ++d) squares += xs[size_t(t * D + d)] * xs[size_t(t * D + d)];
-      for (int64_t d = 0; d < D; ++d) xn.push_back(xs[size_t(t * D + d)] / std::sqrt(squares / double(D) + double(1e-5f)) * ws[size_t(d)]);
+      for (int64_t d = 0; d < D; ++d)
+        xn.push_back(xs[size_t(t * D + d)] / std::sqrt(squares / double(D) + double(1e-5f)) * ws[size_t(d)]);
     }
     return weighted(da, product(xn, wa, R, N, D)) + weighted(db, product(xn, wb, R, M, D));
   };
@@ -208,13 +234,15 @@ TEST_CASE("token losses: the gradient of weighted cross-entropy in input and hea
   value(complex_of(x), complex_of(head.plain.values), want.data());
   for (size_t i = 0; i < nll.size(); ++i) CHECK(std::abs(nll[i] - want[i]) < 1e-5);
   ref::check_gradient(dx, x, [&](const Vector& z) { return value(z, complex_of(head.plain.values), nullptr); });
-  ref::check_gradient(out_of_panels(dhead, V, D), head.plain.values, [&](const Vector& z) { return value(complex_of(x), z, nullptr); });
+  ref::check_gradient(out_of_panels(dhead, V, D), head.plain.values,
+                      [&](const Vector& z) { return value(complex_of(x), z, nullptr); });
 }
 
 namespace {
 
 // Attention of one sequence, [T, heads*K] and [T, kv_heads*K]; the softmax is taken relative to the real maximum.
-Vector attention(const Vector& q, const Vector& k, const Vector& v, int64_t T, int64_t heads, int64_t kv_heads, int64_t K, int64_t chunk, double scale) {
+Vector attention(const Vector& q, const Vector& k, const Vector& v, int64_t T, int64_t heads, int64_t kv_heads,
+                 int64_t K, int64_t chunk, double scale) {
   Vector out(q.size(), 0.0);
   for (int64_t t = 0; t < T; ++t)
     for (int64_t h = 0; h < heads; ++h) {
@@ -231,21 +259,27 @@ Vector attention(const Vector& q, const Vector& k, const Vector& v, int64_t T, i
       Complex total = 0;
       for (Complex& s : scores) total += s = std::exp(s - most);
       for (int64_t j = low; j <= t; ++j)
-        for (int64_t i = 0; i < K; ++i) out[size_t((t * heads + h) * K + i)] += scores[size_t(j - low)] / total * key(v, j, i);
+        for (int64_t i = 0; i < K; ++i)
+          out[size_t((t * heads + h) * K + i)] += scores[size_t(j - low)] / total * key(v, j, i);
     }
   return out;
 }
 
 }  // namespace
 
-TEST_CASE("attention: gradients of queries, keys and values, full and chunked, on every ISA the same bits", "[ops][grad]") {
-  struct Case { int64_t T, heads, kv_heads, K, chunk; };
-  for (const Case& c : {Case{1, 1, 1, 2, 0}, Case{7, 4, 2, 8, 0}, Case{9, 2, 2, 5, 4}, Case{37, 3, 1, 4, 0}, Case{70, 1, 1, 3, 33}}) {
+TEST_CASE("attention: gradients of queries, keys and values, full and chunked, on every ISA the same bits",
+          "[ops][grad]") {
+  struct Case {
+    int64_t T, heads, kv_heads, K, chunk;
+  };
+  for (const Case& c :
+       {Case{1, 1, 1, 2, 0}, Case{7, 4, 2, 8, 0}, Case{9, 2, 2, 5, 4}, Case{37, 3, 1, 4, 0}, Case{70, 1, 1, 3, 33}}) {
     CAPTURE(c.T, c.heads, c.kv_heads, c.K, c.chunk);
     const float scale = float(1 / std::sqrt(double(c.K)));
     const int64_t qn = c.T * c.heads * c.K, kn = c.T * c.kv_heads * c.K;
     const Floats q = ref::normal(qn, 51), k = ref::normal(kn, 52), v = ref::normal(kn, 53), dout = ref::normal(qn, 54);
-    const Vector plain = attention(complex_of(q), complex_of(k), complex_of(v), c.T, c.heads, c.kv_heads, c.K, c.chunk, scale);
+    const Vector plain =
+        attention(complex_of(q), complex_of(k), complex_of(v), c.T, c.heads, c.kv_heads, c.K, c.chunk, scale);
     Floats out, state;
     for (const Complex& x : plain) out.push_back(float(x.real()));
     for (int64_t t = 0; t < c.T; ++t)
@@ -254,7 +288,9 @@ TEST_CASE("attention: gradients of queries, keys and values, full and chunked, o
         std::vector<double> scores;
         for (int64_t j = c.chunk ? t / c.chunk * c.chunk : 0; j <= t; ++j) {
           double s = 0;
-          for (int64_t i = 0; i < c.K; ++i) s += double(q[size_t((t * c.heads + h) * c.K + i)]) * k[size_t((j * c.kv_heads + h / (c.heads / c.kv_heads)) * c.K + i)];
+          for (int64_t i = 0; i < c.K; ++i)
+            s += double(q[size_t((t * c.heads + h) * c.K + i)]) *
+                 k[size_t((j * c.kv_heads + h / (c.heads / c.kv_heads)) * c.K + i)];
           scores.push_back(s * double(scale));
           most = std::max(most, float(scores.back()));
         }
@@ -266,9 +302,10 @@ TEST_CASE("attention: gradients of queries, keys and values, full and chunked, o
       Floats all(size_t(qn + 2 * kn), 0.0f), scratch(size_t(attend_backward_scratch(c.K)));
       for (int64_t h = 0; h < c.kv_heads; ++h) {
         const int64_t grouped = c.heads / c.kv_heads, at = h * grouped * c.K, kv = h * c.K;
-        kernels.attend_backward({q.data() + at, out.data() + at, dout.data() + at, all.data() + at, c.heads * c.K, k.data() + kv, v.data() + kv,
-                                 all.data() + qn + kv, all.data() + qn + kn + kv, c.kv_heads * c.K, state.data() + h * grouped * 2, c.heads * 2, scratch.data(),
-                                 c.T, grouped, c.K, c.chunk, scale});
+        kernels.attend_backward({q.data() + at, out.data() + at, dout.data() + at, all.data() + at, c.heads * c.K,
+                                 k.data() + kv, v.data() + kv, all.data() + qn + kv, all.data() + qn + kn + kv,
+                                 c.kv_heads * c.K, state.data() + h * grouped * 2, c.heads * 2, scratch.data(), c.T,
+                                 grouped, c.K, c.chunk, scale});
       }
       return all;
     };
@@ -288,10 +325,12 @@ TEST_CASE("attention: gradients of queries, keys and values, full and chunked, o
 TEST_CASE("experts: gradients of input and of every weight, through the routes' scores", "[ops][grad]") {
   const int64_t R = 9, D = 6, F = 10, E = 4, top_k = 2;
   std::vector<StoredWeight> stored;
-  for (int64_t i = 0; i < 3 * (E + 1); ++i) stored.emplace_back(DType::f32, i % 3 == 2 ? D : F, i % 3 == 2 ? F : D, uint64_t(60 + i));
+  for (int64_t i = 0; i < 3 * (E + 1); ++i)
+    stored.emplace_back(DType::f32, i % 3 == 2 ? D : F, i % 3 == 2 ? F : D, uint64_t(60 + i));
   const StoredWeight router(DType::f32, E, D, 80);
   std::vector<ExpertWeights> experts;
-  for (size_t e = 0; e <= size_t(E); ++e) experts.push_back({stored[3 * e].weight, stored[3 * e + 1].weight, stored[3 * e + 2].weight});
+  for (size_t e = 0; e <= size_t(E); ++e)
+    experts.push_back({stored[3 * e].weight, stored[3 * e + 1].weight, stored[3 * e + 2].weight});
   const Floats x = ref::normal(R * D, 81), xn = ref::normal(R * D, 82), dy = ref::normal(R * D, 83);
   std::vector<Floats> gradients;
   ParameterGradients parameters;
@@ -343,10 +382,11 @@ TEST_CASE("experts: gradients of input and of every weight, through the routes' 
   for (size_t i = 0; i < gradients.size(); ++i) {
     CAPTURE(i);
     const StoredWeight& w = i < stored.size() ? stored[i] : router;
-    ref::check_gradient(out_of_panels(gradients[i], w.weight.rows, w.weight.cols), w.plain.values, [&](const Vector& z) {
-      std::vector<Vector> changed = weights;
-      changed[i] = z;
-      return value(complex_of(xn), changed);
-    });
+    ref::check_gradient(out_of_panels(gradients[i], w.weight.rows, w.weight.cols), w.plain.values,
+                        [&](const Vector& z) {
+                          std::vector<Vector> changed = weights;
+                          changed[i] = z;
+                          return value(complex_of(xn), changed);
+                        });
   }
 }

@@ -99,7 +99,10 @@ TEST_CASE("measuring runs nothing and asks nothing", "[ops]") {
   Arena measure;
   Cursor cursor;
   int asked = 0;
-  Inference rec(kernels(), *pool, measure, cursor, true, [&] { ++asked; return true; });
+  Inference rec(kernels(), *pool, measure, cursor, true, [&] {
+    ++asked;
+    return true;
+  });
   rec.stage(5, [](int64_t) { FAIL("a tile ran"); });
   const View v = rec.make(3, 5);
   CHECK((v.dims[0] == 3 && v.dims[1] == 5 && v.strides[0] == 5));
@@ -114,18 +117,21 @@ TEST_CASE("scratch has the same addresses at every entry", "[ops]") {
   std::vector<void*> first;
   int calls = 0, asked = 0;
   size_t wrong = 0;
-  run_pass(kernels(), *pool, true, [&](Inference& rec) {
-    std::vector<void*> addresses;
-    for (int s = 0; s < 4; ++s) {
-      const auto frame = rec.frame();
-      addresses.push_back(rec.take<float>(10 + s));
-      addresses.push_back(rec.make(2, 3).data);
-      rec.stage(3, [](int64_t) {});
-    }
-    if (++calls == 1) return;  // measuring
-    if (calls == 2) first = addresses;
-    wrong += addresses != first;
-  }, [&] { return asked++ % 3 == 2; });
+  run_pass(
+      kernels(), *pool, true,
+      [&](Inference& rec) {
+        std::vector<void*> addresses;
+        for (int s = 0; s < 4; ++s) {
+          const auto frame = rec.frame();
+          addresses.push_back(rec.take<float>(10 + s));
+          addresses.push_back(rec.make(2, 3).data);
+          rec.stage(3, [](int64_t) {});
+        }
+        if (++calls == 1) return;  // measuring
+        if (calls == 2) first = addresses;
+        wrong += addresses != first;
+      },
+      [&] { return asked++ % 3 == 2; });
   CHECK(calls > 3);
   CHECK(wrong == 0);
 }

@@ -1,4 +1,5 @@
-// y = W x in every mode and weight type: exact products against double, quantised ones against what they claim to multiply.
+// y = W x in every mode and weight type: exact products against double, quantised ones against what they claim to
+// multiply.
 #include "ops/linear.h"
 
 #include "ops/pass.h"
@@ -62,7 +63,8 @@ TEST_CASE("linear is W x for any number of rows and outputs", "[ops]") {
   for (const bool exact : {true, false})
     for (const bool add : {false, true}) {
       for (const int64_t rows : {1, 3, 64, 127, 128, 129, 300}) check_linear({DType::f32, rows, 33, 24}, exact, add);
-      for (const int64_t rows : {1, 2, 40, 130}) check_linear({DType::q8_0, rows, 1500, 32}, exact, add);  // several tiles of panels
+      for (const int64_t rows : {1, 2, 40, 130})
+        check_linear({DType::q8_0, rows, 1500, 32}, exact, add);  // several tiles of panels
       for (const int64_t N : {1, 15, 16, 17, 48}) check_linear({DType::q8_0, 3, N, 64}, exact, add);
       for (const int64_t K : {1, 7, 255, 256, 257, 1031}) check_linear({DType::bf16, 2, 5, K}, exact, add);
       for (const int64_t K : {32, 256, 288, 1056}) check_linear({DType::q4_1, 5, 20, K}, exact, add);
@@ -70,7 +72,8 @@ TEST_CASE("linear is W x for any number of rows and outputs", "[ops]") {
 }
 
 TEST_CASE("linear reads every weight type", "[ops]") {
-  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0})
+  for (const DType dtype :
+       {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0})
     for (const bool exact : {true, false}) check_linear({dtype, 4, 19, 96}, exact, false);
 }
 
@@ -86,7 +89,9 @@ TEST_CASE("several products of one input are what each is alone", "[ops]") {
         memcpy(x.x.row(t), input.data() + t * 64, 64 * 4);
         finish_row(rec.kernels(), x, t);
       });
-      const auto y = [&](int which, int64_t skip, int64_t n) { return View(to[which] + 70 * skip, DType::f32, {70, n}); };
+      const auto y = [&](int which, int64_t skip, int64_t n) {
+        return View(to[which] + 70 * skip, DType::f32, {70, n});
+      };
       linear(rec, x, {{y(0, 0, 17), &a.weight}, {y(0, 17, 40), &b.weight}, {y(0, 57, 1), &c.weight}});
       linear(rec, x, {{y(1, 0, 17), &a.weight}});
       linear(rec, x, {{y(1, 17, 40), &b.weight}});
@@ -116,7 +121,8 @@ TEST_CASE("a row's bits do not depend on the batch, the threads or the ISA", "[o
       };
       const std::vector<float> want = product("scalar", 1, 0, 67);
       for (const std::string& isa : supported_isas()) CHECK(ref::differing(product(isa, 3, 0, 67), want) == 0);
-      for (const int64_t t : {0, 5, 63, 64, 66}) CHECK(ref::differing(product("", 1, t, 1), {want.data() + t * 50, 50}) == 0);
+      for (const int64_t t : {0, 5, 63, 64, 66})
+        CHECK(ref::differing(product("", 1, t, 1), {want.data() + t * 50, 50}) == 0);
     }
 }
 

@@ -1,14 +1,14 @@
-// Products by a provider: of every weight type, forward and backward, in linear layers and experts, they are the products; what a provider
-// refuses is made without it; without permission it is never called.
+// Products by a provider: of every weight type, forward and backward, in linear layers and experts, they are the
+// products; what a provider refuses is made without it; without permission it is never called.
 #include "ops/provided.h"
 
 #include <atomic>
 
 #include "base/crossover.h"
-#include "puna/base/logger.h"
 #include "ops/experts.h"
 #include "ops/on_tape.h"
 #include "ops/weights.h"
+#include "puna/base/logger.h"
 #include "ref/compare.h"
 #include "support/catch.h"
 
@@ -25,11 +25,14 @@ struct Plain {
 
   template <class T>
   static double wide(T x) {
-    if constexpr (sizeof(T) == 2) return double(std::bit_cast<float>(uint32_t(x) << 16));
-    else return double(x);
+    if constexpr (sizeof(T) == 2)
+      return double(std::bit_cast<float>(uint32_t(x) << 16));
+    else
+      return double(x);
   }
   template <class T>
-  static int32_t multiply(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, float* c, int64_t ldc) {
+  static int32_t multiply(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
+                          const T* b, int64_t ldb, float* c, int64_t ldc) {
     auto* const self = static_cast<Plain*>(user);
     ++self->calls;
     if (self->refuses) return 1;
@@ -37,7 +40,8 @@ struct Plain {
       for (int64_t j = 0; j < n; ++j) {
         double sum = flags & kAddToC ? double(c[r * ldc + j]) : 0;
         for (int64_t i = 0; i < k; ++i)
-          sum += wide(a[flags & kTransposedA ? i * lda + r : r * lda + i]) * wide(b[flags & kTransposedB ? j * ldb + i : i * ldb + j]);
+          sum += wide(a[flags & kTransposedA ? i * lda + r : r * lda + i]) *
+                 wide(b[flags & kTransposedB ? j * ldb + i : i * ldb + j]);
         c[r * ldc + j] = float(sum);
       }
     return 0;
@@ -49,7 +53,8 @@ struct Results {
   std::vector<Floats> values;  // outputs and gradients, in an order of the maker's
 };
 
-// Each value within `share` of the largest of its array: sums of hundreds of products, in another order or of rounded factors.
+// Each value within `share` of the largest of its array: sums of hundreds of products, in another order or of rounded
+// factors.
 void check_near(const Results& got, const Results& want, double share) {
   REQUIRE(got.values.size() == want.values.size());
   for (size_t i = 0; i < want.values.size(); ++i) {
@@ -68,43 +73,48 @@ Results linear_results(const GemmPermission& permission, const StoredWeight& w, 
   ParameterGradients parameters;
   if (w.weight.dtype == DType::f32) parameters.emplace(w.weight.panels, dw.data());
   Results r{{{}, {}, {}}};
-  on_tape(parameters, [&](Tape& rec) {
-    const Activations in = make_activations(rec, T, K, {&w.weight});
-    rec.stage(T, [&](int64_t t) {
-      memcpy(in.x.row(t), x.data() + t * K, size_t(K) * 4);
-      finish_row(rec.kernels(), in, t);
-    });
-    const View y = put(rec, start, T, N);
-    linear(rec, in, {{y, &w.weight, true}});
-    take_values(rec, r.values[0], y);
-    set_gradient(rec, y, dy);
-    rec.backward();
-    take(rec, r.values[1], in.x);
-  }, {.threads = 2, .exact = exact, .permission = permission});
+  on_tape(parameters,
+          [&](Tape& rec) {
+            const Activations in = make_activations(rec, T, K, {&w.weight});
+            rec.stage(T, [&](int64_t t) {
+              memcpy(in.x.row(t), x.data() + t * K, size_t(K) * 4);
+              finish_row(rec.kernels(), in, t);
+            });
+            const View y = put(rec, start, T, N);
+            linear(rec, in, {{y, &w.weight, true}});
+            take_values(rec, r.values[0], y);
+            set_gradient(rec, y, dy);
+            rec.backward();
+            take(rec, r.values[1], in.x);
+          },
+          {.threads = 2, .exact = exact, .permission = permission});
   r.values[2] = dw;
   return r;
 }
 
-Results expert_results(const GemmPermission& permission, std::span<const ExpertWeights> experts, const ExpertWeights* shared, int64_t R, int64_t top_k) {
+Results expert_results(const GemmPermission& permission, std::span<const ExpertWeights> experts,
+                       const ExpertWeights* shared, int64_t R, int64_t top_k) {
   const int64_t D = experts[0].gate.cols, E = int64_t(experts.size());
   const Floats x = ref::normal(R * D, 41), dy = ref::normal(R * D, 42), logits = ref::normal(R * E, 43);
   const ParameterGradients none;
   Results r{{{}, {}, {}}};
-  on_tape(none, [&](Tape& rec) {
-    Activations in;
-    in.x = put(rec, x, R, D);
-    const View out = put(rec, x, R, D), scores = put(rec, logits, R, E);
-    rec.gradient(out);
-    rec.gradient(in.x);
-    rec.gradient(scores);
-    const Routes routes = choose_experts(rec, scores, top_k);
-    experts_add(rec, out, in, routes, experts, shared);
-    take_values(rec, r.values[0], out);
-    set_gradient(rec, out, dy);
-    rec.backward();
-    take(rec, r.values[1], in.x);
-    take(rec, r.values[2], scores);
-  }, {.threads = 2, .permission = permission});
+  on_tape(none,
+          [&](Tape& rec) {
+            Activations in;
+            in.x = put(rec, x, R, D);
+            const View out = put(rec, x, R, D), scores = put(rec, logits, R, E);
+            rec.gradient(out);
+            rec.gradient(in.x);
+            rec.gradient(scores);
+            const Routes routes = choose_experts(rec, scores, top_k);
+            experts_add(rec, out, in, routes, experts, shared);
+            take_values(rec, r.values[0], out);
+            set_gradient(rec, out, dy);
+            rec.backward();
+            take(rec, r.values[1], in.x);
+            take(rec, r.values[2], scores);
+          },
+          {.threads = 2, .permission = permission});
   return r;
 }
 
@@ -121,7 +131,8 @@ TEST_CASE("a provider's linear layer is a linear layer, forward and backward, of
       const int64_t before = plain.calls;
       check_near(linear_results({&table, nullptr, nullptr, false}, w, T, true), own, 2e-6);
       CHECK(plain.calls > before);
-      check_near(linear_results({&table, nullptr, nullptr, true}, w, T, true), own, 1e-2);  // two factors of 8 bits each: 2^-8 of a product
+      check_near(linear_results({&table, nullptr, nullptr, true}, w, T, true), own,
+                 1e-2);  // two factors of 8 bits each: 2^-8 of a product
     }
 }
 
@@ -129,7 +140,8 @@ TEST_CASE("integer products stay ours; their gradient may be a provider's", "[op
   Plain plain;
   const GemmProvider table = plain.table();
   const StoredWeight w(DType::q8_0, 96, 256, 22);
-  const Results own = linear_results({}, w, 64, false), provided = linear_results({&table, nullptr, nullptr, false}, w, 64, false);
+  const Results own = linear_results({}, w, 64, false),
+                provided = linear_results({&table, nullptr, nullptr, false}, w, 64, false);
   CHECK(ref::differing(own.values[0], provided.values[0]) == 0);
   CHECK(plain.calls > 0);
   check_near(provided, own, 2e-6);
@@ -139,7 +151,8 @@ TEST_CASE("a weight larger than what is turned round at a time comes in pieces",
   Plain plain;
   const GemmProvider table = plain.table();
   const StoredWeight w(DType::f32, 9000, 512, 23);
-  check_near(linear_results({&table, nullptr, nullptr, false}, w, 32, true), linear_results({}, w, 32, true), 2e-5);  // dx adds up 9000
+  check_near(linear_results({&table, nullptr, nullptr, false}, w, 32, true), linear_results({}, w, 32, true),
+             2e-5);  // dx adds up 9000
 }
 
 TEST_CASE("what a provider refuses is made without it", "[ops]") {
@@ -148,9 +161,9 @@ TEST_CASE("what a provider refuses is made without it", "[ops]") {
   const GemmProvider table = plain.table();
   int64_t lines = 0;
   const Logger logger{&lines, [](void* user, int32_t, const char* line) {
-    ++*static_cast<int64_t*>(user);
-    CHECK_THAT(line, Catch::Matchers::Contains("'plain' refused"));
-  }};
+                        ++*static_cast<int64_t*>(user);
+                        CHECK_THAT(line, Catch::Matchers::Contains("'plain' refused"));
+                      }};
   const StoredWeight w(DType::f32, 70, 96, 24);
   const Results own = linear_results({}, w, 40, true);
   check_near(linear_results({&table, nullptr, nullptr, false}, w, 40, true), own, 2e-6);
@@ -194,9 +207,11 @@ TEST_CASE("a provider's experts are experts, forward and backward", "[ops]") {
       const std::span<const ExpertWeights> routed(experts.data(), 3);
       const Results own = expert_results({}, routed, shared ? &experts[3] : nullptr, 150, top_k);
       const int64_t before = plain.calls;
-      check_near(expert_results({&table, nullptr, nullptr, false}, routed, shared ? &experts[3] : nullptr, 150, top_k), own, 2e-6);
+      check_near(expert_results({&table, nullptr, nullptr, false}, routed, shared ? &experts[3] : nullptr, 150, top_k),
+                 own, 2e-6);
       CHECK(plain.calls > before);
-      check_near(expert_results({&table, nullptr, nullptr, true}, routed, shared ? &experts[3] : nullptr, 150, top_k), own, 3e-2);  // three products deep
+      check_near(expert_results({&table, nullptr, nullptr, true}, routed, shared ? &experts[3] : nullptr, 150, top_k),
+                 own, 3e-2);  // three products deep
     }
 }
 

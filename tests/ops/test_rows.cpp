@@ -1,4 +1,5 @@
-// Stages over rows: norm and SwiGLU against their formulas, alone and with the linear layers that read them, and what quantised forms they leave.
+// Stages over rows: norm and SwiGLU against their formulas, alone and with the linear layers that read them, and what
+// quantised forms they leave.
 #include "ops/rows.h"
 
 #include "ops/pass.h"
@@ -43,10 +44,14 @@ TEST_CASE("norm_linear and swiglu_linear are their parts, quantised and not", "[
   std::vector<float> x = ref::normal(R * N, 408), in = ref::normal(R * D, 409);
   for (const DType dtype : {DType::f32, DType::q8_0})
     for (const bool exact : {true, false}) {
-      const StoredWeight a(dtype, N, D, 410), b(DType::f32, N, D, 411);  // one consumer wants the quantised form, the other does not
+      const StoredWeight a(dtype, N, D, 410),
+          b(DType::f32, N, D, 411);  // one consumer wants the quantised form, the other does not
       run_pass("", exact, [&](Inference& rec) {
-        const auto view = [](const std::vector<float>& v, int64_t cols) { return View(const_cast<float*>(v.data()), DType::f32, {R, cols}); };
-        const View ya = rec.make(R, N), yb = rec.make(R, N), za = rec.make(R, N), zb = rec.make(R, N), sum = rec.make(R, N), parts = rec.make(R, N);
+        const auto view = [](const std::vector<float>& v, int64_t cols) {
+          return View(const_cast<float*>(v.data()), DType::f32, {R, cols});
+        };
+        const View ya = rec.make(R, N), yb = rec.make(R, N), za = rec.make(R, N), zb = rec.make(R, N),
+                   sum = rec.make(R, N), parts = rec.make(R, N);
         norm_linear(rec, view(in, D), w.data(), 1e-5f, {{ya, &b.weight}, {yb, &a.weight}});
         const Activations xn = make_activations(rec, R, D, {&a.weight}), h = make_activations(rec, R, D, {&a.weight});
         norm_rows(rec, xn, view(in, D), w.data(), 1e-5f);
@@ -63,7 +68,9 @@ TEST_CASE("norm_linear and swiglu_linear are their parts, quantised and not", "[
         rec.stage(1, [&](int64_t) {
           CHECK(ref::differing({ya.f32(), size_t(R * N)}, {za.f32(), size_t(R * N)}) == 0);
           CHECK(ref::differing({yb.f32(), size_t(R * N)}, {zb.f32(), size_t(R * N)}) == 0);
-          const std::vector<double> want(parts.f32(), parts.f32() + R * N);  // our exp is not libm's, and a value near .5 may be quantised the other way
+          const std::vector<double> want(
+              parts.f32(),
+              parts.f32() + R * N);  // our exp is not libm's, and a value near .5 may be quantised the other way
           const double share = h.q ? 1e-2 : 1e-5;
           ref::check_within({sum.f32(), size_t(R * N)}, want, [&](size_t) { return share; });
         });

@@ -1,4 +1,5 @@
-// The stages of sequence recommenders: their gradients are complex-step derivatives of the papers' formulas, dropout included.
+// The stages of sequence recommenders: their gradients are complex-step derivatives of the papers' formulas, dropout
+// included.
 #include <cmath>
 
 #include "ops/add_by_id.h"
@@ -13,7 +14,8 @@ using namespace puna::test;
 
 namespace {
 
-const std::vector<int64_t> kStarts{0, 1, 27, 60};  // histories of 1, 26 and 33 rows: under, over and far over a block of weights
+const std::vector<int64_t> kStarts{0, 1, 27,
+                                   60};  // histories of 1, 26 and 33 rows: under, over and far over a block of weights
 constexpr int64_t kRows = 60;
 HistoryRows rows_of(const std::vector<int64_t>* times = nullptr) {
   HistoryRows r;
@@ -29,12 +31,15 @@ std::vector<int64_t> some_times(uint64_t seed) {
   ref::Random random(seed);
   for (size_t u = 0; u + 1 < kStarts.size(); ++u) {
     int64_t now = random.below(1000);
-    for (int64_t i = kStarts[u]; i <= kStarts[u + 1]; ++i, now += random.below(4) == 0 ? random.below(1000000) : random.below(3)) times.push_back(now);
+    for (int64_t i = kStarts[u]; i <= kStarts[u + 1];
+         ++i, now += random.below(4) == 0 ? random.below(1000000) : random.below(3))
+      times.push_back(now);
   }
   return times;
 }
 
-Vector attended(const Vector& q, const Vector& k, const Vector& v, const HistoryRows& rows, const HistoryAttention& a, const Vector& positions, const Vector& time_weights) {
+Vector attended(const Vector& q, const Vector& k, const Vector& v, const HistoryRows& rows, const HistoryAttention& a,
+                const Vector& positions, const Vector& time_weights) {
   const int64_t Q = a.heads * a.qk_dim, V = a.heads * a.v_dim;
   Vector out(size_t(kRows * V), 0.0);
   for (int64_t u = 0; u < rows.users; ++u)
@@ -45,13 +50,15 @@ Vector attended(const Vector& q, const Vector& k, const Vector& v, const History
         Complex total = 0;
         for (int64_t j = 0; j <= n; ++j) {
           Complex score = 0;
-          for (int64_t d = 0; d < a.qk_dim; ++d) score += q[size_t(i * Q + h * a.qk_dim + d)] * k[size_t((rows.starts[u] + j) * Q + h * a.qk_dim + d)];
+          for (int64_t d = 0; d < a.qk_dim; ++d)
+            score += q[size_t(i * Q + h * a.qk_dim + d)] * k[size_t((rows.starts[u] + j) * Q + h * a.qk_dim + d)];
           if (positions.empty()) {
             weights.push_back(std::exp(score * double(a.scale)));
             total += weights.back();
           } else {
             const int64_t distance = rows.times_of(u)[n + 1] - rows.times_of(u)[j];
-            const auto bucket = size_t(std::min(128.0, std::floor(double(float(std::log(std::max(1.0, double(distance)))) / 0.301f))));
+            const auto bucket =
+                size_t(std::min(128.0, std::floor(double(float(std::log(std::max(1.0, double(distance)))) / 0.301f))));
             const Complex z = score + positions[size_t(j - n + a.slots - 1)] + time_weights[bucket];
             weights.push_back(silu(z) * double(a.scale));
           }
@@ -62,7 +69,8 @@ Vector attended(const Vector& q, const Vector& k, const Vector& v, const History
         for (int64_t j = 0; j <= n; ++j) {
           Complex w = positions.empty() ? weights[size_t(j)] / total : weights[size_t(j)];
           if (a.dropout) w *= kept[size_t(j)] ? double(a.dropout.scale()) : 0.0;
-          for (int64_t d = 0; d < a.v_dim; ++d) out[size_t(i * V + h * a.v_dim + d)] += w * v[size_t((rows.starts[u] + j) * V + h * a.v_dim + d)];
+          for (int64_t d = 0; d < a.v_dim; ++d)
+            out[size_t(i * V + h * a.v_dim + d)] += w * v[size_t((rows.starts[u] + j) * V + h * a.v_dim + d)];
         }
       }
   return out;
@@ -74,7 +82,8 @@ void check_attention(const HistoryAttention& shape, bool biased) {
   const std::vector<int64_t> times = some_times(5);
   const TimeBounds bounds = time_bucket_bounds();
   const HistoryRows rows = rows_of(&times);
-  const Floats q = ref::normal(kRows * Q, 1), k = ref::normal(kRows * Q, 2), v = ref::normal(kRows * V, 3), dy = ref::normal(kRows * V, 4);
+  const Floats q = ref::normal(kRows * Q, 1), k = ref::normal(kRows * Q, 2), v = ref::normal(kRows * V, 3),
+               dy = ref::normal(kRows * V, 4);
   Floats positions, weights, dpositions, dweights, dq, dk, dv;
   if (biased) {
     a.slots = 40;
@@ -86,23 +95,31 @@ void check_attention(const HistoryAttention& shape, bool biased) {
     a.time_weights = weights.data();
     a.time_bounds = bounds.data();
   }
-  const ParameterGradients parameters = biased ? ParameterGradients{{positions.data(), dpositions.data()}, {weights.data(), dweights.data()}} : ParameterGradients{};
-  on_tape(parameters, [&](Tape& rec) {
-    const View qs = put(rec, q, kRows, Q), ks = put(rec, k, kRows, Q), vs = put(rec, v, kRows, V), out = rec.make(kRows, V);
-    attend_history(rec, out, {qs, 0}, {ks, 0}, {vs, 0}, rows, a);
-    set_gradient(rec, out, dy);
-    rec.backward();
-    take(rec, dq, qs);
-    take(rec, dk, ks);
-    take(rec, dv, vs);
-  }, {.threads = 2});
-  const Vector q0 = complex_of(q), k0 = complex_of(k), v0 = complex_of(v), p0 = complex_of(positions), w0 = complex_of(weights);
+  const ParameterGradients parameters =
+      biased ? ParameterGradients{{positions.data(), dpositions.data()}, {weights.data(), dweights.data()}}
+             : ParameterGradients{};
+  on_tape(parameters,
+          [&](Tape& rec) {
+            const View qs = put(rec, q, kRows, Q), ks = put(rec, k, kRows, Q), vs = put(rec, v, kRows, V),
+                       out = rec.make(kRows, V);
+            attend_history(rec, out, {qs, 0}, {ks, 0}, {vs, 0}, rows, a);
+            set_gradient(rec, out, dy);
+            rec.backward();
+            take(rec, dq, qs);
+            take(rec, dk, ks);
+            take(rec, dv, vs);
+          },
+          {.threads = 2});
+  const Vector q0 = complex_of(q), k0 = complex_of(k), v0 = complex_of(v), p0 = complex_of(positions),
+               w0 = complex_of(weights);
   ref::check_gradient(dq, q, [&](const Vector& z) { return weighted(dy, attended(z, k0, v0, rows, a, p0, w0)); });
   ref::check_gradient(dk, k, [&](const Vector& z) { return weighted(dy, attended(q0, z, v0, rows, a, p0, w0)); });
   ref::check_gradient(dv, v, [&](const Vector& z) { return weighted(dy, attended(q0, k0, z, rows, a, p0, w0)); });
   if (!biased) return;
-  ref::check_gradient(dpositions, positions, [&](const Vector& z) { return weighted(dy, attended(q0, k0, v0, rows, a, z, w0)); });
-  ref::check_gradient(dweights, weights, [&](const Vector& z) { return weighted(dy, attended(q0, k0, v0, rows, a, p0, z)); });
+  ref::check_gradient(dpositions, positions,
+                      [&](const Vector& z) { return weighted(dy, attended(q0, k0, v0, rows, a, z, w0)); });
+  ref::check_gradient(dweights, weights,
+                      [&](const Vector& z) { return weighted(dy, attended(q0, k0, v0, rows, a, p0, z)); });
 }
 
 // (x - mean) / sqrt(variance + eps)
@@ -111,7 +128,8 @@ Vector normed(const Vector& x, int64_t T, int64_t D, double eps) {
   for (int64_t t = 0; t < T; ++t) {
     Complex mean = 0, variance = 0;
     for (int64_t d = 0; d < D; ++d) mean += x[size_t(t * D + d)] / double(D);
-    for (int64_t d = 0; d < D; ++d) variance += (x[size_t(t * D + d)] - mean) * (x[size_t(t * D + d)] - mean) / double(D);
+    for (int64_t d = 0; d < D; ++d)
+      variance += (x[size_t(t * D + d)] - mean) * (x[size_t(t * D + d)] - mean) / double(D);
     for (int64_t d = 0; d < D; ++d) y.push_back((x[size_t(t * D + d)] - mean) / std::sqrt(variance + eps));
   }
   return y;
@@ -167,23 +185,37 @@ TEST_CASE("rows of sequence models: gradients of norm, SiLU, ReLU, residual and 
   const int64_t T = 35, D = 9;
   const Dropout dropout{0.25f, 3, 2, 500};
   const Floats kept = kept_ones(dropout, T, D);
-  check_stage(T, D, [](Tape& rec, View y, View x) { plain_norm(rec, y, x, 1e-3f); }, [&](const Vector& z) { return normed(z, T, D, double(1e-3f)); });
-  check_stage(T, D, [](Tape& rec, View y, View x) { silu(rec, y, x); }, [](Vector z) { for (Complex& v : z) v = silu(v); return z; });
-  check_stage(T, D, [&](Tape& rec, View y, View x) { relu(rec, y, x, dropout); }, [&](Vector z) {
-    for (size_t i = 0; i < z.size(); ++i) z[i] = z[i].real() > 0 ? z[i] * double(kept[i]) : 0.0;
-    return z;
-  });
-  check_stage(T, D, [&](Tape& rec, View y, View x) { residual(rec, y, x, x, dropout); }, [&](Vector z) {
-    for (size_t i = 0; i < z.size(); ++i) z[i] *= 1.0 + double(kept[i]);
-    return z;
-  });
-  check_stage(T, D, [](Tape& rec, View y, View x) { unit_rows(rec, y, x, 1e-6f); }, [&](const Vector& z) { return unit(z, T, D); });
+  check_stage(
+      T, D, [](Tape& rec, View y, View x) { plain_norm(rec, y, x, 1e-3f); },
+      [&](const Vector& z) { return normed(z, T, D, double(1e-3f)); });
+  check_stage(
+      T, D, [](Tape& rec, View y, View x) { silu(rec, y, x); },
+      [](Vector z) {
+        for (Complex& v : z) v = silu(v);
+        return z;
+      });
+  check_stage(
+      T, D, [&](Tape& rec, View y, View x) { relu(rec, y, x, dropout); },
+      [&](Vector z) {
+        for (size_t i = 0; i < z.size(); ++i) z[i] = z[i].real() > 0 ? z[i] * double(kept[i]) : 0.0;
+        return z;
+      });
+  check_stage(
+      T, D, [&](Tape& rec, View y, View x) { residual(rec, y, x, x, dropout); },
+      [&](Vector z) {
+        for (size_t i = 0; i < z.size(); ++i) z[i] *= 1.0 + double(kept[i]);
+        return z;
+      });
+  check_stage(
+      T, D, [](Tape& rec, View y, View x) { unit_rows(rec, y, x, 1e-6f); },
+      [&](const Vector& z) { return unit(z, T, D); });
 }
 
 TEST_CASE("HSTU's gated norm: gradients of gates and input, under dropout", "[ops][grad]") {
   const int64_t T = 35, D = 9;
   const Dropout dropout{0.25f, 3, 2, 500};
-  const Floats kept = kept_ones(dropout, T, D), gates = ref::normal(T * D, 31), a = ref::normal(T * D, 32), dy = ref::normal(T * D, 33);
+  const Floats kept = kept_ones(dropout, T, D), gates = ref::normal(T * D, 31), a = ref::normal(T * D, 32),
+               dy = ref::normal(T * D, 33);
   Floats dgates, da;
   on_tape({}, [&](Tape& rec) {
     const View g = put(rec, gates, T, D), in = put(rec, a, T, D), y = rec.make(T, D);
@@ -208,7 +240,8 @@ TEST_CASE("the item table's gradient comes by input, by what came next and by wh
   std::vector<int32_t> ids, candidates;
   for (int64_t t = 0; t < kRows; ++t) {
     ids.push_back(int32_t(t * 5 % items));
-    for (int64_t m = 0; m <= M; ++m) candidates.push_back(int32_t((t * 3 + m * (t % 4)) % items));  // every fourth row draws its own positive
+    for (int64_t m = 0; m <= M; ++m)
+      candidates.push_back(int32_t((t * 3 + m * (t % 4)) % items));  // every fourth row draws its own positive
   }
   const Floats table = ref::normal(items * D, 41), positions = ref::normal(40 * D, 42);
   Floats dtable(table.size()), dpositions(positions.size()), unit_table(table.size()), dunit(table.size());
@@ -220,20 +253,26 @@ TEST_CASE("the item table's gradient comes by input, by what came next and by wh
   const Floats kept = kept_ones(dropout, kRows, D);
   const float temperature = 0.3f, weight = 0.1f;
   std::vector<double> nll(kRows);
-  on_tape({{table.data(), dtable.data()}, {positions.data(), dpositions.data()}}, [&](Tape& rec) {
-    const View x = rec.make(kRows, D), e = rec.make(kRows, D);
-    embed_history(rec, x, {table.data(), positions.data(), D, 2.0f, items - 1}, rows, dropout);
-    unit_rows(rec, e, x, 1e-6f);
-    sampled_losses(rec, nll.data(), e, {candidates.data(), 1 + M, unit_table.data(), dunit.data(), D, temperature, items - 1}, weight);
-    rec.backward();
-  }, {.threads = 2});
-  for (int32_t i = 0; i < items; ++i) unit_row_backward(k, dtable.data() + i * D, dunit.data() + i * D, table.data() + i * D, D, 1e-6f);
+  on_tape({{table.data(), dtable.data()}, {positions.data(), dpositions.data()}},
+          [&](Tape& rec) {
+            const View x = rec.make(kRows, D), e = rec.make(kRows, D);
+            embed_history(rec, x, {table.data(), positions.data(), D, 2.0f, items - 1}, rows, dropout);
+            unit_rows(rec, e, x, 1e-6f);
+            sampled_losses(rec, nll.data(), e,
+                           {candidates.data(), 1 + M, unit_table.data(), dunit.data(), D, temperature, items - 1},
+                           weight);
+            rec.backward();
+          },
+          {.threads = 2});
+  for (int32_t i = 0; i < items; ++i)
+    unit_row_backward(k, dtable.data() + i * D, dunit.data() + i * D, table.data() + i * D, D, 1e-6f);
   const auto value = [&](const Vector& w, const Vector& p) {
     Vector x;
     for (int64_t u = 0; u < 3; ++u)
       for (int64_t t = kStarts[size_t(u)]; t < kStarts[size_t(u + 1)]; ++t)
         for (int64_t d = 0; d < D; ++d)
-          x.push_back((2.0 * w[size_t(ids[size_t(t)] * D + d)] + p[size_t((t - kStarts[size_t(u)]) * D + d)]) * double(kept[size_t(t * D + d)]));
+          x.push_back((2.0 * w[size_t(ids[size_t(t)] * D + d)] + p[size_t((t - kStarts[size_t(u)]) * D + d)]) *
+                      double(kept[size_t(t * D + d)]));
     const Vector e = unit(x, kRows, D), n = unit(w, items, D);
     Complex loss = 0;
     for (int64_t t = 0; t < kRows; ++t) {

@@ -1,4 +1,5 @@
-// weights.h -- weight matrices for tests: random numbers, stored in any type we can write, and what they are once read back.
+// weights.h -- weight matrices for tests: random numbers, stored in any type we can write, and what they are once read
+// back.
 #pragma once
 #include "kernels/dequantise.h"
 #include "kernels/encode_blocks.h"
@@ -13,13 +14,17 @@ namespace puna::test {
 
 struct StoredWeight {
   // A matrix of normal numbers / sqrt(cols), so that outputs are of the size of inputs.
-  StoredWeight(DType dtype, int64_t rows, int64_t cols, uint64_t seed) : StoredWeight(dtype, rows, cols, scaled(ref::normal(rows * cols, seed), cols)) {}
-  StoredWeight(DType dtype, int64_t rows, int64_t cols, std::vector<float> values) : plain{rows, cols, std::move(values)} {
+  StoredWeight(DType dtype, int64_t rows, int64_t cols, uint64_t seed)
+      : StoredWeight(dtype, rows, cols, scaled(ref::normal(rows * cols, seed), cols)) {}
+  StoredWeight(DType dtype, int64_t rows, int64_t cols, std::vector<float> values)
+      : plain{rows, cols, std::move(values)} {
     const int64_t row_bytes = int64_t(bytes_of(info(dtype), uint64_t(cols)));
     REQUIRE(cols % info(dtype).block == 0);
     bytes.resize(size_t(rows * row_bytes));
-    if (dtype == DType::f32) memcpy(bytes.data(), plain.values.data(), bytes.size());
-    else encoder(dtype)(bytes.data(), plain.values.data(), rows * cols, nullptr);
+    if (dtype == DType::f32)
+      memcpy(bytes.data(), plain.values.data(), bytes.size());
+    else
+      encoder(dtype)(bytes.data(), plain.values.data(), rows * cols, nullptr);
     dequantise_row(*select_kernels("scalar"), plain.values.data(), dtype, bytes.data(), rows * cols);
     const int64_t count = (rows + kTileRows - 1) / kTileRows, stride = panel_bytes(dtype, cols);
     panels.resize(size_t(count * stride));

@@ -1,4 +1,5 @@
-// The providers of this build are what puna.h says a provider is: every transposition, adding, odd sizes, strides, from several threads.
+// The providers of this build are what puna.h says a provider is: every transposition, adding, odd sizes, strides, from
+// several threads.
 #include <puna_providers.h>
 
 #ifdef __linux__
@@ -51,8 +52,10 @@ void check_product(const puna_gemm_provider& p, Multiply multiply, int32_t flags
   const auto made = [](int64_t count, uint64_t seed) {
     std::vector<T> values;
     for (const float x : ref::normal(count, seed))
-      if constexpr (sizeof(T) == 2) values.push_back(rounded(x));
-      else values.push_back(x);
+      if constexpr (sizeof(T) == 2)
+        values.push_back(rounded(x));
+      else
+        values.push_back(x);
     return values;
   };
   const std::vector<T> a = made((ta ? k : m) * lda, 1), b = made((tb ? n : k) * ldb, 2);
@@ -69,7 +72,8 @@ void check_product(const puna_gemm_provider& p, Multiply multiply, int32_t flags
       }
       double sum = flags & PUNA_GEMM_ADD ? double(was) : 0, magnitude = std::abs(sum);
       for (int64_t i = 0; i < k; ++i) {
-        const double product = double(wide(a[size_t(ta ? i * lda + r : r * lda + i)])) * double(wide(b[size_t(tb ? j * ldb + i : i * ldb + j)]));
+        const double product = double(wide(a[size_t(ta ? i * lda + r : r * lda + i)])) *
+                               double(wide(b[size_t(tb ? j * ldb + i : i * ldb + j)]));
         sum += product;
         magnitude += std::abs(product);
       }
@@ -84,7 +88,8 @@ TEST_CASE("every provider's products are products", "[providers]") {
   for (const std::string& name : names()) {
     const puna_gemm_provider& p = provider(name);
     for (int32_t flags = 0; flags < 8; ++flags)
-      for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {32, 64, 32}, {33, 17, 65}, {128, 512, 100}, {7, 300, 31}}) {
+      for (const auto& [m, n, k] :
+           {std::array<int64_t, 3>{1, 1, 1}, {32, 64, 32}, {33, 17, 65}, {128, 512, 100}, {7, 300, 31}}) {
         check_product<float>(p, p.f32, flags, m, n, k);
         if (p.bf16) check_product<uint16_t>(p, p.bf16, flags, m, n, k);
       }
@@ -98,7 +103,9 @@ TEST_CASE("a provider may be called from several threads at once", "[providers]"
     std::vector<std::vector<float>> results(4, std::vector<float>(96 * 72));
     std::vector<std::thread> threads;
     for (auto& c : results)
-      threads.emplace_back([&] { for (int i = 0; i < 50; ++i) p.f32(p.user, 0, 96 - i % 3, 72, 80, a.data(), 80, b.data(), 72, c.data(), 72); });
+      threads.emplace_back([&] {
+        for (int i = 0; i < 50; ++i) p.f32(p.user, 0, 96 - i % 3, 72, 80, a.data(), 80, b.data(), 72, c.data(), 72);
+      });
     for (std::thread& t : threads) t.join();
     for (const auto& c : results) CHECK(std::equal(c.begin(), c.begin() + 94 * 72, results[0].begin()));
   }
@@ -129,9 +136,10 @@ extern "C" void see_where(int, siginfo_t*, void* context) {
 
 }  // namespace
 
-TEST_CASE("a signal that comes while a provider computes finds the stack pointer in the thread's stack", "[providers]") {
-  // Code that oneDNN makes points it at a buffer of the heap (on AVX2 for all products, on AVX-512 for long ones of two transposed matrices): a handler there
-  // writes over what lies below the buffer.
+TEST_CASE("a signal that comes while a provider computes finds the stack pointer in the thread's stack",
+          "[providers]") {
+  // Code that oneDNN makes points it at a buffer of the heap (on AVX2 for all products, on AVX-512 for long ones of two
+  // transposed matrices): a handler there writes over what lies below the buffer.
   pthread_attr_t attributes;
   void* low = nullptr;
   size_t bytes = 0;
@@ -145,14 +153,16 @@ TEST_CASE("a signal that comes while a provider computes finds the stack pointer
   own.ss_sp = room.data();
   own.ss_size = room.size();
   REQUIRE(sigaltstack(&own, &stack_before) == 0);
-  struct sigaction action {}, before {};
+  struct sigaction action {
+  }, before{};
   action.sa_sigaction = see_where;
   action.sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK;
   REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
   const pthread_t self = pthread_self();
   for (const std::string& name : names()) {
     const puna_gemm_provider& p = provider(name);
-    for (const int32_t flags : {0, PUNA_GEMM_TRANSPOSED_A, PUNA_GEMM_TRANSPOSED_B | PUNA_GEMM_ADD, PUNA_GEMM_TRANSPOSED_A | PUNA_GEMM_TRANSPOSED_B}) {
+    for (const int32_t flags : {0, PUNA_GEMM_TRANSPOSED_A, PUNA_GEMM_TRANSPOSED_B | PUNA_GEMM_ADD,
+                                PUNA_GEMM_TRANSPOSED_A | PUNA_GEMM_TRANSPOSED_B}) {
       constexpr int64_t m = 64, n = 256, k = 7000;
       const std::vector<float> a(size_t(m * k), 0.5f), b(size_t(k * n), 0.25f);
       std::vector<float> c(size_t(m * n));
@@ -166,7 +176,8 @@ TEST_CASE("a signal that comes while a provider computes finds the stack pointer
       });
       int32_t refused = 0;
       for (int i = 0; i < 8 || handled.load() == 0; ++i)
-        refused += p.f32(p.user, flags, m, n, k, a.data(), flags & PUNA_GEMM_TRANSPOSED_A ? m : k, b.data(), flags & PUNA_GEMM_TRANSPOSED_B ? k : n, c.data(), n);
+        refused += p.f32(p.user, flags, m, n, k, a.data(), flags & PUNA_GEMM_TRANSPOSED_A ? m : k, b.data(),
+                         flags & PUNA_GEMM_TRANSPOSED_B ? k : n, c.data(), n);
       done = true;
       sender.join();
       CAPTURE(name, flags);

@@ -26,7 +26,7 @@ PIECES = {
     "rust": ["examples/**/*.rs", "bindings/rust/puna/src/lib.rs"],
     "cmake": ["tests/readme/consumer/CMakeLists.txt"],
 }
-VERB = re.compile(r'Verb (?:verb|rec)\((\w+), "([\w-]+)"')
+VERB = re.compile(r'Verb (?:verb|rec)\(\s*(\w+),\s*"([\w-]+)"')
 
 
 def tiny_model(root):

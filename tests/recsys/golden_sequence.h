@@ -1,10 +1,11 @@
-// golden_sequence.h -- the golden sets of sequence recommenders: a folder a model, arrays in safetensors files, tolerances in its manifest.
+// golden_sequence.h -- the golden sets of sequence recommenders: a folder a model, arrays in safetensors files,
+// tolerances in its manifest.
 #pragma once
 #include <cstring>
 #include <map>
 
-#include "puna/recsys/sequence_model.h"
 #include "kernels/kernel_table.h"
+#include "puna/recsys/sequence_model.h"
 #include "support/catch.h"
 #include "support/golden.h"
 
@@ -12,8 +13,8 @@ namespace puna::test {
 
 struct Array {
   std::vector<int64_t> shape;
-  std::vector<float> values;       // F32
-  std::vector<int64_t> integers;   // any other type
+  std::vector<float> values;      // F32
+  std::vector<int64_t> integers;  // any other type
   int64_t rows() const { return shape[0]; }
   int64_t cols() const { return shape[1]; }
 };
@@ -30,7 +31,8 @@ inline Arrays read_arrays(const std::string& path) {
     Array a;
     a.shape = entry["shape"].get<std::vector<int64_t>>();
     const std::string type = entry["dtype"];
-    const size_t from = 8 + header_size + entry["data_offsets"][0].get<size_t>(), to = 8 + header_size + entry["data_offsets"][1].get<size_t>();
+    const size_t from = 8 + header_size + entry["data_offsets"][0].get<size_t>(),
+                 to = 8 + header_size + entry["data_offsets"][1].get<size_t>();
     if (type == "F32") {
       a.values.resize((to - from) / 4);
       memcpy(a.values.data(), file.data() + from, to - from);
@@ -50,7 +52,10 @@ inline Arrays read_arrays(const std::string& path) {
 
 class SequenceGolden {
  public:
-  explicit SequenceGolden(const Golden& g) : folder_(g.folder()), config_json(nlohmann::json::parse(read_text(g.folder() + "/config.json"))), manifest(g.manifest) {}
+  explicit SequenceGolden(const Golden& g)
+      : folder_(g.folder()),
+        config_json(nlohmann::json::parse(read_text(g.folder() + "/config.json"))),
+        manifest(g.manifest) {}
 
   Arrays arrays(const char* file) const { return read_arrays(folder_ + "/" + file + ".safetensors"); }
   Tolerance tolerance(const std::string& file, const std::string& name) const {
@@ -94,7 +99,8 @@ class SequenceGolden {
 
 inline std::vector<SequenceGolden> sequence_goldens() {
   std::vector<SequenceGolden> all;
-  for (const Golden& g : goldens([](const Golden& s) { return s.has_file("train_inputs.safetensors"); })) all.emplace_back(g);
+  for (const Golden& g : goldens([](const Golden& s) { return s.has_file("train_inputs.safetensors"); }))
+    all.emplace_back(g);
   return all;
 }
 
@@ -111,7 +117,8 @@ struct GoldenUsers {
 };
 inline GoldenUsers golden_users(const Arrays& a, const std::string& prefix = "") {
   GoldenUsers users;
-  const Array &ids = a.at(prefix + "past_ids"), &times = a.at(prefix + "timestamps"), &lengths = a.at(prefix + "lengths"), &targets = a.at(prefix + "target_ids");
+  const Array &ids = a.at(prefix + "past_ids"), &times = a.at(prefix + "timestamps"),
+              &lengths = a.at(prefix + "lengths"), &targets = a.at(prefix + "target_ids");
   for (size_t u = 0; u < size_t(ids.rows()); ++u) {
     const size_t row = u * size_t(ids.cols()), n = size_t(lengths.integers[u]);
     std::vector<recsys::Event> events;

@@ -1,4 +1,5 @@
-// some_ranker.h -- a small ranker of each kind, and examples for it with everything in them: several ids, none, hashed ones, numbers, unknown outcomes.
+// some_ranker.h -- a small ranker of each kind, and examples for it with everything in them: several ids, none, hashed
+// ones, numbers, unknown outcomes.
 #pragma once
 #include "puna/recsys/ranker.h"
 #include "recsys/golden_sequence.h"
@@ -6,7 +7,8 @@
 
 namespace puna::test {
 
-inline recsys::RankerConfig some_ranker(recsys::Interaction interaction, int64_t experts = 1, std::vector<int64_t> tower = {}) {
+inline recsys::RankerConfig some_ranker(recsys::Interaction interaction, int64_t experts = 1,
+                                        std::vector<int64_t> tower = {}) {
   using namespace recsys;
   RankerConfig c;
   c.surfaces = {"reels", "feed", "ads"};
@@ -41,8 +43,10 @@ inline recsys::ExampleSet some_examples(const recsys::RankerConfig& c, int64_t c
     bool mine = false;
     for (const int64_t g : genres) mine = mine || g == user[0] % 5;
     const double liking = 0.1 + (mine ? 0.7 : 0.0) + 0.05 * surface;
-    const std::vector<float> values{random.uniform() < liking ? 1.0f : 0.0f, float(0.5 * liking + 0.5 * random.uniform()), random.uniform() < 0.5 ? 1.0f : 0.0f};
-    const uint64_t known = random.below(5) == 0 ? 7 : 3;  // drawn in this order, whichever way a compiler evaluates arguments
+    const std::vector<float> values{random.uniform() < liking ? 1.0f : 0.0f,
+                                    float(0.5 * liking + 0.5 * random.uniform()), random.uniform() < 0.5 ? 1.0f : 0.0f};
+    const uint64_t known =
+        random.below(5) == 0 ? 7 : 3;  // drawn in this order, whichever way a compiler evaluates arguments
     const float weight = float(1 + random.below(2));
     set.add(surface, ids, numbers, values, known, weight);
   }

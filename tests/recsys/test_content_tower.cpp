@@ -1,4 +1,5 @@
-// The content tower: the map that made the data is found again, the normal equations hold, and a ranker knows an item that nobody took.
+// The content tower: the map that made the data is found again, the normal equations hold, and a ranker knows an item
+// that nobody took.
 #include <cmath>
 #include <limits>
 
@@ -44,7 +45,8 @@ TEST_CASE("what is left is at a right angle to the contents, but for the ridge",
   for (size_t i = 0; i < n; ++i)
     for (size_t c = 0; c < C; ++c) mean[c] += double(weights[i]) / total * double(x[i * C + c]);
   for (size_t i = 0; i < n; ++i)
-    for (size_t c = 0; c < C; ++c) along[c] += double(weights[i]) / total * (double(y[i]) - double(fitted[i])) * (double(x[i * C + c]) - mean[c]);
+    for (size_t c = 0; c < C; ++c)
+      along[c] += double(weights[i]) / total * (double(y[i]) - double(fitted[i])) * (double(x[i * C + c]) - mean[c]);
   for (size_t c = 0; c < C; ++c) {  // w itself: what a step of one content value changes
     std::vector<float> zero(C), unit(C);
     unit[c] = 1;
@@ -64,14 +66,16 @@ TEST_CASE("contents that a tower cannot take are refused by name", "[recsys]") {
 }
 
 TEST_CASE("an item that nobody has taken is ranked by what it says about itself", "[recsys]") {
-  // Forty users and sixty items have a taste of two values each; an item's content is a noisy view of its taste in eight values. The last fifteen
-  // items are not learned.
+  // Forty users and sixty items have a taste of two values each; an item's content is a noisy view of its taste in
+  // eight values. The last fifteen items are not learned.
   constexpr int64_t kUsers = 40, kItems = 60, kKnown = 45, kContent = 8;
-  const std::vector<float> users = ref::normal(kUsers * 2, 1), items = ref::normal(kItems * 2, 2), view = ref::normal(kContent * 2, 3), noise = ref::normal(kItems * kContent, 4);
+  const std::vector<float> users = ref::normal(kUsers * 2, 1), items = ref::normal(kItems * 2, 2),
+                           view = ref::normal(kContent * 2, 3), noise = ref::normal(kItems * kContent, 4);
   std::vector<float> contents;
   for (int64_t i = 0; i < kItems; ++i)
     for (int64_t c = 0; c < kContent; ++c)
-      contents.push_back(items[size_t(2 * i)] * view[size_t(2 * c)] + items[size_t(2 * i + 1)] * view[size_t(2 * c + 1)] + 0.1f * noise[size_t(i * kContent + c)]);
+      contents.push_back(items[size_t(2 * i)] * view[size_t(2 * c)] +
+                         items[size_t(2 * i + 1)] * view[size_t(2 * c + 1)] + 0.1f * noise[size_t(i * kContent + c)]);
   RankerConfig c;
   c.surfaces = {"feed"};
   c.tasks = {{"like"}};
@@ -83,8 +87,11 @@ TEST_CASE("an item that nobody has taken is ranked by what it says about itself"
   for (int64_t u = 0; u < kUsers; ++u)
     for (int64_t i = 0; i < kItems; ++i) {
       const std::vector<int64_t> user{u}, item{i};
-      const float taste = users[size_t(2 * u)] * items[size_t(2 * i)] + users[size_t(2 * u + 1)] * items[size_t(2 * i + 1)];
-      (i < kKnown ? known : cold).add(0, std::vector<std::span<const int64_t>>{user, item}, {}, std::vector<float>{taste > 0 ? 1.0f : 0.0f}, 1);
+      const float taste =
+          users[size_t(2 * u)] * items[size_t(2 * i)] + users[size_t(2 * u + 1)] * items[size_t(2 * i + 1)];
+      (i < kKnown ? known : cold)
+          .add(0, std::vector<std::span<const int64_t>>{user, item}, {}, std::vector<float>{taste > 0 ? 1.0f : 0.0f},
+               1);
     }
   const auto ranker = Ranker::create(recsys_context(), c, 5);
   RankerTrainerOptions o;
@@ -102,9 +109,11 @@ TEST_CASE("an item that nobody has taken is ranked by what it says about itself"
     const std::vector<float> row = ranker->row(1, i);
     rows.insert(rows.end(), row.begin(), row.end());
   }
-  const ContentTower tower = ContentTower::fit(std::span(contents).first(kKnown * kContent), kContent, rows, c.dim + 1, 1e-2);
+  const ContentTower tower =
+      ContentTower::fit(std::span(contents).first(kKnown * kContent), kContent, rows, c.dim + 1, 1e-2);
   const std::vector<float> made = tower.embed(std::span(contents).subspan(kKnown * kContent));
-  for (int64_t i = kKnown; i < kItems; ++i) ranker->set_row(1, i, std::span(made).subspan(size_t((i - kKnown) * (c.dim + 1)), size_t(c.dim + 1)));
+  for (int64_t i = kKnown; i < kItems; ++i)
+    ranker->set_row(1, i, std::span(made).subspan(size_t((i - kKnown) * (c.dim + 1)), size_t(c.dim + 1)));
   CHECK(before < 0.65);
   CHECK(auc() > 0.85);
   CHECK(status_of([&] { ranker->set_row(1, kItems, std::vector<float>(5)); }) == Status::invalid_argument);

@@ -15,7 +15,9 @@ namespace {
 std::string message_of(FunctionRef<void()> call) {
   try {
     call();
-  } catch (const Error& e) { return e.what(); }
+  } catch (const Error& e) {
+    return e.what();
+  }
   return "";
 }
 
@@ -65,7 +67,9 @@ TEST_CASE("a ranker keeps the names of its ids through copy, save and load, and 
   ranker->set_vocabulary(0, names({"u0", "u1", "u2"}));
   ranker->set_vocabulary(1, names({"4", "-1", "0"}));
   CHECK(has(message_of([&] { ranker->set_vocabulary(2, names({"a"})); }), "is hashed"));
-  CHECK(has(message_of([&] { ranker->set_vocabulary(0, names({"1", "2", "3", "4", "5", "6", "7", "8"})); }),
+  CHECK(has(message_of([&] {
+              ranker->set_vocabulary(0, names({"1", "2", "3", "4", "5", "6", "7", "8"}));
+            }),
             "8 names, expected up to 7"));
   const TempFolder folder;
   ranker->copy(DType::i8)->save(folder / "r.safetensors");

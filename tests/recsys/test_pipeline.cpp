@@ -1,4 +1,5 @@
-// From candidates to a list: values, copies and caps, marginal relevance, exploring with known chances, and the whole pipeline while rankers change.
+// From candidates to a list: values, copies and caps, marginal relevance, exploring with known chances, and the whole
+// pipeline while rankers change.
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -17,10 +18,13 @@ namespace {
 
 using List = std::vector<size_t>;
 
-DiversityOptions some(int64_t count, int64_t per_category = 0, double lambda = 1) { return {count, per_category, lambda}; }
+DiversityOptions some(int64_t count, int64_t per_category = 0, double lambda = 1) {
+  return {count, per_category, lambda};
+}
 
 // Items 0 ... 59; the ranker is asked about the item as "user" % 7 and its genre.
-Pipeline some_pipeline(const std::shared_ptr<const Ranker>& ranker, const PipelineOptions& options, std::shared_ptr<const Catalogue> catalogue) {
+Pipeline some_pipeline(const std::shared_ptr<const Ranker>& ranker, const PipelineOptions& options,
+                       std::shared_ptr<const Catalogue> catalogue) {
   const auto retrieve = [](const PipelineRequest&, int64_t count) {
     std::vector<Hit> hits;
     for (int64_t i = 0; i < std::min<int64_t>(count, 60); ++i) hits.push_back({i, float(60 - i)});
@@ -74,7 +78,9 @@ TEST_CASE("lists: by value, copies once, so many of a category", "[recsys]") {
   CHECK(diversify({}, some(4)).empty());
   const std::vector<double> wrong{1, std::numeric_limits<double>::quiet_NaN()};
   CHECK(status_of([&] { diversify({wrong, {}, {}, {}, 0}, some(2)); }) == Status::invalid_argument);
-  CHECK(status_of([&] { diversify({values, std::span(groups).first(2), {}, {}, 0}, some(2)); }) == Status::invalid_argument);
+  CHECK(status_of([&] {
+          diversify({values, std::span(groups).first(2), {}, {}, 0}, some(2));
+        }) == Status::invalid_argument);
   CHECK(status_of([&] { diversify({values, {}, {}, {}, 0}, some(2, 0, 1.5)); }) == Status::invalid_argument);
 }
 
@@ -136,7 +142,8 @@ TEST_CASE("exploring shows each candidate as often as its propensity says", "[re
   for (const auto& [i, p] : propensity) all += p;
   CHECK(std::abs(all - 1) < 1e-12);
   List again{0, 1, 2}, same{0, 1, 2}, never{0, 1, 2}, none;
-  CHECK(explore(again, {values, {}, {}, {}, 0}, 17, o).propensity == explore(same, {values, {}, {}, {}, 0}, 17, o).propensity);
+  CHECK(explore(again, {values, {}, {}, {}, 0}, 17, o).propensity ==
+        explore(same, {values, {}, {}, {}, 0}, 17, o).propensity);
   CHECK(again == same);
   CHECK(explore(never, {values, {}, {}, {}, 0}, 17, {}).propensity == 1);
   CHECK(never == List{0, 1, 2});
@@ -166,7 +173,8 @@ TEST_CASE("a pipeline retrieves, ranks, values and diversifies, and says how lon
     CHECK(i.value == value(0, i.probabilities.data()));
   }
   for (size_t i = 1; i < a.items.size(); ++i) CHECK(a.items[i - 1].value >= a.items[i].value);
-  for (const double seconds : {a.retrieve_seconds, a.rank_seconds, a.value_seconds, a.diversify_seconds}) CHECK(seconds > 0);
+  for (const double seconds : {a.retrieve_seconds, a.rank_seconds, a.value_seconds, a.diversify_seconds})
+    CHECK(seconds > 0);
   CHECK(status_of([&] { pipeline.recommend({3, 0, {}, nullptr}); }) == Status::invalid_argument);
   catalogue->categories.resize(10);
   CHECK(status_of([&] { pipeline.recommend({0, 0, {}, nullptr}); }) == Status::invalid_argument);
@@ -194,7 +202,8 @@ TEST_CASE("requests go on while the ranker is exchanged", "[recsys]") {
   } while (!done);
   swaps.join();
   CHECK(good);
-  CHECK(status_of([&] { pipeline.use(Ranker::create(recsys_context(), some_ranker(Interaction::dot), 5)); }) == Status::invalid_argument);
+  CHECK(status_of([&] { pipeline.use(Ranker::create(recsys_context(), some_ranker(Interaction::dot), 5)); }) ==
+        Status::invalid_argument);
 }
 
 TEST_CASE("a pipeline's ranker is not exchanged for one of the same shape whose ids have other names", "[recsys]") {

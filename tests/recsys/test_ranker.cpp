@@ -1,4 +1,5 @@
-// A ranker: the same bits however it is computed, learning in batches and event by event, resuming, its files, what it refuses.
+// A ranker: the same bits however it is computed, learning in batches and event by event, resuming, its files, what it
+// refuses.
 #include <cmath>
 #include <limits>
 
@@ -91,7 +92,8 @@ std::string message_of(FunctionRef<void()> call) {
 
 TEST_CASE("a ranker learns and scores with the same bits on every ISA level and number of threads", "[recsys][isa]") {
   // The numbers were printed on x86-64; a 64-bit Arm prints the same.
-  const std::pair<RankerConfig, uint64_t> rankers[]{{some_ranker(Interaction::cross, 3, {4}), 0xbc5eb5da44a9c928}, {some_ranker(Interaction::dot), 0xe9042293dc14850a}};
+  const std::pair<RankerConfig, uint64_t> rankers[]{{some_ranker(Interaction::cross, 3, {4}), 0xbc5eb5da44a9c928},
+                                                    {some_ranker(Interaction::dot), 0xe9042293dc14850a}};
   for (const auto& [c, want] : rankers) {
     CHECK(taught(recsys_context(), c) == want);
     for (const std::string& isa : supported_isas()) {
@@ -116,7 +118,8 @@ TEST_CASE("an example's scores do not depend on its batch", "[recsys]") {
 }
 
 TEST_CASE("every kind of ranker learns who likes what where", "[recsys]") {
-  for (const Interaction kind : {Interaction::linear, Interaction::fm, Interaction::concat, Interaction::cross, Interaction::dot}) {
+  for (const Interaction kind :
+       {Interaction::linear, Interaction::fm, Interaction::concat, Interaction::cross, Interaction::dot}) {
     CAPTURE(int(kind));
     const RankerConfig c = some_ranker(kind);
     const auto ranker = Ranker::create(recsys_context(), c, 5);
@@ -127,8 +130,11 @@ TEST_CASE("every kind of ranker learns who likes what where", "[recsys]") {
     RankerTrainer trainer(ranker, o);
     const ExampleSet set = some_examples(c, 2000, 7), held_out = some_examples(c, 4000, 11);
     teach(trainer, set, 8);
-    const ProbabilityReport clicks = report_of(*ranker, held_out, 0), watched = report_of(*ranker, held_out, 1), survey = report_of(*ranker, held_out, 2);
-    CHECK(clicks.auc > (kind == Interaction::linear ? 0.63 : 0.73));  // liking is a matter of pairs; 4000 examples tell an AUC to 0.008
+    const ProbabilityReport clicks = report_of(*ranker, held_out, 0), watched = report_of(*ranker, held_out, 1),
+                            survey = report_of(*ranker, held_out, 2);
+    CHECK(clicks.auc > (kind == Interaction::linear
+                            ? 0.63
+                            : 0.73));  // liking is a matter of pairs; 4000 examples tell an AUC to 0.008
     CHECK(clicks.ne < (kind == Interaction::linear ? 0.96 : 0.89));
     if (kind == Interaction::linear) CHECK(clicks.auc < 0.70);
     CHECK(watched.rmse < (kind == Interaction::linear ? 0.23 : 0.20));
@@ -192,13 +198,15 @@ TEST_CASE("a resumed ranker goes on to the same bits, and a cancelled step never
   for (const train::OptimizerKind kind : {train::OptimizerKind::adamw, train::OptimizerKind::adagrad}) {
     RankerTrainerOptions o = options();
     o.optimizer.kind = kind;
-    const auto whole = Ranker::create(recsys_context(), c, 5), part = Ranker::create(recsys_context(), c, 5), rest = Ranker::create(recsys_context(), c, 6);
+    const auto whole = Ranker::create(recsys_context(), c, 5), part = Ranker::create(recsys_context(), c, 5),
+               rest = Ranker::create(recsys_context(), c, 6);
     RankerTrainer a(whole, o), b(part, o), d(rest, o);
     teach(a, set, 2);
     teach(b, set, 2, 0, 5);
     const uint64_t before = hash_of(*part);
     int asked = 0;
-    CHECK(status_of([&] { b.learn(set.examples(), set.outcomes(), nullptr, [&] { return ++asked > 40; }); }) == Status::cancelled);
+    CHECK(status_of([&] { b.learn(set.examples(), set.outcomes(), nullptr, [&] { return ++asked > 40; }); }) ==
+          Status::cancelled);
     CHECK(hash_of(*part) == before);
     b.save(path);
     d.resume(path);
@@ -261,8 +269,11 @@ TEST_CASE("left-out negatives and calibrators change what is predicted as they s
     CHECK(std::abs(double(corrected[at]) - with_all_negatives(double(plain[at]), 0.1)) < 1e-6);
     CHECK(corrected[at + 2] == plain[at + 2]);
     CHECK(calibrated[at] == corrected[at]);
-    if (set.surface(i) != 1) CHECK(calibrated[at + 2] == corrected[at + 2]);
-    else CHECK(std::abs(double(calibrated[at + 2]) - 1 / (1 + std::exp(1 - 2 * std::log(double(plain[at + 2]) / (1 - double(plain[at + 2])))))) < 1e-6);
+    if (set.surface(i) != 1)
+      CHECK(calibrated[at + 2] == corrected[at + 2]);
+    else
+      CHECK(std::abs(double(calibrated[at + 2]) -
+                     1 / (1 + std::exp(1 - 2 * std::log(double(plain[at + 2]) / (1 - double(plain[at + 2])))))) < 1e-6);
   }
 }
 
@@ -286,9 +297,15 @@ TEST_CASE("a saved ranker scores the same bits, and a file that is not one is re
     write_file(path, wrong);
     return status_of([&] { Ranker::load(recsys_context(), path); }) == Status::bad_file;
   };
-  for (const auto& [from, to] : {std::pair("ranker 1", "ranker 2"), {"\\\"dim\\\":5", "\\\"dim\\\":6"}, {"\\\"experts\\\":2", "\\\"experts\\\":3"}, {"\\\"rows\\\":7", "\\\"rows\\\":8"},
-                                 {"\\\"cross\\\"", "\\\"dross\\\""}, {"\\\"tower\\\":[4]", "\\\"tower\\\":[5]"}, {"calibration.platt.0.0", "calibration.platt.9.0"},
-                                 {"\\\"fraction\\\"", "\\\"function\\\""}, {"expert.0.0.bias", "expert.0.0.bios"}}) {
+  for (const auto& [from, to] : {std::pair("ranker 1", "ranker 2"),
+                                 {"\\\"dim\\\":5", "\\\"dim\\\":6"},
+                                 {"\\\"experts\\\":2", "\\\"experts\\\":3"},
+                                 {"\\\"rows\\\":7", "\\\"rows\\\":8"},
+                                 {"\\\"cross\\\"", "\\\"dross\\\""},
+                                 {"\\\"tower\\\":[4]", "\\\"tower\\\":[5]"},
+                                 {"calibration.platt.0.0", "calibration.platt.9.0"},
+                                 {"\\\"fraction\\\"", "\\\"function\\\""},
+                                 {"expert.0.0.bias", "expert.0.0.bios"}}) {
     std::string wrong = bytes;
     CAPTURE(from);
     const size_t at = wrong.find(from);
@@ -323,7 +340,9 @@ TEST_CASE("examples that a ranker cannot take are refused by name", "[recsys]") 
   CHECK(message(0, bad, numbers).find("feature 'user': id 7, expected 0 to 6") != std::string::npos);
   CHECK(message(0, user, nan).find("'hour' is not finite") != std::string::npos);
   ExampleSet set(c);
-  CHECK(message_of([&] { set.add(0, std::vector<std::span<const int64_t>>{user}, numbers); }).find("ids of 1 features, expected 3") != std::string::npos);
+  CHECK(message_of([&] {
+          set.add(0, std::vector<std::span<const int64_t>>{user}, numbers);
+        }).find("ids of 1 features, expected 3") != std::string::npos);
   set.add(0, std::vector<std::span<const int64_t>>{user, none, none}, numbers, std::vector<float>{0, 2, 0}, 7);
   CHECK(message_of([&] { trainer.learn(set.examples(), set.outcomes()); }).find("'watched' is 2") != std::string::npos);
   CHECK(status_of([&] { trainer.learn({}, set.outcomes()); }) == Status::invalid_argument);
@@ -333,17 +352,24 @@ TEST_CASE("examples that a ranker cannot take are refused by name", "[recsys]") 
 TEST_CASE("a configuration survives JSON, and what is wrong with one is said", "[recsys]") {
   const RankerConfig c = some_ranker(Interaction::dot, 3, {4});
   CHECK(json_of(ranker_config(json_of(c))) == json_of(c));
-  const RankerConfig few = ranker_config(R"({"surfaces": ["feed"], "tasks": [{"name": "like"}], "features": [{"name": "item", "rows": 9}]})");
+  const RankerConfig few = ranker_config(
+      R"({"surfaces": ["feed"], "tasks": [{"name": "like"}], "features": [{"name": "item", "rows": 9}]})");
   CHECK(few.interaction == Interaction::cross);
   CHECK(few.hidden == std::vector<int64_t>{128, 64});
   const auto message = [](const char* text) { return message_of([&] { ranker_config(text); }); };
-  CHECK(message(R"({"surfaces": ["feed"], "tasks": [{"name": "like", "kine": "binary"}]})").find("tasks[0].kine") != std::string::npos);
+  CHECK(message(R"({"surfaces": ["feed"], "tasks": [{"name": "like", "kine": "binary"}]})").find("tasks[0].kine") !=
+        std::string::npos);
   CHECK(message(R"({"surfaces": [], "tasks": [{"name": "like"}]})").find("surfaces") != std::string::npos);
-  CHECK(message(R"({"surfaces": ["a", "a"], "tasks": [{"name": "like"}]})").find("'a' is there twice") != std::string::npos);
-  CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like"}], "features": [{"name": "x"}]})").find("'x': rows is 0") != std::string::npos);
-  CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like"}], "interaction": "croos"})").find("interaction") != std::string::npos);
-  CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like"}], "experts": 4, "hidden": []})").find("experts") != std::string::npos);
-  CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like", "weight": "x"}]})").find("weight") != std::string::npos);
+  CHECK(message(R"({"surfaces": ["a", "a"], "tasks": [{"name": "like"}]})").find("'a' is there twice") !=
+        std::string::npos);
+  CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like"}], "features": [{"name": "x"}]})")
+            .find("'x': rows is 0") != std::string::npos);
+  CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like"}], "interaction": "croos"})").find("interaction") !=
+        std::string::npos);
+  CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like"}], "experts": 4, "hidden": []})").find("experts") !=
+        std::string::npos);
+  CHECK(message(R"({"surfaces": ["a"], "tasks": [{"name": "like", "weight": "x"}]})").find("weight") !=
+        std::string::npos);
   CHECK(message("[]").find("object") != std::string::npos);
 }
 

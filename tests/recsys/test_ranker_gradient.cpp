@@ -1,4 +1,5 @@
-// The gradient of every kind of ranker, of its weights and of its table's rows, is the complex-step derivative of the loss written out plainly.
+// The gradient of every kind of ranker, of its weights and of its table's rows, is the complex-step derivative of the
+// loss written out plainly.
 #include "ops/tape_run.h"
 #include "recsys/model_tensors.h"
 #include "recsys/ranking/pass.h"
@@ -73,12 +74,14 @@ struct PlainRanker {
     }
     if (c.interaction == Interaction::linear) return out;
     if (!c.numbers.empty()) {
-      Vector token = affine(Vector(numbers + i * int64_t(c.numbers.size()), numbers + (i + 1) * int64_t(c.numbers.size())), "numbers");
+      Vector token = affine(
+          Vector(numbers + i * int64_t(c.numbers.size()), numbers + (i + 1) * int64_t(c.numbers.size())), "numbers");
       for (const Complex v : token) x0.push_back(relu(v));
     }
     const Vector z = interaction(x0);
     std::vector<Vector> experts;
-    for (int64_t e = 0; e < c.experts; ++e) experts.push_back(layers(z, "expert." + std::to_string(e), c.hidden.size()));
+    for (int64_t e = 0; e < c.experts; ++e)
+      experts.push_back(layers(z, "expert." + std::to_string(e), c.hidden.size()));
     const Vector gates = c.experts > 1 ? affine(z, "gates") : Vector();
     for (size_t t = 0; t < tasks; ++t) {
       Vector x = experts[0];
@@ -174,7 +177,8 @@ void check_kind(const RankerConfig& c) {
 }  // namespace
 
 TEST_CASE("rankers: the gradients of every interaction", "[recsys][grad]") {
-  for (const Interaction i : {Interaction::linear, Interaction::fm, Interaction::concat, Interaction::cross, Interaction::dot}) {
+  for (const Interaction i :
+       {Interaction::linear, Interaction::fm, Interaction::concat, Interaction::cross, Interaction::dot}) {
     CAPTURE(int(i));
     check_kind(some_ranker(i));
   }

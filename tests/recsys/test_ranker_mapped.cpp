@@ -1,4 +1,5 @@
-// A ranker whose table stays in its file: the same scores, nothing allocated for the table, never trained; files that lie are refused as ever.
+// A ranker whose table stays in its file: the same scores, nothing allocated for the table, never trained; files that
+// lie are refused as ever.
 #include "puna/base/error.h"
 #include "puna/recsys/ranker_trainer.h"
 #include "recsys/some_ranker.h"
@@ -25,7 +26,8 @@ TEST_CASE("a mapped table scores as one in memory, of every type, and costs no m
     CHECK(mapped->score(examples.examples()) == ranker->score(examples.examples()));
     CHECK(status_of([&] { Ranker::load(small, folder / "ranker"); }) == Status::out_of_memory);
     CHECK(status_of([&] { mapped->copy(table); }) == Status::out_of_memory);
-    Ranker::create(recsys_context(), c, 4)->save(folder / "ranker");  // replaces the file; the mapping is of the old one
+    Ranker::create(recsys_context(), c, 4)
+        ->save(folder / "ranker");  // replaces the file; the mapping is of the old one
     CHECK(mapped->score(examples.examples()) == ranker->score(examples.examples()));
   }
 }

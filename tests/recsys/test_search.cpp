@@ -1,4 +1,5 @@
-// Exact search: the result of double arithmetic over the same codes, on every ISA level, with ties, filters and any number of queries at once.
+// Exact search: the result of double arithmetic over the same codes, on every ISA level, with ties, filters and any
+// number of queries at once.
 #include <algorithm>
 #include <limits>
 
@@ -34,11 +35,13 @@ std::vector<Hit> by_codes(const CodeIndex& index, std::span<const float> query, 
   }
   std::sort(all.begin(), all.end());
   std::vector<Hit> hits;
-  for (size_t i = 0; i < all.size() && int64_t(i) < k; ++i) hits.push_back({all[i].item, float(all[i].score * double(q.scale))});
+  for (size_t i = 0; i < all.size() && int64_t(i) < k; ++i)
+    hits.push_back({all[i].item, float(all[i].score * double(q.scale))});
   return hits;
 }
 
-std::vector<float> with_ties(int64_t rows, int64_t dim, uint64_t seed) {  // every seventh row is an earlier one again, one is zero
+std::vector<float> with_ties(int64_t rows, int64_t dim,
+                             uint64_t seed) {  // every seventh row is an earlier one again, one is zero
   std::vector<float> v = ref::normal(rows * dim, seed);
   for (int64_t i = 7; i < rows; i += 7) std::copy_n(v.begin() + (i - 5) * dim, dim, v.begin() + i * dim);
   std::fill_n(v.begin() + rows / 2 * dim, dim, 0.0f);
@@ -49,14 +52,20 @@ std::vector<float> with_ties(int64_t rows, int64_t dim, uint64_t seed) {  // eve
 
 TEST_CASE("8-bit search gives what double arithmetic over the same codes gives", "[recsys][isa]") {
   for (const std::string& isa : supported_isas())
-    for (const auto& [count, dim, k] : {std::tuple<int64_t, int64_t, int64_t>(1, 1, 3), {15, 3, 4}, {16, 4, 16}, {1000, 50, 10}, {3001, 64, 100}, {200, 512, 7}}) {
+    for (const auto& [count, dim, k] : {std::tuple<int64_t, int64_t, int64_t>(1, 1, 3),
+                                        {15, 3, 4},
+                                        {16, 4, 16},
+                                        {1000, 50, 10},
+                                        {3001, 64, 100},
+                                        {200, 512, 7}}) {
       CAPTURE(isa, count, dim, k);
       const CodeIndex index(recsys_context(isa, 2), with_ties(count, dim, 1), dim);
       const std::vector<float> queries = ref::normal(5 * dim, 2);
       std::vector<uint64_t> words(size_t(count + 63) / 64, 0xF0F0F0F0FF00FF01u);
       for (const ItemFilter filter : {ItemFilter{}, ItemFilter{words.data()}}) {
         const auto got = index.search(queries, k, filter);
-        for (size_t q = 0; q < 5; ++q) CHECK(got[q] == by_codes(index, std::span(queries).subspan(q * size_t(dim), size_t(dim)), k, filter));
+        for (size_t q = 0; q < 5; ++q)
+          CHECK(got[q] == by_codes(index, std::span(queries).subspan(q * size_t(dim), size_t(dim)), k, filter));
       }
     }
 }
@@ -74,7 +83,8 @@ TEST_CASE("extreme vectors: equal, huge, tiny, zero", "[recsys]") {
   CHECK(hits[0].back().item == 39);
 }
 
-TEST_CASE("8-bit and f32 search find the same neighbours but for what coding costs, and ranking again repairs it", "[recsys]") {
+TEST_CASE("8-bit and f32 search find the same neighbours but for what coding costs, and ranking again repairs it",
+          "[recsys]") {
   const int64_t count = 20000, dim = 48, k = 50;
   const auto context = recsys_context("", 2);
   const std::vector<float> rows = ref::normal(count * dim, 3), queries = ref::normal(40 * dim, 4);
@@ -83,8 +93,10 @@ TEST_CASE("8-bit and f32 search find the same neighbours but for what coding cos
   const auto coarse = codes.search(queries, 2 * k), exact = plain.search(queries, k);
   int64_t found = 0;
   for (size_t q = 0; q < exact.size(); ++q) {
-    const auto fine = rerank(*context, coarse[q], std::span(queries).subspan(q * size_t(dim), size_t(dim)), rows.data(), k);
-    for (const Hit& h : fine) found += std::any_of(exact[q].begin(), exact[q].end(), [&](const Hit& e) { return e.item == h.item; });
+    const auto fine =
+        rerank(*context, coarse[q], std::span(queries).subspan(q * size_t(dim), size_t(dim)), rows.data(), k);
+    for (const Hit& h : fine)
+      found += std::any_of(exact[q].begin(), exact[q].end(), [&](const Hit& e) { return e.item == h.item; });
     for (size_t i = 1; i < exact[q].size(); ++i) CHECK(exact[q][i - 1].score >= exact[q][i].score);
   }
   CHECK(found >= int64_t(exact.size()) * k - 2);

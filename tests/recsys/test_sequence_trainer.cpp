@@ -1,4 +1,5 @@
-// Training a sequence model: the same bits on every ISA, thread count and after a resume; it learns; what is wrong is refused by name.
+// Training a sequence model: the same bits on every ISA, thread count and after a resume; it learns; what is wrong is
+// refused by name.
 
 #include "base/hash.h"
 #include "puna/base/error.h"
@@ -23,7 +24,8 @@ std::vector<std::vector<Event>> walkers(int users, int32_t items) {
     std::vector<Event> h;
     int32_t item = int32_t(random.below(items));
     int64_t time = random.below(1000);
-    for (int64_t i = 0, n = random.between(2, 30); i < n; ++i, item += u % 3 == 0 ? 2 : 1, time += random.below(100000)) h.push_back({1 + item % items, time});
+    for (int64_t i = 0, n = random.between(2, 30); i < n; ++i, item += u % 3 == 0 ? 2 : 1, time += random.below(100000))
+      h.push_back({1 + item % items, time});
     all.push_back(h);
   }
   return all;
@@ -99,7 +101,8 @@ TEST_CASE("a resumed run goes on to the same bits, and a cancelled step never wa
   const TempFolder folder;
   const std::string path = folder / "checkpoint.safetensors";
   const auto context = recsys_context();
-  const auto whole = SequenceModel::create(context, small(SequenceKind::hstu), 5), part = SequenceModel::create(context, small(SequenceKind::hstu), 5),
+  const auto whole = SequenceModel::create(context, small(SequenceKind::hstu), 5),
+             part = SequenceModel::create(context, small(SequenceKind::hstu), 5),
              rest = SequenceModel::create(context, small(SequenceKind::hstu), 6);
   SequenceTrainer a(whole, options(2)), b(part, options(2)), c(rest, options(2));
   for (SequenceTrainer* t : {&a, &b, &c}) t->learn(walkers(40, 40));
@@ -134,7 +137,9 @@ TEST_CASE("a saved model gives the same vectors, and a file that is not one is r
     CHECK(SequenceModel::load(recsys_context(), path)->encode(users) == model->encode(users));
   }
   std::string bytes = read_text(path);
-  for (const auto& [from, to] : {std::pair("\"blocks\":\"2\"", "\"blocks\":\"3\""), {"\"dim\":\"24\"", "\"dim\":\"48\""}, {"\"kind\":\"sasrec\"", "\"kind\":\"sasred\""},
+  for (const auto& [from, to] : {std::pair("\"blocks\":\"2\"", "\"blocks\":\"3\""),
+                                 {"\"dim\":\"24\"", "\"dim\":\"48\""},
+                                 {"\"kind\":\"sasrec\"", "\"kind\":\"sasred\""},
                                  {"\"heads\":\"2\"", "\"heads\":\"x\""}}) {
     std::string wrong = bytes;
     const size_t at = wrong.find(from);
@@ -153,7 +158,8 @@ TEST_CASE("a user's state has the bits of a full run when its window slides", "[
     std::vector<Event> events;
     ref::Random random(8);
     for (int i = 0; i < 27; ++i) {
-      events.push_back({int32_t(1 + random.below(40)), events.empty() ? 0 : events.back().time + random.below(1 << 20)});
+      events.push_back(
+          {int32_t(1 + random.below(40)), events.empty() ? 0 : events.back().time + random.below(1 << 20)});
       state.append(events.back());
       if (i % 3 == 1) continue;  // not every event is followed by a question
       const int64_t query = events.back().time + random.below(1000);

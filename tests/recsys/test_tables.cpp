@@ -121,13 +121,15 @@ TEST_CASE("reading a table is stopped by its watch", "[recsys]") {
 
 TEST_CASE("the same events are read whatever the usual data sets call, order and quote their columns", "[recsys]") {
   const std::vector<std::string> tables{
-      "userId,movieId,rating,timestamp\n1,296,5.0,1147880044\n1,306,3.5,1147880045\n2,306,2.5,1147868828\n",  // MovieLens
+      // MovieLens
+      "userId,movieId,rating,timestamp\n1,296,5.0,1147880044\n1,306,3.5,1147880045\n2,306,2.5,1147868828\n",
       "\xef\xbb\xbfuserId,movieId,rating,timestamp\r\n1,296,5.0,1147880044\r\n1,306,3.5,1147880045\r\n2,306,2.5,"
       "1147868828\r\n",                                                           // Excel
       "\n1::296::5::1147880044\n1::306::3::1147880045\n\n2::306::2::1147868828",  // ratings.dat
       "\"user_id\",\"item_id\",\"timestamp\"\n\"1\",\"296\",\"1147880044\"\n\"1\",\"306\",\"1147880045\"\n\"2\","
       "\"306\",\"1147868828\"\n",  // R
-      "reviewerID;asin;overall;unixReviewTime\n1;296;5,0;1147880044\n1;306;4,0;1147880045\n2;306;1,0;1147868828\n",  // Amazon
+      // Amazon
+      "reviewerID;asin;overall;unixReviewTime\n1;296;5,0;1147880044\n1;306;4,0;1147880045\n2;306;1,0;1147868828\n",
       "TIMESTAMP|ITEM|USER\n1147880044|296|1\n1147880045|306|1\n1147868828|306|2\n",
       ",user,item,ts\n0,1,296,1147880044\n1,1,306,1147880045\n2,2,306,1147868828\n",  // pandas' index
       "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t296\t5\t1.147880044e9\n1\t306\t3\t1147880045."

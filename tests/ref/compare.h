@@ -9,8 +9,8 @@
 
 namespace puna::ref {
 
-inline constexpr double kRound = 0x1p-24;     // half a unit in the last place of an f32, relative
-inline constexpr double kTiny = 0x1p-149;     // the smallest f32: what one rounding may cost among denormals
+inline constexpr double kRound = 0x1p-24;  // half a unit in the last place of an f32, relative
+inline constexpr double kTiny = 0x1p-149;  // the smallest f32: what one rounding may cost among denormals
 
 // CHECKs |got[i] - want[i]| <= bound(i). NaN is wrong.
 template <class Bound>
@@ -35,7 +35,8 @@ void check_within(std::span<const float> got, std::span<const double> want, Boun
 inline size_t differing(std::span<const float> a, std::span<const float> b) {
   if (a.size() != b.size()) return a.size() + b.size();
   size_t n = 0;
-  for (size_t i = 0; i < a.size(); ++i) n += std::memcmp(&a[i], &b[i], 4) != 0 && !(std::isnan(a[i]) && std::isnan(b[i]));
+  for (size_t i = 0; i < a.size(); ++i)
+    n += std::memcmp(&a[i], &b[i], 4) != 0 && !(std::isnan(a[i]) && std::isnan(b[i]));
   return n;
 }
 

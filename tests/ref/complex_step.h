@@ -1,5 +1,5 @@
-// complex_step.h -- derivatives without differences: f'(x) = Im f(x + ih) / h is exact to rounding for analytic f, since nothing is subtracted
-// (Squire and Trapp 1998). The functions are the plain formulas, templated on the number.
+// complex_step.h -- derivatives without differences: f'(x) = Im f(x + ih) / h is exact to rounding for analytic f,
+// since nothing is subtracted (Squire and Trapp 1998). The functions are the plain formulas, templated on the number.
 #pragma once
 #include <cmath>
 #include <complex>

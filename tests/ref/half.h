@@ -1,4 +1,5 @@
-// half.h -- IEEE binary16 by its definition: a table of all finite values, and the nearest one by search. Nothing shared with kernels.
+// half.h -- IEEE binary16 by its definition: a table of all finite values, and the nearest one by search. Nothing
+// shared with kernels.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -11,7 +12,8 @@ namespace puna::ref {
 inline double half_value(uint16_t h) {
   const int exponent = h >> 10 & 31, mantissa = h & 1023;
   const double sign = h & 0x8000 ? -1.0 : 1.0;
-  if (exponent == 31) return mantissa ? std::numeric_limits<double>::quiet_NaN() : sign * std::numeric_limits<double>::infinity();
+  if (exponent == 31)
+    return mantissa ? std::numeric_limits<double>::quiet_NaN() : sign * std::numeric_limits<double>::infinity();
   return sign * (exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25));
 }
 

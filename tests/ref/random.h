@@ -1,4 +1,5 @@
-// random.h -- numbers for tests: the same on every machine (mt19937_64 is pinned by the standard, its distributions are not).
+// random.h -- numbers for tests: the same on every machine (mt19937_64 is pinned by the standard, its distributions are
+// not).
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -23,8 +24,10 @@ class Random {
   float wild(int exponent) {
     const uint64_t r = bits();
     uint32_t u = uint32_t(r) & 0x807FFFFFu;
-    if ((r >> 60) != 0) u |= uint32_t(below(exponent + 1)) << 23;
-    else u &= 0x80000000u;
+    if ((r >> 60) != 0)
+      u |= uint32_t(below(exponent + 1)) << 23;
+    else
+      u &= 0x80000000u;
     float x;
     memcpy(&x, &u, 4);
     return x;

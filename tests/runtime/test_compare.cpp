@@ -1,4 +1,5 @@
-// What quantisation changes: divergence of a model from itself and from a coarser one, and the columns that calibration finds.
+// What quantisation changes: divergence of a model from itself and from a coarser one, and the columns that calibration
+// finds.
 #include "puna/runtime/compare.h"
 
 #include "puna/base/error.h"
@@ -14,13 +15,16 @@ namespace {
 
 const std::string kBundled = PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf";
 const char* const kText =
-    "Elinor's heart, which had undergone many changes in the course of this extraordinary conversation, was now softened again; -- yet she felt it her duty to "
-    "check such ideas in her companion as the last. It was necessary to my own pride. I could not bear to leave the country in a manner that might lead you, or "
+    "Elinor's heart, which had undergone many changes in the course of this extraordinary conversation, was now "
+    "softened again; -- yet she felt it her duty to "
+    "check such ideas in her companion as the last. It was necessary to my own pride. I could not bear to leave the "
+    "country in a manner that might lead you, or "
     "the rest of the neighbourhood, to suspect any part of what had really passed between Mrs. Smith and myself.";
 
 }  // namespace
 
-TEST_CASE("a model is nowhere apart from itself, and further from a coarser copy; calibration brings the copy nearer", "[runtime]") {
+TEST_CASE("a model is nowhere apart from itself, and further from a coarser copy; calibration brings the copy nearer",
+          "[runtime]") {
   const ModelPtr model = Model::open(context_with(), kBundled);
   const std::vector<int32_t> tokens = model->require_tokenizer().encode(kText, false);
   const int64_t window = int64_t(tokens.size()) / 2;
@@ -34,7 +38,8 @@ TEST_CASE("a model is nowhere apart from itself, and further from a coarser copy
     return compare_models(model, Model::open(model->context_ptr(), folder / "other.gguf"), tokens, window).mean;
   };
   const auto importance = measure_importance(model, tokens, window);
-  const double fine = apart(DType::q5_1, nullptr), coarse = apart(DType::iq4_nl, nullptr), calibrated = apart(DType::iq4_nl, importance);
+  const double fine = apart(DType::q5_1, nullptr), coarse = apart(DType::iq4_nl, nullptr),
+               calibrated = apart(DType::iq4_nl, importance);
   CAPTURE(fine, coarse, calibrated);
   CHECK(fine > 0);
   CHECK(coarse > 1.5 * fine);
@@ -43,7 +48,9 @@ TEST_CASE("a model is nowhere apart from itself, and further from a coarser copy
   CHECK_THROWS_AS(measure_importance(model, tokens, 1), Error);
 }
 
-TEST_CASE("calibration sees every matrix that is multiplied, and what the head sees are the final hidden states' squares", "[runtime]") {
+TEST_CASE(
+    "calibration sees every matrix that is multiplied, and what the head sees are the final hidden states' squares",
+    "[runtime]") {
   const ModelPtr model = Model::open(context_with(), kBundled);
   const std::vector<int32_t> tokens = model->require_tokenizer().encode(kText, false);
   const auto importance = measure_importance(model, tokens, int64_t(tokens.size()));
@@ -58,5 +65,6 @@ TEST_CASE("calibration sees every matrix that is multiplied, and what the head s
   session.append(tokens, {.embeddings = hidden, .pooling = Pooling::none});
   const std::vector<float>& head = importance->at(w.lm_head.panels);
   const float* last = hidden.data() + hidden.size() - head.size();
-  for (size_t i = 0; i < head.size(); ++i) CHECK(head[i] == Approx(last[i] * last[i]).epsilon(1e-4).margin(1e-9));  // the one row a window's head is asked for
+  for (size_t i = 0; i < head.size(); ++i)
+    CHECK(head[i] == Approx(last[i] * last[i]).epsilon(1e-4).margin(1e-9));  // the one row a window's head is asked for
 }

@@ -1,6 +1,7 @@
-// The determinism contract (docs/architecture.md, section 5): one hash of the logits a model and mode, over every ISA level
-// this CPU has, 1 to 3 threads, prefill in pieces of 1, 7, 64 and whole, alone or in a batch, with flush-to-zero set by the host. The hashes are written
-// down in tests/data/determinism/hashes.json, so that other machines and NEON under qemu are held to the same bits.
+// The determinism contract (docs/architecture.md, section 5): one hash of the logits a model and mode, over every ISA
+// level this CPU has, 1 to 3 threads, prefill in pieces of 1, 7, 64 and whole, alone or in a batch, with flush-to-zero
+// set by the host. The hashes are written down in tests/data/determinism/hashes.json, so that other machines and NEON
+// under qemu are held to the same bits.
 #include <cstdlib>
 #include <filesystem>
 #if defined(__x86_64__)
@@ -59,8 +60,10 @@ ModelPtr open_with(const std::string& path, const std::string& isa, int threads)
   return Model::open(make_context(options), path);
 }
 
-// The hash of one model file in one mode, the same on every path through the library; "" when some path differs (CHECKs say which).
-std::string one_hash(const std::string& path, const std::vector<int32_t>& ids, bool exact, const std::vector<size_t>& pieces) {
+// The hash of one model file in one mode, the same on every path through the library; "" when some path differs (CHECKs
+// say which).
+std::string one_hash(const std::string& path, const std::vector<int32_t>& ids, bool exact,
+                     const std::vector<size_t>& pieces) {
   std::vector<float> want;
   for (const std::string& isa : supported_isas())
     for (const int threads : {1, 2, 3}) {
@@ -73,7 +76,8 @@ std::string one_hash(const std::string& path, const std::vector<int32_t>& ids, b
         CHECK(hash_of(got) == hash_of(want));
       }
       CAPTURE(path, exact, isa, threads);
-      CHECK(last_logits_in_a_batch(model, ids, exact) == std::vector<float>(want.end() - std::ptrdiff_t(V), want.end()));
+      CHECK(last_logits_in_a_batch(model, ids, exact) ==
+            std::vector<float>(want.end() - std::ptrdiff_t(V), want.end()));
 #if defined(__x86_64__)
       const unsigned saved = _mm_getcsr();
       _mm_setcsr(saved | 0x8040);
@@ -87,27 +91,36 @@ std::string one_hash(const std::string& path, const std::vector<int32_t>& ids, b
 
 // Compares with the written hash when this very model is listed; otherwise says what it found.
 void check_written(const std::string& key, const std::string& hash) {
-  static const nlohmann::json written = nlohmann::json::parse(read_text(PUNA_SOURCE_DIR "/tests/data/determinism/hashes.json"));
+  static const nlohmann::json written =
+      nlohmann::json::parse(read_text(PUNA_SOURCE_DIR "/tests/data/determinism/hashes.json"));
   INFO("\"" << key << "\": \"" << hash << "\"");
-  if (written.contains(key)) CHECK(written[key] == hash);
-  else WARN("no hash written for \"" << key << "\": \"" << hash << "\"");
+  if (written.contains(key))
+    CHECK(written[key] == hash);
+  else
+    WARN("no hash written for \"" << key << "\": \"" << hash << "\"");
 }
 
 }  // namespace
 
-TEST_CASE("logits have one hash a model and mode: ISA, threads, prefill chunks, batches, flush-to-zero", "[runtime][golden]") {
-  const std::string folder = (std::filesystem::temp_directory_path() / ("puna-determinism-" + std::to_string(std::rand()))).string();
+TEST_CASE("logits have one hash a model and mode: ISA, threads, prefill chunks, batches, flush-to-zero",
+          "[runtime][golden]") {
+  const std::string folder =
+      (std::filesystem::temp_directory_path() / ("puna-determinism-" + std::to_string(std::rand()))).string();
   std::filesystem::create_directories(folder);
   for (const Golden& g : goldens(is_text_model)) {
     const std::vector<int64_t> wide = g.array("input_ids").i64();
     const std::vector<int32_t> ids(wide.begin(), wide.end());
-    const std::string weights = read_text(g.folder() + (g.has_file("model.safetensors") ? "/model.safetensors" : "/config.json"));
+    const std::string weights =
+        read_text(g.folder() + (g.has_file("model.safetensors") ? "/model.safetensors" : "/config.json"));
     const std::string name = g.fixture() + "-" + hex(fnv1a(weights.data(), weights.size()));
     const ModelPtr original = Model::open(make_context({}), g.folder());
-    for (const bool exact : {true, false}) check_written(name + (exact ? "-exact" : "-default"), one_hash(g.folder(), ids, exact, {1, 7, 64}));
-    for (const DType type : {DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::f16, DType::bf16}) {
+    for (const bool exact : {true, false})
+      check_written(name + (exact ? "-exact" : "-default"), one_hash(g.folder(), ids, exact, {1, 7, 64}));
+    for (const DType type :
+         {DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::f16, DType::bf16}) {
       const LlamaConfig& c = original->config();
-      if (c.hidden % 32 || c.ffn % 32 || (c.experts && c.expert_ffn % 32)) continue;  // rows that quantised blocks do not fit
+      if (c.hidden % 32 || c.ffn % 32 || (c.experts && c.expert_ffn % 32))
+        continue;  // rows that quantised blocks do not fit
       const std::string path = save_gguf(*original, folder + "/" + puna::name(type) + ".gguf", {type, 0}).front();
       check_written(name + "-" + puna::name(type) + "-default", one_hash(path, ids, false, {1, 64}));
     }
@@ -123,12 +136,15 @@ TEST_CASE("a real quantised model's logits have one hash a mode", "[runtime][gol
       std::vector<float> want;
       for (const std::string& isa : supported_isas())
         for (const size_t piece : {size_t(5), size_t(64)}) {
-          const std::vector<float> got = logits_in_pieces(open_with(smollm2(), isa, piece == 5 ? 1 : 2), ids, exact, piece);
+          const std::vector<float> got =
+              logits_in_pieces(open_with(smollm2(), isa, piece == 5 ? 1 : 2), ids, exact, piece);
           if (want.empty()) want = got;
           CAPTURE(isa, exact, piece);
           CHECK(hash_of(got) == hash_of(want));
         }
-      check_written("SmolLM2-135M-Instruct.Q4_1-" + hex(fnv1a(ids.data(), ids.size() * 4)) + (exact ? "-exact" : "-default"), hex(hash_of(want)));
+      check_written(
+          "SmolLM2-135M-Instruct.Q4_1-" + hex(fnv1a(ids.data(), ids.size() * 4)) + (exact ? "-exact" : "-default"),
+          hex(hash_of(want)));
     }
   }
 }
@@ -161,7 +177,9 @@ TEST_CASE("with images logits have one hash a mode: ISA, threads, prefill chunks
             CHECK(hash_of(got) == hash_of(want));
           }
         }
-      check_written(g.fixture() + "-" + hex(fnv1a(weights.data(), weights.size())) + "-images" + (exact ? "-exact" : "-default"), hex(hash_of(want)));
+      check_written(
+          g.fixture() + "-" + hex(fnv1a(weights.data(), weights.size())) + "-images" + (exact ? "-exact" : "-default"),
+          hex(hash_of(want)));
     }
   }
 }

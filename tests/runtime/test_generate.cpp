@@ -1,5 +1,5 @@
-// test_generate.cpp -- the loop over real small models. Where a test needs a certain answer, a processor forbids all others:
-// the model still runs, only the choice is scripted.
+// test_generate.cpp -- the loop over real small models. Where a test needs a certain answer, a processor forbids all
+// others: the model still runs, only the choice is scripted.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -20,7 +20,8 @@ using Ids = std::vector<int32_t>;
 // A golden model that comes with a tokenizer.
 const ModelPtr& model() {
   static const ModelPtr m = [] {
-    const std::vector<Golden> all = goldens([](const Golden& g) { return g.has_file("config.json") && g.has_file("tokenizer.json"); });
+    const std::vector<Golden> all =
+        goldens([](const Golden& g) { return g.has_file("config.json") && g.has_file("tokenizer.json"); });
     return Model::open(make_context({}), all.front().folder());
   }();
   return m;
@@ -64,7 +65,8 @@ struct Answer {
   Ids held;  // what the session holds afterwards
 };
 
-Answer scripted(const std::string& answer, GenerateOptions options, bool and_stop_token = false, const std::string& prompt = "Say:") {
+Answer scripted(const std::string& answer, GenerateOptions options, bool and_stop_token = false,
+                const std::string& prompt = "Say:") {
   Session session(model(), {});
   Script script{spell(answer), encode(prompt).size()};
   if (and_stop_token) script.ids.push_back(stop_id());
@@ -101,7 +103,9 @@ GenerateOptions warm(int64_t max_tokens, uint64_t seed) {
 }  // namespace
 
 TEST_CASE("greedy generation repeats transformers' tokens", "[runtime][golden]") {
-  const auto text_only = [](const Golden& g) { return g.has("greedy_tokens") && g.has("input_ids") && !g.has("image_features"); };
+  const auto text_only = [](const Golden& g) {
+    return g.has("greedy_tokens") && g.has("input_ids") && !g.has("image_features");
+  };
   for (const Golden& g : goldens(text_only)) {
     CAPTURE(g.folder());
     const ModelPtr m = Model::open(make_context({}), g.folder());
@@ -231,7 +235,8 @@ TEST_CASE("log-probabilities are the model's own: the chosen token first, then t
       CHECK(double(p.log_probability) == Approx(double(logits[size_t(p.token)]) - std::log(sum)).margin(1e-5));
     Ids best(logits.size());
     for (size_t i = 0; i < best.size(); ++i) best[i] = int32_t(i);
-    std::stable_sort(best.begin(), best.end(), [&](int32_t x, int32_t y) { return logits[size_t(x)] > logits[size_t(y)]; });
+    std::stable_sort(best.begin(), best.end(),
+                     [&](int32_t x, int32_t y) { return logits[size_t(x)] > logits[size_t(y)]; });
     best.erase(std::find(best.begin(), best.end(), t.id));
     for (size_t i = 1; i < 4; ++i) CHECK(t.probabilities[i].token == best[i - 1]);
   }
@@ -239,7 +244,8 @@ TEST_CASE("log-probabilities are the model's own: the chosen token first, then t
   o.log_probabilities = int32_t(other.model().config().vocab) + 1;
   CHECK(status_of([&] { generate(other, encode("abc"), o); }) == Status::invalid_argument);
   o.log_probabilities = int32_t(other.model().config().vocab);
-  generate(other, encode("abc"), o, [&](const GeneratedToken& t) { return t.probabilities.size() != size_t(o.log_probabilities); });
+  generate(other, encode("abc"), o,
+           [&](const GeneratedToken& t) { return t.probabilities.size() != size_t(o.log_probabilities); });
   CHECK(other.length() == int64_t(encode("abc").size()) + 1);
 }
 
@@ -273,7 +279,7 @@ TEST_CASE("drop_oldest keeps the prefix and the newest half, as if the conversat
     const std::span<const int32_t> held = before->tokens();
     CHECK(Ids(held.begin(), held.begin() + 4) == Ids(prompt.begin(), prompt.begin() + 4));
     CHECK(std::equal(held.begin() + 4, held.end(), all.end() - (ptrdiff_t(held.size()) - 4)));  // the newest
-    if (held.size() == 4 + 6 && all.size() > prompt.size() + 1) {                               // just shortened: (16 - 4) / 2 stay
+    if (held.size() == 4 + 6 && all.size() > prompt.size() + 1) {  // just shortened: (16 - 4) / 2 stay
       ++drops;
       Session fresh(model(), small);
       fresh.append(held);
@@ -288,7 +294,11 @@ TEST_CASE("drop_oldest keeps the prefix and the newest half, as if the conversat
 
   Session late(model(), small);  // a prompt that does not fit is shortened the same way
   const Ids longer = first_tokens(24);
-  generate(late, longer, [&] { GenerateOptions one = o; one.max_tokens = 1; return one; }());
+  generate(late, longer, [&] {
+    GenerateOptions one = o;
+    one.max_tokens = 1;
+    return one;
+  }());
   Ids expected(longer.begin(), longer.begin() + 4);
   expected.insert(expected.end(), longer.end() - 6, longer.end());
   CHECK(Ids(late.tokens().begin(), late.tokens().end() - 1) == expected);
@@ -316,7 +326,10 @@ TEST_CASE("cancel ends the call with an error and leaves the session usable", "[
   CHECK(generate(whole, prompt, limited(20)).tokens == seen);
 
   Session late(model(), {});  // a cancel that comes after the last token does not hit the next call
-  generate(late, prompt, limited(1), [&](const GeneratedToken&) { late.cancel(); return true; });
+  generate(late, prompt, limited(1), [&](const GeneratedToken&) {
+    late.cancel();
+    return true;
+  });
   CHECK(generate(late, Ids(), limited(2)).tokens == Ids(seen.begin() + 1, seen.begin() + 3));
 }
 
@@ -326,7 +339,9 @@ TEST_CASE("an exception thrown by a callback passes through and leaves the sessi
   CHECK_THROWS_AS(generate(session, prompt, limited(5), [](const GeneratedToken&) -> bool { throw 42; }), int);
   CHECK(session.length() == int64_t(prompt.size()) + 1);
   GenerateOptions o = limited(5);
-  const auto poison = [](std::span<float> logits, std::span<const int32_t>) { logits[3] = std::numeric_limits<float>::quiet_NaN(); };
+  const auto poison = [](std::span<float> logits, std::span<const int32_t>) {
+    logits[3] = std::numeric_limits<float>::quiet_NaN();
+  };
   o.processor = poison;
   CHECK(status_of([&] { generate(session, Ids(), o); }) == Status::invalid_argument);
   CHECK(generate(session, Ids(), limited(5)).tokens.size() == 5);

@@ -1,4 +1,5 @@
-// test_generate_text.cpp -- what may be shown, and when: stop strings cut anywhere, characters cut anywhere, special tokens.
+// test_generate_text.cpp -- what may be shown, and when: stop strings cut anywhere, characters cut anywhere, special
+// tokens.
 #include <algorithm>
 
 #include "puna/base/error.h"
@@ -126,8 +127,11 @@ TEST_CASE("no half character is shown, special tokens only on request", "[runtim
   CHECK(pieces(false, {}, {0, 1, 2, 3, 0}) == Strings{"a", "", "", "€", "a", ""});
   CHECK(pieces(false, {}, {0, 4, 0}) == Strings{"a", "", "a", ""});
   CHECK(pieces(true, {}, {0, 4, 0}) == Strings{"a", "<|eot|>", "a", ""});
-  CHECK(pieces(false, {}, {0, 5}) == Strings{"a", "", "\xef\xbf\xbd"});       // the stream ends inside a character
-  CHECK(pieces(false, {}, {5, 0}) == Strings{"", "\xef\xbf\xbd" "a", ""});
+  CHECK(pieces(false, {}, {0, 5}) == Strings{"a", "", "\xef\xbf\xbd"});  // the stream ends inside a character
+  CHECK(pieces(false, {}, {5, 0}) == Strings{"",
+                                             "\xef\xbf\xbd"
+                                             "a",
+                                             ""});
   CHECK(pieces(false, {"€a"}, {0, 1, 2, 3, 0, 0}) == Strings{"a", "", "", "", "", "", ""});
   CHECK(pieces(false, {"€a"}, {1, 2, 3, 5}) == Strings{"", "", "", "", "€\xef\xbf\xbd"});
   CHECK(pieces(false, {}, {6, 319, 0}) == Strings{"", "", "a", ""});  // rows of the embedding that are no tokens

@@ -9,19 +9,24 @@
 using namespace puna;
 using namespace puna::test;
 
-TEST_CASE("an image processor's numbers are within bounds, or an error that leaves the settings as they were", "[runtime]") {
+TEST_CASE("an image processor's numbers are within bounds, or an error that leaves the settings as they were",
+          "[runtime]") {
   TileSettings settings;
   settings.tile = 14;
-  read_tile_settings(settings, R"({"image_processor": {"max_patches": 4, "image_mean": [0, 0.1, 0.2], "rescale_factor": 1, "size": {"height": 14}}})");
+  read_tile_settings(
+      settings,
+      R"({"image_processor": {"max_patches": 4, "image_mean": [0, 0.1, 0.2], "rescale_factor": 1, "size": {"height": 14}}})");
   CHECK(settings.max_tiles == 4);
   CHECK(settings.mean[2] == 0.2);
   CHECK(settings.rescale == 1);
-  for (const char* json : {R"({"max_patches": 65})", R"({"max_patches": 0})", R"({"rescale_factor": 0})", R"({"image_std": [0.5, 0, 0.5]})", R"({"image_mean": [0, 0, 1e300]})",
+  for (const char* json : {R"({"max_patches": 65})", R"({"max_patches": 0})", R"({"rescale_factor": 0})",
+                           R"({"image_std": [0.5, 0, 0.5]})", R"({"image_mean": [0, 0, 1e300]})",
                            R"({"max_patches": 9, "image_std": [1, 1]})", R"({"max_patches": 9, "image_std": 1})"}) {
     CAPTURE(json);
     CHECK(status_of([&] { read_tile_settings(settings, json); }) == Status::bad_file);
   }
-  CHECK(status_of([&] { read_tile_settings(settings, R"({"max_patches": 9, "size": {"height": 15}})"); }) == Status::unsupported);
+  CHECK(status_of([&] { read_tile_settings(settings, R"({"max_patches": 9, "size": {"height": 15}})"); }) ==
+        Status::unsupported);
   CHECK(settings.max_tiles == 4);
 }
 

@@ -10,9 +10,9 @@
 #include "runtime/images/image_cache.h"
 #include "support/catch.h"
 #include "support/golden.h"
-#include "support/left_out.h"
-#include "support/last_logits.h"
 #include "support/isa.h"
+#include "support/last_logits.h"
+#include "support/left_out.h"
 #include "support/status.h"
 
 using namespace puna;
@@ -20,7 +20,9 @@ using namespace puna::test;
 
 namespace {
 
-bool sees(const Golden& g) { return g.has("pixel_values_hf") && g.has("logits") && g.manifest["facts"].contains("prompt"); }
+bool sees(const Golden& g) {
+  return g.has("pixel_values_hf") && g.has("logits") && g.manifest["facts"].contains("prompt");
+}
 
 std::vector<int32_t> narrow(const std::vector<int64_t>& wide) { return {wide.begin(), wide.end()}; }
 
@@ -31,15 +33,18 @@ struct Case {
   std::vector<ImagePtr> images;
   Prompt prompt;
 
-  explicit Case(const Golden& g, const ContextOptions& options = {}, bool from_files = false) : golden(g), model(Model::open(make_context(options), g.folder())) {
+  explicit Case(const Golden& g, const ContextOptions& options = {}, bool from_files = false)
+      : golden(g), model(Model::open(make_context(options), g.folder())) {
     const std::vector<float> pixels = g.array("pixel_values_hf").f32();
     size_t at = 0, index = 0;
     for (const auto& facts : g.manifest["facts"]["images"]) {
       const auto grid = g.manifest["facts"]["aspect_ratios_hw"][index++].get<std::vector<int64_t>>();
-      const size_t tiles = size_t(grid[0] * grid[1] + (grid[0] * grid[1] > 1)), floats = tiles * size_t(model->require_vision().config.pixels());
+      const size_t tiles = size_t(grid[0] * grid[1] + (grid[0] * grid[1] > 1)),
+                   floats = tiles * size_t(model->require_vision().config.pixels());
       const std::string file = g.folder() + "/" + facts["file"].get<std::string>();
-      images.push_back(from_files ? Image::from_picture(model, decode_picture_file(model->context(), file.c_str()).view())
-                                  : Image::from_pixels(model, std::span(pixels).subspan(at, floats), grid[0], grid[1]));
+      images.push_back(from_files
+                           ? Image::from_picture(model, decode_picture_file(model->context(), file.c_str()).view())
+                           : Image::from_pixels(model, std::span(pixels).subspan(at, floats), grid[0], grid[1]));
       at += floats;
     }
     const std::string text = g.manifest["facts"]["prompt"];
@@ -86,7 +91,9 @@ TEST_CASE("from picture files the same images come out as from the golden pixels
     CHECK(files.prompt.tokens == pixels.prompt.tokens);
     const std::vector<float> a = all_logits(pixels, true), b = all_logits(files, true);
     // The pixels may differ by the manifest's tolerance; then so may logits, and there is no bound to hold them to.
-    if (std::equal(files.images[0]->pixels().begin(), files.images[0]->pixels().end(), pixels.images[0]->pixels().begin())) CHECK(a == b);
+    if (std::equal(files.images[0]->pixels().begin(), files.images[0]->pixels().end(),
+                   pixels.images[0]->pixels().begin()))
+      CHECK(a == b);
   }
 }
 
@@ -131,7 +138,8 @@ TEST_CASE("sessions with images fork, rewind anywhere and come back from snapsho
     const Case c(g);
     const std::vector<float> want = all_logits(c, exact);
     const auto behind = [&](size_t length) {
-      return std::vector<float>(want.begin() + std::ptrdiff_t((length - 1) * c.vocab()), want.begin() + std::ptrdiff_t(length * c.vocab()));
+      return std::vector<float>(want.begin() + std::ptrdiff_t((length - 1) * c.vocab()),
+                                want.begin() + std::ptrdiff_t(length * c.vocab()));
     };
     Session s(c.model, {exact, 0, 16});
     s.append(c.prompt);
@@ -141,7 +149,8 @@ TEST_CASE("sessions with images fork, rewind anywhere and come back from snapsho
     const std::unique_ptr<Session> restored = restore_snapshot(c.model, bytes);
     for (Session* session : {&s, fork.get(), restored.get()}) {
       CHECK(last_logits(*session) == behind(c.size()));
-      // Into the images, and into chunks that were dropped: their patches are computed again from the features that the session kept.
+      // Into the images, and into chunks that were dropped: their patches are computed again from the features that the
+      // session kept.
       for (size_t keep = c.size() - 1; keep > 0; keep = keep * 3 / 4) {
         session->truncate(int64_t(keep));
         session->append(c.part(keep, c.size()));
@@ -168,7 +177,8 @@ TEST_CASE("damaged snapshots with images are errors", "[runtime]") {
   std::vector<std::byte> bytes(snapshot_bytes(s));
   save_snapshot(s, bytes);
   for (size_t cut = 1; cut < bytes.size(); cut += 997)
-    CHECK(status_of([&] { restore_snapshot(c.model, std::span(bytes).first(bytes.size() - cut)); }) == Status::bad_file);
+    CHECK(status_of([&] { restore_snapshot(c.model, std::span(bytes).first(bytes.size() - cut)); }) ==
+          Status::bad_file);
   for (size_t at = 0; at < bytes.size(); at += 1009) {
     bytes[at] ^= std::byte{0x41};
     CHECK(status_of([&] { restore_snapshot(c.model, bytes); }) != Status::ok);
@@ -186,7 +196,8 @@ TEST_CASE("prefixes are shared by content: the same image again is the same, ano
   CHECK(shared_prefix(c.prompt.view(), again.prompt.view()) == int64_t(c.size()));
   std::vector<float> pixels(c.images[0]->pixels().begin(), c.images[0]->pixels().end());
   pixels[0] += 0.25f;
-  const std::vector<ImagePtr> other = {Image::from_pixels(c.model, pixels, c.images[0]->rows(), c.images[0]->cols()), c.images[1]};
+  const std::vector<ImagePtr> other = {Image::from_pixels(c.model, pixels, c.images[0]->rows(), c.images[0]->cols()),
+                                       c.images[1]};
   const Prompt changed = place_images(*c.model, c.prompt.tokens, other);
   CHECK(shared_prefix(c.prompt.view(), changed.view()) == c.prompt.patches[0].position);
   const Prompt bare{c.prompt.tokens, {}};
@@ -239,7 +250,8 @@ TEST_CASE("encodings are found again by content, within a budget", "[runtime]") 
     second->encode();
     REQUIRE(first->encoded() != nullptr);
     CHECK((second->encoded() == first->encoded()) == (options.vision.cache_bytes != 0));
-    CHECK(std::equal(first->encoded(), first->encoded() + first->features() * model->config().hidden, second->encoded()));
+    CHECK(
+        std::equal(first->encoded(), first->encoded() + first->features() * model->config().hidden, second->encoded()));
     const uint64_t bytes = one.size_bytes() + uint64_t(first->features() * model->config().hidden) * 4;
     CHECK(model->image_cache().bytes() == (options.vision.cache_bytes != 0 ? bytes : 0));
   }
@@ -276,9 +288,11 @@ TEST_CASE("prompts and images that do not go together are errors that change not
   const std::vector<int32_t> text = c.model->require_tokenizer().encode("<|image|> a", true);
   CHECK(status_of([&] { expand_images(*c.model, text, c.images); }) == Status::invalid_argument);
   CHECK(status_of([&] { expand_images(*c.model, text, std::vector<ImagePtr>{nullptr}); }) == Status::invalid_argument);
-  CHECK(status_of([&] { expand_images(*c.model, text, std::vector<ImagePtr>{other.images[0]}); }) == Status::invalid_argument);
+  CHECK(status_of([&] { expand_images(*c.model, text, std::vector<ImagePtr>{other.images[0]}); }) ==
+        Status::invalid_argument);
   CHECK(status_of([&] { place_images(*c.model, text, c.images); }) == Status::invalid_argument);
-  CHECK(status_of([&] { place_images(*c.model, c.prompt.tokens, std::vector<ImagePtr>{c.images[0]}); }) == Status::invalid_argument);
+  CHECK(status_of([&] { place_images(*c.model, c.prompt.tokens, std::vector<ImagePtr>{c.images[0]}); }) ==
+        Status::invalid_argument);
   Session s(c.model, {false, 0, 256});
   CHECK(status_of([&] { s.append(other.prompt); }) == Status::invalid_argument);
   Prompt wrong = c.prompt;

@@ -1,4 +1,5 @@
-// Keys and values in Q8_0: what they cost in memory and in accuracy, one set of bits, and every way a session is kept, copied or refused.
+// Keys and values in Q8_0: what they cost in memory and in accuracy, one set of bits, and every way a session is kept,
+// copied or refused.
 #include <algorithm>
 #include <cmath>
 
@@ -54,14 +55,16 @@ double mean_kl(const std::vector<float>& p, const std::vector<float>& q, size_t 
   double sum = 0;
   for (size_t at = 0; at < p.size(); at += vocab) {
     const double tp = log_total(p.data() + at), tq = log_total(q.data() + at);
-    for (size_t i = at; i < at + vocab; ++i) sum += std::exp(double(p[i]) - tp) * (double(p[i]) - tp - double(q[i]) + tq);
+    for (size_t i = at; i < at + vocab; ++i)
+      sum += std::exp(double(p[i]) - tp) * (double(p[i]) - tp - double(q[i]) + tq);
   }
   return sum / double(p.size() / vocab);
 }
 
 }  // namespace
 
-TEST_CASE("q8_0 keys and values take 34 bytes where f16 takes 64, as planned, and change the distributions little", "[runtime]") {
+TEST_CASE("q8_0 keys and values take 34 bytes where f16 takes 64, as planned, and change the distributions little",
+          "[runtime]") {
   const ModelPtr model = open_bundled();
   const std::vector<int32_t> ids = some_ids(model->config().vocab, 200);
   Session half(model, options_of(DType::f16)), eighth(model, options_of(DType::q8_0));
@@ -74,7 +77,8 @@ TEST_CASE("q8_0 keys and values take 34 bytes where f16 takes 64, as planned, an
   const Plan q8 = plan_sessions(*model, plan);
   plan.session.kv_type = DType::f16;
   CHECK(q8.kv * 64 == plan_sessions(*model, plan).kv * 34);
-  const double kl = mean_kl(logits(model, options_of(DType::f16), ids), logits(model, options_of(DType::q8_0), ids), size_t(model->config().vocab));
+  const double kl = mean_kl(logits(model, options_of(DType::f16), ids), logits(model, options_of(DType::q8_0), ids),
+                            size_t(model->config().vocab));
   CAPTURE(kl);
   CHECK(kl > 0);
   CHECK(kl < 2e-3);  // measured 3e-4; a scale in the wrong place costs a hundred times as much
@@ -132,7 +136,9 @@ TEST_CASE("q8_0 is refused where it cannot be", "[runtime]") {
   const std::span<const int32_t> tokens[] = {one, one};
   CHECK_THROWS_WITH(Session::append_batch(sessions, tokens), Catch::Contains("another mode"));
   CHECK(half.length() == 0);
-  const auto narrow = goldens([](const Golden& g) { return g.fixture().find("dense") != std::string::npos && g.has_file("model.safetensors"); });
+  const auto narrow = goldens([](const Golden& g) {
+    return g.fixture().find("dense") != std::string::npos && g.has_file("model.safetensors");
+  });
   const ModelPtr small = Model::open(make_context({}), narrow.at(0).folder());
   REQUIRE(small->config().head_dim % 32 != 0);
   CHECK_THROWS_WITH(Session(small, options_of(DType::q8_0)), Catch::Contains("head_dim"));

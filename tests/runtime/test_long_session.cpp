@@ -1,4 +1,5 @@
-// A conversation that grows token by token: the scratch of a pass is measured once a shape, and what is held is copied rarely. Neither may show in the bits.
+// A conversation that grows token by token: the scratch of a pass is measured once a shape, and what is held is copied
+// rarely. Neither may show in the bits.
 #include "model/made_model.h"
 #include "puna/runtime/session.h"
 #include "support/last_logits.h"
@@ -9,9 +10,11 @@ using namespace puna::test;
 namespace test_long_session {
 namespace {
 
-// Two layers see their chunk, which is no multiple of the 1024 positions that a thread attends to at once; two see everything.
+// Two layers see their chunk, which is no multiple of the 1024 positions that a thread attends to at once; two see
+// everything.
 ModelPtr chunked_model() {
-  LlamaConfig c = make_config(/*llama4=*/true, /*layers=*/4, /*hidden=*/32, /*heads=*/2, /*kv_heads=*/1, /*head_dim=*/16, /*vocab=*/61, /*ffn=*/32);
+  LlamaConfig c = make_config(/*llama4=*/true, /*layers=*/4, /*hidden=*/32, /*heads=*/2, /*kv_heads=*/1,
+                              /*head_dim=*/16, /*vocab=*/61, /*ffn=*/32);
   c.chunk = 1536;
   const Made made = make_gguf(c);
   Checkpoint checkpoint;
@@ -27,7 +30,8 @@ std::vector<int32_t> tokens_of(const ModelPtr& model, int64_t count) {
 
 }  // namespace
 
-TEST_CASE("a conversation that grows by one token has the bits of one prompt, over every boundary of spans and chunks", "[runtime]") {
+TEST_CASE("a conversation that grows by one token has the bits of one prompt, over every boundary of spans and chunks",
+          "[runtime]") {
   const ModelPtr model = chunked_model();
   const std::vector<int32_t> all = tokens_of(model, 3100);
   Session grown(model, {});

@@ -1,4 +1,5 @@
-// A text model in one GGUF and its eyes in another, as llama.cpp's converter lays them out: the same features and logits as from safetensors.
+// A text model in one GGUF and its eyes in another, as llama.cpp's converter lays them out: the same features and
+// logits as from safetensors.
 #include "puna/base/error.h"
 #include "puna/io/gguf.h"
 #include "puna/runtime/image.h"
@@ -20,14 +21,22 @@ bool sees(const Golden& g) { return g.has("pixel_values_hf") && g.has("projected
 // Hugging Face's name to the converter's; "" = not part of the vision.
 std::string mmproj_name(std::string name) {
   const std::vector<std::pair<std::string, std::string>> renames = {
-      {"vision_model.vision_adapter.mlp.fc1", "mm.model.mlp.1"}, {"vision_model.vision_adapter.mlp.fc2", "mm.model.mlp.2"},
-      {"multi_modal_projector.linear_1", "mm.model.fc"},         {"vision_model.class_embedding", "v.class_embd"},
-      {"vision_model.positional_embedding_vlm", "v.position_embd.weight"}, {"vision_model.patch_embedding.linear", "v.patch_embd"},
-      {"vision_model.layernorm_pre", "v.pre_ln"},                {"vision_model.layernorm_post", "v.post_ln"},
-      {"vision_model.model.layers.", "v.blk."},                  {".self_attn.q_proj", ".attn_q"},
-      {".self_attn.k_proj", ".attn_k"},                          {".self_attn.v_proj", ".attn_v"},
-      {".self_attn.o_proj", ".attn_out"},                        {".mlp.fc1", ".ffn_up"},
-      {".mlp.fc2", ".ffn_down"},                                 {".input_layernorm", ".ln1"},
+      {"vision_model.vision_adapter.mlp.fc1", "mm.model.mlp.1"},
+      {"vision_model.vision_adapter.mlp.fc2", "mm.model.mlp.2"},
+      {"multi_modal_projector.linear_1", "mm.model.fc"},
+      {"vision_model.class_embedding", "v.class_embd"},
+      {"vision_model.positional_embedding_vlm", "v.position_embd.weight"},
+      {"vision_model.patch_embedding.linear", "v.patch_embd"},
+      {"vision_model.layernorm_pre", "v.pre_ln"},
+      {"vision_model.layernorm_post", "v.post_ln"},
+      {"vision_model.model.layers.", "v.blk."},
+      {".self_attn.q_proj", ".attn_q"},
+      {".self_attn.k_proj", ".attn_k"},
+      {".self_attn.v_proj", ".attn_v"},
+      {".self_attn.o_proj", ".attn_out"},
+      {".mlp.fc1", ".ffn_up"},
+      {".mlp.fc2", ".ffn_down"},
+      {".input_layernorm", ".ln1"},
       {".post_attention_layernorm", ".ln2"}};
   if (!name.starts_with("vision_model.") && !name.starts_with("multi_modal_projector.")) return "";
   for (const auto& [from, to] : renames)
@@ -42,7 +51,9 @@ struct Mmproj {
 
 Mmproj mmproj_of(const Checkpoint& c) {
   Mmproj m;
-  const auto integer = [&](const char* key) { return c.metadata.integer(std::string("vision_config.") + key, 1, 1 << 20); };
+  const auto integer = [&](const char* key) {
+    return c.metadata.integer(std::string("vision_config.") + key, 1, 1 << 20);
+  };
   m.metadata.set("general.architecture", std::string("clip"));
   m.metadata.set("clip.has_vision_encoder", true);
   m.metadata.set("clip.projector_type", std::string("llama4"));
@@ -114,13 +125,16 @@ TEST_CASE("an mmproj GGUF gives a text GGUF the eyes of the checkpoint both came
     SECTION("what does not fit is refused by name") {
       Mmproj other = mmproj_of(checkpoint);
       other.metadata.replace("clip.projector_type", std::string("pixtral"));
-      CHECK(refusal(text, write_gguf(folder / "a.gguf", other.metadata, other.tensors).front()).find("'pixtral'") != std::string::npos);
+      CHECK(refusal(text, write_gguf(folder / "a.gguf", other.metadata, other.tensors).front()).find("'pixtral'") !=
+            std::string::npos);
       other = mmproj_of(checkpoint);
       other.metadata.replace("clip.vision.patch_size", int64_t{13});
-      CHECK(refusal(text, write_gguf(folder / "b.gguf", other.metadata, other.tensors).front()).find("13") != std::string::npos);
+      CHECK(refusal(text, write_gguf(folder / "b.gguf", other.metadata, other.tensors).front()).find("13") !=
+            std::string::npos);
       other = mmproj_of(checkpoint);
       other.tensors.pop_back();
-      CHECK(refusal(text, write_gguf(folder / "c.gguf", other.metadata, other.tensors).front()).find("is missing") != std::string::npos);
+      CHECK(refusal(text, write_gguf(folder / "c.gguf", other.metadata, other.tensors).front()).find("is missing") !=
+            std::string::npos);
       CHECK(refusal(text, text).find("clip.projector_type") != std::string::npos);
       CHECK(refusal(g.folder(), eyes).find("of its own") != std::string::npos);
       CHECK(refusal(text, folder / "nowhere.gguf").find("nowhere.gguf") != std::string::npos);

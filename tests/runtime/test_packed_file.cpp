@@ -1,5 +1,6 @@
-// The packed file changes nothing but the time a start takes: same bits, made anew when the source changes, never half, never someone else's
-// file; and like any file it is not believed: corrupted headers and tables are errors that name it.
+// The packed file changes nothing but the time a start takes: same bits, made anew when the source changes, never half,
+// never someone else's file; and like any file it is not believed: corrupted headers and tables are errors that name
+// it.
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -31,7 +32,11 @@ struct Fixture {
   TempFolder folder;
   ContextPtr context = make_context({});
   std::string source = folder / "model.gguf", packed = folder / "model.packed";
-  Fixture() { save_gguf(*Model::open(context, goldens([](const Golden& s) { return s.fixture() == "text_scout_like"; }).front().folder()), source, {}); }
+  Fixture() {
+    save_gguf(*Model::open(context,
+                           goldens([](const Golden& s) { return s.fixture() == "text_scout_like"; }).front().folder()),
+              source, {});
+  }
   ModelPtr open(bool verify = false) const { return Model::open(context, source, {}, {packed, verify}); }
 
   std::string bytes() const { return os::read_file(packed, 1 << 30); }
@@ -109,7 +114,8 @@ TEST_CASE("a packed file that cannot be is an error that names it", "[runtime]")
   const Fixture f;
   SECTION("a file of another kind is refused and left alone") {
     write_file(f.packed, "my thesis");
-    CHECK_THROWS_WITH(f.open(), Catch::Contains("is no packed model; it was left as it is") && Catch::Contains(f.packed));
+    CHECK_THROWS_WITH(f.open(),
+                      Catch::Contains("is no packed model; it was left as it is") && Catch::Contains(f.packed));
     CHECK(f.bytes() == "my thesis");
   }
   SECTION("a folder that cannot be written is an error that names the file") {

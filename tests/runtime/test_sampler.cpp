@@ -1,5 +1,5 @@
-// test_sampler.cpp -- the sampler against a plain reference that sorts everything, its draws against its own distribution,
-// what it refuses, and what must never change: which token a seed draws.
+// test_sampler.cpp -- the sampler against a plain reference that sorts everything, its draws against its own
+// distribution, what it refuses, and what must never change: which token a seed draws.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -29,8 +29,8 @@ std::vector<float> bell(size_t n, uint64_t seed, float scale, float grid = 0) {
   return v;
 }
 
-std::vector<float> distribution(const SamplerOptions& o, const std::vector<float>& logits, const std::vector<int32_t>& history = {},
-                                Sampler::Processor custom = {}) {
+std::vector<float> distribution(const SamplerOptions& o, const std::vector<float>& logits,
+                                const std::vector<int32_t>& history = {}, Sampler::Processor custom = {}) {
   std::vector<float> out(logits.size());
   Sampler(o).distribution(logits, history, out, custom);
   return out;
@@ -101,8 +101,9 @@ TEST_CASE("top-k and top-p agree with sorting everything, ties included", "[runt
 }
 
 TEST_CASE("every filter leaves a proper distribution, whatever the scores and in combination", "[runtime]") {
-  const std::vector<std::vector<float>> cases{bell(300, 1, 10), bell(300, 2, 1000), bell(300, 3, 1e-3f), std::vector<float>(300, 2.5f),
-                                              bell(300, 4, 3e37f), {0.5f}, {-3e38f, 3e38f}, {-kInf, 1, -kInf}};
+  const std::vector<std::vector<float>> cases{
+      bell(300, 1, 10), bell(300, 2, 1000), bell(300, 3, 1e-3f), std::vector<float>(300, 2.5f), bell(300, 4, 3e37f),
+      {0.5f},           {-3e38f, 3e38f},    {-kInf, 1, -kInf}};
   for (const auto& logits : cases) {
     for (int mask = 0; mask < 64; ++mask) {
       for (const float temperature : {1e-45f, 1e-3f, 1.0f, 3e38f}) {
@@ -273,9 +274,12 @@ TEST_CASE("an option out of range is named", "[runtime]") {
   for (const float bad : {0.0f, 1.5f, kNaN}) refused("typical_p", [&](SamplerOptions& o) { o.typical_p = bad; });
   for (const float bad : {1.0f, -0.5f, kNaN}) refused("epsilon", [&](SamplerOptions& o) { o.epsilon = bad; });
   for (const float bad : {1.0f, -0.5f, kNaN}) refused("eta", [&](SamplerOptions& o) { o.eta = bad; });
-  for (const float bad : {0.0f, -1.0f, kInf, kNaN}) refused("repetition_penalty", [&](SamplerOptions& o) { o.repetition_penalty = bad; });
-  for (const float bad : {kInf, kNaN}) refused("presence_penalty", [&](SamplerOptions& o) { o.presence_penalty = bad; });
-  for (const float bad : {-kInf, kNaN}) refused("frequency_penalty", [&](SamplerOptions& o) { o.frequency_penalty = bad; });
+  for (const float bad : {0.0f, -1.0f, kInf, kNaN})
+    refused("repetition_penalty", [&](SamplerOptions& o) { o.repetition_penalty = bad; });
+  for (const float bad : {kInf, kNaN})
+    refused("presence_penalty", [&](SamplerOptions& o) { o.presence_penalty = bad; });
+  for (const float bad : {-kInf, kNaN})
+    refused("frequency_penalty", [&](SamplerOptions& o) { o.frequency_penalty = bad; });
   refused("penalty_window", [](SamplerOptions& o) { o.penalty_window = -1; });
   refused("no_repeat_ngram", [](SamplerOptions& o) { o.no_repeat_ngram = -1; });
   refused("logit_bias", [](SamplerOptions& o) { o.logit_bias = {{-1, 0.0f}}; });

@@ -1,5 +1,6 @@
-// test_sampler_golden.cpp -- every filter and chain of the golden "sampling" sets. The settings are read from the arrays' names
-// (topp_0.9_kept, chain_rep1.2_temp0.8_..._logprobs), so another set of the same structure runs unchanged.
+// test_sampler_golden.cpp -- every filter and chain of the golden "sampling" sets. The settings are read from the
+// arrays' names (topp_0.9_kept, chain_rep1.2_temp0.8_..._logprobs), so another set of the same structure runs
+// unchanged.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -25,11 +26,16 @@ bool goes_by(const std::string& name, std::string& rest, const char* suffix) {
 }
 
 void set(SamplerOptions& o, const std::string& key, float value) {
-  const std::map<std::string, float*> numbers{{"temperature", &o.temperature},    {"temp", &o.temperature},
-                                              {"topp", &o.top_p},                 {"minp", &o.min_p},
-                                              {"typical", &o.typical_p},          {"epsilon", &o.epsilon},
-                                              {"eta", &o.eta},                    {"repetition", &o.repetition_penalty},
-                                              {"rep", &o.repetition_penalty},     {"presence", &o.presence_penalty},
+  const std::map<std::string, float*> numbers{{"temperature", &o.temperature},
+                                              {"temp", &o.temperature},
+                                              {"topp", &o.top_p},
+                                              {"minp", &o.min_p},
+                                              {"typical", &o.typical_p},
+                                              {"epsilon", &o.epsilon},
+                                              {"eta", &o.eta},
+                                              {"repetition", &o.repetition_penalty},
+                                              {"rep", &o.repetition_penalty},
+                                              {"presence", &o.presence_penalty},
                                               {"frequency", &o.frequency_penalty}};
   if (key == "topk") {
     o.top_k = int32_t(value);
@@ -42,7 +48,8 @@ void set(SamplerOptions& o, const std::string& key, float value) {
   }
 }
 
-// "topp_0.9", "presence_0.6_frequency_0.3", "chain_rep1.2_temp0.8", "none": words, each with its number at once or after a "_".
+// "topp_0.9", "presence_0.6_frequency_0.3", "chain_rep1.2_temp0.8", "none": words, each with its number at once or
+// after a "_".
 SamplerOptions options_of(std::string settings) {
   SamplerOptions o;
   o.temperature = 1;
@@ -104,7 +111,8 @@ TEST_CASE("filters keep the tokens transformers keeps, with its log-probabilitie
         CAPTURE(r);
         std::vector<float> got(rows.vocabulary);
         sampler.distribution(rows.row(r), rows.seen(r), got);
-        std::vector<float> expected(want.begin() + ptrdiff_t(r * rows.vocabulary), want.begin() + ptrdiff_t((r + 1) * rows.vocabulary));
+        std::vector<float> expected(want.begin() + ptrdiff_t(r * rows.vocabulary),
+                                    want.begin() + ptrdiff_t((r + 1) * rows.vocabulary));
         std::vector<bool> got_kept, want_kept;
         for (size_t i = 0; i < rows.vocabulary; ++i) {
           got_kept.push_back(!std::isinf(got[i]));

@@ -1,5 +1,6 @@
-// Golden checkpoints written to GGUF give the same logits: bit for bit where the pairs of RoPE keep their places (Llama 4), within
-// the golden tolerance where q and k are permuted (dense). Quantised files load, and their exact logits equal their dequantised twin's.
+// Golden checkpoints written to GGUF give the same logits: bit for bit where the pairs of RoPE keep their places (Llama
+// 4), within the golden tolerance where q and k are permuted (dense). Quantised files load, and their exact logits
+// equal their dequantised twin's.
 #include <filesystem>
 
 #include "puna/runtime/save.h"
@@ -24,7 +25,8 @@ std::vector<float> logits_of(const ModelPtr& model, const std::vector<int64_t>& 
 
 TEST_CASE("golden checkpoints written to GGUF give the same logits", "[runtime][golden]") {
   const ContextPtr context = make_context({});
-  for (const Golden& g : goldens([](const Golden& s) { return s.has("logits") && s.has("hidden_states") && s.has("embeddings"); })) {
+  for (const Golden& g :
+       goldens([](const Golden& s) { return s.has("logits") && s.has("hidden_states") && s.has("embeddings"); })) {
     INFO("golden set " << g.folder());
     const std::vector<int64_t> ids = g.array("input_ids").i64();
     const ModelPtr original = Model::open(context, g.folder());
@@ -51,7 +53,8 @@ TEST_CASE("a file quantised on saving computes what its dequantised twin compute
     CHECK_THROWS_WITH(save_gguf(*original, folder / "q.gguf", {DType::q8_0, 0}), Catch::Contains("do not fit Q8_0"));
     CHECK(std::filesystem::is_empty(folder.path()));
   }
-  const ModelPtr dense = Model::open(context, goldens([](const Golden& s) { return s.fixture() == "dense_llama3"; }).front().folder());
+  const ModelPtr dense =
+      Model::open(context, goldens([](const Golden& s) { return s.fixture() == "dense_llama3"; }).front().folder());
   for (const DType type : {DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::f16, DType::bf16}) {
     CAPTURE(name(type));
     const ModelPtr small = Model::open(context, save_gguf(*dense, folder / "small.gguf", {type, 0}).front());
@@ -62,8 +65,9 @@ TEST_CASE("a file quantised on saving computes what its dequantised twin compute
   }
   // Its rows are shorter than a block of 256.
   REQUIRE(dense->config().hidden % 256 != 0);
-  const std::pair<DType, DType> replaced[] = {{DType::q2_k, DType::iq4_nl}, {DType::q3_k, DType::iq4_nl}, {DType::iq4_xs, DType::iq4_nl},
-                                              {DType::q4_k, DType::q5_0},   {DType::q5_k, DType::q5_1},   {DType::q6_k, DType::q8_0}};
+  const std::pair<DType, DType> replaced[] = {{DType::q2_k, DType::iq4_nl},   {DType::q3_k, DType::iq4_nl},
+                                              {DType::iq4_xs, DType::iq4_nl}, {DType::q4_k, DType::q5_0},
+                                              {DType::q5_k, DType::q5_1},     {DType::q6_k, DType::q8_0}};
   for (const auto& [asked, written] : replaced) {
     std::vector<ReplacedType> told;
     const ModelPtr small =

@@ -1,4 +1,5 @@
-// test_score.cpp -- scoring given text: against stored numbers, against the session's own logits, and by hand for the statistics.
+// test_score.cpp -- scoring given text: against stored numbers, against the session's own logits, and by hand for the
+// statistics.
 #include <cmath>
 
 #include "puna/base/error.h"
@@ -15,7 +16,8 @@ namespace {
 using Ids = std::vector<int32_t>;
 
 ModelPtr small_model() {
-  const std::vector<Golden> all = goldens([](const Golden& g) { return g.has_file("config.json") && g.has("input_ids"); });
+  const std::vector<Golden> all =
+      goldens([](const Golden& g) { return g.has_file("config.json") && g.has("input_ids"); });
   return Model::open(make_context({}), all.front().folder());
 }
 
@@ -154,13 +156,15 @@ TEST_CASE("a real text scores as in float32 transformers over the same weights",
       const Perplexity p = perplexity(model, options, ids, window);
       CHECK(p.windows == want.shape.at(0));
       CHECK(p.scored_tokens == want.count());
-      const char* tolerance = exact ? "suggested_tolerance_mean_nll_f32" : "suggested_tolerance_mean_nll_with_activation_quant_or_f16_kv";
+      const char* tolerance =
+          exact ? "suggested_tolerance_mean_nll_f32" : "suggested_tolerance_mean_nll_with_activation_quant_or_f16_kv";
       CHECK(std::fabs(p.mean_nll - facts["mean_nll"].get<double>()) < facts[tolerance].get<double>());
     }
     SessionOptions exact;
     exact.exact = true;
     Session session(model, exact);
     const std::vector<float> first = want.f32(), nll = score(session, std::span(ids).first(size_t(window)));
-    check_close("ppl_token_nll, first window", nll, std::span(first).first(size_t(window) - 1), g.tolerance("ppl_token_nll"));
+    check_close("ppl_token_nll, first window", nll, std::span(first).first(size_t(window) - 1),
+                g.tolerance("ppl_token_nll"));
   }
 }

@@ -1,4 +1,5 @@
-// Sessions: the same bits alone, in a batch, in pieces, forked, rewound and under flush-to-zero; failures leave them as they were.
+// Sessions: the same bits alone, in a batch, in pieces, forked, rewound and under flush-to-zero; failures leave them as
+// they were.
 #include <atomic>
 #include <thread>
 #if defined(__x86_64__)
@@ -115,7 +116,8 @@ TEST_CASE("chunked layers let go of keys and values that no later position can s
     s.append(long_prompt(g, 600));
     const uint64_t position = uint64_t(2 * c.kv_heads * c.head_dim * 2);  // k and v, f16
     uint64_t most = 0;
-    for (int64_t l = 0; l < c.layers; ++l) most += position * uint64_t(c.chunked(l) ? c.chunk + c.page_size() : 600 + c.page_size());
+    for (int64_t l = 0; l < c.layers; ++l)
+      most += position * uint64_t(c.chunked(l) ? c.chunk + c.page_size() : 600 + c.page_size());
     CAPTURE(g.folder(), s.kv_bytes(), most);
     CHECK(s.kv_bytes() <= most);
   }
@@ -192,7 +194,12 @@ TEST_CASE("cancel from another thread ends a long append and the session goes on
     s.cancel();
   });
   started = true;
-  const Status status = status_of([&] { for (;;) { s.append(a); s.truncate(0); } });
+  const Status status = status_of([&] {
+    for (;;) {
+      s.append(a);
+      s.truncate(0);
+    }
+  });
   canceller.join();
   CHECK(status == Status::cancelled);
   CHECK(s.length() == 0);

@@ -1,4 +1,5 @@
-// test_syncs.cpp -- how often threads wait for each other while a token is generated: counted, not timed. Small models are bound by it.
+// test_syncs.cpp -- how often threads wait for each other while a token is generated: counted, not timed. Small models
+// are bound by it.
 #include "puna/runtime/session.h"
 #include "support/catch.h"
 #include "support/golden.h"
@@ -17,6 +18,6 @@ TEST_CASE("a generated token costs at most five synchronisations a dense layer",
   const uint64_t before = model->context().executor().shared_runs();
   session.append(std::span(ids).first(1));
   const uint64_t syncs = model->context().executor().shared_runs() - before;
-  CHECK(syncs >= uint64_t(model->config().layers));  // it did run in parallel
+  CHECK(syncs >= uint64_t(model->config().layers));          // it did run in parallel
   CHECK(syncs <= uint64_t(5 * model->config().layers + 1));  // and the vocabulary
 }

@@ -1,5 +1,5 @@
-// test_text_parts.cpp -- text never keeps ids from working: whatever a folder or a file says about special tokens, and whatever kind of tokenizer
-// it has, the model opens; and ids that are the model's but no token's have no text.
+// test_text_parts.cpp -- text never keeps ids from working: whatever a folder or a file says about special tokens, and
+// whatever kind of tokenizer it has, the model opens; and ids that are the model's but no token's have no text.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -18,10 +18,13 @@ using namespace puna::test;
 namespace test_text_parts {
 namespace {
 
-const char* const kTokenizer = R"({"added_tokens": [{"id": 3, "content": "</s>", "special": true}], "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+const char* const kTokenizer =
+    R"({"added_tokens": [{"id": 3, "content": "</s>", "special": true}], "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
   "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}})";
 
-std::string weights() { return goldens([](const Golden& s) { return s.fixture() == "dense_llama3"; }).front().folder(); }
+std::string weights() {
+  return goldens([](const Golden& s) { return s.fixture() == "dense_llama3"; }).front().folder();
+}
 
 // The golden model's weights, with text parts of our own.
 struct Folder {
@@ -40,7 +43,9 @@ struct Folder {
   ModelPtr open() {
     warnings.clear();
     ContextOptions options;
-    options.logger = {&warnings, [](void* to, int32_t, const char* message) { static_cast<std::string*>(to)->append(message).append("\n"); }};
+    options.logger = {&warnings, [](void* to, int32_t, const char* message) {
+                        static_cast<std::string*>(to)->append(message).append("\n");
+                      }};
     const ModelPtr model = Model::open(make_context(options), at.path());
     Session session(model, {true, 0, 16});
     std::vector<float> logits(3 * size_t(model->config().vocab));
@@ -69,15 +74,18 @@ TEST_CASE("ids between the tokenizer and the embedding decode to nothing", "[run
 
 TEST_CASE("a special token that the files name and the model lacks is a warning", "[runtime][golden]") {
   Folder folder;
-  folder.with("tokenizer.json", kTokenizer).with("tokenizer_config.json", R"({"bos_token": "<s>", "eos_token": "</s>"})");
+  folder.with("tokenizer.json", kTokenizer)
+      .with("tokenizer_config.json", R"({"bos_token": "<s>", "eos_token": "</s>"})");
   const Tokenizer::Specials specials = folder.open()->require_tokenizer().specials();
   CHECK(specials.bos == -1);
   CHECK(specials.eos == 3);
   CHECK_THAT(folder.warnings, Catch::Contains("bos_token: '<s>'"));
   const auto rows = int32_t(folder.open()->config().vocab);
-  folder.with("generation_config.json", R"({"eos_token_id": [)" + std::to_string(rows - 1) + "," + std::to_string(rows) + ", -1]}");
+  folder.with("generation_config.json",
+              R"({"eos_token_id": [)" + std::to_string(rows - 1) + "," + std::to_string(rows) + ", -1]}");
   CHECK(folder.open()->require_tokenizer().specials().stop == std::vector<int32_t>{3, rows - 1});
-  CHECK_THAT(folder.warnings, Catch::Contains("eos_token_id[1] is " + std::to_string(rows)) && Catch::Contains("eos_token_id[2] is -1"));
+  CHECK_THAT(folder.warnings,
+             Catch::Contains("eos_token_id[1] is " + std::to_string(rows)) && Catch::Contains("eos_token_id[2] is -1"));
   folder.with("generation_config.json", R"({"eos_token_id": 0.5})");
   CHECK_THROWS_WITH(folder.open(), Catch::Contains("eos_token_id"));
 }
@@ -110,11 +118,16 @@ TEST_CASE("without a generation_config.json the ids that end an answer are confi
 
 TEST_CASE("a folder with a SentencePiece model opens for ids and says so when text is asked for", "[runtime][golden]") {
   Folder folder;
-  const ModelPtr model = folder.with("tokenizer.model", std::string("\n\x0E\n\x05<unk>\x15\0\0\0\0\x18\x02\n\x0C\n\x03<s>\x15\0\0\0\0\x18\x03", 30)).open();
+  const ModelPtr model =
+      folder
+          .with("tokenizer.model",
+                std::string("\n\x0E\n\x05<unk>\x15\0\0\0\0\x18\x02\n\x0C\n\x03<s>\x15\0\0\0\0\x18\x03", 30))
+          .open();
   CHECK_THROWS_WITH(model->require_tokenizer(), Catch::Contains("SentencePiece"));
   folder.with("tokenizer.model", "no ranks\n");
   CHECK_THROWS_WITH(folder.open(), Catch::Contains("tokenizer.model line 1"));
-  for (const char* json : {R"({"model": {"vocab": [["a", -1.5]]}})", R"({"model": {"vocab": {"a": 0}}})", R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}})"})
+  for (const char* json : {R"({"model": {"vocab": [["a", -1.5]]}})", R"({"model": {"vocab": {"a": 0}}})",
+                           R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}})"})
     CHECK_THROWS_AS(folder.with("tokenizer.json", json).open()->require_tokenizer(), Error);
 }
 
@@ -123,9 +136,12 @@ TEST_CASE("a GGUF file whose special ids lie outside the vocabulary opens with a
   const TempFolder out;
   const std::string path = save_gguf(*folder.open(), out / "m.gguf", {{}, 0}).front();
   const ContextPtr context = make_context({});
-  for (const char* key : {"bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id", "unknown_token_id", "padding_token_id"}) {
+  for (const char* key :
+       {"bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id", "unknown_token_id", "padding_token_id"}) {
     Checkpoint c = load_checkpoint(*context, path);
-    const auto set = [&](const std::string& name, MetadataValue value) { c.metadata.replace("tokenizer.ggml." + name, std::move(value)); };
+    const auto set = [&](const std::string& name, MetadataValue value) {
+      c.metadata.replace("tokenizer.ggml." + name, std::move(value));
+    };
     set("model", std::string("gpt2"));
     set("pre", std::string("gpt-2"));
     set("tokens", std::vector<std::string>{"a", "b", "ab", "</s>"});
@@ -152,7 +168,8 @@ TEST_CASE("a tokenizer that is opened without its model knows how many ids the m
   copy.metadata.replace("tokenizer.ggml.pre", std::string("gpt-2"));
   copy.metadata.replace("tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", "ab", "</s>"});
   copy.metadata.replace("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
-  const std::string file = save_gguf(*Model::from_checkpoint(context, std::move(copy), true), out / "m.gguf", {{}, 0}).front();
+  const std::string file =
+      save_gguf(*Model::from_checkpoint(context, std::move(copy), true), out / "m.gguf", {{}, 0}).front();
   for (const std::string& path : {folder.at.path(), file}) {
     const TokenizerPtr t = open_tokenizer(path);
     CAPTURE(path);

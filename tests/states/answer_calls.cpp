@@ -6,7 +6,8 @@
 namespace puna::test::states {
 
 // Options at random, now and then ones that are refused. What they point to lives in `g`.
-std::string Machine::read_generate_options(const Op& op, GenerationRules& g, puna_generate_options& o, Refusals& refusals) const {
+std::string Machine::read_generate_options(const Op& op, GenerationRules& g, puna_generate_options& o,
+                                           Refusals& refusals) const {
   const uint32_t n = op.n[3];
   g.max_tokens = int64_t(n % 7);  // 0: until the session is full
   g.sampler = sized<puna_sampler_options>();
@@ -15,14 +16,18 @@ std::string Machine::read_generate_options(const Op& op, GenerationRules& g, pun
   g.sampler.seed = n / 32 % 3;
   g.sampler.repetition_penalty = n / 128 % 4 == 0 ? 1.3f : 0;
   for (int32_t i = 0; i < int32_t(n / 512 % 3); ++i) g.stop_tokens.push_back(int32_t(n / 2048 % 60) + i);
-  const bool seen = std::any_of(g.next.rows.begin(), g.next.rows.end(), [](int32_t row) { return row >= 0; }) ||
-                    std::any_of(g.session->held.rows.begin(), g.session->held.rows.end(), [](int32_t row) { return row >= 0; });
-  g.drops_oldest = n / 4096 % 3 == 0 && !seen && g.max_tokens != 0;  // cutting into an image leaves nothing that a fresh run could be given
+  const bool seen =
+      std::any_of(g.next.rows.begin(), g.next.rows.end(), [](int32_t row) { return row >= 0; }) ||
+      std::any_of(g.session->held.rows.begin(), g.session->held.rows.end(), [](int32_t row) { return row >= 0; });
+  g.drops_oldest = n / 4096 % 3 == 0 && !seen &&
+                   g.max_tokens != 0;  // cutting into an image leaves nothing that a fresh run could be given
   g.keep_prefix = n / 16384 % 3 * 3;
   if (n / 65536 % 32 == 1) g.stop_tokens.push_back(-3);
   o.log_probabilities = n / 65536 % 32 == 2 ? subject_.vocabulary() + 1 : int32_t(n / 65536 % 3);
   if (n / 65536 % 32 == 3 && g.drops_oldest) g.keep_prefix = g.session->max_positions - 1;
-  refusals.when(n / 65536 % 32 == 1 || n / 65536 % 32 == 2 || (g.drops_oldest && g.keep_prefix > g.session->max_positions - 2), PUNA_INVALID_ARGUMENT);
+  refusals.when(
+      n / 65536 % 32 == 1 || n / 65536 % 32 == 2 || (g.drops_oldest && g.keep_prefix > g.session->max_positions - 2),
+      PUNA_INVALID_ARGUMENT);
   o.max_tokens = g.max_tokens;
   o.sampler = &g.sampler;
   o.stop_tokens = g.stop_tokens.data();
@@ -38,8 +43,9 @@ std::string Machine::read_generate_options(const Op& op, GenerationRules& g, pun
     o.keep_shared = 1;
     refusals.when(g.next.size() == 0, PUNA_INVALID_ARGUMENT);
   }
-  return words(text(g.next.ids), ", max_tokens ", g.max_tokens, ", temperature ", g.sampler.temperature, ", top_k ", g.sampler.top_k, ", seed ", g.sampler.seed,
-               ", repetition_penalty ", g.sampler.repetition_penalty, ", stop_tokens ", text(g.stop_tokens), ", log_probabilities ", o.log_probabilities,
+  return words(text(g.next.ids), ", max_tokens ", g.max_tokens, ", temperature ", g.sampler.temperature, ", top_k ",
+               g.sampler.top_k, ", seed ", g.sampler.seed, ", repetition_penalty ", g.sampler.repetition_penalty,
+               ", stop_tokens ", text(g.stop_tokens), ", log_probabilities ", o.log_probabilities,
                g.drops_oldest ? ", drop_oldest" : "", ", keep_prefix ", g.keep_prefix, g.whole ? ", keep_shared" : "");
 }
 
@@ -47,7 +53,9 @@ std::string Machine::read_generate_options(const Op& op, GenerationRules& g, pun
 void Machine::refuse_generation(Refusals& refusals, const GenerationRules& g) const {
   const SessionRules& s = *g.session;
   refusals.when(s.busy() || (s.generation && s.generation->active()), PUNA_WRONG_STATE);
-  refusals.when(std::any_of(g.next.ids.begin(), g.next.ids.end(), [&](int32_t id) { return id < 0 || id >= subject_.vocabulary(); }), PUNA_INVALID_ARGUMENT);
+  refusals.when(std::any_of(g.next.ids.begin(), g.next.ids.end(),
+                            [&](int32_t id) { return id < 0 || id >= subject_.vocabulary(); }),
+                PUNA_INVALID_ARGUMENT);
 }
 
 // Drawn from a fresh run's logits.
@@ -57,7 +65,8 @@ int32_t Machine::expected_token(const GenerationRules& g) const {
   puna_sampler* sampler = nullptr;
   int32_t token = -1;
   require(puna_sampler_create(&g.sampler, &sampler) == PUNA_OK, "sampler failed");
-  const puna_status got = puna_sampler_sample(sampler, logits.data(), logits.size(), history.data(), history.size(), g.draw_index(), &token, nullptr);
+  const puna_status got = puna_sampler_sample(sampler, logits.data(), logits.size(), history.data(), history.size(),
+                                              g.draw_index(), &token, nullptr);
   puna_sampler_free(sampler);
   require(got == PUNA_OK, "sample failed");
   return token;
@@ -66,9 +75,10 @@ int32_t Machine::expected_token(const GenerationRules& g) const {
 void Machine::check_result(const GenerationRules& g) {
   auto r = sized<puna_generate_result>();
   require(puna_generation_get_result(g.handle, &r) == PUNA_OK, "get_result failed");
-  require(r.prompt_tokens == g.prompt_tokens && r.generated_tokens == int64_t(g.drawn.size()) && (!g.ended || r.stop_reason == g.reason),
-          words("a result of ", r.prompt_tokens, " prompt tokens, ", r.generated_tokens, " drawn, reason ", r.stop_reason, ", the rules say ", g.prompt_tokens, ", ",
-                g.drawn.size(), ", ", g.reason));
+  require(r.prompt_tokens == g.prompt_tokens && r.generated_tokens == int64_t(g.drawn.size()) &&
+              (!g.ended || r.stop_reason == g.reason),
+          words("a result of ", r.prompt_tokens, " prompt tokens, ", r.generated_tokens, " drawn, reason ",
+                r.stop_reason, ", the rules say ", g.prompt_tokens, ", ", g.drawn.size(), ", ", g.reason));
 }
 
 void Machine::create_generation(const Op& op) {
@@ -86,7 +96,8 @@ void Machine::create_generation(const Op& op) {
   o.image_count = images.size();
   refuse_generation(refusals, *g);
   script.push_back(words("g", op.n[4] % kGenerations, " = generation_create(", name(s), ", ", with, ")"));
-  const puna_status got = puna_generation_create_tokens(s->handle, g->next.ids.data(), g->next.ids.size(), &o, &g->handle);
+  const puna_status got =
+      puna_generation_create_tokens(s->handle, g->next.ids.data(), g->next.ids.size(), &o, &g->handle);
   require_status(script.back(), got, refusals);
   if (!refusals.none()) return;
   g->claim();
@@ -133,7 +144,9 @@ void Machine::generation_step(const Op& op) {
   if (trigger().refuses_memory() && budget != 0 && g.replaces()) trigger() = {};
   const puna_status got = puna_generation_step(g.handle, budget, &token, &state);
   armed.over();
-  const History shortened = !own && appends && g.replaces() ? g.after_append() : own ? s->append->after[0].second : History{};
+  const History shortened = !own && appends && g.replaces() ? g.after_append()
+                            : own                           ? s->append->after[0].second
+                                                            : History{};
   const int64_t length = s->length();
   if (without_memory(got, refusals, armed, {s})) {
     if (s->length() != length) g.cut(shortened);
@@ -163,8 +176,10 @@ void Machine::generation_step(const Op& op) {
   }
   require(state == PUNA_GENERATION_TOKEN, armed.call + words(": state ", state));
   if (appends) {
-    if (own) s->finish();
-    else s->commit(g.after_append());
+    if (own)
+      s->finish();
+    else
+      s->commit(g.after_append());
     g.appended();
   }
   const int32_t want = expected_token(g);
@@ -204,21 +219,25 @@ void Machine::generate(const Op& op) {
   auto o = sized<puna_generate_options>();
   Refusals refusals;
   const std::string with = read_generate_options(op, g, o, refusals);
-  if (g.max_tokens == 0 && s->max_positions > 200) o.max_tokens = g.max_tokens = 9;  // not until a large session is full
+  if (g.max_tokens == 0 && s->max_positions > 200)
+    o.max_tokens = g.max_tokens = 9;  // not until a large session is full
   const std::vector<const puna_image*> images = subject_.images_of(g.next);
   o.images = images.data();
   o.image_count = images.size();
   refuse_generation(refusals, g);
-  static constexpr const char* kDoes[] = {"", ", on_token stops at ", ", on_token cancels at ", ", on_token throws at ", ", on_token uses the session at "};
+  static constexpr const char* kDoes[] = {"", ", on_token stops at ", ", on_token cancels at ", ", on_token throws at ",
+                                          ", on_token uses the session at "};
   Listener host;
   host.does = op.n[4] % 2 ? Listener::nothing : Listener::Does(op.n[4] / 2 % std::size(kDoes));
   host.at = op.n[4] / 16 % 4;
   host.session = s->handle;
-  Armed armed = arm(op, s, words("generate(", name(s), ", ", with, kDoes[host.does], host.does ? std::to_string(host.at) : "", ")"));
+  Armed armed = arm(
+      op, s, words("generate(", name(s), ", ", with, kDoes[host.does], host.does ? std::to_string(host.at) : "", ")"));
   if (trigger().refuses_memory() && host.does == Listener::cancel) trigger() = {};
   auto result = sized<puna_generate_result>();
   result.stop_reason = 77;
-  const puna_status got = puna_session_generate_tokens(s->handle, g.next.ids.data(), g.next.ids.size(), &o, Listener::on_token, &host, &result);
+  const puna_status got = puna_session_generate_tokens(s->handle, g.next.ids.data(), g.next.ids.size(), &o,
+                                                       Listener::on_token, &host, &result);
   armed.over();
   require(host.came_back == PUNA_WRONG_STATE, armed.call + ": on_token used the session in the midst of it");
   if (!refusals.none()) {
@@ -232,11 +251,17 @@ void Machine::generate(const Op& op) {
   for (size_t i = 0;; ++i) {
     const bool appends = g.appends();
     if (i == host.ids.size()) {  // nothing more came: why?
-      if (appends && g.overflows() && !g.drops_oldest) want = PUNA_CONTEXT_FULL;
-      else if (without_memory(got, refusals, armed, {s})) want = PUNA_OUT_OF_MEMORY;
-      else if (cancelled || armed.cancelled) want = PUNA_CANCELLED;
-      else if (!appends && !s->has_logits) want = PUNA_WRONG_STATE;
-      else throw Difference(armed.call + words(": it ended after ", i, " tokens without a reason: ", puna_status_name(got), " (", puna_last_error(), ")"));
+      if (appends && g.overflows() && !g.drops_oldest)
+        want = PUNA_CONTEXT_FULL;
+      else if (without_memory(got, refusals, armed, {s}))
+        want = PUNA_OUT_OF_MEMORY;
+      else if (cancelled || armed.cancelled)
+        want = PUNA_CANCELLED;
+      else if (!appends && !s->has_logits)
+        want = PUNA_WRONG_STATE;
+      else
+        throw Difference(armed.call + words(": it ended after ", i, " tokens without a reason: ", puna_status_name(got),
+                                            " (", puna_last_error(), ")"));
       g.reason = PUNA_STOP_INTERRUPTED;
       break;
     }
@@ -246,7 +271,8 @@ void Machine::generate(const Op& op) {
       g.appended();
     }
     const int32_t token = expected_token(g);
-    require(host.ids[i] == token, armed.call + words(": token ", i, " is ", host.ids[i], ", a fresh run draws ", token));
+    require(host.ids[i] == token,
+            armed.call + words(": token ", i, " is ", host.ids[i], ", a fresh run draws ", token));
     g.take(token);
     if (host.does == Listener::exception && host.at == i) {
       want = PUNA_INTERNAL;
@@ -261,12 +287,15 @@ void Machine::generate(const Op& op) {
     cancelled = cancelled || (host.does == Listener::cancel && host.at == i);
     if (g.ended) break;
   }
-  require(got == want, armed.call + words(": ", puna_status_name(got), " (", puna_last_error(), "), the rules say ", puna_status_name(want)));
+  require(got == want, armed.call + words(": ", puna_status_name(got), " (", puna_last_error(), "), the rules say ",
+                                          puna_status_name(want)));
   require(!armed.cancelled || got != PUNA_OK, armed.call + ": it did not hear a cancel");
   s->pending = false;
-  require(result.prompt_tokens == g.prompt_tokens && result.generated_tokens == int64_t(g.drawn.size()) && result.stop_reason == g.reason,
-          armed.call + words(": a result of ", result.prompt_tokens, " prompt tokens, ", result.generated_tokens, " drawn, reason ", result.stop_reason,
-                             ", the rules say ", g.prompt_tokens, ", ", g.drawn.size(), ", ", g.reason));
+  require(result.prompt_tokens == g.prompt_tokens && result.generated_tokens == int64_t(g.drawn.size()) &&
+              result.stop_reason == g.reason,
+          armed.call + words(": a result of ", result.prompt_tokens, " prompt tokens, ", result.generated_tokens,
+                             " drawn, reason ", result.stop_reason, ", the rules say ", g.prompt_tokens, ", ",
+                             g.drawn.size(), ", ", g.reason));
 }
 
 }  // namespace puna::test::states

@@ -17,14 +17,17 @@ std::string Before::snapshot() const {
 }
 
 void Before::require_same(const std::string& call) const {
-  if (!snapshot_.empty()) require(snapshot() == snapshot_, call + ": it failed, and the session's snapshot is not what it was");
+  if (!snapshot_.empty())
+    require(snapshot() == snapshot_, call + ": it failed, and the session's snapshot is not what it was");
 }
 
 void Machine::Armed::over() {
   Trigger& t = trigger();
   cancelled = t.fired && t.kind == Trigger::Kind::cancel;
   no_memory = t.fired && t.refuses_memory();
-  if (no_memory) {  // attention chunks may have given way, whether the call succeeded or not: they are computed again when they are needed
+  // attention chunks may have given way, whether the call succeeded or not: they are computed again when they are
+  // needed
+  if (no_memory) {
     for (const Before& b : before) b.session()->kv_bytes = -1;
     before.clear();
   }
@@ -45,20 +48,29 @@ SessionPtr* Machine::room() {
   return nullptr;
 }
 
-Machine::Armed Machine::arm(const Op& op, const SessionPtr& s, const std::string& call, const std::vector<SessionPtr>& all) {
+Machine::Armed Machine::arm(const Op& op, const SessionPtr& s, const std::string& call,
+                            const std::vector<SessionPtr>& all) {
   const uint32_t n = op.n[5];
   Armed armed{call, {}};
   const bool set = triggers_ && s->handle && n % 3 == 0;
-  for (const SessionPtr& one : all.empty() ? std::vector<SessionPtr>{s} : all) armed.before.emplace_back(one, set ? n / 1024 % 2 == 0 : n % 16 == 1);
+  for (const SessionPtr& one : all.empty() ? std::vector<SessionPtr>{s} : all)
+    armed.before.emplace_back(one, set ? n / 1024 % 2 == 0 : n % 16 == 1);
   Trigger& t = trigger();
   t = {};
   if (set) {
-    static constexpr Trigger::Kind kKinds[] = {Trigger::Kind::cancel, Trigger::Kind::cancel, Trigger::Kind::cancel, Trigger::Kind::cancel,
-                                               Trigger::Kind::exception, Trigger::Kind::come_back, Trigger::Kind::no_memory, Trigger::Kind::no_more_memory};
-    static constexpr const char* kDoes[] = {"", "parallel_for cancels it", "parallel_for throws", "parallel_for uses it", "alloc refuses", "alloc refuses from then on"};
+    static constexpr Trigger::Kind kKinds[] = {
+        Trigger::Kind::cancel,    Trigger::Kind::cancel,    Trigger::Kind::cancel,    Trigger::Kind::cancel,
+        Trigger::Kind::exception, Trigger::Kind::come_back, Trigger::Kind::no_memory, Trigger::Kind::no_more_memory};
+    static constexpr const char* kDoes[] = {"",
+                                            "parallel_for cancels it",
+                                            "parallel_for throws",
+                                            "parallel_for uses it",
+                                            "alloc refuses",
+                                            "alloc refuses from then on"};
     t.kind = kKinds[n / 3 % std::size(kKinds)];
     // What replaces may have let go of the old when it hears a cancel: one of the two at a time.
-    const bool pending = std::any_of(armed.before.begin(), armed.before.end(), [](const Before& b) { return b.session()->pending; });
+    const bool pending =
+        std::any_of(armed.before.begin(), armed.before.end(), [](const Before& b) { return b.session()->pending; });
     if (pending && t.refuses_memory()) t.kind = Trigger::Kind::cancel;
     const bool memory = t.refuses_memory();
     t.at = int64_t(n / 2048 % (1 + n / 64 % (memory ? 24 : 96)));
@@ -69,7 +81,8 @@ Machine::Armed Machine::arm(const Op& op, const SessionPtr& s, const std::string
   return armed;
 }
 
-bool Machine::without_memory(puna_status got, const Refusals& refusals, const Armed& armed, const std::vector<SessionPtr>& sessions) {
+bool Machine::without_memory(puna_status got, const Refusals& refusals, const Armed& armed,
+                             const std::vector<SessionPtr>& sessions) {
   if (got != PUNA_OUT_OF_MEMORY || !armed.no_memory || !refusals.none()) return false;
   for (const SessionPtr& s : sessions) {
     s->drop();

@@ -1,4 +1,5 @@
-// armed.h -- a call with what the host does in its midst, from before it to what came of that; and how calls are written down.
+// armed.h -- a call with what the host does in its midst, from before it to what came of that; and how calls are
+// written down.
 #pragma once
 #include <sstream>
 

@@ -31,7 +31,8 @@ puna_context_options host_with_triggers() {
   options.dealloc = [](void*, void* memory, size_t) { ::operator delete(memory, std::align_val_t(64)); };
   options.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
     Trigger& t = trigger();
-    const bool mine = t.kind == Trigger::Kind::cancel || t.kind == Trigger::Kind::exception || t.kind == Trigger::Kind::come_back;
+    const bool mine =
+        t.kind == Trigger::Kind::cancel || t.kind == Trigger::Kind::exception || t.kind == Trigger::Kind::come_back;
     const bool now = mine && t.runs++ == t.at;
     for (int64_t i = 0; i < n / 2; ++i) task(data, i);
     if (now) {
@@ -42,8 +43,10 @@ puna_context_options host_with_triggers() {
         const int32_t id = 1;
         puna_session* copy = nullptr;
         size_t size = 0;
-        for (const puna_status status : {puna_session_append(t.session, &id, 1, nullptr, nullptr), puna_session_truncate(t.session, 0), puna_session_fork(t.session, &copy),
-                                         puna_session_snapshot(t.session, nullptr, 0, &size), puna_session_begin(t.session, &id, 1, nullptr)})
+        for (const puna_status status :
+             {puna_session_append(t.session, &id, 1, nullptr, nullptr), puna_session_truncate(t.session, 0),
+              puna_session_fork(t.session, &copy), puna_session_snapshot(t.session, nullptr, 0, &size),
+              puna_session_begin(t.session, &id, 1, nullptr)})
           if (status != PUNA_WRONG_STATE) t.came_back = status;
         puna_session_free(copy);
       }
@@ -85,14 +88,47 @@ void Machine::run(const std::vector<Op>& ops) {
 void Machine::step(const Op& op) {
   using Call = void (Machine::*)(const Op&);
   // As often as they stand here.
-  static constexpr Call kCalls[] = {
-      &Machine::create, &Machine::create, &Machine::append, &Machine::append, &Machine::append, &Machine::append_logits, &Machine::embed, &Machine::score,
-      &Machine::append_batch, &Machine::append_batch, &Machine::begin, &Machine::begin, &Machine::begin_batch, &Machine::session_step, &Machine::session_step,
-      &Machine::session_step, &Machine::cancel, &Machine::cancel, &Machine::truncate, &Machine::truncate, &Machine::truncate, &Machine::fork,
-      &Machine::snapshot, &Machine::restore, &Machine::use_adapter, &Machine::free_session, &Machine::create_generation, &Machine::create_generation,
-      &Machine::create_generation, &Machine::generation_step, &Machine::generation_step, &Machine::generation_step, &Machine::generation_step,
-      &Machine::generation_step, &Machine::generation_step, &Machine::free_generation, &Machine::free_generation, &Machine::generate, &Machine::generate};
-  static constexpr Call kImageCalls[] = {&Machine::append_images, &Machine::append_images, &Machine::begin_images, &Machine::append_shared};
+  static constexpr Call kCalls[] = {&Machine::create,
+                                    &Machine::create,
+                                    &Machine::append,
+                                    &Machine::append,
+                                    &Machine::append,
+                                    &Machine::append_logits,
+                                    &Machine::embed,
+                                    &Machine::score,
+                                    &Machine::append_batch,
+                                    &Machine::append_batch,
+                                    &Machine::begin,
+                                    &Machine::begin,
+                                    &Machine::begin_batch,
+                                    &Machine::session_step,
+                                    &Machine::session_step,
+                                    &Machine::session_step,
+                                    &Machine::cancel,
+                                    &Machine::cancel,
+                                    &Machine::truncate,
+                                    &Machine::truncate,
+                                    &Machine::truncate,
+                                    &Machine::fork,
+                                    &Machine::snapshot,
+                                    &Machine::restore,
+                                    &Machine::use_adapter,
+                                    &Machine::free_session,
+                                    &Machine::create_generation,
+                                    &Machine::create_generation,
+                                    &Machine::create_generation,
+                                    &Machine::generation_step,
+                                    &Machine::generation_step,
+                                    &Machine::generation_step,
+                                    &Machine::generation_step,
+                                    &Machine::generation_step,
+                                    &Machine::generation_step,
+                                    &Machine::free_generation,
+                                    &Machine::free_generation,
+                                    &Machine::generate,
+                                    &Machine::generate};
+  static constexpr Call kImageCalls[] = {&Machine::append_images, &Machine::append_images, &Machine::begin_images,
+                                         &Machine::append_shared};
   const size_t calls = std::size(kCalls), all = calls + (subject_.images.empty() ? 0 : std::size(kImageCalls));
   const size_t which = op.kind % all;
   (this->*(which < calls ? kCalls[which] : kImageCalls[which - calls]))(op);
@@ -128,15 +164,19 @@ History Machine::prompt(uint32_t n, bool images) const {
 void Machine::check(const SessionPtr& s, bool bits) {
   auto info = sized<puna_session_info>();
   require(puna_session_get_info(s->handle, &info) == PUNA_OK, "get_info failed");
-  require(info.length == s->length(), "a session holds " + std::to_string(info.length) + " tokens, the rules say " + std::to_string(s->length()));
-  require(info.under_way == int32_t(s->busy()), s->busy() ? "an append is not under way any more" : "an append is under way that should not be");
+  require(info.length == s->length(),
+          "a session holds " + std::to_string(info.length) + " tokens, the rules say " + std::to_string(s->length()));
+  require(info.under_way == int32_t(s->busy()),
+          s->busy() ? "an append is not under way any more" : "an append is under way that should not be");
   if (!s->busy()) {  // whatever was begun, cancelled and dropped in between
     if (s->kv_bytes >= 0 && s->kv_changes == s->changes)
-      require(s->kv_bytes == int64_t(info.kv_bytes), words("kv_bytes of ", name(s), " was ", s->kv_bytes, " and is ", info.kv_bytes, ", but nothing has changed it"));
+      require(s->kv_bytes == int64_t(info.kv_bytes), words("kv_bytes of ", name(s), " was ", s->kv_bytes, " and is ",
+                                                           info.kv_bytes, ", but nothing has changed it"));
     s->kv_bytes = int64_t(info.kv_bytes);
     s->kv_changes = s->changes;
   }
-  require(info.pending == int32_t(s->uncomputed), s->uncomputed ? "the last token is not pending any more" : "a token is pending that should not be");
+  require(info.pending == int32_t(s->uncomputed),
+          s->uncomputed ? "the last token is not pending any more" : "a token is pending that should not be");
   const int32_t* ids = nullptr;
   size_t count = 0;
   require(puna_session_get_tokens(s->handle, &ids, &count) == PUNA_OK, "tokens failed");
@@ -147,7 +187,8 @@ void Machine::check(const SessionPtr& s, bool bits) {
   require_status("logits", puna_session_get_logits(s->handle, &logits, &count), refusals);
   if (!bits || !s->shows_logits()) return;
   const std::vector<float> want = oracle_.logits(s->held, mode(*s));
-  require(count == want.size() && memcmp(logits, want.data(), count * sizeof(float)) == 0, "a session's logits are not those of a fresh run over its tokens");
+  require(count == want.size() && memcmp(logits, want.data(), count * sizeof(float)) == 0,
+          "a session's logits are not those of a fresh run over its tokens");
 }
 
 }  // namespace puna::test::states

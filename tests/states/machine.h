@@ -1,4 +1,5 @@
-// machine.h -- carries out random calls on real handles, one after the other, and on their rules, and compares the two after each.
+// machine.h -- carries out random calls on real handles, one after the other, and on their rules, and compares the two
+// after each.
 #pragma once
 #include <array>
 #include <random>
@@ -7,8 +8,8 @@
 
 namespace puna::test::states {
 
-// A call in the abstract: which one, and the numbers that its arguments are made of. Any list of them can be carried out, so one that fails can be
-// made shorter by leaving some out.
+// A call in the abstract: which one, and the numbers that its arguments are made of. Any list of them can be carried
+// out, so one that fails can be made shorter by leaving some out.
 struct Op {
   uint32_t kind;
   std::array<uint32_t, 7> n;
@@ -30,7 +31,8 @@ puna_context_options host_with_triggers();
 
 class Machine {
  public:
-  Machine(const Subject& subject, Oracle& oracle, bool triggers) : subject_(subject), oracle_(oracle), triggers_(triggers) {}
+  Machine(const Subject& subject, Oracle& oracle, bool triggers)
+      : subject_(subject), oracle_(oracle), triggers_(triggers) {}
   ~Machine();
   // Throws Difference.
   void run(const std::vector<Op>& ops);
@@ -75,17 +77,20 @@ class Machine {
   SessionPtr pick(const Op& op, size_t i = 0) const;  // NULL: there is none
   std::vector<int32_t> tokens(uint32_t n) const;
   History prompt(uint32_t n, bool images) const;  // with the tokens of images where there are any
-  Batch batch(const Op& op) const;  // without sessions where none is picked
+  Batch batch(const Op& op) const;                // without sessions where none is picked
   Mode mode(const SessionRules& s) const { return {s.exact, s.adapter}; }
   std::string name(const SessionPtr& s) const;
   SessionPtr* room();  // an empty slot, or NULL
   // Writes the call down and may set a trigger in `s`; the others take part in the call.
   Armed arm(const Op& op, const SessionPtr& s, const std::string& call, const std::vector<SessionPtr>& all = {});
-  // True: the host had no memory for the call, and its sessions are as before, or cut where what was replaced had to give way.
-  bool without_memory(puna_status got, const Refusals& refusals, const Armed& armed, const std::vector<SessionPtr>& sessions);
+  // True: the host had no memory for the call, and its sessions are as before, or cut where what was replaced had to
+  // give way.
+  bool without_memory(puna_status got, const Refusals& refusals, const Armed& armed,
+                      const std::vector<SessionPtr>& sessions);
   // The fate of a call that appends to make `after` of the session. True: it was taken.
   bool appended(puna_status got, const SessionPtr& s, const Refusals& refusals, Armed& armed, History after);
-  std::string read_generate_options(const Op& op, GenerationRules& g, puna_generate_options& o, Refusals& refusals) const;
+  std::string read_generate_options(const Op& op, GenerationRules& g, puna_generate_options& o,
+                                    Refusals& refusals) const;
   void refuse_generation(Refusals& refusals, const GenerationRules& g) const;
   int32_t expected_token(const GenerationRules& g) const;
   void check(const SessionPtr& s, bool bits);

@@ -1,7 +1,9 @@
-// main.cpp -- the state machine of the C API: random sequences of calls, compared with the rules of puna.h and with fresh runs.
+// main.cpp -- the state machine of the C API: random sequences of calls, compared with the rules of puna.h and with
+// fresh runs.
 //   test_states [--sequences n] [--seed first] [--threads n] [--pool n] [folder ...]
-// A sequence that differs is made shorter and printed, with its seed: `test_states --seed S --sequences 1 FOLDER` repeats it. Threads share the models;
-// with a pool of the library's own nothing happens in the midst of calls, but they compute on several threads.
+// A sequence that differs is made shorter and printed, with its seed: `test_states --seed S --sequences 1 FOLDER`
+// repeats it. Threads share the models; with a pool of the library's own nothing happens in the midst of calls, but
+// they compute on several threads.
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -36,7 +38,8 @@ Failure shortest(const Subject& subject, Oracle& oracle, bool triggers, std::vec
   for (size_t part = ops.size(); part >= 1; part /= 2)
     for (size_t at = 0; at < ops.size();) {
       std::vector<Op> fewer = ops;
-      fewer.erase(fewer.begin() + std::ptrdiff_t(at), fewer.begin() + std::ptrdiff_t(std::min(at + part, fewer.size())));
+      fewer.erase(fewer.begin() + std::ptrdiff_t(at),
+                  fewer.begin() + std::ptrdiff_t(std::min(at + part, fewer.size())));
       if (auto still = run(subject, oracle, triggers, fewer)) {
         ops = fewer;
         failure = *still;
@@ -81,8 +84,8 @@ bool run_all(const std::string& folder, const Settings& settings) {
   for (std::thread& t : others) t.join();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!failed)
-    std::printf("%s: %lld sequences of %lld calls in all, without a difference (%.1f s)\n", folder.c_str(), static_cast<long long>(settings.sequences),
-                static_cast<long long>(calls.load()), seconds);
+    std::printf("%s: %lld sequences of %lld calls in all, without a difference (%.1f s)\n", folder.c_str(),
+                static_cast<long long>(settings.sequences), static_cast<long long>(calls.load()), seconds);
   std::fflush(stdout);
   return !failed;
 }
@@ -95,11 +98,16 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view a = argv[i];
     const auto number = [&] { return i + 1 < argc ? std::strtoll(argv[++i], nullptr, 10) : 0; };
-    if (a == "--sequences") settings.sequences = number();
-    else if (a == "--seed") settings.seed = number();
-    else if (a == "--threads") settings.threads = int(number());
-    else if (a == "--pool") settings.pool = int(number());
-    else folders.emplace_back(a);
+    if (a == "--sequences")
+      settings.sequences = number();
+    else if (a == "--seed")
+      settings.seed = number();
+    else if (a == "--threads")
+      settings.threads = int(number());
+    else if (a == "--pool")
+      settings.pool = int(number());
+    else
+      folders.emplace_back(a);
   }
   if (folders.empty()) {
     std::puts("which models? test_states [--sequences n] [--seed first] [--threads n] [--pool n] folder ...");

@@ -40,7 +40,8 @@ Subject::Subject(const std::string& folder, const puna_context_options& options)
     ok(puna_image_get_tokens(images.back(), &ids, &count), "image tokens");
     History h;
     int32_t row = 0;
-    for (const int32_t id : std::span(ids, count)) h.add(id, id == patch ? int32_t(images.size() - 1) * 4096 + row++ : -1);
+    for (const int32_t id : std::span(ids, count))
+      h.add(id, id == patch ? int32_t(images.size() - 1) * 4096 + row++ : -1);
     image_tokens.push_back(h);
   }
 }
@@ -134,12 +135,14 @@ std::vector<float> Oracle::logits(const History& h, Mode mode) {
     const size_t vocabulary = size_t(subject_.vocabulary());
     const std::lock_guard lock(mutex_);
     for (int64_t n = 1; n < h.size(); ++n)
-      known_.emplace(key_of('l', h, n, mode), std::vector<float>(rows.begin() + (n - 1) * int64_t(vocabulary), rows.begin() + n * int64_t(vocabulary)));
+      known_.emplace(key_of('l', h, n, mode), std::vector<float>(rows.begin() + (n - 1) * int64_t(vocabulary),
+                                                                 rows.begin() + n * int64_t(vocabulary)));
     return std::vector<float>(rows.end() - int64_t(vocabulary), rows.end());
   });
 }
 
-std::vector<float> Oracle::embedding(const History& before, const std::vector<int32_t>& ids, int32_t pooling, Mode mode) {
+std::vector<float> Oracle::embedding(const History& before, const std::vector<int32_t>& ids, int32_t pooling,
+                                     Mode mode) {
   History all = before;
   for (const int32_t id : ids) all.add(id);
   return remembered(key_of(char('a' + pooling), all, all.size(), mode) + std::to_string(ids.size()), [&] {

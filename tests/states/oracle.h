@@ -1,4 +1,5 @@
-// oracle.h -- what a model says behind a history: a fresh session's answer, in a context of its own, remembered by the history.
+// oracle.h -- what a model says behind a history: a fresh session's answer, in a context of its own, remembered by the
+// history.
 #pragma once
 #include <puna_train.h>
 #include <puna_vision.h>

@@ -24,7 +24,9 @@ History History::slice(int64_t begin, int64_t end) const {
 
 int64_t History::shared(const History& other) const {
   int64_t n = 0;
-  while (n < std::min(size(), other.size()) && ids[size_t(n)] == other.ids[size_t(n)] && rows[size_t(n)] == other.rows[size_t(n)]) ++n;
+  while (n < std::min(size(), other.size()) && ids[size_t(n)] == other.ids[size_t(n)] &&
+         rows[size_t(n)] == other.rows[size_t(n)])
+    ++n;
   return n;
 }
 
@@ -108,7 +110,8 @@ void GenerationRules::take(int32_t token) {
   drawn.push_back(token);
   next = {};
   const bool stop = std::find(stop_tokens.begin(), stop_tokens.end(), token) != stop_tokens.end();
-  const bool last = max_tokens > 0 && int64_t(drawn.size()) >= max_tokens, full = !drops_oldest && session->length() == session->max_positions;
+  const bool last = max_tokens > 0 && int64_t(drawn.size()) >= max_tokens,
+             full = !drops_oldest && session->length() == session->max_positions;
   ended = stop || last || full;
   reason = stop ? PUNA_STOP_TOKEN : last ? PUNA_STOP_MAX_TOKENS : PUNA_STOP_CONTEXT_FULL;
   if (session->length() < session->max_positions) {
@@ -124,16 +127,21 @@ void GenerationRules::take(int32_t token) {
 void require_status(const std::string& call, puna_status got, const Refusals& refusals, bool cancelled) {
   const auto name = [](puna_status s) { return std::string(puna_status_name(s)); };
   const std::string said = got == PUNA_OK ? "" : std::string(" (") + puna_last_error() + ")";
-  if (refusals.none()) return require(got == (cancelled ? PUNA_CANCELLED : PUNA_OK), call + ": " + name(got) + said + ", the rules say " + name(cancelled ? PUNA_CANCELLED : PUNA_OK));
+  if (refusals.none())
+    return require(got == (cancelled ? PUNA_CANCELLED : PUNA_OK),
+                   call + ": " + name(got) + said + ", the rules say " + name(cancelled ? PUNA_CANCELLED : PUNA_OK));
   std::string wanted;
   for (const puna_status s : refusals.any) wanted += " " + name(s);
-  require(std::find(refusals.any.begin(), refusals.any.end(), got) != refusals.any.end(), call + ": " + name(got) + said + ", the rules say" + wanted);
+  require(std::find(refusals.any.begin(), refusals.any.end(), got) != refusals.any.end(),
+          call + ": " + name(got) + said + ", the rules say" + wanted);
   require(*puna_last_error() != '\0', call + ": refused without a sentence");
 }
 
-void refuse_append(Refusals& refusals, const SessionRules& session, const std::vector<int32_t>& tokens, int64_t kept, int32_t vocabulary) {
+void refuse_append(Refusals& refusals, const SessionRules& session, const std::vector<int32_t>& tokens, int64_t kept,
+                   int32_t vocabulary) {
   refusals.when(session.busy(), PUNA_WRONG_STATE);
-  const bool outside = std::any_of(tokens.begin(), tokens.end(), [&](int32_t id) { return id < 0 || id >= vocabulary; });
+  const bool outside =
+      std::any_of(tokens.begin(), tokens.end(), [&](int32_t id) { return id < 0 || id >= vocabulary; });
   const bool completes = session.uncomputed && kept == session.length();
   refusals.when((tokens.empty() && !completes) || outside, PUNA_INVALID_ARGUMENT);
   refusals.when(kept + int64_t(tokens.size()) > session.max_positions, PUNA_CONTEXT_FULL);

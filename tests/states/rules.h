@@ -1,5 +1,5 @@
-// rules.h -- what puna.h promises about sessions and generations, as a model: what each holds, what is under way, and which status a call must
-// give. It knows tokens and nothing of logits; those are the oracle's.
+// rules.h -- what puna.h promises about sessions and generations, as a model: what each holds, what is under way, and
+// which status a call must give. It knows tokens and nothing of logits; those are the oracle's.
 #pragma once
 #include <puna.h>
 
@@ -45,7 +45,7 @@ struct SessionRules {
   puna_session* handle = nullptr;  // NULL once it is freed; a generation may keep the session
   History held;
   bool has_logits = false, exact = false, adapter = false, pending = false;  // pending: a cancel that nobody has heard
-  bool uncomputed = false;                                                   // the last token was drawn; the next append computes it
+  bool uncomputed = false;  // the last token was drawn; the next append computes it
   int64_t max_positions = 0;
   uint64_t changes = 0;
   std::shared_ptr<AppendRules> append;
@@ -59,8 +59,8 @@ struct SessionRules {
   bool shows_logits() const { return has_logits && !uncomputed; }
   void commit(History after);
   void cut(int64_t length);  // to fewer tokens
-  void finish();  // the append under way, of all its sessions
-  void drop();    // the same; none of them keeps a cancel
+  void finish();             // the append under way, of all its sessions
+  void drop();               // the same; none of them keeps a cancel
 };
 using SessionPtr = std::shared_ptr<SessionRules>;
 
@@ -69,8 +69,10 @@ struct GenerationRules {
   SessionPtr session;
   History next;
   uint64_t changes = 0;
-  int64_t max_tokens = 0, keep_prefix = 0, prompt_tokens = 0, dropped = 0, to_be_dropped = 0, rest = 0;  // rest: of a whole `next`, what is not shared
-  bool drops_oldest = false, whole = false, ended = false, told = false;  // whole: `next` is all that the session shall hold
+  int64_t max_tokens = 0, keep_prefix = 0, prompt_tokens = 0, dropped = 0, to_be_dropped = 0,
+          rest = 0;  // rest: of a whole `next`, what is not shared
+  bool drops_oldest = false, whole = false, ended = false,
+       told = false;  // whole: `next` is all that the session shall hold
   std::vector<int32_t> stop_tokens, drawn;
   puna_sampler_options sampler{};
   int32_t reason = 0;
@@ -108,6 +110,7 @@ struct Refusals {
 void require_status(const std::string& call, puna_status got, const Refusals& refusals, bool cancelled = false);
 
 // An append of `after` to each session would be refused.
-void refuse_append(Refusals& refusals, const SessionRules& session, const std::vector<int32_t>& tokens, int64_t kept, int32_t vocabulary);
+void refuse_append(Refusals& refusals, const SessionRules& session, const std::vector<int32_t>& tokens, int64_t kept,
+                   int32_t vocabulary);
 
 }  // namespace puna::test::states

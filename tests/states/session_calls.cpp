@@ -10,7 +10,8 @@ namespace {
 constexpr float kUntouched = 12345.5f;
 
 void require_untouched(const std::vector<float>& buffer, const std::string& call) {
-  require(std::all_of(buffer.begin(), buffer.end(), [](float x) { return x == kUntouched; }), call + ": it failed, and its buffer was written to");
+  require(std::all_of(buffer.begin(), buffer.end(), [](float x) { return x == kUntouched; }),
+          call + ": it failed, and its buffer was written to");
 }
 
 History with(const History& held, const std::vector<int32_t>& ids) {
@@ -32,14 +33,17 @@ bool Machine::appended(puna_status got, const SessionPtr& s, const Refusals& ref
   armed.over();
   const int64_t length = s->length();
   if (without_memory(got, refusals, armed, {s})) {
-    require(s->length() == length || s->length() == after.shared(s->held), armed.call + ": without memory it cut off what it does not replace");
+    require(s->length() == length || s->length() == after.shared(s->held),
+            armed.call + ": without memory it cut off what it does not replace");
     return false;
   }
   const bool cancelled = armed.cancelled || s->pending;
   require_status(armed.call, got, refusals, cancelled);
   if (refusals.none()) s->pending = false;
-  if (refusals.none() && !cancelled) s->commit(std::move(after));
-  else armed.require_same();
+  if (refusals.none() && !cancelled)
+    s->commit(std::move(after));
+  else
+    armed.require_same();
   return refusals.none() && !cancelled;
 }
 
@@ -57,7 +61,8 @@ void Machine::create(const Op& op) {
   (*to)->handle = made;
   (*to)->exact = options.exact;
   (*to)->max_positions = options.max_positions ? options.max_positions : subject_.info.max_positions;
-  script.push_back(words(name(*to), " = create(exact ", options.exact, ", max_positions ", options.max_positions, ", prefill_chunk ", options.prefill_chunk, ")"));
+  script.push_back(words(name(*to), " = create(exact ", options.exact, ", max_positions ", options.max_positions,
+                         ", prefill_chunk ", options.prefill_chunk, ")"));
 }
 
 void Machine::free_session(const Op& op) {
@@ -76,7 +81,8 @@ void Machine::append(const Op& op) {
   Refusals refusals;
   refuse_append(refusals, *s, ids, s->length(), subject_.vocabulary());
   Armed armed = arm(op, s, words("append(", name(s), ", ", text(ids), ")"));
-  appended(puna_session_append(s->handle, ids.data(), ids.size(), nullptr, nullptr), s, refusals, armed, with(s->held, ids));
+  appended(puna_session_append(s->handle, ids.data(), ids.size(), nullptr, nullptr), s, refusals, armed,
+           with(s->held, ids));
 }
 
 void Machine::append_logits(const Op& op) {
@@ -98,7 +104,8 @@ void Machine::append_logits(const Op& op) {
     return require_untouched(rows, armed.call);
   for (size_t i = 0; i < ids.size(); ++i) {
     const std::vector<float> want = oracle_.logits(after.first(after.size() - int64_t(ids.size() - i) + 1), mode(*s));
-    require(memcmp(rows.data() + i * vocabulary, want.data(), vocabulary * sizeof(float)) == 0, armed.call + words(": row ", i, " is not that of a fresh run"));
+    require(memcmp(rows.data() + i * vocabulary, want.data(), vocabulary * sizeof(float)) == 0,
+            armed.call + words(": row ", i, " is not that of a fresh run"));
   }
 }
 
@@ -109,7 +116,8 @@ void Machine::embed(const Op& op) {
   if (ids.empty() && s->uncomputed) return;  // there is nothing to embed, but a token to compute
   auto options = sized<puna_append_options>();
   options.pooling = int32_t(op.n[2] % 3);
-  std::vector<float> out(size_t(subject_.info.hidden) * (options.pooling == PUNA_POOLING_NONE ? ids.size() : 1), kUntouched);
+  std::vector<float> out(size_t(subject_.info.hidden) * (options.pooling == PUNA_POOLING_NONE ? ids.size() : 1),
+                         kUntouched);
   Refusals refusals;
   refuse_append(refusals, *s, ids, s->length(), subject_.vocabulary());
   const History before = s->held;
@@ -119,7 +127,8 @@ void Machine::embed(const Op& op) {
   options.embeddings_capacity = out.size();
   const puna_status got = puna_session_append(s->handle, ids.data(), ids.size(), &options, nullptr);
   if (!appended(got, s, refusals, armed, with(before, ids))) return require_untouched(out, armed.call);
-  require(out == oracle_.embedding(before, ids, options.pooling, mode(*s)), armed.call + ": the embedding is not that of a fresh run");
+  require(out == oracle_.embedding(before, ids, options.pooling, mode(*s)),
+          armed.call + ": the embedding is not that of a fresh run");
 }
 
 void Machine::score(const Op& op) {
@@ -170,7 +179,9 @@ struct Machine::Batch {
     for (size_t i = 0; i < sessions.size(); ++i) {
       refuse_append(r, *sessions[i], ids[i], sessions[i]->length(), vocabulary);
       const bool alike = sessions[i]->exact == sessions[0]->exact && sessions[i]->adapter == sessions[0]->adapter;
-      r.when(!alike || std::find(sessions.begin(), sessions.begin() + std::ptrdiff_t(i), sessions[i]) != sessions.begin() + std::ptrdiff_t(i), PUNA_INVALID_ARGUMENT);
+      r.when(!alike || std::find(sessions.begin(), sessions.begin() + std::ptrdiff_t(i), sessions[i]) !=
+                           sessions.begin() + std::ptrdiff_t(i),
+             PUNA_INVALID_ARGUMENT);
     }
     return r;
   }
@@ -195,7 +206,8 @@ void Machine::append_batch(const Op& op) {
   if (b.sessions.empty()) return;
   const Refusals refusals = b.refusals(subject_.vocabulary());
   Armed armed = arm(op, b.sessions[op.n[3] % b.sessions.size()], words("append_batch(", b.text, ")"), b.sessions);
-  const puna_status got = puna_session_append_batch(b.handles.data(), b.lists.data(), b.counts.data(), b.handles.size());
+  const puna_status got =
+      puna_session_append_batch(b.handles.data(), b.lists.data(), b.counts.data(), b.handles.size());
   armed.over();
   if (without_memory(got, refusals, armed, b.sessions)) return;
   const bool cancelled = armed.cancelled || b.pending();
@@ -226,7 +238,9 @@ void Machine::begin_batch(const Op& op) {
   if (b.sessions.empty()) return;
   const Refusals refusals = b.refusals(subject_.vocabulary());
   script.push_back(words("begin_batch(", b.text, ")"));
-  require_status(script.back(), puna_session_begin_batch(b.handles.data(), b.lists.data(), b.counts.data(), b.handles.size()), refusals);
+  require_status(script.back(),
+                 puna_session_begin_batch(b.handles.data(), b.lists.data(), b.counts.data(), b.handles.size()),
+                 refusals);
   if (!refusals.none()) return;
   const auto append = std::make_shared<AppendRules>();
   for (size_t i = 0; i < b.sessions.size(); ++i) {
@@ -251,7 +265,8 @@ void Machine::session_step(const Op& op) {
   int32_t finished = -7;
   const puna_status got = puna_session_step(s->handle, budget, &finished);
   armed.over();
-  if (without_memory(got, refusals, armed, all)) return require(finished == -7, armed.call + ": it failed, and *finished was written to");
+  if (without_memory(got, refusals, armed, all))
+    return require(finished == -7, armed.call + ": it failed, and *finished was written to");
   const bool cancelled = armed.cancelled || pending;
   require_status(armed.call, got, refusals, cancelled);
   if (!refusals.none() || cancelled) {
@@ -275,7 +290,9 @@ void Machine::cancel(const Op& op) {
 void Machine::truncate(const Op& op) {
   const SessionPtr s = pick(op);
   if (!s) return;
-  const int64_t length = op.n[1] % 4 == 0 ? s->length() : op.n[1] % 4 == 1 ? 0 : int64_t(op.n[2] % uint64_t(s->length() + 3)) - 1;
+  const int64_t length = op.n[1] % 4 == 0   ? s->length()
+                         : op.n[1] % 4 == 1 ? 0
+                                            : int64_t(op.n[2] % uint64_t(s->length() + 3)) - 1;
   Refusals refusals;
   refusals.when(length < 0 || length > s->length(), PUNA_INVALID_ARGUMENT);
   script.push_back(words("truncate(", name(s), ", ", length, ")"));
@@ -323,10 +340,12 @@ void Machine::snapshot(const Op& op) {
   require_status(script.back() + ", the size", asked, refusals);
   std::string bytes(refusals.none() ? size : 1 << 16, '\0');
   const puna_status got = puna_session_snapshot(s->handle, bytes.data(), bytes.size(), &again);
-  require(got == asked, script.back() + ": the size was " + puna_status_name(asked) + ", the snapshot is " + puna_status_name(got));
+  require(got == asked,
+          script.back() + ": the size was " + puna_status_name(asked) + ", the snapshot is " + puna_status_name(got));
   if (!refusals.none()) return;
   require(again == size, script.back() + ": another size than asked for");
-  snapshots_[k].reset(new Snapshot{std::move(bytes), s->held, s->has_logits, s->uncomputed, s->exact, s->max_positions});
+  snapshots_[k].reset(
+      new Snapshot{std::move(bytes), s->held, s->has_logits, s->uncomputed, s->exact, s->max_positions});
 }
 
 void Machine::restore(const Op& op) {

@@ -1,4 +1,5 @@
-// catch.h -- Catch2 v2 (Debian 12) or v3, whichever is installed. Every test file includes this and nothing else of Catch2.
+// catch.h -- Catch2 v2 (Debian 12) or v3, whichever is installed. Every test file includes this and nothing else of
+// Catch2.
 #pragma once
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>

@@ -16,7 +16,10 @@ class TempFolder {
   TempFolder() : path_((std::filesystem::temp_directory_path() / "puna_test_XXXXXX").string()) {
     REQUIRE(mkdtemp(path_.data()) != nullptr);
   }
-  ~TempFolder() { std::error_code ignored; std::filesystem::remove_all(path_, ignored); }
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }

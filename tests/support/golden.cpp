@@ -70,7 +70,8 @@ Npy load_npy(const std::string& path) {
   return npy;
 }
 
-Golden::Golden(std::string folder) : manifest(nlohmann::json::parse(read_text(folder + "/manifest.json"))), folder_(std::move(folder)) {}
+Golden::Golden(std::string folder)
+    : manifest(nlohmann::json::parse(read_text(folder + "/manifest.json"))), folder_(std::move(folder)) {}
 
 bool Golden::has_file(const std::string& relative) const { return fs::exists(folder_ + "/" + relative); }
 
@@ -104,9 +105,14 @@ void check_close(const std::string& what, std::span<const float> got, std::span<
     const double excess = same ? 0 : std::abs(double(got[i]) - want[i]) - (t.atol + t.rtol * std::abs(double(want[i])));
     const bool wrong = !same && !(excess <= 0);  // NaN is wrong
     bad += wrong;
-    if (wrong && (worst < 0 || excess > worst || std::isnan(excess))) { worst = std::isnan(excess) ? 1e300 : excess; at = i; }
+    if (wrong && (worst < 0 || excess > worst || std::isnan(excess))) {
+      worst = std::isnan(excess) ? 1e300 : excess;
+      at = i;
+    }
   }
-  if (bad != 0) INFO("worst at " << at << ": got " << got[at] << ", want " << want[at] << "; atol " << t.atol << " rtol " << t.rtol);
+  if (bad != 0)
+    INFO("worst at " << at << ": got " << got[at] << ", want " << want[at] << "; atol " << t.atol << " rtol "
+                     << t.rtol);
   CAPTURE(bad, at, bad ? got[at] : 0.f, bad ? want[at] : 0.f, t.atol, t.rtol);
   CHECK(bad == 0);
 }
@@ -130,9 +136,13 @@ std::vector<Golden> goldens(bool (*wanted)(const Golden&)) {
 }
 
 std::string model_file(const std::string& name) {
-  const auto env = [](const char* n) { const char* v = std::getenv(n); return std::string(v ? v : ""); };
+  const auto env = [](const char* n) {
+    const char* v = std::getenv(n);
+    return std::string(v ? v : "");
+  };
   std::string dir = env("PUNA_MODELS");
-  if (dir.empty()) dir = (env("XDG_CACHE_HOME").empty() ? env("HOME") + "/.cache" : env("XDG_CACHE_HOME")) + "/puna/models";
+  if (dir.empty())
+    dir = (env("XDG_CACHE_HOME").empty() ? env("HOME") + "/.cache" : env("XDG_CACHE_HOME")) + "/puna/models";
   const std::string path = dir + "/" + name;
   return fs::exists(path) ? path : "";
 }

@@ -15,15 +15,17 @@ struct Npy {
   std::vector<int64_t> shape;
   std::string bytes;
   int64_t count() const;
-  std::vector<float> f32() const;      // from <f4 (exact) only
-  std::vector<int64_t> i64() const;    // from any integer or bool type
+  std::vector<float> f32() const;    // from <f4 (exact) only
+  std::vector<int64_t> i64() const;  // from any integer or bool type
   std::span<const uint8_t> u8() const { return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}; }
 };
 Npy load_npy(const std::string& path);
 
 std::string read_text(const std::string& path);  // whole file; fails the test when it is not there
 
-struct Tolerance { double atol = 0, rtol = 0; };
+struct Tolerance {
+  double atol = 0, rtol = 0;
+};
 
 class Golden {
  public:
@@ -33,8 +35,8 @@ class Golden {
   bool has(const std::string& array) const { return manifest.contains("arrays") && manifest["arrays"].contains(array); }
   bool has_file(const std::string& relative) const;
   Npy array(const std::string& name) const;
-  Tolerance tolerance(const std::string& name) const;       // 0,0 for "exact"
-  nlohmann::json group(const std::string& name) const;      // a JSON file listed under "groups"
+  Tolerance tolerance(const std::string& name) const;   // 0,0 for "exact"
+  nlohmann::json group(const std::string& name) const;  // a JSON file listed under "groups"
   // CHECKs every value: |got - want| <= atol + rtol * |want|; reports the worst one with its index.
   void check(const std::string& name, std::span<const float> got) const;
   nlohmann::json manifest;

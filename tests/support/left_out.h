@@ -1,4 +1,5 @@
-// left_out.h -- a cross build has no image libraries for its target. There, and nowhere else, a file that needs one is left out, with a warning.
+// left_out.h -- a cross build has no image libraries for its target. There, and nowhere else, a file that needs one is
+// left out, with a warning.
 #pragma once
 #include <cstddef>
 #include <span>

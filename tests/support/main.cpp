@@ -11,5 +11,7 @@ bool models_required() {
 }  // namespace puna::test
 
 #ifdef __SANITIZE_THREAD__
-extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }  // the forked child of test_host.cpp makes a context of its own
+extern "C" const char* __tsan_default_options() {
+  return "die_after_fork=0";
+}  // the forked child of test_host.cpp makes a context of its own
 #endif

@@ -1,4 +1,5 @@
-// replace_new.inl.h -- every form of operator new and delete, in terms of two functions that the including file has defined:
+// replace_new.inl.h -- every form of operator new and delete, in terms of two functions that the including file has
+// defined:
 //   void* take(size_t bytes, size_t alignment /* 0: the usual */, bool nothrow) noexcept;  NULL = no memory
 //   void give(void* memory) noexcept;
 // All forms, or a sanitizer would see its own form freed by one of ours.

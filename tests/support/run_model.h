@@ -1,4 +1,5 @@
-// run_model.h -- a bare forward over a list of tokens, with taps: what the golden tests of the model layer need, without sessions.
+// run_model.h -- a bare forward over a list of tokens, with taps: what the golden tests of the model layer need,
+// without sessions.
 #pragma once
 #include <span>
 #include <string>
@@ -37,8 +38,8 @@ inline LoadedLlama load_llama(const std::string& path, ContextPtr context = cont
 }
 
 // Appends tokens to `cache` from `position` on in one pass; returns the logits of every row.
-inline std::vector<float> run_rows(const LoadedLlama& m, KvCache& cache, int64_t position, std::span<const int64_t> tokens, bool exact,
-                                   const ForwardTaps* taps = nullptr) {
+inline std::vector<float> run_rows(const LoadedLlama& m, KvCache& cache, int64_t position,
+                                   std::span<const int64_t> tokens, bool exact, const ForwardTaps* taps = nullptr) {
   const int64_t n = int64_t(tokens.size());
   Batch b;
   b.sequences.push_back(&cache);
@@ -62,7 +63,9 @@ inline std::vector<float> run_rows(const LoadedLlama& m, KvCache& cache, int64_t
   return logits;
 }
 
-inline KvCache new_cache(const LoadedLlama& m, bool exact) { return KvCache(m.llama.config, m.context->allocator(), exact ? DType::f32 : DType::f16); }
+inline KvCache new_cache(const LoadedLlama& m, bool exact) {
+  return KvCache(m.llama.config, m.context->allocator(), exact ? DType::f32 : DType::f16);
+}
 
 inline int64_t argmax(std::span<const float> v) {
   int64_t best = 0;

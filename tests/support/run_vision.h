@@ -5,8 +5,8 @@
 
 namespace puna::test {
 
-inline std::vector<float> run_vision(const Context& context, const VisionTower& tower, std::span<const float> pixels, bool exact = true,
-                                     const VisionTaps* taps = nullptr) {
+inline std::vector<float> run_vision(const Context& context, const VisionTower& tower, std::span<const float> pixels,
+                                     bool exact = true, const VisionTaps* taps = nullptr) {
   const VisionConfig& c = tower.config;
   const int64_t tiles = int64_t(pixels.size()) / c.pixels();
   std::vector<float> features(size_t(tiles * c.features() * c.text_hidden));

@@ -1,5 +1,5 @@
-// tiny_files.h -- a small valid GGUF and a small valid safetensors file, made by our own writers: what tests read back, and what
-// attacks start from. Every type of metadata and every tensor type that a writer takes is in them.
+// tiny_files.h -- a small valid GGUF and a small valid safetensors file, made by our own writers: what tests read back,
+// and what attacks start from. Every type of metadata and every tensor type that a writer takes is in them.
 #pragma once
 #include <string>
 #include <vector>
@@ -58,7 +58,8 @@ inline std::vector<OwnedTensor> tiny_gguf_tensors() {
   std::vector<OwnedTensor> tensors;
   tensors.emplace_back("first", DType::f32, Shape{2, 64});
   tensors.emplace_back("second", DType::q8_0, Shape{3, 32});
-  tensors.emplace_back("third", DType::f16, Shape{4, 2, 2, 4});  // 128 bytes: the file ends with the tensor, not with padding
+  tensors.emplace_back("third", DType::f16,
+                       Shape{4, 2, 2, 4});  // 128 bytes: the file ends with the tensor, not with padding
   return tensors;
 }
 

@@ -55,7 +55,8 @@ TEST_CASE("integers are checked for type and range", "[tensor]") {
   refused("seven", [&] { m.integer("seven", 0, 6); });
   refused("minus", [&] { m.integer("minus", 0, 6); });
   refused("huge", [&] { m.integer("huge", 0, INT64_MAX); });
-  for (const char* other : {"true", "half", "text", "integers", "none"}) refused(other, [&] { m.integer(other, INT64_MIN, INT64_MAX); });
+  for (const char* other : {"true", "half", "text", "integers", "none"})
+    refused(other, [&] { m.integer(other, INT64_MIN, INT64_MAX); });
 }
 
 TEST_CASE("numbers take integers and refuse what is not finite", "[tensor]") {

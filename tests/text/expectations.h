@@ -1,4 +1,5 @@
-// expectations.h -- reads tests/text/expected/*.json, which the make_*_expectations.py scripts beside it wrote with other people's code.
+// expectations.h -- reads tests/text/expected/*.json, which the make_*_expectations.py scripts beside it wrote with
+// other people's code.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>

@@ -41,7 +41,8 @@ inline std::string sha256_of_ids(const std::vector<int32_t>& ids) {
     std::copy(h, h + 8, v);
     for (int i = 0; i < 64; ++i) {
       const uint32_t e = v[4], a = v[0];
-      const uint32_t t1 = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & v[5]) ^ (~e & v[6])) + k[i] + w[i];
+      const uint32_t t1 =
+          v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & v[5]) ^ (~e & v[6])) + k[i] + w[i];
       const uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
       for (int j = 7; j > 0; --j) v[j] = v[j - 1];
       v[4] += t1, v[0] = t1 + t2;

@@ -46,8 +46,9 @@ std::vector<Symbol> literal(std::vector<Symbol> s, const RandomRanks& rank) {
 }
 
 bool same(const std::vector<Symbol>& a, const std::vector<Symbol>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Symbol& x, const Symbol& y) { return x.id == y.id && x.begin == y.begin && x.end == y.end; });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Symbol& x, const Symbol& y) {
+    return x.id == y.id && x.begin == y.begin && x.end == y.end;
+  });
 }
 
 }  // namespace
@@ -59,7 +60,8 @@ TEST_CASE("Both merge loops do what the definition says, ties included", "[text]
     const auto symbols = int32_t(1 + random() % 6);
     const RandomRanks ranks = random_ranks(random, symbols);
     std::vector<Symbol> start;
-    for (uint32_t i = 0, n = random() % 90; i < n; ++i) start.push_back({int32_t(random() % uint32_t(symbols)), i, i + 1});
+    for (uint32_t i = 0, n = random() % 90; i < n; ++i)
+      start.push_back({int32_t(random() % uint32_t(symbols)), i, i + 1});
     const std::vector<Symbol> want = literal(start, ranks);
     std::vector<Symbol> short_one = start, long_one = start;
     merge_short(short_one, ranks, scratch);
@@ -78,7 +80,8 @@ TEST_CASE("A megabyte without a single split takes well under a second or two", 
       CAPTURE(unit);
       const auto start = std::chrono::steady_clock::now();
       const std::vector<int32_t> ids = t.encode(text, true);
-      CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));  // under sanitizers, too; quadratic would be hours
+      CHECK(std::chrono::steady_clock::now() - start <
+            std::chrono::seconds(20));  // under sanitizers, too; quadratic would be hours
       if (unit != "\xFF") CHECK(t.decode(ids, true) == text);
     }
   };

@@ -10,12 +10,18 @@ namespace {
 Metadata metadata_of(const nlohmann::json& values) {
   Metadata m;
   for (const auto& [key, v] : values.items()) {
-    if (v.is_boolean()) m.set(key, v.get<bool>());
-    else if (v.is_number_integer()) m.set(key, v.get<int64_t>());
-    else if (v.is_string()) m.set(key, v.get<std::string>());
-    else if (key.ends_with("scores")) m.set(key, v.get<std::vector<double>>());
-    else if (v.is_array() && v[0].is_string()) m.set(key, v.get<std::vector<std::string>>());
-    else m.set(key, v.get<std::vector<int64_t>>());
+    if (v.is_boolean())
+      m.set(key, v.get<bool>());
+    else if (v.is_number_integer())
+      m.set(key, v.get<int64_t>());
+    else if (v.is_string())
+      m.set(key, v.get<std::string>());
+    else if (key.ends_with("scores"))
+      m.set(key, v.get<std::vector<double>>());
+    else if (v.is_array() && v[0].is_string())
+      m.set(key, v.get<std::vector<std::string>>());
+    else
+      m.set(key, v.get<std::vector<int64_t>>());
   }
   return m;
 }
@@ -36,7 +42,8 @@ TEST_CASE("SentencePiece vocabularies in GGUF encode and decode as SentencePiece
       CAPTURE(name, text);
       CHECK(t->encode(text, false) == ids);
       const int32_t unknown = values["tokenizer.ggml.unknown_token_id"];
-      if (std::find(ids.begin(), ids.end(), unknown) == ids.end()) CHECK(t->decode(ids, false) == c["decoded"].get<std::string>());
+      if (std::find(ids.begin(), ids.end(), unknown) == ids.end())
+        CHECK(t->decode(ids, false) == c["decoded"].get<std::string>());
     }
   }
 }

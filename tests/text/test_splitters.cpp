@@ -55,7 +55,10 @@ TEST_CASE("A pre-tokenizer we do not know is refused, with a list of those we do
 
 TEST_CASE("Splitting is linear and loses nothing: a megabyte of one character, and of malformed bytes", "[text]") {
   for (const char* name : {"gpt-2", "llama-bpe", "llama4", "qwen2", "tekken", "smollm"}) {
-    for (const std::string unit : {"a", "A", " ", "\n", "'", "1", "\xCC\x81", "\xCC\x81" "A", "\xFF", "\xE2\x96", "$A", " \n", "\xC3\x89", "a'", "\t "}) {
+    for (const std::string unit : {"a", "A", " ", "\n", "'", "1", "\xCC\x81",
+                                   "\xCC\x81"
+                                   "A",
+                                   "\xFF", "\xE2\x96", "$A", " \n", "\xC3\x89", "a'", "\t "}) {
       std::string text;
       while (text.size() < (1u << 20)) text += unit;
       const auto start = std::chrono::steady_clock::now();

@@ -1,4 +1,5 @@
-// test_stream.cpp -- StreamDecoder: however the bytes are cut, the text is the same, valid UTF-8, and as early as it can be.
+// test_stream.cpp -- StreamDecoder: however the bytes are cut, the text is the same, valid UTF-8, and as early as it
+// can be.
 #include "puna/text/tokenizer.h"
 #include "support/catch.h"
 
@@ -19,11 +20,14 @@ TEST_CASE("Malformed bytes become U+FFFD by maximal subparts, wherever the strea
       {"h\xC3\xA9llo \xF0\x9F\x98\x80!", "h\xC3\xA9llo \xF0\x9F\x98\x80!"},
       {"\xFF\xC0\x80", R + R + R},
       {"\xE2\x28\xA1", R + "(" + R},
-      {"\xF0\x9F\x98" "A", R + "A"},
-      {"\xED\xA0\x80", R + R + R},             // a surrogate
+      {"\xF0\x9F\x98"
+       "A",
+       R + "A"},
+      {"\xED\xA0\x80", R + R + R},  // a surrogate
       {"\xED\xA0", R + R},
-      {"\xF4\x90\x80\x80", R + R + R + R},     // above U+10FFFF
-      {"\x61\xF1\x80\x80\xE1\x80\xC2\x62\x80\x63\x80\xBF\x64", "a" + R + R + R + "b" + R + "c" + R + R + "d"},  // Unicode 16.0, table 3-8
+      {"\xF4\x90\x80\x80", R + R + R + R},  // above U+10FFFF
+      {"\x61\xF1\x80\x80\xE1\x80\xC2\x62\x80\x63\x80\xBF\x64",
+       "a" + R + R + R + "b" + R + "c" + R + R + "d"},  // Unicode 16.0, table 3-8
       {"\xE2\x82", R},
   };
   for (const auto& [bytes, text] : cases) {

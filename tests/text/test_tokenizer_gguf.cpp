@@ -15,7 +15,10 @@ Metadata small() {
   Metadata m;
   m.set("tokenizer.ggml.model", std::string("gpt2"));
   m.set("tokenizer.ggml.pre", std::string("llama-bpe"));
-  m.set("tokenizer.ggml.tokens", Strings{"a", "b", "\xC4\xA0", "ab", "\xC4\xA0" "ab", "<|begin_of_text|>", "<|eot_id|>", "  ", "[PAD8]", "</s>", "c"});
+  m.set("tokenizer.ggml.tokens", Strings{"a", "b", "\xC4\xA0", "ab",
+                                         "\xC4\xA0"
+                                         "ab",
+                                         "<|begin_of_text|>", "<|eot_id|>", "  ", "[PAD8]", "</s>", "c"});
   m.set("tokenizer.ggml.token_type", Integers{1, 1, 1, 1, 1, 3, 3, 4, 5, 1, 1});
   m.set("tokenizer.ggml.merges", Strings{"a b", "\xC4\xA0 ab"});
   m.set("tokenizer.ggml.bos_token_id", int64_t(5));
@@ -44,9 +47,9 @@ TEST_CASE("A byte-level vocabulary from GGUF keys", "[text]") {
   REQUIRE(t);
   CHECK(t->size() == 11);
   CHECK(t->encode("ab ab", false) == Ids{3, 4});
-  CHECK(t->encode("ab  ab", false) == Ids{3, 7, 3});           // two spaces are a user-defined token: always found
+  CHECK(t->encode("ab  ab", false) == Ids{3, 7, 3});  // two spaces are a user-defined token: always found
   CHECK(t->encode("a<|eot_id|>b", true) == Ids{0, 6, 1});
-  CHECK(t->encode("</s>", true).empty());                      // normal, "</s>" is text, of bytes this vocabulary does not have
+  CHECK(t->encode("</s>", true).empty());  // normal, "</s>" is text, of bytes this vocabulary does not have
   CHECK(t->bytes(4) == " ab");
   CHECK(t->bytes(6) == "<|eot_id|>");
   CHECK(t->bytes(7) == "  ");
@@ -56,7 +59,7 @@ TEST_CASE("A byte-level vocabulary from GGUF keys", "[text]") {
   CHECK(t->specials().bos == 5);
   CHECK(t->specials().eos == 6);
   CHECK(t->specials().stop == Ids{6});
-  CHECK(t->specials().add_bos);                                // Llama 3's default
+  CHECK(t->specials().add_bos);  // Llama 3's default
   CHECK_FALSE(tokenizer_from_gguf(with("add_bos_token", false))->specials().add_bos);
   CHECK_FALSE(tokenizer_from_gguf(with("pre", std::string("gpt-2")))->specials().add_bos);
 }
@@ -69,14 +72,16 @@ TEST_CASE("Every id that ends an answer is a stop, by key and by name", "[text]"
   const TokenizerPtr t = tokenizer_from_gguf(with("token_type", Integers{1, 1, 1, 1, 1, 3, 1, 4, 5, 1, 1}));
   CHECK(t->kind(6) == TokenKind::control);
   CHECK(t->encode("<|eot_id|>", true) == Ids{6});
-  CHECK(tokenizer_from_gguf(with("token_type", Integers{1, 1, 1, 1, 1, 3, 3, 4, 5, 3, 1}))->specials().stop == Ids{6, 9});
+  CHECK(tokenizer_from_gguf(with("token_type", Integers{1, 1, 1, 1, 1, 3, 3, 4, 5, 3, 1}))->specials().stop ==
+        Ids{6, 9});
 }
 
 TEST_CASE("A special id that no token has is as good as none, and noted", "[text]") {
   using Catch::Contains;
   for (const char* key : {"bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id"})
-    for (const MetadataValue& id : {MetadataValue(int64_t(11)), MetadataValue(int64_t(4294967295)), MetadataValue(int64_t(-1)), MetadataValue(INT64_MIN),
-                                    MetadataValue(INT64_MAX), MetadataValue(uint64_t(1) << 63)}) {
+    for (const MetadataValue& id :
+         {MetadataValue(int64_t(11)), MetadataValue(int64_t(4294967295)), MetadataValue(int64_t(-1)),
+          MetadataValue(INT64_MIN), MetadataValue(INT64_MAX), MetadataValue(uint64_t(1) << 63)}) {
       const TokenizerPtr t = tokenizer_from_gguf(with(key, id));
       CAPTURE(key);
       REQUIRE(t->notes().size() == 1);
@@ -120,7 +125,8 @@ TEST_CASE("A GGUF vocabulary without what text needs is unsupported: ids need no
   CHECK(status(spm) == Status::unsupported);
   for (const char* key : {"merges", "pre", "tokens"}) CHECK(status(with(key, std::monostate())) == Status::unsupported);
   CHECK(status(with("pre", std::string("none-such"))) == Status::unsupported);
-  CHECK(status(with("token_type", Integers{1, 1})) == Status::bad_file);  // what is there and contradicts itself is wrong
+  CHECK(status(with("token_type", Integers{1, 1})) ==
+        Status::bad_file);  // what is there and contradicts itself is wrong
 }
 
 TEST_CASE("A file without a tokenizer has none", "[text]") {
@@ -137,7 +143,8 @@ TEST_CASE("Malformed or foreign GGUF tokenizers are refused by the name of what 
   CHECK_THAT(error_of(with("tokens", std::monostate())), Contains("tokenizer.ggml.tokens is missing"));
   CHECK_THAT(error_of(with("tokens", Strings{})), Contains("tokenizer.ggml.tokens has 0 entries"));
   CHECK_THAT(error_of(with("tokens", Integers{1, 2})), Contains("tokenizer.ggml.tokens"));
-  CHECK_THAT(error_of(with("token_type", Integers{1, 1})), Contains("tokenizer.ggml.token_type has 2 entries, expected 11"));
+  CHECK_THAT(error_of(with("token_type", Integers{1, 1})),
+             Contains("tokenizer.ggml.token_type has 2 entries, expected 11"));
   CHECK_THAT(error_of(with("token_type", Integers{1, 1, 1, 7, 1, 3, 3, 4, 5, 1, 1})), Contains("token_type[3] is 7"));
   CHECK_THAT(error_of(with("token_type", Integers{1, 1, 1, -1, 1, 3, 3, 4, 5, 1, 1})), Contains("token_type[3] is -1"));
   CHECK_THAT(error_of(with("merges", std::monostate())), Contains("tokenizer.ggml.merges is missing"));
@@ -150,7 +157,8 @@ TEST_CASE("Malformed or foreign GGUF tokenizers are refused by the name of what 
   CHECK_THAT(error_of(with("eom_token_id", std::string("6"))), Contains("tokenizer.ggml.eom_token_id"));
   CHECK_THAT(error_of(with("bos_token_id", 0.5)), Contains("tokenizer.ggml.bos_token_id"));
   CHECK_THAT(error_of(with("add_bos_token", int64_t(1))), Contains("tokenizer.ggml.add_bos_token"));
-  CHECK_THAT(error_of(with("tokens", Strings{"a", "a", "\xC4\xA0", "ab", "4", "5", "6", "7", "8", "9", "10"})), Contains("ids 0 and 1 are both 'a'"));
+  CHECK_THAT(error_of(with("tokens", Strings{"a", "a", "\xC4\xA0", "ab", "4", "5", "6", "7", "8", "9", "10"})),
+             Contains("ids 0 and 1 are both 'a'"));
 
   Metadata spm = with("model", std::string("llama"));
   CHECK_THAT(error_of(spm), Contains("tokenizer.ggml.scores is missing"));
@@ -177,7 +185,8 @@ TEST_CASE("A tokenizer.model that is not Llama 3's or 4's is refused by its line
   };
   using Catch::Contains;
   CHECK_THAT(error(""), Contains("0 ranks"));
-  CHECK_THAT(error(std::string("\n\x0E\n\x05<unk>\x15\0\0\0\0\x18\x02\n\x0C\n\x03<s>\x15\0\0\0\0\x18\x03", 30)), Contains("SentencePiece"));
+  CHECK_THAT(error(std::string("\n\x0E\n\x05<unk>\x15\0\0\0\0\x18\x02\n\x0C\n\x03<s>\x15\0\0\0\0\x18\x03", 30)),
+             Contains("SentencePiece"));
   CHECK_THAT(error("\n\nI=== 0\n"), Contains("line 3"));  // empty lines are none
   CHECK_THAT(error("IQ== 0\nIg== 1\n"), Contains("2 ranks, expected 128000 (Llama 3) or 200000 (Llama 4)"));
   CHECK_THAT(error("IQ== 0\nIg== 2\n"), Contains("line 2") && Contains("'2', expected 1"));

@@ -90,8 +90,9 @@ TEST_CASE("Very long texts are cut where Meta's wrapper cuts them", "[text][gold
       const std::string what = c["what"];
       const size_t n = c["n_chars"];
       const std::string line = repeated("word ", 30) + "\n";
-      const std::string text = what.ends_with(" spaces") ? std::string(n, ' ') : what.ends_with(" lines") ? repeated(line, n / line.size())
-                                                                                                          : std::string(n, what.back());
+      const std::string text = what.ends_with(" spaces")  ? std::string(n, ' ')
+                               : what.ends_with(" lines") ? repeated(line, n / line.size())
+                                                          : std::string(n, what.back());
       CAPTURE(what);
       REQUIRE(text.size() == n);
       const std::vector<int32_t> ids = t->encode(text, false);
@@ -121,14 +122,17 @@ TEST_CASE("SmolLM2's vocabulary from GGUF gives the ids of Hugging Face's tokeni
     for (const auto& c : g.group("smollm2_encode")) {
       const std::string text = c["text"];
       const std::vector<std::string> lossy = facts["non_roundtrip"];
-      if (std::find(lossy.begin(), lossy.end(), text) == lossy.end()) CHECK(t->decode(t->encode(text, false), true) == text);
+      if (std::find(lossy.begin(), lossy.end(), text) == lossy.end())
+        CHECK(t->decode(t->encode(text, false), true) == text);
     }
   }
 }
 
 TEST_CASE("A small byte-level tokenizer.json encodes every golden string and gives it back", "[text][golden]") {
   for (const Golden& set : goldens([](const Golden& g) { return g.has_file("tokenizer.json"); })) {
-    const auto read = [&](const char* name) { return set.has_file(name) ? read_text(set.folder() + "/" + name) : std::string(); };
+    const auto read = [&](const char* name) {
+      return set.has_file(name) ? read_text(set.folder() + "/" + name) : std::string();
+    };
     const std::string json = read("tokenizer.json");
     const TokenizerPtr t = tokenizer_from_json(json, read("tokenizer_config.json"), read("generation_config.json"));
     const auto file = nlohmann::json::parse(json);

@@ -26,14 +26,16 @@ TEST_CASE("tokenizer.json in all its forms encodes and decodes as Hugging Face's
   }
 }
 
-TEST_CASE("added tokens of every kind are found, swallow white space and decode as in Hugging Face's library", "[text]") {
+TEST_CASE("added tokens of every kind are found, swallow white space and decode as in Hugging Face's library",
+          "[text]") {
   const auto sets = expectations("added_tokens")[0].second;
   REQUIRE(sets.size() >= 50);
   for (const auto& set : sets) {
     const std::string form = set["form"];
     nlohmann::json file = expectations("tokenizer_" + form)[0].second["tokenizer"];
     file["added_tokens"] = set["added_tokens"];
-    if (auto& step = file["pre_tokenizer"]; step.is_object() && step["type"] == "ByteLevel") step["add_prefix_space"] = set["prefix_space"];
+    if (auto& step = file["pre_tokenizer"]; step.is_object() && step["type"] == "ByteLevel")
+      step["add_prefix_space"] = set["prefix_space"];
     const TokenizerPtr t = tokenizer_from_json(file.dump(), "", "");
     for (const auto& c : set["cases"]) {
       const std::string text = c["text"], decoded = c["decoded"];
@@ -71,14 +73,16 @@ std::string error_with(const nlohmann::json& changes) { return error_of(small(ch
 
 }  // namespace
 
-TEST_CASE("Beginning and end come from tokenizer_config.json, generation_config.json and the post-processor", "[text]") {
+TEST_CASE("Beginning and end come from tokenizer_config.json, generation_config.json and the post-processor",
+          "[text]") {
   const TokenizerPtr bare = open({});
   CHECK(bare->specials().bos == -1);
   CHECK(bare->specials().eos == -1);
   CHECK(bare->specials().stop == std::vector<int32_t>{7, 8});  // known by name
   CHECK_FALSE(bare->specials().add_bos);
 
-  const TokenizerPtr full = open({}, R"({"bos_token": "<s>", "eos_token": {"content": "</s>"}, "add_bos_token": true})", R"({"eos_token_id": [7, 4]})");
+  const TokenizerPtr full = open({}, R"({"bos_token": "<s>", "eos_token": {"content": "</s>"}, "add_bos_token": true})",
+                                 R"({"eos_token_id": [7, 4]})");
   CHECK(full->specials().bos == 6);
   CHECK(full->specials().eos == 8);
   CHECK(full->specials().stop == std::vector<int32_t>{8, 7, 4});
@@ -97,7 +101,8 @@ TEST_CASE("A small tokenizer.json does what it says", "[text]") {
   CHECK(t->size() == 9);
   CHECK(t->encode("abcab c", false) == std::vector<int32_t>{4, 3, 5, 2});
   CHECK(t->encode("a<s>b", true) == std::vector<int32_t>{0, 6, 1});
-  CHECK(t->encode("a<s>b", false) == std::vector<int32_t>{0, 1});  // '<', 's', '>' have no tokens and there is no unknown token
+  CHECK(t->encode("a<s>b", false) ==
+        std::vector<int32_t>{0, 1});  // '<', 's', '>' have no tokens and there is no unknown token
   CHECK(t->bytes(5) == " ");
   CHECK(t->find("<|eot|>") == 7);
   CHECK(t->find("abc") == 4);
@@ -111,7 +116,8 @@ TEST_CASE("A small tokenizer.json does what it says", "[text]") {
 
 TEST_CASE("A special token that tokenizer.json lacks is not used, and noted", "[text]") {
   using Catch::Contains;
-  const TokenizerPtr t = open({}, R"({"bos_token": "<begin>", "eos_token": {"content": "<end>"}, "add_bos_token": true})");
+  const TokenizerPtr t =
+      open({}, R"({"bos_token": "<begin>", "eos_token": {"content": "<end>"}, "add_bos_token": true})");
   CHECK(t->specials().bos == -1);
   CHECK(t->specials().eos == -1);
   CHECK_FALSE(t->specials().add_bos);
@@ -122,16 +128,19 @@ TEST_CASE("A special token that tokenizer.json lacks is not used, and noted", "[
   // The generation's ids stand in.
   CHECK(open({}, R"({"eos_token": "<end>"})", R"({"eos_token_id": 7})")->specials().eos == 7);
 
-  for (const char* id : {"9", "-1", "-2147483648", "4294967295", "9223372036854775807", "18446744073709551615", "[9]", "[7, 9, -1]"}) {
+  for (const char* id :
+       {"9", "-1", "-2147483648", "4294967295", "9223372036854775807", "18446744073709551615", "[9]", "[7, 9, -1]"}) {
     const TokenizerPtr out = open({}, "", (std::string(R"({"eos_token_id": )") + id + "}").c_str());
     CAPTURE(id);
     CHECK(out->specials().eos == (std::string(id).starts_with("[7") ? 7 : -1));
     REQUIRE_FALSE(out->notes().empty());
     CHECK_THAT(out->notes()[0], Contains("generation_config.json: eos_token_id") && Contains("0 to 8"));
   }
-  for (const char* id : {"null", "[]", "7", "[7]", "[7, 8]"}) CHECK(open({}, "", (std::string(R"({"eos_token_id": )") + id + "}").c_str())->notes().empty());
+  for (const char* id : {"null", "[]", "7", "[7]", "[7, 8]"})
+    CHECK(open({}, "", (std::string(R"({"eos_token_id": )") + id + "}").c_str())->notes().empty());
 
-  const TokenizerPtr padded = tokenizer_from_json(small().dump(), "", R"({"eos_token_id": [11, 12]})", Watch(), /*rows=*/12);
+  const TokenizerPtr padded =
+      tokenizer_from_json(small().dump(), "", R"({"eos_token_id": [11, 12]})", Watch(), /*rows=*/12);
   CHECK(padded->specials().eos == 11);
   CHECK(padded->specials().stop == std::vector<int32_t>{11, 7, 8});
   CHECK(padded->notes().size() == 1);
@@ -139,7 +148,8 @@ TEST_CASE("A special token that tokenizer.json lacks is not used, and noted", "[
 }
 
 TEST_CASE("A special token that is looked for after normalisation is found by the name in the file", "[text]") {
-  const nlohmann::json changes = nlohmann::json::parse(R"({"normalizer": {"type": "Prepend", "prepend": "ab"}, "added_tokens": [
+  const nlohmann::json changes =
+      nlohmann::json::parse(R"({"normalizer": {"type": "Prepend", "prepend": "ab"}, "added_tokens": [
       {"id": 6, "content": "<s>", "special": true, "normalized": true}, {"id": 7, "content": "<|eot|>", "special": true, "normalized": true}]})");
   const TokenizerPtr t = open(changes, R"({"bos_token": "<s>", "eos_token": "<|eot|>"})");
   CHECK(t->specials().bos == 6);
@@ -151,16 +161,21 @@ TEST_CASE("A special token that is looked for after normalisation is found by th
 }
 
 TEST_CASE("Added tokens may have gaps between them, stand there twice, or look for the same text", "[text]") {
-  const auto added = [](const char* tokens) { return nlohmann::json::parse(std::string(R"({"added_tokens": )") + tokens + "}"); };
+  const auto added = [](const char* tokens) {
+    return nlohmann::json::parse(std::string(R"({"added_tokens": )") + tokens + "}");
+  };
   const TokenizerPtr gaps = open(added(R"([{"id": 20, "content": "<s>", "special": true}])"));
   CHECK(gaps->size() == 21);
   CHECK(gaps->kind(12) == TokenKind::unused);
   CHECK(gaps->encode("a<s>", true) == std::vector<int32_t>{0, 20});
-  const TokenizerPtr twice = open(added(R"([{"id": 6, "content": "<s>", "special": true}, {"id": 6, "content": "<s>", "special": true}])"));
+  const TokenizerPtr twice =
+      open(added(R"([{"id": 6, "content": "<s>", "special": true}, {"id": 6, "content": "<s>", "special": true}])"));
   CHECK(twice->encode("a<s>", true) == std::vector<int32_t>{0, 6});
-  CHECK_THAT(error_with(added(R"([{"id": 6, "content": "<s>", "special": true}, {"id": 7, "content": "<s>", "special": true}])")),
+  CHECK_THAT(error_with(added(
+                 R"([{"id": 6, "content": "<s>", "special": true}, {"id": 7, "content": "<s>", "special": true}])")),
              Catch::Contains("'<s>' has two ids, 6 and 7"));
-  nlohmann::json same = added(R"([{"id": 6, "content": "\ufb01", "normalized": true}, {"id": 7, "content": "fi", "normalized": true}])");
+  nlohmann::json same =
+      added(R"([{"id": 6, "content": "\ufb01", "normalized": true}, {"id": 7, "content": "fi", "normalized": true}])");
   same["normalizer"] = {{"type", "NFKC"}};
   CHECK(open(same)->encode("fi", true) == std::vector<int32_t>{7});
 }
@@ -183,12 +198,15 @@ TEST_CASE("A pipeline that doubles, nests or grows without end is refused by the
   const auto pipeline = [](const char* field, const char* list, const std::string& step, size_t n) {
     std::string steps;
     for (size_t i = 0; i < n; ++i) steps += (i ? "," : "") + step;
-    return nlohmann::json::parse(std::string("{\"") + field + R"(": {"type": "Sequence", ")" + list + "\": [" + steps + "]}}");
+    return nlohmann::json::parse(std::string("{\"") + field + R"(": {"type": "Sequence", ")" + list + "\": [" + steps +
+                                 "]}}");
   };
   const auto message = [](const auto& f) -> std::string {
     try {
       f();
-    } catch (const Error& e) { return e.what(); }
+    } catch (const Error& e) {
+      return e.what();
+    }
     return "no error";
   };
   const std::string doubling = R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})";
@@ -197,7 +215,8 @@ TEST_CASE("A pipeline that doubles, nests or grows without end is refused by the
   CHECK(t->encode("b", false) == std::vector<int32_t>{1});
   CHECK_THAT(message([&] { t->encode("a", false); }), Contains("tokenizer.json: normalizer.normalizers[16] (Replace)"));
   // All fragments of a text together may become so much longer.
-  const TokenizerPtr long_words = open(nlohmann::json::parse(R"({"normalizer": {"type": "Prepend", "prepend": ")" + std::string(5000, 'b') + "\"}}"));
+  const TokenizerPtr long_words = open(
+      nlohmann::json::parse(R"({"normalizer": {"type": "Prepend", "prepend": ")" + std::string(5000, 'b') + "\"}}"));
   CHECK(long_words->encode("a", false).size() == 5001);
   std::string many;
   for (int i = 0; i < 20; ++i) many += "a<s>";
@@ -210,14 +229,25 @@ TEST_CASE("A pipeline that doubles, nests or grows without end is refused by the
   decoder["pre_tokenizer"] = nullptr;
   CHECK_THAT(message([&] { open(decoder); }), Contains("decoder.decoders["));
 
-  CHECK_THAT(message([&] { open(pipeline("normalizer", "normalizers", R"({"type": "NFC"})", 257)); }), Contains("normalizer.normalizers[256]: more than 256"));
-  CHECK_THAT(message([&] { open(pipeline("decoder", "decoders", R"({"type": "ByteFallback"})", 257)); }), Contains("decoder.decoders[256]: more than 256"));
-  CHECK_THAT(message([&] { open(pipeline("pre_tokenizer", "pretokenizers", R"({"type": "Digits"})", 100000)); }), Contains("more than 64 splitters"));
-  CHECK_THAT(message([&] { open(pipeline("normalizer", "normalizers", R"({"type": "Replace", "pattern": {"String": ")" + std::string(1025, 'a') + R"("}, "content": ""})", 1)); }),
-             Contains("more than 1024 bytes"));
-  CHECK(message([&] { open(pipeline("pre_tokenizer", "pretokenizers", R"({"type": "Sequence", "pretokenizers": []})", 100000)); }) != "");
+  CHECK_THAT(message([&] { open(pipeline("normalizer", "normalizers", R"({"type": "NFC"})", 257)); }),
+             Contains("normalizer.normalizers[256]: more than 256"));
+  CHECK_THAT(message([&] { open(pipeline("decoder", "decoders", R"({"type": "ByteFallback"})", 257)); }),
+             Contains("decoder.decoders[256]: more than 256"));
+  CHECK_THAT(message([&] { open(pipeline("pre_tokenizer", "pretokenizers", R"({"type": "Digits"})", 100000)); }),
+             Contains("more than 64 splitters"));
+  CHECK_THAT(
+      message([&] {
+        open(pipeline(
+            "normalizer", "normalizers",
+            R"({"type": "Replace", "pattern": {"String": ")" + std::string(1025, 'a') + R"("}, "content": ""})", 1));
+      }),
+      Contains("more than 1024 bytes"));
+  CHECK(message([&] {
+          open(pipeline("pre_tokenizer", "pretokenizers", R"({"type": "Sequence", "pretokenizers": []})", 100000));
+        }) != "");
   // What real ones do stays possible.
-  nlohmann::json nfkc = nlohmann::json::parse(R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}})");
+  nlohmann::json nfkc = nlohmann::json::parse(
+      R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}})");
   std::string wide;
   for (int i = 0; i < 50000; ++i) wide += "\uFDFA";  // 3 bytes become 39
   CHECK(message([&] { open(nfkc)->encode(wide, false); }) == "no error");
@@ -235,7 +265,8 @@ TEST_CASE("A hostile or foreign tokenizer.json is refused by the name of what is
   CHECK_THAT(error_with(json(R"({"model": {"vocab": {"b": -1}}})")), Contains("model.vocab['b']"));
   CHECK_THAT(error_with(json(R"({"model": {"vocab": {"b": 2000000000}}})")), Contains("model.vocab['b']"));
   CHECK_THAT(error_with(json(R"({"model": {"vocab": {"b": 1.5}}})")), Contains("model.vocab['b']"));
-  CHECK_THAT(error_with(json(R"({"model": {"merges": ["a b", "a d"]}})")), Contains("model.merges[1]") && Contains("'d'"));
+  CHECK_THAT(error_with(json(R"({"model": {"merges": ["a b", "a d"]}})")),
+             Contains("model.merges[1]") && Contains("'d'"));
   CHECK_THAT(error_with(json(R"({"model": {"merges": ["b a"]}})")), Contains("'ba'"));
   CHECK_THAT(error_with(json(R"({"model": {"merges": ["ab"]}})")), Contains("model.merges[0]"));
   CHECK_THAT(error_with(json(R"({"model": {"merges": [["a", "b"], ["a", "b"]]}})")), Contains("merged twice"));
@@ -245,16 +276,24 @@ TEST_CASE("A hostile or foreign tokenizer.json is refused by the name of what is
   CHECK_THAT(error_with(json(R"({"model": {"end_of_word_suffix": "</w>"}})")), Contains("end_of_word_suffix"));
   CHECK_THAT(error_with(json(R"({"added_tokens": [{"id": 0, "content": "<s>"}]})")), Contains("share the id 0"));
   CHECK_THAT(error_with(json(R"({"added_tokens": [{"content": "<s>"}]})")), Contains("added_tokens[0]"));
-  CHECK_THAT(error_with(json(R"({"normalizer": {"type": "BertNormalizer"}})")), Contains("normalizer") && Contains("BertNormalizer"));
-  CHECK_THAT(error_with(json(R"({"normalizer": {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}})")), Contains(" {2,}"));
-  CHECK_THAT(error_with(json(R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\w+"}, "behavior": "Isolated"}})")), Contains("\\w+"));
-  CHECK_THAT(error_with(json(R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\p{N}"}, "behavior": "Removed", "invert": true}})")), Contains("Removed"));
+  CHECK_THAT(error_with(json(R"({"normalizer": {"type": "BertNormalizer"}})")),
+             Contains("normalizer") && Contains("BertNormalizer"));
+  CHECK_THAT(error_with(json(R"({"normalizer": {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}})")),
+             Contains(" {2,}"));
+  CHECK_THAT(
+      error_with(json(R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\w+"}, "behavior": "Isolated"}})")),
+      Contains("\\w+"));
+  CHECK_THAT(
+      error_with(json(
+          R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\p{N}"}, "behavior": "Removed", "invert": true}})")),
+      Contains("Removed"));
   CHECK_THAT(error_with(json(R"({"pre_tokenizer": {"type": "Whitespace"}})")), Contains("Whitespace"));
   CHECK_THAT(error_with(json(R"({"decoder": {"type": "WordPiece"}})")), Contains("decoder") && Contains("WordPiece"));
   CHECK_THAT(error_with(json(R"({"decoder": {"type": "Fuse"}})")), Contains("ByteLevel"));
   CHECK_THAT(error_of(small().dump(), R"({"eos_token": 7})"), Contains("tokenizer_config.json: eos_token"));
   for (const char* id : {"0.5", "[7, 0.5]", "\"7\"", "true", "{}", "1e300", "[[7]]", "123456789012345678901234567890"})
-    CHECK_THAT(error_of(small().dump(), "", (std::string(R"({"eos_token_id": )") + id + "}").c_str()), Contains("generation_config.json: eos_token_id"));
+    CHECK_THAT(error_of(small().dump(), "", (std::string(R"({"eos_token_id": )") + id + "}").c_str()),
+               Contains("generation_config.json: eos_token_id"));
 }
 
 }  // namespace test_tokenizer_json

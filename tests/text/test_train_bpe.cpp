@@ -1,4 +1,5 @@
-// A vocabulary made from a text: the textbook's example, every byte kept, the same result each time, and it is a tokenizer.
+// A vocabulary made from a text: the textbook's example, every byte kept, the same result each time, and it is a
+// tokenizer.
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -69,7 +70,8 @@ TEST_CASE("merges are those of counting all pairs each time", "[text]") {
 }
 
 TEST_CASE("a text that is one word of millions of letters takes as long as any", "[text]") {
-  // The steps that would be taken are counted by the watch: with the square of the length it would be asked without end.
+  // The steps that would be taken are counted by the watch: with the square of the length it would be asked without
+  // end.
   const auto work = [](size_t letters, const char* alphabet, size_t n) {
     std::string text;
     for (size_t i = 0; i < letters; ++i) text += alphabet[i * i % n];
@@ -79,7 +81,8 @@ TEST_CASE("a text that is one word of millions of letters takes as long as any",
     return asked;
   };
   for (const std::string& alphabet : {std::string("a"), std::string("ab"), std::string("abcdefg")}) {
-    const int some = work(50'000, alphabet.c_str(), alphabet.size()), more = work(400'000, alphabet.c_str(), alphabet.size());
+    const int some = work(50'000, alphabet.c_str(), alphabet.size()),
+              more = work(400'000, alphabet.c_str(), alphabet.size());
     CAPTURE(alphabet, some, more);
     CHECK(more < 12 * some);
   }
@@ -93,7 +96,8 @@ TEST_CASE("a text that is one word of millions of letters takes as long as any",
 TEST_CASE("merges of one long word are those of counting all pairs each time", "[text]") {
   for (const char* alphabet : {"a", "ab", "aab", "abcab"}) {
     std::string word;
-    for (uint32_t i = 0, x = 1; i < 700; ++i, x = x * 1664525 + 1013904223) word += alphabet[(x >> 16) % strlen(alphabet)];
+    for (uint32_t i = 0, x = 1; i < 700; ++i, x = x * 1664525 + 1013904223)
+      word += alphabet[(x >> 16) % strlen(alphabet)];
     const Metadata m = train_bpe(word, {256 + 2 + 25, 2, {"<b>", "<e>"}, ""});
     std::vector<std::string> got;
     for (std::string s : *m.strings("tokenizer.ggml.merges")) {
@@ -106,16 +110,20 @@ TEST_CASE("merges of one long word are those of counting all pairs each time", "
 
 TEST_CASE("a vocabulary may be left while it is made", "[text]") {
   const auto no = [] { return false; };
-  CHECK(test::status_of([&] { train_bpe(std::string(100'000, 'a'), {270, 2, {"<b>", "<e>"}, ""}, Watch(no, std::chrono::microseconds(0))); }) == Status::cancelled);
+  CHECK(test::status_of([&] {
+          train_bpe(std::string(100'000, 'a'), {270, 2, {"<b>", "<e>"}, ""}, Watch(no, std::chrono::microseconds(0)));
+        }) == Status::cancelled);
 }
 
 TEST_CASE("a trained vocabulary is a tokenizer that loses nothing", "[text]") {
-  const std::string text = "the cat and the hat and the bat sat on the mat, the end. \xC3\xA9t\xC3\xA9 \xC3\xA9t\xC3\xA9";
+  const std::string text =
+      "the cat and the hat and the bat sat on the mat, the end. \xC3\xA9t\xC3\xA9 \xC3\xA9t\xC3\xA9";
   const TokenizerPtr t = tokenizer_from_gguf(train_bpe(text, {300, 2, {"<|begin|>", "<|end|>"}, ""}));
   REQUIRE(t);
   std::string every;
   for (int b = 0; b < 256; ++b) every += char(b);
-  for (const std::string& s : {text, every, std::string("the theatre")}) CHECK(t->decode(t->encode(s, false), true) == s);
+  for (const std::string& s : {text, every, std::string("the theatre")})
+    CHECK(t->decode(t->encode(s, false), true) == s);
   CHECK(t->encode(text, false).size() < text.size() / 2);
   CHECK(t->specials().bos == t->find("<|begin|>"));
   CHECK(t->specials().eos == t->find("<|end|>"));

@@ -52,7 +52,8 @@ TEST_CASE("a tokenizer may be left while it is read and while it encodes", "[tex
   check_leaves("a chat", [&](const Watch& watch) { tokenizer->encode_chat({text, {{10, 1000}}}, watch); });
 
   // Normalizers and added tokens, over a text that has nothing for either.
-  file["normalizer"] = nlohmann::json::parse(R"({"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "?"}, "content": "!"}, {"type": "NFKC"}]})");
+  file["normalizer"] = nlohmann::json::parse(
+      R"({"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "?"}, "content": "!"}, {"type": "NFKC"}]})");
   const TokenizerPtr normalizing = tokenizer_from_json(file.dump(), "", "");
   std::string marks = "\uFDFA";
   for (int i = 0; i < 20000; ++i) marks += "\u0301\u0323";

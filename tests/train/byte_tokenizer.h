@@ -33,10 +33,14 @@ class Bytes : public Tokenizer {
     return {&all[size_t(id)], 1};
   }
   TokenKind kind(int32_t id) const override { return id >= kEnd ? TokenKind::control : TokenKind::normal; }
-  int32_t find(std::string_view name) const noexcept override { return name == "<|turn|>" ? kTurn : name == "<|stop|>" ? kStop : -1; }
+  int32_t find(std::string_view name) const noexcept override {
+    return name == "<|turn|>" ? kTurn : name == "<|stop|>" ? kStop : -1;
+  }
 
  private:
-  static int32_t special_at(std::string_view rest) { return rest.starts_with("<|turn|>") ? kTurn : rest.starts_with("<|stop|>") ? kStop : -1; }
+  static int32_t special_at(std::string_view rest) {
+    return rest.starts_with("<|turn|>") ? kTurn : rest.starts_with("<|stop|>") ? kStop : -1;
+  }
 };
 
 inline const Bytes kBytes;

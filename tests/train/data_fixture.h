@@ -1,4 +1,5 @@
-// data_fixture.h -- chats by real templates over a tokenizer with a token a byte, and sequences as text in which what counts is marked.
+// data_fixture.h -- chats by real templates over a tokenizer with a token a byte, and sequences as text in which what
+// counts is marked.
 #pragma once
 #include <memory>
 #include <string>
@@ -25,10 +26,13 @@ inline train::TextCodec codec_with(const std::string& source, const Watch* watch
 }
 
 // <user>hello<assistant>, the last part only where an answer is asked for. Tool calls and tools as JSON.
-inline const std::string kTemplate = R"({% if tools %}[{{ tools|tojson }}]{% endif %}{% for m in messages %}<{{ m.role }}>{% if m.content %}{{ m.content }}{% endif %}{#
+inline const std::string kTemplate =
+    R"({% if tools %}[{{ tools|tojson }}]{% endif %}{% for m in messages %}<{{ m.role }}>{% if m.content %}{{ m.content }}{% endif %}{#
 #}{% for c in m.tool_calls or [] %}{{ c.function.name }}{{ c.function.arguments|tojson }}{% endfor %};{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %})";
 // Knows roles and contents alone.
-inline const std::string kPlain = "{% for m in messages %}<{{ m.role }}>{{ m.content }};{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+inline const std::string kPlain =
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }};{% endfor %}{% if add_generation_prompt %}<assistant>{% "
+    "endif %}";
 
 // Tokens as text; what counts stands between { and }.
 inline std::string shown(const train::Sequence& s) {
@@ -69,7 +73,9 @@ struct Reading {
   std::string refusal(const std::string& text, bool of_pairs = false) {
     try {
       of_pairs ? pairs(text) : rows(text);
-    } catch (const Error& e) { return e.what(); }
+    } catch (const Error& e) {
+      return e.what();
+    }
     return "read";
   }
   std::string told() const {

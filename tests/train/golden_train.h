@@ -1,4 +1,5 @@
-// golden_train.h -- what the golden sets of training have in common: batches, and tensors of a safetensors file by name.
+// golden_train.h -- what the golden sets of training have in common: batches, and tensors of a safetensors file by
+// name.
 #pragma once
 #include <cstring>
 #include <map>
@@ -52,7 +53,8 @@ inline std::vector<float> doubles(const Golden& g, const std::string& name) {
   return v;
 }
 
-inline std::map<std::string, std::vector<float>> golden_tensors(const Golden& g, const Context& context, const std::string& file) {
+inline std::map<std::string, std::vector<float>> golden_tensors(const Golden& g, const Context& context,
+                                                                const std::string& file) {
   const SafetensorsFile f = read_safetensors(context, open_path_source(g.folder() + "/" + file));
   std::map<std::string, std::vector<float>> all;
   for (const TensorEntry& t : f.tensors.entries()) {

@@ -18,8 +18,10 @@ TEST_CASE("the bundled model knows how Jane Austen writes", "[train]") {
     return sum / double(all.size());
   };
   // From the part of the text that it never saw.
-  const double unseen = nll("Elinor's heart, which had undergone many changes in the course of this extraordinary conversation, was now softened again; -- yet "
-                                 "she felt it her duty to check such ideas in her companion as the last.");
+  const double unseen =
+      nll("Elinor's heart, which had undergone many changes in the course of this extraordinary conversation, was now "
+          "softened again; -- yet "
+          "she felt it her duty to check such ideas in her companion as the last.");
   const double other = nll("def main(argv): return sum(int(x) for x in argv[1:] if x.isdigit()) # 0x7f 0x45 0x4c 0x46");
   CAPTURE(unseen, other);
   CHECK(unseen < 4.3);

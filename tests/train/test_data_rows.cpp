@@ -4,13 +4,18 @@
 using namespace puna;
 using namespace puna::test;
 
-TEST_CASE("a JSON array, objects over several lines and objects without ends of lines are the same rows as JSON lines", "[train]") {
+TEST_CASE("a JSON array, objects over several lines and objects without ends of lines are the same rows as JSON lines",
+          "[train]") {
   const Lines want{"a{b$}", "c{d$}"};
-  for (const char* text : {"{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"c\",\"completion\":\"d\"}", "[{\"prompt\":\"a\",\"completion\":\"b\"},{\"prompt\":\"c\",\"completion\":\"d\"}]",
-                           "[\n {\n  \"prompt\": \"a\",\n  \"completion\": \"b\"\n },\n {\"prompt\": \"c\",\n  \"completion\": \"d\"}\n]\n",
-                           "{\n  \"prompt\": \"a\",\n  \"completion\": \"b\"\n}\n{\n  \"prompt\": \"c\",\n  \"completion\": \"d\"\n}\n",
-                           "[\n{\"prompt\": \"a\",\n\"completion\":\n\"b\"\n}\n,\n{\"prompt\"\n:\"c\"\n,\"completion\": \"d\"\n}\n]",
-                           "{\"prompt\":\"a\",\"completion\":\"b\"}{\"prompt\":\"c\",\"completion\":\"d\"}", "{\"completion\":\"b\",\"prompt\":\"a\"} {\"completion\":\"d\",\"prompt\":\"c\"}\r\n"}) {
+  for (const char* text :
+       {"{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"c\",\"completion\":\"d\"}",
+        "[{\"prompt\":\"a\",\"completion\":\"b\"},{\"prompt\":\"c\",\"completion\":\"d\"}]",
+        "[\n {\n  \"prompt\": \"a\",\n  \"completion\": \"b\"\n },\n {\"prompt\": \"c\",\n  \"completion\": "
+        "\"d\"}\n]\n",
+        "{\n  \"prompt\": \"a\",\n  \"completion\": \"b\"\n}\n{\n  \"prompt\": \"c\",\n  \"completion\": \"d\"\n}\n",
+        "[\n{\"prompt\": \"a\",\n\"completion\":\n\"b\"\n}\n,\n{\"prompt\"\n:\"c\"\n,\"completion\": \"d\"\n}\n]",
+        "{\"prompt\":\"a\",\"completion\":\"b\"}{\"prompt\":\"c\",\"completion\":\"d\"}",
+        "{\"completion\":\"b\",\"prompt\":\"a\"} {\"completion\":\"d\",\"prompt\":\"c\"}\r\n"}) {
     CAPTURE(text);
     Reading r;
     CHECK(r.rows(text) == want);
@@ -24,7 +29,8 @@ TEST_CASE("a row that is no JSON is named by file, line and column, with what pe
   const auto of = [](const std::string& text) { return Reading().refusal(text); };
   CHECK(says(of("{\"text\": \"a\"}\n  {\"text\": nul}"), {"data.jsonl, line 2, column 15", "not valid JSON"}));
   CHECK(says(of("{\"text\": \"a\"}\n{\"text\": \"b\" \"c\"}"), {"line 2, column"}));
-  CHECK(says(of("{\"prompt\": \"a\", \"completion\": \"b\"\n{\"prompt\": \"c\", \"completion\": \"d\"}\n"), {"line 2, column 1", "begins in line 1 is not closed"}));
+  CHECK(says(of("{\"prompt\": \"a\", \"completion\": \"b\"\n{\"prompt\": \"c\", \"completion\": \"d\"}\n"),
+             {"line 2, column 1", "begins in line 1 is not closed"}));
   CHECK(says(of("{\"text\": \"a\n{\"text\": \"b\"}"), {"line 1, column", "not closed in its line"}));
   CHECK(says(of("{\"text\": \"a\"},\n{\"text\": \"b\"},\n"), {"line 1", "comma behind an object", "[ ... ]"}));
   CHECK(says(of("{\"text\": \"a\", \"score\": NaN}"), {"line 1, column", "JSON has no NaN"}));
@@ -37,7 +43,8 @@ TEST_CASE("a row that is no JSON is named by file, line and column, with what pe
   CHECK(says(of("[[\"a\", \"b\"]]"), {"line 1", "list of objects, not a list"}));
   CHECK(says(of("{\"text\": \"a\"}\n\"b\""), {"line 2", "an object a line, not a text"}));
   CHECK(says(of("{\"text\": \"a\", \"x\": {\"k\": 1, \"k\": 2}}"), {"line 1", "'k' stands twice"}));
-  CHECK(says(of("{\"text\": \"a\", \"x\": " + std::string(70, '[') + std::string(70, ']') + "}"), {"line 1", "nested deeper"}));
+  CHECK(says(of("{\"text\": \"a\", \"x\": " + std::string(70, '[') + std::string(70, ']') + "}"),
+             {"line 1", "nested deeper"}));
 }
 
 TEST_CASE("every row is JSON to its end, in columns that nobody uses too", "[train]") {
@@ -53,5 +60,6 @@ TEST_CASE("a list with nothing in it has no rows, a comma at its end is an error
 
 TEST_CASE("escapes and characters of every length are what the texts say", "[train]") {
   Reading r;
-  CHECK(r.rows(R"({"te\u0078t": "\"\\\n\u00e9\ud83d\ude00é😀"})") == Lines{"{\"\\\n\u00e9\U0001F600\u00e9\U0001F600$}"});
+  CHECK(r.rows(R"({"te\u0078t": "\"\\\n\u00e9\ud83d\ude00é😀"})") ==
+        Lines{"{\"\\\n\u00e9\U0001F600\u00e9\U0001F600$}"});
 }

@@ -43,7 +43,8 @@ std::vector<float> session_logits(const Golden& g, const ModelPtr& model, Adapte
 
 constexpr auto at = [](const void* values) { return static_cast<const float*>(values); };
 
-void check_adapter(const Golden& g, const std::string& group, const Adapter& adapter, const Context& context, FunctionRef<const float*(const void*)> values_of) {
+void check_adapter(const Golden& g, const std::string& group, const Adapter& adapter, const Context& context,
+                   FunctionRef<const float*(const void*)> values_of) {
   const auto want = golden_tensors(g, context, g.manifest["groups"][group]["file"]);
   REQUIRE(want.size() == adapter.tensors().size());
   for (const NamedTensor& t : adapter.tensors()) {
@@ -65,8 +66,10 @@ TEST_CASE("adapters on, off and merged give PEFT's logits", "[train][golden]") {
     g.check("logits_lora", session_logits(g, t.model, t.adapter));
     const ModelPtr merged = merge_adapter(*t.model, *t.adapter);
     const std::vector<float> logits = session_logits(g, merged, nullptr);
-    if (g.has("logits_merged")) g.check("logits_merged", logits);
-    else g.check("logits_lora", logits);  // PEFT's own difference of the two is below 1e-5
+    if (g.has("logits_merged"))
+      g.check("logits_merged", logits);
+    else
+      g.check("logits_lora", logits);  // PEFT's own difference of the two is below 1e-5
   }
 }
 
@@ -86,7 +89,8 @@ TEST_CASE("an adapter's loss, gradients and five steps are PEFT's", "[train][gol
       parameters.zero_gradients();
       losses.push_back(float(mean(pass.losses(batch, 1.0f / float(counted(batch)), target))));
       if (step == 0)
-        check_adapter(g, "grads", *t.adapter, t.model->context(), [&](const void* w) { return at(parameters.gradients().at(w)); });
+        check_adapter(g, "grads", *t.adapter, t.model->context(),
+                      [&](const void* w) { return at(parameters.gradients().at(w)); });
       norms.push_back(float(optimizer.step()));
     }
     losses.push_back(float(mean(pass.losses(batch, 0, {nullptr, &t.adapter->loras(), {}}))));
@@ -114,11 +118,15 @@ TEST_CASE("DPO's log-probabilities, loss and gradients are the reference's", "[t
     const Preference pair{sequence("dpo_chosen_ids"), sequence("dpo_rejected_ids")};
     Pass pass(t.model->context(), t.model->llama(), {});
     const std::vector<PairLogProbs> reference = reference_log_probs(pass, std::span(&pair, 1), {});
-    const DpoResult result = dpo_losses(pass, std::span(&pair, 1), reference, g.manifest["facts"]["beta"], 1, {&parameters.gradients(), &t.adapter->loras(), {}});
-    const std::vector<float> got{float(result.policy[0].chosen), float(result.policy[0].rejected), float(reference[0].chosen), float(reference[0].rejected)};
+    const DpoResult result = dpo_losses(pass, std::span(&pair, 1), reference, g.manifest["facts"]["beta"], 1,
+                                        {&parameters.gradients(), &t.adapter->loras(), {}});
+    const std::vector<float> got{float(result.policy[0].chosen), float(result.policy[0].rejected),
+                                 float(reference[0].chosen), float(reference[0].rejected)};
     check_close("dpo_logprobs", got, doubles(g, "dpo_logprobs"), g.tolerance("dpo_logprobs"));
-    check_close("dpo_loss", std::vector<float>{float(result.loss_sum)}, doubles(g, "dpo_loss"), g.tolerance("dpo_loss"));
-    check_adapter(g, "dpo_grads", *t.adapter, t.model->context(), [&](const void* w) { return at(parameters.gradients().at(w)); });
+    check_close("dpo_loss", std::vector<float>{float(result.loss_sum)}, doubles(g, "dpo_loss"),
+                g.tolerance("dpo_loss"));
+    check_adapter(g, "dpo_grads", *t.adapter, t.model->context(),
+                  [&](const void* w) { return at(parameters.gradients().at(w)); });
   }
 }
 
@@ -141,7 +149,9 @@ TEST_CASE("making an adapter may be left at any moment", "[train]") {
   const auto make = [&](int last) {
     asked = 0;
     const auto go_on = [&] { return ++asked != last; };
-    return status_of([&] { Adapter::create(model->context(), model->llama(), options, Watch(go_on, std::chrono::microseconds(0))); });
+    return status_of([&] {
+      Adapter::create(model->context(), model->llama(), options, Watch(go_on, std::chrono::microseconds(0)));
+    });
   };
   REQUIRE(make(-1) == Status::ok);
   const int whole = asked;

@@ -1,5 +1,6 @@
-// The gradient of whole models, embedding to loss, is the complex-step derivative of their formulas: RoPE, QK norm, the temperature of NoPE
-// layers, chunks, routing and tied heads included. The model is stated once more, in complex doubles, as plainly as it can be.
+// The gradient of whole models, embedding to loss, is the complex-step derivative of their formulas: RoPE, QK norm, the
+// temperature of NoPE layers, chunks, routing and tied heads included. The model is stated once more, in complex
+// doubles, as plainly as it can be.
 #include <map>
 
 #include "model/made_model.h"
@@ -34,7 +35,8 @@ class ComplexLlama {
     const int64_t T = int64_t(s.tokens.size());
     std::vector<Vector> x;
     const Vector& embedding = values(m_.weights.embedding.panels, c_.vocab, c_.hidden);
-    for (const int32_t token : s.tokens) x.emplace_back(embedding.begin() + token * c_.hidden, embedding.begin() + (token + 1) * c_.hidden);
+    for (const int32_t token : s.tokens)
+      x.emplace_back(embedding.begin() + token * c_.hidden, embedding.begin() + (token + 1) * c_.hidden);
     for (int64_t l = 0; l < c_.layers; ++l) layer(x, l);
     Complex sum = 0;
     for (int64_t t = 1; t < T; ++t) {
@@ -70,14 +72,16 @@ class ComplexLlama {
     Vector x(all.begin() + h * K, all.begin() + (h + 1) * K);
     if (c_.uses_rope[size_t(l)]) {
       for (int64_t i = 0; i < K / 2; ++i) {
-        const double angle = double(position) * double(c_.inverse_frequency[size_t(i)]), c = std::cos(angle), s = std::sin(angle);
+        const double angle = double(position) * double(c_.inverse_frequency[size_t(i)]), c = std::cos(angle),
+                     s = std::sin(angle);
         const Complex a = x[size_t(2 * i)], b = x[size_t(2 * i + 1)];
         x[size_t(2 * i)] = a * c - b * s;
         x[size_t(2 * i + 1)] = a * s + b * c;
       }
       if (c_.qk_norm) x = norm(x, nullptr);
     } else if (c_.temperature && is_query) {
-      for (Complex& z : x) z *= std::log1p(std::floor(double(position + 1) / double(c_.floor_scale))) * double(c_.attn_scale) + 1.0;
+      for (Complex& z : x)
+        z *= std::log1p(std::floor(double(position + 1) / double(c_.floor_scale))) * double(c_.attn_scale) + 1.0;
     }
     return x;
   }
@@ -139,7 +143,8 @@ class ComplexLlama {
 };
 
 // A few derivatives of each block: the largest gradient's, and some anywhere.
-void check_block(ComplexLlama& reference, const Parameters& parameters, const std::vector<Sequence>& batch, const void* at, int64_t rows, int64_t cols) {
+void check_block(ComplexLlama& reference, const Parameters& parameters, const std::vector<Sequence>& batch,
+                 const void* at, int64_t rows, int64_t cols) {
   constexpr double h = 1e-30;
   const float* const gradient = parameters.gradients().at(at);
   const auto got = [&](int64_t i) { return double(gradient[rows == 1 ? i : ComplexLlama::place(i, cols)]); };

@@ -1,4 +1,5 @@
-// A tape computes what sessions compute, bit for bit; its gradients do not depend on threads, the ISA level, checkpointing or packing.
+// A tape computes what sessions compute, bit for bit; its gradients do not depend on threads, the ISA level,
+// checkpointing or packing.
 #include "model/made_model.h"
 #include "ops/loss.h"
 #include "puna/train/parameters.h"
@@ -49,7 +50,8 @@ struct Run {
   std::vector<float> gradients;  // all of them
 };
 
-Run run(const Made& made, std::span<const std::vector<Sequence>> batches, bool checkpoint, int threads, const char* isa) {
+Run run(const Made& made, std::span<const std::vector<Sequence>> batches, bool checkpoint, int threads,
+        const char* isa) {
   const LoadedLlama base = load_made(made, context_with(isa, threads));
   Parameters parameters(base.context);
   const Llama model = make_trainable(base.llama, parameters);
@@ -100,7 +102,8 @@ TEST_CASE("documents packed into one pass have the losses that each has alone, a
     const Run a = run(made, packed, false, 1, ""), b = run(made, alone, false, 1, "");
     CHECK(a.nll == b.nll);
     const std::vector<double> want(b.gradients.begin(), b.gradients.end());
-    ref::check_within(a.gradients, want, [&](size_t i) { return 1e-5 * std::abs(want[i]) + 1e-6; });  // sums in another order
+    ref::check_within(a.gradients, want,
+                      [&](size_t i) { return 1e-5 * std::abs(want[i]) + 1e-6; });  // sums in another order
   }
 }
 

@@ -39,7 +39,9 @@ struct Run {
   std::unique_ptr<Trainer> trainer;
 
   explicit Run(const Made& made, const TrainerOptions& options, int threads = 1)
-      : base(load_made(made, context_with("", threads))), parameters(base.context), model(make_trainable(base.llama, parameters)) {
+      : base(load_made(made, context_with("", threads))),
+        parameters(base.context),
+        model(make_trainable(base.llama, parameters)) {
     trainer = std::make_unique<Trainer>(parameters, model, nullptr, options);
     trainer->learn(counting(24, 48, 5));
   }
@@ -222,7 +224,10 @@ std::vector<Preference> some_pairs(size_t n) {
 
 }  // namespace
 
-TEST_CASE("a second learn is the run of a trainer that is new: its own length and schedule, an optimizer that has seen nothing", "[train]") {
+TEST_CASE(
+    "a second learn is the run of a trainer that is new: its own length and schedule, an optimizer that has seen "
+    "nothing",
+    "[train]") {
   TrainerOptions o = options();
   o.steps = 0;
   const auto learn = [&](Run& run, size_t sequences) {
@@ -253,7 +258,8 @@ TEST_CASE("a learn that fails or is cancelled leaves the trainer as it was", "[t
   parameters.track(*adapter);
   Trainer trainer(parameters, base.llama, adapter.get(), options());
   int asked = 0;
-  CHECK(message_of([&] { trainer.learn(some_pairs(8), [&] { return ++asked > 40; }); }).find("cancelled") != std::string::npos);
+  CHECK(message_of([&] { trainer.learn(some_pairs(8), [&] { return ++asked > 40; }); }).find("cancelled") !=
+        std::string::npos);
   CHECK(message_of([&] { trainer.step(); }).find("nothing to learn from") != std::string::npos);
   trainer.learn(some_pairs(4));
   trainer.step();
@@ -270,7 +276,9 @@ TEST_CASE("sequences without a mark for each token are refused by number", "[tra
   for (const size_t marks : {size_t(0), size_t(3), size_t(500)}) {
     std::vector<Sequence> sequences = counting(3, 48, 1);
     sequences[1].counted.assign(marks, 1);
-    CHECK(message_of([&] { run.trainer->learn(sequences); }).find("sequence 1 has " + std::to_string(marks) + " marks") != std::string::npos);
+    CHECK(message_of([&] {
+            run.trainer->learn(sequences);
+          }).find("sequence 1 has " + std::to_string(marks) + " marks") != std::string::npos);
   }
   run.trainer->step();
 }
@@ -294,7 +302,8 @@ TEST_CASE("a checkpoint whose counters no run can have reached is refused", "[tr
   run.trainer->save(path);
   const std::string bytes = read_text(path);
   for (const char* counter : {"epoch", "optimizer_steps"})
-    for (std::string number : {"2", "9007199254740993", "9223372036854775807", "9223372036854775808", "-1", "1e3", ""}) {
+    for (std::string number :
+         {"2", "9007199254740993", "9223372036854775807", "9223372036854775808", "-1", "1e3", ""}) {
       if (number == "2" && counter == std::string("epoch")) continue;  // a step may be longer than an epoch
       const std::string key = std::string("\"") + counter + "\":\"";
       const size_t at = bytes.find(key) + key.size(), end = bytes.find('"', at);
@@ -324,7 +333,8 @@ TEST_CASE("a resumed run may take more steps, not fewer than it has taken", "[tr
   CHECK(longer.trainer->done_steps() == 12);
   CHECK(ref::differing(longer.values(), first.values()) == 0);
   while (longer.trainer->done_steps() < 20) CHECK(longer.trainer->step().learning_rate > 0);
-  CHECK(message_of([&] { shorter.trainer->resume(path); }).find("12 steps already, more than the 11") != std::string::npos);
+  CHECK(message_of([&] { shorter.trainer->resume(path); }).find("12 steps already, more than the 11") !=
+        std::string::npos);
   CHECK(shorter.trainer->done_steps() == 0);
 }
 
@@ -340,7 +350,9 @@ TEST_CASE("a checkpoint of another run says which options differ, and how", "[tr
   Run different(made(), other);
   const std::string message = message_of([&] { different.trainer->resume(path); });
   CAPTURE(message);
-  for (const char* words : {"learning rate: 0.01 there, 0.02 here", "seed: 9 there, 10 here", "schedule: cosine there, linear here"}) CHECK(message.find(words) != std::string::npos);
+  for (const char* words :
+       {"learning rate: 0.01 there, 0.02 here", "seed: 9 there, 10 here", "schedule: cosine there, linear here"})
+    CHECK(message.find(words) != std::string::npos);
   CHECK(message.find("beta1") == std::string::npos);
   Run same_options(made(), options());
   same_options.trainer->learn(counting(24, 48, 6));
@@ -379,7 +391,8 @@ TEST_CASE("options out of their range are refused with the range", "[train]") {
     change(o);
     return message_of([&] { Run run(made(), o); });
   };
-  CHECK(refused([](TrainerOptions& o) { o.optimizer.learning_rate = 1e9; }).find("above 0 and below 1e6") != std::string::npos);
+  CHECK(refused([](TrainerOptions& o) { o.optimizer.learning_rate = 1e9; }).find("above 0 and below 1e6") !=
+        std::string::npos);
   CHECK(refused([](TrainerOptions& o) { o.optimizer.weight_decay = 1e9; }).find("below 1e6") != std::string::npos);
   CHECK(refused([](TrainerOptions& o) { o.optimizer.clip_norm = 1e31; }).find("below 1e30") != std::string::npos);
   CHECK(refused([](TrainerOptions& o) { o.schedule.floor = -0.1; }).find("0 to 1") != std::string::npos);

@@ -1,4 +1,5 @@
-// Held-out pairs: the trainer's own measures of them, against the reference without the adapter; and sequences whose marks do not fit.
+// Held-out pairs: the trainer's own measures of them, against the reference without the adapter; and sequences whose
+// marks do not fit.
 #include <cmath>
 
 #include "model/made_model.h"
@@ -23,7 +24,8 @@ Sequence sequence(std::vector<int32_t> tokens, size_t prompt) {
 // Of two successors of a token, the next one is right.
 std::vector<Preference> pairs(int32_t first, int32_t count) {
   std::vector<Preference> all;
-  for (int32_t t = first; t < first + count; ++t) all.push_back({sequence({t, t + 1, t + 2, t + 3}, 2), sequence({t, t + 1, t + 3, t + 2, t}, 2)});
+  for (int32_t t = first; t < first + count; ++t)
+    all.push_back({sequence({t, t + 1, t + 2, t + 3}, 2), sequence({t, t + 1, t + 3, t + 2, t}, 2)});
   return all;
 }
 
@@ -66,7 +68,8 @@ TEST_CASE("held-out pairs are undecided before training and won after it, whatev
     CAPTURE(after.back().loss, after.back().margin, after.back().preferred);
     CHECK((after.back().loss < 0.9 * before.loss && after.back().margin > 0.1 && after.back().preferred > 0.9));
     const std::vector<PairLogProbs> again = run.trainer->reference_of(held_out);  // the model itself has not moved
-    for (size_t i = 0; i < again.size(); ++i) CHECK((again[i].chosen == reference[i].chosen && again[i].rejected == reference[i].rejected));
+    for (size_t i = 0; i < again.size(); ++i)
+      CHECK((again[i].chosen == reference[i].chosen && again[i].rejected == reference[i].rejected));
   }
 }
 
@@ -80,15 +83,20 @@ TEST_CASE("the loss of held-out pairs follows from their log-probabilities", "[t
   CHECK(s.preferred == (s.margin > 0 ? 1 : 0));
 }
 
-TEST_CASE("pairs without their references, and sequences with too few marks, are refused and change nothing", "[train]") {
+TEST_CASE("pairs without their references, and sequences with too few marks, are refused and change nothing",
+          "[train]") {
   Run run;
   const std::vector<Preference> held_out = pairs(0, 2);
-  CHECK(status_of([&] { run.trainer->evaluate(held_out, std::span<const PairLogProbs>()); }) == Status::invalid_argument);
-  CHECK(status_of([&] { run.trainer->evaluate(std::span<const Preference>(), std::span<const PairLogProbs>()); }) == Status::invalid_argument);
+  CHECK(status_of([&] { run.trainer->evaluate(held_out, std::span<const PairLogProbs>()); }) ==
+        Status::invalid_argument);
+  CHECK(status_of([&] { run.trainer->evaluate(std::span<const Preference>(), std::span<const PairLogProbs>()); }) ==
+        Status::invalid_argument);
   const double loss = run.trainer->step().loss;
   Run other;
   CHECK(status_of([&] { other.trainer->learn(std::vector<Sequence>{{{1, 2, 3}, {}}}); }) == Status::invalid_argument);
-  CHECK(status_of([&] { other.trainer->learn(std::vector<Preference>{{sequence({1, 2, 3}, 1), {{1, 2}, {}}}}); }) == Status::invalid_argument);
+  CHECK(status_of([&] {
+          other.trainer->learn(std::vector<Preference>{{sequence({1, 2, 3}, 1), {{1, 2}, {}}}});
+        }) == Status::invalid_argument);
   CHECK(other.trainer->step().loss == loss);
 }
 

@@ -18,13 +18,16 @@ using namespace recsys;
 namespace {
 
 constexpr size_t kMostCandidates = 10000, kMostEvents = 10000;
-constexpr size_t kMostIds = 4 << 20;     // of all candidates of a question together, those that they share counted for each
+constexpr size_t kMostIds =
+    4 << 20;  // of all candidates of a question together, those that they share counted for each
 
 // Where a value stands, for errors: "event 3", "candidate 7", "the question".
 struct At {
   const char* what;
   size_t index;
-  std::string text() const { return index == SIZE_MAX ? std::string(what) : std::string(what) + " " + std::to_string(index); }
+  std::string text() const {
+    return index == SIZE_MAX ? std::string(what) : std::string(what) + " " + std::to_string(index);
+  }
   template <class... Rest>
   [[noreturn]] void refuse(const char* format, Rest... rest) const {
     char why[400];
@@ -46,7 +49,8 @@ const Json* member(const At& at, const Json& object, const char* name, Json::val
   const auto found = object.find(name);
   if (found == object.end()) return nullptr;
   const bool number = type == Json::value_t::number_float && found->is_number();
-  if (!number && found->type() != type) at.refuse("'%s' is %s, expected %s", name, found->type_name(), Json(type).type_name());
+  if (!number && found->type() != type)
+    at.refuse("'%s' is %s, expected %s", name, found->type_name(), Json(type).type_name());
   return &*found;
 }
 
@@ -58,35 +62,46 @@ double number_of(const At& at, const Json& object, const char* name, double othe
 int64_t integer_of(const At& at, const Json& object, const char* name, int64_t low, int64_t otherwise) {
   const auto found = object.find(name);
   if (found == object.end()) return otherwise;
-  const bool fits = found->is_number_integer() && !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t(INT64_MAX));
+  const bool fits =
+      found->is_number_integer() && !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t(INT64_MAX));
   // 1.7e9 is what many programs write for a time.
   const double real = found->is_number_float() ? found->get<double>() : 0.5;
   const bool whole = std::trunc(real) == real && std::fabs(real) < 0x1p53;
   const int64_t value = fits ? found->get<int64_t>() : whole ? int64_t(real) : 0;
-  if ((!fits && !whole) || value < low) at.refuse("'%s' is %.40s, expected an integer of 64 bits%s", name, found->dump().c_str(), low == 0 ? ", 0 or more" : low > 0 ? ", 1 or more" : "");
+  if ((!fits && !whole) || value < low)
+    at.refuse("'%s' is %.40s, expected an integer of 64 bits%s", name, found->dump().c_str(),
+              low == 0  ? ", 0 or more"
+              : low > 0 ? ", 1 or more"
+                        : "");
   return value;
 }
 
 // Adds the id that `id` is or names. A name that the ranker never met says nothing of it; it is counted.
 void add_id(const At& at, std::vector<int64_t>& to, const Json& id, const Ranker& ranker, size_t f, int64_t& unknown) {
   const char* const feature = ranker.config().features[f].name.c_str();
-  if (id.is_number_unsigned() && id.get<uint64_t>() > uint64_t(INT64_MAX)) at.refuse("feature '%s': the id %s leaves 64 bits", feature, id.dump().c_str());
+  if (id.is_number_unsigned() && id.get<uint64_t>() > uint64_t(INT64_MAX))
+    at.refuse("feature '%s': the id %s leaves 64 bits", feature, id.dump().c_str());
   if (id.is_number_integer()) return to.push_back(id.get<int64_t>());
   if (!id.is_string()) at.refuse("feature '%s': an id is %s, expected an integer or a name", feature, id.type_name());
   const int64_t known = ranker.id(f, id.get_ref<const std::string&>());
-  if (known == Ranker::kUnknown) ++unknown;
-  else to.push_back(known);
+  if (known == Ranker::kUnknown)
+    ++unknown;
+  else
+    to.push_back(known);
 }
 
 template <class List>
 size_t place_of(const At& at, const List& list, const std::string& name, const char* what) {
   std::vector<std::string_view> names;
   for (const auto& item : list) {
-    if constexpr (requires { item.name; }) names.push_back(item.name);
-    else names.push_back(item);
+    if constexpr (requires { item.name; })
+      names.push_back(item.name);
+    else
+      names.push_back(item);
   }
   const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) at.refuse("there is no %s '%s'%s", what, shown(name).c_str(), did_you_mean(name, names).c_str());
+  if (found == names.end())
+    at.refuse("there is no %s '%s'%s", what, shown(name).c_str(), did_you_mean(name, names).c_str());
   return size_t(found - names.begin());
 }
 
@@ -108,10 +123,12 @@ void describe(const At& at, LoggedEvent& e, const Json& from, const Ranker& rank
     e.ids[f].clear();
     if (ids.is_array())
       for (const Json& id : ids) add_id(at, e.ids[f], id, ranker, f, unknown);
-    else add_id(at, e.ids[f], ids, ranker, f, unknown);
+    else
+      add_id(at, e.ids[f], ids, ranker, f, unknown);
   });
   each_named(at, from, "numbers", c.numbers, "number", [&](size_t n, const Json& value) {
-    if (!value.is_number() || !(std::fabs(value.get<double>()) <= FLT_MAX)) at.refuse("number '%s' is %.40s, expected a number of 32 bits", c.numbers[n].name.c_str(), value.dump().c_str());
+    if (!value.is_number() || !(std::fabs(value.get<double>()) <= FLT_MAX))
+      at.refuse("number '%s' is %.40s, expected a number of 32 bits", c.numbers[n].name.c_str(), value.dump().c_str());
     e.numbers[n] = float(value.get<double>());
   });
 }
@@ -123,7 +140,8 @@ LoggedEvent event_of(const At& at, const Json& from, const Ranker& ranker, int64
   describe(at, e, from, ranker, unknown);
   if (const Json* const id = member(at, from, "id", Json::value_t::string)) {
     e.key = id->get_ref<const std::string&>();
-    if (e.key.empty() || e.key.size() > kLongestEventKey) at.refuse("'id' has %zu bytes, expected 1 to %zu", e.key.size(), kLongestEventKey);
+    if (e.key.empty() || e.key.size() > kLongestEventKey)
+      at.refuse("'id' has %zu bytes, expected 1 to %zu", e.key.size(), kLongestEventKey);
   }
   e.time = integer_of(at, from, "time", INT64_MIN, 0);
   const double weight = number_of(at, from, "weight", 1);
@@ -132,20 +150,24 @@ LoggedEvent event_of(const At& at, const Json& from, const Ranker& ranker, int64
   e.values.resize(c.tasks.size());
   each_named(at, from, "outcomes", c.tasks, "task", [&](size_t t, const Json& value) {
     const double y = value.is_boolean() ? double(value.get<bool>()) : value.is_number() ? value.get<double>() : -1;
-    if (!(y >= 0 && y <= 1)) at.refuse("outcome '%s' is %.40s, expected true, false or 0 to 1", c.tasks[t].name.c_str(), value.dump().c_str());
+    if (!(y >= 0 && y <= 1))
+      at.refuse("outcome '%s' is %.40s, expected true, false or 0 to 1", c.tasks[t].name.c_str(), value.dump().c_str());
     e.values[t] = float(y);
     e.known |= 1u << t;
   });
   return e;
 }
 
-// "value" of a question: {task: weight} or {task: {"weight": a, "power": b}}, for every surface; tasks that are left out count nothing.
+// "value" of a question: {task: weight} or {task: {"weight": a, "power": b}}, for every surface; tasks that are left
+// out count nothing.
 ValueFormula value_of(const At& at, const Json& question, const RankerConfig& c) {
   ValueFormula value = ValueFormula::of(c);
   if (member(at, question, "value", Json::value_t::object)) std::fill(value.weights.begin(), value.weights.end(), 0);
   each_named(at, question, "value", c.tasks, "task", [&](size_t t, const Json& term) {
-    if (term.is_object()) only(at, term, {"weight", "power"});
-    else if (!term.is_number()) at.refuse("the value of '%s' is %s, expected a number or an object", c.tasks[t].name.c_str(), term.type_name());
+    if (term.is_object())
+      only(at, term, {"weight", "power"});
+    else if (!term.is_number())
+      at.refuse("the value of '%s' is %s, expected a number or an object", c.tasks[t].name.c_str(), term.type_name());
     const double weight = term.is_object() ? number_of(at, term, "weight", 1) : term.get<double>();
     for (size_t s = 0; s < c.surfaces.size(); ++s) value.weights[s * c.tasks.size() + t] = weight;
     if (term.is_object()) value.exponents[t] = number_of(at, term, "power", 1);
@@ -185,7 +207,8 @@ std::string Feed::take(std::string_view text) {
   const size_t count = json.is_array() ? json.size() : 1;
   PUNA_REQUIRE(count <= kMostEvents, "%zu events, expected at most %zu at once", count, kMostEvents);
   std::vector<LoggedEvent> events;
-  for (size_t i = 0; i < count; ++i) events.push_back(event_of({"event", i}, json.is_array() ? json[i] : json, ranker, unknown));
+  for (size_t i = 0; i < count; ++i)
+    events.push_back(event_of({"event", i}, json.is_array() ? json[i] : json, ranker, unknown));
   const int64_t last = learner_.append(events, &repeated);
   return OrderedJson{{"last", last}, {"repeated", repeated}, {"unknown_names", unknown}}.dump();
 }
@@ -198,11 +221,14 @@ std::string Feed::rank(std::string_view text) const {
   const std::shared_ptr<const Ranker> ranker = learner_.serving();
   const RankerConfig& c = ranker->config();
   const Json* const candidates = member(question, json, "candidates", Json::value_t::array);
-  PUNA_REQUIRE(candidates && candidates->size() >= 1 && candidates->size() <= kMostCandidates, "candidates: expected 1 to %zu", kMostCandidates);
+  PUNA_REQUIRE(candidates && candidates->size() >= 1 && candidates->size() <= kMostCandidates,
+               "candidates: expected 1 to %zu", kMostCandidates);
   LoggedEvent shared;
   int64_t unknown = 0;
   describe(question, shared, json, *ranker, unknown);
-  PUNA_REQUIRE(ids_in(shared) <= kMostIds / candidates->size(), "%zu ids for each of %zu candidates, expected at most %zu in all", ids_in(shared), candidates->size(), kMostIds);
+  PUNA_REQUIRE(ids_in(shared) <= kMostIds / candidates->size(),
+               "%zu ids for each of %zu candidates, expected at most %zu in all", ids_in(shared), candidates->size(),
+               kMostIds);
   ExampleSet set(c);
   const std::vector<float> nothing(c.tasks.size());
   for (size_t i = 0; i < candidates->size(); ++i) {
@@ -216,7 +242,8 @@ std::string Feed::rank(std::string_view text) const {
   const std::vector<float> p = ranker->score(set.examples());
   const ValueFormula value = value_of(question, json, c);
   std::vector<std::pair<double, int64_t>> order;
-  for (int64_t i = 0; i < set.size(); ++i) order.emplace_back(-value(size_t(set.surface(i)), p.data() + size_t(i) * c.tasks.size()), i);
+  for (int64_t i = 0; i < set.size(); ++i)
+    order.emplace_back(-value(size_t(set.surface(i)), p.data() + size_t(i) * c.tasks.size()), i);
   const size_t count = std::min(order.size(), size_t(integer_of(question, json, "count", 1, int64_t(order.size()))));
   std::partial_sort(order.begin(), order.begin() + int64_t(count), order.end());
   OrderedJson ranked = OrderedJson::array();
@@ -231,7 +258,12 @@ std::string Feed::rank(std::string_view text) const {
 std::string Feed::report() const {
   const OnlineReport r = learner_.report();
   const RankerConfig& c = learner_.ranker()->config();
-  return OrderedJson{{"logged", r.logged}, {"learned", r.learned}, {"published", r.published}, {"all", scores_json(c, r.all)}, {"recent", scores_json(c, r.recent)}}.dump();
+  return OrderedJson{{"logged", r.logged},
+                     {"learned", r.learned},
+                     {"published", r.published},
+                     {"all", scores_json(c, r.all)},
+                     {"recent", scores_json(c, r.recent)}}
+      .dump();
 }
 
 }  // namespace puna::cli

@@ -26,11 +26,22 @@ std::string media_type(std::string_view field) {
 }
 
 const char* type_of(const std::string& path) {
-  static constexpr std::pair<std::string_view, const char*> kTypes[] = {
-      {".html", "text/html; charset=utf-8"}, {".css", "text/css; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-      {".mjs", "text/javascript; charset=utf-8"}, {".json", "application/json"}, {".svg", "image/svg+xml"}, {".png", "image/png"},
-      {".jpg", "image/jpeg"}, {".jpeg", "image/jpeg"}, {".webp", "image/webp"}, {".gif", "image/gif"}, {".ico", "image/x-icon"},
-      {".mp4", "video/mp4"}, {".webm", "video/webm"}, {".woff2", "font/woff2"}, {".txt", "text/plain; charset=utf-8"}};
+  static constexpr std::pair<std::string_view, const char*> kTypes[] = {{".html", "text/html; charset=utf-8"},
+                                                                        {".css", "text/css; charset=utf-8"},
+                                                                        {".js", "text/javascript; charset=utf-8"},
+                                                                        {".mjs", "text/javascript; charset=utf-8"},
+                                                                        {".json", "application/json"},
+                                                                        {".svg", "image/svg+xml"},
+                                                                        {".png", "image/png"},
+                                                                        {".jpg", "image/jpeg"},
+                                                                        {".jpeg", "image/jpeg"},
+                                                                        {".webp", "image/webp"},
+                                                                        {".gif", "image/gif"},
+                                                                        {".ico", "image/x-icon"},
+                                                                        {".mp4", "video/mp4"},
+                                                                        {".webm", "video/webm"},
+                                                                        {".woff2", "font/woff2"},
+                                                                        {".txt", "text/plain; charset=utf-8"}};
   for (const auto& [ending, type] : kTypes)
     if (path.ends_with(ending)) return type;
   return "application/octet-stream";
@@ -39,7 +50,8 @@ const char* type_of(const std::string& path) {
 }  // namespace
 
 bool is_loopback(const std::string& name) {
-  return name == "localhost" || name == "::1" || (name.starts_with("127.") && name.find_first_not_of("0123456789.") == name.npos);
+  return name == "localhost" || name == "::1" ||
+         (name.starts_with("127.") && name.find_first_not_of("0123456789.") == name.npos);
 }
 
 std::optional<Answer> refuse_stranger(const Request& request, bool loopback, const std::string& host) {
@@ -51,9 +63,11 @@ std::optional<Answer> refuse_stranger(const Request& request, bool loopback, con
   if (request.has("origin") && origin != "http://" + std::string(asked) && origin != "https://" + std::string(asked))
     return refusal(403, "a page of another origin, '" + std::string(origin) + "', may not ask");
   if (request.method != "POST" && request.method != "PUT") return {};
-  // What a form of a page can send is no JSON. curl says form-urlencoded where nobody tells it otherwise, and sends no origin.
+  // What a form of a page can send is no JSON. curl says form-urlencoded where nobody tells it otherwise, and sends no
+  // origin.
   const std::string type = media_type(request.field("content-type"));
-  const bool taken = type.empty() || type == "application/json" || (type == "application/x-www-form-urlencoded" && !request.has("origin"));
+  const bool taken = type.empty() || type == "application/json" ||
+                     (type == "application/x-www-form-urlencoded" && !request.has("origin"));
   if (!taken) return refusal(415, "the body is '" + type + "', expected application/json");
   return {};
 }

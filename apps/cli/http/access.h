@@ -1,5 +1,6 @@
-// access.h -- who may ask. A page from anywhere may make the browser of the person in front of this machine send requests here, and may give its own name this
-// machine's address (DNS rebinding). So a server on a loopback address knows only loopback names, and a request that names another origin is refused.
+// access.h -- who may ask. A page from anywhere may make the browser of the person in front of this machine send
+// requests here, and may give its own name this machine's address (DNS rebinding). So a server on a loopback address
+// knows only loopback names, and a request that names another origin is refused.
 #pragma once
 #include <optional>
 #include <string>
@@ -8,13 +9,15 @@
 
 namespace puna::http {
 
-// The refusal, or nothing. `loopback`: the server listens at an address that only this machine reaches, which was given as `host`.
+// The refusal, or nothing. `loopback`: the server listens at an address that only this machine reaches, which was given
+// as `host`.
 std::optional<Answer> refuse_stranger(const Request& request, bool loopback, const std::string& host);
 
 // Whether an address to listen at is reached from this machine alone: "localhost", "127.0.0.1", "::1".
 bool is_loopback(const std::string& host);
 
-// The file of `folder` that a GET or HEAD names ("/" is index.html), or nothing where there is none. Names that begin with a dot are not there.
+// The file of `folder` that a GET or HEAD names ("/" is index.html), or nothing where there is none. Names that begin
+// with a dot are not there.
 std::optional<Answer> page_file(const std::string& folder, const Request& request);
 
 }  // namespace puna::http

@@ -7,7 +7,8 @@ namespace {
 
 bool is_token(std::string_view text) {  // RFC 9110, 5.6.2
   const auto ok = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   };
   return !text.empty() && std::all_of(text.begin(), text.end(), ok);
 }
@@ -98,9 +99,12 @@ bool RequestParser::take_line(std::string_view& bytes) {
   const bool in_body = state_ == State::chunk_size || state_ == State::chunk_end;
   if (!in_body) head_bytes_ += part.size();
   if (in_body ? line_.size() + part.size() > 1024 : head_bytes_ > limits_.head_bytes) {
-    if (in_body) refuse(400, "a chunk's size is longer than 1024 bytes");
-    else if (state_ == State::request_line) refuse(414, "the request line is longer than " + std::to_string(limits_.head_bytes) + " bytes");
-    else refuse(431, "the header is longer than " + std::to_string(limits_.head_bytes) + " bytes");
+    if (in_body)
+      refuse(400, "a chunk's size is longer than 1024 bytes");
+    else if (state_ == State::request_line)
+      refuse(414, "the request line is longer than " + std::to_string(limits_.head_bytes) + " bytes");
+    else
+      refuse(431, "the header is longer than " + std::to_string(limits_.head_bytes) + " bytes");
     return false;
   }
   line_ += part;
@@ -138,14 +142,16 @@ void RequestParser::on_request_line() {
   if (line_.empty() && !request_.method.size()) return;  // RFC 9112, 2.2: an empty line before a request is skipped
   const size_t first = line_.find(' '), last = line_.rfind(' ');
   if (first == line_.npos || first == last) return refuse(400, "the request line is not 'METHOD /path HTTP/1.1'");
-  const std::string_view line = line_, target = line.substr(first + 1, last - first - 1), version = line.substr(last + 1);
+  const std::string_view line = line_, target = line.substr(first + 1, last - first - 1),
+                         version = line.substr(last + 1);
   request_.method = line.substr(0, first);
   if (!is_token(request_.method)) return refuse(400, "the method is no token");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return refuse(505, "expected HTTP/1.1");
   http_1_0_ = version == "HTTP/1.0";
   request_.keep_alive = !http_1_0_;
   const size_t question = target.find('?');
-  if (target.empty() || target[0] != '/' || !decode_path(target.substr(0, question), request_.path)) return refuse(400, "the target is no path");
+  if (target.empty() || target[0] != '/' || !decode_path(target.substr(0, question), request_.path))
+    return refuse(400, "the target is no path");
   for (const char c : target)
     if (uint8_t(c) <= ' ' || c == 127) return refuse(400, "the target holds a space or a control character");
   if (question != target.npos) request_.query = target.substr(question + 1);
@@ -156,12 +162,14 @@ void RequestParser::on_field() {
   const std::string_view line = line_;
   const size_t colon = line.find(':');
   if (colon == line.npos || !is_token(line.substr(0, colon))) return refuse(400, "a header field is not 'name: value'");
-  if (request_.fields.size() == limits_.fields) return refuse(431, "more than " + std::to_string(limits_.fields) + " header fields");
+  if (request_.fields.size() == limits_.fields)
+    return refuse(431, "more than " + std::to_string(limits_.fields) + " header fields");
   const std::string_view value = trimmed(line.substr(colon + 1));
   for (const char c : value)
     if ((uint8_t(c) < ' ' && c != '\t') || c == 127) return refuse(400, "a header field holds a control character");
   std::string name = lower(line.substr(0, colon));
-  const bool once = name == "host" || name == "content-length" || name == "transfer-encoding" || name == "origin" || name == "content-type";
+  const bool once = name == "host" || name == "content-length" || name == "transfer-encoding" || name == "origin" ||
+                    name == "content-type";
   if (once && request_.has(name)) return refuse(400, "the field '" + name + "' appears twice");
   request_.fields.emplace_back(std::move(name), value);
 }
@@ -171,12 +179,14 @@ void RequestParser::on_head_end() {
   const std::string connection = lower(request_.field("connection"));
   if (connection.find("close") != connection.npos) request_.keep_alive = false;
   if (request_.has("expect")) {
-    if (lower(request_.field("expect")) != "100-continue") return refuse(417, "the only expectation that is met is 100-continue");
+    if (lower(request_.field("expect")) != "100-continue")
+      return refuse(417, "the only expectation that is met is 100-continue");
     wants_continue_ = true;
   }
   if (request_.has("transfer-encoding")) {
     if (request_.has("content-length")) return refuse(400, "both content-length and transfer-encoding");
-    if (lower(request_.field("transfer-encoding")) != "chunked") return refuse(501, "the only transfer encoding that is read is chunked");
+    if (lower(request_.field("transfer-encoding")) != "chunked")
+      return refuse(501, "the only transfer encoding that is read is chunked");
     state_ = State::chunk_size;
     return;
   }
@@ -193,7 +203,8 @@ void RequestParser::on_head_end() {
 
 void RequestParser::on_chunk_size() {
   const std::string_view line = line_;
-  const int64_t size = number_of(trimmed(line.substr(0, line.find(';'))), 16, limits_.body_bytes - request_.body.size());
+  const int64_t size =
+      number_of(trimmed(line.substr(0, line.find(';'))), 16, limits_.body_bytes - request_.body.size());
   if (size == -1) return refuse(400, "a chunk's size is no hexadecimal number");
   if (size == -2) return refuse(413, "the body is larger than " + std::to_string(limits_.body_bytes) + " bytes");
   left_ = uint64_t(size);

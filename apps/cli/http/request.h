@@ -1,11 +1,12 @@
-// request.h -- an HTTP/1.1 request out of the bytes of a connection, piece by piece as they come (RFC 9112). Knows no sockets: tests and a fuzzer feed it.
+// request.h -- an HTTP/1.1 request out of the bytes of a connection, piece by piece as they come (RFC 9112). Knows no
+// sockets: tests and a fuzzer feed it.
 //
 //   request line   POST /events HTTP/1.1 CRLF
 //   fields         name: value CRLF ..., CRLF
 //   body           as many bytes as content-length says, or chunks
 //
-// Strict where two programs could read a message differently: lines end with CRLF, no folded lines, no space before a colon, one host and one content-length,
-// never a length and chunks together. Everything is bounded before it is kept.
+// Strict where two programs could read a message differently: lines end with CRLF, no folded lines, no space before a
+// colon, one host and one content-length, never a length and chunks together. Everything is bounded before it is kept.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -44,7 +45,7 @@ class RequestParser {
   bool wants_continue() const noexcept {
     return wants_continue_ && request_.body.empty() && (state_ == State::body || state_ == State::chunk_size);
   }
-  int refused() const noexcept { return status_; }              // 0, or the status that says why: 400, 413, 414, 417, 431, 501, 505
+  int refused() const noexcept { return status_; }  // 0, or the status that says why: 400, 413, 414, 417, 431, 501, 505
   const std::string& why() const noexcept { return why_; }
   const Request& request() const noexcept { return request_; }  // complete when done()
   Request take_request() noexcept { return std::move(request_); }

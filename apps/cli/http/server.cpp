@@ -33,7 +33,9 @@ Answer refusal(int status, const std::string& why) {
 
 #ifdef _WIN32
 class Server::Loop {};
-Server::Server(const ServerOptions&, Handler) { fail(Status::unsupported, "this build has no HTTP server: it is for POSIX systems"); }
+Server::Server(const ServerOptions&, Handler) {
+  fail(Status::unsupported, "this build has no HTTP server: it is for POSIX systems");
+}
 Server::~Server() = default;
 int Server::port() const noexcept { return 0; }
 #else
@@ -41,7 +43,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Clock::duration seconds(double s) { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s)); }
+Clock::duration seconds(double s) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
+}
 
 // A file descriptor that is closed once.
 class Fd {
@@ -89,8 +93,9 @@ const char* reason(int status) {
 
 std::string as_text(const Answer& a, bool keep_alive, bool without_body) {
   std::string out = "HTTP/1.1 " + std::to_string(a.status) + " " + reason(a.status) + "\r\nContent-Type: " + a.type +
-                    "\r\nContent-Length: " + std::to_string(a.body.size()) + "\r\nX-Content-Type-Options: nosniff\r\nConnection: " +
-                    (keep_alive ? "keep-alive" : "close") + "\r\n\r\n";
+                    "\r\nContent-Length: " + std::to_string(a.body.size()) +
+                    "\r\nX-Content-Type-Options: nosniff\r\nConnection: " + (keep_alive ? "keep-alive" : "close") +
+                    "\r\n\r\n";
   if (!without_body) out += a.body;
   return out;
 }
@@ -122,7 +127,8 @@ Address listen_at(const ServerOptions& o) {
     socklen_t size = sizeof at;
     getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size);
     set_flags(fd.get());
-    const int port = at.ss_family == AF_INET6 ? ntohs(reinterpret_cast<sockaddr_in6*>(&at)->sin6_port) : ntohs(reinterpret_cast<sockaddr_in*>(&at)->sin_port);
+    const int port = at.ss_family == AF_INET6 ? ntohs(reinterpret_cast<sockaddr_in6*>(&at)->sin6_port)
+                                              : ntohs(reinterpret_cast<sockaddr_in*>(&at)->sin_port);
     return {std::move(fd), port};
   }
   fail(Status::io, "cannot listen at %s:%d: %s", o.host.c_str(), o.port, strerror(error));
@@ -139,7 +145,7 @@ struct Connection {
   Clock::time_point deadline, since;  // since: of this phase
   std::string input;                  // behind the request that is being answered
   std::string output;
-  size_t written = 0, body = 0;       // body: bytes counted against ServerOptions::body_bytes
+  size_t written = 0, body = 0;                             // body: bytes counted against ServerOptions::body_bytes
   bool keep_alive = true, continued = false, head = false;  // head: the method HEAD, an answer without its body
 };
 
@@ -147,7 +153,8 @@ struct Connection {
 
 class Server::Loop {
  public:
-  Loop(const ServerOptions& options, Handler handler) : o_(options), handler_(std::move(handler)), listener_(listen_at(options)) {
+  Loop(const ServerOptions& options, Handler handler)
+      : o_(options), handler_(std::move(handler)), listener_(listen_at(options)) {
     int ends[2];
     if (pipe(ends) != 0) fail(Status::io, "no pipe: %s", strerror(errno));
     wake_read_ = Fd(ends[0]);
@@ -186,7 +193,8 @@ class Server::Loop {
         next = std::min(next, c.deadline);
       }
       const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
-      if (::poll(polled.data(), nfds_t(polled.size()), int(std::clamp<int64_t>(wait, 0, 1000))) < 0 && errno != EINTR) continue;
+      if (::poll(polled.data(), nfds_t(polled.size()), int(std::clamp<int64_t>(wait, 0, 1000))) < 0 && errno != EINTR)
+        continue;
       const Clock::time_point now = Clock::now();
       take_answers(now);
       for (size_t i = 0; i < ids.size(); ++i) {
@@ -257,7 +265,10 @@ class Server::Loop {
     if (revents && !read_some(id, c, now)) return false;
     if ((c.phase == Phase::idle || c.phase == Phase::reading) && now >= c.deadline) {
       if (c.phase == Phase::idle) return false;
-      respond(id, c, refusal(408, "the request was not complete after " + std::to_string(int(o_.request_seconds)) + " seconds"), false, now);
+      respond(
+          id, c,
+          refusal(408, "the request was not complete after " + std::to_string(int(o_.request_seconds)) + " seconds"),
+          false, now);
     }
     return true;
   }
@@ -282,7 +293,8 @@ class Server::Loop {
     body_bytes_ += body - c.body;
     c.body = body;
     if (c.parser.refused()) return respond(id, c, refusal(c.parser.refused(), c.parser.why()), false, now), false;
-    if (body_bytes_ > o_.body_bytes) return respond(id, c, refusal(503, "too many large requests at once"), false, now), false;
+    if (body_bytes_ > o_.body_bytes)
+      return respond(id, c, refusal(503, "too many large requests at once"), false, now), false;
     if (c.parser.wants_continue() && !c.continued) {
       constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
       (void)!::send(c.fd.get(), kGoOn.data(), kGoOn.size(), MSG_NOSIGNAL);
@@ -344,15 +356,15 @@ class Server::Loop {
 
   void take_answers(Clock::time_point now) {
     char buffer[256];
-    while (::read(wake_read_.get(), buffer, sizeof buffer) > 0) {
-    }
+    while (::read(wake_read_.get(), buffer, sizeof buffer) > 0) {}
     std::vector<Done> done;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       done.swap(done_);
     }
     for (Done& d : done)
-      if (const auto c = connections_.find(d.id); c != connections_.end()) respond(d.id, c->second, d.answer, c->second.keep_alive, now);
+      if (const auto c = connections_.find(d.id); c != connections_.end())
+        respond(d.id, c->second, d.answer, c->second.keep_alive, now);
   }
 
   void wake() { (void)!::write(wake_write_.get(), "", 1); }
@@ -370,7 +382,9 @@ class Server::Loop {
       Answer a;
       try {
         a = handler_(job.request);
-      } catch (const std::exception& e) { a = refusal(500, e.what()); }
+      } catch (const std::exception& e) {
+        a = refusal(500, e.what());
+      }
       job.request = {};  // memory that nobody needs any more, before somebody waits
       lock.lock();
       done_.push_back({job.id, std::move(a)});
@@ -403,7 +417,8 @@ class Server::Loop {
   std::vector<std::thread> threads_;
 };
 
-Server::Server(const ServerOptions& options, Handler handler) : loop_(std::make_unique<Loop>(options, std::move(handler))) {}
+Server::Server(const ServerOptions& options, Handler handler)
+    : loop_(std::make_unique<Loop>(options, std::move(handler))) {}
 Server::~Server() = default;
 int Server::port() const noexcept { return loop_->port(); }
 #endif

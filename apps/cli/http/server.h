@@ -1,5 +1,6 @@
-// server.h -- an HTTP server while one of these lives. One thread polls all connections and reads whole requests; others answer them. So a connection that says
-// nothing, or a letter a minute, costs a file descriptor and its deadline, and nobody waits for it.
+// server.h -- an HTTP server while one of these lives. One thread polls all connections and reads whole requests;
+// others answer them. So a connection that says nothing, or a letter a minute, costs a file descriptor and its
+// deadline, and nobody waits for it.
 //
 //   idle -> reading -> answering -> writing -> idle ...        any of them -> closed, by its deadline or its client
 //
@@ -34,8 +35,9 @@ class Server {
   // Any thread, `threads` at once. What it throws becomes a 500.
   using Handler = std::function<Answer(const Request&)>;
 
-  Server(const ServerOptions& options, Handler handler);  // Error{invalid_argument}: the port; {io}: nobody can listen there, and why
-  ~Server();                                              // answers that are being made are waited for, then dropped
+  Server(const ServerOptions& options,
+         Handler handler);  // Error{invalid_argument}: the port; {io}: nobody can listen there, and why
+  ~Server();                // answers that are being made are waited for, then dropped
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   int port() const noexcept;

@@ -17,7 +17,9 @@ PUNA_MPI int puna_mpi_open(int* rank, int* count) {
 PUNA_MPI int puna_mpi_sum(float* values, int64_t n) {
   constexpr int64_t kAtOnce = 1 << 28;
   for (int64_t i = 0; i < n; i += kAtOnce)
-    if (MPI_Allreduce(MPI_IN_PLACE, values + i, int(std::min(kAtOnce, n - i)), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD) != MPI_SUCCESS) return 1;
+    if (MPI_Allreduce(MPI_IN_PLACE, values + i, int(std::min(kAtOnce, n - i)), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD) !=
+        MPI_SUCCESS)
+      return 1;
   return 0;
 }
 

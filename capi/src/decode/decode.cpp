@@ -4,8 +4,8 @@
 #include <cstring>
 #include <new>
 
-#include "translate.h"
 #include "puna/image/decode.h"
+#include "translate.h"
 
 using namespace puna;
 

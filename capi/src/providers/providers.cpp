@@ -26,8 +26,9 @@ constexpr Entry kEntries[] = {
 template <int i>
 const puna_gemm_provider* table_of() {
   static const puna::GemmProvider* const found = kEntries[i].open();
-  static const puna_gemm_provider table{sizeof(puna_gemm_provider), 0, kEntries[i].name, found ? found->user : nullptr, found ? found->f32 : nullptr,
-                                        found ? found->bf16 : nullptr};
+  static const puna_gemm_provider table{
+      sizeof(puna_gemm_provider),   0, kEntries[i].name, found ? found->user : nullptr, found ? found->f32 : nullptr,
+      found ? found->bf16 : nullptr};
   return found ? &table : nullptr;
 }
 

@@ -1,5 +1,5 @@
-// allocator.h -- where tensors, KV pages, scratch and panels get their bytes: the context's allocator, counted and limited.
-// Passing the limit is Error{out_of_memory} before anything is allocated. Thread-safe.
+// allocator.h -- where tensors, KV pages, scratch and panels get their bytes: the context's allocator, counted and
+// limited. Passing the limit is Error{out_of_memory} before anything is allocated. Thread-safe.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -43,7 +43,10 @@ class Buffer {
   Buffer() noexcept = default;
   Buffer(std::shared_ptr<Allocator> allocator, size_t bytes, const char* purpose);
   Buffer(Buffer&& o) noexcept { swap(o); }
-  Buffer& operator=(Buffer&& o) noexcept { Buffer(std::move(o)).swap(*this); return *this; }
+  Buffer& operator=(Buffer&& o) noexcept {
+    Buffer(std::move(o)).swap(*this);
+    return *this;
+  }
   ~Buffer();
   void swap(Buffer& o) noexcept;
 

@@ -33,7 +33,10 @@ class Size {
   // Rounds up to a multiple of `unit` (> 0; zero poisons).
   constexpr Size round_up(uint64_t unit) const noexcept {
     Size r = *this;
-    if (unit == 0) { r.valid_ = false; return r; }
+    if (unit == 0) {
+      r.valid_ = false;
+      return r;
+    }
     const uint64_t rest = value_ % unit;
     if (rest != 0) r += Size(unit - rest);
     return r;

@@ -1,5 +1,5 @@
-// context.h -- what a host decides once: threads, instruction set, memory, log. Everything hangs on it; nothing is global.
-// Shared by models and sessions, which keep it alive. Thread-safe after construction.
+// context.h -- what a host decides once: threads, instruction set, memory, log. Everything hangs on it; nothing is
+// global. Shared by models and sessions, which keep it alive. Thread-safe after construction.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -16,14 +16,14 @@ struct KernelTable;  // src/kernels/kernel_table.h
 class GuardedHost;   // src/base/guarded_host.h
 
 struct ContextOptions {
-  int threads = 0;                  // 0 = one a CPU given to this process; ignored with a host executor
-  std::string isa;                  // "" = the best this CPU has; or scalar avx2 avxvnni avx512 avx512vnni neon
-  uint64_t memory_limit = 0;        // bytes through the allocator; 0 = none
+  int threads = 0;            // 0 = one a CPU given to this process; ignored with a host executor
+  std::string isa;            // "" = the best this CPU has; or scalar avx2 avxvnni avx512 avx512vnni neon
+  uint64_t memory_limit = 0;  // bytes through the allocator; 0 = none
   AllocatorFunctions allocator;
   HostExecutor executor;
   ThreadHook thread_hook;
   Logger logger;
-  GemmProvider provider;            // for training, and for what allow_providers says; a table without functions = none
+  GemmProvider provider;  // for training, and for what allow_providers says; a table without functions = none
   AllowProviders allow_providers = AllowProviders::never;
 };
 

@@ -6,18 +6,35 @@
 namespace puna {
 
 enum class DType : uint8_t {
-  f32, f16, bf16,
-  i8, i16, i32, i64, u8, f64, boolean,           // carried by files (indices, masks), not computed with
-  q4_0, q4_1, q5_0, q5_1, q8_0,                  // 32 values: f16 scale (and f16 minimum for *_1), 4/5/8-bit values
-  q2_k, q3_k, q4_k, q5_k, q6_k,                  // 256 values with integer sub-scales
-  iq4_nl, iq4_xs,                                // 4-bit indices into a table of 16 values
+  f32,
+  f16,
+  bf16,
+  i8,
+  i16,
+  i32,
+  i64,
+  u8,
+  f64,
+  boolean,  // carried by files (indices, masks), not computed with
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,  // 32 values: f16 scale (and f16 minimum for *_1), 4/5/8-bit values
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,  // 256 values with integer sub-scales
+  iq4_nl,
+  iq4_xs,  // 4-bit indices into a table of 16 values
 };
 inline constexpr int kDTypeCount = int(DType::iq4_xs) + 1;
 
 struct DTypeInfo {
-  const char* name;    // "F32", "Q4_K", ... as GGUF tools print it
-  uint16_t block;      // values a block
-  uint16_t bytes;      // bytes a block
+  const char* name;  // "F32", "Q4_K", ... as GGUF tools print it
+  uint16_t block;    // values a block
+  uint16_t bytes;    // bytes a block
 };
 
 const DTypeInfo& info(DType dtype) noexcept;

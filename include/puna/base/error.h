@@ -38,15 +38,16 @@ class Error : public std::exception {
 [[noreturn]] void fail(Status status, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 // `require(n > 0, "n is %d, expected at least 1", n)`: an argument check that reads like a sentence.
-#define PUNA_REQUIRE(condition, ...) \
-  do {                               \
+#define PUNA_REQUIRE(condition, ...)                                               \
+  do {                                                                             \
     if (!(condition)) ::puna::fail(::puna::Status::invalid_argument, __VA_ARGS__); \
   } while (0)
 
 // A promise between our own functions. A status in release as well: the host outlives our mistakes.
-#define PUNA_INVARIANT(condition) \
-  do {                            \
-    if (!(condition)) ::puna::fail(::puna::Status::internal, "%s:%d: broken invariant: %s", __FILE_NAME__, __LINE__, #condition); \
+#define PUNA_INVARIANT(condition)                                                                                 \
+  do {                                                                                                            \
+    if (!(condition))                                                                                             \
+      ::puna::fail(::puna::Status::internal, "%s:%d: broken invariant: %s", __FILE_NAME__, __LINE__, #condition); \
   } while (0)
 
 }  // namespace puna

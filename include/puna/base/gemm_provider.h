@@ -1,6 +1,6 @@
-// gemm_provider.h -- matrix products made by somebody else's library (oneDNN, OpenBLAS), as a table of functions that a host hands to a
-// context. Outside the promise of equal bits: sessions use one only when the host allows it, training when there is one
-// (docs/architecture.md, sections 5 and 7).
+// gemm_provider.h -- matrix products made by somebody else's library (oneDNN, OpenBLAS), as a table of functions that a
+// host hands to a context. Outside the promise of equal bits: sessions use one only when the host allows it, training
+// when there is one (docs/architecture.md, sections 5 and 7).
 #pragma once
 #include <cstdint>
 
@@ -13,16 +13,17 @@ struct Logger;
 enum GemmFlags : int32_t { kTransposedA = 1, kTransposedB = 2, kAddToC = 4 };
 
 // c = a b, or c += a b:   a [m,k], or [k,m] when kTransposedA;   b [k,n], or [n,k] when kTransposedB;   c [m,n]
-// Called from several threads at once; each call computes on its own thread alone and returns 0, or anything else when it could not: the
-// product is then made without it, from the c of before. In a Context's table an exception is such a refusal too. Each sum may be added up in any order.
+// Called from several threads at once; each call computes on its own thread alone and returns 0, or anything else when
+// it could not: the product is then made without it, from the c of before. In a Context's table an exception is such a
+// refusal too. Each sum may be added up in any order.
 struct GemmProvider {
   const char* name = "";
   void* user = nullptr;
-  int32_t (*f32)(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
-                 int64_t ldc) = nullptr;
+  int32_t (*f32)(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
+                 const float* b, int64_t ldb, float* c, int64_t ldc) = nullptr;
   // a and b in bf16, sums and c in f32. May be NULL.
-  int32_t (*bf16)(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const uint16_t* a, int64_t lda, const uint16_t* b, int64_t ldb,
-                  float* c, int64_t ldc) = nullptr;
+  int32_t (*bf16)(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const uint16_t* a, int64_t lda,
+                  const uint16_t* b, int64_t ldb, float* c, int64_t ldc) = nullptr;
 };
 
 enum class AllowProviders : int32_t {

@@ -1,5 +1,6 @@
-// watch.h -- "shall this go on?": long work asks its host now and then, so that a cancel is heard within milliseconds wherever it finds us.
-// Parsers and other loops call tick(); passes that many threads share are stopped between tiles (src/base/shared_watch.h).
+// watch.h -- "shall this go on?": long work asks its host now and then, so that a cancel is heard within milliseconds
+// wherever it finds us. Parsers and other loops call tick(); passes that many threads share are stopped between tiles
+// (src/base/shared_watch.h).
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -18,8 +19,8 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  // To be called by every loop over what a file or a caller brings, `work` in units of at most a microsecond (an item, 100 bytes of text).
-  // Error{cancelled} when the host says no; what its callback throws passes.
+  // To be called by every loop over what a file or a caller brings, `work` in units of at most a microsecond (an item,
+  // 100 bytes of text). Error{cancelled} when the host says no; what its callback throws passes.
   void tick(uint64_t work = 1) const {
     if (go_on_ && (work_ += work) >= kWorkBetweenLooks) look();
   }

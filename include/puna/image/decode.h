@@ -1,11 +1,12 @@
-// decode.h -- PNG, JPEG, WebP and BMP files to RGB, by the libraries that everyone trusts with them (libpng, libjpeg, libwebp, stb_image).
-// They are linked into programs that ask for the CMake target puna_decoders, never into libpuna: it has no dependencies, and these
-// libraries read the environment or end the process if nobody stops them.
+// decode.h -- PNG, JPEG, WebP and BMP files to RGB, by the libraries that everyone trusts with them (libpng, libjpeg,
+// libwebp, stb_image). They are linked into programs that ask for the CMake target puna_decoders, never into libpuna:
+// it has no dependencies, and these libraries read the environment or end the process if nobody stops them.
 //
-// What comes out is what Pillow's open(), ImageOps.exif_transpose() and convert("RGB") give: EXIF orientation is applied, alpha is dropped,
-// of 16 bits the upper 8 are kept, palettes and grey become RGB, CMYK is multiplied out, colour profiles are not applied.
-// Files are hostile until proven otherwise: sizes are checked (picture.h) before memory is taken, and a decoder takes at most 16 bytes a
-// pixel and 8 MB while it works, the picture itself not counted.
+// What comes out is what Pillow's open(), ImageOps.exif_transpose() and convert("RGB") give: EXIF orientation is
+// applied, alpha is dropped, of 16 bits the upper 8 are kept, palettes and grey become RGB, CMYK is multiplied out,
+// colour profiles are not applied. Files are hostile until proven otherwise: sizes are checked (picture.h) before
+// memory is taken, and a decoder takes at most 16 bytes a pixel and 8 MB while it works, the picture itself not
+// counted.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +18,13 @@
 namespace puna {
 
 struct PictureInfo {
-  const char* format = "";         // "PNG", "JPEG", "WebP", "BMP"
-  int64_t width = 0, height = 0;   // as it is to be shown: after orientation
-  int orientation = 1;             // EXIF's 1 to 8
+  const char* format = "";        // "PNG", "JPEG", "WebP", "BMP"
+  int64_t width = 0, height = 0;  // as it is to be shown: after orientation
+  int orientation = 1;            // EXIF's 1 to 8
 };
 
-// Reads the header. Error{bad_file} when it is damaged, {unsupported} for formats that are unknown, not in this build, animated or too large.
+// Reads the header. Error{bad_file} when it is damaged, {unsupported} for formats that are unknown, not in this build,
+// animated or too large.
 PictureInfo picture_info(std::span<const std::byte> file);
 // rgb: [height][width][3] of picture_info. Error{bad_file} when the file is damaged or ends early.
 void decode_picture(uint8_t* rgb, std::span<const std::byte> file);

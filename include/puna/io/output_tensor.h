@@ -1,4 +1,5 @@
-// output_tensor.h -- a tensor to be written to a file: what it is, and its bytes, given whole or produced piece by piece.
+// output_tensor.h -- a tensor to be written to a file: what it is, and its bytes, given whole or produced piece by
+// piece.
 #pragma once
 #include <cstdint>
 #include <functional>

@@ -1,5 +1,6 @@
-// safetensors.h -- one safetensors file, read and written: adapters, training checkpoints. (Whole models: load_checkpoint.)
-// Accepted files have a header of at most 100 MB, unique names, and tensors that cover the data without overlap or holes.
+// safetensors.h -- one safetensors file, read and written: adapters, training checkpoints. (Whole models:
+// load_checkpoint.) Accepted files have a header of at most 100 MB, unique names, and tensors that cover the data
+// without overlap or holes.
 #pragma once
 #include <map>
 #include <memory>

@@ -1,5 +1,6 @@
-// kv_cache.h -- keys and values of one sequence, in reference-counted pages addressed by absolute position, a list a layer.
-// Forks share pages until one writes (copy on write). Chunked layers let go of pages that no later position can see.
+// kv_cache.h -- keys and values of one sequence, in reference-counted pages addressed by absolute position, a list a
+// layer. Forks share pages until one writes (copy on write). Chunked layers let go of pages that no later position can
+// see.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -16,24 +17,27 @@ struct KernelTable;
 
 class KvCache {
  public:
-  // type: f32, f16 or q8_0 (blocks of 32 numbers with one scale). Error{unsupported} where q8_0 does not divide head_dim.
+  // type: f32, f16 or q8_0 (blocks of 32 numbers with one scale). Error{unsupported} where q8_0 does not divide
+  // head_dim.
   KvCache(const LlamaConfig& config, std::shared_ptr<Allocator> allocator, DType type);
   KvCache(const KvCache&) = default;  // a fork: shares every page
   KvCache& operator=(const KvCache&) = default;
   KvCache(KvCache&&) noexcept = default;
   KvCache& operator=(KvCache&&) noexcept = default;
 
-  // Makes positions [begin, end) writable on every layer. Error{out_of_memory}; already written positions stay as they are.
+  // Makes positions [begin, end) writable on every layer. Error{out_of_memory}; already written positions stay as they
+  // are.
   void prepare(int64_t begin, int64_t end);
-  // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`; those of positions below
-  // `may_return` they only put aside, until rewind() puts them back or settle() lets them go.
+  // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`; those of
+  // positions below `may_return` they only put aside, until rewind() puts them back or settle() lets them go.
   void commit(int64_t length, int64_t may_return = 0);
   bool settle() noexcept;  // false: nothing was put aside
-  // The largest position from which a pass may go on so that [0, length) is complete again: `length`, or the start of its
-  // chunk when that chunk's pages were dropped. Pages past it are let go, those put aside return.
+  // The largest position from which a pass may go on so that [0, length) is complete again: `length`, or the start of
+  // its chunk when that chunk's pages were dropped. Pages past it are let go, those put aside return.
   int64_t rewind(int64_t length);
 
-  // The first position that commit(length) keeps of a layer; and the pages it would keep, made anew (to be filled: a snapshot).
+  // The first position that commit(length) keeps of a layer; and the pages it would keep, made anew (to be filled: a
+  // snapshot).
   int64_t kept_from(int64_t layer, int64_t length) const noexcept;
   void prepare_kept(int64_t length);
   // The most bytes a sequence of `positions` holds at once, when a pass has at most `rows` of them.
@@ -41,13 +45,14 @@ class KvCache {
 
   DType type() const noexcept { return type_; }
   int64_t page_size() const noexcept { return page_size_; }
-  uint64_t bytes() const noexcept;        // held by this sequence, shared pages counted whole
+  uint64_t bytes() const noexcept;  // held by this sequence, shared pages counted whole
   int64_t pages(int64_t layer) const noexcept;
 
   const void* const* keys(int64_t layer) const noexcept { return layers_[size_t(layer)].k.data(); }
   const void* const* values(int64_t layer) const noexcept { return layers_[size_t(layer)].v.data(); }
   // Keeps the key and the value [head_dim] of head h at a position inside the prepared range.
-  void store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key, const float* value) const noexcept;
+  void store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key,
+             const float* value) const noexcept;
   // The same as it is kept, row_bytes(): key, then value, each a row of the cache's type.
   size_t row_bytes() const noexcept { return size_t(2 * number_bytes_); }
   void copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept;
@@ -69,7 +74,7 @@ class KvCache {
   void each_part(int64_t numbers, F&& f) const;
   void encode(const KernelTable& kernels, std::byte* to, const float* from, int64_t numbers) const noexcept;
   void scatter(std::byte*& tile, int64_t at, const std::byte* from, int64_t numbers) const noexcept;  // moves tile on
-  int64_t key_bytes() const noexcept;           // of a page
+  int64_t key_bytes() const noexcept;                                                                 // of a page
   size_t page_bytes() const noexcept;
   void set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page);
   void prepare_layer(Layer& layer, int64_t begin, int64_t end);
@@ -78,7 +83,7 @@ class KvCache {
   std::vector<Layer> layers_;
   int64_t page_size_, chunk_, kv_heads_, head_dim_;
   DType type_;
-  int64_t number_bytes_;                        // of one key or value
+  int64_t number_bytes_;  // of one key or value
 };
 
 }  // namespace puna

@@ -1,7 +1,8 @@
-// llama.h -- dense Llama (2, 3, 3.x, SmolLM2, Mistral in llama layout) and Llama 4 text: one set of weights, one forward.
+// llama.h -- dense Llama (2, 3, 3.x, SmolLM2, Mistral in llama layout) and Llama 4 text: one set of weights, one
+// forward.
 //   x = embed;  per layer  x += Wo attention(rms_norm(x));  x += ffn(rms_norm(x));  logits = W_head rms_norm(x)
-// Llama 4 (iRoPE): RoPE layers attend inside their chunk with QK norm, NoPE layers attend to everything with a temperature;
-// MoE layers route by the sigmoid of the chosen logit. Exact semantics: Hugging Face modeling_llama4.py.
+// Llama 4 (iRoPE): RoPE layers attend inside their chunk with QK norm, NoPE layers attend to everything with a
+// temperature; MoE layers route by the sigmoid of the chosen logit. Exact semantics: Hugging Face modeling_llama4.py.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -18,9 +19,10 @@ namespace puna {
 
 class WeightStore;
 
-// Rows of (sequence, position, token): what a pass computes. Several sessions may share one batch; the bits do not change.
+// Rows of (sequence, position, token): what a pass computes. Several sessions may share one batch; the bits do not
+// change.
 struct BatchRow {
-  int32_t sequence = 0;              // index into Batch::sequences
+  int32_t sequence = 0;  // index into Batch::sequences
   int64_t position = 0;
   int32_t token = 0;
   const float* embedding = nullptr;  // [hidden]; replaces the token's (image features)
@@ -28,8 +30,8 @@ struct BatchRow {
 
 struct Batch {
   std::vector<BatchRow> rows;
-  std::vector<KvCache*> sequences;   // prepared for the rows' positions
-  std::vector<int64_t> wanted;       // rows whose logits are computed, ascending
+  std::vector<KvCache*> sequences;  // prepared for the rows' positions
+  std::vector<int64_t> wanted;      // rows whose logits are computed, ascending
 };
 
 struct LlamaLayer {
@@ -42,32 +44,36 @@ struct LlamaLayer {
 };
 
 struct LlamaWeights {
-  Weight embedding, lm_head;         // [V,D]
-  const float* final_norm = nullptr; // [D]
+  Weight embedding, lm_head;          // [V,D]
+  const float* final_norm = nullptr;  // [D]
   std::vector<LlamaLayer> layers;
-  bool mapped = false;               // the matrices lie in a file: experts are asked for before they are read
+  bool mapped = false;  // the matrices lie in a file: experts are asked for before they are read
   std::vector<std::shared_ptr<const void>> owned;  // panels, and vectors converted to f32
 };
 
-// Intermediate values, copied out as they are made; NULL = not wanted. For golden tests and for finding where two runs part.
+// Intermediate values, copied out as they are made; NULL = not wanted. For golden tests and for finding where two runs
+// part.
 struct ForwardTaps {
-  float* embedded = nullptr;         // [rows][hidden]
-  float* after_attention = nullptr;  // [layers][rows][hidden] residual stream
-  float* hidden = nullptr;           // [layers][rows][hidden] residual stream after the layer
-  float* final_norm = nullptr;       // [wanted][hidden]
-  float* router_logits = nullptr;    // [MoE layers][rows][experts]
-  int32_t* router_experts = nullptr; // [MoE layers][rows][top_k]
-  float* router_scores = nullptr;    // [MoE layers][rows][top_k]
-  float* last_hidden = nullptr;      // [rows][hidden] what the final norm reads
+  float* embedded = nullptr;          // [rows][hidden]
+  float* after_attention = nullptr;   // [layers][rows][hidden] residual stream
+  float* hidden = nullptr;            // [layers][rows][hidden] residual stream after the layer
+  float* final_norm = nullptr;        // [wanted][hidden]
+  float* router_logits = nullptr;     // [MoE layers][rows][experts]
+  int32_t* router_experts = nullptr;  // [MoE layers][rows][top_k]
+  float* router_scores = nullptr;     // [MoE layers][rows][top_k]
+  float* last_hidden = nullptr;       // [rows][hidden] what the final norm reads
 };
 
 // cos and sin of position * inverse_frequency for the rows of a batch: [rows, head_dim/2] each.
-struct RopeTable { View cosine, sine, minus_sine; };  // minus_sine: on a Tape, to turn gradients back
+struct RopeTable {
+  View cosine, sine, minus_sine;
+};  // minus_sine: on a Tape, to turn gradients back
 
 struct Activations;   // src/ops/linear.h
 struct SequenceRows;  // src/ops/attention.h
 
-// Checks that a batch's rows are whole sequences, one after the other, from position 0 on: what a tape can take a gradient of.
+// Checks that a batch's rows are whole sequences, one after the other, from position 0 on: what a tape can take a
+// gradient of.
 std::vector<SequenceRows> whole_sequences(const Batch& batch);
 
 class Llama {
@@ -75,21 +81,21 @@ class Llama {
   LlamaConfig config;
   LlamaWeights weights;
 
-  // Checks every tensor's name, shape and type, and packs matrices into panels of the context's memory; the tensors are not
-  // needed afterwards. `mapped`: they lie in a file mapping of ours, whose pages are let go as they are packed.
-  // progress(done, total) is told the bytes packed after each matrix; false = Error{cancelled}. A store gives matrices another place
-  // than the context's memory and must outlive the model.
+  // Checks every tensor's name, shape and type, and packs matrices into panels of the context's memory; the tensors are
+  // not needed afterwards. `mapped`: they lie in a file mapping of ours, whose pages are let go as they are packed.
+  // progress(done, total) is told the bytes packed after each matrix; false = Error{cancelled}. A store gives matrices
+  // another place than the context's memory and must outlive the model.
   using Progress = FunctionRef<bool(uint64_t done, uint64_t total)>;
-  static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false, Progress progress = {},
-                         WeightStore* store = nullptr);
-  static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors, bool mapped = false, Progress progress = {},
-                                WeightStore* store = nullptr);
+  static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors,
+                         bool mapped = false, Progress progress = {}, WeightStore* store = nullptr);
+  static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors,
+                                bool mapped = false, Progress progress = {}, WeightStore* store = nullptr);
 
   // logits: [batch.wanted.size(), vocab]. Straight-line over stages, so a paused pass is resumed by calling it again.
   template <class Rec>
   void forward(Rec& rec, const Batch& batch, View logits, const ForwardTaps* taps = nullptr) const;
-  // What the head multiplies: [batch.wanted.size(), hidden]. For losses, which never need all logits at once. On a Tape the batch must live
-  // until the tape has run backward.
+  // What the head multiplies: [batch.wanted.size(), hidden]. For losses, which never need all logits at once. On a Tape
+  // the batch must live until the tape has run backward.
   template <class Rec>
   View hidden(Rec& rec, const Batch& batch) const;
 

@@ -13,7 +13,8 @@ class WeightStore {
     const std::byte* panels;  // where the matrix is, or will be
     std::byte* fill;          // the same when it is still to be packed; NULL: it is there already
   };
-  // Called for every matrix of a model, in an order that follows from the source alone; w has everything but its panels.
+  // Called for every matrix of a model, in an order that follows from the source alone; w has everything but its
+  // panels.
   virtual Room room(const Weight& w) = 0;
 };
 

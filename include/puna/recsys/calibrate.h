@@ -1,4 +1,5 @@
-// calibrate.h -- from a model's probabilities to ones that come true as often as they say, learned from examples it was not trained on.
+// calibrate.h -- from a model's probabilities to ones that come true as often as they say, learned from examples it was
+// not trained on.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -12,11 +13,12 @@ class Calibrator {
   enum class Kind : int32_t { none = 0, platt = 1, isotonic = 2 };
   Calibrator() = default;
 
-  // Platt (1999): sigmoid(a logit(p) + b), a and b of most likelihood by Newton's method, with his targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2).
-  // Outcomes from 0 to 1. Error{invalid_argument} when there are none, or a value is not a probability.
+  // Platt (1999): sigmoid(a logit(p) + b), a and b of most likelihood by Newton's method, with his targets (n+ + 1) /
+  // (n+ + 2) and 1 / (n- + 2). Outcomes from 0 to 1. Error{invalid_argument} when there are none, or a value is not a
+  // probability.
   static Calibrator platt(std::span<const float> probabilities, std::span<const float> outcomes);
-  // The non-decreasing steps of least squares, by pooling adjacent violators (Ayer 1955), joined by lines between their mean probabilities, so that
-  // few ties are made; kept 1 / (2 n + 2) away from 0 and 1, n examples.
+  // The non-decreasing steps of least squares, by pooling adjacent violators (Ayer 1955), joined by lines between their
+  // mean probabilities, so that few ties are made; kept 1 / (2 n + 2) away from 0 and 1, n examples.
   static Calibrator isotonic(std::span<const float> probabilities, std::span<const float> outcomes);
   static Calibrator of(Kind kind, std::vector<float> x, std::vector<float> y);  // as kind(), x() and y() give it
 

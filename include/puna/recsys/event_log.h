@@ -1,5 +1,6 @@
-// event_log.h -- what was shown to whom and what came of it, in the order it was acknowledged: the one thing that must not be lost. Models are made
-// from it again; a learner that was killed goes on behind the last event it knows to have learned.
+// event_log.h -- what was shown to whom and what came of it, in the order it was acknowledged: the one thing that must
+// not be lost. Models are made from it again; a learner that was killed goes on behind the last event it knows to have
+// learned.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -11,13 +12,13 @@ namespace puna::recsys {
 
 // One thing shown, as a ranker describes it (examples.h).
 struct LoggedEvent {
-  int64_t time = 0;                        // of any epoch; not looked at
+  int64_t time = 0;  // of any epoch; not looked at
   int32_t surface = 0;
-  uint32_t known = 0;                      // bit t: the outcome of task t is known
+  uint32_t known = 0;  // bit t: the outcome of task t is known
   float weight = 1;
-  std::vector<std::vector<int64_t>> ids;   // of each feature
-  std::vector<float> numbers, values;      // values: an outcome a task
-  std::string key;                         // of its sender's, "" = none: two events of one key are one. Not read back
+  std::vector<std::vector<int64_t>> ids;  // of each feature
+  std::vector<float> numbers, values;     // values: an outcome a task
+  std::string key;                        // of its sender's, "" = none: two events of one key are one. Not read back
   bool operator==(const LoggedEvent&) const = default;
 };
 
@@ -27,16 +28,19 @@ inline constexpr size_t kLongestEventKey = 200;  // bytes
 class EventLog {
  public:
   virtual ~EventLog() = default;
-  // All or none; when it returns they are on the disk and stay there whatever dies. The log's last number. An event whose key is there already is left out:
+  // All or none; when it returns they are on the disk and stay there whatever dies. The log's last number. An event
+  // whose key is there already is left out:
   // *repeated says how many were. Error{io}.
   virtual int64_t append(std::span<const LoggedEvent> events, int64_t* repeated = nullptr) = 0;
-  // Up to `most` events behind number `after`, in order, handed to `to`'s end; how many. Error{bad_file} naming an event that is damaged or missing.
+  // Up to `most` events behind number `after`, in order, handed to `to`'s end; how many. Error{bad_file} naming an
+  // event that is damaged or missing.
   virtual int64_t read(std::vector<LoggedEvent>& to, int64_t after, int64_t most) = 0;
-  virtual int64_t last() = 0;              // 0 = there are none
+  virtual int64_t last() = 0;  // 0 = there are none
 };
 
-// An SQLite database (created where there is none), journal mode WAL, every append flushed to the disk. One process at a time writes it; others may
-// read. Linked into programs that ask for the CMake target puna_sqlite, never into libpuna. Error{io}, {bad_file} when it is something else.
+// An SQLite database (created where there is none), journal mode WAL, every append flushed to the disk. One process at
+// a time writes it; others may read. Linked into programs that ask for the CMake target puna_sqlite, never into
+// libpuna. Error{io}, {bad_file} when it is something else.
 std::unique_ptr<EventLog> open_event_log(const std::string& path);
 
 }  // namespace puna::recsys

@@ -1,5 +1,5 @@
-// examples.h -- what a ranker judges and learns from: a row for each time something was shown to somebody, as ids and numbers that describe it,
-// and what came of it.
+// examples.h -- what a ranker judges and learns from: a row for each time something was shown to somebody, as ids and
+// numbers that describe it, and what came of it.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -10,20 +10,23 @@
 
 namespace puna::recsys {
 
-// Borrowed. Categorical feature f of example i has the ids [starts[i * F + f], starts[i * F + f + 1]) of F features: none, one or several.
+// Borrowed. Categorical feature f of example i has the ids [starts[i * F + f], starts[i * F + f + 1]) of F features:
+// none, one or several.
 struct Examples {
   int64_t count = 0;
   const int32_t* surfaces = nullptr;  // [count], numbers of the configuration's surfaces
   const int64_t* starts = nullptr;    // [count * F + 1], ascending from 0
   const int64_t* ids = nullptr;
-  const float* numbers = nullptr;     // [count][numbers of the configuration], before its mean and scale; NULL when there are none
+  const float* numbers =
+      nullptr;  // [count][numbers of the configuration], before its mean and scale; NULL when there are none
 };
 
-// What came of each example. A task that nobody could observe (a survey that was not shown) is not known, and teaches nothing.
+// What came of each example. A task that nobody could observe (a survey that was not shown) is not known, and teaches
+// nothing.
 struct Outcomes {
-  const float* values = nullptr;      // [count][tasks], 0 or 1, fractions between; what is not known is not looked at
-  const uint32_t* known = nullptr;    // [count], bit t for task t
-  const float* weights = nullptr;     // [count], 0 or more, e.g. one over the chance of having been shown; NULL: all 1
+  const float* values = nullptr;    // [count][tasks], 0 or 1, fractions between; what is not known is not looked at
+  const uint32_t* known = nullptr;  // [count], bit t for task t
+  const float* weights = nullptr;   // [count], 0 or more, e.g. one over the chance of having been shown; NULL: all 1
 };
 
 // Examples that own their memory, added one by one.
@@ -32,9 +35,10 @@ class ExampleSet {
   explicit ExampleSet(const RankerConfig& config)
       : features_(config.features.size()), numbers_(config.numbers.size()), tasks_(config.tasks.size()) {}
 
-  // ids: a span for each feature; numbers: all; values: one a task. Error{invalid_argument} when there are more or fewer.
-  void add(int32_t surface, std::span<const std::span<const int64_t>> ids, std::span<const float> numbers, std::span<const float> values = {},
-           uint32_t known = 0, float weight = 1);
+  // ids: a span for each feature; numbers: all; values: one a task. Error{invalid_argument} when there are more or
+  // fewer.
+  void add(int32_t surface, std::span<const std::span<const int64_t>> ids, std::span<const float> numbers,
+           std::span<const float> values = {}, uint32_t known = 0, float weight = 1);
   // Some of `other`, in this order, behind what is here.
   void add(const ExampleSet& other, std::span<const int64_t> which);
   void clear() noexcept;

@@ -1,4 +1,5 @@
-// item_features.h -- what a ranker is told of each item, kept once: a candidate is described by what its item says and what the request says.
+// item_features.h -- what a ranker is told of each item, kept once: a candidate is described by what its item says and
+// what the request says.
 #pragma once
 #include "puna/recsys/examples.h"
 #include "puna/recsys/search.h"
@@ -8,11 +9,13 @@ namespace puna::recsys {
 // Immutable; any number of threads may describe by it.
 class ItemFeatures {
  public:
-  // Copies example i as item i; surfaces are not looked at, numbers may be NULL (all 0). Error{invalid_argument} naming the item ("example 7") and the feature.
+  // Copies example i as item i; surfaces are not looked at, numbers may be NULL (all 0). Error{invalid_argument} naming
+  // the item ("example 7") and the feature.
   ItemFeatures(const RankerConfig& config, const Examples& items);
 
-  // One example a candidate, on this surface: of each feature the request's ids, then the item's; numbers are added. `request` is one example (who asks,
-  // when) or none, and again without a surface, with numbers or without. Error{invalid_argument} naming the request's feature or the candidate's item.
+  // One example a candidate, on this surface: of each feature the request's ids, then the item's; numbers are added.
+  // `request` is one example (who asks, when) or none, and again without a surface, with numbers or without.
+  // Error{invalid_argument} naming the request's feature or the candidate's item.
   void describe(int32_t surface, const Examples& request, std::span<const Hit> candidates, ExampleSet& to) const;
   int64_t count() const noexcept { return count_; }
 

@@ -1,4 +1,5 @@
-// metrics.h -- how good probabilities are: do they order (AUC), do they say much (log loss, normalised entropy), do they come true (calibration).
+// metrics.h -- how good probabilities are: do they order (AUC), do they say much (log loss, normalised entropy), do
+// they come true (calibration).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -14,12 +15,12 @@ struct CalibrationBin {
 // An outcome is 0 or 1, or a fraction: then it counts as that much of a positive and the rest of a negative.
 struct ProbabilityReport {
   int64_t examples = 0;
-  double base_rate = 0;        // mean outcome
-  double auc = 0;              // chance that a positive is above a negative, a tie counts half; not finite without both
-  double log_loss = 0;         // natural logarithm; probabilities are kept 2^-24 away from 0 and 1
-  double ne = 0;               // log loss / entropy of the base rate; not finite when all outcomes are the same
+  double base_rate = 0;  // mean outcome
+  double auc = 0;        // chance that a positive is above a negative, a tie counts half; not finite without both
+  double log_loss = 0;   // natural logarithm; probabilities are kept 2^-24 away from 0 and 1
+  double ne = 0;         // log loss / entropy of the base rate; not finite when all outcomes are the same
   double predicted_over_observed = 0;
-  double ece = 0;              // mean over ten bins of equal mass of |predicted - observed|
+  double ece = 0;  // mean over ten bins of equal mass of |predicted - observed|
   double rmse = 0;
   std::vector<CalibrationBin> bins;  // those ten, by ascending probability; fewer when there are fewer examples
 };

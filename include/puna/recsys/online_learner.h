@@ -4,8 +4,8 @@
 //   learn()    the log's next events, in order: predict, then learn, a step each      one thread
 //   serving()  the last snapshot, immutable; waits for nobody                          any thread
 //
-// What has been learned is the checkpoint in a folder and the log behind it, and nothing else: after a crash the events since the checkpoint are
-// learned again, each exactly once, to the same bits as if nothing had happened.
+// What has been learned is the checkpoint in a folder and the log behind it, and nothing else: after a crash the events
+// since the checkpoint are learned again, each exactly once, to the same bits as if nothing had happened.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -34,7 +34,8 @@ struct PrequentialScore {
   double events = 0, loss = 0, positives = 0;  // sums (recent: fading ones); loss: cross-entropy, natural logarithm
   double mean_loss() const noexcept { return loss / events; }
   double base_rate() const noexcept { return positives / events; }
-  double ne() const noexcept;  // normalised entropy: mean loss / entropy of the base rate; not finite when all outcomes are the same
+  double ne() const
+      noexcept;  // normalised entropy: mean loss / entropy of the base rate; not finite when all outcomes are the same
   void add(double probability, double outcome, double keep) noexcept;  // what was there counts `keep`
 };
 
@@ -45,23 +46,29 @@ struct OnlineReport {
 
 class OnlineLearner {
  public:
-  // Goes on from the folder's checkpoint; where there is none, begins with `ranker` and the log's first event. The folder is made. Error{bad_file} for
-  // a damaged checkpoint, {invalid_argument} when it belongs to another configuration or options, or the log is shorter than what was learned, {wrong_state}
-  // when another learner has the folder.
-  OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<EventLog> log, std::string folder, const OnlineOptions& options = {});
+  // Goes on from the folder's checkpoint; where there is none, begins with `ranker` and the log's first event. The
+  // folder is made. Error{bad_file} for a damaged checkpoint, {invalid_argument} when it belongs to another
+  // configuration or options, or the log is shorter than what was learned, {wrong_state} when another learner has the
+  // folder.
+  OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<EventLog> log, std::string folder,
+                const OnlineOptions& options = {});
 
-  // As EventLog::append. Error{invalid_argument} naming the event and what the ranker would not take of it: then none is logged.
+  // As EventLog::append. Error{invalid_argument} naming the event and what the ranker would not take of it: then none
+  // is logged.
   int64_t append(std::span<const LoggedEvent> events, int64_t* repeated = nullptr);
-  // Up to `most` events; how many. Publishes and writes checkpoints as the options say. should_stop ends it between two events.
+  // Up to `most` events; how many. Publishes and writes checkpoints as the options say. should_stop ends it between two
+  // events.
   int64_t learn(int64_t most, FunctionRef<bool()> should_stop = {});
   void publish();     // a snapshot now
   void checkpoint();  // and a checkpoint
 
   // A lock is held while a pointer is copied, never longer: neither learning nor the log's disk is waited for.
   std::shared_ptr<const Ranker> serving() const;
-  int64_t published() const;   // the number of the last event that it has learned
+  int64_t published() const;    // the number of the last event that it has learned
   OnlineReport report() const;  // asks the log: may wait for an append
-  const std::shared_ptr<Ranker>& ranker() const noexcept { return trainer_.ranker(); }  // what learns: for the thread that calls learn()
+  const std::shared_ptr<Ranker>& ranker() const noexcept {
+    return trainer_.ranker();
+  }  // what learns: for the thread that calls learn()
 
  private:
   void learn_one(const LoggedEvent& event);
@@ -73,8 +80,8 @@ class OnlineLearner {
   OnlineOptions options_;
   RankerTrainer trainer_;
   ExampleSet one_;
-  std::string checkpoint_;                       // the file that the state names
-  mutable std::mutex mutex_;                     // of what follows
+  std::string checkpoint_;    // the file that the state names
+  mutable std::mutex mutex_;  // of what follows
   std::shared_ptr<const Ranker> serving_;
   OnlineReport report_;
 };

@@ -1,5 +1,6 @@
 // pipeline.h -- one request, start to end:   retrieve -> rank -> value -> diversify,   each stage timed.
-//   retrieve   a few hundred candidates of all items (exact search, an approximate index, a sequence model: any function)
+//   retrieve   a few hundred candidates of all items (exact search, an approximate index, a sequence model: any
+//              function)
 //   rank       what would come of showing each here (Ranker)
 //   value      one number from that (ValueFormula)
 //   diversify  nothing twice, caps for a category, unlike its neighbours; one place for exploring
@@ -31,8 +32,8 @@ struct PipelineItem {
 };
 
 struct PipelineAnswer {
-  std::vector<PipelineItem> items;   // in the order to be shown
-  int64_t candidates = 0;            // that were ranked
+  std::vector<PipelineItem> items;  // in the order to be shown
+  int64_t candidates = 0;           // that were ranked
   double retrieve_seconds = 0, rank_seconds = 0, value_seconds = 0, diversify_seconds = 0;
 };
 
@@ -40,28 +41,30 @@ struct PipelineAnswer {
 struct Catalogue {
   std::vector<int64_t> groups;
   std::vector<int32_t> categories;
-  std::vector<float> vectors;        // [items][dim], of unit length
+  std::vector<float> vectors;  // [items][dim], of unit length
   int64_t dim = 0;
 };
 
 struct PipelineOptions {
-  int64_t candidates = 200;          // ranked at most
+  int64_t candidates = 200;  // ranked at most
   DiversityOptions diversity;
   ExploreOptions exploration;
 };
 
 class Pipeline {
  public:
-  // The best `count` items by some quick measure, best first. What request.exclude names is taken out behind it, so a few more are asked for.
+  // The best `count` items by some quick measure, best first. What request.exclude names is taken out behind it, so a
+  // few more are asked for.
   using Retrieve = std::function<std::vector<Hit>(const PipelineRequest& request, int64_t count)>;
   // Adds one example a candidate, on the request's surface.
   using Describe = std::function<void(const PipelineRequest& request, std::span<const Hit> candidates, ExampleSet& to)>;
 
   // Error{invalid_argument} naming the option.
-  Pipeline(Retrieve retrieve, Describe describe, std::shared_ptr<const Ranker> ranker, ValueFormula value, std::shared_ptr<const Catalogue> catalogue,
-           const PipelineOptions& options);
+  Pipeline(Retrieve retrieve, Describe describe, std::shared_ptr<const Ranker> ranker, ValueFormula value,
+           std::shared_ptr<const Catalogue> catalogue, const PipelineOptions& options);
 
-  // From any number of threads, if the functions may. Error{invalid_argument} naming the surface, the item or the example; a stage's own errors.
+  // From any number of threads, if the functions may. Error{invalid_argument} naming the surface, the item or the
+  // example; a stage's own errors.
   PipelineAnswer recommend(const PipelineRequest& request) const;
   // Requests that begin from now on are ranked by this one; those under way end with theirs. The same configuration.
   void use(std::shared_ptr<const Ranker> ranker);

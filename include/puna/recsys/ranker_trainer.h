@@ -1,6 +1,7 @@
-// ranker_trainer.h -- teaches a ranker: a step for a batch, or for a single event as it happens. Tables learn by row-wise Adagrad (a row that no
-// example names does not move, so a step costs what its batch costs), all else by AdamW or Adagrad.
-// The bits depend on the examples, their order and batches, the options and the seed; not on threads, nor on how many rows are computed at once.
+// ranker_trainer.h -- teaches a ranker: a step for a batch, or for a single event as it happens. Tables learn by
+// row-wise Adagrad (a row that no example names does not move, so a step costs what its batch costs), all else by AdamW
+// or Adagrad. The bits depend on the examples, their order and batches, the options and the seed; not on threads, nor
+// on how many rows are computed at once.
 #pragma once
 #include "puna/recsys/ranker.h"
 #include "puna/train/state_file.h"
@@ -9,12 +10,13 @@ namespace puna::recsys {
 
 struct RankerTrainerOptions {
   train::OptimizerOptions optimizer{train::OptimizerKind::adamw, 1e-3, 0.9, 0.999, 1e-8, 0.0, 0.0};
-  double table_rate = 0.05, table_epsilon = 1e-8;  // row -= rate g / (sqrt(sum of mean squares) + epsilon), as FBGEMM's row-wise Adagrad
-  double table_decay = 0;         // added to the gradient of the rows that a batch names, times the row
-  float dropout = 0;              // of hidden layers
-  double huber = 0.25;            // of fractions: errors above it count linearly
-  uint64_t seed = 42;             // of dropout
-  int64_t rows_per_pass = 1024;   // examples computed at once: bounds memory
+  double table_rate = 0.05,
+         table_epsilon = 1e-8;   // row -= rate g / (sqrt(sum of mean squares) + epsilon), as FBGEMM's row-wise Adagrad
+  double table_decay = 0;        // added to the gradient of the rows that a batch names, times the row
+  float dropout = 0;             // of hidden layers
+  double huber = 0.25;           // of fractions: errors above it count linearly
+  uint64_t seed = 42;            // of dropout
+  int64_t rows_per_pass = 1024;  // examples computed at once: bounds memory
 };
 
 struct RankerStep {
@@ -32,15 +34,19 @@ class RankerTrainer {
   RankerTrainer(std::shared_ptr<Ranker> ranker, const RankerTrainerOptions& options);
   ~RankerTrainer();
 
-  // One step over all examples: one event as well as a thousand. `predicted` [count][tasks], unless NULL, is what the ranker predicted before it
-  // learned (neither calibrated nor corrected for left-out negatives; with dropout, as dropped): predict first, then learn. Error{invalid_argument} naming the example; {cancelled} by
-  // should_stop, as if the step had not begun.
-  RankerStep learn(const Examples& examples, const Outcomes& outcomes, float* predicted = nullptr, FunctionRef<bool()> should_stop = {});
+  // One step over all examples: one event as well as a thousand. `predicted` [count][tasks], unless NULL, is what the
+  // ranker predicted before it learned (neither calibrated nor corrected for left-out negatives; with dropout, as
+  // dropped): predict first, then learn. Error{invalid_argument} naming the example; {cancelled} by should_stop, as if
+  // the step had not begun.
+  RankerStep learn(const Examples& examples, const Outcomes& outcomes, float* predicted = nullptr,
+                   FunctionRef<bool()> should_stop = {});
   int64_t steps() const noexcept { return step_; }
   const std::shared_ptr<Ranker>& ranker() const noexcept { return ranker_; }
-  void set_learning_rate(double factor);  // times the options' rates, for the steps that follow; not part of a checkpoint
+  void set_learning_rate(
+      double factor);  // times the options' rates, for the steps that follow; not part of a checkpoint
 
-  // Everything the next step depends on besides its examples. resume(): Error{bad_file}, or {invalid_argument} when it belongs to other options.
+  // Everything the next step depends on besides its examples. resume(): Error{bad_file}, or {invalid_argument} when it
+  // belongs to other options.
   void save(const std::string& path) const;
   void resume(const std::string& path);
 
@@ -53,7 +59,7 @@ class RankerTrainer {
   train::Parameters parameters_;
   train::Optimizer optimizer_;
   std::unique_ptr<RankerPass> pass_;
-  Buffer squares_;                // [rows][2]: of embeddings, of first-order weights
+  Buffer squares_;  // [rows][2]: of embeddings, of first-order weights
   int64_t step_ = 0;
   double rate_factor_ = 1;
 };

@@ -7,15 +7,17 @@ namespace puna::recsys {
 
 struct RecommendOptions {
   int64_t count = 10;
-  bool include_seen = false;        // also what is among the user's events
+  bool include_seen = false;          // also what is among the user's events
   const uint64_t* allowed = nullptr;  // bit item % 64 of word item / 64; NULL: all items
 };
 
 // Immutable, shared by any number of users and threads. The model must not be in training.
 class Recommender {
  public:
-  // Without an index every item is looked at. With one, of model->unit_items(), those that a walk finds, ranked again by their vectors.
-  explicit Recommender(std::shared_ptr<const SequenceModel> model, std::shared_ptr<const NeighbourIndex> index = nullptr);
+  // Without an index every item is looked at. With one, of model->unit_items(), those that a walk finds, ranked again
+  // by their vectors.
+  explicit Recommender(std::shared_ptr<const SequenceModel> model,
+                       std::shared_ptr<const NeighbourIndex> index = nullptr);
   // The best items for what the user did, asked at query_time; scores are cosines. Best first, ties by the smaller id.
   std::vector<Hit> recommend(UserState& user, int64_t query_time, const RecommendOptions& options) const;
   const std::shared_ptr<const SequenceModel>& model() const noexcept { return model_; }

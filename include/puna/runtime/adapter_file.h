@@ -1,4 +1,5 @@
-// adapter_file.h -- adapters on disk, as PEFT has them: a folder with adapter_config.json and adapter_model.safetensors.
+// adapter_file.h -- adapters on disk, as PEFT has them: a folder with adapter_config.json and
+// adapter_model.safetensors.
 #pragma once
 #include <string>
 

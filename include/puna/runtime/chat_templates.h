@@ -17,17 +17,19 @@ class ChatTemplates {
     std::string error;
   };
 
-  // A later one takes the place of an earlier one of the same name. `place` is the file or key that holds it; errors name it.
+  // A later one takes the place of an earlier one of the same name. `place` is the file or key that holds it; errors
+  // name it.
   void add(const std::string& name, const std::string& place, std::string_view source, const Watch& watch = Watch());
   void add_unreadable(const std::string& name, const std::string& error);
 
   bool empty() const noexcept { return entries_.empty(); }
   const std::vector<Entry>& entries() const noexcept { return entries_; }  // in the order in which they were found
-  // "" is what transformers takes: "tool_use" where tools are given and there is one of that name, "default" otherwise. Error{invalid_argument} that lists the
-  // names when there is none of this name, {unsupported} when the model ships none or this one cannot be used.
+  // "" is what transformers takes: "tool_use" where tools are given and there is one of that name, "default" otherwise.
+  // Error{invalid_argument} that lists the names when there is none of this name, {unsupported} when the model ships
+  // none or this one cannot be used.
   const ChatTemplate& choose(std::string_view name, bool with_tools) const;
   const ChatTemplate* without_tools() const noexcept;  // choose("", false), or NULL
-  bool reads(std::string_view variable) const;          // whether any of them would read it (ChatTemplate::reads)
+  bool reads(std::string_view variable) const;         // whether any of them would read it (ChatTemplate::reads)
   bool has(std::string_view name) const noexcept { return find(name) != nullptr; }
 
  private:

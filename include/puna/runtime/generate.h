@@ -12,27 +12,41 @@
 
 namespace puna {
 
-enum class StopReason : int32_t { max_tokens = 0, stop_token = 1, stop_string = 2, context_full = 3, callback = 4, interrupted = 5 /* by an error or a cancel */ };
+enum class StopReason : int32_t {
+  max_tokens = 0,
+  stop_token = 1,
+  stop_string = 2,
+  context_full = 3,
+  callback = 4,
+  interrupted = 5 /* by an error or a cancel */
+};
 enum class ContextPolicy : int32_t {
-  error = 0,        // a full context ends the answer with StopReason::context_full; a prompt that does not fit is Error{context_full}
-  // Of the positions after the first `keep_prefix` tokens (the system prompt), the newest half stays and the older half goes.
-  // What stays is computed again at its new positions: exactly as if the conversation had been that from the start.
+  error =
+      // a full context ends the answer with StopReason::context_full; a prompt that does not fit is Error{context_full}
+  0,
+  // Of the positions after the first `keep_prefix` tokens (the system prompt), the newest half stays and the older half
+  // goes. What stays is computed again at its new positions: exactly as if the conversation had been that from the
+  // start.
   drop_oldest = 1,
 };
 
 struct GenerateOptions {
   SamplerOptions sampler;
-  int64_t max_tokens = 0;                    // 0 = until something else stops it
-  bool ignore_eos = false;                   // do not stop at the model's stop tokens
-  std::vector<int32_t> stop_tokens;          // besides the model's own; the token that stops is the last of the answer
-  std::vector<std::string> stop_strings;     // the answer ends before the first to be complete; none is streamed, not even half
-  bool keep_special = false;                 // special tokens appear in the text
-  int32_t log_probabilities = 0;             // 0 = none; n = the chosen token's and the n-1 most likely others, by the model
-                                             // itself: before penalties, temperature and filters
+  int64_t max_tokens = 0;            // 0 = until something else stops it
+  bool ignore_eos = false;           // do not stop at the model's stop tokens
+  std::vector<int32_t> stop_tokens;  // besides the model's own; the token that stops is the last of the answer
+  std::vector<std::string>
+      stop_strings;               // the answer ends before the first to be complete; none is streamed, not even half
+  bool keep_special = false;      // special tokens appear in the text
+  int32_t log_probabilities = 0;  // 0 = none; n = the chosen token's and the n-1 most likely others, by the model
+                                  // itself: before penalties, temperature and filters
   ContextPolicy context_policy = ContextPolicy::error;
   int64_t keep_prefix = 0;
-  bool keep_shared = false;                  // the prompt is all that the session shall hold: what it shares with it stays, the rest is replaced by the prompt's
-  Sampler::Processor processor;              // borrowed until the answer has ended
+  bool keep_shared =
+      // the prompt is all that the session shall hold: what it shares with it stays, the rest is replaced by the
+      // prompt's
+      false;
+  Sampler::Processor processor;  // borrowed until the answer has ended
 };
 
 // Error{invalid_argument} that names the option which is out of range, before anything is done with the others.
@@ -52,11 +66,12 @@ struct GenerateResult {
   double prompt_seconds = 0, generate_seconds = 0;
 };
 
-// An answer on its way, token by token or in slices of time. The session must live as long; it has one generation at a time, until that has
-// ended or is destroyed (which drops its append), otherwise Error{wrong_state}. A session that others changed in between makes step()
-// Error{wrong_state} from then on, instead of an answer that follows from nothing. When the prompt fails, the session is as before.
-// Session::cancel() or an exception of the processor makes step() throw; the session then holds what was generated so far, and step() may be
-// called again. Every token that was handed out is held by the session; the last one is computed when something follows (Session::pending()).
+// An answer on its way, token by token or in slices of time. The session must live as long; it has one generation at a
+// time, until that has ended or is destroyed (which drops its append), otherwise Error{wrong_state}. A session that
+// others changed in between makes step() Error{wrong_state} from then on, instead of an answer that follows from
+// nothing. When the prompt fails, the session is as before. Session::cancel() or an exception of the processor makes
+// step() throw; the session then holds what was generated so far, and step() may be called again. Every token that was
+// handed out is held by the session; the last one is computed when something follows (Session::pending()).
 class Generation {
  public:
   Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options);
@@ -69,8 +84,8 @@ class Generation {
   // Computes until a token is drawn or `pause` says so (see Session::step); `ended` once the last token was handed out.
   Event step(FunctionRef<bool()> pause);
   Session& session() const noexcept;
-  const GeneratedToken& token() const noexcept;    // after Event::token, until the next step
-  const GenerateResult& result() const noexcept;   // so far; reason means something once ended
+  const GeneratedToken& token() const noexcept;   // after Event::token, until the next step
+  const GenerateResult& result() const noexcept;  // so far; reason means something once ended
   // No further tokens: what is held back of the text goes to result().text.
   void stop(StopReason reason);
 
@@ -82,23 +97,30 @@ class Generation {
 // false = stop (StopReason::callback); the session keeps what was generated.
 using OnToken = FunctionRef<bool(const GeneratedToken&)>;
 
-// Steps to the end. When that throws the generation has ended as well (StopReason::interrupted), and its result says what there was.
+// Steps to the end. When that throws the generation has ended as well (StopReason::interrupted), and its result says
+// what there was.
 void finish(Generation& generation, OnToken on_token = {});
 
-// Appends `prompt` (may be empty when the session has logits, or a token that is not computed yet) and generates. The session ends holding the prompt
-// and every generated token, but for one that found it full. A draw's index is the position its token takes (tokens dropped by this call counted), so
-// a resumed or forked session repeats its draws. Failures: see Generation.
-GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token = {});
+// Appends `prompt` (may be empty when the session has logits, or a token that is not computed yet) and generates. The
+// session ends holding the prompt and every generated token, but for one that found it full. A draw's index is the
+// position its token takes (tokens dropped by this call counted), so a resumed or forked session repeats its draws.
+// Failures: see Generation.
+GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options,
+                        OnToken on_token = {});
 GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token = {});
 
-// Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1: n-1 values. The session must be empty and ends holding the
-// tokens, or is empty again when the call fails.
+// Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1: n-1 values. The session must be empty and ends
+// holding the tokens, or is empty again when the call fails.
 std::vector<float> score(Session& session, std::span<const int32_t> tokens);
 
-struct Perplexity { double mean_nll = 0, standard_error = 0, perplexity = 0; int64_t scored_tokens = 0, windows = 0; };
-// Disjoint windows of `window` tokens, the first of each not scored, an incomplete last one dropped. The standard error is that
-// of mean_nll. progress(tokens scored, in total) -> go on? Asked at least every 256 tokens; if not, Error{cancelled}.
-Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std::span<const int32_t> tokens, int64_t window,
-                      FunctionRef<bool(int64_t done, int64_t total)> progress = {});
+struct Perplexity {
+  double mean_nll = 0, standard_error = 0, perplexity = 0;
+  int64_t scored_tokens = 0, windows = 0;
+};
+// Disjoint windows of `window` tokens, the first of each not scored, an incomplete last one dropped. The standard error
+// is that of mean_nll. progress(tokens scored, in total) -> go on? Asked at least every 256 tokens; if not,
+// Error{cancelled}.
+Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std::span<const int32_t> tokens,
+                      int64_t window, FunctionRef<bool(int64_t done, int64_t total)> progress = {});
 
 }  // namespace puna

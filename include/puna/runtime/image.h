@@ -1,5 +1,6 @@
-// image.h -- a picture made ready for one model: cut into tiles, and, once somebody needs them, encoded into the rows that take the places
-// of its <|patch|> tokens. Immutable to its users and shared by threads and sessions; encodings are found again by content.
+// image.h -- a picture made ready for one model: cut into tiles, and, once somebody needs them, encoded into the rows
+// that take the places of its <|patch|> tokens. Immutable to its users and shared by threads and sessions; encodings
+// are found again by content.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,7 +14,8 @@
 
 namespace puna {
 
-// Tells contents apart: pixels, grid, and the encoder they are for. No secret and no proof: where it decides, pixels are compared as well.
+// Tells contents apart: pixels, grid, and the encoder they are for. No secret and no proof: where it decides, pixels
+// are compared as well.
 struct ImageId {
   uint64_t word[2] = {0, 0};
   bool operator==(const ImageId&) const = default;
@@ -23,10 +25,12 @@ class Image {
  public:
   // Error{unsupported} when the model has no vision, or the picture is too large (picture.h).
   static ImagePtr from_picture(ModelPtr model, const PictureView& picture);
-  // Pixels that were prepared already: [tiles, 3, tile, tile], the grid's tiles row by row and, when there are several, the global tile.
+  // Pixels that were prepared already: [tiles, 3, tile, tile], the grid's tiles row by row and, when there are several,
+  // the global tile.
   static ImagePtr from_pixels(ModelPtr model, std::span<const float> pixels, int64_t rows, int64_t cols);
   // What a snapshot keeps: features [count, hidden] without pixels.
-  static ImagePtr from_features(ModelPtr model, const ImageId& id, int64_t rows, int64_t cols, std::span<const float> features);
+  static ImagePtr from_features(ModelPtr model, const ImageId& id, int64_t rows, int64_t cols,
+                                std::span<const float> features);
 
   const Model& model() const noexcept { return *model_; }
   int64_t rows() const noexcept { return rows_; }
@@ -34,8 +38,8 @@ class Image {
   int64_t tiles() const noexcept { return rows_ * cols_ + (rows_ * cols_ > 1); }
   int64_t features() const noexcept { return tiles() * model_->require_vision().config.features(); }  // rows it gives
   const ImageId& id() const noexcept { return id_; }
-  std::span<const float> pixels() const noexcept;   // empty after from_features
-  std::vector<int32_t> tokens() const;              // what <|image|> expands to
+  std::span<const float> pixels() const noexcept;  // empty after from_features
+  std::vector<int32_t> tokens() const;             // what <|image|> expands to
 
   // The rows [features(), hidden], or NULL before they were computed.
   const float* encoded() const;

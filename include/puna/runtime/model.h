@@ -17,23 +17,26 @@ namespace puna {
 // Chooses the kernels (Error{unsupported} when options.isa names a level this CPU lacks) and starts the threads.
 ContextPtr make_context(const ContextOptions& options);
 
-// The tokenizer alone, without the weights: of a GGUF file or a Hugging Face folder, or a bare tokenizer.json or tokenizer.model.
+// The tokenizer alone, without the weights: of a GGUF file or a Hugging Face folder, or a bare tokenizer.json or
+// tokenizer.model.
 TokenizerPtr open_tokenizer(const std::string& path, const Watch& watch = Watch());
 
 class ImageCache;  // src/runtime/images/image_cache.h
 class Opening;     // src/runtime/opening/opening.h
 
 struct VisionOptions {
-  bool load = true;                  // the vision encoder, when the model has one
-  std::string projector_path;        // an mmproj GGUF with the encoder of a text model's GGUF; "" = none
-  uint64_t cache_bytes = kOwnBudget; // for encoded images that no session holds any more
-  static constexpr uint64_t kOwnBudget = UINT64_MAX;  // 256 MB, and no more than an eighth of the context's memory limit
+  bool load = true;                   // the vision encoder, when the model has one
+  std::string projector_path;         // an mmproj GGUF with the encoder of a text model's GGUF; "" = none
+  uint64_t cache_bytes = kOwnBudget;  // for encoded images that no session holds any more
+  static constexpr uint64_t kOwnBudget =
+      UINT64_MAX;  // 256 MB, and no more than an eighth of the context's memory limit
 };
 
 struct ModelOptions {
-  // Where the packed form of the weights is kept ("" = nowhere): mapped when it is there and belongs to the model's files as they are,
-  // made first otherwise. A model that is opened so lies in pages of that file, which the system may take back and read again: it can be
-  // larger than memory. The file may be replaced or deleted meanwhile, but not be written to or cut short.
+  // Where the packed form of the weights is kept ("" = nowhere): mapped when it is there and belongs to the model's
+  // files as they are, made first otherwise. A model that is opened so lies in pages of that file, which the system may
+  // take back and read again: it can be larger than memory. The file may be replaced or deleted meanwhile, but not be
+  // written to or cut short.
   std::string packed_path;
   bool verify_packed = false;  // read all of it and compare hashes
   VisionOptions vision = {};
@@ -42,54 +45,64 @@ struct ModelOptions {
 // The ids that an image is written with; -1 = the tokenizer does not have it.
 struct ImageTokens {
   int32_t start = -1, end = -1, image = -1, patch = -1, column_separator = -1, row_separator = -1;
-  bool all() const noexcept { return start >= 0 && end >= 0 && image >= 0 && patch >= 0 && column_separator >= 0 && row_separator >= 0; }
+  bool all() const noexcept {
+    return start >= 0 && end >= 0 && image >= 0 && patch >= 0 && column_separator >= 0 && row_separator >= 0;
+  }
 };
 
 class Model {
  public:
   ~Model();
-  // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed. progress(done, total) counts
-  // the bytes of the weights as they are packed, and before that as they are read where the source is not a file of ours to map. In between,
-  // and while header, tokenizer and template are read, it is called again with the numbers of before (at first 0 of 1), so that false
-  // is heard within milliseconds wherever the load is.
+  // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed.
+  // progress(done, total) counts the bytes of the weights as they are packed, and before that as they are read where
+  // the source is not a file of ours to map. In between, and while header, tokenizer and template are read, it is
+  // called again with the numbers of before (at first 0 of 1), so that false is heard within milliseconds wherever the
+  // load is.
   static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {},
                                            const ModelOptions& options = {});
   static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {},
                                            const ModelOptions& options = {});
-  // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor data is let go.
-  static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false, LoadProgress progress = {},
-                                                const ModelOptions& options = {});
+  // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor
+  // data is let go.
+  static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false,
+                                                LoadProgress progress = {}, const ModelOptions& options = {});
 
-  // A model of these weights with the tokenizer and chat template that `checkpoint` brings: weights in training, merged or made otherwise.
+  // A model of these weights with the tokenizer and chat template that `checkpoint` brings: weights in training, merged
+  // or made otherwise.
   static std::shared_ptr<const Model> from_weights(ContextPtr context, Checkpoint checkpoint, Llama llama);
-  std::shared_ptr<const Model> with_weights(Llama llama) const { return from_weights(context_, checkpoint_, std::move(llama)); }
+  std::shared_ptr<const Model> with_weights(Llama llama) const {
+    return from_weights(context_, checkpoint_, std::move(llama));
+  }
 
   const Context& context() const noexcept { return *context_; }
   const ContextPtr& context_ptr() const noexcept { return context_; }
   const Llama& llama() const noexcept { return llama_; }
   const LlamaConfig& config() const noexcept { return llama_.config; }
   const Checkpoint& checkpoint() const noexcept { return checkpoint_; }
-  const Tokenizer* tokenizer() const noexcept { return tokenizer_.get(); }             // NULL when the model ships none
+  const Tokenizer* tokenizer() const noexcept { return tokenizer_.get(); }  // NULL when the model ships none
   const TokenizerPtr& tokenizer_ptr() const noexcept { return tokenizer_; }
-  const Tokenizer& require_tokenizer() const;                                          // Error{unsupported} instead of NULL
+  const Tokenizer& require_tokenizer() const;  // Error{unsupported} instead of NULL
   const ChatTemplates& chat_templates() const noexcept { return chat_templates_; }
-  const ChatTemplate* chat_template() const noexcept { return chat_templates_.without_tools(); }  // NULL when the model ships none that can be used
-  // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}. The special tokens that the model's files name (bos_token, pad_token, ...)
-  // are filled in; one that the variables give themselves wins. `date` (YYYY-MM-DD) is today for templates that ask. `name`: see ChatTemplates::choose.
-  // Its ids: Tokenizer::encode_chat.
-  RenderedChat render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch(), std::string_view name = {}) const;
+  const ChatTemplate* chat_template() const noexcept {
+    return chat_templates_.without_tools();
+  }  // NULL when the model ships none that can be used
+  // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}. The special tokens that the model's
+  // files name (bos_token, pad_token, ...) are filled in; one that the variables give themselves wins. `date`
+  // (YYYY-MM-DD) is today for templates that ask. `name`: see ChatTemplates::choose. Its ids: Tokenizer::encode_chat.
+  RenderedChat render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch(),
+                           std::string_view name = {}) const;
   uint64_t parameter_count() const noexcept;  // of the tensors that are used
   const NotUsed& not_used() const noexcept { return not_used_; }
 
-  const VisionTower* vision() const noexcept { return vision_.get(); }                 // NULL when the model has no eyes
-  const VisionTower& require_vision() const;                                           // Error{unsupported} instead of NULL
+  const VisionTower* vision() const noexcept { return vision_.get(); }  // NULL when the model has no eyes
+  const VisionTower& require_vision() const;                            // Error{unsupported} instead of NULL
   const TileSettings& tile_settings() const noexcept { return tile_settings_; }
-  const ImageTokens& require_image_tokens() const;                                     // Error{unsupported} when one is missing
+  const ImageTokens& require_image_tokens() const;  // Error{unsupported} when one is missing
   bool can_write_images() const noexcept { return image_tokens_.all(); }
-  uint64_t vision_id() const noexcept { return vision_id_; }                           // tells encoders apart
-  ImageCache& image_cache() const noexcept { return *image_cache_; }                   // synchronised
+  uint64_t vision_id() const noexcept { return vision_id_; }          // tells encoders apart
+  ImageCache& image_cache() const noexcept { return *image_cache_; }  // synchronised
 
-  double load_seconds() const noexcept { return load_seconds_; }                       // that open() took
+  double load_seconds() const noexcept { return load_seconds_; }  // that open() took
 
  private:
   friend class Opening;
@@ -104,7 +117,8 @@ class Model {
   TokenizerPtr tokenizer_;
   ChatTemplates chat_templates_;
   ChatTemplate::Texts template_tokens_;
-  std::string tokenizer_error_, vision_error_;  // why there is none: an unsupported one does not keep the weights from running
+  std::string tokenizer_error_,
+      vision_error_;  // why there is none: an unsupported one does not keep the weights from running
   std::unique_ptr<const VisionTower> vision_;
   TileSettings tile_settings_;
   ImageTokens image_tokens_;

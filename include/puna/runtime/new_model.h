@@ -6,8 +6,8 @@
 
 namespace puna {
 
-// config_path: a Hugging Face config.json (LlamaForCausalLM, Llama4ForCausalLM). tokenizer: "tokenizer.*" keys of a GGUF file (train_bpe's, or
-// another model's). A vocab_size of 0 or less than the tokenizer's is an error.
+// config_path: a Hugging Face config.json (LlamaForCausalLM, Llama4ForCausalLM). tokenizer: "tokenizer.*" keys of a
+// GGUF file (train_bpe's, or another model's). A vocab_size of 0 or less than the tokenizer's is an error.
 ModelPtr new_model(const ContextPtr& context, const std::string& config_path, const Metadata& tokenizer, uint64_t seed);
 
 }  // namespace puna

@@ -9,22 +9,22 @@
 namespace puna {
 
 struct PlanOptions {
-  SessionOptions session;   // max_positions is not read
-  int64_t positions = 0;    // tokens each session will hold; 0 = the model's limit
+  SessionOptions session;  // max_positions is not read
+  int64_t positions = 0;   // tokens each session will hold; 0 = the model's limit
   int64_t sessions = 1;
-  ModelOptions model;       // packed_path, and what vision.load and vision.projector_path say; only for plan_model
+  ModelOptions model;  // packed_path, and what vision.load and vision.projector_path say; only for plan_model
 };
 
 // Bytes. All but `mapped` go through the context's allocator.
 struct Plan {
   int64_t positions = 0;
-  uint64_t mapped = 0;      // the files, the packed one too: read-only and shared with other processes
-  uint64_t weights = 0;     // panels and vectors
-  uint64_t load_peak = 0;   // the most at once while loading, weights included
-  uint64_t kv = 0;          // keys and values of all sessions at `positions`
-  uint64_t scratch = 0;     // of all sessions
-  uint64_t logits = 0;      // of all sessions
-  uint64_t total = 0;       // the most at once: what a memory limit must allow
+  uint64_t mapped = 0;     // the files, the packed one too: read-only and shared with other processes
+  uint64_t weights = 0;    // panels and vectors
+  uint64_t load_peak = 0;  // the most at once while loading, weights included
+  uint64_t kv = 0;         // keys and values of all sessions at `positions`
+  uint64_t scratch = 0;    // of all sessions
+  uint64_t logits = 0;     // of all sessions
+  uint64_t total = 0;      // the most at once: what a memory limit must allow
 };
 
 // Reads the file's header and small vectors, no matrix.

@@ -1,5 +1,5 @@
-// prompt.h -- what a session takes in: token ids, and the positions that images fill instead of the ids' own embeddings.
-// Also a plain text's ids, with the beginning-of-text token where the model's metadata asks for one.
+// prompt.h -- what a session takes in: token ids, and the positions that images fill instead of the ids' own
+// embeddings. Also a plain text's ids, with the beginning-of-text token where the model's metadata asks for one.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -35,10 +35,11 @@ struct Prompt {
   void truncate(int64_t length) noexcept;
 };
 
-// Each <|image|> becomes that image's tokens, in order; as many images as there are places. Error{invalid_argument} otherwise,
-// {unsupported} when the model has no vision or no such tokens.
+// Each <|image|> becomes that image's tokens, in order; as many images as there are places. Error{invalid_argument}
+// otherwise, {unsupported} when the model has no vision or no such tokens.
 Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images);
-// The tokens are taken literally; their <|patch|> ids take the images' features in order, as many as the images have together.
+// The tokens are taken literally; their <|patch|> ids take the images' features in order, as many as the images have
+// together.
 Prompt place_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images);
 
 // Whichever of the two the tokens ask for: places to fill, or places to expand. Without images the tokens as they are.
@@ -48,7 +49,8 @@ Prompt slice(const PromptView& prompt, int64_t begin, int64_t end);
 // How many leading positions are the same: same ids, filled by the same content.
 int64_t shared_prefix(const PromptView& a, const PromptView& b) noexcept;
 
-// How much of `held` an append keeps that makes it `whole`: what they share, but for the last token, which gives the logits.
+// How much of `held` an append keeps that makes it `whole`: what they share, but for the last token, which gives the
+// logits.
 inline int64_t kept_of(const PromptView& whole, const PromptView& held) noexcept {
   return std::min(shared_prefix(whole, held), int64_t(whole.tokens.size()) - 1);
 }
@@ -63,8 +65,8 @@ inline void put_bos_first(const Tokenizer& tokenizer, std::vector<int32_t>& ids)
 }
 
 // `at_start`: the text begins an empty session.
-inline std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool parse_special, bool at_start = true,
-                                          const Watch& watch = Watch()) {
+inline std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool parse_special,
+                                          bool at_start = true, const Watch& watch = Watch()) {
   std::vector<int32_t> ids = tokenizer.encode(text, parse_special, watch);
   if (at_start) put_bos_first(tokenizer, ids);
   return ids;

@@ -23,19 +23,20 @@ struct ReplacedType {
 };
 
 struct SaveOptions {
-  // Any weight type for all matrices but routers; none = as they are. Rows that blocks of 256 do not fit get the next larger type of
-  // blocks of 32.
+  // Any weight type for all matrices but routers; none = as they are. Rows that blocks of 256 do not fit get the next
+  // larger type of blocks of 32.
   std::optional<DType> matrices;
-  uint64_t tensors_per_file = 0;   // 0 = one file, else split
-  // How much the columns of each matrix matter, as measure_importance gives it for this model; NULL, or no entry: all the same.
+  uint64_t tensors_per_file = 0;  // 0 = one file, else split
+  // How much the columns of each matrix matter, as measure_importance gives it for this model; NULL, or no entry: all
+  // the same.
   std::shared_ptr<const std::unordered_map<const std::byte*, std::vector<float>>> importance = nullptr;
   std::vector<ReplacedType>* replaced = nullptr;  // filled in
   // Called as rows are written, with how many of how many; false stops with Error{cancelled}, and nothing is replaced.
   LoadProgress progress = {};
 };
 
-// Returns the paths written. The old file stays until the new one is complete. Error{unsupported} when a row does not fit the
-// type's blocks, or a type cannot be written.
+// Returns the paths written. The old file stays until the new one is complete. Error{unsupported} when a row does not
+// fit the type's blocks, or a type cannot be written.
 std::vector<std::string> save_gguf(const Model& model, const std::string& path, const SaveOptions& options = {});
 
 }  // namespace puna

@@ -14,11 +14,11 @@
 
 namespace puna {
 
-using MetadataValue = std::variant<std::monostate,                      // JSON null
-                                   bool, int64_t, uint64_t,             // uint64_t only for values above INT64_MAX
+using MetadataValue = std::variant<std::monostate,           // JSON null
+                                   bool, int64_t, uint64_t,  // uint64_t only for values above INT64_MAX
                                    double, std::string,
-                                   std::vector<int64_t>,                // integer and bool arrays
-                                   std::vector<double>,                 // float arrays
+                                   std::vector<int64_t>,  // integer and bool arrays
+                                   std::vector<double>,   // float arrays
                                    std::vector<std::string>>;
 
 class Metadata {
@@ -29,19 +29,21 @@ class Metadata {
   enum class Other { object, list };
   void set_other(std::string key, Other kind) { other_.emplace(std::move(key), kind); }
   const MetadataValue* find(std::string_view key) const noexcept;
-  bool has(std::string_view key) const noexcept;   // false for JSON null as well
+  bool has(std::string_view key) const noexcept;  // false for JSON null as well
   const std::map<std::string, MetadataValue, std::less<>>& values() const noexcept { return values_; }
   bool has_group(std::string_view key) const noexcept;  // an object is there: keys that start with "key." may follow
   // Keys that nobody asked for (by find, has or a getter), and lists that are none of the values above.
   std::vector<std::string> unread() const;
 
-  // Each throws Error{bad_file} naming the key when it is missing (no fallback given), of another type, or out of range.
+  // Each throws Error{bad_file} naming the key when it is missing (no fallback given), of another type, or out of
+  // range.
   int64_t integer(std::string_view key, int64_t low, int64_t high, std::optional<int64_t> fallback = {}) const;
   double number(std::string_view key, double low, double high, std::optional<double> fallback = {}) const;  // finite
   bool boolean(std::string_view key, std::optional<bool> fallback = {}) const;
   std::string string(std::string_view key, std::optional<std::string> fallback = {}) const;
-  const std::vector<std::string>* strings(std::string_view key) const;    // NULL when missing
-  const std::vector<int64_t>* integers(std::string_view key) const;       // NULL when missing; an empty array matches any getter
+  const std::vector<std::string>* strings(std::string_view key) const;  // NULL when missing
+  const std::vector<int64_t>* integers(
+      std::string_view key) const;  // NULL when missing; an empty array matches any getter
   const std::vector<double>* numbers(std::string_view key) const;
 
  private:

@@ -51,8 +51,8 @@ struct Tensor {
   View view;
 };
 
-// A weight matrix [rows = outputs, cols = inputs], plain or block-quantised, packed into panels of 16 rows for the kernels
-// (src/kernels/panel.h). Borrowed.
+// A weight matrix [rows = outputs, cols = inputs], plain or block-quantised, packed into panels of 16 rows for the
+// kernels (src/kernels/panel.h). Borrowed.
 struct Weight {
   const std::byte* panels = nullptr;
   DType dtype = DType::f32;
@@ -93,7 +93,9 @@ class TensorMap {
   const std::vector<TensorEntry>& entries() const noexcept { return entries_; }  // all but unreadable ones
   bool was_read(size_t i) const noexcept { return marks_[i].is_set(); }          // entries()[i] was found by name
   const std::vector<UnreadableTensor>& unreadable() const noexcept { return unreadable_; }
-  void forget_data() noexcept { for (TensorEntry& e : entries_) e.data = nullptr; }  // names, types and shapes stay
+  void forget_data() noexcept {
+    for (TensorEntry& e : entries_) e.data = nullptr;
+  }  // names, types and shapes stay
   size_t size() const noexcept { return entries_.size(); }
 
  private:

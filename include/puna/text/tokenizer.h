@@ -1,6 +1,7 @@
-// tokenizer.h -- text to token ids and back, exactly as the model's authors did it. Immutable and thread-safe.
-// Four sources, one interface: GGUF metadata (byte-level BPE and SentencePiece "llama" vocabularies), Hugging Face
-// tokenizer.json, and Llama 3/4's tiktoken-style tokenizer.model. A pre-tokenizer we do not know is an error, never a guess.
+// tokenizer.h -- text to token ids and back, exactly as the model's authors did it. Immutable and thread-safe. Four
+// sources, one interface: GGUF metadata (byte-level BPE and SentencePiece "llama" vocabularies), Hugging Face
+// tokenizer.json, and Llama 3/4's tiktoken-style tokenizer.model. A pre-tokenizer we do not know is an error, never a
+// guess.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -21,20 +22,26 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   virtual int32_t size() const noexcept = 0;  // tokens are 0 .. size()-1
-  // Ids of `utf8` (invalid UTF-8 is encoded byte by byte, nothing is lost where the vocabulary has the bytes). No BOS is
-  // added. Text that looks like a special token is ordinary text unless parse_special. Time is linear in the text, n log n
-  // where all of it is one word.
-  virtual std::vector<int32_t> encode(std::string_view utf8, bool parse_special, const Watch& watch = Watch()) const = 0;
-  // Ids of a rendered chat: what encode(chat.text, true) gives, but that a special token is one only where none of its bytes is content.
-  // Everything else (merges, user-defined tokens, spaces that a special token swallows) goes on across the edges of content.
-  // (A Tokenizer that does not define it cuts the text there.)
+  // Ids of `utf8` (invalid UTF-8 is encoded byte by byte, nothing is lost where the vocabulary has the bytes). No BOS
+  // is added. Text that looks like a special token is ordinary text unless parse_special. Time is linear in the text, n
+  // log n where all of it is one word.
+  virtual std::vector<int32_t> encode(std::string_view utf8, bool parse_special,
+                                      const Watch& watch = Watch()) const = 0;
+  // Ids of a rendered chat: what encode(chat.text, true) gives, but that a special token is one only where none of its
+  // bytes is content. Everything else (merges, user-defined tokens, spaces that a special token swallows) goes on
+  // across the edges of content. (A Tokenizer that does not define it cuts the text there.)
   virtual std::vector<int32_t> encode_chat(const RenderedChat& chat, const Watch& watch = Watch()) const;
-  // The bytes an id stands for; special tokens give their name. A model's embedding often has more rows than there are tokens: for those
-  // ids, which a model may generate, it is "" and the kind is unused. Error{invalid_argument} when the id is out of range.
+  // The bytes an id stands for; special tokens give their name. A model's embedding often has more rows than there are
+  // tokens: for those ids, which a model may generate, it is "" and the kind is unused. Error{invalid_argument} when
+  // the id is out of range.
   virtual std::string_view bytes(int32_t id) const = 0;
   virtual TokenKind kind(int32_t id) const = 0;
-  bool is_special(int32_t id) const { const TokenKind k = kind(id); return k == TokenKind::control || k == TokenKind::unknown; }
-  // A special token by its name, another by its bytes (SentencePiece: by its spelling, "\u2581the"); -1 when there is none.
+  bool is_special(int32_t id) const {
+    const TokenKind k = kind(id);
+    return k == TokenKind::control || k == TokenKind::unknown;
+  }
+  // A special token by its name, another by its bytes (SentencePiece: by its spelling, "\u2581the"); -1 when there is
+  // none.
   virtual int32_t find(std::string_view special_or_piece) const noexcept = 0;
 
   // Bytes of all ids joined; special tokens are left out unless keep_special. May be invalid UTF-8 (see StreamDecoder).
@@ -42,11 +49,12 @@ class Tokenizer {
 
   struct Specials {
     int32_t bos = -1, eos = -1;
-    std::vector<int32_t> stop;   // every id that ends an answer: eos, end of turn, end of message
-    bool add_bos = false;        // the metadata asks for BOS at the start of a plain prompt
+    std::vector<int32_t> stop;  // every id that ends an answer: eos, end of turn, end of message
+    bool add_bos = false;       // the metadata asks for BOS at the start of a plain prompt
   };
   const Specials& specials() const noexcept { return specials_; }
-  // What the files say about special tokens and is not so ("bos_token_id is 4294967295, ..."), a sentence each: text works without.
+  // What the files say about special tokens and is not so ("bos_token_id is 4294967295, ..."), a sentence each: text
+  // works without.
   const std::vector<std::string>& notes() const noexcept { return notes_; }
 
   // SentencePiece puts a space in front of a text; decode takes it away again.
@@ -58,20 +66,23 @@ class Tokenizer {
   Specials specials_;
   std::vector<std::string> notes_;
   FirstSpace first_space_ = FirstSpace::keep;
-  std::vector<int32_t> own_spaces_;  // ascending: tokens whose spaces are their own, not SentencePiece's: the first of a text keeps them
+  std::vector<int32_t>
+      own_spaces_;  // ascending: tokens whose spaces are their own, not SentencePiece's: the first of a text keeps them
 };
 
 using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
-// All throw Error{bad_file} or {unsupported} naming the field. Inputs are hostile until proven otherwise. `rows` are the model's embedding's, at
-// least the number of tokens; 0: there is no model.
+// All throw Error{bad_file} or {unsupported} naming the field. Inputs are hostile until proven otherwise. `rows` are
+// the model's embedding's, at least the number of tokens; 0: there is no model.
 // "tokenizer.ggml.*"; NULL when the file has none
 TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch = Watch(), int64_t rows = 0);
-// config_json = tokenizer_config.json, generation_json = generation_config.json; both may be empty. generation_name: what errors and notes call
-// the latter, where the same fields come from another file.
-TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json,
-                                 const Watch& watch = Watch(), int64_t rows = 0, std::string_view generation_name = "generation_config.json");
-// Llama 3 and 4, told apart by their number of ranks. A SentencePiece model, which may have the same name, is Error{unsupported}.
+// config_json = tokenizer_config.json, generation_json = generation_config.json; both may be empty. generation_name:
+// what errors and notes call the latter, where the same fields come from another file.
+TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json,
+                                 std::string_view generation_json, const Watch& watch = Watch(), int64_t rows = 0,
+                                 std::string_view generation_name = "generation_config.json");
+// Llama 3 and 4, told apart by their number of ranks. A SentencePiece model, which may have the same name, is
+// Error{unsupported}.
 TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch = Watch(), int64_t rows = 0);
 
 // Turns a stream of ids into text that is always valid UTF-8: an incomplete character is held back until its last byte

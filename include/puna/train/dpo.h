@@ -1,23 +1,30 @@
-// dpo.h -- direct preference optimisation (arXiv:2305.18290): of two answers to a prompt, the chosen one is to gain on the rejected one,
-// relative to the model before training.   loss = -log sigmoid(beta ((pc - pr) - (rc - rr))),  p, r: summed log-probabilities of the answers
+// dpo.h -- direct preference optimisation (arXiv:2305.18290): of two answers to a prompt, the chosen one is to gain on
+// the rejected one,
+// relative to the model before training.   loss = -log sigmoid(beta ((pc - pr) - (rc - rr))),  p, r: summed
+//                                          log-probabilities of the answers
 #pragma once
 #include "puna/train/pass.h"
 
 namespace puna::train {
 
-struct Preference { Sequence chosen, rejected; };  // counted: the answer's tokens
-struct PairLogProbs { double chosen = 0, rejected = 0; };
+struct Preference {
+  Sequence chosen, rejected;
+};  // counted: the answer's tokens
+struct PairLogProbs {
+  double chosen = 0, rejected = 0;
+};
 
 // Of the model as it is, without adapter: to be computed once, before training changes anything.
-std::vector<PairLogProbs> reference_log_probs(Pass& pass, std::span<const Preference> pairs, FunctionRef<bool()> should_stop);
+std::vector<PairLogProbs> reference_log_probs(Pass& pass, std::span<const Preference> pairs,
+                                              FunctionRef<bool()> should_stop);
 
 struct DpoResult {
   double loss_sum = 0;
   std::vector<PairLogProbs> policy;
-  int64_t preferred = 0;   // pairs whose chosen answer is ahead of the reference's margin
+  int64_t preferred = 0;  // pairs whose chosen answer is ahead of the reference's margin
 };
 // Adds the gradient of scale * the pairs' summed loss.
-DpoResult dpo_losses(Pass& pass, std::span<const Preference> pairs, std::span<const PairLogProbs> reference, double beta, double scale,
-                     const Pass::Target& target);
+DpoResult dpo_losses(Pass& pass, std::span<const Preference> pairs, std::span<const PairLogProbs> reference,
+                     double beta, double scale, const Pass::Target& target);
 
 }  // namespace puna::train

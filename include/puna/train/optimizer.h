@@ -1,4 +1,5 @@
-// optimizer.h -- how a gradient changes parameters: AdamW, SGD and Adagrad, the norm's limit, and the learning rate's schedule.
+// optimizer.h -- how a gradient changes parameters: AdamW, SGD and Adagrad, the norm's limit, and the learning rate's
+// schedule.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -24,8 +25,8 @@ struct OptimizerOptions {
 class Optimizer {
  public:
   Optimizer(Parameters& parameters, const OptimizerOptions& options);  // Error{invalid_argument} naming the option
-  // Changes the parameters by their gradients, which are as before afterwards. Returns the gradients' norm before clipping. When it is not
-  // finite nothing is changed and the step is not counted.
+  // Changes the parameters by their gradients, which are as before afterwards. Returns the gradients' norm before
+  // clipping. When it is not finite nothing is changed and the step is not counted.
   double step(double learning_rate_factor = 1);
 
   void reset() noexcept;  // as if it had seen no gradient
@@ -34,7 +35,9 @@ class Optimizer {
   const OptimizerOptions& options() const noexcept { return options_; }
   // The state a checkpoint holds, by parameter: first moments, second moments (NULL but for AdamW).
   float* moment(size_t parameter) const noexcept { return reinterpret_cast<float*>(moments_[parameter].data()); }
-  float* second(size_t parameter) const noexcept { return seconds_.empty() ? nullptr : reinterpret_cast<float*>(seconds_[parameter].data()); }
+  float* second(size_t parameter) const noexcept {
+    return seconds_.empty() ? nullptr : reinterpret_cast<float*>(seconds_[parameter].data());
+  }
 
  private:
   Parameters& parameters_;
@@ -45,7 +48,8 @@ class Optimizer {
 
 enum class ScheduleKind : int32_t { constant = 0, linear = 1, cosine = 2 };
 
-// Factor of the learning rate at step 0, 1, ...: up to 1 in `warmup` steps, then to `floor` at step `total` in a line or half a cosine.
+// Factor of the learning rate at step 0, 1, ...: up to 1 in `warmup` steps, then to `floor` at step `total` in a line
+// or half a cosine.
 struct Schedule {
   ScheduleKind kind = ScheduleKind::cosine;
   int64_t warmup = 0, total = 0;

@@ -1,5 +1,6 @@
-// parameters.h -- what training changes: blocks of f32 values, each with its gradient. Values keep the layout that the kernels read
-// (panels of 16 rows), so a model in training is a model that sessions can run at any moment between two steps.
+// parameters.h -- what training changes: blocks of f32 values, each with its gradient. Values keep the layout that the
+// kernels read (panels of 16 rows), so a model in training is a model that sessions can run at any moment between two
+// steps.
 #pragma once
 #include <string>
 #include <unordered_map>
@@ -41,7 +42,8 @@ class Parameters {
   std::unordered_map<const void*, float*> gradients_;
 };
 
-// A copy of a model with f32 weights that are parameters: all matrices and norms, whatever type they had. A tied head is one parameter.
+// A copy of a model with f32 weights that are parameters: all matrices and norms, whatever type they had. A tied head
+// is one parameter.
 Llama make_trainable(const Llama& base, Parameters& parameters);
 
 }  // namespace puna::train

@@ -1,4 +1,5 @@
-// pass.h -- the loss of a few sequences and its gradient: forward on a tape, the loss in chunks, backward. Scratch is kept from pass to pass.
+// pass.h -- the loss of a few sequences and its gradient: forward on a tape, the loss in chunks, backward. Scratch is
+// kept from pass to pass.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -13,28 +14,32 @@ struct Lora;
 
 namespace puna::train {
 
-// A document: its tokens, and which of them count in the loss (token 0 never does: nothing predicts it). It attends to itself alone,
-// from position 0 on, so packing documents into one pass changes no number.
+// A document: its tokens, and which of them count in the loss (token 0 never does: nothing predicts it). It attends to
+// itself alone, from position 0 on, so packing documents into one pass changes no number.
 struct Sequence {
   std::vector<int32_t> tokens;
   std::vector<uint8_t> counted;  // [tokens]
 };
 
 struct PassOptions {
-  bool exact = true;         // f32 activations and keys; false: what sessions do by default (a quantised base under an adapter)
-  bool checkpoint = false;   // layers are computed twice and keep only their input: memory for a third more time
-  AllowProviders providers = AllowProviders::f32;  // the context's provider makes products where it is faster; never: the same bits everywhere
+  bool exact =
+      true;  // f32 activations and keys; false: what sessions do by default (a quantised base under an adapter)
+  bool checkpoint = false;  // layers are computed twice and keep only their input: memory for a third more time
+  AllowProviders providers =
+      AllowProviders::f32;  // the context's provider makes products where it is faster; never: the same bits everywhere
 };
 
 class Pass {
  public:
-  Pass(const Context& context, const Llama& model, const PassOptions& options) : context_(context), model_(model), options_(options) {}
+  Pass(const Context& context, const Llama& model, const PassOptions& options)
+      : context_(context), model_(model), options_(options) {}
 
-  // Adds to the gradients of `parameters`, through `adapter` (may be NULL). Counted tokens are numbered through all sequences in order.
+  // Adds to the gradients of `parameters`, through `adapter` (may be NULL). Counted tokens are numbered through all
+  // sequences in order.
   struct Target {
     const std::unordered_map<const void*, float*>* parameters = nullptr;  // NULL: no gradient, no tape
     const std::unordered_map<const std::byte*, Lora>* adapter = nullptr;
-    FunctionRef<bool()> should_stop;                                      // asked between tiles; stops with Error{cancelled}
+    FunctionRef<bool()> should_stop;  // asked between tiles; stops with Error{cancelled}
   };
   // -log p of each counted token; and the gradient of the sum of weight * nll.
   std::vector<double> losses(std::span<const Sequence> sequences, float weight, const Target& target);

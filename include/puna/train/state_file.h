@@ -1,5 +1,6 @@
-// state_file.h -- the state of a training run as one safetensors file: each parameter's values and moments as they lie in memory, and under
-// "__metadata__" where the run was and what it was. One file, so that no kill can leave the parts of two checkpoints.
+// state_file.h -- the state of a training run as one safetensors file: each parameter's values and moments as they lie
+// in memory, and under "__metadata__" where the run was and what it was. One file, so that no kill can leave the parts
+// of two checkpoints.
 #pragma once
 #include <map>
 #include <string>
@@ -16,9 +17,11 @@ struct StateBlock {
   int64_t count;
 };
 
-// `kind` names what wrote it, `run` everything that a step's bits depend on besides the parameters. Replaces the file in one step.
-void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers, const std::string& run,
-                 const Parameters& parameters, const Optimizer& optimizer, const std::vector<StateBlock>& more = {});
+// `kind` names what wrote it, `run` everything that a step's bits depend on besides the parameters. Replaces the file
+// in one step.
+void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers,
+                 const std::string& run, const Parameters& parameters, const Optimizer& optimizer,
+                 const std::vector<StateBlock>& more = {});
 
 class StateFile {
  public:

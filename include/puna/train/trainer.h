@@ -1,4 +1,5 @@
-// trainer.h -- the loop: draw examples, add up gradients, step, keep count; checkpoints from which it goes on bit for bit.
+// trainer.h -- the loop: draw examples, add up gradients, step, keep count; checkpoints from which it goes on bit for
+// bit.
 #pragma once
 #include <functional>
 #include <string>
@@ -12,30 +13,31 @@ namespace puna::train {
 struct TrainerOptions {
   OptimizerOptions optimizer;
   Schedule schedule;
-  int64_t steps = 0;              // in all; 0 = what `epochs` epochs take
+  int64_t steps = 0;  // in all; 0 = what `epochs` epochs take
   int64_t epochs = 1;
-  int64_t tokens_per_step = 2048; // examples are taken until a step has this many (at least one), over all processes
-  int64_t tokens_per_pass = 2048; // of those, how many are computed at once: bounds memory, changes only the order of sums
-  uint64_t seed = 0;              // of the examples' order
+  int64_t tokens_per_step = 2048;  // examples are taken until a step has this many (at least one), over all processes
+  int64_t tokens_per_pass =
+      2048;           // of those, how many are computed at once: bounds memory, changes only the order of sums
+  uint64_t seed = 0;  // of the examples' order
   double dpo_beta = 0.1;
   PassOptions pass;
 };
 
-// Several processes that train one model: `all_reduce` adds up values element by element over all of them, in place, the same bits for all.
-// Which transport does it is the caller's business.
+// Several processes that train one model: `all_reduce` adds up values element by element over all of them, in place,
+// the same bits for all. Which transport does it is the caller's business.
 struct Peers {
   int32_t rank = 0, count = 1;
   std::function<void(float* values, int64_t n)> all_reduce;
 };
 
 struct StepReport {
-  int64_t step = 0;               // 1 = the first
+  int64_t step = 0;  // 1 = the first
   double epoch = 0;
-  double loss = 0;                // mean over counted tokens, or over pairs
-  double grad_norm = 0;           // before clipping; it or the loss not finite: the step was left out
+  double loss = 0;       // mean over counted tokens, or over pairs
+  double grad_norm = 0;  // before clipping; it or the loss not finite: the step was left out
   double learning_rate = 0;
-  int64_t tokens = 0;             // computed by this step over all processes
-  double preferred = 0;           // DPO: share of pairs whose chosen answer is ahead
+  int64_t tokens = 0;    // computed by this step over all processes
+  double preferred = 0;  // DPO: share of pairs whose chosen answer is ahead
 };
 
 // Means over held-out pairs.
@@ -50,8 +52,9 @@ class Trainer {
   // What is trained are `parameters`; `adapter` is active if given. All must outlive the trainer.
   Trainer(Parameters& parameters, const Llama& model, const Adapter* adapter, const TrainerOptions& options);
 
-  // What is learned from: sequences, or pairs (DPO; the reference is the model without the adapter). A new run begins with it: at step 0, with an
-  // optimizer that has seen nothing. Error{invalid_argument} when empty; after an error, or a cancel, the trainer is as before.
+  // What is learned from: sequences, or pairs (DPO; the reference is the model without the adapter). A new run begins
+  // with it: at step 0, with an optimizer that has seen nothing. Error{invalid_argument} when empty; after an error, or
+  // a cancel, the trainer is as before.
   void learn(std::vector<Sequence> sequences);
   void learn(std::vector<Preference> pairs, FunctionRef<bool()> should_stop = {});
   void join(Peers peers);
@@ -62,18 +65,21 @@ class Trainer {
   StepReport step(FunctionRef<bool()> should_stop = {});
   // Mean loss over held-out sequences; nothing is learned.
   double evaluate(std::span<const Sequence> sequences, FunctionRef<bool()> should_stop = {});
-  // The same of held-out pairs; `reference` is what reference_of() said of them, at any time: it is the model without the adapter.
-  PairScores evaluate(std::span<const Preference> pairs, std::span<const PairLogProbs> reference, FunctionRef<bool()> should_stop = {});
+  // The same of held-out pairs; `reference` is what reference_of() said of them, at any time: it is the model without
+  // the adapter.
+  PairScores evaluate(std::span<const Preference> pairs, std::span<const PairLogProbs> reference,
+                      FunctionRef<bool()> should_stop = {});
   std::vector<PairLogProbs> reference_of(std::span<const Preference> pairs, FunctionRef<bool()> should_stop = {});
 
-  // Everything that the next step depends on, in one safetensors file that is replaced in one step. resume: Error{bad_file} when it belongs to
-  // other parameters, {invalid_argument} naming what differs when data or options would change the run. Only how many steps there are in all may
-  // differ, but for those done already; returns how many the saved run was to take. With as many, the bits are those of a run never stopped.
+  // Everything that the next step depends on, in one safetensors file that is replaced in one step. resume:
+  // Error{bad_file} when it belongs to other parameters, {invalid_argument} naming what differs when data or options
+  // would change the run. Only how many steps there are in all may differ, but for those done already; returns how many
+  // the saved run was to take. With as many, the bits are those of a run never stopped.
   void save(const std::string& path) const;
   int64_t resume(const std::string& path);
 
  private:
-  std::vector<int64_t> draw();                    // examples of the next step
+  std::vector<int64_t> draw();  // examples of the next step
   int64_t steps_for(int64_t examples, int64_t tokens) const;
   void begin(int64_t examples, int64_t steps);
   int64_t tokens_of(int64_t example) const noexcept;
@@ -85,14 +91,14 @@ class Trainer {
   const Llama& model_;
   const std::unordered_map<const std::byte*, Lora>* adapter_;
   TrainerOptions options_;
-  Schedule schedule_;                             // of the run: its total is known once there is data
+  Schedule schedule_;  // of the run: its total is known once there is data
   Optimizer optimizer_;
   Pass pass_;
   Peers peers_;
   std::vector<Sequence> sequences_;
   std::vector<Preference> pairs_;
   std::vector<PairLogProbs> reference_;
-  std::vector<int64_t> order_;                    // of the epoch under way
+  std::vector<int64_t> order_;  // of the epoch under way
   int64_t total_steps_ = 0, step_ = 0, epoch_ = 0, position_ = 0;
 };
 

@@ -1,6 +1,6 @@
-// jinja_access.cpp -- v.name, v[key] and v[a:b:c] as Jinja's immutable sandbox resolves them: the dot prefers the attribute, the
-// bracket the item, each falls back to the other, and a miss is an undefined value that remembers what was missing.
-// Attributes a sandbox hides (mutators, names with two underscores) are undefined: only using them fails.
+// access.cpp -- v.name, v[key] and v[a:b:c] as Jinja's immutable sandbox resolves them: the dot prefers the
+// attribute, the bracket the item, each falls back to the other, and a miss is an undefined value that remembers what
+// was missing. Attributes a sandbox hides (mutators, names with two underscores) are undefined: only using them fails.
 #include <algorithm>
 #include <charconv>
 
@@ -49,7 +49,8 @@ bool get_python_item(Machine& m, const Value& v, const Value& key, Value& out) {
 }
 
 Value miss(Machine& m, const Value& v, const Value& key) {
-  if (key.is_string()) return m.missing("'" + std::string(type_name(v)) + " object' has no attribute '" + shown(key.text()) + "'");
+  if (key.is_string())
+    return m.missing("'" + std::string(type_name(v)) + " object' has no attribute '" + shown(key.text()) + "'");
   return m.missing(std::string(type_name(v)) + " object has no element " + shown(to_repr(m, key).text()));
 }
 
@@ -79,14 +80,19 @@ Cut cut(Machine& m, int64_t n, const Value& start, const Value& stop, const Valu
 
 Value slice_text(Machine& m, const Value& v, const Cut& c) {
   const Text& t = v.as<Text>();
-  const auto offset = [&](int64_t i) { return t.ascii() ? size_t(i) : i >= t.length ? t.text.size() : character_offset(m, t.text, i); };
+  const auto offset = [&](int64_t i) {
+    return t.ascii() ? size_t(i) : i >= t.length ? t.text.size() : character_offset(m, t.text, i);
+  };
   if (c.count == 0) return m.text("", t.markup);
   size_t at = offset(c.start);
   if (c.step == 1)
-    return part_of(m, v, at, t.ascii() ? at + size_t(c.count) : at + character_offset(m, std::string_view(t.text).substr(at), c.count));
+    return part_of(
+        m, v, at,
+        t.ascii() ? at + size_t(c.count) : at + character_offset(m, std::string_view(t.text).substr(at), c.count));
   TextBuilder out(m);
   for (int64_t i = 0; i < c.count; ++i) {
-    for (int64_t skip = i > 0 && !t.ascii() ? c.step : 0; skip != 0; skip -= skip < 0 ? -1 : 1) {  // from the character before to this one
+    for (int64_t skip = i > 0 && !t.ascii() ? c.step : 0; skip != 0;
+         skip -= skip < 0 ? -1 : 1) {  // from the character before to this one
       m.charge_bytes(8);
       if (skip > 0) next_code_point(t.text, at);
       if (skip < 0) previous_code_point(t.text, at);

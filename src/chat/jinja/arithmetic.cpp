@@ -1,5 +1,5 @@
-// jinja_arithmetic.cpp -- + - * / // % ** as Python computes them: floor division, the sign of a remainder follows the divisor,
-// strings and lists are joined and repeated, a string on the left of % is a printf format.
+// arithmetic.cpp -- + - * / // % ** as Python computes them: floor division, the sign of a remainder follows the
+// divisor, strings and lists are joined and repeated, a string on the left of % is a printf format.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -19,7 +19,8 @@ const char* sign(Operator op) {
 
 [[noreturn]] void overflow(Machine& m) { m.fail("an integer leaves the 64-bit range"); }
 
-Value checked(Machine& m, bool overflowed, const int64_t& result) {  // by reference: it is written while `overflowed` is computed
+Value checked(Machine& m, bool overflowed,
+              const int64_t& result) {  // by reference: it is written while `overflowed` is computed
   if (overflowed) overflow(m);
   return Value::integer(result);
 }
@@ -49,7 +50,8 @@ Value integers(Machine& m, Operator op, int64_t a, int64_t b) {
   }
   if (b == 0) m.fail(op == Operator::divide ? "division by zero" : "integer division or modulo by zero");
   if (op == Operator::divide) return Value::real(double(a) / double(b));
-  if (b == -1) return op == Operator::modulo ? Value::integer(0) : checked(m, __builtin_sub_overflow(int64_t(0), a, &r), r);
+  if (b == -1)
+    return op == Operator::modulo ? Value::integer(0) : checked(m, __builtin_sub_overflow(int64_t(0), a, &r), r);
   const bool adjust = a % b != 0 && (a % b < 0) != (b < 0);
   return Value::integer(op == Operator::modulo ? a % b + (adjust ? b : 0) : a / b - (adjust ? 1 : 0));
 }
@@ -185,7 +187,8 @@ Value round_to(Machine& m, const Value& v, int64_t digits) {
     return v;
   }
   if (v.is_integral())
-    return (tens <= 0 ? Value::integer(v.as_integer()) : round_integer(m, v.as_integer(), tens)).from_content(v.is_content());
+    return (tens <= 0 ? Value::integer(v.as_integer()) : round_integer(m, v.as_integer(), tens))
+        .from_content(v.is_content());
   if (!v.is(Kind::real)) m.fail("type %s doesn't define __round__ method", type_name(v));
   const double d = v.as_real();
   if (!std::isfinite(d) || digits > 330) return v;

@@ -1,6 +1,6 @@
-// jinja_ast.h -- a parsed template: expressions give a Value, statements print and assign. Nodes are immutable once parsed, so
-// one template renders on many threads. `depth` of an expression is the height of its tree; the parser refuses to build one
-// higher than the limit, so evaluating and destroying may recurse.
+// ast.h -- a parsed template: expressions give a Value, statements print and assign. Nodes are immutable once
+// parsed, so one template renders on many threads. `depth` of an expression is the height of its tree; the parser
+// refuses to build one higher than the limit, so evaluating and destroying may recurse.
 #pragma once
 #include <memory>
 #include <optional>
@@ -31,7 +31,7 @@ struct Stmt {
 };
 using StmtPtr = std::unique_ptr<Stmt>;
 
-// ---- expressions (jinja_expr.cpp)
+// ---- expressions (expr.cpp)
 
 struct Constant final : Expr {
   Value value;
@@ -141,7 +141,7 @@ struct Tested final : Expr {
   Value eval(Machine& m) const override;
 };
 
-// ---- statements (jinja_eval.cpp, jinja_loop.cpp, jinja_macro.cpp). `hidden`: the names a scope owns from its start (jinja_symbols.h)
+// ---- statements (eval.cpp, loop.cpp, macro.cpp). `hidden`: the names a scope owns from its start (j
 
 // Where a value goes: a name, an attribute of a namespace, or one target per item.
 struct Target {
@@ -219,8 +219,9 @@ struct MacroCode {
   };
   std::string name;
   std::vector<Parameter> parameters;
-  bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  // the body mentions them, and no parameter has the name
-  bool explicit_caller = false;                                         // a parameter is called caller
+  bool uses_varargs = false, uses_kwargs = false,
+       uses_caller = false;      // the body mentions them, and no parameter has the name
+  bool explicit_caller = false;  // a parameter is called caller
   Body body;
   std::vector<int> hidden;
 };
@@ -239,8 +240,8 @@ struct CallBlock final : Stmt {
 
 Value make_macro(Machine& m, std::shared_ptr<const MacroCode> code);
 
-// A template: what it does and the names it uses. Names are interned so that scopes compare integers; the first ones are the
-// interpreter's own.
+// A template: what it does and the names it uses. Names are interned so that scopes compare integers; the first ones
+// are the interpreter's own.
 enum : int { kLoopName, kCallerName, kVarargsName, kKwargsName };
 struct Program {
   Body body;

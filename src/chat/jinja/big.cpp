@@ -1,4 +1,4 @@
-// jinja_big.cpp -- integers beyond 64 bits, as digits. All of them are content: no template can write one.
+// big.cpp -- integers beyond 64 bits, as digits. All of them are content: no template can write one.
 #include <charconv>
 #include <cmath>
 

@@ -1,4 +1,4 @@
-// jinja_brace.cpp -- "{} {0.name[key]!r:>{width}}".format(arguments), as the sandbox's formatter does it.
+// brace.cpp -- "{} {0.name[key]!r:>{width}}".format(arguments), as the sandbox's formatter does it.
 #include <algorithm>
 #include <charconv>
 #include <functional>
@@ -13,7 +13,8 @@ namespace {
 
 class BraceFormatter {
  public:
-  BraceFormatter(Machine& m, std::vector<Value> positional, std::function<const Value*(std::string_view)> named, bool markup)
+  BraceFormatter(Machine& m, std::vector<Value> positional, std::function<const Value*(std::string_view)> named,
+                 bool markup)
       : m_(m), positional_(std::move(positional)), named_(std::move(named)), markup_(markup) {}
 
   Value run(const Value& format, int depth) {
@@ -65,7 +66,9 @@ class BraceFormatter {
       rest.remove_prefix(2);
     }
     const Value spec =
-        rest.empty() ? m_.text("") : run(part_of(m_, format, start + whole.size() - rest.size() + 1, start + whole.size()), depth + 1);
+        rest.empty()
+            ? m_.text("")
+            : run(part_of(m_, format, start + whole.size() - rest.size() + 1, start + whole.size()), depth + 1);
     const bool escapes = markup_ && !is_markup(v) && depth == 1;
     if (spec.text().empty()) {
       v = to_str(m_, v);
@@ -108,7 +111,8 @@ class BraceFormatter {
   Value root(std::string_view first) {
     int64_t index = 0;
     const auto [end, error] = std::from_chars(first.data(), first.data() + first.size(), index);
-    const bool is_index = !first.empty() && error == std::errc() && end == first.data() + first.size() && first[0] != '-';
+    const bool is_index =
+        !first.empty() && error == std::errc() && end == first.data() + first.size() && first[0] != '-';
     if (first.empty() || is_index) {
       const char mode = first.empty() ? 'a' : 'm';
       if (numbering_ && numbering_ != mode) m_.fail("cannot switch between manual and automatic field numbering");

@@ -1,4 +1,4 @@
-// jinja_builder.cpp -- adding to a text piece by piece.
+// builder.cpp -- adding to a text piece by piece.
 #include "chat/jinja/builder.h"
 
 #include <algorithm>
@@ -19,7 +19,9 @@ void TextBuilder::add(std::string_view s, bool content) {
 }
 
 void TextBuilder::add(const Text& t, size_t begin, size_t end) {
-  t.each_stretch(begin, end, [&](size_t from, size_t to, bool content) { add(std::string_view(t.text).substr(from, to - from), content); });
+  t.each_stretch(begin, end, [&](size_t from, size_t to, bool content) {
+    add(std::string_view(t.text).substr(from, to - from), content);
+  });
 }
 
 void TextBuilder::add_character(char32_t c, bool content) {
@@ -31,7 +33,8 @@ void TextBuilder::add_character(char32_t c, bool content) {
 void TextBuilder::repeat(std::string_view unit, int64_t times, bool content) {
   if (times <= 0 || unit.empty()) return;
   int64_t total = 0;
-  if (__builtin_mul_overflow(int64_t(unit.size()), times, &total) || __builtin_add_overflow(int64_t(size()), total, &total))
+  if (__builtin_mul_overflow(int64_t(unit.size()), times, &total) ||
+      __builtin_add_overflow(int64_t(size()), total, &total))
     total = INT64_MAX;
   m_.check_size(total);
   std::string several;  // short units are added many at a time

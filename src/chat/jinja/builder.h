@@ -1,4 +1,4 @@
-// jinja_builder.h -- puts a text together, keeping which of its bytes are content, paying as it grows.
+// builder.h -- puts a text together, keeping which of its bytes are content, paying as it grows.
 #pragma once
 #include <string_view>
 
@@ -14,9 +14,11 @@ class TextBuilder {
   void add(const Text& t) { add(t, 0, t.text.size()); }
   void add(const Value& text) { add(text.as<Text>()); }
   void add_character(char32_t c, bool content);
-  void repeat(std::string_view unit, int64_t times, bool content = false);  // refused before it is made when it is too long
+  void repeat(std::string_view unit, int64_t times,
+              bool content = false);  // refused before it is made when it is too long
   void repeat(const Text& unit, int64_t times);
-  // Calls f(out, from, to) for the stretches of [begin, end), which adds what becomes of these bytes. Whatever it is has their mark.
+  // Calls f(out, from, to) for the stretches of [begin, end), which adds what becomes of these bytes. Whatever it is
+  // has their mark.
   template <class F>
   void add_mapped(const Text& t, size_t begin, size_t end, F f) {
     t.each_stretch(begin, end, [&](size_t from, size_t to, bool content) {

@@ -1,4 +1,4 @@
-// jinja_date.cpp -- strftime in the C locale, as Python on Linux answers it, for a date the caller gives.
+// date.cpp -- strftime in the C locale, as Python on Linux answers it, for a date the caller gives.
 #include <charconv>
 #include <cstdio>
 
@@ -27,8 +27,8 @@ bool parse(std::string_view s, Date& d) {
     const auto [end, error] = std::from_chars(s.data() + at, s.data() + at + n, out);
     return error == std::errc() && end == s.data() + at + n && s[at] != '-';
   };
-  return number(0, 4, d.year) && number(5, 2, d.month) && number(8, 2, d.day) && d.year >= 1 && d.month >= 1 && d.month <= 12 &&
-         d.day >= 1 && d.day <= days_in(d.year, d.month);
+  return number(0, 4, d.year) && number(5, 2, d.month) && number(8, 2, d.day) && d.year >= 1 && d.month >= 1 &&
+         d.month <= 12 && d.day >= 1 && d.day <= days_in(d.year, d.month);
 }
 
 int day_of_year(const Date& d) {  // 1-based
@@ -47,7 +47,9 @@ void iso_week(const Date& d, int& year, int& week) {
   const int from_monday = (weekday(d) + 6) % 7, thursday = day_of_year(d) - from_monday + 3;
   const int length = is_leap(d.year) ? 366 : 365;
   year = d.year + (thursday > length) - (thursday < 1);
-  const int in_year = thursday < 1 ? thursday + (is_leap(year) ? 366 : 365) : thursday > length ? thursday - length : thursday;
+  const int in_year = thursday < 1        ? thursday + (is_leap(year) ? 366 : 365)
+                      : thursday > length ? thursday - length
+                                          : thursday;
   week = (in_year - 1) / 7 + 1;
 }
 
@@ -69,7 +71,8 @@ class Formatter {
         pad_ = format[i++];
       }
       const std::string piece = depth > 1 ? std::string() : field(format[i]);
-      out += piece.empty() && format[i] != 'Z' && format[i] != 'z' ? std::string(format.substr(start, i - start + 1)) : upper(piece);
+      out += piece.empty() && format[i] != 'Z' && format[i] != 'z' ? std::string(format.substr(start, i - start + 1))
+                                                                   : upper(piece);
     }
     return out;
   }

@@ -1,5 +1,6 @@
-// jinja_eval.cpp -- running statements. `set` assigns in the scope it stands in: loops, macros, with, and captured blocks open
-// scopes of their own, if does not. break and continue travel outwards as a Flow; what a captured block printed before is lost.
+// eval.cpp -- running statements. `set` assigns in the scope it stands in: loops, macros, with, and captured
+// blocks open scopes of their own, if does not. break and continue travel outwards as a Flow; what a captured block
+// printed before is lost.
 #include <algorithm>
 
 #include "chat/jinja/ast.h"
@@ -26,7 +27,8 @@ void Machine::assign(const Target& target, const Value& value) {
     return;
   }
   if (!target.is_tuple) return set(target.name, value);
-  if (value.is_number() || value.is_none() || value.is(Kind::object)) fail("cannot unpack non-iterable %s object", type_name(value));
+  if (value.is_number() || value.is_none() || value.is(Kind::object))
+    fail("cannot unpack non-iterable %s object", type_name(value));
   const std::vector<Value> values = collect(value);
   if (values.size() != target.items.size())
     fail("%s values to unpack (expected %zu, got %zu)", values.size() > target.items.size() ? "too many" : "not enough",

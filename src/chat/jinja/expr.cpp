@@ -1,5 +1,5 @@
-// jinja_expr.cpp -- evaluating expressions. Each node costs a step and a level of depth; errors name the line of the node that
-// could not go on, so a node restores its line once its operands are done.
+// expr.cpp -- evaluating expressions. Each node costs a step and a level of depth; errors name the line of the
+// node that could not go on, so a node restores its line once its operands are done.
 #include <algorithm>
 
 #include "chat/jinja/ast.h"
@@ -114,7 +114,8 @@ Args Arguments::eval(Machine& m) const {
       if (!d.key(i).is_string()) m.fail("keywords must be strings");
       m.charge(1 + int64_t(named.size()) / 4);
       for (const auto& [name, e] : named)
-        if (equal_bytes(m, name, d.key(i).text())) m.fail("got multiple values for keyword argument '%.64s'", name.c_str());
+        if (equal_bytes(m, name, d.key(i).text()))
+          m.fail("got multiple values for keyword argument '%.64s'", name.c_str());
       args.named.push_back({d.key(i), d.value(i)});
     }
   }

@@ -1,4 +1,4 @@
-// jinja_filters.cpp -- the filters on numbers and on anything, and the tests.
+// filters.cpp -- the filters on numbers and on anything, and the tests.
 #include "chat/jinja/filters.h"
 
 #include <charconv>
@@ -53,20 +53,23 @@ Value round_filter(Machine& m, const Value& input, Args& args) {
   Value scaled = calculate(m, Operator::multiply, input, scale);
   if (!scaled.is_number()) m.fail("must be real number, not %s", type_name(scaled));
   if (scaled.is(Kind::real))
-    scaled = Value::integer(to_integer(m, method == "ceil" ? std::ceil(scaled.as_real()) : std::floor(scaled.as_real())))
-                 .from_content(scaled.is_content());
+    scaled =
+        Value::integer(to_integer(m, method == "ceil" ? std::ceil(scaled.as_real()) : std::floor(scaled.as_real())))
+            .from_content(scaled.is_content());
   return calculate(m, Operator::divide, scaled, scale);
 }
 
-// What a number could be written as: `text` without white space around it and without the single underscores between digits that int()
-// and float() allow; nothing when an underscore is elsewhere.
+// What a number could be written as: `text` without white space around it and without the single underscores between
+// digits that int() and float() allow; nothing when an underscore is elsewhere.
 std::optional<std::string> clean_number(Machine& m, const Value& text) {
   const Value stripped = strip_text(m, text, nullptr, true, true);
   const std::string& s = stripped.text();
   std::string out;
   for (size_t i = 0; i < s.size(); ++i) {
     m.charge_bytes(8);
-    const auto digit = [&](size_t k) { return k < s.size() && (uint8_t((s[k] | 0x20) - 'a') < 26 || uint8_t(s[k] - '0') < 10); };
+    const auto digit = [&](size_t k) {
+      return k < s.size() && (uint8_t((s[k] | 0x20) - 'a') < 26 || uint8_t(s[k] - '0') < 10);
+    };
     if (s[i] != '_') {
       out += s[i];
     } else if (i == 0 || !digit(i - 1) || !digit(i + 1)) {
@@ -94,7 +97,8 @@ std::optional<int64_t> parse_integer(Machine& m, std::string_view s, int64_t bas
   uint64_t n = 0;
   const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), n, base == 0 ? 10 : int(base));
   if (error == std::errc::invalid_argument || end != s.data() + s.size()) return std::nullopt;
-  if (error == std::errc::result_out_of_range || n > uint64_t(INT64_MAX) + negative) m.fail("an integer leaves the 64-bit range");
+  if (error == std::errc::result_out_of_range || n > uint64_t(INT64_MAX) + negative)
+    m.fail("an integer leaves the 64-bit range");
   return negative ? int64_t(0 - n) : int64_t(n);
 }
 

@@ -1,5 +1,5 @@
-// jinja_filters_list.cpp -- the filters over sequences: picking, sorting, grouping, mapping. Those that are generators in Jinja are
-// generators here: lazy, walked once, always true.
+// filters_list.cpp -- the filters over sequences: picking, sorting, grouping, mapping. Those that are generators
+// in Jinja are generators here: lazy, walked once, always true.
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -19,9 +19,12 @@ using Parts = std::vector<Value>;
 
 bool pass(Machine& m, Iterator& source, Value& out) { return source.next(m, out); }
 
-Value lowered(Machine& m, const Value& v) { return v.is_string() ? as_markup(m, with_case(m, v, map_lower), false) : v; }
+Value lowered(Machine& m, const Value& v) {
+  return v.is_string() ? as_markup(m, with_case(m, v, map_lower), false) : v;
+}
 
-// What sort, unique, min, max and groupby compare: the attribute (or the item itself), letters' case ignored unless asked for.
+// What sort, unique, min, max and groupby compare: the attribute (or the item itself), letters' case ignored unless
+// asked for.
 Value key_of(Machine& m, const Value& item, const Parts& parts, bool case_sensitive, const Value* fallback = nullptr) {
   const Value v = get_path(m, item, parts, fallback);
   return case_sensitive ? v : lowered(m, v);
@@ -43,7 +46,8 @@ Value first(Machine& m, const Value& input, Args& args) {
 }
 
 bool is_reversible(const Value& v) {
-  return v.is_undefined() || v.is_string() || v.is_sequence() || v.is(Kind::dict) || v.is(Kind::range) || v.is(Kind::view);
+  return v.is_undefined() || v.is_string() || v.is_sequence() || v.is(Kind::dict) || v.is(Kind::range) ||
+         v.is(Kind::view);
 }
 
 Value last(Machine& m, const Value& input, Args& args) {
@@ -168,8 +172,8 @@ Value unique(Machine& m, const Value& input, Args& args) {
   const Parts parts = b.given(1) ? attribute_parts(m, b[1]) : Parts();
   const auto before = [&m](const std::string& a, const std::string& b) { return compare_bytes(m, a, b) < 0; };
   return generator(m, input, deepest(parts),
-                   [parts, sensitive = b.truth(0, false), seen = std::set<std::string, decltype(before)>(before)](Machine& m, Iterator& it,
-                                                                                                                  Value& out) mutable {
+                   [parts, sensitive = b.truth(0, false), seen = std::set<std::string, decltype(before)>(before)](
+                       Machine& m, Iterator& it, Value& out) mutable {
                      while (it.next(m, out)) {
                        const Value key = key_of(m, out, parts, sensitive);
                        if (seen.insert(m.key(key)).second) return true;
@@ -296,16 +300,17 @@ Value select(Machine& m, const Value& input, Args& args) {
   const std::optional<Value> attribute = Attribute ? take() : std::nullopt, name = take();
   const Test test = name && name->is_string() ? find_test(name->text()) : nullptr;
   const Parts parts = attribute ? attribute_parts(m, *attribute) : Parts();
-  return generator(m, input, deepest(args), [attribute, name, parts, test, rest](Machine& m, Iterator& it, Value& out) mutable {
-    if (Attribute && !attribute) m.fail("Missing parameter for attribute name");
-    while (it.next(m, out)) {
-      m.charge(1);
-      if (name && !test) m.fail("No test named %s.", to_repr(m, *name).text().c_str());
-      const Value v = get_path(m, out, parts);
-      if ((test ? test(m, v, rest) : truth(v)) == Keep) return true;
-    }
-    return false;
-  });
+  return generator(m, input, deepest(args),
+                   [attribute, name, parts, test, rest](Machine& m, Iterator& it, Value& out) mutable {
+                     if (Attribute && !attribute) m.fail("Missing parameter for attribute name");
+                     while (it.next(m, out)) {
+                       m.charge(1);
+                       if (name && !test) m.fail("No test named %s.", to_repr(m, *name).text().c_str());
+                       const Value v = get_path(m, out, parts);
+                       if ((test ? test(m, v, rest) : truth(v)) == Keep) return true;
+                     }
+                     return false;
+                   });
 }
 
 constexpr FilterEntry kFilters[] = {{"first", first},
@@ -353,9 +358,11 @@ Value generator(Machine& m, const Value& source, int held, Lazy::Step step) {
   return v;
 }
 
-Value deferred(Machine& m, const Value& source, int held, std::function<std::vector<Value>(Machine&, const Value&)> make) {
+Value deferred(Machine& m, const Value& source, int held,
+               std::function<std::vector<Value>(Machine&, const Value&)> make) {
   return generator(m, Value(), std::max(source.depth(), held),
-                   [source = Value(source), make = std::move(make), items = Ref<Iterator>()](Machine& m, Iterator&, Value& out) mutable {
+                   [source = Value(source), make = std::move(make), items = Ref<Iterator>()](Machine& m, Iterator&,
+                                                                                             Value& out) mutable {
                      if (!items) items = m.iterate(m.list(make(m, std::exchange(source, Value()))));
                      return items->next(m, out);
                    });

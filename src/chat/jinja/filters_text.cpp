@@ -1,4 +1,4 @@
-// jinja_filters_text.cpp -- the filters that make text: case, trimming, padding, escaping, JSON.
+// filters_text.cpp -- the filters that make text: case, trimming, padding, escaping, JSON.
 #include <algorithm>
 #include <iterator>
 
@@ -50,7 +50,8 @@ Value trim(Machine& m, const Value& input, Args& args) {
 
 Value replace(Machine& m, const Value& input, Args& args) {
   Bound b(m, "replace", {"old", "new", "count"}, 2, args);
-  return replace_text(m, as_markup(m, to_str(m, input), false), to_str(m, b[0]), to_str(m, b[1]), b.given(2) ? b.integer(2, -1) : -1);
+  return replace_text(m, as_markup(m, to_str(m, input), false), to_str(m, b[0]), to_str(m, b[1]),
+                      b.given(2) ? b.integer(2, -1) : -1);
 }
 
 Value center(Machine& m, const Value& input, Args& args) {
@@ -94,7 +95,8 @@ Value truncate(Machine& m, const Value& input, Args& args) {
   if (!end.is_string()) m.fail("truncate(): 'end' is a %s, expected a string", type_name(end));
   const int64_t limit = b.integer(0, 255), leeway = b.given(3) ? b.integer(3, 5) : 5;
   if (limit < end.as<Text>().length)
-    m.fail("expected length >= %lld, got %lld", static_cast<long long>(end.as<Text>().length), static_cast<long long>(limit));
+    m.fail("expected length >= %lld, got %lld", static_cast<long long>(end.as<Text>().length),
+           static_cast<long long>(limit));
   if (leeway < 0) m.fail("expected leeway >= 0, got %lld", static_cast<long long>(leeway));
   const int64_t length = jinja::length(m, input);
   if (length - std::min(leeway, length) <= limit) return input;
@@ -114,7 +116,8 @@ Value string(Machine& m, const Value& input, Args& args) {
 }
 
 Value format(Machine& m, const Value& input, Args& args) {
-  if (!args.positional.empty() && !args.named.empty()) m.fail("can't handle positional and keyword arguments at the same time");
+  if (!args.positional.empty() && !args.named.empty())
+    m.fail("can't handle positional and keyword arguments at the same time");
   if (args.named.empty()) return percent_format(m, to_str(m, input), m.tuple(args.positional));
   std::vector<std::pair<Value, Value>> items;
   for (NamedArgument& a : args.named) items.emplace_back(a.name, a.value);
@@ -138,9 +141,9 @@ Value force_escape(Machine& m, const Value& input, Args& args) {
 
 // The entities a chat text meets; others stay as written.
 void append_unescaped(std::string& out, std::string_view s, size_t& i) {
-  constexpr std::pair<std::string_view, std::string_view> kEntities[] = {{"&amp;", "&"},   {"&lt;", "<"},       {"&gt;", ">"},
-                                                                         {"&quot;", "\""}, {"&#34;", "\""},     {"&#39;", "'"},
-                                                                         {"&apos;", "'"},  {"&nbsp;", "\u00a0"}};
+  constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
+      {"&amp;", "&"},  {"&lt;", "<"},  {"&gt;", ">"},   {"&quot;", "\""},
+      {"&#34;", "\""}, {"&#39;", "'"}, {"&apos;", "'"}, {"&nbsp;", "\u00a0"}};
   for (const auto& [entity, character] : kEntities)
     if (s.substr(i).starts_with(entity)) {
       out += character;
@@ -150,7 +153,8 @@ void append_unescaped(std::string& out, std::string_view s, size_t& i) {
   out += s[i++];
 }
 
-// Tags and comments go, white space runs become one space, entities characters. Where one byte is the caller's, all of it counts as theirs.
+// Tags and comments go, white space runs become one space, entities characters. Where one byte is the caller's, all of
+// it counts as theirs.
 Value strip_tags(Machine& m, const Value& input, Args& args) {
   Bound b(m, "striptags", {}, 0, args);
   const Value source = to_str(m, input);
@@ -268,7 +272,8 @@ Value to_json_filter(Machine& m, const Value& input, Args& args) {
   }
   if (b.given(2)) {
     const std::vector<Value> pair = m.collect(b[2]);
-    if (pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string()) m.fail("tojson(): 'separators' must be two strings");
+    if (pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string())
+      m.fail("tojson(): 'separators' must be two strings");
     style.item_separator = pair[0];
     style.key_separator = pair[1];
   }

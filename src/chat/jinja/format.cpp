@@ -1,4 +1,4 @@
-// jinja_format.cpp -- the format mini-language: fill, align, sign, width, precision, type; numbers to digits.
+// format.cpp -- the format mini-language: fill, align, sign, width, precision, type; numbers to digits.
 #include "chat/jinja/format.h"
 
 #include <algorithm>
@@ -47,7 +47,8 @@ std::string float_body(Machine& m, double d, const FormatSpec& spec) {
                       : spec.type == 0 || type == 'g' ? std::chars_format::general
                                                       : std::chars_format::fixed;
   const int digits = format == std::chars_format::general && precision == 0 ? 1 : int(made);
-  std::string out(buffer, std::to_chars(buffer, buffer + sizeof buffer, spec.type == '%' ? d * 100 : d, format, digits).ptr);
+  std::string out(buffer,
+                  std::to_chars(buffer, buffer + sizeof buffer, spec.type == '%' ? d * 100 : d, format, digits).ptr);
   if (!spec.type && out.find_first_of(".e") == std::string::npos) out += ".0";
   if (precision > made && format != std::chars_format::general && std::isfinite(spec.type == '%' ? d * 100 : d)) {
     m.charge_bytes(2 * (precision - made));
@@ -168,15 +169,18 @@ void format_value(Machine& m, TextBuilder& out, const Value& v, const FormatSpec
   if (v.is_string()) {
     if (spec.type && spec.type != 's') m.fail("Unknown format code '%c' for object of type 'str'", spec.type);
     if (spec.align == '=') m.fail("'=' alignment not allowed in string format specifier");
-    if (spec.sign != '-' || spec.alternate || spec.grouping) m.fail("a sign, '#' or grouping is not allowed in string format specifier");
+    if (spec.sign != '-' || spec.alternate || spec.grouping)
+      m.fail("a sign, '#' or grouping is not allowed in string format specifier");
     return format_text(m, out, v, spec);
   }
   if (v.is_integral() || big_digits(v)) {
-    if (!is_one_of(spec.type ? spec.type : 'd', "bcdoxXneEfFgG%")) m.fail("Unknown format code '%c' for object of type 'int'", spec.type);
+    if (!is_one_of(spec.type ? spec.type : 'd', "bcdoxXneEfFgG%"))
+      m.fail("Unknown format code '%c' for object of type 'int'", spec.type);
     return format_integer(m, out, v, spec);
   }
   if (v.is(Kind::real)) {
-    if (!is_one_of(spec.type ? spec.type : 'g', "eEfFgGn%")) m.fail("Unknown format code '%c' for object of type 'float'", spec.type);
+    if (!is_one_of(spec.type ? spec.type : 'g', "eEfFgGn%"))
+      m.fail("Unknown format code '%c' for object of type 'float'", spec.type);
     return format_float(m, out, v.as_real(), spec);
   }
   m.fail("unsupported format string passed to %s.__format__", type_name(v));

@@ -1,4 +1,4 @@
-// jinja_globals.cpp -- the functions a template finds without defining them.
+// globals.cpp -- the functions a template finds without defining them.
 #include "chat/jinja/globals.h"
 
 #include <algorithm>
@@ -188,11 +188,13 @@ constexpr Entry kGlobals[] = {
 }  // namespace globals
 
 bool is_global(std::string_view name) {
-  return std::any_of(std::begin(globals::kGlobals), std::end(globals::kGlobals), [&](const globals::Entry& e) { return e.name == name; });
+  return std::any_of(std::begin(globals::kGlobals), std::end(globals::kGlobals),
+                     [&](const globals::Entry& e) { return e.name == name; });
 }
 
 Value find_global(Machine& m, std::string_view name) {
-  const auto at = std::find_if(std::begin(globals::kGlobals), std::end(globals::kGlobals), [&](const globals::Entry& e) { return e.name == name; });
+  const auto at = std::find_if(std::begin(globals::kGlobals), std::end(globals::kGlobals),
+                               [&](const globals::Entry& e) { return e.name == name; });
   if (at == std::end(globals::kGlobals) || (name == "strftime_now" && m.now().empty())) return Value();
   Value v = m.make<globals::Function>(Kind::object, 0);
   v.as<globals::Function>().body = at->body;

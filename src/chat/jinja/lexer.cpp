@@ -1,4 +1,5 @@
-// jinja_lexer.cpp -- one pass over the source: text up to a tag, the tag's inside to tokens, white space as the tags ask for.
+// lexer.cpp -- one pass over the source: text up to a tag, the tag's inside to tokens, white space as the tags
+// ask for.
 #include "chat/jinja/lexer.h"
 
 #include <algorithm>
@@ -8,8 +9,8 @@
 #include <deque>
 
 #include "base/utf8.h"
-#include "puna/base/error.h"
 #include "chat/jinja/unicode.h"
+#include "puna/base/error.h"
 
 namespace puna::jinja {
 namespace {
@@ -89,7 +90,8 @@ class Tokens::Lexer {
     } else if (sign != '+' && !is_variable) {
       const size_t newline = text.rfind('\n');
       const size_t line = newline == text.npos ? 0 : newline + 1;
-      if ((line > 0 || line_starting_) && strip_space(text.substr(line), true, false).empty()) text = text.substr(0, line);
+      if ((line > 0 || line_starting_) && strip_space(text.substr(line), true, false).empty())
+        text = text.substr(0, line);
     }
     if (!text.empty()) add(Type::data, std::string(text));
     move_to(end);
@@ -128,7 +130,9 @@ class Tokens::Lexer {
   void after_newline() { line_starting_ = at_ > 0 && s_[at_ - 1] == '\n'; }
 
   // After a tag's closing "}": '-' takes all white space, a block without sign one newline.
-  size_t after_tag(size_t i, char sign) const { return sign == '-' ? skip_space(i) : sign != '+' && peek(i) == '\n' ? i + 1 : i; }
+  size_t after_tag(size_t i, char sign) const {
+    return sign == '-' ? skip_space(i) : sign != '+' && peek(i) == '\n' ? i + 1 : i;
+  }
 
   void comment(size_t inside) {
     const size_t close = s_.find("#}", inside);
@@ -261,10 +265,12 @@ class Tokens::Lexer {
   void op() {
     constexpr std::string_view kTwo[] = {"//", "**", "==", "!=", ">=", "<="};
     constexpr std::string_view kOne = "+-/*%~[](){}><=.:|,;";
-    size_t n = std::any_of(std::begin(kTwo), std::end(kTwo), [&](std::string_view o) { return starts_with(at_, o); }) ? 2 : 1;
+    size_t n =
+        std::any_of(std::begin(kTwo), std::end(kTwo), [&](std::string_view o) { return starts_with(at_, o); }) ? 2 : 1;
     const char c = s_[at_];
     if (n == 1 && kOne.find(c) == kOne.npos)
-      syntax_error(line_, "unexpected character '%.4s'", s_.substr(at_, byte_offset(std::string_view(s_).substr(at_), 1)).c_str());
+      syntax_error(line_, "unexpected character '%.4s'",
+                   s_.substr(at_, byte_offset(std::string_view(s_).substr(at_), 1)).c_str());
     if (c == '(' || c == '[' || c == '{') open_ += c == '(' ? ')' : char(c + 2);
     if (c == ')' || c == ']' || c == '}') {
       if (open_.empty()) syntax_error(line_, "unexpected '%c'", c);
@@ -311,7 +317,11 @@ class Tokens::Lexer {
     } else if (uint8_t(c) >= 0x80) {  // Jinja decodes "\é" as "\\xe9": a backslash and the code
       char buffer[16];
       const char32_t code = next_code_point(s_, i);
-      std::snprintf(buffer, sizeof buffer, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", unsigned(code));
+      std::snprintf(buffer, sizeof buffer,
+                    code < 0x100     ? "\\x%02x"
+                    : code < 0x10000 ? "\\u%04x"
+                                     : "\\U%08x",
+                    unsigned(code));
       out += buffer;
     } else {
       out += {'\\', c};
@@ -323,11 +333,13 @@ class Tokens::Lexer {
     char32_t code = 0;
     ++i;
     for (int n = 0; n < digits; ++n, ++i) {
-      if (!is_digit_of(peek(i), 16)) syntax_error(line_, "a \\x, \\u or \\U escape needs %d hexadecimal digits", digits);
+      if (!is_digit_of(peek(i), 16))
+        syntax_error(line_, "a \\x, \\u or \\U escape needs %d hexadecimal digits", digits);
       const char c = s_[i];
       code = code * 16 + char32_t(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
     }
-    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) syntax_error(line_, "\\u%x is not a character", unsigned(code));
+    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+      syntax_error(line_, "\\u%x is not a character", unsigned(code));
     append_utf8(out, code);
   }
 

@@ -1,6 +1,6 @@
-// jinja_lexer.h -- a template's source to tokens, with the environment transformers uses: trim_blocks (the newline after a block
-// tag goes), lstrip_blocks (white space before a block tag on its own line goes), one trailing newline of the source dropped.
-// '-' in a tag strips all white space on that side, '+' keeps what would be stripped.
+// lexer.h -- a template's source to tokens, with the environment transformers uses: trim_blocks (the newline
+// after a block tag goes), lstrip_blocks (white space before a block tag on its own line goes), one trailing newline of
+// the source dropped. '-' in a tag strips all white space on that side, '+' keeps what would be stripped.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,7 +12,19 @@
 namespace puna::jinja {
 
 struct Token {
-  enum class Type : uint8_t { data, variable_begin, variable_end, block_begin, block_end, name, string, integer, real, op, end };
+  enum class Type : uint8_t {
+    data,
+    variable_begin,
+    variable_end,
+    block_begin,
+    block_end,
+    name,
+    string,
+    integer,
+    real,
+    op,
+    end
+  };
   Type type = Type::end;
   std::string text;  // of data, names, operators and (unescaped) strings
   int64_t integer = 0;
@@ -23,8 +35,9 @@ struct Token {
   bool is_name(std::string_view n) const { return type == Type::name && text == n; }
 };
 
-// The tokens of a source one by one, so that it is never in memory as tokens. Error{bad_file} "chat template line N: ..." on malformed
-// input and on a source of more than kMaxSource bytes (the longest template in use has some 20,000). `end` comes again and again.
+// The tokens of a source one by one, so that it is never in memory as tokens. Error{bad_file} "chat template line N:
+// ..." on malformed input and on a source of more than kMaxSource bytes (the longest template in use has some 20,000).
+// `end` comes again and again.
 class Tokens {
  public:
   static constexpr size_t kMaxSource = 1 << 20;

@@ -1,5 +1,5 @@
-// jinja_loop.cpp -- {% for %}: the `loop` object, inline filtering, else, recursion. Items are drawn one at a time and the inline
-// `if` sees what earlier rounds did; only loop.last, nextitem and length look ahead, as in Jinja.
+// loop.cpp -- {% for %}: the `loop` object, inline filtering, else, recursion. Items are drawn one at a time and
+// the inline `if` sees what earlier rounds did; only loop.last, nextitem and length look ahead, as in Jinja.
 #include <algorithm>
 #include <iterator>
 
@@ -83,7 +83,8 @@ struct Loop final : Opaque {
   bool attribute(Machine& m, std::string_view name, Value& out) override;
   Value call(Machine& m, Args& args) override;
   Value repr(Machine& m) const override {
-    return m.text("<LoopContext " + std::to_string(index0 + 1) + "/" + std::to_string(const_cast<Loop*>(this)->length(m)) + ">");
+    return m.text("<LoopContext " + std::to_string(index0 + 1) + "/" +
+                  std::to_string(const_cast<Loop*>(this)->length(m)) + ">");
   }
 };
 
@@ -181,7 +182,8 @@ Flow For::loop(Machine& m, const Value& over, int depth0, ScopePtr outer) const 
     chosen->source = std::move(loop->iterator);
     loop->iterator = chosen;
   }
-  bool completed = false;  // a round reached its end: Jinja runs `else` otherwise, also after a break in the first round
+  bool completed =
+      false;  // a round reached its end: Jinja runs `else` otherwise, also after a break in the first round
   {
     Machine::ScopeGuard inner(m, outer, hidden);
     while (loop->advance(m)) {

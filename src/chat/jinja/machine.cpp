@@ -1,4 +1,4 @@
-// jinja_machine.cpp -- paying, failing, scopes, iteration, and putting arguments into signatures.
+// machine.cpp -- paying, failing, scopes, iteration, and putting arguments into signatures.
 #include "chat/jinja/machine.h"
 
 #include <algorithm>
@@ -29,7 +29,8 @@ struct TextIterator final : Iterator {
     if (at >= s.size()) return false;
     const size_t start = at;
     next_code_point(s, at);
-    out = m.text(s.substr(start, at - start), false, source.as<Text>().has_content(start, at));  // of markup too: Python's str.__iter__
+    out = m.text(s.substr(start, at - start), false,
+                 source.as<Text>().has_content(start, at));  // of markup too: Python's str.__iter__
     return true;
   }
 };
@@ -89,7 +90,9 @@ void Machine::fail(const char* format, ...) {
   throw Raised{Status::invalid_argument, buffer};
 }
 
-void Machine::unsupported(const char* what) { throw Raised{Status::unsupported, std::string(what) + " is not supported"}; }
+void Machine::unsupported(const char* what) {
+  throw Raised{Status::unsupported, std::string(what) + " is not supported"};
+}
 
 void Machine::raise(const Value& missing) {
   throw Raised{Status::invalid_argument, missing.object() ? missing.as<Missing>().message : "the value is undefined"};
@@ -100,13 +103,18 @@ void Machine::out_of_steps() {
   throw Raised{Status::bad_file, "the template needs more than " + std::to_string(limits_.steps) + " steps"};
 }
 
-void Machine::too_deep() { throw Raised{Status::bad_file, "the template nests deeper than " + std::to_string(limits_.depth)}; }
-
-void Machine::check_depth(const Object& o) const {
-  if (o.depth > limits_.depth) throw Raised{Status::bad_file, "values nest deeper than " + std::to_string(limits_.depth)};
+void Machine::too_deep() {
+  throw Raised{Status::bad_file, "the template nests deeper than " + std::to_string(limits_.depth)};
 }
 
-void Machine::too_long() const { throw Raised{Status::bad_file, "a text of more than " + std::to_string(limits_.output_bytes) + " bytes"}; }
+void Machine::check_depth(const Object& o) const {
+  if (o.depth > limits_.depth)
+    throw Raised{Status::bad_file, "values nest deeper than " + std::to_string(limits_.depth)};
+}
+
+void Machine::too_long() const {
+  throw Raised{Status::bad_file, "a text of more than " + std::to_string(limits_.output_bytes) + " bytes"};
+}
 
 Value Machine::text(std::string s, bool markup, bool content) {
   check_size(int64_t(s.size()));
@@ -239,8 +247,9 @@ void Machine::print(std::string_view s, bool content) {
 void Machine::print(const Value& v) {
   const Value printed = to_str(*this, v);
   const Text& text = printed.as<Text>();
-  text.each_stretch(0, text.text.size(),
-                    [&](size_t from, size_t to, bool content) { print(std::string_view(text.text).substr(from, to - from), content); });
+  text.each_stretch(0, text.text.size(), [&](size_t from, size_t to, bool content) {
+    print(std::string_view(text.text).substr(from, to - from), content);
+  });
 }
 
 // ---- Bound
@@ -252,7 +261,8 @@ Bound::Bound(Machine& m, const char* function, std::initializer_list<const char*
   for (size_t i = 0; i < args.positional.size(); ++i) slots_[i] = args.positional[i];
   for (const NamedArgument& argument : args.named) {
     const auto at = std::find(names_.begin(), names_.end(), argument.text());
-    if (at == names_.end()) m.fail("%s() got an unexpected keyword argument '%.64s'", function, argument.text().c_str());
+    if (at == names_.end())
+      m.fail("%s() got an unexpected keyword argument '%.64s'", function, argument.text().c_str());
     std::optional<Value>& slot = slots_[size_t(at - names_.begin())];
     if (slot) m.fail("%s() got multiple values for argument '%s'", function, *at);
     slot = argument.value;
@@ -264,7 +274,8 @@ Bound::Bound(Machine& m, const char* function, std::initializer_list<const char*
 int64_t Bound::integer(size_t i, int64_t otherwise) const {
   if (!has(i)) return otherwise;
   m_.require_defined(*slots_[i]);
-  if (!slots_[i]->is_integral()) m_.fail("%s(): '%s' is a %s, expected an integer", function_, names_[i], type_name(*slots_[i]));
+  if (!slots_[i]->is_integral())
+    m_.fail("%s(): '%s' is a %s, expected an integer", function_, names_[i], type_name(*slots_[i]));
   return slots_[i]->as_integer();
 }
 
@@ -272,7 +283,8 @@ bool Bound::truth(size_t i, bool otherwise) const { return has(i) ? jinja::truth
 
 const std::string& Bound::string(size_t i) const {
   m_.require_defined(*slots_[i]);
-  if (!slots_[i]->is_string()) m_.fail("%s(): '%s' is a %s, expected a string", function_, names_[i], type_name(*slots_[i]));
+  if (!slots_[i]->is_string())
+    m_.fail("%s(): '%s' is a %s, expected a string", function_, names_[i], type_name(*slots_[i]));
   return slots_[i]->text();
 }
 

@@ -1,9 +1,10 @@
-// jinja_machine.h -- the state of one render: what is left of the limits, the scopes, the output, and the way to fail.
-// Everything costs steps where it arises: one for a node or an item, one for every 32 bytes of text that is made, moved or looked at
-// (what costs more per byte pays several times). So the steps bound the time and (32 bytes x steps) the memory, and the watch, which is
-// asked as steps are paid, is asked every few milliseconds: nobody pays for more than a piece of work before doing it, and texts are
-// walked through and put together by what is declared here, in jinja_search.h and in jinja_builder.h alone. Depth bounds the native
-// stack. Failing throws Raised, which the template turns into an Error naming the line.
+// machine.h -- the state of one render: what is left of the limits, the scopes, the output, and the way to fail.
+// Everything costs steps where it arises: one for a node or an item, one for every 32 bytes of text that is made, moved
+// or looked at (what costs more per byte pays several times). So the steps bound the time and (32 bytes x steps) the
+// memory, and the watch, which is asked as steps are paid, is asked every few milliseconds: nobody pays for more than a
+// piece of work before doing it, and texts are walked through and put together by what is declared here, in
+// search.h and in builder.h alone. Depth bounds the native stack. Failing throws Raised, which the template
+// turns into an Error naming the line.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,9 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include "chat/jinja/value.h"
 #include "puna/base/error.h"
 #include "puna/chat/chat_template.h"
-#include "chat/jinja/value.h"
 
 namespace puna::jinja {
 
@@ -79,7 +80,7 @@ class Machine {
       to += piece;
     }
   }
-  std::optional<std::string> hash(const Value& v);  // the canonical key of a hashable value (jinja_value.cpp)
+  std::optional<std::string> hash(const Value& v);  // the canonical key of a hashable value (value.cpp)
   std::string key(const Value& v);                  // the same; fails on what cannot be a key
   struct Nested {                                   // one level of evaluation
     explicit Nested(Machine& machine) : m(machine) {
@@ -94,7 +95,7 @@ class Machine {
   Value text(Marked s, bool markup = false);
   Value list(std::vector<Value> items) { return sequence(Kind::list, std::move(items)); }
   Value tuple(std::vector<Value> items) { return sequence(Kind::tuple, std::move(items)); }
-  Value dict(std::vector<std::pair<Value, Value>> items);  // jinja_value.cpp
+  Value dict(std::vector<std::pair<Value, Value>> items);  // value.cpp
   Value missing(std::string message) { return Value::of(Kind::undefined, make_ref<Missing>(std::move(message))); }
   template <class T, class... A>
   Value make(Kind kind, int inner_depth, A&&... args) {  // a container or iterator around something `inner_depth` deep
@@ -111,7 +112,7 @@ class Machine {
   std::vector<Value> collect(const Value& v);  // list(v)
   Value call(const Value& callee, Args& args);
 
-  // ---- evaluating (jinja_eval.cpp, jinja_expr.cpp)
+  // ---- evaluating (eval.cpp, expr.cpp)
   Value evaluate(const Expr& e);
   Flow execute(const Body& body);
   template <class F>
@@ -128,9 +129,10 @@ class Machine {
   void assign(const Target& target, const Value& value);
   const Value* lookup(int name);  // NULL: undefined
   void set(int name, Value value);
-  void open_scope(ScopePtr parent, const std::vector<int>& hidden);  // hidden names are undefined in it until they are set
-  void capture_scope(const ScopePtr& scope);                         // a macro keeps it alive: its variables are dropped at the end
-  class ScopeGuard {                                                 // inner scope for a block of statements
+  void open_scope(ScopePtr parent,
+                  const std::vector<int>& hidden);  // hidden names are undefined in it until they are set
+  void capture_scope(const ScopePtr& scope);        // a macro keeps it alive: its variables are dropped at the end
+  class ScopeGuard {                                // inner scope for a block of statements
    public:
     ScopeGuard(Machine& m, ScopePtr parent, const std::vector<int>& hidden) : m_(m), saved_(std::move(m.scope)) {
       m.open_scope(std::move(parent), hidden);
@@ -167,7 +169,8 @@ class Machine {
   std::vector<ScopePtr> captured_;
 };
 
-// Puts the arguments of a call into the slots of a signature, as Python does: too many, unknown or missing ones are errors.
+// Puts the arguments of a call into the slots of a signature, as Python does: too many, unknown or missing ones are
+// errors.
 class Bound {
  public:
   Bound(Machine& m, const char* function, std::initializer_list<const char*> names, size_t required, Args& args);

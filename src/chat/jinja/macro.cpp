@@ -1,4 +1,4 @@
-// jinja_macro.cpp -- {% macro %} and {% call %}: functions that print, and close over the scope they were defined in.
+// macro.cpp -- {% macro %} and {% call %}: functions that print, and close over the scope they were defined in.
 #include <algorithm>
 
 #include "chat/jinja/ast.h"
@@ -23,7 +23,9 @@ struct Macro final : Opaque {
       for (const auto& p : code->parameters) names.push_back(m.text(p.text));
       out = m.tuple(std::move(names));
     } else if (name == "catch_kwargs" || name == "catch_varargs" || name == "caller") {
-      out = Value::boolean(name == "caller" ? code->uses_caller : name == "catch_kwargs" ? code->uses_kwargs : code->uses_varargs);
+      out = Value::boolean(name == "caller"         ? code->uses_caller
+                           : name == "catch_kwargs" ? code->uses_kwargs
+                                                    : code->uses_varargs);
     } else {
       return false;
     }
@@ -37,8 +39,8 @@ struct Macro final : Opaque {
   }
 
  private:
-  // Positional arguments fill the parameters in order, named ones the rest; what is left goes to varargs and kwargs if the body
-  // mentions them and is an error if not. Defaults are evaluated last, in order, and see the other parameters.
+  // Positional arguments fill the parameters in order, named ones the rest; what is left goes to varargs and kwargs if
+  // the body mentions them and is an error if not. Defaults are evaluated last, in order, and see the other parameters.
   void bind(Machine& m, Args& args) {
     const auto& parameters = code->parameters;
     const size_t given = std::min(args.positional.size(), parameters.size());
@@ -62,7 +64,8 @@ struct Macro final : Opaque {
     }
     bind_rest(m, args);
     for (const MacroCode::Parameter* p : missing)
-      m.set(p->name, p->otherwise ? m.evaluate(*p->otherwise) : m.missing("parameter '" + p->text + "' was not provided"));
+      m.set(p->name,
+            p->otherwise ? m.evaluate(*p->otherwise) : m.missing("parameter '" + p->text + "' was not provided"));
   }
 
   void bind_rest(Machine& m, Args& args) {

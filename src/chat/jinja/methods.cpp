@@ -1,5 +1,6 @@
-// jinja_methods.cpp -- the methods of strings, lists, tuples, ranges and dicts that do not modify them (the sandbox hides the
-// others). Each is a function of (self, arguments); looking one up gives a bound method, a value like any other.
+// methods.cpp -- the methods of strings, lists, tuples, ranges and dicts that do not modify them (the sandbox
+// hides the others). Each is a function of (self, arguments); looking one up gives a bound method, a value like any
+// other.
 #include <algorithm>
 #include <iterator>
 
@@ -94,7 +95,8 @@ template <bool Start>
 Value affix(Machine& m, const Value& self, Args& args) {  // startswith, endswith
   Bound b(m, Start ? "startswith" : "endswith", {"prefix", "start", "end"}, 1, args);
   size_t from = 0, to = 0;
-  const bool inside = text_window(m, self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to);
+  const bool inside =
+      text_window(m, self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to);
   const std::string_view s = std::string_view(self.text()).substr(from, to - from);
   const auto matches = [&](const Value& v) {
     if (!v.is_string()) m.fail("expected a string or a tuple of strings, not %s", type_name(v));
@@ -121,7 +123,8 @@ Value count(Machine& m, const Value& self, Args& args) {
   Bound b(m, "count", {"sub", "start", "end"}, 1, args);
   const std::string& sub = b.string(0);
   size_t from = 0, to = 0;
-  if (!text_window(m, self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to)) return Value::integer(0);
+  if (!text_window(m, self, b.given(1) ? b.integer(1, 0) : 0, b.given(2) ? b.integer(2, 0) : INT64_MAX, from, to))
+    return Value::integer(0);
   std::string_view s = std::string_view(self.text()).substr(from, to - from);
   if (sub.empty()) return Value::integer(count_characters(m, s) + 1);
   const Needle needle(m, sub);
@@ -162,7 +165,8 @@ void skip_space(Machine& m, std::string_view s, size_t& begin, size_t& end) {
   }
 }
 
-// split() and rsplit(): on white space runs, or on every occurrence of a separator; at most `limit` cuts, from one side.
+// split() and rsplit(): on white space runs, or on every occurrence of a separator; at most `limit` cuts, from one
+// side.
 template <bool FromRight>
 Value split(Machine& m, const Value& self, Args& args) {
   Bound b(m, FromRight ? "rsplit" : "split", {"sep", "maxsplit"}, 0, args);
@@ -206,7 +210,8 @@ Value partition(Machine& m, const Value& self, Args& args) {
   const size_t at = Needle(m, sep, FromRight).find(s);
   const Value nothing = m.text("", is_markup(self));
   if (at == s.npos) return FromRight ? m.tuple({nothing, nothing, self}) : m.tuple({self, nothing, nothing});
-  return m.tuple({part_of(m, self, 0, at), part_of(m, self, at, at + sep.size()), part_of(m, self, at + sep.size(), s.size())});
+  return m.tuple(
+      {part_of(m, self, 0, at), part_of(m, self, at, at + sep.size()), part_of(m, self, at + sep.size(), s.size())});
 }
 
 Value join(Machine& m, const Value& self, Args& args) {
@@ -217,7 +222,8 @@ Value join(Machine& m, const Value& self, Args& args) {
 template <char Side>
 Value justify(Machine& m, const Value& self, Args& args) {  // ljust, rjust, center
   Bound b(m, "justify", {"width", "fillchar"}, 1, args);
-  if (b.has(1) && (b.string(1).empty() || b[1].as<Text>().length != 1)) m.fail("The fill character must be exactly one character long");
+  if (b.has(1) && (b.string(1).empty() || b[1].as<Text>().length != 1))
+    m.fail("The fill character must be exactly one character long");
   const Value fill = b.has(1) ? b[1] : m.text(" ");
   const int64_t width = b.integer(0, 0), length = self.as<Text>().length;
   if (Side == '^') return center_text(m, self, width, fill);

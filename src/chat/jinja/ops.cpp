@@ -1,4 +1,4 @@
-// jinja_ops.cpp -- truth, equality, order, membership and length, with Python's mixing of int, float and bool.
+// ops.cpp -- truth, equality, order, membership and length, with Python's mixing of int, float and bool.
 #include "chat/jinja/ops.h"
 
 #include <algorithm>
@@ -157,7 +157,9 @@ bool contains(Machine& m, const Value& container, const Value& item) {
   return false;
 }
 
-bool has_length(const Value& v) { return !v.is_none() && !v.is_number() && !v.is(Kind::iterator) && !v.is(Kind::object); }
+bool has_length(const Value& v) {
+  return !v.is_none() && !v.is_number() && !v.is(Kind::iterator) && !v.is(Kind::object);
+}
 
 int64_t length(Machine& m, const Value& v) {
   switch (v.kind()) {
@@ -177,7 +179,8 @@ bool is_same(const Value& a, const Value& b) {
   switch (a.kind()) {
     case Kind::none:
     case Kind::boolean: return a.as_integer() == b.as_integer();
-    case Kind::integer: return a.as_integer() == b.as_integer() && a.as_integer() >= -5 && a.as_integer() <= 256;  // CPython's cache
+    case Kind::integer:
+      return a.as_integer() == b.as_integer() && a.as_integer() >= -5 && a.as_integer() <= 256;  // CPython's cache
     case Kind::real:
     case Kind::undefined: return false;
     default: return a.object() == b.object();

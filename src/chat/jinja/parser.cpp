@@ -1,4 +1,4 @@
-// jinja_parser.cpp -- statements: each tag is a function that reads up to its end tag.
+// parser.cpp -- statements: each tag is a function that reads up to its end tag.
 #include "chat/jinja/parser.h"
 
 #include <algorithm>
@@ -8,7 +8,9 @@ namespace puna::jinja {
 
 using Type = Token::Type;
 
-Program parse_program(std::string_view source, int max_depth, const Watch& watch) { return Parser(source, max_depth, watch).run(); }
+Program parse_program(std::string_view source, int max_depth, const Watch& watch) {
+  return Parser(source, max_depth, watch).run();
+}
 
 Program Parser::run() {
   for (const char* name : {"loop", "caller", "varargs", "kwargs"}) intern(name);  // in the order of kLoopName...
@@ -51,7 +53,8 @@ const Token& Parser::expect(Type type, const char* what) {
 
 bool Parser::at_end_of_tuple(std::string_view end_name) const {
   const Token& t = current();
-  return t.type == Type::variable_end || t.type == Type::block_end || t.is_op(")") || (!end_name.empty() && t.is_name(end_name));
+  return t.type == Type::variable_end || t.type == Type::block_end || t.is_op(")") ||
+         (!end_name.empty() && t.is_name(end_name));
 }
 
 void Parser::check_depth(int depth) const {
@@ -83,14 +86,16 @@ Body Parser::body(std::initializer_list<std::string_view> ends) {
       expect(Type::variable_end, "'}}'");
       out.push_back(std::move(print));
     } else if (token.type == Type::block_begin) {
-      if (std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return current().is_name(end); })) return out;
+      if (std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return current().is_name(end); }))
+        return out;
       out.push_back(statement());
       expect(Type::block_end, "'%}'");
     } else {
       syntax_error(line, "unexpected '%.40s'", token.text.c_str());
     }
   }
-  if (ends.size() > 0) syntax_error(current().line, "unexpected end of template, expected '%s'", std::string(*(ends.end() - 1)).c_str());
+  if (ends.size() > 0)
+    syntax_error(current().line, "unexpected end of template, expected '%s'", std::string(*(ends.end() - 1)).c_str());
   return out;
 }
 
@@ -103,10 +108,17 @@ Body Parser::block(std::initializer_list<std::string_view> ends) {
 StmtPtr Parser::statement() {
   Nested nested(*this);
   using Rule = StmtPtr (Parser::*)();
-  constexpr std::pair<std::string_view, Rule> kRules[] = {
-      {"set", &Parser::set},     {"for", &Parser::for_loop},    {"if", &Parser::if_chain},         {"with", &Parser::with},
-      {"macro", &Parser::macro}, {"call", &Parser::call_block}, {"filter", &Parser::filter_block}, {"generation", &Parser::generation},
-      {"print", &Parser::print}, {"break", &Parser::jump},      {"continue", &Parser::jump}};
+  constexpr std::pair<std::string_view, Rule> kRules[] = {{"set", &Parser::set},
+                                                          {"for", &Parser::for_loop},
+                                                          {"if", &Parser::if_chain},
+                                                          {"with", &Parser::with},
+                                                          {"macro", &Parser::macro},
+                                                          {"call", &Parser::call_block},
+                                                          {"filter", &Parser::filter_block},
+                                                          {"generation", &Parser::generation},
+                                                          {"print", &Parser::print},
+                                                          {"break", &Parser::jump},
+                                                          {"continue", &Parser::jump}};
   constexpr std::string_view kUnsupported[] = {"block", "extends", "include", "import", "from", "autoescape"};
   const Token tag = current();
   if (tag.type != Type::name) syntax_error(tag.line, "expected the name of a tag");

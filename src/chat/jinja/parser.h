@@ -1,4 +1,5 @@
-// jinja_parser.h -- tokens to a Program, by Jinja 3.1's grammar and precedence. Recursive descent, at most `depth` levels deep.
+// parser.h -- tokens to a Program, by Jinja 3.1's grammar and precedence. Recursive descent, at most `depth`
+// levels deep.
 #pragma once
 #include <initializer_list>
 #include <map>
@@ -14,7 +15,8 @@ Program parse_program(std::string_view source, int max_depth, const Watch& watch
 
 class Parser {
  public:
-  Parser(std::string_view source, int max_depth, const Watch& watch) : tokens_(source, watch), max_depth_(max_depth), watch_(watch) {
+  Parser(std::string_view source, int max_depth, const Watch& watch)
+      : tokens_(source, watch), max_depth_(max_depth), watch_(watch) {
     current_ = tokens_.next();
     ahead_ = tokens_.next();
   }
@@ -47,9 +49,10 @@ class Parser {
   int intern(const std::string& name);
   // Sets line and depth of a new expression; children may be NULL.
   template <class T>
-  ExprPtr finish(std::unique_ptr<T> node, int line, std::initializer_list<const Expr*> children, const Arguments* arguments = nullptr);
+  ExprPtr finish(std::unique_ptr<T> node, int line, std::initializer_list<const Expr*> children,
+                 const Arguments* arguments = nullptr);
 
-  // ---- expressions (jinja_parser_expr.cpp)
+  // ---- expressions (parser_expr.cpp)
   ExprPtr expression(bool with_ternary = true);
   ExprPtr ternary();
   ExprPtr either();
@@ -76,8 +79,9 @@ class Parser {
   FilterCall filter_call();
   std::string dotted_name();
 
-  // ---- statements (jinja_parser.cpp)
-  // The statements up to one of `ends` (or the end of the source when empty); the end tag's name is the current token then.
+  // ---- statements (parser.cpp)
+  // The statements up to one of `ends` (or the end of the source when empty); the end tag's name is the current token
+  // then.
   Body body(std::initializer_list<std::string_view> ends);
   Body block(std::initializer_list<std::string_view> ends);  // after the opening tag's arguments: %} body {% end
   StmtPtr statement();
@@ -115,7 +119,8 @@ class Parser {
 };
 
 template <class T>
-ExprPtr Parser::finish(std::unique_ptr<T> node, int line, std::initializer_list<const Expr*> children, const Arguments* arguments) {
+ExprPtr Parser::finish(std::unique_ptr<T> node, int line, std::initializer_list<const Expr*> children,
+                       const Arguments* arguments) {
   const auto add = [&](const Expr* e) {
     if (e) node->depth = std::max(node->depth, e->depth + 1);
   };

@@ -1,5 +1,5 @@
-// jinja_parser_expr.cpp -- expressions, loosest binding first: a if b else c; or; and; not; comparisons; + -; ~; * / // %; **;
-// unary + -; then values. What may follow a value is in jinja_parser_postfix.cpp.
+// parser_expr.cpp -- expressions, loosest binding first: a if b else c; or; and; not; comparisons; + -; ~; * / //
+// %; **; unary + -; then values. What may follow a value is in parser_postfix.cpp.
 #include <algorithm>
 
 #include "chat/jinja/parser.h"
@@ -70,14 +70,16 @@ ExprPtr Parser::negation() {
 }
 
 ExprPtr Parser::comparison() {
-  constexpr std::pair<std::string_view, Comparison> kOps[] = {{"==", Comparison::eq}, {"!=", Comparison::ne}, {"<", Comparison::lt},
-                                                              {"<=", Comparison::le}, {">", Comparison::gt},  {">=", Comparison::ge}};
+  constexpr std::pair<std::string_view, Comparison> kOps[] = {{"==", Comparison::eq}, {"!=", Comparison::ne},
+                                                              {"<", Comparison::lt},  {"<=", Comparison::le},
+                                                              {">", Comparison::gt},  {">=", Comparison::ge}};
   const int line = current().line;
   ExprPtr first = sum();
   auto node = std::make_unique<Compare>();
   int depth = first->depth;
   while (true) {
-    const auto op = std::find_if(std::begin(kOps), std::end(kOps), [&](const auto& o) { return current().is_op(o.first); });
+    const auto op =
+        std::find_if(std::begin(kOps), std::end(kOps), [&](const auto& o) { return current().is_op(o.first); });
     Comparison kind = Comparison::in;
     if (op != std::end(kOps)) {
       take();
@@ -132,7 +134,8 @@ ExprPtr Parser::product() {
       {"*", Operator::multiply}, {"/", Operator::divide}, {"//", Operator::floor_divide}, {"%", Operator::modulo}};
   ExprPtr left = power();
   while (true) {
-    const auto op = std::find_if(std::begin(kOps), std::end(kOps), [&](const auto& o) { return current().is_op(o.first); });
+    const auto op =
+        std::find_if(std::begin(kOps), std::end(kOps), [&](const auto& o) { return current().is_op(o.first); });
     if (op == std::end(kOps)) return left;
     auto node = std::make_unique<Binary>();
     const int line = take().line;
@@ -214,7 +217,8 @@ ExprPtr Parser::primary() {
   }
   if (token.is_op("[")) return list();
   if (token.is_op("{")) return dict();
-  syntax_error(token.line, "expected an expression, got '%.40s'", token.type == Type::op ? token.text.c_str() : "the end of the tag");
+  syntax_error(token.line, "expected an expression, got '%.40s'",
+               token.type == Type::op ? token.text.c_str() : "the end of the tag");
 }
 
 ExprPtr Parser::tuple(bool with_ternary, std::string_view end_name, bool parenthesised) {

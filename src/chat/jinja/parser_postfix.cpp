@@ -1,4 +1,4 @@
-// jinja_parser_postfix.cpp -- what follows a value: .name, [index], [from:to:by], (arguments), |filter, is test.
+// parser_postfix.cpp -- what follows a value: .name, [index], [from:to:by], (arguments), |filter, is test.
 #include <algorithm>
 #include <set>
 
@@ -59,7 +59,8 @@ ExprPtr Parser::subscript(ExprPtr object) {
     return finish(std::move(node), opening.line, {a});
   }
   ExprPtr index;
-  if (!current().is_op(":")) index = current().is_op("]") ? finish(std::make_unique<Items>(), opening.line, {}) : expression();
+  if (!current().is_op(":"))
+    index = current().is_op("]") ? finish(std::make_unique<Items>(), opening.line, {}) : expression();
   if (current().is_op(":")) return slice(std::move(object), std::move(index), opening.line);
   if (current().is_op(",")) {  // d[a, b] is d[(a, b)]
     auto several = std::make_unique<Items>();
@@ -162,8 +163,8 @@ ExprPtr Parser::test(ExprPtr input) {
   node->test = find_test(node->name);
   if (!node->test && soft_ == 0) syntax_error(line, "no test named '%.64s'", node->name.c_str());
   const Token& next = current();
-  const bool starts_value = next.type == Type::name || next.type == Type::string || next.type == Type::integer || next.type == Type::real ||
-                            next.is_op("[") || next.is_op("{");
+  const bool starts_value = next.type == Type::name || next.type == Type::string || next.type == Type::integer ||
+                            next.type == Type::real || next.is_op("[") || next.is_op("{");
   if (next.is_op("(")) {
     node->arguments = arguments();
   } else if (starts_value && !next.is_name("else") && !next.is_name("or") && !next.is_name("and")) {

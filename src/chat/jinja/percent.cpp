@@ -1,4 +1,4 @@
-// jinja_percent.cpp -- "%5.2f %s %(name)d" % arguments, as Python's str does it.
+// percent.cpp -- "%5.2f %s %(name)d" % arguments, as Python's str does it.
 #include <algorithm>
 
 #include "chat/jinja/format.h"
@@ -10,8 +10,14 @@ namespace {
 class PercentFormatter {
  public:
   PercentFormatter(Machine& m, const Value& format, const Value& arguments)
-      : m_(m), format_(format.text()), marks_(format.as<Text>()), markup_(is_markup(format)), arguments_(arguments), out_(m) {
-    is_mapping_ = arguments.is(Kind::list) || arguments.is(Kind::dict) || arguments.is(Kind::range) || arguments.is_undefined();
+      : m_(m),
+        format_(format.text()),
+        marks_(format.as<Text>()),
+        markup_(is_markup(format)),
+        arguments_(arguments),
+        out_(m) {
+    is_mapping_ =
+        arguments.is(Kind::list) || arguments.is(Kind::dict) || arguments.is(Kind::range) || arguments.is_undefined();
   }
 
   Value run() {
@@ -131,7 +137,8 @@ class PercentFormatter {
 
   void integer(const Value& v, FormatSpec spec) {
     m_.require_defined(v);
-    if (!v.is_number() && !big_digits(v)) m_.fail("%%%c format: a real number is required, not %s", spec.type, type_name(v));
+    if (!v.is_number() && !big_digits(v))
+      m_.fail("%%%c format: a real number is required, not %s", spec.type, type_name(v));
     if (v.is(Kind::real) && spec.type != 'd') m_.fail("%%%c format: an integer is required, not float", spec.type);
     spec.content = spec.content || is_content(v);
     const Value i = v.is(Kind::real) ? Value::integer(to_integer(m_, v.as_real())) : v;
@@ -159,6 +166,8 @@ class PercentFormatter {
 
 }  // namespace
 
-Value percent_format(Machine& m, const Value& format, const Value& arguments) { return PercentFormatter(m, format, arguments).run(); }
+Value percent_format(Machine& m, const Value& format, const Value& arguments) {
+  return PercentFormatter(m, format, arguments).run();
+}
 
 }  // namespace puna::jinja

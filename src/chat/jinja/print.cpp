@@ -1,4 +1,4 @@
-// jinja_print.cpp -- values as text: str() and repr() as Python prints them, and json.dumps.
+// print.cpp -- values as text: str() and repr() as Python prints them, and json.dumps.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -102,11 +102,14 @@ class Printer {
     out_.add(close);
   }
   void view(const View& v) {
-    const char* open = v.what == View::What::keys ? "dict_keys([" : v.what == View::What::values ? "dict_values([" : "dict_items([";
+    const char* open = v.what == View::What::keys     ? "dict_keys(["
+                       : v.what == View::What::values ? "dict_values(["
+                                                      : "dict_items([";
     dict(v.dict.as<Dict>(), v.what, open, "])", v.what == View::What::items);
   }
   void range(const Range& r) {
-    out_.add("range(" + std::to_string(r.start) + ", " + std::to_string(r.stop) + (r.step != 1 ? ", " + std::to_string(r.step) : "") + ")",
+    out_.add("range(" + std::to_string(r.start) + ", " + std::to_string(r.stop) +
+                 (r.step != 1 ? ", " + std::to_string(r.step) : "") + ")",
              r.content);
   }
   Machine& m_;
@@ -195,7 +198,8 @@ class JsonPrinter {
     if (d.size() == 0) return out_.add("{}");
     std::vector<size_t> order(d.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    if (style_.sort_keys) std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return less(m_, d.key(a), d.key(b)); });
+    if (style_.sort_keys)
+      std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return less(m_, d.key(a), d.key(b)); });
     out_.add("{");
     for (size_t i = 0; i < order.size(); ++i) {
       if (i > 0) out_.add(style_.item_separator);
@@ -209,7 +213,8 @@ class JsonPrinter {
   }
   void key(const Value& k) {
     if (k.is_string()) return string(k.as<Text>());
-    if (!k.is_number() && !k.is_none() && !big_digits(k)) m_.fail("keys must be str, int, float, bool or None, not %s", type_name(k));
+    if (!k.is_number() && !k.is_none() && !big_digits(k))
+      m_.fail("keys must be str, int, float, bool or None, not %s", type_name(k));
     out_.add("\"");
     value(k, 0);
     out_.add("\"");
@@ -226,8 +231,8 @@ std::string repr_float(double d) {
   if (std::isnan(d)) return "nan";
   if (std::isinf(d)) return d < 0 ? "-inf" : "inf";
   char buffer[40];
-  const std::string_view scientific(buffer,
-                                    size_t(std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::scientific).ptr - buffer));
+  const std::string_view scientific(
+      buffer, size_t(std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::scientific).ptr - buffer));
   const size_t e = scientific.find('e');
   int exponent = 0;
   const char* digits = scientific.data() + e + 1;

@@ -1,5 +1,6 @@
-// jinja_reader.cpp -- events of the JSON parser to values. Memory is what counts: a long chat has millions of small objects, so no tree of
-// JSON is built first, equal keys (and short texts) are one object, and dicts with the same keys share them.
+// reader.cpp -- events of the JSON parser to values. Memory is what counts: a long chat has millions of small
+// objects, so no tree of JSON is built first, equal keys (and short texts) are one object, and dicts with the same keys
+// share them.
 #include "chat/jinja/reader.h"
 
 #include <algorithm>
@@ -9,8 +10,8 @@
 #include <optional>
 
 #include "base/json.h"
-#include "puna/base/error.h"
 #include "chat/jinja/ops.h"
+#include "puna/base/error.h"
 
 namespace puna::jinja {
 namespace {
@@ -30,7 +31,8 @@ bool is_identifier(std::string_view s) {
 
 bool is_of_number(char c) { return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E'; }
 
-// The numbers of a document that its parser refuses, as no double holds them: Python reads 1e400 as inf, and integers of any length.
+// The numbers of a document that its parser refuses, as no double holds them: Python reads 1e400 as inf, and integers
+// of any length.
 class LargeNumbers {
  public:
   // The document, with a 0 in their place. `copy` holds it if it had to be changed.
@@ -51,7 +53,8 @@ class LargeNumbers {
       } else if (c == '-' || (c >= '0' && c <= '9')) {
         size_t end = i;
         while (end < json.size() && is_of_number(json[end])) {
-          if (++end - i > kMaxNumber) fail(Status::bad_file, "%s: a number of more than %zu characters", kWhat, kMaxNumber);
+          if (++end - i > kMaxNumber)
+            fail(Status::bad_file, "%s: a number of more than %zu characters", kWhat, kMaxNumber);
         }
         if (is_too_large(json.substr(i, end - i))) {
           large_.emplace_back(count_, json.substr(i, end - i));
@@ -87,8 +90,8 @@ class LargeNumbers {
     const size_t point = std::min(number.find('.'), e);
     int64_t exponent = 0;
     const size_t digits = e + 1 + (e + 1 < number.size() && number[e + 1] == '+');
-    if (e < number.size() &&
-        std::from_chars(number.data() + digits, number.data() + number.size(), exponent).ec == std::errc::result_out_of_range)
+    if (e < number.size() && std::from_chars(number.data() + digits, number.data() + number.size(), exponent).ec ==
+                                 std::errc::result_out_of_range)
       return number[e + 1] != '-';
     return exponent > (first < point ? -int64_t(point - first) : int64_t(first - point));
   }
@@ -106,7 +109,8 @@ class Reader final : public nlohmann::json_sax<Json> {
   bool boolean(bool value) override { return add(Value::boolean(value).from_content(true)); }
   bool number_integer(number_integer_t value) override { return number(Value::integer(value).from_content(true)); }
   bool number_unsigned(number_unsigned_t value) override {
-    return number(value <= uint64_t(INT64_MAX) ? Value::integer(int64_t(value)).from_content(true) : big_integer(std::to_string(value)));
+    return number(value <= uint64_t(INT64_MAX) ? Value::integer(int64_t(value)).from_content(true)
+                                               : big_integer(std::to_string(value)));
   }
   bool number_float(number_float_t value, const std::string& text) override {
     return number(is_integer(text) ? whole(text) : Value::real(value).from_content(true));
@@ -182,7 +186,8 @@ class Reader final : public nlohmann::json_sax<Json> {
   bool number(Value v) {
     const std::optional<std::string> large = large_.next();
     if (!large) return add(std::move(v));
-    return add(is_integer(*large) ? whole(*large) : Value::real((*large)[0] == '-' ? -HUGE_VAL : HUGE_VAL).from_content(true));
+    return add(is_integer(*large) ? whole(*large)
+                                  : Value::real((*large)[0] == '-' ? -HUGE_VAL : HUGE_VAL).from_content(true));
   }
 
   Value text(std::string& s, bool content) {
@@ -197,7 +202,9 @@ class Reader final : public nlohmann::json_sax<Json> {
     return made;
   }
 
-  Value dict(std::vector<Value>& keys, std::vector<Value>& values) { return Value::of(Kind::dict, Dict::make(shared(keys), values)); }
+  Value dict(std::vector<Value>& keys, std::vector<Value>& values) {
+    return Value::of(Kind::dict, Dict::make(shared(keys), values));
+  }
 
   Ref<const Keys> shared(std::vector<Value>& keys) {
     const auto same = [&](const Ref<const Keys>& other) {

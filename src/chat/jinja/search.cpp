@@ -1,4 +1,4 @@
-// jinja_search.cpp -- comparing and searching in linear time, watched.
+// search.cpp -- comparing and searching in linear time, watched.
 #include "chat/jinja/search.h"
 
 #include <algorithm>
@@ -26,7 +26,9 @@ int compare_bytes(Machine& m, std::string_view a, std::string_view b) {
   return a.size() < b.size() ? -1 : a.size() > b.size();
 }
 
-bool equal_bytes(Machine& m, std::string_view a, std::string_view b) { return a.size() == b.size() && compare_bytes(m, a, b) == 0; }
+bool equal_bytes(Machine& m, std::string_view a, std::string_view b) {
+  return a.size() == b.size() && compare_bytes(m, a, b) == 0;
+}
 
 Needle::Needle(Machine& m, std::string_view needle, bool from_right) : m_(m), needle_(needle), from_right_(from_right) {
   from_right ? factorise<true>() : factorise<false>();
@@ -40,7 +42,8 @@ size_t Needle::find(std::string_view s) const {
   return mirrored == s.npos ? s.npos : s.size() - needle_.size() - mirrored;
 }
 
-// The start of the needle's suffix that is greatest in alphabetical order (or in the reverse one), and that suffix's period.
+// The start of the needle's suffix that is greatest in alphabetical order (or in the reverse one), and that suffix's
+// period.
 template <bool Mirrored>
 size_t Needle::maximal_suffix(bool greatest, size_t& period) const {
   size_t start = 0, at = 1, k = 0;
@@ -91,7 +94,8 @@ size_t Needle::search(std::string_view s) const {
       known = 0;
       continue;
     }
-    for (i = right_; i > known && byte<Mirrored>(needle_, i - 1) == byte<Mirrored>(s, at + i - 1); --i) m_.charge_bytes(2);
+    for (i = right_; i > known && byte<Mirrored>(needle_, i - 1) == byte<Mirrored>(s, at + i - 1); --i)
+      m_.charge_bytes(2);
     if (i <= known) return at;
     at += period_;
     known = periodic_ ? n - period_ : 0;

@@ -1,5 +1,5 @@
-// jinja_search.h -- looking through texts: every comparison of two texts and every search for one in another goes through here, where it
-// is paid for by the bytes that are looked at, piece by piece.
+// search.h -- looking through texts: every comparison of two texts and every search for one in another goes
+// through here, where it is paid for by the bytes that are looked at, piece by piece.
 #pragma once
 #include <string_view>
 
@@ -16,8 +16,8 @@ inline bool ends_with(Machine& m, std::string_view s, std::string_view suffix) {
   return s.size() >= suffix.size() && equal_bytes(m, s.substr(s.size() - suffix.size()), suffix);
 }
 
-// A text to be found in others, once or often. Linear in the length of both, whatever they are, and without memory of its own: Crochemore
-// and Perrin's two-way string matching (1991). From the right it sees both texts mirrored.
+// A text to be found in others, once or often. Linear in the length of both, whatever they are, and without memory of
+// its own: Crochemore and Perrin's two-way string matching (1991). From the right it sees both texts mirrored.
 class Needle {
  public:
   Needle(Machine& m, std::string_view needle, bool from_right = false);
@@ -40,7 +40,8 @@ class Needle {
 };
 
 size_t find_last_byte(Machine& m, std::string_view s, char c);
-int64_t count_characters(Machine& m, std::string_view s);            // code points
-size_t character_offset(Machine& m, std::string_view s, int64_t n);  // the byte where code point `n` starts; the size if there are fewer
+int64_t count_characters(Machine& m, std::string_view s);  // code points
+size_t character_offset(Machine& m, std::string_view s,
+                        int64_t n);  // the byte where code point `n` starts; the size if there are fewer
 
 }  // namespace puna::jinja

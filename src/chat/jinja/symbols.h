@@ -1,6 +1,7 @@
-// jinja_symbols.h -- which names a scope hides. Jinja resolves names when it compiles: a name whose first use in a scope is an
-// unconditional assignment is that scope's own from the start, so before the assignment (in an inner loop or macro, say) it is
-// undefined even if the render was given a variable of that name. Otherwise, lookup by scope at run time gives the same answers.
+// symbols.h -- which names a scope hides. Jinja resolves names when it compiles: a name whose first use in a
+// scope is an unconditional assignment is that scope's own from the start, so before the assignment (in an inner loop
+// or macro, say) it is undefined even if the render was given a variable of that name. Otherwise, lookup by scope at
+// run time gives the same answers.
 #pragma once
 #include <set>
 #include <vector>
@@ -11,8 +12,8 @@ namespace puna::jinja {
 
 class Symbols {
  public:
-  // Scopes open and close as the parser goes through them; `hidden` is filled by finish(). A macro's scope is left and re-entered
-  // when the expression after its parameters belongs to the scope around it.
+  // Scopes open and close as the parser goes through them; `hidden` is filled by finish(). A macro's scope is left and
+  // re-entered when the expression after its parameters belongs to the scope around it.
   int open(std::vector<int>* hidden) {
     scopes_.push_back({current_, 0, {}, {}, {}, hidden});
     return current_ = int(scopes_.size()) - 1;

@@ -1,4 +1,4 @@
-// jinja_text.cpp -- strip, replace, center, splitlines, join, case on code points, paid for by length.
+// text.cpp -- strip, replace, center, splitlines, join, case on code points, paid for by length.
 #include "chat/jinja/text.h"
 
 #include <algorithm>
@@ -118,7 +118,9 @@ bool text_window(Machine& m, const Value& self, int64_t start, int64_t end, size
   if (end < 0) end = std::max<int64_t>(end + n, 0);
   if (start < 0) start = std::max<int64_t>(start + n, 0);
   if (start > end) return false;
-  const auto offset = [&](int64_t i) { return t.ascii() ? size_t(i) : i == n ? t.text.size() : character_offset(m, t.text, i); };
+  const auto offset = [&](int64_t i) {
+    return t.ascii() ? size_t(i) : i == n ? t.text.size() : character_offset(m, t.text, i);
+  };
   from = offset(start);
   to = offset(end);
   return true;

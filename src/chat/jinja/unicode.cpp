@@ -1,4 +1,4 @@
-// jinja_unicode.cpp -- UTF-8 in and out, and Python's str case mappings and classes by the generated tables.
+// unicode.cpp -- UTF-8 in and out, and Python's str case mappings and classes by the generated tables.
 #include "chat/jinja/unicode.h"
 
 #include <algorithm>
@@ -33,7 +33,8 @@ namespace {
 
 template <class Range, size_t N>
 const Range* find(const Range (&table)[N], char32_t c) noexcept {
-  const Range* r = std::upper_bound(std::begin(table), std::end(table), c, [](char32_t v, const Range& e) { return v < e.first; });
+  const Range* r =
+      std::upper_bound(std::begin(table), std::end(table), c, [](char32_t v, const Range& e) { return v < e.first; });
   if (r == std::begin(table)) return nullptr;
   --r;
   return c <= r->last && (c - r->first) % r->stride == 0 ? r : nullptr;
@@ -52,7 +53,8 @@ void append_mapped(std::string& out, char32_t c, const CaseRange (&table)[N], co
   append_utf8(out, r ? char32_t(int32_t(c) + r->delta) : c);
 }
 
-// Sigma at the end of a word is ς: a cased letter before it, none after, looking through what Unicode calls case-ignorable.
+// Sigma at the end of a word is ς: a cased letter before it, none after, looking through what Unicode calls
+// case-ignorable.
 bool is_final_sigma(Machine& m, std::string_view s, size_t begin, size_t end) {
   const auto is_ignorable = [&](char32_t c) {
     m.charge_bytes(8);
@@ -106,7 +108,8 @@ void append_utf8(std::string& out, char32_t c) {
   } else if (c < 0x10000) {
     out += {char(0xe0 | (c >> 12)), char(0x80 | ((c >> 6) & 0x3f)), char(0x80 | (c & 0x3f))};
   } else {
-    out += {char(0xf0 | (c >> 18)), char(0x80 | ((c >> 12) & 0x3f)), char(0x80 | ((c >> 6) & 0x3f)), char(0x80 | (c & 0x3f))};
+    out += {char(0xf0 | (c >> 18)), char(0x80 | ((c >> 12) & 0x3f)), char(0x80 | ((c >> 6) & 0x3f)),
+            char(0x80 | (c & 0x3f))};
   }
 }
 

@@ -1,6 +1,7 @@
-// jinja_unicode.h -- strings as Python sees them: sequences of code points, with Python's case mappings and character classes.
-// All text inside the interpreter is valid UTF-8 (checked where it comes in), so nothing here has an error path.
-// Case mapping is CPython 3.11's in full (Unicode 14; 'ß'.upper() is 'SS', final sigma included); tables are generated.
+// unicode.h -- strings as Python sees them: sequences of code points, with Python's case mappings and character
+// classes. All text inside the interpreter is valid UTF-8 (checked where it comes in), so nothing here has an error
+// path. Case mapping is CPython 3.11's in full (Unicode 14; 'ß'.upper() is 'SS', final sigma included); tables are
+// generated.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -15,7 +16,8 @@ int64_t count_code_points(std::string_view s) noexcept;
 
 // The code point at byte `i` of valid UTF-8; `i` moves past it.
 char32_t next_code_point(std::string_view s, size_t& i) noexcept;
-char32_t previous_code_point(std::string_view s, size_t& i) noexcept;  // the one that ends at byte `i`, which moves to its start
+char32_t previous_code_point(std::string_view s,
+                             size_t& i) noexcept;  // the one that ends at byte `i`, which moves to its start
 void append_utf8(std::string& out, char32_t c);
 // Byte offset of code point `n` (n may be the length).
 size_t byte_offset(std::string_view s, int64_t n) noexcept;
@@ -39,7 +41,8 @@ void map_upper(Machine& m, std::string& out, std::string_view s, size_t begin, s
 void map_lower(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
 void map_title(Machine& m, std::string& out, std::string_view s, size_t begin,
                size_t end);  // str.title(): a cased letter after an uncased one
-void map_capitalized(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);  // first letter title, the rest lower
+void map_capitalized(Machine& m, std::string& out, std::string_view s, size_t begin,
+                     size_t end);  // first letter title, the rest lower
 void map_swapped(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
 
 std::string_view strip_space(std::string_view s, bool left, bool right) noexcept;

@@ -1,4 +1,4 @@
-// jinja_value.cpp -- texts and their content, dicts and their keys, and what Python calls each kind of value.
+// value.cpp -- texts and their content, dicts and their keys, and what Python calls each kind of value.
 #include "chat/jinja/value.h"
 
 #include <algorithm>
@@ -32,13 +32,15 @@ void Marked::add(std::string_view s, bool content) {
 Text::Text(std::string t, bool is_markup, bool is_content)
     : text(std::move(t)), length(count_code_points(text)), all(is_content && !text.empty()), markup(is_markup) {}
 
-Text::Text(Marked t, int64_t code_points, bool is_markup) : text(std::move(t.text)), length(code_points), markup(is_markup) {
+Text::Text(Marked t, int64_t code_points, bool is_markup)
+    : text(std::move(t.text)), length(code_points), markup(is_markup) {
   all = t.spans.size() == 1 && t.spans[0].begin == 0 && t.spans[0].end == text.size();
   if (!all && !t.spans.empty()) some = std::make_unique<std::vector<TextSpan>>(std::move(t.spans));
 }
 
 size_t Text::first_span(size_t at) const {
-  const auto first = std::upper_bound(some->begin(), some->end(), at, [](size_t byte, const TextSpan& s) { return byte < s.end; });
+  const auto first =
+      std::upper_bound(some->begin(), some->end(), at, [](size_t byte, const TextSpan& s) { return byte < s.end; });
   return size_t(first - some->begin());
 }
 
@@ -110,7 +112,8 @@ std::string number_key(const Value& v) {
 }
 
 std::string range_key(const Range& r) {
-  return "R" + std::to_string(r.count ? r.start : 0) + "," + std::to_string(r.count > 1 ? r.step : 0) + "," + std::to_string(r.count);
+  return "R" + std::to_string(r.count ? r.start : 0) + "," + std::to_string(r.count > 1 ? r.step : 0) + "," +
+         std::to_string(r.count);
 }
 
 }  // namespace
@@ -161,15 +164,17 @@ size_t Keys::find_text(Machine& m, std::string_view key) const {
       if (equal_bytes(m, values[i].text(), key)) return i;
     return npos;
   }
-  const auto at = std::lower_bound(order_.begin(), order_.end(), key,
-                                   [&](uint32_t i, std::string_view k) { return compare_bytes(m, values[i].text(), k) < 0; });
+  const auto at = std::lower_bound(order_.begin(), order_.end(), key, [&](uint32_t i, std::string_view k) {
+    return compare_bytes(m, values[i].text(), k) < 0;
+  });
   return at != order_.end() && equal_bytes(m, values[*at].text(), key) ? *at : npos;
 }
 
 size_t Keys::find(Machine& m, std::string_view key) const {
   if (canonical_.empty()) return key.starts_with('s') ? find_text(m, key.substr(1)) : npos;
-  const auto at = std::lower_bound(order_.begin(), order_.end(), key,
-                                   [&](uint32_t i, std::string_view k) { return compare_bytes(m, canonical_[i], k) < 0; });
+  const auto at = std::lower_bound(order_.begin(), order_.end(), key, [&](uint32_t i, std::string_view k) {
+    return compare_bytes(m, canonical_[i], k) < 0;
+  });
   return at != order_.end() && equal_bytes(m, canonical_[*at], key) ? *at : npos;
 }
 

@@ -1,9 +1,9 @@
-// jinja_value.h -- what a template computes with: Python's values, immutable but for iterators and a few opaque objects.
-// A Value is a kind plus either a scalar or a shared object. Containers and iterators know how deep they nest, and the Machine refuses
-// to build one too deep, so printing, comparing and destroying may recurse. What can refer back to itself (namespaces, macro
-// scopes) registers with the Machine, which cuts the cycles when the render ends.
-// Content is what the caller's variables brought, as opposed to what the template says: a number or None knows it of itself, a text of
-// each of its bytes.
+// value.h -- what a template computes with: Python's values, immutable but for iterators and a few opaque
+// objects. A Value is a kind plus either a scalar or a shared object. Containers and iterators know how deep they nest,
+// and the Machine refuses to build one too deep, so printing, comparing and destroying may recurse. What can refer back
+// to itself (namespaces, macro scopes) registers with the Machine, which cuts the cycles when the render ends.
+// Content is what the caller's variables brought, as opposed to what the template says: a number or None knows it of
+// itself, a text of each of its bytes.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -25,7 +25,21 @@ class Machine;
 class Value;
 struct Args;
 
-enum class Kind : uint8_t { undefined, none, boolean, integer, real, string, list, tuple, dict, range, view, iterator, object };
+enum class Kind : uint8_t {
+  undefined,
+  none,
+  boolean,
+  integer,
+  real,
+  string,
+  list,
+  tuple,
+  dict,
+  range,
+  view,
+  iterator,
+  object
+};
 
 struct Object {
   Object() = default;
@@ -78,7 +92,9 @@ class Value {
   Value(const Value& other) noexcept : kind_(other.kind_), content_(other.content_), integer_(other.integer_) {
     if (Object* o = object()) o->references.fetch_add(1, std::memory_order_relaxed);
   }
-  Value(Value&& other) noexcept : kind_(other.kind_), content_(other.content_), integer_(other.integer_) { other.forget(); }
+  Value(Value&& other) noexcept : kind_(other.kind_), content_(other.content_), integer_(other.integer_) {
+    other.forget();
+  }
   Value& operator=(Value other) noexcept {
     std::swap(kind_, other.kind_);
     std::swap(content_, other.content_);
@@ -156,7 +172,8 @@ class Value {
 };
 static_assert(sizeof(Value) == 16);
 
-// A text that is being put together, and which of its bytes are content (sorted, disjoint, none empty, none touching the next).
+// A text that is being put together, and which of its bytes are content (sorted, disjoint, none empty, none touching
+// the next).
 struct Marked {
   std::string text;
   std::vector<TextSpan> spans;
@@ -176,7 +193,8 @@ struct Text final : Object {
   bool ascii() const { return length == int64_t(text.size()); }
   bool has_content() const { return all || some; }
   bool has_content(size_t begin, size_t end) const;
-  // Calls f(from, to, content) for the stretches of [begin, end) in order. They may end within a character only if a span does.
+  // Calls f(from, to, content) for the stretches of [begin, end) in order. They may end within a character only if a
+  // span does.
   template <class F>
   void each_stretch(size_t begin, size_t end, F f) const {
     if (!some) {
@@ -223,8 +241,9 @@ struct Sequence final : Object {  // list, tuple
   bool is_group = false;  // groupby's tuple: also .grouper and .list
 };
 
-// The keys of a dict in insertion order, found through a sorted index of canonical keys: strings that are equal just when the keys are
-// (1 == 1.0 == True). Machine::hash makes them, since that may cost. Dicts that were read share their keys.
+// The keys of a dict in insertion order, found through a sorted index of canonical keys: strings that are equal just
+// when the keys are (1 == 1.0 == True). Machine::hash makes them, since that may cost. Dicts that were read share their
+// keys.
 class Keys final : public Object {
  public:
   // All different. `canonical` may be left out when all keys are strings.
@@ -267,7 +286,9 @@ static_assert(sizeof(Dict) % alignof(Value) == 0);
 
 struct Range final : Object {
   int64_t start = 0, stop = 0, step = 1, count = 0;
-  int64_t at(int64_t i) const { return int64_t(uint64_t(start) + uint64_t(i) * uint64_t(step)); }  // i * step alone may wrap
+  int64_t at(int64_t i) const {
+    return int64_t(uint64_t(start) + uint64_t(i) * uint64_t(step));
+  }  // i * step alone may wrap
   bool content = false;
 };
 

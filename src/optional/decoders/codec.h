@@ -1,4 +1,5 @@
-// codec.h -- what one library's wrapper offers. A library reports errors into a Failure; C++ exceptions never pass through its frames.
+// codec.h -- what one library's wrapper offers. A library reports errors into a Failure; C++ exceptions never pass
+// through its frames.
 #pragma once
 #include <cstdarg>
 #include <cstdint>
@@ -40,11 +41,13 @@ struct Failure {
   }
 };
 
-// The orientation (1 to 8) that an EXIF block ("II*\0..." or "MM\0*...") asks for; 1 when it does not say or makes no sense.
+// The orientation (1 to 8) that an EXIF block ("II*\0..." or "MM\0*...") asks for; 1 when it does not say or makes no
+// sense.
 int exif_orientation(Bytes tiff) noexcept;
 
 inline bool begins_with(Bytes file, std::string_view magic, size_t at = 0) noexcept {
-  return file.size() >= at + magic.size() && std::string_view(reinterpret_cast<const char*>(file.data()) + at, magic.size()) == magic;
+  return file.size() >= at + magic.size() &&
+         std::string_view(reinterpret_cast<const char*>(file.data()) + at, magic.size()) == magic;
 }
 
 }  // namespace puna

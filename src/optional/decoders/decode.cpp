@@ -42,7 +42,9 @@ const char* other_format(Bytes file) {
 const Codec& codec_of(Bytes file) {
   for (const Codec* codec : {&kPng, &kJpeg, &kWebp, &kBmp}) {
     if (!codec->recognises(file)) continue;
-    if (!codec->header) fail(Status::unsupported, "this build cannot decode %s: its library was not there when it was built", codec->name);
+    if (!codec->header)
+      fail(Status::unsupported, "this build cannot decode %s: its library was not there when it was built",
+           codec->name);
     return *codec;
   }
   if (const char* other = other_format(file))
@@ -62,7 +64,8 @@ bool is_turned(int orientation) { return orientation >= 5; }
 // Of EXIF's eight orientations: where pixel (x, y) of the shown picture (width x height) is stored.
 void reorient(uint8_t* to, const uint8_t* from, int64_t width, int64_t height, int orientation) {
   const bool turned = is_turned(orientation);
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;  // columns count down
+  const bool from_right =
+      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;  // columns count down
   const bool from_below = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const int64_t stored_width = turned ? height : width, stored_height = turned ? width : height;
   for (int64_t y = 0; y < height; ++y)
@@ -91,7 +94,8 @@ void decode_picture(uint8_t* rgb, std::span<const std::byte> file) {
   std::vector<uint8_t> stored(size_t(header.width * header.height * 3));
   codec.decode(stored.data(), bytes_of(file), header);
   const bool turned = is_turned(header.orientation);
-  reorient(rgb, stored.data(), turned ? header.height : header.width, turned ? header.width : header.height, header.orientation);
+  reorient(rgb, stored.data(), turned ? header.height : header.width, turned ? header.width : header.height,
+           header.orientation);
 }
 
 Picture decode_picture(const Context& context, std::span<const std::byte> file) {

@@ -1,4 +1,5 @@
-// jpeg.cpp -- libjpeg or libjpeg-turbo. It reports errors by longjmp: between setjmp and the end of a function here, nothing has a destructor.
+// jpeg.cpp -- libjpeg or libjpeg-turbo. It reports errors by longjmp: between setjmp and the end of a function here,
+// nothing has a destructor.
 #include "optional/decoders/codec.h"
 
 #ifdef PUNA_HAVE_JPEG
@@ -7,14 +8,15 @@
 #include <vector>
 
 extern "C" {
-#include <jpeglib.h>
 #include <jerror.h>
+#include <jpeglib.h>
 }
 
 namespace puna {
 namespace {
 
-constexpr int kMostScans = 100;  // of a progressive file; published encoders write some ten. Each goes over the whole picture
+constexpr int kMostScans =
+    100;  // of a progressive file; published encoders write some ten. Each goes over the whole picture
 
 struct Reader {
   jpeg_error_mgr errors;
@@ -28,7 +30,8 @@ struct Reader {
   [[noreturn]] static void on_error(j_common_ptr common) {
     char text[JMSG_LENGTH_MAX];
     common->err->format_message(common, text);
-    of(common).failure.set(common->err->msg_code == JERR_OUT_OF_MEMORY ? Status::out_of_memory : Status::bad_file, "JPEG: %.160s", text);
+    of(common).failure.set(common->err->msg_code == JERR_OUT_OF_MEMORY ? Status::out_of_memory : Status::bad_file,
+                           "JPEG: %.160s", text);
     leave(common);
   }
   static void on_message(j_common_ptr common, int level) {
@@ -91,7 +94,8 @@ struct Reader {
     return true;
   }
 
-  // Inks are stored inverted (every program follows Adobe there): 255 is no ink. red = white * (1 - cyan), white = 1 - black.
+  // Inks are stored inverted (every program follows Adobe there): 255 is no ink. red = white * (1 - cyan), white = 1 -
+  // black.
   static void multiply_out(uint8_t* rgb, const uint8_t* cmyk, size_t pixels) noexcept {
     for (size_t x = 0; x < pixels; ++x, rgb += 3, cmyk += 4)
       for (int c = 0; c < 3; ++c) {
@@ -112,7 +116,8 @@ void decode(uint8_t* rgb, Bytes file, const CodecHeader& expected) {
   std::vector<uint8_t> cmyk(size_t(expected.width) * 4);
   Reader reader;
   CodecHeader header;
-  if (!reader.read_header(file, header) || !reader.read_pixels(rgb, cmyk.data())) fail(reader.failure.status, "%s", reader.failure.message);
+  if (!reader.read_header(file, header) || !reader.read_pixels(rgb, cmyk.data()))
+    fail(reader.failure.status, "%s", reader.failure.message);
 }
 
 bool recognises(Bytes file) { return begins_with(file, "\xFF\xD8\xFF"); }
@@ -123,5 +128,6 @@ const Codec kJpeg = {"JPEG", recognises, header_of, decode};
 
 }  // namespace puna
 #else
-const puna::Codec puna::kJpeg = {"JPEG", [](Bytes file) { return begins_with(file, "\xFF\xD8\xFF"); }, nullptr, nullptr};
+const puna::Codec puna::kJpeg = {"JPEG", [](Bytes file) { return begins_with(file, "\xFF\xD8\xFF"); }, nullptr,
+                                 nullptr};
 #endif

@@ -1,4 +1,5 @@
-// png.cpp -- libpng. It reports errors by longjmp: between setjmp and the end of a function here, nothing has a destructor.
+// png.cpp -- libpng. It reports errors by longjmp: between setjmp and the end of a function here, nothing has a
+// destructor.
 #include "optional/decoders/codec.h"
 
 #ifdef PUNA_HAVE_PNG
@@ -14,7 +15,10 @@ namespace {
 
 constexpr png_alloc_size_t kMostChunk = 8 << 20;  // bytes of an ancillary chunk
 
-struct Input { Bytes file; size_t at = 0; };
+struct Input {
+  Bytes file;
+  size_t at = 0;
+};
 
 void read_input(png_structp png, png_bytep to, size_t bytes) {
   auto& in = *static_cast<Input*>(png_get_io_ptr(png));
@@ -69,7 +73,8 @@ struct Reader {
     png_set_gray_to_rgb(png);
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    if (png_get_rowbytes(png, info) != size_t(png_get_image_width(png, info)) * 3) png_error(png, "an unexpected pixel format");
+    if (png_get_rowbytes(png, info) != size_t(png_get_image_width(png, info)) * 3)
+      png_error(png, "an unexpected pixel format");
     png_read_image(png, rows);
     return true;
   }
@@ -87,7 +92,8 @@ void decode(uint8_t* rgb, Bytes file, const CodecHeader& expected) {
   for (size_t y = 0; y < rows.size(); ++y) rows[y] = rgb + y * 3 * size_t(expected.width);
   Reader reader(file);
   CodecHeader header;
-  if (!reader.read_header(header) || !reader.read_pixels(rows.data())) fail(reader.failure.status, "%s", reader.failure.message);
+  if (!reader.read_header(header) || !reader.read_pixels(rows.data()))
+    fail(reader.failure.status, "%s", reader.failure.message);
 }
 
 bool recognises(Bytes file) { return begins_with(file, "\x89PNG\r\n\x1a\n"); }
@@ -98,5 +104,6 @@ const Codec kPng = {"PNG", recognises, header_of, decode};
 
 }  // namespace puna
 #else
-const puna::Codec puna::kPng = {"PNG", [](Bytes file) { return begins_with(file, "\x89PNG\r\n\x1a\n"); }, nullptr, nullptr};
+const puna::Codec puna::kPng = {"PNG", [](Bytes file) { return begins_with(file, "\x89PNG\r\n\x1a\n"); }, nullptr,
+                                nullptr};
 #endif

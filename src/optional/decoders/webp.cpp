@@ -37,7 +37,8 @@ CodecHeader header_of(Bytes file) {
 
 void decode(uint8_t* rgb, Bytes file, const CodecHeader& header) {
   const size_t row = size_t(header.width) * 3, bytes = row * size_t(header.height);
-  if (!WebPDecodeRGBInto(file.data(), file.size(), rgb, bytes, int(row))) fail(Status::bad_file, "WebP: the file is damaged or ends early");
+  if (!WebPDecodeRGBInto(file.data(), file.size(), rgb, bytes, int(row)))
+    fail(Status::bad_file, "WebP: the file is damaged or ends early");
 }
 
 }  // namespace

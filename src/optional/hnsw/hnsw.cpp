@@ -7,8 +7,8 @@
 
 #include "base/fp_env.h"
 #include "base/hash.h"
-#include "optional/hnsw/graph.h"
 #include "kernels/kernel_table.h"
+#include "optional/hnsw/graph.h"
 #include "puna/recsys/neighbours.h"
 #include "recsys/retrieval/best.h"
 #include "recsys/retrieval/codes.h"
@@ -96,8 +96,15 @@ uint64_t hash_of(std::span<const float> rows, int64_t dim) {
 class Hnsw final : public NeighbourIndex {
  public:
   Hnsw(ContextPtr context, std::span<const float> rows, int64_t dim, const NeighbourOptions& o)
-      : context_(std::move(context)), count_(rows_of(rows, dim)), dim_(dim), rows_hash_(hash_of(rows, dim)), space_(context_->kernels(), dim),
-        graph_(translated([&] { return std::make_unique<Graph>(&space_, size_t(count_), size_t(o.links), size_t(o.build_width), size_t(o.seed)); })) {}
+      : context_(std::move(context)),
+        count_(rows_of(rows, dim)),
+        dim_(dim),
+        rows_hash_(hash_of(rows, dim)),
+        space_(context_->kernels(), dim),
+        graph_(translated([&] {
+          return std::make_unique<Graph>(&space_, size_t(count_), size_t(o.links), size_t(o.build_width),
+                                         size_t(o.seed));
+        })) {}
 
   void place_all(std::span<const float> rows, bool parallel, FunctionRef<bool(int64_t)> should_stop) {
     constexpr int64_t kBetweenQuestions = 4096, kTask = 32;
@@ -119,7 +126,8 @@ class Hnsw final : public NeighbourIndex {
   }
 
   void restore(std::span<const float> rows, const ItemGraph& from) {
-    PUNA_REQUIRE(from.rows_hash == rows_hash_ && int64_t(from.items.size()) == count_, "the item graph belongs to other vectors: build it again");
+    PUNA_REQUIRE(from.rows_hash == rows_hash_ && int64_t(from.items.size()) == count_,
+                 "the item graph belongs to other vectors: build it again");
     const uint8_t* size = from.list_sizes.data();
     const int32_t* next = from.neighbours.data();
     const auto read_list = [&](hnswlib::linklistsizeint* list) {
@@ -146,7 +154,8 @@ class Hnsw final : public NeighbourIndex {
     let_go_of_what_only_building_needs();
   }
 
-  std::vector<std::vector<Hit>> search(std::span<const float> queries, int64_t k, int64_t width, const ItemFilter& filter) const override {
+  std::vector<std::vector<Hit>> search(std::span<const float> queries, int64_t k, int64_t width,
+                                       const ItemFilter& filter) const override {
     const FpEnv fp_env;
     const int64_t n = queries_of(queries, dim_, k);
     PUNA_REQUIRE(width >= 0, "width is %lld, expected at least 0", static_cast<long long>(width));
@@ -183,7 +192,8 @@ class Hnsw final : public NeighbourIndex {
   int64_t count() const noexcept override { return count_; }
   int64_t dim() const noexcept override { return dim_; }
   uint64_t bytes() const noexcept override {  // one item in links - 1 has lists above the lowest
-    return uint64_t(count_) * (graph_->size_data_per_element_ + sizeof(int) + sizeof(void*) + graph_->size_links_per_element_ / (graph_->M_ - 1));
+    return uint64_t(count_) * (graph_->size_data_per_element_ + sizeof(int) + sizeof(void*) +
+                               graph_->size_links_per_element_ / (graph_->M_ - 1));
   }
 
  private:
@@ -202,9 +212,10 @@ class Hnsw final : public NeighbourIndex {
     return allowed;
   }
 
-  // The walk finds allowed items and others alike, so it is made as much wider as they are rarer; where looking at all that are allowed is less
-  // work (a walk looks at some 16 items for each that it keeps), that is done.
-  std::vector<Hit> search_one(const void* query, int64_t k, int64_t width, const ItemFilter& filter, int64_t allowed) const {
+  // The walk finds allowed items and others alike, so it is made as much wider as they are rarer; where looking at all
+  // that are allowed is less work (a walk looks at some 16 items for each that it keeps), that is done.
+  std::vector<Hit> search_one(const void* query, int64_t k, int64_t width, const ItemFilter& filter,
+                              int64_t allowed) const {
     if (allowed == 0) return {};
     const double wide = double(width) * double(count_) / double(allowed);
     if (double(allowed) <= 16 * wide) return scan(query, k, filter);
@@ -220,7 +231,8 @@ class Hnsw final : public NeighbourIndex {
     return best.sorted([](float score) { return score; });
   }
 
-  // The nearest nodes that a walk of this width finds, in no order. As searchKnn() does it, which sorts them twice on the way.
+  // The nearest nodes that a walk of this width finds, in no order. As searchKnn() does it, which sorts them twice on
+  // the way.
   std::vector<Near> walk(const void* query, size_t width) const {
     tableint at = graph_->enterpoint_node_;
     float nearest = CodeSpace::distance(query, graph_->getDataByInternalId(at), &space_);
@@ -262,17 +274,20 @@ class Hnsw final : public NeighbourIndex {
 
 }  // namespace
 
-std::unique_ptr<NeighbourIndex> build_neighbours(ContextPtr context, std::span<const float> rows, int64_t dim, const NeighbourOptions& o,
-                                                 FunctionRef<bool(int64_t)> should_stop) {
-  PUNA_REQUIRE(o.links >= 2 && o.links <= kMostLinks, "links is %lld, expected 2 to %lld", static_cast<long long>(o.links), static_cast<long long>(kMostLinks));
-  PUNA_REQUIRE(o.build_width >= 1 && o.build_width <= 1 << 20, "build_width is %lld, expected 1 to 2^20", static_cast<long long>(o.build_width));
+std::unique_ptr<NeighbourIndex> build_neighbours(ContextPtr context, std::span<const float> rows, int64_t dim,
+                                                 const NeighbourOptions& o, FunctionRef<bool(int64_t)> should_stop) {
+  PUNA_REQUIRE(o.links >= 2 && o.links <= kMostLinks, "links is %lld, expected 2 to %lld",
+               static_cast<long long>(o.links), static_cast<long long>(kMostLinks));
+  PUNA_REQUIRE(o.build_width >= 1 && o.build_width <= 1 << 20, "build_width is %lld, expected 1 to 2^20",
+               static_cast<long long>(o.build_width));
   const FpEnv fp_env;
   auto index = std::make_unique<Hnsw>(std::move(context), rows, dim, o);
   translated([&] { index->place_all(rows, o.parallel, should_stop); });
   return index;
 }
 
-std::unique_ptr<NeighbourIndex> load_neighbours(ContextPtr context, std::span<const float> rows, int64_t dim, const std::string& path) {
+std::unique_ptr<NeighbourIndex> load_neighbours(ContextPtr context, std::span<const float> rows, int64_t dim,
+                                                const std::string& path) {
   const FpEnv fp_env;
   const ItemGraph graph = read_graph(*context, path);
   NeighbourOptions o;

@@ -1,6 +1,7 @@
-// onednn.cpp -- products by oneDNN's matmul (2.6 and newer), one thread a call. A primitive is made for each size, which takes a fraction of a
-// millisecond, and kept: sizes come in steps of 32 rows, the rest is a call of its own. oneDNN is of Debian's build, which runs on OpenMP: a
-// calling thread's number of OpenMP threads is one for the length of a call and then what it was.
+// onednn.cpp -- products by oneDNN's matmul (2.6 and newer), one thread a call. A primitive is made for each size,
+// which takes a fraction of a millisecond, and kept: sizes come in steps of 32 rows, the rest is a call of its own.
+// oneDNN is of Debian's build, which runs on OpenMP: a calling thread's number of OpenMP threads is one for the length
+// of a call and then what it was.
 #include <omp.h>
 
 #ifndef _WIN32
@@ -39,7 +40,8 @@ struct Product {
   size_t scratch;
 
   Product(const dnnl::engine& engine, const Sizes& s)
-      : a(matrix(s.m, s.k, s.lda, s.flags & kTransposedA, type(s))), b(matrix(s.k, s.n, s.ldb, s.flags & kTransposedB, type(s))),
+      : a(matrix(s.m, s.k, s.lda, s.flags & kTransposedA, type(s))),
+        b(matrix(s.k, s.n, s.ldb, s.flags & kTransposedB, type(s))),
         c(matrix(s.m, s.n, s.ldc, false, memory::data_type::f32)) {
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -74,9 +76,10 @@ class OneThread {  // of OpenMP's, while this lives
   int before_;
 };
 
-// No signal handler runs on this thread while this lives; signals wait, or go to another thread. oneDNN's generated code for f32 (jit_avx_gemm_f32 and its like: every
-// product on AVX2, long ones of two transposed matrices on AVX-512) points the stack pointer at a buffer of the heap: a handler would write its frame over what lies
-// below the buffer, and the process would die in free() later. What the code itself does wrong is still heard at once.
+// No signal handler runs on this thread while this lives; signals wait, or go to another thread. oneDNN's generated
+// code for f32 (jit_avx_gemm_f32 and its like: every product on AVX2, long ones of two transposed matrices on AVX-512)
+// points the stack pointer at a buffer of the heap: a handler would write its frame over what lies below the buffer,
+// and the process would die in free() later. What the code itself does wrong is still heard at once.
 class NoSignals {
  public:
 #ifdef _WIN32
@@ -110,7 +113,8 @@ class OneDnn {
     dnnl::stream stream(engine_);
     thread_local std::vector<uint8_t> scratch;
     if (scratch.size() < p->scratch + kAlignment) scratch.resize(p->scratch + kAlignment);
-    void* const aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(scratch.data()) + kAlignment - 1) / kAlignment * kAlignment);
+    void* const aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(scratch.data()) + kAlignment - 1) /
+                                                  kAlignment * kAlignment);
     p->primitive.execute(stream, {{DNNL_ARG_SRC, memory(p->a, engine_, const_cast<void*>(a))},
                                   {DNNL_ARG_WEIGHTS, memory(p->b, engine_, const_cast<void*>(b))},
                                   {DNNL_ARG_DST, memory(p->c, engine_, c)},
@@ -134,15 +138,18 @@ class OneDnn {
 };
 
 template <class T>
-int32_t multiply(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, float* c, int64_t ldc) {
+int32_t multiply(void* user, int32_t flags, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
+                 int64_t ldb, float* c, int64_t ldc) {
   constexpr int64_t kStep = 32;
   try {
     const auto part = [&](int64_t m0, int64_t rows, int64_t k0, int64_t depth) {
       const int32_t own = k0 > 0 ? flags | kAddToC : flags;
-      static_cast<OneDnn*>(user)->multiply({sizeof(T) == 2, own, rows, n, depth, lda, ldb, ldc}, a + (flags & kTransposedA ? k0 * lda + m0 : m0 * lda + k0),
+      static_cast<OneDnn*>(user)->multiply({sizeof(T) == 2, own, rows, n, depth, lda, ldb, ldc},
+                                           a + (flags & kTransposedA ? k0 * lda + m0 : m0 * lda + k0),
                                            b + (flags & kTransposedB ? k0 : k0 * ldb), c + m0 * ldc);
     };
-    // Rows of activations are the height of a forward product and the depth of a weight's gradient: what is no multiple of a step comes alone.
+    // Rows of activations are the height of a forward product and the depth of a weight's gradient: what is no multiple
+    // of a step comes alone.
     const int64_t whole_k = flags & kTransposedA ? k / kStep * kStep : k, whole_m = m / kStep * kStep;
     for (const auto& [m0, rows] : {std::array{int64_t(0), whole_m}, {whole_m, m - whole_m}})
       for (const auto& [k0, depth] : {std::array{int64_t(0), whole_k}, {whole_k, k - whole_k}})
@@ -170,7 +177,8 @@ const GemmProvider* onednn_provider() {
     }
   }();
   if (!library) return nullptr;
-  static const GemmProvider provider{"onednn", library.get(), multiply<float>, has_bf16(library.get()) ? multiply<uint16_t> : nullptr};
+  static const GemmProvider provider{"onednn", library.get(), multiply<float>,
+                                     has_bf16(library.get()) ? multiply<uint16_t> : nullptr};
   return &provider;
 }
 

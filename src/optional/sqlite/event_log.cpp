@@ -1,5 +1,5 @@
-// event_log.cpp -- the event log as a table of an SQLite database: a row an event, its number the row's, lists as blobs of little-endian values. The keys of
-// events that have one are a table of their own.
+// event_log.cpp -- the event log as a table of an SQLite database: a row an event, its number the row's, lists as blobs
+// of little-endian values. The keys of events that have one are a table of their own.
 #include <sqlite3.h>
 
 #include <bit>
@@ -17,8 +17,10 @@ static_assert(std::endian::native == std::endian::little, "blobs are read in pla
 constexpr int kApplication = 0x50556E61;  // "PUna": PRAGMA application_id of our files
 constexpr int64_t kMostFeatures = 4096, kMostBlob = 1 << 20;
 // As SQLite keeps them in the schema.
-constexpr char kEvents[] = "CREATE TABLE events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER NOT NULL, weight REAL NOT NULL, "
-                           "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT";
+constexpr char kEvents[] =
+    "CREATE TABLE events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER "
+    "NOT NULL, weight REAL NOT NULL, "
+    "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT";
 constexpr char kKeys[] = "CREATE TABLE keys (key BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID";
 
 struct Close {
@@ -29,13 +31,16 @@ using Database = std::unique_ptr<sqlite3, Close>;
 using Statement = std::unique_ptr<sqlite3_stmt, Close>;
 
 template <class T>
-std::span<const T> span_of(const std::vector<T>& v) noexcept { return v; }
+std::span<const T> span_of(const std::vector<T>& v) noexcept {
+  return v;
+}
 
 class SqliteLog final : public EventLog {
  public:
   explicit SqliteLog(const std::string& path) : path_(path) {
     sqlite3* db = nullptr;
-    const int opened = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int opened =
+        sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     db_.reset(db);
     require(opened);
     sqlite3_extended_result_codes(db, 1);
@@ -47,7 +52,8 @@ class SqliteLog final : public EventLog {
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
     run("PRAGMA cell_size_check = ON");  // of every page that is read
     const int64_t id = number("PRAGMA application_id"), tables = number("SELECT count(*) FROM sqlite_schema");
-    if (id != kApplication && (id != 0 || tables != 0)) fail(Status::bad_file, "%s is a database, but no event log of ours", path.c_str());
+    if (id != kApplication && (id != 0 || tables != 0))
+      fail(Status::bad_file, "%s is a database, but no event log of ours", path.c_str());
     run("PRAGMA journal_mode = WAL");
     run("PRAGMA synchronous = FULL");  // a commit is on the disk when it returns
     const bool has_keys = id != 0 && schema_has_keys();
@@ -62,7 +68,9 @@ class SqliteLog final : public EventLog {
     }
     key_ = prepare("INSERT OR IGNORE INTO keys VALUES (?1, ?2)");
     insert_ = prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-    select_ = prepare("SELECT number, time, surface, known, weight, ids, numbers, outcomes FROM events WHERE number > ?1 ORDER BY number LIMIT ?2");
+    select_ = prepare(
+        "SELECT number, time, surface, known, weight, ids, numbers, outcomes FROM events WHERE number > ?1 ORDER BY "
+        "number LIMIT ?2");
     last_ = prepare("SELECT coalesce(max(number), 0) FROM events");
   }
 
@@ -75,8 +83,10 @@ class SqliteLog final : public EventLog {
     try {
       number = last_number();
       for (const LoggedEvent& e : events) {
-        if (is_new(e.key, number + 1)) add(++number, e);
-        else ++left_out;
+        if (is_new(e.key, number + 1))
+          add(++number, e);
+        else
+          ++left_out;
       }
       run("COMMIT");
     } catch (...) {
@@ -88,7 +98,8 @@ class SqliteLog final : public EventLog {
   }
 
   int64_t read(std::vector<LoggedEvent>& to, int64_t after, int64_t most) override {
-    PUNA_REQUIRE(after >= 0 && most >= 0, "after is %lld and most %lld, expected 0 or more", static_cast<long long>(after), static_cast<long long>(most));
+    PUNA_REQUIRE(after >= 0 && most >= 0, "after is %lld and most %lld, expected 0 or more",
+                 static_cast<long long>(after), static_cast<long long>(most));
     const std::lock_guard<std::mutex> lock(mutex_);
     sqlite3_stmt* const s = select_.get();
     const Reset reset{s};
@@ -97,7 +108,8 @@ class SqliteLog final : public EventLog {
     int64_t got = 0;
     while (step(s)) {
       const int64_t number = sqlite3_column_int64(s, 0);
-      if (number != after + got + 1) fail(Status::bad_file, "%s: event %lld is missing", path_.c_str(), static_cast<long long>(after + got + 1));
+      if (number != after + got + 1)
+        fail(Status::bad_file, "%s: event %lld is missing", path_.c_str(), static_cast<long long>(after + got + 1));
       to.push_back(event(s, number));
       ++got;
     }
@@ -123,7 +135,8 @@ class SqliteLog final : public EventLog {
     if (result == SQLITE_OK || result == SQLITE_DONE || result == SQLITE_ROW) return;
     const int kind = result & 0xFF;
     // Statements and values are right, so what SQLite finds wrong with them is the file's.
-    const bool of_file = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || kind == SQLITE_ERROR || kind == SQLITE_TOOBIG || kind == SQLITE_CONSTRAINT || kind == SQLITE_MISMATCH;
+    const bool of_file = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || kind == SQLITE_ERROR ||
+                         kind == SQLITE_TOOBIG || kind == SQLITE_CONSTRAINT || kind == SQLITE_MISMATCH;
     const Status status = kind == SQLITE_NOMEM ? Status::out_of_memory : of_file ? Status::bad_file : Status::io;
     fail(status, "%s: %s", path_.c_str(), db_ ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(result));
   }
@@ -142,8 +155,9 @@ class SqliteLog final : public EventLog {
     const Statement s = prepare(sql);
     return step(s.get()) ? sqlite3_column_int64(s.get(), 0) : 0;
   }
-  // Whether there is a table of keys. A schema is a program: views, triggers, checks, generated columns and indexes of expressions are computed whenever a row is
-  // read or written, as long as their author likes. So it is ours to the letter, or nothing of it is used.
+  // Whether there is a table of keys. A schema is a program: views, triggers, checks, generated columns and indexes of
+  // expressions are computed whenever a row is read or written, as long as their author likes. So it is ours to the
+  // letter, or nothing of it is used.
   bool schema_has_keys() const {
     const Statement s = prepare("SELECT type || ' ' || name, sql FROM sqlite_schema");
     bool events = false, keys = false;
@@ -155,7 +169,9 @@ class SqliteLog final : public EventLog {
       const std::string sql = text(1);
       events |= sql == kEvents;
       keys |= sql == kKeys;
-      if (sql != kEvents && sql != kKeys) fail(Status::bad_file, "%s: its schema has '%.100s', which is not an event log's of ours", path_.c_str(), text(0).c_str());
+      if (sql != kEvents && sql != kKeys)
+        fail(Status::bad_file, "%s: its schema has '%.100s', which is not an event log's of ours", path_.c_str(),
+             text(0).c_str());
     }
     if (!events) fail(Status::bad_file, "%s: its table of events is missing", path_.c_str());
     return keys;
@@ -168,14 +184,17 @@ class SqliteLog final : public EventLog {
 
   template <class T>
   void bind_blob(sqlite3_stmt* s, int at, std::span<const T> values, const char* what) const {
-    PUNA_REQUIRE(int64_t(values.size_bytes()) <= kMostBlob, "an event has %zu %s, more than fit into %lld bytes", values.size(), what, static_cast<long long>(kMostBlob));
-    require(values.empty() ? sqlite3_bind_zeroblob(s, at, 0) : sqlite3_bind_blob64(s, at, values.data(), values.size_bytes(), SQLITE_STATIC));
+    PUNA_REQUIRE(int64_t(values.size_bytes()) <= kMostBlob, "an event has %zu %s, more than fit into %lld bytes",
+                 values.size(), what, static_cast<long long>(kMostBlob));
+    require(values.empty() ? sqlite3_bind_zeroblob(s, at, 0)
+                           : sqlite3_bind_blob64(s, at, values.data(), values.size_bytes(), SQLITE_STATIC));
   }
 
   // Remembers the key; false when it is known.
   bool is_new(const std::string& key, int64_t number) const {
     if (key.empty()) return true;
-    PUNA_REQUIRE(key.size() <= kLongestEventKey, "an event's key has %zu bytes, expected at most %zu", key.size(), kLongestEventKey);
+    PUNA_REQUIRE(key.size() <= kLongestEventKey, "an event's key has %zu bytes, expected at most %zu", key.size(),
+                 kLongestEventKey);
     sqlite3_stmt* const s = key_.get();
     const Reset reset{s};
     require(sqlite3_bind_blob64(s, 1, key.data(), key.size(), SQLITE_STATIC));
@@ -185,7 +204,8 @@ class SqliteLog final : public EventLog {
   }
 
   void add(int64_t number, const LoggedEvent& e) const {
-    PUNA_REQUIRE(int64_t(e.ids.size()) <= kMostFeatures, "an event has %zu features, expected at most %lld", e.ids.size(), static_cast<long long>(kMostFeatures));
+    PUNA_REQUIRE(int64_t(e.ids.size()) <= kMostFeatures, "an event has %zu features, expected at most %lld",
+                 e.ids.size(), static_cast<long long>(kMostFeatures));
     std::vector<int64_t> ids{int64_t(e.ids.size())};  // features, how many ids of each, the ids
     for (const std::vector<int64_t>& feature : e.ids) ids.push_back(int64_t(feature.size()));
     for (const std::vector<int64_t>& feature : e.ids) ids.insert(ids.end(), feature.begin(), feature.end());
@@ -211,7 +231,9 @@ class SqliteLog final : public EventLog {
     if (bytes != 0) memcpy(values.data(), data, bytes);
     return values;
   }
-  [[noreturn]] void damaged(int64_t number) const { fail(Status::bad_file, "%s: event %lld is damaged", path_.c_str(), static_cast<long long>(number)); }
+  [[noreturn]] void damaged(int64_t number) const {
+    fail(Status::bad_file, "%s: event %lld is damaged", path_.c_str(), static_cast<long long>(number));
+  }
 
   LoggedEvent event(sqlite3_stmt* s, int64_t number) const {
     LoggedEvent e;

@@ -12,14 +12,18 @@ constexpr int64_t kMostContent = 16384;
 
 using Matrix = std::vector<double>;  // row by row
 
-// a = L L^T in its lower half, in place; a symmetric, positive definite: [n][n]     (Cholesky; Golub and Van Loan, algorithm 4.2.1)
-// Written out, for every sum here has one order. Eigen's LLT fuses on Arm and not on x86, and cuts products by the cache sizes it finds: other bits.
+// a = L L^T in its lower half, in place; a symmetric, positive definite: [n][n]     (Cholesky; Golub and Van Loan,
+// algorithm 4.2.1)
+// Written out, for every sum here has one order. Eigen's LLT fuses on Arm and not on x86, and cuts products by the
+// cache sizes it finds: other bits.
 void factorise(Matrix& a, size_t n) {
   for (size_t j = 0; j < n; ++j) {
     double* const row_j = a.data() + j * n;
     double d = row_j[j];
     for (size_t k = 0; k < j; ++k) d -= row_j[k] * row_j[k];
-    PUNA_REQUIRE(d > 0, "the contents do not tell the items apart: value %zu follows from those before it; a larger ridge helps", j);
+    PUNA_REQUIRE(
+        d > 0, "the contents do not tell the items apart: value %zu follows from those before it; a larger ridge helps",
+        j);
     row_j[j] = std::sqrt(d);
     for (size_t i = j + 1; i < n; ++i) {
       double* const row_i = a.data() + i * n;
@@ -47,7 +51,8 @@ void solve(const Matrix& l, Matrix& x, size_t n, size_t m) {
 }
 
 void require_finite(std::span<const float> values, size_t row, const char* what) {
-  for (size_t i = 0; i < values.size(); ++i) PUNA_REQUIRE(std::isfinite(values[i]), "item %zu: its %s is not finite", i / row, what);
+  for (size_t i = 0; i < values.size(); ++i)
+    PUNA_REQUIRE(std::isfinite(values[i]), "item %zu: its %s is not finite", i / row, what);
 }
 
 std::vector<double> mean_of(std::span<const float> rows, size_t width, const std::vector<double>& weights) {
@@ -59,12 +64,15 @@ std::vector<double> mean_of(std::span<const float> rows, size_t width, const std
 
 }  // namespace
 
-ContentTower ContentTower::fit(std::span<const float> x, int64_t content_dim, std::span<const float> y, int64_t dim, double ridge, std::span<const float> weights) {
-  PUNA_REQUIRE(content_dim >= 1 && content_dim <= kMostContent && dim >= 1, "content_dim is %lld, expected 1 to %lld; dim is %lld", static_cast<long long>(content_dim),
+ContentTower ContentTower::fit(std::span<const float> x, int64_t content_dim, std::span<const float> y, int64_t dim,
+                               double ridge, std::span<const float> weights) {
+  PUNA_REQUIRE(content_dim >= 1 && content_dim <= kMostContent && dim >= 1,
+               "content_dim is %lld, expected 1 to %lld; dim is %lld", static_cast<long long>(content_dim),
                static_cast<long long>(kMostContent), static_cast<long long>(dim));
   const auto C = size_t(content_dim), D = size_t(dim), n = x.size() / C;
-  PUNA_REQUIRE(n >= 1 && x.size() == n * C && y.size() == n * D, "%zu values of contents and %zu of embeddings, expected multiples of %zu and %zu, as many items", x.size(),
-               y.size(), C, D);
+  PUNA_REQUIRE(n >= 1 && x.size() == n * C && y.size() == n * D,
+               "%zu values of contents and %zu of embeddings, expected multiples of %zu and %zu, as many items",
+               x.size(), y.size(), C, D);
   PUNA_REQUIRE(weights.empty() || weights.size() == n, "%zu weights of %zu items", weights.size(), n);
   PUNA_REQUIRE(ridge > 0 && ridge < 1e9, "ridge is %g, expected above 0", ridge);
   require_finite(x, C, "content");
@@ -73,7 +81,8 @@ ContentTower ContentTower::fit(std::span<const float> x, int64_t content_dim, st
   double total = 0;
   std::vector<double> share(n, 1.0);
   for (size_t i = 0; i < weights.size(); ++i) {
-    PUNA_REQUIRE(weights[i] >= 0 && weights[i] <= 1e9f, "item %zu: weight %g, expected 0 to 1e9", i, double(weights[i]));
+    PUNA_REQUIRE(weights[i] >= 0 && weights[i] <= 1e9f, "item %zu: weight %g, expected 0 to 1e9", i,
+                 double(weights[i]));
     share[i] = double(weights[i]);
   }
   for (const double s : share) total += s;

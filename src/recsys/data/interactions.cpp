@@ -123,8 +123,10 @@ Interactions read_interactions(const SourcePtr& source, const Watch& watch) {
   return all;
 }
 
-std::vector<std::vector<Event>> histories_of(std::span<const int64_t> users, std::span<const int32_t> items, std::span<const int64_t> times) {
-  PUNA_REQUIRE(users.size() == items.size() && users.size() == times.size(), "%zu users, %zu items and %zu times", users.size(), items.size(), times.size());
+std::vector<std::vector<Event>> histories_of(std::span<const int64_t> users, std::span<const int32_t> items,
+                                             std::span<const int64_t> times) {
+  PUNA_REQUIRE(users.size() == items.size() && users.size() == times.size(), "%zu users, %zu items and %zu times",
+               users.size(), items.size(), times.size());
   return grouped(
       users, items, [&](size_t a, size_t b) { return times[a] < times[b]; }, [&](size_t i) { return times[i]; });
 }

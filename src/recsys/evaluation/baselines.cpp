@@ -41,7 +41,8 @@ Scorer item_knn_scorer(const Interactions& all, double decay, int64_t most) {
       const auto& events = users[u].events;
       double weight = 1;
       for (size_t age = 0; age < events.size() && int64_t(age) < most; ++age, weight *= decay)
-        for (const auto& [j, cosine] : together[size_t(events[events.size() - 1 - age].item)]) scores[u * items + size_t(j)] += float(weight) * cosine;
+        for (const auto& [j, cosine] : together[size_t(events[events.size() - 1 - age].item)])
+          scores[u * items + size_t(j)] += float(weight) * cosine;
     }
   };
 }

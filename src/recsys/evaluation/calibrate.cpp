@@ -13,13 +13,17 @@ namespace {
 
 constexpr size_t kMostKnots = size_t(1) << 24;
 
-double logit(double p) { return det::log(std::clamp(p, 0x1p-24, 1 - 0x1p-24)) - det::log1p(-std::clamp(p, 0x1p-24, 1 - 0x1p-24)); }
+double logit(double p) {
+  return det::log(std::clamp(p, 0x1p-24, 1 - 0x1p-24)) - det::log1p(-std::clamp(p, 0x1p-24, 1 - 0x1p-24));
+}
 double sigmoid(double x) { return x >= 0 ? 1 / (1 + det::exp(-x)) : det::exp(x) / (1 + det::exp(x)); }
 
 void check(std::span<const float> p, std::span<const float> y) {
-  PUNA_REQUIRE(p.size() == y.size() && !p.empty(), "%zu probabilities and %zu outcomes, expected as many and at least one", p.size(), y.size());
+  PUNA_REQUIRE(p.size() == y.size() && !p.empty(),
+               "%zu probabilities and %zu outcomes, expected as many and at least one", p.size(), y.size());
   for (size_t i = 0; i < p.size(); ++i)
-    PUNA_REQUIRE(p[i] >= 0 && p[i] <= 1 && y[i] >= 0 && y[i] <= 1, "example %zu: probability %g, outcome %g, expected 0 to 1", i, double(p[i]), double(y[i]));
+    PUNA_REQUIRE(p[i] >= 0 && p[i] <= 1 && y[i] >= 0 && y[i] <= 1,
+                 "example %zu: probability %g, outcome %g, expected 0 to 1", i, double(p[i]), double(y[i]));
 }
 
 // Likelihood of a and b, with its slopes and curvature.
@@ -57,11 +61,14 @@ struct PlattFit {
   }
 };
 
-struct Block { double x, y, weight; };  // sums
+struct Block {
+  double x, y, weight;
+};  // sums
 
 void pool(std::vector<Block>& blocks, const Block& next) {
   blocks.push_back(next);
-  while (blocks.size() > 1 && blocks[blocks.size() - 2].y * blocks.back().weight >= blocks.back().y * blocks[blocks.size() - 2].weight) {
+  while (blocks.size() > 1 &&
+         blocks[blocks.size() - 2].y * blocks.back().weight >= blocks.back().y * blocks[blocks.size() - 2].weight) {
     const Block last = blocks.back();
     blocks.pop_back();
     blocks.back() = {blocks.back().x + last.x, blocks.back().y + last.y, blocks.back().weight + last.weight};
@@ -74,7 +81,8 @@ std::vector<double> pool_adjacent_violators(std::span<const double> values, std:
   PUNA_REQUIRE(values.size() == weights.size(), "%zu values and %zu weights", values.size(), weights.size());
   std::vector<Block> blocks;  // x counts the entries
   for (size_t i = 0; i < values.size(); ++i) {
-    PUNA_REQUIRE(weights[i] > 0 && std::isfinite(values[i] * weights[i]), "value %zu: %g of weight %g", i, values[i], weights[i]);
+    PUNA_REQUIRE(weights[i] > 0 && std::isfinite(values[i] * weights[i]), "value %zu: %g of weight %g", i, values[i],
+                 weights[i]);
     pool(blocks, {1, values[i] * weights[i], weights[i]});
   }
   std::vector<double> fitted;
@@ -107,7 +115,8 @@ Calibrator Calibrator::isotonic(std::span<const float> p, std::span<const float>
   std::vector<Block> blocks;
   for (size_t i = 0; i < order.size();) {
     Block same{0, 0, 0};  // probabilities that are equal must stay so
-    for (const float at = p[order[i]]; i < order.size() && p[order[i]] == at; ++i) same = {same.x + double(at), same.y + double(y[order[i]]), same.weight + 1};
+    for (const float at = p[order[i]]; i < order.size() && p[order[i]] == at; ++i)
+      same = {same.x + double(at), same.y + double(y[order[i]]), same.weight + 1};
     pool(blocks, same);
   }
   const double inside = 0.5 / double(p.size() + 1);  // a certain "never" would make one surprise infinitely bad
@@ -122,9 +131,13 @@ Calibrator Calibrator::isotonic(std::span<const float> p, std::span<const float>
 }
 
 Calibrator Calibrator::of(Kind kind, std::vector<float> x, std::vector<float> y) {
-  PUNA_REQUIRE(kind == Kind::none || kind == Kind::platt || kind == Kind::isotonic, "a calibrator's kind is %d", int(kind));
+  PUNA_REQUIRE(kind == Kind::none || kind == Kind::platt || kind == Kind::isotonic, "a calibrator's kind is %d",
+               int(kind));
   PUNA_REQUIRE(x.size() == y.size() && x.size() <= kMostKnots, "%zu and %zu knots", x.size(), y.size());
-  PUNA_REQUIRE(kind == Kind::none ? x.empty() : kind == Kind::platt ? x.size() == 1 : !x.empty(), "%zu knots", x.size());
+  PUNA_REQUIRE(kind == Kind::none    ? x.empty()
+               : kind == Kind::platt ? x.size() == 1
+                                     : !x.empty(),
+               "%zu knots", x.size());
   for (size_t i = 0; i < x.size(); ++i) {
     PUNA_REQUIRE(std::isfinite(x[i]) && std::isfinite(y[i]), "knot %zu is not finite", i);
     if (kind != Kind::isotonic) continue;

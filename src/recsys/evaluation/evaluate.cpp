@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kUsersAtOnce = 256;
 
 // 1 + the items before the target; 0 when the user has seen it, or the model does not know it.
-int64_t rank_of(std::span<const float> scores, const Event& target, std::span<const Event> seen, std::vector<uint8_t>& mark) {
+int64_t rank_of(std::span<const float> scores, const Event& target, std::span<const Event> seen,
+                std::vector<uint8_t>& mark) {
   if (target.item == 0) return 0;
   for (const Event& e : seen) mark[size_t(e.item)] = 1;
   int64_t rank = mark[size_t(target.item)] ? 0 : 1;
@@ -26,7 +27,8 @@ int64_t rank_of(std::span<const float> scores, const Event& target, std::span<co
 
 void require_finite(std::span<const float> scores, const std::string& user, const Interactions& all) {
   for (size_t i = 1; i < scores.size(); ++i)
-    PUNA_REQUIRE(std::isfinite(scores[i]), "user '%.64s': the score of item '%.64s' is not finite", user.c_str(), all.items[i].c_str());
+    PUNA_REQUIRE(std::isfinite(scores[i]), "user '%.64s': the score of item '%.64s' is not finite", user.c_str(),
+                 all.items[i].c_str());
 }
 
 std::vector<int64_t> popularity(const Interactions& all) {
@@ -42,11 +44,13 @@ struct Judged {
 };
 
 std::vector<double> by_decile(std::vector<Judged> judged) {
-  std::stable_sort(judged.begin(), judged.end(), [](const Judged& a, const Judged& b) { return a.popularity < b.popularity; });
+  std::stable_sort(judged.begin(), judged.end(),
+                   [](const Judged& a, const Judged& b) { return a.popularity < b.popularity; });
   std::vector<double> share;
   for (size_t d = 0; d < 10; ++d) {
     const size_t first = judged.size() * d / 10, last = judged.size() * (d + 1) / 10;
-    const auto hits = std::count_if(judged.begin() + int64_t(first), judged.begin() + int64_t(last), [](const Judged& j) { return j.rank >= 1 && j.rank <= 10; });
+    const auto hits = std::count_if(judged.begin() + int64_t(first), judged.begin() + int64_t(last),
+                                    [](const Judged& j) { return j.rank >= 1 && j.rank <= 10; });
     share.push_back(last > first ? double(hits) / double(last - first) : 0);
   }
   return share;
@@ -80,7 +84,8 @@ RankingReport summary(const std::vector<Judged>& judged) {
 
 }  // namespace
 
-RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, int64_t window, FunctionRef<bool()> should_stop) {
+RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, int64_t window,
+                               FunctionRef<bool()> should_stop) {
   PUNA_REQUIRE(window >= 1, "the window is %lld, expected at least 1", static_cast<long long>(window));
   const size_t items = all.items.size();
   const std::vector<int64_t> popular = popularity(all);
@@ -115,12 +120,14 @@ RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, in
 }
 
 Scorer scorer_of(std::shared_ptr<const SequenceModel> model) {
-  return [model, unit = std::make_shared<const std::vector<float>>(model->unit_items())](std::span<const History> users, float* scores) {
+  return [model, unit = std::make_shared<const std::vector<float>>(model->unit_items())](std::span<const History> users,
+                                                                                         float* scores) {
     const int64_t D = model->config().dim, items = model->config().items + 1;
     const std::vector<float> vectors = model->encode(users);
     model->context()->executor().run(int64_t(users.size()), [&](int64_t u) {
       const float* const row = unit->data();
-      for (int64_t i = 0; i < items; ++i) scores[u * items + i] = model->context()->kernels().dot(vectors.data() + u * D, row + i * D, D);
+      for (int64_t i = 0; i < items; ++i)
+        scores[u * items + i] = model->context()->kernels().dot(vectors.data() + u * D, row + i * D, D);
     });
   };
 }

@@ -53,9 +53,11 @@ std::vector<CalibrationBin> bins_of(std::span<const float> p, std::span<const fl
 }  // namespace
 
 ProbabilityReport evaluate_probabilities(std::span<const float> p, std::span<const float> y) {
-  PUNA_REQUIRE(p.size() == y.size() && !p.empty(), "%zu probabilities and %zu outcomes, expected as many and at least one", p.size(), y.size());
+  PUNA_REQUIRE(p.size() == y.size() && !p.empty(),
+               "%zu probabilities and %zu outcomes, expected as many and at least one", p.size(), y.size());
   for (size_t i = 0; i < p.size(); ++i)
-    PUNA_REQUIRE(p[i] >= 0 && p[i] <= 1 && y[i] >= 0 && y[i] <= 1, "example %zu: probability %g, outcome %g, expected 0 to 1", i, double(p[i]), double(y[i]));
+    PUNA_REQUIRE(p[i] >= 0 && p[i] <= 1 && y[i] >= 0 && y[i] <= 1,
+                 "example %zu: probability %g, outcome %g, expected 0 to 1", i, double(p[i]), double(y[i]));
   const FpEnv fp_env;
   std::vector<size_t> order(p.size());
   std::iota(order.begin(), order.end(), size_t(0));

@@ -23,8 +23,10 @@ void add_to(ExampleSet& set, const LoggedEvent& e) {
 }
 
 const OnlineOptions& checked(const OnlineOptions& o) {
-  PUNA_REQUIRE(o.publish_every >= 1, "publish_every is %lld, expected at least 1", static_cast<long long>(o.publish_every));
-  PUNA_REQUIRE(o.checkpoint_every >= 1, "checkpoint_every is %lld, expected at least 1", static_cast<long long>(o.checkpoint_every));
+  PUNA_REQUIRE(o.publish_every >= 1, "publish_every is %lld, expected at least 1",
+               static_cast<long long>(o.publish_every));
+  PUNA_REQUIRE(o.checkpoint_every >= 1, "checkpoint_every is %lld, expected at least 1",
+               static_cast<long long>(o.checkpoint_every));
   PUNA_REQUIRE(o.memory >= 1 && o.memory <= 1e12, "memory is %g, expected 1 to 1e12", o.memory);
   return o;
 }
@@ -36,13 +38,17 @@ std::shared_ptr<EventLog> required(std::shared_ptr<EventLog> log) {
 
 // What learn() would stumble over later, when the event cannot be refused any more.
 void check_event(const RankerConfig& c, const LoggedEvent& e, size_t number) {
-  PUNA_REQUIRE(e.key.size() <= kLongestEventKey, "event %zu: a key of %zu bytes, expected at most %zu", number, e.key.size(), kLongestEventKey);
-  PUNA_REQUIRE(e.weight > 0 && e.weight <= 1e6f, "event %zu: weight %g, expected above 0, up to 1e6", number, double(e.weight));
-  PUNA_REQUIRE(e.values.size() == c.tasks.size(), "event %zu: %zu outcomes, expected one for each of %zu tasks", number, e.values.size(), c.tasks.size());
+  PUNA_REQUIRE(e.key.size() <= kLongestEventKey, "event %zu: a key of %zu bytes, expected at most %zu", number,
+               e.key.size(), kLongestEventKey);
+  PUNA_REQUIRE(e.weight > 0 && e.weight <= 1e6f, "event %zu: weight %g, expected above 0, up to 1e6", number,
+               double(e.weight));
+  PUNA_REQUIRE(e.values.size() == c.tasks.size(), "event %zu: %zu outcomes, expected one for each of %zu tasks", number,
+               e.values.size(), c.tasks.size());
   for (const float x : e.numbers) PUNA_REQUIRE(std::isfinite(x), "event %zu: a number is not finite", number);
   for (size_t t = 0; t < c.tasks.size(); ++t) {
     const double y = double(e.values[t]);
-    PUNA_REQUIRE((e.known >> t & 1u) == 0 || (y >= 0 && y <= 1), "event %zu: '%s' is %g, expected 0 to 1", number, c.tasks[t].name.c_str(), y);
+    PUNA_REQUIRE((e.known >> t & 1u) == 0 || (y >= 0 && y <= 1), "event %zu: '%s' is %g, expected 0 to 1", number,
+                 c.tasks[t].name.c_str(), y);
   }
 }
 
@@ -54,8 +60,10 @@ Json json_of(const std::vector<PrequentialScore>& scores) {
 
 std::vector<PrequentialScore> scores_of(const Json& state, const char* name, size_t tasks) {
   std::vector<PrequentialScore> scores;
-  for (const Json& s : state.at(name)) scores.push_back({s.at(0).get<double>(), s.at(1).get<double>(), s.at(2).get<double>()});
-  if (scores.size() != tasks) fail(Status::bad_file, "the online state has scores of %zu tasks, expected %zu", scores.size(), tasks);
+  for (const Json& s : state.at(name))
+    scores.push_back({s.at(0).get<double>(), s.at(1).get<double>(), s.at(2).get<double>()});
+  if (scores.size() != tasks)
+    fail(Status::bad_file, "the online state has scores of %zu tasks, expected %zu", scores.size(), tasks);
   return scores;
 }
 
@@ -73,8 +81,12 @@ void PrequentialScore::add(double probability, double outcome, double keep) noex
   loss = loss * keep - outcome * std::log(p) - (1 - outcome) * std::log1p(-p);
 }
 
-OnlineLearner::OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<EventLog> log, std::string folder, const OnlineOptions& options)
-    : log_(required(std::move(log))), folder_(std::move(folder)), options_(checked(options)), trainer_(std::move(ranker), options.trainer),
+OnlineLearner::OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<EventLog> log, std::string folder,
+                             const OnlineOptions& options)
+    : log_(required(std::move(log))),
+      folder_(std::move(folder)),
+      options_(checked(options)),
+      trainer_(std::move(ranker), options.trainer),
       one_(trainer_.ranker()->config()) {
   const size_t tasks = trainer_.ranker()->config().tasks.size();
   report_.all.resize(tasks);
@@ -82,11 +94,13 @@ OnlineLearner::OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<Eve
   os::make_folder(folder_);
   lock_ = std::make_shared<FileLock>(folder_ + "/lock", folder_);
   const std::string state = folder_ + "/state.json";
-  if (os::is_file(state)) resume(state);
-  else checkpoint();
+  if (os::is_file(state))
+    resume(state);
+  else
+    checkpoint();
   const int64_t logged = log_->last();
-  PUNA_REQUIRE(report_.learned <= logged, "%s has learned %lld events, the log has %lld: they do not belong together", folder_.c_str(),
-               static_cast<long long>(report_.learned), static_cast<long long>(logged));
+  PUNA_REQUIRE(report_.learned <= logged, "%s has learned %lld events, the log has %lld: they do not belong together",
+               folder_.c_str(), static_cast<long long>(report_.learned), static_cast<long long>(logged));
   publish();
 }
 
@@ -128,7 +142,8 @@ void OnlineLearner::learn_one(const LoggedEvent& e) {
     trainer_.learn(one_.examples(), one_.outcomes(), predicted.data());
   } catch (const Error& error) {
     if (error.status() != Status::invalid_argument) throw;
-    fail(Status::bad_file, "the log's event %lld: %.300s", static_cast<long long>(report_.learned + 1), error.what());  // append() lets none in
+    fail(Status::bad_file, "the log's event %lld: %.300s", static_cast<long long>(report_.learned + 1),
+         error.what());  // append() lets none in
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   ++report_.learned;
@@ -167,9 +182,16 @@ OnlineReport OnlineLearner::report() const {
 // ---- checkpoints: two files take turns, and the state, replaced in one step, says which of them counts ----
 
 void OnlineLearner::checkpoint() {
-  const std::string file = checkpoint_ == "checkpoint-0.safetensors" ? "checkpoint-1.safetensors" : "checkpoint-0.safetensors";
+  const std::string file =
+      checkpoint_ == "checkpoint-0.safetensors" ? "checkpoint-1.safetensors" : "checkpoint-0.safetensors";
   trainer_.save(folder_ + "/" + file);
-  const std::string state = Json{{"puna", kOnlineFormat}, {"learned", report_.learned}, {"checkpoint", file}, {"all", json_of(report_.all)}, {"recent", json_of(report_.recent)}}.dump();
+  const std::string state = Json{
+      {"puna", kOnlineFormat},
+      {"learned", report_.learned},
+      {"checkpoint", file},
+      {"all", json_of(report_.all)},
+      {"recent",
+       json_of(report_.recent)}}.dump();
   os::AtomicFile out(folder_ + "/state.json");
   out.write(state.data(), state.size());
   out.commit();
@@ -183,9 +205,11 @@ void OnlineLearner::resume(const std::string& path) {
   try {
     Json state = parse_json(text, path.c_str());
     const JsonGuard guard(state);
-    if (state.at("puna").get<std::string>() != kOnlineFormat) fail(Status::bad_file, "%s is no online state of this version", path.c_str());
+    if (state.at("puna").get<std::string>() != kOnlineFormat)
+      fail(Status::bad_file, "%s is no online state of this version", path.c_str());
     const Json& learned = state.at("learned");
-    if (!learned.is_number_unsigned() || learned.get<uint64_t>() > uint64_t(INT64_MAX)) fail(Status::bad_file, "%s: 'learned' is %.40s, expected a count", path.c_str(), learned.dump().c_str());
+    if (!learned.is_number_unsigned() || learned.get<uint64_t>() > uint64_t(INT64_MAX))
+      fail(Status::bad_file, "%s: 'learned' is %.40s, expected a count", path.c_str(), learned.dump().c_str());
     report.learned = learned.get<int64_t>();
     file = state.at("checkpoint").get<std::string>();
     report.all = scores_of(state, "all", report_.all.size());
@@ -193,10 +217,12 @@ void OnlineLearner::resume(const std::string& path) {
   } catch (const nlohmann::json::exception& e) {
     fail(Status::bad_file, "%s is damaged: %.200s", path.c_str(), e.what());
   }
-  if (file != "checkpoint-0.safetensors" && file != "checkpoint-1.safetensors") fail(Status::bad_file, "%s names no checkpoint", path.c_str());
+  if (file != "checkpoint-0.safetensors" && file != "checkpoint-1.safetensors")
+    fail(Status::bad_file, "%s names no checkpoint", path.c_str());
   trainer_.resume(folder_ + "/" + file);
   if (trainer_.steps() != report.learned)
-    fail(Status::bad_file, "%s has learned %lld events, its checkpoint %lld", path.c_str(), static_cast<long long>(report.learned), static_cast<long long>(trainer_.steps()));
+    fail(Status::bad_file, "%s has learned %lld events, its checkpoint %lld", path.c_str(),
+         static_cast<long long>(report.learned), static_cast<long long>(trainer_.steps()));
   checkpoint_ = file;
   report_ = report;
 }

@@ -16,11 +16,14 @@ namespace {
 void check(const DiversityInput& in, const DiversityOptions& o) {
   const size_t n = in.values.size();
   PUNA_REQUIRE(o.count >= 0, "count is %lld, expected at least 0", static_cast<long long>(o.count));
-  PUNA_REQUIRE(o.per_category >= 0, "per_category is %lld, expected at least 0", static_cast<long long>(o.per_category));
+  PUNA_REQUIRE(o.per_category >= 0, "per_category is %lld, expected at least 0",
+               static_cast<long long>(o.per_category));
   PUNA_REQUIRE(o.lambda >= 0 && o.lambda <= 1, "lambda is %g, expected 0 to 1", o.lambda);
   PUNA_REQUIRE(in.groups.empty() || in.groups.size() == n, "%zu groups of %zu candidates", in.groups.size(), n);
-  PUNA_REQUIRE(in.categories.empty() || in.categories.size() == n, "%zu categories of %zu candidates", in.categories.size(), n);
-  PUNA_REQUIRE(in.vectors.empty() || (in.dim >= 1 && in.vectors.size() == n * size_t(in.dim)), "%zu values in vectors of %zu candidates", in.vectors.size(), n);
+  PUNA_REQUIRE(in.categories.empty() || in.categories.size() == n, "%zu categories of %zu candidates",
+               in.categories.size(), n);
+  PUNA_REQUIRE(in.vectors.empty() || (in.dim >= 1 && in.vectors.size() == n * size_t(in.dim)),
+               "%zu values in vectors of %zu candidates", in.vectors.size(), n);
   for (size_t i = 0; i < n; ++i) PUNA_REQUIRE(std::isfinite(in.values[i]), "candidate %zu: its value is not finite", i);
 }
 
@@ -33,7 +36,8 @@ std::vector<size_t> by_value(std::span<const double> values) {
 
 double cosine(const DiversityInput& in, size_t a, size_t b) noexcept {
   double sum = 0;
-  for (size_t d = 0, n = size_t(in.dim); d < n; ++d) sum += double(in.vectors[a * n + d]) * double(in.vectors[b * n + d]);
+  for (size_t d = 0, n = size_t(in.dim); d < n; ++d)
+    sum += double(in.vectors[a * n + d]) * double(in.vectors[b * n + d]);
   return sum;
 }
 
@@ -45,9 +49,11 @@ std::vector<size_t> diversify(const DiversityInput& in, const DiversityOptions& 
   std::vector<size_t> left = by_value(in.values);  // the best first: of ties in what follows, the best stays
   std::unordered_set<int64_t> groups;
   if (!in.groups.empty()) std::erase_if(left, [&](size_t i) { return !groups.insert(in.groups[i]).second; });
-  const double best = left.empty() ? 0 : in.values[left.front()], range = left.empty() ? 0 : best - in.values[left.back()];
+  const double best = left.empty() ? 0 : in.values[left.front()],
+               range = left.empty() ? 0 : best - in.values[left.back()];
   const bool marginal = o.lambda < 1 && !in.vectors.empty();
-  std::vector<double> nearest(in.values.size(), marginal && o.count > 0 ? -1.0 : 0.0);  // largest cosine with those chosen
+  std::vector<double> nearest(in.values.size(),
+                              marginal && o.count > 0 ? -1.0 : 0.0);  // largest cosine with those chosen
   std::unordered_map<int32_t, int64_t> taken;
   std::vector<size_t> list;
   while (int64_t(list.size()) < o.count) {
@@ -55,9 +61,13 @@ std::vector<size_t> diversify(const DiversityInput& in, const DiversityOptions& 
       const double v = range > 0 ? 1 - (best - in.values[i]) / range : 1;
       return list.empty() ? v : o.lambda * v - (1 - o.lambda) * nearest[i];
     };
-    std::erase_if(left, [&](size_t i) { return o.per_category > 0 && !in.categories.empty() && taken[in.categories[i]] >= o.per_category; });
+    std::erase_if(left, [&](size_t i) {
+      return o.per_category > 0 && !in.categories.empty() && taken[in.categories[i]] >= o.per_category;
+    });
     if (left.empty()) break;
-    const auto next = marginal ? std::max_element(left.begin(), left.end(), [&](size_t a, size_t b) { return score(a) < score(b); }) : left.begin();
+    const auto next =
+        marginal ? std::max_element(left.begin(), left.end(), [&](size_t a, size_t b) { return score(a) < score(b); })
+                 : left.begin();
     const size_t chosen = *next;
     left.erase(next);
     list.push_back(chosen);
@@ -70,7 +80,8 @@ std::vector<size_t> diversify(const DiversityInput& in, const DiversityOptions& 
 
 Explored explore(std::vector<size_t>& list, const DiversityInput& in, uint64_t request, const ExploreOptions& o) {
   PUNA_REQUIRE(o.epsilon >= 0 && o.epsilon <= 1, "epsilon is %g, expected 0 to 1", o.epsilon);
-  PUNA_REQUIRE(o.place >= 0 && o.pool >= 1, "place %lld, pool %lld, expected at least 0 and 1", static_cast<long long>(o.place), static_cast<long long>(o.pool));
+  PUNA_REQUIRE(o.place >= 0 && o.pool >= 1, "place %lld, pool %lld, expected at least 0 and 1",
+               static_cast<long long>(o.place), static_cast<long long>(o.pool));
   if (list.empty()) return {};
   Explored e;
   e.place = std::min(o.place, int64_t(list.size()) - 1);

@@ -26,18 +26,24 @@ class Lap {
 };
 
 void check(const Catalogue& c) {
-  PUNA_REQUIRE(c.vectors.empty() || (c.dim >= 1 && c.vectors.size() % size_t(c.dim) == 0), "the catalogue's vectors have %zu values, expected a multiple of %lld",
-               c.vectors.size(), static_cast<long long>(c.dim));
+  PUNA_REQUIRE(c.vectors.empty() || (c.dim >= 1 && c.vectors.size() % size_t(c.dim) == 0),
+               "the catalogue's vectors have %zu values, expected a multiple of %lld", c.vectors.size(),
+               static_cast<long long>(c.dim));
 }
 
 }  // namespace
 
-Pipeline::Pipeline(Retrieve retrieve, Describe describe, std::shared_ptr<const Ranker> ranker, ValueFormula value, std::shared_ptr<const Catalogue> catalogue,
-                   const PipelineOptions& options)
-    : retrieve_(std::move(retrieve)), describe_(std::move(describe)), value_(std::move(value)), catalogue_(std::move(catalogue)), options_(options),
+Pipeline::Pipeline(Retrieve retrieve, Describe describe, std::shared_ptr<const Ranker> ranker, ValueFormula value,
+                   std::shared_ptr<const Catalogue> catalogue, const PipelineOptions& options)
+    : retrieve_(std::move(retrieve)),
+      describe_(std::move(describe)),
+      value_(std::move(value)),
+      catalogue_(std::move(catalogue)),
+      options_(options),
       ranker_(std::move(ranker)) {
   PUNA_REQUIRE(retrieve_ && describe_ && ranker_, "a pipeline needs a way to retrieve, one to describe, and a ranker");
-  PUNA_REQUIRE(options.candidates >= 1 && options.candidates <= 1 << 20, "candidates is %lld, expected 1 to 2^20", static_cast<long long>(options.candidates));
+  PUNA_REQUIRE(options.candidates >= 1 && options.candidates <= 1 << 20, "candidates is %lld, expected 1 to 2^20",
+               static_cast<long long>(options.candidates));
   recsys::check(value_, ranker_->config());
   if (!catalogue_) catalogue_ = std::make_shared<const Catalogue>();
   check(*catalogue_);
@@ -47,7 +53,8 @@ Pipeline::Pipeline(Retrieve retrieve, Describe describe, std::shared_ptr<const R
 }
 
 void Pipeline::use(std::shared_ptr<const Ranker> ranker) {
-  PUNA_REQUIRE(ranker && json_of(ranker->config()) == json_of(this->ranker()->config()), "the ranker to be used has another configuration");
+  PUNA_REQUIRE(ranker && json_of(ranker->config()) == json_of(this->ranker()->config()),
+               "the ranker to be used has another configuration");
   const std::shared_ptr<const Ranker> before = this->ranker();
   for (size_t f = 0; f < ranker->config().features.size(); ++f)
     PUNA_REQUIRE(ranker->vocabulary(f).bytes() == before->vocabulary(f).bytes(),
@@ -65,17 +72,20 @@ std::shared_ptr<const Ranker> Pipeline::ranker() const {
 std::vector<Hit> Pipeline::candidates(const PipelineRequest& request) const {
   std::vector<Hit> hits = retrieve_(request, options_.candidates + int64_t(request.exclude.size()));
   std::unordered_set<int64_t> out(request.exclude.begin(), request.exclude.end());
-  std::erase_if(hits, [&](const Hit& h) { return !out.insert(h.item).second; });  // several sources may name an item twice
+  std::erase_if(hits,
+                [&](const Hit& h) { return !out.insert(h.item).second; });  // several sources may name an item twice
   if (int64_t(hits.size()) > options_.candidates) hits.resize(size_t(options_.candidates));
   return hits;
 }
 
-DiversityInput Pipeline::known_of(std::span<const Hit> candidates, std::span<const double> values, Catalogue& scratch) const {
+DiversityInput Pipeline::known_of(std::span<const Hit> candidates, std::span<const double> values,
+                                  Catalogue& scratch) const {
   const Catalogue& c = *catalogue_;
   const auto take = [&](const auto& all, auto& to, size_t each, const char* what) {
     if (all.empty()) return;
     for (const Hit& h : candidates) {
-      PUNA_REQUIRE(h.item >= 0 && size_t(h.item) < all.size() / each, "item %lld has no %s in the catalogue of %zu", static_cast<long long>(h.item), what, all.size() / each);
+      PUNA_REQUIRE(h.item >= 0 && size_t(h.item) < all.size() / each, "item %lld has no %s in the catalogue of %zu",
+                   static_cast<long long>(h.item), what, all.size() / each);
       to.insert(to.end(), all.begin() + h.item * int64_t(each), all.begin() + (h.item + 1) * int64_t(each));
     }
   };
@@ -88,7 +98,8 @@ DiversityInput Pipeline::known_of(std::span<const Hit> candidates, std::span<con
 PipelineAnswer Pipeline::recommend(const PipelineRequest& request) const {
   const std::shared_ptr<const Ranker> ranker = this->ranker();
   const RankerConfig& c = ranker->config();
-  PUNA_REQUIRE(request.surface >= 0 && size_t(request.surface) < c.surfaces.size(), "surface %d, expected 0 to %zu", request.surface, c.surfaces.size() - 1);
+  PUNA_REQUIRE(request.surface >= 0 && size_t(request.surface) < c.surfaces.size(), "surface %d, expected 0 to %zu",
+               request.surface, c.surfaces.size() - 1);
   const FpEnv fp_env;
   PipelineAnswer answer;
   Lap lap;
@@ -98,12 +109,14 @@ PipelineAnswer Pipeline::recommend(const PipelineRequest& request) const {
 
   ExampleSet examples(c);
   describe_(request, hits, examples);
-  PUNA_REQUIRE(examples.size() == answer.candidates, "%lld examples describe %lld candidates", static_cast<long long>(examples.size()), static_cast<long long>(answer.candidates));
+  PUNA_REQUIRE(examples.size() == answer.candidates, "%lld examples describe %lld candidates",
+               static_cast<long long>(examples.size()), static_cast<long long>(answer.candidates));
   const std::vector<float> probabilities = ranker->score(examples.examples());
   answer.rank_seconds = lap.seconds();
 
   std::vector<double> values;
-  for (size_t i = 0; i < hits.size(); ++i) values.push_back(value_(size_t(request.surface), probabilities.data() + i * c.tasks.size()));
+  for (size_t i = 0; i < hits.size(); ++i)
+    values.push_back(value_(size_t(request.surface), probabilities.data() + i * c.tasks.size()));
   answer.value_seconds = lap.seconds();
 
   Catalogue scratch;

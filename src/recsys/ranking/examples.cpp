@@ -5,8 +5,8 @@
 
 namespace puna::recsys {
 
-void ExampleSet::add(int32_t surface, std::span<const std::span<const int64_t>> ids, std::span<const float> numbers, std::span<const float> values, uint32_t known,
-                     float weight) {
+void ExampleSet::add(int32_t surface, std::span<const std::span<const int64_t>> ids, std::span<const float> numbers,
+                     std::span<const float> values, uint32_t known, float weight) {
   PUNA_REQUIRE(ids.size() == features_, "ids of %zu features, expected %zu", ids.size(), features_);
   PUNA_REQUIRE(numbers.size() == numbers_, "%zu numbers, expected %zu", numbers.size(), numbers_);
   PUNA_REQUIRE(values.size() == tasks_ || values.empty(), "values of %zu tasks, expected %zu", values.size(), tasks_);
@@ -23,17 +23,20 @@ void ExampleSet::add(int32_t surface, std::span<const std::span<const int64_t>> 
 }
 
 void ExampleSet::add(const ExampleSet& other, std::span<const int64_t> which) {
-  PUNA_REQUIRE(other.features_ == features_ && other.numbers_ == numbers_ && other.tasks_ == tasks_, "the examples are of another ranker");
+  PUNA_REQUIRE(other.features_ == features_ && other.numbers_ == numbers_ && other.tasks_ == tasks_,
+               "the examples are of another ranker");
   std::vector<std::span<const int64_t>> ids(features_);
   for (const int64_t i : which) {
-    PUNA_REQUIRE(i >= 0 && i < other.size(), "example %lld of %lld", static_cast<long long>(i), static_cast<long long>(other.size()));
+    PUNA_REQUIRE(i >= 0 && i < other.size(), "example %lld of %lld", static_cast<long long>(i),
+                 static_cast<long long>(other.size()));
     const auto at = size_t(i);
     for (size_t f = 0; f < features_; ++f) {
-      const auto first = size_t(other.starts_[at * features_ + f]), last = size_t(other.starts_[at * features_ + f + 1]);
+      const auto first = size_t(other.starts_[at * features_ + f]),
+                 last = size_t(other.starts_[at * features_ + f + 1]);
       ids[f] = std::span(other.ids_).subspan(first, last - first);
     }
-    add(other.surfaces_[at], ids, std::span(other.given_).subspan(at * numbers_, numbers_), std::span(other.outcomes_).subspan(at * tasks_, tasks_),
-        other.known_[at], other.weights_[at]);
+    add(other.surfaces_[at], ids, std::span(other.given_).subspan(at * numbers_, numbers_),
+        std::span(other.outcomes_).subspan(at * tasks_, tasks_), other.known_[at], other.weights_[at]);
   }
 }
 
@@ -47,7 +50,9 @@ void ExampleSet::clear() noexcept {
   known_.clear();
 }
 
-Examples ExampleSet::examples() const noexcept { return {size(), surfaces_.data(), starts_.data(), ids_.data(), numbers_ > 0 ? given_.data() : nullptr}; }
+Examples ExampleSet::examples() const noexcept {
+  return {size(), surfaces_.data(), starts_.data(), ids_.data(), numbers_ > 0 ? given_.data() : nullptr};
+}
 
 int64_t id_of(std::string_view name) noexcept {
   Hash hash;

@@ -1,5 +1,6 @@
-// file.cpp -- a ranker as one safetensors file: its configuration as JSON under "__metadata__", the table as rows (table.h), the other weights in f32,
-// a tensor [2, knots] for each calibrator, and at the end the names of each feature's ids: U8, a NUL behind each name.
+// file.cpp -- a ranker as one safetensors file: its configuration as JSON under "__metadata__", the table as rows
+// (table.h), the other weights in f32, a tensor [2, knots] for each calibrator, and at the end the names of each
+// feature's ids: U8, a NUL behind each name.
 #include <cstring>
 
 #include "base/fp_env.h"
@@ -30,10 +31,13 @@ Shape stored_shape(const RankerConfig& c, DType table) {
 
 const TensorEntry& table_in(const SafetensorsFile& file, const RankerConfig& c, DType& dtype, const std::string& path) {
   const TensorEntry* const t = file.tensors.find("table");
-  if (!t || (t->dtype != DType::f32 && t->dtype != DType::f16 && t->dtype != DType::u8)) fail(Status::bad_file, "%s: tensor 'table' is missing or not F32, F16 or U8", path.c_str());
+  if (!t || (t->dtype != DType::f32 && t->dtype != DType::f16 && t->dtype != DType::u8))
+    fail(Status::bad_file, "%s: tensor 'table' is missing or not F32, F16 or U8", path.c_str());
   dtype = t->dtype == DType::u8 ? DType::i8 : t->dtype;
   const Shape want = stored_shape(c, dtype);
-  if (!(t->shape == want)) fail(Status::bad_file, "%s: tensor 'table' is %s, expected %s", path.c_str(), t->shape.text().c_str(), want.text().c_str());
+  if (!(t->shape == want))
+    fail(Status::bad_file, "%s: tensor 'table' is %s, expected %s", path.c_str(), t->shape.text().c_str(),
+         want.text().c_str());
   return *t;
 }
 
@@ -45,8 +49,8 @@ void check_values(const SafetensorsFile& file, const RankerConfig& c, const std:
     values += t.shape.count();
   }
   if (values != parameter_count(c))
-    fail(Status::bad_file, "%s: its tensors have %lld values besides the table, expected %lld by its configuration", path.c_str(), static_cast<long long>(values),
-         static_cast<long long>(parameter_count(c)));
+    fail(Status::bad_file, "%s: its tensors have %lld values besides the table, expected %lld by its configuration",
+         path.c_str(), static_cast<long long>(values), static_cast<long long>(parameter_count(c)));
 }
 
 Calibrator calibrator_in(const TensorEntry& t, Calibrator::Kind kind, const std::string& path) {
@@ -63,19 +67,25 @@ Calibrator calibrator_in(const TensorEntry& t, Calibrator::Kind kind, const std:
   }
 }
 
-constexpr std::pair<Calibrator::Kind, const char*> kCalibrators[] = {{Calibrator::Kind::platt, "platt"}, {Calibrator::Kind::isotonic, "isotonic"}};
+constexpr std::pair<Calibrator::Kind, const char*> kCalibrators[] = {{Calibrator::Kind::platt, "platt"},
+                                                                     {Calibrator::Kind::isotonic, "isotonic"}};
 
 }  // namespace
 
 void Ranker::save(const std::string& path) const {
   std::vector<OutputTensor> tensors = weights_->outputs();
-  tensors.push_back({"table", stored_type(table_->dtype()), stored_shape(config_, table_->dtype()), table_->data(), {}});
+  tensors.push_back(
+      {"table", stored_type(table_->dtype()), stored_shape(config_, table_->dtype()), table_->data(), {}});
   for (size_t s = 0; s < config_.surfaces.size(); ++s)
     for (size_t t = 0; t < config_.tasks.size(); ++t)
       for (const auto& [kind, name] : kCalibrators) {
         const Calibrator& c = calibrator(s, t);
         if (c.kind() != kind) continue;
-        tensors.push_back({calibrator_name(name, s, t), DType::f32, {2, int64_t(c.x().size())}, nullptr, [&c](FunctionRef<void(const void*, uint64_t)> write) {
+        tensors.push_back({calibrator_name(name, s, t),
+                           DType::f32,
+                           {2, int64_t(c.x().size())},
+                           nullptr,
+                           [&c](FunctionRef<void(const void*, uint64_t)> write) {
                              write(c.x().data(), c.x().size() * 4);
                              write(c.y().data(), c.y().size() * 4);
                            }});
@@ -88,7 +98,8 @@ std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source
   const std::string& path = source->name();
   const SafetensorsFile file = read_safetensors(*context, source);
   const auto format = file.metadata.find("puna"), text = file.metadata.find("config");
-  if (format == file.metadata.end() || format->second != kRankerFormat || text == file.metadata.end()) fail(Status::bad_file, "%s is no ranker of this version", path.c_str());
+  if (format == file.metadata.end() || format->second != kRankerFormat || text == file.metadata.end())
+    fail(Status::bad_file, "%s is no ranker of this version", path.c_str());
   RankerConfig config;
   try {
     config = ranker_config(text->second);
@@ -100,8 +111,10 @@ std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source
   const TensorEntry& table = table_in(file, config, dtype, path);
   std::shared_ptr<RankerTable> mapped;
   if (memory == TableMemory::mapped) {
-    if (reinterpret_cast<uintptr_t>(table.data) % alignof(float) != 0) fail(Status::unsupported, "%s: the table is not aligned, it cannot be used where it is", path.c_str());
-    mapped = std::make_shared<RankerTable>(config, dtype, table.data, std::make_shared<std::vector<std::shared_ptr<const void>>>(file.keepalive));
+    if (reinterpret_cast<uintptr_t>(table.data) % alignof(float) != 0)
+      fail(Status::unsupported, "%s: the table is not aligned, it cannot be used where it is", path.c_str());
+    mapped = std::make_shared<RankerTable>(config, dtype, table.data,
+                                           std::make_shared<std::vector<std::shared_ptr<const void>>>(file.keepalive));
   }
   std::shared_ptr<Ranker> ranker(new Ranker(std::move(context), config, dtype, mapped));
   ranker->weights_->read_from(file.tensors, path);
@@ -118,11 +131,15 @@ std::shared_ptr<Ranker> Ranker::load(ContextPtr context, const SourcePtr& source
         }
   for (size_t f = 0; f < config.features.size(); ++f)
     if (const TensorEntry* const from = file.tensors.find(vocabulary_name(f))) {
-      if (config.features[f].hashed) fail(Status::bad_file, "%s has names of feature '%s', which is hashed", path.c_str(), config.features[f].name.c_str());
+      if (config.features[f].hashed)
+        fail(Status::bad_file, "%s has names of feature '%s', which is hashed", path.c_str(),
+             config.features[f].name.c_str());
       ranker->set_vocabulary(f, names_in(*from, config.features[f].rows, path));
       ++read;
     }
-  if (read != file.tensors.size()) fail(Status::bad_file, "%s has %zu tensors, of which its configuration explains %zu", path.c_str(), file.tensors.size(), read);
+  if (read != file.tensors.size())
+    fail(Status::bad_file, "%s has %zu tensors, of which its configuration explains %zu", path.c_str(),
+         file.tensors.size(), read);
   return ranker;
 }
 

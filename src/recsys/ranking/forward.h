@@ -1,4 +1,5 @@
-// forward.h -- a ranker's whole forward pass. Rec = Inference: each line is a parallel stage. Rec = Tape: the same stages, and how they run backward.
+// forward.h -- a ranker's whole forward pass. Rec = Inference: each line is a parallel stage. Rec = Tape: the same
+// stages, and how they run backward.
 //   T examples, W = embeddings in a row
 #pragma once
 #include "ops/interactions.h"
@@ -15,10 +16,12 @@ struct RankerForward {
   const RankerWeights& w;
   const RankerTable& table;
   const RankerRows& rows;
-  const float* numbers;       // of all examples
-  int64_t first, count;       // those of this pass
-  Dropout dropout;            // none unless training
-  float* table_slopes = nullptr;  // training: [count][W' + tasks], W' the table's embeddings; the loss' derivatives by what the table gave
+  const float* numbers;  // of all examples
+  int64_t first, count;  // those of this pass
+  Dropout dropout;       // none unless training
+  float* table_slopes =
+      // training: [count][W' + tasks], W' the table's embeddings; the loss' derivatives by what the table gave
+      nullptr;
 
   // Logits [T,tasks].
   template <class Rec>

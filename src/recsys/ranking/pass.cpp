@@ -13,7 +13,9 @@ namespace {
 
 constexpr int64_t kEntriesPerTile = 1024;
 
-struct LossAt { double value, slope; };
+struct LossAt {
+  double value, slope;
+};
 
 // -log p of what happened (or the mean of both, for an outcome between), p = sigmoid(x):   log(1 + e^x) - y x
 LossAt cross_entropy_at(double x, double y) noexcept {
@@ -55,8 +57,9 @@ void RankerPass::begin_step(const RankerRows& rows) {
   }
 }
 
-void RankerPass::learn(const RankerRows& rows, const float* numbers, const Outcomes& outcomes, int64_t first, int64_t count, const RankerLoss& loss,
-                       const Dropout& dropout, TaskLoss* losses, float* predicted, FunctionRef<bool()> should_stop) {
+void RankerPass::learn(const RankerRows& rows, const float* numbers, const Outcomes& outcomes, int64_t first,
+                       int64_t count, const RankerLoss& loss, const Dropout& dropout, TaskLoss* losses,
+                       float* predicted, FunctionRef<bool()> should_stop) {
   const Context& context = *ranker_.context();
   const RankerConfig& c = ranker_.config();
   const size_t tasks = c.tasks.size();
@@ -66,13 +69,16 @@ void RankerPass::learn(const RankerRows& rows, const float* numbers, const Outco
   run_pass(context, scratch_, [&](Arena& arena) {
     Cursor cursor;
     Tape rec(context.kernels(), context.executor(), arena, cursor, true, should_stop, parameters_.gradients());
-    const RankerForward forward{c, ranker_.weights(), ranker_.table(), rows, numbers, first, count, dropout, slopes_.data() + first * slope_row()};
+    const RankerForward forward{c,     ranker_.weights(), ranker_.table(),
+                                rows,  numbers,           first,
+                                count, dropout,           slopes_.data() + first * slope_row()};
     const View logits = forward.logits(rec), slopes = rec.gradient(logits);
     for_rows(rec, count, [&](int64_t i) {
       if (predicted) rec.kernels().sigmoid(predicted + size_t(first + i) * tasks, logits.row(i), int64_t(tasks));
       for (size_t t = 0; t < tasks; ++t) {
         if (!known(first + i, t)) continue;
-        const double x = double(logits.row(i)[t]), y = double(outcomes.values[size_t(first + i) * tasks + t]), weight = weight_of(first + i);
+        const double x = double(logits.row(i)[t]), y = double(outcomes.values[size_t(first + i) * tasks + t]),
+                     weight = weight_of(first + i);
         const LossAt at = c.tasks[t].kind == TaskKind::binary ? cross_entropy_at(x, y) : huber_at(x, y, loss.huber);
         values[size_t(i) * tasks + t] = at.value * weight;
         slopes.row(i)[t] += float(at.slope * weight * c.tasks[t].weight / loss.weight_sum);
@@ -102,7 +108,8 @@ void RankerPass::sum(float* gradient, size_t from, size_t to) const noexcept {
   const KernelTable& k = ranker_.context()->kernels();
   const int64_t D = table.dim(), T = table.tasks(), S = slope_row(), n = int64_t(to - from);
   std::fill_n(gradient, D + T, 0.0f);
-  k.gather_add(gradient, slopes_.data() + e.feature[from] * D, S, e.example.data() + from, e.weight.data() + from, n, D);
+  k.gather_add(gradient, slopes_.data() + e.feature[from] * D, S, e.example.data() + from, e.weight.data() + from, n,
+               D);
   k.gather_add(gradient + D, slopes_.data() + S - T, S, e.example.data() + from, e.weight.data() + from, n, T);
 }
 
@@ -117,22 +124,23 @@ void RankerPass::change_table(const TableStep& step) {
     squares += k.dot(g, g, count) / float(count);
     k.add_scaled(values, g, -float(step.rate / (std::sqrt(double(squares)) + step.epsilon)), count);
   };
-  ranker_.context()->executor().run((n + kEntriesPerTile - 1) / kEntriesPerTile, [&](int64_t tile) {  // the rows whose first entry lies in the tile
-    auto i = size_t(tile * kEntriesPerTile);
-    const auto end = size_t(std::min(n, (tile + 1) * kEntriesPerTile));
-    while (i < end && i > 0 && e.row[i] == e.row[i - 1]) ++i;
-    while (i < end) {
-      size_t last = i + 1;
-      while (last < e.row.size() && e.row[last] == e.row[i]) ++last;
-      float gradient[1024 + 32];  // dim and tasks are no more
-      float* const values = table.values(e.row[i]);
-      sum(gradient, i, last);
-      k.add_scaled(gradient, values, float(step.decay), D + T);
-      move(values, gradient, D, step.squares[2 * e.row[i]]);
-      move(values + D, gradient + D, T, step.squares[2 * e.row[i] + 1]);
-      i = last;
-    }
-  });
+  ranker_.context()->executor().run((n + kEntriesPerTile - 1) / kEntriesPerTile,
+                                    [&](int64_t tile) {  // the rows whose first entry lies in the tile
+                                      auto i = size_t(tile * kEntriesPerTile);
+                                      const auto end = size_t(std::min(n, (tile + 1) * kEntriesPerTile));
+                                      while (i < end && i > 0 && e.row[i] == e.row[i - 1]) ++i;
+                                      while (i < end) {
+                                        size_t last = i + 1;
+                                        while (last < e.row.size() && e.row[last] == e.row[i]) ++last;
+                                        float gradient[1024 + 32];  // dim and tasks are no more
+                                        float* const values = table.values(e.row[i]);
+                                        sum(gradient, i, last);
+                                        k.add_scaled(gradient, values, float(step.decay), D + T);
+                                        move(values, gradient, D, step.squares[2 * e.row[i]]);
+                                        move(values + D, gradient + D, T, step.squares[2 * e.row[i] + 1]);
+                                        i = last;
+                                      }
+                                    });
 }
 
 std::vector<float> RankerPass::table_gradient(int64_t row) const {

@@ -1,5 +1,5 @@
-// pass.h -- the loss of some examples, and its gradient: of the weights in their parameters, of the table in what its rows gave to each example, which
-// is added up row by row when the table is changed.
+// pass.h -- the loss of some examples, and its gradient: of the weights in their parameters, of the table in what its
+// rows gave to each example, which is added up row by row when the table is changed.
 #pragma once
 #include "ops/dropout.h"
 #include "puna/recsys/ranker.h"
@@ -27,11 +27,14 @@ class RankerPass {
  public:
   RankerPass(Ranker& ranker, const train::Parameters& parameters) : ranker_(ranker), parameters_(parameters) {}
 
-  // For a step over all `rows`: room for the table's gradient, and which rows it belongs to. What follows allocates nothing for the table.
+  // For a step over all `rows`: room for the table's gradient, and which rows it belongs to. What follows allocates
+  // nothing for the table.
   void begin_step(const RankerRows& rows);
-  // Examples [first, first + count): adds to their parameters' gradients. losses [tasks]; predicted [count][tasks] or NULL.
-  void learn(const RankerRows& rows, const float* numbers, const Outcomes& outcomes, int64_t first, int64_t count, const RankerLoss& loss, const Dropout& dropout,
-             TaskLoss* losses, float* predicted, FunctionRef<bool()> should_stop);
+  // Examples [first, first + count): adds to their parameters' gradients. losses [tasks]; predicted [count][tasks] or
+  // NULL.
+  void learn(const RankerRows& rows, const float* numbers, const Outcomes& outcomes, int64_t first, int64_t count,
+             const RankerLoss& loss, const Dropout& dropout, TaskLoss* losses, float* predicted,
+             FunctionRef<bool()> should_stop);
   bool table_gradient_is_finite() const noexcept;
   void change_table(const TableStep& step);
   std::vector<float> table_gradient(int64_t row) const;  // of one row, [dim + tasks]
@@ -47,7 +50,7 @@ class RankerPass {
 
   Ranker& ranker_;
   const train::Parameters& parameters_;
-  std::vector<float> slopes_;   // [examples][table embeddings + tasks]
+  std::vector<float> slopes_;  // [examples][table embeddings + tasks]
   Entries entries_;
   Buffer scratch_;
 };

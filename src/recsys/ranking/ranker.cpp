@@ -51,12 +51,20 @@ uint64_t Ranker::table_bytes() const noexcept { return table_->bytes(); }
 void Ranker::score(const Examples& examples, float* to, FunctionRef<bool()> should_stop) const {
   const RankerRows rows(config_, examples);
   const int64_t tasks = int64_t(config_.tasks.size());
-  std::vector<float> corrections;  // of the logits: odds p / (1 - p) are too large by 1 / q where only q of the negatives were kept
+  std::vector<float>
+      corrections;  // of the logits: odds p / (1 - p) are too large by 1 / q where only q of the negatives were kept
   for (const Task& t : config_.tasks) corrections.push_back(float(det::log(t.kept_negatives)));
   Buffer scratch;
   for (int64_t first = 0; first < rows.count(); first += kRankerRowsPerPass)
     run_inference(*context_, scratch, should_stop, [&](Inference& rec) {
-      const RankerForward forward{config_, *weights_, *table_, rows, examples.numbers, first, std::min(kRankerRowsPerPass, rows.count() - first), {}};
+      const RankerForward forward{config_,
+                                  *weights_,
+                                  *table_,
+                                  rows,
+                                  examples.numbers,
+                                  first,
+                                  std::min(kRankerRowsPerPass, rows.count() - first),
+                                  {}};
       const View logits = forward.logits(rec);
       for_rows(rec, forward.count, [&](int64_t t) {
         rec.kernels().add(logits.row(t), corrections.data(), tasks);
@@ -66,7 +74,9 @@ void Ranker::score(const Examples& examples, float* to, FunctionRef<bool()> shou
       });
     });
   for (int64_t i = 0; i < rows.count() * tasks; ++i)
-    if (!std::isfinite(to[i])) fail(Status::bad_file, "example %lld: the score is not finite; the ranker's weights are out of all proportion", static_cast<long long>(i / tasks));
+    if (!std::isfinite(to[i]))
+      fail(Status::bad_file, "example %lld: the score is not finite; the ranker's weights are out of all proportion",
+           static_cast<long long>(i / tasks));
   calibrate(examples, to);
 }
 
@@ -88,22 +98,25 @@ void Ranker::calibrate(const Examples& examples, float* probabilities) const {
 }
 
 std::vector<float> Ranker::row(size_t feature, int64_t id) const {
-  PUNA_REQUIRE(table_->dtype() == DType::f32, "the table is %s; rows are read and written in one of F32", name(table_->dtype()));
+  PUNA_REQUIRE(table_->dtype() == DType::f32, "the table is %s; rows are read and written in one of F32",
+               name(table_->dtype()));
   const float* const values = table_->values(row_of(config_, feature, id));
   return {values, values + table_->dim() + table_->tasks()};
 }
 
 void Ranker::set_row(size_t feature, int64_t id, std::span<const float> values) {
-  PUNA_REQUIRE(int64_t(values.size()) == table_->dim() + table_->tasks(), "%zu values of a row, expected %lld", values.size(),
-               static_cast<long long>(table_->dim() + table_->tasks()));
-  for (const float v : values) PUNA_REQUIRE(std::isfinite(v), "feature %zu, id %lld: a value of its row is not finite", feature, static_cast<long long>(id));
+  PUNA_REQUIRE(int64_t(values.size()) == table_->dim() + table_->tasks(), "%zu values of a row, expected %lld",
+               values.size(), static_cast<long long>(table_->dim() + table_->tasks()));
+  for (const float v : values)
+    PUNA_REQUIRE(std::isfinite(v), "feature %zu, id %lld: a value of its row is not finite", feature,
+                 static_cast<long long>(id));
   (void)row(feature, id);
   std::copy(values.begin(), values.end(), table_->values(row_of(config_, feature, id)));
 }
 
 const Calibrator& Ranker::calibrator(size_t surface, size_t task) const {
-  PUNA_REQUIRE(surface < config_.surfaces.size() && task < config_.tasks.size(), "surface %zu, task %zu of %zu, %zu", surface, task, config_.surfaces.size(),
-               config_.tasks.size());
+  PUNA_REQUIRE(surface < config_.surfaces.size() && task < config_.tasks.size(), "surface %zu, task %zu of %zu, %zu",
+               surface, task, config_.surfaces.size(), config_.tasks.size());
   return calibrators_[surface * config_.tasks.size() + task];
 }
 

@@ -13,7 +13,8 @@ class RankerRows {
   int64_t count() const noexcept { return count_; }
   // Table rows of feature f of example i, feature 0 the surface.
   std::span<const int32_t> of(int64_t i, int64_t f) const noexcept {
-    const auto first = size_t(starts_[size_t(i * features_ + f)]), last = size_t(starts_[size_t(i * features_ + f + 1)]);
+    const auto first = size_t(starts_[size_t(i * features_ + f)]),
+               last = size_t(starts_[size_t(i * features_ + f + 1)]);
     return std::span(rows_).subspan(first, last - first);
   }
   int64_t features() const noexcept { return features_; }

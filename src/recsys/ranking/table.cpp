@@ -29,7 +29,8 @@ void for_table_rows(const Context& context, int64_t rows, Fn&& fn) {
 float value_of_f16(uint16_t h) noexcept {
   const uint32_t sign = uint32_t(h & 0x8000u) << 16, rest = uint32_t(h & 0x7FFFu) << 13;
   const float finite = std::bit_cast<float>(rest) * 0x1p112f;
-  return std::bit_cast<float>((h & 0x7C00u) == 0x7C00u ? sign | rest | 0x7F800000u : sign | std::bit_cast<uint32_t>(finite));
+  return std::bit_cast<float>((h & 0x7C00u) == 0x7C00u ? sign | rest | 0x7F800000u
+                                                       : sign | std::bit_cast<uint32_t>(finite));
 }
 
 uint16_t f16_at(const std::byte* p) noexcept {
@@ -59,11 +60,21 @@ int64_t RankerTable::row_bytes(const RankerConfig& c, DType dtype) {
 }
 
 RankerTable::RankerTable(const Context& context, const RankerConfig& c, DType dtype)
-    : dtype_(dtype), count_(c.table_rows()), dim_(c.dim), tasks_(int64_t(c.tasks.size())), row_bytes_(row_bytes(c, dtype)),
-      owned_(context.allocate(size_t(bytes()), "a ranker's table")), rows_(owned_.data()) {}
+    : dtype_(dtype),
+      count_(c.table_rows()),
+      dim_(c.dim),
+      tasks_(int64_t(c.tasks.size())),
+      row_bytes_(row_bytes(c, dtype)),
+      owned_(context.allocate(size_t(bytes()), "a ranker's table")),
+      rows_(owned_.data()) {}
 
 RankerTable::RankerTable(const RankerConfig& c, DType dtype, const std::byte* rows, std::shared_ptr<const void> keep)
-    : dtype_(dtype), count_(c.table_rows()), dim_(c.dim), tasks_(int64_t(c.tasks.size())), row_bytes_(row_bytes(c, dtype)), mapped_(std::move(keep)),
+    : dtype_(dtype),
+      count_(c.table_rows()),
+      dim_(c.dim),
+      tasks_(int64_t(c.tasks.size())),
+      row_bytes_(row_bytes(c, dtype)),
+      mapped_(std::move(keep)),
       rows_(const_cast<std::byte*>(rows)) {}
 
 void RankerTable::initialise(uint64_t seed) {
@@ -71,7 +82,8 @@ void RankerTable::initialise(uint64_t seed) {
     float* const row = values(r);
     for (int64_t d = 0; d < dim_; d += 4) {
       const Philox bits = philox(seed, uint64_t(r) << 16 | uint64_t(d / 4));
-      for (int64_t j = 0; j < 4 && d + j < dim_; ++j) row[d + j] = kFirstEmbeddings * (float(bits.word[j] >> 8) * 0x1p-23f - 1.0f);
+      for (int64_t j = 0; j < 4 && d + j < dim_; ++j)
+        row[d + j] = kFirstEmbeddings * (float(bits.word[j] >> 8) * 0x1p-23f - 1.0f);
     }
     std::fill_n(row + dim_, tasks_, 0.0f);
   }
@@ -95,10 +107,13 @@ void RankerTable::convert(const Context& context, const RankerTable& from) {
     memcpy(rows_, from.rows_, size_t(bytes()));
     return;
   }
-  PUNA_REQUIRE(from.dtype_ == DType::f32, "the table is %s already; only one of F32 can be made smaller", name(from.dtype_));
+  PUNA_REQUIRE(from.dtype_ == DType::f32, "the table is %s already; only one of F32 can be made smaller",
+               name(from.dtype_));
   for_table_rows(context, count_, [&](int64_t r) {
-    if (dtype_ == DType::i8) code_row(context.kernels(), r, from.values(r));
-    else context.kernels().to_f16(reinterpret_cast<uint16_t*>(rows_ + r * row_bytes_), from.values(r), dim_ + tasks_);
+    if (dtype_ == DType::i8)
+      code_row(context.kernels(), r, from.values(r));
+    else
+      context.kernels().to_f16(reinterpret_cast<uint16_t*>(rows_ + r * row_bytes_), from.values(r), dim_ + tasks_);
   });
 }
 
@@ -128,7 +143,8 @@ void RankerTable::require_finite(const Context& context, const std::string& path
     for (int64_t t = 0; t < tasks_; ++t) sum += z[t] * 0.0f;
     if (sum != 0.0f) wrong.store(r, std::memory_order_relaxed);
   });
-  if (wrong >= 0) fail(Status::bad_file, "%s: row %lld of the table is not finite", path.c_str(), static_cast<long long>(wrong));
+  if (wrong >= 0)
+    fail(Status::bad_file, "%s: row %lld of the table is not finite", path.c_str(), static_cast<long long>(wrong));
 }
 
 }  // namespace puna::recsys

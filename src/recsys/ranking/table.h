@@ -1,5 +1,6 @@
-// table.h -- the rows that ids stand for, of all features in one table: feature after feature, the surfaces first. A row is an embedding [dim] and a
-// weight a task. f32 in training; to serve, f16, or i8: codes with a scale a row, the weights f16.
+// table.h -- the rows that ids stand for, of all features in one table: feature after feature, the surfaces first. A
+// row is an embedding [dim] and a weight a task. f32 in training; to serve, f16, or i8: codes with a scale a row, the
+// weights f16.
 //   f32, f16: dim + tasks values.    i8: scale (f32), dim codes, filled up to 2, tasks f16 values, filled up to 4 bytes
 #pragma once
 #include "puna/base/context.h"
@@ -13,8 +14,8 @@ class RankerTable {
   RankerTable(const Context& context, const RankerConfig& config, DType dtype);  // uninitialised; dtype: f32, f16 or i8
   // Rows that lie elsewhere, in a mapped file, as long as `keep` lives: read, never written.
   RankerTable(const RankerConfig& config, DType dtype, const std::byte* rows, std::shared_ptr<const void> keep);
-  void initialise(uint64_t seed);                   // f32: embeddings evenly within 0.05, weights zero
-  void convert(const Context& context, const RankerTable& from);     // from f32, or from the same type
+  void initialise(uint64_t seed);                                 // f32: embeddings evenly within 0.05, weights zero
+  void convert(const Context& context, const RankerTable& from);  // from f32, or from the same type
 
   // y += weight * embedding, z += weight * first-order weights of a row
   void add_row(float* y, float* z, int64_t row, float weight) const noexcept;

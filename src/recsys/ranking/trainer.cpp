@@ -23,18 +23,22 @@ constexpr uint64_t kRankerStepSeeds = uint64_t(1) << 32;  // a stream of random 
 
 train::Parameters trainable_parameters(const std::shared_ptr<Ranker>& ranker) {
   PUNA_REQUIRE(ranker != nullptr, "the ranker is NULL");
-  PUNA_REQUIRE(ranker->table().dtype() == DType::f32, "the ranker's table is %s; only one of F32 can be trained", name(ranker->table().dtype()));
+  PUNA_REQUIRE(ranker->table().dtype() == DType::f32, "the ranker's table is %s; only one of F32 can be trained",
+               name(ranker->table().dtype()));
   PUNA_REQUIRE(!ranker->table().mapped(), "the ranker's table is a mapped file: copy() makes one that can be trained");
   return parameters_of(ranker->context(), ranker->tensors());
 }
 
 void check(const RankerTrainerOptions& o) {
-  PUNA_REQUIRE(o.table_rate > 0 && o.table_rate < 1e6, "table_rate is %g, expected above 0 and below 1e6", o.table_rate);
+  PUNA_REQUIRE(o.table_rate > 0 && o.table_rate < 1e6, "table_rate is %g, expected above 0 and below 1e6",
+               o.table_rate);
   PUNA_REQUIRE(o.table_epsilon > 0 && o.table_epsilon < 1, "table_epsilon is %g, expected (0, 1)", o.table_epsilon);
-  PUNA_REQUIRE(o.table_decay >= 0 && o.table_decay < 1e6, "table_decay is %g, expected 0 or more and below 1e6", o.table_decay);
+  PUNA_REQUIRE(o.table_decay >= 0 && o.table_decay < 1e6, "table_decay is %g, expected 0 or more and below 1e6",
+               o.table_decay);
   PUNA_REQUIRE(o.dropout >= 0 && o.dropout < 1, "dropout is %g, expected [0, 1)", double(o.dropout));
   PUNA_REQUIRE(o.huber > 0 && o.huber <= 1, "huber is %g, expected above 0, up to 1", o.huber);
-  PUNA_REQUIRE(o.rows_per_pass >= 1, "rows_per_pass is %lld, expected at least 1", static_cast<long long>(o.rows_per_pass));
+  PUNA_REQUIRE(o.rows_per_pass >= 1, "rows_per_pass is %lld, expected at least 1",
+               static_cast<long long>(o.rows_per_pass));
 }
 
 // The sum of the examples' weights.
@@ -43,12 +47,13 @@ double check_outcomes(const RankerConfig& c, const Examples& examples, const Out
   double weights = 0;
   for (int64_t i = 0; i < examples.count; ++i) {
     const double weight = outcomes.weights ? double(outcomes.weights[i]) : 1.0;
-    PUNA_REQUIRE(weight >= 0 && weight <= 1e6, "example %lld: weight %g, expected 0 to 1e6", static_cast<long long>(i), weight);
+    PUNA_REQUIRE(weight >= 0 && weight <= 1e6, "example %lld: weight %g, expected 0 to 1e6", static_cast<long long>(i),
+                 weight);
     weights += weight;
     for (size_t t = 0; t < c.tasks.size(); ++t) {
       const double y = double(outcomes.values[size_t(i) * c.tasks.size() + t]);
-      PUNA_REQUIRE((outcomes.known[i] >> t & 1u) == 0 || (y >= 0 && y <= 1), "example %lld: '%s' is %g, expected 0 to 1", static_cast<long long>(i),
-                   c.tasks[t].name.c_str(), y);
+      PUNA_REQUIRE((outcomes.known[i] >> t & 1u) == 0 || (y >= 0 && y <= 1),
+                   "example %lld: '%s' is %g, expected 0 to 1", static_cast<long long>(i), c.tasks[t].name.c_str(), y);
     }
   }
   PUNA_REQUIRE(weights > 0, "there is nothing to learn: no examples, or none of any weight");
@@ -58,10 +63,14 @@ double check_outcomes(const RankerConfig& c, const Examples& examples, const Out
 }  // namespace
 
 RankerTrainer::RankerTrainer(std::shared_ptr<Ranker> ranker, const RankerTrainerOptions& options)
-    : ranker_(std::move(ranker)), options_(options), parameters_(trainable_parameters(ranker_)), optimizer_(parameters_, options.optimizer),
+    : ranker_(std::move(ranker)),
+      options_(options),
+      parameters_(trainable_parameters(ranker_)),
+      optimizer_(parameters_, options.optimizer),
       pass_(std::make_unique<RankerPass>(*ranker_, parameters_)) {
   check(options);
-  squares_ = ranker_->context()->allocate(size_t(ranker_->table().rows()) * 2 * sizeof(float), "a table's sums of squares");
+  squares_ =
+      ranker_->context()->allocate(size_t(ranker_->table().rows()) * 2 * sizeof(float), "a table's sums of squares");
   memset(squares_.data(), 0, squares_.size());
 }
 
@@ -72,7 +81,8 @@ void RankerTrainer::set_learning_rate(double factor) {
   rate_factor_ = factor;
 }
 
-RankerStep RankerTrainer::learn(const Examples& examples, const Outcomes& outcomes, float* predicted, FunctionRef<bool()> should_stop) {
+RankerStep RankerTrainer::learn(const Examples& examples, const Outcomes& outcomes, float* predicted,
+                                FunctionRef<bool()> should_stop) {
   const FpEnv fp_env;
   const RankerConfig& c = ranker_->config();
   const RankerRows rows(c, examples);
@@ -83,8 +93,8 @@ RankerStep RankerTrainer::learn(const Examples& examples, const Outcomes& outcom
   parameters_.zero_gradients();
   pass_->begin_step(rows);
   for (int64_t first = 0; first < rows.count(); first += options_.rows_per_pass)
-    pass_->learn(rows, examples.numbers, outcomes, first, std::min(options_.rows_per_pass, rows.count() - first), loss, {options_.dropout, seed, 0, first},
-                 losses.data(), predicted, should_stop);
+    pass_->learn(rows, examples.numbers, outcomes, first, std::min(options_.rows_per_pass, rows.count() - first), loss,
+                 {options_.dropout, seed, 0, first}, losses.data(), predicted, should_stop);
   RankerStep report;
   for (size_t t = 0; t < losses.size(); ++t) {
     report.loss += losses[t].sum * c.tasks[t].weight / loss.weight_sum;
@@ -93,7 +103,8 @@ RankerStep RankerTrainer::learn(const Examples& examples, const Outcomes& outcom
   report.grad_norm = std::nan("");
   if (std::isfinite(report.loss) && pass_->table_gradient_is_finite()) report.grad_norm = optimizer_.step(rate_factor_);
   if (std::isfinite(report.grad_norm))
-    pass_->change_table({options_.table_rate * rate_factor_, options_.table_epsilon, options_.table_decay, reinterpret_cast<float*>(squares_.data())});
+    pass_->change_table({options_.table_rate * rate_factor_, options_.table_epsilon, options_.table_decay,
+                         reinterpret_cast<float*>(squares_.data())});
   report.step = ++step_;
   return report;
 }
@@ -109,21 +120,26 @@ std::string RankerTrainer::fingerprint() const {
     if (const std::string& names = ranker_->vocabulary(f).bytes(); !names.empty()) hash.add(names.data(), names.size());
   char text[768];
   snprintf(text, sizeof text,
-           "ranker: %016llx; table's learning rate: %.17g; table's epsilon: %.17g; table's weight decay: %.17g; dropout: %.9g; huber: %.17g; seed: %llu; rows of a pass: %lld; "
-           "optimizer: %d; learning rate: %.17g; beta1: %.17g; beta2: %.17g; epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g",
-           static_cast<unsigned long long>(hash.value()), options_.table_rate, options_.table_epsilon, options_.table_decay, double(options_.dropout), options_.huber,
-           static_cast<unsigned long long>(options_.seed), static_cast<long long>(options_.rows_per_pass), int(o.kind), o.learning_rate, o.beta1, o.beta2, o.epsilon,
-           o.weight_decay, o.clip_norm);
+           "ranker: %016llx; table's learning rate: %.17g; table's epsilon: %.17g; table's weight decay: %.17g; "
+           "dropout: %.9g; huber: %.17g; seed: %llu; rows of a pass: %lld; "
+           "optimizer: %d; learning rate: %.17g; beta1: %.17g; beta2: %.17g; epsilon: %.17g; weight decay: %.17g; "
+           "limit of the gradient: %.17g",
+           static_cast<unsigned long long>(hash.value()), options_.table_rate, options_.table_epsilon,
+           options_.table_decay, double(options_.dropout), options_.huber,
+           static_cast<unsigned long long>(options_.seed), static_cast<long long>(options_.rows_per_pass), int(o.kind),
+           o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
   return text;
 }
 
 std::vector<train::StateBlock> RankerTrainer::table_state() const {
   const RankerTable& table = ranker_->table();
-  return {{"table", table.values(0), table.rows() * (table.dim() + table.tasks())}, {"table.squares", reinterpret_cast<float*>(squares_.data()), table.rows() * 2}};
+  return {{"table", table.values(0), table.rows() * (table.dim() + table.tasks())},
+          {"table.squares", reinterpret_cast<float*>(squares_.data()), table.rows() * 2}};
 }
 
 void RankerTrainer::save(const std::string& path) const {
-  train::write_state(path, kRankerCheckpoint, {{"step", step_}, {"optimizer_steps", optimizer_.steps()}}, fingerprint(), parameters_, optimizer_, table_state());
+  train::write_state(path, kRankerCheckpoint, {{"step", step_}, {"optimizer_steps", optimizer_.steps()}}, fingerprint(),
+                     parameters_, optimizer_, table_state());
 }
 
 void RankerTrainer::resume(const std::string& path) {

@@ -42,7 +42,8 @@ RankerWeights::RankerWeights(const Context& context, const RankerConfig& c) : Mo
   if (!c.numbers.empty()) numbers = layer("numbers", c.dim, int64_t(c.numbers.size()));
   if (c.interaction == Interaction::linear) return;
   if (c.interaction == Interaction::cross)
-    for (int64_t l = 0; l < c.cross_layers; ++l) cross.push_back(layer("cross." + std::to_string(l), c.width(), c.width()));
+    for (int64_t l = 0; l < c.cross_layers; ++l)
+      cross.push_back(layer("cross." + std::to_string(l), c.width(), c.width()));
   int64_t in = interaction_width(c);
   if (c.experts > 1) gates = layer("gates", T * c.experts, in);
   for (int64_t e = 0; e < c.experts; ++e) experts.push_back(layers("expert." + std::to_string(e), c.hidden, in));
@@ -67,16 +68,19 @@ RankerLayer RankerWeights::layer(const std::string& name, int64_t out, int64_t i
   return l;
 }
 
-std::vector<RankerLayer> RankerWeights::layers(const std::string& name, const std::vector<int64_t>& widths, int64_t in) {
+std::vector<RankerLayer> RankerWeights::layers(const std::string& name, const std::vector<int64_t>& widths,
+                                               int64_t in) {
   std::vector<RankerLayer> all;
-  for (size_t i = 0; i < widths.size(); ++i, in = widths[i - 1]) all.push_back(layer(name + "." + std::to_string(i), widths[i], in));
+  for (size_t i = 0; i < widths.size(); ++i, in = widths[i - 1])
+    all.push_back(layer(name + "." + std::to_string(i), widths[i], in));
   return all;
 }
 
 void initialise(RankerWeights& w, const RankerConfig& c, uint64_t seed) {
   for (size_t i = 0; i < w.tensors.size(); ++i) {
     const ModelTensor& t = w.tensors[i];
-    if (t.shape.rank < 2 || t.name == "gates.weight") continue;  // biases are zero, and each task begins with an equal share of all experts
+    if (t.shape.rank < 2 || t.name == "gates.weight")
+      continue;  // biases are zero, and each task begins with an equal share of all experts
     Normals draw(seed, i + 1);
     std::vector<float> values(size_t(t.shape.count()));
     const double most = std::sqrt(6.0 / double(t.shape[0] + t.shape[1]));

@@ -7,20 +7,20 @@
 namespace puna::recsys {
 
 struct RankerLayer {
-  Weight w;         // [out, in]
+  Weight w;  // [out, in]
   float* bias = nullptr;
 };
 
 struct RankerWeights : ModelTensors {
   RankerWeights(const Context& context, const RankerConfig& config);  // zeros
 
-  RankerLayer numbers;               // [d, numbers]
-  std::vector<RankerLayer> cross;    // [W, W], W = embeddings in a row
+  RankerLayer numbers;                            // [d, numbers]
+  std::vector<RankerLayer> cross;                 // [W, W], W = embeddings in a row
   std::vector<std::vector<RankerLayer>> experts;  // each the hidden layers
-  RankerLayer gates;                 // [tasks * experts, inputs]
+  RankerLayer gates;                              // [tasks * experts, inputs]
   std::vector<std::vector<RankerLayer>> towers;   // each task's own layers; empty when there are none
-  std::vector<Weight> heads;         // one [tasks, in] for all tasks, or one [1, in] each when their inputs differ
-  float* task_bias = nullptr;        // [tasks]
+  std::vector<Weight> heads;   // one [tasks, in] for all tasks, or one [1, in] each when their inputs differ
+  float* task_bias = nullptr;  // [tasks]
 
  private:
   RankerLayer layer(const std::string& name, int64_t out, int64_t in);

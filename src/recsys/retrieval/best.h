@@ -1,4 +1,5 @@
-// best.h -- the k best of a stream of scores: larger first, ties by the smaller number. Once there are k, a heap whose top is the worst that is kept.
+// best.h -- the k best of a stream of scores: larger first, ties by the smaller number. Once there are k, a heap whose
+// top is the worst that is kept.
 #pragma once
 #include <algorithm>
 #include <limits>
@@ -15,7 +16,9 @@ class Best {
   // `most`: how many add() will see at most before the first merge; within that it does not allocate.
   Best(int64_t k, int64_t most) : k_(size_t(k)) { heap_.reserve(size_t(std::min(k, most))); }
   // As a float, what a score must reach to be worth a look; rounding to float keeps order, so nothing is missed.
-  float least() const noexcept { return heap_.size() < k_ ? -std::numeric_limits<float>::infinity() : float(heap_.front().value); }
+  float least() const noexcept {
+    return heap_.size() < k_ ? -std::numeric_limits<float>::infinity() : float(heap_.front().value);
+  }
   void add(Value value, int64_t item) {
     const Entry e{value, item};
     if (heap_.size() < k_) {
@@ -40,8 +43,13 @@ class Best {
   }
 
  private:
-  struct Entry { Value value; int64_t item; };
-  static bool before(const Entry& a, const Entry& b) noexcept { return a.value != b.value ? a.value > b.value : a.item < b.item; }
+  struct Entry {
+    Value value;
+    int64_t item;
+  };
+  static bool before(const Entry& a, const Entry& b) noexcept {
+    return a.value != b.value ? a.value > b.value : a.item < b.item;
+  }
   size_t k_;
   std::vector<Entry> heap_;
 };

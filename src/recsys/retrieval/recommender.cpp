@@ -21,7 +21,8 @@ Recommender::Recommender(std::shared_ptr<const SequenceModel> model, std::shared
     : model_(required(std::move(model))), index_(std::move(index)) {
   const SequenceConfig& c = model_->config();
   if (!index_) items_ = std::make_unique<VectorIndex>(model_->context(), model_->unit_items(), c.dim);
-  PUNA_REQUIRE(!index_ || (index_->count() == c.items + 1 && index_->dim() == c.dim), "the index has %lld vectors of %lld, expected %lld of %lld",
+  PUNA_REQUIRE(!index_ || (index_->count() == c.items + 1 && index_->dim() == c.dim),
+               "the index has %lld vectors of %lld, expected %lld of %lld",
                static_cast<long long>(index_ ? index_->count() : 0), static_cast<long long>(index_ ? index_->dim() : 0),
                static_cast<long long>(c.items + 1), static_cast<long long>(c.dim));
 }

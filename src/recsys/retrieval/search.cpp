@@ -13,18 +13,23 @@
 namespace puna::recsys {
 namespace {
 
-constexpr int64_t kBlockPanels = 128;    // scored for all queries before the next ones are read: they stay in the second-level cache
-constexpr int64_t kTilePanels = 16384;   // a task: 256 k items
-constexpr int64_t kMostQueries = 128;    // at once
+constexpr int64_t kBlockPanels =
+    128;  // scored for all queries before the next ones are read: they stay in the second-level cache
+constexpr int64_t kTilePanels = 16384;  // a task: 256 k items
+constexpr int64_t kMostQueries = 128;   // at once
 
-// Splits the items into tasks of their own heaps, merged in order: search_tile(first, last, best) looks at panels [first, last).
+// Splits the items into tasks of their own heaps, merged in order: search_tile(first, last, best) looks at panels
+// [first, last).
 template <class Value, class SearchTile, class Score>
-std::vector<std::vector<Hit>> search_all(const Context& context, int64_t queries, int64_t k, int64_t panels, SearchTile&& search_tile, Score&& score) {
+std::vector<std::vector<Hit>> search_all(const Context& context, int64_t queries, int64_t k, int64_t panels,
+                                         SearchTile&& search_tile, Score&& score) {
   const int64_t tiles = (panels + kTilePanels - 1) / kTilePanels;
   std::vector<std::vector<Best<Value>>> best(static_cast<size_t>(tiles));
   for (std::vector<Best<Value>>& b : best)
     for (int64_t q = 0; q < queries; ++q) b.emplace_back(k, std::min(panels, kTilePanels) * kTileRows);
-  context.executor().run(tiles, [&](int64_t tile) { search_tile(tile * kTilePanels, std::min(panels, (tile + 1) * kTilePanels), best[size_t(tile)]); });
+  context.executor().run(tiles, [&](int64_t tile) {
+    search_tile(tile * kTilePanels, std::min(panels, (tile + 1) * kTilePanels), best[size_t(tile)]);
+  });
   std::vector<std::vector<Hit>> hits;
   for (size_t q = 0; q < size_t(queries); ++q) {
     for (size_t tile = 1; tile < best.size(); ++tile) best[0][q].add(best[tile][q]);
@@ -58,7 +63,11 @@ void fetch_row(const float* row, int64_t dim) noexcept {
 // ---- 8-bit codes ----
 
 CodeIndex::CodeIndex(ContextPtr context, std::span<const float> rows, int64_t dim)
-    : context_(std::move(context)), count_(rows_of(rows, dim)), dim_(dim), padded_((dim + 3) / 4 * 4), panels_((count_ + kTileRows - 1) / kTileRows) {
+    : context_(std::move(context)),
+      count_(rows_of(rows, dim)),
+      dim_(dim),
+      padded_((dim + 3) / 4 * 4),
+      panels_((count_ + kTileRows - 1) / kTileRows) {
   const FpEnv fp_env;
   codes_ = context_->allocate(size_t(panels_ * kTileRows * padded_), "codes of items");
   scales_ = context_->allocate(size_t(panels_ * kTileRows) * sizeof(float), "scales of items");
@@ -71,12 +80,14 @@ CodeIndex::CodeIndex(ContextPtr context, std::span<const float> rows, int64_t di
     const float* const row = rows.data() + i * dim;
     scales[i] = encode(code.data(), row, dim, largest_of(row, dim, "row", i));
     uint8_t* const panel = codes + i / kTileRows * kTileRows * padded_;
-    for (int64_t d = 0; d < dim; ++d) panel[d / 4 * 64 + i % kTileRows * 4 + d % 4] = uint8_t(int(code[size_t(d)]) + 128);
+    for (int64_t d = 0; d < dim; ++d)
+      panel[d / 4 * 64 + i % kTileRows * 4 + d % 4] = uint8_t(int(code[size_t(d)]) + 128);
   }
 }
 
 CodeIndex::Coded CodeIndex::code_of(std::span<const float> vector) const {
-  PUNA_REQUIRE(int64_t(vector.size()) == dim_, "the query has %zu values, expected %lld", vector.size(), static_cast<long long>(dim_));
+  PUNA_REQUIRE(int64_t(vector.size()) == dim_, "the query has %zu values, expected %lld", vector.size(),
+               static_cast<long long>(dim_));
   Coded c;
   c.code.resize(size_t(padded_));
   c.scale = encode(c.code.data(), vector.data(), dim_, largest_of(vector.data(), dim_, "query", 0));
@@ -92,10 +103,13 @@ CodeIndex::Coded CodeIndex::item(int64_t i) const {
   return c;
 }
 
-// The kernel's float is the rounded product of an integer and a scale. Rounding keeps order, so nothing is missed by comparing floats first; the
-// integer comes back by division, and its product with the scale fits a double: what is kept is compared exactly.
-std::vector<std::vector<Hit>> CodeIndex::search(std::span<const float> queries, int64_t k, const ItemFilter& filter) const {
-  const CodePanels items{reinterpret_cast<const uint8_t*>(codes_.data()), reinterpret_cast<const float*>(scales_.data()), padded_ / 4};
+// The kernel's float is the rounded product of an integer and a scale. Rounding keeps order, so nothing is missed by
+// comparing floats first; the integer comes back by division, and its product with the scale fits a double: what is
+// kept is compared exactly.
+std::vector<std::vector<Hit>> CodeIndex::search(std::span<const float> queries, int64_t k,
+                                                const ItemFilter& filter) const {
+  const CodePanels items{reinterpret_cast<const uint8_t*>(codes_.data()),
+                         reinterpret_cast<const float*>(scales_.data()), padded_ / 4};
   return in_groups(queries, dim_, k, [&](const float* from, int64_t n) {
     std::vector<Coded> coded;
     std::vector<int32_t> start;
@@ -110,7 +124,9 @@ std::vector<std::vector<Hit>> CodeIndex::search(std::span<const float> queries, 
       float scores[kBlockPanels * kTileRows];
       for (int64_t p = first; p < last; p += kBlockPanels)
         for (size_t q = 0; q < size_t(n); ++q) {
-          const int64_t hits = context_->kernels().search_codes(found, scores, items, p, std::min(kBlockPanels, last - p), coded[q].code.data(), start[q], best[q].least());
+          const int64_t hits =
+              context_->kernels().search_codes(found, scores, items, p, std::min(kBlockPanels, last - p),
+                                               coded[q].code.data(), start[q], best[q].least());
           for (int64_t h = 0; h < hits; ++h)
             for (int64_t lane = 0; lane < kTileRows; ++lane) {
               const int64_t i = found[h] * int64_t(kTileRows) + lane;
@@ -120,24 +136,30 @@ std::vector<std::vector<Hit>> CodeIndex::search(std::span<const float> queries, 
             }
         }
     };
-    return search_all<double>(*context_, n, k, panels_, tile, [&](size_t q, double v) { return v * double(coded[q].scale); });
+    return search_all<double>(*context_, n, k, panels_, tile,
+                              [&](size_t q, double v) { return v * double(coded[q].scale); });
   });
 }
 
 // ---- f32 ----
 
 VectorIndex::VectorIndex(ContextPtr context, std::span<const float> rows, int64_t dim)
-    : context_(std::move(context)), count_(rows_of(rows, dim)), dim_(dim), panels_((count_ + kTileRows - 1) / kTileRows) {
+    : context_(std::move(context)),
+      count_(rows_of(rows, dim)),
+      dim_(dim),
+      panels_((count_ + kTileRows - 1) / kTileRows) {
   const int64_t bytes = panel_bytes(DType::f32, dim);
   panels_of_rows_ = context_->allocate(size_t(panels_ * bytes), "vectors of items");
   for (int64_t i = 0; i < count_; ++i) largest_of(rows.data() + i * dim, dim, "row", i);
   context_->executor().run(panels_, [&](int64_t p) {
-    pack_panel(reinterpret_cast<uint8_t*>(panels_of_rows_.data()) + p * bytes, DType::f32, reinterpret_cast<const uint8_t*>(rows.data() + p * kTileRows * dim),
-               dim * int64_t(sizeof(float)), 0, int(std::min<int64_t>(kTileRows, count_ - p * kTileRows)), dim);
+    pack_panel(reinterpret_cast<uint8_t*>(panels_of_rows_.data()) + p * bytes, DType::f32,
+               reinterpret_cast<const uint8_t*>(rows.data() + p * kTileRows * dim), dim * int64_t(sizeof(float)), 0,
+               int(std::min<int64_t>(kTileRows, count_ - p * kTileRows)), dim);
   });
 }
 
-std::vector<std::vector<Hit>> VectorIndex::search(std::span<const float> queries, int64_t k, const ItemFilter& filter) const {
+std::vector<std::vector<Hit>> VectorIndex::search(std::span<const float> queries, int64_t k,
+                                                  const ItemFilter& filter) const {
   const int64_t bytes = panel_bytes(DType::f32, dim_);
   return in_groups(queries, dim_, k, [&](const float* from, int64_t n) {
     const auto tile = [&](int64_t first, int64_t last, std::vector<Best<float>>& best) {
@@ -150,17 +172,20 @@ std::vector<std::vector<Hit>> VectorIndex::search(std::span<const float> queries
       }
       for (int64_t p = first; p < last; p += kPanels) {
         const int64_t panels = std::min(kPanels, last - p), end = std::min(count_, (p + panels) * kTileRows);
-        context_->kernels().gemm_f(y, DType::f32, reinterpret_cast<const uint8_t*>(panels_of_rows_.data()) + p * bytes, panels, bytes, dim_, x, n);
+        context_->kernels().gemm_f(y, DType::f32, reinterpret_cast<const uint8_t*>(panels_of_rows_.data()) + p * bytes,
+                                   panels, bytes, dim_, x, n);
         for (int64_t q = 0; q < n; ++q)
           for (int64_t i = p * kTileRows; i < end; ++i)
-            if (y[q][i - p * kTileRows] >= best[size_t(q)].least() && filter.allows(i)) best[size_t(q)].add(y[q][i - p * kTileRows], i);
+            if (y[q][i - p * kTileRows] >= best[size_t(q)].least() && filter.allows(i))
+              best[size_t(q)].add(y[q][i - p * kTileRows], i);
       }
     };
     return search_all<float>(*context_, n, k, panels_, tile, [](size_t, float v) { return v; });
   });
 }
 
-std::vector<Hit> rerank(const Context& context, std::span<const Hit> hits, std::span<const float> query, const float* rows, int64_t k) {
+std::vector<Hit> rerank(const Context& context, std::span<const Hit> hits, std::span<const float> query,
+                        const float* rows, int64_t k) {
   PUNA_REQUIRE(k >= 1, "k is %lld, expected at least 1", static_cast<long long>(k));
   Best<float> best(k, int64_t(hits.size()));
   const int64_t dim = int64_t(query.size());

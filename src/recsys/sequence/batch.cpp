@@ -10,8 +10,10 @@ constexpr int64_t kLatest = int64_t(1) << 61;  // differences stay within 64 bit
 }  // namespace
 
 void check_event(const SequenceConfig& c, const Event& e, int64_t before, size_t user, size_t index) {
-  PUNA_REQUIRE(e.item >= 1 && e.item <= c.items, "user %zu, event %zu: item %d, expected 1 to %lld", user, index, e.item, static_cast<long long>(c.items));
-  PUNA_REQUIRE(e.time >= before && e.time <= kLatest, "user %zu, event %zu: time %lld, expected %lld (the event before) to %lld", user, index,
+  PUNA_REQUIRE(e.item >= 1 && e.item <= c.items, "user %zu, event %zu: item %d, expected 1 to %lld", user, index,
+               e.item, static_cast<long long>(c.items));
+  PUNA_REQUIRE(e.time >= before && e.time <= kLatest,
+               "user %zu, event %zu: time %lld, expected %lld (the event before) to %lld", user, index,
                static_cast<long long>(e.time), static_cast<long long>(before), static_cast<long long>(kLatest));
 }
 
@@ -23,8 +25,9 @@ void HistoryBatch::add(const History& h) {
     check_event(config_, h.events[i], before, user, i);
     before = h.events[i].time;
   }
-  PUNA_REQUIRE(h.query_time >= before && h.query_time <= kLatest, "user %zu: query time %lld, expected the last event's time %lld or later (up to %lld)",
-               user, static_cast<long long>(h.query_time), static_cast<long long>(before), static_cast<long long>(kLatest));
+  PUNA_REQUIRE(h.query_time >= before && h.query_time <= kLatest,
+               "user %zu: query time %lld, expected the last event's time %lld or later (up to %lld)", user,
+               static_cast<long long>(h.query_time), static_cast<long long>(before), static_cast<long long>(kLatest));
   const size_t most = size_t(config_.max_sequence);
   add_known(h.events.size() > most ? h.events.last(most) : h.events, h.query_time, 0);
 }
@@ -38,6 +41,8 @@ void HistoryBatch::add_known(std::span<const Event> events, int64_t query_time, 
   known_ = known;
 }
 
-HistoryRows HistoryBatch::rows() const noexcept { return {starts_.data(), users(), longest_, ids_.data(), times_.data(), known_}; }
+HistoryRows HistoryBatch::rows() const noexcept {
+  return {starts_.data(), users(), longest_, ids_.data(), times_.data(), known_};
+}
 
 }  // namespace puna::recsys

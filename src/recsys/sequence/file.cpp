@@ -34,14 +34,18 @@ SequenceConfig config_of(const std::map<std::string, std::string>& metadata, con
     if (found == metadata.end()) fail(Status::bad_file, "%s: '%s' is missing from its metadata", path.c_str(), key);
     return found->second;
   };
-  if (text("puna") != kSequenceFormat) fail(Status::bad_file, "%s is no sequence recommender of this version", path.c_str());
+  if (text("puna") != kSequenceFormat)
+    fail(Status::bad_file, "%s is no sequence recommender of this version", path.c_str());
   SequenceConfig c;
-  if (text("kind") == "sasrec") c.kind = SequenceKind::sasrec;
-  else if (text("kind") != "hstu") fail(Status::bad_file, "%s: kind is '%.40s', expected hstu or sasrec", path.c_str(), text("kind").c_str());
+  if (text("kind") == "sasrec")
+    c.kind = SequenceKind::sasrec;
+  else if (text("kind") != "hstu")
+    fail(Status::bad_file, "%s: kind is '%.40s', expected hstu or sasrec", path.c_str(), text("kind").c_str());
   each_field(c, [&](const char* name, int64_t& field) {
     long long value = 0;
     char rest = 0;
-    if (std::sscanf(text(name).c_str(), "%18lld%c", &value, &rest) != 1) fail(Status::bad_file, "%s: '%s' is no number", path.c_str(), name);
+    if (std::sscanf(text(name).c_str(), "%18lld%c", &value, &rest) != 1)
+      fail(Status::bad_file, "%s: '%s' is no number", path.c_str(), name);
     field = value;
   });
   try {
@@ -55,7 +59,8 @@ SequenceConfig config_of(const std::map<std::string, std::string>& metadata, con
 }  // namespace
 
 void SequenceModel::save(const std::string& path) const {
-  std::map<std::string, std::string> metadata{{"puna", kSequenceFormat}, {"kind", config_.kind == SequenceKind::hstu ? "hstu" : "sasrec"}};
+  std::map<std::string, std::string> metadata{{"puna", kSequenceFormat},
+                                              {"kind", config_.kind == SequenceKind::hstu ? "hstu" : "sasrec"}};
   each_field(config_, [&](const char* name, int64_t field) { metadata[name] = std::to_string(field); });
   std::vector<OutputTensor> tensors = weights_->outputs();
   add_names(tensors, kItemNames, item_names_);
@@ -65,11 +70,12 @@ void SequenceModel::save(const std::string& path) const {
 std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std::string& path) {
   const SafetensorsFile file = read_safetensors(*context, open_path_source(path));
   const SequenceConfig config = config_of(file.metadata, path);
-  int64_t values_in_file = 0;  // the sizes are the metadata's word until the tensors bear them out: nothing is allocated before
+  int64_t values_in_file =
+      0;  // the sizes are the metadata's word until the tensors bear them out: nothing is allocated before
   for (const TensorEntry& t : file.tensors.entries()) values_in_file += t.name == kItemNames ? 0 : t.shape.count();
   if (values_in_file != parameter_count(config))
-    fail(Status::bad_file, "%s: its tensors have %lld values, expected %lld by its metadata", path.c_str(), static_cast<long long>(values_in_file),
-         static_cast<long long>(parameter_count(config)));
+    fail(Status::bad_file, "%s: its tensors have %lld values, expected %lld by its metadata", path.c_str(),
+         static_cast<long long>(values_in_file), static_cast<long long>(parameter_count(config)));
   std::shared_ptr<SequenceModel> model(new SequenceModel(std::move(context), config));
   model->weights_->read_from(file.tensors, path);
   const TensorEntry* const names = file.tensors.find(kItemNames);

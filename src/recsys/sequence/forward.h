@@ -1,4 +1,5 @@
-// forward.h -- the whole forward pass of both models. Rec = Inference: each line is a parallel stage. Rec = Tape: the same stages, and how they run
+// forward.h -- the whole forward pass of both models. Rec = Inference: each line is a parallel stage. Rec = Tape: the
+// same stages, and how they run
 // backward.    T rows of all users without padding, D dim, h heads, N slots; names as in the papers.
 #pragma once
 #include <cmath>
@@ -10,16 +11,19 @@
 namespace puna::recsys {
 
 // What one user keeps of a block: [N][h d_qk], [N][h d_v]
-struct BlockCache { float *k, *v; };
+struct BlockCache {
+  float *k, *v;
+};
 
 struct SequenceForward {
   const SequenceConfig& c;
   const SequenceWeights& w;
   const HistoryRows& rows;
-  Dropout dropout;                        // none unless training
-  const BlockCache* cache = nullptr;      // a block each, for one user; or NULL
+  Dropout dropout;                    // none unless training
+  const BlockCache* cache = nullptr;  // a block each, for one user; or NULL
 
-  // HSTU: x + dropout(u * norm(attend(q, k, v))) W_o + b_o, with u, v, q, k = silu(norm(x) W_uvqk)       arXiv:2402.17152, equations 1 to 3
+  // HSTU: x + dropout(u * norm(attend(q, k, v))) W_o + b_o, with u, v, q, k = silu(norm(x) W_uvqk)
+  // arXiv:2402.17152, equations 1 to 3
   template <class Rec>
   void hstu_block(Rec& rec, View out, View x, size_t l) const {
     const SequenceBlock& b = w.blocks[l];
@@ -37,14 +41,20 @@ struct SequenceForward {
     linear(rec, y, {{out, &b.out, true}});
   }
 
-  // SASRec: queries from norm(x), keys and values from x itself; the residual is the normalised one.      arXiv:1808.09781, section 3
+  // SASRec: queries from norm(x), keys and values from x itself; the residual is the normalised one.
+  // arXiv:1808.09781, section 3
   template <class Rec>
   void sasrec_block(Rec& rec, View out, View x, size_t l) const {
     const SequenceBlock& b = w.blocks[l];
     const int64_t T = x.dims[0], D = c.dim;
-    const auto make = [&](int64_t columns) { Activations a; a.x = rec.make(T, columns); return a; };
+    const auto make = [&](int64_t columns) {
+      Activations a;
+      a.x = rec.make(T, columns);
+      return a;
+    };
     const Activations in{x}, n = make(D), a = make(D), h = make(D), f = make(c.ffn);
-    const View q = rec.make(T, D), kv = rec.make(T, 2 * D), sum = rec.make(T, D), pre = rec.make(T, c.ffn), z = rec.make(T, D);
+    const View q = rec.make(T, D), kv = rec.make(T, 2 * D), sum = rec.make(T, D), pre = rec.make(T, c.ffn),
+               z = rec.make(T, D);
     plain_norm(rec, n.x, x, 1e-8f);
     biased(rec, q, {}, b.in_bias);
     linear(rec, n, {{q, &b.in, true}});
@@ -67,15 +77,19 @@ struct SequenceForward {
   View encode(Rec& rec) const {
     const View e = rec.make(rows.rows(), c.dim);
     View x = rec.make(rows.rows(), c.dim);
-    embed_history(rec, x, {w.items, w.positions, c.dim, std::sqrt(float(c.dim)), int32_t(c.items)}, rows, dropout.at(0));
+    embed_history(rec, x, {w.items, w.positions, c.dim, std::sqrt(float(c.dim)), int32_t(c.items)}, rows,
+                  dropout.at(0));
     for (size_t l = 0; l < w.blocks.size(); ++l) {
       const View out = rec.make(rows.rows(), c.dim);
       {
         const auto frame = rec.frame();
-        if (c.kind == SequenceKind::hstu) hstu_block(rec, out, x, l);
-        else sasrec_block(rec, out, x, l);
+        if (c.kind == SequenceKind::hstu)
+          hstu_block(rec, out, x, l);
+        else
+          sasrec_block(rec, out, x, l);
       }
-      if constexpr (Rec::records) rec.on_backward([&rec, x] { rec.gradient(x); });  // made here, it outlives the block's own gradients
+      if constexpr (Rec::records)
+        rec.on_backward([&rec, x] { rec.gradient(x); });  // made here, it outlives the block's own gradients
       x = out;
     }
     unit_rows(rec, e, x, kUnitEpsilon);

@@ -1,6 +1,6 @@
+#include "recsys/run.h"
 #include "recsys/sequence/batch.h"
 #include "recsys/sequence/forward.h"
-#include "recsys/run.h"
 
 namespace puna::recsys {
 namespace {
@@ -9,7 +9,8 @@ constexpr int64_t kSequenceRowsPerPass = 4096;
 
 }  // namespace
 
-SequenceModel::SequenceModel(ContextPtr context, const SequenceConfig& config) : context_(std::move(context)), config_(config) {
+SequenceModel::SequenceModel(ContextPtr context, const SequenceConfig& config)
+    : context_(std::move(context)), config_(config) {
   check(config);
   weights_ = std::make_shared<SequenceWeights>(*context_, config);
 }
@@ -39,7 +40,9 @@ std::vector<float> SequenceModel::encode(std::span<const History> users, Functio
     const HistoryRows rows = batch.rows();
     run_inference(*context_, scratch, should_stop, [&](Inference& rec) {
       const View e = SequenceForward{config_, *weights_, rows, {}}.encode(rec);
-      rec.stage(rows.users, [&](int64_t i) { std::copy_n(e.row(rows.starts[i + 1] - 1), D, all.data() + (first + size_t(i)) * D); });
+      rec.stage(rows.users, [&](int64_t i) {
+        std::copy_n(e.row(rows.starts[i + 1] - 1), D, all.data() + (first + size_t(i)) * D);
+      });
     });
   }
   return all;
@@ -63,8 +66,10 @@ UserState::UserState(std::shared_ptr<const SequenceModel> model) : model_(std::m
   PUNA_REQUIRE(model_ != nullptr, "the model is NULL");
   const SequenceConfig& c = model_->config();
   for (int64_t l = 0; l < c.blocks; ++l) {
-    keys_.push_back(model_->context()->allocate(size_t(c.max_sequence * c.heads * c.qk_dim) * sizeof(float), "a user's keys"));
-    values_.push_back(model_->context()->allocate(size_t(c.max_sequence * c.heads * c.v_dim) * sizeof(float), "a user's values"));
+    keys_.push_back(
+        model_->context()->allocate(size_t(c.max_sequence * c.heads * c.qk_dim) * sizeof(float), "a user's keys"));
+    values_.push_back(
+        model_->context()->allocate(size_t(c.max_sequence * c.heads * c.v_dim) * sizeof(float), "a user's values"));
   }
 }
 
@@ -80,13 +85,14 @@ void UserState::append(const Event& event) {
 std::vector<float> UserState::encode(int64_t query_time) {
   PUNA_REQUIRE(!events_.empty(), "the user has no events");
   const int64_t n = int64_t(events_.size());
-  PUNA_REQUIRE(query_time >= events_.back().time, "query time %lld, expected the last event's time %lld or later", static_cast<long long>(query_time),
-               static_cast<long long>(events_.back().time));
+  PUNA_REQUIRE(query_time >= events_.back().time, "query time %lld, expected the last event's time %lld or later",
+               static_cast<long long>(query_time), static_cast<long long>(events_.back().time));
   HistoryBatch batch(model_->config());
   batch.add_known(events_, query_time, known_);
   const HistoryRows rows = batch.rows();
   std::vector<BlockCache> cache;
-  for (size_t l = 0; l < keys_.size(); ++l) cache.push_back({reinterpret_cast<float*>(keys_[l].data()), reinterpret_cast<float*>(values_[l].data())});
+  for (size_t l = 0; l < keys_.size(); ++l)
+    cache.push_back({reinterpret_cast<float*>(keys_[l].data()), reinterpret_cast<float*>(values_[l].data())});
   std::vector<float> vector(size_t(model_->config().dim));
   run_inference(*model_->context(), scratch_, {}, [&](Inference& rec) {
     const View e = SequenceForward{model_->config(), model_->weights(), rows, {}, cache.data()}.encode(rec);

@@ -17,27 +17,37 @@ namespace puna::recsys {
 namespace {
 
 constexpr const char* kSequenceCheckpoint = "recommender checkpoint 2";
-constexpr uint64_t kDrawnItems = uint64_t(1) << 32, kSequenceStepSeeds = kDrawnItems + 1;  // streams of random bits; dropouts have the numbers below
+constexpr uint64_t kDrawnItems = uint64_t(1) << 32,
+                   kSequenceStepSeeds = kDrawnItems + 1;  // streams of random bits; dropouts have the numbers below
 
-// to[0] = what came next, to[1 ...] = `negatives` items of the catalogue 1 ... items, equally likely, by the row's number within the step.
+// to[0] = what came next, to[1 ...] = `negatives` items of the catalogue 1 ... items, equally likely, by the row's
+// number within the step.
 void draw_candidates(int32_t* to, int32_t next, int64_t negatives, int64_t items, uint64_t seed, int64_t row) {
   to[0] = next;
   for (int64_t m = 0; m < negatives; m += 4) {
     const Philox bits = philox(seed, uint64_t(row) << 16 | uint64_t(m / 4), kDrawnItems);
-    for (int64_t i = 0; i < 4 && m + i < negatives; ++i) to[1 + m + i] = 1 + int32_t(uint64_t(bits.word[i]) * uint64_t(items) >> 32);
+    for (int64_t i = 0; i < 4 && m + i < negatives; ++i)
+      to[1 + m + i] = 1 + int32_t(uint64_t(bits.word[i]) * uint64_t(items) >> 32);
   }
 }
 
 }  // namespace
 
 SequenceTrainer::SequenceTrainer(std::shared_ptr<SequenceModel> model, const SequenceTrainerOptions& options)
-    : model_(std::move(model)), options_(options), parameters_(parameters_of(model_->context(), model_->tensors())), optimizer_(parameters_, options.optimizer),
+    : model_(std::move(model)),
+      options_(options),
+      parameters_(parameters_of(model_->context(), model_->tensors())),
+      optimizer_(parameters_, options.optimizer),
       pass_(std::make_unique<SequencePass>(*model_, parameters_)) {
   PUNA_REQUIRE(options.epochs >= 1, "epochs is %lld, expected at least 1", static_cast<long long>(options.epochs));
-  PUNA_REQUIRE(options.users_per_step >= 1, "users_per_step is %lld, expected at least 1", static_cast<long long>(options.users_per_step));
-  PUNA_REQUIRE(options.negatives >= 1 && options.negatives <= 1 << 16, "negatives is %lld, expected 1 to 65536", static_cast<long long>(options.negatives));
-  PUNA_REQUIRE(options.rows_per_pass >= 1, "rows_per_pass is %lld, expected at least 1", static_cast<long long>(options.rows_per_pass));
-  PUNA_REQUIRE(options.temperature > 0 && options.temperature <= 100, "temperature is %g, expected above 0, up to 100", double(options.temperature));
+  PUNA_REQUIRE(options.users_per_step >= 1, "users_per_step is %lld, expected at least 1",
+               static_cast<long long>(options.users_per_step));
+  PUNA_REQUIRE(options.negatives >= 1 && options.negatives <= 1 << 16, "negatives is %lld, expected 1 to 65536",
+               static_cast<long long>(options.negatives));
+  PUNA_REQUIRE(options.rows_per_pass >= 1, "rows_per_pass is %lld, expected at least 1",
+               static_cast<long long>(options.rows_per_pass));
+  PUNA_REQUIRE(options.temperature > 0 && options.temperature <= 100, "temperature is %g, expected above 0, up to 100",
+               double(options.temperature));
   PUNA_REQUIRE(options.dropout >= 0 && options.dropout < 1, "dropout is %g, expected [0, 1)", double(options.dropout));
 }
 
@@ -53,7 +63,8 @@ void SequenceTrainer::learn(std::vector<std::vector<Event>> histories) {
   std::erase_if(histories, [](const std::vector<Event>& h) { return h.size() < 2; });
   PUNA_REQUIRE(!histories.empty(), "there is nothing to learn from: no user has two events");
   const Size each = Size::from_signed((int64_t(histories.size()) - 1) / options_.users_per_step + 1);  // of an epoch
-  const auto total = int64_t((each * Size::from_signed(options_.epochs)).take(INT64_MAX, "steps of %lld epochs", static_cast<long long>(options_.epochs)));
+  const auto total = int64_t((each * Size::from_signed(options_.epochs))
+                                 .take(INT64_MAX, "steps of %lld epochs", static_cast<long long>(options_.epochs)));
   Hash hash;
   for (const std::vector<Event>& h : histories)
     for (const Event& e : h) {
@@ -79,7 +90,8 @@ std::vector<int64_t> SequenceTrainer::draw(Position& at) const {
 }
 
 // Adds the gradient of the mean loss, which is returned.
-double SequenceTrainer::learn_from(std::span<const int64_t> users, SequenceStep& report, FunctionRef<bool()> should_stop) {
+double SequenceTrainer::learn_from(std::span<const int64_t> users, SequenceStep& report,
+                                   FunctionRef<bool()> should_stop) {
   for (const int64_t u : users) report.rows += int64_t(histories_[size_t(u)].size()) - 1;
   const Philox bits = philox(options_.seed, uint64_t(step_), kSequenceStepSeeds);
   const uint64_t seed = uint64_t(bits.word[0]) << 32 | bits.word[1];
@@ -96,7 +108,8 @@ double SequenceTrainer::learn_from(std::span<const int64_t> users, SequenceStep&
       batch.add({std::span(events).first(events.size() - 1), events.back().time});
       for (size_t i = 1; i < events.size(); ++i, ++row) {
         candidates.resize(size_t((row - first + 1) * per_row));
-        draw_candidates(candidates.data() + (row - first) * per_row, events[i].item, options_.negatives, model_->config().items, seed, row);
+        draw_candidates(candidates.data() + (row - first) * per_row, events[i].item, options_.negatives,
+                        model_->config().items, seed, row);
       }
     }
     loss += pass_->losses(batch, {candidates.data(), per_row, options_.temperature, 1.0f / float(report.rows)},
@@ -124,11 +137,14 @@ SequenceStep SequenceTrainer::step(FunctionRef<bool()> should_stop) {
 std::string SequenceTrainer::fingerprint() const {
   const train::OptimizerOptions& o = options_.optimizer;
   char text[768];
-  snprintf(text, sizeof text, "data: %016llx; users of a step: %lld; negatives: %lld; rows of a pass: %lld; temperature: %.9g; dropout: %.9g; seed: %llu; optimizer: %d; learning rate: %.17g; "
+  snprintf(text, sizeof text,
+           "data: %016llx; users of a step: %lld; negatives: %lld; rows of a pass: %lld; temperature: %.9g; dropout: "
+           "%.9g; seed: %llu; optimizer: %d; learning rate: %.17g; "
            "beta1: %.17g; beta2: %.17g; epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g",
-           static_cast<unsigned long long>(data_hash_), static_cast<long long>(options_.users_per_step), static_cast<long long>(options_.negatives),
-           static_cast<long long>(options_.rows_per_pass), double(options_.temperature), double(options_.dropout),
-           static_cast<unsigned long long>(options_.seed), int(o.kind), o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
+           static_cast<unsigned long long>(data_hash_), static_cast<long long>(options_.users_per_step),
+           static_cast<long long>(options_.negatives), static_cast<long long>(options_.rows_per_pass),
+           double(options_.temperature), double(options_.dropout), static_cast<unsigned long long>(options_.seed),
+           int(o.kind), o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
   const std::string& names = model_->item_names().bytes();
   if (names.empty()) return text;
   Hash hash;  // the same numbers under other names are another run
@@ -139,19 +155,23 @@ std::string SequenceTrainer::fingerprint() const {
 }
 
 void SequenceTrainer::save(const std::string& path) const {
-  train::write_state(path, kSequenceCheckpoint, {{"step", step_}, {"optimizer_steps", optimizer_.steps()}, {"epoch", at_.epoch}, {"user", at_.user}}, fingerprint(), parameters_,
-                     optimizer_);
+  train::write_state(
+      path, kSequenceCheckpoint,
+      {{"step", step_}, {"optimizer_steps", optimizer_.steps()}, {"epoch", at_.epoch}, {"user", at_.user}},
+      fingerprint(), parameters_, optimizer_);
 }
 
 void SequenceTrainer::resume(const std::string& path) {
-  if (histories_.empty()) fail(Status::wrong_state, "resume after learn(): the checkpoint says where in the data it was");
+  if (histories_.empty())
+    fail(Status::wrong_state, "resume after learn(): the checkpoint says where in the data it was");
   const train::StateFile file(parameters_.context(), path, kSequenceCheckpoint, fingerprint());
   const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step);
   const Position at{file.number("epoch"), file.number("user")};
   if (at.user > int64_t(histories_.size()))
     fail(Status::bad_file, "%s: user %lld of %zu", path.c_str(), static_cast<long long>(at.user), histories_.size());
-  PUNA_REQUIRE(step <= total_steps_, "%s has taken %lld steps already, more than the %lld of %lld epochs", path.c_str(), static_cast<long long>(step),
-               static_cast<long long>(total_steps_), static_cast<long long>(options_.epochs));
+  PUNA_REQUIRE(step <= total_steps_, "%s has taken %lld steps already, more than the %lld of %lld epochs", path.c_str(),
+               static_cast<long long>(step), static_cast<long long>(total_steps_),
+               static_cast<long long>(options_.epochs));
   file.restore(parameters_, optimizer_);
   step_ = step;
   optimizer_.set_steps(optimizer_steps);

@@ -32,8 +32,8 @@ SequenceConfig SequenceConfig::sasrec(int64_t items) {
 
 void check(const SequenceConfig& c) {
   const auto within = [](const char* field, int64_t value, int64_t low, int64_t high) {
-    PUNA_REQUIRE(value >= low && value <= high, "%s is %lld, expected %lld to %lld", field, static_cast<long long>(value), static_cast<long long>(low),
-                 static_cast<long long>(high));
+    PUNA_REQUIRE(value >= low && value <= high, "%s is %lld, expected %lld to %lld", field,
+                 static_cast<long long>(value), static_cast<long long>(low), static_cast<long long>(high));
   };
   within("kind", int64_t(c.kind), 0, 1);
   within("items", c.items, 1, (1 << 30) - 1);
@@ -46,8 +46,10 @@ void check(const SequenceConfig& c) {
   within("v_dim", c.v_dim, 1, 4096);
   within("ffn", c.ffn, 1, 1 << 16);
   if (c.kind == SequenceKind::sasrec)
-    PUNA_REQUIRE(c.heads * c.qk_dim == c.dim && c.heads * c.v_dim == c.dim, "SASRec's heads (%lld of %lld and %lld) are expected to make up dim (%lld)",
-                 static_cast<long long>(c.heads), static_cast<long long>(c.qk_dim), static_cast<long long>(c.v_dim), static_cast<long long>(c.dim));
+    PUNA_REQUIRE(c.heads * c.qk_dim == c.dim && c.heads * c.v_dim == c.dim,
+                 "SASRec's heads (%lld of %lld and %lld) are expected to make up dim (%lld)",
+                 static_cast<long long>(c.heads), static_cast<long long>(c.qk_dim), static_cast<long long>(c.v_dim),
+                 static_cast<long long>(c.dim));
 }
 
 int64_t parameter_count(const SequenceConfig& c) noexcept {
@@ -66,8 +68,10 @@ SequenceWeights::SequenceWeights(const Context& context, const SequenceConfig& c
   positions = vector(c.slots(), c.dim);
   blocks.resize(size_t(c.blocks));
   for (int64_t l = 0; l < c.blocks; ++l) {
-    if (c.kind == SequenceKind::hstu) add_hstu(blocks[size_t(l)], c, l);
-    else add_sasrec(blocks[size_t(l)], c, l);
+    if (c.kind == SequenceKind::hstu)
+      add_hstu(blocks[size_t(l)], c, l);
+    else
+      add_sasrec(blocks[size_t(l)], c, l);
   }
 }
 
@@ -87,7 +91,8 @@ void SequenceWeights::add_hstu(SequenceBlock& b, const SequenceConfig& c, int64_
 }
 
 void SequenceWeights::add_sasrec(SequenceBlock& b, const SequenceConfig& c, int64_t l) {
-  const std::string attention = "attention_layers." + std::to_string(l) + ".", ffn = "forward_layers." + std::to_string(l) + "._conv1d.";
+  const std::string attention = "attention_layers." + std::to_string(l) + ".",
+                    ffn = "forward_layers." + std::to_string(l) + "._conv1d.";
   tensor(attention + "in_proj_weight", {3 * c.dim, c.dim});
   b.in = matrix(c.dim, c.dim);
   b.keys_values = matrix(2 * c.dim, c.dim);
@@ -117,11 +122,15 @@ void initialise(SequenceWeights& w, const SequenceConfig& c, uint64_t seed) {
     std::vector<float> values(size_t(t.shape.count()));
     const int64_t out = t.shape[0], in = t.shape.rank > 1 ? t.shape[1] : c.dim;
     const auto is = [&](const char* part) { return t.name.find(part) != std::string::npos; };
-    const auto normal = [&](double deviation) { for (float& v : values) v = float(deviation * double(normals.next())); };
-    const auto uniform = [&](double most) { for (float& v : values) v = float(most * (2 * normals.uniform() - 1)); };
+    const auto normal = [&](double deviation) {
+      for (float& v : values) v = float(deviation * double(normals.next()));
+    };
+    const auto uniform = [&](double most) {
+      for (float& v : values) v = float(most * (2 * normals.uniform() - 1));
+    };
     if (is("_item_emb")) {  // cut at two deviations
-      for (float& v : values)
-        do v = 0.02f * normals.next();
+      for (float& v : values) do
+          v = 0.02f * normals.next();
         while (std::fabs(v) > 0.04f);
     } else if (is("_uvqk") || is("_rel_attn_bias")) {
       normal(0.02);

@@ -9,12 +9,12 @@ namespace puna::recsys {
 inline constexpr float kUnitEpsilon = 1e-6f;  // a vector shorter than this does not become one of unit length
 
 struct SequenceBlock {
-  Weight in;                  // HSTU: u, v, q, k   [2 h d_v + 2 h d_qk, D]. SASRec: q   [D, D]
-  Weight keys_values;         // SASRec   [2 D, D]
-  Weight out;                 // [D, h d_v]
+  Weight in;           // HSTU: u, v, q, k   [2 h d_v + 2 h d_qk, D]. SASRec: q   [D, D]
+  Weight keys_values;  // SASRec   [2 D, D]
+  Weight out;          // [D, h d_v]
   float *in_bias = nullptr, *keys_values_bias = nullptr, *out_bias = nullptr;  // HSTU has the last one only
   float *position_bias = nullptr, *time_bias = nullptr;                        // HSTU   [2 N - 1], [129]
-  Weight ffn_in, ffn_out;     // SASRec   [F, D], [D, F]
+  Weight ffn_in, ffn_out;                                                      // SASRec   [F, D], [D, F]
   float *ffn_in_bias = nullptr, *ffn_out_bias = nullptr;
 };
 

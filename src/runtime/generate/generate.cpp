@@ -34,7 +34,9 @@ class Stopwatch {
 std::vector<TokenProbability> most_likely(std::span<const float> logits, int32_t chosen, size_t count) {
   count = std::min(count, logits.size());
   const double normaliser = log_sum_exp(logits);
-  const auto probability = [&](int32_t id) { return TokenProbability{id, float(double(logits[size_t(id)]) - normaliser)}; };
+  const auto probability = [&](int32_t id) {
+    return TokenProbability{id, float(double(logits[size_t(id)]) - normaliser)};
+  };
   std::vector<TokenProbability> out{probability(chosen)};
   if (count < 2) return out;
   const float floor = kth_largest(logits, count);
@@ -51,16 +53,21 @@ std::vector<TokenProbability> most_likely(std::span<const float> logits, int32_t
 
 void require_usable(const GenerateOptions& options, const Session& session) {
   const int64_t vocab = session.model().config().vocab;
-  PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %lld, expected 0 or more", static_cast<long long>(options.max_tokens));
-  PUNA_REQUIRE(options.log_probabilities >= 0 && options.log_probabilities <= vocab, "log_probabilities is %d, expected 0 to the vocabulary's %lld",
-               options.log_probabilities, static_cast<long long>(vocab));
+  PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %lld, expected 0 or more",
+               static_cast<long long>(options.max_tokens));
+  PUNA_REQUIRE(options.log_probabilities >= 0 && options.log_probabilities <= vocab,
+               "log_probabilities is %d, expected 0 to the vocabulary's %lld", options.log_probabilities,
+               static_cast<long long>(vocab));
   for (size_t i = 0; i < options.stop_tokens.size(); ++i)
-    PUNA_REQUIRE(options.stop_tokens[i] >= 0 && options.stop_tokens[i] < vocab, "stop_tokens[%zu] is %d, expected 0 to %lld", i, options.stop_tokens[i],
+    PUNA_REQUIRE(options.stop_tokens[i] >= 0 && options.stop_tokens[i] < vocab,
+                 "stop_tokens[%zu] is %d, expected 0 to %lld", i, options.stop_tokens[i],
                  static_cast<long long>(vocab - 1));
   for (const auto& [id, bias] : options.sampler.logit_bias)
-    PUNA_REQUIRE(id >= 0 && id < vocab, "logit_bias: token %d, expected 0 to %lld", id, static_cast<long long>(vocab - 1));
+    PUNA_REQUIRE(id >= 0 && id < vocab, "logit_bias: token %d, expected 0 to %lld", id,
+                 static_cast<long long>(vocab - 1));
   const bool drops = options.context_policy == ContextPolicy::drop_oldest;
-  PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1", int(options.context_policy));
+  PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1",
+               int(options.context_policy));
   PUNA_REQUIRE(options.keep_prefix >= 0 && (!drops || options.keep_prefix <= session.max_positions() - 2),
                "keep_prefix is %lld, expected at least 0 and at most %lld, two positions less than the context",
                static_cast<long long>(options.keep_prefix), static_cast<long long>(session.max_positions() - 2));
@@ -76,7 +83,10 @@ struct Generation::Impl {
   std::vector<int32_t> stop_tokens;
   Prompt next;  // to be appended before the next draw: the prompt; in a full session, the token drawn last
   bool whole;   // next is all that the session shall hold
-  struct Replacement { int64_t kept = 0, dropped = 0; Prompt rest; };
+  struct Replacement {
+    int64_t kept = 0, dropped = 0;
+    Prompt rest;
+  };
   std::optional<Replacement> replacement;  // what the append under way makes of the session, where it does not only add
   int64_t dropped = 0;
   bool ended = false, end_told = false, stepping = false;
@@ -87,10 +97,16 @@ struct Generation::Impl {
   Session::Claim claim{};
 
   Impl(Session& s, Prompt prompt, GenerateOptions o)
-      : session(s), options(std::move(o)), sampler(options.sampler), text(s.model().tokenizer(), options.keep_special, options.stop_strings),
-        stop_tokens(options.stop_tokens), next(std::move(prompt)), whole(options.keep_shared) {
+      : session(s),
+        options(std::move(o)),
+        sampler(options.sampler),
+        text(s.model().tokenizer(), options.keep_special, options.stop_strings),
+        stop_tokens(options.stop_tokens),
+        next(std::move(prompt)),
+        whole(options.keep_shared) {
     require_usable(options, session);
-    PUNA_REQUIRE(!whole || !next.tokens.empty(), "an empty prompt shares nothing with the session: keep_shared needs tokens");
+    PUNA_REQUIRE(!whole || !next.tokens.empty(),
+                 "an empty prompt shares nothing with the session: keep_shared needs tokens");
     session.require_prompt(next.view());
     const Tokenizer* tokenizer = session.model().tokenizer();
     if (tokenizer && !options.ignore_eos) {
@@ -109,12 +125,14 @@ struct Generation::Impl {
     try {
       if (!session.step_append(pause)) return false;
     } catch (...) {
-      if (replacement && claim.changes != session.changes()) replaced();  // memory did not suffice to keep what was to go
+      if (replacement && claim.changes != session.changes())
+        replaced();  // memory did not suffice to keep what was to go
       claim.changes = session.changes();
       throw;
     }
     claim.changes = session.changes();
-    if (result.tokens.empty()) result.prompt_tokens = int64_t(whole ? replacement->rest.tokens.size() : next.tokens.size());
+    if (result.tokens.empty())
+      result.prompt_tokens = int64_t(whole ? replacement->rest.tokens.size() : next.tokens.size());
     if (replacement) replaced();
     next = {};
     return true;
@@ -141,7 +159,8 @@ struct Generation::Impl {
     Prompt all;
     if (!whole) all = slice(session.held(), 0, session.length());
     all.append(next.view());
-    const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2, size = int64_t(all.tokens.size());
+    const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2,
+                  size = int64_t(all.tokens.size());
     const int64_t drop = size - prefix - tail;
     Prompt kept = slice(all.view(), 0, prefix);
     kept.append(slice(all.view(), prefix + drop, size).view());
@@ -224,7 +243,9 @@ Generation::Event Generation::step(FunctionRef<bool()> pause) {
     g.end_told = true;
     return Event::ended;
   }
-  if (g.stepping) fail(Status::wrong_state, "a step of this generation is running: its callbacks may cancel the session, and nothing else");
+  if (g.stepping)
+    fail(Status::wrong_state,
+         "a step of this generation is running: its callbacks may cancel the session, and nothing else");
   const struct Stepping {
     bool& on;
     explicit Stepping(bool& flag) : on(flag) { on = true; }
@@ -275,7 +296,8 @@ void finish(Generation& generation, OnToken on_token) {
   }
 }
 
-GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options, OnToken on_token) {
+GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options,
+                        OnToken on_token) {
   return generate(session, Prompt{{prompt.begin(), prompt.end()}, {}}, options, on_token);
 }
 

@@ -1,5 +1,5 @@
-// generate_text.h -- from drawn tokens to the text that may be shown: whole characters only, and nothing that is, or may
-// still become, a stop string.
+// generate_text.h -- from drawn tokens to the text that may be shown: whole characters only, and nothing that is, or
+// may still become, a stop string.
 #pragma once
 #include <memory>
 #include <span>
@@ -11,11 +11,12 @@
 
 namespace puna {
 
-// Looks for stop strings in a stream, byte by byte (Knuth, Morris, Pratt 1977), so where it was cut into tokens does not matter.
-// The first string to be complete stops it; of several that end on the same byte, the longest.
+// Looks for stop strings in a stream, byte by byte (Knuth, Morris, Pratt 1977), so where it was cut into tokens does
+// not matter. The first string to be complete stops it; of several that end on the same byte, the longest.
 class StopStrings {
  public:
-  explicit StopStrings(std::span<const std::string> strings);  // Error{invalid_argument}: empty, or begins inside a character
+  explicit StopStrings(
+      std::span<const std::string> strings);  // Error{invalid_argument}: empty, or begins inside a character
 
   // What is safe to show now; after a match, what stood before it.
   std::string push(std::string_view text);

@@ -1,4 +1,5 @@
-// sampler.cpp -- the order of things: check, penalise, let the caller edit, then greedy or temperature and filters, then draw.
+// sampler.cpp -- the order of things: check, penalise, let the caller edit, then greedy or temperature and filters,
+// then draw.
 #include "puna/runtime/sampler.h"
 
 #include <algorithm>
@@ -20,12 +21,13 @@ struct Scores {
   Largest largest;
 };
 
-Scores edit(const Sampler& sampler, std::span<const float> logits, std::span<const int32_t> history, const Sampler::Processor& custom) {
+Scores edit(const Sampler& sampler, std::span<const float> logits, std::span<const int32_t> history,
+            const Sampler::Processor& custom) {
   PUNA_REQUIRE(!logits.empty(), "there are no logits to choose from");
   const SamplerOptions& o = sampler.options();
   Scores s{{}, logits, find_largest(logits, Status::bad_file, kModelIsToBlame)};
-  const bool penalties = !o.logit_bias.empty() || o.repetition_penalty != 1 || o.presence_penalty != 0 || o.frequency_penalty != 0 ||
-                         o.no_repeat_ngram > 0;
+  const bool penalties = !o.logit_bias.empty() || o.repetition_penalty != 1 || o.presence_penalty != 0 ||
+                         o.frequency_penalty != 0 || o.no_repeat_ngram > 0;
   if (penalties || custom) {
     s.edited.assign(logits.begin(), logits.end());
     sampler.penalise(s.edited, history);
@@ -52,17 +54,21 @@ Survivors filter(const SamplerOptions& o, const Scores& scores) {
 
 Sampler::Sampler(const SamplerOptions& options) : options_(options) {
   const SamplerOptions& o = options_;
-  PUNA_REQUIRE(o.temperature >= 0 && o.temperature < kInfinity, "temperature is %g, expected 0 or more", double(o.temperature));
+  PUNA_REQUIRE(o.temperature >= 0 && o.temperature < kInfinity, "temperature is %g, expected 0 or more",
+               double(o.temperature));
   PUNA_REQUIRE(o.top_k >= 0, "top_k is %d, expected 0 or more", o.top_k);
   PUNA_REQUIRE(o.top_p > 0 && o.top_p <= 1, "top_p is %g, expected above 0 and at most 1", double(o.top_p));
   PUNA_REQUIRE(o.min_p >= 0 && o.min_p < 1, "min_p is %g, expected at least 0 and below 1", double(o.min_p));
-  PUNA_REQUIRE(o.typical_p > 0 && o.typical_p <= 1, "typical_p is %g, expected above 0 and at most 1", double(o.typical_p));
+  PUNA_REQUIRE(o.typical_p > 0 && o.typical_p <= 1, "typical_p is %g, expected above 0 and at most 1",
+               double(o.typical_p));
   PUNA_REQUIRE(o.epsilon >= 0 && o.epsilon < 1, "epsilon is %g, expected at least 0 and below 1", double(o.epsilon));
   PUNA_REQUIRE(o.eta >= 0 && o.eta < 1, "eta is %g, expected at least 0 and below 1", double(o.eta));
-  PUNA_REQUIRE(o.repetition_penalty > 0 && o.repetition_penalty < kInfinity, "repetition_penalty is %g, expected above 0",
-               double(o.repetition_penalty));
-  PUNA_REQUIRE(std::isfinite(o.presence_penalty), "presence_penalty is %g, expected a finite number", double(o.presence_penalty));
-  PUNA_REQUIRE(std::isfinite(o.frequency_penalty), "frequency_penalty is %g, expected a finite number", double(o.frequency_penalty));
+  PUNA_REQUIRE(o.repetition_penalty > 0 && o.repetition_penalty < kInfinity,
+               "repetition_penalty is %g, expected above 0", double(o.repetition_penalty));
+  PUNA_REQUIRE(std::isfinite(o.presence_penalty), "presence_penalty is %g, expected a finite number",
+               double(o.presence_penalty));
+  PUNA_REQUIRE(std::isfinite(o.frequency_penalty), "frequency_penalty is %g, expected a finite number",
+               double(o.frequency_penalty));
   PUNA_REQUIRE(o.penalty_window >= 0, "penalty_window is %d, expected 0 or more", o.penalty_window);
   PUNA_REQUIRE(o.no_repeat_ngram >= 0, "no_repeat_ngram is %d, expected 0 or more", o.no_repeat_ngram);
   for (const auto& [id, value] : o.logit_bias) {
@@ -71,7 +77,8 @@ Sampler::Sampler(const SamplerOptions& options) : options_(options) {
   }
 }
 
-void Sampler::distribution(std::span<const float> logits, std::span<const int32_t> history, std::span<float> out, Processor custom) const {
+void Sampler::distribution(std::span<const float> logits, std::span<const int32_t> history, std::span<float> out,
+                           Processor custom) const {
   const FpEnv fp_env;
   PUNA_REQUIRE(out.size() == logits.size(), "room for %zu log-probabilities, expected %zu", out.size(), logits.size());
   const Scores scores = edit(*this, logits, history, custom);

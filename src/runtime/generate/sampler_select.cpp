@@ -26,7 +26,8 @@ Largest find_largest(std::span<const float> scores, Status status, const char* c
   for (; i < scores.size(); ++i) look(i % kLanes, scores[i]);
   if (!std::all_of(good, good + kLanes, [](bool g) { return g; })) {
     const auto bad = std::find_if(scores.begin(), scores.end(), [](float s) { return !(s < kInfinity); });
-    fail(status, "logits are not finite: token %td has %s; %s", bad - scores.begin(), std::isnan(*bad) ? "NaN" : "infinity", culprit);
+    fail(status, "logits are not finite: token %td has %s; %s", bad - scores.begin(),
+         std::isnan(*bad) ? "NaN" : "infinity", culprit);
   }
   const float largest = *std::max_element(best, best + kLanes);
   return {largest, int32_t(std::find(scores.begin(), scores.end(), largest) - scores.begin())};

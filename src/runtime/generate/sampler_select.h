@@ -11,7 +11,10 @@ namespace puna {
 
 inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-struct Largest { float score; int32_t id; };  // the lowest id on a tie; score -infinity when there is nothing else
+struct Largest {
+  float score;
+  int32_t id;
+};  // the lowest id on a tie; score -infinity when there is nothing else
 
 // NaN or +infinity among the scores is Error{status} "logits are not finite: token 17 has NaN; <culprit>".
 Largest find_largest(std::span<const float> scores, Status status, const char* culprit);

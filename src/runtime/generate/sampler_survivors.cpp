@@ -1,4 +1,5 @@
-// sampler_survivors.cpp -- the filters. None sorts the vocabulary: each needs one threshold, found by selection in linear time.
+// sampler_survivors.cpp -- the filters. None sorts the vocabulary: each needs one threshold, found by selection in
+// linear time.
 #include "runtime/generate/sampler_survivors.h"
 
 #include <algorithm>
@@ -14,11 +15,15 @@
 namespace puna {
 namespace {
 
-struct Candidate { double key; size_t index; uint64_t weight; };
+struct Candidate {
+  double key;
+  size_t index;
+  uint64_t weight;
+};
 
-// In ascending order of key, then index: the first i at which the running sum of weights reaches `need`, or else the last.
-// weights[i] = 0 does not take part. A histogram finds the range of keys where that happens (rounding is monotone, so every
-// token of a lower bucket comes before every one of a higher), then selection by halves the token.
+// In ascending order of key, then index: the first i at which the running sum of weights reaches `need`, or else the
+// last. weights[i] = 0 does not take part. A histogram finds the range of keys where that happens (rounding is
+// monotone, so every token of a lower bucket comes before every one of a higher), then selection by halves the token.
 template <class Key>
 Candidate weighted_select(std::span<const uint64_t> weights, uint64_t need, Key key) {
   constexpr size_t kBuckets = 1024;
@@ -45,8 +50,9 @@ Candidate weighted_select(std::span<const uint64_t> weights, uint64_t need, Key 
   auto first = candidates.begin(), last = candidates.end();
   while (last - first > 1) {
     const auto middle = first + (last - first) / 2;
-    std::nth_element(first, middle, last,
-                     [](const Candidate& a, const Candidate& b) { return a.key != b.key ? a.key < b.key : a.index < b.index; });
+    std::nth_element(first, middle, last, [](const Candidate& a, const Candidate& b) {
+      return a.key != b.key ? a.key < b.key : a.index < b.index;
+    });
     uint64_t front = 0;
     for (auto c = first; c != middle; ++c) front += c->weight;
     if (front >= need) {
@@ -60,7 +66,9 @@ Candidate weighted_select(std::span<const uint64_t> weights, uint64_t need, Key 
 }
 
 // ceil(part * total), 0 < part < 1: the least sum of weights whose share is `part`.
-uint64_t share(double part, uint64_t total) { return std::clamp<uint64_t>(uint64_t(std::ceil(part * double(total))), 1, total); }
+uint64_t share(double part, uint64_t total) {
+  return std::clamp<uint64_t>(uint64_t(std::ceil(part * double(total))), 1, total);
+}
 
 }  // namespace
 

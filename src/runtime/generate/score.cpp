@@ -1,5 +1,5 @@
-// score.cpp -- how surprised the model is by each token of a given text. A few hundred rows of logits at a time, since all of
-// them at once would be gigabytes (2048 tokens of a 200k vocabulary: 1.6 GB).
+// score.cpp -- how surprised the model is by each token of a given text. A few hundred rows of logits at a time, since
+// all of them at once would be gigabytes (2048 tokens of a 200k vocabulary: 1.6 GB).
 #include <algorithm>
 #include <cmath>
 
@@ -12,13 +12,17 @@
 
 namespace puna {
 
-void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll, FunctionRef<void(int64_t)> scored) {
+void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll,
+                FunctionRef<void(int64_t)> scored) {
   constexpr size_t kMaxFloats = size_t(16) << 20, kMaxRows = 256;  // at most 64 MiB of logits
   const Context& context = session.model().context();
   const size_t vocab = size_t(session.model().config().vocab);
-  for (size_t i = 0; i < tokens.size(); ++i)  // all of them now: a row is scored before the pass that appends its next token
-    PUNA_REQUIRE(tokens[i] >= 0 && size_t(tokens[i]) < vocab, "token %zu is %d, expected 0 to %zu", i, tokens[i], vocab - 1);
-  if (int64_t(tokens.size()) > session.max_positions() - session.length())  // now, not after all but the last have been computed
+  for (size_t i = 0; i < tokens.size();
+       ++i)  // all of them now: a row is scored before the pass that appends its next token
+    PUNA_REQUIRE(tokens[i] >= 0 && size_t(tokens[i]) < vocab, "token %zu is %d, expected 0 to %zu", i, tokens[i],
+                 vocab - 1);
+  if (int64_t(tokens.size()) >
+      session.max_positions() - session.length())  // now, not after all but the last have been computed
     fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens.size(),
          static_cast<long long>(session.length()), static_cast<long long>(session.max_positions()));
   const size_t most = std::min(std::clamp<size_t>(kMaxFloats / vocab, 1, kMaxRows), tokens.size());
@@ -26,7 +30,8 @@ void score_rows(Session& session, std::span<const int32_t> tokens, std::span<flo
   float* const logits = reinterpret_cast<float*>(buffer.data());
   for (size_t begin = 0; begin < tokens.size(); begin += most) {
     const size_t rows = std::min(most, tokens.size() - begin);
-    session.append_now({tokens.subspan(begin, rows), {}}, {.options = {.logits = {logits, rows * vocab}}, .in_place = true});
+    session.append_now({tokens.subspan(begin, rows), {}},
+                       {.options = {.logits = {logits, rows * vocab}}, .in_place = true});
     const size_t known = std::min(rows, nll.size() - begin);  // the last token predicts nothing that we know
     {
       const Session::Running running(session);

@@ -8,6 +8,7 @@ namespace puna {
 
 // Appends `tokens` to an empty session; nll[i] = -log p(tokens[i + 1] | tokens[0 .. i]), tokens.size() - 1 values.
 // `scored(n)` hears after each pass how many are there, and may throw.
-void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll, FunctionRef<void(int64_t)> scored);
+void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll,
+                FunctionRef<void(int64_t)> scored);
 
 }  // namespace puna

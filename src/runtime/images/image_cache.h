@@ -1,4 +1,5 @@
-// image_cache.h -- encoded images of one model, found by content; those that were not asked for longest go first. Thread-safe.
+// image_cache.h -- encoded images of one model, found by content; those that were not asked for longest go first.
+// Thread-safe.
 #pragma once
 #include <list>
 #include <mutex>

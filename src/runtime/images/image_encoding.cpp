@@ -23,7 +23,8 @@ bool ImageEncoding::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> st
   Inference rec(model.context().kernels(), model.context().executor(), arena, cursor, /*exact=*/true, stop);
   rec.allow(model.context().permission());
   float* const to = reinterpret_cast<float*>(features_->data()) + done_ * rows * hidden;
-  tower.forward(rec, image_->pixels().data() + done_ * tower.config.pixels(), group(), View(to, DType::f32, {group() * rows, hidden}));
+  tower.forward(rec, image_->pixels().data() + done_ * tower.config.pixels(), group(),
+                View(to, DType::f32, {group() * rows, hidden}));
   return rec.finished();
 }
 

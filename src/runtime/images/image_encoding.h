@@ -1,4 +1,5 @@
-// image_encoding.h -- one image on its way through the vision encoder, some tiles at a time, with pauses between tiles of work.
+// image_encoding.h -- one image on its way through the vision encoder, some tiles at a time, with pauses between tiles
+// of work.
 #pragma once
 #include "ops/inference.h"
 #include "puna/runtime/image.h"
@@ -8,7 +9,8 @@ namespace puna {
 class ImageEncoding {
  public:
   explicit ImageEncoding(ImagePtr image) : image_(std::move(image)) {}
-  // True: the image is encoded. False: `stop` said so; call again to go on. Error{out_of_memory} leaves everything as it was.
+  // True: the image is encoded. False: `stop` said so; call again to go on. Error{out_of_memory} leaves everything as
+  // it was.
   bool run(FunctionRef<bool()> stop);
 
  private:

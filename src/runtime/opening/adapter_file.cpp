@@ -14,7 +14,8 @@ AdapterPtr load_adapter(const Model& model, const std::string& folder) {
          "%s: expected a folder as PEFT writes it, with adapter_config.json and adapter_model.safetensors%s",
          folder.c_str(), folder.ends_with(".gguf") ? " (adapters in GGUF are not supported)" : "");
   const std::string config = os::read_file(folder + "/adapter_config.json", 1 << 20);
-  const SafetensorsFile file = read_safetensors(model.context(), open_path_source(folder + "/adapter_model.safetensors"));
+  const SafetensorsFile file =
+      read_safetensors(model.context(), open_path_source(folder + "/adapter_model.safetensors"));
   return Adapter::from_peft(model.context(), model.llama(), config, file.tensors);
 }
 

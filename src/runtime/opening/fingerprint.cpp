@@ -13,8 +13,9 @@ void add_vector(Hash& h, const std::vector<T>& v) {
 
 void add_config(Hash& h, const LlamaConfig& c) {
   h.add(c.architecture.data(), c.architecture.size());
-  for (const int64_t n : {c.layers, c.hidden, c.heads, c.kv_heads, c.head_dim, c.vocab, c.ffn, c.max_positions, c.chunk, c.experts,
-                          c.experts_per_token, c.expert_ffn, int64_t(c.rope_style), int64_t(c.qk_norm), int64_t(c.temperature)})
+  for (const int64_t n :
+       {c.layers, c.hidden, c.heads, c.kv_heads, c.head_dim, c.vocab, c.ffn, c.max_positions, c.chunk, c.experts,
+        c.experts_per_token, c.expert_ffn, int64_t(c.rope_style), int64_t(c.qk_norm), int64_t(c.temperature)})
     h.add_value(n);
   for (const float x : {c.norm_eps, c.floor_scale, c.attn_scale}) h.add_value(x);
   add_vector(h, c.inverse_frequency);

@@ -19,8 +19,9 @@ struct LoadedVision {
   std::string why_not;                       // there is one, but it is not supported
 };
 
-// An encoder that this library cannot run does not keep the text model from opening; a damaged one, or one that was asked for by name, does.
-LoadedVision load_vision(const Context& context, const Checkpoint& checkpoint, const std::string& projector_path, int64_t text_hidden, bool mapped,
-                         LoadProgress progress);
+// An encoder that this library cannot run does not keep the text model from opening; a damaged one, or one that was
+// asked for by name, does.
+LoadedVision load_vision(const Context& context, const Checkpoint& checkpoint, const std::string& projector_path,
+                         int64_t text_hidden, bool mapped, LoadProgress progress);
 
 }  // namespace puna

@@ -1,6 +1,6 @@
-// load_watch.h -- lets the host look in while weights are packed: an executor that works in slices of a few milliseconds and reports
-// between them, on the caller's thread. Once the host has said no it runs nothing more, so that what is left of the load is over at once;
-// its result is then thrown away.
+// load_watch.h -- lets the host look in while weights are packed: an executor that works in slices of a few
+// milliseconds and reports between them, on the caller's thread. Once the host has said no it runs nothing more, so
+// that what is left of the load is over at once; its result is then thrown away.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -21,8 +21,10 @@ class LoadWatch final : public Executor {
       const Clock::time_point start = Clock::now();
       executor_.run(slice, [&](int64_t i) { fn(done + i); });
       const auto us = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
-      if (us > 4000) slice_ = std::max<int64_t>(slice_ / 2, 1);
-      else if (us < 1000 && slice == slice_) slice_ *= 2;
+      if (us > 4000)
+        slice_ = std::max<int64_t>(slice_ / 2, 1);
+      else if (us < 1000 && slice == slice_)
+        slice_ *= 2;
       done += slice;
       host_.ask();
     }

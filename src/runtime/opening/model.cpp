@@ -36,11 +36,13 @@ ContextPtr make_context(const ContextOptions& options) {
        exists ? "by this CPU" : "(no such level)", known.c_str());
 }
 
-std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress, const ModelOptions& options) {
+std::shared_ptr<const Model> Model::open(ContextPtr context, const std::string& path, LoadProgress progress,
+                                         const ModelOptions& options) {
   return open_timed([&] { return Opening(std::move(context), options, progress).from_path(path); });
 }
 
-std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress, const ModelOptions& options) {
+std::shared_ptr<const Model> Model::open(ContextPtr context, const SourcePtr& source, LoadProgress progress,
+                                         const ModelOptions& options) {
   return open_timed([&] { return Opening(std::move(context), options, progress).from_source(source); });
 }
 
@@ -51,7 +53,8 @@ std::shared_ptr<const Model> Model::open_timed(FunctionRef<std::shared_ptr<Model
   return model;
 }
 
-std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped, LoadProgress progress, const ModelOptions& options) {
+std::shared_ptr<Model> Model::from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped,
+                                              LoadProgress progress, const ModelOptions& options) {
   return Opening(std::move(context), options, progress).from_checkpoint(std::move(checkpoint), mapped);
 }
 
@@ -63,13 +66,17 @@ Model::Model() = default;
 Model::~Model() = default;
 
 const Tokenizer& Model::require_tokenizer() const {
-  if (!tokenizer_) fail(Status::unsupported, "%s", tokenizer_error_.empty() ? "the model ships no tokenizer" : tokenizer_error_.c_str());
+  if (!tokenizer_)
+    fail(Status::unsupported, "%s",
+         tokenizer_error_.empty() ? "the model ships no tokenizer" : tokenizer_error_.c_str());
   return *tokenizer_;
 }
 
-RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch, std::string_view name) const {
+RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch,
+                                std::string_view name) const {
   const bool several = name.empty() && chat_templates_.has("tool_use");
-  return chat_templates_.choose(name, several && gives_tools(variables_json, watch)).render(variables_json, date, watch, template_tokens_);
+  return chat_templates_.choose(name, several && gives_tools(variables_json, watch))
+      .render(variables_json, date, watch, template_tokens_);
 }
 
 uint64_t Model::parameter_count() const noexcept {

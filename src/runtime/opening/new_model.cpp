@@ -8,7 +8,8 @@
 
 namespace puna {
 
-ModelPtr new_model(const ContextPtr& context, const std::string& config_path, const Metadata& tokenizer, uint64_t seed) {
+ModelPtr new_model(const ContextPtr& context, const std::string& config_path, const Metadata& tokenizer,
+                   uint64_t seed) {
   const FpEnv fp;
   Metadata config;
   io::flatten_config(os::read_file(config_path, io::kMaxConfigBytes), config_path, "", config);

@@ -27,11 +27,14 @@ auto naming_file(const std::string& name, F&& f) {
   }
 }
 
-// The tokenizer's own beginning and end of text stand in for names that no file spells; a template finds them defined, if empty.
+// The tokenizer's own beginning and end of text stand in for names that no file spells; a template finds them defined,
+// if empty.
 ChatTemplate::Texts tokens_for_templates(const Checkpoint& checkpoint, const Tokenizer* tokenizer, const Watch& watch) {
   ChatTemplate::Texts tokens;
-  if (checkpoint.format == Checkpoint::Format::huggingface) tokens = template_tokens_of_folder(checkpoint.folder, watch);
-  else if (tokenizer) tokens = template_tokens_of_gguf(checkpoint.metadata, *tokenizer);
+  if (checkpoint.format == Checkpoint::Format::huggingface)
+    tokens = template_tokens_of_folder(checkpoint.folder, watch);
+  else if (tokenizer)
+    tokens = template_tokens_of_gguf(checkpoint.metadata, *tokenizer);
   const auto text = [&](int32_t id) {
     StreamDecoder utf8;
     return id < 0 ? std::string() : utf8.push(tokenizer->bytes(id)) + utf8.flush();
@@ -42,15 +45,19 @@ ChatTemplate::Texts tokens_for_templates(const Checkpoint& checkpoint, const Tok
   return tokens;
 }
 
-// The numbers of the configuration and a piece of some weights: enough to tell encoders apart that somebody might mix up.
+// The numbers of the configuration and a piece of some weights: enough to tell encoders apart that somebody might mix
+// up.
 uint64_t identify(const VisionTower& tower) {
   const VisionConfig& c = tower.config;
   Hash h;
-  for (const int64_t n : {c.layers, c.hidden, c.heads, c.ffn, c.tile, c.patch, c.shuffle, c.adapter, c.text_hidden}) h.add_value(n);
+  for (const int64_t n : {c.layers, c.hidden, c.heads, c.ffn, c.tile, c.patch, c.shuffle, c.adapter, c.text_hidden})
+    h.add_value(n);
   h.add_value(c.norm_eps);
   h.add_value(c.rope_theta);
   const auto add = [&](const Weight& w) { h.add(w.panels, size_t(std::min<int64_t>(w.panel_bytes, 4096))); };
-  for (const Weight& w : {tower.weights.patch, tower.weights.positions, tower.weights.adapter_in, tower.weights.projector}) add(w);
+  for (const Weight& w :
+       {tower.weights.patch, tower.weights.positions, tower.weights.adapter_in, tower.weights.projector})
+    add(w);
   for (const VisionLayer& layer : tower.weights.layers) add(layer.wq.w);
   return h.value();
 }
@@ -58,7 +65,10 @@ uint64_t identify(const VisionTower& tower) {
 }  // namespace
 
 Opening::Opening(ContextPtr context, const ModelOptions& options, LoadProgress host)
-    : options_(options), host_(host), watch_(host ? FunctionRef<bool()>(on_wait_) : FunctionRef<bool()>()), model_(new Model()) {
+    : options_(options),
+      host_(host),
+      watch_(host ? FunctionRef<bool()>(on_wait_) : FunctionRef<bool()>()),
+      model_(new Model()) {
   PUNA_REQUIRE(context != nullptr, "context is NULL");
   context->require_same_process();
   model_->context_ = std::move(context);
@@ -69,7 +79,8 @@ Opening::Opening(ContextPtr context, const ModelOptions& options, LoadProgress h
 }
 
 std::shared_ptr<Model> Opening::from_path(const std::string& path) {
-  return naming_file(path, [&] { return from_checkpoint(load_checkpoint(*model_->context_, path, {}, watch_), /*mapped=*/true); });
+  return naming_file(
+      path, [&] { return from_checkpoint(load_checkpoint(*model_->context_, path, {}, watch_), /*mapped=*/true); });
 }
 
 std::shared_ptr<Model> Opening::from_source(const SourcePtr& source) {
@@ -129,9 +140,11 @@ void Opening::read_vision() {
   Model& m = *model_;
   const uint64_t limit = m.context_->allocator()->limit(), usual = uint64_t(256) << 20;
   const uint64_t own = limit == 0 ? usual : std::min(usual, limit / 8);
-  m.image_cache_ = std::make_unique<ImageCache>(options.cache_bytes == VisionOptions::kOwnBudget ? own : options.cache_bytes);
+  m.image_cache_ =
+      std::make_unique<ImageCache>(options.cache_bytes == VisionOptions::kOwnBudget ? own : options.cache_bytes);
   if (!options.load) return;
-  LoadedVision loaded = load_vision(packing_context(), m.checkpoint_, options.projector_path, m.config().hidden, mapped_, progress());
+  LoadedVision loaded =
+      load_vision(packing_context(), m.checkpoint_, options.projector_path, m.config().hidden, mapped_, progress());
   m.vision_ = std::move(loaded.tower);
   m.vision_error_ = std::move(loaded.why_not);
   if (!m.vision_) return;
@@ -151,23 +164,29 @@ void Opening::read_tokenizer() {
   const Checkpoint& c = m.checkpoint_;
   const int64_t vocab = m.config().vocab;
   try {
-    if (c.format == Checkpoint::Format::gguf) m.tokenizer_ = tokenizer_from_gguf(c.metadata, watch_, vocab);
-    else if (!c.folder.empty()) m.tokenizer_ = tokenizer_of_folder(c.folder, watch_, vocab);
+    if (c.format == Checkpoint::Format::gguf)
+      m.tokenizer_ = tokenizer_from_gguf(c.metadata, watch_, vocab);
+    else if (!c.folder.empty())
+      m.tokenizer_ = tokenizer_of_folder(c.folder, watch_, vocab);
   } catch (const Error& e) {
     if (e.status() != Status::unsupported) throw;
     m.tokenizer_error_ = e.what();
   }
   if (!m.tokenizer_) return;
-  for (const std::string& note : m.tokenizer_->notes()) m.context_->logger().write(LogLevel::warning, "%s", note.c_str());
+  for (const std::string& note : m.tokenizer_->notes())
+    m.context_->logger().write(LogLevel::warning, "%s", note.c_str());
   if (m.tokenizer_->size() > vocab)
-    fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %lld rows", m.tokenizer_->size(), static_cast<long long>(vocab));
+    fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %lld rows", m.tokenizer_->size(),
+         static_cast<long long>(vocab));
 }
 
 void Opening::read_chat_templates() {
   Model& m = *model_;
   const Checkpoint& c = m.checkpoint_;
-  if (c.format == Checkpoint::Format::gguf) m.chat_templates_ = chat_templates_of_gguf(c.metadata, watch_);
-  else if (!c.folder.empty()) m.chat_templates_ = chat_templates_of_folder(c.folder, watch_);
+  if (c.format == Checkpoint::Format::gguf)
+    m.chat_templates_ = chat_templates_of_gguf(c.metadata, watch_);
+  else if (!c.folder.empty())
+    m.chat_templates_ = chat_templates_of_folder(c.folder, watch_);
   if (m.chat_templates_.empty()) return;
   try {
     m.template_tokens_ = tokens_for_templates(c, m.tokenizer_.get(), watch_);
@@ -201,7 +220,8 @@ void Opening::read_image_settings() {
   const int32_t patch = m.image_tokens_.patch;
   const int64_t stated = m.checkpoint_.metadata.integer("image_token_index", 0, m.config().vocab - 1, patch);
   if (patch >= 0 && stated != patch)
-    fail(Status::bad_file, "config.json: image_token_index is %lld, but the tokenizer's <|patch|> is %d", static_cast<long long>(stated), patch);
+    fail(Status::bad_file, "config.json: image_token_index is %lld, but the tokenizer's <|patch|> is %d",
+         static_cast<long long>(stated), patch);
 }
 
 void Opening::list_unused() { model_->not_used_ = not_used(model_->checkpoint_); }

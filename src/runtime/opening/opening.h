@@ -1,5 +1,6 @@
-// opening.h -- a model is opened in steps, one after the other: header, weights, vision encoder, tokenizer, chat templates, image settings.
-// All of it or an Error. The host is told of the bytes, and asked every few milliseconds whether to go on.
+// opening.h -- a model is opened in steps, one after the other: header, weights, vision encoder, tokenizer, chat
+// templates, image settings. All of it or an Error. The host is told of the bytes, and asked every few milliseconds
+// whether to go on.
 #pragma once
 #include <memory>
 #include <optional>
@@ -59,7 +60,7 @@ class Opening {
   std::optional<Context> watched_;      // packs in slices of a few milliseconds
   Part part_ = Part::reading;
   bool mapped_ = false;
-  uint64_t done_ = 0, total_ = 1;       // as reported last
+  uint64_t done_ = 0, total_ = 1;  // as reported last
   std::shared_ptr<Model> model_;
 };
 

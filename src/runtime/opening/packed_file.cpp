@@ -97,27 +97,35 @@ bool PackedFile::belongs_to(uint64_t source) const {
   if (h.version != kPackedVersion || h.source != source) return false;
   const uint64_t room = (file_.size() - sizeof h) / sizeof(Entry);
   if (h.bytes != file_.size() || h.matrices > room)
-    fail(Status::bad_file, "%s: the header tells of %llu bytes and %u matrices, the file has %llu bytes; delete it to have it made again",
-         path_.c_str(), static_cast<unsigned long long>(h.bytes), h.matrices, static_cast<unsigned long long>(file_.size()));
+    fail(Status::bad_file,
+         "%s: the header tells of %llu bytes and %u matrices, the file has %llu bytes; delete it to have it made again",
+         path_.c_str(), static_cast<unsigned long long>(h.bytes), h.matrices,
+         static_cast<unsigned long long>(file_.size()));
   if (h.table_hash != hash_of(file_.data() + sizeof h, int64_t(h.matrices * sizeof(Entry))))
-    fail(Status::bad_file, "%s: the table of matrices is corrupted; delete the file to have it made again", path_.c_str());
+    fail(Status::bad_file, "%s: the table of matrices is corrupted; delete the file to have it made again",
+         path_.c_str());
   return true;
 }
 
 WeightStore::Room PackedFile::room(const Weight& w) {
   const auto corrupted = [&](const char* what) {
-    fail(Status::bad_file, "%s: matrix %llu %s; delete the file to have it made again", path_.c_str(), static_cast<unsigned long long>(next_), what);
+    fail(Status::bad_file, "%s: matrix %llu %s; delete the file to have it made again", path_.c_str(),
+         static_cast<unsigned long long>(next_), what);
   };
   if (next_ >= header().matrices) corrupted("is missing");
   const Entry e = entry(next_);
-  if (e.dtype != int32_t(w.dtype) || e.rows != w.rows || e.cols != w.cols) corrupted("has not the type and shape of the model's");
-  if (e.offset % kPage != 0 || e.offset > file_.size() || uint64_t(packed_bytes(w)) > file_.size() - e.offset) corrupted("is not inside the file");
+  if (e.dtype != int32_t(w.dtype) || e.rows != w.rows || e.cols != w.cols)
+    corrupted("has not the type and shape of the model's");
+  if (e.offset % kPage != 0 || e.offset > file_.size() || uint64_t(packed_bytes(w)) > file_.size() - e.offset)
+    corrupted("is not inside the file");
   ++next_;
   return {file_.data() + e.offset, nullptr};
 }
 
 void PackedFile::finish(const Context& context, bool verify) const {
-  if (next_ != header().matrices) fail(Status::bad_file, "%s: holds more matrices than the model; delete the file to have it made again", path_.c_str());
+  if (next_ != header().matrices)
+    fail(Status::bad_file, "%s: holds more matrices than the model; delete the file to have it made again",
+         path_.c_str());
   if (verify) compare_hashes(context);
 }
 
@@ -128,11 +136,13 @@ void PackedFile::compare_hashes(const Context& context) const {
     if (hash_of(file_.data() + e.offset, bytes_of_entry(e)) != e.hash) wrong.store(i, std::memory_order_relaxed);
   });
   if (wrong.load() >= 0)
-    fail(Status::bad_file, "%s: matrix %lld is not what was packed (its hash differs); delete the file to have it made again", path_.c_str(),
-         static_cast<long long>(wrong.load()));
+    fail(Status::bad_file,
+         "%s: matrix %lld is not what was packed (its hash differs); delete the file to have it made again",
+         path_.c_str(), static_cast<long long>(wrong.load()));
 }
 
-void PackedFile::make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress, BuildLlama build) {
+void PackedFile::make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress,
+                      BuildLlama build) {
   PackedLayout layout;
   build(*rehearsal_context(), &layout, {});
   Header h{};
@@ -156,8 +166,8 @@ void PackedFile::make(const Context& context, const std::string& path, uint64_t 
   file.commit();
 }
 
-std::shared_ptr<PackedFile> PackedFile::open_or_make(const Context& context, const Checkpoint& source, const std::string& path,
-                                                     LoadProgress progress, BuildLlama build) {
+std::shared_ptr<PackedFile> PackedFile::open_or_make(const Context& context, const Checkpoint& source,
+                                                     const std::string& path, LoadProgress progress, BuildLlama build) {
   if (source.files.empty()) fail(Status::unsupported, "a packed file goes with a model opened from a path");
   const uint64_t key = source_hash(source);
   std::shared_ptr<PackedFile> file;

@@ -11,7 +11,8 @@ namespace puna {
 namespace {
 
 constexpr uint64_t kMostBytes = uint64_t(256) << 20;
-constexpr const char* kNames[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+constexpr const char* kNames[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                  "pad_token", "cls_token", "mask_token"};
 
 // "..." or {"content": "..."}; NULL when it is neither.
 const std::string* text_of(const Json& value) {
@@ -38,7 +39,8 @@ struct Tokens {
     for (const char* name : kNames)
       if (const auto at = file.find(name); at != file.end()) add(name, *at, wins);
     if (const auto list = file.find("additional_special_tokens"); list != file.end()) add_list(additional, *list);
-    // A list of them is the newer name of the above; an object has tokens under names of the model's own ("image_token").
+    // A list of them is the newer name of the above; an object has tokens under names of the model's own
+    // ("image_token").
     const auto extra = file.find("extra_special_tokens");
     if (extra == file.end()) return;
     add_list(additional, *extra);
@@ -79,8 +81,9 @@ ChatTemplate::Texts template_tokens_of_folder(const std::string& folder, const W
 
 ChatTemplate::Texts template_tokens_of_gguf(const Metadata& metadata, const Tokenizer& tokenizer) {
   // "seperator" is how the format spells it.
-  constexpr std::pair<const char*, const char*> kKeys[] = {{"unknown", "unk_token"}, {"seperator", "sep_token"}, {"separator", "sep_token"},
-                                                           {"padding", "pad_token"}, {"cls", "cls_token"},       {"mask", "mask_token"}};
+  constexpr std::pair<const char*, const char*> kKeys[] = {{"unknown", "unk_token"},   {"seperator", "sep_token"},
+                                                           {"separator", "sep_token"}, {"padding", "pad_token"},
+                                                           {"cls", "cls_token"},       {"mask", "mask_token"}};
   ChatTemplate::Texts tokens;
   for (const auto& [key, name] : kKeys) {
     const MetadataValue* value = metadata.find("tokenizer.ggml." + std::string(key) + "_token_id");

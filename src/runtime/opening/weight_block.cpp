@@ -14,7 +14,9 @@ class Places final : public WeightStore {
   explicit Places(std::byte* block) : block_(block) {}
   Room room(const Weight& w) override {
     const uint64_t at = bytes_;
-    bytes_ = (Size(bytes_) + uint64_t(packed_bytes(w))).round_up(Allocator::kAlignment).take(INT64_MAX, "the packed weights");
+    bytes_ = (Size(bytes_) + uint64_t(packed_bytes(w)))
+                 .round_up(Allocator::kAlignment)
+                 .take(INT64_MAX, "the packed weights");
     if (!block_) return {nowhere_, nullptr};
     return {block_ + at, block_ + at};
   }

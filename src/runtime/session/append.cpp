@@ -1,4 +1,5 @@
-// append.cpp -- appending tokens: cut into passes, run each to its end or to a pause, commit; on any failure every session is put back.
+// append.cpp -- appending tokens: cut into passes, run each to its end or to a pause, commit; on any failure every
+// session is put back.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -20,8 +21,8 @@ void to_unit_length(std::span<float> v) {
   for (float& x : v) x = float(x * scale);
 }
 
-// The first `kept` positions in memory that `added` fits behind, if it doesn't fit behind them where they are. Twice what is needed: a conversation that
-// grows by one token at a time is rarely copied.
+// The first `kept` positions in memory that `added` fits behind, if it doesn't fit behind them where they are. Twice
+// what is needed: a conversation that grows by one token at a time is rarely copied.
 std::optional<Prompt> with_room(const Prompt& held, int64_t kept, const Prompt& added) {
   const size_t tokens = size_t(kept) + added.tokens.size(), patches = held.patches.size() + added.patches.size();
   if (tokens <= held.tokens.capacity() && patches <= held.patches.capacity()) return {};
@@ -39,14 +40,16 @@ void Session::require_prompt(const PromptView& prompt) const {
   const Model& model = *model_;
   const int64_t vocab = model.config().vocab, size = int64_t(prompt.tokens.size());
   for (int64_t n = 0; n < size; ++n)
-    PUNA_REQUIRE(prompt.tokens[size_t(n)] >= 0 && prompt.tokens[size_t(n)] < vocab, "token %lld is %d, expected 0 to %lld", static_cast<long long>(n),
-                 prompt.tokens[size_t(n)], static_cast<long long>(vocab - 1));
+    PUNA_REQUIRE(prompt.tokens[size_t(n)] >= 0 && prompt.tokens[size_t(n)] < vocab,
+                 "token %lld is %d, expected 0 to %lld", static_cast<long long>(n), prompt.tokens[size_t(n)],
+                 static_cast<long long>(vocab - 1));
   int64_t end = 0;
   for (const Patches& p : prompt.patches) {
     PUNA_REQUIRE(p.image != nullptr && &p.image->model() == &model, "an image of the prompt belongs to another model");
-    PUNA_REQUIRE(p.position >= end && p.count > 0 && p.count <= size - p.position, "patches at position %lld do not fit the tokens",
-                 static_cast<long long>(p.position));
-    PUNA_REQUIRE(p.row >= 0 && p.count <= p.image->features() - p.row, "patches at position %lld ask for rows that their image does not have",
+    PUNA_REQUIRE(p.position >= end && p.count > 0 && p.count <= size - p.position,
+                 "patches at position %lld do not fit the tokens", static_cast<long long>(p.position));
+    PUNA_REQUIRE(p.row >= 0 && p.count <= p.image->features() - p.row,
+                 "patches at position %lld ask for rows that their image does not have",
                  static_cast<long long>(p.position));
     end = p.position + p.count;
   }
@@ -54,11 +57,12 @@ void Session::require_prompt(const PromptView& prompt) const {
 
 void Session::require_room(int64_t kept, size_t tokens) const {
   if (kept + int64_t(tokens) > max_positions())
-    fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens, static_cast<long long>(kept),
-         static_cast<long long>(max_positions()));
+    fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens,
+         static_cast<long long>(kept), static_cast<long long>(max_positions()));
 }
 
-Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendRequest& request)
+Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts,
+                        const AppendRequest& request)
     : sessions_(sessions.begin(), sessions.end()), feeds_(sessions.size()), request_(request) {
   const AppendOptions& options = request.options;
   const Context& context = sessions[0]->model().context();
@@ -71,10 +75,12 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
     const int64_t kept = options.kept < 0 ? s.length() : options.kept;
     const bool pending = s.pending() && kept == s.length();
     PUNA_REQUIRE(!prompts[i].tokens.empty() || pending, "no tokens to append");
-    PUNA_REQUIRE(kept <= s.length(), "%lld positions are to be kept, the session holds %lld", static_cast<long long>(kept), static_cast<long long>(s.length()));
+    PUNA_REQUIRE(kept <= s.length(), "%lld positions are to be kept, the session holds %lld",
+                 static_cast<long long>(kept), static_cast<long long>(s.length()));
     s.require_room(kept, prompts[i].tokens.size());
     Feed& feed = feeds_[i];
-    feed.added = {{prompts[i].tokens.begin(), prompts[i].tokens.end()}, {prompts[i].patches.begin(), prompts[i].patches.end()}};
+    feed.added = {{prompts[i].tokens.begin(), prompts[i].tokens.end()},
+                  {prompts[i].patches.begin(), prompts[i].patches.end()}};
     feed.first_new = kept;
     feed.larger = with_room(s.impl_->held, kept, feed.added);
     feed.fresh = int64_t(prompts[i].tokens.size()) + pending;
@@ -82,16 +88,19 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
     for (const Patches& p : prompts[i].patches)
       if (!p.image->encoded()) encodings_.emplace_back(p.image);
   }
-  const size_t rows = size_t(feeds_[0].size() - feeds_[0].first_new), vocab = size_t(config.vocab), hidden = size_t(config.hidden);
+  const size_t rows = size_t(feeds_[0].size() - feeds_[0].first_new), vocab = size_t(config.vocab),
+               hidden = size_t(config.hidden);
   if (!options.logits.empty()) {
-    PUNA_REQUIRE(options.logits.size() / vocab >= rows, "there is room for %zu logits, %zu x %zu are needed", options.logits.size(), rows, vocab);
+    PUNA_REQUIRE(options.logits.size() / vocab >= rows, "there is room for %zu logits, %zu x %zu are needed",
+                 options.logits.size(), rows, vocab);
     if (!request.in_place && rows > 1)  // the last one's are the session's own
       rows_ = context.allocate((rows - 1) * vocab * sizeof(float), "logits of every token");
   }
   if (!options.embeddings.empty()) {
     const size_t vectors = options.pooling == Pooling::none ? rows : 1;
     PUNA_REQUIRE(rows > 0, "no tokens to embed");
-    PUNA_REQUIRE(options.embeddings.size() / hidden >= vectors, "there is room for %zu floats of embeddings, %zu x %zu are needed", options.embeddings.size(), vectors,
+    PUNA_REQUIRE(options.embeddings.size() / hidden >= vectors,
+                 "there is room for %zu floats of embeddings, %zu x %zu are needed", options.embeddings.size(), vectors,
                  hidden);
     hidden_ = context.allocate(rows * hidden * sizeof(float), "hidden states");
     if (options.pooling == Pooling::mean) sums_.resize(hidden);
@@ -188,7 +197,8 @@ void Session::Append::take_memory() {
 
 PassShape Session::Append::shape() const noexcept {
   const int64_t chunk = sessions_[0]->model().config().chunk;
-  PassShape s{.rows = int64_t(batch_.rows.size()), .wanted = int64_t(batch_.wanted.size()), .hidden = hidden_.size() != 0};
+  PassShape s{
+      .rows = int64_t(batch_.rows.size()), .wanted = int64_t(batch_.wanted.size()), .hidden = hidden_.size() != 0};
   for (const BatchRow& row : batch_.rows) {
     const int64_t end = row.position + 1;
     s.spans = std::max(s.spans, attend_spans(0, end));
@@ -226,7 +236,9 @@ bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> 
     float* const all = reinterpret_cast<float*>(hidden_.data());
     rec.stage(R, [&](int64_t i) {
       const int64_t row = batch_.rows[size_t(i)].position - feeds_[0].first_new;  // below 0: it was held before
-      if (row >= 0) kernels.rms_norm(all + row * config.hidden, hidden.row(i), model.llama().weights.final_norm, config.hidden, config.norm_eps);
+      if (row >= 0)
+        kernels.rms_norm(all + row * config.hidden, hidden.row(i), model.llama().weights.final_norm, config.hidden,
+                         config.norm_eps);
     });
   }
   return rec.finished();
@@ -324,10 +336,13 @@ void Session::Append::commit() {
     const int64_t added = feeds_[i].size() - feeds_[i].first_new, fresh = feeds_[i].fresh;
     float* const logits = request_.options.logits.data();
     if (rows_.size() != 0) memcpy(logits, rows_.data(), rows_.size());
-    if (logits && added > 0) memcpy(logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
+    if (logits && added > 0)
+      memcpy(logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
     if (hidden_.size() != 0) pool();
-    if (feeds_[i].larger) std::swap(impl.held, *feeds_[i].larger);
-    else impl.held.truncate(feeds_[i].first_new);
+    if (feeds_[i].larger)
+      std::swap(impl.held, *feeds_[i].larger);
+    else
+      impl.held.truncate(feeds_[i].first_new);
     impl.held.append(feeds_[i].added.view());  // there is room
     impl.complete = int64_t(impl.held.tokens.size());
     impl.kv.settle();
@@ -358,7 +373,8 @@ void Session::Append::pool() noexcept {
 }
 
 bool Session::Append::cancelled() const noexcept {
-  return std::any_of(sessions_.begin(), sessions_.end(), [](const Session* s) { return s->cancelled_.load(std::memory_order_relaxed); });
+  return std::any_of(sessions_.begin(), sessions_.end(),
+                     [](const Session* s) { return s->cancelled_.load(std::memory_order_relaxed); });
 }
 
 }  // namespace puna

@@ -29,7 +29,10 @@ void fill(std::vector<Patches>& runs, int64_t position, const ImagePtr& image, i
 }
 
 // What fills `position`: the row of an image, or no image. `at` walks along the runs.
-struct Filling { const Image* image = nullptr; int64_t row = 0; };
+struct Filling {
+  const Image* image = nullptr;
+  int64_t row = 0;
+};
 Filling filling(std::span<const Patches> runs, size_t& at, int64_t position) noexcept {
   while (at < runs.size() && runs[at].position + runs[at].count <= position) ++at;
   if (at == runs.size() || runs[at].position > position) return {};
@@ -68,8 +71,8 @@ Prompt place_images(const Model& model, std::span<const int32_t> tokens, std::sp
     ++image;
     row = 0;
   }
-  PUNA_REQUIRE(places == features, "the tokens have %lld patches, the %zu images fill %lld", static_cast<long long>(places), images.size(),
-               static_cast<long long>(features));
+  PUNA_REQUIRE(places == features, "the tokens have %lld patches, the %zu images fill %lld",
+               static_cast<long long>(places), images.size(), static_cast<long long>(features));
   return prompt;
 }
 
@@ -78,8 +81,9 @@ Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::s
   require_images(model, images);
   const int32_t place = model.require_image_tokens().image;
   const auto places = std::count(tokens.begin(), tokens.end(), place);
-  PUNA_REQUIRE(size_t(places) == images.size(), "the prompt has %lld places for images (<|image|>), %zu images were given", static_cast<long long>(places),
-               images.size());
+  PUNA_REQUIRE(size_t(places) == images.size(),
+               "the prompt has %lld places for images (<|image|>), %zu images were given",
+               static_cast<long long>(places), images.size());
   Prompt prompt;
   size_t next = 0;
   for (size_t p = 0; p < tokens.size(); ++p) {
@@ -125,7 +129,8 @@ int64_t shared_prefix(const PromptView& a, const PromptView& b) noexcept {
   size_t in_a = 0, in_b = 0;
   for (int64_t p = 0; p < length; ++p) {
     const Filling x = filling(a.patches, in_a, p), y = filling(b.patches, in_b, p);
-    const bool same = x.image && y.image ? x.row == y.row && (x.image == y.image || x.image->id() == y.image->id()) : x.image == y.image;
+    const bool same = x.image && y.image ? x.row == y.row && (x.image == y.image || x.image->id() == y.image->id())
+                                         : x.image == y.image;
     if (!same || a.tokens[size_t(p)] != b.tokens[size_t(p)]) return p;
   }
   return length;

@@ -1,4 +1,5 @@
-// session.cpp -- a conversation's state: appending to it whole or in steps, rewinding, forking. append.cpp does the work.
+// session.cpp -- a conversation's state: appending to it whole or in steps, rewinding, forking. append.cpp does the
+// work.
 #include <algorithm>
 #include <cstring>
 
@@ -9,17 +10,20 @@
 namespace puna {
 
 void require_usable(const SessionOptions& o) {
-  PUNA_REQUIRE(o.prefill_chunk >= 1 && o.prefill_chunk <= kMostPrefillChunk, "prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(o.prefill_chunk),
+  PUNA_REQUIRE(o.prefill_chunk >= 1 && o.prefill_chunk <= kMostPrefillChunk,
+               "prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(o.prefill_chunk),
                static_cast<long long>(kMostPrefillChunk));
-  PUNA_REQUIRE(o.kv_type == DType::f16 || o.kv_type == DType::q8_0, "kv_type is %s, expected f16 or q8_0", info(o.kv_type).name);
+  PUNA_REQUIRE(o.kv_type == DType::f16 || o.kv_type == DType::q8_0, "kv_type is %s, expected f16 or q8_0",
+               info(o.kv_type).name);
   PUNA_REQUIRE(!o.exact || o.kv_type == DType::f16, "an exact session keeps f32: it takes no kv_type");
 }
 
 Session::Session(ModelPtr model, const SessionOptions& options) : model_(std::move(model)), options_(options) {
   PUNA_REQUIRE(model_ != nullptr, "model is NULL");
   const int64_t limit = model_->config().max_positions;
-  PUNA_REQUIRE(options_.max_positions >= 0 && options_.max_positions <= limit, "max_positions is %lld, expected 0 to the model's %lld",
-               static_cast<long long>(options_.max_positions), static_cast<long long>(limit));
+  PUNA_REQUIRE(options_.max_positions >= 0 && options_.max_positions <= limit,
+               "max_positions is %lld, expected 0 to the model's %lld", static_cast<long long>(options_.max_positions),
+               static_cast<long long>(limit));
   require_usable(options_);
   if (options_.max_positions == 0) options_.max_positions = limit;
   const Context& context = model_->context();
@@ -39,26 +43,33 @@ bool Session::pending() const noexcept { return impl_->pending; }
 bool Session::under_way() const noexcept { return impl_->append != nullptr; }
 
 std::span<const float> Session::logits() const {
-  if (pending()) fail(Status::wrong_state, "the last token, which was generated, is not computed yet: append to it, or none, and there are logits");
+  if (pending())
+    fail(Status::wrong_state,
+         "the last token, which was generated, is not computed yet: append to it, or none, and there are logits");
   if (!impl_->has_logits) fail(Status::wrong_state, "there are no logits: append tokens first");
   return {reinterpret_cast<const float*>(impl_->logits.data()), size_t(model_->config().vocab)};
 }
 
 void Session::require_not_running() const {
-  if (impl_->running) fail(Status::wrong_state, "a call on this session is running: its callbacks may cancel the session, and nothing else");
+  if (impl_->running)
+    fail(Status::wrong_state,
+         "a call on this session is running: its callbacks may cancel the session, and nothing else");
 }
 
 void Session::require_idle() const {
   require_not_running();
   if (!impl_->append) return;
   if (impl_->append->owner())
-    fail(Status::wrong_state, "a generation's append is under way: step the generation to its next token, or drop the append by freeing it or with truncate");
+    fail(Status::wrong_state,
+         "a generation's append is under way: step the generation to its next token, or drop the append by freeing it "
+         "or with truncate");
   fail(Status::wrong_state, "an append is under way: step it to its end, or drop it with truncate or cancel");
 }
 
 void Session::require_empty() const {
   require_idle();
-  if (length() != 0) fail(Status::wrong_state, "the session holds %lld tokens, expected an empty one", static_cast<long long>(length()));
+  if (length() != 0)
+    fail(Status::wrong_state, "the session holds %lld tokens, expected an empty one", static_cast<long long>(length()));
 }
 
 void Session::append_now(const PromptView& prompt, const AppendRequest& request) {
@@ -66,8 +77,12 @@ void Session::append_now(const PromptView& prompt, const AppendRequest& request)
   Append({&self, 1}, {&prompt, 1}, request).run({});
 }
 
-void Session::append(std::span<const int32_t> tokens, const AppendOptions& options) { append_now({tokens, {}}, {.options = options}); }
-void Session::append(const Prompt& prompt, const AppendOptions& options) { append_now(prompt.view(), {.options = options}); }
+void Session::append(std::span<const int32_t> tokens, const AppendOptions& options) {
+  append_now({tokens, {}}, {.options = options});
+}
+void Session::append(const Prompt& prompt, const AppendOptions& options) {
+  append_now(prompt.view(), {.options = options});
+}
 
 static std::vector<PromptView> without_images(std::span<const std::span<const int32_t>> tokens) {
   std::vector<PromptView> prompts;
@@ -84,9 +99,12 @@ void Session::require_batch(std::span<Session* const> sessions, size_t prompts) 
   for (size_t i = 0; i < sessions.size(); ++i) {
     PUNA_REQUIRE(sessions[i] != nullptr, "session %zu is NULL", i);
     PUNA_REQUIRE(sessions[i]->model_ == sessions[0]->model_, "session %zu belongs to another model than session 0", i);
-    PUNA_REQUIRE(sessions[i]->options_.kept() == sessions[0]->options_.kept(), "session %zu has another mode than session 0", i);
-    PUNA_REQUIRE(sessions[i]->options_.adapter == sessions[0]->options_.adapter, "session %zu has another adapter than session 0", i);
-    PUNA_REQUIRE(std::find(sessions.begin(), sessions.begin() + std::ptrdiff_t(i), sessions[i]) == sessions.begin() + std::ptrdiff_t(i),
+    PUNA_REQUIRE(sessions[i]->options_.kept() == sessions[0]->options_.kept(),
+                 "session %zu has another mode than session 0", i);
+    PUNA_REQUIRE(sessions[i]->options_.adapter == sessions[0]->options_.adapter,
+                 "session %zu has another adapter than session 0", i);
+    PUNA_REQUIRE(std::find(sessions.begin(), sessions.begin() + std::ptrdiff_t(i), sessions[i]) ==
+                     sessions.begin() + std::ptrdiff_t(i),
                  "session %zu is in the batch twice", i);
   }
 }
@@ -105,11 +123,16 @@ void Session::begin_batch(std::span<Session* const> sessions, std::span<const st
 
 void Session::begin(const PromptView& prompt, const AppendRequest& request) {
   Session* self = this;
-  impl_->append = std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, request);
+  impl_->append =
+      std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, request);
 }
 
-void Session::begin(std::span<const int32_t> tokens, const AppendOptions& options) { begin(PromptView{tokens, {}}, AppendRequest{.options = options}); }
-void Session::begin(const Prompt& prompt, const AppendOptions& options) { begin(prompt.view(), AppendRequest{.options = options}); }
+void Session::begin(std::span<const int32_t> tokens, const AppendOptions& options) {
+  begin(PromptView{tokens, {}}, AppendRequest{.options = options});
+}
+void Session::begin(const Prompt& prompt, const AppendOptions& options) {
+  begin(prompt.view(), AppendRequest{.options = options});
+}
 
 void Session::hold(int32_t token) {
   impl_->held.tokens.push_back(token);
@@ -154,12 +177,15 @@ bool Session::works_for(const Claim& by) const noexcept { return impl_->append &
 uint64_t Session::changes() const noexcept { return impl_->changes; }
 
 void Session::hear_cancel() {
-  if (cancelled_.exchange(false, std::memory_order_relaxed)) fail(Status::cancelled, "cancelled before a token was drawn");
+  if (cancelled_.exchange(false, std::memory_order_relaxed))
+    fail(Status::cancelled, "cancelled before a token was drawn");
 }
 
 void Session::require_unchanged(const Claim& by) const {
   if (by.changes != impl_->changes)
-    fail(Status::wrong_state, "the session was changed since this generation's last step: what it would say next does not follow any more; free it");
+    fail(Status::wrong_state,
+         "the session was changed since this generation's last step: what it would say next does not follow any more; "
+         "free it");
 }
 
 std::vector<int32_t> Session::encode(std::string_view text, bool parse_special, bool whole) {
@@ -184,8 +210,8 @@ void Session::drop_append() noexcept {
 
 void Session::truncate(int64_t length) {
   require_not_running();
-  PUNA_REQUIRE(length >= 0 && length <= this->length(), "length is %lld, expected 0 to %lld", static_cast<long long>(length),
-               static_cast<long long>(this->length()));
+  PUNA_REQUIRE(length >= 0 && length <= this->length(), "length is %lld, expected 0 to %lld",
+               static_cast<long long>(length), static_cast<long long>(this->length()));
   drop_append();
   clear_cancel();
   if (length == this->length()) return;

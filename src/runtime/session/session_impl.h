@@ -1,4 +1,5 @@
-// session_impl.h -- what a session holds, and an append under way: tokens cut into passes, each computed as far as it may go.
+// session_impl.h -- what a session holds, and an append under way: tokens cut into passes, each computed as far as it
+// may go.
 #pragma once
 #include <optional>
 #include <vector>
@@ -11,7 +12,8 @@
 namespace puna {
 
 inline constexpr int64_t kMostPrefillChunk = 1 << 16;
-void require_usable(const SessionOptions& o);  // Error{invalid_argument} for a prefill_chunk or a kv_type that no session has
+void require_usable(
+    const SessionOptions& o);  // Error{invalid_argument} for a prefill_chunk or a kv_type that no session has
 
 // All that the scratch of a pass follows from, within one session: passes of the same shape need the same.
 struct PassShape {
@@ -25,11 +27,14 @@ struct PassShape {
 
 struct Session::Impl {
   KvCache kv;
-  Prompt held;                   // token ids, and the images that fill some of their positions
-  int64_t complete = 0;          // positions whose keys and values are all there; fewer than tokens after a rewind into a dropped chunk, or while one is pending
-  Buffer logits, next_logits;    // of the last token that is not pending; swapped when an append succeeds
+  Prompt held;  // token ids, and the images that fill some of their positions
+  int64_t complete =
+      // positions whose keys and values are all there; fewer than tokens after a rewind into a dropped chunk, or while
+      // one is pending
+      0;
+  Buffer logits, next_logits;  // of the last token that is not pending; swapped when an append succeeds
   bool has_logits = false;
-  bool pending = false;          // the last token was drawn and is not computed yet
+  bool pending = false;  // the last token was drawn and is not computed yet
   Buffer scratch;
   std::optional<PassShape> planned;  // the last pass that scratch was measured for
   SessionTimings timings;
@@ -59,52 +64,55 @@ struct Session::AppendRequest {  // its options are for one session only
   const Claim* owner = nullptr;  // the generation whose append this is
 };
 
-// Several sessions' new tokens on their way through forward. A pass is up to prefill_chunk rows, taken from the sessions in order.
+// Several sessions' new tokens on their way through forward. A pass is up to prefill_chunk rows, taken from the
+// sessions in order.
 class Session::Append {
  public:
   // Checks everything and changes nothing.
   Append(std::span<Session* const> sessions, std::span<const PromptView> prompts, const AppendRequest& request);
-  // Goes on to the end (true: committed) or until `pause` says so (false). On an Error every session is as before the append.
+  // Goes on to the end (true: committed) or until `pause` says so (false). On an Error every session is as before the
+  // append.
   bool run(FunctionRef<bool()> pause);
   void roll_back() noexcept;
-  void detach() noexcept;      // from its sessions: it ends with them
+  void detach() noexcept;  // from its sessions: it ends with them
   const Claim* owner() const noexcept { return request_.owner; }
 
  private:
-  struct Feed {                // what one session has to do: feed positions [done, size())
-    Prompt added;              // what is new: its first token is at position first_new
+  struct Feed {                    // what one session has to do: feed positions [done, size())
+    Prompt added;                  // what is new: its first token is at position first_new
     std::optional<Prompt> larger;  // what is kept, with room for the new, where the session's own memory has none
     int64_t first_new = 0;
-    int64_t fresh = 0;         // tokens that nobody has computed before
-    int64_t done = 0;          // fed so far
-    int64_t pass = 0;          // where the pass began: keys and values of the positions before it are there
+    int64_t fresh = 0;                   // tokens that nobody has computed before
+    int64_t done = 0;                    // fed so far
+    int64_t pass = 0;                    // where the pass began: keys and values of the positions before it are there
     size_t held_run = 0, added_run = 0;  // of the patches, that the next position has not passed
-    std::optional<KvCache> before;  // the session's, when some of what it holds is replaced
+    std::optional<KvCache> before;       // the session's, when some of what it holds is replaced
     int64_t size() const noexcept { return first_new + int64_t(added.tokens.size()); }
     int32_t token(const Prompt& held, int64_t position) const noexcept;
-    const float* embedding(const Prompt& held, int64_t position, int64_t hidden) noexcept;  // what fills it, or NULL; positions ascend
+    const float* embedding(const Prompt& held, int64_t position,
+                           int64_t hidden) noexcept;  // what fills it, or NULL; positions ascend
   };
   bool encode_images(FunctionRef<bool()> stop);  // false: stopped
-  void set_aside();            // what will be replaced
-  bool begin_pass();           // false when nothing is left to feed
+  void set_aside();                              // what will be replaced
+  bool begin_pass();                             // false when nothing is left to feed
   void take_memory();
   PassShape shape() const noexcept;
-  bool give_way() noexcept;    // lets go of what is kept to undo the append; false: there is nothing
+  bool give_way() noexcept;  // lets go of what is kept to undo the append; false: there is nothing
   bool compute(FunctionRef<bool()> stop);
   float* logits_row(int64_t row) const noexcept;
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
   void end_pass();
   void commit();
-  void pool() noexcept;        // hidden states to the caller's embeddings
+  void pool() noexcept;  // hidden states to the caller's embeddings
   bool cancelled() const noexcept;
 
   std::vector<Session*> sessions_;
   std::vector<Feed> feeds_;
   std::vector<ImageEncoding> encodings_;  // of images that have to be encoded first
   AppendRequest request_;
-  Buffer rows_;                // of logits, until nothing can fail any more
-  Buffer hidden_;              // final hidden states of the new positions
-  std::vector<double> sums_;   // of a mean over them
+  Buffer rows_;               // of logits, until nothing can fail any more
+  Buffer hidden_;             // final hidden states of the new positions
+  std::vector<double> sums_;  // of a mean over them
   Batch batch_;
   std::vector<float*> targets_;  // where each wanted row's logits go
   Cursor cursor_;

@@ -1,6 +1,7 @@
-// snapshot.cpp -- layout: a header; token ids, padded to 8 bytes; logits if there are any; then of each layer, head by head, position by
-// position as far as the layer keeps them: key, value; then, in version 2, the images (snapshot_images.h). The pages' own order stays inside KvCache, and only committed positions are
-// written, so the same session gives the same bytes.
+// snapshot.cpp -- layout: a header; token ids, padded to 8 bytes; logits if there are any; then of each layer, head by
+// head, position by position as far as the layer keeps them: key, value; then, in version 2, the images
+// (snapshot_images.h). The pages' own order stays inside KvCache, and only committed positions are written, so the same
+// session gives the same bytes.
 #include "puna/runtime/snapshot.h"
 
 #include <cstring>
@@ -79,12 +80,13 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
   const auto& impl = SnapshotAccess::impl(session);
   const SessionOptions& options = SnapshotAccess::options(session);
   const uint64_t bytes = snapshot_bytes(session);
-  PUNA_REQUIRE(to.size() == bytes, "the buffer holds %zu bytes, expected %llu", to.size(), static_cast<unsigned long long>(bytes));
+  PUNA_REQUIRE(to.size() == bytes, "the buffer holds %zu bytes, expected %llu", to.size(),
+               static_cast<unsigned long long>(bytes));
   Header header{};
   memcpy(header.magic, kSnapshotMagic, sizeof kSnapshotMagic);
   header.version = impl.held.patches.empty() ? kSnapshotVersion : kVersionWithImages;
-  header.flags = (options.exact ? kExact : 0) | (impl.has_logits ? kHasLogits : 0) | (options.kept() == DType::q8_0 ? kQ8 : 0) |
-                 (impl.pending ? kPending : 0);
+  header.flags = (options.exact ? kExact : 0) | (impl.has_logits ? kHasLogits : 0) |
+                 (options.kept() == DType::q8_0 ? kQ8 : 0) | (impl.pending ? kPending : 0);
   header.model = fingerprint(session.model().llama());
   header.bytes = bytes;
   header.max_positions = options.max_positions;
@@ -118,11 +120,15 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   Header header;
   if (from.size() < sizeof header) fail(Status::bad_file, "snapshot: %zu bytes are less than its header", from.size());
   memcpy(&header, from.data(), sizeof header);
-  if (memcmp(header.magic, kSnapshotMagic, sizeof kSnapshotMagic) != 0) fail(Status::bad_file, "snapshot: it does not begin with PUNASNAP");
-  if (header.version < kSnapshotVersion || header.version > kVersionWithImages || header.flags > (kExact | kHasLogits | kQ8 | kPending) || (header.flags & (kExact | kQ8)) == (kExact | kQ8))
-    fail(Status::unsupported, "snapshot: version %u with flags %u, this library knows up to %u", header.version, header.flags, kVersionWithImages);
+  if (memcmp(header.magic, kSnapshotMagic, sizeof kSnapshotMagic) != 0)
+    fail(Status::bad_file, "snapshot: it does not begin with PUNASNAP");
+  if (header.version < kSnapshotVersion || header.version > kVersionWithImages ||
+      header.flags > (kExact | kHasLogits | kQ8 | kPending) || (header.flags & (kExact | kQ8)) == (kExact | kQ8))
+    fail(Status::unsupported, "snapshot: version %u with flags %u, this library knows up to %u", header.version,
+         header.flags, kVersionWithImages);
   if (header.bytes != from.size())
-    fail(Status::bad_file, "snapshot: it says %llu bytes, %zu are there", static_cast<unsigned long long>(header.bytes), from.size());
+    fail(Status::bad_file, "snapshot: it says %llu bytes, %zu are there", static_cast<unsigned long long>(header.bytes),
+         from.size());
   if (checksum_of(header, from.data() + sizeof header, from.size() - sizeof header) != header.checksum)
     fail(Status::bad_file, "snapshot: the checksum does not match: it is damaged");
   PUNA_REQUIRE(header.model == fingerprint(model->llama()), "the snapshot belongs to another model");
@@ -130,25 +136,31 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   const LlamaConfig& config = model->config();
   const bool has_logits = header.flags & kHasLogits;
   if (header.max_positions < 1 || header.max_positions > config.max_positions)
-    fail(Status::bad_file, "snapshot: max_positions is %lld, expected 1 to %lld", static_cast<long long>(header.max_positions),
-         static_cast<long long>(config.max_positions));
+    fail(Status::bad_file, "snapshot: max_positions is %lld, expected 1 to %lld",
+         static_cast<long long>(header.max_positions), static_cast<long long>(config.max_positions));
   if (header.tokens < 0 || header.tokens > header.max_positions)
-    fail(Status::bad_file, "snapshot: %lld tokens, expected 0 to %lld", static_cast<long long>(header.tokens), static_cast<long long>(header.max_positions));
+    fail(Status::bad_file, "snapshot: %lld tokens, expected 0 to %lld", static_cast<long long>(header.tokens),
+         static_cast<long long>(header.max_positions));
   if (header.prefill_chunk < 1 || header.prefill_chunk > kMostPrefillChunk)
-    fail(Status::bad_file, "snapshot: prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(header.prefill_chunk),
-         static_cast<long long>(kMostPrefillChunk));
+    fail(Status::bad_file, "snapshot: prefill_chunk is %lld, expected 1 to %lld",
+         static_cast<long long>(header.prefill_chunk), static_cast<long long>(kMostPrefillChunk));
   if (header.complete < 0 || header.complete > header.tokens)
-    fail(Status::bad_file, "snapshot: keys and values of %lld positions do not go with %lld tokens", static_cast<long long>(header.complete),
-         static_cast<long long>(header.tokens));
+    fail(Status::bad_file, "snapshot: keys and values of %lld positions do not go with %lld tokens",
+         static_cast<long long>(header.complete), static_cast<long long>(header.tokens));
   if ((header.flags & kPending) && (!has_logits || header.complete >= header.tokens))
-    fail(Status::bad_file, "snapshot: it says that its last token is not computed, but keeps keys and values of it, or no logits before it");
+    fail(Status::bad_file,
+         "snapshot: it says that its last token is not computed, but keeps keys and values of it, or no logits before "
+         "it");
   const DType kv_type = header.flags & kQ8 ? DType::q8_0 : DType::f16;
-  auto session = std::make_unique<Session>(std::move(model), SessionOptions{bool(header.flags & kExact), header.max_positions, header.prefill_chunk, nullptr, kv_type});
+  auto session = std::make_unique<Session>(
+      std::move(model),
+      SessionOptions{bool(header.flags & kExact), header.max_positions, header.prefill_chunk, nullptr, kv_type});
   auto& impl = SnapshotAccess::impl(*session);
   const uint64_t expected = total_bytes(config, impl.kv, header.tokens, header.complete, has_logits);
   const bool has_images = header.version == kVersionWithImages;
   if (has_images ? expected > from.size() : expected != from.size())
-    fail(Status::bad_file, "snapshot: %zu bytes, but what its header says takes %llu", from.size(), static_cast<unsigned long long>(expected));
+    fail(Status::bad_file, "snapshot: %zu bytes, but what its header says takes %llu", from.size(),
+         static_cast<unsigned long long>(expected));
 
   const std::byte* at = from.data() + sizeof header;
   const auto get = [&](void* data, size_t n) {
@@ -161,7 +173,8 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   if (tokens.size() % 2 != 0) at += 4;
   for (size_t i = 0; i < tokens.size(); ++i)
     if (tokens[i] < 0 || tokens[i] >= config.vocab)
-      fail(Status::bad_file, "snapshot: token %zu is %d, expected 0 to %lld", i, tokens[i], static_cast<long long>(config.vocab - 1));
+      fail(Status::bad_file, "snapshot: token %zu is %d, expected 0 to %lld", i, tokens[i],
+           static_cast<long long>(config.vocab - 1));
   if (has_logits) get(impl.logits.data(), impl.logits.size());
   impl.has_logits = has_logits;
   impl.pending = header.flags & kPending;
@@ -171,7 +184,9 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
     impl.kv.copy_in(layer, position, head, at);
     at += impl.kv.row_bytes();
   });
-  if (has_images) impl.held.patches = restore_snapshot_images(session->model_ptr(), from.subspan(size_t(at - from.data())), header.tokens);
+  if (has_images)
+    impl.held.patches =
+        restore_snapshot_images(session->model_ptr(), from.subspan(size_t(at - from.data())), header.tokens);
   return session;
 }
 

@@ -8,8 +8,13 @@
 namespace puna {
 namespace {
 
-struct ImageHeader { ImageId id; int64_t rows, cols; };
-struct Run { int64_t position, count, row, image; };
+struct ImageHeader {
+  ImageId id;
+  int64_t rows, cols;
+};
+struct Run {
+  int64_t position, count, row, image;
+};
 static_assert(sizeof(ImageHeader) == 32 && sizeof(Run) == 32);
 
 std::vector<const Image*> images_of(std::span<const Patches> patches) {
@@ -19,7 +24,9 @@ std::vector<const Image*> images_of(std::span<const Patches> patches) {
   return images;
 }
 
-uint64_t feature_bytes(const Image& image) { return uint64_t(image.features() * image.model().config().hidden) * sizeof(float); }
+uint64_t feature_bytes(const Image& image) {
+  return uint64_t(image.features() * image.model().config().hidden) * sizeof(float);
+}
 uint64_t padded(uint64_t bytes) { return (bytes + 7) / 8 * 8; }
 
 // Reads what is there and no more.
@@ -42,9 +49,10 @@ struct Reader {
 ImagePtr read_image(const ModelPtr& model, Reader& reader) {
   const auto header = reader.value<ImageHeader>();
   const int64_t most = model->tile_settings().max_tiles;
-  if (header.rows < 1 || header.cols < 1 || header.rows > most || header.cols > most || header.rows * header.cols > most)
-    fail(Status::bad_file, "snapshot: an image of %lld x %lld tiles, expected 1 to %lld", static_cast<long long>(header.rows),
-         static_cast<long long>(header.cols), static_cast<long long>(most));
+  if (header.rows < 1 || header.cols < 1 || header.rows > most || header.cols > most ||
+      header.rows * header.cols > most)
+    fail(Status::bad_file, "snapshot: an image of %lld x %lld tiles, expected 1 to %lld",
+         static_cast<long long>(header.rows), static_cast<long long>(header.cols), static_cast<long long>(most));
   const int64_t grid = header.rows * header.cols, tiles = grid + (grid > 1);
   const size_t floats = size_t(tiles * model->require_vision().config.features() * model->config().hidden);
   const std::byte* bytes = reader.take(padded(floats * sizeof(float)));
@@ -91,13 +99,15 @@ std::vector<Patches> restore_snapshot_images(const ModelPtr& model, std::span<co
   for (uint64_t i = 0; i < run_count; ++i) {
     const Run r = reader.value<Run>();
     const bool known = r.image >= 0 && uint64_t(r.image) < image_count;
-    if (!known || r.position < end || r.count < 1 || r.position > tokens || r.count > tokens - r.position || r.row < 0 ||
-        r.row > images[size_t(r.image)]->features() || r.count > images[size_t(r.image)]->features() - r.row)
+    if (!known || r.position < end || r.count < 1 || r.position > tokens || r.count > tokens - r.position ||
+        r.row < 0 || r.row > images[size_t(r.image)]->features() ||
+        r.count > images[size_t(r.image)]->features() - r.row)
       fail(Status::bad_file, "snapshot: run %llu of image patches does not fit", static_cast<unsigned long long>(i));
     end = r.position + r.count;
     patches.push_back({r.position, r.count, r.row, images[size_t(r.image)]});
   }
-  if (!reader.left.empty()) fail(Status::bad_file, "snapshot: %zu bytes too many behind the images", reader.left.size());
+  if (!reader.left.empty())
+    fail(Status::bad_file, "snapshot: %zu bytes too many behind the images", reader.left.size());
   return patches;
 }
 

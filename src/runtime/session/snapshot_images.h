@@ -12,7 +12,8 @@ namespace puna {
 
 uint64_t snapshot_images_bytes(std::span<const Patches> patches);
 void save_snapshot_images(std::span<const Patches> patches, std::byte* to);  // writes exactly that many
-// Error{bad_file} when the bytes do not make sense for `tokens` positions, {unsupported} when the model was opened without vision.
+// Error{bad_file} when the bytes do not make sense for `tokens` positions, {unsupported} when the model was opened
+// without vision.
 std::vector<Patches> restore_snapshot_images(const ModelPtr& model, std::span<const std::byte> from, int64_t tokens);
 
 }  // namespace puna

@@ -34,7 +34,8 @@ TokenKind kind_of(int64_t type, size_t id) {
 std::vector<TokenKind> kinds_of(const Metadata& m, const std::vector<std::string>& tokens) {
   const auto* const types = m.integers("tokenizer.ggml.token_type");
   if (types && types->size() != tokens.size())
-    fail(Status::bad_file, "tokenizer.ggml.token_type has %zu entries, expected %zu as in tokenizer.ggml.tokens", types->size(), tokens.size());
+    fail(Status::bad_file, "tokenizer.ggml.token_type has %zu entries, expected %zu as in tokenizer.ggml.tokens",
+         types->size(), tokens.size());
   std::vector<TokenKind> kinds;
   for (size_t id = 0; id < tokens.size(); ++id) {
     kinds.push_back(types ? kind_of((*types)[id], id) : TokenKind::normal);
@@ -67,9 +68,12 @@ void add_if_found_in_text(TokenizerParts& parts, int32_t id, std::string text) {
   if (special || kind == TokenKind::user_defined) parts.added.add({std::move(text), id, special});
 }
 
-TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch, int64_t rows) {
+TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch,
+                            int64_t rows) {
   if (!m.has("tokenizer.ggml.pre"))
-    fail(Status::unsupported, "tokenizer.ggml.pre is missing: the file does not say how its text is split, and a guess would be wrong silently");
+    fail(Status::unsupported,
+         "tokenizer.ggml.pre is missing: the file does not say how its text is split, and a guess would be wrong "
+         "silently");
   const PreTokenizer& pre = pre_tokenizer(m.string("tokenizer.ggml.pre"));
   TokenizerParts parts;
   parts.rows = rows;
@@ -106,13 +110,15 @@ std::vector<double> read_scores(const Metadata& m, size_t size) {
     scores = *m.numbers("tokenizer.ggml.scores");
   }
   if (scores.size() != size)
-    fail(Status::bad_file, "tokenizer.ggml.scores has %zu entries, expected %zu as in tokenizer.ggml.tokens", scores.size(), size);
+    fail(Status::bad_file, "tokenizer.ggml.scores has %zu entries, expected %zu as in tokenizer.ggml.tokens",
+         scores.size(), size);
   for (size_t id = 0; id < size; ++id)
     if (!std::isfinite(scores[id])) fail(Status::bad_file, "tokenizer.ggml.scores[%zu] is not a finite number", id);
   return scores;
 }
 
-TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch, int64_t rows) {
+TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch,
+                               int64_t rows) {
   if (!m.has("tokenizer.ggml.token_type")) missing("tokenizer.ggml.token_type");
   if (m.has("tokenizer.ggml.precompiled_charsmap"))
     fail(Status::unsupported, "tokenizer.ggml.precompiled_charsmap: this normalisation is not implemented");
@@ -129,10 +135,14 @@ TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>
   for (size_t id = 0; id < tokens.size(); ++id) {
     watch.tick();
     parts.vocabulary.add(tokens[id], kinds[id]);
-    std::string spoken = kinds[id] == TokenKind::control || kinds[id] == TokenKind::unknown ? tokens[id] : replace_all(tokens[id], kSpaceMark, " ");
+    std::string spoken = kinds[id] == TokenKind::control || kinds[id] == TokenKind::unknown
+                             ? tokens[id]
+                             : replace_all(tokens[id], kSpaceMark, " ");
     if (kinds[id] == TokenKind::byte) {
       const int byte = byte_of_name(tokens[id]);
-      if (byte < 0) fail(Status::bad_file, "tokenizer.ggml.tokens[%zu] is of type byte, but '%.64s' is not like <0x0A>", id, tokens[id].c_str());
+      if (byte < 0)
+        fail(Status::bad_file, "tokenizer.ggml.tokens[%zu] is of type byte, but '%.64s' is not like <0x0A>", id,
+             tokens[id].c_str());
       model.byte_ids[size_t(byte)] = int32_t(id);
       spoken.assign(1, char(byte));
     }
@@ -149,7 +159,8 @@ TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>
   read_specials(m, true, parts);
 
   const bool prefix = m.boolean("tokenizer.ggml.add_space_prefix", true);
-  if (m.boolean("tokenizer.ggml.remove_extra_whitespaces", false)) parts.normalizer.add({NormalizerStep::collapse_spaces, {}, {}});
+  if (m.boolean("tokenizer.ggml.remove_extra_whitespaces", false))
+    parts.normalizer.add({NormalizerStep::collapse_spaces, {}, {}});
   if (prefix) parts.normalizer.add({NormalizerStep::prepend, {}, " ", NormalizerStep::first_or_after_special});
   parts.normalizer.add({NormalizerStep::replace, " ", std::string(kSpaceMark)});
   parts.first_space = prefix ? Tokenizer::FirstSpace::drop_one : Tokenizer::FirstSpace::keep;
@@ -165,11 +176,13 @@ TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch, i
   const std::string model = metadata.string("tokenizer.ggml.model");
   if (model == "none" || model == "no_vocab") return nullptr;
   if (model != "gpt2" && model != "llama")
-    fail(Status::unsupported, "tokenizer.ggml.model is '%.64s'; there are: gpt2 (byte-level BPE), llama (SentencePiece BPE)", model.c_str());
+    fail(Status::unsupported,
+         "tokenizer.ggml.model is '%.64s'; there are: gpt2 (byte-level BPE), llama (SentencePiece BPE)", model.c_str());
   const auto& tokens = text::required_strings(metadata, "tokenizer.ggml.tokens");
   if (tokens.empty() || tokens.size() > size_t(INT32_MAX))
     fail(Status::bad_file, "tokenizer.ggml.tokens has %zu entries, expected 1 to 2^31 - 1", tokens.size());
-  return model == "gpt2" ? text::byte_level_bpe(metadata, tokens, watch, rows) : text::sentencepiece_bpe(metadata, tokens, watch, rows);
+  return model == "gpt2" ? text::byte_level_bpe(metadata, tokens, watch, rows)
+                         : text::sentencepiece_bpe(metadata, tokens, watch, rows);
 }
 
 }  // namespace puna

@@ -12,9 +12,12 @@ JsonFile::JsonFile(std::string_view text, const Watch& watch) {
   const std::string lists[] = {"model.vocab", "model.merges", "added_tokens"};
   const auto member = [&](const std::string& path, bool of_object, const std::string& key, const Json& value) {
     keep_error([&] {
-      if (path == lists[0] && of_object) read_vocab(key, value);
-      else if (path == lists[1] && !of_object) read_merge(value);
-      else if (path == lists[2] && !of_object) read_added(value);
+      if (path == lists[0] && of_object)
+        read_vocab(key, value);
+      else if (path == lists[1] && !of_object)
+        read_merge(value);
+      else if (path == lists[2] && !of_object)
+        read_added(value);
     });
   };
   tree_ = parse_json_parts(text, "tokenizer.json", lists, member, watch);
@@ -33,18 +36,22 @@ void JsonFile::keep_error(Read read) {
 }
 
 void JsonFile::read_vocab(const std::string& key, const Json& id) {
-  if (keys.size() == kMostTokens) fail(Status::unsupported, "tokenizer.json: model.vocab has more than %d tokens", kMostTokens);
+  if (keys.size() == kMostTokens)
+    fail(Status::unsupported, "tokenizer.json: model.vocab has more than %d tokens", kMostTokens);
   keys.add(key);
   const int64_t number = whole_number(id).value_or(-1);
   ids.push_back(number >= 0 && number <= INT32_MAX ? int32_t(number) : -1);
-  if (index_.insert(keys, keys.size() - 1) >= 0) fail(Status::bad_file, "tokenizer.json: key '%.64s' appears twice in model.vocab", key.c_str());
+  if (index_.insert(keys, keys.size() - 1) >= 0)
+    fail(Status::bad_file, "tokenizer.json: key '%.64s' appears twice in model.vocab", key.c_str());
 }
 
 void JsonFile::read_merge(const Json& merge) {
-  if (merge_is_pair.size() == kMostMerges) fail(Status::unsupported, "tokenizer.json: model.merges has more than %zu merges", kMostMerges);
+  if (merge_is_pair.size() == kMostMerges)
+    fail(Status::unsupported, "tokenizer.json: model.merges has more than %zu merges", kMostMerges);
   const bool is_pair = merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
   if (!is_pair && !merge.is_string())
-    JsonField(merge, "tokenizer.json: model.merges[" + std::to_string(merge_is_pair.size()) + "]").expected("\"left right\" or [\"left\", \"right\"]");
+    JsonField(merge, "tokenizer.json: model.merges[" + std::to_string(merge_is_pair.size()) + "]")
+        .expected("\"left right\" or [\"left\", \"right\"]");
   if (is_pair) {
     for (const Json& part : merge) merge_parts.add(part.get_ref<const std::string&>());
   } else {

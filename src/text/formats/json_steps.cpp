@@ -29,7 +29,8 @@ void each_step(const JsonField& field, const char* members, const Step& step) {
 // {"String": "..."}; a regular expression is not one.
 std::string literal(const JsonField& pattern) {
   const JsonField text = pattern["String"];
-  if (text.is_null()) pattern.unsupported("only a String pattern is implemented here", pattern["Regex"].string("no pattern"));
+  if (text.is_null())
+    pattern.unsupported("only a String pattern is implemented here", pattern["Regex"].string("no pattern"));
   if (text.string().empty()) text.expected("at least one character");
   if (text.string().size() > kLongestPattern) text.unsupported("a pattern of more than 1024 bytes");
   return text.string();
@@ -56,20 +57,26 @@ void read_split(const JsonField& step, TokenizerParts& parts) {
   if (!splitter) step["pattern"].unsupported("not a pattern we know", regex);
   // The patterns match everything, so removing what they do not match removes nothing. Those for digits alone do not.
   const bool digits = regex.starts_with("\\p{N}");
-  if ((behavior != "Isolated" || invert) && (behavior != "Removed" || !invert || digits)) step.unsupported("behavior", behavior);
+  if ((behavior != "Isolated" || invert) && (behavior != "Removed" || !invert || digits))
+    step.unsupported("behavior", behavior);
   parts.splitters.push_back(splitter);
 }
 
 void read_metaspace(const JsonField& step, TokenizerParts& parts) {
   if (!parts.splitters.empty()) step.unsupported("Metaspace after another splitter");
-  if (step["replacement"].string() != kSpaceMark) step["replacement"].unsupported("only U+2581 is implemented", step["replacement"].string());
+  if (step["replacement"].string() != kSpaceMark)
+    step["replacement"].unsupported("only U+2581 is implemented", step["replacement"].string());
   const bool prefix = step["add_prefix_space"].boolean(true);  // before 2023 there was no prepend_scheme
   const std::string scheme = step["prepend_scheme"].string(prefix ? "always" : "never");
   parts.pre_normalizer.add({NormalizerStep::replace, " ", std::string(kSpaceMark)});
-  if (scheme != "always" && scheme != "first" && scheme != "never") step["prepend_scheme"].expected("always, first or never");
+  if (scheme != "always" && scheme != "first" && scheme != "never")
+    step["prepend_scheme"].expected("always, first or never");
   if (scheme != "never")
-    parts.pre_normalizer.add({NormalizerStep::prepend, {}, std::string(kSpaceMark),
-                              scheme == "always" ? NormalizerStep::always : NormalizerStep::first, true});
+    parts.pre_normalizer.add({NormalizerStep::prepend,
+                              {},
+                              std::string(kSpaceMark),
+                              scheme == "always" ? NormalizerStep::always : NormalizerStep::first,
+                              true});
   if (step["split"].boolean(true)) parts.splitters.push_back(split_marks);
 }
 
@@ -81,13 +88,20 @@ void read_normalizer(const JsonField& normalizer, Normalizer& out) {
     const auto add = [&](NormalizerStep::Kind kind, const std::string& from, const std::string& to) {
       out.add({kind, from, to, NormalizerStep::always, false, step.path() + " (" + type + ")"});
     };
-    if (type == "NFC") add(NormalizerStep::nfc, {}, {});
-    else if (type == "NFD") add(NormalizerStep::nfd, {}, {});
-    else if (type == "NFKC") add(NormalizerStep::nfkc, {}, {});
-    else if (type == "NFKD") add(NormalizerStep::nfkd, {}, {});
-    else if (type == "Prepend") add(NormalizerStep::prepend, {}, step["prepend"].string());
-    else if (type == "Replace") add(NormalizerStep::replace, literal(step["pattern"]), step["content"].string());
-    else step.unsupported("no such normalizer here", type);
+    if (type == "NFC")
+      add(NormalizerStep::nfc, {}, {});
+    else if (type == "NFD")
+      add(NormalizerStep::nfd, {}, {});
+    else if (type == "NFKC")
+      add(NormalizerStep::nfkc, {}, {});
+    else if (type == "NFKD")
+      add(NormalizerStep::nfkd, {}, {});
+    else if (type == "Prepend")
+      add(NormalizerStep::prepend, {}, step["prepend"].string());
+    else if (type == "Replace")
+      add(NormalizerStep::replace, literal(step["pattern"]), step["content"].string());
+    else
+      step.unsupported("no such normalizer here", type);
   });
 }
 
@@ -97,11 +111,16 @@ bool read_pre_tokenizer(const JsonField& pre_tokenizer, TokenizerParts& parts) {
     const std::string& type = step["type"].string();
     if (byte_level) step.unsupported("nothing may follow ByteLevel", type);
     if (parts.splitters.size() == kMostSplitters) step.unsupported("more than 64 splitters, one inside the other");
-    if (type == "ByteLevel") read_byte_level(step, parts), byte_level = true;
-    else if (type == "Split") read_split(step, parts);
-    else if (type == "Digits") parts.splitters.push_back(step["individual_digits"].boolean(false) ? split_digits : split_digit_runs);
-    else if (type == "Metaspace") read_metaspace(step, parts);
-    else step.unsupported("no such pre-tokenizer here", type);
+    if (type == "ByteLevel")
+      read_byte_level(step, parts), byte_level = true;
+    else if (type == "Split")
+      read_split(step, parts);
+    else if (type == "Digits")
+      parts.splitters.push_back(step["individual_digits"].boolean(false) ? split_digits : split_digit_runs);
+    else if (type == "Metaspace")
+      read_metaspace(step, parts);
+    else
+      step.unsupported("no such pre-tokenizer here", type);
   });
   return byte_level;
 }
@@ -110,16 +129,20 @@ JsonDecoder read_decoder(const JsonField& decoder) {
   JsonDecoder d;
   each_step(decoder, "decoders", [&](const JsonField& step) {
     const std::string& type = step["type"].string();
-    if (type == "ByteLevel") d.byte_level = true;
-    else if (type == "ByteFallback") d.byte_fallback = true;
-    else if (type == "Fuse") d.fused = true;
+    if (type == "ByteLevel")
+      d.byte_level = true;
+    else if (type == "ByteFallback")
+      d.byte_fallback = true;
+    else if (type == "Fuse")
+      d.fused = true;
     else if (type == "Replace") {
       if (d.fused) step.unsupported("Replace after Fuse");
       d.replacements.push_back({literal(step["pattern"]), step["content"].string(), step.path()});
     } else if (type == "Metaspace") {
       d.replacements.push_back({std::string(kSpaceMark), " ", step.path()});
       const bool prefix = step["add_prefix_space"].boolean(true);
-      if (step["prepend_scheme"].string(prefix ? "always" : "never") != "never") d.first_space = Tokenizer::FirstSpace::drop_all_of_first_token;
+      if (step["prepend_scheme"].string(prefix ? "always" : "never") != "never")
+        d.first_space = Tokenizer::FirstSpace::drop_all_of_first_token;
     } else if (type == "Strip") {
       const int64_t start = step["start"].integer(0, INT32_MAX), stop = step["stop"].integer(0, INT32_MAX);
       if (!d.fused || step["content"].string() != " " || start > 1 || stop > 0)
@@ -141,7 +164,9 @@ std::string JsonDecoder::spoken(std::string_view piece, size_t& room, const Watc
     if (text.find(r.from) == std::string::npos) continue;
     text = replace_all(text, r.from, r.to, most);
     if (text.size() > most)
-      fail(Status::bad_file, "%s: the token '%.64s' becomes longer than %zu bytes; a decoder may make tokens %zu times as long, and 4 KiB in all",
+      fail(Status::bad_file,
+           "%s: the token '%.64s' becomes longer than %zu bytes; a decoder may make tokens %zu times as long, and 4 "
+           "KiB in all",
            r.name.c_str(), std::string(piece.substr(0, 64)).c_str(), most, kGrowth);
   }
   if (text.size() > usual) room -= text.size() - usual;

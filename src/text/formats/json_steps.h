@@ -1,11 +1,11 @@
-// json_steps.h -- the three pipelines of a tokenizer.json, each a tree of typed steps: normalizer, pre_tokenizer, decoder.
-// A step or an option that is not implemented is an error that names it; nothing is skipped.
+// json_steps.h -- the three pipelines of a tokenizer.json, each a tree of typed steps: normalizer, pre_tokenizer,
+// decoder. A step or an option that is not implemented is an error that names it; nothing is skipped.
 #pragma once
 #include <string>
 #include <vector>
 
-#include "text/bpe_tokenizer.h"
 #include "base/json_field.h"
+#include "text/bpe_tokenizer.h"
 
 namespace puna::text {
 
@@ -15,11 +15,14 @@ void read_normalizer(const JsonField& normalizer, Normalizer& out);
 bool read_pre_tokenizer(const JsonField& pre_tokenizer, TokenizerParts& parts);
 
 struct JsonDecoder {
-  struct Replacement { std::string from, to, name; };
+  struct Replacement {
+    std::string from, to, name;
+  };
   std::vector<Replacement> replacements;
   bool byte_level = false, byte_fallback = false, fused = false;
   Tokenizer::FirstSpace first_space = Tokenizer::FirstSpace::keep;
-  // After the replacements: at most 16 times as long, but for what `room` holds (4 KiB for all tokens). Error{bad_file} names the step.
+  // After the replacements: at most 16 times as long, but for what `room` holds (4 KiB for all tokens). Error{bad_file}
+  // names the step.
   std::string spoken(std::string_view piece, size_t& room, const Watch& watch) const;
 };
 JsonDecoder read_decoder(const JsonField& decoder);

@@ -23,7 +23,9 @@ struct Entry {
 };
 
 std::string_view piece_of(const JsonFile& file, const Entry& e) noexcept {
-  return e.key >= 0 ? file.keys[e.key] : e.added >= 0 ? std::string_view(file.added[size_t(e.added)].content) : std::string_view();
+  return e.key >= 0     ? file.keys[e.key]
+         : e.added >= 0 ? std::string_view(file.added[size_t(e.added)].content)
+                        : std::string_view();
 }
 // What decoding starts from: an added token that is matched in normalised text stands for that, with its space.
 std::string_view spoken_of(const JsonFile& file, const Entry& e) noexcept {
@@ -38,11 +40,13 @@ void normalize_added(JsonFile& file, const Normalizer& normalizer, const Watch& 
     if (token.normalized) token.matched = normalizer.apply({token.content, true, false}, false, scratch, watch).text;
 }
 
-// Every id's spelling, from model.vocab and added_tokens. Ids may have gaps, but not so many that a small file asks for much memory.
+// Every id's spelling, from model.vocab and added_tokens. Ids may have gaps, but not so many that a small file asks for
+// much memory.
 std::vector<Entry> read_entries(const JsonFile& file, const Watch& watch) {
   const auto most = int64_t(std::min<size_t>(2 * (file.ids.size() + file.added.size()) + 65536, INT32_MAX));
   const auto wrong = [&](const std::string& field) {
-    fail(Status::bad_file, "tokenizer.json: %s: expected a whole number from 0 to %lld", field.c_str(), static_cast<long long>(most));
+    fail(Status::bad_file, "tokenizer.json: %s: expected a whole number from 0 to %lld", field.c_str(),
+         static_cast<long long>(most));
   };
   int64_t last = -1;
   for (int32_t i = 0; i < file.keys.size(); ++i) {
@@ -67,8 +71,9 @@ std::vector<Entry> read_entries(const JsonFile& file, const Watch& watch) {
     Entry& e = entries[size_t(id)];
     const std::string_view before = piece_of(file, e), piece = piece_of(file, entry);
     if (e.there() && before != piece)
-      fail(Status::bad_file, "tokenizer.json: '%s' and '%s' share the id %lld", std::string(before.substr(0, 64)).c_str(),
-           std::string(piece.substr(0, 64)).c_str(), static_cast<long long>(id));
+      fail(Status::bad_file, "tokenizer.json: '%s' and '%s' share the id %lld",
+           std::string(before.substr(0, 64)).c_str(), std::string(piece.substr(0, 64)).c_str(),
+           static_cast<long long>(id));
     e = {entry.key >= 0 ? entry.key : e.key, entry.added, entry.kind};
   };
   for (int32_t i = 0; i < file.keys.size(); ++i) place(file.ids[size_t(i)], {i, -1, TokenKind::normal});
@@ -77,8 +82,8 @@ std::vector<Entry> read_entries(const JsonFile& file, const Watch& watch) {
   return entries;
 }
 
-void add_entries(const JsonFile& file, const std::vector<Entry>& entries, const JsonDecoder& decoder, bool byte_fallback, TokenizerParts& parts,
-                 const Watch& watch) {
+void add_entries(const JsonFile& file, const std::vector<Entry>& entries, const JsonDecoder& decoder,
+                 bool byte_fallback, TokenizerParts& parts, const Watch& watch) {
   BpeModel& model = parts.model;
   std::string bytes;
   size_t room = 4 << 10;
@@ -99,22 +104,27 @@ void add_entries(const JsonFile& file, const std::vector<Entry>& entries, const 
     }
     parts.vocabulary.add(piece, kind);
     if (spoken.find(' ') != std::string_view::npos) parts.own_spaces.push_back(int32_t(id));
-    if (byte >= 0 && decoder.byte_fallback) parts.vocabulary.spoken.add({std::string(1, char(byte))});
-    else parts.vocabulary.spoken.add(kind == TokenKind::control ? std::string(piece) : decoder.spoken(spoken, room, watch));
+    if (byte >= 0 && decoder.byte_fallback)
+      parts.vocabulary.spoken.add({std::string(1, char(byte))});
+    else
+      parts.vocabulary.spoken.add(kind == TokenKind::control ? std::string(piece)
+                                                             : decoder.spoken(spoken, room, watch));
   }
 }
 
 void read_added_tokens(const JsonFile& file, TokenizerParts& parts, const std::vector<Entry>& entries) {
   std::map<std::string_view, int32_t> ids;
   for (size_t id = 0; id < entries.size(); ++id)
-    if (entries[id].kind == TokenKind::control || entries[id].kind == TokenKind::user_defined || entries[id].kind == TokenKind::unknown)
+    if (entries[id].kind == TokenKind::control || entries[id].kind == TokenKind::user_defined ||
+        entries[id].kind == TokenKind::unknown)
       ids.try_emplace(piece_of(file, entries[id]), int32_t(id));
   for (const JsonFile::Added& token : file.added) {
     AddedToken t;
     t.text = token.content;
     t.id = ids.at(token.content);
     if (file.find(token.content) < 0 && token.id != t.id)
-      fail(Status::bad_file, "tokenizer.json: added token '%.64s' has two ids, %d and %lld", token.content.c_str(), t.id, static_cast<long long>(token.id));
+      fail(Status::bad_file, "tokenizer.json: added token '%.64s' has two ids, %d and %lld", token.content.c_str(),
+           t.id, static_cast<long long>(token.id));
     t.special = token.special;
     t.left_strip = token.left_strip;
     t.right_strip = token.right_strip;
@@ -138,21 +148,24 @@ void read_model(const JsonField& model, const JsonFile& file, TokenizerParts& pa
   MergeList list(parts, "tokenizer.json: model.merges", file.merge_is_pair.size(), watch);
   int32_t at = 0;
   for (const bool is_pair : file.merge_is_pair) {
-    if (is_pair) list.add(file.merge_parts[at], file.merge_parts[at + 1]);
-    else list.add(file.merge_parts[at]);
+    if (is_pair)
+      list.add(file.merge_parts[at], file.merge_parts[at + 1]);
+    else
+      list.add(file.merge_parts[at]);
     at += is_pair ? 2 : 1;
   }
   parts.model.whole_words = model["ignore_merges"].boolean(false);
   parts.model.fuse_unknown = model["fuse_unk"].boolean(false);
 }
 
-// A token by name: "..." or {"content": "..."}; -1 when the field is null, and with a note when there is no such token: transformers would add
-// one behind the others, which no model has learnt.
+// A token by name: "..." or {"content": "..."}; -1 when the field is null, and with a note when there is no such token:
+// transformers would add one behind the others, which no model has learnt.
 int32_t named_token(const JsonField& field, TokenizerParts& parts) {
   if (field.is_null()) return -1;
   const std::string& name = field.is_object() ? field["content"].string() : field.string();
   const int32_t added = parts.added.find(name), id = added >= 0 ? added : parts.vocabulary.find(name);
-  if (id < 0) parts.notes.push_back(field.path() + ": '" + name.substr(0, 64) + "' is not in the vocabulary: it is not used");
+  if (id < 0)
+    parts.notes.push_back(field.path() + ": '" + name.substr(0, 64) + "' is not in the vocabulary: it is not used");
   return id;
 }
 
@@ -164,8 +177,10 @@ std::vector<int32_t> listed_ids(const JsonField& field, TokenizerParts& parts) {
     if (const int32_t known = known_id(parts, number.path(), id); known >= 0) ids.push_back(known);
   };
   if (field.is_null()) return ids;
-  if (!field.is_array()) add(field);
-  else for (size_t i = 0; i < field.size(); ++i) add(field[i]);
+  if (!field.is_array())
+    add(field);
+  else
+    for (size_t i = 0; i < field.size(); ++i) add(field[i]);
   return ids;
 }
 
@@ -185,7 +200,8 @@ JsonField first_of_template(const JsonField& post) {
 void read_specials(const JsonField& root, const JsonField& config, const JsonField& generation, TokenizerParts& parts) {
   Tokenizer::Specials& s = parts.specials;
   const int32_t leading = named_token(first_of_template(root["post_processor"]), parts);
-  const std::vector<int32_t> bos = listed_ids(generation["bos_token_id"], parts), eos = listed_ids(generation["eos_token_id"], parts);
+  const std::vector<int32_t> bos = listed_ids(generation["bos_token_id"], parts),
+                             eos = listed_ids(generation["eos_token_id"], parts);
   s.bos = named_token(config["bos_token"], parts);
   if (s.bos < 0) s.bos = leading >= 0 ? leading : bos.empty() ? -1 : bos[0];
   s.eos = named_token(config["eos_token"], parts);
@@ -194,13 +210,16 @@ void read_specials(const JsonField& root, const JsonField& config, const JsonFie
   collect_stops(s, parts, eos);
 }
 
-Json parse_or_null(std::string_view text, const char* name, const Watch& watch) { return text.empty() ? Json() : parse_json(text, name, watch); }
+Json parse_or_null(std::string_view text, const char* name, const Watch& watch) {
+  return text.empty() ? Json() : parse_json(text, name, watch);
+}
 
 }  // namespace
 }  // namespace text
 
-TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json, std::string_view generation_json,
-                                 const Watch& watch, int64_t rows, std::string_view generation_name) {
+TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json,
+                                 std::string_view generation_json, const Watch& watch, int64_t rows,
+                                 std::string_view generation_name) {
   using namespace text;
   JsonFile file(tokenizer_json, watch);
   Json config_file = parse_or_null(config_json, "tokenizer_config.json", watch);
@@ -209,9 +228,13 @@ TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_vi
   Json generation_file = parse_or_null(generation_json, name.c_str(), watch);
   const JsonGuard generation_guard(generation_file);
   const JsonField root(file.tree(), "tokenizer.json: "), model = root["model"], vocab = model["vocab"];
-  if (model["type"].string("BPE") != "BPE") model["type"].unsupported("only BPE is implemented", model["type"].string());
-  if (model["type"].is_null() && vocab.is_array()) vocab.unsupported("a list of tokens and scores is a Unigram model; only BPE is implemented");
-  if (model["merges"].is_null()) model["merges"].unsupported("missing: text needs it (a WordPiece or WordLevel model has none; only BPE is implemented)");
+  if (model["type"].string("BPE") != "BPE")
+    model["type"].unsupported("only BPE is implemented", model["type"].string());
+  if (model["type"].is_null() && vocab.is_array())
+    vocab.unsupported("a list of tokens and scores is a Unigram model; only BPE is implemented");
+  if (model["merges"].is_null())
+    model["merges"].unsupported(
+        "missing: text needs it (a WordPiece or WordLevel model has none; only BPE is implemented)");
   for (const JsonField& list : {model["merges"], root["added_tokens"]}) list.size();  // lists they are
   if (!vocab.is_object()) vocab.expected("an object of token to id");
   file.require_whole();
@@ -230,7 +253,8 @@ TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_vi
   if (entries.empty()) vocab.expected("at least one token");
   const JsonField unknown = model["unk_token"];
   if (!unknown.is_null()) {
-    const auto at = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.there() && piece_of(file, e) == unknown.string(); });
+    const auto at = std::find_if(entries.begin(), entries.end(),
+                                 [&](const Entry& e) { return e.there() && piece_of(file, e) == unknown.string(); });
     if (at == entries.end()) unknown.expected("a token of the vocabulary");
     at->kind = TokenKind::unknown;
     parts.model.unknown = int32_t(at - entries.begin());
@@ -240,7 +264,8 @@ TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_vi
   parts.vocabulary.build_index("tokenizer.json: model.vocab", watch);
   read_model(model, file, parts, watch);
   read_specials(root, {config_file, "tokenizer_config.json: "}, {generation_file, name + ": "}, parts);
-  if (!parts.model.byte_level && parts.splitters.empty() && !parts.model.whole_words && marks_only_lead(parts.vocabulary))
+  if (!parts.model.byte_level && parts.splitters.empty() && !parts.model.whole_words &&
+      marks_only_lead(parts.vocabulary))
     parts.splitters.push_back(split_mark_runs);
   return make_tokenizer(std::move(parts), watch);
 }

@@ -1,5 +1,6 @@
-// tiktoken_tokenizer.cpp -- Llama 3's and Llama 4's tokenizer.model as Meta ships it: a line a token, "base64 rank", best rank
-// first. The rank is the id. Control tokens are not in the file: 256 (Llama 3) or 2048 (Llama 4) names follow the ranks.
+// tiktoken_tokenizer.cpp -- Llama 3's and Llama 4's tokenizer.model as Meta ships it: a line a token, "base64 rank",
+// best rank first. The rank is the id. Control tokens are not in the file: 256 (Llama 3) or 2048 (Llama 4) names follow
+// the ranks.
 #include <algorithm>
 #include <initializer_list>
 #include <string>
@@ -67,7 +68,8 @@ void read_ranks(std::string_view file, Vocabulary& vocabulary, const Watch& watc
     if (rank != std::to_string(vocabulary.size()))
       fail(Status::bad_file, "tokenizer.model line %zu: rank '%.*s', expected %d: ranks ascend from 0", line,
            int(rank.substr(0, 24).size()), rank.data(), vocabulary.size());
-    if (vocabulary.size() == kLlama4Ranks) fail(Status::unsupported, "tokenizer.model has more than %d ranks", kLlama4Ranks);
+    if (vocabulary.size() == kLlama4Ranks)
+      fail(Status::unsupported, "tokenizer.model has more than %d ranks", kLlama4Ranks);
     vocabulary.add(bytes, TokenKind::normal);
   }
 }
@@ -80,7 +82,8 @@ class Names {
   }
   // <|prefix_reserved_special_token_from|> and so on, `count` of them
   void reserve(const std::string& prefix, int32_t from, int32_t count) {
-    for (int32_t i = from; i < from + count; ++i) add("<|" + prefix + "reserved_special_token_" + std::to_string(i) + "|>");
+    for (int32_t i = from; i < from + count; ++i)
+      add("<|" + prefix + "reserved_special_token_" + std::to_string(i) + "|>");
   }
 
  private:
@@ -93,14 +96,16 @@ class Names {
 
 void add_llama3_names(TokenizerParts& parts) {
   Names names(parts);
-  names.add({"begin_of_text", "end_of_text", "reserved_special_token_0", "reserved_special_token_1", "finetune_right_pad_id", "step_id",
-             "start_header_id", "end_header_id", "eom_id", "eot_id", "python_tag", "image"});
+  names.add({"begin_of_text", "end_of_text", "reserved_special_token_0", "reserved_special_token_1",
+             "finetune_right_pad_id", "step_id", "start_header_id", "end_header_id", "eom_id", "eot_id", "python_tag",
+             "image"});
   names.reserve("", 2, kLlama3Ranks + kLlama3Names - parts.vocabulary.size());
 }
 
 void add_llama4_names(TokenizerParts& parts) {
   Names names(parts);
-  names.add({"begin_of_text", "end_of_text", "fim_prefix", "fim_middle", "fim_suffix", "header_start", "header_end", "eom", "eot", "step"});
+  names.add({"begin_of_text", "end_of_text", "fim_prefix", "fim_middle", "fim_suffix", "header_start", "header_end",
+             "eom", "eot", "step"});
   names.reserve("text_post_train_", 0, 6);
   names.add({"python_start", "python_end", "finetune_right_pad"});
   names.reserve("text_post_train_", 8, 61);
@@ -123,16 +128,23 @@ void add_llama4_names(TokenizerParts& parts) {
 TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch, int64_t rows) {
   using namespace text;
   if (is_sentencepiece(model_file))
-    fail(Status::unsupported, "tokenizer.model is a SentencePiece model, which is not read: a tokenizer.json or a GGUF file of this model would be");
+    fail(Status::unsupported,
+         "tokenizer.model is a SentencePiece model, which is not read: a tokenizer.json or a GGUF file of this model "
+         "would be");
   TokenizerParts parts;
   parts.rows = rows;
   const auto lines = std::count(model_file.begin(), model_file.end(), '\n');
-  parts.vocabulary.reserve(size_t(std::min<int64_t>(lines, kLlama4Ranks) + kLlama4Names), std::min<size_t>(model_file.size() / 2, 4 << 20));
+  parts.vocabulary.reserve(size_t(std::min<int64_t>(lines, kLlama4Ranks) + kLlama4Names),
+                           std::min<size_t>(model_file.size() / 2, 4 << 20));
   read_ranks(model_file, parts.vocabulary, watch);
   const int32_t ranks = parts.vocabulary.size();
-  if (ranks == kLlama3Ranks) add_llama3_names(parts);
-  else if (ranks == kLlama4Ranks) add_llama4_names(parts);
-  else fail(Status::unsupported, "tokenizer.model has %d ranks, expected %d (Llama 3) or %d (Llama 4)", ranks, kLlama3Ranks, kLlama4Ranks);
+  if (ranks == kLlama3Ranks)
+    add_llama3_names(parts);
+  else if (ranks == kLlama4Ranks)
+    add_llama4_names(parts);
+  else
+    fail(Status::unsupported, "tokenizer.model has %d ranks, expected %d (Llama 3) or %d (Llama 4)", ranks,
+         kLlama3Ranks, kLlama4Ranks);
   parts.added.finish();
   parts.vocabulary.build_index("tokenizer.model", watch);
 
@@ -142,7 +154,8 @@ TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& w
   for (int byte = 0; byte < 256; ++byte) {
     const char c = char(byte);
     model.byte_ids[size_t(byte)] = parts.vocabulary.find({&c, 1});
-    if (model.byte_ids[size_t(byte)] < 0) fail(Status::bad_file, "tokenizer.model has no token for the byte 0x%02X", unsigned(byte));
+    if (model.byte_ids[size_t(byte)] < 0)
+      fail(Status::bad_file, "tokenizer.model has no token for the byte 0x%02X", unsigned(byte));
   }
   parts.splitters = {ranks == kLlama3Ranks ? split_llama3 : split_llama4};
   parts.cut_long_runs = true;

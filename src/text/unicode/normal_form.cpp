@@ -16,8 +16,8 @@ constexpr uint32_t kVowels = 21, kTrails = 28, kSyllables = 19 * kVowels * kTrai
 constexpr uint32_t kByte = 0x80000000u;  // a byte that is not part of a character passes through as kByte | byte
 
 // A character's mark (normalizer.h) travels in bits that no code point has.
-constexpr uint32_t kMarkShift = 28, kMarks = uint32_t(kMarkContent | kMarkGap) << kMarkShift, kContent = uint32_t(kMarkContent) << kMarkShift,
-                   kGap = uint32_t(kMarkGap) << kMarkShift;
+constexpr uint32_t kMarkShift = 28, kMarks = uint32_t(kMarkContent | kMarkGap) << kMarkShift,
+                   kContent = uint32_t(kMarkContent) << kMarkShift, kGap = uint32_t(kMarkGap) << kMarkShift;
 
 template <size_t N>
 size_t position(const uint32_t (&sorted)[N], uint32_t key) noexcept {  // N: not there
@@ -50,7 +50,8 @@ void decompose(uint32_t code, bool compatible, std::u32string& out) {
 
 uint8_t class_of(char32_t c) noexcept { return combining_class(c & ~kMarks); }
 
-// Marks that follow one another are sorted by class, stably. A gap in front of one of them may be anywhere afterwards: it counts as content.
+// Marks that follow one another are sorted by class, stably. A gap in front of one of them may be anywhere afterwards:
+// it counts as content.
 void order_marks(std::u32string& text, const Watch& watch) {
   for (size_t i = 0; i < text.size();) {
     watch.tick();
@@ -71,8 +72,11 @@ void order_marks(std::u32string& text, const Watch& watch) {
 
 uint32_t composed(uint32_t a, uint32_t b) noexcept {  // 0: the two do not join
   if (a - kLead < 19 && b - kVowel < kVowels) return kSyllable + ((a - kLead) * kVowels + (b - kVowel)) * kTrails;
-  if (a - kSyllable < kSyllables && (a - kSyllable) % kTrails == 0 && b - kTrail - 1 < kTrails - 1) return a + (b - kTrail);
-  const uint32_t *const first = std::lower_bound(kPairFirst, std::end(kPairFirst), a), *const last = std::upper_bound(first, std::end(kPairFirst), a);
+  if (a - kSyllable < kSyllables && (a - kSyllable) % kTrails == 0 && b - kTrail - 1 < kTrails - 1)
+    return a + (b - kTrail);
+  const uint32_t *const first = std::lower_bound(kPairFirst, std::end(kPairFirst), a), *const last = std::upper_bound(
+                                                                                           first, std::end(kPairFirst),
+                                                                                           a);
   const uint32_t* const second = kPairSecond + (first - kPairFirst);
   const uint32_t* const end = second + (last - first);
   const uint32_t* const at = std::lower_bound(second, end, b);
@@ -103,9 +107,11 @@ void compose_all(std::u32string& text, const Watch& watch) {
 }  // namespace
 
 std::string normal_form(std::string_view utf8, bool compatible, bool compose, std::string* marks, const Watch& watch) {
-  // The first characters that change: U+00A0 (compatible), U+00C0 (canonical); composing starts with marks, from U+0300 on.
+  // The first characters that change: U+00A0 (compatible), U+00C0 (canonical); composing starts with marks, from U+0300
+  // on.
   const unsigned char touched = compatible ? 0xC2 : compose ? 0xCC : 0xC3;
-  if (std::none_of(utf8.begin(), utf8.end(), [&](char c) { return static_cast<unsigned char>(c) >= touched; })) return std::string(utf8);
+  if (std::none_of(utf8.begin(), utf8.end(), [&](char c) { return static_cast<unsigned char>(c) >= touched; }))
+    return std::string(utf8);
 
   std::u32string text;
   text.reserve(utf8.size());
@@ -116,11 +122,13 @@ std::string normal_form(std::string_view utf8, bool compatible, bool compose, st
     const size_t first = text.size(), at = size_t(p - utf8.data());
     if (c.status == Utf8::valid) {
       decompose(c.code, compatible, text);
-      const auto mark = marks ? uint32_t(joined_mark(std::string_view(*marks).substr(at, size_t(c.size)))) << kMarkShift : 0;
+      const auto mark =
+          marks ? uint32_t(joined_mark(std::string_view(*marks).substr(at, size_t(c.size)))) << kMarkShift : 0;
       for (size_t k = first; k < text.size(); ++k) text[k] |= k == first ? mark : mark & kContent;
     } else {
       for (int i = 0; i < c.size; ++i)
-        text += char32_t(kByte | static_cast<unsigned char>(p[i]) | (marks ? uint32_t((*marks)[at + size_t(i)]) << kMarkShift : 0));
+        text += char32_t(kByte | static_cast<unsigned char>(p[i]) |
+                         (marks ? uint32_t((*marks)[at + size_t(i)]) << kMarkShift : 0));
     }
     p += c.size;
   }
@@ -132,8 +140,10 @@ std::string normal_form(std::string_view utf8, bool compatible, bool compose, st
   if (marks) marks->clear();
   for (const char32_t c : text) {
     const size_t first = out.size();
-    if (c & kByte) out += char(c & 0xFF);
-    else append_utf8(out, c & ~kMarks);
+    if (c & kByte)
+      out += char(c & 0xFF);
+    else
+      append_utf8(out, c & ~kMarks);
     if (!marks) continue;
     marks->append(out.size() - first, char((c & kContent) >> kMarkShift));
     (*marks)[first] = char((c & kMarks) >> kMarkShift);

@@ -1,5 +1,5 @@
-// unicode.h -- what the splitters ask about characters: the general categories that published pre-tokenizer patterns use (\p{L}, \p{N}, \s, ...), one byte
-// of bits a character.
+// unicode.h -- what the splitters ask about characters: the general categories that published pre-tokenizer patterns
+// use (\p{L}, \p{N}, \s, ...), one byte of bits a character.
 // Tables: unicode_tables.inc, Unicode 16.0, written by generate_unicode.py.
 #pragma once
 #include <cstdint>
@@ -20,7 +20,7 @@ enum CharClass : uint8_t {
   kLetter = kUpper | kLower | kOtherLetter,
 };
 
-extern const uint8_t kClassBlocks[];        // starts with ASCII
+extern const uint8_t kClassBlocks[];         // starts with ASCII
 uint8_t char_class(uint32_t code) noexcept;  // 0 above U+10FFFF
 bool is_word(uint32_t code) noexcept;        // \w
 
