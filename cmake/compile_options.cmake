@@ -7,7 +7,7 @@ target_compile_options(puna_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(puna_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)  # false alarms on std::string (GCC bug 105651)
 endif()
-if(PUNA_UNITY)  # a helper that is never called: its calls went to one of the same name in another file
+if(PUNA_UNITY AND PUNA_BUILD_TESTS)  # a helper that is never called: its calls went to one of the same name in another file
   target_compile_options(puna_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror=unused-function>)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND PUNA_UNITY)  # it takes a .cpp file that another includes for a header

@@ -14,9 +14,9 @@ namespace {
 
 constexpr size_t kLargest = size_t(16) << 30;  // of what is not mapped
 
+#ifdef PUNA_HAVE_ZLIB
 bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1F\x8B"); }
 
-#ifdef PUNA_HAVE_ZLIB
 class Unpacker {
  public:
   explicit Unpacker(const std::string& path) : path_(path) {
