@@ -258,11 +258,7 @@ constexpr TestEntry kTests[] = {{"defined", is<is_defined>},
 }  // namespace
 }  // namespace number_filters
 
-Filter find_number_filter(std::string_view name) {
-  for (const FilterEntry& e : number_filters::kFilters)
-    if (e.name == name) return e.filter;
-  return nullptr;
-}
+Filter find_number_filter(std::string_view name) { return find_among(number_filters::kFilters, name); }
 
 Filter find_filter(std::string_view name) {
   if (const Filter f = find_text_filter(name)) return f;

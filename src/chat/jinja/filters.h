@@ -3,6 +3,7 @@
 // installs.
 #pragma once
 #include <functional>
+#include <span>
 #include <string_view>
 
 #include "chat/jinja/machine.h"
@@ -19,6 +20,11 @@ struct FilterEntry {
   std::string_view name;
   Filter filter;
 };
+inline Filter find_among(std::span<const FilterEntry> filters, std::string_view name) {
+  for (const FilterEntry& e : filters)
+    if (e.name == name) return e.filter;
+  return nullptr;
+}
 Filter find_text_filter(std::string_view name);    // filters_text.cpp
 Filter find_list_filter(std::string_view name);    // filters_list.cpp
 Filter find_number_filter(std::string_view name);  // filters.cpp, with the rest

@@ -337,11 +337,7 @@ constexpr FilterEntry kFilters[] = {{"first", first},
 }  // namespace
 }  // namespace list_filters
 
-Filter find_list_filter(std::string_view name) {
-  for (const FilterEntry& e : list_filters::kFilters)
-    if (e.name == name) return e.filter;
-  return nullptr;
-}
+Filter find_list_filter(std::string_view name) { return find_among(list_filters::kFilters, name); }
 
 bool Lazy::next(Machine& m, Value& out) {
   Machine::Nested nested(m);

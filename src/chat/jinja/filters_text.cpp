@@ -311,10 +311,6 @@ constexpr FilterEntry kFilters[] = {{"capitalize", mapped<map_capitalized>},
 }  // namespace
 }  // namespace text_filters
 
-Filter find_text_filter(std::string_view name) {
-  for (const FilterEntry& e : text_filters::kFilters)
-    if (e.name == name) return e.filter;
-  return nullptr;
-}
+Filter find_text_filter(std::string_view name) { return find_among(text_filters::kFilters, name); }
 
 }  // namespace puna::jinja

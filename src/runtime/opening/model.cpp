@@ -2,6 +2,7 @@
 #include "puna/runtime/model.h"
 
 #include <chrono>
+#include <utility>
 
 #include "base/json.h"
 #include "kernels/kernel_table.h"
@@ -70,6 +71,26 @@ const Tokenizer& Model::require_tokenizer() const {
     fail(Status::unsupported, "%s",
          tokenizer_error_.empty() ? "the model ships no tokenizer" : tokenizer_error_.c_str());
   return *tokenizer_;
+}
+
+const VisionTower& Model::require_vision() const {
+  if (!vision_)
+    fail(Status::unsupported, "%s", vision_error_.empty() ? "the model has no vision encoder" : vision_error_.c_str());
+  return *vision_;
+}
+
+const ImageTokens& Model::require_image_tokens() const {
+  require_vision();
+  const ImageTokens& t = image_tokens_;
+  const std::pair<int32_t, const char*> all[] = {{t.start, "<|image_start|>"},
+                                                 {t.end, "<|image_end|>"},
+                                                 {t.image, "<|image|>"},
+                                                 {t.patch, "<|patch|>"},
+                                                 {t.column_separator, "<|tile_x_separator|>"},
+                                                 {t.row_separator, "<|tile_y_separator|>"}};
+  for (const auto& [id, name] : all)
+    if (id < 0) fail(Status::unsupported, "the model's tokenizer has no %s", name);
+  return t;
 }
 
 RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch,

@@ -237,9 +237,8 @@ bool Opening::report(uint64_t done, uint64_t total) {
   } else {
     done_ = total_;
   }
-  if (packing_watch_) packing_watch_->rethrow();
-  if (packing_watch_ && packing_watch_->stopped()) return false;
-  return ask();
+  packing_watch_->rethrow();
+  return !packing_watch_->stopped() && ask();
 }
 
 bool Opening::ask() { return host_(done_, total_); }

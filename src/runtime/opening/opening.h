@@ -35,7 +35,7 @@ class Opening {
   void read_image_settings();
   void list_unused();
 
-  // done and total of the part of the work that is being done, for the host: of the whole.
+  // Where there is a host. done and total of the part of the work that is being done, for the host: of the whole.
   bool report(uint64_t done, uint64_t total);
   bool ask();  // again with the numbers that were reported last
   const Context& packing_context() const { return watched_ ? *watched_ : *model_->context_; }

@@ -79,8 +79,7 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
                  static_cast<long long>(kept), static_cast<long long>(s.length()));
     s.require_room(kept, prompts[i].tokens.size());
     Feed& feed = feeds_[i];
-    feed.added = {{prompts[i].tokens.begin(), prompts[i].tokens.end()},
-                  {prompts[i].patches.begin(), prompts[i].patches.end()}};
+    feed.added.append(prompts[i]);
     feed.first_new = kept;
     feed.larger = with_room(s.impl_->held, kept, feed.added);
     feed.fresh = int64_t(prompts[i].tokens.size()) + pending;
