@@ -8,11 +8,7 @@ import pathlib
 import subprocess
 import sys
 
-from check_layers import STYLED, is_generated
-
-
-def is_ours(path):
-    return path.suffix in (".h", ".cpp", ".c") and "baseline" not in path.parts and not is_generated(path.read_text(encoding="utf-8"))
+from check_layers import written_by_hand
 
 
 def differs(clang_format, path):
@@ -22,7 +18,7 @@ def differs(clang_format, path):
 
 def main(clang_format, root):
     root = pathlib.Path(root)
-    files = [p for top in STYLED for p in sorted((root / top).rglob("*")) if p.is_file() and is_ours(p)]
+    files = list(written_by_hand(root))
     if not files:
         sys.exit(f"no sources in {root}")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
