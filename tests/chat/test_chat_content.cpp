@@ -1,16 +1,14 @@
 // What a template renders and what the caller's variables brought into it are told apart, byte by byte: what a user
 // writes never becomes a part of the template's own text, whatever the template does with it.
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 
+#include "chat/golden_chats.h"
 #include "puna/base/error.h"
 #include "puna/chat/chat_template.h"
-#include "support/catch.h"
-#include "support/golden.h"
 
 using namespace puna;
-using nlohmann::ordered_json;
+using namespace puna::test;
 
 namespace {
 
@@ -53,34 +51,6 @@ bool is_private(std::string_view s, size_t i) {  // U+E000 to U+F8FF
 }
 
 // ---- the families
-
-struct Family {
-  std::string name, source;
-  ordered_json cases;
-  ChatTemplate::Texts specials;
-};
-
-std::vector<Family> families() {
-  std::vector<Family> out;
-  for (const test::Golden& g :
-       test::goldens([](const test::Golden& s) { return s.fixture().starts_with("tokenizer"); }))
-    for (const auto& [group, entry] : g.manifest["groups"].items()) {
-      if (!group.ends_with("_template")) continue;
-      const std::string name = group.substr(0, group.size() - 9), how = entry.value("how", "");
-      const std::string source = name == "llama4_hf" ? "llama4_hf_chat_template.jinja" : name + "_chat_template.jinja";
-      Family f{name,
-               test::read_text(g.folder() + "/golden/" + source),
-               ordered_json::parse(test::read_text(g.folder() + "/" + entry["file"].get<std::string>())),
-               {}};
-      for (const std::string key : {"bos_token", "eos_token"}) {
-        std::smatch found;
-        if (std::regex_search(how, found, std::regex(key + "='([^']*)'"))) f.specials[key] = found[1];
-      }
-      if (name == "llama4_hf") f.specials["bos_token"] = "<|begin_of_text|>";
-      out.push_back(std::move(f));
-    }
-  return out;
-}
 
 ordered_json variables_of(const ordered_json& c) {
   ordered_json v = {{"messages", c["messages"]}, {"add_generation_prompt", c.value("add_generation_prompt", false)}};

@@ -4,15 +4,14 @@
 #include <regex>
 #include <set>
 
+#include "chat/golden_chats.h"
 #include "puna/base/error.h"
 #include "puna/chat/chat_template.h"
 #include "puna/text/tokenizer.h"
-#include "support/catch.h"
-#include "support/golden.h"
 
 using namespace puna;
+using namespace puna::test;
 using nlohmann::json;
-using nlohmann::ordered_json;
 
 namespace test_chat_injection {
 namespace {
@@ -42,7 +41,7 @@ bool is_looked_for(const std::string& source, const std::string& name) {
 // Bytes, a few merges, and these special tokens.
 TokenizerPtr tokenizer_with(const std::set<std::string>& names) {
   static const json gpt2 =
-      json::parse(test::read_text(PUNA_SOURCE_DIR "/tests/text/expected/tokenizer_gpt2_added.json"))["tokenizer"];
+      json::parse(read_text(PUNA_SOURCE_DIR "/tests/text/expected/tokenizer_gpt2_added.json"))["tokenizer"];
   json file = gpt2;
   file["pre_tokenizer"]["add_prefix_space"] = false;
   file["added_tokens"] = json::array();
@@ -70,28 +69,6 @@ std::vector<int32_t> specials(const Tokenizer& t, const std::vector<int32_t>& id
   for (const int32_t id : ids)
     if (t.is_special(id)) out.push_back(id);
   return out;
-}
-
-struct Family {
-  std::string name, source;
-  ordered_json cases;  // each has a name
-};
-
-std::vector<Family> families() {
-  std::vector<Family> all;
-  for (const test::Golden& g :
-       test::goldens([](const test::Golden& g) { return g.fixture().starts_with("tokenizer"); }))
-    for (const auto& [group, what] : g.manifest["groups"].items()) {
-      const size_t end = group.rfind("_template");
-      if (end == group.npos || end + 9 != group.size()) continue;
-      const std::string stem = group.substr(0, end);
-      Family f = {stem, test::read_text(g.folder() + "/golden/" + stem + "_chat_template.jinja"),
-                  ordered_json::parse(test::read_text(g.folder() + "/" + what["file"].get<std::string>()))};
-      for (size_t i = 0; i < f.cases.size(); ++i) f.cases[i].emplace("name", "case " + std::to_string(i));
-      all.push_back(std::move(f));
-    }
-  REQUIRE(all.size() >= 2);
-  return all;
 }
 
 ordered_json variables_of(const ordered_json& c) {

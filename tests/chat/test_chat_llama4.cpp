@@ -4,25 +4,15 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "chat/golden_chats.h"
 #include "puna/base/error.h"
 #include "puna/chat/llama4_chat.h"
 #include "puna/text/tokenizer.h"
-#include "support/catch.h"
-#include "support/golden.h"
 
 using namespace puna;
-using nlohmann::ordered_json;
+using namespace puna::test;
 
 namespace {
-
-ordered_json read_json(const test::Golden& g, const std::string& group) {
-  return ordered_json::parse(
-      test::read_text(g.folder() + "/" + g.manifest["groups"][group]["file"].get<std::string>()));
-}
-
-std::vector<test::Golden> tokenizer_sets() {
-  return test::goldens([](const test::Golden& g) { return g.fixture() == "tokenizer"; });
-}
 
 ToolPromptFormat format_of(const ordered_json& c) {
   const std::string name = c.value("tool_prompt_format", "json");
@@ -88,7 +78,7 @@ ordered_json with_tiles(ordered_json messages, const ordered_json& c) {
 }  // namespace
 
 TEST_CASE("every golden dialog has the text Meta's code gives it", "[chat][golden]") {
-  for (const test::Golden& g : tokenizer_sets()) {
+  for (const Golden& g : tokenizer_sets()) {
     int compared = 0;
     for (const ordered_json& c : read_json(g, "llama4_chat_format")) {
       if (!c.contains("text")) continue;  // images: compared as ids
@@ -103,8 +93,8 @@ TEST_CASE("every golden dialog has the text Meta's code gives it", "[chat][golde
 TEST_CASE("every golden dialog has the ids Meta's code gives it", "[chat][golden]") {
   const std::string path = test::llama4_tokenizer();
   if (path.empty()) PUNA_SKIP("the Llama 4 tokenizer is not in the cache");
-  const TokenizerPtr tokenizer = tokenizer_from_tiktoken(test::read_text(path));
-  for (const test::Golden& g : tokenizer_sets())
+  const TokenizerPtr tokenizer = tokenizer_from_tiktoken(read_text(path));
+  for (const Golden& g : tokenizer_sets())
     for (const ordered_json& c : read_json(g, "llama4_chat_format")) {
       CAPTURE(c["name"].get<std::string>());
       std::vector<int32_t> want;
@@ -128,7 +118,7 @@ TEST_CASE("what a message says is never a special segment", "[chat]") {
 }
 
 TEST_CASE("every golden answer is read as Meta's code reads it", "[chat][golden]") {
-  for (const test::Golden& g : tokenizer_sets()) {
+  for (const Golden& g : tokenizer_sets()) {
     const ordered_json cases = read_json(g, "llama4_parse_assistant");
     REQUIRE(!cases.empty());
     for (const ordered_json& c : cases) {

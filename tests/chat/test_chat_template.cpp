@@ -1,25 +1,15 @@
 // Templates of the golden sets render as transformers rendered them; 1431 small ones as jinja2 renders them.
 #include <nlohmann/json.hpp>
 
+#include "chat/golden_chats.h"
 #include "puna/base/error.h"
 #include "puna/chat/chat_template.h"
-#include "support/catch.h"
-#include "support/golden.h"
 
 using namespace puna;
-using nlohmann::ordered_json;
+using namespace puna::test;
 
 namespace test_chat_template {
 namespace {
-
-ordered_json read_json(const test::Golden& g, const std::string& group) {
-  return ordered_json::parse(
-      test::read_text(g.folder() + "/" + g.manifest["groups"][group]["file"].get<std::string>()));
-}
-
-std::vector<test::Golden> tokenizer_sets() {
-  return test::goldens([](const test::Golden& g) { return g.fixture() == "tokenizer"; });
-}
 
 std::string render(std::string_view source, const std::string& variables = "{}", std::string_view now = {}) {
   return ChatTemplate::parse(source)->render(variables, now).text;
@@ -28,8 +18,8 @@ std::string render(std::string_view source, const std::string& variables = "{}",
 }  // namespace
 
 TEST_CASE("Llama 4's Hugging Face template renders every golden dialog", "[chat][golden]") {
-  for (const test::Golden& g : tokenizer_sets()) {
-    const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/golden/llama4_hf_chat_template.jinja"));
+  for (const Golden& g : tokenizer_sets()) {
+    const auto chat = ChatTemplate::parse(read_text(g.folder() + "/golden/llama4_hf_chat_template.jinja"));
     const ordered_json cases = read_json(g, "llama4_hf_template");
     REQUIRE(!cases.empty());
     for (const ordered_json& c : cases) {
@@ -45,8 +35,8 @@ TEST_CASE("Llama 4's Hugging Face template renders every golden dialog", "[chat]
 }
 
 TEST_CASE("SmolLM2's template renders every golden dialog", "[chat][golden]") {
-  for (const test::Golden& g : tokenizer_sets()) {
-    const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/golden/smollm2_chat_template.jinja"));
+  for (const Golden& g : tokenizer_sets()) {
+    const auto chat = ChatTemplate::parse(read_text(g.folder() + "/golden/smollm2_chat_template.jinja"));
     const ordered_json cases = read_json(g, "smollm2_template");
     REQUIRE(!cases.empty());
     for (const ordered_json& c : cases) {
@@ -58,8 +48,8 @@ TEST_CASE("SmolLM2's template renders every golden dialog", "[chat][golden]") {
 }
 
 TEST_CASE("the multimodal checkpoint's template parses and places images", "[chat][golden]") {
-  for (const test::Golden& g : test::goldens([](const test::Golden& s) { return s.has_file("chat_template.jinja"); })) {
-    const auto chat = ChatTemplate::parse(test::read_text(g.folder() + "/chat_template.jinja"));
+  for (const Golden& g : goldens([](const Golden& s) { return s.has_file("chat_template.jinja"); })) {
+    const auto chat = ChatTemplate::parse(read_text(g.folder() + "/chat_template.jinja"));
     const char* variables =
         R"({"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hi"}]}], "add_generation_prompt": true})";
     CHECK(chat->render(variables).text ==
@@ -76,7 +66,7 @@ TEST_CASE("a variable that the JSON leaves out is what the caller says otherwise
 
 TEST_CASE("the cases of tests/data/jinja render as jinja2 rendered them", "[chat]") {
   const ordered_json cases =
-      ordered_json::parse(test::read_text(std::string(PUNA_SOURCE_DIR) + "/tests/data/jinja/cases.json"));
+      ordered_json::parse(read_text(std::string(PUNA_SOURCE_DIR) + "/tests/data/jinja/cases.json"));
   REQUIRE(cases.size() >= 250);
   for (const ordered_json& c : cases) {
     const std::string source = c["template"];

@@ -12,15 +12,6 @@ using namespace puna::test;
 
 namespace {
 
-std::string message_of(FunctionRef<void()> call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-
 Names names(std::vector<std::string> list) { return {list, "item"}; }
 bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 

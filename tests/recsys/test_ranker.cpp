@@ -79,15 +79,6 @@ ProbabilityReport report_of(const Ranker& ranker, const ExampleSet& set, size_t 
   return evaluate_probabilities(predicted, observed);
 }
 
-std::string message_of(FunctionRef<void()> call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-
 }  // namespace
 
 TEST_CASE("a ranker learns and scores with the same bits on every ISA level and number of threads", "[recsys][isa]") {

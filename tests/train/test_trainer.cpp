@@ -9,6 +9,7 @@
 #include "ref/compare.h"
 #include "support/files.h"
 #include "support/golden.h"
+#include "support/status.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -205,15 +206,6 @@ TEST_CASE("Adagrad's steps are its formula's", "[train]") {
 }
 
 namespace {
-
-std::string message_of(FunctionRef<void()> fn) {
-  try {
-    fn();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 std::vector<Preference> some_pairs(size_t n) {
   const std::vector<Sequence> answers = counting(2 * n, 48, 11);
