@@ -140,9 +140,8 @@ void write_model(const Model& model, const std::string& path, SaveOptions option
   }
   for (const ReplacedType& r : replaced)
     fprintf(stderr,
-            "%lld of %lld matrices became %s, not %s: their rows (%lld values) are no multiple of its blocks of %d\n",
-            static_cast<long long>(r.matrices), static_cast<long long>(r.all), name(r.got), name(r.wanted),
-            static_cast<long long>(r.row), int(info(r.wanted).block));
+            "%jd of %jd matrices became %s, not %s: their rows (%jd values) are no multiple of its blocks of %d\n",
+            r.matrices, r.all, name(r.got), name(r.wanted), r.row, int(info(r.wanted).block));
 }
 
 std::string read_input(const std::string& path) {
@@ -160,7 +159,7 @@ std::string read_stream(const std::string& path, uint64_t most) {
   if (!standard) fclose(file);
   const char* const name = standard ? "standard input" : path.c_str();
   if (failed) fail(Status::io, "%s: cannot read", name);
-  if (text.size() > most) fail(Status::io, "%s: more than %llu GiB", name, static_cast<unsigned long long>(most >> 30));
+  if (text.size() > most) fail(Status::io, "%s: more than %ju GiB", name, most >> 30);
   return text;
 }
 

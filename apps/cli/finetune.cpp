@@ -51,9 +51,7 @@ void tune(const FinetuneFlags& f, Learn&& learn) {
   parameters.track(*adapter);
   int64_t count = 0;
   for (const train::Parameter& p : parameters.list()) count += p.count;
-  if (mpi.first())
-    fprintf(stderr, "%lld values to train beside %llu that stay\n", static_cast<long long>(count),
-            static_cast<unsigned long long>(model->parameter_count()));
+  if (mpi.first()) fprintf(stderr, "%jd values to train beside %ju that stay\n", count, model->parameter_count());
   train::TrainerOptions options = f.training.trainer_options();
   options.pass.exact = f.exact;
   options.pass.providers = f.model.providers_of_training();

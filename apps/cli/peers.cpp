@@ -65,8 +65,7 @@ MpiPeers::~MpiPeers() {
 
 train::Peers MpiPeers::peers() const {
   return {rank_, count_, [m = module_](float* values, int64_t n) {
-            if (m && m->sum(values, n) != 0)
-              fail(Status::io, "MPI could not add up %lld values over the processes", static_cast<long long>(n));
+            if (m && m->sum(values, n) != 0) fail(Status::io, "MPI could not add up %jd values over the processes", n);
           }};
 }
 

@@ -26,8 +26,8 @@ void run_perplexity(const PerplexityFlags& f) {
   std::vector<int32_t> tokens = encode_prompt(model->require_tokenizer(), text, /*parse_special=*/false);
   if (f.max_tokens > 0 && tokens.size() > size_t(f.max_tokens)) tokens.resize(size_t(f.max_tokens));
   if (tokens.size() < size_t(f.window))
-    fail(Status::invalid_argument, "%s: %zu tokens do not fill one window of %lld; give a smaller --ctx",
-         f.file.c_str(), tokens.size(), static_cast<long long>(f.window));
+    fail(Status::invalid_argument, "%s: %zu tokens do not fill one window of %jd; give a smaller --ctx", f.file.c_str(),
+         tokens.size(), f.window);
 
   Interrupt interrupt;
   Perplexity p;
@@ -45,9 +45,8 @@ void run_perplexity(const PerplexityFlags& f) {
                                         {"windows", p.windows},       {"ctx", f.window}};
     print(out.dump() + "\n");
   } else {
-    print_format("mean NLL   %.5f +- %.5f nats\nperplexity %.4f\n%lld tokens scored in %lld windows of %lld\n",
-                 p.mean_nll, p.standard_error, p.perplexity, static_cast<long long>(p.scored_tokens),
-                 static_cast<long long>(p.windows), static_cast<long long>(f.window));
+    print_format("mean NLL   %.5f +- %.5f nats\nperplexity %.4f\n%jd tokens scored in %jd windows of %jd\n", p.mean_nll,
+                 p.standard_error, p.perplexity, p.scored_tokens, p.windows, f.window);
   }
 }
 

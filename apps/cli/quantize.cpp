@@ -53,9 +53,9 @@ void run_quantize(const QuantizeFlags& f) {
       });
   print_format(
       "perplexity  source %.4f   %s %.4f\nKL divergence  mean %.6f   median %.6f   99 %% %.5f   largest %.4f "
-      "nats\nsame most likely token  %.2f %%\n%lld tokens\n",
+      "nats\nsame most likely token  %.2f %%\n%jd tokens\n",
       std::exp(d.source_nll), f.type.c_str(), std::exp(d.other_nll), d.mean, d.median, d.high, d.largest,
-      100 * d.same_best, static_cast<long long>(d.tokens));
+      100 * d.same_best, d.tokens);
 }
 
 }  // namespace

@@ -59,8 +59,8 @@ Interactions data_for(const SequenceModel& model, const std::string& path, bool 
          "data's, in the order of their names");
   if (names.empty()) {
     if (model.config().items != data.item_count())
-      fail(Status::invalid_argument, "the model has %lld items, the data %lld: they do not belong together",
-           static_cast<long long>(model.config().items), static_cast<long long>(data.item_count()));
+      fail(Status::invalid_argument, "the model has %jd items, the data %jd: they do not belong together",
+           model.config().items, data.item_count());
     return data;
   }
   ItemMatch match;
@@ -68,11 +68,10 @@ Interactions data_for(const SequenceModel& model, const std::string& path, bool 
   data = with_items_of(names, std::move(data), match);
   if (match.unknown > 0)
     fprintf(stderr,
-            "the model does not know %lld of the %lld items ('%s'%s): %lld of %lld events are left out, of which %lld "
+            "the model does not know %jd of the %jd items ('%s'%s): %jd of %jd events are left out, of which %jd "
             "are their users' last (misses in an evaluation)\n",
-            static_cast<long long>(match.unknown), static_cast<long long>(items), shown(match.one_unknown).c_str(),
-            match.unknown > 1 ? ", ..." : "", static_cast<long long>(match.events_left_out + match.last_events),
-            static_cast<long long>(events), static_cast<long long>(match.last_events));
+            match.unknown, items, shown(match.one_unknown).c_str(), match.unknown > 1 ? ", ..." : "",
+            match.events_left_out + match.last_events, events, match.last_events);
   return data;
 }
 
@@ -145,8 +144,7 @@ void run_train(const RecTrainFlags& f) {
   require_own_folder(f.out, f.resume, f.overwrite);
   const ContextPtr context = f.context.make_context();
   const Interactions data = read_data(f.data);
-  fprintf(stderr, "%zu users, %lld items, %lld events\n", data.users.size(), static_cast<long long>(data.item_count()),
-          static_cast<long long>(data.events()));
+  fprintf(stderr, "%zu users, %jd items, %jd events\n", data.users.size(), data.item_count(), data.events());
   if (std::none_of(data.histories.begin(), data.histories.end(),
                    [](const std::vector<Event>& h) { return h.size() >= 3; }))
     fail(Status::invalid_argument,
@@ -183,9 +181,8 @@ void run_train(const RecTrainFlags& f) {
     if (e.status() != Status::cancelled) throw;
     trainer.save(checkpoint);
     log.finish();
-    fail(Status::cancelled, "stopped after step %lld of %lld; --resume goes on from %s",
-         static_cast<long long>(trainer.done_steps()), static_cast<long long>(trainer.total_steps()),
-         checkpoint.c_str());
+    fail(Status::cancelled, "stopped after step %jd of %jd; --resume goes on from %s", trainer.done_steps(),
+         trainer.total_steps(), checkpoint.c_str());
   }
   log.finish();
   left_out.require_some_learned(trainer.done_steps() - first);

@@ -166,8 +166,8 @@ OrderedJson run_once(const ContextPtr& context, const RecipeData& data, const st
                    set = chosen(data, all.where([&](int64_t i) { return of_cold[size_t(i)]; }).test);
   if (set.size() == 0 || known.train.empty() || known.valid.empty() || known.test.empty())
     fail(Status::invalid_argument,
-         "--cold %g hides %lld of %zu items: with so few, or so many, there is nothing to judge", double(f.share),
-         static_cast<long long>(std::count(cold.begin(), cold.end(), true)), n);
+         "--cold %g hides %td of %zu items: with so few, or so many, there is nothing to judge", double(f.share),
+         std::count(cold.begin(), cold.end(), true), n);
 
   const auto ranker = trained(context, data, known, f, seed, "without the cold items");
   const Items items = learned_items(*ranker, data, known.train, contents);

@@ -58,8 +58,8 @@ Parts::Parts(const RecipeData& data, const std::string& how, uint64_t seed) {
   const int64_t n = data.examples.size();
   Places order = train::shuffled(n, seed, 0);
   if (n < 10)
-    fail(Status::invalid_argument, "there are %lld events, expected at least 10: a tenth is held out, another judged",
-         static_cast<long long>(n));
+    fail(Status::invalid_argument, "there are %jd events, expected at least 10: a tenth is held out, another judged",
+         n);
   if (how == "time") {
     if (data.order.empty())
       fail(Status::invalid_argument, "--split time: the recipe names no column of times (\"time\": \"timestamp\")");
@@ -158,8 +158,8 @@ std::shared_ptr<Ranker> trained(const ContextPtr& context, const RecipeData& dat
     }
     const double held_out = validation_loss(*ranker, valid);
     if (is_terminal(stderr))
-      fprintf(stderr, "\r%s, epoch %lld: loss %.4f, held out %.4f\x1b[K\n", what, static_cast<long long>(epoch + 1),
-              loss / double(order.size()), held_out);
+      fprintf(stderr, "\r%s, epoch %jd: loss %.4f, held out %.4f\x1b[K\n", what, epoch + 1, loss / double(order.size()),
+              held_out);
     if (held_out < least) {
       least = held_out;
       best = ranker->copy();

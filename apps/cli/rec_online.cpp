@@ -138,7 +138,7 @@ void run_serve(const OnlineFlags& f) {
   OnlineLearner learner = f.open();
   Feed feed(learner);
   Interrupt interrupt;
-  PUNA_REQUIRE(f.port >= 0 && f.port <= 65535, "--port is %lld, expected 0 to 65535", static_cast<long long>(f.port));
+  PUNA_REQUIRE(f.port >= 0 && f.port <= 65535, "--port is %jd, expected 0 to 65535", f.port);
   if (!f.page.empty() && !os::is_directory(f.page))
     fail(Status::invalid_argument, "--page %s is no folder", f.page.c_str());
   http::ServerOptions options;

@@ -50,9 +50,8 @@ std::unordered_map<std::string_view, size_t> rows_by(const Table& table, int key
   std::unordered_map<std::string_view, size_t> rows;
   for (size_t r = 0; r < table.rows(); ++r)
     if (const auto [first, added] = rows.emplace(table.at(r, key), r); !added)
-      fail(Status::bad_file, "%s: %s '%s' is in line %lld already; a key has one row", table.where(r).c_str(),
-           table.names()[size_t(key)].c_str(), shown(table.at(r, key)).c_str(),
-           static_cast<long long>(table.line(first->second)));
+      fail(Status::bad_file, "%s: %s '%s' is in line %jd already; a key has one row", table.where(r).c_str(),
+           table.names()[size_t(key)].c_str(), shown(table.at(r, key)).c_str(), table.line(first->second));
   return rows;
 }
 

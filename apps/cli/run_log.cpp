@@ -54,8 +54,8 @@ void RunLog::finish() {
   if (waiting_.empty()) return;
   waiting_.erase(0, file_.append(waiting_.data(), waiting_.size(), why_));
   if (!waiting_.empty())
-    fail(Status::io, "%s: cannot write: %s; the last %lld lines are missing", path_.c_str(), why_.c_str(),
-         static_cast<long long>(std::count(waiting_.begin(), waiting_.end(), '\n')));
+    fail(Status::io, "%s: cannot write: %s; the last %td lines are missing", path_.c_str(), why_.c_str(),
+         std::count(waiting_.begin(), waiting_.end(), '\n'));
 }
 
 void require_own_folder(const std::string& folder, bool resume, bool overwrite) {
@@ -73,10 +73,9 @@ void require_own_folder(const std::string& folder, bool resume, bool overwrite) 
     return true;
   });
   fail(Status::invalid_argument,
-       "%s holds a run of before: log.jsonl has %lld steps%s. %s--overwrite begins anew in its place; or give another "
+       "%s holds a run of before: log.jsonl has %jd steps%s. %s--overwrite begins anew in its place; or give another "
        "--out",
-       folder.c_str(), static_cast<long long>(steps),
-       has_checkpoint ? " and there is a checkpoint" : ", there is no checkpoint",
+       folder.c_str(), steps, has_checkpoint ? " and there is a checkpoint" : ", there is no checkpoint",
        has_checkpoint ? "--resume goes on from it; " : "");
 }
 

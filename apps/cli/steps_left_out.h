@@ -18,24 +18,22 @@ class StepsLeftOut {
     }
     ++all_;
     if (++in_a_row_ == 1 && speaks)
-      fprintf(stderr, "step %lld: the loss is %g, the gradient's norm %g: the step is left out\n",
-              static_cast<long long>(step), loss, grad_norm);
+      fprintf(stderr, "step %jd: the loss is %g, the gradient's norm %g: the step is left out\n", step, loss,
+              grad_norm);
     if (in_a_row_ == kMost) give_up(in_a_row_);
   }
   void require_some_learned(int64_t steps) const {
     if (steps > 0 && all_ == steps) give_up(steps);
-    if (all_ > 0)
-      fprintf(stderr, "%lld of %lld steps were left out\n", static_cast<long long>(all_),
-              static_cast<long long>(steps));
+    if (all_ > 0) fprintf(stderr, "%jd of %jd steps were left out\n", all_, steps);
   }
 
  private:
   static constexpr int64_t kMost = 100;
   [[noreturn]] static void give_up(int64_t steps) {
     fail(Status::invalid_argument,
-         "%lld steps in a row were left out, because their loss or gradient was not finite: a smaller --lr, or other "
+         "%jd steps in a row were left out, because their loss or gradient was not finite: a smaller --lr, or other "
          "data, may help",
-         static_cast<long long>(steps));
+         steps);
   }
   int64_t all_ = 0, in_a_row_ = 0;
 };

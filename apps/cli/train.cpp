@@ -55,8 +55,7 @@ void run_train(const TrainFlags& f) {
   start = start->with_weights(llama);  // the weights it came with go
   int64_t count = 0;
   for (const train::Parameter& p : parameters.list()) count += p.count;
-  if (mpi.first())
-    fprintf(stderr, "%lld parameters in %zu tensors\n", static_cast<long long>(count), parameters.list().size());
+  if (mpi.first()) fprintf(stderr, "%jd parameters in %zu tensors\n", count, parameters.list().size());
   HeldOut held_out;
   held_out.sequences =
       read_sequences(f.training.held_out, start, f.training.data_options(), mpi.first() ? "held out" : nullptr);

@@ -43,19 +43,19 @@ class Log {
     char text[80];
     snprintf(text, sizeof text, "loss %.4f  %.0f tokens/s", loss_, speed_);
     if (!is_terminal(stderr) && (r.step % 50 == 0 || r.step == 1))
-      fprintf(stderr, "step %lld  loss %.4f  %.0f tokens/s\n", static_cast<long long>(r.step), r.loss, speed);
+      fprintf(stderr, "step %jd  loss %.4f  %.0f tokens/s\n", r.step, r.loss, speed);
     return text;
   }
   void held_out(int64_t step, double loss) {
     file_.write({{"step", step}, {"held_out", loss}});
-    fprintf(stderr, "step %lld  held-out loss %.4f\n", static_cast<long long>(step), loss);
+    fprintf(stderr, "step %jd  held-out loss %.4f\n", step, loss);
     measured(step, loss);
   }
   void held_out_pairs(int64_t step, const train::PairScores& s) {
     file_.write(
         {{"step", step}, {"held_out", s.loss}, {"held_out_preferred", s.preferred}, {"held_out_margin", s.margin}});
-    fprintf(stderr, "step %lld  held-out pairs: loss %.4f, %.1f %% preferred, margin %.4f\n",
-            static_cast<long long>(step), s.loss, 100 * s.preferred, s.margin);
+    fprintf(stderr, "step %jd  held-out pairs: loss %.4f, %.1f %% preferred, margin %.4f\n", step, s.loss,
+            100 * s.preferred, s.margin);
     measured(step, s.loss);
   }
   void plot() const { write_text(flags_.path("loss.svg"), curve_.svg(flags_.out)); }
@@ -162,15 +162,14 @@ namespace {
 void go_on(train::Trainer& trainer, const std::string& checkpoint, bool speaks) {
   const int64_t planned = trainer.resume(checkpoint);
   if (!speaks) return;
-  const auto done = static_cast<long long>(trainer.done_steps()), total = static_cast<long long>(trainer.total_steps());
+  const int64_t done = trainer.done_steps(), total = trainer.total_steps();
   if (done == total)
-    fprintf(stderr, "step %lld of %lld: nothing is left to do; a larger --steps or --epochs goes further\n", done,
-            total);
+    fprintf(stderr, "step %jd of %jd: nothing is left to do; a larger --steps or --epochs goes further\n", done, total);
   else if (planned != total)
     fprintf(
         stderr,
-        "goes on from step %lld; %lld steps in all, before %lld: the learning rate follows the new plan from here on\n",
-        done, total, static_cast<long long>(planned));
+        "goes on from step %jd; %jd steps in all, before %jd: the learning rate follows the new plan from here on\n",
+        done, total, planned);
 }
 
 }  // namespace
@@ -200,8 +199,8 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const Hel
         } catch (const Error& e) {
           if (e.status() != Status::io) throw;
           bar.wipe();
-          fprintf(stderr, "puna: step %lld: %s; the run goes on and tries again in %lld steps\n",
-                  static_cast<long long>(trainer.done_steps()), e.what(), static_cast<long long>(flags.save_every));
+          fprintf(stderr, "puna: step %jd: %s; the run goes on and tries again in %jd steps\n", trainer.done_steps(),
+                  e.what(), flags.save_every);
         }
       };
   const auto evaluate = [&] {
@@ -236,9 +235,8 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const Hel
     leave();
     const std::string there = log && save_what_is_there && trainer.done_steps() > 0 ? save_what_is_there() : "";
     if (log) log->finish();
-    fail(Status::cancelled, "stopped after step %lld of %lld%s; --resume goes on from %s",
-         static_cast<long long>(trainer.done_steps()), static_cast<long long>(trainer.total_steps()), there.c_str(),
-         checkpoint.c_str());
+    fail(Status::cancelled, "stopped after step %jd of %jd%s; --resume goes on from %s", trainer.done_steps(),
+         trainer.total_steps(), there.c_str(), checkpoint.c_str());
   }
   leave();
   if (log) log->finish();

@@ -140,9 +140,8 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
       for (const std::string& sentence : read.sentences())
         m.context().logger().write(LogLevel::warning, "training data: %s", sentence.c_str());
       if (read.left_out)
-        m.context().logger().write(LogLevel::warning,
-                                   "training data: %lld rows are longer than max_tokens and left out",
-                                   static_cast<long long>(read.left_out));
+        m.context().logger().write(LogLevel::warning, "training data: %jd rows are longer than max_tokens and left out",
+                                   read.left_out);
     };
     const bool pairs = flag(o.preferences, "preferences");
     const train::TrainerOptions learning = trainer_options(o);  // refused before anything is computed
@@ -166,8 +165,7 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
       watched(go_on, m.context(), [&](FunctionRef<bool()> stop) { step = trainer.step(stop); });
       const puna_finetune_report report = report_of(step, trainer.total_steps());
       if (o.progress && o.progress(o.progress_user, &report) != 0)
-        fail(Status::cancelled, "fine-tuning was cancelled after step %lld of %lld",
-             static_cast<long long>(report.step), static_cast<long long>(report.steps));
+        fail(Status::cancelled, "fine-tuning was cancelled after step %jd of %jd", report.step, report.steps);
     }
     *adapter = new puna_adapter{made, model->impl};
 #else

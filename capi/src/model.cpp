@@ -45,8 +45,7 @@ SourcePtr puna::capi::source_from_c(const puna_reader* reader) {
   const puna_reader r = read_options(reader, "puna_reader");
   require_reserved(r.reserved, "puna_reader");
   PUNA_REQUIRE(r.read_at != nullptr, "puna_reader.read_at is NULL");
-  PUNA_REQUIRE(r.size <= uint64_t(INT64_MAX), "puna_reader.size is %llu, expected at most %lld",
-               static_cast<unsigned long long>(r.size), static_cast<long long>(INT64_MAX));
+  PUNA_REQUIRE(r.size <= uint64_t(INT64_MAX), "puna_reader.size is %ju, expected at most %jd", r.size, INT64_MAX);
   return open_read_at_source({r.user, r.size, r.read_at}, r.name ? r.name : "reader");
 }
 

@@ -75,8 +75,7 @@ PipelineOptions options_from_c(const puna_pipeline_options& o) {
 
 std::shared_ptr<const Catalogue> catalogue_from_c(const puna_catalogue& c, uint64_t count) {
   constexpr uint64_t kLargestDim = 1 << 16;
-  PUNA_REQUIRE(!c.vectors || (c.dim >= 1 && c.dim <= kLargestDim), "dim is %llu, expected 1 to 65536",
-               static_cast<unsigned long long>(c.dim));
+  PUNA_REQUIRE(!c.vectors || (c.dim >= 1 && c.dim <= kLargestDim), "dim is %ju, expected 1 to 65536", c.dim);
   auto to = std::make_shared<Catalogue>();
   if (c.groups) to->groups.assign(c.groups, c.groups + count);
   if (c.categories) to->categories.assign(c.categories, c.categories + count);
@@ -88,8 +87,8 @@ std::shared_ptr<const Catalogue> catalogue_from_c(const puna_catalogue& c, uint6
 Sources sources_from_c(const RankerConfig& config, const puna_pipeline_request& r) {
   Sources s;
   if (r.about) s.about = examples_from_c(config, r.about, false);
-  PUNA_REQUIRE(!r.about || s.about.count == 1, "%lld examples say what is known of the request, expected 1",
-               static_cast<long long>(s.about.count));
+  PUNA_REQUIRE(!r.about || s.about.count == 1, "%jd examples say what is known of the request, expected 1",
+               s.about.count);
   s.candidates = array_view(r.candidates, r.candidate_count, "candidates");
   s.scores = r.scores;
   PUNA_REQUIRE(r.user || r.candidates, "the request has neither a user nor candidates");
@@ -159,8 +158,7 @@ puna_status puna_pipeline_recommend(const puna_pipeline* pipeline, const puna_pi
     require_reserved(r.reserved, "puna_pipeline_request");
     puna_pipeline_answer a = read_options(answer, "puna_pipeline_answer");
     PUNA_REQUIRE(a.items != nullptr && a.capacity >= uint64_t(p.count),
-                 "the answer has room for %llu items, a list has up to %lld",
-                 static_cast<unsigned long long>(a.items ? a.capacity : 0), static_cast<long long>(p.count));
+                 "the answer has room for %ju items, a list has up to %jd", a.items ? a.capacity : 0, p.count);
     const Sources sources = sources_from_c(p.impl.ranker()->config(), r);
     write_list(p.impl.recommend({r.surface, r.number, array_view(r.exclude, r.exclude_count, "exclude"), &sources}), a);
     write_info(a, answer, "puna_pipeline_answer");

@@ -49,15 +49,14 @@ Examples puna::capi::examples_from_c(const RankerConfig& c, const puna_examples*
   const puna_examples e = read_options(theirs, "puna_examples");
   require_reserved(e.reserved, "puna_examples");
   constexpr uint64_t kMost = uint64_t(1) << 31;
-  PUNA_REQUIRE(e.count <= kMost && e.id_count <= kMost, "%llu examples with %llu ids, expected at most 2^31",
-               static_cast<unsigned long long>(e.count), static_cast<unsigned long long>(e.id_count));
+  PUNA_REQUIRE(e.count <= kMost && e.id_count <= kMost, "%ju examples with %ju ids, expected at most 2^31", e.count,
+               e.id_count);
   PUNA_REQUIRE(e.count == 0 || ((e.surfaces || !with_surfaces) && e.starts && (e.ids || e.id_count == 0)),
                "examples: surfaces, starts or ids is NULL");
   PUNA_REQUIRE(e.count == 0 || (e.starts[e.count * c.features.size()] >= 0 &&
                                 uint64_t(e.starts[e.count * c.features.size()]) <= e.id_count),
-               "the examples' starts end at %lld, but there are %llu ids",
-               e.count == 0 ? 0LL : static_cast<long long>(e.starts[e.count * c.features.size()]),
-               static_cast<unsigned long long>(e.id_count));
+               "the examples' starts end at %jd, but there are %ju ids",
+               e.count == 0 ? int64_t(0) : e.starts[e.count * c.features.size()], e.id_count);
   return {int64_t(e.count), e.surfaces, e.starts, e.ids, e.numbers};
 }
 
@@ -203,8 +202,8 @@ puna_status puna_ranker_set_names(puna_ranker* ranker, size_t feature, const cha
     PUNA_REQUIRE(feature < r.impl->config().features.size(), "feature %zu of %zu", feature,
                  r.impl->config().features.size());
     const Feature& f = r.impl->config().features[feature];
-    PUNA_REQUIRE(count <= uint64_t(f.rows), "feature '%s': %zu names, expected up to %lld", f.name.c_str(), count,
-                 static_cast<long long>(f.rows));
+    PUNA_REQUIRE(count <= uint64_t(f.rows), "feature '%s': %zu names, expected up to %jd", f.name.c_str(), count,
+                 f.rows);
     r.impl->set_vocabulary(feature, names_from_c(names, count, f.name.c_str()));
   });
 }

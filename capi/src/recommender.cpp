@@ -72,8 +72,7 @@ void run(SequenceTrainer& trainer, const puna_recommender_options& o) {
     report.loss = s.loss;
     report.grad_norm = s.grad_norm;
     if (o.progress && o.progress(o.progress_user, &report) != 0)
-      fail(Status::cancelled, "training was cancelled after step %lld of %lld", static_cast<long long>(report.step),
-           static_cast<long long>(report.steps));
+      fail(Status::cancelled, "training was cancelled after step %jd of %jd", report.step, report.steps);
   }
 }
 
@@ -132,8 +131,7 @@ puna_status puna_recommender_get_item_name(const puna_recommender* recommender, 
                                            size_t* size) {
   return guard([&] {
     const Names& names = named(use_recommender(recommender));
-    PUNA_REQUIRE(item >= 1 && item <= names.size(), "item %d, expected 1 to %lld", item,
-                 static_cast<long long>(names.size()));
+    PUNA_REQUIRE(item >= 1 && item <= names.size(), "item %d, expected 1 to %jd", item, names.size());
     PUNA_REQUIRE(name != nullptr, "name is NULL");
     PUNA_REQUIRE(size != nullptr, "size is NULL");
     const std::string_view text = names[item - 1];

@@ -34,7 +34,7 @@ inline puna_user& use(puna_user* user) {
 inline ContextPtr context_or_new(const puna_context* context) { return context ? use(context) : make_context({}); }
 
 inline int64_t or_default(int64_t value, int64_t otherwise, const char* name) {
-  PUNA_REQUIRE(value >= 0, "%s is %lld, expected at least 0", name, static_cast<long long>(value));
+  PUNA_REQUIRE(value >= 0, "%s is %jd, expected at least 0", name, value);
   return value != 0 ? value : otherwise;
 }
 
@@ -42,7 +42,7 @@ inline int64_t or_default(int64_t value, int64_t otherwise, const char* name) {
 inline recsys::Names names_from_c(const char* const* names, uint64_t count, const char* what) {
   std::vector<std::string> list;
   for (uint64_t i = 0; i < count; ++i) {
-    PUNA_REQUIRE(names[i] != nullptr, "the name of %s %llu is NULL", what, static_cast<unsigned long long>(i));
+    PUNA_REQUIRE(names[i] != nullptr, "the name of %s %ju is NULL", what, i);
     list.emplace_back(names[i]);
   }
   return {list, what};

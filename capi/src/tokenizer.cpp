@@ -16,8 +16,8 @@ RenderedChat chat_from_c(std::string_view text, const puna_encode_options& o) {
   RenderedChat chat{std::string(text), {}};
   for (const puna_text_span& s : array_view(o.content, o.content_count, "content")) {
     const size_t i = chat.content.size();
-    PUNA_REQUIRE(s.begin <= s.end && s.end <= text.size(), "content[%zu] is [%llu, %llu), the text has %zu bytes", i,
-                 static_cast<unsigned long long>(s.begin), static_cast<unsigned long long>(s.end), text.size());
+    PUNA_REQUIRE(s.begin <= s.end && s.end <= text.size(), "content[%zu] is [%ju, %ju), the text has %zu bytes", i,
+                 s.begin, s.end, text.size());
     PUNA_REQUIRE(i == 0 || chat.content.back().end <= s.begin, "content[%zu] begins before content[%zu] ends", i,
                  i - 1);
     chat.content.push_back({size_t(s.begin), size_t(s.end)});

@@ -56,8 +56,7 @@ inline bool flag(int32_t value, const char* name) {
 // What every numeric option passes before anything is done: "threads is 100000, expected 0 to 4096". NaN is in no
 // range.
 inline int64_t in_range(int64_t value, int64_t least, int64_t most, const char* name) {
-  PUNA_REQUIRE(value >= least && value <= most, "%s is %lld, expected %lld to %lld", name,
-               static_cast<long long>(value), static_cast<long long>(least), static_cast<long long>(most));
+  PUNA_REQUIRE(value >= least && value <= most, "%s is %jd, expected %jd to %jd", name, value, least, most);
   return value;
 }
 inline double number_in_range(double value, double least, double most, const char* name) {
@@ -79,16 +78,15 @@ template <class T>
 std::span<const T> array_view(const T* data, uint64_t count, const char* name) {
   PUNA_REQUIRE(data != nullptr || count == 0, "%s is NULL", name);
   constexpr uint64_t kMostElements = PTRDIFF_MAX / 16;  // of at most 16 bytes each
-  PUNA_REQUIRE(count <= kMostElements, "%s: %llu elements do not fit into memory", name,
-               static_cast<unsigned long long>(count));
+  PUNA_REQUIRE(count <= kMostElements, "%s: %ju elements do not fit into memory", name, count);
   return {data, static_cast<size_t>(count)};
 }
 
 // An array of the caller's that a call fills, rows x columns floats; empty where none is wanted.
 inline std::span<float> output_array(float* out, uint64_t capacity, size_t rows, size_t columns, const char* name) {
   if (out == nullptr) return {};
-  PUNA_REQUIRE(rows <= capacity / columns, "%s has room for %llu floats, %zu x %zu are needed", name,
-               static_cast<unsigned long long>(capacity), rows, columns);
+  PUNA_REQUIRE(rows <= capacity / columns, "%s has room for %ju floats, %zu x %zu are needed", name, capacity, rows,
+               columns);
   return {out, rows * columns};
 }
 

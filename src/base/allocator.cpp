@@ -49,8 +49,8 @@ void* Allocator::allocate(size_t bytes, const char* purpose) {
   uint64_t before = used_.load(std::memory_order_relaxed);
   do {
     if (limit_ != 0 && bytes > limit_ - before)
-      fail(Status::out_of_memory, "memory limit: %zu bytes for %s would bring the context to %llu of %llu allowed",
-           bytes, purpose, static_cast<unsigned long long>(before + bytes), static_cast<unsigned long long>(limit_));
+      fail(Status::out_of_memory, "memory limit: %zu bytes for %s would bring the context to %ju of %ju allowed", bytes,
+           purpose, before + bytes, limit_);
   } while (!used_.compare_exchange_weak(before, before + bytes, std::memory_order_relaxed));
   void* memory = guarded_alloc(functions_, bytes);
   if (memory == nullptr || reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) {

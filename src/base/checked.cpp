@@ -13,8 +13,7 @@ uint64_t Size::take(uint64_t limit, const char* field_format, ...) const {
   vsnprintf(field, sizeof field, field_format, args);
   va_end(args);
   if (!valid_) fail(Status::bad_file, "%s: the size overflows 64 bits or is negative", field);
-  fail(Status::bad_file, "%s: %llu is more than the %llu possible here", field, static_cast<unsigned long long>(value_),
-       static_cast<unsigned long long>(limit));
+  fail(Status::bad_file, "%s: %ju is more than the %ju possible here", field, value_, limit);
 }
 
 }  // namespace puna

@@ -40,8 +40,7 @@ bool JsonField::boolean(bool fallback) const {
 int64_t JsonField::integer(int64_t low, int64_t high) const {
   const std::optional<int64_t> n = whole_number(*value_);
   if (!n || *n < low || *n > high)
-    fail(Status::bad_file, "%s: expected a whole number from %lld to %lld", path_.c_str(), static_cast<long long>(low),
-         static_cast<long long>(high));
+    fail(Status::bad_file, "%s: expected a whole number from %jd to %jd", path_.c_str(), low, high);
   return *n;
 }
 

@@ -131,8 +131,7 @@ std::string read_file(const std::string& path, uint64_t limit) {
   uint64_t size = 0;
   const FileDescriptor file{open_for_reading(path, &size)};
   if (size > limit)
-    fail(Status::bad_file, "'%s' has %llu bytes, more than the %llu expected of such a file", path.c_str(),
-         static_cast<unsigned long long>(size), static_cast<unsigned long long>(limit));
+    fail(Status::bad_file, "'%s' has %ju bytes, more than the %ju expected of such a file", path.c_str(), size, limit);
   std::string bytes(size, '\0');
   size_t done = 0;
   while (done < size) {

@@ -211,7 +211,7 @@ void AtomicFile::create_temporary(const std::string& folder, const std::string& 
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     random = random * 6364136223846793005u + 1442695040888963407u;
     char tail[32];
-    snprintf(tail, sizeof tail, "%lld-%08x", static_cast<long long>(process_id()), unsigned(random >> 32));
+    snprintf(tail, sizeof tail, "%jd-%08x", process_id(), unsigned(random >> 32));
     temporary_ = folder + "/" + prefix + tail;
     FileDescriptor file{::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(mode))};
     if (file.fd < 0 && errno == EEXIST) continue;

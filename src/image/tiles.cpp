@@ -108,9 +108,8 @@ void fill_tile(float* pixels, const PictureView& picture, int64_t x0, int64_t y0
 void require_picture_size(int64_t width, int64_t height) {
   if (width < 1 || height < 1 || width > kMaxPictureSide || height > kMaxPictureSide ||
       width * height > kMaxPicturePixels)
-    fail(Status::unsupported, "the picture has %lld x %lld pixels, expected 1 to %lld a side and at most %lld in all",
-         static_cast<long long>(width), static_cast<long long>(height), static_cast<long long>(kMaxPictureSide),
-         static_cast<long long>(kMaxPicturePixels));
+    fail(Status::unsupported, "the picture has %jd x %jd pixels, expected 1 to %jd a side and at most %jd in all",
+         width, height, kMaxPictureSide, kMaxPicturePixels);
 }
 
 TileLayout choose_layout(int64_t width, int64_t height, const TileSettings& s) {

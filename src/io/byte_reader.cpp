@@ -21,9 +21,8 @@ uint64_t ByteReader::count(uint64_t element_bytes, const Field& field) {
   const uint64_t n = number<uint64_t>(field);
   const uint64_t possible = (limit_ - offset_) / element_bytes;
   if (n > possible)
-    fail_in(source_.name(), Status::bad_file,
-            "%s: the count %llu is more than the %llu that fit in the rest of the file", field.text().c_str(),
-            static_cast<unsigned long long>(n), static_cast<unsigned long long>(possible));
+    fail_in(source_.name(), Status::bad_file, "%s: the count %ju is more than the %ju that fit in the rest of the file",
+            field.text().c_str(), n, possible);
   return n;
 }
 
@@ -52,12 +51,11 @@ void ByteReader::copy_through_window(std::byte* dst, uint64_t bytes) {
 
 void ByteReader::fail_end(uint64_t bytes, const Field& field) const {
   if (limit_ < source_.size())
-    fail_in(source_.name(), Status::bad_file, "%s: the header is longer than the %llu bytes a header may have",
-            field.text().c_str(), static_cast<unsigned long long>(limit_));
+    fail_in(source_.name(), Status::bad_file, "%s: the header is longer than the %ju bytes a header may have",
+            field.text().c_str(), limit_);
   fail_in(source_.name(), Status::bad_file,
-          "%s: the file ends at byte %llu, expected %llu more bytes at %llu: it is truncated", field.text().c_str(),
-          static_cast<unsigned long long>(limit_), static_cast<unsigned long long>(bytes),
-          static_cast<unsigned long long>(offset_));
+          "%s: the file ends at byte %ju, expected %ju more bytes at %ju: it is truncated", field.text().c_str(),
+          limit_, bytes, offset_);
 }
 
 }  // namespace puna::io

@@ -11,8 +11,6 @@
 namespace puna::io {
 namespace {
 
-using ull = unsigned long long;
-
 // What a pointer to the type must be a multiple of. Blocks start with an f16 scale or hold one.
 uint64_t alignment_of(DType dtype) noexcept { return is_quantised(dtype) ? 2 : info(dtype).bytes; }
 
@@ -53,14 +51,13 @@ TensorEntry make_entry(const std::string& file, std::string name, DType dtype, s
   Size count = 1;
   for (size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] == 0 || dims[i] > uint64_t(INT64_MAX))
-      fail_in(file, status, "tensor '%s': dimension %zu is %lld, expected at least 1", shown().c_str(), i,
-              static_cast<long long>(dims[i]));
+      fail_in(file, status, "tensor '%s': dimension %zu is %ju, expected at least 1", shown().c_str(), i, dims[i]);
     entry.shape.dim[i] = int64_t(dims[i]);
     count *= dims[i];
   }
   const uint64_t row = dims.empty() ? 1 : dims.back();
   if (row % type.block != 0)
-    fail_in(file, status, "tensor '%s': rows of %llu values are not whole blocks of %d (%s)", shown().c_str(), ull(row),
+    fail_in(file, status, "tensor '%s': rows of %ju values are not whole blocks of %d (%s)", shown().c_str(), row,
             int(type.block), type.name);
   if (!count.fits(INT64_MAX) || !(count * type.bytes).fits(INT64_MAX))
     fail_in(file, status, "tensor '%s': the byte size of %s overflows", shown().c_str(), entry.shape.text().c_str());
@@ -75,8 +72,8 @@ void check_layout(const std::string& file, const std::vector<FileTensor>& tensor
   for (const FileTensor& t : tensors)
     if (!(Size(t.offset) + t.entry.bytes).fits(data_bytes))
       fail_in(file, Status::bad_file,
-              "tensor '%s': %llu bytes at offset %llu lie outside the file's %llu bytes of tensor data",
-              display(t.entry.name).c_str(), ull(t.entry.bytes), ull(t.offset), ull(data_bytes));
+              "tensor '%s': %ju bytes at offset %ju lie outside the file's %ju bytes of tensor data",
+              display(t.entry.name).c_str(), t.entry.bytes, t.offset, data_bytes);
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(),
@@ -89,18 +86,18 @@ void check_layout(const std::string& file, const std::vector<FileTensor>& tensor
   for (const size_t i : order) {
     const FileTensor& t = tensors[i];
     if (t.offset < end)
-      fail_in(file, Status::bad_file, "tensor '%s' at offset %llu overlaps tensor '%s', which ends at %llu",
-              display(t.entry.name).c_str(), ull(t.offset), display(previous->entry.name).c_str(), ull(end));
+      fail_in(file, Status::bad_file, "tensor '%s' at offset %ju overlaps tensor '%s', which ends at %ju",
+              display(t.entry.name).c_str(), t.offset, display(previous->entry.name).c_str(), end);
     if (holes == Holes::forbidden && t.offset != end)
       fail_in(file, Status::bad_file,
-              "tensor '%s' starts at offset %llu, expected %llu: the bytes between belong to no tensor",
-              display(t.entry.name).c_str(), ull(t.offset), ull(end));
+              "tensor '%s' starts at offset %ju, expected %ju: the bytes between belong to no tensor",
+              display(t.entry.name).c_str(), t.offset, end);
     end = t.offset + t.entry.bytes;
     previous = &t;
   }
   if (holes == Holes::forbidden && end != data_bytes)
-    fail_in(file, Status::bad_file, "the tensors end at offset %llu of the data, expected its end, %llu", ull(end),
-            ull(data_bytes));
+    fail_in(file, Status::bad_file, "the tensors end at offset %ju of the data, expected its end, %ju", end,
+            data_bytes);
 }
 
 void attach(const Context& context, const SourcePtr& source, uint64_t data_offset, std::vector<FileTensor> tensors,

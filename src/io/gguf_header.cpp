@@ -10,7 +10,6 @@ namespace puna::io {
 namespace {
 
 using gguf::ValueType;
-using ull = unsigned long long;
 
 bool boolean(ByteReader& in, const Field& field) {
   const auto byte = in.number<uint8_t>(field);
@@ -31,8 +30,8 @@ class Room {
   void take(uint64_t n, size_t bytes, const Field& field) {
     if (n > left_ / bytes)
       fail_in(file_.name(), Status::bad_file,
-              "%s has %llu elements; the metadata would take more memory than the file has bytes and %llu MB",
-              field.text().c_str(), ull(n), ull(kMoreThanFile >> 20));
+              "%s has %ju elements; the metadata would take more memory than the file has bytes and %ju MB",
+              field.text().c_str(), n, kMoreThanFile >> 20);
     left_ -= n * bytes;
   }
 
@@ -72,8 +71,8 @@ MetadataValue read_array(ByteReader& in, Room& room, const Field& field) {
       return elements<int64_t>(in.count(8, field), room, field, [&](const Field& f) {
         const auto value = in.number<uint64_t>(f);
         if (value > uint64_t(INT64_MAX))
-          fail_in(in.source().name(), Status::unsupported, "%s is %llu, expected less than 2^63", f.text().c_str(),
-                  ull(value));
+          fail_in(in.source().name(), Status::unsupported, "%s is %ju, expected less than 2^63", f.text().c_str(),
+                  value);
         return value;
       });
     case ValueType::boolean:
@@ -158,8 +157,8 @@ FileTensor read_tensor(ByteReader& in, uint64_t index, uint64_t alignment) {
   FileTensor tensor;
   tensor.offset = in.number<uint64_t>(field);
   if (tensor.offset % alignment != 0)
-    fail_in(file, Status::bad_file, "%s: offset %llu is not a multiple of the alignment %llu", field.text().c_str(),
-            ull(tensor.offset), ull(alignment));
+    fail_in(file, Status::bad_file, "%s: offset %ju is not a multiple of the alignment %ju", field.text().c_str(),
+            tensor.offset, alignment);
   tensor.entry = make_entry(file, std::move(name), *dtype, {dims, rank});
   return tensor;
 }
@@ -181,11 +180,11 @@ GgufHeader read_gguf_header(const Source& source, const Watch& watch) {
   const auto alignment = uint64_t(
       naming(file, [&] { return header.metadata.integer(gguf::kAlignment, 1, INT64_MAX, gguf::kDefaultAlignment); }));
   if (!gguf::is_alignment(alignment))
-    fail_in(file, Status::bad_file, "metadata '%s' is %llu, expected a power of two from 8 to 2^20", gguf::kAlignment,
-            ull(alignment));
+    fail_in(file, Status::bad_file, "metadata '%s' is %ju, expected a power of two from 8 to 2^20", gguf::kAlignment,
+            alignment);
 
   if (tensors > kMostTensors)
-    fail_in(file, Status::unsupported, "%llu tensors, expected at most %zu", ull(tensors), kMostTensors);
+    fail_in(file, Status::unsupported, "%ju tensors, expected at most %zu", tensors, kMostTensors);
   header.tensors.reserve(tensors);
   for (uint64_t i = 0; i < tensors; ++i) header.tensors.push_back(read_tensor(in, i, alignment));
   if (tensors == 0) {  // the first file of a split often holds metadata alone, and then no padding either

@@ -44,9 +44,8 @@ void check_complete(const std::vector<Part>& parts, const Split& set) {
   for (const Part& p : parts) tensors += p.header.tensors.size();
   if (tensors != uint64_t(set.tensors))
     fail_in(parts[0].source->name(), Status::bad_file,
-            "metadata '%s' is %lld, but the %lld files of the set hold %llu tensors", gguf::kSplitTensors,
-            static_cast<long long>(set.tensors), static_cast<long long>(set.count),
-            static_cast<unsigned long long>(tensors));
+            "metadata '%s' is %jd, but the %jd files of the set hold %ju tensors", gguf::kSplitTensors, set.tensors,
+            set.count, tensors);
 }
 
 // The other files lie beside the first, and each must say that it is what its name says.
@@ -55,23 +54,21 @@ void open_other_parts(std::vector<Part>& parts, const Split& set, const Watch& w
   const std::string ending = gguf_split_path("", 1, set.count);
   if (first.size() < ending.size() || first.compare(first.size() - ending.size(), ending.size(), ending) != 0)
     fail_in(first, Status::bad_file,
-            "is the first of %lld files, so its name must end in '%s' for the others to be found",
-            static_cast<long long>(set.count), ending.c_str());
+            "is the first of %jd files, so its name must end in '%s' for the others to be found", set.count,
+            ending.c_str());
   const std::string stem = first.substr(0, first.size() - ending.size());
   for (int64_t i = 1; i < set.count; ++i) {
     const std::string path = gguf_split_path(stem, i + 1, set.count);
     if (!os::is_file(path))
-      fail_in(path, Status::bad_file, "file %lld of the %lld of this model is missing", static_cast<long long>(i + 1),
-              static_cast<long long>(set.count));
+      fail_in(path, Status::bad_file, "file %jd of the %jd of this model is missing", i + 1, set.count);
     parts.push_back(open_part(open_path_source(path), watch));
     const Split s = split_of(parts.back());
     if (s.no != i || s.count != set.count)
-      fail_in(path, Status::bad_file, "says it is file %lld of %lld ('%s', '%s'), expected %lld of %lld",
-              static_cast<long long>(s.no + 1), static_cast<long long>(s.count), gguf::kSplitNo, gguf::kSplitCount,
-              static_cast<long long>(i + 1), static_cast<long long>(set.count));
+      fail_in(path, Status::bad_file, "says it is file %jd of %jd ('%s', '%s'), expected %jd of %jd", s.no + 1, s.count,
+              gguf::kSplitNo, gguf::kSplitCount, i + 1, set.count);
     if (s.tensors != set.tensors)
-      fail_in(path, Status::bad_file, "metadata '%s' is %lld, expected %lld as in the first file", gguf::kSplitTensors,
-              static_cast<long long>(s.tensors), static_cast<long long>(set.tensors));
+      fail_in(path, Status::bad_file, "metadata '%s' is %jd, expected %jd as in the first file", gguf::kSplitTensors,
+              s.tensors, set.tensors);
   }
 }
 
@@ -95,8 +92,7 @@ Checkpoint assemble(const Context& context, std::vector<Part> parts, LoadProgres
 
 std::string gguf_split_path(const std::string& stem, int64_t number, int64_t count) {
   char ending[64];
-  snprintf(ending, sizeof ending, "-%05lld-of-%05lld.gguf", static_cast<long long>(number),
-           static_cast<long long>(count));
+  snprintf(ending, sizeof ending, "-%05jd-of-%05jd.gguf", number, count);
   return stem + ending;
 }
 
@@ -105,9 +101,8 @@ Checkpoint load_gguf(const Context& context, const std::string& path, LoadProgre
   parts.push_back(open_part(open_path_source(path), watch));
   const Split set = split_of(parts[0]);
   if (set.no != 0)
-    fail_in(path, Status::unsupported, "is file %lld of a model in %lld files: open the first, '...%s'",
-            static_cast<long long>(set.no + 1), static_cast<long long>(set.count),
-            gguf_split_path("", 1, set.count).c_str());
+    fail_in(path, Status::unsupported, "is file %jd of a model in %jd files: open the first, '...%s'", set.no + 1,
+            set.count, gguf_split_path("", 1, set.count).c_str());
   if (set.count > 1) {
     open_other_parts(parts, set, watch);
     check_complete(parts, set);
@@ -121,8 +116,8 @@ Checkpoint load_gguf(const Context& context, const SourcePtr& source, LoadProgre
   const Split set = split_of(parts[0]);
   if (set.count > 1)
     fail_in(source->name(), Status::unsupported,
-            "is file %lld of a model in %lld files ('%s'): a split model can only be opened by path",
-            static_cast<long long>(set.no + 1), static_cast<long long>(set.count), gguf::kSplitCount);
+            "is file %jd of a model in %jd files ('%s'): a split model can only be opened by path", set.no + 1,
+            set.count, gguf::kSplitCount);
   return assemble(context, std::move(parts), progress);
 }
 

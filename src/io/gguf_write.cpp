@@ -176,8 +176,8 @@ void write_part(io::OutputStream& out, const Part& part, const std::string& path
 std::vector<std::string> write_gguf(const std::string& path, const Metadata& metadata,
                                     std::span<const OutputTensor> tensors, const GgufWriteOptions& options) {
   const auto alignment = uint64_t(metadata.integer(io::gguf::kAlignment, 1, INT64_MAX, io::gguf::kDefaultAlignment));
-  PUNA_REQUIRE(io::gguf::is_alignment(alignment), "general.alignment is %llu, expected a power of two from 8 to 2^20",
-               static_cast<unsigned long long>(alignment));
+  PUNA_REQUIRE(io::gguf::is_alignment(alignment), "general.alignment is %ju, expected a power of two from 8 to 2^20",
+               alignment);
   io::check_names_unique(path, tensors);
   std::vector<uint64_t> bytes;
   for (const OutputTensor& t : tensors) bytes.push_back(io::checked_entry(path, t).bytes);
@@ -186,8 +186,7 @@ std::vector<std::string> write_gguf(const std::string& path, const Metadata& met
       options.tensors_per_file == 0 ? std::max<uint64_t>(tensors.size(), 1) : options.tensors_per_file;
   const uint64_t count = std::max<uint64_t>((tensors.size() + each - 1) / each, 1);
   PUNA_REQUIRE(count <= UINT16_MAX && tensors.size() <= size_t(INT32_MAX),
-               "%zu tensors in %llu files are more than a GGUF split can hold", tensors.size(),
-               static_cast<unsigned long long>(count));
+               "%zu tensors in %ju files are more than a GGUF split can hold", tensors.size(), count);
   const std::string stem = path.ends_with(".gguf") ? path.substr(0, path.size() - 5) : path;
 
   std::vector<std::string> paths;

@@ -59,9 +59,8 @@ std::vector<SafetensorsPart> open_shards(const Context& context, const std::stri
   }
   if (index.total_size != 0 &&
       index.total_size != bytes)  // published models exist where it counts parameters or tied weights
-    context.logger().write(LogLevel::warning, "%s: total_size is %llu, but the tensors have %llu bytes",
-                           index_path.c_str(), static_cast<unsigned long long>(index.total_size),
-                           static_cast<unsigned long long>(bytes));
+    context.logger().write(LogLevel::warning, "%s: total_size is %ju, but the tensors have %ju bytes",
+                           index_path.c_str(), index.total_size, bytes);
   return parts;
 }
 

@@ -52,14 +52,14 @@ void write_tensor(OutputStream& out, const std::string& file, const OutputTensor
   uint64_t left = bytes;
   tensor.produce([&](const void* piece, uint64_t n) {
     if (n > left)
-      fail_in(file, Status::invalid_argument, "the producer of tensor '%s' gave more than its %llu bytes",
-              shown.c_str(), static_cast<unsigned long long>(bytes));
+      fail_in(file, Status::invalid_argument, "the producer of tensor '%s' gave more than its %ju bytes", shown.c_str(),
+              bytes);
     out.write(piece, n);
     left -= n;
   });
   if (left != 0)
-    fail_in(file, Status::invalid_argument, "the producer of tensor '%s' gave %llu bytes, expected %llu", shown.c_str(),
-            static_cast<unsigned long long>(bytes - left), static_cast<unsigned long long>(bytes));
+    fail_in(file, Status::invalid_argument, "the producer of tensor '%s' gave %ju bytes, expected %ju", shown.c_str(),
+            bytes - left, bytes);
 }
 
 void check_names_unique(const std::string& file, std::span<const OutputTensor> tensors) {

@@ -163,10 +163,8 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
     FileTensor tensor{make_entry(file_, std::move(name_), *dtype_, shape_), offsets_[0]};
     const TensorEntry& e = tensor.entry;
     if (offsets_[1] < offsets_[0] || offsets_[1] - offsets_[0] != e.bytes)
-      fail_in(file_, Status::bad_file, "tensor '%s': data_offsets [%llu,%llu] do not hold the %llu bytes of %s %s",
-              display(e.name).c_str(), static_cast<unsigned long long>(offsets_[0]),
-              static_cast<unsigned long long>(offsets_[1]), static_cast<unsigned long long>(e.bytes),
-              puna::name(e.dtype), e.shape.text().c_str());
+      fail_in(file_, Status::bad_file, "tensor '%s': data_offsets [%ju,%ju] do not hold the %ju bytes of %s %s",
+              display(e.name).c_str(), offsets_[0], offsets_[1], e.bytes, puna::name(e.dtype), e.shape.text().c_str());
     header_.tensors.push_back(std::move(tensor));
   }
 
@@ -181,8 +179,8 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
   void keep_unreadable() {
     const bool empty = std::find(shape_.begin(), shape_.end(), uint64_t{0}) != shape_.end();
     if (offsets_[1] < offsets_[0] || (empty && offsets_[1] != offsets_[0]))
-      fail_in(file_, Status::bad_file, "tensor '%s': data_offsets [%llu,%llu] hold no tensor", display(name_).c_str(),
-              static_cast<unsigned long long>(offsets_[0]), static_cast<unsigned long long>(offsets_[1]));
+      fail_in(file_, Status::bad_file, "tensor '%s': data_offsets [%ju,%ju] hold no tensor", display(name_).c_str(),
+              offsets_[0], offsets_[1]);
     FileTensor tensor;
     tensor.entry.name = std::move(name_);
     tensor.entry.bytes = offsets_[1] - offsets_[0];

@@ -46,8 +46,7 @@ class ReadAtSource final : public Source {
   void read(uint64_t offset, uint64_t bytes, void* dst) const override {
     const int32_t result = reader_.read_at(reader_.user, offset, bytes, dst);
     if (result != 0)
-      io::fail_in(name_, Status::io, "read_at returned %d for %llu bytes at offset %llu", int(result),
-                  static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(offset));
+      io::fail_in(name_, Status::io, "read_at returned %d for %ju bytes at offset %ju", int(result), bytes, offset);
   }
 
  private:

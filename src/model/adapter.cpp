@@ -47,8 +47,8 @@ class Adapter::Maker {
   Maker(const Context& context, Adapter& adapter) : context_(context), a_(adapter) {}
 
   void add(const NamedTensor& base, int64_t rank, double alpha) {
-    PUNA_REQUIRE(rank >= 1 && rank <= kMostRank, "adapter for '%s': rank is %lld, expected 1 to %lld",
-                 base.name.c_str(), static_cast<long long>(rank), static_cast<long long>(kMostRank));
+    PUNA_REQUIRE(rank >= 1 && rank <= kMostRank, "adapter for '%s': rank is %jd, expected 1 to %jd", base.name.c_str(),
+                 rank, kMostRank);
     PUNA_REQUIRE(std::isfinite(alpha), "adapter for '%s': alpha is not finite", base.name.c_str());
     a_.modules_.push_back({module_name(base), is_stack(base), rank, alpha});
     const float scale = float(alpha / double(rank));
@@ -191,8 +191,8 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
     const std::string module = module_name(base);
     config.require_target(module, is_stack(base));
     if (const std::optional<int64_t> rank = config.rank_of(module); rank && *rank != found.rank)
-      fail(Status::bad_file, "adapter: '%.200s' has rank %lld, but adapter_config.json says %lld", module.c_str(),
-           static_cast<long long>(found.rank), static_cast<long long>(*rank));
+      fail(Status::bad_file, "adapter: '%.200s' has rank %jd, but adapter_config.json says %jd", module.c_str(),
+           found.rank, *rank);
     const double alpha = config.alpha_of(module) * (config.rank_stabilised() ? std::sqrt(double(found.rank)) : 1.0);
     if (found.rank > kMostRank || !std::isfinite(alpha))
       fail(Status::bad_file, "adapter: '%.200s' has a rank or alpha out of range", base.name.c_str());

@@ -7,26 +7,24 @@
 namespace puna {
 
 void validate(const LlamaConfig& c) {
-  const auto n = [](int64_t x) { return static_cast<long long>(x); };
   if (c.heads % c.kv_heads != 0)
-    fail(Status::bad_file, "config: %lld attention heads cannot share %lld KV heads evenly", n(c.heads), n(c.kv_heads));
+    fail(Status::bad_file, "config: %jd attention heads cannot share %jd KV heads evenly", c.heads, c.kv_heads);
   if (c.head_dim < 2 || c.head_dim > kMaxHeadDim ||
       c.head_dim % 2 != 0)  // where no key gives it: hidden / heads, whatever they are
-    fail(Status::bad_file, "config: head_dim is %lld, expected an even number from 2 to %lld (RoPE turns pairs)",
-         n(c.head_dim), n(kMaxHeadDim));
+    fail(Status::bad_file, "config: head_dim is %jd, expected an even number from 2 to %jd (RoPE turns pairs)",
+         c.head_dim, kMaxHeadDim);
   if (c.vocab < 1 || c.vocab > kMaxVocab)
-    fail(Status::bad_file, "config: the vocabulary has %lld tokens, expected 1 to %lld", n(c.vocab), n(kMaxVocab));
+    fail(Status::bad_file, "config: the vocabulary has %jd tokens, expected 1 to %jd", c.vocab, kMaxVocab);
   if (c.experts_per_token > c.experts)
-    fail(Status::bad_file, "config: %lld experts a token, but the model has %lld", n(c.experts_per_token),
-         n(c.experts));
+    fail(Status::bad_file, "config: %jd experts a token, but the model has %jd", c.experts_per_token, c.experts);
   for (const float f : c.inverse_frequency)
     if (!std::isfinite(f) || f < 0)
       fail(Status::bad_file, "config: RoPE frequency is %g, expected a finite number >= 0", double(f));
   // det::sincos is exact to 2^27; frequencies are at most 1 in any sane file
   for (const float f : c.inverse_frequency)
     if (double(f) * double(c.max_positions) > 134217728.0)
-      fail(Status::unsupported, "config: RoPE frequency %g at %lld positions is beyond the supported angle", double(f),
-           n(c.max_positions));
+      fail(Status::unsupported, "config: RoPE frequency %g at %jd positions is beyond the supported angle", double(f),
+           c.max_positions);
 }
 
 }  // namespace puna

@@ -62,14 +62,14 @@ RopeScaling rope_scaling(const GgufKeys& k) {
 void read_frequencies(LlamaConfig& c, const GgufKeys& k, const std::vector<float>* rope_freqs) {
   const int64_t dims = k.integer("rope.dimension_count", 2, kMaxHeadDim, c.head_dim);
   if (dims != c.head_dim)
-    fail(Status::unsupported, "metadata '%s' is %lld, expected the head size %lld",
-         k.key("rope.dimension_count").c_str(), static_cast<long long>(dims), static_cast<long long>(c.head_dim));
+    fail(Status::unsupported, "metadata '%s' is %jd, expected the head size %jd", k.key("rope.dimension_count").c_str(),
+         dims, c.head_dim);
   c.rope_theta = k.number("rope.freq_base", 1, 1e12, 10000.0);
   const RopeScaling scaling = rope_scaling(k);
   if (const auto* explicit_f = k.m.numbers("puna.rope.inverse_frequency")) {
     if (int64_t(explicit_f->size()) != c.head_dim / 2)
-      fail(Status::bad_file, "metadata 'puna.rope.inverse_frequency' has %zu entries, expected %lld",
-           explicit_f->size(), static_cast<long long>(c.head_dim / 2));
+      fail(Status::bad_file, "metadata 'puna.rope.inverse_frequency' has %zu entries, expected %jd", explicit_f->size(),
+           c.head_dim / 2);
     if (scaling.kind != RopeScaling::Kind::none)
       fail(Status::bad_file,
            "metadata '%s' scales RoPE by %g, but 'puna.rope.inverse_frequency' gives the frequencies themselves",
@@ -95,8 +95,7 @@ std::vector<uint8_t> flags(const Metadata& m, const char* key, int64_t layers) {
   const auto* list = m.integers(key);
   if (!list) return {};
   if (int64_t(list->size()) != layers)
-    fail(Status::bad_file, "metadata '%s' has %zu entries, the model has %lld layers", key, list->size(),
-         static_cast<long long>(layers));
+    fail(Status::bad_file, "metadata '%s' has %zu entries, the model has %jd layers", key, list->size(), layers);
   std::vector<uint8_t> f;
   for (const int64_t x : *list) f.push_back(x != 0);
   return f;
@@ -117,9 +116,8 @@ void read_llama4(LlamaConfig& c, const GgufKeys& k) {
     for (int64_t l = 0; l < c.layers; ++l) c.uses_rope.push_back(!iRope || (l + 1) % kConventionNopeStep != 0);
   c.chunk = k.m.integer("puna.attention.chunk", 0, kMaxPositions, iRope ? kConventionChunk : 0);
   if (iRope && window != kConventionChunk && window != c.chunk)  // llama.cpp reads any of them as 8192
-    fail(Status::unsupported, "metadata '%s' is %lld, expected 0, %lld or a 'puna.attention.chunk' that agrees",
-         k.key("attention.sliding_window").c_str(), static_cast<long long>(window),
-         static_cast<long long>(kConventionChunk));
+    fail(Status::unsupported, "metadata '%s' is %jd, expected 0, %jd or a 'puna.attention.chunk' that agrees",
+         k.key("attention.sliding_window").c_str(), window, kConventionChunk);
   c.temperature = k.m.boolean("puna.attention.temperature", iRope);
   c.floor_scale = float(k.m.number("puna.attention.floor_scale", 1, 1e9, 8192.0));
   c.attn_scale = float(k.m.number("puna.attention.attn_scale", -1e6, 1e6, 0.1));
@@ -181,9 +179,8 @@ void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
   if (const MetadataValue* window = c.architecture == "llama" ? k.m.find(k.key("attention.sliding_window")) : nullptr) {
     const int64_t positions = k.integer("attention.sliding_window", 0, INT64_MAX, 0);
     if (positions != 0 && positions < c.max_positions)
-      fail(Status::unsupported, "metadata '%s' is %s, which is not supported: every token sees all %lld before it",
-           k.key("attention.sliding_window").c_str(), describe(*window).c_str(),
-           static_cast<long long>(c.max_positions));
+      fail(Status::unsupported, "metadata '%s' is %s, which is not supported: every token sees all %jd before it",
+           k.key("attention.sliding_window").c_str(), describe(*window).c_str(), c.max_positions);
   }
 }
 

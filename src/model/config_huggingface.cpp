@@ -182,9 +182,7 @@ void read_llama4(LlamaConfig& c, const HuggingFaceKeys& k) {
   const int64_t step = k.integer("interleave_moe_layer_step", 1, kMaxLayers, 1);
   if (const auto* moe = k.m.integers(k.key("moe_layers"))) {
     for (const int64_t l : *moe) {
-      if (l < 0 || l >= c.layers)
-        fail(Status::bad_file, "moe_layers names layer %lld of %lld", static_cast<long long>(l),
-             static_cast<long long>(c.layers));
+      if (l < 0 || l >= c.layers) fail(Status::bad_file, "moe_layers names layer %jd of %jd", l, c.layers);
       c.is_moe[size_t(l)] = 1;
     }
   } else {
@@ -276,8 +274,7 @@ void require_ids(const Metadata& m, const std::string& prefix) {
     if (v && std::holds_alternative<std::vector<int64_t>>(*v)) {
       for (const int64_t id : *m.integers(key))
         if (id < -1 || id > INT32_MAX)
-          fail(Status::bad_file, "metadata '%s' holds %lld, which is no id of a token", key.c_str(),
-               static_cast<long long>(id));
+          fail(Status::bad_file, "metadata '%s' holds %jd, which is no id of a token", key.c_str(), id);
     } else {
       m.integer(key, -1, INT32_MAX);
     }

@@ -34,8 +34,8 @@ KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, DTy
   PUNA_REQUIRE(type == DType::f32 || type == DType::f16 || type == DType::q8_0,
                "keys and values are kept in f32, f16 or q8_0, not in %s", info(type).name);
   if (c.head_dim % info(type).block != 0)
-    fail(Status::unsupported, "keys and values in q8_0 need a head_dim that is a multiple of 32, this model's is %lld",
-         static_cast<long long>(c.head_dim));
+    fail(Status::unsupported, "keys and values in q8_0 need a head_dim that is a multiple of 32, this model's is %jd",
+         c.head_dim);
   number_bytes_ = int64_t(bytes_of(info(type), uint64_t(c.head_dim)));
   for (int64_t l = 0; l < c.layers; ++l) layers_[size_t(l)].chunked = c.chunked(l);
 }

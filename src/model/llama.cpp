@@ -215,8 +215,8 @@ std::vector<SequenceRows> whole_sequences(const Batch& b) {
     const bool begins = t == 0 || b.rows[t].sequence != b.rows[t - 1].sequence;
     if (begins) all.push_back({int64_t(t), 0});
     PUNA_REQUIRE(b.rows[t].position == all.back().count,
-                 "row %zu is at position %lld, expected %lld: a tape needs whole sequences, row by row", t,
-                 static_cast<long long>(b.rows[t].position), static_cast<long long>(all.back().count));
+                 "row %zu is at position %jd, expected %jd: a tape needs whole sequences, row by row", t,
+                 b.rows[t].position, all.back().count);
     ++all.back().count;
   }
   return all;

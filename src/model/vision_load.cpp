@@ -13,19 +13,16 @@ namespace {
 
 constexpr int64_t kMaxTile = 4096, kMaxPatch = 256, kMaxPositions2d = 1 << 16;
 
-long long n(int64_t x) { return static_cast<long long>(x); }
-
 void check(const VisionConfig& c) {
   if (c.hidden % c.heads != 0 || c.head_dim() % 4 != 0 || c.head_dim() > kMaxHeadDim)
-    fail(Status::bad_file, "vision: %lld heads in %lld dimensions, expected heads of a multiple of 4, at most %lld",
-         n(c.heads), n(c.hidden), n(kMaxHeadDim));
+    fail(Status::bad_file, "vision: %jd heads in %jd dimensions, expected heads of a multiple of 4, at most %jd",
+         c.heads, c.hidden, kMaxHeadDim);
   if (c.tile % c.patch != 0 || c.side() % c.shuffle != 0)
     fail(Status::bad_file,
-         "vision: tiles of %lld pixels do not divide into patches of %lld and squares of %lld x %lld of them",
-         n(c.tile), n(c.patch), n(c.shuffle), n(c.shuffle));
+         "vision: tiles of %jd pixels do not divide into patches of %jd and squares of %jd x %jd of them", c.tile,
+         c.patch, c.shuffle, c.shuffle);
   if (c.positions() > kMaxPositions2d)
-    fail(Status::unsupported, "vision: %lld patches a tile, expected at most %lld", n(c.patches()),
-         n(kMaxPositions2d - 1));
+    fail(Status::unsupported, "vision: %jd patches a tile, expected at most %jd", c.patches(), kMaxPositions2d - 1);
 }
 
 // What tensors and groups of tensors are called; "%" stands for the layer.
@@ -103,8 +100,7 @@ VisionConfig vision_config_from_huggingface(const Metadata& m, int64_t text_hidd
   const auto expect = [&](const char* key, int64_t wanted, const char* why) {
     const int64_t got = integer(key, kMaxFfn, wanted);
     if (got != wanted)
-      fail(Status::unsupported, "config.json: vision_config.%s is %lld, expected %lld (%s)", key, n(got), n(wanted),
-           why);
+      fail(Status::unsupported, "config.json: vision_config.%s is %jd, expected %jd (%s)", key, got, wanted, why);
   };
   if (double(c.shuffle) * ratio != 1)
     fail(Status::unsupported, "config.json: vision_config.pixel_shuffle_ratio is %g, expected 1 / a whole number",

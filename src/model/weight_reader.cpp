@@ -32,8 +32,8 @@ const TensorEntry& WeightReader::entry(const std::string& name, const Shape& exp
   const DTypeInfo& type = info(t->dtype);
   const int64_t cols = expected[-1];
   if (cols % type.block != 0 || t->bytes != bytes_of(type, uint64_t(expected.count())))
-    fail(Status::bad_file, "tensor '%.200s' has %llu bytes, which %s %s does not take", name.c_str(),
-         static_cast<unsigned long long>(t->bytes), type.name, expected.text().c_str());
+    fail(Status::bad_file, "tensor '%.200s' has %ju bytes, which %s %s does not take", name.c_str(), t->bytes,
+         type.name, expected.text().c_str());
   return *t;
 }
 
@@ -100,8 +100,8 @@ void require_same_types(const LlamaLayer& layer, int64_t index) {
   for (size_t e = 0; e < layer.experts.size(); ++e) {
     const ExpertWeights &a = layer.experts[0], &b = layer.experts[e];
     if (a.gate.dtype != b.gate.dtype || a.up.dtype != b.up.dtype || a.down.dtype != b.down.dtype)
-      fail(Status::unsupported, "layer %lld: expert %zu is stored in other types than expert 0, which is not supported",
-           static_cast<long long>(index), e);
+      fail(Status::unsupported, "layer %jd: expert %zu is stored in other types than expert 0, which is not supported",
+           index, e);
   }
 }
 

@@ -69,9 +69,8 @@ void multiply_tile(const GemmPermission& permission, const Job& job, int64_t til
   part.c = job.c + m * job.c_row + n;
   if (call(*permission.provider, part, way)) return;
   if (permission.logger)
-    permission.logger->write(LogLevel::warning, "the provider '%s' refused a product of %lld x %lld x %lld",
-                             permission.provider->name, static_cast<long long>(part.m), static_cast<long long>(part.n),
-                             static_cast<long long>(part.k));
+    permission.logger->write(LogLevel::warning, "the provider '%s' refused a product of %jd x %jd x %jd",
+                             permission.provider->name, part.m, part.n, part.k);
   multiply_plainly(part, way);
 }
 

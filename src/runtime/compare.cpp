@@ -14,15 +14,13 @@ namespace puna {
 namespace {
 
 void check_windows(const Model& model, std::span<const int32_t> tokens, int64_t window) {
-  PUNA_REQUIRE(window >= 2 && window <= model.config().max_positions, "window is %lld, expected 2 to %lld",
-               static_cast<long long>(window), static_cast<long long>(model.config().max_positions));
-  PUNA_REQUIRE(int64_t(tokens.size()) >= window, "%zu tokens do not fill one window of %lld", tokens.size(),
-               static_cast<long long>(window));
+  PUNA_REQUIRE(window >= 2 && window <= model.config().max_positions, "window is %jd, expected 2 to %jd", window,
+               model.config().max_positions);
+  PUNA_REQUIRE(int64_t(tokens.size()) >= window, "%zu tokens do not fill one window of %jd", tokens.size(), window);
 }
 
 void report(OnProgress progress, int64_t done, int64_t total) {
-  if (progress && !progress(done, total))
-    fail(Status::cancelled, "stopped after %lld tokens", static_cast<long long>(done));
+  if (progress && !progress(done, total)) fail(Status::cancelled, "stopped after %jd tokens", done);
 }
 
 struct Row {
@@ -48,8 +46,8 @@ Divergence compare_models(const ModelPtr& source, const ModelPtr& other, std::sp
   const FpEnv fp_env;
   PUNA_REQUIRE(source && other, "model is NULL");
   const size_t vocab = size_t(source->config().vocab);
-  PUNA_REQUIRE(other->config().vocab == source->config().vocab, "the models have %lld and %lld tokens",
-               static_cast<long long>(source->config().vocab), static_cast<long long>(other->config().vocab));
+  PUNA_REQUIRE(other->config().vocab == source->config().vocab, "the models have %jd and %jd tokens",
+               source->config().vocab, other->config().vocab);
   check_windows(*source, tokens, window);
   check_windows(*other, tokens, window);
   Session first(source, {}), second(other, {});
@@ -139,8 +137,7 @@ std::shared_ptr<const Importance> measure_importance(const ModelPtr& model, std:
     batch.sequences.push_back(&cache);
     for (int64_t t = 0; t < window; ++t) {
       const int32_t id = tokens[size_t(w * window + t)];
-      PUNA_REQUIRE(id >= 0 && id < vocab, "token %lld is %d, expected 0 to %lld",
-                   static_cast<long long>(w * window + t), id, static_cast<long long>(vocab - 1));
+      PUNA_REQUIRE(id >= 0 && id < vocab, "token %jd is %d, expected 0 to %jd", w * window + t, id, vocab - 1);
       batch.rows.push_back({0, t, id, nullptr});
     }
     batch.wanted.push_back(window - 1);

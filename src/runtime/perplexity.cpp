@@ -14,11 +14,10 @@ Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std:
                       int64_t window, FunctionRef<bool(int64_t done, int64_t total)> progress) {
   const FpEnv fp_env;
   Session session(model, options);
-  PUNA_REQUIRE(window >= 2 && window <= session.max_positions(), "window is %lld, expected 2 to %lld",
-               static_cast<long long>(window), static_cast<long long>(session.max_positions()));
+  PUNA_REQUIRE(window >= 2 && window <= session.max_positions(), "window is %jd, expected 2 to %jd", window,
+               session.max_positions());
   const int64_t windows = int64_t(tokens.size()) / window;
-  PUNA_REQUIRE(windows >= 1, "%zu tokens do not fill one window of %lld", tokens.size(),
-               static_cast<long long>(window));
+  PUNA_REQUIRE(windows >= 1, "%zu tokens do not fill one window of %jd", tokens.size(), window);
 
   std::vector<float> all(size_t(windows * (window - 1)));
   for (int64_t w = 0; w < windows; ++w) {
@@ -26,8 +25,7 @@ Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std:
     const std::span<float> nll = std::span(all).subspan(size_t(w * (window - 1)), size_t(window - 1));
     score_rows(session, tokens.subspan(size_t(w * window), size_t(window)), nll, [&](int64_t scored) {
       const int64_t done = w * (window - 1) + scored;
-      if (progress && !progress(done, int64_t(all.size())))
-        fail(Status::cancelled, "stopped after %lld tokens", static_cast<long long>(done));
+      if (progress && !progress(done, int64_t(all.size()))) fail(Status::cancelled, "stopped after %jd tokens", done);
     });
   }
 

@@ -33,10 +33,9 @@ uint64_t scratch_bytes(const Llama& llama, const Context& context, const Session
 
 void plan_sessions_of(Plan& plan, const Llama& llama, const Context& context, const PlanOptions& o) {
   const int64_t limit = llama.config.max_positions;
-  PUNA_REQUIRE(o.positions >= 0 && o.positions <= limit, "positions is %lld, expected 0 to the model's %lld",
-               static_cast<long long>(o.positions), static_cast<long long>(limit));
-  PUNA_REQUIRE(o.sessions >= 1 && o.sessions <= 1 << 20, "sessions is %lld, expected 1 to %d",
-               static_cast<long long>(o.sessions), 1 << 20);
+  PUNA_REQUIRE(o.positions >= 0 && o.positions <= limit, "positions is %jd, expected 0 to the model's %jd", o.positions,
+               limit);
+  PUNA_REQUIRE(o.sessions >= 1 && o.sessions <= 1 << 20, "sessions is %jd, expected 1 to %d", o.sessions, 1 << 20);
   require_usable(o.session);
   plan.positions = o.positions != 0 ? o.positions : limit;
   const uint64_t sessions = uint64_t(o.sessions);

@@ -132,8 +132,8 @@ class GgufTensors {
     const Weight first = parts.front();
     const DType type = options_.matrices ? fitting(*options_.matrices, first.cols) : first.dtype;
     if (first.cols % info(type).block != 0)
-      fail(Status::unsupported, "tensor '%s': rows of %lld values do not fit %s blocks of %d", name.c_str(),
-           static_cast<long long>(first.cols), puna::name(type), info(type).block);
+      fail(Status::unsupported, "tensor '%s': rows of %jd values do not fit %s blocks of %d", name.c_str(), first.cols,
+           puna::name(type), info(type).block);
     if (options_.matrices && type != *options_.matrices) replace(*options_.matrices, type, first.cols);
     ++types_[type];
     const bool as_it_is = type == first.dtype;

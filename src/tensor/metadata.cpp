@@ -105,9 +105,8 @@ int64_t Metadata::integer(std::string_view key, int64_t low, int64_t high, std::
   const auto* v = std::get_if<int64_t>(&value);
   if (!v && !std::holds_alternative<uint64_t>(value)) fail_type(key, "an integer");
   if (!v || *v < low || *v > high)
-    fail(Status::bad_file, "metadata '%.*s' is %s%lld, expected %lld to %lld", width(key), key.data(),
-         v ? "" : "above ", static_cast<long long>(v ? *v : INT64_MAX), static_cast<long long>(low),
-         static_cast<long long>(high));
+    fail(Status::bad_file, "metadata '%.*s' is %s%jd, expected %jd to %jd", width(key), key.data(), v ? "" : "above ",
+         v ? *v : INT64_MAX, low, high);
   return *v;
 }
 

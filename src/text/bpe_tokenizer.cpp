@@ -41,8 +41,7 @@ class BpeTokenizer final : public Tokenizer {
  private:
   // A row of the embedding without a token. Error when it is neither.
   bool is_padding(int32_t id) const {
-    PUNA_REQUIRE(id >= 0 && id < known_ids(p_), "token id %d, expected 0 to %lld", id,
-                 static_cast<long long>(known_ids(p_) - 1));
+    PUNA_REQUIRE(id >= 0 && id < known_ids(p_), "token id %d, expected 0 to %jd", id, known_ids(p_) - 1);
     return id >= size();
   }
   std::vector<int32_t> encode_around(std::string_view utf8, bool parse_special, std::span<const TextSpan> content,

@@ -150,8 +150,8 @@ std::string spelling_of(uint8_t byte) {
 Metadata train_bpe(std::string_view text, const BpeOptions& o, const Watch& watch) {
   const int64_t merges_wanted = o.vocabulary - 256 - int64_t(o.specials.size());
   PUNA_REQUIRE(o.specials.size() >= 2, "a vocabulary needs at least two specials: BOS and EOS");
-  PUNA_REQUIRE(merges_wanted >= 0 && o.vocabulary <= 1 << 20, "vocabulary is %lld, expected %zu to 1048576",
-               static_cast<long long>(o.vocabulary), 256 + o.specials.size());
+  PUNA_REQUIRE(merges_wanted >= 0 && o.vocabulary <= 1 << 20, "vocabulary is %jd, expected %zu to 1048576",
+               o.vocabulary, 256 + o.specials.size());
   PUNA_REQUIRE(!text.empty(), "there is no text to make a vocabulary from");
   std::vector<std::string> tokens, merges;
   for (int b = 0; b < 256; ++b) tokens.push_back(spelling_of(uint8_t(b)));

@@ -59,13 +59,13 @@ std::string ending(std::string name) {
 void require_text(std::string_view text, const std::string& name, const Watch& watch) {
   const size_t at = find_non_text(text, watch);
   if (at == text.npos) return;
-  const auto line = static_cast<long long>(1 + std::count(text.begin(), text.begin() + ptrdiff_t(at), '\n'));
+  const int64_t line = 1 + std::count(text.begin(), text.begin() + ptrdiff_t(at), '\n');
   if (text[at] == '\0')
     fail(Status::bad_file,
-         "%s: byte %zu (line %lld) is 0: this is no text, or text in UTF-16; training data are UTF-8 text or JSON",
+         "%s: byte %zu (line %jd) is 0: this is no text, or text in UTF-16; training data are UTF-8 text or JSON",
          name.c_str(), at, line);
   fail(Status::bad_file,
-       "%s: byte %zu (line %lld) is not UTF-8; if this is text, convert it (iconv -f WINDOWS-1252 -t UTF-8)",
+       "%s: byte %zu (line %jd) is not UTF-8; if this is text, convert it (iconv -f WINDOWS-1252 -t UTF-8)",
        name.c_str(), at, line);
 }
 

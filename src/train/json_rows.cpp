@@ -140,13 +140,11 @@ class Rows {
       if (more)
         ++at_;
       else if (text_[at_] != ']')
-        here().refuse("expected a comma or the end of the list that begins in line %lld",
-                      static_cast<long long>(first));
+        here().refuse("expected a comma or the end of the list that begins in line %jd", first);
     }
     ++at_;
     skip();
-    if (at_ < text_.size())
-      here().refuse("something follows the list that begins in line %lld", static_cast<long long>(first));
+    if (at_ < text_.size()) here().refuse("something follows the list that begins in line %jd", first);
   }
 
   void row(bool listed, FunctionRef<void(const Place&, std::string_view)> visit) {
@@ -183,8 +181,7 @@ class Rows {
         line_begin != before.npos ? before.size() - line_begin : before.size() + 1 + column_of(value);
     std::string what = fault.what + hint(value, fault.byte, fault.what);
     if (lines > 0) what += "; the object that begins in line " + std::to_string(place.line) + " is not closed there";
-    fail(Status::bad_file, "%s, line %lld, column %zu: %s", file_.c_str(), static_cast<long long>(place.line + lines),
-         in_line, what.c_str());
+    fail(Status::bad_file, "%s, line %jd, column %zu: %s", file_.c_str(), place.line + lines, in_line, what.c_str());
   }
   size_t column_of(std::string_view value) const {  // of a row's first byte, from 0
     const size_t begin = size_t(value.data() - text_.data()),

@@ -21,14 +21,14 @@ struct Pass::Rows {
  private:
   void add(const Context& context, const LlamaConfig& config, DType kept, const Sequence& s, int32_t index) {
     const int64_t n = int64_t(s.tokens.size());
-    PUNA_REQUIRE(n >= 2 && n <= config.max_positions, "sequence %d has %lld tokens, expected 2 to %lld", index,
-                 static_cast<long long>(n), static_cast<long long>(config.max_positions));
-    PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "sequence %d has %zu marks for %lld tokens", index,
-                 s.counted.size(), static_cast<long long>(n));
+    PUNA_REQUIRE(n >= 2 && n <= config.max_positions, "sequence %d has %jd tokens, expected 2 to %jd", index, n,
+                 config.max_positions);
+    PUNA_REQUIRE(s.counted.size() == s.tokens.size(), "sequence %d has %zu marks for %jd tokens", index,
+                 s.counted.size(), n);
     for (int64_t t = 0; t < n; ++t) {
       const int32_t token = s.tokens[size_t(t)];
-      PUNA_REQUIRE(token >= 0 && token < config.vocab, "sequence %d: token %lld is %d, expected 0 to %lld", index,
-                   static_cast<long long>(t), token, static_cast<long long>(config.vocab - 1));
+      PUNA_REQUIRE(token >= 0 && token < config.vocab, "sequence %d: token %jd is %d, expected 0 to %jd", index, t,
+                   token, config.vocab - 1);
       if (t > 0 && s.counted[size_t(t)]) {
         batch.wanted.push_back(int64_t(batch.rows.size()) - 1);
         labels.push_back(token);

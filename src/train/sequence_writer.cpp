@@ -37,8 +37,7 @@ SequenceWriter::SequenceWriter(const TextCodec& codec, const DataOptions& option
       watch_(codec.watch ? *codec.watch : nobody_),
       chat_text_(codec, options) {
   PUNA_REQUIRE(codec.tokenizer != nullptr, "training texts need a tokenizer");
-  PUNA_REQUIRE(options.max_tokens >= 2, "max_tokens is %lld, expected at least 2",
-               static_cast<long long>(options.max_tokens));
+  PUNA_REQUIRE(options.max_tokens >= 2, "max_tokens is %jd, expected at least 2", options.max_tokens);
 }
 
 void SequenceWriter::start(Sequence& s) const {
@@ -150,7 +149,7 @@ bool SequenceWriter::is_hopeless(const Chat& chat, size_t count) {
 bool SequenceWriter::fits(const Place& place, const Sequence& s) {
   if (counted_tokens(s) == 0) place.refuse("nothing is to be learned: the answer has no tokens");
   if (int64_t(s.tokens.size()) <= options_.max_tokens) return true;
-  if (!options_.skip_long) place.refuse("longer than max_tokens (%lld)", static_cast<long long>(options_.max_tokens));
+  if (!options_.skip_long) place.refuse("longer than max_tokens (%jd)", options_.max_tokens);
   if (report_) ++report_->left_out;
   return false;
 }

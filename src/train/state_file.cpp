@@ -101,8 +101,7 @@ int64_t StateFile::number(const char* key, int64_t most) const {
   char rest = 0;
   if (found == file_.metadata.end() || std::sscanf(found->second.c_str(), "%17lld%c", &value, &rest) != 1 ||
       value < 0 || value > most)
-    fail(Status::bad_file, "%s: '%s' is missing or no number from 0 to %lld", path_.c_str(), key,
-         static_cast<long long>(most));
+    fail(Status::bad_file, "%s: '%s' is missing or no number from 0 to %jd", path_.c_str(), key, most);
   return value;
 }
 
@@ -111,8 +110,7 @@ void StateFile::restore(Parameters& parameters, Optimizer& optimizer, const std:
   each_tensor(parameters, optimizer, more, [&](const std::string& name, float*, int64_t count) {
     const TensorEntry* t = file_.tensors.find(name);
     if (!t || t->dtype != DType::f32 || !(t->shape == Shape{count}))
-      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 [%lld]", path_.c_str(), name.c_str(),
-           static_cast<long long>(count));
+      fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 [%jd]", path_.c_str(), name.c_str(), count);
     ++tensors;
   });
   if (tensors != file_.tensors.size())

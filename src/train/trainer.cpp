@@ -29,15 +29,15 @@ Trainer::Trainer(Parameters& parameters, const Llama& model, const Adapter* adap
       optimizer_(parameters, options.optimizer),
       pass_(parameters.context(), model, options.pass) {
   PUNA_REQUIRE(!parameters.list().empty(), "there are no parameters to train");
-  PUNA_REQUIRE(options.steps >= 0 && options.epochs >= 1, "steps is %lld and epochs %lld, expected at least 0 and 1",
-               static_cast<long long>(options.steps), static_cast<long long>(options.epochs));
+  PUNA_REQUIRE(options.steps >= 0 && options.epochs >= 1, "steps is %jd and epochs %jd, expected at least 0 and 1",
+               options.steps, options.epochs);
   PUNA_REQUIRE(options.tokens_per_step >= 1 && options.tokens_per_pass >= 1,
                "tokens_per_step and tokens_per_pass are expected to be at least 1");
   PUNA_REQUIRE(options.schedule.floor >= 0 && options.schedule.floor <= 1,
                "the learning rate's floor is %g, expected 0 to 1", options.schedule.floor);
   PUNA_REQUIRE(options.schedule.warmup >= 0 && options.schedule.total >= 0,
-               "warmup is %lld and the schedule's total %lld, expected at least 0",
-               static_cast<long long>(options.schedule.warmup), static_cast<long long>(options.schedule.total));
+               "warmup is %jd and the schedule's total %jd, expected at least 0", options.schedule.warmup,
+               options.schedule.total);
 }
 
 void Trainer::learn(std::vector<Sequence> sequences) {
@@ -74,7 +74,7 @@ int64_t Trainer::steps_for(int64_t examples, int64_t tokens) const {
   PUNA_REQUIRE(examples > 0, "there is nothing to learn from: no sequence has a token that counts");
   if (options_.steps != 0) return options_.steps;
   const uint64_t all = (Size::from_signed(options_.epochs) * Size::from_signed(tokens))
-                           .take(INT64_MAX, "tokens of %lld epochs", static_cast<long long>(options_.epochs));
+                           .take(INT64_MAX, "tokens of %jd epochs", options_.epochs);
   return std::max<int64_t>(1, int64_t(all) / options_.tokens_per_step);
 }
 

@@ -57,18 +57,15 @@ std::string Trainer::fingerprint() const {
   constexpr const char* kSchedules[] = {"constant", "linear", "cosine"};
   char text[1024];
   snprintf(text, sizeof text,
-           "data: %016llx; model: %016llx; seed: %llu; tokens of a step: %lld; tokens of a pass: %lld; optimizer: %s; "
+           "data: %016jx; model: %016jx; seed: %ju; tokens of a step: %jd; tokens of a pass: %jd; optimizer: %s; "
            "learning rate: %.17g; beta1: %.17g; beta2: %.17g; "
-           "epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g; schedule: %s; warm-up steps: %lld; "
+           "epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g; schedule: %s; warm-up steps: %jd; "
            "floor of the learning rate: %.17g; "
-           "end of the schedule: %lld; beta of preferences: %.17g; scale of the adapter: %.9g; activations: %s",
-           static_cast<unsigned long long>(hash.value()),
-           static_cast<unsigned long long>(model_hash(model_, parameters_)),
-           static_cast<unsigned long long>(options_.seed), static_cast<long long>(options_.tokens_per_step),
-           static_cast<long long>(options_.tokens_per_pass), kOptimizers[int(o.kind)], o.learning_rate, o.beta1,
-           o.beta2, o.epsilon, o.weight_decay, o.clip_norm, kSchedules[int(s.kind)], static_cast<long long>(s.warmup),
-           s.floor, static_cast<long long>(s.total), pairs_.empty() ? 0.0 : options_.dpo_beta, scale,
-           options_.pass.exact ? "exact" : "rounded");
+           "end of the schedule: %jd; beta of preferences: %.17g; scale of the adapter: %.9g; activations: %s",
+           hash.value(), model_hash(model_, parameters_), options_.seed, options_.tokens_per_step,
+           options_.tokens_per_pass, kOptimizers[int(o.kind)], o.learning_rate, o.beta1, o.beta2, o.epsilon,
+           o.weight_decay, o.clip_norm, kSchedules[int(s.kind)], s.warmup, s.floor, s.total,
+           pairs_.empty() ? 0.0 : options_.dpo_beta, scale, options_.pass.exact ? "exact" : "rounded");
   return text;
 }
 
@@ -88,11 +85,10 @@ int64_t Trainer::resume(const std::string& path) {
   const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step),
                 epoch = file.number("epoch"), position = file.number("position");
   if (position > int64_t(order_.size()))
-    fail(Status::bad_file, "%s: position %lld of %zu examples", path.c_str(), static_cast<long long>(position),
-         order_.size());
+    fail(Status::bad_file, "%s: position %jd of %zu examples", path.c_str(), position, order_.size());
   const int64_t planned = file.number("steps");
-  PUNA_REQUIRE(step <= total_steps_, "%s has taken %lld steps already, more than the %lld asked for", path.c_str(),
-               static_cast<long long>(step), static_cast<long long>(total_steps_));
+  PUNA_REQUIRE(step <= total_steps_, "%s has taken %jd steps already, more than the %jd asked for", path.c_str(), step,
+               total_steps_);
   file.restore(parameters_, optimizer_);
   step_ = step;
   optimizer_.set_steps(optimizer_steps);

@@ -71,8 +71,7 @@ int main(int argc, char** argv) {
         double(codes.bytes()) / read / 1e9, i8 * 1e3, double(codes.bytes()) / i8 / 1e9, batch * 1e3, f32 * 1e3,
         f32_batch * 1e3);
   }
-  printf("{\"recall_i8\": %.4f, \"recall_i8_reranked\": %.4f, \"bytes\": %llu, \"sink\": %d}\n",
-         double(found) / double(count * k), double(repaired) / double(count * k),
-         static_cast<unsigned long long>(codes.bytes()), int(sink % 2));
+  printf("{\"recall_i8\": %.4f, \"recall_i8_reranked\": %.4f, \"bytes\": %ju, \"sink\": %d}\n",
+         double(found) / double(count * k), double(repaired) / double(count * k), codes.bytes(), int(sink % 2));
   return 0;
 }

@@ -64,8 +64,8 @@ void run(const bench::Words& words) {
       const auto start = std::chrono::steady_clock::now();
       const train::StepReport r = trainer.step();
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      printf("{\"loss\": %.7f, \"grad_norm\": %.7f, \"tokens\": %lld, \"seconds\": %.5f}\n", r.loss, r.grad_norm,
-             static_cast<long long>(r.tokens), seconds);
+      printf("{\"loss\": %.7f, \"grad_norm\": %.7f, \"tokens\": %jd, \"seconds\": %.5f}\n", r.loss, r.grad_norm,
+             r.tokens, seconds);
       fflush(stdout);
     }
   rusage usage{};

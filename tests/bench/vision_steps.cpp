@@ -46,9 +46,8 @@ void run(const bench::Words& words) {
       Arena arena(scratch.data(), scratch.size());
       encode(arena, tile);
     }
-    printf("{\"seconds\": %.5f, \"tiles\": %lld}\n",
-           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-           static_cast<long long>(tiles));
+    printf("{\"seconds\": %.5f, \"tiles\": %jd}\n",
+           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), tiles);
     fflush(stdout);
   }
   FILE* const out = fopen(words.rest[2].c_str(), "wb");

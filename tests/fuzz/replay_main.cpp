@@ -49,8 +49,7 @@ int stream(FuzzTarget target) {
     give(target, bytes);
     alarm(0);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    std::printf("%lld %zu %d\n", static_cast<long long>(took.count()), puna::test::HeapMeter::peak(),
-                puna::test::taken);
+    std::printf("%jd %zu %d\n", took.count(), puna::test::HeapMeter::peak(), puna::test::taken);
     std::fflush(stdout);
   }
   return 0;

@@ -31,7 +31,7 @@ uint64_t hash_of(const std::vector<float>& v) { return fnv1a(v.data(), v.size() 
 
 std::string hex(uint64_t h) {
   char text[17];
-  snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(h));
+  snprintf(text, sizeof text, "%016jx", h);
   return text;
 }
 

@@ -73,7 +73,7 @@ bool run_all(const std::string& folder, const Settings& settings) {
       calls += int64_t(ops.size());
       if (!failure || failed.exchange(true)) continue;
       const Failure f = shortest(subject, oracle, settings.pool == 0, ops, *failure);
-      std::printf("seed %lld of %s:\n", static_cast<long long>(settings.seed + i), folder.c_str());
+      std::printf("seed %jd of %s:\n", settings.seed + i, folder.c_str());
       for (const std::string& line : f.script) std::printf("  %s\n", line.c_str());
       std::printf("%s\n", f.what.c_str());
     }
@@ -84,8 +84,8 @@ bool run_all(const std::string& folder, const Settings& settings) {
   for (std::thread& t : others) t.join();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!failed)
-    std::printf("%s: %lld sequences of %lld calls in all, without a difference (%.1f s)\n", folder.c_str(),
-                static_cast<long long>(settings.sequences), static_cast<long long>(calls.load()), seconds);
+    std::printf("%s: %jd sequences of %jd calls in all, without a difference (%.1f s)\n", folder.c_str(),
+                settings.sequences, calls.load(), seconds);
   std::fflush(stdout);
   return !failed;
 }

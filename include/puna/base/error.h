@@ -35,6 +35,8 @@ class Error : public std::exception {
 };
 
 // Throws Error{status, printf-formatted message}; longer messages are cut, never dropped.
+// int64_t prints with %jd, uint64_t with %ju, size_t with %zu: intmax_t has 64 bits on every platform we build for, so
+// no cast is needed, and -Wformat still checks the arguments.
 [[noreturn]] void fail(Status status, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 // `require(n > 0, "n is %d, expected at least 1", n)`: an argument check that reads like a sentence.

@@ -119,7 +119,7 @@ class BraceFormatter {
       numbering_ = mode;
       if (first.empty()) index = automatic_++;
       if (index >= int64_t(positional_.size()))
-        m_.fail("Replacement index %lld out of range for positional args tuple", static_cast<long long>(index));
+        m_.fail("Replacement index %jd out of range for positional args tuple", index);
       return positional_[size_t(index)];
     }
     const Value* v = named_(first);

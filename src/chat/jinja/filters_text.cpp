@@ -94,10 +94,8 @@ Value truncate(Machine& m, const Value& input, Args& args) {
   const Value end = b.value(2, m.text("..."));
   if (!end.is_string()) m.fail("truncate(): 'end' is a %s, expected a string", type_name(end));
   const int64_t limit = b.integer(0, 255), leeway = b.given(3) ? b.integer(3, 5) : 5;
-  if (limit < end.as<Text>().length)
-    m.fail("expected length >= %lld, got %lld", static_cast<long long>(end.as<Text>().length),
-           static_cast<long long>(limit));
-  if (leeway < 0) m.fail("expected leeway >= 0, got %lld", static_cast<long long>(leeway));
+  if (limit < end.as<Text>().length) m.fail("expected length >= %jd, got %jd", end.as<Text>().length, limit);
+  if (leeway < 0) m.fail("expected leeway >= 0, got %jd", leeway);
   const int64_t length = jinja::length(m, input);
   if (length - std::min(leeway, length) <= limit) return input;
   if (!input.is_string()) m.fail("can only truncate a string, not a %s", type_name(input));

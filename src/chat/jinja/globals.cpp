@@ -36,7 +36,7 @@ Value range(Machine& m, Args& args) {
   const uint64_t span = up ? uint64_t(r->stop) - uint64_t(r->start) : uint64_t(r->start) - uint64_t(r->stop);
   const uint64_t count = (up ? r->start < r->stop : r->start > r->stop) ? (span - 1) / size + 1 : 0;
   if (count > uint64_t(kMaxRange))
-    m.fail("Range too big. The sandbox blocks ranges larger than MAX_RANGE (%lld).", static_cast<long long>(kMaxRange));
+    m.fail("Range too big. The sandbox blocks ranges larger than MAX_RANGE (%jd).", kMaxRange);
   r->count = int64_t(count);
   for (size_t i = 0; i < 3; ++i) r->content = r->content || (b.has(i) && b[i].is_content());
   return Value::of(Kind::range, std::move(r));

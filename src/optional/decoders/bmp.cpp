@@ -43,8 +43,7 @@ void require_pixels(Bytes file, int64_t width, int64_t height) {
   const bool old = number(file, 14, 4) == 12;  // the size of the information header
   const int64_t row = (width * int64_t(number(file, old ? 24 : 28, 2)) + 31) / 32 * 4, pixels = number(file, 10, 4);
   if (pixels + row * height > int64_t(file.size()))
-    fail(Status::bad_file, "BMP: the file ends early: %zu bytes, expected %lld", file.size(),
-         static_cast<long long>(pixels + row * height));
+    fail(Status::bad_file, "BMP: the file ends early: %zu bytes, expected %jd", file.size(), pixels + row * height);
 }
 
 // stb_image wants the pixels right behind the first kind of header, or one of Microsoft's later ones; Adobe's, which

@@ -28,8 +28,7 @@ uint64_t number_of(const SafetensorsFile& file, const char* key, uint64_t most, 
   char rest = 0;
   if (found == file.metadata.end() || std::sscanf(found->second.c_str(), "%20llu%c", &value, &rest) != 1 ||
       value > most)
-    fail(Status::bad_file, "%s: '%s' is missing from its metadata or no number up to %llu", path.c_str(), key,
-         static_cast<unsigned long long>(most));
+    fail(Status::bad_file, "%s: '%s' is missing from its metadata or no number up to %ju", path.c_str(), key, most);
   return value;
 }
 
@@ -65,12 +64,10 @@ void check(const ItemGraph& g, const std::string& name) {
   if (nodes == 0 || nodes >= size_t(1) << 31 || g.levels.size() != nodes)
     fail(Status::bad_file, "%s: %zu nodes with %zu levels", name.c_str(), nodes, g.levels.size());
   if (g.links < 2 || g.links > kMostLinks)
-    fail(Status::bad_file, "%s: links is %lld, expected 2 to %lld", name.c_str(), static_cast<long long>(g.links),
-         static_cast<long long>(kMostLinks));
+    fail(Status::bad_file, "%s: links is %jd, expected 2 to %jd", name.c_str(), g.links, kMostLinks);
   if (g.entry < 0 || size_t(g.entry) >= nodes ||
       g.levels[size_t(g.entry)] != *std::max_element(g.levels.begin(), g.levels.end()))
-    fail(Status::bad_file, "%s: entry %lld is no node of the highest level", name.c_str(),
-         static_cast<long long>(g.entry));
+    fail(Status::bad_file, "%s: entry %jd is no node of the highest level", name.c_str(), g.entry);
   check_items(g, name);
   const std::vector<size_t> lists = first_lists(g, name);
   size_t at = 0;

@@ -158,7 +158,7 @@ class Hnsw final : public NeighbourIndex {
                                        const ItemFilter& filter) const override {
     const FpEnv fp_env;
     const int64_t n = queries_of(queries, dim_, k);
-    PUNA_REQUIRE(width >= 0, "width is %lld, expected at least 0", static_cast<long long>(width));
+    PUNA_REQUIRE(width >= 0, "width is %jd, expected at least 0", width);
     width = std::min(count_, std::max(k, width != 0 ? width : 2 * k));
     const int64_t allowed = allowed_by(filter);
     std::vector<std::vector<Hit>> all(static_cast<size_t>(n));
@@ -276,10 +276,8 @@ class Hnsw final : public NeighbourIndex {
 
 std::unique_ptr<NeighbourIndex> build_neighbours(ContextPtr context, std::span<const float> rows, int64_t dim,
                                                  const NeighbourOptions& o, FunctionRef<bool(int64_t)> should_stop) {
-  PUNA_REQUIRE(o.links >= 2 && o.links <= kMostLinks, "links is %lld, expected 2 to %lld",
-               static_cast<long long>(o.links), static_cast<long long>(kMostLinks));
-  PUNA_REQUIRE(o.build_width >= 1 && o.build_width <= 1 << 20, "build_width is %lld, expected 1 to 2^20",
-               static_cast<long long>(o.build_width));
+  PUNA_REQUIRE(o.links >= 2 && o.links <= kMostLinks, "links is %jd, expected 2 to %jd", o.links, kMostLinks);
+  PUNA_REQUIRE(o.build_width >= 1 && o.build_width <= 1 << 20, "build_width is %jd, expected 1 to 2^20", o.build_width);
   const FpEnv fp_env;
   auto index = std::make_unique<Hnsw>(std::move(context), rows, dim, o);
   translated([&] { index->place_all(rows, o.parallel, should_stop); });

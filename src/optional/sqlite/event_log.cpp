@@ -98,8 +98,7 @@ class SqliteLog final : public EventLog {
   }
 
   int64_t read(std::vector<LoggedEvent>& to, int64_t after, int64_t most) override {
-    PUNA_REQUIRE(after >= 0 && most >= 0, "after is %lld and most %lld, expected 0 or more",
-                 static_cast<long long>(after), static_cast<long long>(most));
+    PUNA_REQUIRE(after >= 0 && most >= 0, "after is %jd and most %jd, expected 0 or more", after, most);
     const std::lock_guard<std::mutex> lock(mutex_);
     sqlite3_stmt* const s = select_.get();
     const Reset reset{s};
@@ -108,8 +107,7 @@ class SqliteLog final : public EventLog {
     int64_t got = 0;
     while (step(s)) {
       const int64_t number = sqlite3_column_int64(s, 0);
-      if (number != after + got + 1)
-        fail(Status::bad_file, "%s: event %lld is missing", path_.c_str(), static_cast<long long>(after + got + 1));
+      if (number != after + got + 1) fail(Status::bad_file, "%s: event %jd is missing", path_.c_str(), after + got + 1);
       to.push_back(event(s, number));
       ++got;
     }
@@ -184,8 +182,8 @@ class SqliteLog final : public EventLog {
 
   template <class T>
   void bind_blob(sqlite3_stmt* s, int at, std::span<const T> values, const char* what) const {
-    PUNA_REQUIRE(int64_t(values.size_bytes()) <= kMostBlob, "an event has %zu %s, more than fit into %lld bytes",
-                 values.size(), what, static_cast<long long>(kMostBlob));
+    PUNA_REQUIRE(int64_t(values.size_bytes()) <= kMostBlob, "an event has %zu %s, more than fit into %jd bytes",
+                 values.size(), what, kMostBlob);
     require(values.empty() ? sqlite3_bind_zeroblob(s, at, 0)
                            : sqlite3_bind_blob64(s, at, values.data(), values.size_bytes(), SQLITE_STATIC));
   }
@@ -204,8 +202,8 @@ class SqliteLog final : public EventLog {
   }
 
   void add(int64_t number, const LoggedEvent& e) const {
-    PUNA_REQUIRE(int64_t(e.ids.size()) <= kMostFeatures, "an event has %zu features, expected at most %lld",
-                 e.ids.size(), static_cast<long long>(kMostFeatures));
+    PUNA_REQUIRE(int64_t(e.ids.size()) <= kMostFeatures, "an event has %zu features, expected at most %jd",
+                 e.ids.size(), kMostFeatures);
     std::vector<int64_t> ids{int64_t(e.ids.size())};  // features, how many ids of each, the ids
     for (const std::vector<int64_t>& feature : e.ids) ids.push_back(int64_t(feature.size()));
     for (const std::vector<int64_t>& feature : e.ids) ids.insert(ids.end(), feature.begin(), feature.end());
@@ -232,7 +230,7 @@ class SqliteLog final : public EventLog {
     return values;
   }
   [[noreturn]] void damaged(int64_t number) const {
-    fail(Status::bad_file, "%s: event %lld is damaged", path_.c_str(), static_cast<long long>(number));
+    fail(Status::bad_file, "%s: event %jd is damaged", path_.c_str(), number);
   }
 
   LoggedEvent event(sqlite3_stmt* s, int64_t number) const {

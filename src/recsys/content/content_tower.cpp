@@ -67,8 +67,7 @@ std::vector<double> mean_of(std::span<const float> rows, size_t width, const std
 ContentTower ContentTower::fit(std::span<const float> x, int64_t content_dim, std::span<const float> y, int64_t dim,
                                double ridge, std::span<const float> weights) {
   PUNA_REQUIRE(content_dim >= 1 && content_dim <= kMostContent && dim >= 1,
-               "content_dim is %lld, expected 1 to %lld; dim is %lld", static_cast<long long>(content_dim),
-               static_cast<long long>(kMostContent), static_cast<long long>(dim));
+               "content_dim is %jd, expected 1 to %jd; dim is %jd", content_dim, kMostContent, dim);
   const auto C = size_t(content_dim), D = size_t(dim), n = x.size() / C;
   PUNA_REQUIRE(n >= 1 && x.size() == n * C && y.size() == n * D,
                "%zu values of contents and %zu of embeddings, expected multiples of %zu and %zu, as many items",

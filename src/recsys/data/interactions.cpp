@@ -158,10 +158,10 @@ Interactions with_items_of(const Names& model, Interactions data, ItemMatch& mat
     if (number[i] == 0 && match.one_unknown.empty()) match.one_unknown = data.items[i];
   }
   PUNA_REQUIRE(match.known > 0,
-               "the model knows none of the data's %lld items ('%s', ...): its %lld are others ('%s', ...); they do "
+               "the model knows none of the data's %jd items ('%s', ...): its %jd are others ('%s', ...); they do "
                "not belong together",
-               static_cast<long long>(match.unknown), shown(match.one_unknown).c_str(),
-               static_cast<long long>(model.size()), model.empty() ? "" : shown(model[0]).c_str());
+               match.unknown, shown(match.one_unknown).c_str(), model.size(),
+               model.empty() ? "" : shown(model[0]).c_str());
   for (std::vector<Event>& h : data.histories) {
     for (Event& e : h) e.item = number[size_t(e.item)];
     const auto end = std::remove_if(h.begin(), h.end() - 1, [](const Event& e) { return e.item == 0; });

@@ -35,8 +35,8 @@ Names::Names(std::span<const std::string> names, const char* what) {
 Names Names::of_bytes(std::string bytes, int64_t most, const std::string& where) {
   const auto count = int64_t(std::count(bytes.begin(), bytes.end(), '\0'));  // before room is taken for them
   if (count > most || (!bytes.empty() && bytes.back() != '\0'))
-    fail(Status::bad_file, "%s: %lld names, of which the last may be cut, expected up to %lld", where.c_str(),
-         static_cast<long long>(count), static_cast<long long>(most));
+    fail(Status::bad_file, "%s: %jd names, of which the last may be cut, expected up to %jd", where.c_str(), count,
+         most);
   Names names;
   names.bytes_ = std::move(bytes);
   names.starts_.reserve(size_t(count) + 1);

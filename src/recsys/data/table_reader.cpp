@@ -168,12 +168,11 @@ void TableReader::check_text(size_t from) const {
   const std::string_view record = text_.substr(from, at_ - from);
   const size_t at = find_non_text(record);
   if (at == record.npos) return;
-  const auto line =
-      static_cast<long long>(record_line_ + std::count(record.begin(), record.begin() + ptrdiff_t(at), '\n'));
+  const int64_t line = record_line_ + std::count(record.begin(), record.begin() + ptrdiff_t(at), '\n');
   if (record[at] == '\0')
-    fail(Status::bad_file, "%s, line %lld: there is a NUL in it; this is no text", name().c_str(), line);
+    fail(Status::bad_file, "%s, line %jd: there is a NUL in it; this is no text", name().c_str(), line);
   fail(Status::bad_file,
-       "%s, line %lld: byte 0x%02x is no UTF-8; a file in Latin-1 or another encoding has to be converted first",
+       "%s, line %jd: byte 0x%02x is no UTF-8; a file in Latin-1 or another encoding has to be converted first",
        name().c_str(), line, unsigned(static_cast<unsigned char>(record[at])));
 }
 

@@ -177,17 +177,16 @@ void TimeColumn::finish(const std::string& file) {
     if (seen_[unit].line == 0) continue;
     if (first)
       fail(Status::bad_file,
-           "%s: the time '%s' in line %lld is in %s, '%s' in line %lld in %s; expected one unit throughout",
-           file.c_str(), first->text.c_str(), static_cast<long long>(first->line), kUnits[unit_],
-           seen_[unit].text.c_str(), static_cast<long long>(seen_[unit].line), kUnits[unit]);
+           "%s: the time '%s' in line %jd is in %s, '%s' in line %jd in %s; expected one unit throughout", file.c_str(),
+           first->text.c_str(), first->line, kUnits[unit_], seen_[unit].text.c_str(), seen_[unit].line, kUnits[unit]);
     first = &seen_[unit];
     unit_ = unit;
   }
   if (first && calendar_ == int64_t(whole_.size()))
     fail(Status::bad_file,
-         "%s, line %lld: the time '%s' looks like a date without its dashes; expected 2026-11-29, 2026-11-29T07:13:12 "
+         "%s, line %jd: the time '%s' looks like a date without its dashes; expected 2026-11-29, 2026-11-29T07:13:12 "
          "or seconds",
-         file.c_str(), static_cast<long long>(first->line), first->text.c_str());
+         file.c_str(), first->line, first->text.c_str());
 }
 
 const char* TimeColumn::unit() const noexcept { return kUnits[unit_]; }

@@ -86,7 +86,7 @@ RankingReport summary(const std::vector<Judged>& judged) {
 
 RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, int64_t window,
                                FunctionRef<bool()> should_stop) {
-  PUNA_REQUIRE(window >= 1, "the window is %lld, expected at least 1", static_cast<long long>(window));
+  PUNA_REQUIRE(window >= 1, "the window is %jd, expected at least 1", window);
   const size_t items = all.items.size();
   const std::vector<int64_t> popular = popularity(all);
   std::vector<size_t> users;

@@ -23,10 +23,8 @@ void add_to(ExampleSet& set, const LoggedEvent& e) {
 }
 
 const OnlineOptions& checked(const OnlineOptions& o) {
-  PUNA_REQUIRE(o.publish_every >= 1, "publish_every is %lld, expected at least 1",
-               static_cast<long long>(o.publish_every));
-  PUNA_REQUIRE(o.checkpoint_every >= 1, "checkpoint_every is %lld, expected at least 1",
-               static_cast<long long>(o.checkpoint_every));
+  PUNA_REQUIRE(o.publish_every >= 1, "publish_every is %jd, expected at least 1", o.publish_every);
+  PUNA_REQUIRE(o.checkpoint_every >= 1, "checkpoint_every is %jd, expected at least 1", o.checkpoint_every);
   PUNA_REQUIRE(o.memory >= 1 && o.memory <= 1e12, "memory is %g, expected 1 to 1e12", o.memory);
   return o;
 }
@@ -99,8 +97,8 @@ OnlineLearner::OnlineLearner(std::shared_ptr<Ranker> ranker, std::shared_ptr<Eve
   else
     checkpoint();
   const int64_t logged = log_->last();
-  PUNA_REQUIRE(report_.learned <= logged, "%s has learned %lld events, the log has %lld: they do not belong together",
-               folder_.c_str(), static_cast<long long>(report_.learned), static_cast<long long>(logged));
+  PUNA_REQUIRE(report_.learned <= logged, "%s has learned %jd events, the log has %jd: they do not belong together",
+               folder_.c_str(), report_.learned, logged);
   publish();
 }
 
@@ -116,7 +114,7 @@ int64_t OnlineLearner::append(std::span<const LoggedEvent> events, int64_t* repe
 }
 
 int64_t OnlineLearner::learn(int64_t most, FunctionRef<bool()> should_stop) {
-  PUNA_REQUIRE(most >= 0, "most is %lld, expected at least 0", static_cast<long long>(most));
+  PUNA_REQUIRE(most >= 0, "most is %jd, expected at least 0", most);
   std::vector<LoggedEvent> events;
   for (int64_t done = 0;;) {
     events.clear();
@@ -142,7 +140,7 @@ void OnlineLearner::learn_one(const LoggedEvent& e) {
     trainer_.learn(one_.examples(), one_.outcomes(), predicted.data());
   } catch (const Error& error) {
     if (error.status() != Status::invalid_argument) throw;
-    fail(Status::bad_file, "the log's event %lld: %.300s", static_cast<long long>(report_.learned + 1),
+    fail(Status::bad_file, "the log's event %jd: %.300s", report_.learned + 1,
          error.what());  // append() lets none in
   }
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -221,8 +219,8 @@ void OnlineLearner::resume(const std::string& path) {
     fail(Status::bad_file, "%s names no checkpoint", path.c_str());
   trainer_.resume(folder_ + "/" + file);
   if (trainer_.steps() != report.learned)
-    fail(Status::bad_file, "%s has learned %lld events, its checkpoint %lld", path.c_str(),
-         static_cast<long long>(report.learned), static_cast<long long>(trainer_.steps()));
+    fail(Status::bad_file, "%s has learned %jd events, its checkpoint %jd", path.c_str(), report.learned,
+         trainer_.steps());
   checkpoint_ = file;
   report_ = report;
 }

@@ -15,9 +15,8 @@ namespace {
 
 void check(const DiversityInput& in, const DiversityOptions& o) {
   const size_t n = in.values.size();
-  PUNA_REQUIRE(o.count >= 0, "count is %lld, expected at least 0", static_cast<long long>(o.count));
-  PUNA_REQUIRE(o.per_category >= 0, "per_category is %lld, expected at least 0",
-               static_cast<long long>(o.per_category));
+  PUNA_REQUIRE(o.count >= 0, "count is %jd, expected at least 0", o.count);
+  PUNA_REQUIRE(o.per_category >= 0, "per_category is %jd, expected at least 0", o.per_category);
   PUNA_REQUIRE(o.lambda >= 0 && o.lambda <= 1, "lambda is %g, expected 0 to 1", o.lambda);
   PUNA_REQUIRE(in.groups.empty() || in.groups.size() == n, "%zu groups of %zu candidates", in.groups.size(), n);
   PUNA_REQUIRE(in.categories.empty() || in.categories.size() == n, "%zu categories of %zu candidates",
@@ -80,8 +79,7 @@ std::vector<size_t> diversify(const DiversityInput& in, const DiversityOptions& 
 
 Explored explore(std::vector<size_t>& list, const DiversityInput& in, uint64_t request, const ExploreOptions& o) {
   PUNA_REQUIRE(o.epsilon >= 0 && o.epsilon <= 1, "epsilon is %g, expected 0 to 1", o.epsilon);
-  PUNA_REQUIRE(o.place >= 0 && o.pool >= 1, "place %lld, pool %lld, expected at least 0 and 1",
-               static_cast<long long>(o.place), static_cast<long long>(o.pool));
+  PUNA_REQUIRE(o.place >= 0 && o.pool >= 1, "place %jd, pool %jd, expected at least 0 and 1", o.place, o.pool);
   if (list.empty()) return {};
   Explored e;
   e.place = std::min(o.place, int64_t(list.size()) - 1);

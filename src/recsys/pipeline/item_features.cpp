@@ -38,16 +38,14 @@ std::span<const int64_t> ItemFeatures::ids(int64_t item, size_t feature) const n
 void ItemFeatures::describe(int32_t surface, const Examples& request, std::span<const Hit> candidates,
                             ExampleSet& to) const {
   PUNA_REQUIRE(request.count == 0 || request.count == 1,
-               "%lld examples say what is known of a request, expected 1 or none",
-               static_cast<long long>(request.count));
+               "%jd examples say what is known of a request, expected 1 or none", request.count);
   check(config_, request);
   const size_t F = config_.features.size(), N = config_.numbers.size();
   std::vector<std::span<const int64_t>> ids(F);
   std::vector<std::vector<int64_t>> both(F);  // where each says something
   std::vector<float> numbers(N);
   for (const Hit& h : candidates) {
-    PUNA_REQUIRE(h.item >= 0 && h.item < count_, "candidate %lld is none of the catalogue's %lld items",
-                 static_cast<long long>(h.item), static_cast<long long>(count_));
+    PUNA_REQUIRE(h.item >= 0 && h.item < count_, "candidate %jd is none of the catalogue's %jd items", h.item, count_);
     for (size_t f = 0; f < F; ++f) {
       ids[f] = this->ids(h.item, f);
       if (request.count == 0 || request.starts[f] == request.starts[f + 1]) continue;

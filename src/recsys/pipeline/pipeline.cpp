@@ -27,8 +27,7 @@ class Lap {
 
 void check(const Catalogue& c) {
   PUNA_REQUIRE(c.vectors.empty() || (c.dim >= 1 && c.vectors.size() % size_t(c.dim) == 0),
-               "the catalogue's vectors have %zu values, expected a multiple of %lld", c.vectors.size(),
-               static_cast<long long>(c.dim));
+               "the catalogue's vectors have %zu values, expected a multiple of %jd", c.vectors.size(), c.dim);
 }
 
 }  // namespace
@@ -42,8 +41,8 @@ Pipeline::Pipeline(Retrieve retrieve, Describe describe, std::shared_ptr<const R
       options_(options),
       ranker_(std::move(ranker)) {
   PUNA_REQUIRE(retrieve_ && describe_ && ranker_, "a pipeline needs a way to retrieve, one to describe, and a ranker");
-  PUNA_REQUIRE(options.candidates >= 1 && options.candidates <= 1 << 20, "candidates is %lld, expected 1 to 2^20",
-               static_cast<long long>(options.candidates));
+  PUNA_REQUIRE(options.candidates >= 1 && options.candidates <= 1 << 20, "candidates is %jd, expected 1 to 2^20",
+               options.candidates);
   recsys::check(value_, ranker_->config());
   if (!catalogue_) catalogue_ = std::make_shared<const Catalogue>();
   check(*catalogue_);
@@ -84,8 +83,8 @@ DiversityInput Pipeline::known_of(std::span<const Hit> candidates, std::span<con
   const auto take = [&](const auto& all, auto& to, size_t each, const char* what) {
     if (all.empty()) return;
     for (const Hit& h : candidates) {
-      PUNA_REQUIRE(h.item >= 0 && size_t(h.item) < all.size() / each, "item %lld has no %s in the catalogue of %zu",
-                   static_cast<long long>(h.item), what, all.size() / each);
+      PUNA_REQUIRE(h.item >= 0 && size_t(h.item) < all.size() / each, "item %jd has no %s in the catalogue of %zu",
+                   h.item, what, all.size() / each);
       to.insert(to.end(), all.begin() + h.item * int64_t(each), all.begin() + (h.item + 1) * int64_t(each));
     }
   };
@@ -109,8 +108,8 @@ PipelineAnswer Pipeline::recommend(const PipelineRequest& request) const {
 
   ExampleSet examples(c);
   describe_(request, hits, examples);
-  PUNA_REQUIRE(examples.size() == answer.candidates, "%lld examples describe %lld candidates",
-               static_cast<long long>(examples.size()), static_cast<long long>(answer.candidates));
+  PUNA_REQUIRE(examples.size() == answer.candidates, "%jd examples describe %jd candidates", examples.size(),
+               answer.candidates);
   const std::vector<float> probabilities = ranker->score(examples.examples());
   answer.rank_seconds = lap.seconds();
 

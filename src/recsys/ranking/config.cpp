@@ -32,8 +32,7 @@ int place_of(const std::vector<Named>& all, std::string_view name) {
 }
 
 void within(const char* field, int64_t value, int64_t low, int64_t high) {
-  PUNA_REQUIRE(value >= low && value <= high, "%s is %lld, expected %lld to %lld", field, static_cast<long long>(value),
-               static_cast<long long>(low), static_cast<long long>(high));
+  PUNA_REQUIRE(value >= low && value <= high, "%s is %jd, expected %jd to %jd", field, value, low, high);
 }
 
 void check_name(const char* list, const std::string& name, std::set<std::string>& seen) {
@@ -72,8 +71,8 @@ void check(const RankerConfig& c) {
   }
   for (const Feature& f : c.features) {
     check_name("features", f.name, features);
-    PUNA_REQUIRE(f.rows >= 1 && f.rows <= kMostRows, "feature '%s': rows is %lld, expected 1 to 2^31 - 1",
-                 f.name.c_str(), static_cast<long long>(f.rows));
+    PUNA_REQUIRE(f.rows >= 1 && f.rows <= kMostRows, "feature '%s': rows is %jd, expected 1 to 2^31 - 1",
+                 f.name.c_str(), f.rows);
     PUNA_REQUIRE(f.divide == 0 || (f.divide >= kLeastScale && f.divide <= kLargestNumber),
                  "feature '%s': divide is %g, expected above 0", f.name.c_str(), f.divide);
     PUNA_REQUIRE(f.divide == 0 || !f.hashed, "feature '%s' is hashed: there is nothing to divide", f.name.c_str());
@@ -95,8 +94,8 @@ void check(const RankerConfig& c) {
   within("the number of tower layers", int64_t(c.tower.size()), 0, 16);
   for (const int64_t w : c.hidden) within("a hidden layer's width", w, 1, 1 << 14);
   for (const int64_t w : c.tower) within("a tower layer's width", w, 1, 1 << 14);
-  PUNA_REQUIRE(c.experts == 1 || !c.hidden.empty(), "there are %lld experts and no hidden layers to make them of",
-               static_cast<long long>(c.experts));
+  PUNA_REQUIRE(c.experts == 1 || !c.hidden.empty(), "there are %jd experts and no hidden layers to make them of",
+               c.experts);
   PUNA_REQUIRE(c.interaction != Interaction::linear || (c.experts == 1 && c.hidden.empty() && c.tower.empty()),
                "a linear ranker has no hidden layers, experts or towers");
   PUNA_REQUIRE(c.interaction != Interaction::linear || c.numbers.empty(),

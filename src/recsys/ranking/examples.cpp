@@ -27,8 +27,7 @@ void ExampleSet::add(const ExampleSet& other, std::span<const int64_t> which) {
                "the examples are of another ranker");
   std::vector<std::span<const int64_t>> ids(features_);
   for (const int64_t i : which) {
-    PUNA_REQUIRE(i >= 0 && i < other.size(), "example %lld of %lld", static_cast<long long>(i),
-                 static_cast<long long>(other.size()));
+    PUNA_REQUIRE(i >= 0 && i < other.size(), "example %jd of %jd", i, other.size());
     const auto at = size_t(i);
     for (size_t f = 0; f < features_; ++f) {
       const auto first = size_t(other.starts_[at * features_ + f]),

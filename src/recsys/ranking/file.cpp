@@ -49,8 +49,8 @@ void check_values(const SafetensorsFile& file, const RankerConfig& c, const std:
     values += t.shape.count();
   }
   if (values != parameter_count(c))
-    fail(Status::bad_file, "%s: its tensors have %lld values besides the table, expected %lld by its configuration",
-         path.c_str(), static_cast<long long>(values), static_cast<long long>(parameter_count(c)));
+    fail(Status::bad_file, "%s: its tensors have %jd values besides the table, expected %jd by its configuration",
+         path.c_str(), values, parameter_count(c));
 }
 
 Calibrator calibrator_in(const TensorEntry& t, Calibrator::Kind kind, const std::string& path) {

@@ -75,13 +75,13 @@ void Ranker::score(const Examples& examples, float* to, FunctionRef<bool()> shou
     });
   for (int64_t i = 0; i < rows.count() * tasks; ++i)
     if (!std::isfinite(to[i]))
-      fail(Status::bad_file, "example %lld: the score is not finite; the ranker's weights are out of all proportion",
-           static_cast<long long>(i / tasks));
+      fail(Status::bad_file, "example %jd: the score is not finite; the ranker's weights are out of all proportion",
+           i / tasks);
   calibrate(examples, to);
 }
 
 std::vector<float> Ranker::score(const Examples& examples, FunctionRef<bool()> should_stop) const {
-  PUNA_REQUIRE(examples.count >= 0, "%lld examples", static_cast<long long>(examples.count));
+  PUNA_REQUIRE(examples.count >= 0, "%jd examples", examples.count);
   std::vector<float> to(size_t(examples.count) * config_.tasks.size());
   score(examples, to.data(), should_stop);
   return to;
@@ -105,11 +105,10 @@ std::vector<float> Ranker::row(size_t feature, int64_t id) const {
 }
 
 void Ranker::set_row(size_t feature, int64_t id, std::span<const float> values) {
-  PUNA_REQUIRE(int64_t(values.size()) == table_->dim() + table_->tasks(), "%zu values of a row, expected %lld",
-               values.size(), static_cast<long long>(table_->dim() + table_->tasks()));
+  PUNA_REQUIRE(int64_t(values.size()) == table_->dim() + table_->tasks(), "%zu values of a row, expected %jd",
+               values.size(), table_->dim() + table_->tasks());
   for (const float v : values)
-    PUNA_REQUIRE(std::isfinite(v), "feature %zu, id %lld: a value of its row is not finite", feature,
-                 static_cast<long long>(id));
+    PUNA_REQUIRE(std::isfinite(v), "feature %zu, id %jd: a value of its row is not finite", feature, id);
   (void)row(feature, id);
   std::copy(values.begin(), values.end(), table_->values(row_of(config_, feature, id)));
 }

@@ -143,8 +143,7 @@ void RankerTable::require_finite(const Context& context, const std::string& path
     for (int64_t t = 0; t < tasks_; ++t) sum += z[t] * 0.0f;
     if (sum != 0.0f) wrong.store(r, std::memory_order_relaxed);
   });
-  if (wrong >= 0)
-    fail(Status::bad_file, "%s: row %lld of the table is not finite", path.c_str(), static_cast<long long>(wrong));
+  if (wrong >= 0) fail(Status::bad_file, "%s: row %jd of the table is not finite", path.c_str(), wrong.load());
 }
 
 }  // namespace puna::recsys

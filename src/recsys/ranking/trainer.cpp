@@ -37,8 +37,7 @@ void check(const RankerTrainerOptions& o) {
                o.table_decay);
   PUNA_REQUIRE(o.dropout >= 0 && o.dropout < 1, "dropout is %g, expected [0, 1)", double(o.dropout));
   PUNA_REQUIRE(o.huber > 0 && o.huber <= 1, "huber is %g, expected above 0, up to 1", o.huber);
-  PUNA_REQUIRE(o.rows_per_pass >= 1, "rows_per_pass is %lld, expected at least 1",
-               static_cast<long long>(o.rows_per_pass));
+  PUNA_REQUIRE(o.rows_per_pass >= 1, "rows_per_pass is %jd, expected at least 1", o.rows_per_pass);
 }
 
 // The sum of the examples' weights.
@@ -47,13 +46,12 @@ double check_outcomes(const RankerConfig& c, const Examples& examples, const Out
   double weights = 0;
   for (int64_t i = 0; i < examples.count; ++i) {
     const double weight = outcomes.weights ? double(outcomes.weights[i]) : 1.0;
-    PUNA_REQUIRE(weight >= 0 && weight <= 1e6, "example %lld: weight %g, expected 0 to 1e6", static_cast<long long>(i),
-                 weight);
+    PUNA_REQUIRE(weight >= 0 && weight <= 1e6, "example %jd: weight %g, expected 0 to 1e6", i, weight);
     weights += weight;
     for (size_t t = 0; t < c.tasks.size(); ++t) {
       const double y = double(outcomes.values[size_t(i) * c.tasks.size() + t]);
-      PUNA_REQUIRE((outcomes.known[i] >> t & 1u) == 0 || (y >= 0 && y <= 1),
-                   "example %lld: '%s' is %g, expected 0 to 1", static_cast<long long>(i), c.tasks[t].name.c_str(), y);
+      PUNA_REQUIRE((outcomes.known[i] >> t & 1u) == 0 || (y >= 0 && y <= 1), "example %jd: '%s' is %g, expected 0 to 1",
+                   i, c.tasks[t].name.c_str(), y);
     }
   }
   PUNA_REQUIRE(weights > 0, "there is nothing to learn: no examples, or none of any weight");
@@ -120,14 +118,13 @@ std::string RankerTrainer::fingerprint() const {
     if (const std::string& names = ranker_->vocabulary(f).bytes(); !names.empty()) hash.add(names.data(), names.size());
   char text[768];
   snprintf(text, sizeof text,
-           "ranker: %016llx; table's learning rate: %.17g; table's epsilon: %.17g; table's weight decay: %.17g; "
-           "dropout: %.9g; huber: %.17g; seed: %llu; rows of a pass: %lld; "
+           "ranker: %016jx; table's learning rate: %.17g; table's epsilon: %.17g; table's weight decay: %.17g; "
+           "dropout: %.9g; huber: %.17g; seed: %ju; rows of a pass: %jd; "
            "optimizer: %d; learning rate: %.17g; beta1: %.17g; beta2: %.17g; epsilon: %.17g; weight decay: %.17g; "
            "limit of the gradient: %.17g",
-           static_cast<unsigned long long>(hash.value()), options_.table_rate, options_.table_epsilon,
-           options_.table_decay, double(options_.dropout), options_.huber,
-           static_cast<unsigned long long>(options_.seed), static_cast<long long>(options_.rows_per_pass), int(o.kind),
-           o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
+           hash.value(), options_.table_rate, options_.table_epsilon, options_.table_decay, double(options_.dropout),
+           options_.huber, options_.seed, options_.rows_per_pass, int(o.kind), o.learning_rate, o.beta1, o.beta2,
+           o.epsilon, o.weight_decay, o.clip_norm);
   return text;
 }
 

@@ -17,8 +17,8 @@ void Ranker::set_vocabulary(size_t feature, Names names) {
   PUNA_REQUIRE(feature < vocabularies_.size(), "feature %zu of %zu", feature, vocabularies_.size());
   const Feature& f = config_.features[feature];
   PUNA_REQUIRE(!f.hashed, "feature '%s' is hashed: any name has an id", f.name.c_str());
-  PUNA_REQUIRE(names.size() <= f.rows, "feature '%s': %lld names, expected up to %lld", f.name.c_str(),
-               static_cast<long long>(names.size()), static_cast<long long>(f.rows));
+  PUNA_REQUIRE(names.size() <= f.rows, "feature '%s': %jd names, expected up to %jd", f.name.c_str(), names.size(),
+               f.rows);
   vocabularies_[feature] = std::make_shared<const Names>(std::move(names));
 }
 
@@ -32,8 +32,8 @@ int64_t Ranker::id(size_t feature, std::string_view name) const {
   const Names& names = vocabulary(feature);
   const Feature& f = config_.features[feature];
   if (f.hashed) return id_of(name);
-  PUNA_REQUIRE(!names.empty(), "feature '%s' has no names: its ids are the numbers 0 to %lld", f.name.c_str(),
-               static_cast<long long>(f.rows - 1));
+  PUNA_REQUIRE(!names.empty(), "feature '%s' has no names: its ids are the numbers 0 to %jd", f.name.c_str(),
+               f.rows - 1);
   if (f.divide == 0) return names.find(name);
   double number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);

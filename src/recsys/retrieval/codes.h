@@ -13,19 +13,16 @@ inline constexpr int64_t kMostDim = 512;  // integer sums stay below 2^23: a flo
 
 // How many rows of `dim` these values are. Error{invalid_argument}.
 inline int64_t rows_of(std::span<const float> rows, int64_t dim) {
-  PUNA_REQUIRE(dim >= 1 && dim <= kMostDim, "dim is %lld, expected 1 to %lld", static_cast<long long>(dim),
-               static_cast<long long>(kMostDim));
-  PUNA_REQUIRE(!rows.empty() && rows.size() % size_t(dim) == 0, "%zu values are no rows of %lld", rows.size(),
-               static_cast<long long>(dim));
+  PUNA_REQUIRE(dim >= 1 && dim <= kMostDim, "dim is %jd, expected 1 to %jd", dim, kMostDim);
+  PUNA_REQUIRE(!rows.empty() && rows.size() % size_t(dim) == 0, "%zu values are no rows of %jd", rows.size(), dim);
   const int64_t count = int64_t(rows.size()) / dim;
-  PUNA_REQUIRE(count < int64_t(1) << 31, "%lld items, expected fewer than 2^31", static_cast<long long>(count));
+  PUNA_REQUIRE(count < int64_t(1) << 31, "%jd items, expected fewer than 2^31", count);
   return count;
 }
 
 inline int64_t queries_of(std::span<const float> queries, int64_t dim, int64_t k) {
-  PUNA_REQUIRE(k >= 1, "k is %lld, expected at least 1", static_cast<long long>(k));
-  PUNA_REQUIRE(queries.size() % size_t(dim) == 0, "%zu values are no queries of %lld", queries.size(),
-               static_cast<long long>(dim));
+  PUNA_REQUIRE(k >= 1, "k is %jd, expected at least 1", k);
+  PUNA_REQUIRE(queries.size() % size_t(dim) == 0, "%zu values are no queries of %jd", queries.size(), dim);
   return int64_t(queries.size()) / dim;
 }
 
@@ -33,8 +30,7 @@ inline int64_t queries_of(std::span<const float> queries, int64_t dim, int64_t k
 inline float largest_of(const float* x, int64_t n, const char* what, int64_t row) {
   float most = 0;
   for (int64_t i = 0; i < n; ++i) {
-    PUNA_REQUIRE(std::isfinite(x[i]), "%s %lld: value %lld is not finite", what, static_cast<long long>(row),
-                 static_cast<long long>(i));
+    PUNA_REQUIRE(std::isfinite(x[i]), "%s %jd: value %jd is not finite", what, row, i);
     most = std::max(most, std::fabs(x[i]));
   }
   return most;

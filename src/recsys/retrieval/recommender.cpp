@@ -22,9 +22,8 @@ Recommender::Recommender(std::shared_ptr<const SequenceModel> model, std::shared
   const SequenceConfig& c = model_->config();
   if (!index_) items_ = std::make_unique<VectorIndex>(model_->context(), model_->unit_items(), c.dim);
   PUNA_REQUIRE(!index_ || (index_->count() == c.items + 1 && index_->dim() == c.dim),
-               "the index has %lld vectors of %lld, expected %lld of %lld",
-               static_cast<long long>(index_ ? index_->count() : 0), static_cast<long long>(index_ ? index_->dim() : 0),
-               static_cast<long long>(c.items + 1), static_cast<long long>(c.dim));
+               "the index has %jd vectors of %jd, expected %jd of %jd", index_ ? index_->count() : 0,
+               index_ ? index_->dim() : 0, c.items + 1, c.dim);
 }
 
 std::vector<Hit> Recommender::recommend(UserState& user, int64_t query_time, const RecommendOptions& options) const {

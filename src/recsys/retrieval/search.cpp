@@ -86,8 +86,7 @@ CodeIndex::CodeIndex(ContextPtr context, std::span<const float> rows, int64_t di
 }
 
 CodeIndex::Coded CodeIndex::code_of(std::span<const float> vector) const {
-  PUNA_REQUIRE(int64_t(vector.size()) == dim_, "the query has %zu values, expected %lld", vector.size(),
-               static_cast<long long>(dim_));
+  PUNA_REQUIRE(int64_t(vector.size()) == dim_, "the query has %zu values, expected %jd", vector.size(), dim_);
   Coded c;
   c.code.resize(size_t(padded_));
   c.scale = encode(c.code.data(), vector.data(), dim_, largest_of(vector.data(), dim_, "query", 0));
@@ -95,7 +94,7 @@ CodeIndex::Coded CodeIndex::code_of(std::span<const float> vector) const {
 }
 
 CodeIndex::Coded CodeIndex::item(int64_t i) const {
-  PUNA_REQUIRE(i >= 0 && i < count_, "item %lld of %lld", static_cast<long long>(i), static_cast<long long>(count_));
+  PUNA_REQUIRE(i >= 0 && i < count_, "item %jd of %jd", i, count_);
   Coded c;
   const auto* const panel = reinterpret_cast<const uint8_t*>(codes_.data()) + i / kTileRows * kTileRows * padded_;
   for (int64_t d = 0; d < dim_; ++d) c.code.push_back(int8_t(int(panel[d / 4 * 64 + i % kTileRows * 4 + d % 4]) - 128));
@@ -186,7 +185,7 @@ std::vector<std::vector<Hit>> VectorIndex::search(std::span<const float> queries
 
 std::vector<Hit> rerank(const Context& context, std::span<const Hit> hits, std::span<const float> query,
                         const float* rows, int64_t k) {
-  PUNA_REQUIRE(k >= 1, "k is %lld, expected at least 1", static_cast<long long>(k));
+  PUNA_REQUIRE(k >= 1, "k is %jd, expected at least 1", k);
   Best<float> best(k, int64_t(hits.size()));
   const int64_t dim = int64_t(query.size());
   for (size_t i = 0; i < hits.size(); ++i) {

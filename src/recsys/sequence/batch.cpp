@@ -10,11 +10,11 @@ constexpr int64_t kLatest = int64_t(1) << 61;  // differences stay within 64 bit
 }  // namespace
 
 void check_event(const SequenceConfig& c, const Event& e, int64_t before, size_t user, size_t index) {
-  PUNA_REQUIRE(e.item >= 1 && e.item <= c.items, "user %zu, event %zu: item %d, expected 1 to %lld", user, index,
-               e.item, static_cast<long long>(c.items));
+  PUNA_REQUIRE(e.item >= 1 && e.item <= c.items, "user %zu, event %zu: item %d, expected 1 to %jd", user, index, e.item,
+               c.items);
   PUNA_REQUIRE(e.time >= before && e.time <= kLatest,
-               "user %zu, event %zu: time %lld, expected %lld (the event before) to %lld", user, index,
-               static_cast<long long>(e.time), static_cast<long long>(before), static_cast<long long>(kLatest));
+               "user %zu, event %zu: time %jd, expected %jd (the event before) to %jd", user, index, e.time, before,
+               kLatest);
 }
 
 void HistoryBatch::add(const History& h) {
@@ -26,8 +26,8 @@ void HistoryBatch::add(const History& h) {
     before = h.events[i].time;
   }
   PUNA_REQUIRE(h.query_time >= before && h.query_time <= kLatest,
-               "user %zu: query time %lld, expected the last event's time %lld or later (up to %lld)", user,
-               static_cast<long long>(h.query_time), static_cast<long long>(before), static_cast<long long>(kLatest));
+               "user %zu: query time %jd, expected the last event's time %jd or later (up to %jd)", user, h.query_time,
+               before, kLatest);
   const size_t most = size_t(config_.max_sequence);
   add_known(h.events.size() > most ? h.events.last(most) : h.events, h.query_time, 0);
 }

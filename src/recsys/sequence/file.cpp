@@ -74,8 +74,8 @@ std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std
       0;  // the sizes are the metadata's word until the tensors bear them out: nothing is allocated before
   for (const TensorEntry& t : file.tensors.entries()) values_in_file += t.name == kItemNames ? 0 : t.shape.count();
   if (values_in_file != parameter_count(config))
-    fail(Status::bad_file, "%s: its tensors have %lld values, expected %lld by its metadata", path.c_str(),
-         static_cast<long long>(values_in_file), static_cast<long long>(parameter_count(config)));
+    fail(Status::bad_file, "%s: its tensors have %jd values, expected %jd by its metadata", path.c_str(),
+         values_in_file, parameter_count(config));
   std::shared_ptr<SequenceModel> model(new SequenceModel(std::move(context), config));
   model->weights_->read_from(file.tensors, path);
   const TensorEntry* const names = file.tensors.find(kItemNames);
@@ -85,8 +85,8 @@ std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std
   if (names) {
     model->item_names_ = names_in(*names, config.items, path);
     if (model->item_names_.size() != config.items)
-      fail(Status::bad_file, "%s: it names %lld of its %lld items", path.c_str(),
-           static_cast<long long>(model->item_names_.size()), static_cast<long long>(config.items));
+      fail(Status::bad_file, "%s: it names %jd of its %jd items", path.c_str(), model->item_names_.size(),
+           config.items);
   }
   return model;
 }

@@ -22,8 +22,7 @@ std::shared_ptr<SequenceModel> SequenceModel::create(ContextPtr context, const S
 }
 
 void SequenceModel::set_item_names(Names names) {
-  PUNA_REQUIRE(names.empty() || names.size() == config_.items, "%lld names of %lld items",
-               static_cast<long long>(names.size()), static_cast<long long>(config_.items));
+  PUNA_REQUIRE(names.empty() || names.size() == config_.items, "%jd names of %jd items", names.size(), config_.items);
   item_names_ = std::move(names);
 }
 
@@ -85,8 +84,8 @@ void UserState::append(const Event& event) {
 std::vector<float> UserState::encode(int64_t query_time) {
   PUNA_REQUIRE(!events_.empty(), "the user has no events");
   const int64_t n = int64_t(events_.size());
-  PUNA_REQUIRE(query_time >= events_.back().time, "query time %lld, expected the last event's time %lld or later",
-               static_cast<long long>(query_time), static_cast<long long>(events_.back().time));
+  PUNA_REQUIRE(query_time >= events_.back().time, "query time %jd, expected the last event's time %jd or later",
+               query_time, events_.back().time);
   HistoryBatch batch(model_->config());
   batch.add_known(events_, query_time, known_);
   const HistoryRows rows = batch.rows();

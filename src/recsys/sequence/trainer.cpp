@@ -39,13 +39,11 @@ SequenceTrainer::SequenceTrainer(std::shared_ptr<SequenceModel> model, const Seq
       parameters_(parameters_of(model_->context(), model_->tensors())),
       optimizer_(parameters_, options.optimizer),
       pass_(std::make_unique<SequencePass>(*model_, parameters_)) {
-  PUNA_REQUIRE(options.epochs >= 1, "epochs is %lld, expected at least 1", static_cast<long long>(options.epochs));
-  PUNA_REQUIRE(options.users_per_step >= 1, "users_per_step is %lld, expected at least 1",
-               static_cast<long long>(options.users_per_step));
-  PUNA_REQUIRE(options.negatives >= 1 && options.negatives <= 1 << 16, "negatives is %lld, expected 1 to 65536",
-               static_cast<long long>(options.negatives));
-  PUNA_REQUIRE(options.rows_per_pass >= 1, "rows_per_pass is %lld, expected at least 1",
-               static_cast<long long>(options.rows_per_pass));
+  PUNA_REQUIRE(options.epochs >= 1, "epochs is %jd, expected at least 1", options.epochs);
+  PUNA_REQUIRE(options.users_per_step >= 1, "users_per_step is %jd, expected at least 1", options.users_per_step);
+  PUNA_REQUIRE(options.negatives >= 1 && options.negatives <= 1 << 16, "negatives is %jd, expected 1 to 65536",
+               options.negatives);
+  PUNA_REQUIRE(options.rows_per_pass >= 1, "rows_per_pass is %jd, expected at least 1", options.rows_per_pass);
   PUNA_REQUIRE(options.temperature > 0 && options.temperature <= 100, "temperature is %g, expected above 0, up to 100",
                double(options.temperature));
   PUNA_REQUIRE(options.dropout >= 0 && options.dropout < 1, "dropout is %g, expected [0, 1)", double(options.dropout));
@@ -63,8 +61,8 @@ void SequenceTrainer::learn(std::vector<std::vector<Event>> histories) {
   std::erase_if(histories, [](const std::vector<Event>& h) { return h.size() < 2; });
   PUNA_REQUIRE(!histories.empty(), "there is nothing to learn from: no user has two events");
   const Size each = Size::from_signed((int64_t(histories.size()) - 1) / options_.users_per_step + 1);  // of an epoch
-  const auto total = int64_t((each * Size::from_signed(options_.epochs))
-                                 .take(INT64_MAX, "steps of %lld epochs", static_cast<long long>(options_.epochs)));
+  const auto total =
+      int64_t((each * Size::from_signed(options_.epochs)).take(INT64_MAX, "steps of %jd epochs", options_.epochs));
   Hash hash;
   for (const std::vector<Event>& h : histories)
     for (const Event& e : h) {
@@ -138,19 +136,18 @@ std::string SequenceTrainer::fingerprint() const {
   const train::OptimizerOptions& o = options_.optimizer;
   char text[768];
   snprintf(text, sizeof text,
-           "data: %016llx; users of a step: %lld; negatives: %lld; rows of a pass: %lld; temperature: %.9g; dropout: "
-           "%.9g; seed: %llu; optimizer: %d; learning rate: %.17g; "
+           "data: %016jx; users of a step: %jd; negatives: %jd; rows of a pass: %jd; temperature: %.9g; dropout: "
+           "%.9g; seed: %ju; optimizer: %d; learning rate: %.17g; "
            "beta1: %.17g; beta2: %.17g; epsilon: %.17g; weight decay: %.17g; limit of the gradient: %.17g",
-           static_cast<unsigned long long>(data_hash_), static_cast<long long>(options_.users_per_step),
-           static_cast<long long>(options_.negatives), static_cast<long long>(options_.rows_per_pass),
-           double(options_.temperature), double(options_.dropout), static_cast<unsigned long long>(options_.seed),
-           int(o.kind), o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
+           data_hash_, options_.users_per_step, options_.negatives, options_.rows_per_pass,
+           double(options_.temperature), double(options_.dropout), options_.seed, int(o.kind), o.learning_rate, o.beta1,
+           o.beta2, o.epsilon, o.weight_decay, o.clip_norm);
   const std::string& names = model_->item_names().bytes();
   if (names.empty()) return text;
   Hash hash;  // the same numbers under other names are another run
   hash.add(names.data(), names.size());
   char of_names[32];
-  snprintf(of_names, sizeof of_names, " names %016llx", static_cast<unsigned long long>(hash.value()));
+  snprintf(of_names, sizeof of_names, " names %016jx", hash.value());
   return std::string(text) + of_names;
 }
 
@@ -168,10 +165,9 @@ void SequenceTrainer::resume(const std::string& path) {
   const int64_t step = file.number("step"), optimizer_steps = file.number("optimizer_steps", step);
   const Position at{file.number("epoch"), file.number("user")};
   if (at.user > int64_t(histories_.size()))
-    fail(Status::bad_file, "%s: user %lld of %zu", path.c_str(), static_cast<long long>(at.user), histories_.size());
-  PUNA_REQUIRE(step <= total_steps_, "%s has taken %lld steps already, more than the %lld of %lld epochs", path.c_str(),
-               static_cast<long long>(step), static_cast<long long>(total_steps_),
-               static_cast<long long>(options_.epochs));
+    fail(Status::bad_file, "%s: user %jd of %zu", path.c_str(), at.user, histories_.size());
+  PUNA_REQUIRE(step <= total_steps_, "%s has taken %jd steps already, more than the %jd of %jd epochs", path.c_str(),
+               step, total_steps_, options_.epochs);
   file.restore(parameters_, optimizer_);
   step_ = step;
   optimizer_.set_steps(optimizer_steps);

@@ -32,8 +32,7 @@ SequenceConfig SequenceConfig::sasrec(int64_t items) {
 
 void check(const SequenceConfig& c) {
   const auto within = [](const char* field, int64_t value, int64_t low, int64_t high) {
-    PUNA_REQUIRE(value >= low && value <= high, "%s is %lld, expected %lld to %lld", field,
-                 static_cast<long long>(value), static_cast<long long>(low), static_cast<long long>(high));
+    PUNA_REQUIRE(value >= low && value <= high, "%s is %jd, expected %jd to %jd", field, value, low, high);
   };
   within("kind", int64_t(c.kind), 0, 1);
   within("items", c.items, 1, (1 << 30) - 1);
@@ -47,9 +46,8 @@ void check(const SequenceConfig& c) {
   within("ffn", c.ffn, 1, 1 << 16);
   if (c.kind == SequenceKind::sasrec)
     PUNA_REQUIRE(c.heads * c.qk_dim == c.dim && c.heads * c.v_dim == c.dim,
-                 "SASRec's heads (%lld of %lld and %lld) are expected to make up dim (%lld)",
-                 static_cast<long long>(c.heads), static_cast<long long>(c.qk_dim), static_cast<long long>(c.v_dim),
-                 static_cast<long long>(c.dim));
+                 "SASRec's heads (%jd of %jd and %jd) are expected to make up dim (%jd)", c.heads, c.qk_dim, c.v_dim,
+                 c.dim);
 }
 
 int64_t parameter_count(const SequenceConfig& c) noexcept {

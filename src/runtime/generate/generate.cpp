@@ -53,24 +53,20 @@ std::vector<TokenProbability> most_likely(std::span<const float> logits, int32_t
 
 void require_usable(const GenerateOptions& options, const Session& session) {
   const int64_t vocab = session.model().config().vocab;
-  PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %lld, expected 0 or more",
-               static_cast<long long>(options.max_tokens));
+  PUNA_REQUIRE(options.max_tokens >= 0, "max_tokens is %jd, expected 0 or more", options.max_tokens);
   PUNA_REQUIRE(options.log_probabilities >= 0 && options.log_probabilities <= vocab,
-               "log_probabilities is %d, expected 0 to the vocabulary's %lld", options.log_probabilities,
-               static_cast<long long>(vocab));
+               "log_probabilities is %d, expected 0 to the vocabulary's %jd", options.log_probabilities, vocab);
   for (size_t i = 0; i < options.stop_tokens.size(); ++i)
     PUNA_REQUIRE(options.stop_tokens[i] >= 0 && options.stop_tokens[i] < vocab,
-                 "stop_tokens[%zu] is %d, expected 0 to %lld", i, options.stop_tokens[i],
-                 static_cast<long long>(vocab - 1));
+                 "stop_tokens[%zu] is %d, expected 0 to %jd", i, options.stop_tokens[i], vocab - 1);
   for (const auto& [id, bias] : options.sampler.logit_bias)
-    PUNA_REQUIRE(id >= 0 && id < vocab, "logit_bias: token %d, expected 0 to %lld", id,
-                 static_cast<long long>(vocab - 1));
+    PUNA_REQUIRE(id >= 0 && id < vocab, "logit_bias: token %d, expected 0 to %jd", id, vocab - 1);
   const bool drops = options.context_policy == ContextPolicy::drop_oldest;
   PUNA_REQUIRE(drops || options.context_policy == ContextPolicy::error, "context_policy is %d, expected 0 or 1",
                int(options.context_policy));
   PUNA_REQUIRE(options.keep_prefix >= 0 && (!drops || options.keep_prefix <= session.max_positions() - 2),
-               "keep_prefix is %lld, expected at least 0 and at most %lld, two positions less than the context",
-               static_cast<long long>(options.keep_prefix), static_cast<long long>(session.max_positions() - 2));
+               "keep_prefix is %jd, expected at least 0 and at most %jd, two positions less than the context",
+               options.keep_prefix, session.max_positions() - 2);
   (void)Sampler(options.sampler);
   (void)StopStrings(options.stop_strings);
 }

@@ -23,8 +23,8 @@ void score_rows(Session& session, std::span<const int32_t> tokens, std::span<flo
                  vocab - 1);
   if (int64_t(tokens.size()) >
       session.max_positions() - session.length())  // now, not after all but the last have been computed
-    fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens.size(),
-         static_cast<long long>(session.length()), static_cast<long long>(session.max_positions()));
+    fail(Status::context_full, "%zu tokens do not fit: the session holds %jd of %jd positions", tokens.size(),
+         session.length(), session.max_positions());
   const size_t most = std::min(std::clamp<size_t>(kMaxFloats / vocab, 1, kMaxRows), tokens.size());
   const Buffer buffer = context.allocate(most * vocab * sizeof(float), "logits of scored tokens");
   float* const logits = reinterpret_cast<float*>(buffer.data());

@@ -28,10 +28,10 @@ ImagePtr Image::from_picture(ModelPtr model, const PictureView& picture) {
   const VisionTower& tower = model->require_vision();
   require_picture_size(picture.width, picture.height);
   PUNA_REQUIRE(picture.data != nullptr, "the picture's data is NULL");
-  PUNA_REQUIRE(picture.stride >= 3 * picture.width, "stride is %lld, expected at least 3 x %lld",
-               static_cast<long long>(picture.stride), static_cast<long long>(picture.width));
-  PUNA_REQUIRE(picture.stride <= INT64_MAX / picture.height, "stride is %lld: %lld rows of it are more than any memory",
-               static_cast<long long>(picture.stride), static_cast<long long>(picture.height));
+  PUNA_REQUIRE(picture.stride >= 3 * picture.width, "stride is %jd, expected at least 3 x %jd", picture.stride,
+               picture.width);
+  PUNA_REQUIRE(picture.stride <= INT64_MAX / picture.height, "stride is %jd: %jd rows of it are more than any memory",
+               picture.stride, picture.height);
   const Context& context = model->context();
   const TileSettings& settings = model->tile_settings();
   const TileLayout layout = choose_layout(picture.width, picture.height, settings);
@@ -48,13 +48,11 @@ ImagePtr Image::from_pixels(ModelPtr model, std::span<const float> pixels, int64
   const VisionTower& tower = model->require_vision();
   const int64_t most = model->tile_settings().max_tiles;
   PUNA_REQUIRE(rows >= 1 && cols >= 1 && rows <= most && cols <= most && rows * cols <= most,
-               "a grid of %lld x %lld tiles, expected 1 to %lld tiles", static_cast<long long>(rows),
-               static_cast<long long>(cols), static_cast<long long>(most));
+               "a grid of %jd x %jd tiles, expected 1 to %jd tiles", rows, cols, most);
   const std::shared_ptr<Image> image(new Image(std::move(model), rows, cols));
   PUNA_REQUIRE(int64_t(pixels.size()) == image->tiles() * tower.config.pixels(),
-               "%zu floats, expected %lld tiles of 3 x %lld x %lld", pixels.size(),
-               static_cast<long long>(image->tiles()), static_cast<long long>(tower.config.tile),
-               static_cast<long long>(tower.config.tile));
+               "%zu floats, expected %jd tiles of 3 x %jd x %jd", pixels.size(), image->tiles(), tower.config.tile,
+               tower.config.tile);
   Buffer copy = image->model_->context().allocate(pixels.size_bytes(), "an image's pixels");
   memcpy(copy.data(), pixels.data(), pixels.size_bytes());
   image->pixels_ = std::make_shared<Buffer>(std::move(copy));

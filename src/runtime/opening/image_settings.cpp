@@ -44,8 +44,8 @@ void read_fields(TileSettings& s, const Json& json) {
     for (const char* side : {"height", "width"}) {
       const auto it = size->find(side);
       if (it != size->end() && (!it->is_number_integer() || it->get<int64_t>() != s.tile))
-        fail(Status::unsupported, "image processor: size.%s is %.40s, the vision encoder takes %lld", side,
-             it->dump().c_str(), static_cast<long long>(s.tile));
+        fail(Status::unsupported, "image processor: size.%s is %.40s, the vision encoder takes %jd", side,
+             it->dump().c_str(), s.tile);
     }
   s.max_tiles = int64_t(number("max_patches", {1, double(kMostTiles)}, double(s.max_tiles)));
   s.rescale = number("rescale_factor", kRescale, s.rescale);

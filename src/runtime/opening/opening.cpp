@@ -176,8 +176,7 @@ void Opening::read_tokenizer() {
   for (const std::string& note : m.tokenizer_->notes())
     m.context_->logger().write(LogLevel::warning, "%s", note.c_str());
   if (m.tokenizer_->size() > vocab)
-    fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %lld rows", m.tokenizer_->size(),
-         static_cast<long long>(vocab));
+    fail(Status::bad_file, "the tokenizer has %d tokens, but the embedding has %jd rows", m.tokenizer_->size(), vocab);
 }
 
 void Opening::read_chat_templates() {
@@ -220,8 +219,7 @@ void Opening::read_image_settings() {
   const int32_t patch = m.image_tokens_.patch;
   const int64_t stated = m.checkpoint_.metadata.integer("image_token_index", 0, m.config().vocab - 1, patch);
   if (patch >= 0 && stated != patch)
-    fail(Status::bad_file, "config.json: image_token_index is %lld, but the tokenizer's <|patch|> is %d",
-         static_cast<long long>(stated), patch);
+    fail(Status::bad_file, "config.json: image_token_index is %jd, but the tokenizer's <|patch|> is %d", stated, patch);
 }
 
 void Opening::list_unused() { model_->not_used_ = not_used(model_->checkpoint_); }

@@ -98,9 +98,8 @@ bool PackedFile::belongs_to(uint64_t source) const {
   const uint64_t room = (file_.size() - sizeof h) / sizeof(Entry);
   if (h.bytes != file_.size() || h.matrices > room)
     fail(Status::bad_file,
-         "%s: the header tells of %llu bytes and %u matrices, the file has %llu bytes; delete it to have it made again",
-         path_.c_str(), static_cast<unsigned long long>(h.bytes), h.matrices,
-         static_cast<unsigned long long>(file_.size()));
+         "%s: the header tells of %ju bytes and %u matrices, the file has %ju bytes; delete it to have it made again",
+         path_.c_str(), h.bytes, h.matrices, file_.size());
   if (h.table_hash != hash_of(file_.data() + sizeof h, int64_t(h.matrices * sizeof(Entry))))
     fail(Status::bad_file, "%s: the table of matrices is corrupted; delete the file to have it made again",
          path_.c_str());
@@ -109,8 +108,7 @@ bool PackedFile::belongs_to(uint64_t source) const {
 
 WeightStore::Room PackedFile::room(const Weight& w) {
   const auto corrupted = [&](const char* what) {
-    fail(Status::bad_file, "%s: matrix %llu %s; delete the file to have it made again", path_.c_str(),
-         static_cast<unsigned long long>(next_), what);
+    fail(Status::bad_file, "%s: matrix %ju %s; delete the file to have it made again", path_.c_str(), next_, what);
   };
   if (next_ >= header().matrices) corrupted("is missing");
   const Entry e = entry(next_);
@@ -137,8 +135,8 @@ void PackedFile::compare_hashes(const Context& context) const {
   });
   if (wrong.load() >= 0)
     fail(Status::bad_file,
-         "%s: matrix %lld is not what was packed (its hash differs); delete the file to have it made again",
-         path_.c_str(), static_cast<long long>(wrong.load()));
+         "%s: matrix %jd is not what was packed (its hash differs); delete the file to have it made again",
+         path_.c_str(), wrong.load());
 }
 
 void PackedFile::make(const Context& context, const std::string& path, uint64_t source, LoadProgress progress,

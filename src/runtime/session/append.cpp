@@ -41,24 +41,22 @@ void Session::require_prompt(const PromptView& prompt) const {
   const int64_t vocab = model.config().vocab, size = int64_t(prompt.tokens.size());
   for (int64_t n = 0; n < size; ++n)
     PUNA_REQUIRE(prompt.tokens[size_t(n)] >= 0 && prompt.tokens[size_t(n)] < vocab,
-                 "token %lld is %d, expected 0 to %lld", static_cast<long long>(n), prompt.tokens[size_t(n)],
-                 static_cast<long long>(vocab - 1));
+                 "token %jd is %d, expected 0 to %jd", n, prompt.tokens[size_t(n)], vocab - 1);
   int64_t end = 0;
   for (const Patches& p : prompt.patches) {
     PUNA_REQUIRE(p.image != nullptr && &p.image->model() == &model, "an image of the prompt belongs to another model");
     PUNA_REQUIRE(p.position >= end && p.count > 0 && p.count <= size - p.position,
-                 "patches at position %lld do not fit the tokens", static_cast<long long>(p.position));
+                 "patches at position %jd do not fit the tokens", p.position);
     PUNA_REQUIRE(p.row >= 0 && p.count <= p.image->features() - p.row,
-                 "patches at position %lld ask for rows that their image does not have",
-                 static_cast<long long>(p.position));
+                 "patches at position %jd ask for rows that their image does not have", p.position);
     end = p.position + p.count;
   }
 }
 
 void Session::require_room(int64_t kept, size_t tokens) const {
   if (kept + int64_t(tokens) > max_positions())
-    fail(Status::context_full, "%zu tokens do not fit: the session holds %lld of %lld positions", tokens,
-         static_cast<long long>(kept), static_cast<long long>(max_positions()));
+    fail(Status::context_full, "%zu tokens do not fit: the session holds %jd of %jd positions", tokens, kept,
+         max_positions());
 }
 
 Session::Append::Append(std::span<Session* const> sessions, std::span<const PromptView> prompts,
@@ -75,8 +73,7 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
     const int64_t kept = options.kept < 0 ? s.length() : options.kept;
     const bool pending = s.pending() && kept == s.length();
     PUNA_REQUIRE(!prompts[i].tokens.empty() || pending, "no tokens to append");
-    PUNA_REQUIRE(kept <= s.length(), "%lld positions are to be kept, the session holds %lld",
-                 static_cast<long long>(kept), static_cast<long long>(s.length()));
+    PUNA_REQUIRE(kept <= s.length(), "%jd positions are to be kept, the session holds %jd", kept, s.length());
     s.require_room(kept, prompts[i].tokens.size());
     Feed& feed = feeds_[i];
     feed.added.append(prompts[i]);

@@ -71,8 +71,8 @@ Prompt place_images(const Model& model, std::span<const int32_t> tokens, std::sp
     ++image;
     row = 0;
   }
-  PUNA_REQUIRE(places == features, "the tokens have %lld patches, the %zu images fill %lld",
-               static_cast<long long>(places), images.size(), static_cast<long long>(features));
+  PUNA_REQUIRE(places == features, "the tokens have %jd patches, the %zu images fill %jd", places, images.size(),
+               features);
   return prompt;
 }
 
@@ -82,8 +82,7 @@ Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::s
   const int32_t place = model.require_image_tokens().image;
   const auto places = std::count(tokens.begin(), tokens.end(), place);
   PUNA_REQUIRE(size_t(places) == images.size(),
-               "the prompt has %lld places for images (<|image|>), %zu images were given",
-               static_cast<long long>(places), images.size());
+               "the prompt has %jd places for images (<|image|>), %zu images were given", places, images.size());
   Prompt prompt;
   size_t next = 0;
   for (size_t p = 0; p < tokens.size(); ++p) {

@@ -10,9 +10,8 @@
 namespace puna {
 
 void require_usable(const SessionOptions& o) {
-  PUNA_REQUIRE(o.prefill_chunk >= 1 && o.prefill_chunk <= kMostPrefillChunk,
-               "prefill_chunk is %lld, expected 1 to %lld", static_cast<long long>(o.prefill_chunk),
-               static_cast<long long>(kMostPrefillChunk));
+  PUNA_REQUIRE(o.prefill_chunk >= 1 && o.prefill_chunk <= kMostPrefillChunk, "prefill_chunk is %jd, expected 1 to %jd",
+               o.prefill_chunk, kMostPrefillChunk);
   PUNA_REQUIRE(o.kv_type == DType::f16 || o.kv_type == DType::q8_0, "kv_type is %s, expected f16 or q8_0",
                info(o.kv_type).name);
   PUNA_REQUIRE(!o.exact || o.kv_type == DType::f16, "an exact session keeps f32: it takes no kv_type");
@@ -22,8 +21,7 @@ Session::Session(ModelPtr model, const SessionOptions& options) : model_(std::mo
   PUNA_REQUIRE(model_ != nullptr, "model is NULL");
   const int64_t limit = model_->config().max_positions;
   PUNA_REQUIRE(options_.max_positions >= 0 && options_.max_positions <= limit,
-               "max_positions is %lld, expected 0 to the model's %lld", static_cast<long long>(options_.max_positions),
-               static_cast<long long>(limit));
+               "max_positions is %jd, expected 0 to the model's %jd", options_.max_positions, limit);
   require_usable(options_);
   if (options_.max_positions == 0) options_.max_positions = limit;
   const Context& context = model_->context();
@@ -68,8 +66,7 @@ void Session::require_idle() const {
 
 void Session::require_empty() const {
   require_idle();
-  if (length() != 0)
-    fail(Status::wrong_state, "the session holds %lld tokens, expected an empty one", static_cast<long long>(length()));
+  if (length() != 0) fail(Status::wrong_state, "the session holds %jd tokens, expected an empty one", length());
 }
 
 void Session::append_now(const PromptView& prompt, const AppendRequest& request) {
@@ -210,8 +207,7 @@ void Session::drop_append() noexcept {
 
 void Session::truncate(int64_t length) {
   require_not_running();
-  PUNA_REQUIRE(length >= 0 && length <= this->length(), "length is %lld, expected 0 to %lld",
-               static_cast<long long>(length), static_cast<long long>(this->length()));
+  PUNA_REQUIRE(length >= 0 && length <= this->length(), "length is %jd, expected 0 to %jd", length, this->length());
   drop_append();
   clear_cancel();
   if (length == this->length()) return;

@@ -80,8 +80,7 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
   const auto& impl = SnapshotAccess::impl(session);
   const SessionOptions& options = SnapshotAccess::options(session);
   const uint64_t bytes = snapshot_bytes(session);
-  PUNA_REQUIRE(to.size() == bytes, "the buffer holds %zu bytes, expected %llu", to.size(),
-               static_cast<unsigned long long>(bytes));
+  PUNA_REQUIRE(to.size() == bytes, "the buffer holds %zu bytes, expected %ju", to.size(), bytes);
   Header header{};
   memcpy(header.magic, kSnapshotMagic, sizeof kSnapshotMagic);
   header.version = impl.held.patches.empty() ? kSnapshotVersion : kVersionWithImages;
@@ -127,8 +126,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
     fail(Status::unsupported, "snapshot: version %u with flags %u, this library knows up to %u", header.version,
          header.flags, kVersionWithImages);
   if (header.bytes != from.size())
-    fail(Status::bad_file, "snapshot: it says %llu bytes, %zu are there", static_cast<unsigned long long>(header.bytes),
-         from.size());
+    fail(Status::bad_file, "snapshot: it says %ju bytes, %zu are there", header.bytes, from.size());
   if (checksum_of(header, from.data() + sizeof header, from.size() - sizeof header) != header.checksum)
     fail(Status::bad_file, "snapshot: the checksum does not match: it is damaged");
   PUNA_REQUIRE(header.model == fingerprint(model->llama()), "the snapshot belongs to another model");
@@ -136,17 +134,16 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   const LlamaConfig& config = model->config();
   const bool has_logits = header.flags & kHasLogits;
   if (header.max_positions < 1 || header.max_positions > config.max_positions)
-    fail(Status::bad_file, "snapshot: max_positions is %lld, expected 1 to %lld",
-         static_cast<long long>(header.max_positions), static_cast<long long>(config.max_positions));
+    fail(Status::bad_file, "snapshot: max_positions is %jd, expected 1 to %jd", header.max_positions,
+         config.max_positions);
   if (header.tokens < 0 || header.tokens > header.max_positions)
-    fail(Status::bad_file, "snapshot: %lld tokens, expected 0 to %lld", static_cast<long long>(header.tokens),
-         static_cast<long long>(header.max_positions));
+    fail(Status::bad_file, "snapshot: %jd tokens, expected 0 to %jd", header.tokens, header.max_positions);
   if (header.prefill_chunk < 1 || header.prefill_chunk > kMostPrefillChunk)
-    fail(Status::bad_file, "snapshot: prefill_chunk is %lld, expected 1 to %lld",
-         static_cast<long long>(header.prefill_chunk), static_cast<long long>(kMostPrefillChunk));
+    fail(Status::bad_file, "snapshot: prefill_chunk is %jd, expected 1 to %jd", header.prefill_chunk,
+         kMostPrefillChunk);
   if (header.complete < 0 || header.complete > header.tokens)
-    fail(Status::bad_file, "snapshot: keys and values of %lld positions do not go with %lld tokens",
-         static_cast<long long>(header.complete), static_cast<long long>(header.tokens));
+    fail(Status::bad_file, "snapshot: keys and values of %jd positions do not go with %jd tokens", header.complete,
+         header.tokens);
   if ((header.flags & kPending) && (!has_logits || header.complete >= header.tokens))
     fail(Status::bad_file,
          "snapshot: it says that its last token is not computed, but keeps keys and values of it, or no logits before "
@@ -159,8 +156,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   const uint64_t expected = total_bytes(config, impl.kv, header.tokens, header.complete, has_logits);
   const bool has_images = header.version == kVersionWithImages;
   if (has_images ? expected > from.size() : expected != from.size())
-    fail(Status::bad_file, "snapshot: %zu bytes, but what its header says takes %llu", from.size(),
-         static_cast<unsigned long long>(expected));
+    fail(Status::bad_file, "snapshot: %zu bytes, but what its header says takes %ju", from.size(), expected);
 
   const std::byte* at = from.data() + sizeof header;
   const auto get = [&](void* data, size_t n) {
@@ -173,8 +169,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   if (tokens.size() % 2 != 0) at += 4;
   for (size_t i = 0; i < tokens.size(); ++i)
     if (tokens[i] < 0 || tokens[i] >= config.vocab)
-      fail(Status::bad_file, "snapshot: token %zu is %d, expected 0 to %lld", i, tokens[i],
-           static_cast<long long>(config.vocab - 1));
+      fail(Status::bad_file, "snapshot: token %zu is %d, expected 0 to %jd", i, tokens[i], config.vocab - 1);
   if (has_logits) get(impl.logits.data(), impl.logits.size());
   impl.has_logits = has_logits;
   impl.pending = header.flags & kPending;

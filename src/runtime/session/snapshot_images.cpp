@@ -51,8 +51,7 @@ ImagePtr read_image(const ModelPtr& model, Reader& reader) {
   const int64_t most = model->tile_settings().max_tiles;
   if (header.rows < 1 || header.cols < 1 || header.rows > most || header.cols > most ||
       header.rows * header.cols > most)
-    fail(Status::bad_file, "snapshot: an image of %lld x %lld tiles, expected 1 to %lld",
-         static_cast<long long>(header.rows), static_cast<long long>(header.cols), static_cast<long long>(most));
+    fail(Status::bad_file, "snapshot: an image of %jd x %jd tiles, expected 1 to %jd", header.rows, header.cols, most);
   const int64_t grid = header.rows * header.cols, tiles = grid + (grid > 1);
   const size_t floats = size_t(tiles * model->require_vision().config.features() * model->config().hidden);
   const std::byte* bytes = reader.take(padded(floats * sizeof(float)));
@@ -102,7 +101,7 @@ std::vector<Patches> restore_snapshot_images(const ModelPtr& model, std::span<co
     if (!known || r.position < end || r.count < 1 || r.position > tokens || r.count > tokens - r.position ||
         r.row < 0 || r.row > images[size_t(r.image)]->features() ||
         r.count > images[size_t(r.image)]->features() - r.row)
-      fail(Status::bad_file, "snapshot: run %llu of image patches does not fit", static_cast<unsigned long long>(i));
+      fail(Status::bad_file, "snapshot: run %ju of image patches does not fit", i);
     end = r.position + r.count;
     patches.push_back({r.position, r.count, r.row, images[size_t(r.image)]});
   }

@@ -26,7 +26,7 @@ TokenKind kind_of(int64_t type, size_t id) {
   constexpr TokenKind kKinds[] = {TokenKind::normal,       TokenKind::normal, TokenKind::unknown, TokenKind::control,
                                   TokenKind::user_defined, TokenKind::unused, TokenKind::byte};
   if (type < 0 || type >= int64_t(std::size(kKinds)))
-    fail(Status::bad_file, "tokenizer.ggml.token_type[%zu] is %lld, expected 0 to 6", id, static_cast<long long>(type));
+    fail(Status::bad_file, "tokenizer.ggml.token_type[%zu] is %jd, expected 0 to 6", id, type);
   return kKinds[type];
 }
 

@@ -45,8 +45,7 @@ void normalize_added(JsonFile& file, const Normalizer& normalizer, const Watch& 
 std::vector<Entry> read_entries(const JsonFile& file, const Watch& watch) {
   const auto most = int64_t(std::min<size_t>(2 * (file.ids.size() + file.added.size()) + 65536, INT32_MAX));
   const auto wrong = [&](const std::string& field) {
-    fail(Status::bad_file, "tokenizer.json: %s: expected a whole number from 0 to %lld", field.c_str(),
-         static_cast<long long>(most));
+    fail(Status::bad_file, "tokenizer.json: %s: expected a whole number from 0 to %jd", field.c_str(), most);
   };
   int64_t last = -1;
   for (int32_t i = 0; i < file.keys.size(); ++i) {
@@ -71,9 +70,8 @@ std::vector<Entry> read_entries(const JsonFile& file, const Watch& watch) {
     Entry& e = entries[size_t(id)];
     const std::string_view before = piece_of(file, e), piece = piece_of(file, entry);
     if (e.there() && before != piece)
-      fail(Status::bad_file, "tokenizer.json: '%s' and '%s' share the id %lld",
-           std::string(before.substr(0, 64)).c_str(), std::string(piece.substr(0, 64)).c_str(),
-           static_cast<long long>(id));
+      fail(Status::bad_file, "tokenizer.json: '%s' and '%s' share the id %jd",
+           std::string(before.substr(0, 64)).c_str(), std::string(piece.substr(0, 64)).c_str(), id);
     e = {entry.key >= 0 ? entry.key : e.key, entry.added, entry.kind};
   };
   for (int32_t i = 0; i < file.keys.size(); ++i) place(file.ids[size_t(i)], {i, -1, TokenKind::normal});
@@ -123,8 +121,8 @@ void read_added_tokens(const JsonFile& file, TokenizerParts& parts, const std::v
     t.text = token.content;
     t.id = ids.at(token.content);
     if (file.find(token.content) < 0 && token.id != t.id)
-      fail(Status::bad_file, "tokenizer.json: added token '%.64s' has two ids, %d and %lld", token.content.c_str(),
-           t.id, static_cast<long long>(token.id));
+      fail(Status::bad_file, "tokenizer.json: added token '%.64s' has two ids, %d and %jd", token.content.c_str(), t.id,
+           token.id);
     t.special = token.special;
     t.left_strip = token.left_strip;
     t.right_strip = token.right_strip;
