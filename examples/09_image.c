@@ -39,10 +39,10 @@ static int32_t print_piece(void* out, const puna_generated_token* token) {
 static puna_status ask(const puna_model* model, const char* question, puna_chat** chat) {
   static const char format[] =
       "[{\"role\":\"user\",\"content\":[{\"type\":\"image\"},{\"type\":\"text\",\"text\":\"%s\"}]}]";
-  const size_t room = sizeof format + strlen(question);
-  char* json = malloc(room);
+  const size_t capacity = sizeof format + strlen(question);
+  char* json = malloc(capacity);
   if (!json) return PUNA_OUT_OF_MEMORY;
-  snprintf(json, room, format, question);
+  snprintf(json, capacity, format, question);
   const puna_status status = puna_chat_create(model, json, strlen(json), NULL, chat);
   free(json);
   return status;

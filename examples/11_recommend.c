@@ -12,20 +12,20 @@ enum { kListeners = 300, kSongs = 40, kShown = 5 };
 typedef struct {
   int64_t *users, *times;
   int32_t* items;
-  uint64_t count, room;
+  uint64_t count, capacity;
 } events;
 
 static int add(events* e, int64_t user, int32_t item, int64_t time) {
-  if (e->count == e->room) {
-    const uint64_t room = e->room ? 2 * e->room : 1024;
-    int64_t* const users = realloc(e->users, room * sizeof *users);
+  if (e->count == e->capacity) {
+    const uint64_t capacity = e->capacity ? 2 * e->capacity : 1024;
+    int64_t* const users = realloc(e->users, capacity * sizeof *users);
     if (users) e->users = users;
-    int64_t* const times = realloc(e->times, room * sizeof *times);
+    int64_t* const times = realloc(e->times, capacity * sizeof *times);
     if (times) e->times = times;
-    int32_t* const items = realloc(e->items, room * sizeof *items);
+    int32_t* const items = realloc(e->items, capacity * sizeof *items);
     if (items) e->items = items;
     if (!users || !times || !items) return 0;
-    e->room = room;
+    e->capacity = capacity;
   }
   e->users[e->count] = user;
   e->items[e->count] = item;

@@ -32,8 +32,8 @@ class Chat {
     if (!f.system.empty()) add("system", f.system);
   }
 
-  // Streams the answer to standard output. Ctrl-C ends the answer; what was said so far stays in the history, and a
-  // question that nothing was said to does not. False: it was ended so.
+  // Streams the answer to standard output. Ctrl-C ends the answer; what was generated so far stays in the history, and
+  // a question without any answer does not. False: Ctrl-C ended it.
   bool answer(const std::string& text) {
     const OrderedJson before = messages_;
     const size_t images_before = images_.size();
@@ -42,19 +42,19 @@ class Chat {
     options.sampler = flags_.sampling.options;
     options.max_tokens = flags_.max_tokens;
     options.keep_shared = true;  // earlier turns are not computed again
-    std::string said;
+    std::string reply;
     bool asked = true;
     session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
     Interrupt interrupt(session_);
     try {
       generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
         print(token.text);
-        said += token.text;
+        reply += token.text;
         return !interrupt.requested();
       });
     } catch (const Error& e) {
       if (e.status() != Status::cancelled ||
-          said.empty()) {  // the conversation goes on as if the question had not been asked
+          reply.empty()) {  // the conversation goes on as if the question had not been asked
         messages_ = before;
         images_.resize(images_before);
         asked = false;
@@ -62,7 +62,7 @@ class Chat {
       if (e.status() != Status::cancelled || !interrupt.requested()) throw;
     }
     print("\n");
-    if (asked) add("assistant", said);
+    if (asked) add("assistant", reply);
     return !interrupt.requested();
   }
 
@@ -94,7 +94,7 @@ class Chat {
     const auto go_on = [&] { return !interrupt.requested(); };
     const Watch watch(go_on);
     const RenderedChat chat = model_->render_chat(json, flags_.date, watch, flags_.template_name);
-    dropped_.tell(dropped_fields(json, chat, watch));
+    dropped_.warn(dropped_fields(json, chat, watch));
     return expand_images(*model_, model_->require_tokenizer().encode_chat(chat, watch), images_);
   }
 

@@ -9,15 +9,15 @@ namespace puna::cli {
 
 class DroppedFields {
  public:
-  void tell(const std::vector<std::string>& fields) {
+  void warn(const std::vector<std::string>& fields) {
     std::string list;
     for (const std::string& field : fields)
-      if (told_.insert(field).second) list += (list.empty() ? "" : ", ") + field;
+      if (reported_.insert(field).second) list += (list.empty() ? "" : ", ") + field;
     if (!list.empty()) fprintf(stderr, "puna: the chat template writes nothing of %s\n", list.c_str());
   }
 
  private:
-  std::set<std::string> told_;
+  std::set<std::string> reported_;
 };
 
 }  // namespace puna::cli

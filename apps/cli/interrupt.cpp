@@ -19,7 +19,7 @@ namespace {
 // async-signal-safe.
 std::atomic<bool> listening{false};  // an Interrupt lives
 std::atomic<int> taken{0};           // the signal that it took
-std::atomic<bool> heard{false};      // the call under way knows of it
+std::atomic<bool> handled{false};    // the call under way knows of it
 std::atomic<Session*> running{nullptr};
 static_assert(std::atomic<Session*>::is_always_lock_free);
 #ifndef _WIN32
@@ -42,7 +42,7 @@ extern "C" void on_signal(int number) {
   if (listening.load() && taken.exchange(number) == 0) {
     if (Session* session = running.load()) {
       session->cancel();
-      heard.store(true);
+      handled.store(true);
     }
     errno = saved;
     return;
@@ -67,7 +67,7 @@ int last_signal() noexcept { return taken.load(); }
 
 Interrupt::Interrupt() {
   taken.store(0);
-  heard.store(false);
+  handled.store(false);
   listening.store(true);
 }
 
@@ -77,13 +77,13 @@ Interrupt::~Interrupt() {
   listening.store(false);
   running.store(nullptr);
   const int number = taken.load();
-  if (number != 0 && !heard.load() && std::uncaught_exceptions() == 0)
+  if (number != 0 && !handled.load() && std::uncaught_exceptions() == 0)
     raise(number);  // it came when the work was done, and must not be lost
 }
 
 bool Interrupt::requested() const noexcept {
   const bool now = taken.load() != 0;
-  if (now) heard.store(true);
+  if (now) handled.store(true);
   return now;
 }
 

@@ -58,7 +58,7 @@ std::string rendered(const RenderFlags& f, bool date_given) {
     const std::string json = json_text(variables_of(input));
     const RenderedChat chat =
         model->render_chat(json, date_given ? f.date : date_of(input, f.date), watch, f.template_name);
-    DroppedFields().tell(dropped_fields(json, chat, watch));
+    DroppedFields().warn(dropped_fields(json, chat, watch));
     return f.ids ? id_list(model->require_tokenizer().encode_chat(chat, watch)) : chat.text;
   });
 }

@@ -64,18 +64,18 @@ class Unpacker {
 };
 #endif
 
-void say(const char* what, const std::string& sentence) { fprintf(stderr, "%s: %s\n", what, sentence.c_str()); }
+void print_line(const char* what, const std::string& sentence) { fprintf(stderr, "%s: %s\n", what, sentence.c_str()); }
 
 std::string left_out(const train::DataReport& report) {
   return report.left_out ? ", " + std::to_string(report.left_out) + " longer than --max-tokens and left out" : "";
 }
 
-void say_rest(const char* what, const ModelPtr& model, const train::DataOptions& options,
-              const train::DataReport& report) {
-  for (const std::string& sentence : report.sentences()) say(what, sentence);
+void print_report(const char* what, const ModelPtr& model, const train::DataOptions& options,
+                  const train::DataReport& report) {
+  for (const std::string& sentence : report.sentences()) print_line(what, sentence);
   if (model->chat_templates().reads("strftime_now") && report.lines > 0)
-    say(what, "the chat template asks what day it is and is told " + options.date +
-                  "; to --resume another day, give --date " + options.date);
+    print_line(what, "the chat template asks what day it is and is told " + options.date +
+                         "; to --resume another day, give --date " + options.date);
 }
 
 template <class Example, class Add>
@@ -87,9 +87,9 @@ std::vector<Example> read_all(const std::vector<std::string>& files, const Model
     add(all, codec_of(model), DataFile(file).bytes(), file == "-" ? "standard input" : file, options, &report);
   if (files.empty()) return all;
   if (what) {
-    say(what, std::to_string(all.size()) + " " + name + ", " + std::to_string(report.tokens) + " tokens, " +
-                  std::to_string(report.counted) + " of them count" + left_out(report));
-    say_rest(what, model, options, report);
+    print_line(what, std::to_string(all.size()) + " " + name + ", " + std::to_string(report.tokens) + " tokens, " +
+                         std::to_string(report.counted) + " of them count" + left_out(report));
+    print_report(what, model, options, report);
   }
   if (all.empty())
     fail(Status::bad_file, "%s%s has no %s to use%s", files[0].c_str(), files.size() > 1 ? " (and the others)" : "",

@@ -136,7 +136,7 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     if (o.date) data.date = o.date;
     data.parse_content = flag(o.parse_content, "parse_content");
     train::DataReport read;
-    const auto tell = [&] {
+    const auto log_report = [&] {
       for (const std::string& sentence : read.sentences())
         m.context().logger().write(LogLevel::warning, "training data: %s", sentence.c_str());
       if (read.left_out)
@@ -152,12 +152,12 @@ puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size
     if (pairs) {
       std::vector<train::Preference> all;
       train::add_preferences(all, codec, lines, "jsonl", data, &read);
-      tell();
+      log_report();
       watched(go_on, m.context(), [&](FunctionRef<bool()> stop) { trainer.learn(std::move(all), stop); });
     } else {
       std::vector<train::Sequence> all;
       train::add_jsonl(all, codec, lines, "jsonl", data, &read);
-      tell();
+      log_report();
       trainer.learn(std::move(all));
     }
     while (trainer.done_steps() < trainer.total_steps()) {

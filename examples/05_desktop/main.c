@@ -53,7 +53,7 @@ static gboolean leave(gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
-static void forget(app* a) {
+static void close_model(app* a) {
   puna_generation_free(a->generation);
   puna_session_free(a->session);
   a->generation = NULL;
@@ -71,7 +71,7 @@ static gboolean compute(GtkWidget* widget, GdkFrameClock* clock, gpointer data) 
   if (state == PUNA_GENERATION_TOKEN) say(a, token.text, (size_t)token.size);
   if (state != PUNA_GENERATION_ENDED) return G_SOURCE_CONTINUE;
   say(a, "\n", 1);
-  forget(a);
+  close_model(a);
   gtk_widget_set_sensitive(a->question, TRUE);
   if (a->ask) g_timeout_add(300, leave, a); /* when it has been drawn */
   return G_SOURCE_REMOVE;
@@ -114,7 +114,7 @@ static void asked(GtkEntry* entry, gpointer data) {
   say(a, "\n", 1);
   if (begin(a, question) != PUNA_OK) {
     complain(a);
-    forget(a);
+    close_model(a);
     if (a->ask) g_timeout_add(300, leave, a);
     return;
   }
@@ -168,7 +168,7 @@ int main(int argc, char** argv) {
   g_signal_connect(application, "activate", G_CALLBACK(activate), &a);
   const int status = g_application_run(G_APPLICATION(application), 1, argv);
   g_object_unref(application);
-  forget(&a);
+  close_model(&a);
   puna_model_free(a.model);
   return status || a.failed;
 }

@@ -1,5 +1,5 @@
-// gguf_header.cpp -- GGUF keys and tensor descriptions, in the order of the file; each count is checked before it is
-// believed.
+// gguf_header.cpp -- GGUF keys and tensor descriptions, in the order of the file; each count is checked before memory
+// is taken for it.
 #include "io/gguf_header.h"
 
 #include "io/byte_reader.h"
@@ -24,9 +24,9 @@ bool boolean(ByteReader& in, const Field& field) {
 }
 
 // What arrays may take in memory: an array of bytes becomes eight times as large, one of empty texts four times.
-class Room {
+class MemoryBudget {
  public:
-  explicit Room(const Source& source) : file_(source), left_(source.size() + kMoreThanFile) {}
+  explicit MemoryBudget(const Source& source) : file_(source), left_(source.size() + kMoreThanFile) {}
   void take(uint64_t n, size_t bytes, const Field& field) {
     if (n > left_ / bytes)
       fail_in(file_.name(), Status::bad_file,
@@ -43,19 +43,19 @@ class Room {
 
 // Reads `n` elements one after the other; `read` takes the field that names the element.
 template <class T, class Read>
-std::vector<T> elements(uint64_t n, Room& room, Field field, Read read) {
-  room.take(n, sizeof(T), field);
+std::vector<T> elements(uint64_t n, MemoryBudget& budget, Field field, Read read) {
+  budget.take(n, sizeof(T), field);
   std::vector<T> values;
   values.reserve(n);  // n elements have been seen to fit in the rest of the file
   for (field.element = 0; field.element < int64_t(n); ++field.element) values.push_back(T(read(field)));
   return values;
 }
 
-MetadataValue read_array(ByteReader& in, Room& room, const Field& field) {
+MetadataValue read_array(ByteReader& in, MemoryBudget& budget, const Field& field) {
   const auto type = in.number<uint32_t>(field);
   const auto numbers = [&]<class Element, class Stored>(Element, Stored) -> MetadataValue {
     const uint64_t n = in.count(sizeof(Element), field);
-    return elements<Stored>(n, room, field, [&](const Field& f) { return in.number<Element>(f); });
+    return elements<Stored>(n, budget, field, [&](const Field& f) { return in.number<Element>(f); });
   };
   switch (ValueType{type}) {
     case ValueType::u8: return numbers(uint8_t{}, int64_t{});
@@ -68,7 +68,7 @@ MetadataValue read_array(ByteReader& in, Room& room, const Field& field) {
     case ValueType::f32: return numbers(float{}, double{});
     case ValueType::f64: return numbers(double{}, double{});
     case ValueType::u64:
-      return elements<int64_t>(in.count(8, field), room, field, [&](const Field& f) {
+      return elements<int64_t>(in.count(8, field), budget, field, [&](const Field& f) {
         const auto value = in.number<uint64_t>(f);
         if (value > uint64_t(INT64_MAX))
           fail_in(in.source().name(), Status::unsupported, "%s is %ju, expected less than 2^63", f.text().c_str(),
@@ -76,16 +76,16 @@ MetadataValue read_array(ByteReader& in, Room& room, const Field& field) {
         return value;
       });
     case ValueType::boolean:
-      return elements<int64_t>(in.count(1, field), room, field, [&](const Field& f) { return boolean(in, f); });
+      return elements<int64_t>(in.count(1, field), budget, field, [&](const Field& f) { return boolean(in, f); });
     case ValueType::string:
-      return elements<std::string>(in.count(8, field), room, field, [&](const Field& f) { return in.string(f); });
+      return elements<std::string>(in.count(8, field), budget, field, [&](const Field& f) { return in.string(f); });
     case ValueType::array:
       fail_in(in.source().name(), Status::unsupported, "%s: arrays of arrays are unsupported", field.text().c_str());
   }
   fail_value_type(in, field, type);
 }
 
-MetadataValue read_value(ByteReader& in, Room& room, const Field& field) {
+MetadataValue read_value(ByteReader& in, MemoryBudget& budget, const Field& field) {
   const auto type = in.number<uint32_t>(field);
   switch (ValueType{type}) {
     case ValueType::u8: return int64_t{in.number<uint8_t>(field)};
@@ -99,7 +99,7 @@ MetadataValue read_value(ByteReader& in, Room& room, const Field& field) {
     case ValueType::f64: return in.number<double>(field);
     case ValueType::boolean: return boolean(in, field);
     case ValueType::string: return in.string(field);
-    case ValueType::array: return read_array(in, room, field);
+    case ValueType::array: return read_array(in, budget, field);
     case ValueType::u64: {
       const auto value = in.number<uint64_t>(field);
       if (value > uint64_t(INT64_MAX)) return value;
@@ -127,14 +127,14 @@ constexpr size_t kKeyBytes = 240;  // of a key and its value in a tree, and of t
 
 void read_metadata(ByteReader& in, uint64_t count, GgufHeader& header) {
   const std::string& file = in.source().name();
-  Room room(in.source());
+  MemoryBudget budget(in.source());
   for (uint64_t i = 0; i < count; ++i) {
     std::string key = in.string({"metadata key", {}, int64_t(i)});
     check_name(file, "metadata key", key);
     Metadata& metadata = gguf::is_split_key(key) ? header.split : header.metadata;
     if (metadata.find(key)) fail_in(file, Status::bad_file, "metadata '%s' appears twice", display(key).c_str());
-    room.take(1, kKeyBytes + 2 * key.size(), {"metadata", key});
-    MetadataValue value = read_value(in, room, {"metadata", key});
+    budget.take(1, kKeyBytes + 2 * key.size(), {"metadata", key});
+    MetadataValue value = read_value(in, budget, {"metadata", key});
     metadata.set(std::move(key), std::move(value));
   }
 }

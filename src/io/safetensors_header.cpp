@@ -37,9 +37,9 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
 
   bool number_unsigned(uint64_t value) override {
     if (at_ != At::in_shape && at_ != At::in_offsets) unexpected("a number");
-    const size_t room = at_ == At::in_offsets ? 2 : keeps_unreadable_ ? kMostDimensions : size_t(kMaxRank);
+    const size_t limit = at_ == At::in_offsets ? 2 : keeps_unreadable_ ? kMostDimensions : size_t(kMaxRank);
     auto& list = at_ == At::in_shape ? shape_ : offsets_;
-    if (list.size() == room) fail_in(file_, Status::bad_file, "%s has more than %zu numbers", here().c_str(), room);
+    if (list.size() == limit) fail_in(file_, Status::bad_file, "%s has more than %zu numbers", here().c_str(), limit);
     list.push_back(value);
     return true;
   }

@@ -238,9 +238,9 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
   read_frequencies(c, k, rope_freqs);
   require_nothing_else(c, k);
   require_known_puna_keys(m);
-  const auto told = m.values().find(
+  const auto found = m.values().find(
       k.key("vocab_size"));  // what differs stays unread: files whose tokens were added later say the old number
-  if (told != m.values().end() && told->second == MetadataValue(vocab)) m.find(told->first);
+  if (found != m.values().end() && found->second == MetadataValue(vocab)) m.find(found->first);
   validate(c);
   return c;
 }

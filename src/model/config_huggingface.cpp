@@ -56,7 +56,7 @@ class RopeKeys {
       if (!m_.has(at)) return;
       if (found.empty())
         found = at;
-      else if (!said_alike(found, at))
+      else if (!same_value(found, at))
         fail(Status::bad_file, "%s is %s, but %s is %s", found.c_str(), text(found).c_str(), at.c_str(),
              text(at).c_str());
     };
@@ -71,7 +71,7 @@ class RopeKeys {
   }
   std::string type() const {
     const std::string now = place("rope_type"), then = place("type");
-    if (!now.empty() && !then.empty() && !said_alike(now, then))
+    if (!now.empty() && !then.empty() && !same_value(now, then))
       fail(Status::bad_file, "%s is %s, but %s is %s", now.c_str(), text(now).c_str(), then.c_str(),
            text(then).c_str());
     return now.empty() && then.empty() ? "default" : m_.string(now.empty() ? then : now);
@@ -84,7 +84,7 @@ class RopeKeys {
  private:
   static constexpr const char* kGroups[] = {"rope_parameters", "rope_scaling"};
 
-  bool said_alike(const std::string& a, const std::string& b) const {
+  bool same_value(const std::string& a, const std::string& b) const {
     const MetadataValue *x = m_.find(a), *y = m_.find(b);
     if (!x || !y) return false;
     const auto number = [](const MetadataValue& v) {

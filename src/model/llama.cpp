@@ -94,9 +94,9 @@ struct Positions {
   // before (may be without data): the heads between RoPE and QK norm, which the gradient needs.
   void forward(const KernelTable& kernels, View x, View before, int64_t t, int64_t position, bool is_query) const {
     const int64_t K = c.head_dim;
-    const auto turn = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
+    const auto rotate = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
     for (float* head = x.row(t); uses_rope && head < x.row(t) + x.dims[1]; head += K) {
-      turn(head, rope.cosine.row(t), rope.sine.row(t), K);
+      rotate(head, rope.cosine.row(t), rope.sine.row(t), K);
       if (before.rank != 0) memcpy(before.row(t) + (head - x.row(t)), head, size_t(K) * 4);
       if (c.qk_norm) kernels.rms_norm(head, head, nullptr, K, c.norm_eps);
     }
@@ -105,11 +105,11 @@ struct Positions {
   }
   void backward(const KernelTable& kernels, View dx, View before, int64_t t, int64_t position, bool is_query) const {
     const int64_t K = c.head_dim;
-    const auto turn = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
+    const auto rotate = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
     for (float* head = dx.row(t); uses_rope && head < dx.row(t) + dx.dims[1]; head += K) {
       if (c.qk_norm)
         kernels.rms_norm_backward(head, head, before.row(t) + (head - dx.row(t)), nullptr, K, c.norm_eps, false);
-      turn(head, rope.cosine.row(t), rope.minus_sine.row(t), K);
+      rotate(head, rope.cosine.row(t), rope.minus_sine.row(t), K);
     }
     if (!uses_rope && c.temperature && is_query)
       kernels.scale(dx.row(t), dx.row(t), attention_temperature(c, position), dx.dims[1]);

@@ -29,19 +29,19 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
     const AttendRange r = range(t);
     spans = std::max(spans, attend_spans(r.low, r.high));
   }
-  // Few tiles: spans are tiles of their own, each with room for its result, merged in a second stage. Many: a tile
-  // takes its spans in turn. Either way span 0 goes where the result will be and the later ones are added to it in
+  // Few tiles: every span is a tile with a slot for its result, and a second stage merges them. Many: a tile computes
+  // its spans one after the other. Either way span 0 is written to the output and the later spans are merged into it in
   // order, so the bits are the same.
   const bool split = spans > 1 && blocks * kv_heads < kEnoughTiles;
-  const int64_t rooms = split ? spans : std::min<int64_t>(spans, 2);
-  float* const states = rec.take<float>(rooms * R * heads * 2);
-  const View later = rec.make((rooms - 1) * R, heads * head_dim);
-  const auto room = [&](int64_t span) { return std::min(span, rooms - 1); };
+  const int64_t slots = split ? spans : std::min<int64_t>(spans, 2);
+  float* const states = rec.take<float>(slots * R * heads * 2);
+  const View later = rec.make((slots - 1) * R, heads * head_dim);
+  const auto slot = [&](int64_t span) { return std::min(span, slots - 1); };
   const auto out_of = [&](int64_t span, int64_t t, int64_t h) {
-    return (span == 0 ? out.row(t) : later.row((room(span) - 1) * R + t)) + h * head_dim;
+    return (span == 0 ? out.row(t) : later.row((slot(span) - 1) * R + t)) + h * head_dim;
   };
   const auto state_of = [&](int64_t span, int64_t t, int64_t h) {
-    return states + ((room(span) * R + t) * heads + h) * 2;
+    return states + ((slot(span) * R + t) * heads + h) * 2;
   };
 
   const auto attend_span = [&](int64_t span, int64_t kv_head, int64_t t0, int64_t t1) {
@@ -104,8 +104,8 @@ void attend_backward(Tape& rec, const AttendGradient& a, std::span<const Sequenc
   const View dq = rec.gradient(a.q), dk = rec.gradient(a.k), dv = rec.gradient(a.v), dout = rec.gradient(a.out);
   const auto scratch = rec.scratch();
   const int64_t K = a.head_dim, heads = a.q.dims[1] / K, kv_heads = a.k.dims[1] / K, grouped = heads / kv_heads;
-  const int64_t tiles = int64_t(sequences.size()) * kv_heads, room = attend_backward_scratch(K);
-  float* const rooms = rec.take<float>(tiles * room);
+  const int64_t tiles = int64_t(sequences.size()) * kv_heads, tile_floats = attend_backward_scratch(K);
+  float* const workspace = rec.take<float>(tiles * tile_floats);
   rec.stage(tiles, [&](int64_t tile) {
     const SequenceRows s = sequences[size_t(tile / kv_heads)];
     const int64_t kv_head = tile % kv_heads;
@@ -113,8 +113,8 @@ void attend_backward(Tape& rec, const AttendGradient& a, std::span<const Sequenc
     const auto key = [&](View v) { return v.row(s.first) + kv_head * K; };
     rec.kernels().attend_backward({query(a.q), query(a.out), query(dout), query(dq), a.q.strides[0], key(a.k), key(a.v),
                                    key(dk), key(dv), a.k.strides[0],
-                                   a.state + (s.first * heads + kv_head * grouped) * 2, heads * 2, rooms + tile * room,
-                                   s.count, grouped, K, a.chunk, a.scale});
+                                   a.state + (s.first * heads + kv_head * grouped) * 2, heads * 2,
+                                   workspace + tile * tile_floats, s.count, grouped, K, a.chunk, a.scale});
   });
 }
 

@@ -80,20 +80,21 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
 
   // A provider takes all its experts at once.
   const bool plain = !uses_quantised(rec, any.gate);
-  const Way routed_way = plain ? way_of(rec, any.gate, routes.count / E, false) : Way::own;
-  const Way shared_way = shared && !uses_quantised(rec, shared->gate) ? way_of(rec, shared->gate, R, false) : Way::own;
+  const Way routed_way = plain ? way_of(rec, any.gate, routes.count / E, false) : Way::kernels;
+  const Way shared_way =
+      shared && !uses_quantised(rec, shared->gate) ? way_of(rec, shared->gate, R, false) : Way::kernels;
   const auto way_of_group = [&](int64_t e) { return e < E ? routed_way : shared_way; };
   const auto provide = [&](std::initializer_list<std::pair<Weight ExpertWeights::*, View>> parts,
                            const Activations& routed, const Activations& all) {
     const Way way = std::max(routed_way, shared_way);
-    if (way == Way::own) return;
+    if (way == Way::kernels) return;
     const auto frame = rec.frame();
-    const Factor from[] = {routed_way == Way::own ? Factor() : factor_of(rec, routed.x, way),
-                           shared_way == Way::own ? Factor() : factor_of(rec, all.x, way)};
+    const Factor from[] = {routed_way == Way::kernels ? Factor() : factor_of(rec, routed.x, way),
+                           shared_way == Way::kernels ? Factor() : factor_of(rec, all.x, way)};
     const bool known = !rec.measuring() && rec.finished();  // where routes went
     std::vector<ProvidedProduct> products;
     for (int64_t e = 0; e < groups; ++e) {
-      if (way_of_group(e) == Way::own || (known && first(e) == last(e))) continue;
+      if (way_of_group(e) == Way::kernels || (known && first(e) == last(e))) continue;
       const int64_t i = known ? first(e) : 0, count = known ? last(e) - i : R;
       for (const auto& [part, y] : parts) {
         const Weight& w = expert(e).*part;
@@ -122,7 +123,7 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   // A tile is (expert, some panels): it takes that expert's rows in blocks.
   const auto run = [&](int64_t e, const Weight& w, int64_t tile_index, const Activations& routed,
                        const Activations& all, View y) {
-    if (way_of_group(e) != Way::own) return;
+    if (way_of_group(e) != Way::kernels) return;
     const Tiling tiling = tiling_of(w, R);
     const int64_t panel = tile_index * tiling.panels;
     if (panel >= panels_of(w)) return;

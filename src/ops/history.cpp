@@ -41,18 +41,18 @@ void embed_history_backward(Tape& rec, View dx, const HistoryTables& m, const Hi
 namespace {
 
 struct Scratch {
-  int64_t room;
+  int64_t user_floats;
   float* floats;
   uint8_t* kept;
-  int64_t kept_room;
+  int64_t kept_bytes;
 };
 
 Scratch make_scratch(Inference& rec, const HistoryRows& rows, const HistoryAttention& a) {
   const int64_t longest = rows.known + rows.longest;
   Scratch s{history_attend_scratch(longest, a.heads, a.qk_dim, a.v_dim), nullptr, nullptr,
             a.dropout ? a.heads * longest * longest : 0};
-  s.floats = rec.take<float>(rows.users * s.room);
-  s.kept = s.kept_room != 0 ? rec.take<uint8_t>(rows.users * s.kept_room) : nullptr;
+  s.floats = rec.take<float>(rows.users * s.user_floats);
+  s.kept = s.kept_bytes != 0 ? rec.take<uint8_t>(rows.users * s.kept_bytes) : nullptr;
   return s;
 }
 
@@ -76,9 +76,9 @@ HistoryAttend user_of(int64_t u, Columns q, Columns k, Columns v, const HistoryR
   h.time_weights = a.time_weights;
   h.time_bounds = a.time_bounds;
   h.times = rows.times_of(u);
-  h.scratch = s.floats + u * s.room;
+  h.scratch = s.floats + u * s.user_floats;
   if (s.kept) {
-    uint8_t* const kept = s.kept + u * s.kept_room;
+    uint8_t* const kept = s.kept + u * s.kept_bytes;
     for (int64_t i = 0; i < a.heads * count; ++i) a.dropout.draw(kept + i * count, start * a.heads + i, i % count + 1);
     h.kept = kept;
     h.kept_scale = a.dropout.scale();

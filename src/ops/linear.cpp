@@ -122,8 +122,8 @@ void linear_forward(Inference& rec, const Activations& x, std::initializer_list<
     return p.w->dtype == any.dtype && (force_f32 || !uses_quantised(rec, *p.w));
   };
   const Way way =
-      std::all_of(products.begin(), products.end(), provided) ? way_of(rec, any, x.rows(), force_f32) : Way::own;
-  if (way == Way::own) {
+      std::all_of(products.begin(), products.end(), provided) ? way_of(rec, any, x.rows(), force_f32) : Way::kernels;
+  if (way == Way::kernels) {
     multiply(rec, x, products, force_f32);
   } else {
     const auto frame = rec.frame();
@@ -193,7 +193,7 @@ void lora_backward(Tape& rec, View dx, View dy, View x, const Lora& lora) {
 
 void linear_backward(Tape& rec, View dx, View dy, View x, const Weight& w) {
   float* const dw = rec.parameter_gradient(w.panels);
-  if (const Way way = way_of(rec, w, x.dims[0], false); way != Way::own) {
+  if (const Way way = way_of(rec, w, x.dims[0], false); way != Way::kernels) {
     provided_backward(rec, dx, dw, dy, x, w, way);
   } else {
     if (dx.rank != 0) add_back(rec, dx, dy, w);

@@ -15,10 +15,10 @@ namespace puna {
 namespace {
 
 constexpr int64_t kTileM = 128, kTileN = 512;  // of a product: a call of half a millisecond or so
-constexpr int64_t kPackedValues = 4 << 20;     // of weights turned round at a time: bounds the scratch
+constexpr int64_t kPackedValues = 4 << 20;     // of weights transposed at a time: bounds the scratch
 constexpr int64_t kLeast = 32;                 // rows, inputs and outputs: below, calls cost more than they bring
 constexpr int64_t kRowsAtOnce = 16;            // of a tile that changes their type
-constexpr int64_t kColumnsAtOnce = 64;         // of a panel being turned round
+constexpr int64_t kColumnsAtOnce = 64;         // of a panel being transposed
 
 struct Job {
   Factor a, b;
@@ -87,7 +87,7 @@ void multiply(Inference& rec, std::span<const Job> jobs, Way way) {
 }
 
 // to[k][16] of a row n_row long = a panel's columns.
-void turn_panel(const KernelTable& k, void* to, int64_t n_row, const Weight& w, int64_t panel, Way way) noexcept {
+void transpose_panel(const KernelTable& k, void* to, int64_t n_row, const Weight& w, int64_t panel, Way way) noexcept {
   alignas(64) float decoded[kColumnsAtOnce * kTileRows];
   alignas(64) uint16_t rounded[kColumnsAtOnce * kTileRows];
   const auto* const from = reinterpret_cast<const uint8_t*>(w.panels) + panel * w.panel_bytes;
@@ -110,26 +110,26 @@ void turn_panel(const KernelTable& k, void* to, int64_t n_row, const Weight& w, 
 
 int64_t panels_in(int64_t outputs) noexcept { return (outputs + kTileRows - 1) / kTileRows; }
 
-// Outputs [first, first + count) of a weight, turned round: [K][count rounded up to panels].
+// Outputs [first, first + count) of a weight, transposed: [K][count rounded up to panels].
 struct Part {
   const Weight* w;
   int64_t first, count;
   size_t product;  // whose they are
-  Factor turned;
+  Factor transposed;
   int64_t width() const noexcept { return panels_in(count) * kTileRows; }
 };
 
-void turn(Inference& rec, std::span<Part> parts, Way way) {
+void transpose_parts(Inference& rec, std::span<Part> parts, Way way) {
   int64_t panels = 0;
   for (Part& p : parts) {
-    p.turned = {rec.take<uint8_t>(p.width() * p.w->cols * bytes_of(way)), p.width()};
+    p.transposed = {rec.take<uint8_t>(p.width() * p.w->cols * bytes_of(way)), p.width()};
     panels += panels_in(p.count);
   }
   rec.stage(panels, [&](int64_t panel) {
     const Part* p = parts.data();
     for (; panel >= panels_in(p->count); ++p) panel -= panels_in(p->count);
-    void* const to = const_cast<void*>(at(p->turned.data, panel * kTileRows, way));
-    turn_panel(rec.kernels(), to, p->width(), *p->w, p->first / kTileRows + panel, way);
+    void* const to = const_cast<void*>(at(p->transposed.data, panel * kTileRows, way));
+    transpose_panel(rec.kernels(), to, p->width(), *p->w, p->first / kTileRows + panel, way);
   });
 }
 
@@ -146,12 +146,12 @@ void in_rounds(Inference& rec, std::span<const Weight* const> weights, Visit&& v
   };
   for (size_t i = 0; i < weights.size(); ++i)
     for (int64_t n = 0; n < weights[i]->rows;) {
-      const int64_t room = (kPackedValues - values) / weights[i]->cols / kTileRows * kTileRows;
-      if (room < std::min(kTileN, weights[i]->rows - n) && !round.empty()) {
+      const int64_t left = (kPackedValues - values) / weights[i]->cols / kTileRows * kTileRows;
+      if (left < std::min(kTileN, weights[i]->rows - n) && !round.empty()) {
         flush();
         continue;
       }
-      const int64_t count = std::min(std::max(room, kTileN), weights[i]->rows - n);
+      const int64_t count = std::min(std::max(left, kTileN), weights[i]->rows - n);
       round.push_back({weights[i], n, count, i, {}});
       values += round.back().width() * weights[i]->cols;
       n += count;
@@ -175,7 +175,7 @@ double best_of_three(FunctionRef<void()> fn) {
 
 int64_t power_below(int64_t x, int64_t most) noexcept { return int64_t(std::bit_floor(uint64_t(std::min(x, most)))); }
 
-// Both ways on zeros of about this size, on one thread, turning the weights round included.
+// Both ways on zeros of about this size, on one thread, including the transposition of the weights.
 bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DType dtype, int64_t rows, int64_t N,
                         int64_t K, Way way) {
   const int64_t M = power_below(rows, kMaxRows);
@@ -185,7 +185,7 @@ bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DTyp
   Weight w{nullptr, dtype, N, K, panel_bytes(dtype, K)};
   const std::vector<std::byte> panels(size_t(packed_bytes(w)) + 64);
   w.panels = panels.data();
-  std::vector<float> x(size_t(M * K)), y(size_t(M * N)), turned(size_t(K * N));
+  std::vector<float> x(size_t(M * K)), y(size_t(M * N)), transposed(size_t(K * N));
   std::vector<uint16_t> rounded(x.size());
   const float* x_rows[kMaxRows];
   float* y_rows[kMaxRows];
@@ -196,25 +196,25 @@ bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DTyp
   const double own = best_of_three([&] {
     k.gemm_f(y_rows, dtype, reinterpret_cast<const uint8_t*>(w.panels), N / kTileRows, w.panel_bytes, K, x_rows, M);
   });
-  const double turning = best_of_three([&] {
+  const double transposing = best_of_three([&] {
     for (int64_t p = 0; p < N / kTileRows; ++p)
-      turn_panel(k, const_cast<void*>(at(turned.data(), p * kTileRows, way)), N, w, p, way);
+      transpose_panel(k, const_cast<void*>(at(transposed.data(), p * kTileRows, way)), N, w, p, way);
   });
   bool works = true;
   const double theirs = best_of_three([&] {
     if (way == Way::bf16) k.to_bf16(rounded.data(), x.data(), M * K);
     const void* const a = way == Way::bf16 ? static_cast<const void*>(rounded.data()) : x.data();
-    works = works && call(provider, {{a, K}, {turned.data(), N}, y.data(), N, M, N, K, 0}, way);
+    works = works && call(provider, {{a, K}, {transposed.data(), N}, y.data(), N, M, N, K, 0}, way);
   });
-  constexpr double kFromMemory = 3;  // a model's weights are not in the cache, as these are, when they are turned round
-  return works && theirs + kFromMemory * turning / double(row_blocks) < own;
+  constexpr double kFromMemory = 3;  // a model's weights are not in the cache, as these are, when they are transposed
+  return works && theirs + kFromMemory * transposing / double(row_blocks) < own;
 }
 
 }  // namespace
 
 Way way_of(const Inference& rec, const Weight& w, int64_t rows, bool force_f32) {
   const GemmPermission& may = rec.permission();
-  if (!may.provider || rows < kLeast || w.rows < kLeast || w.cols < kLeast) return Way::own;
+  if (!may.provider || rows < kLeast || w.rows < kLeast || w.cols < kLeast) return Way::kernels;
   const Way way = may.bf16 && !force_f32 ? Way::bf16 : Way::f32;
   if (!may.crossover || rec.measuring())
     return way;  // scratch is asked for what may come: how many rows an expert gets is not known yet
@@ -223,7 +223,7 @@ Way way_of(const Inference& rec, const Weight& w, int64_t rows, bool force_f32) 
                         uint64_t(w.dtype) << 1 | (way == Way::bf16);
   const bool faster = may.crossover->choose(
       kind, [&] { return provider_is_faster(rec.kernels(), *may.provider, w.dtype, rows, w.rows, w.cols, way); });
-  return faster ? way : Way::own;
+  return faster ? way : Way::kernels;
 }
 
 Factor factor_of(Inference& rec, View x, Way way) {
@@ -243,12 +243,12 @@ void provided_forward(Inference& rec, std::span<const ProvidedProduct> products,
   std::vector<const Weight*> weights;
   for (const ProvidedProduct& p : products) weights.push_back(p.w);
   in_rounds(rec, weights, [&](std::span<Part> parts) {
-    turn(rec, parts, way);
+    transpose_parts(rec, parts, way);
     std::vector<Job> jobs;
     for (const Part& part : parts) {
       const ProvidedProduct& p = products[part.product];
-      jobs.push_back({p.x, part.turned, p.y.f32() + part.first, p.y.strides[0], p.y.dims[0], part.count, part.w->cols,
-                      p.add ? kAddToC : 0});
+      jobs.push_back({p.x, part.transposed, p.y.f32() + part.first, p.y.strides[0], p.y.dims[0], part.count,
+                      part.w->cols, p.add ? kAddToC : 0});
     }
     multiply(rec, jobs, way);
   });
@@ -261,10 +261,10 @@ void provided_backward(Inference& rec, View dx, float* dw, View dy, View x, cons
   const Weight* const weight = &w;
   if (dx.rank != 0)
     in_rounds(rec, {&weight, 1}, [&](std::span<Part> parts) {  // dx += dy[:, part] W[part, :]
-      turn(rec, parts, way);
+      transpose_parts(rec, parts, way);
       for (const Part& p : parts) {
         const Job job{{at(g.data, p.first, way), g.row},
-                      p.turned,
+                      p.transposed,
                       dx.f32(),
                       dx.strides[0],
                       T,

@@ -1,5 +1,5 @@
 // provided.h -- large products of float weights made by the context's provider (puna/base/gemm_provider.h) where this
-// pass may and where the provider was measured to be faster. Weights are turned round into plain rows for it, once for
+// pass may and where the provider was measured to be faster. Weights are transposed into plain rows for it, once for
 // all rows of a pass; a product that the provider refuses is made here, slowly. Threads share tiles as everywhere, each
 // tile is one call on one thread.
 #pragma once
@@ -9,7 +9,7 @@
 
 namespace puna {
 
-enum class Way { own, f32, bf16 };  // who makes a product, and of what type its factors are
+enum class Way { kernels, f32, bf16 };  // who makes a product, and of what type its factors are
 
 // How a product of `rows` rows with w is to be made in this pass: measured once for each size, type and context.
 Way way_of(const Inference& rec, const Weight& w, int64_t rows, bool force_f32);

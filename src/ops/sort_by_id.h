@@ -5,7 +5,7 @@
 
 namespace puna {
 
-// order[0 ... count) = the entries by ascending ids[entry], 0 ... max_id. `other`: room for as many.
+// order[0 ... count) = the entries by ascending ids[entry], 0 ... max_id. `other`: a workspace of the same size.
 void sort_by_id(int32_t* order, int32_t* other, const int32_t* ids, int64_t count, int32_t max_id) noexcept;
 
 }  // namespace puna

@@ -25,14 +25,14 @@ void Tape::backward(size_t mark) {
   }
 }
 
-void Tape::forget(size_t gradients, size_t top) {
+void Tape::drop(size_t gradients, size_t top) {
   for (; made_.size() > gradients; made_.pop_back()) gradients_.erase(made_.back());
   arena().release_to(top);
 }
 
 void Tape::begin_frame() {  // where running backward ends
   on_backward([this] {
-    forget(bounds_.back().gradients, bounds_.back().top);
+    drop(bounds_.back().gradients, bounds_.back().top);
     bounds_.pop_back();
   });
 }

@@ -55,7 +55,7 @@ class Tape : public Inference {
       stage(1, [&](int64_t) { memcpy(x.data, before.data, size_t(x.dims[0] * x.dims[1]) * 4); });
       fn(*this);
       backward(notes);
-      forget(gradients, top);
+      drop(gradients, top);
     });
   }
 
@@ -84,7 +84,7 @@ class Tape : public Inference {
   };
   void begin_frame();
   void end_frame();
-  void forget(size_t gradients, size_t top);
+  void drop(size_t gradients, size_t top);
 
   const ParameterGradients& parameters_;
   std::vector<std::function<void()>> notes_;

@@ -105,7 +105,7 @@ void AddedTokens::split(Fragment text, bool normalized, bool parse_special, Func
   const char *const begin = text.text.data(), *const end = begin + text.text.size();
   const char* done = begin;
   Fragment rest = text;
-  const auto tell = [&](const char* to) {
+  const auto emit = [&](const char* to) {
     if (done < to)
       on_text(
           {{done, size_t(to - done)}, rest.first, rest.after_special, text.content, text.at + size_t(done - begin)});
@@ -133,12 +133,12 @@ void AddedTokens::split(Fragment text, bool normalized, bool parse_special, Func
       if (to <= done) continue;
       from = done;
     }
-    tell(from);
+    emit(from);
     on_token(token->id);
     done = to;
     rest = {{}, false, token->special};
   }
-  tell(end);
+  emit(end);
 }
 
 }  // namespace puna::text

@@ -139,7 +139,7 @@ Fragment Normalizer::apply(Fragment f, bool trace, NormalizerScratch& scratch, c
   std::string_view text = f.text;
   scratch.marks.clear();
   if (trace) marks_of(f, scratch.marks);
-  const size_t usual = kGrowth * f.text.size(), most = usual + scratch.room;
+  const size_t usual = kGrowth * f.text.size(), most = usual + scratch.growth_budget;
   for (const NormalizerStep& step : steps_) {
     Rewriter next(text, scratch.marks, watch);
     const auto form = [&](bool compatible, bool compose) {
@@ -172,7 +172,7 @@ Fragment Normalizer::apply(Fragment f, bool trace, NormalizerScratch& scratch, c
     scratch.marks.swap(next.out_marks);
     text = scratch.text;
   }
-  if (text.size() > usual) scratch.room -= text.size() - usual;
+  if (text.size() > usual) scratch.growth_budget -= text.size() - usual;
   spans_of(scratch.marks, scratch.content);
   return {text, f.first, f.after_special, scratch.content, 0};
 }

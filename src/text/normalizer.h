@@ -34,7 +34,7 @@ struct NormalizerStep {
 struct NormalizerScratch {
   std::string text, marks;
   std::vector<TextSpan> content;
-  size_t room = 64 << 10;  // bytes that the fragments may become longer than 16 times their size
+  size_t growth_budget = 64 << 10;  // bytes that the fragments may become longer than 16 times their size
 };
 
 class Normalizer {

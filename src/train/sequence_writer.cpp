@@ -66,9 +66,9 @@ void SequenceWriter::put(Sequence& s, const RenderedChat& chat, bool counted) co
 }
 
 void SequenceWriter::text(std::vector<Sequence>& to, std::string_view text, const std::string& place) {
-  tell_specials(place, text);
+  report_specials(place, text);
   const std::vector<int32_t> ids = codec_.tokenizer->encode(text, options_.parse_content, watch_);
-  if (ids.empty()) tell("rows without text are left out", place);
+  if (ids.empty()) report("rows without text are left out", place);
   for (size_t at = 0; at < ids.size();) {
     watch_.tick();
     Sequence s;
@@ -91,8 +91,8 @@ Sequence SequenceWriter::answer(const Place& place, const Example& e) {
   put(s, e.text, !e.own_prompt, false);
   put(s, e.answer, false, true);
   end(s);
-  if (e.own_prompt) tell_specials(place.text(), e.text);
-  tell_specials(place.text(), e.answer);
+  if (e.own_prompt) report_specials(place.text(), e.text);
+  report_specials(place.text(), e.answer);
   return s;
 }
 
@@ -106,7 +106,7 @@ Sequence SequenceWriter::chat(const Place& place, const Chat& chat) {
     place.refuse(answers ? "nothing is to be learned: every message of the assistant's has weight 0"
                          : "no message is the assistant's: there is nothing to learn");
   }
-  if (!chat.messages.back().answers) tell("messages behind the last answer are not used", place.text());
+  if (!chat.messages.back().answers) report("messages behind the last answer are not used", place.text());
   Sequence s;
   RenderedChat done;
   for (size_t i = 0; i < chat.messages.size(); ++i) {
@@ -124,12 +124,12 @@ Sequence SequenceWriter::chat(const Place& place, const Chat& chat) {
     put(s, part_of(before, done.text.size(), before.text.size()), false);
     put(s, part_of(after, before.text.size(), after.text.size()), true);
     done = after;
-    if (&chat.messages[i] == &*is_last) tell_dropped(place, chat, variables, after);
+    if (&chat.messages[i] == &*is_last) report_dropped(place, chat, variables, after);
     if (int64_t(s.tokens.size()) > options_.max_tokens) return s;
   }
   if (!options_.parse_content)
     for (const TextSpan& span : done.content)
-      tell_specials(place.text(), std::string_view(done.text).substr(span.begin, span.end - span.begin));
+      report_specials(place.text(), std::string_view(done.text).substr(span.begin, span.end - span.begin));
   return s;
 }
 
@@ -160,8 +160,8 @@ void SequenceWriter::keep(const Sequence& s) {
   report_->counted += counted_tokens(s);
 }
 
-void SequenceWriter::tell_dropped(const Place& place, const Chat& chat, const std::string& variables,
-                                  const RenderedChat& text) const {
+void SequenceWriter::report_dropped(const Place& place, const Chat& chat, const std::string& variables,
+                                    const RenderedChat& text) const {
   if (!report_) return;
   for (const std::string& field : dropped_fields(variables, text, watch_)) {
     std::string what = field;
@@ -173,17 +173,17 @@ void SequenceWriter::tell_dropped(const Place& place, const Chat& chat, const st
       what = key == "content" ? "messages of the role " + (is_string(role) ? text_of(role, watch_) : std::string("?"))
                               : "'" + key + "' of messages";
     }
-    tell("the chat template does not write " + what, place.text());
+    report("the chat template does not write " + what, place.text());
   }
 }
 
-void SequenceWriter::tell_specials(const std::string& place, std::string_view text) const {
+void SequenceWriter::report_specials(const std::string& place, std::string_view text) const {
   if (!report_ || options_.parse_content) return;
   const std::string_view name = special_in(text, *codec_.tokenizer, watch_);
   if (!name.empty())
-    tell("texts name special tokens such as " + std::string(name) +
-             ": they are learned as plain text (--parse-content, parse_content: as tokens)",
-         place);
+    report("texts name special tokens such as " + std::string(name) +
+               ": they are learned as plain text (--parse-content, parse_content: as tokens)",
+           place);
 }
 
 }  // namespace puna::train

@@ -27,9 +27,10 @@ class SequenceWriter {
   void put(Sequence& s, std::string_view text, bool special, bool counted) const;
   void put(Sequence& s, const RenderedChat& chat, bool counted) const;
   bool is_hopeless(const Chat& chat, size_t count);
-  void tell_dropped(const Place& place, const Chat& chat, const std::string& variables, const RenderedChat& text) const;
-  void tell_specials(const std::string& place, std::string_view text) const;
-  void tell(std::string_view what, const std::string& place) const {
+  void report_dropped(const Place& place, const Chat& chat, const std::string& variables,
+                      const RenderedChat& text) const;
+  void report_specials(const std::string& place, std::string_view text) const;
+  void report(std::string_view what, const std::string& place) const {
     if (report_) report_->note(what, place);
   }
 

@@ -1,4 +1,4 @@
-// decode.cpp -- which decoder a file belongs to, and turning what it gives the way EXIF says.
+// decode.cpp -- which decoder a file belongs to, and rotating its pixels as the EXIF orientation says.
 #include "puna/image/decode.h"
 
 #include <algorithm>
@@ -59,18 +59,18 @@ CodecHeader checked_header(const Codec& codec, Bytes file) {
 }
 
 // 5 to 8 show what is stored as a column as a row.
-bool is_turned(int orientation) { return orientation >= 5; }
+bool swaps_axes(int orientation) { return orientation >= 5; }
 
 // Of EXIF's eight orientations: where pixel (x, y) of the shown picture (width x height) is stored.
 void reorient(uint8_t* to, const uint8_t* from, int64_t width, int64_t height, int orientation) {
-  const bool turned = is_turned(orientation);
+  const bool swapped = swaps_axes(orientation);
   const bool from_right =
       orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;  // columns count down
   const bool from_below = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  const int64_t stored_width = turned ? height : width, stored_height = turned ? width : height;
+  const int64_t stored_width = swapped ? height : width, stored_height = swapped ? width : height;
   for (int64_t y = 0; y < height; ++y)
     for (int64_t x = 0; x < width; ++x, to += 3) {
-      int64_t column = turned ? y : x, row = turned ? x : y;
+      int64_t column = swapped ? y : x, row = swapped ? x : y;
       if (from_right) column = stored_width - 1 - column;
       if (from_below) row = stored_height - 1 - row;
       memcpy(to, from + (row * stored_width + column) * 3, 3);
@@ -83,7 +83,7 @@ PictureInfo picture_info(std::span<const std::byte> file) {
   const Codec& codec = codec_of(bytes_of(file));
   const CodecHeader header = checked_header(codec, bytes_of(file));
   PictureInfo info{codec.name, header.width, header.height, header.orientation};
-  if (is_turned(info.orientation)) std::swap(info.width, info.height);
+  if (swaps_axes(info.orientation)) std::swap(info.width, info.height);
   return info;
 }
 
@@ -93,8 +93,8 @@ void decode_picture(uint8_t* rgb, std::span<const std::byte> file) {
   if (header.orientation == 1) return codec.decode(rgb, bytes_of(file), header);
   std::vector<uint8_t> stored(size_t(header.width * header.height * 3));
   codec.decode(stored.data(), bytes_of(file), header);
-  const bool turned = is_turned(header.orientation);
-  reorient(rgb, stored.data(), turned ? header.height : header.width, turned ? header.width : header.height,
+  const bool swapped = swaps_axes(header.orientation);
+  reorient(rgb, stored.data(), swapped ? header.height : header.width, swapped ? header.width : header.height,
            header.orientation);
 }
 

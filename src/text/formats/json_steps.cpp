@@ -155,9 +155,9 @@ JsonDecoder read_decoder(const JsonField& decoder) {
   return d;
 }
 
-std::string JsonDecoder::spoken(std::string_view piece, size_t& room, const Watch& watch) const {
+std::string JsonDecoder::spoken(std::string_view piece, size_t& growth_budget, const Watch& watch) const {
   constexpr size_t kGrowth = 16;
-  const size_t usual = kGrowth * piece.size(), most = usual + room;
+  const size_t usual = kGrowth * piece.size(), most = usual + growth_budget;
   std::string text(piece);
   for (const Replacement& r : replacements) {
     watch.tick(1 + text.size() / 100);
@@ -169,7 +169,7 @@ std::string JsonDecoder::spoken(std::string_view piece, size_t& room, const Watc
            "KiB in all",
            r.name.c_str(), std::string(piece.substr(0, 64)).c_str(), most, kGrowth);
   }
-  if (text.size() > usual) room -= text.size() - usual;
+  if (text.size() > usual) growth_budget -= text.size() - usual;
   return text;
 }
 

@@ -21,9 +21,9 @@ struct JsonDecoder {
   std::vector<Replacement> replacements;
   bool byte_level = false, byte_fallback = false, fused = false;
   Tokenizer::FirstSpace first_space = Tokenizer::FirstSpace::keep;
-  // After the replacements: at most 16 times as long, but for what `room` holds (4 KiB for all tokens). Error{bad_file}
-  // names the step.
-  std::string spoken(std::string_view piece, size_t& room, const Watch& watch) const;
+  // After the replacements: at most 16 times as long, but for what `growth_budget` holds (4 KiB for all tokens).
+  // Error{bad_file} names the step.
+  std::string spoken(std::string_view piece, size_t& growth_budget, const Watch& watch) const;
 };
 JsonDecoder read_decoder(const JsonField& decoder);
 

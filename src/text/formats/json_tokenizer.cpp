@@ -35,7 +35,7 @@ std::string_view spoken_of(const JsonFile& file, const Entry& e) noexcept {
 
 void normalize_added(JsonFile& file, const Normalizer& normalizer, const Watch& watch) {
   NormalizerScratch scratch;
-  scratch.room = 4 << 10;  // no token is as long
+  scratch.growth_budget = 4 << 10;  // no token is as long
   for (JsonFile::Added& token : file.added)
     if (token.normalized) token.matched = normalizer.apply({token.content, true, false}, false, scratch, watch).text;
 }
@@ -84,7 +84,7 @@ void add_entries(const JsonFile& file, const std::vector<Entry>& entries, const 
                  bool byte_fallback, TokenizerParts& parts, const Watch& watch) {
   BpeModel& model = parts.model;
   std::string bytes;
-  size_t room = 4 << 10;
+  size_t growth_budget = 4 << 10;
   parts.vocabulary.reserve(entries.size(), 8 * entries.size());
   for (size_t id = 0; id < entries.size(); ++id) {
     watch.tick();
@@ -106,7 +106,7 @@ void add_entries(const JsonFile& file, const std::vector<Entry>& entries, const 
       parts.vocabulary.spoken.add({std::string(1, char(byte))});
     else
       parts.vocabulary.spoken.add(kind == TokenKind::control ? std::string(piece)
-                                                             : decoder.spoken(spoken, room, watch));
+                                                             : decoder.spoken(spoken, growth_budget, watch));
   }
 }
 
