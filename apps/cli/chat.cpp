@@ -53,8 +53,8 @@ class Chat {
         return !interrupt.requested();
       });
     } catch (const Error& e) {
-      if (e.status() != Status::cancelled ||
-          reply.empty()) {  // the conversation goes on as if the question had not been asked
+      // the conversation goes on as if the question had not been asked
+      if (e.status() != Status::cancelled || reply.empty()) {
         messages_ = before;
         images_.resize(images_before);
         asked = false;

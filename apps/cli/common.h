@@ -42,8 +42,8 @@ struct SamplingFlags {
   void add(const Verb& verb);
 };
 
-DType weight_type(
-    const std::string& name);  // "Q4_K", "q8_0": Error{invalid_argument} lists the types that can be written
+// "Q4_K", "q8_0": Error{invalid_argument} lists the types that can be written
+DType weight_type(const std::string& name);
 // A model to GGUF files, whose names are printed: with a bar, until Ctrl-C. Says on standard error which matrices got
 // another type than asked.
 void write_model(const Model& model, const std::string& path, SaveOptions options, const Interrupt& interrupt);

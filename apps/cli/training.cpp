@@ -192,17 +192,17 @@ void run_training(train::Trainer& trainer, const TrainingFlags& flags, const Hel
     log->plot();
   };
   ProgressBar bar("training");
-  const auto leave_on_the_way =
-      [&] {  // a disk that is full for a while does not end a run of hours; the checkpoint of before is still there
-        try {
-          leave();
-        } catch (const Error& e) {
-          if (e.status() != Status::io) throw;
-          bar.wipe();
-          fprintf(stderr, "puna: step %jd: %s; the run goes on and tries again in %jd steps\n", trainer.done_steps(),
-                  e.what(), flags.save_every);
-        }
-      };
+  // a disk that is full for a while does not end a run of hours; the checkpoint of before is still there
+  const auto leave_on_the_way = [&] {
+    try {
+      leave();
+    } catch (const Error& e) {
+      if (e.status() != Status::io) throw;
+      bar.wipe();
+      fprintf(stderr, "puna: step %jd: %s; the run goes on and tries again in %jd steps\n", trainer.done_steps(),
+              e.what(), flags.save_every);
+    }
+  };
   const auto evaluate = [&] {
     if (!log || held_out.empty()) return;
     const int64_t step = trainer.done_steps();

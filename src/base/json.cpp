@@ -118,8 +118,8 @@ class Builder final : public nlohmann::json_sax<Json> {
   }
 
  private:
-  static constexpr size_t kFewKeys =
-      16;  // are compared with each other at once; more are sorted when the object is whole
+  // are compared with each other at once; more are sorted when the object is whole
+  static constexpr size_t kFewKeys = 16;
   static size_t bytes_of(const std::string& s) { return s.size() < kShortString ? 0 : s.size() + kShortString; }
 
   [[noreturn]] void twice(const std::string& key) const {

@@ -22,8 +22,8 @@ namespace puna::os {
 namespace {
 
 int open_for_reading(const std::string& path, uint64_t* size) {
-  const int fd =
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must be refused below, not waited for here
+  // a pipe must be refused below, not waited for here
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) fail_errno("open", path);
   FileDescriptor guard{fd};
   struct stat st;

@@ -17,9 +17,10 @@ class HostAnswer {
   explicit HostAnswer(FunctionRef<bool()> go_on) : go_on_(go_on) {}
   bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
   void ask() noexcept;  // not from two threads at once
+  // What the host's callback threw, if it did.
   void rethrow() const {
     if (thrown_) std::rethrow_exception(thrown_);
-  }  // what the host's callback threw, if it did
+  }
 
  private:
   FunctionRef<bool()> go_on_;

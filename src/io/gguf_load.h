@@ -4,10 +4,10 @@
 
 namespace puna::io {
 
-Checkpoint load_gguf(const Context& context, const std::string& path, LoadProgress progress,
-                     const Watch& watch);  // finds the other files of a set
-Checkpoint load_gguf(const Context& context, const SourcePtr& source, LoadProgress progress,
-                     const Watch& watch);  // one complete file
+// finds the other files of a set
+Checkpoint load_gguf(const Context& context, const std::string& path, LoadProgress progress, const Watch& watch);
+// one complete file
+Checkpoint load_gguf(const Context& context, const SourcePtr& source, LoadProgress progress, const Watch& watch);
 
 // "dir/name-00002-of-00003.gguf" for the stem "dir/name".
 std::string gguf_split_path(const std::string& stem, int64_t number /* from 1 */, int64_t count);

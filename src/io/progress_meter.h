@@ -1,4 +1,4 @@
-// progress_meter.h -- tells the host how far a load is and stops it when the host says so.
+// progress_meter.h -- reports the progress of a load and stops it when the host's callback returns false.
 #pragma once
 #include <algorithm>
 #include <cstdint>

@@ -238,8 +238,8 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
   read_frequencies(c, k, rope_freqs);
   require_nothing_else(c, k);
   require_known_puna_keys(m);
-  const auto found = m.values().find(
-      k.key("vocab_size"));  // what differs stays unread: files whose tokens were added later say the old number
+  // what differs stays unread: files whose tokens were added later say the old number
+  const auto found = m.values().find(k.key("vocab_size"));
   if (found != m.values().end() && found->second == MetadataValue(vocab)) m.find(found->first);
   validate(c);
   return c;

@@ -117,8 +117,8 @@ RopeScaling rope_scaling(const RopeKeys& rope) {
                {"finetuned", {false}}});
   const std::string kind = rope.type();
   if (kind == "default") {
-    rope.refuse(
-        {{"factor", {one}}, {"low_freq_factor", {}}, {"high_freq_factor", {}}});  // stretched, but nobody says how
+    // stretched, but nobody says how
+    rope.refuse({{"factor", {one}}, {"low_freq_factor", {}}, {"high_freq_factor", {}}});
     return s;
   }
   if (kind != "linear" && kind != "llama3")

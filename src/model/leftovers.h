@@ -16,8 +16,8 @@ namespace puna {
 
 struct NeutralKey {
   const char* key;  // behind the prefix
-  std::vector<MetadataValue>
-      neutral;  // numbers compare as numbers, to six digits; null and an empty list are neutral always
+  // numbers compare as numbers, to six digits; null and an empty list are neutral always
+  std::vector<MetadataValue> neutral;
 };
 
 // Error{unsupported} naming the key and its value.

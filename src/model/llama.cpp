@@ -69,9 +69,10 @@ void fetch_experts(Rec& rec, const Routes& routes, const LlamaLayer& L) {
   });
 }
 
+// k and v on a Tape only; an Inference has written them to the cache.
 struct Attended {
   View q, k, v;
-};  // k and v as they are kept; on a Tape only: else they have gone into the cache
+};
 
 // Keys and values as the cache will return them: gradients pass through the rounding.
 [[maybe_unused]] void round_to_f16(Inference& rec, View x) {  // by tapes

@@ -14,8 +14,8 @@ namespace puna {
 struct TensorPiece {
   Weight* weight;
   int64_t offset, row_stride, col_stride;
-  int64_t head_dim =
-      0;  // not 0: our rows are interleaved pairs, the name's are half-split, inside heads of head_dim rows
+  // not 0: our rows are interleaved pairs, the name's are half-split, inside heads of head_dim rows
+  int64_t head_dim = 0;
 };
 
 struct NamedTensor {

@@ -22,8 +22,8 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
   const KernelTable& k = rec.kernels();
   const auto kernel = kept == DType::f32 ? k.attend_f32 : kept == DType::f16 ? k.attend_f16 : k.attend_q8;
   const int64_t R = q.dims[0], heads = q.dims[1] / head_dim, grouped = heads / kv_heads;
-  const int64_t block = std::max<int64_t>(1, kMaxAttendRows / grouped),
-                blocks = (R + block - 1) / block;  // batch rows of a tile
+  // batch rows of a tile
+  const int64_t block = std::max<int64_t>(1, kMaxAttendRows / grouped), blocks = (R + block - 1) / block;
   int64_t spans = 1;
   for (int64_t t = 0; t < R; ++t) {
     const AttendRange r = range(t);

@@ -7,10 +7,9 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kShares =
-    // a claim is at most this part of a thread's share of what is left: near the end they are small, and threads end
-    // together
-    4;
+// A claim is at most this part of a thread's share of what is left: near the end claims are small, and all threads
+// finish at about the same time.
+constexpr int64_t kShares = 4;
 
 }  // namespace
 

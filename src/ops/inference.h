@@ -40,8 +40,8 @@ class ActivationObserver {
   virtual void see(Inference& rec, const Weight& w, std::span<const float* const> rows) = 0;
 };
 
-inline View slice(View v, int64_t first, int64_t rows,
-                  int64_t cols) noexcept {  // rows [first, first + rows), the first cols columns
+// rows [first, first + rows), the first cols columns
+inline View slice(View v, int64_t first, int64_t rows, int64_t cols) noexcept {
   v.data = v.row(first);
   v.dims[0] = rows;
   v.dims[1] = cols;

@@ -41,8 +41,8 @@ Tiling tiling_of(const Weight& w, int64_t T) noexcept {
   Tiling t;
   t.rows = std::min<int64_t>(T, kMaxRows);
   const int64_t by_bytes = kTileBytes / w.panel_bytes, by_products = kTileProducts / (t.rows * kTileRows * w.cols);
-  t.panels = std::min(std::max<int64_t>(std::min(by_bytes, by_products) / 2 * 2, 2),
-                      panels_of(w));  // pairs, but where there is only one
+  // pairs, but where there is only one
+  t.panels = std::min(std::max<int64_t>(std::min(by_bytes, by_products) / 2 * 2, 2), panels_of(w));
   t.panel_tiles = (panels_of(w) + t.panels - 1) / t.panels;
   t.row_tiles = (T + t.rows - 1) / t.rows;
   t.at_once = std::clamp<int64_t>(kTileProducts / (t.rows * t.panels * kTileRows * w.cols), 1, kMostAtOnce);

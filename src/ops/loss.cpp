@@ -33,8 +33,8 @@ Chunk score_chunk(Inference& rec, double* nll, View x, const Weight& head, const
 
 template <class Visit>
 void for_each_chunk(int64_t rows, int64_t vocab, Visit&& visit) {
-  const int64_t most =
-      std::clamp<int64_t>((int64_t(16) << 20) / vocab, 16, 512);  // 64 MB of logits: each chunk reads the head twice
+  // 64 MB of logits: each chunk reads the head twice
+  const int64_t most = std::clamp<int64_t>((int64_t(16) << 20) / vocab, 16, 512);
   for (int64_t first = 0; first < rows; first += most) visit(first, std::min(most, rows - first));
 }
 

@@ -94,8 +94,8 @@ void residual(Rec& rec, View y, View x, View z, const Dropout& dropout) {
 
 // y = x / max(|x|, eps); on plain rows, for tables as well.
 void unit_row(const KernelTable& k, float* y, const float* x, int64_t D, float eps) noexcept;
-void unit_row_backward(const KernelTable& k, float* dx, const float* dy, const float* x, int64_t D,
-                       float eps) noexcept;  // dx += ...
+// dx += ...
+void unit_row_backward(const KernelTable& k, float* dx, const float* dy, const float* x, int64_t D, float eps) noexcept;
 template <class Rec>
 void unit_rows(Rec& rec, View y, View x, float eps) {
   for_rows(rec, x.dims[0], [&](int64_t t) { unit_row(rec.kernels(), y.row(t), x.row(t), x.dims[1], eps); });

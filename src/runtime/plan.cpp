@@ -78,7 +78,7 @@ Plan plan_checkpoint(const ContextPtr& context, Checkpoint checkpoint, bool mapp
     vision = load_vision(*context, checkpoint, options.model.vision.projector_path, llama.config.hidden, mapped, {});
   plan.mapped += vision.projector_bytes;
   plan.load_peak = context->allocator()->peak();
-  checkpoint.tensors.forget_data();
+  checkpoint.tensors.drop_data();
   checkpoint.keepalive.clear();
   plan.weights = context->allocator()->used();
   plan_sessions_of(plan, llama, *context, options);

@@ -24,10 +24,11 @@ class PairTable {
   Merge find(int32_t left, int32_t right) const noexcept;
 
  private:
+  // left -1: free
   struct Slot {
     int32_t left, right;
     Merge merge;
-  };  // left -1: free
+  };
   bool put(int32_t left, int32_t right, Merge merge);
 
   std::vector<Slot> slots_;  // a power of two, at most half full

@@ -19,7 +19,7 @@ class BpeTokenizer final : public Tokenizer {
     specials_ = p_.specials;
     notes_ = std::move(p_.notes);
     first_space_ = p_.first_space;
-    own_spaces_ = std::move(p_.own_spaces);
+    literal_spaces_ = std::move(p_.literal_spaces);
   }
 
   int32_t size() const noexcept override { return p_.vocabulary.size(); }
@@ -161,7 +161,7 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool keep_special
     if (!keep_special && is_special(id)) continue;
     std::string_view piece = bytes(id);
     if (first && first_space_ == FirstSpace::drop_all_of_first_token &&
-        !std::binary_search(own_spaces_.begin(), own_spaces_.end(), id)) {
+        !std::binary_search(literal_spaces_.begin(), literal_spaces_.end(), id)) {
       for (const char c : piece)
         if (c != ' ') out += c;
     } else {

@@ -26,7 +26,7 @@ struct TokenizerParts {
   Tokenizer::Specials specials;
   std::vector<std::string> notes;
   Tokenizer::FirstSpace first_space = Tokenizer::FirstSpace::keep;
-  std::vector<int32_t> own_spaces;  // tokenizer.h
+  std::vector<int32_t> literal_spaces;  // tokenizer.h
 };
 
 // Ids that text can name: the vocabulary's, and those of the embedding behind them.

@@ -38,10 +38,11 @@ class PieceIndex {
   size_t longest() const noexcept { return longest_; }
 
  private:
+  // id -1: free
   struct Slot {
     uint32_t tag;
     int32_t id;
-  };  // id -1: free
+  };
   void grow(const PieceList& pieces, size_t slots);
 
   std::vector<Slot> slots_;  // a power of two, at most half full

@@ -26,8 +26,8 @@ class BpeTrainer {
       watch_.tick();
       ++counts[piece];
     });
-    const std::map<std::string_view, int64_t> sorted(counts.begin(),
-                                                     counts.end());  // the map's order is no machine's own
+    // the map's order is no machine's own
+    const std::map<std::string_view, int64_t> sorted(counts.begin(), counts.end());
     size_t symbols = 0;
     for (const auto& [piece, count] : sorted) symbols += piece.size();
     PUNA_REQUIRE(symbols < kNone, "the text has %zu bytes of different words, expected less than 2^32 - 1", symbols);
@@ -96,15 +96,14 @@ class BpeTrainer {
   };
   struct Seen {
     int64_t count = 0;
-    bool changed = false;          // since the heap was told
+    bool changed = false;          // since it was pushed to the heap
     std::vector<uint32_t> places;  // of the left symbol; may name one that has the pair no more
   };
   struct Candidate {
     int64_t count;
     Pair pair;
-    bool operator<(const Candidate& o) const {
-      return count != o.count ? count < o.count : pair > o.pair;
-    }  // ties: the lower pair first
+    // Ties: the lower pair first.
+    bool operator<(const Candidate& o) const { return count != o.count ? count < o.count : pair > o.pair; }
   };
 
   void change(uint32_t place, int32_t left, int32_t right, int sign) {

@@ -25,8 +25,8 @@ class ChatText {
   bool wants_argument_objects();  // tool arguments as text would be quoted twice
 
  private:
-  std::optional<std::string> attempt(
-      const std::string& messages) const;  // the text, or nothing where the template refuses
+  // the text, or nothing where the template refuses
+  std::optional<std::string> attempt(const std::string& messages) const;
 
   const TextCodec& codec_;
   const DataOptions& options_;

@@ -16,8 +16,8 @@ struct Place {
   const std::string& file;
   int64_t line;
   std::string text() const;  // "data.jsonl, line 3"
-  [[noreturn]] void refuse(const char* format, ...) const
-      __attribute__((format(printf, 2, 3)));  // Error{bad_file} "data.jsonl, line 3: ..."
+  // Error{bad_file} "data.jsonl, line 3: ..."
+  [[noreturn]] void refuse(const char* format, ...) const __attribute__((format(printf, 2, 3)));
 };
 
 // visit(place, object) of every row; `object` is the row's JSON text. Error{bad_file} where something else stands.

@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kOptimizerPiece = 1 << 14;  // values a tile
 
 struct AdamStep {
-  float keep, scale, b1, b2, rate, root_correction,
-      epsilon;  // keep: 1 - lr decay; scale: of the gradient; rate: lr / (1 - b1^t)
+  // keep: 1 - lr decay; scale: of the gradient; rate: lr / (1 - b1^t)
+  float keep, scale, b1, b2, rate, root_correction, epsilon;
   void run(float* p, float* m, float* v, const float* g, int64_t n) const noexcept {
     for (int64_t i = 0; i < n; ++i) {
       const float gi = g[i] * scale;

@@ -109,8 +109,8 @@ std::vector<int64_t> Trainer::draw() {
     }
     drawn.push_back(order_[size_t(position_++)]);
     const int64_t n = tokens_of(drawn.back());
-    if (!drawn.empty() && tokens > 0 && tokens + n > options_.tokens_per_step &&
-        int64_t(drawn.size()) > peers_.count) {  // for the next step
+    // for the next step
+    if (!drawn.empty() && tokens > 0 && tokens + n > options_.tokens_per_step && int64_t(drawn.size()) > peers_.count) {
       drawn.pop_back();
       --position_;
       break;

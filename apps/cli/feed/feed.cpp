@@ -18,8 +18,8 @@ using namespace recsys;
 namespace {
 
 constexpr size_t kMostCandidates = 10000, kMostEvents = 10000;
-constexpr size_t kMostIds =
-    4 << 20;  // of all candidates of a question together, those that they share counted for each
+// of all candidates of a question together, those that they share counted for each
+constexpr size_t kMostIds = 4 << 20;
 
 // Where a value stands, for errors: "event 3", "candidate 7", "the question".
 struct At {

@@ -35,9 +35,9 @@ class Server {
   // Any thread, `threads` at once. What it throws becomes a 500.
   using Handler = std::function<Answer(const Request&)>;
 
-  Server(const ServerOptions& options,
-         Handler handler);  // Error{invalid_argument}: the port; {io}: nobody can listen there, and why
-  ~Server();                // answers that are being made are waited for, then dropped
+  // Error{invalid_argument}: the port; {io}: nobody can listen there, and why
+  Server(const ServerOptions& options, Handler handler);
+  ~Server();  // answers that are being made are waited for, then dropped
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   int port() const noexcept;

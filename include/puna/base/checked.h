@@ -1,5 +1,5 @@
-// checked.h -- Size: the one type for every number that came out of a file, until it has been checked.
-// Overflow poisons the value instead of wrapping; nothing but take() gets the number out, and take() names the field.
+// checked.h -- Size: checked arithmetic for sizes that come from a file. An overflow makes the value invalid instead of
+// wrapping; take() alone returns the number, and its error names the field.
 //   const uint64_t bytes = (Size(rows) * row_bytes + header).take(file_size, "tensor '%s': byte size", name);
 // (USERS.md: the rivals' size arithmetic wrapped at least five times, once as a bypass of its own fix.)
 #pragma once
@@ -30,7 +30,7 @@ class Size {
     valid_ = valid_ && o.valid_ && !__builtin_sub_overflow(value_, o.value_, &value_);
     return *this;
   }
-  // Rounds up to a multiple of `unit` (> 0; zero poisons).
+  // Rounds up to a multiple of `unit` (zero makes the value invalid).
   constexpr Size round_up(uint64_t unit) const noexcept {
     Size r = *this;
     if (unit == 0) {

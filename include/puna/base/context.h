@@ -1,5 +1,5 @@
-// context.h -- what a host decides once: threads, instruction set, memory, log. Everything hangs on it; nothing is
-// global. Shared by models and sessions, which keep it alive. Thread-safe after construction.
+// context.h -- threads, instruction set, memory limit and log, chosen once by the host. There is no global state.
+// Shared by models and sessions, which keep it alive. Thread-safe after construction.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,4 +1,4 @@
-// error.h -- how Puna says no: one exception type inside the C++ core, translated to a status at the C boundary.
+// error.h -- errors: one exception type inside the C++ core, translated to a status at the C boundary.
 // The message lives inside the object, so reporting "out of memory" never allocates.
 #pragma once
 #include <cstdint>
@@ -12,12 +12,12 @@ enum class Status : int32_t {
   invalid_argument = 1,  // the caller passed something this function does not take
   out_of_memory = 2,     // an allocation failed, or the context's memory limit would be passed
   io = 3,                // the operating system or a read_at callback could not deliver the bytes
-  bad_file = 4,          // the bytes are there and are wrong: malformed, truncated, inconsistent, hostile
+  bad_file = 4,          // the bytes are there and are wrong: malformed, truncated, inconsistent, malicious
   unsupported = 5,       // well formed, but not something this build does
   cancelled = 6,         // a callback or puna_*_cancel asked to stop; the handle stays usable
   context_full = 7,      // the session's position limit is reached
   wrong_state = 8,       // the call does not fit the handle's state (used after fork, pass under way, ...)
-  internal = 9,          // a broken promise of ours; please report it
+  internal = 9,          // a broken invariant of the library; please report it
 };
 
 const char* name(Status status) noexcept;
@@ -39,13 +39,13 @@ class Error : public std::exception {
 // no cast is needed, and -Wformat still checks the arguments.
 [[noreturn]] void fail(Status status, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
-// `require(n > 0, "n is %d, expected at least 1", n)`: an argument check that reads like a sentence.
+// An argument check: PUNA_REQUIRE(n > 0, "n is %d, expected at least 1", n);
 #define PUNA_REQUIRE(condition, ...)                                               \
   do {                                                                             \
     if (!(condition)) ::puna::fail(::puna::Status::invalid_argument, __VA_ARGS__); \
   } while (0)
 
-// A promise between our own functions. A status in release as well: the host outlives our mistakes.
+// An assertion. In release builds as well, and an error instead of an abort: the host goes on.
 #define PUNA_INVARIANT(condition)                                                                                 \
   do {                                                                                                            \
     if (!(condition))                                                                                             \

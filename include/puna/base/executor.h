@@ -1,4 +1,4 @@
-// executor.h -- the one way work becomes parallel: run(n, fn) calls fn(0) ... fn(n-1), in any order, on any threads.
+// executor.h -- parallel loops: run(n, fn) calls fn(0) ... fn(n-1), in any order, on any threads.
 // fn is noexcept and never blocks. Our pool and the host's parallel_for both implement it. A run() from inside a
 // run() is executed inline. Work is split by problem size, never by width(): the bits must not depend on threads.
 #pragma once

@@ -1,4 +1,4 @@
-// logger.h -- silent by default; a host that wants to listen gives a function. Nothing is ever printed.
+// logger.h -- log messages go to the host's function, if it gives one. The library itself prints nothing.
 #pragma once
 #include <cstdint>
 

@@ -1,5 +1,5 @@
-// watch.h -- "shall this go on?": long work asks its host now and then, so that a cancel is heard within milliseconds
-// wherever it finds us. Parsers and other loops call tick(); passes that many threads share are stopped between tiles
+// watch.h -- cancellation: long work asks the host's callback now and then, so that a cancel takes effect within
+// milliseconds. Parsers and other loops call tick(); passes that many threads share are stopped between tiles
 // (src/base/shared_watch.h).
 #pragma once
 #include <chrono>
@@ -9,7 +9,7 @@
 
 namespace puna {
 
-// One thread's. Passed down as `const Watch&`; the default one asks nobody.
+// For one thread. Passed down as `const Watch&`; the default one never cancels.
 class Watch {
  public:
   Watch() = default;

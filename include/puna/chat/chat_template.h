@@ -25,9 +25,9 @@ namespace puna {
 class ChatTemplate {
  public:
   struct Limits {
-    int64_t steps =
-        10'000'000;   // one for a node, an item, or 32 bytes of text made or looked at: bounds time and memory
-    int depth = 200;  // nesting of the source, of calls and of values, lazy iterators included
+    // One for a node, an item, or 32 bytes of text made or looked at: bounds time and memory.
+    int64_t steps = 10'000'000;
+    int depth = 200;                  // nesting of the source, of calls and of values, lazy iterators included
     int64_t output_bytes = 64 << 20;  // of the output, and of any one text
   };
   // Throws Error{bad_file} "chat template line 3: ..." on a syntax error or a source of more than a megabyte,

@@ -1,6 +1,6 @@
 // decode.h -- PNG, JPEG, WebP and BMP files to RGB, by the libraries that everyone trusts with them (libpng, libjpeg,
 // libwebp, stb_image). They are linked into programs that ask for the CMake target puna_decoders, never into libpuna:
-// it has no dependencies, and these libraries read the environment or end the process if nobody stops them.
+// it has no dependencies, and these libraries may read the environment or end the process.
 //
 // What comes out is what Pillow's open(), ImageOps.exif_transpose() and convert("RGB") give: EXIF orientation is
 // applied, alpha is dropped, of 16 bits the upper 8 are kept, palettes and grey become RGB, CMYK is multiplied out,

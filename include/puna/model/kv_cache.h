@@ -1,5 +1,5 @@
 // kv_cache.h -- keys and values of one sequence, in reference-counted pages addressed by absolute position, a list a
-// layer. Forks share pages until one writes (copy on write). Chunked layers let go of pages that no later position can
+// layer. Forks share pages until one writes (copy on write). Chunked layers drop pages that no later position can
 // see.
 #pragma once
 #include <cstdint>
@@ -29,11 +29,11 @@ class KvCache {
   // are.
   void prepare(int64_t begin, int64_t end);
   // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`; those of
-  // positions below `may_return` they only put aside, until rewind() puts them back or settle() lets them go.
+  // positions below `may_return` they only put aside, until rewind() puts them back or settle() drops them.
   void commit(int64_t length, int64_t may_return = 0);
   bool settle() noexcept;  // false: nothing was put aside
   // The largest position from which a pass may go on so that [0, length) is complete again: `length`, or the start of
-  // its chunk when that chunk's pages were dropped. Pages past it are let go, those put aside return.
+  // its chunk when that chunk's pages were dropped. Pages past it are dropped, those put aside return.
   int64_t rewind(int64_t length);
 
   // The first position that commit(length) keeps of a layer; and the pages it would keep, made anew (to be filled: a

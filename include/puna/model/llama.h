@@ -64,10 +64,11 @@ struct ForwardTaps {
   float* last_hidden = nullptr;       // [rows][hidden] what the final norm reads
 };
 
-// cos and sin of position * inverse_frequency for the rows of a batch: [rows, head_dim/2] each.
+// cos and sin of position * inverse_frequency for the rows of a batch: [rows, head_dim/2] each. minus_sine exists on a
+// Tape only: gradients are rotated backward.
 struct RopeTable {
   View cosine, sine, minus_sine;
-};  // minus_sine: on a Tape, to turn gradients back
+};
 
 struct Activations;   // src/ops/linear.h
 struct SequenceRows;  // src/ops/attention.h
@@ -82,8 +83,8 @@ class Llama {
   LlamaWeights weights;
 
   // Checks every tensor's name, shape and type, and packs matrices into panels of the context's memory; the tensors are
-  // not needed afterwards. `mapped`: they lie in a file mapping of ours, whose pages are let go as they are packed.
-  // progress(done, total) is told the bytes packed after each matrix; false = Error{cancelled}. A store gives matrices
+  // not needed afterwards. `mapped`: they lie in a file mapping of ours, whose pages are dropped as they are packed.
+  // progress(done, total) counts the bytes packed, after each matrix; false = Error{cancelled}. A store gives matrices
   // another place than the context's memory and must outlive the model.
   using Progress = FunctionRef<bool(uint64_t done, uint64_t total)>;
   static Llama from_gguf(const Context& context, const Metadata& metadata, const TensorMap& tensors,

@@ -1,11 +1,11 @@
-// vision.h -- Llama 4's eyes: a vision transformer over square tiles, whose patches become rows of the text model's
-// residual stream.
-//   x = [patches W_patch, class token] + positions;  x = norm(x);  per layer  x += Wo attention(norm(x)) + bo;  x +=
-//                                                    mlp(norm(x))
+// vision.h -- Llama 4's vision tower: a vision transformer over square tiles, whose patches become rows of the text
+// model's residual stream.
+//   x = [patches W_patch, class token] + positions;  x = norm(x)
+//   per layer:  x += Wo attention(norm(x)) + bo;  x += mlp(norm(x))
 //   features = W_projector gelu(W_2 gelu(W_1 shuffle(norm(x) without the class token)))
-// Attention sees the whole tile and no other; q and k are turned by the patch's column and row. Exact semantics:
-// Hugging Face modeling_llama4.py (Llama4VisionModel, Llama4MultiModalProjector). Tiles do not see each other, so the
-// bits of one do not depend on which are computed together.
+// Attention sees the whole tile and no other; q and k are rotated (RoPE) by the patch's column and row. Exact
+// semantics: Hugging Face modeling_llama4.py (Llama4VisionModel, Llama4MultiModalProjector). Tiles do not see each
+// other, so the bits of one do not depend on which are computed together.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -44,13 +44,15 @@ struct VisionConfig {
 VisionConfig vision_config_from_huggingface(const Metadata& metadata, int64_t text_hidden);
 VisionConfig vision_config_from_mmproj(const Metadata& metadata, int64_t text_hidden);
 
+// w and b: [D]
 struct VisionNorm {
   const float *w = nullptr, *b = nullptr;
-};  // [D]
+};
+// y = x W^T + b
 struct VisionLinear {
   Weight w;
   const float* b = nullptr;
-};  // y = x W^T + b
+};
 
 struct VisionLayer {
   VisionNorm attn_norm, ffn_norm;

@@ -28,9 +28,8 @@ inline constexpr size_t kLongestEventKey = 200;  // bytes
 class EventLog {
  public:
   virtual ~EventLog() = default;
-  // All or none; when it returns they are on the disk and stay there whatever dies. The log's last number. An event
-  // whose key is there already is left out:
-  // *repeated says how many were. Error{io}.
+  // All or none; when it returns they are on the disk and stay there after a crash. The log's last number. An event
+  // whose key is there already is left out: *repeated is how many were. Error{io}.
   virtual int64_t append(std::span<const LoggedEvent> events, int64_t* repeated = nullptr) = 0;
   // Up to `most` events behind number `after`, in order, handed to `to`'s end; how many. Error{bad_file} naming an
   // event that is damaged or missing.

@@ -17,8 +17,8 @@ struct Examples {
   const int32_t* surfaces = nullptr;  // [count], numbers of the configuration's surfaces
   const int64_t* starts = nullptr;    // [count * F + 1], ascending from 0
   const int64_t* ids = nullptr;
-  const float* numbers =
-      nullptr;  // [count][numbers of the configuration], before its mean and scale; NULL when there are none
+  // [count][numbers of the configuration], before its mean and scale; NULL when there are none
+  const float* numbers = nullptr;
 };
 
 // What came of each example. A task that nobody could observe (a survey that was not shown) is not known, and teaches

@@ -1,4 +1,4 @@
-// item_features.h -- what a ranker is told of each item, kept once: a candidate is described by what its item says and
+// item_features.h -- the features of each item, stored once: a candidate is described by what its item says and
 // what the request says.
 #pragma once
 #include "puna/recsys/examples.h"

@@ -26,7 +26,7 @@ struct OnlineOptions {
   int64_t publish_every = 256;       // events between two snapshots; a snapshot is a copy of the ranker
   int64_t checkpoint_every = 16384;  // events between two checkpoints: what a crash makes learn() do again
   DType served = DType::f32;         // of a snapshot's table: f32, f16 or i8
-  double memory = 10000;             // events after which recent() has forgotten all but a third
+  double memory = 10000;             // events after which recent() gives an event the weight 1/e
 };
 
 // How well events were predicted before they were learned, those whose outcome is known.
@@ -34,8 +34,8 @@ struct PrequentialScore {
   double events = 0, loss = 0, positives = 0;  // sums (recent: fading ones); loss: cross-entropy, natural logarithm
   double mean_loss() const noexcept { return loss / events; }
   double base_rate() const noexcept { return positives / events; }
-  double ne() const
-      noexcept;  // normalised entropy: mean loss / entropy of the base rate; not finite when all outcomes are the same
+  // Normalised entropy: mean loss / entropy of the base rate. Not finite when all outcomes are the same
+  double ne() const noexcept;
   void add(double probability, double outcome, double keep) noexcept;  // what was there counts `keep`
 };
 
@@ -66,9 +66,8 @@ class OnlineLearner {
   std::shared_ptr<const Ranker> serving() const;
   int64_t published() const;    // the number of the last event that it has learned
   OnlineReport report() const;  // asks the log: may wait for an append
-  const std::shared_ptr<Ranker>& ranker() const noexcept {
-    return trainer_.ranker();
-  }  // what learns: for the thread that calls learn()
+  // The model in training: for the thread that calls learn().
+  const std::shared_ptr<Ranker>& ranker() const noexcept { return trainer_.ranker(); }
 
  private:
   void learn_one(const LoggedEvent& event);

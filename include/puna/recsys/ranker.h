@@ -33,8 +33,8 @@ enum class TableMemory : int32_t { own = 0, mapped = 1 };
 // of threads. To go on serving while learning, serve a copy() and exchange it.
 class Ranker {
  public:
-  static std::shared_ptr<Ranker> create(ContextPtr context, const RankerConfig& config,
-                                        uint64_t seed);  // random weights
+  // Random weights.
+  static std::shared_ptr<Ranker> create(ContextPtr context, const RankerConfig& config, uint64_t seed);
   // A safetensors file that save() wrote. Error{bad_file} naming the tensor or field.
   static std::shared_ptr<Ranker> load(ContextPtr context, const SourcePtr& source,
                                       TableMemory memory = TableMemory::own);

@@ -20,8 +20,8 @@ struct Task {
   std::string name;
   TaskKind kind = TaskKind::binary;  // did it happen: cross-entropy. How much of it (watched): Huber's loss
   double weight = 1;                 // of its loss in the sum
-  double kept_negatives =
-      1;  // binary: the share of negatives that training is shown; what is predicted is corrected for it
+  // Binary tasks: the share of negatives that training is shown. Predictions are corrected for it.
+  double kept_negatives = 1;
 };
 
 struct Feature {
@@ -43,12 +43,11 @@ struct Number {
 // What becomes of the embeddings before the hidden layers.
 enum class Interaction : int32_t {
   linear = 0,  // nothing: logistic regression on the first-order weights
-  fm =
-      // the sum of all pairs' elementwise products (arXiv:1708.05027; without hidden layers a factorisation machine)
-  1,
+  // The sum of all pairs' elementwise products (arXiv:1708.05027; without hidden layers a factorisation machine).
+  fm = 1,
   concat = 2,  // one behind the other: the shared bottom
   cross = 3,   // DCN-V2's full-rank cross layers, stacked (arXiv:2008.13535)
-  dot = 4      // all embeddings and the dot product of each pair (DLRM, arXiv:1906.00091)
+  dot = 4,     // all embeddings and the dot product of each pair (DLRM, arXiv:1906.00091)
 };
 
 struct RankerConfig {
@@ -63,9 +62,8 @@ struct RankerConfig {
   std::vector<int64_t> hidden{128, 64};  // widths of an expert's layers
   std::vector<int64_t> tower;            // widths of each task's own layers behind them
 
-  int64_t tokens() const noexcept {
-    return 1 + int64_t(features.size()) + (numbers.empty() ? 0 : 1);
-  }  // embeddings of an example: the surface's first
+  // Embeddings of an example: the surface's first.
+  int64_t tokens() const noexcept { return 1 + int64_t(features.size()) + (numbers.empty() ? 0 : 1); }
   int64_t width() const noexcept { return tokens() * dim; }
   int64_t table_rows() const noexcept;                // of all features, the surfaces' first
   int surface(std::string_view name) const noexcept;  // -1 = there is none of that name
@@ -77,8 +75,8 @@ struct RankerConfig {
 std::string divided_name(double number, double divide);
 
 void check(const RankerConfig& config);  // Error{invalid_argument} naming the field
-RankerConfig ranker_config(
-    std::string_view json);  // Error{bad_file} naming what is wrong; fields that are left out have their defaults
+// Error{bad_file} naming what is wrong. Fields that are left out have their defaults.
+RankerConfig ranker_config(std::string_view json);
 std::string json_of(const RankerConfig& config);
 
 }  // namespace puna::recsys

@@ -42,8 +42,8 @@ class RankerTrainer {
                    FunctionRef<bool()> should_stop = {});
   int64_t steps() const noexcept { return step_; }
   const std::shared_ptr<Ranker>& ranker() const noexcept { return ranker_; }
-  void set_learning_rate(
-      double factor);  // times the options' rates, for the steps that follow; not part of a checkpoint
+  // The options' rates are multiplied by it from the next step on. Not part of a checkpoint.
+  void set_learning_rate(double factor);
 
   // Everything the next step depends on besides its examples. resume(): Error{bad_file}, or {invalid_argument} when it
   // belongs to other options.

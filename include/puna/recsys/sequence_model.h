@@ -51,8 +51,8 @@ struct SequenceWeights;  // src/recsys/sequence/weights.h
 // immutable and may be shared.
 class SequenceModel {
  public:
-  static std::shared_ptr<SequenceModel> create(ContextPtr context, const SequenceConfig& config,
-                                               uint64_t seed);  // random weights
+  // Random weights.
+  static std::shared_ptr<SequenceModel> create(ContextPtr context, const SequenceConfig& config, uint64_t seed);
   // A safetensors file that save() wrote. Error{bad_file} naming the tensor or field.
   static std::shared_ptr<SequenceModel> load(ContextPtr context, const std::string& path);
   void save(const std::string& path) const;  // replaces the file in one step

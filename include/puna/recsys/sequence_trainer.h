@@ -14,8 +14,8 @@ struct SequenceTrainerOptions {
   int64_t negatives = 128;  // drawn for every event from all items, with replacement
   float temperature = 0.05f, dropout = 0.2f;
   uint64_t seed = 42;
-  int64_t rows_per_pass =
-      2048;  // events computed at once (at least one user): bounds memory; sums are in groups of as many
+  // Events computed at once (at least one user's): bounds memory. Gradients are summed in groups of this size.
+  int64_t rows_per_pass = 2048;
 };
 
 struct SequenceStep {

@@ -1,4 +1,4 @@
-// compare.h -- what a change to a model's weights does to what it says, and which of their columns matter for it.
+// compare.h -- how a change to a model's weights (quantisation) changes its predictions, and which columns matter most.
 #pragma once
 #include <cstdint>
 #include <memory>

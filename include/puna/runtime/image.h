@@ -1,5 +1,5 @@
-// image.h -- a picture made ready for one model: cut into tiles, and, once somebody needs them, encoded into the rows
-// that take the places of its <|patch|> tokens. Immutable to its users and shared by threads and sessions; encodings
+// image.h -- a picture prepared for one model: cut into tiles and, when first needed, encoded into the rows that take
+// the places of its <|patch|> tokens. Immutable to its users and shared by threads and sessions; encodings
 // are found again by content.
 #pragma once
 #include <cstdint>
@@ -14,8 +14,7 @@
 
 namespace puna {
 
-// Tells contents apart: pixels, grid, and the encoder they are for. No secret and no proof: where it decides, pixels
-// are compared as well.
+// A hash of the pixels, the grid and the encoder. It is not cryptographic: where it decides, pixels are compared too.
 struct ImageId {
   uint64_t word[2] = {0, 0};
   bool operator==(const ImageId&) const = default;

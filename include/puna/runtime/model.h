@@ -25,11 +25,11 @@ class ImageCache;  // src/runtime/images/image_cache.h
 class Opening;     // src/runtime/opening/opening.h
 
 struct VisionOptions {
-  bool load = true;                   // the vision encoder, when the model has one
-  std::string projector_path;         // an mmproj GGUF with the encoder of a text model's GGUF; "" = none
-  uint64_t cache_bytes = kOwnBudget;  // for encoded images that no session holds any more
-  static constexpr uint64_t kOwnBudget =
-      UINT64_MAX;  // 256 MB, and no more than an eighth of the context's memory limit
+  bool load = true;                       // the vision encoder, when the model has one
+  std::string projector_path;             // an mmproj GGUF with the encoder of a text model's GGUF; "" = none
+  uint64_t cache_bytes = kDefaultBudget;  // for encoded images that no session holds any more
+  // 256 MB, and no more than an eighth of the context's memory limit
+  static constexpr uint64_t kDefaultBudget = UINT64_MAX;
 };
 
 struct ModelOptions {
@@ -56,14 +56,13 @@ class Model {
   // A GGUF file or a Hugging Face folder. Transactional: a complete model or an Error and nothing changed.
   // progress(done, total) counts the bytes of the weights as they are packed, and before that as they are read where
   // the source is not a file of ours to map. In between, and while header, tokenizer and template are read, it is
-  // called again with the numbers of before (at first 0 of 1), so that false is heard within milliseconds wherever the
-  // load is.
+  // called again with the last numbers (at first 0 of 1), so that false cancels the load within milliseconds.
   static std::shared_ptr<const Model> open(ContextPtr context, const std::string& path, LoadProgress progress = {},
                                            const ModelOptions& options = {});
   static std::shared_ptr<const Model> open(ContextPtr context, const SourcePtr& source, LoadProgress progress = {},
                                            const ModelOptions& options = {});
-  // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; tensor
-  // data is let go.
+  // `mapped`: the tensors lie in file mappings of ours (load_checkpoint from a path). The weights are packed; the
+  // tensor data is released.
   static std::shared_ptr<Model> from_checkpoint(ContextPtr context, Checkpoint checkpoint, bool mapped = false,
                                                 LoadProgress progress = {}, const ModelOptions& options = {});
 
@@ -83,9 +82,8 @@ class Model {
   const TokenizerPtr& tokenizer_ptr() const noexcept { return tokenizer_; }
   const Tokenizer& require_tokenizer() const;  // Error{unsupported} instead of NULL
   const ChatTemplates& chat_templates() const noexcept { return chat_templates_; }
-  const ChatTemplate* chat_template() const noexcept {
-    return chat_templates_.without_tools();
-  }  // NULL when the model ships none that can be used
+  // NULL when the model ships none that can be used
+  const ChatTemplate* chat_template() const noexcept { return chat_templates_.without_tools(); }
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}. The special tokens that the model's
   // files name (bos_token, pad_token, ...) are filled in; one that the variables give themselves wins. `date`
   // (YYYY-MM-DD) is today for templates that ask. `name`: see ChatTemplates::choose. Its ids: Tokenizer::encode_chat.
@@ -94,12 +92,12 @@ class Model {
   uint64_t parameter_count() const noexcept;  // of the tensors that are used
   const NotUsed& not_used() const noexcept { return not_used_; }
 
-  const VisionTower* vision() const noexcept { return vision_.get(); }  // NULL when the model has no eyes
+  const VisionTower* vision() const noexcept { return vision_.get(); }  // NULL when the model has no vision tower
   const VisionTower& require_vision() const;                            // Error{unsupported} instead of NULL
   const TileSettings& tile_settings() const noexcept { return tile_settings_; }
   const ImageTokens& require_image_tokens() const;  // Error{unsupported} when one is missing
   bool can_write_images() const noexcept { return image_tokens_.all(); }
-  uint64_t vision_id() const noexcept { return vision_id_; }          // tells encoders apart
+  uint64_t vision_id() const noexcept { return vision_id_; }          // identifies the encoder
   ImageCache& image_cache() const noexcept { return *image_cache_; }  // synchronised
 
   double load_seconds() const noexcept { return load_seconds_; }  // that open() took
@@ -117,8 +115,8 @@ class Model {
   TokenizerPtr tokenizer_;
   ChatTemplates chat_templates_;
   ChatTemplate::Texts template_tokens_;
-  std::string tokenizer_error_,
-      vision_error_;  // why there is none: an unsupported one does not keep the weights from running
+  // why the model has none: the weights run without them
+  std::string tokenizer_error_, vision_error_;
   std::unique_ptr<const VisionTower> vision_;
   TileSettings tile_settings_;
   ImageTokens image_tokens_;

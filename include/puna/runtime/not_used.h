@@ -1,5 +1,5 @@
-// not_used.h -- what a model's files say and nobody read while the model was opened. It changes no number: what would
-// has refused the model (model/leftovers.h).
+// not_used.h -- the keys and tensors of a model's files that were not read while the model was opened. They change no
+// result: a key that would is an error (model/leftovers.h).
 #pragma once
 #include <string>
 #include <vector>
@@ -11,8 +11,8 @@ namespace puna {
 struct NotUsed {
   struct Item {
     std::string name;
-    std::string note;  // a tensor's type and shape, or why it cannot be read; of a key what it may have been meant to
-                       // be; "" = nothing to say
+    // A tensor's type and shape, or why it cannot be read. Of a key: the known key that it resembles, or "".
+    std::string note;
   };
   std::vector<Item> tensors, keys;
 };

@@ -17,12 +17,12 @@
 namespace puna {
 
 struct SessionOptions {
-  bool exact = false;           // f32 activations, keys and values against dequantised weights: the oracle
+  bool exact = false;           // f32 activations, keys and values against dequantised weights: the reference
   int64_t max_positions = 0;    // 0 = the model's limit
   int64_t prefill_chunk = 256;  // rows a pass at most; does not change the bits
   AdapterPtr adapter = {};      // made for this model; NULL = the model alone
-  DType kv_type =
-      DType::f16;  // or q8_0: half the memory, and a head_dim that is a multiple of 32; exact sessions keep f32
+  // Or q8_0: half the memory, and head_dim must be a multiple of 32. Exact sessions keep f32.
+  DType kv_type = DType::f16;
   DType kept() const noexcept { return exact ? DType::f32 : kv_type; }
 };
 
@@ -39,12 +39,12 @@ enum class Pooling : int32_t {
   none = 2,  // one vector a new token
 };
 
-// What an append is asked for besides. The outputs are written when it has succeeded, and not at all otherwise.
+// Further outputs of an append. They are written when it has succeeded, and not at all otherwise.
 struct AppendOptions {
   int64_t kept = -1;             // positions that stay, those behind them are replaced; -1 = all
   std::span<float> logits = {};  // [new positions, vocab]: those behind every new position; empty = not wanted
-  std::span<float> embeddings =
-      {};  // final hidden states (after the last norm): [hidden], or [new positions, hidden]; empty = not wanted
+  // Final hidden states (after the last norm): [hidden], or [new positions, hidden]; empty = not wanted
+  std::span<float> embeddings = {};
   Pooling pooling = Pooling::mean;
   bool normalise = false;  // embeddings of length 1
 };
@@ -61,8 +61,8 @@ class Session {
 
   const Model& model() const noexcept { return *model_; }
   const ModelPtr& model_ptr() const noexcept { return model_; }
-  // Another adapter, or none (NULL), from now on. Error{wrong_state} unless the session is empty: what it holds was
-  // computed otherwise.
+  // Another adapter, or none (NULL), from now on. Error{wrong_state} unless the session is empty: its keys and values
+  // were computed without it.
   void use(AdapterPtr adapter);
   int64_t length() const noexcept;                   // committed positions
   std::span<const int32_t> tokens() const noexcept;  // their ids
@@ -96,7 +96,7 @@ class Session {
   bool pending() const noexcept;
 
   // Rewinds to the first `length` tokens (exact: dropped chunks are prefilled again when needed), drops an append under
-  // way and forgets a cancel.
+  // way and withdraws a cancel.
   void truncate(int64_t length);
   // An independent copy that shares KV pages until either writes.
   std::unique_ptr<Session> fork() const;
@@ -104,8 +104,8 @@ class Session {
   // The ids of a text prompt for this session, by its model's tokenizer; cancel() ends it like an append. `whole`: the
   // text is all that the session shall hold.
   std::vector<int32_t> encode(std::string_view text, bool parse_special, bool whole = false);
-  // Any thread: the call that computes, or else the next one, ends with Error{cancelled}. One call hears it;
-  // clear_cancel() forgets it.
+  // Any thread: the call that computes, or else the next one, ends with Error{cancelled}. One call ends by it;
+  // clear_cancel() withdraws it.
   void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
   void clear_cancel() noexcept { cancelled_.store(false, std::memory_order_relaxed); }
 
@@ -128,27 +128,27 @@ class Session {
   friend void finish(Generation& generation, FunctionRef<bool(const GeneratedToken&)> on_token);
   friend std::vector<float> score(Session& session, std::span<const int32_t> tokens);
   void require_idle() const;  // Error{wrong_state} that says what is under way, and how to drop it
-  void require_room(int64_t kept, size_t tokens) const;
+  void require_capacity(int64_t kept, size_t tokens) const;
   void require_empty() const;
   void require_not_running() const;
   struct AppendRequest;
   void append_now(const PromptView& prompt, const AppendRequest& request);
   void begin(const PromptView& prompt, const AppendRequest& request);
-  void hold(int32_t token);  // a drawn one, to be computed by the next append; there is room
+  void hold(int32_t token);  // a drawn one, to be computed by the next append; the capacity is reserved
   bool step_append(FunctionRef<bool()> pause);
   static void require_batch(std::span<Session* const> sessions, size_t prompts);
   void drop_append() noexcept;
 
   // A generation's place: one at a time, until it has ended or the session was changed by others.
   struct Claim {
-    uint64_t changes;
-  };  // of the session, that the generation knows of
+    uint64_t changes;  // Session::changes() when the generation last saw the session
+  };
   void claim(Claim& by);
   void leave(const Claim& by) noexcept;  // drops its append
   bool works_for(const Claim& by) const noexcept;
   void require_unchanged(const Claim& by) const;
   uint64_t changes() const noexcept;
-  void hear_cancel();  // one that was asked for is Error{cancelled}
+  void check_cancel();  // Error{cancelled} when cancel() was called
   void require_prompt(const PromptView& prompt) const;
   ModelPtr model_;
   SessionOptions options_;

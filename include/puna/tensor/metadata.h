@@ -1,6 +1,6 @@
 // metadata.h -- a checkpoint's key/value pairs, whatever file they came from. GGUF keys keep their names;
 // a Hugging Face config.json is flattened with dots: "text_config.rope_scaling.factor".
-// The typed getters are where hostile values stop: each names the key and what was expected.
+// The typed getters validate: their errors name the key and what was expected.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -25,7 +25,7 @@ class Metadata {
  public:
   void set(std::string key, MetadataValue value);  // Error{bad_file} when the key is there already
   void replace(std::string key, MetadataValue value);
-  // What is at `key` is none of the values above: an object, a list of several kinds. The getters say so.
+  // The value at `key` is of no type above: an object, or a list of several types. The getters' errors name it.
   enum class Other { object, list };
   void set_other(std::string key, Other kind) { other_.emplace(std::move(key), kind); }
   const MetadataValue* find(std::string_view key) const noexcept;
@@ -42,8 +42,8 @@ class Metadata {
   bool boolean(std::string_view key, std::optional<bool> fallback = {}) const;
   std::string string(std::string_view key, std::optional<std::string> fallback = {}) const;
   const std::vector<std::string>* strings(std::string_view key) const;  // NULL when missing
-  const std::vector<int64_t>* integers(
-      std::string_view key) const;  // NULL when missing; an empty array matches any getter
+  // NULL when missing. An empty array matches any getter.
+  const std::vector<int64_t>* integers(std::string_view key) const;
   const std::vector<double>* numbers(std::string_view key) const;
 
  private:

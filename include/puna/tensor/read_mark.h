@@ -1,6 +1,5 @@
-// read_mark.h -- set once somebody asks for a thing of a file. What is never asked for is what nobody reads: it is
-// judged at the end of a load (model/leftovers.h) and told by `puna info`. Setting it is const and safe from any
-// thread.
+// read_mark.h -- set when a key or tensor of a file is read. What was never read is checked at the end of a load
+// (model/leftovers.h) and listed by `puna info`. Setting it is const and safe from any thread.
 #pragma once
 #include <atomic>
 

@@ -81,21 +81,22 @@ struct UnreadableTensor {
   std::string why;  // "has type F8_E4M3, which is not supported"
 };
 
-// Tensors in file order, findable by name. Names are unique. What is found is marked as read. An unreadable tensor lies
-// there unnoticed until somebody needs it.
+// Tensors in file order, findable by name. Names are unique. What is found is marked as read. An unreadable tensor is
+// an error only when it is looked up.
 class TensorMap {
  public:
   void add(TensorEntry entry);  // Error{bad_file} when the name is there already
   void add_unreadable(std::string name, std::string why);
-  const TensorEntry* find(
-      std::string_view name) const;  // NULL when it is not there; Error{unsupported} when it is unreadable
+  // NULL when it is not there, Error{unsupported} when it is unreadable. Marks it as read.
+  const TensorEntry* find(std::string_view name) const;
   bool contains(std::string_view name) const noexcept { return index_.find(name) != index_.end(); }  // marks nothing
   const std::vector<TensorEntry>& entries() const noexcept { return entries_; }  // all but unreadable ones
   bool was_read(size_t i) const noexcept { return marks_[i].is_set(); }          // entries()[i] was found by name
   const std::vector<UnreadableTensor>& unreadable() const noexcept { return unreadable_; }
-  void forget_data() noexcept {
+  // Names, types and shapes stay.
+  void drop_data() noexcept {
     for (TensorEntry& e : entries_) e.data = nullptr;
-  }  // names, types and shapes stay
+  }
   size_t size() const noexcept { return entries_.size(); }
 
  private:

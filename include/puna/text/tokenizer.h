@@ -66,13 +66,14 @@ class Tokenizer {
   Specials specials_;
   std::vector<std::string> notes_;
   FirstSpace first_space_ = FirstSpace::keep;
-  std::vector<int32_t>
-      own_spaces_;  // ascending: tokens whose spaces are their own, not SentencePiece's: the first of a text keeps them
+  // Ascending: tokens whose leading spaces are part of them, not added by SentencePiece. As the first of a text they
+  // keep them.
+  std::vector<int32_t> literal_spaces_;
 };
 
 using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
-// All throw Error{bad_file} or {unsupported} naming the field. Inputs are hostile until proven otherwise. `rows` are
+// All throw Error{bad_file} or {unsupported} naming the field. Inputs are untrusted. `rows` are
 // the model's embedding's, at least the number of tokens; 0: there is no model.
 // "tokenizer.ggml.*"; NULL when the file has none
 TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch = Watch(), int64_t rows = 0);
@@ -81,11 +82,11 @@ TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch = 
 TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json,
                                  std::string_view generation_json, const Watch& watch = Watch(), int64_t rows = 0,
                                  std::string_view generation_name = "generation_config.json");
-// Llama 3 and 4, told apart by their number of ranks. A SentencePiece model, which may have the same name, is
+// Llama 3 and 4, recognised by their number of ranks. A SentencePiece model, which may have the same name, is
 // Error{unsupported}.
 TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch = Watch(), int64_t rows = 0);
 
-// Turns a stream of ids into text that is always valid UTF-8: an incomplete character is held back until its last byte
+// From a stream of ids to text that is always valid UTF-8: an incomplete character is held back until its last byte
 // comes; malformed bytes become U+FFFD by the rule CPython and the Unicode standard use (maximal subpart).
 class StreamDecoder {
  public:

@@ -1,7 +1,7 @@
-// data.h -- people's files to sequences and preference pairs, told apart by content: plain text, JSON lines, a JSON
+// data.h -- users' files to sequences and preference pairs, recognised by content: plain text, JSON lines, a JSON
 // array. Read row by row from a mapping; a row that is wrong is an error that names file, line and column. A chat
 // becomes text as when the model is asked: same template, same variables, and what a message says is never a special
-// token. What a row has and nobody uses is told in the report.
+// token. Unused fields of a row are listed in the report.
 #pragma once
 #include <functional>
 #include <string>
@@ -37,19 +37,15 @@ struct TextCodec {
 struct DataOptions {
   int64_t max_tokens = 512;  // of a sequence; longer texts are cut into several, longer chats and answers are left out
   bool skip_long = true;     // false: a chat or a pair that is too long is an error
-  std::string date =
-      // what a chat template that asks is told is today, YYYY-MM-DD; "" = such a template is an error. A row's own
-      // "date" goes first.
-      "";
-  bool parse_content =
-      // true: names of special tokens inside messages and texts become those tokens. (Those in a "prompt" text always
-      // do: it may be a chat
-      false;
-  // that was rendered elsewhere.)
+  // Today's date for chat templates that ask for it, YYYY-MM-DD; "" = such a template is an error. A row's own "date"
+  // goes first.
+  std::string date;
+  // true: names of special tokens inside messages and texts become those tokens. (Those in a "prompt" text always do:
+  // it may be a chat that was rendered elsewhere.)
+  bool parse_content = false;
 };
 
-// What was read. `notes` are what a person should know: once each, with how many rows it is about and where the first
-// stands.
+// What was read. `notes` are warnings: once each, with the number of rows it is about and the place of the first.
 struct DataReport {
   struct Note {
     std::string what;

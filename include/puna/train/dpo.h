@@ -1,15 +1,16 @@
-// dpo.h -- direct preference optimisation (arXiv:2305.18290): of two answers to a prompt, the chosen one is to gain on
-// the rejected one,
-// relative to the model before training.   loss = -log sigmoid(beta ((pc - pr) - (rc - rr))),  p, r: summed
-//                                          log-probabilities of the answers
+// dpo.h -- direct preference optimisation (arXiv:2305.18290): of two answers to a prompt, the chosen one becomes more
+// likely than the rejected one, relative to the model before training.
+//   loss = -log sigmoid(beta ((pc - pr) - (rc - rr)))
+// p: summed log-probabilities of the answer by the model in training, r: by the reference; c: chosen, r: rejected.
 #pragma once
 #include "puna/train/pass.h"
 
 namespace puna::train {
 
+// The answers' tokens are the counted ones.
 struct Preference {
   Sequence chosen, rejected;
-};  // counted: the answer's tokens
+};
 struct PairLogProbs {
   double chosen = 0, rejected = 0;
 };

@@ -22,11 +22,11 @@ struct Sequence {
 };
 
 struct PassOptions {
-  bool exact =
-      true;  // f32 activations and keys; false: what sessions do by default (a quantised base under an adapter)
+  // f32 activations and keys. false: as sessions by default (a quantised base under an adapter).
+  bool exact = true;
   bool checkpoint = false;  // layers are computed twice and keep only their input: memory for a third more time
-  AllowProviders providers =
-      AllowProviders::f32;  // the context's provider makes products where it is faster; never: the same bits everywhere
+  // The context's provider computes products where it is faster. never: the same bits everywhere.
+  AllowProviders providers = AllowProviders::f32;
 };
 
 class Pass {

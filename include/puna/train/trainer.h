@@ -1,5 +1,5 @@
-// trainer.h -- the loop: draw examples, add up gradients, step, keep count; checkpoints from which it goes on bit for
-// bit.
+// trainer.h -- the training loop: draw examples, accumulate gradients, step. A run resumed from a checkpoint gives the
+// same bits.
 #pragma once
 #include <functional>
 #include <string>
@@ -16,8 +16,8 @@ struct TrainerOptions {
   int64_t steps = 0;  // in all; 0 = what `epochs` epochs take
   int64_t epochs = 1;
   int64_t tokens_per_step = 2048;  // examples are taken until a step has this many (at least one), over all processes
-  int64_t tokens_per_pass =
-      2048;           // of those, how many are computed at once: bounds memory, changes only the order of sums
+  // Tokens computed at once: bounds memory, changes only the order of sums.
+  int64_t tokens_per_pass = 2048;
   uint64_t seed = 0;  // of the examples' order
   double dpo_beta = 0.1;
   PassOptions pass;
@@ -65,8 +65,8 @@ class Trainer {
   StepReport step(FunctionRef<bool()> should_stop = {});
   // Mean loss over held-out sequences; nothing is learned.
   double evaluate(std::span<const Sequence> sequences, FunctionRef<bool()> should_stop = {});
-  // The same of held-out pairs; `reference` is what reference_of() said of them, at any time: it is the model without
-  // the adapter.
+  // The same of held-out pairs; `reference` is reference_of() of the same pairs, computed at any time: it is the model
+  // without the adapter.
   PairScores evaluate(std::span<const Preference> pairs, std::span<const PairLogProbs> reference,
                       FunctionRef<bool()> should_stop = {});
   std::vector<PairLogProbs> reference_of(std::span<const Preference> pairs, FunctionRef<bool()> should_stop = {});

@@ -64,8 +64,8 @@ bool swaps_axes(int orientation) { return orientation >= 5; }
 // Of EXIF's eight orientations: where pixel (x, y) of the shown picture (width x height) is stored.
 void reorient(uint8_t* to, const uint8_t* from, int64_t width, int64_t height, int orientation) {
   const bool swapped = swaps_axes(orientation);
-  const bool from_right =
-      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;  // columns count down
+  // columns count down
+  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_below = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const int64_t stored_width = swapped ? height : width, stored_height = swapped ? width : height;
   for (int64_t y = 0; y < height; ++y)

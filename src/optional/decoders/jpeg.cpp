@@ -15,8 +15,8 @@ extern "C" {
 namespace puna {
 namespace {
 
-constexpr int kMostScans =
-    100;  // of a progressive file; published encoders write some ten. Each goes over the whole picture
+// of a progressive file; published encoders write some ten. Each goes over the whole picture
+constexpr int kMostScans = 100;
 
 struct Reader {
   jpeg_error_mgr errors;

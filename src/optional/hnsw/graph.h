@@ -1,4 +1,4 @@
-// graph.h -- an item graph as plain arrays: what a file holds, and what is checked before hnswlib, which believes
+// graph.h -- an item graph as plain arrays: what a file holds, and what is checked before hnswlib, which trusts
 // everything, walks it.
 #pragma once
 #include <cstdint>

@@ -97,8 +97,8 @@ std::string plain_name(std::string_view column) {
 InteractionColumns columns_of(const TableReader& table, const std::vector<std::string_view>& first) {
   std::vector<std::string> names;
   for (const std::string_view field : first) names.push_back(plain_name(field));
-  const bool numbered =
-      first.size() >= 4 && TimeColumn::fault_of(first[3]) == nullptr;  // a row, whatever its user is called
+  // a row, whatever its user is called
+  const bool numbered = first.size() >= 4 && TimeColumn::fault_of(first[3]) == nullptr;
   InteractionColumns c;
   c.count = first.size();
   if (numbered) {

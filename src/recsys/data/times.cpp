@@ -14,8 +14,8 @@ constexpr const char* kNoTime =
     "2026-11-29T07:13:12Z";
 constexpr const char* kUnits[] = {"seconds", "milliseconds", "microseconds", "nanoseconds", "dates"};
 constexpr int64_t kPerSecond[] = {1, 1000, 1000000, 1000000000, 1};
-constexpr int64_t kFirstMilli = 100'000'000'000, kFirstMicro = kFirstMilli * 1000,
-                  kFirstNano = kFirstMicro * 1000;  // in seconds the year 5138
+// in seconds the year 5138
+constexpr int64_t kFirstMilli = 100'000'000'000, kFirstMicro = kFirstMilli * 1000, kFirstNano = kFirstMicro * 1000;
 
 bool digit(char c) noexcept { return c >= '0' && c <= '9'; }
 

@@ -61,9 +61,10 @@ struct PlattFit {
   }
 };
 
+// Sums over a block.
 struct Block {
   double x, y, weight;
-};  // sums
+};
 
 void pool(std::vector<Block>& blocks, const Block& next) {
   blocks.push_back(next);

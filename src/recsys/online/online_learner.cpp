@@ -140,8 +140,8 @@ void OnlineLearner::learn_one(const LoggedEvent& e) {
     trainer_.learn(one_.examples(), one_.outcomes(), predicted.data());
   } catch (const Error& error) {
     if (error.status() != Status::invalid_argument) throw;
-    fail(Status::bad_file, "the log's event %jd: %.300s", report_.learned + 1,
-         error.what());  // append() lets none in
+    // append() lets none in
+    fail(Status::bad_file, "the log's event %jd: %.300s", report_.learned + 1, error.what());
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   ++report_.learned;

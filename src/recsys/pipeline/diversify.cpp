@@ -51,8 +51,8 @@ std::vector<size_t> diversify(const DiversityInput& in, const DiversityOptions& 
   const double best = left.empty() ? 0 : in.values[left.front()],
                range = left.empty() ? 0 : best - in.values[left.back()];
   const bool marginal = o.lambda < 1 && !in.vectors.empty();
-  std::vector<double> nearest(in.values.size(),
-                              marginal && o.count > 0 ? -1.0 : 0.0);  // largest cosine with those chosen
+  // largest cosine with those chosen
+  std::vector<double> nearest(in.values.size(), marginal && o.count > 0 ? -1.0 : 0.0);
   std::unordered_map<int32_t, int64_t> taken;
   std::vector<size_t> list;
   while (int64_t(list.size()) < o.count) {

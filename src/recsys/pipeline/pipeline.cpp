@@ -71,8 +71,8 @@ std::shared_ptr<const Ranker> Pipeline::ranker() const {
 std::vector<Hit> Pipeline::candidates(const PipelineRequest& request) const {
   std::vector<Hit> hits = retrieve_(request, options_.candidates + int64_t(request.exclude.size()));
   std::unordered_set<int64_t> out(request.exclude.begin(), request.exclude.end());
-  std::erase_if(hits,
-                [&](const Hit& h) { return !out.insert(h.item).second; });  // several sources may name an item twice
+  // several sources may name an item twice
+  std::erase_if(hits, [&](const Hit& h) { return !out.insert(h.item).second; });
   if (int64_t(hits.size()) > options_.candidates) hits.resize(size_t(options_.candidates));
   return hits;
 }

@@ -19,9 +19,8 @@ struct RankerForward {
   const float* numbers;  // of all examples
   int64_t first, count;  // those of this pass
   Dropout dropout;       // none unless training
-  float* table_slopes =
-      // training: [count][W' + tasks], W' the table's embeddings; the loss' derivatives by what the table gave
-      nullptr;
+  // Training: [count][W' + tasks], W' the table's embeddings. The gradient of the loss by the looked-up rows.
+  float* table_slopes = nullptr;
 
   // Logits [T,tasks].
   template <class Rec>

@@ -51,8 +51,8 @@ uint64_t Ranker::table_bytes() const noexcept { return table_->bytes(); }
 void Ranker::score(const Examples& examples, float* to, FunctionRef<bool()> should_stop) const {
   const RankerRows rows(config_, examples);
   const int64_t tasks = int64_t(config_.tasks.size());
-  std::vector<float>
-      corrections;  // of the logits: odds p / (1 - p) are too large by 1 / q where only q of the negatives were kept
+  // of the logits: odds p / (1 - p) are too large by 1 / q where only q of the negatives were kept
+  std::vector<float> corrections;
   for (const Task& t : config_.tasks) corrections.push_back(float(det::log(t.kept_negatives)));
   Buffer scratch;
   for (int64_t first = 0; first < rows.count(); first += kRankerRowsPerPass)

@@ -13,8 +13,8 @@
 namespace puna::recsys {
 namespace {
 
-constexpr int64_t kBlockPanels =
-    128;  // scored for all queries before the next ones are read: they stay in the second-level cache
+// scored for all queries before the next ones are read: they stay in the second-level cache
+constexpr int64_t kBlockPanels = 128;
 constexpr int64_t kTilePanels = 16384;  // a task: 256 k items
 constexpr int64_t kMostQueries = 128;   // at once
 

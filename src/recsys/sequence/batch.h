@@ -12,8 +12,8 @@ class HistoryBatch {
  public:
   explicit HistoryBatch(const SequenceConfig& config) : config_(config) {}
   void add(const History& history);  // Error{invalid_argument} naming the user and the event
-  void add_known(std::span<const Event> events, int64_t query_time,
-                 int64_t known);  // checked already; rows before `known` are left out
+  // checked already; rows before `known` are left out
+  void add_known(std::span<const Event> events, int64_t query_time, int64_t known);
   HistoryRows rows() const noexcept;
   int64_t users() const noexcept { return int64_t(starts_.size()) - 1; }
 

@@ -70,8 +70,8 @@ void SequenceModel::save(const std::string& path) const {
 std::shared_ptr<SequenceModel> SequenceModel::load(ContextPtr context, const std::string& path) {
   const SafetensorsFile file = read_safetensors(*context, open_path_source(path));
   const SequenceConfig config = config_of(file.metadata, path);
-  int64_t values_in_file =
-      0;  // the sizes are the metadata's word until the tensors bear them out: nothing is allocated before
+  // the sizes are the metadata's word until the tensors bear them out: nothing is allocated before
+  int64_t values_in_file = 0;
   for (const TensorEntry& t : file.tensors.entries()) values_in_file += t.name == kItemNames ? 0 : t.shape.count();
   if (values_in_file != parameter_count(config))
     fail(Status::bad_file, "%s: its tensors have %jd values, expected %jd by its metadata", path.c_str(),

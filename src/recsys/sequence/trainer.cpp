@@ -17,8 +17,8 @@ namespace puna::recsys {
 namespace {
 
 constexpr const char* kSequenceCheckpoint = "recommender checkpoint 2";
-constexpr uint64_t kDrawnItems = uint64_t(1) << 32,
-                   kSequenceStepSeeds = kDrawnItems + 1;  // streams of random bits; dropouts have the numbers below
+// streams of random bits; dropouts have the numbers below
+constexpr uint64_t kDrawnItems = uint64_t(1) << 32, kSequenceStepSeeds = kDrawnItems + 1;
 
 // to[0] = what came next, to[1 ...] = `negatives` items of the catalogue 1 ... items, equally likely, by the row's
 // number within the step.

@@ -253,7 +253,7 @@ Generation::Event Generation::step(FunctionRef<bool()> pause) {
     const Stopwatch time(g.result.tokens.empty() ? g.result.prompt_seconds : g.result.generate_seconds);
     if (!g.append_next(pause)) return Event::paused;
   } else {
-    g.session.hear_cancel();
+    g.session.check_cancel();
   }
   const Stopwatch time(g.result.generate_seconds);
   g.draw();

@@ -141,7 +141,7 @@ void Opening::read_vision() {
   const uint64_t limit = m.context_->allocator()->limit(), usual = uint64_t(256) << 20;
   const uint64_t own = limit == 0 ? usual : std::min(usual, limit / 8);
   m.image_cache_ =
-      std::make_unique<ImageCache>(options.cache_bytes == VisionOptions::kOwnBudget ? own : options.cache_bytes);
+      std::make_unique<ImageCache>(options.cache_bytes == VisionOptions::kDefaultBudget ? own : options.cache_bytes);
   if (!options.load) return;
   LoadedVision loaded =
       load_vision(packing_context(), m.checkpoint_, options.projector_path, m.config().hidden, mapped_, progress());
@@ -154,7 +154,7 @@ void Opening::read_vision() {
 }
 
 void Opening::release_tensors() {
-  model_->checkpoint_.tensors.forget_data();
+  model_->checkpoint_.tensors.drop_data();
   model_->checkpoint_.keepalive.clear();
 }
 

@@ -53,7 +53,7 @@ void Session::require_prompt(const PromptView& prompt) const {
   }
 }
 
-void Session::require_room(int64_t kept, size_t tokens) const {
+void Session::require_capacity(int64_t kept, size_t tokens) const {
   if (kept + int64_t(tokens) > max_positions())
     fail(Status::context_full, "%zu tokens do not fit: the session holds %jd of %jd positions", tokens, kept,
          max_positions());
@@ -74,7 +74,7 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
     const bool pending = s.pending() && kept == s.length();
     PUNA_REQUIRE(!prompts[i].tokens.empty() || pending, "no tokens to append");
     PUNA_REQUIRE(kept <= s.length(), "%jd positions are to be kept, the session holds %jd", kept, s.length());
-    s.require_room(kept, prompts[i].tokens.size());
+    s.require_capacity(kept, prompts[i].tokens.size());
     Feed& feed = feeds_[i];
     feed.added.append(prompts[i]);
     feed.first_new = kept;

@@ -173,7 +173,7 @@ void Session::leave(const Claim& by) noexcept {
 bool Session::works_for(const Claim& by) const noexcept { return impl_->append && impl_->append->owner() == &by; }
 uint64_t Session::changes() const noexcept { return impl_->changes; }
 
-void Session::hear_cancel() {
+void Session::check_cancel() {
   if (cancelled_.exchange(false, std::memory_order_relaxed))
     fail(Status::cancelled, "cancelled before a token was drawn");
 }

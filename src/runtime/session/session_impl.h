@@ -12,8 +12,8 @@
 namespace puna {
 
 inline constexpr int64_t kMostPrefillChunk = 1 << 16;
-void require_usable(
-    const SessionOptions& o);  // Error{invalid_argument} for a prefill_chunk or a kv_type that no session has
+// Error{invalid_argument} for a prefill_chunk or a kv_type that no session has
+void require_usable(const SessionOptions& o);
 
 // All that the scratch of a pass follows from, within one session: passes of the same shape need the same.
 struct PassShape {
@@ -28,10 +28,9 @@ struct PassShape {
 struct Session::Impl {
   KvCache kv;
   Prompt held;  // token ids, and the images that fill some of their positions
-  int64_t complete =
-      // positions whose keys and values are all there; fewer than tokens after a rewind into a dropped chunk, or while
-      // one is pending
-      0;
+  // Positions whose keys and values are all there: fewer than tokens after a rewind into a dropped chunk, or while one
+  // is pending.
+  int64_t complete = 0;
   Buffer logits, next_logits;  // of the last token that is not pending; swapped when an append succeeds
   bool has_logits = false;
   bool pending = false;  // the last token was drawn and is not computed yet
@@ -89,15 +88,15 @@ class Session::Append {
     std::optional<KvCache> before;       // the session's, when some of what it holds is replaced
     int64_t size() const noexcept { return first_new + int64_t(added.tokens.size()); }
     int32_t token(const Prompt& held, int64_t position) const noexcept;
-    const float* embedding(const Prompt& held, int64_t position,
-                           int64_t hidden) noexcept;  // what fills it, or NULL; positions ascend
+    // what fills it, or NULL; positions ascend
+    const float* embedding(const Prompt& held, int64_t position, int64_t hidden) noexcept;
   };
   bool encode_images(FunctionRef<bool()> stop);  // false: stopped
   void set_aside();                              // what will be replaced
   bool begin_pass();                             // false when nothing is left to feed
   void take_memory();
   PassShape shape() const noexcept;
-  bool give_way() noexcept;  // lets go of what is kept to undo the append; false: there is nothing
+  bool give_way() noexcept;  // frees what is kept to undo the append; false: there is nothing
   bool compute(FunctionRef<bool()> stop);
   float* logits_row(int64_t row) const noexcept;
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);

@@ -101,7 +101,7 @@ void add_entries(const JsonFile& file, const std::vector<Entry>& entries, const 
       model.byte_ids[size_t(byte)] = int32_t(id);
     }
     parts.vocabulary.add(piece, kind);
-    if (spoken.find(' ') != std::string_view::npos) parts.own_spaces.push_back(int32_t(id));
+    if (spoken.find(' ') != std::string_view::npos) parts.literal_spaces.push_back(int32_t(id));
     if (byte >= 0 && decoder.byte_fallback)
       parts.vocabulary.spoken.add({std::string(1, char(byte))});
     else
