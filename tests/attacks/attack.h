@@ -15,8 +15,8 @@
 
 namespace puna::test {
 
-// A valid file that is about to be spoilt. Places are found by the names in it.
-struct Victim {
+// A valid file that is about to be corrupted. Places are found by the names in it.
+struct AttackedFile {
   std::string bytes;
 
   // Offset of the byte behind the first occurrence of `text` as a length-prefixed string of GGUF.
@@ -39,28 +39,28 @@ struct Victim {
   }
 };
 
-using Spoil = std::function<void(Victim&)>;
+using Mutation = std::function<void(AttackedFile&)>;
 
 template <class T>
-Spoil at(size_t offset, T value) {
-  return [=](Victim& v) { v.put(offset, value); };
+Mutation at(size_t offset, T value) {
+  return [=](AttackedFile& v) { v.put(offset, value); };
 }
 template <class T>
-Spoil behind(const char* text, int plus, T value) {
-  return [=](Victim& v) { v.put(v.behind(text) + size_t(int64_t{plus}), value); };
+Mutation behind(const char* text, int plus, T value) {
+  return [=](AttackedFile& v) { v.put(v.behind(text) + size_t(int64_t{plus}), value); };
 }
-inline Spoil renamed(const char* from, const char* to) {
-  return [=](Victim& v) { v.replace(from, to); };
+inline Mutation renamed(const char* from, const char* to) {
+  return [=](AttackedFile& v) { v.replace(from, to); };
 }
-inline Spoil all(std::vector<Spoil> steps) {
-  return [=](Victim& v) {
-    for (const Spoil& s : steps) s(v);
+inline Mutation all(std::vector<Mutation> steps) {
+  return [=](AttackedFile& v) {
+    for (const Mutation& s : steps) s(v);
   };
 }
 
 struct Attack {
   const char* name;  // the mutation, as a sentence
-  Spoil spoil;
+  Mutation mutate;
   Status status;      // expected
   const char* field;  // expected in the message
 };

@@ -1,4 +1,4 @@
-// test_gguf_attacks.cpp -- hostile GGUF files, each a valid one with one thing spoilt. (Absurd hyper-parameters and
+// test_gguf_attacks.cpp -- hostile GGUF files, each a valid one with one thing corrupted. (Absurd hyper-parameters and
 // vocabularies are well-formed files: the model refuses them.)
 #include <array>
 #include <random>
@@ -137,10 +137,10 @@ TEST_CASE("hostile GGUF files are refused by name", "[attacks][gguf]") {
   const std::string valid = tiny_gguf();
   for (const Attack& attack : kAttacks) {
     CAPTURE(attack.name);
-    Victim victim{valid};
-    attack.spoil(victim);
-    REQUIRE(victim.bytes != valid);
-    expect_error(victim.bytes, attack.status, attack.field);
+    AttackedFile file{valid};
+    attack.mutate(file);
+    REQUIRE(file.bytes != valid);
+    expect_error(file.bytes, attack.status, attack.field);
   }
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("a GGUF header costs memory in proportion to its size", "[attacks][ggu
   }
 }
 
-TEST_CASE("a GGUF header longer than any honest one is refused unread", "[attacks][gguf]") {
+TEST_CASE("a GGUF header longer than any real one is refused unread", "[attacks][gguf]") {
   struct Endless {  // a 1 TB file of one array, from a host that makes it up as it is read
     uint64_t read = 0;
     std::string start = std::string("GGUF") + raw(uint32_t{3}) + raw(uint64_t{0}) + raw(uint64_t{1}) +
@@ -264,7 +264,7 @@ TEST_CASE("arrays that become many times their size are refused before they are 
         1 << 20);
 }
 
-TEST_CASE("more tensors than any model has are refused before room is made for them", "[attacks][gguf]") {
+TEST_CASE("more tensors than any model has are refused before memory is allocated for them", "[attacks][gguf]") {
   const uint64_t n = (1 << 18) + 1;
   std::string bytes("GGUF\3\0\0\0", 8);
   bytes.append(reinterpret_cast<const char*>(&n), 8).append(8 + 24 * n, '\0');

@@ -13,8 +13,8 @@ bool is_checkpoint(const Golden& g) {
   return g.has_file("config.json") && g.has_file("model.safetensors") && g.has("logits");
 }
 
-struct Victim {
-  explicit Victim(const Golden& g) : context(context_with()), checkpoint(load_checkpoint(*context, g.folder())) {
+struct ValidFile {
+  explicit ValidFile(const Golden& g) : context(context_with()), checkpoint(load_checkpoint(*context, g.folder())) {
     prefix = checkpoint.metadata.has("text_config.hidden_size") ? "text_config." : "";
     llama4 = checkpoint.metadata.string(prefix + "model_type").find("llama4") == 0;
     REQUIRE_NOTHROW(Llama::from_huggingface(*context, checkpoint.metadata, checkpoint.tensors));
@@ -39,7 +39,7 @@ template <class Fn>
 void for_every_checkpoint(Fn fn) {
   for (const Golden& g : goldens(is_checkpoint)) {
     INFO("golden set " << g.folder());
-    fn(Victim(g));
+    fn(ValidFile(g));
   }
 }
 
@@ -56,7 +56,7 @@ std::vector<KeyAttack> not_counts(std::initializer_list<const char*> keys) {
 }  // namespace
 
 TEST_CASE("counts are whole numbers within reason", "[attacks][golden]") {
-  for_every_checkpoint([](const Victim& v) {
+  for_every_checkpoint([](const ValidFile& v) {
     v.refuse(not_counts({"num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim",
                          "vocab_size", "intermediate_size", "max_position_embeddings"}));
     for (const char* key :
@@ -66,7 +66,7 @@ TEST_CASE("counts are whole numbers within reason", "[attacks][golden]") {
 }
 
 TEST_CASE("counts agree with each other and with the tensors", "[attacks][golden]") {
-  for_every_checkpoint([](const Victim& v) {
+  for_every_checkpoint([](const ValidFile& v) {
     const auto value = [&](const char* key) { return v.checkpoint.metadata.integer(v.key(key), 1, kHuge); };
     const int64_t layers = value("num_hidden_layers"), heads = value("num_attention_heads"),
                   kv = value("num_key_value_heads"), dim = value("head_dim");
@@ -86,7 +86,7 @@ TEST_CASE("counts agree with each other and with the tensors", "[attacks][golden
 }
 
 TEST_CASE("a head size that nobody gave is checked like one that is", "[attacks][golden]") {
-  for_every_checkpoint([](const Victim& v) {
+  for_every_checkpoint([](const ValidFile& v) {
     for (const auto& [hidden, heads] : {std::pair<int64_t, int64_t>{2, 4}, {64, 64}, {1 << 20, 4}, {12, 4}}) {
       CAPTURE(hidden, heads);
       Metadata m = v.checkpoint.metadata;
@@ -101,7 +101,7 @@ TEST_CASE("a head size that nobody gave is checked like one that is", "[attacks]
 }
 
 TEST_CASE("real numbers are finite and in range", "[attacks][golden]") {
-  for_every_checkpoint([](const Victim& v) {
+  for_every_checkpoint([](const ValidFile& v) {
     std::vector<KeyAttack> attacks;
     const auto bad = [&](const char* key, std::vector<double> values) {
       for (const double x : values) attacks.push_back({key, x});
@@ -127,7 +127,7 @@ TEST_CASE("real numbers are finite and in range", "[attacks][golden]") {
 }
 
 TEST_CASE("angles that would lose their meaning are refused", "[attacks][golden]") {
-  for_every_checkpoint([](const Victim& v) {
+  for_every_checkpoint([](const ValidFile& v) {
     Metadata m = v.checkpoint.metadata;
     m.replace(v.key("rope_parameters.rope_type"), std::string("linear"));
     m.replace(v.key("rope_parameters.factor"), 1e-6);  // a million radians a position
@@ -137,7 +137,7 @@ TEST_CASE("angles that would lose their meaning are refused", "[attacks][golden]
 }
 
 TEST_CASE("what we do not compute is refused by its name", "[attacks][golden]") {
-  for_every_checkpoint([](const Victim& v) {
+  for_every_checkpoint([](const ValidFile& v) {
     v.refuse({{"rope_parameters.rope_type", std::string("yarn"), "yarn"},
               {"rope_parameters.rope_type", int64_t{3}},
               {"hidden_act", std::string("gelu"), "gelu"},
@@ -156,7 +156,7 @@ TEST_CASE("what we do not compute is refused by its name", "[attacks][golden]") 
 }
 
 TEST_CASE("Llama 4's pattern of layers and experts fits the model", "[attacks][golden]") {
-  for_every_checkpoint([](const Victim& v) {
+  for_every_checkpoint([](const ValidFile& v) {
     if (!v.llama4) return;
     const auto value = [&](const char* key) { return v.checkpoint.metadata.integer(v.key(key), 1, kHuge); };
     const int64_t layers = value("num_hidden_layers"), experts = value("num_local_experts");
@@ -189,7 +189,7 @@ TEST_CASE("Llama 4's pattern of layers and experts fits the model", "[attacks][g
 }
 
 TEST_CASE("dense and expert layers are not taken for each other", "[attacks][golden]") {
-  for_every_checkpoint([](const Victim& v) {
+  for_every_checkpoint([](const ValidFile& v) {
     if (!v.llama4) return;
     const int64_t layers = v.checkpoint.metadata.integer(v.key("num_hidden_layers"), 1, kHuge);
     const auto* moe = v.checkpoint.metadata.integers(v.key("moe_layers"));

@@ -131,7 +131,7 @@ TEST_CASE("a safetensors file cut anywhere is refused", "[attacks][safetensors]"
   }
 }
 
-TEST_CASE("a header length that is not the header's is refused before it is believed", "[attacks][safetensors]") {
+TEST_CASE("a wrong header length is refused before memory is allocated for it", "[attacks][safetensors]") {
   for (const uint64_t length :
        {UINT64_MAX, UINT64_MAX - 8, uint64_t{1} << 63, uint64_t{100'000'001}, uint64_t{1} << 20}) {
     std::string bytes = tiny_safetensors();

@@ -20,7 +20,7 @@ struct Set {
   }
   // Overwrites the value of a split key; all of them start with 16 bits.
   void put(size_t file, const char* key, uint16_t value) const {
-    Victim v{read_text(paths[file])};
+    AttackedFile v{read_text(paths[file])};
     v.put(v.behind(key) + 4, value);  // behind the value type
     write_file(paths[file], v.bytes);
   }
@@ -83,7 +83,7 @@ TEST_CASE("a set of files that is no model is refused by name", "[attacks][gguf]
     set.expect_refused(bad, "00003-of-00003", "split.tensors.count");
   }
   SECTION("one tensor is in two files") {
-    Victim v{read_text(set.paths[2])};
+    AttackedFile v{read_text(set.paths[2])};
     v.replace("third", "first");
     write_file(set.paths[2], v.bytes);
     set.expect_refused(bad, "00003-of-00003", "'first' is also in another file");

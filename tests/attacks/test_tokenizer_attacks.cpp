@@ -93,7 +93,7 @@ TEST_CASE("a tokenizer of millions of nothings takes its size and 64 MB, or is r
   CHECK(cost(ranks, [&] { tokenizer_from_tiktoken(ranks); }) != "");
 }
 
-TEST_CASE("a Unigram vocabulary of any size says that it is one", "[attacks]") {
+TEST_CASE("a Unigram vocabulary of any size is an error that names Unigram", "[attacks]") {
   const std::string text = R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0])" +
                            filled_with(R"(,["piece", -3.5])", 8 << 20) + "]}}";
   CHECK_THAT(json_cost(text), Catch::Contains("Unigram"));

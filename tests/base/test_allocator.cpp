@@ -95,7 +95,7 @@ TEST_CASE("sizes beyond any machine are out of memory, not small blocks", "[base
   CHECK(a.used() == 0);
 }
 
-TEST_CASE("a host that has no memory, or gives crooked memory, is an error without a trace", "[base]") {
+TEST_CASE("a host allocator that fails or returns misaligned memory is an error and leaks nothing", "[base]") {
   Host host;
   Allocator a(host.functions(), 0);
   host.give = Host::nothing;

@@ -34,7 +34,7 @@ TEST_CASE("a size that overflows is an error naming the field", "[base]") {
   CHECK_THROWS(take_all(Size::from_signed(INT64_MIN)));
 }
 
-TEST_CASE("what was poisoned once stays poisoned, whatever follows", "[base]") {
+TEST_CASE("an overflow stays invalid through all later operations", "[base]") {
   const Size poisoned = Size(kMost) + 1;
   CHECK_THROWS(take_all(poisoned * 0));
   CHECK_THROWS(take_all(poisoned - 1));

@@ -28,7 +28,7 @@ TEST_CASE("fail formats, and cuts what is too long", "[base]") {
   }
 }
 
-TEST_CASE("require and invariant say what was broken", "[base]") {
+TEST_CASE("the errors of require and invariant name the condition", "[base]") {
   const auto checked = [](int n) {
     PUNA_REQUIRE(n > 0, "n is %d, expected at least 1", n);
     PUNA_INVARIANT(n < 10);

@@ -90,7 +90,7 @@ TEST_CASE("many threads may call one pool at once", "[base]") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("pool threads start with the hook, once each, with an index of their own", "[base]") {
+TEST_CASE("pool threads call the start hook once each, with distinct indices", "[base]") {
   struct Seen {
     std::atomic<int> starts[8] = {};
   } seen;

@@ -4,7 +4,7 @@
 
 using namespace puna;
 
-TEST_CASE("a misspelt word is told its nearest, and a strange one nothing", "[base]") {
+TEST_CASE("a misspelt word gets the nearest suggestion, an unrelated one none", "[base]") {
   const std::vector<std::string_view> known{"temperature", "top_p", "top_k", "at_least", "surfaces", "price"};
   CHECK(nearest_word("tempature", known) == "temperature");
   CHECK(nearest_word("Top_P", known) == "top_p");

@@ -1,4 +1,4 @@
-// Hosts that are asked whether to go on: often enough, never more often than agreed, and heard at once.
+// Cancellation callbacks: called often enough, never more often than agreed, and false takes effect at once.
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -18,7 +18,7 @@ constexpr auto kAlways = std::chrono::microseconds(0);
 
 }  // namespace
 
-TEST_CASE("a watch asks while work goes on, and a no ends it", "[base]") {
+TEST_CASE("a watch calls its callback while work goes on, and false cancels the work", "[base]") {
   int asked = 0, yes = 3;
   const auto go_on = [&] { return ++asked <= yes; };
   const Watch watch(go_on, kAlways), nobody;
@@ -62,7 +62,7 @@ TEST_CASE("JSON can be left anywhere in the middle", "[base]") {
   }
 }
 
-TEST_CASE("threads of a run ask through the thread that began it, and its no is everybody's", "[base]") {
+TEST_CASE("threads of a run ask through the thread that began it, and its answer cancels them all", "[base]") {
   std::thread::id asked_on;
   bool answer = true;
   const auto go_on = [&] { return asked_on = std::this_thread::get_id(), answer; };

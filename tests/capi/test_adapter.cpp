@@ -56,8 +56,8 @@ TEST_CASE("an adapter is changed in an empty session only, and is one model's", 
   options.steps = 1;
   AdapterHandle adapter;
   ok(puna_model_finetune(model.get(), kLines.data(), kLines.size(), &options, &adapter.p));
-  const SessionHandle session = make_session(model), stranger = make_session(other);
-  refused(puna_session_use_adapter(stranger.get(), adapter.p), PUNA_INVALID_ARGUMENT, "another model");
+  const SessionHandle session = make_session(model), other_session = make_session(other);
+  refused(puna_session_use_adapter(other_session.get(), adapter.p), PUNA_INVALID_ARGUMENT, "another model");
   const int32_t id = 5;
   ok(puna_session_append(session.get(), &id, 1, nullptr, nullptr));
   refused(puna_session_use_adapter(session.get(), adapter.p), PUNA_WRONG_STATE, "empty");
@@ -107,7 +107,7 @@ TEST_CASE("fine-tuning reports each step, lowers the loss, repeats itself and ca
           "no_such_proj");
 }
 
-TEST_CASE("fine-tuning reads the forms of rows that people have and tells the log what nobody uses", "[capi]") {
+TEST_CASE("fine-tuning reads the usual forms of rows and logs unused columns", "[capi]") {
   std::vector<std::string> told;
   auto listening = sized<puna_context_options>();
   listening.log = [](void* user, int32_t, const char* message) {

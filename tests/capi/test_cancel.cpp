@@ -1,4 +1,4 @@
-// "Stop" is heard wherever it finds us: while a header, a tokenizer or a chat is read, in a prompt's text, within a
+// A cancel takes effect everywhere: while a header, a tokenizer or a chat is read, in a prompt's text, within a
 // step of fine-tuning. How fast is for people to read: `./dev latency`.
 #include <puna_train.h>
 
@@ -115,7 +115,7 @@ TEST_CASE("a prompt's text is left when its session is cancelled, and the sessio
   logits_after(session, some_tokens(3));  // that cancel is spent
 }
 
-TEST_CASE("fine-tuning hears a cancel within a step, on any executor", "[capi]") {
+TEST_CASE("fine-tuning is cancelled within a step, on any executor", "[capi]") {
   auto context_options = sized<puna_context_options>();
   const bool own = GENERATE(true, false);
   if (!own) {  // threads that are never the caller's

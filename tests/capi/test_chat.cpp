@@ -138,7 +138,7 @@ TEST_CASE("content that does not lie in the text is refused", "[capi]") {
           "content is NULL");
 }
 
-TEST_CASE("a long text is left when its watch says so", "[capi]") {
+TEST_CASE("a long text is abandoned when its watch cancels", "[capi]") {
   const ModelHandle model = open_model(chat_model());
   std::string text;
   while (text.size() < 1 << 20) text += "some words that take a while ";
@@ -186,7 +186,7 @@ TEST_CASE("of several templates the one for tools is taken where there are tools
   refused(puna_model_get_chat_template_info(model.get(), 3, &t), PUNA_INVALID_ARGUMENT, "the model has 3");
 }
 
-TEST_CASE("a template that asks for today is told the date, or the error says how to give one", "[capi]") {
+TEST_CASE("a template that asks for today's date gets it, or the error names the option that sets it", "[capi]") {
   const WithTemplates folder{{"chat_template.jinja", "{{ strftime_now('%d %b %Y') }}"}};
   const ModelHandle model = open_model(folder.path());
   auto options = sized<puna_chat_options>();

@@ -29,7 +29,7 @@ std::vector<float> logits_with(const puna_context_options& options) {
 
 }  // namespace
 
-TEST_CASE("a context says what it chose", "[capi]") {
+TEST_CASE("a context reports its instruction set, threads and limits", "[capi]") {
   const ContextHandle context = make_context();
   auto info = sized<puna_context_info>();
   ok(puna_context_get_info(context.get(), &info));
@@ -38,8 +38,7 @@ TEST_CASE("a context says what it chose", "[capi]") {
   CHECK(info.memory_limit == 0);
 }
 
-TEST_CASE("every instruction set level works or says that this CPU lacks it; all that work give the same bits",
-          "[capi]") {
+TEST_CASE("every instruction set level gives the same bits, or Error{unsupported} when this CPU lacks it", "[capi]") {
   std::vector<std::vector<float>> seen;
   for (const char* isa : {"scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon"}) {
     CAPTURE(isa);

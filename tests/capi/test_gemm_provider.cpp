@@ -64,7 +64,7 @@ TEST_CASE("sessions use a provider in default mode and when allowed, exact ones 
   }
 }
 
-TEST_CASE("fine-tuning uses a context's provider unless told not to", "[capi]") {
+TEST_CASE("fine-tuning uses a context's provider unless an option forbids it", "[capi]") {
   std::string text = R"({"text": ")";
   for (int i = 0; i < 60; ++i) text += "one two three ";
   text += "\"}\n";

@@ -100,7 +100,7 @@ TEST_CASE("metadata is listed in order and given as JSON", "[capi]") {
   refused(puna_model_get_metadata(model.get(), "no.such.key", json), PUNA_INVALID_ARGUMENT, "no.such.key");
 }
 
-TEST_CASE("what a model's files say and nobody reads is given as JSON, and asking for it changes nothing", "[capi]") {
+TEST_CASE("unused keys and tensors of a model's files are listed as JSON, and listing them changes nothing", "[capi]") {
   const ModelHandle model = open_model(chat_model());
   const auto not_used = [&] {
     const Output json;
@@ -200,7 +200,7 @@ TEST_CASE("a packed file is made by the first open and mapped by the second", "[
   CHECK(none == nullptr);
 }
 
-TEST_CASE("files that are not there or not models are told apart", "[capi]") {
+TEST_CASE("missing files and files that are no models are different errors", "[capi]") {
   puna_model* model = nullptr;
   refused(puna_model_open(nullptr, "/no/such/model.gguf", nullptr, &model), PUNA_IO, "/no/such/model.gguf");
   refused(puna_model_open(nullptr, PUNA_SOURCE_DIR "/CMakeLists.txt", nullptr, &model), PUNA_BAD_FILE,

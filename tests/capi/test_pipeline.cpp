@@ -134,7 +134,7 @@ struct Answer {
 
 }  // namespace
 
-TEST_CASE("a pipeline's list is what its stages say one by one", "[capi]") {
+TEST_CASE("a pipeline's list agrees with its stages run one by one", "[capi]") {
   Scene s;
   s.make();
   const std::vector<int64_t> own{0, 12, 0},

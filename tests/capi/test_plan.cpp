@@ -89,7 +89,7 @@ TEST_CASE("a plan is what is allocated: within 1 %, never below", "[capi]") {
       options.sessions = 0;
       check_plan(chat_model(), options);
       options.sessions =
-          3;  // a dense model: one with local attention lets go of pages, so its sessions have their peaks one by one
+          3;  // a dense model: one with local attention drops pages, so its sessions have their peaks one by one
       check_plan(dense_model(), options);
     }
   options = sized<puna_plan_options>();

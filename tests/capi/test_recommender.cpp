@@ -97,7 +97,7 @@ TEST_CASE("a recommender learns, is saved and opened, and answers the same on an
   }
 }
 
-TEST_CASE("training a recommender can be stopped, and what is wrong is said", "[capi]") {
+TEST_CASE("training a recommender can be cancelled, and errors name the wrong option", "[capi]") {
   const Walks walks;
   Handles h;
   auto o = options_of(PUNA_RECOMMENDER_HSTU, 40);

@@ -122,7 +122,7 @@ TEST_CASE(
   g.keep_prefix = 3;
   const std::vector<int32_t> prompt = ids(34);
   const std::vector<int32_t> want = rest_of(generation(make(), prompt, g));
-  int heard = 0;
+  int cancelled = 0;
   for (int64_t run = 0; run < 60; run += 7) {
     const SessionHandle session = make();
     const GenerationHandle answer = generation(session, prompt, g);
@@ -143,7 +143,7 @@ TEST_CASE(
     const bool fired = host.fired;
     host.set(-1);
     if (fired) {
-      ++heard;
+      ++cancelled;
       refused(status, PUNA_CANCELLED, "cancelled");
       CHECK(tokens_of(session) == before);
       CHECK(snapshot(session) == bytes);
@@ -155,7 +155,7 @@ TEST_CASE(
     got.insert(got.end(), rest.begin(), rest.end());
     CHECK(got == want);
   }
-  CHECK(heard > 3);
+  CHECK(cancelled > 3);
 }
 
 TEST_CASE("an answer that a cancel, an exception or a full session ends has its result", "[capi]") {
@@ -165,7 +165,7 @@ TEST_CASE("an answer that a cancel, an exception or a full session ends has its 
     puna_session* session;
     int calls = 0;
     bool throws = false;
-    static int32_t hear(void* user, const puna_generated_token*) {
+    static int32_t on_token(void* user, const puna_generated_token*) {
       auto* self = static_cast<Listener*>(user);
       if (++self->calls != 4) return 0;
       if (self->throws) throw std::runtime_error("from the host");
@@ -179,7 +179,7 @@ TEST_CASE("an answer that a cancel, an exception or a full session ends has its 
     auto result = sized<puna_generate_result>();
     result.stop_reason = 77;
     const puna_generate_options options = at_most(20);
-    refused(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), &options, Listener::hear,
+    refused(puna_session_generate_tokens(session.get(), prompt.data(), prompt.size(), &options, Listener::on_token,
                                          &listener, &result),
             throws ? PUNA_INTERNAL : PUNA_CANCELLED, throws ? "from the host" : "cancel");
     CHECK(result.prompt_tokens == 6);
@@ -201,7 +201,7 @@ TEST_CASE("an answer that a cancel, an exception or a full session ends has its 
   CHECK(length(session) == 0);
 }
 
-TEST_CASE("a cancel is heard by one call that computes, unless it is forgotten before", "[capi]") {
+TEST_CASE("a cancel ends one call that computes, unless clear_cancel withdraws it first", "[capi]") {
   const ModelHandle model = open_model(chunked_model());
   const SessionHandle session = make_session(model);
   puna_session* const s = session.get();
@@ -228,7 +228,7 @@ TEST_CASE("a cancel is heard by one call that computes, unless it is forgotten b
           "-1");  // computes nothing: the cancel is still there
   if (who == 4) refused(puna_session_score(s, &bad, 1, nullptr, 0), PUNA_INVALID_ARGUMENT, "count");
   refused(compute(), PUNA_CANCELLED, "cancel");
-  ok(compute());  // heard once
+  ok(compute());  // a cancel ends one call only
   if (who != 3) ok(puna_session_truncate(s, 0));
   ok(puna_session_cancel(s));
   ok(puna_session_clear_cancel(s));

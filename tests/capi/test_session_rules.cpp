@@ -128,7 +128,7 @@ TEST_CASE("a session has one generation at a time, until it has ended or is free
   CHECK(step(next) == PUNA_GENERATION_ENDED);
 }
 
-TEST_CASE("a generation whose session was changed in between says so, and is in nobody's way", "[capi]") {
+TEST_CASE("a generation whose session was changed is Error{wrong_state}, and another may begin", "[capi]") {
   const ModelHandle model = open_model(chunked_model());
   const std::vector<int32_t> prompt = ids(12), one = {4};
   const int how = GENERATE(range(0, 5));

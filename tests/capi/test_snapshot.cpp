@@ -101,7 +101,7 @@ TEST_CASE("a snapshot of another model is refused", "[capi]") {
   CHECK(made == nullptr);
 }
 
-TEST_CASE("a damaged or hostile snapshot is an error, wherever the damage is", "[capi]") {
+TEST_CASE("a corrupted or malicious snapshot is an error, wherever the corruption is", "[capi]") {
   puna_model* opened = nullptr;
   ok(puna_model_open_memory(nullptr, tiny_gguf().data(), tiny_gguf().size(), nullptr, &opened));
   const ModelHandle model(opened);

@@ -56,7 +56,7 @@ struct Seeing {
 
 }  // namespace
 
-TEST_CASE("images tell their layout, tokens and features", "[capi][golden]") {
+TEST_CASE("images report their layout, tokens and features", "[capi][golden]") {
   const Seeing m;
   std::vector<float> features;
   for (const ImageHandle& image : m.images) {

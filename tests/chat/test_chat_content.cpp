@@ -103,7 +103,7 @@ TEST_CASE("every family's template renders every golden dialog as transformers d
     }
 }
 
-TEST_CASE("what the messages say is content in every family's template, to the byte, and nothing else is",
+TEST_CASE("the messages' text is content in every family's template, to the byte, and nothing else is",
           "[chat][golden]") {
   int exact = 0;
   for (const Family& f : families())
@@ -136,7 +136,7 @@ TEST_CASE("what the messages say is content in every family's template, to the b
   CHECK(exact >= 20);
 }
 
-TEST_CASE("special tokens in what the messages say stay content in every family's template", "[chat][golden]") {
+TEST_CASE("special tokens in messages stay content in every family's template", "[chat][golden]") {
   for (const Family& f : families()) {
     std::set<std::string> specials;  // as the template itself writes them
     const std::regex token(R"(<[^<>\s'"{}]+>|\[/?[A-Z_]+\])");

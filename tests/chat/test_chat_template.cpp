@@ -57,7 +57,7 @@ TEST_CASE("the multimodal checkpoint's template parses and places images", "[cha
   }
 }
 
-TEST_CASE("a variable that the JSON leaves out is what the caller says otherwise, an unknown one undefined", "[chat]") {
+TEST_CASE("a variable missing from the JSON has the caller's default, an unknown one is undefined", "[chat]") {
   const auto chat = ChatTemplate::parse("{{ bos_token }}{{ m.content }}{{ m == n }}{{ eos_token }}{{ nobody }}");
   CHECK(chat->render(R"({"m": {"content": "a"}, "n": {"content": "a"}, "eos_token": null})", {}, Watch(),
                      {{"bos_token", "<s>"}, {"eos_token", "</s>"}})
@@ -85,7 +85,7 @@ TEST_CASE("the cases of tests/data/jinja render as jinja2 rendered them", "[chat
   }
 }
 
-TEST_CASE("a template says which variables a render may give it: not its own, not Jinja's", "[chat]") {
+TEST_CASE("reads() is true for the variables that a render may give, not for the template's own or Jinja's", "[chat]") {
   const auto chat = ChatTemplate::parse(
       "{% set own = 1 %}{{ own }}{% if custom is defined %}{% set tools = custom %}{% endif %}{% if not tools is "
       "defined %}{% set tools = none %}{% endif %}"

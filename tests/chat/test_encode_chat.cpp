@@ -239,7 +239,7 @@ TEST_CASE("spans of content that are out of order or outside the chat are refuse
   CHECK(t->encode_chat({"four", {{0, 2}, {2, 4}}}) == t->encode("four", true));
 }
 
-TEST_CASE("golden chats have the ids they had, wherever their messages lie", "[chat][golden]") {
+TEST_CASE("golden chats have their golden ids, wherever their messages lie in memory", "[chat][golden]") {
   const auto check = [](const Tokenizer& t, const json& cases) {
     REQUIRE(!cases.empty());
     size_t with_content = 0;

@@ -92,8 +92,7 @@ TEST_CASE("a walk finds nearly all of the best, wider ones more of them", "[hnsw
   CHECK(index->count() == 6000);
 }
 
-TEST_CASE("the graph depends on the rows alone: one file on every ISA, and what it says is the same after loading",
-          "[hnsw]") {
+TEST_CASE("the graph depends on the rows alone: one file on every ISA, and the same results after loading", "[hnsw]") {
   const std::vector<float> rows = made_up(2500, 2), queries = made_up(10, 8);
   std::string first;
   std::vector<std::vector<Hit>> hits;

@@ -63,13 +63,13 @@ TEST_CASE("chunks are joined, and what follows them is the next request", "[http
   }
 }
 
-TEST_CASE("a connection stays open unless one of the two says otherwise", "[http]") {
+TEST_CASE("a connection stays open unless one side closes it", "[http]") {
   CHECK(fed("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 99).request().keep_alive);
   CHECK_FALSE(fed("GET / HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n", 99).request().keep_alive);
   CHECK_FALSE(fed("GET / HTTP/1.0\r\n\r\n", 99).request().keep_alive);
 }
 
-TEST_CASE("whoever waits before the body is told to go on", "[http]") {
+TEST_CASE("Expect: 100-continue is answered before the body", "[http]") {
   RequestParser parser{Limits{}};
   CHECK(parser.take(kHead + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n") > 0);
   CHECK(parser.wants_continue());

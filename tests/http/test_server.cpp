@@ -74,7 +74,7 @@ TEST_CASE("requests of one connection are answered one after the other", "[http]
   CHECK(all.find("HEAD /c") == all.npos);  // no body
 }
 
-TEST_CASE("silent connections and dripping ones stop nobody", "[http]") {
+TEST_CASE("idle and slow connections do not block others", "[http]") {
   ServerOptions options;
   options.connections = 100;
   options.request_seconds = 1.5;

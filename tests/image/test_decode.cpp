@@ -78,7 +78,7 @@ TEST_CASE("damaged picture files are errors or pictures, never crashes", "[image
   }
 }
 
-TEST_CASE("pictures that say they are monstrous are refused before memory is taken", "[image]") {
+TEST_CASE("pictures with huge stated dimensions are refused before memory is allocated", "[image]") {
   std::string png = read_text(kFolder + "rgb.png"), bmp = read_text(kFolder + "rgb.bmp");
   put32(bmp, 18, 0x7fffffff, false);
   CHECK(decode(bmp) != Status::ok);
@@ -116,22 +116,22 @@ TEST_CASE("a BMP whose rows run from the top is the picture whose rows run from 
   if (left_out(bytes(file))) return;
   const Picture want = decode_picture(*test_context_without_kernels(), bytes(file));
   const int64_t row = (want.width * 24 + 31) / 32 * 4, pixels = int64_t(file.size()) - row * want.height;
-  std::string turned = file.substr(0, size_t(pixels));
-  for (int64_t y = want.height; y-- > 0;) turned += file.substr(size_t(pixels + y * row), size_t(row));
-  put32(turned, 22, uint32_t(-want.height), false);
-  const Picture got = decode_picture(*test_context_without_kernels(), bytes(turned));
+  std::string bottom_up = file.substr(0, size_t(pixels));
+  for (int64_t y = want.height; y-- > 0;) bottom_up += file.substr(size_t(pixels + y * row), size_t(row));
+  put32(bottom_up, 22, uint32_t(-want.height), false);
+  const Picture got = decode_picture(*test_context_without_kernels(), bytes(bottom_up));
   REQUIRE((got.width == want.width && got.height == want.height));
   CHECK(memcmp(got.view().data, want.view().data, size_t(3 * want.width * want.height)) == 0);
   for (const uint32_t height :
        {0x80000000u, 0x80000001u, 0xffff0000u}) {  // as tall as no file is; the first has no opposite
-    put32(turned, 22, height, false);
-    CHECK(decode(turned) != Status::ok);
+    put32(bottom_up, 22, height, false);
+    CHECK(decode(bottom_up) != Status::ok);
   }
-  put32(turned, 22, uint32_t(-want.height - 1), false);  // a row more than there is
-  CHECK(decode(turned) == Status::bad_file);
+  put32(bottom_up, 22, uint32_t(-want.height - 1), false);  // a row more than there is
+  CHECK(decode(bottom_up) == Status::bad_file);
 }
 
-TEST_CASE("files of no known format are unsupported, and say so", "[image]") {
+TEST_CASE("files of unknown format are Error{unsupported}", "[image]") {
   CHECK(decode("") == Status::unsupported);
   CHECK(decode("GIF89a......") == Status::unsupported);
   CHECK(decode(std::string(1000, '\0')) == Status::unsupported);

@@ -58,9 +58,9 @@ TEST_CASE("any picture keeps its aspect inside its canvas, and none is enlarged 
           CHECK((double(l.width) > double(width) * scale - 1 - 1e-6 &&
                  double(l.height) > double(height) * scale - 1 - 1e-6));
         }
-        // Turned by a quarter, the layout is turned.
-        const TileLayout turned = choose_layout(height, width, s);
-        CHECK((turned.rows == l.cols && turned.cols == l.rows));
+        // The transposed picture has the transposed layout.
+        const TileLayout transposed = choose_layout(height, width, s);
+        CHECK((transposed.rows == l.cols && transposed.cols == l.rows));
       }
 }
 

@@ -104,7 +104,7 @@ TEST_CASE("a mapped or borrowed GGUF is not copied", "[io][gguf]") {
   free(aligned);
 }
 
-TEST_CASE("loading reports progress from 0 to the end and stops when told to", "[io][gguf]") {
+TEST_CASE("loading reports progress from 0 to the end and is cancelled by false", "[io][gguf]") {
   const auto context = test_context_without_kernels();
   Reader reader{tiny_gguf()};
   const TempFolder folder;
@@ -141,7 +141,7 @@ TEST_CASE("a large tensor is read in pieces of at most 4 MiB", "[io][gguf]") {
   CHECK(reader.largest_read == 4 << 20);
 }
 
-TEST_CASE("a reader that fails and a memory limit that is met are their own statuses", "[io][gguf]") {
+TEST_CASE("a failing reader and a reached memory limit have different statuses", "[io][gguf]") {
   Reader reader{tiny_gguf()};
   const auto limited = test_context_without_kernels(256);
   CHECK(status_of([&] { load_checkpoint(*limited, reader.source()); }) == Status::out_of_memory);

@@ -84,7 +84,7 @@ TEST_CASE("a single model.safetensors is used even when an index lies beside it"
   CHECK(c.file_bytes == tiny_safetensors().size());
 }
 
-TEST_CASE("a path that is no model says what would be one", "[io][hf]") {
+TEST_CASE("the error for a path that is no model says what would be one", "[io][hf]") {
   const auto context = test_context_without_kernels();
   const TempFolder folder;
   CHECK_THROWS_WITH(load_checkpoint(*context, folder.path()), Contains("config.json"));

@@ -1,5 +1,5 @@
 // Panels are a lossless permutation: what was packed comes out again, rows that are not there are zero, [in,out]
-// storage is turned.
+// storage is transposed.
 #include "kernels/cases.h"
 #include "kernels/dequantise.h"
 #include "kernels/guarded.h"
@@ -80,15 +80,16 @@ TEST_CASE("weights stored [in,out] are packed through their column stride", "[ke
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
     const int64_t element = info(dtype).bytes;
     const Guarded<uint8_t> w = random_bytes(size_t(inputs * outputs * element), 131);  // w[i][o]
-    std::vector<uint8_t> turned(w.size());                                             // [o][i]
+    std::vector<uint8_t> transposed(w.size());                                         // [o][i]
     for (int64_t o = 0; o < outputs; ++o)
       for (int64_t i = 0; i < inputs; ++i)
-        memcpy(&turned[size_t((o * inputs + i) * element)], w.data() + (i * outputs + o) * element, size_t(element));
+        memcpy(&transposed[size_t((o * inputs + i) * element)], w.data() + (i * outputs + o) * element,
+               size_t(element));
     for (const int64_t first : {0, 16}) {
       const int rows = int(std::min<int64_t>(kTileRows, outputs - first));
       std::vector<uint8_t> a(size_t(panel_bytes(dtype, inputs))), b(a.size());
       pack_panel(a.data(), dtype, w.data() + first * element, element, outputs * element, rows, inputs);
-      pack_panel(b.data(), dtype, turned.data() + first * inputs * element, inputs * element, 0, rows, inputs);
+      pack_panel(b.data(), dtype, transposed.data() + first * inputs * element, inputs * element, 0, rows, inputs);
       CHECK(a == b);
     }
   }

@@ -112,7 +112,7 @@ TEST_CASE("sigmoid takes any length", "[kernels]") {
   });
 }
 
-TEST_CASE("rope turns pairs in both styles, and turning back restores them", "[kernels]") {
+TEST_CASE("rope rotates pairs in both styles, and the inverse rotation restores them", "[kernels]") {
   on_every_isa([](const KernelTable& k) {
     for (const int64_t head_dim : {2, 6, 16, 24, 34, 64, 80, 128}) {
       CAPTURE(head_dim);
@@ -126,16 +126,16 @@ TEST_CASE("rope turns pairs in both styles, and turning back restores them", "[k
       }
       for (const bool interleaved : {true, false}) {
         CAPTURE(interleaved);
-        const auto turn = interleaved ? k.rope_interleaved : k.rope_half_split;
+        const auto rotate = interleaved ? k.rope_interleaved : k.rope_half_split;
         const Guarded<float> x(start);
         const std::vector<double> want = ref::rope(start, c, s, interleaved), original(start.begin(), start.end());
         double largest = 0;
         for (const float v : start) largest = std::max(largest, double(std::abs(v)));
-        turn(x.data(), c.data(), s.data(), head_dim);
+        rotate(x.data(), c.data(), s.data(), head_dim);
         ref::check_within(x, want, [&](size_t) {
           return 4 * kRound * 2 * largest;
         });  // two products and a sum of values up to `largest`
-        turn(x.data(), c.data(), back.data(), head_dim);
+        rotate(x.data(), c.data(), back.data(), head_dim);
         ref::check_within(x, original, [&](size_t) { return 16 * kRound * 2 * largest; });
       }
     }

@@ -145,7 +145,7 @@ TEST_CASE("fields of config.json that others compute with must have the value th
             name, kLlama4);
 }
 
-TEST_CASE("rope_theta counts wherever it stands, and twice only when it is the same", "[model]") {
+TEST_CASE("rope_theta is read from either place, and from both only when they are equal", "[model]") {
   const std::string theta = "\"rope_theta\": 500000.0";
   same(theta, R"("rope_parameters": {"rope_theta": 500000, "rope_type": "default"})");
   same(theta, R"("rope_parameters": {"rope_type": "default"}, "rope_theta": 500000)");

@@ -1,5 +1,5 @@
-// Pages of keys and values: forks share until one writes, chunked layers let go of what nobody can see, rewinding finds
-// the way back.
+// Pages of keys and values: forks share until one writes, chunked layers drop what no later position sees, rewinding
+// finds the way back.
 #include "puna/model/kv_cache.h"
 
 #include "kernels/encode_blocks.h"
@@ -67,7 +67,7 @@ const void* page(const KvCache& kv, int64_t layer, int64_t index) { return kv.ke
 
 }  // namespace
 
-TEST_CASE("rows of all layers, heads and positions are places of their own", "[model]") {
+TEST_CASE("rows of all layers, heads and positions do not overlap", "[model]") {
   for (const int64_t chunk : {16, 24, 7}) {
     Fixture f(chunk);
     write(f.kv, 0, 50);
@@ -208,7 +208,7 @@ TEST_CASE("memory that ends half way leaves what was committed, and rewinding gi
     CHECK(f.kv.bytes() == 4 * page_bytes);
     CHECK(f.allocator->used() == 4 * page_bytes);
     for (int64_t l = 0; l < 4; ++l) CHECK(wrong_rows(f.kv, l, 0, 10) == 0);
-    write(f.kv, 10, 16);  // there is room for what is there
+    write(f.kv, 10, 16);  // the pages are there
   }
 }
 

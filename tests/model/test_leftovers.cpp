@@ -162,7 +162,7 @@ TEST_CASE("harmless and unknown keys change nothing and stay unread", "[model]")
   CHECK(made.metadata.unread().size() == 6);
 }
 
-TEST_CASE("linear RoPE is said in three ways in GGUF, and all stretch alike", "[model]") {
+TEST_CASE("linear RoPE scaling has three spellings in GGUF, all with the same result", "[model]") {
   const auto with = [](std::vector<std::pair<const char*, MetadataValue>> keys) {
     Made made = plain_gguf();
     for (const auto& [key, value] : keys) made.metadata.set(key, value);
@@ -188,7 +188,7 @@ TEST_CASE("linear RoPE is said in three ways in GGUF, and all stretch alike", "[
           "llama.rope.scale_linear");
 }
 
-TEST_CASE("Llama 4's chunk is 8192 in GGUF unless we said more of it", "[model]") {
+TEST_CASE("Llama 4's chunk is 8192 in GGUF unless a puna.* key gives it", "[model]") {
   Made made = plain_gguf(true);
   made.metadata.replace("llama4.attention.sliding_window", int64_t{16});  // as the explicit chunk
   CHECK_NOTHROW(load_made(made));
@@ -203,7 +203,7 @@ TEST_CASE("a key of our own that this version does not know refuses the model an
                     Contains("puna.attention.qk_nrom") && Contains("did you mean 'puna.attention.qk_norm'"));
 }
 
-TEST_CASE("a GGUF file that holds something else than a model says so", "[model]") {
+TEST_CASE("a GGUF file that holds no model is an error that says what it holds", "[model]") {
   Made made = make_gguf(small(false));
   made.metadata.set("general.type", std::string("model"));
   CHECK_NOTHROW(load_made(made));

@@ -115,7 +115,7 @@ TEST_CASE("ranks are the file's and what the configuration says of them", "[mode
                       Contains("lora_alpha"));
 }
 
-TEST_CASE("fields that change the formula are refused unless they say no", "[model]") {
+TEST_CASE("fields that change the formula are refused unless they are off", "[model]") {
   for (const char* field : {"use_dora", "lora_bias", "fan_in_fan_out", "use_qalora", "use_bdlora", "modules_to_save",
                             "trainable_token_indices", "alora_invocation_tokens", "layer_replication", "arrow_config",
                             "kasa_config", "velora_config", "monteclora_config", "megatron_config"}) {
@@ -139,7 +139,7 @@ TEST_CASE("a beginning that changes the base model is refused, others are not", 
     refused("\"init_lora_weights\": " + std::string(other), "init_lora_weights");
 }
 
-TEST_CASE("a field that PEFT does not have may only say no, and a typo is told its word", "[model]") {
+TEST_CASE("a field unknown to PEFT may only be off, and a typo names the nearest field", "[model]") {
   for (const char* no : {"null", "false", "0", "\"\"", "[]", "{}"})
     CHECK_NOTHROW(load("\"new_in_a_later_version\": " + std::string(no)));
   refused("\"new_in_a_later_version\": true", "new_in_a_later_version");
@@ -147,7 +147,7 @@ TEST_CASE("a field that PEFT does not have may only say no, and a typo is told i
   CHECK_THROWS_WITH(load("\"alpha_patern\": {\"q_proj\": 3}"), Contains("did you mean 'alpha_pattern'"));
 }
 
-TEST_CASE("fields that change nothing are listed where they say anything", "[model]") {
+TEST_CASE("fields that change nothing are listed when they are set", "[model]") {
   const auto adapter = load(
       R"("task_type": "CAUSAL_LM", "lora_dropout": 0.05, "revision": null, "inference_mode": false, "eva_config": {"rho": 2.0})");
   CHECK(adapter->not_used() == std::vector<std::string>{"task_type", "lora_dropout", "eva_config"});

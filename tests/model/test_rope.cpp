@@ -131,7 +131,7 @@ TEST_CASE("linear scaling divides every frequency", "[model]") {
   for (size_t i = 0; i < plain.size(); ++i) CHECK(scaled[i] == plain[i] / 4);  // a power of two: exact
 }
 
-TEST_CASE("position 0 turns nothing, and angles belong to the absolute position", "[model]") {
+TEST_CASE("RoPE does not rotate position 0, and its angles follow from the absolute position", "[model]") {
   const FpEnv fp;
   const std::vector<float> f = rope_inverse_frequency(16, 10000, {});
   std::vector<float> c(f.size()), s(f.size());

@@ -151,7 +151,7 @@ TEST_CASE("a log whose schema is not ours to the letter is refused before any of
   }
 }
 
-TEST_CASE("a process killed while it writes loses nothing that it was told is there", "[online]") {
+TEST_CASE("a process killed while it writes loses no acknowledged event", "[online]") {
   for (int round = 0; round < 4; ++round) {
     const TempFolder folder;
     const int64_t last = killed_after(60 + 45 * round, [&](auto acknowledge) {

@@ -121,7 +121,7 @@ TEST_CASE("each event is predicted by the ranker that learned those before it, a
   CHECK(std::abs(r.all[0].ne() - loss / 60 / -(p * std::log(p) + (1 - p) * std::log(1 - p))) < 1e-9);
 }
 
-TEST_CASE("it learns what there is to learn, and forgets old failures in the recent score", "[online]") {
+TEST_CASE("the loss falls to its optimum, and old failures fade from the recent score", "[online]") {
   const TempFolder folder;
   OnlineOptions o = options();
   o.memory = 300;

@@ -81,7 +81,7 @@ void check(const std::vector<Row>& rows) {
 
 }  // namespace
 
-TEST_CASE("rows of several sequences and chunks attend to their own keys", "[ops]") {
+TEST_CASE("rows of several sequences and chunks attend to the keys of their sequence and chunk", "[ops]") {
   const Sequence a(80, 500), b(48, 700);
   std::vector<Row> rows;
   for (int64_t p = 25; p < 40; ++p) rows.push_back({&a, p < 32 ? 16 : 32, p + 1});  // a new chunk at 32

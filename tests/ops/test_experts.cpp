@@ -84,7 +84,7 @@ struct Moe {
 
 }  // namespace
 
-TEST_CASE("experts add what the formula says, with and without a shared one", "[ops]") {
+TEST_CASE("experts agree with the formula, with and without a shared one", "[ops]") {
   for (const int64_t shared_F : {0, 20, 50})
     for (const int64_t top_k : {1, 2, 5}) {
       const Moe moe(DType::f32, 5, 24, 33, shared_F, top_k);

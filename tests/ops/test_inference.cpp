@@ -78,7 +78,7 @@ TEST_CASE("a pass that is stopped at every second question does one tile a call"
   CHECK(calls >= int(tiles) / 2);
 }
 
-TEST_CASE("a pass that is always stopped does nothing, and says so", "[ops]") {
+TEST_CASE("a pass that is always stopped computes nothing and returns false", "[ops]") {
   const auto pool = make_thread_pool(2, {});
   Stages stages({3, 4});
   alignas(64) std::byte block[1024];
@@ -94,7 +94,7 @@ TEST_CASE("a pass that is always stopped does nothing, and says so", "[ops]") {
     for (const auto& times : stage) CHECK(times == 0);
 }
 
-TEST_CASE("measuring runs nothing and asks nothing", "[ops]") {
+TEST_CASE("a measuring pass runs no kernel and calls no callback", "[ops]") {
   const auto pool = make_thread_pool(1, {});
   Arena measure;
   Cursor cursor;

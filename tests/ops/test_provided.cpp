@@ -147,7 +147,7 @@ TEST_CASE("integer products stay ours; their gradient may be a provider's", "[op
   check_near(provided, own, 2e-6);
 }
 
-TEST_CASE("a weight larger than what is turned round at a time comes in pieces", "[ops]") {
+TEST_CASE("a weight larger than the transposition buffer is transposed in pieces", "[ops]") {
   Plain plain;
   const GemmProvider table = plain.table();
   const StoredWeight w(DType::f32, 9000, 512, 23);

@@ -148,10 +148,10 @@ TEST_CASE("a signal that comes while a provider computes finds the stack pointer
   pthread_attr_destroy(&attributes);
   stack_low = reinterpret_cast<uintptr_t>(low);
   stack_high = stack_low + bytes;
-  std::vector<char> room(256 << 10);  // for the handler, so that this test spoils nothing while it looks
+  std::vector<char> stack(256 << 10);  // for the handler, so that the handler does not overwrite what this test checks
   stack_t own{}, stack_before{};
-  own.ss_sp = room.data();
-  own.ss_size = room.size();
+  own.ss_sp = stack.data();
+  own.ss_size = stack.size();
   REQUIRE(sigaltstack(&own, &stack_before) == 0);
   struct sigaction action {
   }, before{};

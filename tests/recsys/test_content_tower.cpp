@@ -65,7 +65,7 @@ TEST_CASE("contents that a tower cannot take are refused by name", "[recsys]") {
   CHECK(status_of([&] { ContentTower::fit(x, 2, y, 1, 1).embed(std::vector<float>(3)); }) == Status::invalid_argument);
 }
 
-TEST_CASE("an item that nobody has taken is ranked by what it says about itself", "[recsys]") {
+TEST_CASE("an item without interactions is ranked by its content", "[recsys]") {
   // Forty users and sixty items have a taste of two values each; an item's content is a noisy view of its taste in
   // eight values. The last fifteen items are not learned.
   constexpr int64_t kUsers = 40, kItems = 60, kKnown = 45, kContent = 8;

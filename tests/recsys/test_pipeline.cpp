@@ -84,7 +84,7 @@ TEST_CASE("lists: by value, copies once, so many of a category", "[recsys]") {
   CHECK(status_of([&] { diversify({values, {}, {}, {}, 0}, some(2, 0, 1.5)); }) == Status::invalid_argument);
 }
 
-TEST_CASE("marginal relevance chooses as its formula, step by step, says", "[recsys]") {
+TEST_CASE("maximal marginal relevance agrees with its formula step by step", "[recsys]") {
   ref::Random random(4);
   const size_t n = 40, D = 6;
   std::vector<double> values(n);
@@ -121,7 +121,7 @@ TEST_CASE("marginal relevance chooses as its formula, step by step, says", "[rec
   CHECK(got != diversify({values, {}, {}, vectors, int64_t(D)}, some(12)));
 }
 
-TEST_CASE("exploring shows each candidate as often as its propensity says", "[recsys]") {
+TEST_CASE("exploring shows each candidate as often as its propensity", "[recsys]") {
   const std::vector<double> values{9, 8, 7, 6, 5, 4};
   const std::vector<int64_t> groups{0, 1, 2, 3, 0, 5};  // 4 is another copy of 0
   const ExploreOptions o{0.3, 1, 10, 7};
@@ -150,7 +150,7 @@ TEST_CASE("exploring shows each candidate as often as its propensity says", "[re
   CHECK(explore(none, {}, 17, o).place == -1);
 }
 
-TEST_CASE("a pipeline retrieves, ranks, values and diversifies, and says how long each took", "[recsys]") {
+TEST_CASE("a pipeline retrieves, ranks, values and diversifies, and times each stage", "[recsys]") {
   const RankerConfig c = some_ranker(Interaction::cross);
   const auto ranker = Ranker::create(recsys_context(), c, 5);
   auto catalogue = std::make_shared<Catalogue>();

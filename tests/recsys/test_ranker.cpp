@@ -158,7 +158,7 @@ TEST_CASE("a ranker learns one event at a time, and predicts each before it know
   CHECK(evaluate_probabilities(late, late_outcomes).ne < evaluate_probabilities(early, early_outcomes).ne);
 }
 
-TEST_CASE("what a task does not know teaches nothing, and a weight is so many copies", "[recsys]") {
+TEST_CASE("an unknown outcome has no gradient, and a weight equals so many copies", "[recsys]") {
   const RankerConfig c = some_ranker(Interaction::concat);
   const ExampleSet set = some_examples(c, 30, 7);
   const auto loss_after = [&](bool other_values, bool doubled) {
@@ -246,7 +246,7 @@ TEST_CASE("tables of f16 and 8-bit codes score nearly as f32", "[recsys]") {
   }
 }
 
-TEST_CASE("left-out negatives and calibrators change what is predicted as they say", "[recsys]") {
+TEST_CASE("left-out negatives and calibrators correct predictions by their formulas", "[recsys]") {
   RankerConfig c = some_ranker(Interaction::cross);
   const ExampleSet set = some_examples(c, 40, 9);
   const std::vector<float> plain = Ranker::create(recsys_context(), c, 5)->score(set.examples());
@@ -340,7 +340,7 @@ TEST_CASE("examples that a ranker cannot take are refused by name", "[recsys]") 
   CHECK(ranker->score(Examples{}).empty());
 }
 
-TEST_CASE("a configuration survives JSON, and what is wrong with one is said", "[recsys]") {
+TEST_CASE("a configuration survives JSON, and errors name the wrong field", "[recsys]") {
   const RankerConfig c = some_ranker(Interaction::dot, 3, {4});
   CHECK(json_of(ranker_config(json_of(c))) == json_of(c));
   const RankerConfig few = ranker_config(

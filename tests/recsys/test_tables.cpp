@@ -60,7 +60,8 @@ const char* kHeader = "user_id,item_id,timestamp\n";
 
 }  // namespace
 
-TEST_CASE("a table's separator is what its first line has most of outside quotes, or what sep= says", "[recsys]") {
+TEST_CASE("a table's separator is the most frequent one outside quotes in its first line, or given by sep=",
+          "[recsys]") {
   const Rows expected{{"a", "b", "c"}, {"1", "2", "3"}};
   for (const char* text :
        {"a,b,c\n1,2,3\n", "a;b;c\n1;2;3\n", "a|b|c\n1|2|3\n", "a\tb\tc\n1\t2\t3\n", "a::b::c\n1::2::3\n",
@@ -149,7 +150,7 @@ TEST_CASE("the same events are read whatever the usual data sets call, order and
   CHECK(has(read(tables[8]).about, "times are dates"));
 }
 
-TEST_CASE("a header that does not name what is needed says what it has and what is expected", "[recsys]") {
+TEST_CASE("a header without a needed column is an error that lists the columns it has and those expected", "[recsys]") {
   CHECK(has(message("user_id,item_id,rating,when\n1,2,5,100\n"),
             "line 1: 4 columns between commas, 'user_id', 'item_id', 'rating', 'when', and none of them is timestamp"));
   CHECK(has(message("user_id,item_id,timestmap\n1,2,100\n"), "does 'timestmap' mean timestamp?"));

@@ -32,7 +32,7 @@ inline std::vector<double> swiglu(Row gate, Row up) {
   return y;
 }
 
-// Pair i is elements (first(i), second(i)); it turns by the angle with this cosine and sine.
+// Pair i is elements (first(i), second(i)); it is rotated by the angle with this cosine and sine.
 inline std::vector<double> rope(Row x, Row cosine, Row sine, bool interleaved) {
   std::vector<double> y(x.begin(), x.end());
   const size_t half = x.size() / 2;

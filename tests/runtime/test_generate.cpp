@@ -257,7 +257,7 @@ TEST_CASE("a full context ends the answer, and a prompt that does not fit is an 
   const GenerateResult r = generate(session, prompt, limited(0));
   CHECK(r.reason == StopReason::context_full);
   CHECK(session.length() == 16);
-  CHECK(r.tokens.size() == 7);  // the last one was drawn, but has no room
+  CHECK(r.tokens.size() == 7);  // the last one was drawn, but does not fit
   CHECK(status_of([&] { generate(session, prompt, limited(1)); }) == Status::context_full);
   CHECK(session.length() == 16);
 }

@@ -257,7 +257,7 @@ TEST_CASE("encodings are found again by content, within a budget", "[runtime]") 
   }
 }
 
-TEST_CASE("an image cache lets the one go that was not asked for longest", "[runtime]") {
+TEST_CASE("an image cache evicts the least recently used image", "[runtime]") {
   const ContextPtr context = make_context({});
   const auto buffer = [&](char content) {
     auto b = std::make_shared<Buffer>(context->allocate(64, "a test"));

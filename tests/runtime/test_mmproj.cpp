@@ -1,5 +1,5 @@
-// A text model in one GGUF and its eyes in another, as llama.cpp's converter lays them out: the same features and
-// logits as from safetensors.
+// A text model in one GGUF and its vision encoder in another, as llama.cpp's converter lays them out: the same features
+// and logits as from safetensors.
 #include "puna/base/error.h"
 #include "puna/io/gguf.h"
 #include "puna/runtime/image.h"
@@ -91,7 +91,7 @@ std::string refusal(const std::string& text_model, const std::string& projector)
 
 }  // namespace
 
-TEST_CASE("an mmproj GGUF gives a text GGUF the eyes of the checkpoint both came from", "[runtime][golden]") {
+TEST_CASE("an mmproj GGUF adds the vision encoder of the same checkpoint to a text GGUF", "[runtime][golden]") {
   const TempFolder folder;
   for (const Golden& g : goldens(sees)) {
     const ContextPtr context = make_context({});
@@ -99,11 +99,11 @@ TEST_CASE("an mmproj GGUF gives a text GGUF the eyes of the checkpoint both came
     const std::string text = save_gguf(*whole, folder / "text.gguf", {}).front();
     const Checkpoint checkpoint = load_checkpoint(*context, g.folder());
     const Mmproj mmproj = mmproj_of(checkpoint);
-    const std::string eyes = write_gguf(folder / "mmproj.gguf", mmproj.metadata, mmproj.tensors).front();
+    const std::string projector = write_gguf(folder / "mmproj.gguf", mmproj.metadata, mmproj.tensors).front();
     CHECK(Model::open(context, text)->vision() == nullptr);
 
     ModelOptions options;
-    options.vision.projector_path = eyes;
+    options.vision.projector_path = projector;
     const ModelPtr joined = Model::open(context, text, {}, options);
     const ContextPtr counting = make_context({});
     const ModelPtr counted = Model::open(counting, text, {}, options);
@@ -113,7 +113,7 @@ TEST_CASE("an mmproj GGUF gives a text GGUF the eyes of the checkpoint both came
     const Plan plan = plan_model(text, plan_options);
     CHECK(plan.weights == counting->allocator()->used());
     CHECK(plan.load_peak == counting->allocator()->peak());
-    CHECK(plan.mapped == std::filesystem::file_size(text) + std::filesystem::file_size(eyes));
+    CHECK(plan.mapped == std::filesystem::file_size(text) + std::filesystem::file_size(projector));
     const std::vector<float> pixels = g.array("pixel_values_hf").f32();
     const auto tile = std::span(pixels).first(size_t(joined->require_vision().config.pixels()));
     const ImagePtr a = Image::from_pixels(whole, tile, 1, 1), b = Image::from_pixels(joined, tile, 1, 1);
@@ -136,7 +136,7 @@ TEST_CASE("an mmproj GGUF gives a text GGUF the eyes of the checkpoint both came
       CHECK(refusal(text, write_gguf(folder / "c.gguf", other.metadata, other.tensors).front()).find("is missing") !=
             std::string::npos);
       CHECK(refusal(text, text).find("clip.projector_type") != std::string::npos);
-      CHECK(refusal(g.folder(), eyes).find("of its own") != std::string::npos);
+      CHECK(refusal(g.folder(), projector).find("of its own") != std::string::npos);
       CHECK(refusal(text, folder / "nowhere.gguf").find("nowhere.gguf") != std::string::npos);
     }
   }

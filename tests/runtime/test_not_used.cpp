@@ -118,7 +118,8 @@ TEST_CASE("a second copy of a tied head is listed when it is the embedding and r
   CHECK_THROWS_WITH(folder.open(), Contains("'lm_head.weight'") && Contains("tie_word_embeddings"));
 }
 
-TEST_CASE("fields of config.json that change nothing are listed, and a misspelt one is told its word", "[runtime]") {
+TEST_CASE("fields of config.json that change nothing are listed, a misspelt one with the nearest known field",
+          "[runtime]") {
   const Folder folder;
   folder.config(
       R"("torch_dtype": "float32", "rope_tetha": 500000, "use_cache": true, "max_positon_embeddings": 64, "my_own": [{"a": 1}])");

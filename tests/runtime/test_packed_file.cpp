@@ -1,5 +1,5 @@
 // The packed file changes nothing but the time a start takes: same bits, made anew when the source changes, never half,
-// never someone else's file; and like any file it is not believed: corrupted headers and tables are errors that name
+// never someone else's file; like any file it is validated: corrupted headers and tables are errors that name
 // it.
 #include <cstddef>
 #include <cstring>
@@ -43,7 +43,7 @@ struct Fixture {
   void rewrite(const std::string& b) const { write_file(packed, b); }
   // Changes bytes at `at`, and the table's hash with them when it is told to, as an attacker would.
   template <class T>
-  void spoil(size_t at, T value) const {
+  void corrupt(size_t at, T value) const {
     std::string b = bytes();
     memcpy(b.data() + at, &value, sizeof value);
     rewrite(b);
@@ -123,12 +123,12 @@ TEST_CASE("a packed file that cannot be is an error that names it", "[runtime]")
   }
 }
 
-TEST_CASE("a packed file is believed as little as any other", "[runtime]") {
+TEST_CASE("a corrupted packed file is an error", "[runtime]") {
   const Fixture f;
   f.open();
   const std::string good = f.bytes();
   SECTION("another version is made anew") {
-    f.spoil(offsetof(PackedFile::Header, version), uint32_t(99));
+    f.corrupt(offsetof(PackedFile::Header, version), uint32_t(99));
     f.open();
     CHECK(f.bytes() == good);
   }
@@ -139,7 +139,7 @@ TEST_CASE("a packed file is believed as little as any other", "[runtime]") {
     }
   }
   SECTION("a table that is not the one written") {
-    f.spoil(kTable + 3, uint8_t(77));
+    f.corrupt(kTable + 3, uint8_t(77));
     CHECK_THROWS_WITH(f.open(), Catch::Contains("the table of matrices is corrupted"));
   }
   SECTION("tables made up on purpose, hash and all") {

@@ -182,7 +182,7 @@ TEST_CASE("a seed draws these tokens on every machine, with every compiler", "[r
   CHECK(drawn[3] == std::vector<int32_t>{3490, 2867, 4196, 2222, 2017, 1343, 1356, 1985});
 }
 
-TEST_CASE("bias, penalty window and n-grams count what they say", "[runtime]") {
+TEST_CASE("bias, penalty window and n-grams follow their definitions", "[runtime]") {
   const std::vector<float> logits{4, 3, 2, 1};
   const std::vector<int32_t> history{0, 1, 0, 2, 0};
   const auto scores = [&](const SamplerOptions& o) {

@@ -43,7 +43,7 @@ TEST_CASE("golden checkpoints written to GGUF give the same logits", "[runtime][
   }
 }
 
-TEST_CASE("a file quantised on saving computes what its dequantised twin computes", "[runtime]") {
+TEST_CASE("a file quantised on saving gives the same logits as its dequantised copy", "[runtime]") {
   const ContextPtr context = make_context({});
   const Golden g = goldens([](const Golden& s) { return s.fixture() == "text_scout_like"; }).front();
   const std::vector<int64_t> ids = g.array("input_ids").i64();
@@ -79,7 +79,7 @@ TEST_CASE("a file quantised on saving computes what its dequantised twin compute
   }
 }
 
-TEST_CASE("general.file_type is the type of most matrices in llama.cpp's numbers, whatever the source said",
+TEST_CASE("general.file_type is the type of most matrices in llama.cpp's numbers, whatever the source's was",
           "[runtime]") {
   const ContextPtr context = make_context({});
   const Golden g = goldens([](const Golden& s) { return s.fixture() == "dense_llama3"; }).front();

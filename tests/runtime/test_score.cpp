@@ -48,7 +48,7 @@ TEST_CASE("log_sum_exp neither overflows nor loses the small ones", "[runtime]")
   CHECK(std::isnan(log_sum_exp(x)));
 }
 
-TEST_CASE("a token's score is what the logits before it say", "[runtime]") {
+TEST_CASE("a token's score follows from the logits before it", "[runtime]") {
   const ModelPtr model = small_model();
   const Ids ids = some_tokens(*model, 700);  // more rows than are held at once
   SessionOptions options;

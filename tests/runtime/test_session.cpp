@@ -108,7 +108,7 @@ TEST_CASE("a session gives the same bits alone, in pieces, in a batch, forked an
   }
 }
 
-TEST_CASE("chunked layers let go of keys and values that no later position can see", "[runtime]") {
+TEST_CASE("chunked layers drop keys and values that no later position can see", "[runtime]") {
   for (const Golden& g : goldens(is_text_model)) {
     const ModelPtr model = Model::open(make_context({}), g.folder());
     const LlamaConfig& c = model->config();

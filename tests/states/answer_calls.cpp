@@ -140,7 +140,7 @@ void Machine::generation_step(const Op& op) {
     refusals.when(!appends && !s->has_logits && !s->pending, PUNA_WRONG_STATE);
   }
   Armed armed = arm(op, s, call);
-  // Whether an append that replaces had to let go of the old in a step that paused cannot be seen from outside.
+  // Whether an append that replaces had to drop the old tokens in a step that paused cannot be seen from outside.
   if (trigger().refuses_memory() && budget != 0 && g.replaces()) trigger() = {};
   const puna_status got = puna_generation_step(g.handle, budget, &token, &state);
   armed.over();
@@ -265,7 +265,7 @@ void Machine::generate(const Op& op) {
       g.reason = PUNA_STOP_INTERRUPTED;
       break;
     }
-    require(!cancelled, armed.call + ": it did not hear a cancel");
+    require(!cancelled, armed.call + ": it ignored a cancel");
     if (appends) {
       s->commit(g.after_append());
       g.appended();
@@ -289,7 +289,7 @@ void Machine::generate(const Op& op) {
   }
   require(got == want, armed.call + words(": ", puna_status_name(got), " (", puna_last_error(), "), the rules say ",
                                           puna_status_name(want)));
-  require(!armed.cancelled || got != PUNA_OK, armed.call + ": it did not hear a cancel");
+  require(!armed.cancelled || got != PUNA_OK, armed.call + ": it ignored a cancel");
   s->pending = false;
   require(result.prompt_tokens == g.prompt_tokens && result.generated_tokens == int64_t(g.drawn.size()) &&
               result.stop_reason == g.reason,

@@ -42,7 +42,7 @@ std::string Machine::name(const SessionPtr& s) const {
   return "s?";
 }
 
-SessionPtr* Machine::room() {
+SessionPtr* Machine::free_slot() {
   for (SessionPtr& s : sessions_)
     if (!s) return &s;
   return nullptr;
@@ -68,7 +68,7 @@ Machine::Armed Machine::arm(const Op& op, const SessionPtr& s, const std::string
                                             "alloc refuses",
                                             "alloc refuses from then on"};
     t.kind = kKinds[n / 3 % std::size(kKinds)];
-    // What replaces may have let go of the old when it hears a cancel: one of the two at a time.
+    // A replacing append may have dropped the old tokens when a cancel ends it: one of the two at a time.
     const bool pending =
         std::any_of(armed.before.begin(), armed.before.end(), [](const Before& b) { return b.session()->pending; });
     if (pending && t.refuses_memory()) t.kind = Trigger::Kind::cancel;

@@ -80,7 +80,7 @@ class Machine {
   Batch batch(const Op& op) const;                // without sessions where none is picked
   Mode mode(const SessionRules& s) const { return {s.exact, s.adapter}; }
   std::string name(const SessionPtr& s) const;
-  SessionPtr* room();  // an empty slot, or NULL
+  SessionPtr* free_slot();  // an empty slot, or NULL
   // Writes the call down and may set a trigger in `s`; the others take part in the call.
   Armed arm(const Op& op, const SessionPtr& s, const std::string& call, const std::vector<SessionPtr>& all = {});
   // True: the host had no memory for the call, and its sessions are as before, or cut where what was replaced had to

@@ -72,7 +72,7 @@ GenerationRules::~GenerationRules() {
   if (session->generation == this) session->generation = nullptr;
 }
 
-// The first keep_prefix stay, and of the rest the newest half of what there is room for.
+// The first keep_prefix stay, and of the rest the newest half of what fits.
 History GenerationRules::after_append() {
   History all;
   if (!whole) all = session->held;

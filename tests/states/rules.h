@@ -44,7 +44,8 @@ struct AppendRules {
 struct SessionRules {
   puna_session* handle = nullptr;  // NULL once it is freed; a generation may keep the session
   History held;
-  bool has_logits = false, exact = false, adapter = false, pending = false;  // pending: a cancel that nobody has heard
+  bool has_logits = false, exact = false, adapter = false,
+       pending = false;     // pending: a cancel that has ended no call yet
   bool uncomputed = false;  // the last token was drawn; the next append computes it
   int64_t max_positions = 0;
   uint64_t changes = 0;

@@ -48,7 +48,7 @@ bool Machine::appended(puna_status got, const SessionPtr& s, const Refusals& ref
 }
 
 void Machine::create(const Op& op) {
-  SessionPtr* const to = room();
+  SessionPtr* const to = free_slot();
   if (!to) return;
   static constexpr int64_t kMost[] = {0, 20, 30, 40}, kChunks[] = {0, 1, 3, 7, 16};
   auto options = sized<puna_session_options>();
@@ -145,9 +145,9 @@ void Machine::score(const Op& op) {
   armed.over();
   if (without_memory(got, refusals, armed, {s})) return require_untouched(nll, armed.call);
   // A cancel in the last run, behind the last append, comes too late.
-  const bool heard = s->pending || (armed.cancelled && got != PUNA_OK);
-  require_status(armed.call, got, refusals, heard);
-  if (!refusals.none() || heard) {
+  const bool cancelled_before = s->pending || (armed.cancelled && got != PUNA_OK);
+  require_status(armed.call, got, refusals, cancelled_before);
+  if (!refusals.none() || cancelled_before) {
     if (refusals.none()) s->pending = false;
     armed.require_same();
     return require_untouched(nll, armed.call);
@@ -306,7 +306,7 @@ void Machine::truncate(const Op& op) {
 
 void Machine::fork(const Op& op) {
   const SessionPtr s = pick(op);
-  SessionPtr* const to = room();
+  SessionPtr* const to = free_slot();
   if (!s || !to) return;
   Refusals refusals;
   refusals.when(s->busy(), PUNA_WRONG_STATE);
@@ -350,7 +350,7 @@ void Machine::snapshot(const Op& op) {
 
 void Machine::restore(const Op& op) {
   const size_t k = op.n[1] % snapshots_.size();
-  SessionPtr* const to = room();
+  SessionPtr* const to = free_slot();
   if (!snapshots_[k] || !to) return;
   const Snapshot& n = *snapshots_[k];
   puna_session* made = nullptr;

@@ -53,7 +53,7 @@ bool same(const std::vector<Symbol>& a, const std::vector<Symbol>& b) {
 
 }  // namespace
 
-TEST_CASE("Both merge loops do what the definition says, ties included", "[text]") {
+TEST_CASE("Both merge loops agree with the definition, ties included", "[text]") {
   std::mt19937 random(5);
   MergeScratch scratch;
   for (int round = 0; round < 3000; ++round) {

@@ -68,7 +68,7 @@ TEST_CASE("Every id that ends an answer is a stop, by key and by name", "[text]"
   Metadata m = with("eot_token_id", int64_t(10));
   m.set("tokenizer.ggml.eom_token_id", int64_t(8));
   CHECK(tokenizer_from_gguf(m)->specials().stop == Ids{6, 10, 8});
-  // A converter that forgot to mark the end of a turn does not make it text.
+  // A converter that did not mark the end of a turn as special does not make it text.
   const TokenizerPtr t = tokenizer_from_gguf(with("token_type", Integers{1, 1, 1, 1, 1, 3, 1, 4, 5, 1, 1}));
   CHECK(t->kind(6) == TokenKind::control);
   CHECK(t->encode("<|eot_id|>", true) == Ids{6});

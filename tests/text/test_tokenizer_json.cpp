@@ -96,7 +96,7 @@ TEST_CASE("Beginning and end come from tokenizer_config.json, generation_config.
   CHECK(templated->specials().add_bos);
 }
 
-TEST_CASE("A small tokenizer.json does what it says", "[text]") {
+TEST_CASE("A small tokenizer.json with every kind of step gives the expected ids", "[text]") {
   const TokenizerPtr t = open({});
   CHECK(t->size() == 9);
   CHECK(t->encode("abcab c", false) == std::vector<int32_t>{4, 3, 5, 2});

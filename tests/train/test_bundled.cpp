@@ -7,7 +7,7 @@
 using namespace puna;
 using namespace puna::test;
 
-TEST_CASE("the bundled model knows how Jane Austen writes", "[train]") {
+TEST_CASE("the bundled model predicts Jane Austen's text well", "[train]") {
   const ModelPtr model = Model::open(context_with(), PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf");
   CHECK(model->config().architecture == "llama4");
   const auto nll = [&](const char* text) {

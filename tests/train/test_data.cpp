@@ -6,7 +6,7 @@ using namespace puna;
 using namespace puna::test;
 using namespace puna::train;
 
-TEST_CASE("of a text all tokens count, of a prompt none, of a chat what the assistant says", "[train]") {
+TEST_CASE("loss masks: all tokens of a text, none of a prompt, the assistant's of a chat", "[train]") {
   Reading r;
   CHECK(r.rows("{\"text\": \"abc\"}\n\n{\"prompt\": \"ab\", \"completion\": \"cd\"}") == Lines{"{abc$}", "ab{cd$}"});
   CHECK(
@@ -86,7 +86,7 @@ TEST_CASE("a wrong line is named", "[train]") {
   }
 }
 
-TEST_CASE("reading stops when the watch says so, in a long line and in long prose too", "[train]") {
+TEST_CASE("reading is cancelled within a long line and within long prose", "[train]") {
   const std::string long_line = R"({"text": ")" + std::string(4 << 20, 'a') + R"("})", many = [] {
     std::string all;
     for (int i = 0; i < 30000; ++i) all += "{\"prompt\": \"a\", \"completion\": \"b\", \"n\": [1, 2, 3]}\n";

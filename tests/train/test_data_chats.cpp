@@ -106,7 +106,7 @@ TEST_CASE(
   CHECK(other.report.unused_columns == Lines{"date"});
 }
 
-TEST_CASE("what the template does not write is told once, with counts and the first line", "[train]") {
+TEST_CASE("what the template does not write is reported once, with counts and the first line", "[train]") {
   Reading r;
   r.source = kPlain;
   const std::string tool_row =
@@ -125,7 +125,7 @@ TEST_CASE("what the template does not write is told once, with counts and the fi
   CHECK(nothing.told().empty());
 }
 
-TEST_CASE("a role that few templates know is told", "[train]") {
+TEST_CASE("a role that few templates know is reported", "[train]") {
   Reading r;
   r.rows(chat(R"({"role": "narrator", "content": "Once"},)" + kUser + "," + kAnswer));
   CHECK(says(r.told(), {"role 'narrator'"}));
@@ -176,7 +176,7 @@ TEST_CASE(
              {"message 1", "image_url", "no images"}));
 }
 
-TEST_CASE("special tokens that texts name are learned as text and told, or as tokens where that is asked for",
+TEST_CASE("special tokens named in texts are learned as text and reported, or as tokens with parse_content",
           "[train]") {
   Reading r;
   CHECK(r.rows(R"({"text": "a<|turn|>b"})") == Lines{"{a<|turn|>b$}"});
@@ -199,8 +199,7 @@ TEST_CASE("an error of the template names the row", "[train]") {
   CHECK(says(none.refusal(chat(kUser + "," + kAnswer)), {"line 1", "chat template"}));
 }
 
-TEST_CASE("what a message says is no special token, in prompts, answers and pairs, unless that is asked for",
-          "[train]") {
+TEST_CASE("a message's text is no special token, in prompts, answers and pairs, without parse_content", "[train]") {
   // "<|turn|>user: ...<|stop|>", with the messages' bytes marked as the template machine marks them.
   TextCodec codec = codec_with("");
   codec.render_chat = [](std::string_view json, std::string_view) {
@@ -237,8 +236,7 @@ TEST_CASE("what a message says is no special token, in prompts, answers and pair
   CHECK((specials(pair[0].chosen) == 4 && specials(pair[0].rejected) == 4));
 }
 
-TEST_CASE("the template's special tokens are tokens and a message's are text, told apart by who wrote them",
-          "[train]") {
+TEST_CASE("special tokens written by the template are tokens, those in a message are text", "[train]") {
   TextCodec codec = codec_with(
       "{% for m in messages %}<|turn|>{{ m.content|trim }}<|stop|>{% endfor %}{% if add_generation_prompt %}<|turn|>{% "
       "endif %}");

@@ -16,7 +16,7 @@ std::string refused(const std::string& name, const std::string& bytes) {
 
 }  // namespace
 
-TEST_CASE("JSON lines are rows whatever the file is called", "[train]") {
+TEST_CASE("JSON lines are recognised under any file name", "[train]") {
   for (const char* name :
        {"T.JSONL", "t.jsonl", "t.ndjson", "t.json", "t.txt", "t", "t.csv", "-", "x.d/t", "t.JsonL.GZ"}) {
     Reading r;

@@ -117,7 +117,7 @@ TEST_CASE("forms of rows may be mixed, and null is as if a column were not there
 {"prompt": "a", "completion": "b", "text": null})") == Lines{"{t$}", "<user>q;<assistant>{a;}", "a{b$}"});
 }
 
-TEST_CASE("columns that nobody uses are named once, of rows of two forms the other one", "[train]") {
+TEST_CASE("unused columns are reported once; of a row that fits two forms, the unused form's", "[train]") {
   Reading r;
   r.rows(R"({"prompt": "a", "completion": "b", "id": 1, "source": "x"}
 {"prompt": "a", "completion": "b", "id": 2, "lang": "y"})");
@@ -148,7 +148,7 @@ TEST_CASE("a misspelt column is an error that names the nearest, whether or not 
   CHECK(says(refused("{\"messages\": [{\"role\": \"gpt\", \"content\": \"q\"}]}"), {"'gpt'", "write 'assistant'"}));
 }
 
-TEST_CASE("rows of forms that are not read say what they look like, and which forms are read", "[train]") {
+TEST_CASE("errors about rows of unknown form show their columns and the known forms", "[train]") {
   const std::vector<std::pair<const char*, std::vector<const char*>>> rows = {
       {R"({"question": "a", "answer": "b"})", {"'question' and 'answer'", "'prompt' and 'completion'"}},
       {R"({"query": "a", "response": "b"})", {"'query' and 'response'"}},
@@ -178,7 +178,7 @@ TEST_CASE("rows of forms that are not read say what they look like, and which fo
   CHECK(says(refused(R"({"text": {"0": "a"}})"), {"'text' is an object", "table by columns"}));
 }
 
-TEST_CASE("what is empty is refused or told, never learned in silence", "[train]") {
+TEST_CASE("empty rows are refused or reported, never skipped silently", "[train]") {
   CHECK(says(refused(R"({"prompt": "a", "completion": ""})"), {"line 1", "answer is empty"}));
   CHECK(says(refused("{\"messages\": [" + kUser + "]}"), {"no message is the assistant's"}));
   CHECK(says(refused(R"({"messages": [{"role": "user", "content": null}]})"),
@@ -193,7 +193,7 @@ TEST_CASE("what is empty is refused or told, never learned in silence", "[train]
   CHECK(says(r.told(), {"to say nothing is learned"}));
 }
 
-TEST_CASE("a new tokenizer is made from what data say, not from their JSON", "[train]") {
+TEST_CASE("a new tokenizer is trained on the texts of the data, not on their JSON", "[train]") {
   CHECK(train::text_of_data(
             "{\"messages\": [{\"role\": \"user\", \"content\": \"caf\\u00e9\"}], \"id\": \"x\"}\n{\"text\": \"t\"}",
             "x") == "caf\u00e9\nt\n");

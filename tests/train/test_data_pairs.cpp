@@ -49,14 +49,14 @@ TEST_CASE("of several answers of a pair, those behind the shared prompt count", 
       Lines{"<user>q;<assistant>good;<user>q;<assistant>{good;}", "<user>q;<assistant>good;<user>q;<assistant>{bad;}"});
 }
 
-TEST_CASE("pairs whose answers are the same are left out and told", "[train]") {
+TEST_CASE("pairs whose answers are the same are left out and reported", "[train]") {
   Reading r;
   CHECK(r.pairs(R"({"prompt": "a", "chosen": "b", "rejected": "b"}
 {"prompt": "a", "chosen": "b", "rejected": "c"})") == Lines{"a{b$}", "a{c$}"});
   CHECK(says(r.told(), {"two answers are the same", "line 1"}));
 }
 
-TEST_CASE("pairs and examples are told apart by their columns", "[train]") {
+TEST_CASE("pairs and examples are recognised by their columns", "[train]") {
   CHECK(says(refused("{\"messages\": [" + kUser + "," + kGood + "]}"),
              {"line 1", "no pair of answers", "puna finetune", "\"chosen\", \"rejected\""}));
   CHECK(says(refused(R"({"text": "a"})"), {"no pair of answers"}));
@@ -74,7 +74,7 @@ TEST_CASE("pairs and examples are told apart by their columns", "[train]") {
              {"'chosen' is a text, but 'rejected' is a list"}));
 }
 
-TEST_CASE("pairs tell what the template drops and which columns nobody uses", "[train]") {
+TEST_CASE("pairs report what the template drops and which columns are unused", "[train]") {
   Reading r;
   r.pairs(
       "{\"prompt\": [" + kUser +

@@ -58,7 +58,7 @@ TEST_CASE("a list with nothing in it has no rows, a comma at its end is an error
   CHECK(says(r.refusal("[{\"text\": \"a\"},\n]"), {"line 2", "behind the last comma"}));
 }
 
-TEST_CASE("escapes and characters of every length are what the texts say", "[train]") {
+TEST_CASE("escapes and characters of every length are decoded", "[train]") {
   Reading r;
   CHECK(r.rows(R"({"te\u0078t": "\"\\\n\u00e9\ud83d\ude00é😀"})") ==
         Lines{"{\"\\\n\u00e9\U0001F600\u00e9\U0001F600$}"});

@@ -107,7 +107,7 @@ TEST_CASE("documents packed into one pass have the losses that each has alone, a
   }
 }
 
-TEST_CASE("a cancelled pass says so and the next one is right", "[train]") {
+TEST_CASE("a cancelled pass is Error{cancelled}, and the next one is right", "[train]") {
   const Made made = make_gguf(small(true));
   const LoadedLlama base = load_made(made);
   Parameters parameters(base.context);

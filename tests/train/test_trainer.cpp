@@ -330,7 +330,7 @@ TEST_CASE("a resumed run may take more steps, not fewer than it has taken", "[tr
   CHECK(shorter.trainer->done_steps() == 0);
 }
 
-TEST_CASE("a checkpoint of another run says which options differ, and how", "[train]") {
+TEST_CASE("resuming another run's checkpoint is an error that names the options that differ", "[train]") {
   const TempFolder folder;
   const std::string path = folder / "checkpoint.safetensors";
   Run run(made(), options());
@@ -362,7 +362,7 @@ TEST_CASE("a checkpoint that cannot be written leaves the one of before", "[trai
   CHECK(folder.file_count() == 1);
 }
 
-TEST_CASE("a step whose loss is not finite changes nothing and says so", "[train]") {
+TEST_CASE("a step whose loss is not finite changes nothing and is reported", "[train]") {
   Run run(made(), options());
   run.parameters.list()[0].values[0] = std::nanf("");
   std::vector<float> before = run.values();
