@@ -1,4 +1,5 @@
-# generate_exports.cmake -- from symbols.txt: puna.map (ELF version script), puna.def (Windows) and symbols.md (the docs' table).
+# generate_exports.cmake -- from symbols.txt: puna.map (ELF version script), puna.def (Windows) and symbols.md (the
+# docs' table).
 #   cmake -DSYMBOLS=symbols.txt -DOUTPUT_DIR=dir -P generate_exports.cmake
 # One version node a release: a program that uses a newer function names the release it needs when it fails to start.
 cmake_minimum_required(VERSION 3.25)

@@ -1,5 +1,6 @@
-# Cross-building for 64-bit Arm on a Debian or Ubuntu host; `./dev neon` uses it. Debian's cross compiler searches /usr/include by itself,
-# so header-only packages (Catch2 v2, nlohmann-json, CLI11) and their CMake files are taken from the host.
+# Cross-building for 64-bit Arm on a Debian or Ubuntu host; `./dev neon` uses it. Debian's cross compiler searches
+# /usr/include by itself, so header-only packages (Catch2 v2, nlohmann-json, CLI11) and their CMake files are taken from
+# the host.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

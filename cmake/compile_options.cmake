@@ -1,13 +1,16 @@
-# Flags that every target of ours shares. -ffp-contract=off is part of the determinism contract (docs/architecture.md, section 5):
-# an fma happens where the source says fma and nowhere else. LTO stays off: see the inline-merge trap (docs/architecture.md, section 4).
+# Flags that every target of ours shares. -ffp-contract=off is part of the determinism contract (docs/architecture.md,
+# section 5): an fma happens where the source says fma and nowhere else. LTO stays off: see the inline-merge trap
+# (docs/architecture.md, section 4).
 add_library(puna_flags INTERFACE)
 target_compile_options(puna_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wno-unused-parameter -ffp-contract=off -fno-math-errno
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(puna_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)  # false alarms on std::string (GCC bug 105651)
+  # False alarms on std::string (GCC bug 105651).
+  target_compile_options(puna_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
-if(PUNA_UNITY AND PUNA_BUILD_TESTS)  # a helper that is never called: its calls went to one of the same name in another file
+# A helper that is never called: its calls went to one of the same name in another file of the unit.
+if(PUNA_UNITY AND PUNA_BUILD_TESTS)
   target_compile_options(puna_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror=unused-function>)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND PUNA_UNITY)  # it takes a .cpp file that another includes for a header
@@ -16,7 +19,9 @@ endif()
 if(MINGW)  # it checks formats by the rules of an old C library; the one that is linked knows %zu and %lld
   target_compile_options(puna_flags INTERFACE -Wno-format)
 endif()
-if(APPLE)  # %jd prints an int64_t: two types of the same 64 bits there, one type on Linux, where the formats are checked
+# int64_t is printed with %jd: long long and intmax_t, long, are two types of 64 bits there. On Linux they are the same
+# type and formats are checked.
+if(APPLE)
   target_compile_options(puna_flags INTERFACE -Wno-format)
 endif()
 if(PUNA_WERROR)

@@ -1,4 +1,5 @@
-# puna_decoders: picture files to RGB (include/puna/image/decode.h), by whichever of these libraries are there. Never part of libpuna.
+# puna_decoders: picture files to RGB (include/puna/image/decode.h), by whichever of these libraries are there. Never
+# part of libpuna.
 find_package(PNG QUIET)
 find_package(JPEG QUIET)
 find_path(PUNA_WEBP_INCLUDE webp/demux.h)
@@ -8,7 +9,8 @@ find_path(PUNA_STB_INCLUDE stb_image.h PATH_SUFFIXES stb)
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/optional/decoders/*.cpp)
 add_library(puna_decoders STATIC ${sources})
-set_target_properties(puna_decoders PROPERTIES UNITY_BUILD OFF)  # a file a library, each with its own idea of what a header may define
+# One file for each library, whose headers define clashing macros.
+set_target_properties(puna_decoders PROPERTIES UNITY_BUILD OFF)
 target_link_libraries(puna_decoders PUBLIC puna_image PRIVATE puna_flags)
 set(missing "")
 if(PNG_FOUND)
@@ -48,5 +50,6 @@ target_compile_definitions(puna_decode PRIVATE PUNA_BUILDING)
 target_link_libraries(puna_decode PRIVATE puna_flags puna_decoders)
 set_target_properties(puna_decode PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 if(NOT WIN32 AND NOT APPLE)
-  target_link_options(puna_decode PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/capi/src/decode/puna_decode.map -Wl,--gc-sections -Wl,--as-needed)
+  target_link_options(puna_decode PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/capi/src/decode/puna_decode.map
+    -Wl,--gc-sections -Wl,--as-needed)
 endif()

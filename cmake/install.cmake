@@ -1,5 +1,6 @@
-# `cmake --install`: the C library, shared and static, its header, a CMake package (find_package(puna) -> puna::puna, puna::static) and a
-# pkg-config file. The C++ headers are for add_subdirectory() users and carry no promise, so they are not installed.
+# `cmake --install`: the C library, shared and static, its header, a CMake package (find_package(puna) -> puna::puna,
+# puna::static) and a pkg-config file. The C++ headers are for add_subdirectory() users and carry no promise, so they
+# are not installed.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/puna)
@@ -10,17 +11,22 @@ set_property(TARGET puna puna_static PROPERTY INTERFACE_INCLUDE_DIRECTORIES
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/capi/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
 install(TARGETS puna puna_static EXPORT puna
-  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/capi/include/puna.h ${PROJECT_SOURCE_DIR}/capi/include/puna_chat.h ${PROJECT_SOURCE_DIR}/capi/include/puna_train.h ${PROJECT_SOURCE_DIR}/capi/include/puna_vision.h ${PROJECT_SOURCE_DIR}/capi/include/puna_recsys.h
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/capi/include/puna.h ${PROJECT_SOURCE_DIR}/capi/include/puna_chat.h
+  ${PROJECT_SOURCE_DIR}/capi/include/puna_train.h ${PROJECT_SOURCE_DIR}/capi/include/puna_vision.h
+  ${PROJECT_SOURCE_DIR}/capi/include/puna_recsys.h
   ${PROJECT_SOURCE_DIR}/capi/include/puna_gemm.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT puna NAMESPACE puna:: DESTINATION ${package_dir} FILE puna-targets.cmake)
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/puna-config.cmake.in ${PROJECT_BINARY_DIR}/puna-config.cmake
   INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
-# Additive within a major version, 0.x included: a program built against 0.1 runs with 0.9 (capi/include/puna.h, "Since").
+# Additive within a major version, 0.x included: a program built against 0.1 runs with 0.9 (capi/include/puna.h,
+# "Since").
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/puna-config-version.cmake COMPATIBILITY SameMajorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/puna-config.cmake ${PROJECT_BINARY_DIR}/puna-config-version.cmake DESTINATION ${package_dir})
+install(FILES ${PROJECT_BINARY_DIR}/puna-config.cmake ${PROJECT_BINARY_DIR}/puna-config-version.cmake
+  DESTINATION ${package_dir})
 
 # The .pc file finds the prefix from its own place, so that an installed tree may be moved.
 file(RELATIVE_PATH PUNA_PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

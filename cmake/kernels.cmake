@@ -1,21 +1,26 @@
-# Each src/kernels/isa_<level>.cpp is compiled once with that level's flags, into its own namespace (docs/architecture.md, section 4).
-set(PUNA_ISA_FLAGS_scalar -Os)  # the meaning of the lanes, not their speed: a third of -O1's size, a quarter of the time that -O3 takes to compile
+# Each src/kernels/isa_<level>.cpp is compiled once with that level's flags, into its own namespace
+# (docs/architecture.md, section 4).
+# The scalar level is the reference, not made for speed: a third of -O1's size, a quarter of -O3's compile time.
+set(PUNA_ISA_FLAGS_scalar -Os)
 set(PUNA_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(PUNA_ISA_FLAGS_avxvnni -mavx2 -mfma -mf16c -mavxvnni)
 set(PUNA_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c)
 set(PUNA_ISA_FLAGS_avx512vnni -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c)
 set(PUNA_ISA_FLAGS_neon -march=armv8.2-a+dotprod)
-# Register blocks fall to pieces under instrumentation: the golden tests take half an hour. The scalar level, made of the same templates, stays
-# instrumented; the others' ends are held by guard pages (tests/kernels/guarded.h), their sums by the scalar level's.
+# Register blocks fall to pieces under instrumentation: the golden tests take half an hour. The scalar level, made of
+# the same templates, stays instrumented; the others' ends are held by guard pages (tests/kernels/guarded.h), their sums
+# by the scalar level's.
 if(PUNA_SANITIZE)
   foreach(isa avx2 avxvnni avx512 avx512vnni neon)
     list(APPEND PUNA_ISA_FLAGS_${isa} -O3 -fno-sanitize=all)
   endforeach()
-  if(PUNA_BUILD_FUZZERS)  # clang takes a quarter of an hour over it with both sanitizers; what is fuzzed reads files, it multiplies nothing
+  # clang takes a quarter of an hour for it with both sanitizers, and fuzzed code runs no kernels.
+  if(PUNA_BUILD_FUZZERS)
     list(APPEND PUNA_ISA_FLAGS_scalar -fno-sanitize=all)
   endif()
 endif()
-if(WIN32 AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # it spills 32-byte vectors to a stack that Windows aligns to 16 (GCC bug 54412)
+# It spills 32-byte vectors to a stack that Windows aligns to 16 (GCC bug 54412).
+if(WIN32 AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   foreach(isa avx2 avxvnni avx512 avx512vnni)
     list(APPEND PUNA_ISA_FLAGS_${isa} -Wa,-muse-unaligned-vector-move)
   endforeach()

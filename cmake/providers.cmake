@@ -1,14 +1,17 @@
-# libpuna_providers (capi/include/puna_providers.h): matrix products by whichever of these libraries are there. Never part of libpuna.
+# libpuna_providers (capi/include/puna_providers.h): matrix products by whichever of these libraries are there. Never
+# part of libpuna.
 find_package(OpenMP QUIET COMPONENTS CXX)
 find_package(dnnl CONFIG QUIET)
 set(BLA_VENDOR OpenBLAS)
 find_package(BLAS QUIET)
 unset(BLA_VENDOR)
-find_path(PUNA_CBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread
+find_path(PUNA_CBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial
+  ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread
   ${CMAKE_LIBRARY_ARCHITECTURE})
 
 add_library(puna_providers SHARED ${PROJECT_SOURCE_DIR}/capi/src/providers/providers.cpp)
-target_include_directories(puna_providers PUBLIC ${PROJECT_SOURCE_DIR}/capi/include PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+target_include_directories(puna_providers PUBLIC ${PROJECT_SOURCE_DIR}/capi/include
+  PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(puna_providers PRIVATE PUNA_BUILDING)
 target_link_libraries(puna_providers PRIVATE puna_flags)
 set(missing "")
@@ -33,5 +36,6 @@ if(missing)
 endif()
 set_target_properties(puna_providers PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 if(NOT WIN32 AND NOT APPLE)
-  target_link_options(puna_providers PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/capi/src/providers/puna_providers.map -Wl,--as-needed)
+  target_link_options(puna_providers PRIVATE
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/capi/src/providers/puna_providers.map -Wl,--as-needed)
 endif()

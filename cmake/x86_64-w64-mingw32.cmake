@@ -1,5 +1,6 @@
-# Cross-building for 64-bit Windows with mingw-w64 (the variant with POSIX threads, which std::thread needs); `./dev windows` uses it. Everything is
-# linked in: what comes out needs Windows alone. Header-only packages are the host's, copied: /usr/include itself holds another system's headers.
+# Cross-building for 64-bit Windows with mingw-w64 (the variant with POSIX threads, which std::thread needs); `./dev
+# windows` uses it. Everything is linked in: what comes out needs Windows alone. Header-only packages are the host's,
+# copied: /usr/include itself holds another system's headers.
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
 set(CMAKE_C_COMPILER x86_64-w64-mingw32-gcc-posix)

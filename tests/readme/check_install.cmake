@@ -1,8 +1,10 @@
-# Installs the build into a fresh folder, moves it, and builds programs against what is there: find_package (shared and static) and pkg-config.
-# Then packs it (cpack) and says how large libraries and packages are.
-#   cmake -DBUILD=build folder -DSOURCE=consumer/ -DWORK=scratch -DCC=... -DCXX=... -DGENERATOR=... -DPYTHON=... -P check_install.cmake
+# Installs the build into a fresh folder, moves it, and builds programs against what is there: find_package (shared and
+# static) and pkg-config. Then packs it (cpack) and says how large libraries and packages are.
+#   cmake -DBUILD=build folder -DSOURCE=consumer/ -DWORK=scratch -DCC=... -DCXX=... -DGENERATOR=... -DPYTHON=...
+#     -P check_install.cmake
 function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output OUTPUT_STRIP_TRAILING_WHITESPACE)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output
+    OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(status)
     list(JOIN ARGN " " line)
     message(FATAL_ERROR "${line}\n${output}")
@@ -13,7 +15,8 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first)
 file(RENAME ${WORK}/first ${WORK}/prefix)  # an installed tree may be moved
-run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_C_COMPILER=${CC}
+run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${WORK}/prefix
+  -DCMAKE_C_COMPILER=${CC}
     -DCMAKE_CXX_COMPILER=${CXX})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 foreach(program with_shared with_static)
@@ -32,7 +35,8 @@ if(PKG_CONFIG)
   run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${lib_dir} ${WORK}/with_pkg_config)
   message(STATUS "with_pkg_config: ${output}")
   file(RELATIVE_PATH pc_below ${WORK}/prefix ${pc_dir})
-  run(${PYTHON} -B ${CMAKE_CURRENT_LIST_DIR}/run_hello.py --root ${CMAKE_CURRENT_LIST_DIR}/../.. --prefix ${WORK}/prefix --cc ${CC} --pkgconfig ${pc_below})
+  run(${PYTHON} -B ${CMAKE_CURRENT_LIST_DIR}/run_hello.py --root ${CMAKE_CURRENT_LIST_DIR}/../.. --prefix ${WORK}/prefix
+    --cc ${CC} --pkgconfig ${pc_below})
   message(STATUS "${output}")
 endif()
 
