@@ -1,6 +1,5 @@
-// The `puna` command: one file a verb. It stands on the C++ API: the verbs want what C callers seldom do (bare
-// tokenizers, golden logits, perplexity windows), and the C ABI has programs of its own in tests/capi and in the
-// numbered examples.
+// The `puna` command: one file a verb. It uses the C++ API: the verbs need what the C API does not have (bare
+// tokenizers, golden logits, perplexity windows). Programs on the C API are in tests/capi and examples/.
 #include "command_line.h"
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,6 @@
 // config_file.h -- a --config file: the part of TOML 1.0 (toml.io) that options need, which is keys with texts,
-// numbers, true and false, and lists of them. Tables, dotted keys and dates have no meaning for options. Whatever is
-// not that is an error with its line: nothing is guessed.
+// numbers, true and false, and lists of them. Tables, dotted keys and dates have no meaning for options. Anything else
+// is an error with its line.
 #pragma once
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-// dropped.h -- says on standard error what a chat template leaves out, each field once.
+// dropped.h -- warns on standard error about fields that a chat template leaves out, once for each field.
 #pragma once
 #include <cstdio>
 #include <set>

@@ -32,7 +32,7 @@ void add_flags(const Verb& verb, FinetuneFlags& f, bool pairs) {
 }
 
 std::shared_ptr<Adapter> starting_adapter(const FinetuneFlags& f, const Model& model) {
-  if (!f.start.empty()) return std::const_pointer_cast<Adapter>(load_adapter(model, f.start));  // nobody else has it
+  if (!f.start.empty()) return std::const_pointer_cast<Adapter>(load_adapter(model, f.start));  // not shared
   AdapterOptions o;
   o.rank = f.rank;
   o.alpha = double(f.alpha);

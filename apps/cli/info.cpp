@@ -98,7 +98,7 @@ void print_notes(const OrderedJson& notes) {
   for (const OrderedJson& note : notes) print("  " + printable(note.get_ref<const std::string&>()) + "\n");
 }
 
-// What the files say and nobody read: tensors one a line with their type, keys side by side. --json has all of them.
+// Unused parts of the files: tensors one a line with their type, keys side by side. --json has all of them.
 void print_not_used(const NotUsed& n) {
   constexpr size_t kShown = 12, kWidth = 100;
   if (n.tensors.empty() && n.keys.empty()) return;

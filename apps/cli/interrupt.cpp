@@ -17,9 +17,9 @@ namespace {
 
 // A signal handler gets no argument, so this is the program's one piece of global state. Lock-free, hence
 // async-signal-safe.
-std::atomic<bool> listening{false};  // an Interrupt lives
+std::atomic<bool> listening{false};  // an Interrupt exists
 std::atomic<int> taken{0};           // the signal that it took
-std::atomic<bool> handled{false};    // the call under way knows of it
+std::atomic<bool> handled{false};    // the call under way handles it
 std::atomic<Session*> running{nullptr};
 static_assert(std::atomic<Session*>::is_always_lock_free);
 #ifndef _WIN32

@@ -1,4 +1,4 @@
-// interrupt.h -- signals that end a program: SIGINT (Ctrl-C), SIGTERM and SIGHUP. While an Interrupt lives, the first
+// interrupt.h -- signals that end a program: SIGINT (Ctrl-C), SIGTERM and SIGHUP. While an Interrupt exists, the first
 // of them ends the call under way instead of the program, so that files stay whole and a chat goes on. Otherwise, and
 // from the second on, they end the program, without the temporary files of what it was writing.
 #pragma once
@@ -17,7 +17,7 @@ class Interrupt {
  public:
   Interrupt();
   explicit Interrupt(Session& session);  // also cancels the session's call: it throws Error{cancelled}
-  ~Interrupt();                          // a signal that nobody asked for ends the program now
+  ~Interrupt();                          // a signal that was not handled ends the program now
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
   bool requested() const noexcept;

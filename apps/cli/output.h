@@ -1,6 +1,6 @@
 // output.h -- what a verb writes. Standard output: every byte is checked, here and once more when the program ends, so
-// that a full disk is an error in every verb. Files: replaced in one step. Whoever reads our pipe and goes ends the
-// program as it does any other.
+// that a full disk is an error in every verb. Files: replaced in one step. A closed pipe (SIGPIPE) ends the program as
+// usual.
 #pragma once
 #include <string>
 #include <string_view>
@@ -12,7 +12,7 @@ __attribute__((format(printf, 1, 2))) void print_format(const char* format, ...)
 
 void write_text(const std::string& path, const std::string& text);
 
-// Thrown by print when nobody reads the pipe any more. Not an error to speak of.
+// Thrown by print when the pipe is closed. Not reported as an error.
 struct ReaderGone {};
 
 // Before anything is opened: a standard stream that the caller closed must not become one of our files.

@@ -20,7 +20,7 @@ struct MpiPeers::Module {
 
 namespace {
 
-// What the launchers of OpenMPI, MPICH and Slurm tell their children.
+// Environment variables that the launchers of OpenMPI, MPICH and Slurm set.
 bool launched() {
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"})
     if (getenv(name)) return true;

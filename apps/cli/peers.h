@@ -15,7 +15,7 @@ class MpiPeers {
 
   train::Peers peers() const;
   int count() const noexcept { return count_; }
-  bool first() const noexcept { return rank_ == 0; }  // the one that writes files and speaks
+  bool first() const noexcept { return rank_ == 0; }  // the one that writes files and prints
   bool any(bool mine);  // whether any process says yes; all ask together, and end together when one did
 
  private:

@@ -1,5 +1,4 @@
-// providers.h -- libpuna_providers, loaded when a verb wants it: a start of the command does not pay for libraries that
-// it does not use.
+// providers.h -- libpuna_providers, loaded only by the verbs that use it, so that others start without its libraries.
 #pragma once
 #include <string>
 

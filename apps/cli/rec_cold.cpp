@@ -1,6 +1,6 @@
-// puna rec cold: how well a ranker judges what nobody has taken. Some items are hidden from it; then their rows are
-// placed by what their texts say (a content tower over a language model's view of them), beside the mean of the known
-// rows, rows of zeros, and a ranker that had the same items' events to learn from.
+// puna rec cold: the cold start of items, measured. Some items are hidden from the training of a ranker; then their
+// embeddings come from their texts (a content tower over a language model's hidden states). Compared with the mean of
+// the known rows, rows of zeros, and a ranker trained with the items' events.
 #include <algorithm>
 #include <cctype>
 #include <cmath>

@@ -1,5 +1,4 @@
-// puna rec index: the graph of near neighbours for catalogues that are too large to be looked through, and how much of
-// the truth it finds.
+// puna rec index: the approximate nearest-neighbour graph (HNSW) for large catalogues, and its recall.
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>

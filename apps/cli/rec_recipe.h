@@ -28,7 +28,7 @@ struct RecipeData {
 };
 
 // Files are looked for in `folder`. `interaction` replaces the recipe's when it is not empty. Error{bad_file} naming
-// the field of the recipe, or the file, the line and the column; what is odd but no error is told to standard error.
+// the field of the recipe, or the file, the line and the column; warnings go to standard error.
 RecipeData read_recipe(const std::string& recipe, const std::string& folder, const std::string& interaction);
 
 }  // namespace puna::cli

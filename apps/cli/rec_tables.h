@@ -52,7 +52,7 @@ class Column {
 
 class Joined {
  public:
-  // "events" and "tables" of a recipe; what is odd but no error is told to standard error.
+  // "events" and "tables" of a recipe; warnings go to standard error.
   Joined(const text::JsonField& recipe, const std::string& folder);
   Joined(const Joined&) = delete;
   Joined& operator=(const Joined&) = delete;

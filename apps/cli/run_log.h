@@ -24,8 +24,8 @@ class RunLog {
   std::string waiting_, why_;
 };
 
-// What a run leaves in its folder tells that there was one. Makes the folder. Error{invalid_argument} that says what is
-// there when a new run would replace it without being told to (`overwrite`), or when there is nothing that `resume`
+// The files of a run mark its folder. Makes the folder. Error{invalid_argument} that says what is
+// there when a new run would replace it without `overwrite`, or when there is nothing that `resume`
 // could go on from.
 void require_own_folder(const std::string& folder, bool resume, bool overwrite);
 // The same for a run without steps, which leaves these files. With `overwrite` they are removed: a stopped run must not

@@ -1,5 +1,5 @@
-// steps_left_out.h -- steps whose loss or gradient is not finite change nothing (the trainers leave them out). A run
-// says so, and does not go on for hours with nothing but such steps.
+// steps_left_out.h -- steps whose loss or gradient is not finite change nothing (the trainers leave them out). The run
+// warns, and ends with an error after 100 in a row.
 #pragma once
 #include <cmath>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// training_data.h -- the files behind --data and --held-out: read, unpacked where they are gzip, and what there is to
-// say about them said.
+// training_data.h -- the files behind --data and --held-out: read, unpacked where they are gzip, with warnings about
+// unused fields.
 #pragma once
 #include <memory>
 #include <string>

@@ -1,4 +1,4 @@
-// buffer.cpp -- puna_buffer: what calls compute whose size only the work tells.
+// buffer.cpp -- puna_buffer: outputs whose size is known only after the computation.
 #include "buffer.h"
 
 #include "guard.h"

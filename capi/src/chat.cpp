@@ -32,7 +32,7 @@ namespace {
 
 std::string_view optional_text(const char* text) { return text ? text : std::string_view(); }
 
-// A list of messages alone stands for a chat that asks for an answer.
+// A list of messages alone stands for a chat with add_generation_prompt.
 std::string chat_of(std::string_view json) {
   const size_t first = json.find_first_not_of(" \t\r\n");
   if (first == json.npos || json[first] != '[') return std::string(json);

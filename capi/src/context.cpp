@@ -1,4 +1,4 @@
-// context.cpp -- puna_context_*: the host's decisions about threads, instruction set, memory and log.
+// context.cpp -- puna_context_*: threads, instruction set, memory and log, chosen by the host.
 #include "handles.h"
 #include "kernels/kernel_table.h"
 #include "puna_gemm.h"

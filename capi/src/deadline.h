@@ -1,5 +1,5 @@
-// deadline.h -- "pause when the budget is used up", asked between tiles by any thread. The first question is answered
-// with no, so that a call always gets something done, however small its budget.
+// deadline.h -- pauses a call when its time budget is used up; asked between tiles by any thread. The first answer is
+// always to go on, so that every call makes progress, however small its budget.
 #pragma once
 #include <atomic>
 #include <chrono>

@@ -1,5 +1,6 @@
-// guard.h -- what every entry point runs inside: the floating-point mode our bits assume, and a net that turns every
-// C++ exception into a status and a sentence in a fixed thread-local buffer. Nothing crosses extern "C".
+// guard.h -- what every entry point runs inside: the floating-point mode that the results assume, and a handler that
+// converts every C++ exception to a status and a message in a fixed thread-local buffer. No exception crosses extern
+// "C".
 #pragma once
 #include <exception>
 

@@ -81,7 +81,7 @@ puna_status puna_model_get_metadata(const puna_model* model, const char* key, pu
     PUNA_REQUIRE(key != nullptr, "key is NULL");
     const MetadataValue* value = use(model).checkpoint().metadata.find(key);
     PUNA_REQUIRE(value != nullptr, "the model has no metadata key '%s'", key);
-    const auto replace = Json::error_handler_t::replace;  // hostile files carry strings that are not UTF-8
+    const auto replace = Json::error_handler_t::replace;  // files may carry strings that are not UTF-8
     puna_buffer& out = use(json, "json");
     Json tree = std::visit(JsonOf{}, *value);
     const JsonGuard guard(tree);

@@ -1,4 +1,4 @@
-// ranker.cpp -- puna_ranker_*: one model of tasks and surfaces, taught in batches or event by event, and asked.
+// ranker.cpp -- puna_ranker_*: one model of tasks and surfaces: training in batches or event by event, and inference.
 #include "buffer.h"
 #include "guard.h"
 #include "puna_recsys.h"

@@ -22,7 +22,7 @@ inline uint32_t checked_struct_size(uint32_t size, const char* name) {
 }
 
 // The caller's options in our version of the struct: zero where theirs is shorter, an error where theirs is longer and
-// says something we cannot hear.
+// sets a field that this version does not know.
 template <class T>
 T read_options(const T* theirs, const char* name) {
   T ours{};

@@ -1,5 +1,5 @@
-// copy_bytes.h -- memcpy that copies nothing from and to nowhere: the data() of an empty vector, or of an empty tensor
-// in a file, may be NULL, which memcpy must not see even then.
+// copy_bytes.h -- memcpy that allows NULL for zero bytes: the data() of an empty vector or tensor may be NULL, which is
+// undefined behaviour for memcpy.
 #pragma once
 #include <cstddef>
 #include <cstring>

@@ -18,7 +18,7 @@ double pow(double x, double y) noexcept;  // x >= 0; NaN below zero (our bases a
 double tanh(double x) noexcept;
 double erf(double x) noexcept;
 
-// |x| <= kMaxAngle, with errors relative to the result (positions times frequencies); NaN beyond, rather than a guess.
+// |x| <= kMaxAngle, with errors relative to the result (positions times frequencies); NaN beyond.
 inline constexpr double kMaxAngle = 134217728.0;  // 2^27
 void sincos(double x, double* sine, double* cosine) noexcept;
 double sin(double x) noexcept;

@@ -28,7 +28,7 @@ std::wstring wide(const std::string& text) {
 }  // namespace
 
 FileLock::FileLock(const std::string& path, const std::string& what) {
-  // Shared with nobody: a second open fails while this one lasts.
+  // Not shared: a second open fails while this one lasts.
   const HANDLE file = CreateFileW(wide(path).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_ALWAYS,
                                   FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) {

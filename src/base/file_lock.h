@@ -1,5 +1,5 @@
-// file_lock.h -- one process at a time: a file that is locked while one of these lives. The system unlocks it when the
-// process ends, however it ends.
+// file_lock.h -- one process at a time: a file that is locked for the lifetime of the object. The system unlocks it
+// when the process ends, however it ends.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -9,7 +9,7 @@ namespace puna {
 class FileLock {
  public:
   // Makes the file where there is none (it stays there, empty). Error{wrong_state} "<what> is in use by another
-  // process" when somebody holds it, {io} when it cannot be made. A file system without locks is taken as it is.
+  // process" when another process holds it, {io} when it cannot be made. A file system without locks is taken as it is.
   FileLock(const std::string& path, const std::string& what);
   ~FileLock();
   FileLock(const FileLock&) = delete;

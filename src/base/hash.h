@@ -1,4 +1,4 @@
-// hash.h -- a quick 64-bit hash: tells whether bytes are the same ones, keeps no secrets. Defined on little-endian
+// hash.h -- a quick 64-bit hash: for equality of bytes, not cryptographic. Defined on little-endian
 // words.
 #pragma once
 #include <cstddef>

@@ -1,5 +1,5 @@
 // json.h -- JSON by nlohmann-json (header-only, private): strict, bounded, with errors that name the document and byte.
-// Duplicate keys, nesting deeper than 64 and trailing text are errors: hostile files use all three.
+// Duplicate keys, nesting deeper than 64 and trailing text are errors: malicious files use all three.
 #pragma once
 #include <cstdint>
 #include <iterator>

@@ -1,5 +1,5 @@
-// json_field.h -- a value inside tokenizer.json (or another document) together with its path, so that every complaint
-// says where: "tokenizer.json: pre_tokenizer.pretokenizers[1].behavior: expected a string".
+// json_field.h -- a value inside tokenizer.json (or another document) together with its path, so that every error says
+// where: "tokenizer.json: pre_tokenizer.pretokenizers[1].behavior: expected a string".
 #pragma once
 #include <cstdint>
 #include <initializer_list>

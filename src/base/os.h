@@ -8,7 +8,7 @@
 namespace puna::os {
 
 int64_t process_id() noexcept;
-// Tells the CPU that this thread is asking the same question again and again (some tens of cycles).
+// The pause instruction of a spin-wait loop (some tens of cycles).
 inline void pause() noexcept {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -33,7 +33,7 @@ class MappedFile {
   uint64_t size_ = 0;
 };
 
-// What changes when somebody writes a file: how long it is, and when it was written (nanoseconds of the system's
+// What changes when a file is written: how long it is, and when it was written (nanoseconds of the system's
 // clock). Error{io}.
 struct FileStamp {
   uint64_t bytes = 0;
@@ -45,7 +45,7 @@ FileStamp file_stamp(const std::string& path);
 // back on use). Only for memory of a MappedFile. Whole pages inside the range are meant.
 void drop_mapped_pages(const std::byte* data, uint64_t bytes) noexcept;
 // Asks for the pages of a range of a MappedFile to be read in the background. Cheap (a microsecond) when they are in
-// memory, as far as a few of them, evenly spread, tell.
+// memory, by a sample of them, evenly spread.
 void fetch_mapped_pages(const std::byte* data, uint64_t bytes) noexcept;
 // From now on a range of a MappedFile is read here and there: a page that is missing comes alone, without the megabytes
 // behind it.
@@ -77,7 +77,7 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   void write(const void* data, size_t bytes);
-  // Instead of write(): the whole file as memory, zero, its room on the disk taken beforehand (Error{io} when there is
+  // Instead of write(): the whole file as memory, zero, its disk space allocated beforehand (Error{io} when there is
   // none).
   std::byte* map(uint64_t bytes);
   void commit();
@@ -92,7 +92,7 @@ class AtomicFile {
   uint64_t mapped_bytes_ = 0;
 };
 
-// Removes the temporary files of all AtomicFiles that live in this process. For a program's signal handler that is
+// Removes the temporary files of all AtomicFiles of this process. For a program's signal handler that is
 // about to end it: async-signal-safe, keeps no list (the open files are it). Does nothing where the system cannot tell
 // an open file's name.
 void remove_temporaries() noexcept;

@@ -1,4 +1,4 @@
-// os_windows.cpp -- os.h on Windows: the same promises through its wide-character calls; paths are UTF-8 outside of
+// os_windows.cpp -- os.h on Windows: the same contracts through its wide-character calls; paths are UTF-8 outside of
 // this file.
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
@@ -200,7 +200,7 @@ void require_no_folder(const std::string& path) {
 
 size_t name_at(const std::string& path) { return path.find_last_of("/\\:") + 1; }  // npos + 1 is 0
 
-// Temporary files that killed writers left: those of writers that live are open, shared with nobody, and cannot be
+// Temporary files that killed writers left: those of running writers are open, not shared, and cannot be
 // deleted.
 void remove_left_over(const std::string& folder, const std::string& prefix) {
   WIN32_FIND_DATAW found;
@@ -234,7 +234,7 @@ void AtomicFile::create_temporary(const std::string& folder, const std::string& 
   constexpr size_t kLongestName = 200;
   const std::string prefix = "." + name.substr(0, kLongestName) + ".puna-";
   remove_left_over(folder, prefix);
-  for (uint32_t n = 0; file_ == kNoFile; ++n) {  // a name that nobody has
+  for (uint32_t n = 0; file_ == kNoFile; ++n) {  // an unused name
     char tail[48];
     snprintf(tail, sizeof tail, "%lu-%08lx", GetCurrentProcessId(), static_cast<unsigned long>(GetTickCount64() + n));
     temporary_ = folder + prefix + tail;
@@ -280,7 +280,7 @@ void AtomicFile::write(const void* data, size_t bytes) {
 std::byte* AtomicFile::map(uint64_t bytes) {
   if (target_.empty())
     fail(Status::io, "cannot write '%s': it is a pipe or a device, which cannot be mapped", path_.c_str());
-  mapped_ = map_view(of(file_), bytes, /*writable=*/true, path_);  // makes the file this long, its room taken
+  mapped_ = map_view(of(file_), bytes, /*writable=*/true, path_);  // makes the file this long, its space allocated
   mapped_bytes_ = bytes;
   return static_cast<std::byte*>(mapped_);
 }

@@ -112,7 +112,7 @@ size_t write_all(int fd, const char* p, size_t bytes) {
   return done;
 }
 
-// ---- temporary names: .NAME.puna-PID-XXXXXXXX, locked while their writer lives ----
+// ---- temporary names: .NAME.puna-PID-XXXXXXXX, locked while their writer runs ----
 
 constexpr char kMark[] = ".puna-";
 constexpr size_t kRandom = 8;         // hexadecimal digits
@@ -134,8 +134,8 @@ pid_t maker_of(std::string_view file, std::string_view prefix) {
   return pid_t(strtol(std::string(file.substr(0, digits)).c_str(), nullptr, 10));
 }
 
-// What writers of this name left behind when they were killed. A writer that lives holds a lock on its file; where
-// there are no locks, whether a process of that number lives has to do.
+// What writers of this name left behind when they were killed. A running writer holds a lock on its file; where there
+// are no locks, it is checked whether a process of that number runs.
 void remove_left_over(const std::string& folder, const std::string& prefix) noexcept {
   DIR* const all = opendir(folder.c_str());
   if (!all) return;
@@ -237,9 +237,9 @@ void AtomicFile::write(const void* data, size_t bytes) {
 
 std::byte* AtomicFile::map(uint64_t bytes) {
   if (target_.empty()) refuse(path_, "a FIFO or a device, which cannot be mapped");
-  // Without its room a full disk would show as SIGBUS in the middle of a store.
+  // Without allocated space a full disk would show as SIGBUS in the middle of a store.
   errno = posix_fallocate(int(file_), 0, off_t(bytes));
-  if (errno != 0) fail_errno("reserve room on the disk for", path_);
+  if (errno != 0) fail_errno("allocate disk space for", path_);
   void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, int(file_), 0);
   if (memory == MAP_FAILED) fail_errno("map", path_);
   mapped_ = memory;

@@ -61,7 +61,7 @@ class ThreadPool final : public Executor {
     fn_ = fn;
     count_ = n;
     next_.store(0, std::memory_order_relaxed);
-    state_.store((state_.load(std::memory_order_relaxed) | kOpen) + kRun);  // nobody is inside
+    state_.store((state_.load(std::memory_order_relaxed) | kOpen) + kRun);  // no worker is inside
     if (sleeping_.load() != 0) call(n - 1);
     take_indices();
     state_.fetch_and(~kOpen);

@@ -16,11 +16,11 @@ namespace puna::io {
 static_assert(std::endian::native == std::endian::little,
               "files are read in place: big-endian hosts are not supported");
 
-// The longest header (everything before the tensors' bytes) of either format. safetensors promises it; the largest
+// The longest header (everything before the tensors' bytes) of either format. safetensors specifies it; the largest
 // published GGUF headers have a fifth of it.
 inline constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 
-// What is being read, as told when it cannot be: "metadata 'tokenizer.ggml.tokens', element 17".
+// What is being read, for error messages: "metadata 'tokenizer.ggml.tokens', element 17".
 struct Field {
   const char* what;
   std::string_view name = {};

@@ -1,5 +1,5 @@
 // file_error.h -- errors about a file say which file and which field, in text that is safe to print: names inside
-// hostile files are cut, and bytes a terminal could obey are escaped.
+// malicious files are cut, and control characters are escaped.
 #pragma once
 #include <string>
 #include <string_view>

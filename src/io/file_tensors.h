@@ -1,5 +1,5 @@
 // file_tensors.h -- the tensors a file claims to hold: sizes computed, ranges checked together, then given their bytes.
-// Shared by every format, so that a rule against hostile files is written once.
+// Shared by every format, so that every check is written once.
 #pragma once
 #include <span>
 #include <string>
@@ -18,7 +18,7 @@ inline constexpr size_t kMostTensors = 1 << 18;
 struct FileTensor {
   TensorEntry entry;
   uint64_t offset = 0;          // from the start of the file's data section
-  std::string unreadable = {};  // why nobody can; only name, place and bytes are known then. "" = it can be read
+  std::string unreadable = {};  // why not; only name, place and bytes are known then. "" = it can be read
 };
 
 // Makes entry with shape and bytes from dims, outermost first: 0 to 4 of them, each from 1 to 2^63-1, rows of whole

@@ -22,7 +22,7 @@ void flatten_config(std::string_view json, const std::string& file, const std::s
 
 struct ShardIndex {
   std::map<std::string, std::vector<std::string>> tensors_of;  // shard file name -> tensor names, both ascending
-  uint64_t total_size = 0;                                     // bytes of all tensors as told; 0 = not told
+  uint64_t total_size = 0;                                     // bytes of all tensors by the index; 0 = not given
 };
 
 // model.safetensors.index.json. Shard names are plain file names: nothing outside the folder is ever opened.

@@ -11,7 +11,7 @@
 namespace puna::io {
 namespace {
 
-constexpr size_t kMostDimensions = 64;  // of a tensor that nobody can read; PyTorch has no more
+constexpr size_t kMostDimensions = 64;  // of an unreadable tensor; PyTorch has no more
 
 constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i8,
                             DType::i16, DType::i32, DType::i64,  DType::u8,  DType::boolean};

@@ -1,5 +1,5 @@
 // safetensors_header.h -- the JSON header of a safetensors file, checked event by event: nothing is built that does not
-// fit the format, so a hostile header costs no more memory than its own size.
+// fit the format, so a malicious header costs no more memory than its own size.
 // https://github.com/huggingface/safetensors
 #pragma once
 #include <map>

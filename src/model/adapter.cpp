@@ -41,7 +41,7 @@ Adapter::Adapter() : loras_(std::make_unique<std::unordered_map<const std::byte*
 Adapter::~Adapter() = default;
 const LoraMap& Adapter::loras() const noexcept { return *loras_; }
 
-// Makes room for the adapter's matrices, zero, and says which outside tensor they are.
+// Allocates the adapter's matrices, zero, and records the file tensor of each.
 class Adapter::Maker {
  public:
   Maker(const Context& context, Adapter& adapter) : context_(context), a_(adapter) {}

@@ -11,7 +11,7 @@ void validate(const LlamaConfig& c) {
     fail(Status::bad_file, "config: %jd attention heads cannot share %jd KV heads evenly", c.heads, c.kv_heads);
   if (c.head_dim < 2 || c.head_dim > kMaxHeadDim ||
       c.head_dim % 2 != 0)  // where no key gives it: hidden / heads, whatever they are
-    fail(Status::bad_file, "config: head_dim is %jd, expected an even number from 2 to %jd (RoPE turns pairs)",
+    fail(Status::bad_file, "config: head_dim is %jd, expected an even number from 2 to %jd (RoPE rotates pairs)",
          c.head_dim, kMaxHeadDim);
   if (c.vocab < 1 || c.vocab > kMaxVocab)
     fail(Status::bad_file, "config: the vocabulary has %jd tokens, expected 1 to %jd", c.vocab, kMaxVocab);

@@ -34,7 +34,7 @@ struct HuggingFaceKeys {
 };
 
 // The keys of RoPE stand in rope_parameters (transformers 5) or rope_scaling (published files); rope_theta, the share
-// of a head that is turned and the first length may stand beside them as well. What is said twice must be said alike.
+// of a head that is rotated and the first length may stand beside them as well. Values given twice must be equal.
 class RopeKeys {
  public:
   explicit RopeKeys(const HuggingFaceKeys& k) : k_(k), m_(k.m) {
@@ -49,7 +49,7 @@ class RopeKeys {
           fail(Status::unsupported, "%s.%s: RoPE that differs by layer is not supported", at.c_str(), type);
     }
   }
-  // The full name of a key, wherever it is said; "" when it is not.
+  // The full name of a key, wherever it stands; "" when it is missing.
   std::string place(const char* key, const char* top = nullptr) const {
     std::string found;
     const auto look = [&](const std::string& at) {
@@ -117,7 +117,7 @@ RopeScaling rope_scaling(const RopeKeys& rope) {
                {"finetuned", {false}}});
   const std::string kind = rope.type();
   if (kind == "default") {
-    // stretched, but nobody says how
+    // scaled, but the method is missing
     rope.refuse({{"factor", {one}}, {"low_freq_factor", {}}, {"high_freq_factor", {}}});
     return s;
   }
@@ -141,7 +141,7 @@ void read_rope(LlamaConfig& c, const HuggingFaceKeys& k) {
   const double usual = c.architecture == "llama4" ? 500000.0 : 10000.0;  // transformers' defaults
   c.rope_theta = rope.number("rope_theta", 1, 1e12, usual, "rope_theta");
   if (const double part = rope.number("partial_rotary_factor", 0, 1, 1.0, "partial_rotary_factor"); part != 1)
-    fail(Status::unsupported, "%s is %g, expected 1: heads that are turned in part are not supported",
+    fail(Status::unsupported, "%s is %g, expected 1: partially rotated heads are not supported",
          rope.place("partial_rotary_factor", "partial_rotary_factor").c_str(), part);
   c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, rope_scaling(rope));
 }

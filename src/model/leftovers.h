@@ -23,8 +23,8 @@ struct NeutralKey {
 // Error{unsupported} naming the key and its value.
 void require_neutral(const Metadata& metadata, const std::string& prefix, std::span<const NeutralKey> keys);
 
-// Tensors that nobody found: why(name) says in words what refuses the model, as the end of "tensor 'name' ..."; "" = it
-// may lie there.
+// Tensors that were not read: why(name) says in words what refuses the model, as the end of "tensor 'name' ..."; "" =
+// it may lie there.
 void judge_unread(const TensorMap& tensors, FunctionRef<std::string(std::string_view name)> why);
 
 // N of "prefixN.rest"; -1 when `name` is nothing like it.

@@ -45,7 +45,7 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
   require_same_types(L, l);
 }
 
-// Of a tensor that the loader did not ask for. llama.cpp opens no file with one; here it may lie there when it is
+// Of a tensor that the loader did not read. llama.cpp opens no file with one; here it may lie there when it is
 // surely no part of the model.
 std::string why_not_without(std::string_view name, int64_t layers, int64_t predicting) {
   constexpr std::string_view kOfTheStream[] = {
@@ -53,8 +53,7 @@ std::string why_not_without(std::string_view name, int64_t layers, int64_t predi
       "rope_factors_", "per_layer_",       "enc.",    "dec.",         "altup_",         "laurel_"};
   if (name.starts_with("blk.")) {
     const int64_t l = layer_of(name, "blk.");
-    if (l >= layers && l < layers + predicting)
-      return "";  // layers that guess tokens further ahead: nextn_predict_layers
+    if (l >= layers && l < layers + predicting) return "";  // multi-token prediction layers: nextn_predict_layers
     if (l >= layers)
       return "is of layer " + std::to_string(l) + ", but the metadata says that the model has " +
              std::to_string(layers) + " layers";

@@ -28,7 +28,7 @@ void read_moe(LlamaLayer& L, const WeightReader& r, const std::string& prefix, c
   L.ffn = read_ffn(r, prefix + "shared_expert.", F, D);
 }
 
-// Bit for bit, in pieces, so that a cancel is heard. In a rehearsal nothing is read, and all are the same.
+// Bit for bit, in pieces, so that it can be cancelled. In a rehearsal nothing is read, and all are the same.
 bool same_values(const Context& context, const TensorEntry& a, const TensorEntry& b) {
   constexpr uint64_t kPiece = 1 << 20;
   if (a.dtype != b.dtype || !(a.shape == b.shape) || a.bytes != b.bytes) return false;
@@ -41,7 +41,7 @@ bool same_values(const Context& context, const TensorEntry& a, const TensorEntry
   return same.load();
 }
 
-// Of a tensor that the loader did not ask for: transformers warns of it and goes on; here it may lie there when it is
+// Of a tensor that the loader did not read: transformers warns of it and goes on; here it may lie there when it is
 // surely no part of the model.
 std::string why_not_without(std::string_view name, const std::string& root, const LlamaConfig& c,
                             const Context& context, const TensorMap& tensors) {
@@ -51,7 +51,7 @@ std::string why_not_without(std::string_view name, const std::string& root, cons
   if (name.starts_with("model.layers.")) {
     const int64_t l = layer_of(name, "model.layers.");
     return l < 0 || l < c.layers ? "would change what its layer computes, and is not supported"
-                                 : "";  // later ones: not of this model, or guess ahead
+                                 : "";  // layers beyond the last: of another model, or for multi-token prediction
   }
   if (name == "lm_head.weight" && c.tied) {
     const auto is = [&](const std::string& wanted) {

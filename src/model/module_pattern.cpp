@@ -18,7 +18,7 @@ bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 }  // namespace
 
-// Builds the automaton back to front: each part is told the state that follows it, so that nothing has to be patched.
+// Builds the automaton back to front: each part gets the state that follows it, so that nothing has to be patched.
 class ModulePattern::Parser {
  public:
   Parser(ModulePattern& to, std::string_view pattern, const char* what) : to_(to), p_(pattern), what_(what) {}
@@ -278,7 +278,8 @@ class ModulePattern::Parser {
 
 ModulePattern::ModulePattern(std::string_view pattern, const char* what) { Parser(*this, pattern, what).parse(); }
 
-// A state and all that is reached from it without a character. The stack is a list: hostile patterns make long chains.
+// A state and all that is reached from it without a character. The stack is a list: malicious patterns make long
+// chains.
 void ModulePattern::add(std::vector<int32_t>& list, std::vector<uint32_t>& seen, uint32_t round, int32_t state,
                         std::string_view text, size_t at) const {
   const auto word = [&](size_t i) { return i < text.size() && is_word(static_cast<unsigned char>(text[i])); };

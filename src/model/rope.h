@@ -1,5 +1,5 @@
-// rope.h -- what depends on a token's position: the turn of each pair (arXiv:2104.09864) and, on NoPE layers, the
-// sharpening of q. Same bits everywhere: base/det_math.h, under FpEnv.
+// rope.h -- what depends on a token's position: the rotation of each pair (RoPE, arXiv:2104.09864) and, on NoPE layers,
+// the sharpening of q. Same bits everywhere: base/det_math.h, under FpEnv.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -63,8 +63,8 @@ void assemble(Inference& rec, View x, View patches, const VisionConfig& c, const
   });
 }
 
-// The first half of a head's pairs turns by the patch's column, the second by its row, both counted from 1; the class
-// token does not turn. cosine, sine: [N, head_dim/2]
+// The first half of a head's pairs is rotated by the patch's column, the second by its row, both counted from 1; the
+// class token is not rotated. cosine, sine: [N, head_dim/2]
 void turning_table(Inference& rec, View cosine, View sine, const VisionConfig& c) {
   const int64_t quarter = c.head_dim() / 4;
   const std::vector<float> frequency = rope_inverse_frequency(c.head_dim() / 2, c.rope_theta, {});

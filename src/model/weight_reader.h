@@ -1,5 +1,5 @@
 // weight_reader.h -- tensors by name, checked (shape, type, size) and packed into panels. What it returns is safe to
-// hand to kernels. Packing is parallel and goes tensor by tensor; pages of a mapped file are let go behind it, so the
+// hand to kernels. Packing is parallel and goes tensor by tensor; pages of a mapped file are dropped behind it, so the
 // model is held once. A WeightStore may give matrices another place than the context's memory, and may have them ready.
 #pragma once
 #include <string>

@@ -248,7 +248,8 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
                          slice(trace.gate, 0, n, F), slice(trace.up, 0, n, F), trace.routed};
   rec.stage(n, [&](int64_t i) { memcpy(sorted.dy.row(i), dx.row(routes.order[i] / routes.top_k), size_t(D) * 4); });
   const View dgate = rec.make_zero(n, F), dup = rec.make_zero(n, F), dh = rec.make_zero(n, F);
-  const bool known = !rec.measuring() && rec.finished();  // where routes went; else room for all of them is asked for
+  const bool known = !rec.measuring() &&
+                     rec.finished();  // how routes were distributed; otherwise memory for the worst case is reserved
   for (size_t e = 0; e < experts.routed.size(); ++e) {
     const int64_t first = known ? routes.first[e] : 0, count = known ? routes.first[e + 1] - first : n;
     const auto part = [&](View v) { return slice(v, first, count, v.dims[1]); };

@@ -83,7 +83,7 @@ class Inference {
     return found == adapter_->end() ? nullptr : &found->second;
   }
 
-  // Scratch of this pass, uninitialised. In a Frame it lives until the frame ends.
+  // Scratch of this pass, uninitialised. In a Frame it is valid until the frame ends.
   View make(int64_t rows, int64_t cols) { return View(take<float>(rows * cols), DType::f32, {rows, cols}); }
   View make_zero(int64_t rows, int64_t cols);  // a stage fills it
   template <class T>
@@ -126,7 +126,7 @@ class Inference {
   bool stopped_ = false;
 };
 
-// The rows of x to `to`, where somebody asked for them.
+// Copies the rows of x to `to`, unless it is NULL.
 inline void tap(Inference& rec, float* to, View x) {
   if (to)
     rec.stage(1, [&](int64_t) {

@@ -8,7 +8,7 @@
 namespace puna {
 
 // compute(arena) builds and runs the pass, and says whether it has finished; so does this. `name`: of the scratch, for
-// the error when there is no room.
+// the error when memory does not suffice.
 template <class Compute>
 [[nodiscard]] bool run_measured(const Context& context, Buffer& scratch, const char* name, Compute&& compute) {
   const FpEnv fp_env;

@@ -41,7 +41,7 @@ class Tape : public Inference {
   View gradient(View value);
   void on_backward(std::function<void()> fn) { notes_.push_back(std::move(fn)); }
 
-  // Runs the notes made since `mark`, last first, and forgets them.
+  // Runs the notes made since `mark`, last first, and drops them.
   size_t mark() const noexcept { return notes_.size(); }
   void backward(size_t mark = 0);
 

@@ -148,7 +148,7 @@ std::shared_ptr<const Importance> measure_importance(const ModelPtr& model, std:
       model->llama().forward(rec, batch, rec.make(1, vocab));
       return rec.finished();
     });
-    PUNA_INVARIANT(finished);  // nobody stops it
+    PUNA_INVARIANT(finished);  // there is no cancellation here
     report(progress, (w + 1) * window, windows * window);
   }
   return squares.means();

@@ -1,5 +1,5 @@
-// plan.cpp -- a plan is a rehearsal: the loader's own code in a context that computes nothing, so that every size is
-// the one that a load would ask for.
+// plan.cpp -- memory plans by a dry run: the loader's code in a context that computes nothing, so that every size is
+// the one that a load would allocate.
 #include "puna/runtime/plan.h"
 
 #include <algorithm>

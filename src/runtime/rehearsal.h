@@ -1,5 +1,5 @@
-// rehearsal.h -- a context whose executor runs nothing: the loader's own code goes through it to learn sizes and
-// places. Matrices are allocated and never touched, and untouched memory is address space alone.
+// rehearsal.h -- dry runs: a context whose executor runs nothing. The loader's code runs in it to compute sizes and
+// offsets. Matrices are allocated and never touched, and untouched memory is address space alone.
 #pragma once
 #include "puna/runtime/model.h"
 

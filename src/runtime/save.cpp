@@ -29,7 +29,7 @@ DType fitting(DType type, int64_t cols) {
   }
 }
 
-// llama.cpp's numbers for files (enum llama_ftype), by what it guesses from the type of most matrices.
+// llama.cpp's numbers for files (enum llama_ftype), which it derives from the type of most matrices.
 int64_t file_type_of(DType type) {
   switch (type) {
     case DType::f16: return 1;

@@ -19,7 +19,7 @@ namespace puna::text {
 class PairTable {
  public:
   PairTable() { reserve(0); }
-  void reserve(size_t pairs);                             // room for so many; it grows where there are more
+  void reserve(size_t pairs);                             // capacity for so many; it grows where there are more
   bool insert(int32_t left, int32_t right, Merge merge);  // false: the pair is there already
   Merge find(int32_t left, int32_t right) const noexcept;
 

@@ -1,5 +1,5 @@
-// bpe_tokenizer.h -- the one Tokenizer there is: added tokens, normalizer, splitters and byte-pair model in a row. What
-// differs between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp and tiktoken_tokenizer.cpp fill in
+// bpe_tokenizer.h -- the only implementation of Tokenizer: added tokens, normalizer, splitters and byte-pair model in a
+// row. What differs between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp and tiktoken_tokenizer.cpp fill in
 // TokenizerParts.
 #pragma once
 #include <string>

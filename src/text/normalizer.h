@@ -1,7 +1,7 @@
 // normalizer.h -- what a tokenizer does to a text before it looks at it: Unicode normal forms, SentencePiece's
-// treatment of spaces, literal replacements. A list of steps in the file's order; without steps the text is not even
-// copied. A text may grow 16 times (NFKC of U+FDFA and a space that becomes three bytes: 13 times) and, in all
-// fragments together, by 64 KiB more.
+// treatment of spaces, literal replacements. A list of steps in the file's order; without steps the text is not copied.
+// A text may grow 16 times (NFKC of U+FDFA and a space that becomes three bytes: 13 times) and, in all fragments
+// together, by 64 KiB more.
 #pragma once
 #include <string>
 #include <string_view>

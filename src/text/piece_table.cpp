@@ -5,7 +5,7 @@
 namespace puna::text {
 namespace {
 
-constexpr size_t kLongestPieceProbe = 1024;  // honest tables at half load stay below a hundred
+constexpr size_t kLongestPieceProbe = 1024;  // real vocabularies at half load stay below a hundred
 
 __extension__ typedef unsigned __int128 Wide;
 uint64_t mix(uint64_t a, uint64_t b) noexcept {

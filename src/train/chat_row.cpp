@@ -20,7 +20,7 @@ bool is_one_of(std::string_view name, Names names) {
 constexpr std::string_view kMarks[] = {"train",       "training",   "train_on", "train_detail", "loss",  "loss_mask",
                                        "loss_weight", "loss_scale", "mask",     "masked",       "ignore"};
 
-// ShareGPT's names of who speaks.
+// ShareGPT's names of the speakers.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kSpeakers = {{{"human", "user"},
                                                                                       {"user", "user"},
                                                                                       {"gpt", "assistant"},

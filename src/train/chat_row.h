@@ -30,7 +30,7 @@ struct Chat {
   std::string json(size_t count, bool ask) const;
 };
 
-// What is told of the rows that are read.
+// Warnings about the rows that are read.
 class Notes {
  public:
   Notes(DataReport* report, const Place& place) : report_(report), place_(place) {}

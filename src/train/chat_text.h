@@ -1,6 +1,6 @@
-// chat_text.h -- a model's chat template as training uses it: errors name the row, and what it can take is found out by
-// asking it, so that a row's tool calls and null contents are written as a server writes them that answers with this
-// model.
+// chat_text.h -- a model's chat template as training uses it: errors name the row. Which forms of tool calls and null
+// contents the template accepts is found by rendering probes, so that a row is written as a server for this model would
+// write it.
 #pragma once
 #include <optional>
 #include <string>

@@ -1,4 +1,4 @@
-// data_report.cpp -- what reading training data has to tell, as sentences.
+// data_report.cpp -- the warnings of reading training data, as sentences.
 #include <algorithm>
 
 #include "puna/train/data.h"

@@ -9,7 +9,7 @@
 namespace puna::train {
 namespace {
 
-constexpr size_t kMostColumns = 1000;  // more is a table that lies on its side, or hostile
+constexpr size_t kMostColumns = 1000;  // more is a transposed table, or an attack
 
 // Every name that some form of row has.
 const std::vector<std::string_view> kKnown = {

@@ -1,4 +1,4 @@
-// row_forms.h -- the forms of people's rows (kDataForms, kPairForms) to what is learned: a text, a prompt and its
+// row_forms.h -- the known forms of rows (kDataForms, kPairForms) to what is learned: a text, a prompt and its
 // answer, or a chat.
 #pragma once
 #include "train/data_row.h"

@@ -165,7 +165,7 @@ void SequenceWriter::report_dropped(const Place& place, const Chat& chat, const 
   if (!report_) return;
   for (const std::string& field : dropped_fields(variables, text, watch_)) {
     std::string what = field;
-    if ((field == "tools" || field == "documents") && !chat_text_.reads(field)) continue;  // told already
+    if ((field == "tools" || field == "documents") && !chat_text_.reads(field)) continue;  // reported already
     if (field.starts_with("messages[")) {
       const size_t index = size_t(std::stoull(field.substr(9)));
       const std::string key = field.substr(field.find("].") + 2);

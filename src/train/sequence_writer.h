@@ -1,5 +1,5 @@
-// sequence_writer.h -- an example to tokens, and which of them count. A prompt and what follows are encoded apart, as
-// when the model is asked: the first token of an answer then stands where it will be generated.
+// sequence_writer.h -- an example to tokens, and which of them count. A prompt and its answer are encoded separately,
+// as in generation: the token boundary between them is the same.
 #pragma once
 #include "train/row_forms.h"
 

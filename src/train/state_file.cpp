@@ -64,7 +64,7 @@ std::string differences(const std::string& there, const std::string& here) {
   for (const auto& [name, value] : b) {
     const std::string other = value_of(a, name);
     if (other == value.substr(0, 40)) continue;
-    const bool hash = name == "data" || name == "model" || name == "ranker";  // nobody reads its digits
+    const bool hash = name == "data" || name == "model" || name == "ranker";  // its digits mean nothing to a reader
     const auto [x, y] = shown(other, value);
     text += "; " + name + (hash ? ": another" : ": " + x + " there, " + y + " here");
   }

@@ -1,4 +1,4 @@
-// trainer_evaluate.cpp -- measures of what is not learned: held-out sequences and pairs.
+// trainer_evaluate.cpp -- the loss on held-out sequences and pairs.
 #include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "puna/train/trainer.h"

@@ -112,7 +112,7 @@ void each_named(const At& at, const Json& from, const char* name, const List& li
     for (const auto& [key, value] : all->items()) fn(place_of(at, list, key, what), value);
 }
 
-// What of `from` describes an example; names that nobody knows are counted in `unknown`.
+// What of `from` describes an example; unknown names are counted in `unknown`.
 void describe(const At& at, LoggedEvent& e, const Json& from, const Ranker& ranker, int64_t& unknown) {
   const RankerConfig& c = ranker.config();
   if (const Json* const surface = member(at, from, "surface", Json::value_t::string))

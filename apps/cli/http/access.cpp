@@ -63,7 +63,7 @@ std::optional<Answer> refuse_stranger(const Request& request, bool loopback, con
   if (request.has("origin") && origin != "http://" + std::string(asked) && origin != "https://" + std::string(asked))
     return refusal(403, "a page of another origin, '" + std::string(origin) + "', may not ask");
   if (request.method != "POST" && request.method != "PUT") return {};
-  // What a form of a page can send is no JSON. curl says form-urlencoded where nobody tells it otherwise, and sends no
+  // What a form of a page can send is no JSON. curl sends form-urlencoded by default, and sends no
   // origin.
   const std::string type = media_type(request.field("content-type"));
   const bool taken = type.empty() || type == "application/json" ||

@@ -1,6 +1,7 @@
-// access.h -- who may ask. A page from anywhere may make the browser of the person in front of this machine send
-// requests here, and may give its own name this machine's address (DNS rebinding). So a server on a loopback address
-// knows only loopback names, and a request that names another origin is refused.
+// access.h -- which requests are allowed: protection against cross-site requests and DNS rebinding. A page from
+// anywhere may make the browser of the person in front of this machine send requests here, and may give its own name
+// this machine's address (DNS rebinding). So a server on a loopback address knows only loopback names, and a request
+// that names another origin is refused.
 #pragma once
 #include <optional>
 #include <string>

@@ -257,7 +257,7 @@ class Server::Loop {
   bool serve(uint64_t id, Connection& c, short revents, Clock::time_point now) {
     if (revents & (POLLERR | POLLNVAL)) return false;
     switch (c.phase) {
-      case Phase::answering: return (revents & ~POLLIN) == 0;  // gone: the answer finds nobody
+      case Phase::answering: return (revents & ~POLLIN) == 0;  // the client is gone
       case Phase::writing: return (!revents || write_some(id, c, now)) && now < c.deadline;
       case Phase::draining: return (!revents || discard_some(c)) && now < c.deadline;
       default: break;
@@ -385,7 +385,7 @@ class Server::Loop {
       } catch (const std::exception& e) {
         a = refusal(500, e.what());
       }
-      job.request = {};  // memory that nobody needs any more, before somebody waits
+      job.request = {};  // frees its memory before the wait
       lock.lock();
       done_.push_back({job.id, std::move(a)});
       lock.unlock();

@@ -1,10 +1,10 @@
-// server.h -- an HTTP server while one of these lives. One thread polls all connections and reads whole requests;
-// others answer them. So a connection that says nothing, or a letter a minute, costs a file descriptor and its
-// deadline, and nobody waits for it.
+// server.h -- an HTTP server for the lifetime of the object. One thread polls all connections and reads whole requests;
+// others answer them. So an idle or very slow connection costs a file descriptor until its timeout, and blocks no
+// other.
 //
-//   idle -> reading -> answering -> writing -> idle ...        any of them -> closed, by its deadline or its client
+//   idle -> reading -> answering -> writing -> idle ...        any of them -> closed, by its timeout or its client
 //
-// Who may ask: access.h. POSIX alone.
+// Allowed requests: access.h. POSIX alone.
 #pragma once
 #include <functional>
 #include <memory>
@@ -27,7 +27,7 @@ struct ServerOptions {
   size_t body_bytes = 256 << 20;   // of all requests that are being read or wait for their answer
   int threads = 4;                 // that answer
   double request_seconds = 15;     // from the first byte of a request to its last
-  double idle_seconds = 30;        // between two requests, and while nobody takes an answer's next byte
+  double idle_seconds = 30;        // between two requests, and while the client reads nothing of an answer
 };
 
 class Server {
@@ -35,7 +35,7 @@ class Server {
   // Any thread, `threads` at once. What it throws becomes a 500.
   using Handler = std::function<Answer(const Request&)>;
 
-  // Error{invalid_argument}: the port; {io}: nobody can listen there, and why
+  // Error{invalid_argument}: the port; {io}: the port cannot be opened, and why
   Server(const ServerOptions& options, Handler handler);
   ~Server();  // answers that are being made are waited for, then dropped
   Server(const Server&) = delete;

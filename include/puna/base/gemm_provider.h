@@ -1,5 +1,5 @@
 // gemm_provider.h -- matrix products by another library (oneDNN, OpenBLAS), as a table of functions that a
-// host hands to a context. Outside the promise of equal bits: sessions use one only when the host allows it, training
+// host hands to a context. Without the guarantee of equal bits: sessions use one only when the host allows it, training
 // when there is one (docs/architecture.md, sections 5 and 7).
 #pragma once
 #include <cstdint>

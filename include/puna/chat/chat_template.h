@@ -1,13 +1,13 @@
 // chat_template.h -- a chat's messages to the prompt text a model was trained on, by the Jinja template it ships.
 // Renders as transformers does (Jinja 3.1, immutable sandbox, trim_blocks, lstrip_blocks, loopcontrols, {% generation
 // %}, its tojson), with Python's strings (code points; CPython's case mappings), numbers and printing. The interpreter
-// is bounded (steps, depth, output size): a hostile template is an error, never a hang. The date comes from the caller:
-// nothing here reads a clock, a file or the environment. What differs from Python: integers are 64 bits, to compute
-// beyond is an error (variables may be longer, and print as they are); printing a generator or a function is an error.
-// What a render prints of the caller's variables is its `content`: precise to the byte through slicing, splitting,
-// joining, formatting, trimming, replacing, changing case, JSON and macros. Where a byte mixes both, it is content. Not
-// supported (Error{unsupported}): include, import, extends, block, autoescape; filters urlize, wordwrap, xmlattr,
-// pprint, random, filesizeformat; str.casefold, encode, translate, isidentifier.
+// is bounded (steps, depth, output size): a malicious template is an error, never a hang. The date comes from the
+// caller: nothing here reads a clock, a file or the environment. What differs from Python: integers are 64 bits, to
+// compute beyond is an error (variables may be longer, and print as they are); printing a generator or a function is an
+// error. What a render prints of the caller's variables is its `content`: precise to the byte through slicing,
+// splitting, joining, formatting, trimming, replacing, changing case, JSON and macros. Where a byte mixes both, it is
+// content. Not supported (Error{unsupported}): include, import, extends, block, autoescape; filters urlize, wordwrap,
+// xmlattr, pprint, random, filesizeformat; str.casefold, encode, translate, isidentifier.
 #pragma once
 #include <functional>
 #include <map>

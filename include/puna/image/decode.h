@@ -1,10 +1,10 @@
-// decode.h -- PNG, JPEG, WebP and BMP files to RGB, by the libraries that everyone trusts with them (libpng, libjpeg,
+// decode.h -- PNG, JPEG, WebP and BMP files to RGB, by the usual libraries (libpng, libjpeg,
 // libwebp, stb_image). They are linked into programs that ask for the CMake target puna_decoders, never into libpuna:
 // it has no dependencies, and these libraries may read the environment or end the process.
 //
 // What comes out is what Pillow's open(), ImageOps.exif_transpose() and convert("RGB") give: EXIF orientation is
 // applied, alpha is dropped, of 16 bits the upper 8 are kept, palettes and grey become RGB, CMYK is multiplied out,
-// colour profiles are not applied. Files are hostile until proven otherwise: sizes are checked (picture.h) before
+// colour profiles are not applied. Files are untrusted: sizes are checked (picture.h) before
 // memory is taken, and a decoder takes at most 16 bytes a pixel and 8 MB while it works, the picture itself not
 // counted.
 #pragma once

@@ -58,7 +58,7 @@ struct Checkpoint {
 using LoadProgress = FunctionRef<bool(uint64_t done, uint64_t total)>;
 
 // A GGUF file (further split files are found beside it) or a Hugging Face folder, recognised by content. `watch` is
-// asked while headers are parsed, before there is progress to tell of.
+// called while headers are parsed, before there is progress to report.
 Checkpoint load_checkpoint(const Context& context, const std::string& path, LoadProgress progress = {},
                            const Watch& watch = Watch());
 // One complete GGUF (not split) from memory or a reader.

@@ -1,7 +1,7 @@
 // adapter.h -- LoRA: small trained matrices beside a model's frozen ones, y = x W^T + (alpha/r) (x A^T) B^T
 // (arXiv:2106.09685), for any linear layer: attention, feed-forward, routers, heads, and experts. In PEFT's names and
 // shapes outside, in panels inside. An adapter belongs to the model that it was made for; it may be shared by sessions
-// and threads while nobody trains it.
+// and threads while it is not trained.
 #pragma once
 #include <deque>
 #include <memory>

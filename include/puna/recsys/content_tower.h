@@ -1,4 +1,4 @@
-// content_tower.h -- a place among the learned embeddings for what nobody has taken yet: from what it says about itself
+// content_tower.h -- embeddings for items without interactions (cold start): from their content
 // (a text's pooled hidden states by one of our language models, runtime/embed.h) by the linear map that fits the items
 // that were learned best.
 //   embedding = mean_y + W (content - mean_x),   W = argmin sum |y - W x|^2 + ridge * n |W|^2      over n items,

@@ -1,6 +1,6 @@
-// event_log.h -- what was shown to whom and what came of it, in the order it was acknowledged: the one thing that must
-// not be lost. Models are made from it again; a learner that was killed goes on behind the last event it knows to have
-// learned.
+// event_log.h -- what was shown to whom and what came of it, in the order of acknowledgement. It is durable, and the
+// source of truth: models can be trained from it again, and a restarted learner goes on behind the last event of its
+// checkpoint.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -15,7 +15,7 @@ namespace puna::recsys {
 
 struct NeighbourOptions {
   int64_t links = 16;         // of an item on every level but the lowest, where there are twice as many; 2 to 64
-  int64_t build_width = 200;  // items kept in mind while the place of a new one is looked for
+  int64_t build_width = 200;  // candidates kept while a new item is inserted (efConstruction)
   uint64_t seed = 100;        // of the levels
   // Items are placed by all of the context's threads: quicker, as good, and never the same graph twice. Otherwise the
   // graph depends on the rows and these options alone.
@@ -29,7 +29,7 @@ class NeighbourIndex {
   virtual ~NeighbourIndex() = default;
   // The best `k` of each query [queries][dim] among what was looked at, best first, ties by the smaller number; scores
   // are of the codes, rerank() gives those of the vectors. Fewer than k only where the filter allows fewer. width:
-  // items kept in mind, at least k; 0 = 2 k.
+  // candidates kept (ef), at least k; 0 = 2 k.
   virtual std::vector<std::vector<Hit>> search(std::span<const float> queries, int64_t k, int64_t width = 0,
                                                const ItemFilter& filter = {}) const = 0;
   virtual void save(const std::string& path) const = 0;  // the graph, not the vectors; replaces the file in one step
@@ -43,7 +43,7 @@ class NeighbourIndex {
 std::unique_ptr<NeighbourIndex> build_neighbours(ContextPtr context, std::span<const float> rows, int64_t dim,
                                                  const NeighbourOptions& options = {},
                                                  FunctionRef<bool(int64_t placed)> should_stop = {});
-// What save() wrote, with the rows it was built from. Error{bad_file} for anything damaged or hostile,
+// What save() wrote, with the rows it was built from. Error{bad_file} for anything corrupted,
 // {invalid_argument} for other rows.
 std::unique_ptr<NeighbourIndex> load_neighbours(ContextPtr context, std::span<const float> rows, int64_t dim,
                                                 const std::string& path);

@@ -2,7 +2,7 @@
 //
 //   append()   events into the log: acknowledged, never lost                           any thread
 //   learn()    the log's next events, in order: predict, then learn, a step each      one thread
-//   serving()  the last snapshot, immutable; waits for nobody                          any thread
+//   serving()  the last snapshot, immutable; never blocks                              any thread
 //
 // What has been learned is the checkpoint in a folder and the log behind it, and nothing else: after a crash the events
 // since the checkpoint are learned again, each exactly once, to the same bits as if nothing had happened.

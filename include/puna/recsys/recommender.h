@@ -1,4 +1,4 @@
-// recommender.h -- a sequence model with its items made ready to be searched: what a program asks for the next item.
+// recommender.h -- a sequence model with its items indexed for search: next-item recommendations.
 #pragma once
 #include "puna/recsys/neighbours.h"
 #include "puna/recsys/sequence_model.h"

@@ -1,6 +1,6 @@
 // value.h -- what showing something is worth, from what would come of it:   value = sum over tasks of a[surface,task]
 // p_task ^ b[task]
-// The one place where a product's wishes stand: a like may weigh more in a feed than among short films, and a skip
+// The product's priorities: a like may weigh more in a feed than among short films, and a skip
 // counts against (a below 0).
 #pragma once
 #include "puna/recsys/ranker_config.h"

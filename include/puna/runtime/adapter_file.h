@@ -8,7 +8,7 @@
 
 namespace puna {
 
-// Error{bad_file} naming what is wrong or does not fit the model. Files are hostile input like any other.
+// Error{bad_file} naming what is wrong or does not fit the model. Files are untrusted input.
 AdapterPtr load_adapter(const Model& model, const std::string& folder);
 // Each file is replaced in one step; the folder is made if it is not there.
 void save_adapter(const Adapter& adapter, const std::string& folder);

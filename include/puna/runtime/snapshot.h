@@ -1,5 +1,5 @@
 // snapshot.h -- a session as bytes and back, exactly: tokens, keys and values, logits. A snapshot belongs to one model
-// (its configuration and weights, not its path) and to any machine and ISA level; read back it is hostile input like
+// (its configuration and weights, not its path) and to any machine and ISA level; read back it is untrusted input like
 // any file.
 #pragma once
 #include <cstddef>

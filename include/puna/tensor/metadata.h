@@ -32,7 +32,7 @@ class Metadata {
   bool has(std::string_view key) const noexcept;  // false for JSON null as well
   const std::map<std::string, MetadataValue, std::less<>>& values() const noexcept { return values_; }
   bool has_group(std::string_view key) const noexcept;  // an object is there: keys that start with "key." may follow
-  // Keys that nobody asked for (by find, has or a getter), and lists that are none of the values above.
+  // Keys that were not read (by find, has or a getter), and lists of no type above.
   std::vector<std::string> unread() const;
 
   // Each throws Error{bad_file} naming the key when it is missing (no fallback given), of another type, or out of

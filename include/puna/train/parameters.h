@@ -22,7 +22,7 @@ class Parameters {
  public:
   explicit Parameters(ContextPtr context) : context_(std::move(context)) {}
 
-  // A new block, zero, with a zero gradient. The values live as long as anybody holds `owner`.
+  // A new block, zero, with a zero gradient. `owner` keeps the values alive.
   Parameter& add(std::string name, int64_t count, std::shared_ptr<const void>* owner = nullptr);
   void track(Adapter& adapter);  // its matrices become parameters; it must live as long
   Parameter& track(std::string name, float* values, int64_t count);  // so do these values, with a zero gradient

@@ -14,7 +14,7 @@ namespace {
 
 Bytes bytes_of(std::span<const std::byte> file) { return {reinterpret_cast<const uint8_t*>(file.data()), file.size()}; }
 
-// The name of a format that people send and nobody here decodes; NULL when it is none of them.
+// The name of a known format without a decoder; NULL for other bytes.
 const char* other_format(Bytes file) {
   struct Known {
     const char* name;

@@ -78,7 +78,7 @@ struct Reader {
     return true;
   }
 
-  // `cmyk` has room for one row of four bytes a pixel.
+  // `cmyk` holds one row of four bytes a pixel.
   bool read_pixels(uint8_t* rgb, uint8_t* cmyk) noexcept {
     if (setjmp(escape)) return false;
     const bool four = jpeg.jpeg_color_space == JCS_CMYK || jpeg.jpeg_color_space == JCS_YCCK;

@@ -79,7 +79,7 @@ class OneThread {  // of OpenMP's, while this lives
 // No signal handler runs on this thread while this lives; signals wait, or go to another thread. oneDNN's generated
 // code for f32 (jit_avx_gemm_f32 and its like: every product on AVX2, long ones of two transposed matrices on AVX-512)
 // points the stack pointer at a buffer of the heap: a handler would write its frame over what lies below the buffer,
-// and the process would die in free() later. What the code itself does wrong is still heard at once.
+// and the process would die in free() later. Synchronous signals (SIGSEGV) are still delivered at once.
 class NoSignals {
  public:
 #ifdef _WIN32

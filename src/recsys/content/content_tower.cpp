@@ -22,8 +22,7 @@ void factorise(Matrix& a, size_t n) {
     double d = row_j[j];
     for (size_t k = 0; k < j; ++k) d -= row_j[k] * row_j[k];
     PUNA_REQUIRE(
-        d > 0, "the contents do not tell the items apart: value %zu follows from those before it; a larger ridge helps",
-        j);
+        d > 0, "the contents are linearly dependent: value %zu follows from those before it; a larger ridge helps", j);
     row_j[j] = std::sqrt(d);
     for (size_t i = j + 1; i < n; ++i) {
       double* const row_i = a.data() + i * n;

@@ -33,7 +33,7 @@ Names::Names(std::span<const std::string> names, const char* what) {
 }
 
 Names Names::of_bytes(std::string bytes, int64_t most, const std::string& where) {
-  const auto count = int64_t(std::count(bytes.begin(), bytes.end(), '\0'));  // before room is taken for them
+  const auto count = int64_t(std::count(bytes.begin(), bytes.end(), '\0'));  // before memory is allocated for them
   if (count > most || (!bytes.empty() && bytes.back() != '\0'))
     fail(Status::bad_file, "%s: %jd names, of which the last may be cut, expected up to %jd", where.c_str(), count,
          most);

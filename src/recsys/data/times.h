@@ -1,5 +1,5 @@
 // times.h -- a column of times, exactly: seconds since 1970 (or since anything), milli-, micro- or nanoseconds, which
-// their size tells apart, with fractions; or dates as ISO 8601 writes them. One unit a column.
+// are recognised by their size, with fractions; or dates as ISO 8601 writes them. One unit a column.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -177,7 +177,7 @@ OnlineReport OnlineLearner::report() const {
   return r;
 }
 
-// ---- checkpoints: two files take turns, and the state, replaced in one step, says which of them counts ----
+// ---- checkpoints: two files alternate, and the state, replaced in one step, says which of them counts ----
 
 void OnlineLearner::checkpoint() {
   const std::string file =

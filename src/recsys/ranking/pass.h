@@ -27,7 +27,7 @@ class RankerPass {
  public:
   RankerPass(Ranker& ranker, const train::Parameters& parameters) : ranker_(ranker), parameters_(parameters) {}
 
-  // For a step over all `rows`: room for the table's gradient, and which rows it belongs to. What follows allocates
+  // For a step over all `rows`: memory for the table's gradient, and which rows it belongs to. What follows allocates
   // nothing for the table.
   void begin_step(const RankerRows& rows);
   // Examples [first, first + count): adds to their parameters' gradients. losses [tasks]; predicted [count][tasks] or

@@ -1,4 +1,4 @@
-// image_cache.h -- encoded images of one model, found by content; those that were not asked for longest go first.
+// image_cache.h -- encoded images of one model, found by content; the least recently used are evicted first.
 // Thread-safe.
 #pragma once
 #include <list>

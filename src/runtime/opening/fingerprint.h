@@ -1,6 +1,6 @@
-// fingerprint.h -- tells models apart: every number of the configuration and a sample of every weight. The same for
-// every ISA level and thread count; a model stored in another format is another one, because its keys and values
-// differ.
+// fingerprint.h -- a hash that identifies a model: every number of the configuration and a sample of every weight. The
+// same for every ISA level and thread count; a model stored in another format is another one, because its keys and
+// values differ.
 #pragma once
 #include "puna/model/llama.h"
 

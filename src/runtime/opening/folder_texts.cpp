@@ -31,7 +31,7 @@ std::string tokenizer_config_of_folder(const std::string& folder, const Watch& w
   const JsonGuard theirs_guard(theirs);
   try {
     theirs = parse_json(map, "special_tokens_map.json", watch);
-  } catch (const Error& e) {  // text cannot be trusted without it, ids can
+  } catch (const Error& e) {  // text may be wrong without it, ids are not
     fail(e.status() == Status::bad_file ? Status::unsupported : e.status(), "%s", e.what());
   }
   if (!ours.is_object() || !theirs.is_object()) return config;
@@ -146,7 +146,7 @@ void see_config_field(const std::string& folder, const char* name, const Watch& 
   }
 }
 
-// Rows of the embedding of the model beside a tokenizer that is opened alone; 0: it is not told.
+// Rows of the embedding of the model beside a tokenizer that is opened alone; 0: unknown.
 int64_t rows_of_folder(const std::string& folder, const Watch& watch) {
   int64_t rows = 0;
   see_config_field(folder, "vocab_size", watch,

@@ -1,6 +1,6 @@
-// load_watch.h -- lets the host look in while weights are packed: an executor that works in slices of a few
-// milliseconds and reports between them, on the caller's thread. Once the host has said no it runs nothing more, so
-// that what is left of the load is over at once; its result is then thrown away.
+// load_watch.h -- progress and cancellation while weights are packed: an executor that works in slices of a few
+// milliseconds and reports between them, on the caller's thread. After a cancel it runs nothing more, so that the rest
+// of the load ends at once; the result is discarded.
 #pragma once
 #include <algorithm>
 #include <chrono>

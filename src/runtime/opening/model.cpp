@@ -1,4 +1,4 @@
-// model.cpp -- what an opened model answers. How it is opened: opening.cpp.
+// model.cpp -- the queries of an opened model. How it is opened: opening.cpp.
 #include "puna/runtime/model.h"
 
 #include <chrono>

@@ -84,7 +84,7 @@ constexpr std::string_view kOfGguf[] = {"block_count",
                                         "embedding_scale",
                                         "nextn_predict_layers"};
 
-// Near to one of them, but honest words of their own.
+// Similar to a known key, but valid keys themselves.
 constexpr std::string_view kHonest[] = {"use_cache",
                                         "initializer_range",
                                         "attention_dropout",

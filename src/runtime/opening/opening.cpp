@@ -45,7 +45,7 @@ ChatTemplate::Texts tokens_for_templates(const Checkpoint& checkpoint, const Tok
   return tokens;
 }
 
-// The numbers of the configuration and a piece of some weights: enough to tell encoders apart that somebody might mix
+// The numbers of the configuration and a piece of some weights: enough to distinguish encoders that might be mixed
 // up.
 uint64_t identify(const VisionTower& tower) {
   const VisionConfig& c = tower.config;

@@ -1,6 +1,6 @@
 // opening.h -- a model is opened in steps, one after the other: header, weights, vision encoder, tokenizer, chat
-// templates, image settings. All of it or an Error. The host is told of the bytes, and asked every few milliseconds
-// whether to go on.
+// templates, image settings. All of it or an Error. The host gets the progress in bytes, and may cancel every few
+// milliseconds.
 #pragma once
 #include <memory>
 #include <optional>

@@ -1,10 +1,10 @@
 // packed_file.h -- a model's matrices as the kernels read them, in a file beside the model: the second start maps it
 // instead of packing, and a model larger than memory runs from its pages. Metadata, norms and tokenizer still come from
-// the model's own files, and so does the truth: the packed file names them by size, time and header, and is made anew
-// when they change.
+// the model's own files, which remain the reference: the packed file stores their size, time and header, and is written
+// again when they change.
 //   header | one Entry a matrix | the matrices, each at a multiple of 4 KB, in the order in which the loader asks for
 //   them
-// Little-endian. Hostile like any file: where each matrix lies follows from the model's own header, and anything else
+// Little-endian. Validated like any file: where each matrix lies follows from the model's own header, and anything else
 // is an error; what is inside a matrix can only make wrong numbers (every bit pattern is a weight), and those are found
 // on request by their hashes.
 #pragma once

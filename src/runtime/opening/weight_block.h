@@ -1,5 +1,6 @@
 // weight_block.h -- all matrices of a model in one block of memory, in the order in which they are asked for: large
-// pages cover small matrices too. How long the block must be is learnt from a rehearsal, in which nothing is packed.
+// pages cover small matrices too. The length of the block comes from a dry run (rehearsal.h), in which nothing is
+// packed.
 #pragma once
 #include "puna/io/checkpoint.h"
 #include "puna/model/llama.h"

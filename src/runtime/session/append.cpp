@@ -1,5 +1,5 @@
 // append.cpp -- appending tokens: cut into passes, run each to its end or to a pause, commit; on any failure every
-// session is put back.
+// session is restored.
 #include <algorithm>
 #include <chrono>
 #include <cmath>

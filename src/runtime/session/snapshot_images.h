@@ -1,7 +1,7 @@
 // snapshot_images.h -- the part of a snapshot that says which positions images fill, and with what:
 //   u64 images, u64 runs;  of each image: id, i64 rows, i64 cols, features [count, hidden] f32 padded to 8 bytes;
 //   of each run: i64 position, count, row, image.
-// Pixels are not kept: features are all that a session ever reads again.
+// Pixels are not kept: a session needs the features only.
 #pragma once
 #include <cstddef>
 #include <span>

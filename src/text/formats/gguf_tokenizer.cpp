@@ -30,7 +30,7 @@ TokenKind kind_of(int64_t type, size_t id) {
   return kKinds[type];
 }
 
-// Converters now and then forget to mark the tokens that end a turn. "</s>" may honestly be text; "<|eot_id|>" may not.
+// Some converters do not mark the tokens that end a turn as control tokens. "</s>" may be text; "<|eot_id|>" may not.
 std::vector<TokenKind> kinds_of(const Metadata& m, const std::vector<std::string>& tokens) {
   const auto* const types = m.integers("tokenizer.ggml.token_type");
   if (types && types->size() != tokens.size())

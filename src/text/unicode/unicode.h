@@ -1,4 +1,4 @@
-// unicode.h -- what the splitters ask about characters: the general categories that published pre-tokenizer patterns
+// unicode.h -- character properties for the splitters: the general categories that published pre-tokenizer patterns
 // use (\p{L}, \p{N}, \s, ...), one byte of bits a character.
 // Tables: unicode_tables.inc, Unicode 16.0, written by generate_unicode.py.
 #pragma once
