@@ -1,5 +1,5 @@
 /* 02_stream_chat.c -- one question through the model's chat template, with sampling, a progress callback while loading,
- * and an answer that the program cuts short when it has heard enough:  ./02_stream_chat model.gguf "What is a puna?" */
+ * and an answer that the callback stops early:  ./02_stream_chat model.gguf "What is a puna?" */
 #include <puna.h>
 #include <stdio.h>
 #include <stdlib.h>

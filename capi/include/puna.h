@@ -22,7 +22,7 @@
  *             does not know.
  *  Text       UTF-8, paths too. Inputs are pointer and length, or NUL-terminated where no length is asked.
  *  Arrays     An array of yours that is filled comes with its capacity, in elements. Too small: PUNA_INVALID_ARGUMENT,
- *             which says both sizes, and nothing is computed or written. Sizes that only the work tells: the output is
+ *             which says both sizes, and nothing is computed or written. Sizes known only afterwards: the output is
  *             a puna_buffer.
  *  Ownership  Handles are yours until you free them. They keep what they were made from alive: free in any order.
  *             Pointers returned into a handle live as long as a comment says; never free them.
@@ -77,7 +77,7 @@ typedef int32_t puna_status;
 
 /* "out of memory", ...; never NULL, also for numbers this version does not know. Static. */
 PUNA_API const char* puna_status_name(puna_status status);
-/* What the last failed call on this thread had to say: one sentence, never NULL, at most 511 bytes. "" before the first
+/* The message of the last failed call on this thread: one sentence, never NULL, at most 511 bytes. "" before the first
  * failure; a successful call leaves it alone. Valid until the next failure on this thread. */
 PUNA_API const char* puna_last_error(void);
 
@@ -143,7 +143,7 @@ typedef struct puna_context_options {
   int32_t executor_threads;
   int32_t reserved; /* 0 */
   /* Copied; what it points to must outlive every handle made with this context. NULL = none. Fine-tuning uses it unless
-   * told not to; sessions, in default mode, and the vision encoder as allow_providers says. Where it is used is
+   * an option forbids it; sessions in default mode and the vision encoder as allow_providers says. Where it is used is
    * measured, once a size. */
   const struct puna_gemm_provider* gemm_provider;
   int32_t allow_providers; /* PUNA_PROVIDERS_... */
@@ -252,9 +252,9 @@ PUNA_API puna_status puna_model_get_metadata_key(const puna_model* model, int32_
 /* The value of a key as a JSON text: 32, 0.5, "text", true, null, [1,2]. Bytes that are not UTF-8 become U+FFFD.
  * PUNA_INVALID_ARGUMENT when there is no such key. */
 PUNA_API puna_status puna_model_get_metadata(const puna_model* model, const char* key, puna_buffer* json);
-/* What the model's files say and nothing reads, as a JSON text: {"tensors":[{"name":"extra.scale","note":"F32
+/* The unused keys and tensors of the model's files, as a JSON text: {"tensors":[{"name":"extra.scale","note":"F32
  * [4]"}],"keys":[...]}. It changes no number: a tensor or key that would has refused the model. A key's note, ""
- * mostly, says what it may have been meant to be. */
+ * mostly, names the known key that it resembles. */
 PUNA_API puna_status puna_model_get_unused(const puna_model* model, puna_buffer* json);
 
 /* A tensor of the file, in the file's order. */
@@ -395,7 +395,7 @@ PUNA_API puna_status puna_tokenizer_find_token(const puna_tokenizer* tokenizer, 
  * else. A session has one generation at a time: until that has ended or is freed, another, or puna_session_generate, is
  * PUNA_WRONG_STATE. Between a generation's steps, when it is idle, the session may be used like any other; if that
  * changed it (append, truncate to fewer tokens, an adapter), the generation's steps are PUNA_WRONG_STATE from then on,
- * and it is in nobody's way. From callbacks of a call that is running the session can be cancelled and read, nothing
+ * and another may begin. From callbacks of a call that is running the session can be cancelled and read, nothing
  * else. */
 typedef struct puna_session puna_session;
 
@@ -504,8 +504,8 @@ PUNA_API puna_status puna_session_step(puna_session* session, uint64_t budget_us
 PUNA_API puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_t* const* tokens,
                                               const size_t* counts, size_t session_count);
 
-/* Keeps the first `length` tokens and forgets the rest, exactly as if they had never been there; drops an append under
- * way and forgets a cancel that no call has heard. */
+/* Keeps the first `length` tokens and drops the rest, exactly as if they had never been there; drops an append under
+ * way and withdraws a cancel that has ended no call yet. */
 PUNA_API puna_status puna_session_truncate(puna_session* session, int64_t length);
 /* An independent copy; shares memory with the original until either goes on. */
 PUNA_API puna_status puna_session_fork(const puna_session* session, puna_session** copy);
@@ -519,10 +519,10 @@ PUNA_API puna_status puna_session_snapshot(const puna_session* session, void* da
 PUNA_API puna_status puna_session_restore(const puna_model* model, const void* data, size_t bytes,
                                           puna_session** session);
 /* Asks the call that computes on this session to end with PUNA_CANCELLED; when none does, the next one that computes: a
- * stop button is heard before, within and between steps, by one call. One that comes too late for an answer that ends
- * is forgotten with it. Any thread, any time before the free. */
+ * stop button takes effect before, within and between steps; it ends one call. One that comes too late
+ * for an answer that ends is withdrawn with it. Any thread, any time before the free. */
 PUNA_API puna_status puna_session_cancel(puna_session* session);
-/* Forgets a cancel that no call has heard: for the start of a turn, before other threads know of it, so that a late
+/* Withdraws a cancel that ended no call yet: for the start of a turn, before other threads know of it, so that a late
  * stop is not taken for a new one. */
 PUNA_API puna_status puna_session_clear_cancel(puna_session* session);
 /* Appends `count` >= 2 tokens to an empty session and stores the count - 1 negative log-likelihoods (natural log) of

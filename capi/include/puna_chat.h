@@ -31,7 +31,7 @@ typedef struct puna_chat_options {
   /* which of the model's templates. NULL or "": "tool_use" where the chat has tools and there is one of that name, else
    * "default" */
   const char* template_name;
-  /* 1 = special tokens are parsed in what the messages say, too: only for messages that nobody else can write in */
+  /* 1 = special tokens are parsed inside messages, too: only for messages without text from untrusted users */
   int32_t parse_content;
   int32_t reserved2; /* 0 */
 } puna_chat_options;

@@ -7,7 +7,7 @@
  *   if (!puna_providers_find(NULL, &provider)) options.gemm_provider = provider;
  *
  * Any other library can be a provider as well: fill in a puna_gemm_provider. Sessions use it when allow_providers says
- * so, and then give bits that are not those of every other machine; fine-tuning uses it unless told not to. */
+ * so, and then give bits that are not those of every other machine; fine-tuning uses it unless an option forbids it. */
 #ifndef PUNA_PROVIDERS_H
 #define PUNA_PROVIDERS_H
 

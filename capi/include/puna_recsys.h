@@ -100,7 +100,7 @@ PUNA_API puna_status puna_user_recommend(puna_user* user, int64_t query_time, co
                                          int32_t* items, float* scores, size_t capacity, size_t* found);
 PUNA_API void puna_user_free(puna_user* user);
 
-/* ---- rankers: what would come of showing something to somebody, somewhere ----
+/* ---- rankers: the probable outcomes of showing an item to a user on a surface ----
  *
  *   puna_ranker_create(NULL, config, NULL, &ranker);                  // config: JSON, see below
  *   puna_ranker_learn(ranker, &examples, &outcomes, NULL, NULL);      // a batch, or one event as it happens
@@ -108,8 +108,8 @@ PUNA_API void puna_user_free(puna_user* user);
  *   puna_ranker_score(serving, &examples, probabilities, capacity);   // [count][tasks]
  */
 
-/* One model for all surfaces and tasks. Scored by any number of threads while nobody teaches it; learning, restoring
- * and calibrating are one thread's, with nobody scoring meanwhile. */
+/* One model for all surfaces and tasks. Scored by any number of threads while it is not trained; learning, restoring
+ * and calibrating are for one thread, without scoring meanwhile. */
 typedef struct puna_ranker puna_ranker;
 
 #define PUNA_RANKER_TABLE_F32 0
@@ -219,8 +219,8 @@ PUNA_API puna_status puna_ranker_calibrate(puna_ranker* ranker, size_t surface, 
                                            const float* probabilities, const float* outcomes, size_t count);
 /* The id of a name of feature `feature` (its place in the configuration): one that `puna rec rank` or
  * puna_ranker_set_names gave; where the configuration says "divide", the number as text, whose whole part of number /
- * divide has the id; of a hashed feature any name has one. *id is -1 for a name that nobody gave: leave it out of the
- * example, then the feature says nothing. PUNA_INVALID_ARGUMENT when the feature has no names. */
+ * divide has the id; of a hashed feature any name has one. *id is -1 for an unknown name: leave it out of the
+ * example, then the feature is missing. PUNA_INVALID_ARGUMENT when the feature has no names. */
 PUNA_API puna_status puna_ranker_find_id(const puna_ranker* ranker, size_t feature, const char* name, int64_t* id);
 /* names[i] is what id i is called, different UTF-8 texts of 1 to 256 bytes, at most as many as the feature has rows;
  * kept by copies and in the file. Before anybody else uses the ranker. PUNA_INVALID_ARGUMENT for a hashed feature. */
@@ -230,8 +230,8 @@ PUNA_API void puna_ranker_free(puna_ranker* ranker);
 /* ---- pipelines: one request, start to end ----
  *
  *   retrieve    a few hundred candidates: a user's sequence recommender, items of the host's own, or both
- *   rank        what would come of showing each here: the ranker, told what the request says and what the catalogue
- *               says of the item
+ *   rank        the probable outcomes of showing each: the ranker, given the features of the request and those of the
+ *               item in the catalogue
  *   value       one number from that: sum over tasks of weight[surface][task] * p[task] ^ exponent[task]
  *   diversify   nothing twice, caps for a category, unlike its neighbours; one place for exploring
  *
@@ -244,11 +244,11 @@ PUNA_API void puna_ranker_free(puna_ranker* ranker);
  * ranker. */
 typedef struct puna_pipeline puna_pipeline;
 
-/* What is known of items 0 ... items->count - 1 (those of recommenders begin at 1: nobody is item 0). It is copied. */
+/* What is known of items 0 ... items->count - 1 (those of recommenders begin at 1: item 0 is unused). It is copied. */
 typedef struct puna_catalogue {
   uint32_t struct_size;
   int32_t reserved;
-  /* example i: what a ranker is told of item i, wherever it is shown (its surfaces are not looked at and may be NULL)
+  /* example i: the features of item i, on every surface (its surfaces are not looked at and may be NULL)
    */
   const puna_examples* items;
   /* [items->count]: items of one group are the same thing and are shown once; NULL = each is its own */

@@ -69,10 +69,10 @@ typedef struct puna_finetune_options {
    * On the calling thread, but on one of the host's own with a parallel_for of the host's; never two at once. */
   int32_t (*watch)(void* user);
   void* watch_user;
-  /* YYYY-MM-DD: what a chat template that asks (strftime_now) is told is today; NULL = such a template is
+  /* YYYY-MM-DD: today's date for chat templates that ask for it (strftime_now); NULL = such a template is
    * PUNA_INVALID_ARGUMENT */
   const char* date;
-  /* 1 = names of special tokens inside messages and texts become those tokens; 0 = what people say is text */
+  /* 1 = names of special tokens inside messages and texts become those tokens; 0 = they stay text */
   int32_t parse_content;
   int32_t reserved2; /* 0 */
 } puna_finetune_options;
@@ -88,7 +88,7 @@ typedef struct puna_finetune_options {
  * "rejected"} that begin alike. Of prompts nothing is learned, of chats what the assistant says, but for messages with
  * "weight": 0. Chats are written by the model's chat template as puna_chat_create writes them, with "tools",
  * "documents", "chat_template_kwargs" and what else it reads from the row; special tokens in what messages say are
- * text. Columns that nobody uses, what the template leaves out, rows left out: told to the context's logger, as
+ * text. Unused columns, what the template leaves out, rows left out: warnings to the context's logger, as
  * warnings. PUNA_BAD_FILE names a wrong line. PUNA_UNSUPPORTED in builds without training, for data that are no JSON,
  * and for chats without a chat template. */
 PUNA_API puna_status puna_model_finetune(const puna_model* model, const char* jsonl, size_t bytes,

@@ -55,7 +55,7 @@ class Image:
         return float_view(*borrowed("float", lib.puna_image_encode, self._handle), self._handle).reshape(i.features, i.hidden)
 
     def _encode_in_slices(self) -> None:
-        """An append encodes its images first, in slices of time, between which Ctrl-C is heard; the features then stay with the image."""
+        """An append encodes its images first, in slices of time, between which Ctrl-C takes effect; the features then stay with the image."""
         info = self.info
         if info.encoded or info.tokens == 0:
             return

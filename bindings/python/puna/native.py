@@ -244,7 +244,7 @@ class Progress:
             return int(function is not None and function(report(*values_of(r, report))) is False)
 
         @ffi.callback("int32_t(void*)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
-        def look_in(_user: Any) -> int:  # here Python hears Ctrl-C in the middle of a step
+        def look_in(_user: Any) -> int:  # here Python handles Ctrl-C in the middle of a step
             return 0
 
         self.callback, self.watch = call, look_in if _is_main() else None

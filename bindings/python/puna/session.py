@@ -1,4 +1,4 @@
-"""Sessions: one conversation, one thread at a time. Answers are pulled in slices of time, so that Ctrl-C is heard between them."""
+"""Sessions: one conversation, one thread at a time. Answers are pulled in slices of time, so that Ctrl-C takes effect between them."""
 from __future__ import annotations
 
 import weakref
@@ -99,7 +99,7 @@ class Session:
         return token_array(tokens)
 
     def _in_slices(self, begin: Any, *arguments: Any) -> None:
-        """An append from its beginning to its end. Ctrl-C is heard between the slices; then, or when it fails, the session is as before."""
+        """An append from its beginning to its end. Ctrl-C takes effect between the slices; then, or when it fails, the session is as before."""
         finished = ffi.new("int32_t*")
         try:
             check(begin(*arguments))
@@ -171,7 +171,7 @@ class Session:
         try:
             on_worker(lambda: check(lib.puna_session_score(self._handle, int32_pointer(ids), ids.size, into, out.size)), self.cancel)
         except KeyboardInterrupt:
-            self.clear_cancel()  # it may have come too late to be heard
+            self.clear_cancel()  # it may have come too late to end a call
             raise
         return out
 
@@ -201,7 +201,7 @@ class Session:
         check(lib.puna_session_cancel(self._handle))
 
     def clear_cancel(self) -> None:
-        """Forgets a cancel that no call has heard: for the start of a turn."""
+        """Withdraws a cancel that has ended no call yet: for the start of a turn."""
         check(lib.puna_session_clear_cancel(self._handle))
 
     def generate(self, prompt: "str | Iterable[int]" = "", *, max_tokens: int = 0, sampling: "Sampling | SamplingFields" = Sampling(),

@@ -224,7 +224,7 @@ def interrupted(call, after=0.2):
 
 
 @pytest.mark.parametrize("name", ["append", "append_logits", "score", "embed"])
-def test_control_c_is_heard_in_the_middle_of_a_call(smollm2, name):
+def test_control_c_cancels_in_the_middle_of_a_call(smollm2, name):
     session, tokens = smollm2.session(), [100 + i % 900 for i in range(3000)]
     assert interrupted(lambda: getattr(session, name)(tokens)) < 0.5
     assert len(session) == 0
@@ -232,7 +232,7 @@ def test_control_c_is_heard_in_the_middle_of_a_call(smollm2, name):
     assert session.tokens.tolist() == tokens[:3]
 
 
-def test_control_c_is_heard_in_a_batch(smollm2):
+def test_control_c_cancels_in_a_batch(smollm2):
     pair, tokens = [smollm2.session(), smollm2.session()], [100 + i % 900 for i in range(3000)]
     assert interrupted(lambda: puna.append_batch(pair, [tokens, tokens])) < 0.5
     assert [len(s) for s in pair] == [0, 0]
@@ -240,7 +240,7 @@ def test_control_c_is_heard_in_a_batch(smollm2):
     assert [len(s) for s in pair] == [2, 1]
 
 
-def test_control_c_is_heard_while_text_is_rendered_and_tokenized(model, templates):
+def test_control_c_cancels_while_text_is_rendered_and_tokenized(model, templates):
     slow = templates({"chat_template.jinja": "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}"})
     text = "some words that take a while " * 1_000_000
     assert interrupted(lambda: model.tokenizer.encode(text), 0.1) < 0.5

@@ -252,7 +252,7 @@ def test_control_c_interrupts_a_prompt_an_answer_and_fine_tuning(smollm2):
     session.append([1])
 
 
-def test_control_c_is_heard_while_a_tokenizer_opens_and_a_session_becomes_bytes_and_back(monkeypatch):
+def test_control_c_cancels_while_a_tokenizer_opens_and_a_session_becomes_bytes_and_back(monkeypatch):
     class Slow:
         """The library, of which some calls take long."""
 

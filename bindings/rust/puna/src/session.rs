@@ -182,7 +182,7 @@ impl Session {
         Canceller { handle: self.handle.clone() }
     }
 
-    /// Forgets a cancel that no call has heard: for the start of a turn, before other threads know of it.
+    /// Withdraws a cancel that has ended no call yet: for the start of a turn, before other threads know of it.
     pub fn clear_cancel(&mut self) -> Result<()> {
         check(unsafe { puna_session_clear_cancel(self.handle.raw) })
     }
