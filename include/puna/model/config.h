@@ -36,10 +36,12 @@ struct LlamaConfig {
   int64_t chunk = 0;         // attention chunk of RoPE layers; 0 = full causal everywhere
   bool qk_norm = false;      // after RoPE, on RoPE layers, without weight
   bool temperature = false;  // on NoPE layers: q *= log1p(floor((pos+1)/floor_scale)) * attn_scale + 1
-  float floor_scale = 8192, attn_scale = 0.1f;
-  std::vector<uint8_t> is_moe;  // [layers]
-  int64_t experts = 0, experts_per_token = 0;
-  int64_t expert_ffn = 0;  // routed and shared experts
+  float floor_scale = 8192;
+  float attn_scale = 0.1f;
+  std::vector<uint8_t> is_moe;    // [layers]
+  int64_t experts = 0;            // routed experts of an MoE layer
+  int64_t experts_per_token = 0;  // top k
+  int64_t expert_ffn = 0;         // routed and shared experts
 
   bool chunked(int64_t layer) const noexcept { return chunk > 0 && uses_rope[size_t(layer)]; }
   // Positions a KV page: at most 64, and a divisor of the chunk, so that chunks start at page boundaries.
@@ -59,7 +61,10 @@ Metadata gguf_metadata(const LlamaConfig& config);
 
 struct RopeScaling {
   enum class Kind { none, linear, llama3 } kind = Kind::none;
-  double factor = 1, low_freq_factor = 1, high_freq_factor = 4, original_max_positions = 8192;
+  double factor = 1;
+  double low_freq_factor = 1;   // llama3
+  double high_freq_factor = 4;  // llama3
+  double original_max_positions = 8192;
 };
 // inverse_frequency[i] = theta^(-2i/head_dim), scaled.   llama3: github.com/meta-llama/llama-models, model.py
 std::vector<float> rope_inverse_frequency(int64_t head_dim, double theta, const RopeScaling& scaling);

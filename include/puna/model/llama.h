@@ -37,7 +37,9 @@ struct Batch {
 struct LlamaLayer {
   const float* attn_norm = nullptr;  // [D]
   const float* ffn_norm = nullptr;   // [D]
-  Weight wq, wk, wv, wo;             // [H*K,D] [KV*K,D] [KV*K,D] [D,H*K]
+  Weight wq;                         // [H*K,D]
+  Weight wk, wv;                     // [KV*K,D]
+  Weight wo;                         // [D,H*K]
   ExpertWeights ffn;                 // dense layers; on MoE layers the shared expert (may be empty)
   Weight router;                     // [E,D]
   std::vector<ExpertWeights> experts;

@@ -57,7 +57,8 @@ struct VisionLinear {
 struct VisionLayer {
   VisionNorm attn_norm, ffn_norm;
   VisionLinear wq, wk, wv, wo;  // [D,D]
-  VisionLinear up, down;        // [F,D] [D,F]
+  VisionLinear up;              // [F,D]
+  VisionLinear down;            // [D,F]
 };
 
 struct VisionWeights {
@@ -66,8 +67,9 @@ struct VisionWeights {
   const float* class_token = nullptr;  // [D]
   VisionNorm pre, post;
   std::vector<VisionLayer> layers;
-  Weight adapter_in, adapter_out;  // [adapter, 4D] [adapter, adapter]
-  Weight projector;                // [text_hidden, adapter]
+  Weight adapter_in;   // [adapter, 4D]
+  Weight adapter_out;  // [adapter, adapter]
+  Weight projector;    // [text_hidden, adapter]
   std::vector<std::shared_ptr<const void>> owned;
 };
 

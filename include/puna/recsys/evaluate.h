@@ -10,10 +10,13 @@
 namespace puna::recsys {
 
 struct RankingReport {
-  int64_t users = 0, seen_targets = 0;
-  int64_t unknown_targets = 0;  // items 0 (with_items_of): misses
-  double hr1 = 0, hr10 = 0, hr50 = 0, hr200 = 0, ndcg10 = 0, ndcg50 = 0, mrr = 0;
-  double ndcg10_error = 0;             // standard error over users
+  int64_t users = 0;
+  int64_t seen_targets = 0;                       // of items that the user had taken before: misses
+  int64_t unknown_targets = 0;                    // items 0 (with_items_of): misses
+  double hr1 = 0, hr10 = 0, hr50 = 0, hr200 = 0;  // hit rates at 1, 10, ...
+  double ndcg10 = 0, ndcg50 = 0;                  // normalised discounted cumulative gain
+  double mrr = 0;                                 // mean reciprocal rank
+  double ndcg10_error = 0;                        // standard error over users
   std::vector<double> hr10_by_decile;  // of the targets' popularity, the least popular tenth of targets first
   std::vector<int64_t> ranks;          // of each user's target; 0 = seen before, or unknown
 };

@@ -17,8 +17,9 @@ struct LoggedEvent {
   uint32_t known = 0;  // bit t: the outcome of task t is known
   float weight = 1;
   std::vector<std::vector<int64_t>> ids;  // of each feature
-  std::vector<float> numbers, values;     // values: an outcome a task
-  std::string key;                        // of its sender's, "" = none: two events of one key are one. Not read back
+  std::vector<float> numbers;
+  std::vector<float> values;  // an outcome for each task
+  std::string key;            // of its sender's, "" = none: two events of one key are one. Not read back
   bool operator==(const LoggedEvent&) const = default;
 };
 

@@ -33,10 +33,11 @@ inline Interactions read_interactions(const std::string& path, const Watch& watc
 
 // What became of a table's items when they were looked up among a model's.
 struct ItemMatch {
-  int64_t known = 0, unknown = 0;  // of the table's items
-  int64_t events_left_out = 0;     // those of unknown items, but for
-  int64_t last_events = 0;         // users' last ones
-  std::string one_unknown;         // a name of one
+  int64_t known = 0;            // of the table's items
+  int64_t unknown = 0;          // of the table's items
+  int64_t events_left_out = 0;  // those of unknown items, but for
+  int64_t last_events = 0;      // users' last ones
+  std::string one_unknown;      // a name of one
 };
 // `data` with a model's items: numbers and names are the model's, in its order. Events of items that it does not know
 // are left out, but a user's last one stays, with item 0: the target of an evaluation, which the model cannot find.

@@ -40,8 +40,11 @@ struct PrequentialScore {
 };
 
 struct OnlineReport {
-  int64_t learned = 0, published = 0, logged = 0;  // numbers of the last events
-  std::vector<PrequentialScore> all, recent;       // [tasks]
+  // The numbers of the last events that were learned, published and logged.
+  int64_t learned = 0;
+  int64_t published = 0;
+  int64_t logged = 0;
+  std::vector<PrequentialScore> all, recent;  // [tasks]
 };
 
 class OnlineLearner {

@@ -34,7 +34,8 @@ struct Feature {
 // A number as callers give it; the network is given (number - mean) / scale, which should be of about size 1.
 struct Number {
   std::string name;
-  double mean = 0, scale = 1;
+  double mean = 0;
+  double scale = 1;
   Number(const char* number) : name(number) {}
   Number(std::string number, double its_mean = 0, double its_scale = 1)
       : name(std::move(number)), mean(its_mean), scale(its_scale) {}

@@ -10,8 +10,9 @@ namespace puna::recsys {
 
 struct RankerTrainerOptions {
   train::OptimizerOptions optimizer{train::OptimizerKind::adamw, 1e-3, 0.9, 0.999, 1e-8, 0.0, 0.0};
-  double table_rate = 0.05,
-         table_epsilon = 1e-8;   // row -= rate g / (sqrt(sum of mean squares) + epsilon), as FBGEMM's row-wise Adagrad
+  // row -= rate g / (sqrt(sum of mean squares) + epsilon), as FBGEMM's row-wise Adagrad
+  double table_rate = 0.05;
+  double table_epsilon = 1e-8;
   double table_decay = 0;        // added to the gradient of the rows that a batch names, times the row
   float dropout = 0;             // of hidden layers
   double huber = 0.25;           // of fractions: errors above it count linearly

@@ -21,7 +21,9 @@ struct SequenceConfig {
   int64_t items = 0;           // ids are 1 ... items
   int64_t max_sequence = 200;  // events of a history that are looked at: the latest ones
   int64_t output_slots = 11;   // positions beyond them; slots() is HSTU's divisor
-  int64_t dim = 50, blocks = 2, heads = 1;
+  int64_t dim = 50;            // of an embedding
+  int64_t blocks = 2;
+  int64_t heads = 1;
   int64_t qk_dim = 50, v_dim = 50;  // of a head; SASRec's are dim / heads
   int64_t ffn = 50;                 // SASRec's feed-forward width
   int64_t slots() const noexcept { return max_sequence + output_slots; }

@@ -11,17 +11,19 @@ struct SequenceTrainerOptions {
   train::OptimizerOptions optimizer{train::OptimizerKind::adamw, 1e-3, 0.9, 0.98, 1e-8, 0.0, 0.0};
   int64_t epochs = 101;
   int64_t users_per_step = 128;
-  int64_t negatives = 128;  // drawn for every event from all items, with replacement
-  float temperature = 0.05f, dropout = 0.2f;
+  int64_t negatives = 128;    // drawn for every event from all items, with replacement
+  float temperature = 0.05f;  // of the softmax over the target and its negatives
+  float dropout = 0.2f;
   uint64_t seed = 42;
   // Events computed at once (at least one user's): bounds memory. Gradients are summed in groups of this size.
   int64_t rows_per_pass = 2048;
 };
 
 struct SequenceStep {
-  int64_t step = 0;            // 1 = the first
-  double epoch = 0, loss = 0;  // mean over events
-  double grad_norm = 0;        // not finite: the step was left out
+  int64_t step = 0;  // 1 = the first
+  double epoch = 0;
+  double loss = 0;       // mean over events
+  double grad_norm = 0;  // not finite: the step was left out
   int64_t rows = 0;
 };
 

@@ -13,9 +13,12 @@ namespace puna {
 // Of the next token's distribution after each token of a text, in nats: sum p log(p / q), p the source's, q the
 // other's.
 struct Divergence {
-  double source_nll = 0, other_nll = 0;                // mean of -log p(next token)
-  double mean = 0, median = 0, high = 0, largest = 0;  // high: 99 of 100 are below
-  double same_best = 0;                                // share of tokens where both find the same token most likely
+  double source_nll = 0, other_nll = 0;  // mean of -log p(next token)
+  double mean = 0;
+  double median = 0;
+  double high = 0;  // the 99th percentile
+  double largest = 0;
+  double same_best = 0;  // share of tokens where both find the same token most likely
   int64_t tokens = 0;
 };
 using OnProgress = FunctionRef<bool(int64_t done, int64_t total)>;  // false: Error{cancelled}

@@ -18,7 +18,9 @@ using ImagePtr = std::shared_ptr<const Image>;
 
 // Positions [position, position + count) take the feature rows [row, row + count) of an image.
 struct Patches {
-  int64_t position = 0, count = 0, row = 0;
+  int64_t position = 0;
+  int64_t count = 0;
+  int64_t row = 0;
   ImagePtr image;
 };
 

@@ -16,10 +16,11 @@ namespace puna {
 
 // Matrices whose rows the blocks of the wanted type do not fit, and what they became.
 struct ReplacedType {
-  DType wanted, got;
-  int64_t row = 0;       // values; the first of several lengths
-  int64_t matrices = 0;  // so many of
-  int64_t all = 0;
+  DType wanted;
+  DType got;
+  int64_t row = 0;       // values in a row; the first of several lengths
+  int64_t matrices = 0;  // that got another type
+  int64_t all = 0;       // matrices of the model
 };
 
 struct SaveOptions {

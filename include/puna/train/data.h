@@ -50,11 +50,12 @@ struct DataReport {
   struct Note {
     std::string what;
     int64_t rows = 0;
-    std::string first, last;
+    std::string first, last;  // places
   };
   int64_t lines = 0;     // rows
   int64_t left_out = 0;  // of them longer than max_tokens
-  int64_t tokens = 0, counted = 0;
+  int64_t tokens = 0;
+  int64_t counted = 0;  // tokens that count in the loss
   std::vector<Note> notes;
   std::vector<std::string> unused_columns;  // in the order they were met; at most kMostColumnsNamed
   static constexpr size_t kMostColumnsNamed = 32;

@@ -52,7 +52,8 @@ enum class ScheduleKind : int32_t { constant = 0, linear = 1, cosine = 2 };
 // or half a cosine.
 struct Schedule {
   ScheduleKind kind = ScheduleKind::cosine;
-  int64_t warmup = 0, total = 0;
+  int64_t warmup = 0;
+  int64_t total = 0;
   double floor = 0;
   double factor(int64_t step) const noexcept;
 };

@@ -24,9 +24,10 @@ struct TrainerOptions {
 };
 
 // Several processes that train one model: `all_reduce` adds up values element by element over all of them, in place,
-// the same bits for all. Which transport does it is the caller's business.
+// the same bits for all. The transport is the caller's.
 struct Peers {
-  int32_t rank = 0, count = 1;
+  int32_t rank = 0;
+  int32_t count = 1;
   std::function<void(float* values, int64_t n)> all_reduce;
 };
 
