@@ -18,12 +18,12 @@ enum class StopReason : int32_t {
   stop_string = 2,
   context_full = 3,
   callback = 4,
-  interrupted = 5 /* by an error or a cancel */
+  interrupted = 5,  // by an error or a cancel
 };
+
 enum class ContextPolicy : int32_t {
-  error =
-      // a full context ends the answer with StopReason::context_full; a prompt that does not fit is Error{context_full}
-  0,
+  // A full context ends the answer with StopReason::context_full; a prompt that does not fit is Error{context_full}.
+  error = 0,
   // Of the positions after the first `keep_prefix` tokens (the system prompt), the newest half stays and the older half
   // goes. What stays is computed again at its new positions: exactly as if the conversation had been that from the
   // start.
@@ -35,17 +35,16 @@ struct GenerateOptions {
   int64_t max_tokens = 0;            // 0 = until something else stops it
   bool ignore_eos = false;           // do not stop at the model's stop tokens
   std::vector<int32_t> stop_tokens;  // besides the model's own; the token that stops is the last of the answer
-  std::vector<std::string>
-      stop_strings;               // the answer ends before the first to be complete; none is streamed, not even half
-  bool keep_special = false;      // special tokens appear in the text
-  int32_t log_probabilities = 0;  // 0 = none; n = the chosen token's and the n-1 most likely others, by the model
-                                  // itself: before penalties, temperature and filters
+  // The answer ends before the first to be complete; no part of it is streamed.
+  std::vector<std::string> stop_strings;
+  bool keep_special = false;  // special tokens appear in the text
+  // 0 = none; n = the chosen token's and the n-1 most likely others, by the model itself: before penalties, temperature
+  // and filters.
+  int32_t log_probabilities = 0;
   ContextPolicy context_policy = ContextPolicy::error;
   int64_t keep_prefix = 0;
-  bool keep_shared =
-      // the prompt is all that the session shall hold: what it shares with it stays, the rest is replaced by the
-      // prompt's
-      false;
+  // The prompt replaces the session's tokens. Their common prefix stays and is not computed again.
+  bool keep_shared = false;
   Sampler::Processor processor;  // borrowed until the answer has ended
 };
 
@@ -114,11 +113,14 @@ GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& 
 std::vector<float> score(Session& session, std::span<const int32_t> tokens);
 
 struct Perplexity {
-  double mean_nll = 0, standard_error = 0, perplexity = 0;
-  int64_t scored_tokens = 0, windows = 0;
+  double mean_nll = 0;
+  double standard_error = 0;  // of mean_nll
+  double perplexity = 0;
+  int64_t scored_tokens = 0;
+  int64_t windows = 0;
 };
 // Disjoint windows of `window` tokens, the first of each not scored, an incomplete last one dropped. The standard error
-// is that of mean_nll. progress(tokens scored, in total) -> go on? Asked at least every 256 tokens; if not,
+// is that of mean_nll. progress(tokens scored, in total) is called at least every 256 tokens; false is
 // Error{cancelled}.
 Perplexity perplexity(const ModelPtr& model, const SessionOptions& options, std::span<const int32_t> tokens,
                       int64_t window, FunctionRef<bool(int64_t done, int64_t total)> progress = {});

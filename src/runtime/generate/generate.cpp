@@ -16,7 +16,7 @@
 namespace puna {
 namespace {
 
-// Adds the time it has lived.
+// Adds the time from its construction to its destruction.
 class Stopwatch {
  public:
   explicit Stopwatch(double& seconds) : seconds_(seconds), start_(Clock::now()) {}
@@ -85,7 +85,7 @@ struct Generation::Impl {
   };
   std::optional<Replacement> replacement;  // what the append under way makes of the session, where it does not only add
   int64_t dropped = 0;
-  bool ended = false, end_told = false, stepping = false;
+  bool ended = false, end_reported = false, stepping = false;
   GenerateResult result;
   GeneratedToken token;
   std::string token_text;
@@ -181,9 +181,9 @@ struct Generation::Impl {
     }
     std::vector<TokenProbability> likely;
     if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
-    const bool room = session.length() < session.max_positions();
+    const bool fits = session.length() < session.max_positions();
     Prompt following;
-    if (!room) following.tokens.push_back(id);
+    if (!fits) following.tokens.push_back(id);
     std::vector<int32_t>& held = session.impl_->held.tokens;
     if (held.size() == held.capacity()) held.reserve(2 * held.size() + 1);
     AnswerText after = text;
@@ -197,7 +197,7 @@ struct Generation::Impl {
     result.reason = reason;
     std::swap(text, after);
     std::swap(next, following);
-    if (room) session.hold(id);
+    if (fits) session.hold(id);
     claim.changes = session.changes();
     std::swap(probabilities, likely);
     std::swap(token_text, piece);
@@ -235,8 +235,8 @@ Generation::Event Generation::step(FunctionRef<bool()> pause) {
   Impl& g = *impl_;
   if (g.ended) {
     // A cancel that came too late for this answer is not meant for the next.
-    if (!g.end_told && g.claim.changes == g.session.changes() && !g.session.under_way()) g.session.clear_cancel();
-    g.end_told = true;
+    if (!g.end_reported && g.claim.changes == g.session.changes() && !g.session.under_way()) g.session.clear_cancel();
+    g.end_reported = true;
     return Event::ended;
   }
   if (g.stepping)
@@ -273,10 +273,10 @@ void Generation::stop(StopReason reason) {
 
 void finish(Generation& generation, OnToken on_token) {
   const FpEnv fp_env;
-  const struct Forget {  // a cancel() that came too late for this call is not meant for the next
+  const struct ClearCancel {  // a cancel() that came too late for this call is not meant for the next
     Session& session;
-    ~Forget() { session.clear_cancel(); }
-  } forget{generation.session()};
+    ~ClearCancel() { session.clear_cancel(); }
+  } clear_on_return{generation.session()};
   try {
     while (generation.step({}) != Generation::Event::ended) {
       bool go_on = true;
