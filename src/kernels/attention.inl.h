@@ -70,8 +70,9 @@ PUNA_INLINE void score_tiles(PageScores* scores, int64_t tile, const AttendRow* 
   });
 }
 
-// Scores of `count` keys become weights; the row's maximum, total and sums so far are brought to the new maximum.
-PUNA_INLINE void soften(PageScores& scores, const AttendRow& row, int64_t count, int64_t head_dim) {
+// Online softmax (arXiv:1805.02867): scores of `count` keys become weights; the row's maximum, total and sums so far
+// are rescaled to the new maximum.
+PUNA_INLINE void update_online_softmax(PageScores& scores, const AttendRow& row, int64_t count, int64_t head_dim) {
   float* const s = scores.s;
   const int64_t tiles = (count + 15) / 16;
   for (int64_t j = count; j < tiles * 16; ++j) s[j] = kLowest;
@@ -144,7 +145,7 @@ static void attend_page(const AttendRow* rows, const uint8_t* k, const uint8_t* 
   int64_t tile = 0;
   for (; tile + 2 <= tiles; tile += 2) score_tiles<Kv, R, 2>(scores, tile, rows, k, head_dim, scale);
   for (; tile < tiles; ++tile) score_tiles<Kv, R, 1>(scores, tile, rows, k, head_dim, scale);
-  for (int r = 0; r < R; ++r) soften(scores[r], rows[r], count(rows[r]), head_dim);
+  for (int r = 0; r < R; ++r) update_online_softmax(scores[r], rows[r], count(rows[r]), head_dim);
   add_all_values<Kv, R>(scores, rows, v, 0, common, head_dim);
   if constexpr (R > 1)  // keys that only the later rows see
     for (int r = 1; r < R; ++r)

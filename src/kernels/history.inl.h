@@ -69,7 +69,7 @@ struct SoftmaxRow {
     const uint8_t* const kept = a.kept + (head * (a.rows - a.first) + i - a.first) * a.rows;
     for (int64_t j = 0; j <= i; ++j) s[j] = kept[j] ? s[j] * a.kept_scale : 0.0f;
   }
-  PUNA_MEMBER void soften(float* s, int64_t i, int64_t n) const {
+  PUNA_MEMBER void softmax_row(float* s, int64_t i, int64_t n) const {
     float state[2];
     for (int64_t j = 0; j <= i; ++j) s[j] = s[j] * a.scale;
     softmax_state(state, s, i + 1);
@@ -77,12 +77,12 @@ struct SoftmaxRow {
     for (int64_t j = i + 1; j < n; ++j) s[j] = 0.0f;
   }
   PUNA_MEMBER void forward(float* s, const float*, int64_t head, int64_t i, int64_t n) const {
-    soften(s, i, n);
+    softmax_row(s, i, n);
     drop(s, head, i);
   }
   // p the softmax, dp its gradient:  ds = scale p (dp - sum p dp)
   PUNA_MEMBER void backward(float* s, float* ds, const float*, int64_t head, int64_t i, int64_t n) const {
-    soften(s, i, n);
+    softmax_row(s, i, n);
     drop(ds, head, i);
     const float along = dot_row(s, ds, i + 1);
     for (int64_t j = 0; j < n; ++j) ds[j] = j <= i ? (ds[j] - along) * s[j] * a.scale : 0.0f;
@@ -91,7 +91,7 @@ struct SoftmaxRow {
   void add_bias_gradient(const HistoryAttendBackward&, const float*, int64_t) const {}
 };
 
-// Scratch: keys and (for the gradient) values turned round, then the blocks of scores, of their gradients, and of
+// Scratch: keys and (for the gradient) values transposed, then the blocks of scores, of their gradients, and of
 // biases.
 struct HistoryScratch {
   int64_t width;
@@ -104,12 +104,12 @@ struct HistoryScratch {
   }
 };
 
-// block[i][j] = sum_k x[i][k] turned[k][j], j < n
-PUNA_INLINE void score_block(float* block, int64_t width, const float* x, int64_t x_row, const float* turned,
+// block[i][j] = sum_k x[i][k] transposed[k][j], j < n
+PUNA_INLINE void score_block(float* block, int64_t width, const float* x, int64_t x_row, const float* transposed,
                              int64_t depth, int64_t count, int64_t n) {
   for (int64_t i = 0; i < count; ++i)
     for (int64_t j = 0; j < n; j += 16) store(block + i * width + j, splat(0.0f));
-  multiply({block, width, 16, x, x_row, 1, turned, width, depth, n}, count);
+  multiply({block, width, 16, x, x_row, 1, transposed, width, depth, n}, count);
 }
 
 template <class Row>

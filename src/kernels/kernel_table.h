@@ -117,7 +117,7 @@ struct KernelTable {
   void (*tile_f)(float* out, DType dtype, const uint8_t* panel, int64_t k0, int64_t count);
 
   // ---- products (gemm.inl.h): y[t][n] = sum_k w[n,k] x[t,k] for rows <= kMaxRows and 16 * panel_count outputs ----
-  // Panels follow each other at panel_bytes. Every y[t] has room for all 16 * panel_count outputs.
+  // Panels follow each other at panel_bytes. Every y[t] holds all 16 * panel_count outputs.
   void (*gemm_q)(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
                  int64_t groups, const QRow* x, int64_t rows);
   void (*gemm_f)(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
@@ -194,7 +194,7 @@ struct KernelTable {
   // ---- retrieval (search.inl.h) ----
   // Of panels [first, first + panels): those with a score of at least `least`, and all 16 scores of each; how many.
   // query: 4 steps codes in
-  // -127..127, start: -128 times their sum. Room for `panels` hits and their scores.
+  // -127..127, start: -128 times their sum. Capacity: `panels` hits and their scores.
   int64_t (*search_codes)(int32_t* hits, float* scores, const CodePanels& items, int64_t first, int64_t panels,
                           const int8_t* query, int32_t start, float least);
   int32_t (*dot_codes)(const int8_t* x, const int8_t* y,

@@ -65,7 +65,7 @@ static void multiply(const Factors& m, int64_t rows) {
   if (j < m.columns) multiply_columns<1, false>(m, rows, j);
 }
 
-// to[n][k] = columns k0 ... k0 + count of a panel, a row n a line of 32: the panel turned round.
+// to[n][k] = columns k0 ... k0 + count of a panel, a row n a line of 32: the panel transposed.
 static void transposed_tile(float* to, DType dtype, const uint8_t* panel, int64_t k0, int64_t count) {
   alignas(64) float tile[kGroup * kTileRows];
   tile_f(tile, dtype, panel, k0, count);

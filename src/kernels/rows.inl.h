@@ -63,7 +63,7 @@ static void sigmoid(float* y, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i += 16) store_n(y + i, logistic(load_n(x + i, n - i)), n - i);
 }
 
-// Rotary positions (arXiv:2104.09864): pair i turns by the angle whose cosine and sine are given, i < head_dim/2.
+// Rotary positions (arXiv:2104.09864): pair i is rotated by the angle whose cosine and sine are given, i < head_dim/2.
 static void rope_interleaved(float* x, const float* c, const float* s, int64_t head_dim) {
   for (int64_t i = 0; i < head_dim / 2; ++i) {
     const float a = x[2 * i], b = x[2 * i + 1];

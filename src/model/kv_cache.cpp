@@ -11,7 +11,7 @@
 namespace puna {
 namespace {
 
-// Of a page that is ours alone now: the fork that let go of it, perhaps on another thread, has finished reading it
+// Of a page that is ours alone now: the fork that released it, perhaps on another thread, has finished reading it
 // before we write.
 void acquire(const std::shared_ptr<Buffer>& page) noexcept {
 #ifdef __SANITIZE_THREAD__
@@ -161,7 +161,8 @@ KvCache::Place KvCache::place(int64_t layer, int64_t position, int64_t head) con
           bytes(l.v) + (head * page_size_ + at) * number_bytes_, at % 16};
 }
 
-// The parts that 16 keys take turns in, f(bytes) each: a number, or of a block its scale and then a byte a number.
+// The parts in which 16 keys are interleaved, f(bytes) each: a number, or of a block its scale and then a byte a
+// number.
 template <class F>
 void KvCache::each_part(int64_t numbers, F&& f) const {
   if (type_ == DType::f32) {

@@ -66,7 +66,7 @@ class KvCache {
     bool chunked = false;
   };
   struct Place {
-    std::byte *tile, *value;  // 16 keys in turns, part by part (each_part); a value in one piece
+    std::byte *tile, *value;  // 16 keys interleaved part by part (each_part); a value in one piece
     int64_t at;               // which key
   };
   Place place(int64_t layer, int64_t position, int64_t head) const noexcept;
