@@ -62,7 +62,7 @@ class Machine {
     steps_ -= steps;
     watch_.tick(uint64_t(steps));
   }
-  void check_steps(int64_t steps) {  // of what is done step by step: refused before room is made for it
+  void check_steps(int64_t steps) {  // of what is done step by step: refused before memory is allocated for it
     if (steps > steps_) out_of_steps();
   }
   void charge_bytes(int64_t bytes) {  // little by little: what is left of a step is kept

@@ -179,7 +179,7 @@ size_t Keys::find(Machine& m, std::string_view key) const {
 }
 
 Ref<Dict> Dict::make(Ref<const Keys> keys, std::span<Value> values) {
-  return Ref<Dict>(new (Room{values.size()}) Dict(std::move(keys), values));
+  return Ref<Dict>(new (TrailingValues{values.size()}) Dict(std::move(keys), values));
 }
 
 Dict::Dict(Ref<const Keys> keys, std::span<Value> values) : keys_(std::move(keys)) {

@@ -273,11 +273,13 @@ class Dict final : public Object {
 
  private:
   Dict(Ref<const Keys> keys, std::span<Value> values);
-  struct Room {
+  struct TrailingValues {
     size_t values;
   };
-  static void* operator new(size_t size, Room room) { return ::operator new(size + room.values * sizeof(Value)); }
-  static void operator delete(void* p, Room) { ::operator delete(p); }
+  static void* operator new(size_t size, TrailingValues trailing) {
+    return ::operator new(size + trailing.values * sizeof(Value));
+  }
+  static void operator delete(void* p, TrailingValues) { ::operator delete(p); }
   Value* values() const { return reinterpret_cast<Value*>(const_cast<Dict*>(this) + 1); }
   const Value* at(size_t i) const { return i == Keys::npos ? nullptr : &values()[i]; }
   Ref<const Keys> keys_;
