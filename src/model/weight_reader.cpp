@@ -37,7 +37,7 @@ const TensorEntry& WeightReader::entry(const std::string& name, const Shape& exp
   return *t;
 }
 
-WeightStore::Room WeightReader::own_room(const Weight& w) const {
+WeightStore::Place WeightReader::allocate_place(const Weight& w) const {
   auto buffer = std::make_shared<Buffer>(context_.allocate(size_t(packed_bytes(w)), "packed weights"));
   std::byte* const data = buffer->data();
   weights_.owned.push_back(std::move(buffer));
@@ -50,12 +50,12 @@ Weight WeightReader::pack(const Stored& s) const {
   w.rows = s.rows;
   w.cols = s.cols;
   w.panel_bytes = panel_bytes(s.dtype, s.cols);
-  const WeightStore::Room room = store_ ? store_->room(w) : own_room(w);
-  w.panels = room.panels;
-  if (room.fill) {
+  const WeightStore::Place place = store_ ? store_->place(w) : allocate_place(w);
+  w.panels = place.panels;
+  if (place.fill) {
     context_.executor().run(packed_bytes(w) / w.panel_bytes, [&](int64_t p) {
       const auto* from = reinterpret_cast<const uint8_t*>(s.data) + p * kTileRows * s.row_stride;
-      auto* to = reinterpret_cast<uint8_t*>(room.fill) + p * w.panel_bytes;
+      auto* to = reinterpret_cast<uint8_t*>(place.fill) + p * w.panel_bytes;
       pack_panel(to, s.dtype, from, s.row_stride, s.col_stride,
                  int(std::min<int64_t>(kTileRows, s.rows - p * kTileRows)), s.cols);
     });

@@ -37,7 +37,7 @@ class WeightReader {
     int64_t rows, cols, row_stride, col_stride;
   };
   Weight pack(const Stored& stored) const;
-  WeightStore::Room own_room(const Weight& w) const;
+  WeightStore::Place allocate_place(const Weight& w) const;
   void report(uint64_t bytes) const;
 
   const Context& context_;

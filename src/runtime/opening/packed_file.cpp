@@ -40,7 +40,7 @@ uint64_t aligned(uint64_t bytes) { return (Size(bytes).round_up(kPage)).take(INT
 class Filling final : public WeightStore {
  public:
   Filling(std::byte* file, const std::vector<PackedFile::Entry>& entries) : file_(file), entries_(entries) {}
-  Room room(const Weight&) override {
+  Place place(const Weight&) override {
     std::byte* const to = file_ + entries_[next_++].offset;
     return {to, to};
   }
@@ -66,7 +66,7 @@ uint64_t hash_of(const std::byte* data, int64_t bytes) {
 
 }  // namespace
 
-WeightStore::Room PackedLayout::room(const Weight& w) {
+WeightStore::Place PackedLayout::place(const Weight& w) {
   entries.push_back({int32_t(w.dtype), 0, w.rows, w.cols, data_bytes_, 0});
   data_bytes_ = aligned(data_bytes_ + uint64_t(packed_bytes(w)));
   return {nowhere_, nullptr};
@@ -106,7 +106,7 @@ bool PackedFile::belongs_to(uint64_t source) const {
   return true;
 }
 
-WeightStore::Room PackedFile::room(const Weight& w) {
+WeightStore::Place PackedFile::place(const Weight& w) {
   const auto corrupted = [&](const char* what) {
     fail(Status::bad_file, "%s: matrix %ju %s; delete the file to have it made again", path_.c_str(), next_, what);
   };

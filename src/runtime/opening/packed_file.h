@@ -27,7 +27,7 @@ class PackedFile final : public WeightStore {
   static std::shared_ptr<PackedFile> open_or_make(const Context& context, const Checkpoint& source,
                                                   const std::string& path, LoadProgress progress, BuildLlama build);
 
-  Room room(const Weight& w) override;  // Error{bad_file} unless the next entry is this matrix
+  Place place(const Weight& w) override;  // Error{bad_file} unless the next entry is this matrix
   // After the model was built: Error{bad_file} when matrices are left over. `verify` reads every matrix and compares
   // hashes.
   void finish(const Context& context, bool verify) const;
@@ -61,7 +61,7 @@ class PackedFile final : public WeightStore {
 // Learns where every matrix will lie. Nothing is packed.
 class PackedLayout final : public WeightStore {
  public:
-  Room room(const Weight& w) override;
+  Place place(const Weight& w) override;
   uint64_t finish();  // the file's length; offsets count from the first matrix until then
   std::vector<PackedFile::Entry> entries;
 

@@ -12,7 +12,7 @@ namespace {
 class Places final : public WeightStore {
  public:
   explicit Places(std::byte* block) : block_(block) {}
-  Room room(const Weight& w) override {
+  Place place(const Weight& w) override {
     const uint64_t at = bytes_;
     bytes_ = (Size(bytes_) + uint64_t(packed_bytes(w)))
                  .round_up(Allocator::kAlignment)
