@@ -77,10 +77,10 @@ void add_finetune(CLI::App& app) {
                   "Teach a model by examples: a LoRA adapter for texts, prompts and answers, or chats");
   add_flags(verb, *f, /*pairs=*/false);
   verb.run([f] {
-    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool speaks) {
-      trainer.learn(read_sequences(f->training.data, model, f->training.data_options(), speaks ? "data" : nullptr));
+    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool verbose) {
+      trainer.learn(read_sequences(f->training.data, model, f->training.data_options(), verbose ? "data" : nullptr));
       held_out.sequences =
-          read_sequences(f->training.held_out, model, f->training.data_options(), speaks ? "held out" : nullptr);
+          read_sequences(f->training.held_out, model, f->training.data_options(), verbose ? "held out" : nullptr);
     });
   });
 }
@@ -92,10 +92,10 @@ void add_dpo(CLI::App& app) {
   add_flags(verb, *f, /*pairs=*/true);
   verb.option("--beta", f->beta, "how far the model may go from where it was (default 0.1; less is further)");
   verb.run([f] {
-    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool speaks) {
-      trainer.learn(read_pairs(f->training.data, model, f->training.data_options(), speaks ? "data" : nullptr));
+    tune(*f, [&](train::Trainer& trainer, const ModelPtr& model, HeldOut& held_out, bool verbose) {
+      trainer.learn(read_pairs(f->training.data, model, f->training.data_options(), verbose ? "data" : nullptr));
       held_out.pairs =
-          read_pairs(f->training.held_out, model, f->training.data_options(), speaks ? "held out" : nullptr);
+          read_pairs(f->training.held_out, model, f->training.data_options(), verbose ? "held out" : nullptr);
       held_out.reference = trainer.reference_of(held_out.pairs);
     });
   });

@@ -11,13 +11,13 @@ namespace puna::cli {
 
 class StepsLeftOut {
  public:
-  void see(int64_t step, double loss, double grad_norm, bool speaks = true) {
+  void see(int64_t step, double loss, double grad_norm, bool verbose = true) {
     if (std::isfinite(loss) && std::isfinite(grad_norm)) {
       in_a_row_ = 0;
       return;
     }
     ++all_;
-    if (++in_a_row_ == 1 && speaks)
+    if (++in_a_row_ == 1 && verbose)
       fprintf(stderr, "step %jd: the loss is %g, the gradient's norm %g: the step is left out\n", step, loss,
               grad_norm);
     if (in_a_row_ == kMost) give_up(in_a_row_);

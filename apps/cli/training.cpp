@@ -159,9 +159,9 @@ train::TrainerOptions TrainingFlags::trainer_options() const {
 namespace {
 
 // Puts the trainer where the checkpoint was, and says what follows from it.
-void go_on(train::Trainer& trainer, const std::string& checkpoint, bool speaks) {
+void resume_run(train::Trainer& trainer, const std::string& checkpoint, bool verbose) {
   const int64_t planned = trainer.resume(checkpoint);
-  if (!speaks) return;
+  if (!verbose) return;
   const int64_t done = trainer.done_steps(), total = trainer.total_steps();
   if (done == total)
     fprintf(stderr, "step %jd of %jd: nothing is left to do; a larger --steps or --epochs goes further\n", done, total);
@@ -177,7 +177,7 @@ void go_on(train::Trainer& trainer, const std::string& checkpoint, bool speaks) 
 void run_training(train::Trainer& trainer, const TrainingFlags& flags, const HeldOut& held_out, MpiPeers& mpi,
                   FunctionRef<std::string()> save_what_is_there) {
   const std::string checkpoint = flags.path("checkpoint.safetensors");
-  if (flags.resume) go_on(trainer, checkpoint, mpi.first());
+  if (flags.resume) resume_run(trainer, checkpoint, mpi.first());
   trainer.join(mpi.peers());
   if (flags.overwrite && mpi.first())
     for (const char* file : {"checkpoint.safetensors", "loss.svg"}) std::remove(flags.path(file).c_str());

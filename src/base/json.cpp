@@ -46,7 +46,7 @@ static_assert(std::is_same_v<Json::number_integer_t, OrderedJson::number_integer
 
 // Ordered members are a vector of pairs with constant keys: growing, it would copy whole values and destroy the old
 // ones, which allocates (see dismantle). Values move here.
-void make_room(OrderedJson::object_t& members) {
+void grow(OrderedJson::object_t& members) {
   if (members.size() < members.capacity()) return;
   OrderedJson larger = OrderedJson::object();
   const JsonGuard<OrderedJson> guard(larger);
@@ -71,7 +71,7 @@ class Builder final : public nlohmann::json_sax<Json> {
         exactly_(exactly),
         watch_(watch),
         text_bytes_(text.size()),
-        room_(text.size() + kMoreThanText) {}
+        budget_(text.size() + kMoreThanText) {}
 
   bool null() override { return add(nullptr), true; }
   bool boolean(bool value) override { return add(value), true; }
@@ -79,13 +79,13 @@ class Builder final : public nlohmann::json_sax<Json> {
   bool number_unsigned(typename Base::number_unsigned_t value) override { return add(value), true; }
   bool number_float(typename Base::number_float_t value, const std::string& text) override {
     if (exactly_ && text.find_first_of(".eE") == std::string::npos) {
-      take_room(kStringBytes + text.size());
+      charge(kStringBytes + text.size());
       return add(J::binary({text.begin(), text.end()})), true;
     }
     return add(value), true;
   }
   bool string(std::string& value) override {
-    take_room(kStringBytes + bytes_of(value));
+    charge(kStringBytes + bytes_of(value));
     return add(std::move(value)), true;
   }
   bool binary(typename Base::binary_t&) override { return false; }  // not in text
@@ -98,13 +98,13 @@ class Builder final : public nlohmann::json_sax<Json> {
   bool end_array() override { return open_.pop_back(), true; }
 
   bool key(std::string& name) override {
-    take_room(kMemberBytes + bytes_of(name));
+    charge(kMemberBytes + bytes_of(name));
     auto& members = open_.back()->template get_ref<typename J::object_t&>();
     if constexpr (std::is_same_v<J, OrderedJson>) {
       if (members.size() < kFewKeys &&
           std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.first == name; }))
         twice(name);
-      make_room(members);
+      grow(members);
       member_ = &members.emplace_back(std::move(name), nullptr).second;
     } else {
       const auto [at, is_new] = members.try_emplace(std::move(name), nullptr);
@@ -139,19 +139,19 @@ class Builder final : public nlohmann::json_sax<Json> {
       if (*keys[i] == *keys[i - 1]) twice(*keys[i]);
   }
 
-  void take_room(size_t bytes) {
-    if (bytes > room_)
+  void charge(size_t bytes) {
+    if (bytes > budget_)
       fail(Status::bad_file,
            "%s: %zu bytes of JSON hold more values than such a document has: they would take above %zu bytes of memory",
            what_, text_bytes_, text_bytes_ + kMoreThanText);
-    room_ -= bytes;
+    budget_ -= bytes;
   }
 
   J* add(J value) {
     if (open_.empty()) return &(root_ = std::move(value));
     J& parent = *open_.back();
     if (!parent.is_array()) return &(*member_ = std::move(value));
-    take_room(kElementBytes);
+    charge(kElementBytes);
     auto& elements = parent.template get_ref<typename J::array_t&>();
     elements.push_back(std::move(value));
     return &elements.back();
@@ -159,7 +159,7 @@ class Builder final : public nlohmann::json_sax<Json> {
 
   void open(J value) {
     if (open_.size() > kMaxDepth) fail(Status::bad_file, "%s: JSON nested deeper than %zu", what_, kMaxDepth);
-    take_room(kContainerBytes);
+    charge(kContainerBytes);
     open_.push_back(add(std::move(value)));
   }
 
@@ -168,7 +168,7 @@ class Builder final : public nlohmann::json_sax<Json> {
   const bool exactly_;
   const Watch& watch_;
   const size_t text_bytes_;
-  size_t room_;
+  size_t budget_;
   std::vector<J*> open_;  // a parent does not change while a child is open, so the pointers hold
   J* member_ = nullptr;   // of the last key
 };
@@ -331,7 +331,7 @@ OrderedJson& fresh_member(OrderedJson& object, const std::string& key) {
     dismantle(value);
     return value = nullptr;
   }
-  make_room(members);
+  grow(members);
   return members.emplace_back(key, nullptr).second;
 }
 

@@ -87,16 +87,16 @@ int open_stream(const std::string& path) {
   return std::exchange(file.fd, -1);
 }
 
-// Waits until a FIFO takes bytes; false (EPIPE) when nobody reads it.
-bool has_room(int fd) {
+// Waits until a FIFO takes bytes; false (EPIPE) when it has no reader.
+bool wait_writable(int fd) {
   pollfd p{fd, POLLOUT, 0};
   while (poll(&p, 1, -1) < 0 && errno == EINTR) {}
   errno = EPIPE;
   return (p.revents & POLLERR) == 0;
 }
 
-// Bytes taken before the system said no (errno). A FIFO is not waited for inside write(): its reader may go meanwhile,
-// and the signal that says so would end the host. poll() says it as an error.
+// Bytes written before an error (errno). write() must not block on a FIFO: if its reader closes it meanwhile, SIGPIPE
+// would end the host. poll() returns that as an error.
 size_t write_all(int fd, const char* p, size_t bytes) {
   size_t done = 0;
   while (done < bytes) {
@@ -104,7 +104,7 @@ size_t write_all(int fd, const char* p, size_t bytes) {
     if (n >= 0) {
       done += size_t(n);
     } else if (errno == EAGAIN) {
-      if (!has_room(fd)) break;
+      if (!wait_writable(fd)) break;
     } else if (errno != EINTR) {
       break;
     }
@@ -231,7 +231,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(const void* data, size_t bytes) {
-  if (target_.empty() && bytes > 0 && !has_room(int(file_))) fail_errno("write", path_);
+  if (target_.empty() && bytes > 0 && !wait_writable(int(file_))) fail_errno("write", path_);
   if (write_all(int(file_), static_cast<const char*>(data), bytes) != bytes) fail_errno("write", path_);
 }
 
@@ -306,7 +306,7 @@ AppendedFile::AppendedFile(const std::string& path, uint64_t keep) {
 AppendedFile::~AppendedFile() { ::close(int(file_)); }
 
 size_t AppendedFile::append(const char* data, size_t bytes, std::string& why) {
-  const size_t done = has_room(int(file_)) ? write_all(int(file_), data, bytes) : 0;
+  const size_t done = wait_writable(int(file_)) ? write_all(int(file_), data, bytes) : 0;
   if (done != bytes) why = strerror(errno);
   return done;
 }

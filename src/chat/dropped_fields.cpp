@@ -27,7 +27,7 @@ bool is_plain(char c) {
 class Haystack {
  public:
   size_t at() const noexcept { return at_; }
-  void go_on_at(size_t at) noexcept { at_ = at; }
+  void seek(size_t at) noexcept { at_ = at; }
   Haystack(const RenderedChat& chat, const Watch& watch) : watch_(watch) {
     for (const TextSpan& s : chat.content)
       text_ += lowered(std::string_view(chat.text).substr(s.begin, s.end - s.begin)) + '\0';
@@ -167,7 +167,7 @@ std::vector<std::string> dropped_fields(std::string_view variables_json, const R
       size_t end = start;
       for (const auto& [key, value] : messages[i].items()) {
         Seen seen;
-        text.go_on_at(start);  // the template's order inside a message need not be the chat's
+        text.seek(start);  // the template's order inside a message need not be the chat's
         if (key == "content")
           look_at_content(value, text, seen);
         else if (key == "tool_calls")
@@ -179,7 +179,7 @@ std::vector<std::string> dropped_fields(std::string_view variables_json, const R
       }
       const bool system = messages[i].contains("role") &&
                           (is_text(messages[i]["role"], "system") || is_text(messages[i]["role"], "developer"));
-      text.go_on_at(system ? start : end);  // some templates write the system message into the last one
+      text.seek(system ? start : end);  // some templates write the system message into the last one
     }
   }
   for (const auto& [key, value] : variables.items()) {

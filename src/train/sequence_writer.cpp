@@ -111,7 +111,7 @@ Sequence SequenceWriter::chat(const Place& place, const Chat& chat) {
   RenderedChat done;
   for (size_t i = 0; i < chat.messages.size(); ++i) {
     if (!chat.messages[i].learn) continue;
-    if (is_hopeless(chat, i + 1)) {
+    if (is_surely_too_long(chat, i + 1)) {
       s.tokens.resize(size_t(options_.max_tokens) + 1);  // fits() says the rest
       s.counted.assign(s.tokens.size(), 1);
       return s;
@@ -133,17 +133,17 @@ Sequence SequenceWriter::chat(const Place& place, const Chat& chat) {
   return s;
 }
 
-// Too long whatever its text: a token covers so many bytes at most. (JSON may be longer than what it says, so there is
-// room.) A chat of a hundred megabytes is left out without being written several times.
-bool SequenceWriter::is_hopeless(const Chat& chat, size_t count) {
-  constexpr size_t kRoom = 64;
+// Too long whatever its text: a token covers so many bytes at most. (JSON may be longer than its text,
+// by less than this factor.) A chat of a hundred megabytes is left out without being written several times.
+bool SequenceWriter::is_surely_too_long(const Chat& chat, size_t count) {
+  constexpr size_t kJsonOverhead = 64;
   size_t bytes = 0;
   for (size_t i = 0; i < count; ++i) bytes += chat.messages[i].json.size();
-  if (bytes / kRoom < size_t(options_.max_tokens)) return false;
+  if (bytes / kJsonOverhead < size_t(options_.max_tokens)) return false;
   if (longest_token_ == 0)
     for (int32_t id = 0; id < codec_.tokenizer->size(); ++id)
       longest_token_ = std::max(longest_token_, codec_.tokenizer->bytes(id).size());
-  return bytes / kRoom / std::max<size_t>(longest_token_, 1) > size_t(options_.max_tokens);
+  return bytes / kJsonOverhead / std::max<size_t>(longest_token_, 1) > size_t(options_.max_tokens);
 }
 
 bool SequenceWriter::fits(const Place& place, const Sequence& s) {

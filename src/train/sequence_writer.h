@@ -26,7 +26,7 @@ class SequenceWriter {
   void end(Sequence& s) const;
   void put(Sequence& s, std::string_view text, bool special, bool counted) const;
   void put(Sequence& s, const RenderedChat& chat, bool counted) const;
-  bool is_hopeless(const Chat& chat, size_t count);
+  bool is_surely_too_long(const Chat& chat, size_t count);
   void report_dropped(const Place& place, const Chat& chat, const std::string& variables,
                       const RenderedChat& text) const;
   void report_specials(const std::string& place, std::string_view text) const;

@@ -26,7 +26,7 @@ Status status_of(Allocator& a, size_t bytes) {
 
 // A host's functions that remember what was asked; `give` decides what the next call returns.
 struct Host {
-  enum Give { memory, nothing, crooked } give = memory;
+  enum Give { memory, nothing, misaligned } give = memory;
   std::map<void*, size_t> live;
   int calls = 0;
   bool wrong_size = false;
@@ -39,8 +39,8 @@ struct Host {
               if (h.give == nothing) return nullptr;
               const size_t rounded = (bytes + 2 * alignment - 1) / alignment * alignment;
               char* p = static_cast<char*>(std::aligned_alloc(alignment, rounded));
-              h.live[h.give == crooked ? p + 8 : p] = bytes;
-              return h.give == crooked ? p + 8 : p;
+              h.live[h.give == misaligned ? p + 8 : p] = bytes;
+              return h.give == misaligned ? p + 8 : p;
             },
             [](void* user, void* memory, size_t bytes) {
               Host& h = *static_cast<Host*>(user);
@@ -100,7 +100,7 @@ TEST_CASE("a host allocator that fails or returns misaligned memory is an error 
   Allocator a(host.functions(), 0);
   host.give = Host::nothing;
   CHECK(status_of(a, 100) == Status::out_of_memory);
-  host.give = Host::crooked;
+  host.give = Host::misaligned;
   CHECK(status_of(a, 100) == Status::out_of_memory);
   CHECK(a.used() == 0);
   CHECK(a.peak() == 0);

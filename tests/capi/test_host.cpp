@@ -191,9 +191,10 @@ TEST_CASE("an exception in a callback becomes a status, not the end of the host"
   };
   refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, rude, nullptr, nullptr),
           PUNA_INTERNAL, "thrown by the host");
-  const puna_token_fn ruder = [](void*, const puna_generated_token*) -> int32_t { throw 42; };
-  refused(puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, ruder, nullptr, nullptr),
-          PUNA_INTERNAL, "unknown type");
+  const puna_token_fn throwing = [](void*, const puna_generated_token*) -> int32_t { throw 42; };
+  refused(
+      puna_session_generate_tokens(session.get(), kTokens.data(), kTokens.size(), nullptr, throwing, nullptr, nullptr),
+      PUNA_INTERNAL, "unknown type");
   logits_after(session, kTokens);
 }
 

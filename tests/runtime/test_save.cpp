@@ -1,6 +1,6 @@
 // Golden checkpoints written to GGUF give the same logits: bit for bit where the pairs of RoPE keep their places (Llama
 // 4), within the golden tolerance where q and k are permuted (dense). Quantised files load, and their exact logits
-// equal their dequantised twin's.
+// equal their dequantised copy's.
 #include <filesystem>
 
 #include "puna/runtime/save.h"
@@ -58,10 +58,11 @@ TEST_CASE("a file quantised on saving gives the same logits as its dequantised c
   for (const DType type : {DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::f16, DType::bf16}) {
     CAPTURE(name(type));
     const ModelPtr small = Model::open(context, save_gguf(*dense, folder / "small.gguf", {type, 0}).front());
-    const ModelPtr twin = Model::open(context, save_gguf(*small, folder / "twin.gguf", {DType::f32, 0}).front());
+    const ModelPtr dequantised =
+        Model::open(context, save_gguf(*small, folder / "dequantised.gguf", {DType::f32, 0}).front());
     CHECK(small->llama().weights.layers[0].wq.dtype == type);
-    CHECK(logits_of(small, ids, true) == logits_of(twin, ids, true));
-    if (!is_quantised(type)) CHECK(logits_of(small, ids, false) == logits_of(twin, ids, false));
+    CHECK(logits_of(small, ids, true) == logits_of(dequantised, ids, true));
+    if (!is_quantised(type)) CHECK(logits_of(small, ids, false) == logits_of(dequantised, ids, false));
   }
   // Its rows are shorter than a block of 256.
   REQUIRE(dense->config().hidden % 256 != 0);

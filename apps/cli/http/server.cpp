@@ -225,13 +225,13 @@ class Server::Loop {
       set_flags(fd.get());
       const int on = 1;
       setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      if (connections_.size() >= o_.connections && !make_room()) continue;  // all are being answered: closed at once
+      if (connections_.size() >= o_.connections && !evict_oldest()) continue;  // all are being answered: closed at once
       Connection& c = connections_.emplace(++last_id_, Connection(std::move(fd), o_.limits)).first->second;
       enter(c, Phase::idle, now, o_.idle_seconds);
     }
   }
 
-  bool make_room() {
+  bool evict_oldest() {
     auto oldest = connections_.end();
     for (auto c = connections_.begin(); c != connections_.end(); ++c) {
       if (c->second.phase == Phase::answering) continue;

@@ -35,7 +35,7 @@ struct Reader {
     leave(common);
   }
   static void on_message(j_common_ptr common, int level) {
-    if (level >= 0) return;  // chatter
+    if (level >= 0) return;  // trace messages
     ++common->err->num_warnings;
     if (common->err->msg_code != JWRN_JPEG_EOF) return;
     of(common).failure.set(Status::bad_file, "JPEG: the file ends early");

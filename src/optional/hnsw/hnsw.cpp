@@ -122,7 +122,7 @@ class Hnsw final : public NeighbourIndex {
       else
         for (int64_t i = first; i < end; ++i) place(i);
     }
-    let_go_of_what_only_building_needs();
+    free_build_buffers();
   }
 
   void restore(std::span<const float> rows, const ItemGraph& from) {
@@ -151,7 +151,7 @@ class Hnsw final : public NeighbourIndex {
     }
     graph_->enterpoint_node_ = tableint(from.entry);
     graph_->maxlevel_ = from.level();
-    let_go_of_what_only_building_needs();
+    free_build_buffers();
   }
 
   std::vector<std::vector<Hit>> search(std::span<const float> queries, int64_t k, int64_t width,
@@ -260,7 +260,7 @@ class Hnsw final : public NeighbourIndex {
     return best.sorted([](float score) { return score; });
   }
 
-  void let_go_of_what_only_building_needs() {  // some 90 bytes an item
+  void free_build_buffers() {  // some 90 bytes an item
     graph_->label_lookup_ = {};
     std::vector<std::mutex>().swap(graph_->link_list_locks_);
   }

@@ -23,7 +23,7 @@ void to_unit_length(std::span<float> v) {
 
 // The first `kept` positions in memory that `added` fits behind, if it doesn't fit behind them where they are. Twice
 // what is needed: a conversation that grows by one token at a time is rarely copied.
-std::optional<Prompt> with_room(const Prompt& held, int64_t kept, const Prompt& added) {
+std::optional<Prompt> with_capacity(const Prompt& held, int64_t kept, const Prompt& added) {
   const size_t tokens = size_t(kept) + added.tokens.size(), patches = held.patches.size() + added.patches.size();
   if (tokens <= held.tokens.capacity() && patches <= held.patches.capacity()) return {};
   Prompt larger;
@@ -78,7 +78,7 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
     Feed& feed = feeds_[i];
     feed.added.append(prompts[i]);
     feed.first_new = kept;
-    feed.larger = with_room(s.impl_->held, kept, feed.added);
+    feed.larger = with_capacity(s.impl_->held, kept, feed.added);
     feed.fresh = int64_t(prompts[i].tokens.size()) + pending;
     feed.done = s.impl_->complete;
     for (const Patches& p : prompts[i].patches)
@@ -146,8 +146,8 @@ bool Session::Append::begin_pass() {
   for (Session* s : sessions_) batch_.sequences.push_back(&s->impl_->kv);
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Feed& f = feeds_[i];
-    const int64_t room = sessions_[0]->options_.prefill_chunk - int64_t(batch_.rows.size());
-    const int64_t end = std::min(f.done + room, f.size());
+    const int64_t free_rows = sessions_[0]->options_.prefill_chunk - int64_t(batch_.rows.size());
+    const int64_t end = std::min(f.done + free_rows, f.size());
     f.pass = f.done;
     if (end == f.done) continue;
     const Prompt& held = sessions_[i]->impl_->held;
@@ -166,7 +166,7 @@ bool Session::Append::begin_pass() {
   try {
     take_memory();
   } catch (const Error& e) {
-    if (e.status() != Status::out_of_memory || !give_way()) throw;
+    if (e.status() != Status::out_of_memory || !drop_undo_state()) throw;
     take_memory();
   }
   cursor_ = {};
@@ -203,13 +203,13 @@ PassShape Session::Append::shape() const noexcept {
   return s;
 }
 
-bool Session::Append::give_way() noexcept {
+bool Session::Append::drop_undo_state() noexcept {
   bool any = false;
   for (size_t i = 0; i < sessions_.size(); ++i) {
     any = sessions_[i]->impl_->kv.settle() || feeds_[i].before || any;
     feeds_[i].before.reset();
   }
-  gave_way_ = gave_way_ || any;
+  undo_dropped_ = undo_dropped_ || any;
   return any;
 }
 
@@ -251,7 +251,7 @@ void Session::Append::end_pass() {
     Impl& impl = *sessions_[i]->impl_;
     // What the append replaces is set aside already, and after a failure all of it returns.
     const bool replaces = feeds_[i].first_new < int64_t(impl.held.tokens.size());
-    impl.kv.commit(feeds_[i].done, gave_way_ || replaces ? 0 : impl.complete);
+    impl.kv.commit(feeds_[i].done, undo_dropped_ || replaces ? 0 : impl.complete);
   }
   in_pass_ = false;
 }
@@ -311,7 +311,7 @@ void Session::Append::roll_back() noexcept {
       const int64_t there = f.first_new < held ? f.pass : impl.complete;
       impl.complete = impl.kv.rewind(std::min(there, f.first_new));
     }
-    if (gave_way_ && f.first_new < held) {  // what was replaced is gone
+    if (undo_dropped_ && f.first_new < held) {  // the replaced tokens are gone
       impl.held.truncate(f.first_new);
       impl.has_logits = impl.pending = false;
       ++impl.changes;
@@ -339,7 +339,7 @@ void Session::Append::commit() {
       std::swap(impl.held, *feeds_[i].larger);
     else
       impl.held.truncate(feeds_[i].first_new);
-    impl.held.append(feeds_[i].added.view());  // there is room
+    impl.held.append(feeds_[i].added.view());  // the capacity is reserved
     impl.complete = int64_t(impl.held.tokens.size());
     impl.kv.settle();
     feeds_[i].before.reset();

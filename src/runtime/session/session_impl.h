@@ -96,7 +96,7 @@ class Session::Append {
   bool begin_pass();                             // false when nothing is left to feed
   void take_memory();
   PassShape shape() const noexcept;
-  bool give_way() noexcept;  // frees what is kept to undo the append; false: there is nothing
+  bool drop_undo_state() noexcept;  // frees what is kept to undo the append; false: there is nothing
   bool compute(FunctionRef<bool()> stop);
   float* logits_row(int64_t row) const noexcept;
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
@@ -116,7 +116,7 @@ class Session::Append {
   std::vector<float*> targets_;  // where each wanted row's logits go
   Cursor cursor_;
   bool begun_ = false, in_pass_ = false;
-  bool gave_way_ = false;
+  bool undo_dropped_ = false;
   double seconds_ = 0;
 };
 
