@@ -16,18 +16,21 @@ enum class DType : uint8_t {
   u8,
   f64,
   boolean,  // carried by files (indices, masks), not computed with
+  // 32 values: f16 scale (and f16 minimum for *_1), 4/5/8-bit values.
   q4_0,
   q4_1,
   q5_0,
   q5_1,
-  q8_0,  // 32 values: f16 scale (and f16 minimum for *_1), 4/5/8-bit values
+  q8_0,
+  // 256 values with integer sub-scales.
   q2_k,
   q3_k,
   q4_k,
   q5_k,
-  q6_k,  // 256 values with integer sub-scales
+  q6_k,
+  // 4-bit indices into a table of 16 values.
   iq4_nl,
-  iq4_xs,  // 4-bit indices into a table of 16 values
+  iq4_xs,
 };
 inline constexpr int kDTypeCount = int(DType::iq4_xs) + 1;
 
