@@ -1,5 +1,4 @@
-// calibrate.h -- from a model's probabilities to ones that come true as often as they say, learned from examples it was
-// not trained on.
+// calibrate.h -- calibration of probabilities (Platt, isotonic), fitted on examples that the model was not trained on.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,5 +1,5 @@
-// diversify.h -- from the best candidates to a list worth looking at: nothing twice, not all of one kind, and now and
-// then something to learn from.
+// diversify.h -- re-ranking: from the best candidates to a list without duplicates and with limits for a category
+// (maximal marginal relevance), and exploration (epsilon-greedy).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -7,7 +7,7 @@
 
 namespace puna::recsys {
 
-// What is known of each candidate; values in any order. Lists that are empty say nothing.
+// What is known of each candidate; values in any order. Empty lists: unknown.
 struct DiversityInput {
   std::span<const double> values;
   std::span<const int64_t> groups;  // candidates of one group are the same thing (uploaded twice): the best one stays

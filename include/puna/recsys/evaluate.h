@@ -32,7 +32,7 @@ Scorer scorer_of(std::shared_ptr<const SequenceModel> model);
 RankingReport evaluate_ranking(const Interactions& all, const Scorer& scorer, int64_t window = 200,
                                FunctionRef<bool()> should_stop = {});
 
-// What a model is to beat. All learn from everything but each user's last event.
+// Baselines. All learn from everything but each user's last event.
 Scorer popularity_scorer(const Interactions& all);
 // Cosine of the items' user sets, summed over the last `most` events of the history with weight decay^age (1 = all
 // alike).

@@ -1,4 +1,4 @@
-// event_log.h -- what was shown to whom and what came of it, in the order of acknowledgement. It is durable, and the
+// event_log.h -- shown items and their outcomes, in the order of acknowledgement. It is durable, and the
 // source of truth: models can be trained from it again, and a restarted learner goes on behind the last event of its
 // checkpoint.
 #pragma once

@@ -1,5 +1,5 @@
 // examples.h -- the examples of a ranker: a row for each time an item was shown to a user, as ids and
-// numbers that describe it, and what came of it.
+// numbers that describe it, and the outcomes.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -21,8 +21,8 @@ struct Examples {
   const float* numbers = nullptr;
 };
 
-// What came of each example. The outcome of a task that could not be observed (a survey that was not shown) is unknown
-// and has no gradient.
+// The outcomes of each example. The outcome of a task that could not be observed (a survey that was not shown) is
+// unknown and has no gradient.
 struct Outcomes {
   const float* values = nullptr;    // [count][tasks], 0 or 1, fractions between; what is not known is not looked at
   const uint32_t* known = nullptr;  // [count], bit t for task t

@@ -1,6 +1,6 @@
-// interactions.h -- who took what and when, read from a table: CSV (quotes as RFC 4180 has them; commas, semicolons, |
-// or tabs), RecBole's .inter, MovieLens' u.data and ratings.dat (::), in UTF-8. Names become numbers: users 0, 1, ...,
-// items 1, 2, ..., in the order of their names (numbers by value).
+// interactions.h -- user-item interactions with times, read from a table: CSV (quotes as RFC 4180 has them; commas,
+// semicolons, | or tabs), RecBole's .inter, MovieLens' u.data and ratings.dat (::), in UTF-8. Names become numbers:
+// users 0, 1, ..., items 1, 2, ..., in the order of their names (numbers by value).
 #pragma once
 #include <string>
 #include <vector>

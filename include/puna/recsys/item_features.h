@@ -1,5 +1,5 @@
-// item_features.h -- the features of each item, stored once: a candidate is described by what its item says and
-// what the request says.
+// item_features.h -- the features of each item, stored once: the features of a candidate are those of its item and
+// those of the request.
 #pragma once
 #include "puna/recsys/examples.h"
 #include "puna/recsys/search.h"

@@ -1,5 +1,5 @@
-// metrics.h -- how good probabilities are: do they order (AUC), do they say much (log loss, normalised entropy), do
-// they come true (calibration).
+// metrics.h -- quality of predicted probabilities: ranking (AUC), log loss and normalised entropy,
+// calibration (expected calibration error, ECE).
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,5 +1,5 @@
-// names.h -- different names, numbered 0, 1, ...: what the ids of a model are called where its data came from. Kept in
-// the model's file, so that its scores stand under the right names whatever catalogue it is asked about.
+// names.h -- distinct names, numbered 0, 1, ...: the external names of a model's ids. Kept in the model's file, so that
+// scores belong to the right items with any catalogue.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,7 +1,7 @@
 // pipeline.h -- one request, start to end:   retrieve -> rank -> value -> diversify,   each stage timed.
 //   retrieve   a few hundred candidates of all items (exact search, an approximate index, a sequence model: any
 //              function)
-//   rank       what would come of showing each here (Ranker)
+//   rank       the probable outcomes of showing each (Ranker)
 //   value      one number from that (ValueFormula)
 //   diversify  nothing twice, caps for a category, unlike its neighbours; one place for exploring
 #pragma once
@@ -37,7 +37,7 @@ struct PipelineAnswer {
   double retrieve_seconds = 0, rank_seconds = 0, value_seconds = 0, diversify_seconds = 0;
 };
 
-// What is known of items, by their numbers; lists that are empty say nothing.
+// What is known of items, by their numbers. Empty lists: unknown.
 struct Catalogue {
   std::vector<int64_t> groups;
   std::vector<int32_t> categories;

@@ -1,5 +1,5 @@
-// ranker.h -- one model for every surface: what would come of showing this to him here (a click, a like, how much is
-// watched, ...), as probabilities.
+// ranker.h -- one multi-task model for all surfaces: the probabilities of the outcomes (a click, a like, the watched
+// fraction, ...) of showing an item to a user on a surface.
 //   each id        -> a row of the table: an embedding [dim], and a weight a task (the first-order part)
 //   the surface    -> a row as well: its token, and its bias on each task
 //   embeddings     -> interaction -> experts, mixed by each task's gate -> each task's tower -> logits, + first-order

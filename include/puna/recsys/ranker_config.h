@@ -1,9 +1,8 @@
-// ranker_config.h -- what a ranker looks at, what it predicts, where, and how its network is made. As JSON in files and
-// for other languages:
-//   {"surfaces": ["reels", "feed"], "tasks": [{"name": "like"}, {"name": "watched", "kind": "fraction", "weight":
-//   0.5}],
-//    "features": [{"name": "user", "rows": 1000000, "hashed": true}, {"name": "genre", "rows": 19}, {"name": "age",
-//    "rows": 20, "divide": 5}],
+// ranker_config.h -- a ranker's features, tasks, surfaces and network. As JSON in files and for other languages:
+//   {"surfaces": ["reels", "feed"], "tasks": [{"name": "like"}, {"name": "watched", "kind": "fraction",
+//              "weight": 0.5}],
+//    "features": [{"name": "user", "rows": 1000000, "hashed": true}, {"name": "genre", "rows": 19},
+//                 {"name": "age", "rows": 20, "divide": 5}],
 //    "numbers": ["hour", {"name": "price", "mean": 12.5, "scale": 4}],
 //    "interaction": "cross", "dim": 16, "cross_layers": 3, "experts": 1, "hidden": [128, 64], "tower": []}
 #pragma once

@@ -1,7 +1,7 @@
-// ranker_trainer.h -- teaches a ranker: a step for a batch, or for a single event as it happens. Tables learn by
-// row-wise Adagrad (a row that no example names does not move, so a step costs what its batch costs), all else by AdamW
-// or Adagrad. The bits depend on the examples, their order and batches, the options and the seed; not on threads, nor
-// on how many rows are computed at once.
+// ranker_trainer.h -- trains a ranker: a step for a batch, or for a single event as it happens. Tables learn by
+// row-wise Adagrad (only the rows of a batch change, so the cost of a step does not depend on the size of the table),
+// all else by AdamW or Adagrad. The bits depend on the examples, their order and batches, the options and the seed; not
+// on threads, nor on how many rows are computed at once.
 #pragma once
 #include "puna/recsys/ranker.h"
 #include "puna/train/state_file.h"

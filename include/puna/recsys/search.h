@@ -1,5 +1,5 @@
-// search.h -- the items whose vectors have the largest inner products with a query, all items looked at: nothing is
-// missed. Up to about a million items that takes milliseconds, less than what an approximate index saves is worth.
+// search.h -- exact search: the items whose vectors have the largest inner products with a query. Up to about a million
+// items it takes milliseconds and an approximate index does not pay.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -63,8 +63,8 @@ class VectorIndex {
   Buffer panels_of_rows_;
 };
 
-// `hits` again, ordered by f32 inner products with the rows themselves: what coding cost is repaired among the
-// candidates.
+// `hits` again, ordered by f32 inner products with the rows themselves: this repairs the errors of the 8-bit codes
+// among the candidates.
 std::vector<Hit> rerank(const Context& context, std::span<const Hit> hits, std::span<const float> query,
                         const float* rows, int64_t k);
 

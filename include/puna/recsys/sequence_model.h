@@ -1,4 +1,4 @@
-// sequence_model.h -- what a user takes next, from what he took before: HSTU (arXiv:2402.17152) and SASRec
+// sequence_model.h -- next-item prediction from a user's history: HSTU (arXiv:2402.17152) and SASRec
 // (arXiv:1808.09781) as in the code behind their published figures. A history becomes a vector of unit length, and so
 // does each item; the score of an item is their dot product.
 #pragma once

@@ -1,5 +1,5 @@
-// value.h -- what showing something is worth, from what would come of it:   value = sum over tasks of a[surface,task]
-// p_task ^ b[task]
+// value.h -- the value of showing an item, from its predicted outcomes:
+//   value = sum over tasks of a[surface,task] p_task ^ b[task]
 // The product's priorities: a like may weigh more in a feed than among short films, and a skip
 // counts against (a below 0).
 #pragma once

@@ -1,7 +1,7 @@
 // data.h -- users' files to sequences and preference pairs, recognised by content: plain text, JSON lines, a JSON
 // array. Read row by row from a mapping; a row that is wrong is an error that names file, line and column. A chat
-// becomes text as when the model is asked: same template, same variables, and what a message says is never a special
-// token. Unused fields of a row are listed in the report.
+// becomes text as in generation: same template, same variables, and what a message says is never a special token.
+// Unused fields of a row are listed in the report.
 #pragma once
 #include <functional>
 #include <string>
@@ -83,7 +83,7 @@ void add_data(std::vector<Sequence>& to, const TextCodec& codec, std::string_vie
               const DataOptions& options, DataReport* report = nullptr);
 void add_file(std::vector<Sequence>& to, const TextCodec& codec, const std::string& path, const DataOptions& options,
               DataReport* report = nullptr);
-// What such a file says, without its JSON: a new tokenizer is made from it.
+// The texts of such a file without its JSON: training data for a tokenizer.
 std::string text_of_data(std::string_view bytes, const std::string& name, const Watch& watch = Watch());
 
 // 0, 1, ... count-1 in the order of an epoch: the same for the same seed on every machine.

@@ -1,6 +1,6 @@
-// parameters.h -- what training changes: blocks of f32 values, each with its gradient. Values keep the layout that the
-// kernels read (panels of 16 rows), so a model in training is a model that sessions can run at any moment between two
-// steps.
+// parameters.h -- the trainable parameters: blocks of f32 values, each with its gradient. Values keep the layout that
+// the kernels read (panels of 16 rows), so a model in training is a model that sessions can run at any moment between
+// two steps.
 #pragma once
 #include <string>
 #include <unordered_map>

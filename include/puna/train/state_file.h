@@ -1,6 +1,6 @@
 // state_file.h -- the state of a training run as one safetensors file: each parameter's values and moments as they lie
-// in memory, and under "__metadata__" where the run was and what it was. One file, so that no kill can leave the parts
-// of two checkpoints.
+// in memory, and under "__metadata__" the position and options of the run. One file, so that a killed process never
+// leaves parts of two checkpoints.
 #pragma once
 #include <map>
 #include <string>
