@@ -6,9 +6,11 @@ use std::sync::Mutex;
 
 mod adapters;
 mod answers;
+mod batches;
 mod chats;
 mod images;
 mod models;
+mod opening;
 mod recommending;
 mod sessions;
 mod text;
@@ -20,6 +22,10 @@ fn root() -> &'static Path {
 }
 fn path() -> PathBuf {
     root().join("tests/data/golden/multimodal")
+}
+/// 7.5 MB, for what takes a GGUF.
+fn gguf() -> PathBuf {
+    root().join("examples/bundled/puna-austen.gguf")
 }
 fn model() -> Model {
     Model::open(path()).unwrap()
@@ -66,4 +72,5 @@ fn models_are_shared_and_sessions_move() {
     shared::<Ranker>();
     moves::<Session>();
     moves::<Answer<'_>>();
+    moves::<Batch<'_>>();
 }
