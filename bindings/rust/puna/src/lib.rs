@@ -38,7 +38,7 @@ pub use adapter::{Adapter, FinetuneOptions, FinetuneReport};
 pub use append::{AppendOptions, Appended, Pooling};
 pub use batch::{append_batch, begin_batch, Batch};
 pub use chat::{Chat, ChatOptions};
-pub use context::{Context, ContextInfo, ContextOptions};
+pub use context::{Context, ContextInfo, ContextOptions, LogLevel};
 pub use error::{Error, Result, Status};
 pub use generate::{Answer, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull};
 pub use image::{Image, ImageInfo};

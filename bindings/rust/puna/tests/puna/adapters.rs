@@ -1,6 +1,7 @@
 //! Fine-tuning.
 use crate::*;
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 #[test]
 fn an_adapter_is_learned_saved_used_and_cancelled() {
@@ -45,4 +46,22 @@ fn an_adapter_is_learned_saved_used_and_cancelled() {
         .unwrap()
         .message
         .contains("line 1"));
+}
+
+#[test]
+fn a_context_tells_its_log_what_nobody_uses() {
+    static TOLD: Mutex<Vec<(LogLevel, String)>> = Mutex::new(vec![]);
+    fn tell(level: LogLevel, line: &str) {
+        TOLD.lock().unwrap().push((level, line.into()));
+        if line.contains("panics") {
+            panic!("from the log");
+        }
+    }
+    let context = Context::new(&ContextOptions { log: Some(tell), ..Default::default() }).unwrap();
+    let model = Model::open_with(Some(&context), path(), &ModelOptions::default(), |_, _| go_on(())).unwrap();
+    drop(context); // the model's still
+    let options = FinetuneOptions { steps: 1, ..Default::default() };
+    quietly(|| model.finetune(r#"{"prompt": "a", "completion": "b", "panics": 1}"#, &options, go_on)).unwrap();
+    let told = TOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    assert!(told.iter().any(|(level, line)| *level <= LogLevel::Info && line.contains("not used: panics")), "{told:?}");
 }

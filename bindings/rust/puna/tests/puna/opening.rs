@@ -18,15 +18,18 @@ fn read(reader: &mut Reader<'_>) -> Result<Model> {
 
 #[test]
 fn bytes_in_memory_live_as_long_as_anything_that_is_made_from_their_model() {
-    struct Counted(Vec<u8>, Arc<()>);
+    struct Counted {
+        bytes: Vec<u8>,
+        _alive: Arc<()>,
+    }
     impl AsRef<[u8]> for Counted {
         fn as_ref(&self) -> &[u8] {
-            &self.0
+            &self.bytes
         }
     }
     let want = first_tokens(&Model::open(gguf()).unwrap());
     let alive = Arc::new(());
-    let model = in_memory(Counted(std::fs::read(gguf()).unwrap(), alive.clone())).unwrap();
+    let model = in_memory(Counted { bytes: std::fs::read(gguf()).unwrap(), _alive: alive.clone() }).unwrap();
     assert_eq!(first_tokens(&model), want);
     let mut session = model.session().unwrap();
     let (tokenizer, canceller) = (model.tokenizer().unwrap(), session.canceller());
@@ -41,7 +44,10 @@ fn bytes_in_memory_live_as_long_as_anything_that_is_made_from_their_model() {
     drop(canceller);
     assert_eq!(Arc::strong_count(&alive), 1);
 
-    assert_eq!(in_memory(Counted(vec![1, 2, 3], alive.clone())).err().unwrap().status, Status::BadFile);
+    assert_eq!(
+        in_memory(Counted { bytes: vec![1, 2, 3], _alive: alive.clone() }).err().unwrap().status,
+        Status::BadFile
+    );
     assert_eq!(Arc::strong_count(&alive), 1);
     assert!(in_memory(&b""[..]).is_err());
     let shared: Arc<[u8]> = std::fs::read(gguf()).unwrap().into();
