@@ -10,14 +10,15 @@ set_target_properties(puna_static PROPERTIES EXPORT_NAME static EXCLUDE_FROM_ALL
 set_property(TARGET puna puna_static PROPERTY INTERFACE_INCLUDE_DIRECTORIES
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/capi/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
+# Components: libpuna at run time, what one compiles with, the command (apps/cli). Each is a Debian package: cmake/package.cmake.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME devel)
 install(TARGETS puna puna_static EXPORT puna
-  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/capi/include/puna.h ${PROJECT_SOURCE_DIR}/capi/include/puna_chat.h
-  ${PROJECT_SOURCE_DIR}/capi/include/puna_train.h ${PROJECT_SOURCE_DIR}/capi/include/puna_vision.h
-  ${PROJECT_SOURCE_DIR}/capi/include/puna_recsys.h
-  ${PROJECT_SOURCE_DIR}/capi/include/puna_gemm.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT devel)
+foreach(header puna puna_chat puna_train puna_vision puna_recsys puna_gemm)
+  install(FILES ${PROJECT_SOURCE_DIR}/capi/include/${header}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT license)
 install(EXPORT puna NAMESPACE puna:: DESTINATION ${package_dir} FILE puna-targets.cmake)
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/puna-config.cmake.in ${PROJECT_BINARY_DIR}/puna-config.cmake
@@ -32,23 +33,3 @@ install(FILES ${PROJECT_BINARY_DIR}/puna-config.cmake ${PROJECT_BINARY_DIR}/puna
 file(RELATIVE_PATH PUNA_PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/puna.pc.in ${PROJECT_BINARY_DIR}/puna.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/puna.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-
-# `cpack` in the build folder: a .tar.gz, and a .deb where dpkg is. What is packed is what is installed.
-set(CPACK_PACKAGE_NAME puna)
-set(CPACK_PACKAGE_VENDOR "The Puna authors")
-set(CPACK_PACKAGE_CONTACT "The Puna authors")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
-set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
-set(CPACK_STRIP_FILES ON)
-set(CPACK_GENERATOR TGZ)
-find_program(PUNA_DPKG dpkg)
-if(PUNA_DPKG)
-  list(APPEND CPACK_GENERATOR DEB)
-endif()
-set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-if(PROJECT_IS_TOP_LEVEL)
-  include(CPack)
-endif()

@@ -1,6 +1,7 @@
 """Puts libpuna and its header into the package. The library is $PUNA_LIBRARY, or is built from the sources two folders up, with CMake and a C++ compiler."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,12 @@ except ImportError:
     from wheel.bdist_wheel import bdist_wheel
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+if not (ROOT / "CMakeLists.txt").exists():
+    sys.exit(f"puna: Puna's sources, which this package is made from, are not in {ROOT}")
+VERSION = re.search(r"^project\(puna VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"), re.M)[1]
 
 
 def build_library(folder):
-    if not (ROOT / "CMakeLists.txt").exists():
-        sys.exit(f"puna: there are no sources in {ROOT} to build libpuna from; set PUNA_LIBRARY to a libpuna.so.0")
     try:
         subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DPUNA_BUILD_TESTS=OFF", "-DPUNA_BUILD_EXAMPLES=OFF",
                         "-DPUNA_PROVIDERS=OFF"], check=True)
@@ -37,6 +39,9 @@ class BuildWithLibrary(build_py):
         package.mkdir(parents=True, exist_ok=True)
         for header in ("puna.h", "puna_chat.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
             shutil.copy(ROOT / "capi" / "include" / header, package / header)
+        shutil.copy(ROOT / "LICENSE", package / "LICENSE")
+        if "PUNA_NOTICES" in os.environ:  # of what is linked in: cmake/release.py
+            shutil.copytree(os.environ["PUNA_NOTICES"], package / "third-party")
         with tempfile.TemporaryDirectory() as folder:
             library = pathlib.Path(os.environ.get("PUNA_LIBRARY") or build_library(folder))
             shutil.copy(library, package / "libpuna.so.0")
@@ -56,4 +61,4 @@ class WithBinary(Distribution):
         return True
 
 
-setup(cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": AnyPython}, distclass=WithBinary)
+setup(version=VERSION, cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": AnyPython}, distclass=WithBinary)

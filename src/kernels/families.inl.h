@@ -20,7 +20,7 @@ namespace puna::PUNA_ISA {
 #define PUNA_STRING_OF(x) #x
 #define PUNA_STRING(x) PUNA_STRING_OF(x)
 extern const KernelTable kTable;
-const KernelTable kTable = {
+constexpr KernelTable kTable = {
     .name = PUNA_STRING(PUNA_ISA),
     .tile_f = tile_f,
     .gemm_q = gemm_q,
@@ -64,3 +64,28 @@ const KernelTable kTable = {
 };
 
 }  // namespace puna::PUNA_ISA
+
+#ifdef PUNA_ISA_WITH_DOTS  // the level that has an integer dot instruction besides: dots.inl.h
+namespace puna {
+template <class F>
+struct Named;
+template <class F>
+struct Named<F*> {
+  using Function = F;
+};
+}  // namespace puna
+namespace puna::PUNA_ISA_WITH_DOTS {
+Named<decltype(KernelTable::gemm_q)>::Function gemm_q;
+Named<decltype(KernelTable::search_codes)>::Function search_codes;
+Named<decltype(KernelTable::dot_codes)>::Function dot_codes;
+extern const KernelTable kTable;
+constexpr KernelTable kTable = [] {
+  KernelTable table = PUNA_ISA::kTable;
+  table.name = PUNA_STRING(PUNA_ISA_WITH_DOTS);
+  table.gemm_q = gemm_q;
+  table.search_codes = search_codes;
+  table.dot_codes = dot_codes;
+  return table;
+}();
+}  // namespace puna::PUNA_ISA_WITH_DOTS
+#endif

@@ -191,8 +191,8 @@ static void gemm_q_panels(float* const* y, const uint8_t* panels, int64_t panel_
 }
 
 // y[t][0 .. 16 panels) for `rows` rows. Quantised formats; groups = K / 32.
-static void gemm_q(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
-                   int64_t groups, const QRow* x, int64_t rows) {
+void gemm_q(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
+            int64_t groups, const QRow* x, int64_t rows) {
   with_quantised(dtype, [&](auto tag) {
     constexpr DType T = decltype(tag)::value;
     float* out[kMaxRows];

@@ -2,6 +2,7 @@
 // no STL.
 #define PUNA_ISA avx2
 #define PUNA_VNNI 0
+#define PUNA_ISA_WITH_DOTS avxvnni
 #include "kernels/kernel_table.h"
 
 #include "kernels/simd_avx2.h"

@@ -11,8 +11,8 @@ PUNA_INLINE V panel_scores(const CodePanels& c, int64_t panel, const int8_t* que
   return mul(to_float(dot), load(c.scales + panel * 16));
 }
 
-static int64_t search_codes(int32_t* hits, float* scores, const CodePanels& c, int64_t first, int64_t panels,
-                            const int8_t* query, int32_t start, float least) {
+int64_t search_codes(int32_t* hits, float* scores, const CodePanels& c, int64_t first, int64_t panels,
+                     const int8_t* query, int32_t start, float least) {
   int64_t found = 0;
   for (int64_t p = first; p < first + panels; ++p) {
     const V s = panel_scores(c, p, query, start);
@@ -23,7 +23,7 @@ static int64_t search_codes(int32_t* hits, float* scores, const CodePanels& c, i
   return found;
 }
 
-static int32_t dot_codes(const int8_t* x, const int8_t* y, int64_t n) {
+int32_t dot_codes(const int8_t* x, const int8_t* y, int64_t n) {
   VI sums = isplat(0);
   for (int64_t i = 0; i < n; i += 64)
     sums = dot4_signed(sums, bload(reinterpret_cast<const uint8_t*>(x + i)),

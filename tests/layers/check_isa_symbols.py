@@ -3,7 +3,8 @@
 usage: check_isa_symbols.py NM OBJECT...       objects other than isa_<level>.* are passed over; prints one line a breach, exit 1 on any
 
 An object for level L defines symbols of namespace puna::L only, and calls nothing but the four memory functions that compilers insert
-and, at the scalar level, libm's fma (correctly rounded by definition; the other levels have the instruction).
+and, at the scalar level, libm's fma (correctly rounded by definition; the other levels have the instruction). Where a level is L with an
+integer dot instruction besides, L's object writes that level's table, which names functions of both (src/kernels/dots.inl.h).
 """
 import pathlib
 import re
@@ -12,6 +13,7 @@ import sys
 
 MEMORY = {"memcpy", "memset", "memmove", "memcmp"}
 ALLOWED = {"scalar": {"fma", "fmaf"}}
+WITH_DOTS = {"avx2": "avxvnni", "avx512": "avx512vnni"}
 LINKER = {"_GLOBAL_OFFSET_TABLE_"}
 
 
@@ -19,16 +21,19 @@ def breaches_of(nm, path):
     level = re.match(r"isa_([a-z0-9]+)\.", pathlib.Path(path).name).group(1)
     # Itanium names, each part after its length: _ZN[K]4puna6scalar..., with a prefix for static locals (Z), guards (GV) and type information (TV, TI, TS).
     own = re.compile(rf"_Z(?:GV|TV|TI|TS|Z)*N?K?4puna{len(level)}{level}")
+    dots = WITH_DOTS.get(level, "-")
+    named = re.compile(rf"_ZN4puna{len(dots)}{dots}")
+    its_table = f"_ZN4puna{len(dots)}{dots}6kTableE"
     listing = subprocess.run([nm, "--format=posix", path], capture_output=True, text=True, check=True).stdout
     defined = 0
     for line in listing.splitlines():
         name, kind = line.split()[:2]
         if kind == "U" or kind in "vw":
-            if name not in MEMORY | ALLOWED.get(level, set()) | LINKER and not own.match(name):
+            if name not in MEMORY | ALLOWED.get(level, set()) | LINKER and not own.match(name) and not named.match(name):
                 yield f"{path}: calls {name}"
         elif kind.isupper() or kind == "u":
             defined += 1
-            if not own.match(name):
+            if not own.match(name) and name != its_table:
                 weak = ", weak: the linker keeps one copy for everybody" if kind in "WVu" else ""
                 yield f"{path}: defines {name} outside puna::{level}{weak}"
     if defined == 0:

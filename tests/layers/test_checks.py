@@ -142,6 +142,13 @@ class Symbols(unittest.TestCase):
         self.assertTrue(self.breaches("namespace puna::avx2 { int f() { return 1; } }", level="avx512"))
         self.assertTrue(self.breaches("namespace puna::avx512 { int f() { return 1; } }", level="avx2"))
 
+    def test_level_with_dots(self):
+        code = """namespace puna::%s { int f(int); extern int (*const kTable)(int); int (*const kTable)(int) = f; }"""
+        self.assertEqual(self.breaches(code % "avxvnni"), [])
+        self.assertTrue(self.breaches(code % "avx512vnni"))
+        self.assertTrue(self.breaches(code % "avx2", level="avxvnni"))
+        self.assertTrue(self.breaches("namespace puna::avxvnni { int f() { return 1; } }"))
+
     def test_call(self):
         code = "extern \"C\" float expf(float); namespace puna::%s { float f(float x) { return expf(x); } }"
         self.assertTrue(any("calls expf" in b for b in self.breaches(code % "avx2")))

@@ -53,7 +53,7 @@ if(NOT libraries)
 endif()
 
 run(${CMAKE_COMMAND} -E chdir ${BUILD} cpack -B ${WORK}/packages)
-file(GLOB packages ${WORK}/packages/puna*)
+file(GLOB packages ${WORK}/packages/*puna*)
 foreach(package IN LISTS packages)
   get_filename_component(file ${package} NAME)
   file(SIZE ${package} bytes)

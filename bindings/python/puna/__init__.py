@@ -13,7 +13,7 @@ from .image import Image, ImageInfo
 from .model import Model, ModelInfo, Plan, Tensor, plan
 from .native import version
 from .pipeline import Feed, Pipeline, Shown
-from .ranker import Examples, Outcomes, Ranker, RankerReport
+from .ranker import Examples, Outcomes, Ranker, RankerInfo, RankerReport
 from .recommender import Recommendation, Recommender, RecommenderInfo, RecommenderReport, User
 from .sampler import Sampler, Sampling, SamplingFields
 from .session import Answer, Appended, Session, Timings, Token, append_batch
@@ -21,5 +21,5 @@ from .tokenizer import Tokenizer
 
 __version__ = version()
 __all__ = ["Adapter", "Answer", "Appended", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
-           "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "SamplingFields", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported", "User",
+           "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerInfo", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "SamplingFields", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported", "User",
            "WrongState", "append_batch", "plan"]

@@ -68,22 +68,35 @@ def _kv_type(name: str) -> int:
     return one_of(name, {"": lib.PUNA_KV_DEFAULT, "f16": lib.PUNA_KV_F16, "q8_0": lib.PUNA_KV_Q8_0}, "kv_type")
 
 
-def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0, kv_type: str = "") -> Plan:
-    """What a model and its sessions will take. Reads the file's header only.
+def _optional_path(path: "str | os.PathLike[str] | None") -> Any:
+    return None if path is None else c_text(os.fsencode(path), "the path")
+
+
+def _plan(call: Any, what: Any, positions: int, sessions: int, exact: bool, prefill_chunk: int, kv_type: str, **more: Any) -> Plan:
+    options = sized("puna_plan_options", positions=positions, sessions=sessions, exact=exact, prefill_chunk=prefill_chunk, kv_type=_kv_type(kv_type), **more)
+    return Plan(*values_of(read("puna_plan", call, what, options), Plan))
+
+
+def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0, kv_type: str = "",
+         packed: "str | os.PathLike[str] | None" = None, mmproj: "str | os.PathLike[str] | None" = None, vision: bool = True) -> Plan:
+    """What a model and its sessions will take. Reads the file's header only. `packed`, `mmproj`, `vision`: as in Model.
 
     >>> p = plan(MODEL, positions=100)
     >>> p.total_bytes == p.weight_bytes + p.kv_bytes + p.scratch_bytes + p.logits_bytes
     True
     """
-    options = sized("puna_plan_options", positions=positions, sessions=sessions, exact=exact, prefill_chunk=prefill_chunk, kv_type=_kv_type(kv_type))
-    return Plan(*values_of(read("puna_plan", lib.puna_model_plan, c_path(path), options), Plan))
+    return _plan(lib.puna_model_plan, c_path(path), positions, sessions, exact, prefill_chunk, kv_type, packed_path=_optional_path(packed),
+                 projector_path=_optional_path(mmproj), no_vision=not vision)
 
 
 class Model:
     """A GGUF file or a Hugging Face folder.
 
-    `mmproj`: a GGUF with the vision encoder of a text model's GGUF. `progress(done, total)` is called with bytes while it loads; an exception in it, KeyboardInterrupt too, ends the load.
-    `packed`: a file for the packed weights, made when it is missing or stale, then mapped: the next start takes milliseconds.
+    `progress(done, total)` is called with bytes while it loads; an exception in it, KeyboardInterrupt too, ends the load.
+    `packed`: a file for the packed weights, made when it is missing or stale, then mapped: the next start takes milliseconds. `verify_packed`: read all of
+    it and compare hashes, not its structure only.
+    `mmproj`: a GGUF with the vision encoder of a text model's GGUF. `vision=False` leaves the model's own out. `image_cache_bytes`: for encoded images,
+    found again by content; 0 = 256 MB, at most an eighth of the memory limit; 1 = none.
 
     >>> model = Model(MODEL)
     >>> model.info.architecture, model.info.layers > 0
@@ -93,15 +106,18 @@ class Model:
     _data: Any  # what from_bytes() was given
 
     def __init__(self, path: "str | os.PathLike[str]", *, context: Optional[Context] = None,
-                 progress: Optional[Callable[[int, int], Any]] = None, packed: "str | os.PathLike[str] | None" = None) -> None:
-        self._open(lib.puna_model_open, context, progress, c_path(path), packed_path=None if packed is None else c_text(os.fsencode(packed), "the path"))
+                 progress: Optional[Callable[[int, int], Any]] = None, packed: "str | os.PathLike[str] | None" = None, verify_packed: bool = False,
+                 mmproj: "str | os.PathLike[str] | None" = None, vision: bool = True, image_cache_bytes: int = 0) -> None:
+        self._open(lib.puna_model_open, context, progress, c_path(path), packed_path=_optional_path(packed), verify_packed=verify_packed,
+                   projector_path=_optional_path(mmproj), no_vision=not vision, image_cache_bytes=image_cache_bytes)
 
     @classmethod
-    def from_bytes(cls, data: "bytes | bytearray | memoryview", *, context: Optional[Context] = None) -> "Model":
+    def from_bytes(cls, data: "bytes | bytearray | memoryview", *, context: Optional[Context] = None,
+                   progress: Optional[Callable[[int, int], Any]] = None) -> "Model":
         """A GGUF in memory: an mmap or bytes. It is not copied, and kept alive."""
         self = cls.__new__(cls)
         self._data = ffi.from_buffer(data)
-        self._open(lib.puna_model_open_memory, context, None, self._data, len(self._data))
+        self._open(lib.puna_model_open_memory, context, progress, self._data, len(self._data))
         return self
 
     def _open(self, call: Any, context: Optional[Context], progress: Optional[Callable[[int, int], Any]], *where: Any,
@@ -143,6 +159,15 @@ class Model:
             check(lib.puna_model_get_metadata_key(self._handle, index, key))
             out[ffi.string(key[0]).decode("utf-8", "replace")] = json.loads(text_of(lib.puna_model_get_metadata, self._handle, key[0]))
         return out
+
+    @property
+    def unused(self) -> Dict[str, Any]:
+        """What the model's files say and nothing reads: {"tensors": [{"name", "note"}], "keys": [...]}. It changes no number."""
+        return dict(json.loads(text_of(lib.puna_model_get_unused, self._handle)))
+
+    def plan(self, *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0, kv_type: str = "") -> Plan:
+        """What sessions will add to it."""
+        return _plan(lib.puna_session_plan, self._handle, positions, sessions, exact, prefill_chunk, kv_type)
 
     @property
     def tensors(self) -> List[Tensor]:

@@ -81,8 +81,8 @@ class Pipeline:
         self._ranker = ranker
 
     def recommend(self, surface: int = 0, *, about: Optional[Sequence[Any]] = None, numbers: Optional[Any] = None, user: Optional[User] = None, time: int = 0,
-                  include_seen: bool = False, candidates: Optional[Any] = None, scores: Optional[Any] = None, exclude: Any = (), number: int = 0) -> Feed:
-        """Candidates are those given, then what `user` would take next at `time`. `about`: for each feature the ids that are known of the request (who asks,
+                  include_seen: bool = False, allowed: Optional[Any] = None, candidates: Optional[Any] = None, scores: Optional[Any] = None, exclude: Any = (), number: int = 0) -> Feed:
+        """Candidates are those given, then what `user` would take next at `time`, of `allowed` where that is given. `about`: for each feature the ids that are known of the request (who asks,
         when); `numbers` likewise. `number`, unique, is what exploring draws from."""
         if about is None and numbers is not None:
             about = [[]] * self._features
@@ -94,7 +94,8 @@ class Pipeline:
         answer, arrays = self._answer()
         request = sized("puna_pipeline_request", surface=surface, number=number, about=known_struct, user=None if user is None else user._handle, query_time=time,
                         candidates=None if own is None else ffi.from_buffer("int64_t[]", own), scores=pointer("float[]", own_scores),
-                        candidate_count=0 if own is None else own.size, exclude=pointer("int64_t[]", out), exclude_count=out.size, include_seen=int(include_seen))
+                        candidate_count=0 if own is None else own.size, exclude=pointer("int64_t[]", out), exclude_count=out.size, include_seen=int(include_seen),
+                        allowed=None if user is None else user._bits(allowed))
         check(lib.puna_pipeline_recommend(self._handle, request, answer))
         items, values, propensities, scored, probabilities = (a[:answer.found].tolist() for a in arrays)
         return Feed([Shown(items[i], values[i], dict(zip(self._tasks, probabilities[i])), scored[i], propensities[i], i == answer.explored) for i in range(answer.found)],

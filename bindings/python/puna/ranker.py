@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from .context import Context
-from .native import c_path, c_string, check, created, ffi, integer_array, lib, one_of, pointer, sized, text_list, text_of
+from .native import c_path, c_string, check, created, ffi, integer_array, lib, one_of, pointer, read, sized, text_list, text_of, values_of
 
 TABLES = {"f32": lib.PUNA_RANKER_TABLE_F32, "f16": lib.PUNA_RANKER_TABLE_F16, "i8": lib.PUNA_RANKER_TABLE_I8}
 OPTIMIZERS = {"adamw": lib.PUNA_RANKER_ADAMW, "adagrad": lib.PUNA_RANKER_ADAGRAD}
@@ -21,6 +21,19 @@ class RankerReport(NamedTuple):
     step: int
     loss: float
     grad_norm: float
+
+
+class RankerInfo(NamedTuple):
+    """The numbers that define a ranker. `steps`: learned since it was made, opened or restored."""
+
+    table: str
+    surfaces: int
+    tasks: int
+    features: int
+    numbers: int
+    table_rows: int
+    table_bytes: int
+    steps: int
 
 
 class Examples:
@@ -113,6 +126,11 @@ class Ranker:
         if not hasattr(self, "_config"):
             self._config: Dict[str, Any] = json.loads(text_of(lib.puna_ranker_get_config, self._handle))
         return self._config
+
+    @property
+    def info(self) -> RankerInfo:
+        i = read("puna_ranker_info", lib.puna_ranker_get_info, self._handle)
+        return RankerInfo(*values_of(i, RankerInfo))._replace(table=next(name for name, number in TABLES.items() if number == i.table))
 
     @property
     def tasks(self) -> List[str]:

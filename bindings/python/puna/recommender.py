@@ -40,17 +40,29 @@ class User:
 
     def __init__(self, recommender: "Recommender") -> None:
         self._handle = created(lib.puna_user_free, lib.puna_user_create, recommender._handle, type="puna_user")
+        self._items = recommender.info.items
 
     def append(self, item: int, time: int) -> None:
         """What the user did; times never decrease."""
         check(lib.puna_user_append(self._handle, item, time))
 
-    def recommend(self, time: int, count: int = 10, *, include_seen: bool = False) -> List[Recommendation]:
-        """The best items at `time`, best first; scores are cosines."""
+    def recommend(self, time: int, count: int = 10, *, include_seen: bool = False, allowed: Optional[Any] = None) -> List[Recommendation]:
+        """The best items at `time`, best first, of those in `allowed` where that is given; scores are cosines."""
         items, scores, found = ffi.new("int32_t[]", count), ffi.new("float[]", count), ffi.new("size_t*")
-        options = sized("puna_recommend_options", include_seen=int(include_seen))
+        options = sized("puna_recommend_options", include_seen=int(include_seen), allowed=self._bits(allowed))
         check(lib.puna_user_recommend(self._handle, time, options, items, scores, count, found))
         return [Recommendation(items[i], scores[i]) for i in range(found[0])]
+
+    def _bits(self, allowed: Optional[Any]) -> Any:
+        """A set of items as C takes it."""
+        if allowed is None:
+            return None
+        of_items = integer_array(allowed, np.int64, "allowed")
+        if of_items.size and not (1 <= of_items.min() and of_items.max() <= self._items):
+            raise ValueError(f"allowed has item {int(of_items[(of_items < 1) | (of_items > self._items)][0])}, expected 1 to {self._items}")
+        bits = np.zeros((self._items // 64 + 1) * 64, np.uint8)
+        bits[of_items] = 1
+        return ffi.new("uint64_t[]", np.packbits(bits, bitorder="little").view("<u8").tolist())
 
 
 class Recommender:

@@ -207,21 +207,26 @@ class Session:
     def generate(self, prompt: "str | Iterable[int]" = "", *, max_tokens: int = 0, sampling: "Sampling | SamplingFields" = Sampling(),
                  stop: "str | Sequence[str]" = (), stop_tokens: "Iterable[int]" = (), ignore_eos: bool = False, keep_special: bool = False,
                  parse_special: Optional[bool] = None, log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0,
-                 images: "Image | Sequence[Image]" = (), keep_shared: bool = False) -> "Answer":
+                 images: "Image | Sequence[Image]" = (), keep_shared: bool = False,
+                 process_logits: "Optional[Callable[[np.ndarray, np.ndarray], Any]]" = None) -> "Answer":
         """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of text. The prompt may be empty: then it
         goes on with what the session holds. `stop`: a text, or several. `images`: one for each <|image|> of the prompt (with parse_special). `keep_shared`: as in
-        append(), the prompt is all that the session shall hold before the answer."""
+        append(), the prompt is all that the session shall hold before the answer. `process_logits(logits, history)` may edit the float32 logits in place, after the
+        penalties and before the temperature; history is the ids so far. An exception in it goes on from the iteration; so does False, as Cancelled."""
         strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
         options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampling_of(sampling)._to_c(),
                         stop_tokens=int32_pointer(tokens), stop_token_count=tokens.size, stop_strings=strings, stop_string_count=len(strings),
                         keep_special=keep_special, log_probabilities=log_probabilities, context_policy=bool(drop_oldest), keep_prefix=keep_prefix,
                         images=shown, image_count=len(shown), keep_shared=keep_shared)
+        process = None if process_logits is None else _Processor(process_logits)
+        if process is not None:
+            options.process_logits = process.callback
         ids = self._ids(prompt, parse_special, keep_shared)
         earlier = self._answer()
         if earlier is not None:
             earlier.close()  # a session has one answer at a time
         handle = created(lib.puna_generation_free, lib.puna_generation_create_tokens, self._handle, int32_pointer(ids), ids.size, options, type="puna_generation")
-        answer = Answer(self, handle)
+        answer = Answer(self, handle, process)
         self._answer = weakref.ref(answer)
         return answer
 
@@ -235,10 +240,11 @@ class Session:
 class Answer:
     """An answer on its way: iterate over its pieces of text, or over tokens(). `text` is what has come so far."""
 
-    def __init__(self, session: Session, handle: Any) -> None:
+    def __init__(self, session: Session, handle: Any, process: "Optional[_Processor]" = None) -> None:
         self.session = session
         self.text = ""
         self._handle = handle
+        self._process = process  # the library has a pointer to it
         self._closed: Any = None  # its result, once it was closed
 
     def __iter__(self) -> Iterator[str]:
@@ -251,7 +257,10 @@ class Answer:
         token, state = sized("puna_generated_token"), ffi.new("int32_t*")
         try:
             while self._closed is None:
-                check(lib.puna_generation_step(self._handle, SLICE_US, token, state))
+                status = lib.puna_generation_step(self._handle, SLICE_US, token, state)
+                if status and self._process is not None and self._process.raised:
+                    raise self._process.raised.pop()
+                check(status)
                 if state[0] == lib.PUNA_GENERATION_ENDED:
                     return
                 if state[0] == lib.PUNA_GENERATION_TOKEN:
@@ -283,6 +292,39 @@ class Answer:
     def prompt_tokens(self) -> int:
         """Positions of the prompt that had to be computed; 0 while they are not."""
         return int(self._result().prompt_tokens)
+
+
+    @property
+    def generated_tokens(self) -> int:
+        """Tokens so far, the one that stopped the answer included."""
+        return int(self._result().generated_tokens)
+
+    @property
+    def prompt_seconds(self) -> float:
+        """What the prompt took."""
+        return float(self._result().prompt_seconds)
+
+    @property
+    def generate_seconds(self) -> float:
+        """What the tokens took."""
+        return float(self._result().generate_seconds)
+
+
+class _Processor:
+    """A Python function behind process_logits: what it raises is kept for whoever steps the answer."""
+
+    def __init__(self, function: "Callable[[np.ndarray, np.ndarray], Any]") -> None:
+        self.raised: List[BaseException] = []
+
+        def keep(_type: Any, value: BaseException, _traceback: Any) -> None:
+            self.raised.append(value)
+
+        @ffi.callback("int32_t(void*, float*, uint64_t, const int32_t*, uint64_t)", error=1, onerror=keep)  # type: ignore[untyped-decorator,unused-ignore]
+        def call(_user: Any, logits: Any, vocabulary: int, history: Any, count: int) -> int:
+            editable = np.frombuffer(ffi.buffer(logits, 4 * vocabulary), np.float32)
+            return int(function(editable, copied_ids(history, count)) is False)
+
+        self.callback = call
 
 
 def _append_options(images: "Image | Sequence[Image]", keep_shared: bool, **more: Any) -> Any:

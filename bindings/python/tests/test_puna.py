@@ -43,6 +43,52 @@ def test_the_plan_is_what_is_allocated():
     assert 0.99 * plan.total_bytes <= context.info.memory_peak <= plan.total_bytes
 
 
+def test_a_model_plans_its_sessions_and_says_what_nothing_read(model):
+    plan = model.plan(sessions=2, positions=100)
+    assert (plan.weight_bytes, plan.sessions) == (0, 2) and plan.kv_bytes == 2 * model.plan(positions=100).kv_bytes > 0
+    assert set(model.unused) == {"tensors", "keys"}
+
+
+def test_a_model_opens_without_its_vision_encoder_and_with_a_verified_packed_file(tmp_path, model):
+    assert puna.plan(MODEL, positions=8, vision=False).weight_bytes < puna.plan(MODEL, positions=8).weight_bytes
+    packed = tmp_path / "packed"
+    for verify in (False, True):
+        blind = puna.Model(MODEL, vision=False, packed=packed, verify_packed=verify)
+        assert blind.info.image_tile == 0 < model.info.image_tile
+    assert puna.plan(MODEL, positions=8, vision=False, packed=packed).mapped_bytes > 0
+    with pytest.raises(puna.InvalidArgument, match="/no/such: the model has a vision encoder"):
+        puna.Model(MODEL, mmproj="/no/such")
+
+
+def test_an_answer_counts_its_tokens_and_seconds(model):
+    answer = model.session().generate(TOKENS, max_tokens=5, ignore_eos=True)
+    list(answer)
+    assert (answer.prompt_tokens, answer.generated_tokens) == (7, 5)
+    assert answer.prompt_seconds > 0 and answer.generate_seconds > 0
+
+
+def test_a_function_edits_the_logits(model):
+    seen = []
+
+    def only_the_length(logits, history):
+        seen.append(history.tolist())
+        logits[:] = -np.inf
+        logits[len(history)] = 0
+
+    session = model.session()
+    answer = session.generate(TOKENS, max_tokens=3, ignore_eos=True, process_logits=only_the_length)
+    assert [t.id for t in answer.tokens()] == [7, 8, 9]
+    assert seen == [TOKENS, TOKENS + [7], TOKENS + [7, 8]]
+
+    def fails(logits, history):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        list(session.generate(TOKENS, max_tokens=3, process_logits=fails))
+    with pytest.raises(puna.Cancelled):
+        list(session.generate(TOKENS, max_tokens=3, process_logits=lambda logits, history: False))
+
+
 def test_a_memory_limit_is_an_exception_that_leaves_the_session_usable():
     limited = puna.Context(memory_limit=puna.plan(MODEL, positions=10).total_bytes)
     session = puna.Model(MODEL, context=limited).session()

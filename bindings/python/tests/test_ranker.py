@@ -28,6 +28,13 @@ def taught(epochs=60):
     return ranker, losses
 
 
+def test_a_ranker_describes_itself():
+    ranker, _ = taught(epochs=2)
+    assert ranker.info == puna.RankerInfo("f32", 2, 2, 2, 0, 18, ranker.info.table_bytes, 2)
+    copy = ranker.copy("f16").info
+    assert (copy.table, copy.steps) == ("f16", 0) and 0 < copy.table_bytes < ranker.info.table_bytes
+
+
 def test_it_learns_and_scores(tmp_path):
     ranker, losses = taught()
     assert losses[-1] < 0.6 * losses[0]

@@ -1,4 +1,5 @@
 """Recommenders: trained, asked, saved, opened, stopped."""
+import numpy as np
 import pytest
 
 import puna
@@ -29,6 +30,17 @@ def test_it_learns_saves_and_answers(kind, tmp_path):
     assert answers[0] == answers[1]
     assert answers[0][0].item == 8
     assert not {5, 6, 7} & {a.item for a in answers[0]}
+
+
+def test_only_what_is_allowed_is_recommended():
+    user = trained(epochs=1).user()
+    user.append(5, 0)
+    assert {r.item for r in user.recommend(100, 12, allowed=[12, 7, 5])} == {12, 7}
+    assert {r.item for r in user.recommend(100, 12, allowed=np.array([5]), include_seen=True)} == {5}
+    assert user.recommend(100, allowed=[]) == []
+    for wrong in (0, 13):
+        with pytest.raises(ValueError, match=f"item {wrong}, expected 1 to 12"):
+            user.recommend(100, allowed=[1, wrong])
 
 
 def test_what_is_wrong_is_said():

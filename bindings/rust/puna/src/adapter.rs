@@ -85,7 +85,7 @@ impl Adapter {
     /// A folder as PEFT writes it: `adapter_config.json` and `adapter_model.safetensors`.
     pub fn open(model: &Model, folder: impl AsRef<Path>) -> Result<Self> {
         let folder = c_path(folder.as_ref())?;
-        Self::create(|out| unsafe { puna_adapter_open(model.handle.raw, folder.as_ptr(), out) })
+        Self::create(model, |out| unsafe { puna_adapter_open(model.handle.raw, folder.as_ptr(), out) })
     }
 
     /// Writes such a folder, each file replaced in one step. PEFT and Transformers read it.
@@ -94,8 +94,8 @@ impl Adapter {
         check(unsafe { puna_adapter_save(self.handle.raw, folder.as_ptr()) })
     }
 
-    fn create(make: impl FnOnce(*mut *mut puna_adapter) -> puna_status) -> Result<Self> {
-        Ok(Adapter { handle: Arc::new(Handle::create(puna_adapter_free, make)?) })
+    fn create(model: &Model, make: impl FnOnce(*mut *mut puna_adapter) -> puna_status) -> Result<Self> {
+        Ok(Adapter { handle: Arc::new(Handle::create(puna_adapter_free, make)?.keeping(model.handle.clone())) })
     }
 }
 
@@ -162,7 +162,7 @@ impl Model {
             o.watch = Some(stopped);
             o.watch_user = Arc::as_ptr(stop).cast_mut().cast();
         }
-        Adapter::create(|out| unsafe {
+        Adapter::create(self, |out| unsafe {
             puna_model_finetune(self.handle.raw, jsonl.as_ptr().cast(), jsonl.len(), &o, out)
         })
     }

@@ -173,11 +173,3 @@ fn with_options<T>(
     o.normalize = options.normalize.into();
     call(&o)
 }
-
-/// One pass over several different sessions of one model: faster than one by one, same bits.
-pub fn append_batch(work: &mut [(&mut Session, &[i32])]) -> Result<()> {
-    let handles: Vec<_> = work.iter().map(|(s, _)| s.handle.raw).collect();
-    let tokens: Vec<_> = work.iter().map(|(_, t)| pointer(t)).collect();
-    let counts: Vec<_> = work.iter().map(|(_, t)| t.len()).collect();
-    check(unsafe { puna_session_append_batch(pointer(&handles), pointer(&tokens), pointer(&counts), work.len()) })
-}

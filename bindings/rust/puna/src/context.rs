@@ -1,6 +1,8 @@
 use crate::error::{check, Result};
 use crate::raw::{c_string, sized, string, Handle};
 use puna_sys::*;
+use std::os::raw::{c_char, c_void};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 /// Threads, instruction set and memory; zero and `None` are the library's own choice.
@@ -12,6 +14,30 @@ pub struct ContextOptions {
     pub isa: Option<String>,
     /// Bytes of tensors, keys, values and scratch.
     pub memory_limit: u64,
+    /// Gets the library's lines, from any thread: what a file holds and nothing reads, for example. `None` is silence.
+    pub log: Option<fn(LogLevel, &str)>,
+}
+
+/// How much a line of the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Error = 1,
+    Warning,
+    Info,
+    Debug,
+}
+
+unsafe extern "C" fn log(user: *mut c_void, level: i32, message: *const c_char) {
+    let log: fn(LogLevel, &str) = std::mem::transmute(user);
+    let level = match level {
+        1 => LogLevel::Error,
+        2 => LogLevel::Warning,
+        3 => LogLevel::Info,
+        _ => LogLevel::Debug,
+    };
+    let message = string(message);
+    let _ = catch_unwind(|| log(level, &message)); // a panic is the logger's own affair
 }
 
 /// What a context chose, and the bytes it holds.
@@ -58,6 +84,10 @@ impl Context {
         o.threads = options.threads;
         o.memory_limit = options.memory_limit;
         o.isa = isa.as_ref().map_or(std::ptr::null(), |s| s.as_ptr());
+        if let Some(function) = options.log {
+            o.log = Some(log);
+            o.log_user = function as *mut c_void;
+        }
         o.gemm_provider = provider;
         o.allow_providers = allow;
         let handle = Handle::create(puna_context_free, |out| unsafe { puna_context_create(&o, out) })?;

@@ -46,7 +46,7 @@ impl Image {
         if width.checked_mul(height).and_then(|n| n.checked_mul(3)) != Some(rgb.len()) {
             return invalid(format!("{} bytes are not {width} x {height} pixels of RGB", rgb.len()));
         }
-        Self::create(|out| unsafe {
+        Self::create(model, |out| unsafe {
             puna_image_create(model.handle.raw, rgb.as_ptr(), width as i64, height as i64, 0, out)
         })
     }
@@ -54,13 +54,13 @@ impl Image {
     /// From pixels that were prepared elsewhere: `[tiles, 3, tile, tile]` floats of a grid of rows x columns tiles, row
     /// by row, then, when there are several, the whole picture as one more.
     pub fn from_pixels(model: &Model, pixels: &[f32], rows: i32, columns: i32) -> Result<Self> {
-        Self::create(|out| unsafe {
+        Self::create(model, |out| unsafe {
             puna_image_create_from_pixels(model.handle.raw, pointer(pixels), pixels.len(), rows, columns, out)
         })
     }
 
-    fn create(make: impl FnOnce(*mut *mut puna_image) -> puna_status) -> Result<Self> {
-        Ok(Image { handle: Arc::new(Handle::create(puna_image_free, make)?) })
+    fn create(model: &Model, make: impl FnOnce(*mut *mut puna_image) -> puna_status) -> Result<Self> {
+        Ok(Image { handle: Arc::new(Handle::create(puna_image_free, make)?.keeping(model.handle.clone())) })
     }
 
     /// How it was cut.

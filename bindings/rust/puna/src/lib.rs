@@ -17,13 +17,16 @@
 
 mod adapter;
 mod append;
+mod batch;
 mod chat;
 mod context;
 mod error;
 mod generate;
 mod image;
 mod model;
+mod open;
 mod pipeline;
+mod plan;
 mod ranker;
 mod raw;
 mod recommender;
@@ -32,14 +35,17 @@ mod session;
 mod tokenizer;
 
 pub use adapter::{Adapter, FinetuneOptions, FinetuneReport};
-pub use append::{append_batch, AppendOptions, Appended, Pooling};
+pub use append::{AppendOptions, Appended, Pooling};
+pub use batch::{append_batch, begin_batch, Batch};
 pub use chat::{Chat, ChatOptions};
-pub use context::{Context, ContextInfo, ContextOptions};
+pub use context::{Context, ContextInfo, ContextOptions, LogLevel};
 pub use error::{Error, Result, Status};
 pub use generate::{Answer, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull};
 pub use image::{Image, ImageInfo};
-pub use model::{Model, ModelInfo, ModelOptions, Plan, PlanOptions, Tensor};
+pub use model::{Model, ModelInfo, Tensor};
+pub use open::{ModelOptions, Reader};
 pub use pipeline::{Catalogue, Feed, Pipeline, PipelineOptions, Request, Shown};
+pub use plan::{Plan, PlanOptions};
 pub use ranker::{Calibration, Examples, Outcomes, Ranker, RankerInfo, RankerOptions, RankerReport, RankerTable};
 pub use recommender::{
     Event, RecommendOptions, Recommender, RecommenderInfo, RecommenderOptions, RecommenderReport, User,

@@ -2,6 +2,7 @@
 //! out, callbacks.
 use crate::error::{check, Error, Result, Status};
 use puna_sys::*;
+use std::any::Any;
 use std::ffi::CString;
 use std::ops::ControlFlow;
 use std::os::raw::{c_char, c_void};
@@ -9,19 +10,30 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// An owned handle and the function that frees it.
+/// An owned handle and the function that frees it, and what must stay until that has been called.
 pub(crate) struct Handle<T> {
     pub raw: *mut T,
     free: unsafe extern "C" fn(*mut T),
+    keeps: Option<Arc<dyn Any>>,
 }
 
 impl<T> Handle<T> {
     pub fn create(free: unsafe extern "C" fn(*mut T), make: impl FnOnce(*mut *mut T) -> puna_status) -> Result<Self> {
         let mut raw = null_mut();
         check(make(&mut raw))?;
-        Ok(Handle { raw, free })
+        Ok(Handle { raw, free, keeps: None })
+    }
+    /// No object of the library: every call refuses it.
+    pub fn none(free: unsafe extern "C" fn(*mut T)) -> Self {
+        Handle { raw: null_mut(), free, keeps: None }
+    }
+    /// What is made from a model keeps the model's handle, which keeps what the model reads from.
+    pub fn keeping(mut self, what: Arc<dyn Any>) -> Self {
+        self.keeps = Some(what);
+        self
     }
 }
 impl<T> Drop for Handle<T> {
@@ -40,7 +52,7 @@ pub(crate) fn sized<T: Sized_>() -> T {
 }
 macro_rules! sized_structs { ($($name:ident)*) => { $(unsafe impl Sized_ for $name {})* } }
 sized_structs!(
-    puna_context_options puna_context_info puna_model_options puna_model_info puna_tensor_info puna_plan_options
+    puna_context_options puna_context_info puna_model_options puna_reader puna_model_info puna_tensor_info puna_plan_options
     puna_plan puna_encode_options puna_tokenizer_info puna_token_info puna_session_options puna_session_info
     puna_session_timings puna_append_options puna_append_result puna_sampler_options puna_generated_token
     puna_generate_options puna_generate_result puna_image_info puna_recommender_info puna_recommender_options

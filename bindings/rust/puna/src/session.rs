@@ -100,10 +100,19 @@ impl Session {
         make: impl FnOnce(*mut *mut puna_session) -> puna_status,
     ) -> Result<Self> {
         Ok(Session {
-            handle: Arc::new(Handle::create(puna_session_free, make)?),
+            handle: Arc::new(Handle::create(puna_session_free, make)?.keeping(model.clone())),
             model: model.clone(),
             under_way: None,
         })
+    }
+
+    /// What stands where a session was lent: a handle that every call refuses.
+    pub(crate) fn none() -> Self {
+        Session {
+            handle: Arc::new(Handle::none(puna_session_free)),
+            model: Arc::new(Handle::none(puna_model_free)),
+            under_way: None,
+        }
     }
 
     /// What it holds.
