@@ -17,43 +17,49 @@ import time
 
 import mutations as m
 import own_formats as own
+import sqlite_files
+import tensor_files
+from parts import behind_a_byte, parts_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 10
 MUTATORS = {
-    "adapter": m.parts_of(m.mutate_json, m.mutate_safetensors),
-    "chat": m.parts_of(m.mutate_jinja, m.mutate_json),
-    "chat_template": m.parts_of(m.mutate_jinja, m.mutate_bytes),
-    "event": m.behind_a_byte(m.mutate_json),
-    "event_log": own.mutate_sqlite,
+    "adapter": parts_of(m.mutate_json, m.mutate_safetensors),
+    "chat": parts_of(m.mutate_jinja, m.mutate_json),
+    "chat_template": parts_of(m.mutate_jinja, m.mutate_bytes),
+    "event": behind_a_byte(m.mutate_json),
+    "event_log": sqlite_files.mutate_sqlite,
+    "event_log_files": sqlite_files.mutate_files,
     "gguf": m.mutate_gguf,
+    "gzip": own.mutate_gzip,
     "hf_config": m.mutate_json,
     "http": m.mutate_lines,
     "image_processor": m.mutate_json,
-    "item_graph": own.mutate_values,
+    "item_graph": tensor_files.mutate_graph,
     "mmproj": m.mutate_gguf,
     "model_config": m.mutate_json,
-    "model_folder": m.parts_of(m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_jinja),
+    "model_folder": parts_of(m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_jinja),
     "model_gguf": m.mutate_gguf,
-    "module_pattern": m.parts_of(own.mutate_pattern, m.mutate_lines),
+    "module_pattern": parts_of(own.mutate_pattern, m.mutate_lines),
     "npy": m.mutate_bytes,
-    "online_state": m.parts_of(m.mutate_json, own.mutate_values),
+    "online_state": tensor_files.mutate_online,
     "packed_file": own.mutate_packed_file,
     "picture": m.mutate_picture,
     "ranker": m.mutate_safetensors,
-    "recipe": m.parts_of(m.mutate_json, m.mutate_table, m.mutate_table),
-    "run_log": m.behind_a_byte(m.mutate_json_lines),
+    "recipe": parts_of(m.mutate_json, m.mutate_table, m.mutate_table),
+    "reference": parts_of(m.mutate_json, m.mutate_json, m.mutate_bytes),
+    "run_log": behind_a_byte(m.mutate_json_lines),
     "safetensors": m.mutate_safetensors,
-    "sequence_model": own.mutate_values,
-    "sequence_state": own.mutate_values,
-    "settings": m.mutate_lines,
+    "sequence_model": tensor_files.mutate_values,
+    "sequence_state": tensor_files.mutate_state,
+    "settings": own.mutate_settings,
     "snapshot": own.mutate_snapshot,
     "table": m.mutate_table,
     "tiktoken": m.mutate_lines,
-    "tokenize": m.behind_a_byte(m.mutate_bytes),
+    "tokenize": behind_a_byte(m.mutate_bytes),
     "tokenizer_json": m.mutate_json,
     "training_data": m.mutate_json_lines,
-    "training_state": own.mutate_values,
+    "training_state": tensor_files.mutate_state,
 }
 
 

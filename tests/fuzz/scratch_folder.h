@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -54,6 +55,21 @@ void split_at_zeros(std::string_view all, std::string_view (&parts)[N]) {
   for (size_t i = 0; i < N; ++i) {
     parts[i] = i + 1 < N ? all.substr(0, all.find('\0')) : all;
     all.remove_prefix(parts[i].size() < all.size() ? parts[i].size() + 1 : all.size());
+  }
+}
+
+// Binary parts: each but the last has its size in front, in 4 bytes, little-endian.
+template <size_t N>
+void split_by_sizes(std::string_view all, std::string_view (&parts)[N]) {
+  for (size_t i = 0; i < N; ++i) {
+    uint32_t size = 0;
+    const bool sized = i + 1 < N && all.size() >= sizeof size;
+    if (sized) {
+      memcpy(&size, all.data(), sizeof size);
+      all.remove_prefix(sizeof size);
+    }
+    parts[i] = sized ? all.substr(0, size) : all;
+    all.remove_prefix(parts[i].size());
   }
 }
 
