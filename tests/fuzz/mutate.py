@@ -53,6 +53,7 @@ MUTATORS = {
     "sequence_model": tensor_files.mutate_values,
     "sequence_state": tensor_files.mutate_state,
     "settings": own.mutate_settings,
+    "shards": tensor_files.mutate_shards,
     "snapshot": own.mutate_snapshot,
     "table": m.mutate_table,
     "tiktoken": m.mutate_lines,

@@ -6,6 +6,7 @@ import struct
 
 import mutations as m
 from own_formats import integer_near
+from parts import sized_parts_of
 
 WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "U8": 1, "I8": 1, "BOOL": 1}
 FLOATS = [0x7F800000, 0xFF800000, 0x7FC00000, 0x7F7FFFFF, 0xFF7FFFFF, 0x80000000, 0, 1, 0xBF800000, 0x3F800000, 0x7E000000]  # inf, NaN, the largest, -0, a denormal number, -1, 1e38
@@ -120,6 +121,16 @@ def mutate_values(r, data):
         else:
             mutate_shapes(r, t)
     return t.bytes()
+
+
+# ---- a model in several files ----
+
+SPLIT_GGUF = sized_parts_of(m.mutate_gguf, m.mutate_gguf, m.mutate_bytes)
+SHARDS = sized_parts_of(m.mutate_json, mutate_values, mutate_values)
+
+
+def mutate_shards(r, data):
+    return SPLIT_GGUF(r, data) if data[4:8] == b"GGUF" else SHARDS(r, data)
 
 
 # ---- where a run was: src/train/state_file.cpp ----
