@@ -184,7 +184,8 @@ std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> arg
   }
   if (file.empty()) return args;
   for (const ConfigEntry& e : parse_config(os::read_file(file, kLargestConfig), file)) {
-    const CLI::Option* const o = option_of(verb, "--" + e.key);
+    // A key is a name and no more: with a '=' in it, it would bring its own value.
+    const CLI::Option* const o = e.key.find('=') == e.key.npos ? option_of(verb, "--" + e.key) : nullptr;
     if (!o || o->check_lname("config") || o->check_lname("help"))
       fail(Status::bad_file, "%s, line %d: there is no option '%.60s'%s", file.c_str(), e.line, e.key.c_str(),
            did_you_mean(e.key, long_names(verb)).c_str());

@@ -207,7 +207,7 @@ class Configs(InFolder):
                 "lr = '1e-3'": ("line 1", "a text", "a number"), "steps = 1.5": ("line 1", "whole number"), "steps = true": ("line 1", "whole number"), "seed = -1": ("line 1", "0 or more"),
                 "schedule = 5": ("line 1", "text in quotes"), "resume = 1": ("line 1", "true or false"), "lr = [1e-3]": ("line 1", "a list", "one value"), "lr = {a = 1}": ("line 1", "braces"),
                 "lr = 1979-05-27": ("line 1", "no value"), "schedule = \"\\q\"": ("line 1", "escape"), "schedule = \"\\ud800\"": ("line 1", "Unicode"), "config = 'other.toml'": ("line 1", "'config'"),
-                "= 1": ("line 1", "name of an option")}.items():
+                "= 1": ("line 1", "name of an option"), "'steps=3' = 4": ("line 1", "no option 'steps=3'")}.items():
             with self.subTest(text):
                 self.refused(text, *words)
                 self.assertFalse((self.folder / "x").exists())
