@@ -396,7 +396,7 @@ def mutate_safetensors(r, data):
     return struct.pack("<Q", length) + header + body
 
 
-# ---- pictures: chunks with their lengths and sums put right again ----
+# ---- pictures: chunks with their lengths and sums recomputed ----
 
 def mutate_png(r, data):
     chunks, at = [], 8

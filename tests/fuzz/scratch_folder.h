@@ -33,7 +33,7 @@ class ScratchFolder {
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
   std::string write(const std::string& name, std::string_view bytes) const {
     const std::string path = *this / name;
-    std::filesystem::remove(path);  // who has the old one mapped keeps it
+    std::filesystem::remove(path);  // an old one that is still mapped stays as it is
     std::ofstream out(path, std::ios::binary);
     out.write(bytes.data(), std::streamsize(bytes.size()));
     out.close();
