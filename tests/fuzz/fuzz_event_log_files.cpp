@@ -1,5 +1,5 @@
-// fuzz_event_log_files.cpp -- any bytes as an event log's database with what SQLite finds beside it: the database, -wal,
-// -shm and -journal, each but the last behind its size. See use_event_log().
+// fuzz_event_log_files.cpp -- any bytes as an event log's database with what SQLite finds beside it: the database,
+// -wal, -shm and -journal, each but the last behind its size. See use_event_log().
 #include <filesystem>
 
 #include "scratch_folder.h"

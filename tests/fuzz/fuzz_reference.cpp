@@ -1,6 +1,6 @@
 // fuzz_reference.cpp -- any bytes as the folder of reference numbers that `puna verify` reads: manifest.json up to the
-// first zero byte, the table of layouts up to the second, the token ids (.npy) behind it. The arrays of floats are ours.
-// An Error, or a comparison that ends.
+// first zero byte, the table of layouts up to the second, the token ids (.npy) behind it. The target's own arrays of
+// floats lie beside them. An Error, or a comparison that ends.
 #include "expect_error.h"
 #include "npy.h"
 #include "scratch_folder.h"

@@ -1,6 +1,6 @@
-// fuzz_shards.cpp -- any bytes as a model in several files, three parts that are behind their sizes: two GGUF files of a
-// split model (the third part is nothing), or model.safetensors.index.json and its two files. An Error, or tensors that
-// can be read to their last byte.
+// fuzz_shards.cpp -- any bytes as a model in several files, three parts that are behind their sizes: two GGUF files of
+// a split model (the third part is not used), or model.safetensors.index.json and its two files. An Error, or tensors
+// that can be read to their last byte.
 #include <filesystem>
 
 #include "expect_error.h"

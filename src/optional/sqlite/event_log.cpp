@@ -144,9 +144,9 @@ class SqliteLog final : public EventLog {
     const Status status = kind == SQLITE_NOMEM ? Status::out_of_memory : of_file ? Status::bad_file : Status::io;
     fail(status, "%s: %s", path_.c_str(), db_ ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(result));
   }
-  // A rollback journal beside the database may name a "super-journal" of a transaction over several databases, and SQLite
-  // deletes that file, whatever it is, once it has rolled back. Our transactions are of one database; so this is asked
-  // before SQLite reads anything.
+  // A rollback journal beside the database may name a "super-journal" of a transaction over several databases, and
+  // SQLite deletes that file, whatever it is, once it has rolled back. Our transactions are of one database; so this is
+  // asked before SQLite reads anything.
   void require_plain_journal() const {
     const char* const file = sqlite3_db_filename(db_.get(), "main");
     const std::string journal = std::string(file ? file : "") + "-journal";
