@@ -224,6 +224,15 @@ class Configs(InFolder):
         for file in ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "checkpoint.safetensors"):
             self.assertEqual((self.folder / "a" / file).read_bytes(), (self.folder / "b" / file).read_bytes(), file)
 
+    def test_an_empty_text_does_not_swallow_the_option_behind_it(self):
+        data, config = self.folder / "data.txt", self.folder / "c.toml"
+        data.write_text("It is a truth universally acknowledged. " * 40)
+        config.write_text("schedule = ''\nsteps = 1\n")
+        self.says("schedule is ''", "finetune", BUNDLED, "--config", config, "--data", data, "--out", self.folder / "x")
+        self.says("schedule is ''", "finetune", "--data", data, "--config", config, "--out", self.folder / "x", "--", BUNDLED)
+        config.write_text("data = ['[a,b]']\n")
+        self.says("in brackets", "finetune", BUNDLED, "--config", config, "--out", self.folder / "x")
+
     def test_misspelt_words_name_the_nearest(self):
         self.says("'finetune'", "finetun", BUNDLED, code=2)
         self.says("'--stpes', did you mean 'steps'", "finetune", BUNDLED, "--stpes", 3, code=2)
