@@ -209,7 +209,7 @@ def gzip_member(r, text):
         head += b"comment" + (b"\0" if r.random() < .9 else b"")
     if flags & 2:
         head += struct.pack("<H", zlib.crc32(head) & 0xFFFF)
-    packer = zlib.compressobj(r.choice([0, 1, 9]), zlib.DEFLATED, -15)
+    packer = zlib.compressobj(r.choice([0, 1, 9]) if len(text) <= m.MOST else 9, zlib.DEFLATED, -15)
     body = packer.compress(text) + packer.flush()
     if r.random() < .1:
         body = m.mutate_bytes(r, body)

@@ -7,7 +7,7 @@ def parts_of(*mutators):
     def mutate(r, data):
         pieces = data.split(b"\x00", len(mutators) - 1)
         pieces += [b""] * (len(mutators) - len(pieces))
-        i = r.randrange(len(mutators))
+        i = r.choice([n for n, piece in enumerate(pieces) if piece or r.random() < .1] or [0])
         pieces[i] = mutators[i](r, pieces[i])
         return b"\x00".join(p.replace(b"\x00", b"") if n < len(pieces) - 1 else p for n, p in enumerate(pieces))
     return mutate
