@@ -1,4 +1,4 @@
-// command_line.h -- a verb and its options: the little of CLI11 that the verbs need, so that one file compiles CLI11
+// command_line.h -- a verb and its options: the little of CLI11 that the verbs need, so that two files compile CLI11
 // and not every one. The values are written when the command line is parsed; they and the verb's action outlive it in a
 // shared_ptr of the caller's.
 #pragma once

@@ -12,14 +12,21 @@ namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY\x01\x00", 8);
 
-[[noreturn]] void reject(const std::string& path) {
-  fail(Status::bad_file, "%s: expected a .npy file of float32 in C order", path.c_str());
+// A file's type of values, as its header writes it.
+struct ValueType {
+  std::string_view descr;
+  const char* name;
+};
+constexpr ValueType kFloats{"'<f4'", "float32"}, kIntegers{"'<i8'", "int64"};
+
+[[noreturn]] void reject(const std::string& path, const ValueType& type) {
+  fail(Status::bad_file, "%s: expected a .npy file of %s in C order", path.c_str(), type.name);
 }
 
 // The numbers of "'shape': (10, 3, 56, 56), ".
-std::vector<int64_t> shape_of(const std::string& path, std::string_view header) {
+std::vector<int64_t> shape_of(const std::string& path, std::string_view header, const ValueType& type) {
   const size_t open = header.find('(', header.find("'shape'")), close = header.find(')', open);
-  if (open == header.npos || close == header.npos) reject(path);
+  if (open == header.npos || close == header.npos) reject(path, type);
   std::vector<int64_t> shape;
   for (const char *p = header.data() + open + 1, *end = header.data() + close; p < end;) {
     if (*p == ' ' || *p == ',') {
@@ -28,11 +35,29 @@ std::vector<int64_t> shape_of(const std::string& path, std::string_view header) 
     }
     int64_t n = 0;
     const auto [after, error] = std::from_chars(p, end, n);
-    if (error != std::errc() || n < 0) reject(path);
+    if (error != std::errc() || n < 0) reject(path, type);
     shape.push_back(n);
     p = after;
   }
   return shape;
+}
+
+template <class T>
+NpyArray<T> read_values(const std::string& path, const ValueType& type) {
+  const std::string bytes = os::read_file(path, uint64_t(4) << 30);
+  if (bytes.size() < 10 || bytes.substr(0, 8) != kMagic) reject(path, type);
+  const size_t start = 10 + (uint8_t(bytes[8]) | size_t(uint8_t(bytes[9])) << 8);
+  if (start > bytes.size()) reject(path, type);
+  const std::string_view header(bytes.data() + 10, start - 10);
+  if (header.find(type.descr) == header.npos || header.find("'fortran_order': False") == header.npos)
+    reject(path, type);
+  NpyArray<T> a{shape_of(path, header, type), {}};
+  Size count = 1;
+  for (const int64_t n : a.shape) count *= Size::from_signed(n);
+  const uint64_t size = (count * sizeof(T)).take(bytes.size() - start, "%s: size of the array", path.c_str());
+  a.values.resize(size_t(size) / sizeof(T));
+  copy_bytes(a.values.data(), bytes.data() + start, size_t(size));
+  return a;
 }
 
 }  // namespace
@@ -57,19 +82,13 @@ void write_npy(const std::string& path, const std::vector<int64_t>& shape, const
   file.commit();
 }
 
-Array read_npy(const std::string& path) {
-  const std::string bytes = os::read_file(path, uint64_t(4) << 30);
-  if (bytes.size() < 10 || bytes.substr(0, 8) != kMagic) reject(path);
-  const size_t start = 10 + (uint8_t(bytes[8]) | size_t(uint8_t(bytes[9])) << 8);
-  if (start > bytes.size()) reject(path);
-  const std::string_view header(bytes.data() + 10, start - 10);
-  if (header.find("'<f4'") == header.npos || header.find("'fortran_order': False") == header.npos) reject(path);
-  Array a{shape_of(path, header), {}};
-  Size count = 1;
-  for (const int64_t n : a.shape) count *= Size::from_signed(n);
-  const uint64_t values = (count * 4).take(bytes.size() - start, "%s: size of the array", path.c_str()) / 4;
-  a.values.resize(size_t(values));
-  copy_bytes(a.values.data(), bytes.data() + start, size_t(values) * 4);
+Array read_npy(const std::string& path) { return read_values<float>(path, kFloats); }
+IntegerArray read_npy_integers(const std::string& path) { return read_values<int64_t>(path, kIntegers); }
+
+Array read_tiles(const std::string& path, int64_t tile) {
+  Array a = read_npy(path);
+  if (a.shape.size() != 4 || a.shape[0] == 0 || a.shape[1] != 3 || a.shape[2] != tile || a.shape[3] != tile)
+    fail(Status::bad_file, "%s: expected an array [tiles, 3, %jd, %jd]", path.c_str(), tile, tile);
   return a;
 }
 

@@ -31,9 +31,7 @@ std::vector<ImagePtr> ImageFlags::open(const ModelPtr& model) const {
   for (const std::string& file : files) images.push_back(open_image(model, file));
   if (pixels.empty()) return images;
   const VisionConfig& c = model->require_vision().config;
-  const Array a = read_npy(pixels);
-  if (a.shape.size() != 4 || a.shape[1] != 3 || a.shape[2] != c.tile || a.shape[3] != c.tile)
-    fail(Status::bad_file, "%s: expected an array [tiles, 3, %jd, %jd]", pixels.c_str(), c.tile, c.tile);
+  const Array a = read_tiles(pixels, c.tile);
   for (int64_t t = 0; t < a.shape[0]; ++t)
     images.push_back(
         Image::from_pixels(model, std::span(a.values).subspan(size_t(t * c.pixels()), size_t(c.pixels())), 1, 1));

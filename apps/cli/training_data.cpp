@@ -3,66 +3,13 @@
 #include <cstdio>
 
 #include "base/os.h"
+#include "gzip.h"
 #include "puna/base/error.h"
-
-#ifdef PUNA_HAVE_ZLIB
-#include <zlib.h>
-#endif
 
 namespace puna::cli {
 namespace {
 
 constexpr size_t kLargest = size_t(16) << 30;  // of what is not mapped
-
-#ifdef PUNA_HAVE_ZLIB
-bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1F\x8B"); }
-
-class Unpacker {
- public:
-  explicit Unpacker(const std::string& path) : path_(path) {
-    if (inflateInit2(&stream_, 15 + 16) != Z_OK) fail(Status::out_of_memory, "%s: zlib does not start", path.c_str());
-  }
-  ~Unpacker() { inflateEnd(&stream_); }
-  Unpacker(const Unpacker&) = delete;
-  Unpacker& operator=(const Unpacker&) = delete;
-
-  // A gzip file is one member or several behind each other; zeros behind the last are padding.
-  std::string all_of(std::string_view packed) {
-    std::string out;
-    while (is_gzip(packed)) packed.remove_prefix(member(packed, out));
-    if (packed.find_first_not_of('\0') != packed.npos)
-      fail(Status::bad_file, "%s: something follows the gzip data", path_.c_str());
-    return out;
-  }
-
- private:
-  size_t member(std::string_view packed, std::string& out) {
-    inflateReset(&stream_);
-    size_t taken = 0;
-    std::string block(size_t(1) << 18, '\0');
-    for (int state = Z_OK; state != Z_STREAM_END;) {
-      const size_t give = std::min<size_t>(packed.size() - taken, size_t(1) << 30);  // zlib counts in 32 bits
-      stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + taken));
-      stream_.avail_in = uInt(give);
-      stream_.next_out = reinterpret_cast<Bytef*>(block.data());
-      stream_.avail_out = uInt(block.size());
-      state = inflate(&stream_, Z_NO_FLUSH);
-      taken += give - stream_.avail_in;
-      out.append(block, 0, block.size() - stream_.avail_out);
-      if (state == Z_BUF_ERROR || (state == Z_OK && taken == packed.size() && stream_.avail_out != 0))
-        fail(Status::bad_file, "%s: the gzip data are cut off", path_.c_str());
-      if (state != Z_OK && state != Z_STREAM_END)
-        fail(Status::bad_file, "%s: gzip: %s", path_.c_str(), stream_.msg ? stream_.msg : "corrupted");
-      if (out.size() > kLargest)
-        fail(Status::bad_file, "%s: more than %zu GiB when unpacked", path_.c_str(), kLargest >> 30);
-    }
-    return taken;
-  }
-
-  const std::string& path_;
-  z_stream stream_{};
-};
-#endif
 
 void print_line(const char* what, const std::string& sentence) { fprintf(stderr, "%s: %s\n", what, sentence.c_str()); }
 
@@ -110,7 +57,7 @@ DataFile::DataFile(const std::string& path) {
   }
 #ifdef PUNA_HAVE_ZLIB
   if (!is_gzip(bytes_)) return;
-  std::string unpacked = Unpacker(path).all_of(bytes_);
+  std::string unpacked = unpack_gzip(bytes_, path, kLargest);
   text_ = std::move(unpacked);
   bytes_ = text_;
   mapped_.reset();

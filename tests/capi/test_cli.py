@@ -371,6 +371,43 @@ class Images(unittest.TestCase):
             last = self.manifest["arrays"]["vision_layers"]["shape"][0] - 1
             self.assertIn(f"the first block that differs: vision: layer {last}".encode(), done.stdout)
 
+    def test_verify_refuses_a_manifest_that_is_wrong_in_one_place(self):
+        # Missing fields were undefined behaviour, and token ids were read as they came.
+        cases = [
+            ("no arrays", "lists no arrays", lambda m: m.pop("arrays")),
+            ("not an object", "arrays: expected an object", lambda m: m.update(arrays=[1])),
+            ("no file", "arrays.logits.file: expected a string", lambda m: m["arrays"]["logits"].pop("file")),
+            ("another folder", "arrays.logits.file: expected a path inside", lambda m: m["arrays"]["logits"].update(file="../logits.npy")),
+            ("a root", "arrays.logits.file: expected a path inside", lambda m: m["arrays"]["logits"].update(file="/etc/passwd")),
+            ("a tolerance", "compare.atol: expected a number", lambda m: m["arrays"]["ln_pre"].update(compare={"atol": "1"})),
+            ("no pixels", "expected an array [tiles, 3, ", lambda m: m["arrays"]["pixel_values_hf"].update(file=m["arrays"]["ln_pre"]["file"])),
+            ("too few logits", "'logits' has rows", lambda m: m["arrays"]["logits"].update(file=m["arrays"]["ln_pre"]["file"])),
+            ("no integers", "expected a .npy file of int64", lambda m: m["arrays"]["input_ids"].update(file=m["arrays"]["logits"]["file"])),
+            ("a large id", "special_token_ids.<|eot|>: expected a whole number", lambda m: m["facts"]["special_token_ids"].update({"<|eot|>": 1e300})),
+        ]
+        for what, words, change in cases:
+            with self.subTest(what), tempfile.TemporaryDirectory() as out:
+                manifest = json.loads((self.folder / "manifest.json").read_text())
+                change(manifest)
+                pathlib.Path(out, "manifest.json").write_text(json.dumps(manifest))
+                pathlib.Path(out, "golden").symlink_to((self.folder / "golden").resolve())
+                done = run("verify", self.folder, "--reference", out, code=1)
+                self.assertTrue(done.stderr.startswith(b"puna: "), done.stderr)
+                self.assertIn(words.encode(), done.stderr)
+
+    def test_verify_refuses_token_ids_that_the_model_does_not_have(self):
+        with tempfile.TemporaryDirectory() as out:
+            copy = pathlib.Path(out, "reference")
+            shutil.copytree(self.folder, copy, copy_function=shutil.copyfile)
+            for path in copy.rglob("*"):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            ids = copy / "golden/input_ids.npy"
+            data = bytearray(ids.read_bytes())
+            data[-8:] = struct.pack("<q", 1 << 40)
+            ids.write_bytes(data)
+            done = run("verify", self.folder, "--reference", copy, code=1)
+            self.assertIn(b"input_ids.npy: token id 1099511627776", done.stderr)
+
 
 class Errors(unittest.TestCase):
     def says(self, words, *arguments, code=1):

@@ -207,7 +207,7 @@ class Configs(InFolder):
                 "lr = '1e-3'": ("line 1", "a text", "a number"), "steps = 1.5": ("line 1", "whole number"), "steps = true": ("line 1", "whole number"), "seed = -1": ("line 1", "0 or more"),
                 "schedule = 5": ("line 1", "text in quotes"), "resume = 1": ("line 1", "true or false"), "lr = [1e-3]": ("line 1", "a list", "one value"), "lr = {a = 1}": ("line 1", "braces"),
                 "lr = 1979-05-27": ("line 1", "no value"), "schedule = \"\\q\"": ("line 1", "escape"), "schedule = \"\\ud800\"": ("line 1", "Unicode"), "config = 'other.toml'": ("line 1", "'config'"),
-                "= 1": ("line 1", "name of an option")}.items():
+                "= 1": ("line 1", "name of an option"), "'steps=3' = 4": ("line 1", "no option 'steps=3'")}.items():
             with self.subTest(text):
                 self.refused(text, *words)
                 self.assertFalse((self.folder / "x").exists())
@@ -223,6 +223,15 @@ class Configs(InFolder):
             "-t", 1, "--out", self.folder / "b")
         for file in ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "checkpoint.safetensors"):
             self.assertEqual((self.folder / "a" / file).read_bytes(), (self.folder / "b" / file).read_bytes(), file)
+
+    def test_an_empty_text_does_not_swallow_the_option_behind_it(self):
+        data, config = self.folder / "data.txt", self.folder / "c.toml"
+        data.write_text("It is a truth universally acknowledged. " * 40)
+        config.write_text("schedule = ''\nsteps = 1\n")
+        self.says("schedule is ''", "finetune", BUNDLED, "--config", config, "--data", data, "--out", self.folder / "x")
+        self.says("schedule is ''", "finetune", "--data", data, "--config", config, "--out", self.folder / "x", "--", BUNDLED)
+        config.write_text("data = ['[a,b]']\n")
+        self.says("in brackets", "finetune", BUNDLED, "--config", config, "--out", self.folder / "x")
 
     def test_misspelt_words_name_the_nearest(self):
         self.says("'finetune'", "finetun", BUNDLED, code=2)

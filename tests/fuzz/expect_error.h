@@ -9,7 +9,7 @@
 
 namespace puna::test {
 
-// Whether it did not fail; then the input counts as taken.
+// Whether it did not fail; then the input counts as accepted.
 template <class Fn>
 bool expect_error_only(Fn fn) {
   try {
@@ -19,7 +19,7 @@ bool expect_error_only(Fn fn) {
     std::fprintf(stderr, "%s\n", e.what());
     std::abort();
   }
-  return taken = true;
+  return accepted = true;
 }
 
 // Aborts in every kind of build.

@@ -67,7 +67,7 @@ FUZZ_TARGET(adapter) {
   } catch (const puna::Error&) {
     return 0;
   }
-  puna::test::taken = true;
+  puna::test::accepted = true;
   reread(*adapter);
   return 0;
 }

@@ -47,7 +47,7 @@ FUZZ_TARGET(chat) {
     const puna::RenderedChat chat =
         puna::ChatTemplate::parse(source, limits)
             ->render(variables, "2025-03-09", puna::Watch(), {{"bos_token", "<|bos|>"}, {"eos_token", "<|eot|>"}});
-    puna::test::taken = true;
+    puna::test::accepted = true;
     const std::string own = written_by_template(chat);
     const std::vector<int32_t> ids = tokenizer->encode_chat(chat);
     require(tokenizer->decode(ids, true) == chat.text);

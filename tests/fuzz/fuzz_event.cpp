@@ -68,7 +68,7 @@ FUZZ_TARGET(event) {
     } else {
       served.feed.rank(body);
     }
-    test::taken = true;
+    test::accepted = true;
   } catch (const Error& e) {
     if (e.status() != Status::invalid_argument && e.status() != Status::bad_file) std::abort();  // a 500
   }

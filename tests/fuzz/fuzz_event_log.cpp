@@ -1,55 +1,15 @@
-// fuzz_event_log.cpp -- any bytes as the SQLite database of an event log: an Error, or a log that gives its events,
-// takes new ones and has them when it is opened again.
+// fuzz_event_log.cpp -- any bytes as the SQLite database of an event log: see use_event_log().
 #include <filesystem>
 
-#include "expect_error.h"
-#include "puna/recsys/event_log.h"
 #include "scratch_folder.h"
 #include "target.h"
-
-namespace {
-
-using namespace puna;
-
-recsys::LoggedEvent some_event() {
-  recsys::LoggedEvent e;
-  e.known = 1;
-  e.ids = {{1, 2}, {}};
-  e.numbers = {0.5f};
-  e.values = {1};
-  return e;
-}
-
-}  // namespace
+#include "use_event_log.h"
 
 FUZZ_TARGET(event_log) {
-  using test::require;
+  using namespace puna;
   static const test::ScratchFolder folder;
   for (const char* beside : {"events.db-wal", "events.db-shm", "events.db-journal"})
     std::filesystem::remove(folder / beside);
-  const std::string path = folder.write("events.db", test::text_of(data, size));
-  test::expect_error_only([&] {
-    const recsys::LoggedEvent event = some_event();
-    recsys::LoggedEvent keyed = event;
-    keyed.key = "a key";
-    int64_t last = 0;
-    {
-      const auto log = recsys::open_event_log(path);
-      std::vector<recsys::LoggedEvent> events;
-      test::expect_error_only([&] { log->read(events, 0, 100); });
-      test::expect_error_only([&] { log->read(events, 1, 1); });
-      require(events.size() <= 101);
-      int64_t repeated = 0;
-      last = log->append({&event, 1});
-      log->append({&keyed, 1}, &repeated);
-      require(repeated == 0 || repeated == 1);
-      last = log->append({&event, 1});
-      require(log->last() == last);
-      std::vector<recsys::LoggedEvent> got;
-      require(log->read(got, last - 1, 5) == 1 && got[0] == event);
-    }
-    const auto again = recsys::open_event_log(path);
-    require(again->last() == last);
-  });
+  test::use_event_log(folder.write("events.db", test::text_of(data, size)));
   return 0;
 }

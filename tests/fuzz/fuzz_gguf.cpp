@@ -24,7 +24,7 @@ FUZZ_TARGET(gguf) {
   for (const puna::SourcePtr& source : {memory, reader}) {
     try {
       puna::test::touch(puna::load_checkpoint(puna::test::fuzz_context(), source).tensors);
-      puna::test::taken = true;
+      puna::test::accepted = true;
     } catch (const puna::Error&) {}
   }
   return 0;

@@ -46,6 +46,6 @@ FUZZ_TARGET(http) {
     cut.body = whole.body;
   }
   if (!(whole == cut)) abort();
-  puna::test::taken = whole.requests > 0 && !whole.refused;
+  puna::test::accepted = whole.requests > 0 && !whole.refused;
   return 0;
 }

@@ -48,6 +48,6 @@ FUZZ_TARGET(model_folder) {
   ChatTemplate::Texts tokens;
   test::expect_error_only([&] { tokens = template_tokens_of_folder(folder.path()); });
   test::expect_error_only([&] { renders = render_all(chat_templates_of_folder(folder.path()), tokens); });
-  test::taken = encodes && renders;
+  test::accepted = encodes && renders;
   return 0;
 }

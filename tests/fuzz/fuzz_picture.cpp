@@ -13,7 +13,7 @@ FUZZ_TARGET(picture) {
     if (info.width * info.height > 1 << 20) return 0;  // legal, but slow
     const puna::Context& context = puna::test::fuzz_context();
     const puna::Picture picture = puna::decode_picture(context, file);
-    puna::test::taken = true;
+    puna::test::accepted = true;
     puna::TileSettings settings;
     settings.tile = 28;
     const puna::TileLayout layout = puna::choose_layout(picture.width, picture.height, settings);

@@ -51,7 +51,7 @@ FUZZ_TARGET(tokenize) {
     return all;
   }();
   if (size == 0) return 0;
-  test::taken = true;
+  test::accepted = true;
   const Tokenizer& t = *tokenizers[data[0] % kTokenizers];
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   const bool marks = &t == tokenizers.back().get();

@@ -1,4 +1,4 @@
-"""Gives every format its mutants and watches what becomes of the program that reads them.
+"""Feeds mutants of every format to the replay program and checks that it survives each, quickly and cheaply.
 
 usage: mutate.py BIN [--count 10000] [--seed 1] [FORMAT...]      BIN: the folder of the program replay, of any build; a sanitizer's best
 
@@ -17,59 +17,66 @@ import time
 
 import mutations as m
 import own_formats as own
+import sqlite_files
+import tensor_files
+from parts import behind_a_byte, parts_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 10
 MUTATORS = {
-    "adapter": m.parts_of(m.mutate_json, m.mutate_safetensors),
-    "chat": m.parts_of(m.mutate_jinja, m.mutate_json),
-    "chat_template": m.parts_of(m.mutate_jinja, m.mutate_bytes),
-    "event": m.behind_a_byte(m.mutate_json),
-    "event_log": own.mutate_sqlite,
+    "adapter": parts_of(m.mutate_json, m.mutate_safetensors),
+    "chat": parts_of(m.mutate_jinja, m.mutate_json),
+    "chat_template": parts_of(m.mutate_jinja, m.mutate_bytes),
+    "event": behind_a_byte(m.mutate_json),
+    "event_log": sqlite_files.mutate_sqlite,
+    "event_log_files": sqlite_files.mutate_files,
     "gguf": m.mutate_gguf,
+    "gzip": own.mutate_gzip,
     "hf_config": m.mutate_json,
     "http": m.mutate_lines,
     "image_processor": m.mutate_json,
-    "item_graph": own.mutate_values,
+    "item_graph": tensor_files.mutate_graph,
     "mmproj": m.mutate_gguf,
     "model_config": m.mutate_json,
-    "model_folder": m.parts_of(m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_jinja),
+    "model_folder": parts_of(m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_json, m.mutate_jinja),
     "model_gguf": m.mutate_gguf,
-    "module_pattern": m.parts_of(own.mutate_pattern, m.mutate_lines),
+    "module_pattern": parts_of(own.mutate_pattern, m.mutate_lines),
     "npy": m.mutate_bytes,
-    "online_state": m.parts_of(m.mutate_json, own.mutate_values),
+    "online_state": tensor_files.mutate_online,
     "packed_file": own.mutate_packed_file,
     "picture": m.mutate_picture,
     "ranker": m.mutate_safetensors,
-    "recipe": m.parts_of(m.mutate_json, m.mutate_table, m.mutate_table),
-    "run_log": m.behind_a_byte(m.mutate_json_lines),
+    "recipe": parts_of(m.mutate_json, m.mutate_table, m.mutate_table),
+    "reference": parts_of(m.mutate_json, m.mutate_json, m.mutate_bytes),
+    "run_log": behind_a_byte(m.mutate_json_lines),
     "safetensors": m.mutate_safetensors,
-    "sequence_model": own.mutate_values,
-    "sequence_state": own.mutate_values,
-    "settings": m.mutate_lines,
+    "sequence_model": tensor_files.mutate_values,
+    "sequence_state": tensor_files.mutate_state,
+    "settings": own.mutate_settings,
+    "shards": tensor_files.mutate_shards,
     "snapshot": own.mutate_snapshot,
     "table": m.mutate_table,
     "tiktoken": m.mutate_lines,
-    "tokenize": m.behind_a_byte(m.mutate_bytes),
+    "tokenize": behind_a_byte(m.mutate_bytes),
     "tokenizer_json": m.mutate_json,
     "training_data": m.mutate_json_lines,
-    "training_state": own.mutate_values,
+    "training_state": tensor_files.mutate_state,
 }
 
 
-class Reader:
-    """A replay program that is fed one input after the other, and says of each how long it took and how much memory."""
+class Replay:
+    """A replay program that gets one input after the other and answers each with its time and memory."""
 
     def __init__(self, program, name):
         self.command = [program, name, "--stream"]
         self.start()
 
     def start(self):
-        self.said = tempfile.TemporaryFile()  # a pipe that nobody empties would stop a program that has much to say
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, bufsize=0)
+        self.stderr = tempfile.TemporaryFile()  # a pipe that nobody empties would block a program that writes much
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, bufsize=0)
 
-    def read(self, data):
-        """(milliseconds, peak bytes, whether it was taken), or what the program said when it died."""
+    def run(self, data):
+        """(milliseconds, peak bytes, whether it was accepted), or the sanitizer's report when the program died."""
         try:
             self.process.stdin.write(struct.pack("<Q", len(data)) + data)
         except BrokenPipeError:
@@ -81,12 +88,12 @@ class Reader:
                 break
             answer += part
         if answer.endswith(b"\n"):
-            milliseconds, peak, taken = answer.split()
-            return int(milliseconds), int(peak), taken == b"1"
+            milliseconds, peak, accepted = answer.split()
+            return int(milliseconds), int(peak), accepted == b"1"
         code = self.process.wait()
-        self.said.seek(max(0, self.said.seek(0, os.SEEK_END) - (1 << 20)))
-        said = self.said.read().decode("utf-8", "replace")
-        lines = [line for line in said.splitlines() if "ERROR" in line or "runtime error" in line or "SUMMARY" in line] or said.splitlines()[-1:]
+        self.stderr.seek(max(0, self.stderr.seek(0, os.SEEK_END) - (1 << 20)))
+        text = self.stderr.read().decode("utf-8", "replace")
+        lines = [line for line in text.splitlines() if "ERROR" in line or "runtime error" in line or "SUMMARY" in line] or text.splitlines()[-1:]
         self.end()
         self.start()
         return f"died ({code}): {' / '.join(lines[:3])[:300]}"
@@ -95,7 +102,7 @@ class Reader:
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
-        self.said.close()
+        self.stderr.close()
 
 
 def seeds_of(name):
@@ -108,26 +115,27 @@ def seeds_of(name):
 
 def run(name, program, count, seed):
     r = random.Random(f"{name} {seed}")
-    seeds, reader, bad, slowest, worst, whole = seeds_of(name), Reader(program, name), 0, 0, 0.0, 0
+    seeds, replay, bad, slowest, worst, accepted = seeds_of(name), Replay(program, name), 0, 0, 0.0, 0
     began = time.monotonic()
     for n in range(count):
         mutant = MUTATORS[name](r, r.choice(seeds))
-        said = reader.read(mutant)
-        if isinstance(said, str):
-            wrong = said
+        result = replay.run(mutant)
+        if isinstance(result, str):
+            wrong = result
         else:
-            milliseconds, peak, taken = said
-            whole += taken
-            slowest, worst = max(slowest, milliseconds), max(worst, peak / (2 * len(mutant) + (64 << 20)))
-            wrong = f"{milliseconds} ms" if milliseconds > SECONDS * 1000 else f"{peak >> 20} MB for {len(mutant)} bytes" if worst > 1 and peak > 2 * len(mutant) + (64 << 20) else ""
+            milliseconds, peak, was_accepted = result
+            allowed = 2 * len(mutant) + (64 << 20)
+            accepted += was_accepted
+            slowest, worst = max(slowest, milliseconds), max(worst, peak / allowed)
+            wrong = f"{milliseconds} ms" if milliseconds > SECONDS * 1000 else f"{peak >> 20} MB for {len(mutant)} bytes" if peak > allowed else ""
         if wrong:
             bad += 1
             os.makedirs("mutants", exist_ok=True)
             pathlib.Path(f"mutants/{name}-{n}").write_bytes(mutant)
             if bad <= 20:
                 print(f"{name} {n}: {wrong}", flush=True)
-    reader.end()
-    print(f"{name}: {count} mutants of {len(seeds)} seeds in {time.monotonic() - began:.0f} s, {bad} bad, {100 * whole / count:.0f} % taken; slowest {slowest} ms, most memory {worst:.2f} of what it may take", flush=True)
+    replay.end()
+    print(f"{name}: {count} mutants of {len(seeds)} seeds in {time.monotonic() - began:.0f} s, {bad} bad, {100 * accepted / count:.0f} % accepted; slowest {slowest} ms, most memory {worst:.2f} of the limit", flush=True)
     return bad
 
 

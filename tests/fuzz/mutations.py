@@ -396,7 +396,7 @@ def mutate_safetensors(r, data):
     return struct.pack("<Q", length) + header + body
 
 
-# ---- pictures: chunks with their lengths and sums put right again ----
+# ---- pictures: chunks with their lengths and sums recomputed ----
 
 def mutate_png(r, data):
     chunks, at = [], 8
@@ -574,19 +574,3 @@ def mutate_lines(r, data):
             words[j:j + r.choice([0, 1])] = [r.choice(words + TEXTS[:20] + [str(n) for n in INTEGERS] + ["=", "[", "]", '"', "'", "#", ".", ":", "\r", "true", "[1, 2", '"""', "{"])]
             lines[i] = "".join(words)
     return "\n".join(lines).encode("utf-8", "surrogatepass")[:MOST]
-
-
-# ---- files with a zero byte between their parts ----
-
-def parts_of(*mutators):
-    def mutate(r, data):
-        pieces = data.split(b"\x00", len(mutators) - 1)
-        pieces += [b""] * (len(mutators) - len(pieces))
-        i = r.randrange(len(mutators))
-        pieces[i] = mutators[i](r, pieces[i])
-        return b"\x00".join(p.replace(b"\x00", b"") if n < len(pieces) - 1 else p for n, p in enumerate(pieces))
-    return mutate
-
-
-def behind_a_byte(mutate):
-    return lambda r, data: (bytes([r.randrange(256)]) if r.random() < .1 else data[:1]) + mutate(r, data[1:])

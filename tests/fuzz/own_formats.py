@@ -1,8 +1,8 @@
-"""Structure-aware mutations of Puna's own binary files (packed weights, snapshots of sessions), whose checksums are put right again, of safetensors that stay files of their kind,
-of SQLite databases and of regular expressions. As in mutations.py: (random, bytes) -> bytes."""
+"""Structure-aware mutations of Puna's own binary files (packed weights, snapshots of sessions), whose checksums are recomputed, of gzip files, of regular expressions and of settings.
+As in mutations.py: (random, bytes) -> bytes."""
 import re
-import sqlite3
 import struct
+import zlib
 
 import mutations as m
 
@@ -118,123 +118,6 @@ def mutate_snapshot(r, data):
     return bytes(out)
 
 
-# ---- safetensors that stay files of their kind: numbers of the metadata ("step": "12"), and values in their places ----
-
-def mutate_values(r, data):
-    if len(data) < 10 or r.random() < .3:
-        return m.mutate_safetensors(r, data)
-    size, = struct.unpack_from("<Q", data)
-    if size > len(data) - 8:
-        return m.mutate_bytes(r, data)
-    header, body = data[8:8 + size].decode("utf-8", "replace"), bytearray(data[8 + size:])
-    for _ in range(r.choice([1, 1, 2, 4])):
-        counts = list(re.finditer(r'"(\w+)":"(-?\d+)"', header))
-        if counts and r.random() < .7:
-            at = r.choice(counts)
-            old = int(at[2])
-            new = str(r.choice([old + 1, old - 1, r.choice(m.INTEGERS), (1 << 53) - 1, (1 << 63) - 2, f"{old}.0", f" {old}", f"+{old}", "1e3", ""]))
-            header = f"{header[:at.start(2)]}{new}{header[at.end(2):]}"
-        elif len(body) >= 4:  # a number
-            at = r.randrange(len(body) // 4) * 4
-            kind = r.randrange(3)
-            if kind == 0:
-                struct.pack_into("<I", body, at, r.choice([0x7F800000, 0xFF800000, 0x7FC00000, 0x7F7FFFFF, 0x80000000, 1, 0xBF800000, r.randrange(1 << 32)]))
-            elif kind == 1:
-                struct.pack_into("<I", body, at, integer_near(r, struct.unpack_from("<I", body, at)[0], 4))
-            else:
-                body[r.randrange(len(body))] = r.choice([0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x20, r.randrange(256)])
-    header = header.encode()
-    return struct.pack("<Q", len(header)) + header + bytes(body)
-
-
-# ---- SQLite databases: www.sqlite.org/fileformat2.html ----
-
-HOSTILE_SQL = ["DROP TABLE {t}", "DELETE FROM {t}", "DELETE FROM {t} WHERE rowid % 2", "UPDATE {t} SET {c} = {v}", "UPDATE {t} SET {c} = {v} WHERE rowid = 2", "INSERT INTO {t} SELECT * FROM {t}",
-               "ALTER TABLE {t} RENAME TO other", "ALTER TABLE {t} RENAME COLUMN {c} TO other", "ALTER TABLE {t} ADD COLUMN more", "ALTER TABLE {t} ADD COLUMN more AS (randomblob(1000000000))",
-               "ALTER TABLE {t} DROP COLUMN {c}", "CREATE INDEX i{n} ON {t} ({c})", "CREATE UNIQUE INDEX i{n} ON {t} ({c})", "CREATE INDEX i{n} ON {t} (abs({c}))", "CREATE INDEX i{n} ON {t} (hex(zeroblob(4000000)))",
-               "CREATE TRIGGER g{n} AFTER INSERT ON {t} BEGIN DELETE FROM {t}; END", "CREATE TRIGGER g{n} BEFORE INSERT ON {t} BEGIN SELECT raise(IGNORE); END",
-               "CREATE TRIGGER g{n} AFTER INSERT ON {t} BEGIN INSERT INTO keys WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT i, i FROM x; END",
-               "CREATE TRIGGER g{n} AFTER INSERT ON {t} WHEN (WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT count(*) FROM x) BEGIN SELECT 1; END",
-               "DROP TABLE {t}; CREATE VIEW {t} AS SELECT 1 AS number, 2 AS time, 0 AS surface, 1 AS known, 1.0 AS weight, x'' AS ids, x'' AS numbers, x'' AS outcomes",
-               "DROP TABLE events; CREATE VIEW events AS WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT i AS number, i AS time, 0 AS surface, 1 AS known, 1.0 AS weight, "
-               "zeroblob(8) AS ids, x'' AS numbers, x'' AS outcomes FROM x",
-               "DROP TABLE {t}; CREATE TABLE {t} (number, time, surface, known, weight, ids, numbers, outcomes)", "DROP TABLE {t}; CREATE TABLE {t} (a)",
-               "DROP TABLE {t}; CREATE TABLE {t} (number INTEGER PRIMARY KEY, time, surface, known, weight, ids, numbers, outcomes, CHECK (length(hex(zeroblob(2000000))) > 0))",
-               "DROP TABLE {t}; CREATE VIRTUAL TABLE {t} USING fts5(number, time, surface, known, weight, ids, numbers, outcomes)", "CREATE TABLE more (x); ANALYZE",
-               "PRAGMA application_id = {n}", "PRAGMA user_version = {n}", "PRAGMA auto_vacuum = 1; VACUUM", "PRAGMA encoding = 'UTF-16'", "VACUUM"]
-VALUES = ["NULL", "0", "-1", "9223372036854775807", "-9223372036854775808", "1e300", "'a'", "x''", "x'00'", "zeroblob(8)", "zeroblob(1000000)", "x'FFFFFFFFFFFFFFFF'", "x'0100000000000000FFFFFFFFFFFFFF7F'"]
-
-
-def hostile_sql(r, data):
-    """The database as statements that a person could have run leave it; the schema's texts may be changed as well."""
-    plain = bytearray(data)
-    plain[18:20] = b"\x01\x01"  # not WAL: that is two files
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    turns = iter(range(50))
-    db.set_progress_handler(lambda: next(turns, None) is None, 10000)  # a seed may hold what never ends
-    try:
-        db.deserialize(bytes(plain))
-        for _ in range(r.choice([1, 1, 2, 4])):
-            table = r.choice(["events", "events", "keys"])
-            column = r.choice(["number", "key"] if table == "keys" else ["number", "time", "surface", "known", "weight", "ids", "numbers", "outcomes"])
-            try:
-                if r.random() < .3:
-                    kind, name, sql = r.choice(db.execute("SELECT type, name, sql FROM sqlite_schema").fetchall())
-                    words = re.findall(r"\w+|\s+|.", sql or "x")
-                    words[r.randrange(len(words))] = r.choice(words + ["INTEGER", "TEXT", "STRICT", "WITHOUT ROWID", "UNIQUE", "CHECK (0)", "DEFAULT (1)", "AS (1)", "COLLATE NOCASE", "", "x", ",", "(", ")", "events", "keys"])
-                    db.execute("PRAGMA writable_schema = 1")
-                    db.execute("UPDATE sqlite_schema SET sql = ?, type = ?, rootpage = rootpage + ? WHERE name = ?",
-                               ("".join(words), kind if r.random() < .9 else r.choice(["table", "view", "index", "trigger"]), r.choice([0, 0, 0, 1, -1, 1000]), name))
-                    db.execute("PRAGMA writable_schema = 0")
-                else:
-                    db.executescript(r.choice(HOSTILE_SQL).format(t=table, c=column, v=r.choice(VALUES), n=r.randrange(100)))
-            except sqlite3.Error:
-                pass
-        out = bytearray(db.serialize())
-        out[18:20] = data[18:20]
-        return bytes(out) if len(out) <= m.MOST else data
-    except (sqlite3.Error, IndexError):
-        return m.mutate_bytes(r, data)
-    finally:
-        db.close()
-
-
-def mutate_pages(r, data):
-    """Fields of the file's header, of a page's header, and a page's cell pointers and cells."""
-    out = bytearray(data)
-    size = struct.unpack_from(">H", out, 16)[0] or 512
-    size = 65536 if size == 1 else max(size, 512)
-    for _ in range(r.choice([1, 1, 2, 4])):
-        if r.random() < .2:
-            at, width = r.choice([(16, 2), (18, 1), (19, 1), (20, 1), (21, 1), (22, 1), (23, 1), (24, 4), (28, 4), (32, 4), (36, 4), (40, 4), (44, 4), (52, 4), (56, 4), (64, 4), (68, 4), (92, 4)])
-        else:
-            page = r.randrange((len(out) + size - 1) // size) * size
-            head = page + (100 if page == 0 else 0)
-            kind = r.randrange(4)
-            cells = struct.unpack_from(">H", out, head + 3)[0] if head + 8 <= len(out) else 0
-            pointers = head + (12 if out[head] in (2, 5) else 8)
-            if kind == 0:
-                at, width = r.choice([(head, 1), (head + 1, 2), (head + 3, 2), (head + 5, 2), (head + 7, 1), (head + 8, 4)])
-            elif kind == 1 or not 0 < cells < 200:
-                at, width = pointers + 2 * r.randrange(max(1, min(cells, 200))), 2
-            else:  # the beginning of a cell: its size, its number, the sizes of its fields
-                pointer = pointers + 2 * r.randrange(cells)
-                at, width = page + (struct.unpack_from(">H", out, pointer)[0] if pointer + 2 <= len(out) else 0) + r.randrange(14), 1
-        if at + width <= len(out):
-            old = int.from_bytes(out[at:at + width], "big")
-            out[at:at + width] = integer_near(r, old, width).to_bytes(width, "big")
-    return bytes(out)
-
-
-def mutate_sqlite(r, data):
-    if len(data) < 512 or r.random() < .1:
-        return m.mutate_bytes(r, data)
-    kind = r.randrange(4)
-    if kind <= 1 and hasattr(sqlite3.Connection, "deserialize"):
-        data = hostile_sql(r, data)
-    return mutate_pages(r, data) if kind >= 1 else data
-
-
 # ---- regular expressions ----
 
 PATTERN_PARTS = r"""a q_proj . .* .*? .+ \. \d \w+ \s \W \D \S \b \B \A \Z ^ $ | ( ) (?: (?P<n> (?=a) (?i) [a-z] [^a] [] [^] [a [\d-] [z-a] []-a] [\]] * + ? *? ++ {2} {0} {,3} {1,} {1000} {1001} {3,1} {2 {}
@@ -258,3 +141,99 @@ def mutate_pattern(r, data):
         else:
             parts.insert(i, r.choice(PATTERN_PARTS))
     return "".join(parts).encode("utf-8", "replace").replace(b"\x00", b"")[:m.MOST]
+
+
+# ---- settings: TOML ----
+
+TOML_VALUES = """1 -1 +1 0 -0 007 1_000 1__0 _1 1_ 0x 0xFF 0xG 0o17 0b101 0xFFFFFFFFFFFFFFFF 9223372036854775807 9223372036854775808 -9223372036854775808 1e3 1E-3 1e 1. .5 1.e3 1e+308 1e999 inf -inf +nan nan true false True
+1979-05-27 07:32:00 "" "a" 'a' "\\u00e9" "\\U0010FFFF" "\\U00110000" "\\uD800" "\\x" "\\" '\\' \"\"\"a\"\"\" \'\'\'a\'\'\' [] [1] [1,] [,] [[1]] ["a",'b'] {a=1} nul""".split() + ['"a\nb"', '"""\na \\\n  b"""', "'''\n'''", '"""a""""', '"""a"""""', '"""a""""""', '[ 1, # c\n 2 ]', "[1 2]", "[1", '"a', '"""a', "", " "]
+TOML_KEYS = ["a", "lr", "a-b", "a_b", '"a b"', "'a'", '""', "1", "a.b", "a . b", "[a]", "[[a]]", "=", "é", '"\\u0000"', "a b", "-"]
+
+
+def toml_parts(text):
+    """(key, value) pairs and other lines as (None, line). A value goes on over lines until its brackets and quotes are closed."""
+    parts, lines = [], text.split("\n")
+    while lines:
+        line = lines.pop(0)
+        key, equals, value = line.partition("=")
+        if not equals or key.strip().startswith(("#", "[")):
+            parts.append((None, line))
+            continue
+        while lines and (value.count("[") > value.count("]") or value.count('"""') == 1 or value.count("'''") == 1):
+            value += "\n" + lines.pop(0)
+        parts.append((key, value))
+    return parts
+
+
+def mutate_settings(r, data):
+    if r.random() < .15:
+        return m.mutate_lines(r, data)
+    parts = toml_parts(data.decode("utf-8", "replace"))
+    for _ in range(r.choice([1, 1, 2, 4])):
+        i = r.randrange(len(parts))
+        key, value = parts[i]
+        kind = r.randrange(10)
+        if kind == 0 and len(parts) > 1:
+            del parts[i]
+        elif kind == 1:
+            parts.insert(r.randrange(len(parts) + 1), parts[i])  # given twice
+        elif kind == 2 or key is None:
+            parts.insert(i, (f"k{r.randrange(1000)} ", " " + r.choice(TOML_VALUES)))
+        elif kind == 3:
+            parts[i] = (r.choice(TOML_KEYS + [m.misspelt(r, key)]), value)
+        elif kind <= 6:
+            parts[i] = (key, " " + r.choice(TOML_VALUES) + r.choice(["", "", "", " # c", "\t", " x", "\r"]))
+        elif kind == 7:  # a list of values, or of many
+            parts[i] = (key, " [" + r.choice([", ", ",", " ,\n", " # c\n, ", " "]).join([r.choice(TOML_VALUES) for _ in range(r.choice([1, 2, 3, 200]))]) + "]")
+        elif kind == 8:  # a text with anything in it
+            text = m.mutate_text(r, value.strip(" \"'"))
+            quote = r.choice(['"', "'", '"""', "'''"])
+            parts[i] = (key, " " + quote + text + quote)
+        else:
+            j = r.randrange(len(value) + 1)
+            parts[i] = (key, value[:j] + r.choice(m.TEXTS[:20] + list("'\"[]#,=\\_.e+-")) + value[j + r.randrange(2):])
+    return "\n".join(v if k is None else f"{k}={v}" for k, v in parts).encode("utf-8", "surrogatepass")[:m.MOST]
+
+
+# ---- gzip: RFC 1952; the sums are those of what is inside ----
+
+def gzip_member(r, text):
+    flags = r.choice([0, 0, 0, 1, 2, 4, 8, 16, 31, 0xE0])
+    head = b"\x1f\x8b\x08" + bytes([flags]) + struct.pack("<IBB", r.choice([0, 1, 0xFFFFFFFF]), r.choice([0, 2, 4]), 255)
+    if flags & 4:
+        extra = bytes(r.choice([0, 1, 300]))
+        head += struct.pack("<H", len(extra) if r.random() < .9 else 0xFFFF) + extra
+    if flags & 8:
+        head += b"name\0"
+    if flags & 16:
+        head += b"comment" + (b"\0" if r.random() < .9 else b"")
+    if flags & 2:
+        head += struct.pack("<H", zlib.crc32(head) & 0xFFFF)
+    packer = zlib.compressobj(r.choice([0, 1, 9]) if len(text) <= m.MOST else 9, zlib.DEFLATED, -15)
+    body = packer.compress(text) + packer.flush()
+    if r.random() < .1:
+        body = m.mutate_bytes(r, body)
+    crc, size = zlib.crc32(text), len(text) & 0xFFFFFFFF
+    if r.random() < .1:
+        crc, size = r.choice([(crc ^ 1, size), (crc, size + 1 & 0xFFFFFFFF)])
+    return head + body + struct.pack("<II", crc, size)
+
+
+def mutate_gzip(r, data):
+    try:
+        text = zlib.decompressobj(31).decompress(data, m.MOST)
+    except zlib.error:
+        text = b"text\n"
+    kind = r.randrange(8)
+    if kind == 0:
+        return m.mutate_bytes(r, data)
+    if kind == 1:
+        text = bytes(r.choice([1 << 10, 1 << 20, (1 << 24) + 1]) if r.random() < .3 else 100)  # a thousand times as large as packed
+    elif kind == 2:
+        text = m.mutate_bytes(r, text)
+    out = b"".join(gzip_member(r, part) for part in ([text] if kind < 6 else [text[:len(text) // 2], text[len(text) // 2:], b""][:r.choice([2, 3])]))
+    if kind == 3:
+        out += r.choice([b"\0", bytes(1000), b"x", b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08"])
+    elif kind == 4:
+        out = out[:r.randrange(len(out) + 1)]
+    return out

@@ -4,7 +4,7 @@
 //                             in every test run; an empty folder is a failure
 //   replay FORMAT --stream    every input of standard input (its size in 8 bytes, then itself), and answers each with a
 //                             line: milliseconds, peak bytes of the
-//                             heap, and 1 if it was taken for what it says it is, else 0. See mutate.py
+//                             heap, and 1 if it was accepted as what it claims to be, else 0. See mutate.py
 //   replay --formats          their names
 #include <unistd.h>
 
@@ -44,12 +44,13 @@ int stream(FuzzTarget target) {
     if (size != 0 && std::fread(bytes.data(), size, 1, stdin) != 1) return 1;
     const puna::test::HeapMeter meter;
     const auto began = std::chrono::steady_clock::now();
-    puna::test::taken = false;
+    puna::test::accepted = false;
     alarm(kSecondsUntilItHangs);
     give(target, bytes);
     alarm(0);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    std::printf("%jd %zu %d\n", took.count(), puna::test::HeapMeter::peak(), puna::test::taken);
+    std::printf("%jd %zu %d\n", intmax_t(took.count()), puna::test::HeapMeter::peak(),
+                puna::test::accepted);
     std::fflush(stdout);
   }
   return 0;

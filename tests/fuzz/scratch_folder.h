@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -32,7 +33,7 @@ class ScratchFolder {
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
   std::string write(const std::string& name, std::string_view bytes) const {
     const std::string path = *this / name;
-    std::filesystem::remove(path);  // who has the old one mapped keeps it
+    std::filesystem::remove(path);  // an old one that is still mapped stays as it is
     std::ofstream out(path, std::ios::binary);
     out.write(bytes.data(), std::streamsize(bytes.size()));
     out.close();
@@ -54,6 +55,21 @@ void split_at_zeros(std::string_view all, std::string_view (&parts)[N]) {
   for (size_t i = 0; i < N; ++i) {
     parts[i] = i + 1 < N ? all.substr(0, all.find('\0')) : all;
     all.remove_prefix(parts[i].size() < all.size() ? parts[i].size() + 1 : all.size());
+  }
+}
+
+// Binary parts: each but the last has its size in front, in 4 bytes, little-endian.
+template <size_t N>
+void split_by_sizes(std::string_view all, std::string_view (&parts)[N]) {
+  for (size_t i = 0; i < N; ++i) {
+    uint32_t size = 0;
+    const bool sized = i + 1 < N && all.size() >= sizeof size;
+    if (sized) {
+      memcpy(&size, all.data(), sizeof size);
+      all.remove_prefix(sizeof size);
+    }
+    parts[i] = sized ? all.substr(0, size) : all;
+    all.remove_prefix(parts[i].size());
   }
 }
 

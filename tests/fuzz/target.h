@@ -6,9 +6,9 @@
 
 namespace puna::test {
 
-// Whether the input was taken for what it says it is, as far as the target looks. mutate.py tells the share: where it
-// is small, mutants are noise that fails at the first check; where it is near 100 %, they are hardly wrong.
-inline bool taken = false;
+// Whether the input was accepted as what it claims to be, as far as the target looks. mutate.py prints the share: where
+// it is small, mutants are noise that fails at the first check; where it is near 100 %, they are hardly wrong.
+inline bool accepted = false;
 
 using FuzzTarget = int (*)(const uint8_t* data, size_t size);
 

@@ -15,6 +15,14 @@ struct TrainingRun {
   train::Trainer trainer{track(parameters, *adapter), model->llama(), adapter.get(), options()};
 
   TrainingRun() { trainer.learn(sequences()); }
+  static std::vector<train::Sequence> sequences() {
+    std::vector<train::Sequence> all(3);
+    for (size_t i = 0; i < all.size(); ++i) {
+      all[i].tokens = {int32_t(i), 1, 2, 3};
+      all[i].counted.assign(4, 1);
+    }
+    return all;
+  }
 
  private:
   static train::Parameters& track(train::Parameters& parameters, Adapter& adapter) {
@@ -28,14 +36,6 @@ struct TrainingRun {
     o.tokens_per_step = 8;
     o.tokens_per_pass = 8;
     return o;
-  }
-  static std::vector<train::Sequence> sequences() {
-    std::vector<train::Sequence> all(3);
-    for (size_t i = 0; i < all.size(); ++i) {
-      all[i].tokens = {int32_t(i), 1, 2, 3};
-      all[i].counted.assign(4, 1);
-    }
-    return all;
   }
 };
 

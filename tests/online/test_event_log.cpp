@@ -2,6 +2,7 @@
 // is named.
 #include <sqlite3.h>
 
+#include <filesystem>
 #include <thread>
 
 #include "online/events.h"
@@ -149,6 +150,36 @@ TEST_CASE("a log whose schema is not ours to the letter is refused before any of
     execute(path, sql.c_str());
     CHECK(status_of([&] { open_event_log(path)->append(events_of(1, 2)); }) == Status::bad_file);
   }
+}
+
+// SQLite deletes the file that a hot journal names as its super-journal, whatever file it is.
+TEST_CASE("a rollback journal beside a log that names another file is refused, and the file stays", "[online]") {
+  const TempFolder folder;
+  const std::string log = folder / "events", named = folder / "somebody's file";
+  open_event_log(log)->append(events_of(1, 3));
+  execute(log, "PRAGMA journal_mode = DELETE");  // SQLite looks for rollback journals
+  write_file(named, "precious");
+  const auto number = [](uint64_t n) {
+    return std::string{char(n >> 24 & 0xFF), char(n >> 16 & 0xFF), char(n >> 8 & 0xFF), char(n & 0xFF)};
+  };
+  const std::string magic("\xD9\xD5\x05\xF9\x20\xA1\x63\xD7", 8);
+  const uint64_t pages = std::filesystem::file_size(log) / 4096;
+  // The magic, no pages, no nonce, the database's pages, 512-byte sectors, 4096-byte pages; and at the end the lock's
+  // page number, the name, its length and sum, the magic.
+  std::string journal = magic + number(0) + number(0) + number(pages) + number(512) + number(4096);
+  journal.resize(512);
+  uint64_t sum = 0;
+  for (const char c : named) sum += uint64_t(c);
+  const std::string plain = journal;
+  journal += number(0x40000000 / 4096 + 1) + named + number(named.size()) + number(sum) + magic;
+  write_file(log + "-journal", journal);
+  CHECK(status_of([&] { open_event_log(log); }) == Status::bad_file);
+  CHECK(std::filesystem::exists(named));
+  std::filesystem::remove(log + "-journal");
+  CHECK(all_of(*open_event_log(log)) == events_of(1, 3));
+  execute(log, "PRAGMA journal_mode = DELETE");
+  write_file(log + "-journal", plain);  // one of a single database is rolled back
+  CHECK(all_of(*open_event_log(log)) == events_of(1, 3));
 }
 
 TEST_CASE("a process killed while it writes loses no acknowledged event", "[online]") {

@@ -128,8 +128,8 @@ void Machine::generation_step(const Op& op) {
     script.push_back(call);
     require_status(call, puna_generation_step(g.handle, budget, &token, &state), {});
     require(state == PUNA_GENERATION_ENDED && token.id == -7, call + ": an answer that has ended does not say so");
-    if (!g.told && !g.stale() && !s->busy()) s->pending = false;
-    g.told = true;
+    if (!g.end_reported && !g.stale() && !s->busy()) s->pending = false;
+    g.end_reported = true;
     return check_result(g);
   }
   const bool own = g.owns_append(), appends = g.appends();
@@ -140,7 +140,7 @@ void Machine::generation_step(const Op& op) {
     refusals.when(!appends && !s->has_logits && !s->pending, PUNA_WRONG_STATE);
   }
   Armed armed = arm(op, s, call);
-  // Whether an append that replaces had to drop the old tokens in a step that paused cannot be seen from outside.
+  // Whether an append that replaces had to release the old positions in a step that paused cannot be seen from outside.
   if (trigger().refuses_memory() && budget != 0 && g.replaces()) trigger() = {};
   const puna_status got = puna_generation_step(g.handle, budget, &token, &state);
   armed.over();
@@ -192,11 +192,11 @@ namespace {
 
 // What the host does when it gets token number `at`.
 struct Listener {
-  enum Does { nothing, stop, cancel, exception, come_back } does = nothing;
+  enum Does { nothing, stop, cancel, exception, reenter } does = nothing;
   size_t at = 0;
   puna_session* session = nullptr;
   std::vector<int32_t> ids;
-  puna_status came_back = PUNA_WRONG_STATE;
+  puna_status reentry_status = PUNA_WRONG_STATE;
 
   static int32_t on_token(void* user, const puna_generated_token* token) {
     auto& self = *static_cast<Listener*>(user);
@@ -204,7 +204,7 @@ struct Listener {
     if (self.ids.size() != self.at + 1) return 0;
     if (self.does == cancel) puna_session_cancel(self.session);
     if (self.does == exception) throw std::runtime_error("from on_token");
-    if (self.does == come_back) self.came_back = puna_session_append(self.session, &token->id, 1, nullptr, nullptr);
+    if (self.does == reenter) self.reentry_status = puna_session_append(self.session, &token->id, 1, nullptr, nullptr);
     return self.does == stop;
   }
 };
@@ -239,7 +239,7 @@ void Machine::generate(const Op& op) {
   const puna_status got = puna_session_generate_tokens(s->handle, g.next.ids.data(), g.next.ids.size(), &o,
                                                        Listener::on_token, &host, &result);
   armed.over();
-  require(host.came_back == PUNA_WRONG_STATE, armed.call + ": on_token used the session in the midst of it");
+  require(host.reentry_status == PUNA_WRONG_STATE, armed.call + ": on_token used the session during it");
   if (!refusals.none()) {
     require_status(armed.call, got, refusals);
     require(host.ids.empty() && result.stop_reason == 77, armed.call + ": it was refused, and did something");

@@ -31,9 +31,9 @@ void Machine::Armed::over() {
     for (const Before& b : before) b.session()->kv_bytes = -1;
     before.clear();
   }
-  const puna_status came_back = t.came_back;
+  const puna_status reentry_status = t.reentry_status;
   t = {};
-  require(came_back == PUNA_WRONG_STATE, call + ": a callback used the session in the midst of it");
+  require(reentry_status == PUNA_WRONG_STATE, call + ": a callback used the session during it");
 }
 
 std::string Machine::name(const SessionPtr& s) const {
@@ -59,8 +59,8 @@ Machine::Armed Machine::arm(const Op& op, const SessionPtr& s, const std::string
   t = {};
   if (set) {
     static constexpr Trigger::Kind kKinds[] = {
-        Trigger::Kind::cancel,    Trigger::Kind::cancel,    Trigger::Kind::cancel,    Trigger::Kind::cancel,
-        Trigger::Kind::exception, Trigger::Kind::come_back, Trigger::Kind::no_memory, Trigger::Kind::no_more_memory};
+        Trigger::Kind::cancel,    Trigger::Kind::cancel,  Trigger::Kind::cancel,    Trigger::Kind::cancel,
+        Trigger::Kind::exception, Trigger::Kind::reenter, Trigger::Kind::no_memory, Trigger::Kind::no_more_memory};
     static constexpr const char* kDoes[] = {"",
                                             "parallel_for cancels it",
                                             "parallel_for throws",
@@ -68,7 +68,7 @@ Machine::Armed Machine::arm(const Op& op, const SessionPtr& s, const std::string
                                             "alloc refuses",
                                             "alloc refuses from then on"};
     t.kind = kKinds[n / 3 % std::size(kKinds)];
-    // A replacing append may have dropped the old tokens when a cancel ends it: one of the two at a time.
+    // An append that replaces may have released the old positions before it sees a cancel: one of the two at a time.
     const bool pending =
         std::any_of(armed.before.begin(), armed.before.end(), [](const Before& b) { return b.session()->pending; });
     if (pending && t.refuses_memory()) t.kind = Trigger::Kind::cancel;

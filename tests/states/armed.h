@@ -1,4 +1,4 @@
-// armed.h -- a call with what the host does in its midst, from before it to what came of that; and how calls are
+// armed.h -- a call with what the host does during it, from before it to what came of that; and how calls are
 // written down.
 #pragma once
 #include <sstream>
@@ -23,7 +23,7 @@ class Before {
 struct Machine::Armed {
   std::string call;
   std::vector<Before> before;
-  bool cancelled = false;  // in its midst
+  bool cancelled = false;  // during the call
   bool no_memory = false;
   // Ends the trigger.
   void over();

@@ -32,14 +32,14 @@ puna_context_options host_with_triggers() {
   options.parallel_for = [](void*, int64_t n, void (*task)(void*, int64_t), void* data) {
     Trigger& t = trigger();
     const bool mine =
-        t.kind == Trigger::Kind::cancel || t.kind == Trigger::Kind::exception || t.kind == Trigger::Kind::come_back;
+        t.kind == Trigger::Kind::cancel || t.kind == Trigger::Kind::exception || t.kind == Trigger::Kind::reenter;
     const bool now = mine && t.runs++ == t.at;
     for (int64_t i = 0; i < n / 2; ++i) task(data, i);
     if (now) {
       t.fired = true;
       if (t.kind == Trigger::Kind::cancel) puna_session_cancel(t.session);
       if (t.kind == Trigger::Kind::exception) throw t.runs;
-      if (t.kind == Trigger::Kind::come_back) {
+      if (t.kind == Trigger::Kind::reenter) {
         const int32_t id = 1;
         puna_session* copy = nullptr;
         size_t size = 0;
@@ -47,7 +47,7 @@ puna_context_options host_with_triggers() {
              {puna_session_append(t.session, &id, 1, nullptr, nullptr), puna_session_truncate(t.session, 0),
               puna_session_fork(t.session, &copy), puna_session_snapshot(t.session, nullptr, 0, &size),
               puna_session_begin(t.session, &id, 1, nullptr)})
-          if (status != PUNA_WRONG_STATE) t.came_back = status;
+          if (status != PUNA_WRONG_STATE) t.reentry_status = status;
         puna_session_free(copy);
       }
     }

@@ -16,15 +16,16 @@ struct Op {
 };
 std::vector<Op> random_ops(uint64_t seed);
 
-// What the host's parallel_for does in the midst of a call; one a thread.
+// What the host's parallel_for does during a call; one a thread.
 struct Trigger {
-  enum class Kind { none, cancel, exception, come_back, no_memory, no_more_memory } kind = Kind::none;
-  int64_t at = -1;  // in the so-manieth run, or allocation; from there on none is granted, or all others are
+  enum class Kind { none, cancel, exception, reenter, no_memory, no_more_memory } kind = Kind::none;
+  int64_t at = -1;  // the number of the run, or of the allocation; from there on none is granted, or all others are
   puna_session* session = nullptr;
   int64_t runs = 0;
   bool fired = false;
   bool refuses_memory() const { return kind == Kind::no_memory || kind == Kind::no_more_memory; }
-  puna_status came_back = PUNA_WRONG_STATE;  // another one: the session let its own call's callback in
+  puna_status reentry_status =
+      PUNA_WRONG_STATE;  // another status: the session allowed reentry from its own call's callback
 };
 Trigger& trigger();
 puna_context_options host_with_triggers();
@@ -81,13 +82,13 @@ class Machine {
   Mode mode(const SessionRules& s) const { return {s.exact, s.adapter}; }
   std::string name(const SessionPtr& s) const;
   SessionPtr* free_slot();  // an empty slot, or NULL
-  // Writes the call down and may set a trigger in `s`; the others take part in the call.
+  // Records the call and may set a trigger in `s`; the others take part in the call.
   Armed arm(const Op& op, const SessionPtr& s, const std::string& call, const std::vector<SessionPtr>& all = {});
   // True: the host had no memory for the call, and its sessions are as before, or cut where what was replaced had to
-  // give way.
+  // be released first.
   bool without_memory(puna_status got, const Refusals& refusals, const Armed& armed,
                       const std::vector<SessionPtr>& sessions);
-  // The fate of a call that appends to make `after` of the session. True: it was taken.
+  // Checks a call that appends to make `after` of the session. True: it was accepted.
   bool appended(puna_status got, const SessionPtr& s, const Refusals& refusals, Armed& armed, History after);
   std::string read_generate_options(const Op& op, GenerationRules& g, puna_generate_options& o,
                                     Refusals& refusals) const;

@@ -2,7 +2,7 @@
 // fresh runs.
 //   test_states [--sequences n] [--seed first] [--threads n] [--pool n] [folder ...]
 // A sequence that differs is made shorter and printed, with its seed: `test_states --seed S --sequences 1 FOLDER`
-// repeats it. Threads share the models; with a pool of the library's own nothing happens in the midst of calls, but
+// repeats it. Threads share the models; with a pool of the library's own nothing happens during calls, but
 // they compute on several threads.
 #include <atomic>
 #include <chrono>

@@ -45,7 +45,7 @@ struct SessionRules {
   puna_session* handle = nullptr;  // NULL once it is freed; a generation may keep the session
   History held;
   bool has_logits = false, exact = false, adapter = false,
-       pending = false;     // pending: a cancel that has ended no call yet
+       pending = false;     // pending: a cancel that no call has consumed
   bool uncomputed = false;  // the last token was drawn; the next append computes it
   int64_t max_positions = 0;
   uint64_t changes = 0;
@@ -73,7 +73,7 @@ struct GenerationRules {
   int64_t max_tokens = 0, keep_prefix = 0, prompt_tokens = 0, dropped = 0, to_be_dropped = 0,
           rest = 0;  // rest: of a whole `next`, what is not shared
   bool drops_oldest = false, whole = false, ended = false,
-       told = false;  // whole: `next` is all that the session shall hold
+       end_reported = false;  // whole: `next` is all that the session shall hold
   std::vector<int32_t> stop_tokens, drawn;
   puna_sampler_options sampler{};
   int32_t reason = 0;

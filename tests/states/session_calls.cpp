@@ -145,9 +145,9 @@ void Machine::score(const Op& op) {
   armed.over();
   if (without_memory(got, refusals, armed, {s})) return require_untouched(nll, armed.call);
   // A cancel in the last run, behind the last append, comes too late.
-  const bool cancelled_before = s->pending || (armed.cancelled && got != PUNA_OK);
-  require_status(armed.call, got, refusals, cancelled_before);
-  if (!refusals.none() || cancelled_before) {
+  const bool cancelled = s->pending || (armed.cancelled && got != PUNA_OK);
+  require_status(armed.call, got, refusals, cancelled);
+  if (!refusals.none() || cancelled) {
     if (refusals.none()) s->pending = false;
     armed.require_same();
     return require_untouched(nll, armed.call);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/os.h"
 #include "puna/base/error.h"
 #include "puna/recsys/event_log.h"
 
@@ -16,6 +17,8 @@ static_assert(std::endian::native == std::endian::little, "blobs are read in pla
 
 constexpr int kApplication = 0x50556E61;  // "PUna": PRAGMA application_id of our files
 constexpr int64_t kMostFeatures = 4096, kMostBlob = 1 << 20;
+// What a rollback journal that names a super-journal ends with: www.sqlite.org/fileformat2.html, 3.
+constexpr std::string_view kJournalMagic("\xD9\xD5\x05\xF9\x20\xA1\x63\xD7", 8);
 // As SQLite keeps them in the schema.
 constexpr char kEvents[] =
     "CREATE TABLE events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER "
@@ -43,6 +46,7 @@ class SqliteLog final : public EventLog {
         sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     db_.reset(db);
     require(opened);
+    require_plain_journal();
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_timeout(db, 5000);
     sqlite3_limit(db, SQLITE_LIMIT_LENGTH, int(4 * kMostBlob));
@@ -137,6 +141,19 @@ class SqliteLog final : public EventLog {
                          kind == SQLITE_TOOBIG || kind == SQLITE_CONSTRAINT || kind == SQLITE_MISMATCH;
     const Status status = kind == SQLITE_NOMEM ? Status::out_of_memory : of_file ? Status::bad_file : Status::io;
     fail(status, "%s: %s", path_.c_str(), db_ ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(result));
+  }
+  // A rollback journal beside the database may name a "super-journal" of a transaction over several databases, and
+  // SQLite deletes that file, whatever it is, once it has rolled back. Our transactions are of one database; so this is
+  // asked before SQLite reads anything.
+  void require_plain_journal() const {
+    const char* const file = sqlite3_db_filename(db_.get(), "main");
+    const std::string journal = std::string(file ? file : "") + "-journal";
+    if (!os::is_file(journal) || os::file_stamp(journal).bytes < kJournalMagic.size()) return;
+    const os::MappedFile mapped(journal);
+    const std::string_view bytes(reinterpret_cast<const char*>(mapped.data()), size_t(mapped.size()));
+    if (bytes.ends_with(kJournalMagic))
+      fail(Status::bad_file, "%s names a journal of several databases, which no event log of ours has",
+           journal.c_str());
   }
   void run(const char* sql) const { require(sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr)); }
   Statement prepare(const char* sql) const {

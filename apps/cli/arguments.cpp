@@ -1,0 +1,110 @@
+#include "arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "base/nearest.h"
+#include "base/os.h"
+#include "config_file.h"
+#include "puna/base/error.h"
+
+namespace puna::cli {
+namespace {
+
+bool is_flag(const CLI::Option& o) { return o.get_expected_max() == 0; }
+bool takes_list(const CLI::Option& o) { return o.get_items_expected_max() > 1; }
+
+void require_type(const std::string& file, const ConfigEntry& e, const CLI::Option& o) {
+  using Kind = ConfigValue::Kind;
+  const std::string type = o.get_type_name();
+  const auto wrong = [&](const char* expected) {
+    fail(Status::bad_file, "%s, line %d: '%s' is %s, expected %s", file.c_str(), e.line, e.key.c_str(),
+         e.list                           ? "a list"
+         : e.values[0].kind == Kind::text ? "a text"
+                                          : e.values[0].text.c_str(),
+         expected);
+  };
+  if (e.list && !takes_list(o)) wrong("one value");
+  for (const ConfigValue& v : e.values) {
+    if (is_flag(o) && v.kind != Kind::boolean) wrong("true or false");
+    if (type.starts_with("INT") && v.kind != Kind::whole) wrong("a whole number");
+    if (type.starts_with("UINT") && (v.kind != Kind::whole || v.text.starts_with('-')))
+      wrong("a whole number of 0 or more");
+    if (type.starts_with("FLOAT") && v.kind != Kind::whole && v.kind != Kind::real) wrong("a number");
+    if (type.starts_with("TEXT") && !is_flag(o) && v.kind != Kind::text && v.kind != Kind::boolean)
+      wrong("a text in quotes");
+    if (takes_list(o) && v.text.starts_with('[') && v.text.ends_with(']'))  // CLI11 would make a list of it
+      fail(Status::bad_file, "%s, line %d: '%s' has the value '%.60s', expected none in brackets", file.c_str(), e.line,
+           e.key.c_str(), v.text.c_str());
+  }
+}
+
+}  // namespace
+
+CLI::App* verb_of(CLI::App& app, const std::vector<std::string>& args) {
+  CLI::App* verb = &app;
+  for (const std::string& word : args) {
+    const auto all = verb->get_subcommands({});
+    const auto found = std::find_if(all.begin(), all.end(), [&](const CLI::App* v) { return v->check_name(word); });
+    if (found == all.end()) break;
+    verb = *found;
+  }
+  return verb;
+}
+
+std::vector<std::string> long_names(const CLI::App& verb) {
+  std::vector<std::string> names;
+  for (const CLI::Option* o : verb.get_options())
+    for (const std::string& name : o->get_lnames()) names.push_back(name);
+  return names;
+}
+
+const CLI::Option* option_of(const CLI::App& verb, const std::string& argument) {
+  const bool is_long = argument.starts_with("--");
+  const std::string name =
+      is_long ? argument.substr(2, argument.find('=') == argument.npos ? argument.npos : argument.find('=') - 2)
+      : argument.starts_with("-") ? argument.substr(1, 1)
+                                  : "";
+  for (const CLI::Option* o : verb.get_options())
+    if (!name.empty() && (is_long ? o->check_lname(name) : o->check_sname(name))) return o;
+  return nullptr;
+}
+
+std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> args) {
+  constexpr uint64_t kLargestConfig = 1 << 20;
+  const CLI::App& verb = *verb_of(app, args);
+  if (!verb.get_option_no_throw("--config")) return args;
+  std::string file;
+  std::vector<const CLI::Option*> given;
+  for (size_t i = 0; i < args.size() && args[i] != "--"; ++i) {
+    const CLI::Option* const o = option_of(verb, args[i]);
+    if (!o) continue;
+    given.push_back(o);
+    if (!o->check_lname("config")) continue;
+    if (!file.empty()) throw CLI::ParseError("--config is given twice", kUsageError);
+    file = args[i].starts_with("--config=") ? args[i].substr(9) : i + 1 < args.size() ? args[i + 1] : "";
+  }
+  if (file.empty()) return args;
+  std::vector<std::string> words;
+  for (const ConfigEntry& e : parse_config(os::read_file(file, kLargestConfig), file)) {
+    // A key is a name and no more: with a '=' in it, it would bring its own value.
+    const CLI::Option* const o = e.key.find('=') == e.key.npos ? option_of(verb, "--" + e.key) : nullptr;
+    if (!o || o->check_lname("config") || o->check_lname("help"))
+      fail(Status::bad_file, "%s, line %d: there is no option '%.60s'%s", file.c_str(), e.line, e.key.c_str(),
+           did_you_mean(e.key, long_names(verb)).c_str());
+    require_type(file, e, *o);
+    if (std::find(given.begin(), given.end(), o) != given.end()) continue;
+    for (const ConfigValue& v : e.values) {
+      if (is_flag(*o)) {
+        if (v.text == "true") words.push_back("--" + e.key);
+      } else {  // two words: CLI11 takes what follows "--key=" for the value of an empty text
+        words.push_back("--" + e.key);
+        words.push_back(v.text);
+      }
+    }
+  }
+  args.insert(std::find(args.begin(), args.end(), "--"), words.begin(), words.end());  // behind "--" is no option
+  return args;
+}
+
+}  // namespace puna::cli

@@ -1,0 +1,25 @@
+// arguments.h -- which verb and which option a word of the command line names, and the options of a --config file as
+// words of it.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace puna::cli {
+
+inline constexpr int kUsageError = 2;  // exit code
+
+// The verb that these arguments begin with (puna rec train ...); the program itself when there is none.
+CLI::App* verb_of(CLI::App& app, const std::vector<std::string>& args);
+std::vector<std::string> long_names(const CLI::App& verb);
+// The option that an argument names: --steps, --steps=5, -t, -t4. NULL: none.
+const CLI::Option* option_of(const CLI::App& verb, const std::string& argument);
+// The arguments with those of a --config FILE behind them, but for options that are given anyway. Error{bad_file} for a
+// key that is no option of the verb, and for a value of another type.
+std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> args);
+
+}  // namespace puna::cli
