@@ -1,6 +1,6 @@
-// gemm_provider.h -- matrix products made by somebody else's library (oneDNN, OpenBLAS), as a table of functions that a
-// host hands to a context. Outside the promise of equal bits: sessions use one only when the host allows it, training
-// when there is one (docs/architecture.md, sections 5 and 7).
+// gemm_provider.h -- matrix products made by somebody else's library (oneDNN, OpenBLAS, Eigen), as a table of functions
+// that a host hands to a context. Outside the promise of equal bits: sessions use one only when the host allows it,
+// training when there is one (docs/architecture.md, sections 5 and 7).
 #pragma once
 #include <cstdint>
 
