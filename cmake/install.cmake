@@ -1,5 +1,5 @@
 # `cmake --install`: the C library, shared and static, its header, a CMake package (find_package(puna) -> puna::puna, puna::static) and a
-# pkg-config file. The C++ headers are for add_subdirectory() users and carry no promise, so they are not installed.
+# pkg-config file. The C++ API is a component of its own (cxx.cmake).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/puna)
@@ -21,6 +21,7 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/puna-config.cmake.in ${P
 # Additive within a major version, 0.x included: a program built against 0.1 runs with 0.9 (capi/include/puna.h, "Since").
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/puna-config-version.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/puna-config.cmake ${PROJECT_BINARY_DIR}/puna-config-version.cmake DESTINATION ${package_dir})
+include(${CMAKE_CURRENT_LIST_DIR}/cxx.cmake)
 
 # The .pc file finds the prefix from its own place, so that an installed tree may be moved.
 file(RELATIVE_PATH PUNA_PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
