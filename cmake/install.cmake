@@ -1,6 +1,5 @@
 # `cmake --install`: the C library, shared and static, its header, a CMake package (find_package(puna) -> puna::puna,
-# puna::static) and a pkg-config file. The C++ headers are for add_subdirectory() users and carry no promise, so they
-# are not installed.
+# puna::static) and a pkg-config file. The C++ API is a component of its own (cxx.cmake).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/puna)
@@ -10,7 +9,8 @@ set_target_properties(puna_static PROPERTIES EXPORT_NAME static EXCLUDE_FROM_ALL
 set_property(TARGET puna puna_static PROPERTY INTERFACE_INCLUDE_DIRECTORIES
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/capi/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-# Components: libpuna at run time, what one compiles with, the command (apps/cli). Each is a Debian package: cmake/package.cmake.
+# Components: libpuna at run time, what one compiles with, the command (apps/cli). Each is a Debian package:
+# cmake/package.cmake.
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME devel)
 install(TARGETS puna puna_static EXPORT puna
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
@@ -28,6 +28,7 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/puna-config.cmake.in ${P
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/puna-config-version.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/puna-config.cmake ${PROJECT_BINARY_DIR}/puna-config-version.cmake
   DESTINATION ${package_dir})
+include(${CMAKE_CURRENT_LIST_DIR}/cxx.cmake)
 
 # The .pc file finds the prefix from its own place, so that an installed tree may be moved.
 file(RELATIVE_PATH PUNA_PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

@@ -1,4 +1,5 @@
-# `cpack` in the build folder: what is installed as a .tar.gz, and as Debian packages where dpkg is: libpuna0, libpuna-dev, puna.
+# `cpack` in the build folder: what is installed as a .tar.gz, and as Debian packages where dpkg is: libpuna0,
+# libpuna-dev, puna.
 set(CPACK_PACKAGE_NAME puna)
 set(CPACK_PACKAGE_VENDOR "The Puna authors")
 set(CPACK_PACKAGE_CONTACT "The Puna authors")
@@ -21,7 +22,8 @@ set(CPACK_COMPONENTS_ALL "")
 
 # A component (cmake/install.cmake) as a package, with the copyright file that Debian wants in each.
 macro(puna_debian_package name section component)
-  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/${name} RENAME copyright COMPONENT ${name}-copyright EXCLUDE_FROM_ALL)
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/${name} RENAME copyright COMPONENT ${name}-copyright
+    EXCLUDE_FROM_ALL)
   list(APPEND CPACK_COMPONENTS_ALL ${component} ${name}-copyright)
   string(TOUPPER ${name} upper)
   foreach(part ${component} ${name}-copyright)
@@ -37,7 +39,8 @@ set(CPACK_DEBIAN_LIBPUNA-DEV_PACKAGE_SHLIBDEPS OFF)
 puna_debian_package(libpuna${PROJECT_VERSION_MAJOR} libs runtime "The shared library. Its C interface only grows.")
 puna_debian_package(libpuna-dev libdevel devel "Headers, the static library, pkg-config and CMake files.")
 if(TARGET puna_cli)
-  puna_debian_package(puna utils command "The puna command: it answers, trains, evaluates and serves. It needs no other package of Puna's.")
+  puna_debian_package(puna utils command
+    "The puna command: it answers, trains, evaluates and serves. It needs no other package of Puna's.")
 endif()
 if(PROJECT_IS_TOP_LEVEL)
   include(CPack)

@@ -1,8 +1,9 @@
-# What `./dev release` hands out for other distributions: the objects of the ordinary build, linked once more so that they need glibc and libgcc_s alone.
-# The command has inside what it reads pictures, databases and .gz files with, too; the libraries are the wheel's. Not for C++ hosts: whose
-# callbacks throw, their own C++ runtime would never hear that the exception was caught. Built by name only, into build/release/portable;
-# cmake/release.py gives them their names.
-if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR CMAKE_CROSSCOMPILING OR PUNA_SANITIZE OR NOT TARGET puna_cli OR NOT TARGET puna_sqlite)
+# What `./dev release` hands out for other distributions: the objects of the ordinary build, linked once more so that
+# they need glibc and libgcc_s alone. The command has inside what it reads pictures, databases and .gz files with, too;
+# the libraries are the wheel's. Not for C++ hosts: whose callbacks throw, their own C++ runtime would never hear that
+# the exception was caught. Built by name only, into build/release/portable; cmake/release.py gives them their names.
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR CMAKE_CROSSCOMPILING OR PUNA_SANITIZE OR NOT TARGET puna_cli OR NOT TARGET
+  puna_sqlite)
   return()
 endif()
 foreach(library png16 jpeg webpdemux webp sqlite3 z)
@@ -23,12 +24,15 @@ target_link_options(puna_decode_portable PRIVATE $<TARGET_PROPERTY:puna_decode,L
 
 add_executable(puna_cli_portable EXCLUDE_FROM_ALL $<TARGET_OBJECTS:puna_cli>)
 add_dependencies(puna_cli_portable puna_sqlite puna_decoders)
-target_link_libraries(puna_cli_portable PRIVATE puna_http puna_feed $<TARGET_NAME_IF_EXISTS:puna_hnsw> $<TARGET_FILE:puna_sqlite>
-  $<TARGET_FILE:puna_decoders> puna_recsys puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg} ${PUNA_STATIC_webpdemux}
+target_link_libraries(puna_cli_portable PRIVATE puna_http puna_feed $<TARGET_NAME_IF_EXISTS:puna_hnsw>
+  $<TARGET_FILE:puna_sqlite>
+  $<TARGET_FILE:puna_decoders> puna_recsys puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
+  ${PUNA_STATIC_webpdemux}
   ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z} m ${CMAKE_DL_LIBS})
 
 foreach(target puna_portable puna_decode_portable puna_cli_portable)
-  target_link_options(${target} PRIVATE -static-libstdc++ -Wl,--gc-sections)  # what nobody calls of it needs a newer glibc
+  # What nobody calls of it needs a newer glibc.
+  target_link_options(${target} PRIVATE -static-libstdc++ -Wl,--gc-sections)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX SKIP_BUILD_RPATH ON NO_SONAME ON
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/portable RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/portable)
 endforeach()

@@ -49,10 +49,10 @@ void ModelFlags::add_machine(const Verb& verb) {
 
 void ModelFlags::add_computing(const Verb& verb) {
   add_machine(verb);
-  verb.option(
-      "--providers", providers,
-      "products of float weights by oneDNN or OpenBLAS: none, f32, or bf16 (factors may be rounded); not the same bits "
-      "everywhere (default: none; in training f32 where there is one)");
+  verb.option("--providers", providers,
+              "products of float weights by oneDNN, OpenBLAS or Eigen: none, f32, or bf16 (factors may be rounded); "
+              "not the same bits "
+              "everywhere (default: none; in training f32 where there is one)");
 }
 
 AllowProviders ModelFlags::providers_of_training() const {

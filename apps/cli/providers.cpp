@@ -38,7 +38,8 @@ void add_provider(ContextOptions& options, AllowProviders level, bool required) 
   if (level == AllowProviders::never) return;
   const puna_gemm_provider* const p = find_provider();
   if (!p && required)
-    fail(Status::unsupported, "--providers: libpuna_providers is not here, or was built without oneDNN and OpenBLAS");
+    fail(Status::unsupported,
+         "--providers: libpuna_providers is not here, or was built without oneDNN, OpenBLAS and Eigen");
   if (!p) return;
   options.provider = {p->name, p->user, p->f32, p->bf16};
   options.allow_providers = level;

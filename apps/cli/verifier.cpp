@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "model/forward.h"
 #include "ops/inference.h"
 #include "puna/base/error.h"
 #include "puna/image/tiles.h"
@@ -121,8 +122,8 @@ class Verifier {
         adapted(size_t(T * c.features() * c.adapter)), features(size_t(T * c.features() * c.text_hidden));
     const VisionTaps taps = {patches.data(), pre.data(), layers.data(), post.data(), adapted.data()};
     compute([&](Inference& rec) {
-      tower.forward(rec, pixels.values.data(), T, View(features.data(), DType::f32, {T * c.features(), c.text_hidden}),
-                    &taps);
+      forward(rec, tower, pixels.values.data(), T, View(features.data(), DType::f32, {T * c.features(), c.text_hidden}),
+              &taps);
     });
     if (has("patch_embedding")) check("patch_embedding", "vision: patch embedding", patches);
     if (has("ln_pre")) check("ln_pre", "vision: first norm", pre);
@@ -162,7 +163,7 @@ class Verifier {
     ForwardTaps taps;
     taps.hidden = hidden.data();
     compute([&](Inference& rec) {
-      model_->llama().forward(rec, batch, View(logits.data(), DType::f32, {R, c.vocab}), &taps);
+      forward(rec, model_->llama(), batch, View(logits.data(), DType::f32, {R, c.vocab}), &taps);
     });
     const size_t layer = size_t(R * c.hidden);
     for (int64_t l = 0; l < c.layers && has("hidden_states"); ++l)

@@ -1,6 +1,6 @@
 /* puna_gemm.h -- matrix products of another library, as a table for a context (gemm_provider of
- * puna_context_options). oneDNN's and OpenBLAS's tables come from puna_providers.h; any other library's can be filled
- * in here. The rules of puna.h hold here too. */
+ * puna_context_options). The tables of oneDNN, OpenBLAS and Eigen come from puna_providers.h; any other library's
+ * can be filled in here. The rules of puna.h hold here too. */
 #ifndef PUNA_GEMM_H
 #define PUNA_GEMM_H
 

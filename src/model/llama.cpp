@@ -1,13 +1,12 @@
 // llama.cpp -- the forward pass of dense Llama and Llama 4 text, as stages (include/puna/model/llama.h has the
 // equations). R rows of a batch, D hidden, H query heads, K head_dim, V vocab.
-#include "puna/model/llama.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "base/os.h"
 #include "kernels/panel.h"
+#include "model/forward.h"
 #include "model/rope.h"
 #include "ops/attention.h"
 #include "ops/experts.h"
@@ -16,6 +15,27 @@
 
 namespace puna {
 namespace {
+
+// cos and sin of position * inverse_frequency for the rows of a batch: [rows, head_dim/2] each. minus_sine exists on a
+// Tape only: gradients are rotated backward.
+struct RopeTable {
+  View cosine, sine, minus_sine;
+};
+
+// Checks that a batch's rows are whole sequences, one after the other, from position 0 on: what a tape can take a
+// gradient of.
+[[maybe_unused]] std::vector<SequenceRows> whole_sequences(const Batch& b) {
+  std::vector<SequenceRows> all;
+  for (size_t t = 0; t < b.rows.size(); ++t) {
+    const bool begins = t == 0 || b.rows[t].sequence != b.rows[t - 1].sequence;
+    if (begins) all.push_back({int64_t(t), 0});
+    PUNA_REQUIRE(b.rows[t].position == all.back().count,
+                 "row %zu is at position %jd, expected %jd: a tape needs whole sequences, row by row", t,
+                 b.rows[t].position, all.back().count);
+    ++all.back().count;
+  }
+  return all;
+}
 
 template <class Rec>
 RopeTable rope_table(Rec& rec, const Batch& b, const std::vector<float>& inverse_frequency) {
@@ -208,88 +228,78 @@ void moe_add(Rec& rec, View x, const LlamaConfig& c, const LlamaLayer& L, int64_
   experts_add(rec, x, xn, routes, L.experts, L.ffn.gate ? &L.ffn : nullptr);
 }
 
-}  // namespace
-
-std::vector<SequenceRows> whole_sequences(const Batch& b) {
-  std::vector<SequenceRows> all;
-  for (size_t t = 0; t < b.rows.size(); ++t) {
-    const bool begins = t == 0 || b.rows[t].sequence != b.rows[t - 1].sequence;
-    if (begins) all.push_back({int64_t(t), 0});
-    PUNA_REQUIRE(b.rows[t].position == all.back().count,
-                 "row %zu is at position %jd, expected %jd: a tape needs whole sequences, row by row", t,
-                 b.rows[t].position, all.back().count);
-    ++all.back().count;
+// One layer, re-runnable alone. Source: Hugging Face modeling_llama.py and modeling_llama4.py.
+template <class Rec>
+void run_layer(Rec& rec, const Llama& model, const Batch& b, View x, int64_t l, const RopeTable& rope,
+               const ForwardTaps* taps) {
+  const LlamaConfig& c = model.config;
+  const auto frame = rec.frame();  // scratch dies with the layer
+  const LlamaLayer& L = model.weights.layers[size_t(l)];
+  const View q = rec.make(x.dims[0], c.heads * c.head_dim);
+  const Attended in = attn_in(rec, q, b, x, c, L, l, rope);
+  attend_out(rec, x, in, b, c, L, l);
+  const int64_t tap_offset = l * x.dims[0] * x.dims[1];
+  if (taps && taps->after_attention) tap(rec, taps->after_attention + tap_offset, x);
+  if (c.is_moe[size_t(l)]) {
+    int64_t moe_index = 0;
+    for (int64_t i = 0; i < l; ++i) moe_index += c.is_moe[size_t(i)];
+    moe_add(rec, x, c, L, moe_index, model.weights.mapped, taps);
+  } else {
+    swiglu_add(rec, x, c, L);
   }
-  return all;
-}
-
-template <class Rec>
-void Llama::forward(Rec& rec, const Batch& b, View logits, const ForwardTaps* taps) const {
-  const View x = body(rec, b, taps);
-  if (b.wanted.empty()) return;
-  const auto frame = rec.frame();
-  const Activations xn = head_input(rec, x, b);
-  if (taps) tap(rec, taps->final_norm, xn.x);
-  linear(rec, xn, {{logits, &weights.lm_head}});
-}
-
-template <class Rec>
-View Llama::hidden(Rec& rec, const Batch& b) const {
-  return head_input(rec, body(rec, b, nullptr), b).x;
+  if (taps && taps->hidden) tap(rec, taps->hidden + tap_offset, x);
 }
 
 // The residual stream after the last layer, [rows, hidden].
 template <class Rec>
-View Llama::body(Rec& rec, const Batch& b, const ForwardTaps* taps) const {
-  const View x = rec.make(int64_t(b.rows.size()), config.hidden);
+View residual_stream(Rec& rec, const Llama& model, const Batch& b, const ForwardTaps* taps) {
+  const LlamaConfig& c = model.config;
+  const View x = rec.make(int64_t(b.rows.size()), c.hidden);
   if constexpr (Rec::records) rec.gradient(x);  // outlives the layers' frames
-  const RopeTable rope = rope_table(rec, b, config.inverse_frequency);
-  embed(rec, x, weights.embedding, b);
+  const RopeTable rope = rope_table(rec, b, c.inverse_frequency);
+  embed(rec, x, model.weights.embedding, b);
   if (taps) tap(rec, taps->embedded, x);
-  for (int64_t l = 0; l < config.layers; ++l) {
+  for (int64_t l = 0; l < c.layers; ++l) {
     if constexpr (Rec::records)
       if (rec.checkpoints()) {
-        rec.checkpoint(x, [this, &b, x, l, rope](auto& again) { this->layer(again, b, x, l, rope, nullptr); });
+        rec.checkpoint(x, [&model, &b, x, l, rope](auto& again) { run_layer(again, model, b, x, l, rope, nullptr); });
         continue;
       }
-    layer(rec, b, x, l, rope, taps);
+    run_layer(rec, model, b, x, l, rope, taps);
   }
   if (taps) tap(rec, taps->last_hidden, x);
   return x;
 }
 
 template <class Rec>
-Activations Llama::head_input(Rec& rec, View x, const Batch& b) const {
-  const Activations xn = make_activations(rec, int64_t(b.wanted.size()), config.hidden, {&weights.lm_head});
-  norm_rows(rec, xn, x, weights.final_norm, config.norm_eps, b.wanted.data());
+Activations head_input(Rec& rec, const Llama& model, View x, const Batch& b) {
+  const Activations xn = make_activations(rec, int64_t(b.wanted.size()), model.config.hidden, {&model.weights.lm_head});
+  norm_rows(rec, xn, x, model.weights.final_norm, model.config.norm_eps, b.wanted.data());
   return xn;
 }
 
-// One layer, re-runnable alone. Source: Hugging Face modeling_llama.py and modeling_llama4.py.
+}  // namespace
+
 template <class Rec>
-void Llama::layer(Rec& rec, const Batch& b, View x, int64_t l, const RopeTable& rope, const ForwardTaps* taps) const {
-  const auto frame = rec.frame();  // scratch dies with the layer
-  const LlamaLayer& L = weights.layers[size_t(l)];
-  const View q = rec.make(x.dims[0], config.heads * config.head_dim);
-  const Attended in = attn_in(rec, q, b, x, config, L, l, rope);
-  attend_out(rec, x, in, b, config, L, l);
-  const int64_t tap_offset = l * x.dims[0] * x.dims[1];
-  if (taps && taps->after_attention) tap(rec, taps->after_attention + tap_offset, x);
-  if (config.is_moe[size_t(l)]) {
-    int64_t moe_index = 0;
-    for (int64_t i = 0; i < l; ++i) moe_index += config.is_moe[size_t(i)];
-    moe_add(rec, x, config, L, moe_index, weights.mapped, taps);
-  } else {
-    swiglu_add(rec, x, config, L);
-  }
-  if (taps && taps->hidden) tap(rec, taps->hidden + tap_offset, x);
+void forward(Rec& rec, const Llama& model, const Batch& b, View logits, const ForwardTaps* taps) {
+  const View x = residual_stream(rec, model, b, taps);
+  if (b.wanted.empty()) return;
+  const auto frame = rec.frame();
+  const Activations xn = head_input(rec, model, x, b);
+  if (taps) tap(rec, taps->final_norm, xn.x);
+  linear(rec, xn, {{logits, &model.weights.lm_head}});
 }
 
-template void Llama::forward<Inference>(Inference&, const Batch&, View, const ForwardTaps*) const;
-template View Llama::hidden<Inference>(Inference&, const Batch&) const;
+template <class Rec>
+View forward_hidden(Rec& rec, const Llama& model, const Batch& b) {
+  return head_input(rec, model, residual_stream(rec, model, b, nullptr), b).x;
+}
+
+template void forward<Inference>(Inference&, const Llama&, const Batch&, View, const ForwardTaps*);
+template View forward_hidden<Inference>(Inference&, const Llama&, const Batch&);
 #if PUNA_TRAIN
-template void Llama::forward<Tape>(Tape&, const Batch&, View, const ForwardTaps*) const;
-template View Llama::hidden<Tape>(Tape&, const Batch&) const;
+template void forward<Tape>(Tape&, const Llama&, const Batch&, View, const ForwardTaps*);
+template View forward_hidden<Tape>(Tape&, const Llama&, const Batch&);
 #endif
 
 }  // namespace puna

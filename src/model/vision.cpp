@@ -1,10 +1,9 @@
 // vision.cpp -- the forward pass of Llama 4's vision encoder and projector, as stages (include/puna/model/vision.h has
 // the equations). T tiles of N positions (P patches and the class token), D hidden, H heads, K head_dim.
-#include "puna/model/vision.h"
-
 #include <cmath>
 #include <cstring>
 
+#include "model/forward.h"
 #include "model/rope.h"
 #include "ops/attention.h"
 #include "ops/rows.h"
@@ -180,8 +179,10 @@ void project(Inference& rec, View features, View x, const VisionConfig& c, const
 }  // namespace
 
 template <class Rec>
-void VisionTower::forward(Rec& rec, const float* pixels, int64_t tiles, View features, const VisionTaps* taps) const {
-  const VisionConfig& c = config;
+void forward(Rec& rec, const VisionTower& tower, const float* pixels, int64_t tiles, View features,
+             const VisionTaps* taps) {
+  const VisionConfig& c = tower.config;
+  const VisionWeights& weights = tower.weights;
   const auto frame = rec.frame();
   const View x = rec.make(tiles * c.positions(), c.hidden);
   const View cosine = rec.make(c.positions(), c.head_dim() / 2), sine = rec.make(c.positions(), c.head_dim() / 2);
@@ -194,7 +195,8 @@ void VisionTower::forward(Rec& rec, const float* pixels, int64_t tiles, View fea
   }
   if (taps) tap(rec, taps->pre, x);
   for (int64_t l = 0; l < c.layers; ++l) {
-    layer(rec, x, l, cosine, sine);
+    attention_add(rec, x, c, weights.layers[size_t(l)], cosine, sine);
+    mlp_add(rec, x, c, weights.layers[size_t(l)]);
     if (taps && taps->layers) tap(rec, taps->layers + l * x.dims[0] * x.dims[1], x);
   }
   rec.stage(x.dims[0], [&](int64_t t) {
@@ -204,12 +206,6 @@ void VisionTower::forward(Rec& rec, const float* pixels, int64_t tiles, View fea
   project(rec, features, x, c, weights, taps);
 }
 
-template <class Rec>
-void VisionTower::layer(Rec& rec, View x, int64_t l, View cosine, View sine) const {
-  attention_add(rec, x, config, weights.layers[size_t(l)], cosine, sine);
-  mlp_add(rec, x, config, weights.layers[size_t(l)]);
-}
-
-template void VisionTower::forward<Inference>(Inference&, const float*, int64_t, View, const VisionTaps*) const;
+template void forward<Inference>(Inference&, const VisionTower&, const float*, int64_t, View, const VisionTaps*);
 
 }  // namespace puna

@@ -5,6 +5,7 @@
 
 #include "base/det_math.h"
 #include "base/fp_env.h"
+#include "model/forward.h"
 #include "ops/linear.h"
 #include "ops/run_measured.h"
 #include "puna/base/error.h"
@@ -145,7 +146,7 @@ std::shared_ptr<const Importance> measure_importance(const ModelPtr& model, std:
       Cursor cursor;
       Inference rec(context.kernels(), context.executor(), arena, cursor, /*exact=*/true, {});
       rec.observe(&squares);
-      model->llama().forward(rec, batch, rec.make(1, vocab));
+      forward(rec, model->llama(), batch, rec.make(1, vocab));
       return rec.finished();
     });
     PUNA_INVARIANT(finished);  // there is no cancellation here

@@ -27,7 +27,7 @@ uint64_t scratch_bytes(const Llama& llama, const Context& context, const Session
   Cursor cursor;
   Inference rec(context.kernels(), context.executor(), measure, cursor, options.exact, {});
   if (!options.exact) rec.allow(context.permission());
-  llama.forward(rec, batch, rec.make(1, llama.config.vocab));
+  forward(rec, llama, batch, rec.make(1, llama.config.vocab));
   return measure.peak();
 }
 

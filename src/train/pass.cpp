@@ -1,5 +1,6 @@
 #include "puna/train/pass.h"
 
+#include "model/forward.h"
 #include "ops/loss.h"
 #include "ops/run_measured.h"
 #include "puna/base/error.h"
@@ -44,7 +45,7 @@ struct Pass::Rows {
 template <class Rec>
 void Pass::compute(Rec& rec, const Rows& rows, std::vector<double>& nll, std::vector<float>& weights,
                    Weigh weigh) const {
-  const View x = model_.hidden(rec, rows.batch);
+  const View x = forward_hidden(rec, model_, rows.batch);
   const Weight& head = model_.weights.lm_head;
   if constexpr (Rec::records) {
     if (weigh) {

@@ -9,8 +9,8 @@
 
 #include "base/os.h"
 #include "bench/bench_options.h"
+#include "model/forward.h"
 #include "ops/inference.h"
-#include "puna/model/vision.h"
 
 using namespace puna;
 
@@ -32,8 +32,8 @@ void run(const bench::Words& words) {
     Cursor cursor;
     Inference rec(context->kernels(), context->executor(), arena, cursor, /*exact=*/true, {});
     rec.allow(context->permission());
-    tower.forward(rec, pixels.data() + tile * c.pixels(), 1,
-                  View(features.data() + tile * values, DType::f32, {c.features(), c.text_hidden}));
+    forward(rec, tower, pixels.data() + tile * c.pixels(), 1,
+            View(features.data() + tile * values, DType::f32, {c.features(), c.text_hidden}));
   };
   Arena measure;
   encode(measure, 0);

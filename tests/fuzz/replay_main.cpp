@@ -49,8 +49,7 @@ int stream(FuzzTarget target) {
     give(target, bytes);
     alarm(0);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    std::printf("%jd %zu %d\n", intmax_t(took.count()), puna::test::HeapMeter::peak(),
-                puna::test::accepted);
+    std::printf("%jd %zu %d\n", intmax_t(took.count()), puna::test::HeapMeter::peak(), puna::test::accepted);
     std::fflush(stdout);
   }
   return 0;

@@ -60,6 +60,10 @@ class Layers(unittest.TestCase):
     def test_third_party_in_public_header(self):
         self.expect("standard library", include__puna__base__error_dot_h="#include <nlohmann/json.hpp>\n")
 
+    def test_eigen_in_its_own_public_header_alone(self):
+        self.assertEqual(self.breaches(include__puna__eigen_dot_h="#pragma once\n#include <Eigen/Core>\n"), [])
+        self.expect("standard library", include__puna__base__error_dot_h="#include <Eigen/Core>\n")
+
     def test_heavy_public_header(self):
         self.expect("too heavy", include__puna__base__error_dot_h="#include <thread>\n")
 
@@ -117,9 +121,9 @@ class Width(unittest.TestCase):
 
 
 class Symbols(unittest.TestCase):
-    def breaches(self, code, level="avx2"):
+    def breaches(self, code, level="avx2", family="isa"):
         with tempfile.TemporaryDirectory() as folder:
-            source, object_ = pathlib.Path(folder) / "a.cpp", pathlib.Path(folder) / f"isa_{level}.cpp.o"
+            source, object_ = pathlib.Path(folder) / "a.cpp", pathlib.Path(folder) / f"{family}_{level}.cpp.o"
             source.write_text(code)
             subprocess.run([os.environ.get("CXX", "c++"), "-O1", "-fPIC", "-ffp-contract=off", "-c", source, "-o", object_], check=True)
             return list(check_isa_symbols.breaches_of(os.environ.get("NM", "nm"), str(object_)))
@@ -129,6 +133,13 @@ class Symbols(unittest.TestCase):
                     template <int N> float* f(float* p) { static int n; ++n; return p + N; }
                     float* g(float* p, float* q) { __builtin_memcpy(p, q, 4000); return f<2>(p); } }"""
         self.assertEqual(self.breaches(code), [])
+
+    def test_products(self):
+        code = """namespace %s { template <int N> float* f(float* p) { static int n; ++n; return p + N; } }
+                  namespace puna::eigen_avx2 { float* g(float* p) { return %s::f<2>(p); } }"""
+        self.assertEqual(self.breaches(code.replace("%s", "puna_eigen_avx2"), family="product"), [])
+        for other in ("Eigen", "puna_eigen_avx512", "puna"):
+            self.assertTrue(any("weak" in b for b in self.breaches(code.replace("%s", other), family="product")), other)
 
     def test_weak_outside(self):
         found = self.breaches("inline int h(int x) { return x + 1; } namespace puna::avx2 { int (*g())(int) { return h; } }")

@@ -37,7 +37,7 @@ Result run_paused(const LoadedLlama& m, Executor& executor, std::span<const int6
     std::vector<float> logits(size_t((end - begin) * V), -1.0f);
     const View out(logits.data(), DType::f32, {end - begin, V});
     r.calls += run_pass(
-        m.context->kernels(), executor, exact, [&](Inference& rec) { m.llama.forward(rec, b, out); }, stop);
+        m.context->kernels(), executor, exact, [&](Inference& rec) { forward(rec, m.llama, b, out); }, stop);
     cache.commit(end);
     r.logits.insert(r.logits.end(), logits.begin(), logits.end());
   }

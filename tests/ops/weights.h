@@ -43,4 +43,12 @@ struct StoredWeight {
   Weight weight;
 };
 
+// The matrix that panels of f32 hold, row by row.
+inline std::vector<float> out_of_panels(const std::vector<float>& panels, int64_t rows, int64_t cols) {
+  std::vector<float> plain;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) plain.push_back(panels[size_t((r / 16 * cols + c) * 16 + r % 16)]);
+  return plain;
+}
+
 }  // namespace puna::test

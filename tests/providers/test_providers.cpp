@@ -15,6 +15,9 @@
 #include <sstream>
 #include <thread>
 
+#ifdef PUNA_HAVE_EIGEN
+#include "optional/eigen/product.h"
+#endif
 #include "ref/random.h"
 #include "support/catch.h"
 
@@ -95,6 +98,29 @@ TEST_CASE("every provider's products are products", "[providers]") {
       }
   }
 }
+
+#ifdef PUNA_HAVE_EIGEN
+TEST_CASE("Eigen is a provider, and each level of instructions that this CPU has makes its products", "[providers]") {
+  CHECK(provider("eigen").bf16 == nullptr);
+  CHECK(names().back() == "eigen");  // the others are faster
+  const std::span<const EigenLevel> levels = eigen_levels();
+  REQUIRE(!levels.empty());
+  CHECK(levels.back().name == std::string("base"));
+  for (const EigenLevel& level : levels) {
+    puna_gemm_provider p{};
+    p.name = level.name;
+    const auto multiply = [&](void*, int32_t flags, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
+                              const float* b, int64_t ldb, float* c, int64_t ldc) {
+      level.multiply(flags, m, n, k, a, lda, b, ldb, c, ldc);
+      return 0;
+    };
+    for (int32_t flags = 0; flags < 8; ++flags)
+      for (const auto& [m, n, k] :
+           {std::array<int64_t, 3>{1, 40, 70}, {40, 1, 70}, {33, 17, 65}, {128, 512, 600}, {5, 3, 0}, {0, 3, 4}})
+        check_product<float>(p, multiply, flags, m, n, k);
+  }
+}
+#endif
 
 TEST_CASE("a provider may be called from several threads at once", "[providers]") {
   for (const std::string& name : names()) {

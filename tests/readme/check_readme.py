@@ -2,7 +2,8 @@
 
   ```c       with a main(): the text of an example; compiles as strict C99, links to libpuna and nothing else, runs on a small model and prints
              without one: a piece of a file of examples/, which the tests build and run
-  ```python  a piece of bindings/python/README.md or of an example, ```rust of an example or of the crate's doc tests, ```cmake of the consumer's project
+  ```python  a piece of bindings/python/README.md or of an example, ```rust of an example or of the crate's doc tests, ```cpp of an example,
+             ```cmake of the consumer's project or an example's
              (pieces are compared line by line, whatever their indentation)
   ```sh      commands, and so are indented blocks, with what they print: ./dev commands and benchmarks, verbs and options of `puna`, CMake presets and
              scripts that are named exist. The README's own ```sh block is run by run_hello.py. Commands in `code quotes` are looked at in the same way
@@ -24,7 +25,8 @@ PIECES = {
     "c": ["examples/**/*.c", "examples/**/*.h"],
     "python": ["bindings/python/README.md", "examples/**/*.py"],
     "rust": ["examples/**/*.rs", "bindings/rust/puna/src/lib.rs"],
-    "cmake": ["tests/readme/consumer/CMakeLists.txt"],
+    "cpp": ["examples/**/*.cpp"],
+    "cmake": ["tests/readme/consumer/CMakeLists.txt", "examples/*/CMakeLists.txt"],
 }
 VERB = re.compile(r'Verb (?:verb|rec)\(\s*(\w+),\s*"([\w-]+)"')
 

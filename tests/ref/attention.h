@@ -1,7 +1,7 @@
 // attention.h -- softmax(scale q K^T) V for one head, in double, in two passes: no pages, no running maximum.
 #pragma once
-#include <algorithm>
-#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace puna::ref {
@@ -12,31 +12,33 @@ struct Attention {
   double score_error = 0;         // largest sum of |q k| * scale: what rounding errors of the scores are relative to
 };
 
+// keys, values: [positions][head_dim]. By Eigen.
+Attention attention(const std::vector<float>& q, double scale, const std::vector<float>& keys,
+                    const std::vector<float>& values);
+
 // k(j), v(j): head_dim values of position j, for j in [low, high).
 template <class Keys, class Values>
 Attention attention(const std::vector<float>& q, double scale, Keys&& k, Values&& v, int64_t low, int64_t high) {
-  const size_t D = q.size();
-  Attention r{std::vector<double>(D), std::vector<double>(D), 0};
-  std::vector<double> p;
-  for (int64_t j = low; j < high; ++j) {
-    double dot = 0, terms = 0;
-    for (size_t i = 0; i < D; ++i) {
-      dot += double(q[i]) * k(j)[i];
-      terms += std::abs(double(q[i]) * k(j)[i]);
-    }
-    p.push_back(dot * scale);
-    r.score_error = std::max(r.score_error, terms * std::abs(scale));
-  }
-  const double largest = *std::max_element(p.begin(), p.end());
-  double total = 0;
-  for (double& s : p) total += s = std::exp(s - largest);
+  std::vector<float> keys, values;
   for (int64_t j = low; j < high; ++j)
-    for (size_t i = 0; i < D; ++i) {
-      const double x = p[size_t(j - low)] / total * v(j)[i];
-      r.out[i] += x;
-      r.magnitude[i] += std::abs(x);
+    for (size_t i = 0; i < q.size(); ++i) {
+      keys.push_back(float(k(j)[i]));
+      values.push_back(float(v(j)[i]));
     }
-  return r;
+  return attention(q, scale, keys, values);
 }
+
+// Of causal attention over one sequence, by matrix calculus: q, dout [T][heads][head_dim], k, v
+// [T][kv_heads][head_dim]; with a chunk, a position attends from the start of its chunk on.
+struct AttentionShape {
+  int64_t heads, kv_heads, head_dim, chunk;
+  double scale;
+};
+struct AttentionGradients {
+  std::vector<double> q, k, v;
+};
+AttentionGradients attention_gradients(const AttentionShape& shape, const std::vector<float>& q,
+                                       const std::vector<float>& k, const std::vector<float>& v,
+                                       const std::vector<float>& dout);
 
 }  // namespace puna::ref

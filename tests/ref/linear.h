@@ -17,19 +17,7 @@ struct Product {
   std::vector<double> value, magnitude;  // magnitude: sum |w x|, what rounding is relative to
 };
 
-inline Product linear(const Matrix& w, const std::vector<double>& x) {
-  Product p;
-  for (int64_t r = 0; r < w.rows; ++r) {
-    double value = 0, magnitude = 0;
-    for (int64_t i = 0; i < w.cols; ++i) {
-      value += w.row(r)[size_t(i)] * x[size_t(i)];
-      magnitude += std::abs(w.row(r)[size_t(i)] * x[size_t(i)]);
-    }
-    p.value.push_back(value);
-    p.magnitude.push_back(magnitude);
-  }
-  return p;
-}
+Product linear(const Matrix& w, const std::vector<double>& x);  // by Eigen
 
 struct Expert {
   Matrix gate, up, down;

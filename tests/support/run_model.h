@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "model/forward.h"
 #include "ops/inference.h"
 #include "puna/base/context.h"
 #include "puna/base/error.h"
 #include "puna/io/checkpoint.h"
-#include "puna/model/llama.h"
 #include "support/isa.h"
 
 namespace puna::test {
@@ -53,12 +53,12 @@ inline std::vector<float> run_rows(const LoadedLlama& m, KvCache& cache, int64_t
   Arena measure;
   Cursor none;
   Inference dry(m.context->kernels(), m.context->executor(), measure, none, exact, {});
-  m.llama.forward(dry, b, out, taps);
+  forward(dry, m.llama, b, out, taps);
   const Buffer scratch = m.context->allocate(measure.peak(), "scratch");
   Arena arena(scratch.data(), scratch.size());
   Cursor cursor;
   Inference rec(m.context->kernels(), m.context->executor(), arena, cursor, exact, {});
-  m.llama.forward(rec, b, out, taps);
+  forward(rec, m.llama, b, out, taps);
   cache.commit(position + n);
   return logits;
 }

@@ -1,6 +1,6 @@
 // run_vision.h -- a bare pass of a vision encoder over tiles, with taps.
 #pragma once
-#include "puna/model/vision.h"
+#include "model/forward.h"
 #include "support/run_model.h"
 
 namespace puna::test {
@@ -14,12 +14,12 @@ inline std::vector<float> run_vision(const Context& context, const VisionTower& 
   Arena measure;
   Cursor none;
   Inference dry(context.kernels(), context.executor(), measure, none, exact, {});
-  tower.forward(dry, pixels.data(), tiles, out, taps);
+  forward(dry, tower, pixels.data(), tiles, out, taps);
   const Buffer scratch = context.allocate(measure.peak(), "scratch");
   Arena arena(scratch.data(), scratch.size());
   Cursor cursor;
   Inference rec(context.kernels(), context.executor(), arena, cursor, exact, {});
-  tower.forward(rec, pixels.data(), tiles, out, taps);
+  forward(rec, tower, pixels.data(), tiles, out, taps);
   return features;
 }
 

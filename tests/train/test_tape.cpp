@@ -32,7 +32,7 @@ std::vector<float> taped_logits(const LoadedLlama& m, std::span<const int64_t> t
     Cursor cursor;
     const ParameterGradients none;
     Tape tape(m.context->kernels(), m.context->executor(), run ? arena : measure, cursor, exact, {}, none);
-    m.llama.forward(tape, b, out);
+    forward(tape, m.llama, b, out);
   }
   return logits;
 }

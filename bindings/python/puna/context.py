@@ -22,7 +22,7 @@ class ContextInfo(NamedTuple):
 
 
 def _provider() -> Any:
-    """oneDNN's or OpenBLAS's table: libpuna_providers is no part of the wheel; it is looked for beside libpuna and where the system looks."""
+    """oneDNN's, OpenBLAS's or Eigen's table: libpuna_providers is no part of the wheel; it is looked for beside libpuna and where the system looks."""
     name = "libpuna_providers.so.0"
     table = ffi.new("puna_gemm_provider const**")
     try:
@@ -30,13 +30,13 @@ def _provider() -> Any:
     except OSError as e:
         raise errors.Unsupported(f"{name}: {e}") from None
     if library.puna_providers_find(ffi.NULL, table) != lib.PUNA_OK:
-        raise errors.Unsupported(f"{name} was built without oneDNN and OpenBLAS")
+        raise errors.Unsupported(f"{name} was built without oneDNN, OpenBLAS and Eigen")
     return library, table[0]
 
 
 class Context:
-    """Threads and memory that models share. `logger`: a logging.Logger that gets the library's lines. `providers`: "f32" or "bf16" lets oneDNN or
-    OpenBLAS make products of float weights where they are faster, in default mode; the bits are then no longer those of every machine.
+    """Threads and memory that models share. `logger`: a logging.Logger that gets the library's lines. `providers`: "f32" or "bf16" lets oneDNN,
+    OpenBLAS or Eigen make products of float weights where they are faster, in default mode; the bits are then no longer those of every machine.
 
     >>> Context(threads=2).info.threads
     2

@@ -19,6 +19,9 @@ constexpr Entry kEntries[] = {
 #ifdef PUNA_HAVE_OPENBLAS
     {"openblas", puna::openblas_provider},
 #endif
+#ifdef PUNA_HAVE_EIGEN
+    {"eigen", puna::eigen_provider},
+#endif
     {nullptr, nullptr},
 };
 
@@ -58,13 +61,16 @@ puna_status puna_providers_find(const char* name, const puna_gemm_provider** pro
 }
 
 const char* puna_providers_names(void) {
-#if defined(PUNA_HAVE_ONEDNN) && defined(PUNA_HAVE_OPENBLAS)
-  return "onednn,openblas";
-#elif defined(PUNA_HAVE_ONEDNN)
-  return "onednn";
-#elif defined(PUNA_HAVE_OPENBLAS)
-  return "openblas";
-#else
-  return "";
+  static constexpr char kNames[] =
+#ifdef PUNA_HAVE_ONEDNN
+      ",onednn"
 #endif
+#ifdef PUNA_HAVE_OPENBLAS
+      ",openblas"
+#endif
+#ifdef PUNA_HAVE_EIGEN
+      ",eigen"
+#endif
+      "";
+  return kNames[0] == ',' ? kNames + 1 : kNames;
 }

@@ -1,4 +1,4 @@
-// gemm_provider.h -- matrix products by another library (oneDNN, OpenBLAS), as a table of functions that a
+// gemm_provider.h -- matrix products by another library (oneDNN, OpenBLAS, Eigen), as a table of functions that a
 // host hands to a context. Without the guarantee of equal bits: sessions use one only when the host allows it, training
 // when there is one (docs/architecture.md, sections 5 and 7).
 #pragma once

@@ -1,5 +1,5 @@
 // llama.h -- dense Llama (2, 3, 3.x, SmolLM2, Mistral in llama layout) and Llama 4 text: one set of weights, one
-// forward.
+// forward pass (src/model/forward.h).
 //   x = embed;  per layer  x += Wo attention(rms_norm(x));  x += ffn(rms_norm(x));  logits = W_head rms_norm(x)
 // Llama 4 (iRoPE): RoPE layers attend inside their chunk with QK norm, NoPE layers attend to everything with a
 // temperature; MoE layers route by the sigmoid of the chosen logit. Exact semantics: Hugging Face modeling_llama4.py.
@@ -12,27 +12,11 @@
 #include "puna/base/context.h"
 #include "puna/base/function_ref.h"
 #include "puna/model/config.h"
-#include "puna/model/kv_cache.h"
 #include "puna/tensor/tensor.h"
 
 namespace puna {
 
 class WeightStore;
-
-// Rows of (sequence, position, token): what a pass computes. Several sessions may share one batch; the bits do not
-// change.
-struct BatchRow {
-  int32_t sequence = 0;  // index into Batch::sequences
-  int64_t position = 0;
-  int32_t token = 0;
-  const float* embedding = nullptr;  // [hidden]; replaces the token's (image features)
-};
-
-struct Batch {
-  std::vector<BatchRow> rows;
-  std::vector<KvCache*> sequences;  // prepared for the rows' positions
-  std::vector<int64_t> wanted;      // rows whose logits are computed, ascending
-};
 
 struct LlamaLayer {
   const float* attn_norm = nullptr;  // [D]
@@ -53,32 +37,6 @@ struct LlamaWeights {
   std::vector<std::shared_ptr<const void>> owned;  // panels, and vectors converted to f32
 };
 
-// Intermediate values, copied out as they are made; NULL = not wanted. For golden tests and for finding where two runs
-// part.
-struct ForwardTaps {
-  float* embedded = nullptr;          // [rows][hidden]
-  float* after_attention = nullptr;   // [layers][rows][hidden] residual stream
-  float* hidden = nullptr;            // [layers][rows][hidden] residual stream after the layer
-  float* final_norm = nullptr;        // [wanted][hidden]
-  float* router_logits = nullptr;     // [MoE layers][rows][experts]
-  int32_t* router_experts = nullptr;  // [MoE layers][rows][top_k]
-  float* router_scores = nullptr;     // [MoE layers][rows][top_k]
-  float* last_hidden = nullptr;       // [rows][hidden] what the final norm reads
-};
-
-// cos and sin of position * inverse_frequency for the rows of a batch: [rows, head_dim/2] each. minus_sine exists on a
-// Tape only: gradients are rotated backward.
-struct RopeTable {
-  View cosine, sine, minus_sine;
-};
-
-struct Activations;   // src/ops/linear.h
-struct SequenceRows;  // src/ops/attention.h
-
-// Checks that a batch's rows are whole sequences, one after the other, from position 0 on: what a tape can take a
-// gradient of.
-std::vector<SequenceRows> whole_sequences(const Batch& batch);
-
 class Llama {
  public:
   LlamaConfig config;
@@ -93,22 +51,6 @@ class Llama {
                          bool mapped = false, Progress progress = {}, WeightStore* store = nullptr);
   static Llama from_huggingface(const Context& context, const Metadata& metadata, const TensorMap& tensors,
                                 bool mapped = false, Progress progress = {}, WeightStore* store = nullptr);
-
-  // logits: [batch.wanted.size(), vocab]. Straight-line over stages, so a paused pass is resumed by calling it again.
-  template <class Rec>
-  void forward(Rec& rec, const Batch& batch, View logits, const ForwardTaps* taps = nullptr) const;
-  // What the head multiplies: [batch.wanted.size(), hidden]. For losses, which never need all logits at once. On a Tape
-  // the batch must live until the tape has run backward.
-  template <class Rec>
-  View hidden(Rec& rec, const Batch& batch) const;
-
- private:
-  template <class Rec>
-  View body(Rec& rec, const Batch& batch, const ForwardTaps* taps) const;
-  template <class Rec>
-  Activations head_input(Rec& rec, View x, const Batch& batch) const;
-  template <class Rec>
-  void layer(Rec& rec, const Batch& batch, View x, int64_t l, const RopeTable& rope, const ForwardTaps* taps) const;
 };
 
 }  // namespace puna

@@ -73,15 +73,6 @@ struct VisionWeights {
   std::vector<std::shared_ptr<const void>> owned;
 };
 
-// Intermediate values, copied out; NULL = not wanted. T tiles.
-struct VisionTaps {
-  float* patches = nullptr;  // [T][patches][D] before class token and positions
-  float* pre = nullptr;      // [T][N][D] after the first norm
-  float* layers = nullptr;   // [layers][T][N][D]
-  float* post = nullptr;     // [T][N][D] after the last norm
-  float* adapted = nullptr;  // [T][features][adapter]
-};
-
 class VisionTower {
  public:
   VisionConfig config;
@@ -93,15 +84,6 @@ class VisionTower {
                                       int64_t text_hidden, bool mapped = false, Progress progress = {});
   static VisionTower from_mmproj(const Context& context, const Metadata& metadata, const TensorMap& tensors,
                                  int64_t text_hidden, bool mapped = false, Progress progress = {});
-
-  // features [tiles * config.features(), text_hidden] of pixels [tiles, 3, tile, tile]. Straight-line over stages, as
-  // Llama::forward.
-  template <class Rec>
-  void forward(Rec& rec, const float* pixels, int64_t tiles, View features, const VisionTaps* taps = nullptr) const;
-
- private:
-  template <class Rec>
-  void layer(Rec& rec, View x, int64_t l, View cosine, View sine) const;
 };
 
 }  // namespace puna

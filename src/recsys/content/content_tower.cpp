@@ -15,7 +15,7 @@ using Matrix = std::vector<double>;  // row by row
 // a = L L^T in its lower half, in place; a symmetric, positive definite: [n][n]     (Cholesky; Golub and Van Loan,
 // algorithm 4.2.1)
 // Written out, for every sum here has one order. Eigen's LLT fuses on Arm and not on x86, and cuts products by the
-// cache sizes it finds: other bits.
+// cache sizes it finds: other bits (docs/decisions/63-eigen.md).
 void factorise(Matrix& a, size_t n) {
   for (size_t j = 0; j < n; ++j) {
     double* const row_j = a.data() + j * n;

@@ -4,6 +4,7 @@
 
 #include "base/fp_env.h"
 #include "kernels/kernel_table.h"
+#include "model/forward.h"
 #include "puna/base/error.h"
 #include "runtime/images/image_cache.h"
 
@@ -23,7 +24,7 @@ bool ImageEncoding::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> st
   Inference rec(model.context().kernels(), model.context().executor(), arena, cursor, /*exact=*/true, stop);
   rec.allow(model.context().permission());
   float* const to = reinterpret_cast<float*>(features_->data()) + done_ * rows * hidden;
-  tower.forward(rec, image_->pixels().data() + done_ * tower.config.pixels(), group(),
+  puna::forward(rec, tower, image_->pixels().data() + done_ * tower.config.pixels(), group(),
                 View(to, DType::f32, {group() * rows, hidden}));
   return rec.finished();
 }

@@ -226,7 +226,7 @@ bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> 
   const View hidden = wants_hidden ? rec.make(R, config.hidden) : View();
   ForwardTaps taps;
   taps.last_hidden = hidden.f32();
-  model.llama().forward(rec, batch_, logits, wants_hidden ? &taps : nullptr);
+  puna::forward(rec, model.llama(), batch_, logits, wants_hidden ? &taps : nullptr);
   rec.stage(W, [&](int64_t i) { memcpy(targets_[size_t(i)], logits.row(i), size_t(config.vocab) * 4); });
   if (wants_hidden) {
     float* const all = reinterpret_cast<float*>(hidden_.data());

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "model/forward.h"
 #include "ops/inference.h"
 #include "puna/runtime/image.h"
 #include "puna/runtime/session.h"

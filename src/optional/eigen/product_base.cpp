@@ -1,0 +1,2 @@
+#define PUNA_EIGEN_LEVEL base
+#include "optional/eigen/product.inl.h"

@@ -1,0 +1,61 @@
+# Installs the component cxx of the build into a fresh folder, moves it, and builds against what is there: its headers,
+# and example 14. cmake -DBUILD=build folder -DROOT=sources -DWORK=scratch -DCC=... -DCXX=... -DCCACHE=...
+# -DGENERATOR=... -DALONE=each header by itself -P check_cxx.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output
+    OUTPUT_STRIP_TRAILING_WHITESPACE)
+  set(output "${output}" PARENT_SCOPE)
+  set(status "${status}" PARENT_SCOPE)
+endfunction()
+function(good)
+  run(${ARGN})
+  if(status)
+    list(JOIN ARGN " " line)
+    message(FATAL_ERROR "${line}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+set(configure -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_C_COMPILER=${CC} -DCMAKE_CXX_COMPILER=${CXX}
+  -DCMAKE_BUILD_TYPE=Debug)
+if(CCACHE)
+  list(APPEND configure -DCMAKE_CXX_COMPILER_LAUNCHER=${CCACHE})
+endif()
+
+file(REMOVE_RECURSE ${WORK})
+good(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first --component cxx)
+file(RENAME ${WORK}/first ${WORK}/prefix)  # an installed tree may be moved
+good(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/headers -B ${WORK}/headers -DALONE=${ALONE} ${configure})
+good(${CMAKE_COMMAND} --build ${WORK}/headers)
+if(ALONE)
+  return()
+endif()
+
+good(${CMAKE_COMMAND} -S ${ROOT}/examples/14_cxx -B ${WORK}/example ${configure})
+good(${CMAKE_COMMAND} --build ${WORK}/example)
+set(model ${ROOT}/examples/bundled/puna-austen.gguf)
+good(${WORK}/example/generate ${model} "It is a truth")
+if(NOT output MATCHES "[a-z]+ [a-z]+.*\n[0-9]+ . 32 tokens$")
+  message(FATAL_ERROR "generate printed\n${output}")
+endif()
+message(STATUS "generate: ${output}")
+run(${WORK}/example/generate ${WORK}/none.gguf)
+if(NOT status EQUAL 1 OR NOT output MATCHES "none.gguf")
+  message(FATAL_ERROR "generate ended with ${status} and printed\n${output}")
+endif()
+if(EXISTS ${WORK}/example/similar)
+  good(${WORK}/example/similar ${model} "She was happy." "She was happy." "The carriage came at ten.")
+  string(REGEX MATCHALL "-?[0-9]\\.[0-9]+" cosines "${output}")
+  list(GET cosines 1 same)
+  list(GET cosines 2 other)
+  if(NOT same STREQUAL "1.000" OR NOT other LESS same)
+    message(FATAL_ERROR "similar printed\n${output}")
+  endif()
+endif()
+
+# Who asks for what is not there is told what to do.
+file(WRITE ${WORK}/c/CMakeLists.txt
+  "cmake_minimum_required(VERSION 3.25)\nproject(c LANGUAGES C CXX)\nfind_package(puna 0.1 REQUIRED)\n")
+run(${CMAKE_COMMAND} -S ${WORK}/c -B ${WORK}/c/build ${configure})
+if(NOT status OR NOT output MATCHES "only the component cxx")
+  message(FATAL_ERROR "find_package(puna) without the C library printed\n${output}")
+endif()
