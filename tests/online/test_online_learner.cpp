@@ -62,9 +62,7 @@ uint64_t hash_of(const Ranker& ranker) {
 
 std::vector<float> scores_of(const Ranker& ranker, int64_t number) {
   ExampleSet set(ranker.config());
-  const LoggedEvent e = event_of(number);
-  const std::vector<std::span<const int64_t>> ids(e.ids.begin(), e.ids.end());
-  set.add(e.surface, ids, e.numbers, e.values);
+  set.add(event_of(number));
   return ranker.score(set.examples());
 }
 
