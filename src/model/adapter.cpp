@@ -260,8 +260,16 @@ Llama Adapter::merge(const Context& context, const Llama& base) const {
       context.executor().run(panels, [&](int64_t p) {
         float* const to = values + p * panel_floats;
         k.tile_f(to, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + p * w.panel_bytes, 0, w.cols);
-        k.gemm_outer(to, panel_floats, columns.data() + p * kTileRows, w.rows,
-                     std::min<int64_t>(kTileRows, w.rows - p * kTileRows), rows.data(), w.cols, 0, w.cols, r);
+        k.gemm_outer({.dw = to,
+                      .panel_floats = panel_floats,
+                      .dy = columns.data() + p * kTileRows,
+                      .dy_row = w.rows,
+                      .x = rows.data(),
+                      .x_row = w.cols,
+                      .outputs = std::min<int64_t>(kTileRows, w.rows - p * kTileRows),
+                      .k0 = 0,
+                      .k_count = w.cols,
+                      .rows = r});
       });
       w = {buffer->data(), DType::f32, w.rows, w.cols, panel_floats * int64_t(sizeof(float))};
       merged.weights.owned.push_back(std::move(buffer));

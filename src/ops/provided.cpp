@@ -194,9 +194,7 @@ bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DTyp
     x_rows[t] = x.data() + t * K;
     y_rows[t] = y.data() + t * N;
   }
-  const double own = best_of_three([&] {
-    k.gemm_f(y_rows, dtype, reinterpret_cast<const uint8_t*>(w.panels), N / kTileRows, w.panel_bytes, K, x_rows, M);
-  });
+  const double own = best_of_three([&] { k.gemm_f(y_rows, panels_from(w, 0), N / kTileRows, x_rows, M); });
   const double turning = best_of_three([&] {
     for (int64_t p = 0; p < N / kTileRows; ++p)
       turn_panel(k, const_cast<void*>(at(turned.data(), p * kTileRows, way)), N, w, p, way);
