@@ -33,6 +33,8 @@ const void* at(const void* data, int64_t index, Way way) noexcept {
   return static_cast<const uint8_t*>(data) + index * bytes_of(way);
 }
 
+void* at(void* data, int64_t index, Way way) noexcept { return static_cast<uint8_t*>(data) + index * bytes_of(way); }
+
 float value(const void* data, int64_t index, Way way) noexcept {
   if (way == Way::f32) return static_cast<const float*>(data)[index];
   return std::bit_cast<float>(uint32_t(static_cast<const uint16_t*>(data)[index]) << 16);
@@ -116,21 +118,22 @@ struct Part {
   const Weight* w;
   int64_t first, count;
   size_t product;  // whose they are
-  Factor turned;
+  void* turned;
   int64_t width() const noexcept { return panels_in(count) * kTileRows; }
+  Factor factor() const noexcept { return {turned, width()}; }
 };
 
 void turn(Inference& rec, std::span<Part> parts, Way way) {
   int64_t panels = 0;
   for (Part& p : parts) {
-    p.turned = {rec.take<uint8_t>(p.width() * p.w->cols * bytes_of(way)), p.width()};
+    p.turned = rec.take<uint8_t>(p.width() * p.w->cols * bytes_of(way));
     panels += panels_in(p.count);
   }
   rec.stage(panels, [&](int64_t panel) {
     const Part* p = parts.data();
     for (; panel >= panels_in(p->count); ++p) panel -= panels_in(p->count);
-    void* const to = const_cast<void*>(at(p->turned.data, panel * kTileRows, way));
-    turn_panel(rec.kernels(), to, p->width(), *p->w, p->first / kTileRows + panel, way);
+    turn_panel(rec.kernels(), at(p->turned, panel * kTileRows, way), p->width(), *p->w, p->first / kTileRows + panel,
+               way);
   });
 }
 
@@ -196,8 +199,7 @@ bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DTyp
   }
   const double own = best_of_three([&] { k.gemm_f(y_rows, panels_from(w, 0), N / kTileRows, x_rows, M); });
   const double turning = best_of_three([&] {
-    for (int64_t p = 0; p < N / kTileRows; ++p)
-      turn_panel(k, const_cast<void*>(at(turned.data(), p * kTileRows, way)), N, w, p, way);
+    for (int64_t p = 0; p < N / kTileRows; ++p) turn_panel(k, at(turned.data(), p * kTileRows, way), N, w, p, way);
   });
   bool works = true;
   const double theirs = best_of_three([&] {
@@ -246,7 +248,7 @@ void provided_forward(Inference& rec, std::span<const ProvidedProduct> products,
     std::vector<Job> jobs;
     for (const Part& part : parts) {
       const ProvidedProduct& p = products[part.product];
-      jobs.push_back({p.x, part.turned, p.y.f32() + part.first, p.y.strides[0], p.y.dims[0], part.count, part.w->cols,
+      jobs.push_back({p.x, part.factor(), p.y.f32() + part.first, p.y.strides[0], p.y.dims[0], part.count, part.w->cols,
                       p.add ? kAddToC : 0});
     }
     multiply(rec, jobs, way);
@@ -263,7 +265,7 @@ void provided_backward(Inference& rec, View dx, float* dw, View dy, View x, cons
       turn(rec, parts, way);
       for (const Part& p : parts) {
         const Job job{{at(g.data, p.first, way), g.row},
-                      p.turned,
+                      p.factor(),
                       dx.f32(),
                       dx.strides[0],
                       T,

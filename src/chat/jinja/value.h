@@ -278,7 +278,8 @@ class Dict final : public Object {
   };
   static void* operator new(size_t size, Room room) { return ::operator new(size + room.values * sizeof(Value)); }
   static void operator delete(void* p, Room) { ::operator delete(p); }
-  Value* values() const { return reinterpret_cast<Value*>(const_cast<Dict*>(this) + 1); }
+  Value* values() { return reinterpret_cast<Value*>(this + 1); }
+  const Value* values() const { return reinterpret_cast<const Value*>(this + 1); }
   const Value* at(size_t i) const { return i == Keys::npos ? nullptr : &values()[i]; }
   Ref<const Keys> keys_;
 };

@@ -118,7 +118,7 @@ void RankerPass::sum(float* gradient, size_t from, size_t to) const noexcept {
 
 void RankerPass::change_table(const TableStep& step) {
   const FpEnv fp_env;
-  const RankerTable& table = ranker_.table();
+  RankerTable& table = ranker_.table();
   const KernelTable& k = ranker_.context()->kernels();
   const int64_t D = table.dim(), T = table.tasks();
   const Entries& e = entries_;
