@@ -309,7 +309,7 @@ struct Opaque : Object {
   virtual bool attribute(Machine&, std::string_view, Value&) { return false; }
   virtual bool callable() const { return false; }
   virtual Value call(Machine& m, Args& args);
-  virtual Value repr(Machine& m) const;  // a text
+  virtual Value repr(Machine& m);  // a text
 };
 
 struct NamedArgument {
