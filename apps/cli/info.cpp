@@ -74,7 +74,7 @@ OrderedJson describe(const Model& m, const std::string& path) {
 }
 
 OrderedJson describe_adapter(const Adapter& a, const std::string& path) {
-  return {{"folder", path}, {"matrices", a.blocks().size()}, {"fields_not_used", a.not_used()}};
+  return {{"folder", path}, {"matrices", a.matrices()}, {"fields_not_used", a.not_used()}};
 }
 
 // One line a value; long texts (chat templates) are cut.

@@ -104,7 +104,7 @@ class Verifier {
     Cursor none;
     Inference dry(context.kernels(), context.executor(), measure, none, /*exact=*/true, {});
     pass(dry);
-    const Buffer scratch = context.allocate(measure.peak(), "scratch");
+    Buffer scratch = context.allocate(measure.peak(), "scratch");
     Arena arena(scratch.data(), scratch.size());
     Cursor cursor;
     Inference rec(context.kernels(), context.executor(), arena, cursor, /*exact=*/true, {});

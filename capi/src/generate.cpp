@@ -131,10 +131,14 @@ struct puna_generation {
 
 namespace puna::capi {
 
-static puna_generation& use(const puna_generation* generation) {
+static const puna_generation& use(const puna_generation* generation) {
   PUNA_REQUIRE(generation != nullptr, "generation is NULL");
   generation->session->model().context().require_same_process();
-  return const_cast<puna_generation&>(*generation);
+  return *generation;
+}
+static puna_generation& use(puna_generation* generation) {
+  (void)use(static_cast<const puna_generation*>(generation));
+  return *generation;
 }
 
 }  // namespace puna::capi

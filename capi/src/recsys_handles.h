@@ -18,12 +18,15 @@ struct puna_user {
 
 namespace puna::capi {
 
-inline puna_ranker& use(puna_ranker* ranker) {
+inline const puna_ranker& use(const puna_ranker* ranker) {
   PUNA_REQUIRE(ranker != nullptr, "ranker is NULL");
   ranker->impl->context()->require_same_process();
   return *ranker;
 }
-inline const puna_ranker& use(const puna_ranker* ranker) { return use(const_cast<puna_ranker*>(ranker)); }
+inline puna_ranker& use(puna_ranker* ranker) {
+  (void)use(static_cast<const puna_ranker*>(ranker));
+  return *ranker;
+}
 
 inline puna_user& use(puna_user* user) {
   PUNA_REQUIRE(user != nullptr, "user is NULL");

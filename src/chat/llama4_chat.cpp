@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "chat/python_calls.h"
 #include "puna/base/error.h"
+#include "puna/chat/image_tokens.h"
 
 namespace puna {
 namespace {
@@ -88,23 +89,14 @@ class Writer {
     return n;
   }
 
-  // Tiles row by row, then the whole image at one tile's size; one tile is just itself.
   void image(int64_t rows, int64_t columns, int64_t patches) {
     constexpr int64_t kMostPatches = 1 << 20;
     require(rows * columns <= kMostPatches / patches, "an image of more than 2^20 patches");
-    std::string tile;
-    for (int64_t i = 0; i < patches; ++i) tile += "<|patch|>";
-    special("<|image_start|>");
-    for (int64_t y = 0; y < rows && rows * columns > 1; ++y) {
-      for (int64_t x = 0; x < columns; ++x) {
-        special(tile);
-        if (x + 1 < columns) special("<|tile_x_separator|>");
-      }
-      special("<|tile_y_separator|>");
-    }
-    special("<|image|>");
-    special(tile);
-    special("<|image_end|>");
+    write_image(rows, columns, patches, [&](ImageToken token, int64_t times) {
+      std::string names;
+      for (int64_t i = 0; i < times; ++i) names += kImageTokenNames[size_t(token)];
+      special(std::move(names));
+    });
   }
 
   std::string tool_call(const OrderedJson& call) const {

@@ -134,8 +134,9 @@ PUNA_INLINE void add_all_values(const PageScores* weights, const AttendRow* rows
 
 // R rows against the keys of one page that they see: start ... start + page_size, each up to its own end (ascending).
 template <class Kv, int R>
-static void attend_page(const AttendRow* rows, const uint8_t* k, const uint8_t* v, int64_t start, int64_t page_size,
-                        int64_t high, int64_t head_dim, float scale) {
+static void attend_page(const Attend& a, const AttendRow* rows, const uint8_t* k, const uint8_t* v, int64_t start) {
+  const int64_t page_size = a.kv.page_size, high = a.high, head_dim = a.head_dim;
+  const float scale = a.scale;
   PageScores scores[R];
   const auto count = [&](const AttendRow& row) {
     const int64_t end = row.high < high ? row.high : high;
@@ -153,8 +154,10 @@ static void attend_page(const AttendRow* rows, const uint8_t* k, const uint8_t* 
 }
 
 template <class Kv>
-static void attend(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low,
-                   int64_t high) {
+static void attend(const Attend& a) {
+  const AttendRow* const rows = a.rows;
+  const KvPages& kv = a.kv;
+  const int64_t count = a.count, head_dim = a.head_dim;
   for (int64_t r = 0; r < count; ++r) {
     rows[r].state[0] = kLowest;
     rows[r].state[1] = 0.0f;
@@ -162,18 +165,16 @@ static void attend(const AttendRow* rows, int64_t count, int64_t head_dim, float
   }
   const int64_t key_tiles = (kv.page_size + 15) / 16;
   int64_t r0 = 0;  // rows that see no key of this page are done
-  for (int64_t start = low; start < high; start += kv.page_size) {
+  for (int64_t start = a.low; start < a.high; start += kv.page_size) {
     while (r0 < count && rows[r0].high <= start) ++r0;
     const uint8_t* k =
         static_cast<const uint8_t*>(kv.k[start / kv.page_size]) + kv.head * key_tiles * 16 * Kv::bytes(head_dim);
     const uint8_t* v =
         static_cast<const uint8_t*>(kv.v[start / kv.page_size]) + kv.head * kv.page_size * Kv::bytes(head_dim);
     int64_t r = r0;
-    for (; r + kRegisterRows <= count; r += kRegisterRows)
-      attend_page<Kv, kRegisterRows>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
-    for (; r + 3 <= count && kRegisterRows > 3; r += 3)
-      attend_page<Kv, 3>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
-    for (; r < count; ++r) attend_page<Kv, 1>(rows + r, k, v, start, kv.page_size, high, head_dim, scale);
+    for (; r + kRegisterRows <= count; r += kRegisterRows) attend_page<Kv, kRegisterRows>(a, rows + r, k, v, start);
+    for (; r + 3 <= count && kRegisterRows > 3; r += 3) attend_page<Kv, 3>(a, rows + r, k, v, start);
+    for (; r < count; ++r) attend_page<Kv, 1>(a, rows + r, k, v, start);
   }
 }
 

@@ -167,14 +167,17 @@ PUNA_INLINE void each_row_block(int64_t rows, F&& f) {
     for (; r < rows; ++r) f(r, Index<1>());
 }
 
+// `w` from panel p on.
+PUNA_INLINE Panels from_panel(const Panels& w, int64_t p) { return {w.dtype, w.data + p * w.bytes, w.bytes, w.K}; }
+
 template <DType T, int P>
-static void gemm_q_panels(float* const* y, const uint8_t* panels, int64_t panel_bytes, int64_t groups, const QRow* x,
-                          int64_t rows) {
+static void gemm_q_panels(float* const* y, const Panels& w, const QRow* x, int64_t rows) {
+  const int64_t groups = w.K / kGroup;
   StoredGroup tile[P][kChunkGroups];
   for (int64_t g0 = 0; g0 < groups; g0 += kChunkGroups) {
     const int64_t count = groups - g0 < kChunkGroups ? groups - g0 : kChunkGroups;
     for (int p = 0; p < P; ++p)
-      for (int64_t g = 0; g < count; ++g) store_group<T>(tile[p][g], panels + p * panel_bytes, g0 + g);
+      for (int64_t g = 0; g < count; ++g) store_group<T>(tile[p][g], w.data + p * w.bytes, g0 + g);
     each_row_block<P>(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
       constexpr int R = decltype(n)::value;
       V acc[P][R];
@@ -190,23 +193,22 @@ static void gemm_q_panels(float* const* y, const uint8_t* panels, int64_t panel_
   }
 }
 
-// y[t][0 .. 16 panels) for `rows` rows. Quantised formats; groups = K / 32.
-void gemm_q(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
-            int64_t groups, const QRow* x, int64_t rows) {
-  with_quantised(dtype, [&](auto tag) {
+// y[t][0 .. 16 panels) for `rows` rows. Quantised formats.
+void gemm_q(float* const* y, const Panels& w, int64_t panel_count, const QRow* x, int64_t rows) {
+  with_quantised(w.dtype, [&](auto tag) {
     constexpr DType T = decltype(tag)::value;
     float* out[kMaxRows];
     for (int64_t p = 0; p < panel_count;) {
       for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;
-      const uint8_t* panel = panels + p * panel_bytes;
+      const Panels here = from_panel(w, p);
       if (rows == 1) {
-        gemv_q<T>(out, panel, groups, x);
+        gemv_q<T>(out, here.data, w.K / kGroup, x);
         ++p;
       } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
-        gemm_q_panels<T, kRegisterPanels>(out, panel, panel_bytes, groups, x, rows);
+        gemm_q_panels<T, kRegisterPanels>(out, here, x, rows);
         p += kRegisterPanels;
       } else {
-        gemm_q_panels<T, 1>(out, panel, panel_bytes, groups, x, rows);
+        gemm_q_panels<T, 1>(out, here, x, rows);
         ++p;
       }
     }
@@ -229,12 +231,11 @@ PUNA_INLINE void add_columns(V (&y)[P][R], Columns&& column, const float* const*
 constexpr int64_t kChunkColumns = 128;  // 8 KB of f32 a panel
 
 template <int P>
-static void gemm_f_panels(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_bytes, int64_t K,
-                          const float* const* x, int64_t rows) {
+static void gemm_f_panels(float* const* y, const Panels& w, const float* const* x, int64_t rows) {
   alignas(64) float tile[P][kChunkColumns * kTileRows];
-  for (int64_t k0 = 0; k0 < K; k0 += kChunkColumns) {
-    const int64_t count = K - k0 < kChunkColumns ? K - k0 : kChunkColumns;
-    for (int p = 0; p < P; ++p) tile_f(tile[p], dtype, panels + p * panel_bytes, k0, count);
+  for (int64_t k0 = 0; k0 < w.K; k0 += kChunkColumns) {
+    const int64_t count = w.K - k0 < kChunkColumns ? w.K - k0 : kChunkColumns;
+    for (int p = 0; p < P; ++p) tile_f(tile[p], w.dtype, w.data + p * w.bytes, k0, count);
     each_row_block<P>(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
       constexpr int R = decltype(n)::value;
       V acc[P][R];
@@ -259,20 +260,19 @@ static void gemv_f(float* y, const uint8_t* panel, int64_t K, const float* x) {
   store_y<1, 1>(&y, acc);
 }
 
-static void gemm_f(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
-                   int64_t K, const float* const* x, int64_t rows) {
+static void gemm_f(float* const* y, const Panels& w, int64_t panel_count, const float* const* x, int64_t rows) {
   float* out[kMaxRows];
   for (int64_t p = 0; p < panel_count;) {
     for (int64_t t = 0; t < rows; ++t) out[t] = y[t] + p * kTileRows;
-    const uint8_t* panel = panels + p * panel_bytes;
-    if (rows == 1 && dtype <= DType::bf16) {
-      with_plain(dtype, [&](auto tag) { gemv_f<decltype(tag)::value>(out[0], panel, K, x[0]); });
+    const Panels here = from_panel(w, p);
+    if (rows == 1 && w.dtype <= DType::bf16) {
+      with_plain(w.dtype, [&](auto tag) { gemv_f<decltype(tag)::value>(out[0], here.data, w.K, x[0]); });
       ++p;
     } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
-      gemm_f_panels<kRegisterPanels>(out, dtype, panel, panel_bytes, K, x, rows);
+      gemm_f_panels<kRegisterPanels>(out, here, x, rows);
       p += kRegisterPanels;
     } else {
-      gemm_f_panels<1>(out, dtype, panel, panel_bytes, K, x, rows);
+      gemm_f_panels<1>(out, here, x, rows);
       ++p;
     }
   }

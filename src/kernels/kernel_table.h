@@ -14,6 +14,14 @@ inline constexpr int kTileRows = 16;  // weight rows of a panel (panel.h): one l
 inline constexpr int kGroup = 32;     // values that share an activation scale
 inline constexpr int kMaxRows = 128;  // activation rows a product takes at most
 
+// Rows of a weight, 16 to a panel, panels of `bytes` one after the other.
+struct Panels {
+  DType dtype;
+  const uint8_t* data;
+  int64_t bytes;  // of one panel
+  int64_t K;      // columns
+};
+
 // One row of activations quantised in groups of 32: x = d * q. Sums of q serve the formats' offsets (exact) and
 // minimums (scaled).
 struct QRow {
@@ -22,6 +30,13 @@ struct QRow {
   const int32_t* sum;     // [K/16] sum of q over each 16
   const float* scaled16;  // [K/16] d * sum
   const float* scaled32;  // [K/32] d * (both sums)
+};
+struct QRowOut {  // the same, to be written
+  int8_t* q;
+  float* d;
+  int32_t* sum;
+  float* scaled16;
+  float* scaled32;
 };
 
 // One layer's keys and values: pages of page_size <= kMaxPage consecutive positions, page i starting at position i *
@@ -43,6 +58,44 @@ struct AttendRow {
   float* out;      // [head_dim]
   float* state;    // [2]: the largest score, the sum of e^(score - largest)
   int64_t high;    // sees positions below
+};
+
+// `count` rows of one KV head, in ascending order of high > low.
+struct Attend {
+  const AttendRow* rows;
+  int64_t count, head_dim;
+  float scale;
+  KvPages kv;
+  int64_t low, high;  // positions: low is a multiple of page_size
+};
+
+// dx[t][k] += sum_n dy[t][n] W[n][k] for columns [k0, k0 + k_count), k0 a multiple of 32; W of any type.
+struct GemmBack {
+  float* dx;
+  int64_t dx_row;  // floats from row to row
+  const float* dy;
+  int64_t dy_row;
+  Panels w;
+  int64_t outputs, k0, k_count, rows;
+};
+// dW[n][k] += sum_t dy[t][n] x[t][k] for `outputs` rows of dW, f32 panels, and columns [k0, k0 + k_count).
+struct GemmOuter {
+  float* dw;
+  int64_t panel_floats;  // from panel to panel
+  const float* dy;
+  int64_t dy_row;
+  const float* x;
+  int64_t x_row;
+  int64_t outputs, k0, k_count, rows;
+};
+
+struct RmsNormBackward {
+  float* dx;  // may be dy
+  const float *dy, *x;
+  const float* w;  // or NULL
+  int64_t D;
+  float eps;
+  bool add_to;  // dx, or write it
 };
 
 // What the gradient of attention reads and adds to, for all `rows` positions 0, 1, ... of one sequence and one KV head
@@ -100,12 +153,25 @@ constexpr int64_t history_attend_scratch(int64_t rows, int64_t heads, int64_t qk
   return (rows + 15) / 16 * 16 * (heads * (qk_dim + v_dim) + 32 + 3 * kHistoryBlock);
 }
 
+// Rows ids[0 ... count - 1] of a table of n values each.
+struct TableRows {
+  const float* table;
+  int64_t row;  // floats from row to row
+  const int32_t* ids;
+  int64_t count, n;
+};
+
 // Items as 8-bit codes (search.inl.h): item = scale * code, panels of 16 items; what fills the last panel up has scale
 // 0.
 struct CodePanels {
   const uint8_t* codes;  // [panels][steps][16][4], code + 128
   const float* scales;   // [panels * 16]
   int64_t steps;         // of 4 values
+};
+struct CodeQuery {
+  const int8_t* codes;  // [4 * steps], -127 ... 127
+  int32_t start;        // -128 times their sum
+  float least;          // panels without a score of at least this are passed over
 };
 
 struct KernelTable {
@@ -117,15 +183,12 @@ struct KernelTable {
   void (*tile_f)(float* out, DType dtype, const uint8_t* panel, int64_t k0, int64_t count);
 
   // ---- products (gemm.inl.h): y[t][n] = sum_k w[n,k] x[t,k] for rows <= kMaxRows and 16 * panel_count outputs ----
-  // Panels follow each other at panel_bytes. Every y[t] holds all 16 * panel_count outputs.
-  void (*gemm_q)(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
-                 int64_t groups, const QRow* x, int64_t rows);
-  void (*gemm_f)(float* const* y, DType dtype, const uint8_t* panels, int64_t panel_count, int64_t panel_bytes,
-                 int64_t K, const float* const* x, int64_t rows);
+  // Every y[t] holds all 16 * panel_count outputs.
+  void (*gemm_q)(float* const* y, const Panels& w, int64_t panel_count, const QRow* x, int64_t rows);
+  void (*gemm_f)(float* const* y, const Panels& w, int64_t panel_count, const float* const* x, int64_t rows);
 
   // ---- rows (rows.inl.h) ----
-  void (*quantise_row)(int8_t* q, float* d, int32_t* sum, float* scaled16, float* scaled32, const float* x,
-                       int64_t K);  // K % 32 == 0
+  void (*quantise_row)(const QRowOut& to, const float* x, int64_t K);  // K % 32 == 0
   void (*rms_norm)(float* y, const float* x, const float* w /* or NULL */, int64_t D, float eps);
   void (*add)(float* y, const float* x, int64_t n);                         // y += x
   void (*scale)(float* y, const float* x, float scale, int64_t n);          // y = scale * x
@@ -137,29 +200,19 @@ struct KernelTable {
   void (*to_f16)(uint16_t* y, const float* x, int64_t n);  // round to nearest even
 
   // ---- attention (attention.inl.h) ----
-  // out = sum e^(score - largest) v over positions [low, min(high, row.high)), not yet divided by the total, for rows
-  // of one KV head in ascending order of row.high > low. low is a multiple of page_size.
-  void (*attend_f32)(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv,
-                     int64_t low, int64_t high);
-  void (*attend_f16)(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv,
-                     int64_t low, int64_t high);
-  void (*attend_q8)(const AttendRow* rows, int64_t count, int64_t head_dim, float scale, const KvPages& kv, int64_t low,
-                    int64_t high);
+  // out = sum e^(score - largest) v over positions [low, min(high, row.high)), not yet divided by the total.
+  void (*attend_f32)(const Attend& a);
+  void (*attend_f16)(const Attend& a);
+  void (*attend_q8)(const Attend& a);
   // Adds the later positions' out and state to the earlier ones'.
   void (*merge_attention)(float* out, float* state, const float* later_out, const float* later_state, int64_t head_dim);
   void (*finish_attention)(float* out, const float* state, int64_t head_dim);  // out /= total
 
   // ---- backward (multiply.inl.h, attention_backward.inl.h, rows_backward.inl.h): everything is added but where noted
-  // dx[t][k] += sum_n dy[t][n] W[n][k] for columns [k0, k0 + k_count), k0 a multiple of 32; W of any type.
-  void (*gemm_back)(float* dx, int64_t dx_row, const float* dy, int64_t dy_row, DType dtype, const uint8_t* panels,
-                    int64_t panel_bytes, int64_t outputs, int64_t k0, int64_t k_count, int64_t rows);
-  // dW[n][k] += sum_t dy[t][n] x[t][k] for `outputs` rows of dW, f32 panels panel_floats apart, and columns [k0, k0 +
-  // k_count).
-  void (*gemm_outer)(float* dw, int64_t panel_floats, const float* dy, int64_t dy_row, int64_t outputs, const float* x,
-                     int64_t x_row, int64_t k0, int64_t k_count, int64_t rows);
+  void (*gemm_back)(const GemmBack& g);
+  void (*gemm_outer)(const GemmOuter& g);
   void (*attend_backward)(const AttendBackward& a);
-  float (*rms_norm_backward)(float* dx, const float* dy, const float* x, const float* w /* or NULL */, int64_t D,
-                             float eps, bool add_to);
+  float (*rms_norm_backward)(const RmsNormBackward& g);  // 1 / sqrt(mean(x^2) + eps)
   void (*swiglu_backward)(float* dgate, float* dup, const float* dy, const float* gate, const float* up, int64_t n);
   float (*dot)(const float* x, const float* y, int64_t n);
   void (*add_scaled)(float* y, const float* x, float scale, int64_t n);  // y += scale x
@@ -184,19 +237,15 @@ struct KernelTable {
                               float eps);  // of layer_norm without w
   void (*silu)(float* y, const float* x, int64_t n);
   void (*silu_backward)(float* dx, const float* dy, const float* x, int64_t n);
-  // out[m] = x . table[ids[m]]; y += sum_m weights[m] table[ids[m]], in the order of m.   table: rows of n values,
-  // `row` floats apart
-  void (*gather_dots)(float* out, const float* x, const float* table, int64_t row, const int32_t* ids, int64_t count,
-                      int64_t n);
-  void (*gather_add)(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights, int64_t count,
-                     int64_t n);
+  // out[m] = x . table[ids[m]]; y += sum_m weights[m] table[ids[m]], in the order of m.
+  void (*gather_dots)(float* out, const float* x, const TableRows& t);
+  void (*gather_add)(float* y, const TableRows& t, const float* weights);
 
   // ---- retrieval (search.inl.h) ----
-  // Of panels [first, first + panels): those with a score of at least `least`, and all 16 scores of each; how many.
-  // query: 4 steps codes in
-  // -127..127, start: -128 times their sum. Capacity: `panels` hits and their scores.
+  // Of panels [first, first + panels): those with a score of at least query.least, and all 16 scores of each; how many.
+  // Capacity: `panels` hits and their scores.
   int64_t (*search_codes)(int32_t* hits, float* scores, const CodePanels& items, int64_t first, int64_t panels,
-                          const int8_t* query, int32_t start, float least);
+                          const CodeQuery& query);
   int32_t (*dot_codes)(const int8_t* x, const int8_t* y,
                        int64_t n);  // of one item and another; n % 64 == 0, codes in -127..127
 };

@@ -76,35 +76,35 @@ static void transposed_tile(float* to, DType dtype, const uint8_t* panel, int64_
 
 // Outputs outside, columns inside: a slice of dy comes from memory once for all columns of the call and lies in the
 // second cache between them.
-static void gemm_back(float* dx, int64_t dx_row, const float* dy, int64_t dy_row, DType dtype, const uint8_t* panels,
-                      int64_t panel_bytes, int64_t outputs, int64_t k0, int64_t k_count, int64_t rows) {
+static void gemm_back(const GemmBack& g) {
   alignas(64) float b[kDepth * kGroup];
-  for (int64_t n0 = 0; n0 < outputs; n0 += kDepth) {
-    const int64_t depth = outputs - n0 < kDepth ? outputs - n0 : kDepth;
-    for (int64_t k = k0; k < k0 + k_count; k += kGroup) {
-      const int64_t columns = k0 + k_count - k < kGroup ? k0 + k_count - k : kGroup;
+  const int64_t end = g.k0 + g.k_count;
+  for (int64_t n0 = 0; n0 < g.outputs; n0 += kDepth) {
+    const int64_t depth = g.outputs - n0 < kDepth ? g.outputs - n0 : kDepth;
+    for (int64_t k = g.k0; k < end; k += kGroup) {
+      const int64_t columns = end - k < kGroup ? end - k : kGroup;
       for (int64_t n = 0; n < depth; n += kTileRows)
-        transposed_tile(b + n * kGroup, dtype, panels + (n0 + n) / kTileRows * panel_bytes, k, columns);
-      multiply({dx + k, dx_row, 16, dy + n0, dy_row, 1, b, kGroup, depth, columns}, rows);
+        transposed_tile(b + n * kGroup, g.w.dtype, g.w.data + (n0 + n) / kTileRows * g.w.bytes, k, columns);
+      multiply({g.dx + k, g.dx_row, 16, g.dy + n0, g.dy_row, 1, b, kGroup, depth, columns}, g.rows);
     }
   }
 }
 
-static void gemm_outer(float* dw, int64_t panel_floats, const float* dy, int64_t dy_row, int64_t outputs,
-                       const float* x, int64_t x_row, int64_t k0, int64_t k_count, int64_t rows) {
+static void gemm_outer(const GemmOuter& g) {
   alignas(64) float a[kDepth * kOuterColumns], b[kDepth * kBlockWidth];
-  for (int64_t k = k0; k < k0 + k_count; k += kOuterColumns) {
-    const int64_t columns = k0 + k_count - k < kOuterColumns ? k0 + k_count - k : kOuterColumns;
-    for (int64_t t0 = 0; t0 < rows; t0 += kDepth) {
-      const int64_t depth = rows - t0 < kDepth ? rows - t0 : kDepth;
+  const int64_t end = g.k0 + g.k_count;
+  for (int64_t k = g.k0; k < end; k += kOuterColumns) {
+    const int64_t columns = end - k < kOuterColumns ? end - k : kOuterColumns;
+    for (int64_t t0 = 0; t0 < g.rows; t0 += kDepth) {
+      const int64_t depth = g.rows - t0 < kDepth ? g.rows - t0 : kDepth;
       for (int64_t t = 0; t < depth; ++t)
-        __builtin_memcpy(a + t * kOuterColumns, x + (t0 + t) * x_row + k, size_t(columns) * 4);
-      for (int64_t n = 0; n < outputs; n += kBlockWidth) {
-        const int64_t left = outputs - n, panels = left > kBlockWidth ? kRegisterPanels : (left + 15) / 16;
+        __builtin_memcpy(a + t * kOuterColumns, g.x + (t0 + t) * g.x_row + k, size_t(columns) * 4);
+      for (int64_t n = 0; n < g.outputs; n += kBlockWidth) {
+        const int64_t left = g.outputs - n, panels = left > kBlockWidth ? kRegisterPanels : (left + 15) / 16;
         for (int64_t t = 0; t < depth; ++t)
           for (int64_t p = 0; p < panels; ++p)
-            store(b + t * kBlockWidth + p * 16, load_n(dy + (t0 + t) * dy_row + n + p * 16, left - p * 16));
-        multiply({dw + n / 16 * panel_floats + k * kTileRows, kTileRows, panel_floats, a, 1, kOuterColumns, b,
+            store(b + t * kBlockWidth + p * 16, load_n(g.dy + (t0 + t) * g.dy_row + n + p * 16, left - p * 16));
+        multiply({g.dw + n / 16 * g.panel_floats + k * kTileRows, kTileRows, g.panel_floats, a, 1, kOuterColumns, b,
                   kBlockWidth, depth, panels * 16},
                  columns);
       }

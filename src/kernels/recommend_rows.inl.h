@@ -36,30 +36,28 @@ static void silu_backward(float* dx, const float* dy, const float* x, int64_t n)
   }
 }
 
-static void gather_dots(float* out, const float* x, const float* table, int64_t row, const int32_t* ids, int64_t count,
-                        int64_t n) {
-  for (int64_t m = 0; m < count; ++m) out[m] = dot_row(x, table + ids[m] * row, n);
+static void gather_dots(float* out, const float* x, const TableRows& t) {
+  for (int64_t m = 0; m < t.count; ++m) out[m] = dot_row(x, t.table + t.ids[m] * t.row, t.n);
 }
 
 // P vectors of columns from i on stay in registers.
 template <int P>
-PUNA_INLINE void gather_columns(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights,
-                                int64_t count, int64_t i, int64_t n) {
+PUNA_INLINE void gather_columns(float* y, const TableRows& t, const float* weights, int64_t i) {
+  const int64_t n = t.n;
   V sums[P];
   unroll<P>([&](auto p) PUNA_LAMBDA { sums[p] = load_n(y + i + 16 * p, n - i - 16 * p); });
-  for (int64_t m = 0; m < count; ++m) {
-    const float* const from = table + ids[m] * row + i;
+  for (int64_t m = 0; m < t.count; ++m) {
+    const float* const from = t.table + t.ids[m] * t.row + i;
     const V w = splat(weights[m]);
     unroll<P>([&](auto p) PUNA_LAMBDA { sums[p] = fma(w, load_n(from + 16 * p, n - i - 16 * p), sums[p]); });
   }
   unroll<P>([&](auto p) PUNA_LAMBDA { store_n(y + i + 16 * p, sums[p], n - i - 16 * p); });
 }
 
-static void gather_add(float* y, const float* table, int64_t row, const int32_t* ids, const float* weights,
-                       int64_t count, int64_t n) {
+static void gather_add(float* y, const TableRows& t, const float* weights) {
   int64_t i = 0;
-  for (; i + 48 < n; i += 64) gather_columns<4>(y, table, row, ids, weights, count, i, n);
-  for (; i < n; i += 16) gather_columns<1>(y, table, row, ids, weights, count, i, n);
+  for (; i + 48 < t.n; i += 64) gather_columns<4>(y, t, weights, i);
+  for (; i < t.n; i += 16) gather_columns<1>(y, t, weights, i);
 }
 
 }  // namespace puna::PUNA_ISA

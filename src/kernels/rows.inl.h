@@ -4,8 +4,10 @@ namespace puna::PUNA_ISA {
 
 // x = d * q in groups of 32, q in -127..127 rounded to nearest even; with the sums of q that QRow describes. K:
 // multiple of 32. A group with an infinity or a NaN is 0 * NaN: it stays visible in the result.
-static void quantise_row(int8_t* q, float* d, int32_t* sum16, float* scaled16, float* scaled32, const float* x,
-                         int64_t K) {
+static void quantise_row(const QRowOut& to, const float* x, int64_t K) {
+  int8_t* q = to.q;
+  float *const d = to.d, *const scaled16 = to.scaled16, *const scaled32 = to.scaled32;
+  int32_t* const sum16 = to.sum;
   for (int64_t g = 0; g < K / kGroup; ++g, x += kGroup, q += kGroup) {
     const V a = load(x), b = load(x + 16), zero = splat(0.0f);
     const float largest = max_all(max(abs(a), abs(b)));

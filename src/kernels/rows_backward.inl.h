@@ -4,18 +4,20 @@ namespace puna::PUNA_ISA {
 
 // y = w x s, s = 1 / sqrt(mean(x^2) + eps):   dx = s (w dy - x s^2 mean(w dy x)), added to dx or put there; returns s.
 //                                             dx may be dy.
-static float rms_norm_backward(float* dx, const float* dy, const float* x, const float* w, int64_t D, float eps,
-                               bool add_to) {
+static float rms_norm_backward(const RmsNormBackward& b) {
+  float* const dx = b.dx;
+  const float *const dy = b.dy, *const x = b.x, *const w = b.w;
+  const int64_t D = b.D;
   V squares = splat(0.0f), along = splat(0.0f);
   for (int64_t i = 0; i < D; i += 16) {
     const V xi = load_n(x + i, D - i), dyi = load_n(dy + i, D - i);
     squares = fma(xi, xi, squares);
     along = fma(w ? mul(load_n(w + i, D - i), dyi) : dyi, xi, along);
   }
-  const float s = 1.0f / __builtin_sqrtf(sum(squares) / float(D) + eps), back = s * s * (sum(along) / float(D));
+  const float s = 1.0f / __builtin_sqrtf(sum(squares) / float(D) + b.eps), back = s * s * (sum(along) / float(D));
   for (int64_t i = 0; i < D; ++i) {
     const float g = s * ((w ? w[i] * dy[i] : dy[i]) - x[i] * back);
-    dx[i] = add_to ? dx[i] + g : g;
+    dx[i] = b.add_to ? dx[i] + g : g;
   }
   return s;
 }

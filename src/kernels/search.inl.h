@@ -12,10 +12,11 @@ PUNA_INLINE V panel_scores(const CodePanels& c, int64_t panel, const int8_t* que
 }
 
 int64_t search_codes(int32_t* hits, float* scores, const CodePanels& c, int64_t first, int64_t panels,
-                     const int8_t* query, int32_t start, float least) {
+                     const CodeQuery& query) {
+  const float least = query.least;
   int64_t found = 0;
   for (int64_t p = first; p < first + panels; ++p) {
-    const V s = panel_scores(c, p, query, start);
+    const V s = panel_scores(c, p, query.codes, query.start);
     store(scores + found * 16, s);
     hits[found] = int32_t(p);
     found += max_all(s) >= least;

@@ -57,6 +57,10 @@ class Adapter::Maker {
     else
       matrix(base, rank, scale);
   }
+  // Of one of the adapter's tensors.
+  void fill(const NamedTensor& tensor, const float* values) {
+    copy_in(tensor, values, [this](const void* panels) { return values_of_.at(panels); });
+  }
 
  private:
   Weight* weight(const std::string& name, int64_t rows, int64_t cols) {
@@ -66,6 +70,7 @@ class Adapter::Maker {
     memset(values, 0, size_t(count) * sizeof(float));
     a_.weights_.push_back({a_.buffers_.back().data(), DType::f32, rows, cols, panel_floats * int64_t(sizeof(float))});
     a_.blocks_.push_back({name, values, count});
+    values_of_[a_.weights_.back().panels] = values;
     return &a_.weights_.back();
   }
   void matrix(const NamedTensor& base, int64_t r, float scale) {
@@ -103,6 +108,7 @@ class Adapter::Maker {
 
   const Context& context_;
   Adapter& a_;
+  std::unordered_map<const void*, float*> values_of_;  // what lies at a weight's panels
 };
 
 std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& model, const AdapterOptions& options,
@@ -137,7 +143,7 @@ std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& mo
       watch.tick();
       v = float((2 * double(philox(options.seed, drawn++).word[0]) / 4294967296.0 - 1) * limit);
     }
-    copy_in(t, values.data(), [](const void* w) { return static_cast<float*>(const_cast<void*>(w)); });
+    maker.fill(t, values.data());
   }
   return adapter;
 }
@@ -202,8 +208,7 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
         fail(Status::unsupported, "adapter: '%.200s' has type %s", t->name.c_str(), name(t->dtype));
       std::vector<float> values(size_t(t->shape.count()));
       dequantise_row(context.kernels(), values.data(), t->dtype, t->data, t->shape.count());
-      copy_in(adapter->tensors_[adapter->tensors_.size() - (t == found.a ? 2 : 1)], values.data(),
-              [](const void* w) { return static_cast<float*>(const_cast<void*>(w)); });
+      maker.fill(adapter->tensors_[adapter->tensors_.size() - (t == found.a ? 2 : 1)], values.data());
       used.insert(t->name);
     }
   }
@@ -260,8 +265,16 @@ Llama Adapter::merge(const Context& context, const Llama& base) const {
       context.executor().run(panels, [&](int64_t p) {
         float* const to = values + p * panel_floats;
         k.tile_f(to, w.dtype, reinterpret_cast<const uint8_t*>(w.panels) + p * w.panel_bytes, 0, w.cols);
-        k.gemm_outer(to, panel_floats, columns.data() + p * kTileRows, w.rows,
-                     std::min<int64_t>(kTileRows, w.rows - p * kTileRows), rows.data(), w.cols, 0, w.cols, r);
+        k.gemm_outer({.dw = to,
+                      .panel_floats = panel_floats,
+                      .dy = columns.data() + p * kTileRows,
+                      .dy_row = w.rows,
+                      .x = rows.data(),
+                      .x_row = w.cols,
+                      .outputs = std::min<int64_t>(kTileRows, w.rows - p * kTileRows),
+                      .k0 = 0,
+                      .k_count = w.cols,
+                      .rows = r});
       });
       w = {buffer->data(), DType::f32, w.rows, w.cols, panel_floats * int64_t(sizeof(float))};
       merged.weights.owned.push_back(std::move(buffer));

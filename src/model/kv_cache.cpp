@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "kernels/encode_blocks.h"
 #include "kernels/kernel_table.h"
@@ -151,14 +152,12 @@ int64_t KvCache::pages(int64_t layer) const noexcept {
   return std::count_if(p.begin(), p.end(), [](const auto& page) { return page != nullptr; });
 }
 
-KvCache::Place KvCache::place(int64_t layer, int64_t position, int64_t head) const noexcept {
-  const Layer& l = layers_[size_t(layer)];
-  const int64_t page = position / page_size_, at = position % page_size_, tiles = (page_size_ + 15) / 16;
-  const auto bytes = [&](const std::vector<const void*>& half) {
-    return static_cast<std::byte*>(const_cast<void*>(half[size_t(page)]));
-  };
-  return {bytes(l.k) + (head * tiles + at / 16) * 16 * number_bytes_,
-          bytes(l.v) + (head * page_size_ + at) * number_bytes_, at % 16};
+KvCache::Place KvCache::place(int64_t position, int64_t head) const noexcept {
+  const int64_t at = position % page_size_, tiles = (page_size_ + 15) / 16;
+  return {.page = size_t(position / page_size_),
+          .tile = (head * tiles + at / 16) * 16 * number_bytes_,
+          .value = key_bytes() + (head * page_size_ + at) * number_bytes_,
+          .at = at % 16};
 }
 
 // The parts in which 16 keys are interleaved, f(bytes) each: a number, or of a block its scale and then a byte a
@@ -195,31 +194,36 @@ void KvCache::scatter(std::byte*& tile, int64_t at, const std::byte* from, int64
 }
 
 void KvCache::copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept {
-  const Place p = place(layer, position, head);
-  memcpy(to + number_bytes_, p.value, size_t(number_bytes_));
-  each_part(head_dim_, [&, tile = p.tile](auto bytes) mutable {
+  const Place p = place(position, head);
+  const std::byte* const page = std::as_const(*layers_[size_t(layer)].page[p.page]).data();
+  memcpy(to + number_bytes_, page + p.value, size_t(number_bytes_));
+  each_part(head_dim_, [&, tile = page + p.tile](auto bytes) mutable {
     memcpy(to, tile + size_t(p.at) * bytes, bytes);
     to += bytes;
     tile += 16 * bytes;
   });
 }
 
-void KvCache::copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) const noexcept {
-  Place p = place(layer, position, head);
-  scatter(p.tile, p.at, from, head_dim_);
-  memcpy(p.value, from + number_bytes_, size_t(number_bytes_));
+void KvCache::copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) noexcept {
+  const Place p = place(position, head);
+  std::byte* const page = layers_[size_t(layer)].page[p.page]->data();
+  std::byte* tile = page + p.tile;
+  scatter(tile, p.at, from, head_dim_);
+  memcpy(page + p.value, from + number_bytes_, size_t(number_bytes_));
 }
 
 void KvCache::store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key,
-                    const float* value) const noexcept {
+                    const float* value) noexcept {
   constexpr int64_t kPiece = 64;  // a multiple of every type's block
-  Place p = place(layer, position, head);
-  encode(kernels, p.value, value, head_dim_);
+  const Place p = place(position, head);
+  std::byte* const page = layers_[size_t(layer)].page[p.page]->data();
+  std::byte* tile = page + p.tile;
+  encode(kernels, page + p.value, value, head_dim_);
   std::byte piece[kPiece * 4];
   for (int64_t i = 0; i < head_dim_; i += kPiece) {
     const int64_t n = std::min(kPiece, head_dim_ - i);
     encode(kernels, piece, key + i, n);
-    scatter(p.tile, p.at, piece, n);
+    scatter(tile, p.at, piece, n);
   }
 }
 

@@ -129,7 +129,13 @@ struct Positions {
     const auto rotate = c.rope_style == RopeStyle::interleaved ? kernels.rope_interleaved : kernels.rope_half_split;
     for (float* head = dx.row(t); uses_rope && head < dx.row(t) + dx.dims[1]; head += K) {
       if (c.qk_norm)
-        kernels.rms_norm_backward(head, head, before.row(t) + (head - dx.row(t)), nullptr, K, c.norm_eps, false);
+        kernels.rms_norm_backward({.dx = head,
+                                   .dy = head,
+                                   .x = before.row(t) + (head - dx.row(t)),
+                                   .w = nullptr,
+                                   .D = K,
+                                   .eps = c.norm_eps,
+                                   .add_to = false});
       rotate(head, rope.cosine.row(t), rope.minus_sine.row(t), K);
     }
     if (!uses_rope && c.temperature && is_query)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 #include "base/normals.h"
 #include "kernels/panel.h"
@@ -21,10 +22,13 @@ Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
     w.owned.push_back(std::move(buffer));
     return values;
   };
+  std::unordered_map<const std::byte*, float*> values_of;  // a weight's panels, to be filled
   const auto matrix = [&](int64_t rows, int64_t cols) {
     const int64_t panel = cols * kTileRows;
-    return Weight{reinterpret_cast<const std::byte*>(block((rows + kTileRows - 1) / kTileRows * panel)), DType::f32,
-                  rows, cols, panel * int64_t(sizeof(float))};
+    float* const values = block((rows + kTileRows - 1) / kTileRows * panel);
+    const auto* const panels = reinterpret_cast<const std::byte*>(values);
+    values_of[panels] = values;
+    return Weight{panels, DType::f32, rows, cols, panel * int64_t(sizeof(float))};
   };
   const auto ones = [&] {
     float* const values = block(c.hidden);
@@ -61,7 +65,7 @@ Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
     const float deviation = float(0.02 / (adds ? std::sqrt(2.0 * double(c.layers)) : 1.0));
     Normals normals(seed, uint64_t(i));
     for (const TensorPiece& piece : t.pieces) {
-      auto* const values = reinterpret_cast<float*>(const_cast<std::byte*>(piece.weight->panels));
+      float* const values = values_of.at(piece.weight->panels);
       for (int64_t r = 0; r < piece.weight->rows; ++r)
         for (int64_t k = 0; k < piece.weight->cols; ++k)
           values[(r / kTileRows * piece.weight->cols + k) * kTileRows + r % kTileRows] = deviation * normals.next();

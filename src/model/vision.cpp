@@ -97,7 +97,7 @@ struct TilePages {
   KvPages of(int64_t tile) const noexcept { return {k + tile * pages, v + tile * pages, kMaxPage, 0}; }
 
   // key, value: [heads*head_dim] of one position.
-  void store(int64_t tile, int64_t position, const float* key, const float* value) const noexcept {
+  void store(int64_t tile, int64_t position, const float* key, const float* value) noexcept {
     const int64_t page = (tile * pages + position / kMaxPage) * page_floats(), at = position % kMaxPage;
     for (int64_t h = 0; h < heads; ++h, key += head_dim, value += head_dim) {
       float* to = keys + page + (h * (kMaxPage / 16) + at / 16) * head_dim * 16 + at % 16;
@@ -113,7 +113,7 @@ void attention_add(Inference& rec, View x, const VisionConfig& c, const VisionLa
   const auto frame = rec.frame();
   const int64_t R = x.dims[0], D = c.hidden, K = c.head_dim(), N = c.positions();
   const View q = rec.make(R, D);
-  const TilePages pages(rec, R / N, c);
+  TilePages pages(rec, R / N, c);
   {
     const auto inner = rec.frame();
     const Activations xn = make_activations(rec, R, D, {&L.wq.w, &L.wk.w, &L.wv.w});

@@ -22,19 +22,21 @@ void add_by_id(Inference& rec, const RowSums& s) {
     }
   });
   const auto id = [&](int64_t i) { return s.ids[order[i]]; };
-  rec.stage((s.count + kTileEntries - 1) / kTileEntries,
-            [&](int64_t tile) {  // the ids whose first entry lies in the tile
-              int64_t i = tile * kTileEntries;
-              const int64_t end = std::min(s.count, i + kTileEntries);
-              while (i < end && i > 0 && id(i) == id(i - 1)) ++i;
-              while (i < end) {
-                int64_t last = i + 1;
-                while (last < s.count && id(last) == id(i)) ++last;
-                rec.kernels().gather_add(s.table + int64_t(id(i)) * s.table_row, s.sources.f32(), s.sources.strides[0],
-                                         source + i, weight + i, last - i, s.D);
-                i = last;
-              }
-            });
+  rec.stage(
+      (s.count + kTileEntries - 1) / kTileEntries,
+      [&](int64_t tile) {  // the ids whose first entry lies in the tile
+        int64_t i = tile * kTileEntries;
+        const int64_t end = std::min(s.count, i + kTileEntries);
+        while (i < end && i > 0 && id(i) == id(i - 1)) ++i;
+        while (i < end) {
+          int64_t last = i + 1;
+          while (last < s.count && id(last) == id(i)) ++last;
+          const TableRows from{
+              .table = s.sources.f32(), .row = s.sources.strides[0], .ids = source + i, .count = last - i, .n = s.D};
+          rec.kernels().gather_add(s.table + int64_t(id(i)) * s.table_row, from, weight + i);
+          i = last;
+        }
+      });
 }
 
 }  // namespace puna

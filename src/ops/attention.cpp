@@ -52,7 +52,14 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
       const int64_t low = r.low + span * kSpan;
       int64_t high = r.high, count = 0;
       const auto flush = [&] {
-        if (count != 0) kernel(rows, count, head_dim, scale, r.pages, low, std::min(high, low + kSpan));
+        if (count != 0)
+          kernel({.rows = rows,
+                  .count = count,
+                  .head_dim = head_dim,
+                  .scale = scale,
+                  .kv = r.pages,
+                  .low = low,
+                  .high = std::min(high, low + kSpan)});
         count = 0;
       };
       for (; t < t1; ++t) {
@@ -111,10 +118,24 @@ void attend_backward(Tape& rec, const AttendGradient& a, std::span<const Sequenc
     const int64_t kv_head = tile % kv_heads;
     const auto query = [&](View v) { return v.row(s.first) + kv_head * grouped * K; };
     const auto key = [&](View v) { return v.row(s.first) + kv_head * K; };
-    rec.kernels().attend_backward({query(a.q), query(a.out), query(dout), query(dq), a.q.strides[0], key(a.k), key(a.v),
-                                   key(dk), key(dv), a.k.strides[0],
-                                   a.state + (s.first * heads + kv_head * grouped) * 2, heads * 2,
-                                   workspace + tile * tile_floats, s.count, grouped, K, a.chunk, a.scale});
+    rec.kernels().attend_backward({.q = query(a.q),
+                                   .out = query(a.out),
+                                   .dout = query(dout),
+                                   .dq = query(dq),
+                                   .q_row = a.q.strides[0],
+                                   .k = key(a.k),
+                                   .v = key(a.v),
+                                   .dk = key(dk),
+                                   .dv = key(dv),
+                                   .kv_row = a.k.strides[0],
+                                   .state = a.state + (s.first * heads + kv_head * grouped) * 2,
+                                   .state_row = heads * 2,
+                                   .scratch = workspace + tile * tile_floats,
+                                   .rows = s.count,
+                                   .grouped = grouped,
+                                   .head_dim = K,
+                                   .chunk = a.chunk,
+                                   .scale = a.scale});
   });
 }
 

@@ -33,8 +33,12 @@ Activations make_activations(Inference& rec, int64_t T, int64_t K, std::initiali
 void finish_row(const KernelTable& k, const Activations& a, int64_t t) {
   if (!a.q) return;
   const int64_t K = a.x.dims[1];
-  k.quantise_row(a.q + t * K, a.d + t * (K / 32), a.sum + t * (K / 16), a.scaled16 + t * (K / 16),
-                 a.scaled32 + t * (K / 32), a.x.row(t), K);
+  const QRowOut to{.q = a.q + t * K,
+                   .d = a.d + t * (K / 32),
+                   .sum = a.sum + t * (K / 16),
+                   .scaled16 = a.scaled16 + t * (K / 16),
+                   .scaled32 = a.scaled32 + t * (K / 32)};
+  k.quantise_row(to, a.x.row(t), K);
 }
 
 Tiling tiling_of(const Weight& w, int64_t T) noexcept {
@@ -57,11 +61,10 @@ void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t p
     const int64_t count = std::min(width, end - panel);
     float* y[kMaxRows];
     for (int64_t t = 0; t < rows.count; ++t) y[t] = block + t * count * kTileRows;
-    const auto* panels = reinterpret_cast<const uint8_t*>(w.panels) + panel * w.panel_bytes;
     if (quantised)
-      k.gemm_q(y, w.dtype, panels, count, w.panel_bytes, w.cols / kGroup, rows.q, rows.count);
+      k.gemm_q(y, panels_from(w, panel), count, rows.q, rows.count);
     else
-      k.gemm_f(y, w.dtype, panels, count, w.panel_bytes, w.cols, rows.x, rows.count);
+      k.gemm_f(y, panels_from(w, panel), count, rows.x, rows.count);
     const int64_t first = panel * kTileRows, outputs = std::min(count * kTileRows, w.rows - first);
     for (int64_t t = 0; t < rows.count; ++t) {
       float* to = rows.y[t] + first;
@@ -150,9 +153,15 @@ void add_back(Inference& rec, View dx, View dy, const Weight& w) {
                 rows = (T + kBackRows - 1) / kBackRows;
   rec.stage(columns * rows, [&](int64_t tile) {
     const int64_t k0 = tile / rows * kBackColumns, t0 = tile % rows * kBackRows;
-    rec.kernels().gemm_back(dx.row(t0), dx.strides[0], dy.row(t0), dy.strides[0], w.dtype,
-                            reinterpret_cast<const uint8_t*>(w.panels), w.panel_bytes, w.rows, k0,
-                            std::min(kBackColumns, w.cols - k0), std::min(kBackRows, T - t0));
+    rec.kernels().gemm_back({.dx = dx.row(t0),
+                             .dx_row = dx.strides[0],
+                             .dy = dy.row(t0),
+                             .dy_row = dy.strides[0],
+                             .w = panels_from(w, 0),
+                             .outputs = w.rows,
+                             .k0 = k0,
+                             .k_count = std::min(kBackColumns, w.cols - k0),
+                             .rows = std::min(kBackRows, T - t0)});
   });
 }
 
@@ -162,9 +171,16 @@ void add_outer(Inference& rec, float* dw, View dy, View x, const Weight& w) {
   rec.stage(columns * outputs, [&](int64_t tile) {
     const int64_t k0 = tile % columns * kOuterColumns, n0 = tile / columns * kOuterOutputs,
                   panel_floats = w.cols * kTileRows;
-    rec.kernels().gemm_outer(dw + n0 / kTileRows * panel_floats, panel_floats, dy.f32() + n0, dy.strides[0],
-                             std::min(kOuterOutputs, w.rows - n0), x.f32(), x.strides[0], k0,
-                             std::min(kOuterColumns, w.cols - k0), dy.dims[0]);
+    rec.kernels().gemm_outer({.dw = dw + n0 / kTileRows * panel_floats,
+                              .panel_floats = panel_floats,
+                              .dy = dy.f32() + n0,
+                              .dy_row = dy.strides[0],
+                              .x = x.f32(),
+                              .x_row = x.strides[0],
+                              .outputs = std::min(kOuterOutputs, w.rows - n0),
+                              .k0 = k0,
+                              .k_count = std::min(kOuterColumns, w.cols - k0),
+                              .rows = dy.dims[0]});
   });
 }
 

@@ -70,6 +70,14 @@ struct Tiling {
 Tiling tiling_of(const Weight& w, int64_t T) noexcept;
 inline int64_t panels_of(const Weight& w) noexcept { return (w.rows + kTileRows - 1) / kTileRows; }
 
+// The weight from this panel on, as kernels take it.
+inline Panels panels_from(const Weight& w, int64_t panel) noexcept {
+  return {.dtype = w.dtype,
+          .data = reinterpret_cast<const uint8_t*>(w.panels) + panel * w.panel_bytes,
+          .bytes = w.panel_bytes,
+          .K = w.cols};
+}
+
 // The tile itself, for callers that choose rows (experts): at most kMaxRows rows, given by pointers.
 struct TileRows {
   int64_t count = 0;

@@ -33,6 +33,8 @@ const void* at(const void* data, int64_t index, Way way) noexcept {
   return static_cast<const uint8_t*>(data) + index * bytes_of(way);
 }
 
+void* at(void* data, int64_t index, Way way) noexcept { return static_cast<uint8_t*>(data) + index * bytes_of(way); }
+
 float value(const void* data, int64_t index, Way way) noexcept {
   if (way == Way::f32) return static_cast<const float*>(data)[index];
   return std::bit_cast<float>(uint32_t(static_cast<const uint16_t*>(data)[index]) << 16);
@@ -115,21 +117,22 @@ struct Part {
   const Weight* w;
   int64_t first, count;
   size_t product;  // whose they are
-  Factor transposed;
+  void* transposed;
   int64_t width() const noexcept { return panels_in(count) * kTileRows; }
+  Factor factor() const noexcept { return {transposed, width()}; }
 };
 
 void transpose_parts(Inference& rec, std::span<Part> parts, Way way) {
   int64_t panels = 0;
   for (Part& p : parts) {
-    p.transposed = {rec.take<uint8_t>(p.width() * p.w->cols * bytes_of(way)), p.width()};
+    p.transposed = rec.take<uint8_t>(p.width() * p.w->cols * bytes_of(way));
     panels += panels_in(p.count);
   }
   rec.stage(panels, [&](int64_t panel) {
     const Part* p = parts.data();
     for (; panel >= panels_in(p->count); ++p) panel -= panels_in(p->count);
-    void* const to = const_cast<void*>(at(p->transposed.data, panel * kTileRows, way));
-    transpose_panel(rec.kernels(), to, p->width(), *p->w, p->first / kTileRows + panel, way);
+    transpose_panel(rec.kernels(), at(p->transposed, panel * kTileRows, way), p->width(), *p->w,
+                    p->first / kTileRows + panel, way);
   });
 }
 
@@ -193,12 +196,10 @@ bool provider_is_faster(const KernelTable& k, const GemmProvider& provider, DTyp
     x_rows[t] = x.data() + t * K;
     y_rows[t] = y.data() + t * N;
   }
-  const double own = best_of_three([&] {
-    k.gemm_f(y_rows, dtype, reinterpret_cast<const uint8_t*>(w.panels), N / kTileRows, w.panel_bytes, K, x_rows, M);
-  });
+  const double own = best_of_three([&] { k.gemm_f(y_rows, panels_from(w, 0), N / kTileRows, x_rows, M); });
   const double transposing = best_of_three([&] {
     for (int64_t p = 0; p < N / kTileRows; ++p)
-      transpose_panel(k, const_cast<void*>(at(transposed.data(), p * kTileRows, way)), N, w, p, way);
+      transpose_panel(k, at(transposed.data(), p * kTileRows, way), N, w, p, way);
   });
   bool works = true;
   const double theirs = best_of_three([&] {
@@ -247,8 +248,8 @@ void provided_forward(Inference& rec, std::span<const ProvidedProduct> products,
     std::vector<Job> jobs;
     for (const Part& part : parts) {
       const ProvidedProduct& p = products[part.product];
-      jobs.push_back({p.x, part.transposed, p.y.f32() + part.first, p.y.strides[0], p.y.dims[0], part.count,
-                      part.w->cols, p.add ? kAddToC : 0});
+      jobs.push_back({p.x, part.factor(), p.y.f32() + part.first, p.y.strides[0], p.y.dims[0], part.count, part.w->cols,
+                      p.add ? kAddToC : 0});
     }
     multiply(rec, jobs, way);
   });
@@ -264,7 +265,7 @@ void provided_backward(Inference& rec, View dx, float* dw, View dy, View x, cons
       transpose_parts(rec, parts, way);
       for (const Part& p : parts) {
         const Job job{{at(g.data, p.first, way), g.row},
-                      p.transposed,
+                      p.factor(),
                       dx.f32(),
                       dx.strides[0],
                       T,

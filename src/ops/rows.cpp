@@ -11,7 +11,8 @@ void norm_backward(Tape& rec, View dx, View dy, View x, const float* w, float ep
   const int64_t T = x.dims[0], D = x.dims[1];
   float* const scale = rec.take<float>(T);
   rec.stage(T, [&](int64_t t) {
-    scale[t] = k.rms_norm_backward(dx.row(rows ? rows[t] : t), dy.row(t), x.row(t), w, D, eps, true);
+    scale[t] = k.rms_norm_backward(
+        {.dx = dx.row(rows ? rows[t] : t), .dy = dy.row(t), .x = x.row(t), .w = w, .D = D, .eps = eps, .add_to = true});
   });
   float* const dw = rec.parameter_gradient(w);
   if (!dw) return;

@@ -32,7 +32,7 @@ std::vector<float> ModelTensor::read() const {
   return values;
 }
 
-void ModelTensor::write(std::span<const float> values) const {
+void ModelTensor::write(std::span<const float> values) {
   PUNA_INVARIANT(int64_t(values.size()) == shape.count());
   each_value(*this, [&](size_t i, float* at) { *at = values[i]; });
 }
@@ -68,8 +68,8 @@ std::vector<OutputTensor> ModelTensors::outputs() const {
   return all;
 }
 
-void ModelTensors::read_from(const TensorMap& file, const std::string& path) const {
-  for (const ModelTensor& t : tensors) {
+void ModelTensors::read_from(const TensorMap& file, const std::string& path) {
+  for (ModelTensor& t : tensors) {
     const TensorEntry* const from = file.find(t.name);
     if (!from || from->dtype != DType::f32 || !(from->shape == t.shape))
       fail(Status::bad_file, "%s: tensor '%s' is missing or not F32 %s", path.c_str(), t.name.c_str(),
@@ -83,7 +83,7 @@ void ModelTensors::read_from(const TensorMap& file, const std::string& path) con
   }
 }
 
-train::Parameters parameters_of(const ContextPtr& context, std::span<const ModelTensor> tensors) {
+train::Parameters parameters_of(const ContextPtr& context, std::span<ModelTensor> tensors) {
   train::Parameters parameters(context);
   for (const ModelTensor& t : tensors)
     for (const TensorPiece& p : t.pieces) parameters.track(p.name, p.values, p.stored);

@@ -17,7 +17,7 @@ struct ModelTensors {
   // What a safetensors file has of them; borrowed.
   std::vector<OutputTensor> outputs() const;
   // Error{bad_file} naming the tensor that is missing, has another type or shape, or values that are not finite.
-  void read_from(const TensorMap& file, const std::string& path) const;
+  void read_from(const TensorMap& file, const std::string& path);
 
  protected:
   explicit ModelTensors(const Context& context) : context_(context) {}
@@ -33,6 +33,6 @@ struct ModelTensors {
 };
 
 // All of a model's tensors, each with a gradient; the model must live as long.
-train::Parameters parameters_of(const ContextPtr& context, std::span<const ModelTensor> tensors);
+train::Parameters parameters_of(const ContextPtr& context, std::span<ModelTensor> tensors);
 
 }  // namespace puna::recsys

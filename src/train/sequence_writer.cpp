@@ -41,8 +41,8 @@ SequenceWriter::SequenceWriter(const TextCodec& codec, const DataOptions& option
 }
 
 void SequenceWriter::start(Sequence& s) const {
-  const Tokenizer::Specials& specials = codec_.tokenizer->specials();
-  if (specials.add_bos && specials.bos >= 0) append(s, {specials.bos}, false);
+  const int32_t first = codec_.tokenizer->specials().first();
+  if (first >= 0) append(s, {first}, false);
 }
 
 void SequenceWriter::end(Sequence& s) const {
@@ -52,8 +52,8 @@ void SequenceWriter::end(Sequence& s) const {
 
 void SequenceWriter::put(Sequence& s, std::string_view text, bool special, bool counted) const {
   std::vector<int32_t> ids = codec_.tokenizer->encode(text, special || options_.parse_content, watch_);
-  const int32_t bos = codec_.tokenizer->specials().bos;
-  if (s.tokens.size() == 1 && !ids.empty() && ids[0] == bos && s.tokens[0] == bos)
+  const int32_t first = codec_.tokenizer->specials().first();
+  if (s.tokens.size() == 1 && !ids.empty() && ids[0] == first && s.tokens[0] == first)
     ids.erase(ids.begin());  // the text brings its own
   append(s, ids, counted);
 }

@@ -10,9 +10,9 @@
 namespace puna::train {
 namespace {
 
-// Each tensor of a run: visit(name, values, count).
-template <class Visit>
-void each_tensor(const Parameters& parameters, const Optimizer& optimizer, const std::vector<StateBlock>& more,
+// Each tensor of a run: visit(name, values, count). The values can be written when the optimizer can.
+template <class AnyOptimizer, class Float, class Visit>
+void each_tensor(const Parameters& parameters, AnyOptimizer& optimizer, const std::vector<StateValues<Float>>& more,
                  Visit&& visit) {
   for (size_t i = 0; i < parameters.list().size(); ++i) {
     const Parameter& p = parameters.list()[i];
@@ -20,7 +20,7 @@ void each_tensor(const Parameters& parameters, const Optimizer& optimizer, const
     visit("moment." + p.name, optimizer.moment(i), p.count);
     if (optimizer.second(i)) visit("second." + p.name, optimizer.second(i), p.count);
   }
-  for (const StateBlock& b : more) visit(b.name, b.values, b.count);
+  for (const StateValues<Float>& b : more) visit(b.name, b.values, b.count);
 }
 
 // ---- what a run was: "name: value; name: value" ----
@@ -75,7 +75,7 @@ std::string differences(const std::string& there, const std::string& here) {
 
 void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers,
                  const std::string& run, const Parameters& parameters, const Optimizer& optimizer,
-                 const std::vector<StateBlock>& more) {
+                 const std::vector<SavedBlock>& more) {
   std::map<std::string, std::string> metadata{{"puna", kind}, {"run", run}};
   for (const auto& [key, number] : numbers) metadata[key] = std::to_string(number);
   std::vector<OutputTensor> tensors;

@@ -37,7 +37,7 @@ void run(const bench::Words& words) {
   };
   Arena measure;
   encode(measure, 0);
-  const Buffer scratch = context->allocate(measure.peak(), "scratch");
+  Buffer scratch = context->allocate(measure.peak(), "scratch");
   puts("{\"ready\": true}");
   fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {

@@ -154,6 +154,8 @@ class RecServe(unittest.TestCase):
         self.assertEqual(sum(a["repeated"] for a in answers), 15)
         self.refused("/events", {"id": ""}, 400, "id")
         self.refused("/events", {"id": 7}, 400, "id")
+        self.refused("/events", [{"id": "y"}, {"id": "x" * 201}], 400, "event 1", "id", "201 bytes")
+        self.assertEqual(post({"id": "y"})["repeated"], 0, "the other event of a refused post was kept")
 
 
 class Commands(unittest.TestCase):

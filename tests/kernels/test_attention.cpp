@@ -91,7 +91,13 @@ std::vector<float> attend(const KernelTable& kernels, decltype(KernelTable::atte
     const size_t at = r * size_t(head_dim);
     rows.push_back({query.data() + at, out.data() + at, states.data() + 2 * r, highs[r]});
   }
-  kernel(rows.data(), int64_t(rows.size()), head_dim, scale, pages, low, highs.back());
+  kernel({.rows = rows.data(),
+          .count = int64_t(rows.size()),
+          .head_dim = head_dim,
+          .scale = scale,
+          .kv = pages,
+          .low = low,
+          .high = highs.back()});
   for (const AttendRow& row : rows) kernels.finish_attention(row.out, row.state, head_dim);
   return {out.data(), out.data() + out.size()};
 }
@@ -226,8 +232,10 @@ TEST_CASE("two spans merged are the whole", "[kernels]") {
       std::vector<float> out(24), later(24), state(2), later_state(2);
       const AttendRow first{q.data(), out.data(), state.data(), 90},
           second{q.data(), later.data(), later_state.data(), 90};
-      k.attend_f32(&first, 1, 24, scale, cache.pages(), 0, 48);
-      k.attend_f32(&second, 1, 24, scale, cache.pages(), 48, 90);
+      k.attend_f32(
+          {.rows = &first, .count = 1, .head_dim = 24, .scale = scale, .kv = cache.pages(), .low = 0, .high = 48});
+      k.attend_f32(
+          {.rows = &second, .count = 1, .head_dim = 24, .scale = scale, .kv = cache.pages(), .low = 48, .high = 90});
       k.merge_attention(out.data(), state.data(), later.data(), later_state.data(), 24);
       k.finish_attention(out.data(), state.data(), 24);
       const std::vector<float> want = attend(k, q, scale, cache, 0, 90);

@@ -30,8 +30,12 @@ struct Rows {
                            scaled16.data() + t * K / 16, scaled32.data() + t * K / 32});
       plain.push_back(x.data() + t * K);
       if (K % 32 == 0)
-        k.quantise_row(q.data() + t * K, d.data() + t * K / 32, sum.data() + t * K / 16, scaled16.data() + t * K / 16,
-                       scaled32.data() + t * K / 32, plain.back(), K);
+        k.quantise_row({.q = q.data() + t * K,
+                        .d = d.data() + t * K / 32,
+                        .sum = sum.data() + t * K / 16,
+                        .scaled16 = scaled16.data() + t * K / 16,
+                        .scaled32 = scaled32.data() + t * K / 32},
+                       plain.back(), K);
     }
   }
   Guarded<float> x;
@@ -67,11 +71,11 @@ std::vector<float> product(const KernelTable& k, const Matrix& w, const Rows& x,
   const Guarded<float> out(std::vector<float>(count * width, 77.0f));  // whatever was there is overwritten
   std::vector<float*> y;
   for (size_t t = 0; t < count; ++t) y.push_back(out.data() + t * width);
+  const Panels panels{.dtype = w.dtype, .data = w.packed.data(), .bytes = w.stride, .K = w.K};
   if (quantised)
-    k.gemm_q(y.data(), w.dtype, w.packed.data(), w.panels, w.stride, w.K / kGroup, x.quantised.data() + first,
-             int64_t(count));
+    k.gemm_q(y.data(), panels, w.panels, x.quantised.data() + first, int64_t(count));
   else
-    k.gemm_f(y.data(), w.dtype, w.packed.data(), w.panels, w.stride, w.K, x.plain.data() + first, int64_t(count));
+    k.gemm_f(y.data(), panels, w.panels, x.plain.data() + first, int64_t(count));
   return {out.data(), out.data() + out.size()};
 }
 

@@ -120,10 +120,11 @@ TEST_CASE("rows of recommenders have the same bits on every ISA", "[kernels][isa
         keep();
         k.silu_backward(y.data(), dy.data(), x.data(), n);
         keep();
-        k.gather_add(y.data(), table.data(), n, ids.data(), weights.data(), 5, n);
+        const TableRows rows{.table = table.data(), .row = n, .ids = ids.data(), .count = 5, .n = n};
+        k.gather_add(y.data(), rows, weights.data());
         keep();
         float dots[5];
-        k.gather_dots(dots, table.data() + n, table.data(), n, ids.data(), 5, n);
+        k.gather_dots(dots, table.data() + n, rows);
         results.insert(results.end(), dots, dots + 5);
         return results;
       };

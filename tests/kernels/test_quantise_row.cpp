@@ -21,7 +21,9 @@ struct Quantised {
         sum(values.size() / 16),
         scaled16(sum.size()),
         scaled32(d.size()) {
-    k.quantise_row(q.data(), d.data(), sum.data(), scaled16.data(), scaled32.data(), x.data(), int64_t(values.size()));
+    k.quantise_row(
+        {.q = q.data(), .d = d.data(), .sum = sum.data(), .scaled16 = scaled16.data(), .scaled32 = scaled32.data()},
+        x.data(), int64_t(values.size()));
   }
   Guarded<float> x;
   Guarded<int8_t> q;

@@ -78,7 +78,9 @@ TEST_CASE("quantised rows have the same bits on every ISA", "[kernels][isa]") {
         std::vector<int8_t> q(static_cast<size_t>(n));
         std::vector<int32_t> sum(size_t(n / 16));
         std::vector<float> scaled16(sum.size()), scaled32(sum.size() / 2);
-        k.quantise_row(q.data(), y + n, sum.data(), scaled16.data(), scaled32.data(), x.data(), n);
+        k.quantise_row(
+            {.q = q.data(), .d = y + n, .sum = sum.data(), .scaled16 = scaled16.data(), .scaled32 = scaled32.data()},
+            x.data(), n);
         for (size_t i = 0; i < q.size(); ++i) y[i] = float(q[i]);
         for (size_t i = 0; i < sum.size(); ++i) y[size_t(n + n / 32) + i] = float(sum[i]);
       });
@@ -109,7 +111,13 @@ TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
             AttendRow rows[3];
             for (int64_t r = 0; r < 3; ++r)
               rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r)};
-            t.attend_f32(rows, 3, head_dim, 0.3f, {kp.data(), vp.data(), page_size, 0}, 0, high);
+            t.attend_f32({.rows = rows,
+                          .count = 3,
+                          .head_dim = head_dim,
+                          .scale = 0.3f,
+                          .kv = {kp.data(), vp.data(), page_size, 0},
+                          .low = 0,
+                          .high = high});
             t.merge_attention(y, states, y + head_dim, states + 2, head_dim);
             for (int64_t r = 0; r < 3; ++r) t.finish_attention(y + r * head_dim, states + 2 * r, head_dim);
           });
@@ -118,7 +126,13 @@ TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
             AttendRow rows[3];
             for (int64_t r = 0; r < 3; ++r)
               rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r)};
-            t.attend_f16(rows, 3, head_dim, 0.3f, {kp16.data(), vp16.data(), page_size, 0}, 0, high);
+            t.attend_f16({.rows = rows,
+                          .count = 3,
+                          .head_dim = head_dim,
+                          .scale = 0.3f,
+                          .kv = {kp16.data(), vp16.data(), page_size, 0},
+                          .low = 0,
+                          .high = high});
             t.merge_attention(y, states, y + head_dim, states + 2, head_dim);
             for (int64_t r = 0; r < 3; ++r) t.finish_attention(y + r * head_dim, states + 2 * r, head_dim);
           });

@@ -63,6 +63,10 @@ int wrong_rows(const KvCache& kv, int64_t l, int64_t begin, int64_t end, float a
   return wrong;
 }
 
+template <class Cache>
+concept Writable = requires(Cache& kv, const std::byte* row) { kv.copy_in(0, 0, 0, row); };
+static_assert(Writable<KvCache> && !Writable<const KvCache>);
+
 const void* page(const KvCache& kv, int64_t layer, int64_t index) { return kv.keys(layer)[index]; }
 
 }  // namespace

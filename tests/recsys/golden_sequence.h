@@ -81,7 +81,7 @@ class SequenceGolden {
     const auto m = recsys::SequenceModel::create(context, config(), 0);
     const Arrays file = arrays("model");
     REQUIRE(file.size() == m->tensors().size());
-    for (const auto& t : m->tensors()) {
+    for (auto& t : m->tensors()) {
       CAPTURE(t.name);
       REQUIRE(file.count(t.name) == 1);
       REQUIRE(file.at(t.name).shape == std::vector<int64_t>(t.shape.dim, t.shape.dim + t.shape.rank));

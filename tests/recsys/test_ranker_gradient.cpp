@@ -124,13 +124,13 @@ struct PlainRanker {
 
 void check_kind(const RankerConfig& c) {
   const auto ranker = Ranker::create(recsys_context("", 2), c, 3);
-  const RankerTable& table = ranker->table();
+  RankerTable& table = ranker->table();
   const int64_t row_values = table.dim() + table.tasks();
   const Floats new_table = ref::normal(table.rows() * row_values, 4);
   for (size_t i = 0; i < new_table.size(); ++i) table.values(0)[i] = 0.5f * new_table[i];
   Tensors w;
   std::map<std::string, Floats> values;
-  for (const ModelTensor& t : ranker->tensors()) {
+  for (ModelTensor& t : ranker->tensors()) {
     Floats some = ref::normal(t.shape.count(), 5 + values.size());
     for (float& v : some) v *= 0.4f;
     t.write(some);

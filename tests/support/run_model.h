@@ -54,7 +54,7 @@ inline std::vector<float> run_rows(const LoadedLlama& m, KvCache& cache, int64_t
   Cursor none;
   Inference dry(m.context->kernels(), m.context->executor(), measure, none, exact, {});
   forward(dry, m.llama, b, out, taps);
-  const Buffer scratch = m.context->allocate(measure.peak(), "scratch");
+  Buffer scratch = m.context->allocate(measure.peak(), "scratch");
   Arena arena(scratch.data(), scratch.size());
   Cursor cursor;
   Inference rec(m.context->kernels(), m.context->executor(), arena, cursor, exact, {});

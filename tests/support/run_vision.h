@@ -15,7 +15,7 @@ inline std::vector<float> run_vision(const Context& context, const VisionTower& 
   Cursor none;
   Inference dry(context.kernels(), context.executor(), measure, none, exact, {});
   forward(dry, tower, pixels.data(), tiles, out, taps);
-  const Buffer scratch = context.allocate(measure.peak(), "scratch");
+  Buffer scratch = context.allocate(measure.peak(), "scratch");
   Arena arena(scratch.data(), scratch.size());
   Cursor cursor;
   Inference rec(context.kernels(), context.executor(), arena, cursor, exact, {});

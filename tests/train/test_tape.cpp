@@ -27,7 +27,7 @@ std::vector<float> taped_logits(const LoadedLlama& m, std::span<const int64_t> t
   const View out(logits.data(), DType::f32, {int64_t(tokens.size()), m.llama.config.vocab});
   Arena measure;
   for (int run = 0; run < 2; ++run) {
-    const Buffer block = m.context->allocate(run ? measure.peak() : 1, "scratch");
+    Buffer block = m.context->allocate(run ? measure.peak() : 1, "scratch");
     Arena arena(block.data(), block.size());
     Cursor cursor;
     const ParameterGradients none;

@@ -113,7 +113,7 @@ void each_named(const At& at, const Json& from, const char* name, const List& li
 }
 
 // What of `from` describes an example; unknown names are counted in `unknown`.
-void describe(const At& at, LoggedEvent& e, const Json& from, const Ranker& ranker, int64_t& unknown) {
+void describe(const At& at, Example& e, const Json& from, const Ranker& ranker, int64_t& unknown) {
   const RankerConfig& c = ranker.config();
   if (const Json* const surface = member(at, from, "surface", Json::value_t::string))
     e.surface = int32_t(place_of(at, c.surfaces, surface->get_ref<const std::string&>(), "surface"));
@@ -133,6 +133,10 @@ void describe(const At& at, LoggedEvent& e, const Json& from, const Ranker& rank
   });
 }
 
+// What is beyond all floats becomes the largest one, for append() to refuse.
+float nearest_float(double x) noexcept { return float(std::clamp<double>(x, -FLT_MAX, FLT_MAX)); }
+
+// Says of JSON only that it can be read as an event; whether the ranker takes it is append()'s to say.
 LoggedEvent event_of(const At& at, const Json& from, const Ranker& ranker, int64_t& unknown) {
   const RankerConfig& c = ranker.config();
   only(at, from, {"id", "surface", "features", "numbers", "outcomes", "weight", "time"});
@@ -140,19 +144,15 @@ LoggedEvent event_of(const At& at, const Json& from, const Ranker& ranker, int64
   describe(at, e, from, ranker, unknown);
   if (const Json* const id = member(at, from, "id", Json::value_t::string)) {
     e.key = id->get_ref<const std::string&>();
-    if (e.key.empty() || e.key.size() > kLongestEventKey)
-      at.refuse("'id' has %zu bytes, expected 1 to %zu", e.key.size(), kLongestEventKey);
+    if (e.key.empty()) at.refuse("'id' has 0 bytes, expected 1 to %zu", kLongestEventKey);
   }
   e.time = integer_of(at, from, "time", INT64_MIN, 0);
-  const double weight = number_of(at, from, "weight", 1);
-  if (!(weight > 0 && weight <= 1e6)) at.refuse("'weight' is %g, expected above 0, up to 1e6", weight);
-  e.weight = float(weight);
+  e.weight = nearest_float(number_of(at, from, "weight", 1));
   e.values.resize(c.tasks.size());
   each_named(at, from, "outcomes", c.tasks, "task", [&](size_t t, const Json& value) {
-    const double y = value.is_boolean() ? double(value.get<bool>()) : value.is_number() ? value.get<double>() : -1;
-    if (!(y >= 0 && y <= 1))
+    if (!value.is_boolean() && !value.is_number())
       at.refuse("outcome '%s' is %.40s, expected true, false or 0 to 1", c.tasks[t].name.c_str(), value.dump().c_str());
-    e.values[t] = float(y);
+    e.values[t] = value.is_boolean() ? float(value.get<bool>()) : nearest_float(value.get<double>());
     e.known |= 1u << t;
   });
   return e;
@@ -176,7 +176,7 @@ ValueFormula value_of(const At& at, const Json& question, const RankerConfig& c)
   return value;
 }
 
-size_t ids_in(const LoggedEvent& e) {
+size_t ids_in(const Example& e) {
   size_t count = 0;
   for (const auto& ids : e.ids) count += ids.size();
   return count;
@@ -223,21 +223,19 @@ std::string Feed::rank(std::string_view text) const {
   const Json* const candidates = member(question, json, "candidates", Json::value_t::array);
   PUNA_REQUIRE(candidates && candidates->size() >= 1 && candidates->size() <= kMostCandidates,
                "candidates: expected 1 to %zu", kMostCandidates);
-  LoggedEvent shared;
+  Example shared;
   int64_t unknown = 0;
   describe(question, shared, json, *ranker, unknown);
   PUNA_REQUIRE(ids_in(shared) <= kMostIds / candidates->size(),
                "%zu ids for each of %zu candidates, expected at most %zu in all", ids_in(shared), candidates->size(),
                kMostIds);
   ExampleSet set(c);
-  const std::vector<float> nothing(c.tasks.size());
   for (size_t i = 0; i < candidates->size(); ++i) {
     const At at{"candidate", i};
     only(at, (*candidates)[i], {"surface", "features", "numbers"});
-    LoggedEvent e = shared;
+    Example e = shared;
     describe(at, e, (*candidates)[i], *ranker, unknown);
-    const std::vector<std::span<const int64_t>> ids(e.ids.begin(), e.ids.end());
-    set.add(e.surface, ids, e.numbers, nothing);
+    set.add(e);
   }
   const std::vector<float> p = ranker->score(set.examples());
   const ValueFormula value = value_of(question, json, c);

@@ -50,7 +50,8 @@ class Buffer {
   ~Buffer();
   void swap(Buffer& o) noexcept;
 
-  std::byte* data() const noexcept { return data_; }
+  std::byte* data() noexcept { return data_; }
+  const std::byte* data() const noexcept { return data_; }
   size_t size() const noexcept { return size_; }
 
  private:

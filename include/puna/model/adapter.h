@@ -51,7 +51,8 @@ class Adapter {
     float* values;
     int64_t count;
   };
-  const std::vector<Block>& blocks() const noexcept { return blocks_; }
+  const std::vector<Block>& blocks() noexcept { return blocks_; }
+  size_t matrices() const noexcept { return blocks_.size(); }
   std::string peft_config() const;  // adapter_config.json
   // Fields of the adapter_config.json it was read from that change nothing.
   const std::vector<std::string>& not_used() const noexcept { return not_used_; }

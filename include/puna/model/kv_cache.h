@@ -52,11 +52,11 @@ class KvCache {
   const void* const* values(int64_t layer) const noexcept { return layers_[size_t(layer)].v.data(); }
   // Keeps the key and the value [head_dim] of head h at a position inside the prepared range.
   void store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key,
-             const float* value) const noexcept;
+             const float* value) noexcept;
   // The same as it is kept, row_bytes(): key, then value, each a row of the cache's type.
   size_t row_bytes() const noexcept { return size_t(2 * number_bytes_); }
   void copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept;
-  void copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) const noexcept;
+  void copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) noexcept;
 
  private:
   struct Layer {
@@ -66,10 +66,12 @@ class KvCache {
     bool chunked = false;
   };
   struct Place {
-    std::byte *tile, *value;  // 16 keys interleaved part by part (each_part); a value in one piece
-    int64_t at;               // which key
+    size_t page;
+    // Bytes from the page's start: 16 keys interleaved part by part (each_part); a value in one piece.
+    int64_t tile, value;
+    int64_t at;  // which key
   };
-  Place place(int64_t layer, int64_t position, int64_t head) const noexcept;
+  Place place(int64_t position, int64_t head) const noexcept;
   template <class F>
   void each_part(int64_t numbers, F&& f) const;
   void encode(const KernelTable& kernels, std::byte* to, const float* from, int64_t numbers) const noexcept;

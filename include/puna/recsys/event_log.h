@@ -8,18 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "puna/recsys/examples.h"
+
 namespace puna::recsys {
 
-// One thing shown, as a ranker describes it (examples.h).
-struct LoggedEvent {
+// One thing shown, when, and what its sender calls it.
+struct LoggedEvent : Example {
   int64_t time = 0;  // of any epoch; not looked at
-  int32_t surface = 0;
-  uint32_t known = 0;  // bit t: the outcome of task t is known
-  float weight = 1;
-  std::vector<std::vector<int64_t>> ids;  // of each feature
-  std::vector<float> numbers;
-  std::vector<float> values;  // an outcome for each task
-  std::string key;            // of its sender's, "" = none: two events of one key are one. Not read back
+  std::string key;   // of its sender's, "" = none: two events of one key are one. Not read back
   bool operator==(const LoggedEvent&) const = default;
 };
 
@@ -30,7 +26,8 @@ class EventLog {
  public:
   virtual ~EventLog() = default;
   // All or none; when it returns they are on the disk and stay there after a crash. The log's last number. An event
-  // whose key is there already is left out: *repeated is how many were. Error{io}.
+  // whose key is there already is left out: *repeated is how many were. Error{io}; {invalid_argument} for a key that
+  // is longer than kLongestEventKey, and for lists that are longer than the log keeps.
   virtual int64_t append(std::span<const LoggedEvent> events, int64_t* repeated = nullptr) = 0;
   // Up to `most` events behind number `after`, in order, handed to `to`'s end; how many. Error{bad_file} naming an
   // event that is damaged or missing.

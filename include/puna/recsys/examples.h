@@ -10,6 +10,18 @@
 
 namespace puna::recsys {
 
+// One of them, with the lists of its own: what a feed is told, an event log keeps and a ranker learns. A list has one
+// entry for each feature, number or task of the configuration.
+struct Example {
+  int32_t surface = 0;
+  uint32_t known = 0;                     // bit t: the outcome of task t is known
+  float weight = 1;                       // as Outcomes::weights
+  std::vector<std::vector<int64_t>> ids;  // of each feature
+  std::vector<float> numbers;
+  std::vector<float> values;  // outcomes; may be empty when nothing is known
+  bool operator==(const Example&) const = default;
+};
+
 // Borrowed. Categorical feature f of example i has the ids [starts[i * F + f], starts[i * F + f + 1]) of F features:
 // none, one or several.
 struct Examples {
@@ -35,10 +47,11 @@ class ExampleSet {
   explicit ExampleSet(const RankerConfig& config)
       : features_(config.features.size()), numbers_(config.numbers.size()), tasks_(config.tasks.size()) {}
 
-  // ids: a span for each feature; numbers: all; values: one a task. Error{invalid_argument} when there are more or
-  // fewer.
+  // ids: a span for each feature; numbers: all; values: one a task, or none when nothing is known.
+  // Error{invalid_argument} when there are more or fewer.
   void add(int32_t surface, std::span<const std::span<const int64_t>> ids, std::span<const float> numbers,
            std::span<const float> values = {}, uint32_t known = 0, float weight = 1);
+  void add(const Example& example);
   // Some of `other`, in this order, behind what is here.
   void add(const ExampleSet& other, std::span<const int64_t> which);
   void clear() noexcept;

@@ -23,7 +23,7 @@ struct ModelTensor {
   bool transposed;                  // the file has [cols, rows]
   std::vector<TensorPiece> pieces;  // one below the other
   std::vector<float> read() const;  // in the file's order
-  void write(std::span<const float> values) const;
+  void write(std::span<const float> values);
 };
 
 }  // namespace puna::recsys

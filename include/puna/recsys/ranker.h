@@ -79,9 +79,11 @@ class Ranker {
 
   const RankerConfig& config() const noexcept { return config_; }
   const ContextPtr& context() const noexcept { return context_; }
-  const std::vector<ModelTensor>& tensors() const noexcept;  // all but the table
+  std::vector<ModelTensor>& tensors() noexcept;  // all but the table
+  const std::vector<ModelTensor>& tensors() const noexcept;
   const RankerWeights& weights() const noexcept { return *weights_; }
-  RankerTable& table() const noexcept { return *table_; }
+  RankerTable& table() noexcept { return *table_; }
+  const RankerTable& table() const noexcept { return *table_; }
   DType table_type() const noexcept;
   uint64_t table_bytes() const noexcept;
 

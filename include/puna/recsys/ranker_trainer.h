@@ -53,7 +53,8 @@ class RankerTrainer {
 
  private:
   std::string fingerprint() const;
-  std::vector<train::StateBlock> table_state() const;
+  std::vector<train::StateBlock> table_state();
+  std::vector<train::SavedBlock> table_state() const;
 
   std::shared_ptr<Ranker> ranker_;
   RankerTrainerOptions options_;

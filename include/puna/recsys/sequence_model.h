@@ -73,6 +73,7 @@ class SequenceModel {
   const SequenceConfig& config() const noexcept { return config_; }
   const SequenceWeights& weights() const noexcept { return *weights_; }
   // Named and shaped as in the original code.
+  std::vector<ModelTensor>& tensors() noexcept;
   const std::vector<ModelTensor>& tensors() const noexcept;
   const ContextPtr& context() const noexcept { return context_; }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "puna/base/context.h"
+#include "puna/chat/image_tokens.h"
 #include "puna/image/tiles.h"
 #include "puna/io/checkpoint.h"
 #include "puna/model/llama.h"
@@ -44,9 +45,12 @@ struct ModelOptions {
 
 // The ids that an image is written with; -1 = the tokenizer does not have it.
 struct ImageTokens {
-  int32_t start = -1, end = -1, image = -1, patch = -1, column_separator = -1, row_separator = -1;
+  int32_t ids[kImageTokens] = {-1, -1, -1, -1, -1, -1};
+  int32_t operator[](ImageToken token) const noexcept { return ids[size_t(token)]; }
   bool all() const noexcept {
-    return start >= 0 && end >= 0 && image >= 0 && patch >= 0 && column_separator >= 0 && row_separator >= 0;
+    for (const int32_t id : ids)
+      if (id < 0) return false;
+    return true;
   }
 };
 

@@ -62,8 +62,8 @@ int64_t whole_images(const PromptView& prompt, int64_t length) noexcept;
 
 // Rendered chats usually begin with the token already; it is never put there twice.
 inline void put_bos_first(const Tokenizer& tokenizer, std::vector<int32_t>& ids) {
-  const Tokenizer::Specials& s = tokenizer.specials();
-  if (s.add_bos && s.bos >= 0 && (ids.empty() || ids.front() != s.bos)) ids.insert(ids.begin(), s.bos);
+  const int32_t first = tokenizer.specials().first();
+  if (first >= 0 && (ids.empty() || ids.front() != first)) ids.insert(ids.begin(), first);
 }
 
 // `at_start`: the text begins an empty session.

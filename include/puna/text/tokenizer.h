@@ -51,6 +51,8 @@ class Tokenizer {
     int32_t bos = -1, eos = -1;
     std::vector<int32_t> stop;  // every id that ends an answer: eos, end of turn, end of message
     bool add_bos = false;       // the metadata asks for BOS at the start of a plain prompt
+    // What a plain text begins with, once, whether or not it brings its own: BOS where it is asked for, else -1.
+    int32_t first() const noexcept { return add_bos ? bos : -1; }
   };
   const Specials& specials() const noexcept { return specials_; }
   // What the files say about special tokens and is not so ("bos_token_id is 4294967295, ..."), a sentence each: text

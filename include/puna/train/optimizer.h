@@ -34,9 +34,15 @@ class Optimizer {
   void set_steps(int64_t steps) noexcept { steps_ = steps; }
   const OptimizerOptions& options() const noexcept { return options_; }
   // The state a checkpoint holds, by parameter: first moments, second moments (NULL but for AdamW).
-  float* moment(size_t parameter) const noexcept { return reinterpret_cast<float*>(moments_[parameter].data()); }
-  float* second(size_t parameter) const noexcept {
+  float* moment(size_t parameter) noexcept { return reinterpret_cast<float*>(moments_[parameter].data()); }
+  const float* moment(size_t parameter) const noexcept {
+    return reinterpret_cast<const float*>(moments_[parameter].data());
+  }
+  float* second(size_t parameter) noexcept {
     return seconds_.empty() ? nullptr : reinterpret_cast<float*>(seconds_[parameter].data());
+  }
+  const float* second(size_t parameter) const noexcept {
+    return seconds_.empty() ? nullptr : reinterpret_cast<const float*>(seconds_[parameter].data());
   }
 
  private:

@@ -11,17 +11,20 @@
 namespace puna::train {
 
 // What a run keeps besides its parameters' values and moments.
-struct StateBlock {
+template <class Float>
+struct StateValues {
   std::string name;
-  float* values;
+  Float* values;
   int64_t count;
 };
+using StateBlock = StateValues<float>;  // to be restored
+using SavedBlock = StateValues<const float>;
 
 // `kind` names what wrote it, `run` everything that a step's bits depend on besides the parameters. Replaces the file
 // in one step.
 void write_state(const std::string& path, const char* kind, const std::map<std::string, int64_t>& numbers,
                  const std::string& run, const Parameters& parameters, const Optimizer& optimizer,
-                 const std::vector<StateBlock>& more = {});
+                 const std::vector<SavedBlock>& more = {});
 
 class StateFile {
  public:

@@ -11,7 +11,7 @@ namespace {
 struct BigInteger final : Opaque {
   std::string digits;
   const char* type_name() const override { return "int"; }
-  Value repr(Machine& m) const override { return m.text(digits, false, true); }
+  Value repr(Machine& m) override { return m.text(digits, false, true); }
 };
 
 }  // namespace

@@ -82,7 +82,7 @@ struct Namespace final : Opaque {
     if (value) out = *value;
     return value != nullptr;
   }
-  Value repr(Machine& m) const override {
+  Value repr(Machine& m) override {
     TextBuilder out(m);
     out.add("<Namespace ");
     out.add(to_repr(m, m.dict(attributes)));

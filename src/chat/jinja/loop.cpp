@@ -82,9 +82,8 @@ struct Loop final : Opaque {
 
   bool attribute(Machine& m, std::string_view name, Value& out) override;
   Value call(Machine& m, Args& args) override;
-  Value repr(Machine& m) const override {
-    return m.text("<LoopContext " + std::to_string(index0 + 1) + "/" +
-                  std::to_string(const_cast<Loop*>(this)->length(m)) + ">");
+  Value repr(Machine& m) override {
+    return m.text("<LoopContext " + std::to_string(index0 + 1) + "/" + std::to_string(length(m)) + ">");
   }
 };
 

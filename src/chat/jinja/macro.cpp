@@ -12,7 +12,7 @@ struct Macro final : Opaque {
 
   const char* type_name() const override { return "Macro"; }
   bool callable() const override { return true; }
-  Value repr(Machine& m) const override {
+  Value repr(Machine& m) override {
     return m.text(code->name.empty() ? "<Macro anonymous>" : "<Macro " + to_repr(m, m.text(code->name)).text() + ">");
   }
   bool attribute(Machine& m, std::string_view name, Value& out) override {

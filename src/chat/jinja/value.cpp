@@ -65,7 +65,7 @@ bool is_markup(const Value& v) { return v.is_string() && v.as<Text>().markup; }
 // ---- objects
 
 Value Opaque::call(Machine& m, Args&) { m.fail("'%s' object is not callable", type_name()); }
-Value Opaque::repr(Machine& m) const { m.fail("a %s has no printable form", type_name()); }
+Value Opaque::repr(Machine& m) { m.fail("a %s has no printable form", type_name()); }
 
 const char* type_name(const Value& v) {
   switch (v.kind()) {

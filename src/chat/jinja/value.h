@@ -280,7 +280,8 @@ class Dict final : public Object {
     return ::operator new(size + trailing.values * sizeof(Value));
   }
   static void operator delete(void* p, TrailingValues) { ::operator delete(p); }
-  Value* values() const { return reinterpret_cast<Value*>(const_cast<Dict*>(this) + 1); }
+  Value* values() { return reinterpret_cast<Value*>(this + 1); }
+  const Value* values() const { return reinterpret_cast<const Value*>(this + 1); }
   const Value* at(size_t i) const { return i == Keys::npos ? nullptr : &values()[i]; }
   Ref<const Keys> keys_;
 };
@@ -310,7 +311,7 @@ struct Opaque : Object {
   virtual bool attribute(Machine&, std::string_view, Value&) { return false; }
   virtual bool callable() const { return false; }
   virtual Value call(Machine& m, Args& args);
-  virtual Value repr(Machine& m) const;  // a text
+  virtual Value repr(Machine& m);  // a text
 };
 
 struct NamedArgument {

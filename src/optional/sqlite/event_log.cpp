@@ -86,9 +86,12 @@ class SqliteLog final : public EventLog {
     run("BEGIN IMMEDIATE");
     try {
       number = last_number();
-      for (const LoggedEvent& e : events) {
-        if (is_new(e.key, number + 1))
-          add(++number, e);
+      for (size_t i = 0; i < events.size(); ++i) {
+        PUNA_REQUIRE(events[i].key.size() <= kLongestEventKey,
+                     "event %zu: the key (its id) has %zu bytes, expected 1 to %zu", i, events[i].key.size(),
+                     kLongestEventKey);
+        if (is_new(events[i].key, number + 1))
+          add(++number, events[i]);
         else
           ++left_out;
       }
@@ -208,8 +211,6 @@ class SqliteLog final : public EventLog {
   // Remembers the key; false when it is known.
   bool is_new(const std::string& key, int64_t number) const {
     if (key.empty()) return true;
-    PUNA_REQUIRE(key.size() <= kLongestEventKey, "an event's key has %zu bytes, expected at most %zu", key.size(),
-                 kLongestEventKey);
     sqlite3_stmt* const s = key_.get();
     const Reset reset{s};
     require(sqlite3_bind_blob64(s, 1, key.data(), key.size(), SQLITE_STATIC));

@@ -17,11 +17,6 @@ constexpr uint64_t kMostState = 1 << 20;
 constexpr int64_t kAtOnce = 512;  // events in memory
 constexpr double kLeast = 0x1p-24;
 
-void add_to(ExampleSet& set, const LoggedEvent& e) {
-  std::vector<std::span<const int64_t>> ids(e.ids.begin(), e.ids.end());
-  set.add(e.surface, ids, e.numbers, e.values, e.known, e.weight);
-}
-
 const OnlineOptions& checked(const OnlineOptions& o) {
   PUNA_REQUIRE(o.publish_every >= 1, "publish_every is %jd, expected at least 1", o.publish_every);
   PUNA_REQUIRE(o.checkpoint_every >= 1, "checkpoint_every is %jd, expected at least 1", o.checkpoint_every);
@@ -34,19 +29,16 @@ std::shared_ptr<EventLog> required(std::shared_ptr<EventLog> log) {
   return log;
 }
 
-// What learn() would stumble over later, when the event cannot be refused any more.
-void check_event(const RankerConfig& c, const LoggedEvent& e, size_t number) {
-  PUNA_REQUIRE(e.key.size() <= kLongestEventKey, "event %zu: a key of %zu bytes, expected at most %zu", number,
-               e.key.size(), kLongestEventKey);
-  PUNA_REQUIRE(e.weight > 0 && e.weight <= 1e6f, "event %zu: weight %g, expected above 0, up to 1e6", number,
+// Event `number` of an append, as far as RankerRows does not check it. What is let in here, learn() learns.
+void check_logged(const RankerConfig& c, const LoggedEvent& e, size_t number) {
+  PUNA_REQUIRE(e.weight > 0 && e.weight <= 1e6f, "event %zu: 'weight' is %g, expected above 0, up to 1e6", number,
                double(e.weight));
   PUNA_REQUIRE(e.values.size() == c.tasks.size(), "event %zu: %zu outcomes, expected one for each of %zu tasks", number,
                e.values.size(), c.tasks.size());
-  for (const float x : e.numbers) PUNA_REQUIRE(std::isfinite(x), "event %zu: a number is not finite", number);
   for (size_t t = 0; t < c.tasks.size(); ++t) {
     const double y = double(e.values[t]);
-    PUNA_REQUIRE((e.known >> t & 1u) == 0 || (y >= 0 && y <= 1), "event %zu: '%s' is %g, expected 0 to 1", number,
-                 c.tasks[t].name.c_str(), y);
+    PUNA_REQUIRE((e.known >> t & 1u) == 0 || (y >= 0 && y <= 1), "event %zu: outcome '%s' is %g, expected 0 to 1",
+                 number, c.tasks[t].name.c_str(), y);
   }
 }
 
@@ -108,8 +100,8 @@ int64_t OnlineLearner::append(std::span<const LoggedEvent> events, int64_t* repe
   const RankerConfig& c = trainer_.ranker()->config();
   ExampleSet set(c);
   for (size_t i = 0; i < events.size(); ++i) {
-    check_event(c, events[i], i);
-    add_to(set, events[i]);
+    check_logged(c, events[i], i);
+    set.add(events[i]);
   }
   const RankerRows checked(c, set.examples());
   return log_->append(events, repeated);
@@ -137,8 +129,7 @@ void OnlineLearner::learn_one(const LoggedEvent& e) {
   one_.clear();
   std::vector<float> predicted(tasks);
   try {
-    check_event(trainer_.ranker()->config(), e, 0);
-    add_to(one_, e);
+    one_.add(e);
     trainer_.learn(one_.examples(), one_.outcomes(), predicted.data());
   } catch (const Error& error) {
     if (error.status() != Status::invalid_argument) throw;

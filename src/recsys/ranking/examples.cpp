@@ -9,7 +9,8 @@ void ExampleSet::add(int32_t surface, std::span<const std::span<const int64_t>> 
                      std::span<const float> values, uint32_t known, float weight) {
   PUNA_REQUIRE(ids.size() == features_, "ids of %zu features, expected %zu", ids.size(), features_);
   PUNA_REQUIRE(numbers.size() == numbers_, "%zu numbers, expected %zu", numbers.size(), numbers_);
-  PUNA_REQUIRE(values.size() == tasks_ || values.empty(), "values of %zu tasks, expected %zu", values.size(), tasks_);
+  PUNA_REQUIRE(values.size() == tasks_ || (values.empty() && known == 0), "values of %zu tasks, expected %zu",
+               values.size(), tasks_);
   for (const auto& of_feature : ids) {
     ids_.insert(ids_.end(), of_feature.begin(), of_feature.end());
     starts_.push_back(int64_t(ids_.size()));
@@ -18,8 +19,13 @@ void ExampleSet::add(int32_t surface, std::span<const std::span<const int64_t>> 
   given_.insert(given_.end(), numbers.begin(), numbers.end());
   outcomes_.insert(outcomes_.end(), values.begin(), values.end());
   outcomes_.resize(surfaces_.size() * tasks_);
-  known_.push_back(values.empty() ? 0 : known);
+  known_.push_back(known);
   weights_.push_back(weight);
+}
+
+void ExampleSet::add(const Example& e) {
+  const std::vector<std::span<const int64_t>> ids(e.ids.begin(), e.ids.end());
+  add(e.surface, ids, e.numbers, e.values, e.known, e.weight);
 }
 
 void ExampleSet::add(const ExampleSet& other, std::span<const int64_t> which) {

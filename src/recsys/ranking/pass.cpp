@@ -108,14 +108,17 @@ void RankerPass::sum(float* gradient, size_t from, size_t to) const noexcept {
   const KernelTable& k = ranker_.context()->kernels();
   const int64_t D = table.dim(), T = table.tasks(), S = slope_row(), n = int64_t(to - from);
   std::fill_n(gradient, D + T, 0.0f);
-  k.gather_add(gradient, slopes_.data() + e.feature[from] * D, S, e.example.data() + from, e.weight.data() + from, n,
-               D);
-  k.gather_add(gradient + D, slopes_.data() + S - T, S, e.example.data() + from, e.weight.data() + from, n, T);
+  const auto add = [&](float* to, const float* column, int64_t columns) {
+    const TableRows slopes{.table = column, .row = S, .ids = e.example.data() + from, .count = n, .n = columns};
+    k.gather_add(to, slopes, e.weight.data() + from);
+  };
+  add(gradient, slopes_.data() + e.feature[from] * D, D);
+  add(gradient + D, slopes_.data() + S - T, T);
 }
 
 void RankerPass::change_table(const TableStep& step) {
   const FpEnv fp_env;
-  const RankerTable& table = ranker_.table();
+  RankerTable& table = ranker_.table();
   const KernelTable& k = ranker_.context()->kernels();
   const int64_t D = table.dim(), T = table.tasks();
   const Entries& e = entries_;

@@ -44,6 +44,7 @@ std::shared_ptr<Ranker> Ranker::copy(DType table) const {
   return other;
 }
 
+std::vector<ModelTensor>& Ranker::tensors() noexcept { return weights_->tensors; }
 const std::vector<ModelTensor>& Ranker::tensors() const noexcept { return weights_->tensors; }
 DType Ranker::table_type() const noexcept { return table_->dtype(); }
 uint64_t Ranker::table_bytes() const noexcept { return table_->bytes(); }

@@ -75,7 +75,7 @@ RankerTable::RankerTable(const RankerConfig& c, DType dtype, const std::byte* ro
       tasks_(int64_t(c.tasks.size())),
       row_bytes_(row_bytes(c, dtype)),
       mapped_(std::move(keep)),
-      rows_(const_cast<std::byte*>(rows)) {}
+      rows_(rows) {}
 
 void RankerTable::initialise(uint64_t seed) {
   for (int64_t r = 0; r < count_; ++r) {
@@ -90,7 +90,7 @@ void RankerTable::initialise(uint64_t seed) {
 }
 
 void RankerTable::code_row(const KernelTable& k, int64_t r, const float* from) noexcept {
-  std::byte* const row = rows_ + r * row_bytes_;
+  std::byte* const row = at(r);
   float largest = 0;
   for (int64_t d = 0; d < dim_; ++d) largest = std::max(largest, std::fabs(from[d]));
   const float scale = largest / 127.0f;
@@ -104,7 +104,7 @@ void RankerTable::code_row(const KernelTable& k, int64_t r, const float* from) n
 
 void RankerTable::convert(const Context& context, const RankerTable& from) {
   if (dtype_ == from.dtype_) {
-    memcpy(rows_, from.rows_, size_t(bytes()));
+    memcpy(owned_.data(), from.rows_, size_t(bytes()));
     return;
   }
   PUNA_REQUIRE(from.dtype_ == DType::f32, "the table is %s already; only one of F32 can be made smaller",
@@ -113,12 +113,12 @@ void RankerTable::convert(const Context& context, const RankerTable& from) {
     if (dtype_ == DType::i8)
       code_row(context.kernels(), r, from.values(r));
     else
-      context.kernels().to_f16(reinterpret_cast<uint16_t*>(rows_ + r * row_bytes_), from.values(r), dim_ + tasks_);
+      context.kernels().to_f16(reinterpret_cast<uint16_t*>(at(r)), from.values(r), dim_ + tasks_);
   });
 }
 
 void RankerTable::add_row(float* y, float* z, int64_t r, float weight) const noexcept {
-  const std::byte* const row = rows_ + r * row_bytes_;
+  const std::byte* const row = at(r);
   if (dtype_ == DType::f32) {
     add_f32(y, values(r), weight, dim_);
     add_f32(z, values(r) + dim_, weight, tasks_);

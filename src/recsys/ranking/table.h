@@ -19,7 +19,8 @@ class RankerTable {
 
   // y += weight * embedding, z += weight * first-order weights of a row
   void add_row(float* y, float* z, int64_t row, float weight) const noexcept;
-  float* values(int64_t row) const noexcept { return reinterpret_cast<float*>(rows_ + row * row_bytes_); }  // f32
+  const float* values(int64_t row) const noexcept { return reinterpret_cast<const float*>(at(row)); }  // f32
+  float* values(int64_t row) noexcept { return reinterpret_cast<float*>(at(row)); }  // f32, not mapped
   // Error{bad_file} naming the row, when a value is not finite.
   void require_finite(const Context& context, const std::string& path) const;
 
@@ -29,18 +30,21 @@ class RankerTable {
   int64_t tasks() const noexcept { return tasks_; }
   int64_t row_bytes() const noexcept { return row_bytes_; }
   bool mapped() const noexcept { return mapped_ != nullptr; }
-  std::byte* data() const noexcept { return rows_; }
+  const std::byte* data() const noexcept { return rows_; }
+  std::byte* data() noexcept { return owned_.data(); }  // not mapped
   uint64_t bytes() const noexcept { return uint64_t(count_ * row_bytes_); }
   static int64_t row_bytes(const RankerConfig& config, DType dtype);  // Error{invalid_argument} for other types
 
  private:
+  const std::byte* at(int64_t row) const noexcept { return rows_ + row * row_bytes_; }
+  std::byte* at(int64_t row) noexcept { return owned_.data() + row * row_bytes_; }
   void code_row(const KernelTable& k, int64_t row, const float* values) noexcept;
 
   DType dtype_;
   int64_t count_, dim_, tasks_, row_bytes_;
   Buffer owned_;
   std::shared_ptr<const void> mapped_;
-  std::byte* rows_;
+  const std::byte* rows_;  // in owned_, or mapped
 };
 
 }  // namespace puna::recsys

@@ -128,10 +128,19 @@ std::string RankerTrainer::fingerprint() const {
   return text;
 }
 
-std::vector<train::StateBlock> RankerTrainer::table_state() const {
-  const RankerTable& table = ranker_->table();
+namespace {
+
+template <class Float, class Table, class Squares>
+std::vector<train::StateValues<Float>> state_of(Table& table, Squares& squares) {
   return {{"table", table.values(0), table.rows() * (table.dim() + table.tasks())},
-          {"table.squares", reinterpret_cast<float*>(squares_.data()), table.rows() * 2}};
+          {"table.squares", reinterpret_cast<Float*>(squares.data()), table.rows() * 2}};
+}
+
+}  // namespace
+
+std::vector<train::StateBlock> RankerTrainer::table_state() { return state_of<float>(ranker_->table(), squares_); }
+std::vector<train::SavedBlock> RankerTrainer::table_state() const {
+  return state_of<const float>(std::as_const(*ranker_).table(), squares_);
 }
 
 void RankerTrainer::save(const std::string& path) const {

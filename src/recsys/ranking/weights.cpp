@@ -78,7 +78,7 @@ std::vector<RankerLayer> RankerWeights::layers(const std::string& name, const st
 
 void initialise(RankerWeights& w, const RankerConfig& c, uint64_t seed) {
   for (size_t i = 0; i < w.tensors.size(); ++i) {
-    const ModelTensor& t = w.tensors[i];
+    ModelTensor& t = w.tensors[i];
     if (t.shape.rank < 2 || t.name == "gates.weight")
       continue;  // biases are zero, and each task begins with an equal share of all experts
     Normals draw(seed, i + 1);

@@ -123,9 +123,9 @@ std::vector<std::vector<Hit>> CodeIndex::search(std::span<const float> queries, 
       float scores[kBlockPanels * kTileRows];
       for (int64_t p = first; p < last; p += kBlockPanels)
         for (size_t q = 0; q < size_t(n); ++q) {
+          const CodeQuery query{.codes = coded[q].code.data(), .start = start[q], .least = best[q].least()};
           const int64_t hits =
-              context_->kernels().search_codes(found, scores, items, p, std::min(kBlockPanels, last - p),
-                                               coded[q].code.data(), start[q], best[q].least());
+              context_->kernels().search_codes(found, scores, items, p, std::min(kBlockPanels, last - p), query);
           for (int64_t h = 0; h < hits; ++h)
             for (int64_t lane = 0; lane < kTileRows; ++lane) {
               const int64_t i = found[h] * int64_t(kTileRows) + lane;
@@ -171,8 +171,11 @@ std::vector<std::vector<Hit>> VectorIndex::search(std::span<const float> queries
       }
       for (int64_t p = first; p < last; p += kPanels) {
         const int64_t panels = std::min(kPanels, last - p), end = std::min(count_, (p + panels) * kTileRows);
-        context_->kernels().gemm_f(y, DType::f32, reinterpret_cast<const uint8_t*>(panels_of_rows_.data()) + p * bytes,
-                                   panels, bytes, dim_, x, n);
+        const Panels from{.dtype = DType::f32,
+                          .data = reinterpret_cast<const uint8_t*>(panels_of_rows_.data()) + p * bytes,
+                          .bytes = bytes,
+                          .K = dim_};
+        context_->kernels().gemm_f(y, from, panels, x, n);
         for (int64_t q = 0; q < n; ++q)
           for (int64_t i = p * kTileRows; i < end; ++i)
             if (y[q][i - p * kTileRows] >= best[size_t(q)].least() && filter.allows(i))

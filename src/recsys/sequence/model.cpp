@@ -26,6 +26,7 @@ void SequenceModel::set_item_names(Names names) {
   item_names_ = std::move(names);
 }
 
+std::vector<ModelTensor>& SequenceModel::tensors() noexcept { return weights_->tensors; }
 const std::vector<ModelTensor>& SequenceModel::tensors() const noexcept { return weights_->tensors; }
 
 std::vector<float> SequenceModel::encode(std::span<const History> users, FunctionRef<bool()> should_stop) const {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kItemsPerTile = 256;
 
-float* floats(const Buffer& b) noexcept { return reinterpret_cast<float*>(b.data()); }
+float* floats(Buffer& b) noexcept { return reinterpret_cast<float*>(b.data()); }
 
 }  // namespace
 

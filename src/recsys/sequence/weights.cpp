@@ -115,7 +115,7 @@ void SequenceWeights::add_sasrec(SequenceBlock& b, const SequenceConfig& c, int6
 
 void initialise(SequenceWeights& w, const SequenceConfig& c, uint64_t seed) {
   for (size_t i = 0; i < w.tensors.size(); ++i) {
-    const ModelTensor& t = w.tensors[i];
+    ModelTensor& t = w.tensors[i];
     Normals normals(seed, i);
     std::vector<float> values(size_t(t.shape.count()));
     const int64_t out = t.shape[0], in = t.shape.rank > 1 ? t.shape[1] : c.dim;

@@ -26,7 +26,7 @@ void score_rows(Session& session, std::span<const int32_t> tokens, std::span<flo
     fail(Status::context_full, "%zu tokens do not fit: the session holds %jd of %jd positions", tokens.size(),
          session.length(), session.max_positions());
   const size_t most = std::min(std::clamp<size_t>(kMaxFloats / vocab, 1, kMaxRows), tokens.size());
-  const Buffer buffer = context.allocate(most * vocab * sizeof(float), "logits of scored tokens");
+  Buffer buffer = context.allocate(most * vocab * sizeof(float), "logits of scored tokens");
   float* const logits = reinterpret_cast<float*>(buffer.data());
   for (size_t begin = 0; begin < tokens.size(); begin += most) {
     const size_t rows = std::min(most, tokens.size() - begin);

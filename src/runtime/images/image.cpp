@@ -75,21 +75,12 @@ std::span<const float> Image::pixels() const noexcept {
   return {reinterpret_cast<const float*>(pixels_->data()), pixels_->size() / sizeof(float)};
 }
 
-// One tile: start, image, patches, end. Several: each row's tiles with a separator between them and another behind the
-// row; then as one.
 std::vector<int32_t> Image::tokens() const {
   const ImageTokens& t = model_->require_image_tokens();
-  const size_t patches = size_t(model_->require_vision().config.features());
-  std::vector<int32_t> ids = {t.start};
-  if (rows_ * cols_ > 1)
-    for (int64_t row = 0; row < rows_; ++row)
-      for (int64_t col = 0; col < cols_; ++col) {
-        ids.insert(ids.end(), patches, t.patch);
-        ids.push_back(col + 1 < cols_ ? t.column_separator : t.row_separator);
-      }
-  ids.push_back(t.image);
-  ids.insert(ids.end(), patches, t.patch);
-  ids.push_back(t.end);
+  const int64_t patches = model_->require_vision().config.features();
+  std::vector<int32_t> ids;
+  write_image(rows_, cols_, patches,
+              [&](ImageToken token, int64_t times) { ids.insert(ids.end(), size_t(times), t[token]); });
   return ids;
 }
 

@@ -81,16 +81,9 @@ const VisionTower& Model::require_vision() const {
 
 const ImageTokens& Model::require_image_tokens() const {
   require_vision();
-  const ImageTokens& t = image_tokens_;
-  const std::pair<int32_t, const char*> all[] = {{t.start, "<|image_start|>"},
-                                                 {t.end, "<|image_end|>"},
-                                                 {t.image, "<|image|>"},
-                                                 {t.patch, "<|patch|>"},
-                                                 {t.column_separator, "<|tile_x_separator|>"},
-                                                 {t.row_separator, "<|tile_y_separator|>"}};
-  for (const auto& [id, name] : all)
-    if (id < 0) fail(Status::unsupported, "the model's tokenizer has no %s", name);
-  return t;
+  for (size_t i = 0; i < kImageTokens; ++i)
+    if (image_tokens_.ids[i] < 0) fail(Status::unsupported, "the model's tokenizer has no %s", kImageTokenNames[i]);
+  return image_tokens_;
 }
 
 RenderedChat Model::render_chat(std::string_view variables_json, std::string_view date, const Watch& watch,

@@ -209,14 +209,8 @@ void Opening::read_image_settings() {
     return;
   }
   if (!m.tokenizer_) return;
-  const Tokenizer& t = *m.tokenizer_;
-  m.image_tokens_ = {.start = t.find("<|image_start|>"),
-                     .end = t.find("<|image_end|>"),
-                     .image = t.find("<|image|>"),
-                     .patch = t.find("<|patch|>"),
-                     .column_separator = t.find("<|tile_x_separator|>"),
-                     .row_separator = t.find("<|tile_y_separator|>")};
-  const int32_t patch = m.image_tokens_.patch;
+  for (size_t i = 0; i < kImageTokens; ++i) m.image_tokens_.ids[i] = m.tokenizer_->find(kImageTokenNames[i]);
+  const int32_t patch = m.image_tokens_[ImageToken::patch];
   const int64_t stated = m.checkpoint_.metadata.integer("image_token_index", 0, m.config().vocab - 1, patch);
   if (patch >= 0 && stated != patch)
     fail(Status::bad_file, "config.json: image_token_index is %jd, but the tokenizer's <|patch|> is %d", stated, patch);

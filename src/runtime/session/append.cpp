@@ -103,7 +103,7 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
   }
 }
 
-float* Session::Append::logits_row(int64_t row) const noexcept {
+float* Session::Append::logits_row(int64_t row) noexcept {
   float* const all = rows_.size() != 0 ? reinterpret_cast<float*>(rows_.data()) : request_.options.logits.data();
   return all + row * sessions_[0]->model().config().vocab;
 }
@@ -241,7 +241,7 @@ bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> 
 }
 
 bool Session::Append::compute(FunctionRef<bool()> stop) {
-  const Buffer& scratch = sessions_[0]->impl_->scratch;
+  Buffer& scratch = sessions_[0]->impl_->scratch;
   Arena arena(scratch.data(), scratch.size());
   return forward(arena, cursor_, stop);
 }

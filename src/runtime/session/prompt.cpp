@@ -59,7 +59,7 @@ void Prompt::truncate(int64_t length) noexcept {
 
 Prompt place_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images) {
   require_images(model, images);
-  const int32_t patch = images.empty() ? -1 : model.require_image_tokens().patch;
+  const int32_t patch = images.empty() ? -1 : model.require_image_tokens()[ImageToken::patch];
   Prompt prompt{{tokens.begin(), tokens.end()}, {}};
   size_t image = 0;
   int64_t row = 0, places = 0, features = 0;
@@ -79,7 +79,7 @@ Prompt place_images(const Model& model, std::span<const int32_t> tokens, std::sp
 Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images) {
   if (images.empty()) return {{tokens.begin(), tokens.end()}, {}};
   require_images(model, images);
-  const int32_t place = model.require_image_tokens().image;
+  const int32_t place = model.require_image_tokens()[ImageToken::image];
   const auto places = std::count(tokens.begin(), tokens.end(), place);
   PUNA_REQUIRE(size_t(places) == images.size(),
                "the prompt has %jd places for images (<|image|>), %zu images were given", places, images.size());
@@ -98,7 +98,8 @@ Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::s
 
 Prompt prompt_with_images(const Model& model, std::span<const int32_t> tokens, std::span<const ImagePtr> images) {
   if (images.empty()) return {{tokens.begin(), tokens.end()}, {}};
-  const bool expanded = std::find(tokens.begin(), tokens.end(), model.require_image_tokens().patch) != tokens.end();
+  const bool expanded =
+      std::find(tokens.begin(), tokens.end(), model.require_image_tokens()[ImageToken::patch]) != tokens.end();
   return expanded ? place_images(model, tokens, images) : expand_images(model, tokens, images);
 }
 

@@ -99,7 +99,7 @@ class Session::Append {
   PassShape shape() const noexcept;
   bool drop_undo_state() noexcept;  // frees what is kept to undo the append; false: there is nothing
   bool compute(FunctionRef<bool()> stop);
-  float* logits_row(int64_t row) const noexcept;
+  float* logits_row(int64_t row) noexcept;
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
   void end_pass();
   void commit();
