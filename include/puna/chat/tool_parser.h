@@ -20,16 +20,16 @@ struct ToolEvent {
 };
 
 // A call is one of a tool that the caller gave, in one of the format's notations. Everything else is text, byte for
-// byte: what a model wrote is never an error. What is pushed is held back while it can still become a call. A call's events
-// are call_begin, arguments (their JSON text in pieces, joined a JSON object), call_end. Events are the same wherever
-// the stream is cut, but for where pieces end.
+// byte: what a model wrote is never an error. What is pushed is held back while it can still become a call. A call's
+// events are call_begin, arguments (their JSON text in pieces, joined a JSON object), call_end. Events are the same
+// wherever the stream is cut, but for where pieces end.
 //
 // What is read. JSON: {"name": f, "parameters": {...}}, or "arguments", also as a text of JSON; "type" and "id" beside
 // them; within {"type": "function", "function": {...}}; in a list. Python: [f(a=1), g()], keywords only, literals only,
-// with dicts as {k=v} too; without brackets when the answer begins with it, also f.call(a=1). <function=f>{...}
-// </function>. Calls may follow each other with white space, ";" or "," between them; what stands around them (tokens and
-// tags such as <|python_tag|>) belongs to them. A list's call is told at the comma or bracket behind it. A JSON value or
-// a Python list that is no call is text as a whole, with what looks like a call inside. The code that follows
+// with dicts as {k=v} too; without brackets when the answer begins with it, also f.call(a=1). And <function=f>{...}
+// </function>. Calls may follow each other with white space, ";" or "," between them; what stands around them (tokens
+// and tags such as <|python_tag|>) belongs to them. A list's call is told at the comma or bracket behind it. A JSON
+// value or a Python list that is no call is text as a whole, with what looks like a call inside. The code that follows
 // <|python_tag|> or <|python_start|> is a call of the tool code_interpreter, {"code": "..."}, where there is one.
 //
 // Linear time; memory is bounded by most_held.
