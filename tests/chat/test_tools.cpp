@@ -9,7 +9,7 @@ using namespace puna::test;
 
 namespace {
 
-std::string joined(const std::vector<ChatSegment>& segments) {
+std::string marked(const std::vector<ChatSegment>& segments) {
   std::string out;
   for (const ChatSegment& s : segments) out += s.special ? "«" + s.text + "»" : s.text;
   return out;
@@ -115,9 +115,9 @@ TEST_CASE("calls are written in every format and read back", "[chat][tools]") {
   }
   CHECK_THROWS_WITH(write_tool_calls(tool_format("pythonic"), {{"f", R"({"a b": 1})"}}),
                     Catch::Matchers::Contains("a b"));
-  CHECK(joined(write_tool_calls(tool_format("llama4_json"), {{"f", R"({"a": "<|python_end|>"})"}})) ==
+  CHECK(marked(write_tool_calls(tool_format("llama4_json"), {{"f", R"({"a": "<|python_end|>"})"}})) ==
         R"(«<|python_start|>»{"name": "f", "parameters": {"a": "<|python_end|>"}}«<|python_end|>»)");
-  CHECK(joined(write_tool_calls(tool_format("pythonic"), {{"f", R"({"a": 1})"}, {"g", "{}"}})) == "[f(a=1), g()]");
+  CHECK(marked(write_tool_calls(tool_format("pythonic"), {{"f", R"({"a": 1})"}, {"g", "{}"}})) == "[f(a=1), g()]");
 }
 
 TEST_CASE("a choice of tools becomes the pieces of a grammar", "[chat][tools]") {
@@ -126,12 +126,12 @@ TEST_CASE("a choice of tools becomes the pieces of a grammar", "[chat][tools]") 
   const ToolConstraint automatic = tool_constraint(tools, tool_format("llama3_json"), {});
   CHECK(automatic.constrained);
   CHECK(automatic.free_text_first);
-  CHECK(joined(automatic.triggers) == R"({"name": ")");
+  CHECK(marked(automatic.triggers) == R"({"name": ")");
   REQUIRE(automatic.calls.size() == 2);
-  CHECK(joined(automatic.calls[0].before) == R"({"name": "f", "parameters": )");
+  CHECK(marked(automatic.calls[0].before) == R"({"name": "f", "parameters": )");
   CHECK(automatic.calls[0].schema == R"({"type":"object"})");
-  CHECK(joined(automatic.calls[0].after) == "}");
-  CHECK(joined(automatic.separator) == "; ");
+  CHECK(marked(automatic.calls[0].after) == "}");
+  CHECK(marked(automatic.separator) == "; ");
   CHECK(automatic.many);
 
   const ToolConstraint python = tool_constraint(tools, tool_format("pythonic"), {});
@@ -143,7 +143,7 @@ TEST_CASE("a choice of tools becomes the pieces of a grammar", "[chat][tools]") 
   CHECK_FALSE(named.free_text_first);
   CHECK_FALSE(named.many);
   REQUIRE(named.calls.size() == 1);
-  CHECK(joined(named.calls[0].before) == "«[TOOL_CALLS]»g«[ARGS]»");
+  CHECK(marked(named.calls[0].before) == "«[TOOL_CALLS]»g«[ARGS]»");
 
   CHECK_FALSE(tool_constraint(tools, tool_format("hermes"), {Kind::none, "", true}).constrained);
   CHECK_FALSE(tool_constraint(Tools(), tool_format("hermes"), {}).constrained);

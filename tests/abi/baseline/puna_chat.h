@@ -84,7 +84,8 @@ PUNA_API puna_status puna_model_get_chat_template_info(const puna_model* model, 
                                                        puna_chat_template_info* info);
 
 /* ---- Tools: what a model may call, and the calls in its answers ------------------------------------------------- */
-/*     puna_tools_create(model, "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", ...}}]", bytes, NULL, &tools);
+/*     json = "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", ...}}]"
+ *     puna_tools_create(model, json, strlen(json), NULL, &tools);
  *     puna_chat_create with "tools": the same list; puna_tool_parser_create(tools, NULL, &parser);
  *     of every token of the answer: puna_tool_parser_push(parser, id, piece, bytes), and at the end
  *     puna_tool_parser_finish(parser); after each: while (!puna_tool_parser_next(parser, &event) && event.kind) ... */
@@ -95,8 +96,8 @@ typedef struct puna_tools puna_tools;
 typedef struct puna_tools_options {
   uint32_t struct_size;
   int32_t reserved; /* 0 */
-  /* llama3_json, llama4_json, pythonic, function_tag, hermes, mistral, mistral_args or granite. NULL or "": the model's,
-   * by its chat template, or its special tokens where it has none */
+  /* llama3_json, llama4_json, pythonic, function_tag, hermes, mistral, mistral_args or granite. NULL or "": the
+   * model's, by its chat template, or its special tokens where it has none */
   const char* format;
 } puna_tools_options;
 
@@ -148,8 +149,8 @@ typedef struct puna_tool_event {
   uint64_t end;
 } puna_tool_event;
 
-/* What a model wrote is never an error: what is no call of one of the tools is text, byte for byte. It is held back only
- * while it can still become a call. The events are the same however an answer is cut into pieces. */
+/* What a model wrote is never an error: what is no call of one of the tools is text, byte for byte. It is held back
+ * only while it can still become a call. The events are the same however an answer is cut into pieces. */
 PUNA_API puna_status puna_tool_parser_create(const puna_tools* tools, const puna_tool_parser_options* options,
                                              puna_tool_parser** parser);
 /* The next piece, as puna_token_fn is given it: `token` tells special tokens, of which the text has nothing, and which
