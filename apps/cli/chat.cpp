@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/json.h"
+#include "calls.h"
 #include "common.h"
 #include "dropped.h"
 #include "interrupt.h"
@@ -20,7 +21,7 @@ struct ChatFlags {
   ModelFlags model;
   SamplingFlags sampling;
   SessionFlags session;
-  std::string system, prompt, date, template_name;
+  std::string system, prompt, date, template_name, tools;
   std::vector<std::string> images;
   int64_t max_tokens = 0;
 };
@@ -30,46 +31,75 @@ class Chat {
   Chat(const ChatFlags& f, ModelPtr model) : flags_(f), model_(std::move(model)), session_(model_, f.session.read()) {
     session_.use(f.model.open_adapter(*model_));
     if (!f.system.empty()) add("system", f.system);
+    if (!f.tools.empty()) tools_ = Tools::parse(read_input(f.tools));
   }
 
-  // Streams the answer to standard output. Ctrl-C ends the answer; what was generated so far stays in the history, and
-  // a question without any answer does not. False: Ctrl-C ended it.
+  // Streams the answer to standard output, calls a line each: the tool's name and its arguments. Ctrl-C ends the
+  // answer; what was generated so far stays in the history, and a question without any answer does not. False: Ctrl-C
+  // ended it.
   bool answer(const std::string& text) {
-    const OrderedJson before = messages_;
-    const size_t images_before = images_.size();
+    const History before{messages_, images_.size(), calls_};
+    calls_.clear();
     add("user", with_pictures(text));
-    GenerateOptions options;
-    options.sampler = flags_.sampling.options;
-    options.max_tokens = flags_.max_tokens;
-    options.keep_shared = true;  // earlier turns are not computed again
-    std::string reply;
-    bool asked = true;
-    session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
-    Interrupt interrupt(session_);
-    try {
-      generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
-        print(token.text);
-        reply += token.text;
-        return !interrupt.requested();
-      });
-    } catch (const Error& e) {
-      // the conversation goes on as if the question had not been asked
-      if (e.status() != Status::cancelled || reply.empty()) {
-        messages_ = before;
-        images_.resize(images_before);
-        asked = false;
-      }
-      if (e.status() != Status::cancelled || !interrupt.requested()) throw;
-    }
-    print("\n");
-    if (asked) add("assistant", reply);
-    return !interrupt.requested();
+    return answer(before);
+  }
+
+  // The result of the first call that has none; when all have theirs, the model goes on.
+  bool give_result(const std::string& text) {
+    if (calls_.empty()) fail(Status::invalid_argument, "no call waits for a result");
+    const History before{messages_, images_.size(), calls_};
+    messages_.push_back({{"role", "tool"},
+                         {"tool_call_id", calls_.front()["id"]},
+                         {"name", calls_.front()["function"]["name"]},
+                         {"content", text}});
+    calls_.erase(calls_.begin());
+    return !calls_.empty() || answer(before);
   }
 
   // Goes with the next question.
   void show(const std::string& file) { shown_.push_back(open_image(model_, file)); }
 
  private:
+  struct History {
+    OrderedJson messages;
+    size_t images;
+    std::vector<OrderedJson> calls;
+  };
+
+  bool answer(const History& before) {
+    GenerateOptions options;
+    options.sampler = flags_.sampling.options;
+    options.max_tokens = flags_.max_tokens;
+    options.keep_shared = true;  // earlier turns are not computed again
+    AnswerWithCalls reply(*model_, tools_);
+    bool asked = true;
+    session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
+    Interrupt interrupt(session_);
+    try {
+      generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
+        reply.hear(token);
+        return !interrupt.requested();
+      });
+      reply.end();
+    } catch (const Error& e) {
+      reply.end();
+      // the conversation goes on as if the question had not been asked
+      if (e.status() != Status::cancelled || reply.empty()) {
+        messages_ = before.messages;
+        images_.resize(before.images);
+        calls_ = before.calls;
+        asked = false;
+      }
+      if (e.status() != Status::cancelled || !interrupt.requested()) throw;
+    }
+    print("\n");
+    if (asked) {
+      messages_.push_back(reply.message());
+      calls_ = reply.calls();
+    }
+    return !interrupt.requested();
+  }
+
   void add(const char* role, const OrderedJson& content) {
     messages_.push_back({{"role", role}, {"content", content}});
   }
@@ -88,7 +118,8 @@ class Chat {
   }
 
   Prompt prompt(const Interrupt& interrupt) {
-    const OrderedJson variables = {{"messages", messages_}, {"tools", nullptr}, {"add_generation_prompt", true}};
+    OrderedJson variables = {{"messages", messages_}, {"tools", nullptr}, {"add_generation_prompt", true}};
+    if (!tools_.empty()) variables["tools"] = parse_ordered_json(tools_.json(), "tools");
     const auto replace = OrderedJson::error_handler_t::replace;  // typed bytes need not be UTF-8
     const std::string json = variables.dump(-1, ' ', false, replace);
     const auto go_on = [&] { return !interrupt.requested(); };
@@ -104,9 +135,12 @@ class Chat {
   OrderedJson messages_ = OrderedJson::array();
   std::vector<ImagePtr> images_, shown_;  // of the conversation, in order; of the next question
   DroppedFields dropped_;
+  Tools tools_;
+  std::vector<OrderedJson> calls_;  // that wait for results
 };
 
-constexpr std::string_view kShow = "/image ";  // then a file: it goes with the next question
+constexpr std::string_view kShow = "/image ";     // then a file: it goes with the next question
+constexpr std::string_view kResult = "/result ";  // then what a tool said: of the first call that has no result
 
 void converse(Chat& chat) {
   const bool terminal = is_terminal(stdin);
@@ -118,10 +152,13 @@ void converse(Chat& chat) {
     try {
       if (picture)
         chat.show(line.substr(kShow.size()));
+      else if (line.starts_with(kResult))
+        chat.give_result(line.substr(kResult.size()));
       else
         chat.answer(line);
     } catch (const Error& e) {
-      if (!picture && e.status() != Status::context_full) throw;
+      const bool of_line = picture || line.starts_with(kResult);
+      if (!of_line && e.status() != Status::context_full) throw;
       fprintf(stderr, "puna: %s\n", e.what());
     }
   }
@@ -148,6 +185,9 @@ void add_chat(CLI::App& app) {
       .at_least(0);
   verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD (default: today)");
   verb.option("--template", f->template_name, "which of the model's chat templates, by name (puna info lists them)");
+  verb.option("--tools", f->tools,
+              "tools that the model may call, a JSON list ('-' = standard input); calls are printed a line each, "
+              "'/result TEXT' answers them");
   verb.run([f, prompt] {
     Chat chat(*f, f->model.open());
     for (const std::string& file : f->images) chat.show(file);

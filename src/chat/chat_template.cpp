@@ -27,7 +27,7 @@ bool is_one_of(const Value& given, const ChatTemplate::Texts& tokens) {
 class JinjaTemplate final : public ChatTemplate {
  public:
   JinjaTemplate(std::string_view source, const Limits& limits, const Watch& watch)
-      : limits_(limits), program_(parse_program(source, limits.depth, watch)) {}
+      : limits_(limits), source_(source), program_(parse_program(source, limits.depth, watch)) {}
 
   RenderedChat render(std::string_view variables_json, std::string_view now, const Watch& watch,
                       const Texts& otherwise) const override {
@@ -64,8 +64,11 @@ class JinjaTemplate final : public ChatTemplate {
     return program_.free.contains(variable) && (variable == "strftime_now" || !is_global(variable));
   }
 
+  const std::string& source() const noexcept override { return source_; }
+
  private:
   const Limits limits_;
+  const std::string source_;
   const Program program_;
 };
 

@@ -3,7 +3,7 @@
 #include "puna/chat/llama4_chat.h"
 
 #include "base/json.h"
-#include "chat/python_calls.h"
+#include "chat/python_text.h"
 #include "puna/base/error.h"
 #include "puna/chat/image_tokens.h"
 

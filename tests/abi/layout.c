@@ -145,6 +145,33 @@ AT(puna_chat_template_info, name, 8);
 AT(puna_chat_template_info, error, 16);
 SIZE(puna_chat_template_info, 24);
 
+AT(puna_tools_options, struct_size, 0);
+AT(puna_tools_options, reserved, 4);
+AT(puna_tools_options, format, 8);
+SIZE(puna_tools_options, 16);
+
+AT(puna_tools_info, struct_size, 0);
+AT(puna_tools_info, count, 4);
+AT(puna_tools_info, format, 8);
+AT(puna_tools_info, json, 16);
+AT(puna_tools_info, json_size, 24);
+SIZE(puna_tools_info, 32);
+
+AT(puna_tool_parser_options, struct_size, 0);
+AT(puna_tool_parser_options, early, 4);
+AT(puna_tool_parser_options, most_held, 8);
+SIZE(puna_tool_parser_options, 16);
+
+AT(puna_tool_event, struct_size, 0);
+AT(puna_tool_event, kind, 4);
+AT(puna_tool_event, call, 8);
+AT(puna_tool_event, complete, 12);
+AT(puna_tool_event, text, 16);
+AT(puna_tool_event, size, 24);
+AT(puna_tool_event, begin, 32);
+AT(puna_tool_event, end, 40);
+SIZE(puna_tool_event, 48);
+
 AT(puna_plan, struct_size, 0);
 AT(puna_plan, sessions, 4);
 AT(puna_plan, positions, 8);

@@ -34,6 +34,10 @@ int main(void) {
   puna_chat* chat = NULL;
   puna_chat_info chat_info = {.struct_size = sizeof chat_info};
   puna_chat_template_info template_info = {.struct_size = sizeof template_info};
+  puna_tools* tools = NULL;
+  puna_tools_info tools_info = {.struct_size = sizeof tools_info};
+  puna_tool_parser* parser = NULL;
+  puna_tool_event tool_event = {.struct_size = sizeof tool_event};
   puna_generation* generation = NULL;
   puna_model* model = NULL;
   puna_session* session = NULL;
@@ -87,6 +91,14 @@ int main(void) {
   REFUSED(puna_chat_generate(NULL, NULL, NULL, NULL, NULL, NULL));
   REFUSED(puna_chat_get_info(NULL, &chat_info));
   REFUSED(puna_model_get_chat_template_info(NULL, 0, &template_info));
+  REFUSED(puna_tools_create(NULL, "[]", 2, NULL, &tools));
+  REFUSED(puna_tools_create(NULL, "[]", 2, NULL, NULL));
+  REFUSED(puna_tools_get_info(NULL, &tools_info));
+  REFUSED(puna_tools_write(NULL, "[]", 2, buffer));
+  REFUSED(puna_tool_parser_create(NULL, NULL, &parser));
+  REFUSED(puna_tool_parser_push(NULL, -1, "x", 1));
+  REFUSED(puna_tool_parser_finish(NULL));
+  REFUSED(puna_tool_parser_next(NULL, &tool_event));
   REFUSED(puna_session_create(NULL, NULL, &session));
   REFUSED(puna_session_get_info(NULL, &session_info));
   REFUSED(puna_session_get_timings(NULL, &timings));
@@ -157,8 +169,8 @@ int main(void) {
   REFUSED(puna_sampler_distribution(sampler, floats, 4, NULL, 0, NULL));
   REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 1, 0, &token, NULL));
 
-  if (model != NULL || session != NULL || tokenizer != NULL || chat != NULL || generation != NULL || key != NULL ||
-      logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
+  if (model != NULL || session != NULL || tokenizer != NULL || chat != NULL || tools != NULL || parser != NULL ||
+      generation != NULL || key != NULL || logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }
@@ -170,6 +182,8 @@ int main(void) {
   puna_tokenizer_free(NULL);
   puna_generation_free(NULL);
   puna_sampler_free(NULL);
+  puna_tools_free(NULL);
+  puna_tool_parser_free(NULL);
   puna_adapter_free(NULL);
   puna_recommender_free(NULL);
   puna_ranker_free(NULL);

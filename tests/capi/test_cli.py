@@ -281,6 +281,16 @@ class Generation(unittest.TestCase):
         turns = run("chat", CHAT, "--max-tokens", 4, "--system", "Be brief.", stdin=b"Hello\n\nAnd again?\n").stdout
         self.assertGreaterEqual(turns.count(b"\n"), 2)
 
+    def test_chat_with_tools(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tools = pathlib.Path(folder, "tools.json")
+            tools.write_text('[{"name": "get_weather", "parameters": {"type": "object"}}]')
+            run("chat", CHAT, "--tools", tools, "--prompt", "Hello", "--max-tokens", 4)
+            said = run("chat", CHAT, "--tools", tools, "--max-tokens", 2, stdin=b"/result 21\nHello\n")
+            self.assertIn(b"no call waits for a result", said.stderr)
+            tools.write_text('[{"name": "get weather"}]')
+            self.assertIn("/0/name", run("chat", CHAT, "--tools", tools, "--prompt", "Hello", code=1).stderr.decode())
+
     def test_info(self):
         config = json.loads((CHAT / "config.json").read_text())
         text = config.get("text_config", config)

@@ -10,6 +10,8 @@
 #include "faults/life.h"
 #include "puna/base/error.h"
 #include "puna/chat/llama4_chat.h"
+#include "puna/chat/tool_constraint.h"
+#include "puna/chat/tool_parser.h"
 #include "support/files.h"
 
 using namespace puna::test;
@@ -23,16 +25,20 @@ constexpr int kOneIn = 11;
 constexpr int kOneIn = 1;
 #endif
 
-// Meta's notations for calls and dialogs, which the C ABI does not reach: each way that JSON is built and dropped
-// there.
+// Calls of tools and Meta's dialogs: each way that JSON is built and dropped there.
 void speak_llama4() {
-  const char* const answers[] = {R"([f(a=[1, {"k": (2, 3), 'l': None}], b="x"), g(c={"d": {"e": [True]}})])",
-                                 R"({"name": "f", "parameters": {"a": [1, {"b": 2}]}})",
-                                 "<function=f>{'a': [1, 2]}",
-                                 R"([brave_search(q=["weather", {"in": "Puno"}])])",
-                                 R"([f(a={[1]: 2})])",
-                                 "plain"};
-  for (const char* answer : answers) puna::llama4_parse_assistant(answer, puna::MessageEnd::end_of_turn);
+  const puna::Tools tools = puna::Tools::parse(R"([{"name": "f"}, {"name": "g"}, {"name": "code_interpreter"}])");
+  for (const char* format : {"pythonic", "llama4_json"}) {
+    const auto segments = puna::write_tool_calls(
+        puna::tool_format(format), {{"f", R"({"a": [1, {"k": [2, 3], "l": null}]})"}, {"g", R"({"c": {"d": "x"}})"}});
+    std::string answer = "<|python_tag|>1 + 1";
+    for (const puna::ChatSegment& s : segments) answer += s.text;
+    puna::ToolCallParser parser(tools, puna::tool_format(format));
+    const auto sink = [](const puna::ToolEvent&) {};
+    parser.push(answer, sink);
+    parser.finish(sink);
+  }
+  puna::tool_constraint(tools, puna::tool_format("pythonic"), {});
   const char* const dialog = R"([{"role": "user", "content": [{"type": "text", "text": "hi"}]},
     {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": {"a": [1, {"b": [2]}]}}]}])";
   for (const auto format : {puna::ToolPromptFormat::json, puna::ToolPromptFormat::python_list})

@@ -1,18 +1,16 @@
-// Input: a chat template, up to the first NUL byte if there is one; what follows is a user's message (or an assistant's
-// answer). Only puna::Error may come out, soon, under small limits; and content that lies in the text, in order.
+// Input: a chat template, up to the first NUL byte if there is one; what follows is a user's message. Only puna::Error
+// may come out, soon, under small limits; and content that lies in the text, in order.
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "puna/base/error.h"
 #include "puna/chat/chat_template.h"
-#include "puna/chat/llama4_chat.h"
 #include "target.h"
 
 FUZZ_TARGET(chat_template) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::string_view source = input.substr(0, input.find('\0'));
   const std::string_view said = source.size() < size ? input.substr(source.size() + 1) : "Hi <|eot|> é";
-  puna::llama4_parse_assistant(said, puna::MessageEnd::out_of_tokens);
 
   const nlohmann::ordered_json variables = {
       {"messages",

@@ -8,6 +8,7 @@ from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 import numpy as np
 
 from .native import c_text, check, copied_ids, created, ffi, lib, read, sized, watch
+from .tools import Tools
 
 Span = Tuple[int, int]
 Messages = Iterable[Mapping[str, Any]]
@@ -123,7 +124,7 @@ class Chat:
     def __init__(self, model: Any, messages: Messages, tools: Optional[Iterable[Any]] = None, date: "Union[str, datetime.date, None]" = None,
                  template: Optional[str] = None, parse_content: bool = False, add_generation_prompt: bool = True, variables: Mapping[str, Any] = {}) -> None:
         chat = {"messages": _listed(messages, "messages"), "add_generation_prompt": add_generation_prompt,
-                "tools": None if tools is None else _listed(tools, "tools"), **variables}
+                "tools": None if tools is None else tools.definitions if isinstance(tools, Tools) else _listed(tools, "tools"), **variables}
         data = json.dumps(chat).encode()
         options = sized("puna_chat_options", date=day_of(date), template_name=c_text(template, "template"), parse_content=parse_content, watch=watch())
         self._model = model

@@ -10,6 +10,7 @@ from .chat import Chat, Messages
 from .image import Image, handles
 from .native import SLICE_US, borrowed, check, copied_ids, created, ffi, float_view, int32_pointer, lib, on_worker, one_of, read, sized, text_list, token_array, values_of
 from .sampler import Sampling, SamplingFields, sampling_of
+from .tools import Said, ToolCall, ToolParser, Tools
 
 if TYPE_CHECKING:
     import datetime
@@ -233,12 +234,19 @@ class Session:
     def chat(self, messages: Messages, *, tools: "Optional[Iterable[Any]]" = None, date: "Optional[str | datetime.date]" = None, template: Optional[str] = None,
              **options: Any) -> "Answer":
         """The answer to a chat, rendered by the model's template (Model.render_chat); options are generate's. A conversation is all its messages each time: of
-        earlier turns, what the session holds already is not computed again, and what it holds besides is replaced."""
-        return self.generate(Chat(self.model._handle, messages, tools, date, template).tokens, keep_shared=True, **options)
+        earlier turns, what the session holds already is not computed again, and what it holds besides is replaced.
+
+        `tools`: what the model may call, a list in OpenAI's form or puna.Tools. Calls in the answer are no text then, but in the answer's tool_calls."""
+        known = tools if tools is None or isinstance(tools, Tools) else Tools(tools, self.model)
+        answer = self.generate(Chat(self.model._handle, messages, known, date, template).tokens, keep_shared=True, **options)
+        if known is not None:
+            answer._parser = known.parser()
+        return answer
 
 
 class Answer:
-    """An answer on its way: iterate over its pieces of text, or over tokens(). `text` is what has come so far."""
+    """An answer on its way: iterate over its pieces of text, or over tokens(). `text` is what has come so far, and `tool_calls` the calls of the tools that the
+    chat was given."""
 
     def __init__(self, session: Session, handle: Any, process: "Optional[_Processor]" = None) -> None:
         self.session = session
@@ -246,11 +254,23 @@ class Answer:
         self._handle = handle
         self._process = process  # the library has a pointer to it
         self._closed: Any = None  # its result, once it was closed
+        self._parser: Optional[ToolParser] = None
 
     def __iter__(self) -> Iterator[str]:
-        for token in self.tokens():
-            if token.text:
-                yield token.text
+        told = len(self.text)
+        for _ in self.tokens():
+            if len(self.text) > told:
+                yield self.text[told:]
+                told = len(self.text)
+        if len(self.text) > told:  # what might have become a call
+            yield self.text[told:]
+
+    @property
+    def tool_calls(self) -> List[ToolCall]:
+        return list(self._parser.calls) if self._parser else []
+
+    def _said(self, events: "Iterable[Said]") -> None:
+        self.text += "".join(said.text for said in events if said.kind == "text")
 
     def tokens(self) -> Iterator[Token]:
         """The tokens one by one. Interrupted, the session holds what was generated so far."""
@@ -262,10 +282,15 @@ class Answer:
                     raise self._process.raised.pop()
                 check(status)
                 if state[0] == lib.PUNA_GENERATION_ENDED:
+                    if self._parser:
+                        self._said(self._parser.finish())
                     return
                 if state[0] == lib.PUNA_GENERATION_TOKEN:
                     text = bytes(ffi.buffer(token.text, token.size)).decode()
-                    self.text += text
+                    if self._parser:
+                        self._said(self._parser.push(text, token.id))
+                    else:
+                        self.text += text
                     likely = token.probabilities
                     yield Token(token.id, text, [(likely[i].token, likely[i].log_probability) for i in range(token.probability_count)])
         finally:
@@ -277,6 +302,8 @@ class Answer:
         if self._closed is None:
             self._closed = self._result()
             ffi.release(self._handle)
+            if self._parser:
+                self._said(self._parser.finish())
 
     def _result(self) -> Any:
         if self._closed is not None:

@@ -50,6 +50,7 @@ class ChatTemplate {
   // Whether a variable of this name would be read: tools, documents, enable_thinking, ...; "strftime_now": whether it
   // asks for the date. Jinja's other functions are none.
   virtual bool reads(std::string_view variable) const = 0;
+  virtual const std::string& source() const noexcept = 0;
 };
 
 }  // namespace puna

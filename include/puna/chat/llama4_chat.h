@@ -1,4 +1,4 @@
-// llama4_chat.h -- Llama 4's chat format as Meta's own code writes and reads it (llama-models 0.3.0,
+// llama4_chat.h -- Llama 4's chat format as Meta's own code writes it (llama-models 0.3.0,
 // llama4/chat_format.py). It differs from the Hugging Face template (chat_template.h): tool calls and tool results end
 // with <|eom|>, calls are JSON with ASCII escapes, nothing is stripped, and what a message says is never read as a
 // special token.
@@ -30,25 +30,5 @@ struct ChatSegment {
 // Error{invalid_argument} naming the message.
 std::vector<ChatSegment> llama4_render_dialog(std::string_view messages_json,
                                               ToolPromptFormat format = ToolPromptFormat::json);
-
-// How an assistant's message ended; "stop_reason" in Meta's code. Why a generation stopped is another matter:
-// StopReason of generate.h.
-enum class MessageEnd : uint8_t { end_of_turn, end_of_message, out_of_tokens };
-
-struct ToolCall {
-  std::string name;
-  bool builtin = false;        // brave_search, wolfram_alpha, photogen, code_interpreter
-  std::string arguments_json;  // as Python's json.dumps writes it
-};
-
-struct AssistantMessage {
-  std::string content;  // "" when there is a tool call
-  MessageEnd end = MessageEnd::out_of_tokens;
-  std::vector<ToolCall> tool_calls;  // at most one: Meta's code keeps the first of a list
-};
-
-// What the model said, from its text. `end` holds unless the text itself ends with <|eot|> or <|eom|>. Never throws for
-// what a model may say: a call that cannot be read (where Meta's code raises) is left as content.
-AssistantMessage llama4_parse_assistant(std::string_view text, MessageEnd end);
 
 }  // namespace puna

@@ -29,6 +29,7 @@ class ChatTemplates {
   // none or this one cannot be used.
   const ChatTemplate& choose(std::string_view name, bool with_tools) const;
   const ChatTemplate* without_tools() const noexcept;  // choose("", false), or NULL
+  const ChatTemplate* with_tools() const noexcept;     // choose("", true), or NULL
   bool reads(std::string_view variable) const;         // whether any of them would read it (ChatTemplate::reads)
   bool has(std::string_view name) const noexcept { return find(name) != nullptr; }
 

@@ -5,6 +5,7 @@
 
 #include "puna/base/context.h"
 #include "puna/chat/image_tokens.h"
+#include "puna/chat/tools.h"
 #include "puna/image/tiles.h"
 #include "puna/io/checkpoint.h"
 #include "puna/model/llama.h"
@@ -93,6 +94,8 @@ class Model {
   // (YYYY-MM-DD) is today for templates that ask. `name`: see ChatTemplates::choose. Its ids: Tokenizer::encode_chat.
   RenderedChat render_chat(std::string_view variables_json, std::string_view date = {}, const Watch& watch = Watch(),
                            std::string_view name = {}) const;
+  // How this model writes calls of tools: by the template that chats with tools take, else by the special tokens.
+  const ToolFormat& tool_format() const;
   uint64_t parameter_count() const noexcept;  // of the tensors that are used
   const NotUsed& not_used() const noexcept { return not_used_; }
 

@@ -61,4 +61,9 @@ const ChatTemplate* ChatTemplates::without_tools() const noexcept {
   return entry ? entry->program.get() : nullptr;
 }
 
+const ChatTemplate* ChatTemplates::with_tools() const noexcept {
+  const Entry* entry = find("tool_use");
+  return entry ? entry->program.get() : without_tools();
+}
+
 }  // namespace puna

@@ -93,6 +93,12 @@ RenderedChat Model::render_chat(std::string_view variables_json, std::string_vie
       .render(variables_json, date, watch, template_tokens_);
 }
 
+const ToolFormat& Model::tool_format() const {
+  const ChatTemplate* t = chat_templates_.with_tools();
+  const auto has_token = [&](std::string_view name) { return tokenizer_ && tokenizer_->find(name) >= 0; };
+  return find_tool_format(t ? std::string_view(t->source()) : std::string_view(), has_token);
+}
+
 uint64_t Model::parameter_count() const noexcept {
   uint64_t n = 0;
   const TensorMap& tensors = checkpoint_.tensors;

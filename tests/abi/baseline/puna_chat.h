@@ -83,6 +83,83 @@ typedef struct puna_chat_template_info {
 PUNA_API puna_status puna_model_get_chat_template_info(const puna_model* model, int32_t index,
                                                        puna_chat_template_info* info);
 
+/* ---- Tools: what a model may call, and the calls in its answers ------------------------------------------------- */
+/*     json = "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", ...}}]"
+ *     puna_tools_create(model, json, strlen(json), NULL, &tools);
+ *     puna_chat_create with "tools": the same list; puna_tool_parser_create(tools, NULL, &parser);
+ *     of every token of the answer: puna_tool_parser_push(parser, id, piece, bytes), and at the end
+ *     puna_tool_parser_finish(parser); after each: while (!puna_tool_parser_next(parser, &event) && event.kind) ... */
+
+/* A list of tools and the format in which calls of them are written. Immutable; any thread. */
+typedef struct puna_tools puna_tools;
+
+typedef struct puna_tools_options {
+  uint32_t struct_size;
+  int32_t reserved; /* 0 */
+  /* llama3_json, llama4_json, pythonic, function_tag, hermes, mistral, mistral_args or granite. NULL or "": the
+   * model's, by its chat template, or its special tokens where it has none */
+  const char* format;
+} puna_tools_options;
+
+typedef struct puna_tools_info {
+  uint32_t struct_size;
+  int32_t count;
+  const char* format; /* NUL-terminated, like json; both live as long as the tools */
+  const char* json;   /* the list in OpenAI's form, for "tools" of a chat */
+  uint64_t json_size;
+} puna_tools_info;
+
+/* `json`: a list of {"type": "function", "function": {"name", "description", "parameters", "strict"}}, or of what
+ * stands inside. Names are 1 to 64 letters, digits, _, - and dots. Errors name the tool and the place,
+ * "tools: /2/function/name: ...". `model` may be NULL where the options name a format; then nothing knows what special
+ * tokens are. */
+PUNA_API puna_status puna_tools_create(const puna_model* model, const char* json, size_t bytes,
+                                       const puna_tools_options* options, puna_tools** tools);
+PUNA_API void puna_tools_free(puna_tools* tools);
+PUNA_API puna_status puna_tools_get_info(const puna_tools* tools, puna_tools_info* info);
+/* The text of calls, [{"name": "f", "arguments": {...}}, ...], as a model of this format writes them: for training
+ * data. A parser reads it back. */
+PUNA_API puna_status puna_tools_write(const puna_tools* tools, const char* calls, size_t bytes, puna_buffer* text);
+
+/* Reads one answer. One thread at a time. */
+typedef struct puna_tool_parser puna_tool_parser;
+
+typedef struct puna_tool_parser_options {
+  uint32_t struct_size;
+  /* 1 = a call is told as soon as its name is known, and its arguments as they come. When it then goes wrong, it has
+   * been told all the same and ends incomplete. 0 = it is told when it is whole, and a broken one is text */
+  int32_t early;
+  uint64_t most_held; /* bytes; a longer call is text; 0 = 1 MiB */
+} puna_tool_parser_options;
+
+#define PUNA_TOOL_NONE 0       /* nothing more for now */
+#define PUNA_TOOL_TEXT 1       /* text: said by the model */
+#define PUNA_TOOL_CALL_BEGIN 2 /* text: the tool's name */
+#define PUNA_TOOL_ARGUMENTS 3  /* text: more of the arguments, which joined are a JSON object */
+#define PUNA_TOOL_CALL_END 4
+
+typedef struct puna_tool_event {
+  uint32_t struct_size;
+  int32_t kind;
+  int32_t call;     /* the number of the call in the answer, from 0 */
+  int32_t complete; /* of CALL_END: 0 = the answer ended or went wrong within the arguments */
+  const char* text; /* NUL-terminated; lives until the parser is given more, or freed */
+  uint64_t size;    /* of text */
+  uint64_t begin;   /* TEXT and CALL_END: it is the bytes [begin, end) of what was pushed */
+  uint64_t end;
+} puna_tool_event;
+
+/* What a model wrote is never an error: what is no call of one of the tools is text, byte for byte. It is held back
+ * only while it can still become a call. The events are the same however an answer is cut into pieces. */
+PUNA_API puna_status puna_tool_parser_create(const puna_tools* tools, const puna_tool_parser_options* options,
+                                             puna_tool_parser** parser);
+/* The next piece, as puna_token_fn is given it: `token` tells special tokens, of which the text has nothing, and which
+ * may begin or end a call; -1 = a text alone. */
+PUNA_API puna_status puna_tool_parser_push(puna_tool_parser* parser, int32_t token, const char* text, size_t bytes);
+PUNA_API puna_status puna_tool_parser_finish(puna_tool_parser* parser); /* the answer is over; the next may begin */
+PUNA_API puna_status puna_tool_parser_next(puna_tool_parser* parser, puna_tool_event* event);
+PUNA_API void puna_tool_parser_free(puna_tool_parser* parser);
+
 #ifdef __cplusplus
 }
 #endif

@@ -42,6 +42,11 @@ pub const PUNA_STOP_INTERRUPTED: i32 = 5;
 pub const PUNA_GENERATION_PAUSED: i32 = 0;
 pub const PUNA_GENERATION_TOKEN: i32 = 1;
 pub const PUNA_GENERATION_ENDED: i32 = 2;
+pub const PUNA_TOOL_NONE: i32 = 0;
+pub const PUNA_TOOL_TEXT: i32 = 1;
+pub const PUNA_TOOL_CALL_BEGIN: i32 = 2;
+pub const PUNA_TOOL_ARGUMENTS: i32 = 3;
+pub const PUNA_TOOL_CALL_END: i32 = 4;
 pub const PUNA_GEMM_TRANSPOSED_A: i32 = 1;
 pub const PUNA_GEMM_TRANSPOSED_B: i32 = 2;
 pub const PUNA_GEMM_ADD: i32 = 4;
@@ -90,6 +95,14 @@ pub struct puna_generation {
 }
 #[repr(C)]
 pub struct puna_chat {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_tools {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_tool_parser {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -433,6 +446,41 @@ pub struct puna_chat_template_info {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_tools_options {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub format: *const c_char,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_tools_info {
+    pub struct_size: u32,
+    pub count: i32,
+    pub format: *const c_char,
+    pub json: *const c_char,
+    pub json_size: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_tool_parser_options {
+    pub struct_size: u32,
+    pub early: i32,
+    pub most_held: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_tool_event {
+    pub struct_size: u32,
+    pub kind: i32,
+    pub call: i32,
+    pub complete: i32,
+    pub text: *const c_char,
+    pub size: u64,
+    pub begin: u64,
+    pub end: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_gemm_provider {
     pub struct_size: u32,
     pub reserved: i32,
@@ -729,6 +777,15 @@ extern "C" {
     pub fn puna_chat_get_info(chat: *const puna_chat, info: *mut puna_chat_info) -> puna_status;
     pub fn puna_chat_generate(chat: *const puna_chat, session: *mut puna_session, options: *const puna_generate_options, on_token: puna_token_fn, user: *mut c_void, result: *mut puna_generate_result) -> puna_status;
     pub fn puna_model_get_chat_template_info(model: *const puna_model, index: i32, info: *mut puna_chat_template_info) -> puna_status;
+    pub fn puna_tools_create(model: *const puna_model, json: *const c_char, bytes: usize, options: *const puna_tools_options, tools: *mut *mut puna_tools) -> puna_status;
+    pub fn puna_tools_free(tools: *mut puna_tools);
+    pub fn puna_tools_get_info(tools: *const puna_tools, info: *mut puna_tools_info) -> puna_status;
+    pub fn puna_tools_write(tools: *const puna_tools, calls: *const c_char, bytes: usize, text: *mut puna_buffer) -> puna_status;
+    pub fn puna_tool_parser_create(tools: *const puna_tools, options: *const puna_tool_parser_options, parser: *mut *mut puna_tool_parser) -> puna_status;
+    pub fn puna_tool_parser_push(parser: *mut puna_tool_parser, token: i32, text: *const c_char, bytes: usize) -> puna_status;
+    pub fn puna_tool_parser_finish(parser: *mut puna_tool_parser) -> puna_status;
+    pub fn puna_tool_parser_next(parser: *mut puna_tool_parser, event: *mut puna_tool_event) -> puna_status;
+    pub fn puna_tool_parser_free(parser: *mut puna_tool_parser);
     pub fn puna_recommender_train(context: *const puna_context, users: *const i64, items: *const i32, times: *const i64, count: usize, options: *const puna_recommender_options, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_open(context: *const puna_context, path: *const c_char, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_save(recommender: *const puna_recommender, path: *const c_char) -> puna_status;
@@ -887,6 +944,25 @@ const _: () = {
     assert!(offset_of!(puna_chat_template_info, reserved) == 4);
     assert!(offset_of!(puna_chat_template_info, name) == 8);
     assert!(offset_of!(puna_chat_template_info, error) == 16);
+    assert!(offset_of!(puna_tools_options, struct_size) == 0);
+    assert!(offset_of!(puna_tools_options, reserved) == 4);
+    assert!(offset_of!(puna_tools_options, format) == 8);
+    assert!(offset_of!(puna_tools_info, struct_size) == 0);
+    assert!(offset_of!(puna_tools_info, count) == 4);
+    assert!(offset_of!(puna_tools_info, format) == 8);
+    assert!(offset_of!(puna_tools_info, json) == 16);
+    assert!(offset_of!(puna_tools_info, json_size) == 24);
+    assert!(offset_of!(puna_tool_parser_options, struct_size) == 0);
+    assert!(offset_of!(puna_tool_parser_options, early) == 4);
+    assert!(offset_of!(puna_tool_parser_options, most_held) == 8);
+    assert!(offset_of!(puna_tool_event, struct_size) == 0);
+    assert!(offset_of!(puna_tool_event, kind) == 4);
+    assert!(offset_of!(puna_tool_event, call) == 8);
+    assert!(offset_of!(puna_tool_event, complete) == 12);
+    assert!(offset_of!(puna_tool_event, text) == 16);
+    assert!(offset_of!(puna_tool_event, size) == 24);
+    assert!(offset_of!(puna_tool_event, begin) == 32);
+    assert!(offset_of!(puna_tool_event, end) == 40);
     assert!(offset_of!(puna_plan, struct_size) == 0);
     assert!(offset_of!(puna_plan, sessions) == 4);
     assert!(offset_of!(puna_plan, positions) == 8);
@@ -1167,6 +1243,10 @@ const _: () = {
     assert!(size_of::<puna_text_span>() == 16);
     assert!(size_of::<puna_chat_info>() == 72);
     assert!(size_of::<puna_chat_template_info>() == 24);
+    assert!(size_of::<puna_tools_options>() == 16);
+    assert!(size_of::<puna_tools_info>() == 32);
+    assert!(size_of::<puna_tool_parser_options>() == 16);
+    assert!(size_of::<puna_tool_event>() == 48);
     assert!(size_of::<puna_plan>() == 72);
     assert!(size_of::<puna_encode_options>() == 48);
     assert!(size_of::<puna_token_info>() == 32);

@@ -33,6 +33,7 @@ mod recommender;
 mod sampler;
 mod session;
 mod tokenizer;
+mod tools;
 
 pub use adapter::{Adapter, FinetuneOptions, FinetuneReport};
 pub use append::{AppendOptions, Appended, Pooling};
@@ -53,6 +54,7 @@ pub use recommender::{
 pub use sampler::{Sampler, SamplerOptions};
 pub use session::{Canceller, KvType, Session, SessionInfo, SessionOptions, Timings};
 pub use tokenizer::{EncodeOptions, TokenInfo, TokenKind, Tokenizer, TokenizerInfo};
+pub use tools::{ToolEvent, ToolParser, Tools};
 
 /// The version of the library that is running.
 pub fn version() -> &'static str {

@@ -14,6 +14,7 @@ mod opening;
 mod recommending;
 mod sessions;
 mod text;
+mod tools;
 
 const TOKENS: [i32; 7] = [11, 22, 33, 44, 55, 66, 77];
 

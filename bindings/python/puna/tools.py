@@ -1,0 +1,123 @@
+"""Tools that a model may call, and the calls in its answers."""
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Union
+
+from .native import c_text, check, created, ffi, lib, read, sized
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class ToolCall(NamedTuple):
+    """A call that a model made: the tool's name and its arguments, as JSON and as what the JSON says."""
+
+    name: str
+    json: str
+
+    @property
+    def arguments(self) -> Dict[str, Any]:
+        return dict(json.loads(self.json))
+
+
+class Said(NamedTuple):
+    """More of what a model said: text, or the beginning, more arguments (JSON) or the end of the call of that number. `complete` of an end: whether the
+    arguments are whole."""
+
+    kind: str  # "text", "call_begin", "arguments", "call_end"
+    text: str
+    call: int
+    complete: bool
+
+
+KINDS = ("text", "call_begin", "arguments", "call_end")  # from PUNA_TOOL_TEXT on
+
+
+class Tools:
+    """A list of tools, in OpenAI's form or the bare one, and the format in which calls are written: the model's own, or `format` ("llama3_json", "llama4_json",
+    "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite"), which needs no model.
+
+    >>> tools = Tools([{"name": "get_weather"}], format="pythonic")
+    >>> text, calls = tools.parse("Let me see. [get_weather(city='Puno', days=2)]")
+    >>> text, calls[0].name, calls[0].arguments
+    ('Let me see. ', 'get_weather', {'city': 'Puno', 'days': 2})
+    >>> tools.write([{"name": "get_weather", "arguments": {"city": "Puno"}}])
+    '[get_weather(city="Puno")]'
+    """
+
+    def __init__(self, tools: Iterable[Mapping[str, Any]], model: "Optional[Model]" = None, format: Optional[str] = None) -> None:
+        if isinstance(tools, (str, bytes, Mapping)):
+            raise TypeError(f"tools is one {type(tools).__name__}, expected a list")
+        data = json.dumps(list(tools)).encode()
+        options = sized("puna_tools_options", format=c_text(format, "format"))
+        handle = ffi.NULL if model is None else model._handle
+        self._handle = created(lib.puna_tools_free, lib.puna_tools_create, handle, data, len(data), options, type="puna_tools")
+        self._info = read("puna_tools_info", lib.puna_tools_get_info, self._handle)
+
+    def __len__(self) -> int:
+        return int(self._info.count)
+
+    @property
+    def format(self) -> str:
+        return str(ffi.string(self._info.format).decode())
+
+    @property
+    def definitions(self) -> List[Any]:
+        """In OpenAI's form, as chat templates take them."""
+        return list(json.loads(bytes(ffi.buffer(self._info.json, self._info.json_size))))
+
+    def write(self, calls: "Iterable[Union[ToolCall, Mapping[str, Any]]]") -> str:
+        """Calls, {"name", "arguments"}, as a model of this format writes them: for training data."""
+        listed = [{"name": c.name, "arguments": c.json} if isinstance(c, ToolCall) else dict(c) for c in calls]
+        data = json.dumps(listed).encode()
+        text = created(lib.puna_buffer_free, lib.puna_buffer_create, type="puna_buffer")
+        check(lib.puna_tools_write(self._handle, data, len(data), text))
+        return bytes(ffi.buffer(lib.puna_buffer_data(text), lib.puna_buffer_size(text))).decode()
+
+    def parser(self, early: bool = False) -> "ToolParser":
+        """Of one answer. `early`: calls are told as soon as their names are known, arguments as they come; what then goes wrong ends incomplete."""
+        return ToolParser(self, early)
+
+    def parse(self, answer: str) -> "tuple[str, List[ToolCall]]":
+        """What a whole answer says, and the calls in it."""
+        parser = self.parser()
+        said = [s for events in (parser.push(answer), parser.finish()) for s in events]
+        return "".join(s.text for s in said if s.kind == "text"), parser.calls
+
+
+class ToolParser:
+    """Reads an answer as it comes; `calls` are those that are whole. What a model wrote is never an error: what is no call of one of the tools is text."""
+
+    def __init__(self, tools: Tools, early: bool = False) -> None:
+        options = sized("puna_tool_parser_options", early=early)
+        self._handle = created(lib.puna_tool_parser_free, lib.puna_tool_parser_create, tools._handle, options, type="puna_tool_parser")
+        self.calls: List[ToolCall] = []
+        self._name, self._arguments = "", ""
+
+    def push(self, text: str, token: int = -1) -> List[Said]:
+        """The next piece. `token`: its id, by which special tokens are known, of which the text has nothing."""
+        data = text.encode("utf-8", "surrogateescape")
+        check(lib.puna_tool_parser_push(self._handle, token, data, len(data)))
+        return list(self._events())
+
+    def finish(self) -> List[Said]:
+        """The answer is over."""
+        check(lib.puna_tool_parser_finish(self._handle))
+        return list(self._events())
+
+    def _events(self) -> Iterator[Said]:
+        event = sized("puna_tool_event")
+        while True:
+            check(lib.puna_tool_parser_next(self._handle, event))
+            if event.kind == lib.PUNA_TOOL_NONE:
+                return
+            said = Said(KINDS[event.kind - lib.PUNA_TOOL_TEXT], bytes(ffi.buffer(event.text, event.size)).decode("utf-8", "replace"), int(event.call),
+                        bool(event.complete))
+            if said.kind == "call_begin":
+                self._name, self._arguments = said.text, ""
+            elif said.kind == "arguments":
+                self._arguments += said.text
+            elif said.kind == "call_end" and said.complete:
+                self.calls.append(ToolCall(self._name, self._arguments))
+            yield said

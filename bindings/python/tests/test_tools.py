@@ -1,0 +1,57 @@
+"""Tools: lists, formats, calls read from answers and written."""
+import random
+
+import pytest
+
+import puna
+
+WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
+
+
+def test_calls_are_read_wherever_the_answer_is_cut():
+    tools = puna.Tools([WEATHER, {"name": "f"}], format="llama3_json")
+    answer = 'Let me see: é\n{"name": "get_weather", "parameters": {"city": "Jánico"}}; [f(a=1.50, b=None)] <function=f>{}</function> [g()]'
+    for _ in range(50):
+        parser, text, at = tools.parser(early=random.random() < 0.5), "", 0
+        events = []
+        while at < len(answer):
+            size = random.randint(1, 9)
+            events += parser.push(answer[at : at + size])
+            at += size
+        events += parser.finish()
+        text = "".join(e.text for e in events if e.kind == "text")
+        assert text == "Let me see: é\n [g()]"
+        assert [(c.name, c.arguments) for c in parser.calls] == [("get_weather", {"city": "Jánico"}), ("f", {"a": 1.5, "b": None}), ("f", {})]
+        assert parser.calls[1].json == '{"a": 1.50, "b": null}'
+        assert [e.call for e in events if e.kind == "call_begin"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("format", ["llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite"])
+def test_written_calls_are_read_back(format):
+    tools = puna.Tools([WEATHER, {"name": "f"}], format=format)
+    assert (tools.format, len(tools)) == (format, 2)
+    calls = [puna.ToolCall("f", '{"a": "it\'s \\"so\\"", "b": [1, {"c d": null}]}'), puna.ToolCall("get_weather", '{"city": "Puno"}')]
+    text, got = tools.parse(tools.write(calls))
+    assert text == "" and [(c.name, c.arguments) for c in got] == [(c.name, c.arguments) for c in calls]
+
+
+def test_wrong_tools_are_named():
+    with pytest.raises(puna.InvalidArgument, match="/1/name"):
+        puna.Tools([WEATHER, {"name": "get weather"}], format="hermes")
+    with pytest.raises(puna.InvalidArgument, match="did you mean|hermes"):
+        puna.Tools([WEATHER], format="hermis")
+    with pytest.raises(TypeError, match="tools is one dict"):
+        puna.Tools(WEATHER, format="hermes")
+
+
+def test_a_chat_with_tools_has_calls_apart_from_text(model):
+    messages = [{"role": "user", "content": "What is the weather?"}]
+    tools = puna.Tools([WEATHER], model)
+    answer = model.session().chat(messages, tools=[WEATHER], max_tokens=20)
+    said = "".join(answer)
+    plain = "".join(model.session().chat(messages, tools=None, max_tokens=20))
+    assert said == answer.text and isinstance(plain, str)
+    assert all(call.name == "get_weather" for call in answer.tool_calls)
+    assert model.render_chat(messages, tools=tools) == model.render_chat(messages, tools=[WEATHER])
+    with pytest.raises(puna.InvalidArgument, match="/0/name"):
+        model.session().chat(messages, tools=[{"name": "no name"}])

@@ -1,0 +1,164 @@
+// formats.cpp -- the table of tool-call formats. A new family is an entry here (and a notation, where it has one of its
+// own).
+#include <algorithm>
+
+#include "base/nearest.h"
+#include "chat/tools/format.h"
+#include "puna/base/error.h"
+
+namespace puna {
+namespace {
+
+using namespace tools;
+
+constexpr unsigned kAny = kJsonObject | kJsonList | kPythonList | kPythonCall;
+
+// Llama 3 and 4 answer in any of their notations, whichever they were asked for.
+constexpr Opener kLlama[] = {{"<|python_tag|>", kAny, "", true},
+                             {"<|python_start|>", kAny, "", true},
+                             {"<|python_end|>", kAny, ""},
+                             {"<function=", kNamed, ">"}};
+
+constexpr Opener kHermes[] = {{"<tool_call>", kJsonObject | kJsonList, ""}};
+
+constexpr Opener kMistral[] = {{"[TOOL_CALLS]", kJsonObject | kJsonList | kNamed, "[ARGS]"}};
+
+constexpr Opener kGranite[] = {{"<|tool_call|>", kJsonObject | kJsonList, ""},
+                               {"<tool_call>", kJsonObject | kJsonList, ""}};
+
+constexpr unsigned kBareLlama = kJsonObject | kJsonList | kPythonList;
+
+// In the order in which templates are looked at: the first whose texts are all there.
+constexpr ToolFormat kFormats[] = {
+    {.name = "mistral_args",
+     .in_template = {"[TOOL_CALLS]", "[ARGS]"},
+     .token = "[ARGS]",
+     .bare = kJsonList,
+     .openers = kMistral,
+     .closers = {},
+     .before = "[TOOL_CALLS]",
+     .between = "[ARGS]",
+     .trigger = "[TOOL_CALLS]",
+     .specials = {"[TOOL_CALLS]", "[ARGS]"}},
+    {.name = "mistral",
+     .in_template = {"[TOOL_CALLS]"},
+     .token = "[TOOL_CALLS]",
+     .bare = kJsonList,
+     .openers = kMistral,
+     .closers = {},
+     .begin = "[TOOL_CALLS][",
+     .before = R"({"name": ")",
+     .between = R"(", "arguments": )",
+     .after = "}",
+     .separator = ", ",
+     .end = "]",
+     .trigger = "[TOOL_CALLS]",
+     .specials = {"[TOOL_CALLS]"}},
+    {.name = "granite",
+     .in_template = {"<|tool_call|>"},
+     .token = "<|tool_call|>",
+     .bare = kJsonObject | kJsonList,
+     .openers = kGranite,
+     .closers = {"</tool_call>"},
+     .begin = "<|tool_call|>[",
+     .before = R"({"name": ")",
+     .between = R"(", "arguments": )",
+     .after = "}",
+     .separator = ", ",
+     .end = "]",
+     .trigger = "<|tool_call|>",
+     .specials = {"<|tool_call|>"}},
+    {.name = "hermes",
+     .in_template = {"<tool_call>", "\"arguments"},
+     .token = "<tool_call>",
+     .bare = kJsonObject,
+     .openers = kHermes,
+     .closers = {"</tool_call>"},
+     .before = "<tool_call>\n{\"name\": \"",
+     .between = R"(", "arguments": )",
+     .after = "}\n</tool_call>",
+     .separator = "\n",
+     .trigger = "<tool_call>"},
+    {.name = "function_tag",
+     .in_template = {"<function="},
+     .token = "",
+     .bare = kBareLlama,
+     .openers = kLlama,
+     .closers = {"</function>", "<|python_end|>"},
+     .before = "<function=",
+     .between = ">",
+     .after = "</function>",
+     .separator = "\n",
+     .trigger = "<function="},
+    {.name = "pythonic",
+     .in_template = {"func_name1("},
+     .token = "",
+     .bare = kBareLlama,
+     .openers = kLlama,
+     .closers = {"</function>", "<|python_end|>"},
+     .begin = "[",
+     .between = "(",
+     .after = ")",
+     .separator = ", ",
+     .end = "]",
+     .python = true},
+    {.name = "llama4_json",
+     .in_template = {"<|header_start|>"},
+     .token = "<|python_start|>",
+     .bare = kBareLlama,
+     .openers = kLlama,
+     .closers = {"</function>", "<|python_end|>"},
+     .begin = "<|python_start|>",
+     .before = R"({"name": ")",
+     .between = R"(", "parameters": )",
+     .after = "}",
+     .separator = "; ",
+     .end = "<|python_end|>",
+     .trigger = "<|python_start|>",
+     .specials = {"<|python_start|>", "<|python_end|>"}},
+    {.name = "llama3_json",
+     .in_template = {},  // what everything else is asked for
+     .token = "<|python_tag|>",
+     .bare = kBareLlama,
+     .openers = kLlama,
+     .closers = {"</function>", "<|python_end|>"},
+     .before = R"({"name": ")",
+     .between = R"(", "parameters": )",
+     .after = "}",
+     .separator = "; ",
+     .trigger = R"({"name": ")"},
+};
+
+}  // namespace
+
+const ToolFormat& tool_format(std::string_view name) {
+  for (const ToolFormat& f : kFormats)
+    if (f.name == name) return f;
+  const std::vector<std::string_view> names = tool_format_names();
+  const std::string_view near = nearest_word(name, names);
+  std::string known;
+  for (const std::string_view n : names) known += (known.empty() ? "" : ", ") + std::string(n);
+  fail(Status::invalid_argument, "tool format '%.40s' is not known%s%s, expected one of %s", std::string(name).c_str(),
+       near.empty() ? "" : "; meant: ", std::string(near).c_str(), known.c_str());
+}
+
+std::string_view tool_format_name(const ToolFormat& format) { return format.name; }
+
+std::vector<std::string_view> tool_format_names() {
+  std::vector<std::string_view> names;
+  for (const ToolFormat& f : kFormats) names.push_back(f.name);
+  return names;
+}
+
+const ToolFormat& find_tool_format(std::string_view chat_template, FunctionRef<bool(std::string_view)> has_token) {
+  for (const ToolFormat& f : kFormats) {
+    const bool of_template = std::all_of(f.in_template.begin(), f.in_template.end(), [&](std::string_view text) {
+      return chat_template.find(text) != chat_template.npos;  // "" is everywhere
+    });
+    if (!chat_template.empty() && of_template) return f;
+    if (chat_template.empty() && !f.token.empty() && has_token(f.token)) return f;
+  }
+  return kFormats[std::size(kFormats) - 1];
+}
+
+}  // namespace puna
