@@ -47,6 +47,12 @@ struct GenerateOptions {
       // prompt's
       false;
   Sampler::Processor processor;  // borrowed until the answer has ended
+  // Speculation: next tokens are guessed and computed together with the last one drawn, in one pass. The answer is the
+  // same, token for token, whatever is guessed; what does not pay is left off. docs/decisions/65-speculation.md
+  int32_t lookup_tokens = 0;  // most that are guessed at once from what stood in prompt and answer before; 0 = off
+  Session* draft = nullptr;   // of a smaller model with the same vocabulary, which guesses; borrowed, and the
+                              // generation's alone, until the answer has ended. It ends holding about the same tokens
+  int32_t draft_tokens = 0;   // most that it guesses at once; 0 = ours
 };
 
 // Error{invalid_argument} that names the option which is out of range, before anything is done with the others.
@@ -64,6 +70,8 @@ struct GenerateResult {
   StopReason reason = StopReason::max_tokens;
   int64_t prompt_tokens = 0;  // once they are appended
   double prompt_seconds = 0, generate_seconds = 0;
+  int64_t accepted_drafts = 0;  // tokens of the answer that were guessed right and needed no pass of their own
+  int64_t rejected_drafts = 0;  // guesses that were computed in vain
 };
 
 // An answer on its way, token by token or in slices of time. The session must live as long; it has one generation at a

@@ -123,6 +123,7 @@ class Session {
   class Running;
   friend class SnapshotAccess;  // runtime/snapshot.cpp
   friend class Generation;
+  friend class DraftModel;
   friend void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll,
                          FunctionRef<void(int64_t)> scored);
   friend void finish(Generation& generation, FunctionRef<bool(const GeneratedToken&)> on_token);
@@ -135,6 +136,10 @@ class Session {
   void append_now(const PromptView& prompt, const AppendRequest& request);
   void begin(const PromptView& prompt, const AppendRequest& request);
   void hold(int32_t token);  // a drawn one, to be computed by the next append; there is room
+  // A generation's drafts: how many tokens may be computed behind the pending one in its pass; and whether the pending
+  // one was computed so, which take_ahead() makes as if an append had done it just now.
+  int64_t most_ahead() const noexcept;
+  bool take_ahead() noexcept;
   bool step_append(FunctionRef<bool()> pause);
   static void require_batch(std::span<Session* const> sessions, size_t prompts);
   void drop_append() noexcept;
@@ -149,6 +154,7 @@ class Session {
   void require_unchanged(const Claim& by) const;
   uint64_t changes() const noexcept;
   void hear_cancel();  // one that was asked for is Error{cancelled}
+  bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
   void require_prompt(const PromptView& prompt) const;
   ModelPtr model_;
   SessionOptions options_;

@@ -135,9 +135,38 @@ void Session::begin(const Prompt& prompt, const AppendOptions& options) {
 }
 
 void Session::hold(int32_t token) {
+  if (impl_->ahead && !impl_->ahead->holds(token)) impl_->forget_ahead();
   impl_->held.tokens.push_back(token);
   impl_->pending = true;
   ++impl_->changes;
+}
+
+int64_t Session::most_ahead() const noexcept {
+  if (!impl_->pending) return 0;
+  const int64_t rows = length() - impl_->complete;  // that any pass has: the pending token, or more after a rewind
+  return std::max<int64_t>(0, std::min(max_positions() - length(), options_.prefill_chunk - rows));
+}
+
+bool Session::take_ahead() noexcept {
+  Impl& s = *impl_;
+  if (!s.pending || !s.ahead || !s.ahead->holds(s.held.tokens.back())) return false;
+  memcpy(s.logits.data(), s.ahead->logits.data() + s.ahead->passed * s.logits.size(), s.logits.size());
+  ++s.ahead->passed;
+  s.complete = length();
+  s.kv.commit(s.complete);
+  s.pending = false;
+  s.has_logits = true;
+  ++s.timings.decoded_tokens;
+  ++s.changes;
+  if (s.ahead->passed == s.ahead->tokens.size()) s.ahead.reset();
+  return true;
+}
+
+// The pages that only they have go too.
+void Session::Impl::forget_ahead() noexcept {
+  if (!ahead) return;
+  ahead.reset();
+  complete = kv.rewind(complete);
 }
 
 bool Session::step(FunctionRef<bool()> pause) {
@@ -170,7 +199,9 @@ void Session::claim(Claim& by) {
 
 void Session::leave(const Claim& by) noexcept {
   if (works_for(by)) drop_append();
-  if (impl_->generation == &by) impl_->generation = nullptr;
+  if (impl_->generation != &by) return;
+  impl_->generation = nullptr;
+  impl_->forget_ahead();
 }
 
 bool Session::works_for(const Claim& by) const noexcept { return impl_->append && impl_->append->owner() == &by; }
@@ -216,6 +247,7 @@ void Session::truncate(int64_t length) {
   clear_cancel();
   if (length == this->length()) return;
   const bool only_pending = impl_->pending && length + 1 == this->length();
+  impl_->forget_ahead();
   impl_->held.truncate(length);
   impl_->pending = false;
   impl_->complete = impl_->kv.rewind(std::min(length, impl_->complete));
@@ -227,6 +259,7 @@ std::unique_ptr<Session> Session::fork() const {
   require_idle();
   auto copy = std::make_unique<Session>(model_, options_);
   copy->impl_->kv = impl_->kv;
+  if (impl_->ahead) copy->impl_->kv.rewind(impl_->complete);
   copy->impl_->held = impl_->held;
   copy->impl_->complete = impl_->complete;
   copy->impl_->has_logits = impl_->has_logits;

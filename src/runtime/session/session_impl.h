@@ -25,6 +25,15 @@ struct PassShape {
   bool operator==(const PassShape&) const = default;
 };
 
+// Tokens computed behind the last one held that nobody has drawn yet: a generation's drafts. Their keys and values lie
+// behind the session's `complete`; row i of the logits [tokens, vocab] is behind tokens[i].
+struct Ahead {
+  std::vector<int32_t> tokens;
+  Buffer logits;
+  size_t passed = 0;  // of the tokens: drawn and computed since
+  bool holds(int32_t next) const noexcept { return passed < tokens.size() && tokens[passed] == next; }
+};
+
 struct Session::Impl {
   KvCache kv;
   Prompt held;  // token ids, and the images that fill some of their positions
@@ -35,6 +44,7 @@ struct Session::Impl {
   Buffer logits, next_logits;  // of the last token that is not pending; swapped when an append succeeds
   bool has_logits = false;
   bool pending = false;  // the last token was drawn and is not computed yet
+  std::optional<Ahead> ahead;
   Buffer scratch;
   std::optional<PassShape> planned;  // the last pass that scratch was measured for
   SessionTimings timings;
@@ -44,6 +54,7 @@ struct Session::Impl {
   const Claim* generation = nullptr;
 
   explicit Impl(KvCache cache) : kv(std::move(cache)) {}
+  void forget_ahead() noexcept;
 };
 
 // A call computes, or asks its host: what the host's callback wants of the session now is refused.
@@ -62,6 +73,8 @@ struct Session::AppendRequest {  // its options are for one session only
   AppendOptions options = {};
   bool in_place = false;         // options.logits are written as they come, before it is known that the append succeeds
   const Claim* owner = nullptr;  // the generation whose append this is
+  // The tokens are drafts: computed with the pending one in one pass, and not held (Ahead). At most most_ahead().
+  bool ahead = false;
 };
 
 // Several sessions' new tokens on their way through forward. A pass is up to prefill_chunk rows, taken from the
@@ -100,6 +113,7 @@ class Session::Append {
   bool give_way() noexcept;  // lets go of what is kept to undo the append; false: there is nothing
   bool compute(FunctionRef<bool()> stop);
   float* logits_row(int64_t row) const noexcept;
+  float* target(size_t session, int64_t position) const noexcept;  // of the logits behind it; NULL = not wanted
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
   void end_pass();
   void commit();
