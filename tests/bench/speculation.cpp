@@ -1,9 +1,11 @@
 // speculation.cpp -- what drafts bring: plain answers against the same with prompt lookup or a draft model, in turns;
 // and what a pass of a few rows costs, on which all of it rests. Prints JSON.
 //   speculation MODEL TALKER [--draft MODEL] [--threads 2] [--isa LEVEL] [--lookup 16] [--rounds 3] [--tokens 192]
+//     [--draft-tokens N]
 // The model answers with given tokens, so one of random weights can be asked too: a processor makes each the most
 // likely. TALKER, a chat model with a tokenizer, gives the texts: a page to be copied with one change, and its own free
-// answers to a few questions. With --draft the model answers for itself: what a draft is worth is how it agrees.
+// answers to a few questions. With --draft the answers are the draft's, with a surprise now and then: what a draft is
+// worth is how often it agrees.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -29,7 +31,7 @@ double median(std::vector<double> v) {
 }
 
 struct Task {
-  Ids prompt, answer;  // no answer: the model's own
+  Ids prompt, answer;
 };
 
 struct Run {
@@ -46,10 +48,8 @@ Run run(const ModelPtr& model, const std::vector<Task>& tasks, GenerateOptions o
     const auto scripted = [&](std::span<float> logits, std::span<const int32_t> history) {
       logits[size_t(t.answer[history.size() - t.prompt.size()])] = 1e9f;
     };
-    if (!t.answer.empty()) {
-      options.max_tokens = int64_t(t.answer.size());
-      options.processor = Sampler::Processor(scripted);
-    }
+    options.max_tokens = int64_t(t.answer.size());
+    options.processor = Sampler::Processor(scripted);
     const GenerateResult g = generate(s, t.prompt, options);
     seconds += g.generate_seconds;
     tokens += int64_t(g.tokens.size());
@@ -123,6 +123,25 @@ std::vector<Task> chat_tasks(const ModelPtr& talker, int64_t tokens) {
   return tasks;
 }
 
+// The draft's own answers, but for every so-manieth token, where it is surprised; 0 = never.
+std::vector<Task> agreeing(Session& draft, const std::vector<Task>& prompts, int every, int64_t tokens) {
+  std::vector<Task> tasks;
+  const auto surprise = [&](std::span<float> logits, std::span<const int32_t> history) {
+    if (every == 0 || int64_t(history.size()) % every != 0) return;
+    const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+    logits[size_t(best * 31 + int64_t(history.size()) * 7919) % logits.size()] = 1e9f;
+  };
+  for (const Task& p : prompts) {
+    GenerateOptions o;
+    o.ignore_eos = true;
+    o.max_tokens = tokens;
+    o.processor = Sampler::Processor(surprise);
+    draft.truncate(0);
+    tasks.push_back({p.prompt, generate(draft, p.prompt, o).tokens});
+  }
+  return tasks;
+}
+
 // Milliseconds of a pass of n rows behind 256 tokens, logits of all.
 void print_rows(const ModelPtr& model, int64_t rounds) {
   const int64_t vocab = model->config().vocab;
@@ -155,17 +174,14 @@ void run_all(const bench::Words& words) {
          static_cast<long long>(words.number("--threads", 2)));
   if (words.has("--draft")) {
     Session draft(Model::open(bench::context_of(words), words.text("--draft")), {});
-    std::vector<Task> tasks;
-    for (const char* begin : {"It is a truth universally acknowledged, that", "She could not help", "Mr. Knightley was",
-                              "The evening passed"})
-      tasks.push_back({encode_prompt(model->require_tokenizer(), begin, false), {}});
-    for (const float temperature : {0.0f, 0.7f}) {
-      GenerateOptions plain;
-      plain.max_tokens = tokens;
-      plain.sampler.temperature = temperature;
-      GenerateOptions drafted = plain;
-      drafted.draft = &draft;
-      compare(temperature == 0 ? "draft, greedy" : "draft, temperature 0.7", model, tasks, plain, drafted, rounds);
+    GenerateOptions plain, drafted;
+    plain.ignore_eos = drafted.ignore_eos = true;
+    drafted.draft = &draft;
+    drafted.draft_tokens = int32_t(words.number("--draft-tokens", 0));
+    const std::vector<Task> chats = chat_tasks(talker, tokens);
+    for (const int every : {0, 10, 5, 3, 1}) {
+      const std::string name = every == 0 ? "draft, always right" : "draft, wrong every " + std::to_string(every);
+      compare(name.c_str(), model, agreeing(draft, chats, every, tokens), plain, drafted, rounds);
     }
   } else {
     GenerateOptions plain, drafted;
@@ -182,7 +198,7 @@ void run_all(const bench::Words& words) {
 
 int main(int argc, char** argv) {
   try {
-    run_all(bench::Words(argc, argv, "--threads --isa --lookup --rounds --tokens --draft --providers"));
+    run_all(bench::Words(argc, argv, "--threads --isa --lookup --rounds --tokens --draft --draft-tokens --providers"));
   } catch (const Error& e) {
     fprintf(stderr, "speculation: %s\n", e.what());
     return 1;

@@ -89,7 +89,13 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
   }
   const size_t rows = size_t(feeds_[0].size() - feeds_[0].first_new), vocab = size_t(config.vocab),
                hidden = size_t(config.hidden);
-  if (request.ahead) rows_ = context.allocate(rows * vocab * sizeof(float), "logits of drafted tokens");
+  if (request.ahead) {
+    rows_.swap(sessions[0]->impl_->ahead_rows);
+    if (const size_t bytes = rows * vocab * sizeof(float); rows_.size() < bytes) {
+      rows_ = Buffer();
+      rows_ = context.allocate(bytes, "logits of drafted tokens");
+    }
+  }
   if (!options.logits.empty()) {
     PUNA_REQUIRE(options.logits.size() / vocab >= rows, "there is room for %zu logits, %zu x %zu are needed",
                  options.logits.size(), rows, vocab);

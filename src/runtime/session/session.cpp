@@ -158,14 +158,18 @@ bool Session::take_ahead() noexcept {
   s.has_logits = true;
   ++s.timings.decoded_tokens;
   ++s.changes;
-  if (s.ahead->passed == s.ahead->tokens.size()) s.ahead.reset();
+  if (s.ahead->passed == s.ahead->tokens.size()) s.end_ahead();
   return true;
 }
 
-// The pages that only they have go too.
+void Session::Impl::end_ahead() noexcept {
+  ahead_rows.swap(ahead->logits);
+  ahead.reset();
+}
+
 void Session::Impl::forget_ahead() noexcept {
   if (!ahead) return;
-  ahead.reset();
+  end_ahead();
   complete = kv.rewind(complete);
 }
 
@@ -202,6 +206,7 @@ void Session::leave(const Claim& by) noexcept {
   if (impl_->generation != &by) return;
   impl_->generation = nullptr;
   impl_->forget_ahead();
+  impl_->ahead_rows = Buffer();
 }
 
 bool Session::works_for(const Claim& by) const noexcept { return impl_->append && impl_->append->owner() == &by; }

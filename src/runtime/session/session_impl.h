@@ -45,6 +45,7 @@ struct Session::Impl {
   bool has_logits = false;
   bool pending = false;  // the last token was drawn and is not computed yet
   std::optional<Ahead> ahead;
+  Buffer ahead_rows;  // of logits of earlier drafts, for the next, while a generation lives
   Buffer scratch;
   std::optional<PassShape> planned;  // the last pass that scratch was measured for
   SessionTimings timings;
@@ -54,7 +55,8 @@ struct Session::Impl {
   const Claim* generation = nullptr;
 
   explicit Impl(KvCache cache) : kv(std::move(cache)) {}
-  void forget_ahead() noexcept;
+  void end_ahead() noexcept;     // all of them were taken
+  void forget_ahead() noexcept;  // those that were not taken, too, and the pages that only they have
 };
 
 // A call computes, or asks its host: what the host's callback wants of the session now is refused.
