@@ -82,8 +82,7 @@ struct GenerateResult {
 // handed out is held by the session; the last one is computed when something follows (Session::pending()).
 class Generation {
  public:
-  Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options);
-  Generation(Session& session, Prompt prompt, GenerateOptions options);
+  Generation(Session& session, const PromptView& prompt, GenerateOptions options);
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
@@ -113,9 +112,8 @@ void finish(Generation& generation, OnToken on_token = {});
 // session ends holding the prompt and every generated token, but for one that found it full. A draw's index is the
 // position its token takes (tokens dropped by this call counted), so a resumed or forked session repeats its draws.
 // Failures: see Generation.
-GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options,
+GenerateResult generate(Session& session, const PromptView& prompt, const GenerateOptions& options,
                         OnToken on_token = {});
-GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token = {});
 
 // Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1: n-1 values. The session must be empty and ends
 // holding the tokens, or is empty again when the call fails.

@@ -81,13 +81,12 @@ bool DraftModel::propose(const DraftRequest& request, Draft& draft, FunctionRef<
 
 // False: there will be no draft.
 bool DraftModel::begin(const DraftRequest& request) {
-  const PromptView history{request.history, {}};
   const int64_t size = int64_t(request.history.size()), room = session_.max_positions() - size;
   if (room < 0) return false;
   // Not past the chunk's end: going back over it would compute the chunk again.
   const int64_t chunk = session_.model().config().chunk;
   const int64_t most = std::min({most_, request.most, room + 1, chunk > 0 ? chunk - size % chunk : most_});
-  const int64_t kept = kept_of(history, session_.held());
+  const int64_t kept = kept_of(request.history, session_.held());
   const double catching_up =
       followed_ ? double(std::max<int64_t>(0, size - kept - 2)) * kDraftRowCost * token_cost_ : 0;
   const int64_t count = length_.best(most, request.credit - catching_up);
@@ -109,7 +108,7 @@ bool DraftModel::begin(const DraftRequest& request) {
 }
 
 void DraftModel::feed(std::span<const int32_t> tokens) {
-  session_.begin(PromptView{tokens, {}}, Session::AppendRequest{.owner = &claim_});
+  session_.begin(tokens, Session::AppendRequest{.owner = &claim_});
 }
 
 void DraftModel::learn(int64_t drafted, int64_t accepted) noexcept { length_.learn(drafted, accepted); }

@@ -100,18 +100,18 @@ struct Generation::Impl {
   Session::Claim claim{};
   std::optional<Speculation> speculation;  // until it has ended
 
-  Impl(Session& s, Prompt prompt, GenerateOptions o)
+  Impl(Session& s, const PromptView& prompt, GenerateOptions o)
       : session(s),
         options(std::move(o)),
         sampler(options.sampler),
         text(s.model().tokenizer(), options.keep_special, options.stop_strings),
         stop_tokens(options.stop_tokens),
-        next(std::move(prompt)),
+        next(slice(prompt, 0, int64_t(prompt.tokens.size()))),
         whole(options.keep_shared) {
     require_usable(options, session);
     PUNA_REQUIRE(!whole || !next.tokens.empty(),
                  "an empty prompt shares nothing with the session: keep_shared needs tokens");
-    session.require_prompt(next.view());
+    session.require_prompt(next);
     const Tokenizer* tokenizer = session.model().tokenizer();
     if (tokenizer && !options.ignore_eos) {
       const std::vector<int32_t>& own = tokenizer->specials().stop;
@@ -197,28 +197,28 @@ struct Generation::Impl {
     const int64_t size = (whole ? 0 : session.length()) + int64_t(next.tokens.size());
     const bool drops = size > session.max_positions() && options.context_policy == ContextPolicy::drop_oldest;
     if (next.tokens.empty() && !speculation->draft().empty())
-      return session.begin({speculation->draft(), {}}, Session::AppendRequest{.owner = &claim, .ahead = true});
-    if (!whole && !drops) return session.begin(next.view(), Session::AppendRequest{.owner = &claim});
+      return session.begin(speculation->draft(), Session::AppendRequest{.owner = &claim, .ahead = true});
+    if (!whole && !drops) return session.begin(next, Session::AppendRequest{.owner = &claim});
     Replacement r = drops ? drop_oldest() : replacing(next, 0);
-    session.begin(r.rest.view(), Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
+    session.begin(r.rest, Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
     replacement = std::move(r);
   }
 
   Replacement replacing(const Prompt& all, int64_t drop) const {
-    const int64_t kept = kept_of(all.view(), session.held());
-    return {kept, drop, slice(all.view(), kept, int64_t(all.tokens.size()))};
+    const int64_t kept = kept_of(all, session.held());
+    return {kept, drop, slice(all, kept, int64_t(all.tokens.size()))};
   }
 
   // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
   Replacement drop_oldest() const {
     Prompt all;
     if (!whole) all = slice(session.held(), 0, session.length());
-    all.append(next.view());
+    all.append(next);
     const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2,
                   size = int64_t(all.tokens.size());
     const int64_t drop = size - prefix - tail;
-    Prompt kept = slice(all.view(), 0, prefix);
-    kept.append(slice(all.view(), prefix + drop, size).view());
+    Prompt kept = slice(all, 0, prefix);
+    kept.append(slice(all, prefix + drop, size));
     return replacing(kept, drop);
   }
 
@@ -286,10 +286,8 @@ struct Generation::Impl {
   }
 };
 
-Generation::Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options)
-    : Generation(session, Prompt{{prompt.begin(), prompt.end()}, {}}, std::move(options)) {}
-Generation::Generation(Session& session, Prompt prompt, GenerateOptions options)
-    : impl_(std::make_unique<Impl>(session, std::move(prompt), std::move(options))) {}
+Generation::Generation(Session& session, const PromptView& prompt, GenerateOptions options)
+    : impl_(std::make_unique<Impl>(session, prompt, std::move(options))) {}
 
 Generation::~Generation() = default;
 
@@ -355,14 +353,9 @@ void finish(Generation& generation, OnToken on_token) {
   }
 }
 
-GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options,
-                        OnToken on_token) {
-  return generate(session, Prompt{{prompt.begin(), prompt.end()}, {}}, options, on_token);
-}
-
-GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token) {
+GenerateResult generate(Session& session, const PromptView& prompt, const GenerateOptions& options, OnToken on_token) {
   const FpEnv fp_env;
-  Generation generation(session, std::move(prompt), options);
+  Generation generation(session, prompt, options);
   finish(generation, on_token);
   return generation.result();
 }

@@ -29,7 +29,7 @@ std::optional<Prompt> with_room(const Prompt& held, int64_t kept, const Prompt& 
   Prompt larger;
   larger.tokens.reserve(2 * tokens);
   larger.patches.reserve(2 * patches);
-  larger.append(held.view());
+  larger.append(held);
   larger.truncate(kept);
   return larger;
 }
@@ -360,7 +360,7 @@ void Session::Append::commit() {
         std::swap(impl.held, *feeds_[i].larger);
       else
         impl.held.truncate(feeds_[i].first_new);
-      impl.held.append(feeds_[i].added.view());  // there is room
+      impl.held.append(feeds_[i].added);  // there is room
     }
     impl.complete = int64_t(impl.held.tokens.size());
     impl.kv.settle();

@@ -92,7 +92,7 @@ Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::s
       continue;
     }
     const ImagePtr* image = &images[next++];
-    prompt.append(place_images(model, (*image)->tokens(), {image, 1}).view());
+    prompt.append(place_images(model, (*image)->tokens(), {image, 1}));
   }
   return prompt;
 }

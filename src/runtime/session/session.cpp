@@ -36,7 +36,7 @@ Session::~Session() { drop_append(); }
 
 int64_t Session::length() const noexcept { return int64_t(impl_->held.tokens.size()); }
 std::span<const int32_t> Session::tokens() const noexcept { return impl_->held.tokens; }
-PromptView Session::held() const noexcept { return impl_->held.view(); }
+PromptView Session::held() const noexcept { return impl_->held; }
 uint64_t Session::kv_bytes() const noexcept { return impl_->kv.bytes(); }
 const SessionTimings& Session::timings() const noexcept { return impl_->timings; }
 bool Session::pending() const noexcept { return impl_->pending; }
@@ -77,21 +77,8 @@ void Session::append_now(const PromptView& prompt, const AppendRequest& request)
   Append({&self, 1}, {&prompt, 1}, request).run({});
 }
 
-void Session::append(std::span<const int32_t> tokens, const AppendOptions& options) {
-  append_now({tokens, {}}, {.options = options});
-}
-void Session::append(const Prompt& prompt, const AppendOptions& options) {
-  append_now(prompt.view(), {.options = options});
-}
-
-static std::vector<PromptView> without_images(std::span<const std::span<const int32_t>> tokens) {
-  std::vector<PromptView> prompts;
-  for (const std::span<const int32_t>& t : tokens) prompts.push_back({t, {}});
-  return prompts;
-}
-
-void Session::append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
-  append_batch(sessions, without_images(tokens));
+void Session::append(const PromptView& prompt, const AppendOptions& options) {
+  append_now(prompt, {.options = options});
 }
 
 void Session::require_batch(std::span<Session* const> sessions, size_t prompts) {
@@ -114,10 +101,10 @@ void Session::append_batch(std::span<Session* const> sessions, std::span<const P
   if (!sessions.empty()) Append(sessions, prompts, {}).run({});
 }
 
-void Session::begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
-  require_batch(sessions, tokens.size());
+void Session::begin_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts) {
+  require_batch(sessions, prompts.size());
   PUNA_REQUIRE(!sessions.empty(), "a batch of no sessions");
-  const auto append = std::make_shared<Append>(sessions, without_images(tokens), AppendRequest());
+  const auto append = std::make_shared<Append>(sessions, prompts, AppendRequest());
   for (Session* s : sessions) s->impl_->append = append;
 }
 
@@ -127,11 +114,8 @@ void Session::begin(const PromptView& prompt, const AppendRequest& request) {
       std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, request);
 }
 
-void Session::begin(std::span<const int32_t> tokens, const AppendOptions& options) {
-  begin(PromptView{tokens, {}}, AppendRequest{.options = options});
-}
-void Session::begin(const Prompt& prompt, const AppendOptions& options) {
-  begin(prompt.view(), AppendRequest{.options = options});
+void Session::begin(const PromptView& prompt, const AppendOptions& options) {
+  begin(prompt, AppendRequest{.options = options});
 }
 
 void Session::hold(int32_t token) {
