@@ -196,16 +196,17 @@ void Session::Append::take_memory() {
     if (feeds_[i].pass < feeds_[i].done) sessions_[i]->impl_->kv.prepare(feeds_[i].pass, feeds_[i].done);
   Impl& first = *sessions_[0]->impl_;
   const PassShape now = shape();
-  if (first.planned == now) return;
-  first.planned.reset();
+  if (std::find(first.planned.begin(), first.planned.end(), now) != first.planned.end()) return;
   Arena measure;
   Cursor nowhere;
   forward(measure, nowhere, {});
   if (first.scratch.size() < measure.peak()) {
+    first.planned.clear();
     first.scratch = Buffer();  // the old block first: the two need not be held at once
     first.scratch = sessions_[0]->model().context().allocate(measure.peak(), "scratch of a pass");
   }
-  first.planned = now;
+  if (first.planned.size() == first.planned.capacity()) first.planned.clear();
+  first.planned.push_back(now);
 }
 
 PassShape Session::Append::shape() const noexcept {

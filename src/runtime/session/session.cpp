@@ -218,7 +218,7 @@ void Session::use(AdapterPtr adapter) {
   require_empty();
   if (options_.adapter != adapter) ++impl_->changes;
   options_.adapter = std::move(adapter);
-  impl_->planned.reset();
+  impl_->planned.clear();
 }
 
 void Session::drop_append() noexcept {

@@ -47,14 +47,14 @@ struct Session::Impl {
   std::optional<Ahead> ahead;
   Buffer ahead_rows;  // of logits of earlier drafts, for the next, while a generation lives
   Buffer scratch;
-  std::optional<PassShape> planned;  // the last pass that scratch was measured for
+  std::vector<PassShape> planned;  // passes that fit into the scratch; room for some is reserved
   SessionTimings timings;
   std::shared_ptr<Append> append;  // begun and not finished; of a batch, the same for all its sessions
   bool running = false;            // a call computes now: its callbacks may not come back in
   uint64_t changes = 0;            // of tokens or adapter: how a generation notices those that are not its own
   const Claim* generation = nullptr;
 
-  explicit Impl(KvCache cache) : kv(std::move(cache)) {}
+  explicit Impl(KvCache cache) : kv(std::move(cache)) { planned.reserve(16); }
   void end_ahead() noexcept;     // all of them were taken
   void forget_ahead() noexcept;  // those that were not taken, too, and the pages that only they have
 };
