@@ -16,11 +16,11 @@ from .pipeline import Feed, Pipeline, Shown
 from .ranker import Examples, Outcomes, Ranker, RankerInfo, RankerReport
 from .recommender import Recommendation, Recommender, RecommenderInfo, RecommenderReport, User
 from .sampler import Sampler, Sampling, SamplingFields
-from .session import Answer, Appended, Session, Timings, Token, append_batch
+from .session import Answer, Appended, Drafts, Session, Timings, Token, append_batch
 from .tokenizer import Tokenizer
 from .tools import Said, ToolCall, ToolParser, Tools
 
 __version__ = version()
-__all__ = ["Adapter", "Answer", "Appended", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
+__all__ = ["Adapter", "Answer", "Appended", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Drafts", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
            "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerInfo", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "SamplingFields", "Said", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "ToolCall", "ToolParser", "Tools", "Unsupported", "User",
            "WrongState", "append_batch", "plan"]

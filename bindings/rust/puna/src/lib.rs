@@ -41,7 +41,9 @@ pub use batch::{append_batch, begin_batch, Batch};
 pub use chat::{Chat, ChatOptions};
 pub use context::{Context, ContextInfo, ContextOptions, LogLevel};
 pub use error::{Error, Result, Status};
-pub use generate::{Answer, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull};
+pub use generate::{
+    Answer, Draft, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull,
+};
 pub use image::{Image, ImageInfo};
 pub use model::{Model, ModelInfo, Tensor};
 pub use open::{ModelOptions, Reader};

@@ -182,3 +182,29 @@ fn a_full_session_stops_or_drops_its_oldest_tokens() {
     assert_eq!(session.generate_tokens(&TOKENS, &drops).unwrap().count(), 20);
     assert_eq!(session.tokens().unwrap()[..2], TOKENS[..2]);
 }
+
+#[test]
+fn drafts_change_nothing_but_the_time() {
+    let model = Model::open(root().join("examples/bundled/puna-austen.gguf")).unwrap();
+    let prompt = model.tokenizer().unwrap().encode("It was a truth, it was a truth, it was").unwrap();
+    let draft = Draft::new(model.session().unwrap());
+    let plain = GenerateOptions { max_tokens: 40, ignore_eos: true, ..Default::default() };
+    let drafted = GenerateOptions { lookup_tokens: 4, draft: Some(draft.clone()), draft_tokens: 3, ..plain.clone() };
+    let mut session = model.session().unwrap();
+    let want = ids(session.generate_tokens(&prompt, &plain).unwrap());
+    session.truncate(0).unwrap();
+    let mut answer = session.generate_tokens(&prompt, &drafted).unwrap();
+    let mut got = vec![];
+    for token in answer.by_ref() {
+        got.push(token.unwrap().id);
+    }
+    assert_eq!(got, want);
+    assert!(answer.result().unwrap().accepted_drafts > 5);
+    let mut other = model.session().unwrap();
+    assert_eq!(other.generate_tokens(&prompt, &drafted).err().unwrap().status, Status::WrongState);
+    drop(answer);
+    assert_eq!(ids(other.generate_tokens(&prompt, &drafted).unwrap()), want);
+    let too_many = GenerateOptions { lookup_tokens: 65, ..plain };
+    let refused = session.generate_tokens(&prompt, &too_many).err().unwrap();
+    assert_eq!(refused.message, "lookup_tokens is 65, expected 0 to 64");
+}

@@ -62,6 +62,11 @@ fn a_conversation_computes_its_turns_once() {
     assert_eq!(session.tokens().unwrap()[..second.tokens().len()], *second.tokens());
     let fresh = second.answer(&mut model.session().unwrap(), &options).unwrap().map(|t| t.unwrap()).collect::<Vec<_>>();
     assert_eq!(fresh, want);
+    // A turn that is other than it was costs what follows it.
+    let third = model.chat(&format!("[{}]", messages.replace("And now?", "And where?"))).unwrap();
+    let shared = third.tokens().iter().zip(session.tokens().unwrap()).take_while(|(a, b)| a == b).count();
+    let result = third.generate(&mut session, &options, |_| go_on(())).unwrap();
+    assert_eq!(result.prompt_tokens as usize, third.tokens().len() - shared);
     // keep_shared does by hand what a chat does.
     let by_hand = GenerateOptions { keep_shared: true, ..options.clone() };
     assert_eq!(
