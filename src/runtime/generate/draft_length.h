@@ -4,8 +4,8 @@
 
 namespace puna {
 
-// What another row of a pass costs, in passes of one row: 0.45 where products are slow (AVX2, a small model), less where
-// memory is what one row waits for. One figure for all, so that the same answer has the same drafts everywhere.
+// What another row of a pass costs, in passes of one row: 0.4 where products are slow (AVX2), less where memory is what
+// one row waits for. One figure for all, so that the same answer has the same drafts everywhere.
 inline constexpr double kDraftRowCost = 0.35;
 
 // Learns how often a draft's next token is accepted. One that stopped being right is tried again later.
