@@ -1,0 +1,67 @@
+// automaton.h -- all that is built while matching: derivatives, lexer states, columns, configurations. One for all
+// matchers of a grammar, who lock it for the length of a call; each has its place in it as a number. It only grows; when
+// it holds more than the grammar's limits, a matcher carries its place over into another one (move_to) and the old one is
+// freed with its last matcher.
+#pragma once
+#include <cstdint>
+#include <mutex>
+
+#include "grammar/columns.h"
+#include "grammar/configurations.h"
+#include "grammar/derivative.h"
+#include "grammar/lexer_states.h"
+#include "grammar/liveness.h"
+#include "grammar/rules.h"
+
+namespace puna::grammar {
+
+// One call of a matcher has built more than the limits allow; the matcher may try again in an emptier automaton.
+struct AutomatonFull {
+  const char* limit;
+  uint64_t most;
+};
+
+class Automaton {
+ public:
+  explicit Automaton(const Rules& rules);
+  Automaton(const Automaton&) = delete;
+  Automaton& operator=(const Automaton&) = delete;
+
+  const Rules& rules() const noexcept { return rules_; }
+  Configurations& configurations() noexcept { return configurations_; }
+  Columns& columns() noexcept { return columns_; }
+  LexerStates& lexers() noexcept { return lexers_; }
+  RegexBuilder& regexes() noexcept { return regexes_; }
+  uint32_t start() const noexcept { return start_; }
+
+  // For walks: counts what was built since begin_call() and throws AutomatonFull.
+  void begin_call() noexcept { states_at_begin_ = states(); }
+  void check() const;
+  uint32_t step(uint32_t configuration, uint8_t byte) {
+    const uint32_t next = configurations_.step(configuration, byte);
+    if (states() != states_checked_) check();
+    return next;
+  }
+  size_t states() const noexcept {
+    return regexes_.size() + lexers_.size() + columns_.size() + configurations_.size();
+  }
+  size_t bytes_held() const noexcept;
+  // The same place in another automaton of the same grammar.
+  uint32_t move_to(Automaton& other, uint32_t configuration) const;
+
+  std::mutex mutex;
+
+ private:
+  const Rules& rules_;
+  RegexBuilder regexes_;
+  Derivatives derivatives_;
+  Liveness liveness_;
+  LexerStates lexers_;
+  Columns columns_;
+  Configurations configurations_;
+  uint32_t start_;
+  size_t states_at_begin_ = 0;
+  mutable size_t states_checked_ = 0;
+};
+
+}  // namespace puna::grammar
