@@ -42,9 +42,7 @@ class Automaton {
     if (states() != states_checked_) check();
     return next;
   }
-  size_t states() const noexcept {
-    return regexes_.size() + lexers_.size() + columns_.size() + configurations_.size();
-  }
+  size_t states() const noexcept { return regexes_.size() + lexers_.size() + columns_.size() + configurations_.size(); }
   size_t bytes_held() const noexcept;
   // The same place in another automaton of the same grammar.
   uint32_t move_to(Automaton& other, uint32_t configuration) const;

@@ -65,9 +65,7 @@ void Builder::alternative(Symbol rule, std::span<const Symbol> sequence) {
   entry.last_alternative = number;
 }
 
-Symbol Builder::repeat(Symbol symbol, uint64_t min, uint64_t max) {
-  return repeat(symbol, min, max, Symbol(kNone));
-}
+Symbol Builder::repeat(Symbol symbol, uint64_t min, uint64_t max) { return repeat(symbol, min, max, Symbol(kNone)); }
 
 Symbol Builder::repeat(Symbol symbol, uint64_t min, uint64_t max, Symbol separator) {
   require_known(symbol);

@@ -45,7 +45,7 @@ class Builder {
     Regex regex{};                  // lexeme
     Symbol element{}, separator{};  // repeat; no separator: Symbol(kNone)
     uint64_t min = 0, max = 0;
-    uint32_t name = 0;                                           // token: number of its name; rule: likewise
+    uint32_t name = 0;                                             // token: number of its name; rule: likewise
     uint32_t first_alternative = kNone, last_alternative = kNone;  // rule: a chain
   };
   struct Alternative {
@@ -62,8 +62,8 @@ class Builder {
   std::vector<Alternative> alternatives_;
   std::vector<Symbol> sequences_;
   std::vector<std::string> names_;
-  std::unordered_map<uint32_t, Symbol> lexemes_;      // by expression
-  std::unordered_map<std::string, Symbol> tokens_;    // by name
+  std::unordered_map<uint32_t, Symbol> lexemes_;    // by expression
+  std::unordered_map<std::string, Symbol> tokens_;  // by name
 };
 
 // `watch` must outlive the builder.

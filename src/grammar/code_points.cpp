@@ -137,7 +137,8 @@ Regex RegexBuilder::words(std::span<const std::string_view> words) {
   };
   for (const std::string_view next : sorted) {
     tick(next.size());
-    const size_t common = size_t(std::mismatch(word.begin(), word.end(), next.begin(), next.end()).first - word.begin());
+    const size_t common =
+        size_t(std::mismatch(word.begin(), word.end(), next.begin(), next.end()).first - word.begin());
     close_down_to(common);
     open.resize(next.size() + 1);
     open.back().ends_here = true;

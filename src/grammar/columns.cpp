@@ -99,8 +99,8 @@ uint32_t Columns::intern(Kernel& kernel) {
   std::sort(kernel.items.begin(), kernel.items.end());
   const uint32_t list = kernels_.intern(kernel.items);
   const uint64_t hash = mixed(list, kernel.complete);
-  const uint32_t known = table_.find(
-      hash, [&](uint32_t n) { return info_[n].kernel == list && info_[n].complete == kernel.complete; });
+  const uint32_t known =
+      table_.find(hash, [&](uint32_t n) { return info_[n].kernel == list && info_[n].complete == kernel.complete; });
   if (known != kNone) return known;
   table_.reserve_one();
   const uint32_t all = predict(kernel);

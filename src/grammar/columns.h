@@ -38,8 +38,8 @@ struct Item {
 
 // The items that a step leads to, before they are a column. Used again and again: it keeps its memory.
 struct Kernel {
-  std::vector<Item> items;    // without those at the end of their rule
-  bool complete = false;      // the root is through
+  std::vector<Item> items;  // without those at the end of their rule
+  bool complete = false;    // the root is through
   void clear() {
     items.clear();
     complete = false;

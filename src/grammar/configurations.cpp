@@ -47,8 +47,8 @@ uint32_t Configurations::first_step(uint32_t configuration, uint8_t byte_class) 
   }
   std::sort(next_.begin(), next_.end());
   next_.erase(std::unique(next_.begin(), next_.end()), next_.end());
-  const uint32_t next = of(next_, ended && columns_.complete(column),
-                           ended && columns_.wants_tokens(column) ? column : kNone);
+  const uint32_t next =
+      of(next_, ended && columns_.complete(column), ended && columns_.wants_tokens(column) ? column : kNone);
   const size_t classes = size_t(rules_.classes.count);
   if (rows_[configuration] == kNone) {
     const size_t row = steps_.size();

@@ -219,8 +219,8 @@ class Freezer {
     if (info.max == 0) return;
     rules_.starts.push_back({info.element_dot, info.min, info.max});
     if (nullable_[element] && separator != kNone)
-      rules_.starts.push_back({info.element_dot + 1, info.min == 0 ? 0 : info.min - 1,
-                               info.max == kManyLeft ? kManyLeft : info.max - 1});
+      rules_.starts.push_back(
+          {info.element_dot + 1, info.min == 0 ? 0 : info.min - 1, info.max == kManyLeft ? kManyLeft : info.max - 1});
   }
 
   const Builder& from_;

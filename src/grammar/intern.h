@@ -81,9 +81,7 @@ class InternedLists {
     return {pool_.data() + begin, ends_[number] - begin};
   }
   uint32_t size() const noexcept { return uint32_t(ends_.size()); }
-  size_t bytes() const noexcept {
-    return table_.bytes() + pool_.size() * sizeof(T) + ends_.size() * sizeof(size_t);
-  }
+  size_t bytes() const noexcept { return table_.bytes() + pool_.size() * sizeof(T) + ends_.size() * sizeof(size_t); }
 
  private:
   std::vector<T> pool_;

@@ -33,13 +33,15 @@ bool Liveness::search(Regex wanted) {
   if (const Found found = at_once(wanted); found != unknown) return found == is_alive;
   struct State {
     Regex regex;
-    size_t from;    // the state that led here
-    int next = 0;   // class to try; alternatives have been pushed all at once
+    size_t from;   // the state that led here
+    int next = 0;  // class to try; alternatives have been pushed all at once
   };
   std::vector<State> seen{{wanted, 0}};
   std::vector<size_t> stack{0};
   InternTable table;
-  const auto find = [&](Regex r) { return table.find(mixed(0, uint64_t(r)), [&](uint32_t n) { return seen[n].regex == r; }); };
+  const auto find = [&](Regex r) {
+    return table.find(mixed(0, uint64_t(r)), [&](uint32_t n) { return seen[n].regex == r; });
+  };
   table.reserve_one();
   table.insert(mixed(0, uint64_t(wanted)), 0);
   size_t witness = SIZE_MAX;

@@ -89,9 +89,8 @@ bool Matcher::allows(int32_t id) {
   impl_->require_token(id);
   if (impl_->stopped) return false;
   if (impl_->complete && impl_->is_stop(id)) return true;
-  return impl_->within_limits([&](Automaton& automaton) {
-    return impl_->after_token(automaton, impl_->at, id) != Configurations::kDead;
-  });
+  return impl_->within_limits(
+      [&](Automaton& automaton) { return impl_->after_token(automaton, impl_->at, id) != Configurations::kDead; });
 }
 
 void Matcher::accept(int32_t id) {

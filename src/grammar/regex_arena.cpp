@@ -58,9 +58,8 @@ Regex RegexBuilder::intern(Node node, const ByteSet& first) {
 Regex RegexBuilder::intern_many(Op op, std::span<const Regex> parts) {
   uint64_t hash = mixed(uint64_t(op), parts.size());
   for (const Regex part : parts) hash = mixed(hash, hash_of(part));
-  const uint32_t known = node_table_.find(hash, [&](uint32_t n) {
-    return nodes_[n].op == op && std::ranges::equal(children(Regex(n)), parts);
-  });
+  const uint32_t known = node_table_.find(
+      hash, [&](uint32_t n) { return nodes_[n].op == op && std::ranges::equal(children(Regex(n)), parts); });
   if (known != kNone) return Regex(known);
   tick(parts.size());
   PUNA_REQUIRE(nodes_.size() + children_.size() / 4 < max_nodes_,
@@ -75,7 +74,14 @@ Regex RegexBuilder::intern_many(Op op, std::span<const Regex> parts) {
     plain = plain && this->plain(part);
     all_of ? first &= this->first(part) : first |= this->first(part);
   }
-  Node node{.op = op, .nullable = nullable, .plain = plain, .first = set_number(first), .x = {}, .a = 0, .b = 0, .hash = hash};
+  Node node{.op = op,
+            .nullable = nullable,
+            .plain = plain,
+            .first = set_number(first),
+            .x = {},
+            .a = 0,
+            .b = 0,
+            .hash = hash};
   node.a = uint32_t(children_.size());
   node.b = uint32_t(parts.size());
   node_table_.reserve_one();
@@ -102,7 +108,8 @@ Regex RegexBuilder::bytes(const ByteSet& set) {
   const uint32_t number = set_number(set);
   uint64_t hash = 3;
   for (const uint64_t word : set.bits) hash = mixed(hash, word);
-  return intern({.op = Op::bytes, .nullable = false, .plain = true, .first = 0, .x = {}, .a = number, .b = 0, .hash = hash}, set);
+  return intern(
+      {.op = Op::bytes, .nullable = false, .plain = true, .first = 0, .x = {}, .a = number, .b = 0, .hash = hash}, set);
 }
 
 Regex RegexBuilder::concat(Regex a, Regex b) {
@@ -142,9 +149,8 @@ Regex RegexBuilder::literal(std::string_view text) {
 
 // By content, so that equal lists are equal in every arena.
 void RegexBuilder::sort_parts(std::vector<Regex>& parts) const {
-  std::sort(parts.begin(), parts.end(), [&](Regex a, Regex b) {
-    return hash_of(a) != hash_of(b) ? hash_of(a) < hash_of(b) : a < b;
-  });
+  std::sort(parts.begin(), parts.end(),
+            [&](Regex a, Regex b) { return hash_of(a) != hash_of(b) ? hash_of(a) < hash_of(b) : a < b; });
   parts.erase(std::unique(parts.begin(), parts.end()), parts.end());
 }
 

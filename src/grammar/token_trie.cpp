@@ -7,9 +7,8 @@ namespace puna::grammar {
 
 TokenTrie::TokenTrie(std::vector<Token> tokens, const Watch& watch) {
   std::erase_if(tokens, [](const Token& token) { return token.bytes.empty() || token.bytes.size() > kLongestToken; });
-  std::sort(tokens.begin(), tokens.end(), [](const Token& a, const Token& b) {
-    return a.bytes != b.bytes ? a.bytes < b.bytes : a.id < b.id;
-  });
+  std::sort(tokens.begin(), tokens.end(),
+            [](const Token& a, const Token& b) { return a.bytes != b.bytes ? a.bytes < b.bytes : a.id < b.id; });
   std::vector<uint32_t> open{0};  // nodes on the way to the token at hand
   nodes_.push_back({0, 0, 0});
   std::string_view before;
