@@ -17,13 +17,19 @@ Automaton::Automaton(const Rules& rules)
 
 size_t Automaton::bytes_held() const noexcept {
   return regexes_.bytes_held() + derivatives_.bytes_held() + liveness_.bytes_held() + lexers_.bytes_held() +
-         columns_.bytes_held() + configurations_.bytes_held();
+         columns_.bytes_held() + configurations_.bytes_held() + known_masks_.size() * 96;
 }
 
 void Automaton::check() const {
-  states_checked_ = states();
-  if (states_checked_ - states_at_begin_ > rules_.limits.states) throw AutomatonFull{"states", rules_.limits.states};
+  if (states() - states_at_begin_ > rules_.limits.states) throw AutomatonFull{"states", rules_.limits.states};
   if (bytes_held() > rules_.limits.bytes) throw AutomatonFull{"bytes", rules_.limits.bytes};
+}
+
+Regex Automaton::clamped(Regex r, int bytes) {
+  for (auto& [length, clamp] : clamps_)
+    if (length == bytes) return clamp.of(r);
+  clamps_.emplace_back(bytes, Clamp(regexes_, bytes));
+  return clamps_.back().second.of(r);
 }
 
 // Columns return to columns with smaller numbers, so in ascending order everything is there when it is needed.

@@ -4,13 +4,20 @@
 // freed with its last matcher.
 #pragma once
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <tuple>
+#include <utility>
+#include <vector>
 
+#include "grammar/clamp.h"
 #include "grammar/columns.h"
 #include "grammar/configurations.h"
 #include "grammar/derivative.h"
 #include "grammar/lexer_states.h"
 #include "grammar/liveness.h"
+#include "grammar/mask_cache.h"
 #include "grammar/rules.h"
 
 namespace puna::grammar {
@@ -38,14 +45,23 @@ class Automaton {
   void begin_call() noexcept { states_at_begin_ = states(); }
   void check() const;
   uint32_t step(uint32_t configuration, uint8_t byte) {
-    const uint32_t next = configurations_.step(configuration, byte);
-    if (states() != states_checked_) check();
-    return next;
+    const uint32_t known = configurations_.known_step(configuration, byte);
+    if (known != kNone) return known;
+    check();
+    return configurations_.first_step(configuration, byte);
   }
   size_t states() const noexcept { return regexes_.size() + lexers_.size() + columns_.size() + configurations_.size(); }
   size_t bytes_held() const noexcept;
   // The same place in another automaton of the same grammar.
   uint32_t move_to(Automaton& other, uint32_t configuration) const;
+
+  // Of an expression that this automaton knows, for some vocabulary and one of its groups; where it lies and whether it
+  // still does is the vocabulary's affair.
+  std::weak_ptr<const ExpressionMask>& known_mask(const void* vocabulary, uint32_t group, Regex r) {
+    return known_masks_[{vocabulary, group, r}];
+  }
+  Regex clamped(Regex r, int bytes);
+  Regex derivative(Regex r, int byte_class) { return derivatives_.of(r, byte_class); }
 
   std::mutex mutex;
 
@@ -57,9 +73,10 @@ class Automaton {
   LexerStates lexers_;
   Columns columns_;
   Configurations configurations_;
+  std::vector<std::pair<int, Clamp>> clamps_;  // by length
+  std::map<std::tuple<const void*, uint32_t, Regex>, std::weak_ptr<const ExpressionMask>> known_masks_;
   uint32_t start_;
   size_t states_at_begin_ = 0;
-  mutable size_t states_checked_ = 0;
 };
 
 }  // namespace puna::grammar

@@ -28,7 +28,8 @@ uint32_t Configurations::of_column(uint32_t column) {
             columns_.wants_tokens(column) ? column : kNone);
 }
 
-uint32_t Configurations::first_step(uint32_t configuration, uint8_t byte_class) {
+uint32_t Configurations::first_step(uint32_t configuration, uint8_t byte) {
+  const uint8_t byte_class = rules_.classes.of[byte];
   next_.clear();
   kernel_.clear();
   bool ended = false;
@@ -49,13 +50,12 @@ uint32_t Configurations::first_step(uint32_t configuration, uint8_t byte_class) 
   next_.erase(std::unique(next_.begin(), next_.end()), next_.end());
   const uint32_t next =
       of(next_, ended && columns_.complete(column), ended && columns_.wants_tokens(column) ? column : kNone);
-  const size_t classes = size_t(rules_.classes.count);
   if (rows_[configuration] == kNone) {
     const size_t row = steps_.size();
-    steps_.resize(row + classes, kNone);
-    rows_[configuration] = uint32_t(row / classes);
+    steps_.resize(row + size_t(rules_.classes.count), kNone);
+    rows_[configuration] = uint32_t(row);
   }
-  return steps_[rows_[configuration] * classes + byte_class] = next;
+  return steps_[rows_[configuration] + byte_class] = next;
 }
 
 uint32_t Configurations::step_token(uint32_t configuration, uint32_t symbol) {

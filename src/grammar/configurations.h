@@ -27,15 +27,12 @@ class Configurations {
   Configurations(const Rules& rules, LexerStates& lexers, Columns& columns);
 
   uint32_t start() { return of_column(columns_.start()); }
-  uint32_t step(uint32_t configuration, uint8_t byte) {
+  // Where a byte leads, kNone: nobody has gone there yet.
+  uint32_t known_step(uint32_t configuration, uint8_t byte) const noexcept {
     const uint32_t row = rows_[configuration];
-    const uint8_t byte_class = rules_.classes.of[byte];
-    if (row != kNone) {
-      const uint32_t next = steps_[size_t(row) * size_t(rules_.classes.count) + byte_class];
-      if (next != kNone) return next;
-    }
-    return first_step(configuration, byte_class);
+    return row == kNone ? kNone : steps_[row + rules_.classes.of[byte]];
   }
+  uint32_t first_step(uint32_t configuration, uint8_t byte);
   // After a special token (a symbol of the grammar); kDead where it may not come.
   uint32_t step_token(uint32_t configuration, uint32_t symbol);
 
@@ -63,7 +60,6 @@ class Configurations {
     bool complete;
     bool operator==(const Info&) const = default;
   };
-  uint32_t first_step(uint32_t configuration, uint8_t byte_class);
   uint32_t of_column(uint32_t column);
 
   const Rules& rules_;
@@ -72,8 +68,8 @@ class Configurations {
   std::vector<Info> info_;
   InternTable table_;
   InternedLists<Thread> threads_;
-  std::vector<uint32_t> rows_;   // by configuration: number of its row of steps_, kNone
-  std::vector<uint32_t> steps_;  // a row: by class
+  std::vector<uint32_t> rows_;   // by configuration: where its steps begin, kNone: none is known
+  std::vector<uint32_t> steps_;  // by class
   std::vector<Thread> next_;
   Kernel kernel_;
 };

@@ -9,17 +9,14 @@ LexerStates::LexerStates(const Rules& rules, RegexBuilder& arena, Derivatives& d
   ended_.intern({});
 }
 
-LexerStates::Step LexerStates::step(uint32_t state, int byte_class) {
+LexerStates::Step LexerStates::first_step(uint32_t state, int byte_class) {
   if (state == 0) return {0, 0};
-  const size_t classes = size_t(rules_.classes.count);
   if (state >= rows_.size()) rows_.resize(states_.size(), kNone);
   if (rows_[state] == kNone) {
     const size_t row = steps_.size();
-    steps_.resize(row + classes, {kNone, 0});
-    rows_[state] = uint32_t(row / classes);
+    steps_.resize(row + size_t(rules_.classes.count), {kNone, 0});
+    rows_[state] = uint32_t(row);
   }
-  const size_t at = rows_[state] * classes + size_t(byte_class);
-  if (steps_[at].state != kNone) return steps_[at];
   next_.clear();
   ends_.clear();
   for (size_t i = 0, n = states_[state].size(); i < n; ++i) {
@@ -30,7 +27,7 @@ LexerStates::Step LexerStates::step(uint32_t state, int byte_class) {
     if (liveness_.goes_on(left)) next_.push_back({item.lexeme, left});
   }
   const uint32_t next = states_.intern(next_), ended = ended_.intern(ends_);
-  return steps_[at] = {next, ended};
+  return steps_[rows_[state] + size_t(byte_class)] = {next, ended};
 }
 
 }  // namespace puna::grammar

@@ -34,7 +34,13 @@ class LexerStates {
   LexerStates(const Rules& rules, RegexBuilder& arena, Derivatives& derivatives, Liveness& liveness);
 
   uint32_t intern(std::span<const LexerItem> items) { return states_.intern(items); }  // sorted
-  Step step(uint32_t state, int byte_class);
+  Step step(uint32_t state, int byte_class) {
+    if (state < rows_.size() && rows_[state] != kNone) {
+      const Step known = steps_[rows_[state] + size_t(byte_class)];
+      if (known.state != kNone) return known;
+    }
+    return first_step(state, byte_class);
+  }
   std::span<const LexerItem> items(uint32_t state) const noexcept { return states_[state]; }
   std::span<const SymbolNumber> ended(uint32_t set) const noexcept { return ended_[set]; }
   uint32_t size() const noexcept { return states_.size(); }
@@ -43,6 +49,8 @@ class LexerStates {
   }
 
  private:
+  Step first_step(uint32_t state, int byte_class);
+
   const Rules& rules_;
   RegexBuilder& arena_;
   Derivatives& derivatives_;

@@ -1,14 +1,15 @@
-// mask.cpp -- Matcher::mask.
+// mask.cpp -- Matcher::mask: one that is kept, or a new one.
 #include <algorithm>
 #include <bit>
 
+#include "grammar/mask_builder.h"
 #include "grammar/matcher_impl.h"
 
 namespace puna {
 
 using grammar::Automaton;
 using grammar::Configurations;
-using grammar::TokenTrie;
+using grammar::StoredMask;
 
 bool TokenMask::allows(int32_t id) const noexcept {
   switch (kind) {
@@ -26,34 +27,42 @@ int64_t TokenMask::count() const noexcept {
   return kind == Kind::few ? int64_t(ids.size()) : set;
 }
 
+// What the grammar allows, stop tokens apart.
+std::shared_ptr<const StoredMask> Matcher::Impl::grammar_mask() {
+  return within_limits([&](Automaton& here) {
+    const GrammarVocabulary::Place place{vocabulary->number_of(automaton), at};
+    if (auto kept = vocabulary->of_configurations().find(place)) return kept;
+    std::vector<uint64_t> bits(vocabulary->words());
+    grammar::add_mask(here, *vocabulary, at, bits);
+    for (const auto& [id, symbol] : special_tokens)
+      if (here.configurations().step_token(at, symbol) != Configurations::kDead)
+        bits[size_t(id) / 64] |= uint64_t(1) << (id % 64);
+    auto made = std::make_shared<const StoredMask>(StoredMask::from_bits(bits));
+    vocabulary->of_configurations().put(place, made, sizeof place);
+    return std::shared_ptr<const StoredMask>(std::move(made));
+  });
+}
+
 TokenMask Matcher::mask() {
   Impl& impl = *impl_;
-  TokenMask mask;
-  if (impl.stopped) return mask;
-  impl.bits.assign(impl.vocabulary->words(), 0);
-  const auto allow = [&](int32_t id) { impl.bits[size_t(id) / 64] |= uint64_t(1) << (id % 64); };
-  impl.within_limits([&](Automaton& automaton) {
-    const std::span<const TokenTrie::Node> nodes = impl.vocabulary->trie().nodes();
-    std::vector<uint32_t> path(size_t(impl.vocabulary->trie().longest()) + 1);
-    path[0] = impl.at;
-    for (uint32_t i = 1; i < nodes.size();) {
-      const uint32_t next = automaton.step(path[nodes[i].depth - 1u], nodes[i].byte);
-      if (next == Configurations::kDead) {
-        i = nodes[i].end;
-        continue;
-      }
-      path[nodes[i].depth] = next;
-      for (const int32_t id : impl.vocabulary->trie().tokens_at(i)) allow(id);
-      ++i;
+  if (impl.stopped) return {};
+  std::shared_ptr<const StoredMask> mask = impl.grammar_mask();
+  if (impl.complete && !impl.stops.empty()) {  // they differ from matcher to matcher
+    auto with_stops = std::make_shared<StoredMask>();
+    if (mask->kind == TokenMask::Kind::bitmap) {
+      with_stops->kind = TokenMask::Kind::bitmap;
+      with_stops->bits = mask->bits;
+      for (const int32_t id : impl.stops) with_stops->bits[size_t(id) / 64] |= uint64_t(1) << (id % 64);
+    } else {
+      with_stops->kind = TokenMask::Kind::few;
+      std::ranges::set_union(mask->ids, impl.stops, std::back_inserter(with_stops->ids));
     }
-    for (const auto& [id, symbol] : impl.special_tokens)
-      if (automaton.configurations().step_token(impl.at, symbol) != Configurations::kDead) allow(id);
-  });
-  if (impl.complete)
-    for (const int32_t id : impl.stops) allow(id);
-  mask.kind = TokenMask::Kind::bitmap;
-  mask.bits = impl.bits;
-  return mask;
+    mask = std::move(with_stops);
+  }
+  PUNA_REQUIRE(mask->kind != TokenMask::Kind::nothing || ended(),
+               "no token of this vocabulary goes on here with what the grammar asks for");
+  impl.last_mask = std::move(mask);
+  return {impl.last_mask->kind, impl.last_mask->ids, impl.last_mask->bits};
 }
 
 }  // namespace puna

@@ -43,6 +43,8 @@ struct Matcher::Impl {
   uint32_t after_token(grammar::Automaton& automaton, uint32_t configuration, int32_t id) const;
   uint32_t after_bytes(grammar::Automaton& automaton, uint32_t configuration, std::string_view bytes) const;
 
+  std::shared_ptr<const grammar::StoredMask> grammar_mask();
+
   GrammarPtr grammar;
   GrammarVocabularyPtr vocabulary;
   std::vector<int32_t> stops;                                // ascending
@@ -53,8 +55,7 @@ struct Matcher::Impl {
   bool stopped = false;                    // a stop token came
   std::vector<int32_t> history;            // tokens, and bytes that came as text: -1 - byte
 
-  std::vector<uint64_t> bits;  // of the last mask
-  std::vector<int32_t> ids;
+  std::shared_ptr<const grammar::StoredMask> last_mask;  // what the spans of mask() point into
 };
 
 }  // namespace puna
