@@ -77,8 +77,17 @@ std::string written_down(const RegexBuilder& arena, Regex wanted, int most_nodes
     put(op);
     put(uint32_t(children.size()));
     for (const Regex child : children) put(find(child));
-    if (op == Op::bytes) put(arena.set(r).bits);
-    if (op == Op::repeat) put(arena.bounds(r));
+    switch (op) {
+      case Op::bytes: put(arena.set(r).bits); break;
+      case Op::repeat: put(arena.bounds(r)); break;
+      case Op::nothing:
+      case Op::empty:
+      case Op::concat:
+      case Op::either:
+      case Op::both:
+      case Op::complement: break;
+      default: return {};  // one that this does not know
+    }
     known.insert(std::ranges::lower_bound(known, r, {}, [](const auto& entry) { return entry.first; }), {r, count++});
     stack.pop_back();
   }
