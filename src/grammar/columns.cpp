@@ -44,10 +44,15 @@ void Columns::add(Kernel& kernel, const Item& item, bool skipped_separator) {
 }
 
 void Columns::return_to(Kernel& kernel, Return to) {
-  if (to.column == kWholeAnswer)
+  if (to.column == kWholeAnswer) {
     kernel.complete = true;
-  else if (std::find(kernel.returns_.begin(), kernel.returns_.end(), to) == kernel.returns_.end())
-    kernel.returns_.push_back(to);
+    return;
+  }
+  const uint64_t hash = mixed(to.column, to.symbol);
+  if (kernel.return_table_.find(hash, [&](uint32_t n) { return kernel.returns_[n] == to; }) != kNone) return;
+  kernel.return_table_.reserve_one();
+  kernel.returns_.push_back(to);
+  kernel.return_table_.insert(hash, uint32_t(kernel.returns_.size() - 1));
 }
 
 // The item's dot to behind the symbol that it waits for.

@@ -43,8 +43,9 @@ struct Kernel {
   void clear() {
     items.clear();
     complete = false;
-    table_ = InternTable();
+    table_.clear();
     returns_.clear();
+    return_table_.clear();
   }
 
  private:
@@ -55,7 +56,7 @@ struct Kernel {
   };
   std::vector<Pending> todo_;
   std::vector<Return> returns_;  // done
-  InternTable table_;
+  InternTable table_, return_table_;
 };
 
 class Columns {

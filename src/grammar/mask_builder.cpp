@@ -174,7 +174,9 @@ class MaskBuilder {
     const std::array<uint8_t, 256>& class_of = automaton_.rules().classes.of;
     path_[0] = state;
     for (uint32_t i = 1, end = nodes[0].end; i < end;) {
+      const size_t before = lexers.size();
       const LexerStates::Step step = lexers.step(path_[nodes[i].depth - 1u], class_of[nodes[i].byte]);
+      if (lexers.size() != before) automaton_.check();
       if (step.state == 0 && step.ended == 0) {
         i = nodes[i].end;
         continue;
@@ -187,7 +189,6 @@ class MaskBuilder {
       path_[nodes[i].depth] = step.state;
       i = step.state == 0 ? nodes[i].end : i + 1;
     }
-    automaton_.check();
   }
 
   Automaton& automaton_;

@@ -27,7 +27,7 @@ struct Matcher::Impl {
         automaton->begin_call();
         return f(*automaton);
       } catch (const grammar::AutomatonFull& full) {
-        if (tries_left == 0)
+        if (tries_left == 0 || full.first_call)
           fail(Status::invalid_argument, "one step of the grammar takes more than its limit of %llu %s",
                static_cast<unsigned long long>(full.most), full.limit);
       }
