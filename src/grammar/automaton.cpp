@@ -21,7 +21,8 @@ size_t Automaton::bytes_held() const noexcept {
 }
 
 void Automaton::check() const {
-  if (states() - states_at_begin_ > rules_.limits.states) throw AutomatonFull{"states", rules_.limits.states, calls_ <= 1};
+  if (states() - states_at_begin_ > rules_.limits.states)
+    throw AutomatonFull{"states", rules_.limits.states, calls_ <= 1};
   if (bytes_held() > rules_.limits.bytes) throw AutomatonFull{"bytes", rules_.limits.bytes, calls_ <= 1};
 }
 

@@ -1,7 +1,7 @@
 // automaton.h -- all that is built while matching: derivatives, lexer states, columns, configurations. One for all
-// matchers of a grammar, who lock it for the length of a call; each has its place in it as a number. It only grows; when
-// it holds more than the grammar's limits, a matcher carries its place over into another one (move_to) and the old one is
-// freed with its last matcher.
+// matchers of a grammar, who lock it for the length of a call; each has its place in it as a number. It only grows;
+// when it holds more than the grammar's limits, a matcher carries its place over into another one (move_to) and the old
+// one is freed with its last matcher.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -2,9 +2,9 @@
 // nor a maximum above n is reached: n + 1 stands for them all.
 //
 // Of an intersection that is not so: whether a text of n bytes leaves anything that matches both parts may depend on
-// counts far away. But let R' be R with maxima above n + s taken away. R' matches more. Where nothing that R' can come to
-// needs more than s bytes to its end, a text of n bytes and such an end are n + s bytes at most, R matches it as well, and
-// so R goes on where R' does. Below a complement counts stay.
+// counts far away. But let R' be R with maxima above n + s taken away. R' matches more. Where nothing that R' can come
+// to needs more than s bytes to its end, a text of n bytes and such an end are n + s bytes at most, R matches it as
+// well, and so R goes on where R' does. Below a complement counts stay.
 #include "grammar/clamp.h"
 
 #include <algorithm>
@@ -50,8 +50,9 @@ Regex Clamp::rewritten(Regex wanted, uint64_t most, bool minima_too, Known& know
 }
 
 Regex Clamp::of(Regex r) {
-  return rewritten(r, bytes_ + 1, true, known_,
-                   [&](Regex inner) { return arena_.op(inner) == RegexBuilder::Op::both ? of_intersection(inner) : inner; });
+  return rewritten(r, bytes_ + 1, true, known_, [&](Regex inner) {
+    return arena_.op(inner) == RegexBuilder::Op::both ? of_intersection(inner) : inner;
+  });
 }
 
 Regex Clamp::of_intersection(Regex r) {
@@ -68,8 +69,8 @@ Regex Clamp::of_intersection(Regex r) {
   return r;
 }
 
-// Whether all that the expression comes to and that matches anything matches something of up to so many bytes. May say no
-// where it is so.
+// Whether all that the expression comes to and that matches anything matches something of up to so many bytes. May say
+// no where it is so.
 bool Clamp::ends_within(Regex r, uint64_t bytes) {
   constexpr size_t kMostStates = 256;
   const auto [answer, is_new] = ends_within_.try_emplace({r, bytes}, false);

@@ -1,6 +1,6 @@
 // clamp.h -- an expression as a text of few bytes sees it: repetition counts that such a text cannot use up are all the
-// same. A string of at most 1,000 characters is a new expression after each of them, and one and the same to a mask until
-// its end comes near.
+// same. A string of at most 1,000 characters is a new expression after each of them, and one and the same to a mask
+// until its end comes near.
 #pragma once
 #include <cstdint>
 #include <map>

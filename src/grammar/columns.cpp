@@ -1,8 +1,8 @@
 // columns.cpp -- how items move.
 //   advance()  over a symbol that has been seen; an item at its end returns, which moves others (settle)
-//   predict()  what may come: the starts of every symbol that an item waits for. Callers of a symbol in one column share
-//              its items, which return to (this column, symbol). Where there is one caller only and the call is the last
-//              thing of its rule, they return to where the caller would: `list = x list | x` stays one column.
+//   predict()  what may come: the starts of every symbol that an item waits for. Callers of a symbol in one column
+//              share its items, which return to (this column, symbol). Where there is one caller only and the call is
+//              the last thing of its rule, they return to where the caller would: `list = x list | x` stays one column.
 #include "grammar/columns.h"
 
 #include <algorithm>
@@ -78,8 +78,8 @@ void Columns::move(Kernel& kernel, Item item, bool over_nothing) {
 }
 
 // Returns, and steps over symbols that may be empty, until there is nothing new. An element that an empty separator led
-// to is not skipped in its turn: the separator's own item allows as much. Nor is one of a repetition without separators:
-// skipping the whole repetition is the same.
+// to is not skipped in its turn: the separator's own item allows as much. Nor is one of a repetition without
+// separators: skipping the whole repetition is the same.
 void Columns::settle(Kernel& kernel) {
   size_t returned = 0;
   while (!kernel.todo_.empty() || returned < kernel.returns_.size()) {

@@ -84,9 +84,10 @@ bool Liveness::search(Regex wanted) {
       continue;
     }
     if (watch_) watch_->tick();
-    PUNA_REQUIRE(++steps <= 16 * max_states_,
-                 "whether an intersection or a negation matches anything takes more than 16 times the limit of %llu steps",
-                 static_cast<unsigned long long>(max_states_));
+    PUNA_REQUIRE(
+        ++steps <= 16 * max_states_,
+        "whether an intersection or a negation matches anything takes more than 16 times the limit of %llu steps",
+        static_cast<unsigned long long>(max_states_));
     visit(derivatives_.of(r, seen[at].next++), at);
   }
   found_.resize(std::max<size_t>(found_.size(), arena_.size()), unknown);

@@ -1,4 +1,5 @@
-// mask_builder.cpp -- a token may come where any one thread reads it, by any one of its lexemes. So the threads are parted:
+// mask_builder.cpp -- a token may come where any one thread reads it, by any one of its lexemes. So the threads are
+// parted:
 //   narrow  lexemes that only few bytes may begin (names, numbers, punctuation): walked through the trees together
 //   wide    the others (a string's inside): what they go on through is kept by expression, for all grammars. Where one
 //           may end within a token, the walk goes on from there, with the column that this opens

@@ -167,7 +167,8 @@ TEST_CASE("Expressions with exponentially many states are refused where they are
   CHECK(stars.ended());
 }
 
-TEST_CASE("A hundred thousand words are a tree, and a hundred thousand alternatives are looked at once a byte", "[grammar]") {
+TEST_CASE("A hundred thousand words are a tree, and a hundred thousand alternatives are looked at once a byte",
+          "[grammar]") {
   std::vector<std::string> words;
   for (int i = 0; i < 100000; ++i) words.push_back("abc" + std::to_string(i * 7919 % 1000003) + "c");
   Builder builder({}, kNobody);
@@ -207,7 +208,8 @@ TEST_CASE("Grammars that match nothing are refused by name, and limits by theirs
 TEST_CASE("A special token comes as itself, never as its text", "[grammar]") {
   Builder builder({}, kNobody);
   const Symbol root = builder.rule("root");
-  builder.alternative(root, std::vector<Symbol>{text(builder, "a"), builder.special_token("<call>"), text(builder, "b")});
+  builder.alternative(root,
+                      std::vector<Symbol>{text(builder, "a"), builder.special_token("<call>"), text(builder, "b")});
   const GrammarPtr grammar = builder.finish(root);
   Matcher matcher(grammar, letters());
   CHECK_FALSE(matcher.allows(12));

@@ -1,5 +1,5 @@
-// test_masks.cpp -- masks where most of the work is left out: plain text, counts far from their ends, intersections. Each
-// is compared with what every single token does.
+// test_masks.cpp -- masks where most of the work is left out: plain text, counts far from their ends, intersections.
+// Each is compared with what every single token does.
 #include <random>
 
 #include "grammar/builder.h"
@@ -21,14 +21,15 @@ using grammar::RegexBuilder;
 
 namespace {
 
-const Watch kNobody;
+const Watch kUnwatched;
 
 // Words with and without quotes, escapes, cut UTF-8; every byte.
 std::vector<std::string> awkward_texts() {
   std::mt19937 random(3);
   std::vector<std::string> texts{"<end>"};
   for (int byte = 0; byte < 256; ++byte) texts.push_back(std::string(1, char(byte)));
-  const std::string pieces[] = {"a", "b", " ", "\"", "\\", "\\n", "\n", "é", "日", "\xE6", "\xA5", "😀", ",", "\":", "ab "};
+  const std::string pieces[] = {"a",  "b",    " ",    "\"", "\\", "\\n", "\n", "é",
+                                "日", "\xE6", "\xA5", "😀", ",",  "\":", "ab "};
   while (texts.size() < 600) {
     std::string text;
     for (size_t n = 1 + random() % 6; n > 0; --n) text += pieces[random() % 15];
@@ -78,13 +79,14 @@ TEST_CASE("Masks inside strings are those of the single tokens, however they are
   const TokenizerPtr tokenizer = small_vocabulary(awkward_texts());
   const grammar::MaskTuning tunings[] = {{}, {{2, 6}, 1, 4096}, {{4}, 16, 10}};
   for (const auto& tuning : tunings) {
-    const auto vocabulary = std::make_shared<const GrammarVocabulary>(tokenizer, size_t(1) << 20, kNobody, tuning);
+    const auto vocabulary = std::make_shared<const GrammarVocabulary>(tokenizer, size_t(1) << 20, kUnwatched, tuning);
     for (int kind = 0; kind < 7; ++kind) {
-      Builder builder({}, kNobody);
+      Builder builder({}, kUnwatched);
       RegexBuilder& make = builder.regexes();
       const Regex parts[] = {make.literal("\""), inside(make, kind), make.literal("\"")};
       const grammar::Symbol string = builder.lexeme(make.concat(parts));
-      Matcher matcher(builder.finish(builder.repeat(string, 0, kUnbounded, builder.lexeme(make.literal(",")))), vocabulary);
+      Matcher matcher(builder.finish(builder.repeat(string, 0, kUnbounded, builder.lexeme(make.literal(",")))),
+                      vocabulary);
       std::mt19937 random{uint32_t(kind)};
       for (int step = 0; step < 30; ++step) {
         std::vector<int32_t> allowed;
@@ -102,8 +104,10 @@ TEST_CASE("Masks inside strings are those of the single tokens, however they are
 }
 
 TEST_CASE("Plain text is complete UTF-8 without quotes, backslashes and control characters", "[grammar]") {
-  for (const char* text : {"", "a b", "é", "\xED\x9F\xBF", "\xEE\x80\x80", "😀", "\xF4\x8F\xBF\xBF"}) CHECK(grammar::is_plain(text));
-  for (const char* text : {"\"", "\\", "\n", "\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80"})
+  for (const char* text : {"", "a b", "é", "\xED\x9F\xBF", "\xEE\x80\x80", "😀", "\xF4\x8F\xBF\xBF"})
+    CHECK(grammar::is_plain(text));
+  for (const char* text :
+       {"\"", "\\", "\n", "\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80"})
     CHECK_FALSE(grammar::is_plain(text));
 }
 
@@ -117,11 +121,13 @@ TEST_CASE("Code points are the bytes of their UTF-8", "[grammar]") {
     return s + char(0x80 | (c & 63));
   };
   std::mt19937 random(1);
-  const uint32_t edges[] = {0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFF, 0x1000, 0xD7FF, 0xD800, 0xDFFF, 0xE000, 0xFFFF, 0x10000, 0x3FFFF, 0x10FFFF};
+  const uint32_t edges[] = {0,      0x7F,   0x80,   0x7FF,  0x800,   0xFFF,   0x1000,  0xD7FF,
+                            0xD800, 0xDFFF, 0xE000, 0xFFFF, 0x10000, 0x3FFFF, 0x10FFFF};
   for (int round = 0; round < 200; ++round) {
     std::vector<grammar::CodeRange> ranges;
     for (size_t n = random() % 4; n > 0; --n) {
-      uint32_t a = random() % 2 ? edges[random() % 15] : random() % 0x110000, b = random() % 2 ? a + random() % 200 : edges[random() % 15];
+      uint32_t a = random() % 2 ? edges[random() % 15] : random() % 0x110000,
+               b = random() % 2 ? a + random() % 200 : edges[random() % 15];
       ranges.push_back({std::min(a, b), std::max(a, b)});
     }
     RegexBuilder arena(10000, nullptr);
