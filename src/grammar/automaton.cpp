@@ -16,7 +16,9 @@ Automaton::Automaton(const Rules& rules)
       start_(configurations_.start()) {}
 
 size_t Automaton::bytes_held() const noexcept {
-  return regexes_.bytes_held() + derivatives_.bytes_held() + liveness_.bytes_held() + lexers_.bytes_held() +
+  size_t clamps = 0;
+  for (const auto& [length, clamp] : clamps_) clamps += clamp.bytes_held();
+  return clamps + regexes_.bytes_held() + derivatives_.bytes_held() + liveness_.bytes_held() + lexers_.bytes_held() +
          columns_.bytes_held() + configurations_.bytes_held() + known_masks_.size() * 96;
 }
 

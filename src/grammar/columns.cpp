@@ -136,14 +136,15 @@ uint32_t Columns::bring(const Columns& from, uint32_t column, std::span<const ui
 // Two passes: who calls whom, then the items. A symbol that is called once is called by what came before it in
 // `called_`, so its caller's return is known.
 uint32_t Columns::predict(const Kernel& kernel) {
+  for (const Called& called : called_) called_at_[called.symbol] = kNone;  // of a call that failed
   called_.clear();
   const auto call = [&](uint32_t dot, Return to) {
     const uint32_t symbol = rules_.dots[dot].next;
     const SymbolInfo::Kind kind = rules_.symbols[symbol].kind;
     if (kind != SymbolInfo::Kind::rule && kind != SymbolInfo::Kind::repeat) return;
     if (called_at_[symbol] == kNone) {
-      called_at_[symbol] = uint32_t(called_.size());
       called_.push_back({.symbol = symbol});
+      called_at_[symbol] = uint32_t(called_.size() - 1);
     }
     Called& called = called_[called_at_[symbol]];
     ++called.callers;
@@ -157,7 +158,6 @@ uint32_t Columns::predict(const Kernel& kernel) {
     for (uint32_t s = info.starts; s < info.starts_end; ++s)
       call(rules_.starts[s].dot, {kThisColumn, called_[i].symbol});
   }
-  for (const Called& called : called_) called_at_[called.symbol] = uint32_t(&called - called_.data());
   predicted_.clear();
   const auto is_tail_call = [&](uint32_t dot) {
     const uint32_t at = called_at_[rules_.dots[dot].next];

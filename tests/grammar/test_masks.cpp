@@ -30,7 +30,7 @@ std::vector<std::string> awkward_texts() {
   for (int byte = 0; byte < 256; ++byte) texts.push_back(std::string(1, char(byte)));
   const std::string pieces[] = {"a",  "b",    " ",    "\"", "\\", "\\n", "\n", "é",
                                 "日", "\xE6", "\xA5", "😀", ",",  "\":", "ab "};
-  while (texts.size() < 600) {
+  while (texts.size() < 450) {
     std::string text;
     for (size_t n = 1 + random() % 6; n > 0; --n) text += pieces[random() % 15];
     texts.push_back(text);
@@ -88,7 +88,7 @@ TEST_CASE("Masks inside strings are those of the single tokens, however they are
       Matcher matcher(builder.finish(builder.repeat(string, 0, kUnbounded, builder.lexeme(make.literal(",")))),
                       vocabulary);
       std::mt19937 random{uint32_t(kind)};
-      for (int step = 0; step < 30; ++step) {
+      for (int step = 0; step < 20; ++step) {
         std::vector<int32_t> allowed;
         const TokenMask mask = matcher.mask();
         for (int32_t id = 1; id < tokenizer->size(); ++id) {
