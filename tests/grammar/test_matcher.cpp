@@ -154,3 +154,49 @@ TEST_CASE("A mask holds the tokens whose bytes may come, and stop tokens where t
     }
   }
 }
+
+TEST_CASE("Under tight limits masks are the same or errors, and the matcher goes on from where it was", "[grammar]") {
+  GrammarLimits tight;
+  tight.bytes = 48 << 10;
+  tight.states = 400;
+  int same = 0, errors = 0;
+  for (uint32_t seed = 0; seed < 60; ++seed) {
+    CAPTURE(seed);
+    GrammarPtr grammar, other;
+    const Status status = status_of([&] {
+      grammar = random_grammar(seed);
+      const Watch watch;
+      Builder builder(tight, watch);
+      const RandomGrammar random(builder, seed);
+      other = builder.finish(random.root());
+    });
+    if (status != Status::ok) continue;
+    const TokenizerPtr tokenizer = small_vocabulary(random_texts(seed));
+    const GrammarVocabularyPtr vocabulary = grammar_vocabulary(tokenizer);
+    for (uint32_t round = 0; round < 3; ++round) {
+      Matcher roomy(grammar, vocabulary), narrow(other, vocabulary);
+      std::mt19937 random(seed + round);
+      for (int step = 0; step < 12; ++step) {
+        const TokenMask mask = roomy.mask();
+        std::vector<int32_t> allowed;
+        for (int32_t id = 0; id < tokenizer->size(); ++id)
+          if (mask.allows(id) && !tokenizer->is_special(id)) allowed.push_back(id);
+        const Status now = status_of([&] {
+          const TokenMask narrow_mask = narrow.mask();
+          ++same;
+          for (int32_t id = 0; id < tokenizer->size(); ++id) CHECK(narrow_mask.allows(id) == mask.allows(id));
+        });
+        errors += now == Status::invalid_argument;
+        CHECK((now == Status::ok || now == Status::invalid_argument));
+        if (allowed.empty()) break;
+        const int32_t next = allowed[random() % allowed.size()];
+        if (status_of([&] { narrow.accept(next); }) != Status::ok) break;
+        roomy.accept(next);
+        CHECK(narrow.accepting() == roomy.accepting());
+      }
+    }
+  }
+  CAPTURE(same, errors);
+  CHECK(same > 300);
+  CHECK(errors > 0);
+}
