@@ -161,10 +161,14 @@ void Conjunction::apply(Alternative& a, Part part) {
 }
 
 void Conjunction::unknown(Node node, const std::string& key) {
-  std::vector<std::string_view> known;
-  for (const auto& [name, apply] : keywords()) known.push_back(name);
+  const auto [suggestion, first] = suggestions_.try_emplace(key);
+  if (first) {
+    std::vector<std::string_view> known;
+    for (const auto& [name, apply] : keywords()) known.push_back(name);
+    suggestion->second = did_you_mean(key, known);
+  }
   std::string note =
-      document_.where(node, key) + ": not a keyword of JSON Schema; it constrains nothing" + did_you_mean(key, known);
+      document_.where(node, key) + ": not a keyword of JSON Schema; it constrains nothing" + suggestion->second;
   if (std::find(notes_.begin(), notes_.end(), note) == notes_.end() && notes_.size() < 1000)
     notes_.push_back(std::move(note));
 }
@@ -183,6 +187,13 @@ bool Conjunction::contradicts_itself(Alternative& a, int depth) {
   }
   if (impossible) a.only(uint8_t(~kObject));
   return a.types == 0;
+}
+
+bool Conjunction::is_never(const Parts& parts) const {
+  return std::any_of(parts.begin(), parts.end(), [this](const Part& part) {
+    const OrderedJson& json = document_.json(part.node);
+    return json.is_boolean() && json.get<bool>() == part.negated;
+  });
 }
 
 bool Conjunction::provably_empty(const Parts& parts, int depth) {

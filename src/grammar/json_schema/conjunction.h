@@ -22,6 +22,7 @@ class Conjunction {
   std::vector<Alternative> alternatives(const Parts& parts);
   // Nothing satisfies them, as far as a search `depth` properties deep can see: true is certain, false is not.
   bool provably_empty(const Parts& parts, int depth);
+  bool is_never(const Parts& parts) const;  // one of them is `false`
 
   Regex string_language(const StringRule& rule);  // the spellings between the quotes
   Parts of_property(const ObjectRule& rule, const std::string& name);
@@ -112,6 +113,7 @@ class Conjunction {
   std::map<std::pair<std::string, bool>, Regex> patterns_;
   std::map<std::pair<Node, Node>, bool> disjoint_;
   std::vector<std::string> notes_;
+  std::map<std::string, std::string, std::less<>> suggestions_;  // by unknown keyword
 };
 
 }  // namespace puna::grammar

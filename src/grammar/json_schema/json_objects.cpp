@@ -44,8 +44,8 @@ void JsonRules::write_object(Symbol rule, const ObjectRule& object) {
     const bool required = contains(object.required, name);
     const std::string spelling = json_spelling(name);
     const Parts parts = schemas_.of_property(object, name);
-    const bool never = contains(object.absent, name) || (names && !queries_.matches(*names, spelling)) ||
-                       schemas_.provably_empty(parts, 0);
+    const bool never =
+        contains(object.absent, name) || (names && !queries_.matches(*names, spelling)) || schemas_.is_never(parts);
     if (never && required) return;
     if (!never) pairs.push_back({key_regex(literal(spelling)), value(parts), required});
   }
@@ -110,7 +110,7 @@ void JsonRules::add_others(const ObjectRule& object, const Regex* names, const s
     }
     for (size_t i = 0; i < object.scopes.size(); ++i)
       if (!matched[i] && object.scopes[i].additional) parts.push_back({*object.scopes[i].additional});
-    if (schemas_.provably_empty(parts, 0)) continue;
+    if (schemas_.is_never(parts)) continue;
     const Regex language = regexes_.both(keys);
     if (patterns.size() > 0 && queries_.never_matches(language)) continue;
     extra.push_back({key_regex(language), value(parts), false});
