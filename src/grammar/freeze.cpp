@@ -85,7 +85,7 @@ class Freezer {
     from_.watch_->tick(arena.sets().size());
     rules_.classes = ByteClasses(arena.sets());
     Derivatives derivatives(arena, rules_.classes);
-    Liveness liveness(arena, derivatives, rules_.classes, from_.limits_.states, from_.watch_, from_.limits_.bytes);
+    Liveness liveness(arena, derivatives, rules_.classes, from_.limits_.searched, from_.watch_, from_.limits_.bytes);
     lexeme_alive_.assign(order_.size(), false);
     lexeme_goes_on_.assign(order_.size(), false);
     for (size_t n = 0; n < order_.size(); ++n) {

@@ -20,7 +20,7 @@ JsonRules::JsonRules(SchemaDocument& document, Builder& build, const JsonSchemaO
       build_(build),
       regexes_(build.regexes()),
       watch_(watch),
-      queries_(regexes_, options.limits.states, watch),
+      queries_(regexes_, options.limits.searched, watch),
       text_(regexes_),
       schemas_(document, regexes_, queries_, text_, watch),
       space_(space(regexes_, options.max_whitespace)),
