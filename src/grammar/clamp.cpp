@@ -144,6 +144,7 @@ std::string written_down(const RegexBuilder& arena, Regex wanted, int most_nodes
     switch (op) {
       case Op::bytes: put(arena.set(r).bits); break;
       case Op::repeat: put(arena.bounds(r)); break;
+      case Op::multiple: put(arena.multiple(r)); break;
       case Op::nothing:
       case Op::empty:
       case Op::concat:

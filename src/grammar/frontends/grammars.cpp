@@ -1,7 +1,6 @@
 // The simple front ends: each builds the intermediate form and freezes it.
 #include "grammar/builder.h"
 #include "grammar/frontends/grammar_text.h"
-#include "grammar/frontends/json_text.h"
 #include "grammar/frontends/regex_syntax.h"
 #include "puna/base/error.h"
 #include "puna/grammar/grammar.h"
@@ -35,7 +34,8 @@ GrammarPtr grammar_from_ebnf(std::string_view text, const GrammarLimits& limits,
 GrammarPtr grammar_from_choices(std::span<const std::string> choices, const GrammarLimits& limits, const Watch& watch) {
   PUNA_REQUIRE(!choices.empty(), "choices: the list is empty, expected at least one");
   const std::unique_ptr<Builder> build = grammar::make_builder(limits, watch);
-  return build->finish(build->lexeme(one_of(build->regexes(), {choices.begin(), choices.end()}, watch)));
+  const std::vector<std::string_view> words(choices.begin(), choices.end());
+  return build->finish(build->lexeme(build->regexes().words(words)));
 }
 
 }  // namespace puna

@@ -4,7 +4,6 @@
 #include <limits>
 #include <numeric>
 
-#include "grammar/frontends/json_text.h"
 #include "puna/base/error.h"
 
 namespace puna::grammar {
@@ -247,7 +246,7 @@ Regex listed(const NumberRule& rule, RegexBuilder& build) {
     if (value.is_whole()) texts.push_back(value.text() + ".0");
     if (value.is_whole() && value.point > 15) texts.push_back(scientific(value));
   }
-  return one_of(build, std::move(texts), Watch());
+  return build.words(std::vector<std::string_view>(texts.begin(), texts.end()));
 }
 
 }  // namespace

@@ -143,38 +143,4 @@ std::string json_spelling(std::string_view text) {
   return out;
 }
 
-Regex one_of(RegexBuilder& build, std::vector<std::string> strings, const Watch& watch) {
-  std::sort(strings.begin(), strings.end());
-  strings.erase(std::unique(strings.begin(), strings.end()), strings.end());
-  // A trie made from left to right: of its nodes only those along the string read last are open, the deepest last.
-  struct Node {
-    size_t depth;             // bytes from the root
-    std::vector<Regex> rest;  // what may follow, as far as it is known
-  };
-  std::vector<Node> open{{0, {}}};
-  std::string_view last;
-  const auto close_below = [&](size_t depth) {
-    while (open.back().depth > depth) {
-      const Node node = std::move(open.back());
-      open.pop_back();
-      const size_t from = std::max(depth, open.back().depth);
-      const Regex parts[] = {build.literal(last.substr(from, node.depth - from)), build.either(node.rest)};
-      if (open.back().depth < from) open.push_back({from, {}});
-      open.back().rest.push_back(build.concat(parts));
-    }
-  };
-  for (const std::string& string : strings) {
-    watch.tick(1 + string.size() / 64);
-    const size_t most = std::min(last.size(), string.size());
-    size_t shared = 0;
-    while (shared < most && last[shared] == string[shared]) ++shared;
-    close_below(shared);
-    if (string.size() > open.back().depth) open.push_back({string.size(), {}});
-    open.back().rest.push_back(build.empty());
-    last = string;
-  }
-  close_below(0);
-  return build.either(open.front().rest);
-}
-
 }  // namespace puna::grammar

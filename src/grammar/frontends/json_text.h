@@ -30,7 +30,4 @@ class JsonText {
 
 // The one spelling that is written for a text that is known: raw where JSON allows it, else the short escape.
 std::string json_spelling(std::string_view text);
-// One of these strings and no other, sharing their beginnings.
-Regex one_of(RegexBuilder& build, std::vector<std::string> strings, const Watch& watch);
-
 }  // namespace puna::grammar

@@ -227,7 +227,7 @@ Regex Conjunction::string_language(const StringRule& rule) {
       const uint64_t length = characters(text);
       if (length >= rule.min && length <= rule.max) spellings.push_back(json_spelling(text));
     }
-    all.push_back(one_of(build_, std::move(spellings), watch_));
+    all.push_back(build_.words(std::vector<std::string_view>(spellings.begin(), spellings.end())));
   } else if (all.empty() || rule.min > 0 || rule.max != kUnbounded) {
     all.push_back(text_.of_length(rule.min, rule.max));
   }
