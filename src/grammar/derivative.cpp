@@ -1,6 +1,7 @@
 // derivative.cpp -- with d = d/dc and n(r) = whether r matches nothing at all:
 //   d nothing = d empty = nothing      d set = empty if c is in the set, else nothing
 //   d (r s)   = (d r) s | d s if n(r)  d (r | s) = d r | d s       d (r & s) = d r & d s       d ~r = ~d r
+//   d of a decimal multiple is one again (decimal_multiple.cpp)
 //   d r{m,k}  = (d r) r{m-1,k-1}       (where n(r), m is 0 already: a repetition that matches nothing may be left out)
 #include "grammar/derivative.h"
 
@@ -123,6 +124,7 @@ Regex Derivatives::compute(Regex r, int byte_class) {
       const Regex rest = arena_.repeat(arena_.children(r)[0], min, max);
       return arena_.concat(of_child(0), rest);
     }
+    case Op::multiple: return arena_.after(arena_.multiple(r), classes_.first_byte[size_t(byte_class)]);
     default: return arena_.nothing();
   }
 }

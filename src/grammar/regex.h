@@ -49,10 +49,18 @@ inline constexpr uint64_t kLargestMaximum = uint64_t(1) << 40;
 // the arena holds more than its limit of nodes.
 class RegexBuilder {
  public:
-  enum class Op : uint8_t { nothing, empty, bytes, concat, either, both, complement, repeat };
+  enum class Op : uint8_t { nothing, empty, bytes, concat, either, both, complement, repeat, multiple };
   struct Bounds {
     uint64_t min, max;
     bool operator==(const Bounds&) const = default;
+  };
+
+  // Of decimal_multiple(): what is known of the number so far.
+  struct Multiple {
+    uint64_t divisor, rest;
+    uint32_t places_left;  // digits behind the point that still count; then there are only zeros
+    enum Place : uint32_t { start, whole, point, fraction } place;
+    bool operator==(const Multiple&) const = default;
   };
 
   // `watch` must outlive the arena; null: nobody asks.
@@ -73,6 +81,8 @@ class RegexBuilder {
   Regex both(std::span<const Regex> parts);  // intersection
   Regex complement(Regex regex);             // of all byte strings
   Regex repeat(Regex regex, uint64_t min, uint64_t max);
+  // Unsigned decimal numbers ("12", "0.50") whose value times 10^scale is a whole multiple of `divisor` (1 to 2^59).
+  Regex decimal_multiple(uint64_t divisor, uint32_t scale);
 
   // What an expression is.
   Op op(Regex r) const noexcept { return nodes_[size_t(r)].op; }
@@ -85,6 +95,9 @@ class RegexBuilder {
   // Of concat: two; either and both: two or more; complement and repeat: one.
   std::span<const Regex> children(Regex r) const noexcept;
   const Bounds& bounds(Regex r) const noexcept { return bounds_[nodes_[size_t(r)].b]; }  // of repeat()
+  const Multiple& multiple(Regex r) const noexcept { return multiples_[nodes_[size_t(r)].a]; }
+  Regex after(const Multiple& multiple, uint8_t byte);
+  Regex intern_multiple(const Multiple& multiple);
   // Of the content: the same in every arena.
   uint64_t content_hash(Regex r) const noexcept { return nodes_[size_t(r)].hash; }
 
@@ -105,7 +118,7 @@ class RegexBuilder {
     bool nullable, plain;
     uint32_t first;          // number of a byte set
     std::array<Regex, 2> x;  // of concat, complement and repeat
-    uint32_t a, b;           // either, both: b children from a. bytes: set a. repeat: bounds b
+    uint32_t a, b;           // either, both: b children from a. bytes: set a. repeat: bounds b. multiple: number a
     uint64_t hash;
   };
   uint32_t set_number(const ByteSet& set);
@@ -125,7 +138,8 @@ class RegexBuilder {
   std::vector<Regex> children_;  // of either and both
   std::vector<ByteSet> sets_;
   std::vector<Bounds> bounds_;
-  InternTable node_table_, set_table_, bounds_table_;
+  std::vector<Multiple> multiples_;
+  InternTable node_table_, set_table_, bounds_table_, multiple_table_;
   Regex all_{};
 };
 

@@ -262,7 +262,8 @@ Regex RegexBuilder::repeat(Regex regex, uint64_t min, uint64_t max) {
 
 size_t RegexBuilder::bytes_held() const noexcept {
   return nodes_.size() * sizeof(Node) + children_.size() * sizeof(Regex) + sets_.size() * sizeof(ByteSet) +
-         bounds_.size() * sizeof(Bounds) + node_table_.bytes() + set_table_.bytes() + bounds_table_.bytes();
+         bounds_.size() * sizeof(Bounds) + multiples_.size() * sizeof(Multiple) + node_table_.bytes() +
+         set_table_.bytes() + bounds_table_.bytes();
 }
 
 // Children first: a stack of what is under way, since a chain of concat() may be as long as the text that made it.
@@ -292,6 +293,10 @@ Regex RegexBuilder::import(const RegexBuilder& from, Regex wanted, std::vector<u
       case Op::both: made = both(parts); break;
       case Op::complement: made = complement(parts[0]); break;
       case Op::repeat: made = repeat(parts[0], from.bounds(r).min, from.bounds(r).max); break;
+      case Op::multiple:
+        decimal_multiple(1, 0);  // its digits are classes here as well
+        made = intern_multiple(from.multiple(r));
+        break;
     }
     known[size_t(r)] = uint32_t(made);
     stack.pop_back();

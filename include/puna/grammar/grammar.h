@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "puna/base/watch.h"
 
@@ -21,9 +22,11 @@ struct GrammarLimits {
 
 struct JsonSchemaOptions {
   GrammarLimits limits;
-  // Between two lexemes of JSON at most this many bytes of space, tab and newline; 0 = compact. A small model given
-  // unbounded white space writes newlines for ever.
-  int32_t max_whitespace = 1;
+  // Between two lexemes of JSON there is nothing, one space, or a line break and at most this many spaces and tabs; 0:
+  // always nothing. A small model that may write any white space writes it for ever.
+  int32_t max_whitespace = 24;
+  // Receives what was found and does not constrain anything: unknown keywords, formats that are not checked.
+  std::vector<std::string>* notes = nullptr;
 };
 
 class Grammar;
