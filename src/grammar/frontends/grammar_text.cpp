@@ -158,7 +158,10 @@ class TextParser {
       item();
       skip(frames_.size() > 1 || spelling_ != Spelling::gbnf);
     }
-    if (frames_.size() > 1) wrong(std::string("expected ") + frames_.back().closer, frames_.back().opened);
+    if (frames_.size() > 1) {
+      const Frame& open = frames_.back();
+      wrong(std::string("a ") + text_[open.opened] + " is not closed", open.opened);
+    }
     Frame frame = std::move(frames_.back());
     frames_.pop_back();
     frame.branches.push_back(std::move(frame.sequence));
