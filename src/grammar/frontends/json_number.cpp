@@ -231,6 +231,13 @@ Regex magnitudes(const Magnitudes& range, const NumberRule& rule, bool negative,
   return build.both(all);
 }
 
+// "9.5e+15": how some programs write a large whole number.
+std::string scientific(const Decimal& value) {
+  std::string text = (value.negative ? "-" : "") + value.digits.substr(0, 1);
+  if (value.digits.size() > 1) text += "." + value.digits.substr(1);
+  return text + "e+" + std::to_string(value.point - 1);
+}
+
 // "5" and, of whole numbers, "5.0".
 Regex listed(const NumberRule& rule, RegexBuilder& build) {
   std::vector<std::string> texts;
@@ -238,6 +245,7 @@ Regex listed(const NumberRule& rule, RegexBuilder& build) {
     if (!rule.allows(value)) continue;
     texts.push_back(value.text());
     if (value.is_whole()) texts.push_back(value.text() + ".0");
+    if (value.is_whole() && value.point > 15) texts.push_back(scientific(value));
   }
   return one_of(build, std::move(texts), Watch());
 }
