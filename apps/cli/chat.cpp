@@ -20,6 +20,7 @@ struct ChatFlags {
   ModelFlags model;
   SamplingFlags sampling;
   SessionFlags session;
+  DraftFlags drafts;
   std::string system, prompt, date, template_name;
   std::vector<std::string> images;
   int64_t max_tokens = 0;
@@ -27,7 +28,8 @@ struct ChatFlags {
 
 class Chat {
  public:
-  Chat(const ChatFlags& f, ModelPtr model) : flags_(f), model_(std::move(model)), session_(model_, f.session.read()) {
+  Chat(const ChatFlags& f, ModelPtr model)
+      : flags_(f), model_(std::move(model)), session_(model_, f.session.read()), draft_(f.drafts.open(*model_)) {
     session_.use(f.model.open_adapter(*model_));
     if (!f.system.empty()) add("system", f.system);
   }
@@ -42,16 +44,19 @@ class Chat {
     options.sampler = flags_.sampling.options;
     options.max_tokens = flags_.max_tokens;
     options.keep_shared = true;  // earlier turns are not computed again
+    flags_.drafts.apply(options, draft_.get());
     std::string said;
     bool asked = true;
     session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
     Interrupt interrupt(session_);
     try {
-      generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
+      const GenerateResult result = generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
         print(token.text);
         said += token.text;
         return !interrupt.requested();
       });
+      accepted_ += result.accepted_drafts;
+      rejected_ += result.rejected_drafts;
     } catch (const Error& e) {
       if (e.status() != Status::cancelled ||
           said.empty()) {  // the conversation goes on as if the question had not been asked
@@ -65,6 +70,8 @@ class Chat {
     if (asked) add("assistant", said);
     return !interrupt.requested();
   }
+
+  void report() const { flags_.drafts.report(accepted_, rejected_); }
 
   // Goes with the next question.
   void show(const std::string& file) { shown_.push_back(open_image(model_, file)); }
@@ -101,6 +108,8 @@ class Chat {
   const ChatFlags& flags_;
   ModelPtr model_;
   Session session_;
+  std::unique_ptr<Session> draft_;
+  int64_t accepted_ = 0, rejected_ = 0;  // of the drafts
   OrderedJson messages_ = OrderedJson::array();
   std::vector<ImagePtr> images_, shown_;  // of the conversation, in order; of the next question
   DroppedFields dropped_;
@@ -126,6 +135,7 @@ void converse(Chat& chat) {
     }
   }
   if (terminal) print("\n");
+  chat.report();
 }
 
 }  // namespace
@@ -143,6 +153,7 @@ void add_chat(CLI::App& app) {
               "a picture that goes with the first question; in a conversation, '/image FILE' shows another");
   f->sampling.add(verb);
   f->session.add(verb);
+  f->drafts.add(verb);
   verb.option("--ctx", f->session.options.max_positions,
               "most tokens the conversation may hold (default: the model's limit)")
       .at_least(0);
@@ -153,6 +164,7 @@ void add_chat(CLI::App& app) {
     for (const std::string& file : f->images) chat.show(file);
     if (!prompt.given()) return converse(chat);
     if (!chat.answer(f->prompt)) fail(Status::cancelled, "stopped");
+    chat.report();
   });
 }
 

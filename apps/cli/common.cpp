@@ -103,6 +103,39 @@ SessionOptions SessionFlags::read() const {
   return o;
 }
 
+void DraftFlags::add(const Verb& verb) {
+  verb.option("--lookup", lookup,
+              "guess up to so many tokens at once from what stood there before: faster where an answer repeats its "
+              "prompt, and never another answer; 0 = none (default), at most 64")
+      .within(0, 64);
+  verb.option("--draft", model, "a smaller model with the same vocabulary that guesses, FILE or FOLDER");
+  verb.option("--draft-tokens", tokens, "most that it guesses at once; 0 = ours (default), at most 64").within(0, 64);
+}
+
+std::unique_ptr<Session> DraftFlags::open(const Model& beside) const {
+  if (model.empty()) return nullptr;
+  Interrupt interrupt;
+  ProgressBar bar("loading the draft");
+  return std::make_unique<Session>(Model::open(beside.context_ptr(), model,
+                                               [&](uint64_t done, uint64_t total) {
+                                                 bar.update(done, total);
+                                                 return !interrupt.requested();
+                                               }),
+                                   SessionOptions());
+}
+
+void DraftFlags::apply(GenerateOptions& options, Session* session) const {
+  options.lookup_tokens = lookup;
+  options.draft = session;
+  options.draft_tokens = tokens;
+}
+
+void DraftFlags::report(int64_t accepted, int64_t rejected) const {
+  if (lookup == 0 && model.empty()) return;
+  fprintf(stderr, "puna: drafts: %lld accepted, %lld rejected\n", static_cast<long long>(accepted),
+          static_cast<long long>(rejected));
+}
+
 void SamplingFlags::add(const Verb& verb) {
   verb.option("--temperature", options.temperature, "0 = greedy (default)");
   verb.option("--top-k", options.top_k, "keep the k most likely tokens; 0 = all");

@@ -6,6 +6,7 @@
 
 #include "command_line.h"
 #include "output.h"
+#include "puna/runtime/generate.h"
 #include "puna/runtime/model.h"
 #include "puna/runtime/sampler.h"
 #include "puna/runtime/save.h"
@@ -35,6 +36,18 @@ struct SessionFlags {
   std::string kv_type = "f16";
   void add(const Verb& verb);
   SessionOptions read() const;
+};
+
+// Speculation: a smaller model and the text before guess what comes next. The answer is the same.
+struct DraftFlags {
+  std::string model;
+  int lookup = 0, tokens = 0;
+  void add(const Verb& verb);
+  // The session of the smaller model, on the context of the other; NULL when none was given.
+  std::unique_ptr<Session> open(const Model& beside) const;
+  void apply(GenerateOptions& options, Session* session) const;
+  // "puna: drafts: 31 accepted, 4 rejected" on standard error, where there could be any.
+  void report(int64_t accepted, int64_t rejected) const;
 };
 
 struct SamplingFlags {

@@ -16,6 +16,7 @@ struct GenerateFlags {
   ModelFlags model;
   SamplingFlags sampling;
   SessionFlags session;
+  DraftFlags drafts;
   std::string prompt, tokens;
   int64_t max_tokens = 128;
   bool ignore_eos = false, special = false, json = false;
@@ -36,6 +37,8 @@ void run_generate(const GenerateFlags& f) {
   SessionOptions session_options = f.session.read();
   session_options.adapter = f.model.open_adapter(*model);
   Session session(model, session_options);
+  const std::unique_ptr<Session> draft = f.drafts.open(*model);
+  f.drafts.apply(options, draft.get());
   Interrupt interrupt(session);
   const GenerateResult result = generate(session, prompt, options, [&](const GeneratedToken& token) {
     if (!f.json) print(token.text);
@@ -48,11 +51,13 @@ void run_generate(const GenerateFlags& f) {
         {"text", result.text},
         {"prompt_tokens", result.prompt_tokens},
         {"stop", int(result.reason)},
+        {"drafts", {{"accepted", result.accepted_drafts}, {"rejected", result.rejected_drafts}}},
         {"seconds",
          {{"load", load_seconds}, {"prompt", result.prompt_seconds}, {"generate", result.generate_seconds}}}};
     print(out.dump() + "\n");
-  } else if (is_terminal(stdout)) {
-    print("\n");
+  } else {
+    if (is_terminal(stdout)) print("\n");
+    f.drafts.report(result.accepted_drafts, result.rejected_drafts);
   }
 }
 
@@ -71,6 +76,7 @@ void add_generate(CLI::App& app) {
   verb.option("--max-tokens", f->max_tokens, "stop after so many tokens (default 128; 0 = no limit)").at_least(0);
   f->sampling.add(verb);
   f->session.add(verb);
+  f->drafts.add(verb);
   verb.flag("--ignore-eos", f->ignore_eos, "do not stop at the model's stop tokens");
   verb.flag("--special", f->special, "parse special tokens in the prompt");
   verb.flag("--json", f->json, "print tokens, text and timings as JSON");

@@ -41,7 +41,7 @@ void run_logits(const LogitsFlags& f) {
     ProgressBar bar("computing");
     for (size_t done = 0; done < count;) {
       const size_t n = std::min(chunk, count - done);
-      session.append(slice(prompt.view(), int64_t(done), int64_t(done + n)), {.logits = rows});
+      session.append(slice(prompt, int64_t(done), int64_t(done + n)), {.logits = rows});
       file.write(rows.data(), n * vocab * sizeof(float));
       bar.update(done += n, count);
     }

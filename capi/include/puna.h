@@ -619,6 +619,14 @@ typedef struct puna_generate_options {
    * next turn */
   int32_t keep_shared;
   int32_t reserved; /* 0 */
+  /* Speculation: next tokens are guessed and computed in one pass with the last one drawn. The answer is the same,
+   * token for token and bit for bit, whatever is guessed; guessing that does not pay is left off by itself.
+   *
+   * `draft`: a session of a smaller model with the same vocabulary, which guesses; NULL = none. It is the answer's alone
+   * until that has ended or is freed; it follows the conversation by itself and keeps what it has computed of it. */
+  puna_session* draft;
+  int32_t draft_tokens;  /* most that it guesses at once, at most 64; 0 = ours */
+  int32_t lookup_tokens; /* most guessed at once from what stood in prompt or answer before, at most 64; 0 = none */
 } puna_generate_options;
 
 #define PUNA_STOP_MAX_TOKENS 0
@@ -636,6 +644,8 @@ typedef struct puna_generate_result {
   int64_t generated_tokens; /* the one that stopped the answer included */
   double prompt_seconds;
   double generate_seconds;
+  int64_t accepted_drafts; /* tokens that were guessed right and needed no pass of their own */
+  int64_t rejected_drafts; /* guesses that were computed in vain */
 } puna_generate_result;
 
 /* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when

@@ -24,6 +24,9 @@ GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   GenerateOptions g;
   require_reserved(o.reserved, "puna_generate_options");
   g.keep_shared = flag(o.keep_shared, "keep_shared");
+  if (o.draft) g.draft = &use(o.draft);
+  g.draft_tokens = o.draft_tokens;
+  g.lookup_tokens = o.lookup_tokens;
   g.sampler = sampler_options_from_c(o.sampler);
   (void)flag(o.parse_special, "parse_special");  // of a prompt of ids too, which it does not change
   g.max_tokens = o.max_tokens;
@@ -40,6 +43,9 @@ GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   }
   return g;
 }
+
+// Whatever the host does with the handle meanwhile.
+std::shared_ptr<Session> draft_of(const puna_generate_options& o) { return o.draft ? o.draft->impl : nullptr; }
 
 // The host's logits callback in the core's terms; must outlive what uses it.
 struct Process {
@@ -68,6 +74,8 @@ void write_result(const GenerateResult& r, puna_generate_result* result) {
   c.generated_tokens = int64_t(r.tokens.size());
   c.prompt_seconds = r.prompt_seconds;
   c.generate_seconds = r.generate_seconds;
+  c.accepted_drafts = r.accepted_drafts;
+  c.rejected_drafts = r.rejected_drafts;
   write_info(c, result, "puna_generate_result");
 }
 
@@ -86,7 +94,7 @@ void puna::capi::answer(puna_session* session, const puna_generate_options& o, p
                         puna_generate_result* result,
                         FunctionRef<std::vector<int32_t>(const puna_generate_options&)> prompt) {
   Session& s = use(session);
-  const std::shared_ptr<Session> kept = session->impl;  // whatever on_token does with the handle
+  const std::shared_ptr<Session> kept = session->impl, draft = draft_of(o);  // whatever on_token does with the handles
   GenerateOptions options = generate_options_from_c(o);
   require_usable(options, s);  // before the prompt is tokenized
   if (result) checked_struct_size(result->struct_size, "puna_generate_result");
@@ -111,13 +119,14 @@ void puna::capi::answer(puna_session* session, const puna_generate_options& o, p
 }
 
 struct puna_generation {
-  std::shared_ptr<Session> session;
+  std::shared_ptr<Session> session, draft;
   Process process;
   Generation impl;
   std::vector<puna_token_probability> probabilities;
 
   puna_generation(std::shared_ptr<Session> s, const puna_generate_options& o, const std::vector<int32_t>& prompt)
       : session(std::move(s)),
+        draft(draft_of(o)),
         process{o.process_logits, o.process_user},
         impl(*session, prompt_from_c(session->model(), prompt, o), options(o)) {
     probabilities.reserve(size_t(o.log_probabilities));  // handing out a token that is drawn must not fail

@@ -26,8 +26,8 @@ struct AppendFromC {
     rest = prompt_with_images(s.model(), array_view(tokens, count, "tokens"), images_from_c(o.images, o.image_count));
     if (flag(o.keep_shared, "keep_shared")) {
       PUNA_REQUIRE(!rest.tokens.empty(), "no tokens to append");
-      kept = options.kept = kept_of(rest.view(), s.held());
-      rest = slice(rest.view(), kept, int64_t(rest.tokens.size()));
+      kept = options.kept = kept_of(rest, s.held());
+      rest = slice(rest, kept, int64_t(rest.tokens.size()));
     }
     PUNA_REQUIRE(o.pooling >= PUNA_POOLING_MEAN && o.pooling <= PUNA_POOLING_NONE, "pooling is %d, expected 0 to 2",
                  o.pooling);
@@ -49,7 +49,7 @@ struct AppendFromC {
 
 struct BatchFromC {
   std::vector<Session*> sessions;
-  std::vector<std::span<const int32_t>> tokens;
+  std::vector<PromptView> prompts;
 
   BatchFromC(puna_session* const* handles, const int32_t* const* lists, const size_t* counts, size_t n) {
     const auto who = array_view(handles, n, "sessions");
@@ -57,7 +57,7 @@ struct BatchFromC {
     const auto lengths = array_view(counts, n, "counts");
     for (size_t i = 0; i < n; ++i) {
       sessions.push_back(&use(who[i]));
-      tokens.push_back(array_view(ids[i], lengths[i], "tokens[i]"));
+      prompts.push_back(array_view(ids[i], lengths[i], "tokens[i]"));
     }
   }
 };
@@ -143,7 +143,7 @@ puna_status puna_session_append_batch(puna_session* const* sessions, const int32
                                       size_t session_count) {
   return guard([&] {
     const BatchFromC batch(sessions, tokens, counts, session_count);
-    Session::append_batch(batch.sessions, batch.tokens);
+    Session::append_batch(batch.sessions, batch.prompts);
   });
 }
 
@@ -151,7 +151,7 @@ puna_status puna_session_begin_batch(puna_session* const* sessions, const int32_
                                      size_t session_count) {
   return guard([&] {
     const BatchFromC batch(sessions, tokens, counts, session_count);
-    Session::begin_batch(batch.sessions, batch.tokens);
+    Session::begin_batch(batch.sessions, batch.prompts);
   });
 }
 

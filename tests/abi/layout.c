@@ -277,7 +277,10 @@ AT(puna_generate_options, images, 96);
 AT(puna_generate_options, image_count, 104);
 AT(puna_generate_options, keep_shared, 112);
 AT(puna_generate_options, reserved, 116);
-SIZE(puna_generate_options, 120);
+AT(puna_generate_options, draft, 120);
+AT(puna_generate_options, draft_tokens, 128);
+AT(puna_generate_options, lookup_tokens, 132);
+SIZE(puna_generate_options, 136);
 
 AT(puna_generate_result, struct_size, 0);
 AT(puna_generate_result, stop_reason, 4);
@@ -285,7 +288,9 @@ AT(puna_generate_result, prompt_tokens, 8);
 AT(puna_generate_result, generated_tokens, 16);
 AT(puna_generate_result, prompt_seconds, 24);
 AT(puna_generate_result, generate_seconds, 32);
-SIZE(puna_generate_result, 40);
+AT(puna_generate_result, accepted_drafts, 40);
+AT(puna_generate_result, rejected_drafts, 48);
+SIZE(puna_generate_result, 56);
 
 AT(puna_finetune_report, struct_size, 0);
 AT(puna_finetune_report, reserved, 4);

@@ -1,5 +1,6 @@
 // make_model.cpp -- random-weight GGUF files of known shapes, for speed: `make_model SHAPE TYPE FILE`.
 //   SHAPE  1b   Llama-3.2-1B's: d 2048, 16 layers, 32/8 heads x 64, ffn 8192, vocabulary 128256, tied
+//          draft  a tenth of it with the same vocabulary: d 512, 4 layers, 8/2 heads x 64, ffn 2048
 //          moe  Llama-4-like, 1.4B: d 1024, 24 layers, 8/2 heads x 128, 16 experts (top 1) + a shared one of ffn 1024,
 //               vocabulary 49152
 //          chunked  the same with attention chunks of 8192 in every layer: what a prompt costs must not grow with it
@@ -45,6 +46,16 @@ LlamaConfig shape_1b() {
   c.vocab = 128256;
   c.tied = true;
   return finished(c);
+}
+
+LlamaConfig shape_draft() {
+  LlamaConfig c = shape_1b();
+  c.layers = 4;
+  c.hidden = 512;
+  c.heads = 8;
+  c.kv_heads = 2;
+  c.ffn = 2048;
+  return c;
 }
 
 LlamaConfig shape_moe(bool all_chunked) {
@@ -160,9 +171,9 @@ class RandomTensors {
 };
 
 void make(const std::string& shape, const std::string& type, const std::string& path) {
-  if (shape != "1b" && shape != "moe" && shape != "chunked")
-    fail(Status::invalid_argument, "there is no shape '%s'; known: 1b, moe, chunked", shape.c_str());
-  const LlamaConfig c = shape == "1b" ? shape_1b() : shape_moe(shape == "chunked");
+  if (shape != "1b" && shape != "draft" && shape != "moe" && shape != "chunked")
+    fail(Status::invalid_argument, "there is no shape '%s'; known: 1b, draft, moe, chunked", shape.c_str());
+  const LlamaConfig c = shape == "1b" ? shape_1b() : shape == "draft" ? shape_draft() : shape_moe(shape == "chunked");
   Metadata metadata = gguf_metadata(c);
   metadata.set("general.name", std::string("random weights for speed"));
   metadata.set("tokenizer.ggml.model", std::string("none"));

@@ -226,6 +226,35 @@ TEST_CASE("a template finds the model's special tokens, and those that the chat 
   CHECK(chat_of(model, given).text() == "[<|begin_of_text|>][mine][<|eot|>]");
 }
 
+TEST_CASE("a turn that is rendered otherwise later costs what follows it, and nothing before", "[capi]") {
+  // As templates that leave out what a model thought do: of an answer that is not the last, one word is left.
+  const WithTemplates folder{
+      {"chat_template.jinja",
+       "{% for m in messages %}[{{ m.role }}]{{ m.content.split(' ')[0] if m.role == 'assistant' "
+       "and not loop.last else m.content }}{% endfor %}[assistant]"}};
+  const ModelHandle model = open_model(folder.path());
+  const SessionHandle session = make_session(model);
+  auto options = sized<puna_generate_options>();
+  options.max_tokens = 3;
+  options.ignore_eos = 1;
+  ordered_json messages = ordered_json::array({{{"role", "user"}, {"content", "A question that is rather long"}}});
+  size_t kept_in_all = 0;
+  for (const char* said : {"thinking and then an answer", "another thought, another answer", "no more"}) {
+    const Chat chat(model, messages.dump());
+    const std::vector<int32_t> before = tokens_of(session), all = chat.ids();
+    const size_t most = std::min(before.size(), all.size() - 1);
+    const size_t shared =
+        size_t(std::mismatch(before.begin(), before.begin() + ptrdiff_t(most), all.begin()).first - before.begin());
+    auto result = sized<puna_generate_result>();
+    ok(puna_chat_generate(chat.handle.get(), session.get(), &options, nullptr, nullptr, &result));
+    CHECK(result.prompt_tokens == int64_t(all.size() - shared));
+    kept_in_all += shared;
+    messages.push_back({{"role", "assistant"}, {"content", said}});
+    messages.push_back({{"role", "user"}, {"content", "And then?"}});
+  }
+  CHECK(kept_in_all > 30);
+}
+
 TEST_CASE("a conversation by its messages goes on where the session is, and answers as a fresh one does", "[capi]") {
   const ModelHandle model = open_model(chat_model());
   const SessionHandle session = make_session(model);

@@ -275,6 +275,21 @@ class Generation(unittest.TestCase):
         self.assertEqual(sampled[0], sampled[1])
         self.assertNotEqual(sampled[1:3], sampled[2:4])
 
+    def test_drafts(self):
+        common = ("generate", CHAT, "--prompt", "Hello, hello, hello", "--max-tokens", 24, "--ignore-eos")
+        plain = run_json(*common, "--json")
+        self.assertEqual(plain["drafts"], {"accepted": 0, "rejected": 0})
+        for flags in (("--lookup", 8), ("--draft", CHAT, "--draft-tokens", 4), ("--lookup", 8, "--draft", CHAT)):
+            out = run_json(*common, "--json", *flags)
+            self.assertEqual(out["tokens"], plain["tokens"])
+        self.assertGreater(run_json(*common, "--json", "--lookup", 8)["drafts"]["accepted"], 1)
+        drafted = run(*common, "--lookup", 8)
+        self.assertEqual(drafted.stdout.decode(), plain["text"])
+        self.assertRegex(drafted.stderr.decode(), r"puna: drafts: \d+ accepted, \d+ rejected")
+        talk = ("chat", CHAT, "--max-tokens", 6)
+        spoken = b"Hello\nAnd again?\n"
+        self.assertEqual(run(*talk, "--lookup", 8, "--draft", CHAT, stdin=spoken).stdout, run(*talk, stdin=spoken).stdout)
+
     def test_chat(self):
         answer = run("chat", CHAT, "--prompt", "Hello", "--max-tokens", 8).stdout
         self.assertEqual(run("chat", CHAT, "--prompt", "Hello", "--max-tokens", 8).stdout, answer)

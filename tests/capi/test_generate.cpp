@@ -291,3 +291,40 @@ TEST_CASE("a text that is all the session shall hold begins as in an empty sessi
   refused(puna_session_generate_tokens(session.get(), nullptr, 0, &options, nullptr, nullptr, nullptr),
           PUNA_INVALID_ARGUMENT, "keep_shared needs tokens");
 }
+
+TEST_CASE("drafts change nothing but the time, pushed or pulled, and are counted", "[capi]") {
+  const ModelHandle model = open_model(PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf");
+  const SessionHandle plain = make_session(model), drafted = make_session(model), pulled = make_session(model);
+  puna_generate_options options = at_most(40);
+  const Answer want = generate(plain, "It was a truth, it was a truth, it was", options);
+  CHECK(want.result.accepted_drafts == 0);
+  CHECK(want.result.rejected_drafts == 0);
+  SessionHandle draft = make_session(model);
+  options.draft = draft.get();
+  options.draft_tokens = 4;
+  options.lookup_tokens = 7;
+  const Answer got = generate(drafted, "It was a truth, it was a truth, it was", options);
+  ok(got.status);
+  CHECK(got.tokens == want.tokens);
+  CHECK(got.text == want.text);
+  CHECK(tokens_of(drafted) == tokens_of(plain));
+  CHECK(got.result.accepted_drafts > 10);
+  CHECK(got.result.accepted_drafts + got.result.rejected_drafts >= 20);
+
+  puna_generation* g = nullptr;
+  ok(puna_generation_create(pulled.get(), "It was a truth, it was a truth, it was", 38, &options, &g));
+  const GenerationHandle generation(g);
+  refused(generate(plain, "x", options).status, PUNA_WRONG_STATE, "another generation");  // the draft is that one's
+  draft.reset();  // the generation keeps it alive
+  std::vector<int32_t> ids;
+  auto token = sized<puna_generated_token>();
+  for (int32_t state = 0; state != PUNA_GENERATION_ENDED;) {
+    ok(puna_generation_step(g, 50, &token, &state));
+    if (state == PUNA_GENERATION_TOKEN) ids.push_back(token.id);
+  }
+  CHECK(ids == want.tokens);
+  auto result = sized<puna_generate_result>();
+  ok(puna_generation_get_result(g, &result));
+  CHECK(result.accepted_drafts == got.result.accepted_drafts);
+  CHECK(result.rejected_drafts == got.result.rejected_drafts);
+}

@@ -127,6 +127,14 @@ TEST_CASE("options of answers out of range are named before the prompt is read",
           o.context_policy = PUNA_CONTEXT_DROP_OLDEST;
         },
         call);
+    for (const int32_t n : {-1, 65, INT32_MAX}) {
+      out_of_range<G>(
+          "lookup_tokens is", [&](G& o) { o.lookup_tokens = n; }, call);
+      out_of_range<G>(
+          "draft_tokens is", [&](G& o) { o.draft_tokens = n; }, call);
+    }
+    out_of_range<G>(
+        "the draft is the session itself", [&](G& o) { o.draft = session.get(); }, call);
     out_of_range<G>(
         "context_policy is", [](G& o) { o.context_policy = 2; }, call);
     out_of_range<G>(

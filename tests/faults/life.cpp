@@ -4,6 +4,7 @@
 #include <puna_train.h>
 #include <puna_vision.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace puna::test {
@@ -245,12 +246,39 @@ puna_status compute(const Life& life, Handles& h) {
   return PUNA_OK;
 }
 
+// Answers twice, the second time with drafts. Where these had no memory the answer is the same all the same; another is
+// PUNA_INTERNAL.
+puna_status speculate(Handles& h) {
+  static int32_t answers[2][24];  // not on the heap that fails
+  auto options = sized<puna_generate_options>();
+  options.max_tokens = 24;
+  options.ignore_eos = 1;
+  TRY(puna_session_create(h.model, nullptr, &h.copy));
+  for (int32_t i = 0; i < 2; ++i) {
+    puna_session** const session = i ? &h.restored : &h.session;
+    TRY(puna_session_create(h.model, nullptr, session));
+    if (i) {
+      options.draft = h.copy;
+      options.draft_tokens = 3;
+      options.lookup_tokens = 5;
+    }
+    TRY(puna_session_generate_tokens(*session, kTokens, 7, &options, nullptr, nullptr, nullptr));
+    const int32_t* tokens = nullptr;
+    size_t count = 0;
+    TRY(puna_session_get_tokens(*session, &tokens, &count));
+    if (count != 7 + 24) return PUNA_INTERNAL;
+    std::copy(tokens + 7, tokens + count, answers[i]);
+  }
+  return std::equal(answers[0], answers[0] + 24, answers[1]) ? PUNA_OK : PUNA_INTERNAL;
+}
+
 }  // namespace
 
 puna_status live(const Life& life) {
   Handles h;
   TRY(open(life, h));
   if (!life.adapter_folder.empty()) return learn(life, h);
+  if (life.drafts) return speculate(h);
   if (life.text) TRY(talk(h));
   if (life.text) TRY(look(h));
   if (life.text) TRY(recommend(h));

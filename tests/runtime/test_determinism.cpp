@@ -48,7 +48,7 @@ std::vector<float> last_logits_in_a_batch(const ModelPtr& model, const std::vect
   Session other(model, {exact, 0, 24}), s(model, {exact, 0, 24});
   const std::vector<int32_t> few(ids.begin(), ids.begin() + 17);
   Session* sessions[] = {&other, &s};
-  const std::span<const int32_t> tokens[] = {few, ids};
+  const PromptView tokens[] = {few, ids};
   Session::append_batch(sessions, tokens);
   return {s.logits().begin(), s.logits().end()};
 }

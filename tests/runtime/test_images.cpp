@@ -52,7 +52,7 @@ struct Case {
   }
   size_t size() const { return prompt.tokens.size(); }
   size_t vocab() const { return size_t(model->config().vocab); }
-  Prompt part(size_t begin, size_t end) const { return slice(prompt.view(), int64_t(begin), int64_t(end)); }
+  Prompt part(size_t begin, size_t end) const { return slice(prompt, int64_t(begin), int64_t(end)); }
 };
 
 std::vector<float> all_logits(const Case& c, bool exact, int64_t chunk = 256) {
@@ -123,7 +123,7 @@ TEST_CASE("images give the same bits whole, in chunks, in pieces, in steps, in a
       Session a(c.model, {exact, 0, 24}), b(c.model, {exact, 0, 24});
       Session* sessions[] = {&a, &b};
       const Prompt half = c.part(0, c.size() / 2);
-      const PromptView prompts[] = {half.view(), c.prompt.view()};
+      const PromptView prompts[] = {half, c.prompt};
       Session::append_batch(sessions, prompts);
       CHECK(last_logits(b) == last);
       a.append(c.part(c.size() / 2, c.size()));
@@ -156,14 +156,14 @@ TEST_CASE("sessions with images fork, rewind anywhere and come back from snapsho
         session->append(c.part(keep, c.size()));
         CHECK(last_logits(*session) == behind(c.size()));
       }
-      CHECK(shared_prefix(session->held(), c.prompt.view()) == int64_t(c.size()));
+      CHECK(shared_prefix(session->held(), c.prompt) == int64_t(c.size()));
     }
     std::vector<std::byte> again(snapshot_bytes(*restored));
     save_snapshot(*restored, again);
     CHECK(again.size() == bytes.size());
     const Case elsewhere(g);  // another model object: the restored session knows nothing of the images it once had
     const std::unique_ptr<Session> far = restore_snapshot(elsewhere.model, bytes);
-    CHECK(shared_prefix(far->held(), elsewhere.prompt.view()) == int64_t(c.size()));
+    CHECK(shared_prefix(far->held(), elsewhere.prompt) == int64_t(c.size()));
     far->truncate(1);
     far->append(elsewhere.part(1, c.size()));
     CHECK(last_logits(*far) == behind(c.size()));
@@ -193,28 +193,28 @@ TEST_CASE("damaged snapshots with images are errors", "[runtime]") {
 TEST_CASE("prefixes are shared by content: the same image again is the same, another is not", "[runtime]") {
   const Case c(sets()[0]);
   const Case again(sets()[0]);  // the same pictures, opened anew
-  CHECK(shared_prefix(c.prompt.view(), again.prompt.view()) == int64_t(c.size()));
+  CHECK(shared_prefix(c.prompt, again.prompt) == int64_t(c.size()));
   std::vector<float> pixels(c.images[0]->pixels().begin(), c.images[0]->pixels().end());
   pixels[0] += 0.25f;
   const std::vector<ImagePtr> other = {Image::from_pixels(c.model, pixels, c.images[0]->rows(), c.images[0]->cols()),
                                        c.images[1]};
   const Prompt changed = place_images(*c.model, c.prompt.tokens, other);
-  CHECK(shared_prefix(c.prompt.view(), changed.view()) == c.prompt.patches[0].position);
+  CHECK(shared_prefix(c.prompt, changed) == c.prompt.patches[0].position);
   const Prompt bare{c.prompt.tokens, {}};
-  CHECK(shared_prefix(c.prompt.view(), bare.view()) == c.prompt.patches[0].position);
-  CHECK(shared_prefix(bare.view(), c.prompt.view()) == c.prompt.patches[0].position);
+  CHECK(shared_prefix(c.prompt, bare) == c.prompt.patches[0].position);
+  CHECK(shared_prefix(bare, c.prompt) == c.prompt.patches[0].position);
 }
 
 TEST_CASE("cutting and joining prompts keeps what fills each position", "[runtime]") {
   const Case c(sets()[0]);
   for (size_t cut = 0; cut <= c.size(); ++cut) {
     Prompt joined = c.part(0, cut);
-    joined.append(c.part(cut, c.size()).view());
-    CHECK(shared_prefix(joined.view(), c.prompt.view()) == int64_t(c.size()));
+    joined.append(c.part(cut, c.size()));
+    CHECK(shared_prefix(joined, c.prompt) == int64_t(c.size()));
     Prompt shorter = c.prompt;
     shorter.truncate(int64_t(cut));
     CHECK(shorter.tokens.size() == cut);
-    CHECK(shared_prefix(shorter.view(), c.prompt.view()) == int64_t(cut));
+    CHECK(shared_prefix(shorter, c.prompt) == int64_t(cut));
   }
 }
 

@@ -98,7 +98,7 @@ TEST_CASE("q8_0 sessions have one set of bits: ISA, threads, prefill chunks, bat
       }
       Session a(model, options_of(DType::q8_0)), b(model, options_of(DType::q8_0));
       Session* sessions[] = {&a, &b};
-      const std::span<const int32_t> tokens[] = {std::span(ids).first(9), ids};
+      const PromptView tokens[] = {std::span(ids).first(9), ids};
       Session::append_batch(sessions, tokens);
       CHECK(last_logits(b) == std::vector<float>(want.end() - model->config().vocab, want.end()));
     }
@@ -133,7 +133,7 @@ TEST_CASE("q8_0 is refused where it cannot be", "[runtime]") {
   Session half(model, options_of(DType::f16)), eighth(model, options_of(DType::q8_0));
   Session* sessions[] = {&half, &eighth};
   const std::vector<int32_t> one = {5};
-  const std::span<const int32_t> tokens[] = {one, one};
+  const PromptView tokens[] = {one, one};
   CHECK_THROWS_WITH(Session::append_batch(sessions, tokens), Catch::Contains("another mode"));
   CHECK(half.length() == 0);
   const auto narrow = goldens([](const Golden& g) {

@@ -61,7 +61,7 @@ TEST_CASE("batches of changing sizes share one scratch", "[runtime]") {
   for (int round = 0; round < 8; ++round) {
     const size_t n = size_t(1 + round % 3);  // how many sessions go on
     const std::span<Session* const> some = std::span(three).first(n);
-    std::vector<std::span<const int32_t>> next;
+    std::vector<PromptView> next;
     for (Session* s : some) next.push_back(std::span(all).subspan(size_t(s->length()), 1));
     Session::append_batch(some, next);
   }

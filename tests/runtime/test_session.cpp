@@ -57,7 +57,7 @@ TEST_CASE("a session gives the same bits alone, in pieces, in a batch, forked an
       for (const int64_t chunk : {1, 40, 1000}) {
         Session x(model, {exact, 0, chunk}), y(model, {exact, 0, chunk}), y_alone(model, options);
         Session* sessions[] = {&y, &x};
-        const std::span<const int32_t> tokens[] = {b, a};
+        const PromptView tokens[] = {b, a};
         Session::append_batch(sessions, tokens);
         y_alone.append(b);
         CHECK(last_logits(x) == want);

@@ -28,6 +28,7 @@ std::string Machine::read_generate_options(const Op& op, GenerationRules& g, pun
   refusals.when(
       n / 65536 % 32 == 1 || n / 65536 % 32 == 2 || (g.drops_oldest && g.keep_prefix > g.session->max_positions - 2),
       PUNA_INVALID_ARGUMENT);
+  o.lookup_tokens = int32_t(n / 33554432 % 4) * 3;  // what is drafted cannot be seen
   o.max_tokens = g.max_tokens;
   o.sampler = &g.sampler;
   o.stop_tokens = g.stop_tokens.data();
@@ -45,8 +46,9 @@ std::string Machine::read_generate_options(const Op& op, GenerationRules& g, pun
   }
   return words(text(g.next.ids), ", max_tokens ", g.max_tokens, ", temperature ", g.sampler.temperature, ", top_k ",
                g.sampler.top_k, ", seed ", g.sampler.seed, ", repetition_penalty ", g.sampler.repetition_penalty,
-               ", stop_tokens ", text(g.stop_tokens), ", log_probabilities ", o.log_probabilities,
-               g.drops_oldest ? ", drop_oldest" : "", ", keep_prefix ", g.keep_prefix, g.whole ? ", keep_shared" : "");
+               ", stop_tokens ", text(g.stop_tokens), ", log_probabilities ", o.log_probabilities, ", lookup_tokens ",
+               o.lookup_tokens, g.drops_oldest ? ", drop_oldest" : "", ", keep_prefix ", g.keep_prefix,
+               g.whole ? ", keep_shared" : "");
 }
 
 // That an answer may be made. An empty prompt is taken.

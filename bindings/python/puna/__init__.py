@@ -16,10 +16,10 @@ from .pipeline import Feed, Pipeline, Shown
 from .ranker import Examples, Outcomes, Ranker, RankerReport
 from .recommender import Recommendation, Recommender, RecommenderInfo, RecommenderReport, User
 from .sampler import Sampler, Sampling, SamplingFields
-from .session import Answer, Appended, Session, Timings, Token, append_batch
+from .session import Answer, Appended, Drafts, Session, Timings, Token, append_batch
 from .tokenizer import Tokenizer
 
 __version__ = version()
-__all__ = ["Adapter", "Answer", "Appended", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
+__all__ = ["Adapter", "Answer", "Appended", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Drafts", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
            "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "SamplingFields", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported", "User",
            "WrongState", "append_batch", "plan"]

@@ -37,6 +37,13 @@ class Appended(NamedTuple):
     appended: int
 
 
+class Drafts(NamedTuple):
+    """Tokens that were guessed right and needed no pass of their own, and those that were computed in vain."""
+
+    accepted: int
+    rejected: int
+
+
 class Token(NamedTuple):
     """A token of an answer: `text` is what it made final (may be empty), `probabilities` the chosen one, then the most likely others."""
 
@@ -207,15 +214,19 @@ class Session:
     def generate(self, prompt: "str | Iterable[int]" = "", *, max_tokens: int = 0, sampling: "Sampling | SamplingFields" = Sampling(),
                  stop: "str | Sequence[str]" = (), stop_tokens: "Iterable[int]" = (), ignore_eos: bool = False, keep_special: bool = False,
                  parse_special: Optional[bool] = None, log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0,
-                 images: "Image | Sequence[Image]" = (), keep_shared: bool = False) -> "Answer":
+                 images: "Image | Sequence[Image]" = (), keep_shared: bool = False, lookup: int = 0, draft: "Optional[Session]" = None,
+                 draft_tokens: int = 0) -> "Answer":
         """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of text. The prompt may be empty: then it
         goes on with what the session holds. `stop`: a text, or several. `images`: one for each <|image|> of the prompt (with parse_special). `keep_shared`: as in
-        append(), the prompt is all that the session shall hold before the answer."""
+        append(), the prompt is all that the session shall hold before the answer. `lookup`, `draft`: speculation, which changes the time and never the answer. Up to
+        `lookup` tokens at once are guessed from what stood in prompt or answer before, up to `draft_tokens` (0 = ours) by a session of a smaller model with the
+        same vocabulary, which is the answer's alone until that has ended."""
         strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
         options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampling_of(sampling)._to_c(),
                         stop_tokens=int32_pointer(tokens), stop_token_count=tokens.size, stop_strings=strings, stop_string_count=len(strings),
                         keep_special=keep_special, log_probabilities=log_probabilities, context_policy=bool(drop_oldest), keep_prefix=keep_prefix,
-                        images=shown, image_count=len(shown), keep_shared=keep_shared)
+                        images=shown, image_count=len(shown), keep_shared=keep_shared, lookup_tokens=lookup,
+                        draft=draft._handle if draft is not None else ffi.NULL, draft_tokens=draft_tokens)
         ids = self._ids(prompt, parse_special, keep_shared)
         earlier = self._answer()
         if earlier is not None:
@@ -283,6 +294,11 @@ class Answer:
     def prompt_tokens(self) -> int:
         """Positions of the prompt that had to be computed; 0 while they are not."""
         return int(self._result().prompt_tokens)
+
+    @property
+    def drafts(self) -> Drafts:
+        """What became of the guesses so far."""
+        return Drafts(int(self._result().accepted_drafts), int(self._result().rejected_drafts))
 
 
 def _append_options(images: "Image | Sequence[Image]", keep_shared: bool, **more: Any) -> Any:

@@ -119,6 +119,34 @@ def test_a_chats_next_turn_is_a_fresh_sessions_answer(model, options, exact):
     assert session.pending
 
 
+def test_drafts_change_nothing_but_the_time(model):
+    draft, prompt = model.session(), model.chat_tokens(HI)
+    for options in ({}, {"sampling": puna.Sampling(temperature=0.8, seed=2)}):
+        plain = model.session().generate(prompt, max_tokens=40, ignore_eos=True, **options)
+        want = [t.id for t in plain.tokens()]
+        assert plain.drafts == puna.Drafts(0, 0)
+        for drafts in ({"lookup": 8}, {"draft": draft}, {"lookup": 4, "draft": draft, "draft_tokens": 3}):
+            answer = model.session().generate(prompt, max_tokens=40, ignore_eos=True, **drafts, **options)
+            assert [t.id for t in answer.tokens()] == want
+        assert answer.drafts.accepted >= 0
+    first = model.session().generate(prompt, max_tokens=4, draft=draft)
+    with pytest.raises(puna.WrongState):  # the draft is the first answer's
+        model.session().generate(prompt, max_tokens=4, draft=draft)
+    first.close()
+    assert len(list(model.session().generate(prompt, max_tokens=4, ignore_eos=True, draft=draft).tokens())) == 4
+
+
+def test_a_turn_that_changed_costs_what_follows_it(model):
+    session, messages = model.session(), [*HI, {"role": "assistant", "content": "A puna."}, {"role": "user", "content": "Where do you live?"}]
+    list(session.chat(messages, max_tokens=5, ignore_eos=True))
+    messages[1] = {"role": "assistant", "content": "A puma."}
+    held, ids = session.tokens.tolist(), model.chat_tokens(messages).tolist()
+    shared = next(i for i, (a, b) in enumerate(zip(held, ids)) if a != b)
+    answer = session.chat(messages, max_tokens=5, ignore_eos=True)
+    list(answer)
+    assert shared > 4 and answer.prompt_tokens == len(ids) - shared
+
+
 def test_a_chat_replaces_what_the_session_held_besides(model):
     session = model.session()
     session.append([1, 2, 3])

@@ -47,6 +47,12 @@ struct GenerateOptions {
       // prompt's
       false;
   Sampler::Processor processor;  // borrowed until the answer has ended
+  // Speculation: next tokens are guessed and computed together with the last one drawn, in one pass. The answer is the
+  // same, token for token, whatever is guessed; what does not pay is left off. docs/decisions/65-speculation.md
+  int32_t lookup_tokens = 0;  // most that are guessed at once from what stood in prompt and answer before; 0 = off
+  Session* draft = nullptr;   // of a smaller model with the same vocabulary, which guesses; borrowed, and the
+                              // generation's alone, until the answer has ended. It ends holding about the same tokens
+  int32_t draft_tokens = 0;   // most that it guesses at once; 0 = ours
 };
 
 // Error{invalid_argument} that names the option which is out of range, before anything is done with the others.
@@ -64,6 +70,8 @@ struct GenerateResult {
   StopReason reason = StopReason::max_tokens;
   int64_t prompt_tokens = 0;  // once they are appended
   double prompt_seconds = 0, generate_seconds = 0;
+  int64_t accepted_drafts = 0;  // tokens of the answer that were guessed right and needed no pass of their own
+  int64_t rejected_drafts = 0;  // guesses that were computed in vain
 };
 
 // An answer on its way, token by token or in slices of time. The session must live as long; it has one generation at a
@@ -74,8 +82,7 @@ struct GenerateResult {
 // handed out is held by the session; the last one is computed when something follows (Session::pending()).
 class Generation {
  public:
-  Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options);
-  Generation(Session& session, Prompt prompt, GenerateOptions options);
+  Generation(Session& session, const PromptView& prompt, GenerateOptions options);
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
@@ -105,9 +112,8 @@ void finish(Generation& generation, OnToken on_token = {});
 // session ends holding the prompt and every generated token, but for one that found it full. A draw's index is the
 // position its token takes (tokens dropped by this call counted), so a resumed or forked session repeats its draws.
 // Failures: see Generation.
-GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options,
+GenerateResult generate(Session& session, const PromptView& prompt, const GenerateOptions& options,
                         OnToken on_token = {});
-GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token = {});
 
 // Negative log-likelihood of tokens[i] given tokens[0..i), i >= 1: n-1 values. The session must be empty and ends
 // holding the tokens, or is empty again when the call fails.

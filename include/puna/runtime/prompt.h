@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "puna/text/tokenizer.h"
@@ -22,18 +23,30 @@ struct Patches {
   ImagePtr image;
 };
 
+struct Prompt;
+
+// What a call takes in: a Prompt, or ids alone (a vector, a span, a pointer and a count), borrowed while it runs.
 struct PromptView {
   std::span<const int32_t> tokens;
   std::span<const Patches> patches;  // ascending, apart, inside the tokens
+
+  PromptView() noexcept = default;
+  PromptView(const Prompt& prompt) noexcept;
+  PromptView(std::span<const int32_t> ids, std::span<const Patches> runs) noexcept : tokens(ids), patches(runs) {}
+  PromptView(const int32_t* ids, size_t count) noexcept : tokens(ids, count) {}
+  template <class Ids>
+    requires std::is_convertible_v<const Ids&, std::span<const int32_t>>
+  PromptView(const Ids& ids) noexcept : tokens(ids) {}
 };
 
 struct Prompt {
   std::vector<int32_t> tokens;
   std::vector<Patches> patches;
-  PromptView view() const noexcept { return {tokens, patches}; }
   void append(const PromptView& more);
   void truncate(int64_t length) noexcept;
 };
+
+inline PromptView::PromptView(const Prompt& prompt) noexcept : tokens(prompt.tokens), patches(prompt.patches) {}
 
 // Each <|image|> becomes that image's tokens, in order; as many images as there are places. Error{invalid_argument}
 // otherwise, {unsupported} when the model has no vision or no such tokens.

@@ -70,22 +70,19 @@ class Session {
   int64_t max_positions() const noexcept { return options_.max_positions; }
   uint64_t kv_bytes() const noexcept;  // bytes of KV pages held now
 
-  // Appends tokens: at least one, or none when the last one held is not computed yet. Afterwards logits() are those
-  // that predict the next token. Error{context_full} past max_positions, {invalid_argument} for an id outside the
-  // vocabulary, {cancelled}.
-  void append(std::span<const int32_t> tokens, const AppendOptions& options = {});
-  // The same with images. Those that were not encoded yet are encoded first, as part of the call. With options.kept:
-  // until it has succeeded the session, and what it replaces, stay; when memory does not suffice for both, a failure
-  // leaves the first `kept` positions.
-  void append(const Prompt& prompt, const AppendOptions& options = {});
+  // Appends tokens: at least one, or none when the last one held is not computed yet. Images that were not encoded yet
+  // are encoded first, as part of the call. Afterwards logits() are those that predict the next token. With
+  // options.kept: until it has succeeded the session, and what it replaces, stay; when memory does not suffice for
+  // both, a failure leaves the first `kept` positions. Error{context_full} past max_positions, {invalid_argument} for
+  // an id outside the vocabulary, {cancelled}.
+  void append(const PromptView& prompt, const AppendOptions& options = {});
 
   // The same in pieces: begin() only checks and remembers; step() computes until everything is appended (true) or
   // `pause`, asked between tiles from any thread, says so (false; at least one tile further than before). Until the
   // last step the session is as it was; truncate() drops the append, to the session's own length too. A step that
   // throws has dropped it. The bits are those of an append that was not interrupted. A Generation's append is stepped
   // by that alone.
-  void begin(std::span<const int32_t> tokens, const AppendOptions& options = {});
-  void begin(const Prompt& prompt, const AppendOptions& options = {});
+  void begin(const PromptView& prompt, const AppendOptions& options = {});
   bool step(FunctionRef<bool()> pause);
   bool under_way() const noexcept;
 
@@ -109,13 +106,12 @@ class Session {
   void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
   void clear_cancel() noexcept { cancelled_.store(false, std::memory_order_relaxed); }
 
-  // One forward over several different sessions of the same model and mode: tokens[i] are appended to sessions[i]. Same
+  // One forward over several different sessions of the same model and mode: prompts[i] is appended to sessions[i]. Same
   // bits as alone. If it fails, every session is as it was. cancel() on any of them ends the call.
-  static void append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
   static void append_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts);
   // The same in pieces: step() on any of the sessions steps all, and they are finished, cancelled or dropped (also by
   // the end of one of them) together. Until then they are one thread's together.
-  static void begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens);
+  static void begin_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts);
 
  private:
   struct Impl;
@@ -123,6 +119,7 @@ class Session {
   class Running;
   friend class SnapshotAccess;  // runtime/snapshot.cpp
   friend class Generation;
+  friend class DraftModel;
   friend void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll,
                          FunctionRef<void(int64_t)> scored);
   friend void finish(Generation& generation, FunctionRef<bool(const GeneratedToken&)> on_token);
@@ -135,6 +132,10 @@ class Session {
   void append_now(const PromptView& prompt, const AppendRequest& request);
   void begin(const PromptView& prompt, const AppendRequest& request);
   void hold(int32_t token);  // a drawn one, to be computed by the next append; there is room
+  // A generation's drafts: how many tokens may be computed behind the pending one in its pass; and whether the pending
+  // one was computed so, which take_ahead() makes as if an append had done it just now.
+  int64_t most_ahead() const noexcept;
+  bool take_ahead() noexcept;
   bool step_append(FunctionRef<bool()> pause);
   static void require_batch(std::span<Session* const> sessions, size_t prompts);
   void drop_append() noexcept;
@@ -149,6 +150,7 @@ class Session {
   void require_unchanged(const Claim& by) const;
   uint64_t changes() const noexcept;
   void hear_cancel();  // one that was asked for is Error{cancelled}
+  bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
   void require_prompt(const PromptView& prompt) const;
   ModelPtr model_;
   SessionOptions options_;

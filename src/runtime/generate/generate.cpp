@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "runtime/generate/generate_text.h"
 #include "runtime/generate/sampler_select.h"
 #include "runtime/generate/score_softmax.h"
+#include "runtime/generate/speculation.h"
 #include "runtime/session/session_impl.h"
 
 namespace puna {
@@ -73,6 +75,7 @@ void require_usable(const GenerateOptions& options, const Session& session) {
                static_cast<long long>(options.keep_prefix), static_cast<long long>(session.max_positions() - 2));
   (void)Sampler(options.sampler);
   (void)StopStrings(options.stop_strings);
+  require_usable_drafts(options, session);
 }
 
 struct Generation::Impl {
@@ -95,29 +98,78 @@ struct Generation::Impl {
   std::string token_text;
   std::vector<TokenProbability> probabilities;
   Session::Claim claim{};
+  std::optional<Speculation> speculation;  // until it has ended
 
-  Impl(Session& s, Prompt prompt, GenerateOptions o)
+  Impl(Session& s, const PromptView& prompt, GenerateOptions o)
       : session(s),
         options(std::move(o)),
         sampler(options.sampler),
         text(s.model().tokenizer(), options.keep_special, options.stop_strings),
         stop_tokens(options.stop_tokens),
-        next(std::move(prompt)),
+        next(slice(prompt, 0, int64_t(prompt.tokens.size()))),
         whole(options.keep_shared) {
     require_usable(options, session);
     PUNA_REQUIRE(!whole || !next.tokens.empty(),
                  "an empty prompt shares nothing with the session: keep_shared needs tokens");
-    session.require_prompt(next.view());
+    session.require_prompt(next);
     const Tokenizer* tokenizer = session.model().tokenizer();
     if (tokenizer && !options.ignore_eos) {
       const std::vector<int32_t>& own = tokenizer->specials().stop;
       stop_tokens.insert(stop_tokens.end(), own.begin(), own.end());
     }
+    speculation.emplace(options, session);
     session.claim(claim);
   }
   ~Impl() { session.leave(claim); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
+
+  // Makes the logits of the next draw. False: paused.
+  bool compute_next(FunctionRef<bool()> pause) {
+    if (!next.tokens.empty()) return append_next(pause);
+    if (take_drafted()) return true;
+    try {
+      return draft_next(pause) && append_next(pause);
+    } catch (const Error& e) {
+      if (e.status() != Status::out_of_memory || !speculation->give_up()) throw;
+    } catch (const std::bad_alloc&) {
+      if (!speculation->give_up()) throw;
+    }
+    return append_next(pause);  // what would fit without drafts does
+  }
+
+  // The pending token is what was drafted, and so it is computed.
+  bool take_drafted() {
+    if (session.works_for(claim)) return false;
+    session.hear_cancel();
+    if (!session.take_ahead()) return false;
+    claim.changes = session.changes();
+    speculation->accepted();
+    report_drafts();
+    return true;
+  }
+
+  // Guesses what follows the pending token, to compute both in one pass. False: paused.
+  bool draft_next(FunctionRef<bool()> pause) {
+    if (session.works_for(claim)) return true;
+    speculation->settle();
+    report_drafts();
+    // The last token of the answer needs no pass.
+    const int64_t drawn = int64_t(result.tokens.size()),
+                  left = options.max_tokens > 0 ? options.max_tokens - drawn - 1 : session.max_positions();
+    const auto stop = [&] { return session.cancelled() || (pause && pause()); };
+    const DraftRequest request{.history = session.tokens(),
+                               .draw_index = uint64_t(session.length() + dropped),
+                               .most = std::min(session.most_ahead(), left)};
+    if (speculation->propose(request, stop)) return true;
+    session.hear_cancel();
+    return false;
+  }
+
+  void report_drafts() noexcept {
+    result.accepted_drafts = speculation->accepted_tokens();
+    result.rejected_drafts = speculation->rejected_tokens();
+  }
 
   // False: paused.
   bool append_next(FunctionRef<bool()> pause) {
@@ -131,6 +183,7 @@ struct Generation::Impl {
       throw;
     }
     claim.changes = session.changes();
+    if (next.tokens.empty()) speculation->computed();
     if (result.tokens.empty())
       result.prompt_tokens = int64_t(whole ? replacement->rest.tokens.size() : next.tokens.size());
     if (replacement) replaced();
@@ -143,27 +196,29 @@ struct Generation::Impl {
     replacement.reset();
     const int64_t size = (whole ? 0 : session.length()) + int64_t(next.tokens.size());
     const bool drops = size > session.max_positions() && options.context_policy == ContextPolicy::drop_oldest;
-    if (!whole && !drops) return session.begin(next.view(), Session::AppendRequest{.owner = &claim});
+    if (next.tokens.empty() && !speculation->draft().empty())
+      return session.begin(speculation->draft(), Session::AppendRequest{.owner = &claim, .ahead = true});
+    if (!whole && !drops) return session.begin(next, Session::AppendRequest{.owner = &claim});
     Replacement r = drops ? drop_oldest() : replacing(next, 0);
-    session.begin(r.rest.view(), Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
+    session.begin(r.rest, Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
     replacement = std::move(r);
   }
 
   Replacement replacing(const Prompt& all, int64_t drop) const {
-    const int64_t kept = kept_of(all.view(), session.held());
-    return {kept, drop, slice(all.view(), kept, int64_t(all.tokens.size()))};
+    const int64_t kept = kept_of(all, session.held());
+    return {kept, drop, slice(all, kept, int64_t(all.tokens.size()))};
   }
 
   // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
   Replacement drop_oldest() const {
     Prompt all;
     if (!whole) all = slice(session.held(), 0, session.length());
-    all.append(next.view());
+    all.append(next);
     const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2,
                   size = int64_t(all.tokens.size());
     const int64_t drop = size - prefix - tail;
-    Prompt kept = slice(all.view(), 0, prefix);
-    kept.append(slice(all.view(), prefix + drop, size).view());
+    Prompt kept = slice(all, 0, prefix);
+    kept.append(slice(all, prefix + drop, size));
     return replacing(kept, drop);
   }
 
@@ -173,6 +228,7 @@ struct Generation::Impl {
     dropped += replacement->dropped;
     whole = false;
     replacement.reset();
+    speculation->forget_history();
   }
 
   // All or nothing: what may fail works on copies, so that the step can be repeated.
@@ -223,14 +279,15 @@ struct Generation::Impl {
 
   void end() noexcept {
     ended = true;
+    speculation->settle();
+    report_drafts();
+    speculation.reset();
     session.leave(claim);
   }
 };
 
-Generation::Generation(Session& session, std::span<const int32_t> prompt, GenerateOptions options)
-    : Generation(session, Prompt{{prompt.begin(), prompt.end()}, {}}, std::move(options)) {}
-Generation::Generation(Session& session, Prompt prompt, GenerateOptions options)
-    : impl_(std::make_unique<Impl>(session, std::move(prompt), std::move(options))) {}
+Generation::Generation(Session& session, const PromptView& prompt, GenerateOptions options)
+    : impl_(std::make_unique<Impl>(session, prompt, std::move(options))) {}
 
 Generation::~Generation() = default;
 
@@ -255,7 +312,7 @@ Generation::Event Generation::step(FunctionRef<bool()> pause) {
   if (!g.session.works_for(g.claim)) g.session.require_idle();
   if (!g.next.tokens.empty() || g.session.pending()) {
     const Stopwatch time(g.result.tokens.empty() ? g.result.prompt_seconds : g.result.generate_seconds);
-    if (!g.append_next(pause)) return Event::paused;
+    if (!g.compute_next(pause)) return Event::paused;
   } else {
     g.session.hear_cancel();
   }
@@ -296,14 +353,9 @@ void finish(Generation& generation, OnToken on_token) {
   }
 }
 
-GenerateResult generate(Session& session, std::span<const int32_t> prompt, const GenerateOptions& options,
-                        OnToken on_token) {
-  return generate(session, Prompt{{prompt.begin(), prompt.end()}, {}}, options, on_token);
-}
-
-GenerateResult generate(Session& session, Prompt prompt, const GenerateOptions& options, OnToken on_token) {
+GenerateResult generate(Session& session, const PromptView& prompt, const GenerateOptions& options, OnToken on_token) {
   const FpEnv fp_env;
-  Generation generation(session, std::move(prompt), options);
+  Generation generation(session, prompt, options);
   finish(generation, on_token);
   return generation.result();
 }

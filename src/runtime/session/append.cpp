@@ -29,7 +29,7 @@ std::optional<Prompt> with_room(const Prompt& held, int64_t kept, const Prompt& 
   Prompt larger;
   larger.tokens.reserve(2 * tokens);
   larger.patches.reserve(2 * patches);
-  larger.append(held.view());
+  larger.append(held);
   larger.truncate(kept);
   return larger;
 }
@@ -81,14 +81,21 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
     Feed& feed = feeds_[i];
     feed.added.append(prompts[i]);
     feed.first_new = kept;
-    feed.larger = with_room(s.impl_->held, kept, feed.added);
-    feed.fresh = int64_t(prompts[i].tokens.size()) + pending;
+    if (!request.ahead) feed.larger = with_room(s.impl_->held, kept, feed.added);
+    feed.fresh = request.ahead ? 1 : int64_t(prompts[i].tokens.size()) + pending;
     feed.done = s.impl_->complete;
     for (const Patches& p : prompts[i].patches)
       if (!p.image->encoded()) encodings_.emplace_back(p.image);
   }
   const size_t rows = size_t(feeds_[0].size() - feeds_[0].first_new), vocab = size_t(config.vocab),
                hidden = size_t(config.hidden);
+  if (request.ahead) {
+    rows_.swap(sessions[0]->impl_->ahead_rows);
+    if (const size_t bytes = rows * vocab * sizeof(float); rows_.size() < bytes) {
+      rows_ = Buffer();
+      rows_ = context.allocate(bytes, "logits of drafted tokens");
+    }
+  }
   if (!options.logits.empty()) {
     PUNA_REQUIRE(options.logits.size() / vocab >= rows, "there is room for %zu logits, %zu x %zu are needed",
                  options.logits.size(), rows, vocab);
@@ -109,6 +116,14 @@ Session::Append::Append(std::span<Session* const> sessions, std::span<const Prom
 float* Session::Append::logits_row(int64_t row) const noexcept {
   float* const all = rows_.size() != 0 ? reinterpret_cast<float*>(rows_.data()) : request_.options.logits.data();
   return all + row * sessions_[0]->model().config().vocab;
+}
+
+float* Session::Append::target(size_t session, int64_t position) const noexcept {
+  const Feed& f = feeds_[session];
+  const int64_t row = position - f.first_new;
+  const bool last = position + 1 == (request_.ahead ? f.first_new : f.size());
+  if (last) return reinterpret_cast<float*>(sessions_[session]->impl_->next_logits.data());
+  return row >= 0 && (request_.ahead || !request_.options.logits.empty()) ? logits_row(row) : nullptr;
 }
 
 int32_t Session::Append::Feed::token(const Prompt& held, int64_t position) const noexcept {
@@ -135,6 +150,7 @@ void Session::Append::set_aside() {
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Impl& impl = *sessions_[i]->impl_;
     Feed& f = feeds_[i];
+    impl.forget_ahead();
     if (f.first_new == int64_t(impl.held.tokens.size())) continue;
     f.before = impl.kv;
     f.done = f.pass = impl.kv.rewind(std::min(f.first_new, impl.complete));
@@ -155,11 +171,9 @@ bool Session::Append::begin_pass() {
     if (end == f.done) continue;
     const Prompt& held = sessions_[i]->impl_->held;
     for (int64_t p = f.done; p < end; ++p) {
-      const bool last = p + 1 == f.size();
-      if (last || (!request_.options.logits.empty() && p >= f.first_new)) {
+      if (float* const to = target(i, p)) {
         batch_.wanted.push_back(int64_t(batch_.rows.size()));
-        auto* final_logits = reinterpret_cast<float*>(sessions_[i]->impl_->next_logits.data());
-        targets_.push_back(last ? final_logits : logits_row(p - f.first_new));
+        targets_.push_back(to);
       }
       batch_.rows.push_back({int32_t(i), p, f.token(held, p), f.embedding(held, p, hidden)});
     }
@@ -182,16 +196,17 @@ void Session::Append::take_memory() {
     if (feeds_[i].pass < feeds_[i].done) sessions_[i]->impl_->kv.prepare(feeds_[i].pass, feeds_[i].done);
   Impl& first = *sessions_[0]->impl_;
   const PassShape now = shape();
-  if (first.planned == now) return;
-  first.planned.reset();
+  if (std::find(first.planned.begin(), first.planned.end(), now) != first.planned.end()) return;
   Arena measure;
   Cursor nowhere;
   forward(measure, nowhere, {});
   if (first.scratch.size() < measure.peak()) {
+    first.planned.clear();
     first.scratch = Buffer();  // the old block first: the two need not be held at once
     first.scratch = sessions_[0]->model().context().allocate(measure.peak(), "scratch of a pass");
   }
-  first.planned = now;
+  if (first.planned.size() == first.planned.capacity()) first.planned.clear();
+  first.planned.push_back(now);
 }
 
 PassShape Session::Append::shape() const noexcept {
@@ -254,7 +269,8 @@ void Session::Append::end_pass() {
     Impl& impl = *sessions_[i]->impl_;
     // What the append replaces is set aside already, and after a failure all of it returns.
     const bool replaces = feeds_[i].first_new < int64_t(impl.held.tokens.size());
-    impl.kv.commit(feeds_[i].done, gave_way_ || replaces ? 0 : impl.complete);
+    const int64_t final = request_.ahead ? feeds_[i].first_new : feeds_[i].done;
+    impl.kv.commit(final, gave_way_ || replaces ? 0 : impl.complete);
   }
   in_pass_ = false;
 }
@@ -334,15 +350,19 @@ void Session::Append::commit() {
     Impl& impl = *sessions_[i]->impl_;
     const int64_t added = feeds_[i].size() - feeds_[i].first_new, fresh = feeds_[i].fresh;
     float* const logits = request_.options.logits.data();
-    if (rows_.size() != 0) memcpy(logits, rows_.data(), rows_.size());
+    if (logits && rows_.size() != 0) memcpy(logits, rows_.data(), rows_.size());
     if (logits && added > 0)
       memcpy(logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
     if (hidden_.size() != 0) pool();
-    if (feeds_[i].larger)
-      std::swap(impl.held, *feeds_[i].larger);
-    else
-      impl.held.truncate(feeds_[i].first_new);
-    impl.held.append(feeds_[i].added.view());  // there is room
+    if (request_.ahead) {
+      impl.ahead = Ahead{std::move(feeds_[i].added.tokens), std::move(rows_)};
+    } else {
+      if (feeds_[i].larger)
+        std::swap(impl.held, *feeds_[i].larger);
+      else
+        impl.held.truncate(feeds_[i].first_new);
+      impl.held.append(feeds_[i].added);  // there is room
+    }
     impl.complete = int64_t(impl.held.tokens.size());
     impl.kv.settle();
     feeds_[i].before.reset();

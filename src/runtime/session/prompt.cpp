@@ -29,11 +29,11 @@ void fill(std::vector<Patches>& runs, int64_t position, const ImagePtr& image, i
 }
 
 // What fills `position`: the row of an image, or no image. `at` walks along the runs.
-struct Filling {
+struct FilledBy {
   const Image* image = nullptr;
   int64_t row = 0;
 };
-Filling filling(std::span<const Patches> runs, size_t& at, int64_t position) noexcept {
+FilledBy filled_by(std::span<const Patches> runs, size_t& at, int64_t position) noexcept {
   while (at < runs.size() && runs[at].position + runs[at].count <= position) ++at;
   if (at == runs.size() || runs[at].position > position) return {};
   return {runs[at].image.get(), runs[at].row + position - runs[at].position};
@@ -92,7 +92,7 @@ Prompt expand_images(const Model& model, std::span<const int32_t> tokens, std::s
       continue;
     }
     const ImagePtr* image = &images[next++];
-    prompt.append(place_images(model, (*image)->tokens(), {image, 1}).view());
+    prompt.append(place_images(model, (*image)->tokens(), {image, 1}));
   }
   return prompt;
 }
@@ -128,7 +128,7 @@ int64_t shared_prefix(const PromptView& a, const PromptView& b) noexcept {
   const int64_t length = int64_t(std::min(a.tokens.size(), b.tokens.size()));
   size_t in_a = 0, in_b = 0;
   for (int64_t p = 0; p < length; ++p) {
-    const Filling x = filling(a.patches, in_a, p), y = filling(b.patches, in_b, p);
+    const FilledBy x = filled_by(a.patches, in_a, p), y = filled_by(b.patches, in_b, p);
     const bool same = x.image && y.image ? x.row == y.row && (x.image == y.image || x.image->id() == y.image->id())
                                          : x.image == y.image;
     if (!same || a.tokens[size_t(p)] != b.tokens[size_t(p)]) return p;

@@ -36,7 +36,7 @@ Session::~Session() { drop_append(); }
 
 int64_t Session::length() const noexcept { return int64_t(impl_->held.tokens.size()); }
 std::span<const int32_t> Session::tokens() const noexcept { return impl_->held.tokens; }
-PromptView Session::held() const noexcept { return impl_->held.view(); }
+PromptView Session::held() const noexcept { return impl_->held; }
 uint64_t Session::kv_bytes() const noexcept { return impl_->kv.bytes(); }
 const SessionTimings& Session::timings() const noexcept { return impl_->timings; }
 bool Session::pending() const noexcept { return impl_->pending; }
@@ -77,21 +77,8 @@ void Session::append_now(const PromptView& prompt, const AppendRequest& request)
   Append({&self, 1}, {&prompt, 1}, request).run({});
 }
 
-void Session::append(std::span<const int32_t> tokens, const AppendOptions& options) {
-  append_now({tokens, {}}, {.options = options});
-}
-void Session::append(const Prompt& prompt, const AppendOptions& options) {
-  append_now(prompt.view(), {.options = options});
-}
-
-static std::vector<PromptView> without_images(std::span<const std::span<const int32_t>> tokens) {
-  std::vector<PromptView> prompts;
-  for (const std::span<const int32_t>& t : tokens) prompts.push_back({t, {}});
-  return prompts;
-}
-
-void Session::append_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
-  append_batch(sessions, without_images(tokens));
+void Session::append(const PromptView& prompt, const AppendOptions& options) {
+  append_now(prompt, {.options = options});
 }
 
 void Session::require_batch(std::span<Session* const> sessions, size_t prompts) {
@@ -114,10 +101,10 @@ void Session::append_batch(std::span<Session* const> sessions, std::span<const P
   if (!sessions.empty()) Append(sessions, prompts, {}).run({});
 }
 
-void Session::begin_batch(std::span<Session* const> sessions, std::span<const std::span<const int32_t>> tokens) {
-  require_batch(sessions, tokens.size());
+void Session::begin_batch(std::span<Session* const> sessions, std::span<const PromptView> prompts) {
+  require_batch(sessions, prompts.size());
   PUNA_REQUIRE(!sessions.empty(), "a batch of no sessions");
-  const auto append = std::make_shared<Append>(sessions, without_images(tokens), AppendRequest());
+  const auto append = std::make_shared<Append>(sessions, prompts, AppendRequest());
   for (Session* s : sessions) s->impl_->append = append;
 }
 
@@ -127,17 +114,47 @@ void Session::begin(const PromptView& prompt, const AppendRequest& request) {
       std::make_shared<Append>(std::span<Session* const>{&self, 1}, std::span<const PromptView>{&prompt, 1}, request);
 }
 
-void Session::begin(std::span<const int32_t> tokens, const AppendOptions& options) {
-  begin(PromptView{tokens, {}}, AppendRequest{.options = options});
-}
-void Session::begin(const Prompt& prompt, const AppendOptions& options) {
-  begin(prompt.view(), AppendRequest{.options = options});
+void Session::begin(const PromptView& prompt, const AppendOptions& options) {
+  begin(prompt, AppendRequest{.options = options});
 }
 
 void Session::hold(int32_t token) {
+  if (impl_->ahead && !impl_->ahead->holds(token)) impl_->forget_ahead();
   impl_->held.tokens.push_back(token);
   impl_->pending = true;
   ++impl_->changes;
+}
+
+int64_t Session::most_ahead() const noexcept {
+  if (!impl_->pending) return 0;
+  const int64_t rows = length() - impl_->complete;  // that any pass has: the pending token, or more after a rewind
+  return std::max<int64_t>(0, std::min(max_positions() - length(), options_.prefill_chunk - rows));
+}
+
+bool Session::take_ahead() noexcept {
+  Impl& s = *impl_;
+  if (!s.pending || !s.ahead || !s.ahead->holds(s.held.tokens.back())) return false;
+  memcpy(s.logits.data(), s.ahead->logits.data() + s.ahead->passed * s.logits.size(), s.logits.size());
+  ++s.ahead->passed;
+  s.complete = length();
+  s.kv.commit(s.complete);
+  s.pending = false;
+  s.has_logits = true;
+  ++s.timings.decoded_tokens;
+  ++s.changes;
+  if (s.ahead->passed == s.ahead->tokens.size()) s.end_ahead();
+  return true;
+}
+
+void Session::Impl::end_ahead() noexcept {
+  ahead_rows.swap(ahead->logits);
+  ahead.reset();
+}
+
+void Session::Impl::forget_ahead() noexcept {
+  if (!ahead) return;
+  end_ahead();
+  complete = kv.rewind(complete);
 }
 
 bool Session::step(FunctionRef<bool()> pause) {
@@ -170,7 +187,10 @@ void Session::claim(Claim& by) {
 
 void Session::leave(const Claim& by) noexcept {
   if (works_for(by)) drop_append();
-  if (impl_->generation == &by) impl_->generation = nullptr;
+  if (impl_->generation != &by) return;
+  impl_->generation = nullptr;
+  impl_->forget_ahead();
+  impl_->ahead_rows = Buffer();
 }
 
 bool Session::works_for(const Claim& by) const noexcept { return impl_->append && impl_->append->owner() == &by; }
@@ -198,7 +218,7 @@ void Session::use(AdapterPtr adapter) {
   require_empty();
   if (options_.adapter != adapter) ++impl_->changes;
   options_.adapter = std::move(adapter);
-  impl_->planned.reset();
+  impl_->planned.clear();
 }
 
 void Session::drop_append() noexcept {
@@ -216,6 +236,7 @@ void Session::truncate(int64_t length) {
   clear_cancel();
   if (length == this->length()) return;
   const bool only_pending = impl_->pending && length + 1 == this->length();
+  impl_->forget_ahead();
   impl_->held.truncate(length);
   impl_->pending = false;
   impl_->complete = impl_->kv.rewind(std::min(length, impl_->complete));
@@ -227,6 +248,7 @@ std::unique_ptr<Session> Session::fork() const {
   require_idle();
   auto copy = std::make_unique<Session>(model_, options_);
   copy->impl_->kv = impl_->kv;
+  if (impl_->ahead) copy->impl_->kv.rewind(impl_->complete);
   copy->impl_->held = impl_->held;
   copy->impl_->complete = impl_->complete;
   copy->impl_->has_logits = impl_->has_logits;

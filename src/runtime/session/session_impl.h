@@ -25,6 +25,15 @@ struct PassShape {
   bool operator==(const PassShape&) const = default;
 };
 
+// Tokens computed behind the last one held that nobody has drawn yet: a generation's drafts. Their keys and values lie
+// behind the session's `complete`; row i of the logits [tokens, vocab] is behind tokens[i].
+struct Ahead {
+  std::vector<int32_t> tokens;
+  Buffer logits;
+  size_t passed = 0;  // of the tokens: drawn and computed since
+  bool holds(int32_t next) const noexcept { return passed < tokens.size() && tokens[passed] == next; }
+};
+
 struct Session::Impl {
   KvCache kv;
   Prompt held;  // token ids, and the images that fill some of their positions
@@ -35,15 +44,19 @@ struct Session::Impl {
   Buffer logits, next_logits;  // of the last token that is not pending; swapped when an append succeeds
   bool has_logits = false;
   bool pending = false;  // the last token was drawn and is not computed yet
+  std::optional<Ahead> ahead;
+  Buffer ahead_rows;  // of logits of earlier drafts, for the next, while a generation lives
   Buffer scratch;
-  std::optional<PassShape> planned;  // the last pass that scratch was measured for
+  std::vector<PassShape> planned;  // passes that fit into the scratch; room for some is reserved
   SessionTimings timings;
   std::shared_ptr<Append> append;  // begun and not finished; of a batch, the same for all its sessions
   bool running = false;            // a call computes now: its callbacks may not come back in
   uint64_t changes = 0;            // of tokens or adapter: how a generation notices those that are not its own
   const Claim* generation = nullptr;
 
-  explicit Impl(KvCache cache) : kv(std::move(cache)) {}
+  explicit Impl(KvCache cache) : kv(std::move(cache)) { planned.reserve(16); }
+  void end_ahead() noexcept;     // all of them were taken
+  void forget_ahead() noexcept;  // those that were not taken, too, and the pages that only they have
 };
 
 // A call computes, or asks its host: what the host's callback wants of the session now is refused.
@@ -62,6 +75,8 @@ struct Session::AppendRequest {  // its options are for one session only
   AppendOptions options = {};
   bool in_place = false;         // options.logits are written as they come, before it is known that the append succeeds
   const Claim* owner = nullptr;  // the generation whose append this is
+  // The tokens are drafts: computed with the pending one in one pass, and not held (Ahead). At most most_ahead().
+  bool ahead = false;
 };
 
 // Several sessions' new tokens on their way through forward. A pass is up to prefill_chunk rows, taken from the
@@ -100,6 +115,7 @@ class Session::Append {
   bool give_way() noexcept;  // lets go of what is kept to undo the append; false: there is nothing
   bool compute(FunctionRef<bool()> stop);
   float* logits_row(int64_t row) const noexcept;
+  float* target(size_t session, int64_t position) const noexcept;  // of the logits behind it; NULL = not wanted
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
   void end_pass();
   void commit();

@@ -386,6 +386,9 @@ pub struct puna_generate_options {
     pub image_count: u64,
     pub keep_shared: i32,
     pub reserved: i32,
+    pub draft: *mut puna_session,
+    pub draft_tokens: i32,
+    pub lookup_tokens: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -396,6 +399,8 @@ pub struct puna_generate_result {
     pub generated_tokens: i64,
     pub prompt_seconds: f64,
     pub generate_seconds: f64,
+    pub accepted_drafts: i64,
+    pub rejected_drafts: i64,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -995,12 +1000,17 @@ const _: () = {
     assert!(offset_of!(puna_generate_options, image_count) == 104);
     assert!(offset_of!(puna_generate_options, keep_shared) == 112);
     assert!(offset_of!(puna_generate_options, reserved) == 116);
+    assert!(offset_of!(puna_generate_options, draft) == 120);
+    assert!(offset_of!(puna_generate_options, draft_tokens) == 128);
+    assert!(offset_of!(puna_generate_options, lookup_tokens) == 132);
     assert!(offset_of!(puna_generate_result, struct_size) == 0);
     assert!(offset_of!(puna_generate_result, stop_reason) == 4);
     assert!(offset_of!(puna_generate_result, prompt_tokens) == 8);
     assert!(offset_of!(puna_generate_result, generated_tokens) == 16);
     assert!(offset_of!(puna_generate_result, prompt_seconds) == 24);
     assert!(offset_of!(puna_generate_result, generate_seconds) == 32);
+    assert!(offset_of!(puna_generate_result, accepted_drafts) == 40);
+    assert!(offset_of!(puna_generate_result, rejected_drafts) == 48);
     assert!(offset_of!(puna_finetune_report, struct_size) == 0);
     assert!(offset_of!(puna_finetune_report, reserved) == 4);
     assert!(offset_of!(puna_finetune_report, step) == 8);
@@ -1179,8 +1189,8 @@ const _: () = {
     assert!(size_of::<puna_sampler_options>() == 88);
     assert!(size_of::<puna_token_probability>() == 8);
     assert!(size_of::<puna_generated_token>() == 40);
-    assert!(size_of::<puna_generate_options>() == 120);
-    assert!(size_of::<puna_generate_result>() == 40);
+    assert!(size_of::<puna_generate_options>() == 136);
+    assert!(size_of::<puna_generate_result>() == 56);
     assert!(size_of::<puna_finetune_report>() == 64);
     assert!(size_of::<puna_finetune_options>() == 160);
     assert!(size_of::<puna_image_info>() == 48);

@@ -72,6 +72,7 @@ impl Chat {
     {
         let mut on_token = OnToken { call: on_token, panicked: false };
         let mut result: puna_generate_result = sized();
+        let _draft = options.use_draft()?;
         let done = options.with(|o| {
             let user = (&mut on_token as *mut OnToken<F>).cast();
             check(unsafe {

@@ -1,4 +1,4 @@
-use crate::error::{check, Result};
+use crate::error::{check, Error, Result, Status};
 use crate::image::{handles, Image};
 use crate::raw::{answer_to_c, c_string, micros, pointer, sized, slice, Handle};
 use crate::sampler::SamplerOptions;
@@ -6,6 +6,7 @@ use crate::session::Session;
 use puna_sys::*;
 use std::ops::ControlFlow;
 use std::os::raw::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,50 @@ pub struct GenerateOptions {
     /// The prompt is all that the session shall hold before the answer: what it shares with it stays, the rest is
     /// replaced.
     pub keep_shared: bool,
+    /// Speculation by a smaller model: tokens that it guesses are computed with the last one drawn, in one pass. The
+    /// answer is the same, whatever is guessed.
+    pub draft: Option<Draft>,
+    /// Most tokens that it guesses at once; 0 = the library's choice.
+    pub draft_tokens: i32,
+    /// Most tokens guessed at once from what stood in prompt or answer before; 0 = none.
+    pub lookup_tokens: i32,
+}
+
+/// A session of a smaller model with the same vocabulary, which guesses an answer's next tokens. Clones are the same
+/// session: it serves one answer at a time, another is [`WrongState`](crate::Status::WrongState).
+#[derive(Clone)]
+pub struct Draft {
+    inner: Arc<Drafting>,
+}
+struct Drafting {
+    session: Session,
+    busy: AtomicBool,
+}
+// Its session is used by the answer that made `busy` true, on that answer's thread, and by nobody else.
+unsafe impl Sync for Drafting {}
+
+impl Draft {
+    /// Of a session, which it keeps.
+    pub fn new(session: Session) -> Self {
+        Draft { inner: Arc::new(Drafting { session, busy: AtomicBool::new(false) }) }
+    }
+}
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Draft")
+    }
+}
+
+/// A draft's use by one answer.
+pub(crate) struct DraftUse {
+    inner: Option<Arc<Drafting>>,
+}
+impl Drop for DraftUse {
+    fn drop(&mut self) {
+        if let Some(inner) = &self.inner {
+            inner.busy.store(false, Ordering::Release);
+        }
+    }
 }
 
 /// What an answer does when the session is full.
@@ -144,6 +189,10 @@ pub struct GenerateResult {
     pub prompt_seconds: f64,
     /// What the tokens took.
     pub generate_seconds: f64,
+    /// Tokens that were guessed right and needed no pass of their own.
+    pub accepted_drafts: i64,
+    /// Guesses that were computed in vain.
+    pub rejected_drafts: i64,
 }
 
 impl GenerateResult {
@@ -161,6 +210,8 @@ impl GenerateResult {
             generated_tokens: r.generated_tokens,
             prompt_seconds: r.prompt_seconds,
             generate_seconds: r.generate_seconds,
+            accepted_drafts: r.accepted_drafts,
+            rejected_drafts: r.rejected_drafts,
         }
     }
 }
@@ -186,12 +237,14 @@ pub struct Answer<'a> {
     handle: Handle<puna_generation>,
     session: &'a mut Session,
     _process_logits: Option<LogitsProcessor>, // the library has a pointer to it
+    _draft: DraftUse,                         // ends after the handle, which uses it
 }
 unsafe impl Send for Answer<'_> {}
 
 impl<'a> Answer<'a> {
     pub(crate) fn begin(session: &'a mut Session, prompt: Prompt, options: &GenerateOptions) -> Result<Self> {
         let raw = session.handle.raw;
+        let draft = options.use_draft()?;
         let handle = options.with(|o| {
             Handle::create(puna_generation_free, |out| unsafe {
                 match prompt {
@@ -200,7 +253,7 @@ impl<'a> Answer<'a> {
                 }
             })
         })?;
-        Ok(Answer { handle, session, _process_logits: options.process_logits.clone() })
+        Ok(Answer { handle, session, _process_logits: options.process_logits.clone(), _draft: draft })
     }
 
     /// Goes on for about `budget` (zero: until there is a token).
@@ -240,6 +293,16 @@ impl Iterator for Answer<'_> {
 }
 
 impl GenerateOptions {
+    /// For as long as an answer uses it.
+    pub(crate) fn use_draft(&self) -> Result<DraftUse> {
+        let inner = self.draft.as_ref().map(|d| d.inner.clone());
+        if inner.as_ref().is_some_and(|i| i.busy.swap(true, Ordering::Acquire)) {
+            let message = "the draft serves another answer: end or drop that first".into();
+            return Err(Error { status: Status::WrongState, message });
+        }
+        Ok(DraftUse { inner })
+    }
+
     pub(crate) fn with<T>(&self, call: impl FnOnce(&puna_generate_options) -> Result<T>) -> Result<T> {
         let stop = self.stop.iter().map(|s| c_string(s)).collect::<Result<Vec<_>>>()?;
         let stop_pointers: Vec<_> = stop.iter().map(|s| s.as_ptr()).collect();
@@ -254,6 +317,10 @@ impl GenerateOptions {
         (o.stop_tokens, o.stop_token_count) = (pointer(&self.stop_tokens), self.stop_tokens.len() as u64);
         (o.images, o.image_count) = (pointer(&images), images.len() as u64);
         o.keep_shared = self.keep_shared.into();
+        if let Some(draft) = &self.draft {
+            o.draft = draft.inner.session.handle.raw;
+        }
+        (o.draft_tokens, o.lookup_tokens) = (self.draft_tokens, self.lookup_tokens);
         if let WhenFull::DropOldest { keep_prefix } = self.when_full {
             (o.context_policy, o.keep_prefix) = (PUNA_CONTEXT_DROP_OLDEST, keep_prefix);
         }

@@ -36,7 +36,9 @@ pub use append::{append_batch, AppendOptions, Appended, Pooling};
 pub use chat::{Chat, ChatOptions};
 pub use context::{Context, ContextInfo, ContextOptions};
 pub use error::{Error, Result, Status};
-pub use generate::{Answer, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull};
+pub use generate::{
+    Answer, Draft, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull,
+};
 pub use image::{Image, ImageInfo};
 pub use model::{Model, ModelInfo, ModelOptions, Plan, PlanOptions, Tensor};
 pub use pipeline::{Catalogue, Feed, Pipeline, PipelineOptions, Request, Shown};

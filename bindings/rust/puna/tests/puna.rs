@@ -146,6 +146,31 @@ fn an_answer_is_an_iterator_and_may_be_left() {
 }
 
 #[test]
+fn drafts_change_nothing_but_the_time() {
+    let model = model();
+    let draft = Draft::new(model.session().unwrap());
+    let plain = GenerateOptions { max_tokens: 30, ignore_eos: true, ..Default::default() };
+    let drafted = GenerateOptions { lookup_tokens: 4, draft: Some(draft.clone()), draft_tokens: 3, ..plain.clone() };
+    let mut session = model.session().unwrap();
+    let want = ids(session.generate_tokens(&TOKENS, &plain).unwrap());
+    session.truncate(0).unwrap();
+    let mut answer = session.generate_tokens(&TOKENS, &drafted).unwrap();
+    let mut got = vec![];
+    for token in answer.by_ref() {
+        got.push(token.unwrap().id);
+    }
+    assert_eq!(got, want);
+    assert!(answer.result().unwrap().accepted_drafts > 5);
+    let mut other = model.session().unwrap();
+    assert_eq!(other.generate_tokens(&TOKENS, &drafted).err().unwrap().status, Status::WrongState);
+    drop(answer);
+    assert_eq!(ids(other.generate_tokens(&TOKENS, &drafted).unwrap()), want);
+    let itself = GenerateOptions { lookup_tokens: 65, ..plain };
+    let refused = session.generate_tokens(&TOKENS, &itself).err().unwrap();
+    assert_eq!(refused.message, "lookup_tokens is 65, expected 0 to 64");
+}
+
+#[test]
 fn after_an_answer_the_session_holds_all_of_it_and_the_last_token_is_pending() {
     let model = model();
     let options = GenerateOptions { max_tokens: 5, ignore_eos: true, ..Default::default() };
@@ -460,6 +485,11 @@ fn a_conversation_computes_its_turns_once() {
     assert_eq!(session.tokens().unwrap()[..second.tokens().len()], *second.tokens());
     let fresh = second.answer(&mut model.session().unwrap(), &options).unwrap().map(|t| t.unwrap()).collect::<Vec<_>>();
     assert_eq!(fresh, want);
+    // A turn that is other than it was costs what follows it.
+    let third = model.chat(&format!("[{}]", messages.replace("And now?", "And where?"))).unwrap();
+    let shared = third.tokens().iter().zip(session.tokens().unwrap()).take_while(|(a, b)| a == b).count();
+    let result = third.generate(&mut session, &options, |_| go_on(())).unwrap();
+    assert_eq!(result.prompt_tokens as usize, third.tokens().len() - shared);
     // keep_shared does by hand what a chat does.
     let by_hand = GenerateOptions { keep_shared: true, ..options.clone() };
     assert_eq!(
