@@ -11,7 +11,7 @@ set_property(TARGET puna puna_static PROPERTY INTERFACE_INCLUDE_DIRECTORIES
 
 install(TARGETS puna puna_static EXPORT puna
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/capi/include/puna.h ${PROJECT_SOURCE_DIR}/capi/include/puna_chat.h ${PROJECT_SOURCE_DIR}/capi/include/puna_train.h ${PROJECT_SOURCE_DIR}/capi/include/puna_vision.h ${PROJECT_SOURCE_DIR}/capi/include/puna_recsys.h
+install(FILES ${PROJECT_SOURCE_DIR}/capi/include/puna.h ${PROJECT_SOURCE_DIR}/capi/include/puna_chat.h ${PROJECT_SOURCE_DIR}/capi/include/puna_grammar.h ${PROJECT_SOURCE_DIR}/capi/include/puna_train.h ${PROJECT_SOURCE_DIR}/capi/include/puna_vision.h ${PROJECT_SOURCE_DIR}/capi/include/puna_recsys.h
   ${PROJECT_SOURCE_DIR}/capi/include/puna_gemm.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT puna NAMESPACE puna:: DESTINATION ${package_dir} FILE puna-targets.cmake)

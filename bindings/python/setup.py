@@ -35,7 +35,7 @@ class BuildWithLibrary(build_py):
         super().run()
         package = pathlib.Path(self.build_lib, "puna")
         package.mkdir(parents=True, exist_ok=True)
-        for header in ("puna.h", "puna_chat.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
+        for header in ("puna.h", "puna_chat.h", "puna_grammar.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
             shutil.copy(ROOT / "capi" / "include" / header, package / header)
         with tempfile.TemporaryDirectory() as folder:
             library = pathlib.Path(os.environ.get("PUNA_LIBRARY") or build_library(folder))

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "puna/base/context.h"
+#include "puna/grammar/matcher.h"
 #include "puna/image/tiles.h"
 #include "puna/io/checkpoint.h"
 #include "puna/model/llama.h"
@@ -86,6 +87,9 @@ class Model {
   const ChatTemplate* chat_template() const noexcept {
     return chat_templates_.without_tools();
   }  // NULL when the model ships none that can be used
+  // The tokenizer's tokens as grammars look at them, made when first asked for (some 0.1 s for 200,000 tokens) and kept.
+  // Error{unsupported} when the model ships no tokenizer. Thread-safe.
+  GrammarVocabularyPtr grammar_vocabulary() const;
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}. The special tokens that the model's
   // files name (bos_token, pad_token, ...) are filled in; one that the variables give themselves wins. `date`
   // (YYYY-MM-DD) is today for templates that ask. `name`: see ChatTemplates::choose. Its ids: Tokenizer::encode_chat.
@@ -124,6 +128,8 @@ class Model {
   ImageTokens image_tokens_;
   uint64_t vision_id_ = 0;
   std::unique_ptr<ImageCache> image_cache_;
+  struct LazyVocabulary;
+  std::unique_ptr<LazyVocabulary> grammar_vocabulary_;
 };
 
 using ModelPtr = std::shared_ptr<const Model>;
