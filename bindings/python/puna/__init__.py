@@ -9,6 +9,7 @@ from .adapter import Adapter, FinetuneReport
 from .chat import ChatText
 from .context import Context, ContextInfo
 from .errors import (BadFile, Cancelled, ContextFull, Error, Internal, InvalidArgument, InputOutput, OutOfMemory, Unsupported, WrongState)
+from .grammar import Grammar, Matcher
 from .image import Image, ImageInfo
 from .model import Model, ModelInfo, Plan, Tensor, plan
 from .native import version
@@ -20,6 +21,6 @@ from .session import Answer, Appended, Drafts, Session, Timings, Token, append_b
 from .tokenizer import Tokenizer
 
 __version__ = version()
-__all__ = ["Adapter", "Answer", "Appended", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Drafts", "Error", "Examples", "Feed", "FinetuneReport", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Model",
+__all__ = ["Adapter", "Answer", "Appended", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Drafts", "Error", "Examples", "Feed", "FinetuneReport", "Grammar", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Matcher", "Model",
            "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "SamplingFields", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "Unsupported", "User",
            "WrongState", "append_batch", "plan"]
