@@ -21,6 +21,7 @@ mod chat;
 mod context;
 mod error;
 mod generate;
+mod grammar;
 mod image;
 mod model;
 mod pipeline;
@@ -39,6 +40,7 @@ pub use error::{Error, Result, Status};
 pub use generate::{
     Answer, Draft, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull,
 };
+pub use grammar::{Grammar, GrammarOptions, Matcher};
 pub use image::{Image, ImageInfo};
 pub use model::{Model, ModelInfo, ModelOptions, Plan, PlanOptions, Tensor};
 pub use pipeline::{Catalogue, Feed, Pipeline, PipelineOptions, Request, Shown};
