@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "common.h"
 #include "dropped.h"
+#include "grammars.h"
 #include "interrupt.h"
 #include "pictures.h"
 #include "puna/base/error.h"
@@ -21,6 +22,7 @@ struct ChatFlags {
   SamplingFlags sampling;
   SessionFlags session;
   DraftFlags drafts;
+  GrammarFlags grammar;
   std::string system, prompt, date, template_name;
   std::vector<std::string> images;
   int64_t max_tokens = 0;
@@ -28,8 +30,12 @@ struct ChatFlags {
 
 class Chat {
  public:
-  Chat(const ChatFlags& f, ModelPtr model)
-      : flags_(f), model_(std::move(model)), session_(model_, f.session.read()), draft_(f.drafts.open(*model_)) {
+  Chat(const ChatFlags& f, GrammarPtr grammar, ModelPtr model)
+      : flags_(f),
+        grammar_(std::move(grammar)),
+        model_(std::move(model)),
+        session_(model_, f.session.read()),
+        draft_(f.drafts.open(*model_)) {
     session_.use(f.model.open_adapter(*model_));
     if (!f.system.empty()) add("system", f.system);
   }
@@ -44,13 +50,15 @@ class Chat {
     options.sampler = flags_.sampling.options;
     options.max_tokens = flags_.max_tokens;
     options.keep_shared = true;  // earlier turns are not computed again
+    options.grammar = grammar_;
     flags_.drafts.apply(options, draft_.get());
     std::string said;
     bool asked = true;
+    GenerateResult result;
     session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
     Interrupt interrupt(session_);
     try {
-      const GenerateResult result = generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
+      result = generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
         print(token.text);
         said += token.text;
         return !interrupt.requested();
@@ -67,6 +75,7 @@ class Chat {
       if (e.status() != Status::cancelled || !interrupt.requested()) throw;
     }
     print("\n");
+    if (!interrupt.requested()) GrammarFlags::report(result);
     if (asked) add("assistant", said);
     return !interrupt.requested();
   }
@@ -106,6 +115,7 @@ class Chat {
   }
 
   const ChatFlags& flags_;
+  GrammarPtr grammar_;  // of every answer; NULL = none
   ModelPtr model_;
   Session session_;
   std::unique_ptr<Session> draft_;
@@ -154,13 +164,15 @@ void add_chat(CLI::App& app) {
   f->sampling.add(verb);
   f->session.add(verb);
   f->drafts.add(verb);
+  f->grammar.add(verb);
   verb.option("--ctx", f->session.options.max_positions,
               "most tokens the conversation may hold (default: the model's limit)")
       .at_least(0);
   verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD (default: today)");
   verb.option("--template", f->template_name, "which of the model's chat templates, by name (puna info lists them)");
   verb.run([f, prompt] {
-    Chat chat(*f, f->model.open());
+    GrammarPtr grammar = f->grammar.open();  // before the model, which takes longer
+    Chat chat(*f, std::move(grammar), f->model.open());
     for (const std::string& file : f->images) chat.show(file);
     if (!prompt.given()) return converse(chat);
     if (!chat.answer(f->prompt)) fail(Status::cancelled, "stopped");
