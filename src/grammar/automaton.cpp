@@ -9,26 +9,29 @@ Automaton::Automaton(const Rules& rules)
     : rules_(rules),
       regexes_(rules.regexes),
       derivatives_(regexes_, rules.classes),
-      liveness_(regexes_, derivatives_, rules.classes, rules.limits.states),
+      liveness_(regexes_, derivatives_, rules.classes, rules.limits.states, nullptr, rules.limits.bytes),
       lexers_(rules, regexes_, derivatives_, liveness_),
       columns_(rules, lexers_),
       configurations_(rules, lexers_, columns_),
       start_(configurations_.start()) {}
 
 size_t Automaton::bytes_held() const noexcept {
-  return regexes_.bytes_held() + derivatives_.bytes_held() + liveness_.bytes_held() + lexers_.bytes_held() +
+  size_t clamps = 0;
+  for (const auto& [length, clamp] : clamps_) clamps += clamp.bytes_held();
+  return clamps + regexes_.bytes_held() + derivatives_.bytes_held() + liveness_.bytes_held() + lexers_.bytes_held() +
          columns_.bytes_held() + configurations_.bytes_held() + known_masks_.size() * 96;
 }
 
 void Automaton::check() const {
-  if (states() - states_at_begin_ > rules_.limits.states) throw AutomatonFull{"states", rules_.limits.states};
-  if (bytes_held() > rules_.limits.bytes) throw AutomatonFull{"bytes", rules_.limits.bytes};
+  if (states() - states_at_begin_ > rules_.limits.states)
+    throw AutomatonFull{"states", rules_.limits.states, calls_ <= 1};
+  if (bytes_held() > rules_.limits.bytes) throw AutomatonFull{"bytes", rules_.limits.bytes, calls_ <= 1};
 }
 
 Regex Automaton::clamped(Regex r, int bytes) {
   for (auto& [length, clamp] : clamps_)
     if (length == bytes) return clamp.of(r);
-  clamps_.emplace_back(bytes, Clamp(regexes_, bytes));
+  clamps_.emplace_back(bytes, Clamp(regexes_, derivatives_, rules_.classes, bytes));
   return clamps_.back().second.of(r);
 }
 

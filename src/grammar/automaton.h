@@ -1,7 +1,7 @@
 // automaton.h -- all that is built while matching: derivatives, lexer states, columns, configurations. One for all
-// matchers of a grammar, who lock it for the length of a call; each has its place in it as a number. It only grows; when
-// it holds more than the grammar's limits, a matcher carries its place over into another one (move_to) and the old one is
-// freed with its last matcher.
+// matchers of a grammar, who lock it for the length of a call; each has its place in it as a number. It only grows;
+// when it holds more than the grammar's limits, a matcher carries its place over into another one (move_to) and the old
+// one is freed with its last matcher.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -26,6 +26,7 @@ namespace puna::grammar {
 struct AutomatonFull {
   const char* limit;
   uint64_t most;
+  bool first_call;  // of the automaton: another one would not do better
 };
 
 class Automaton {
@@ -42,7 +43,12 @@ class Automaton {
   uint32_t start() const noexcept { return start_; }
 
   // For walks: counts what was built since begin_call() and throws AutomatonFull.
-  void begin_call() noexcept { states_at_begin_ = states(); }
+  void begin_call() noexcept {
+    states_at_begin_ = states();
+    ++calls_;
+  }
+  // A call that takes many steps: the limit is of one.
+  void begin_step() noexcept { states_at_begin_ = states(); }
   void check() const;
   uint32_t step(uint32_t configuration, uint8_t byte) {
     const uint32_t known = configurations_.known_step(configuration, byte);
@@ -77,6 +83,7 @@ class Automaton {
   std::map<std::tuple<const void*, uint32_t, Regex>, std::weak_ptr<const ExpressionMask>> known_masks_;
   uint32_t start_;
   size_t states_at_begin_ = 0;
+  uint64_t calls_ = 0;
 };
 
 }  // namespace puna::grammar

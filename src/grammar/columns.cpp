@@ -1,8 +1,8 @@
 // columns.cpp -- how items move.
 //   advance()  over a symbol that has been seen; an item at its end returns, which moves others (settle)
-//   predict()  what may come: the starts of every symbol that an item waits for. Callers of a symbol in one column share
-//              its items, which return to (this column, symbol). Where there is one caller only and the call is the last
-//              thing of its rule, they return to where the caller would: `list = x list | x` stays one column.
+//   predict()  what may come: the starts of every symbol that an item waits for. Callers of a symbol in one column
+//              share its items, which return to (this column, symbol). Where there is one caller only and the call is
+//              the last thing of its rule, they return to where the caller would: `list = x list | x` stays one column.
 #include "grammar/columns.h"
 
 #include <algorithm>
@@ -44,10 +44,15 @@ void Columns::add(Kernel& kernel, const Item& item, bool skipped_separator) {
 }
 
 void Columns::return_to(Kernel& kernel, Return to) {
-  if (to.column == kWholeAnswer)
+  if (to.column == kWholeAnswer) {
     kernel.complete = true;
-  else if (std::find(kernel.returns_.begin(), kernel.returns_.end(), to) == kernel.returns_.end())
-    kernel.returns_.push_back(to);
+    return;
+  }
+  const uint64_t hash = mixed(to.column, to.symbol);
+  if (kernel.return_table_.find(hash, [&](uint32_t n) { return kernel.returns_[n] == to; }) != kNone) return;
+  kernel.return_table_.reserve_one();
+  kernel.returns_.push_back(to);
+  kernel.return_table_.insert(hash, uint32_t(kernel.returns_.size() - 1));
 }
 
 // The item's dot to behind the symbol that it waits for.
@@ -73,8 +78,8 @@ void Columns::move(Kernel& kernel, Item item, bool over_nothing) {
 }
 
 // Returns, and steps over symbols that may be empty, until there is nothing new. An element that an empty separator led
-// to is not skipped in its turn: the separator's own item allows as much. Nor is one of a repetition without separators:
-// skipping the whole repetition is the same.
+// to is not skipped in its turn: the separator's own item allows as much. Nor is one of a repetition without
+// separators: skipping the whole repetition is the same.
 void Columns::settle(Kernel& kernel) {
   size_t returned = 0;
   while (!kernel.todo_.empty() || returned < kernel.returns_.size()) {
@@ -131,14 +136,15 @@ uint32_t Columns::bring(const Columns& from, uint32_t column, std::span<const ui
 // Two passes: who calls whom, then the items. A symbol that is called once is called by what came before it in
 // `called_`, so its caller's return is known.
 uint32_t Columns::predict(const Kernel& kernel) {
+  for (const Called& called : called_) called_at_[called.symbol] = kNone;  // of a call that failed
   called_.clear();
   const auto call = [&](uint32_t dot, Return to) {
     const uint32_t symbol = rules_.dots[dot].next;
     const SymbolInfo::Kind kind = rules_.symbols[symbol].kind;
     if (kind != SymbolInfo::Kind::rule && kind != SymbolInfo::Kind::repeat) return;
     if (called_at_[symbol] == kNone) {
-      called_at_[symbol] = uint32_t(called_.size());
       called_.push_back({.symbol = symbol});
+      called_at_[symbol] = uint32_t(called_.size() - 1);
     }
     Called& called = called_[called_at_[symbol]];
     ++called.callers;
@@ -152,7 +158,6 @@ uint32_t Columns::predict(const Kernel& kernel) {
     for (uint32_t s = info.starts; s < info.starts_end; ++s)
       call(rules_.starts[s].dot, {kThisColumn, called_[i].symbol});
   }
-  for (const Called& called : called_) called_at_[called.symbol] = uint32_t(&called - called_.data());
   predicted_.clear();
   const auto is_tail_call = [&](uint32_t dot) {
     const uint32_t at = called_at_[rules_.dots[dot].next];

@@ -1,9 +1,10 @@
 // columns.h -- the parser's side: what the rules expect where a lexeme has just ended (an Earley set, CACM 1970, with
-// nullable symbols as Aycock and Horspool have them, and Leo's treatment of a call that is the last thing of its caller).
+// nullable symbols as Aycock and Horspool have them, and Leo's treatment of a call that is the last thing of its
+// caller).
 //
-// An *item* is a dot and where it returns to. "Return (column C, symbol S)": when the item's rule is through, the items of
-// column C that wait for S go on. So a column is a set of items, equal sets are the same column, and a position of the
-// answer with the same future has the same number: lists do not grow it, nesting does.
+// An *item* is a dot and where it returns to. "Return (column C, symbol S)": when the item's rule is through, the items
+// of column C that wait for S go on. So a column is a set of items, equal sets are the same column, and a position of
+// the answer with the same future has the same number: lists do not grow it, nesting does.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -43,8 +44,9 @@ struct Kernel {
   void clear() {
     items.clear();
     complete = false;
-    table_ = InternTable();
+    table_.clear();
     returns_.clear();
+    return_table_.clear();
   }
 
  private:
@@ -55,7 +57,7 @@ struct Kernel {
   };
   std::vector<Pending> todo_;
   std::vector<Return> returns_;  // done
-  InternTable table_;
+  InternTable table_, return_table_;
 };
 
 class Columns {

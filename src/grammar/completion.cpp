@@ -59,6 +59,7 @@ std::string Matcher::shortest_completion(size_t limit) {
     PUNA_REQUIRE(left <= limit, "the shortest completion has %llu bytes, more than the limit of %zu",
                  static_cast<unsigned long long>(left), limit);
     for (; left > 0; --left) {
+      automaton.begin_step();
       const int classes = automaton.rules().classes.count;
       int c = 0;  // classes are in the order of their least bytes
       for (; c < classes; ++c) {

@@ -1,7 +1,7 @@
-// configurations.h -- where a matcher is, as one number: all the ways to read the bytes so far. A *thread* is a column and
-// the lexer state that began there. A byte moves every thread; lexemes that may end open a new column, with a thread of
-// its own, beside the old ones: one reading goes on, the other has ended the lexeme. The automaton over configurations is
-// built as far as it is walked.
+// configurations.h -- where a matcher is, as one number: all the ways to read the bytes so far. A *thread* is a column
+// and the lexer state that began there. A byte moves every thread; lexemes that may end open a new column, with a
+// thread of its own, beside the old ones: one reading goes on, the other has ended the lexeme. The automaton over
+// configurations is built as far as it is walked.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -84,7 +84,10 @@ Regex Derivatives::of(Regex wanted, int byte_class) {
       for (const Regex child : children) need(child);
     }
     if (stack_.size() > before) continue;
-    keep(r, byte_class, compute(r, byte_class));
+    derivative = compute(r, byte_class);
+    // Of an intersection the parts' are kept: there may be as many intersections as pairs of them.
+    if (r == wanted && arena_.op(r) == RegexBuilder::Op::both) return derivative;
+    keep(r, byte_class, derivative);
     stack_.pop_back();
   }
   known(wanted, byte_class, derivative);

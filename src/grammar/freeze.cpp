@@ -25,6 +25,10 @@ class Freezer {
     if (!productive_[0]) fail_unproductive();
     find_nullable();
     emit();
+    const size_t bytes = rules_.regexes.bytes_held() + rules_.symbols.size() * sizeof(SymbolInfo) +
+                         rules_.dots.size() * sizeof(Dot) + rules_.starts.size() * sizeof(Start);
+    PUNA_REQUIRE(bytes <= from_.limits_.bytes / 2, "the compiled grammar has %zu bytes, and %llu are half of its limit",
+                 bytes, static_cast<unsigned long long>(from_.limits_.bytes / 2));
     rules_.regexes.set_limit(UINT32_MAX, nullptr);
     return std::move(rules_);
   }
@@ -81,7 +85,7 @@ class Freezer {
     from_.watch_->tick(arena.sets().size());
     rules_.classes = ByteClasses(arena.sets());
     Derivatives derivatives(arena, rules_.classes);
-    Liveness liveness(arena, derivatives, rules_.classes, from_.limits_.states, from_.watch_);
+    Liveness liveness(arena, derivatives, rules_.classes, from_.limits_.states, from_.watch_, from_.limits_.bytes);
     lexeme_alive_.assign(order_.size(), false);
     lexeme_goes_on_.assign(order_.size(), false);
     for (size_t n = 0; n < order_.size(); ++n) {

@@ -2,6 +2,7 @@
 // (expressions, lexer states, columns, configurations). It holds numbers only; the content lies with its owner, who
 // compares.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -40,6 +41,11 @@ class InternTable {
   void insert(uint64_t hash, uint32_t number) noexcept {
     put(hash << 32 | (uint64_t(number) + 1));
     ++count_;
+  }
+  void clear() noexcept {  // a small table keeps its memory
+    if (slots_.size() > 256) slots_ = {};
+    std::fill(slots_.begin(), slots_.end(), 0);
+    count_ = 0;
   }
   size_t bytes() const noexcept { return slots_.size() * sizeof(uint64_t); }
 

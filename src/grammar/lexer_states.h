@@ -1,5 +1,6 @@
-// lexer_states.h -- the expressions that are under way at once, as one number: a lexer state is a sorted set of (lexeme,
-// what is left of it). A lazily built automaton: a byte leads to another state and to the lexemes that may end there.
+// lexer_states.h -- the expressions that are under way at once, as one number: a lexer state is a sorted set of
+// (lexeme, what is left of it). A lazily built automaton: a byte leads to another state and to the lexemes that may end
+// there.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -45,6 +45,7 @@ bool Liveness::search(Regex wanted) {
   table.reserve_one();
   table.insert(mixed(0, uint64_t(wanted)), 0);
   size_t witness = SIZE_MAX;
+  uint64_t steps = 0;
   const auto visit = [&](Regex r, size_t from) {
     const Found found = at_once(r);
     if (found == is_alive) witness = from;
@@ -53,6 +54,9 @@ bool Liveness::search(Regex wanted) {
     PUNA_REQUIRE(seen.size() < max_states_,
                  "whether an intersection or a negation matches anything takes more than the limit of %llu states",
                  static_cast<unsigned long long>(max_states_));
+    PUNA_REQUIRE(seen.size() % 64 != 0 || arena_.bytes_held() + derivatives_.bytes_held() <= max_bytes_,
+                 "whether an intersection or a negation matches anything takes more than the limit of %llu bytes",
+                 static_cast<unsigned long long>(max_bytes_));
     table.reserve_one();
     table.insert(mixed(0, uint64_t(r)), uint32_t(seen.size()));
     stack.push_back(seen.size());
@@ -79,6 +83,11 @@ bool Liveness::search(Regex wanted) {
       stack.pop_back();
       continue;
     }
+    if (watch_) watch_->tick();
+    PUNA_REQUIRE(
+        ++steps <= 16 * max_states_,
+        "whether an intersection or a negation matches anything takes more than 16 times the limit of %llu steps",
+        static_cast<unsigned long long>(max_states_));
     visit(derivatives_.of(r, seen[at].next++), at);
   }
   found_.resize(std::max<size_t>(found_.size(), arena_.size()), unknown);

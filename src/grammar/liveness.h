@@ -11,10 +11,15 @@ namespace puna::grammar {
 
 class Liveness {
  public:
-  // max_states: looked at by one search; Error{invalid_argument} beyond.
+  // max_states: looked at by one search, while the arena holds max_bytes at most; Error{invalid_argument} beyond.
   Liveness(RegexBuilder& arena, Derivatives& derivatives, const ByteClasses& classes, uint64_t max_states,
-           const Watch* watch = nullptr)
-      : arena_(arena), derivatives_(derivatives), classes_(classes), max_states_(max_states), watch_(watch) {}
+           const Watch* watch = nullptr, uint64_t max_bytes = uint64_t(64) << 20)
+      : arena_(arena),
+        derivatives_(derivatives),
+        classes_(classes),
+        max_states_(max_states),
+        max_bytes_(max_bytes),
+        watch_(watch) {}
 
   bool alive(Regex r) {
     if (arena_.plain(r)) return r != arena_.nothing();
@@ -33,7 +38,7 @@ class Liveness {
   RegexBuilder& arena_;
   Derivatives& derivatives_;
   const ByteClasses& classes_;
-  uint64_t max_states_;
+  uint64_t max_states_, max_bytes_;
   const Watch* watch_;
   std::vector<uint8_t> found_;  // by expression, as far as was needed
 };

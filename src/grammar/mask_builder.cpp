@@ -1,4 +1,5 @@
-// mask_builder.cpp -- a token may come where any one thread reads it, by any one of its lexemes. So the threads are parted:
+// mask_builder.cpp -- a token may come where any one thread reads it, by any one of its lexemes. So the threads are
+// parted:
 //   narrow  lexemes that only few bytes may begin (names, numbers, punctuation): walked through the trees together
 //   wide    the others (a string's inside): what they go on through is kept by expression, for all grammars. Where one
 //           may end within a token, the walk goes on from there, with the column that this opens
@@ -174,7 +175,9 @@ class MaskBuilder {
     const std::array<uint8_t, 256>& class_of = automaton_.rules().classes.of;
     path_[0] = state;
     for (uint32_t i = 1, end = nodes[0].end; i < end;) {
+      const size_t before = lexers.size();
       const LexerStates::Step step = lexers.step(path_[nodes[i].depth - 1u], class_of[nodes[i].byte]);
+      if (lexers.size() != before) automaton_.check();
       if (step.state == 0 && step.ended == 0) {
         i = nodes[i].end;
         continue;
@@ -187,7 +190,6 @@ class MaskBuilder {
       path_[nodes[i].depth] = step.state;
       i = step.state == 0 ? nodes[i].end : i + 1;
     }
-    automaton_.check();
   }
 
   Automaton& automaton_;

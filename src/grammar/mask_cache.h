@@ -1,6 +1,6 @@
 // mask_cache.h -- masks that were computed once. Of expressions, by their content, so that all grammars share what a
-// string's inside allows; of configurations, by their automaton. Bounded in bytes: when it is full, what was not asked for
-// since the last time goes. Thread-safe.
+// string's inside allows; of configurations, by their automaton. Bounded in bytes: when it is full, what was not asked
+// for since the last time goes. Thread-safe.
 #pragma once
 #include <cstdint>
 #include <iterator>

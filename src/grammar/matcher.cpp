@@ -116,6 +116,7 @@ void Matcher::accept_bytes(std::string_view bytes) {
   impl_->within_limits([&](Automaton& automaton) {
     uint32_t next = impl_->at;
     for (size_t i = 0; i < bytes.size(); ++i) {
+      automaton.begin_step();
       next = automaton.step(next, uint8_t(bytes[i]));
       PUNA_REQUIRE(next != Configurations::kDead, "the grammar does not allow byte 0x%02X at %zu of this text",
                    unsigned(uint8_t(bytes[i])), i);

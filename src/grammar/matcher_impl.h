@@ -18,7 +18,8 @@ struct Matcher::Impl {
   Impl(GrammarPtr grammar, GrammarVocabularyPtr vocabulary, std::span<const int32_t> stop_tokens);
 
   // What a call does in the automaton, f(automaton): under its lock, within the limits. Where those do not suffice
-  // because of what earlier calls have built, again in an emptier automaton. `at` is the place in the automaton at hand.
+  // because of what earlier calls have built, again in an emptier automaton. `at` is the place in the automaton at
+  // hand.
   template <class F>
   auto within_limits(F&& f) {
     for (int tries_left = 2;; --tries_left) {
@@ -27,7 +28,7 @@ struct Matcher::Impl {
         automaton->begin_call();
         return f(*automaton);
       } catch (const grammar::AutomatonFull& full) {
-        if (tries_left == 0)
+        if (tries_left == 0 || full.first_call)
           fail(Status::invalid_argument, "one step of the grammar takes more than its limit of %llu %s",
                static_cast<unsigned long long>(full.most), full.limit);
       }

@@ -34,6 +34,7 @@ struct ByteSet {
     for (int i = 0; i < 4; ++i) bits[i] &= other.bits[i];
   }
   bool operator==(const ByteSet&) const = default;
+  static constexpr ByteSet any() noexcept { return {{~uint64_t(0), ~uint64_t(0), ~uint64_t(0), ~uint64_t(0)}}; }
 };
 
 struct CodeRange {

@@ -11,9 +11,7 @@ RegexBuilder::RegexBuilder(uint64_t max_nodes, const Watch* watch)
   const ByteSet none;
   intern({.op = Op::nothing, .nullable = false, .plain = true, .first = 0, .x = {}, .a = 0, .b = 0, .hash = 1}, none);
   intern({.op = Op::empty, .nullable = true, .plain = true, .first = 0, .x = {}, .a = 0, .b = 0, .hash = 2}, none);
-  ByteSet any;
-  any.add(0, 255);
-  all_ = repeat(bytes(any), 0, kUnbounded);
+  all_ = repeat(bytes(ByteSet::any()), 0, kUnbounded);
 }
 
 uint32_t RegexBuilder::set_number(const ByteSet& set) {
@@ -68,7 +66,7 @@ Regex RegexBuilder::intern_many(Op op, std::span<const Regex> parts) {
   const bool all_of = op == Op::both;
   bool nullable = all_of, plain = op == Op::either;
   ByteSet first;
-  if (all_of) first.add(0, 255);
+  if (all_of) first = ByteSet::any();
   for (const Regex part : parts) {
     nullable = all_of ? nullable && this->nullable(part) : nullable || this->nullable(part);
     plain = plain && this->plain(part);
@@ -186,9 +184,7 @@ Regex RegexBuilder::either(std::span<const Regex> parts) {
 
 Regex RegexBuilder::both(std::span<const Regex> parts) {
   std::vector<Regex> kept;
-  ByteSet joined, begins;
-  joined.add(0, 255);
-  begins = joined;
+  ByteSet joined = ByteSet::any(), begins = ByteSet::any();
   bool one_byte = false, all_nullable = true;
   const auto take = [&](Regex part) {
     begins &= first(part);
@@ -222,8 +218,6 @@ Regex RegexBuilder::complement(Regex regex) {
   if (op(regex) == Op::complement) return children(regex)[0];
   if (regex == nothing()) return all();
   if (regex == all()) return nothing();
-  ByteSet any;
-  any.add(0, 255);
   return intern({.op = Op::complement,
                  .nullable = !nullable(regex),
                  .plain = false,
@@ -232,7 +226,7 @@ Regex RegexBuilder::complement(Regex regex) {
                  .a = 0,
                  .b = 0,
                  .hash = mixed(5, hash_of(regex))},
-                any);
+                ByteSet::any());
 }
 
 Regex RegexBuilder::repeat(Regex regex, uint64_t min, uint64_t max) {

@@ -56,7 +56,7 @@ bool is_plain(std::string_view bytes) noexcept {
 }
 
 bool goes_through_plain_text(LexerStates& lexers, const ByteClasses& classes, uint32_t state, int bytes) {
-  constexpr size_t kMostStates = 4096;
+  constexpr size_t kMostStates = 256;
   struct Place {
     uint32_t state;
     int plain;

@@ -30,8 +30,8 @@ GrammarVocabulary::GrammarVocabulary(TokenizerPtr tokenizer, size_t cache_bytes,
     : tokenizer_(std::move(tokenizer)),
       tuning_(std::move(tuning)),
       groups_(groups_of(*tokenizer_, tuning_, watch)),
-      of_configurations_(cache_bytes / 2),
-      of_expressions_(cache_bytes / 2) {}
+      of_configurations_(cache_bytes / 4 * 3),
+      of_expressions_(cache_bytes / 4) {}
 
 bool GrammarVocabulary::is_text(int32_t id) const { return stands_for_text(*tokenizer_, id); }
 

@@ -71,8 +71,8 @@ class Language {
 // x, min to max times, with a separator between.
 inline Language repeated(const Language& x, uint64_t min, uint64_t max, const Language& separator) {
   Language out, power{""};
-  // Beyond kLongest + 1 elements more of them add strings only where both may be empty, and then no new ones: unless the
-  // minimum is not reached yet.
+  // Beyond kLongest + 1 elements more of them add strings only where both may be empty, and then no new ones: unless
+  // the minimum is not reached yet.
   for (uint64_t n = 0; n <= max && n <= min + 2 * kLongest + 2; ++n) {
     if (n > 0) power = n == 1 ? x : power.joined(separator).joined(x);
     if (n >= min) out = out.united(power);

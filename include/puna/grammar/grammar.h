@@ -39,7 +39,8 @@ GrammarPtr grammar_from_json_schema(std::string_view schema, const JsonSchemaOpt
 GrammarPtr grammar_from_any_json(const JsonSchemaOptions& options = {}, const Watch& watch = Watch());
 // The whole answer matches (no anchors needed). Syntax: docs/grammars.md.
 GrammarPtr grammar_from_regex(std::string_view pattern, const GrammarLimits& limits = {}, const Watch& watch = Watch());
-// llama.cpp's GBNF, root rule `root`; and ISO-like EBNF (`name = ...;` or `name ::= ...`), whose first rule is the root.
+// llama.cpp's GBNF, root rule `root`; and ISO-like EBNF (`name = ...;` or `name ::= ...`), whose first rule is the
+// root.
 GrammarPtr grammar_from_gbnf(std::string_view text, const GrammarLimits& limits = {}, const Watch& watch = Watch());
 GrammarPtr grammar_from_ebnf(std::string_view text, const GrammarLimits& limits = {}, const Watch& watch = Watch());
 GrammarPtr grammar_from_choices(std::span<const std::string> choices, const GrammarLimits& limits = {},

@@ -31,7 +31,8 @@ class Matcher {
   Matcher& operator=(Matcher) noexcept;
   ~Matcher();
 
-  // The tokens that may come next; the spans live until the next call. Never empty unless ended().
+  // The tokens that may come next; the spans live until the next call. Never empty unless ended(): a vocabulary that
+  // lacks the bytes to go on is Error{invalid_argument}.
   TokenMask mask();
   bool allows(int32_t id);  // without computing the mask
   // Error{invalid_argument} when the token may not come; the matcher is as before.
@@ -41,13 +42,13 @@ class Matcher {
   size_t accepted_prefix(std::span<const int32_t> ids);
 
   bool accepting() const noexcept;  // what was accepted so far is a whole answer
-  bool ended() const noexcept;      // ... and nothing further is possible, or a stop token came
+  bool ended() const noexcept;      // nothing further is possible, or a stop token came
   // Bytes that come next whatever is drawn (the longest common prefix of all continuations), at most `limit`.
   std::string forced(size_t limit = 256);
   // The fewest bytes that complete the answer from here (ties: the least bytes first); empty when accepting().
   std::string shortest_completion(size_t limit = 1 << 20);
   void reset();  // to the start
-  // The bytes accepted since the start, special tokens apart: what a snapshot keeps.
+  // What was accepted since the start, for a snapshot: tokens, and -1 - byte for each byte that came as text.
   std::span<const int32_t> history() const noexcept;
 
  private:
