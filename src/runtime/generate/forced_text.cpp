@@ -15,7 +15,8 @@ bool ForcedText::propose(const DraftRequest& request, Draft& draft, FunctionRef<
   const std::vector<int32_t> ids = tokenizer_.encode(text, false);
   // The last token may be the beginning of a longer one, which what follows decides.
   const auto certain = int64_t(ids.size()) - (ids.size() > 1 ? 1 : 0);
-  const int64_t length = length_.best(std::min(request.most, certain), request.credit);
+  // The text is certain, so it need not earn its rows first.
+  const int64_t length = length_.best(std::min(request.most, certain), double(certain));
   if (length == 0) length_.passed_over();
   draft.tokens.assign(ids.begin(), ids.begin() + length);
   return true;
