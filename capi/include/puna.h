@@ -624,8 +624,8 @@ typedef struct puna_generate_options {
   /* Speculation: next tokens are guessed and computed in one pass with the last one drawn. The answer is the same,
    * token for token and bit for bit, whatever is guessed; guessing that does not pay is left off by itself.
    *
-   * `draft`: a session of a smaller model with the same vocabulary, which guesses; NULL = none. It is the answer's alone
-   * until that has ended or is freed; it follows the conversation by itself and keeps what it has computed of it. */
+   * `draft`: a session of a smaller model with the same vocabulary, which guesses; NULL = none. It is the answer's
+   * alone until that has ended or is freed; it follows the conversation by itself and keeps what it computed of it. */
   puna_session* draft;
   int32_t draft_tokens;  /* most that it guesses at once, at most 64; 0 = ours */
   int32_t lookup_tokens; /* most guessed at once from what stood in prompt or answer before, at most 64; 0 = none */

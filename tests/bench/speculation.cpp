@@ -1,7 +1,7 @@
 // speculation.cpp -- what drafts bring: plain answers against the same with prompt lookup or a draft model, in turns;
 // and what a pass of a few rows costs, on which all of it rests. Prints JSON.
 //   speculation MODEL TALKER [--draft MODEL] [--threads 2] [--isa LEVEL] [--lookup 16] [--rounds 3] [--tokens 192]
-//     [--draft-tokens N]
+//     [--draft-tokens N] [--cpu-time]  (of one thread, where others keep the machine busy)
 // The model answers with given tokens, so one of random weights can be asked too: a processor makes each the most
 // likely. TALKER, a chat model with a tokenizer, gives the texts: a page to be copied with one change, and its own free
 // answers to a few questions. With --draft the answers are the draft's, with a surprise now and then: what a draft is
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,10 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
+bool cpu_time = false;
+
 double seconds_now() {
+  if (cpu_time) return double(clock()) / CLOCKS_PER_SEC;
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
@@ -50,9 +54,13 @@ Run run(const ModelPtr& model, const std::vector<Task>& tasks, GenerateOptions o
     };
     options.max_tokens = int64_t(t.answer.size());
     options.processor = Sampler::Processor(scripted);
-    const GenerateResult g = generate(s, t.prompt, options);
-    seconds += g.generate_seconds;
-    tokens += int64_t(g.tokens.size());
+    double first = 0;  // when the first token was there
+    const GenerateResult g = generate(s, t.prompt, options, [&](const GeneratedToken&) {
+      if (first == 0) first = seconds_now();
+      return true;
+    });
+    seconds += seconds_now() - first;
+    tokens += int64_t(g.tokens.size()) - 1;
     r.accepted += g.accepted_drafts;
     r.rejected += g.rejected_drafts;
   }
@@ -169,6 +177,7 @@ void run_all(const bench::Words& words) {
   PUNA_REQUIRE(words.rest.size() == 2, "expected MODEL TALKER");
   const ModelPtr model = Model::open(bench::context_of(words), words.rest[0]);
   const ModelPtr talker = Model::open(bench::context_of(words), words.rest[1]);
+  cpu_time = words.has("--cpu-time");
   const int64_t rounds = words.number("--rounds", 3), tokens = words.number("--tokens", 192);
   printf("{\"model\": \"%s\", \"threads\": %lld,\n", words.rest[0].c_str(),
          static_cast<long long>(words.number("--threads", 2)));

@@ -282,7 +282,9 @@ class Generation(unittest.TestCase):
         for flags in (("--lookup", 8), ("--draft", CHAT, "--draft-tokens", 4), ("--lookup", 8, "--draft", CHAT)):
             out = run_json(*common, "--json", *flags)
             self.assertEqual(out["tokens"], plain["tokens"])
-        self.assertGreater(run_json(*common, "--json", "--lookup", 8)["drafts"]["accepted"], 1)
+        bundled = pathlib.Path(os.environ["PUNA_SOURCE_DIR"]) / "examples" / "bundled" / "puna-austen.gguf"
+        repeating = ("generate", bundled, "--prompt", "It was a truth, it was a truth, it was", "--max-tokens", 40)
+        self.assertGreater(run_json(*repeating, "--json", "--lookup", 8)["drafts"]["accepted"], 10)
         drafted = run(*common, "--lookup", 8)
         self.assertEqual(drafted.stdout.decode(), plain["text"])
         self.assertRegex(drafted.stderr.decode(), r"puna: drafts: \d+ accepted, \d+ rejected")

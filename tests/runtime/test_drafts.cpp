@@ -37,8 +37,8 @@ TEST_CASE("a lookup continues the longest match as it went on before", "[runtime
   PromptLookup lookup(8);
   const Ids history = {1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 2, 3, 4, 50, 51, 1, 2, 3, 4};
   const Ids got = proposed(lookup, history);
-  REQUIRE(got.size() >= 2);
-  CHECK(Ids(got.begin(), got.begin() + 2) == Ids{5, 6});  // behind 1 2 3 4, not behind the later 2 3 4
+  REQUIRE(!got.empty());
+  CHECK(got[0] == 5);  // behind 1 2 3 4, not behind the later 2 3 4
   CHECK(proposed(lookup, {1, 2}).empty());
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("drafts grow where they are accepted, and stop where they are not", "[
   for (int i = 0; i < 30; ++i) length.learn(4, 4);
   CHECK(length.best(16, 100) > first);
   CHECK(length.best(3, 100) == 3);
-  CHECK(length.best(16, 1.0) <= 2);  // each row and token costs 0.35
+  CHECK(length.best(16, 1.0) <= 2);  // each row and token costs 0.45
   for (int i = 0; i < 60; ++i) length.learn(2, 0);
   CHECK(length.best(16, 100) == 0);
   int passes = 0;
@@ -119,7 +119,7 @@ TEST_CASE("drafts that are always wrong cost a hundredth of an answer and a litt
       length.passed_over();
   }
   CHECK(cost > 1);
-  CHECK(cost <= 2 + 0.01 * double(passes) + 0.01);
+  CHECK(cost <= 1.5 + 0.01 * double(passes) + 0.01);
   budget.add_saved_pass();
   CHECK(budget.credit() >= 0.9);
 }

@@ -244,7 +244,7 @@ TEST_CASE("pausing after every tile changes neither an answer with drafts nor th
   CHECK(pauses > 100);
   CHECK(sliced.accepted_drafts == whole.accepted_drafts);
   CHECK(sliced.rejected_drafts == whole.rejected_drafts);
-  CHECK(whole.accepted_drafts > 0);
+  if (kind == "lookup, good") CHECK(whole.accepted_drafts > 0);
 }
 
 TEST_CASE("an answer with drafts goes on after cancels at any time", "[runtime]") {
@@ -386,29 +386,24 @@ TEST_CASE("answers with drafts, and what became of these, are the same at any IS
 }
 
 TEST_CASE("where memory does not suffice for drafts there is the plain answer", "[runtime]") {
-  Session plain(bundled(), {});
-  GenerateOptions o = sampled(0);
-  const GenerateResult want = generate(plain, austen_prompt(), o);
   const std::string file = austens().folder / "F32.gguf";
-  const ModelPtr unlimited = open(file);
-  const uint64_t loaded = unlimited->context().allocator()->used();
-  bool without = false, with = false;
-  o.lookup_tokens = 16;
-  for (uint64_t room = 64 << 10; room < (4 << 20); room += 32 << 10) {
-    const ModelPtr model = open(file, "", 2, loaded + room);
-    try {
-      Session s(model, {.prefill_chunk = 8});
-      const GenerateResult r = generate(s, austen_prompt(), o);
-      REQUIRE(r.tokens == want.tokens);
-      (r.accepted_drafts > 0 ? with : without) = true;
-    } catch (const Error& e) {
-      REQUIRE(e.status() == Status::out_of_memory);
-      REQUIRE(!with);
-    }
-    if (with) break;
+  const SessionOptions options{.prefill_chunk = 8};
+  GenerateOptions o = sampled(0);
+  o.log_probabilities = 0;
+  const ModelPtr free = open(file);
+  Session plain(free, options);
+  const GenerateResult want = generate(plain, austen_prompt(), o);
+  const uint64_t enough = free->context().allocator()->peak();
+  o.lookup_tokens = 64;
+  for (const bool more : {false, true}) {
+    const ModelPtr model =
+        open(file, "", 2, std::max(enough, free->context().allocator()->used()) + (more ? 8 << 20 : 0));
+    Session s(model, options);
+    const GenerateResult got = generate(s, austen_prompt(), o);
+    CHECK(got.tokens == want.tokens);
+    CHECK((got.accepted_drafts > 0) == more);
+    CHECK(model->context().allocator()->used() <= enough + (more ? 8 << 20 : 0));
   }
-  CHECK(without);
-  CHECK(with);
 }
 
 TEST_CASE("a draft that cannot be one is refused by name", "[runtime]") {

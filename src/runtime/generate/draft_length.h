@@ -4,9 +4,9 @@
 
 namespace puna {
 
-// What another row of a pass costs, in passes of one row: between 0.1 (weights of gigabytes, which have to be read from
-// memory anyway) and 0.4 (a small model in the cache). docs/decisions/65-speculation.md has the measurements.
-inline constexpr double kDraftRowCost = 0.25;
+// What another row of a pass costs, in passes of one row: 0.4 where products are slow (AVX2), less where memory is what
+// one row waits for. One figure for all, so that the same answer has the same drafts everywhere.
+inline constexpr double kDraftRowCost = 0.35;
 
 // Learns how often a draft's next token is accepted. One that stopped being right is tried again later.
 class DraftLength {
@@ -35,7 +35,7 @@ class DraftBudget {
   void add_saved_pass() noexcept;
 
  private:
-  double credit_ = 2;
+  double credit_ = 1.5;
 };
 
 }  // namespace puna

@@ -48,7 +48,7 @@ DraftModel::DraftModel(Session& draft, const Session& session, const SamplerOpti
       vocab_(std::min(draft.model().config().vocab, session.model().config().vocab)),
       most_(most),
       token_cost_(bytes_a_token(draft.model()) / bytes_a_token(session.model())),
-      length_(0.8, token_cost_) {
+      length_(0.9, token_cost_) {
   session_.claim(claim_);
 }
 

@@ -33,7 +33,7 @@ class PromptLookup final : public DraftSource {
   std::vector<int32_t> latest_;
   std::vector<int32_t> earlier_;  // [indexed tokens]
   // By how long the match is: a chance agreement of three tokens says less than twenty in a row.
-  std::array<DraftLength, 3> lengths_{DraftLength(0.6, 0), DraftLength(0.8, 0), DraftLength(0.95, 0)};
+  std::array<DraftLength, 3> lengths_{DraftLength(0.6, 0), DraftLength(0.8, 0), DraftLength(0.97, 0)};
   DraftLength* last_ = &lengths_[0];
 };
 

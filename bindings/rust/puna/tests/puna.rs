@@ -149,14 +149,15 @@ fn an_answer_is_an_iterator_and_may_be_left() {
 
 #[test]
 fn drafts_change_nothing_but_the_time() {
-    let model = model();
+    let model = Model::open(root().join("examples/bundled/puna-austen.gguf")).unwrap();
+    let prompt = model.tokenizer().unwrap().encode("It was a truth, it was a truth, it was").unwrap();
     let draft = Draft::new(model.session().unwrap());
-    let plain = GenerateOptions { max_tokens: 30, ignore_eos: true, ..Default::default() };
+    let plain = GenerateOptions { max_tokens: 40, ignore_eos: true, ..Default::default() };
     let drafted = GenerateOptions { lookup_tokens: 4, draft: Some(draft.clone()), draft_tokens: 3, ..plain.clone() };
     let mut session = model.session().unwrap();
-    let want = ids(session.generate_tokens(&TOKENS, &plain).unwrap());
+    let want = ids(session.generate_tokens(&prompt, &plain).unwrap());
     session.truncate(0).unwrap();
-    let mut answer = session.generate_tokens(&TOKENS, &drafted).unwrap();
+    let mut answer = session.generate_tokens(&prompt, &drafted).unwrap();
     let mut got = vec![];
     for token in answer.by_ref() {
         got.push(token.unwrap().id);
@@ -164,11 +165,11 @@ fn drafts_change_nothing_but_the_time() {
     assert_eq!(got, want);
     assert!(answer.result().unwrap().accepted_drafts > 5);
     let mut other = model.session().unwrap();
-    assert_eq!(other.generate_tokens(&TOKENS, &drafted).err().unwrap().status, Status::WrongState);
+    assert_eq!(other.generate_tokens(&prompt, &drafted).err().unwrap().status, Status::WrongState);
     drop(answer);
-    assert_eq!(ids(other.generate_tokens(&TOKENS, &drafted).unwrap()), want);
-    let itself = GenerateOptions { lookup_tokens: 65, ..plain };
-    let refused = session.generate_tokens(&TOKENS, &itself).err().unwrap();
+    assert_eq!(ids(other.generate_tokens(&prompt, &drafted).unwrap()), want);
+    let too_many = GenerateOptions { lookup_tokens: 65, ..plain };
+    let refused = session.generate_tokens(&prompt, &too_many).err().unwrap();
     assert_eq!(refused.message, "lookup_tokens is 65, expected 0 to 64");
 }
 
