@@ -1,4 +1,4 @@
-/* 15_json.c -- an answer that is JSON by a schema, whatever the model:  ./15_json model.gguf "Describe a small town." */
+/* 15_json.c -- an answer that is JSON by a schema, by any model:  ./15_json model.gguf "Describe a small town." */
 #include <puna.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* puna_grammar.h -- answers that always parse: a JSON Schema, a regular expression, a GBNF or EBNF text, choices, or any
+/* puna_grammar.h -- answers that always parse: a JSON Schema, a regular expression, a GBNF or EBNF text, choices, any
  * JSON. A part of puna.h, which includes it; its rules hold here too.
  *
  *     puna_grammar* grammar = NULL;

@@ -1,4 +1,4 @@
-// decimal_multiple.cpp -- decimal numbers that are multiples of something, as an expression. What is left of one after a
+// decimal_multiple.cpp -- decimal numbers that are multiples of another, as an expression. What is left of one after a
 // digit is another one: the remainder so far, and how many digits behind the point may still count.
 #include "grammar/regex.h"
 #include "puna/base/error.h"

@@ -1,4 +1,4 @@
-// What the suite of JSON Schema does not test: numbers by enumeration, spellings of strings, order, white space, errors.
+// What JSON Schema's suite does not test: numbers by enumeration, spellings of strings, order, white space, errors.
 #include <cstdio>
 #include <random>
 

@@ -48,7 +48,7 @@ struct GenerateOptions {
       // prompt's
       false;
   Sampler::Processor processor;  // borrowed until the answer has ended
-  // What the answer may be: only tokens that keep it possible are drawn, after the processor. Where it may end, the stop
+  // What the answer may be: only tokens that keep it possible are drawn, after the processor. Where it may end, stop
   // tokens may be drawn; where it must, it ends. What it leaves no choice about is drafted (see below).
   GrammarPtr grammar;
   // Speculation: next tokens are guessed and computed together with the last one drawn, in one pass. The answer is the

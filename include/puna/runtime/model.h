@@ -87,7 +87,7 @@ class Model {
   const ChatTemplate* chat_template() const noexcept {
     return chat_templates_.without_tools();
   }  // NULL when the model ships none that can be used
-  // The tokenizer's tokens as grammars look at them, made when first asked for (some 0.1 s for 200,000 tokens) and kept.
+  // The tokenizer's tokens as grammars look at them, made when first asked for (0.1 s for 200,000 tokens) and kept.
   // Error{unsupported} when the model ships no tokenizer. Thread-safe.
   GrammarVocabularyPtr grammar_vocabulary() const;
   // The prompt text for {"messages": [...], "tools", "add_generation_prompt", ...}. The special tokens that the model's

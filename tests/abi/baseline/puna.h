@@ -695,7 +695,7 @@ PUNA_API puna_status puna_generation_step(puna_generation* generation, uint64_t 
 PUNA_API puna_status puna_generation_get_result(const puna_generation* generation, puna_generate_result* result);
 
 /* ---- Chats: from messages to a prompt, by the model's own template: puna_chat.h, which stands here --------------- */
-/* ---- Grammars: answers that always parse: puna_grammar.h ---------------------------------------------------------- */
+/* ---- Grammars: answers that always parse: puna_grammar.h --------------------------------------------------------- */
 
 #include "puna_chat.h"
 #include "puna_grammar.h"
