@@ -35,6 +35,11 @@ int main(void) {
   puna_chat_info chat_info = {.struct_size = sizeof chat_info};
   puna_chat_template_info template_info = {.struct_size = sizeof template_info};
   puna_generation* generation = NULL;
+  puna_grammar* grammar = NULL;
+  puna_grammar_info grammar_info = {.struct_size = sizeof grammar_info};
+  puna_matcher* matcher = NULL;
+  puna_matcher_info matcher_info = {.struct_size = sizeof matcher_info};
+  uint32_t words[1] = {0};
   puna_model* model = NULL;
   puna_session* session = NULL;
   puna_sampler* sampler = NULL;
@@ -100,6 +105,18 @@ int main(void) {
   REFUSED(puna_generation_get_result(NULL, &result));
   REFUSED(puna_session_get_tokens(NULL, &tokens, &n));
   REFUSED(puna_session_append(NULL, &token, 1, NULL, NULL));
+  REFUSED(puna_grammar_create("{}", 2, NULL, NULL));
+  REFUSED(puna_grammar_create(NULL, 2, NULL, &grammar));
+  REFUSED(puna_grammar_get_info(NULL, &grammar_info));
+  REFUSED(puna_matcher_create(NULL, NULL, NULL, &matcher));
+  REFUSED(puna_matcher_fork(NULL, &matcher));
+  REFUSED(puna_matcher_reset(NULL));
+  REFUSED(puna_matcher_get_info(NULL, &matcher_info));
+  REFUSED(puna_matcher_mask(NULL, words, 1));
+  REFUSED(puna_matcher_accept(NULL, 0));
+  REFUSED(puna_matcher_accept_text(NULL, "a", 1));
+  REFUSED(puna_matcher_forced_text(NULL, NULL));
+  REFUSED(puna_matcher_completion(NULL, NULL));
   REFUSED(puna_session_plan_append(NULL, &token, 1, NULL, NULL));
   REFUSED(puna_session_append_batch(NULL, NULL, NULL, 1));
   REFUSED(puna_session_append_batch(no_sessions, no_tokens, one, 1));
@@ -157,8 +174,8 @@ int main(void) {
   REFUSED(puna_sampler_distribution(sampler, floats, 4, NULL, 0, NULL));
   REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 1, 0, &token, NULL));
 
-  if (model != NULL || session != NULL || tokenizer != NULL || chat != NULL || generation != NULL || key != NULL ||
-      logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
+  if (grammar != NULL || matcher != NULL || model != NULL || session != NULL || tokenizer != NULL || chat != NULL ||
+      generation != NULL || key != NULL || logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }
@@ -170,6 +187,8 @@ int main(void) {
   puna_tokenizer_free(NULL);
   puna_generation_free(NULL);
   puna_sampler_free(NULL);
+  puna_grammar_free(NULL);
+  puna_matcher_free(NULL);
   puna_adapter_free(NULL);
   puna_recommender_free(NULL);
   puna_ranker_free(NULL);

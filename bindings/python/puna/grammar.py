@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Option
 
 import numpy as np
 
-from .json_types import _is_dataclass, schema_of, value_of
+from .json_types import _is_dataclass, closed, schema_of, value_of
 from .native import check, created, ffi, int32_pointer, lib, one_of, read, sized, text_of, token_array, watch
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Grammar:
 
     @classmethod
     def json_schema(cls, schema: Schema, *, max_whitespace: Optional[int] = None) -> "Grammar":
-        """JSON by a schema: a dict, a JSON text, a pydantic model's class, or a dataclass. Answer.parsed is then the value; of a class, an instance."""
+        """JSON by a schema: a dict, a JSON text, a pydantic model's class, or a dataclass. Answer.parsed is then the value; of a class, an instance, and the
+        answer has its fields and no others (unless a pydantic model says extra="allow")."""
         text, parse = _schema(schema)
         return cls("json_schema", text, max_whitespace=max_whitespace, parse=parse)
 
@@ -157,7 +158,7 @@ def _schema(schema: Any) -> "Tuple[str, Callable[[str], Any]]":
         return json.dumps(schema), json.loads
     if isinstance(schema, type) and hasattr(schema, "model_json_schema") and hasattr(schema, "model_validate_json"):
         model: Any = schema
-        return json.dumps(model.model_json_schema()), model.model_validate_json
+        return json.dumps(closed(model.model_json_schema())), model.model_validate_json
     if _is_dataclass(schema):
         return json.dumps(schema_of(schema)), lambda text: value_of(schema, json.loads(text), schema.__name__)
     raise TypeError(f"json_schema is {schema!r:.80}, expected a dict, a JSON text, a pydantic model's class or a dataclass")

@@ -91,6 +91,29 @@ def schema_of(kind: Any) -> Dict[str, Any]:
     return {**top, "$defs": schema.defs}
 
 
+def closed(schema: Any) -> Any:
+    """A pydantic model's schema without other properties than its fields, which it would ignore, and without OpenAPI's discriminator.
+
+    >>> closed({"type": "object", "properties": {"a": {"type": "object", "properties": {}, "additionalProperties": True}}})["additionalProperties"]
+    False
+    """
+    if not isinstance(schema, dict):
+        return schema
+    out = {key: value for key, value in schema.items() if key != "discriminator"}
+    if "properties" in out:
+        out.setdefault("additionalProperties", False)
+    for key in ("items", "additionalProperties", "propertyNames"):
+        if key in out:
+            out[key] = closed(out[key])
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        if key in out:
+            out[key] = [closed(part) for part in out[key]]
+    for key in ("properties", "patternProperties", "$defs"):
+        if key in out:
+            out[key] = {name: closed(part) for name, part in out[key].items()}
+    return out
+
+
 def _same(wanted: Any, value: Any) -> bool:
     """To JSON 1.0 is 1, and true is not."""
     return bool((type(wanted) is type(value) or type(wanted) is int and type(value) is float) and wanted == value)

@@ -95,15 +95,21 @@ def test_pydantic_models_give_instances(austen):
     class Inner(pydantic.BaseModel):
         kind: Literal["ball", "dinner"]
 
+    class Other(pydantic.BaseModel):
+        kind: Literal["walk"]
+
     class Event(pydantic.BaseModel):
         guests: int = pydantic.Field(ge=0, le=500)
         inner: Inner
         tags: List[Literal["a", "b"]] = pydantic.Field(max_length=2)
+        either: Union[Inner, Other] = pydantic.Field(discriminator="kind")
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        event = answer(austen, json_schema=Event).parsed
-    assert isinstance(event, Event) and 0 <= event.guests <= 500 and event.inner.kind in ("ball", "dinner")
+        made = answer(austen, json_schema=Event)
+        event = made.parsed
+    assert list(json.loads(made.text)) == ["guests", "inner", "tags", "either"]
+    assert isinstance(event, Event) and isinstance(event.either, (Inner, Other)) and 0 <= event.guests <= 500 and event.inner.kind in ("ball", "dinner")
 
 
 def test_an_answer_that_is_cut_says_so(austen):
