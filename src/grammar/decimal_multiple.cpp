@@ -1,4 +1,4 @@
-// decimal_multiple.cpp -- decimal numbers that are multiples of something, as an expression. What is left of one after a
+// decimal_multiple.cpp -- decimal numbers that are multiples of another, as an expression. What is left of one after a
 // digit is another one: the remainder so far, and how many digits behind the point may still count.
 #include "grammar/regex.h"
 #include "puna/base/error.h"
@@ -45,8 +45,8 @@ bool step(Multiple& m, uint8_t byte) {
 }  // namespace
 
 Regex RegexBuilder::decimal_multiple(uint64_t divisor, uint32_t scale) {
-  PUNA_REQUIRE(divisor > 0 && divisor <= uint64_t(1) << 59 && scale <= 1000, "a multiple of %llu / 10^%u",
-               static_cast<unsigned long long>(divisor), scale);
+  PUNA_REQUIRE(divisor > 0 && divisor <= uint64_t(1) << 59 && scale <= 1000, "a multiple of %ju / 10^%u",
+               divisor, scale);
   for (const char digit : {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '.'}) {
     ByteSet one;
     one.add(uint8_t(digit));

@@ -27,8 +27,8 @@ class Freezer {
     emit();
     const size_t bytes = rules_.regexes.bytes_held() + rules_.symbols.size() * sizeof(SymbolInfo) +
                          rules_.dots.size() * sizeof(Dot) + rules_.starts.size() * sizeof(Start);
-    PUNA_REQUIRE(bytes <= from_.limits_.bytes / 2, "the compiled grammar has %zu bytes, and %llu are half of its limit",
-                 bytes, static_cast<unsigned long long>(from_.limits_.bytes / 2));
+    PUNA_REQUIRE(bytes <= from_.limits_.bytes / 2, "the compiled grammar has %zu bytes, and %ju are half of its limit",
+                 bytes, from_.limits_.bytes / 2);
     rules_.regexes.set_limit(UINT32_MAX, nullptr);
     return std::move(rules_);
   }

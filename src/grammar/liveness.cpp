@@ -52,11 +52,11 @@ bool Liveness::search(Regex wanted) {
     if (found != unknown || find(r) != kNone) return;
     if (watch_) watch_->tick(4);
     PUNA_REQUIRE(seen.size() < max_states_,
-                 "whether an intersection or a negation matches anything takes more than the limit of %llu states",
-                 static_cast<unsigned long long>(max_states_));
+                 "whether an intersection or a negation matches anything takes more than the limit of %ju states",
+                 max_states_);
     PUNA_REQUIRE(seen.size() % 64 != 0 || arena_.bytes_held() + derivatives_.bytes_held() <= max_bytes_,
-                 "whether an intersection or a negation matches anything takes more than the limit of %llu bytes",
-                 static_cast<unsigned long long>(max_bytes_));
+                 "whether an intersection or a negation matches anything takes more than the limit of %ju bytes",
+                 max_bytes_);
     table.reserve_one();
     table.insert(mixed(0, uint64_t(r)), uint32_t(seen.size()));
     stack.push_back(seen.size());
@@ -86,8 +86,8 @@ bool Liveness::search(Regex wanted) {
     if (watch_) watch_->tick();
     PUNA_REQUIRE(
         ++steps <= 16 * max_states_,
-        "whether an intersection or a negation matches anything takes more than 16 times the limit of %llu steps",
-        static_cast<unsigned long long>(max_states_));
+        "whether an intersection or a negation matches anything takes more than 16 times the limit of %ju steps",
+        max_states_);
     visit(derivatives_.of(r, seen[at].next++), at);
   }
   found_.resize(std::max<size_t>(found_.size(), arena_.size()), unknown);

@@ -3,7 +3,8 @@
 //
 // usage: grammars LINES TOKENIZER [--masks]
 //   a line:  {"id": .., "schema": "text", "tests": [{"texts": ["json", ...], "valid": true}, ...]}
-//   an answer:  {"id": .., "compile_us": .., "error": "..", "accepted": [bool, ..], "first_us": [..], "mask_us": [..], "refused_at": [..]}
+//   an answer:  {"id": .., "compile_us": .., "error": "..",
+//                "accepted": [bool, ..], "first_us": [..], "mask_us": [..], "refused_at": [..]}
 // A test is accepted when one of its texts is. With --masks each text that is valid is walked token by token, and the
 // mask before every token, which must allow the token, is timed: when it is met first, and in a second walk (warm).
 #include <chrono>

@@ -1,4 +1,4 @@
-// What the suite of JSON Schema does not test: numbers by enumeration, spellings of strings, order, white space, errors.
+// What JSON Schema's suite does not test: numbers by enumeration, spellings of strings, order, white space, errors.
 #include <cstdio>
 #include <random>
 
@@ -147,7 +147,9 @@ TEST_CASE("bounds that nobody can reach cost nothing", "[grammar]") {
                                      {"maxItems", 1000000000000000000},
                                      {"items", {{"type", "string"}, {"maxLength", 9223372036854775807}}}});
   CHECK(accepts(grammar, R"(["a", "b"])"));
-  CHECK_THAT(message_of([] { schema({{"type", "array"}, {"minItems", 1000000000000000000}}); }),
+  CHECK_THAT(message_of([] {
+               schema({{"type", "array"}, {"minItems", 1000000000000000000}});
+             }),
              Catch::Contains("longer than any answer"));
 }
 

@@ -9,19 +9,10 @@
 #include <vector>
 
 #include "puna/grammar/grammar.h"
+#include "puna/grammar/token_mask.h"
 #include "puna/text/tokenizer.h"
 
 namespace puna {
-
-// What a sampler looks at. `ids` ascending; `bits`: bit id%64 of word id/64.
-struct TokenMask {
-  enum class Kind : uint8_t { nothing, everything, few, bitmap };
-  Kind kind = Kind::nothing;
-  std::span<const int32_t> ids;    // few
-  std::span<const uint64_t> bits;  // bitmap
-  bool allows(int32_t id) const noexcept;
-  int64_t count() const noexcept;
-};
 
 class GrammarVocabulary;
 using GrammarVocabularyPtr = std::shared_ptr<const GrammarVocabulary>;

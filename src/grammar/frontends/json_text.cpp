@@ -34,7 +34,7 @@ ByteSet hex_digits(uint32_t first, uint32_t last) {
   return set;
 }
 
-// first .. last in `count` hexadecimal digits: blocks of 16^k numbers that begin at a multiple of 16^k, neighbours in one.
+// first .. last in `count` hex digits: blocks of 16^k numbers that begin at a multiple of it, neighbours in one.
 Regex hex_range(RegexBuilder& build, uint32_t first, uint32_t last, int count) {
   std::vector<Regex> blocks;
   while (first <= last) {

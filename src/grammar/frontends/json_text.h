@@ -1,5 +1,5 @@
 // json_text.h -- text as JSON writes it inside a string. A character has several spellings: itself, a short escape
-// ("\n"), and \uXXXX where encoders are known to use it (not for plain ASCII letters, digits and most signs). Expressions
+// ("\n"), and \uXXXX where encoders are known to use it (not for ASCII letters, digits and most signs). Expressions
 // here speak of all spellings of a text, so that intersection and complement mean what they mean for the text itself.
 #pragma once
 #include <map>

@@ -44,7 +44,7 @@ class RegexParser {
     std::vector<Regex> ahead_of_rest;  // what lookaheads ask of all that follows in this branch
   };
 
-  // ---- characters ----------------------------------------------------------------------------------------------------
+  // ---- characters ---------------------------------------------------------------------------------------------------
 
   uint32_t peek() const {
     if (at_ == text_.size()) return kEnd;
@@ -69,7 +69,7 @@ class RegexParser {
     wrong(Status::unsupported, what + " is not supported", at_);
   }
 
-  // ---- items: a character, a class, a group, an anchor, and how often it comes ----------------------------------------
+  // ---- items: a character, a class, a group, an anchor, and how often it comes --------------------------------------
 
   void item() {
     switch (peek()) {
@@ -137,7 +137,7 @@ class RegexParser {
     return value;
   }
 
-  // ---- groups --------------------------------------------------------------------------------------------------------
+  // ---- groups -------------------------------------------------------------------------------------------------------
 
   void open() {
     Frame frame;
@@ -189,7 +189,7 @@ class RegexParser {
     frame.ahead_of_rest.clear();
   }
 
-  // ---- anchors -------------------------------------------------------------------------------------------------------
+  // ---- anchors ------------------------------------------------------------------------------------------------------
 
   Regex joined(Regex a, Regex b) {
     const Regex parts[] = {a, b};
@@ -225,7 +225,7 @@ class RegexParser {
     return build_.either(ways);
   }
 
-  // ---- classes -------------------------------------------------------------------------------------------------------
+  // ---- classes ------------------------------------------------------------------------------------------------------
 
   CodeSet bracket() {
     const size_t start = at_++;

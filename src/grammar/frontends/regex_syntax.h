@@ -2,7 +2,7 @@
 // `pattern`), read into our own.
 //   a . [a-z] [^a-z] \d \w \s \D \W \S \t \n \r \f \v \0 \xHH \uHHHH \u{H..} \cX \p{L} \P{L}   ( ) (?: ) (?<name> )   |
 //   * + ? {n} {n,} {n,m} and their lazy forms, which match the same strings   ^ $
-// Not supported, and therefore errors: back references, \b, lookbehind, flags, and lookahead but at the beginning of the
+// Not supported, and so errors: back references, \b, lookbehind, flags, and lookahead but at the beginning of the
 // expression or of one of its alternatives.
 #pragma once
 #include <string_view>

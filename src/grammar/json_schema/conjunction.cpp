@@ -203,7 +203,7 @@ bool Conjunction::provably_empty(const Parts& parts, int depth) {
   return true;
 }
 
-// ---- keywords that combine schemas -----------------------------------------------------------------------------------
+// ---- keywords that combine schemas ----------------------------------------------------------------------------------
 
 void Conjunction::all_of(Alternative& a, const Keyword& k) {
   require_array(k);
@@ -262,7 +262,7 @@ void Conjunction::parts(Alternative& a, const Keyword& k) {
 
 void Conjunction::unsupported(Alternative&, const Keyword& k) { wrong(k, "not supported", Status::unsupported); }
 
-// ---- values of keywords ----------------------------------------------------------------------------------------------
+// ---- values of keywords ---------------------------------------------------------------------------------------------
 
 uint64_t Conjunction::count(const Keyword& k) const {
   const std::optional<Decimal> value =

@@ -40,10 +40,18 @@ bool is_old_dialect(const std::string& schema) {
   return false;
 }
 
+OrderedJson parse_schema(std::string_view text, const Watch& watch) {
+  try {
+    return parse_ordered_json(text, "JSON Schema", watch, true);
+  } catch (const Error& e) {  // it is an argument, not a file
+    fail(e.status() == Status::bad_file ? Status::invalid_argument : e.status(), "%s", e.what());
+  }
+}
+
 }  // namespace
 
 SchemaDocument::SchemaDocument(std::string_view text, const Watch& watch) {
-  root_ = parse_ordered_json(text, "JSON Schema", watch, true);
+  root_ = parse_schema(text, watch);
   try {
     if (!root_.is_object() && !root_.is_boolean())
       fail(Status::invalid_argument, "JSON Schema: expected an object, true or false");

@@ -1,5 +1,5 @@
 // document.h -- a JSON Schema and the places in it: every schema has a number and a JSON pointer, and $ref finds its
-// target by pointer, anchor or $id. Schemas that we derive (a branch of `not`, the value of a const) are added to it, so
+// target by pointer, anchor or $id. Schemas that we derive (a branch of `not`, the value of a const) are added, so
 // that all rules are read from one kind of thing.
 #pragma once
 #include <cstdint>

@@ -76,7 +76,7 @@ void JsonRules::write_object(Symbol rule, const ObjectRule& object) {
   build_.alternative(rule, sequence);
 }
 
-// Keys that no `properties` names: each scope's patterns that match decide, and its additionalProperties where none does.
+// Keys that no `properties` names: each scope's patterns that match decide, and additionalProperties where none does.
 void JsonRules::add_others(const ObjectRule& object, const Regex* names, const std::vector<std::string>& known,
                            std::vector<Pair>& extra) {
   struct Pattern {

@@ -74,7 +74,7 @@ Symbol JsonRules::rule_of(std::string_view name, std::initializer_list<Symbol> s
   return rule;
 }
 
-// ---- arrays ----------------------------------------------------------------------------------------------------------
+// ---- arrays ---------------------------------------------------------------------------------------------------------
 
 void JsonRules::write_array(Symbol rule, const ArrayRule& array) {
   size_t prefix = 0;

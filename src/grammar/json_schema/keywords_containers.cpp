@@ -6,9 +6,9 @@
 
 namespace puna::grammar {
 
-// ---- arrays ----------------------------------------------------------------------------------------------------------
+// ---- arrays ---------------------------------------------------------------------------------------------------------
 
-// items, prefixItems and additionalItems are one rule, read when the first of them is met. Up to draft 2019-09 a list of
+// items, prefixItems and additionalItems are one rule, read when the first is met. Up to draft 2019-09 a list of
 // items is what prefixItems is today.
 void Conjunction::items(Alternative& a, const Keyword& k) {
   const OrderedJson& json = document_.json(k.node);
@@ -64,7 +64,7 @@ Parts Conjunction::of_item(const ArrayRule& rule, size_t index) {
   return parts;
 }
 
-// ---- objects ---------------------------------------------------------------------------------------------------------
+// ---- objects --------------------------------------------------------------------------------------------------------
 
 // properties, patternProperties and additionalProperties are one rule as well.
 void Conjunction::properties(Alternative& a, const Keyword& k) {

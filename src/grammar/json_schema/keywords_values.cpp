@@ -27,7 +27,7 @@ bool is_number(const OrderedJson& json) { return json.is_number() || !digits_of(
 
 }  // namespace
 
-// ---- any type --------------------------------------------------------------------------------------------------------
+// ---- any type -------------------------------------------------------------------------------------------------------
 
 void Conjunction::type(Alternative& a, const Keyword& k) {
   const OrderedJson list = k.value.is_array() ? k.value : OrderedJson::array({k.value});
@@ -133,7 +133,7 @@ void Conjunction::not_scalars(Alternative& a, const Keyword& k) {
   }
 }
 
-// ---- numbers ---------------------------------------------------------------------------------------------------------
+// ---- numbers --------------------------------------------------------------------------------------------------------
 
 void Conjunction::minimum(Alternative& a, const Keyword& k) {
   const OrderedJson& json = document_.json(k.node);
@@ -164,7 +164,7 @@ void Conjunction::multiple_of(Alternative& a, const Keyword& k) {
 void Conjunction::not_multiple_of(Alternative& a, const Keyword& k) { a.number.not_multiple_of.push_back(number(k)); }
 void Conjunction::not_integer(Alternative& a, const Keyword&) { a.number.not_multiple_of.push_back(decimal(1)); }
 
-// ---- strings ---------------------------------------------------------------------------------------------------------
+// ---- strings --------------------------------------------------------------------------------------------------------
 
 void Conjunction::min_length(Alternative& a, const Keyword& k) { a.string.min = std::max(a.string.min, count(k)); }
 void Conjunction::max_length(Alternative& a, const Keyword& k) { a.string.max = std::min(a.string.max, count(k)); }
