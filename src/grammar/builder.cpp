@@ -15,8 +15,7 @@ std::unique_ptr<Builder> make_builder(const GrammarLimits& limits, const Watch& 
 Symbol Builder::add(const Entry& entry) {
   watch_->tick();
   PUNA_REQUIRE(symbols_.size() + sequences_.size() < limits_.nodes,
-               "the grammar's rules have more than the limit of %ju nodes",
-               limits_.nodes);
+               "the grammar's rules have more than the limit of %ju nodes", limits_.nodes);
   symbols_.push_back(entry);
   return Symbol(symbols_.size() - 1);
 }
@@ -54,8 +53,7 @@ void Builder::alternative(Symbol rule, std::span<const Symbol> sequence) {
                unsigned(rule));
   watch_->tick(1 + sequence.size() / 16);
   PUNA_REQUIRE(symbols_.size() + sequences_.size() + sequence.size() < limits_.nodes,
-               "the grammar's rules have more than the limit of %ju nodes",
-               limits_.nodes);
+               "the grammar's rules have more than the limit of %ju nodes", limits_.nodes);
   const size_t begin = sequences_.size();
   sequences_.insert(sequences_.end(), sequence.begin(), sequence.end());
   alternatives_.push_back({begin, sequences_.size(), kNone});
@@ -70,10 +68,8 @@ Symbol Builder::repeat(Symbol symbol, uint64_t min, uint64_t max) { return repea
 Symbol Builder::repeat(Symbol symbol, uint64_t min, uint64_t max, Symbol separator) {
   require_known(symbol);
   if (separator != Symbol(kNone)) require_known(separator);
-  PUNA_REQUIRE(min <= max, "a repetition of at least %ju and at most %ju times", min,
-               max);
-  PUNA_REQUIRE(min < kNone, "a repetition of at least %ju times is longer than any answer",
-               min);
+  PUNA_REQUIRE(min <= max, "a repetition of at least %ju and at most %ju times", min, max);
+  PUNA_REQUIRE(min < kNone, "a repetition of at least %ju times is longer than any answer", min);
   return add({.kind = Kind::repeat, .element = symbol, .separator = separator, .min = min, .max = max});
 }
 

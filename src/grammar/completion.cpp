@@ -56,8 +56,7 @@ std::string Matcher::shortest_completion(size_t limit) {
     uint32_t at = impl_->at;
     uint64_t left = costs.of_configuration(at);
     PUNA_REQUIRE(left < Costs::kNever, "the answer cannot be completed by text alone: a special token has to come");
-    PUNA_REQUIRE(left <= limit, "the shortest completion has %ju bytes, more than the limit of %zu",
-                 left, limit);
+    PUNA_REQUIRE(left <= limit, "the shortest completion has %ju bytes, more than the limit of %zu", left, limit);
     for (; left > 0; --left) {
       automaton.begin_step();
       const int classes = automaton.rules().classes.count;

@@ -45,8 +45,8 @@ bool step(Multiple& m, uint8_t byte) {
 }  // namespace
 
 Regex RegexBuilder::decimal_multiple(uint64_t divisor, uint32_t scale) {
-  PUNA_REQUIRE(divisor > 0 && divisor <= uint64_t(1) << 59 && scale <= 1000, "a multiple of %ju / 10^%u",
-               divisor, scale);
+  PUNA_REQUIRE(divisor > 0 && divisor <= uint64_t(1) << 59 && scale <= 1000, "a multiple of %ju / 10^%u", divisor,
+               scale);
   for (const char digit : {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '.'}) {
     ByteSet one;
     one.add(uint8_t(digit));

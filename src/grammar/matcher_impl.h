@@ -29,8 +29,8 @@ struct Matcher::Impl {
         return f(*automaton);
       } catch (const grammar::AutomatonFull& full) {
         if (tries_left == 0 || full.first_call)
-          fail(Status::invalid_argument, "one step of the grammar takes more than its limit of %ju %s",
-               full.most, full.limit);
+          fail(Status::invalid_argument, "one step of the grammar takes more than its limit of %ju %s", full.most,
+               full.limit);
       }
       move_on();
     }

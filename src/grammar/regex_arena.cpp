@@ -43,8 +43,7 @@ Regex RegexBuilder::intern(Node node, const ByteSet& first) {
   });
   if (known != kNone) return Regex(known);
   tick(0);
-  PUNA_REQUIRE(nodes_.size() < max_nodes_, "the regular expressions have more than the limit of %ju nodes",
-               max_nodes_);
+  PUNA_REQUIRE(nodes_.size() < max_nodes_, "the regular expressions have more than the limit of %ju nodes", max_nodes_);
   node.first = set_number(first);
   node_table_.reserve_one();
   nodes_.push_back(node);
@@ -61,8 +60,7 @@ Regex RegexBuilder::intern_many(Op op, std::span<const Regex> parts) {
   if (known != kNone) return Regex(known);
   tick(parts.size());
   PUNA_REQUIRE(nodes_.size() + children_.size() / 4 < max_nodes_,
-               "the regular expressions have more than the limit of %ju nodes",
-               max_nodes_);
+               "the regular expressions have more than the limit of %ju nodes", max_nodes_);
   const bool all_of = op == Op::both;
   bool nullable = all_of, plain = op == Op::either;
   ByteSet first;
@@ -230,8 +228,7 @@ Regex RegexBuilder::complement(Regex regex) {
 }
 
 Regex RegexBuilder::repeat(Regex regex, uint64_t min, uint64_t max) {
-  PUNA_REQUIRE(min <= max, "a repetition of at least %ju and at most %ju times", min,
-               max);
+  PUNA_REQUIRE(min <= max, "a repetition of at least %ju and at most %ju times", min, max);
   if (max == 0 || regex == empty()) return empty();
   if (regex == nothing()) return min == 0 ? empty() : nothing();
   if (nullable(regex)) min = 0;

@@ -186,8 +186,9 @@ int main(void) {
   REFUSED(puna_sampler_distribution(sampler, floats, 4, NULL, 0, NULL));
   REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 1, 0, &token, NULL));
 
-  if (grammar != NULL || matcher != NULL || model != NULL || session != NULL || tokenizer != NULL || chat != NULL || tools != NULL || parser != NULL ||
-      generation != NULL || key != NULL || logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
+  if (grammar != NULL || matcher != NULL || model != NULL || session != NULL || tokenizer != NULL || chat != NULL ||
+      tools != NULL || parser != NULL || generation != NULL || key != NULL || logits != NULL || tokens != NULL ||
+      of_model != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }
