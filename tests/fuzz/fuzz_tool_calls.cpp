@@ -73,7 +73,7 @@ FUZZ_TARGET(tool_calls) {
     const Heard whole = hear(format, answer, early, size);
     require(hear(format, answer, early, 1) == whole);
     require(hear(format, answer, early, size_t(data[1] % 16) + 2) == whole);
-    taken = taken || !whole.calls.empty();
+    accepted = accepted || !whole.calls.empty();
   }
   return 0;
 }

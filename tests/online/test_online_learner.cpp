@@ -233,7 +233,7 @@ TEST_CASE("a ranker that has diverged leaves a state that is read again", "[onli
   {
     OnlineLearner learner(new_ranker(), log, folder / "online", options());
     learner.append(events_of(1, 5));
-    for (const ModelTensor& t : learner.ranker()->tensors())
+    for (ModelTensor& t : learner.ranker()->tensors())
       t.write(std::vector<float>(size_t(t.shape.count()), std::nanf("")));
     CHECK(learner.learn(5) == 5);
     CHECK(std::isnan(learner.report().all[0].loss));

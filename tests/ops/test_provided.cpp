@@ -239,9 +239,9 @@ TEST_CASE("a provider that is slower than we are is not used, one that fails nei
   Inference rec(*select_kernels(""), *pool, arena, cursor, true, {});
   rec.allow({&table, &crossover, nullptr, false});
   plain.refuses = true;
-  CHECK(way_of(rec, w.weight, 64, false) == Way::own);
+  CHECK(way_of(rec, w.weight, 64, false) == Way::kernels);
   plain.refuses = false;
-  CHECK(way_of(rec, w.weight, 64, false) == Way::own);  // remembered
+  CHECK(way_of(rec, w.weight, 64, false) == Way::kernels);  // remembered
   const int64_t calls = plain.calls;
   way_of(rec, w.weight, 64, false);
   CHECK(plain.calls == calls);
