@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 
 #include "base/nearest.h"
 #include "base/os.h"
@@ -30,6 +32,8 @@ void require_type(const std::string& file, const ConfigEntry& e, const CLI::Opti
     if (type.starts_with("INT") && v.kind != Kind::whole) wrong("a whole number");
     if (type.starts_with("UINT") && (v.kind != Kind::whole || v.text.starts_with('-')))
       wrong("a whole number of 0 or more");
+    if ((type.starts_with("INT") || type.starts_with("UINT")) && is_out_of_range(v.text, type.starts_with("UINT")))
+      wrong("a whole number that 64 bits hold");
     if (type.starts_with("FLOAT") && v.kind != Kind::whole && v.kind != Kind::real) wrong("a number");
     if (type.starts_with("TEXT") && !is_flag(o) && v.kind != Kind::text && v.kind != Kind::boolean)
       wrong("a text in quotes");
@@ -40,6 +44,15 @@ void require_type(const std::string& file, const ConfigEntry& e, const CLI::Opti
 }
 
 }  // namespace
+
+bool is_out_of_range(const std::string& number, bool is_unsigned) {
+  errno = 0;
+  if (is_unsigned)
+    (void)strtoull(number.c_str(), nullptr, 0);
+  else
+    (void)strtoll(number.c_str(), nullptr, 0);
+  return errno == ERANGE;
+}
 
 CLI::App* verb_of(CLI::App& app, const std::vector<std::string>& args) {
   CLI::App* verb = &app;

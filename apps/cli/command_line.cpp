@@ -48,6 +48,17 @@ const Option& Option::excludes(const Option& other) const {
 }
 bool Option::given() const { return option_->count() != 0; }
 
+namespace {
+
+std::function<std::string(const std::string&)> fits_64_bits(bool is_unsigned) {
+  return [is_unsigned](const std::string& text) {
+    return is_out_of_range(text, is_unsigned) ? "expected a number that 64 bits hold, not '" + text + "'"
+                                              : std::string();
+  };
+}
+
+}  // namespace
+
 Verb::Verb(CLI::App& app, const char* name, const char* help) : app_(app.add_subcommand(name, help)) {}
 Verb::Verb(const Verb& group, const char* name, const char* help) : app_(group.app_->add_subcommand(name, help)) {}
 void Verb::require_verb() const { app_->require_subcommand(1); }
@@ -61,10 +72,10 @@ Option Verb::option(const char* name, int& value, const char* help) const {
   return Option(app_->add_option(name, value, help));
 }
 Option Verb::option(const char* name, int64_t& value, const char* help) const {
-  return Option(app_->add_option(name, value, help));
+  return Option(app_->add_option(name, value, help)->check(fits_64_bits(false)));
 }
 Option Verb::option(const char* name, uint64_t& value, const char* help) const {
-  return Option(app_->add_option(name, value, help));
+  return Option(app_->add_option(name, value, help)->check(fits_64_bits(true)));
 }
 Option Verb::option(const char* name, float& value, const char* help) const {
   return Option(app_->add_option(name, value, help));

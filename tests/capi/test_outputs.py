@@ -204,7 +204,7 @@ class Configs(InFolder):
                 "schedule = \"\"\"a\n\n": ("line 1", "not closed"), "targets = ['a' 'b']": ("line 1", "','"), "targets = [['a']]": ("line 1", "within a list"),
                 "lr = 1e-3 # good\n\x00": ("line 2", "U+0000"), "# a\x01\n": ("line 1", "U+0001"), "schedule = \"a\x00b\"": ("line 1", "U+0000"), "lr 3": ("line 1", "'='"), "lr =\n": ("line 1", "missing"),
                 "lr = fast": ("line 1", "'fast'"), "lr = 1 2": ("line 1", "behind"), "lr = 01": ("line 1", "'01'"), "lr = 1__0": ("line 1",), "lr = .5": ("line 1",), "lr = 5.": ("line 1",),
-                "lr = '1e-3'": ("line 1", "a text", "a number"), "steps = 1.5": ("line 1", "whole number"), "steps = true": ("line 1", "whole number"), "seed = -1": ("line 1", "0 or more"),
+                "lr = '1e-3'": ("line 1", "a text", "a number"), "steps = 1.5": ("line 1", "whole number"), "steps = true": ("line 1", "whole number"), "steps = 9223372036854775808": ("line 1", "64 bits"), "seed = 18446744073709551616": ("line 1", "64 bits"), "seed = -1": ("line 1", "0 or more"),
                 "schedule = 5": ("line 1", "text in quotes"), "resume = 1": ("line 1", "true or false"), "lr = [1e-3]": ("line 1", "a list", "one value"), "lr = {a = 1}": ("line 1", "braces"),
                 "lr = 1979-05-27": ("line 1", "no value"), "schedule = \"\\q\"": ("line 1", "escape"), "schedule = \"\\ud800\"": ("line 1", "Unicode"), "config = 'other.toml'": ("line 1", "'config'"),
                 "= 1": ("line 1", "name of an option"), "'steps=3' = 4": ("line 1", "no option 'steps=3'")}.items():
@@ -237,6 +237,8 @@ class Configs(InFolder):
         self.says("'finetune'", "finetun", BUNDLED, code=2)
         self.says("'--stpes', did you mean 'steps'", "finetune", BUNDLED, "--stpes", 3, code=2)
         self.says("did you mean 'max-tokens'", "generate", CHAT, "--prompt", "a", "--max_tokens=3", code=2)
+        for option, number in (("--steps", 1 << 63), ("--steps", -(1 << 63) - 1), ("--seed", 1 << 64)):  # not the nearest number instead
+            self.says("64 bits", "finetune", BUNDLED, f"{option}={number}", code=2)
         self.says("given twice", "finetune", BUNDLED, "--config", "a", "--config", "b", code=2)
         if RECOMMENDS:
             self.says("'recommend'", "rec", "recomend", code=2)

@@ -226,26 +226,6 @@ TEST_CASE("a state whose counts are no counts is damaged", "[online]") {
   }
 }
 
-// Its losses are NaN, which JSON does not have: the state that it wrote could not be read again.
-TEST_CASE("a ranker that has diverged leaves a state that is read again", "[online]") {
-  const TempFolder folder;
-  const auto log = log_in(folder);
-  {
-    OnlineLearner learner(new_ranker(), log, folder / "online", options());
-    learner.append(events_of(1, 5));
-    for (ModelTensor& t : learner.ranker()->tensors())
-      t.write(std::vector<float>(size_t(t.shape.count()), std::nanf("")));
-    CHECK(learner.learn(5) == 5);
-    CHECK(std::isnan(learner.report().all[0].loss));
-    learner.checkpoint();
-  }
-  const OnlineLearner again(new_ranker(), log, folder / "online", options());
-  CHECK(again.report().learned == 5);
-  CHECK(again.report().all[0].events == 5);
-  CHECK(std::isnan(again.report().all[0].loss));
-  CHECK(std::isnan(again.report().recent[1].loss));
-}
-
 TEST_CASE("a snapshot stays as it is while others read it and the ranker learns on", "[online]") {
   const TempFolder folder;
   OnlineLearner learner(new_ranker(), log_in(folder), folder / "online", options());

@@ -42,18 +42,16 @@ void check_logged(const RankerConfig& c, const LoggedEvent& e, size_t number) {
   }
 }
 
-// A sum that is not finite (of a ranker whose weights are out of all proportion) is null in JSON.
 Json json_of(const std::vector<PrequentialScore>& scores) {
   Json all = Json::array();
   for (const PrequentialScore& s : scores) all.push_back(Json{s.events, s.loss, s.positives});
   return all;
 }
 
-double sum_of(const Json& json) { return json.is_null() ? std::nan("") : json.get<double>(); }
-
 std::vector<PrequentialScore> scores_of(const Json& state, const char* name, size_t tasks) {
   std::vector<PrequentialScore> scores;
-  for (const Json& s : state.at(name)) scores.push_back({sum_of(s.at(0)), sum_of(s.at(1)), sum_of(s.at(2))});
+  for (const Json& s : state.at(name))
+    scores.push_back({s.at(0).get<double>(), s.at(1).get<double>(), s.at(2).get<double>()});
   if (scores.size() != tasks)
     fail(Status::bad_file, "the online state has scores of %zu tasks, expected %zu", scores.size(), tasks);
   return scores;
