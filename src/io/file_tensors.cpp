@@ -51,7 +51,8 @@ TensorEntry make_entry(const std::string& file, std::string name, DType dtype, s
   Size count = 1;
   for (size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] == 0 || dims[i] > uint64_t(INT64_MAX))
-      fail_in(file, status, "tensor '%s': dimension %zu is %ju, expected at least 1", shown().c_str(), i, dims[i]);
+      fail_in(file, status, "tensor '%s': dimension %zu is %jd, expected at least 1", shown().c_str(), i,
+              int64_t(dims[i]));
     entry.shape.dim[i] = int64_t(dims[i]);
     count *= dims[i];
   }

@@ -59,6 +59,7 @@ MUTATORS = {
     "tiktoken": m.mutate_lines,
     "tokenize": behind_a_byte(m.mutate_bytes),
     "tokenizer_json": m.mutate_json,
+    "tool_calls": behind_a_byte(behind_a_byte(m.mutate_bytes)),
     "training_data": m.mutate_json_lines,
     "training_state": tensor_files.mutate_state,
 }
