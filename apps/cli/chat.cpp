@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "common.h"
 #include "dropped.h"
+#include "grammars.h"
 #include "interrupt.h"
 #include "pictures.h"
 #include "puna/base/error.h"
@@ -22,6 +23,7 @@ struct ChatFlags {
   SamplingFlags sampling;
   SessionFlags session;
   DraftFlags drafts;
+  GrammarFlags grammar;
   std::string system, prompt, date, template_name, tools;
   std::vector<std::string> images;
   int64_t max_tokens = 0;
@@ -29,8 +31,12 @@ struct ChatFlags {
 
 class Chat {
  public:
-  Chat(const ChatFlags& f, ModelPtr model)
-      : flags_(f), model_(std::move(model)), session_(model_, f.session.read()), draft_(f.drafts.open(*model_)) {
+  Chat(const ChatFlags& f, GrammarPtr grammar, ModelPtr model)
+      : flags_(f),
+        grammar_(std::move(grammar)),
+        model_(std::move(model)),
+        session_(model_, f.session.read()),
+        draft_(f.drafts.open(*model_)) {
     session_.use(f.model.open_adapter(*model_));
     if (!f.system.empty()) add("system", f.system);
     if (!f.tools.empty()) tools_ = Tools::parse(read_input(f.tools));
@@ -75,13 +81,15 @@ class Chat {
     options.sampler = flags_.sampling.options;
     options.max_tokens = flags_.max_tokens;
     options.keep_shared = true;  // earlier turns are not computed again
+    options.grammar = grammar_;
     flags_.drafts.apply(options, draft_.get());
     AnswerWithCalls reply(*model_, tools_);
     bool asked = true;
+    GenerateResult result;
     session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
     Interrupt interrupt(session_);
     try {
-      const GenerateResult result = generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
+      result = generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
         reply.hear(token);
         return !interrupt.requested();
       });
@@ -100,6 +108,7 @@ class Chat {
       if (e.status() != Status::cancelled || !interrupt.requested()) throw;
     }
     print("\n");
+    if (!interrupt.requested()) GrammarFlags::report(result);
     if (asked) {
       messages_.push_back(reply.message());
       calls_ = reply.calls();
@@ -137,6 +146,7 @@ class Chat {
   }
 
   const ChatFlags& flags_;
+  GrammarPtr grammar_;  // of every answer; NULL = none
   ModelPtr model_;
   Session session_;
   std::unique_ptr<Session> draft_;
@@ -191,6 +201,7 @@ void add_chat(CLI::App& app) {
   f->sampling.add(verb);
   f->session.add(verb);
   f->drafts.add(verb);
+  f->grammar.add(verb);
   verb.option("--ctx", f->session.options.max_positions,
               "most tokens the conversation may hold (default: the model's limit)")
       .at_least(0);
@@ -200,7 +211,8 @@ void add_chat(CLI::App& app) {
               "tools that the model may call, a JSON list ('-' = standard input); calls are printed a line each, "
               "'/result TEXT' answers them");
   verb.run([f, prompt] {
-    Chat chat(*f, f->model.open());
+    GrammarPtr grammar = f->grammar.open();  // before the model, which takes longer
+    Chat chat(*f, std::move(grammar), f->model.open());
     for (const std::string& file : f->images) chat.show(file);
     if (!prompt.given()) return converse(chat);
     if (!chat.answer(f->prompt)) fail(Status::cancelled, "stopped");

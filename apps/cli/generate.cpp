@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common.h"
+#include "grammars.h"
 #include "interrupt.h"
 #include "puna/base/error.h"
 #include "puna/runtime/prompt.h"
@@ -17,12 +18,14 @@ struct GenerateFlags {
   SamplingFlags sampling;
   SessionFlags session;
   DraftFlags drafts;
+  GrammarFlags grammar;
   std::string prompt, tokens;
   int64_t max_tokens = 128;
   bool ignore_eos = false, special = false, json = false;
 };
 
 void run_generate(const GenerateFlags& f) {
+  const GrammarPtr grammar = f.grammar.open();
   const double start = seconds_now();
   const ModelPtr model = f.model.open();
   const double load_seconds = seconds_now() - start;
@@ -34,6 +37,7 @@ void run_generate(const GenerateFlags& f) {
   options.sampler = f.sampling.options;
   options.max_tokens = f.max_tokens;
   options.ignore_eos = f.ignore_eos;
+  options.grammar = grammar;
   SessionOptions session_options = f.session.read();
   session_options.adapter = f.model.open_adapter(*model);
   Session session(model, session_options);
@@ -51,6 +55,7 @@ void run_generate(const GenerateFlags& f) {
         {"text", result.text},
         {"prompt_tokens", result.prompt_tokens},
         {"stop", int(result.reason)},
+        {"incomplete", !result.whole},
         {"drafts", {{"accepted", result.accepted_drafts}, {"rejected", result.rejected_drafts}}},
         {"seconds",
          {{"load", load_seconds}, {"prompt", result.prompt_seconds}, {"generate", result.generate_seconds}}}};
@@ -59,6 +64,7 @@ void run_generate(const GenerateFlags& f) {
     if (is_terminal(stdout)) print("\n");
     f.drafts.report(result.accepted_drafts, result.rejected_drafts);
   }
+  GrammarFlags::report(result);
 }
 
 }  // namespace
@@ -77,6 +83,7 @@ void add_generate(CLI::App& app) {
   f->sampling.add(verb);
   f->session.add(verb);
   f->drafts.add(verb);
+  f->grammar.add(verb);
   verb.flag("--ignore-eos", f->ignore_eos, "do not stop at the model's stop tokens");
   verb.flag("--special", f->special, "parse special tokens in the prompt");
   verb.flag("--json", f->json, "print tokens, text and timings as JSON");

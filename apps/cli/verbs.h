@@ -16,6 +16,7 @@ void add_dpo(CLI::App& app);
 void add_finetune(CLI::App& app);
 void add_encode_image(CLI::App& app);
 void add_generate(CLI::App& app);
+void add_grammar(CLI::App& app);
 void add_info(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_merge(CLI::App& app);

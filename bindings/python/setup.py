@@ -37,7 +37,7 @@ class BuildWithLibrary(build_py):
         super().run()
         package = pathlib.Path(self.build_lib, "puna")
         package.mkdir(parents=True, exist_ok=True)
-        for header in ("puna.h", "puna_chat.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
+        for header in ("puna.h", "puna_chat.h", "puna_grammar.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
             shutil.copy(ROOT / "capi" / "include" / header, package / header)
         shutil.copy(ROOT / "LICENSE", package / "LICENSE")
         if "PUNA_NOTICES" in os.environ:  # of what is linked in: cmake/release.py

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "deadline.h"
+#include "grammar_handle.h"
 #include "handles.h"
 #include "puna/runtime/prompt.h"
 #include "translate.h"
@@ -16,7 +17,8 @@ namespace {
 static_assert(PUNA_STOP_MAX_TOKENS == int(StopReason::max_tokens) && PUNA_STOP_TOKEN == int(StopReason::stop_token) &&
               PUNA_STOP_STRING == int(StopReason::stop_string) &&
               PUNA_STOP_CONTEXT_FULL == int(StopReason::context_full) &&
-              PUNA_STOP_CALLBACK == int(StopReason::callback) && PUNA_STOP_INTERRUPTED == int(StopReason::interrupted));
+              PUNA_STOP_CALLBACK == int(StopReason::callback) &&
+              PUNA_STOP_INTERRUPTED == int(StopReason::interrupted) && PUNA_STOP_GRAMMAR == int(StopReason::grammar));
 static_assert(PUNA_CONTEXT_ERROR == int(ContextPolicy::error) &&
               PUNA_CONTEXT_DROP_OLDEST == int(ContextPolicy::drop_oldest));
 
@@ -27,6 +29,7 @@ GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   if (o.draft) g.draft = &use(o.draft);
   g.draft_tokens = o.draft_tokens;
   g.lookup_tokens = o.lookup_tokens;
+  if (o.grammar) g.grammar = use(o.grammar).impl;
   g.sampler = sampler_options_from_c(o.sampler);
   (void)flag(o.parse_special, "parse_special");  // of a prompt of ids too, which it does not change
   g.max_tokens = o.max_tokens;
@@ -76,6 +79,7 @@ void write_result(const GenerateResult& r, puna_generate_result* result) {
   c.generate_seconds = r.generate_seconds;
   c.accepted_drafts = r.accepted_drafts;
   c.rejected_drafts = r.rejected_drafts;
+  c.incomplete = !r.whole;
   write_info(c, result, "puna_generate_result");
 }
 

@@ -2,6 +2,7 @@
 #include <puna.h>
 #include <puna_chat.h>
 #include <puna_gemm.h>
+#include <puna_grammar.h>
 #include <puna_providers.h>
 #include <puna_recsys.h>
 #include <puna_train.h>

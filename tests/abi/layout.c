@@ -307,7 +307,8 @@ AT(puna_generate_options, reserved, 116);
 AT(puna_generate_options, draft, 120);
 AT(puna_generate_options, draft_tokens, 128);
 AT(puna_generate_options, lookup_tokens, 132);
-SIZE(puna_generate_options, 136);
+AT(puna_generate_options, grammar, 136);
+SIZE(puna_generate_options, 144);
 
 AT(puna_generate_result, struct_size, 0);
 AT(puna_generate_result, stop_reason, 4);
@@ -317,7 +318,38 @@ AT(puna_generate_result, prompt_seconds, 24);
 AT(puna_generate_result, generate_seconds, 32);
 AT(puna_generate_result, accepted_drafts, 40);
 AT(puna_generate_result, rejected_drafts, 48);
-SIZE(puna_generate_result, 56);
+AT(puna_generate_result, incomplete, 56);
+AT(puna_generate_result, reserved, 60);
+SIZE(puna_generate_result, 64);
+
+AT(puna_grammar_options, struct_size, 0);
+AT(puna_grammar_options, kind, 4);
+AT(puna_grammar_options, max_whitespace, 8);
+AT(puna_grammar_options, reserved, 12);
+AT(puna_grammar_options, max_nodes, 16);
+AT(puna_grammar_options, max_states, 24);
+AT(puna_grammar_options, max_bytes, 32);
+AT(puna_grammar_options, watch, 40);
+AT(puna_grammar_options, watch_user, 48);
+SIZE(puna_grammar_options, 56);
+
+AT(puna_grammar_info, struct_size, 0);
+AT(puna_grammar_info, note_count, 4);
+AT(puna_grammar_info, notes, 8);
+SIZE(puna_grammar_info, 16);
+
+AT(puna_matcher_options, struct_size, 0);
+AT(puna_matcher_options, reserved, 4);
+AT(puna_matcher_options, stop_tokens, 8);
+AT(puna_matcher_options, stop_token_count, 16);
+SIZE(puna_matcher_options, 24);
+
+AT(puna_matcher_info, struct_size, 0);
+AT(puna_matcher_info, whole, 4);
+AT(puna_matcher_info, ended, 8);
+AT(puna_matcher_info, reserved, 12);
+AT(puna_matcher_info, token_count, 16);
+SIZE(puna_matcher_info, 24);
 
 AT(puna_finetune_report, struct_size, 0);
 AT(puna_finetune_report, reserved, 4);

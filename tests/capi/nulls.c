@@ -39,6 +39,11 @@ int main(void) {
   puna_tool_parser* parser = NULL;
   puna_tool_event tool_event = {.struct_size = sizeof tool_event};
   puna_generation* generation = NULL;
+  puna_grammar* grammar = NULL;
+  puna_grammar_info grammar_info = {.struct_size = sizeof grammar_info};
+  puna_matcher* matcher = NULL;
+  puna_matcher_info matcher_info = {.struct_size = sizeof matcher_info};
+  uint32_t words[1] = {0};
   puna_model* model = NULL;
   puna_session* session = NULL;
   puna_sampler* sampler = NULL;
@@ -112,6 +117,18 @@ int main(void) {
   REFUSED(puna_generation_get_result(NULL, &result));
   REFUSED(puna_session_get_tokens(NULL, &tokens, &n));
   REFUSED(puna_session_append(NULL, &token, 1, NULL, NULL));
+  REFUSED(puna_grammar_create("{}", 2, NULL, NULL));
+  REFUSED(puna_grammar_create(NULL, 2, NULL, &grammar));
+  REFUSED(puna_grammar_get_info(NULL, &grammar_info));
+  REFUSED(puna_matcher_create(NULL, NULL, NULL, &matcher));
+  REFUSED(puna_matcher_fork(NULL, &matcher));
+  REFUSED(puna_matcher_reset(NULL));
+  REFUSED(puna_matcher_get_info(NULL, &matcher_info));
+  REFUSED(puna_matcher_mask(NULL, words, 1));
+  REFUSED(puna_matcher_accept(NULL, 0));
+  REFUSED(puna_matcher_accept_text(NULL, "a", 1));
+  REFUSED(puna_matcher_forced_text(NULL, NULL));
+  REFUSED(puna_matcher_completion(NULL, NULL));
   REFUSED(puna_session_plan_append(NULL, &token, 1, NULL, NULL));
   REFUSED(puna_session_append_batch(NULL, NULL, NULL, 1));
   REFUSED(puna_session_append_batch(no_sessions, no_tokens, one, 1));
@@ -169,8 +186,9 @@ int main(void) {
   REFUSED(puna_sampler_distribution(sampler, floats, 4, NULL, 0, NULL));
   REFUSED(puna_sampler_sample(sampler, floats, 4, NULL, 1, 0, &token, NULL));
 
-  if (model != NULL || session != NULL || tokenizer != NULL || chat != NULL || tools != NULL || parser != NULL ||
-      generation != NULL || key != NULL || logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
+  if (grammar != NULL || matcher != NULL || model != NULL || session != NULL || tokenizer != NULL || chat != NULL ||
+      tools != NULL || parser != NULL || generation != NULL || key != NULL || logits != NULL || tokens != NULL ||
+      of_model != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }

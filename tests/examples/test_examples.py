@@ -126,13 +126,16 @@ class Examples(unittest.TestCase):
             above = line
         return width, height, dark
 
-    def test_06_python(self):
+    def python(self):
         for python in (ROOT / "build/python/bin/python", pathlib.Path(sys.executable)):
             if python.exists() and run(python, "-c", "import cffi, numpy").returncode == 0:
                 break
         else:
             self.skipTest("no Python with cffi and numpy: ./dev python makes one")
-        environment = dict(os.environ, PYTHONPATH=str(ROOT / "bindings/python"), PUNA_LIBRARY=str(LIB / "libpuna.so.0"))
+        return python, dict(os.environ, PYTHONPATH=str(ROOT / "bindings/python"), PUNA_LIBRARY=str(LIB / "libpuna.so.0"), PYTHONDONTWRITEBYTECODE="1")
+
+    def test_06_python(self):
+        python, environment = self.python()
 
         def check(model):
             out = self.good(run(python, ROOT / "examples/06_python.py", model, env=environment))
@@ -164,6 +167,28 @@ class Examples(unittest.TestCase):
         plain = run(BIN / "08_pak_file", __file__, os.devnull)
         self.assertEqual(plain.returncode, 1)
         self.assertIn("game.pak/model", plain.stderr)
+
+
+    def test_15_an_answer_is_json(self):
+        def check(model):
+            for prompt in ("Describe a small town.", "I"):
+                town = json.loads(self.good(run(BIN / "15_json", model, prompt)))
+                self.assertEqual(set(town), {"name", "inhabitants", "sights"})
+                self.assertTrue(0 < town["inhabitants"] < 10000 and set(town["sights"]) <= {"church", "castle", "mill"}, town)
+
+        self.each_model(check)
+
+    def test_16_an_answer_is_a_value_of_python(self):
+        python, environment = self.python()
+
+        def check(model):
+            out = self.good(run(python, ROOT / "examples/16_json_python.py", model, env=environment))
+            self.assertRegex(out, r"Guest\(title='M")
+            self.assertRegex(out, r"Dinner\(guests=|pydantic is not installed")
+            self.assertRegex(out, r"Tuesday: (fine|wet|very wet)\n")
+            self.assertRegex(out, r"date:  [1-9] (May|June) 18[01][0-9]\n")
+
+        self.each_model(check)
 
 
 class Warnings(unittest.TestCase):

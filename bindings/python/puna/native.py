@@ -54,7 +54,7 @@ def beside_library(name: str) -> Optional[pathlib.Path]:
 
 
 ffi = cffi.FFI()
-for _header in ("puna.h", "puna_chat.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
+for _header in ("puna.h", "puna_chat.h", "puna_grammar.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
     ffi.cdef(declarations(_first_file(_header, HERE / _header, HERE.parents[2] / "capi" / "include" / _header).read_text(encoding="utf-8")))
 _override = os.environ.get("PUNA_LIBRARY")
 lib: Any = ffi.dlopen(str(_first_file("libpuna.so.0", *([pathlib.Path(_override)] if _override else []), HERE / "libpuna.so.0")))

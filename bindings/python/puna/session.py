@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Named
 import numpy as np
 
 from .chat import Chat, Messages
+from .grammar import Grammar, Schema, grammar_of
 from .image import Image, handles
 from .native import SLICE_US, borrowed, check, copied_ids, created, ffi, float_view, int32_pointer, lib, on_worker, one_of, read, sized, text_list, token_array, values_of
 from .sampler import Sampling, SamplingFields, sampling_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 POOLING = {"mean": 0, "last": 1, "none": 2}
-STOP_REASONS = ("max_tokens", "stop_token", "stop_string", "context_full", "callback", "interrupted")
+STOP_REASONS = ("max_tokens", "stop_token", "stop_string", "context_full", "callback", "interrupted", "grammar")
 
 
 class Timings(NamedTuple):
@@ -217,19 +218,24 @@ class Session:
                  parse_special: Optional[bool] = None, log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0,
                  images: "Image | Sequence[Image]" = (), keep_shared: bool = False,
                  process_logits: "Optional[Callable[[np.ndarray, np.ndarray], Any]]" = None, lookup: int = 0, draft: "Optional[Session]" = None,
-                 draft_tokens: int = 0) -> "Answer":
+                 draft_tokens: int = 0, json_schema: "Optional[Schema]" = None, regex: Optional[str] = None,
+                 choices: "Optional[Iterable[str]]" = None, grammar: "Grammar | str | None" = None) -> "Answer":
         """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of text. The prompt may be empty: then it
         goes on with what the session holds. `stop`: a text, or several. `images`: one for each <|image|> of the prompt (with parse_special). `keep_shared`: as in
         append(), the prompt is all that the session shall hold before the answer. `process_logits(logits, history)` may edit the float32 logits in place, after the
         penalties and before the temperature; history is the ids so far. An exception in it goes on from the iteration; so does False, as Cancelled. `lookup`,
         `draft`: speculation, which changes the time and never the answer. Up to `lookup` tokens at once are guessed from what stood in prompt or answer before, up
-        to `draft_tokens` (0 = ours) by a session of a smaller model with the same vocabulary, which is the answer's alone until that has ended."""
+        to `draft_tokens` (0 = ours) by a session of a smaller model with the same vocabulary, which is the answer's alone until that has ended.
+        `json_schema` (a dict, a JSON text, a pydantic model's class or a dataclass), `regex`, `choices` or `grammar` (a Grammar, or a GBNF text): what the
+        answer may be, one of them at most; Answer.parsed is then the value of the JSON."""
+        constraint = grammar_of(json_schema, regex, choices, grammar)
         strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
         options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampling_of(sampling)._to_c(),
                         stop_tokens=int32_pointer(tokens), stop_token_count=tokens.size, stop_strings=strings, stop_string_count=len(strings),
                         keep_special=keep_special, log_probabilities=log_probabilities, context_policy=bool(drop_oldest), keep_prefix=keep_prefix,
                         images=shown, image_count=len(shown), keep_shared=keep_shared, lookup_tokens=lookup,
-                        draft=draft._handle if draft is not None else ffi.NULL, draft_tokens=draft_tokens)
+                        draft=draft._handle if draft is not None else ffi.NULL, draft_tokens=draft_tokens,
+                        grammar=constraint._handle if constraint is not None else None)
         process = None if process_logits is None else _Processor(process_logits)
         if process is not None:
             options.process_logits = process.callback
@@ -238,7 +244,7 @@ class Session:
         if earlier is not None:
             earlier.close()  # a session has one answer at a time
         handle = created(lib.puna_generation_free, lib.puna_generation_create_tokens, self._handle, int32_pointer(ids), ids.size, options, type="puna_generation")
-        answer = Answer(self, handle, process)
+        answer = Answer(self, handle, process, constraint)
         self._answer = weakref.ref(answer)
         return answer
 
@@ -259,8 +265,9 @@ class Answer:
     """An answer on its way: iterate over its pieces of text, or over tokens(). `text` is what has come so far, and `tool_calls` the calls of the tools that the
     chat was given."""
 
-    def __init__(self, session: Session, handle: Any, process: "Optional[_Processor]" = None) -> None:
+    def __init__(self, session: Session, handle: Any, process: "Optional[_Processor]" = None, grammar: Optional[Grammar] = None) -> None:
         self.session = session
+        self.grammar = grammar
         self.text = ""
         self._handle = handle
         self._process = process  # the library has a pointer to it
@@ -323,13 +330,30 @@ class Answer:
 
     @property
     def stop_reason(self) -> str:
-        """"max_tokens", "stop_token", "stop_string" or "context_full", once it has ended."""
+        """"max_tokens", "stop_token", "stop_string", "context_full" or "grammar" (whole, and nothing may follow), once it has ended."""
         return STOP_REASONS[self._result().stop_reason]
 
     @property
     def prompt_tokens(self) -> int:
         """Positions of the prompt that had to be computed; 0 while they are not."""
         return int(self._result().prompt_tokens)
+
+    @property
+    def incomplete(self) -> bool:
+        """So far the answer is in the middle of what its grammar asks for; ended so, it was cut (by max_tokens, a stop string, ...)."""
+        return bool(self._result().incomplete)
+
+    @property
+    def parsed(self) -> Any:
+        """The value of an answer by a JSON grammar: what json.loads() gives, or the instance of the class that was its schema. The rest of the answer is
+        computed first. ValueError when it was cut, or no JSON was asked for."""
+        if self.grammar is None or self.grammar._parse is None:
+            raise ValueError("the answer was not asked to be JSON: json_schema= does")
+        for _ in self:
+            pass
+        if self.incomplete:
+            raise ValueError(f"the answer is incomplete ({self.stop_reason}): {self.text!r:.200}")
+        return self.grammar.parse(self.text)
 
     @property
     def drafts(self) -> Drafts:

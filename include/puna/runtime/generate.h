@@ -19,6 +19,7 @@ enum class StopReason : int32_t {
   context_full = 3,
   callback = 4,
   interrupted = 5,  // by an error or a cancel
+  grammar = 6,      // the answer is whole, and nothing may follow
 };
 
 enum class ContextPolicy : int32_t {
@@ -46,6 +47,9 @@ struct GenerateOptions {
   // The prompt replaces the session's tokens. Their common prefix stays and is not computed again.
   bool keep_shared = false;
   Sampler::Processor processor;  // borrowed until the answer has ended
+  // What the answer may be: only tokens that keep it possible are drawn, after the processor. Where it may end, stop
+  // tokens may be drawn; where it must, it ends. What it leaves no choice about is drafted (see below).
+  GrammarPtr grammar;
   // Speculation: next tokens are guessed and computed together with the last one drawn, in one pass. The answer is the
   // same, token for token, whatever is guessed; what does not pay is left off. docs/decisions/65-speculation.md
   int32_t lookup_tokens = 0;  // most that are guessed at once from what stood in prompt and answer before; 0 = off
@@ -70,6 +74,7 @@ struct GenerateResult {
   int64_t prompt_tokens = 0;  // once they are appended
   double prompt_seconds = 0, generate_seconds = 0;
   int64_t accepted_drafts = 0;  // tokens of the answer that were guessed right and needed no pass of their own
+  bool whole = true;            // what the grammar asks for is there; false: more would have had to follow
   int64_t rejected_drafts = 0;  // guesses that were computed in vain
 };
 

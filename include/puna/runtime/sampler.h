@@ -8,6 +8,7 @@
 
 #include "puna/base/function_ref.h"
 #include "puna/base/philox.h"
+#include "puna/grammar/token_mask.h"
 
 namespace puna {
 
@@ -52,10 +53,10 @@ class Sampler {
                     Processor custom = {}) const;
   // Scores after the penalties only (before temperature); banned tokens are -infinity.
   void penalise(std::span<float> logits, std::span<const int32_t> history) const;
-  // Draws one token of that distribution, by inverting its cumulative sum in order of ids with the 53 bits that (seed,
-  // draw_index) give. The draw depends on (options, draw_index, logits, history) alone.
+  // Draws one token of that distribution, what is not `allowed` left out behind `custom`, by inverting its cumulative
+  // sum in order of ids with 53 bits of (seed, draw_index). It depends on (options, draw_index, logits, history) alone.
   TokenProbability sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t draw_index,
-                          Processor custom = {}) const;
+                          Processor custom = {}, const TokenMask& allowed = TokenMask::everything()) const;
   const SamplerOptions& options() const noexcept { return options_; }
 
  private:

@@ -69,6 +69,10 @@ void require_usable(const GenerateOptions& options, const Session& session) {
   PUNA_REQUIRE(options.keep_prefix >= 0 && (!drops || options.keep_prefix <= session.max_positions() - 2),
                "keep_prefix is %jd, expected at least 0 and at most %jd, two positions less than the context",
                options.keep_prefix, session.max_positions() - 2);
+  if (options.grammar) {
+    session.model().require_tokenizer();
+    PUNA_REQUIRE(!options.ignore_eos, "ignore_eos together with a grammar, which says itself where an answer may end");
+  }
   (void)Sampler(options.sampler);
   (void)StopStrings(options.stop_strings);
   require_usable_drafts(options, session);
@@ -94,6 +98,7 @@ struct Generation::Impl {
   std::string token_text;
   std::vector<TokenProbability> probabilities;
   Session::Claim claim{};
+  std::optional<Matcher> matcher;          // of the grammar: behind the last token drawn
   std::optional<Speculation> speculation;  // until it has ended
 
   Impl(Session& s, const PromptView& prompt, GenerateOptions o)
@@ -113,7 +118,12 @@ struct Generation::Impl {
       const std::vector<int32_t>& own = tokenizer->specials().stop;
       stop_tokens.insert(stop_tokens.end(), own.begin(), own.end());
     }
-    speculation.emplace(options, session);
+    if (options.grammar) {
+      matcher.emplace(options.grammar, session.model().grammar_vocabulary(), stop_tokens);
+      PUNA_REQUIRE(!matcher->ended(), "the grammar allows the empty answer only");
+      result.whole = matcher->accepting();
+    }
+    speculation.emplace(options, session, matcher ? &*matcher : nullptr);
     session.claim(claim);
   }
   ~Impl() { session.leave(claim); }
@@ -233,7 +243,9 @@ struct Generation::Impl {
     int32_t id = -1;
     {
       const Session::Running running(session);
-      id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor).token;
+      const TokenMask allowed = matcher ? matcher->mask() : TokenMask::everything();
+      id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor, allowed)
+               .token;
     }
     std::vector<TokenProbability> likely;
     if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
@@ -244,11 +256,16 @@ struct Generation::Impl {
     if (held.size() == held.capacity()) held.reserve(2 * held.size() + 1);
     AnswerText after = text;
     std::string piece = after.push(id);
+    const std::string tail = AnswerText(after).finish();  // should this token be the last
+    piece.reserve(piece.size() + tail.size());
+    result.text.reserve(result.text.size() + piece.size() + tail.size());
+    if (result.tokens.size() == result.tokens.capacity()) result.tokens.reserve(2 * result.tokens.size() + 1);
+    if (matcher) matcher->accept(id);  // nothing behind this fails
     StopReason reason{};
     const bool last = ends(id, after, reason);
-    if (last) piece += after.finish();
-    result.text.reserve(result.text.size() + piece.size());
+    if (last) piece += tail;
     result.tokens.push_back(id);
+    result.whole = !matcher || matcher->accepting();
     result.text += piece;
     result.reason = reason;
     std::swap(text, after);
@@ -262,15 +279,17 @@ struct Generation::Impl {
   }
 
   // Whether the answer ends with this token, which is not among result.tokens yet.
-  bool ends(int32_t id, const AnswerText& after, StopReason& reason) const {
+  bool ends(int32_t id, const AnswerText& after, StopReason& reason) const noexcept {
     const bool stop_token = std::find(stop_tokens.begin(), stop_tokens.end(), id) != stop_tokens.end();
     const bool last = options.max_tokens > 0 && int64_t(result.tokens.size()) + 1 >= options.max_tokens;
     const bool full = options.context_policy == ContextPolicy::error && session.length() == session.max_positions();
+    const bool whole = matcher && matcher->ended();
     reason = after.stopped() ? StopReason::stop_string
              : stop_token    ? StopReason::stop_token
+             : whole         ? StopReason::grammar
              : last          ? StopReason::max_tokens
                              : StopReason::context_full;
-    return after.stopped() || stop_token || last || full;
+    return after.stopped() || stop_token || whole || last || full;
   }
 
   void end() noexcept {

@@ -3,6 +3,7 @@
 #include "puna/runtime/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -21,8 +22,23 @@ struct Scores {
   Largest largest;
 };
 
+// The scores that are allowed, -infinity elsewhere.
+std::vector<float> among(std::span<const float> scores, const TokenMask& allowed) {
+  std::vector<float> kept(scores.size(), -kInfinity);
+  if (allowed.kind == TokenMask::Kind::few)
+    for (const int32_t id : allowed.ids)
+      if (size_t(id) < kept.size()) kept[size_t(id)] = scores[size_t(id)];
+  if (allowed.kind == TokenMask::Kind::bitmap)
+    for (size_t word = 0; word < allowed.bits.size(); ++word)
+      for (uint64_t bits = allowed.bits[word]; bits != 0; bits &= bits - 1) {
+        const size_t id = word * 64 + size_t(std::countr_zero(bits));
+        if (id < kept.size()) kept[id] = scores[id];
+      }
+  return kept;
+}
+
 Scores edit(const Sampler& sampler, std::span<const float> logits, std::span<const int32_t> history,
-            const Sampler::Processor& custom) {
+            const Sampler::Processor& custom, const TokenMask& allowed) {
   PUNA_REQUIRE(!logits.empty(), "there are no logits to choose from");
   const SamplerOptions& o = sampler.options();
   Scores s{{}, logits, find_largest(logits, Status::bad_file, kModelIsToBlame)};
@@ -34,6 +50,11 @@ Scores edit(const Sampler& sampler, std::span<const float> logits, std::span<con
     if (custom) custom(s.edited, history);
     s.view = s.edited;
     s.largest = find_largest(s.view, Status::invalid_argument, "a penalty, a bias or the custom processor made it");
+  }
+  if (allowed.kind != TokenMask::Kind::everything) {
+    s.edited = among(s.view, allowed);
+    s.view = s.edited;
+    s.largest = find_largest(s.view, Status::bad_file, kModelIsToBlame);
   }
   PUNA_REQUIRE(s.largest.score != -kInfinity, "every token is forbidden: nothing is left to choose from");
   return s;
@@ -81,7 +102,7 @@ void Sampler::distribution(std::span<const float> logits, std::span<const int32_
                            Processor custom) const {
   const FpEnv fp_env;
   PUNA_REQUIRE(out.size() == logits.size(), "room for %zu log-probabilities, expected %zu", out.size(), logits.size());
-  const Scores scores = edit(*this, logits, history, custom);
+  const Scores scores = edit(*this, logits, history, custom, TokenMask::everything());
   if (options_.temperature == 0) {
     std::fill(out.begin(), out.end(), -kInfinity);
     out[size_t(scores.largest.id)] = 0;
@@ -91,9 +112,9 @@ void Sampler::distribution(std::span<const float> logits, std::span<const int32_
 }
 
 TokenProbability Sampler::sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t draw_index,
-                                 Processor custom) const {
+                                 Processor custom, const TokenMask& allowed) const {
   const FpEnv fp_env;
-  const Scores scores = edit(*this, logits, history, custom);
+  const Scores scores = edit(*this, logits, history, custom, allowed);
   if (options_.temperature == 0) return {scores.largest.id, 0};
   const Philox bits = philox(options_.seed, draw_index);
   const uint64_t word = uint64_t(bits.word[0]) << 32 | bits.word[1];

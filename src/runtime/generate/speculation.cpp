@@ -3,6 +3,7 @@
 
 #include "puna/base/error.h"
 #include "runtime/generate/draft_model.h"
+#include "runtime/generate/forced_text.h"
 #include "runtime/generate/prompt_lookup.h"
 
 namespace puna {
@@ -18,7 +19,8 @@ void require_usable_drafts(const GenerateOptions& o, const Session& session) {
   if (o.draft) require_draft(*o.draft, session);
 }
 
-Speculation::Speculation(const GenerateOptions& o, const Session& session) {
+Speculation::Speculation(const GenerateOptions& o, const Session& session, Matcher* matcher) {
+  if (matcher) sources_.push_back(std::make_unique<ForcedText>(*matcher, session.model().require_tokenizer()));
   if (o.lookup_tokens > 0) sources_.push_back(std::make_unique<PromptLookup>(o.lookup_tokens));
   if (!o.draft) return;
   const int32_t most = o.draft_tokens > 0 ? o.draft_tokens : kOwnDraftTokens;

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "puna/grammar/matcher.h"
 #include "puna/runtime/generate.h"
 #include "runtime/generate/draft_length.h"
 #include "runtime/generate/draft_source.h"
@@ -15,7 +16,8 @@ void require_usable_drafts(const GenerateOptions& options, const Session& sessio
 
 class Speculation {
  public:
-  Speculation(const GenerateOptions& options, const Session& session);
+  // `matcher`: of the answer's grammar, NULL = none; it lives as long.
+  Speculation(const GenerateOptions& options, const Session& session, Matcher* matcher);
 
   // Asks the sources in order for a draft(), until one has something. False: paused.
   bool propose(const DraftRequest& request, FunctionRef<bool()> pause);

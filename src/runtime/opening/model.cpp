@@ -2,6 +2,7 @@
 #include "puna/runtime/model.h"
 
 #include <chrono>
+#include <mutex>
 #include <utility>
 
 #include "base/json.h"
@@ -63,7 +64,12 @@ std::shared_ptr<const Model> Model::from_weights(ContextPtr context, Checkpoint 
   return Opening(std::move(context), {}, {}).from_weights(std::move(checkpoint), std::move(llama));
 }
 
-Model::Model() = default;
+struct Model::LazyVocabulary {
+  std::mutex mutex;
+  GrammarVocabularyPtr vocabulary;
+};
+
+Model::Model() : grammar_vocabulary_(std::make_unique<LazyVocabulary>()) {}
 Model::~Model() = default;
 
 const Tokenizer& Model::require_tokenizer() const {
@@ -71,6 +77,13 @@ const Tokenizer& Model::require_tokenizer() const {
     fail(Status::unsupported, "%s",
          tokenizer_error_.empty() ? "the model ships no tokenizer" : tokenizer_error_.c_str());
   return *tokenizer_;
+}
+
+GrammarVocabularyPtr Model::grammar_vocabulary() const {
+  require_tokenizer();
+  const std::lock_guard lock(grammar_vocabulary_->mutex);
+  if (!grammar_vocabulary_->vocabulary) grammar_vocabulary_->vocabulary = puna::grammar_vocabulary(tokenizer_);
+  return grammar_vocabulary_->vocabulary;
 }
 
 const VisionTower& Model::require_vision() const {

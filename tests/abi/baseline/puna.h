@@ -592,6 +592,8 @@ typedef int32_t (*puna_token_fn)(void* user, const puna_generated_token* token);
 #define PUNA_CONTEXT_ERROR 0       /* a full session ends the answer; a prompt that does not fit is PUNA_CONTEXT_FULL */
 #define PUNA_CONTEXT_DROP_OLDEST 1 /* keep the first keep_prefix tokens, drop the oldest others until half is free */
 
+typedef struct puna_grammar puna_grammar; /* what an answer may be: puna_grammar.h */
+
 typedef struct puna_generate_options {
   uint32_t struct_size;
   int32_t ignore_eos;                  /* 1 = do not stop at the model's own stop tokens */
@@ -627,6 +629,9 @@ typedef struct puna_generate_options {
   puna_session* draft;
   int32_t draft_tokens;  /* most that it guesses at once, at most 64; 0 = ours */
   int32_t lookup_tokens; /* most guessed at once from what stood in prompt or answer before, at most 64; 0 = none */
+  /* What the answer may be (puna_grammar.h); NULL = anything. Only tokens that keep it possible are drawn, after
+   * process_logits; what it leaves no choice about is guessed, as above. Not together with ignore_eos. */
+  const puna_grammar* grammar;
 } puna_generate_options;
 
 #define PUNA_STOP_MAX_TOKENS 0
@@ -636,6 +641,7 @@ typedef struct puna_generate_options {
 #define PUNA_STOP_CALLBACK 4
 /* puna_session_generate reported another failure: a cancel, process_logits, an exception of the host's, ... */
 #define PUNA_STOP_INTERRUPTED 5
+#define PUNA_STOP_GRAMMAR 6 /* the answer is whole by its grammar, and nothing may follow */
 
 typedef struct puna_generate_result {
   uint32_t struct_size;
@@ -646,6 +652,8 @@ typedef struct puna_generate_result {
   double generate_seconds;
   int64_t accepted_drafts; /* tokens that were guessed right and needed no pass of their own */
   int64_t rejected_drafts; /* guesses that were computed in vain */
+  int32_t incomplete;      /* 1 = the answer ended in the middle of what its grammar asks for (max_tokens, ...) */
+  int32_t reserved;
 } puna_generate_result;
 
 /* Appends a text prompt and generates an answer; each token goes to on_token (optional). The prompt may be empty when
@@ -687,8 +695,10 @@ PUNA_API puna_status puna_generation_step(puna_generation* generation, uint64_t 
 PUNA_API puna_status puna_generation_get_result(const puna_generation* generation, puna_generate_result* result);
 
 /* ---- Chats: from messages to a prompt, by the model's own template: puna_chat.h, which stands here --------------- */
+/* ---- Grammars: answers that always parse: puna_grammar.h --------------------------------------------------------- */
 
 #include "puna_chat.h"
+#include "puna_grammar.h"
 
 #ifdef __cplusplus
 }

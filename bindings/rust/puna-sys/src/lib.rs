@@ -39,6 +39,7 @@ pub const PUNA_STOP_STRING: i32 = 2;
 pub const PUNA_STOP_CONTEXT_FULL: i32 = 3;
 pub const PUNA_STOP_CALLBACK: i32 = 4;
 pub const PUNA_STOP_INTERRUPTED: i32 = 5;
+pub const PUNA_STOP_GRAMMAR: i32 = 6;
 pub const PUNA_GENERATION_PAUSED: i32 = 0;
 pub const PUNA_GENERATION_TOKEN: i32 = 1;
 pub const PUNA_GENERATION_ENDED: i32 = 2;
@@ -50,6 +51,12 @@ pub const PUNA_TOOL_CALL_END: i32 = 4;
 pub const PUNA_GEMM_TRANSPOSED_A: i32 = 1;
 pub const PUNA_GEMM_TRANSPOSED_B: i32 = 2;
 pub const PUNA_GEMM_ADD: i32 = 4;
+pub const PUNA_GRAMMAR_JSON_SCHEMA: i32 = 0;
+pub const PUNA_GRAMMAR_REGEX: i32 = 1;
+pub const PUNA_GRAMMAR_GBNF: i32 = 2;
+pub const PUNA_GRAMMAR_EBNF: i32 = 3;
+pub const PUNA_GRAMMAR_CHOICES: i32 = 4;
+pub const PUNA_GRAMMAR_ANY_JSON: i32 = 5;
 pub const PUNA_RECOMMENDER_HSTU: i32 = 0;
 pub const PUNA_RECOMMENDER_SASREC: i32 = 1;
 pub const PUNA_RANKER_TABLE_F32: i32 = 0;
@@ -90,6 +97,10 @@ pub struct puna_sampler {
     _opaque: [u8; 0],
 }
 #[repr(C)]
+pub struct puna_grammar {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
 pub struct puna_generation {
     _opaque: [u8; 0],
 }
@@ -103,6 +114,10 @@ pub struct puna_tools {
 }
 #[repr(C)]
 pub struct puna_tool_parser {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_matcher {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -402,6 +417,7 @@ pub struct puna_generate_options {
     pub draft: *mut puna_session,
     pub draft_tokens: i32,
     pub lookup_tokens: i32,
+    pub grammar: *const puna_grammar,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -414,6 +430,8 @@ pub struct puna_generate_result {
     pub generate_seconds: f64,
     pub accepted_drafts: i64,
     pub rejected_drafts: i64,
+    pub incomplete: i32,
+    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -493,6 +511,43 @@ pub struct puna_gemm_provider {
     pub user: *mut c_void,
     pub f32: Option<unsafe extern "C" fn(user: *mut c_void, flags: i32, m: i64, n: i64, k: i64, a: *const f32, lda: i64, b: *const f32, ldb: i64, c: *mut f32, ldc: i64) -> i32>,
     pub bf16: Option<unsafe extern "C" fn(user: *mut c_void, flags: i32, m: i64, n: i64, k: i64, a: *const u16, lda: i64, b: *const u16, ldb: i64, c: *mut f32, ldc: i64) -> i32>,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_grammar_options {
+    pub struct_size: u32,
+    pub kind: i32,
+    pub max_whitespace: i32,
+    pub reserved: i32,
+    pub max_nodes: u64,
+    pub max_states: u64,
+    pub max_bytes: u64,
+    pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
+    pub watch_user: *mut c_void,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_grammar_info {
+    pub struct_size: u32,
+    pub note_count: i32,
+    pub notes: *const *const c_char,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_matcher_options {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub stop_tokens: *const i32,
+    pub stop_token_count: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_matcher_info {
+    pub struct_size: u32,
+    pub whole: i32,
+    pub ended: i32,
+    pub reserved: i32,
+    pub token_count: u64,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -791,6 +846,19 @@ extern "C" {
     pub fn puna_tool_parser_finish(parser: *mut puna_tool_parser) -> puna_status;
     pub fn puna_tool_parser_next(parser: *mut puna_tool_parser, event: *mut puna_tool_event) -> puna_status;
     pub fn puna_tool_parser_free(parser: *mut puna_tool_parser);
+    pub fn puna_grammar_create(text: *const c_char, bytes: usize, options: *const puna_grammar_options, grammar: *mut *mut puna_grammar) -> puna_status;
+    pub fn puna_grammar_free(grammar: *mut puna_grammar);
+    pub fn puna_grammar_get_info(grammar: *const puna_grammar, info: *mut puna_grammar_info) -> puna_status;
+    pub fn puna_matcher_create(grammar: *const puna_grammar, model: *const puna_model, options: *const puna_matcher_options, matcher: *mut *mut puna_matcher) -> puna_status;
+    pub fn puna_matcher_fork(matcher: *const puna_matcher, fork: *mut *mut puna_matcher) -> puna_status;
+    pub fn puna_matcher_free(matcher: *mut puna_matcher);
+    pub fn puna_matcher_reset(matcher: *mut puna_matcher) -> puna_status;
+    pub fn puna_matcher_get_info(matcher: *mut puna_matcher, info: *mut puna_matcher_info) -> puna_status;
+    pub fn puna_matcher_mask(matcher: *mut puna_matcher, words: *mut u32, capacity: usize) -> puna_status;
+    pub fn puna_matcher_accept(matcher: *mut puna_matcher, token: i32) -> puna_status;
+    pub fn puna_matcher_accept_text(matcher: *mut puna_matcher, text: *const c_char, bytes: usize) -> puna_status;
+    pub fn puna_matcher_forced_text(matcher: *mut puna_matcher, text: *mut puna_buffer) -> puna_status;
+    pub fn puna_matcher_completion(matcher: *mut puna_matcher, text: *mut puna_buffer) -> puna_status;
     pub fn puna_recommender_train(context: *const puna_context, users: *const i64, items: *const i32, times: *const i64, count: usize, options: *const puna_recommender_options, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_open(context: *const puna_context, path: *const c_char, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_save(recommender: *const puna_recommender, path: *const c_char) -> puna_status;
@@ -1079,6 +1147,7 @@ const _: () = {
     assert!(offset_of!(puna_generate_options, draft) == 120);
     assert!(offset_of!(puna_generate_options, draft_tokens) == 128);
     assert!(offset_of!(puna_generate_options, lookup_tokens) == 132);
+    assert!(offset_of!(puna_generate_options, grammar) == 136);
     assert!(offset_of!(puna_generate_result, struct_size) == 0);
     assert!(offset_of!(puna_generate_result, stop_reason) == 4);
     assert!(offset_of!(puna_generate_result, prompt_tokens) == 8);
@@ -1087,6 +1156,29 @@ const _: () = {
     assert!(offset_of!(puna_generate_result, generate_seconds) == 32);
     assert!(offset_of!(puna_generate_result, accepted_drafts) == 40);
     assert!(offset_of!(puna_generate_result, rejected_drafts) == 48);
+    assert!(offset_of!(puna_generate_result, incomplete) == 56);
+    assert!(offset_of!(puna_generate_result, reserved) == 60);
+    assert!(offset_of!(puna_grammar_options, struct_size) == 0);
+    assert!(offset_of!(puna_grammar_options, kind) == 4);
+    assert!(offset_of!(puna_grammar_options, max_whitespace) == 8);
+    assert!(offset_of!(puna_grammar_options, reserved) == 12);
+    assert!(offset_of!(puna_grammar_options, max_nodes) == 16);
+    assert!(offset_of!(puna_grammar_options, max_states) == 24);
+    assert!(offset_of!(puna_grammar_options, max_bytes) == 32);
+    assert!(offset_of!(puna_grammar_options, watch) == 40);
+    assert!(offset_of!(puna_grammar_options, watch_user) == 48);
+    assert!(offset_of!(puna_grammar_info, struct_size) == 0);
+    assert!(offset_of!(puna_grammar_info, note_count) == 4);
+    assert!(offset_of!(puna_grammar_info, notes) == 8);
+    assert!(offset_of!(puna_matcher_options, struct_size) == 0);
+    assert!(offset_of!(puna_matcher_options, reserved) == 4);
+    assert!(offset_of!(puna_matcher_options, stop_tokens) == 8);
+    assert!(offset_of!(puna_matcher_options, stop_token_count) == 16);
+    assert!(offset_of!(puna_matcher_info, struct_size) == 0);
+    assert!(offset_of!(puna_matcher_info, whole) == 4);
+    assert!(offset_of!(puna_matcher_info, ended) == 8);
+    assert!(offset_of!(puna_matcher_info, reserved) == 12);
+    assert!(offset_of!(puna_matcher_info, token_count) == 16);
     assert!(offset_of!(puna_finetune_report, struct_size) == 0);
     assert!(offset_of!(puna_finetune_report, reserved) == 4);
     assert!(offset_of!(puna_finetune_report, step) == 8);
@@ -1269,8 +1361,12 @@ const _: () = {
     assert!(size_of::<puna_sampler_options>() == 88);
     assert!(size_of::<puna_token_probability>() == 8);
     assert!(size_of::<puna_generated_token>() == 40);
-    assert!(size_of::<puna_generate_options>() == 136);
-    assert!(size_of::<puna_generate_result>() == 56);
+    assert!(size_of::<puna_generate_options>() == 144);
+    assert!(size_of::<puna_generate_result>() == 64);
+    assert!(size_of::<puna_grammar_options>() == 56);
+    assert!(size_of::<puna_grammar_info>() == 16);
+    assert!(size_of::<puna_matcher_options>() == 24);
+    assert!(size_of::<puna_matcher_info>() == 24);
     assert!(size_of::<puna_finetune_report>() == 64);
     assert!(size_of::<puna_finetune_options>() == 160);
     assert!(size_of::<puna_image_info>() == 48);

@@ -1,4 +1,5 @@
 use crate::error::{check, Error, Result, Status};
+use crate::grammar::Grammar;
 use crate::image::{handles, Image};
 use crate::raw::{answer_to_c, c_string, micros, pointer, sized, slice, Handle};
 use crate::sampler::SamplerOptions;
@@ -46,6 +47,8 @@ pub struct GenerateOptions {
     pub draft_tokens: i32,
     /// Most tokens guessed at once from what stood in prompt or answer before; 0 = none.
     pub lookup_tokens: i32,
+    /// What the answer may be; `None` = anything. Not together with `ignore_eos`.
+    pub grammar: Option<Grammar>,
 }
 
 /// A session of a smaller model with the same vocabulary, which guesses an answer's next tokens. Clones are the same
@@ -174,6 +177,8 @@ pub enum StopReason {
     Callback,
     /// A failure or a cancel.
     Interrupted,
+    /// It is whole by its grammar, and nothing may follow.
+    Grammar,
 }
 
 /// An answer in numbers.
@@ -193,6 +198,8 @@ pub struct GenerateResult {
     pub accepted_drafts: i64,
     /// Guesses that were computed in vain.
     pub rejected_drafts: i64,
+    /// It is in the middle of what its grammar asks for: it was cut, once it has ended.
+    pub incomplete: bool,
 }
 
 impl GenerateResult {
@@ -204,6 +211,7 @@ impl GenerateResult {
                 PUNA_STOP_STRING => StopReason::StopString,
                 PUNA_STOP_CONTEXT_FULL => StopReason::ContextFull,
                 PUNA_STOP_CALLBACK => StopReason::Callback,
+                PUNA_STOP_GRAMMAR => StopReason::Grammar,
                 _ => StopReason::Interrupted,
             },
             prompt_tokens: r.prompt_tokens,
@@ -212,6 +220,7 @@ impl GenerateResult {
             generate_seconds: r.generate_seconds,
             accepted_drafts: r.accepted_drafts,
             rejected_drafts: r.rejected_drafts,
+            incomplete: r.incomplete != 0,
         }
     }
 }
@@ -293,6 +302,12 @@ impl Iterator for Answer<'_> {
 }
 
 impl GenerateOptions {
+    /// With this grammar: the answer is what it lets through.
+    pub fn grammar(mut self, grammar: &Grammar) -> Self {
+        self.grammar = Some(grammar.clone());
+        self
+    }
+
     /// For as long as an answer uses it.
     pub(crate) fn use_draft(&self) -> Result<DraftUse> {
         let inner = self.draft.as_ref().map(|d| d.inner.clone());
@@ -319,6 +334,9 @@ impl GenerateOptions {
         o.keep_shared = self.keep_shared.into();
         if let Some(draft) = &self.draft {
             o.draft = draft.inner.session.handle.raw;
+        }
+        if let Some(grammar) = &self.grammar {
+            o.grammar = grammar.handle.raw;
         }
         (o.draft_tokens, o.lookup_tokens) = (self.draft_tokens, self.lookup_tokens);
         if let WhenFull::DropOldest { keep_prefix } = self.when_full {

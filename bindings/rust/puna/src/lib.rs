@@ -22,6 +22,7 @@ mod chat;
 mod context;
 mod error;
 mod generate;
+mod grammar;
 mod image;
 mod model;
 mod open;
@@ -44,6 +45,7 @@ pub use error::{Error, Result, Status};
 pub use generate::{
     Answer, Draft, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull,
 };
+pub use grammar::{Grammar, GrammarOptions, Matcher};
 pub use image::{Image, ImageInfo};
 pub use model::{Model, ModelInfo, Tensor};
 pub use open::{ModelOptions, Reader};

@@ -8,6 +8,7 @@ mod adapters;
 mod answers;
 mod batches;
 mod chats;
+mod grammars;
 mod images;
 mod models;
 mod opening;
@@ -68,10 +69,12 @@ fn models_are_shared_and_sessions_move() {
     shared::<Adapter>();
     shared::<Canceller>();
     shared::<Chat>();
+    shared::<Grammar>();
     shared::<Image>();
     shared::<Sampler>();
     shared::<Ranker>();
     moves::<Session>();
     moves::<Answer<'_>>();
+    moves::<Matcher>();
     moves::<Batch<'_>>();
 }

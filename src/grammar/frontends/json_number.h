@@ -1,0 +1,31 @@
+// json_number.h -- the numbers that a schema allows, as JSON writes them.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "grammar/frontends/decimal.h"
+#include "grammar/regex.h"
+
+namespace puna::grammar {
+
+// All must hold. A whole number may be written "5" or "5.0": to JSON Schema both are integers.
+struct NumberRule {
+  std::optional<Decimal> min, max;
+  bool above_min = false, below_max = false;  // exclusive
+  std::vector<Decimal> multiple_of;           // integers: of 1
+  std::vector<Decimal> not_multiple_of;
+  std::optional<std::vector<Decimal>> among;
+  std::vector<Decimal> excluded;
+
+  void at_least(const Decimal& bound, bool exclusive);
+  void at_most(const Decimal& bound, bool exclusive);
+  void only(const std::vector<Decimal>& values);
+  bool allows(const Decimal& value) const;
+  bool empty() const;  // nothing is allowed, as far as bounds and lists say
+};
+
+// Error{unsupported} "<place>: ..." for multiples that cannot be counted together with bounds.
+Regex number_regex(const NumberRule& rule, RegexBuilder& build, std::string_view place);
+
+}  // namespace puna::grammar

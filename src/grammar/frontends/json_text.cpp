@@ -1,0 +1,146 @@
+#include "grammar/frontends/json_text.h"
+
+#include <algorithm>
+
+#include "base/utf8.h"
+
+namespace puna::grammar {
+namespace {
+
+constexpr struct {
+  uint32_t code;
+  char letter;
+} kShortEscapes[] = {{'"', '"'},  {'\\', '\\'}, {'/', '/'},  {'\b', 'b'},
+                     {'\f', 'f'}, {'\n', 'n'},  {'\r', 'r'}, {'\t', 't'}};
+
+const CodeSet& written_raw() {
+  static const CodeSet set{{0x20, '!'}, {'#', '['}, {']', kLastCode}};
+  return set;
+}
+
+// Control characters; what is escaped in HTML; and all beyond ASCII.
+const CodeSet& written_in_hex() {
+  static const CodeSet set{{0, 0x1F},  {'"', '"'},   {'&', '\''},    {'<', '<'},
+                           {'>', '>'}, {'\\', '\\'}, {0x7F, 0xD7FF}, {0xE000, kLastCode}};
+  return set;
+}
+
+ByteSet hex_digits(uint32_t first, uint32_t last) {
+  ByteSet set;
+  for (uint32_t digit = first; digit <= last; ++digit) {
+    set.add(uint8_t("0123456789abcdef"[digit]));
+    set.add(uint8_t("0123456789ABCDEF"[digit]));
+  }
+  return set;
+}
+
+// first .. last in `count` hex digits: blocks of 16^k numbers that begin at a multiple of it, neighbours in one.
+Regex hex_range(RegexBuilder& build, uint32_t first, uint32_t last, int count) {
+  std::vector<Regex> blocks;
+  while (first <= last) {
+    int free = 0;  // digits at the end that may be anything
+    while (free + 1 < count && first % (16u << 4 * free) == 0 && first + (16u << 4 * free) - 1 <= last) ++free;
+    const uint32_t size = 1u << 4 * free, digit = first / size % 16;
+    const uint32_t more = std::min(15 - digit, (last - first + 1) / size - 1);
+    std::vector<Regex> digits;
+    for (int i = count - 1; i > free; --i) {
+      const uint32_t d = first >> 4 * i & 15;
+      digits.push_back(build.bytes(hex_digits(d, d)));
+    }
+    digits.push_back(build.bytes(hex_digits(digit, digit + more)));
+    digits.push_back(build.repeat(build.bytes(hex_digits(0, 15)), uint64_t(free), uint64_t(free)));
+    blocks.push_back(build.concat(digits));
+    first += (more + 1) * size;
+  }
+  return build.either(blocks);
+}
+
+Regex unit_range(RegexBuilder& build, uint32_t first, uint32_t last) {
+  const Regex parts[] = {build.literal("\\u"), hex_range(build, first, last, 4)};
+  return build.concat(parts);
+}
+
+Regex pair_range(RegexBuilder& build, uint32_t lead, uint32_t last_lead, uint32_t trail, uint32_t last_trail) {
+  const Regex parts[] = {unit_range(build, 0xD800 + lead, 0xD800 + last_lead),
+                         unit_range(build, 0xDC00 + trail, 0xDC00 + last_trail)};
+  return build.concat(parts);
+}
+
+// Characters beyond U+FFFF, in two units of UTF-16.
+void pair_ranges(RegexBuilder& build, uint32_t first, uint32_t last, std::vector<Regex>& ways) {
+  first -= 0x10000, last -= 0x10000;
+  const uint32_t lead = first >> 10, last_lead = last >> 10;
+  if (lead == last_lead) return ways.push_back(pair_range(build, lead, lead, first & 1023, last & 1023));
+  ways.push_back(pair_range(build, lead, lead, first & 1023, 1023));
+  if (lead + 1 < last_lead) ways.push_back(pair_range(build, lead + 1, last_lead - 1, 0, 1023));
+  ways.push_back(pair_range(build, last_lead, last_lead, 0, last & 1023));
+}
+
+}  // namespace
+
+Regex JsonText::character(const CodeSet& set) {
+  std::vector<std::pair<uint32_t, uint32_t>> key;
+  for (const CodeRange range : set.ranges()) key.emplace_back(range.first, range.last);
+  if (const auto known = known_.find(key); known != known_.end()) return known->second;
+
+  std::vector<Regex> ways;
+  const CodeSet raw = set.intersection(written_raw());
+  if (!raw.empty()) ways.push_back(build_.code_points(raw.ranges()));
+  ByteSet letters;
+  for (const auto& escape : kShortEscapes)
+    if (set.has(escape.code)) letters.add(uint8_t(escape.letter));
+  if (!(letters == ByteSet{})) {
+    const Regex parts[] = {build_.literal("\\"), build_.bytes(letters)};
+    ways.push_back(build_.concat(parts));
+  }
+  const CodeSet in_hex = set.intersection(written_in_hex());
+  for (const CodeRange range : in_hex.ranges()) {
+    if (range.first <= 0xFFFF) ways.push_back(unit_range(build_, range.first, std::min(range.last, 0xFFFFu)));
+    if (range.last > 0xFFFF) pair_ranges(build_, std::max(range.first, 0x10000u), range.last, ways);
+  }
+  const Regex regex = build_.either(ways);
+  known_.emplace(std::move(key), regex);
+  return regex;
+}
+
+Regex JsonText::any() { return of_length(0, kUnbounded); }
+
+Regex JsonText::of_length(uint64_t min, uint64_t max) { return build_.repeat(character(CodeSet::all()), min, max); }
+
+Regex JsonText::every_spelling(std::string_view text) {
+  std::vector<Regex> parts;
+  for (const char *p = text.data(), *end = p + text.size(); p < end;) {
+    const Utf8 c = decode_utf8(p, end);
+    parts.push_back(character(CodeSet::one(c.code)));
+    p += c.size;
+  }
+  return build_.concat(parts);
+}
+
+Regex JsonText::quoted(Regex content) {
+  const Regex quote = build_.literal("\"");
+  const Regex parts[] = {quote, content, quote};
+  return build_.concat(parts);
+}
+
+std::string json_spelling(std::string_view text) {
+  std::string out;
+  for (const char ch : text) {
+    const auto c = static_cast<unsigned char>(ch);
+    const auto* escape = std::find_if(std::begin(kShortEscapes), std::end(kShortEscapes),
+                                      [c](const auto& e) { return e.code == c && e.letter != '/'; });
+    if (escape != std::end(kShortEscapes)) {
+      out += '\\';
+      out += escape->letter;
+    } else if (c < 0x20) {
+      out += "\\u00";
+      out += "0123456789abcdef"[c >> 4];
+      out += "0123456789abcdef"[c & 15];
+    } else {
+      out += ch;
+    }
+  }
+  return out;
+}
+
+}  // namespace puna::grammar

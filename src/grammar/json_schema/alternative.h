@@ -1,0 +1,80 @@
+// alternative.h -- one way to satisfy a schema: what is asked of a value, type by type, with no choice left. A keyword
+// says nothing about values of types other than its own, so each type has its rule and `types` says which are possible.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "grammar/frontends/json_number.h"
+#include "grammar/json_schema/document.h"
+
+namespace puna::grammar {
+
+enum Types : uint8_t { kNull = 1, kBoolean = 2, kNumber = 4, kString = 8, kArray = 16, kObject = 32, kAllTypes = 63 };
+
+// A schema that must hold, or must not.
+struct Part {
+  Node node;
+  bool negated = false;
+  bool operator==(const Part&) const = default;
+  auto operator<=>(const Part&) const = default;
+};
+using Parts = std::vector<Part>;  // all of them hold; in the order in which they were met
+
+struct StringRule {
+  uint64_t min = 0, max = kUnbounded;  // characters
+  std::vector<Regex> matches;          // all of these; over the spellings of JsonText
+  std::vector<Regex> differs;          // none of these
+  std::optional<std::vector<std::string>> among;
+};
+
+// A schema's own `items`: additional ones are counted from the end of its own prefix.
+struct ArrayScope {
+  std::vector<Node> prefix;
+  std::optional<Node> rest;
+};
+struct ArrayRule {
+  uint64_t min = 0, max = kUnbounded;
+  std::vector<ArrayScope> scopes;
+  struct Contains {
+    Part item;
+    uint64_t min;
+  };
+  std::vector<Contains> contains;
+};
+
+// A schema's own `properties`: additional ones are those that it does not name itself.
+struct ObjectScope {
+  struct Pattern {
+    Regex keys;
+    Node value;
+  };
+  Node node;
+  std::vector<std::string> names;
+  std::vector<Pattern> patterns;
+  std::optional<Node> additional;
+};
+struct ObjectRule {
+  uint64_t min = 0, max = kUnbounded;
+  std::vector<ObjectScope> scopes;
+  std::vector<std::string> required, absent;
+  Parts names;  // what holds for every key, as a string
+};
+
+struct Alternative {
+  uint8_t types = kAllTypes;
+  bool can_be_true = true, can_be_false = true;
+  NumberRule number;
+  StringRule string;
+  ArrayRule array;
+  ObjectRule object;
+
+  Parts pending;  // schemas that are still to be applied
+  Parts applied;
+  std::vector<std::vector<Parts>> choices;  // of each, one must hold as well
+
+  void only(uint8_t kept) noexcept { types &= kept; }
+};
+
+}  // namespace puna::grammar

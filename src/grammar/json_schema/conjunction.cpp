@@ -1,0 +1,309 @@
+#include "grammar/json_schema/conjunction.h"
+
+#include <algorithm>
+
+#include "base/nearest.h"
+#include "base/shown.h"
+#include "grammar/json_schema/derived.h"
+
+namespace puna::grammar {
+namespace {
+
+constexpr size_t kMostAlternatives = 4096;  // of one place in the document
+
+}  // namespace
+
+const std::map<std::string, Conjunction::Apply, std::less<>>& Conjunction::keywords() {
+  using C = Conjunction;
+  static const std::map<std::string, Apply, std::less<>> table{
+      {"type", &C::type},
+      {"const", &C::constant},
+      {"enum", &C::enumeration},
+      {"minimum", &C::minimum},
+      {"maximum", &C::maximum},
+      {"exclusiveMinimum", &C::exclusive_minimum},
+      {"exclusiveMaximum", &C::exclusive_maximum},
+      {"multipleOf", &C::multiple_of},
+      {"minLength", &C::min_length},
+      {"maxLength", &C::max_length},
+      {"pattern", &C::pattern},
+      {"format", &C::format},
+      {"items", &C::items},
+      {"prefixItems", &C::items},
+      {"additionalItems", &C::items},
+      {"minItems", &C::min_items},
+      {"maxItems", &C::max_items},
+      {"contains", &C::contains},
+      {"minContains", &C::contains},
+      {"maxContains", &C::contains},
+      {"uniqueItems", &C::unique_items},
+      {"properties", &C::properties},
+      {"patternProperties", &C::properties},
+      {"additionalProperties", &C::properties},
+      {"required", &C::required},
+      {"minProperties", &C::min_properties},
+      {"maxProperties", &C::max_properties},
+      {"propertyNames", &C::property_names},
+      {"dependencies", &C::dependencies},
+      {"dependentRequired", &C::dependencies},
+      {"dependentSchemas", &C::dependencies},
+      {"allOf", &C::all_of},
+      {"anyOf", &C::any_of},
+      {"oneOf", &C::one_of_these},
+      {"not", &C::negation},
+      {"if", &C::conditional},
+      {"then", &C::ignore},
+      {"else", &C::ignore},
+      {"$ref", &C::reference},
+      {"$dynamicRef", &C::unsupported},
+      {"$recursiveRef", &C::unsupported},
+      {"unevaluatedItems", &C::unsupported},
+      {"unevaluatedProperties", &C::unsupported},
+      // What describes a value and does not constrain it.
+      {"$schema", &C::ignore},
+      {"$id", &C::ignore},
+      {"id", &C::ignore},
+      {"$anchor", &C::ignore},
+      {"$dynamicAnchor", &C::ignore},
+      {"$recursiveAnchor", &C::ignore},
+      {"$vocabulary", &C::ignore},
+      {"$comment", &C::ignore},
+      {"$defs", &C::ignore},
+      {"definitions", &C::ignore},
+      {"title", &C::ignore},
+      {"description", &C::ignore},
+      {"default", &C::ignore},
+      {"examples", &C::ignore},
+      {"deprecated", &C::ignore},
+      {"readOnly", &C::ignore},
+      {"writeOnly", &C::ignore},
+      {"contentEncoding", &C::content},
+      {"contentMediaType", &C::content},
+      {"contentSchema", &C::ignore},
+  };
+  return table;
+}
+
+const std::map<std::string, Conjunction::Apply, std::less<>>& Conjunction::derived_keywords() {
+  using C = Conjunction;
+  static const std::map<std::string, Apply, std::less<>> table{
+      {kParts, &C::parts},
+      {kAbsent, &C::absent},
+      {kScalars, &C::scalars},
+      {kNotScalars, &C::not_scalars},
+      {kNotInteger, &C::not_integer},
+      {kNotMultipleOf, &C::not_multiple_of},
+      {kNotPattern, &C::not_pattern},
+      {kNotFormat, &C::not_format},
+  };
+  return table;
+}
+
+std::vector<Alternative> Conjunction::alternatives(const Parts& parts) {
+  std::vector<Alternative> complete, open(1);
+  open[0].pending = parts;
+  size_t made = 1;
+  while (!open.empty()) {
+    watch_.tick(16);
+    Alternative a = std::move(open.back());
+    open.pop_back();
+    for (size_t i = 0; i < a.pending.size() && a.types != 0; ++i) apply(a, a.pending[i]);
+    a.pending.clear();
+    if (contradicts_itself(a, 0)) continue;
+    if (a.choices.empty()) {
+      complete.push_back(std::move(a));
+      continue;
+    }
+    const std::vector<Parts> choice = std::move(a.choices.back());
+    a.choices.pop_back();
+    made += choice.size();
+    if (made > kMostAlternatives)
+      document_.wrong(parts[0].node, "", "its anyOf, oneOf, not and if combine to more than 4096 cases",
+                      Status::unsupported);
+    for (size_t i = choice.size(); i-- > 0;) {
+      open.push_back(a);
+      open.back().pending = choice[i];
+    }
+  }
+  return complete;
+}
+
+void Conjunction::apply(Alternative& a, Part part) {
+  if (std::find(a.applied.begin(), a.applied.end(), part) != a.applied.end()) return;
+  a.applied.push_back(part);
+  const OrderedJson& json = document_.json(part.node);
+  if (json.is_boolean()) {
+    if (json.get<bool>() == part.negated) a.types = 0;
+    return;
+  }
+  if (!json.is_object()) document_.wrong(part.node, "", "expected a schema: an object, true or false");
+  if (part.negated) {
+    std::vector<Parts> ways = negations(part.node);
+    if (ways.empty()) a.types = 0;
+    if (!ways.empty()) a.choices.push_back(std::move(ways));
+    return;
+  }
+  const bool only_reference = document_.is_old(part.node) && json.contains("$ref");
+  for (const auto& [key, value] : json.items()) {
+    watch_.tick();
+    if (only_reference && key != "$ref") continue;
+    const auto& known = keywords();
+    auto found = known.find(key);
+    if (found == known.end() && document_.is_derived(part.node)) {
+      found = derived_keywords().find(key);
+      if (found == derived_keywords().end()) found = known.end();
+    }
+    if (found == known.end())
+      unknown(part.node, key);
+    else
+      (this->*found->second)(a, {part.node, key, value});
+  }
+}
+
+void Conjunction::unknown(Node node, const std::string& key) {
+  const auto [suggestion, first] = suggestions_.try_emplace(key);
+  if (first) {
+    std::vector<std::string_view> known;
+    for (const auto& [name, apply] : keywords()) known.push_back(name);
+    suggestion->second = did_you_mean(key, known);
+  }
+  std::string note =
+      document_.where(node, key) + ": not a keyword of JSON Schema; it constrains nothing" + suggestion->second;
+  if (std::find(notes_.begin(), notes_.end(), note) == notes_.end() && notes_.size() < 1000)
+    notes_.push_back(std::move(note));
+}
+
+bool Conjunction::contradicts_itself(Alternative& a, int depth) {
+  if (a.number.empty()) a.only(uint8_t(~kNumber));
+  if (a.string.min > a.string.max || (a.string.among && a.string.among->empty())) a.only(uint8_t(~kString));
+  if (a.array.min > a.array.max) a.only(uint8_t(~kArray));
+  if (!a.can_be_true && !a.can_be_false) a.only(uint8_t(~kBoolean));
+  ObjectRule& object = a.object;
+  bool impossible = object.min > object.max || object.required.size() > object.max;
+  for (const std::string& name : object.required) {
+    if (impossible) break;
+    impossible = std::find(object.absent.begin(), object.absent.end(), name) != object.absent.end() ||
+                 (depth > 0 && a.types == kObject && provably_empty(of_property(object, name), depth - 1));
+  }
+  if (impossible) a.only(uint8_t(~kObject));
+  return a.types == 0;
+}
+
+bool Conjunction::is_never(const Parts& parts) const {
+  return std::any_of(parts.begin(), parts.end(), [this](const Part& part) {
+    const OrderedJson& json = document_.json(part.node);
+    return json.is_boolean() && json.get<bool>() == part.negated;
+  });
+}
+
+bool Conjunction::provably_empty(const Parts& parts, int depth) {
+  if (parts.empty()) return false;
+  for (Alternative& a : alternatives(parts))
+    if (!contradicts_itself(a, depth)) return false;
+  return true;
+}
+
+// ---- keywords that combine schemas ----------------------------------------------------------------------------------
+
+void Conjunction::all_of(Alternative& a, const Keyword& k) {
+  require_array(k);
+  for (size_t i = 0; i < k.value.size(); ++i) a.pending.push_back({document_.child(k.node, k.key, i)});
+}
+
+void Conjunction::any_of(Alternative& a, const Keyword& k) {
+  require_array(k);
+  std::vector<Parts> ways;
+  for (size_t i = 0; i < k.value.size(); ++i) ways.push_back({{document_.child(k.node, k.key, i)}});
+  a.choices.push_back(std::move(ways));
+}
+
+// One of them and no other. Where two cannot both hold, that need not be said.
+void Conjunction::one_of_these(Alternative& a, const Keyword& k) {
+  require_array(k);
+  std::vector<Node> branches;
+  for (size_t i = 0; i < k.value.size(); ++i) branches.push_back(document_.child(k.node, k.key, i));
+  std::vector<Parts> ways;
+  for (const Node branch : branches) {
+    Parts way{{branch}};
+    for (const Node other : branches) {
+      if (other == branch) continue;
+      const auto [known, first] = disjoint_.try_emplace({std::min(branch, other), std::max(branch, other)}, false);
+      if (first) known->second = provably_empty({{branch}, {other}}, 2);
+      if (!known->second) way.push_back({other, true});
+    }
+    ways.push_back(std::move(way));
+  }
+  a.choices.push_back(std::move(ways));
+}
+
+void Conjunction::negation(Alternative& a, const Keyword& k) {
+  require_schema(k);
+  a.pending.push_back({document_.child(k.node, k.key), true});
+}
+
+void Conjunction::conditional(Alternative& a, const Keyword& k) {
+  require_schema(k);
+  const OrderedJson& json = document_.json(k.node);
+  const Node condition = document_.child(k.node, "if");
+  Parts holds{{condition}}, fails{{condition, true}};
+  if (!json.contains("then") && !json.contains("else")) return;
+  if (json.contains("then")) holds.push_back({document_.child(k.node, "then")});
+  if (json.contains("else")) fails.push_back({document_.child(k.node, "else")});
+  a.choices.push_back({std::move(holds), std::move(fails)});
+}
+
+void Conjunction::reference(Alternative& a, const Keyword& k) {
+  a.pending.push_back({document_.target(k.node, string(k))});
+}
+
+void Conjunction::parts(Alternative& a, const Keyword& k) {
+  for (const OrderedJson& part : k.value) a.pending.push_back({part[0].get<Node>(), part[1].get<bool>()});
+}
+
+void Conjunction::unsupported(Alternative&, const Keyword& k) { wrong(k, "not supported", Status::unsupported); }
+
+// ---- values of keywords ---------------------------------------------------------------------------------------------
+
+uint64_t Conjunction::count(const Keyword& k) const {
+  const std::optional<Decimal> value =
+      k.value.is_number() || !digits_of(k.value).empty() ? parse_decimal(json_text(k.value)) : std::nullopt;
+  if (!value || value->negative || !value->is_whole()) wrong(k, "expected a whole number, 0 or more");
+  const std::string digits = value->whole_digits();
+  return digits.size() > 19 ? kUnbounded - 1 : std::stoull(digits);
+}
+
+Decimal Conjunction::number(const Keyword& k) const {
+  if (!k.value.is_number() && digits_of(k.value).empty()) wrong(k, "expected a number");
+  const std::optional<Decimal> value = parse_decimal(json_text(k.value));
+  if (!value) wrong(k, "a number of more than 2000 digits", Status::unsupported);
+  return *value;
+}
+
+const std::string& Conjunction::string(const Keyword& k) const {
+  if (!k.value.is_string()) wrong(k, "expected a string");
+  return k.value.get_ref<const std::string&>();
+}
+
+std::vector<std::string> Conjunction::strings(const Keyword& k) const {
+  require_array(k);
+  std::vector<std::string> list;
+  for (const OrderedJson& element : k.value) {
+    if (!element.is_string()) wrong(k, "expected a list of strings");
+    list.push_back(element.get<std::string>());
+  }
+  return list;
+}
+
+void Conjunction::require_object(const Keyword& k) const {
+  if (!k.value.is_object()) wrong(k, "expected an object");
+}
+
+void Conjunction::require_array(const Keyword& k) const {
+  if (!k.value.is_array()) wrong(k, "expected a list");
+}
+
+void Conjunction::require_schema(const Keyword& k) const {
+  if (!k.value.is_object() && !k.value.is_boolean()) wrong(k, "expected a schema: an object, true or false");
+}
+
+}  // namespace puna::grammar

@@ -1,0 +1,212 @@
+#include "grammar/json_schema/document.h"
+
+#include <algorithm>
+
+#include "base/shown.h"
+#include "grammar/json_schema/uri.h"
+
+namespace puna::grammar {
+namespace {
+
+std::string escaped(std::string_view key) {  // RFC 6901
+  std::string out;
+  for (const char c : key) {
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out += c;
+  }
+  return out;
+}
+
+// The keywords whose values hold schemas: one, a list of them, or members of any name.
+constexpr std::string_view kOne[] = {
+    "additionalItems",  "additionalProperties",  "contains",     "else", "if", "items", "not", "propertyNames", "then",
+    "unevaluatedItems", "unevaluatedProperties", "contentSchema"};
+constexpr std::string_view kList[] = {"allOf", "anyOf", "items", "oneOf", "prefixItems"};
+constexpr std::string_view kMembers[] = {
+    "$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"};
+
+const std::string* text_at(const OrderedJson& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? &found->get_ref<const std::string&>() : nullptr;
+}
+
+bool is_old_dialect(const std::string& schema) {
+  for (const char* draft : {"draft-03", "draft-04", "draft-05", "draft-06", "draft-07"})
+    if (schema.find(draft) != std::string::npos) return true;
+  return false;
+}
+
+OrderedJson parse_schema(std::string_view text, const Watch& watch) {
+  try {
+    return parse_ordered_json(text, "JSON Schema", watch, true);
+  } catch (const Error& e) {  // it is an argument, not a file
+    fail(e.status() == Status::bad_file ? Status::invalid_argument : e.status(), "%s", e.what());
+  }
+}
+
+}  // namespace
+
+SchemaDocument::SchemaDocument(std::string_view text, const Watch& watch) {
+  root_ = parse_schema(text, watch);
+  try {
+    if (!root_.is_object() && !root_.is_boolean())
+      fail(Status::invalid_argument, "JSON Schema: expected an object, true or false");
+    find_resources(watch);
+  } catch (...) {
+    dismantle(root_);
+    throw;
+  }
+}
+
+SchemaDocument::~SchemaDocument() {
+  dismantle(root_);
+  for (OrderedJson& json : derived_) dismantle(json);
+}
+
+Node SchemaDocument::place(const OrderedJson& json, uint32_t resource, const std::string& pointer, bool derived) {
+  const auto [known, added] = nodes_.try_emplace(&json, Node(places_.size()));
+  if (added) places_.push_back({&json, resource, pointer, derived});
+  return known->second;
+}
+
+// Walks all schemas, the outer before the inner, so that each knows the $id it stands under.
+void SchemaDocument::find_resources(const Watch& watch) {
+  resources_.push_back({"", 0, false, {}});
+  if (root_.is_object())
+    if (const std::string* schema = text_at(root_, "$schema")) resources_[0].old = is_old_dialect(*schema);
+  place(root_, 0, "");
+  for (Node node = 0; node < places_.size(); ++node) {
+    watch.tick();
+    const OrderedJson& json = *places_[node].json;
+    if (!json.is_object()) continue;
+    const std::string pointer = places_[node].pointer;
+    uint32_t resource = places_[node].resource;
+    enter(json, resource, pointer);
+    places_[node].resource = resource;
+    const auto visit = [&](const OrderedJson& inner, const std::string& at) {
+      if (inner.is_object() || inner.is_boolean()) place(inner, resource, at);
+    };
+    for (const auto& [key, value] : json.items()) {
+      const std::string at = pointer + "/" + escaped(key);
+      if (std::find(std::begin(kOne), std::end(kOne), key) != std::end(kOne)) visit(value, at);
+      if (value.is_array() && std::find(std::begin(kList), std::end(kList), key) != std::end(kList))
+        for (size_t i = 0; i < value.size(); ++i) visit(value[i], at + "/" + std::to_string(i));
+      if (value.is_object() && std::find(std::begin(kMembers), std::end(kMembers), key) != std::end(kMembers))
+        for (const auto& [name, schema] : value.items()) visit(schema, at + "/" + escaped(name));
+    }
+  }
+}
+
+// $id begins a resource of its own; anchors belong to the resource they stand in.
+void SchemaDocument::enter(const OrderedJson& json, uint32_t& resource, const std::string& pointer) {
+  const std::string* id = text_at(json, "$id");
+  if (!id && resources_[resource].old) id = text_at(json, "id");
+  const bool overruled = resources_[resource].old && json.contains("$ref");
+  if (id && !overruled) {
+    const auto hash = id->find('#');
+    const std::string_view uri = std::string_view(*id).substr(0, hash);
+    if (hash != std::string::npos && hash + 1 < id->size())
+      resources_[resource].anchors.emplace(id->substr(hash + 1), &json);
+    if (!uri.empty()) {
+      bool old = resources_[resource].old;
+      if (const std::string* schema = text_at(json, "$schema")) old = is_old_dialect(*schema);
+      const std::string absolute = resolve_uri(resources_[resource].uri, uri);
+      if (&json == &root_) {
+        resources_[0].uri = absolute;
+      } else {
+        resources_.push_back({absolute, place(json, resource, pointer), old, {}});
+        resource = uint32_t(resources_.size() - 1);
+      }
+    }
+  }
+  for (const char* keyword : {"$anchor", "$dynamicAnchor"})
+    if (const std::string* anchor = text_at(json, keyword)) resources_[resource].anchors.emplace(*anchor, &json);
+}
+
+// A part of a derived schema is derived as well.
+Node SchemaDocument::inner(Node node, const OrderedJson& json, const std::string& suffix) {
+  return place(json, places_[node].resource, pointer(node) + suffix, places_[node].derived);
+}
+
+Node SchemaDocument::child(Node node, std::string_view key) {
+  return inner(node, json(node).at(std::string(key)), "/" + escaped(key));
+}
+
+Node SchemaDocument::child(Node node, std::string_view key, std::string_view member) {
+  return inner(node, json(node).at(std::string(key)).at(std::string(member)),
+               "/" + escaped(key) + "/" + escaped(member));
+}
+
+Node SchemaDocument::child(Node node, std::string_view key, size_t index) {
+  return inner(node, json(node).at(std::string(key)).at(index), "/" + escaped(key) + "/" + std::to_string(index));
+}
+
+Node SchemaDocument::target(Node node, const std::string& reference) {
+  const auto hash = reference.find('#');
+  const std::string uri = reference.substr(0, hash);
+  const std::string fragment = hash == std::string::npos ? "" : percent_decoded(reference.substr(hash + 1));
+  uint32_t resource = places_[node].resource;
+  if (!uri.empty()) {
+    const std::string absolute = resolve_uri(resources_[resource].uri, uri);
+    const auto found =
+        std::find_if(resources_.begin(), resources_.end(), [&](const Resource& r) { return r.uri == absolute; });
+    if (found == resources_.end())
+      wrong(node, "$ref", "'" + shown(reference) + "' is not in this document, and nothing else is fetched",
+            Status::unsupported);
+    resource = uint32_t(found - resources_.begin());
+  }
+  if (fragment.empty()) return resources_[resource].root;
+  if (fragment[0] == '/') return by_pointer(node, resource, fragment, reference);
+  const auto anchor = resources_[resource].anchors.find(fragment);
+  if (anchor == resources_[resource].anchors.end())
+    wrong(node, "$ref", "there is no '" + shown(reference) + "' in this document");
+  return place(*anchor->second, resource, "#" + fragment);
+}
+
+Node SchemaDocument::by_pointer(Node from, uint32_t resource, std::string_view pointer, const std::string& reference) {
+  const OrderedJson* json = places_[resources_[resource].root].json;
+  for (size_t at = 0; at < pointer.size();) {
+    const size_t end = std::min(pointer.find('/', at + 1), pointer.size());
+    std::string key;
+    for (size_t i = at + 1; i < end; ++i) {
+      const bool escape = pointer[i] == '~' && i + 1 < end && (pointer[i + 1] == '0' || pointer[i + 1] == '1');
+      key += escape ? (pointer[i + 1] == '0' ? '~' : '/') : pointer[i];
+      i += escape;
+    }
+    const OrderedJson* next = nullptr;
+    if (json->is_object()) {
+      if (const auto found = json->find(key); found != json->end()) next = &*found;
+    } else if (json->is_array()) {
+      const bool number = !key.empty() && key.size() < 10 && key.find_first_not_of("0123456789") == std::string::npos;
+      if (number && size_t(std::stoul(key)) < json->size()) next = &(*json)[size_t(std::stoul(key))];
+    }
+    if (!next) wrong(from, "$ref", "there is no '" + shown(reference) + "' in this document");
+    json = next;
+    at = end;
+  }
+  if (!json->is_object() && !json->is_boolean())
+    wrong(from, "$ref", "'" + shown(reference) + "' is no schema: expected an object, true or false");
+  return place(*json, resource, std::string(pointer));
+}
+
+Node SchemaDocument::derived(Node from, OrderedJson json) {
+  derived_.push_back(std::move(json));
+  places_.push_back({&derived_.back(), places_[from].resource, places_[from].pointer, true});
+  return Node(places_.size() - 1);
+}
+
+std::string SchemaDocument::where(Node node, std::string_view key) const {
+  std::string at = pointer(node);
+  if (!key.empty()) at += "/" + escaped(key);
+  return "JSON Schema, at " + (at.empty() ? "the root" : shown(at));
+}
+
+void SchemaDocument::wrong(Node node, std::string_view key, const std::string& what, Status status) const {
+  fail(status, "%s: %s", where(node, key).c_str(), what.c_str());
+}
+
+}  // namespace puna::grammar

@@ -1,0 +1,75 @@
+// document.h -- a JSON Schema and the places in it: every schema has a number and a JSON pointer, and $ref finds its
+// target by pointer, anchor or $id. Schemas that we derive (a branch of `not`, the value of a const) are added, so
+// that all rules are read from one kind of thing.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "puna/base/error.h"
+#include "puna/base/watch.h"
+
+namespace puna::grammar {
+
+using Node = uint32_t;
+
+class SchemaDocument {
+ public:
+  SchemaDocument(std::string_view text, const Watch& watch);
+  ~SchemaDocument();
+  SchemaDocument(const SchemaDocument&) = delete;
+  SchemaDocument& operator=(const SchemaDocument&) = delete;
+
+  Node root() const noexcept { return 0; }
+  const OrderedJson& json(Node node) const { return *places_[node].json; }
+  const std::string& pointer(Node node) const { return places_[node].pointer; }
+  // Drafts up to 7 ignore what stands beside a $ref, and spell some keywords differently.
+  bool is_old(Node node) const { return resources_[places_[node].resource].old; }
+
+  // The schema at json(node)[key], or json(node)[key][member].
+  Node child(Node node, std::string_view key);
+  Node child(Node node, std::string_view key, std::string_view member);
+  Node child(Node node, std::string_view key, size_t index);
+  // What json(node)'s $ref means. Error{unsupported} when it is not in this document.
+  Node target(Node node, const std::string& reference);
+  // A schema of ours, said to stand where `from` does. Its keywords may be those of derived.h as well.
+  Node derived(Node from, OrderedJson json);
+  bool is_derived(Node node) const { return places_[node].derived; }
+
+  // "at /properties/name/pattern: "
+  std::string where(Node node, std::string_view key = "") const;
+  [[noreturn]] void wrong(Node node, std::string_view key, const std::string& what,
+                          Status status = Status::invalid_argument) const;
+
+ private:
+  struct Place {
+    const OrderedJson* json;
+    uint32_t resource;
+    std::string pointer;
+    bool derived = false;
+  };
+  struct Resource {  // a schema with an $id, and what is inside it
+    std::string uri;
+    Node root;
+    bool old;
+    std::map<std::string, const OrderedJson*, std::less<>> anchors;
+  };
+
+  Node place(const OrderedJson& json, uint32_t resource, const std::string& pointer, bool derived = false);
+  Node inner(Node node, const OrderedJson& json, const std::string& suffix);
+  void find_resources(const Watch& watch);
+  void enter(const OrderedJson& json, uint32_t& resource, const std::string& pointer);
+  Node by_pointer(Node from, uint32_t resource, std::string_view pointer, const std::string& reference);
+
+  OrderedJson root_;
+  std::deque<OrderedJson> derived_;
+  std::vector<Place> places_;
+  std::vector<Resource> resources_;
+  std::map<const OrderedJson*, Node> nodes_;
+};
+
+}  // namespace puna::grammar

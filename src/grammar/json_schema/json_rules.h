@@ -1,0 +1,66 @@
+// json_rules.h -- from alternatives to rules. A place in the document, together with everything else that must hold
+// there, is one rule; rules that are needed wait in a list, so a schema may refer to itself and nothing recurses.
+#pragma once
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "grammar/builder.h"
+#include "grammar/json_schema/conjunction.h"
+
+namespace puna::grammar {
+
+class JsonRules {
+ public:
+  JsonRules(SchemaDocument& document, Builder& build, const JsonSchemaOptions& options, const Watch& watch);
+
+  // The rule for values that satisfy all parts; none: any value.
+  Symbol value(const Parts& parts);
+  // Writes all rules that were asked for.
+  void complete();
+  const std::vector<std::string>& notes() const noexcept { return schemas_.notes(); }
+
+ private:
+  struct Pair {  // a key and its value
+    Regex key;   // "key":
+    Symbol value;
+    bool required;
+  };
+  struct Members;
+
+  void write(Symbol rule, const Parts& parts);
+  void write_array(Symbol rule, const ArrayRule& array);
+  void write_object(Symbol rule, const ObjectRule& object);
+  Symbol items_from(const ArrayRule& array, size_t index, size_t prefix, uint64_t min, uint64_t max);
+  std::vector<Symbol> containing(const ArrayRule& array);
+  void add_others(const ObjectRule& object, const Regex* names, const std::vector<std::string>& known,
+                  std::vector<Pair>& extra);
+  std::vector<Symbol> in_order(const std::vector<Pair>& pairs, const std::vector<Pair>& extra);
+  Symbol counted(Members& members, size_t index, bool first, uint64_t min, uint64_t max);
+  Symbol first_of(const Members& members);
+  Symbol either_pair(const std::vector<Pair>& extra, bool comma);
+
+  Symbol pair(const Pair& pair, bool comma);
+  void impossible(Symbol rule);  // a rule must have an alternative, be it one that nothing matches
+  Symbol rule_of(std::string_view name, std::initializer_list<Symbol> sequence);
+  Regex joined(std::initializer_list<Regex> parts) { return regexes_.concat(std::vector<Regex>(parts)); }
+  Symbol lexeme(std::initializer_list<Regex> parts) { return build_.lexeme(joined(parts)); }
+  Regex literal(std::string_view text) { return regexes_.literal(text); }
+  Regex key_regex(Regex content) { return joined({text_.quoted(content), literal(":"), space_}); }
+
+  SchemaDocument& document_;
+  Builder& build_;
+  RegexBuilder& regexes_;
+  const Watch& watch_;
+  RegexQueries queries_;
+  JsonText text_;
+  Conjunction schemas_;
+  Regex space_;  // what may stand between two lexemes
+  Symbol comma_;
+  std::map<Parts, Symbol> rules_;
+  std::deque<std::pair<Symbol, Parts>> unwritten_;
+};
+
+}  // namespace puna::grammar

@@ -1,0 +1,150 @@
+// Keywords that speak of arrays and of objects.
+#include <algorithm>
+
+#include "grammar/json_schema/conjunction.h"
+#include "grammar/json_schema/derived.h"
+
+namespace puna::grammar {
+
+// ---- arrays ---------------------------------------------------------------------------------------------------------
+
+// items, prefixItems and additionalItems are one rule, read when the first is met. Up to draft 2019-09 a list of
+// items is what prefixItems is today.
+void Conjunction::items(Alternative& a, const Keyword& k) {
+  const OrderedJson& json = document_.json(k.node);
+  const auto items = json.find("items");
+  const bool listed = items != json.end() && items->is_array();
+  const char* prefix = listed ? "items" : "prefixItems";
+  const char* rest = listed ? "additionalItems" : "items";
+  const char* first = nullptr;
+  for (const auto& [key, value] : json.items())
+    if (!first && (key == "items" || key == "prefixItems" || key == "additionalItems")) first = key.c_str();
+  if (k.key != first) return;
+  if (listed && json.contains("prefixItems")) wrong(k, "a list of items beside prefixItems");
+
+  ArrayScope scope;
+  if (const auto found = json.find(prefix); found != json.end()) {
+    require_array({k.node, prefix, *found});
+    for (size_t i = 0; i < found->size(); ++i) scope.prefix.push_back(document_.child(k.node, prefix, i));
+  }
+  if (const auto found = json.find(rest); found != json.end()) {
+    require_schema({k.node, rest, *found});
+    scope.rest = document_.child(k.node, rest);
+  }
+  a.array.scopes.push_back(std::move(scope));
+}
+
+void Conjunction::min_items(Alternative& a, const Keyword& k) { a.array.min = std::max(a.array.min, count(k)); }
+void Conjunction::max_items(Alternative& a, const Keyword& k) { a.array.max = std::min(a.array.max, count(k)); }
+
+void Conjunction::contains(Alternative& a, const Keyword& k) {
+  const OrderedJson& json = document_.json(k.node);
+  if (k.key != "contains" || (document_.is_old(k.node) && !json.contains("contains"))) return;
+  require_schema(k);
+  if (const auto most = json.find("maxContains"); most != json.end())
+    document_.wrong(k.node, "maxContains", "not supported", Status::unsupported);
+  uint64_t min = 1;
+  if (const auto least = json.find("minContains"); least != json.end()) min = count({k.node, "minContains", *least});
+  if (min > 0) a.array.contains.push_back({{document_.child(k.node, k.key)}, min});
+}
+
+void Conjunction::unique_items(Alternative&, const Keyword& k) {
+  if (!k.value.is_boolean()) wrong(k, "expected true or false");
+  if (k.value.get<bool>()) wrong(k, "not supported", Status::unsupported);
+}
+
+Parts Conjunction::of_item(const ArrayRule& rule, size_t index) {
+  Parts parts;
+  for (const ArrayScope& scope : rule.scopes) {
+    if (index < scope.prefix.size())
+      parts.push_back({scope.prefix[index]});
+    else if (scope.rest)
+      parts.push_back({*scope.rest});
+  }
+  return parts;
+}
+
+// ---- objects --------------------------------------------------------------------------------------------------------
+
+// properties, patternProperties and additionalProperties are one rule as well.
+void Conjunction::properties(Alternative& a, const Keyword& k) {
+  const OrderedJson& json = document_.json(k.node);
+  const std::string* first = nullptr;
+  for (const auto& [key, value] : json.items())
+    if (!first && (key == "properties" || key == "patternProperties" || key == "additionalProperties")) first = &key;
+  if (k.key != *first) return;
+
+  ObjectScope scope;
+  scope.node = k.node;
+  if (const auto found = json.find("properties"); found != json.end()) {
+    require_object({k.node, "properties", *found});
+    for (const auto& [name, value] : found->items()) scope.names.push_back(name);
+  }
+  if (const auto found = json.find("patternProperties"); found != json.end()) {
+    const std::string keyword = "patternProperties";
+    require_object({k.node, keyword, *found});
+    for (const auto& [pattern, value] : found->items())
+      scope.patterns.push_back(
+          {pattern_language({k.node, keyword, *found}, pattern, true), document_.child(k.node, keyword, pattern)});
+  }
+  if (const auto found = json.find("additionalProperties"); found != json.end()) {
+    require_schema({k.node, "additionalProperties", *found});
+    scope.additional = document_.child(k.node, "additionalProperties");
+  }
+  a.object.scopes.push_back(std::move(scope));
+}
+
+void Conjunction::required(Alternative& a, const Keyword& k) {
+  for (std::string& name : strings(k))
+    if (std::find(a.object.required.begin(), a.object.required.end(), name) == a.object.required.end())
+      a.object.required.push_back(std::move(name));
+}
+
+void Conjunction::absent(Alternative& a, const Keyword& k) {
+  for (std::string& name : strings(k)) a.object.absent.push_back(std::move(name));
+}
+
+void Conjunction::min_properties(Alternative& a, const Keyword& k) { a.object.min = std::max(a.object.min, count(k)); }
+void Conjunction::max_properties(Alternative& a, const Keyword& k) { a.object.max = std::min(a.object.max, count(k)); }
+
+void Conjunction::property_names(Alternative& a, const Keyword& k) {
+  require_schema(k);
+  a.object.names.push_back({document_.child(k.node, k.key)});
+}
+
+// {"a": ["b"]} or {"a": schema}: where there is an "a", the other holds as well.
+void Conjunction::dependencies(Alternative& a, const Keyword& k) {
+  require_object(k);
+  for (const auto& [name, value] : k.value.items()) {
+    const OrderedJson names = OrderedJson::array({name});
+    const Node without = document_.derived(k.node, {{kAbsent, names}});
+    OrderedJson then = {{"required", names}};
+    if (value.is_array()) {
+      for (const std::string& other : strings({k.node, k.key, value}))
+        if (other != name) then["required"].push_back(other);
+    } else {
+      const Node schema = document_.child(k.node, k.key, name);
+      require_schema({k.node, k.key, value});
+      then[kParts] = OrderedJson::array({OrderedJson::array({schema, false})});
+    }
+    a.choices.push_back({{{without}}, {{document_.derived(k.node, std::move(then))}}});
+  }
+}
+
+Parts Conjunction::of_property(const ObjectRule& rule, const std::string& name) {
+  Parts parts;
+  const std::string spelling = json_spelling(name);
+  for (const ObjectScope& scope : rule.scopes) {
+    bool named = std::find(scope.names.begin(), scope.names.end(), name) != scope.names.end();
+    if (named) parts.push_back({document_.child(scope.node, "properties", name)});
+    for (const ObjectScope::Pattern& pattern : scope.patterns) {
+      if (!queries_.matches(pattern.keys, spelling)) continue;
+      parts.push_back({pattern.value});
+      named = true;
+    }
+    if (!named && scope.additional) parts.push_back({*scope.additional});
+  }
+  return parts;
+}
+
+}  // namespace puna::grammar

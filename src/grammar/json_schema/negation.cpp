@@ -1,0 +1,141 @@
+// What `not` means, keyword by keyword: a schema fails to hold when one of its keywords does, and each failure is a
+// schema again, most of them without any `not`.
+#include <algorithm>
+
+#include "grammar/json_schema/conjunction.h"
+#include "grammar/json_schema/derived.h"
+
+namespace puna::grammar {
+namespace {
+
+OrderedJson part(Node node, bool negated) { return OrderedJson::array({node, negated}); }
+
+}  // namespace
+
+std::vector<Parts> Conjunction::negations(Node node) {
+  std::vector<Parts> ways;
+  const OrderedJson& json = document_.json(node);
+  const bool only_reference = document_.is_old(node) && json.contains("$ref");
+  for (const auto& [key, value] : json.items())
+    if (!only_reference || key == "$ref") negate_keyword({node, key, value}, ways);
+  return ways;
+}
+
+void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
+  const auto fails = [&](OrderedJson schema) { ways.push_back({{document_.derived(k.node, std::move(schema))}}); };
+  const auto list = [](const OrderedJson& value) { return OrderedJson::array({value}); };
+  const std::string& key = k.key;
+  const OrderedJson& value = k.value;
+  const OrderedJson& json = document_.json(k.node);
+
+  if (key == "type") {
+    Alternative allowed;
+    type(allowed, k);
+    OrderedJson others = OrderedJson::array();
+    const std::pair<uint8_t, const char*> all[] = {{kNull, "null"},     {kBoolean, "boolean"}, {kNumber, "number"},
+                                                   {kString, "string"}, {kArray, "array"},     {kObject, "object"}};
+    for (const auto& [bit, name] : all)
+      if (!(allowed.types & bit)) others.push_back(name);
+    if (!others.empty()) fails({{"type", others}});
+    if ((allowed.types & kNumber) && !allowed.number.multiple_of.empty())
+      fails({{"type", "number"}, {kNotInteger, true}});
+  } else if (key == "const" || key == "enum") {
+    OrderedJson values = key == "const" ? list(value) : value;
+    if (!values.is_array()) wrong(k, "expected a list");
+    OrderedJson schema = {{kNotScalars, OrderedJson::array()}};
+    OrderedJson conditions = OrderedJson::array();
+    for (const OrderedJson& v : values) {
+      if (!v.is_array() && !v.is_object()) {
+        schema[kNotScalars].push_back(v);
+        continue;
+      }
+      if (!v.empty()) wrong(k, "not supported inside 'not': arrays and objects", Status::unsupported);
+      // An empty one differs from all that have an element.
+      const OrderedJson longer = v.is_array() ? OrderedJson{{"minItems", 1}} : OrderedJson{{"minProperties", 1}};
+      conditions.push_back(part(document_.derived(k.node, longer), false));
+    }
+    schema[kParts] = conditions;
+    fails(std::move(schema));
+  } else if (key == "minimum" || key == "maximum") {
+    const char* beside = key == "minimum" ? "exclusiveMinimum" : "exclusiveMaximum";
+    const auto found = json.find(beside);
+    const bool exclusive = found != json.end() && found->is_boolean() && found->get<bool>();
+    const char* opposite =
+        key == "minimum" ? (exclusive ? "maximum" : "exclusiveMaximum") : (exclusive ? "minimum" : "exclusiveMinimum");
+    fails({{"type", "number"}, {opposite, value}});
+  } else if (key == "exclusiveMinimum" || key == "exclusiveMaximum") {
+    if (!value.is_boolean()) fails({{"type", "number"}, {key == "exclusiveMinimum" ? "maximum" : "minimum", value}});
+  } else if (key == "multipleOf") {
+    fails({{"type", "number"}, {kNotMultipleOf, value}});
+  } else if (key == "minLength" || key == "minItems" || key == "minProperties") {
+    const uint64_t min = count(k);
+    const char* type = key == "minLength" ? "string" : key == "minItems" ? "array" : "object";
+    if (min > 0) fails({{"type", type}, {"max" + key.substr(3), min - 1}});
+  } else if (key == "maxLength" || key == "maxItems" || key == "maxProperties") {
+    const char* type = key == "maxLength" ? "string" : key == "maxItems" ? "array" : "object";
+    fails({{"type", type}, {"min" + key.substr(3), count(k) + 1}});
+  } else if (key == "pattern") {
+    fails({{"type", "string"}, {kNotPattern, string(k)}});
+  } else if (key == "format") {
+    fails({{"type", "string"}, {kNotFormat, string(k)}});
+  } else if (key == "required") {
+    for (const std::string& name : strings(k)) fails({{"type", "object"}, {kAbsent, OrderedJson::array({name})}});
+  } else if (key == "properties") {
+    require_object(k);
+    for (const auto& [name, schema] : value.items()) {
+      OrderedJson object = {{"type", "object"}, {"required", OrderedJson::array({name})}};
+      object["properties"][name] = {{kParts, list(part(document_.child(k.node, key, name), true))}};
+      fails(std::move(object));
+    }
+  } else if (key == "dependentRequired" ||
+             (key == "dependencies" && value.is_object() &&
+              std::all_of(value.begin(), value.end(), [](const OrderedJson& v) { return v.is_array(); }))) {
+    require_object(k);
+    for (const auto& [name, others] : value.items())
+      for (const std::string& other : strings({k.node, key, others}))
+        if (other != name)
+          fails({{"type", "object"}, {"required", OrderedJson::array({name})}, {kAbsent, OrderedJson::array({other})}});
+  } else if (key == "allOf") {
+    require_array(k);
+    for (size_t i = 0; i < value.size(); ++i) ways.push_back({{document_.child(k.node, key, i), true}});
+  } else if (key == "anyOf") {
+    require_array(k);
+    Parts none;
+    for (size_t i = 0; i < value.size(); ++i) none.push_back({document_.child(k.node, key, i), true});
+    ways.push_back(std::move(none));
+  } else if (key == "oneOf") {  // none of them, or two
+    require_array(k);
+    Parts branches, none;
+    for (size_t i = 0; i < value.size(); ++i) branches.push_back({document_.child(k.node, key, i)});
+    for (const Part& branch : branches) none.push_back({branch.node, true});
+    ways.push_back(std::move(none));
+    for (size_t i = 0; i < branches.size(); ++i)
+      for (size_t j = i + 1; j < branches.size(); ++j) ways.push_back({branches[i], branches[j]});
+  } else if (key == "not") {
+    require_schema(k);
+    ways.push_back({{document_.child(k.node, key)}});
+  } else if (key == "if") {
+    const Node condition = document_.child(k.node, "if");
+    if (json.contains("then")) ways.push_back({{condition}, {document_.child(k.node, "then"), true}});
+    if (json.contains("else")) ways.push_back({{condition, true}, {document_.child(k.node, "else"), true}});
+  } else if (key == "$ref") {
+    ways.push_back({{document_.target(k.node, string(k)), true}});
+  } else if (key == "items" && document_.json(k.node).find("prefixItems") == json.end() && !value.is_array()) {
+    require_schema(k);
+    OrderedJson array = {{"type", "array"}, {"minItems", 1}};
+    array["contains"] = {{kParts, list(part(document_.child(k.node, key), true))}};
+    fails(std::move(array));
+  } else if (key == kParts && document_.is_derived(k.node)) {
+    for (const OrderedJson& p : value) ways.push_back({{p[0].get<Node>(), !p[1].get<bool>()}});
+  } else if (document_.is_derived(k.node) && key[0] == '\1') {
+    PUNA_INVARIANT(false);  // a derived schema is negated by negating what it was derived from
+  } else if (const auto known = keywords().find(key);
+             known != keywords().end() && known->second != &Conjunction::ignore) {
+    const bool nothing = value.is_boolean() && (key == "uniqueItems" ? !value.get<bool>() : value.get<bool>());
+    if (!nothing && !(value.is_object() && value.empty()))
+      wrong(k, "not supported inside 'not', or beside a oneOf whose other branches may hold as well",
+            Status::unsupported);
+  }
+}
+
+}  // namespace puna::grammar

@@ -1,0 +1,54 @@
+// vocabulary.cpp -- from a tokenizer to groups of tokens.
+#include "grammar/vocabulary.h"
+
+#include "puna/base/error.h"
+
+namespace puna {
+namespace {
+
+bool stands_for_text(const Tokenizer& tokenizer, int32_t id) {
+  const TokenKind kind = tokenizer.kind(id);
+  if (kind != TokenKind::normal && kind != TokenKind::user_defined && kind != TokenKind::byte) return false;
+  const size_t bytes = tokenizer.bytes(id).size();
+  return bytes > 0 && bytes <= grammar::TokenTrie::kLongestToken;
+}
+
+std::vector<grammar::TokenGroup> groups_of(const Tokenizer& tokenizer, const grammar::MaskTuning& tuning,
+                                           const Watch& watch) {
+  std::vector<grammar::TokenTrie::Token> tokens;
+  for (int32_t id = 0; id < tokenizer.size(); ++id) {
+    watch.tick();
+    if (stands_for_text(tokenizer, id)) tokens.push_back({tokenizer.bytes(id), id});
+  }
+  return grammar::token_groups(tokens, tuning, (size_t(tokenizer.size()) + 63) / 64, watch);
+}
+
+}  // namespace
+
+GrammarVocabulary::GrammarVocabulary(TokenizerPtr tokenizer, size_t cache_bytes, const Watch& watch,
+                                     grammar::MaskTuning tuning)
+    : tokenizer_(std::move(tokenizer)),
+      tuning_(std::move(tuning)),
+      groups_(groups_of(*tokenizer_, tuning_, watch)),
+      of_configurations_(cache_bytes / 4 * 3),
+      of_expressions_(cache_bytes / 4) {}
+
+bool GrammarVocabulary::is_text(int32_t id) const { return stands_for_text(*tokenizer_, id); }
+
+uint64_t GrammarVocabulary::number_of(const std::shared_ptr<grammar::Automaton>& automaton) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = numbered_.find(automaton.get());
+  if (known != numbered_.end() && !known->second.automaton.expired()) return known->second.number;
+  std::erase_if(numbered_, [](const auto& entry) { return entry.second.automaton.expired(); });
+  const uint64_t number = next_number_;
+  numbered_.emplace(automaton.get(), Numbered{automaton, number});
+  ++next_number_;
+  return number;
+}
+
+GrammarVocabularyPtr grammar_vocabulary(TokenizerPtr tokenizer, size_t cache_bytes, const Watch& watch) {
+  PUNA_REQUIRE(tokenizer != nullptr, "grammar_vocabulary: there is no tokenizer");
+  return std::make_shared<const GrammarVocabulary>(std::move(tokenizer), cache_bytes, watch);
+}
+
+}  // namespace puna
