@@ -237,3 +237,27 @@ def mutate_gzip(r, data):
     elif kind == 4:
         out = out[:r.randrange(len(out) + 1)]
     return out
+
+
+def mutate_words(words):
+    """A language of short words: one is dropped, doubled, moved, repeated until it nests deeply, or one of `words` comes."""
+    def mutate(r, data):
+        parts = re.findall(r"\\.|\w+|\s+|.", data.decode("utf-8", "replace"), re.S)
+        for _ in range(r.choice([1, 1, 2, 4, 12])):
+            i, kind = r.randrange(len(parts) + 1), r.randrange(5)
+            if kind == 0 and parts:
+                del parts[i % len(parts)]
+            elif kind == 1 and parts:
+                parts.insert(i, r.choice(parts))
+            elif kind == 2 and parts:
+                parts.insert(i, r.choice(parts) * r.choice([2, 20, 20000]))
+            else:
+                parts.insert(i, r.choice(words))
+        return "".join(parts).encode("utf-8", "replace")
+    return mutate
+
+
+REGEX_WORDS = ["(", ")", "[", "[^", "]", "|", "*", "+", "?", "{2}", "{0,1000000000}", "{3,}", "^", "$", "(?:", "(?=", "(?!", "\\d", "\\W", "\\p{L}", "\\u{10FFFF}",
+               "(a*)*", ".", "-", "a", "é", "(?<n>", "\\b", "\\1"]
+GRAMMAR_WORDS = ["root", "::=", "=", ";", "|", "(", ")", "[", "]", "{", "}", "{0,1000000000000}", "*", "+", "?", "\n", "\"", "'", "#", "(*", "*)", "/*", "<|eot|>", ",",
+                 "[a-z]", "[^", "\\x41", "#x41", ".", "item ::= ", "root ::= root root | \"\"\n"]
