@@ -19,7 +19,7 @@ void require_usable_drafts(const GenerateOptions& o, const Session& session) {
   if (o.draft) require_draft(*o.draft, session);
 }
 
-Speculation::Speculation(const GenerateOptions& o, const Session& session, Matcher* matcher) {
+Speculation::Speculation(const GenerateOptions& o, const Session& session, Matcher* matcher) : matcher_(matcher) {
   if (matcher) sources_.push_back(std::make_unique<ForcedText>(*matcher, session.model().require_tokenizer()));
   if (o.lookup_tokens > 0) sources_.push_back(std::make_unique<PromptLookup>(o.lookup_tokens));
   if (!o.draft) return;
@@ -34,9 +34,19 @@ bool Speculation::propose(const DraftRequest& request, FunctionRef<bool()> pause
   for (; asked_ < sources_.size() && draft_.tokens.empty(); ++asked_) {
     source_ = sources_[asked_].get();
     if (!source_->propose(within, draft_, pause)) return false;
+    if (matcher_) draft_.tokens.resize(allowed(draft_.tokens));
   }
   asked_ = 0;
   return true;
+}
+
+// What the grammar forbids would be computed in vain. A limit that a guess runs into is no error of the answer.
+size_t Speculation::allowed(std::span<const int32_t> tokens) {
+  try {
+    return matcher_->accepted_prefix(tokens);
+  } catch (const Error&) {
+    return 0;
+  }
 }
 
 void Speculation::computed() noexcept {

@@ -32,6 +32,9 @@ class Speculation {
   int64_t rejected_tokens() const noexcept { return rejected_; }
 
  private:
+  size_t allowed(std::span<const int32_t> tokens);
+
+  Matcher* matcher_;  // NULL = no grammar
   std::vector<std::unique_ptr<DraftSource>> sources_;
   size_t asked_ = 0;               // of the sources: the one that paused
   DraftSource* source_ = nullptr;  // of the draft
