@@ -1,5 +1,4 @@
-// fuzz_json_schema.cpp -- any bytes as a JSON Schema: an error, or a grammar under which an answer never comes to a dead
-// end.
+// fuzz_json_schema.cpp -- any bytes as a JSON Schema: an error, or a grammar under which no answer comes to a dead end.
 #include "target.h"
 #include "use_grammar.h"
 

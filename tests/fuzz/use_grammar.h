@@ -31,8 +31,8 @@ inline void use_grammar(const GrammarPtr& grammar, std::string_view choices) {
     for (int32_t id = 0; id < tokens; ++id)
       if (mask.allows(id)) allowed.push_back(id);
     require(int64_t(allowed.size()) == mask.count());
-    require(allowed.empty() == matcher.ended());  // never a dead end
-    if (allowed.empty()) return;
+    if (matcher.ended()) return;
+    require(!allowed.empty());  // never a dead end
     for (int32_t id = int32_t(uint8_t(choice)) % 7; id < tokens; id += 7)
       require(matcher.allows(id) == std::binary_search(allowed.begin(), allowed.end(), id));
     const std::string forced = matcher.forced(64);
