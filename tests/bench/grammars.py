@@ -102,7 +102,7 @@ def llguidance(cases, tokens):
     bits = masks.allocate_token_bitmask(1, len(tokens.tokens))
 
     def matcher_of(schema):
-        matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_json_schema(schema), log_level=0)
+        matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_json_schema(schema, defaults={"whitespace_flexible": True}), log_level=0)
         if matcher.get_error():
             raise ValueError(matcher.get_error())
         return matcher
