@@ -114,7 +114,7 @@ def llguidance(cases, tokens):
                 start = time.perf_counter()
                 masks.fill_next_token_bitmask(matcher, bits, 0)
                 times.append((time.perf_counter() - start) * 1e6)
-            if not matcher.consume_token(token):
+            if matcher.try_consume_tokens([token]) != 1:
                 return False
         return matcher.is_accepting()
 
