@@ -18,11 +18,14 @@ struct puna_matcher {
 
 namespace puna::capi {
 
-static puna_matcher& use(puna_matcher* matcher) {
+template <class Handle>  // puna_matcher, const or not
+static Handle& use_matcher(Handle* matcher) {
   PUNA_REQUIRE(matcher != nullptr, "matcher is NULL");
   matcher->model->context().require_same_process();
   return *matcher;
 }
+static puna_matcher& use(puna_matcher* matcher) { return use_matcher(matcher); }
+static const puna_matcher& use(const puna_matcher* matcher) { return use_matcher(matcher); }
 
 }  // namespace puna::capi
 
@@ -31,11 +34,7 @@ namespace {
 std::vector<std::string> choices_from_json(std::string_view text, const Watch& watch) {
   OrderedJson json;
   const JsonGuard guard(json);
-  try {
-    json = parse_ordered_json(text, "choices", watch);
-  } catch (const Error& e) {  // the caller's JSON, not a file's
-    fail(e.status() == Status::bad_file ? Status::invalid_argument : e.status(), "%s", e.what());
-  }
+  json = parse_json_argument(text, "choices", watch);
   PUNA_REQUIRE(json.is_array(), "choices: expected a JSON list of strings");
   std::vector<std::string> choices;
   for (size_t i = 0; i < json.size(); ++i) {
@@ -115,13 +114,15 @@ puna_status puna_matcher_create(const puna_grammar* grammar, const puna_model* m
 
 puna_status puna_matcher_fork(const puna_matcher* matcher, puna_matcher** fork) {
   return guard([&] {
-    const puna_matcher& m = capi::use(const_cast<puna_matcher*>(matcher));
+    const puna_matcher& m = capi::use(matcher);
     PUNA_REQUIRE(fork != nullptr, "fork is NULL");
     *fork = new puna_matcher(m);
   });
 }
 
-void puna_matcher_free(puna_matcher* matcher) { delete matcher; }
+void puna_matcher_free(puna_matcher* matcher) {
+  if (matcher) free_handle(matcher, matcher->model->context());
+}
 
 puna_status puna_matcher_reset(puna_matcher* matcher) {
   return guard([&] { capi::use(matcher).impl.reset(); });
@@ -146,15 +147,7 @@ puna_status puna_matcher_mask(puna_matcher* matcher, uint32_t* words, size_t cap
     PUNA_REQUIRE(capacity >= needed, "room for %zu words, %zu are needed", capacity, needed);
     const TokenMask mask = m.impl.mask();
     std::fill(words, words + capacity, 0u);
-    const auto allow = [&](size_t id) { words[id / 32] |= 1u << id % 32; };
-    if (mask.kind == TokenMask::Kind::few)
-      for (const int32_t id : mask.ids) allow(size_t(id));
-    if (mask.kind == TokenMask::Kind::bitmap)
-      for (size_t word = 0; word < mask.bits.size(); ++word)
-        for (const size_t half : {size_t(0), size_t(1)})
-          if (2 * word + half < capacity) words[2 * word + half] = uint32_t(mask.bits[word] >> 32 * half);
-    if (mask.kind == TokenMask::Kind::everything)
-      for (size_t id = 0; id < size_t(m.model->tokenizer()->size()); ++id) allow(id);
+    mask.for_each(size_t(m.model->tokenizer()->size()), [&](size_t id) { words[id / 32] |= 1u << id % 32; });
   });
 }
 

@@ -61,11 +61,7 @@ namespace {
 std::vector<WrittenCall> written_calls(std::string_view text) {
   OrderedJson json;
   const JsonGuard guard(json);
-  try {
-    json = parse_ordered_json(text, "calls", Watch(), /*exactly=*/true);
-  } catch (const Error& e) {  // the caller's JSON, not a file's
-    fail(Status::invalid_argument, "%s", e.what());
-  }
+  json = parse_json_argument(text, "calls", Watch(), /*exactly=*/true);
   PUNA_REQUIRE(json.is_array(), "calls: expected a JSON list");
   std::vector<WrittenCall> out;
   for (size_t i = 0; i < json.size(); ++i) {

@@ -346,6 +346,14 @@ OrderedJson parse_ordered_json(std::string_view text, const char* what, const Wa
   return parse<OrderedJson>(text, what, exactly, watch);
 }
 
+OrderedJson parse_json_argument(std::string_view text, const char* what, const Watch& watch, bool exactly) {
+  try {
+    return parse_ordered_json(text, what, watch, exactly);
+  } catch (const Error& e) {
+    fail(e.status() == Status::bad_file ? Status::invalid_argument : e.status(), "%s", e.what());
+  }
+}
+
 Json parse_json_parts(std::string_view text, const char* what, std::span<const std::string> paths, JsonMember member,
                       const Watch& watch) {
   refuse_nul(text, what);

@@ -32,6 +32,9 @@ Json parse_json_parts(std::string_view text, const char* what, std::span<const s
 // with json_text().
 OrderedJson parse_ordered_json(std::string_view text, const char* what, const Watch& watch = Watch(),
                                bool exactly = false);
+// The same for JSON that a caller passes: what is wrong with it is Error{invalid_argument}, there is no file.
+OrderedJson parse_json_argument(std::string_view text, const char* what, const Watch& watch = Watch(),
+                                bool exactly = false);
 // The digits of such an integer, "-12345678901234567890"; "" for every other value.
 std::string_view digits_of(const OrderedJson& value) noexcept;
 // The document on one line, as nlohmann-json's dump() writes it; integers of any length come out as they went in, bytes

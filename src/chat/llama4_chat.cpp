@@ -146,11 +146,7 @@ class Writer {
 std::vector<ChatSegment> llama4_render_dialog(std::string_view messages_json, ToolPromptFormat format) {
   OrderedJson messages;
   const JsonGuard guard(messages);
-  try {
-    messages = parse_ordered_json(messages_json, "messages", Watch(), /*exactly=*/true);
-  } catch (const Error& e) {  // the caller's JSON, not a file's
-    fail(Status::invalid_argument, "%s", e.what());
-  }
+  messages = parse_json_argument(messages_json, "messages", Watch(), /*exactly=*/true);
   PUNA_REQUIRE(messages.is_array(), "messages: expected a JSON array");
   return Writer(format).dialog(messages);
 }

@@ -81,11 +81,7 @@ class ToolReader {
 Tools Tools::parse(std::string_view text) {
   OrderedJson json;
   const JsonGuard guard(json);
-  try {
-    json = parse_ordered_json(text, "tools", Watch(), /*exactly=*/true);
-  } catch (const Error& e) {  // the caller's JSON, not a file's
-    fail(Status::invalid_argument, "%s", e.what());
-  }
+  json = parse_json_argument(text, "tools", Watch(), /*exactly=*/true);
   if (!json.is_array()) fail(Status::invalid_argument, "tools: expected a JSON list of tools");
   if (json.size() > kMostTools)
     fail(Status::invalid_argument, "tools: %zu tools, at most %zu are taken", json.size(), kMostTools);

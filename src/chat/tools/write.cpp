@@ -58,11 +58,8 @@ std::vector<ChatSegment> write_tool_calls(const ToolFormat& format, const std::v
     const WrittenCall& call = calls[i];
     OrderedJson arguments;
     const JsonGuard guard(arguments);
-    try {
-      arguments = parse_ordered_json(call.arguments, "arguments", Watch(), /*exactly=*/true);
-    } catch (const Error& e) {  // the caller's JSON, not a file's
-      fail(Status::invalid_argument, "tool call '%s': %s", call.name.c_str(), e.what());
-    }
+    const std::string what = "tool call '" + call.name + "': arguments";
+    arguments = parse_json_argument(call.arguments, what.c_str(), Watch(), /*exactly=*/true);
     PUNA_REQUIRE(arguments.is_object(), "tool call '%s': the arguments must be a JSON object", call.name.c_str());
     if (i > 0) out.add_own(format.separator);
     out.add_own(format.before);

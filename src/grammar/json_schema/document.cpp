@@ -40,18 +40,10 @@ bool is_old_dialect(const std::string& schema) {
   return false;
 }
 
-OrderedJson parse_schema(std::string_view text, const Watch& watch) {
-  try {
-    return parse_ordered_json(text, "JSON Schema", watch, true);
-  } catch (const Error& e) {  // it is an argument, not a file
-    fail(e.status() == Status::bad_file ? Status::invalid_argument : e.status(), "%s", e.what());
-  }
-}
-
 }  // namespace
 
 SchemaDocument::SchemaDocument(std::string_view text, const Watch& watch) {
-  root_ = parse_schema(text, watch);
+  root_ = parse_json_argument(text, "JSON Schema", watch, /*exactly=*/true);
   try {
     if (!root_.is_object() && !root_.is_boolean())
       fail(Status::invalid_argument, "JSON Schema: expected an object, true or false");
@@ -137,8 +129,11 @@ Node SchemaDocument::child(Node node, std::string_view key) {
 }
 
 Node SchemaDocument::child(Node node, std::string_view key, std::string_view member) {
-  return inner(node, json(node).at(std::string(key)).at(std::string(member)),
-               "/" + escaped(key) + "/" + escaped(member));
+  return child(node, key, member, json(node).at(std::string(key)).at(std::string(member)));
+}
+
+Node SchemaDocument::child(Node node, std::string_view key, std::string_view member, const OrderedJson& json) {
+  return inner(node, json, "/" + escaped(key) + "/" + escaped(member));
 }
 
 Node SchemaDocument::child(Node node, std::string_view key, size_t index) {

@@ -34,6 +34,8 @@ class SchemaDocument {
   Node child(Node node, std::string_view key);
   Node child(Node node, std::string_view key, std::string_view member);
   Node child(Node node, std::string_view key, size_t index);
+  // The same of a member that is at hand: looking each of a thousand up again is a million steps.
+  Node child(Node node, std::string_view key, std::string_view member, const OrderedJson& json);
   // What json(node)'s $ref means. Error{unsupported} when it is not in this document.
   Node target(Node node, const std::string& reference);
   // A schema of ours, said to stand where `from` does. Its keywords may be those of derived.h as well.

@@ -3,7 +3,6 @@
 #include "puna/runtime/sampler.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -25,15 +24,7 @@ struct Scores {
 // The scores that are allowed, -infinity elsewhere.
 std::vector<float> among(std::span<const float> scores, const TokenMask& allowed) {
   std::vector<float> kept(scores.size(), -kInfinity);
-  if (allowed.kind == TokenMask::Kind::few)
-    for (const int32_t id : allowed.ids)
-      if (size_t(id) < kept.size()) kept[size_t(id)] = scores[size_t(id)];
-  if (allowed.kind == TokenMask::Kind::bitmap)
-    for (size_t word = 0; word < allowed.bits.size(); ++word)
-      for (uint64_t bits = allowed.bits[word]; bits != 0; bits &= bits - 1) {
-        const size_t id = word * 64 + size_t(std::countr_zero(bits));
-        if (id < kept.size()) kept[id] = scores[id];
-      }
+  allowed.for_each(kept.size(), [&](size_t id) { kept[id] = scores[id]; });
   return kept;
 }
 
