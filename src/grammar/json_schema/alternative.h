@@ -2,6 +2,7 @@
 // says nothing about values of types other than its own, so each type has its rule and `types` says which are possible.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,7 +52,8 @@ struct ObjectScope {
     Node value;
   };
   Node node;
-  std::vector<std::string> names;
+  std::vector<std::string> names;  // in the schema's order
+  std::map<std::string, Node, std::less<>> named;
   std::vector<Pattern> patterns;
   std::optional<Node> additional;
 };

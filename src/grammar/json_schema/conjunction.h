@@ -71,7 +71,6 @@ class Conjunction {
   void content(Alternative&, const Keyword&);
   void not_format(Alternative&, const Keyword&);
   void items(Alternative&, const Keyword&);
-  void prefix_items(Alternative&, const Keyword&);
   void min_items(Alternative&, const Keyword&);
   void max_items(Alternative&, const Keyword&);
   void contains(Alternative&, const Keyword&);

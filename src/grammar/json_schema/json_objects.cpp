@@ -24,11 +24,14 @@ struct JsonRules::Members {
 
 void JsonRules::write_object(Symbol rule, const ObjectRule& object) {
   std::vector<std::string> known;
-  for (const ObjectScope& scope : object.scopes)
-    for (const std::string& name : scope.names)
-      if (!contains(known, name)) known.push_back(name);
-  for (const std::string& name : object.required)
-    if (!contains(known, name)) known.push_back(name);
+  std::set<std::string_view> met;
+  const auto add = [&](const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+      if (met.insert(name).second) known.push_back(name);
+  };
+  for (const ObjectScope& scope : object.scopes) add(scope.names);
+  add(object.required);
+  const std::set<std::string_view> wanted(object.required.begin(), object.required.end());
 
   std::optional<Regex> names;
   if (!object.names.empty()) {
@@ -41,7 +44,7 @@ void JsonRules::write_object(Symbol rule, const ObjectRule& object) {
   std::vector<Pair> pairs, extra;
   for (const std::string& name : known) {
     watch_.tick(16);
-    const bool required = contains(object.required, name);
+    const bool required = wanted.count(name) > 0;
     const std::string spelling = json_spelling(name);
     const Parts parts = schemas_.of_property(object, name);
     const bool never =

@@ -39,7 +39,7 @@ void Conjunction::max_items(Alternative& a, const Keyword& k) { a.array.max = st
 
 void Conjunction::contains(Alternative& a, const Keyword& k) {
   const OrderedJson& json = document_.json(k.node);
-  if (k.key != "contains" || (document_.is_old(k.node) && !json.contains("contains"))) return;
+  if (k.key != "contains") return;
   require_schema(k);
   if (const auto most = json.find("maxContains"); most != json.end())
     document_.wrong(k.node, "maxContains", "not supported", Status::unsupported);
@@ -78,7 +78,10 @@ void Conjunction::properties(Alternative& a, const Keyword& k) {
   scope.node = k.node;
   if (const auto found = json.find("properties"); found != json.end()) {
     require_object({k.node, "properties", *found});
-    for (const auto& [name, value] : found->items()) scope.names.push_back(name);
+    for (const auto& [name, value] : found->items()) {
+      scope.names.push_back(name);
+      scope.named.emplace(name, document_.child(k.node, "properties", name, value));
+    }
   }
   if (const auto found = json.find("patternProperties"); found != json.end()) {
     const std::string keyword = "patternProperties";
@@ -135,8 +138,9 @@ Parts Conjunction::of_property(const ObjectRule& rule, const std::string& name) 
   Parts parts;
   const std::string spelling = json_spelling(name);
   for (const ObjectScope& scope : rule.scopes) {
-    bool named = std::find(scope.names.begin(), scope.names.end(), name) != scope.names.end();
-    if (named) parts.push_back({document_.child(scope.node, "properties", name)});
+    const auto found = scope.named.find(name);
+    bool named = found != scope.named.end();
+    if (named) parts.push_back({found->second});
     for (const ObjectScope::Pattern& pattern : scope.patterns) {
       if (!queries_.matches(pattern.keys, spelling)) continue;
       parts.push_back({pattern.value});
