@@ -36,7 +36,10 @@ if(TARGET Eigen3::Eigen)
   # standard library that is not inlined would be merged with other levels'.
   set(levels base)
   # GCC bug 105593.
-  set(quiet $<$<BOOL:${PUNA_SANITIZE}>:-fno-sanitize=all> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  set(quiet $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  if(PUNA_SANITIZE)
+    list(APPEND quiet -fno-sanitize=all)
+  endif()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     list(APPEND levels avx2 avx512)
   endif()
