@@ -6,6 +6,7 @@ inside the archives are that date, so that the same files give the same archives
 usage: release.py --check                                       compare the places that state the version
        release.py --build build/release --out FOLDER --python build/python/bin/python
 """
+
 import argparse
 import calendar
 import gzip
@@ -23,7 +24,13 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Whose code is inside libpuna and the portable command, and by which Debian package's copyright file. The wheel carries the picture libraries as well.
 LINKED = {"nlohmann-json": "nlohmann-json3-dev", "libstdc++": "libstdc++6"}
-PICTURES = {"libpng": "libpng16-16", "libjpeg-turbo": "libjpeg62-turbo", "libwebp": "libwebp7", "stb": "libstb-dev", "zlib": "zlib1g"}
+PICTURES = {
+    "libpng": "libpng16-16",
+    "libjpeg-turbo": "libjpeg62-turbo",
+    "libwebp": "libwebp7",
+    "stb": "libstb-dev",
+    "zlib": "zlib1g",
+}
 COMMAND = {"CLI11": "libcli11-dev", "hnswlib": "libhnswlib-dev", "sqlite": "libsqlite3-0"}
 
 
@@ -38,9 +45,13 @@ def version_and_date():
     """The version, when it was released, and complaints about places that say otherwise."""
     version = found(r"^project\(puna VERSION ([\d.]+)", "CMakeLists.txt")
     places = {
-        "capi/include/puna.h": found(r"_MAJOR (\d+)\n#define PUNA_VERSION_MINOR (\d+)\n#define PUNA_VERSION_PATCH (\d+)", "capi/include/puna.h"),
+        "capi/include/puna.h": found(
+            r"_MAJOR (\d+)\n#define PUNA_VERSION_MINOR (\d+)\n#define PUNA_VERSION_PATCH (\d+)", "capi/include/puna.h"
+        ),
         "bindings/rust/Cargo.toml": found(r'^version = "([\d.]+)"', "bindings/rust/Cargo.toml"),
-        "bindings/rust/puna/Cargo.toml": found(r'path = "../puna-sys", version = "([\d.]+)"', "bindings/rust/puna/Cargo.toml"),
+        "bindings/rust/puna/Cargo.toml": found(
+            r'path = "../puna-sys", version = "([\d.]+)"', "bindings/rust/puna/Cargo.toml"
+        ),
         "CHANGELOG.md": found(r"^## ([\d.]+) \(", "CHANGELOG.md"),
     }
     wrong = [f"{place} says {says}, CMakeLists.txt says {version}" for place, says in places.items() if says != version]
@@ -69,8 +80,13 @@ def needs_of(file, libraries):
     dynamic = run("objdump", "-p", file)
     strange = [n for n in re.findall(r"NEEDED +(\S+)", dynamic) if not re.match(rf"({libraries})\.so\.", n)]
     if strange:
-        sys.exit(f"release: {file} needs {', '.join(strange)}, which other systems have under other names or not at all")
-    newest = {name: max(re.findall(rf"{name}_([\d.]+)", dynamic), key=lambda v: [int(n) for n in v.split(".")], default="") for name in ("GLIBC", "GLIBCXX")}
+        sys.exit(
+            f"release: {file} needs {', '.join(strange)}, which other systems have under other names or not at all"
+        )
+    newest = {
+        name: max(re.findall(rf"{name}_([\d.]+)", dynamic), key=lambda v: [int(n) for n in v.split(".")], default="")
+        for name in ("GLIBC", "GLIBCXX")
+    }
     return ", ".join(f"{name}_{version}" for name, version in newest.items() if version)
 
 
@@ -92,7 +108,11 @@ def make_archive(build, stage, out, version, when):
         entry.mtime = when
         return entry
 
-    with open(out / f"{name}.tar.gz", "wb") as file, gzip.GzipFile("", "wb", 9, file, when) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+    with (
+        open(out / f"{name}.tar.gz", "wb") as file,
+        gzip.GzipFile("", "wb", 9, file, when) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
         for path in sorted([tree, *tree.rglob("*")]):
             tar.add(path, str(path.relative_to(stage)), recursive=False, filter=plain)
     system = "libc|libm|libgcc_s|ld-linux[-a-z0-9_]*"
@@ -117,13 +137,37 @@ def make_wheel(build, stage, out, python):
     copy_notices(notices, {**LINKED, **PICTURES})
     for library in ("libpuna", "libpuna_decode"):
         shutil.copyfile(build / "portable" / f"{library}_portable.so", stage / f"{library}.so.0")
-    environment = {**os.environ, "PUNA_LIBRARY": str((stage / "libpuna.so.0").resolve()), "PUNA_NOTICES": str(notices.resolve())}
-    run(python, "-m", "pip", "-q", "wheel", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "-w", stage, ROOT / "bindings/python",
-        env=environment)
+    environment = {
+        **os.environ,
+        "PUNA_LIBRARY": str((stage / "libpuna.so.0").resolve()),
+        "PUNA_NOTICES": str(notices.resolve()),
+    }
+    run(
+        python,
+        "-m",
+        "pip",
+        "-q",
+        "wheel",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        stage,
+        ROOT / "bindings/python",
+        env=environment,
+    )
     for left in ("build", "puna.egg-info"):
         shutil.rmtree(ROOT / "bindings/python" / left, ignore_errors=True)
     tools = pathlib.Path(python).absolute().parent
-    run(tools / "auditwheel", "repair", "--strip", "-w", out, next(stage.glob("puna-*.whl")), env={**environment, "PATH": f"{tools}:{os.environ['PATH']}"})
+    run(
+        tools / "auditwheel",
+        "repair",
+        "--strip",
+        "-w",
+        out,
+        next(stage.glob("puna-*.whl")),
+        env={**environment, "PATH": f"{tools}:{os.environ['PATH']}"},
+    )
 
 
 def main():
@@ -137,7 +181,9 @@ def main():
     if wrong:
         sys.exit("release: " + "\n         ".join(wrong))
     if args.check:
-        print(f"{version}, {time.strftime('%Y-%m-%d', time.gmtime(when))}: CMakeLists.txt, puna.h, CHANGELOG.md and the crates agree")
+        print(
+            f"{version}, {time.strftime('%Y-%m-%d', time.gmtime(when))}: CMakeLists.txt, puna.h, CHANGELOG.md and the crates agree"
+        )
         return
 
     os.environ["SOURCE_DATE_EPOCH"] = str(when)

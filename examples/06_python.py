@@ -1,7 +1,8 @@
 """06_python.py -- what a binding gives beyond text: numpy arrays of logits, forks, snapshots; then a conversation of two turns.
 
-    python examples/06_python.py model.gguf "What is a puna?"
+python examples/06_python.py model.gguf "What is a puna?"
 """
+
 import sys
 
 import puna
@@ -9,7 +10,10 @@ import puna
 
 def main(path: str, question: str) -> None:
     model = puna.Model(path)
-    print(f"{model.info.architecture}, {model.info.parameters / 1e6:.0f} M parameters, {model.info.load_seconds:.2f} s to load", file=sys.stderr)
+    print(
+        f"{model.info.architecture}, {model.info.parameters / 1e6:.0f} M parameters, {model.info.load_seconds:.2f} s to load",
+        file=sys.stderr,
+    )
     session = model.session()
 
     # What might come next, from the library's own memory, without a copy.
@@ -25,7 +29,11 @@ def main(path: str, question: str) -> None:
 
     # The session as bytes: another process with the same model goes on from here.
     data = session.snapshot()
-    print(f"a snapshot of {len(session)} tokens: {len(data)} bytes;", "same bits:", bool((model.restore(data).logits() == logits).all()))
+    print(
+        f"a snapshot of {len(session)} tokens: {len(data)} bytes;",
+        "same bits:",
+        bool((model.restore(data).logits() == logits).all()),
+    )
 
     # A conversation is its messages. What the session holds of them already is not computed again.
     if model.info.has_chat_template:
@@ -34,8 +42,13 @@ def main(path: str, question: str) -> None:
             messages.append({"role": "user", "content": say})
             answer = session.chat(messages, max_tokens=24)
             messages.append({"role": "assistant", "content": "".join(answer)})
-            print(f"{say}\n> {answer.text}\n  ({answer.prompt_tokens} of {len(model.chat_tokens(messages[:-1]))} tokens of the prompt were computed)")
+            print(
+                f"{say}\n> {answer.text}\n  ({answer.prompt_tokens} of {len(model.chat_tokens(messages[:-1]))} tokens of the prompt were computed)"
+            )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "model.gguf", sys.argv[2] if len(sys.argv) > 2 else "The highest plateaus of the Andes are")
+    main(
+        sys.argv[1] if len(sys.argv) > 1 else "model.gguf",
+        sys.argv[2] if len(sys.argv) > 2 else "The highest plateaus of the Andes are",
+    )

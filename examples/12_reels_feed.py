@@ -6,6 +6,7 @@ Nothing is trained beforehand. The page shows one made-up video at a time, each 
 ranker learns from it within milliseconds, and the next video is the best of those that are left, with one in eight drawn by chance so that new tastes
 are found. The folder keeps the events and what was learned: start again with the same one and the feed goes on.
 """
+
 import argparse
 import json
 import pathlib
@@ -16,8 +17,15 @@ import tempfile
 CONFIG = {
     "surfaces": ["reels"],
     "tasks": [{"name": "like"}, {"name": "skip"}, {"name": "watched", "kind": "fraction", "weight": 0.5}],
-    "features": [{"name": "video", "rows": 4096, "hashed": True}, {"name": "topic", "rows": 256, "hashed": True}, {"name": "mood", "rows": 64, "hashed": True}],
-    "interaction": "cross", "dim": 8, "cross_layers": 1, "hidden": [16],
+    "features": [
+        {"name": "video", "rows": 4096, "hashed": True},
+        {"name": "topic", "rows": 256, "hashed": True},
+        {"name": "mood", "rows": 64, "hashed": True},
+    ],
+    "interaction": "cross",
+    "dim": 8,
+    "cross_layers": 1,
+    "hidden": [16],
 }
 
 
@@ -32,8 +40,24 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     # Events are few here and each should count, so they teach quickly: the steps are larger than the defaults.
-    command = [a.puna, "rec", "serve", str(folder), "--new", str(folder / "config.json"), "--page", str(here.with_suffix("")), "--port", str(a.port),
-               "--lr", "0.01", "--table-lr", "0.3", "--threads", "1"]
+    command = [
+        a.puna,
+        "rec",
+        "serve",
+        str(folder),
+        "--new",
+        str(folder / "config.json"),
+        "--page",
+        str(here.with_suffix("")),
+        "--port",
+        str(a.port),
+        "--lr",
+        "0.01",
+        "--table-lr",
+        "0.3",
+        "--threads",
+        "1",
+    ]
     try:
         return subprocess.run(command).returncode
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ usage: 13_batch_scoring.py MODEL.safetensors INTERACTIONS.csv OUT_FOLDER [--work
 INTERACTIONS has the columns user_id, item_id, timestamp, items numbered as the model was trained (a file of numbers 1, 2, ... is). Written are Parquet
 files with a row a user: user, items, scores. On a cluster the same program runs on all of it: ray.init() finds it. Needs `pip install ray[data]`.
 """
+
 import argparse
 import csv
 
@@ -15,6 +16,7 @@ import ray
 class Answers:
     def __init__(self, model, count):
         import puna
+
         self.recommender, self.count = puna.Recommender(model, puna.Context(threads=1)), count
 
     def __call__(self, batch):

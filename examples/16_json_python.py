@@ -1,7 +1,8 @@
 """16_json_python.py -- answers as values of Python: a dataclass, or a pydantic model where pydantic is installed.
 
-    python examples/16_json_python.py model.gguf "Invent a guest of the ball."
+python examples/16_json_python.py model.gguf "Invent a guest of the ball."
 """
+
 import dataclasses
 import sys
 from typing import List, Literal, Optional
@@ -36,6 +37,7 @@ def main(path: str, question: str) -> None:
     except ImportError:
         print("pydantic is not installed")
     else:
+
         class Dinner(pydantic.BaseModel):
             guests: int = pydantic.Field(ge=2, le=24)
             time: str = pydantic.Field(pattern="^[0-2][0-9]:[0-5][0-9]$", max_length=5)
@@ -51,4 +53,7 @@ def main(path: str, question: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "model.gguf", sys.argv[2] if len(sys.argv) > 2 else "Invent a guest of the ball.")
+    main(
+        sys.argv[1] if len(sys.argv) > 1 else "model.gguf",
+        sys.argv[2] if len(sys.argv) > 2 else "Invent a guest of the ball.",
+    )

@@ -1,4 +1,5 @@
 """The model of the tests and doctests: the smallest golden model with a tokenizer; $PUNA_TEST_MODEL stands in."""
+
 import os
 import pathlib
 
@@ -6,8 +7,13 @@ import pytest
 
 import puna
 
-MODEL = os.environ.get("PUNA_TEST_MODEL") or str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "data" / "golden" / "multimodal")
-CACHE = pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "puna" / "models")
+MODEL = os.environ.get("PUNA_TEST_MODEL") or str(
+    pathlib.Path(__file__).resolve().parents[2] / "tests" / "data" / "golden" / "multimodal"
+)
+CACHE = pathlib.Path(
+    os.environ.get("PUNA_MODELS")
+    or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "puna" / "models"
+)
 
 
 @pytest.fixture(autouse=True)

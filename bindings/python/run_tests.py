@@ -3,6 +3,7 @@ with a reason where there is none. `./dev python` makes one.
 
 usage: run_tests.py LIBPUNA [VENV]
 """
+
 import os
 import pathlib
 import subprocess
@@ -16,7 +17,9 @@ def usable(python):
 
 
 def main(library, venv=None):
-    candidates = [str(pathlib.Path(venv, "bin", "python"))] if venv and pathlib.Path(venv, "bin", "python").exists() else []
+    candidates = (
+        [str(pathlib.Path(venv, "bin", "python"))] if venv and pathlib.Path(venv, "bin", "python").exists() else []
+    )
     for python in [*candidates, sys.executable]:
         if usable(python):
             break
@@ -24,7 +27,9 @@ def main(library, venv=None):
         print("skipped: no Python with cffi, numpy and pytest; ./dev python makes one")
         return 1 if os.environ.get("PUNA_REQUIRE_PYTHON") == "1" else 77
     environment = dict(os.environ, PUNA_LIBRARY=library, PYTHONDONTWRITEBYTECODE="1")
-    return subprocess.run([python, "-m", "pytest", "-q", "-c", HERE / "pyproject.toml", "--rootdir", HERE], cwd=HERE, env=environment).returncode
+    return subprocess.run(
+        [python, "-m", "pytest", "-q", "-c", HERE / "pyproject.toml", "--rootdir", HERE], cwd=HERE, env=environment
+    ).returncode
 
 
 if __name__ == "__main__":

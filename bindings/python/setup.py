@@ -1,4 +1,5 @@
 """Puts libpuna and its header into the package. The library is $PUNA_LIBRARY, or is built from the sources two folders up, with CMake and a C++ compiler."""
+
 import os
 import pathlib
 import re
@@ -23,12 +24,28 @@ VERSION = re.search(r"^project\(puna VERSION ([\d.]+)", (ROOT / "CMakeLists.txt"
 
 def build_library(folder):
     try:
-        subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DPUNA_BUILD_TESTS=OFF", "-DPUNA_BUILD_EXAMPLES=OFF",
-                        "-DPUNA_PROVIDERS=OFF"], check=True)
+        subprocess.run(
+            [
+                "cmake",
+                "-S",
+                ROOT,
+                "-B",
+                folder,
+                "-G",
+                "Ninja",
+                "-DCMAKE_BUILD_TYPE=Release",
+                "-DPUNA_BUILD_TESTS=OFF",
+                "-DPUNA_BUILD_EXAMPLES=OFF",
+                "-DPUNA_PROVIDERS=OFF",
+            ],
+            check=True,
+        )
         subprocess.run(["cmake", "--build", folder, "--target", "puna", "puna_decode"], check=True)
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
-        sys.exit(f"puna: libpuna could not be built ({error}). It needs g++ 12 or clang 16 and nlohmann-json (Debian: g++ nlohmann-json3-dev); "
-                 "or set PUNA_LIBRARY to a libpuna.so.0 that exists")
+        sys.exit(
+            f"puna: libpuna could not be built ({error}). It needs g++ 12 or clang 16 and nlohmann-json (Debian: g++ nlohmann-json3-dev); "
+            "or set PUNA_LIBRARY to a libpuna.so.0 that exists"
+        )
     return pathlib.Path(folder, "lib", "libpuna.so.0")
 
 
@@ -37,7 +54,17 @@ class BuildWithLibrary(build_py):
         super().run()
         package = pathlib.Path(self.build_lib, "puna")
         package.mkdir(parents=True, exist_ok=True)
-        for header in ("puna.h", "puna_chat.h", "puna_grammar.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
+        for header in (
+            "puna.h",
+            "puna_chat.h",
+            "puna_grammar.h",
+            "puna_train.h",
+            "puna_vision.h",
+            "puna_recsys.h",
+            "puna_gemm.h",
+            "puna_decode.h",
+            "puna_providers.h",
+        ):
             shutil.copy(ROOT / "capi" / "include" / header, package / header)
         shutil.copy(ROOT / "LICENSE", package / "LICENSE")
         if "PUNA_NOTICES" in os.environ:  # of what is linked in: cmake/release.py
@@ -45,7 +72,9 @@ class BuildWithLibrary(build_py):
         with tempfile.TemporaryDirectory() as folder:
             library = pathlib.Path(os.environ.get("PUNA_LIBRARY") or build_library(folder))
             shutil.copy(library, package / "libpuna.so.0")
-            if (library.parent / "libpuna_decode.so.0").exists():  # needs libpng, libjpeg, libwebp; without them, Pillow decodes
+            if (
+                library.parent / "libpuna_decode.so.0"
+            ).exists():  # needs libpng, libjpeg, libwebp; without them, Pillow decodes
                 shutil.copy(library.parent / "libpuna_decode.so.0", package / "libpuna_decode.so.0")
 
 

@@ -5,6 +5,7 @@ usage: austen_text.py R-CRAN-JANEAUSTENR.deb OUT.txt       (apt-get download r-c
 The package keeps each novel as an R character vector of lines in a lazy-load database: entries of a length and a compressed XDR serialisation,
 in which a string is the type 9, a length and its bytes.
 """
+
 import pathlib
 import re
 import struct
@@ -18,16 +19,16 @@ def entries(database):
     at = 0
     while at < len(database):
         inflate = zlib.decompressobj()
-        yield inflate.decompress(database[at + 4:])
+        yield inflate.decompress(database[at + 4 :])
         at = len(database) - len(inflate.unused_data)
 
 
 def strings(entry):
     at = 0
     while (at := entry.find(b"\x00\x09", at)) >= 0:
-        length = struct.unpack(">i", entry[at + 2:at + 6])[0] if at + 6 <= len(entry) else -1
+        length = struct.unpack(">i", entry[at + 2 : at + 6])[0] if at + 6 <= len(entry) else -1
         if 0 <= length < 400 and at + 6 + length <= len(entry):
-            yield entry[at + 6:at + 6 + length].decode("utf-8", "replace")
+            yield entry[at + 6 : at + 6 + length].decode("utf-8", "replace")
             at += 6 + length
         else:
             at += 1

@@ -4,11 +4,13 @@ and also when the linker would drop it. Exceptions are listed in allowed_symbols
 
 usage: check_objects.py NM ALLOWED_TXT OBJECT_OR_ARCHIVE...
 """
+
 import re
 import subprocess
 import sys
 
-FORBIDDEN = re.compile(r"""
+FORBIDDEN = re.compile(
+    r"""
     abort | _?exit | _Exit | quick_exit | atexit | on_exit | __assert_fail | __stack_chk_fail_local | _ZSt9terminatev | _ZSt10unexpectedv
   | signal | sigaction | sigprocmask | sigaltstack | pthread_sigmask | raise | kill | pthread_kill | setjmp | _setjmp | longjmp
   | getenv | secure_getenv | setenv | unsetenv | putenv | clearenv | environ
@@ -17,7 +19,9 @@ FORBIDDEN = re.compile(r"""
   | setlocale | newlocale | uselocale | localeconv | strtod | strtof | atof
   | fork | vfork | execv[ep]* | execl[ep]* | posix_spawnp? | system | popen | dlopen | dlsym
   | s?rand | random | time | localtime | gmtime | chdir | umask | setrlimit
-""", re.X)
+""",
+    re.X,
+)
 
 
 def main(nm, allowed_txt, objects):
@@ -27,7 +31,9 @@ def main(nm, allowed_txt, objects):
             symbol, reason = line.split(None, 1)
             allowed[symbol] = reason
     count = 0
-    for line in subprocess.run([nm, "-A", "-u", *objects], check=True, capture_output=True, text=True).stdout.splitlines():
+    for line in subprocess.run(
+        [nm, "-A", "-u", *objects], check=True, capture_output=True, text=True
+    ).stdout.splitlines():
         if not line.strip() or line.endswith(":"):  # between the members of an archive
             continue
         where, symbol = line.rsplit(None, 1)
@@ -39,7 +45,10 @@ def main(nm, allowed_txt, objects):
             used.add(symbol)
         else:
             faults.append(f"{where.rsplit(' U', 1)[0].strip().rstrip(':')}: {symbol}")
-    faults += [f"{allowed_txt}: {symbol} is allowed, but nothing uses it: remove the line" for symbol in sorted(set(allowed) - used)]
+    faults += [
+        f"{allowed_txt}: {symbol} is allowed, but nothing uses it: remove the line"
+        for symbol in sorted(set(allowed) - used)
+    ]
     print("\n".join(faults) or f"{count} references of {len(objects)} objects and archives, none of them forbidden")
     return 1 if faults or count < 100 else 0
 

@@ -3,11 +3,14 @@ the types of the boundary and nothing of what is behind it (the compiler has com
 
 usage: make_shell.py HEADER_FOLDER OUTPUT_C
 """
+
 import pathlib
 import re
 import sys
 
-headers = sorted(h for h in pathlib.Path(sys.argv[1]).glob("puna*.h") if h.name not in ("puna_decode.h", "puna_providers.h"))
+headers = sorted(
+    h for h in pathlib.Path(sys.argv[1]).glob("puna*.h") if h.name not in ("puna_decode.h", "puna_providers.h")
+)
 header = re.sub(r"/\*.*?\*/", "", "".join(h.read_text(encoding="utf-8") for h in headers), flags=re.S)
 bodies = []
 for result, name, parameters in re.findall(r"^PUNA_API ([^;(]*?)\b(puna_\w+)\(([^;]*)\);", header, re.M):

@@ -2,6 +2,7 @@
 
 usage: test_check_abi.py ABIDW ABIDIFF CC PUNA_H
 """
+
 import pathlib
 import subprocess
 import sys
@@ -20,7 +21,20 @@ def shell(folder, text):
         (folder / header.name).write_bytes(header.read_bytes())
     (folder / "puna.h").write_text(text, encoding="utf-8")
     subprocess.run([sys.executable, HERE / "make_shell.py", folder, folder / "shell.c"], check=True)
-    subprocess.run([CC, "-g", "-shared", "-fPIC", f"-I{folder}", folder / "shell.c", "-o", folder / "libshell.so", "-Wl,-soname,libpuna.so.0"], check=True)
+    subprocess.run(
+        [
+            CC,
+            "-g",
+            "-shared",
+            "-fPIC",
+            f"-I{folder}",
+            folder / "shell.c",
+            "-o",
+            folder / "libshell.so",
+            "-Wl,-soname,libpuna.so.0",
+        ],
+        check=True,
+    )
     return str(folder / "libshell.so"), str(folder)
 
 
@@ -31,13 +45,51 @@ def changed(old, new):
 
 CASES = [
     ("nothing changed", TEXT, 0),
-    ("a new function", TEXT.replace("PUNA_API uint32_t puna_version(void);", "PUNA_API uint32_t puna_version(void);\nPUNA_API int32_t puna_new(void);"), 0),
-    ("a new field at the end", changed("  double decode_seconds;\n} puna_session_timings;", "  double decode_seconds;\n  double more;\n} puna_session_timings;"), 0),
-    ("a field in the middle", changed("  int64_t prompt_tokens;  /* appended several", "  int64_t first;\n  int64_t prompt_tokens;  /* appended several"), 1),
-    ("a field of another type", changed("  uint64_t kv_bytes; /* memory of keys", "  uint32_t kv_bytes; /* memory of keys"), 1),
+    (
+        "a new function",
+        TEXT.replace(
+            "PUNA_API uint32_t puna_version(void);",
+            "PUNA_API uint32_t puna_version(void);\nPUNA_API int32_t puna_new(void);",
+        ),
+        0,
+    ),
+    (
+        "a new field at the end",
+        changed(
+            "  double decode_seconds;\n} puna_session_timings;",
+            "  double decode_seconds;\n  double more;\n} puna_session_timings;",
+        ),
+        0,
+    ),
+    (
+        "a field in the middle",
+        changed(
+            "  int64_t prompt_tokens;  /* appended several",
+            "  int64_t first;\n  int64_t prompt_tokens;  /* appended several",
+        ),
+        1,
+    ),
+    (
+        "a field of another type",
+        changed("  uint64_t kv_bytes; /* memory of keys", "  uint32_t kv_bytes; /* memory of keys"),
+        1,
+    ),
     ("a function gone", changed("PUNA_API puna_status puna_session_cancel(puna_session* session);", ""), 1),
-    ("a parameter of another type", changed("puna_session_truncate(puna_session* session, int64_t length)", "puna_session_truncate(puna_session* session, int32_t length)"), 1),
-    ("a parameter more", changed("puna_session_cancel(puna_session* session)", "puna_session_cancel(puna_session* session, int32_t why)"), 1),
+    (
+        "a parameter of another type",
+        changed(
+            "puna_session_truncate(puna_session* session, int64_t length)",
+            "puna_session_truncate(puna_session* session, int32_t length)",
+        ),
+        1,
+    ),
+    (
+        "a parameter more",
+        changed(
+            "puna_session_cancel(puna_session* session)", "puna_session_cancel(puna_session* session, int32_t why)"
+        ),
+        1,
+    ),
 ]
 
 with tempfile.TemporaryDirectory() as root:

@@ -3,6 +3,7 @@
 `Worker(engine, model, ...)` is the conductor's end; the same file run with `--worker` is the other. Names: "puna", "puna-packed" (weights
 mapped from a packed file, made by the first open), "puna-f32", "puna-bf16" (float products by libpuna_providers), "llama.cpp" (weights repacked when they are loaded), "llama.cpp-plain" (mapped as they are).
 """
+
 import argparse
 import ctypes
 import json
@@ -22,6 +23,7 @@ def token(i, vocabulary):
 
 
 # ---- the worker --------------------------------------------------------------------------------------------------------------------------
+
 
 class Puna:
     def __init__(self, model, threads, library, isa, packed, allow=0):
@@ -60,12 +62,17 @@ class Puna:
         self.check(self.lib.puna_session_create(self.model, None, ctypes.byref(self.session)))
 
     def append(self, ids):
-        self.check(self.lib.puna_session_append(self.session, (ctypes.c_int32 * len(ids))(*ids), ctypes.c_size_t(len(ids)), None, None))
+        self.check(
+            self.lib.puna_session_append(
+                self.session, (ctypes.c_int32 * len(ids))(*ids), ctypes.c_size_t(len(ids)), None, None
+            )
+        )
 
 
 class LlamaCpp:
     def __init__(self, model, threads, repack, context):
         import llama_cpp as lc
+
         self.lc = lc
         self.silence = lc.llama_log_callback(lambda *_: None)
         lc.llama_log_set(self.silence, None)
@@ -85,7 +92,7 @@ class LlamaCpp:
 
     def append(self, ids):
         for i in range(0, len(ids), 512):
-            piece = ids[i:i + 512]
+            piece = ids[i : i + 512]
             array = (ctypes.c_int32 * len(piece))(*piece)  # the batch borrows it
             status = self.lc.llama_decode(self.context, self.lc.llama_batch_get_one(array, len(piece)))
             if status:
@@ -100,7 +107,14 @@ def peak_rss():
 def work(a):
     start = time.perf_counter()
     if a.worker in OURS:
-        engine = Puna(a.model, a.threads, a.library, a.isa, a.model + ".packed" if a.worker == "puna-packed" else "", ALLOW.get(a.worker, 0))
+        engine = Puna(
+            a.model,
+            a.threads,
+            a.library,
+            a.isa,
+            a.model + ".packed" if a.worker == "puna-packed" else "",
+            ALLOW.get(a.worker, 0),
+        )
     else:
         engine = LlamaCpp(a.model, a.threads, a.worker == "llama.cpp", a.context)
     load = time.perf_counter() - start
@@ -112,8 +126,8 @@ def work(a):
         ids = [token(i, engine.vocabulary) for i in range(request["depth"] + request["n"])]
         engine.reset()
         if request["depth"]:
-            engine.append(ids[:request["depth"]])
-        rest = ids[request["depth"]:]
+            engine.append(ids[: request["depth"]])
+        rest = ids[request["depth"] :]
         start = time.perf_counter()
         if request["op"] == "pp":
             engine.append(rest)
@@ -125,13 +139,35 @@ def work(a):
 
 # ---- the conductor's end -----------------------------------------------------------------------------------------------------------------
 
+
 class Worker:
     """A process with an engine in it; `cgroup`: a control group (a folder) that it and its page cache belong to."""
 
-    def __init__(self, engine, model, threads=2, library="build/release/lib/libpuna.so", isa="", context=4096, cgroup=""):
-        command = [sys.executable, __file__, model, "--worker", engine, "--threads", str(threads), "--library", library, "--isa", isa, "--context", str(context)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        preexec_fn=(lambda: limits.enter(cgroup)) if cgroup else None)
+    def __init__(
+        self, engine, model, threads=2, library="build/release/lib/libpuna.so", isa="", context=4096, cgroup=""
+    ):
+        command = [
+            sys.executable,
+            __file__,
+            model,
+            "--worker",
+            engine,
+            "--threads",
+            str(threads),
+            "--library",
+            library,
+            "--isa",
+            isa,
+            "--context",
+            str(context),
+        ]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=(lambda: limits.enter(cgroup)) if cgroup else None,
+        )
         self.opened = self.answer()
 
     def answer(self):

@@ -7,6 +7,7 @@ usage: grammars.py PROGRAM SCHEMAS TOKENIZER [--peers llguidance,xgrammar] [--ou
 An instance is written as json.dumps does it, and with its keys in the order in which the schema lists them: it counts as accepted when one of
 the two texts is. A schema passes when it compiles and all its instances are judged right.
 """
+
 import argparse
 import base64
 import gzip
@@ -23,7 +24,14 @@ def property_lists(schema, lists):
             lists.append(list(schema["properties"]))
         for keyword in ("allOf", "anyOf", "oneOf"):
             branches = [schema] + schema[keyword] if isinstance(schema.get(keyword), list) else []
-            lists.append([name for b in branches if isinstance(b, dict) and isinstance(b.get("properties"), dict) for name in b["properties"]])
+            lists.append(
+                [
+                    name
+                    for b in branches
+                    if isinstance(b, dict) and isinstance(b.get("properties"), dict)
+                    for name in b["properties"]
+                ]
+            )
         for value in schema.values():
             property_lists(value, lists)
     elif isinstance(schema, list):
@@ -35,7 +43,9 @@ def in_schema_order(value, lists):
     if isinstance(value, dict):
         best = max(lists, key=lambda names: (len(set(names) & set(value)), -len(names)), default=[])
         place = {name: i for i, name in enumerate(best)}
-        return {key: in_schema_order(value[key], lists) for key in sorted(value, key=lambda k: place.get(k, len(place)))}
+        return {
+            key: in_schema_order(value[key], lists) for key in sorted(value, key=lambda k: place.get(k, len(place)))
+        }
     return [in_schema_order(v, lists) for v in value] if isinstance(value, list) else value
 
 
@@ -47,9 +57,15 @@ def read_cases(path):
             lists, tests = [], []
             property_lists(case["schema"], lists)
             for test in case["tests"]:
-                texts = [json.dumps(v, ensure_ascii=False) for v in (test["data"], in_schema_order(test["data"], lists))]
+                texts = [
+                    json.dumps(v, ensure_ascii=False) for v in (test["data"], in_schema_order(test["data"], lists))
+                ]
                 tests.append({"texts": sorted(set(texts)), "valid": test["valid"]})
-            yield {"id": case.get("id") or case["description"], "schema": json.dumps(case["schema"], ensure_ascii=False), "tests": tests}
+            yield {
+                "id": case.get("id") or case["description"],
+                "schema": json.dumps(case["schema"], ensure_ascii=False),
+                "tests": tests,
+            }
 
 
 def puna(program, cases, tokenizer):
@@ -57,7 +73,9 @@ def puna(program, cases, tokenizer):
         for case in cases:
             lines.write(json.dumps(case) + "\n")
         lines.flush()
-        out = subprocess.run([program, lines.name, tokenizer, "--masks"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        out = subprocess.run(
+            [program, lines.name, tokenizer, "--masks"], check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
     return [json.loads(line) for line in out.splitlines()]
 
 
@@ -74,8 +92,8 @@ class LlamaTokens:  # what llguidance asks of a tokenizer, and xgrammar's list o
     def __call__(self, text):  # the longest token first: the same cuts for every engine
         data, out, at = text.encode() if isinstance(text, str) else text, [], 0
         while at < len(data):
-            size = next(n for n in range(min(self.longest, len(data) - at), 0, -1) if data[at:at + n] in self.ids)
-            out.append(self.ids[data[at:at + size]])
+            size = next(n for n in range(min(self.longest, len(data) - at), 0, -1) if data[at : at + n] in self.ids)
+            out.append(self.ids[data[at : at + size]])
             at += size
         return out
 
@@ -90,7 +108,10 @@ def judge(matcher_of, accepts, cases):
         answer["compile_us"] = (time.perf_counter() - start) * 1e6
         if "error" not in answer:
             answer["mask_us"] = []
-            answer["accepted"] = [any(accepts(matcher, t, answer["mask_us"] if test["valid"] else None) for t in test["texts"]) for test in case["tests"]]
+            answer["accepted"] = [
+                any(accepts(matcher, t, answer["mask_us"] if test["valid"] else None) for t in test["texts"])
+                for test in case["tests"]
+            ]
         yield answer
 
 
@@ -98,11 +119,14 @@ def llguidance(cases, tokens):
     import numpy
     from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
     import llguidance.numpy as masks
+
     tokenizer = LLTokenizer(TokenizerWrapper(tokens), n_vocab=len(tokens.tokens))
     bits = masks.allocate_token_bitmask(1, len(tokens.tokens))
 
     def matcher_of(schema):
-        matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_json_schema(schema, defaults={"whitespace_flexible": True}), log_level=0)
+        matcher = LLMatcher(
+            tokenizer, LLMatcher.grammar_from_json_schema(schema, defaults={"whitespace_flexible": True}), log_level=0
+        )
         if matcher.get_error():
             raise ValueError(matcher.get_error())
         return matcher
@@ -124,7 +148,10 @@ def llguidance(cases, tokens):
 
 def xgrammar(cases, tokens):
     import xgrammar
-    info = xgrammar.TokenizerInfo(tokens.tokens, vocab_type=xgrammar.VocabType.RAW, stop_token_ids=tokens.special_token_ids)
+
+    info = xgrammar.TokenizerInfo(
+        tokens.tokens, vocab_type=xgrammar.VocabType.RAW, stop_token_ids=tokens.special_token_ids
+    )
     compiler = xgrammar.GrammarCompiler(info, max_threads=2)
     bits = xgrammar.allocate_token_bitmask(1, info.vocab_size)
 
@@ -144,7 +171,11 @@ def xgrammar(cases, tokens):
 
 def percentiles(values):
     values = sorted(values)
-    return "%.1f / %.1f / %.0f us" % (values[len(values) // 2], values[len(values) * 99 // 100], values[-1]) if values else "-"
+    return (
+        "%.1f / %.1f / %.0f us" % (values[len(values) // 2], values[len(values) * 99 // 100], values[-1])
+        if values
+        else "-"
+    )
 
 
 def report(name, cases, answers):
@@ -157,9 +188,16 @@ def report(name, cases, answers):
         for valid in misjudged:
             wrong[valid] += 1
     masks = [us for answer in answers for us in answer.get("mask_us", [])]
-    row = {"engine": name, "passing": passing, "schemas": len(cases), "compile errors": errors, "wrongly accepted": wrong[False],
-           "wrongly refused": wrong[True], "compile p50 / p99 / worst": percentiles([a["compile_us"] for a in answers]),
-           "mask p50 / p99 / worst": percentiles(masks)}
+    row = {
+        "engine": name,
+        "passing": passing,
+        "schemas": len(cases),
+        "compile errors": errors,
+        "wrongly accepted": wrong[False],
+        "wrongly refused": wrong[True],
+        "compile p50 / p99 / worst": percentiles([a["compile_us"] for a in answers]),
+        "mask p50 / p99 / worst": percentiles(masks),
+    }
     first = [us for answer in answers for us in answer.get("first_us", [])]
     if first:
         row["mask when first met"] = percentiles(first)
@@ -177,7 +215,7 @@ def main():
     parser.add_argument("--limit", type=int, default=None, help="the first so many schemas")
     parser.add_argument("--out")
     args = parser.parse_args()
-    cases = list(read_cases(args.schemas))[:args.limit]
+    cases = list(read_cases(args.schemas))[: args.limit]
     rows = [report("puna", cases, puna(args.program, cases, args.tokenizer))]
     peers = {"llguidance": llguidance, "xgrammar": xgrammar}
     tokens = LlamaTokens(args.tokenizer) if args.peers else None

@@ -1,4 +1,5 @@
 """Memory limits for benchmarks: control groups (v1 or v2; needs root) and files that are not in the page cache."""
+
 import os
 
 
@@ -12,7 +13,11 @@ def drop_from_cache(*paths):
 
 def limited(limit, name):
     """The folder of a control group that may hold `limit` bytes of memory and page cache; a process enters by writing 0 to its cgroup.procs."""
-    root, file = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes") if os.path.isdir("/sys/fs/cgroup/memory") else ("/sys/fs/cgroup", "memory.max")
+    root, file = (
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+        if os.path.isdir("/sys/fs/cgroup/memory")
+        else ("/sys/fs/cgroup", "memory.max")
+    )
     group = "%s/puna-bench-%s" % (root, name)
     os.makedirs(group, exist_ok=True)
     with open(os.path.join(group, file), "w") as out:

@@ -5,6 +5,7 @@ usage: made_up_events.py ITEMS EVENTS OUT.csv [SEED]
 A user has a hundred events on average (log-normal, 5 to 1000) and three interests of a hundred; an item belongs to one, and within it the n-th most
 popular is taken in proportion to 1 / (n + 10); one event in ten is a chance find. Time passes in sessions. The same arguments give the same file.
 """
+
 import sys
 
 import numpy as np
@@ -19,7 +20,9 @@ def main(items, events, path, seed=1):
         n = min(left, int(np.clip(random.lognormal(np.log(MEAN) - 0.5, 1), 5, 1000)))
         lengths.append(n)
         left -= n
-    of_interest = [np.arange(1 + i, items + 1, INTERESTS) for i in range(INTERESTS)]  # items by interest, the popular ones first
+    of_interest = [
+        np.arange(1 + i, items + 1, INTERESTS) for i in range(INTERESTS)
+    ]  # items by interest, the popular ones first
     cumulative = [np.cumsum(1 / (np.arange(len(of)) + 10)) for of in of_interest]
     with open(path, "w", encoding="utf-8") as out:
         out.write("user_id,item_id,timestamp\n")

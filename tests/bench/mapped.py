@@ -6,6 +6,7 @@ PROGRAM (mapped_table.cpp) makes the file, 60 values and a weight a row, and sco
 the file out of the page cache; the limit is a control group's (needs root) and counts the page cache, as ./dev bench beyond's does. A table of its own under the
 limit is tried as well: it is killed, which is the point.
 """
+
 import argparse
 import json
 import os
@@ -17,7 +18,12 @@ from limits import drop_from_cache, enter, limited
 
 def scored(program, table, memory, seconds, group):
     drop_from_cache(table)
-    child = subprocess.run([program, "score", table, memory, str(seconds)], stdout=subprocess.PIPE, text=True, preexec_fn=(lambda: enter(group)) if group else None)
+    child = subprocess.run(
+        [program, "score", table, memory, str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=(lambda: enter(group)) if group else None,
+    )
     return json.loads(child.stdout) if child.returncode == 0 else {"ended_with": child.returncode}
 
 
@@ -38,9 +44,17 @@ def main():
         os.replace(f"{table}.part", table)
     limit = int(os.path.getsize(table) * a.limit_share)
     group = limited(limit, "mapped-table")
-    report = {"million_rows": a.million_rows, "type": a.type, "file_bytes": os.path.getsize(table), "limit_bytes": limit, "runs": []}
+    report = {
+        "million_rows": a.million_rows,
+        "type": a.type,
+        "file_bytes": os.path.getsize(table),
+        "limit_bytes": limit,
+        "runs": [],
+    }
     for memory, where in (("own", ""), ("mapped", ""), ("mapped", group), ("own", group)):
-        report["runs"].append({"table": memory, "limited": bool(where), **scored(a.program, table, memory, a.seconds, where)})
+        report["runs"].append(
+            {"table": memory, "limited": bool(where), **scored(a.program, table, memory, a.seconds, where)}
+        )
         print(json.dumps(report["runs"][-1]), flush=True)
     with open(a.out, "w", encoding="utf-8") as f:
         json.dump(report, f, indent=1)

@@ -7,6 +7,7 @@ NAME builds just one). For each engine the walk's width goes through a range; a 
 over at once, the recall is the share of the true 100 best (f32, double-checked by nobody's index but numpy). The table gives each engine's time
 at a recall of .95, between the two measured widths around it.
 """
+
 import argparse
 import json
 import os
@@ -25,9 +26,9 @@ WIDTHS = (100, 130, 170, 220, 300, 400, 550, 750)
 def true_best(vectors, queries, k):
     best = np.empty((len(queries), k), np.int64)
     for q in range(0, len(queries), 20):
-        scores = queries[q:q + 20] @ vectors.T
+        scores = queries[q : q + 20] @ vectors.T
         some = np.argpartition(-scores, k, axis=1)[:, :k]
-        best[q:q + 20] = np.take_along_axis(some, np.argsort(-np.take_along_axis(scores, some, 1), axis=1), 1)
+        best[q : q + 20] = np.take_along_axis(some, np.argsort(-np.take_along_axis(scores, some, 1), axis=1), 1)
     return best
 
 
@@ -38,11 +39,26 @@ class Puna:
         self.program, self.folder = program, folder
 
     def build(self, _vectors, dim, path, threads):
-        return json.loads(subprocess.check_output([self.program, "build", str(threads), f"{self.folder}/vectors", str(dim), path]))
+        return json.loads(
+            subprocess.check_output([self.program, "build", str(threads), f"{self.folder}/vectors", str(dim), path])
+        )
 
     def open(self, path, dim, k):
-        self.process = subprocess.Popen([self.program, "search", f"{self.folder}/vectors", str(dim), path, f"{self.folder}/queries", str(k), f"{self.folder}/best"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [
+                self.program,
+                "search",
+                f"{self.folder}/vectors",
+                str(dim),
+                path,
+                f"{self.folder}/queries",
+                str(k),
+                f"{self.folder}/best",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.process.stdout.readline()
 
     def turn(self, width, _queries, _best, _k):
@@ -75,6 +91,7 @@ class Hnswlib(Rival):
 
     def place(self, vectors, dim, threads):
         import hnswlib
+
         self.index = hnswlib.Index("ip", dim)
         self.index.init_index(len(vectors), ef_construction=BUILD_WIDTH, M=LINKS)
         self.index.add_items(vectors, num_threads=threads)
@@ -84,6 +101,7 @@ class Hnswlib(Rival):
 
     def open(self, path, dim, _k):
         import hnswlib
+
         self.index = hnswlib.Index("ip", dim)
         self.index.load_index(path)
 
@@ -102,6 +120,7 @@ class Faiss(Rival):
 
     def place(self, vectors, dim, threads):
         import faiss
+
         faiss.omp_set_num_threads(threads)
         self.index = self.make(faiss, dim)
         self.index.hnsw.efConstruction = BUILD_WIDTH
@@ -110,10 +129,12 @@ class Faiss(Rival):
 
     def save(self, path):
         import faiss
+
         faiss.write_index(self.index, path)
 
     def open(self, path, _dim, _k):
         import faiss
+
         faiss.omp_set_num_threads(1)
         self.index = faiss.read_index(path)
 
@@ -136,6 +157,7 @@ class Usearch(Rival):
 
     def make(self, dim):
         from usearch.index import Index
+
         return Index(ndim=dim, metric="ip", dtype=self.dtype, connectivity=LINKS, expansion_add=BUILD_WIDTH)
 
     def place(self, vectors, dim, threads):
@@ -187,7 +209,14 @@ def main():
         queries.tofile(f"{folder}/queries")
         true_best(vectors, queries, a.k).tofile(f"{folder}/best")
     best = np.fromfile(f"{folder}/best", np.int64).reshape(QUERIES, a.k)
-    engines, built = [e for e in (Puna(a.program, folder), Hnswlib(), Faiss(), Faiss8(), Usearch(), Usearch8()) if e.suffix in a.engines.split(",")], {}
+    engines, built = (
+        [
+            e
+            for e in (Puna(a.program, folder), Hnswlib(), Faiss(), Faiss8(), Usearch(), Usearch8())
+            if e.suffix in a.engines.split(",")
+        ],
+        {},
+    )
     for e in engines:
         path = f"{folder}/{e.suffix}"
         if (a.build is None or a.build == e.suffix) and not os.path.exists(path):
@@ -207,11 +236,17 @@ def main():
                 turns[e.name, w].append(e.turn(w, queries, best, a.k))
     report = {"rows": a.rows, "dim": a.dim, "k": a.k, "built": built, "engines": {}}
     for e in engines:
-        points = [{"width": w, "ms": statistics.median(t for t, _ in turns[e.name, w]), "recall": turns[e.name, w][0][1]} for w in WIDTHS]
+        points = [
+            {"width": w, "ms": statistics.median(t for t, _ in turns[e.name, w]), "recall": turns[e.name, w][0][1]}
+            for w in WIDTHS
+        ]
         report["engines"][e.name] = {"points": points, "ms_at_95": at_recall(points, 0.95)}
         at = report["engines"][e.name]["ms_at_95"]
-        print(f"{e.name}: {'does not reach .95' if at is None else f'{at:.3f} ms at recall .95'}; "
-              + ", ".join(f"{p['width']}: {p['recall']:.3f} in {p['ms']:.3f}" for p in points), flush=True)
+        print(
+            f"{e.name}: {'does not reach .95' if at is None else f'{at:.3f} ms at recall .95'}; "
+            + ", ".join(f"{p['width']}: {p['recall']:.3f} in {p['ms']:.3f}" for p in points),
+            flush=True,
+        )
     with open(a.out, "w", encoding="utf-8") as f:
         json.dump(report, f, indent=1)
 

@@ -6,6 +6,7 @@ repacking on, off), phase by phase. With --neighbour each phase runs a second ti
 --memory-limit each engine lives in a control group of its own (needs root), its files' pages dropped from the cache before it starts.
 Run by `./dev bench`, which brings the pieces: the models, `probe`, and a Python that has llama-cpp-python compiled for this machine.
 """
+
 import argparse
 import contextlib
 import json
@@ -23,8 +24,12 @@ def per_token(model):
     """What a token takes: bytes of weights read when one is generated (of the embedding's rows none, of the experts those it uses), products in a
     prompt (of the head none: its last token alone has logits), and the probe that limits them."""
     from gguf import GGUFReader
+
     reader = GGUFReader(model)
-    count, used = (next((int(f.parts[-1][0]) for k, f in reader.fields.items() if k.endswith(key)), 1) for key in (".expert_count", ".expert_used_count"))
+    count, used = (
+        next((int(f.parts[-1][0]) for k, f in reader.fields.items() if k.endswith(key)), 1)
+        for key in (".expert_count", ".expert_used_count")
+    )
     tied = all(t.name != "output.weight" for t in reader.tensors)
     size = products = 0
     for t in reader.tensors:
@@ -59,11 +64,17 @@ def median(values):
 
 
 def compare(a, model):
-    context = max([a.prompt, a.generate] + a.lengths + [d + a.generate + a.prompt for d in a.depth + a.prompt_depth]) + 64
+    context = (
+        max([a.prompt, a.generate] + a.lengths + [d + a.generate + a.prompt for d in a.depth + a.prompt_depth]) + 64
+    )
     if a.memory_limit and "puna-packed" in a.engines:
         Worker("puna-packed", model, a.threads, a.library).close()  # makes the packed file, without the limit
-    workers = {e: Worker(e, model, a.threads, a.library, a.isa, context, group_of(a.memory_limit, e, model)) for e in a.engines}
-    phases = ([("pp%d" % a.prompt, "pp", a.prompt, 0)] if a.prompt else []) + ([("tg%d" % a.generate, "tg", a.generate, 0)] if a.generate else [])
+    workers = {
+        e: Worker(e, model, a.threads, a.library, a.isa, context, group_of(a.memory_limit, e, model)) for e in a.engines
+    }
+    phases = ([("pp%d" % a.prompt, "pp", a.prompt, 0)] if a.prompt else []) + (
+        [("tg%d" % a.generate, "tg", a.generate, 0)] if a.generate else []
+    )
     phases += [("tg%d@%d" % (a.generate, d), "tg", a.generate, d) for d in a.depth]
     phases += [("pp%d" % n, "pp", n, 0) for n in a.lengths]
     phases += [("pp%d@%d" % (a.prompt, d), "pp", a.prompt, d) for d in a.prompt_depth]
@@ -74,7 +85,7 @@ def compare(a, model):
     for r in range(a.rounds):
         probes.append(json.loads(subprocess.check_output([a.probe, str(a.threads)], text=True)))
         for name, op, n, depth in phases:
-            for e in (list(workers) if r % 2 == 0 else list(workers)[::-1]):
+            for e in list(workers) if r % 2 == 0 else list(workers)[::-1]:
                 time.sleep(0.05)  # the last one's threads go to sleep
                 with busy_core() if name.endswith("+busy") else contextlib.nullcontext():
                     answer = workers[e].ask(op, n, depth)
@@ -86,9 +97,21 @@ def compare(a, model):
         os.remove(model + ".packed")
     probe = {key: median([p[key] for p in probes]) for key in probes[0]}
     size = os.path.getsize(model)
-    result = {"model": model, "file_bytes": size, "threads": a.threads, "rounds": a.rounds, "probe": probe, **per_token(model), "engines": {}}
+    result = {
+        "model": model,
+        "file_bytes": size,
+        "threads": a.threads,
+        "rounds": a.rounds,
+        "probe": probe,
+        **per_token(model),
+        "engines": {},
+    }
     for e in workers:
-        result["engines"][e] = {**workers[e].opened, "peak_rss_bytes": rss.get(e), **{p[0]: median(rates[p[0], e]) for p in phases}}
+        result["engines"][e] = {
+            **workers[e].opened,
+            "peak_rss_bytes": rss.get(e),
+            **{p[0]: median(rates[p[0], e]) for p in phases},
+        }
     report(result, [p[0] for p in phases])
     return result
 
@@ -96,25 +119,49 @@ def compare(a, model):
 def report(result, phases):
     name = os.path.basename(result["model"])
     probe = result["probe"]
-    print("%s   %.0f MB   probe: read %.1f GB/s, int8 %.0f GMAC/s, f32 %.0f GMAC/s" %
-          (name, result["file_bytes"] / 1e6, probe["read_gbs"], probe["int8_gmacs"], probe["f32_gmacs"]))
+    print(
+        "%s   %.0f MB   probe: read %.1f GB/s, int8 %.0f GMAC/s, f32 %.0f GMAC/s"
+        % (name, result["file_bytes"] / 1e6, probe["read_gbs"], probe["int8_gmacs"], probe["f32_gmacs"])
+    )
     for e, r in result["engines"].items():
-        print("  %-16s %s   load %.2f s   peak %.0f MB" %
-              (e, "  ".join("%s %8.1f" % (p, r[p]) for p in phases), r["load_s"], (r["peak_rss_bytes"] or 0) / 1e6))
+        print(
+            "  %-16s %s   load %.2f s   peak %.0f MB"
+            % (e, "  ".join("%s %8.1f" % (p, r[p]) for p in phases), r["load_s"], (r["peak_rss_bytes"] or 0) / 1e6)
+        )
     for e, r in result["engines"].items():
         for name in [p for p in phases if p.startswith("tg")][:1]:
-            print("  %-16s %s reads %.1f GB/s of weights, %.0f %% of the probe" %
-                  (e, name, r[name] * result["bytes_per_token"] / 1e9, 100 * r[name] * result["bytes_per_token"] / 1e9 / probe["read_gbs"]))
+            print(
+                "  %-16s %s reads %.1f GB/s of weights, %.0f %% of the probe"
+                % (
+                    e,
+                    name,
+                    r[name] * result["bytes_per_token"] / 1e9,
+                    100 * r[name] * result["bytes_per_token"] / 1e9 / probe["read_gbs"],
+                )
+            )
         for name in [p for p in phases if p.startswith("pp")][:1]:
-            print("  %-16s %s multiplies %.0f GMAC/s, %.0f %% of the %s probe" %
-                  (e, name, r[name] * result["products_per_token"] / 1e9, 100 * r[name] * result["products_per_token"] / 1e9 / probe[result["limit"] + "_gmacs"],
-                   result["limit"]))
+            print(
+                "  %-16s %s multiplies %.0f GMAC/s, %.0f %% of the %s probe"
+                % (
+                    e,
+                    name,
+                    r[name] * result["products_per_token"] / 1e9,
+                    100 * r[name] * result["products_per_token"] / 1e9 / probe[result["limit"] + "_gmacs"],
+                    result["limit"],
+                )
+            )
     theirs = [r for e, r in result["engines"].items() if e not in OURS]
     for e in [e for e in OURS if e in result["engines"] and theirs]:
         ratios = {p: result["engines"][e][p] / max(r[p] for r in theirs) for p in phases}
         result.setdefault("ratio", ratios)  # the first one's
         result["engines"][e]["ratio"] = ratios
-        print("  %-16s %s" % ("ratio" if ratios is result["ratio"] else "ratio " + e, "  ".join("%s %7.2fx" % (p, x) for p, x in ratios.items())))
+        print(
+            "  %-16s %s"
+            % (
+                "ratio" if ratios is result["ratio"] else "ratio " + e,
+                "  ".join("%s %7.2fx" % (p, x) for p, x in ratios.items()),
+            )
+        )
     for e, r in result["engines"].items():
         costs = {p: r[p] / r[p + "+busy"] for p in phases if p + "+busy" in phases}
         if costs:

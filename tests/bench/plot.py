@@ -2,6 +2,7 @@
 
 `plot.py FOLDER` reads FOLDER/*.json of peers.py and writes FOLDER/bench.svg.
 """
+
 import glob
 import json
 import math
@@ -18,18 +19,42 @@ def load(folder, name):
 
 
 def text(x, y, s, anchor="start", size=13, weight="normal"):
-    return '<text x="%g" y="%g" text-anchor="%s" font-size="%d" font-weight="%s">%s</text>' % (x, y, anchor, size, weight, s)
+    return '<text x="%g" y="%g" text-anchor="%s" font-size="%d" font-weight="%s">%s</text>' % (
+        x,
+        y,
+        anchor,
+        size,
+        weight,
+        s,
+    )
 
 
 def bars(results, y):
     """A group of two bars a model: how many times llama.cpp's speed, prompt and generation."""
-    rows = [(r, {"prompt": next((x for p, x in r["ratio"].items() if p.startswith("pp")), None),
-                 "generation": next((x for p, x in r["ratio"].items() if p.startswith("tg")), None)}) for r in results if "ratio" in r]
+    rows = [
+        (
+            r,
+            {
+                "prompt": next((x for p, x in r["ratio"].items() if p.startswith("pp")), None),
+                "generation": next((x for p, x in r["ratio"].items() if p.startswith("tg")), None),
+            },
+        )
+        for r in results
+        if "ratio" in r
+    ]
     if not rows:
         return [], y
     most = max(x for _, ratios in rows for x in ratios.values() if x)
     scale = (WIDTH - LEFT - 90) / max(most, 1)
-    out = [text(20, y, "Times llama.cpp's speed (its better setting), same file, %d threads, interleaved" % rows[0][0]["threads"], size=15, weight="bold")]
+    out = [
+        text(
+            20,
+            y,
+            "Times llama.cpp's speed (its better setting), same file, %d threads, interleaved" % rows[0][0]["threads"],
+            size=15,
+            weight="bold",
+        )
+    ]
     y += 16
     top = y
     for r, ratios in rows:
@@ -37,11 +62,17 @@ def bars(results, y):
         out.append(text(LEFT - 10, y + BAR + 5, name, "end"))
         for kind, x in ratios.items():
             if x:
-                out.append('<rect x="%g" y="%g" width="%g" height="%g" fill="%s"/>' % (LEFT, y, x * scale, BAR - 3, COLOURS[kind]))
+                out.append(
+                    '<rect x="%g" y="%g" width="%g" height="%g" fill="%s"/>'
+                    % (LEFT, y, x * scale, BAR - 3, COLOURS[kind])
+                )
                 out.append(text(LEFT + x * scale + 6, y + BAR - 8, "%.1fx %s" % (x, kind), size=12))
             y += BAR
         y += 8
-    out.append('<line x1="%g" y1="%g" x2="%g" y2="%g" stroke="#444" stroke-dasharray="4 3"/>' % (LEFT + scale, top - 4, LEFT + scale, y - 4))
+    out.append(
+        '<line x1="%g" y1="%g" x2="%g" y2="%g" stroke="#444" stroke-dasharray="4 3"/>'
+        % (LEFT + scale, top - 4, LEFT + scale, y - 4)
+    )
     return out, y + 30
 
 
@@ -50,7 +81,11 @@ def curve(results, y, title):
     series = {}
     for r in results:
         for e, figures in r["engines"].items():
-            points = sorted((int(p.split("@")[-1].replace("pp", "")), 1e6 / rate) for p, rate in figures.items() if p.startswith("pp"))
+            points = sorted(
+                (int(p.split("@")[-1].replace("pp", "")), 1e6 / rate)
+                for p, rate in figures.items()
+                if p.startswith("pp")
+            )
             if len(points) > 1:
                 series[e] = points
     if not series:
@@ -60,12 +95,17 @@ def curve(results, y, title):
     x0, x1, v0, v1, height = math.log(min(xs)), math.log(max(xs)), math.log(min(vs) / 1.3), math.log(max(vs) * 1.3), 220
 
     def at(x, v):
-        return LEFT + (math.log(x) - x0) / (x1 - x0) * (WIDTH - LEFT - 170), y + 24 + height * (v1 - math.log(v)) / (v1 - v0)
+        return LEFT + (math.log(x) - x0) / (x1 - x0) * (WIDTH - LEFT - 170), y + 24 + height * (v1 - math.log(v)) / (
+            v1 - v0
+        )
 
     out = [text(20, y, title, size=15, weight="bold")]
     shades = ["#2f6f9f", "#c26a2d", "#8a8a8a"]
     for n, (e, points) in enumerate(series.items()):
-        out.append('<polyline fill="none" stroke="%s" stroke-width="2" points="%s"/>' % (shades[n % 3], " ".join("%g,%g" % at(x, v) for x, v in points)))
+        out.append(
+            '<polyline fill="none" stroke="%s" stroke-width="2" points="%s"/>'
+            % (shades[n % 3], " ".join("%g,%g" % at(x, v) for x, v in points))
+        )
         for x, v in points:
             px, py = at(x, v)
             out.append('<circle cx="%g" cy="%g" r="3" fill="%s"/>' % (px, py, shades[n % 3]))
@@ -80,15 +120,20 @@ def curve(results, y, title):
 def main():
     folder = sys.argv[1]
     parts, y = bars(load(folder, "full") + load(folder, "f16") or load(folder, "quick"), 40)
-    for name, title in (("lengths", "Microseconds a prompt token, by the prompt's length"), ("chunked", "The same behind so many tokens, all layers chunked at 8192")):
+    for name, title in (
+        ("lengths", "Microseconds a prompt token, by the prompt's length"),
+        ("chunked", "The same behind so many tokens, all layers chunked at 8192"),
+    ):
         piece, y = curve(load(folder, name), y, title)
         parts += piece
     if not parts:  # the parts that ran have tables only
         return
     path = os.path.join(folder, "bench.svg")
     with open(path, "w") as out:
-        out.write('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif"><rect width="100%%" height="100%%" fill="white"/>\n%s\n</svg>\n'
-                  % (WIDTH, y, "\n".join(parts)))
+        out.write(
+            '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif"><rect width="100%%" height="100%%" fill="white"/>\n%s\n</svg>\n'
+            % (WIDTH, y, "\n".join(parts))
+        )
     print("wrote " + path)
 
 

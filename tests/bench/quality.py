@@ -3,6 +3,7 @@
 For each file: the mean of KL(exact || X) over the next-token distributions of a text, its 99th percentile, how often the most likely token
 is another, and the mean negative log-likelihood. Exact mode (float32 activations, dequantised weights) is the file's own meaning.
 """
+
 import argparse
 import ctypes
 import json
@@ -21,6 +22,7 @@ def puna_logits(a, model, ids, exact):
 
 def llama_logits(model, ids, threads):
     import llama_cpp as lc
+
     silence = lc.llama_log_callback(lambda *_: None)
     lc.llama_log_set(silence, None)
     loaded = lc.llama_model_load_from_file(model.encode(), lc.llama_model_default_params())
@@ -52,9 +54,13 @@ def compare(exact, other, ids):
     p, q = log_softmax(exact), log_softmax(other)
     kl = (np.exp(p) * (p - q)).sum(axis=1)
     rows = np.arange(len(ids) - 1)
-    return {"kl_mean": float(kl.mean()), "kl_p99": float(np.quantile(kl, 0.99)),
-            "other_token": float((p.argmax(axis=1) != q.argmax(axis=1)).mean()),
-            "nll": float(-q[rows, ids[1:]].mean()), "nll_exact": float(-p[rows, ids[1:]].mean())}
+    return {
+        "kl_mean": float(kl.mean()),
+        "kl_p99": float(np.quantile(kl, 0.99)),
+        "other_token": float((p.argmax(axis=1) != q.argmax(axis=1)).mean()),
+        "nll": float(-q[rows, ids[1:]].mean()),
+        "nll_exact": float(-p[rows, ids[1:]].mean()),
+    }
 
 
 def main():
@@ -70,20 +76,37 @@ def main():
     p.add_argument("--out", default="")
     a = p.parse_args()
     os.makedirs(a.folder, exist_ok=True)
-    ids = json.loads(subprocess.check_output([a.puna, "tokenize", a.source, "--file", a.text], text=True))[:a.tokens]
+    ids = json.loads(subprocess.check_output([a.puna, "tokenize", a.source, "--file", a.text], text=True))[: a.tokens]
     print("%d tokens of %s; KL against exact mode of the same file" % (len(ids), a.text))
-    print("%-8s %12s %10s %12s   %12s %10s %12s   %8s %8s" %
-          ("type", "puna KL", "p99", "other token", "llama.cpp KL", "p99", "other token", "NLL", "exact"))
+    print(
+        "%-8s %12s %10s %12s   %12s %10s %12s   %8s %8s"
+        % ("type", "puna KL", "p99", "other token", "llama.cpp KL", "p99", "other token", "NLL", "exact")
+    )
     results = {}
     for name in a.types.split(","):
         model = os.path.join(a.folder, "quality-%s.gguf" % name)
         subprocess.check_call([a.reencode, a.source, name, model])
         exact = puna_logits(a, model, ids, True)
-        ours, theirs = compare(exact, puna_logits(a, model, ids, False), ids), compare(exact, llama_logits(model, ids, a.threads), ids)
+        ours, theirs = (
+            compare(exact, puna_logits(a, model, ids, False), ids),
+            compare(exact, llama_logits(model, ids, a.threads), ids),
+        )
         results[name] = {"puna": ours, "llama.cpp": theirs}
-        print("%-8s %12.2e %10.2e %11.2f%%   %12.2e %10.2e %11.2f%%   %8.4f %8.4f" %
-              (name, ours["kl_mean"], ours["kl_p99"], 100 * ours["other_token"], theirs["kl_mean"], theirs["kl_p99"], 100 * theirs["other_token"],
-               ours["nll"], ours["nll_exact"]), flush=True)
+        print(
+            "%-8s %12.2e %10.2e %11.2f%%   %12.2e %10.2e %11.2f%%   %8.4f %8.4f"
+            % (
+                name,
+                ours["kl_mean"],
+                ours["kl_p99"],
+                100 * ours["other_token"],
+                theirs["kl_mean"],
+                theirs["kl_p99"],
+                100 * theirs["other_token"],
+                ours["nll"],
+                ours["nll_exact"],
+            ),
+            flush=True,
+        )
         os.remove(model)
     os.remove(os.path.join(a.folder, "logits.npy"))
     if a.out:

@@ -5,6 +5,7 @@ usage: recommender_quality.py PUNA ML-100K.inter --out FILE.json [--models hstu 
 Both do AdamW on batches of 128 users, the last 200 events each, 128 sampled negatives an event, dropout .2. PyTorch's weights are written as a
 file of ours, and `puna rec eval` ranks every user's last item within the whole catalogue for both. Two trainings of one thread run at a time.
 """
+
 import argparse
 import concurrent.futures
 import json
@@ -31,17 +32,42 @@ def torch_worker(name, path, epochs, seed, like, out):
     steps_an_epoch = -(-len(users) // peer.USERS)
     for i, (_, _, loss) in enumerate(peer.train(model, users, epochs, all_items=True), 1):
         if i % (10 * steps_an_epoch) == 0:
-            print(f"{name}, seed {seed}: epoch {i // steps_an_epoch} of {epochs}, loss {loss:.3f}", file=sys.stderr, flush=True)
+            print(
+                f"{name}, seed {seed}: epoch {i // steps_an_epoch} of {epochs}, loss {loss:.3f}",
+                file=sys.stderr,
+                flush=True,
+            )
     model.save(out, like)
 
 
 def run(command):
-    return subprocess.run([str(c) for c in command], check=True, stdout=subprocess.PIPE, text=True, env=dict(os.environ, **TUNED)).stdout
+    return subprocess.run(
+        [str(c) for c in command], check=True, stdout=subprocess.PIPE, text=True, env=dict(os.environ, **TUNED)
+    ).stdout
 
 
 def puna_training(a, model, seed, folder, epochs):
-    run([a.puna, "rec", "train", "--data", a.data, "--out", folder, "--model", model, "--seed", seed, "--epochs", epochs, "--threads", 1,
-         "--evaluate-every", 0])
+    run(
+        [
+            a.puna,
+            "rec",
+            "train",
+            "--data",
+            a.data,
+            "--out",
+            folder,
+            "--model",
+            model,
+            "--seed",
+            seed,
+            "--epochs",
+            epochs,
+            "--threads",
+            1,
+            "--evaluate-every",
+            0,
+        ]
+    )
     return f"{folder}/model.safetensors"
 
 
@@ -80,8 +106,14 @@ def main():
         for engine in ("puna", "torch"):
             row = [r for (e, m, _), r in zip(runs, results) if (e, m) == (engine, model)]
             report[f"{model} {engine}"] = row
-            print(f"{model:7} {engine:6}" + "".join(f"  {k} {statistics.mean(r[k] for r in row):.4f} ({' '.join(f'{r[k]:.4f}' for r in row)})" for k in METRICS),
-                  flush=True)
+            print(
+                f"{model:7} {engine:6}"
+                + "".join(
+                    f"  {k} {statistics.mean(r[k] for r in row):.4f} ({' '.join(f'{r[k]:.4f}' for r in row)})"
+                    for k in METRICS
+                ),
+                flush=True,
+            )
     with open(a.out, "w", encoding="utf-8") as f:
         json.dump(report, f, indent=1)
 

@@ -6,6 +6,7 @@ Without --items three sizes grow by ten: 10000:100000, 100000:1000000, 1000000:1
 or for --seconds, then builds a graph of its items; a line every ten seconds says how far it is and how much memory it holds. What was done stays done: sizes that
 FILE.json has are left out, stages that --folder has reports of are not run again, a training that was stopped (Ctrl-C) goes on from its checkpoint.
 """
+
 import argparse
 import json
 import os
@@ -26,7 +27,11 @@ def log_of(folder):
 
 def held_mb(pid):
     try:
-        return next(int(line.split()[1]) / 1024 for line in open(f"/proc/{pid}/status", encoding="ascii") if line.startswith("VmRSS"))
+        return next(
+            int(line.split()[1]) / 1024
+            for line in open(f"/proc/{pid}/status", encoding="ascii")
+            if line.startswith("VmRSS")
+        )
     except (OSError, StopIteration):  # it has just ended
         return 0.0
 
@@ -45,7 +50,11 @@ def watched(command, stage, steps=lambda: None, most_seconds=0.0):
         trained_since = trained_since or (now if step else None)
         if now - start >= (growth[-1][0] + 10 if growth else 1):
             growth.append([round(now - start, 1), step, round(held_mb(child.pid))])
-            print(f"  {stage}: {growth[-1][0]:.0f} s" + (f", step {step}" if step else "") + f", {growth[-1][2]} MB", file=sys.stderr, flush=True)
+            print(
+                f"  {stage}: {growth[-1][0]:.0f} s" + (f", step {step}" if step else "") + f", {growth[-1][2]} MB",
+                file=sys.stderr,
+                flush=True,
+            )
         if most_seconds and trained_since and now - trained_since > most_seconds and not stopped:
             child.send_signal(signal.SIGINT)
             stopped = True
@@ -78,18 +87,56 @@ def train(a, folder):
     if not going_on:
         (folder / "log.jsonl").unlink(missing_ok=True)
     before = len(log_of(folder))
-    command = [a.puna, "rec", "train", "--data", folder / "events.csv", "--out", folder, "--epochs", "1", "--evaluate-every", "0", "--threads", str(a.threads)]
-    seconds, peak, growth = watched(command + (["--resume"] if going_on else []), "training", lambda: len(log_of(folder)) - before, a.seconds)
+    command = [
+        a.puna,
+        "rec",
+        "train",
+        "--data",
+        folder / "events.csv",
+        "--out",
+        folder,
+        "--epochs",
+        "1",
+        "--evaluate-every",
+        "0",
+        "--threads",
+        str(a.threads),
+    ]
+    seconds, peak, growth = watched(
+        command + (["--resume"] if going_on else []), "training", lambda: len(log_of(folder)) - before, a.seconds
+    )
     steps = log_of(folder)
-    took = [later["seconds"] - sooner["seconds"] for sooner, later in zip(steps, steps[1:]) if later["seconds"] > sooner["seconds"]]  # not where it was resumed
-    return {"seconds": seconds, "resumed": going_on, "steps": len(steps), "epochs": steps[-1]["epoch"], "seconds_to_first_step": round(steps[min(before, len(steps) - 1)]["seconds"], 1),
-            "steps_per_second": round(1 / statistics.median(took), 3), "events_per_second": round(statistics.mean(s["rows"] for s in steps) / statistics.median(took)),
-            "first_loss": steps[0]["loss"], "last_loss": steps[-1]["loss"], "peak_mb": peak, "growth_s_step_mb": growth}
+    took = [
+        later["seconds"] - sooner["seconds"]
+        for sooner, later in zip(steps, steps[1:])
+        if later["seconds"] > sooner["seconds"]
+    ]  # not where it was resumed
+    return {
+        "seconds": seconds,
+        "resumed": going_on,
+        "steps": len(steps),
+        "epochs": steps[-1]["epoch"],
+        "seconds_to_first_step": round(steps[min(before, len(steps) - 1)]["seconds"], 1),
+        "steps_per_second": round(1 / statistics.median(took), 3),
+        "events_per_second": round(statistics.mean(s["rows"] for s in steps) / statistics.median(took)),
+        "first_loss": steps[0]["loss"],
+        "last_loss": steps[-1]["loss"],
+        "peak_mb": peak,
+        "growth_s_step_mb": growth,
+    }
 
 
 def build_graph(a, folder):
-    seconds, peak, growth = watched([a.puna, "rec", "index", folder / "model.safetensors", "--out", folder / "graph", "--threads", str(a.threads)], "graph")
-    return {"seconds": seconds, "peak_mb": peak, "file_mb": round((folder / "graph").stat().st_size / 1e6), "growth_s_step_mb": growth}
+    seconds, peak, growth = watched(
+        [a.puna, "rec", "index", folder / "model.safetensors", "--out", folder / "graph", "--threads", str(a.threads)],
+        "graph",
+    )
+    return {
+        "seconds": seconds,
+        "peak_mb": peak,
+        "file_mb": round((folder / "graph").stat().st_size / 1e6),
+        "growth_s_step_mb": growth,
+    }
 
 
 def run_size(a, items, events):
@@ -114,7 +161,11 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--sizes", default="10000:100000,100000:1000000,1000000:10000000")
     a = p.parse_args()
-    sizes = [(a.items, a.events or 10 * a.items)] if a.items else [tuple(map(int, size.split(":"))) for size in a.sizes.split(",")]
+    sizes = (
+        [(a.items, a.events or 10 * a.items)]
+        if a.items
+        else [tuple(map(int, size.split(":"))) for size in a.sizes.split(",")]
+    )
     out = pathlib.Path(a.out)
     reports = json.loads(out.read_text()) if out.exists() else []
     for items, events in sizes:

@@ -4,6 +4,7 @@ usage: search.py SEARCH_PROGRAM --probe PROBE_PROGRAM --out FILE.json [--rows 10
 
 Rivals that this Python cannot import are left out and named. Vectors are low-rank with noise and of unit length, as learned ones are.
 """
+
 import argparse
 import json
 import os
@@ -20,7 +21,9 @@ from torch_peers import probe
 def made_up(rows, dim, seed):
     random = np.random.default_rng(seed)
     basis = np.random.default_rng(0).standard_normal((dim // 4, dim), dtype=np.float32)
-    v = random.standard_normal((rows, dim // 4), dtype=np.float32) @ basis + 0.3 * random.standard_normal((rows, dim), dtype=np.float32)
+    v = random.standard_normal((rows, dim // 4), dtype=np.float32) @ basis + 0.3 * random.standard_normal(
+        (rows, dim), dtype=np.float32
+    )
     return v / np.linalg.norm(v, axis=1, keepdims=True)
 
 
@@ -36,11 +39,19 @@ def rivals(vectors, k, threads):
     found, missing = {}, []
     try:
         import faiss
+
         faiss.omp_set_num_threads(threads)
         dim = vectors.shape[1]
-        for name, index in (("faiss flat f32", faiss.IndexFlatIP(dim)),
-                            ("faiss 8-bit", faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)),
-                            ("faiss 8-bit direct signed", faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT))):
+        for name, index in (
+            ("faiss flat f32", faiss.IndexFlatIP(dim)),
+            ("faiss 8-bit", faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)),
+            (
+                "faiss 8-bit direct signed",
+                faiss.IndexScalarQuantizer(
+                    dim, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
+                ),
+            ),
+        ):
             scale = 127 / np.abs(vectors).max() if "direct" in name else 1
             index.train(vectors * scale)
             index.add(np.round(vectors * scale) if "direct" in name else vectors)
@@ -49,6 +60,7 @@ def rivals(vectors, k, threads):
         missing.append("faiss")
     try:
         from usearch.index import MetricKind, search
+
         codes = np.round(vectors * (127 / np.abs(vectors).max())).astype(np.int8)
         as_codes = lambda q: np.round(q * (127 / np.abs(q).max())).astype(np.int8)
         found["usearch i8 exact"] = lambda q: search(codes, as_codes(q), k, MetricKind.IP, exact=True, threads=threads)
@@ -73,8 +85,12 @@ def main():
         vectors.tofile(f"{folder}/vectors")
         queries.tofile(f"{folder}/queries")
         for _ in range(a.rounds):
-            done = subprocess.run([a.program, str(a.threads), "1", f"{folder}/vectors", f"{folder}/queries", str(a.dim), str(a.k)], check=True,
-                                  capture_output=True, text=True)
+            done = subprocess.run(
+                [a.program, str(a.threads), "1", f"{folder}/vectors", f"{folder}/queries", str(a.dim), str(a.k)],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
             measured, recall = map(json.loads, done.stdout.splitlines())
             measured["probe_gb_s"] = probe(a.probe, a.threads)["read_gbs"]
             ours.append(measured)

@@ -1,6 +1,7 @@
 """starts.py -- from nothing to the first token: each engine opens the model in a fresh process and computes one token, again and again,
 interleaved, the file in the page cache. Prints medians of the seconds and of the peak resident memory, and each engine's seconds as a share of both of llama.cpp's.
 """
+
 import argparse
 import json
 import os
@@ -31,14 +32,31 @@ def main():
                 worker.close()
         os.remove(model + ".packed")
         size = os.path.getsize(model)
-        medians = {e: {"first_token_s": statistics.median(s for s, _ in seen[e]), "peak_rss_bytes": statistics.median(m for _, m in seen[e])} for e in engines}
+        medians = {
+            e: {
+                "first_token_s": statistics.median(s for s, _ in seen[e]),
+                "peak_rss_bytes": statistics.median(m for _, m in seen[e]),
+            }
+            for e in engines
+        }
         print("%s   %.0f MB" % (os.path.basename(model), size / 1e6))
         for e in engines:
             m = medians[e]
-            print("  %-16s first token after %6.3f s, %5.2f and %5.2f of %s's   peak %5.0f MB, %.2f of the file" %
-                  (e, m["first_token_s"], *(m["first_token_s"] / medians[p]["first_token_s"] for p in PEERS), " and ".join(PEERS),
-                   m["peak_rss_bytes"] / 1e6, m["peak_rss_bytes"] / size), flush=True)
-        results.append({"model": model, "file_bytes": size, "threads": a.threads, "rounds": a.rounds, "engines": medians})
+            print(
+                "  %-16s first token after %6.3f s, %5.2f and %5.2f of %s's   peak %5.0f MB, %.2f of the file"
+                % (
+                    e,
+                    m["first_token_s"],
+                    *(m["first_token_s"] / medians[p]["first_token_s"] for p in PEERS),
+                    " and ".join(PEERS),
+                    m["peak_rss_bytes"] / 1e6,
+                    m["peak_rss_bytes"] / size,
+                ),
+                flush=True,
+            )
+        results.append(
+            {"model": model, "file_bytes": size, "threads": a.threads, "rounds": a.rounds, "engines": medians}
+        )
     if a.out:
         with open(a.out, "w") as out:
             json.dump(results, out, indent=1)

@@ -1,17 +1,24 @@
 """torch_peers.py -- what the comparisons with PyTorch share: processes that stay alive and take turns, one JSON line an answer, and the allocator's
 settings without which glibc gives PyTorch's pages back at every step.
 """
+
 import json
 import os
 import subprocess
 
-TUNED = {"MALLOC_MMAP_THRESHOLD_": "34359738368", "MALLOC_TRIM_THRESHOLD_": "34359738368", "MALLOC_TOP_PAD_": "268435456"}
+TUNED = {
+    "MALLOC_MMAP_THRESHOLD_": "34359738368",
+    "MALLOC_TRIM_THRESHOLD_": "34359738368",
+    "MALLOC_TOP_PAD_": "268435456",
+}
 
 
 class Worker:
     def __init__(self, name, command, environment=()):
         self.name, self.answers = name, []
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **dict(environment)})
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **dict(environment)}
+        )
         self.read()
 
     def read(self):

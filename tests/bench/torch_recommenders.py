@@ -1,4 +1,5 @@
 """torch_recommenders.py -- HSTU and SASRec stated plainly in PyTorch, their batches of MovieLens-100K, and the names of their parameters in our files."""
+
 import time
 
 import torch
@@ -8,10 +9,17 @@ from torch.nn import functional as F
 N, D, BLOCKS, NEGATIVES, TEMPERATURE, DROPOUT, USERS = 211, 50, 2, 128, 0.05, 0.2, 128
 
 # Our parameters' names: where they are in the files of the original code.
-NAMES = {"items": "_embedding_module._item_emb", "places": "_input_features_preproc._pos_emb",
-         "uvqk": "_hstu._attention_layers.{}._uvqk", "positions": "_hstu._attention_layers.{}._rel_attn_bias._pos_w",
-         "times": "_hstu._attention_layers.{}._rel_attn_bias._ts_w", "out": "_hstu._attention_layers.{}._o",
-         "attention": "attention_layers.{}", "up": "forward_layers.{}._conv1d.0", "down": "forward_layers.{}._conv1d.3"}
+NAMES = {
+    "items": "_embedding_module._item_emb",
+    "places": "_input_features_preproc._pos_emb",
+    "uvqk": "_hstu._attention_layers.{}._uvqk",
+    "positions": "_hstu._attention_layers.{}._rel_attn_bias._pos_w",
+    "times": "_hstu._attention_layers.{}._rel_attn_bias._ts_w",
+    "out": "_hstu._attention_layers.{}._o",
+    "attention": "attention_layers.{}",
+    "up": "forward_layers.{}._conv1d.0",
+    "down": "forward_layers.{}._conv1d.3",
+}
 
 
 def stored_name(ours):
@@ -38,7 +46,7 @@ def tensors_of(batch):
         n = len(h) - 1
         ids[row, :n] = torch.tensor([i for i, _ in h[:n]])
         targets[row, :n] = torch.tensor([i for i, _ in h[1:]])
-        times[row, :n + 1] = torch.tensor([t for _, t in h])
+        times[row, : n + 1] = torch.tensor([t for _, t in h])
     return ids, times, targets
 
 
@@ -55,7 +63,11 @@ class Hstu(nn.Module):
         n = F.layer_norm(x, (D,), eps=1e-6)
         u, v, q, k = F.silu(n @ self.uvqk).split(D, dim=-1)
         weights = F.silu(q @ k.transpose(1, 2) + self.positions[distance] + self.times[bucket]) / N * keep
-        return F.dropout(u * F.layer_norm(weights @ v, (D,), eps=1e-6), DROPOUT, self.training) @ self.out.weight.T + self.out.bias + x
+        return (
+            F.dropout(u * F.layer_norm(weights @ v, (D,), eps=1e-6), DROPOUT, self.training) @ self.out.weight.T
+            + self.out.bias
+            + x
+        )
 
 
 class SasRec(nn.Module):
@@ -110,18 +122,24 @@ class Model(nn.Module):
 
     def load(self, path):
         from safetensors.torch import load_file
+
         stored = load_file(path)
-        self.load_state_dict({name: stored[stored_name(name)].reshape(p.shape) for name, p in self.named_parameters()}, strict=False)
+        self.load_state_dict(
+            {name: stored[stored_name(name)].reshape(p.shape) for name, p in self.named_parameters()}, strict=False
+        )
 
     def save(self, path, like):
         """In the shapes and with the metadata and items' names of `like`, a file of ours of the same model."""
         from safetensors import safe_open
         from safetensors.torch import save_file
+
         with safe_open(like, "pt") as f:
             metadata, names = f.metadata(), {"item_names": f.get_tensor("item_names")}
             shapes = {name: f.get_slice(name).get_shape() for name in f.keys() if name not in names}
         ours = {stored_name(name): p.detach() for name, p in self.named_parameters()}
-        save_file({name: ours[name].reshape(shape).contiguous() for name, shape in shapes.items()} | names, path, metadata)
+        save_file(
+            {name: ours[name].reshape(shape).contiguous() for name, shape in shapes.items()} | names, path, metadata
+        )
 
 
 def train(model, users, epochs, all_items=False):
@@ -130,7 +148,7 @@ def train(model, users, epochs, all_items=False):
     for _ in range(epochs):
         order = torch.randperm(len(users)).tolist()
         for first in range(0, len(order), USERS):
-            batch = [users[u] for u in order[first:first + USERS]]
+            batch = [users[u] for u in order[first : first + USERS]]
             ids, times, targets = tensors_of(batch)
             start = time.perf_counter()
             optimizer.zero_grad()

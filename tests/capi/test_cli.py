@@ -2,6 +2,7 @@
 
 PUNA_BIN = the folder of the programs, PUNA_SOURCE_DIR = the source tree; PUNA_GOLDEN_DIR = another set of golden folders.
 """
+
 import array
 import json
 import math
@@ -17,8 +18,13 @@ import time
 import unittest
 
 BIN = pathlib.Path(os.environ["PUNA_BIN"])
-GOLDEN = pathlib.Path(os.environ.get("PUNA_GOLDEN_DIR") or os.path.join(os.environ["PUNA_SOURCE_DIR"], "tests/data/golden"))
-MODELS = pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "puna/models")
+GOLDEN = pathlib.Path(
+    os.environ.get("PUNA_GOLDEN_DIR") or os.path.join(os.environ["PUNA_SOURCE_DIR"], "tests/data/golden")
+)
+MODELS = pathlib.Path(
+    os.environ.get("PUNA_MODELS")
+    or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "puna/models"
+)
 
 
 def folders_with(*files):
@@ -30,13 +36,17 @@ def folders_with(*files):
 
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CHAT = folders_with("config.json", "tokenizer.json", "model.safetensors")[0]
-TEXT = folders_with("config.json", "model.safetensors", "golden/logits.npy", "golden/input_ids.npy", "golden/greedy_tokens.npy")[0]
+TEXT = folders_with(
+    "config.json", "model.safetensors", "golden/logits.npy", "golden/input_ids.npy", "golden/greedy_tokens.npy"
+)[0]
 
 
 def run(*arguments, code=0, stdin=b""):
     done = subprocess.run([BIN / "puna", *map(str, arguments)], input=stdin, capture_output=True, timeout=240)
     if done.returncode != code:
-        raise AssertionError(f"puna {arguments}: ended with {done.returncode}, expected {code}\n{done.stdout!r}\n{done.stderr.decode()}")
+        raise AssertionError(
+            f"puna {arguments}: ended with {done.returncode}, expected {code}\n{done.stdout!r}\n{done.stderr.decode()}"
+        )
     return done
 
 
@@ -48,12 +58,12 @@ def load_npy(path):
     """(shape, values) of a little-endian C-order .npy file of floats or 64-bit integers."""
     data = pathlib.Path(path).read_bytes()
     assert data[:6] == b"\x93NUMPY" and data[6] == 1, path
-    size, = struct.unpack("<H", data[8:10])
-    header = data[10:10 + size].decode()
+    (size,) = struct.unpack("<H", data[8:10])
+    header = data[10 : 10 + size].decode()
     assert (10 + size) % 64 == 0 and header.endswith("\n"), "the data of a .npy file is aligned"
     shape = tuple(int(n) for n in re.search(r"\(([^)]*)\)", header).group(1).split(",") if n.strip())
     values = array.array({"<f4": "f", "<i8": "q"}[re.search(r"'descr': '([^']*)'", header).group(1)])
-    values.frombytes(data[10 + size:])
+    values.frombytes(data[10 + size :])
     assert len(values) == math.prod(shape), path
     return shape, values
 
@@ -104,18 +114,23 @@ class Text(unittest.TestCase):
     def test_render(self):
         messages = [{"role": "user", "content": "What is a puna?"}]
         with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+
             def render(value):
                 f.seek(0)
                 f.truncate()
                 json.dump(value, f)
                 f.flush()
                 return run("render", CHAT, "--messages", f.name).stdout.decode()
+
             bare = render(messages)
             self.assertIn("What is a puna?", bare)
             self.assertEqual(bare, render({"messages": messages, "add_generation_prompt": True}))
             closed = render({"messages": messages})
             self.assertTrue(bare.startswith(closed) and len(bare) > len(closed), (bare, closed))
-            self.assertEqual(closed, render({"messages": messages, "kwargs": {"some_keyword": 1}, "tools": None, "date": "2026-01-31"}))
+            self.assertEqual(
+                closed,
+                render({"messages": messages, "kwargs": {"some_keyword": 1}, "tools": None, "date": "2026-01-31"}),
+            )
             overridden = render({"messages": messages, "kwargs": {"bos_token": "<BOS>"}})
             self.assertIn("<BOS>", overridden)
 
@@ -128,7 +143,13 @@ class Chats(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.model = pathlib.Path(folder.name, "m")
         self.model.mkdir()
-        for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
+        for name in (
+            "config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "generation_config.json",
+        ):
             if (CHAT / name).exists():
                 shutil.copyfile(CHAT / name, self.model / name)
 
@@ -140,10 +161,14 @@ class Chats(unittest.TestCase):
         return run("render", self.model, "--messages", "-", *flags, stdin=json.dumps(chat).encode(), code=code)
 
     def test_render_prints_the_ids_that_a_session_is_given(self):
-        special = next(t["content"] for t in json.loads((CHAT / "tokenizer.json").read_text())["added_tokens"] if t["special"])
+        special = next(
+            t["content"] for t in json.loads((CHAT / "tokenizer.json").read_text())["added_tokens"] if t["special"]
+        )
         self.template("{% for m in messages %}" + special + "{{ m.content }}{% endfor %}")
         ids = json.loads(self.render([{"role": "user", "content": "hello " + special}], "--ids").stdout)
-        wanted = run_json("tokenize", self.model, "--special", special) + run_json("tokenize", self.model, "hello " + special)
+        wanted = run_json("tokenize", self.model, "--special", special) + run_json(
+            "tokenize", self.model, "hello " + special
+        )
         self.assertEqual(ids, wanted)
 
     def test_a_template_is_named_listed_and_chosen_by_tools(self):
@@ -152,10 +177,16 @@ class Chats(unittest.TestCase):
         self.template("{% broken", "additional_chat_templates/rag.jinja")
         messages = [{"role": "user", "content": "hi"}]
         self.assertEqual(self.render(messages).stdout, b"D:hi")
-        self.assertEqual(self.render({"messages": messages, "tools": [{"type": "function", "function": {"name": "hi"}}]}).stdout, b"T:hi")
+        self.assertEqual(
+            self.render({"messages": messages, "tools": [{"type": "function", "function": {"name": "hi"}}]}).stdout,
+            b"T:hi",
+        )
         self.assertEqual(self.render(messages, "--template", "tool_use").stdout, b"T:hi")
         self.assertIn(b"did you mean 'tool_use'?", self.render(messages, "--template", "tools_use", code=1).stderr)
-        self.assertEqual([t.split(" ")[0] for t in run_json("info", self.model, "--json")["chat_templates"]], ["default", "rag", "tool_use"])
+        self.assertEqual(
+            [t.split(" ")[0] for t in run_json("info", self.model, "--json")["chat_templates"]],
+            ["default", "rag", "tool_use"],
+        )
 
     def test_what_the_template_leaves_out_is_said(self):
         self.template("{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}")
@@ -171,19 +202,25 @@ class Chats(unittest.TestCase):
         today = time.strftime("%Y-%m-%d").encode()
         self.assertIn(self.render([]).stdout, (today, time.strftime("%Y-%m-%d").encode()))
         self.assertEqual(self.render({"messages": [], "date": "2026-01-31"}).stdout, b"2026-01-31")
-        self.assertEqual(self.render({"messages": [], "date": "2026-01-31"}, "--date", "2025-02-03").stdout, b"2025-02-03")
+        self.assertEqual(
+            self.render({"messages": [], "date": "2026-01-31"}, "--date", "2025-02-03").stdout, b"2025-02-03"
+        )
 
     def test_integers_of_any_length_are_rendered_as_they_are(self):
         self.template("{{ kwargs_n }} {{ messages[0].tool_calls[0].function.arguments|tojson }}")
         n = 123456789012345678901234567890
         call = {"type": "function", "function": {"name": "f", "arguments": {"z": n, "a": -n}}}
-        done = self.render({"messages": [{"role": "assistant", "content": None, "tool_calls": [call]}], "kwargs": {"kwargs_n": 2**64}})
+        done = self.render(
+            {"messages": [{"role": "assistant", "content": None, "tool_calls": [call]}], "kwargs": {"kwargs_n": 2**64}}
+        )
         self.assertEqual(done.stdout.decode(), f'{2**64} {{"z": {n}, "a": {-n}}}')
 
     def test_a_key_that_is_no_part_of_a_chat_is_named(self):
         self.template("{{ messages[0].content }}")
         done = self.render({"messages": [], "add_generation_promt": True}, code=1)
-        self.assertIn(b"'add_generation_promt' is no part of a chat, did you mean 'add_generation_prompt'?", done.stderr)
+        self.assertIn(
+            b"'add_generation_promt' is no part of a chat, did you mean 'add_generation_prompt'?", done.stderr
+        )
         self.assertIn(b"kwargs", self.render({"messages": [], "kwargs": 5}, code=1).stderr)
 
     def test_control_c_is_heard_while_a_long_message_is_rendered_and_tokenized(self):
@@ -192,7 +229,12 @@ class Chats(unittest.TestCase):
         started = time.monotonic()
         run("tokenize", self.model, "--file", "-", stdin=line)
         whole = time.monotonic() - started
-        with subprocess.Popen([BIN / "puna", "chat", self.model, "--max-tokens", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as chat:
+        with subprocess.Popen(
+            [BIN / "puna", "chat", self.model, "--max-tokens", "1"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as chat:
             chat.stdin.write(line + b"hello\n")
             chat.stdin.close()
             time.sleep(whole / 10)  # the line is read: now it is parsed, rendered or tokenized
@@ -212,7 +254,9 @@ class Numbers(unittest.TestCase):
     def logits(self, *flags, tokens=None):
         out = pathlib.Path(self.folder.name) / "logits.npy"
         run("logits", TEXT, "--tokens", tokens or token_list(self.ids), "--out", out, *flags)
-        self.assertEqual([p.name for p in out.parent.iterdir() if p.suffix != ".txt"], ["logits.npy"], "no temporary file stays")
+        self.assertEqual(
+            [p.name for p in out.parent.iterdir() if p.suffix != ".txt"], ["logits.npy"], "no temporary file stays"
+        )
         return out
 
     def test_exact_logits_are_the_references(self):
@@ -225,7 +269,7 @@ class Numbers(unittest.TestCase):
 
         shape, last = load_npy(self.logits("--exact", "--last"))
         self.assertEqual(shape, want_shape[-1:])
-        self.assertEqual(last, got[-len(last):])
+        self.assertEqual(last, got[-len(last) :])
 
     def test_bits_do_not_depend_on_threads_chunks_or_instruction_set(self):
         plain = self.logits().read_bytes()
@@ -245,10 +289,14 @@ class Numbers(unittest.TestCase):
         model = needed(self, SMOLLM2)
         out = pathlib.Path(self.folder.name) / "logits.npy"
         out.write_bytes(b"old")
-        process = subprocess.Popen([BIN / "puna", "logits", model, "--exact", "--tokens", token_list(range(2000)), "--out", out],
-                                   stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [BIN / "puna", "logits", model, "--exact", "--tokens", token_list(range(2000)), "--out", out],
+            stderr=subprocess.PIPE,
+        )
         deadline = time.monotonic() + 60
-        while len(list(out.parent.iterdir())) == 1 and time.monotonic() < deadline:  # until it has begun to write beside the old file
+        while (
+            len(list(out.parent.iterdir())) == 1 and time.monotonic() < deadline
+        ):  # until it has begun to write beside the old file
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         message = process.communicate(timeout=60)[1].decode()
@@ -258,7 +306,9 @@ class Numbers(unittest.TestCase):
 
 
 def run_json_generate_tokens(model, ids, count, *flags):
-    return run_json("generate", model, "--tokens", token_list(ids), "--max-tokens", count, "--ignore-eos", "--json", *flags)
+    return run_json(
+        "generate", model, "--tokens", token_list(ids), "--max-tokens", count, "--ignore-eos", "--json", *flags
+    )
 
 
 class Generation(unittest.TestCase):
@@ -271,7 +321,12 @@ class Generation(unittest.TestCase):
         self.assertEqual(run(*common).stdout.decode(), out["text"])
         self.assertEqual(run_json(*common, "--json", "--threads", 1)["tokens"], out["tokens"])
 
-        sampled = [run_json(*common, "--json", "--temperature", 1.5, "--top-k", 50, "--top-p", 0.95, "--min-p", 0.001, "--seed", s)["tokens"] for s in (1, 1, 2, 3)]
+        sampled = [
+            run_json(
+                *common, "--json", "--temperature", 1.5, "--top-k", 50, "--top-p", 0.95, "--min-p", 0.001, "--seed", s
+            )["tokens"]
+            for s in (1, 1, 2, 3)
+        ]
         self.assertEqual(sampled[0], sampled[1])
         self.assertNotEqual(sampled[1:3], sampled[2:4])
 
@@ -290,7 +345,9 @@ class Generation(unittest.TestCase):
         self.assertRegex(drafted.stderr.decode(), r"puna: drafts: \d+ accepted, \d+ rejected")
         talk = ("chat", CHAT, "--max-tokens", 6)
         spoken = b"Hello\nAnd again?\n"
-        self.assertEqual(run(*talk, "--lookup", 8, "--draft", CHAT, stdin=spoken).stdout, run(*talk, stdin=spoken).stdout)
+        self.assertEqual(
+            run(*talk, "--lookup", 8, "--draft", CHAT, stdin=spoken).stdout, run(*talk, stdin=spoken).stdout
+        )
 
     def test_chat(self):
         answer = run("chat", CHAT, "--prompt", "Hello", "--max-tokens", 8).stdout
@@ -312,7 +369,10 @@ class Generation(unittest.TestCase):
         config = json.loads((CHAT / "config.json").read_text())
         text = config.get("text_config", config)
         info = run_json("info", CHAT, "--json")
-        self.assertEqual((info["layers"], info["hidden"], info["vocabulary"]), (text["num_hidden_layers"], text["hidden_size"], text["vocab_size"]))
+        self.assertEqual(
+            (info["layers"], info["hidden"], info["vocabulary"]),
+            (text["num_hidden_layers"], text["hidden_size"], text["vocab_size"]),
+        )
         self.assertEqual(info["format"], "huggingface")
         self.assertGreater(info["parameters"], 0)
         self.assertEqual(info["file_bytes"] // 1_000_000, (CHAT / "model.safetensors").stat().st_size // 1_000_000)
@@ -334,7 +394,9 @@ class Generation(unittest.TestCase):
             self.assertEqual(out["windows"], tokens // 50)
             self.assertEqual(out["scored_tokens"], tokens // 50 * 49)
             self.assertAlmostEqual(out["perplexity"], math.exp(out["mean_nll"]), places=3)
-            self.assertEqual(run_json("perplexity", CHAT, "--file", f.name, "--ctx", 50, "--max-tokens", 120, "--json")["windows"], 2)
+            self.assertEqual(
+                run_json("perplexity", CHAT, "--file", f.name, "--ctx", 50, "--max-tokens", 120, "--json")["windows"], 2
+            )
             self.assertIn(b"perplexity", run("perplexity", CHAT, "--file", f.name, "--ctx", 50).stdout)
             run("perplexity", CHAT, "--file", f.name, "--ctx", 100_000, code=1)
 
@@ -372,9 +434,22 @@ class Images(unittest.TestCase):
         with tempfile.TemporaryDirectory() as out:
             run("logits", self.folder, "--tokens", ids, "--pixels", self.pixels, "--exact", "--out", f"{out}/a.npy")
             self.same("logits", load_npy(f"{out}/a.npy")[1])
-            run("logits", self.folder, "--tokens", ids, *pictures, "--exact", "--prefill-chunk", 7, "--out", f"{out}/b.npy")
+            run(
+                "logits",
+                self.folder,
+                "--tokens",
+                ids,
+                *pictures,
+                "--exact",
+                "--prefill-chunk",
+                7,
+                "--out",
+                f"{out}/b.npy",
+            )
             self.assertEqual(load_npy(f"{out}/b.npy")[0], load_npy(f"{out}/a.npy")[0])
-            done = run("logits", self.folder, "--tokens", ids, "--image", self.pictures[0], "--out", f"{out}/c.npy", code=1)
+            done = run(
+                "logits", self.folder, "--tokens", ids, "--image", self.pictures[0], "--out", f"{out}/c.npy", code=1
+            )
             self.assertIn(b"patches", done.stderr)
 
     def test_chat_with_pictures(self):
@@ -404,13 +479,41 @@ class Images(unittest.TestCase):
             ("no arrays", "lists no arrays", lambda m: m.pop("arrays")),
             ("not an object", "arrays: expected an object", lambda m: m.update(arrays=[1])),
             ("no file", "arrays.logits.file: expected a string", lambda m: m["arrays"]["logits"].pop("file")),
-            ("another folder", "arrays.logits.file: expected a path inside", lambda m: m["arrays"]["logits"].update(file="../logits.npy")),
-            ("a root", "arrays.logits.file: expected a path inside", lambda m: m["arrays"]["logits"].update(file="/etc/passwd")),
-            ("a tolerance", "compare.atol: expected a number", lambda m: m["arrays"]["ln_pre"].update(compare={"atol": "1"})),
-            ("no pixels", "expected an array [tiles, 3, ", lambda m: m["arrays"]["pixel_values_hf"].update(file=m["arrays"]["ln_pre"]["file"])),
-            ("too few logits", "'logits' has rows", lambda m: m["arrays"]["logits"].update(file=m["arrays"]["ln_pre"]["file"])),
-            ("no integers", "expected a .npy file of int64", lambda m: m["arrays"]["input_ids"].update(file=m["arrays"]["logits"]["file"])),
-            ("a large id", "special_token_ids.<|eot|>: expected a whole number", lambda m: m["facts"]["special_token_ids"].update({"<|eot|>": 1e300})),
+            (
+                "another folder",
+                "arrays.logits.file: expected a path inside",
+                lambda m: m["arrays"]["logits"].update(file="../logits.npy"),
+            ),
+            (
+                "a root",
+                "arrays.logits.file: expected a path inside",
+                lambda m: m["arrays"]["logits"].update(file="/etc/passwd"),
+            ),
+            (
+                "a tolerance",
+                "compare.atol: expected a number",
+                lambda m: m["arrays"]["ln_pre"].update(compare={"atol": "1"}),
+            ),
+            (
+                "no pixels",
+                "expected an array [tiles, 3, ",
+                lambda m: m["arrays"]["pixel_values_hf"].update(file=m["arrays"]["ln_pre"]["file"]),
+            ),
+            (
+                "too few logits",
+                "'logits' has rows",
+                lambda m: m["arrays"]["logits"].update(file=m["arrays"]["ln_pre"]["file"]),
+            ),
+            (
+                "no integers",
+                "expected a .npy file of int64",
+                lambda m: m["arrays"]["input_ids"].update(file=m["arrays"]["logits"]["file"]),
+            ),
+            (
+                "a large id",
+                "special_token_ids.<|eot|>: expected a whole number",
+                lambda m: m["facts"]["special_token_ids"].update({"<|eot|>": 1e300}),
+            ),
         ]
         for what, words, change in cases:
             with self.subTest(what), tempfile.TemporaryDirectory() as out:
@@ -454,8 +557,15 @@ class Errors(unittest.TestCase):
         self.assertFalse(os.path.exists("/tmp/never.npy"))
 
     def test_wrong_usage_is_exit_2(self):
-        for arguments in ((), ("frobnicate",), ("info",), ("info", CHAT, "--nonsense"), ("generate", CHAT), ("bench", CHAT, "-p", "many"),
-                          ("generate", CHAT, "--prompt", "a", "--tokens", "1")):
+        for arguments in (
+            (),
+            ("frobnicate",),
+            ("info",),
+            ("info", CHAT, "--nonsense"),
+            ("generate", CHAT),
+            ("bench", CHAT, "-p", "many"),
+            ("generate", CHAT, "--prompt", "a", "--tokens", "1"),
+        ):
             with self.subTest(arguments):
                 self.says("", *arguments, code=2)
 
@@ -484,7 +594,6 @@ class Examples(unittest.TestCase):
         self.assertRegex(done.stderr, rb"\d+ tokens in")
 
 
-
 class Recommenders(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
@@ -494,8 +603,24 @@ class Recommenders(unittest.TestCase):
         self.data.write_text("user_id,item_id,timestamp\n" + "\n".join(rows) + "\n")
 
     def train(self, *more, **options):
-        return run("rec", "train", "--data", self.data, "--out", self.folder / "run", "--users", 16, "--negatives", 8, "--max-sequence", 8, "--lr", "3e-3",
-                   *more, **options)
+        return run(
+            "rec",
+            "train",
+            "--data",
+            self.data,
+            "--out",
+            self.folder / "run",
+            "--users",
+            16,
+            "--negatives",
+            8,
+            "--max-sequence",
+            8,
+            "--lr",
+            "3e-3",
+            *more,
+            **options,
+        )
 
     def test_trained_evaluated_and_asked(self):
         path = self.train("--epochs", 60, "--evaluate-every", 30).stdout.decode().strip()
@@ -512,8 +637,27 @@ class Recommenders(unittest.TestCase):
 
     def test_a_resumed_run_ends_with_the_same_file(self):
         whole = pathlib.Path(self.train("--epochs", 12, "--evaluate-every", 3).stdout.decode().strip()).read_bytes()
-        command = [BIN / "puna", "rec", "train", "--data", self.data, "--out", self.folder / "run", "--users", "16", "--negatives", "8", "--max-sequence", "8",
-                   "--lr", "3e-3", "--epochs", "12", "--evaluate-every", "3"]
+        command = [
+            BIN / "puna",
+            "rec",
+            "train",
+            "--data",
+            self.data,
+            "--out",
+            self.folder / "run",
+            "--users",
+            "16",
+            "--negatives",
+            "8",
+            "--max-sequence",
+            "8",
+            "--lr",
+            "3e-3",
+            "--epochs",
+            "12",
+            "--evaluate-every",
+            "3",
+        ]
         (self.folder / "run/log.jsonl").unlink()
         child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         for _ in range(1000):
@@ -531,16 +675,42 @@ class Recommenders(unittest.TestCase):
     def test_a_ranker_by_recipe(self):
         """Users like the items of their own kind; the kind is a column of another table."""
         rows = [f"{u}\t{i}\t{5 if u % 3 == i % 3 else 2}\t{u * 40 + i}" for u in range(60) for i in range(30)]
-        (self.folder / "e.tsv").write_text("user_id:token\titem_id:token\trating:float\ttimestamp:float\n" + "\n".join(rows) + "\n")
-        (self.folder / "i.tsv").write_text("item_id\tkinds\n" + "\n".join(f"{i}\tk{i % 3} x{i % 2}" for i in range(30)) + "\n")
-        recipe = {"events": "e.tsv", "tables": [{"file": "i.tsv", "key": "item_id"}], "time": "timestamp",
-                  "features": [{"column": "user_id"}, {"column": "item_id"}, {"column": "kinds", "many": True}],
-                  "surfaces": {"column": "kinds", "groups": [{"name": "even", "any": ["x0"]}], "otherwise": "odd"},
-                  "tasks": [{"name": "like", "column": "rating", "at_least": 4}, {"name": "watched", "column": "rating", "divide": 5, "kind": "fraction"}],
-                  "model": {"dim": 4, "hidden": [8], "cross_layers": 1}}
+        (self.folder / "e.tsv").write_text(
+            "user_id:token\titem_id:token\trating:float\ttimestamp:float\n" + "\n".join(rows) + "\n"
+        )
+        (self.folder / "i.tsv").write_text(
+            "item_id\tkinds\n" + "\n".join(f"{i}\tk{i % 3} x{i % 2}" for i in range(30)) + "\n"
+        )
+        recipe = {
+            "events": "e.tsv",
+            "tables": [{"file": "i.tsv", "key": "item_id"}],
+            "time": "timestamp",
+            "features": [{"column": "user_id"}, {"column": "item_id"}, {"column": "kinds", "many": True}],
+            "surfaces": {"column": "kinds", "groups": [{"name": "even", "any": ["x0"]}], "otherwise": "odd"},
+            "tasks": [
+                {"name": "like", "column": "rating", "at_least": 4},
+                {"name": "watched", "column": "rating", "divide": 5, "kind": "fraction"},
+            ],
+            "model": {"dim": 4, "hidden": [8], "cross_layers": 1},
+        }
         (self.folder / "recipe.json").write_text(json.dumps(recipe))
-        command = ["rec", "rank", self.folder / "recipe.json", "--data", self.folder, "--out", self.folder / "run", "--batch", 256,
-                   "--lr", "1e-2", "--table-lr", "0.1", "--table-decay", 0]
+        command = [
+            "rec",
+            "rank",
+            self.folder / "recipe.json",
+            "--data",
+            self.folder,
+            "--out",
+            self.folder / "run",
+            "--batch",
+            256,
+            "--lr",
+            "1e-2",
+            "--table-lr",
+            "0.1",
+            "--table-decay",
+            0,
+        ]
         reports = run_json(*command, "--epochs", 8, "--apart")
         self.assertEqual(reports, json.loads((self.folder / "run/report.json").read_text()))
         self.assertGreater(reports[0]["unified"]["like"]["all"]["auc"], 0.95)
@@ -555,18 +725,44 @@ class Recommenders(unittest.TestCase):
         self.assertIn(b"no table has a column 'usher'", run(*command, code=1).stderr)
 
     def cold(self, *more, share=0.3, **options):
-        return run("rec", "cold", self.folder / "recipe.json", "--data", self.folder, "--cold", share, "--batch", 256, "--lr", "1e-2", "--table-lr", "0.1", "--table-decay", 0,
-                   "--epochs", 8, *more, **options)
+        return run(
+            "rec",
+            "cold",
+            self.folder / "recipe.json",
+            "--data",
+            self.folder,
+            "--cold",
+            share,
+            "--batch",
+            256,
+            "--lr",
+            "1e-2",
+            "--table-lr",
+            "0.1",
+            "--table-decay",
+            0,
+            "--epochs",
+            8,
+            *more,
+            **options,
+        )
 
     def test_items_that_nobody_took_are_placed_by_their_texts(self):
         """Users like the items of their own kind, and only an item's text says which kind that is."""
         kinds = ("river boats at dawn", "the queen of spades", "seven hungry robots")
         rows = [f"{u}\t{i}\t{5 if u % 3 == i % 3 else 2}" for u in range(60) for i in range(60)]
         (self.folder / "e.tsv").write_text("user_id\titem_id\trating\n" + "\n".join(rows) + "\n")
-        (self.folder / "i.tsv").write_text("item_id\ttitle\n" + "\n".join(f"{i}\t{i} {kinds[i % 3]}" for i in range(60)) + "\n")
-        recipe = {"events": "e.tsv", "tables": [{"file": "i.tsv", "key": "item_id"}], "content": {"feature": "item_id", "columns": ["title"]},
-                  "features": [{"column": "user_id"}, {"column": "item_id"}], "tasks": [{"name": "like", "column": "rating", "at_least": 4}],
-                  "model": {"dim": 4, "hidden": [8], "cross_layers": 1}}
+        (self.folder / "i.tsv").write_text(
+            "item_id\ttitle\n" + "\n".join(f"{i}\t{i} {kinds[i % 3]}" for i in range(60)) + "\n"
+        )
+        recipe = {
+            "events": "e.tsv",
+            "tables": [{"file": "i.tsv", "key": "item_id"}],
+            "content": {"feature": "item_id", "columns": ["title"]},
+            "features": [{"column": "user_id"}, {"column": "item_id"}],
+            "tasks": [{"name": "like", "column": "rating", "at_least": 4}],
+            "model": {"dim": 4, "hidden": [8], "cross_layers": 1},
+        }
         (self.folder / "recipe.json").write_text(json.dumps(recipe))
         for model in (["--model", CHAT], []):  # a language model of random weights tells words apart as well
             with self.subTest(model=model):
@@ -576,7 +772,9 @@ class Recommenders(unittest.TestCase):
                 self.assertIn(b"by the content tower", done.stderr)
                 for r in runs:
                     self.assertTrue(5 < r["cold_items"] < 35, r)
-                    self.assertTrue(r["cold_items"] * 3 < r["cold_events"] < r["cold_items"] * 9, r)  # a tenth of their 60
+                    self.assertTrue(
+                        r["cold_items"] * 3 < r["cold_events"] < r["cold_items"] * 9, r
+                    )  # a tenth of their 60
                     self.assertGreater(r["tower"]["auc"], 0.9)
                     self.assertLess(r["tower"]["ne"], 0.8)
                     for unknown in ("mean", "zero"):
@@ -593,8 +791,13 @@ class Recommenders(unittest.TestCase):
 
     def test_one_ranker_is_no_worse_than_one_a_surface(self):
         """MovieLens-100K, few epochs (./dev movielens rank has the whole of it): on every surface, for every task; and it orders well."""
-        data, recipe = needed(self, "ml-100k.inter").parent, pathlib.Path(__file__).resolve().parents[2] / "examples/recommend/movielens_surfaces.json"
-        report = run_json("rec", "rank", recipe, "--data", data, "--out", self.folder / "run", "--epochs", 5, "--apart")[0]
+        data, recipe = (
+            needed(self, "ml-100k.inter").parent,
+            pathlib.Path(__file__).resolve().parents[2] / "examples/recommend/movielens_surfaces.json",
+        )
+        report = run_json(
+            "rec", "rank", recipe, "--data", data, "--out", self.folder / "run", "--epochs", 5, "--apart"
+        )[0]
         for task, surfaces in report["apart"].items():
             for surface, apart in surfaces.items():
                 with self.subTest(task=task, surface=surface):
@@ -607,6 +810,7 @@ class Recommenders(unittest.TestCase):
         self.assertIn(b"MODEL or --baseline", run("rec", "eval", "--data", self.data, code=2).stderr)
         self.data.write_text("user_id,item_id,timestamp\n1,2\n")
         self.assertIn(b"line 2", self.train(code=1).stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,4 +1,5 @@
 """Grammars of the `puna` command: answers by them, and `puna grammar`. PUNA_BIN = the folder of the programs, PUNA_SOURCE_DIR = the source tree."""
+
 import json
 import os
 import pathlib
@@ -9,14 +10,20 @@ import unittest
 
 BIN, ROOT = pathlib.Path(os.environ["PUNA_BIN"]), pathlib.Path(os.environ["PUNA_SOURCE_DIR"])
 MODEL = ROOT / "examples/bundled/puna-austen.gguf"
-SCHEMA = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 1, "maximum": 99}, "ok": {"type": "boolean"}}, "required": ["age", "ok"],
-          "additionalProperties": False}
+SCHEMA = {
+    "type": "object",
+    "properties": {"age": {"type": "integer", "minimum": 1, "maximum": 99}, "ok": {"type": "boolean"}},
+    "required": ["age", "ok"],
+    "additionalProperties": False,
+}
 
 
 def run(*arguments, code=0, stdin=b""):
     done = subprocess.run([BIN / "puna", *map(str, arguments)], input=stdin, capture_output=True, timeout=240)
     if done.returncode != code:
-        raise AssertionError(f"puna {arguments}: ended with {done.returncode}, expected {code}\n{done.stdout!r}\n{done.stderr.decode()}")
+        raise AssertionError(
+            f"puna {arguments}: ended with {done.returncode}, expected {code}\n{done.stdout!r}\n{done.stderr.decode()}"
+        )
     return done
 
 
@@ -32,20 +39,40 @@ class Grammars(unittest.TestCase):
         return path
 
     def generate(self, *flags, verb="generate", most=200, **options):
-        return run(verb, MODEL, "--prompt", "It is a truth", "--max-tokens", most, "--temperature", 0.9, "--seed", 3, *flags, **options)
+        return run(
+            verb,
+            MODEL,
+            "--prompt",
+            "It is a truth",
+            "--max-tokens",
+            most,
+            "--temperature",
+            0.9,
+            "--seed",
+            3,
+            *flags,
+            **options,
+        )
 
     def test_answers_are_what_was_asked_for(self):
         schema = self.file("s.json", json.dumps(SCHEMA))
         for verb in ("generate", "chat"):
             with self.subTest(verb):
-                for done in (self.generate("--json-schema", schema, verb=verb), self.generate("--json-schema", "-", stdin=schema.read_bytes(), verb=verb)):
+                for done in (
+                    self.generate("--json-schema", schema, verb=verb),
+                    self.generate("--json-schema", "-", stdin=schema.read_bytes(), verb=verb),
+                ):
                     self.assertEqual(set(json.loads(done.stdout)), {"age", "ok"})
                     self.assertEqual(done.stderr, b"")
                 self.assertRegex(self.generate("--regex", "[a-c]{4}", verb=verb).stdout.decode().strip(), r"^[a-c]{4}$")
-                self.assertIn(self.generate("--choices", "Mr. Darcy,Jane", verb=verb).stdout.strip(), (b"Mr. Darcy", b"Jane"))
+                self.assertIn(
+                    self.generate("--choices", "Mr. Darcy,Jane", verb=verb).stdout.strip(), (b"Mr. Darcy", b"Jane")
+                )
                 gbnf, ebnf = self.file("g.gbnf", 'root ::= "so" "!"{2}\n'), self.file("g.ebnf", 'a = "so", { "?" } ;')
                 self.assertEqual(self.generate("--grammar", gbnf, verb=verb).stdout.strip(), b"so!!")
-                self.assertRegex(self.generate("--grammar", ebnf, most=9, verb=verb).stdout.decode().strip(), r"^so\?*$")
+                self.assertRegex(
+                    self.generate("--grammar", ebnf, most=9, verb=verb).stdout.decode().strip(), r"^so\?*$"
+                )
         out = json.loads(self.generate("--json-schema", schema, "--json").stdout)
         self.assertEqual((out["incomplete"], set(json.loads(out["text"]))), (False, {"age", "ok"}))
 
@@ -63,9 +90,13 @@ class Grammars(unittest.TestCase):
     def test_notes_and_errors_are_one_sentence(self):
         noted = self.generate("--json-schema", self.file("s.json", '{"type": "boolean", "titel": "x"}'))
         self.assertRegex(noted.stderr.decode(), r"^puna: warning: .*titel.*\n$")
-        for flags, word in ((("--json-schema", self.file("w.json", '{"properties": {"a": {"type": "strin"}}}')), "/properties/a/type"),
-                            (("--json-schema", self.folder / "none.json"), "none.json"), (("--regex", "(a"), "regular expression"),
-                            (("--grammar", self.file("w.gbnf", "root ::= item\n")), "item"), (("--choices", ""), "empty answer")):
+        for flags, word in (
+            (("--json-schema", self.file("w.json", '{"properties": {"a": {"type": "strin"}}}')), "/properties/a/type"),
+            (("--json-schema", self.folder / "none.json"), "none.json"),
+            (("--regex", "(a"), "regular expression"),
+            (("--grammar", self.file("w.gbnf", "root ::= item\n")), "item"),
+            (("--choices", ""), "empty answer"),
+        ):
             done = self.generate(*flags, code=1)
             self.assertEqual(done.stdout, b"")
             self.assertEqual(done.stderr.count(b"\n"), 1)
@@ -88,21 +119,30 @@ class Grammars(unittest.TestCase):
         self.assertIn("incomplete: more has to come", incomplete)
         self.assertRegex(incomplete, r"could come there: .*'0' to '9'")
         self.assertIn("accepted", self.check("-", "--kind", "regex", "--accept", "ab", stdin=b"ab?\n"))
-        self.assertIn("could come there: 'b', the end", self.check("-", "--kind", "regex", "--accept", "ac", stdin=b"ab?\n", code=1))
+        self.assertIn(
+            "could come there: 'b', the end",
+            self.check("-", "--kind", "regex", "--accept", "ac", stdin=b"ab?\n", code=1),
+        )
         self.assertIn("accepted", self.check("-", "--kind", "choices", "--accept", "", stdin=b'["", "b"]'))
         self.assertIn("accepted", self.check(self.file("g.ebnf", 'a = "x" ;'), "--accept", "x"))
 
     def test_what_a_grammar_costs(self):
         out = self.check(self.file("s.json", json.dumps(SCHEMA)), "--stats", "--accept", '{"age": 12, "ok": true}')
         self.assertRegex(out, r"compiled in [0-9.]+ ms; vocabulary of 4096 tokens indexed in [0-9.]+ ms\n")
-        counts = re.findall(r"masks, met (first|again): (\d+), mean [0-9.]+ us, median [0-9.]+ us, longest [0-9.]+ us\n", out)
+        counts = re.findall(
+            r"masks, met (first|again): (\d+), mean [0-9.]+ us, median [0-9.]+ us, longest [0-9.]+ us\n", out
+        )
         self.assertEqual([kind for kind, _ in counts], ["first", "again"])
         self.assertTrue(int(counts[0][1]) > 3 and counts[0][1] == counts[1][1], out)
         self.assertIn("masks, met first: 1,", self.check("-", "--kind", "regex", "--stats", stdin=b"a"))
 
     def test_a_grammar_that_is_wrong_is_an_error(self):
-        for arguments, stdin, word in ((("-", "--kind", "regexp"), b"a", "json-schema, regex"), (("-",), b"a", "--kind"),
-                                       (("-", "--kind", "gbnf"), b"root = 3", "line 1"), (("-", "--kind", "choices"), b"[1]", "expected a string")):
+        for arguments, stdin, word in (
+            (("-", "--kind", "regexp"), b"a", "json-schema, regex"),
+            (("-",), b"a", "--kind"),
+            (("-", "--kind", "gbnf"), b"root = 3", "line 1"),
+            (("-", "--kind", "choices"), b"[1]", "expected a string"),
+        ):
             done = run("grammar", *arguments, "--tokenizer", MODEL, code=1, stdin=stdin)
             self.assertIn(word, done.stderr.decode())
         run("grammar", "-", code=2)

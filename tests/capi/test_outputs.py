@@ -1,4 +1,5 @@
 """What the `puna` command writes: files, folders of runs, standard output; and how it ends when told to. PUNA_BIN and PUNA_SOURCE_DIR as in test_cli.py."""
+
 import fcntl
 import json
 import os
@@ -61,8 +62,12 @@ class Files(InFolder):
         self.says("nobody reads", "quantize", BUNDLED, pipe, "--type", "Q8_0", "-t", 1)
         self.says("pipe", "info", BUNDLED, "--packed", pipe)
         if RECOMMENDS:
-            (self.folder / "a.csv").write_text("user_id,item_id,timestamp\n" + "".join(f"{u},{i},{i}\n" for u in range(9) for i in range(5)))
-            self.says("nobody reads", "rec", "eval", "--data", self.folder / "a.csv", "--baseline", "markov", "--plot", pipe)
+            (self.folder / "a.csv").write_text(
+                "user_id,item_id,timestamp\n" + "".join(f"{u},{i},{i}\n" for u in range(9) for i in range(5))
+            )
+            self.says(
+                "nobody reads", "rec", "eval", "--data", self.folder / "a.csv", "--baseline", "markov", "--plot", pipe
+            )
         self.assertTrue(stat.S_ISFIFO(pipe.stat().st_mode))
 
     def test_standard_output_as_a_file(self):
@@ -113,8 +118,11 @@ class Files(InFolder):
     def ended_while_writing(self, number):
         """A quantize that got the signal when its temporary file was there."""
         for _ in range(30):
-            child = subprocess.Popen([BIN / "puna", "quantize", BUNDLED, self.folder / "q.gguf", "--type", "F32", "-t", "1"], stdout=subprocess.DEVNULL,
-                                     stderr=subprocess.DEVNULL)
+            child = subprocess.Popen(
+                [BIN / "puna", "quantize", BUNDLED, self.folder / "q.gguf", "--type", "F32", "-t", "1"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             while child.poll() is None and not any(n.startswith(".q.gguf.puna-") for n in self.names()):
                 pass
             child.send_signal(number)
@@ -139,11 +147,21 @@ class StandardStreams(InFolder):
     def verbs(self):
         text = self.folder / "text.txt"
         text.write_text("It is a truth universally acknowledged. " * 20)
-        yield from (["--help"], ["--version"], ["chat", "--help"], ["tokenize", CHAT, "a"], ["info", CHAT], ["generate", CHAT, "--prompt", "a", "--max-tokens", 2],
-                    ["bench", CHAT, "-p", 2, "-n", 1, "-r", 1, "-t", 1], ["perplexity", CHAT, "--file", text, "--ctx", 20, "--max-tokens", 40])
+        yield from (
+            ["--help"],
+            ["--version"],
+            ["chat", "--help"],
+            ["tokenize", CHAT, "a"],
+            ["info", CHAT],
+            ["generate", CHAT, "--prompt", "a", "--max-tokens", 2],
+            ["bench", CHAT, "-p", 2, "-n", 1, "-r", 1, "-t", 1],
+            ["perplexity", CHAT, "--file", text, "--ctx", 20, "--max-tokens", 40],
+        )
         if RECOMMENDS:
             data = self.folder / "a.csv"
-            data.write_text("user_id,item_id,timestamp\n" + "".join(f"{u},{i},{i}\n" for u in range(9) for i in range(5)))
+            data.write_text(
+                "user_id,item_id,timestamp\n" + "".join(f"{u},{i},{i}\n" for u in range(9) for i in range(5))
+            )
             yield ["rec", "eval", "--data", data, "--baseline", "markov"]
             yield ["rec", "--help"]
 
@@ -158,10 +176,18 @@ class StandardStreams(InFolder):
     def test_a_closed_standard_output_is_an_error_and_becomes_no_file(self):
         for verb in self.verbs():
             with self.subTest(verb):
-                done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", BIN / "puna", *map(str, verb)], stderr=subprocess.PIPE, timeout=120)
+                done = subprocess.run(
+                    ["sh", "-c", 'exec "$@" >&-', "sh", BIN / "puna", *map(str, verb)],
+                    stderr=subprocess.PIPE,
+                    timeout=120,
+                )
                 self.assertEqual(done.returncode, 1, done.stderr)
         out = self.folder / "a.npy"
-        subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", BIN / "puna", "logits", TEXT, "--tokens", "1,2", "--out", out], check=True, timeout=120)
+        subprocess.run(
+            ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", BIN / "puna", "logits", TEXT, "--tokens", "1,2", "--out", out],
+            check=True,
+            timeout=120,
+        )
         run("logits", TEXT, "--tokens", "1,2", "--out", self.folder / "b.npy")
         self.assertEqual(out.read_bytes(), (self.folder / "b.npy").read_bytes())
 
@@ -170,14 +196,18 @@ class StandardStreams(InFolder):
             with self.subTest(verb):
                 reader, writer = os.pipe()
                 os.close(reader)
-                done = subprocess.run([BIN / "puna", *map(str, verb)], stdout=writer, stderr=subprocess.PIPE, timeout=120)
+                done = subprocess.run(
+                    [BIN / "puna", *map(str, verb)], stdout=writer, stderr=subprocess.PIPE, timeout=120
+                )
                 os.close(writer)
                 self.assertEqual(done.returncode, -signal.SIGPIPE, done.stderr)
                 self.assertNotIn(b"puna:", done.stderr)  # no error; how a table was read may be said
 
     def test_standard_input_that_cannot_be_read_is_an_error(self):
         folder = os.open(self.folder, os.O_RDONLY)
-        done = subprocess.run([BIN / "puna", "tokenize", CHAT, "--file", "-"], stdin=folder, capture_output=True, timeout=60)
+        done = subprocess.run(
+            [BIN / "puna", "tokenize", CHAT, "--file", "-"], stdin=folder, capture_output=True, timeout=60
+        )
         os.close(folder)
         self.assertEqual((done.returncode, done.stderr), (1, b"puna: standard input: cannot read\n"))
 
@@ -185,7 +215,10 @@ class StandardStreams(InFolder):
         """A printf, a stream or an fopen of a verb's own would be unchecked, unless it reads."""
         for path in sorted((SOURCE / "apps/cli").glob("*.cpp")):
             if path.name != "output.cpp":
-                found = re.findall(r"(?<![\w:])(?:std::)?(?:(?:printf|puts|putchar|fputs|fwrite|fopen)\s*\(|ofstream\b|cout\b)", re.sub(r'fopen\([^;"]*"rb"\)|"(?:[^"\\]|\\.)*"|//.*', "", path.read_text()))
+                found = re.findall(
+                    r"(?<![\w:])(?:std::)?(?:(?:printf|puts|putchar|fputs|fwrite|fopen)\s*\(|ofstream\b|cout\b)",
+                    re.sub(r'fopen\([^;"]*"rb"\)|"(?:[^"\\]|\\.)*"|//.*', "", path.read_text()),
+                )
                 self.assertEqual(found, [], path.name)
 
 
@@ -194,20 +227,61 @@ class Configs(InFolder):
     def refused(self, text, *words, code=1):
         path = self.folder / "c.toml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        self.says((*words, "c.toml"), "finetune", BUNDLED, "--config", path, "--data", "no.txt", "--out", self.folder / "x", code=code)
+        self.says(
+            (*words, "c.toml"),
+            "finetune",
+            BUNDLED,
+            "--config",
+            path,
+            "--data",
+            "no.txt",
+            "--out",
+            self.folder / "x",
+            code=code,
+        )
 
     def test_what_is_no_option_or_no_toml_is_refused_with_its_line(self):
         for text, words in {
-                "[training]\nlr = 1e-3\n": ("line 1", "table", "[training]"), "# c\n\n[[a]]\n": ("line 3", "table"), "aaa.aaa = 1\n": ("line 1", "dot"),
-                "steps = 1\nstpes = 2\n": ("line 2", "'stpes'", "did you mean 'steps'"), "step_tokens = 2\n": ("line 1", "step-tokens"), "steps = 1\nsteps = 2\n": ("line 2", "again", "line 1"),
-                "\n\nschedule = \"cosine\n": ("line 3", "not closed"), "schedule = 'cosine": ("line 1", "not closed"), "targets = [\n 'a',\n": ("line 1", "not closed"),
-                "schedule = \"\"\"a\n\n": ("line 1", "not closed"), "targets = ['a' 'b']": ("line 1", "','"), "targets = [['a']]": ("line 1", "within a list"),
-                "lr = 1e-3 # good\n\x00": ("line 2", "U+0000"), "# a\x01\n": ("line 1", "U+0001"), "schedule = \"a\x00b\"": ("line 1", "U+0000"), "lr 3": ("line 1", "'='"), "lr =\n": ("line 1", "missing"),
-                "lr = fast": ("line 1", "'fast'"), "lr = 1 2": ("line 1", "behind"), "lr = 01": ("line 1", "'01'"), "lr = 1__0": ("line 1",), "lr = .5": ("line 1",), "lr = 5.": ("line 1",),
-                "lr = '1e-3'": ("line 1", "a text", "a number"), "steps = 1.5": ("line 1", "whole number"), "steps = true": ("line 1", "whole number"), "steps = 9223372036854775808": ("line 1", "64 bits"), "seed = 18446744073709551616": ("line 1", "64 bits"), "seed = -1": ("line 1", "0 or more"),
-                "schedule = 5": ("line 1", "text in quotes"), "resume = 1": ("line 1", "true or false"), "lr = [1e-3]": ("line 1", "a list", "one value"), "lr = {a = 1}": ("line 1", "braces"),
-                "lr = 1979-05-27": ("line 1", "no value"), "schedule = \"\\q\"": ("line 1", "escape"), "schedule = \"\\ud800\"": ("line 1", "Unicode"), "config = 'other.toml'": ("line 1", "'config'"),
-                "= 1": ("line 1", "name of an option"), "'steps=3' = 4": ("line 1", "no option 'steps=3'")}.items():
+            "[training]\nlr = 1e-3\n": ("line 1", "table", "[training]"),
+            "# c\n\n[[a]]\n": ("line 3", "table"),
+            "aaa.aaa = 1\n": ("line 1", "dot"),
+            "steps = 1\nstpes = 2\n": ("line 2", "'stpes'", "did you mean 'steps'"),
+            "step_tokens = 2\n": ("line 1", "step-tokens"),
+            "steps = 1\nsteps = 2\n": ("line 2", "again", "line 1"),
+            '\n\nschedule = "cosine\n': ("line 3", "not closed"),
+            "schedule = 'cosine": ("line 1", "not closed"),
+            "targets = [\n 'a',\n": ("line 1", "not closed"),
+            'schedule = """a\n\n': ("line 1", "not closed"),
+            "targets = ['a' 'b']": ("line 1", "','"),
+            "targets = [['a']]": ("line 1", "within a list"),
+            "lr = 1e-3 # good\n\x00": ("line 2", "U+0000"),
+            "# a\x01\n": ("line 1", "U+0001"),
+            'schedule = "a\x00b"': ("line 1", "U+0000"),
+            "lr 3": ("line 1", "'='"),
+            "lr =\n": ("line 1", "missing"),
+            "lr = fast": ("line 1", "'fast'"),
+            "lr = 1 2": ("line 1", "behind"),
+            "lr = 01": ("line 1", "'01'"),
+            "lr = 1__0": ("line 1",),
+            "lr = .5": ("line 1",),
+            "lr = 5.": ("line 1",),
+            "lr = '1e-3'": ("line 1", "a text", "a number"),
+            "steps = 1.5": ("line 1", "whole number"),
+            "steps = true": ("line 1", "whole number"),
+            "steps = 9223372036854775808": ("line 1", "64 bits"),
+            "seed = 18446744073709551616": ("line 1", "64 bits"),
+            "seed = -1": ("line 1", "0 or more"),
+            "schedule = 5": ("line 1", "text in quotes"),
+            "resume = 1": ("line 1", "true or false"),
+            "lr = [1e-3]": ("line 1", "a list", "one value"),
+            "lr = {a = 1}": ("line 1", "braces"),
+            "lr = 1979-05-27": ("line 1", "no value"),
+            'schedule = "\\q"': ("line 1", "escape"),
+            'schedule = "\\ud800"': ("line 1", "Unicode"),
+            "config = 'other.toml'": ("line 1", "'config'"),
+            "= 1": ("line 1", "name of an option"),
+            "'steps=3' = 4": ("line 1", "no option 'steps=3'"),
+        }.items():
             with self.subTest(text):
                 self.refused(text, *words)
                 self.assertFalse((self.folder / "x").exists())
@@ -216,11 +290,35 @@ class Configs(InFolder):
         data = self.folder / "data.txt"
         data.write_text("It is a truth universally acknowledged. " * 40)
         config = self.folder / "c.toml"
-        config.write_text(f"\ufeff# a run\nlr = 2e-3 # of LoRA\r\n'steps' = 0x4\n\"step-tokens\" = 6_4\npass-tokens = +64\nthreads = 9\ntargets = [ # which\n  'q_proj',\n  \"v_pro\\u006A\",\n]\n"
-                          f"data = \"\"\"\n{data}\"\"\"\nproviders = false\nexact = true\nresume = false\n")
+        config.write_text(
+            f"\ufeff# a run\nlr = 2e-3 # of LoRA\r\n'steps' = 0x4\n\"step-tokens\" = 6_4\npass-tokens = +64\nthreads = 9\ntargets = [ # which\n  'q_proj',\n  \"v_pro\\u006A\",\n]\n"
+            f'data = """\n{data}"""\nproviders = false\nexact = true\nresume = false\n'
+        )
         run("finetune", BUNDLED, f"--config={config}", "--out", self.folder / "a", "-t", 1)
-        run("finetune", BUNDLED, "--data", data, "--lr", "2e-3", "--steps", 4, "--step-tokens", 64, "--pass-tokens", 64, "--targets", "q_proj", "v_proj", "--providers", "none", "--exact",
-            "-t", 1, "--out", self.folder / "b")
+        run(
+            "finetune",
+            BUNDLED,
+            "--data",
+            data,
+            "--lr",
+            "2e-3",
+            "--steps",
+            4,
+            "--step-tokens",
+            64,
+            "--pass-tokens",
+            64,
+            "--targets",
+            "q_proj",
+            "v_proj",
+            "--providers",
+            "none",
+            "--exact",
+            "-t",
+            1,
+            "--out",
+            self.folder / "b",
+        )
         for file in ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "checkpoint.safetensors"):
             self.assertEqual((self.folder / "a" / file).read_bytes(), (self.folder / "b" / file).read_bytes(), file)
 
@@ -229,7 +327,9 @@ class Configs(InFolder):
         data.write_text("It is a truth universally acknowledged. " * 40)
         config.write_text("schedule = ''\nsteps = 1\n")
         self.says("schedule is ''", "finetune", BUNDLED, "--config", config, "--data", data, "--out", self.folder / "x")
-        self.says("schedule is ''", "finetune", "--data", data, "--config", config, "--out", self.folder / "x", "--", BUNDLED)
+        self.says(
+            "schedule is ''", "finetune", "--data", data, "--config", config, "--out", self.folder / "x", "--", BUNDLED
+        )
         config.write_text("data = ['[a,b]']\n")
         self.says("in brackets", "finetune", BUNDLED, "--config", config, "--out", self.folder / "x")
 
@@ -237,7 +337,11 @@ class Configs(InFolder):
         self.says("'finetune'", "finetun", BUNDLED, code=2)
         self.says("'--stpes', did you mean 'steps'", "finetune", BUNDLED, "--stpes", 3, code=2)
         self.says("did you mean 'max-tokens'", "generate", CHAT, "--prompt", "a", "--max_tokens=3", code=2)
-        for option, number in (("--steps", 1 << 63), ("--steps", -(1 << 63) - 1), ("--seed", 1 << 64)):  # not the nearest number instead
+        for option, number in (
+            ("--steps", 1 << 63),
+            ("--steps", -(1 << 63) - 1),
+            ("--seed", 1 << 64),
+        ):  # not the nearest number instead
             self.says("64 bits", "finetune", BUNDLED, f"{option}={number}", code=2)
         self.says("given twice", "finetune", BUNDLED, "--config", "a", "--config", "b", code=2)
         if RECOMMENDS:
@@ -249,11 +353,37 @@ class Runs(InFolder):
     def setUp(self):
         super().setUp()
         self.data = self.folder / "data.txt"
-        self.data.write_text("".join(f"It is a truth universally acknowledged, that a single man of {n} pounds must be in want of a wife. " for n in range(400)))
+        self.data.write_text(
+            "".join(
+                f"It is a truth universally acknowledged, that a single man of {n} pounds must be in want of a wife. "
+                for n in range(400)
+            )
+        )
         self.out = self.folder / "out"
 
     def command(self, *more, out=None):
-        return [str(a) for a in ("finetune", BUNDLED, "--data", self.data, "--out", out or self.out, "--step-tokens", 64, "--pass-tokens", 64, "--max-tokens", 32, "--providers", "none", "-t", 1, *more)]
+        return [
+            str(a)
+            for a in (
+                "finetune",
+                BUNDLED,
+                "--data",
+                self.data,
+                "--out",
+                out or self.out,
+                "--step-tokens",
+                64,
+                "--pass-tokens",
+                64,
+                "--max-tokens",
+                32,
+                "--providers",
+                "none",
+                "-t",
+                1,
+                *more,
+            )
+        ]
 
     def finetune(self, *more, **options):
         return run(*self.command(*more), **options)
@@ -280,19 +410,30 @@ class Runs(InFolder):
     def test_a_resumed_run_has_each_step_once_in_its_log(self):
         self.finetune("--steps", 4, "--save-every", 2)
         log = self.out / "log.jsonl"
-        log.write_text(log.read_text() + '{"step":5,"loss":null}\n{"step":6,"loss":1.5}\n{"step":7,"lo')  # a kill came after these
+        log.write_text(
+            log.read_text() + '{"step":5,"loss":null}\n{"step":6,"loss":1.5}\n{"step":7,"lo'
+        )  # a kill came after these
         said = self.finetune("--steps", 7, "--resume").stderr.decode()
         self.assertIn("goes on from step 4; 7 steps in all, before 4", said)
         self.assertEqual(self.steps(), [1, 2, 3, 4, 5, 6, 7])
         self.assertIn("nothing is left to do", self.finetune("--steps", 7, "--resume").stderr.decode())
-        self.assertIn("has taken 7 steps already, more than the 5", self.finetune("--steps", 5, "--resume", code=1).stderr.decode())
+        self.assertIn(
+            "has taken 7 steps already, more than the 5",
+            self.finetune("--steps", 5, "--resume", code=1).stderr.decode(),
+        )
         self.assertEqual(self.steps(), [1, 2, 3, 4, 5, 6, 7])
 
     def test_a_resumed_run_says_in_words_what_differs(self):
         self.finetune("--steps", 2)
         before = (self.out / "log.jsonl").read_bytes()
-        for options, words in ((("--lr", "1e-3"), "learning rate: 0.0003 there, 0.001 here"), (("--seed", 7), "seed: 0 there, 7 here"), (("--schedule", "linear"), "schedule: cosine there, linear here"),
-                               (("--alpha", 4), "scale of the adapter: 2 there, 0.5 here"), (("--exact",), "activations: rounded there, exact here"), (("--data", self.data), "data: another")):
+        for options, words in (
+            (("--lr", "1e-3"), "learning rate: 0.0003 there, 0.001 here"),
+            (("--seed", 7), "seed: 0 there, 7 here"),
+            (("--schedule", "linear"), "schedule: cosine there, linear here"),
+            (("--alpha", 4), "scale of the adapter: 2 there, 0.5 here"),
+            (("--exact",), "activations: rounded there, exact here"),
+            (("--data", self.data), "data: another"),
+        ):
             with self.subTest(options):
                 said = self.finetune("--steps", 2, "--resume", *options, code=1).stderr.decode()
                 self.assertIn(words, said)
@@ -306,6 +447,7 @@ class Runs(InFolder):
         def read_a_little():
             with open(self.out / "log.jsonl", "rb") as pipe:
                 pipe.readline()
+
         reader = threading.Thread(target=read_a_little)
         reader.start()
         done = self.finetune("--steps", 6, code=1)
@@ -315,7 +457,9 @@ class Runs(InFolder):
         self.assertTrue((self.out / "checkpoint.safetensors").exists())
 
     def stopped(self, number, *more):
-        with subprocess.Popen([BIN / "puna", *self.command("--steps", 5000, *more)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        with subprocess.Popen(
+            [BIN / "puna", *self.command("--steps", 5000, *more)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as child:
             log = self.out / "log.jsonl"
             while child.poll() is None and not (log.exists() and log.read_text().count("\n") >= 2):
                 time.sleep(0.01)
@@ -335,16 +479,48 @@ class Runs(InFolder):
                 self.assertFalse([p for p in self.out.rglob("*") if ".puna-" in p.name])
 
     def test_ranges_are_said(self):
-        for option, value, words in (("--lr", "1e9", "below 1e6"), ("--lr", 0, "above 0"), ("--weight-decay", "1e7", "below 1e6"), ("--clip", "1e31", "below 1e30"), ("--lr-floor", 2, "expected 0 to 1"),
-                                     ("--lr-floor", "nan", "expected 0 to 1"), ("--epochs", 2**62, "epochs")):
+        for option, value, words in (
+            ("--lr", "1e9", "below 1e6"),
+            ("--lr", 0, "above 0"),
+            ("--weight-decay", "1e7", "below 1e6"),
+            ("--clip", "1e31", "below 1e30"),
+            ("--lr-floor", 2, "expected 0 to 1"),
+            ("--lr-floor", "nan", "expected 0 to 1"),
+            ("--epochs", 2**62, "epochs"),
+        ):
             with self.subTest(option=option, value=value):
-                self.assertIn(words, self.finetune(option, value, *(() if option == "--epochs" else ("--steps", 1)), code=1).stderr.decode())
+                self.assertIn(
+                    words,
+                    self.finetune(
+                        option, value, *(() if option == "--epochs" else ("--steps", 1)), code=1
+                    ).stderr.decode(),
+                )
 
     @unittest.skipUnless(RECOMMENDS, "built without recommenders")
     def test_recommenders_keep_the_same_rules(self):
         data = self.folder / "a.csv"
-        data.write_text("user_id,item_id,timestamp\n" + "".join(f"{u},item{(u + i) % 12},{100 * i}\n" for u in range(30) for i in range(8)))
-        command = ("rec", "train", "--data", data, "--out", self.out, "--users", 16, "--negatives", 8, "--max-sequence", 8, "-t", 1, "--evaluate-every", 1)
+        data.write_text(
+            "user_id,item_id,timestamp\n"
+            + "".join(f"{u},item{(u + i) % 12},{100 * i}\n" for u in range(30) for i in range(8))
+        )
+        command = (
+            "rec",
+            "train",
+            "--data",
+            data,
+            "--out",
+            self.out,
+            "--users",
+            16,
+            "--negatives",
+            8,
+            "--max-sequence",
+            8,
+            "-t",
+            1,
+            "--evaluate-every",
+            1,
+        )
         run(*command, "--epochs", 2)
         self.says(("holds a run of before", "4 steps"), *command, "--epochs", 2)
         log = self.out / "log.jsonl"

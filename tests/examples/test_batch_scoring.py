@@ -3,6 +3,7 @@
 
 usage: test_batch_scoring.py LIBPUNA SOURCE_DIR
 """
+
 import itertools
 import os
 import pathlib
@@ -21,15 +22,23 @@ def main(library, source):
         print(f"skipped: this Python has no {e.name} (pip install 'ray[data]' cffi numpy)")
         return 77
     assert cffi and numpy and ray.data
-    os.environ.update(PUNA_LIBRARY=library, PYTHONPATH=f"{source}/bindings/python", RAY_DATA_DISABLE_PROGRESS_BARS="1", RAY_USAGE_STATS_ENABLED="0")
+    os.environ.update(
+        PUNA_LIBRARY=library,
+        PYTHONPATH=f"{source}/bindings/python",
+        RAY_DATA_DISABLE_PROGRESS_BARS="1",
+        RAY_USAGE_STATS_ENABLED="0",
+    )
     sys.path.insert(0, f"{source}/bindings/python")
     import puna
+
     walks = [(user, 1 + (7 * user + step) % 50, 100 * step) for user in range(600) for step in range(5 + user % 9)]
     with tempfile.TemporaryDirectory() as folder:
         model, events, out = (pathlib.Path(folder, name) for name in ("model.safetensors", "events.csv", "answers"))
         puna.Recommender.train(*zip(*walks), epochs=2, max_sequence=16, negatives=16).save(model)
         events.write_text("user_id,item_id,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in walks))
-        subprocess.run([sys.executable, f"{source}/examples/13_batch_scoring.py", model, events, out, "--count", "5"], check=True)
+        subprocess.run(
+            [sys.executable, f"{source}/examples/13_batch_scoring.py", model, events, out, "--count", "5"], check=True
+        )
         rows = {r["user"]: r for r in pyarrow.parquet.read_table(out).to_pylist()}
         assert len(rows) == 600, len(rows)
         alone = puna.Recommender(model, puna.Context(threads=1))

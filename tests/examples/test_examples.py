@@ -1,4 +1,5 @@
 """The examples as their users run them: with the model in this repository, and with SmolLM2 when it is in the cache."""
+
 import json
 import os
 import pathlib
@@ -12,14 +13,25 @@ import unittest
 import zlib
 
 BIN, ROOT, LIB = (pathlib.Path(os.environ[name]) for name in ("PUNA_BIN", "PUNA_SOURCE_DIR", "PUNA_LIB_DIR"))
-CACHE = pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "puna" / "models")
+CACHE = pathlib.Path(
+    os.environ.get("PUNA_MODELS")
+    or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "puna" / "models"
+)
 SMOLLM2 = CACHE / "SmolLM2-135M-Instruct.Q4_1.gguf"
 BUNDLED = ROOT / "examples/bundled/puna-austen.gguf"
 
 
 def run(*command, **options):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=240,
-                          stdin=subprocess.DEVNULL, **options)
+    return subprocess.run(
+        [str(c) for c in command],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=240,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
 
 
 def symbols(library):
@@ -83,12 +95,26 @@ class Examples(unittest.TestCase):
         program = BIN / "05_desktop"
         if not program.exists() or not shutil.which("xvfb-run"):
             self.skipTest("no GTK 4 (libgtk-4-dev) or no Xvfb (xvfb, xauth)")
-        environment = dict(os.environ, GSK_RENDERER="cairo", GDK_BACKEND="x11", NO_AT_BRIDGE="1", GSETTINGS_BACKEND="memory")
+        environment = dict(
+            os.environ, GSK_RENDERER="cairo", GDK_BACKEND="x11", NO_AT_BRIDGE="1", GSETTINGS_BACKEND="memory"
+        )
 
         def check(model):
             with tempfile.TemporaryDirectory() as folder:
                 picture = pathlib.Path(folder, "window.png")
-                self.good(run("xvfb-run", "-a", program, model, "--ask", "What is a puna?", "--screenshot", picture, env=environment))
+                self.good(
+                    run(
+                        "xvfb-run",
+                        "-a",
+                        program,
+                        model,
+                        "--ask",
+                        "What is a puna?",
+                        "--screenshot",
+                        picture,
+                        env=environment,
+                    )
+                )
                 width, height, dark = self.dark_pixels(picture.read_bytes())
                 if os.environ.get("PUNA_KEEP_SCREENSHOT"):
                     shutil.copy(picture, os.environ["PUNA_KEEP_SCREENSHOT"])
@@ -105,24 +131,29 @@ class Examples(unittest.TestCase):
         self.assertEqual(png[:8], b"\x89PNG\r\n\x1a\n")
         at, data = 8, b""
         while at < len(png):
-            size, kind = int.from_bytes(png[at:at + 4], "big"), png[at + 4:at + 8]
+            size, kind = int.from_bytes(png[at : at + 4], "big"), png[at + 4 : at + 8]
             if kind == b"IHDR":
-                header = png[at + 8:at + 8 + size]
+                header = png[at + 8 : at + 8 + size]
             if kind == b"IDAT":
-                data += png[at + 8:at + 8 + size]
+                data += png[at + 8 : at + 8 + size]
             at += 12 + size
-        width, height, depth, colour = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big"), header[8], header[9]
+        width, height, depth, colour = (
+            int.from_bytes(header[:4], "big"),
+            int.from_bytes(header[4:8], "big"),
+            header[8],
+            header[9],
+        )
         self.assertIn((depth, colour), {(8, 2), (8, 6)})
         step = 3 if colour == 2 else 4
         raw, stride, above, dark = zlib.decompress(data), width * step + 1, bytearray(width * step), 0
         for y in range(height):
-            kind, line = raw[y * stride], bytearray(raw[y * stride + 1:(y + 1) * stride])
+            kind, line = raw[y * stride], bytearray(raw[y * stride + 1 : (y + 1) * stride])
             for x in range(len(line)):
                 a, b, c = line[x - step] if x >= step else 0, above[x], above[x - step] if x >= step else 0
                 p = a + b - c
                 paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
                 line[x] = (line[x] + (0, a, b, (a + b) // 2, paeth)[kind]) & 255
-            dark += sum(max(line[x:x + 3]) < 90 for x in range(0, len(line), step) if step == 3 or line[x + 3] == 255)
+            dark += sum(max(line[x : x + 3]) < 90 for x in range(0, len(line), step) if step == 3 or line[x + 3] == 255)
             above = line
         return width, height, dark
 
@@ -132,7 +163,12 @@ class Examples(unittest.TestCase):
                 break
         else:
             self.skipTest("no Python with cffi and numpy: ./dev python makes one")
-        return python, dict(os.environ, PYTHONPATH=str(ROOT / "bindings/python"), PUNA_LIBRARY=str(LIB / "libpuna.so.0"), PYTHONDONTWRITEBYTECODE="1")
+        return python, dict(
+            os.environ,
+            PYTHONPATH=str(ROOT / "bindings/python"),
+            PUNA_LIBRARY=str(LIB / "libpuna.so.0"),
+            PYTHONDONTWRITEBYTECODE="1",
+        )
 
     def test_06_python(self):
         python, environment = self.python()
@@ -150,7 +186,18 @@ class Examples(unittest.TestCase):
         environment = dict(os.environ, PUNA_LIB_DIR=str(LIB), CARGO_TARGET_DIR=str(ROOT / "build/rust"))
 
         def check(model):
-            done = run("cargo", "run", "--offline", "--locked", "--quiet", "--", model, "Once upon a time", cwd=ROOT / "examples/07_rust", env=environment)
+            done = run(
+                "cargo",
+                "run",
+                "--offline",
+                "--locked",
+                "--quiet",
+                "--",
+                model,
+                "Once upon a time",
+                cwd=ROOT / "examples/07_rust",
+                env=environment,
+            )
             out = self.good(done)
             self.assertTrue(out.startswith("Once upon a time") and len(out) > 60, out)
             self.assertIn("tokens a second", done.stderr)
@@ -168,13 +215,14 @@ class Examples(unittest.TestCase):
         self.assertEqual(plain.returncode, 1)
         self.assertIn("game.pak/model", plain.stderr)
 
-
     def test_15_an_answer_is_json(self):
         def check(model):
             for prompt in ("Describe a small town.", "I"):
                 town = json.loads(self.good(run(BIN / "15_json", model, prompt)))
                 self.assertEqual(set(town), {"name", "inhabitants", "sights"})
-                self.assertTrue(0 < town["inhabitants"] < 10000 and set(town["sights"]) <= {"church", "castle", "mill"}, town)
+                self.assertTrue(
+                    0 < town["inhabitants"] < 10000 and set(town["sights"]) <= {"church", "castle", "mill"}, town
+                )
 
         self.each_model(check)
 
@@ -210,8 +258,14 @@ class Warnings(unittest.TestCase):
     def test_a_special_token_out_of_range_is_said_by_every_command(self):
         chat = self.model / "chat.json"
         chat.write_text('[{"role": "user", "content": "a"}]')
-        for command in (("info", self.model), ("tokenize", self.model, "a"), ("detokenize", self.model, 5), ("logits", self.model, "--tokens", 5, "--out", self.model / "l.npy"),
-                        ("generate", self.model, "--prompt", "a", "--max-tokens", 1), ("render", self.model, "--messages", chat)):
+        for command in (
+            ("info", self.model),
+            ("tokenize", self.model, "a"),
+            ("detokenize", self.model, 5),
+            ("logits", self.model, "--tokens", 5, "--out", self.model / "l.npy"),
+            ("generate", self.model, "--prompt", "a", "--max-tokens", 1),
+            ("render", self.model, "--messages", chat),
+        ):
             with self.subTest(command[0]):
                 _, warnings = self.warnings(*command)
                 self.assertEqual(len(warnings), 1)
@@ -235,8 +289,29 @@ class Commands(unittest.TestCase):
         (self.folder / "text.txt").write_text("".join(texts), encoding="utf-8")
 
     def train(self, out, *more):
-        return [str(a) for a in (BIN / "puna", "train", BUNDLED, "--data", self.folder / "text.txt", "--out",
-                                 self.folder / out, "--steps", 12, "--step-tokens", 256, "--pass-tokens", 128, "--max-tokens", 64, "--threads", 1, *more)]
+        return [
+            str(a)
+            for a in (
+                BIN / "puna",
+                "train",
+                BUNDLED,
+                "--data",
+                self.folder / "text.txt",
+                "--out",
+                self.folder / out,
+                "--steps",
+                12,
+                "--step-tokens",
+                256,
+                "--pass-tokens",
+                128,
+                "--max-tokens",
+                64,
+                "--threads",
+                1,
+                *more,
+            )
+        ]
 
     def good(self, command):
         done = run(*command)
@@ -255,14 +330,18 @@ class Commands(unittest.TestCase):
         own = ("--providers", "none")
         self.good(self.train("whole", *own))
         log = self.folder / "parts/log.jsonl"
-        with subprocess.Popen(self.train("parts", *own), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            self.train("parts", *own), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
             while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= 3):
                 time.sleep(0.01)
             process.send_signal(signal.SIGINT)
         self.assertNotEqual(process.returncode, 0)
         self.assertFalse((self.folder / "parts/model.gguf").exists())
         self.good(self.train("parts", *own, "--resume"))
-        self.assertEqual((self.folder / "parts/model.gguf").read_bytes(), (self.folder / "whole/model.gguf").read_bytes())
+        self.assertEqual(
+            (self.folder / "parts/model.gguf").read_bytes(), (self.folder / "whole/model.gguf").read_bytes()
+        )
 
     def test_a_provider_learns_the_same(self):
         self.good(self.train("own", "--providers", "none"))
@@ -288,8 +367,12 @@ class Commands(unittest.TestCase):
         self.good(self.train("one", "--providers", "none"))
         self.good(mpi + self.train("two", "--providers", "none", "--save-every", 6))
         self.close(self.losses("two"), self.losses("one"), 1e-4)
-        self.assertTrue((self.folder / "two/model.gguf").exists() and (self.folder / "two/checkpoint.safetensors").exists())
-        self.assertNotEqual(run(*mpi, *self.train("none", "--data", self.folder / "missing")).returncode, 0)  # and does not hang
+        self.assertTrue(
+            (self.folder / "two/model.gguf").exists() and (self.folder / "two/checkpoint.safetensors").exists()
+        )
+        self.assertNotEqual(
+            run(*mpi, *self.train("none", "--data", self.folder / "missing")).returncode, 0
+        )  # and does not hang
 
 
 if __name__ == "__main__":

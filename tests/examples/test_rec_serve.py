@@ -2,6 +2,7 @@
 
 usage: PUNA=... test_rec_serve.py
 """
+
 import concurrent.futures
 import json
 import os
@@ -14,12 +15,20 @@ import time
 import unittest
 
 PUNA = os.environ["PUNA"]
-CONFIG = {"surfaces": ["a", "b"], "tasks": [{"name": "click"}], "features": [{"name": "user", "rows": 64, "hashed": True}, {"name": "genre", "rows": 19}],
-          "numbers": ["age"], "hidden": [8], "dim": 4}
+CONFIG = {
+    "surfaces": ["a", "b"],
+    "tasks": [{"name": "click"}],
+    "features": [{"name": "user", "rows": 64, "hashed": True}, {"name": "genre", "rows": 19}],
+    "numbers": ["age"],
+    "hidden": [8],
+    "dim": 4,
+}
 
 
 def command(*arguments, **options):
-    return subprocess.run([PUNA, "rec", *arguments], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, **options)
+    return subprocess.run(
+        [PUNA, "rec", *arguments], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, **options
+    )
 
 
 class Server:
@@ -27,7 +36,11 @@ class Server:
         self.folder = folder
         with open(folder + ".json", "w", encoding="utf-8") as f:
             json.dump(CONFIG, f)
-        self.process = subprocess.Popen([PUNA, "rec", "serve", folder, "--new", folder + ".json", "--port", "0", "-t", "1", *arguments], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [PUNA, "rec", "serve", folder, "--new", folder + ".json", "--port", "0", "-t", "1", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.url = self.process.stdout.readline().strip()
         self.port = int(self.url.rsplit(":", 1)[1])
 
@@ -86,7 +99,7 @@ class RecServe(unittest.TestCase):
         self.assertEqual(self.server.raw("GET", "/report")[1]["logged"], before)
 
     def test_numbers_that_fit_nowhere_are_errors(self):
-        for time_ in ("1e300", "-1e300", "1e19", "9223372036854775808", "0.5", "\"1\"", "null", "[]"):
+        for time_ in ("1e300", "-1e300", "1e19", "9223372036854775808", "0.5", '"1"', "null", "[]"):
             self.refused("/events", b'{"time": %s}' % time_.encode(), 400, "time")
         self.assertEqual(self.server.post("/events", b'{"time": 1.7e9}')[0], 200)
         for count in ("1e300", "0", "-1", "2.5", "18446744073709551615"):
@@ -118,10 +131,19 @@ class RecServe(unittest.TestCase):
 
     def test_pages_of_other_origins_and_other_names_are_refused(self):
         event = {"outcomes": {"click": 1}}
-        self.refused("/events", event, 403, "origin", fields=["Origin: http://evil.example", "Content-Type: text/plain"])
+        self.refused(
+            "/events", event, 403, "origin", fields=["Origin: http://evil.example", "Content-Type: text/plain"]
+        )
         self.refused("/events", event, 403, "evil.example", host="evil.example")
         self.refused("/events", event, 415, fields=["Content-Type: text/plain"])
-        self.assertEqual(self.server.post("/events", event, fields=[f"Origin: http://127.0.0.1:{self.server.port}", "Content-Type: application/json"])[0], 200)
+        self.assertEqual(
+            self.server.post(
+                "/events",
+                event,
+                fields=[f"Origin: http://127.0.0.1:{self.server.port}", "Content-Type: application/json"],
+            )[0],
+            200,
+        )
         self.assertEqual(self.server.raw("GET", "/events")[0], 405)
         self.assertEqual(self.server.raw("GET", "/nothing")[0], 404)
 
@@ -148,7 +170,10 @@ class RecServe(unittest.TestCase):
 
         first = post({"id": "x-1", "features": {"user": "a"}, "outcomes": {"click": True}})
         self.assertEqual(first["repeated"], 0)
-        self.assertEqual(post({"id": "x-1", "features": {"user": "a"}, "outcomes": {"click": True}}), {"last": first["last"], "repeated": 1, "unknown_names": 0})
+        self.assertEqual(
+            post({"id": "x-1", "features": {"user": "a"}, "outcomes": {"click": True}}),
+            {"last": first["last"], "repeated": 1, "unknown_names": 0},
+        )
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(post, [{"id": "same"}] * 16))
         self.assertEqual(sum(a["repeated"] for a in answers), 15)
@@ -174,7 +199,9 @@ class Commands(unittest.TestCase):
     def test_flags_that_a_folder_contradicts_are_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             Server(folder + "/feed").end()
-            self.assertEqual(command("update", folder + "/feed", "--new", folder + "/feed.json", "-t", "1").returncode, 0)
+            self.assertEqual(
+                command("update", folder + "/feed", "--new", folder + "/feed.json", "-t", "1").returncode, 0
+            )
             other = dict(CONFIG, dim=8)
             with open(folder + "/other.json", "w", encoding="utf-8") as f:
                 json.dump(other, f)
@@ -188,12 +215,18 @@ class Commands(unittest.TestCase):
             path = pathlib.Path(folder)
             names = [f"v{i}" for i in range(5)]
             rows = "".join(f"{names[i % 5]}\t{i % 2}\n" for i in range(40))
-            recipe = {"events": "e.tsv", "features": [{"column": "item"}], "tasks": [{"name": "click", "column": "clicked", "at_least": 1}],
-                      "model": {"dim": 4, "hidden": [8]}}
+            recipe = {
+                "events": "e.tsv",
+                "features": [{"column": "item"}],
+                "tasks": [{"name": "click", "column": "clicked", "at_least": 1}],
+                "model": {"dim": 4, "hidden": [8]},
+            }
             (path / "recipe.json").write_text(json.dumps(recipe))
             for out, table in (("ours", rows), ("theirs", rows.replace("v3", "w3"))):
                 (path / "e.tsv").write_text("item\tclicked\n" + table)
-                done = command("rank", path / "recipe.json", "--data", folder, "--out", path / out, "--epochs", "1", "-t", "1")
+                done = command(
+                    "rank", path / "recipe.json", "--data", folder, "--out", path / out, "--epochs", "1", "-t", "1"
+                )
                 self.assertEqual(done.returncode, 0, done.stderr)
             ours, theirs = path / "ours/ranker.safetensors", path / "theirs/ranker.safetensors"
             self.assertEqual(command("update", path / "feed", "--ranker", ours, "-t", "1").returncode, 0)
@@ -210,7 +243,9 @@ class Commands(unittest.TestCase):
                 done = command("serve", folder + "/feed", "--new", folder + "/c.json", "--port", port, "-t", "1")
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn("port", done.stderr)
-            done = command("serve", folder + "/feed", "--new", folder + "/c.json", "--page", folder + "/none", "-t", "1")
+            done = command(
+                "serve", folder + "/feed", "--new", folder + "/c.json", "--page", folder + "/none", "-t", "1"
+            )
             self.assertIn("no folder", done.stderr)
 
 

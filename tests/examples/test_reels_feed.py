@@ -3,6 +3,7 @@ the feed still knows. Exit code 77 (skipped) with a reason where there is no Chr
 
 usage: test_reels_feed.py PUNA EXAMPLE [SCREENSHOT.png]
 """
+
 import json
 import os
 import pathlib
@@ -19,7 +20,12 @@ LIKED = {"cats", "chess"}
 
 class Server:
     def __init__(self, puna, example, folder):
-        self.process = subprocess.Popen([sys.executable, example, "--puna", puna, "--folder", folder, "--port", "0"], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.process = subprocess.Popen(
+            [sys.executable, example, "--puna", puna, "--folder", folder, "--port", "0"],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         self.url = self.process.stdout.readline().strip()
         assert self.url.startswith("http://127.0.0.1:"), self.url
 
@@ -87,21 +93,29 @@ def main(puna, example, screenshot=None):
             first, last = sum(liked[:8]), sum(liked[-15:])
             print(f"liked {first} of the first 8, {last} of the last 15")
             assert not problems, problems
-            assert first <= 6 and last >= 11, liked  # chance is a third, one in eight is drawn, and there are 30 to like
+            assert first <= 6 and last >= 11, (
+                liked
+            )  # chance is a third, one in eight is drawn, and there are 30 to like
             assert len(page.query_selector_all("#past .liked")) == sum(liked)
             if screenshot:
                 page.screenshot(path=screenshot)
             report = server.ask("/report")
             assert report["logged"] == report["learned"] == 30 and report["all"]["like"]["ne"] < 1, report
             browser.close()
-            question = {"candidates": [{"features": {"topic": "chess"}}, {"features": {"topic": "gardens"}}], "value": {"like": 1}}
+            question = {
+                "candidates": [{"features": {"topic": "chess"}}, {"features": {"topic": "gardens"}}],
+                "value": {"like": 1},
+            }
             before = server.ask("/rank", question)["ranked"]
             server.end(signal.SIGKILL)
             server = Server(puna, example, folder)
             while server.ask("/report")["published"] < 30:
                 pass
             after = server.ask("/rank", question)["ranked"]
-            assert before == after and after[0]["candidate"] == 0 and after[0]["like"] > after[1]["like"] + 0.1, (before, after)
+            assert before == after and after[0]["candidate"] == 0 and after[0]["like"] > after[1]["like"] + 0.1, (
+                before,
+                after,
+            )
             server.end(signal.SIGINT)
             assert json.loads(pathlib.Path(folder, "online", "state.json").read_text())["learned"] == 30
         finally:

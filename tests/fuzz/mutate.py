@@ -5,6 +5,7 @@ usage: mutate.py BIN [--count 10000] [--seed 1] [FORMAT...]      BIN: the folder
 A mutant may take ten seconds and twice its size + 64 MB of memory (counted on the heap), and may not end the program. Those that do any of it are written
 to ./mutants/FORMAT-NUMBER. Exit code 1 when there were any.
 """
+
 import argparse
 import os
 import pathlib
@@ -77,7 +78,9 @@ class Replay:
 
     def start(self):
         self.stderr = tempfile.TemporaryFile()  # a pipe that nobody empties would block a program that writes much
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, bufsize=0)
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, bufsize=0
+        )
 
     def run(self, data):
         """(milliseconds, peak bytes, whether it was accepted), or the sanitizer's report when the program died."""
@@ -97,7 +100,9 @@ class Replay:
         code = self.process.wait()
         self.stderr.seek(max(0, self.stderr.seek(0, os.SEEK_END) - (1 << 20)))
         text = self.stderr.read().decode("utf-8", "replace")
-        lines = [line for line in text.splitlines() if "ERROR" in line or "runtime error" in line or "SUMMARY" in line] or text.splitlines()[-1:]
+        lines = [
+            line for line in text.splitlines() if "ERROR" in line or "runtime error" in line or "SUMMARY" in line
+        ] or text.splitlines()[-1:]
         self.end()
         self.start()
         return f"died ({code}): {' / '.join(lines[:3])[:300]}"
@@ -131,7 +136,13 @@ def run(name, program, count, seed):
             allowed = 2 * len(mutant) + (64 << 20)
             accepted += was_accepted
             slowest, worst = max(slowest, milliseconds), max(worst, peak / allowed)
-            wrong = f"{milliseconds} ms" if milliseconds > SECONDS * 1000 else f"{peak >> 20} MB for {len(mutant)} bytes" if peak > allowed else ""
+            wrong = (
+                f"{milliseconds} ms"
+                if milliseconds > SECONDS * 1000
+                else f"{peak >> 20} MB for {len(mutant)} bytes"
+                if peak > allowed
+                else ""
+            )
         if wrong:
             bad += 1
             os.makedirs("mutants", exist_ok=True)
@@ -139,7 +150,10 @@ def run(name, program, count, seed):
             if bad <= 20:
                 print(f"{name} {n}: {wrong}", flush=True)
     replay.end()
-    print(f"{name}: {count} mutants of {len(seeds)} seeds in {time.monotonic() - began:.0f} s, {bad} bad, {100 * accepted / count:.0f} % accepted; slowest {slowest} ms, most memory {worst:.2f} of the limit", flush=True)
+    print(
+        f"{name}: {count} mutants of {len(seeds)} seeds in {time.monotonic() - began:.0f} s, {bad} bad, {100 * accepted / count:.0f} % accepted; slowest {slowest} ms, most memory {worst:.2f} of the limit",
+        flush=True,
+    )
     return bad
 
 
@@ -154,7 +168,9 @@ def main():
     there = sorted(subprocess.run([replay, "--formats"], check=True, capture_output=True, text=True).stdout.split())
     unknown = [f for f in a.formats if f not in there] + [f for f in there if f not in MUTATORS]
     if unknown or not there:
-        sys.exit(f"no target or no mutator for: {', '.join(unknown) or 'anything'}; targets are there for: {', '.join(there)}")
+        sys.exit(
+            f"no target or no mutator for: {', '.join(unknown) or 'anything'}; targets are there for: {', '.join(there)}"
+        )
     bad = sum(run(name, replay, a.count, a.seed) for name in a.formats or there)
     sys.exit(1 if bad else 0)
 

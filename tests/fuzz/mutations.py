@@ -3,6 +3,7 @@ makes sense. What a parser meets then is not noise but a file that is wrong in o
 
 Each mutator is a function (random, bytes) -> bytes. Everything follows from the random generator: a seed repeats a run.
 """
+
 import json
 import re
 import struct
@@ -11,14 +12,94 @@ import zlib
 MOST = 1 << 18  # bytes of a mutant
 
 # Numbers and texts that parsers have tripped over.
-INTEGERS = [0, 1, -1, 2, 3, 7, 8, 15, 16, 31, 32, 33, 63, 64, 127, 128, 255, 256, 1000, 4096, 65535, 65536, 1 << 20, (1 << 31) - 1, 1 << 31, -(1 << 31), (1 << 32) - 1,
-            1 << 32, (1 << 53) + 1, (1 << 63) - 1, 1 << 63, -(1 << 63), (1 << 64) - 1, 1 << 64]
-RAW_NUMBERS = ["1e300", "-1e300", "1e-400", "1e999", "-0.0", "0.5", "1.5e3", "3.4e38", "1e19", "9007199254740993", "123456789012345678901234567890"]
-TEXTS = ["", " ", "a", "\n", "\x00", "é", "😀", "\ud800", "%s%n", "../../etc/passwd", "<|eot|>", "<|im_end|>", "</s>", "{{ x }}", "NaN", "inf", "1e300", "null", "true", "0x10",
-         ".*", "(a*)*b", "[", "(?i)a", "\\p{L}+", "-1", "2024-02-30", "a" * 1000, "ab" * 20000, "\\" * 500, "(" * 500, "\u202e", "\ufeff"]
+INTEGERS = [
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    8,
+    15,
+    16,
+    31,
+    32,
+    33,
+    63,
+    64,
+    127,
+    128,
+    255,
+    256,
+    1000,
+    4096,
+    65535,
+    65536,
+    1 << 20,
+    (1 << 31) - 1,
+    1 << 31,
+    -(1 << 31),
+    (1 << 32) - 1,
+    1 << 32,
+    (1 << 53) + 1,
+    (1 << 63) - 1,
+    1 << 63,
+    -(1 << 63),
+    (1 << 64) - 1,
+    1 << 64,
+]
+RAW_NUMBERS = [
+    "1e300",
+    "-1e300",
+    "1e-400",
+    "1e999",
+    "-0.0",
+    "0.5",
+    "1.5e3",
+    "3.4e38",
+    "1e19",
+    "9007199254740993",
+    "123456789012345678901234567890",
+]
+TEXTS = [
+    "",
+    " ",
+    "a",
+    "\n",
+    "\x00",
+    "é",
+    "😀",
+    "\ud800",
+    "%s%n",
+    "../../etc/passwd",
+    "<|eot|>",
+    "<|im_end|>",
+    "</s>",
+    "{{ x }}",
+    "NaN",
+    "inf",
+    "1e300",
+    "null",
+    "true",
+    "0x10",
+    ".*",
+    "(a*)*b",
+    "[",
+    "(?i)a",
+    "\\p{L}+",
+    "-1",
+    "2024-02-30",
+    "a" * 1000,
+    "ab" * 20000,
+    "\\" * 500,
+    "(" * 500,
+    "\u202e",
+    "\ufeff",
+]
 
 
 # ---- JSON: trees whose numbers are kept as they are written ----
+
 
 class Raw(str):
     """A number, or anything else to be written as it stands."""
@@ -57,7 +138,7 @@ def dump_json(value):
             out.append(json.dumps(v, ensure_ascii=len(out) % 2 == 0))
 
     write(value, 0)
-    return "".join(out).encode("utf-8", "surrogatepass")[:MOST * 2]
+    return "".join(out).encode("utf-8", "surrogatepass")[: MOST * 2]
 
 
 def places(value):
@@ -98,8 +179,20 @@ def misspelt(r, word):
     if not word:
         return "x"
     i = r.randrange(len(word))
-    return r.choice([word[:i] + word[i + 1:], word[:i] + word[i] + word[i:], word.upper(), word.capitalize(), word + "s", word[::-1], word + "\x00", " " + word,
-                     word.replace("_", "-"), word.replace("_", "")])
+    return r.choice(
+        [
+            word[:i] + word[i + 1 :],
+            word[:i] + word[i] + word[i:],
+            word.upper(),
+            word.capitalize(),
+            word + "s",
+            word[::-1],
+            word + "\x00",
+            " " + word,
+            word.replace("_", "-"),
+            word.replace("_", ""),
+        ]
+    )
 
 
 def any_value(r):
@@ -115,7 +208,7 @@ def any_value(r):
     if kind == 7:
         nested = r.choice([None, Raw("1"), "x"])
         for _ in range(r.choice([2, 10, 63, 64, 65, 250])):
-            nested = [nested] if r.random() < .5 else Pairs([("a", nested)])
+            nested = [nested] if r.random() < 0.5 else Pairs([("a", nested)])
         return nested
     if kind == 8:
         return [r.choice([None, Raw("1"), "x", [], Raw("-1")])] * r.choice([1, 2, 100, 5000])
@@ -127,15 +220,35 @@ def mutate_number(r, raw):
         n = int(raw)
     except ValueError:
         return Raw(r.choice(RAW_NUMBERS + ["0", "1", "-" + raw.lstrip("-")]))
-    return Raw(str(r.choice([n + 1, n - 1, -n, n * 2, n // 2, n * 1000, n << 32, r.choice(INTEGERS), n + r.choice(INTEGERS)]))) if r.random() < .9 else Raw(f"{n}.5")
+    return (
+        Raw(
+            str(
+                r.choice(
+                    [n + 1, n - 1, -n, n * 2, n // 2, n * 1000, n << 32, r.choice(INTEGERS), n + r.choice(INTEGERS)]
+                )
+            )
+        )
+        if r.random() < 0.9
+        else Raw(f"{n}.5")
+    )
 
 
 def mutate_text(r, text):
     if not text:
         return r.choice(TEXTS)
     i, j = sorted((r.randrange(len(text) + 1), r.randrange(len(text) + 1)))
-    return r.choice([text[:i], text[i:], text[:i] + text[j:], text[:j] + text[i:], text[:i] + r.choice(TEXTS) + text[i:], text * r.choice([2, 10, 200]), misspelt(r, text),
-                     text[:i] + chr(r.choice([0, 9, 10, 13, 34, 92, 127, 128, 0x2028, 0xFFFD, 0x10FFFF, 0xD800])) + text[i:]])[:MOST]
+    return r.choice(
+        [
+            text[:i],
+            text[i:],
+            text[:i] + text[j:],
+            text[:j] + text[i:],
+            text[:i] + r.choice(TEXTS) + text[i:],
+            text * r.choice([2, 10, 200]),
+            misspelt(r, text),
+            text[:i] + chr(r.choice([0, 9, 10, 13, 34, 92, 127, 128, 0x2028, 0xFFFD, 0x10FFFF, 0xD800])) + text[i:],
+        ]
+    )[:MOST]
 
 
 def mutate_tree(r, root):
@@ -156,9 +269,9 @@ def mutate_tree(r, root):
             names = [p[0][p[1]][0] for p in found if isinstance(p[0], Pairs)]
             container[i] = (r.choice([misspelt(r, container[i][0]), r.choice(names), r.choice(TEXTS)]), value)
         elif kind == 3:
-            put(place, copied(get(r.choice(found))) if r.random() < .7 else any_value(r))
+            put(place, copied(get(r.choice(found))) if r.random() < 0.7 else any_value(r))
         elif kind == 4:
-            put(place, [value] if r.random() < .5 else Pairs([("a", value)]))
+            put(place, [value] if r.random() < 0.5 else Pairs([("a", value)]))
         elif kind == 5 and isinstance(value, list) and value:
             value.extend(value[:8] * r.choice([1, 10, 300]))
         elif isinstance(value, Raw):
@@ -176,7 +289,7 @@ def mutate_json(r, data):
     except (ValueError, RecursionError):
         return mutate_bytes(r, data)
     out = dump_json(mutate_tree(r, tree))
-    return mutate_bytes(r, out) if r.random() < .1 else out
+    return mutate_bytes(r, out) if r.random() < 0.1 else out
 
 
 def mutate_json_lines(r, data):
@@ -201,6 +314,7 @@ def mutate_json_lines(r, data):
 
 # ---- bytes, when nothing is known of them ----
 
+
 def mutate_bytes(r, data):
     out = bytearray(data)
     for _ in range(r.choice([1, 1, 2, 4, 16])):
@@ -211,12 +325,12 @@ def mutate_bytes(r, data):
         elif kind == 1 and out:
             out[i % len(out)] = r.choice([0, 1, 0x7F, 0x80, 0xFF, 0x0A, 0x20, r.randrange(256)])
         elif kind == 2:
-            del out[i:i + r.choice([1, 2, 4, 16, 256])]
+            del out[i : i + r.choice([1, 2, 4, 16, 256])]
         elif kind == 3:
             out[i:i] = bytes(r.randrange(256) for _ in range(r.choice([1, 4, 8])))
         elif kind == 4:
             j = r.randrange(len(out) + 1)
-            out[i:i] = out[j:j + r.choice([1, 8, 64, 1024])] * r.choice([1, 1, 2, 50])
+            out[i:i] = out[j : j + r.choice([1, 8, 64, 1024])] * r.choice([1, 1, 2, 50])
         elif kind == 5:
             del out[i:]
         elif kind == 6 and len(out) >= 8:
@@ -238,7 +352,7 @@ class GgufReader:
         self.data, self.at = data, 0
 
     def take(self, code):
-        value, = struct.unpack_from(code, self.data, self.at)
+        (value,) = struct.unpack_from(code, self.data, self.at)
         self.at += struct.calcsize(code)
         return value
 
@@ -247,7 +361,7 @@ class GgufReader:
         if n > len(self.data) - self.at:
             raise struct.error("text")
         self.at += n
-        return self.data[self.at - n:self.at]
+        return self.data[self.at - n : self.at]
 
     def value(self, kind):
         if kind in GGUF_SCALARS:
@@ -283,7 +397,18 @@ def gguf_value(kind, value):
     return b""
 
 
-GGUF_BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 8: (32, 34), 10: (256, 84), 12: (256, 144), 14: (256, 210), 30: (1, 2)}  # type: values, bytes
+GGUF_BLOCKS = {
+    0: (1, 4),
+    1: (1, 2),
+    2: (32, 18),
+    3: (32, 20),
+    6: (32, 22),
+    8: (32, 34),
+    10: (256, 84),
+    12: (256, 144),
+    14: (256, 210),
+    30: (1, 2),
+}  # type: values, bytes
 
 
 def laid_out(infos, body):
@@ -297,7 +422,7 @@ def laid_out(infos, body):
         size = min(count // values * size, MOST)
         at = min(info[3], len(body))
         info[3] = len(out)
-        out += (body[at:at + size] + bytes(size))[:size]
+        out += (body[at : at + size] + bytes(size))[:size]
         out += bytes(-len(out) % 32)
     return out
 
@@ -319,7 +444,7 @@ def mutate_gguf(r, data):
             infos.append([name, [g.take("<Q") for _ in range(rank)], g.take("<I"), g.take("<Q")])
     except (struct.error, RecursionError):
         return mutate_bytes(r, data)
-    body = data[(g.at + 31) // 32 * 32:]
+    body = data[(g.at + 31) // 32 * 32 :]
     counts = [tensors, pairs]
     for _ in range(r.choice([1, 1, 1, 2, 3])):
         kind = r.choice([0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13])
@@ -338,71 +463,108 @@ def mutate_gguf(r, data):
             elif isinstance(entry[2], tuple):
                 item, values = entry[2]
                 values = list(values)
-                if values and r.random() < .7:
+                if values and r.random() < 0.7:
                     i = r.randrange(len(values))
-                    values[i] = mutate_text(r, values[i].decode("latin-1")).encode("utf-8", "surrogatepass") if isinstance(values[i], bytes) else r.choice(INTEGERS)
-                    if r.random() < .3:
+                    values[i] = (
+                        mutate_text(r, values[i].decode("latin-1")).encode("utf-8", "surrogatepass")
+                        if isinstance(values[i], bytes)
+                        else r.choice(INTEGERS)
+                    )
+                    if r.random() < 0.3:
                         del values[i]
                 else:
                     values += values[:4] * r.choice([1, 100])
-                entry[2] = (item if r.random() < .9 else r.choice(list(GGUF_SCALARS) + [8]), values)
+                entry[2] = (item if r.random() < 0.9 else r.choice(list(GGUF_SCALARS) + [8]), values)
             elif isinstance(entry[2], bytes):
                 entry[2] = mutate_text(r, entry[2].decode("latin-1")).encode("utf-8", "surrogatepass")
             else:
-                entry[2] = r.choice(INTEGERS + [0.0, float("nan"), float("inf"), -1.5, 1e30, entry[2] + 1, entry[2] * 2, -entry[2]])
+                entry[2] = r.choice(
+                    INTEGERS + [0.0, float("nan"), float("inf"), -1.5, 1e30, entry[2] + 1, entry[2] * 2, -entry[2]]
+                )
         elif kind <= 10 and infos:
             info = r.choice(infos)
             if kind == 6:
                 i = r.randrange(len(info[1]) or 1)
                 if info[1]:
-                    info[1][i] = r.choice([info[1][i] + 1, info[1][i] * 2, info[1][i] // 2, abs(r.choice(INTEGERS)) & (2**64 - 1)])
+                    info[1][i] = r.choice(
+                        [info[1][i] + 1, info[1][i] * 2, info[1][i] // 2, abs(r.choice(INTEGERS)) & (2**64 - 1)]
+                    )
             elif kind == 7:
                 info[2] = r.choice([0, 1, 2, 3, 6, 8, 10, 12, 14, 30, 39, 99])
             elif kind == 8:
-                info[3] = r.choice([info[3] + 32, max(0, info[3] - 32), info[3] + 1, abs(r.choice(INTEGERS)) & (2**64 - 1)])
+                info[3] = r.choice(
+                    [info[3] + 32, max(0, info[3] - 32), info[3] + 1, abs(r.choice(INTEGERS)) & (2**64 - 1)]
+                )
             elif kind == 9:
-                info[0] = r.choice([misspelt(r, info[0].decode("latin-1")).encode("utf-8", "surrogatepass"), r.choice(infos)[0], info[0].replace(b"weight", b"bias"), b"extra.scale"])
+                info[0] = r.choice(
+                    [
+                        misspelt(r, info[0].decode("latin-1")).encode("utf-8", "surrogatepass"),
+                        r.choice(infos)[0],
+                        info[0].replace(b"weight", b"bias"),
+                        b"extra.scale",
+                    ]
+                )
             else:
-                r.choice([lambda: infos.remove(info), lambda: infos.append([b"new." + info[0], list(info[1]), info[2], info[3]]), lambda: info[1].append(1), lambda: info[1].reverse()])()
-        elif kind == 11 and r.random() < .5:
+                r.choice(
+                    [
+                        lambda: infos.remove(info),
+                        lambda: infos.append([b"new." + info[0], list(info[1]), info[2], info[3]]),
+                        lambda: info[1].append(1),
+                        lambda: info[1].reverse(),
+                    ]
+                )()
+        elif kind == 11 and r.random() < 0.5:
             counts[r.randrange(2)] += r.choice([1, -1, 1 << 40])
-        elif kind == 12 and r.random() < .5:
+        elif kind == 12 and r.random() < 0.5:
             version = r.choice([1, 2, 3, 4, 0x03000000])
         else:
-            body = body[:r.randrange(len(body) + 1)]
-    if r.random() < .6 and len(infos) < 1000:
+            body = body[: r.randrange(len(body) + 1)]
+    if r.random() < 0.6 and len(infos) < 1000:
         body = laid_out(infos, body)
-    out = struct.pack("<IIQQ", magic, version & 0xFFFFFFFF, (counts[0] - tensors + len(infos)) & (2**64 - 1), (counts[1] - pairs + len(keys)) & (2**64 - 1))
+    out = struct.pack(
+        "<IIQQ",
+        magic,
+        version & 0xFFFFFFFF,
+        (counts[0] - tensors + len(infos)) & (2**64 - 1),
+        (counts[1] - pairs + len(keys)) & (2**64 - 1),
+    )
     out += b"".join(gguf_text(k) + struct.pack("<I", kind) + gguf_value(kind, v) for k, kind, v in keys)
     for name, dims, kind, offset in infos:
-        out += gguf_text(name) + struct.pack("<I", len(dims)) + b"".join(struct.pack("<Q", d & (2**64 - 1)) for d in dims) + struct.pack("<IQ", kind, offset & (2**64 - 1))
+        out += (
+            gguf_text(name)
+            + struct.pack("<I", len(dims))
+            + b"".join(struct.pack("<Q", d & (2**64 - 1)) for d in dims)
+            + struct.pack("<IQ", kind, offset & (2**64 - 1))
+        )
     return out + b"\x00" * (-len(out) % 32) + body
 
 
 # ---- safetensors, and files made of it ----
 
+
 def mutate_safetensors(r, data):
-    if len(data) < 10 or r.random() < .1:
+    if len(data) < 10 or r.random() < 0.1:
         return mutate_bytes(r, data)
-    size, = struct.unpack_from("<Q", data)
+    (size,) = struct.unpack_from("<Q", data)
     if size > len(data) - 8:
         return mutate_bytes(r, data)
-    header, body = data[8:8 + size], data[8 + size:]
-    if r.random() < .85:
+    header, body = data[8 : 8 + size], data[8 + size :]
+    if r.random() < 0.85:
         header = mutate_json(r, header)
     else:
         body = mutate_bytes(r, body)
-    length = len(header) if r.random() < .95 else r.choice(INTEGERS) & (2**64 - 1)
+    length = len(header) if r.random() < 0.95 else r.choice(INTEGERS) & (2**64 - 1)
     return struct.pack("<Q", length) + header + body
 
 
 # ---- pictures: chunks with their lengths and sums recomputed ----
 
+
 def mutate_png(r, data):
     chunks, at = [], 8
     while at + 12 <= len(data):
-        n, = struct.unpack_from(">I", data, at)
-        chunks.append([data[at + 4:at + 8], data[at + 8:at + 8 + n]])
+        (n,) = struct.unpack_from(">I", data, at)
+        chunks.append([data[at + 4 : at + 8], data[at + 8 : at + 8 + n]])
         at += 12 + n
     if not chunks:
         return mutate_bytes(r, data)
@@ -412,7 +574,7 @@ def mutate_png(r, data):
         if kind == 0 and c[0] == b"IHDR" and len(c[1]) == 13:
             head = bytearray(c[1])
             field = r.choice([0, 4])
-            if r.random() < .5:
+            if r.random() < 0.5:
                 struct.pack_into(">I", head, field, r.choice([0, 1, 2, 65535, 65536, 1 << 24, (1 << 31) - 1]))
             else:
                 head[r.choice([8, 9, 10, 11, 12])] = r.choice([0, 1, 2, 3, 4, 6, 8, 16, 255])
@@ -431,18 +593,23 @@ def mutate_png(r, data):
             c[1] = mutate_bytes(r, c[1])
     out = data[:8]
     for name, body in chunks:
-        out += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body) if r.random() < .97 else 0)
+        out += (
+            struct.pack(">I", len(body))
+            + name
+            + body
+            + struct.pack(">I", zlib.crc32(name + body) if r.random() < 0.97 else 0)
+        )
     return out
 
 
 def mutate_jpeg(r, data):
     out, at = [data[:2]], 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        n, = struct.unpack_from(">H", data, at + 2)
-        out.append(data[at:at + 2 + n])
+        (n,) = struct.unpack_from(">H", data, at + 2)
+        out.append(data[at : at + 2 + n])
         at += 2 + n
     rest = data[at:]
-    if len(out) > 1 and r.random() < .8:
+    if len(out) > 1 and r.random() < 0.8:
         i = r.randrange(1, len(out))
         kind = r.randrange(4)
         if kind == 0:
@@ -459,7 +626,7 @@ def mutate_jpeg(r, data):
 
 def mutate_riff(r, data):
     out = bytearray(data)
-    if len(out) > 40 and r.random() < .7:
+    if len(out) > 40 and r.random() < 0.7:
         at = r.randrange(12, min(len(out) - 4, 60))
         struct.pack_into("<I", out, at, r.choice([0, 1, len(out), 0xFFFF, 0xFFFFFFFF, 0x3FFF3FFF, 16383]))
         return bytes(out)
@@ -468,19 +635,23 @@ def mutate_riff(r, data):
 
 def mutate_bmp(r, data):
     out = bytearray(data)
-    if len(out) >= 54 and r.random() < .8:
-        field, code = r.choice([(10, "<I"), (14, "<I"), (18, "<i"), (22, "<i"), (26, "<H"), (28, "<H"), (30, "<I"), (46, "<I")])
-        old, = struct.unpack_from(code, out, field)
+    if len(out) >= 54 and r.random() < 0.8:
+        field, code = r.choice(
+            [(10, "<I"), (14, "<I"), (18, "<i"), (22, "<i"), (26, "<H"), (28, "<H"), (30, "<I"), (46, "<I")]
+        )
+        (old,) = struct.unpack_from(code, out, field)
         width = struct.calcsize(code) * 8
         new = r.choice([-old, old + 1, old * 2, 0, 1, 4, 8, 16, 24, 32, 3, r.choice(INTEGERS)]) & ((1 << width) - 1)
-        out[field:field + width // 8] = new.to_bytes(width // 8, "little")
+        out[field : field + width // 8] = new.to_bytes(width // 8, "little")
         return bytes(out)
     return mutate_bytes(r, data)
 
 
 def mutate_picture(r, data):
-    kind = {b"\x89PN": mutate_png, b"\xff\xd8\xff": mutate_jpeg, b"RIF": mutate_riff}.get(bytes(data[:3]), mutate_bmp if data[:2] == b"BM" else mutate_bytes)
-    return kind(r, data) if r.random() < .9 else mutate_bytes(r, data)
+    kind = {b"\x89PN": mutate_png, b"\xff\xd8\xff": mutate_jpeg, b"RIF": mutate_riff}.get(
+        bytes(data[:3]), mutate_bmp if data[:2] == b"BM" else mutate_bytes
+    )
+    return kind(r, data) if r.random() < 0.9 else mutate_bytes(r, data)
 
 
 # ---- texts made of words and lines ----
@@ -493,7 +664,9 @@ JINJA_WORDS = """{% for m in messages %} {% endfor %} {% if x %} {% else %} {% e
 {{ 'a%s' % 1 }} {{ '{}'.format(1) }} {{ 'x'.replace('x', 'yy') }} {{ x|trim }} {{ x|upper }} {{ x|round(2) }} {{ x|int }} {{ x|float }} {{ x|string }} {{ x|batch(3)|list }} {{ x|slice(3)|list }} {{ x|groupby('role')|list }}
 {{ x|unique|list }} {{ x|sort }} {{ x|reverse|list }} {{ x|indent(4) }} {{ x|truncate(3) }} {{ x|wordcount }} {{ x|center(80) }} {{ x|replace('a', 'b') }} {{ x|dictsort }} {{ x|items|list }} {{ x|tojson(indent=2) }} {{ x|first }}
 {{ x|last }} {{ x|min }} {{ x|max }} {{ x|random }} {{ x|safe }} {{ x|escape }} {{ 'a' ~ 1 }} {{ 'a' in 'abc' }} {{ 'abc'.startswith(('a', 'b')) }} {{ ' a '.strip() }} {{ 'a,b'.rsplit(',', 1) }} {{ 'A'.lower() }} {{ 'a'.isalpha() }}
-{{ joiner(',') }} {{ cycler(1, 2).next() }} {{ lipsum() }} {# c #} {% raw %} {% endraw %} {{ 9223372036854775807 + 1 }} {{ 1e308 * 10 }} {{ '' .join(x) }} {{ x.items() }} {{ x.keys() }} {{ x.get('a', 1) }} {{ none }} {{ true }}""".split("\n")
+{{ joiner(',') }} {{ cycler(1, 2).next() }} {{ lipsum() }} {# c #} {% raw %} {% endraw %} {{ 9223372036854775807 + 1 }} {{ 1e308 * 10 }} {{ '' .join(x) }} {{ x.items() }} {{ x.keys() }} {{ x.get('a', 1) }} {{ none }} {{ true }}""".split(
+    "\n"
+)
 JINJA_WORDS = [w for line in JINJA_WORDS for w in re.findall(r"\{[{%#].*?[}%#]\}", line)]
 
 
@@ -513,7 +686,35 @@ def mutate_jinja(r, data):
         elif kind == 3 and parts:  # words within a tag
             words = re.findall(r"\w+|\s+|.", parts[i % len(parts)], re.S)
             j = r.randrange(len(words) or 1)
-            words[j:j + 1] = [r.choice(words + ["|", "(", ")", "[", "]", ".", ",", "-", "*", "in", "is", "not", "x", "1", "'a'", "for", "if", "else", "|list", "|join", "9" * 30, "1e400"])]
+            words[j : j + 1] = [
+                r.choice(
+                    words
+                    + [
+                        "|",
+                        "(",
+                        ")",
+                        "[",
+                        "]",
+                        ".",
+                        ",",
+                        "-",
+                        "*",
+                        "in",
+                        "is",
+                        "not",
+                        "x",
+                        "1",
+                        "'a'",
+                        "for",
+                        "if",
+                        "else",
+                        "|list",
+                        "|join",
+                        "9" * 30,
+                        "1e400",
+                    ]
+                )
+            ]
             parts[i % len(parts)] = "".join(words)
         elif kind == 4 and parts:
             parts.insert(i, (r.choice(parts) * r.choice([2, 20, 400]))[:MOST])
@@ -522,8 +723,42 @@ def mutate_jinja(r, data):
     return "".join(parts).encode("utf-8", "replace")[:MOST]
 
 
-CELLS = ["", " ", "0", "-1", "1e300", "nan", "inf", "1.5", "1700000000", "1700000000000", "1700000000000000", "1.7e9", "2024-01-02T03:04:05Z", '"a"', '"a""b"', '"a,b"', '"', '"a\nb"', "a" * 300, "é", "\ufeff",
-         "\x00", "user_id", "item_id", "timestamp", "9223372036854775808", "0x10", "1_000", "٣", "a\tb", "1,5", "-0", "+1", "1 "]
+CELLS = [
+    "",
+    " ",
+    "0",
+    "-1",
+    "1e300",
+    "nan",
+    "inf",
+    "1.5",
+    "1700000000",
+    "1700000000000",
+    "1700000000000000",
+    "1.7e9",
+    "2024-01-02T03:04:05Z",
+    '"a"',
+    '"a""b"',
+    '"a,b"',
+    '"',
+    '"a\nb"',
+    "a" * 300,
+    "é",
+    "\ufeff",
+    "\x00",
+    "user_id",
+    "item_id",
+    "timestamp",
+    "9223372036854775808",
+    "0x10",
+    "1_000",
+    "٣",
+    "a\tb",
+    "1,5",
+    "-0",
+    "+1",
+    "1 ",
+]
 
 
 def mutate_table(r, data):
@@ -549,13 +784,13 @@ def mutate_table(r, data):
                     other.insert(1, other[0])
         else:
             row[r.randrange(len(row))] = r.choice(CELLS)
-    out = "\n".join((mark if r.random() < .98 else r.choice(",\t;| ")).join(row) for row in rows)
-    if r.random() < .1:
+    out = "\n".join((mark if r.random() < 0.98 else r.choice(",\t;| ")).join(row) for row in rows)
+    if r.random() < 0.1:
         out = "\ufeff" + out
-    if r.random() < .1:
+    if r.random() < 0.1:
         out = out.replace("\n", "\r\n")
     out = out.encode("utf-8", "surrogateescape")
-    return mutate_bytes(r, out) if r.random() < .1 else out
+    return mutate_bytes(r, out) if r.random() < 0.1 else out
 
 
 def mutate_lines(r, data):
@@ -571,6 +806,13 @@ def mutate_lines(r, data):
         else:
             words = re.findall(r"\w+|\s+|.", lines[i], re.S)
             j = r.randrange(len(words) + 1)
-            words[j:j + r.choice([0, 1])] = [r.choice(words + TEXTS[:20] + [str(n) for n in INTEGERS] + ["=", "[", "]", '"', "'", "#", ".", ":", "\r", "true", "[1, 2", '"""', "{"])]
+            words[j : j + r.choice([0, 1])] = [
+                r.choice(
+                    words
+                    + TEXTS[:20]
+                    + [str(n) for n in INTEGERS]
+                    + ["=", "[", "]", '"', "'", "#", ".", ":", "\r", "true", "[1, 2", '"""', "{"]
+                )
+            ]
             lines[i] = "".join(words)
     return "\n".join(lines).encode("utf-8", "surrogatepass")[:MOST]

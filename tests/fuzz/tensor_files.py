@@ -1,5 +1,6 @@
 """Structure-aware mutations of files made of safetensors that stay files of their kind: every tensor keeps bytes that fit its shape, offsets are laid out again, and what several places say
 changes in all of them. As in mutations.py: (random, bytes) -> bytes."""
+
 import json
 import re
 import struct
@@ -9,18 +10,32 @@ from own_formats import integer_near
 from parts import sized_parts_of
 
 WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "U8": 1, "I8": 1, "BOOL": 1}
-FLOATS = [0x7F800000, 0xFF800000, 0x7FC00000, 0x7F7FFFFF, 0xFF7FFFFF, 0x80000000, 0, 1, 0xBF800000, 0x3F800000, 0x7E000000]  # inf, NaN, the largest, -0, a denormal number, -1, 1e38
+FLOATS = [
+    0x7F800000,
+    0xFF800000,
+    0x7FC00000,
+    0x7F7FFFFF,
+    0xFF7FFFFF,
+    0x80000000,
+    0,
+    1,
+    0xBF800000,
+    0x3F800000,
+    0x7E000000,
+]  # inf, NaN, the largest, -0, a denormal number, -1, 1e38
 
 
 class Tensors:
     """A safetensors file, taken apart: metadata {key: text}, tensors [name, dtype, shape, bytes]."""
 
     def __init__(self, data):
-        size, = struct.unpack_from("<Q", data)
-        header = json.loads(data[8:8 + size])
+        (size,) = struct.unpack_from("<Q", data)
+        header = json.loads(data[8 : 8 + size])
         self.metadata = header.pop("__metadata__", {})
-        body = data[8 + size:]
-        self.tensors = [[name, t["dtype"], t["shape"], bytearray(body[slice(*t["data_offsets"])])] for name, t in header.items()]
+        body = data[8 + size :]
+        self.tensors = [
+            [name, t["dtype"], t["shape"], bytearray(body[slice(*t["data_offsets"])])] for name, t in header.items()
+        ]
 
     def bytes(self):
         header, at = {"__metadata__": self.metadata} if self.metadata else {}, 0
@@ -35,7 +50,7 @@ class Tensors:
         tensor = next((t for t in self.tensors if t[0] == name), None)
         if tensor is None:
             raise KeyError(name)
-        return [v for v, in struct.iter_unpack(code, tensor[3])]
+        return [v for (v,) in struct.iter_unpack(code, tensor[3])]
 
     def set_values(self, name, code, values):
         tensor = next(t for t in self.tensors if t[0] == name)
@@ -50,17 +65,43 @@ def taken_apart(data):
 
 
 def new_number(r, old):
-    return str(r.choice([old + 1, old - 1, old * 2, r.choice(m.INTEGERS), (1 << 53) - 1, (1 << 63) - 2, f"{old}.0", f" {old}", f"+{old}", f"0{old}", "1e3", "", 10**15, 10**16, 10**17 - 1]))
+    return str(
+        r.choice(
+            [
+                old + 1,
+                old - 1,
+                old * 2,
+                r.choice(m.INTEGERS),
+                (1 << 53) - 1,
+                (1 << 63) - 2,
+                f"{old}.0",
+                f" {old}",
+                f"+{old}",
+                f"0{old}",
+                "1e3",
+                "",
+                10**15,
+                10**16,
+                10**17 - 1,
+            ]
+        )
+    )
 
 
 def mutate_metadata(r, t):
     numbers = [k for k, v in t.metadata.items() if re.fullmatch(r"-?\d+", v)]
-    if numbers and r.random() < .85:
+    if numbers and r.random() < 0.85:
         key = r.choice(numbers)
         t.metadata[key] = new_number(r, int(t.metadata[key]))
     elif t.metadata:
         key = r.choice(list(t.metadata))
-        r.choice([lambda: t.metadata.pop(key), lambda: t.metadata.update({m.misspelt(r, key): t.metadata[key]}), lambda: t.metadata.update({key: m.mutate_text(r, t.metadata[key])[:1000]})])()
+        r.choice(
+            [
+                lambda: t.metadata.pop(key),
+                lambda: t.metadata.update({m.misspelt(r, key): t.metadata[key]}),
+                lambda: t.metadata.update({key: m.mutate_text(r, t.metadata[key])[:1000]}),
+            ]
+        )()
 
 
 def mutate_shapes(r, t):
@@ -78,10 +119,19 @@ def mutate_shapes(r, t):
         t.tensors[i] = [name, r.choice([d for d in WIDTHS if len(values) % WIDTHS[d] == 0]), shape, values]
         t.tensors[i][2] = [len(values) // WIDTHS[t.tensors[i][1]]]
     elif kind == 4:
-        t.tensors[i][2] = r.choice([[1] + shape, shape + [1], shape[::-1], [len(values) // width], [1, len(values) // width, 1, 1], shape + [1] * 5])
+        t.tensors[i][2] = r.choice(
+            [
+                [1] + shape,
+                shape + [1],
+                shape[::-1],
+                [len(values) // width],
+                [1, len(values) // width, 1, 1],
+                shape + [1] * 5,
+            ]
+        )
     elif kind == 5:
         count = r.choice([0, 1, max(0, len(values) // width - 1), len(values) // width + 1, len(values) // width * 2])
-        t.tensors[i][2], t.tensors[i][3] = [count], (values * 2 + bytearray(width))[:count * width]
+        t.tensors[i][2], t.tensors[i][3] = [count], (values * 2 + bytearray(width))[: count * width]
     elif kind == 6:
         j = r.randrange(len(t.tensors))
         t.tensors[i][0], t.tensors[j][0] = t.tensors[j][0], t.tensors[i][0]
@@ -96,11 +146,16 @@ def mutate_numbers(r, t):
     tensor = r.choice([x for x in t.tensors if x[3]] or t.tensors)
     values = tensor[3]
     if tensor[1] == "F32" and len(values) >= 4:
-        if r.random() < .3:
+        if r.random() < 0.3:
             values[:] = struct.pack("<I", r.choice(FLOATS)) * (len(values) // 4)
         else:
             at = r.randrange(len(values) // 4) * 4
-            struct.pack_into("<I", values, at, r.choice(FLOATS + [r.randrange(1 << 32), struct.unpack_from("<I", values, at)[0] ^ 0x80000000]))
+            struct.pack_into(
+                "<I",
+                values,
+                at,
+                r.choice(FLOATS + [r.randrange(1 << 32), struct.unpack_from("<I", values, at)[0] ^ 0x80000000]),
+            )
     elif tensor[1] == "I32" and len(values) >= 4:
         at = r.randrange(len(values) // 4) * 4
         struct.pack_into("<I", values, at, integer_near(r, struct.unpack_from("<I", values, at)[0], 4))
@@ -110,7 +165,7 @@ def mutate_numbers(r, t):
 
 def mutate_values(r, data):
     t = taken_apart(data)
-    if t is None or not t.tensors or r.random() < .1:
+    if t is None or not t.tensors or r.random() < 0.1:
         return m.mutate_safetensors(r, data)
     for _ in range(r.choice([1, 1, 2, 4])):
         kind = r.randrange(10)
@@ -135,9 +190,10 @@ def mutate_shards(r, data):
 
 # ---- where a run was: src/train/state_file.cpp ----
 
+
 def mutate_state(r, data):
     t = taken_apart(data)
-    if t is None or r.random() < .6:
+    if t is None or r.random() < 0.6:
         return mutate_values(r, data)
     numbers = [k for k, v in t.metadata.items() if v.isdigit()]
     n = r.choice([0, 1, 2, 3, 4, 998, 999, 1000, 1001, 10**15, 1 << 53, 10**17 - 1])
@@ -152,7 +208,7 @@ def mutate_state(r, data):
     else:
         for key in numbers:
             t.metadata[key] = str(r.choice([n, 0, int(t.metadata[key])]))
-    if r.random() < .5 and t.tensors:
+    if r.random() < 0.5 and t.tensors:
         mutate_numbers(r, t)
     return t.bytes()
 
@@ -164,13 +220,18 @@ def mutate_online(r, data):
     if kind == 0:
         text = m.mutate_json(r, text).replace(b"\0", b"")
     elif kind == 1:  # scores that are numbers
-        number = r.choice([b"0", b"-1", b"1e308", b"-1e308", b"1e-320", b"0.5", b"9007199254740993", b"null", b"18446744073709551615"])
+        number = r.choice(
+            [b"0", b"-1", b"1e308", b"-1e308", b"1e-320", b"0.5", b"9007199254740993", b"null", b"18446744073709551615"]
+        )
         places = list(re.finditer(rb"-?\d+\.\d+", text))
         if places:
             at = r.choice(places)
-            text = text[:at.start()] + number + text[at.end():]
+            text = text[: at.start()] + number + text[at.end() :]
     elif kind == 2:
-        t, n = taken_apart(checkpoint), r.choice([0, 1, 2, 4, 255, 256, 16383, 16384, 10**15, 1 << 53, 10**17 - 1, 10**17])
+        t, n = (
+            taken_apart(checkpoint),
+            r.choice([0, 1, 2, 4, 255, 256, 16383, 16384, 10**15, 1 << 53, 10**17 - 1, 10**17]),
+        )
         if t is not None:
             t.metadata["step"] = str(n)
             t.metadata["optimizer_steps"] = str(r.choice([n, 0, 1]))
@@ -183,6 +244,7 @@ def mutate_online(r, data):
 
 # ---- graphs of items: src/optional/hnsw/graph.cpp ----
 
+
 def graph_of(t):
     """links[node][level] = the nodes that it leads to."""
     levels, sizes, neighbours = t.values("levels", "<B"), t.values("list_sizes", "<B"), t.values("neighbours", "<i")
@@ -190,7 +252,7 @@ def graph_of(t):
     for level in levels:
         mine = []
         for _ in range(level + 1):
-            mine.append(neighbours[at:at + sizes[lists]])
+            mine.append(neighbours[at : at + sizes[lists]])
             at += sizes[lists]
             lists += 1
         links.append(mine)
@@ -209,7 +271,7 @@ def mutate_graph(r, data):
         links, items = graph_of(t), t.values("items", "<i")
     except (AttributeError, KeyError, IndexError, struct.error):
         return mutate_values(r, data)
-    if r.random() < .25 or not links:
+    if r.random() < 0.25 or not links:
         return mutate_values(r, data)
     for _ in range(r.choice([1, 1, 2, 5])):
         n = r.randrange(len(links))
@@ -226,7 +288,9 @@ def mutate_graph(r, data):
                 if len(other) > level:
                     other[level] = []
         elif kind == 3 and mine:
-            mine[r.randrange(len(mine))] = r.choice([n, -1, len(links), len(links) - 1, 0, r.randrange(len(links)), (1 << 31) - 1, -(1 << 31)])
+            mine[r.randrange(len(mine))] = r.choice(
+                [n, -1, len(links), len(links) - 1, 0, r.randrange(len(links)), (1 << 31) - 1, -(1 << 31)]
+            )
         elif kind == 4:
             mine.extend(r.choice(there) for _ in range(r.choice([1, 2, 4, 130, 255])))
         elif kind == 5:
@@ -242,7 +306,9 @@ def mutate_graph(r, data):
             t.metadata["links"] = str(r.choice([2, 3, 16, 64, 65, 1, 0, 1 << 40]))
         else:
             highest = max(len(mine) for mine in links)
-            t.metadata["entry"] = str(r.choice([i for i, other in enumerate(links) if len(other) == highest] + [n, len(links), -1]))
+            t.metadata["entry"] = str(
+                r.choice([i for i, other in enumerate(links) if len(other) == highest] + [n, len(links), -1])
+            )
             t.metadata["build_width"] = str(r.choice([0, 1, 10, 1000, 1 << 20, (1 << 20) + 1]))
     for mine in links:
         for level in mine:

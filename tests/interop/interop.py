@@ -3,6 +3,7 @@ that Puna computes from the same files in exact mode. Run by `./dev interop`, wh
 
 llama.cpp's side of the same question is `./dev bench quality`, which compares its logits on a file of every type.
 """
+
 import argparse
 import json
 import os
@@ -65,14 +66,35 @@ def main():
 
     with open(check.path("train.jsonl"), "w") as out:
         for i in range(16):
-            out.write(json.dumps({"prompt": "The price of item %d is" % i, "completion": " %d coins." % (7 * i)}) + "\n")
+            out.write(
+                json.dumps({"prompt": "The price of item %d is" % i, "completion": " %d coins." % (7 * i)}) + "\n"
+            )
     adapter = check.path("finetuned/adapter")
-    run(a.puna, "finetune", check.path("F16.gguf"), "--data", check.path("train.jsonl"), "--out", check.path("finetuned"), "--steps", "8", "--lr", "2e-3",
-        "--step-tokens", "128", "--targets", "q_proj", "v_proj", "down_proj")
+    run(
+        a.puna,
+        "finetune",
+        check.path("F16.gguf"),
+        "--data",
+        check.path("train.jsonl"),
+        "--out",
+        check.path("finetuned"),
+        "--steps",
+        "8",
+        "--lr",
+        "2e-3",
+        "--step-tokens",
+        "128",
+        "--targets",
+        "q_proj",
+        "v_proj",
+        "down_proj",
+    )
     run(a.puna, "merge", check.path("F16.gguf"), adapter, check.path("merged.gguf"))
     base = check.transformers("F16.gguf")
     before = check.compare("Transformers without the adapter", check.path("F16.gguf"), base, 1e-6)
-    after = check.compare("PEFT with Puna's adapter", check.path("merged.gguf"), PeftModel.from_pretrained(base, adapter).eval(), 1e-6)
+    after = check.compare(
+        "PEFT with Puna's adapter", check.path("merged.gguf"), PeftModel.from_pretrained(base, adapter).eval(), 1e-6
+    )
     if not mean_kl(before, after) > 1e-4:
         check.failed.append("the adapter changes nothing: KL %g" % mean_kl(before, after))
     if check.failed:

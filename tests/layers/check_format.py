@@ -3,6 +3,7 @@ Markdown and CMake files have at most 120 columns, but for tables and for lines 
 
 usage: check_format.py CLANG_FORMAT ROOT        prints one line a file, exit 1 when there is any
 """
+
 import concurrent.futures
 import os
 import pathlib

@@ -7,6 +7,7 @@ and, at the scalar level, libm's fma (correctly rounded by definition; the other
 integer dot instruction besides, L's object writes that level's table, which names functions of both (src/kernels/dots.inl.h). Eigen's products
 (src/optional/eigen) define symbols of puna::eigen_L and puna_eigen_L, its own namespace renamed, and besides take memory and throw when there is none.
 """
+
 import pathlib
 import re
 import subprocess
@@ -16,8 +17,20 @@ MEMORY = {"memcpy", "memset", "memmove", "memcmp"}
 ALLOWED = {"scalar": {"fma", "fmaf"}}
 WITH_DOTS = {"avx2": "avxvnni", "avx512": "avx512vnni"}
 LINKER = {"_GLOBAL_OFFSET_TABLE_"}
-EIGEN = {"malloc", "free", "DW.ref.__gxx_personality_v0", "__gxx_personality_v0", "_Unwind_Resume", "__cxa_allocate_exception", "__cxa_throw",
-         "__cxa_guard_acquire", "__cxa_guard_release", "_ZNSt9bad_allocD1Ev", "_ZTISt9bad_alloc", "_ZTVSt9bad_alloc"}
+EIGEN = {
+    "malloc",
+    "free",
+    "DW.ref.__gxx_personality_v0",
+    "__gxx_personality_v0",
+    "_Unwind_Resume",
+    "__cxa_allocate_exception",
+    "__cxa_throw",
+    "__cxa_guard_acquire",
+    "__cxa_guard_release",
+    "_ZNSt9bad_allocD1Ev",
+    "_ZTISt9bad_alloc",
+    "_ZTVSt9bad_alloc",
+}
 
 
 def breaches_of(nm, path):
@@ -28,7 +41,10 @@ def breaches_of(nm, path):
     if eigen:
         allowed |= EIGEN
         inside = rf"{len('eigen_' + level)}eigen_{level}"
-    own = re.compile(rf"_Z(?:GV|TV|TI|TS|Z)*N?K?4puna{inside}" + (rf"|_Z(?:GV|Z)*N?K?{len('puna_eigen_' + level)}puna_eigen_{level}" if eigen else ""))
+    own = re.compile(
+        rf"_Z(?:GV|TV|TI|TS|Z)*N?K?4puna{inside}"
+        + (rf"|_Z(?:GV|Z)*N?K?{len('puna_eigen_' + level)}puna_eigen_{level}" if eigen else "")
+    )
     dots = WITH_DOTS.get(level, "-")
     named = re.compile(rf"_ZN4puna{len(dots)}{dots}")
     its_table = f"_ZN4puna{len(dots)}{dots}6kTableE"

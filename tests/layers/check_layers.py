@@ -10,27 +10,71 @@ usage: check_layers.py ROOT        prints one line a breach, exit 1 when there i
 - the library calls nothing that prints, ends the process, reads the environment or asks the locale;
 - no hand-written file is longer than 600 lines, no header of the C API, which is a manual, than 800; no line, raw strings apart, than 120.
 """
+
 import pathlib
 import re
 import sys
 
-RANK = {"base": 0, "tensor": 1, "kernels": 2, "gemm": 2, "ops": 3, "onednn": 3, "openblas": 3, "eigen": 3, "io": 4, "text": 4, "image": 4, "model": 4, "chat": 5, "grammar": 5, "decoders": 5,
-        "runtime": 6, "train": 6, "recsys": 7, "ads": 7, "eval": 7, "hnsw": 8, "sqlite": 8, "eigen.h": 8, "capi": 8}
+RANK = {
+    "base": 0,
+    "tensor": 1,
+    "kernels": 2,
+    "gemm": 2,
+    "ops": 3,
+    "onednn": 3,
+    "openblas": 3,
+    "eigen": 3,
+    "io": 4,
+    "text": 4,
+    "image": 4,
+    "model": 4,
+    "chat": 5,
+    "grammar": 5,
+    "decoders": 5,
+    "runtime": 6,
+    "train": 6,
+    "recsys": 7,
+    "ads": 7,
+    "eval": 7,
+    "hnsw": 8,
+    "sqlite": 8,
+    "eigen.h": 8,
+    "capi": 8,
+}
 BLIND = {"chat": {"io", "image", "model"}, "grammar": {"io", "image", "model"}}  # to layers below it
 COLUMNS = 120
 LINES = 600
 MANUAL_LINES = 800  # the headers of the C API are its manual
 RAW_STRING = re.compile(r'R"(\w*)\(.*?\)\1"', re.S)
-C_HEADERS = {"assert.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
-             "stdlib.h", "string.h"}
+C_HEADERS = {
+    "assert.h",
+    "errno.h",
+    "float.h",
+    "inttypes.h",
+    "limits.h",
+    "math.h",
+    "stdarg.h",
+    "stdbool.h",
+    "stddef.h",
+    "stdint.h",
+    "stdio.h",
+    "stdlib.h",
+    "string.h",
+}
 TOO_HEAVY = {"thread", "regex", "filesystem", "iostream"}
-JSON_HEADERS = {"src/base/json_field.h", "src/chat/python_text.h", "src/grammar/json_schema/document.h"}  # each costs every reader a second or two: think before adding
+JSON_HEADERS = {
+    "src/base/json_field.h",
+    "src/chat/python_text.h",
+    "src/grammar/json_schema/document.h",
+}  # each costs every reader a second or two: think before adding
 ISA_SYSTEM = re.compile(r"(stdint|stddef|\w*mmintrin|x86intrin|cpuid|arm_\w+)\.h")
 ISA_OURS = {"include/puna/base/dtype.h"}  # enumerators only; check_isa_symbols.py sees it if that changes
 # Words that a class of ours may well use are taken for the C function only when they are qualified.
-FORBIDDEN = re.compile(r"(?P<name>(?<![\w.>:])(?:std::|::)?(?:abort|exit|_Exit|quick_exit|assert|getenv|setenv|setlocale|localeconv|printf|puts|"
-                       r"putchar|perror|strtod|strtof|atof|stod|stof|cout|cerr|clog)|(?:std|(?<!\w))::(?:terminate|system|signal|raise))"
-                       r"\b\s*(?=\(|<<)|\bfprintf\s*\(\s*(?P<stream>stderr|stdout)\b")
+FORBIDDEN = re.compile(
+    r"(?P<name>(?<![\w.>:])(?:std::|::)?(?:abort|exit|_Exit|quick_exit|assert|getenv|setenv|setlocale|localeconv|printf|puts|"
+    r"putchar|perror|strtod|strtof|atof|stod|stof|cout|cerr|clog)|(?:std|(?<!\w))::(?:terminate|system|signal|raise))"
+    r"\b\s*(?=\(|<<)|\bfprintf\s*\(\s*(?P<stream>stderr|stdout)\b"
+)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|R"\w*\(.*?\)\w*"|"(?:\\.|[^"\\\n])*"', re.S)
 
@@ -52,7 +96,10 @@ class Tree:
         """(angle, name, our file or None) of every include line."""
         for bracket, name in INCLUDE.findall(self.text[file]):
             here = pathlib.PurePosixPath(file).parent.as_posix()
-            places = [f"{top}/{name}" for top in ((here,) if bracket == '"' else ()) + ("include", "src", "capi/include", "capi/src")]
+            places = [
+                f"{top}/{name}"
+                for top in ((here,) if bracket == '"' else ()) + ("include", "src", "capi/include", "capi/src")
+            ]
             yield bracket == "<", name, next((p for p in places if p in self.text), None)
 
     def check_width(self):
@@ -60,7 +107,9 @@ class Tree:
             text = RAW_STRING.sub(lambda m: "\n" * m.group().count("\n"), path.read_text(encoding="utf-8"))
             for number, line in enumerate(text.split("\n"), 1):
                 if len(line) > COLUMNS:
-                    self.breach(f"{path.relative_to(self.root).as_posix()}:{number}", f"{len(line)} columns, at most {COLUMNS}")
+                    self.breach(
+                        f"{path.relative_to(self.root).as_posix()}:{number}", f"{len(line)} columns, at most {COLUMNS}"
+                    )
 
     def check(self):
         self.check_width()
@@ -95,7 +144,9 @@ class Tree:
                 way = "up" if RANK.get(theirs, 99) > RANK[mine] else "sideways"
                 self.breach(file, f"#include {name} points {way}: {mine} may not know {theirs}")
             if target == "src/base/json.h" and not file.endswith(".cpp") and file not in JSON_HEADERS:
-                self.breach(file, "base/json.h is for .cpp files: it brings nlohmann-json into every reader of this header")
+                self.breach(
+                    file, "base/json.h is for .cpp files: it brings nlohmann-json into every reader of this header"
+                )
             if file.startswith("include/") and not target.startswith("include/"):
                 self.breach(file, f"#include {name}: a public header shows a private one")
 
@@ -115,7 +166,10 @@ class Tree:
         code = COMMENT_OR_TEXT.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), self.text[file])
         for m in FORBIDDEN.finditer(code):
             line = code.count("\n", 0, m.start()) + 1
-            self.breach(f"{file}:{line}", f"'{m.group('name') or m.group('stream')}' is not for a library: report a status, use the context's logger")
+            self.breach(
+                f"{file}:{line}",
+                f"'{m.group('name') or m.group('stream')}' is not for a library: report a status, use the context's logger",
+            )
 
     def check_isa(self, start):
         seen, todo = set(), [start]
@@ -124,7 +178,9 @@ class Tree:
             for angle, name, target in self.includes(file):
                 if target is None:
                     if not ISA_SYSTEM.fullmatch(name):
-                        self.breach(file, f"#include <{name}> is reached by {start}: only stdint, stddef and intrinsics may be")
+                        self.breach(
+                            file, f"#include <{name}> is reached by {start}: only stdint, stddef and intrinsics may be"
+                        )
                 elif not target.startswith("src/kernels/") and target not in ISA_OURS:
                     self.breach(file, f"#include {name} is reached by {start}: only kernel headers may be")
                 elif target not in seen:
@@ -140,7 +196,11 @@ def written_by_hand(root):
     """The C and C++ files whose layout is checked: not the generated ones, nor the ABI's baseline, which is a copy."""
     for top in ("apps", "capi", "examples", "include", "src", "tests"):
         for path in sorted((root / top).rglob("*")):
-            if path.suffix in (".h", ".cpp", ".c") and "baseline" not in path.parts and not is_generated(path.read_text(encoding="utf-8")):
+            if (
+                path.suffix in (".h", ".cpp", ".c")
+                and "baseline" not in path.parts
+                and not is_generated(path.read_text(encoding="utf-8"))
+            ):
                 yield path
 
 

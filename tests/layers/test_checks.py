@@ -2,6 +2,7 @@
 
 usage: test_checks.py        CXX and NM name the compiler and nm
 """
+
 import os
 import pathlib
 import subprocess
@@ -89,12 +90,21 @@ class Layers(unittest.TestCase):
         self.expect("only kernel headers", src__kernels__rows_dot_inl_dot_h='#include "puna/base/error.h"\n')
 
     def test_calls(self):
-        for call in ("abort();", "std::exit(1);", "if (!x) assert(x);", 'std::getenv("X");', 'printf("x");', "std::cerr << 1;", "std::terminate();",
-                     'fprintf(stderr, "x");', "::strtod(a, b);"):
+        for call in (
+            "abort();",
+            "std::exit(1);",
+            "if (!x) assert(x);",
+            'std::getenv("X");',
+            'printf("x");',
+            "std::cerr << 1;",
+            "std::terminate();",
+            'fprintf(stderr, "x");',
+            "::strtod(a, b);",
+        ):
             self.expect("src/io/gguf.cpp:2", src__io__gguf_dot_cpp=f"/* one */\nvoid f() {{ {call} }}\n")
 
     def test_innocent_calls(self):
-        text = "void f() { x.exit(); p->abort(); on_exit(); snprintf(b, 2, \"%d\", 1); std::set_terminate(h); raise(at); my::exit(); }\n"
+        text = 'void f() { x.exit(); p->abort(); on_exit(); snprintf(b, 2, "%d", 1); std::set_terminate(h); raise(at); my::exit(); }\n'
         self.assertEqual(self.breaches(src__io__gguf_dot_cpp=text), [])
 
     def test_length(self):
@@ -116,7 +126,9 @@ class Width(unittest.TestCase):
             self.assertEqual(self.breaches(name, wide), [f"{name}:2: more than 120 columns"])
 
     def test_allowed(self):
-        self.assertEqual(self.breaches("a.md", 60 * "\u00e4 " + "\n| " + 61 * "a " + "|\nhttps://" + 120 * "a" + "\n"), [])
+        self.assertEqual(
+            self.breaches("a.md", 60 * "\u00e4 " + "\n| " + 61 * "a " + "|\nhttps://" + 120 * "a" + "\n"), []
+        )
         self.assertEqual(self.breaches("build/a.md", 61 * "a "), [])
 
 
@@ -125,7 +137,10 @@ class Symbols(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             source, object_ = pathlib.Path(folder) / "a.cpp", pathlib.Path(folder) / f"{family}_{level}.cpp.o"
             source.write_text(code)
-            subprocess.run([os.environ.get("CXX", "c++"), "-O1", "-fPIC", "-ffp-contract=off", "-c", source, "-o", object_], check=True)
+            subprocess.run(
+                [os.environ.get("CXX", "c++"), "-O1", "-fPIC", "-ffp-contract=off", "-c", source, "-o", object_],
+                check=True,
+            )
             return list(check_isa_symbols.breaches_of(os.environ.get("NM", "nm"), str(object_)))
 
     def test_sound(self):
@@ -142,7 +157,9 @@ class Symbols(unittest.TestCase):
             self.assertTrue(any("weak" in b for b in self.breaches(code.replace("%s", other), family="product")), other)
 
     def test_weak_outside(self):
-        found = self.breaches("inline int h(int x) { return x + 1; } namespace puna::avx2 { int (*g())(int) { return h; } }")
+        found = self.breaches(
+            "inline int h(int x) { return x + 1; } namespace puna::avx2 { int (*g())(int) { return h; } }"
+        )
         self.assertTrue(any("weak" in b for b in found), found)
 
     def test_strong_outside(self):
@@ -161,7 +178,7 @@ class Symbols(unittest.TestCase):
         self.assertTrue(self.breaches("namespace puna::avxvnni { int f() { return 1; } }"))
 
     def test_call(self):
-        code = "extern \"C\" float expf(float); namespace puna::%s { float f(float x) { return expf(x); } }"
+        code = 'extern "C" float expf(float); namespace puna::%s { float f(float x) { return expf(x); } }'
         self.assertTrue(any("calls expf" in b for b in self.breaches(code % "avx2")))
         code = code.replace("expf(float)", "fmaf(float, float, float)").replace("expf(x)", "fmaf(x, x, x)")
         self.assertTrue(any("calls fmaf" in b for b in self.breaches(code % "avx2")))

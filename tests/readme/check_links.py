@@ -8,6 +8,7 @@ usage: check_links.py ROOT        prints one line a breach, exit 1 when there is
 - the steps of docs/architecture.md that name a file and a function (`src/runtime/session/append.cpp`: `begin_pass`) find the one in the other;
 - docs/decisions/README.md lists every decision; each has a number of its own, a date and a status.
 """
+
 import pathlib
 import re
 import sys
@@ -57,7 +58,9 @@ def check_comments(root):
 def check_steps(root, documents):
     for d in documents:
         for file, function in STEP.findall(d.prose):
-            if not (root / file).exists() or not re.search(rf"\b{re.escape(function.split('::')[-1])}\b", (root / file).read_text(encoding="utf-8")):
+            if not (root / file).exists() or not re.search(
+                rf"\b{re.escape(function.split('::')[-1])}\b", (root / file).read_text(encoding="utf-8")
+            ):
                 yield f"{d.name}: a step says that {file} has '{function}'"
 
 
@@ -72,7 +75,9 @@ def check_decisions(root):
         if not re.fullmatch(r"\d\d-[a-z0-9-]+\.md", name) or number in numbers:
             yield f"docs/decisions/{name}: the name is two digits of its own and a few words: 07-what-it-says.md"
         numbers.add(number)
-        if not re.match(rf"# {number}\. .+\n\nDate: \d{{4}}-\d\d-\d\d[^.]*\. Status: (accepted|replaced by \d\d|outdated)", text):
+        if not re.match(
+            rf"# {number}\. .+\n\nDate: \d{{4}}-\d\d-\d\d[^.]*\. Status: (accepted|replaced by \d\d|outdated)", text
+        ):
             yield f"docs/decisions/{name}: it begins with '# {number}. Title', then 'Date: YYYY-MM-DD. Status: accepted.' (or replaced by NN, outdated)"
         if f"({name})" not in listed:
             yield f"docs/decisions/README.md does not list {name}"
@@ -80,8 +85,13 @@ def check_decisions(root):
 
 def check(root):
     documents = all_documents(root)
-    return [*check_links(root, documents), *check_quoted_paths(root, documents), *check_comments(root), *check_steps(root, documents),
-            *check_decisions(root)]
+    return [
+        *check_links(root, documents),
+        *check_quoted_paths(root, documents),
+        *check_comments(root),
+        *check_steps(root, documents),
+        *check_decisions(root),
+    ]
 
 
 def main():

@@ -11,6 +11,7 @@
 
 usage: check_readme.py --root ROOT [--cc CC --library LIBPUNA]        without a compiler nothing is compiled
 """
+
 import argparse
 import json
 import pathlib
@@ -34,7 +35,11 @@ VERB = re.compile(r'Verb (?:verb|rec)\(\s*(\w+),\s*"([\w-]+)"')
 def tiny_model(root):
     for manifest in sorted((root / "tests/data/golden").rglob("manifest.json")):
         folder = manifest.parent
-        if (folder / "config.json").exists() and (folder / "tokenizer.json").exists() and list(folder.glob("*.safetensors")):
+        if (
+            (folder / "config.json").exists()
+            and (folder / "tokenizer.json").exists()
+            and list(folder.glob("*.safetensors"))
+        ):
             return folder
     sys.exit("no golden folder holds a whole model (config.json, tokenizer.json, *.safetensors)")
 
@@ -42,7 +47,9 @@ def tiny_model(root):
 def run(command, **options):
     done = subprocess.run(command, capture_output=True, **options)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\nended with {done.returncode}\n{done.stdout!r}\n{done.stderr.decode(errors='replace')}")
+        sys.exit(
+            f"{' '.join(map(str, command))}\nended with {done.returncode}\n{done.stdout!r}\n{done.stderr.decode(errors='replace')}"
+        )
     return done.stdout
 
 
@@ -51,8 +58,22 @@ def run_c(block, args, model):
         source, program = pathlib.Path(folder) / "readme.c", pathlib.Path(folder) / "readme"
         source.write_text(block.text, encoding="utf-8")
         library = args.library.resolve()
-        run([args.cc, "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", f"-I{args.root / 'capi/include'}", source, "-o", program,
-             library, f"-Wl,-rpath,{library.parent}"])
+        run(
+            [
+                args.cc,
+                "-std=c99",
+                "-pedantic",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                f"-I{args.root / 'capi/include'}",
+                source,
+                "-o",
+                program,
+                library,
+                f"-Wl,-rpath,{library.parent}",
+            ]
+        )
         out = run([program, model], timeout=120)
         if not out.strip():
             sys.exit(f"{block} printed nothing")
@@ -66,7 +87,7 @@ def bare_lines(text):
 
 
 def is_piece(piece, whole):
-    return any(whole[i:i + len(piece)] == piece for i in range(len(whole) - len(piece) + 1))
+    return any(whole[i : i + len(piece)] == piece for i in range(len(whole) - len(piece) + 1))
 
 
 class Commands:
@@ -78,11 +99,17 @@ class Commands:
         self.dev = set(re.findall(r"^## (\w+)", dev, re.M))
         usage = re.findall(r"^## bench (.*?)(?:   |$)", dev, re.M) + re.findall(r'^bench_parts="(.*)"', dev, re.M)
         self.bench = set(re.findall(r"[a-z]\w*", " ".join(usage)))
-        cli = "\n".join(p.read_text(encoding="utf-8") for p in sorted((root / "apps/cli").glob("*")) if p.suffix in (".cpp", ".h"))
+        cli = "\n".join(
+            p.read_text(encoding="utf-8") for p in sorted((root / "apps/cli").glob("*")) if p.suffix in (".cpp", ".h")
+        )
         self.verbs = {name for group, name in VERB.findall(cli) if group == "app"}
         self.rec = {name for group, name in VERB.findall(cli) if group == "rec"}
-        self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+)"', cli) for o in names.split(",")} | {"--help"}
-        self.presets = {p["name"] for p in json.loads((root / "CMakePresets.json").read_text(encoding="utf-8"))["configurePresets"]}
+        self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+)"', cli) for o in names.split(",")} | {
+            "--help"
+        }
+        self.presets = {
+            p["name"] for p in json.loads((root / "CMakePresets.json").read_text(encoding="utf-8"))["configurePresets"]
+        }
 
     def breaches(self, line):
         for name, rest in re.findall(r"\./dev\b ?(\w*)(.*)", line):
@@ -111,8 +138,12 @@ class Commands:
 def check(root):
     """Everything but compiling: one line a breach."""
     documents, commands, breaches = manual(root), Commands(root), []
-    sources = {language: [bare_lines(p.read_text(encoding="utf-8")) for pattern in patterns for p in sorted(root.glob(pattern))]
-               for language, patterns in PIECES.items()}
+    sources = {
+        language: [
+            bare_lines(p.read_text(encoding="utf-8")) for pattern in patterns for p in sorted(root.glob(pattern))
+        ]
+        for language, patterns in PIECES.items()
+    }
     for d in documents:
         for block in d.blocks:
             if block.language in PIECES:
@@ -148,7 +179,9 @@ def main():
     if args.cc:
         model = tiny_model(args.root)
         for block in programs:
-            print(f"{block.text.count(chr(10))} lines of C compiled, linked and printed {run_c(block, args, model)} bytes on {model.name}")
+            print(
+                f"{block.text.count(chr(10))} lines of C compiled, linked and printed {run_c(block, args, model)} bytes on {model.name}"
+            )
 
 
 if __name__ == "__main__":

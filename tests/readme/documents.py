@@ -1,4 +1,5 @@
 """The documents of the repository, and what is in them: code blocks, code spans, headings, links."""
+
 import pathlib
 import re
 

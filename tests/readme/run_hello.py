@@ -3,6 +3,7 @@ installs the library, which has been done: PREFIX is where. The model is the one
 
 usage: run_hello.py --root ROOT --prefix PREFIX --cc CC [--pkgconfig lib/pkgconfig]
 """
+
 import argparse
 import os
 import pathlib
@@ -18,7 +19,9 @@ def main():
     parser.add_argument("--root", type=pathlib.Path, required=True)
     parser.add_argument("--prefix", type=pathlib.Path, required=True)
     parser.add_argument("--cc", required=True)
-    parser.add_argument("--pkgconfig", default="lib/pkgconfig", help="below PREFIX; the README says that it may be another")
+    parser.add_argument(
+        "--pkgconfig", default="lib/pkgconfig", help="below PREFIX; the README says that it may be another"
+    )
     args = parser.parse_args()
     blocks = Document(args.root, args.root / "README.md").blocks
     source = next(b.text for b in blocks if b.language == "c")
@@ -36,7 +39,15 @@ def main():
         (home / "hello.c").write_text(source, encoding="utf-8")
         environment = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "PKG_CONFIG_PATH")}
         environment |= {"HOME": folder, "PATH": f"{tools}:{environment['PATH']}"}
-        done = subprocess.run(["sh", "-e", "-c", script], cwd=home, env=environment, capture_output=True, text=True, errors="replace", timeout=240)
+        done = subprocess.run(
+            ["sh", "-e", "-c", script],
+            cwd=home,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=240,
+        )
     if done.returncode != 0 or not done.stdout.strip():
         sys.exit(f"{script}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}")
     print(f"hello: {done.stdout.strip()[:60]} ...")

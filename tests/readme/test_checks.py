@@ -2,6 +2,7 @@
 
 usage: test_checks.py
 """
+
 import pathlib
 import tempfile
 import unittest
@@ -12,7 +13,7 @@ import check_readme
 SOUND = {
     "README.md": "# Name\n\nSee [how](docs/how.md#the-first-way) and `src/a.cpp`.\n\n    ./dev test\n    puna rec train --data x \\\n        --out y\n",
     "docs/how.md": "# How\n\n## The first way\n\n```c\nint a;\n```\n\n```rust\nlet a = 1;\n```\n\n```text\nanything\n```\n\n## 5. Bits\n\n"
-                   "1. `src/a.cpp`: `Thing::begin` begins\n",
+    "1. `src/a.cpp`: `Thing::begin` begins\n",
     "docs/decisions/README.md": "# Decisions\n\n- [01](01-first.md)\n",
     "docs/decisions/01-first.md": "# 01. First\n\nDate: 2026-11-22. Status: accepted.\n\n**Context.** None.\n",
     "src/a.cpp": "// docs/how.md, section 5; see https://example.com/docs/none.md\nvoid begin() {\n  int b;\n}\n",

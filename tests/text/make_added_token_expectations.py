@@ -6,6 +6,7 @@ Usage: pip install tokenizers==0.23.3 && python3 make_added_token_expectations.p
 [{"form", "added_tokens": instead of the form's, "prefix_space": of a ByteLevel step, "cases": [{"text", "ids", "decoded"}, ...]}, ...]: special tokens
 are parsed, and decoded as text. Special tokens are not normalised: then the library decodes and skips them under another name.
 """
+
 import json
 import os
 import random
@@ -13,11 +14,83 @@ import random
 from tokenizers import Tokenizer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FORMS = ["gpt2_added", "llama2", "gemma", "metaspace_always", "metaspace_first", "qwen2_nfc", "nfkc", "digits", "llama3"]
-CONTENTS = [" foo", "foo ", " ", "  ", "\n", "<x>", "<x> ", " <x>", "word", "▁a", "▁", "a b", "th", "the", "<x><x>", "x", "!", "[A]", "[A]]", "\t", "\n\n",
-            "ab", "cafe\u0301", "café", "ﬁ", "fi", "the the", "<s", "s>"]
-PIECES = ["a", "b", "the", "th", " ", "  ", "\n", "<x>", "<s>", "</s>", "word", "words", "sword", "é", "e\u0301", "cafe\u0301", "café", "▁", "!", "[A]", "[A]]",
-          "foo", " foo", "x", "\t", "ﬁ", "fi", ".", "1", "日", "\u00a0", "\u3000", "<s"]
+FORMS = [
+    "gpt2_added",
+    "llama2",
+    "gemma",
+    "metaspace_always",
+    "metaspace_first",
+    "qwen2_nfc",
+    "nfkc",
+    "digits",
+    "llama3",
+]
+CONTENTS = [
+    " foo",
+    "foo ",
+    " ",
+    "  ",
+    "\n",
+    "<x>",
+    "<x> ",
+    " <x>",
+    "word",
+    "▁a",
+    "▁",
+    "a b",
+    "th",
+    "the",
+    "<x><x>",
+    "x",
+    "!",
+    "[A]",
+    "[A]]",
+    "\t",
+    "\n\n",
+    "ab",
+    "cafe\u0301",
+    "café",
+    "ﬁ",
+    "fi",
+    "the the",
+    "<s",
+    "s>",
+]
+PIECES = [
+    "a",
+    "b",
+    "the",
+    "th",
+    " ",
+    "  ",
+    "\n",
+    "<x>",
+    "<s>",
+    "</s>",
+    "word",
+    "words",
+    "sword",
+    "é",
+    "e\u0301",
+    "cafe\u0301",
+    "café",
+    "▁",
+    "!",
+    "[A]",
+    "[A]]",
+    "foo",
+    " foo",
+    "x",
+    "\t",
+    "ﬁ",
+    "fi",
+    ".",
+    "1",
+    "日",
+    "\u00a0",
+    "\u3000",
+    "<s",
+]
 
 
 def main():
@@ -36,8 +109,17 @@ def main():
             if content in vocabulary or any(content == t["content"] for t in added):
                 continue
             special = rng.random() < 0.3
-            added.append({"id": free, "content": content, "single_word": rng.random() < 0.2, "lstrip": rng.random() < 0.3, "rstrip": rng.random() < 0.3,
-                          "normalized": not special and rng.random() < 0.6, "special": special})
+            added.append(
+                {
+                    "id": free,
+                    "content": content,
+                    "single_word": rng.random() < 0.2,
+                    "lstrip": rng.random() < 0.3,
+                    "rstrip": rng.random() < 0.3,
+                    "normalized": not special and rng.random() < 0.6,
+                    "special": special,
+                }
+            )
             free += 1
         tokenizer = Tokenizer.from_str(json.dumps(file))
         cases = []

@@ -4,6 +4,7 @@
 Usage: pip install sentencepiece==0.2.3 protobuf && python3 make_sentencepiece_expectations.py
 Each file: {"metadata": {"tokenizer.ggml.*": ...}, "cases": [{"text", "ids", "decoded"}, ...]}
 """
+
 import io
 import json
 import os
@@ -19,9 +20,16 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)  # the same n
 def trained(unused_every=0, **options):
     model = io.BytesIO()
     # SentencePiece drops sentences with its own space character or line ends in them: it is trained on lines.
-    spm.SentencePieceTrainer.train(sentence_iterator=iter([line for text in CORPUS for line in text.splitlines()]), model_writer=model,
-                                   model_type="bpe", normalization_rule_name="identity", character_coverage=1.0, minloglevel=2,
-                                   hard_vocab_limit=False, **options)
+    spm.SentencePieceTrainer.train(
+        sentence_iterator=iter([line for text in CORPUS for line in text.splitlines()]),
+        model_writer=model,
+        model_type="bpe",
+        normalization_rule_name="identity",
+        character_coverage=1.0,
+        minloglevel=2,
+        hard_vocab_limit=False,
+        **options,
+    )
     m = proto.ModelProto()
     m.ParseFromString(model.getvalue())
     # No trainer option makes a piece unused; real files have them where a vocabulary was pruned.
@@ -57,7 +65,9 @@ def save(name, m):
 
 
 def main():
-    plain = dict(remove_extra_whitespaces=False, byte_fallback=True, split_digits=True, allow_whitespace_only_pieces=True)
+    plain = dict(
+        remove_extra_whitespaces=False, byte_fallback=True, split_digits=True, allow_whitespace_only_pieces=True
+    )
     save("llama2", trained(vocab_size=420, **plain))
     save("marked", trained(vocab_size=420, user_defined_symbols=["<mark>"], add_dummy_prefix=False, **plain))
     save("unknown", trained(vocab_size=150, byte_fallback=False, remove_extra_whitespaces=True))

@@ -5,10 +5,22 @@
 >>> isinstance(text, str)
 True
 """
+
 from .adapter import Adapter, FinetuneReport
 from .chat import ChatText
 from .context import Context, ContextInfo
-from .errors import (BadFile, Cancelled, ContextFull, Error, Internal, InvalidArgument, InputOutput, OutOfMemory, Unsupported, WrongState)
+from .errors import (
+    BadFile,
+    Cancelled,
+    ContextFull,
+    Error,
+    Internal,
+    InvalidArgument,
+    InputOutput,
+    OutOfMemory,
+    Unsupported,
+    WrongState,
+)
 from .grammar import Grammar, Matcher
 from .image import Image, ImageInfo
 from .model import Model, ModelInfo, Plan, Tensor, plan
@@ -22,6 +34,57 @@ from .tokenizer import Tokenizer
 from .tools import Said, ToolCall, ToolParser, Tools
 
 __version__ = version()
-__all__ = ["Adapter", "Answer", "Appended", "BadFile", "Cancelled", "ChatText", "Context", "ContextFull", "ContextInfo", "Drafts", "Error", "Examples", "Feed", "FinetuneReport", "Grammar", "Image", "ImageInfo", "InputOutput", "Internal", "InvalidArgument", "Matcher", "Model",
-           "ModelInfo", "OutOfMemory", "Outcomes", "Pipeline", "Plan", "Ranker", "RankerInfo", "RankerReport", "Recommendation", "Recommender", "RecommenderInfo", "RecommenderReport", "Sampler", "Sampling", "SamplingFields", "Said", "Session", "Shown", "Tensor", "Timings", "Token", "Tokenizer", "ToolCall", "ToolParser", "Tools", "Unsupported", "User",
-           "WrongState", "append_batch", "plan"]
+__all__ = [
+    "Adapter",
+    "Answer",
+    "Appended",
+    "BadFile",
+    "Cancelled",
+    "ChatText",
+    "Context",
+    "ContextFull",
+    "ContextInfo",
+    "Drafts",
+    "Error",
+    "Examples",
+    "Feed",
+    "FinetuneReport",
+    "Grammar",
+    "Image",
+    "ImageInfo",
+    "InputOutput",
+    "Internal",
+    "InvalidArgument",
+    "Matcher",
+    "Model",
+    "ModelInfo",
+    "OutOfMemory",
+    "Outcomes",
+    "Pipeline",
+    "Plan",
+    "Ranker",
+    "RankerInfo",
+    "RankerReport",
+    "Recommendation",
+    "Recommender",
+    "RecommenderInfo",
+    "RecommenderReport",
+    "Sampler",
+    "Sampling",
+    "SamplingFields",
+    "Said",
+    "Session",
+    "Shown",
+    "Tensor",
+    "Timings",
+    "Token",
+    "Tokenizer",
+    "ToolCall",
+    "ToolParser",
+    "Tools",
+    "Unsupported",
+    "User",
+    "WrongState",
+    "append_batch",
+    "plan",
+]

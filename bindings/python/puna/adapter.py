@@ -1,4 +1,5 @@
 """LoRA adapters: small trained matrices beside a model's frozen ones, from PEFT's files or made by Model.finetune()."""
+
 from __future__ import annotations
 
 import json
@@ -38,12 +39,30 @@ class Adapter:
         check(lib.puna_adapter_save(self._handle, c_path(folder)))
 
 
-def finetune(model: "Model", examples: Iterable[Mapping[str, Any]], progress: Optional[Callable[[FinetuneReport], Any]], targets: "str | Sequence[str]",
-             date: "Optional[str | datetime.date]", **options: Any) -> Adapter:
+def finetune(
+    model: "Model",
+    examples: Iterable[Mapping[str, Any]],
+    progress: Optional[Callable[[FinetuneReport], Any]],
+    targets: "str | Sequence[str]",
+    date: "Optional[str | datetime.date]",
+    **options: Any,
+) -> Adapter:
     on_step = Progress("puna_finetune_report", FinetuneReport, progress)
     if isinstance(examples, (str, bytes, Mapping)):
         raise TypeError(f"examples is one {type(examples).__name__}, expected a list of examples")
     names = ffi.new("char[]", b",".join(texts(targets, "targets")))
-    o = sized("puna_finetune_options", targets=names, date=day_of(date), progress=on_step.callback, watch=on_step.watch, **options)
+    o = sized(
+        "puna_finetune_options",
+        targets=names,
+        date=day_of(date),
+        progress=on_step.callback,
+        watch=on_step.watch,
+        **options,
+    )
     lines = "\n".join(json.dumps(e) for e in examples).encode()
-    return Adapter(model, on_step.created(lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"))
+    return Adapter(
+        model,
+        on_step.created(
+            lib.puna_adapter_free, lib.puna_model_finetune, model._handle, lines, len(lines), o, type="puna_adapter"
+        ),
+    )

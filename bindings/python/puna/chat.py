@@ -1,4 +1,5 @@
 """Rendered chats: text that knows what its template did not write, so that what people say never becomes a special token."""
+
 from __future__ import annotations
 
 import datetime
@@ -61,7 +62,10 @@ class ChatText(str):
         return self._with(str(other) + str(self), ((b + len(other), e + len(other)) for b, e in self.content))
 
     def _cut(self, begin: int, end: int) -> "ChatText":
-        return self._with(str(self)[begin:end], ((max(b, begin) - begin, min(e, end) - begin) for b, e in self.content if b < end and e > begin))
+        return self._with(
+            str(self)[begin:end],
+            ((max(b, begin) - begin, min(e, end) - begin) for b, e in self.content if b < end and e > begin),
+        )
 
     def __getitem__(self, key: Any) -> str:
         if not isinstance(key, slice) or key.step not in (None, 1):
@@ -121,19 +125,46 @@ def day_of(date: "Union[str, datetime.date, None]") -> Any:
 class Chat:
     """A chat, rendered by the model's template and encoded."""
 
-    def __init__(self, model: Any, messages: Messages, tools: Optional[Iterable[Any]] = None, date: "Union[str, datetime.date, None]" = None,
-                 template: Optional[str] = None, parse_content: bool = False, add_generation_prompt: bool = True, variables: Mapping[str, Any] = {}) -> None:
-        chat = {"messages": _listed(messages, "messages"), "add_generation_prompt": add_generation_prompt,
-                "tools": None if tools is None else tools.definitions if isinstance(tools, Tools) else _listed(tools, "tools"), **variables}
+    def __init__(
+        self,
+        model: Any,
+        messages: Messages,
+        tools: Optional[Iterable[Any]] = None,
+        date: "Union[str, datetime.date, None]" = None,
+        template: Optional[str] = None,
+        parse_content: bool = False,
+        add_generation_prompt: bool = True,
+        variables: Mapping[str, Any] = {},
+    ) -> None:
+        chat = {
+            "messages": _listed(messages, "messages"),
+            "add_generation_prompt": add_generation_prompt,
+            "tools": None
+            if tools is None
+            else tools.definitions
+            if isinstance(tools, Tools)
+            else _listed(tools, "tools"),
+            **variables,
+        }
         data = json.dumps(chat).encode()
-        options = sized("puna_chat_options", date=day_of(date), template_name=c_text(template, "template"), parse_content=parse_content, watch=watch())
+        options = sized(
+            "puna_chat_options",
+            date=day_of(date),
+            template_name=c_text(template, "template"),
+            parse_content=parse_content,
+            watch=watch(),
+        )
         self._model = model
-        self._handle = created(lib.puna_chat_free, lib.puna_chat_create, model, data, len(data), options, type="puna_chat")
+        self._handle = created(
+            lib.puna_chat_free, lib.puna_chat_create, model, data, len(data), options, type="puna_chat"
+        )
         self._info = read("puna_chat_info", lib.puna_chat_get_info, self._handle)
 
     @property
     def tokens(self) -> "np.ndarray[Any, Any]":
-        check(lib.puna_model_get_tokenizer(self._model, ffi.new("const puna_tokenizer**")))  # says so when there is none
+        check(
+            lib.puna_model_get_tokenizer(self._model, ffi.new("const puna_tokenizer**"))
+        )  # says so when there is none
         return copied_ids(self._info.tokens, self._info.token_count)
 
     @property

@@ -1,4 +1,5 @@
 """What a host decides once: threads, instruction set, memory, log."""
+
 from __future__ import annotations
 
 import logging
@@ -42,18 +43,29 @@ class Context:
     2
     """
 
-    def __init__(self, *, threads: int = 0, isa: Optional[str] = None, memory_limit: int = 0, logger: Optional[logging.Logger] = None,
-                 providers: str = "none") -> None:
-        options = sized("puna_context_options", threads=threads, memory_limit=memory_limit, isa=c_text(isa or None, "isa"))
+    def __init__(
+        self,
+        *,
+        threads: int = 0,
+        isa: Optional[str] = None,
+        memory_limit: int = 0,
+        logger: Optional[logging.Logger] = None,
+        providers: str = "none",
+    ) -> None:
+        options = sized(
+            "puna_context_options", threads=threads, memory_limit=memory_limit, isa=c_text(isa or None, "isa")
+        )
         if providers not in ALLOW:
             raise ValueError(f"providers is {providers!r}, expected one of {', '.join(ALLOW)}")
         if providers != "none":
             self._library, options.gemm_provider = _provider()
             options.allow_providers = ALLOW[providers]
         if logger is not None:
+
             @ffi.callback("void(void*, int32_t, const char*)")  # type: ignore[untyped-decorator,unused-ignore]
             def log(_user, level, message):  # type: ignore[no-untyped-def]
                 logger.log(LEVELS.get(level, logging.INFO), "%s", ffi.string(message).decode("utf-8", "replace"))
+
             self._log = options.log = log
         self._handle = created(lib.puna_context_free, lib.puna_context_create, options, type="puna_context")
 

@@ -1,4 +1,5 @@
 """The library's statuses as exceptions. The message is the sentence of puna_last_error()."""
+
 from __future__ import annotations
 
 
@@ -44,6 +45,16 @@ class Internal(Error):
     """A broken promise of the library; please report it."""
 
 
-BY_STATUS = {1: InvalidArgument, 2: OutOfMemory, 3: InputOutput, 4: BadFile, 5: Unsupported, 6: Cancelled, 7: ContextFull, 8: WrongState, 9: Internal}
+BY_STATUS = {
+    1: InvalidArgument,
+    2: OutOfMemory,
+    3: InputOutput,
+    4: BadFile,
+    5: Unsupported,
+    6: Cancelled,
+    7: ContextFull,
+    8: WrongState,
+    9: Internal,
+}
 for _status, _kind in BY_STATUS.items():
     _kind.status = _status

@@ -1,4 +1,5 @@
 """Answers that always parse: by a JSON Schema, a regular expression, GBNF, EBNF, or a list of choices."""
+
 from __future__ import annotations
 
 import json
@@ -27,13 +28,27 @@ class Grammar:
     puna.errors.InvalidArgument: ...
     """
 
-    def __init__(self, kind: str, text: "str | bytes" = "", *, max_whitespace: Optional[int] = None, parse: "Optional[Callable[[str], Any]]" = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        text: "str | bytes" = "",
+        *,
+        max_whitespace: Optional[int] = None,
+        parse: "Optional[Callable[[str], Any]]" = None,
+    ) -> None:
         """`max_whitespace`, of JSON: between two lexemes there is nothing, one space, or a line break and at most so many spaces or tabs; 0: always nothing.
         None = ours. `parse` makes an answer's value of its text."""
         self.kind = kind
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        options = sized("puna_grammar_options", kind=one_of(kind, KINDS, "kind"), max_whitespace=-1 if max_whitespace == 0 else max_whitespace, watch=watch())
-        self._handle = created(lib.puna_grammar_free, lib.puna_grammar_create, data, len(data), options, type="puna_grammar")
+        options = sized(
+            "puna_grammar_options",
+            kind=one_of(kind, KINDS, "kind"),
+            max_whitespace=-1 if max_whitespace == 0 else max_whitespace,
+            watch=watch(),
+        )
+        self._handle = created(
+            lib.puna_grammar_free, lib.puna_grammar_create, data, len(data), options, type="puna_grammar"
+        )
         self._parse = parse
         for note in self.notes:
             warnings.warn(note, stacklevel=3)
@@ -95,12 +110,20 @@ class Matcher:
     ('es', False, False)
     """
 
-    def __init__(self, grammar: Grammar, model: "Model", stop_tokens: "Optional[Iterable[int]]" = None, *, _handle: Any = None) -> None:
+    def __init__(
+        self, grammar: Grammar, model: "Model", stop_tokens: "Optional[Iterable[int]]" = None, *, _handle: Any = None
+    ) -> None:
         """`stop_tokens` may come where the answer may end; None = the model's own."""
         self.grammar, self.model = grammar, model
         stops = token_array([] if stop_tokens is None else stop_tokens)
-        options = sized("puna_matcher_options", stop_tokens=int32_pointer(stops) if stops.size else None, stop_token_count=stops.size)
-        self._handle = _handle or created(lib.puna_matcher_free, lib.puna_matcher_create, grammar._handle, model._handle, options, type="puna_matcher")
+        options = sized(
+            "puna_matcher_options",
+            stop_tokens=int32_pointer(stops) if stops.size else None,
+            stop_token_count=stops.size,
+        )
+        self._handle = _handle or created(
+            lib.puna_matcher_free, lib.puna_matcher_create, grammar._handle, model._handle, options, type="puna_matcher"
+        )
 
     def _info(self) -> Any:
         return read("puna_matcher_info", lib.puna_matcher_get_info, self._handle)
@@ -143,7 +166,11 @@ class Matcher:
 
     def fork(self) -> "Matcher":
         """An independent copy."""
-        return Matcher(self.grammar, self.model, _handle=created(lib.puna_matcher_free, lib.puna_matcher_fork, self._handle, type="puna_matcher"))
+        return Matcher(
+            self.grammar,
+            self.model,
+            _handle=created(lib.puna_matcher_free, lib.puna_matcher_fork, self._handle, type="puna_matcher"),
+        )
 
     def reset(self) -> None:
         """To the start."""
@@ -161,12 +188,23 @@ def _schema(schema: Any) -> "Tuple[str, Callable[[str], Any]]":
         return json.dumps(closed(model.model_json_schema())), model.model_validate_json
     if _is_dataclass(schema):
         return json.dumps(schema_of(schema)), lambda text: value_of(schema, json.loads(text), schema.__name__)
-    raise TypeError(f"json_schema is {schema!r:.80}, expected a dict, a JSON text, a pydantic model's class or a dataclass")
+    raise TypeError(
+        f"json_schema is {schema!r:.80}, expected a dict, a JSON text, a pydantic model's class or a dataclass"
+    )
 
 
-def grammar_of(json_schema: "Optional[Schema]", regex: Optional[str], choices: "Optional[Iterable[str]]", grammar: "Grammar | str | None") -> Optional[Grammar]:
+def grammar_of(
+    json_schema: "Optional[Schema]",
+    regex: Optional[str],
+    choices: "Optional[Iterable[str]]",
+    grammar: "Grammar | str | None",
+) -> Optional[Grammar]:
     """The one that was given, or None. A str is GBNF."""
-    given = [name for name, value in (("json_schema", json_schema), ("regex", regex), ("choices", choices), ("grammar", grammar)) if value is not None]
+    given = [
+        name
+        for name, value in (("json_schema", json_schema), ("regex", regex), ("choices", choices), ("grammar", grammar))
+        if value is not None
+    ]
     if len(given) > 1:
         raise TypeError(f"{' and '.join(given)} are given, expected one of them")
     if json_schema is not None:

@@ -1,4 +1,5 @@
 """Pictures for models that see."""
+
 from __future__ import annotations
 
 import os
@@ -41,7 +42,9 @@ class Image:
     def pixels(self) -> np.ndarray:
         """The prepared pixels, float32 [tiles, 3, tile, tile]: the library's own memory, read-only, like encode()'s."""
         i = self.info
-        return float_view(*borrowed("float", lib.puna_image_get_pixels, self._handle), self._handle).reshape(i.tiles, 3, i.tile, i.tile)
+        return float_view(*borrowed("float", lib.puna_image_get_pixels, self._handle), self._handle).reshape(
+            i.tiles, 3, i.tile, i.tile
+        )
 
     @property
     def tokens(self) -> List[int]:
@@ -52,7 +55,9 @@ class Image:
         """What the text model sees: float32 [features, hidden]. Computed once."""
         self._encode_in_slices()
         i = self.info
-        return float_view(*borrowed("float", lib.puna_image_encode, self._handle), self._handle).reshape(i.features, i.hidden)
+        return float_view(*borrowed("float", lib.puna_image_encode, self._handle), self._handle).reshape(
+            i.features, i.hidden
+        )
 
     def _encode_in_slices(self) -> None:
         """An append encodes its images first, in slices of time, between which Ctrl-C takes effect; the features then stay with the image."""
@@ -61,7 +66,12 @@ class Image:
             return
         session, finished = self._model.session(), ffi.new("int32_t*")
         options = sized("puna_append_options", images=handles(self), image_count=1)
-        if lib.puna_session_begin(session._handle, *borrowed("int32_t", lib.puna_image_get_tokens, self._handle), options) != lib.PUNA_OK:
+        if (
+            lib.puna_session_begin(
+                session._handle, *borrowed("int32_t", lib.puna_image_get_tokens, self._handle), options
+            )
+            != lib.PUNA_OK
+        ):
             return  # a model with fewer positions than the image takes
         while not finished[0] and not self.info.encoded:
             check(lib.puna_session_step(session._handle, SLICE_US, finished))
@@ -82,15 +92,32 @@ def make(model: Any, source: Any) -> Image:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"expected uint8 [height, width, 3], got {rgb.dtype} {list(rgb.shape)}")
     height, width, _ = rgb.shape
-    handle = created(lib.puna_image_free, lib.puna_image_create, model._handle, ffi.from_buffer("uint8_t[]", rgb), width, height, 0, type="puna_image")
+    handle = created(
+        lib.puna_image_free,
+        lib.puna_image_create,
+        model._handle,
+        ffi.from_buffer("uint8_t[]", rgb),
+        width,
+        height,
+        0,
+        type="puna_image",
+    )
     return Image(model, handle)
 
 
 def from_pixels(model: Any, pixels: np.ndarray, rows: int, columns: int) -> Image:
     """From prepared pixels, float32 [tiles, 3, tile, tile]."""
     array = np.ascontiguousarray(pixels, np.float32)
-    handle = created(lib.puna_image_free, lib.puna_image_create_from_pixels, model._handle, ffi.from_buffer("float[]", array), array.size, rows, columns,
-                     type="puna_image")
+    handle = created(
+        lib.puna_image_free,
+        lib.puna_image_create_from_pixels,
+        model._handle,
+        ffi.from_buffer("float[]", array),
+        array.size,
+        rows,
+        columns,
+        type="puna_image",
+    )
     return Image(model, handle)
 
 
@@ -117,7 +144,9 @@ def decode(data: Any) -> np.ndarray:
 
 def _check(status: int) -> None:
     if status != lib.PUNA_OK:
-        raise errors.BY_STATUS.get(status, errors.Error)(ffi.string(_decoder.puna_decode_last_error()).decode("utf-8", "replace"))
+        raise errors.BY_STATUS.get(status, errors.Error)(
+            ffi.string(_decoder.puna_decode_last_error()).decode("utf-8", "replace")
+        )
 
 
 def _decode_by_pillow(data: Any) -> np.ndarray:
@@ -127,5 +156,7 @@ def _decode_by_pillow(data: Any) -> np.ndarray:
         import PIL.Image  # type: ignore[import-not-found,unused-ignore]
         import PIL.ImageOps  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
-        raise errors.Unsupported(f"{_DECODE} is not beside libpuna, and Pillow is not installed: give pixels as an array") from None
+        raise errors.Unsupported(
+            f"{_DECODE} is not beside libpuna, and Pillow is not installed: give pixels as an array"
+        ) from None
     return np.asarray(PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(data))).convert("RGB"))

@@ -1,5 +1,6 @@
 """Python's types as JSON Schemas, and JSON as their values: dataclasses of str, int, float, bool, None, list, dict, Optional, Union, Literal, Enum and
 dataclasses."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -28,7 +29,11 @@ def _fields(kind: Any) -> List[Tuple[str, Any, bool]]:
     except NameError as e:
         raise TypeError(f"{kind.__name__}: a field's type is not known here: {e}") from None
     missing = dataclasses.MISSING
-    return [(f.name, hints[f.name], f.default is missing and f.default_factory is missing) for f in dataclasses.fields(kind) if f.init]
+    return [
+        (f.name, hints[f.name], f.default is missing and f.default_factory is missing)
+        for f in dataclasses.fields(kind)
+        if f.init
+    ]
 
 
 class _Schema:
@@ -56,8 +61,10 @@ class _Schema:
             return {"type": "array", "items": self.of(arguments[0], where)}
         if origin is dict and len(arguments) == 2 and arguments[0] is str:
             return {"type": "object", "additionalProperties": self.of(arguments[1], where)}
-        raise TypeError(f"{where} is {getattr(kind, '__name__', kind) if isinstance(kind, type) else kind}, expected str, int, float, bool, None, list[...], "
-                        "dict[str, ...], Optional, Union, Literal, an Enum or a dataclass")
+        raise TypeError(
+            f"{where} is {getattr(kind, '__name__', kind) if isinstance(kind, type) else kind}, expected str, int, float, bool, None, list[...], "
+            "dict[str, ...], Optional, Union, Literal, an Enum or a dataclass"
+        )
 
     @staticmethod
     def scalar(value: Any, where: str) -> Any:
@@ -74,8 +81,12 @@ class _Schema:
             self.names[kind] = name
             self.defs[name] = {}
             fields = _fields(kind)
-            self.defs[name].update(type="object", properties={f: self.of(t, f"{kind.__name__}.{f}") for f, t, _ in fields},
-                                   required=[f for f, _, required in fields if required], additionalProperties=False)
+            self.defs[name].update(
+                type="object",
+                properties={f: self.of(t, f"{kind.__name__}.{f}") for f, t, _ in fields},
+                required=[f for f, _, required in fields if required],
+                additionalProperties=False,
+            )
         return self.names[kind]
 
 
@@ -135,7 +146,11 @@ def value_of(kind: Any, value: Any, where: str) -> Any:
     elif _is_dataclass(kind):
         fields = _fields(kind)
         names = [name for name, _, _ in fields]
-        if isinstance(value, dict) and set(value) <= set(names) and all(name in value for name, _, required in fields if required):
+        if (
+            isinstance(value, dict)
+            and set(value) <= set(names)
+            and all(name in value for name, _, required in fields if required)
+        ):
             return kind(**{name: value_of(t, value[name], f"{where}.{name}") for name, t, _ in fields if name in value})
     elif _is_enum(kind):
         for member in kind:

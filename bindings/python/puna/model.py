@@ -1,4 +1,5 @@
 """Models: immutable, shared by sessions and threads."""
+
 from __future__ import annotations
 
 import datetime
@@ -72,21 +73,51 @@ def _optional_path(path: "str | os.PathLike[str] | None") -> Any:
     return None if path is None else c_text(os.fsencode(path), "the path")
 
 
-def _plan(call: Any, what: Any, positions: int, sessions: int, exact: bool, prefill_chunk: int, kv_type: str, **more: Any) -> Plan:
-    options = sized("puna_plan_options", positions=positions, sessions=sessions, exact=exact, prefill_chunk=prefill_chunk, kv_type=_kv_type(kv_type), **more)
+def _plan(
+    call: Any, what: Any, positions: int, sessions: int, exact: bool, prefill_chunk: int, kv_type: str, **more: Any
+) -> Plan:
+    options = sized(
+        "puna_plan_options",
+        positions=positions,
+        sessions=sessions,
+        exact=exact,
+        prefill_chunk=prefill_chunk,
+        kv_type=_kv_type(kv_type),
+        **more,
+    )
     return Plan(*values_of(read("puna_plan", call, what, options), Plan))
 
 
-def plan(path: "str | os.PathLike[str]", *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0, kv_type: str = "",
-         packed: "str | os.PathLike[str] | None" = None, mmproj: "str | os.PathLike[str] | None" = None, vision: bool = True) -> Plan:
+def plan(
+    path: "str | os.PathLike[str]",
+    *,
+    positions: int = 0,
+    sessions: int = 1,
+    exact: bool = False,
+    prefill_chunk: int = 0,
+    kv_type: str = "",
+    packed: "str | os.PathLike[str] | None" = None,
+    mmproj: "str | os.PathLike[str] | None" = None,
+    vision: bool = True,
+) -> Plan:
     """What a model and its sessions will take. Reads the file's header only. `packed`, `mmproj`, `vision`: as in Model.
 
     >>> p = plan(MODEL, positions=100)
     >>> p.total_bytes == p.weight_bytes + p.kv_bytes + p.scratch_bytes + p.logits_bytes
     True
     """
-    return _plan(lib.puna_model_plan, c_path(path), positions, sessions, exact, prefill_chunk, kv_type, packed_path=_optional_path(packed),
-                 projector_path=_optional_path(mmproj), no_vision=not vision)
+    return _plan(
+        lib.puna_model_plan,
+        c_path(path),
+        positions,
+        sessions,
+        exact,
+        prefill_chunk,
+        kv_type,
+        packed_path=_optional_path(packed),
+        projector_path=_optional_path(mmproj),
+        no_vision=not vision,
+    )
 
 
 class Model:
@@ -105,23 +136,52 @@ class Model:
 
     _data: Any  # what from_bytes() was given
 
-    def __init__(self, path: "str | os.PathLike[str]", *, context: Optional[Context] = None,
-                 progress: Optional[Callable[[int, int], Any]] = None, packed: "str | os.PathLike[str] | None" = None, verify_packed: bool = False,
-                 mmproj: "str | os.PathLike[str] | None" = None, vision: bool = True, image_cache_bytes: int = 0) -> None:
-        self._open(lib.puna_model_open, context, progress, c_path(path), packed_path=_optional_path(packed), verify_packed=verify_packed,
-                   projector_path=_optional_path(mmproj), no_vision=not vision, image_cache_bytes=image_cache_bytes)
+    def __init__(
+        self,
+        path: "str | os.PathLike[str]",
+        *,
+        context: Optional[Context] = None,
+        progress: Optional[Callable[[int, int], Any]] = None,
+        packed: "str | os.PathLike[str] | None" = None,
+        verify_packed: bool = False,
+        mmproj: "str | os.PathLike[str] | None" = None,
+        vision: bool = True,
+        image_cache_bytes: int = 0,
+    ) -> None:
+        self._open(
+            lib.puna_model_open,
+            context,
+            progress,
+            c_path(path),
+            packed_path=_optional_path(packed),
+            verify_packed=verify_packed,
+            projector_path=_optional_path(mmproj),
+            no_vision=not vision,
+            image_cache_bytes=image_cache_bytes,
+        )
 
     @classmethod
-    def from_bytes(cls, data: "bytes | bytearray | memoryview", *, context: Optional[Context] = None,
-                   progress: Optional[Callable[[int, int], Any]] = None) -> "Model":
+    def from_bytes(
+        cls,
+        data: "bytes | bytearray | memoryview",
+        *,
+        context: Optional[Context] = None,
+        progress: Optional[Callable[[int, int], Any]] = None,
+    ) -> "Model":
         """A GGUF in memory: an mmap or bytes. It is not copied, and kept alive."""
         self = cls.__new__(cls)
         self._data = ffi.from_buffer(data)
         self._open(lib.puna_model_open_memory, context, progress, self._data, len(self._data))
         return self
 
-    def _open(self, call: Any, context: Optional[Context], progress: Optional[Callable[[int, int], Any]], *where: Any,
-              **more: Any) -> None:
+    def _open(
+        self,
+        call: Any,
+        context: Optional[Context],
+        progress: Optional[Callable[[int, int], Any]],
+        *where: Any,
+        **more: Any,
+    ) -> None:
         raised: List[BaseException] = []
 
         def remember(_kind, error, _trace):  # type: ignore[no-untyped-def]
@@ -136,7 +196,9 @@ class Model:
         options = sized("puna_model_options", progress=report, **more)
         self._context = context  # its log callback is called as long as the model lives
         try:
-            self._handle = created(lib.puna_model_free, call, context._handle if context else ffi.NULL, *where, options, type="puna_model")
+            self._handle = created(
+                lib.puna_model_free, call, context._handle if context else ffi.NULL, *where, options, type="puna_model"
+            )
         except Exception:
             if raised:
                 raise raised[0] from None
@@ -145,8 +207,11 @@ class Model:
     @property
     def info(self) -> ModelInfo:
         i = self._info()
-        return ModelInfo(*values_of(i, ModelInfo))._replace(architecture=ffi.string(i.architecture).decode(), has_tokenizer=bool(i.has_tokenizer),
-                                                           has_chat_template=bool(i.has_chat_template))
+        return ModelInfo(*values_of(i, ModelInfo))._replace(
+            architecture=ffi.string(i.architecture).decode(),
+            has_tokenizer=bool(i.has_tokenizer),
+            has_chat_template=bool(i.has_chat_template),
+        )
 
     def _info(self) -> Any:
         return read("puna_model_info", lib.puna_model_get_info, self._handle)
@@ -157,7 +222,9 @@ class Model:
         out, key = {}, ffi.new("const char**")
         for index in range(self._info().metadata_count):
             check(lib.puna_model_get_metadata_key(self._handle, index, key))
-            out[ffi.string(key[0]).decode("utf-8", "replace")] = json.loads(text_of(lib.puna_model_get_metadata, self._handle, key[0]))
+            out[ffi.string(key[0]).decode("utf-8", "replace")] = json.loads(
+                text_of(lib.puna_model_get_metadata, self._handle, key[0])
+            )
         return out
 
     @property
@@ -165,7 +232,9 @@ class Model:
         """What the model's files say and nothing reads: {"tensors": [{"name", "note"}], "keys": [...]}. It changes no number."""
         return dict(json.loads(text_of(lib.puna_model_get_unused, self._handle)))
 
-    def plan(self, *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0, kv_type: str = "") -> Plan:
+    def plan(
+        self, *, positions: int = 0, sessions: int = 1, exact: bool = False, prefill_chunk: int = 0, kv_type: str = ""
+    ) -> Plan:
         """What sessions will add to it."""
         return _plan(lib.puna_session_plan, self._handle, positions, sessions, exact, prefill_chunk, kv_type)
 
@@ -175,17 +244,34 @@ class Model:
         out = []
         for index in range(self._info().tensor_count):
             t = read("puna_tensor_info", lib.puna_model_get_tensor_info, self._handle, index)
-            out.append(Tensor(ffi.string(t.name).decode("utf-8", "replace"), ffi.string(t.dtype).decode(), tuple(t.dims)[: t.rank], t.bytes))
+            out.append(
+                Tensor(
+                    ffi.string(t.name).decode("utf-8", "replace"),
+                    ffi.string(t.dtype).decode(),
+                    tuple(t.dims)[: t.rank],
+                    t.bytes,
+                )
+            )
         return out
 
     @property
     def tokenizer(self) -> Tokenizer:
         return Tokenizer._of_model(self._handle)
 
-    def session(self, *, exact: bool = False, max_positions: int = 0, prefill_chunk: int = 0, kv_type: str = "") -> Session:
+    def session(
+        self, *, exact: bool = False, max_positions: int = 0, prefill_chunk: int = 0, kv_type: str = ""
+    ) -> Session:
         """A new conversation. `exact`: float32 throughout, the slower reference. `kv_type`: "f16", or "q8_0" for half the memory of keys and values."""
-        options = sized("puna_session_options", exact=exact, max_positions=max_positions, prefill_chunk=prefill_chunk, kv_type=_kv_type(kv_type))
-        return Session(self, created(lib.puna_session_free, lib.puna_session_create, self._handle, options, type="puna_session"))
+        options = sized(
+            "puna_session_options",
+            exact=exact,
+            max_positions=max_positions,
+            prefill_chunk=prefill_chunk,
+            kv_type=_kv_type(kv_type),
+        )
+        return Session(
+            self, created(lib.puna_session_free, lib.puna_session_create, self._handle, options, type="puna_session")
+        )
 
     def image(self, picture: Any) -> Image:
         """A picture for this model: a uint8 array [height, width, 3], a Pillow image, a path, or a file's bytes (PNG, JPEG, WebP, BMP).
@@ -203,33 +289,89 @@ class Model:
     def restore(self, snapshot: "bytes | bytearray | memoryview") -> Session:
         """The session of which these bytes are the snapshot."""
         data = ffi.from_buffer(snapshot)
-        return Session(self, on_worker(lambda: created(lib.puna_session_free, lib.puna_session_restore, self._handle, data, len(data), type="puna_session"), None))
+        return Session(
+            self,
+            on_worker(
+                lambda: created(
+                    lib.puna_session_free, lib.puna_session_restore, self._handle, data, len(data), type="puna_session"
+                ),
+                None,
+            ),
+        )
 
     def adapter(self, folder: "str | os.PathLike[str]") -> Adapter:
         """A LoRA adapter from a folder as PEFT writes it."""
-        return Adapter(self, created(lib.puna_adapter_free, lib.puna_adapter_open, self._handle, c_path(folder), type="puna_adapter"))
+        return Adapter(
+            self,
+            created(lib.puna_adapter_free, lib.puna_adapter_open, self._handle, c_path(folder), type="puna_adapter"),
+        )
 
-    def finetune(self, examples: Iterable[Mapping[str, Any]], *, preferences: bool = False, rank: int = 8, alpha: float = 0, learning_rate: float = 3e-4,
-                 weight_decay: float = 0, steps: int = 0, epochs: int = 1, warmup_steps: int = 0, step_tokens: int = 0, max_tokens: int = 0, seed: int = 0,
-                 targets: "str | Sequence[str]" = ("q_proj", "v_proj"), dpo_beta: float = 0, date: "Optional[str | datetime.date]" = None,
-                 parse_content: bool = False,
-                 progress: Optional[Callable[[FinetuneReport], Any]] = None) -> Adapter:
+    def finetune(
+        self,
+        examples: Iterable[Mapping[str, Any]],
+        *,
+        preferences: bool = False,
+        rank: int = 8,
+        alpha: float = 0,
+        learning_rate: float = 3e-4,
+        weight_decay: float = 0,
+        steps: int = 0,
+        epochs: int = 1,
+        warmup_steps: int = 0,
+        step_tokens: int = 0,
+        max_tokens: int = 0,
+        seed: int = 0,
+        targets: "str | Sequence[str]" = ("q_proj", "v_proj"),
+        dpo_beta: float = 0,
+        date: "Optional[str | datetime.date]" = None,
+        parse_content: bool = False,
+        progress: Optional[Callable[[FinetuneReport], Any]] = None,
+    ) -> Adapter:
         """Teaches by examples; the model stays as it is and the adapter holds what was learned. An example is {"text"}, {"prompt", "completion"},
         {"messages"}, Alpaca's {"instruction", "input", "output"}, ShareGPT's {"conversations"}, or with `preferences` {"prompt", "chosen", "rejected"}. `date`
         (YYYY-MM-DD; today by default) answers chat templates that ask. Special tokens in what messages say are text unless parse_content.
         progress(report) after each step; False stops: puna.Cancelled."""
-        return finetune(self, examples, progress, targets, preferences=preferences, rank=rank, alpha=alpha, learning_rate=learning_rate,
-                        weight_decay=weight_decay, steps=steps, epochs=epochs, warmup_steps=warmup_steps, step_tokens=step_tokens, max_tokens=max_tokens,
-                        seed=seed, dpo_beta=dpo_beta, date=date, parse_content=parse_content)
+        return finetune(
+            self,
+            examples,
+            progress,
+            targets,
+            preferences=preferences,
+            rank=rank,
+            alpha=alpha,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            steps=steps,
+            epochs=epochs,
+            warmup_steps=warmup_steps,
+            step_tokens=step_tokens,
+            max_tokens=max_tokens,
+            seed=seed,
+            dpo_beta=dpo_beta,
+            date=date,
+            parse_content=parse_content,
+        )
 
     @property
     def chat_templates(self) -> List[str]:
         """The names of the chat templates that can be used: "default", "tool_use", ..."""
-        all_of_them = (read("puna_chat_template_info", lib.puna_model_get_chat_template_info, self._handle, i) for i in range(self._info().chat_template_count))
+        all_of_them = (
+            read("puna_chat_template_info", lib.puna_model_get_chat_template_info, self._handle, i)
+            for i in range(self._info().chat_template_count)
+        )
         return [ffi.string(t.name).decode("utf-8", "replace") for t in all_of_them if not ffi.string(t.error)]
 
-    def render_chat(self, messages: Messages, *, add_generation_prompt: bool = True, tools: Optional[Iterable[Any]] = None,
-                    date: "Optional[str | datetime.date]" = None, template: Optional[str] = None, parse_content: bool = False, **variables: Any) -> ChatText:
+    def render_chat(
+        self,
+        messages: Messages,
+        *,
+        add_generation_prompt: bool = True,
+        tools: Optional[Iterable[Any]] = None,
+        date: "Optional[str | datetime.date]" = None,
+        template: Optional[str] = None,
+        parse_content: bool = False,
+        **variables: Any,
+    ) -> ChatText:
         """The prompt text of a chat, by the model's template. It remembers what the messages, tools and other variables brought, and that stays text
         where the rest is parsed for special tokens; `parse_content`: forget it. `date` (YYYY-MM-DD; today by default) answers templates that ask.
         `template`: which one by name (chat_templates); by default "tool_use" where there are tools and one of that name, else "default".
@@ -240,8 +382,18 @@ class Model:
         """
         return Chat(self._handle, messages, tools, date, template, parse_content, add_generation_prompt, variables).text
 
-    def chat_tokens(self, messages: Messages, *, add_generation_prompt: bool = True, tools: Optional[Iterable[Any]] = None,
-                    date: "Optional[str | datetime.date]" = None, template: Optional[str] = None, parse_content: bool = False,
-                    **variables: Any) -> "np.ndarray[Any, Any]":
+    def chat_tokens(
+        self,
+        messages: Messages,
+        *,
+        add_generation_prompt: bool = True,
+        tools: Optional[Iterable[Any]] = None,
+        date: "Optional[str | datetime.date]" = None,
+        template: Optional[str] = None,
+        parse_content: bool = False,
+        **variables: Any,
+    ) -> "np.ndarray[Any, Any]":
         """The ids of a chat, int32: render_chat and encode in one."""
-        return Chat(self._handle, messages, tools, date, template, parse_content, add_generation_prompt, variables).tokens
+        return Chat(
+            self._handle, messages, tools, date, template, parse_content, add_generation_prompt, variables
+        ).tokens

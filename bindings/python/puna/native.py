@@ -1,4 +1,5 @@
 """libpuna through cffi. The declarations are those of puna.h itself, so there is no second list that could differ."""
+
 from __future__ import annotations
 
 import _thread
@@ -33,7 +34,9 @@ def declarations(header: str) -> str:
             if not depth:
                 kept.append(line)
         elif directive[1] in ("if", "ifdef", "ifndef"):
-            depth += not re.fullmatch(r"PUNA_(\w+_)?H", directive[2])  # the guard holds everything; other conditions are about compilers
+            depth += not re.fullmatch(
+                r"PUNA_(\w+_)?H", directive[2]
+            )  # the guard holds everything; other conditions are about compilers
         elif directive[1] == "endif":
             depth = max(depth - 1, 0)
         elif directive[1] == "define" and not depth and re.fullmatch(r"PUNA_\w+\s+\d+\s*", directive[2]):
@@ -54,10 +57,28 @@ def beside_library(name: str) -> Optional[pathlib.Path]:
 
 
 ffi = cffi.FFI()
-for _header in ("puna.h", "puna_chat.h", "puna_grammar.h", "puna_train.h", "puna_vision.h", "puna_recsys.h", "puna_gemm.h", "puna_decode.h", "puna_providers.h"):
-    ffi.cdef(declarations(_first_file(_header, HERE / _header, HERE.parents[2] / "capi" / "include" / _header).read_text(encoding="utf-8")))
+for _header in (
+    "puna.h",
+    "puna_chat.h",
+    "puna_grammar.h",
+    "puna_train.h",
+    "puna_vision.h",
+    "puna_recsys.h",
+    "puna_gemm.h",
+    "puna_decode.h",
+    "puna_providers.h",
+):
+    ffi.cdef(
+        declarations(
+            _first_file(_header, HERE / _header, HERE.parents[2] / "capi" / "include" / _header).read_text(
+                encoding="utf-8"
+            )
+        )
+    )
 _override = os.environ.get("PUNA_LIBRARY")
-lib: Any = ffi.dlopen(str(_first_file("libpuna.so.0", *([pathlib.Path(_override)] if _override else []), HERE / "libpuna.so.0")))
+lib: Any = ffi.dlopen(
+    str(_first_file("libpuna.so.0", *([pathlib.Path(_override)] if _override else []), HERE / "libpuna.so.0"))
+)
 
 
 def version() -> str:

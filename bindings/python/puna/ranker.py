@@ -1,4 +1,5 @@
 """Rankers: what would come of showing something to somebody, somewhere."""
+
 from __future__ import annotations
 
 import json
@@ -8,11 +9,30 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from .context import Context
-from .native import c_path, c_string, check, created, ffi, integer_array, lib, one_of, pointer, read, sized, text_list, text_of, values_of
+from .native import (
+    c_path,
+    c_string,
+    check,
+    created,
+    ffi,
+    integer_array,
+    lib,
+    one_of,
+    pointer,
+    read,
+    sized,
+    text_list,
+    text_of,
+    values_of,
+)
 
 TABLES = {"f32": lib.PUNA_RANKER_TABLE_F32, "f16": lib.PUNA_RANKER_TABLE_F16, "i8": lib.PUNA_RANKER_TABLE_I8}
 OPTIMIZERS = {"adamw": lib.PUNA_RANKER_ADAMW, "adagrad": lib.PUNA_RANKER_ADAGRAD}
-CALIBRATIONS = {"none": lib.PUNA_CALIBRATE_NONE, "platt": lib.PUNA_CALIBRATE_PLATT, "isotonic": lib.PUNA_CALIBRATE_ISOTONIC}
+CALIBRATIONS = {
+    "none": lib.PUNA_CALIBRATE_NONE,
+    "platt": lib.PUNA_CALIBRATE_PLATT,
+    "isotonic": lib.PUNA_CALIBRATE_ISOTONIC,
+}
 
 
 class RankerReport(NamedTuple):
@@ -62,10 +82,20 @@ class Examples:
         if self.features != len(config["features"]):
             raise ValueError(f"the examples have {self.features} features, expected {len(config['features'])}")
         width = len(config["numbers"])
-        if not (numbers_may_lack and self.numbers is None) and (self.numbers.size if self.numbers is not None else 0) != len(self) * width:
+        if (
+            not (numbers_may_lack and self.numbers is None)
+            and (self.numbers.size if self.numbers is not None else 0) != len(self) * width
+        ):
             raise ValueError(f"the examples' numbers have another shape than ({len(self)}, {width})")
-        return sized("puna_examples", count=len(self), surfaces=pointer("int32_t[]", self.surfaces), starts=ffi.from_buffer("int64_t[]", self.starts),
-                     ids=pointer("int64_t[]", self.ids), id_count=self.ids.size, numbers=pointer("float[]", self.numbers))
+        return sized(
+            "puna_examples",
+            count=len(self),
+            surfaces=pointer("int32_t[]", self.surfaces),
+            starts=ffi.from_buffer("int64_t[]", self.starts),
+            ids=pointer("int64_t[]", self.ids),
+            id_count=self.ids.size,
+            numbers=pointer("float[]", self.numbers),
+        )
 
 
 class Outcomes:
@@ -74,7 +104,9 @@ class Outcomes:
     def __init__(self, values: Any, weights: Optional[Any] = None) -> None:
         given = np.atleast_2d(np.asarray(values, dtype=np.float32))
         seen = ~np.isnan(given)
-        self.known = np.ascontiguousarray((seen.astype(np.uint64) << np.arange(given.shape[1], dtype=np.uint64)).sum(axis=1).astype(np.uint32))
+        self.known = np.ascontiguousarray(
+            (seen.astype(np.uint64) << np.arange(given.shape[1], dtype=np.uint64)).sum(axis=1).astype(np.uint32)
+        )
         self.values = np.ascontiguousarray(np.where(seen, given, np.float32(0)))
         self.weights = None if weights is None else np.ascontiguousarray(weights, dtype=np.float32)
 
@@ -93,8 +125,14 @@ class Ranker:
 
     def __init__(self, config: "Dict[str, Any] | str", *, context: Optional[Context] = None, **options: Any) -> None:
         text = config if isinstance(config, str) else json.dumps(config)
-        self._handle = created(lib.puna_ranker_free, lib.puna_ranker_create, context._handle if context else ffi.NULL, c_string(text, "config"), self._options(options),
-                               type="puna_ranker")
+        self._handle = created(
+            lib.puna_ranker_free,
+            lib.puna_ranker_create,
+            context._handle if context else ffi.NULL,
+            c_string(text, "config"),
+            self._options(options),
+            type="puna_ranker",
+        )
 
     @staticmethod
     def _options(options: Dict[str, Any]) -> Any:
@@ -111,15 +149,31 @@ class Ranker:
     @classmethod
     def open(cls, path: "str | os.PathLike[str]", *, context: Optional[Context] = None, **options: Any) -> "Ranker":
         """A file that save() or `puna rec rank` wrote; options are for learning on."""
-        return cls._of(created(lib.puna_ranker_free, lib.puna_ranker_open, context._handle if context else ffi.NULL, c_path(path), cls._options(options),
-                               type="puna_ranker"))
+        return cls._of(
+            created(
+                lib.puna_ranker_free,
+                lib.puna_ranker_open,
+                context._handle if context else ffi.NULL,
+                c_path(path),
+                cls._options(options),
+                type="puna_ranker",
+            )
+        )
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         check(lib.puna_ranker_save(self._handle, c_path(path)))
 
     def copy(self, table: str = "f32") -> "Ranker":
         """As it is now, independent of this one: to serve while this one learns. Tables of "f16" and "i8" serve only."""
-        return self._of(created(lib.puna_ranker_free, lib.puna_ranker_copy, self._handle, one_of(table, TABLES, "table"), type="puna_ranker"))
+        return self._of(
+            created(
+                lib.puna_ranker_free,
+                lib.puna_ranker_copy,
+                self._handle,
+                one_of(table, TABLES, "table"),
+                type="puna_ranker",
+            )
+        )
 
     @property
     def config(self) -> Dict[str, Any]:
@@ -130,7 +184,9 @@ class Ranker:
     @property
     def info(self) -> RankerInfo:
         i = read("puna_ranker_info", lib.puna_ranker_get_info, self._handle)
-        return RankerInfo(*values_of(i, RankerInfo))._replace(table=next(name for name, number in TABLES.items() if number == i.table))
+        return RankerInfo(*values_of(i, RankerInfo))._replace(
+            table=next(name for name, number in TABLES.items() if number == i.table)
+        )
 
     @property
     def tasks(self) -> List[str]:
@@ -167,11 +223,22 @@ class Ranker:
         shape = (len(examples), len(self.tasks))
         if outcomes.values.shape != shape or (outcomes.weights is not None and outcomes.weights.shape != shape[:1]):
             raise ValueError(f"the outcomes have the shape {outcomes.values.shape}, expected {shape}")
-        if predicted is not None and (predicted.shape != shape or predicted.dtype != np.float32 or not predicted.flags.c_contiguous):
+        if predicted is not None and (
+            predicted.shape != shape or predicted.dtype != np.float32 or not predicted.flags.c_contiguous
+        ):
             raise ValueError(f"predicted is expected to be a contiguous float32 array of {shape}")
         e, report = examples._struct(self), sized("puna_ranker_report")
-        o = sized("puna_outcomes", values=pointer("float[]", outcomes.values), known=pointer("uint32_t[]", outcomes.known), weights=pointer("float[]", outcomes.weights))
-        check(lib.puna_ranker_learn(self._handle, e, o, report, pointer("float[]", predicted), 0 if predicted is None else predicted.size))
+        o = sized(
+            "puna_outcomes",
+            values=pointer("float[]", outcomes.values),
+            known=pointer("uint32_t[]", outcomes.known),
+            weights=pointer("float[]", outcomes.weights),
+        )
+        check(
+            lib.puna_ranker_learn(
+                self._handle, e, o, report, pointer("float[]", predicted), 0 if predicted is None else predicted.size
+            )
+        )
         return RankerReport(report.step, report.loss, report.grad_norm)
 
     def save_state(self, path: "str | os.PathLike[str]") -> None:
@@ -185,5 +252,17 @@ class Ranker:
         """From scores of examples that it has not learned, and what came of them; kind: "platt", "isotonic" or "none"."""
         p, y = (np.ascontiguousarray(v, dtype=np.float32) for v in (probabilities, outcomes))
         if p.shape != y.shape or p.ndim != 1:
-            raise ValueError(f"probabilities and outcomes have the shapes {p.shape} and {y.shape}, expected one list each")
-        check(lib.puna_ranker_calibrate(self._handle, surface, task, one_of(kind, CALIBRATIONS, "kind"), pointer("float[]", p), pointer("float[]", y), p.size))
+            raise ValueError(
+                f"probabilities and outcomes have the shapes {p.shape} and {y.shape}, expected one list each"
+            )
+        check(
+            lib.puna_ranker_calibrate(
+                self._handle,
+                surface,
+                task,
+                one_of(kind, CALIBRATIONS, "kind"),
+                pointer("float[]", p),
+                pointer("float[]", y),
+                p.size,
+            )
+        )

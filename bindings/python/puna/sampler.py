@@ -1,4 +1,5 @@
 """From logits to a token."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -30,8 +31,13 @@ class Sampling:
 
     def _to_c(self) -> Any:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "bias"}
-        return sized("puna_sampler_options", **fields, bias_tokens=int32_pointer(token_array(list(self.bias))),
-                     bias_values=ffi.new("float[]", list(self.bias.values())), bias_count=len(self.bias))
+        return sized(
+            "puna_sampler_options",
+            **fields,
+            bias_tokens=int32_pointer(token_array(list(self.bias))),
+            bias_values=ffi.new("float[]", list(self.bias.values())),
+            bias_count=len(self.bias),
+        )
 
 
 class SamplingFields(TypedDict, total=False):
@@ -74,19 +80,46 @@ class Sampler:
     """
 
     def __init__(self, sampling: "Sampling | SamplingFields" = Sampling()) -> None:
-        self._handle = created(lib.puna_sampler_free, lib.puna_sampler_create, sampling_of(sampling)._to_c(), type="puna_sampler")
+        self._handle = created(
+            lib.puna_sampler_free, lib.puna_sampler_create, sampling_of(sampling)._to_c(), type="puna_sampler"
+        )
 
-    def sample(self, logits: "np.ndarray[Any, Any]", history: "Iterable[int]" = (), draw_index: int = 0) -> Tuple[int, float]:
+    def sample(
+        self, logits: "np.ndarray[Any, Any]", history: "Iterable[int]" = (), draw_index: int = 0
+    ) -> Tuple[int, float]:
         """A token and its log-probability. Depends on the arguments and the seed alone: count draw_index up from 0."""
-        values, past, token, log_p = np.ascontiguousarray(logits, np.float32), token_array(history), ffi.new("int32_t*"), ffi.new("float*")
-        check(lib.puna_sampler_sample(self._handle, ffi.from_buffer("float[]", values), values.size, int32_pointer(past), past.size, draw_index,
-                                      token, log_p))
+        values, past, token, log_p = (
+            np.ascontiguousarray(logits, np.float32),
+            token_array(history),
+            ffi.new("int32_t*"),
+            ffi.new("float*"),
+        )
+        check(
+            lib.puna_sampler_sample(
+                self._handle,
+                ffi.from_buffer("float[]", values),
+                values.size,
+                int32_pointer(past),
+                past.size,
+                draw_index,
+                token,
+                log_p,
+            )
+        )
         return token[0], log_p[0]
 
     def distribution(self, logits: "np.ndarray[Any, Any]", history: "Iterable[int]" = ()) -> "np.ndarray[Any, Any]":
         """The log-probability of every token after all filters."""
         values, past = np.ascontiguousarray(logits, np.float32), token_array(history)
         out = np.empty_like(values)
-        check(lib.puna_sampler_distribution(self._handle, ffi.from_buffer("float[]", values), values.size, int32_pointer(past), past.size,
-                                            ffi.from_buffer("float[]", out)))
+        check(
+            lib.puna_sampler_distribution(
+                self._handle,
+                ffi.from_buffer("float[]", values),
+                values.size,
+                int32_pointer(past),
+                past.size,
+                ffi.from_buffer("float[]", out),
+            )
+        )
         return out

@@ -1,4 +1,5 @@
 """Sessions: one conversation, one thread at a time. Answers are pulled in slices of time, so that Ctrl-C takes effect between them."""
+
 from __future__ import annotations
 
 import weakref
@@ -9,7 +10,24 @@ import numpy as np
 from .chat import Chat, Messages
 from .grammar import Grammar, Schema, grammar_of
 from .image import Image, handles
-from .native import SLICE_US, borrowed, check, copied_ids, created, ffi, float_view, int32_pointer, lib, on_worker, one_of, read, sized, text_list, token_array, values_of
+from .native import (
+    SLICE_US,
+    borrowed,
+    check,
+    copied_ids,
+    created,
+    ffi,
+    float_view,
+    int32_pointer,
+    lib,
+    on_worker,
+    one_of,
+    read,
+    sized,
+    text_list,
+    token_array,
+    values_of,
+)
 from .sampler import Sampling, SamplingFields, sampling_of
 from .tools import Said, ToolCall, ToolParser, Tools
 
@@ -102,9 +120,13 @@ class Session:
         """The tokens held, int32."""
         return copied_ids(*borrowed("int32_t", lib.puna_session_get_tokens, self._handle))
 
-    def _ids(self, tokens: "Iterable[int] | str", parse_special: Optional[bool] = None, keep_shared: bool = False) -> "np.ndarray[Any, Any]":
+    def _ids(
+        self, tokens: "Iterable[int] | str", parse_special: Optional[bool] = None, keep_shared: bool = False
+    ) -> "np.ndarray[Any, Any]":
         if isinstance(tokens, str):
-            return self.model.tokenizer.encode(tokens, parse_special=parse_special, add_bos=keep_shared or len(self) == 0)
+            return self.model.tokenizer.encode(
+                tokens, parse_special=parse_special, add_bos=keep_shared or len(self) == 0
+            )
         return token_array(tokens)
 
     def _in_slices(self, begin: Any, *arguments: Any) -> None:
@@ -123,10 +145,28 @@ class Session:
             check(lib.puna_session_truncate(self._handle, len(self)))
 
     def _plan(self, ids: "np.ndarray[Any, Any]", options: Any) -> Appended:
-        return Appended(*values_of(read("puna_append_result", lib.puna_session_plan_append, self._handle, int32_pointer(ids), ids.size, options), Appended))
+        return Appended(
+            *values_of(
+                read(
+                    "puna_append_result",
+                    lib.puna_session_plan_append,
+                    self._handle,
+                    int32_pointer(ids),
+                    ids.size,
+                    options,
+                ),
+                Appended,
+            )
+        )
 
-    def append(self, tokens: "Iterable[int] | str", *, parse_special: Optional[bool] = None, images: "Image | Sequence[Image]" = (),
-               keep_shared: bool = False) -> Appended:
+    def append(
+        self,
+        tokens: "Iterable[int] | str",
+        *,
+        parse_special: Optional[bool] = None,
+        images: "Image | Sequence[Image]" = (),
+        keep_shared: bool = False,
+    ) -> Appended:
         """Computes tokens (or a text's, see Tokenizer.encode) and adds them: all or none. `images`: one for each <|image|> (with parse_special, in a text), or
         for the <|patch|> ids, when they are there. `keep_shared`: the tokens are all that the session shall hold; what it shares with them, images by content,
         stays and is not computed again, the rest is replaced."""
@@ -137,12 +177,20 @@ class Session:
         self._in_slices(lib.puna_session_begin, self._handle, int32_pointer(ids), ids.size, options)
         return plan
 
-    def append_images(self, tokens: "Iterable[int] | str", images: "Image | Sequence[Image]", *, reuse: bool = False) -> int:
+    def append_images(
+        self, tokens: "Iterable[int] | str", images: "Image | Sequence[Image]", *, reuse: bool = False
+    ) -> int:
         """append() with images, special tokens of a text parsed and `reuse` for keep_shared. Returns how many positions were computed."""
         return self.append(tokens, parse_special=True, images=images, keep_shared=reuse).appended
 
-    def append_logits(self, tokens: "Iterable[int]", out: "Optional[np.ndarray[Any, Any]]" = None, *, images: "Image | Sequence[Image]" = (),
-                      keep_shared: bool = False) -> "np.ndarray[Any, Any]":
+    def append_logits(
+        self,
+        tokens: "Iterable[int]",
+        out: "Optional[np.ndarray[Any, Any]]" = None,
+        *,
+        images: "Image | Sequence[Image]" = (),
+        keep_shared: bool = False,
+    ) -> "np.ndarray[Any, Any]":
         """As append; the logits behind every position that was appended, [appended, vocabulary] float32, into `out` if given."""
         ids, options = token_array(tokens), _append_options(images, keep_shared)
         shape = (self._plan(ids, options).appended, self._info().vocabulary)
@@ -154,8 +202,16 @@ class Session:
         self._append(ids, options)
         return out
 
-    def embed(self, tokens: "Iterable[int] | str", *, pooling: str = "mean", normalize: bool = False, parse_special: Optional[bool] = None,
-              images: "Image | Sequence[Image]" = (), keep_shared: bool = False) -> "np.ndarray[Any, Any]":
+    def embed(
+        self,
+        tokens: "Iterable[int] | str",
+        *,
+        pooling: str = "mean",
+        normalize: bool = False,
+        parse_special: Optional[bool] = None,
+        images: "Image | Sequence[Image]" = (),
+        keep_shared: bool = False,
+    ) -> "np.ndarray[Any, Any]":
         """As append; the final hidden states of what was appended, pooled: "mean" or "last" [hidden], "none" [appended, hidden]."""
         options = _append_options(images, keep_shared, pooling=one_of(pooling, POOLING, "pooling"), normalize=normalize)
         ids, hidden = self._ids(tokens, parse_special, keep_shared), self.model.info.hidden
@@ -178,7 +234,10 @@ class Session:
         out = np.empty(max(ids.size - 1, 1), np.float32)
         into = ffi.from_buffer("float[]", out)
         try:
-            on_worker(lambda: check(lib.puna_session_score(self._handle, int32_pointer(ids), ids.size, into, out.size)), self.cancel)
+            on_worker(
+                lambda: check(lib.puna_session_score(self._handle, int32_pointer(ids), ids.size, into, out.size)),
+                self.cancel,
+            )
         except KeyboardInterrupt:
             self.clear_cancel()  # it may have come too late to end a call
             raise
@@ -190,7 +249,9 @@ class Session:
 
     def fork(self) -> "Session":
         """An independent copy that shares memory until either goes on."""
-        return Session(self.model, created(lib.puna_session_free, lib.puna_session_fork, self._handle, type="puna_session"))
+        return Session(
+            self.model, created(lib.puna_session_free, lib.puna_session_fork, self._handle, type="puna_session")
+        )
 
     def snapshot(self) -> bytes:
         """The session as bytes, for Model.restore()."""
@@ -213,13 +274,31 @@ class Session:
         """Withdraws a cancel that has ended no call yet: for the start of a turn."""
         check(lib.puna_session_clear_cancel(self._handle))
 
-    def generate(self, prompt: "str | Iterable[int]" = "", *, max_tokens: int = 0, sampling: "Sampling | SamplingFields" = Sampling(),
-                 stop: "str | Sequence[str]" = (), stop_tokens: "Iterable[int]" = (), ignore_eos: bool = False, keep_special: bool = False,
-                 parse_special: Optional[bool] = None, log_probabilities: int = 0, drop_oldest: bool = False, keep_prefix: int = 0,
-                 images: "Image | Sequence[Image]" = (), keep_shared: bool = False,
-                 process_logits: "Optional[Callable[[np.ndarray, np.ndarray], Any]]" = None, lookup: int = 0, draft: "Optional[Session]" = None,
-                 draft_tokens: int = 0, json_schema: "Optional[Schema]" = None, regex: Optional[str] = None,
-                 choices: "Optional[Iterable[str]]" = None, grammar: "Grammar | str | None" = None) -> "Answer":
+    def generate(
+        self,
+        prompt: "str | Iterable[int]" = "",
+        *,
+        max_tokens: int = 0,
+        sampling: "Sampling | SamplingFields" = Sampling(),
+        stop: "str | Sequence[str]" = (),
+        stop_tokens: "Iterable[int]" = (),
+        ignore_eos: bool = False,
+        keep_special: bool = False,
+        parse_special: Optional[bool] = None,
+        log_probabilities: int = 0,
+        drop_oldest: bool = False,
+        keep_prefix: int = 0,
+        images: "Image | Sequence[Image]" = (),
+        keep_shared: bool = False,
+        process_logits: "Optional[Callable[[np.ndarray, np.ndarray], Any]]" = None,
+        lookup: int = 0,
+        draft: "Optional[Session]" = None,
+        draft_tokens: int = 0,
+        json_schema: "Optional[Schema]" = None,
+        regex: Optional[str] = None,
+        choices: "Optional[Iterable[str]]" = None,
+        grammar: "Grammar | str | None" = None,
+    ) -> "Answer":
         """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of text. The prompt may be empty: then it
         goes on with what the session holds. `stop`: a text, or several. `images`: one for each <|image|> of the prompt (with parse_special). `keep_shared`: as in
         append(), the prompt is all that the session shall hold before the answer. `process_logits(logits, history)` may edit the float32 logits in place, after the
@@ -230,12 +309,27 @@ class Session:
         answer may be, one of them at most; Answer.parsed is then the value of the JSON."""
         constraint = grammar_of(json_schema, regex, choices, grammar)
         strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
-        options = sized("puna_generate_options", ignore_eos=ignore_eos, max_tokens=max_tokens, sampler=sampling_of(sampling)._to_c(),
-                        stop_tokens=int32_pointer(tokens), stop_token_count=tokens.size, stop_strings=strings, stop_string_count=len(strings),
-                        keep_special=keep_special, log_probabilities=log_probabilities, context_policy=bool(drop_oldest), keep_prefix=keep_prefix,
-                        images=shown, image_count=len(shown), keep_shared=keep_shared, lookup_tokens=lookup,
-                        draft=draft._handle if draft is not None else ffi.NULL, draft_tokens=draft_tokens,
-                        grammar=constraint._handle if constraint is not None else None)
+        options = sized(
+            "puna_generate_options",
+            ignore_eos=ignore_eos,
+            max_tokens=max_tokens,
+            sampler=sampling_of(sampling)._to_c(),
+            stop_tokens=int32_pointer(tokens),
+            stop_token_count=tokens.size,
+            stop_strings=strings,
+            stop_string_count=len(strings),
+            keep_special=keep_special,
+            log_probabilities=log_probabilities,
+            context_policy=bool(drop_oldest),
+            keep_prefix=keep_prefix,
+            images=shown,
+            image_count=len(shown),
+            keep_shared=keep_shared,
+            lookup_tokens=lookup,
+            draft=draft._handle if draft is not None else ffi.NULL,
+            draft_tokens=draft_tokens,
+            grammar=constraint._handle if constraint is not None else None,
+        )
         process = None if process_logits is None else _Processor(process_logits)
         if process is not None:
             options.process_logits = process.callback
@@ -243,19 +337,36 @@ class Session:
         earlier = self._answer()
         if earlier is not None:
             earlier.close()  # a session has one answer at a time
-        handle = created(lib.puna_generation_free, lib.puna_generation_create_tokens, self._handle, int32_pointer(ids), ids.size, options, type="puna_generation")
+        handle = created(
+            lib.puna_generation_free,
+            lib.puna_generation_create_tokens,
+            self._handle,
+            int32_pointer(ids),
+            ids.size,
+            options,
+            type="puna_generation",
+        )
         answer = Answer(self, handle, process, constraint)
         self._answer = weakref.ref(answer)
         return answer
 
-    def chat(self, messages: Messages, *, tools: "Optional[Iterable[Any]]" = None, date: "Optional[str | datetime.date]" = None, template: Optional[str] = None,
-             **options: Any) -> "Answer":
+    def chat(
+        self,
+        messages: Messages,
+        *,
+        tools: "Optional[Iterable[Any]]" = None,
+        date: "Optional[str | datetime.date]" = None,
+        template: Optional[str] = None,
+        **options: Any,
+    ) -> "Answer":
         """The answer to a chat, rendered by the model's template (Model.render_chat); options are generate's. A conversation is all its messages each time: of
         earlier turns, what the session holds already is not computed again, and what it holds besides is replaced.
 
         `tools`: what the model may call, a list in OpenAI's form or puna.Tools. Calls in the answer are no text then, but in the answer's tool_calls."""
         known = tools if tools is None or isinstance(tools, Tools) else Tools(tools, self.model)
-        answer = self.generate(Chat(self.model._handle, messages, known, date, template).tokens, keep_shared=True, **options)
+        answer = self.generate(
+            Chat(self.model._handle, messages, known, date, template).tokens, keep_shared=True, **options
+        )
         if known is not None:
             answer._parser = known.parser()
         return answer
@@ -265,7 +376,9 @@ class Answer:
     """An answer on its way: iterate over its pieces of text, or over tokens(). `text` is what has come so far, and `tool_calls` the calls of the tools that the
     chat was given."""
 
-    def __init__(self, session: Session, handle: Any, process: "Optional[_Processor]" = None, grammar: Optional[Grammar] = None) -> None:
+    def __init__(
+        self, session: Session, handle: Any, process: "Optional[_Processor]" = None, grammar: Optional[Grammar] = None
+    ) -> None:
         self.session = session
         self.grammar = grammar
         self.text = ""
@@ -310,7 +423,11 @@ class Answer:
                     else:
                         self.text += text
                     likely = token.probabilities
-                    yield Token(token.id, text, [(likely[i].token, likely[i].log_probability) for i in range(token.probability_count)])
+                    yield Token(
+                        token.id,
+                        text,
+                        [(likely[i].token, likely[i].log_probability) for i in range(token.probability_count)],
+                    )
         finally:
             if self._closed is None:
                 self.session._drop()
@@ -330,7 +447,7 @@ class Answer:
 
     @property
     def stop_reason(self) -> str:
-        """"max_tokens", "stop_token", "stop_string", "context_full" or "grammar" (whole, and nothing may follow), once it has ended."""
+        """ "max_tokens", "stop_token", "stop_string", "context_full" or "grammar" (whole, and nothing may follow), once it has ended."""
         return STOP_REASONS[self._result().stop_reason]
 
     @property
@@ -405,4 +522,6 @@ def append_batch(sessions: Sequence[Session], tokens: "Sequence[Iterable[int]]")
     arrays = [token_array(t) for t in tokens]
     handles = ffi.new("puna_session*[]", [s._handle for s in sessions])
     lists = ffi.new("const int32_t*[]", [int32_pointer(a) for a in arrays])
-    sessions[0]._in_slices(lib.puna_session_begin_batch, handles, lists, ffi.new("size_t[]", [a.size for a in arrays]), len(sessions))
+    sessions[0]._in_slices(
+        lib.puna_session_begin_batch, handles, lists, ffi.new("size_t[]", [a.size for a in arrays]), len(sessions)
+    )

@@ -1,4 +1,5 @@
 """Text to token ids and back."""
+
 from __future__ import annotations
 
 import os
@@ -7,7 +8,21 @@ from typing import Any, Iterable, NamedTuple, Optional
 import numpy as np
 
 from .chat import ChatText, spans_in_bytes
-from .native import c_path, check, created, ffi, ids_of, int32_pointer, lib, on_worker, read, sized, text_of, token_array, watch
+from .native import (
+    c_path,
+    check,
+    created,
+    ffi,
+    ids_of,
+    int32_pointer,
+    lib,
+    on_worker,
+    read,
+    sized,
+    text_of,
+    token_array,
+    watch,
+)
 
 
 class TokenInfo(NamedTuple):
@@ -28,7 +43,9 @@ class Tokenizer:
 
     def __init__(self, path: "str | os.PathLike[str]") -> None:
         where = c_path(path)
-        self._handle = on_worker(lambda: created(lib.puna_tokenizer_free, lib.puna_tokenizer_open, where, type="puna_tokenizer"), None)
+        self._handle = on_worker(
+            lambda: created(lib.puna_tokenizer_free, lib.puna_tokenizer_open, where, type="puna_tokenizer"), None
+        )
 
     @classmethod
     def _of_model(cls, model: Any) -> "Tokenizer":
@@ -53,7 +70,9 @@ class Tokenizer:
         """The end-of-text token, -1 when there is none."""
         return int(self._info().eos)
 
-    def encode(self, text: "str | bytes", *, parse_special: Optional[bool] = None, add_bos: bool = False) -> "np.ndarray[Any, Any]":
+    def encode(
+        self, text: "str | bytes", *, parse_special: Optional[bool] = None, add_bos: bool = False
+    ) -> "np.ndarray[Any, Any]":
         """The ids of a text, int32. `parse_special`: "<|eot|>" is the special token; else it is ordinary text, which is the default for all but a rendered chat
         (ChatText). In that, what the messages say is ordinary text in any case; str(chat) forgets which part that is."""
         if not isinstance(text, (str, bytes)):
@@ -61,7 +80,14 @@ class Tokenizer:
         special = isinstance(text, ChatText) if parse_special is None else parse_special
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         content = ffi.new("puna_text_span[]", spans_in_bytes(text) if special and isinstance(text, ChatText) else [])
-        options = sized("puna_encode_options", parse_special=special, add_bos=add_bos, content=content, content_count=len(content), watch=watch())
+        options = sized(
+            "puna_encode_options",
+            parse_special=special,
+            add_bos=add_bos,
+            content=content,
+            content_count=len(content),
+            watch=watch(),
+        )
         return ids_of(lib.puna_tokenizer_encode, self._handle, data, len(data), options)
 
     def decode_bytes(self, tokens: Iterable[int], *, keep_special: bool = False) -> bytes:

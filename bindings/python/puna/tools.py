@@ -1,4 +1,5 @@
 """Tools that a model may call, and the calls in its answers."""
+
 from __future__ import annotations
 
 import json
@@ -46,13 +47,17 @@ class Tools:
     '[get_weather(city="Puno")]'
     """
 
-    def __init__(self, tools: Iterable[Mapping[str, Any]], model: "Optional[Model]" = None, format: Optional[str] = None) -> None:
+    def __init__(
+        self, tools: Iterable[Mapping[str, Any]], model: "Optional[Model]" = None, format: Optional[str] = None
+    ) -> None:
         if isinstance(tools, (str, bytes, Mapping)):
             raise TypeError(f"tools is one {type(tools).__name__}, expected a list")
         data = json.dumps(list(tools)).encode()
         options = sized("puna_tools_options", format=c_text(format, "format"))
         handle = ffi.NULL if model is None else model._handle
-        self._handle = created(lib.puna_tools_free, lib.puna_tools_create, handle, data, len(data), options, type="puna_tools")
+        self._handle = created(
+            lib.puna_tools_free, lib.puna_tools_create, handle, data, len(data), options, type="puna_tools"
+        )
         self._info = read("puna_tools_info", lib.puna_tools_get_info, self._handle)
 
     def __len__(self) -> int:
@@ -91,7 +96,9 @@ class ToolParser:
 
     def __init__(self, tools: Tools, early: bool = False) -> None:
         options = sized("puna_tool_parser_options", early=early)
-        self._handle = created(lib.puna_tool_parser_free, lib.puna_tool_parser_create, tools._handle, options, type="puna_tool_parser")
+        self._handle = created(
+            lib.puna_tool_parser_free, lib.puna_tool_parser_create, tools._handle, options, type="puna_tool_parser"
+        )
         self.calls: List[ToolCall] = []
         self._name, self._arguments = "", ""
 
@@ -112,8 +119,12 @@ class ToolParser:
             check(lib.puna_tool_parser_next(self._handle, event))
             if event.kind == lib.PUNA_TOOL_NONE:
                 return
-            said = Said(KINDS[event.kind - lib.PUNA_TOOL_TEXT], bytes(ffi.buffer(event.text, event.size)).decode("utf-8", "replace"), int(event.call),
-                        bool(event.complete))
+            said = Said(
+                KINDS[event.kind - lib.PUNA_TOOL_TEXT],
+                bytes(ffi.buffer(event.text, event.size)).decode("utf-8", "replace"),
+                int(event.call),
+                bool(event.complete),
+            )
             if said.kind == "call_begin":
                 self._name, self._arguments = said.text, ""
             elif said.kind == "arguments":

@@ -1,4 +1,5 @@
 """Chats: what people say never becomes a special token, templates are chosen and dated, text buffers grow, one str is one str."""
+
 import copy
 import json
 import pathlib
@@ -71,7 +72,11 @@ def test_the_old_way_is_asked_for(model):
 def test_a_chat_text_keeps_its_content_where_python_can_know():
     text = puna.ChatText("<a>é hi<b>", content=[(3, 5), (6, 7)])
     assert [text[b:e] for b, e in text.content] == ["é ", "i"]
-    assert (text[1:] + "<c>").content == ((2, 4), (5, 6)) and ("pre" + text).content == ((6, 8), (9, 10)) and (text + text).content[2:] == ((13, 15), (16, 17))
+    assert (
+        (text[1:] + "<c>").content == ((2, 4), (5, 6))
+        and ("pre" + text).content == ((6, 8), (9, 10))
+        and (text + text).content[2:] == ((13, 15), (16, 17))
+    )
     assert text[4:].content == ((0, 1), (2, 3)) and text[:3].content == () and text[::-1] == str(text)[::-1]
     padded = puna.ChatText("  x ", content=[(0, 4)])
     assert padded.strip() == "x" and padded.strip().content == ((0, 1),) and padded.lstrip().content == ((0, 2),)
@@ -87,15 +92,27 @@ def test_content_is_counted_in_characters_and_sent_in_bytes(model):
     text = puna.ChatText(f"é{special}ü{special}", content=[(1 + len(special), 2 + len(special))])
     assert len(specials(t, t.encode(text))) == 2
     text = puna.ChatText(str(text), content=[(1, 1 + len(special))])
-    assert t.encode(text).tolist() == [*t.encode("é" + special), *t.encode("ü"), *t.encode(special, parse_special=True)] or len(specials(t, t.encode(text))) == 1
+    assert (
+        t.encode(text).tolist() == [*t.encode("é" + special), *t.encode("ü"), *t.encode(special, parse_special=True)]
+        or len(specials(t, t.encode(text))) == 1
+    )
 
 
 def test_templates_are_named_and_chosen_by_tools(templates):
-    model = templates({"chat_template.jinja": "D:{{ messages[0].content }}", "additional_chat_templates/tool_use.jinja": "T:{{ messages[0].content }}",
-                       "additional_chat_templates/bad.jinja": "{% for %}"})
+    model = templates(
+        {
+            "chat_template.jinja": "D:{{ messages[0].content }}",
+            "additional_chat_templates/tool_use.jinja": "T:{{ messages[0].content }}",
+            "additional_chat_templates/bad.jinja": "{% for %}",
+        }
+    )
     assert model.chat_templates == ["default", "tool_use"]
     tools = [{"type": "function", "function": {"name": "f"}}]
-    assert [model.render_chat(HI), model.render_chat(HI, tools=tools), model.render_chat(HI, template="tool_use")] == ["D:hi", "T:hi", "T:hi"]
+    assert [model.render_chat(HI), model.render_chat(HI, tools=tools), model.render_chat(HI, template="tool_use")] == [
+        "D:hi",
+        "T:hi",
+        "T:hi",
+    ]
     with pytest.raises(puna.InvalidArgument, match="did you mean 'tool_use'"):
         model.render_chat(HI, template="tools_use")
     with pytest.raises(puna.Unsupported, match="bad.jinja"):
@@ -109,7 +126,11 @@ def test_today_is_the_date_unless_one_is_given(templates):
     model = templates({"chat_template.jinja": "{{ strftime_now('%Y-%m-%d') }}"})
     before = datetime.date.today()
     assert model.render_chat([]) in (before.isoformat(), datetime.date.today().isoformat())
-    assert model.render_chat([], date="2026-01-31") == model.render_chat([], date=datetime.date(2026, 1, 31)) == "2026-01-31"
+    assert (
+        model.render_chat([], date="2026-01-31")
+        == model.render_chat([], date=datetime.date(2026, 1, 31))
+        == "2026-01-31"
+    )
     with pytest.raises(puna.InvalidArgument, match="date"):
         model.render_chat([], date="")
     with pytest.raises(puna.InvalidArgument, match="YYYY-MM-DD"):
@@ -134,8 +155,13 @@ def test_one_message_is_no_list_of_messages(model):
 def test_a_text_that_grows_as_it_is_normalized_has_room(tmp_path):
     table = [b for b in range(256) if b not in (*range(33, 127), *range(161, 173), *range(174, 256))]
     pieces = {**{chr(b): b for b in range(256) if b not in table}, **{chr(256 + i): b for i, b in enumerate(table)}}
-    file = {"normalizer": {"type": "NFKC"}, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
-            "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": pieces, "merges": []}, "added_tokens": []}
+    file = {
+        "normalizer": {"type": "NFKC"},
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+        "decoder": {"type": "ByteLevel"},
+        "model": {"type": "BPE", "vocab": pieces, "merges": []},
+        "added_tokens": [],
+    }
     (tmp_path / "tokenizer.json").write_text(json.dumps(file))
     t = puna.Tokenizer(tmp_path / "tokenizer.json")
     for text in ("l\u00bd", "\ufdfa", "\ufdfa" * 1000, "", "a"):
@@ -156,15 +182,35 @@ def test_one_stop_string_is_one(model):
 
 def test_names_with_a_nul_are_refused_and_not_cut(model, tmp_path):
     (tmp_path / "x").write_text("y")
-    for wrong in (lambda: puna.Model(f"{MODEL}\0x"), lambda: puna.Tokenizer(f"{MODEL}\0x"), lambda: puna.plan(f"{MODEL}\0x"), lambda: model.adapter(f"{tmp_path}\0x"),
-                  lambda: puna.Model(MODEL, packed=f"{tmp_path}/p\0x"), lambda: puna.Context(isa="scalar\0x"), lambda: model.render_chat(HI, date="2026-01-31\0"),
-                  lambda: model.render_chat(HI, template="default\0x"), lambda: puna.Recommender(f"{tmp_path}/x\0y"), lambda: puna.Ranker.open(f"{tmp_path}/x\0y")):
+    for wrong in (
+        lambda: puna.Model(f"{MODEL}\0x"),
+        lambda: puna.Tokenizer(f"{MODEL}\0x"),
+        lambda: puna.plan(f"{MODEL}\0x"),
+        lambda: model.adapter(f"{tmp_path}\0x"),
+        lambda: puna.Model(MODEL, packed=f"{tmp_path}/p\0x"),
+        lambda: puna.Context(isa="scalar\0x"),
+        lambda: model.render_chat(HI, date="2026-01-31\0"),
+        lambda: model.render_chat(HI, template="default\0x"),
+        lambda: puna.Recommender(f"{tmp_path}/x\0y"),
+        lambda: puna.Ranker.open(f"{tmp_path}/x\0y"),
+    ):
         with pytest.raises(ValueError, match="NUL"):
             wrong()
 
 
 def test_ids_are_integers_and_nothing_that_looks_like_them(model):
-    for wrong in ("12", b"12", bytearray(b"12"), [True, False], [1, True], np.array([True]), [1.0], {1: 2}, {1, 2}, [None]):
+    for wrong in (
+        "12",
+        b"12",
+        bytearray(b"12"),
+        [True, False],
+        [1, True],
+        np.array([True]),
+        [1.0],
+        {1: 2},
+        {1, 2},
+        [None],
+    ):
         with pytest.raises(TypeError):
             model.session().score(wrong)
         with pytest.raises(TypeError):
@@ -173,7 +219,13 @@ def test_ids_are_integers_and_nothing_that_looks_like_them(model):
         model.session().append(b"text")
     with pytest.raises(TypeError):
         model.session().generate([1], stop_tokens="12")
-    for tokens in ((i for i in [3, 4, 5]), range(3, 6), np.array([3, 4, 5], np.uint64), iter((3, 4, 5)), map(int, "345")):
+    for tokens in (
+        (i for i in [3, 4, 5]),
+        range(3, 6),
+        np.array([3, 4, 5], np.uint64),
+        iter((3, 4, 5)),
+        map(int, "345"),
+    ):
         session = model.session()
         session.append_logits(tokens)
         assert session.tokens.tolist() == [3, 4, 5]
@@ -191,7 +243,9 @@ def test_names_of_options_are_known_or_named(model):
     with pytest.raises(TypeError, match="sampling is a int"):
         model.session().generate([1], sampling=1)
     as_dict = "".join(model.session().generate([1, 2], max_tokens=8, sampling={"temperature": 1.0, "seed": 3}))
-    assert as_dict == "".join(model.session().generate([1, 2], max_tokens=8, sampling=puna.Sampling(temperature=1.0, seed=3)))
+    assert as_dict == "".join(
+        model.session().generate([1, 2], max_tokens=8, sampling=puna.Sampling(temperature=1.0, seed=3))
+    )
 
 
 def test_integers_of_recommenders_are_not_cut():
@@ -241,7 +295,9 @@ def test_control_c_cancels_in_a_batch(smollm2):
 
 
 def test_control_c_cancels_while_text_is_rendered_and_tokenized(model, templates):
-    slow = templates({"chat_template.jinja": "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}"})
+    slow = templates(
+        {"chat_template.jinja": "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}"}
+    )
     text = "some words that take a while " * 1_000_000
     assert interrupted(lambda: model.tokenizer.encode(text), 0.1) < 0.5
     assert interrupted(lambda: model.session().generate(text), 0.1) < 0.5
@@ -256,7 +312,11 @@ def test_control_c_cancels_while_text_is_rendered_and_tokenized(model, templates
 
 def test_calls_from_other_threads_need_no_main_thread(model):
     out = []
-    thread = threading.Thread(target=lambda: out.append((model.session().score([1, 2, 3]), model.tokenizer.encode("x"), model.render_chat(HI))))
+    thread = threading.Thread(
+        target=lambda: out.append(
+            (model.session().score([1, 2, 3]), model.tokenizer.encode("x"), model.render_chat(HI))
+        )
+    )
     thread.start()
     thread.join()
     assert (out[0][0] == model.session().score([1, 2, 3])).all() and out[0][2] == model.render_chat(HI)

@@ -1,4 +1,5 @@
 """Conversations: the last generated token is pending, what a session shares with a prompt stays, a chat's next turn is a fresh session's answer bit for bit."""
+
 import gc
 import signal
 
@@ -77,7 +78,9 @@ def test_logits_and_embeddings_are_of_what_was_appended(model):
     session.append(TOKENS[:5], keep_shared=True)
     assert (session.embed(TOKENS, pooling="none", keep_shared=True) == vectors[5:]).all()
     session.append(TOKENS[:2] + [1], keep_shared=True)
-    assert (session.embed(TOKENS, pooling="last", keep_shared=True) == vectors[-1]).all() and session.tokens.tolist() == TOKENS
+    assert (
+        session.embed(TOKENS, pooling="last", keep_shared=True) == vectors[-1]
+    ).all() and session.tokens.tolist() == TOKENS
 
 
 def test_pictures_take_their_rows(model):
@@ -91,7 +94,10 @@ def test_pictures_take_their_rows(model):
     assert session.append(tokens, images=[image]) == (0, 3 + rows) and (session.logits() == out[-1]).all()
     assert model.session().embed(tokens, pooling="none", images=[image]).shape == (3 + rows, model.info.hidden)
     assert session.append([*tokens, 4], images=[image], keep_shared=True) == (3 + rows, 1)
-    pixels, features = model.image(np.full((48, 48, 3), 90, np.uint8)).pixels, model.image(np.full((48, 48, 3), 90, np.uint8)).encode()
+    pixels, features = (
+        model.image(np.full((48, 48, 3), 90, np.uint8)).pixels,
+        model.image(np.full((48, 48, 3), 90, np.uint8)).encode(),
+    )
     gc.collect()  # both arrays keep their image
     assert (pixels == image.pixels).all() and (features == image.encode()).all() and not pixels.flags.writeable
 
@@ -137,7 +143,10 @@ def test_drafts_change_nothing_but_the_time(model):
 
 
 def test_a_turn_that_changed_costs_what_follows_it(model):
-    session, messages = model.session(), [*HI, {"role": "assistant", "content": "A puna."}, {"role": "user", "content": "Where do you live?"}]
+    session, messages = (
+        model.session(),
+        [*HI, {"role": "assistant", "content": "A puna."}, {"role": "user", "content": "Where do you live?"}],
+    )
     list(session.chat(messages, max_tokens=5, ignore_eos=True))
     messages[1] = {"role": "assistant", "content": "A puma."}
     held, ids = session.tokens.tolist(), model.chat_tokens(messages).tolist()

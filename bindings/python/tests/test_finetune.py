@@ -1,4 +1,5 @@
 """Fine-tuning: an adapter that changes answers, saves itself, and stops when asked."""
+
 import numpy as np
 import pytest
 
@@ -46,7 +47,10 @@ def test_progress_may_stop_it_or_raise(model):
 
 
 def test_forms_of_other_trainers_are_read_and_options_reach_the_library(model):
-    rows = [{"conversations": [{"from": "human", "value": "one"}, {"from": "gpt", "value": "two"}]}, {"instruction": "one", "input": "", "output": "two"}]
+    rows = [
+        {"conversations": [{"from": "human", "value": "one"}, {"from": "gpt", "value": "two"}]},
+        {"instruction": "one", "input": "", "output": "two"},
+    ]
     tokens = []
     model.finetune(rows, steps=1, date="2026-01-02", parse_content=True, progress=lambda r: tokens.append(r.tokens))
     assert tokens[0] > 0

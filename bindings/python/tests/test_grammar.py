@@ -1,4 +1,5 @@
 """Answers by grammars: every way to say what an answer may be gives answers that are that, as values of Python."""
+
 import dataclasses
 import enum
 import json
@@ -57,12 +58,20 @@ def answer(model, **options):
 
 
 def test_an_answer_by_a_schema_is_its_value(austen):
-    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 99, "minimum": 0}, "ok": {"type": "boolean"}}, "required": ["n", "ok"],
-              "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer", "maximum": 99, "minimum": 0}, "ok": {"type": "boolean"}},
+        "required": ["n", "ok"],
+        "additionalProperties": False,
+    }
     for given in (schema, json.dumps(schema), puna.Grammar.json_schema(schema)):
         made = answer(austen, grammar=given) if isinstance(given, puna.Grammar) else answer(austen, json_schema=given)
         assert isinstance(made.parsed["n"], (int, float)) and isinstance(made.parsed["ok"], bool)
-        assert made.parsed == json.loads(made.text) and not made.incomplete and made.stop_reason in ("grammar", "stop_token")
+        assert (
+            made.parsed == json.loads(made.text)
+            and not made.incomplete
+            and made.stop_reason in ("grammar", "stop_token")
+        )
 
 
 def test_a_regex_choices_and_a_grammar_give_their_texts(austen):
@@ -78,14 +87,24 @@ def test_a_regex_choices_and_a_grammar_give_their_texts(austen):
 
 def test_a_dataclass_gives_instances(austen):
     for seed in range(3):
-        p = answer(austen, json_schema=Person, sampling=puna.Sampling(temperature=1.0, frequency_penalty=0.5, seed=seed)).parsed
-        assert isinstance(p, Person) and isinstance(p.rank, Rank) and type(p.age) is int and type(p.income) is float and p.nothing is None
+        p = answer(
+            austen, json_schema=Person, sampling=puna.Sampling(temperature=1.0, frequency_penalty=0.5, seed=seed)
+        ).parsed
+        assert (
+            isinstance(p, Person)
+            and isinstance(p.rank, Rank)
+            and type(p.age) is int
+            and type(p.income) is float
+            and p.nothing is None
+        )
         assert p.lives_in is None or isinstance(p.lives_in, House)
         assert set(p.sisters) <= {"Jane", "Lydia"} and p.either in (True, False, "unknown")
 
 
 def test_a_chat_is_constrained_too(austen):
-    made = austen.session().chat([{"role": "user", "content": "Where does Jane live?"}], json_schema=House, max_tokens=200, sampling=WARM)
+    made = austen.session().chat(
+        [{"role": "user", "content": "Where does Jane live?"}], json_schema=House, max_tokens=200, sampling=WARM
+    )
     assert isinstance(made.parsed, House)
 
 
@@ -109,7 +128,12 @@ def test_pydantic_models_give_instances(austen):
         made = answer(austen, json_schema=Event)
         event = made.parsed
     assert list(json.loads(made.text)) == ["guests", "inner", "tags", "either"]
-    assert isinstance(event, Event) and isinstance(event.either, (Inner, Other)) and 0 <= event.guests <= 500 and event.inner.kind in ("ball", "dinner")
+    assert (
+        isinstance(event, Event)
+        and isinstance(event.either, (Inner, Other))
+        and 0 <= event.guests <= 500
+        and event.inner.kind in ("ball", "dinner")
+    )
 
 
 def test_an_answer_that_is_cut_says_so(austen):
@@ -156,13 +180,31 @@ def test_a_field_of_another_type_is_named(kind):
 
 
 def test_schemas_and_values_of_types_agree():
-    assert schema_of(Tree)["$defs"]["Tree"]["properties"]["children"] == {"type": "array", "items": {"$ref": "#/$defs/Tree"}}
+    assert schema_of(Tree)["$defs"]["Tree"]["properties"]["children"] == {
+        "type": "array",
+        "items": {"$ref": "#/$defs/Tree"},
+    }
     assert value_of(Tree, {"value": 1.0, "children": [{"value": 2}]}, "Tree") == Tree(1, [Tree(2)])
-    for kind, value in ((int, True), (int, 1.5), (str, 1), (bool, 0), (None, False), (Rank, "Mrs."), (House, {"name": "Pemberley"}),
-                        (House, {"name": "Pemberley", "rooms": 1, "x": 2}), (List[int], {}), (Dict[str, int], {"a": "b"}), (Literal[1], True)):
+    for kind, value in (
+        (int, True),
+        (int, 1.5),
+        (str, 1),
+        (bool, 0),
+        (None, False),
+        (Rank, "Mrs."),
+        (House, {"name": "Pemberley"}),
+        (House, {"name": "Pemberley", "rooms": 1, "x": 2}),
+        (List[int], {}),
+        (Dict[str, int], {"a": "b"}),
+        (Literal[1], True),
+    ):
         with pytest.raises(ValueError):
             value_of(kind, value, "value")
-    assert value_of(Literal["a", 2], 2.0, "") == 2 and value_of(Union[int, str], "3", "") == "3" and value_of(Dict[str, List[float]], {"a": [1]}, "") == {"a": [1.0]}
+    assert (
+        value_of(Literal["a", 2], 2.0, "") == 2
+        and value_of(Union[int, str], "3", "") == "3"
+        and value_of(Dict[str, List[float]], {"a": [1]}, "") == {"a": [1.0]}
+    )
 
 
 def test_a_matcher_follows_an_answer(austen):

@@ -1,4 +1,5 @@
 """Images from Python: files, arrays, prompts, against the golden numbers beside the model."""
+
 import json
 import pathlib
 
@@ -38,7 +39,9 @@ def test_prompts_with_images(model, facts):
     session.append([1, 2, 3])
     again = [model.image(FOLDER / i["file"]) for i in facts["images"]]
     assert session.append_images(facts["prompt"], again, reuse=True) == 1  # by content
-    answer = model.session(exact=True).generate(facts["prompt"], images=images, parse_special=True, max_tokens=24, ignore_eos=True)
+    answer = model.session(exact=True).generate(
+        facts["prompt"], images=images, parse_special=True, max_tokens=24, ignore_eos=True
+    )
     assert [t.id for t in answer.tokens()] == golden("greedy_tokens")[0].tolist()
 
 

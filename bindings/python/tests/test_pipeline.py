@@ -1,11 +1,18 @@
 """Pipelines: a list is what the stages say one by one; users, caps, exploring, exchange; what is wrong is said."""
+
 import numpy as np
 import pytest
 
 import puna
 
-CONFIG = {"surfaces": ["feed", "reels"], "tasks": [{"name": "like"}, {"name": "skip"}],
-          "features": [{"name": "user", "rows": 60}, {"name": "item", "rows": 13}, {"name": "kinds", "rows": 4}], "numbers": ["hour"], "dim": 4, "hidden": [8]}
+CONFIG = {
+    "surfaces": ["feed", "reels"],
+    "tasks": [{"name": "like"}, {"name": "skip"}],
+    "features": [{"name": "user", "rows": 60}, {"name": "item", "rows": 13}, {"name": "kinds", "rows": 4}],
+    "numbers": ["hour"],
+    "dim": 4,
+    "hidden": [8],
+}
 KINDS = [[i % 3, 3] if i % 2 else [] for i in range(13)]
 ITEMS = puna.Examples([0] * 13, [[[]] * 13, range(13), KINDS])
 
@@ -30,7 +37,9 @@ def test_a_list_is_what_the_stages_say():
         assert place.score == [7, 6, 5, 4, 2][i]
         assert abs(place.value - (place.probabilities["like"] - 0.5 * place.probabilities["skip"] ** 2)) < 1e-12
         assert (place.propensity, place.explored) == (1, False)
-    assert list(feed.seconds) == ["retrieve", "rank", "value", "diversify"] and all(0 < s < 60 for s in feed.seconds.values())
+    assert list(feed.seconds) == ["retrieve", "rank", "value", "diversify"] and all(
+        0 < s < 60 for s in feed.seconds.values()
+    )
     assert p.recommend(candidates=[]).items == []
 
 
@@ -57,7 +66,9 @@ def test_one_place_explores_and_rankers_are_exchanged():
     drawn = [f.items[2] for f in feeds if f.items[2].explored]
     assert 150 < len(drawn) < 250
     assert abs(sum({s.item: s.propensity for f in feeds for s in f.items[2:]}.values()) - 1) < 1e-9
-    first = [puna.Pipeline(ranker(), ITEMS, count=3, explore=1).recommend(candidates=range(13), number=i) for i in range(9)]
+    first = [
+        puna.Pipeline(ranker(), ITEMS, count=3, explore=1).recommend(candidates=range(13), number=i) for i in range(9)
+    ]
     assert all([s.explored for s in f.items] == [True, False, False] for f in first)
     before = p.recommend(candidates=[1]).items[0].value
     p.use(ranker(1))

@@ -1,4 +1,5 @@
 """The Python face: the README first, then every class, what errors look like, and what threads, signals and memory do."""
+
 import gc
 import pathlib
 import re
@@ -20,7 +21,9 @@ def test_the_readmes_example_runs(monkeypatch, capsys, smollm2):
     readme = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.*?)```", readme, re.S)[1]
     main_readme = pathlib.Path(__file__).parents[3] / "README.md"
-    if "**Puna** runs" in (main_readme.read_text(encoding="utf-8") if main_readme.exists() else ""):  # not when the wheel is tested
+    if "**Puna** runs" in (
+        main_readme.read_text(encoding="utf-8") if main_readme.exists() else ""
+    ):  # not when the wheel is tested
         assert code in main_readme.read_text(encoding="utf-8")
     real = puna.Model
     monkeypatch.setattr(puna, "Model", lambda path: smollm2 if path == "model.gguf" else real(path))
@@ -122,7 +125,13 @@ def test_append_logits_fills_the_callers_array(model):
 
 def test_token_ids_of_every_kind_are_the_same(model):
     want = None
-    for tokens in (TOKENS, tuple(TOKENS), np.array(TOKENS, np.int32), np.array(TOKENS, np.int64), np.array(TOKENS, np.uint8)):
+    for tokens in (
+        TOKENS,
+        tuple(TOKENS),
+        np.array(TOKENS, np.int32),
+        np.array(TOKENS, np.int64),
+        np.array(TOKENS, np.uint8),
+    ):
         session = model.session()
         session.append(tokens)
         want = session.logits().copy() if want is None else want
@@ -196,7 +205,9 @@ def test_a_sampler_draws_what_generate_draws(model):
         assert log_p == pytest.approx(sampler.distribution(session.logits(), session.tokens)[token])
         drawn.append(token)
         session.append([token])
-    assert [t.id for t in model.session().generate(TOKENS, max_tokens=5, sampling=sampling, ignore_eos=True).tokens()] == drawn
+    assert [
+        t.id for t in model.session().generate(TOKENS, max_tokens=5, sampling=sampling, ignore_eos=True).tokens()
+    ] == drawn
     with pytest.raises(puna.InvalidArgument, match="top_p"):
         puna.Sampler(puna.Sampling(temperature=1, top_p=2))
 
@@ -224,7 +235,8 @@ def test_chat_is_the_rendered_template(model):
     messages = [{"role": "user", "content": "Hi"}]
     assert "Hi" in model.render_chat(messages)
     assert "".join(model.session().chat(messages, max_tokens=3)) == "".join(
-        model.session().generate(model.render_chat(messages), parse_special=True, max_tokens=3))
+        model.session().generate(model.render_chat(messages), parse_special=True, max_tokens=3)
+    )
 
 
 def test_errors_are_exceptions_of_python_and_of_puna(model):
@@ -285,8 +297,11 @@ def test_cancel_from_another_thread(smollm2):
 
 def test_control_c_interrupts_a_prompt_an_answer_and_fine_tuning(smollm2):
     session = smollm2.session()
-    for run in (lambda: session.append(list(range(100, 2000))), lambda: list(session.generate("Once", ignore_eos=True)),
-                lambda: smollm2.finetune([{"text": "A long way from here. " * 100}], steps=50)):
+    for run in (
+        lambda: session.append(list(range(100, 2000))),
+        lambda: list(session.generate("Once", ignore_eos=True)),
+        lambda: smollm2.finetune([{"text": "A long way from here. " * 100}], steps=50),
+    ):
         main = threading.main_thread().ident
         timer = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
         started = time.monotonic()
@@ -308,7 +323,9 @@ def test_control_c_cancels_while_a_tokenizer_opens_and_a_session_becomes_bytes_a
                 return call
 
             def slow(*arguments):
-                if threading.current_thread() is not threading.main_thread():  # a snapshot's size is asked on the main thread
+                if (
+                    threading.current_thread() is not threading.main_thread()
+                ):  # a snapshot's size is asked on the main thread
                     time.sleep(1)
                 return call(*arguments)
 

@@ -1,4 +1,5 @@
 """Rankers: taught, asked, calibrated, copied, saved, restored; what is wrong is said."""
+
 import math
 
 import numpy as np
@@ -6,8 +7,14 @@ import pytest
 
 import puna
 
-CONFIG = {"surfaces": ["feed", "reels"], "tasks": [{"name": "like"}, {"name": "watched", "kind": "fraction"}],
-          "features": [{"name": "user", "rows": 8}, {"name": "genres", "rows": 8}], "interaction": "fm", "dim": 6, "hidden": []}
+CONFIG = {
+    "surfaces": ["feed", "reels"],
+    "tasks": [{"name": "like"}, {"name": "watched", "kind": "fraction"}],
+    "features": [{"name": "user", "rows": 8}, {"name": "genres", "rows": 8}],
+    "interaction": "fm",
+    "dim": 6,
+    "hidden": [],
+}
 
 
 def shown(count=600, seed=1):
@@ -91,17 +98,36 @@ def test_what_is_wrong_is_said():
 
 
 def test_ids_are_asked_by_their_names(tmp_path):
-    ranker = puna.Ranker({**CONFIG, "features": [{"name": "user", "rows": 8}, {"name": "age", "rows": 8, "divide": 5}, {"name": "device", "rows": 8, "hashed": True}]})
+    ranker = puna.Ranker(
+        {
+            **CONFIG,
+            "features": [
+                {"name": "user", "rows": 8},
+                {"name": "age", "rows": 8, "divide": 5},
+                {"name": "device", "rows": 8, "hashed": True},
+            ],
+        }
+    )
     with pytest.raises(puna.InvalidArgument, match="feature 'user' has no names"):
         ranker.id("user", "anna")
     ranker.set_names("user", ["anna", "béla"])
     ranker.set_names(1, ["4", "0"])
     ranker.copy("i8").save(tmp_path / "r.safetensors")
     again = puna.Ranker.open(tmp_path / "r.safetensors")
-    assert [again.id("user", "béla"), again.id("user", "carl"), again.id("age", "23"), again.id("age", "70")] == [1, None, 0, None]
+    assert [again.id("user", "béla"), again.id("user", "carl"), again.id("age", "23"), again.id("age", "70")] == [
+        1,
+        None,
+        0,
+        None,
+    ]
     assert again.id("device", "phone") == again.id(2, "phone") is not None
-    for feature, names, message in (("device", ["a"], "is hashed"), ("user", ["a"] * 2, "both called"), ("user", [""], "is empty"), ("user", ["x"] * 9, "up to 8"),
-                                    (7, ["a"], "feature 7 of 3")):
+    for feature, names, message in (
+        ("device", ["a"], "is hashed"),
+        ("user", ["a"] * 2, "both called"),
+        ("user", [""], "is empty"),
+        ("user", ["x"] * 9, "up to 8"),
+        (7, ["a"], "feature 7 of 3"),
+    ):
         with pytest.raises(puna.InvalidArgument, match=message):
             ranker.set_names(feature, names)
     with pytest.raises(puna.InvalidArgument, match="'young' is no number"):

@@ -1,4 +1,5 @@
 """Recommenders: trained, asked, saved, opened, stopped."""
+
 import numpy as np
 import pytest
 
@@ -8,7 +9,9 @@ WALKS = [(user, 1 + (user + step) % 12, 100 * step) for user in range(60) for st
 
 
 def trained(**options):
-    return puna.Recommender.train(*zip(*WALKS), max_sequence=16, learning_rate=3e-3, users_per_step=16, negatives=8, **options)
+    return puna.Recommender.train(
+        *zip(*WALKS), max_sequence=16, learning_rate=3e-3, users_per_step=16, negatives=8, **options
+    )
 
 
 @pytest.mark.parametrize("kind", ["hstu", "sasrec"])

@@ -1,11 +1,15 @@
 """Tools: lists, formats, calls read from answers and written."""
+
 import random
 
 import pytest
 
 import puna
 
-WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
+WEATHER = {
+    "type": "function",
+    "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
 
 
 def test_calls_are_read_wherever_the_answer_is_cut():
@@ -21,16 +25,25 @@ def test_calls_are_read_wherever_the_answer_is_cut():
         events += parser.finish()
         text = "".join(e.text for e in events if e.kind == "text")
         assert text == "Let me see: é\n [g()]"
-        assert [(c.name, c.arguments) for c in parser.calls] == [("get_weather", {"city": "Jánico"}), ("f", {"a": 1.5, "b": None}), ("f", {})]
+        assert [(c.name, c.arguments) for c in parser.calls] == [
+            ("get_weather", {"city": "Jánico"}),
+            ("f", {"a": 1.5, "b": None}),
+            ("f", {}),
+        ]
         assert parser.calls[1].json == '{"a": 1.50, "b": null}'
         assert [e.call for e in events if e.kind == "call_begin"] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("format", ["llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite"])
+@pytest.mark.parametrize(
+    "format", ["llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite"]
+)
 def test_written_calls_are_read_back(format):
     tools = puna.Tools([WEATHER, {"name": "f"}], format=format)
     assert (tools.format, len(tools)) == (format, 2)
-    calls = [puna.ToolCall("f", '{"a": "it\'s \\"so\\"", "b": [1, {"c d": null}]}'), puna.ToolCall("get_weather", '{"city": "Puno"}')]
+    calls = [
+        puna.ToolCall("f", '{"a": "it\'s \\"so\\"", "b": [1, {"c d": null}]}'),
+        puna.ToolCall("get_weather", '{"city": "Puno"}'),
+    ]
     text, got = tools.parse(tools.write(calls))
     assert text == "" and [(c.name, c.arguments) for c in got] == [(c.name, c.arguments) for c in calls]
 

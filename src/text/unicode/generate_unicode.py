@@ -4,6 +4,7 @@
 Usage: pip install unicodedata2==16.0.0 && python3 generate_unicode.py
 Unicode 16.0 is the version of the regex engine behind tiktoken 0.14; every code point was compared with it.
 """
+
 import os
 
 import unicodedata2 as ucd
@@ -15,7 +16,19 @@ POINTS = 0x110000
 
 # Bits of CharClass in unicode.h.
 BIT = {"Lu": 1, "Lt": 1, "Ll": 2, "Lm": 4, "Lo": 4, "M": 8, "N": 16, "P": 32, "S": 64}
-WHITE_SPACE = {*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
+WHITE_SPACE = {
+    *range(0x09, 0x0E),
+    0x20,
+    0x85,
+    0xA0,
+    0x1680,
+    *range(0x2000, 0x200B),
+    0x2028,
+    0x2029,
+    0x202F,
+    0x205F,
+    0x3000,
+}
 
 
 def char_class(point):
@@ -25,19 +38,29 @@ def char_class(point):
 
 # \w of the same engine: Alphabetic, marks, decimal digits, connectors, joiners. What is alphabetic beyond letters, letter
 # numbers and marks is four rows of letters in circles and squares (Other_Alphabetic in PropList.txt).
-ALPHABETIC_SYMBOLS = {*range(0x24B6, 0x24EA), *range(0x1F130, 0x1F14A), *range(0x1F150, 0x1F16A), *range(0x1F170, 0x1F18A)}
+ALPHABETIC_SYMBOLS = {
+    *range(0x24B6, 0x24EA),
+    *range(0x1F130, 0x1F14A),
+    *range(0x1F150, 0x1F16A),
+    *range(0x1F170, 0x1F18A),
+}
 
 
 def is_word(point):
     category = ucd.category(chr(point))
-    return category[0] in "LM" or category in ("Nd", "Nl", "Pc") or point in ALPHABETIC_SYMBOLS or point in (0x200C, 0x200D)
+    return (
+        category[0] in "LM"
+        or category in ("Nd", "Nl", "Pc")
+        or point in ALPHABETIC_SYMBOLS
+        or point in (0x200C, 0x200D)
+    )
 
 
 def split_in_blocks(values, size):
     """Two-level table: (index of each block of `size` values, the distinct blocks)."""
     number, index = {}, []
     for start in range(0, len(values), size):
-        index.append(number.setdefault(tuple(values[start:start + size]), len(number)))
+        index.append(number.setdefault(tuple(values[start : start + size]), len(number)))
     return index, list(number)
 
 
@@ -60,7 +83,9 @@ def write_classes():
     index, blocks = split_in_blocks([char_class(p) for p in range(POINTS)], 128)
     assert len(blocks) < 256
     with open(os.path.join(HERE, "unicode_tables.inc"), "w") as out:
-        header(out, "Class of c = kClassBlocks[kClassIndex[c / 128] * 128 + c % 128]; bits as in CharClass (unicode.h).")
+        header(
+            out, "Class of c = kClassBlocks[kClassIndex[c / 128] * 128 + c % 128]; bits as in CharClass (unicode.h)."
+        )
         array(out, "uint8_t", "kClassIndex", index)
         array(out, "uint8_t", "kClassBlocks", [v for block in blocks for v in block])
         words = [is_word(p) for p in range(POINTS)]

@@ -1,18 +1,79 @@
 """Whole chat templates, composed for this test in the manners that published models use."""
-TOOL = {"type": "function", "function": {"name": "get_weather", "description": "Gets the weather — \"now\"", "parameters": {
-    "type": "object", "properties": {"city": {"type": "string", "description": "Where é"}, "unit": {"type": "string", "enum": ["c", "f"]},
-                                     "days": {"type": ["integer", "null"]}, "opts": {"type": "object", "properties": {"wind": {"type": "boolean"}}}},
-    "required": ["city"]}}}
-CALL = {"role": "assistant", "content": "", "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": "get_weather", "arguments": {"city": "Orléans", "days": 3}}}]}
-CALL_TEXT = {"role": "assistant", "content": None, "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": "get_weather", "arguments": "{\"city\": \"Rome\"}"}}]}
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": 'Gets the weather — "now"',
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string", "description": "Where é"},
+                "unit": {"type": "string", "enum": ["c", "f"]},
+                "days": {"type": ["integer", "null"]},
+                "opts": {"type": "object", "properties": {"wind": {"type": "boolean"}}},
+            },
+            "required": ["city"],
+        },
+    },
+}
+CALL = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [
+        {
+            "id": "abcdefghi",
+            "type": "function",
+            "function": {"name": "get_weather", "arguments": {"city": "Orléans", "days": 3}},
+        }
+    ],
+}
+CALL_TEXT = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [
+        {"id": "abcdefghi", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Rome"}'}}
+    ],
+}
 USER = {"role": "user", "content": "Hi <b>there</b>"}
 CHATS = {
     "plain": {"messages": [USER]},
     "system": {"messages": [{"role": "system", "content": " Be kind. "}, USER]},
-    "turns": {"messages": [USER, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nHello!"}, {"role": "user", "content": "And?\n"}]},
-    "tools": {"messages": [{"role": "system", "content": "S"}, USER, CALL, {"role": "tool", "tool_call_id": "abcdefghi", "name": "get_weather", "content": "{\"t\": 21}"}], "tools": [TOOL]},
-    "tools text": {"messages": [USER, CALL_TEXT, {"role": "tool", "content": "sunny"}, {"role": "tool", "content": "windy"}, {"role": "assistant", "content": "Fine."}, USER], "tools": [TOOL, TOOL]},
-    "parts": {"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What?"}, {"type": "text", "text": " Say."}]}]},
+    "turns": {
+        "messages": [
+            USER,
+            {"role": "assistant", "content": "<think>\nhm\n</think>\n\nHello!"},
+            {"role": "user", "content": "And?\n"},
+        ]
+    },
+    "tools": {
+        "messages": [
+            {"role": "system", "content": "S"},
+            USER,
+            CALL,
+            {"role": "tool", "tool_call_id": "abcdefghi", "name": "get_weather", "content": '{"t": 21}'},
+        ],
+        "tools": [TOOL],
+    },
+    "tools text": {
+        "messages": [
+            USER,
+            CALL_TEXT,
+            {"role": "tool", "content": "sunny"},
+            {"role": "tool", "content": "windy"},
+            {"role": "assistant", "content": "Fine."},
+            USER,
+        ],
+        "tools": [TOOL, TOOL],
+    },
+    "parts": {
+        "messages": [
+            {
+                "role": "user",
+                "content": [{"type": "image"}, {"type": "text", "text": "What?"}, {"type": "text", "text": " Say."}],
+            }
+        ]
+    },
     "bad order": {"messages": [USER, USER]},
     "bad role": {"messages": [{"role": "wizard", "content": "x"}]},
     "no messages": {"messages": []},
@@ -193,10 +254,23 @@ DATED = """{{- bos_token }}
 {%- if add_generation_prompt %}{{- "<|assistant|>\\n" }}{%- endif %}"""
 
 CASES = []
-for template_name, source in [("chatml", CHATML), ("alternating", ALTERNATING), ("tools in xml", TOOLS_XML), ("signatures", SIGNATURES), ("dated", DATED)]:
+for template_name, source in [
+    ("chatml", CHATML),
+    ("alternating", ALTERNATING),
+    ("tools in xml", TOOLS_XML),
+    ("signatures", SIGNATURES),
+    ("dated", DATED),
+]:
     for chat_name, chat in CHATS.items():
         for prompt in (True, False):
             variables = {"bos_token": "<s>", "eos_token": "</s>", "add_generation_prompt": prompt, **chat}
             if template_name == "tools in xml" and chat_name == "plain":
                 variables["enable_thinking"] = False
-            CASES.append((f"{template_name}, {chat_name}, {'prompt' if prompt else 'no prompt'}", source, variables, "2025-03-09" if prompt else ""))
+            CASES.append(
+                (
+                    f"{template_name}, {chat_name}, {'prompt' if prompt else 'no prompt'}",
+                    source,
+                    variables,
+                    "2025-03-09" if prompt else "",
+                )
+            )

@@ -7,6 +7,7 @@ The environment is the one transformers renders chat templates in (chat_template
 lstrip_blocks, loopcontrols, a {% generation %} tag, tojson without HTML escapes, raise_exception, strftime_now. A case is a name,
 a template and variables; the cases live in the modules cases_*.py beside this file.
 """
+
 import datetime
 import importlib
 import json
@@ -35,7 +36,9 @@ class Generation(jinja2.ext.Extension):
 
 
 def environment(now):
-    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
+    env = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]
+    )
 
     def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
         return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)

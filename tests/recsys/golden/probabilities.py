@@ -2,6 +2,7 @@
 
 usage: python probabilities.py        needs numpy, scikit-learn (made with 2.4.6, 1.9.1)
 """
+
 import numpy as np
 from sklearn.calibration import _SigmoidCalibration
 from sklearn.isotonic import IsotonicRegression
@@ -35,4 +36,4 @@ fitted = isotonic.predict(np.sort(np.unique(p)))
 print("isotonic steps", np.unique(fitted).size)
 for k in (0, 20, 40, 60, 80, 99):
     show(f"isotonic[{k}]", fitted[k])
-show("isotonic squares", (fitted ** 2).sum())
+show("isotonic squares", (fitted**2).sum())
