@@ -39,7 +39,7 @@ struct DataOptions {
   bool skip_long = true;     // false: a chat or a pair that is too long is an error
   // Today's date for chat templates that ask for it, YYYY-MM-DD; "" = such a template is an error. A row's own "date"
   // goes first.
-  std::string date;
+  std::string date = {};
   // true: names of special tokens inside messages and texts become those tokens. (Those in a "prompt" text always do:
   // it may be a chat that was rendered elsewhere.)
   bool parse_content = false;
