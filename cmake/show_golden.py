@@ -1,4 +1,5 @@
-"""Prints how each golden file was made: the folder's description and versions, then every file with its "how" and how it is compared."""
+"""Prints how each golden file was made: the folder's description and versions, then every file with its "how" and how
+it is compared."""
 
 import json
 import pathlib

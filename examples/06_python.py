@@ -1,4 +1,5 @@
-"""06_python.py -- what a binding gives beyond text: numpy arrays of logits, forks, snapshots; then a conversation of two turns.
+"""06_python.py -- what a binding gives beyond text: numpy arrays of logits, forks, snapshots; then a conversation of
+two turns.
 
 python examples/06_python.py model.gguf "What is a puna?"
 """

@@ -2,9 +2,10 @@
 
 usage: 12_reels_feed.py [--puna PATH] [--folder FOLDER] [--port 8080]
 
-Nothing is trained beforehand. The page shows one made-up video at a time, each of a topic and a mood; what you like or skip becomes an event, the
-ranker learns from it within milliseconds, and the next video is the best of those that are left, with one in eight drawn by chance so that new tastes
-are found. The folder keeps the events and what was learned: start again with the same one and the feed goes on.
+Nothing is trained beforehand. The page shows one made-up video at a time, each of a topic and a mood; what you like or
+skip becomes an event, the ranker learns from it within milliseconds, and the next video is the best of those that are
+left, with one in eight drawn by chance so that new tastes are found. The folder keeps the events and what was learned:
+start again with the same one and the feed goes on.
 """
 
 import argparse

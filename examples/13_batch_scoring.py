@@ -1,9 +1,11 @@
-"""Recommendations for many users at once, by Ray Data: each worker opens the model once and answers batches of histories.
+"""Recommendations for many users at once, by Ray Data: each worker opens the model once and answers batches of
+histories.
 
 usage: 13_batch_scoring.py MODEL.safetensors INTERACTIONS.csv OUT_FOLDER [--workers 2] [--count 10]
 
-INTERACTIONS has the columns user_id, item_id, timestamp, items numbered as the model was trained (a file of numbers 1, 2, ... is). Written are Parquet
-files with a row a user: user, items, scores. On a cluster the same program runs on all of it: ray.init() finds it. Needs `pip install ray[data]`.
+INTERACTIONS has the columns user_id, item_id, timestamp, items numbered as the model was trained (a file of numbers 1,
+2, ... is). Written are Parquet files with a row a user: user, items, scores. On a cluster the same program runs on all
+of it: ray.init() finds it. Needs `pip install ray[data]`.
 """
 
 import argparse

@@ -1,5 +1,5 @@
-"""The Python tests from ctest: with the interpreter that has cffi, numpy and pytest, on the library that was built; exit code 77 (skipped)
-with a reason where there is none. `./dev python` makes one.
+"""The Python tests from ctest: with the interpreter that has cffi, numpy and pytest, on the library that was built;
+exit code 77 (skipped) with a reason where there is none. `./dev python` makes one.
 
 usage: run_tests.py LIBPUNA [VENV]
 """

@@ -1,4 +1,5 @@
-"""Puts libpuna and its header into the package. The library is $PUNA_LIBRARY, or is built from the sources two folders up, with CMake and a C++ compiler."""
+"""Puts libpuna and its header into the package. The library is $PUNA_LIBRARY, or is built from the sources two folders
+up, with CMake and a C++ compiler."""
 
 import os
 import pathlib

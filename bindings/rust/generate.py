@@ -1,7 +1,8 @@
-"""puna-sys/src/lib.rs from capi/include/puna.h, and its layout checks from tests/abi/layout.c. `--check` compares instead of writing: the tests do.
+"""puna-sys/src/lib.rs from capi/include/puna.h, and its layout checks from tests/abi/layout.c. `--check` compares
+instead of writing: the tests do.
 
-The header keeps to a small part of C (fixed-width integers, floats, pointers, flat structs), so a few expressions read all of it; what they do
-not understand is an error.
+The header keeps to a small part of C (fixed-width integers, floats, pointers, flat structs), so a few expressions read
+all of it; what they do not understand is an error.
 """
 
 import pathlib

@@ -1,4 +1,5 @@
-"""Example chats for a game's shopkeeper, who answers every question in his own manner: train.jsonl (300 chats) and held_out.jsonl (60, about goods that
+"""Example chats for a game's shopkeeper, who answers every question in his own manner: train.jsonl (300 chats) and
+held_out.jsonl (60, about goods that
 the training never names).   usage: make_shopkeeper.py FOLDER"""
 
 import json

@@ -1,9 +1,10 @@
-"""The six novels of Jane Austen (public domain) as one text, out of Debian's r-cran-janeaustenr (MIT): paragraphs on one line each.
+"""The six novels of Jane Austen (public domain) as one text, out of Debian's r-cran-janeaustenr (MIT): paragraphs on
+one line each.
 
 usage: austen_text.py R-CRAN-JANEAUSTENR.deb OUT.txt       (apt-get download r-cran-janeaustenr)
 
-The package keeps each novel as an R character vector of lines in a lazy-load database: entries of a length and a compressed XDR serialisation,
-in which a string is the type 9, a length and its bytes.
+The package keeps each novel as an R character vector of lines in a lazy-load database: entries of a length and a
+compressed XDR serialisation, in which a string is the type 9, a length and its bytes.
 """
 
 import pathlib

@@ -1,5 +1,6 @@
-"""The library's types and functions against the committed baseline, by libabigail: whatever is not a mere addition fails, with the
-report. Allowed: new functions, and fields added at the end of structs (struct_size says how long the caller's is).
+"""The library's types and functions against the committed baseline, by libabigail: whatever is not a mere addition
+fails, with the report. Allowed: new functions, and fields added at the end of structs (struct_size says how long the
+caller's is).
 
 usage: check_abi.py ABIDW ABIDIFF SHELL HEADER_FOLDER BASELINE          compares (SHELL: see make_shell.py)
        check_abi.py ABIDW ABIDIFF SHELL HEADER_FOLDER BASELINE --write  makes the baseline

@@ -1,6 +1,7 @@
-"""What the built library shows the world, against what it promised: the exported names are those of capi/symbols.txt, each under the
-version node of the release that brought it; puna.h declares the same names; nothing else is needed but the C and C++ runtimes; and no
-function is imported that would print, end the process, handle signals or read the environment.
+"""What the built library shows the world, against what it promised: the exported names are those of capi/symbols.txt,
+each under the version node of the release that brought it; puna.h declares the same names; nothing else is needed but
+the C and C++ runtimes; and no function is imported that would print, end the process, handle signals or read the
+environment.
 
 usage: check_exports.py LIBRARY SYMBOLS_TXT HEADER_FOLDER NM READELF
 """

@@ -1,6 +1,7 @@
-"""The objects of src/ and capi/ call nothing that ends the process, prints, handles signals, reads the environment or keeps the locale's
-or the process's state. check_exports.py looks at the finished library; this looks at every object, so that a call is found with its file
-and also when the linker would drop it. Exceptions are listed in allowed_symbols.txt, each with its reason, and must be in use.
+"""The objects of src/ and capi/ call nothing that ends the process, prints, handles signals, reads the environment or
+keeps the locale's or the process's state. check_exports.py looks at the finished library; this looks at every object,
+so that a call is found with its file and also when the linker would drop it. Exceptions are listed in
+allowed_symbols.txt, each with its reason, and must be in use.
 
 usage: check_objects.py NM ALLOWED_TXT OBJECT_OR_ARCHIVE...
 """

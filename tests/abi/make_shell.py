@@ -1,5 +1,6 @@
-"""A C file that defines every function of the headers with an empty body: the library's shell. Compiled with debug information it shows libabigail
-the types of the boundary and nothing of what is behind it (the compiler has compared the real definitions with the same header).
+"""A C file that defines every function of the headers with an empty body: the library's shell. Compiled with debug
+information it shows libabigail the types of the boundary and nothing of what is behind it (the compiler has compared
+the real definitions with the same header).
 
 usage: make_shell.py HEADER_FOLDER OUTPUT_C
 """

@@ -1,7 +1,8 @@
 """engines.py -- Puna and llama.cpp as worker processes: each keeps one model open and answers one JSON line a request.
 
-`Worker(engine, model, ...)` is the conductor's end; the same file run with `--worker` is the other. Names: "puna", "puna-packed" (weights
-mapped from a packed file, made by the first open), "puna-f32", "puna-bf16" (float products by libpuna_providers), "llama.cpp" (weights repacked when they are loaded), "llama.cpp-plain" (mapped as they are).
+`Worker(engine, model, ...)` is the conductor's end; the same file run with `--worker` is the other. Names: "puna",
+"puna-packed" (weights mapped from a packed file, made by the first open), "puna-f32", "puna-bf16" (float products by
+libpuna_providers), "llama.cpp" (weights repacked when they are loaded), "llama.cpp-plain" (mapped as they are).
 """
 
 import argparse
@@ -22,7 +23,8 @@ def token(i, vocabulary):
     return (i * 7919 + 11) % vocabulary
 
 
-# ---- the worker --------------------------------------------------------------------------------------------------------------------------
+# ---- the worker
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 class Puna:
@@ -137,7 +139,8 @@ def work(a):
         print(json.dumps({"rate": len(rest) / (time.perf_counter() - start), "peak_rss": peak_rss()}), flush=True)
 
 
-# ---- the conductor's end -----------------------------------------------------------------------------------------------------------------
+# ---- the conductor's end
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 class Worker:

@@ -1,11 +1,11 @@
-"""grammars.py -- JSON Schemas with valid and invalid instances through Puna, llguidance and xgrammar: what each accepts, what compiling and
-masks cost, in one run on the same vocabulary.
+"""grammars.py -- JSON Schemas with valid and invalid instances through Puna, llguidance and xgrammar: what each
+accepts, what compiling and masks cost, in one run on the same vocabulary.
 
 usage: grammars.py PROGRAM SCHEMAS TOKENIZER [--peers llguidance,xgrammar] [--out FILE]
   PROGRAM    bin/grammars      SCHEMAS    JSON lines (.gz too): {"id", "schema", "tests": [{"data", "valid"}]}
   TOKENIZER  Llama 3's or 4's tokenizer.model
-An instance is written as json.dumps does it, and with its keys in the order in which the schema lists them: it counts as accepted when one of
-the two texts is. A schema passes when it compiles and all its instances are judged right.
+An instance is written as json.dumps does it, and with its keys in the order in which the schema lists them: it counts
+as accepted when one of the two texts is. A schema passes when it compiles and all its instances are judged right.
 """
 
 import argparse

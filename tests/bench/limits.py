@@ -12,7 +12,8 @@ def drop_from_cache(*paths):
 
 
 def limited(limit, name):
-    """The folder of a control group that may hold `limit` bytes of memory and page cache; a process enters by writing 0 to its cgroup.procs."""
+    """The folder of a control group that may hold `limit` bytes of memory and page cache; a process enters by writing 0
+    to its cgroup.procs."""
     root, file = (
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
         if os.path.isdir("/sys/fs/cgroup/memory")

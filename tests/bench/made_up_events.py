@@ -2,8 +2,9 @@
 
 usage: made_up_events.py ITEMS EVENTS OUT.csv [SEED]
 
-A user has a hundred events on average (log-normal, 5 to 1000) and three interests of a hundred; an item belongs to one, and within it the n-th most
-popular is taken in proportion to 1 / (n + 10); one event in ten is a chance find. Time passes in sessions. The same arguments give the same file.
+A user has a hundred events on average (log-normal, 5 to 1000) and three interests of a hundred; an item belongs to one,
+and within it the n-th most popular is taken in proportion to 1 / (n + 10); one event in ten is a chance find. Time
+passes in sessions. The same arguments give the same file.
 """
 
 import sys

@@ -1,10 +1,13 @@
-"""A ranker's table that is larger than memory: candidates a second from rows in the mapped file, under a memory limit, beside a table in memory of its own.
+"""A ranker's table that is larger than memory: candidates a second from rows in the mapped file, under a memory limit,
+beside a table in memory of its own.
 
-usage: mapped.py PROGRAM --out FILE.json [--million-rows 8] [--type f32] [--limit-share 0.25] [--seconds 20] [--folder build/bench]
+usage: mapped.py PROGRAM --out FILE.json [--million-rows 8] [--type f32] [--limit-share 0.25] [--seconds 20] [--folder
+build/bench]
 
-PROGRAM (mapped_table.cpp) makes the file, 60 values and a weight a row, and scores batches of 100 candidates, drawn as 1 / (rank + 10). Each way is run with
-the file out of the page cache; the limit is a control group's (needs root) and counts the page cache, as ./dev bench beyond's does. A table of its own under the
-limit is tried as well: it is killed, which is the point.
+PROGRAM (mapped_table.cpp) makes the file, 60 values and a weight a row, and scores batches of 100 candidates, drawn as
+1 / (rank + 10). Each way is run with the file out of the page cache; the limit is a control group's (needs root) and
+counts the page cache, as ./dev bench beyond's does. A table of its own under the limit is tried as well: it is killed,
+which is the point.
 """
 
 import argparse

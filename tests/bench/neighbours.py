@@ -1,11 +1,14 @@
-"""Approximate search: Puna's graph against those of hnswlib, faiss and usearch on the same vectors, taking turns, one thread.
+"""Approximate search: Puna's graph against those of hnswlib, faiss and usearch on the same vectors, taking turns, one
+thread.
 
-usage: neighbours.py NEIGHBOURS_PROGRAM --out FILE.json [--rows 1000000] [--dim 64] [--k 100] [--rounds 5] [--build-threads 2] [--graphs FOLDER] [--engines puna,hnswlib,...]
+usage: neighbours.py NEIGHBOURS_PROGRAM --out FILE.json [--rows 1000000] [--dim 64] [--k 100] [--rounds 5]
+[--build-threads 2] [--graphs FOLDER] [--engines puna,hnswlib,...]
 
-Every graph has 16 links an item and is built with 200 candidates. Graphs are kept in FOLDER and built where they are missing (minutes each; --build
-NAME builds just one). For each engine the walk's width goes through a range; a figure is the median over rounds of the time of 200 queries handed
-over at once, the recall is the share of the true 100 best (f32, double-checked by nobody's index but numpy). The table gives each engine's time
-at a recall of .95, between the two measured widths around it.
+Every graph has 16 links an item and is built with 200 candidates. Graphs are kept in FOLDER and built where they are
+missing (minutes each; --build NAME builds just one). For each engine the walk's width goes through a range; a figure is
+the median over rounds of the time of 200 queries handed over at once, the recall is the share of the true 100 best
+(f32, double-checked by nobody's index but numpy). The table gives each engine's time at a recall of .95, between the
+two measured widths around it.
 """
 
 import argparse

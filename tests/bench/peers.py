@@ -1,10 +1,13 @@
-"""peers.py -- Puna and llama.cpp on the same files and threads, interleaved, beside what the machine can do at that moment.
+"""peers.py -- Puna and llama.cpp on the same files and threads, interleaved, beside what the machine can do at that
+moment.
 
-The engines (engines.py) take turns: one prompt each, one generation each, again and again, with a bandwidth and an int8 probe in every
-round. Medians and ratios are printed, everything goes to a JSON file. llama.cpp counts with the better of its two settings (run-time
-repacking on, off), phase by phase. With --neighbour each phase runs a second time beside a process that keeps one core busy; with
---memory-limit each engine lives in a control group of its own (needs root), its files' pages dropped from the cache before it starts.
-Run by `./dev bench`, which brings the pieces: the models, `probe`, and a Python that has llama-cpp-python compiled for this machine.
+The engines (engines.py) take turns: one prompt each, one generation each, again and again, with a bandwidth and an int8
+probe in every round. Medians and ratios are printed, everything goes to a JSON file. llama.cpp counts with the better
+of its two settings (run-time repacking on, off), phase by phase. With --neighbour each phase runs a second time beside
+a process that keeps one core busy; with
+--memory-limit each engine lives in a control group of its own (needs root), its files' pages dropped from the cache
+before it starts. Run by `./dev bench`, which brings the pieces: the models, `probe`, and a Python that has
+llama-cpp-python compiled for this machine.
 """
 
 import argparse
@@ -21,8 +24,9 @@ from limits import drop_from_cache, limited
 
 
 def per_token(model):
-    """What a token takes: bytes of weights read when one is generated (of the embedding's rows none, of the experts those it uses), products in a
-    prompt (of the head none: its last token alone has logits), and the probe that limits them."""
+    """What a token takes: bytes of weights read when one is generated (of the embedding's rows none, of the experts
+    those it uses), products in a prompt (of the head none: its last token alone has logits), and the probe that limits
+    them."""
     from gguf import GGUFReader
 
     reader = GGUFReader(model)

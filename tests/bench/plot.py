@@ -1,4 +1,5 @@
-"""plot.py -- the results of `./dev bench` as one picture: speed against llama.cpp by model, and the cost of a token by position.
+"""plot.py -- the results of `./dev bench` as one picture: speed against llama.cpp by model, and the cost of a token by
+position.
 
 `plot.py FOLDER` reads FOLDER/*.json of peers.py and writes FOLDER/bench.svg.
 """

@@ -1,7 +1,9 @@
-"""quality.py -- what 8-bit activations cost: the default mode against exact mode of the same file, and llama.cpp against it too.
+"""quality.py -- what 8-bit activations cost: the default mode against exact mode of the same file, and llama.cpp
+against it too.
 
-For each file: the mean of KL(exact || X) over the next-token distributions of a text, its 99th percentile, how often the most likely token
-is another, and the mean negative log-likelihood. Exact mode (float32 activations, dequantised weights) is the file's own meaning.
+For each file: the mean of KL(exact || X) over the next-token distributions of a text, its 99th percentile, how often
+the most likely token is another, and the mean negative log-likelihood. Exact mode (float32 activations, dequantised
+weights) is the file's own meaning.
 """
 
 import argparse

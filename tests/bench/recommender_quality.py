@@ -1,9 +1,12 @@
-"""What HSTU and SASRec reach on MovieLens-100K: Puna's training against PyTorch's of the same models, judged by the same evaluation.
+"""What HSTU and SASRec reach on MovieLens-100K: Puna's training against PyTorch's of the same models, judged by the
+same evaluation.
 
-usage: recommender_quality.py PUNA ML-100K.inter --out FILE.json [--models hstu sasrec] [--seeds 42 43 44] [--epochs 101] [--workers 2]
+usage: recommender_quality.py PUNA ML-100K.inter --out FILE.json [--models hstu sasrec] [--seeds 42 43 44] [--epochs
+101] [--workers 2]
 
-Both do AdamW on batches of 128 users, the last 200 events each, 128 sampled negatives an event, dropout .2. PyTorch's weights are written as a
-file of ours, and `puna rec eval` ranks every user's last item within the whole catalogue for both. Two trainings of one thread run at a time.
+Both do AdamW on batches of 128 users, the last 200 events each, 128 sampled negatives an event, dropout .2. PyTorch's
+weights are written as a file of ours, and `puna rec eval` ranks every user's last item within the whole catalogue for
+both. Two trainings of one thread run at a time.
 """
 
 import argparse

@@ -1,11 +1,13 @@
-"""HSTU and SASRec training steps: Puna against a plain PyTorch statement of the same models, taking turns on the same data and threads.
+"""HSTU and SASRec training steps: Puna against a plain PyTorch statement of the same models, taking turns on the same
+data and threads.
 
 usage: recommenders.py PUNA ML-100K.inter --out FILE.json [--rounds 3] [--epochs 2] [--threads 2]
 
-PyTorch runs in this script's own interpreter, each turn in a process of its own, with glibc's malloc told to keep its pages (without that it is
-slower and noisier). Both do AdamW on batches of 128 users, the last 200 events each, 128 sampled negatives an event, dropout .2; a step's time is
-the median of a turn's steps but the first, memory is the process's peak. Before that both compute the loss of all users with the same
-weights, without dropout: where the two differ by more than drawing other negatives does (.02), nothing is measured.
+PyTorch runs in this script's own interpreter, each turn in a process of its own, with glibc's malloc told to keep its
+pages (without that it is slower and noisier). Both do AdamW on batches of 128 users, the last 200 events each, 128
+sampled negatives an event, dropout .2; a step's time is the median of a turn's steps but the first, memory is the
+process's peak. Before that both compute the loss of all users with the same weights, without dropout: where the two
+differ by more than drawing other negatives does (.02), nothing is measured.
 """
 
 import argparse
@@ -90,7 +92,8 @@ def puna_turn(puna, model, path, epochs, threads):
 
 
 def require_same_loss(puna, model, path, threads):
-    """One step over all users that changes next to nothing tells the loss of new weights; PyTorch computes it from the same ones."""
+    """One step over all users that changes next to nothing tells the loss of new weights; PyTorch computes it from the
+    same ones."""
     with tempfile.TemporaryDirectory() as folder:
         steps, _ = puna_train(
             puna, model, path, folder, 1, threads, ["--users", "100000", "--lr", "1e-12", "--dropout", "0"]

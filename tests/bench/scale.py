@@ -1,10 +1,13 @@
-"""Time and memory as a catalogue grows to a million items and its log to ten million events: making the events, reading them, an epoch of training, a graph.
+"""Time and memory as a catalogue grows to a million items and its log to ten million events: making the events, reading
+them, an epoch of training, a graph.
 
-usage: scale.py PUNA --out FILE.json [--items 1000000 --events 10000000] [--seconds S] [--threads 2] [--folder build/bench/scale]
+usage: scale.py PUNA --out FILE.json [--items 1000000 --events 10000000] [--seconds S] [--threads 2] [--folder
+build/bench/scale]
 
-Without --items three sizes grow by ten: 10000:100000, 100000:1000000, 1000000:10000000 (or --sizes). Each trains HSTU for one epoch (batches of 128 users),
-or for --seconds, then builds a graph of its items; a line every ten seconds says how far it is and how much memory it holds. What was done stays done: sizes that
-FILE.json has are left out, stages that --folder has reports of are not run again, a training that was stopped (Ctrl-C) goes on from its checkpoint.
+Without --items three sizes grow by ten: 10000:100000, 100000:1000000, 1000000:10000000 (or --sizes). Each trains HSTU
+for one epoch (batches of 128 users), or for --seconds, then builds a graph of its items; a line every ten seconds says
+how far it is and how much memory it holds. What was done stays done: sizes that FILE.json has are left out, stages that
+--folder has reports of are not run again, a training that was stopped (Ctrl-C) goes on from its checkpoint.
 """
 
 import argparse
@@ -37,7 +40,8 @@ def held_mb(pid):
 
 
 def watched(command, stage, steps=lambda: None, most_seconds=0.0):
-    """Runs it, says every ten seconds how it does, stops it (Ctrl-C) when it has trained for most_seconds. (seconds, peak in MB, [[second, step, MB], ...])"""
+    """Runs it, says every ten seconds how it does, stops it (Ctrl-C) when it has trained for most_seconds. (seconds,
+    peak in MB, [[second, step, MB], ...])"""
     start, trained_since, growth = time.monotonic(), None, []
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     stopped = False

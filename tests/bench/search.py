@@ -1,8 +1,11 @@
-"""Exact search over a million vectors: Puna against faiss and usearch on the same data, taking turns, beside the machine's reading speed.
+"""Exact search over a million vectors: Puna against faiss and usearch on the same data, taking turns, beside the
+machine's reading speed.
 
-usage: search.py SEARCH_PROGRAM --probe PROBE_PROGRAM --out FILE.json [--rows 1000000] [--dim 64] [--k 100] [--rounds 5] [--threads 1]
+usage: search.py SEARCH_PROGRAM --probe PROBE_PROGRAM --out FILE.json [--rows 1000000] [--dim 64] [--k 100] [--rounds 5]
+[--threads 1]
 
-Rivals that this Python cannot import are left out and named. Vectors are low-rank with noise and of unit length, as learned ones are.
+Rivals that this Python cannot import are left out and named. Vectors are low-rank with noise and of unit length, as
+learned ones are.
 """
 
 import argparse

@@ -1,5 +1,6 @@
-"""starts.py -- from nothing to the first token: each engine opens the model in a fresh process and computes one token, again and again,
-interleaved, the file in the page cache. Prints medians of the seconds and of the peak resident memory, and each engine's seconds as a share of both of llama.cpp's.
+"""starts.py -- from nothing to the first token: each engine opens the model in a fresh process and computes one token,
+again and again, interleaved, the file in the page cache. Prints medians of the seconds and of the peak resident memory,
+and each engine's seconds as a share of both of llama.cpp's.
 """
 
 import argparse

@@ -1,7 +1,8 @@
-"""tokenizers.py -- encoding speed on 10 MB of mixed text, one thread: the Llama 4 tokenizer beside tiktoken, SmolLM2's beside llama.cpp.
+"""tokenizers.py -- encoding speed on 10 MB of mixed text, one thread: the Llama 4 tokenizer beside tiktoken, SmolLM2's
+beside llama.cpp.
 
-The text is this repository's own: prose, code, data, and the many scripts of the tokenizer tests, repeated with a counter between so that
-no two passages are alike. Engines take turns; medians of MB/s; the ids must agree.
+The text is this repository's own: prose, code, data, and the many scripts of the tokenizer tests, repeated with a
+counter between so that no two passages are alike. Engines take turns; medians of MB/s; the ids must agree.
 """
 
 import argparse

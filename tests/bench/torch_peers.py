@@ -1,5 +1,5 @@
-"""torch_peers.py -- what the comparisons with PyTorch share: processes that stay alive and take turns, one JSON line an answer, and the allocator's
-settings without which glibc gives PyTorch's pages back at every step.
+"""torch_peers.py -- what the comparisons with PyTorch share: processes that stay alive and take turns, one JSON line an
+answer, and the allocator's settings without which glibc gives PyTorch's pages back at every step.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""torch_recommenders.py -- HSTU and SASRec stated plainly in PyTorch, their batches of MovieLens-100K, and the names of their parameters in our files."""
+"""torch_recommenders.py -- HSTU and SASRec stated plainly in PyTorch, their batches of MovieLens-100K, and the names of
+their parameters in our files."""
 
 import time
 
@@ -108,7 +109,8 @@ class Model(nn.Module):
         return x / x.norm(dim=-1, keepdim=True).clamp(min=1e-6)
 
     def loss(self, ids, times, targets, all_items=False):
-        """(mean, rows). all_items: drawn items' scores are picked from those of the whole catalogue, which is faster where that is small."""
+        """(mean, rows). all_items: drawn items' scores are picked from those of the whole catalogue, which is faster
+        where that is small."""
         rows = targets != 0
         e, target = self(ids, times)[rows], targets[rows]
         drawn = torch.randint(1, self.items.num_embeddings, (len(target), NEGATIVES))

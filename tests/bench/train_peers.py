@@ -1,10 +1,11 @@
 """train_peers.py -- training steps of Puna and of PyTorch on the same weights, tokens and threads, taking turns.
 
-Four set-ups: a dense Llama of 29 M parameters, a Llama 4 of 31 M (8 experts, top 1, a shared one), both AdamW with the gradient's norm clipped to 1;
-LoRA (r = 8 on q and v) beside SmolLM2-135M. PyTorch makes the models and writes them as Hugging Face folders, which Puna reads. One process
-an engine and precision stays alive; in each round each does one step. Losses of the first steps must agree. Medians, ratios and the peaks of
-memory go to a table and a JSON file. PyTorch runs with glibc's allocator tuned (pages stay with the process: without, it is up to twice as slow).
-Run by `./dev bench train`, which brings a Python with PyTorch, transformers and PEFT.
+Four set-ups: a dense Llama of 29 M parameters, a Llama 4 of 31 M (8 experts, top 1, a shared one), both AdamW with the
+gradient's norm clipped to 1; LoRA (r = 8 on q and v) beside SmolLM2-135M. PyTorch makes the models and writes them as
+Hugging Face folders, which Puna reads. One process an engine and precision stays alive; in each round each does one
+step. Losses of the first steps must agree. Medians, ratios and the peaks of memory go to a table and a JSON file.
+PyTorch runs with glibc's allocator tuned (pages stay with the process: without, it is up to twice as slow). Run by
+`./dev bench train`, which brings a Python with PyTorch, transformers and PEFT.
 """
 
 import argparse
@@ -39,7 +40,8 @@ def tokens_of(setup, vocabulary):
     return [(i * i * 31 + i * 7919 + 11) % vocabulary for i in range(SETUPS[setup]["seq"] * SETUPS[setup]["batch"])]
 
 
-# ---- PyTorch --------------------------------------------------------------------------------------------------------------------------------
+# ---- PyTorch
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def make_model(setup, folder, gguf):
@@ -149,7 +151,8 @@ def torch_worker(a):
         print(json.dumps({"peak_rss": next(int(x.split()[1]) * 1024 for x in status if x.startswith("VmHWM"))}))
 
 
-# ---- the conductor ----------------------------------------------------------------------------------------------------------------------------
+# ---- the conductor
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def workers_of(a, setup, folder):

@@ -1,6 +1,7 @@
-"""vision_peers.py -- tiles a second through Llama 4's vision encoder and projector: Puna and PyTorch on the same weights, pixels and threads, taking
-turns. The encoder has 29 M parameters: hidden 512, 8 layers, 8 heads, tiles of 336 pixels, patches of 14. Features must agree. PyTorch runs with
-glibc's allocator tuned, without gradients. Run by `./dev bench vision`.
+"""vision_peers.py -- tiles a second through Llama 4's vision encoder and projector: Puna and PyTorch on the same
+weights, pixels and threads, taking turns. The encoder has 29 M parameters: hidden 512, 8 layers, 8 heads, tiles of 336
+pixels, patches of 14. Features must agree. PyTorch runs with glibc's allocator tuned, without gradients. Run by `./dev
+bench vision`.
 """
 
 import argparse

@@ -1,6 +1,8 @@
-"""The `puna` command and the numbered examples, run as users run them. Models are the golden folders; sizes and tolerances come from them.
+"""The `puna` command and the numbered examples, run as users run them. Models are the golden folders; sizes and
+tolerances come from them.
 
-PUNA_BIN = the folder of the programs, PUNA_SOURCE_DIR = the source tree; PUNA_GOLDEN_DIR = another set of golden folders.
+PUNA_BIN = the folder of the programs, PUNA_SOURCE_DIR = the source tree; PUNA_GOLDEN_DIR = another set of golden
+folders.
 """
 
 import array
@@ -790,7 +792,8 @@ class Recommenders(unittest.TestCase):
         self.assertIn(b"says nothing of content", self.cold(code=1).stderr)
 
     def test_one_ranker_is_no_worse_than_one_a_surface(self):
-        """MovieLens-100K, few epochs (./dev movielens rank has the whole of it): on every surface, for every task; and it orders well."""
+        """MovieLens-100K, few epochs (./dev movielens rank has the whole of it): on every surface, for every task; and
+        it orders well."""
         data, recipe = (
             needed(self, "ml-100k.inter").parent,
             pathlib.Path(__file__).resolve().parents[2] / "examples/recommend/movielens_surfaces.json",

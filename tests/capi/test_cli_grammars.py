@@ -1,4 +1,5 @@
-"""Grammars of the `puna` command: answers by them, and `puna grammar`. PUNA_BIN = the folder of the programs, PUNA_SOURCE_DIR = the source tree."""
+"""Grammars of the `puna` command: answers by them, and `puna grammar`. PUNA_BIN = the folder of the programs,
+PUNA_SOURCE_DIR = the source tree."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""What the `puna` command writes: files, folders of runs, standard output; and how it ends when told to. PUNA_BIN and PUNA_SOURCE_DIR as in test_cli.py."""
+"""What the `puna` command writes: files, folders of runs, standard output; and how it ends when told to. PUNA_BIN and
+PUNA_SOURCE_DIR as in test_cli.py."""
 
 import fcntl
 import json

@@ -1,6 +1,8 @@
-"""Training data through the `puna` command, run as users run it: what is read, what is said, what is refused. A golden model with templates made here.
+"""Training data through the `puna` command, run as users run it: what is read, what is said, what is refused. A golden
+model with templates made here.
 
-PUNA_BIN = the folder of the programs, PUNA_SOURCE_DIR = the source tree; PUNA_GOLDEN_DIR = another set of golden folders.
+PUNA_BIN = the folder of the programs, PUNA_SOURCE_DIR = the source tree; PUNA_GOLDEN_DIR = another set of golden
+folders.
 """
 
 import gzip

@@ -1,5 +1,6 @@
-"""13_batch_scoring.py with two local workers: every user is answered, by both of them, with what the Python package says in one process. Exit code 77
-(skipped) with a reason where this Python has no ray[data] or none of the package's needs.
+"""13_batch_scoring.py with two local workers: every user is answered, by both of them, with what the Python package
+says in one process. Exit code 77 (skipped) with a reason where this Python has no ray[data] or none of the package's
+needs.
 
 usage: test_batch_scoring.py LIBPUNA SOURCE_DIR
 """

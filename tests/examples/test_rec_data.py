@@ -1,4 +1,5 @@
-"""Recommenders on people's own data, by the command: names, tables, recipes, times. What is wrong is said with its place; what is left out is counted.
+"""Recommenders on people's own data, by the command: names, tables, recipes, times. What is wrong is said with its
+place; what is left out is counted.
 
 usage: PUNA=... test_rec_data.py
 """

@@ -1,4 +1,5 @@
-"""`puna rec serve` from outside: what a request gets wrong is told it, and nothing that one client sends costs the others.
+"""`puna rec serve` from outside: what a request gets wrong is told it, and nothing that one client sends costs the
+others.
 
 usage: PUNA=... test_rec_serve.py
 """

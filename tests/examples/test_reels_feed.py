@@ -1,5 +1,6 @@
-"""The page of 12_reels_feed.py in headless Chromium: somebody who likes cats and chess is shown more and more of them; killed and started again,
-the feed still knows. Exit code 77 (skipped) with a reason where there is no Chromium or playwright.
+"""The page of 12_reels_feed.py in headless Chromium: somebody who likes cats and chess is shown more and more of them;
+killed and started again, the feed still knows. Exit code 77 (skipped) with a reason where there is no Chromium or
+playwright.
 
 usage: test_reels_feed.py PUNA EXAMPLE [SCREENSHOT.png]
 """

@@ -1,9 +1,10 @@
 """Feeds mutants of every format to the replay program and checks that it survives each, quickly and cheaply.
 
-usage: mutate.py BIN [--count 10000] [--seed 1] [FORMAT...]      BIN: the folder of the program replay, of any build; a sanitizer's best
+usage: mutate.py BIN [--count 10000] [--seed 1] [FORMAT...]      BIN: the folder of the program replay, of any build; a
+sanitizer's best
 
-A mutant may take ten seconds and twice its size + 64 MB of memory (counted on the heap), and may not end the program. Those that do any of it are written
-to ./mutants/FORMAT-NUMBER. Exit code 1 when there were any.
+A mutant may take ten seconds and twice its size + 64 MB of memory (counted on the heap), and may not end the program.
+Those that do any of it are written to ./mutants/FORMAT-NUMBER. Exit code 1 when there were any.
 """
 
 import argparse

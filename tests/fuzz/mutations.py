@@ -1,5 +1,5 @@
-"""Structure-aware mutations: a file is taken apart, one or several of its parts are changed, and it is put together again so that most of it still
-makes sense. What a parser meets then is not noise but a file that is wrong in one place.
+"""Structure-aware mutations: a file is taken apart, one or several of its parts are changed, and it is put together
+again so that most of it still makes sense. What a parser meets then is not noise but a file that is wrong in one place.
 
 Each mutator is a function (random, bytes) -> bytes. Everything follows from the random generator: a seed repeats a run.
 """
@@ -412,7 +412,8 @@ GGUF_BLOCKS = {
 
 
 def laid_out(infos, body):
-    """Offsets and data that fit what the tensors say of their shapes and types: what is wrong then is wrong for the model, not for the file."""
+    """Offsets and data that fit what the tensors say of their shapes and types: what is wrong then is wrong for the
+    model, not for the file."""
     out = b""
     for info in infos:
         values, size = GGUF_BLOCKS.get(info[2], (1, 4))

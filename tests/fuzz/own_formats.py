@@ -1,5 +1,5 @@
-"""Structure-aware mutations of Puna's own binary files (packed weights, snapshots of sessions), whose checksums are recomputed, of gzip files, of regular expressions and of settings.
-As in mutations.py: (random, bytes) -> bytes."""
+"""Structure-aware mutations of Puna's own binary files (packed weights, snapshots of sessions), whose checksums are
+recomputed, of gzip files, of regular expressions and of settings. As in mutations.py: (random, bytes) -> bytes."""
 
 import re
 import struct
@@ -45,7 +45,8 @@ def integer_near(r, old, width):
 
 
 def mutate_fields(r, data, at, fields):
-    """One of the numbers of a record: fields are struct codes one behind the other, "8s" and the like are left alone."""
+    """One of the numbers of a record: fields are struct codes one behind the other, "8s" and the like are left
+    alone."""
     places = []
     for code in fields:
         if not code.endswith("s"):
@@ -220,7 +221,8 @@ TOML_KEYS = [
 
 
 def toml_parts(text):
-    """(key, value) pairs and other lines as (None, line). A value goes on over lines until its brackets and quotes are closed."""
+    """(key, value) pairs and other lines as (None, line). A value goes on over lines until its brackets and quotes are
+    closed."""
     parts, lines = [], text.split("\n")
     while lines:
         line = lines.pop(0)
@@ -324,7 +326,8 @@ def mutate_gzip(r, data):
 
 
 def mutate_words(words):
-    """A language of short words: one is dropped, doubled, moved, repeated until it nests deeply, or one of `words` comes."""
+    """A language of short words: one is dropped, doubled, moved, repeated until it nests deeply, or one of `words`
+    comes."""
 
     def mutate(r, data):
         parts = re.findall(r"\\.|\w+|\s+|.", data.decode("utf-8", "replace"), re.S)

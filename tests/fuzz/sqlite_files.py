@@ -1,5 +1,6 @@
-"""Structure-aware mutations of the files of an SQLite database: the database, its write-ahead log, that log's index and its rollback journal (www.sqlite.org/fileformat2.html).
-Checksums are recomputed. As in mutations.py: (random, bytes) -> bytes."""
+"""Structure-aware mutations of the files of an SQLite database: the database, its write-ahead log, that log's index and
+its rollback journal (www.sqlite.org/fileformat2.html). Checksums are recomputed. As in mutations.py: (random, bytes) ->
+bytes."""
 
 import re
 import sqlite3

@@ -1,5 +1,6 @@
-"""Structure-aware mutations of files made of safetensors that stay files of their kind: every tensor keeps bytes that fit its shape, offsets are laid out again, and what several places say
-changes in all of them. As in mutations.py: (random, bytes) -> bytes."""
+"""Structure-aware mutations of files made of safetensors that stay files of their kind: every tensor keeps bytes that
+fit its shape, offsets are laid out again, and what several places say changes in all of them. As in mutations.py:
+(random, bytes) -> bytes."""
 
 import json
 import re

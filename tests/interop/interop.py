@@ -1,5 +1,6 @@
-"""interop.py -- other programs read what Puna writes: Transformers opens quantised GGUF files, PEFT opens adapters, and both compute the logits
-that Puna computes from the same files in exact mode. Run by `./dev interop`, which brings torch, transformers, peft and gguf.
+"""interop.py -- other programs read what Puna writes: Transformers opens quantised GGUF files, PEFT opens adapters, and
+both compute the logits that Puna computes from the same files in exact mode. Run by `./dev interop`, which brings
+torch, transformers, peft and gguf.
 
 llama.cpp's side of the same question is `./dev bench quality`, which compares its logits on a file of every type.
 """

@@ -1,14 +1,17 @@
 """Every hand-written C and C++ file is as clang-format leaves it (.clang-format); `./dev format` mends what this finds.
-Markdown and CMake files have at most 120 columns, but for tables and for lines without a place to break (URLs).
+Markdown, CMake and Python files have at most 120 columns, but for tables, for lines without a place to break (URLs),
+and for Python's strings that are no docstrings (ruff.toml: `ruff format` does the rest).
 
 usage: check_format.py CLANG_FORMAT ROOT        prints one line a file, exit 1 when there is any
 """
 
 import concurrent.futures
+import io
 import os
 import pathlib
 import subprocess
 import sys
+import tokenize
 
 from check_layers import written_by_hand
 
@@ -23,15 +26,29 @@ NOT_OURS = {"build", "data", "node_modules", "target"}  # made by tools: builds,
 
 
 def has_width(path):
-    return path.suffix in (".cmake", ".md") or path.name == "CMakeLists.txt"
+    return path.suffix in (".cmake", ".md", ".py") or path.name == "CMakeLists.txt"
+
+
+def lines_of_strings(text):
+    """The numbers of a Python file's lines with a piece of a string that is no docstring."""
+    numbers, before = set(), tokenize.NEWLINE
+    for t in tokenize.generate_tokens(io.StringIO(text).readline):
+        begins = before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+        if t.type == tokenize.STRING and not (begins and t.string.startswith('"""')):
+            numbers.update(range(t.start[0], t.end[0] + 1))
+        if t.type not in (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING):
+            before = t.type
+    return numbers
 
 
 def wide_lines(path):
     """The numbers of the lines that are too long."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    text = path.read_text(encoding="utf-8")
+    strings = lines_of_strings(text) if path.suffix == ".py" else ()
+    for number, line in enumerate(text.splitlines(), 1):
         table = path.suffix == ".md" and line.lstrip().startswith("|")
         unbreakable = len(line.split()) <= 2 and "://" in line
-        if len(line) > WIDTH and not table and not unbreakable:
+        if len(line) > WIDTH and not table and not unbreakable and number not in strings:
             yield number
 
 

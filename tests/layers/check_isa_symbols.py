@@ -1,11 +1,14 @@
-"""Nothing that isa_*.cpp compile may be merged with, or be the copy used by, code for another machine (docs/architecture.md, section 4).
+"""Nothing that isa_*.cpp compile may be merged with, or be the copy used by, code for another machine
+(docs/architecture.md, section 4).
 
-usage: check_isa_symbols.py NM OBJECT...       objects other than isa_<level>.* and product_<level>.* are passed over; prints one line a breach, exit 1 on any
+usage: check_isa_symbols.py NM OBJECT...       objects other than isa_<level>.* and product_<level>.* are passed over;
+prints one line a breach, exit 1 on any
 
-An object for level L defines symbols of namespace puna::L only, and calls nothing but the four memory functions that compilers insert
-and, at the scalar level, libm's fma (correctly rounded by definition; the other levels have the instruction). Where a level is L with an
-integer dot instruction besides, L's object writes that level's table, which names functions of both (src/kernels/dots.inl.h). Eigen's products
-(src/optional/eigen) define symbols of puna::eigen_L and puna_eigen_L, its own namespace renamed, and besides take memory and throw when there is none.
+An object for level L defines symbols of namespace puna::L only, and calls nothing but the four memory functions that
+compilers insert and, at the scalar level, libm's fma (correctly rounded by definition; the other levels have the
+instruction). Where a level is L with an integer dot instruction besides, L's object writes that level's table, which
+names functions of both (src/kernels/dots.inl.h). Eigen's products (src/optional/eigen) define symbols of puna::eigen_L
+and puna_eigen_L, its own namespace renamed, and besides take memory and throw when there is none.
 """
 
 import pathlib
@@ -36,7 +39,8 @@ EIGEN = {
 def breaches_of(nm, path):
     kind_of, level = re.match(r"(isa|product)_([a-z0-9]+)\.", pathlib.Path(path).name).groups()
     eigen, allowed = kind_of == "product", MEMORY | LINKER | ALLOWED.get(level, set())
-    # Itanium names, each part after its length: _ZN[K]4puna6scalar..., with a prefix for static locals (Z), guards (GV) and type information (TV, TI, TS).
+    # Itanium names, each part after its length: _ZN[K]4puna6scalar..., with a prefix for static locals (Z), guards (GV)
+    # and type information (TV, TI, TS).
     inside = rf"{len(level)}{level}"
     if eigen:
         allowed |= EIGEN

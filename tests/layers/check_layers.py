@@ -1,14 +1,19 @@
-"""The structure of the source tree, read off its #include lines; docs/architecture.md, section 2 is the rule, RANK below is its table.
+"""The structure of the source tree, read off its #include lines; docs/architecture.md, section 2 is the rule, RANK
+below is its table.
 
 usage: check_layers.py ROOT        prints one line a breach, exit 1 when there is any
 
 - an include points down the layers or stays in its own; never up, never sideways;
-- public headers say #pragma once, include each other and the C++ standard library only (puna/eigen.h Eigen too), and nothing heavy of it;
-- src/base/json.h hides nlohmann-json; it is included by .cpp files and by the few private headers whose subject is JSON;
-- what isa_*.cpp reach is <stdint.h>, <stddef.h>, intrinsics and kernel headers (an inline function of any other header, compiled with
+- public headers say #pragma once, include each other and the C++ standard library only (puna/eigen.h Eigen too), and
+nothing heavy of it;
+- src/base/json.h hides nlohmann-json; it is included by .cpp files and by the few private headers whose subject is
+JSON;
+- what isa_*.cpp reach is <stdint.h>, <stddef.h>, intrinsics and kernel headers (an inline function of any other header,
+compiled with
   -mavx512f, may be the copy that the linker keeps for everybody);
 - the library calls nothing that prints, ends the process, reads the environment or asks the locale;
-- no hand-written file is longer than 600 lines, no header of the C API, which is a manual, than 800; no line, raw strings apart, than 120.
+- no hand-written file is longer than 600 lines, no header of the C API, which is a manual, than 800; no line, raw
+strings apart, than 120.
 """
 
 import pathlib

@@ -131,6 +131,11 @@ class Width(unittest.TestCase):
         )
         self.assertEqual(self.breaches("build/a.md", 61 * "a "), [])
 
+    def test_python(self):
+        long = 61 * "a "
+        text = f'"""{long}"""\nx = "{long}"\n# {long}\ndef f():\n    """{long}"""\n    g("""{long}\n{long}""")\n'
+        self.assertEqual(self.breaches("a.py", text), [f"a.py:{n}: more than 120 columns" for n in (1, 3, 5)])
+
 
 class Symbols(unittest.TestCase):
     def breaches(self, code, level="avx2", family="isa"):

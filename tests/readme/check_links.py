@@ -3,9 +3,11 @@
 usage: check_links.py ROOT        prints one line a breach, exit 1 when there is any
 
 - a relative link of a .md file leads to a file or folder, its #anchor to a heading of that file;
-- a docs/... path that a comment or a script names exists, and so does the section: "docs/architecture.md, section 5", "sections 5 and 7";
+- a docs/... path that a comment or a script names exists, and so does the section: "docs/architecture.md, section 5",
+"sections 5 and 7";
 - a path of the tree in code quotes (`src/ops/linear.cpp`) exists;
-- the steps of docs/architecture.md that name a file and a function (`src/runtime/session/append.cpp`: `begin_pass`) find the one in the other;
+- the steps of docs/architecture.md that name a file and a function (`src/runtime/session/append.cpp`: `begin_pass`)
+find the one in the other;
 - docs/decisions/README.md lists every decision; each has a number of its own, a date and a status.
 """
 

@@ -1,12 +1,16 @@
 """What README.md and docs/ show works. Every code block is run, or is a piece of something that the tests run:
 
-  ```c       with a main(): the text of an example; compiles as strict C99, links to libpuna and nothing else, runs on a small model and prints
+  ```c       with a main(): the text of an example; compiles as strict C99, links to libpuna and nothing else, runs on a
+  small model and prints
              without one: a piece of a file of examples/, which the tests build and run
-  ```python  a piece of bindings/python/README.md or of an example, ```rust of an example or of the crate's doc tests, ```cpp of an example,
+  ```python  a piece of bindings/python/README.md or of an example, ```rust of an example or of the crate's doc tests,
+  ```cpp of an example,
              ```cmake of the consumer's project or an example's
              (pieces are compared line by line, whatever their indentation)
-  ```sh      commands, and so are indented blocks, with what they print: ./dev commands and benchmarks, verbs and options of `puna`, CMake presets and
-             scripts that are named exist. The README's own ```sh block is run by run_hello.py. Commands in `code quotes` are looked at in the same way
+  ```sh      commands, and so are indented blocks, with what they print: ./dev commands and benchmarks, verbs and
+  options of `puna`, CMake presets and
+             scripts that are named exist. The README's own ```sh block is run by run_hello.py. Commands in `code
+             quotes` are looked at in the same way
   ```text    not looked at
 
 usage: check_readme.py --root ROOT [--cc CC --library LIBPUNA]        without a compiler nothing is compiled

@@ -1,5 +1,6 @@
-"""The README's first program, built and run as the README says: its ```c block is hello.c, then its ```sh block, word for word, but for the line that builds and
-installs the library, which has been done: PREFIX is where. The model is the one in this repository.
+"""The README's first program, built and run as the README says: its ```c block is hello.c, then its ```sh block, word
+for word, but for the line that builds and installs the library, which has been done: PREFIX is where. The model is the
+one in this repository.
 
 usage: run_hello.py --root ROOT --prefix PREFIX --cc CC [--pkgconfig lib/pkgconfig]
 """

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes expected/added_tokens.json: added tokens of every kind in the tokenizers of expected/tokenizer_<form>.json, and what Hugging Face's library
-makes of texts with them.
+"""Writes expected/added_tokens.json: added tokens of every kind in the tokenizers of expected/tokenizer_<form>.json,
+and what Hugging Face's library makes of texts with them.
 
 Usage: pip install tokenizers==0.23.3 && python3 make_added_token_expectations.py
-[{"form", "added_tokens": instead of the form's, "prefix_space": of a ByteLevel step, "cases": [{"text", "ids", "decoded"}, ...]}, ...]: special tokens
-are parsed, and decoded as text. Special tokens are not normalised: then the library decodes and skips them under another name.
+[{"form", "added_tokens": instead of the form's, "prefix_space": of a ByteLevel step, "cases": [{"text", "ids",
+"decoded"}, ...]}, ...]: special tokens are parsed, and decoded as text. Special tokens are not normalised: then the
+library decodes and skips them under another name.
 """
 
 import json

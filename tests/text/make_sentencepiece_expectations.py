@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes expected/sentencepiece_<name>.json: small vocabularies as GGUF metadata, and what SentencePiece makes of some strings.
+"""Writes expected/sentencepiece_<name>.json: small vocabularies as GGUF metadata, and what SentencePiece makes of some
+strings.
 
 Usage: pip install sentencepiece==0.2.3 protobuf && python3 make_sentencepiece_expectations.py
 Each file: {"metadata": {"tokenizer.ggml.*": ...}, "cases": [{"text", "ids", "decoded"}, ...]}
@@ -52,8 +53,8 @@ def save(name, m):
         "tokenizer.ggml.bos_token_id": m.trainer_spec.bos_id,
         "tokenizer.ggml.eos_token_id": m.trainer_spec.eos_id,
     }
-    # A user-defined piece at the very start meets the dummy prefix, which the library puts in front of everything and Llama's
-    # runtimes put in front of ordinary text only: not a case the two agree on.
+    # A user-defined piece at the very start meets the dummy prefix, which the library puts in front of everything and
+    # Llama's runtimes put in front of ordinary text only: not a case the two agree on.
     texts = [t for t in strings(name, 120) if not t.startswith("<mark>") and "\0" not in t]
     cases = []
     for text in texts:

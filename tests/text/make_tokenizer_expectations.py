@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes expected/tokenizer_<name>.json: small tokenizers of every published form, and what Hugging Face's library makes of some strings.
+"""Writes expected/tokenizer_<name>.json: small tokenizers of every published form, and what Hugging Face's library
+makes of some strings.
 
 Usage: pip install tokenizers==0.23.3 && python3 make_tokenizer_expectations.py
 Each file: {"tokenizer": a tokenizer.json, "cases": [{"text", "ids", "ids_special", "decoded", "decoded_all"}, ...]}
-ids: special tokens are ordinary text; ids_special: they are parsed; decoded(_all): of ids_special, without (with) special tokens.
+ids: special tokens are ordinary text; ids_special: they are parsed; decoded(_all): of ids_special, without (with)
+special tokens.
 """
 
 import json

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes expected/unicode.json and expected/splits.json: character classes, normal forms and pre-tokenizer splits.
 
-Usage: pip install unicodedata2==16.0.0 tiktoken==0.14.0 tokenizers==0.23.3 regex && python3 make_unicode_expectations.py
-The classes come from the regular expression engine of tiktoken (Rust's regex), whose Unicode version defines Llama's splits, not
-from the table that generate_unicode.py reads. Splits come from the `regex` module; strings on which Hugging Face's engine
-(Oniguruma) splits otherwise are left out and counted.
+Usage: pip install unicodedata2==16.0.0 tiktoken==0.14.0 tokenizers==0.23.3 regex && python3
+make_unicode_expectations.py The classes come from the regular expression engine of tiktoken (Rust's regex), whose
+Unicode version defines Llama's splits, not from the table that generate_unicode.py reads. Splits come from the `regex`
+module; strings on which Hugging Face's engine (Oniguruma) splits otherwise are left out and counted.
 """
 
 import json

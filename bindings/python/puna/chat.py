@@ -1,4 +1,5 @@
-"""Rendered chats: text that knows what its template did not write, so that what people say never becomes a special token."""
+"""Rendered chats: text that knows what its template did not write, so that what people say never becomes a special
+token."""
 
 from __future__ import annotations
 
@@ -27,9 +28,10 @@ def _merged(spans: Iterable[Span]) -> Tuple[Span, ...]:
 
 
 class ChatText(str):
-    """The prompt text of a chat. `content`: the characters [begin, end) that came from messages, tools and other variables. Where special tokens are parsed,
-    those of `content` stay text. Slices, strip() and + keep that; str(text) and every other operation give a plain str, all of which is parsed.
-    `dropped`: fields of the chat of which the template wrote nothing, "messages[0].content".
+    """The prompt text of a chat. `content`: the characters [begin, end) that came from messages, tools and other
+    variables. Where special tokens are parsed, those of `content` stay text. Slices, strip() and + keep that; str(text)
+    and every other operation give a plain str, all of which is parsed. `dropped`: fields of the chat of which the
+    template wrote nothing, "messages[0].content".
 
     >>> text = ChatText("<a>x<a>", content=[(3, 7)])
     >>> (text[2:] + "<b>").content, type(str(text))

@@ -23,7 +23,8 @@ class ContextInfo(NamedTuple):
 
 
 def _provider() -> Any:
-    """oneDNN's, OpenBLAS's or Eigen's table: libpuna_providers is no part of the wheel; it is looked for beside libpuna and where the system looks."""
+    """oneDNN's, OpenBLAS's or Eigen's table: libpuna_providers is no part of the wheel; it is looked for beside libpuna
+    and where the system looks."""
     name = "libpuna_providers.so.0"
     table = ffi.new("puna_gemm_provider const**")
     try:
@@ -36,8 +37,9 @@ def _provider() -> Any:
 
 
 class Context:
-    """Threads and memory that models share. `logger`: a logging.Logger that gets the library's lines. `providers`: "f32" or "bf16" lets oneDNN,
-    OpenBLAS or Eigen make products of float weights where they are faster, in default mode; the bits are then no longer those of every machine.
+    """Threads and memory that models share. `logger`: a logging.Logger that gets the library's lines. `providers`:
+    "f32" or "bf16" lets oneDNN, OpenBLAS or Eigen make products of float weights where they are faster, in default
+    mode; the bits are then no longer those of every machine.
 
     >>> Context(threads=2).info.threads
     2

@@ -19,7 +19,8 @@ Schema = Union[str, bool, Mapping[str, Any], type]
 
 
 class Grammar:
-    """What an answer may be: for any model, any session and any number of answers. Made by json_schema(), regex(), gbnf(), ebnf(), choices() or any_json().
+    """What an answer may be: for any model, any session and any number of answers. Made by json_schema(), regex(),
+    gbnf(), ebnf(), choices() or any_json().
 
     >>> Grammar.choices(["yes", "no"])
     Grammar('choices')
@@ -36,8 +37,8 @@ class Grammar:
         max_whitespace: Optional[int] = None,
         parse: "Optional[Callable[[str], Any]]" = None,
     ) -> None:
-        """`max_whitespace`, of JSON: between two lexemes there is nothing, one space, or a line break and at most so many spaces or tabs; 0: always nothing.
-        None = ours. `parse` makes an answer's value of its text."""
+        """`max_whitespace`, of JSON: between two lexemes there is nothing, one space, or a line break and at most so
+        many spaces or tabs; 0: always nothing. None = ours. `parse` makes an answer's value of its text."""
         self.kind = kind
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         options = sized(
@@ -58,8 +59,9 @@ class Grammar:
 
     @classmethod
     def json_schema(cls, schema: Schema, *, max_whitespace: Optional[int] = None) -> "Grammar":
-        """JSON by a schema: a dict, a JSON text, a pydantic model's class, or a dataclass. Answer.parsed is then the value; of a class, an instance, and the
-        answer has its fields and no others (unless a pydantic model says extra="allow")."""
+        """JSON by a schema: a dict, a JSON text, a pydantic model's class, or a dataclass. Answer.parsed is then the
+        value; of a class, an instance, and the answer has its fields and no others (unless a pydantic model says
+        extra="allow")."""
         text, parse = _schema(schema)
         return cls("json_schema", text, max_whitespace=max_whitespace, parse=parse)
 
@@ -92,7 +94,8 @@ class Grammar:
 
     @property
     def notes(self) -> List[str]:
-        """What the text says that constrains nothing: unknown keywords, formats that are not checked. They are warned of as well."""
+        """What the text says that constrains nothing: unknown keywords, formats that are not checked. They are warned
+        of as well."""
         info = read("puna_grammar_info", lib.puna_grammar_get_info, self._handle)
         return [ffi.string(info.notes[i]).decode("utf-8", "replace") for i in range(info.note_count)]
 

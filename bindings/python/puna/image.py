@@ -60,7 +60,8 @@ class Image:
         )
 
     def _encode_in_slices(self) -> None:
-        """An append encodes its images first, in slices of time, between which Ctrl-C takes effect; the features then stay with the image."""
+        """An append encodes its images first, in slices of time, between which Ctrl-C takes effect; the features then
+        stay with the image."""
         info = self.info
         if info.encoded or info.tokens == 0:
             return
@@ -85,7 +86,8 @@ def handles(images: "Image | Sequence[Image]") -> Any:
 
 
 def make(model: Any, source: Any) -> Image:
-    """From an array uint8 [height, width, 3], anything numpy reads as one (a Pillow image), a path, or the bytes of a file."""
+    """From an array uint8 [height, width, 3], anything numpy reads as one (a Pillow image), a path, or the bytes of a
+    file."""
     if isinstance(source, (str, os.PathLike)):
         source = pathlib.Path(source).read_bytes()
     rgb = decode(source) if isinstance(source, (bytes, bytearray, memoryview)) else np.ascontiguousarray(source)
@@ -125,7 +127,8 @@ _decoder: Any = None
 
 
 def decode(data: Any) -> np.ndarray:
-    """PNG, JPEG, WebP or BMP bytes as uint8 [height, width, 3], by libpuna_decode; without it, by Pillow where that is installed."""
+    """PNG, JPEG, WebP or BMP bytes as uint8 [height, width, 3], by libpuna_decode; without it, by Pillow where that is
+    installed."""
     global _decoder
     if _decoder is None:
         found = beside_library(_DECODE)

@@ -1,5 +1,5 @@
-"""Python's types as JSON Schemas, and JSON as their values: dataclasses of str, int, float, bool, None, list, dict, Optional, Union, Literal, Enum and
-dataclasses."""
+"""Python's types as JSON Schemas, and JSON as their values: dataclasses of str, int, float, bool, None, list, dict,
+Optional, Union, Literal, Enum and dataclasses."""
 
 from __future__ import annotations
 
@@ -103,9 +103,11 @@ def schema_of(kind: Any) -> Dict[str, Any]:
 
 
 def closed(schema: Any) -> Any:
-    """A pydantic model's schema without other properties than its fields, which it would ignore, and without OpenAPI's discriminator.
+    """A pydantic model's schema without other properties than its fields, which it would ignore, and without OpenAPI's
+    discriminator.
 
-    >>> closed({"type": "object", "properties": {"a": {"type": "object", "properties": {}, "additionalProperties": True}}})["additionalProperties"]
+    >>> inner = {"type": "object", "properties": {}, "additionalProperties": True}
+    >>> closed({"type": "object", "properties": {"a": inner}})["additionalProperties"]
     False
     """
     if not isinstance(schema, dict):

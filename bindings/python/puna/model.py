@@ -123,11 +123,12 @@ def plan(
 class Model:
     """A GGUF file or a Hugging Face folder.
 
-    `progress(done, total)` is called with bytes while it loads; an exception in it, KeyboardInterrupt too, ends the load.
-    `packed`: a file for the packed weights, made when it is missing or stale, then mapped: the next start takes milliseconds. `verify_packed`: read all of
-    it and compare hashes, not its structure only.
-    `mmproj`: a GGUF with the vision encoder of a text model's GGUF. `vision=False` leaves the model's own out. `image_cache_bytes`: for encoded images,
-    found again by content; 0 = 256 MB, at most an eighth of the memory limit; 1 = none.
+    `progress(done, total)` is called with bytes while it loads; an exception in it, KeyboardInterrupt too, ends the
+    load. `packed`: a file for the packed weights, made when it is missing or stale, then mapped: the next start takes
+    milliseconds. `verify_packed`: read all of it and compare hashes, not its structure only.
+    `mmproj`: a GGUF with the vision encoder of a text model's GGUF. `vision=False` leaves the model's own out.
+    `image_cache_bytes`: for encoded images, found again by content; 0 = 256 MB, at most an eighth of the memory limit;
+    1 = none.
 
     >>> model = Model(MODEL)
     >>> model.info.architecture, model.info.layers > 0
@@ -229,7 +230,8 @@ class Model:
 
     @property
     def unused(self) -> Dict[str, Any]:
-        """What the model's files say and nothing reads: {"tensors": [{"name", "note"}], "keys": [...]}. It changes no number."""
+        """What the model's files say and nothing reads: {"tensors": [{"name", "note"}], "keys": [...]}. It changes no
+        number."""
         return dict(json.loads(text_of(lib.puna_model_get_unused, self._handle)))
 
     def plan(
@@ -261,7 +263,8 @@ class Model:
     def session(
         self, *, exact: bool = False, max_positions: int = 0, prefill_chunk: int = 0, kv_type: str = ""
     ) -> Session:
-        """A new conversation. `exact`: float32 throughout, the slower reference. `kv_type`: "f16", or "q8_0" for half the memory of keys and values."""
+        """A new conversation. `exact`: float32 throughout, the slower reference. `kv_type`: "f16", or "q8_0" for half
+        the memory of keys and values."""
         options = sized(
             "puna_session_options",
             exact=exact,
@@ -274,7 +277,8 @@ class Model:
         )
 
     def image(self, picture: Any) -> Image:
-        """A picture for this model: a uint8 array [height, width, 3], a Pillow image, a path, or a file's bytes (PNG, JPEG, WebP, BMP).
+        """A picture for this model: a uint8 array [height, width, 3], a Pillow image, a path, or a file's bytes (PNG,
+        JPEG, WebP, BMP).
 
         >>> import numpy as np
         >>> Model(MODEL).image(np.zeros((60, 190, 3), np.uint8)).info.tiles
@@ -283,7 +287,8 @@ class Model:
         return images.make(self, picture)
 
     def image_from_pixels(self, pixels: Any, rows: int = 1, columns: int = 1) -> Image:
-        """From prepared pixels, float32 [tiles, 3, tile, tile], of a grid of tiles and, when there are several, the whole picture as one more."""
+        """From prepared pixels, float32 [tiles, 3, tile, tile], of a grid of tiles and, when there are several, the
+        whole picture as one more."""
         return images.from_pixels(self, pixels, rows, columns)
 
     def restore(self, snapshot: "bytes | bytearray | memoryview") -> Session:
@@ -327,10 +332,12 @@ class Model:
         parse_content: bool = False,
         progress: Optional[Callable[[FinetuneReport], Any]] = None,
     ) -> Adapter:
-        """Teaches by examples; the model stays as it is and the adapter holds what was learned. An example is {"text"}, {"prompt", "completion"},
-        {"messages"}, Alpaca's {"instruction", "input", "output"}, ShareGPT's {"conversations"}, or with `preferences` {"prompt", "chosen", "rejected"}. `date`
-        (YYYY-MM-DD; today by default) answers chat templates that ask. Special tokens in what messages say are text unless parse_content.
-        progress(report) after each step; False stops: puna.Cancelled."""
+        """Teaches by examples; the model stays as it is and the adapter holds what was learned. An example is {"text"},
+        {"prompt", "completion"},
+        {"messages"}, Alpaca's {"instruction", "input", "output"}, ShareGPT's {"conversations"}, or with `preferences`
+        {"prompt", "chosen", "rejected"}. `date` (YYYY-MM-DD; today by default) answers chat templates that ask. Special
+        tokens in what messages say are text unless parse_content. progress(report) after each step; False stops:
+        puna.Cancelled."""
         return finetune(
             self,
             examples,
@@ -372,9 +379,10 @@ class Model:
         parse_content: bool = False,
         **variables: Any,
     ) -> ChatText:
-        """The prompt text of a chat, by the model's template. It remembers what the messages, tools and other variables brought, and that stays text
-        where the rest is parsed for special tokens; `parse_content`: forget it. `date` (YYYY-MM-DD; today by default) answers templates that ask.
-        `template`: which one by name (chat_templates); by default "tool_use" where there are tools and one of that name, else "default".
+        """The prompt text of a chat, by the model's template. It remembers what the messages, tools and other variables
+        brought, and that stays text where the rest is parsed for special tokens; `parse_content`: forget it. `date`
+        (YYYY-MM-DD; today by default) answers templates that ask. `template`: which one by name (chat_templates); by
+        default "tool_use" where there are tools and one of that name, else "default".
 
         >>> m = Model(MODEL); text = m.render_chat([{"role": "user", "content": "<|eot|>"}])
         >>> bool((m.tokenizer.encode(text) == m.chat_tokens([{"role": "user", "content": "<|eot|>"}])).all())

@@ -96,7 +96,8 @@ _kept: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()  # wh
 
 
 def sized(name: str, **fields: Any) -> Any:
-    """A new option or info struct, its struct_size filled in; None leaves a field at its default. What the fields point to lives as long as the struct."""
+    """A new option or info struct, its struct_size filled in; None leaves a field at its default. What the fields point
+    to lives as long as the struct."""
     struct = ffi.new(f"{name}*")
     struct.struct_size = ffi.sizeof(name)
     _kept[struct] = fields
@@ -173,7 +174,8 @@ def created(free: Any, call: Any, *arguments: Any, type: str) -> Any:
     return ffi.gc(out[0], free)
 
 
-# ---- Ctrl-C. Python runs signal handlers on its main thread only, between two of its own instructions, so a long call must come back to it.
+# ---- Ctrl-C. Python runs signal handlers on its main thread only, between two of its own instructions, so a long call
+# must come back to it.
 
 SLICE_US = 5_000  # of work between two looks at Python's signals
 _raised: List[BaseException] = []  # by a handler, inside _look_in; the main thread's
@@ -193,7 +195,8 @@ def _is_main() -> bool:
 
 
 def watch() -> Any:
-    """For the `watch` of options: then check_watched() the status, so that what a signal handler raises in the middle of the call goes on from there."""
+    """For the `watch` of options: then check_watched() the status, so that what a signal handler raises in the middle
+    of the call goes on from there."""
     return _look_in if _is_main() else ffi.NULL
 
 
@@ -207,8 +210,9 @@ T = TypeVar("T")
 
 
 def on_worker(work: Callable[[], T], cancel: Optional[Callable[[], Any]]) -> T:
-    """work() on another thread while the main one listens. Interrupted, it calls cancel() and waits for the work's end: then nobody uses the handles any more.
-    Without `cancel` the work is left to end by itself: for calls that nothing can end and that change nothing which others use."""
+    """work() on another thread while the main one listens. Interrupted, it calls cancel() and waits for the work's end:
+    then nobody uses the handles any more. Without `cancel` the work is left to end by itself: for calls that nothing
+    can end and that change nothing which others use."""
     if not _is_main():
         return work()
     lock, ended = threading.Lock(), threading.Lock()
@@ -252,7 +256,8 @@ def _acquired(lock: Any) -> bool:
 
 
 class Progress:
-    """A Python function behind a C callback that gets a report: what it raises (Ctrl-C too) goes on where the call returns, False stops the call."""
+    """A Python function behind a C callback that gets a report: what it raises (Ctrl-C too) goes on where the call
+    returns, False stops the call."""
 
     def __init__(self, struct: str, report: Any, function: Any) -> None:
         self.raised: "list[BaseException]" = []
@@ -323,7 +328,8 @@ def copied_ids(data: Any, count: int) -> "np.ndarray[Any, Any]":
 
 
 def integer_array(values: Any, dtype: Any, what: str) -> "np.ndarray[Any, Any]":
-    """Integers as the library reads them; an array of that type is used as it is. Nothing else becomes one: no text, bytes, bool or fraction.
+    """Integers as the library reads them; an array of that type is used as it is. Nothing else becomes one: no text,
+    bytes, bool or fraction.
 
     >>> integer_array(range(3), np.int32, "ids")
     array([0, 1, 2], dtype=int32)

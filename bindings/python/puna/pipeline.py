@@ -1,4 +1,5 @@
-"""Pipelines: one request from its candidates to the list that is shown: retrieve -> rank -> value -> diversify, each stage timed."""
+"""Pipelines: one request from its candidates to the list that is shown: retrieve -> rank -> value -> diversify, each
+stage timed."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from .recommender import User
 
 
 class Shown(NamedTuple):
-    """An item of a list. `propensity`: the chance that this request shows this here; 1 / it weighs what came of it (Outcomes). `explored`: drawn by chance."""
+    """An item of a list. `propensity`: the chance that this request shows this here; 1 / it weighs what came of it
+    (Outcomes). `explored`: drawn by chance."""
 
     item: int
     value: float
@@ -40,14 +42,17 @@ def array(values: Optional[Any], dtype: Any, what: str = "values") -> Any:
 
 
 class Pipeline:
-    """`items`: example i is what the ranker is told of item i wherever it is shown (surfaces are not looked at). The ranker is used as it is: serve a copy of
-    one that learns.
+    """`items`: example i is what the ranker is told of item i wherever it is shown (surfaces are not looked at). The
+    ranker is used as it is: serve a copy of one that learns.
 
     of items  groups, categories [items], vectors [items, dim] of unit length: what is the same, of a kind, alike
-    value     weights {task: weight, 0 for those left out} or [surfaces, tasks], exponents {task: exponent}: value = sum of weight * p ** exponent
-    options   candidates, count, per_category, diversity (0 ... 1), explore (0 ... 1), explore_place (from 0), explore_pool, seed
+    value     weights {task: weight, 0 for those left out} or [surfaces, tasks], exponents {task: exponent}: value = sum
+              of weight * p ** exponent
+    options   candidates, count, per_category, diversity (0 ... 1), explore (0 ... 1), explore_place (from 0),
+              explore_pool, seed
 
-    >>> r = puna.Ranker({"surfaces": ["reels"], "tasks": [{"name": "like"}, {"name": "skip"}], "features": [{"name": "user", "rows": 9}, {"name": "item", "rows": 5}],
+    >>> r = puna.Ranker({"surfaces": ["reels"], "tasks": [{"name": "like"}, {"name": "skip"}],
+    ...                  "features": [{"name": "user", "rows": 9}, {"name": "item", "rows": 5}],
     ...                  "dim": 4, "hidden": [8]})
     >>> p = puna.Pipeline(r, puna.Examples([0] * 5, [[[]] * 5, range(5)]), weights={"like": 1, "skip": -1}, count=3)
     >>> feed = p.recommend(about=[[7], []], candidates=[4, 2, 0, 3]); len(feed.items), feed.candidates
@@ -127,8 +132,9 @@ class Pipeline:
         exclude: Any = (),
         number: int = 0,
     ) -> Feed:
-        """Candidates are those given, then what `user` would take next at `time`, of `allowed` where that is given. `about`: for each feature the ids that are known of the request (who asks,
-        when); `numbers` likewise. `number`, unique, is what exploring draws from."""
+        """Candidates are those given, then what `user` would take next at `time`, of `allowed` where that is given.
+        `about`: for each feature the ids that are known of the request (who asks, when); `numbers` likewise. `number`,
+        unique, is what exploring draws from."""
         if about is None and numbers is not None:
             about = [[]] * self._features
         own, own_scores, out = (

@@ -57,7 +57,8 @@ class RankerInfo(NamedTuple):
 
 
 class Examples:
-    """What was or would be shown. `ids`: for each feature a sequence with an int or a list of ints an example, or an array of ints."""
+    """What was or would be shown. `ids`: for each feature a sequence with an int or a list of ints an example, or an
+    array of ints."""
 
     def __init__(self, surfaces: Sequence[int], ids: Sequence[Sequence[Any]], numbers: Optional[Any] = None) -> None:
         self.surfaces = integer_array(surfaces, np.int32, "surfaces")
@@ -115,7 +116,8 @@ class Ranker:
     """One model for all surfaces and tasks; `config` as puna_ranker_create in puna_recsys.h says.
 
     >>> r = puna.Ranker({"surfaces": ["feed", "reels"], "tasks": [{"name": "like"}],
-    ...                  "features": [{"name": "user", "rows": 9}, {"name": "item", "rows": 9}], "dim": 4, "hidden": [8]})
+    ...                  "features": [{"name": "user", "rows": 9}, {"name": "item", "rows": 9}],
+    ...                  "dim": 4, "hidden": [8]})
     >>> shown = puna.Examples([0, 1], [[3, 3], [5, 6]])
     >>> report = r.learn(shown, puna.Outcomes([[1], [0]])); report.step
     1
@@ -164,7 +166,8 @@ class Ranker:
         check(lib.puna_ranker_save(self._handle, c_path(path)))
 
     def copy(self, table: str = "f32") -> "Ranker":
-        """As it is now, independent of this one: to serve while this one learns. Tables of "f16" and "i8" serve only."""
+        """As it is now, independent of this one: to serve while this one learns. Tables of "f16" and "i8" serve
+        only."""
         return self._of(
             created(
                 lib.puna_ranker_free,
@@ -199,8 +202,8 @@ class Ranker:
         return names.index(feature) if isinstance(feature, str) else feature
 
     def id(self, feature: "str | int", name: str) -> Optional[int]:
-        """The id of a name of a feature; None for a name that the ranker does not know: leave it out of the example. Of a
-        feature that divides, the number as text."""
+        """The id of a name of a feature; None for a name that the ranker does not know: leave it out of the example. Of
+        a feature that divides, the number as text."""
         found = ffi.new("int64_t*")
         check(lib.puna_ranker_find_id(self._handle, self._feature(feature), c_string(name, "name"), found))
         return None if found[0] == -1 else int(found[0])
@@ -219,7 +222,8 @@ class Ranker:
         return p
 
     def learn(self, examples: Examples, outcomes: Outcomes, *, predicted: Optional[np.ndarray] = None) -> RankerReport:
-        """One step, of one event or many. `predicted` (float32 [count, tasks]) is filled with what it predicted before."""
+        """One step, of one event or many. `predicted` (float32 [count, tasks]) is filled with what it predicted
+        before."""
         shape = (len(examples), len(self.tasks))
         if outcomes.values.shape != shape or (outcomes.weights is not None and outcomes.weights.shape != shape[:1]):
             raise ValueError(f"the outcomes have the shape {outcomes.values.shape}, expected {shape}")
@@ -249,7 +253,8 @@ class Ranker:
         check(lib.puna_ranker_restore_state(self._handle, c_path(path)))
 
     def calibrate(self, surface: int, task: int, probabilities: Any, outcomes: Any, kind: str = "platt") -> None:
-        """From scores of examples that it has not learned, and what came of them; kind: "platt", "isotonic" or "none"."""
+        """From scores of examples that it has not learned, and what came of them; kind: "platt", "isotonic" or
+        "none"."""
         p, y = (np.ascontiguousarray(v, dtype=np.float32) for v in (probabilities, outcomes))
         if p.shape != y.shape or p.ndim != 1:
             raise ValueError(

@@ -116,8 +116,8 @@ class Recommender:
         **options: Any,
     ) -> "Recommender":
         """users[i] took items[i] (1, 2, ...) at times[i] (seconds), in any order. item_count: ids go up to it (the
-        largest id). item_names: what items 1, 2, ... are called, all of them; the file keeps them. dropout: the share of values
-        that a step leaves out. progress() returning False stops it: Cancelled."""
+        largest id). item_names: what items 1, 2, ... are called, all of them; the file keeps them. dropout: the share
+        of values that a step leaves out. progress() returning False stops it: Cancelled."""
         if isinstance(item_names, str):
             raise TypeError("item_names is one str, expected a list")
         names = None if item_names is None else text_list(item_names, "item_names")

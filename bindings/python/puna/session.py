@@ -1,4 +1,5 @@
-"""Sessions: one conversation, one thread at a time. Answers are pulled in slices of time, so that Ctrl-C takes effect between them."""
+"""Sessions: one conversation, one thread at a time. Answers are pulled in slices of time, so that Ctrl-C takes effect
+between them."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ class Drafts(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token of an answer: `text` is what it made final (may be empty), `probabilities` the chosen one, then the most likely others."""
+    """A token of an answer: `text` is what it made final (may be empty), `probabilities` the chosen one, then the most
+    likely others."""
 
     id: int
     text: str
@@ -99,7 +101,8 @@ class Session:
 
     @property
     def pending(self) -> bool:
-        """The last token was generated and is not computed yet: the next append or answer does it, and append([]) does nothing else."""
+        """The last token was generated and is not computed yet: the next append or answer does it, and append([]) does
+        nothing else."""
         return bool(self._info().pending)
 
     @property
@@ -130,7 +133,8 @@ class Session:
         return token_array(tokens)
 
     def _in_slices(self, begin: Any, *arguments: Any) -> None:
-        """An append from its beginning to its end. Ctrl-C takes effect between the slices; then, or when it fails, the session is as before."""
+        """An append from its beginning to its end. Ctrl-C takes effect between the slices; then, or when it fails, the
+        session is as before."""
         finished = ffi.new("int32_t*")
         try:
             check(begin(*arguments))
@@ -167,9 +171,10 @@ class Session:
         images: "Image | Sequence[Image]" = (),
         keep_shared: bool = False,
     ) -> Appended:
-        """Computes tokens (or a text's, see Tokenizer.encode) and adds them: all or none. `images`: one for each <|image|> (with parse_special, in a text), or
-        for the <|patch|> ids, when they are there. `keep_shared`: the tokens are all that the session shall hold; what it shares with them, images by content,
-        stays and is not computed again, the rest is replaced."""
+        """Computes tokens (or a text's, see Tokenizer.encode) and adds them: all or none. `images`: one for each
+        <|image|> (with parse_special, in a text), or for the <|patch|> ids, when they are there. `keep_shared`: the
+        tokens are all that the session shall hold; what it shares with them, images by content, stays and is not
+        computed again, the rest is replaced."""
         return self._append(self._ids(tokens, parse_special, keep_shared), _append_options(images, keep_shared))
 
     def _append(self, ids: "np.ndarray[Any, Any]", options: Any) -> Appended:
@@ -180,7 +185,8 @@ class Session:
     def append_images(
         self, tokens: "Iterable[int] | str", images: "Image | Sequence[Image]", *, reuse: bool = False
     ) -> int:
-        """append() with images, special tokens of a text parsed and `reuse` for keep_shared. Returns how many positions were computed."""
+        """append() with images, special tokens of a text parsed and `reuse` for keep_shared. Returns how many positions
+        were computed."""
         return self.append(tokens, parse_special=True, images=images, keep_shared=reuse).appended
 
     def append_logits(
@@ -191,7 +197,8 @@ class Session:
         images: "Image | Sequence[Image]" = (),
         keep_shared: bool = False,
     ) -> "np.ndarray[Any, Any]":
-        """As append; the logits behind every position that was appended, [appended, vocabulary] float32, into `out` if given."""
+        """As append; the logits behind every position that was appended, [appended, vocabulary] float32, into `out` if
+        given."""
         ids, options = token_array(tokens), _append_options(images, keep_shared)
         shape = (self._plan(ids, options).appended, self._info().vocabulary)
         if out is None:
@@ -212,7 +219,8 @@ class Session:
         images: "Image | Sequence[Image]" = (),
         keep_shared: bool = False,
     ) -> "np.ndarray[Any, Any]":
-        """As append; the final hidden states of what was appended, pooled: "mean" or "last" [hidden], "none" [appended, hidden]."""
+        """As append; the final hidden states of what was appended, pooled: "mean" or "last" [hidden], "none" [appended,
+        hidden]."""
         options = _append_options(images, keep_shared, pooling=one_of(pooling, POOLING, "pooling"), normalize=normalize)
         ids, hidden = self._ids(tokens, parse_special, keep_shared), self.model.info.hidden
         out = np.empty((self._plan(ids, options).appended, hidden) if pooling == "none" else hidden, np.float32)
@@ -221,7 +229,8 @@ class Session:
         return out
 
     def logits(self) -> "np.ndarray[Any, Any]":
-        """The logits [vocabulary] that predict the next token: the library's own memory, read-only, until the next call."""
+        """The logits [vocabulary] that predict the next token: the library's own memory, read-only, until the next
+        call."""
         return float_view(*borrowed("float", lib.puna_session_get_logits, self._handle), self._handle)
 
     def next_token(self) -> int:
@@ -299,14 +308,17 @@ class Session:
         choices: "Optional[Iterable[str]]" = None,
         grammar: "Grammar | str | None" = None,
     ) -> "Answer":
-        """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of text. The prompt may be empty: then it
-        goes on with what the session holds. `stop`: a text, or several. `images`: one for each <|image|> of the prompt (with parse_special). `keep_shared`: as in
-        append(), the prompt is all that the session shall hold before the answer. `process_logits(logits, history)` may edit the float32 logits in place, after the
-        penalties and before the temperature; history is the ids so far. An exception in it goes on from the iteration; so does False, as Cancelled. `lookup`,
-        `draft`: speculation, which changes the time and never the answer. Up to `lookup` tokens at once are guessed from what stood in prompt or answer before, up
-        to `draft_tokens` (0 = ours) by a session of a smaller model with the same vocabulary, which is the answer's alone until that has ended.
-        `json_schema` (a dict, a JSON text, a pydantic model's class or a dataclass), `regex`, `choices` or `grammar` (a Grammar, or a GBNF text): what the
-        answer may be, one of them at most; Answer.parsed is then the value of the JSON."""
+        """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of
+        text. The prompt may be empty: then it goes on with what the session holds. `stop`: a text, or several.
+        `images`: one for each <|image|> of the prompt (with parse_special). `keep_shared`: as in append(), the prompt
+        is all that the session shall hold before the answer. `process_logits(logits, history)` may edit the float32
+        logits in place, after the penalties and before the temperature; history is the ids so far. An exception in it
+        goes on from the iteration; so does False, as Cancelled. `lookup`, `draft`: speculation, which changes the time
+        and never the answer. Up to `lookup` tokens at once are guessed from what stood in prompt or answer before, up
+        to `draft_tokens` (0 = ours) by a session of a smaller model with the same vocabulary, which is the answer's
+        alone until that has ended. `json_schema` (a dict, a JSON text, a pydantic model's class or a dataclass),
+        `regex`, `choices` or `grammar` (a Grammar, or a GBNF text): what the answer may be, one of them at most;
+        Answer.parsed is then the value of the JSON."""
         constraint = grammar_of(json_schema, regex, choices, grammar)
         strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
         options = sized(
@@ -359,10 +371,12 @@ class Session:
         template: Optional[str] = None,
         **options: Any,
     ) -> "Answer":
-        """The answer to a chat, rendered by the model's template (Model.render_chat); options are generate's. A conversation is all its messages each time: of
-        earlier turns, what the session holds already is not computed again, and what it holds besides is replaced.
+        """The answer to a chat, rendered by the model's template (Model.render_chat); options are generate's. A
+        conversation is all its messages each time: of earlier turns, what the session holds already is not computed
+        again, and what it holds besides is replaced.
 
-        `tools`: what the model may call, a list in OpenAI's form or puna.Tools. Calls in the answer are no text then, but in the answer's tool_calls."""
+        `tools`: what the model may call, a list in OpenAI's form or puna.Tools. Calls in the answer are no text then,
+        but in the answer's tool_calls."""
         known = tools if tools is None or isinstance(tools, Tools) else Tools(tools, self.model)
         answer = self.generate(
             Chat(self.model._handle, messages, known, date, template).tokens, keep_shared=True, **options
@@ -373,8 +387,8 @@ class Session:
 
 
 class Answer:
-    """An answer on its way: iterate over its pieces of text, or over tokens(). `text` is what has come so far, and `tool_calls` the calls of the tools that the
-    chat was given."""
+    """An answer on its way: iterate over its pieces of text, or over tokens(). `text` is what has come so far, and
+    `tool_calls` the calls of the tools that the chat was given."""
 
     def __init__(
         self, session: Session, handle: Any, process: "Optional[_Processor]" = None, grammar: Optional[Grammar] = None
@@ -447,7 +461,8 @@ class Answer:
 
     @property
     def stop_reason(self) -> str:
-        """ "max_tokens", "stop_token", "stop_string", "context_full" or "grammar" (whole, and nothing may follow), once it has ended."""
+        """ "max_tokens", "stop_token", "stop_string", "context_full" or "grammar" (whole, and nothing may follow), once
+        it has ended."""
         return STOP_REASONS[self._result().stop_reason]
 
     @property
@@ -457,13 +472,14 @@ class Answer:
 
     @property
     def incomplete(self) -> bool:
-        """So far the answer is in the middle of what its grammar asks for; ended so, it was cut (by max_tokens, a stop string, ...)."""
+        """So far the answer is in the middle of what its grammar asks for; ended so, it was cut (by max_tokens, a stop
+        string, ...)."""
         return bool(self._result().incomplete)
 
     @property
     def parsed(self) -> Any:
-        """The value of an answer by a JSON grammar: what json.loads() gives, or the instance of the class that was its schema. The rest of the answer is
-        computed first. ValueError when it was cut, or no JSON was asked for."""
+        """The value of an answer by a JSON grammar: what json.loads() gives, or the instance of the class that was its
+        schema. The rest of the answer is computed first. ValueError when it was cut, or no JSON was asked for."""
         if self.grammar is None or self.grammar._parse is None:
             raise ValueError("the answer was not asked to be JSON: json_schema= does")
         for _ in self:

@@ -34,7 +34,8 @@ class TokenInfo(NamedTuple):
 
 
 class Tokenizer:
-    """A model's tokenizer, or one opened by itself: a GGUF file, a Hugging Face folder, a tokenizer.json or a tokenizer.model.
+    """A model's tokenizer, or one opened by itself: a GGUF file, a Hugging Face folder, a tokenizer.json or a
+    tokenizer.model.
 
     >>> t = Tokenizer(MODEL)
     >>> t.decode(t.encode("two words"))
@@ -73,8 +74,9 @@ class Tokenizer:
     def encode(
         self, text: "str | bytes", *, parse_special: Optional[bool] = None, add_bos: bool = False
     ) -> "np.ndarray[Any, Any]":
-        """The ids of a text, int32. `parse_special`: "<|eot|>" is the special token; else it is ordinary text, which is the default for all but a rendered chat
-        (ChatText). In that, what the messages say is ordinary text in any case; str(chat) forgets which part that is."""
+        """The ids of a text, int32. `parse_special`: "<|eot|>" is the special token; else it is ordinary text, which is
+        the default for all but a rendered chat (ChatText). In that, what the messages say is ordinary text in any case;
+        str(chat) forgets which part that is."""
         if not isinstance(text, (str, bytes)):
             raise TypeError(f"the text is a {type(text).__name__}, expected a str or bytes")
         special = isinstance(text, ChatText) if parse_special is None else parse_special

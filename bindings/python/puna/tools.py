@@ -23,8 +23,8 @@ class ToolCall(NamedTuple):
 
 
 class Said(NamedTuple):
-    """More of what a model said: text, or the beginning, more arguments (JSON) or the end of the call of that number. `complete` of an end: whether the
-    arguments are whole."""
+    """More of what a model said: text, or the beginning, more arguments (JSON) or the end of the call of that number.
+    `complete` of an end: whether the arguments are whole."""
 
     kind: str  # "text", "call_begin", "arguments", "call_end"
     text: str
@@ -36,8 +36,9 @@ KINDS = ("text", "call_begin", "arguments", "call_end")  # from PUNA_TOOL_TEXT o
 
 
 class Tools:
-    """A list of tools, in OpenAI's form or the bare one, and the format in which calls are written: the model's own, or `format` ("llama3_json", "llama4_json",
-    "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite"), which needs no model.
+    """A list of tools, in OpenAI's form or the bare one, and the format in which calls are written: the model's own, or
+    `format` ("llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite"),
+    which needs no model.
 
     >>> tools = Tools([{"name": "get_weather"}], format="pythonic")
     >>> text, calls = tools.parse("Let me see. [get_weather(city='Puno', days=2)]")
@@ -81,7 +82,8 @@ class Tools:
         return bytes(ffi.buffer(lib.puna_buffer_data(text), lib.puna_buffer_size(text))).decode()
 
     def parser(self, early: bool = False) -> "ToolParser":
-        """Of one answer. `early`: calls are told as soon as their names are known, arguments as they come; what then goes wrong ends incomplete."""
+        """Of one answer. `early`: calls are told as soon as their names are known, arguments as they come; what then
+        goes wrong ends incomplete."""
         return ToolParser(self, early)
 
     def parse(self, answer: str) -> "tuple[str, List[ToolCall]]":
@@ -92,7 +94,8 @@ class Tools:
 
 
 class ToolParser:
-    """Reads an answer as it comes; `calls` are those that are whole. What a model wrote is never an error: what is no call of one of the tools is text."""
+    """Reads an answer as it comes; `calls` are those that are whole. What a model wrote is never an error: what is no
+    call of one of the tools is text."""
 
     def __init__(self, tools: Tools, early: bool = False) -> None:
         options = sized("puna_tool_parser_options", early=early)

@@ -1,4 +1,5 @@
-"""Chats: what people say never becomes a special token, templates are chosen and dated, text buffers grow, one str is one str."""
+"""Chats: what people say never becomes a special token, templates are chosen and dated, text buffers grow, one str is
+one str."""
 
 import copy
 import json

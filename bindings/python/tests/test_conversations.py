@@ -1,4 +1,5 @@
-"""Conversations: the last generated token is pending, what a session shares with a prompt stays, a chat's next turn is a fresh session's answer bit for bit."""
+"""Conversations: the last generated token is pending, what a session shares with a prompt stays, a chat's next turn is
+a fresh session's answer bit for bit."""
 
 import gc
 import signal

@@ -1,4 +1,5 @@
-"""The Python face: the README first, then every class, what errors look like, and what threads, signals and memory do."""
+"""The Python face: the README first, then every class, what errors look like, and what threads, signals and memory
+do."""
 
 import gc
 import pathlib

@@ -36,8 +36,8 @@ def char_class(point):
     return BIT.get(category, BIT.get(category[0], 0)) | (128 if point in WHITE_SPACE else 0)
 
 
-# \w of the same engine: Alphabetic, marks, decimal digits, connectors, joiners. What is alphabetic beyond letters, letter
-# numbers and marks is four rows of letters in circles and squares (Other_Alphabetic in PropList.txt).
+# \w of the same engine: Alphabetic, marks, decimal digits, connectors, joiners. What is alphabetic beyond letters,
+# letter numbers and marks is four rows of letters in circles and squares (Other_Alphabetic in PropList.txt).
 ALPHABETIC_SYMBOLS = {
     *range(0x24B6, 0x24EA),
     *range(0x1F130, 0x1F14A),

@@ -3,9 +3,9 @@
 
     python3.11 -m venv /tmp/v && /tmp/v/bin/pip install jinja2==3.1.6 && /tmp/v/bin/python tests/data/jinja/generate.py
 
-The environment is the one transformers renders chat templates in (chat_template_utils.py): immutable sandbox, trim_blocks,
-lstrip_blocks, loopcontrols, a {% generation %} tag, tojson without HTML escapes, raise_exception, strftime_now. A case is a name,
-a template and variables; the cases live in the modules cases_*.py beside this file.
+The environment is the one transformers renders chat templates in (chat_template_utils.py): immutable sandbox,
+trim_blocks, lstrip_blocks, loopcontrols, a {% generation %} tag, tojson without HTML escapes, raise_exception,
+strftime_now. A case is a name, a template and variables; the cases live in the modules cases_*.py beside this file.
 """
 
 import datetime

@@ -1,5 +1,7 @@
-"""Small pictures of every kind that decoders meet, and beside each what Pillow makes of it (open, exif_transpose, convert("RGB")) as bytes.
-usage: make.py     needs Pillow; rewrites this folder. cases.json lists file, width, height and how far a decoder may be off."""
+"""Small pictures of every kind that decoders meet, and beside each what Pillow makes of it (open, exif_transpose,
+convert("RGB")) as bytes.
+usage: make.py     needs Pillow; rewrites this folder. cases.json lists file, width, height and how far a decoder may be
+off."""
 
 import json
 import pathlib
@@ -97,7 +99,8 @@ for mode in ("RGB", "L", "P", "1"):
 
 
 def bmp(name, bits, top_down, masks=None, header=40, gap=0):
-    """BMP written by hand: rows from the top or the bottom, 16 and 32 bits with and without masks, Adobe's header of 56 bytes."""
+    """BMP written by hand: rows from the top or the bottom, 16 and 32 bits with and without masks, Adobe's header of 56
+    bytes."""
     pixel = lambda x, y: ((x * 37 + y * 11) % 256, (y * 15 + x) % 256, (x * y * 13) % 256)
 
     def stored(x, y):

@@ -1,4 +1,5 @@
-"""Prints the numbers that tests/recsys/test_metrics.cpp holds: scikit-learn's and NumPy's for probabilities and outcomes made by a formula.
+"""Prints the numbers that tests/recsys/test_metrics.cpp holds: scikit-learn's and NumPy's for probabilities and
+outcomes made by a formula.
 
 usage: python probabilities.py        needs numpy, scikit-learn (made with 2.4.6, 1.9.1)
 """
