@@ -126,7 +126,9 @@ TEST_CASE("a choice of tools becomes the pieces of a grammar", "[chat][tools]") 
   const ToolConstraint automatic = tool_constraint(tools, tool_format("llama3_json"), {});
   CHECK(automatic.constrained);
   CHECK(automatic.free_text_first);
-  CHECK(marked(automatic.triggers) == R"({"name": ")");
+  CHECK(automatic.free_text.json_calls);
+  CHECK(automatic.free_text.python_calls);
+  CHECK(automatic.free_text.marks.size() == 4);
   REQUIRE(automatic.calls.size() == 2);
   CHECK(marked(automatic.calls[0].before) == R"({"name": "f", "parameters": )");
   CHECK(automatic.calls[0].schema == R"({"type":"object"})");
@@ -136,8 +138,9 @@ TEST_CASE("a choice of tools becomes the pieces of a grammar", "[chat][tools]") 
 
   const ToolConstraint python = tool_constraint(tools, tool_format("pythonic"), {});
   CHECK(python.arguments == ToolConstraint::Arguments::python);
-  REQUIRE(python.triggers.size() == 2);
-  CHECK(python.triggers[1].text == "[g(");
+  CHECK(python.free_text.python_calls);
+  CHECK(tool_constraint(tools, tool_format("hermes"), {}).free_text.marks == std::vector<std::string>{"<tool_call>"});
+  CHECK_FALSE(tool_constraint(tools, tool_format("hermes"), {}).free_text.python_calls);
 
   const ToolConstraint named = tool_constraint(tools, tool_format("mistral_args"), {Kind::named, "g", false});
   CHECK_FALSE(named.free_text_first);
@@ -151,6 +154,22 @@ TEST_CASE("a choice of tools becomes the pieces of a grammar", "[chat][tools]") 
   CHECK_THROWS_WITH(tool_constraint(Tools::parse(R"([{"name": "get_weather"}])"), tool_format("hermes"),
                                     {Kind::named, "get_wether", true}),
                     Catch::Matchers::Contains("did you mean 'get_weather'"));
+}
+
+TEST_CASE("a choice of tools is read as OpenAI writes it", "[chat][tools]") {
+  using Kind = ToolChoice::Kind;
+  CHECK(ToolChoice::parse("").kind == Kind::automatic);
+  CHECK(ToolChoice::parse("auto").kind == Kind::automatic);
+  CHECK(ToolChoice::parse("none").kind == Kind::none);
+  CHECK(ToolChoice::parse("required").kind == Kind::required);
+  for (const char* text :
+       {"f", R"({"type": "function", "function": {"name": "f"}})", R"({"type": "function", "name": "f"})"}) {
+    CHECK(ToolChoice::parse(text).kind == Kind::named);
+    CHECK(ToolChoice::parse(text).name == "f");
+  }
+  for (const char* text : {"{", "{}", R"({"type": "function"})", R"({"type": "custom", "name": "f"})",
+                           R"({"type": "function", "function": "f"})", R"({"type": "function", "name": 1})"})
+    CHECK_THROWS_AS(ToolChoice::parse(text), Error);
 }
 
 // What the parser takes for a call begins as the constraint says: the two read one table.
@@ -171,9 +190,6 @@ TEST_CASE("an answer put together of a constraint's pieces is read as calls", "[
                 plain(c.calls[i].after);
     }
     answer += plain(c.end);
-    bool triggered = false;
-    for (const ChatSegment& t : c.triggers) triggered = triggered || answer.starts_with(t.text);
-    CHECK(triggered);
     ToolCallParser parser(tools, tool_format(name));
     const ReadAnswer got = read_answer(parser, cut(answer, 4));
     CHECK(got.text == "││");

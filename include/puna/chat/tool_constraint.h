@@ -1,9 +1,10 @@
 // tool_constraint.h -- what an answer must look like that may, or must, call tools: the pieces from which a grammar is
-// put together. Nothing here knows grammars.
+// put together (runtime/tool_grammar.h does). Nothing here knows grammars.
 //
-//   required, named     begin call (separator call)* end        the whole answer, but for the stop token
-//   automatic           text (trigger ... as above)?            text that does not contain the trigger is free
+//   calls               begin call (separator call)* end
 //   call                before arguments after                  one of `calls`
+//   required, named     calls                                   the whole answer, but for the stop token
+//   automatic           text (calls text)*                      text in which the parser sees no call
 #pragma once
 #include <cstdint>
 #include <string>
@@ -19,6 +20,10 @@ struct ToolChoice {
   Kind kind = Kind::automatic;
   std::string name;      // named
   bool parallel = true;  // false: one call at most
+
+  // OpenAI's tool_choice: auto, none, required, or an object {"type": "function", "function": {"name": f}}, also
+  // {"type": "function", "name": f}. Any other word is a tool's name; "" is auto. Error{invalid_argument}.
+  static ToolChoice parse(std::string_view text);
 };
 
 struct ToolConstraint {
@@ -29,15 +34,18 @@ struct ToolConstraint {
   struct Call {
     std::string name;
     std::vector<ChatSegment> before, after;  // fixed text; special: one token by its name
-    std::string schema;                      // JSON Schema of an object; "" = any object
+    std::string schema;                      // JSON Schema of an object; "" = none: a call without arguments
     bool strict = false;
   };
 
   bool constrained = false;  // false: the answer is free (no tools, or none)
   bool free_text_first = false;
-  // Automatic: from the first of these on, an answer is constrained; each is a beginning of `begin` and a call's
-  // `before`, and is a part of them. A special one is a token.
-  std::vector<ChatSegment> triggers;
+  // Automatic: what must not stand in the free text, since a parser of this format would read it as a call.
+  struct FreeText {
+    std::vector<std::string> marks;  // none of these texts
+    bool json_calls = false;         // nor "name": "TOOL" or "function": "TOOL", as JSON's members
+    bool python_calls = false;  // nor [TOOL( with white space or comments behind the bracket, nor TOOL( at the start
+  } free_text;
   Arguments arguments = Arguments::json;
   std::vector<ChatSegment> begin, separator, end;
   std::vector<Call> calls;

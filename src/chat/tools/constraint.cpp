@@ -1,4 +1,5 @@
-// constraint.cpp -- the pieces of a format's grammar.
+// constraint.cpp -- the pieces of a format's grammar, and what a caller chooses.
+#include "base/json.h"
 #include "base/nearest.h"
 #include "chat/tools/segments.h"
 #include "puna/base/error.h"
@@ -14,6 +15,30 @@ std::vector<ChatSegment> own_segments(const ToolFormat& format, std::string_view
 }
 
 }  // namespace
+
+ToolChoice ToolChoice::parse(std::string_view text) {
+  ToolChoice out;
+  if (text.empty() || text == "auto") return out;
+  if (text == "none" || text == "required") {
+    out.kind = text == "none" ? Kind::none : Kind::required;
+    return out;
+  }
+  out.kind = Kind::named;
+  out.name = text;
+  if (text[0] != '{') return out;
+  OrderedJson json;
+  const JsonGuard guard(json);
+  json = parse_json_argument(text, "tool choice");
+  const auto type = json.find("type"), inner = json.find("function");
+  const OrderedJson& function = inner == json.end() ? json : *inner;
+  const bool fine = type != json.end() && *type == "function" && function.is_object() && function.contains("name") &&
+                    function["name"].is_string();
+  PUNA_REQUIRE(fine,
+               "tool choice: expected auto, none, required, a tool's name, or {\"type\": \"function\", "
+               "\"function\": {\"name\": ...}}");
+  out.name = function["name"];
+  return out;
+}
 
 ToolConstraint tool_constraint(const Tools& tools, const ToolFormat& format, const ToolChoice& choice) {
   using Kind = ToolChoice::Kind;
@@ -47,18 +72,12 @@ ToolConstraint tool_constraint(const Tools& tools, const ToolFormat& format, con
     call.after = own_segments(format, format.after);
     call.schema = tool.parameters;
     call.strict = tool.strict;
-    if (out.free_text_first &&
-        format.trigger.empty()) {  // a list is everywhere in text, a list of a tool's call is not
-      tools::Segments trigger(format);
-      trigger.add_own(format.begin);
-      trigger.add_own(format.before);
-      trigger.add(tool.name);
-      trigger.add_own(format.between);
-      out.triggers.push_back(trigger.take().front());
-    }
     out.calls.push_back(std::move(call));
   }
-  if (out.free_text_first && !format.trigger.empty()) out.triggers = own_segments(format, format.trigger);
+  if (!out.free_text_first) return out;
+  for (const tools::Opener& o : format.openers) out.free_text.marks.emplace_back(o.text);
+  out.free_text.json_calls = format.bare & (tools::kJsonObject | tools::kJsonList);
+  out.free_text.python_calls = format.bare & tools::kPythonList;
   return out;
 }
 

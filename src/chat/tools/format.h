@@ -44,8 +44,7 @@ struct ToolFormat {  // texts that are "" are not there
 
   // Written: begin, then before NAME between ARGUMENTS after, with separators in between, then end.
   std::string_view begin = {}, before = {}, between = {}, after = {}, separator = {}, end = {};
-  bool python = false;            // the arguments as keywords, not as JSON
-  std::string_view trigger = {};  // what an answer that calls begins with, nothing else does; "" = before and NAME
+  bool python = false;                            // the arguments as keywords, not as JSON
   std::array<std::string_view, 2> specials = {};  // of the texts above: tokens
 };
 

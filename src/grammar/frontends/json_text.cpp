@@ -18,6 +18,12 @@ const CodeSet& written_raw() {
   return set;
 }
 
+// What Python's repr and our writer escape as \xNN.
+const CodeSet& written_in_two_digits() {
+  static const CodeSet set{{0, 0x1F}, {0x7F, 0x7F}};
+  return set;
+}
+
 // Control characters; what is escaped in HTML; and all beyond ASCII.
 const CodeSet& written_in_hex() {
   static const CodeSet set{{0, 0x1F},  {'"', '"'},   {'&', '\''},    {'<', '<'},
@@ -78,6 +84,15 @@ void pair_ranges(RegexBuilder& build, uint32_t first, uint32_t last, std::vector
 
 }  // namespace
 
+Regex json_space(RegexBuilder& build, int32_t most) {
+  if (most <= 0) return build.empty();
+  ByteSet indent;
+  indent.add(' '), indent.add('\t');
+  const Regex line[] = {build.literal("\n"), build.repeat(build.bytes(indent), 0, uint64_t(most))};
+  const Regex ways[] = {build.empty(), build.literal(" "), build.concat(line)};
+  return build.either(ways);
+}
+
 Regex JsonText::character(const CodeSet& set) {
   std::vector<std::pair<uint32_t, uint32_t>> key;
   for (const CodeRange range : set.ranges()) key.emplace_back(range.first, range.last);
@@ -88,7 +103,8 @@ Regex JsonText::character(const CodeSet& set) {
   if (!raw.empty()) ways.push_back(build_.code_points(raw.ranges()));
   ByteSet letters;
   for (const auto& escape : kShortEscapes)
-    if (set.has(escape.code)) letters.add(uint8_t(escape.letter));
+    if (set.has(escape.code) && (escape.letter != '/' || notation_ == JsonNotation::json))
+      letters.add(uint8_t(escape.letter));
   if (!(letters == ByteSet{})) {
     const Regex parts[] = {build_.literal("\\"), build_.bytes(letters)};
     ways.push_back(build_.concat(parts));
@@ -96,7 +112,15 @@ Regex JsonText::character(const CodeSet& set) {
   const CodeSet in_hex = set.intersection(written_in_hex());
   for (const CodeRange range : in_hex.ranges()) {
     if (range.first <= 0xFFFF) ways.push_back(unit_range(build_, range.first, std::min(range.last, 0xFFFFu)));
-    if (range.last > 0xFFFF) pair_ranges(build_, std::max(range.first, 0x10000u), range.last, ways);
+    if (range.last > 0xFFFF && notation_ == JsonNotation::json)
+      pair_ranges(build_, std::max(range.first, 0x10000u), range.last, ways);
+  }
+  if (notation_ == JsonNotation::python) {
+    const CodeSet in_two = set.intersection(written_in_two_digits());
+    for (const CodeRange range : in_two.ranges()) {
+      const Regex parts[] = {build_.literal("\\x"), hex_range(build_, range.first, range.last, 2)};
+      ways.push_back(build_.concat(parts));
+    }
   }
   const Regex regex = build_.either(ways);
   known_.emplace(std::move(key), regex);
@@ -123,17 +147,19 @@ Regex JsonText::quoted(Regex content) {
   return build_.concat(parts);
 }
 
-std::string json_spelling(std::string_view text) {
+std::string JsonText::spelling(std::string_view text) const {
+  const bool python = notation_ == JsonNotation::python;
   std::string out;
   for (const char ch : text) {
     const auto c = static_cast<unsigned char>(ch);
     const auto* escape = std::find_if(std::begin(kShortEscapes), std::end(kShortEscapes),
                                       [c](const auto& e) { return e.code == c && e.letter != '/'; });
-    if (escape != std::end(kShortEscapes)) {
+    const bool is_short = escape != std::end(kShortEscapes) && !(python && (c == '\b' || c == '\f'));
+    if (is_short) {
       out += '\\';
       out += escape->letter;
-    } else if (c < 0x20) {
-      out += "\\u00";
+    } else if (c < 0x20 || (python && c == 0x7F)) {
+      out += python ? "\\x" : "\\u00";
       out += "0123456789abcdef"[c >> 4];
       out += "0123456789abcdef"[c & 15];
     } else {

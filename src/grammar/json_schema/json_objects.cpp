@@ -2,6 +2,7 @@
 // first required pair it belongs to the pair in front: so a list of optional and required pairs needs no cases.
 #include <algorithm>
 
+#include "base/shown.h"
 #include "grammar/json_schema/json_rules.h"
 
 namespace puna::grammar {
@@ -9,6 +10,16 @@ namespace {
 
 constexpr size_t kMostPatterns = 8;           // of one object: their combinations are told apart
 constexpr size_t kMostCountedRules = 20'000;  // (property, how many are still wanted)
+
+// What a call's keyword may be where it is written and read (chat/tools): more than Python's identifiers, since schemas
+// have keys such as "user-id" and "$ref".
+bool is_python_keyword_argument(std::string_view name) {
+  return !name.empty() && name.size() <= 256 && !(name[0] >= '0' && name[0] <= '9') &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return uint8_t(c) > 0x20 && c != 0x7f &&
+                  std::string_view("=(),:[]{}'\"#\\").find(c) == std::string_view::npos;
+         });
+}
 
 bool contains(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -22,7 +33,7 @@ struct JsonRules::Members {
   std::map<std::tuple<size_t, bool, uint64_t, uint64_t>, Symbol> rules;
 };
 
-void JsonRules::write_object(Symbol rule, const ObjectRule& object) {
+void JsonRules::write_object(Symbol rule, const ObjectRule& object, const Brackets& around) {
   std::vector<std::string> known;
   std::set<std::string_view> met;
   const auto add = [&](const std::vector<std::string>& names) {
@@ -45,28 +56,35 @@ void JsonRules::write_object(Symbol rule, const ObjectRule& object) {
   for (const std::string& name : known) {
     watch_.tick(16);
     const bool required = wanted.count(name) > 0;
-    const std::string spelling = json_spelling(name);
+    const std::string spelling = text_.spelling(name);
     const Parts parts = schemas_.of_property(object, name);
     const bool never =
         contains(object.absent, name) || (names && !queries_.matches(*names, spelling)) || schemas_.is_never(parts);
     if (never && required) return;
-    if (!never) pairs.push_back({key_regex(literal(spelling)), value(parts), required});
+    if (around.keywords && !never && !is_python_keyword_argument(name)) {
+      if (required)
+        document_.wrong(object.scopes.empty() ? document_.root() : object.scopes[0].node, "properties",
+                        "'" + shown(name) + "' is required and cannot be a keyword of a Python call",
+                        Status::unsupported);
+      continue;
+    }
+    if (!never) pairs.push_back({key_regex(literal(spelling), around.keywords), value(parts), required});
   }
   std::vector<std::string> spoken_for = known;
   spoken_for.insert(spoken_for.end(), object.absent.begin(), object.absent.end());
-  add_others(object, names ? &*names : nullptr, spoken_for, extra);
+  add_others(object, names ? &*names : nullptr, spoken_for, around.keywords, extra);
 
   const size_t required = object.required.size();
   const uint64_t min = object.min > required ? object.min : 0;
   const uint64_t max = extra.empty() && object.max >= pairs.size() ? kUnbounded : object.max;
   if (object.min == 0 && required == 0) {
-    const Symbol none[] = {lexeme({literal("{"), space_, literal("}")})};
+    const Symbol none[] = {around.none};
     build_.alternative(rule, none);
   }
   if (max == 0 || (pairs.empty() && extra.empty())) return;
 
   Members members{pairs, extra, {}};
-  std::vector<Symbol> sequence{lexeme({literal("{"), space_})};
+  std::vector<Symbol> sequence{around.open};
   if (min > 1 || max != kUnbounded) {
     sequence.push_back(counted(members, 0, true, std::max<uint64_t>(min, 1), max));
   } else if (required > 0) {
@@ -75,13 +93,13 @@ void JsonRules::write_object(Symbol rule, const ObjectRule& object) {
   } else {
     sequence.push_back(first_of(members));
   }
-  sequence.push_back(lexeme({space_, literal("}")}));
+  sequence.push_back(around.close);
   build_.alternative(rule, sequence);
 }
 
 // Keys that no `properties` names: each scope's patterns that match decide, and additionalProperties where none does.
 void JsonRules::add_others(const ObjectRule& object, const Regex* names, const std::vector<std::string>& known,
-                           std::vector<Pair>& extra) {
+                           bool keywords, std::vector<Pair>& extra) {
   struct Pattern {
     size_t scope;
     Regex keys;
@@ -96,6 +114,10 @@ void JsonRules::add_others(const ObjectRule& object, const Regex* names, const s
                     Status::unsupported);
 
   std::vector<Regex> base{names ? *names : text_.any()};
+  if (keywords) {  // what every Python takes
+    const CodeSet first{{'A', 'Z'}, {'_', '_'}, {'a', 'z'}}, more{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+    base.push_back(regexes_.concat(text_.character(first), regexes_.repeat(text_.character(more), 0, 63)));
+  }
   if (!known.empty()) {
     std::vector<Regex> spellings;
     for (const std::string& name : known) spellings.push_back(text_.every_spelling(name));
@@ -116,7 +138,7 @@ void JsonRules::add_others(const ObjectRule& object, const Regex* names, const s
     if (schemas_.is_never(parts)) continue;
     const Regex language = regexes_.both(keys);
     if (patterns.size() > 0 && queries_.never_matches(language)) continue;
-    extra.push_back({key_regex(language), value(parts), false});
+    extra.push_back({key_regex(language, keywords), value(parts), false});
   }
 }
 

@@ -1,29 +1,17 @@
 #include "grammar/json_schema/json_rules.h"
 
 namespace puna::grammar {
-namespace {
-
-// Nothing, one space, or a line break and an indent: what people and programs write, and no more.
-Regex space(RegexBuilder& build, int32_t most) {
-  if (most <= 0) return build.empty();
-  ByteSet indent;
-  indent.add(' '), indent.add('\t');
-  const Regex line[] = {build.literal("\n"), build.repeat(build.bytes(indent), 0, uint64_t(most))};
-  const Regex ways[] = {build.empty(), build.literal(" "), build.concat(line)};
-  return build.either(ways);
-}
-
-}  // namespace
-
-JsonRules::JsonRules(SchemaDocument& document, Builder& build, const JsonSchemaOptions& options, const Watch& watch)
+JsonRules::JsonRules(SchemaDocument& document, Builder& build, const JsonSchemaOptions& options, const Watch& watch,
+                     JsonNotation notation)
     : document_(document),
       build_(build),
       regexes_(build.regexes()),
       watch_(watch),
+      notation_(notation),
       queries_(regexes_, options.limits.searched, watch),
-      text_(regexes_),
+      text_(regexes_, notation),
       schemas_(document, regexes_, queries_, text_, watch),
-      space_(space(regexes_, options.max_whitespace)),
+      space_(json_space(regexes_, options.max_whitespace)),
       comma_(lexeme({literal(","), space_})) {}
 
 Symbol JsonRules::value(const Parts& parts) {
@@ -35,7 +23,15 @@ Symbol JsonRules::value(const Parts& parts) {
   return known->second;
 }
 
+Symbol JsonRules::keywords(const Parts& parts) {
+  const Symbol rule = build_.rule(document_.where(parts[0].node));
+  unwritten_keywords_.emplace_back(rule, parts);
+  return rule;
+}
+
 void JsonRules::complete() {
+  for (const auto& [rule, parts] : unwritten_keywords_) write_keywords(rule, parts);
+  unwritten_keywords_.clear();
   while (!unwritten_.empty()) {
     watch_.tick(16);
     const auto [rule, parts] = std::move(unwritten_.front());
@@ -45,22 +41,38 @@ void JsonRules::complete() {
 }
 
 void JsonRules::write(Symbol rule, const Parts& parts) {
+  const bool python = notation_ == JsonNotation::python;
   std::vector<Regex> scalars;
   const std::vector<Alternative> alternatives = schemas_.alternatives(parts);
   for (const Alternative& a : alternatives) {
     watch_.tick(16);
-    if (a.types & kNull) scalars.push_back(literal("null"));
-    if ((a.types & kBoolean) && a.can_be_true) scalars.push_back(literal("true"));
-    if ((a.types & kBoolean) && a.can_be_false) scalars.push_back(literal("false"));
+    if (a.types & kNull) scalars.push_back(literal(python ? "None" : "null"));
+    if ((a.types & kBoolean) && a.can_be_true) scalars.push_back(literal(python ? "True" : "true"));
+    if ((a.types & kBoolean) && a.can_be_false) scalars.push_back(literal(python ? "False" : "false"));
     if (a.types & kString) scalars.push_back(text_.quoted(schemas_.string_language(a.string)));
     if (a.types & kNumber)
       scalars.push_back(number_regex(a.number, regexes_, document_.where(parts.empty() ? 0 : parts[0].node)));
     if (a.types & kArray) write_array(rule, a.array);
-    if (a.types & kObject) write_object(rule, a.object);
+    if (a.types & kObject)
+      write_object(rule, a.object,
+                   {.open = lexeme({literal("{"), space_}),
+                    .close = lexeme({space_, literal("}")}),
+                    .none = lexeme({literal("{"), space_, literal("}")}),
+                    .keywords = false});
   }
   // All in one expression; of equal ones, which choices bring, one is left.
   const Symbol simple[] = {build_.lexeme(regexes_.either(scalars))};
   build_.alternative(rule, simple);
+}
+
+void JsonRules::write_keywords(Symbol rule, const Parts& parts) {
+  const Symbol nothing = build_.lexeme(regexes_.empty());
+  for (const Alternative& a : schemas_.alternatives(parts)) {
+    watch_.tick(16);
+    if (a.types & kObject)
+      write_object(rule, a.object, {.open = nothing, .close = nothing, .none = nothing, .keywords = true});
+  }
+  impossible(rule);
 }
 
 void JsonRules::impossible(Symbol rule) {

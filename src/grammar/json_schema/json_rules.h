@@ -14,10 +14,13 @@ namespace puna::grammar {
 
 class JsonRules {
  public:
-  JsonRules(SchemaDocument& document, Builder& build, const JsonSchemaOptions& options, const Watch& watch);
+  JsonRules(SchemaDocument& document, Builder& build, const JsonSchemaOptions& options, const Watch& watch,
+            JsonNotation notation = JsonNotation::json);
 
   // The rule for values that satisfy all parts; none: any value.
   Symbol value(const Parts& parts);
+  // For objects as the keyword arguments of a Python call: key=value, joined by commas.
+  Symbol keywords(const Parts& parts);
   // Writes all rules that were asked for.
   void complete();
   const std::vector<std::string>& notes() const noexcept { return schemas_.notes(); }
@@ -30,12 +33,18 @@ class JsonRules {
   };
   struct Members;
 
+  struct Brackets {  // what stands around an object's pairs
+    Symbol open, close, none;
+    bool keywords;
+  };
+
   void write(Symbol rule, const Parts& parts);
+  void write_keywords(Symbol rule, const Parts& parts);
   void write_array(Symbol rule, const ArrayRule& array);
-  void write_object(Symbol rule, const ObjectRule& object);
+  void write_object(Symbol rule, const ObjectRule& object, const Brackets& around);
   Symbol items_from(const ArrayRule& array, size_t index, size_t prefix, uint64_t min, uint64_t max);
   std::vector<Symbol> containing(const ArrayRule& array);
-  void add_others(const ObjectRule& object, const Regex* names, const std::vector<std::string>& known,
+  void add_others(const ObjectRule& object, const Regex* names, const std::vector<std::string>& known, bool keywords,
                   std::vector<Pair>& extra);
   std::vector<Symbol> in_order(const std::vector<Pair>& pairs, const std::vector<Pair>& extra);
   Symbol counted(Members& members, size_t index, bool first, uint64_t min, uint64_t max);
@@ -48,19 +57,22 @@ class JsonRules {
   Regex joined(std::initializer_list<Regex> parts) { return regexes_.concat(std::vector<Regex>(parts)); }
   Symbol lexeme(std::initializer_list<Regex> parts) { return build_.lexeme(joined(parts)); }
   Regex literal(std::string_view text) { return regexes_.literal(text); }
-  Regex key_regex(Regex content) { return joined({text_.quoted(content), literal(":"), space_}); }
+  Regex key_regex(Regex content, bool keyword) {
+    return keyword ? joined({content, literal("=")}) : joined({text_.quoted(content), literal(":"), space_});
+  }
 
   SchemaDocument& document_;
   Builder& build_;
   RegexBuilder& regexes_;
   const Watch& watch_;
+  const JsonNotation notation_;
   RegexQueries queries_;
   JsonText text_;
   Conjunction schemas_;
   Regex space_;  // what may stand between two lexemes
   Symbol comma_;
   std::map<Parts, Symbol> rules_;
-  std::deque<std::pair<Symbol, Parts>> unwritten_;
+  std::deque<std::pair<Symbol, Parts>> unwritten_, unwritten_keywords_;
 };
 
 }  // namespace puna::grammar

@@ -1,27 +1,36 @@
 #include "grammar/json_schema/document.h"
+#include "grammar/json_schema/json_in_rules.h"
 #include "grammar/json_schema/json_rules.h"
 #include "puna/grammar/grammar.h"
 
 namespace puna {
-namespace {
+namespace grammar {
 
-GrammarPtr compile(std::string_view schema, const JsonSchemaOptions& options, const Watch& watch) {
-  grammar::SchemaDocument document(schema, watch);
-  const std::unique_ptr<grammar::Builder> build = grammar::make_builder(options.limits, watch);
-  grammar::JsonRules rules(document, *build, options, watch);
-  const grammar::Symbol root = rules.value({{document.root()}});
-  rules.complete();
-  GrammarPtr grammar = build->finish(root);
-  if (options.notes) *options.notes = rules.notes();
-  return grammar;
-}
-
-}  // namespace
-
-GrammarPtr grammar_from_json_schema(std::string_view schema, const JsonSchemaOptions& options, const Watch& watch) {
+Symbol add_json_schema(Builder& build, std::string_view schema, JsonForm form, const JsonSchemaOptions& options,
+                       const Watch& watch) {
   PUNA_REQUIRE(options.max_whitespace >= 0 && options.max_whitespace <= 1000,
                "max_whitespace is %d, expected 0 to 1000", options.max_whitespace);
-  return compile(schema, options, watch);
+  const bool python = form == JsonForm::python_keywords;
+  SchemaDocument document(schema, watch);
+  JsonRules rules(document, build, options, watch, python ? JsonNotation::python : JsonNotation::json);
+  const Parts root{{document.root()}};
+  const Symbol symbol = python ? rules.keywords(root) : rules.value(root);
+  rules.complete();
+  if (options.notes) options.notes->insert(options.notes->end(), rules.notes().begin(), rules.notes().end());
+  return symbol;
+}
+
+}  // namespace grammar
+
+GrammarPtr grammar_from_json_schema(std::string_view schema, const JsonSchemaOptions& options, const Watch& watch) {
+  std::vector<std::string> notes;
+  JsonSchemaOptions noted = options;
+  noted.notes = &notes;
+  const std::unique_ptr<grammar::Builder> build = grammar::make_builder(options.limits, watch);
+  const grammar::Symbol root = grammar::add_json_schema(*build, schema, grammar::JsonForm::json, noted, watch);
+  GrammarPtr grammar = build->finish(root);
+  if (options.notes) *options.notes = std::move(notes);
+  return grammar;
 }
 
 GrammarPtr grammar_from_any_json(const JsonSchemaOptions& options, const Watch& watch) {

@@ -136,7 +136,7 @@ void Conjunction::dependencies(Alternative& a, const Keyword& k) {
 
 Parts Conjunction::of_property(const ObjectRule& rule, const std::string& name) {
   Parts parts;
-  const std::string spelling = json_spelling(name);
+  const std::string spelling = text_.spelling(name);
   for (const ObjectScope& scope : rule.scopes) {
     const auto found = scope.named.find(name);
     bool named = found != scope.named.end();

@@ -225,7 +225,7 @@ Regex Conjunction::string_language(const StringRule& rule) {
     std::vector<std::string> spellings;
     for (const std::string& text : *rule.among) {
       const uint64_t length = characters(text);
-      if (length >= rule.min && length <= rule.max) spellings.push_back(json_spelling(text));
+      if (length >= rule.min && length <= rule.max) spellings.push_back(text_.spelling(text));
     }
     all.push_back(build_.words(std::vector<std::string_view>(spellings.begin(), spellings.end())));
   } else if (all.empty() || rule.min > 0 || rule.max != kUnbounded) {

@@ -1,0 +1,183 @@
+// tool_grammar.cpp -- from the pieces of a format (chat/tool_constraint.h) to rules.
+#include "puna/runtime/tool_grammar.h"
+
+#include "grammar/builder.h"
+#include "grammar/json_schema/json_in_rules.h"
+#include "puna/base/error.h"
+#include "runtime/tools/tool_schema.h"
+
+namespace puna {
+namespace {
+
+using grammar::Builder;
+using grammar::ByteSet;
+using grammar::JsonForm;
+using grammar::kUnbounded;
+using grammar::Regex;
+using grammar::RegexBuilder;
+using grammar::Symbol;
+
+class ToolRules {
+ public:
+  ToolRules(const ToolConstraint& constraint, const ToolGrammarOptions& options, Builder& build, const Watch& watch)
+      : constraint_(constraint),
+        options_(options),
+        form_(constraint.arguments == ToolConstraint::Arguments::python ? JsonForm::python_keywords : JsonForm::json),
+        build_(build),
+        regexes_(build.regexes()),
+        space_(grammar::json_space(regexes_, options.json.max_whitespace)),
+        watch_(watch) {}
+
+  Symbol answer() {
+    const Symbol calls = calls_in_a_row();
+    if (!constraint_.free_text_first) return calls;
+    const Symbol text = build_.lexeme(free_text());
+    const Symbol more[] = {calls, text};
+    const Symbol root[] = {text, build_.repeat(rule("calls and text", more), 0, constraint_.many ? kUnbounded : 1)};
+    return rule("answer", root);
+  }
+
+ private:
+  Symbol rule(std::string_view name, std::span<const Symbol> sequence) {
+    const Symbol rule = build_.rule(name);
+    build_.alternative(rule, sequence);
+    return rule;
+  }
+
+  Symbol calls_in_a_row() {
+    const Symbol call = build_.rule("call");
+    for (const ToolConstraint::Call& c : constraint_.calls) {
+      std::vector<Symbol> sequence;
+      add(c.before, sequence);
+      sequence.push_back(arguments(c));
+      add(c.after, sequence);
+      build_.alternative(call, sequence);
+    }
+    std::vector<Symbol> sequence, separator;
+    add(constraint_.begin, sequence);
+    add(constraint_.separator, separator);
+    if (!constraint_.many)
+      sequence.push_back(call);
+    else if (separator.empty())
+      sequence.push_back(build_.repeat(call, 1, kUnbounded));
+    else
+      sequence.push_back(build_.repeat(call, 1, kUnbounded, rule("between calls", separator)));
+    add(constraint_.end, sequence);
+    return rule("calls", sequence);
+  }
+
+  // Errors say which tool. A schema that nothing satisfies is one as well, where the grammar of all tools would leave
+  // the tool out: so each is looked at alone first.
+  Symbol arguments(const ToolConstraint::Call& call) {
+    std::vector<std::string> notes;
+    JsonSchemaOptions json = options_.json;
+    json.notes = &notes;
+    try {
+      const std::string schema = tool_arguments_schema(call.schema, notes, watch_);
+      {
+        const std::unique_ptr<Builder> alone = grammar::make_builder(json.limits, watch_);
+        JsonSchemaOptions silent = json;
+        silent.notes = nullptr;
+        (void)alone->finish(add_json_schema(*alone, schema, form_, silent, watch_));
+      }
+      const Symbol symbol = add_json_schema(build_, schema, form_, json, watch_);
+      if (options_.json.notes)
+        for (const std::string& note : notes) options_.json.notes->push_back("tool '" + call.name + "': " + note);
+      return symbol;
+    } catch (const Error& e) {
+      if (e.status() != Status::invalid_argument && e.status() != Status::unsupported) throw;
+      fail(e.status(), "tools: tool '%s': parameters: %s", call.name.c_str(), e.what());
+    }
+  }
+
+  void add(const std::vector<ChatSegment>& segments, std::vector<Symbol>& sequence) {
+    for (const ChatSegment& s : segments) {
+      const bool token = s.special && (!options_.is_token || options_.is_token(s.text));
+      sequence.push_back(token       ? build_.special_token(s.text)
+                         : s.special ? build_.lexeme(regexes_.literal(s.text))
+                                     : build_.lexeme(written(s.text)));
+    }
+  }
+
+  // Where a call must come it is written in one way, which drafts foresee. After free text it may begin with any white
+  // space that a model gives it, since otherwise one that has begun so could not go on.
+  Regex written(std::string_view text) {
+    if (!constraint_.free_text_first) return regexes_.literal(text);
+    std::vector<Regex> parts;
+    bool in_string = false, behind_space = false;
+    const auto space = [&] {
+      if (!behind_space) parts.push_back(space_);
+      behind_space = true;
+    };
+    for (const char c : text) {
+      if (c == '"') in_string = !in_string;
+      const bool opens = !in_string && (c == '{' || c == ':' || c == ','), closes = !in_string && c == '}';
+      if (!in_string && c == ' ') {
+        space();
+        continue;
+      }
+      if (closes) space();
+      parts.push_back(regexes_.literal(std::string_view(&c, 1)));
+      behind_space = false;
+      if (opens) space();
+    }
+    return regexes_.concat(parts);
+  }
+
+  // Text in which the parser sees no call.
+  Regex free_text() {
+    const auto literal = [&](std::string_view text) { return regexes_.literal(text); };
+    const auto concat = [&](std::initializer_list<Regex> parts) { return regexes_.concat(std::vector<Regex>(parts)); };
+    const auto either = [&](std::initializer_list<Regex> parts) { return regexes_.either(std::vector<Regex>(parts)); };
+    const auto any_of = [&](std::string_view bytes) {
+      ByteSet set;
+      for (const char c : bytes) set.add(uint8_t(c));
+      return regexes_.repeat(regexes_.bytes(set), 0, kUnbounded);
+    };
+    std::vector<std::string_view> names;
+    for (const ToolConstraint::Call& c : constraint_.calls) names.push_back(c.name);
+    const Regex name = regexes_.words(names), all = regexes_.all();
+
+    const ToolConstraint::FreeText& free = constraint_.free_text;
+    std::vector<Regex> never;
+    for (const std::string& mark : free.marks) never.push_back(literal(mark));
+    if (free.json_calls)
+      never.push_back(concat({literal("\""), either({literal("name"), literal("function")}), literal("\""),
+                              any_of(" \t\r\n"), literal(":"), any_of(" \t\r\n"), literal("\""), name, literal("\"")}));
+    const Regex python_call = concat({name, either({literal(".call"), regexes_.empty()}), literal("(")});
+    if (free.python_calls) {
+      ByteSet in_line = ByteSet::any();
+      in_line.bits[0] &= ~(uint64_t(1) << '\n');
+      const Regex comment =
+          concat({literal("#"), regexes_.repeat(regexes_.bytes(in_line), 0, kUnbounded), literal("\n")});
+      ByteSet blank;
+      for (const char c : {' ', '\t', '\r', '\n'}) blank.add(uint8_t(c));
+      const Regex gap = regexes_.repeat(either({regexes_.bytes(blank), comment}), 0, kUnbounded);
+      never.push_back(concat({literal("["), gap, python_call}));
+    }
+    std::vector<Regex> text{regexes_.complement(concat({all, regexes_.either(never), all}))};
+    if (free.python_calls) text.push_back(regexes_.complement(concat({any_of(" \t\r\n;,"), python_call, all})));
+    return regexes_.both(text);
+  }
+
+  const ToolConstraint& constraint_;
+  const ToolGrammarOptions& options_;
+  const JsonForm form_;
+  Builder& build_;
+  RegexBuilder& regexes_;
+  const Regex space_;
+  const Watch& watch_;
+};
+
+}  // namespace
+
+GrammarPtr tool_grammar(const Tools& tools, const ToolFormat& format, const ToolGrammarOptions& options,
+                        const Watch& watch) {
+  const ToolConstraint constraint = tool_constraint(tools, format, options.choice);
+  if (!constraint.constrained) return nullptr;
+  const std::unique_ptr<Builder> build = grammar::make_builder(options.json.limits, watch);
+  ToolRules rules(constraint, options, *build, watch);
+  return build->finish(rules.answer());
+}
+
+}  // namespace puna
