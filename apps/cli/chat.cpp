@@ -13,6 +13,7 @@
 #include "puna/base/error.h"
 #include "puna/chat/dropped_fields.h"
 #include "puna/runtime/generate.h"
+#include "puna/runtime/tool_grammar.h"
 #include "verbs.h"
 
 namespace puna::cli {
@@ -24,7 +25,7 @@ struct ChatFlags {
   SessionFlags session;
   DraftFlags drafts;
   GrammarFlags grammar;
-  std::string system, prompt, date, template_name, tools;
+  std::string system, prompt, date, template_name, tools, tool_choice;
   std::vector<std::string> images;
   int64_t max_tokens = 0;
 };
@@ -40,6 +41,7 @@ class Chat {
     session_.use(f.model.open_adapter(*model_));
     if (!f.system.empty()) add("system", f.system);
     if (!f.tools.empty()) tools_ = Tools::parse(read_input(f.tools));
+    if (!f.tool_choice.empty()) hold_to(ToolChoice::parse(f.tool_choice));
   }
 
   // Streams the answer to standard output, calls a line each: the tool's name and its arguments. Ctrl-C ends the
@@ -83,7 +85,7 @@ class Chat {
     options.keep_shared = true;  // earlier turns are not computed again
     options.grammar = grammar_;
     flags_.drafts.apply(options, draft_.get());
-    AnswerWithCalls reply(*model_, tools_);
+    AnswerWithCalls reply(*model_, read_calls_ ? tools_ : Tools());
     bool asked = true;
     GenerateResult result;
     session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
@@ -114,6 +116,19 @@ class Chat {
       calls_ = reply.calls();
     }
     return !interrupt.requested();
+  }
+
+  // Answers keep to the tools from now on.
+  void hold_to(const ToolChoice& choice) {
+    std::vector<std::string> notes;
+    ToolGrammarOptions options;
+    options.choice = choice;
+    options.json.notes = &notes;
+    options.tokenizer = model_->tokenizer();
+    grammar_ =
+        stoppable([&](const Watch& watch) { return tool_grammar(tools_, model_->tool_format(), options, watch); });
+    for (const std::string& note : notes) warn(note);
+    read_calls_ = choice.kind != ToolChoice::Kind::none;
   }
 
   void add(const char* role, const OrderedJson& content) {
@@ -155,6 +170,7 @@ class Chat {
   std::vector<ImagePtr> images_, shown_;  // of the conversation, in order; of the next question
   DroppedFields dropped_;
   Tools tools_;
+  bool read_calls_ = true;          // false: what is said is text
   std::vector<OrderedJson> calls_;  // that wait for results
 };
 
@@ -207,9 +223,16 @@ void add_chat(CLI::App& app) {
       .at_least(0);
   verb.option("--date", f->date, "what the template is told is today, YYYY-MM-DD (default: today)");
   verb.option("--template", f->template_name, "which of the model's chat templates, by name (puna info lists them)");
-  verb.option("--tools", f->tools,
-              "tools that the model may call, a JSON list ('-' = standard input); calls are printed a line each, "
-              "'/result TEXT' answers them");
+  const Option tools =
+      verb.option("--tools", f->tools,
+                  "tools that the model may call, a JSON list ('-' = standard input); calls are printed a line each, "
+                  "'/result TEXT' answers them");
+  const Option choice = verb.option("--tool-choice", f->tool_choice,
+                                    "hold answers to the tools, by their parameters: auto (text and calls), required "
+                                    "(calls alone), none (text alone) "
+                                    "or a tool's name; by default calls are read and not constrained");
+  choice.needs(tools);
+  f->grammar.exclude(choice);
   verb.run([f, prompt] {
     GrammarPtr grammar = f->grammar.open();  // before the model, which takes longer
     Chat chat(*f, std::move(grammar), f->model.open());

@@ -46,6 +46,10 @@ const Option& Option::excludes(const Option& other) const {
   option_->excludes(other.option_);
   return *this;
 }
+const Option& Option::needs(const Option& other) const {
+  option_->needs(other.option_);
+  return *this;
+}
 bool Option::given() const { return option_->count() != 0; }
 
 namespace {

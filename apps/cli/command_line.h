@@ -21,6 +21,7 @@ class Option {
   const Option& at_least(int64_t low) const;            // numbers: anything below is a usage error
   const Option& within(double low, double high) const;  // numbers: anything else, NaN as well, is one
   const Option& excludes(const Option& other) const;
+  const Option& needs(const Option& other) const;
   bool given() const;
 
  private:

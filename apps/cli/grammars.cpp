@@ -72,6 +72,10 @@ void GrammarFlags::add(const Verb& verb) {
   options_ = {schema, pattern, file, list};
 }
 
+void GrammarFlags::exclude(const Option& other) const {
+  for (const Option& option : options_) other.excludes(option);
+}
+
 GrammarPtr GrammarFlags::open() const {
   if (options_[0].given()) return compile_grammar("json-schema", read_grammar("json-schema", json_schema_));
   if (options_[1].given()) return compile_grammar("regex", regex_);

@@ -20,7 +20,8 @@ std::string read_grammar(const std::string& kind, const std::string& path);
 class GrammarFlags {
  public:
   void add(const Verb& verb);
-  GrammarPtr open() const;  // NULL when none was given
+  void exclude(const Option& other) const;  // not together with any of them
+  GrammarPtr open() const;                  // NULL when none was given
   // Says on standard error that the answer was cut, where it was.
   static void report(const GenerateResult& result);
 

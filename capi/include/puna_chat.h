@@ -121,6 +121,29 @@ PUNA_API puna_status puna_tools_get_info(const puna_tools* tools, puna_tools_inf
  * data. A parser reads it back. */
 PUNA_API puna_status puna_tools_write(const puna_tools* tools, const char* calls, size_t bytes, puna_buffer* text);
 
+typedef struct puna_tools_grammar_options {
+  uint32_t struct_size;
+  int32_t one_call; /* 1 = at most one call an answer, which OpenAI calls parallel_tool_calls: false */
+  /* OpenAI's: "auto", "required", "none", or {"type": "function", "function": {"name": "f"}}; any other word is a
+   * tool's name. NULL or "" = "auto" */
+  const char* tool_choice;
+  const struct puna_grammar_options* json; /* of the arguments: white space, bounds, watch; kind is 0; NULL = ours */
+} puna_tools_grammar_options;
+
+/* What an answer may be that may, or must, call these tools: for `grammar` of puna_generate_options. Calls are of the
+ * format and their arguments keep to the tool's parameters; a parser of the same tools reads them.
+ *
+ *   "auto"       text, in which nothing is read as a call that was not checked, and calls
+ *   "required"   one call or more, and nothing else
+ *   a name       the same, of this tool
+ *   "none"       *grammar is NULL: nothing is constrained, and nothing is to be parsed
+ *
+ * Where parameters list properties and say nothing of others, there are no others. Types such as "dict" and "float",
+ * which lists of tools have from other languages, are read as JSON Schema's; puna_grammar_get_info has a note of each.
+ * Errors name the tool and the place: "tools: tool 'f': parameters: JSON Schema, at /properties/x/pattern: ...". */
+PUNA_API puna_status puna_tools_create_grammar(const puna_tools* tools, const puna_tools_grammar_options* options,
+                                               puna_grammar** grammar);
+
 /* Reads one answer. One thread at a time. */
 typedef struct puna_tool_parser puna_tool_parser;
 

@@ -44,16 +44,6 @@ std::vector<std::string> choices_from_json(std::string_view text, const Watch& w
   return choices;
 }
 
-JsonSchemaOptions json_options_from_c(const puna_grammar_options& o) {
-  JsonSchemaOptions json;
-  if (o.max_nodes) json.limits.nodes = o.max_nodes;
-  if (o.max_states) json.limits.states = o.max_states;
-  if (o.max_bytes) json.limits.bytes = o.max_bytes;
-  in_range(o.max_whitespace, -1, 1000, "max_whitespace");
-  if (o.max_whitespace != 0) json.max_whitespace = std::max(o.max_whitespace, 0);
-  return json;
-}
-
 GrammarPtr compile(std::string_view text, int32_t kind, const JsonSchemaOptions& json, const Watch& watch) {
   switch (kind) {
     case PUNA_GRAMMAR_JSON_SCHEMA: return grammar_from_json_schema(text, json, watch);
@@ -82,7 +72,7 @@ puna_status puna_grammar_create(const char* text, size_t bytes, const puna_gramm
     JsonSchemaOptions json = json_options_from_c(o);
     json.notes = &out->notes;
     out->impl = compile(text_view(text, bytes, "text"), o.kind, json, watch);
-    for (const std::string& note : out->notes) out->note_texts.push_back(note.c_str());
+    out->show_notes();
     *grammar = out.release();
   });
 }

@@ -3,8 +3,10 @@
 
 #include "base/json.h"
 #include "buffer.h"
+#include "grammar_handle.h"
 #include "handles.h"
 #include "puna/chat/tool_parser.h"
+#include "puna/runtime/tool_grammar.h"
 #include "puna_chat.h"
 #include "translate.h"
 
@@ -118,6 +120,31 @@ puna_status puna_tools_write(const puna_tools* tools, const char* calls, size_t 
     for (const ChatSegment& s : write_tool_calls(*t.format, written_calls(text_view(calls, bytes, "calls"))))
       joined += s.text;
     out.store(joined);
+  });
+}
+
+puna_status puna_tools_create_grammar(const puna_tools* tools, const puna_tools_grammar_options* options,
+                                      puna_grammar** grammar) {
+  return guard([&] {
+    const puna_tools::State& t = use(tools);
+    PUNA_REQUIRE(grammar != nullptr, "grammar is NULL");
+    const puna_tools_grammar_options o = read_options(options, "puna_tools_grammar_options");
+    const puna_grammar_options json = read_options(o.json, "puna_grammar_options");
+    PUNA_REQUIRE(json.kind == PUNA_GRAMMAR_JSON_SCHEMA, "kind is %d, expected 0: arguments are JSON by a schema",
+                 json.kind);
+    require_reserved(json.reserved, "puna_grammar_options");
+    const auto go_on = [&] { return json.watch(json.watch_user) == 0; };
+    const Watch watch(json.watch ? FunctionRef<bool()>(go_on) : FunctionRef<bool()>());
+    auto out = std::make_unique<puna_grammar>();
+    ToolGrammarOptions make;
+    make.choice = ToolChoice::parse(o.tool_choice ? o.tool_choice : std::string_view());
+    make.choice.parallel = !flag(o.one_call, "one_call");
+    make.json = json_options_from_c(json);
+    make.json.notes = &out->notes;
+    make.tokenizer = t.model ? t.model->tokenizer() : nullptr;
+    out->impl = tool_grammar(t.tools, *t.format, make, watch);
+    out->show_notes();
+    *grammar = out->impl ? out.release() : nullptr;
   });
 }
 

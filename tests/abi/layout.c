@@ -157,6 +157,12 @@ AT(puna_tools_info, json, 16);
 AT(puna_tools_info, json_size, 24);
 SIZE(puna_tools_info, 32);
 
+AT(puna_tools_grammar_options, struct_size, 0);
+AT(puna_tools_grammar_options, one_call, 4);
+AT(puna_tools_grammar_options, tool_choice, 8);
+AT(puna_tools_grammar_options, json, 16);
+SIZE(puna_tools_grammar_options, 24);
+
 AT(puna_tool_parser_options, struct_size, 0);
 AT(puna_tool_parser_options, early, 4);
 AT(puna_tool_parser_options, most_held, 8);

@@ -100,6 +100,7 @@ int main(void) {
   REFUSED(puna_tools_create(NULL, "[]", 2, NULL, NULL));
   REFUSED(puna_tools_get_info(NULL, &tools_info));
   REFUSED(puna_tools_write(NULL, "[]", 2, buffer));
+  REFUSED(puna_tools_create_grammar(NULL, NULL, &grammar));
   REFUSED(puna_tool_parser_create(NULL, NULL, &parser));
   REFUSED(puna_tool_parser_push(NULL, -1, "x", 1));
   REFUSED(puna_tool_parser_finish(NULL));

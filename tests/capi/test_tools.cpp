@@ -129,3 +129,82 @@ TEST_CASE("wrong tools are refused with their place", "[capi][tools]") {
        {"{", "{}", "[5]", R"([{"name": "f"}])", R"([{"name": "f", "arguments": "[1]"}])"})
     refused(puna_tools_write(tools.get(), calls.data(), calls.size(), text), PUNA_INVALID_ARGUMENT, "");
 }
+
+namespace {
+
+using GrammarHandle = std::unique_ptr<puna_grammar, Free<puna_grammar_free>>;
+
+GrammarHandle grammar_of(const ToolsHandle& tools, const char* choice, int32_t one_call = 0) {
+  auto options = sized<puna_tools_grammar_options>();
+  options.tool_choice = choice;
+  options.one_call = one_call;
+  puna_grammar* grammar = nullptr;
+  ok(puna_tools_create_grammar(tools.get(), &options, &grammar));
+  return GrammarHandle(grammar);
+}
+
+}  // namespace
+
+TEST_CASE("a grammar of tools lets well formed calls through and nothing else", "[capi][tools]") {
+  const ModelHandle model = open_model(chat_model());
+  constexpr std::string_view json =
+      R"([{"name": "f", "parameters": {"type": "dict", "properties": {"n": {"type": "integer"}}, "required": ["n"]}},
+          {"name": "g"}])";
+  const ToolsHandle tools = make_tools(model.get(), "hermes", json);
+  const auto takes = [&](const GrammarHandle& grammar, std::string_view text) {
+    puna_matcher* raw = nullptr;
+    ok(puna_matcher_create(grammar.get(), model.get(), nullptr, &raw));
+    const std::unique_ptr<puna_matcher, Free<puna_matcher_free>> matcher(raw);
+    auto info = sized<puna_matcher_info>();
+    return puna_matcher_accept_text(raw, text.data(), text.size()) == PUNA_OK &&
+           puna_matcher_get_info(raw, &info) == PUNA_OK && info.whole == 1;
+  };
+  const std::string f = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"n\": 3}}\n</tool_call>";
+  const std::string g = "<tool_call>\n{\"name\": \"g\", \"arguments\": {}}\n</tool_call>";
+  const std::string wrong = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"n\": \"3\"}}\n</tool_call>";
+  for (const char* choice : {(const char*)nullptr, "", "auto"}) {
+    const GrammarHandle automatic = grammar_of(tools, choice);
+    CHECK(takes(automatic, "Well. " + f + "\n" + g + " Done."));
+    CHECK_FALSE(takes(automatic, "Well. " + wrong));
+  }
+  CHECK(takes(grammar_of(tools, "required"), f + "\n" + g));
+  CHECK_FALSE(takes(grammar_of(tools, "required"), "Well. " + f));
+  CHECK_FALSE(takes(grammar_of(tools, "required"), wrong));
+  CHECK_FALSE(takes(grammar_of(tools, "required", 1), f + "\n" + g));
+  CHECK_FALSE(takes(grammar_of(tools, "g"), f));
+  CHECK(takes(grammar_of(tools, R"({"type": "function", "function": {"name": "g"}})"), g));
+  CHECK(grammar_of(tools, "none") == nullptr);
+
+  auto info = sized<puna_grammar_info>();
+  ok(puna_grammar_get_info(grammar_of(tools, "required").get(), &info));
+  CHECK(info.note_count == 1);
+
+  puna_grammar* grammar = nullptr;
+  auto options = sized<puna_tools_grammar_options>();
+  options.tool_choice = "h";
+  refused(puna_tools_create_grammar(tools.get(), &options, &grammar), PUNA_INVALID_ARGUMENT, "no tool 'h'");
+  options.tool_choice = "{";
+  refused(puna_tools_create_grammar(tools.get(), &options, &grammar), PUNA_INVALID_ARGUMENT, "tool choice");
+  options.tool_choice = nullptr;
+  options.one_call = 2;
+  refused(puna_tools_create_grammar(tools.get(), &options, &grammar), PUNA_INVALID_ARGUMENT, "one_call");
+  options.one_call = 0;
+  auto regex = sized<puna_grammar_options>();
+  regex.kind = PUNA_GRAMMAR_REGEX;
+  options.json = &regex;
+  refused(puna_tools_create_grammar(tools.get(), &options, &grammar), PUNA_INVALID_ARGUMENT, "kind is 1");
+  auto watched = sized<puna_grammar_options>();
+  watched.watch = [](void*) { return 1; };
+  options.json = &watched;
+  std::string many = "[";
+  for (int i = 0; i < 400; ++i)
+    many += (i ? "," : "") + ("{\"name\": \"f" + std::to_string(i)) +
+            R"(", "parameters": {"properties": {"a": {"type": "string", "pattern": "^[a-z]{3,9}$"}}}})";
+  const ToolsHandle large = make_tools(model.get(), "hermes", many + "]");
+  refused(puna_tools_create_grammar(large.get(), &options, &grammar), PUNA_CANCELLED, "");
+  const ToolsHandle unsupported =
+      make_tools(nullptr, "hermes", R"([{"name": "f", "parameters": {"properties": {"a": {"uniqueItems": true}}}}])");
+  refused(puna_tools_create_grammar(unsupported.get(), nullptr, &grammar), PUNA_UNSUPPORTED,
+          "tool 'f': parameters: JSON Schema, at /properties/a/uniqueItems");
+  CHECK(grammar == nullptr);
+}

@@ -27,8 +27,6 @@ GrammarPtr grammar_of(const Tools& tools, std::string_view format, const ToolCho
   ToolGrammarOptions options;
   options.choice = choice;
   options.json.notes = notes;
-  const auto no_tokens = [](std::string_view) { return false; };
-  options.is_token = no_tokens;
   return tool_grammar(tools, tool_format(format), options);
 }
 
@@ -196,9 +194,10 @@ TEST_CASE("tools without a call have no grammar, and wrong ones say which and wh
 
 TEST_CASE("special tokens of a format are tokens in its grammar", "[runtime][tools]") {
   const Tools tools = Tools::parse(R"([{"name": "now"}])");
-  const GrammarVocabularyPtr vocabulary =
-      grammar_vocabulary(small_vocabulary({"<end>", "<|python_start|>", "<|python_end|>", "a", "{", "<"}));
+  const TokenizerPtr tokens = small_vocabulary({"<end>", "<|python_start|>", "<|python_end|>", "a", "{", "<"});
+  const GrammarVocabularyPtr vocabulary = grammar_vocabulary(tokens);
   ToolGrammarOptions options;
+  options.tokenizer = tokens.get();
   options.choice = kRequired;
   Matcher matcher(tool_grammar(tools, tool_format("llama4_json"), options), vocabulary);
   CHECK(matcher.mask().count() == 1);

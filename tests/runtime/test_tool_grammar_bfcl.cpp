@@ -82,8 +82,6 @@ void check(const Tools& tools, const std::vector<WrittenCall>& calls, std::strin
   CAPTURE(name);
   const ToolFormat& format = tool_format(name);
   ToolGrammarOptions options;
-  const auto no_tokens = [](std::string_view) { return false; };
-  options.is_token = no_tokens;
   options.choice.kind = ToolChoice::Kind::required;
   Matcher required = byte_matcher(tool_grammar(tools, format, options));
   const std::string answer = plain(write_tool_calls(format, calls));

@@ -49,7 +49,16 @@ inline bool has_type(const ordered_json& v, const std::string& type) {
 // The keywords that BFCL's tools have. `closed`: no keys but those listed.
 inline bool conforms(const ordered_json& schema, const ordered_json& v, bool closed = false) {
   if (schema.contains("type") && !has_type(v, json_type(schema["type"]))) return false;
-  if (schema.contains("enum") && std::find(schema["enum"].begin(), schema["enum"].end(), v) == schema["enum"].end())
+  const bool of_items =
+      v.is_array() && schema.contains("enum") &&  // as some of BFCL's tools mean it
+      std::none_of(schema["enum"].begin(), schema["enum"].end(), [](auto& e) { return e.is_array(); });
+  if (of_items)
+    for (const ordered_json& item : v)
+      if (std::find(schema["enum"].begin(), schema["enum"].end(), item) == schema["enum"].end()) return false;
+  if (schema.contains("format") && schema["format"] == "date" && v.is_string() && v.get<std::string>().size() != 10)
+    return false;
+  if (!of_items && schema.contains("enum") &&
+      std::find(schema["enum"].begin(), schema["enum"].end(), v) == schema["enum"].end())
     return false;
   if (schema.contains("maximum") && v.is_number() && v.get<double>() > schema["maximum"].get<double>()) return false;
   if (v.is_string() && schema.contains("maxLength") && v.get<std::string>().size() > schema["maxLength"]) return false;

@@ -20,7 +20,7 @@ Schema = Union[str, bool, Mapping[str, Any], type]
 
 class Grammar:
     """What an answer may be: for any model, any session and any number of answers. Made by json_schema(), regex(),
-    gbnf(), ebnf(), choices() or any_json().
+    gbnf(), ebnf(), choices() or any_json(); of tools, by Tools.grammar().
 
     >>> Grammar.choices(["yes", "no"])
     Grammar('choices')
@@ -53,6 +53,12 @@ class Grammar:
         self._parse = parse
         for note in self.notes:
             warnings.warn(note, stacklevel=3)
+
+    @classmethod
+    def _of(cls, kind: str, handle: Any) -> "Grammar":
+        grammar = cls.__new__(cls)
+        grammar.kind, grammar._handle, grammar._parse = kind, handle, None
+        return grammar
 
     def __repr__(self) -> str:
         return f"Grammar({self.kind!r})"

@@ -30,7 +30,7 @@ from .native import (
     values_of,
 )
 from .sampler import Sampling, SamplingFields, sampling_of
-from .tools import Said, ToolCall, ToolParser, Tools
+from .tools import Said, ToolCall, ToolChoice, ToolParser, Tools
 
 if TYPE_CHECKING:
     import datetime
@@ -367,6 +367,8 @@ class Session:
         messages: Messages,
         *,
         tools: "Optional[Iterable[Any]]" = None,
+        tool_choice: "Optional[ToolChoice]" = None,
+        parallel_tool_calls: bool = True,
         date: "Optional[str | datetime.date]" = None,
         template: Optional[str] = None,
         **options: Any,
@@ -376,12 +378,23 @@ class Session:
         again, and what it holds besides is replaced.
 
         `tools`: what the model may call, a list in OpenAI's form or puna.Tools. Calls in the answer are no text then,
-        but in the answer's tool_calls."""
+        but in the answer's tool_calls. `tool_choice`: by a grammar calls are well formed and their arguments of the
+        tools' parameters (Tools.grammar). "auto": text and calls; "required": calls alone; {"type": "function",
+        "function": {"name": "f"}} or "f": of this tool; "none": what the model says is all text. None = calls are read
+        and not constrained. `parallel_tool_calls` False: one call at most, where a tool_choice says so."""
         known = tools if tools is None or isinstance(tools, Tools) else Tools(tools, self.model)
+        if tool_choice is not None:
+            if known is None:
+                raise TypeError("tool_choice without tools")
+            constraint = known.grammar(tool_choice, parallel_tool_calls=parallel_tool_calls)
+            if constraint is not None and options.get("grammar") is not None:
+                raise TypeError("tool_choice and grammar are given, expected one of them")
+            if constraint is not None:
+                options["grammar"] = constraint
         answer = self.generate(
             Chat(self.model._handle, messages, known, date, template).tokens, keep_shared=True, **options
         )
-        if known is not None:
+        if known is not None and tool_choice != "none":
             answer._parser = known.parser()
         return answer
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Union
 
-from .native import c_text, check, created, ffi, lib, read, sized
+from .grammar import Grammar
+from .native import c_text, check, check_watched, created, ffi, lib, read, sized, watch
 
 if TYPE_CHECKING:
     from .model import Model
+
+
+ToolChoice = Union[str, Mapping[str, Any]]
 
 
 class ToolCall(NamedTuple):
@@ -80,6 +85,42 @@ class Tools:
         text = created(lib.puna_buffer_free, lib.puna_buffer_create, type="puna_buffer")
         check(lib.puna_tools_write(self._handle, data, len(data), text))
         return bytes(ffi.buffer(lib.puna_buffer_data(text), lib.puna_buffer_size(text))).decode()
+
+    def grammar(
+        self,
+        tool_choice: ToolChoice = "auto",
+        *,
+        parallel_tool_calls: bool = True,
+        max_whitespace: Optional[int] = None,
+    ) -> Optional[Grammar]:
+        """What an answer may be that may, or must, call these tools, with arguments of their parameters. `tool_choice`, as OpenAI has it: "auto" (text and
+        calls), "required" (calls alone), "none", or {"type": "function", "function": {"name": "f"}}, also just "f". None = nothing is constrained ("none").
+        `max_whitespace`: see Grammar.
+
+        >>> tools = Tools([{"name": "get_weather", "parameters": {"properties": {"days": {"type": "integer"}}}}], format="pythonic")
+        >>> tools.grammar("required")
+        Grammar('tools')
+        >>> tools.grammar("none") is None
+        True
+        """
+        choice = json.dumps(dict(tool_choice)) if isinstance(tool_choice, Mapping) else tool_choice
+        options = sized(
+            "puna_grammar_options", max_whitespace=-1 if max_whitespace == 0 else max_whitespace, watch=watch()
+        )
+        chosen = sized(
+            "puna_tools_grammar_options",
+            tool_choice=c_text(choice, "tool_choice"),
+            one_call=not parallel_tool_calls,
+            json=options,
+        )
+        out = ffi.new("puna_grammar**")
+        check_watched(lib.puna_tools_create_grammar(self._handle, chosen, out))
+        if out[0] == ffi.NULL:
+            return None
+        grammar = Grammar._of("tools", ffi.gc(out[0], lib.puna_grammar_free))
+        for note in grammar.notes:
+            warnings.warn(note, stacklevel=2)
+        return grammar
 
     def parser(self, early: bool = False) -> "ToolParser":
         """Of one answer. `early`: calls are told as soon as their names are known, arguments as they come; what then

@@ -68,3 +68,40 @@ def test_a_chat_with_tools_has_calls_apart_from_text(model):
     assert model.render_chat(messages, tools=tools) == model.render_chat(messages, tools=[WEATHER])
     with pytest.raises(puna.InvalidArgument, match="/0/name"):
         model.session().chat(messages, tools=[{"name": "no name"}])
+
+
+def test_answers_are_held_to_the_tools(model):
+    messages = [{"role": "user", "content": "What is the weather?"}]
+    days = {"type": "integer", "minimum": 1, "maximum": 9}
+    forecast = {
+        "name": "forecast",
+        "parameters": {"type": "object", "properties": {"days": days}, "required": ["days"]},
+    }
+    tools = puna.Tools([forecast, {"name": "now"}], model)
+    for seed in range(4):
+        sampling = puna.Sampling(temperature=1.0, seed=seed)
+        answer = model.session().chat(
+            messages,
+            tools=tools,
+            tool_choice="required",
+            parallel_tool_calls=False,
+            max_tokens=300,
+            sampling=sampling,
+        )
+        assert "".join(answer) == "" and not answer.incomplete
+        (call,) = answer.tool_calls
+        assert call.name in ("forecast", "now")
+        assert call.name == "now" or 1 <= call.arguments["days"] <= 9
+    named = {"type": "function", "function": {"name": "now"}}
+    answer = model.session().chat(messages, tools=tools, tool_choice=named, parallel_tool_calls=False, max_tokens=200)
+    assert "".join(answer) == "" and [(c.name, c.arguments) for c in answer.tool_calls] == [("now", {})]
+    answer = model.session().chat(messages, tools=tools, tool_choice="none", max_tokens=8)
+    assert "".join(answer) and answer.tool_calls == []
+    with pytest.raises(TypeError, match="without tools"):
+        model.session().chat(messages, tool_choice="auto")
+    with pytest.raises(puna.InvalidArgument, match="no tool 'later'"):
+        model.session().chat(messages, tools=tools, tool_choice="later")
+    with pytest.raises(TypeError, match="expected one of them"):
+        model.session().chat(messages, tools=tools, tool_choice="auto", grammar='root ::= "a"')
+    with pytest.warns(UserWarning, match="'dict' is read as 'object'"):
+        puna.Tools([{"name": "f", "parameters": {"type": "dict"}}], format="hermes").grammar()

@@ -1,11 +1,9 @@
 // tool_grammar.h -- what an answer may be that may, or must, call tools, as a grammar: an answer by it is read back by
 // ToolCallParser as text and calls of these tools, with arguments of their schemas.
 #pragma once
-#include <string_view>
-
-#include "puna/base/function_ref.h"
 #include "puna/chat/tool_constraint.h"
 #include "puna/grammar/grammar.h"
+#include "puna/text/tokenizer.h"
 
 namespace puna {
 
@@ -14,8 +12,8 @@ struct ToolGrammarOptions {
   // Of the arguments. Its notes also get what was read as another word: types such as "dict" and "float", which lists of
   // tools have from Python and Java.
   JsonSchemaOptions json;
-  // Is it a special token of the vocabulary? Others are written as text. Without it all of a format's are tokens.
-  FunctionRef<bool(std::string_view name)> is_token;
+  // Special tokens of a format that it has are tokens; others, and all where there is no tokenizer, are their text.
+  const Tokenizer* tokenizer = nullptr;
 };
 
 // NULL: nothing is constrained, since no tool is to be called (ToolChoice::none) or there is none.

@@ -92,10 +92,10 @@ class ToolRules {
 
   void add(const std::vector<ChatSegment>& segments, std::vector<Symbol>& sequence) {
     for (const ChatSegment& s : segments) {
-      const bool token = s.special && (!options_.is_token || options_.is_token(s.text));
-      sequence.push_back(token       ? build_.special_token(s.text)
-                         : s.special ? build_.lexeme(regexes_.literal(s.text))
-                                     : build_.lexeme(written(s.text)));
+      const int32_t id = s.special && options_.tokenizer ? options_.tokenizer->find(s.text) : -1;
+      const bool token = id >= 0 && options_.tokenizer->is_special(id);
+      sequence.push_back(token ? build_.special_token(s.text)
+                               : build_.lexeme(s.special ? regexes_.literal(s.text) : written(s.text)));
     }
   }
 

@@ -89,6 +89,20 @@ void translate_type(OrderedJson& schema, const std::string& pointer, std::vector
   if (any) schema.erase("type");
 }
 
+// A list of values beside the type "array" that has no list in it means the items.
+void move_enum_to_items(OrderedJson& schema, const std::string& pointer, std::vector<std::string>& notes) {
+  const auto type = schema.find("type"), values = schema.find("enum"), items = schema.find("items");
+  if (type == schema.end() || *type != "array" || values == schema.end() || !values->is_array()) return;
+  if (std::any_of(values->begin(), values->end(), [](const OrderedJson& v) { return v.is_array(); })) return;
+  if (items != schema.end() && (!items->is_object() || items->contains("enum"))) return;
+  OrderedJson list = *values;
+  schema.erase("enum");
+  if (!schema.contains("items")) schema["items"] = OrderedJson::object();
+  schema["items"]["enum"] = std::move(list);
+  if (notes.size() < 1000)
+    notes.push_back("at " + shown(pointer) + "/enum: read as the values of the items, since none is an array");
+}
+
 void translate_types(OrderedJson& root, std::vector<std::string>& notes, const Watch& watch) {
   std::vector<Place> open{{&root, Inside::schema, ""}};
   while (!open.empty()) {
@@ -104,7 +118,10 @@ void translate_types(OrderedJson& root, std::vector<std::string>& notes, const W
       for (size_t i = 0; i < at.json->size(); ++i)
         open.push_back({&(*at.json)[i], Inside::schema, at.pointer + "/" + std::to_string(i)});
     if (!at.json->is_object()) continue;
-    if (at.is == Inside::schema) translate_type(*at.json, at.pointer, notes);
+    if (at.is == Inside::schema) {
+      translate_type(*at.json, at.pointer, notes);
+      move_enum_to_items(*at.json, at.pointer, notes);
+    }
     for (auto it = at.json->begin(); it != at.json->end(); ++it) {
       const Inside is = at.is == Inside::map ? Inside::schema : inside(it.key());
       if (is != Inside::nothing) open.push_back({&*it, is, at.pointer + "/" + escaped(it.key())});

@@ -485,6 +485,14 @@ pub struct puna_tools_info {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_tools_grammar_options {
+    pub struct_size: u32,
+    pub one_call: i32,
+    pub tool_choice: *const c_char,
+    pub json: *const puna_grammar_options,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_tool_parser_options {
     pub struct_size: u32,
     pub early: i32,
@@ -841,6 +849,7 @@ extern "C" {
     pub fn puna_tools_free(tools: *mut puna_tools);
     pub fn puna_tools_get_info(tools: *const puna_tools, info: *mut puna_tools_info) -> puna_status;
     pub fn puna_tools_write(tools: *const puna_tools, calls: *const c_char, bytes: usize, text: *mut puna_buffer) -> puna_status;
+    pub fn puna_tools_create_grammar(tools: *const puna_tools, options: *const puna_tools_grammar_options, grammar: *mut *mut puna_grammar) -> puna_status;
     pub fn puna_tool_parser_create(tools: *const puna_tools, options: *const puna_tool_parser_options, parser: *mut *mut puna_tool_parser) -> puna_status;
     pub fn puna_tool_parser_push(parser: *mut puna_tool_parser, token: i32, text: *const c_char, bytes: usize) -> puna_status;
     pub fn puna_tool_parser_finish(parser: *mut puna_tool_parser) -> puna_status;
@@ -1025,6 +1034,10 @@ const _: () = {
     assert!(offset_of!(puna_tools_info, format) == 8);
     assert!(offset_of!(puna_tools_info, json) == 16);
     assert!(offset_of!(puna_tools_info, json_size) == 24);
+    assert!(offset_of!(puna_tools_grammar_options, struct_size) == 0);
+    assert!(offset_of!(puna_tools_grammar_options, one_call) == 4);
+    assert!(offset_of!(puna_tools_grammar_options, tool_choice) == 8);
+    assert!(offset_of!(puna_tools_grammar_options, json) == 16);
     assert!(offset_of!(puna_tool_parser_options, struct_size) == 0);
     assert!(offset_of!(puna_tool_parser_options, early) == 4);
     assert!(offset_of!(puna_tool_parser_options, most_held) == 8);
@@ -1347,6 +1360,7 @@ const _: () = {
     assert!(size_of::<puna_chat_template_info>() == 24);
     assert!(size_of::<puna_tools_options>() == 16);
     assert!(size_of::<puna_tools_info>() == 32);
+    assert!(size_of::<puna_tools_grammar_options>() == 24);
     assert!(size_of::<puna_tool_parser_options>() == 16);
     assert!(size_of::<puna_tool_event>() == 48);
     assert!(size_of::<puna_plan>() == 72);

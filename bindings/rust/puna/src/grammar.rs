@@ -28,11 +28,19 @@ pub struct GrammarOptions {
     pub max_bytes: u64,
 }
 
+impl GrammarOptions {
+    pub(crate) fn to_c(self) -> puna_grammar_options {
+        let mut o: puna_grammar_options = sized();
+        o.max_whitespace = self.max_whitespace;
+        (o.max_nodes, o.max_states, o.max_bytes) = (self.max_nodes, self.max_states, self.max_bytes);
+        o
+    }
+}
+
 impl Grammar {
     fn create(kind: i32, text: &str, options: &GrammarOptions) -> Result<Self> {
-        let mut o: puna_grammar_options = sized();
-        (o.kind, o.max_whitespace) = (kind, options.max_whitespace);
-        (o.max_nodes, o.max_states, o.max_bytes) = (options.max_nodes, options.max_states, options.max_bytes);
+        let mut o = options.to_c();
+        o.kind = kind;
         let handle = Handle::create(puna_grammar_free, |out| unsafe {
             puna_grammar_create(pointer(text.as_bytes()).cast(), text.len(), &o, out)
         })?;

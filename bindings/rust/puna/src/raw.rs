@@ -58,7 +58,7 @@ sized_structs!(
     puna_generate_options puna_generate_result puna_image_info puna_recommender_info puna_recommender_options
     puna_recommend_options puna_finetune_options puna_ranker_options puna_ranker_info puna_ranker_report
     puna_examples puna_outcomes puna_chat_options puna_chat_info puna_chat_template_info puna_catalogue
-    puna_pipeline_options puna_pipeline_request puna_pipeline_answer puna_tools_options puna_tools_info
+    puna_pipeline_options puna_pipeline_request puna_pipeline_answer puna_tools_options puna_tools_info puna_tools_grammar_options
     puna_tool_parser_options puna_tool_event
     puna_grammar_options puna_grammar_info puna_matcher_options puna_matcher_info
 );

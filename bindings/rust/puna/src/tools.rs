@@ -1,5 +1,6 @@
 use crate::error::{check, Result};
 use crate::generate::Token;
+use crate::grammar::{Grammar, GrammarOptions};
 use crate::model::Model;
 use crate::raw::{c_string, pointer_or_null, sized, slice, string, Handle};
 use puna_sys::*;
@@ -56,6 +57,30 @@ impl Tools {
     pub fn json(&self) -> String {
         let bytes = unsafe { slice(self.info.json.cast::<u8>(), self.info.json_size as usize) };
         String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    /// What an answer may be that may, or must, call these tools, with arguments of their parameters: for the grammar of
+    /// `GenerateOptions`. `choice` is OpenAI's tool_choice: `auto` (text and calls), `required`, `none`, or
+    /// `{"type": "function", "function": {"name": "f"}}`, also just a tool's name. `None`: nothing is constrained.
+    pub fn grammar(&self, choice: &str, parallel: bool) -> Result<Option<Grammar>> {
+        self.grammar_with(choice, parallel, &GrammarOptions::default())
+    }
+    /// The same with options for the JSON of arguments.
+    pub fn grammar_with(&self, choice: &str, parallel: bool, options: &GrammarOptions) -> Result<Option<Grammar>> {
+        let choice = c_string(choice)?;
+        let json = options.to_c();
+        let mut o: puna_tools_grammar_options = sized();
+        (o.tool_choice, o.one_call, o.json) = (choice.as_ptr(), (!parallel).into(), &json);
+        let mut out = std::ptr::null_mut();
+        check(unsafe { puna_tools_create_grammar(self.handle.raw, &o, &mut out) })?;
+        if out.is_null() {
+            return Ok(None);
+        }
+        let handle = Handle::create(puna_grammar_free, |slot| {
+            unsafe { *slot = out };
+            0
+        })?;
+        Ok(Some(Grammar { handle: Arc::new(handle) }))
     }
 
     /// A parser of one answer. `early`: a call is told as soon as its name is known, its arguments as they come; what

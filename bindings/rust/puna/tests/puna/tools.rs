@@ -42,3 +42,26 @@ fn calls_of_tools_are_read_from_an_answer() {
     }
     parser.finish().unwrap();
 }
+
+#[test]
+fn answers_are_held_to_the_tools() {
+    let parameters = r#"{"type": "object", "properties": {"days": {"enum": [1, 2]}}, "required": ["days"]}"#;
+    let json = format!(r#"[{{"name": "forecast", "parameters": {parameters}}}, {{"name": "now"}}]"#);
+    let tools = Tools::new(&json, "pythonic").unwrap();
+    assert!(tools.grammar("none", true).unwrap().is_none());
+    let wrong = tools.grammar("later", true).unwrap_err();
+    assert!(wrong.message.contains("no tool 'later'"), "{wrong}");
+    let model = model();
+    let takes = |choice: &str, parallel: bool, text: &str| {
+        let grammar = tools.grammar(choice, parallel).unwrap().unwrap();
+        let mut matcher = grammar.matcher(&model).unwrap();
+        matcher.accept_text(text).is_ok() && matcher.is_whole().unwrap()
+    };
+    assert!(takes("required", true, "[forecast(days=2), now()]"));
+    assert!(!takes("required", false, "[forecast(days=2), now()]"));
+    assert!(!takes("required", true, "[forecast(days=3)]"));
+    assert!(takes("auto", true, "Well: [forecast(days=2)] and [1]."));
+    assert!(!takes("auto", true, "Well: [forecast(days=3)]"));
+    assert!(takes(r#"{"type": "function", "function": {"name": "now"}}"#, true, "[now()]"));
+    assert!(!takes("now", true, "[forecast(days=2)]"));
+}
