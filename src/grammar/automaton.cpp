@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "grammar/costs.h"
+
 namespace puna::grammar {
 
 Automaton::Automaton(const Rules& rules)
@@ -14,6 +16,14 @@ Automaton::Automaton(const Rules& rules)
       columns_(rules, lexers_),
       configurations_(rules, lexers_, columns_),
       start_(configurations_.start()) {}
+
+Automaton::~Automaton() = default;
+
+Costs& Automaton::closing_costs() {
+  if (!closing_costs_) closing_costs_ = std::make_unique<Costs>(*this, 1);
+  return *closing_costs_;
+}
+void Automaton::forget_closing_costs() noexcept { closing_costs_.reset(); }
 
 size_t Automaton::bytes_held() const noexcept {
   size_t clamps = 0;

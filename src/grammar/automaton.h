@@ -29,9 +29,12 @@ struct AutomatonFull {
   bool first_call;  // of the automaton: another one would not do better
 };
 
+class Costs;
+
 class Automaton {
  public:
   explicit Automaton(const Rules& rules);
+  ~Automaton();
   Automaton(const Automaton&) = delete;
   Automaton& operator=(const Automaton&) = delete;
 
@@ -67,6 +70,9 @@ class Automaton {
     return known_masks_[{vocabulary, group, r}];
   }
   Regex clamped(Regex r, int bytes);
+  // Of what completes an answer, special tokens counted as one byte. Kept; when a call on it throws, forget it.
+  Costs& closing_costs();
+  void forget_closing_costs() noexcept;
   Regex derivative(Regex r, int byte_class) { return derivatives_.of(r, byte_class); }
 
   std::mutex mutex;
@@ -81,6 +87,7 @@ class Automaton {
   Configurations configurations_;
   std::vector<std::pair<int, Clamp>> clamps_;  // by length
   std::map<std::tuple<const void*, uint32_t, Regex>, std::weak_ptr<const ExpressionMask>> known_masks_;
+  std::unique_ptr<Costs> closing_costs_;
   uint32_t start_;
   size_t states_at_begin_ = 0;
   uint64_t calls_ = 0;

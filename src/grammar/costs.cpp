@@ -5,7 +5,9 @@
 
 namespace puna::grammar {
 
-Costs::Costs(Automaton& automaton) : automaton_(automaton), rules_(automaton.rules()) { find_symbols(); }
+Costs::Costs(Automaton& automaton, uint64_t token) : automaton_(automaton), rules_(automaton.rules()), token_(token) {
+  find_symbols();
+}
 
 // Children first. Below an intersection or a complement there is no arithmetic: breadth first through derivatives.
 uint64_t Costs::of_expression(Regex wanted) {
@@ -97,6 +99,8 @@ void Costs::find_symbols() {
       symbols_[n] = 0;
     else if (info.kind == SymbolInfo::Kind::lexeme)
       symbols_[n] = of_expression(info.regex);
+    else if (info.kind == SymbolInfo::Kind::token)
+      symbols_[n] = token_;
     if (symbols_[n] != kNever) todo.push_back(n);
     for (uint32_t s = info.starts; s < info.starts_end; ++s) {
       const uint32_t first = rules_.starts[s].dot;
@@ -167,6 +171,13 @@ uint64_t Costs::of_configuration(uint32_t configuration) {
   for (const Thread& thread : automaton_.configurations().threads(configuration))
     for (const LexerItem& item : automaton_.lexers().items(thread.state))
       cost = std::min(cost, sum(of_expression(item.left), of_return(thread.column, item.lexeme)));
+  const uint32_t column = automaton_.configurations().token_column(configuration);
+  if (token_ == kNever || column == kNone) return cost;
+  for (const Item& item : automaton_.columns().items(column)) {
+    const uint32_t symbol = automaton_.columns().awaited(item);
+    if (rules_.symbols[symbol].kind == SymbolInfo::Kind::token)
+      cost = std::min(cost, sum(token_, of_return(column, symbol)));
+  }
   return cost;
 }
 

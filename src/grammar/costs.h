@@ -14,7 +14,8 @@ class Costs {
   // No number of bytes: special tokens have to come.
   static constexpr uint64_t kNever = UINT64_MAX / 4;
 
-  explicit Costs(Automaton& automaton);
+  // token: what a special token counts, kNever: there must be none.
+  explicit Costs(Automaton& automaton, uint64_t token = kNever);
   uint64_t of_configuration(uint32_t configuration);
 
  private:
@@ -35,6 +36,7 @@ class Costs {
   std::vector<uint64_t> expressions_;                         // by expression, kUnknown
   std::map<uint32_t, std::map<uint32_t, uint64_t>> returns_;  // by column, by symbol that is waited for
   static constexpr uint64_t kUnknown = UINT64_MAX;
+  const uint64_t token_;
 };
 
 }  // namespace puna::grammar

@@ -1,6 +1,8 @@
 // vocabulary.cpp -- from a tokenizer to groups of tokens.
 #include "grammar/vocabulary.h"
 
+#include <algorithm>
+
 #include "puna/base/error.h"
 
 namespace puna {
@@ -34,6 +36,31 @@ GrammarVocabulary::GrammarVocabulary(TokenizerPtr tokenizer, size_t cache_bytes,
       of_expressions_(cache_bytes / 4) {}
 
 bool GrammarVocabulary::is_text(int32_t id) const { return stands_for_text(*tokenizer_, id); }
+
+int32_t GrammarVocabulary::longest_beginning(std::string_view text) const noexcept {
+  int32_t found = -1;
+  size_t longest = 0;
+  const auto look_in = [&](const grammar::TokenTrie& trie) {
+    const std::span<const grammar::TokenTrie::Node> nodes = trie.nodes();
+    uint32_t at = 0;
+    for (size_t depth = 1; depth <= text.size(); ++depth) {
+      uint32_t child = at + 1;
+      while (child < nodes[at].end && nodes[child].byte != uint8_t(text[depth - 1])) child = nodes[child].end;
+      if (child >= nodes[at].end) return;
+      at = child;
+      const std::span<const int32_t> ids = trie.tokens_at(at);
+      if (ids.empty() || depth < longest) continue;
+      const int32_t lowest = *std::min_element(ids.begin(), ids.end());
+      found = depth > longest ? lowest : std::min(found, lowest);
+      longest = depth;
+    }
+  };
+  for (const grammar::TokenGroup& group : groups_) {
+    look_in(group.plain);
+    look_in(group.others);
+  }
+  return found;
+}
 
 uint64_t GrammarVocabulary::number_of(const std::shared_ptr<grammar::Automaton>& automaton) const {
   const std::lock_guard lock(mutex_);

@@ -24,6 +24,8 @@ class GrammarVocabulary {
   const grammar::MaskTuning& tuning() const noexcept { return tuning_; }
   int32_t size() const noexcept { return tokenizer_->size(); }
   size_t words() const noexcept { return (size_t(size()) + 63) / 64; }  // of a bitmap
+  // The longest token that `text` begins with, the lowest of equal ones; -1: there is none.
+  int32_t longest_beginning(std::string_view text) const noexcept;
   bool is_text(int32_t id) const;  // the token stands for its bytes, and they are not too many
 
   // What is kept. A configuration is known by its automaton's number here and its own.

@@ -219,6 +219,10 @@ TEST_CASE("A special token comes as itself, never as its text", "[grammar]") {
   CHECK(matcher.forced().empty());
   CHECK(status_of([&] { matcher.accept_bytes("<"); }) == Status::invalid_argument);
   CHECK_THAT(message_of([&] { matcher.shortest_completion(); }), Catch::Contains("special token"));
+  CHECK(matcher.closing_tokens(2) == std::vector<int32_t>{12, 1});
+  CHECK_FALSE(matcher.closing_tokens(1));
+  CHECK(matcher.bytes_to_close(12) == 1);
+  CHECK(matcher.bytes_to_close(1) == UINT64_MAX);
   const int32_t draft[] = {12, 1, 11, 0};
   CHECK(matcher.accepted_prefix(draft) == 3);
   matcher.accept(12);

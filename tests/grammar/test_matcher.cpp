@@ -71,6 +71,33 @@ std::string naive_completion(const Matcher& matcher, size_t longest) {
   return "more";
 }
 
+// The end in tokens is the same text, each token the longest that begins it; and what it takes behind any token.
+void check_closing(const Matcher& at, const std::string& shortest, const Tokenizer& tokenizer) {
+  Matcher matcher = at;
+  const auto end = matcher.closing_tokens(1000);
+  REQUIRE(end);
+  std::string_view left = shortest;
+  for (const int32_t id : *end) {
+    const std::string_view bytes = tokenizer.bytes(id);
+    REQUIRE(left.starts_with(bytes));
+    for (int32_t other = 0; other < tokenizer.size(); ++other)
+      if (tokenizer.kind(other) == TokenKind::normal && left.starts_with(tokenizer.bytes(other)))
+        CHECK(tokenizer.bytes(other).size() <= bytes.size());
+    left.remove_prefix(bytes.size());
+  }
+  CHECK(left.empty());
+  CHECK(matcher.closing_tokens(end->size()) == end);
+  if (!end->empty()) CHECK_FALSE(matcher.closing_tokens(end->size() - 1));
+  for (int32_t id = 0; id < tokenizer.size(); ++id) {
+    const uint64_t bytes = matcher.bytes_to_close(id);
+    Matcher after = matcher;
+    if (status_of([&] { after.accept(id); }) != Status::ok)
+      CHECK(bytes == UINT64_MAX);
+    else
+      CHECK(bytes == (tokenizer.kind(id) == TokenKind::normal ? after.shortest_completion().size() : 0));
+  }
+}
+
 // After every text of up to three bytes. Whatever is gone along with can be completed.
 void check_completions(const GrammarPtr& grammar, const GrammarVocabularyPtr& vocabulary, const Language& alive) {
   for (size_t i = 0; i < Language::count(4); ++i) {
@@ -87,6 +114,7 @@ void check_completions(const GrammarPtr& grammar, const GrammarVocabularyPtr& vo
     Matcher other = matcher;
     other.accept_bytes(shortest);
     CHECK(other.accepting());
+    check_closing(matcher, shortest, vocabulary->tokenizer());
     const std::string forced = matcher.forced();
     std::string expected;
     for (other = matcher; !other.accepting() && expected.size() < 256;) {

@@ -238,6 +238,62 @@ TEST_CASE("where an answer stops is the grammar's, max_tokens' or a stop string'
   CHECK(stopped.text.find("described") == std::string::npos);
 }
 
+TEST_CASE("an answer that max_tokens or the context would cut is closed in time, where it can be", "[runtime]") {
+  const ModelPtr model = bundled();
+  const auto prompt = model->require_tokenizer().encode("The house was", false);
+  size_t closed = 0, cut = 0;
+  for (const bool by_context : {false, true})
+    for (int64_t most = 1; most <= 60; ++most)
+      for (const uint64_t seed : {1u, 2u}) {
+        CAPTURE(by_context, most, seed);
+        GenerateOptions options = constrained(seed == 1 ? 0.0f : 1.0f, seed);
+        options.grammar = grammar_from_json_schema(R"({"type": "object", "required": ["who", "what"], "properties": {
+            "who": {"type": "string"}, "what": {"type": "array", "items": {"type": "object", "required": ["a"],
+            "properties": {"a": {"enum": ["wealth", "honour"]}}}, "minItems": 1}}, "additionalProperties": false})");
+        options.max_tokens = by_context ? 0 : most;
+        SessionOptions places;
+        if (by_context) places.max_positions = int64_t(prompt.size()) + most - 1;
+        const auto generated = [&] {
+          Session session(model, places);
+          return generate(session, prompt, options);
+        };
+        const GenerateResult without = generated();
+        options.close_answer = true;
+        const GenerateResult got = generated();
+        CHECK(int64_t(got.tokens.size()) <= most);
+        const size_t needed = Matcher(options.grammar, model->grammar_vocabulary()).closing_tokens(1000).value().size();
+        CHECK(got.whole == (size_t(most) >= needed));
+        if (got.whole) CHECK(nlohmann::json::accept(got.text));
+        if (without.whole) {  // nothing was to be closed
+          size_t same = 0;
+          while (same < got.tokens.size() && got.tokens[same] == without.tokens[same]) ++same;
+          CHECK(same > 0);
+        }
+        closed += got.whole && !without.whole;
+        cut += !got.whole;
+        options.lookup_tokens = 6;
+        CHECK(generated().tokens == got.tokens);
+      }
+  CHECK(closed > 60);
+  CHECK(cut > 10);
+
+  GenerateOptions options;
+  options.close_answer = true;
+  Session session(model, {});
+  CHECK(status_of([&] { (void)generate(session, prompt, options); }) == Status::invalid_argument);
+}
+
+TEST_CASE("an answer that ends long before max_tokens is not changed by closing", "[runtime]") {
+  const ModelPtr model = bundled();
+  for (const uint64_t seed : {1u, 2u, 3u}) {
+    GenerateOptions options = constrained(1, seed);
+    options.max_tokens = 2000;
+    const GenerateResult plain = answer(model, options);
+    options.close_answer = true;
+    CHECK(answer(model, options).tokens == plain.tokens);
+  }
+}
+
 TEST_CASE("a grammar that lets nothing but the empty answer through is refused before anything is computed",
           "[runtime]") {
   const ModelPtr model = bundled();

@@ -1,5 +1,5 @@
-// tool_answers.h -- answers that call tools: whether arguments keep to a tool's parameters, told by a checker that knows
-// nothing of grammars.
+// tool_answers.h -- answers that call tools: whether arguments keep to a tool's parameters, told by a checker that
+// knows nothing of grammars.
 #pragma once
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,12 @@ class Matcher {
   std::string forced(size_t limit = 256);
   // The fewest bytes that complete the answer from here (ties: the least bytes first); empty when accepting().
   std::string shortest_completion(size_t limit = 1 << 20);
+  // The fewest bytes that complete the answer once token `id` has come, a special token counted as one; UINT64_MAX: the
+  // token may not come, or no answer ends.
+  uint64_t bytes_to_close(int32_t id);
+  // The shortest end (special tokens counted as one byte) as tokens, each the longest that begins what is left: what
+  // follows the first of them is what is told behind it. None where it takes more than `most`.
+  std::optional<std::vector<int32_t>> closing_tokens(size_t most);
   void reset();  // to the start
   // What was accepted since the start, for a snapshot: tokens, and -1 - byte for each byte that came as text.
   std::span<const int32_t> history() const noexcept;

@@ -50,6 +50,10 @@ struct GenerateOptions {
   // What the answer may be: only tokens that keep it possible are drawn, after the processor. Where it may end, stop
   // tokens may be drawn; where it must, it ends. What it leaves no choice about is drafted (see below).
   GrammarPtr grammar;
+  // Where max_tokens, or the context, would cut an answer in the middle of what the grammar asks for, the last tokens
+  // write the shortest end that it has. What cannot be ended from the start stays incomplete. The answer may end earlier
+  // than it would have: nothing is drawn behind which the end does not fit.
+  bool close_answer = false;
   // Speculation: next tokens are guessed and computed together with the last one drawn, in one pass. The answer is the
   // same, token for token, whatever is guessed; what does not pay is left off. docs/decisions/65-speculation.md
   int32_t lookup_tokens = 0;  // most that are guessed at once from what stood in prompt and answer before; 0 = off

@@ -9,8 +9,8 @@ namespace puna {
 
 struct ToolGrammarOptions {
   ToolChoice choice;
-  // Of the arguments. Its notes also get what was read as another word: types such as "dict" and "float", which lists of
-  // tools have from Python and Java.
+  // Of the arguments. Its notes also get what was read as another word: types such as "dict" and "float", which lists
+  // of tools have from Python and Java.
   JsonSchemaOptions json;
   // Special tokens of a format that it has are tokens; others, and all where there is no tokenizer, are their text.
   const Tokenizer* tokenizer = nullptr;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <new>
 #include <optional>
 #include <utility>
@@ -73,6 +74,7 @@ void require_usable(const GenerateOptions& options, const Session& session) {
     session.model().require_tokenizer();
     PUNA_REQUIRE(!options.ignore_eos, "ignore_eos together with a grammar, which says itself where an answer may end");
   }
+  PUNA_REQUIRE(!options.close_answer || options.grammar, "close_answer without a grammar, which says what an end is");
   (void)Sampler(options.sampler);
   (void)StopStrings(options.stop_strings);
   require_usable_drafts(options, session);
@@ -246,6 +248,7 @@ struct Generation::Impl {
       const TokenMask allowed = matcher ? matcher->mask() : TokenMask::everything();
       id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor, allowed)
                .token;
+      if (options.close_answer) id = in_time(id);
     }
     std::vector<TokenProbability> likely;
     if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
@@ -276,6 +279,21 @@ struct Generation::Impl {
     std::swap(token_text, piece);
     token = {id, token_text, probabilities};
     if (last) end();
+  }
+
+  // The token that was drawn, where the answer can still be ended behind it; else the next one of its shortest end.
+  int32_t in_time(int32_t id) {
+    const int64_t drawn = int64_t(result.tokens.size());
+    int64_t left = options.context_policy == ContextPolicy::error ? session.max_positions() - session.length()
+                                                                  : std::numeric_limits<int64_t>::max();
+    if (options.max_tokens > 0) left = std::min(left, options.max_tokens - drawn - 1);
+    if (matcher->bytes_to_close(id) <= uint64_t(left)) return id;  // a token has a byte at least
+    Matcher after = *matcher;
+    after.accept(id);
+    if (after.closing_tokens(size_t(left))) return id;
+    const std::optional<std::vector<int32_t>> end = matcher->closing_tokens(size_t(left) + 1);
+    if (!end) return id;  // it was too late at the start
+    return end->empty() ? stop_tokens.empty() ? id : stop_tokens.front() : end->front();
   }
 
   // Whether the answer ends with this token, which is not among result.tokens yet.
