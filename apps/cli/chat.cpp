@@ -84,6 +84,7 @@ class Chat {
     options.max_tokens = flags_.max_tokens;
     options.keep_shared = true;  // earlier turns are not computed again
     options.grammar = grammar_;
+    options.close_answer = grammar_ && flags_.grammar.close();
     flags_.drafts.apply(options, draft_.get());
     AnswerWithCalls reply(*model_, read_calls_ ? tools_ : Tools());
     bool asked = true;
@@ -218,6 +219,7 @@ void add_chat(CLI::App& app) {
   f->session.add(verb);
   f->drafts.add(verb);
   f->grammar.add(verb);
+  f->grammar.add_closing(verb);
   verb.option("--ctx", f->session.options.max_positions,
               "most tokens the conversation may hold (default: the model's limit)")
       .at_least(0);

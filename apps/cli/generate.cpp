@@ -38,6 +38,7 @@ void run_generate(const GenerateFlags& f) {
   options.max_tokens = f.max_tokens;
   options.ignore_eos = f.ignore_eos;
   options.grammar = grammar;
+  options.close_answer = f.grammar.close();
   SessionOptions session_options = f.session.read();
   session_options.adapter = f.model.open_adapter(*model);
   Session session(model, session_options);
@@ -84,6 +85,7 @@ void add_generate(CLI::App& app) {
   f->session.add(verb);
   f->drafts.add(verb);
   f->grammar.add(verb);
+  f->grammar.add_closing(verb);
   verb.flag("--ignore-eos", f->ignore_eos, "do not stop at the model's stop tokens");
   verb.flag("--special", f->special, "parse special tokens in the prompt");
   verb.flag("--json", f->json, "print tokens, text and timings as JSON");

@@ -72,6 +72,12 @@ void GrammarFlags::add(const Verb& verb) {
   options_ = {schema, pattern, file, list};
 }
 
+void GrammarFlags::add_closing(const Verb& verb) {
+  verb.flag("--close-answer", close_,
+            "where --max-tokens would cut an answer in the middle of what its grammar asks for, its last tokens write "
+            "the shortest end it can have");
+}
+
 void GrammarFlags::exclude(const Option& other) const {
   for (const Option& option : options_) other.excludes(option);
 }

@@ -21,11 +21,15 @@ class GrammarFlags {
  public:
   void add(const Verb& verb);
   void exclude(const Option& other) const;  // not together with any of them
-  GrammarPtr open() const;                  // NULL when none was given
+  // For verbs that answer: --close-answer as well.
+  void add_closing(const Verb& verb);
+  bool close() const noexcept { return close_; }
+  GrammarPtr open() const;  // NULL when none was given
   // Says on standard error that the answer was cut, where it was.
   static void report(const GenerateResult& result);
 
  private:
+  bool close_ = false;
   std::string json_schema_, regex_, grammar_, choices_;
   std::vector<Option> options_;  // in that order; a text that is empty is given as well
 };

@@ -620,7 +620,9 @@ typedef struct puna_generate_options {
   /* 1 = the prompt is all that the session shall hold before the answer, as in puna_append_options: a conversation's
    * next turn */
   int32_t keep_shared;
-  int32_t reserved; /* 0 */
+  /* 1 = where max_tokens, or the context, would cut an answer in the middle of what its grammar asks for, the last
+   * tokens write the shortest end that it has. What cannot be ended from the start stays incomplete */
+  int32_t close_answer;
   /* Speculation: next tokens are guessed and computed in one pass with the last one drawn. The answer is the same,
    * token for token and bit for bit, whatever is guessed; guessing that does not pay is left off by itself.
    *

@@ -24,7 +24,7 @@ static_assert(PUNA_CONTEXT_ERROR == int(ContextPolicy::error) &&
 
 GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   GenerateOptions g;
-  require_reserved(o.reserved, "puna_generate_options");
+  g.close_answer = flag(o.close_answer, "close_answer");
   g.keep_shared = flag(o.keep_shared, "keep_shared");
   if (o.draft) g.draft = &use(o.draft);
   g.draft_tokens = o.draft_tokens;

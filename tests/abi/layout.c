@@ -309,7 +309,7 @@ AT(puna_generate_options, process_user, 88);
 AT(puna_generate_options, images, 96);
 AT(puna_generate_options, image_count, 104);
 AT(puna_generate_options, keep_shared, 112);
-AT(puna_generate_options, reserved, 116);
+AT(puna_generate_options, close_answer, 116);
 AT(puna_generate_options, draft, 120);
 AT(puna_generate_options, draft_tokens, 128);
 AT(puna_generate_options, lookup_tokens, 132);

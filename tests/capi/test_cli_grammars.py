@@ -88,6 +88,26 @@ class Grammars(unittest.TestCase):
             self.assertIn(b"the answer is incomplete: --max-tokens cut it", done.stderr)
         self.assertTrue(json.loads(self.generate("--json-schema", schema, "--json", most=2).stdout)["incomplete"])
 
+    def test_an_answer_is_closed_in_time(self):
+        schema = self.file("s.json", json.dumps(SCHEMA))
+        for verb in ("generate", "chat"):
+            for most in (12, 16):
+                done = self.generate("--json-schema", schema, "--close-answer", most=most, verb=verb)
+                self.assertEqual((set(json.loads(done.stdout)), done.stderr), ({"age", "ok"}, b""))
+
+    def test_answers_are_held_to_tools(self):
+        tools = self.file("t.json", json.dumps([{"name": "forecast", "parameters": SCHEMA}, {"name": "now"}]))
+        done = self.generate("--tools", tools, "--tool-choice", "now", "--close-answer", verb="chat", most=60)
+        self.assertIn("now {}", done.stdout.decode().splitlines())
+        done = self.generate("--tools", tools, "--tool-choice", "forecast", "--close-answer", verb="chat", most=60)
+        calls = [line.split(" ", 1) for line in done.stdout.decode().splitlines() if line.startswith("forecast ")]
+        self.assertTrue(calls and all(set(json.loads(c[1])) == {"age", "ok"} for c in calls), done.stdout)
+        self.assertNotIn(b"now {}", self.generate("--tools", tools, "--tool-choice", "none", verb="chat").stdout)
+        done = self.generate("--tools", tools, "--tool-choice", "later", verb="chat", code=1)
+        self.assertIn(b"no tool 'later'", done.stderr)
+        for flags in (("--tool-choice", "auto"), ("--tools", tools, "--tool-choice", "auto", "--choices", "a,b")):
+            self.assertIn(b"--tool-choice", self.generate(*flags, verb="chat", code=2).stderr)
+
     def test_notes_and_errors_are_one_sentence(self):
         noted = self.generate("--json-schema", self.file("s.json", '{"type": "boolean", "titel": "x"}'))
         self.assertRegex(noted.stderr.decode(), r"^puna: warning: .*titel.*\n$")

@@ -376,6 +376,13 @@ TEST_CASE("an answer that is cut says that it is incomplete", "[capi]") {
   ok(accept(m, a.text));
   check_person(a.text + text_of(puna_matcher_completion, m));
 
+  options.max_tokens = 40;
+  options.close_answer = 1;
+  const Answer closed = generate(model, options);
+  CHECK(closed.ids.size() <= 40);
+  CHECK(closed.result.incomplete == 0);
+  check_person(closed.text);
+
   options.ignore_eos = 1;
   const SessionHandle session = make_session(model);
   refused(puna_session_generate(session.get(), "a", 1, &options, nullptr, nullptr, nullptr), PUNA_INVALID_ARGUMENT,

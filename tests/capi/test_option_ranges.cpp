@@ -105,6 +105,12 @@ TEST_CASE("options of answers out of range are named before the prompt is read",
   for (const auto& call : calls) {
     out_of_range<G>(
         "max_tokens is", [](G& o) { o.max_tokens = -1; }, call);
+    for (const int32_t n : {-1, 2}) {
+      out_of_range<G>(
+          "close_answer is", [&](G& o) { o.close_answer = n; }, call);
+    }
+    out_of_range<G>(
+        "close_answer without a grammar", [](G& o) { o.close_answer = 1; }, call);
     for (const int32_t n : {-1, vocabulary + 1, INT32_MAX})
       out_of_range<G>(
           "log_probabilities is", [&](G& o) { o.log_probabilities = n; }, call);

@@ -29,6 +29,9 @@ struct Handles {
   puna_user* user = nullptr;
   puna_ranker *ranker = nullptr, *serving = nullptr;
   puna_pipeline* pipeline = nullptr;
+  puna_tools* tools = nullptr;
+  puna_grammar *calls = nullptr, *json = nullptr;
+  puna_matcher *matcher = nullptr, *fork = nullptr;
   char* buffer = nullptr;
   ~Handles() {
     puna_context_free(context);
@@ -43,6 +46,11 @@ struct Handles {
     puna_ranker_free(ranker);
     puna_ranker_free(serving);
     puna_pipeline_free(pipeline);
+    puna_tools_free(tools);
+    puna_grammar_free(calls);
+    puna_grammar_free(json);
+    puna_matcher_free(matcher);
+    puna_matcher_free(fork);
     puna_session_free(seeing);
     puna_session_free(restored);
     puna_generation_free(generation);
@@ -272,12 +280,60 @@ puna_status speculate(Handles& h) {
   return std::equal(answers[0], answers[0] + 24, answers[1]) ? PUNA_OK : PUNA_INTERNAL;
 }
 
+// Grammars of tools and of a schema, a matcher's every question, and an answer by each with drafts.
+puna_status constrain(Handles& h) {
+  const std::string_view list = R"([{"name": "f", "parameters": {"type": "dict", "properties": {
+      "s": {"type": "string", "pattern": "^[a-c]{1,3}$"}, "n": {"type": "array", "items": {"enum": [1, "two"]}}},
+      "required": ["s"]}}, {"name": "g"}])";
+  auto format = sized<puna_tools_options>();
+  format.format = "pythonic";
+  TRY(puna_tools_create(h.model, list.data(), list.size(), &format, &h.tools));
+  auto choice = sized<puna_tools_grammar_options>();
+  choice.tool_choice = "required";
+  choice.one_call = 1;
+  TRY(puna_tools_create_grammar(h.tools, &choice, &h.calls));
+  const std::string_view schema = R"({"type": "object", "properties": {"name_of_the_estate": {"maxLength": 9,
+      "type": "string"}, "age": {"minimum": 1, "maximum": 99, "type": "integer"}}, "required": ["name_of_the_estate",
+      "age"], "additionalProperties": false})";
+  TRY(puna_grammar_create(schema.data(), schema.size(), nullptr, &h.json));
+
+  TRY(puna_matcher_create(h.json, h.model, nullptr, &h.matcher));
+  TRY(puna_buffer_create(&h.text));
+  auto info = sized<puna_matcher_info>();
+  TRY(puna_matcher_get_info(h.matcher, &info));
+  TRY(puna_matcher_forced_text(h.matcher, h.text));
+  TRY(puna_matcher_accept_text(h.matcher, R"({"name)", 6));
+  TRY(puna_matcher_fork(h.matcher, &h.fork));
+  TRY(puna_matcher_completion(h.fork, h.text));
+  TRY(puna_matcher_accept_text(h.fork, static_cast<const char*>(puna_buffer_data(h.text)), puna_buffer_size(h.text)));
+  TRY(puna_matcher_get_info(h.fork, &info));
+  if (info.whole != 1) return PUNA_INTERNAL;
+
+  auto sampling = sized<puna_sampler_options>();
+  sampling.temperature = 1;
+  for (puna_grammar* const grammar : {h.json, h.calls}) {
+    puna_session** const session = grammar == h.json ? &h.session : &h.restored;
+    TRY(puna_session_create(h.model, nullptr, session));
+    auto options = sized<puna_generate_options>();
+    options.sampler = &sampling;
+    options.max_tokens = 30;
+    options.grammar = grammar;
+    options.lookup_tokens = 4;
+    options.close_answer = 1;
+    auto result = sized<puna_generate_result>();
+    TRY(puna_session_generate(*session, "The house", 9, &options, nullptr, nullptr, &result));
+    if (result.incomplete) return PUNA_INTERNAL;
+  }
+  return PUNA_OK;
+}
+
 }  // namespace
 
 puna_status live(const Life& life) {
   Handles h;
   TRY(open(life, h));
   if (!life.adapter_folder.empty()) return learn(life, h);
+  if (life.constrained) return constrain(h);
   if (life.drafts) return speculate(h);
   if (life.text) TRY(talk(h));
   if (life.text) TRY(look(h));

@@ -8,10 +8,13 @@
 #include "capi/session_rules.h"
 #include "faults/failing_heap.h"
 #include "faults/life.h"
+#include "grammar/small_vocabulary.h"
 #include "puna/base/error.h"
 #include "puna/chat/llama4_chat.h"
 #include "puna/chat/tool_constraint.h"
 #include "puna/chat/tool_parser.h"
+#include "puna/grammar/matcher.h"
+#include "puna/runtime/tool_grammar.h"
 #include "support/files.h"
 
 using namespace puna::test;
@@ -43,6 +46,40 @@ void speak_llama4() {
     {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": {"a": [1, {"b": [2]}]}}]}])";
   for (const auto format : {puna::ToolPromptFormat::json, puna::ToolPromptFormat::python_list})
     puna::llama4_render_dialog(dialog, format);
+}
+
+// Grammars of every kind.
+void compile_grammars() {
+  (void)puna::grammar_from_json_schema(R"({"properties": {"a": {"type": "string", "pattern": "^a+$", "maxLength": 9},
+      "b": {"not": {"enum": [1, "x"]}}, "c": {"$ref": "#"}}, "required": ["a"], "oneOf": [{"minProperties": 2}, {}],
+      "patternProperties": {"^x": {"type": "integer", "minimum": 3, "multipleOf": 2}}})");
+  (void)puna::grammar_from_gbnf("root ::= \"a\" item{2,3} [^b-d]*\nitem ::= \"é\" | item \"x\"\n");
+  (void)puna::grammar_from_regex("(?:ab|[^\\d])+x{3,9}");
+  (void)puna::grammar_from_choices(std::vector<std::string>{"yes", "no"});
+  const puna::Tools tools = puna::Tools::parse(R"([{"name": "f", "parameters": {"type": "dict", "properties": {
+      "s": {"type": "tuple", "items": {"type": "float"}}}}}, {"name": "g"}])");
+  for (const char* format : {"hermes", "pythonic"}) {
+    std::vector<std::string> notes;
+    puna::ToolGrammarOptions options;
+    options.json.notes = &notes;
+    (void)puna::tool_grammar(tools, puna::tool_format(format), options);
+  }
+}
+
+// All that a matcher is asked, along an answer.
+std::vector<std::string> follow(puna::Matcher& matcher, std::string_view answer) {
+  std::vector<std::string> told;
+  matcher.reset();
+  for (const char c : answer) {
+    std::string now = matcher.forced() + "|" + matcher.shortest_completion();
+    const puna::TokenMask mask = matcher.mask();
+    for (int32_t id = 0; id < 8; ++id) now += mask.allows(id) ? '1' : '0';
+    for (const int32_t id : matcher.closing_tokens(99).value_or(std::vector<int32_t>()))
+      now += std::to_string(id) + ",";
+    told.push_back(now + std::to_string(matcher.bytes_to_close(2)));
+    matcher.accept_bytes({&c, 1});
+  }
+  return told;
 }
 
 // A session that lives through all of it.
@@ -86,7 +123,7 @@ int sweep_heap(const Life& life, int64_t stride) {
       break;
     }
     ++failures;
-    if (status != PUNA_OUT_OF_MEMORY && !((optional || life.drafts) && status == PUNA_OK))
+    if (status != PUNA_OUT_OF_MEMORY && !((optional || life.drafts || life.constrained) && status == PUNA_OK))
       FAIL("allocation " << n << ": " << puna_status_name(status) << ": " << puna_last_error());
     if (failures % 64 == 0) bystander.check();
   }
@@ -135,7 +172,7 @@ int sweep_context(Life life, int64_t stride, bool throws = false) {
       break;
     }
     ++failures;
-    if (status != PUNA_OUT_OF_MEMORY && !(life.drafts && status == PUNA_OK))
+    if (status != PUNA_OUT_OF_MEMORY && !((life.drafts || life.constrained) && status == PUNA_OK))
       FAIL("allocation " << n << ": " << puna_status_name(status) << ": " << puna_last_error());
   }
   bystander.check();
@@ -199,6 +236,70 @@ TEST_CASE("memory may run out anywhere in Llama 4's calls and dialogs", "[faults
       FAIL("allocation " << n << ": " << live_blocks() - before << " blocks were not given back");
   }
   CHECK(n > 100);
+}
+
+TEST_CASE("memory may run out anywhere while grammars are compiled", "[faults]") {
+  compile_grammars();
+  const int64_t before = live_blocks();
+  int64_t n = 0;
+  for (bool failed = true; failed; n += 3 * kOneIn) {
+    bool optional = false, thrown = false;
+    arm_heap(n);
+    try {
+      compile_grammars();
+    } catch (const std::bad_alloc&) {
+      thrown = true;
+    } catch (const puna::Error& e) {
+      thrown = e.status() == puna::Status::out_of_memory;
+    }
+    failed = disarm_heap(&optional);
+    if (failed && !thrown && !optional) FAIL("allocation " << n << " failed and nobody said so");
+    if (live_blocks() != before)
+      FAIL("allocation " << n << ": " << live_blocks() - before << " blocks were not given back");
+  }
+  CHECK(n > 1000);
+}
+
+TEST_CASE("a matcher for which memory ran out is as before and goes on", "[faults]") {
+  const puna::TokenizerPtr tokens = small_vocabulary(
+      {"<end>", "a", "\"", "{", "\"a", "\": ", "}", "1", ":", ",", " ", "[", "]", "b", "\n", "0", "\\", "u"});
+  const std::string_view answer = R"({"a": "a1", "b": [1, 11]})";
+  const puna::GrammarPtr grammar = puna::grammar_from_json_schema(R"({"type": "object", "required": ["a"], "properties":
+      {"a": {"type": "string", "pattern": "^[a-c1]*$", "maxLength": 9}, "b": {"type": "array", "items": {"type":
+      "integer"}}}, "additionalProperties": false})");
+  puna::Matcher known(grammar, puna::grammar_vocabulary(tokens));
+  const std::vector<std::string> want = follow(known, answer);
+  int64_t n = 0;
+  for (bool failed = true; failed; n += kOneIn) {
+    // Of its own, with an automaton and a cache in which nothing is
+    puna::Matcher matcher(puna::grammar_from_json_schema(R"({"type": "object", "required": ["a"], "properties":
+      {"a": {"type": "string", "pattern": "^[a-c1]*$", "maxLength": 9}, "b": {"type": "array", "items": {"type":
+      "integer"}}}, "additionalProperties": false})"),
+                          puna::grammar_vocabulary(tokens));
+    bool optional = false, thrown = false;
+    std::vector<std::string> told;
+    arm_heap(n);
+    try {
+      told = follow(matcher, answer);
+    } catch (const std::bad_alloc&) {
+      thrown = true;
+    } catch (const puna::Error& e) {
+      thrown = e.status() == puna::Status::out_of_memory;
+    }
+    failed = disarm_heap(&optional);
+    if (!thrown && told != want) FAIL("allocation " << n << " changed what the matcher said");
+    if (follow(matcher, answer) != want) FAIL("allocation " << n << " left a trace");
+  }
+  CHECK(n > 300);
+}
+
+TEST_CASE("sampled allocations of answers by grammars fail once: out of memory, or the answer", "[faults]") {
+  Life life;
+  life.path = PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf";
+  life.context.threads = 1;
+  life.constrained = true;
+  CHECK(sweep_heap(life, 211) > 40);
+  CHECK(sweep_context(life, 5) > 5);
 }
 
 TEST_CASE("every operator new of a small model's life fails once: out of memory, nothing lost", "[faults]") {

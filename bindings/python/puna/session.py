@@ -307,6 +307,7 @@ class Session:
         regex: Optional[str] = None,
         choices: "Optional[Iterable[str]]" = None,
         grammar: "Grammar | str | None" = None,
+        close_answer: bool = False,
     ) -> "Answer":
         """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of
         text. The prompt may be empty: then it goes on with what the session holds. `stop`: a text, or several.
@@ -318,7 +319,8 @@ class Session:
         to `draft_tokens` (0 = ours) by a session of a smaller model with the same vocabulary, which is the answer's
         alone until that has ended. `json_schema` (a dict, a JSON text, a pydantic model's class or a dataclass),
         `regex`, `choices` or `grammar` (a Grammar, or a GBNF text): what the answer may be, one of them at most;
-        Answer.parsed is then the value of the JSON."""
+        Answer.parsed is then the value of the JSON. `close_answer`: where max_tokens, or the context, would cut it in
+        the middle, its last tokens write the shortest end that it can have."""
         constraint = grammar_of(json_schema, regex, choices, grammar)
         strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
         options = sized(
@@ -341,6 +343,7 @@ class Session:
             draft=draft._handle if draft is not None else ffi.NULL,
             draft_tokens=draft_tokens,
             grammar=constraint._handle if constraint is not None else None,
+            close_answer=close_answer,
         )
         process = None if process_logits is None else _Processor(process_logits)
         if process is not None:

@@ -224,3 +224,12 @@ def test_a_matcher_follows_an_answer(austen):
     assert copy.ended and not copy.mask()[[int(i) for i in start.nonzero()[0]]].any()
     copy.reset()
     assert (copy.mask() == start).all()
+
+
+def test_an_answer_is_closed_in_time(austen):
+    schema = {"type": "object", "properties": {"said": {"type": "string"}, "rooms": {"type": "integer"}}, "required": ["said", "rooms"]}
+    options = dict(json_schema=schema, max_tokens=24, sampling=puna.Sampling(temperature=1.0, seed=3))
+    cut = austen.session().generate("The house", **options)
+    assert "".join(cut) and cut.incomplete
+    closed = austen.session().generate("The house", close_answer=True, **options)
+    assert set(closed.parsed) >= {"said", "rooms"} and not closed.incomplete

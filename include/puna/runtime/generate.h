@@ -51,7 +51,8 @@ struct GenerateOptions {
   // tokens may be drawn; where it must, it ends. What it leaves no choice about is drafted (see below).
   GrammarPtr grammar;
   // Where max_tokens, or the context, would cut an answer in the middle of what the grammar asks for, the last tokens
-  // write the shortest end that it has. What cannot be ended from the start stays incomplete. The answer may end earlier
+  // write the shortest end that it has. What cannot be ended from the start, or whose end is not found within the
+  // limits of the grammar, stays incomplete. The answer may end earlier
   // than it would have: nothing is drawn behind which the end does not fit.
   bool close_answer = false;
   // Speculation: next tokens are guessed and computed together with the last one drawn, in one pass. The answer is the

@@ -120,8 +120,8 @@ void Conjunction::dependencies(Alternative& a, const Keyword& k) {
   require_object(k);
   for (const auto& [name, value] : k.value.items()) {
     const OrderedJson names = OrderedJson::array({name});
-    const Node without = document_.derived(k.node, {{kAbsent, names}});
-    OrderedJson then = {{"required", names}};
+    const Node without = document_.derived(k.node, object_of({{kAbsent, names}}));
+    OrderedJson then = object_of({{"required", names}});
     if (value.is_array()) {
       for (const std::string& other : strings({k.node, k.key, value}))
         if (other != name) then["required"].push_back(other);

@@ -51,20 +51,20 @@ void Conjunction::type(Alternative& a, const Keyword& k) {
 
 void Conjunction::constant(Alternative& a, const Keyword& k) {
   if (!k.value.is_array() && !k.value.is_object()) {
-    a.pending.push_back({document_.derived(k.node, {{kScalars, OrderedJson::array({k.value})}})});
+    a.pending.push_back({document_.derived(k.node, object_of({{kScalars, OrderedJson::array({k.value})}}))});
     return;
   }
   OrderedJson schema;
   if (k.value.is_array()) {
-    schema = {{"type", "array"}, {"minItems", k.value.size()}, {"maxItems", k.value.size()}};
+    schema = object_of({{"type", "array"}, {"minItems", k.value.size()}, {"maxItems", k.value.size()}});
     if (!k.value.empty()) schema["prefixItems"] = OrderedJson::array();
-    for (const OrderedJson& element : k.value) schema["prefixItems"].push_back({{"const", element}});
+    for (const OrderedJson& element : k.value) schema["prefixItems"].push_back(object_of({{"const", element}}));
   } else {
-    schema = {{"type", "object"}, {"additionalProperties", false}, {"required", OrderedJson::array()}};
+    schema = object_of({{"type", "object"}, {"additionalProperties", false}, {"required", OrderedJson::array()}});
     schema["properties"] = OrderedJson::object();
     for (const auto& [key, value] : k.value.items()) {
       schema["required"].push_back(key);
-      schema["properties"][key] = {{"const", value}};
+      schema["properties"][key] = object_of({{"const", value}});
     }
   }
   a.pending.push_back({document_.derived(k.node, std::move(schema))});
@@ -77,13 +77,13 @@ void Conjunction::enumeration(Alternative& a, const Keyword& k) {
   for (const OrderedJson& value : k.value) {
     watch_.tick();
     if (value.is_array() || value.is_object())
-      ways.push_back({{document_.derived(k.node, {{"const", value}})}});
+      ways.push_back({{document_.derived(k.node, object_of({{"const", value}}))}});
     else
       simple.push_back(value);
   }
   const bool containers = !ways.empty();
   if (!simple.empty() || !containers)
-    ways.insert(ways.begin(), Parts{{document_.derived(k.node, {{kScalars, std::move(simple)}})}});
+    ways.insert(ways.begin(), Parts{{document_.derived(k.node, object_of({{kScalars, std::move(simple)}}))}});
   if (containers)
     a.choices.push_back(std::move(ways));
   else

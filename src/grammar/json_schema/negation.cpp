@@ -22,7 +22,8 @@ std::vector<Parts> Conjunction::negations(Node node) {
 }
 
 void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
-  const auto fails = [&](OrderedJson schema) { ways.push_back({{document_.derived(k.node, std::move(schema))}}); };
+  const auto fails_as = [&](OrderedJson schema) { ways.push_back({{document_.derived(k.node, std::move(schema))}}); };
+  const auto fails = [&](std::initializer_list<Member> members) { fails_as(object_of(members)); };
   const auto list = [](const OrderedJson& value) { return OrderedJson::array({value}); };
   const std::string& key = k.key;
   const OrderedJson& value = k.value;
@@ -42,7 +43,7 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
   } else if (key == "const" || key == "enum") {
     OrderedJson values = key == "const" ? list(value) : value;
     if (!values.is_array()) wrong(k, "expected a list");
-    OrderedJson schema = {{kNotScalars, OrderedJson::array()}};
+    OrderedJson schema = object_of({{kNotScalars, OrderedJson::array()}});
     OrderedJson conditions = OrderedJson::array();
     for (const OrderedJson& v : values) {
       if (!v.is_array() && !v.is_object()) {
@@ -51,11 +52,11 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
       }
       if (!v.empty()) wrong(k, "not supported inside 'not': arrays and objects", Status::unsupported);
       // An empty one differs from all that have an element.
-      const OrderedJson longer = v.is_array() ? OrderedJson{{"minItems", 1}} : OrderedJson{{"minProperties", 1}};
+      const OrderedJson longer = object_of({{v.is_array() ? "minItems" : "minProperties", 1}});
       conditions.push_back(part(document_.derived(k.node, longer), false));
     }
     schema[kParts] = conditions;
-    fails(std::move(schema));
+    fails_as(std::move(schema));
   } else if (key == "minimum" || key == "maximum") {
     const char* beside = key == "minimum" ? "exclusiveMinimum" : "exclusiveMaximum";
     const auto found = json.find(beside);
@@ -83,9 +84,10 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
   } else if (key == "properties") {
     require_object(k);
     for (const auto& [name, schema] : value.items()) {
-      OrderedJson object = {{"type", "object"}, {"required", OrderedJson::array({name})}};
-      object["properties"][name] = {{kParts, list(part(document_.child(k.node, key, name), true))}};
-      fails(std::move(object));
+      OrderedJson object = object_of({{"type", "object"}, {"required", OrderedJson::array({name})}});
+      object["properties"] =
+          object_of({{name, object_of({{kParts, list(part(document_.child(k.node, key, name), true))}})}});
+      fails_as(std::move(object));
     }
   } else if (key == "dependentRequired" ||
              (key == "dependencies" && value.is_object() &&
@@ -122,9 +124,9 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
     ways.push_back({{document_.target(k.node, string(k)), true}});
   } else if (key == "items" && document_.json(k.node).find("prefixItems") == json.end() && !value.is_array()) {
     require_schema(k);
-    OrderedJson array = {{"type", "array"}, {"minItems", 1}};
-    array["contains"] = {{kParts, list(part(document_.child(k.node, key), true))}};
-    fails(std::move(array));
+    fails({{"type", "array"},
+           {"minItems", 1},
+           {"contains", object_of({{kParts, list(part(document_.child(k.node, key), true))}})}});
   } else if (key == kParts && document_.is_derived(k.node)) {
     for (const OrderedJson& p : value) ways.push_back({{p[0].get<Node>(), !p[1].get<bool>()}});
   } else if (document_.is_derived(k.node) && key[0] == '\1') {

@@ -100,6 +100,7 @@ struct Generation::Impl {
   std::string token_text;
   std::vector<TokenProbability> probabilities;
   Session::Claim claim{};
+  bool closes;                             // an answer in time, as long as the grammar's limits let its end be found
   std::optional<Matcher> matcher;          // of the grammar: behind the last token drawn
   std::optional<Speculation> speculation;  // until it has ended
 
@@ -110,7 +111,8 @@ struct Generation::Impl {
         text(s.model().tokenizer(), options.keep_special, options.stop_strings),
         stop_tokens(options.stop_tokens),
         next(slice(prompt, 0, int64_t(prompt.tokens.size()))),
-        whole(options.keep_shared) {
+        whole(options.keep_shared),
+        closes(options.close_answer) {
     require_usable(options, session);
     PUNA_REQUIRE(!whole || !next.tokens.empty(),
                  "an empty prompt shares nothing with the session: keep_shared needs tokens");
@@ -248,7 +250,7 @@ struct Generation::Impl {
       const TokenMask allowed = matcher ? matcher->mask() : TokenMask::everything();
       id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor, allowed)
                .token;
-      if (options.close_answer) id = in_time(id);
+      if (closes) id = in_time(id);
     }
     std::vector<TokenProbability> likely;
     if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
@@ -287,13 +289,19 @@ struct Generation::Impl {
     int64_t left = options.context_policy == ContextPolicy::error ? session.max_positions() - session.length()
                                                                   : std::numeric_limits<int64_t>::max();
     if (options.max_tokens > 0) left = std::min(left, options.max_tokens - drawn - 1);
-    if (matcher->bytes_to_close(id) <= uint64_t(left)) return id;  // a token has a byte at least
-    Matcher after = *matcher;
-    after.accept(id);
-    if (after.closing_tokens(size_t(left))) return id;
-    const std::optional<std::vector<int32_t>> end = matcher->closing_tokens(size_t(left) + 1);
-    if (!end) return id;  // it was too late at the start
-    return end->empty() ? stop_tokens.empty() ? id : stop_tokens.front() : end->front();
+    try {
+      if (matcher->bytes_to_close(id) <= uint64_t(left)) return id;  // a token has a byte at least
+      Matcher after = *matcher;
+      after.accept(id);
+      if (after.closing_tokens(size_t(left))) return id;
+      const std::optional<std::vector<int32_t>> end = matcher->closing_tokens(size_t(left) + 1);
+      if (!end) return id;  // it was too late at the start
+      return end->empty() ? stop_tokens.empty() ? id : stop_tokens.front() : end->front();
+    } catch (const Error& e) {
+      if (e.status() != Status::invalid_argument) throw;
+      closes = false;  // a limit of the grammar's, which the look ahead runs into, is no error of the answer
+      return id;
+    }
   }
 
   // Whether the answer ends with this token, which is not among result.tokens yet.

@@ -413,7 +413,7 @@ pub struct puna_generate_options {
     pub images: *const *const puna_image,
     pub image_count: u64,
     pub keep_shared: i32,
-    pub reserved: i32,
+    pub close_answer: i32,
     pub draft: *mut puna_session,
     pub draft_tokens: i32,
     pub lookup_tokens: i32,
@@ -1156,7 +1156,7 @@ const _: () = {
     assert!(offset_of!(puna_generate_options, images) == 96);
     assert!(offset_of!(puna_generate_options, image_count) == 104);
     assert!(offset_of!(puna_generate_options, keep_shared) == 112);
-    assert!(offset_of!(puna_generate_options, reserved) == 116);
+    assert!(offset_of!(puna_generate_options, close_answer) == 116);
     assert!(offset_of!(puna_generate_options, draft) == 120);
     assert!(offset_of!(puna_generate_options, draft_tokens) == 128);
     assert!(offset_of!(puna_generate_options, lookup_tokens) == 132);

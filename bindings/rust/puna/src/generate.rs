@@ -49,6 +49,9 @@ pub struct GenerateOptions {
     pub lookup_tokens: i32,
     /// What the answer may be; `None` = anything. Not together with `ignore_eos`.
     pub grammar: Option<Grammar>,
+    /// Where `max_tokens`, or the context, would cut an answer in the middle of what its grammar asks for, its last
+    /// tokens write the shortest end that it can have.
+    pub close_answer: bool,
 }
 
 /// A session of a smaller model with the same vocabulary, which guesses an answer's next tokens. Clones are the same
@@ -338,6 +341,7 @@ impl GenerateOptions {
         if let Some(grammar) = &self.grammar {
             o.grammar = grammar.handle.raw;
         }
+        o.close_answer = self.close_answer.into();
         (o.draft_tokens, o.lookup_tokens) = (self.draft_tokens, self.lookup_tokens);
         if let WhenFull::DropOldest { keep_prefix } = self.when_full {
             (o.context_policy, o.keep_prefix) = (PUNA_CONTEXT_DROP_OLDEST, keep_prefix);
