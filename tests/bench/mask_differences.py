@@ -2,9 +2,10 @@
 
 usage: mask_differences.py MODEL SCHEMAS [--masks 100000] [--seed 1] [--seconds 600] [--out FILE]
   SCHEMAS  JSON lines (.gz too): {"id", "schema"}
-Both follow the same answer: a token is drawn from those that both allow, those that are not white space more often, since white space says little.
-Before each token the masks are compared. Of each kind of tokens that one allows and the other does not, one difference is counted a mask; its class is
-who allows it, what kind of bytes it has and where the answer is. tests/data/json_schema/mask_differences.md explains each class.
+Both follow the same answer: a token is drawn from those that both allow, those that are not white space more often,
+since white space says little. Before each token the masks are compared. Of each kind of tokens that one allows and the
+other does not, one difference is counted a mask; its class is who allows it, what kind of bytes it has and where the
+answer is. tests/data/json_schema/mask_differences.md explains each class.
 PUNA_LIBRARY = libpuna; needs puna (bindings/python), numpy and llguidance.
 """
 

@@ -1,8 +1,10 @@
-"""schema_answers.py -- answers of a small model to real JSON Schemas, at temperature 1, each checked by Python's jsonschema.
+"""schema_answers.py -- answers of a small model to real JSON Schemas, at temperature 1, each checked by Python's
+jsonschema.
 
 usage: schema_answers.py MODEL SCHEMAS [--count 500] [--tokens 96] [--seed 1] [--seconds 900]
   SCHEMAS  JSON lines (.gz too): {"id", "schema"}; every so-manieth is taken, so that `--count` of them are
-The answers are closed in time (close_answer), so those that `--tokens` would cut are checked as well. It ends after `--seconds` with what it has.
+The answers are closed in time (close_answer), so those that `--tokens` would cut are checked as well. It ends after
+`--seconds` with what it has.
 PUNA_LIBRARY = libpuna; needs puna (bindings/python) and jsonschema. Ends with 1 where an answer does not validate.
 """
 

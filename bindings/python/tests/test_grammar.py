@@ -227,7 +227,11 @@ def test_a_matcher_follows_an_answer(austen):
 
 
 def test_an_answer_is_closed_in_time(austen):
-    schema = {"type": "object", "properties": {"said": {"type": "string"}, "rooms": {"type": "integer"}}, "required": ["said", "rooms"]}
+    schema = {
+        "type": "object",
+        "properties": {"said": {"type": "string"}, "rooms": {"type": "integer"}},
+        "required": ["said", "rooms"],
+    }
     options = dict(json_schema=schema, max_tokens=24, sampling=puna.Sampling(temperature=1.0, seed=3))
     cut = austen.session().generate("The house", **options)
     assert "".join(cut) and cut.incomplete

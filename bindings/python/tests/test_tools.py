@@ -81,12 +81,7 @@ def test_answers_are_held_to_the_tools(model):
     for seed in range(4):
         sampling = puna.Sampling(temperature=1.0, seed=seed)
         answer = model.session().chat(
-            messages,
-            tools=tools,
-            tool_choice="required",
-            parallel_tool_calls=False,
-            max_tokens=300,
-            sampling=sampling,
+            messages, tools=tools, tool_choice="required", parallel_tool_calls=False, max_tokens=300, sampling=sampling
         )
         assert "".join(answer) == "" and not answer.incomplete
         (call,) = answer.tool_calls

@@ -1,11 +1,6 @@
 // derived.h -- keywords of the schemas that we derive, for what JSON Schema has no positive keyword for. Only there do
 // they mean something; in a user's schema they are unknown like any other.
 #pragma once
-#include <initializer_list>
-#include <string>
-#include <utility>
-
-#include "base/json.h"
 
 namespace puna::grammar {
 
@@ -17,13 +12,5 @@ inline constexpr char kNotInteger[] = "\1notInteger";        // a number is no w
 inline constexpr char kNotMultipleOf[] = "\1notMultipleOf";  // a number
 inline constexpr char kNotPattern[] = "\1notPattern";        // a regular expression
 inline constexpr char kNotFormat[] = "\1notFormat";          // a format
-
-// An object of these members. nlohmann-json's own constructor of such a list loses what it has when memory runs out.
-using Member = std::pair<std::string, OrderedJson>;
-inline OrderedJson object_of(std::initializer_list<Member> members) {
-  OrderedJson object = OrderedJson::object();
-  for (const auto& [key, value] : members) fresh_member(object, key) = value;
-  return object;
-}
 
 }  // namespace puna::grammar

@@ -4,9 +4,11 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -16,6 +18,14 @@
 namespace puna::grammar {
 
 using Node = uint32_t;
+
+// An object of these members. nlohmann-json's own constructor of such a list loses what it has when memory runs out.
+using Member = std::pair<std::string, OrderedJson>;
+inline OrderedJson object_of(std::initializer_list<Member> members) {
+  OrderedJson object = OrderedJson::object();
+  for (const auto& [key, value] : members) fresh_member(object, key) = value;
+  return object;
+}
 
 class SchemaDocument {
  public:
