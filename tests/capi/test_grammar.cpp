@@ -376,10 +376,10 @@ TEST_CASE("an answer that is cut says that it is incomplete", "[capi]") {
   ok(accept(m, a.text));
   check_person(a.text + text_of(puna_matcher_completion, m));
 
-  options.max_tokens = 40;
+  options.max_tokens = 120;
   options.close_answer = 1;
   const Answer closed = generate(model, options);
-  CHECK(closed.ids.size() <= 40);
+  CHECK(closed.ids.size() <= 120);
   CHECK(closed.result.incomplete == 0);
   check_person(closed.text);
 

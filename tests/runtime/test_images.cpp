@@ -323,31 +323,3 @@ TEST_CASE("a cancel ends an append while its images are encoded", "[runtime]") {
   s.append(c.prompt);
   CHECK(s.length() == int64_t(c.size()));
 }
-
-TEST_CASE("drafts change nothing of an answer about images", "[runtime]") {
-  const Case c(sets().front());
-  int64_t accepted = 0, rejected = 0;
-  for (const float temperature : {0.0f, 0.7f})
-    for (const int kind : {1, 2, 3}) {  // lookup, a draft, both
-      CAPTURE(temperature, kind);
-      GenerateOptions options;
-      options.max_tokens = 24;
-      options.ignore_eos = true;
-      options.sampler.temperature = temperature;
-      options.sampler.seed = 7;
-      Session plain(c.model, {}), drafted(c.model, {}), guesses(c.model, {});
-      const GenerateResult want = generate(plain, c.prompt, options);
-      if (kind & 1) options.lookup_tokens = 5;
-      if (kind & 2) options.draft = &guesses;
-      const GenerateResult got = generate(drafted, c.prompt, options);
-      CHECK(got.tokens == want.tokens);
-      CHECK(drafted.length() == plain.length());
-      plain.append(std::vector<int32_t>{1});
-      drafted.append(std::vector<int32_t>{1});
-      CHECK(std::equal(plain.logits().begin(), plain.logits().end(), drafted.logits().begin()));
-      accepted += got.accepted_drafts;
-      rejected += got.rejected_drafts;
-    }
-  CHECK(accepted > 0);
-  CHECK(accepted + rejected > 10);
-}

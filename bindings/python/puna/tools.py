@@ -93,11 +93,13 @@ class Tools:
         parallel_tool_calls: bool = True,
         max_whitespace: Optional[int] = None,
     ) -> Optional[Grammar]:
-        """What an answer may be that may, or must, call these tools, with arguments of their parameters. `tool_choice`, as OpenAI has it: "auto" (text and
-        calls), "required" (calls alone), "none", or {"type": "function", "function": {"name": "f"}}, also just "f". None = nothing is constrained ("none").
-        `max_whitespace`: see Grammar.
+        """What an answer may be that may, or must, call these tools, with arguments of their parameters. `tool_choice`,
+        as OpenAI has it: "auto" (text and calls), "required" (calls alone), "none", or {"type": "function",
+        "function": {"name": "f"}}, also just "f". None = nothing is constrained ("none"). `max_whitespace`: see
+        Grammar.
 
-        >>> tools = Tools([{"name": "get_weather", "parameters": {"properties": {"days": {"type": "integer"}}}}], format="pythonic")
+        >>> days = {"properties": {"days": {"type": "integer"}}}
+        >>> tools = Tools([{"name": "get_weather", "parameters": days}], format="pythonic")
         >>> tools.grammar("required")
         Grammar('tools')
         >>> tools.grammar("none") is None

@@ -31,8 +31,8 @@ ToolChoice ToolChoice::parse(std::string_view text) {
   json = parse_json_argument(text, "tool choice");
   const auto type = json.find("type"), inner = json.find("function");
   const OrderedJson& function = inner == json.end() ? json : *inner;
-  const bool fine = type != json.end() && *type == "function" && function.is_object() && function.contains("name") &&
-                    function["name"].is_string();
+  const bool fine = type != json.end() && type->is_string() && type->get_ref<const std::string&>() == "function" &&
+                    function.is_object() && function.contains("name") && function["name"].is_string();
   PUNA_REQUIRE(fine,
                "tool choice: expected auto, none, required, a tool's name, or {\"type\": \"function\", "
                "\"function\": {\"name\": ...}}");

@@ -188,6 +188,17 @@ Node SchemaDocument::by_pointer(Node from, uint32_t resource, std::string_view p
   return place(*json, resource, std::string(pointer));
 }
 
+OrderedJson object_of(std::initializer_list<Member> members) {
+  OrderedJson object = OrderedJson::object();
+  try {
+    for (const Member& member : members) fresh_member(object, member.key) = member.value;
+  } catch (...) {
+    dismantle(object);
+    throw;
+  }
+  return object;
+}
+
 Node SchemaDocument::derived(Node from, OrderedJson json) {
   derived_.push_back(std::move(json));
   places_.push_back({&derived_.back(), places_[from].resource, places_[from].pointer, true});

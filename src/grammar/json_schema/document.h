@@ -19,13 +19,17 @@ namespace puna::grammar {
 
 using Node = uint32_t;
 
-// An object of these members. nlohmann-json's own constructor of such a list loses what it has when memory runs out.
-using Member = std::pair<std::string, OrderedJson>;
-inline OrderedJson object_of(std::initializer_list<Member> members) {
-  OrderedJson object = OrderedJson::object();
-  for (const auto& [key, value] : members) fresh_member(object, key) = value;
-  return object;
-}
+// JSON that is put together, and a place in it. What nlohmann-json does by itself does not survive memory running out:
+// its constructor of a list of members loses what it has, and destructors allocate (base/json.h).
+struct Member {
+  std::string key;
+  OrderedJson value;
+  template <class V>
+  Member(std::string_view k, V&& v) : key(k), value(std::forward<V>(v)) {}
+  Member(const Member&) = default;
+  ~Member() { dismantle(value); }
+};
+OrderedJson object_of(std::initializer_list<Member> members);
 
 class SchemaDocument {
  public:

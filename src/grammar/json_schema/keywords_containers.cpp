@@ -119,16 +119,18 @@ void Conjunction::property_names(Alternative& a, const Keyword& k) {
 void Conjunction::dependencies(Alternative& a, const Keyword& k) {
   require_object(k);
   for (const auto& [name, value] : k.value.items()) {
-    const OrderedJson names = OrderedJson::array({name});
+    OrderedJson names = OrderedJson::array({name});
+    const JsonGuard of_names(names);
     const Node without = document_.derived(k.node, object_of({{kAbsent, names}}));
     OrderedJson then = object_of({{"required", names}});
+    const JsonGuard of_then(then);
     if (value.is_array()) {
       for (const std::string& other : strings({k.node, k.key, value}))
         if (other != name) then["required"].push_back(other);
     } else {
       const Node schema = document_.child(k.node, k.key, name);
       require_schema({k.node, k.key, value});
-      then[kParts] = OrderedJson::array({OrderedJson::array({schema, false})});
+      fresh_member(then, kParts) = OrderedJson::array({OrderedJson::array({schema, false})});
     }
     a.choices.push_back({{{without}}, {{document_.derived(k.node, std::move(then))}}});
   }

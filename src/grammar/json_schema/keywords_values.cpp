@@ -30,10 +30,9 @@ bool is_number(const OrderedJson& json) { return json.is_number() || !digits_of(
 // ---- any type -------------------------------------------------------------------------------------------------------
 
 void Conjunction::type(Alternative& a, const Keyword& k) {
-  const OrderedJson list = k.value.is_array() ? k.value : OrderedJson::array({k.value});
   uint8_t types = 0;
   bool integer = false, number = false;
-  for (const OrderedJson& element : list) {
+  const auto add = [&](const OrderedJson& element) {
     if (!element.is_string()) wrong(k, "expected the name of a type or a list of names");
     const std::string& name = element.get_ref<const std::string&>();
     const auto* known =
@@ -44,7 +43,11 @@ void Conjunction::type(Alternative& a, const Keyword& k) {
     types |= known->types;
     integer = integer || name == "integer";
     number = number || name == "number";
-  }
+  };
+  if (k.value.is_array())
+    for (const OrderedJson& element : k.value) add(element);
+  else
+    add(k.value);
   if (integer && !number) a.number.multiple_of.push_back(decimal(1));
   a.only(types);
 }
@@ -55,16 +58,17 @@ void Conjunction::constant(Alternative& a, const Keyword& k) {
     return;
   }
   OrderedJson schema;
+  const JsonGuard guard(schema);
   if (k.value.is_array()) {
     schema = object_of({{"type", "array"}, {"minItems", k.value.size()}, {"maxItems", k.value.size()}});
-    if (!k.value.empty()) schema["prefixItems"] = OrderedJson::array();
+    if (!k.value.empty()) fresh_member(schema, "prefixItems") = OrderedJson::array();
     for (const OrderedJson& element : k.value) schema["prefixItems"].push_back(object_of({{"const", element}}));
   } else {
     schema = object_of({{"type", "object"}, {"additionalProperties", false}, {"required", OrderedJson::array()}});
-    schema["properties"] = OrderedJson::object();
+    fresh_member(schema, "properties") = OrderedJson::object();
     for (const auto& [key, value] : k.value.items()) {
       schema["required"].push_back(key);
-      schema["properties"][key] = object_of({{"const", value}});
+      fresh_member(schema["properties"], key) = object_of({{"const", value}});
     }
   }
   a.pending.push_back({document_.derived(k.node, std::move(schema))});
@@ -73,6 +77,7 @@ void Conjunction::constant(Alternative& a, const Keyword& k) {
 void Conjunction::enumeration(Alternative& a, const Keyword& k) {
   require_array(k);
   OrderedJson simple = OrderedJson::array();
+  const JsonGuard guard(simple);
   std::vector<Parts> ways;
   for (const OrderedJson& value : k.value) {
     watch_.tick();

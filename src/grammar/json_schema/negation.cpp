@@ -33,6 +33,7 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
     Alternative allowed;
     type(allowed, k);
     OrderedJson others = OrderedJson::array();
+    const JsonGuard guard(others);
     const std::pair<uint8_t, const char*> all[] = {{kNull, "null"},     {kBoolean, "boolean"}, {kNumber, "number"},
                                                    {kString, "string"}, {kArray, "array"},     {kObject, "object"}};
     for (const auto& [bit, name] : all)
@@ -42,9 +43,11 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
       fails({{"type", "number"}, {kNotInteger, true}});
   } else if (key == "const" || key == "enum") {
     OrderedJson values = key == "const" ? list(value) : value;
+    const JsonGuard guard(values);
     if (!values.is_array()) wrong(k, "expected a list");
     OrderedJson schema = object_of({{kNotScalars, OrderedJson::array()}});
     OrderedJson conditions = OrderedJson::array();
+    const JsonGuard of_conditions(conditions), of_schema(schema);
     for (const OrderedJson& v : values) {
       if (!v.is_array() && !v.is_object()) {
         schema[kNotScalars].push_back(v);
@@ -55,7 +58,7 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
       const OrderedJson longer = object_of({{v.is_array() ? "minItems" : "minProperties", 1}});
       conditions.push_back(part(document_.derived(k.node, longer), false));
     }
-    schema[kParts] = conditions;
+    fresh_member(schema, kParts) = conditions;
     fails_as(std::move(schema));
   } else if (key == "minimum" || key == "maximum") {
     const char* beside = key == "minimum" ? "exclusiveMinimum" : "exclusiveMaximum";
@@ -85,7 +88,7 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
     require_object(k);
     for (const auto& [name, schema] : value.items()) {
       OrderedJson object = object_of({{"type", "object"}, {"required", OrderedJson::array({name})}});
-      object["properties"] =
+      fresh_member(object, "properties") =
           object_of({{name, object_of({{kParts, list(part(document_.child(k.node, key, name), true))}})}});
       fails_as(std::move(object));
     }

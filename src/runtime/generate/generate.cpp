@@ -74,7 +74,8 @@ void require_usable(const GenerateOptions& options, const Session& session) {
     session.model().require_tokenizer();
     PUNA_REQUIRE(!options.ignore_eos, "ignore_eos together with a grammar, which says itself where an answer may end");
   }
-  PUNA_REQUIRE(!options.close_answer || options.grammar, "close_answer without a grammar, which says what an end is");
+  PUNA_REQUIRE(!options.close_answer || options.grammar,
+               "close_answer without a grammar, expected one: it says what an end is");
   (void)Sampler(options.sampler);
   (void)StopStrings(options.stop_strings);
   require_usable_drafts(options, session);

@@ -57,6 +57,11 @@ std::string escaped(std::string_view key) {  // in a JSON pointer
   return out;
 }
 
+// nlohmann-json's == with a literal makes a value of it, in a function that must not throw.
+bool is_word(const OrderedJson& json, std::string_view word) {
+  return json.is_string() && json.get_ref<const std::string&>() == word;
+}
+
 struct Place {
   OrderedJson* json;
   Inside is;
@@ -86,19 +91,22 @@ void translate_type(OrderedJson& schema, const std::string& pointer, std::vector
     for (OrderedJson& element : *type) any = !translate(element, pointer, notes) || any;
   else
     any = !translate(*type, pointer, notes);
-  if (any) schema.erase("type");
+  if (!any) return;
+  dismantle(*type);  // before erase(), whose destructor would allocate
+  schema.erase("type");
 }
 
 // A list of values beside the type "array" that has no list in it means the items.
 void move_enum_to_items(OrderedJson& schema, const std::string& pointer, std::vector<std::string>& notes) {
   const auto type = schema.find("type"), values = schema.find("enum"), items = schema.find("items");
-  if (type == schema.end() || *type != "array" || values == schema.end() || !values->is_array()) return;
+  if (type == schema.end() || !is_word(*type, "array") || values == schema.end() || !values->is_array()) return;
   if (std::any_of(values->begin(), values->end(), [](const OrderedJson& v) { return v.is_array(); })) return;
   if (items != schema.end() && (!items->is_object() || items->contains("enum"))) return;
-  OrderedJson list = *values;
+  OrderedJson list = std::move(*values);
+  const JsonGuard guard(list);
   schema.erase("enum");
-  if (!schema.contains("items")) schema["items"] = OrderedJson::object();
-  schema["items"]["enum"] = std::move(list);
+  if (!schema.contains("items")) fresh_member(schema, "items") = OrderedJson::object();
+  fresh_member(schema["items"], "enum") = std::move(list);
   if (notes.size() < 1000)
     notes.push_back("at " + shown(pointer) + "/enum: read as the values of the items, since none is an array");
 }
@@ -154,15 +162,15 @@ std::string tool_arguments_schema(const std::string& schema, std::vector<std::st
   translate_types(json, notes, watch);
   const auto type = json.find("type");
   if (type != json.end()) {
-    const bool object = type->is_array() ? std::find(type->begin(), type->end(), OrderedJson("object")) != type->end()
-                                         : *type == "object";
+    const auto is_object = [](const OrderedJson& word) { return is_word(word, "object"); };
+    const bool object = type->is_array() ? std::any_of(type->begin(), type->end(), is_object) : is_object(*type);
     PUNA_REQUIRE(object, "at /type: the arguments of a call are an object, expected \"object\"");
   }
-  json["type"] = "object";
+  fresh_member(json, "type") = "object";
   const auto properties = json.find("properties");
   const bool closed =
       properties != json.end() && properties->is_object() && !says_more_of_keys(json) && required_are_listed(json);
-  if (closed) json["additionalProperties"] = false;
+  if (closed) fresh_member(json, "additionalProperties") = false;
   return json_text(json);
 }
 
