@@ -1,29 +1,73 @@
-// JSON.parse with an error that says where, in the words of a person.
+// JSON.parse with an error that says where and what was expected. Browsers' own messages differ, and some name no place.
 
 export function parseJson(text) {
   if (!text.trim()) return { error: 'Empty: JSON is expected here.' };
   try {
     return { value: JSON.parse(text) };
-  } catch (error) {
-    return { error: describe(text, error.message) };
+  } catch {
+    return { error: describe(text) };
   }
 }
 
-// Browsers tell the place as "position 17", as "line 2 column 5", or not at all.
-function describe(text, message) {
-  if (/end of (data|JSON|input)|EOF|Unterminated/i.test(message)) return 'Not JSON yet: the text ends too early.';
-  const position = /position (\d+)/.exec(message);
-  const lineColumn = /line (\d+) column (\d+)/.exec(message);
-  let line = lineColumn ? Number(lineColumn[1]) : 0;
-  let column = lineColumn ? Number(lineColumn[2]) : 0;
-  if (!line && position) {
-    const before = text.slice(0, Number(position[1])).split('\n');
-    line = before.length;
-    column = before.at(-1).length + 1;
+function describe(text) {
+  const { at, wanted } = firstError(text);
+  if (at >= text.length) return 'Not JSON yet: the text ends too early.';
+  const before = text.slice(0, at).split('\n');
+  const found = text[at] === '\n' ? 'the end of the line' : `"${String.fromCodePoint(text.codePointAt(at))}"`;
+  return `Not JSON: line ${before.length}, column ${before.at(-1).length + 1}: ${found} where ${wanted} is expected.`;
+}
+
+const SPACE = /[ \t\n\r]*/y;
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;  // without its closing quote
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+
+const lengthOf = (pattern, text, at) => {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0].length ?? 0;
+};
+
+// Walks the text as a parser would, with a stack of the brackets that are open.
+function firstError(text) {
+  const open = [];
+  let at = 0;
+  let state = 'value';  // or 'first' (value or "]"), 'name', 'first name' (name or "}"), 'colon', 'after'
+  for (;;) {
+    at += lengthOf(SPACE, text, at);
+    const ch = text[at];
+    if (state === 'after') {
+      if (!open.length) return { at, wanted: 'the end' };
+      const close = open.at(-1) === '[' ? ']' : '}';
+      if (ch === close) open.pop();
+      else if (ch === ',') state = close === ']' ? 'value' : 'name';
+      else return { at, wanted: `"," or "${close}"` };
+      at += 1;
+    } else if (state === 'colon') {
+      if (ch !== ':') return { at, wanted: '":"' };
+      state = 'value';
+      at += 1;
+    } else if ((state === 'first' && ch === ']') || (state === 'first name' && ch === '}')) {
+      open.pop();
+      state = 'after';
+      at += 1;
+    } else if (ch === '"') {
+      at += lengthOf(STRING, text, at);
+      if (text[at] !== '"') return { at, wanted: text[at] === '\\' ? 'an escape such as \\n' : 'the closing quote' };
+      state = state.endsWith('name') ? 'colon' : 'after';
+      at += 1;
+    } else if (state.endsWith('name')) {
+      return { at, wanted: 'a name in double quotes' };
+    } else if (ch === '[' || ch === '{') {
+      open.push(ch);
+      state = ch === '[' ? 'first' : 'first name';
+      at += 1;
+    } else {
+      const length = lengthOf(SCALAR, text, at);
+      const isPrefix = ['true', 'false', 'null', '-'].some((word) => word.startsWith(text.slice(at)));
+      if (!length) return { at: isPrefix ? text.length : at, wanted: 'a value' };
+      state = 'after';
+      at += length;
+    }
   }
-  if (!line) return 'Not JSON.';
-  const found = text.split('\n')[line - 1]?.[column - 1];
-  return `Not JSON: line ${line}, column ${column}${found ? `, at "${found}"` : ''}.`;
 }
 
 // Laid out for reading; text that is not JSON as it is.
