@@ -30,3 +30,9 @@ export function when(time) {
   const year = date.getFullYear() === today.getFullYear() ? undefined : 'numeric';
   return date.toLocaleDateString([], { day: 'numeric', month: 'short', year });
 }
+
+// Servers begin their messages with a small letter, or with a name in quotes; on the page they are sentences.
+export function sentence(text) {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}

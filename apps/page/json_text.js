@@ -21,6 +21,9 @@ const SPACE = /[ \t\n\r]*/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;  // without its closing quote
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
+const BEGUN_NUMBER = /^-?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d*)?$/;
+const BEGUN_ESCAPE = /^\\(?:u[0-9a-fA-F]{0,3})?$/;
+
 const lengthOf = (pattern, text, at) => {
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0].length ?? 0;
@@ -51,6 +54,7 @@ function firstError(text) {
       at += 1;
     } else if (ch === '"') {
       at += lengthOf(STRING, text, at);
+      if (BEGUN_ESCAPE.test(text.slice(at, at + 6))) return { at: text.length, wanted: 'an escape' };
       if (text[at] !== '"') return { at, wanted: text[at] === '\\' ? 'an escape such as \\n' : 'the closing quote' };
       state = state.endsWith('name') ? 'colon' : 'after';
       at += 1;
@@ -62,8 +66,10 @@ function firstError(text) {
       at += 1;
     } else {
       const length = lengthOf(SCALAR, text, at);
-      const isPrefix = ['true', 'false', 'null', '-'].some((word) => word.startsWith(text.slice(at)));
-      if (!length) return { at: isPrefix ? text.length : at, wanted: 'a value' };
+      const rest = text.slice(at, at + 400);
+      const isBegun = ['true', 'false', 'null'].some((word) => word.startsWith(rest)) || BEGUN_NUMBER.test(rest);
+      if (at + length < text.length && isBegun) return { at: text.length, wanted: 'a value' };
+      if (!length) return { at, wanted: 'a value' };
       state = 'after';
       at += length;
     }

@@ -1,8 +1,8 @@
 // The inside of a paragraph: emphasis, code, links. Emphasis is CommonMark's algorithm with a stack of delimiters
 // (https://spec.commonmark.org/0.31.2/#phase-2-inline-structure).
 //
-//   inline = {type: 'text', text, at} | {type: 'code', text, at} | {type: 'break'} |
-//            {type: 'strong' | 'em' | 'del', children} | {type: 'link', href, children}
+//   inline = {type: 'text', text, at} | {type: 'break'} | {type: 'code' | 'strong' | 'em' | 'del', children} |
+//            {type: 'link', href, children}
 
 const MAX_DELIMITERS = 400;  // in one paragraph; more of them stay text
 const PUNCTUATION = /[\p{P}\p{S}]/u;
@@ -20,6 +20,12 @@ class Inline {
   constructor(lines) {
     this.lines = lines;
     this.text = lines.map((line) => line.text).join('\n');
+    this.starts = [];  // of each line in text
+    let start = 0;
+    for (const line of lines) {
+      this.starts.push(start);
+      start += line.text.length + 1;
+    }
     this.items = [];  // inline nodes; delimiters are {type: 'delimiter', ch, count, at, opens, closes}
     this.delimiters = 0;
     this.brackets = [];  // places in items of '[' that may open a link
@@ -41,11 +47,14 @@ class Inline {
 
   // Where character i of the joined text is in the source.
   #sourceAt(i) {
-    for (const line of this.lines) {
-      if (i <= line.text.length) return line.at + i;
-      i -= line.text.length + 1;
+    let low = 0;
+    let high = this.starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.starts[middle] <= i) low = middle;
+      else high = middle - 1;
     }
-    return -1;
+    return this.lines[low].at + i - this.starts[low];
   }
 
   #addText(from, to) {
@@ -97,9 +106,19 @@ class Inline {
     }
     const from = i + ticks.length;
     const padded = /^ .*[^ ].* $/s.test(this.text.slice(from, close)) ? 1 : 0;
-    const inside = this.text.slice(from + padded, close - padded).replaceAll('\n', ' ');
-    this.items.push({ type: 'code', text: inside, at: this.#sourceAt(from + padded) });
+    this.items.push({ type: 'code', children: this.#codeText(from + padded, close - padded) });
     return close + ticks.length - i;
+  }
+
+  // Line ends become spaces; each line is a text of its own, because lines may lie apart in the source.
+  #codeText(from, to) {
+    const children = [];
+    for (const line of this.text.slice(from, to).split('\n')) {
+      if (children.length) children.push({ type: 'text', text: ' ', at: this.#sourceAt(from - 1) });
+      children.push({ type: 'text', text: line, at: this.#sourceAt(from) });
+      from += line.length + 1;
+    }
+    return children;
   }
 
   #delimiter(i, flush) {

@@ -92,7 +92,6 @@ function tableNode({ align, head, rows }) {
 function inlineNodes(items) {
   return items.map((item) => {
     if (item.type === 'text') return textNode(item.text, item.at);
-    if (item.type === 'code') return h('code', {}, textNode(item.text, item.at));
     if (item.type === 'break') return h('br');
     if (item.type !== 'link') return h(item.type, {}, inlineNodes(item.children));
     const attributes = { href: item.href, target: '_blank', rel: 'noopener noreferrer' };

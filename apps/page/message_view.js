@@ -10,7 +10,7 @@ import { siblingsOf } from './tree.js';
 import { tokensPerSecond } from './run.js';
 import { validate } from './schema.js';
 import { parseJson } from './json_text.js';
-import { plural, rate, seconds } from './format.js';
+import { plural, rate, seconds, sentence } from './format.js';
 
 export class MessageView {
   constructor(app, conversation, node) {
@@ -137,7 +137,7 @@ export class MessageView {
     return h(
       'div',
       { class: 'error', role: 'group', 'aria-label': 'Error' },
-      h('p', {}, message),
+      h('p', {}, sentence(message)),
       more.map((text) => h('p', { class: 'more' }, text)),
       h('div', { class: 'buttons' }, buttons),
     );
@@ -153,7 +153,7 @@ export class MessageView {
       const copy = iconButton('copy', 'Copy', () => copyText(node.content, copy));
       parts.push(copy);
     }
-    if (node.role === 'assistant') parts.push(iconButton('retry', 'Try again', () => app.retry(node)));
+    if (node.role === 'assistant' && !node.error) parts.push(iconButton('retry', 'Try again', () => app.retry(node)));
     if (node.role !== 'assistant' || node.content) parts.push(iconButton('edit', 'Edit', () => this.#edit()));
     if (node.tokens?.length) {
       const toggle = iconButton('tokens', 'Tokens and probabilities', () => {

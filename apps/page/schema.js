@@ -38,11 +38,12 @@ for (const name of ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'
 for (const name of ['minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties']) {
   FORMS[name] = [isCount, 'a whole number, 0 or more'];
 }
-for (const name of ['additionalProperties', 'propertyNames', 'items', 'contains', 'not', 'if', 'then', 'else']) {
+for (const name of ['additionalProperties', 'additionalItems', 'propertyNames', 'contains', 'not', 'if', 'then', 'else']) {
   FORMS[name] = [isSchema, 'a schema'];
 }
 for (const name of ['minContains', 'maxContains']) FORMS[name] = FORMS.minItems;
 for (const name of ['anyOf', 'oneOf', 'allOf', 'prefixItems']) FORMS[name] = [isSchemaList, 'an array of schemas'];
+FORMS.items = [(v) => isSchema(v) || (Array.isArray(v) && v.every(isSchema)), 'a schema, or an array of them'];
 FORMS.const = [() => true, ''];
 FORMS.dependentSchemas = FORMS.properties;
 FORMS.$defs = FORMS.definitions = FORMS.properties;
@@ -70,7 +71,8 @@ export function checkSchema(root) {
       } else if (!form[0](value)) {
         problems.push(`${where}"${name}" must be ${form[1]}.`);
       } else if (name === '$ref' && resolve(root, value) === undefined) {
-        problems.push(`${where}"${value}" leads nowhere in this schema.`);
+        if (isLocal(value)) problems.push(`${where}"${value}" leads nowhere in this schema.`);
+        else unchecked.add(`"${value}"`);
       } else {
         for (const [step, child] of childSchemas(name, value)) {
           waiting.push({ schema: child, path: `${path}/${name}${step}`, depth: depth + 1 });
@@ -83,15 +85,18 @@ export function checkSchema(root) {
 
 function childSchemas(name, value) {
   const form = FORMS[name][0];
-  if (form === isSchema) return [['', value]];
-  if (form === isSchemaList) return value.map((child, i) => [`/${i}`, child]);
+  const isItems = name === 'items';
+  if (form === isSchemaList || (isItems && Array.isArray(value))) return value.map((child, i) => [`/${i}`, child]);
+  if (form === isSchema || isItems) return [['', value]];
   if (form === isSchemaMap || name === 'patternProperties') return Object.entries(value).map(([k, v]) => [`/${k}`, v]);
   return [];
 }
 
+const isLocal = (ref) => ref === '#' || ref.startsWith('#/');
+
 // "#/$defs/a" within `root`; "#" is the root itself; undefined when it leads nowhere.
 function resolve(root, ref) {
-  if (ref !== '#' && !ref.startsWith('#/')) return undefined;
+  if (!isLocal(ref)) return undefined;
   let at = root;
   for (const step of ref.split('/').slice(1)) {
     const name = decodeStep(step);
@@ -114,7 +119,7 @@ function decodeStep(step) {
 // Sentences, one for each breach, at most `limit`.
 export function validate(schema, value, limit = 20) {
   const found = [];
-  new Check(schema, found).visit(schema, value, 'The answer', 0);
+  new Check(schema, found).visit(schema, value, '', 0);
   return found.slice(0, limit);
 }
 
@@ -131,14 +136,13 @@ class Check {
   }
 
   visit(schema, value, path, depth) {
-    const say = (text) => this.found.push(`${path} ${text}.`);
+    const say = (text) => this.found.push(`${path || 'The answer'} ${text}.`);
     if (schema === true) return;
     if (schema === false) return void say('is not allowed');
     if (depth > MAX_DEPTH) return void say('is nested too deeply to check');
     if (schema.$ref !== undefined) {
       const target = resolve(this.root, schema.$ref);
-      if (target === undefined) say(`cannot be checked: "${schema.$ref}" leads nowhere`);
-      else this.visit(target, value, path, depth + 1);
+      if (target !== undefined) this.visit(target, value, path, depth + 1);
     }
     const types = schema.type === undefined ? null : [schema.type].flat();
     if (types && !types.some((type) => hasType(value, type))) return void say(`is ${nameOf(value)}, expected ${types.join(' or ')}`);
@@ -171,8 +175,10 @@ class Check {
     if (value.length < s.minItems) say(`has ${value.length} items, fewer than ${s.minItems}`);
     if (value.length > s.maxItems) say(`has ${value.length} items, more than ${s.maxItems}`);
     if (s.uniqueItems && value.some((v, i) => value.slice(0, i).some((w) => equal(v, w)))) say('has equal items');
+    const isOld = Array.isArray(s.items);  // draft 7 has the array in items and the rest in additionalItems
+    const first = isOld ? s.items : s.prefixItems;
     value.forEach((item, i) => {
-      const schema = s.prefixItems?.[i] ?? s.items;
+      const schema = first?.[i] ?? (isOld ? s.additionalItems : s.items);
       if (schema !== undefined) this.visit(schema, item, `${path}[${i}]`, depth + 1);
     });
     if (s.contains !== undefined) {
@@ -196,7 +202,7 @@ class Check {
     }
     const patterns = Object.entries(s.patternProperties ?? {}).map(([p, schema]) => [regexOf(p), schema]);
     for (const name of names) {
-      const here = `${path}.${name}`;
+      const here = path ? `${path}.${name}` : name;
       const matching = patterns.filter(([regex]) => regex?.test(name)).map(([, schema]) => schema);
       if (s.properties && Object.hasOwn(s.properties, name)) matching.push(s.properties[name]);
       for (const schema of matching) this.visit(schema, value[name], here, depth + 1);
@@ -271,17 +277,13 @@ function short(value) {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-export const EXAMPLE_SCHEMA = JSON.stringify(
-  {
-    type: 'object',
-    properties: {
-      city: { type: 'string' },
-      country: { type: 'string' },
-      population: { type: 'integer', minimum: 0 },
-    },
-    required: ['city', 'country', 'population'],
-    additionalProperties: false,
+export const EXAMPLE_SCHEMA = `{
+  "type": "object",
+  "properties": {
+    "city": {"type": "string"},
+    "country": {"type": "string"},
+    "population": {"type": "integer", "minimum": 0}
   },
-  null,
-  2,
-);
+  "required": ["city", "country", "population"],
+  "additionalProperties": false
+}`;

@@ -6,6 +6,7 @@ import { SAMPLING } from './request.js';
 import { EXAMPLE_SCHEMA, checkSchema } from './schema.js';
 import { EXAMPLE_TOOLS, readTools } from './tools.js';
 import { parseJson } from './json_text.js';
+import { sentence } from './format.js';
 
 export class SettingsPanel {
   // onChange(): something of `settings` changed. onDefault(settings): new conversations are to begin with these.
@@ -73,8 +74,10 @@ export class SettingsPanel {
     if (!name) return;
     const { input } = this.fields.get(name);
     input.closest('details')?.setAttribute('open', '');
-    if (message) this.#say(name, message);
+    if (message) this.#say(name, sentence(message));
     input.focus();
+    if (input.tagName === 'TEXTAREA') input.setSelectionRange(0, 0);
+    input.scrollTop = 0;
     input.scrollIntoView({ block: 'center' });
   }
 
@@ -232,6 +235,7 @@ export class SettingsPanel {
   #fill(input, text) {
     const before = input.value;
     input.value = text;
+    input.scrollTop = 0;
     input.dispatchEvent(new Event('input'));
     if (!before.trim() || before === text) return;
     const back = () => ((input.value = before), input.dispatchEvent(new Event('input')));

@@ -37,18 +37,15 @@ function problemWith(f, names) {
   return first ? `(${f.name}) has "parameters" that are no schema: ${first}` : null;
 }
 
-export const EXAMPLE_TOOLS = JSON.stringify(
-  [
-    {
-      name: 'get_weather',
-      description: 'The weather in a city now',
-      parameters: {
-        type: 'object',
-        properties: { city: { type: 'string' }, unit: { enum: ['celsius', 'fahrenheit'] } },
-        required: ['city'],
-      },
+export const EXAMPLE_TOOLS = `[{
+  "name": "get_weather",
+  "description": "The weather in a city now",
+  "parameters": {
+    "type": "object",
+    "properties": {
+      "city": {"type": "string"},
+      "unit": {"enum": ["celsius", "fahrenheit"]}
     },
-  ],
-  null,
-  2,
-);
+    "required": ["city"]
+  }
+}]`;

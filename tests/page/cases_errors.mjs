@@ -12,7 +12,7 @@ export default [
     async run({ act, page, shot }) {
       await act.ask('Something that is too long');
       const error = act.lastAnswer.getByRole('group', { name: 'Error' });
-      await act.shows(error, "the prompt has 9,310 tokens and the model's context is 8192");
+      await act.shows(error, "The prompt has 9,310 tokens and the model's context is 8192");
       await act.shows(error, 'edit an earlier message');
       await shot('error');
       // The failed attempt is replaced, not kept as a branch, and is no part of the next request.
@@ -40,7 +40,7 @@ export default [
     async run({ act, page }) {
       await act.ask('A bad temperature');
       await act.lastAnswer.getByRole('button', { name: 'Show the setting' }).click();
-      await act.shows(page.locator('#temperature-said'), 'temperature 1.9 is outside what this model allows');
+      await act.shows(page.locator('#temperature-said'), 'Temperature 1.9 is outside what this model allows');
       assert.equal(await page.evaluate(() => document.activeElement.id), 'temperature');
     },
   },
@@ -51,7 +51,7 @@ export default [
     async run({ act }) {
       await act.ask('Fail midway through this answer');
       await act.shows(act.lastAnswer.locator('.content'), 'You said');
-      await act.shows(act.lastAnswer.locator('.error'), 'the engine ran out of memory');
+      await act.shows(act.lastAnswer.locator('.error'), 'The engine ran out of memory');
       await act.ask('Then drop the line in this answer');
       await act.shows(act.lastAnswer.locator('.error'), /connection .* (lost|ended)/);
     },
@@ -62,7 +62,7 @@ export default [
     expected: REFUSED,
     async run({ act }) {
       await act.ask('Now break down');
-      await act.shows(act.lastAnswer.locator('.error'), 'the engine stopped: not enough memory for 4,096 keys');
+      await act.shows(act.lastAnswer.locator('.error'), 'The engine stopped: not enough memory for 4,096 keys');
       await act.ask('Hello');
       await act.shows(act.lastAnswer, 'You said: Hello');
     },

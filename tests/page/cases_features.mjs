@@ -73,7 +73,7 @@ export default [
       assert.equal(format.json_schema.strict, true);
       assert.deepEqual(format.json_schema.schema.required, ['city', 'country', 'population']);
       await act.ask('Please break the schema.');
-      await act.shows(act.lastAnswer.locator('.verdict'), 'The answer.population is string, expected integer.');
+      await act.shows(act.lastAnswer.locator('.verdict'), 'population is string, expected integer.');
       await shot('schema-broken');
     },
   },

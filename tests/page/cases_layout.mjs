@@ -79,6 +79,7 @@ export default [
       assert.deepEqual(await axe(), [], 'a call and its form');
       await page.locator('.result').fill('9');
       await page.keyboard.press('Enter');
+      await act.ended();
       await act.type('Say something very slowly');
       await act.writing();
       assert.deepEqual(await axe(), [], 'streaming');
