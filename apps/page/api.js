@@ -26,7 +26,8 @@ export class Api {
     const answer = await this.#fetch('v1/models', {});
     if (!answer.ok) throw await errorOf(answer);
     const body = await answer.json();
-    if (!Array.isArray(body.data)) throw new ServerError('The server listed its models in a form this page cannot read.');
+    if (!Array.isArray(body.data))
+      throw new ServerError('The server listed its models in a form this page cannot read.');
     return body.data.filter((model) => typeof model.id === 'string');
   }
 

@@ -19,10 +19,10 @@ import { EXAMPLE_TOOLS } from './tools.js';
 import { download, exportText, readSettings } from './transfer.js';
 import { addAnswer, addNode, lastNode, newConversation, removeLeaf, stepSibling, visiblePath } from './tree.js';
 
-const SAVE_EVERY = 1000;  // ms, while an answer grows
+const SAVE_EVERY = 1000; // ms, while an answer grows
 
 class App {
-  runs = new Map();  // id of a conversation -> Run
+  runs = new Map(); // id of a conversation -> Run
 
   constructor(store) {
     this.store = store;
@@ -42,7 +42,7 @@ class App {
     this.sidebar = new Sidebar(this);
     this.connection = new Connection(this.api, {
       onModels: (models) => this.#modelsCame(models),
-      onOffline: () => this.showThread(),
+      onTrouble: () => this.showThread(),
     });
     startShortcuts({
       newChat: () => this.newChat(),
@@ -68,6 +68,10 @@ class App {
 
   get isPhone() {
     return matchMedia('(pointer: coarse) and (max-width: 760px)').matches;
+  }
+
+  get needsKey() {
+    return this.connection?.needsKey ?? false;
   }
 
   get offline() {
@@ -133,7 +137,9 @@ class App {
     this.#changed();
     const { element } = this.thread.viewOf(this.conversation.nodes[to]);
     const same = step < 0 ? 'Previous version' : 'Next version';
-    const button = element.querySelector(`[aria-label="${same}"]:not(:disabled)`) ?? element.querySelector('.branches button:not(:disabled)');
+    const button =
+      element.querySelector(`[aria-label="${same}"]:not(:disabled)`) ??
+      element.querySelector('.branches button:not(:disabled)');
     button?.focus();
     element.scrollIntoView({ block: 'nearest' });
   }
@@ -175,6 +181,7 @@ class App {
     const run = new Run(this.api, conversation, node, () => this.#grew(run));
     this.runs.set(conversation.id, run);
     this.thread.follows = true;
+    byId('toasts').replaceChildren();
     announce('The model is answering.');
     await this.#changed();
     location.hash = conversation.id;
@@ -300,7 +307,7 @@ class App {
     try {
       await this.store.save(conversation);
     } catch (error) {
-      toast(`This browser could not keep the conversation: ${error?.message ?? 'its storage is full'}. Export it to be safe.`);
+      toast(`The browser could not keep this conversation: ${error?.message ?? 'no room'}. Export it to be safe.`);
     }
   }
 

@@ -60,7 +60,8 @@ export class Composer {
 
   // What is switched on, and the tokens used of those that fit.
   showState(settings, used, contextLength) {
-    const chip = (text, param) => h('button', { type: 'button', class: 'chip', onclick: () => this.app.showSetting(param) }, text);
+    const chip = (text, param) =>
+      h('button', { type: 'button', class: 'chip', onclick: () => this.app.showSetting(param) }, text);
     const chips = [];
     if (settings.system.trim()) chips.push(chip('System prompt', 'system'));
     if (settings.schema.on) chips.push(chip('JSON schema', 'response_format'));
@@ -113,7 +114,7 @@ export class Composer {
   }
 
   #key(event) {
-    if (event.isComposing) return;  // Enter that ends an input method's word
+    if (event.isComposing) return; // Enter that ends an input method's word
     if (event.key === 'Enter' && !event.shiftKey && !this.app.isPhone) {
       event.preventDefault();
       if (!this.running) this.#send();

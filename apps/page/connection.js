@@ -6,14 +6,15 @@ import { byId, h } from './dom.js';
 import { askForKey, closeNotice, forgetKey, showNotice } from './key_form.js';
 import { recall } from './preferences.js';
 
-const AGAIN_AFTER = 3000;  // ms
+const AGAIN_AFTER = 3000; // ms
 
 export class Connection {
   offline = false;
+  needsKey = false;
 
-  // onModels(models): the list came, for the first time or again.
-  constructor(api, { onModels, onOffline }) {
-    Object.assign(this, { api, onModels, onOffline, timer: 0 });
+  // onModels(models): the list came, for the first time or again. onTrouble(): offline or needsKey has become true.
+  constructor(api, { onModels, onTrouble }) {
+    Object.assign(this, { api, onModels, onTrouble, timer: 0 });
     api.key = recall('key', '');
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && this.offline) this.load();
@@ -26,10 +27,15 @@ export class Connection {
       if (this.offline && !(await this.api.health())) throw new ServerError('The server is starting or shutting down.');
       const models = await this.api.models();
       this.#setOffline(false);
+      this.needsKey = false;
       this.onModels(models);
     } catch (error) {
-      if (error.status === 401) this.askForKey(() => {});
-      else this.lost(error);
+      if (error.status === 401) {
+        this.needsKey = true;
+        this.#setOffline(false);
+        this.onTrouble();
+        this.askForKey(() => {});
+      } else this.lost(error);
     }
   }
 
@@ -39,7 +45,7 @@ export class Connection {
     this.timer = setTimeout(() => this.load(), AGAIN_AFTER);
     if (!this.offline) showNotice(h('p', { role: 'alert' }, error.message, ' The page tries again by itself.'));
     this.#setOffline(true);
-    this.onOffline();
+    this.onTrouble();
   }
 
   askForKey(then) {

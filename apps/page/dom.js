@@ -51,13 +51,18 @@ export function icon(name) {
 
 // A button that is only an icon has its words as label and as tooltip.
 export function iconButton(name, label, onclick, attributes = {}) {
-  return h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick, ...attributes }, icon(name));
+  return h(
+    'button',
+    { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick, ...attributes },
+    icon(name),
+  );
 }
 
 // A sentence for a moment at the bottom of the page, with one thing to do about it.
 export function toast(text, action = null) {
   const close = () => item.remove();
-  const button = action && h('button', { type: 'button', class: 'link', onclick: () => (close(), action.run()) }, action.label);
+  const button =
+    action && h('button', { type: 'button', class: 'link', onclick: () => (close(), action.run()) }, action.label);
   const item = h('div', { class: 'toast' }, h('span', {}, text), button);
   byId('toasts').replaceChildren(item);
   setTimeout(close, action ? 10000 : 5000);

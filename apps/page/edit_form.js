@@ -40,7 +40,13 @@ export function editForm(node, { onDone, onCancel }) {
     if (event.key === 'Escape') {
       event.stopPropagation();
       onCancel();
-    } else if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.target.tagName === 'TEXTAREA' && node.role !== 'assistant') {
+    } else if (
+      event.key === 'Enter' &&
+      !event.shiftKey &&
+      !event.isComposing &&
+      event.target.tagName === 'TEXTAREA' &&
+      node.role !== 'assistant'
+    ) {
       event.preventDefault();
       done();
     }
@@ -50,7 +56,8 @@ export function editForm(node, { onDone, onCancel }) {
 
 function pictures(images) {
   const row = h('div', { class: 'attached' });
-  const show = () => row.replaceChildren(...images.map((url, i) => thumbnail(url, i, () => (images.splice(i, 1), show()))));
+  const show = () =>
+    row.replaceChildren(...images.map((url, i) => thumbnail(url, i, () => (images.splice(i, 1), show()))));
   show();
   return row;
 }

@@ -11,7 +11,8 @@ export function percent(p) {
   return `${hundred.toFixed(hundred < 1 ? 2 : 1)}%`;
 }
 
-export const seconds = (ms) => (ms < 9950 ? `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s` : `${Math.round(ms / 1000)} s`);
+export const seconds = (ms) =>
+  ms < 9950 ? `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s` : `${Math.round(ms / 1000)} s`;
 
 export const rate = (perSecond) => perSecond.toFixed(perSecond < 10 ? 1 : 0);
 

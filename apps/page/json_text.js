@@ -1,4 +1,4 @@
-// JSON.parse with an error that says where and what was expected. Browsers' own messages differ, and some name no place.
+// JSON.parse with an error that says where and what was expected. Browsers' own messages differ.
 
 export function parseJson(text) {
   if (!text.trim()) return { error: 'Empty: JSON is expected here.' };
@@ -18,7 +18,7 @@ function describe(text) {
 }
 
 const SPACE = /[ \t\n\r]*/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;  // without its closing quote
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y; // without its closing quote
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
 const BEGUN_NUMBER = /^-?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d*)?$/;
@@ -33,7 +33,7 @@ const lengthOf = (pattern, text, at) => {
 function firstError(text) {
   const open = [];
   let at = 0;
-  let state = 'value';  // or 'first' (value or "]"), 'name', 'first name' (name or "}"), 'colon', 'after'
+  let state = 'value'; // or 'first' (value or "]"), 'name', 'first name' (name or "}"), 'colon', 'after'
   for (;;) {
     at += lengthOf(SPACE, text, at);
     const ch = text[at];

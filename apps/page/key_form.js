@@ -5,14 +5,26 @@ import { forget, remember } from './preferences.js';
 
 // onKey(key) after one was entered.
 export function askForKey({ wasRefused, onKey }) {
-  const input = h('input', { id: 'api-key', type: 'password', autocomplete: 'off', spellcheck: 'false', required: true });
+  const input = h('input', {
+    id: 'api-key',
+    type: 'password',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    required: true,
+  });
   const keep = h('input', { id: 'keep-key', type: 'checkbox' });
   const said = wasRefused ? 'The server refused this key.' : 'This server asks for an API key.';
   const form = h(
     'form',
     { class: 'key-form', 'aria-label': 'API key' },
     h('p', {}, said),
-    h('div', { class: 'key-row' }, h('label', { for: 'api-key' }, 'API key'), input, h('button', { type: 'submit', class: 'primary' }, 'Use this key')),
+    h(
+      'div',
+      { class: 'key-row' },
+      h('label', { for: 'api-key' }, 'API key'),
+      input,
+      h('button', { type: 'submit', class: 'primary' }, 'Use this key'),
+    ),
     h('label', { class: 'keep' }, keep, 'Keep it in this browser after the tab is closed'),
   );
   form.addEventListener('submit', (event) => {

@@ -1,6 +1,6 @@
 // Markdown of answers, parsed: a string in, a tree of blocks out. The part of CommonMark and of GitHub's tables that
 // models write; HTML stays text, indented code is a paragraph. Every piece of text knows where in the source it comes
-// from (`at`), so that a word on the page leads back to the tokens it is made of. markdown_view.js makes the page of it.
+// from (`at`), so that a word on the page leads back to its tokens. markdown_view.js puts it on the page.
 //
 //   block = {type: 'paragraph' | 'heading' (level) | 'code' (language, lines) | 'quote' (blocks) | 'rule' |
 //            'list' (ordered, start, items: [blocks], loose) | 'table' (align, head, rows), from, to}
@@ -8,7 +8,7 @@
 
 import { parseInline } from './markdown_inline.js';
 
-const MAX_DEPTH = 8;  // of quotes and lists in each other; deeper ones stay text
+const MAX_DEPTH = 8; // of quotes and lists in each other; deeper ones stay text
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^\s`]*)[^`]*$/;
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+|$)/;
 const RULE = /^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$/;
@@ -75,7 +75,10 @@ function parseFence(lines, i, [, fence, language]) {
 
 function headingOf(line, match) {
   const end = line.text.replace(/[ \t]+#+[ \t]*$/, '').length;
-  const rest = { text: line.text.slice(match[0].length, Math.max(end, match[0].length)), at: line.at + match[0].length };
+  const rest = {
+    text: line.text.slice(match[0].length, Math.max(end, match[0].length)),
+    at: line.at + match[0].length,
+  };
   return { type: 'heading', level: match[1].length, inline: parseInline([rest]) };
 }
 
@@ -94,7 +97,13 @@ function parseQuote(lines, i, depth) {
 function parseList(lines, i, depth) {
   const first = ITEM.exec(lines[i].text);
   const kind = kindOf(first);
-  const list = { type: 'list', ordered: kind !== first[2], start: Number.parseInt(first[2], 10) || 0, items: [], loose: false };
+  const list = {
+    type: 'list',
+    ordered: kind !== first[2],
+    start: Number.parseInt(first[2], 10) || 0,
+    items: [],
+    loose: false,
+  };
   let next = i;
   while (next < lines.length) {
     const mark = ITEM.exec(lines[next].text);
@@ -102,7 +111,10 @@ function parseList(lines, i, depth) {
     const [item, after] = itemLines(lines, next, mark);
     list.items.push(parseBlocks(item, depth + 1));
     const blank = after > next + 1 && isBlank(lines[after - 1]);
-    if (item.some((line, k) => isBlank(line) && k + 1 < item.length) || (blank && after < lines.length && ITEM.test(lines[after].text))) {
+    if (
+      item.some((line, k) => isBlank(line) && k + 1 < item.length) ||
+      (blank && after < lines.length && ITEM.test(lines[after].text))
+    ) {
       list.loose = true;
     }
     next = after;
@@ -111,7 +123,7 @@ function parseList(lines, i, depth) {
   return [list, next];
 }
 
-const kindOf = (mark) => (/\d/.test(mark[2]) ? mark[2].at(-1) : mark[2]);  // ".", ")" or the bullet itself
+const kindOf = (mark) => (/\d/.test(mark[2]) ? mark[2].at(-1) : mark[2]); // ".", ")" or the bullet itself
 
 function itemLines(lines, i, mark) {
   const width = Math.min(mark[0].length, mark[1].length + mark[2].length + 4);
@@ -125,7 +137,7 @@ function itemLines(lines, i, mark) {
     } else if (indent >= width) {
       item.push(cut(line, width));
     } else if (indent > mark[1].length && indent >= 2) {
-      item.push(cut(line, indent));  // models indent by two where CommonMark wants three
+      item.push(cut(line, indent)); // models indent by two where CommonMark wants three
     } else if (isBlank(lines[next - 1]) || startsBlock(lines, next)) {
       break;
     } else {
@@ -172,7 +184,8 @@ function parseTable(lines, i) {
   };
   const rows = [];
   let next = i + 2;
-  for (; next < lines.length && !isBlank(lines[next]) && !startsBlock(lines, next); next += 1) rows.push(row(lines[next]));
+  for (; next < lines.length && !isBlank(lines[next]) && !startsBlock(lines, next); next += 1)
+    rows.push(row(lines[next]));
   return [{ type: 'table', align, head: row(lines[i]), rows }, next];
 }
 

@@ -4,7 +4,7 @@
 //   inline = {type: 'text', text, at} | {type: 'break'} | {type: 'code' | 'strong' | 'em' | 'del', children} |
 //            {type: 'link', href, children}
 
-const MAX_DELIMITERS = 400;  // in one paragraph; more of them stay text
+const MAX_DELIMITERS = 400; // in one paragraph; more of them stay text
 const PUNCTUATION = /[\p{P}\p{S}]/u;
 const ESCAPABLE = /[!-/:-@[-`{-~]/;
 const LINK_TARGET = /^\(\s*<?((?:[^\s()<>]|\([^\s()<>]*\))*)>?(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)/;
@@ -20,15 +20,15 @@ class Inline {
   constructor(lines) {
     this.lines = lines;
     this.text = lines.map((line) => line.text).join('\n');
-    this.starts = [];  // of each line in text
+    this.starts = []; // of each line in text
     let start = 0;
     for (const line of lines) {
       this.starts.push(start);
       start += line.text.length + 1;
     }
-    this.items = [];  // inline nodes; delimiters are {type: 'delimiter', ch, count, at, opens, closes}
+    this.items = []; // inline nodes; delimiters are {type: 'delimiter', ch, count, at, opens, closes}
     this.delimiters = 0;
-    this.brackets = [];  // places in items of '[' that may open a link
+    this.brackets = []; // places in items of '[' that may open a link
   }
 
   parse() {
@@ -147,7 +147,7 @@ class Inline {
     const inside = this.items.splice(open).slice(1);
     const before = this.items.at(-1);
     const isImage = before?.type === 'text' && before.text.endsWith('!');
-    if (isImage) before.text = before.text.slice(0, -1);  // an image of an answer is never fetched: it stays a link
+    if (isImage) before.text = before.text.slice(0, -1); // an image of an answer is never fetched: it stays a link
     const children = withEmphasis(inside);
     if (SAFE_LINK.test(target[1])) this.items.push({ type: 'link', href: target[1], children });
     else this.items.push(...children);
@@ -168,7 +168,7 @@ class Inline {
 // Pairs delimiters: what lies between two becomes a child. Those without a partner become text again.
 function withEmphasis(items) {
   const out = [];
-  const stack = [];  // places in out of delimiters that can open
+  const stack = []; // places in out of delimiters that can open
   for (const item of items) {
     if (item.type !== 'delimiter') {
       out.push(item);
@@ -192,7 +192,7 @@ function withEmphasis(items) {
 function matches(opener, closer) {
   if (opener.ch !== closer.ch || opener.count === 0) return false;
   if (closer.ch === '~') return opener.count >= 2 && closer.count >= 2;
-  const both = opener.closes || closer.opens;  // CommonMark's rule of three
+  const both = opener.closes || closer.opens; // CommonMark's rule of three
   return !both || (opener.count + closer.count) % 3 !== 0 || (opener.count % 3 === 0 && closer.count % 3 === 0);
 }
 
@@ -200,7 +200,10 @@ function wrap(out, place, closer) {
   const opener = out[place];
   const n = opener.count >= 2 && closer.count >= 2 ? 2 : 1;
   const type = closer.ch === '~' ? 'del' : n === 2 ? 'strong' : 'em';
-  const children = out.splice(place + 1).filter((item) => item.type !== 'delimiter' || item.count > 0).map(plain);
+  const children = out
+    .splice(place + 1)
+    .filter((item) => item.type !== 'delimiter' || item.count > 0)
+    .map(plain);
   out[place] = { ...opener, count: opener.count - n };
   if (out[place].count === 0) out.pop();
   out.push({ type, children });

@@ -4,12 +4,12 @@
 import { h, icon, copyText } from './dom.js';
 import { parseMarkdown } from './markdown.js';
 
-const sources = new WeakMap();  // text node -> where its text begins in the source
+const sources = new WeakMap(); // text node -> where its text begins in the source
 
 export const sourceOffset = (textNode) => sources.get(textNode);
 
 export class MarkdownView {
-  blocks = [];  // {raw, from, node} of what is shown
+  blocks = []; // {raw, from, node} of what is shown
 
   constructor(element) {
     this.element = element;
@@ -37,9 +37,19 @@ export function codeBlock(language, lines) {
     code.append(textNode(line.text, line.at));
     if (i + 1 < lines.length) code.append(textNode('\n', line.at + line.text.length));
   });
-  const copy = h('button', { type: 'button', class: 'copy', onclick: () => copyText(code.textContent, copy) }, icon('copy'), ' Copy');
+  const copy = h(
+    'button',
+    { type: 'button', class: 'copy', onclick: () => copyText(code.textContent, copy) },
+    icon('copy'),
+    ' Copy',
+  );
   const head = h('div', { class: 'code-head' }, h('span', {}, language || 'text'), copy);
-  return h('div', { class: 'code' }, head, h('pre', { tabindex: '0', 'aria-label': `Code, ${language || 'text'}` }, code));
+  return h(
+    'div',
+    { class: 'code' },
+    head,
+    h('pre', { tabindex: '0', 'aria-label': `Code, ${language || 'text'}` }, code),
+  );
 }
 
 function textNode(text, at) {
@@ -83,8 +93,26 @@ function tableNode({ align, head, rows }) {
   const table = h(
     'table',
     {},
-    h('thead', {}, h('tr', {}, head.map((inline, i) => cell('th', inline, i)))),
-    h('tbody', {}, rows.map((row) => h('tr', {}, row.map((inline, i) => cell('td', inline, i))))),
+    h(
+      'thead',
+      {},
+      h(
+        'tr',
+        {},
+        head.map((inline, i) => cell('th', inline, i)),
+      ),
+    ),
+    h(
+      'tbody',
+      {},
+      rows.map((row) =>
+        h(
+          'tr',
+          {},
+          row.map((inline, i) => cell('td', inline, i)),
+        ),
+      ),
+    ),
   );
   return h('div', { class: 'table', tabindex: '0', role: 'region', 'aria-label': 'Table' }, table);
 }

@@ -38,7 +38,8 @@ export class MessageView {
   get tokenMap() {
     const { node } = this;
     if (node.role !== 'assistant' || !node.tokens.length || !node.content) return null;
-    if (this.map?.n !== node.tokens.length) this.map = { n: node.tokens.length, map: new TokenMap(node.content, node.tokens) };
+    if (this.map?.n !== node.tokens.length)
+      this.map = { n: node.tokens.length, map: new TokenMap(node.content, node.tokens) };
     return { node, map: this.map.map };
   }
 
@@ -55,8 +56,18 @@ export class MessageView {
     const parent = this.conversation.nodes[this.node.parent];
     const results = this.node.results.map(({ id, content }) => {
       const name = parent.toolCalls?.find((call) => call.id === id)?.name ?? 'call';
-      const head = h('div', { class: 'call-head' }, h('span', { class: 'call-word' }, 'Result of'), h('code', {}, name));
-      return h('div', { class: 'call' }, head, h('pre', { tabindex: '0', 'aria-label': `Result of ${name}` }, content || '(empty)'));
+      const head = h(
+        'div',
+        { class: 'call-head' },
+        h('span', { class: 'call-word' }, 'Result of'),
+        h('code', {}, name),
+      );
+      return h(
+        'div',
+        { class: 'call' },
+        head,
+        h('pre', { tabindex: '0', 'aria-label': `Result of ${name}` }, content || '(empty)'),
+      );
     });
     this.body.replaceChildren(...results);
   }
@@ -78,7 +89,8 @@ export class MessageView {
     calls.replaceChildren(...callList(node.toolCalls, this.conversation.settings, running));
     const wantsResults = !running && isLast && node.toolCalls.length > 0;
     if (!wantsResults) form.replaceChildren();
-    else if (!form.hasChildNodes()) form.append(resultForm(node.toolCalls, (results) => this.app.sendResults(node, results)));
+    else if (!form.hasChildNodes())
+      form.append(resultForm(node.toolCalls, (results) => this.app.sendResults(node, results)));
     state.replaceChildren(...(running ? this.#waiting() : this.#ending()));
   }
 
@@ -102,7 +114,10 @@ export class MessageView {
     const { node } = this;
     const speed = tokensPerSecond(node);
     const words = node.content || node.toolCalls.length || node.reasoning ? 'Writing' : 'Reading the prompt';
-    const parts = [h('span', { class: 'pulse', 'aria-hidden': 'true' }), h('span', {}, `${words}${speed ? ` · ${rate(speed)} tokens/s` : '…'}`)];
+    const parts = [
+      h('span', { class: 'pulse', 'aria-hidden': 'true' }),
+      h('span', {}, `${words}${speed ? ` · ${rate(speed)} tokens/s` : '…'}`),
+    ];
     return [h('p', { class: 'waiting' }, parts)];
   }
 
@@ -112,7 +127,8 @@ export class MessageView {
     const out = [];
     const note = (words) => out.push(h('p', { class: 'note' }, words));
     if (node.error) out.push(this.#error(node.error));
-    else if (node.stopped) note(node.content ? 'You stopped this answer.' : 'You stopped this answer before its first word.');
+    else if (node.stopped)
+      note(node.content ? 'You stopped this answer.' : 'You stopped this answer before its first word.');
     else if (node.finish === 'length') note('The answer ends here because it reached its largest number of tokens.');
     else if (node.finish === 'content_filter') note('The server cut this answer.');
     else if (!node.finish) note('The page was closed before this answer ended.');
@@ -125,15 +141,24 @@ export class MessageView {
     const buttons = [];
     const retry = () => this.app.retry(this.node);
     if (status === 401 || status === 403) {
-      buttons.push(h('button', { type: 'button', class: 'primary', onclick: () => this.app.askForKey(retry) }, 'Enter a key'));
+      buttons.push(
+        h('button', { type: 'button', class: 'primary', onclick: () => this.app.askForKey(retry) }, 'Enter a key'),
+      );
     }
     buttons.push(h('button', { type: 'button', class: 'quiet', onclick: retry }, 'Try again'));
     if (this.app.settingsPanel.hasPlaceFor(param)) {
-      buttons.push(h('button', { type: 'button', class: 'quiet', onclick: () => this.app.showSetting(param, message) }, 'Show the setting'));
+      buttons.push(
+        h(
+          'button',
+          { type: 'button', class: 'quiet', onclick: () => this.app.showSetting(param, message) },
+          'Show the setting',
+        ),
+      );
     }
     const more = [];
     if (retryAfter) more.push(`The server asks to wait ${plural(retryAfter, 'second')}.`);
-    if (code === 'context_length_exceeded') more.push('Start a new conversation, edit an earlier message, or shorten this one.');
+    if (code === 'context_length_exceeded')
+      more.push('Start a new conversation, edit an earlier message, or shorten this one.');
     return h(
       'div',
       { class: 'error', role: 'group', 'aria-label': 'Error' },
@@ -156,11 +181,16 @@ export class MessageView {
     if (node.role === 'assistant' && !node.error) parts.push(iconButton('retry', 'Try again', () => app.retry(node)));
     if (node.role !== 'assistant' || node.content) parts.push(iconButton('edit', 'Edit', () => this.#edit()));
     if (node.tokens?.length) {
-      const toggle = iconButton('tokens', 'Tokens and probabilities', () => {
-        this.showsTokens = !this.showsTokens;
-        toggle.setAttribute('aria-pressed', String(this.showsTokens));
-        this.#content(this.parts.content, false);
-      }, { 'aria-pressed': String(this.showsTokens) });
+      const toggle = iconButton(
+        'tokens',
+        'Tokens and probabilities',
+        () => {
+          this.showsTokens = !this.showsTokens;
+          toggle.setAttribute('aria-pressed', String(this.showsTokens));
+          this.#content(this.parts.content, false);
+        },
+        { 'aria-pressed': String(this.showsTokens) },
+      );
       parts.push(toggle);
     }
     if (node.role === 'assistant') parts.push(figures(node));
@@ -190,10 +220,12 @@ export class MessageView {
     };
     this.element.classList.add('editing');
     this.foot.replaceChildren();
-    this.body.replaceChildren(editForm(this.node, {
-      onCancel: () => (close(), this.foot.querySelector('[aria-label="Edit"]')?.focus()),
-      onDone: (changes) => (close(), this.app.saveEdit(this.node, changes)),
-    }));
+    this.body.replaceChildren(
+      editForm(this.node, {
+        onCancel: () => (close(), this.foot.querySelector('[aria-label="Edit"]')?.focus()),
+        onDone: (changes) => (close(), this.app.saveEdit(this.node, changes)),
+      }),
+    );
     this.body.querySelector('textarea').focus();
   }
 
@@ -215,7 +247,9 @@ function figures(node) {
 function verdict(node) {
   const schema = parseJson(node.schema).value;
   const { value, error } = parseJson(node.content);
-  const problems = error ? [error.replace(/^Not JSON( yet)?/, 'The answer is not JSON')] : validate(schema ?? true, value);
+  const problems = error
+    ? [error.replace(/^Not JSON( yet)?/, 'The answer is not JSON')]
+    : validate(schema ?? true, value);
   if (!problems.length) return h('p', { class: 'verdict good' }, icon('check'), 'Matches the schema');
   const items = problems.map((problem) => h('li', {}, problem));
   return h('div', { class: 'verdict bad' }, h('p', {}, 'Does not match the schema'), h('ul', {}, items));

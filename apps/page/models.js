@@ -4,7 +4,8 @@
 import { h, byId } from './dom.js';
 
 export class ModelChoice {
-  models = new Map();  // id -> what the server said of it
+  models = new Map(); // id -> what the server said of it
+  isKnown = false; // the list has come
 
   constructor(onChange) {
     this.model = byId('model');
@@ -25,6 +26,7 @@ export class ModelChoice {
 
   setModels(models) {
     const before = this.id;
+    this.isKnown = true;
     this.models = new Map(models.map((model) => [model.id, model]));
     const bases = models.map((model) => model.id).filter((id) => !this.#split(id).adapter);
     this.#fill(this.model, bases.length ? bases.map((id) => [id, id]) : [['', 'No model']], '');

@@ -71,6 +71,7 @@ export class Panels {
     const over = this.#overlay();
     byId('scrim').hidden = !over;
     byId('main').inert = Boolean(over);
-    for (const [name, button] of Object.entries(buttons)) byId(button).setAttribute('aria-expanded', String(this.isOpen(name)));
+    for (const [name, button] of Object.entries(buttons))
+      byId(button).setAttribute('aria-expanded', String(this.isOpen(name)));
   }
 }

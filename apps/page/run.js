@@ -10,7 +10,7 @@ export class Run {
 
   constructor(api, conversation, node, onUpdate) {
     Object.assign(this, { api, conversation, node, onUpdate });
-    node.timing = { first: 0, total: 0, pieces: 0 };  // ms to the first piece, ms to the last, pieces
+    node.timing = { first: 0, total: 0, pieces: 0 }; // ms to the first piece, ms to the last, pieces
   }
 
   async start() {

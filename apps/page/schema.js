@@ -4,10 +4,12 @@
 
 const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'];
 const IGNORED = new Set(
-  ('$schema $id $anchor $comment $defs definitions title description default examples deprecated readOnly writeOnly ' +
-    'contentEncoding contentMediaType').split(' '),
+  (
+    '$schema $id $anchor $comment $defs definitions title description default examples deprecated readOnly writeOnly ' +
+    'contentEncoding contentMediaType'
+  ).split(' '),
 );
-const MAX_DEPTH = 100;  // of schemas within schemas, and of references followed
+const MAX_DEPTH = 100; // of schemas within schemas, and of references followed
 
 // ---- is it a schema? ----------------------------------------------------------------------------------------------
 
@@ -25,7 +27,10 @@ const FORMS = {
   type: [isType, `one of ${TYPES.join(', ')}, or an array of them`],
   enum: [(v) => Array.isArray(v) && v.length > 0, 'an array with at least one value'],
   properties: [isSchemaMap, 'an object of schemas'],
-  patternProperties: [(v) => isSchemaMap(v) && Object.keys(v).every(isPattern), 'an object of schemas named by patterns'],
+  patternProperties: [
+    (v) => isSchemaMap(v) && Object.keys(v).every(isPattern),
+    'an object of schemas named by patterns',
+  ],
   required: [isNames, 'an array of names'],
   dependentRequired: [(v) => isObject(v) && Object.values(v).every(isNames), 'an object of arrays of names'],
   pattern: [isPattern, 'a regular expression'],
@@ -38,7 +43,16 @@ for (const name of ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'
 for (const name of ['minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties']) {
   FORMS[name] = [isCount, 'a whole number, 0 or more'];
 }
-for (const name of ['additionalProperties', 'additionalItems', 'propertyNames', 'contains', 'not', 'if', 'then', 'else']) {
+for (const name of [
+  'additionalProperties',
+  'additionalItems',
+  'propertyNames',
+  'contains',
+  'not',
+  'if',
+  'then',
+  'else',
+]) {
   FORMS[name] = [isSchema, 'a schema'];
 }
 for (const name of ['minContains', 'maxContains']) FORMS[name] = FORMS.minItems;
@@ -145,7 +159,8 @@ class Check {
       if (target !== undefined) this.visit(target, value, path, depth + 1);
     }
     const types = schema.type === undefined ? null : [schema.type].flat();
-    if (types && !types.some((type) => hasType(value, type))) return void say(`is ${nameOf(value)}, expected ${types.join(' or ')}`);
+    if (types && !types.some((type) => hasType(value, type)))
+      return void say(`is ${nameOf(value)}, expected ${types.join(' or ')}`);
     if (schema.enum && !schema.enum.some((v) => equal(v, value))) say(`is none of ${short(schema.enum)}`);
     if ('const' in schema && !equal(schema.const, value)) say(`is not ${short(schema.const)}`);
     if (typeof value === 'number') this.#number(schema, value, say);
@@ -175,7 +190,7 @@ class Check {
     if (value.length < s.minItems) say(`has ${value.length} items, fewer than ${s.minItems}`);
     if (value.length > s.maxItems) say(`has ${value.length} items, more than ${s.maxItems}`);
     if (s.uniqueItems && value.some((v, i) => value.slice(0, i).some((w) => equal(v, w)))) say('has equal items');
-    const isOld = Array.isArray(s.items);  // draft 7 has the array in items and the rest in additionalItems
+    const isOld = Array.isArray(s.items); // draft 7 has the array in items and the rest in additionalItems
     const first = isOld ? s.items : s.prefixItems;
     value.forEach((item, i) => {
       const schema = first?.[i] ?? (isOld ? s.additionalItems : s.items);
@@ -206,7 +221,8 @@ class Check {
       const matching = patterns.filter(([regex]) => regex?.test(name)).map(([, schema]) => schema);
       if (s.properties && Object.hasOwn(s.properties, name)) matching.push(s.properties[name]);
       for (const schema of matching) this.visit(schema, value[name], here, depth + 1);
-      if (s.propertyNames !== undefined && !this.passes(s.propertyNames, name, depth + 1)) say(`has the name "${name}", which is not allowed`);
+      if (s.propertyNames !== undefined && !this.passes(s.propertyNames, name, depth + 1))
+        say(`has the name "${name}", which is not allowed`);
       if (matching.length || s.additionalProperties === undefined) continue;
       if (s.additionalProperties === false) say(`has "${name}", which the schema does not know`);
       else this.visit(s.additionalProperties, value[name], here, depth + 1);
@@ -261,7 +277,9 @@ function equal(a, b) {
   if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return a === b;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && equal(a[name], b[name]));
+  return (
+    names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && equal(a[name], b[name]))
+  );
 }
 
 function regexOf(pattern) {

@@ -1,5 +1,5 @@
-// The settings of the open conversation: system prompt, sampling, schema, tools, probabilities. What is typed is checked
-// at once and goes into conversation.settings; what is not valid says so beside its box and is not sent.
+// The settings of the open conversation: system prompt, sampling, schema, tools, probabilities. What is typed is
+// checked at once and goes into conversation.settings; what is not valid says so beside its box and is not sent.
 
 import { h, byId, iconButton, toast } from './dom.js';
 import { SAMPLING } from './request.js';
@@ -12,8 +12,8 @@ export class SettingsPanel {
   // onChange(): something of `settings` changed. onDefault(settings): new conversations are to begin with these.
   constructor({ onChange, onDefault, onExport, onClose }) {
     this.onChange = onChange;
-    this.problems = new Map();  // name -> {input, text} of what is not valid
-    this.fields = new Map();  // name -> {input, say}
+    this.problems = new Map(); // name -> {input, text} of what is not valid
+    this.fields = new Map(); // name -> {input, say}
     byId('settings').append(
       h('div', { class: 'panel-head' }, h('h2', {}, 'Settings'), iconButton('close', 'Close the settings', onClose)),
       h(
@@ -27,7 +27,11 @@ export class SettingsPanel {
         h(
           'section',
           { class: 'last' },
-          h('button', { type: 'button', class: 'quiet', onclick: () => onDefault(this.settings) }, 'Use for new conversations'),
+          h(
+            'button',
+            { type: 'button', class: 'quiet', onclick: () => onDefault(this.settings) },
+            'Use for new conversations',
+          ),
           h('button', { type: 'button', class: 'quiet', onclick: onExport }, 'Export this conversation'),
         ),
       ),
@@ -97,13 +101,26 @@ export class SettingsPanel {
       this.settings.system = input.value;
       this.onChange();
     });
-    return h('section', {}, h('label', { for: 'system', class: 'title' }, 'System prompt'), this.#field('system', input));
+    return h(
+      'section',
+      {},
+      h('label', { for: 'system', class: 'title' }, 'System prompt'),
+      this.#field('system', input),
+    );
   }
 
   #sampling() {
     const cells = SAMPLING.map((sampling) => {
       const { name, label, min, max, step, hint } = sampling;
-      const input = h('input', { id: name, type: 'number', min, max, step: 'any', placeholder: 'default', inputmode: step < 1 ? 'decimal' : 'numeric' });
+      const input = h('input', {
+        id: name,
+        type: 'number',
+        min,
+        max,
+        step: 'any',
+        placeholder: 'default',
+        inputmode: step < 1 ? 'decimal' : 'numeric',
+      });
       input.addEventListener('input', () => this.#readNumber(sampling, input));
       return h('div', { class: 'cell', title: hint }, h('label', { for: name }, label), this.#field(name, input));
     });
@@ -130,7 +147,13 @@ export class SettingsPanel {
   }
 
   #schema() {
-    const input = h('textarea', { id: 'schema', rows: 9, class: 'mono', spellcheck: 'false', 'aria-label': 'JSON schema' });
+    const input = h('textarea', {
+      id: 'schema',
+      rows: 8,
+      class: 'mono',
+      spellcheck: 'false',
+      'aria-label': 'JSON schema',
+    });
     input.addEventListener('input', () => {
       this.settings.schema.text = input.value;
       this.#checkSchema();
@@ -141,7 +164,11 @@ export class SettingsPanel {
       if (on && !input.value.trim()) this.#fill(input, EXAMPLE_SCHEMA);
     });
     this.strict = this.#switch('Strict', (on) => (this.settings.schema.strict = on));
-    const example = h('button', { type: 'button', class: 'link', onclick: () => this.#fill(input, EXAMPLE_SCHEMA) }, 'Example');
+    const example = h(
+      'button',
+      { type: 'button', class: 'link', onclick: () => this.#fill(input, EXAMPLE_SCHEMA) },
+      'Example',
+    );
     return h(
       'details',
       { id: 'schema-section' },
@@ -164,7 +191,13 @@ export class SettingsPanel {
   }
 
   #tools() {
-    const input = h('textarea', { id: 'tools', rows: 9, class: 'mono', spellcheck: 'false', 'aria-label': 'Functions as JSON' });
+    const input = h('textarea', {
+      id: 'tools',
+      rows: 8,
+      class: 'mono',
+      spellcheck: 'false',
+      'aria-label': 'Functions as JSON',
+    });
     input.addEventListener('input', () => {
       this.settings.tools.text = input.value;
       this.#checkTools();
@@ -180,7 +213,11 @@ export class SettingsPanel {
       this.onChange();
     });
     this.parallel = this.#switch('Several calls at once', (on) => (this.settings.tools.parallel = on));
-    const example = h('button', { type: 'button', class: 'link', onclick: () => this.#fill(input, EXAMPLE_TOOLS) }, 'Example');
+    const example = h(
+      'button',
+      { type: 'button', class: 'link', onclick: () => this.#fill(input, EXAMPLE_TOOLS) },
+      'Example',
+    );
     return h(
       'details',
       { id: 'tools-section' },
@@ -198,7 +235,11 @@ export class SettingsPanel {
     this.#set('tools', !on && !text.trim() ? null : (problems[0] ?? null));
     const names = tools.map((tool) => tool.function.name);
     if (names.length) this.#say('tools', `Functions: ${names.join(', ')}.`, true);
-    const options = [['auto', 'may call them'], ['none', 'must not call any'], ['required', 'must call one']];
+    const options = [
+      ['auto', 'may call them'],
+      ['none', 'must not call any'],
+      ['required', 'must call one'],
+    ];
     for (const name of names) options.push([name, `must call ${name}`]);
     this.choice.replaceChildren(...options.map(([value, label]) => h('option', { value }, label)));
     this.choice.value = options.some(([value]) => value === choice) ? choice : 'auto';
@@ -207,7 +248,12 @@ export class SettingsPanel {
 
   #probabilities() {
     this.logprobs = this.#switch('Probabilities of tokens', (on) => (this.settings.logprobs = on));
-    return h('section', {}, this.logprobs.parentElement, h('p', { class: 'hint' }, 'Shown when you point at a word of an answer.'));
+    return h(
+      'section',
+      {},
+      this.logprobs.parentElement,
+      h('p', { class: 'hint' }, 'Shown when you point at a word of an answer.'),
+    );
   }
 
   // ---- their parts -------------------------------------------------------------------------------------------------

@@ -22,7 +22,22 @@ export function startShortcuts(actions) {
   const close = iconButton('close', 'Close', () => dialog.close());
   dialog.append(
     h('div', { class: 'panel-head' }, h('h2', { id: 'shortcuts-title' }, 'Keyboard'), close),
-    h('dl', {}, rows.map(([keys, what]) => h('div', {}, h('dt', {}, keys.map((key) => h('kbd', {}, key))), h('dd', {}, what)))),
+    h(
+      'dl',
+      {},
+      rows.map(([keys, what]) =>
+        h(
+          'div',
+          {},
+          h(
+            'dt',
+            {},
+            keys.map((key) => h('kbd', {}, key)),
+          ),
+          h('dd', {}, what),
+        ),
+      ),
+    ),
   );
   dialog.addEventListener('click', (event) => {
     if (event.target === dialog) dialog.close();

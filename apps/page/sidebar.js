@@ -4,7 +4,7 @@ import { h, byId, icon, iconButton, toast } from './dom.js';
 import { download, exportText, importText } from './transfer.js';
 import { plural, when } from './format.js';
 
-const FILTER_FROM = 8;  // conversations before there is a box to find one
+const FILTER_FROM = 8; // conversations before there is a box to find one
 
 export class Sidebar {
   entries = [];
@@ -34,7 +34,11 @@ export class Sidebar {
     filter.hidden = this.entries.length < FILTER_FROM;
     const wanted = filter.hidden ? '' : filter.value.trim().toLowerCase();
     const shown = this.entries.filter((entry) => entry.title.toLowerCase().includes(wanted));
-    const empty = h('li', { class: 'none' }, wanted ? 'None has this in its title.' : 'Conversations will be kept here.');
+    const empty = h(
+      'li',
+      { class: 'none' },
+      wanted ? 'None has this in its title.' : 'Conversations will be kept here.',
+    );
     byId('conversations').replaceChildren(...(shown.length ? shown.map((entry) => this.#row(entry)) : [empty]));
     byId('export').disabled = !this.entries.length;
   }

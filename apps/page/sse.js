@@ -19,10 +19,10 @@ export async function* eventData(stream) {
           data.push(line.slice(line[5] === ' ' ? 6 : 5));
         }
       }
-      if (done) return;  // an event that has no empty line after it is incomplete, and dropped
+      if (done) return; // an event that has no empty line after it is incomplete, and dropped
     }
   } finally {
-    reader.cancel().catch(() => {});  // also when the reader of events stops early: the server must notice
+    reader.cancel().catch(() => {}); // also when the reader of events stops early: the server must notice
   }
 }
 

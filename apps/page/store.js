@@ -33,7 +33,7 @@ class Store {
 
   constructor(database) {
     this.database = database;
-    this.channel = new BroadcastChannel('puna-conversations');  // other tabs of this page
+    this.channel = new BroadcastChannel('puna-conversations'); // other tabs of this page
   }
 
   // f({id}) when another tab saved or deleted a conversation.

@@ -6,10 +6,10 @@ import { MessageView } from './message_view.js';
 import { watchPointer, hideCard } from './token_view.js';
 import { visiblePath } from './tree.js';
 
-const NEAR_END = 80;  // pixels
+const NEAR_END = 80; // pixels
 
 export class Thread {
-  views = new Map();  // id of a node -> MessageView
+  views = new Map(); // id of a node -> MessageView
   follows = true;
 
   constructor(app) {
@@ -88,22 +88,28 @@ export class Thread {
 
 function emptyState(app) {
   const model = app.models.id;
+  const [title, text] = emptyWords(app);
+  const image = h('img', { src: 'icon.svg', alt: '', width: 48, height: 48 });
+  return h('div', { class: 'empty' }, image, h('h2', {}, title), h('p', {}, text), model ? starters(app) : null);
+}
+
+function emptyWords({ models, offline, needsKey }) {
+  if (offline) return ['No connection', 'The page tries again by itself.'];
+  if (needsKey) return ['A key is needed', 'Whoever runs this server can give you one.'];
+  if (models.id) return [models.id, 'runs on this server. Ask it something.'];
+  return models.isKnown
+    ? ['No model', 'This server has none loaded.']
+    : ['One moment', 'The server is asked for its models.'];
+}
+
+function starters(app) {
   const start = (title, text, run) =>
     h('button', { type: 'button', class: 'starter', onclick: run }, h('strong', {}, title), h('span', {}, text));
   return h(
     'div',
-    { class: 'empty' },
-    h('img', { src: 'icon.svg', alt: '', width: 48, height: 48 }),
-    h('h2', {}, model || (app.offline ? 'No connection' : 'One moment')),
-    h('p', {}, model ? 'runs on this server. Ask it something.' : app.offline ? 'The page tries again by itself.' : 'The server is being asked for its models.'),
-    model
-      ? h(
-          'div',
-          { class: 'starters' },
-          start('Ask', 'What is a puna?', () => app.composer.fill('What is a puna? Answer in three sentences.')),
-          start('Get JSON', 'An answer that keeps to a schema', () => app.startWithSchema()),
-          start('Use a tool', 'A function whose result you fill in', () => app.startWithTool()),
-        )
-      : null,
+    { class: 'starters' },
+    start('Ask', 'What is a puna?', () => app.composer.fill('What is a puna? Answer in three sentences.')),
+    start('Get JSON', 'An answer that keeps to a schema', () => app.startWithSchema()),
+    start('Use a tool', 'A function whose result you fill in', () => app.startWithTool()),
   );
 }

@@ -3,7 +3,7 @@
 
 export class TokenMap {
   constructor(content, tokens) {
-    this.ends = [];  // of each token, in UTF-16 units of content
+    this.ends = []; // of each token, in UTF-16 units of content
     const encoder = new TextEncoder();
     const unitAt = unitOfByte(content);
     let bytes = 0;

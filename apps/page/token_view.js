@@ -22,7 +22,11 @@ export function tokenList(tokens) {
     };
     return h('span', attributes, token.token);
   });
-  const list = h('div', { class: 'token-list', role: 'listbox', 'aria-label': 'Tokens and their probabilities' }, spans);
+  const list = h(
+    'div',
+    { class: 'token-list', role: 'listbox', 'aria-label': 'Tokens and their probabilities' },
+    spans,
+  );
   list.addEventListener('keydown', (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
     const at = spans.indexOf(document.activeElement);
@@ -69,7 +73,8 @@ function tokenUnder(event, lookUp) {
     range.setStart(caret.node, k);
     range.setEnd(caret.node, k + 1);
     const box = range.getBoundingClientRect();
-    if (event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom) continue;
+    if (event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom)
+      continue;
     const i = answer.map.at(from + k);
     if (i < 0) return null;
     const [start, end] = answer.map.range(i);

@@ -23,16 +23,27 @@ export function callList(calls, settings, running) {
 function verdictOf(call, tool) {
   if (!tool?.function.parameters) return null;
   const { value, error } = parseJson(call.arguments);
-  const problems = error ? [error] : validate(tool.function.parameters, value).map((s) => s.replace(/^The answer/, 'The call'));
+  const problems = error
+    ? [error]
+    : validate(tool.function.parameters, value).map((s) => s.replace(/^The answer/, 'The call'));
   if (!problems.length) return null;
-  return h('ul', { class: 'problems' }, problems.map((problem) => h('li', {}, problem)));
+  return h(
+    'ul',
+    { class: 'problems' },
+    problems.map((problem) => h('li', {}, problem)),
+  );
 }
 
 // onSend([{id, content}]) with one result for each call.
 export function resultForm(calls, onSend) {
   const fields = calls.map((call, i) => {
     const id = `result-${call.id || i}`;
-    const input = h('textarea', { id, rows: 2, class: 'result', placeholder: 'What the function returns: text or JSON' });
+    const input = h('textarea', {
+      id,
+      rows: 2,
+      class: 'result',
+      placeholder: 'What the function returns: text or JSON',
+    });
     const label = h('label', { for: id }, 'Result of ', h('code', {}, call.name));
     return { call, input, row: h('div', { class: 'field' }, label, input) };
   });

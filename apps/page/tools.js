@@ -29,9 +29,11 @@ export function readTools(text) {
 
 function problemWith(f, names) {
   if (typeof f.name !== 'string') return 'has no "name".';
-  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(f.name)) return `has the name "${f.name}": letters, digits, _ and - are allowed, at most 64.`;
+  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(f.name))
+    return `has the name "${f.name}": letters, digits, _ and - are allowed, at most 64.`;
   if (names.has(f.name)) return `has the name "${f.name}", which another one has too.`;
-  if (f.description !== undefined && typeof f.description !== 'string') return `(${f.name}) has a "description" that is not text.`;
+  if (f.description !== undefined && typeof f.description !== 'string')
+    return `(${f.name}) has a "description" that is not text.`;
   if (f.parameters === undefined) return null;
   const [first] = checkSchema(f.parameters).problems;
   return first ? `(${f.name}) has "parameters" that are no schema: ${first}` : null;

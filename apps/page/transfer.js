@@ -27,7 +27,8 @@ export function importText(text) {
   } catch {
     throw new Error('This file is not JSON.');
   }
-  if (file?.format !== FORMAT) throw new Error('This file has no conversations of this page: it is not one of its exports.');
+  if (file?.format !== FORMAT)
+    throw new Error('This file has no conversations of this page: it is not one of its exports.');
   if (file.version !== 1) throw new Error(`This file has version ${file.version}; this page reads version 1.`);
   if (!Array.isArray(file.conversations)) throw new Error('This file has no array "conversations".');
   return file.conversations.map((conversation, i) => {
@@ -85,13 +86,21 @@ function readMessage(node, parent) {
     role: 'assistant',
     content: text(node.content),
     reasoning: text(node.reasoning),
-    toolCalls: list(node.toolCalls).map((c) => ({ id: text(c?.id), name: text(c?.name), arguments: text(c?.arguments) })),
+    toolCalls: list(node.toolCalls).map((c) => ({
+      id: text(c?.id),
+      name: text(c?.name),
+      arguments: text(c?.arguments),
+    })),
     tokens: list(node.tokens).map(readToken),
     finish: text(node.finish) || null,
     usage: numbers(node.usage, ['prompt', 'completion', 'total', 'cached']),
     timing: numbers(node.timing, ['first', 'total', 'pieces']),
     model: text(node.model),
-    error: node.error && { message: text(node.error.message), code: text(node.error.code), param: text(node.error.param) },
+    error: node.error && {
+      message: text(node.error.message),
+      code: text(node.error.code),
+      param: text(node.error.param),
+    },
     stopped: node.stopped === true,
     edited: node.edited === true,
     schema: text(node.schema),

@@ -1,5 +1,5 @@
 // A conversation: a tree of messages. An edit or a retry adds a sibling; each message remembers which of its children
-// was chosen, and the path of choices from the root is what one sees. Plain data, so that it can be stored and exported.
+// was chosen, and the path of choices from the root is what one sees. Plain data: it is stored and exported as it is.
 //
 //   conversation = {id, title, created, updated, settings, nodes: {root, <id>: node, ...}}
 //   node         = {id, parent, children: [id], chosen: id or null, role: 'user' | 'assistant' | 'tool', ...}
@@ -46,7 +46,8 @@ export function removeLeaf(conversation, id) {
 // The messages that are seen, first to last.
 export function visiblePath(conversation) {
   const path = [];
-  for (let id = conversation.nodes.root.chosen; id; id = conversation.nodes[id].chosen) path.push(conversation.nodes[id]);
+  for (let id = conversation.nodes.root.chosen; id; id = conversation.nodes[id].chosen)
+    path.push(conversation.nodes[id]);
   return path;
 }
 

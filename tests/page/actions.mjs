@@ -50,7 +50,8 @@ export class Actions {
   }
 
   async openSettings() {
-    if (!(await this.page.locator('#settings').isVisible())) await this.page.getByRole('button', { name: 'Settings', exact: true }).click();
+    if (!(await this.page.locator('#settings').isVisible()))
+      await this.page.getByRole('button', { name: 'Settings', exact: true }).click();
     await this.page.locator('#settings').waitFor();
   }
 

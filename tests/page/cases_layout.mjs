@@ -9,7 +9,10 @@ async function fitsAcross(page) {
   assert.ok(wide <= inner, `the page is ${wide} pixels wide on a screen of ${inner}`);
   const over = await page.evaluate(() =>
     [...document.querySelectorAll('button, input, select, textarea, .bubble, .content > *, .composer')]
-      .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.table, pre, [inert]'))
+      .filter(
+        (e) =>
+          e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.table, pre, [inert]'),
+      )
       .map((e) => e.outerHTML.slice(0, 120)),
   );
   assert.deepEqual(over, [], 'nothing reaches over the right edge');
@@ -104,7 +107,11 @@ export default [
       await page.evaluate(() => {
         globalThis.said = [];
         const region = document.getElementById('announcer');
-        new MutationObserver(() => globalThis.said.push(region.textContent)).observe(region, { childList: true, characterData: true, subtree: true });
+        new MutationObserver(() => globalThis.said.push(region.textContent)).observe(region, {
+          childList: true,
+          characterData: true,
+          subtree: true,
+        });
       });
       await act.ask('Say hello to the screen reader');
       const said = await page.evaluate(() => globalThis.said);
@@ -112,7 +119,12 @@ export default [
       assert.equal(said[0], 'The model is answering.');
       assert.match(said[1], isReal ? /^Answer: / : /^Answer: You said: Say hello/);
       // No other live region is around the messages.
-      assert.equal(await page.locator('#thread').evaluate((e) => Boolean(e.closest('[aria-live]:not([aria-live=off]), [role=log], [role=status]'))), false);
+      assert.equal(
+        await page
+          .locator('#thread')
+          .evaluate((e) => Boolean(e.closest('[aria-live]:not([aria-live=off]), [role=log], [role=status]'))),
+        false,
+      );
     },
   },
   {
@@ -141,9 +153,12 @@ export default [
       const visited = [];
       for (let i = 0; i < 24; i += 1) {
         await page.keyboard.press('Tab');
-        visited.push(await page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.id));
+        visited.push(
+          await page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.id),
+        );
       }
-      for (const wanted of ['Conversations', 'model', 'Settings', 'Messages', 'input', 'Send']) assert.ok(visited.includes(wanted), `${wanted} in ${visited}`);
+      for (const wanted of ['Conversations', 'model', 'Settings', 'Messages', 'input', 'Send'])
+        assert.ok(visited.includes(wanted), `${wanted} in ${visited}`);
     },
   },
   {

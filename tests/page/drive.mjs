@@ -67,11 +67,18 @@ for (const test of cases) {
     console.log(`ok    ${test.name}  (${Date.now() - started} ms)`);
   } catch (error) {
     failed += 1;
-    console.log(`FAIL  ${test.name}\n      ${String(error.stack ?? error).split('\n').slice(0, 12).join('\n      ')}`);
+    console.log(
+      `FAIL  ${test.name}\n      ${String(error.stack ?? error)
+        .split('\n')
+        .slice(0, 12)
+        .join('\n      ')}`,
+    );
   }
 }
 await browser.close();
 for (const server of Object.values(servers)) server.end();
 const ran = cases.length - skipped;
-console.log(`${ran - failed} of ${ran} cases passed${skipped ? `, ${skipped} need the mock server and were left out` : ''}`);
+console.log(
+  `${ran - failed} of ${ran} cases passed${skipped ? `, ${skipped} need the mock server and were left out` : ''}`,
+);
 process.exitCode = failed || !ran ? 1 : 0;

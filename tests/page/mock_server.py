@@ -154,7 +154,7 @@ def answer_to(body):
     if isinstance(last["content"], list):
         return f"I see {sum(p['type'] == 'image_url' for p in last['content'])} image(s).", []
     if "slowly" in words:
-        return " ".join(f"Word {i} of a long answer." for i in range(1, 200)), []
+        return " ".join(f"Word {i} of a long answer." for i in range(1, 121)), []
     if "markdown" in words or "puna" in words:
         return MARKDOWN, []
     return f"You said: {words}", []
@@ -250,7 +250,16 @@ class Handler(BaseHTTPRequestHandler):
                 content = ""
             self.event({"content": content}, logprobs)
             if "midway" in words and done == 5:
-                return self.data({"error": {"message": "the engine ran out of memory", "type": "server_error", "param": None, "code": None}})
+                return self.data(
+                    {
+                        "error": {
+                            "message": "the engine ran out of memory",
+                            "type": "server_error",
+                            "param": None,
+                            "code": None,
+                        }
+                    }
+                )
             if "drop the line" in words and done == 5:
                 self.close_connection = True
                 return self.connection.shutdown(2)
@@ -258,7 +267,12 @@ class Handler(BaseHTTPRequestHandler):
                 break
             time.sleep(pause)
         for index, (name, arguments) in enumerate(calls):
-            call = {"index": index, "id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": ""}}
+            call = {
+                "index": index,
+                "id": f"call_{index}",
+                "type": "function",
+                "function": {"name": name, "arguments": ""},
+            }
             self.event({"tool_calls": [call]})
             for at in range(0, len(arguments), 6):
                 self.event({"tool_calls": [{"index": index, "function": {"arguments": arguments[at : at + 6]}}]})
@@ -296,7 +310,11 @@ class Handler(BaseHTTPRequestHandler):
         file = PAGE / (path.lstrip("/") or "index.html")
         if file.parent != PAGE or file.suffix not in TYPES or not file.is_file():
             return self.send_error_body(Refused(404, f"there is no {path}"))
-        headers = [("Content-Security-Policy", CSP), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache")]
+        headers = [
+            ("Content-Security-Policy", CSP),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "no-cache"),
+        ]
         return self.send_bytes(200, file.read_bytes(), TYPES[file.suffix], headers)
 
     def send_error_body(self, refused):
