@@ -111,7 +111,7 @@ class App {
 
   // Another answer beside this one; in its place when it failed before its first word.
   retry(node) {
-    if (!this.#isReady()) return;
+    if (this.conversation.nodes[node.id] !== node || !this.#isReady()) return;
     const parent = this.conversation.nodes[node.parent];
     if (!node.content && !node.toolCalls.length) removeLeaf(this.conversation, node.id);
     this.#answer(parent);
@@ -184,7 +184,7 @@ class App {
     byId('toasts').replaceChildren();
     announce('The model is answering.');
     await this.#changed();
-    location.hash = conversation.id;
+    if (conversation === this.conversation) history.replaceState(null, '', `#${conversation.id}`);
     await run.start();
     this.runs.delete(conversation.id);
     this.#ended(run);

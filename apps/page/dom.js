@@ -75,7 +75,8 @@ export function announce(text) {
 
 export async function copyText(text, button) {
   try {
-    await navigator.clipboard.writeText(text);
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else copyBySelection(text);
   } catch {
     toast('The browser does not allow this page to copy. Select the text and copy it by hand.');
     return;
@@ -84,4 +85,16 @@ export async function copyText(text, button) {
   button.replaceChild(icon('check'), before);
   announce('Copied');
   setTimeout(() => button.firstChild && button.replaceChild(before, button.firstChild), 1500);
+}
+
+// Pages that come by http: from another machine have no clipboard, but this old command.
+function copyBySelection(text) {
+  const before = document.activeElement;
+  const area = h('textarea', { class: 'visually-hidden', value: text });
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand('copy');
+  area.remove();
+  before?.focus();
+  if (!done) throw new Error('refused');
 }

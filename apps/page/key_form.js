@@ -13,11 +13,15 @@ export function askForKey({ wasRefused, onKey }) {
     required: true,
   });
   const keep = h('input', { id: 'keep-key', type: 'checkbox' });
-  const said = wasRefused ? 'The server refused this key.' : 'This server asks for an API key.';
+  const said = h(
+    'p',
+    { role: 'alert' },
+    wasRefused ? 'The server refused this key.' : 'This server asks for an API key.',
+  );
   const form = h(
     'form',
     { class: 'key-form', 'aria-label': 'API key' },
-    h('p', {}, said),
+    said,
     h(
       'div',
       { class: 'key-row' },
@@ -31,6 +35,10 @@ export function askForKey({ wasRefused, onKey }) {
     event.preventDefault();
     const key = input.value.trim();
     if (!key) return;
+    if (!/^[\x21-\x7e]+$/.test(key)) {
+      said.textContent = 'A key has no spaces and no letters beyond ASCII.';
+      return;
+    }
     remember('key', key, keep.checked);
     closeNotice();
     onKey(key);

@@ -44,6 +44,7 @@ export class MessageView {
   }
 
   #question() {
+    if (this.body.hasChildNodes()) return; // a question does not change
     const { content, images = [] } = this.node;
     const pictures = images.map((url, i) => h('img', { src: url, alt: `Image ${i + 1} of this message` }));
     this.body.replaceChildren(
@@ -91,7 +92,8 @@ export class MessageView {
     if (!wantsResults) form.replaceChildren();
     else if (!form.hasChildNodes())
       form.append(resultForm(node.toolCalls, (results) => this.app.sendResults(node, results)));
-    state.replaceChildren(...(running ? this.#waiting() : this.#ending()));
+    if (!running) state.replaceChildren(...this.#ending());
+    else if (state.firstChild !== this.#waiting()) state.replaceChildren(this.pulse);
   }
 
   #content(element, running) {
@@ -110,15 +112,15 @@ export class MessageView {
     element.classList.toggle('growing', running && kind === 'markdown');
   }
 
+  // The same element each time, or its pulse would begin again with every token.
   #waiting() {
     const { node } = this;
+    this.pulse ??= h('p', { class: 'waiting' }, h('span', { class: 'pulse', 'aria-hidden': 'true' }), h('span'));
     const speed = tokensPerSecond(node);
-    const words = node.content || node.toolCalls.length || node.reasoning ? 'Writing' : 'Reading the prompt';
-    const parts = [
-      h('span', { class: 'pulse', 'aria-hidden': 'true' }),
-      h('span', {}, `${words}${speed ? ` · ${rate(speed)} tokens/s` : '…'}`),
-    ];
-    return [h('p', { class: 'waiting' }, parts)];
+    const hasBegun = node.content || node.toolCalls.length || node.reasoning;
+    const words = hasBegun ? 'Writing' : 'Reading the prompt';
+    this.pulse.lastChild.textContent = speed ? `${words} · ${rate(speed)} tokens/s` : `${words}…`;
+    return this.pulse;
   }
 
   // How the answer ended, when that needs words.

@@ -22,7 +22,18 @@ export async function* eventData(stream) {
       if (done) return; // an event that has no empty line after it is incomplete, and dropped
     }
   } finally {
-    reader.cancel().catch(() => {}); // also when the reader of events stops early: the server must notice
+    // A reader that stops after the last event takes the end of the body too, so that the connection can be used again;
+    // one that stops in the middle closes it, which the server notices.
+    await Promise.race([drain(reader), new Promise((done) => setTimeout(done, 200))]);
+    reader.cancel().catch(() => {});
+  }
+}
+
+async function drain(reader) {
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // Aborted, or the connection is gone.
   }
 }
 

@@ -38,7 +38,9 @@ export default [
         logprobs: true,
         top_logprobs: 5,
       });
+      const { gone } = await act.mock();
       await act.ask('Again');
+      assert.equal((await act.mock()).gone, gone, 'a whole answer is read to its end');
       const roles = (await act.lastRequest()).messages.map((message) => message.role);
       assert.deepEqual(roles, ['user', 'assistant', 'user']);
     },
@@ -212,6 +214,20 @@ export default [
       await page.locator('#conversations').getByText('Say a lot slowly.').click();
       await act.ended();
       await act.shows(act.lastAnswer, 'Word 120 of a long answer.');
+    },
+  },
+  {
+    name: 'a second tab shows what the first one does',
+    async run({ act, page, context }) {
+      await act.ask('Seen in both');
+      const other = await context.newPage();
+      await other.goto(page.url());
+      await other.locator('article.user', { hasText: 'Seen in both' }).waitFor();
+      await act.ask('Said in the first');
+      await other.locator('article.user', { hasText: 'Said in the first' }).waitFor();
+      await page.getByRole('button', { name: 'New conversation' }).click();
+      await act.ask('Another conversation');
+      await other.locator('#conversations li', { hasText: 'Another conversation' }).waitFor();
     },
   },
   {
