@@ -22,6 +22,7 @@ import { addAnswer, addNode, lastNode, newConversation, removeLeaf, stepSibling,
 const SAVE_EVERY = 1000; // ms, while an answer grows
 
 class App {
+  askedAgain = new Set(); // models whose context length was asked for after an answer
   runs = new Map(); // id of a conversation -> Run
 
   constructor(store) {
@@ -215,6 +216,11 @@ class App {
       if (node.error?.status === 401) this.askForKey(() => this.retry(node));
     } else {
       toast(`“${conversation.title}” has its answer.`, { label: 'Open', run: () => this.open(conversation.id) });
+    }
+    // A model that is loaded by its first question tells its context only now.
+    if (!node.error && !this.models.contextLength && !this.askedAgain.has(node.model)) {
+      this.askedAgain.add(node.model);
+      this.connection.load();
     }
     if (node.error?.code === 'offline') this.connection.lost(node.error);
     if (node.error && this.settingsPanel.hasPlaceFor(node.error.param) && this.panels.isOpen('settings')) {

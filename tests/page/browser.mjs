@@ -15,7 +15,7 @@ function load(name) {
   try {
     return require(name);
   } catch {
-    console.error(`${name} is missing: npm install --prefix build/page playwright-core@1.65.1 axe-core@4`);
+    console.error(`${name} is missing: ./dev page installs it, in build/page`);
     process.exit(2);
   }
 }
