@@ -40,7 +40,7 @@ export function buildRequest(conversation, parent) {
   }
   if (settings.logprobs) Object.assign(body, { logprobs: true, top_logprobs: 5 });
   if (settings.schema.on) body.response_format = responseFormat(settings.schema);
-  if (settings.tools.on) addTools(body, settings.tools);
+  if (settings.tools.on) addTools(body, settings.tools, parent.role === 'tool');
   return body;
 }
 
@@ -48,12 +48,15 @@ function responseFormat({ text, strict }) {
   return { type: 'json_schema', json_schema: { name: 'answer', strict, schema: JSON.parse(text) } };
 }
 
-function addTools(body, { text, choice, parallel }) {
+// A call that must be made is made once: with its results there, the model may answer.
+function addTools(body, { text, choice, parallel }, hasResults) {
   const { tools } = readTools(text);
   if (!tools.length) return;
   const isName = tools.some((tool) => tool.function.name === choice);
   body.tools = tools;
-  body.tool_choice = isName ? { type: 'function', function: { name: choice } } : choice;
+  const mustCall = isName || choice === 'required';
+  if (hasResults && mustCall) body.tool_choice = 'auto';
+  else body.tool_choice = isName ? { type: 'function', function: { name: choice } } : choice;
   body.parallel_tool_calls = parallel;
 }
 

@@ -116,6 +116,25 @@ test('the request has the messages of its branch, and nothing that failed or is 
   ]);
 });
 
+test('a call that must be made is asked for once', () => {
+  const conversation = conversationOf(['q1', 'a1']);
+  conversation.settings.tools = { on: true, text: '[{"name": "f"}]', choice: 'f', parallel: true };
+  const [question, answer] = visiblePath(conversation);
+  answer.toolCalls = [{ id: 'a', name: 'f', arguments: '{}' }];
+  const results = addNode(conversation, answer.id, { role: 'tool', results: [{ id: 'a', content: '1' }] });
+  assert.deepEqual(buildRequest(conversation, question).tool_choice, { type: 'function', function: { name: 'f' } });
+  assert.equal(buildRequest(conversation, results).tool_choice, 'auto');
+  for (const [choice, later] of [
+    ['required', 'auto'],
+    ['none', 'none'],
+    ['auto', 'auto'],
+  ]) {
+    conversation.settings.tools.choice = choice;
+    assert.equal(buildRequest(conversation, question).tool_choice, choice);
+    assert.equal(buildRequest(conversation, results).tool_choice, later);
+  }
+});
+
 // ---- export and import ------------------------------------------------------------------------------------------
 
 test('what is exported comes back, with new ids', () => {
