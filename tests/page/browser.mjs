@@ -69,6 +69,10 @@ export async function openPage(browser, url, { expected = [], ...options } = {})
       window.reportBreach(`CSP: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`),
     );
   });
+  if (options.defaults) {
+    const stored = JSON.stringify(options.defaults);
+    await page.addInitScript((text) => localStorage.setItem('puna.defaults', text), stored);
+  }
   await page.goto(url);
   return { page, context, breaches };
 }

@@ -91,7 +91,7 @@ export default [
       assert.ok((await act.textOf(act.lastAnswer.locator('.content'))).length > 0);
       if (!isReal) await eventually(async () => (await act.mock()).gone > gone, 'the server sees the client leave');
       // Escape stops too, and the conversation goes on.
-      await act.type(isReal ? 'Count again.' : 'And more slowly.');
+      await act.type(isReal ? 'Count from 1 to 500 in words once more.' : 'And more slowly.');
       await act.writing();
       await page.keyboard.press('Escape');
       await act.ended();

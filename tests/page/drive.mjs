@@ -37,7 +37,8 @@ async function runCase(browser, test) {
   const { page, context, breaches } = await openPage(browser, server.url, {
     ...test.options,
     expected: [...(test.expected ?? []), ...(values.key ? [/status of 401/] : [])], // the first request has no key
-    timeout: realUrl ? 120000 : 8000,
+    timeout: realUrl ? 60000 : 8000,
+    defaults: realUrl ? { temperature: 0, max_tokens: 250 } : null, // small models do not always find an end
   });
   const shot = async (name) => values.shots && page.screenshot({ path: path.join(values.shots, `${name}.png`) });
   try {
