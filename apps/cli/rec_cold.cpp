@@ -56,7 +56,7 @@ std::vector<float> embedded(const ModelPtr& model, const std::vector<std::string
   for (size_t i = 0; i < texts.size(); ++i) {
     if (interrupt.requested()) fail(Status::cancelled, "stopped");
     session.truncate(0);
-    const std::string_view text = texts[i].empty() ? "unknown" : texts[i];
+    const std::string_view text = texts[i].empty() ? std::string_view("unknown") : texts[i];
     session.append(
         encode_prompt(model->require_tokenizer(), text, false),
         {.embeddings = std::span(all).subspan(i * hidden, hidden), .pooling = Pooling::last, .normalise = true});
