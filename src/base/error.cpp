@@ -18,6 +18,7 @@ const char* name(Status status) noexcept {
     case Status::context_full: return "context full";
     case Status::wrong_state: return "wrong state";
     case Status::internal: return "internal error";
+    case Status::busy: return "busy";
   }
   return "unknown status";
 }

@@ -42,7 +42,6 @@ KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, DTy
 }
 
 int64_t KvCache::key_bytes() const noexcept { return kv_heads_ * ((page_size_ + 15) / 16 * 16) * number_bytes_; }
-size_t KvCache::page_bytes() const noexcept { return size_t(key_bytes() + kv_heads_ * page_size_ * number_bytes_); }
 
 void KvCache::set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page) {
   layer.k[index] = page ? page->data() : nullptr;
@@ -150,6 +149,21 @@ uint64_t KvCache::bytes() const noexcept {
 int64_t KvCache::pages(int64_t layer) const noexcept {
   const auto& p = layers_[size_t(layer)].page;
   return std::count_if(p.begin(), p.end(), [](const auto& page) { return page != nullptr; });
+}
+
+std::shared_ptr<Buffer> KvCache::page(int64_t layer, int64_t index) const noexcept {
+  const auto& pages = layers_[size_t(layer)].page;
+  return size_t(index) < pages.size() ? pages[size_t(index)] : nullptr;
+}
+
+void KvCache::adopt(int64_t layer, int64_t index, std::shared_ptr<Buffer> page) {
+  Layer& l = layers_[size_t(layer)];
+  if (l.page.size() <= size_t(index)) {
+    l.k.resize(size_t(index) + 1);
+    l.v.resize(size_t(index) + 1);
+    l.page.resize(size_t(index) + 1);
+  }
+  set_page(l, size_t(index), std::move(page));
 }
 
 KvCache::Place KvCache::place(int64_t position, int64_t head) const noexcept {

@@ -18,6 +18,7 @@ enum class Status : int32_t {
   context_full = 7,      // the session's position limit is reached
   wrong_state = 8,       // the call does not fit the handle's state (used after fork, pass under way, ...)
   internal = 9,          // a broken invariant of the library; please report it
+  busy = 10,             // an engine's queue is full: try again later
 };
 
 const char* name(Status status) noexcept;

@@ -47,6 +47,14 @@ class KvCache {
   int64_t page_size() const noexcept { return page_size_; }
   uint64_t bytes() const noexcept;  // held by this sequence, shared pages counted whole
   int64_t pages(int64_t layer) const noexcept;
+  size_t page_bytes() const noexcept { return size_t(key_bytes() + kv_heads_ * page_size_ * number_bytes_); }
+
+  // A page by its index in the sequence, to be shared with others; NULL = not there. What one of them writes into is
+  // copied first.
+  std::shared_ptr<Buffer> page(int64_t layer, int64_t index) const noexcept;
+  void adopt(int64_t layer, int64_t index, std::shared_ptr<Buffer> page);
+  bool chunked(int64_t layer) const noexcept { return layers_[size_t(layer)].chunked; }
+  int64_t layers() const noexcept { return int64_t(layers_.size()); }
 
   const void* const* keys(int64_t layer) const noexcept { return layers_[size_t(layer)].k.data(); }
   const void* const* values(int64_t layer) const noexcept { return layers_[size_t(layer)].v.data(); }
@@ -77,7 +85,6 @@ class KvCache {
   void encode(const KernelTable& kernels, std::byte* to, const float* from, int64_t numbers) const noexcept;
   void scatter(std::byte*& tile, int64_t at, const std::byte* from, int64_t numbers) const noexcept;  // moves tile on
   int64_t key_bytes() const noexcept;                                                                 // of a page
-  size_t page_bytes() const noexcept;
   void set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page);
   void prepare_layer(Layer& layer, int64_t begin, int64_t end);
 

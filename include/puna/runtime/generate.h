@@ -106,6 +106,7 @@ class Generation {
   void stop(StopReason reason);
 
  private:
+  friend class EngineAccess;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

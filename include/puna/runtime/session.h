@@ -118,6 +118,7 @@ class Session {
   class Append;
   class Running;
   friend class SnapshotAccess;  // runtime/snapshot.cpp
+  friend class EngineAccess;    // runtime/engine/engine_access.h
   friend class Generation;
   friend class DraftModel;
   friend void score_rows(Session& session, std::span<const int32_t> tokens, std::span<float> nll,

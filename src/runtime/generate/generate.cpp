@@ -5,16 +5,13 @@
 #include <chrono>
 #include <limits>
 #include <new>
-#include <optional>
 #include <utility>
 
 #include "base/fp_env.h"
 #include "puna/base/error.h"
-#include "runtime/generate/generate_text.h"
+#include "runtime/generate/generation_impl.h"
 #include "runtime/generate/sampler_select.h"
 #include "runtime/generate/score_softmax.h"
-#include "runtime/generate/speculation.h"
-#include "runtime/session/session_impl.h"
 
 namespace puna {
 namespace {
@@ -81,252 +78,240 @@ void require_usable(const GenerateOptions& options, const Session& session) {
   require_usable_drafts(options, session);
 }
 
-struct Generation::Impl {
-  Session& session;
-  const GenerateOptions options;
-  Sampler sampler;
-  AnswerText text;
-  std::vector<int32_t> stop_tokens;
-  Prompt next;  // to be appended before the next draw: the prompt; in a full session, the token drawn last
-  bool whole;   // next is all that the session shall hold
-  struct Replacement {
-    int64_t kept = 0, dropped = 0;
-    Prompt rest;
-  };
-  std::optional<Replacement> replacement;  // what the append under way makes of the session, where it does not only add
-  int64_t dropped = 0;
-  bool ended = false, end_reported = false, stepping = false;
-  GenerateResult result;
-  GeneratedToken token;
-  std::string token_text;
-  std::vector<TokenProbability> probabilities;
-  Session::Claim claim{};
-  bool closes;                             // an answer in time, as long as the grammar's limits let its end be found
-  std::optional<Matcher> matcher;          // of the grammar: behind the last token drawn
-  std::optional<Speculation> speculation;  // until it has ended
-
-  Impl(Session& s, const PromptView& prompt, GenerateOptions o)
-      : session(s),
-        options(std::move(o)),
-        sampler(options.sampler),
-        text(s.model().tokenizer(), options.keep_special, options.stop_strings),
-        stop_tokens(options.stop_tokens),
-        next(slice(prompt, 0, int64_t(prompt.tokens.size()))),
-        whole(options.keep_shared),
-        closes(options.close_answer) {
-    require_usable(options, session);
-    PUNA_REQUIRE(!whole || !next.tokens.empty(),
-                 "an empty prompt shares nothing with the session: keep_shared needs tokens");
-    session.require_prompt(next);
-    const Tokenizer* tokenizer = session.model().tokenizer();
-    if (tokenizer && !options.ignore_eos) {
-      const std::vector<int32_t>& own = tokenizer->specials().stop;
-      stop_tokens.insert(stop_tokens.end(), own.begin(), own.end());
-    }
-    if (options.grammar) {
-      matcher.emplace(options.grammar, session.model().grammar_vocabulary(), stop_tokens);
-      PUNA_REQUIRE(!matcher->ended(), "the grammar allows the empty answer only");
-      result.whole = matcher->accepting();
-    }
-    speculation.emplace(options, session, matcher ? &*matcher : nullptr);
-    session.claim(claim);
+Generation::Impl::Impl(Session& s, const PromptView& prompt, GenerateOptions o)
+    : session(s),
+      options(std::move(o)),
+      sampler(options.sampler),
+      text(s.model().tokenizer(), options.keep_special, options.stop_strings),
+      stop_tokens(options.stop_tokens),
+      next(slice(prompt, 0, int64_t(prompt.tokens.size()))),
+      whole(options.keep_shared),
+      closes(options.close_answer) {
+  require_usable(options, session);
+  PUNA_REQUIRE(!whole || !next.tokens.empty(),
+               "an empty prompt shares nothing with the session: keep_shared needs tokens");
+  session.require_prompt(next);
+  const Tokenizer* tokenizer = session.model().tokenizer();
+  if (tokenizer && !options.ignore_eos) {
+    const std::vector<int32_t>& own = tokenizer->specials().stop;
+    stop_tokens.insert(stop_tokens.end(), own.begin(), own.end());
   }
-  ~Impl() { session.leave(claim); }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
+  if (options.grammar) {
+    matcher.emplace(options.grammar, session.model().grammar_vocabulary(), stop_tokens);
+    PUNA_REQUIRE(!matcher->ended(), "the grammar allows the empty answer only");
+    result.whole = matcher->accepting();
+  }
+  speculation.emplace(options, session, matcher ? &*matcher : nullptr);
+  session.claim(claim);
+}
+bool Generation::Impl::compute_next(FunctionRef<bool()> pause) {
+  if (!next.tokens.empty()) return append_next(pause);
+  if (take_drafted()) return true;
+  try {
+    return draft_next(pause) && append_next(pause);
+  } catch (const Error& e) {
+    if (e.status() != Status::out_of_memory || !speculation->give_up()) throw;
+  } catch (const std::bad_alloc&) {
+    if (!speculation->give_up()) throw;
+  }
+  return append_next(pause);  // what would fit without drafts does
+}
 
-  // Makes the logits of the next draw. False: paused.
-  bool compute_next(FunctionRef<bool()> pause) {
-    if (!next.tokens.empty()) return append_next(pause);
-    if (take_drafted()) return true;
+bool Generation::Impl::take_drafted() {
+  if (session.works_for(claim)) return false;
+  session.check_cancel();
+  if (!session.take_ahead()) return false;
+  claim.changes = session.changes();
+  speculation->accepted();
+  report_drafts();
+  return true;
+}
+
+bool Generation::Impl::draft_next(FunctionRef<bool()> pause) {
+  if (session.works_for(claim)) return true;
+  speculation->settle();
+  report_drafts();
+  // The last token of the answer needs no pass.
+  const int64_t drawn = int64_t(result.tokens.size()),
+                left = options.max_tokens > 0 ? options.max_tokens - drawn - 1 : session.max_positions();
+  const auto stop = [&] { return session.cancelled() || (pause && pause()); };
+  const DraftRequest request{.history = session.tokens(),
+                             .draw_index = uint64_t(session.length() + dropped),
+                             .most = std::min(session.most_ahead(), left)};
+  if (speculation->propose(request, stop)) return true;
+  session.check_cancel();
+  return false;
+}
+
+void Generation::Impl::report_drafts() noexcept {
+  result.accepted_drafts = speculation->accepted_tokens();
+  result.rejected_drafts = speculation->rejected_tokens();
+}
+
+// False: paused.
+bool Generation::Impl::append_next(FunctionRef<bool()> pause) {
+  if (!session.works_for(claim)) begin_next();
+  try {
+    if (!session.step_append(pause)) return false;
+  } catch (...) {
+    if (replacement && claim.changes != session.changes()) replaced();  // memory did not suffice to keep what was to go
+    claim.changes = session.changes();
+    throw;
+  }
+  appended();
+  return true;
+}
+
+void Generation::Impl::appended() {
+  claim.changes = session.changes();
+  if (next.tokens.empty()) speculation->computed();
+  if (result.tokens.empty())
+    result.prompt_tokens = int64_t(whole ? replacement->rest.tokens.size() : next.tokens.size());
+  if (replacement) replaced();
+  next = {};
+}
+
+Generation::Impl::Next Generation::Impl::prepare(FunctionRef<bool()> pause) {
+  if (session.works_for(claim)) return Next::append;
+  if (next.tokens.empty()) {
+    if (!session.pending() || take_drafted()) return Next::draw;
     try {
-      return draft_next(pause) && append_next(pause);
+      if (!draft_next(pause)) return Next::paused;
+      begin_next();
+      return Next::append;
     } catch (const Error& e) {
       if (e.status() != Status::out_of_memory || !speculation->give_up()) throw;
     } catch (const std::bad_alloc&) {
       if (!speculation->give_up()) throw;
     }
-    return append_next(pause);  // what would fit without drafts does
   }
+  begin_next();
+  return Next::append;
+}
 
-  // The pending token is what was drafted, and so it is computed.
-  bool take_drafted() {
-    if (session.works_for(claim)) return false;
-    session.check_cancel();
-    if (!session.take_ahead()) return false;
-    claim.changes = session.changes();
-    speculation->accepted();
-    report_drafts();
-    return true;
-  }
+void Generation::Impl::begin_next() {
+  session.require_idle();
+  replacement.reset();
+  const int64_t size = (whole ? 0 : session.length()) + int64_t(next.tokens.size());
+  const bool drops = size > session.max_positions() && options.context_policy == ContextPolicy::drop_oldest;
+  if (next.tokens.empty() && !speculation->draft().empty())
+    return session.begin(speculation->draft(), Session::AppendRequest{.owner = &claim, .ahead = true});
+  if (!whole && !drops) return session.begin(next, Session::AppendRequest{.owner = &claim});
+  Replacement r = drops ? drop_oldest() : replacing(next, 0);
+  session.begin(r.rest, Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
+  replacement = std::move(r);
+}
 
-  // Guesses what follows the pending token, to compute both in one pass. False: paused.
-  bool draft_next(FunctionRef<bool()> pause) {
-    if (session.works_for(claim)) return true;
-    speculation->settle();
-    report_drafts();
-    // The last token of the answer needs no pass.
-    const int64_t drawn = int64_t(result.tokens.size()),
-                  left = options.max_tokens > 0 ? options.max_tokens - drawn - 1 : session.max_positions();
-    const auto stop = [&] { return session.cancelled() || (pause && pause()); };
-    const DraftRequest request{.history = session.tokens(),
-                               .draw_index = uint64_t(session.length() + dropped),
-                               .most = std::min(session.most_ahead(), left)};
-    if (speculation->propose(request, stop)) return true;
-    session.check_cancel();
-    return false;
-  }
+Generation::Impl::Replacement Generation::Impl::replacing(const Prompt& all, int64_t drop) const {
+  const int64_t kept = kept_of(all, session.held());
+  return {kept, drop, slice(all, kept, int64_t(all.tokens.size()))};
+}
 
-  void report_drafts() noexcept {
-    result.accepted_drafts = speculation->accepted_tokens();
-    result.rejected_drafts = speculation->rejected_tokens();
-  }
+// Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
+Generation::Impl::Replacement Generation::Impl::drop_oldest() const {
+  Prompt all;
+  if (!whole) all = slice(session.held(), 0, session.length());
+  all.append(next);
+  const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2,
+                size = int64_t(all.tokens.size());
+  const int64_t drop = size - prefix - tail;
+  Prompt kept = slice(all, 0, prefix);
+  kept.append(slice(all, prefix + drop, size));
+  return replacing(kept, drop);
+}
 
-  // False: paused.
-  bool append_next(FunctionRef<bool()> pause) {
-    if (!session.works_for(claim)) begin_next();
-    try {
-      if (!session.step_append(pause)) return false;
-    } catch (...) {
-      if (replacement && claim.changes != session.changes())
-        replaced();  // memory did not suffice to keep what was to go
-      claim.changes = session.changes();
-      throw;
-    }
-    claim.changes = session.changes();
-    if (next.tokens.empty()) speculation->computed();
-    if (result.tokens.empty())
-      result.prompt_tokens = int64_t(whole ? replacement->rest.tokens.size() : next.tokens.size());
-    if (replacement) replaced();
-    next = {};
-    return true;
-  }
+// The session holds what the replacement keeps: from now on its rest is only to be added.
+void Generation::Impl::replaced() {
+  next = std::move(replacement->rest);
+  dropped += replacement->dropped;
+  whole = false;
+  replacement.reset();
+  speculation->forget_history();
+}
 
-  void begin_next() {
-    session.require_idle();
-    replacement.reset();
-    const int64_t size = (whole ? 0 : session.length()) + int64_t(next.tokens.size());
-    const bool drops = size > session.max_positions() && options.context_policy == ContextPolicy::drop_oldest;
-    if (next.tokens.empty() && !speculation->draft().empty())
-      return session.begin(speculation->draft(), Session::AppendRequest{.owner = &claim, .ahead = true});
-    if (!whole && !drops) return session.begin(next, Session::AppendRequest{.owner = &claim});
-    Replacement r = drops ? drop_oldest() : replacing(next, 0);
-    session.begin(r.rest, Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
-    replacement = std::move(r);
+void Generation::Impl::draw() {
+  const std::span<const float> logits = session.logits();
+  int32_t id = -1;
+  {
+    const Session::Running running(session);
+    const TokenMask allowed = matcher ? matcher->mask() : TokenMask::everything();
+    id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor, allowed)
+             .token;
+    if (closes) id = in_time(id);
   }
+  std::vector<TokenProbability> likely;
+  if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
+  const bool fits = session.length() < session.max_positions();
+  Prompt following;
+  if (!fits) following.tokens.push_back(id);
+  std::vector<int32_t>& held = session.impl_->held.tokens;
+  if (held.size() == held.capacity()) held.reserve(2 * held.size() + 1);
+  AnswerText after = text;
+  std::string piece = after.push(id);
+  const std::string tail = AnswerText(after).finish();  // should this token be the last
+  piece.reserve(piece.size() + tail.size());
+  result.text.reserve(result.text.size() + piece.size() + tail.size());
+  if (result.tokens.size() == result.tokens.capacity()) result.tokens.reserve(2 * result.tokens.size() + 1);
+  if (matcher) matcher->accept(id);  // nothing behind this fails
+  StopReason reason{};
+  const bool last = ends(id, after, reason);
+  if (last) piece += tail;
+  result.tokens.push_back(id);
+  result.whole = !matcher || matcher->accepting();
+  result.text += piece;
+  result.reason = reason;
+  std::swap(text, after);
+  std::swap(next, following);
+  if (fits) session.hold(id);
+  claim.changes = session.changes();
+  std::swap(probabilities, likely);
+  std::swap(token_text, piece);
+  token = {id, token_text, probabilities};
+  if (last) end();
+}
 
-  Replacement replacing(const Prompt& all, int64_t drop) const {
-    const int64_t kept = kept_of(all, session.held());
-    return {kept, drop, slice(all, kept, int64_t(all.tokens.size()))};
+// The token that was drawn, where the answer can still be ended behind it; else the next one of its shortest end.
+int32_t Generation::Impl::in_time(int32_t id) {
+  const int64_t drawn = int64_t(result.tokens.size());
+  int64_t left = options.context_policy == ContextPolicy::error ? session.max_positions() - session.length()
+                                                                : std::numeric_limits<int64_t>::max();
+  if (options.max_tokens > 0) left = std::min(left, options.max_tokens - drawn - 1);
+  try {
+    if (matcher->bytes_to_close(id) <= uint64_t(left)) return id;  // a token has a byte at least
+    Matcher after = *matcher;
+    after.accept(id);
+    if (after.closing_tokens(size_t(left))) return id;
+    const std::optional<std::vector<int32_t>> end = matcher->closing_tokens(size_t(left) + 1);
+    if (!end) return id;  // it was too late at the start
+    return end->empty() ? stop_tokens.empty() ? id : stop_tokens.front() : end->front();
+  } catch (const Error& e) {
+    if (e.status() != Status::invalid_argument) throw;
+    closes = false;  // a limit of the grammar's, which the look ahead runs into, is no error of the answer
+    return id;
   }
+}
 
-  // Keeps the prefix and the newest half of what fits after it, of the session's tokens and the next ones together.
-  Replacement drop_oldest() const {
-    Prompt all;
-    if (!whole) all = slice(session.held(), 0, session.length());
-    all.append(next);
-    const int64_t prefix = options.keep_prefix, tail = (session.max_positions() - prefix) / 2,
-                  size = int64_t(all.tokens.size());
-    const int64_t drop = size - prefix - tail;
-    Prompt kept = slice(all, 0, prefix);
-    kept.append(slice(all, prefix + drop, size));
-    return replacing(kept, drop);
-  }
+// Whether the answer ends with this token, which is not among result.tokens yet.
+bool Generation::Impl::ends(int32_t id, const AnswerText& after, StopReason& reason) const noexcept {
+  const bool stop_token = std::find(stop_tokens.begin(), stop_tokens.end(), id) != stop_tokens.end();
+  const bool last = options.max_tokens > 0 && int64_t(result.tokens.size()) + 1 >= options.max_tokens;
+  const bool full = options.context_policy == ContextPolicy::error && session.length() == session.max_positions();
+  const bool whole = matcher && matcher->ended();
+  reason = after.stopped() ? StopReason::stop_string
+           : stop_token    ? StopReason::stop_token
+           : whole         ? StopReason::grammar
+           : last          ? StopReason::max_tokens
+                           : StopReason::context_full;
+  return after.stopped() || stop_token || whole || last || full;
+}
 
-  // The session holds what the replacement keeps: from now on its rest is only to be added.
-  void replaced() {
-    next = std::move(replacement->rest);
-    dropped += replacement->dropped;
-    whole = false;
-    replacement.reset();
-    speculation->forget_history();
-  }
-
-  // All or nothing: what may fail works on copies, so that the step can be repeated.
-  void draw() {
-    const std::span<const float> logits = session.logits();
-    int32_t id = -1;
-    {
-      const Session::Running running(session);
-      const TokenMask allowed = matcher ? matcher->mask() : TokenMask::everything();
-      id = sampler.sample(logits, session.tokens(), uint64_t(session.length() + dropped), options.processor, allowed)
-               .token;
-      if (closes) id = in_time(id);
-    }
-    std::vector<TokenProbability> likely;
-    if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
-    const bool fits = session.length() < session.max_positions();
-    Prompt following;
-    if (!fits) following.tokens.push_back(id);
-    std::vector<int32_t>& held = session.impl_->held.tokens;
-    if (held.size() == held.capacity()) held.reserve(2 * held.size() + 1);
-    AnswerText after = text;
-    std::string piece = after.push(id);
-    const std::string tail = AnswerText(after).finish();  // should this token be the last
-    piece.reserve(piece.size() + tail.size());
-    result.text.reserve(result.text.size() + piece.size() + tail.size());
-    if (result.tokens.size() == result.tokens.capacity()) result.tokens.reserve(2 * result.tokens.size() + 1);
-    if (matcher) matcher->accept(id);  // nothing behind this fails
-    StopReason reason{};
-    const bool last = ends(id, after, reason);
-    if (last) piece += tail;
-    result.tokens.push_back(id);
-    result.whole = !matcher || matcher->accepting();
-    result.text += piece;
-    result.reason = reason;
-    std::swap(text, after);
-    std::swap(next, following);
-    if (fits) session.hold(id);
-    claim.changes = session.changes();
-    std::swap(probabilities, likely);
-    std::swap(token_text, piece);
-    token = {id, token_text, probabilities};
-    if (last) end();
-  }
-
-  // The token that was drawn, where the answer can still be ended behind it; else the next one of its shortest end.
-  int32_t in_time(int32_t id) {
-    const int64_t drawn = int64_t(result.tokens.size());
-    int64_t left = options.context_policy == ContextPolicy::error ? session.max_positions() - session.length()
-                                                                  : std::numeric_limits<int64_t>::max();
-    if (options.max_tokens > 0) left = std::min(left, options.max_tokens - drawn - 1);
-    try {
-      if (matcher->bytes_to_close(id) <= uint64_t(left)) return id;  // a token has a byte at least
-      Matcher after = *matcher;
-      after.accept(id);
-      if (after.closing_tokens(size_t(left))) return id;
-      const std::optional<std::vector<int32_t>> end = matcher->closing_tokens(size_t(left) + 1);
-      if (!end) return id;  // it was too late at the start
-      return end->empty() ? stop_tokens.empty() ? id : stop_tokens.front() : end->front();
-    } catch (const Error& e) {
-      if (e.status() != Status::invalid_argument) throw;
-      closes = false;  // a limit of the grammar's, which the look ahead runs into, is no error of the answer
-      return id;
-    }
-  }
-
-  // Whether the answer ends with this token, which is not among result.tokens yet.
-  bool ends(int32_t id, const AnswerText& after, StopReason& reason) const noexcept {
-    const bool stop_token = std::find(stop_tokens.begin(), stop_tokens.end(), id) != stop_tokens.end();
-    const bool last = options.max_tokens > 0 && int64_t(result.tokens.size()) + 1 >= options.max_tokens;
-    const bool full = options.context_policy == ContextPolicy::error && session.length() == session.max_positions();
-    const bool whole = matcher && matcher->ended();
-    reason = after.stopped() ? StopReason::stop_string
-             : stop_token    ? StopReason::stop_token
-             : whole         ? StopReason::grammar
-             : last          ? StopReason::max_tokens
-                             : StopReason::context_full;
-    return after.stopped() || stop_token || whole || last || full;
-  }
-
-  void end() noexcept {
-    ended = true;
-    speculation->settle();
-    report_drafts();
-    speculation.reset();
-    session.leave(claim);
-  }
-};
+void Generation::Impl::end() noexcept {
+  ended = true;
+  speculation->settle();
+  report_drafts();
+  speculation.reset();
+  session.leave(claim);
+}
 
 Generation::Generation(Session& session, const PromptView& prompt, GenerateOptions options)
     : impl_(std::make_unique<Impl>(session, prompt, std::move(options))) {}

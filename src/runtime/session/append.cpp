@@ -143,7 +143,8 @@ bool Session::Append::encode_images(FunctionRef<bool()> stop) {
   return true;
 }
 
-void Session::Append::set_aside() {
+void Session::Append::open() {
+  if (begun_) return;
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Impl& impl = *sessions_[i]->impl_;
     Feed& f = feeds_[i];
@@ -155,27 +156,40 @@ void Session::Append::set_aside() {
   begun_ = true;
 }
 
-bool Session::Append::begin_pass() {
+void Session::Append::take(size_t i, int64_t most, int32_t sequence, Batch& batch, std::vector<float*>& targets) {
   const int64_t hidden = sessions_[0]->model().config().hidden;
+  Feed& f = feeds_[i];
+  const int64_t end = std::min(f.done + most, f.size());
+  f.pass = f.done;
+  const Prompt& held = sessions_[i]->impl_->held;
+  for (int64_t p = f.done; p < end; ++p) {
+    if (float* const to = target(i, p)) {
+      batch.wanted.push_back(int64_t(batch.rows.size()));
+      targets.push_back(to);
+    }
+    batch.rows.push_back({sequence, p, f.token(held, p), f.embedding(held, p, hidden)});
+  }
+  f.done = end;
+}
+
+void Session::Append::prepare() {
+  for (size_t i = 0; i < sessions_.size(); ++i)
+    if (feeds_[i].pass < feeds_[i].done) sessions_[i]->impl_->kv.prepare(feeds_[i].pass, feeds_[i].done);
+}
+
+void Session::Append::put_back() noexcept {
+  for (Feed& f : feeds_) {
+    f.done = f.pass;
+    f.held_run = f.added_run = 0;
+  }
+}
+
+bool Session::Append::begin_pass() {
   batch_ = {};
   targets_.clear();
   for (Session* s : sessions_) batch_.sequences.push_back(&s->impl_->kv);
-  for (size_t i = 0; i < sessions_.size(); ++i) {
-    Feed& f = feeds_[i];
-    const int64_t free_rows = sessions_[0]->options_.prefill_chunk - int64_t(batch_.rows.size());
-    const int64_t end = std::min(f.done + free_rows, f.size());
-    f.pass = f.done;
-    if (end == f.done) continue;
-    const Prompt& held = sessions_[i]->impl_->held;
-    for (int64_t p = f.done; p < end; ++p) {
-      if (float* const to = target(i, p)) {
-        batch_.wanted.push_back(int64_t(batch_.rows.size()));
-        targets_.push_back(to);
-      }
-      batch_.rows.push_back({int32_t(i), p, f.token(held, p), f.embedding(held, p, hidden)});
-    }
-    f.done = end;
-  }
+  for (size_t i = 0; i < sessions_.size(); ++i)
+    take(i, sessions_[0]->options_.prefill_chunk - int64_t(batch_.rows.size()), int32_t(i), batch_, targets_);
   if (batch_.rows.empty()) return false;
   try {
     take_memory();
@@ -189,8 +203,7 @@ bool Session::Append::begin_pass() {
 }
 
 void Session::Append::take_memory() {
-  for (size_t i = 0; i < sessions_.size(); ++i)
-    if (feeds_[i].pass < feeds_[i].done) sessions_[i]->impl_->kv.prepare(feeds_[i].pass, feeds_[i].done);
+  prepare();
   Impl& first = *sessions_[0]->impl_;
   const PassShape now = shape();
   if (std::find(first.planned.begin(), first.planned.end(), now) != first.planned.end()) return;
@@ -297,7 +310,7 @@ bool Session::Append::run(FunctionRef<bool()> pause) {
     const auto require_wanted = [&] {
       if (cancelled()) fail(Status::cancelled, "cancelled: none of the tokens was appended");
     };
-    if (!begun_) set_aside();
+    open();
     while (in_pass_ || begin_pass()) {
       if (!compute(stop)) {
         require_wanted();

@@ -92,6 +92,22 @@ class Session::Append {
   void detach() noexcept;  // from its sessions: it ends with them
   const Claim* owner() const noexcept { return request_.owner; }
 
+  // An engine runs the appends of many sessions, one session each, in passes of its own (runtime/engine/shared_pass.h):
+  // encode_images(), open(), then take(), prepare() and end_pass() until rows_left() is 0, then commit().
+  bool encode_images(FunctionRef<bool()> stop);  // false: stopped
+  void open();                                   // what the append replaces is set aside, once
+  int64_t rows_left() const noexcept { return feeds_[0].size() - feeds_[0].done; }
+  // Positions that are final when the rows taken have been computed: drafts are not.
+  int64_t final() const noexcept { return request_.ahead ? feeds_[0].first_new : feeds_[0].done; }
+  bool drafts() const noexcept { return request_.ahead; }
+  // Adds up to `most` of session i's next rows to a batch, in which it is `sequence`, and where their logits go.
+  void take(size_t i, int64_t most, int32_t sequence, Batch& batch, std::vector<float*>& targets);
+  void prepare();            // memory of the rows taken
+  void put_back() noexcept;  // the rows taken last are not computed
+  void keep_no_undo() noexcept { undo_dropped_ = true; }
+  void end_pass();
+  void commit();
+
  private:
   struct Feed {                    // what one session has to do: feed positions [done, size())
     Prompt added;                  // what is new: its first token is at position first_new
@@ -107,9 +123,7 @@ class Session::Append {
     // what fills it, or NULL; positions ascend
     const float* embedding(const Prompt& held, int64_t position, int64_t hidden) noexcept;
   };
-  bool encode_images(FunctionRef<bool()> stop);  // false: stopped
-  void set_aside();                              // what will be replaced
-  bool begin_pass();                             // false when nothing is left to feed
+  bool begin_pass();  // false when nothing is left to feed
   void take_memory();
   PassShape shape() const noexcept;
   bool drop_undo_state() noexcept;  // frees what is kept to undo the append; false: there is nothing
@@ -117,8 +131,6 @@ class Session::Append {
   float* logits_row(int64_t row) noexcept;
   float* target(size_t session, int64_t position) noexcept;  // of the logits behind it; NULL = not wanted
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
-  void end_pass();
-  void commit();
   void pool() noexcept;  // hidden states to the caller's embeddings
   bool cancelled() const noexcept;
 

@@ -1,0 +1,311 @@
+// passes.cpp -- what a pass is made of: the rows of all that decode, then prompt rows, shared by deficit round robin
+// (Shreedhar and Varghese 1995) over the requests' keys. And what becomes of it: pages for the prefix cache, tokens.
+#include <algorithm>
+
+#include "base/fp_env.h"
+#include "puna/base/error.h"
+#include "runtime/engine/scheduler.h"
+
+namespace puna {
+namespace {
+
+constexpr int64_t kQuantum = 16;  // rows that a key's deficit grows by a round
+
+}  // namespace
+
+// Its append is begun: true. False: its logits are there already, or guessing was not finished.
+bool Scheduler::prepare(RunningAnswer& a) {
+  if (EngineAccess::append(*a.session)) return true;
+  const auto stop = [&] { return signal_->attention.load(std::memory_order_relaxed); };
+  switch (EngineAccess::impl(*a.generation).prepare(stop)) {
+    case EngineAccess::Next::append: return true;
+    case EngineAccess::Next::draw: a.ready = true; return false;
+    case EngineAccess::Next::paused: break;
+  }
+  return false;
+}
+
+bool Scheduler::build_pass() {
+  pass_.clear();
+  entries_.clear();
+  const std::vector<RequestStatePtr> running = running_;  // a pause changes the list
+  int64_t decode_rows = 0;
+  for (const RequestStatePtr& r : running) {
+    if (r->over || r->paused || r->reading || r->full.load(std::memory_order_acquire)) continue;
+    for (size_t i = 0; i < r->answers.size() && !r->over && !r->paused; ++i) {
+      RunningAnswer& a = r->answers[i];
+      if (a.ended || a.ready) continue;
+      try {
+        if (!prepare(a)) continue;
+      } catch (...) {
+        fail(*r, std::current_exception());
+        break;
+      }
+      // A paused one that has come back reads its tokens again: that is prompt work.
+      const EngineAccess::Append& append = *EngineAccess::append(*a.session);
+      if (!append.drafts() && append.rows_left() > 1) continue;
+      add_rows(r, a, append.rows_left(), true);
+    }
+  }
+  decode_rows = pass_.rows();
+  const int64_t room = std::max<int64_t>(options_.session.prefill_chunk - decode_rows, 1);
+  add_prompts(costs_.prompt_rows(decode_rows, room, options_.prompt_share));
+  while (!pass_.empty()) {
+    try {
+      pass_.begin();
+      return true;
+    } catch (...) {
+      const Entry last = entries_.back();
+      if (is_out_of_memory(std::current_exception()) && relieve(uint64_t(1) << 20, last.request.get())) continue;
+      EngineAccess::append(*last.answer->session)->put_back();
+      pass_.drop_last();
+      entries_.pop_back();
+      if (entries_.empty()) fail(*last.request, std::current_exception());
+    }
+  }
+  return false;
+}
+
+// False: they are not in the pass.
+bool Scheduler::add_rows(const RequestStatePtr& request, RunningAnswer& a, int64_t most, bool decode) {
+  RequestState& r = *request;
+  while (true) {
+    try {
+      entries_.reserve(entries_.size() + 1);
+      pass_.add(*a.session, r.options.adapters, most);
+      entries_.push_back({request, &a, decode});
+      return true;
+    } catch (...) {
+      const std::exception_ptr error = std::current_exception();
+      if (!is_out_of_memory(error)) {
+        fail(r, error);
+        return false;
+      }
+      if (relieve(uint64_t(1) << 16, &r)) {
+        if (r.over || r.paused) return false;
+        continue;
+      }
+      // Nothing else can go. Others' rows in this pass, or others that wait for memory to come free, are no failure.
+      const bool others = std::any_of(running_.begin(), running_.end(), [&](const RequestStatePtr& other) {
+        return other.get() != &r && !other->paused && !other->over;
+      });
+      if (in_pass(r)) return false;
+      if (others)
+        pause(r);
+      else
+        fail(r, error);
+      return false;
+    }
+  }
+}
+
+void Scheduler::add_prompts(int64_t rows) {
+  struct Want {
+    RequestStatePtr request;
+    RunningAnswer* answer;
+    int64_t left, given;
+  };
+  std::map<std::string, std::vector<Want>> wants;
+  for (const RequestStatePtr& r : running_) {
+    if (r->over || r->paused || r->full.load(std::memory_order_acquire)) continue;
+    for (size_t i = 0; i < r->answers.size() && !r->over; ++i) {
+      RunningAnswer& a = r->answers[i];
+      if (a.ended || a.ready) continue;
+      try {
+        if (!prepare(a)) continue;
+      } catch (...) {
+        fail(*r, std::current_exception());
+        break;
+      }
+      const EngineAccess::Append& append = *EngineAccess::append(*a.session);
+      const bool prompt = r->reading || (!append.drafts() && append.rows_left() > 1);
+      if (prompt && append.rows_left() > 0) wants[r->options.key].push_back({r, &a, append.rows_left(), 0});
+    }
+  }
+  for (auto share = shares_.begin(); share != shares_.end();)
+    share = wants.count(share->first) ? std::next(share) : shares_.erase(share);
+  if (wants.empty()) return;
+  auto turn = wants.upper_bound(served_last_);
+  size_t idle = 0;  // keys in a row with nothing left to give
+  while (rows > 0 && idle < wants.size()) {
+    if (turn == wants.end()) turn = wants.begin();
+    int64_t& deficit = shares_[turn->first].deficit;
+    deficit += kQuantum;
+    bool any = false;
+    for (Want& w : turn->second) {
+      const int64_t give = std::min({w.left, deficit, rows});
+      if (give <= 0) continue;
+      w.left -= give;
+      w.given += give;
+      deficit -= give;
+      rows -= give;
+      any = true;
+    }
+    idle = any ? 0 : idle + 1;
+    if (!any) deficit = 0;
+    served_last_ = turn->first;
+    ++turn;
+  }
+  for (auto& [key, list] : wants)
+    for (Want& w : list)
+      if (w.given > 0 && !w.request->over && !w.request->paused && !w.request->answers.empty() && !w.answer->ended)
+        add_rows(w.request, *w.answer, w.given, false);
+}
+
+void Scheduler::abandon_pass() noexcept {
+  for (const Entry& e : entries_)
+    if (!e.request->over) EngineAccess::append(*e.answer->session)->put_back();
+  drop_entries();
+}
+
+// Sessions of requests that ended meanwhile were kept for the pass.
+void Scheduler::drop_entries() noexcept {
+  for (const Entry& e : entries_)
+    if (e.request->over) e.request->answers.clear();
+  entries_.clear();
+  pass_.clear();
+  in_pass_ = false;
+}
+
+void Scheduler::finish_pass() {
+  int64_t decode_rows = 0, prompt_rows = 0;
+  for (size_t i = 0; i < entries_.size(); ++i)
+    (entries_[i].decode ? decode_rows : prompt_rows) += pass_.parts()[i].rows;
+  costs_.learn(decode_rows, prompt_rows, pass_seconds_);
+  ++stats_.passes;
+  stats_.decode_rows += uint64_t(decode_rows);
+  stats_.prompt_rows += uint64_t(prompt_rows);
+  stats_.pass_seconds += pass_seconds_;
+  const std::vector<Entry> done = entries_;
+  drop_entries();
+  for (Entry e : done) {
+    if (e.request->over) continue;
+    try {
+      finish_entry(e);
+    } catch (...) {
+      fail(*e.request, std::current_exception());
+    }
+  }
+}
+
+void Scheduler::finish_entry(Entry& e) {
+  RequestState& r = *e.request;
+  RunningAnswer& a = *e.answer;
+  EngineAccess::Append& append = *EngineAccess::append(*a.session);
+  keep_pages(r, a, append.final(), false);  // before the chunked layers drop theirs
+  append.keep_no_undo();
+  append.end_pass();
+  if (r.reading) r.prompt_done = append.final();
+  if (append.rows_left() > 0) return;
+  EngineAccess::commit(*a.session);
+  EngineAccess::impl(*a.generation).appended();
+  a.ready = true;
+  if (!r.reading) return;
+  r.reading = false;
+}
+
+// Gives the pages that have become full to the prefix cache. A cache that has no memory for it is no error.
+void Scheduler::keep_pages(RequestState& r, RunningAnswer& a, int64_t length, bool with_tail) {
+  if (!r.options.cache || options_.cache_bytes == 0) return;
+  const auto& impl = EngineAccess::impl(*a.session);
+  const int64_t page = model_->config().page_size();
+  if (length / page <= a.kept_pages && !with_tail) return;
+  try {
+    if (r.reading || a.generation->result().tokens.empty())
+      cache_.keep(r.root, r.key, length, impl.kv, with_tail);
+    else
+      cache_.keep(r.root, PrefixKey(impl.held), length, impl.kv, with_tail);
+    a.kept_pages = length / page;
+  } catch (const std::bad_alloc&) {}
+}
+
+void Scheduler::keep_all(RequestState& r, RunningAnswer& a) {
+  const EngineAccess::Append* const append = EngineAccess::append(*a.session);
+  const bool part_read = append && !append->drafts();
+  keep_pages(r, a, part_read ? append->final() : EngineAccess::impl(*a.session).complete, true);
+}
+
+// The prompt is read: the other answers go on from the same pages. False: paused, for memory.
+bool Scheduler::fork_answers(RequestState& r) {
+  while (int32_t(r.answers.size()) < r.width()) {
+    RunningAnswer a;
+    a.index = int32_t(r.answers.size());
+    GenerateOptions g = r.options.generate;
+    g.sampler.seed += uint64_t(a.index);
+    try {
+      a.session = r.answers[0].session->fork();
+      if (r.options.draft_tokens > 0) {
+        a.draft = std::make_unique<Session>(options_.draft, SessionOptions{});
+        g.draft = a.draft.get();
+        g.draft_tokens = r.options.draft_tokens;
+      }
+      a.generation = std::make_unique<Generation>(*a.session, PromptView(), std::move(g));
+    } catch (...) {
+      if (!is_out_of_memory(std::current_exception())) throw;
+      if (relieve(uint64_t(model_->config().vocab) * 8, &r)) continue;
+      if (std::none_of(running_.begin(), running_.end(),
+                       [&](const RequestStatePtr& other) { return other.get() != &r && !other->paused; }))
+        throw;
+      pause(r);
+      return false;
+    }
+    a.kept_pages = r.answers[0].kept_pages;
+    a.ready = true;
+    r.answers.push_back(std::move(a));  // the capacity is reserved: entries of a pass point to answers
+  }
+  return true;
+}
+
+// Draws, masks and guesses of all answers whose logits are there, side by side; then their events, one after the other.
+void Scheduler::draw_ready() {
+  struct Draw {
+    RequestStatePtr request;
+    RunningAnswer* answer;
+  };
+  while (true) {
+    std::vector<Draw> draws;
+    const std::vector<RequestStatePtr> running = running_;  // a pause changes the list
+    for (const RequestStatePtr& r : running) {
+      if (r->over || r->paused || r->reading || r->full.load(std::memory_order_acquire)) continue;
+      try {
+        if (!fork_answers(*r)) continue;
+      } catch (...) {
+        fail(*r, std::current_exception());
+        continue;
+      }
+      for (RunningAnswer& a : r->answers)
+        if (a.ready && !a.ended) draws.push_back({r, &a});
+    }
+    std::erase_if(draws, [](const Draw& d) { return d.request->paused || d.request->over; });
+    if (draws.empty()) break;
+    model_->context().executor().run(int64_t(draws.size()), [&](int64_t i) {
+      const FpEnv fp_env;
+      RunningAnswer& a = *draws[size_t(i)].answer;
+      try {
+        EngineAccess::GenerationImpl& g = EngineAccess::impl(*a.generation);
+        g.draw();
+        a.drawn = true;
+        a.ready = false;
+        if (!g.ended) prepare(a);
+      } catch (...) {
+        a.error = std::current_exception();
+      }
+    });
+    for (const Draw& d : draws) {
+      RequestState& r = *d.request;
+      RunningAnswer& a = *d.answer;
+      if (r.over) continue;
+      try {
+        if (a.drawn) report(r, a);
+        if (a.error && !r.over) fail(r, a.error);
+      } catch (...) {
+        fail(r, std::current_exception());
+      }
+    }
+    running_.erase(std::remove_if(running_.begin(), running_.end(), [](const auto& r) { return r->over; }),
+                   running_.end());
+    if (signal_->attention.load(std::memory_order_relaxed)) end_cancelled();
+  }
+}
+
+}  // namespace puna

@@ -1,0 +1,49 @@
+// shared_pass.h -- one forward over the next rows of many sessions, each with an append of its own under way. It may be
+// left between tiles and gone on with.
+#pragma once
+#include <vector>
+
+#include "puna/runtime/engine.h"
+#include "runtime/engine/engine_access.h"
+
+namespace puna {
+
+class SharedPass {
+ public:
+  SharedPass(const ModelPtr& model, const SessionOptions& mode) : model_(model), exact_(mode.exact) {}
+
+  // Whose rows a pass holds.
+  struct Part {
+    Session* session;
+    std::span<const AdapterShare> adapters;
+    int64_t rows;
+  };
+
+  void clear() noexcept;  // a new pass, or none
+  // Adds up to `most` of the next rows of the session's append, and prepares their pages. Error{out_of_memory} leaves
+  // the pass without them.
+  void add(Session& session, std::span<const AdapterShare> adapters, int64_t most);
+  void drop_last() noexcept;
+  void begin();  // all parts are there: takes the scratch. Error{out_of_memory}
+  // False: `stop` said so.
+  bool run(FunctionRef<bool()> stop);
+
+  std::span<const Part> parts() const noexcept { return parts_; }
+  int64_t rows() const noexcept { return int64_t(batch_.rows.size()); }
+  bool empty() const noexcept { return parts_.empty(); }
+  uint64_t scratch_bytes() const noexcept { return scratch_.size(); }
+  void free_scratch() noexcept { scratch_ = Buffer(); }
+
+ private:
+  bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
+
+  ModelPtr model_;
+  bool exact_;
+  Batch batch_;
+  std::vector<float*> targets_;
+  std::vector<Part> parts_;
+  Buffer scratch_;
+  Cursor cursor_;
+};
+
+}  // namespace puna
