@@ -60,6 +60,7 @@ class BuildWithLibrary(build_py):
             "puna_chat.h",
             "puna_grammar.h",
             "puna_train.h",
+            "puna_engine.h",
             "puna_vision.h",
             "puna_recsys.h",
             "puna_gemm.h",

@@ -2,31 +2,13 @@
 #include "puna_chat.h"
 
 #include "answer.h"
+#include "chat_handle.h"
 #include "handles.h"
 #include "puna/chat/dropped_fields.h"
 #include "translate.h"
 
 using namespace puna;
 using namespace puna::capi;
-
-struct puna_chat {
-  ModelPtr model;
-  RenderedChat rendered;
-  std::vector<int32_t> tokens;
-  std::vector<puna_text_span> content;
-  std::vector<std::string> dropped;
-  std::vector<const char*> names;  // of dropped
-};
-
-namespace puna::capi {
-
-static const puna_chat& use(const puna_chat* chat) {
-  PUNA_REQUIRE(chat != nullptr, "chat is NULL");
-  chat->model->context().require_same_process();
-  return *chat;
-}
-
-}  // namespace puna::capi
 
 namespace {
 

@@ -22,7 +22,9 @@ static_assert(PUNA_STOP_MAX_TOKENS == int(StopReason::max_tokens) && PUNA_STOP_T
 static_assert(PUNA_CONTEXT_ERROR == int(ContextPolicy::error) &&
               PUNA_CONTEXT_DROP_OLDEST == int(ContextPolicy::drop_oldest));
 
-GenerateOptions generate_options_from_c(const puna_generate_options& o) {
+}  // namespace
+
+GenerateOptions puna::capi::generate_options_from_c(const puna_generate_options& o) {
   GenerateOptions g;
   g.close_answer = flag(o.close_answer, "close_answer");
   g.keep_shared = flag(o.keep_shared, "keep_shared");
@@ -46,6 +48,8 @@ GenerateOptions generate_options_from_c(const puna_generate_options& o) {
   }
   return g;
 }
+
+namespace {
 
 // Whatever the host does with the handle meanwhile.
 std::shared_ptr<Session> draft_of(const puna_generate_options& o) { return o.draft ? o.draft->impl : nullptr; }

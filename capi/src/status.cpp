@@ -39,7 +39,8 @@ static_assert(PUNA_OK == int(puna::Status::ok) && PUNA_INVALID_ARGUMENT == int(p
               PUNA_OUT_OF_MEMORY == int(puna::Status::out_of_memory) && PUNA_IO == int(puna::Status::io) &&
               PUNA_BAD_FILE == int(puna::Status::bad_file) && PUNA_UNSUPPORTED == int(puna::Status::unsupported) &&
               PUNA_CANCELLED == int(puna::Status::cancelled) && PUNA_CONTEXT_FULL == int(puna::Status::context_full) &&
-              PUNA_WRONG_STATE == int(puna::Status::wrong_state) && PUNA_INTERNAL == int(puna::Status::internal));
+              PUNA_WRONG_STATE == int(puna::Status::wrong_state) && PUNA_INTERNAL == int(puna::Status::internal) &&
+              PUNA_BUSY == int(puna::Status::busy));
 
 const char* puna_status_name(puna_status status) { return puna::name(static_cast<puna::Status>(status)); }
 const char* puna_last_error(void) { return puna::capi::last_error; }

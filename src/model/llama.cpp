@@ -290,6 +290,7 @@ template <class Rec>
 void forward(Rec& rec, const Llama& model, const Batch& b, View logits, const ForwardTaps* taps) {
   const View x = residual_stream(rec, model, b, taps);
   if (b.wanted.empty()) return;
+  rec.begin_head();
   const auto frame = rec.frame();
   const Activations xn = head_input(rec, model, x, b);
   if (taps) tap(rec, taps->final_norm, xn.x);

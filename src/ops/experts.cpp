@@ -152,6 +152,46 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
       }
     });
   };
+  // The same where groups of rows have adapters of their own.
+  const auto add_row_loras = [&](Weight ExpertWeights::*part, const Activations& routed, const Activations& all,
+                                 View y) {
+    const auto lora_of = [&](const RowLoras::Share& share, int64_t e) -> const Lora* {
+      const auto found = share.loras->find((expert(e).*part).panels);
+      return found == share.loras->end() ? nullptr : &found->second;
+    };
+    int64_t rank = 0;
+    for (const RowLoras& g : rec.row_loras())
+      for (const RowLoras::Share& share : g.shares)
+        for (int64_t e = 0; e < groups; ++e)
+          if (const Lora* lora = lora_of(share, e)) rank = std::max(rank, lora->a.rows);
+    if (rank == 0) return;
+    const View h = rec.make(rows, rank);
+    rec.stage(groups, [&](int64_t e) {
+      const auto batch_row = [&](int64_t i) {
+        return i < routes.count ? routes.order[i] / routes.top_k : i - routes.count;
+      };
+      for (size_t g = 0; g < rec.row_loras().size(); ++g)
+        for (const RowLoras::Share& share : rec.row_loras()[g].shares) {
+          const Lora* const lora = lora_of(share, e);
+          for (int64_t i = first(e); lora && i < last(e); i += kMaxRows) {
+            const TileRows in = tile_of(e, i, routed, all, h, false), out = tile_of(e, i, routed, all, y, false);
+            TileRows down, up;
+            for (int64_t t = 0; t < in.count; ++t) {
+              if (rec.group_of(batch_row(i + t)) != int32_t(g)) continue;
+              down.x[down.count] = in.x[t];
+              down.y[down.count++] = in.y[t];
+              up.x[up.count] = in.y[t];
+              up.y[up.count++] = out.y[t];
+            }
+            if (down.count == 0) continue;
+            linear_tile(k, lora->a, 0, panels_of(lora->a), down, false, false);
+            for (int64_t t = 0; t < down.count; ++t)
+              k.scale(down.y[t], down.y[t], lora->scale * share.weight, lora->a.rows);
+            linear_tile(k, lora->b, 0, panels_of(lora->b), up, false, true);
+          }
+        }
+    });
+  };
   const auto tiles_of = [&](Weight ExpertWeights::*part) {
     const int64_t own = tiling_of(experts[0].*part, R).panel_tiles;
     return shared ? std::max(own, tiling_of(shared->*part, R).panel_tiles) : own;
@@ -182,7 +222,9 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   show(&ExpertWeights::gate, scaled, xn);
   show(&ExpertWeights::up, scaled, xn);
   add_loras(&ExpertWeights::gate, scaled, xn, gate);
+  add_row_loras(&ExpertWeights::gate, scaled, xn, gate);
   add_loras(&ExpertWeights::up, scaled, xn, up);
+  add_row_loras(&ExpertWeights::up, scaled, xn, up);
 
   // One row width for all keeps the strides simple; each row is only as long as its expert's ffn.
   const Activations routed_act = make_activations(rec, routes.count, F, {&any.down});
@@ -207,6 +249,7 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   provide({{&ExpertWeights::down, out}}, routed_act, shared_act);
   show(&ExpertWeights::down, routed_act, shared_act);
   add_loras(&ExpertWeights::down, routed_act, shared_act, out);
+  add_row_loras(&ExpertWeights::down, routed_act, shared_act, out);
 
   rec.stage(R, [&](int64_t t) {
     const int32_t* const place = routes.place + t * routes.top_k;

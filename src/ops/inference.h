@@ -32,6 +32,16 @@ struct Lora {
 // By the address of the base weight's panels.
 using LoraMap = std::unordered_map<const std::byte*, Lora>;
 
+// Rows of a pass that one adapter holds for, or several together, each with its weight. Groups have no row in common.
+struct RowLoras {
+  struct Share {
+    const LoraMap* loras;
+    float weight;
+  };
+  std::span<const Share> shares;
+  std::span<const int32_t> rows, wanted;  // of the batch; of the rows that the head sees
+};
+
 // Is shown what every linear layer multiplies; see() may run stages. For calibration: such a pass is neither paused nor
 // timed.
 class ActivationObserver {
@@ -75,6 +85,18 @@ class Inference {
 
   // Linear layers of this pass add what the adapter has for them; NULL = none. Borrowed.
   void use(const LoraMap* adapter) noexcept { adapter_ = adapter; }
+  // Or what the groups of rows have, each its own. group_of: of each row of the batch, -1 = none. Borrowed.
+  void use(std::span<const RowLoras> groups, std::span<const int32_t> group_of) noexcept {
+    groups_ = groups;
+    group_of_ = group_of;
+  }
+  std::span<const RowLoras> row_loras() const noexcept { return groups_; }
+  int32_t group_of(int64_t row) const noexcept { return group_of_[size_t(row)]; }
+  // From here on linear layers see the wanted rows alone.
+  void begin_head() noexcept { at_head_ = true; }
+  std::span<const int32_t> rows_of(const RowLoras& group) const noexcept {
+    return at_head_ ? group.wanted : group.rows;
+  }
   void observe(ActivationObserver* observer) noexcept { observer_ = observer; }
   ActivationObserver* observer() const noexcept { return observer_; }
   const Lora* lora_of(const Weight& w) const noexcept {
@@ -121,6 +143,9 @@ class Inference {
   FunctionRef<bool()> should_stop_;
   GemmPermission permission_;
   const LoraMap* adapter_ = nullptr;
+  std::span<const RowLoras> groups_;
+  std::span<const int32_t> group_of_;
+  bool at_head_ = false;
   ActivationObserver* observer_ = nullptr;
   int64_t next_stage_ = 0;
   bool stopped_ = false;

@@ -12,6 +12,7 @@ constexpr int64_t kTileBytes = 128 << 10;   // weights of a tile when they are r
 constexpr int64_t kTileProducts = 8 << 20;  // multiply-adds of a tile when there are many rows
 constexpr int64_t kMostAtOnce = 8;   // tiles: every claim stops the stream of weights for a tenth of a microsecond
 constexpr int64_t kBlockPanels = 8;  // panels whose outputs are kept on the stack at a time
+constexpr int64_t kLoraPanels = 64;  // of an adapter's second product, a tile
 constexpr int64_t kBackColumns = 64, kBackRows = 512;       // of dx, a tile
 constexpr int64_t kOuterColumns = 96, kOuterOutputs = 256;  // of dW, a tile
 
@@ -117,6 +118,88 @@ void add_lora(Inference& rec, const Activations& x, View y, const Lora& lora) {
   multiply(rec, h, {{y, &lora.b, true}}, true);
 }
 
+const Lora* find_lora(const RowLoras::Share& share, const Weight& w) noexcept {
+  const auto found = share.loras->find(w.panels);
+  return found == share.loras->end() ? nullptr : &found->second;
+}
+
+// The same where groups of rows have adapters of their own: of all products and groups in two stages. A piece is a
+// product and some rows of a group; what several adapters add to the same rows is added in their order.
+void add_row_loras(Inference& rec, const Activations& x, std::initializer_list<Product> products) {
+  struct Piece {
+    const Product* product;
+    const RowLoras* group;
+    int64_t first, count;  // of the group's rows
+    float* h;              // [shares, count, rank]
+    int64_t rank;
+  };
+  const auto each = [&](auto&& f) {  // f(product, group, rank) of all that add something
+    for (const Product& p : products)
+      for (const RowLoras& g : rec.row_loras()) {
+        int64_t rank = 0;
+        for (const RowLoras::Share& share : g.shares)
+          if (const Lora* lora = find_lora(share, *p.w)) rank = std::max(rank, lora->a.rows);
+        if (rank > 0 && !rec.rows_of(g).empty()) f(p, g, rank);
+      }
+  };
+  int64_t pieces = 0, floats = 0;
+  each([&](const Product&, const RowLoras& g, int64_t rank) {
+    const auto rows = int64_t(rec.rows_of(g).size());
+    pieces += (rows + kMaxRows - 1) / kMaxRows;
+    floats += int64_t(g.shares.size()) * rows * rank;
+  });
+  if (pieces == 0) return;
+  const auto frame = rec.frame();
+  Piece* const all = rec.take<Piece>(pieces);
+  float* h = rec.take<float>(floats);
+  if (rec.measuring()) return;
+  int64_t chunks = 1, made = 0;
+  each([&](const Product& p, const RowLoras& g, int64_t rank) {
+    const auto rows = int64_t(rec.rows_of(g).size());
+    for (int64_t first = 0; first < rows; first += kMaxRows) {
+      const int64_t count = std::min<int64_t>(kMaxRows, rows - first);
+      all[made++] = {&p, &g, first, count, h, rank};
+      h += int64_t(g.shares.size()) * count * rank;
+    }
+    chunks = std::max(chunks, (panels_of(*p.w) + kLoraPanels - 1) / kLoraPanels);
+  });
+  const KernelTable& k = rec.kernels();
+  rec.stage(pieces, [&](int64_t i) {
+    const Piece& piece = all[i];
+    const std::span<const int32_t> rows = rec.rows_of(*piece.group);
+    for (size_t s = 0; s < piece.group->shares.size(); ++s) {
+      const RowLoras::Share& share = piece.group->shares[s];
+      const Lora* const lora = find_lora(share, *piece.product->w);
+      if (!lora) continue;
+      TileRows tile;
+      tile.count = piece.count;
+      for (int64_t t = 0; t < piece.count; ++t) {
+        tile.x[t] = x.x.row(rows[size_t(piece.first + t)]);
+        tile.y[t] = piece.h + (int64_t(s) * piece.count + t) * piece.rank;
+      }
+      linear_tile(k, lora->a, 0, panels_of(lora->a), tile, false, false);
+      for (int64_t t = 0; t < piece.count; ++t) k.scale(tile.y[t], tile.y[t], lora->scale * share.weight, lora->a.rows);
+    }
+  });
+  rec.stage(pieces * chunks, [&](int64_t i) {
+    const Piece& piece = all[i / chunks];
+    const int64_t panel = i % chunks * kLoraPanels, panels = panels_of(*piece.product->w);
+    if (panel >= panels) return;
+    const std::span<const int32_t> rows = rec.rows_of(*piece.group);
+    for (size_t s = 0; s < piece.group->shares.size(); ++s) {
+      const Lora* const lora = find_lora(piece.group->shares[s], *piece.product->w);
+      if (!lora) continue;
+      TileRows tile;
+      tile.count = piece.count;
+      for (int64_t t = 0; t < piece.count; ++t) {
+        tile.x[t] = piece.h + (int64_t(s) * piece.count + t) * piece.rank;
+        tile.y[t] = piece.product->y.row(rows[size_t(piece.first + t)]);
+      }
+      linear_tile(k, lora->b, panel, std::min(kLoraPanels, panels - panel), tile, false, true);
+    }
+  });
+}
+
 }  // namespace
 
 void linear_forward(Inference& rec, const Activations& x, std::initializer_list<Product> products, bool force_f32) {
@@ -142,6 +225,7 @@ void linear_forward(Inference& rec, const Activations& x, std::initializer_list<
   }
   for (const Product& p : products)
     if (const Lora* lora = rec.lora_of(*p.w)) add_lora(rec, x, p.y, *lora);
+  if (!rec.row_loras().empty()) add_row_loras(rec, x, products);
 }
 
 // ---- backward ----

@@ -1,6 +1,7 @@
 /* header.c -- puna.h first and twice, as strict C99: it needs nothing before it and protects itself. */
 #include <puna.h>
 #include <puna_chat.h>
+#include <puna_engine.h>
 #include <puna_gemm.h>
 #include <puna_grammar.h>
 #include <puna_providers.h>

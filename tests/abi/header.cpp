@@ -2,6 +2,7 @@
 // include.
 #include <puna.h>
 #include <puna_chat.h>
+#include <puna_engine.h>
 #include <puna_gemm.h>
 #include <puna_providers.h>
 #include <puna_recsys.h>

@@ -1,6 +1,7 @@
 /* layout.c -- the layout that puna.h has promised on 64-bit systems, field by field. A change here is an ABI break,
  * except lines added for fields at the end of a struct (and that struct's new size). */
 #include <puna.h>
+#include <puna_engine.h>
 #include <puna_gemm.h>
 #include <puna_recsys.h>
 #include <puna_train.h>
@@ -542,6 +543,105 @@ AT(puna_pipeline_answer, rank_seconds, 88);
 AT(puna_pipeline_answer, value_seconds, 96);
 AT(puna_pipeline_answer, diversify_seconds, 104);
 SIZE(puna_pipeline_answer, 112);
+
+AT(puna_engine_options, struct_size, 0);
+AT(puna_engine_options, exact, 4);
+AT(puna_engine_options, kv_type, 8);
+AT(puna_engine_options, max_running, 12);
+AT(puna_engine_options, max_positions, 16);
+AT(puna_engine_options, prompt_rows, 24);
+AT(puna_engine_options, max_queued, 32);
+AT(puna_engine_options, reserved, 36);
+AT(puna_engine_options, cache_bytes, 40);
+AT(puna_engine_options, prompt_share, 48);
+AT(puna_engine_options, draft, 56);
+SIZE(puna_engine_options, 64);
+
+AT(puna_event, struct_size, 0);
+AT(puna_event, kind, 4);
+AT(puna_event, answer, 8);
+AT(puna_event, id, 12);
+AT(puna_event, text, 16);
+AT(puna_event, size, 24);
+AT(puna_event, probabilities, 32);
+AT(puna_event, probability_count, 40);
+AT(puna_event, stop_reason, 48);
+AT(puna_event, outcome, 52);
+AT(puna_event, status, 56);
+AT(puna_event, reserved, 60);
+AT(puna_event, message, 64);
+SIZE(puna_event, 72);
+
+AT(puna_request_options, struct_size, 0);
+AT(puna_request_options, priority, 4);
+AT(puna_request_options, generate, 8);
+AT(puna_request_options, adapters, 16);
+AT(puna_request_options, weights, 24);
+AT(puna_request_options, adapter_count, 32);
+AT(puna_request_options, deadline_us, 40);
+AT(puna_request_options, key, 48);
+AT(puna_request_options, salt, 56);
+AT(puna_request_options, no_cache, 64);
+AT(puna_request_options, n, 68);
+AT(puna_request_options, best_of, 72);
+AT(puna_request_options, beams, 76);
+AT(puna_request_options, length_penalty, 80);
+AT(puna_request_options, max_events, 84);
+AT(puna_request_options, on_event, 88);
+AT(puna_request_options, user, 96);
+SIZE(puna_request_options, 104);
+
+AT(puna_request_info, struct_size, 0);
+AT(puna_request_info, ended, 4);
+AT(puna_request_info, prompt_tokens, 8);
+AT(puna_request_info, cached_tokens, 16);
+AT(puna_request_info, generated_tokens, 24);
+AT(puna_request_info, queued_seconds, 32);
+AT(puna_request_info, first_token_seconds, 40);
+AT(puna_request_info, total_seconds, 48);
+AT(puna_request_info, pauses, 56);
+AT(puna_request_info, answer_count, 60);
+SIZE(puna_request_info, 64);
+
+AT(puna_answer, struct_size, 0);
+AT(puna_answer, stop_reason, 4);
+AT(puna_answer, tokens, 8);
+AT(puna_answer, token_count, 16);
+AT(puna_answer, text, 24);
+AT(puna_answer, size, 32);
+AT(puna_answer, mean_log_probability, 40);
+AT(puna_answer, accepted_drafts, 48);
+AT(puna_answer, rejected_drafts, 56);
+AT(puna_answer, incomplete, 64);
+AT(puna_answer, reserved, 68);
+SIZE(puna_answer, 72);
+
+AT(puna_engine_info, struct_size, 0);
+AT(puna_engine_info, queued, 4);
+AT(puna_engine_info, running, 8);
+AT(puna_engine_info, paused, 12);
+AT(puna_engine_info, stalled, 16);
+AT(puna_engine_info, reserved, 20);
+AT(puna_engine_info, submitted, 24);
+AT(puna_engine_info, finished, 32);
+AT(puna_engine_info, cancelled, 40);
+AT(puna_engine_info, timed_out, 48);
+AT(puna_engine_info, failed, 56);
+AT(puna_engine_info, refused, 64);
+AT(puna_engine_info, passes, 72);
+AT(puna_engine_info, decode_rows, 80);
+AT(puna_engine_info, prompt_rows, 88);
+AT(puna_engine_info, generated_tokens, 96);
+AT(puna_engine_info, pauses, 104);
+AT(puna_engine_info, pass_seconds, 112);
+AT(puna_engine_info, cache_lookups, 120);
+AT(puna_engine_info, cache_hits, 128);
+AT(puna_engine_info, cache_hit_tokens, 136);
+AT(puna_engine_info, cache_evictions, 144);
+AT(puna_engine_info, cache_bytes, 152);
+AT(puna_engine_info, cache_pages, 160);
+AT(puna_engine_info, retry_after_us, 168);
+SIZE(puna_engine_info, 176);
 #endif
 
 /* Numbers that are part of the promise as well. */
@@ -562,6 +662,7 @@ IS(PUNA_GEMM_TRANSPOSED_A, 1);
 IS(PUNA_GEMM_TRANSPOSED_B, 2);
 IS(PUNA_GEMM_ADD, 4);
 IS(PUNA_INTERNAL, 9);
+IS(PUNA_BUSY, 10);
 IS(PUNA_TOKEN_NORMAL, 0);
 IS(PUNA_TOKEN_UNKNOWN, 1);
 IS(PUNA_TOKEN_CONTROL, 2);
@@ -592,3 +693,11 @@ IS(PUNA_RANKER_ADAGRAD, 1);
 IS(PUNA_CALIBRATE_NONE, 0);
 IS(PUNA_CALIBRATE_PLATT, 1);
 IS(PUNA_CALIBRATE_ISOTONIC, 2);
+IS(PUNA_EVENT_NONE, 0);
+IS(PUNA_EVENT_TOKEN, 1);
+IS(PUNA_EVENT_ANSWER_ENDED, 2);
+IS(PUNA_EVENT_ENDED, 3);
+IS(PUNA_OUTCOME_FINISHED, 0);
+IS(PUNA_OUTCOME_CANCELLED, 1);
+IS(PUNA_OUTCOME_DEADLINE, 2);
+IS(PUNA_OUTCOME_FAILED, 3);

@@ -1,6 +1,7 @@
 /* nulls.c -- every function of puna.h, called from C99 with nothing at all: a status with a message, never a crash. It
  * also proves that C programs link: it needs every symbol. */
 #include <puna.h>
+#include <puna_engine.h>
 #include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_vision.h>
@@ -42,6 +43,12 @@ int main(void) {
   puna_grammar* grammar = NULL;
   puna_grammar_info grammar_info = {.struct_size = sizeof grammar_info};
   puna_matcher* matcher = NULL;
+  puna_engine* engine = NULL;
+  puna_engine_info engine_info = {.struct_size = sizeof engine_info};
+  puna_request* request = NULL;
+  puna_request_info request_info = {.struct_size = sizeof request_info};
+  puna_answer answer = {.struct_size = sizeof answer};
+  puna_event event = {.struct_size = sizeof event};
   puna_matcher_info matcher_info = {.struct_size = sizeof matcher_info};
   uint32_t words[1] = {0};
   puna_model* model = NULL;
@@ -121,6 +128,23 @@ int main(void) {
   REFUSED(puna_grammar_create("{}", 2, NULL, NULL));
   REFUSED(puna_grammar_create(NULL, 2, NULL, &grammar));
   REFUSED(puna_grammar_get_info(NULL, &grammar_info));
+  REFUSED(puna_engine_create(NULL, NULL, &engine));
+  REFUSED(puna_engine_step(NULL, 0, NULL));
+  REFUSED(puna_engine_start(NULL));
+  REFUSED(puna_engine_stop(NULL));
+  REFUSED(puna_engine_submit(NULL, "a", 1, NULL, &request));
+  REFUSED(puna_engine_submit_tokens(NULL, &token, 1, NULL, &request));
+  REFUSED(puna_engine_submit_chat(NULL, NULL, NULL, &request));
+  REFUSED(puna_request_next(NULL, 0, &event));
+  REFUSED(puna_request_cancel(NULL));
+  REFUSED(puna_request_get_info(NULL, &request_info));
+  REFUSED(puna_request_get_answer(NULL, 0, &answer));
+  REFUSED(puna_engine_get_info(NULL, &engine_info));
+  REFUSED(puna_engine_clear_cache(NULL));
+  REFUSED(puna_engine_save_cache(NULL, buffer));
+  REFUSED(puna_engine_restore_cache(NULL, words, 4));
+  puna_engine_free(NULL);
+  puna_request_free(NULL);
   REFUSED(puna_matcher_create(NULL, NULL, NULL, &matcher));
   REFUSED(puna_matcher_fork(NULL, &matcher));
   REFUSED(puna_matcher_reset(NULL));

@@ -94,8 +94,7 @@ TEST_CASE("many that begin alike read the common part once", "[engine]") {
     asked.back().generate.sampler.seed = i;
     requests.push_back(engine.submit(asked.back()));
   }
-  while (engine.step()) {
-  }
+  while (engine.step()) {}
   for (size_t i = 0; i < requests.size(); ++i) {
     Told told;
     listen(*requests[i], told);
@@ -148,8 +147,7 @@ TEST_CASE("a cancel ends one request in every state, and touches no other", "[en
     engine.step(1);
     CHECK(b->ended());
     Told told, told_b, told_c;
-    while (engine.step()) {
-    }
+    while (engine.step()) {}
     listen(*a, told);
     listen(*b, told_b);
     listen(*c, told_c);
@@ -189,8 +187,7 @@ TEST_CASE("the queue is bounded, deadlines end requests, and what can never run 
   CHECK(status_of([&] { engine.submit(r); }) == Status::busy);
   CHECK(engine.retry_after_us() > 0);
   CHECK(engine.stats().refused == 1);
-  while (engine.step()) {
-  }
+  while (engine.step()) {}
   EngineRequestOptions late = r;
   late.deadline_us = 1;
   const EngineRequestPtr c = engine.submit(late);
@@ -210,7 +207,8 @@ TEST_CASE("the queue is bounded, deadlines end requests, and what can never run 
   CHECK(status_of([&] { engine.submit(bad); }) == Status::invalid_argument);
 }
 
-TEST_CASE("the engine's own thread serves readers on many threads, and sleeps when there is nothing to do", "[engine]") {
+TEST_CASE("the engine's own thread serves readers on many threads, and sleeps when there is nothing to do",
+          "[engine]") {
   const ModelPtr model = open_text_model("text_scout_like");
   EngineOptions options;
   options.max_running = 3;
@@ -276,6 +274,46 @@ TEST_CASE("a saved prefix cache is found again, and damage is an error", "[engin
   exact.session.exact = true;
   Engine other(model, exact);
   CHECK(status_of([&] { other.restore_cache(saved); }) == Status::invalid_argument);
+}
+
+TEST_CASE("grammars, stop strings, drafts and log-probabilities are those of the request alone", "[engine]") {
+  const ModelPtr model = Model::open(make_context({}), PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf");
+  const GrammarPtr json = grammar_from_any_json(), word = grammar_from_regex("[a-z]{3,9}( [a-z]{2,12}){0,5}\\.");
+  EngineOptions options;
+  options.draft = model;
+  Engine engine(model, options);
+  std::vector<EngineRequestOptions> asked;
+  std::vector<EngineRequestPtr> requests;
+  for (uint32_t i = 0; i < 12; ++i) {
+    EngineRequestOptions r;
+    r.prompt.tokens = encode_prompt(model->require_tokenizer(), "It is a truth universally acknowledged, that", false);
+    r.prompt.tokens.resize(r.prompt.tokens.size() - i % 3);
+    r.generate.max_tokens = i % 2 == 0 ? 120 : 25;
+    r.generate.sampler.temperature = i % 2 == 0 ? 0.0f : 0.9f;
+    r.generate.sampler.seed = i;
+    r.generate.log_probabilities = int32_t(i % 3);
+    if (i % 4 == 1) r.generate.grammar = json;
+    if (i % 4 == 2) r.generate.grammar = word;
+    if (i % 4 == 3) r.generate.stop_strings = {"e", ", a"};
+    if (i % 2 == 0) r.generate.lookup_tokens = 5;
+    if (i % 5 == 0) r.draft_tokens = 3;
+    r.n = i % 6 == 1 ? 3 : 1;
+    asked.push_back(r);
+    requests.push_back(engine.submit(r));
+  }
+  while (engine.step()) {}
+  int64_t drafted = 0;
+  for (size_t i = 0; i < requests.size(); ++i)
+    for (int32_t n = 0; n < asked[i].n; ++n) {
+      CAPTURE(i, n);
+      const GenerateResult want = alone(model, asked[i], {}, n), got = requests[i]->answers().at(size_t(n)).result;
+      CHECK(got.tokens == want.tokens);
+      CHECK(got.text == want.text);
+      CHECK(got.reason == want.reason);
+      CHECK(got.whole == want.whole);
+      drafted += got.accepted_drafts;
+    }
+  CHECK(drafted > 0);
 }
 
 }  // namespace test_engine

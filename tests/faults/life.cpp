@@ -1,5 +1,6 @@
 #include "faults/life.h"
 
+#include <puna_engine.h>
 #include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_vision.h>
@@ -21,6 +22,8 @@ struct Handles {
   puna_buffer *ids = nullptr, *text = nullptr;
   puna_session *session = nullptr, *copy = nullptr, *restored = nullptr;
   puna_generation* generation = nullptr;
+  puna_engine *engine = nullptr, *another = nullptr;
+  puna_request* requests[3] = {};
   puna_sampler* sampler = nullptr;
   puna_session* seeing = nullptr;
   puna_image* image = nullptr;
@@ -37,6 +40,11 @@ struct Handles {
     puna_context_free(context);
     puna_model_free(model);
     puna_adapter_free(learned);
+    puna_request_free(requests[1]);
+    puna_engine_free(engine);
+    puna_request_free(requests[0]);
+    puna_request_free(requests[2]);
+    puna_engine_free(another);
     puna_session_free(session);
     puna_adapter_free(reopened);
     puna_session_free(copy);
@@ -327,6 +335,66 @@ puna_status constrain(Handles& h) {
   return PUNA_OK;
 }
 
+// Every request has ended, and what is whole is what was wanted; the first failure otherwise.
+puna_status hear(Handles& h, const int32_t* want) {
+  puna_status first = PUNA_OK;
+  for (puna_request* r : h.requests) {
+    auto event = sized<puna_event>();
+    while (r != nullptr && event.kind != PUNA_EVENT_ENDED) {
+      TRY(puna_request_next(r, 0, &event));
+      if (event.kind == PUNA_EVENT_NONE) return PUNA_INTERNAL;
+    }
+    if (r == nullptr || r == h.requests[2]) continue;
+    if (event.status != PUNA_OK && first == PUNA_OK) first = event.status;
+    if (event.status != PUNA_OK) continue;
+    auto answer = sized<puna_answer>();
+    TRY(puna_request_get_answer(r, 0, &answer));
+    if (answer.token_count != 20 || !std::equal(want, want + 20, answer.tokens)) return PUNA_INTERNAL;
+  }
+  return first;
+}
+
+// Requests that share a prompt, with drafts, several answers, a grammar's absence, a cancel; then another engine with
+// what the first has read. Each answer is the one of a session, or there is none.
+puna_status serve(Handles& h) {
+  static int32_t want[20];  // not on the heap that fails
+  auto generate = sized<puna_generate_options>();
+  auto sampling = sized<puna_sampler_options>();
+  sampling.temperature = 0.9f;
+  generate.sampler = &sampling;
+  generate.max_tokens = 20;
+  generate.ignore_eos = 1;
+  TRY(puna_session_create(h.model, nullptr, &h.session));
+  TRY(puna_session_generate_tokens(h.session, kTokens, 7, &generate, nullptr, nullptr, nullptr));
+  const int32_t* tokens = nullptr;
+  size_t count = 0;
+  TRY(puna_session_get_tokens(h.session, &tokens, &count));
+  std::copy(tokens + 7, tokens + 27, want);
+  auto options = sized<puna_request_options>();
+  options.generate = &generate;
+  TRY(puna_engine_create(h.model, nullptr, &h.engine));
+  TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.requests[0]));
+  options.n = 2;
+  generate.lookup_tokens = 4;
+  TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.requests[1]));
+  options.key = "a key that is longer than what a string holds without the heap";
+  TRY(puna_engine_submit_tokens(h.engine, kTokens + 1, 6, &options, &h.requests[2]));
+  int32_t more = 1;
+  puna_status stepped = PUNA_OK;
+  for (int32_t i = 0; more != 0; ++i) {
+    if (i == 4) TRY(puna_request_cancel(h.requests[2]));
+    const puna_status status = puna_engine_step(h.engine, 0, &more);  // one that fails loses nothing
+    if (status != PUNA_OK) stepped = status;
+    if (i > 1000) return PUNA_INTERNAL;
+  }
+  TRY(hear(h, want));
+  TRY(stepped);
+  TRY(puna_buffer_create(&h.text));
+  TRY(puna_engine_save_cache(h.engine, h.text));
+  TRY(puna_engine_create(h.model, nullptr, &h.another));
+  return puna_engine_restore_cache(h.another, puna_buffer_data(h.text), puna_buffer_size(h.text));
+}
+
 }  // namespace
 
 puna_status live(const Life& life) {
@@ -335,6 +403,7 @@ puna_status live(const Life& life) {
   if (!life.adapter_folder.empty()) return learn(life, h);
   if (life.constrained) return constrain(h);
   if (life.drafts) return speculate(h);
+  if (life.engine) return serve(h);
   if (life.text) TRY(talk(h));
   if (life.text) TRY(look(h));
   if (life.text) TRY(recommend(h));

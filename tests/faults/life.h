@@ -16,6 +16,7 @@ struct Life {
   void* reader_user = nullptr;
   bool drafts = false;         // it only answers, plainly and with drafts, which may do without memory
   bool constrained = false;    // it only answers by grammars, of tools too, with drafts; the model has a tokenizer
+  bool engine = false;         // it only answers requests of an engine, which does without a prefix cache if it must
   bool text = false;           // the model ships a tokenizer and a chat template
   std::string adapter_folder;  // not "": instead of talking it learns, keeps what it learned there, and answers with it
   int32_t (*process_logits)(void*, float*, uint64_t, const int32_t*, uint64_t) = nullptr;

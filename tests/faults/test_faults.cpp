@@ -123,7 +123,8 @@ int sweep_heap(const Life& life, int64_t stride) {
       break;
     }
     ++failures;
-    if (status != PUNA_OUT_OF_MEMORY && !((optional || life.drafts || life.constrained) && status == PUNA_OK))
+    if (status != PUNA_OUT_OF_MEMORY &&
+        !((optional || life.drafts || life.constrained || life.engine) && status == PUNA_OK))
       FAIL("allocation " << n << ": " << puna_status_name(status) << ": " << puna_last_error());
     if (failures % 64 == 0) bystander.check();
   }
@@ -172,7 +173,7 @@ int sweep_context(Life life, int64_t stride, bool throws = false) {
       break;
     }
     ++failures;
-    if (status != PUNA_OUT_OF_MEMORY && !((life.drafts || life.constrained) && status == PUNA_OK))
+    if (status != PUNA_OUT_OF_MEMORY && !((life.drafts || life.constrained || life.engine) && status == PUNA_OK))
       FAIL("allocation " << n << ": " << puna_status_name(status) << ": " << puna_last_error());
   }
   bystander.check();
@@ -311,6 +312,13 @@ TEST_CASE("every allocation of an answer with drafts fails once: out of memory, 
   life.drafts = true;
   CHECK(sweep_heap(life, 3) > 100);
   CHECK(sweep_context(life, 1) > 15);
+}
+
+TEST_CASE("every allocation of an engine's life fails once: out of memory, or the same answers", "[faults]") {
+  Life life = tiny_life();
+  life.engine = true;
+  CHECK(sweep_heap(life, 3) > 200);
+  CHECK(sweep_context(life, 1) > 20);
 }
 
 TEST_CASE("allocations fail on pool threads' watch as well", "[faults]") { CHECK(sweep_heap(tiny_life(3), 7) > 50); }

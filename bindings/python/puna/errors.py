@@ -45,6 +45,10 @@ class Internal(Error):
     """A broken promise of the library; please report it."""
 
 
+class Busy(Error):
+    """An engine's queue is full: try again later."""
+
+
 BY_STATUS = {
     1: InvalidArgument,
     2: OutOfMemory,
@@ -55,6 +59,7 @@ BY_STATUS = {
     7: ContextFull,
     8: WrongState,
     9: Internal,
+    10: Busy,
 }
 for _status, _kind in BY_STATUS.items():
     _kind.status = _status

@@ -62,6 +62,7 @@ for _header in (
     "puna_chat.h",
     "puna_grammar.h",
     "puna_train.h",
+    "puna_engine.h",
     "puna_vision.h",
     "puna_recsys.h",
     "puna_gemm.h",

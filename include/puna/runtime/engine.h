@@ -106,7 +106,7 @@ struct EngineRequestInfo {
 
 class EngineRequest {
  public:
-  ~EngineRequest();  // a request that nobody holds any more goes on, unless it was cancelled
+  ~EngineRequest();  // cancels it, if it has not ended
   // Whatever it is doing, it ends (EngineOutcome::cancelled) before the next tile of work is done. Touches no other.
   void cancel() noexcept;
   // The next event; false: none within timeout_us (0 = do not wait, UINT64_MAX = wait until there is one). After the

@@ -74,7 +74,7 @@ int32_t Scheduler::slots_used() const noexcept {
   return used;
 }
 
-uint64_t Scheduler::needed(const RequestState& r) const noexcept {
+uint64_t Scheduler::needed(const RequestState& r) const {
   const LlamaConfig& c = model_->config();
   const SessionOptions& s = options_.session;
   const auto bytes = [&](int64_t positions) {
@@ -89,7 +89,7 @@ uint64_t Scheduler::needed(const RequestState& r) const noexcept {
   return total;
 }
 
-uint64_t Scheduler::promised() const noexcept {
+uint64_t Scheduler::promised() const {
   uint64_t total = 0;
   for (const RequestStatePtr& r : running_) {
     if (r->paused) continue;
@@ -199,10 +199,11 @@ bool Scheduler::pause_stalled() {
 }
 
 void Scheduler::admit() {
-  if (running_.empty() && queue_.empty()) return;
+  if (running_.empty() && queue_.empty()) return cache_.drop_unused_adapters();
   const auto first = [&](const RequestStatePtr& a, const RequestStatePtr& b) { return has_precedence(*a, *b); };
   std::stable_sort(queue_.begin(), queue_.end(), first);
   std::stable_sort(running_.begin(), running_.end(), first);
+  cache_.drop_unused_adapters();
   bool waiting = false;
   for (const RequestStatePtr& r : running_)
     if (r->paused && !r->full.load(std::memory_order_relaxed)) {

@@ -38,7 +38,9 @@ void Engine::restore_cache(std::span<const std::byte> from) {
   scheduler_->between_steps([&](PrefixCache& cache) { cache.restore(from, scheduler_->mode()); });
 }
 
-EngineRequest::~EngineRequest() = default;
+EngineRequest::~EngineRequest() {
+  if (!ended()) cancel();
+}
 
 void EngineRequest::cancel() noexcept {
   state_->cancelled.store(true, std::memory_order_release);

@@ -26,8 +26,7 @@ bool Scheduler::prepare(RunningAnswer& a) {
 }
 
 bool Scheduler::build_pass() {
-  pass_.clear();
-  entries_.clear();
+  abandon_pass();                                         // that was left half built, for lack of memory
   const std::vector<RequestStatePtr> running = running_;  // a pause changes the list
   int64_t decode_rows = 0;
   for (const RequestStatePtr& r : running) {
@@ -176,10 +175,14 @@ void Scheduler::finish_pass() {
   stats_.decode_rows += uint64_t(decode_rows);
   stats_.prompt_rows += uint64_t(prompt_rows);
   stats_.pass_seconds += pass_seconds_;
-  const std::vector<Entry> done = entries_;
+  std::vector<Entry> done;
+  done.swap(entries_);
   drop_entries();
-  for (Entry e : done) {
-    if (e.request->over) continue;
+  for (Entry& e : done) {
+    if (e.request->over) {
+      e.request->answers.clear();
+      continue;
+    }
     try {
       finish_entry(e);
     } catch (...) {

@@ -62,8 +62,8 @@ class Scheduler {
   void begin_answers(RequestState& request, const KvCache& pages, int64_t cached);
   bool pause_stalled();  // false: every reader keeps up
   int32_t slots_used() const noexcept;
-  uint64_t needed(const RequestState& request) const noexcept;  // bytes of pages: prompt, and a part of the answer
-  uint64_t promised() const noexcept;                           // to those that run, and not taken yet
+  uint64_t needed(const RequestState& request) const;  // bytes of pages: prompt, and a part of the answer
+  uint64_t promised() const;                           // to those that run, and not taken yet
   bool make_room(uint64_t bytes);
   bool relieve(uint64_t bytes,
                const RequestState* self);  // frees something. False: `self` is the one to pause, or fail

@@ -1,5 +1,6 @@
 #include "runtime/engine/shared_pass.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/kernel_table.h"
@@ -48,7 +49,49 @@ void SharedPass::drop_last() noexcept {
   parts_.pop_back();
 }
 
+void SharedPass::group_adapters() {
+  const auto same = [](std::span<const AdapterShare> a, std::span<const AdapterShare> b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const AdapterShare& x, const AdapterShare& y) {
+      return x.adapter == y.adapter && x.weight == y.weight;
+    });
+  };
+  one_for_all_ = nullptr;
+  groups_.clear();
+  row_loras_.clear();
+  group_of_.clear();
+  const std::span<const AdapterShare> first = parts_[0].adapters;
+  const bool uniform =
+      std::all_of(parts_.begin(), parts_.end(), [&](const Part& p) { return same(p.adapters, first); });
+  if (uniform && first.empty()) return;
+  if (uniform && first.size() == 1 && first[0].weight == 1) {
+    one_for_all_ = &first[0].adapter->loras();
+    return;
+  }
+  group_of_.assign(size_t(rows()), -1);
+  int32_t row = 0;
+  for (const Part& p : parts_) {
+    const int32_t end = row + int32_t(p.rows);
+    if (!p.adapters.empty()) {
+      size_t g = 0;
+      while (g < groups_.size() && !same(groups_[g].adapters, p.adapters)) ++g;
+      if (g == groups_.size()) {
+        groups_.push_back({p.adapters, {}, {}, {}});
+        for (const AdapterShare& a : p.adapters) groups_[g].shares.push_back({&a.adapter->loras(), a.weight});
+      }
+      for (int32_t r = row; r < end; ++r) {
+        groups_[g].rows.push_back(r);
+        group_of_[size_t(r)] = int32_t(g);
+      }
+    }
+    row = end;
+  }
+  for (size_t w = 0; w < batch_.wanted.size(); ++w)
+    if (const int32_t g = group_of_[size_t(batch_.wanted[w])]; g >= 0) groups_[size_t(g)].wanted.push_back(int32_t(w));
+  for (const Group& g : groups_) row_loras_.push_back({g.shares, g.rows, g.wanted});
+}
+
 void SharedPass::begin() {
+  group_adapters();
   Arena measure;
   Cursor nowhere;
   forward(measure, nowhere, {});
@@ -70,8 +113,8 @@ bool SharedPass::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop)
   const int64_t W = int64_t(batch_.wanted.size());
   Inference rec(context.kernels(), context.executor(), arena, cursor, exact_, stop);
   if (!exact_) rec.allow(context.permission());
-  const std::span<const AdapterShare> adapters = parts_[0].adapters;
-  if (!adapters.empty()) rec.use(&adapters[0].adapter->loras());
+  rec.use(one_for_all_);
+  rec.use(row_loras_, group_of_);
   const View logits = rec.make(W, config.vocab);
   puna::forward(rec, model_->llama(), batch_, logits);
   rec.stage(W, [&](int64_t i) { memcpy(targets_[size_t(i)], logits.row(i), size_t(config.vocab) * 4); });

@@ -36,12 +36,22 @@ class SharedPass {
 
  private:
   bool forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop);
+  void group_adapters();
 
   ModelPtr model_;
   bool exact_;
   Batch batch_;
   std::vector<float*> targets_;
   std::vector<Part> parts_;
+  struct Group {  // of rows with the same adapters
+    std::span<const AdapterShare> adapters;
+    std::vector<RowLoras::Share> shares;
+    std::vector<int32_t> rows, wanted;
+  };
+  const LoraMap* one_for_all_ = nullptr;
+  std::vector<Group> groups_;
+  std::vector<RowLoras> row_loras_;
+  std::vector<int32_t> group_of_;  // of each row; -1 = the model alone
   Buffer scratch_;
   Cursor cursor_;
 };

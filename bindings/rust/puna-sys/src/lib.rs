@@ -13,6 +13,7 @@ pub const PUNA_CANCELLED: i32 = 6;
 pub const PUNA_CONTEXT_FULL: i32 = 7;
 pub const PUNA_WRONG_STATE: i32 = 8;
 pub const PUNA_INTERNAL: i32 = 9;
+pub const PUNA_BUSY: i32 = 10;
 pub const PUNA_VERSION_MAJOR: i32 = 0;
 pub const PUNA_VERSION_MINOR: i32 = 1;
 pub const PUNA_VERSION_PATCH: i32 = 0;
@@ -48,6 +49,14 @@ pub const PUNA_TOOL_TEXT: i32 = 1;
 pub const PUNA_TOOL_CALL_BEGIN: i32 = 2;
 pub const PUNA_TOOL_ARGUMENTS: i32 = 3;
 pub const PUNA_TOOL_CALL_END: i32 = 4;
+pub const PUNA_EVENT_NONE: i32 = 0;
+pub const PUNA_EVENT_TOKEN: i32 = 1;
+pub const PUNA_EVENT_ANSWER_ENDED: i32 = 2;
+pub const PUNA_EVENT_ENDED: i32 = 3;
+pub const PUNA_OUTCOME_FINISHED: i32 = 0;
+pub const PUNA_OUTCOME_CANCELLED: i32 = 1;
+pub const PUNA_OUTCOME_DEADLINE: i32 = 2;
+pub const PUNA_OUTCOME_FAILED: i32 = 3;
 pub const PUNA_GEMM_TRANSPOSED_A: i32 = 1;
 pub const PUNA_GEMM_TRANSPOSED_B: i32 = 2;
 pub const PUNA_GEMM_ADD: i32 = 4;
@@ -114,6 +123,14 @@ pub struct puna_tools {
 }
 #[repr(C)]
 pub struct puna_tool_parser {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_engine {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_request {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -512,6 +529,117 @@ pub struct puna_tool_event {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_engine_options {
+    pub struct_size: u32,
+    pub exact: i32,
+    pub kv_type: i32,
+    pub max_running: i32,
+    pub max_positions: i64,
+    pub prompt_rows: i64,
+    pub max_queued: i32,
+    pub reserved: i32,
+    pub cache_bytes: u64,
+    pub prompt_share: f64,
+    pub draft: *const puna_model,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_event {
+    pub struct_size: u32,
+    pub kind: i32,
+    pub answer: i32,
+    pub id: i32,
+    pub text: *const c_char,
+    pub size: u64,
+    pub probabilities: *const puna_token_probability,
+    pub probability_count: u64,
+    pub stop_reason: i32,
+    pub outcome: i32,
+    pub status: i32,
+    pub reserved: i32,
+    pub message: *const c_char,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_request_options {
+    pub struct_size: u32,
+    pub priority: i32,
+    pub generate: *const puna_generate_options,
+    pub adapters: *const *const puna_adapter,
+    pub weights: *const f32,
+    pub adapter_count: u64,
+    pub deadline_us: u64,
+    pub key: *const c_char,
+    pub salt: *const c_char,
+    pub no_cache: i32,
+    pub n: i32,
+    pub best_of: i32,
+    pub beams: i32,
+    pub length_penalty: f32,
+    pub max_events: i32,
+    pub on_event: puna_event_fn,
+    pub user: *mut c_void,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_request_info {
+    pub struct_size: u32,
+    pub ended: i32,
+    pub prompt_tokens: i64,
+    pub cached_tokens: i64,
+    pub generated_tokens: i64,
+    pub queued_seconds: f64,
+    pub first_token_seconds: f64,
+    pub total_seconds: f64,
+    pub pauses: i32,
+    pub answer_count: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_answer {
+    pub struct_size: u32,
+    pub stop_reason: i32,
+    pub tokens: *const i32,
+    pub token_count: u64,
+    pub text: *const c_char,
+    pub size: u64,
+    pub mean_log_probability: f64,
+    pub accepted_drafts: i64,
+    pub rejected_drafts: i64,
+    pub incomplete: i32,
+    pub reserved: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_engine_info {
+    pub struct_size: u32,
+    pub queued: i32,
+    pub running: i32,
+    pub paused: i32,
+    pub stalled: i32,
+    pub reserved: i32,
+    pub submitted: u64,
+    pub finished: u64,
+    pub cancelled: u64,
+    pub timed_out: u64,
+    pub failed: u64,
+    pub refused: u64,
+    pub passes: u64,
+    pub decode_rows: u64,
+    pub prompt_rows: u64,
+    pub generated_tokens: u64,
+    pub pauses: u64,
+    pub pass_seconds: f64,
+    pub cache_lookups: u64,
+    pub cache_hits: u64,
+    pub cache_hit_tokens: u64,
+    pub cache_evictions: u64,
+    pub cache_bytes: u64,
+    pub cache_pages: u64,
+    pub retry_after_us: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_gemm_provider {
     pub struct_size: u32,
     pub reserved: i32,
@@ -776,6 +904,7 @@ pub struct puna_image_info {
     pub reserved: i32,
 }
 pub type puna_token_fn = Option<unsafe extern "C" fn(user: *mut c_void, token: *const puna_generated_token) -> i32>;
+pub type puna_event_fn = Option<unsafe extern "C" fn(user: *mut c_void, event: *const puna_event) -> i32>;
 
 extern "C" {
     pub fn puna_status_name(status: puna_status) -> *const c_char;
@@ -855,6 +984,23 @@ extern "C" {
     pub fn puna_tool_parser_finish(parser: *mut puna_tool_parser) -> puna_status;
     pub fn puna_tool_parser_next(parser: *mut puna_tool_parser, event: *mut puna_tool_event) -> puna_status;
     pub fn puna_tool_parser_free(parser: *mut puna_tool_parser);
+    pub fn puna_engine_create(model: *const puna_model, options: *const puna_engine_options, engine: *mut *mut puna_engine) -> puna_status;
+    pub fn puna_engine_free(engine: *mut puna_engine);
+    pub fn puna_engine_step(engine: *mut puna_engine, budget_us: u64, more: *mut i32) -> puna_status;
+    pub fn puna_engine_start(engine: *mut puna_engine) -> puna_status;
+    pub fn puna_engine_stop(engine: *mut puna_engine) -> puna_status;
+    pub fn puna_engine_submit(engine: *mut puna_engine, prompt: *const c_char, bytes: usize, options: *const puna_request_options, request: *mut *mut puna_request) -> puna_status;
+    pub fn puna_engine_submit_tokens(engine: *mut puna_engine, prompt: *const i32, count: usize, options: *const puna_request_options, request: *mut *mut puna_request) -> puna_status;
+    pub fn puna_engine_submit_chat(engine: *mut puna_engine, chat: *const puna_chat, options: *const puna_request_options, request: *mut *mut puna_request) -> puna_status;
+    pub fn puna_request_free(request: *mut puna_request);
+    pub fn puna_request_next(request: *mut puna_request, timeout_us: u64, event: *mut puna_event) -> puna_status;
+    pub fn puna_request_cancel(request: *mut puna_request) -> puna_status;
+    pub fn puna_request_get_info(request: *const puna_request, info: *mut puna_request_info) -> puna_status;
+    pub fn puna_request_get_answer(request: *mut puna_request, index: i32, answer: *mut puna_answer) -> puna_status;
+    pub fn puna_engine_get_info(engine: *const puna_engine, info: *mut puna_engine_info) -> puna_status;
+    pub fn puna_engine_clear_cache(engine: *mut puna_engine) -> puna_status;
+    pub fn puna_engine_save_cache(engine: *mut puna_engine, bytes: *mut puna_buffer) -> puna_status;
+    pub fn puna_engine_restore_cache(engine: *mut puna_engine, bytes: *const c_void, size: usize) -> puna_status;
     pub fn puna_grammar_create(text: *const c_char, bytes: usize, options: *const puna_grammar_options, grammar: *mut *mut puna_grammar) -> puna_status;
     pub fn puna_grammar_free(grammar: *mut puna_grammar);
     pub fn puna_grammar_get_info(grammar: *const puna_grammar, info: *mut puna_grammar_info) -> puna_status;
@@ -1346,6 +1492,93 @@ const _: () = {
     assert!(offset_of!(puna_pipeline_answer, rank_seconds) == 88);
     assert!(offset_of!(puna_pipeline_answer, value_seconds) == 96);
     assert!(offset_of!(puna_pipeline_answer, diversify_seconds) == 104);
+    assert!(offset_of!(puna_engine_options, struct_size) == 0);
+    assert!(offset_of!(puna_engine_options, exact) == 4);
+    assert!(offset_of!(puna_engine_options, kv_type) == 8);
+    assert!(offset_of!(puna_engine_options, max_running) == 12);
+    assert!(offset_of!(puna_engine_options, max_positions) == 16);
+    assert!(offset_of!(puna_engine_options, prompt_rows) == 24);
+    assert!(offset_of!(puna_engine_options, max_queued) == 32);
+    assert!(offset_of!(puna_engine_options, reserved) == 36);
+    assert!(offset_of!(puna_engine_options, cache_bytes) == 40);
+    assert!(offset_of!(puna_engine_options, prompt_share) == 48);
+    assert!(offset_of!(puna_engine_options, draft) == 56);
+    assert!(offset_of!(puna_event, struct_size) == 0);
+    assert!(offset_of!(puna_event, kind) == 4);
+    assert!(offset_of!(puna_event, answer) == 8);
+    assert!(offset_of!(puna_event, id) == 12);
+    assert!(offset_of!(puna_event, text) == 16);
+    assert!(offset_of!(puna_event, size) == 24);
+    assert!(offset_of!(puna_event, probabilities) == 32);
+    assert!(offset_of!(puna_event, probability_count) == 40);
+    assert!(offset_of!(puna_event, stop_reason) == 48);
+    assert!(offset_of!(puna_event, outcome) == 52);
+    assert!(offset_of!(puna_event, status) == 56);
+    assert!(offset_of!(puna_event, reserved) == 60);
+    assert!(offset_of!(puna_event, message) == 64);
+    assert!(offset_of!(puna_request_options, struct_size) == 0);
+    assert!(offset_of!(puna_request_options, priority) == 4);
+    assert!(offset_of!(puna_request_options, generate) == 8);
+    assert!(offset_of!(puna_request_options, adapters) == 16);
+    assert!(offset_of!(puna_request_options, weights) == 24);
+    assert!(offset_of!(puna_request_options, adapter_count) == 32);
+    assert!(offset_of!(puna_request_options, deadline_us) == 40);
+    assert!(offset_of!(puna_request_options, key) == 48);
+    assert!(offset_of!(puna_request_options, salt) == 56);
+    assert!(offset_of!(puna_request_options, no_cache) == 64);
+    assert!(offset_of!(puna_request_options, n) == 68);
+    assert!(offset_of!(puna_request_options, best_of) == 72);
+    assert!(offset_of!(puna_request_options, beams) == 76);
+    assert!(offset_of!(puna_request_options, length_penalty) == 80);
+    assert!(offset_of!(puna_request_options, max_events) == 84);
+    assert!(offset_of!(puna_request_options, on_event) == 88);
+    assert!(offset_of!(puna_request_options, user) == 96);
+    assert!(offset_of!(puna_request_info, struct_size) == 0);
+    assert!(offset_of!(puna_request_info, ended) == 4);
+    assert!(offset_of!(puna_request_info, prompt_tokens) == 8);
+    assert!(offset_of!(puna_request_info, cached_tokens) == 16);
+    assert!(offset_of!(puna_request_info, generated_tokens) == 24);
+    assert!(offset_of!(puna_request_info, queued_seconds) == 32);
+    assert!(offset_of!(puna_request_info, first_token_seconds) == 40);
+    assert!(offset_of!(puna_request_info, total_seconds) == 48);
+    assert!(offset_of!(puna_request_info, pauses) == 56);
+    assert!(offset_of!(puna_request_info, answer_count) == 60);
+    assert!(offset_of!(puna_answer, struct_size) == 0);
+    assert!(offset_of!(puna_answer, stop_reason) == 4);
+    assert!(offset_of!(puna_answer, tokens) == 8);
+    assert!(offset_of!(puna_answer, token_count) == 16);
+    assert!(offset_of!(puna_answer, text) == 24);
+    assert!(offset_of!(puna_answer, size) == 32);
+    assert!(offset_of!(puna_answer, mean_log_probability) == 40);
+    assert!(offset_of!(puna_answer, accepted_drafts) == 48);
+    assert!(offset_of!(puna_answer, rejected_drafts) == 56);
+    assert!(offset_of!(puna_answer, incomplete) == 64);
+    assert!(offset_of!(puna_answer, reserved) == 68);
+    assert!(offset_of!(puna_engine_info, struct_size) == 0);
+    assert!(offset_of!(puna_engine_info, queued) == 4);
+    assert!(offset_of!(puna_engine_info, running) == 8);
+    assert!(offset_of!(puna_engine_info, paused) == 12);
+    assert!(offset_of!(puna_engine_info, stalled) == 16);
+    assert!(offset_of!(puna_engine_info, reserved) == 20);
+    assert!(offset_of!(puna_engine_info, submitted) == 24);
+    assert!(offset_of!(puna_engine_info, finished) == 32);
+    assert!(offset_of!(puna_engine_info, cancelled) == 40);
+    assert!(offset_of!(puna_engine_info, timed_out) == 48);
+    assert!(offset_of!(puna_engine_info, failed) == 56);
+    assert!(offset_of!(puna_engine_info, refused) == 64);
+    assert!(offset_of!(puna_engine_info, passes) == 72);
+    assert!(offset_of!(puna_engine_info, decode_rows) == 80);
+    assert!(offset_of!(puna_engine_info, prompt_rows) == 88);
+    assert!(offset_of!(puna_engine_info, generated_tokens) == 96);
+    assert!(offset_of!(puna_engine_info, pauses) == 104);
+    assert!(offset_of!(puna_engine_info, pass_seconds) == 112);
+    assert!(offset_of!(puna_engine_info, cache_lookups) == 120);
+    assert!(offset_of!(puna_engine_info, cache_hits) == 128);
+    assert!(offset_of!(puna_engine_info, cache_hit_tokens) == 136);
+    assert!(offset_of!(puna_engine_info, cache_evictions) == 144);
+    assert!(offset_of!(puna_engine_info, cache_bytes) == 152);
+    assert!(offset_of!(puna_engine_info, cache_pages) == 160);
+    assert!(offset_of!(puna_engine_info, retry_after_us) == 168);
     assert!(size_of::<puna_context_options>() == 120);
     assert!(size_of::<puna_gemm_provider>() == 40);
     assert!(size_of::<puna_context_info>() == 40);
@@ -1397,4 +1630,10 @@ const _: () = {
     assert!(size_of::<puna_pipeline_options>() == 88);
     assert!(size_of::<puna_pipeline_request>() == 96);
     assert!(size_of::<puna_pipeline_answer>() == 112);
+    assert!(size_of::<puna_engine_options>() == 64);
+    assert!(size_of::<puna_event>() == 72);
+    assert!(size_of::<puna_request_options>() == 104);
+    assert!(size_of::<puna_request_info>() == 64);
+    assert!(size_of::<puna_answer>() == 72);
+    assert!(size_of::<puna_engine_info>() == 176);
 };

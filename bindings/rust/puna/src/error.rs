@@ -22,6 +22,8 @@ pub enum Status {
     ContextFull,
     /// The call does not fit the state: no logits yet, an answer under way, used after fork.
     WrongState,
+    /// An engine's queue is full: try again later.
+    Busy,
     /// A broken promise of the library, or a status that this crate does not know.
     Internal,
 }
@@ -56,6 +58,7 @@ pub(crate) fn check(status: puna_status) -> Result<()> {
         PUNA_CANCELLED => Status::Cancelled,
         PUNA_CONTEXT_FULL => Status::ContextFull,
         PUNA_WRONG_STATE => Status::WrongState,
+        PUNA_BUSY => Status::Busy,
         _ => Status::Internal,
     };
     // Never NULL; valid until this thread's next failure.
