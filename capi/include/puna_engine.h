@@ -1,6 +1,6 @@
 /* puna_engine.h -- many answers at once on one model: a game's characters, an app's windows, a server's users. Requests
- * go in, tokens come out by callback or by pulling; each step is one pass over the next rows of all of them. Prompts that
- * begin alike are read once. The rules of puna.h hold here too.
+ * go in, tokens come out by callback or by pulling; each step is one pass over the next rows of all of them. Prompts
+ * that begin alike are read once. The rules of puna.h hold here too.
  *
  *     puna_engine* engine = NULL;
  *     puna_request* request = NULL;
@@ -15,8 +15,8 @@
  * waits or is cancelled, with any number of threads.
  *
  * Threads: puna_engine_step is one thread's at a time. Everything else here may be called from any thread at any time,
- * also while a step runs, and from the callbacks; only step, clear_cache, save_cache and restore_cache may not be called
- * from a callback. A request handle is one thread's at a time, but for puna_request_cancel. */
+ * also while a step runs, and from the callbacks; only step, clear_cache, save_cache and restore_cache may not be
+ * called from a callback. A request handle is one thread's at a time, but for puna_request_cancel. */
 #ifndef PUNA_ENGINE_H
 #define PUNA_ENGINE_H
 
@@ -117,8 +117,8 @@ typedef struct puna_request_options {
   /* > n = so many are computed, and the n with the highest mean log-probability are the answers; there are no token
    * events then */
   int32_t best_of;
-  /* > 0 = beam search of this width instead of sampling: the answers are the n best by the sum of log-probabilities over
-   * length to the power of length_penalty (0 = 1); no token events */
+  /* > 0 = beam search of this width instead of sampling: the answers are the n best by the sum of log-probabilities
+   * over length to the power of length_penalty (0 = 1); no token events */
   int32_t beams;
   float length_penalty;
   int32_t max_events;     /* that wait to be read before the request, and no other, pauses; 0 = 1024 */

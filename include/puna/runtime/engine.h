@@ -1,7 +1,7 @@
-// engine.h -- many requests at once on one model: a scheduler over sessions. Each step is one pass over the next rows of
-// all running requests: decode rows first, then as many prompt rows as keep the step within its time. Prompts that begin
-// alike share the pages of keys and values of what they share. The bits of an answer depend on its request alone, never
-// on the others, the clock, the cache or a pause: docs/decisions/68-engine.md says why.
+// engine.h -- many requests at once on one model: a scheduler over sessions. Each step is one pass over the next rows
+// of all running requests: decode rows first, then as many prompt rows as keep the step within its time. Prompts that
+// begin alike share the pages of keys and values of what they share. The bits of an answer depend on its request alone,
+// never on the others, the clock, the cache or a pause: docs/decisions/68-engine.md says why.
 //
 // Threads: submit(), every call of an EngineRequest, stats() and stop() may come from any thread at any time. step() is
 // one thread's at a time: the host's, or the engine's own after start().
@@ -144,8 +144,8 @@ class Engine {
   const ModelPtr& model() const noexcept;
   const EngineOptions& options() const noexcept;
 
-  // Checks everything and queues it. Error{invalid_argument} or {context_full} for what could never run, {busy} when the
-  // queue is full: retry_after_us() says when to ask again.
+  // Checks everything and queues it. Error{invalid_argument} or {context_full} for what could never run, {busy} when
+  // the queue is full: retry_after_us() says when to ask again.
   EngineRequestPtr submit(EngineRequestOptions request);
   uint64_t retry_after_us() const noexcept;
 

@@ -1,6 +1,6 @@
-// prefix_cache.h -- keys and values of prompts that were read before, by what stood in them: a tree whose nodes are pages
-// (a node: the positions of one page in every layer). A prefix that is found costs no pass. Pages are shared with the
-// sessions that use them; whoever writes into one copies it first (KvCache), so a node never changes.
+// prefix_cache.h -- keys and values of prompts that were read before, by what stood in them: a tree whose nodes are
+// pages (a node: the positions of one page in every layer). A prefix that is found costs no pass. Pages are shared with
+// the sessions that use them; whoever writes into one copies it first (KvCache), so a node never changes.
 //
 // Which adapters made the pages, and the caller's salt, choose the tree; mode and type of keys are the engine's own.
 // Positions are compared token by token, those that images fill by the image's content. Within a page any number of
@@ -24,8 +24,8 @@
 
 namespace puna {
 
-// What fills a prompt's positions, as the cache compares it: the token's id, or a hash of image and row with the highest
-// bit set. The runs say the same exactly.
+// What fills a prompt's positions, as the cache compares it: the token's id, or a hash of image and row with the
+// highest bit set. The runs say the same exactly.
 struct PrefixKey {
   struct Run {
     int64_t position, count, row;

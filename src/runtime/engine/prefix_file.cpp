@@ -1,7 +1,7 @@
-// prefix_file.cpp -- a prefix cache as bytes: a header; the salts of its trees; then the nodes, parents first, each with
-// what stands in its positions and their keys and values, layer by layer, head by head, as KvCache::copy_out gives them.
-// Trees of adapters are left out: an adapter has no name that a file could say. Read back, every number is checked
-// before it is used; a call that fails leaves the cache as it was.
+// prefix_file.cpp -- a prefix cache as bytes: a header; the salts of its trees; then the nodes, parents first, each
+// with what stands in its positions and their keys and values, layer by layer, head by head, as KvCache::copy_out gives
+// them. Trees of adapters are left out: an adapter has no name that a file could say. Read back, every number is
+// checked before it is used; a call that fails leaves the cache as it was.
 #include <algorithm>
 #include <cstring>
 

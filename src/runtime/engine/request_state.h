@@ -1,5 +1,6 @@
-// request_state.h -- a request as both sides see it: the host's threads, which submit, read and cancel; and the stepping
-// thread, which computes. Everything that both touch is behind `mutex` or atomic; the rest is the stepping thread's.
+// request_state.h -- a request as both sides see it: the host's threads, which submit, read and cancel; and the
+// stepping thread, which computes. Everything that both touch is behind `mutex` or atomic; the rest is the stepping
+// thread's.
 #pragma once
 #include <atomic>
 #include <chrono>

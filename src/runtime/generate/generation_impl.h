@@ -1,5 +1,5 @@
-// generation_impl.h -- what a Generation holds. Its step is three: prepare() says what has to be computed, the append is
-// run (by append_next(), or by an engine together with those of others), draw() takes a token from the logits.
+// generation_impl.h -- what a Generation holds. Its step is three: prepare() says what has to be computed, the append
+// is run (by append_next(), or by an engine together with those of others), draw() takes a token from the logits.
 #pragma once
 #include <optional>
 

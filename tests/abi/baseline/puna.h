@@ -74,6 +74,7 @@ typedef int32_t puna_status;
 #define PUNA_CONTEXT_FULL 7     /* the session's max_positions is reached */
 #define PUNA_WRONG_STATE 8      /* the call does not fit the handle's state (no logits yet, used after fork, ...) */
 #define PUNA_INTERNAL 9         /* a broken promise of ours; please report it */
+#define PUNA_BUSY 10            /* an engine's queue is full: try again later (puna_engine.h) */
 
 /* "out of memory", ...; never NULL, also for numbers this version does not know. Static. */
 PUNA_API const char* puna_status_name(puna_status status);
