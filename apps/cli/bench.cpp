@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bench_parallel.h"
 #include "common.h"
 #include "interrupt.h"
 #include "kernels/kernel_table.h"
@@ -22,6 +23,7 @@ struct BenchFlags {
   SessionFlags session;
   int64_t prompt = 512, generate = 64;
   int repeat = 3;
+  ParallelFlags parallel;
   bool json = false;
 };
 
@@ -47,12 +49,12 @@ std::vector<int32_t> some_tokens(int64_t n, int64_t vocab) {
 }
 
 // Tokens a second, the median of the repetitions. `run` starts from an empty session.
-double tokens_per_second(const BenchFlags& f, const ModelPtr& model, int64_t tokens,
+double tokens_per_second(const BenchFlags& f, const ModelPtr& model, const SessionOptions& mode, int64_t tokens,
                          const std::function<void(Session&)>& run) {
   if (tokens == 0) return 0;
   std::vector<double> rates;
   for (int i = 0; i < f.repeat; ++i) {
-    Session session(model, f.session.read());
+    Session session(model, mode);
     Interrupt interrupt(session);
     const double start = seconds_now();
     run(session);
@@ -67,40 +69,57 @@ void run_bench(const BenchFlags& f) {
   const double start = seconds_now();
   const ModelPtr model = f.model.open();
   const double load_seconds = seconds_now() - start;
+  SessionOptions mode = f.session.read();
+  mode.adapter = f.model.open_adapter(*model);
   const std::vector<int32_t> ids = some_tokens(std::max(f.prompt, f.generate), model->config().vocab);
 
-  Session(model, f.session.read())
-      .append(std::span(ids).first(1));  // the first pass touches every page of a mapped file
+  Session(model, mode).append(std::span(ids).first(1));  // the first pass touches every page of a mapped file
   // How often threads wait for each other, in one pass over the prompt and in one generated token.
   const auto syncs = [&](size_t tokens) {
-    Session session(model, f.session.read());
+    Session session(model, mode);
     const uint64_t before = model->context().executor().shared_runs();
     session.append(std::span(ids).first(tokens));
     return model->context().executor().shared_runs() - before;
   };
   const uint64_t prompt_syncs = f.prompt > 0 ? syncs(size_t(f.prompt)) : 0, token_syncs = f.generate > 0 ? syncs(1) : 0;
-  const double pp =
-      tokens_per_second(f, model, f.prompt, [&](Session& s) { s.append(std::span(ids).first(size_t(f.prompt))); });
-  const double tg = tokens_per_second(f, model, f.generate, [&](Session& s) {
+  const double pp = tokens_per_second(f, model, mode, f.prompt,
+                                      [&](Session& s) { s.append(std::span(ids).first(size_t(f.prompt))); });
+  const double tg = tokens_per_second(f, model, mode, f.generate, [&](Session& s) {
     for (int64_t i = 0; i < f.generate; ++i) s.append(std::span(ids).subspan(size_t(i), 1));
   });
 
-  const nlohmann::ordered_json out = {{"model", f.model.path},
-                                      {"parameters", model->parameter_count()},
-                                      {"file_bytes", model->checkpoint().file_bytes},
-                                      {"isa", model->context().kernels().name},
-                                      {"threads", model->context().executor().width()},
-                                      {"mode", f.session.options.exact ? "exact" : "default"},
-                                      {"n_prompt", f.prompt},
-                                      {"n_generate", f.generate},
-                                      {"repeat", f.repeat},
-                                      {"load_s", load_seconds},
-                                      {"pp", pp},
-                                      {"tg", tg},
-                                      {"layers", model->config().layers},
-                                      {"syncs_prompt", prompt_syncs},
-                                      {"syncs_token", token_syncs},
-                                      {"peak_rss_bytes", peak_rss_bytes()}};
+  nlohmann::ordered_json out = {{"model", f.model.path},
+                                {"parameters", model->parameter_count()},
+                                {"file_bytes", model->checkpoint().file_bytes},
+                                {"isa", model->context().kernels().name},
+                                {"threads", model->context().executor().width()},
+                                {"mode", f.session.options.exact ? "exact" : "default"},
+                                {"n_prompt", f.prompt},
+                                {"n_generate", f.generate},
+                                {"repeat", f.repeat},
+                                {"load_s", load_seconds},
+                                {"pp", pp},
+                                {"tg", tg},
+                                {"layers", model->config().layers},
+                                {"syncs_prompt", prompt_syncs},
+                                {"syncs_token", token_syncs},
+                                {"peak_rss_bytes", peak_rss_bytes()}};
+  if (f.parallel.requests > 0) {
+    ParallelFlags parallel = f.parallel;
+    parallel.generate = std::max<int64_t>(f.generate, 2);
+    parallel.repeat = f.repeat;
+    const ParallelSpeed s = measure_parallel(model, mode, parallel);
+    out["parallel"] = parallel.requests;
+    out["tg_total"] = s.total;
+    out["gap_p50_s"] = s.gap_p50;
+    out["gap_p99_s"] = s.gap_p99;
+    if (parallel.long_prompt > 0) {
+      out["long_prompt"] = parallel.long_prompt;
+      out["long_gap_p50_s"] = s.long_gap_p50;
+      out["long_gap_p99_s"] = s.long_gap_p99;
+      out["long_first_token_s"] = s.long_first;
+    }
+  }
   if (f.json) return print(out.dump() + "\n");
   for (const auto& [key, value] : out.items())
     print_format("%-15s %s\n", key.c_str(),
@@ -117,6 +136,13 @@ void add_bench(CLI::App& app) {
   verb.option("-n", f->generate, "generated tokens, from an empty session (default 64; 0 = skip)").at_least(0);
   verb.option("-r,--repeat", f->repeat, "repetitions; the median counts (default 3)").at_least(1);
   verb.option("--prefill-chunk", f->session.options.prefill_chunk, "most tokens computed together").at_least(1);
+  f->model.add_adapter(verb);
+  verb.option("--parallel", f->parallel.requests,
+              "also so many requests at once: tg_total = tokens a second of all together (default 0 = skip)")
+      .within(0, 1024);
+  verb.option("--long-prompt", f->parallel.long_prompt,
+              "with --parallel: a prompt of so many tokens comes in meanwhile; what it does to the others (default 0)")
+      .at_least(0);
   f->session.add(verb);
   verb.flag("--json", f->json, "print JSON");
   verb.run([f] { run_bench(*f); });

@@ -102,6 +102,9 @@ struct EngineRequestInfo {
   double queued_seconds = 0, first_token_seconds = 0, total_seconds = 0;
   int32_t pauses = 0;  // for memory
   bool ended = false;
+  EngineOutcome outcome = EngineOutcome::finished;  // once it has ended, with the next two
+  Status status = Status::ok;
+  std::string message;
 };
 
 class EngineRequest {

@@ -89,7 +89,11 @@ bool EngineRequest::ended() const noexcept {
 
 EngineRequestInfo EngineRequest::info() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->info;
+  EngineRequestInfo info = state_->info;
+  info.outcome = state_->outcome;
+  info.status = state_->status;
+  info.message = state_->message;
+  return info;
 }
 
 std::vector<EngineAnswer> EngineRequest::answers() const {
