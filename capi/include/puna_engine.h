@@ -117,8 +117,7 @@ typedef struct puna_request_options {
   /* > n = so many are computed, and the n with the highest mean log-probability are the answers; there are no token
    * events then */
   int32_t best_of;
-  /* > 0 = beam search of this width instead of sampling: the answers are the n best by the sum of log-probabilities
-   * over length to the power of length_penalty (0 = 1); no token events */
+  /* 0: beam search instead of sampling, and its penalty of length, are PUNA_UNSUPPORTED in this version */
   int32_t beams;
   float length_penalty;
   int32_t max_events;     /* that wait to be read before the request, and no other, pauses; 0 = 1024 */
@@ -166,7 +165,7 @@ typedef struct puna_answer {
   uint64_t token_count;
   const char* text; /* NUL-terminated */
   uint64_t size;
-  double mean_log_probability; /* by the model itself; 0 unless log_probabilities, best_of or beams asked for it */
+  double mean_log_probability; /* by the model itself; 0 unless log_probabilities or best_of asked for it */
   int64_t accepted_drafts;
   int64_t rejected_drafts;
   int32_t incomplete; /* as in puna_generate_result */

@@ -215,6 +215,42 @@ class Examples(unittest.TestCase):
         self.assertEqual(plain.returncode, 1)
         self.assertIn("game.pak/model", plain.stderr)
 
+    def test_17_three_characters_talk_at_once(self):
+        def check(model):
+            with tempfile.TemporaryDirectory() as folder:
+                kept = pathlib.Path(folder, "kept.bin")
+                first = self.good(run(BIN / "17_three_characters", model, kept, 8))
+                again = self.good(run(BIN / "17_three_characters", model, kept, 8))
+            self.assertIn("24 tokens in", first)
+            lines = [text.splitlines() for text in (first, again)]
+            self.assertEqual(lines[0][:-1], lines[1][:-1])  # what is said is the same
+            read = [int(text.split(" prompt tokens read")[0].split()[-1]) for text in (first, again)]
+            self.assertEqual(read[1], 3)  # of each prompt the last token alone
+
+        self.each_model(check)
+
+    def test_18_a_batch_goes_on_where_it_was(self):
+        python, environment = self.python()
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = pathlib.Path(folder, "in.jsonl"), pathlib.Path(folder, "out.jsonl")
+            source.write_text("".join(json.dumps({"prompt": f"Number {i} is"}) + "\n" for i in range(40)))
+            command = (python, ROOT / "examples/18_batch_python.py", BUNDLED, source, target, 5)
+            self.assertEqual(run(*command, env=environment).returncode, 0)
+            whole = sorted(target.read_text().splitlines())
+            self.assertEqual(len(whole), 40)
+            target.write_text("\n".join(whole[:7]) + "\n" + whole[7][:9])  # as a stopped run leaves it
+            self.assertEqual(run(*command, env=environment).returncode, 0)
+            self.assertEqual(sorted(target.read_text().splitlines()), whole)
+            beside = pathlib.Path(folder, "shell.jsonl")
+            for cut in (None, 3):
+                if cut:
+                    beside.write_text("\n".join(beside.read_text().splitlines()[:cut]) + '\n{"line": 3, "te')
+                self.good(run(BIN / "puna", "batch", BUNDLED, "--in", source, "--out", beside, "--max-tokens", 5))
+                answers = [json.loads(line) for line in beside.read_text().splitlines()]
+                self.assertEqual([a["line"] for a in answers], list(range(40)))
+                texts = {a["line"]: a["text"] for a in answers}
+                self.assertEqual(texts, {json.loads(w)["line"]: json.loads(w)["text"] for w in whole})
+
     def test_15_an_answer_is_json(self):
         def check(model):
             for prompt in ("Describe a small town.", "I"):

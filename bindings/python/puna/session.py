@@ -74,6 +74,43 @@ class Token(NamedTuple):
     probabilities: List[Tuple[int, float]]
 
 
+def generate_options(
+    *,
+    max_tokens: int,
+    sampling: "Sampling | SamplingFields",
+    stop: "str | Sequence[str]",
+    stop_tokens: "Iterable[int]",
+    ignore_eos: bool,
+    keep_special: bool,
+    log_probabilities: int,
+    images: "Image | Sequence[Image]",
+    lookup: int,
+    draft_tokens: int,
+    constraint: Optional[Grammar],
+    **others: Any,
+) -> Any:
+    """The library's struct, of what sessions and engines take alike; `others` are fields of it."""
+    strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
+    return sized(
+        "puna_generate_options",
+        ignore_eos=ignore_eos,
+        max_tokens=max_tokens,
+        sampler=sampling_of(sampling)._to_c(),
+        stop_tokens=int32_pointer(tokens),
+        stop_token_count=tokens.size,
+        stop_strings=strings,
+        stop_string_count=len(strings),
+        keep_special=keep_special,
+        log_probabilities=log_probabilities,
+        images=shown,
+        image_count=len(shown),
+        lookup_tokens=lookup,
+        draft_tokens=draft_tokens,
+        grammar=constraint._handle if constraint is not None else None,
+        **others,
+    )
+
+
 class Session:
     """One conversation; made by Model.session().
 
@@ -322,27 +359,22 @@ class Session:
         Answer.parsed is then the value of the JSON. `close_answer`: where max_tokens, or the context, would cut it in
         the middle, its last tokens write the shortest end that it can have."""
         constraint = grammar_of(json_schema, regex, choices, grammar)
-        strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
-        options = sized(
-            "puna_generate_options",
-            ignore_eos=ignore_eos,
+        options = generate_options(
             max_tokens=max_tokens,
-            sampler=sampling_of(sampling)._to_c(),
-            stop_tokens=int32_pointer(tokens),
-            stop_token_count=tokens.size,
-            stop_strings=strings,
-            stop_string_count=len(strings),
+            sampling=sampling,
+            stop=stop,
+            stop_tokens=stop_tokens,
+            ignore_eos=ignore_eos,
             keep_special=keep_special,
             log_probabilities=log_probabilities,
+            images=images,
+            lookup=lookup,
+            draft_tokens=draft_tokens,
+            constraint=constraint,
             context_policy=bool(drop_oldest),
             keep_prefix=keep_prefix,
-            images=shown,
-            image_count=len(shown),
             keep_shared=keep_shared,
-            lookup_tokens=lookup,
             draft=draft._handle if draft is not None else ffi.NULL,
-            draft_tokens=draft_tokens,
-            grammar=constraint._handle if constraint is not None else None,
             close_answer=close_answer,
         )
         process = None if process_logits is None else _Processor(process_logits)

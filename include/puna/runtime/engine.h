@@ -80,10 +80,6 @@ struct EngineRequestOptions {
   bool cache = true;         // its prefix is looked up and kept
   int32_t n = 1;             // answers; answer i is what the same request with seed + i gives alone
   int32_t best_of = 0;       // > n: so many are computed, and the n with the best mean log-probability are handed out
-  // > 0: beam search of that width instead of sampling; the n best beams by sum of log-probabilities over
-  // length^length_penalty are handed out.
-  int32_t beams = 0;
-  float length_penalty = 1;
   int32_t max_events = 1024;  // that wait to be read before the request pauses; with on_event none wait
   // Called by the stepping thread instead of events to pull; may call anything but step(). False cancels the request.
   std::function<bool(const EngineEvent&)> on_event;
@@ -117,7 +113,7 @@ class EngineRequest {
   bool next(EngineEvent& event, uint64_t timeout_us = 0);
   bool ended() const noexcept;
   EngineRequestInfo info() const;
-  std::vector<EngineAnswer> answers() const;  // once it has ended; best_of and beams: the best first
+  std::vector<EngineAnswer> answers() const;  // once it has ended; best_of: the best first
 
  private:
   friend class Engine;

@@ -41,7 +41,6 @@ void Scheduler::require_usable(EngineRequestOptions& r) const {
   PUNA_REQUIRE(r.n >= 1 && r.n <= kMostAnswers, "n is %d, expected 1 to %d", r.n, kMostAnswers);
   PUNA_REQUIRE(r.best_of == 0 || (r.best_of >= r.n && r.best_of <= kMostAnswers),
                "best_of is %d, expected 0, or n (%d) to %d", r.best_of, r.n, kMostAnswers);
-  PUNA_REQUIRE(r.beams == 0, "beams is %d: beam search is not part of this build", r.beams);
   PUNA_REQUIRE(std::max(r.n, r.best_of) <= options_.max_running, "%d answers, but max_running is %d",
                std::max(r.n, r.best_of), options_.max_running);
   PUNA_REQUIRE(r.draft_tokens >= 0 && (r.draft_tokens == 0 || options_.draft),

@@ -83,7 +83,7 @@ class RequestState {
   bool over = false;
 
   int32_t width() const noexcept {  // answers that are computed
-    return std::max({options.n, options.best_of, options.beams});
+    return std::max(options.n, options.best_of);
   }
   double seconds() const noexcept { return std::chrono::duration<double>(EngineClock::now() - submitted).count(); }
 };
