@@ -16,19 +16,7 @@ from .errors import BY_STATUS, Error
 from .grammar import Grammar, Schema, grammar_of
 from .image import Image
 from .model import Model
-from .native import (
-    c_string,
-    check,
-    created,
-    ffi,
-    int32_pointer,
-    lib,
-    one_of,
-    read,
-    sized,
-    token_array,
-    values_of,
-)
+from .native import c_string, check, created, ffi, int32_pointer, lib, one_of, read, sized, token_array, values_of
 from .sampler import Sampling, SamplingFields
 from .session import STOP_REASONS, generate_options
 
@@ -283,9 +271,7 @@ class Engine:
         self.model = model
         self._listening: Dict[int, AsyncRequest] = {}  # the library has pointers to them
         self._lock = threading.Lock()
-        self._handle = created(
-            lib.puna_engine_free, lib.puna_engine_create, model._handle, options, type="puna_engine"
-        )
+        self._handle = created(lib.puna_engine_free, lib.puna_engine_create, model._handle, options, type="puna_engine")
         check(lib.puna_engine_start(self._handle))
         _open.add(self)
 
@@ -404,9 +390,7 @@ class Engine:
         request: Request = self._begin(prompt, None, None, None, **options)
         return request
 
-    def submit_chat(
-        self, messages: Messages, *, tools: "Optional[Iterable[Any]]" = None, **options: Any
-    ) -> Request:
+    def submit_chat(self, messages: Messages, *, tools: "Optional[Iterable[Any]]" = None, **options: Any) -> Request:
         """The same for a chat, rendered by the model's template."""
         request: Request = self._begin((), None, messages, tools, **options)
         return request

@@ -8,7 +8,6 @@ import puna
 import pytest
 
 
-
 def options(seed):
     return {"max_tokens": 9, "ignore_eos": True, "sampling": {"temperature": 1.0, "seed": seed}}
 

@@ -14,7 +14,7 @@ void Scheduler::end_cancelled() {
   for (auto* list : {&queue_, &running_})
     for (const RequestStatePtr& r : *list) {
       if (r->over) continue;
-      if (r->cancelled.load(std::memory_order_acquire)) {
+      if (r->cancelled.load()) {
         end(*r, EngineOutcome::cancelled, Status::cancelled, "cancelled");
       } else if (now >= r->deadline) {
         end(*r, EngineOutcome::deadline, Status::cancelled, "its deadline passed before the answer was finished");
@@ -40,8 +40,8 @@ void Scheduler::post(RequestState& r, EngineEvent event) {
       go_on = r.options.on_event(event);
     } catch (...) {}
     if (go_on) return;
-    r.cancelled.store(true, std::memory_order_release);
-    signal_->attention.store(true, std::memory_order_relaxed);
+    r.cancelled.store(true);
+    signal_->attention.store(true);
     return;
   }
   {

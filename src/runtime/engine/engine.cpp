@@ -43,8 +43,8 @@ EngineRequest::~EngineRequest() {
 }
 
 void EngineRequest::cancel() noexcept {
-  state_->cancelled.store(true, std::memory_order_release);
-  state_->signal->attention.store(true, std::memory_order_relaxed);
+  state_->cancelled.store(true);
+  state_->signal->attention.store(true);
   state_->signal->notify();
 }
 

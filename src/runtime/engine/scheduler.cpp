@@ -142,7 +142,7 @@ bool Scheduler::step_now(uint64_t budget_us) {
 }
 
 bool Scheduler::cycle(Time end) {
-  signal_->attention.store(false, std::memory_order_relaxed);
+  signal_->attention.store(false);  // before the requests are asked: a cancel after that sets it again
   take_inbox();
   end_cancelled();
   if (!in_pass_) {
@@ -173,14 +173,14 @@ bool Scheduler::run_pass(Time end) {
     const bool done = pass_.run(stop);
     pass_seconds_ += std::chrono::duration<double>(EngineClock::now() - start).count();
     if (done) return true;
-    if (signal_->attention.exchange(false, std::memory_order_relaxed) || EngineClock::now() >= next_deadline_) {
+    if (signal_->attention.exchange(false) || EngineClock::now() >= next_deadline_) {
       end_cancelled();
       if (std::all_of(entries_.begin(), entries_.end(), [](const Entry& e) { return e.request->over; })) {
         abandon_pass();
         return true;
       }
     }
-    if (EngineClock::now() >= end) return false;
+    if (EngineClock::now() >= end || stopping_.load()) return false;
   }
 }
 
@@ -256,6 +256,7 @@ void Scheduler::stop() {
   signal_->notify();
   thread_.join();
   thread_ = {};
+  stopping_.store(false);
   started_.store(false);
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// A LoRA adapter of one model: immutable, shared by sessions and threads. Clones are the same adapter.
 #[derive(Clone)]
 pub struct Adapter {
-    handle: Arc<Handle<puna_adapter>>,
+    pub(crate) handle: Arc<Handle<puna_adapter>>,
 }
 // The library's adapters may be used by any number of threads at once.
 unsafe impl Send for Adapter {}

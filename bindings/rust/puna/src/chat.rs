@@ -26,7 +26,7 @@ pub struct ChatOptions {
 /// A rendered chat: its text, its token ids and what is known of them. Immutable; clones are the same chat.
 #[derive(Clone)]
 pub struct Chat {
-    handle: Arc<Handle<puna_chat>>,
+    pub(crate) handle: Arc<Handle<puna_chat>>,
     model: Arc<Handle<puna_model>>,
     info: puna_chat_info, // points into the handle
 }

@@ -47,20 +47,29 @@ impl fmt::Display for Error {
 }
 impl std::error::Error for Error {}
 
+impl Status {
+    /// Of a number that is not `PUNA_OK`.
+    pub(crate) fn of(status: puna_status) -> Self {
+        match status {
+            PUNA_INVALID_ARGUMENT => Status::InvalidArgument,
+            PUNA_OUT_OF_MEMORY => Status::OutOfMemory,
+            PUNA_IO => Status::Io,
+            PUNA_BAD_FILE => Status::BadFile,
+            PUNA_UNSUPPORTED => Status::Unsupported,
+            PUNA_CANCELLED => Status::Cancelled,
+            PUNA_CONTEXT_FULL => Status::ContextFull,
+            PUNA_WRONG_STATE => Status::WrongState,
+            PUNA_BUSY => Status::Busy,
+            _ => Status::Internal,
+        }
+    }
+}
+
 pub(crate) fn check(status: puna_status) -> Result<()> {
-    let status = match status {
-        PUNA_OK => return Ok(()),
-        PUNA_INVALID_ARGUMENT => Status::InvalidArgument,
-        PUNA_OUT_OF_MEMORY => Status::OutOfMemory,
-        PUNA_IO => Status::Io,
-        PUNA_BAD_FILE => Status::BadFile,
-        PUNA_UNSUPPORTED => Status::Unsupported,
-        PUNA_CANCELLED => Status::Cancelled,
-        PUNA_CONTEXT_FULL => Status::ContextFull,
-        PUNA_WRONG_STATE => Status::WrongState,
-        PUNA_BUSY => Status::Busy,
-        _ => Status::Internal,
-    };
+    if status == PUNA_OK {
+        return Ok(());
+    }
+    let status = Status::of(status);
     // Never NULL; valid until this thread's next failure.
     let message = unsafe { CStr::from_ptr(puna_last_error()) }.to_string_lossy().into_owned();
     Err(Error { status, message })

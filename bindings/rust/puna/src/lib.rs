@@ -20,6 +20,7 @@ mod append;
 mod batch;
 mod chat;
 mod context;
+mod engine;
 mod error;
 mod generate;
 mod grammar;
@@ -41,6 +42,7 @@ pub use append::{AppendOptions, Appended, Pooling};
 pub use batch::{append_batch, begin_batch, Batch};
 pub use chat::{Chat, ChatOptions};
 pub use context::{Context, ContextInfo, ContextOptions, LogLevel};
+pub use engine::{Engine, EngineEvent, EngineInfo, EngineOptions, EngineRequest, EngineToken, Reply, RequestOptions};
 pub use error::{Error, Result, Status};
 pub use generate::{
     Answer, Draft, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull,

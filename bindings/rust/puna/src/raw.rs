@@ -60,6 +60,7 @@ sized_structs!(
     puna_examples puna_outcomes puna_chat_options puna_chat_info puna_chat_template_info puna_catalogue
     puna_pipeline_options puna_pipeline_request puna_pipeline_answer puna_tools_options puna_tools_info puna_tools_grammar_options
     puna_tool_parser_options puna_tool_event
+    puna_engine_options puna_engine_info puna_request_options puna_request_info puna_event puna_answer
     puna_grammar_options puna_grammar_info puna_matcher_options puna_matcher_info
 );
 

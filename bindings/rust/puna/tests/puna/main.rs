@@ -8,6 +8,7 @@ mod adapters;
 mod answers;
 mod batches;
 mod chats;
+mod engines;
 mod grammars;
 mod images;
 mod models;
