@@ -1,6 +1,6 @@
 /* 17_three_characters.c -- a game at 60 frames a second in which three characters talk at once, on one model: every
- * frame gives the engine 2 ms. What they have in common (the world that they live in) is read once and kept; with a file
- * for it, it is read in the first run of the game only.
+ * frame gives the engine 2 ms. What they have in common (the world that they live in) is read once and kept; with a
+ * file for it, it is read in the first run of the game only.
  *   ./17_three_characters model.gguf [kept-prompt.bin] [tokens each] */
 #define _POSIX_C_SOURCE 199309L
 #include <puna.h>
