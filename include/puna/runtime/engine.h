@@ -1,7 +1,7 @@
 // engine.h -- many requests at once on one model: a scheduler over sessions. Each step is one pass over the next rows
 // of all running requests: decode rows first, then as many prompt rows as keep the step within its time. Prompts that
 // begin alike share the pages of keys and values of what they share. The bits of an answer depend on its request alone,
-// never on the others, the clock, the cache or a pause: docs/decisions/68-engine.md says why.
+// never on the others, the clock, the cache or a pause: docs/decisions/69-engine.md says why.
 //
 // Threads: submit(), every call of an EngineRequest, stats() and stop() may come from any thread at any time. step() is
 // one thread's at a time: the host's, or the engine's own after start().
