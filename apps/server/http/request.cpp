@@ -147,7 +147,7 @@ void RequestParser::on_request_line() {
   request_.method = line.substr(0, first);
   if (!is_token(request_.method)) return refuse(400, "the method is no token");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return refuse(505, "expected HTTP/1.1");
-  http_1_0_ = version == "HTTP/1.0";
+  request_.http_1_0 = http_1_0_ = version == "HTTP/1.0";
   request_.keep_alive = !http_1_0_;
   const size_t question = target.find('?');
   if (target.empty() || target[0] != '/' || !decode_path(target.substr(0, question), request_.path))

@@ -27,7 +27,7 @@ struct Request {
   std::string method, path, query;  // path: with its %xx decoded; query: what stands behind '?', as it came
   std::vector<std::pair<std::string, std::string>> fields;  // names in lower case, in order
   std::string body;
-  bool keep_alive = true;
+  bool keep_alive = true, http_1_0 = false;
 
   std::string_view field(std::string_view lower_case_name) const noexcept;  // "" when it is not there
   bool has(std::string_view lower_case_name) const noexcept;
