@@ -54,22 +54,28 @@ bool is_loopback(const std::string& name) {
          (name.starts_with("127.") && name.find_first_not_of("0123456789.") == name.npos);
 }
 
-std::optional<Answer> refuse_stranger(const Request& request, bool loopback, const std::string& host) {
+std::optional<Refused> refuse_stranger(const Request& request, const AccessRules& rules) {
   const std::string_view asked = request.field("host");
   const std::string name(host_name(asked));
-  if (loopback && request.has("host") && !is_loopback(name) && name != host)
-    return refusal(403, "this server answers to localhost, 127.0.0.1 and [::1], not to '" + std::string(asked) + "'");
+  if (rules.loopback && request.has("host") && !is_loopback(name) && name != rules.host)
+    return Refused{403, "this server answers to localhost, 127.0.0.1 and [::1], not to '" + std::string(asked) + "'"};
   const std::string_view origin = request.field("origin");
-  if (request.has("origin") && origin != "http://" + std::string(asked) && origin != "https://" + std::string(asked))
-    return refusal(403, "a page of another origin, '" + std::string(origin) + "', may not ask");
+  if (!rules.any_origin && request.has("origin") && origin != "http://" + std::string(asked) &&
+      origin != "https://" + std::string(asked))
+    return Refused{403, "a page of another origin, '" + std::string(origin) + "', may not ask"};
   if (request.method != "POST" && request.method != "PUT") return {};
-  // What a form of a page can send is no JSON. curl sends form-urlencoded by default, and sends no
-  // origin.
+  // What a form of a page can send is no JSON. curl sends form-urlencoded by default, and sends no origin.
   const std::string type = media_type(request.field("content-type"));
-  const bool taken = type.empty() || type == "application/json" ||
-                     (type == "application/x-www-form-urlencoded" && !request.has("origin"));
-  if (!taken) return refusal(415, "the body is '" + type + "', expected application/json");
-  return {};
+  const bool form = type == "application/x-www-form-urlencoded" && !request.has("origin");
+  const bool taken = type == "application/json" || (!rules.only_json && (type.empty() || form));
+  if (taken || (rules.only_json && type.empty() && request.body.empty())) return {};
+  return Refused{415, "the body is '" + type + "', expected application/json"};
+}
+
+std::optional<Answer> refuse_stranger(const Request& request, bool loopback, const std::string& host) {
+  const auto refused = refuse_stranger(request, AccessRules{.loopback = loopback, .host = host});
+  if (!refused) return {};
+  return refusal(refused->status, refused->message);
 }
 
 std::optional<Answer> page_file(const std::string& folder, const Request& request) {

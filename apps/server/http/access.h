@@ -10,8 +10,18 @@
 
 namespace puna::http {
 
-// The refusal, or nothing. `loopback`: the server listens at an address that only this machine reaches, which was given
-// as `host`.
+struct AccessRules {
+  bool loopback = true;     // the server listens at an address that only this machine reaches,
+  std::string host;         // which was given as this
+  bool only_json = false;   // a body must say that it is application/json; otherwise curl's default passes as well
+  bool any_origin = false;  // pages of other origins may ask
+};
+struct Refused {
+  int status = 403;
+  std::string message;
+};
+// The refusal, or nothing.
+std::optional<Refused> refuse_stranger(const Request& request, const AccessRules& rules);
 std::optional<Answer> refuse_stranger(const Request& request, bool loopback, const std::string& host);
 
 // Whether an address to listen at is reached from this machine alone: "localhost", "127.0.0.1", "::1".

@@ -1,0 +1,222 @@
+#include "prepare.h"
+
+#include <algorithm>
+#include <ctime>
+#include <random>
+
+#include "json_out.h"
+#include "puna/chat/dropped_fields.h"
+#include "puna/runtime/image.h"
+#ifdef PUNA_HAVE_DECODERS
+#include "puna/image/decode.h"
+#endif
+#if __has_include("puna/runtime/tool_grammar.h")
+#include "puna/runtime/tool_grammar.h"
+#define PUNA_TOOL_GRAMMAR 1
+#endif
+
+namespace puna::serve {
+namespace {
+
+constexpr int kLookup = 0;  // of prompt lookup; the engine's adaptive length finds what pays
+
+std::string today() {
+  const time_t now = time(nullptr);
+  tm parts{};
+#ifdef _WIN32
+  localtime_s(&parts, &now);
+#else
+  localtime_r(&now, &parts);
+#endif
+  char text[16];
+  return {text, strftime(text, sizeof text, "%Y-%m-%d", &parts)};
+}
+
+uint64_t random_seed() {
+  static thread_local std::mt19937_64 source{std::random_device{}()};
+  return source();
+}
+
+ImagePtr open_picture(const ModelPtr& model, const std::string& file, size_t index) {
+#ifdef PUNA_HAVE_DECODERS
+  const std::string what = "image " + std::to_string(index + 1);
+  try {
+    model->require_vision();
+    return Image::from_picture(model, decode_picture(model->context(), std::as_bytes(std::span(file))).view());
+  } catch (const Error& e) {
+    throw api_error(e.status(), what + ": " + e.what(), "messages");
+  }
+#else
+  (void)model, (void)file, (void)index;
+  refuse("messages", "this server was built without picture decoders");
+#endif
+}
+
+// Where the template writes nothing of tools, a system message tells of them.
+std::string told_of_tools(const Tools& tools) {
+  return "You can call these functions:\n" + tools.json() +
+         "\nTo call one, answer with nothing but {\"name\": its name, \"parameters\": an object with its arguments}.";
+}
+
+void tell_of_tools(OrderedJson& messages, const Tools& tools) {
+  const std::string text = told_of_tools(tools);
+  if (!messages.empty() && messages[0]["role"] == "system" && messages[0]["content"].is_string()) {
+    messages[0]["content"] = messages[0]["content"].get<std::string>() + "\n\n" + text;
+    return;
+  }
+  messages.insert(messages.begin(), OrderedJson{{"role", "system"}, {"content", text}});
+}
+
+RenderedChat render(const ChatRequest& r, const Model& model, const Watch& watch) {
+  OrderedJson variables = r.template_variables;
+  variables["messages"] = r.messages;
+  variables["add_generation_prompt"] = true;
+  const bool with_tools = !r.tools.empty() && r.choice.kind != ToolChoice::Kind::none;
+  variables["tools"] = with_tools ? parse_ordered_json(r.tools.json(), "tools") : OrderedJson();
+  const auto text_of = [](const OrderedJson& j) {
+    return j.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  };
+  for (bool again = false;; again = true) {
+    const std::string json = text_of(variables);
+    RenderedChat chat = model.render_chat(json, today(), watch);
+    bool told = true;
+    for (const std::string& field : dropped_fields(json, chat, watch)) {
+      told = told && field != "tools";
+      size_t index = 0;
+      if (sscanf(field.c_str(), "messages[%zu]", &index) != 1 || !field.ends_with(".content")) continue;
+      if (index < r.messages.size() && r.messages[index]["role"] != "assistant")
+        refuse(field, "this model's chat template writes nothing of '" + field + "' (role " +
+                          r.messages[index]["role"].get<std::string>() + ")");
+    }
+    if (told || !with_tools || again) return chat;
+    variables["tools"] = nullptr;
+    tell_of_tools(variables["messages"], r.tools);
+  }
+}
+
+Tools callable(const ChatRequest& r) {
+  if (r.choice.kind == ToolChoice::Kind::none || r.tools.empty()) return {};
+  if (r.allowed.empty()) return r.tools;
+  std::string json = "[";
+  for (const Tool& t : r.tools.all())
+    if (std::find(r.allowed.begin(), r.allowed.end(), t.name) != r.allowed.end())
+      json += (json.size() > 1 ? "," : "") + t.json;
+  return Tools::parse(json + "]");
+}
+
+#ifdef PUNA_TOOL_GRAMMAR
+// Calls are constrained whenever their schemas can be; where one cannot, that is an error if a call is demanded or
+// strict, since what was asked for is never quietly left out.
+GrammarPtr grammar_of_tools(const ChatRequest& r, const Tools& tools, const Model& model, const Watch& watch) {
+  const Tokenizer& tokenizer = model.require_tokenizer();
+  ToolGrammarOptions options;
+  options.choice = r.choice;
+  const auto is_token = [&](std::string_view name) {
+    const int32_t id = tokenizer.find(name);
+    return id >= 0 && tokenizer.is_special(id);
+  };
+  options.is_token = is_token;
+  try {
+    return tool_grammar(tools, model.tool_format(), options, watch);
+  } catch (const Error& e) {
+    const bool strict = std::any_of(tools.all().begin(), tools.all().end(), [](const Tool& t) { return t.strict; });
+    if (e.status() == Status::cancelled || strict || r.choice.kind != ToolChoice::Kind::automatic)
+      throw api_error(e, "tools");
+    return nullptr;
+  }
+}
+#else
+GrammarPtr grammar_of_tools(const ChatRequest& r, const Tools& tools, const Model&, const Watch&) {
+  const bool strict = std::any_of(tools.all().begin(), tools.all().end(), [](const Tool& t) { return t.strict; });
+  if (strict || r.choice.kind != ToolChoice::Kind::automatic)
+    refuse("tool_choice", "this build cannot make a call certain");
+  return nullptr;
+}
+#endif
+
+}  // namespace
+
+GrammarPtr compile(const Constraint& c, const Watch& watch) {
+  try {
+    switch (c.kind) {
+      case Constraint::Kind::none: return nullptr;
+      case Constraint::Kind::any_object:
+      case Constraint::Kind::json_schema: return grammar_from_json_schema(c.text, {}, watch);
+      case Constraint::Kind::regex: return grammar_from_regex(c.text, {}, watch);
+      case Constraint::Kind::gbnf: return grammar_from_gbnf(c.text, {}, watch);
+      case Constraint::Kind::choices: return grammar_from_choices(c.choices, {}, watch);
+    }
+  } catch (const Error& e) {
+    throw api_error(e, c.param);
+  }
+  return nullptr;
+}
+
+void require_fits(size_t tokens, const ChosenModel& chosen, const std::string& param) {
+  const int64_t most = chosen.loaded->max_positions;
+  if (int64_t(tokens) < most) return;  // an answer takes a position at least
+  refuse(param,
+         "the prompt has " + std::to_string(tokens) + " tokens, the context of " + chosen.name + " holds " +
+             std::to_string(most) + " with the answer. Nothing was left out of it: send less",
+         "context_length_exceeded");
+}
+
+void require_ids(const std::vector<int32_t>& ids, const ChosenModel& chosen, const std::string& param) {
+  const int64_t vocab = chosen.model().config().vocab;
+  for (const int32_t id : ids)
+    if (id >= vocab)
+      refuse(param, "token " + std::to_string(id) + " of '" + param + "' is beyond the vocabulary, 0 to " +
+                        std::to_string(vocab - 1));
+}
+
+std::vector<int32_t> prompt_ids(const std::string& text, const ChosenModel& chosen, const Watch& watch) {
+  return encode_prompt(chosen.model().require_tokenizer(), text, true, true, watch);
+}
+
+GenerateOptions generate_options(const Sampling& s, const ChosenModel& chosen, size_t prompt_tokens) {
+  GenerateOptions g;
+  g.sampler = s.sampler;
+  if (!s.seeded) g.sampler.seed = random_seed();
+  const int64_t room = chosen.loaded->max_positions - int64_t(prompt_tokens);
+  g.max_tokens = s.max_tokens > 0 ? std::min(s.max_tokens, room) : room;
+  g.stop_strings = s.stop;
+  g.ignore_eos = s.ignore_eos;
+  g.lookup_tokens = kLookup;
+  if (s.top_logprobs >= 0) g.log_probabilities = s.top_logprobs + 1;
+  for (const auto& [id, value] : s.sampler.logit_bias)
+    if (id >= chosen.model().config().vocab)
+      refuse("logit_bias", "'logit_bias' has the token " + std::to_string(id) + ", the vocabulary " +
+                               std::to_string(chosen.model().config().vocab));
+  return g;
+}
+
+Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Watch& watch) {
+  const Model& model = chosen.model();
+  Prepared p;
+  RenderedChat chat;
+  try {
+    chat = render(r, model, watch);
+  } catch (const Error& e) {
+    throw api_error(e, "messages");
+  }
+  std::vector<int32_t> ids = model.require_tokenizer().encode_chat(chat, watch);
+  require_fits(ids.size(), chosen, "messages");
+  std::vector<ImagePtr> images;
+  for (size_t i = 0; i < r.images.size(); ++i) images.push_back(open_picture(chosen.loaded->model, r.images[i], i));
+  try {
+    p.prompt = expand_images(model, ids, images);
+  } catch (const Error& e) {
+    throw api_error(e, "messages");
+  }
+  require_fits(p.prompt.tokens.size(), chosen, "messages");
+  p.generate = generate_options(r.sampling, chosen, p.prompt.tokens.size());
+  p.generate.grammar = compile(r.format, watch);
+  p.tools = callable(r);
+  if (!p.tools.empty()) {
+    p.generate.grammar = grammar_of_tools(r, p.tools, model, watch);
+    p.early = p.generate.grammar != nullptr;
+  }
+  return p;
+}
+
+}  // namespace puna::serve

@@ -1,0 +1,27 @@
+// prepare.h -- from a request to what a model takes in: messages are rendered, texts encoded, pictures decoded, grammars
+// compiled. Beside the answers under way, never between them.
+#pragma once
+#include "models.h"
+#include "puna/base/watch.h"
+#include "requests.h"
+
+namespace puna::serve {
+
+struct Prepared {
+  Prompt prompt;
+  GenerateOptions generate;  // without the prompt's own
+  Tools tools;               // that may be called; empty = what comes is text
+  bool early = false;        // calls cannot go wrong: their arguments come as they are written
+};
+
+// ApiError(400): the template refuses the messages, a grammar does not compile, the prompt is too long, ...
+Prepared prepare_chat(const ChatRequest& request, const ChosenModel& chosen, const Watch& watch);
+GenerateOptions generate_options(const Sampling& sampling, const ChosenModel& chosen, size_t prompt_tokens);
+GrammarPtr compile(const Constraint& constraint, const Watch& watch);  // NULL: there is none
+// Ids of a text prompt, or these ids, checked.
+std::vector<int32_t> prompt_ids(const std::string& text, const ChosenModel& chosen, const Watch& watch);
+void require_ids(const std::vector<int32_t>& ids, const ChosenModel& chosen, const std::string& param);
+// ApiError(400, context_length_exceeded) with the counts.
+void require_fits(size_t tokens, const ChosenModel& chosen, const std::string& param);
+
+}  // namespace puna::serve
