@@ -124,7 +124,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", PUNA_VERSION_TEXT);
   for (const auto add : {
          add_chat, add_generate, add_batch, add_grammar, add_info, add_tokenize, add_detokenize, add_render, add_logits,
-             add_perplexity, add_encode_image, add_verify, add_bench, add_quantize, add_merge,
+             add_perplexity, add_encode_image, add_verify, add_bench, add_quantize, add_merge, add_serve,
 #if PUNA_TRAIN
              add_train, add_finetune, add_dpo,
 #endif

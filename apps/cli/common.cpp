@@ -63,6 +63,7 @@ ContextPtr ModelFlags::make_context(bool trains) const {
   ContextOptions options;
   options.threads = threads;
   options.isa = isa;
+  options.memory_limit = memory_limit;
   options.logger.log = show_warning;
   add_provider(options, trains ? providers_of_training() : providers_level(providers.empty() ? "none" : providers),
                !providers.empty());

@@ -19,6 +19,7 @@ class Interrupt;
 struct ModelFlags {
   std::string path, isa, adapter, packed, projector, providers;
   int threads = 0;
+  uint64_t memory_limit = 0;  // 0 = none
   void add(const Verb& verb);
   void add_computing(const Verb& verb);  // of them those that are the context's
   void add_machine(const Verb& verb);    // of those, threads and instruction set

@@ -27,6 +27,7 @@ void add_rec(CLI::App& app);
 void add_rec_cold(const Verb& rec);
 void add_rec_rank(const Verb& rec);
 void add_render(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app);
 void add_verify(CLI::App& app);

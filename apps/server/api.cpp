@@ -206,6 +206,7 @@ void Api::finished(const Call& c, const Measured& m, const std::string& error) {
   l.completion = m.usage.completion;
   l.cached = m.usage.cached;
   if (o_.log_content) l.content = c.request.body;
+  ++answered_;
   metrics_.add(c.endpoint, m.status, l.seconds, m);
   log_.write(l);
 }

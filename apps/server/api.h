@@ -35,6 +35,7 @@ class Api {
   std::optional<http::Answer> quick(const http::Request& request);
   void handle(const http::Request& request, const http::Reply& reply);
   void drain() { draining_ = true; }
+  uint64_t answered() const { return answered_.load(); }  // requests that have ended
   http::Answer draining_answer(const http::Request& request) const;
   void set_counts(std::function<http::ServerCounts()> counts) { counts_ = std::move(counts); }
 
@@ -83,6 +84,7 @@ class Api {
   Metrics metrics_;
   std::function<http::ServerCounts()> counts_;
   std::atomic<bool> draining_{false};
+  std::atomic<uint64_t> answered_{0};
   mutable std::mutex mutex_;
   std::map<std::string, int> busy_;  // requests at once, by the key's name
 };

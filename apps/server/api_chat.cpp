@@ -85,7 +85,7 @@ void Api::completions(Call& call) {
   h.stream = r.stream;
   h.include_usage = r.include_usage;
   h.logprobs = r.sampling.top_logprobs >= 0;
-  const GrammarPtr grammar = compile(r.format, watch);
+  const GrammarPtr grammar = compile(r.format, chosen, watch);
   const auto answering = std::make_shared<Answering>(call.reply, completion_sink(call.reply, h), chosen, measure(call));
   for (std::vector<int32_t>& ids : prompts) {
     Work work;
@@ -109,7 +109,7 @@ void Api::echo_completions(Call& call, const CompletionRequest& r, const ChosenM
   h.include_usage = r.include_usage;
   h.logprobs = r.sampling.top_logprobs >= 0;
   const auto go_on = [&] { return !call.reply.gone(); };
-  const GrammarPtr grammar = compile(r.format, Watch(go_on));
+  const GrammarPtr grammar = compile(r.format, chosen, Watch(go_on));
   std::vector<EchoPrompt> all(prompts.size());
   for (size_t i = 0; i < prompts.size(); ++i) {
     all[i].text = r.texts.empty() ? chosen.model().require_tokenizer().decode(prompts[i], true) : r.texts[i];

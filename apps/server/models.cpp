@@ -129,6 +129,12 @@ void Models::unload(const std::string& name) {
   entry.loaded = nullptr;
 }
 
+void Models::clear() {
+  std::vector<std::shared_ptr<LoadedModel>> dropped;  // likewise
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& e : entries_) dropped.push_back(std::move(e->loaded));
+}
+
 Load Models::load() const {
   std::vector<std::shared_ptr<LoadedModel>> loaded;
   {

@@ -10,6 +10,7 @@
 
 #include "aside.h"
 #include "backend.h"
+#include "grammars.h"
 #include "puna/runtime/model.h"
 
 namespace puna::serve {
@@ -25,6 +26,7 @@ struct LoadedModel {
   ModelPtr model;
   std::map<std::string, AdapterPtr> adapters;
   int64_t max_positions = 0;
+  Grammars grammars;
   std::unique_ptr<Aside> aside;  // before the backend in the order of destruction
   std::unique_ptr<Backend> backend;
 };
@@ -52,6 +54,7 @@ class Models {
   std::vector<ListedModel> list() const;
   // True: it was loaded and nobody uses it. ApiError(404) or (409).
   void unload(const std::string& name);
+  void clear();       // cancels what is under way
   Load load() const;  // of all together
   const Context& context() const { return *context_; }
   int64_t created() const { return created_; }

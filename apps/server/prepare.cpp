@@ -7,12 +7,9 @@
 #include "json_out.h"
 #include "puna/chat/dropped_fields.h"
 #include "puna/runtime/image.h"
+#include "puna/runtime/tool_grammar.h"
 #ifdef PUNA_HAVE_DECODERS
 #include "puna/image/decode.h"
-#endif
-#if __has_include("puna/runtime/tool_grammar.h")
-#include "puna/runtime/tool_grammar.h"
-#define PUNA_TOOL_GRAMMAR 1
 #endif
 
 namespace puna::serve {
@@ -104,18 +101,12 @@ Tools callable(const ChatRequest& r) {
   return Tools::parse(json + "]");
 }
 
-#ifdef PUNA_TOOL_GRAMMAR
 // Calls are constrained whenever their schemas can be; where one cannot, that is an error if a call is demanded or
 // strict, since what was asked for is never quietly left out.
 GrammarPtr grammar_of_tools(const ChatRequest& r, const Tools& tools, const Model& model, const Watch& watch) {
-  const Tokenizer& tokenizer = model.require_tokenizer();
   ToolGrammarOptions options;
   options.choice = r.choice;
-  const auto is_token = [&](std::string_view name) {
-    const int32_t id = tokenizer.find(name);
-    return id >= 0 && tokenizer.is_special(id);
-  };
-  options.is_token = is_token;
+  options.tokenizer = &model.require_tokenizer();
   try {
     return tool_grammar(tools, model.tool_format(), options, watch);
   } catch (const Error& e) {
@@ -125,18 +116,12 @@ GrammarPtr grammar_of_tools(const ChatRequest& r, const Tools& tools, const Mode
     return nullptr;
   }
 }
-#else
-GrammarPtr grammar_of_tools(const ChatRequest& r, const Tools& tools, const Model&, const Watch&) {
-  const bool strict = std::any_of(tools.all().begin(), tools.all().end(), [](const Tool& t) { return t.strict; });
-  if (strict || r.choice.kind != ToolChoice::Kind::automatic)
-    refuse("tool_choice", "this build cannot make a call certain");
-  return nullptr;
-}
-#endif
 
 }  // namespace
 
-GrammarPtr compile(const Constraint& c, const Watch& watch) {
+namespace {
+
+GrammarPtr compiled(const Constraint& c, const Watch& watch) {
   try {
     switch (c.kind) {
       case Constraint::Kind::none: return nullptr;
@@ -150,6 +135,15 @@ GrammarPtr compile(const Constraint& c, const Watch& watch) {
     throw api_error(e, c.param);
   }
   return nullptr;
+}
+
+}  // namespace
+
+GrammarPtr compile(const Constraint& c, const ChosenModel& chosen, const Watch& watch) {
+  if (c.kind == Constraint::Kind::none) return nullptr;
+  std::string from = std::to_string(int(c.kind)) + c.text;
+  for (const std::string& choice : c.choices) from += std::to_string(choice.size()) + ":" + choice;
+  return chosen.loaded->grammars.get(from, [&] { return compiled(c, watch); });
 }
 
 void require_fits(size_t tokens, const ChosenModel& chosen, const std::string& param) {
@@ -210,10 +204,12 @@ Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Wat
   }
   require_fits(p.prompt.tokens.size(), chosen, "messages");
   p.generate = generate_options(r.sampling, chosen, p.prompt.tokens.size());
-  p.generate.grammar = compile(r.format, watch);
+  p.generate.grammar = compile(r.format, chosen, watch);
   p.tools = callable(r);
   if (!p.tools.empty()) {
-    p.generate.grammar = grammar_of_tools(r, p.tools, model, watch);
+    const std::string from =
+        "tools" + std::to_string(int(r.choice.kind)) + (r.choice.parallel ? "+" : "-") + r.choice.name + p.tools.json();
+    p.generate.grammar = chosen.loaded->grammars.get(from, [&] { return grammar_of_tools(r, p.tools, model, watch); });
     p.early = p.generate.grammar != nullptr;
   }
   return p;

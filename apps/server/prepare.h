@@ -1,5 +1,5 @@
-// prepare.h -- from a request to what a model takes in: messages are rendered, texts encoded, pictures decoded, grammars
-// compiled. Beside the answers under way, never between them.
+// prepare.h -- from a request to what a model takes in: messages are rendered, texts encoded, pictures decoded,
+// grammars compiled. Beside the answers under way, never between them.
 #pragma once
 #include "models.h"
 #include "puna/base/watch.h"
@@ -17,7 +17,7 @@ struct Prepared {
 // ApiError(400): the template refuses the messages, a grammar does not compile, the prompt is too long, ...
 Prepared prepare_chat(const ChatRequest& request, const ChosenModel& chosen, const Watch& watch);
 GenerateOptions generate_options(const Sampling& sampling, const ChosenModel& chosen, size_t prompt_tokens);
-GrammarPtr compile(const Constraint& constraint, const Watch& watch);  // NULL: there is none
+GrammarPtr compile(const Constraint& constraint, const ChosenModel& chosen, const Watch& watch);  // NULL: none
 // Ids of a text prompt, or these ids, checked.
 std::vector<int32_t> prompt_ids(const std::string& text, const ChosenModel& chosen, const Watch& watch);
 void require_ids(const std::vector<int32_t>& ids, const ChosenModel& chosen, const std::string& param);

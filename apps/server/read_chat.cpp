@@ -187,7 +187,7 @@ void read_tools(Fields& f, const RequestLimits& limits, ChatRequest& r) {
     }
   }
   read_choice(f, limits, r);
-  r.choice.parallel = f.flag("parallel_tool_calls", true);
+  r.choice.parallel = f.flag("parallel_tool_calls", true) && r.choice.kind != ToolChoice::Kind::named;
 }
 
 ChatRequest read_chat(const OrderedJson& body, const RequestLimits& limits) {

@@ -127,6 +127,7 @@ ChatRequest read_messages(const OrderedJson& body, const RequestLimits& limits, 
   const OrderedJson& list = *f.list("messages", limits.messages);
   if (list.empty()) refuse("messages", "'messages' is empty");
   for (size_t i = 0; i < list.size(); ++i) turns.add(list[i], at("messages", i));
+  if (turns.out.empty() || turns.out.back()["role"] == "system") refuse("messages", "'messages' say nothing");
   if (turns.out.back()["role"] == "assistant")
     refuse("messages", "the last message is the assistant's: an answer cannot be begun for it here");
   chat["messages"] = std::move(turns.out);

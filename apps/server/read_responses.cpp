@@ -63,7 +63,7 @@ void add_item(const OrderedJson& json, const std::string& path, OrderedJson& mes
   item.done();
 }
 
-void convert_tools(Fields& f, const RequestLimits& limits, OrderedJson& chat) {
+void convert_response_tools(Fields& f, const RequestLimits& limits, OrderedJson& chat) {
   if (const OrderedJson* tools = f.list("tools", limits.tools)) {
     OrderedJson list = OrderedJson::array();
     for (size_t i = 0; i < tools->size(); ++i) {
@@ -128,7 +128,7 @@ ResponsesRequest read_responses(const OrderedJson& body, const RequestLimits& li
   chat["stream"] = f.flag("stream");
   if (f.has("max_output_tokens"))
     chat["max_completion_tokens"] = f.integer("max_output_tokens", 0, 1, limits.max_tokens);
-  convert_tools(f, limits, chat);
+  convert_response_tools(f, limits, chat);
   if (const OrderedJson* parallel = f.get("parallel_tool_calls")) chat["parallel_tool_calls"] = *parallel;
   for (const char* name : {"temperature", "top_p", "top_k", "min_p", "seed", "regex", "grammar", "choices", "stop"})
     if (const OrderedJson* value = f.get(name)) chat[name] = *value;

@@ -143,7 +143,7 @@ class ResponsesSink final : public Sink {
                       R"(,"incomplete_details":)" +
                       (std::string_view(status) == "incomplete" ? R"({"reason":"max_output_tokens"})" : "null") +
                       R"(,"model":)" + json_string(h_.model) + "," + repeated_ + R"(,"output":[)" + output + "]";
-    if (!u) return out + R"(,"usage":null})";
+    if (!u) return out + "}";
     const auto n = [](int64_t v) { return std::to_string(v); };
     return out + R"(,"usage":{"input_tokens":)" + n(u->prompt) + R"(,"input_tokens_details":{"cached_tokens":)" +
            n(u->cached) + R"(,"cache_write_tokens":0},"output_tokens":)" + n(u->completion) +
