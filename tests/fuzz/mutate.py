@@ -57,6 +57,7 @@ MUTATORS = {
     "safetensors": m.mutate_safetensors,
     "sequence_model": tensor_files.mutate_values,
     "sequence_state": tensor_files.mutate_state,
+    "serve_request": behind_a_byte(m.mutate_json),
     "settings": own.mutate_settings,
     "shards": tensor_files.mutate_shards,
     "snapshot": own.mutate_snapshot,

@@ -1,0 +1,454 @@
+"""The endpoints of `puna serve`, each field of their answers, with a client of the standard library."""
+
+import base64
+import json
+import struct
+import unittest
+
+from served import NAME, ROOT, Served, join_calls
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string", "maxLength": 12},
+                "days": {"type": "integer", "minimum": 1, "maximum": 7},
+            },
+            "required": ["city", "days"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    },
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 10},
+        "age": {"type": "integer", "minimum": 0, "maximum": 99},
+    },
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+
+
+def setUpModule():
+    global server
+    server = Served()
+
+
+def tearDownModule():
+    server.stop()
+
+
+class ChatTest(unittest.TestCase):
+    def test_every_member_of_an_answer_is_there(self):
+        answer = server.chat()
+        self.assertEqual(answer.status, 200, answer.body)
+        a = answer.json
+        self.assertEqual(set(a), {"id", "object", "created", "model", "choices", "usage"})
+        self.assertEqual((a["object"], a["model"]), ("chat.completion", NAME))
+        choice = a["choices"][0]
+        self.assertEqual(set(choice), {"index", "message", "logprobs", "finish_reason"})
+        self.assertEqual(set(choice["message"]), {"role", "content", "refusal"})
+        self.assertEqual((choice["finish_reason"], choice["logprobs"]), ("length", None))
+        self.assertTrue(choice["message"]["content"])
+        usage = a["usage"]
+        self.assertEqual(usage["completion_tokens"], 12)
+        self.assertEqual(usage["total_tokens"], usage["prompt_tokens"] + 12)
+        self.assertIn("cached_tokens", usage["prompt_tokens_details"])
+        self.assertTrue(answer.headers["x-request-id"].startswith("req_"))
+
+    def test_a_stream_says_what_a_whole_answer_says_in_the_order_of_the_protocol(self):
+        whole = server.chat().json["choices"][0]["message"]["content"]
+        chunks = server.chunks()
+        self.assertEqual(len({c["id"] for c in chunks}), 1)
+        self.assertEqual({c["object"] for c in chunks}, {"chat.completion.chunk"})
+        deltas = [c["choices"][0] for c in chunks]
+        self.assertEqual(deltas[0]["delta"], {"role": "assistant", "content": ""})
+        self.assertEqual((deltas[-1]["delta"], deltas[-1]["finish_reason"]), ({}, "length"))
+        self.assertTrue(all(d["finish_reason"] is None for d in deltas[:-1]))
+        self.assertTrue(all("usage" not in c for c in chunks))
+        self.assertEqual(join_calls(chunks)[0], whole)
+
+    def test_usage_comes_once_more_before_the_end_of_a_stream(self):
+        chunks = server.chunks(stream_options={"include_usage": True})
+        self.assertTrue(all(c["usage"] is None for c in chunks[:-1]))
+        self.assertEqual(chunks[-1]["choices"], [])
+        self.assertEqual(chunks[-1]["usage"]["completion_tokens"], 12)
+
+    def test_several_answers_begin_in_order_and_repeat_by_their_seed(self):
+        chunks = server.chunks(n=3, temperature=1, seed=5)
+        self.assertEqual([c["choices"][0]["index"] for c in chunks[:3]], [0, 1, 2])
+        whole = server.chat(n=3, temperature=1, seed=5).json["choices"]
+        self.assertEqual([c["index"] for c in whole], [0, 1, 2])
+        for i in range(3):
+            self.assertEqual(join_calls(chunks, i)[0], whole[i]["message"]["content"])
+        alone = server.chat(temperature=1, seed=6).json["choices"][0]["message"]["content"]
+        self.assertEqual(alone, whole[1]["message"]["content"])
+
+    def test_log_probabilities_whole_and_streamed(self):
+        whole = server.chat(logprobs=True, top_logprobs=3).json["choices"][0]["logprobs"]
+        self.assertIsNone(whole["refusal"])
+        self.assertEqual(len(whole["content"]), 12)
+        for token in whole["content"]:
+            self.assertEqual(set(token), {"token", "logprob", "bytes", "top_logprobs"})
+            self.assertEqual(len(token["top_logprobs"]), 3)
+            best = [t["logprob"] for t in token["top_logprobs"]]
+            self.assertEqual(best, sorted(best, reverse=True))
+            self.assertAlmostEqual(token["logprob"], best[0], places=6)  # greedy
+            self.assertEqual(bytes(token["bytes"]).decode("utf-8", "replace"), token["token"])
+        chunks = server.chunks(logprobs=True, top_logprobs=3)
+        streamed = [t for c in chunks for x in c["choices"] if x["logprobs"] for t in x["logprobs"]["content"]]
+        self.assertEqual(streamed, whole["content"])
+
+    def test_stop_strings_end_an_answer_before_them(self):
+        text = server.chat(max_tokens=40).json["choices"][0]["message"]["content"]
+        stop = text[10:14]
+        choice = server.chat(max_tokens=40, stop=[stop, "never in it"]).json["choices"][0]
+        self.assertEqual(choice["finish_reason"], "stop")
+        self.assertEqual(choice["message"]["content"], text[: text.index(stop)])
+
+    def test_logit_bias_forbids(self):
+        first = server.chat(max_tokens=1, logprobs=True, top_logprobs=1).json["choices"][0]["logprobs"]["content"][0]
+        token = server.post("/tokenize", {"prompt": first["token"], "add_special_tokens": False}).json["tokens"][0]
+        other = server.chat(max_tokens=1, logit_bias={str(token): -100}).json["choices"][0]["message"]["content"]
+        self.assertNotEqual(other, first["token"])
+
+    def test_an_answer_keeps_to_its_schema(self):
+        format = {"type": "json_schema", "json_schema": {"name": "person", "strict": True, "schema": SCHEMA}}
+        for temperature in (0, 1):
+            choice = server.chat(max_tokens=80, temperature=temperature, seed=3, response_format=format).json[
+                "choices"
+            ][0]
+            self.assertEqual(choice["finish_reason"], "stop")
+            person = json.loads(choice["message"]["content"])
+            self.assertEqual(list(person), ["name", "age"])
+            self.assertTrue(len(person["name"]) <= 10 and 0 <= person["age"] <= 99)
+
+    def test_json_objects_regular_expressions_grammars_choices(self):
+        choice = server.chat(max_tokens=60, response_format={"type": "json_object"}, temperature=1, seed=1).json[
+            "choices"
+        ][0]
+        self.assertTrue(choice["message"]["content"].startswith("{"))
+        self.assertRegex(
+            server.chat(regex="[0-9]{3}-[a-f]{2}").json["choices"][0]["message"]["content"], r"^\d{3}-[a-f]{2}$"
+        )
+        gbnf = server.chat(grammar='root ::= "yes" | "no"').json["choices"][0]["message"]["content"]
+        self.assertIn(gbnf, ("yes", "no"))
+        self.assertIn(server.chat(choices=["red", "green"]).json["choices"][0]["message"]["content"], ("red", "green"))
+
+    def test_calls_of_tools_whole_and_streamed(self):
+        for choice in ("required", {"type": "function", "function": {"name": "get_weather"}}):
+            more = dict(tools=[WEATHER], tool_choice=choice, max_tokens=120, parallel_tool_calls=False)
+            whole = server.chat(**more).json["choices"][0]
+            self.assertEqual(whole["finish_reason"], "tool_calls", whole)
+            self.assertIsNone(whole["message"]["content"])
+            call = whole["message"]["tool_calls"][0]
+            self.assertEqual((call["type"], call["function"]["name"]), ("function", "get_weather"))
+            arguments = json.loads(call["function"]["arguments"])
+            self.assertTrue(len(arguments["city"]) <= 12 and 1 <= arguments["days"] <= 7)
+            content, calls, finish = join_calls(server.chunks(**more))
+            self.assertEqual((content, finish, len(calls)), ("", "tool_calls", 1))
+            self.assertEqual((calls[0]["type"], calls[0]["name"]), ("function", "get_weather"))
+            self.assertEqual(json.loads(calls[0]["arguments"]), arguments)
+
+    def test_the_results_of_tools_are_taken(self):
+        call = {
+            "id": "call_1",
+            "type": "function",
+            "function": {"name": "get_weather", "arguments": '{"city":"Bath","days":1}'},
+        }
+        messages = [
+            {"role": "user", "content": "The weather?"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
+        ]
+        answer = server.post("/v1/chat/completions", {"messages": messages, "max_tokens": 4})
+        self.assertEqual(answer.status, 200, answer.body)
+
+    def test_fields_are_used_ignored_by_name_or_refused(self):
+        self.assertEqual(
+            server.chat(user="u", metadata={}, store=True, service_tier="auto", prompt_cache_key="k").status, 200
+        )
+        for field, value, param in [
+            ("temperature", 2.5, "temperature"),
+            ("temperature", "hot", "temperature"),
+            ("top_p", -1, "top_p"),
+            ("n", 0, "n"),
+            ("n", 1.5, "n"),
+            ("max_tokens", 0, "max_tokens"),
+            ("presence_penalty", 3, "presence_penalty"),
+            ("top_logprobs", 3, "top_logprobs"),
+            ("stop", [""], "stop"),
+            ("stop", ["x"] * 100, "stop"),
+            ("logit_bias", {"x": 1}, "logit_bias"),
+            ("logit_bias", {"1": 101}, "logit_bias"),
+            ("logit_bias", {"999999999": 1}, "logit_bias"),
+            ("functions", [{}], "functions"),
+            ("modalities", ["text", "audio"], "modalities"),
+            ("web_search_options", {}, "web_search_options"),
+            ("tool_choice", "required", "tool_choice"),
+            ("stream_options", {"include_usage": True}, "stream_options"),
+            ("response_format", {"type": "yaml"}, "response_format.type"),
+            ("tools", [{"type": "web_search"}], "tools[0].type"),
+            ("no_such_field", 1, "no_such_field"),
+            ("messages", [], "messages"),
+            ("messages", [{"role": "king", "content": "x"}], "messages[0].role"),
+            ("messages", [{"role": "user"}], "messages[0].content"),
+            ("messages", [{"role": "user", "content": [{"type": "input_audio"}]}], "messages[0].content[0].type"),
+        ]:
+            with self.subTest(field=field, value=value):
+                answer = server.chat(**{field: value})
+                self.assertEqual(answer.status, 400, answer.body)
+                self.assertEqual(set(answer.error), {"message", "type", "param", "code"})
+                self.assertEqual((answer.error["type"], answer.error["param"]), ("invalid_request_error", param))
+
+
+class ImageTest(unittest.TestCase):
+    def test_pictures_are_seen(self):
+        folder = ROOT / "tests/data/golden/multimodal"
+        with Served("--ctx", "2048", models=(f"eyes={folder}",)) as eyes:
+
+            def ask(*names, **more):
+                parts = [{"type": "text", "text": "What is it?"}]
+                for name in names:
+                    data = base64.b64encode((folder / name).read_bytes()).decode()
+                    parts.append({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}})
+                body = {"messages": [{"role": "user", "content": parts}], "max_tokens": 6, "temperature": 0, **more}
+                return eyes.post("/v1/chat/completions", body)
+
+            square, wide = ask("image_square.png", logprobs=True), ask("image_wide.png", logprobs=True)
+            self.assertEqual((square.status, wide.status), (200, 200), square.body + wide.body)
+            tokens = [a.json["usage"]["prompt_tokens"] for a in (ask(), square, wide, ask("image_square.png", "image_wide.png"))]
+            self.assertEqual(tokens[3] - tokens[0], tokens[1] - tokens[0] + tokens[2] - tokens[0])
+            self.assertEqual(ask("image_square.png", logprobs=True).json["choices"], square.json["choices"])
+            self.assertNotEqual(square.json["choices"][0]["logprobs"], wide.json["choices"][0]["logprobs"])
+            source = {"type": "base64", "media_type": "image/png"}
+            source["data"] = base64.b64encode((folder / "image_square.png").read_bytes()).decode()
+            parts = [{"type": "text", "text": "What is it?"}, {"type": "image", "source": source}]
+            body = {"model": "eyes", "max_tokens": 6, "temperature": 0, "messages": [{"role": "user", "content": parts}]}
+            said = eyes.post("/v1/messages", body).json["content"]
+            self.assertEqual("".join(b["text"] for b in said), square.json["choices"][0]["message"]["content"])
+            bad = eyes.post(
+                "/v1/chat/completions",
+                {"messages": [{"role": "user", "content": [
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]},
+            )
+            self.assertEqual((bad.status, bad.error["param"]), (400, "messages"))
+
+    def test_a_model_without_eyes_says_so(self):
+        data = base64.b64encode((ROOT / "tests/data/golden/multimodal/image_square.png").read_bytes()).decode()
+        parts = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}]
+        self.assertEqual(server.chat(parts).status, 400)
+
+
+class CompletionTest(unittest.TestCase):
+    def complete(self, **body):
+        answer = server.post("/v1/completions", {"prompt": "It was a", "temperature": 0, "max_tokens": 6, **body})
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json
+
+    def test_prompts_as_texts_and_ids_alone_and_in_batches(self):
+        ids = server.post("/tokenize", {"prompt": "It was a"}).json["tokens"]
+        texts = [self.complete(prompt=p)["choices"][0]["text"] for p in ("It was a", ["It was a"], ids, [ids])]
+        self.assertEqual(len(set(texts)), 1)
+        batch = self.complete(prompt=["It was a", "She had"], n=2, temperature=1, seed=3)["choices"]
+        self.assertEqual([c["index"] for c in batch], [0, 1, 2, 3])
+        alone = self.complete(prompt="She had", n=2, temperature=1, seed=3)["choices"]
+        self.assertEqual([c["text"] for c in alone], [c["text"] for c in batch[2:]])
+
+    def test_echo_with_log_probabilities_of_the_prompt(self):
+        ids = server.post("/tokenize", {"prompt": "It was a fine"}).json["tokens"]
+        a = self.complete(prompt=[ids, ids[:3]], echo=True, max_tokens=1, logprobs=1)
+        for choice, n in zip(a["choices"], (len(ids), 3)):
+            l = choice["logprobs"]
+            for name in ("tokens", "token_logprobs", "top_logprobs", "text_offset"):
+                self.assertEqual(len(l[name]), n + 1, name)
+            self.assertIsNone(l["token_logprobs"][0])
+            self.assertIsNone(l["top_logprobs"][0])
+            for token, value, top in list(zip(l["tokens"], l["token_logprobs"], l["top_logprobs"]))[1:]:
+                self.assertAlmostEqual(top[token], value)
+                self.assertGreaterEqual(max(top.values()), value)
+            self.assertEqual("".join(l["tokens"]), choice["text"])
+            self.assertEqual(max(l["top_logprobs"][-1].values()), l["token_logprobs"][-1])
+        self.assertEqual(
+            a["choices"][0]["logprobs"]["token_logprobs"][:3], a["choices"][1]["logprobs"]["token_logprobs"][:3]
+        )
+
+    def test_a_streamed_completion_is_the_same_text(self):
+        whole = self.complete()["choices"][0]["text"]
+        events = server.events("/v1/completions", {"prompt": "It was a", "temperature": 0, "max_tokens": 6})
+        self.assertEqual(events[-1][1], "[DONE]")
+        self.assertEqual("".join(c["choices"][0]["text"] for _, c in events[:-1]), whole)
+
+    def test_log_probabilities_of_an_answer(self):
+        l = self.complete(logprobs=2)["choices"][0]["logprobs"]
+        self.assertEqual(len(l["tokens"]), 6)
+        self.assertTrue(all(len(top) in (2, 3) for top in l["top_logprobs"]))
+        self.assertEqual(l["text_offset"][0], 0)
+
+    def test_what_cannot_be_is_refused(self):
+        for body, param in [
+            ({"suffix": "x"}, "suffix"),
+            ({"logprobs": 6}, "logprobs"),
+            ({"prompt": []}, "prompt"),
+            ({"prompt": [[1], "x"]}, "prompt[1]"),
+            ({"prompt": [10**6]}, "prompt"),
+            ({"n": 2, "best_of": 1}, "best_of"),
+        ]:
+            answer = server.post("/v1/completions", {"prompt": "x", **body})
+            self.assertEqual((answer.status, answer.error["param"]), (400, param), answer.body)
+
+
+class OtherEndpointsTest(unittest.TestCase):
+    def test_models(self):
+        listed = server.get("/v1/models").json
+        self.assertEqual([m["id"] for m in listed["data"]], [NAME])
+        self.assertEqual(server.get(f"/v1/models/{NAME}").json["object"], "model")
+        missing = server.get("/v1/models/none")
+        self.assertEqual((missing.status, missing.error["code"]), (404, "model_not_found"))
+        self.assertEqual(server.chat(model="none").error["code"], "model_not_found")
+        self.assertEqual(server.chat(model=NAME).status, 200)
+
+    def test_embeddings_as_numbers_and_base64(self):
+        texts = ["It was a fine morning", "The sea"]
+        numbers = server.post("/v1/embeddings", {"input": texts, "model": NAME}).json
+        packed = server.post("/v1/embeddings", {"input": texts, "encoding_format": "base64"}).json
+        for a, b in zip(numbers["data"], packed["data"]):
+            raw = base64.b64decode(b["embedding"])
+            values = struct.unpack(f"<{len(raw) // 4}f", raw)
+            self.assertEqual(len(values), len(a["embedding"]))
+            self.assertTrue(all(abs(x - y) < 1e-6 for x, y in zip(values, a["embedding"])))
+            self.assertAlmostEqual(sum(v * v for v in values), 1, places=4)
+        self.assertEqual(numbers["usage"]["prompt_tokens"], numbers["usage"]["total_tokens"])
+
+    def test_tokens_there_and_back(self):
+        there = server.post("/tokenize", {"prompt": "It was a fine morning", "return_token_strs": True}).json
+        self.assertEqual(there["count"], len(there["tokens"]))
+        self.assertEqual(len(there["token_strs"]), there["count"])
+        without = server.post("/tokenize", {"prompt": "It was a fine morning", "add_special_tokens": False}).json[
+            "tokens"
+        ]
+        self.assertEqual(server.post("/detokenize", {"tokens": without}).json["prompt"], "It was a fine morning")
+        info = server.get("/tokenizer_info").json
+        self.assertIn("chat_template", info)
+        chat = server.post("/tokenize", {"messages": [{"role": "user", "content": "Hi"}]}).json
+        self.assertEqual(chat["count"], server.chat("Hi").json["usage"]["prompt_tokens"])
+
+    def test_health_metrics_and_what_is_not_here(self):
+        self.assertEqual(server.get("/health").json, {"status": "ok"})
+        before = server.metric("puna_completion_tokens_total")
+        server.chat()
+        self.assertEqual(server.metric("puna_completion_tokens_total"), before + 12)
+        rerank = server.post("/v1/rerank", {"query": "x", "documents": ["y"]})
+        self.assertEqual((rerank.status, rerank.error["code"]), (400, "not_supported"))
+        self.assertEqual(server.get("/v1/nothing").status, 404)
+        self.assertEqual(server.get("/v1/chat/completions").status, 405)
+
+    def test_the_page_and_its_policy(self):
+        page = server.get("/")
+        self.assertEqual(page.status, 200)
+        self.assertIn("default-src 'none'", page.headers["content-security-policy"])
+        self.assertEqual(server.get("/app.js").headers["content-type"], "text/javascript; charset=utf-8")
+        self.assertEqual(server.get("/../CMakeLists.txt").status, 404)
+
+
+class ResponsesTest(unittest.TestCase):
+    def test_whole_and_streamed(self):
+        body = {"input": "It was", "max_output_tokens": 12, "temperature": 0}
+        whole = server.post("/v1/responses", body).json
+        self.assertEqual((whole["object"], whole["status"]), ("response", "incomplete"))
+        self.assertEqual(whole["incomplete_details"], {"reason": "max_output_tokens"})
+        text = whole["output"][0]["content"][0]["text"]
+        self.assertEqual(text, server.chat().json["choices"][0]["message"]["content"])
+        events = server.events("/v1/responses", body)
+        self.assertTrue(all(name == data["type"] for name, data in events))
+        self.assertEqual([d["sequence_number"] for _, d in events], list(range(len(events))))
+        self.assertEqual("".join(d["delta"] for n, d in events if n == "response.output_text.delta"), text)
+        self.assertEqual(events[-1][0], "response.incomplete")
+
+    def test_tools_and_schemas(self):
+        tool = {"type": "function", **WEATHER["function"]}
+        body = {
+            "input": [{"role": "user", "content": "Rain?"}],
+            "tools": [tool],
+            "tool_choice": "required",
+            "max_output_tokens": 120,
+            "parallel_tool_calls": False,
+            "temperature": 0,
+        }
+        call = server.post("/v1/responses", body).json["output"][0]
+        self.assertEqual((call["type"], call["name"]), ("function_call", "get_weather"))
+        json.loads(call["arguments"])
+        done = [d for n, d in server.events("/v1/responses", body) if n == "response.function_call_arguments.done"]
+        self.assertEqual(done[0]["arguments"], call["arguments"])
+        more = body["input"] + [
+            {k: call[k] for k in ("type", "call_id", "name", "arguments")},
+            {"type": "function_call_output", "call_id": call["call_id"], "output": "rain"},
+        ]
+        self.assertEqual(
+            server.post("/v1/responses", {"input": more, "max_output_tokens": 4}).json["object"], "response"
+        )
+        text = {"format": {"type": "json_schema", "name": "person", "schema": SCHEMA}}
+        said = server.post(
+            "/v1/responses", {"input": "Who?", "text": text, "max_output_tokens": 80, "temperature": 0}
+        ).json
+        self.assertEqual(set(json.loads(said["output"][0]["content"][0]["text"])), {"name", "age"})
+
+    def test_what_needs_state_is_refused(self):
+        for field, value in [
+            ("previous_response_id", "resp_1"),
+            ("conversation", "c"),
+            ("background", True),
+            ("truncation", "auto"),
+        ]:
+            answer = server.post("/v1/responses", {"input": "x", field: value})
+            self.assertEqual((answer.status, answer.error["param"]), (400, field))
+
+
+class MessagesTest(unittest.TestCase):
+    def test_whole_and_streamed(self):
+        body = {"model": NAME, "max_tokens": 12, "temperature": 0, "messages": [{"role": "user", "content": "It was"}]}
+        whole = server.post("/v1/messages", body).json
+        self.assertEqual((whole["type"], whole["role"], whole["stop_reason"]), ("message", "assistant", "max_tokens"))
+        text = whole["content"][0]["text"]
+        self.assertEqual(text, server.chat().json["choices"][0]["message"]["content"])
+        events = server.events("/v1/messages", body)
+        self.assertEqual(
+            [n for n, _ in events if n != "content_block_delta"],
+            ["message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop"],
+        )
+        self.assertEqual("".join(d["delta"]["text"] for n, d in events if n == "content_block_delta"), text)
+        counted = server.post("/v1/messages/count_tokens", {"model": NAME, "messages": body["messages"]}).json
+        usage = whole["usage"]
+        self.assertEqual(counted["input_tokens"], usage["input_tokens"] + usage["cache_read_input_tokens"])
+
+    def test_tools(self):
+        f = WEATHER["function"]
+        body = {
+            "model": NAME,
+            "max_tokens": 120,
+            "temperature": 0,
+            "messages": [{"role": "user", "content": "Rain?"}],
+            "tools": [{"name": f["name"], "input_schema": f["parameters"]}],
+            "tool_choice": {"type": "tool", "name": f["name"], "disable_parallel_tool_use": True},
+        }
+        whole = server.post("/v1/messages", body).json
+        self.assertEqual(whole["stop_reason"], "tool_use")
+        self.assertEqual(whole["content"][0]["type"], "tool_use")
+        events = server.events("/v1/messages", body)
+        joined = "".join(d["delta"].get("partial_json", "") for n, d in events if n == "content_block_delta")
+        self.assertEqual(json.loads(joined), whole["content"][0]["input"])
+
+    def test_errors_are_anthropics(self):
+        answer = server.post("/v1/messages", {"model": NAME, "messages": [{"role": "user", "content": "x"}]})
+        self.assertEqual(answer.status, 400)
+        self.assertEqual((answer.json["type"], answer.error["type"]), ("error", "invalid_request_error"))
+
+
+if __name__ == "__main__":
+    unittest.main()
