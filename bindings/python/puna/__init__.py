@@ -31,6 +31,7 @@ from .pipeline import Feed, Pipeline, Shown
 from .ranker import Examples, Outcomes, Ranker, RankerInfo, RankerReport
 from .recommender import Recommendation, Recommender, RecommenderInfo, RecommenderReport, User
 from .sampler import Sampler, Sampling, SamplingFields
+from .serving import Server, serve
 from .session import Answer, Appended, Drafts, Session, Timings, Token, append_batch
 from .tokenizer import Tokenizer
 from .tools import Said, ToolCall, ToolParser, Tools
@@ -83,6 +84,7 @@ __all__ = [
     "Sampler",
     "Sampling",
     "SamplingFields",
+    "Server",
     "Session",
     "Shown",
     "Tensor",
@@ -97,4 +99,5 @@ __all__ = [
     "WrongState",
     "append_batch",
     "plan",
+    "serve",
 ]
