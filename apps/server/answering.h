@@ -20,7 +20,8 @@ namespace puna::serve {
 struct TokenLogprob {
   std::string bytes;
   double logprob = 0;
-  bool first = false;  // of a prompt: nothing stands before it, so it has no probability
+  bool first = false;   // of a prompt: nothing stands before it, so it has no probability
+  bool unseen = false;  // put in front of a text: no part of it
   std::vector<std::pair<std::string, double>> top;
 };
 using TokenLogprobs = std::vector<TokenLogprob>;

@@ -113,6 +113,7 @@ void Api::echo_completions(Call& call, const CompletionRequest& r, const ChosenM
   std::vector<EchoPrompt> all(prompts.size());
   for (size_t i = 0; i < prompts.size(); ++i) {
     all[i].text = r.texts.empty() ? chosen.model().require_tokenizer().decode(prompts[i], true) : r.texts[i];
+    all[i].begun = !r.texts.empty() && prompts[i][0] == chosen.model().require_tokenizer().specials().first();
     all[i].generate = generate_options(r.sampling, chosen, prompts[i].size());
     all[i].generate.grammar = grammar;
     all[i].max_tokens = std::min(r.sampling.max_tokens, all[i].generate.max_tokens);

@@ -20,7 +20,7 @@ void CompletionLogprobs::add(const TokenLogprob& t) {
   tokens_ += json_string(t.bytes);
   values_ += t.first ? "null" : json_number(t.logprob);
   offsets_ += std::to_string(offset_);
-  offset_ += code_points(t.bytes);
+  if (!t.unseen) offset_ += code_points(t.bytes);
   if (t.first) {
     tops_ += "null";
     return;

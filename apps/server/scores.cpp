@@ -55,7 +55,7 @@ TokenLogprobs score_prompt(Session& session, std::span<const int32_t> ids, size_
   const Tokenizer& tokenizer = session.model().require_tokenizer();
   const int64_t vocab = session.model().config().vocab, n = int64_t(ids.size());
   TokenLogprobs all;
-  all.push_back({std::string(tokenizer.bytes(ids[0])), 0, true, {}});
+  all.push_back({std::string(tokenizer.bytes(ids[0])), 0, true, false, {}});
   std::vector<float> logits(size_t(std::min(n, kPositions) * vocab));
   for (int64_t from = 0; from < n; from += kPositions) {
     const int64_t count = std::min(kPositions, n - from);
@@ -92,6 +92,7 @@ Usage echo(const std::vector<EchoPrompt>& prompts, const ChosenModel& chosen, in
     const Cancel::Use use(cancel, session);
     TokenLogprobs scored;
     if (top_logprobs >= 0) scored = score_prompt(session, p.ids, size_t(top_logprobs));
+    if (!scored.empty()) scored[0].unseen = p.begun;
     usage.prompt += int64_t(p.ids.size());
     for (int i = 0; i < p.n; ++i, ++answer) {
       sink.piece(answer, {Piece::Kind::text, p.text, 0, ""}, scored);
@@ -106,7 +107,8 @@ Usage echo(const std::vector<EchoPrompt>& prompts, const ChosenModel& chosen, in
       const GenerateResult r = generate(session, p.ids, g, [&](const GeneratedToken& t) {
         TokenLogprobs one;
         if (!t.probabilities.empty()) {
-          one.push_back({std::string(tokenizer.bytes(t.id)), double(t.probabilities[0].log_probability), false, {}});
+          one.push_back(
+              {std::string(tokenizer.bytes(t.id)), double(t.probabilities[0].log_probability), false, false, {}});
           for (const TokenProbability& q : t.probabilities)
             one[0].top.emplace_back(std::string(tokenizer.bytes(q.token)), double(q.log_probability));
           std::stable_sort(one[0].top.begin(), one[0].top.end(),

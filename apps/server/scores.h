@@ -43,6 +43,7 @@ std::vector<float> embed(Session& session, std::span<const int32_t> ids, Pooling
 struct EchoPrompt {
   std::vector<int32_t> ids;
   std::string text;
+  bool begun = false;  // the first id is no part of the text
   GenerateOptions generate;
   int64_t max_tokens = 0;  // 0 = no answer
   int n = 1;

@@ -1,11 +1,15 @@
 """The endpoints of `puna serve`, each field of their answers, with a client of the standard library."""
 
 import base64
+import concurrent.futures
 import json
+import pathlib
 import struct
+import subprocess
+import tempfile
 import unittest
 
-from served import NAME, ROOT, Served, join_calls
+from served import MODEL, NAME, PUNA, ROOT, Served, join_calls
 
 WEATHER = {
     "type": "function",
@@ -223,20 +227,34 @@ class ImageTest(unittest.TestCase):
 
             square, wide = ask("image_square.png", logprobs=True), ask("image_wide.png", logprobs=True)
             self.assertEqual((square.status, wide.status), (200, 200), square.body + wide.body)
-            tokens = [a.json["usage"]["prompt_tokens"] for a in (ask(), square, wide, ask("image_square.png", "image_wide.png"))]
+            tokens = [
+                a.json["usage"]["prompt_tokens"]
+                for a in (ask(), square, wide, ask("image_square.png", "image_wide.png"))
+            ]
             self.assertEqual(tokens[3] - tokens[0], tokens[1] - tokens[0] + tokens[2] - tokens[0])
             self.assertEqual(ask("image_square.png", logprobs=True).json["choices"], square.json["choices"])
             self.assertNotEqual(square.json["choices"][0]["logprobs"], wide.json["choices"][0]["logprobs"])
             source = {"type": "base64", "media_type": "image/png"}
             source["data"] = base64.b64encode((folder / "image_square.png").read_bytes()).decode()
             parts = [{"type": "text", "text": "What is it?"}, {"type": "image", "source": source}]
-            body = {"model": "eyes", "max_tokens": 6, "temperature": 0, "messages": [{"role": "user", "content": parts}]}
+            body = {
+                "model": "eyes",
+                "max_tokens": 6,
+                "temperature": 0,
+                "messages": [{"role": "user", "content": parts}],
+            }
             said = eyes.post("/v1/messages", body).json["content"]
             self.assertEqual("".join(b["text"] for b in said), square.json["choices"][0]["message"]["content"])
             bad = eyes.post(
                 "/v1/chat/completions",
-                {"messages": [{"role": "user", "content": [
-                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]},
+                {
+                    "messages": [
+                        {
+                            "role": "user",
+                            "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}],
+                        }
+                    ]
+                },
             )
             self.assertEqual((bad.status, bad.error["param"]), (400, "messages"))
 
@@ -278,6 +296,12 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(
             a["choices"][0]["logprobs"]["token_logprobs"][:3], a["choices"][1]["logprobs"]["token_logprobs"][:3]
         )
+
+    def test_offsets_are_those_of_the_text(self):
+        choice = self.complete(prompt="It was a", echo=True, max_tokens=2, logprobs=0)["choices"][0]
+        l = choice["logprobs"]
+        for token, offset in list(zip(l["tokens"], l["text_offset"]))[1:]:
+            self.assertEqual(choice["text"][offset : offset + len(token)], token)
 
     def test_a_streamed_completion_is_the_same_text(self):
         whole = self.complete()["choices"][0]["text"]
@@ -355,6 +379,35 @@ class OtherEndpointsTest(unittest.TestCase):
         self.assertIn("default-src 'none'", page.headers["content-security-policy"])
         self.assertEqual(server.get("/app.js").headers["content-type"], "text/javascript; charset=utf-8")
         self.assertEqual(server.get("/../CMakeLists.txt").status, 404)
+
+
+class AdapterTest(unittest.TestCase):
+    def test_adapters_are_models_by_name(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = pathlib.Path(folder) / "rows.jsonl"
+            data.write_text('{"text": "It was a whale, a whale, a whale, a whale, a whale."}\n' * 8)
+            subprocess.run(
+                [PUNA, "finetune", MODEL, "--data", data, "--out", f"{folder}/whale", "--steps", "12", "--lr", "0.02"],
+                check=True,
+                capture_output=True,
+            )
+            adapter = next(p.parent for p in pathlib.Path(folder).rglob("adapter_config.json"))
+            with Served("--adapter", f"whale={adapter}") as s:
+                self.assertEqual([m["id"] for m in s.get("/v1/models").json["data"]], [NAME, f"{NAME}:whale"])
+                self.assertEqual(s.get(f"/v1/models/{NAME}:whale").json["parent"], NAME)
+
+                def ask(name):
+                    a = s.chat("It was a", model=name).json
+                    self.assertEqual(a["model"], name)
+                    return a["choices"][0]["message"]["content"]
+
+                names = [NAME, f"{NAME}:whale"]
+                alone = {name: ask(name) for name in names}
+                self.assertNotEqual(alone[names[0]], alone[names[1]])
+                with concurrent.futures.ThreadPoolExecutor(8) as pool:  # mixed in one batch
+                    for name, said in zip(names * 8, pool.map(ask, names * 8)):
+                        self.assertEqual(said, alone[name])
+                self.assertEqual(s.chat(model=f"{NAME}:none").error["code"], "model_not_found")
 
 
 class ResponsesTest(unittest.TestCase):
