@@ -38,8 +38,9 @@ ApiError api_error(Status status, const std::string& message, const std::string&
     case Status::unsupported:
     case Status::bad_file: return {400, message, param};
     case Status::context_full: return {400, message, param, "context_length_exceeded"};
+    case Status::busy:
     case Status::out_of_memory: {
-      ApiError e(503, message, "", "out_of_memory");
+      ApiError e(503, message, "", status == Status::busy ? "queue_full" : "out_of_memory");
       e.retry_after = 1;
       return e;
     }
