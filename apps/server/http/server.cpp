@@ -184,6 +184,7 @@ class Server::Loop {
   // After bytes were sent: when the answer is complete, the next request.
   bool went_on(Connections::iterator at, Clock::time_point now) {
     Connection& c = at->second;
+    if (c.phase == Phase::draining) body_bytes_ -= std::exchange(c.body, 0);
     while (c.phase == Phase::idle) {
       body_bytes_ -= std::exchange(c.body, 0);
       if (c.input.empty()) break;
@@ -250,7 +251,7 @@ class Server::Loop {
   bool respond(Connections::iterator at, const Answer& a, Clock::time_point now) {
     at->second.leave();
     at->second.write(a, false, now);
-    return true;
+    return went_on(at, now);
   }
 
   void take_pieces(Clock::time_point now) {
