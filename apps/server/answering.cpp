@@ -211,15 +211,16 @@ void Answering::end_part(Part& part, const Event& e) {
     measured_.usage.rejected += info.rejected_drafts;
   }
   if (--left_ > 0) return;
-  sink_->done(measured_.usage);
+  // First counted, then told: a client that has its answer may ask again, and finds its place free.
   finish(200);
+  sink_->done(measured_.usage);
 }
 
 void Answering::fail_all(const ApiError& error) {
   for (Part& p : parts_)
     if (!p.ended && p.running) p.running->cancel();
-  sink_->failed(error);
   finish(reply_.gone() ? 499 : error.status);
+  sink_->failed(error);
 }
 
 void Answering::finish(int status) {

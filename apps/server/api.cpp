@@ -160,17 +160,19 @@ ChosenModel Api::choose(const Call& c, const std::string& model) {
 }
 
 void Api::send(Call& call, const std::string& body, const char* type) {
-  call.reply.send({200, body, type, call.fields});
+  call.slot = nullptr;
   finished(call, Measured{.status = 200, .model = call.model}, "");
+  call.reply.send({200, body, type, call.fields});
 }
 
 void Api::fail(Call& call, const ApiError& e) {
   http::Answer a = error_answer(e, call.dialect);
   a.fields.insert(a.fields.end(), call.fields.begin(), call.fields.end());
-  call.reply.send(a);
+  call.slot = nullptr;
   // A message may quote what was asked; a 500 is ours.
   finished(call, Measured{.status = e.status, .model = call.model},
            e.status == 500 || o_.log_content ? e.message : e.code + (e.param.empty() ? "" : " " + e.param));
+  call.reply.send(a);
 }
 
 std::function<void(const Measured&)> Api::measure(Call& call) {
@@ -183,12 +185,12 @@ std::function<void(const Measured&)> Api::measure(Call& call) {
   kept->request.method = call.request.method;
   kept->request.path = call.request.path;
   if (o_.log_content) kept->request.body = call.request.body;
-  kept->slot = call.slot;
+  kept->slot = std::move(call.slot);
   return [this, kept, id = call.id, key = call.key_name, endpoint = call.endpoint, start = call.start,
           reply = call.reply](const Measured& m) {
     Call c{.request = kept->request, .reply = reply, .id = id, .key_name = key, .endpoint = endpoint, .start = start};
-    finished(c, m, "");
     kept->slot = nullptr;
+    finished(c, m, "");
   };
 }
 

@@ -127,19 +127,19 @@ void Api::echo_completions(Call& call, const CompletionRequest& r, const ChosenM
                                             all = std::make_shared<std::vector<EchoPrompt>>(std::move(all))] {
     Measured m{.model = chosen.name};
     try {
-      if (!cancel->requested()) {
-        sink->begin();
-        m.usage = echo(*all, chosen, top, *sink, *cancel);
-        sink->done(m.usage);
-      }
-      m.status = cancel->requested() ? 499 : 200;
+      if (cancel->requested()) puna::fail(Status::cancelled, "cancelled");
+      sink->begin();
+      m.usage = echo(*all, chosen, top, *sink, *cancel);
+      m.status = 200;
+      done(m);
+      sink->done(m.usage);
     } catch (const std::exception& e) {
       const auto* known = dynamic_cast<const Error*>(&e);
       const ApiError error = known ? api_error(*known) : ApiError(500, e.what());
-      sink->failed(error);
       m.status = reply.gone() ? 499 : error.status;
+      done(m);
+      sink->failed(error);
     }
-    done(m);
   });
   call.reply.on_gone([cancel] { cancel->cancel(); });
 }
@@ -194,20 +194,21 @@ void Api::embeddings(Call& call) {
                 values + "}";
       }
       const std::string n = std::to_string(tokens);
+      m.status = 200;
+      done(m);
       reply.send({200,
                   R"({"object":"list","data":[)" + data + R"(],"model":)" + json_string(chosen.name) +
                       R"(,"usage":{"prompt_tokens":)" + n + R"(,"total_tokens":)" + n + "}}",
                   "application/json", fields});
-      m.status = 200;
     } catch (const std::exception& e) {
       const auto* known = dynamic_cast<const Error*>(&e);
       const ApiError error = known ? api_error(*known, "input") : ApiError(500, e.what());
       http::Answer a = error_answer(error, Dialect::openai);
       a.fields.insert(a.fields.end(), fields.begin(), fields.end());
-      reply.send(a);
       m.status = reply.gone() ? 499 : error.status;
+      done(m);
+      reply.send(a);
     }
-    done(m);
   });
   call.reply.on_gone([cancel] { cancel->cancel(); });
 }
