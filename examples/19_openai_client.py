@@ -1,6 +1,6 @@
 """A model behind OpenAI's protocol, asked by OpenAI's own client: an answer as it comes, and one that fits a class.
 
-python 20_openai_client.py MODEL      needs the `puna` command on the PATH, and: pip install openai
+python 19_openai_client.py MODEL      needs the `puna` command on the PATH, and: pip install openai
 """
 
 import sys
