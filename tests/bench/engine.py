@@ -1,6 +1,6 @@
-"""The rows of an engine's table: 8 requests against 1, the gap between tokens while a long prompt comes in, the second
-turn of a chat, requests with a common beginning. Pairs are measured in turns, so that what else the machine does falls on
-both; with --peer also llama-cpp-python's own parallel decoding (llama_batch with 8 sequences).
+"""Rows of an engine's table: 8 requests against 1, and the gap between tokens while a long prompt comes in. Pairs are
+measured in turns, so that what else the machine does falls on both; with --peer also llama-cpp-python's own parallel
+decoding (llama_batch with 8 sequences).
 
 usage: engine.py PUNA MODEL.gguf [--threads N] [--rounds N] [--long N] [--peer]
 """

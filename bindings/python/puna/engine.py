@@ -1,4 +1,4 @@
-"""Engines: many answers at once on one model. Any thread may submit, read and cancel; asyncio reads with `async for`."""
+"""Engines: many answers at once on one model. Any thread may submit, read and cancel; asyncio has `async for`."""
 
 from __future__ import annotations
 
@@ -229,8 +229,8 @@ _open: "weakref.WeakSet[Engine]" = weakref.WeakSet()
 
 
 class Engine:
-    """Answers many requests together, on a thread of its own. Each gets the tokens that it would get alone; prompts that
-    begin alike are read once. `with Engine(model) as engine:` closes it; what has not ended then is cancelled.
+    """Answers many requests together, on a thread of its own. Each gets the tokens that it would get alone; prompts
+    that begin alike are read once. `with Engine(model) as engine:` closes it; what has not ended then is cancelled.
 
     >>> with Engine(Model(MODEL)) as engine:
     ...     requests = [engine.submit("Once", max_tokens=3, sampling={"temperature": 1, "seed": i}) for i in range(4)]
@@ -252,8 +252,8 @@ class Engine:
         cache_bytes: Optional[int] = None,
         draft: Optional[Model] = None,
     ) -> None:
-        """`cache_bytes`: of prefixes that are kept, inside the context's memory limit; None = ours, 0 = none. `draft`: a
-        smaller model with the same vocabulary, for requests with draft_tokens. See puna_engine_options."""
+        """`cache_bytes`: of prefixes that are kept, inside the context's memory limit; None = ours, 0 = none. `draft`:
+        a smaller model with the same vocabulary, for requests with draft_tokens. See puna_engine_options."""
         options = sized(
             "puna_engine_options",
             exact=exact,
@@ -385,8 +385,8 @@ class Engine:
 
     def submit(self, prompt: "str | Iterable[int]", **options: Any) -> Request:
         """A request for a prompt (a text, or ids taken literally). Options are those of Session.generate, and
-        `adapters` (one, or several with weights), `n`, `best_of`, `priority`, `deadline` (seconds), `key` (whom the work
-        is for), `salt`, `cache`, `max_events`. Raises Busy when too many wait."""
+        `adapters` (one, or several with weights), `n`, `best_of`, `priority`, `deadline` (seconds), `key` (whom the
+        work is for), `salt`, `cache`, `max_events`. Raises Busy when too many wait."""
         request: Request = self._begin(prompt, None, None, None, **options)
         return request
 

@@ -72,14 +72,14 @@ struct EngineRequestOptions {
   // Not taken: context_policy, keep_shared, processor, draft (see below).
   GenerateOptions generate;
   std::vector<AdapterShare> adapters;
-  int32_t draft_tokens = 0;  // most that the engine's draft model guesses at once; 0 = it does not
-  int32_t priority = 0;      // higher ones are admitted first, and paused last
-  uint64_t deadline_us = 0;  // from submit() on; 0 = none
-  std::string key;           // whom the work is for: keys share prompt rows alike, however many requests they have
-  std::string salt;          // requests with different salts share no prefixes
-  bool cache = true;         // its prefix is looked up and kept
-  int32_t n = 1;             // answers; answer i is what the same request with seed + i gives alone
-  int32_t best_of = 0;       // > n: so many are computed, and the n with the best mean log-probability are handed out
+  int32_t draft_tokens = 0;   // most that the engine's draft model guesses at once; 0 = it does not
+  int32_t priority = 0;       // higher ones are admitted first, and paused last
+  uint64_t deadline_us = 0;   // from submit() on; 0 = none
+  std::string key;            // whom the work is for: keys share prompt rows alike, however many requests they have
+  std::string salt;           // requests with different salts share no prefixes
+  bool cache = true;          // its prefix is looked up and kept
+  int32_t n = 1;              // answers; answer i is what the same request with seed + i gives alone
+  int32_t best_of = 0;        // > n: so many are computed, and the n with the best mean log-probability are handed out
   int32_t max_events = 1024;  // that wait to be read before the request pauses; with on_event none wait
   // Called by the stepping thread instead of events to pull; may call anything but step(). False cancels the request.
   std::function<bool(const EngineEvent&)> on_event;
