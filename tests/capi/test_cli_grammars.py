@@ -91,17 +91,17 @@ class Grammars(unittest.TestCase):
     def test_an_answer_is_closed_in_time(self):
         schema = self.file("s.json", json.dumps(SCHEMA))
         for verb in ("generate", "chat"):
-            for most in (12, 16):
+            for most in (20, 24):
                 done = self.generate("--json-schema", schema, "--close-answer", most=most, verb=verb)
                 self.assertEqual((set(json.loads(done.stdout)), done.stderr), ({"age", "ok"}, b""))
 
     def test_answers_are_held_to_tools(self):
         tools = self.file("t.json", json.dumps([{"name": "forecast", "parameters": SCHEMA}, {"name": "now"}]))
         done = self.generate("--tools", tools, "--tool-choice", "now", "--close-answer", verb="chat", most=60)
-        self.assertIn("now {}", done.stdout.decode().splitlines())
+        self.assertRegex(done.stdout.decode(), r"^(now \{\s*\}\n)+$")
         done = self.generate("--tools", tools, "--tool-choice", "forecast", "--close-answer", verb="chat", most=60)
-        calls = [line.split(" ", 1) for line in done.stdout.decode().splitlines() if line.startswith("forecast ")]
-        self.assertTrue(calls and all(set(json.loads(c[1])) == {"age", "ok"} for c in calls), done.stdout)
+        calls = re.split(r"^forecast ", done.stdout.decode(), flags=re.M)[1:]
+        self.assertTrue(calls and all(set(json.loads(c)) == {"age", "ok"} for c in calls), done.stdout)
         self.assertNotIn(b"now {}", self.generate("--tools", tools, "--tool-choice", "none", verb="chat").stdout)
         done = self.generate("--tools", tools, "--tool-choice", "later", verb="chat", code=1)
         self.assertIn(b"no tool 'later'", done.stderr)
