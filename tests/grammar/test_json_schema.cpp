@@ -42,6 +42,29 @@ TEST_CASE("bounds of whole numbers let through these numbers and no others", "[g
   }
 }
 
+TEST_CASE("1.0 is an integer from draft 6 on, and none before", "[grammar]") {
+  const OrderedJson rules[] = {{{"type", "integer"}},
+                               {{"type", "integer"}, {"minimum", -5}},
+                               {{"type", "integer"}, {"enum", {1, 7, 10}}},
+                               {{"allOf", {{{"type", "integer"}}, {{"type", "number"}, {"maximum", 3}}}}}};
+  const std::pair<const char*, bool> drafts[] = {{"http://json-schema.org/draft-03/schema#", false},
+                                                 {"http://json-schema.org/draft-04/schema#", false},
+                                                 {"http://json-schema.org/draft-06/schema#", true},
+                                                 {"http://json-schema.org/draft-07/schema#", true},
+                                                 {"https://json-schema.org/draft/2020-12/schema", true}};
+  for (const auto& [draft, fraction] : drafts)
+    for (OrderedJson json : rules) {
+      json["$schema"] = draft;
+      CAPTURE(json_text(json));
+      const GrammarPtr grammar = schema(json);
+      CHECK(accepts(grammar, "1"));
+      for (const char* text : {"1.0", "1e0"}) CHECK(accepts(grammar, text) == fraction);
+      for (const char* text : {"1.5", "1e-1", "-", "--1"}) CHECK_FALSE(accepts(grammar, text));
+    }
+  OrderedJson either = {{"$schema", "http://json-schema.org/draft-04/schema#"}, {"type", {"integer", "number"}}};
+  CHECK(accepts(schema(either), "1.0"));
+}
+
 TEST_CASE("bounds and multiples of decimals let through these numbers and no others", "[grammar]") {
   std::mt19937 random(5);
   for (int round = 0; round < 40; ++round) {

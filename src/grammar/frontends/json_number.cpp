@@ -286,7 +286,9 @@ bool NumberRule::empty() const {
   return min && max && (*min > *max || (*min == *max && (above_min || below_max || !allows(*min))));
 }
 
-Regex number_regex(const NumberRule& rule, RegexBuilder& build, std::string_view place) {
+namespace {
+
+Regex all_spellings(const NumberRule& rule, RegexBuilder& build, std::string_view place) {
   if (rule.among) return listed(rule, build);
   if (std::optional<std::vector<Decimal>> few = few_multiples(rule, place)) {
     NumberRule list = rule;
@@ -315,6 +317,17 @@ Regex number_regex(const NumberRule& rule, RegexBuilder& build, std::string_view
     }
   }
   return build.either(ways);
+}
+
+}  // namespace
+
+Regex number_regex(const NumberRule& rule, RegexBuilder& build, std::string_view place) {
+  const Regex spellings = all_spellings(rule, build, place);
+  if (!rule.digits_only) return spellings;
+  ByteSet allowed;
+  for (const char c : std::string_view("-0123456789")) allowed.add(uint8_t(c));
+  const Regex parts[] = {spellings, build.repeat(build.bytes(allowed), 0, kUnbounded)};
+  return build.both(parts);
 }
 
 }  // namespace puna::grammar

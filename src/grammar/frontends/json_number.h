@@ -17,6 +17,7 @@ struct NumberRule {
   std::vector<Decimal> not_multiple_of;
   std::optional<std::vector<Decimal>> among;
   std::vector<Decimal> excluded;
+  bool digits_only = false;  // written without a point and an exponent
 
   void at_least(const Decimal& bound, bool exclusive);
   void at_most(const Decimal& bound, bool exclusive);

@@ -34,13 +34,15 @@ const std::string* text_at(const OrderedJson& json, const char* key) {
   return found != json.end() && found->is_string() ? &found->get_ref<const std::string&>() : nullptr;
 }
 
-bool is_old_dialect(const std::string& schema) {
-  for (const char* draft : {"draft-03", "draft-04", "draft-05", "draft-06", "draft-07"})
-    if (schema.find(draft) != std::string::npos) return true;
-  return false;
-}
-
 }  // namespace
+
+SchemaDocument::Dialect SchemaDocument::dialect_of(const std::string& schema) {
+  for (const char* draft : {"draft-03", "draft-04"})
+    if (schema.find(draft) != std::string::npos) return Dialect::draft4;
+  for (const char* draft : {"draft-05", "draft-06", "draft-07"})
+    if (schema.find(draft) != std::string::npos) return Dialect::draft7;
+  return Dialect::later;
+}
 
 SchemaDocument::SchemaDocument(std::string_view text, const Watch& watch) {
   root_ = parse_json_argument(text, "JSON Schema", watch, /*exactly=*/true);
@@ -67,9 +69,9 @@ Node SchemaDocument::place(const OrderedJson& json, uint32_t resource, const std
 
 // Walks all schemas, the outer before the inner, so that each knows the $id it stands under.
 void SchemaDocument::find_resources(const Watch& watch) {
-  resources_.push_back({"", 0, false, {}});
+  resources_.push_back({"", 0, Dialect::later, {}});
   if (root_.is_object())
-    if (const std::string* schema = text_at(root_, "$schema")) resources_[0].old = is_old_dialect(*schema);
+    if (const std::string* schema = text_at(root_, "$schema")) resources_[0].dialect = dialect_of(*schema);
   place(root_, 0, "");
   for (Node node = 0; node < places_.size(); ++node) {
     watch.tick();
@@ -96,21 +98,22 @@ void SchemaDocument::find_resources(const Watch& watch) {
 // $id begins a resource of its own; anchors belong to the resource they stand in.
 void SchemaDocument::enter(const OrderedJson& json, uint32_t& resource, const std::string& pointer) {
   const std::string* id = text_at(json, "$id");
-  if (!id && resources_[resource].old) id = text_at(json, "id");
-  const bool overruled = resources_[resource].old && json.contains("$ref");
+  const bool old = resources_[resource].dialect <= Dialect::draft7;
+  if (!id && old) id = text_at(json, "id");
+  const bool overruled = old && json.contains("$ref");
   if (id && !overruled) {
     const auto hash = id->find('#');
     const std::string_view uri = std::string_view(*id).substr(0, hash);
     if (hash != std::string::npos && hash + 1 < id->size())
       resources_[resource].anchors.emplace(id->substr(hash + 1), &json);
     if (!uri.empty()) {
-      bool old = resources_[resource].old;
-      if (const std::string* schema = text_at(json, "$schema")) old = is_old_dialect(*schema);
+      Dialect dialect = resources_[resource].dialect;
+      if (const std::string* schema = text_at(json, "$schema")) dialect = dialect_of(*schema);
       const std::string absolute = resolve_uri(resources_[resource].uri, uri);
       if (&json == &root_) {
         resources_[0].uri = absolute;
       } else {
-        resources_.push_back({absolute, place(json, resource, pointer), old, {}});
+        resources_.push_back({absolute, place(json, resource, pointer), dialect, {}});
         resource = uint32_t(resources_.size() - 1);
       }
     }

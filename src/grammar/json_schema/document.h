@@ -42,7 +42,9 @@ class SchemaDocument {
   const OrderedJson& json(Node node) const { return *places_[node].json; }
   const std::string& pointer(Node node) const { return places_[node].pointer; }
   // Drafts up to 7 ignore what stands beside a $ref, and spell some keywords differently.
-  bool is_old(Node node) const { return resources_[places_[node].resource].old; }
+  bool is_old(Node node) const { return resources_[places_[node].resource].dialect <= Dialect::draft7; }
+  // Up to draft 4 an integer is what is written without a fraction: 1.0 is none.
+  bool integers_are_digits(Node node) const { return resources_[places_[node].resource].dialect <= Dialect::draft4; }
 
   // The schema at json(node)[key], or json(node)[key][member].
   Node child(Node node, std::string_view key);
@@ -68,10 +70,12 @@ class SchemaDocument {
     std::string pointer;
     bool derived = false;
   };
+  enum class Dialect : uint8_t { draft4, draft7, later };  // each and those before it
+  static Dialect dialect_of(const std::string& schema);
   struct Resource {  // a schema with an $id, and what is inside it
     std::string uri;
     Node root;
-    bool old;
+    Dialect dialect;
     std::map<std::string, const OrderedJson*, std::less<>> anchors;
   };
 

@@ -49,6 +49,7 @@ void Conjunction::type(Alternative& a, const Keyword& k) {
   else
     add(k.value);
   if (integer && !number) a.number.multiple_of.push_back(decimal(1));
+  if (integer && !number && document_.integers_are_digits(k.node)) a.number.digits_only = true;
   a.only(types);
 }
 
