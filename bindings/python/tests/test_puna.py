@@ -1,6 +1,7 @@
 """The Python face: the README first, then every class, what errors look like, and what threads, signals and memory
 do."""
 
+import asyncio
 import gc
 import pathlib
 import re
@@ -30,6 +31,13 @@ def test_the_readmes_example_runs(monkeypatch, capsys, smollm2):
     monkeypatch.setattr(puna, "Model", lambda path: smollm2 if path == "model.gguf" else real(path))
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out.strip().startswith("Paris")
+    many = re.findall(r"```python\n(.*?)```", readme, re.S)[1]
+    names = {"puna": puna, "model": smollm2, "prompts": ["One, two,", "Red, green,"]}
+    exec(compile(many, "README.md", "exec"), names)
+    assert names["texts"] == ["".join(smollm2.session().generate(p, max_tokens=64)) for p in names["prompts"]]
+    with puna.Engine(smollm2) as engine:
+        asyncio.run(names["answer"](engine, "One, two,"))
+    assert capsys.readouterr().out == names["texts"][0]
 
 
 def test_a_model_describes_itself(model):
