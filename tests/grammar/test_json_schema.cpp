@@ -58,7 +58,7 @@ TEST_CASE("1.0 is an integer from draft 6 on, and none before", "[grammar]") {
       CAPTURE(json_text(json));
       const GrammarPtr grammar = schema(json);
       CHECK(accepts(grammar, "1"));
-      for (const char* text : {"1.0", "1e0"}) CHECK(accepts(grammar, text) == fraction);
+      CHECK(accepts(grammar, "1.0") == fraction);
       for (const char* text : {"1.5", "1e-1", "-", "--1"}) CHECK_FALSE(accepts(grammar, text));
     }
   OrderedJson either = {{"$schema", "http://json-schema.org/draft-04/schema#"}, {"type", {"integer", "number"}}};
