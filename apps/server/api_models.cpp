@@ -7,6 +7,7 @@ namespace {
 std::string model_json(const ListedModel& m, int64_t created) {
   std::string out = R"({"id":)" + json_string(m.name) + R"(,"object":"model","created":)" + std::to_string(created) +
                     R"(,"owned_by":"puna","loaded":)" + (m.loaded ? "true" : "false");
+  if (m.max_positions > 0) out += R"(,"max_model_len":)" + std::to_string(m.max_positions);
   if (!m.base.empty()) out += R"(,"parent":)" + json_string(m.base);
   return out + "}";
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/nearest.h"
 #include "json_out.h"
 
 namespace puna::serve {
@@ -83,7 +84,8 @@ std::string Fields::choice(const char* name, std::initializer_list<std::string_v
   if (!has(name) || std::find(words.begin(), words.end(), word) != words.end()) return word;
   std::string list;
   for (const std::string_view w : words) list += (list.empty() ? "'" : ", '") + std::string(w) + "'";
-  refuse(path(name), "'" + path(name) + "' is " + json_string(word.substr(0, 80)) + ", expected one of " + list);
+  refuse(path(name), "'" + path(name) + "' is " + json_string(word.substr(0, 80)) + ", expected one of " + list +
+                         did_you_mean(word.substr(0, 80), words));
 }
 
 const OrderedJson* Fields::list(const char* name, size_t most) {
@@ -115,8 +117,8 @@ void Fields::refuse_unless(const char* name, std::initializer_list<OrderedJson> 
 void Fields::done() const {
   for (const auto& [key, value] : object_.items())
     if (!known_.contains(key)) {
-      const std::string name = path(key.substr(0, 80));
-      refuse(name, "'" + name + "' is no field of this request", "unknown_parameter");
+      const std::string shown = key.substr(0, 80), name = path(shown);
+      refuse(name, "'" + name + "' is no field of this request" + did_you_mean(shown, known_), "unknown_parameter");
     }
 }
 

@@ -111,9 +111,11 @@ std::vector<ListedModel> Models::list() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<ListedModel> all;
   for (const auto& e : entries_) {
-    all.push_back({e->spec.name, e->loaded != nullptr, ""});
+    const bool loaded = e->loaded != nullptr;
+    const int64_t most = loaded ? e->loaded->max_positions : 0;
+    all.push_back({e->spec.name, loaded, "", most});
     for (const auto& [name, folder] : e->spec.adapters)
-      all.push_back({e->spec.name + ":" + name, e->loaded != nullptr, e->spec.name});
+      all.push_back({e->spec.name + ":" + name, loaded, e->spec.name, most});
   }
   return all;
 }

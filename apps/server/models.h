@@ -41,7 +41,8 @@ struct ChosenModel {
 struct ListedModel {
   std::string name;
   bool loaded = false;
-  std::string base;  // of an adapter
+  std::string base;           // of an adapter
+  int64_t max_positions = 0;  // of a conversation, prompt and answer; 0 = not loaded
 };
 
 class Models {

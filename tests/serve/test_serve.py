@@ -258,6 +258,16 @@ class ImageTest(unittest.TestCase):
             )
             self.assertEqual((bad.status, bad.error["param"]), (400, "messages"))
 
+    def test_typos_get_the_nearest_name(self):
+        for body, want in (
+            ({"temprature": 1}, "'temprature' is no field of this request, did you mean 'temperature'?"),
+            ({"stream_options": {"include_usge": True}, "stream": True}, "did you mean 'include_usage'?"),
+            ({"tool_choice": "requird"}, "required"),
+        ):
+            answer = server.chat(**body)
+            self.assertEqual(answer.status, 400)
+            self.assertIn(want, answer.error["message"])
+
     def test_a_model_without_eyes_says_so(self):
         data = base64.b64encode((ROOT / "tests/data/golden/multimodal/image_square.png").read_bytes()).decode()
         parts = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}]
@@ -333,6 +343,7 @@ class OtherEndpointsTest(unittest.TestCase):
         listed = server.get("/v1/models").json
         self.assertEqual([m["id"] for m in listed["data"]], [NAME])
         self.assertEqual(server.get(f"/v1/models/{NAME}").json["object"], "model")
+        self.assertGreater(listed["data"][0]["max_model_len"], 100)
         missing = server.get("/v1/models/none")
         self.assertEqual((missing.status, missing.error["code"]), (404, "model_not_found"))
         self.assertEqual(server.chat(model="none").error["code"], "model_not_found")
