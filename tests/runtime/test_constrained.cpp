@@ -243,7 +243,7 @@ TEST_CASE("an answer that max_tokens or the context would cut is closed in time,
   const auto prompt = model->require_tokenizer().encode("The house was", false);
   size_t closed = 0, cut = 0;
   for (const bool by_context : {false, true})
-    for (int64_t most = 1; most <= 60; ++most)
+    for (int64_t most = 1; most <= 60; most += most < 24 ? 1 : 6)
       for (const uint64_t seed : {1u, 2u}) {
         CAPTURE(by_context, most, seed);
         GenerateOptions options = constrained(seed == 1 ? 0.0f : 1.0f, seed);
@@ -274,7 +274,7 @@ TEST_CASE("an answer that max_tokens or the context would cut is closed in time,
         options.lookup_tokens = 6;
         CHECK(generated().tokens == got.tokens);
       }
-  CHECK(closed > 60);
+  CHECK(closed > 20);
   CHECK(cut > 10);
 
   GenerateOptions options;

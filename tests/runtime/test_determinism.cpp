@@ -134,8 +134,10 @@ TEST_CASE("a real quantised model's logits have one hash a mode", "[runtime][gol
     const auto ids = g.group("prompts").back()["ids"].get<std::vector<int32_t>>();
     for (const bool exact : {true, false}) {
       std::vector<float> want;
-      for (const std::string& isa : supported_isas())
+      const std::vector<std::string> levels = supported_isas();
+      for (const std::string& isa : levels)
         for (const size_t piece : {size_t(5), size_t(64)}) {
+          if (piece == 5 && isa != levels.back()) continue;  // small ones cost the slow levels too much; toys have them
           const std::vector<float> got =
               logits_in_pieces(open_with(smollm2(), isa, piece == 5 ? 1 : 2), ids, exact, piece);
           if (want.empty()) want = got;

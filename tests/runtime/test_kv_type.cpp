@@ -86,11 +86,15 @@ TEST_CASE("q8_0 keys and values take 34 bytes where f16 takes 64, as planned, an
 
 TEST_CASE("q8_0 sessions have one set of bits: ISA, threads, prefill chunks, batches, steps of one", "[runtime]") {
   std::vector<float> want;
-  for (const std::string& isa : supported_isas())
+  const std::vector<std::string> levels = supported_isas();
+  for (const std::string& isa : levels)
     for (const int threads : {1, 3}) {
+      const bool best = isa == levels.back();
+      if (threads == 1 && !best) continue;
       const ModelPtr model = open_bundled(isa, threads);
       const std::vector<int32_t> ids = some_ids(model->config().vocab, 150);
       for (const int64_t piece : {1, 7, 64}) {
+        if (piece == 1 && !best) continue;
         const std::vector<float> got = logits(model, options_of(DType::q8_0, piece), ids);
         if (want.empty()) want = got;
         CAPTURE(isa, threads, piece);
