@@ -86,7 +86,7 @@ ModelPtr ModelFlags::open(bool trains) const {
 }
 
 void ModelFlags::add_adapter(const Verb& verb) {
-  verb.option("--adapter", adapter, "a LoRA adapter beside the weights: a folder as PEFT's");
+  verb.option("--adapter", adapter, "a LoRA adapter beside the weights: a folder as PEFT's, or a GGUF file");
 }
 
 AdapterPtr ModelFlags::open_adapter(const Model& model) const {

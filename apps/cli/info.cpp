@@ -138,7 +138,7 @@ void add_info(CLI::App& app) {
   const auto f = std::make_shared<InfoFlags>();
   const Verb verb(app, "info", "Print what a model is");
   f->model.add(verb);
-  verb.option("--adapter", f->adapter, "a LoRA folder for this model: what it is, too");
+  verb.option("--adapter", f->adapter, "a LoRA folder or GGUF file for this model: what it is, too");
   verb.flag("--json", f->json, "print JSON");
   verb.run([f] { run_info(*f); });
 }

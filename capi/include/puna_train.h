@@ -19,8 +19,8 @@ extern "C" {
  * one. */
 typedef struct puna_adapter puna_adapter;
 
-/* A folder as PEFT writes it: adapter_config.json and adapter_model.safetensors. PUNA_BAD_FILE when it does not fit the
- * model. */
+/* A folder as PEFT writes it (adapter_config.json and adapter_model.safetensors), or a GGUF file as llama.cpp's
+ * converter writes it. PUNA_BAD_FILE when it does not fit the model. */
 PUNA_API puna_status puna_adapter_open(const puna_model* model, const char* folder, puna_adapter** adapter);
 /* Writes such a folder; each file is replaced in one step. PEFT and transformers read it. */
 PUNA_API puna_status puna_adapter_save(const puna_adapter* adapter, const char* folder);

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "kernels/kernel_table.h"
+#include "model/adapter_maker.h"
 #include "model/named_tensors.h"
 #include "model/peft_config.h"
 #include "ops/linear.h"
@@ -21,95 +22,16 @@
 namespace puna {
 namespace {
 
-constexpr int64_t kMostRank = 4096;
-
 bool ends_with_module(const std::string& name, const std::string& target) {
   return name == target ||
          (name.size() > target.size() && name.ends_with(target) && name[name.size() - target.size() - 1] == '.');
 }
-
-std::string module_name(const NamedTensor& t) {
-  const std::string weight = ".weight";
-  return t.name.ends_with(weight) ? t.name.substr(0, t.name.size() - weight.size()) : t.name;
-}
-
-bool is_stack(const NamedTensor& t) { return t.shape.rank == 3; }
 
 }  // namespace
 
 Adapter::Adapter() : loras_(std::make_unique<std::unordered_map<const std::byte*, Lora>>()) {}
 Adapter::~Adapter() = default;
 const LoraMap& Adapter::loras() const noexcept { return *loras_; }
-
-// Allocates the adapter's matrices, zero, and records the file tensor of each.
-class Adapter::Maker {
- public:
-  Maker(const Context& context, Adapter& adapter) : context_(context), a_(adapter) {}
-
-  void add(const NamedTensor& base, int64_t rank, double alpha) {
-    PUNA_REQUIRE(rank >= 1 && rank <= kMostRank, "adapter for '%s': rank is %jd, expected 1 to %jd", base.name.c_str(),
-                 rank, kMostRank);
-    PUNA_REQUIRE(std::isfinite(alpha), "adapter for '%s': alpha is not finite", base.name.c_str());
-    a_.modules_.push_back({module_name(base), is_stack(base), rank, alpha});
-    const float scale = float(alpha / double(rank));
-    if (is_stack(base))
-      stack(base, rank, scale);
-    else
-      matrix(base, rank, scale);
-  }
-  // Of one of the adapter's tensors.
-  void fill(const NamedTensor& tensor, const float* values) {
-    copy_in(tensor, values, [this](const void* panels) { return values_of_.at(panels); });
-  }
-
- private:
-  Weight* weight(const std::string& name, int64_t rows, int64_t cols) {
-    const int64_t panel_floats = cols * kTileRows, count = (rows + kTileRows - 1) / kTileRows * panel_floats;
-    a_.buffers_.push_back(context_.allocate(size_t(count) * sizeof(float), "an adapter"));
-    auto* const values = reinterpret_cast<float*>(a_.buffers_.back().data());
-    memset(values, 0, size_t(count) * sizeof(float));
-    a_.weights_.push_back({a_.buffers_.back().data(), DType::f32, rows, cols, panel_floats * int64_t(sizeof(float))});
-    a_.blocks_.push_back({name, values, count});
-    values_of_[a_.weights_.back().panels] = values;
-    return &a_.weights_.back();
-  }
-  void matrix(const NamedTensor& base, int64_t r, float scale) {
-    const Weight& w = *base.pieces[0].weight;
-    const std::string name = "base_model.model." + module_name(base);
-    Weight *const a = weight(name + ".lora_A", r, w.cols), *const b = weight(name + ".lora_B", w.rows, r);
-    a_.loras_->emplace(w.panels, Lora{*a, *b, scale});
-    a_.tensors_.push_back({name + ".lora_A.weight", {r, w.cols}, {{a, 0, w.cols, 1}}});
-    a_.tensors_.push_back({name + ".lora_B.weight", {w.rows, r}, {{b, 0, r, 1, base.pieces[0].head_dim}}});
-  }
-  void stack(const NamedTensor& base, int64_t r, float scale) {
-    const int64_t E = base.shape[0], in = base.shape[1], out = base.shape[2];
-    const size_t each = base.pieces.size() / size_t(E);  // gate and up, or down alone
-    const std::string name = "base_model.model." + module_name(base), experts = name.substr(0, name.rfind('.'));
-    for (NamedTensor& t : a_.tensors_)  // PEFT wraps the same module once more, and what it had moves inside
-      if (t.name.starts_with(experts + ".lora_")) t.name.insert(experts.size(), ".base_layer");
-    NamedTensor lora_a{experts + ".lora_A.weight", {E * r, out}, {}},
-        lora_b{experts + ".lora_B.weight", {in, r * E}, {}};
-    for (int64_t e = 0; e < E; ++e) {
-      const std::string expert = name + "." + std::to_string(e);
-      Weight* const first = weight(expert + ".lora_B", r, in);
-      lora_b.pieces.push_back({first, e, E, r * E});
-      int64_t column = 0;
-      for (size_t i = 0; i < each; ++i) {
-        const Weight& w = *base.pieces[size_t(e) * each + i].weight;
-        Weight* const second = weight(expert + ".lora_A." + std::to_string(i), w.rows, r);
-        lora_a.pieces.push_back({second, e * r * out + column, 1, out});
-        column += w.rows;
-        a_.loras_->emplace(w.panels, Lora{*first, *second, scale});
-      }
-    }
-    a_.tensors_.push_back(std::move(lora_a));
-    a_.tensors_.push_back(std::move(lora_b));
-  }
-
-  const Context& context_;
-  Adapter& a_;
-  std::unordered_map<const void*, float*> values_of_;  // what lies at a weight's panels
-};
 
 std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& model, const AdapterOptions& options,
                                          const Watch& watch) {
@@ -123,7 +45,7 @@ std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& mo
     for (size_t i = 0; i < all.size(); ++i) {
       if (all[i].vector || all[i].name == "model.embed_tokens.weight") continue;
       const bool fits =
-          target == "all" ? all[i].name != "lm_head.weight" : ends_with_module(module_name(all[i]), target);
+          target == "all" ? all[i].name != "lm_head.weight" : ends_with_module(adapter_module(all[i]), target);
       if (fits) wanted[i] = found = true;
     }
     PUNA_REQUIRE(found, "adapter target '%.100s' is the end of no weight's name (q_proj, v_proj, ... or all)",
@@ -157,7 +79,7 @@ struct Found {
   int64_t rank = 0;
 };
 Found find_lora(const TensorMap& tensors, const NamedTensor& base) {
-  const std::string module = module_name(base);
+  const std::string module = adapter_module(base);
   std::vector<std::string> names{module};
   if (is_stack(base)) {
     const std::string experts = module.substr(0, module.rfind('.'));
@@ -194,7 +116,7 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
     if (base.vector) continue;
     const Found found = find_lora(tensors, base);
     if (!found.a) continue;
-    const std::string module = module_name(base);
+    const std::string module = adapter_module(base);
     config.require_target(module, is_stack(base));
     if (const std::optional<int64_t> rank = config.rank_of(module); rank && *rank != found.rank)
       fail(Status::bad_file, "adapter: '%.200s' has rank %jd, but adapter_config.json says %jd", module.c_str(),

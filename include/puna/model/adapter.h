@@ -37,6 +37,10 @@ class Adapter {
   // the model, {unsupported} for what changes the formula (DoRA, biases, other methods).
   static std::shared_ptr<Adapter> from_peft(const Context& context, const Llama& model, std::string_view config_json,
                                             const TensorMap& tensors);
+  // llama.cpp's: the metadata and tensors of a GGUF file of general.type "adapter". Error{bad_file} naming what does
+  // not fit the model, {unsupported} for other kinds of adapters.
+  static std::shared_ptr<Adapter> from_gguf(const Context& context, const Llama& model, const Metadata& metadata,
+                                            const TensorMap& tensors);
   ~Adapter();
   Adapter(const Adapter&) = delete;
   Adapter& operator=(const Adapter&) = delete;

@@ -4,15 +4,21 @@
 #include "base/os.h"
 #include "model/named_tensors.h"
 #include "puna/base/error.h"
+#include "puna/io/checkpoint.h"
 #include "puna/io/safetensors.h"
 
 namespace puna {
 AdapterPtr load_adapter(const Model& model, const std::string& folder) {
   const FpEnv fp;
+  if (os::is_file(folder)) {
+    const Checkpoint file = load_checkpoint(model.context(), folder);
+    return Adapter::from_gguf(model.context(), model.llama(), file.metadata, file.tensors);
+  }
   if (!os::is_file(folder + "/adapter_config.json"))
-    fail(os::is_file(folder) ? Status::bad_file : Status::io,
-         "%s: expected a folder as PEFT writes it, with adapter_config.json and adapter_model.safetensors%s",
-         folder.c_str(), folder.ends_with(".gguf") ? " (adapters in GGUF are not supported)" : "");
+    fail(Status::io,
+         "%s: expected a folder as PEFT writes it, with adapter_config.json and adapter_model.safetensors, or a GGUF "
+         "file of llama.cpp's",
+         folder.c_str());
   const std::string config = os::read_file(folder + "/adapter_config.json", 1 << 20);
   const SafetensorsFile file =
       read_safetensors(model.context(), open_path_source(folder + "/adapter_model.safetensors"));
