@@ -94,7 +94,8 @@ typedef struct puna_event {
   const char* message; /* the sentence that goes with status; "" when it finished */
 } puna_event;
 
-/* On the stepping thread. Nonzero cancels the request; its last event comes nevertheless. */
+/* On the stepping thread. Nonzero cancels the request; its last event comes nevertheless. What it uses has to live
+ * until PUNA_EVENT_ENDED was handled: puna_request_get_info may tell other threads of the end a moment before. */
 typedef int32_t (*puna_event_fn)(void* user, const puna_event* event);
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
@@ -117,9 +118,11 @@ typedef struct puna_request_options {
   /* > n = so many are computed, and the n with the highest mean log-probability are the answers; there are no token
    * events then */
   int32_t best_of;
-  /* 0: beam search instead of sampling, and its penalty of length, are PUNA_UNSUPPORTED in this version */
+  /* 0 = answers are drawn. Otherwise beam search over so many beginnings: the n (at most beams) answers with the best
+   * score, best first; there are no token events. Score: the sum of the tokens' log-probabilities (by the sampler's
+   * penalties and filters; temperature 0 is 1 here) / count of tokens ^ length_penalty. */
   int32_t beams;
-  float length_penalty;
+  float length_penalty;   /* 0 = the sum counts, 1 = the mean; above, longer answers are favoured */
   int32_t max_events;     /* that wait to be read before the request, and no other, pauses; 0 = 1024 */
   puna_event_fn on_event; /* NULL = events are pulled with puna_request_next */
   void* user;

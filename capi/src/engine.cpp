@@ -95,8 +95,8 @@ EngineRequestOptions request_from_c(const puna_request_options& o) {
   in_range(o.max_events, 0, INT32_MAX, "max_events");
   if (o.n != 0) r.n = o.n;
   r.best_of = o.best_of;
-  if (o.beams != 0 || o.length_penalty != 0)
-    fail(Status::unsupported, "beams is %d: this version has no beam search, expected 0", o.beams);
+  r.beams = o.beams;
+  r.length_penalty = o.length_penalty;
   if (o.max_events != 0) r.max_events = o.max_events;
   if (o.on_event)
     r.on_event = [call = o.on_event, user = o.user](const EngineEvent& e) {

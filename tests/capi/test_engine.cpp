@@ -228,8 +228,13 @@ TEST_CASE("what an engine does not take is refused with a sentence", "[capi]") {
   refuse(PUNA_INVALID_ARGUMENT, "max_running");
   options.best_of = -1;
   refuse(PUNA_INVALID_ARGUMENT, "best_of");
+  options.beams = -1;
+  refuse(PUNA_INVALID_ARGUMENT, "beams");
   options.beams = 2;
-  refuse(PUNA_UNSUPPORTED, "beam search");
+  options.best_of = 3;
+  refuse(PUNA_INVALID_ARGUMENT, "takes no best_of");
+  options.length_penalty = 1;
+  refuse(PUNA_INVALID_ARGUMENT, "length_penalty without beams");
   options.adapter_count = 1;
   refuse(PUNA_INVALID_ARGUMENT, "adapters is NULL");
   refused(puna_engine_submit_tokens(engine.get(), kPrompt, 0, &options, &r), PUNA_INVALID_ARGUMENT, "empty");

@@ -70,10 +70,10 @@ void use(Engine& engine, uint32_t seed, const std::vector<std::vector<std::vecto
     if (calls) {
       while (!r->ended()) std::this_thread::sleep_for(std::chrono::microseconds(200));
     } else {
-      while (r->next(e, random() % 2 == 0 ? UINT64_MAX : 500) || !r->ended()) {
+      while (true) {
+        if (!r->next(e, random() % 2 == 0 ? UINT64_MAX : 500)) continue;
+        if (e.kind == EngineEventKind::ended) break;
         if (e.kind == EngineEventKind::token) tokens[size_t(e.answer)].push_back(e.token);
-        e = {};
-        e.kind = EngineEventKind::ended;
         if (random() % 4 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random() % 500));
       }
     }
@@ -115,7 +115,10 @@ TEST_CASE("many threads submit, read slowly and cancel while the engine runs, st
   for (uint32_t round = 0; busy_users > 0; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(3));
     switch (round % 4) {
-      case 0: engine.stop(); engine.start(); break;
+      case 0:
+        engine.stop();
+        engine.start();
+        break;
       case 1: CHECK(engine.stats().running <= 5); break;
       case 2: engine.clear_cache(); break;
       case 3: (void)engine.save_cache(); break;

@@ -102,7 +102,7 @@ class _Handle:
 
     @property
     def answers(self) -> List[Reply]:
-        """All of its answers, once it has ended; with best_of the best first."""
+        """All of its answers, once it has ended; with best_of and beams the best first."""
         count = read("puna_request_info", lib.puna_request_get_info, self._handle).answer_count
         replies = []
         for i in range(count):
@@ -313,6 +313,8 @@ class Engine:
         adapters: Adapters = None,
         n: int = 1,
         best_of: int = 0,
+        beams: int = 0,
+        length_penalty: float = 0.0,
         priority: int = 0,
         deadline: float = 0.0,
         key: str = "",
@@ -358,6 +360,8 @@ class Engine:
             no_cache=not cache,
             n=n,
             best_of=best_of,
+            beams=beams,
+            length_penalty=length_penalty,
             max_events=max_events,
             on_event=_on_event if request is not None else None,
             user=request._me if request is not None else None,
@@ -385,8 +389,9 @@ class Engine:
 
     def submit(self, prompt: "str | Iterable[int]", **options: Any) -> Request:
         """A request for a prompt (a text, or ids taken literally). Options are those of Session.generate, and
-        `adapters` (one, or several with weights), `n`, `best_of`, `priority`, `deadline` (seconds), `key` (whom the
-        work is for), `salt`, `cache`, `max_events`. Raises Busy when too many wait."""
+        `adapters` (one, or several with weights), `n`, `best_of`, `beams` and `length_penalty` (beam search, whose `n`
+        best are the answers), `priority`, `deadline` (seconds), `key` (whom the work is for), `salt`, `cache`,
+        `max_events`. Raises Busy when too many wait."""
         request: Request = self._begin(prompt, None, None, None, **options)
         return request
 

@@ -72,14 +72,21 @@ struct EngineRequestOptions {
   // Not taken: context_policy, keep_shared, processor, draft (see below).
   GenerateOptions generate;
   std::vector<AdapterShare> adapters;
-  int32_t draft_tokens = 0;   // most that the engine's draft model guesses at once; 0 = it does not
-  int32_t priority = 0;       // higher ones are admitted first, and paused last
-  uint64_t deadline_us = 0;   // from submit() on; 0 = none
-  std::string key;            // whom the work is for: keys share prompt rows alike, however many requests they have
-  std::string salt;           // requests with different salts share no prefixes
-  bool cache = true;          // its prefix is looked up and kept
-  int32_t n = 1;              // answers; answer i is what the same request with seed + i gives alone
-  int32_t best_of = 0;        // > n: so many are computed, and the n with the best mean log-probability are handed out
+  int32_t draft_tokens = 0;  // most that the engine's draft model guesses at once; 0 = it does not
+  int32_t priority = 0;      // higher ones are admitted first, and paused last
+  uint64_t deadline_us = 0;  // from submit() on; 0 = none
+  std::string key;           // whom the work is for: keys share prompt rows alike, however many requests they have
+  std::string salt;          // requests with different salts share no prefixes
+  bool cache = true;         // its prefix is looked up and kept
+  int32_t n = 1;             // answers; answer i is what the same request with seed + i gives alone
+  int32_t best_of = 0;       // > n: so many are computed, and the n with the best mean log-probability are handed out
+  // 0 = the answers are drawn. Otherwise beam search: of all that the `beams` best beginnings go on with, the `beams`
+  // best are kept, until no beginning can become better than the `beams` best answers; the n best of these are handed
+  // out. An answer's score is the sum of its tokens' log-probabilities (by the sampler's penalties, filters and
+  // temperature, 0 = 1, and the grammar) divided by its number of tokens to the power of length_penalty. Takes no
+  // best_of, drafts, close_answer or log_probabilities. docs/engine.md
+  int32_t beams = 0;
+  float length_penalty = 0;   // 0 = the sum; 1 = the mean; above, longer answers are favoured
   int32_t max_events = 1024;  // that wait to be read before the request pauses; with on_event none wait
   // Called by the stepping thread instead of events to pull; may call anything but step(). False cancels the request.
   std::function<bool(const EngineEvent&)> on_event;
@@ -87,7 +94,8 @@ struct EngineRequestOptions {
 
 struct EngineAnswer {
   GenerateResult result;
-  double mean_log_probability = 0;  // by the model itself; 0 unless log-probabilities were asked for, or best_of
+  // By the model itself; 0 unless log-probabilities were asked for, or best_of. With beams of what was scored.
+  double mean_log_probability = 0;
   bool ended = false;
 };
 
@@ -111,6 +119,7 @@ class EngineRequest {
   // The next event; false: none within timeout_us (0 = do not wait, UINT64_MAX = wait until there is one). After the
   // event `ended` it is always false.
   bool next(EngineEvent& event, uint64_t timeout_us = 0);
+  // With on_event: once its last call has returned, so that what it uses may go. info() and answers() know before.
   bool ended() const noexcept;
   EngineRequestInfo info() const;
   std::vector<EngineAnswer> answers() const;  // once it has ended; best_of: the best first

@@ -48,9 +48,9 @@ class Sampler {
   using Processor = FunctionRef<void(std::span<float> logits, std::span<const int32_t> history)>;
 
   // Applies every filter: out[i] = log-probability of token i, -infinity when it was removed. `history` = prompt +
-  // generated. `out` may be `logits`. Greedy: 0 for the chosen token.
+  // generated. `out` may be `logits`. Greedy: 0 for the chosen token. What is not `allowed` is left out as by sample().
   void distribution(std::span<const float> logits, std::span<const int32_t> history, std::span<float> out,
-                    Processor custom = {}) const;
+                    Processor custom = {}, const TokenMask& allowed = TokenMask::everything()) const;
   // Scores after the penalties only (before temperature); banned tokens are -infinity.
   void penalise(std::span<float> logits, std::span<const int32_t> history) const;
   // Draws one token of that distribution, what is not `allowed` left out behind `custom`, by inverting its cumulative

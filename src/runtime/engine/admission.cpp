@@ -41,8 +41,17 @@ void Scheduler::require_usable(EngineRequestOptions& r) const {
   PUNA_REQUIRE(r.n >= 1 && r.n <= kMostAnswers, "n is %d, expected 1 to %d", r.n, kMostAnswers);
   PUNA_REQUIRE(r.best_of == 0 || (r.best_of >= r.n && r.best_of <= kMostAnswers),
                "best_of is %d, expected 0, or n (%d) to %d", r.best_of, r.n, kMostAnswers);
-  PUNA_REQUIRE(std::max(r.n, r.best_of) <= options_.max_running, "%d answers, but max_running is %d",
-               std::max(r.n, r.best_of), options_.max_running);
+  PUNA_REQUIRE(r.beams >= 0 && r.beams <= kMostAnswers, "beams is %d, expected 0 to %d", r.beams, kMostAnswers);
+  PUNA_REQUIRE(r.length_penalty >= -100 && r.length_penalty <= 100, "length_penalty is %g, expected -100 to 100",
+               double(r.length_penalty));
+  PUNA_REQUIRE(r.beams > 0 || r.length_penalty == 0, "length_penalty without beams, expected 0");
+  PUNA_REQUIRE(r.beams == 0 || r.n <= r.beams, "n is %d, expected 1 to the %d beams", r.n, r.beams);
+  PUNA_REQUIRE(r.beams == 0 || (r.best_of == 0 && r.draft_tokens == 0 && g.lookup_tokens == 0 && !g.close_answer &&
+                                g.log_probabilities == 0),
+               "a request with beams takes no best_of, draft_tokens, lookup_tokens, close_answer or log_probabilities");
+  if (r.beams > 0 && g.sampler.temperature == 0) g.sampler.temperature = 1;
+  const int32_t width = std::max({r.n, r.best_of, r.beams});
+  PUNA_REQUIRE(width <= options_.max_running, "%d answers, but max_running is %d", width, options_.max_running);
   PUNA_REQUIRE(r.draft_tokens >= 0 && (r.draft_tokens == 0 || options_.draft),
                "draft_tokens is %d, but the engine has no draft model", r.draft_tokens);
   PUNA_REQUIRE(r.max_events >= 1, "max_events is %d, expected 1 or more", r.max_events);
@@ -263,6 +272,7 @@ void Scheduler::begin_answers(RequestState& r, const KvCache& pages, int64_t cac
   r.answers.clear();
   r.answers.reserve(size_t(r.width()));
   r.gathered = empty_answers(size_t(r.width()));
+  r.hypotheses.clear();
   RunningAnswer& a = r.answers.emplace_back();
   a.session = std::make_unique<Session>(model_, options_.session);
   if (cached > 0) {

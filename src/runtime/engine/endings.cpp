@@ -159,6 +159,8 @@ void Scheduler::end(RequestState& r, EngineOutcome outcome, Status status, const
     r.status = status;
     snprintf(r.message, sizeof r.message, "%s", message);
     r.ended = true;
+    r.told = !r.options.on_event;
+    r.telling = std::this_thread::get_id();
   }
   r.arrived.notify_all();
   if (!r.options.on_event) return;
@@ -170,6 +172,8 @@ void Scheduler::end(RequestState& r, EngineOutcome outcome, Status status, const
     e.message = message;
     r.options.on_event(e);
   } catch (...) {}
+  const std::lock_guard lock(r.mutex);
+  r.told = true;
 }
 
 }  // namespace puna

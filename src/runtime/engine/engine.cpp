@@ -84,7 +84,7 @@ bool EngineRequest::next(EngineEvent& event, uint64_t timeout_us) {
 
 bool EngineRequest::ended() const noexcept {
   const std::lock_guard lock(state_->mutex);
-  return state_->ended;
+  return state_->seen_ended();
 }
 
 EngineRequestInfo EngineRequest::info() const {

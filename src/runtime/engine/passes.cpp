@@ -210,6 +210,7 @@ void Scheduler::finish_entry(Entry& e) {
 // Gives the pages that have become full to the prefix cache. A cache that has no memory for it is no error.
 void Scheduler::keep_pages(RequestState& r, RunningAnswer& a, int64_t length, bool with_tail) {
   if (!r.options.cache || options_.cache_bytes == 0) return;
+  if (r.options.beams > 0 && !r.reading) return;  // most of what beams read is dropped a moment later
   const auto& impl = EngineAccess::impl(*a.session);
   const int64_t page = model_->config().page_size();
   if (length / page <= a.kept_pages && !with_tail) return;
@@ -228,6 +229,16 @@ void Scheduler::keep_all(RequestState& r, RunningAnswer& a) {
   keep_pages(r, a, part_read ? append->final() : EngineAccess::impl(*a.session).complete, true);
 }
 
+bool Scheduler::make_room_to_fork(RequestState& r) {
+  if (!is_out_of_memory(std::current_exception())) throw;
+  if (relieve(uint64_t(model_->config().vocab) * 8, &r)) return true;
+  if (std::none_of(running_.begin(), running_.end(),
+                   [&](const RequestStatePtr& other) { return other.get() != &r && !other->paused; }))
+    throw;
+  pause(r);
+  return false;
+}
+
 // The prompt is read: the other answers go on from the same pages. False: paused, for memory.
 bool Scheduler::fork_answers(RequestState& r) {
   while (int32_t(r.answers.size()) < r.width()) {
@@ -244,13 +255,8 @@ bool Scheduler::fork_answers(RequestState& r) {
       }
       a.generation = std::make_unique<Generation>(*a.session, PromptView(), std::move(g));
     } catch (...) {
-      if (!is_out_of_memory(std::current_exception())) throw;
-      if (relieve(uint64_t(model_->config().vocab) * 8, &r)) continue;
-      if (std::none_of(running_.begin(), running_.end(),
-                       [&](const RequestStatePtr& other) { return other.get() != &r && !other->paused; }))
-        throw;
-      pause(r);
-      return false;
+      if (!make_room_to_fork(r)) return false;
+      continue;
     }
     a.kept_pages = r.answers[0].kept_pages;
     a.ready = true;
@@ -271,6 +277,10 @@ void Scheduler::draw_ready() {
     for (const RequestStatePtr& r : running) {
       if (r->over || r->paused || r->reading || r->full.load(std::memory_order_acquire)) continue;
       try {
+        if (r->options.beams > 0) {
+          expand_beams(*r);
+          continue;
+        }
         if (!fork_answers(*r)) continue;
       } catch (...) {
         fail(*r, std::current_exception());
@@ -280,7 +290,10 @@ void Scheduler::draw_ready() {
         if (a.ready && !a.ended) draws.push_back({r, &a});
     }
     std::erase_if(draws, [](const Draw& d) { return d.request->paused || d.request->over; });
-    if (draws.empty()) break;
+    if (draws.empty()) {
+      std::erase_if(running_, [](const RequestStatePtr& r) { return r->over; });
+      break;
+    }
     model_->context().executor().run(int64_t(draws.size()), [&](int64_t i) {
       const FpEnv fp_env;
       RunningAnswer& a = *draws[size_t(i)].answer;

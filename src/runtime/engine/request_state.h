@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <thread>
 
 #include "puna/runtime/engine.h"
 #include "runtime/engine/prefix_cache.h"
@@ -43,6 +44,12 @@ struct RunningAnswer {
   std::exception_ptr error;
 };
 
+// An answer that beam search has found.
+struct Hypothesis {
+  GenerateResult result;
+  double sum = 0, score = 0;  // of log-probabilities; with the length's penalty
+};
+
 class RequestState {
  public:
   RequestState(EngineRequestOptions o, std::shared_ptr<EngineSignal> s)
@@ -68,22 +75,27 @@ class RequestState {
   char message[Error::kCapacity] = {};
   EngineRequestInfo info;
   std::vector<EngineAnswer> results;
+  // The callback of the last event has returned: ended() for all. What it uses may be gone once a host has seen that.
+  bool told = false;
+  std::thread::id telling;
+  bool seen_ended() const noexcept { return ended && (told || telling == std::this_thread::get_id()); }
   std::atomic<bool> full{false};  // events wait to be read: no further tokens until then
 
   // ---- the stepping thread's ----
   uint64_t number = 0;  // order of arrival
   std::vector<RunningAnswer> answers;
   std::vector<EngineAnswer> gathered;
-  bool reading = false;   // its prompt
-  bool paused = false;    // for memory: holds no pages
-  uint64_t reserved = 0;  // bytes of pages that its prompt will still take
+  std::vector<Hypothesis> hypotheses;  // the best so far, best first; at most `beams`
+  bool reading = false;                // its prompt
+  bool paused = false;                 // for memory: holds no pages
+  uint64_t reserved = 0;               // bytes of pages that its prompt will still take
   int64_t prompt_done = 0;
   std::weak_ptr<RequestState> leader;  // reads the same prefix now
   int64_t leader_shares = 0;
   bool over = false;
 
   int32_t width() const noexcept {  // answers that are computed
-    return std::max(options.n, options.best_of);
+    return std::max({options.n, options.best_of, options.beams});
   }
   double seconds() const noexcept { return std::chrono::duration<double>(EngineClock::now() - submitted).count(); }
 };

@@ -1,6 +1,6 @@
 // scheduler.h -- the engine's inside. A step is: take in what was submitted, end what was cancelled, admit what fits,
 // build a pass, run it, hand out the tokens. scheduler.cpp has the step; admission.cpp memory and slots; passes.cpp
-// what a pass is made of and what becomes of it; endings.cpp events and ends.
+// what a pass is made of and what becomes of it; beams.cpp beam search; endings.cpp events and ends.
 #pragma once
 #include <exception>
 #include <map>
@@ -82,8 +82,17 @@ class Scheduler {
   bool fork_answers(RequestState& request);
   void draw_ready();
   bool prepare(RunningAnswer& answer);  // its append is begun
+  // Frees memory for a fork of this request. False: it is paused. Throws the error again when nothing can be done.
+  bool make_room_to_fork(RequestState& request);
   void abandon_pass() noexcept;
   void drop_entries() noexcept;
+
+  // beams.cpp
+  void expand_beams(RequestState& request);  // when the logits of all are there
+  struct Child;
+  bool choose(RequestState& request, std::vector<Child>& children, std::vector<Hypothesis>& found);
+  bool fork_beams(RequestState& request, const std::vector<Child>& children, std::vector<RunningAnswer>& beams);
+  void end_beams(RequestState& request);
 
   // endings.cpp
   void end_cancelled();

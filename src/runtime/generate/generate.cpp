@@ -241,6 +241,10 @@ void Generation::Impl::draw() {
   }
   std::vector<TokenProbability> likely;
   if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
+  take(id, std::move(likely));
+}
+
+void Generation::Impl::take(int32_t id, std::vector<TokenProbability> likely) {
   const bool fits = session.length() < session.max_positions();
   Prompt following;
   if (!fits) following.tokens.push_back(id);
@@ -254,7 +258,7 @@ void Generation::Impl::draw() {
   if (result.tokens.size() == result.tokens.capacity()) result.tokens.reserve(2 * result.tokens.size() + 1);
   if (matcher) matcher->accept(id);  // nothing behind this fails
   StopReason reason{};
-  const bool last = ends(id, after, reason);
+  const bool last = ends(id, after, matcher ? &*matcher : nullptr, reason);
   if (last) piece += tail;
   result.tokens.push_back(id);
   result.whole = !matcher || matcher->accepting();
@@ -268,6 +272,32 @@ void Generation::Impl::draw() {
   std::swap(token_text, piece);
   token = {id, token_text, probabilities};
   if (last) end();
+}
+
+void Generation::Impl::distribution(std::span<float> out) {
+  const TokenMask allowed = matcher ? matcher->mask() : TokenMask::everything();
+  sampler.distribution(session.logits(), session.tokens(), out, options.processor, allowed);
+}
+
+std::optional<GenerateResult> Generation::Impl::ended_by(int32_t id) const {
+  AnswerText after = text;
+  std::string piece = after.push(id);
+  std::optional<Matcher> behind = matcher;
+  if (behind) behind->accept(id);
+  StopReason reason{};
+  if (!ends(id, after, behind ? &*behind : nullptr, reason)) return std::nullopt;
+  GenerateResult r = result;
+  r.tokens.push_back(id);
+  r.text += piece + after.finish();
+  r.reason = reason;
+  r.whole = !behind || behind->accepting();
+  return r;
+}
+
+void Generation::Impl::continue_from(const Impl& other) {
+  text = other.text;
+  result = other.result;
+  matcher = other.matcher;
 }
 
 // The token that was drawn, where the answer can still be ended behind it; else the next one of its shortest end.
@@ -291,12 +321,13 @@ int32_t Generation::Impl::in_time(int32_t id) {
   }
 }
 
-// Whether the answer ends with this token, which is not among result.tokens yet.
-bool Generation::Impl::ends(int32_t id, const AnswerText& after, StopReason& reason) const noexcept {
+// Whether the answer ends with this token, which is not among result.tokens yet; text and grammar are those behind it.
+bool Generation::Impl::ends(int32_t id, const AnswerText& after, const Matcher* grammar,
+                            StopReason& reason) const noexcept {
   const bool stop_token = std::find(stop_tokens.begin(), stop_tokens.end(), id) != stop_tokens.end();
   const bool last = options.max_tokens > 0 && int64_t(result.tokens.size()) + 1 >= options.max_tokens;
   const bool full = options.context_policy == ContextPolicy::error && session.length() == session.max_positions();
-  const bool whole = matcher && matcher->ended();
+  const bool whole = grammar && grammar->ended();
   reason = after.stopped() ? StopReason::stop_string
            : stop_token    ? StopReason::stop_token
            : whole         ? StopReason::grammar

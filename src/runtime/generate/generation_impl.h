@@ -53,6 +53,14 @@ struct Generation::Impl {
   void draw();
   void end() noexcept;
 
+  // For beam search, which chooses among the answers itself; the logits are there.
+  void distribution(std::span<float> out);  // log-probabilities [vocab] of the draw; -infinity = never drawn
+  void take(int32_t id, std::vector<TokenProbability> likely = {});  // as if it had been drawn; all or nothing
+  // The answer with this token behind it, if that ends it.
+  std::optional<GenerateResult> ended_by(int32_t id) const;
+  // This one's session is a fork of the other's: it goes on from the other's answer.
+  void continue_from(const Impl& other);
+
  private:
   bool take_drafted();                         // the pending token is what was drafted, and so it is computed
   bool draft_next(FunctionRef<bool()> pause);  // guesses what follows the pending token, to compute both in one pass
@@ -63,7 +71,7 @@ struct Generation::Impl {
   void replaced();
   void report_drafts() noexcept;
   int32_t in_time(int32_t id);
-  bool ends(int32_t id, const AnswerText& after, StopReason& reason) const noexcept;
+  bool ends(int32_t id, const AnswerText& after, const Matcher* grammar, StopReason& reason) const noexcept;
 };
 
 }  // namespace puna

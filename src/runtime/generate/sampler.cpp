@@ -90,10 +90,10 @@ Sampler::Sampler(const SamplerOptions& options) : options_(options) {
 }
 
 void Sampler::distribution(std::span<const float> logits, std::span<const int32_t> history, std::span<float> out,
-                           Processor custom) const {
+                           Processor custom, const TokenMask& allowed) const {
   const FpEnv fp_env;
   PUNA_REQUIRE(out.size() == logits.size(), "room for %zu log-probabilities, expected %zu", out.size(), logits.size());
-  const Scores scores = edit(*this, logits, history, custom, TokenMask::everything());
+  const Scores scores = edit(*this, logits, history, custom, allowed);
   if (options_.temperature == 0) {
     std::fill(out.begin(), out.end(), -kInfinity);
     out[size_t(scores.largest.id)] = 0;

@@ -54,6 +54,10 @@ pub struct RequestOptions {
     pub n: i32,
     /// More than `n`: so many are computed, and the best are the answers.
     pub best_of: i32,
+    /// Beam search over so many beginnings, whose best `n` are the answers; 0 = answers are drawn.
+    pub beams: i32,
+    /// 0 = the sum of log-probabilities counts, 1 = the mean; above, longer answers are favoured.
+    pub length_penalty: f32,
     /// That wait to be read before the request, and no other, pauses; 0 = 1024.
     pub max_events: i32,
 }
@@ -164,6 +168,7 @@ impl Engine {
             (o.priority, o.deadline_us) = (options.priority, micros(options.deadline));
             (o.key, o.salt) = (key.as_ptr(), salt.as_ptr());
             (o.no_cache, o.n, o.best_of) = (options.no_cache.into(), options.n, options.best_of);
+            (o.beams, o.length_penalty) = (options.beams, options.length_penalty);
             o.max_events = options.max_events;
             Handle::create(puna_request_free, |out| submit(&o, out))
         })?;
