@@ -48,6 +48,7 @@ OrderedJson describe(const Model& m, const std::string& path) {
   OrderedJson info = {{"model", path},
                       {"format", m.checkpoint().format == Checkpoint::Format::gguf ? "gguf" : "huggingface"},
                       {"architecture", c.architecture},
+                      {"features", features(c)},
                       {"parameters", m.parameter_count()},
                       {"file_bytes", m.checkpoint().file_bytes},
                       {"tensors", types},
@@ -80,7 +81,7 @@ OrderedJson describe_adapter(const Adapter& a, const std::string& path) {
 // One line a value; long texts (chat templates) are cut.
 void print_lines(const OrderedJson& object, const char* indent) {
   for (const auto& [key, value] : object.items()) {
-    if (key == "not_used" || key == "tokenizer_notes") continue;  // they have lines of their own
+    if (key == "not_used" || key == "tokenizer_notes" || key == "features") continue;  // they have lines of their own
     if (value.is_object()) {
       print(indent + key + "\n");
       print_lines(value, "  ");
@@ -96,6 +97,12 @@ void print_lines(const OrderedJson& object, const char* indent) {
 void print_notes(const OrderedJson& notes) {
   if (!notes.empty()) print("tokenizer notes\n");
   for (const OrderedJson& note : notes) print("  " + printable(note.get_ref<const std::string&>()) + "\n");
+}
+
+// What the architecture has that plain Llama has not, one a line.
+void print_features(const OrderedJson& features) {
+  if (!features.empty()) print("features\n");
+  for (const OrderedJson& feature : features) print("  " + feature.get_ref<const std::string&>() + "\n");
 }
 
 // Unused parts of the files: tensors one a line with their type, keys side by side. --json has all of them.
@@ -128,6 +135,7 @@ void run_info(const InfoFlags& f) {
     return;
   }
   print_lines(info, "");
+  print_features(info["features"]);
   print_notes(info["tokenizer_notes"]);
   print_not_used(model->not_used());
 }

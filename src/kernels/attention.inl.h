@@ -45,10 +45,11 @@ struct PageScores {
   alignas(64) float s[kMaxPage];
 };  // of one row; then e^(s - m)
 
-// scores[r].s = scale * q_r . k for P tiles of 16 keys from `k`. head_dim values of q in ascending order.
+// scores[r].s = scale * q_r . k for P tiles of 16 keys from `k`, capped if asked. head_dim values of q in ascending
+// order.
 template <class Kv, int R, int P>
 PUNA_INLINE void score_tiles(PageScores* scores, int64_t tile, const AttendRow* rows, const uint8_t* k,
-                             int64_t head_dim, float scale) {
+                             int64_t head_dim, float scale, float softcap) {
   V s[P][R];
   clear_y<R, P>(s);
   const int64_t tile_bytes = 16 * Kv::bytes(head_dim), block = Kv::block(head_dim);
@@ -68,13 +69,22 @@ PUNA_INLINE void score_tiles(PageScores* scores, int64_t tile, const AttendRow* 
   unroll<R>([&](auto r) PUNA_LAMBDA {
     unroll<P>([&](auto p) PUNA_LAMBDA { store(scores[r].s + (tile + p) * 16, mul(s[p][r], splat(scale))); });
   });
+  if (softcap == 0.0f) return;
+  unroll<R>([&](auto r) PUNA_LAMBDA {
+    for (int p = 0; p < P; ++p) {
+      float* const tile_scores = scores[r].s + (tile + p) * 16;
+      store(tile_scores, capped(load(tile_scores), softcap));
+    }
+  });
 }
 
 // Online softmax (arXiv:1805.02867): scores of `count` keys become weights; the row's maximum, total and sums so far
-// are rescaled to the new maximum.
-PUNA_INLINE void update_online_softmax(PageScores& scores, const AttendRow& row, int64_t count, int64_t head_dim) {
+// are rescaled to the new maximum. The first `hidden` of them lie before the row's window.
+PUNA_INLINE void update_online_softmax(PageScores& scores, const AttendRow& row, int64_t hidden, int64_t count,
+                                       int64_t head_dim) {
   float* const s = scores.s;
   const int64_t tiles = (count + 15) / 16;
+  for (int64_t j = 0; j < hidden; ++j) s[j] = kLowest;
   for (int64_t j = count; j < tiles * 16; ++j) s[j] = kLowest;
   V most = load(s);
   for (int64_t t = 1; t < tiles; ++t) most = max(most, load(s + t * 16));
@@ -84,6 +94,7 @@ PUNA_INLINE void update_online_softmax(PageScores& scores, const AttendRow& row,
   for (int64_t t = 0; t < tiles; ++t) {
     store(s + t * 16, exp(sub(load(s + t * 16), splat(next))));
     for (int64_t j = count; j < (t + 1) * 16; ++j) s[j] = 0.0f;  // the last tile's masked keys
+    for (int64_t j = t * 16; j < hidden && j < (t + 1) * 16; ++j) s[j] = 0.0f;
     sums = add(sums, load(s + t * 16));
   }
   alignas(64) float kept[16];
@@ -136,7 +147,7 @@ PUNA_INLINE void add_all_values(const PageScores* weights, const AttendRow* rows
 template <class Kv, int R>
 static void attend_page(const Attend& a, const AttendRow* rows, const uint8_t* k, const uint8_t* v, int64_t start) {
   const int64_t page_size = a.kv.page_size, high = a.high, head_dim = a.head_dim;
-  const float scale = a.scale;
+  const float scale = a.scale, softcap = a.softcap;
   PageScores scores[R];
   const auto count = [&](const AttendRow& row) {
     const int64_t end = row.high < high ? row.high : high;
@@ -144,9 +155,10 @@ static void attend_page(const Attend& a, const AttendRow* rows, const uint8_t* k
   };
   const int64_t tiles = (count(rows[R - 1]) + 15) / 16, common = count(rows[0]);
   int64_t tile = 0;
-  for (; tile + 2 <= tiles; tile += 2) score_tiles<Kv, R, 2>(scores, tile, rows, k, head_dim, scale);
-  for (; tile < tiles; ++tile) score_tiles<Kv, R, 1>(scores, tile, rows, k, head_dim, scale);
-  for (int r = 0; r < R; ++r) update_online_softmax(scores[r], rows[r], count(rows[r]), head_dim);
+  for (; tile + 2 <= tiles; tile += 2) score_tiles<Kv, R, 2>(scores, tile, rows, k, head_dim, scale, softcap);
+  for (; tile < tiles; ++tile) score_tiles<Kv, R, 1>(scores, tile, rows, k, head_dim, scale, softcap);
+  for (int r = 0; r < R; ++r)
+    update_online_softmax(scores[r], rows[r], rows[r].first - start, count(rows[r]), head_dim);
   add_all_values<Kv, R>(scores, rows, v, 0, common, head_dim);
   if constexpr (R > 1)  // keys that only the later rows see
     for (int r = 1; r < R; ++r)

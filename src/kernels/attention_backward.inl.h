@@ -29,7 +29,9 @@ struct Weights {  // of one block: [kQueries][kKeys] each
 PUNA_INLINE void soften_block(const Weights& w, const AttendBackward& a, int64_t head, int64_t t0, int64_t queries,
                               int64_t j0) {
   for (int64_t i = 0; i < queries; ++i) {
-    const int64_t t = t0 + i, low = (a.chunk > 0 ? t / a.chunk * a.chunk : 0) - j0,
+    const int64_t t = t0 + i, chunk_start = a.chunk > 0 ? t / a.chunk * a.chunk : 0,
+                  window_start = a.window > 0 && t >= a.window ? t + 1 - a.window : 0,
+                  low = (window_start > chunk_start ? window_start : chunk_start) - j0,
                   high = t + 1 - j0;  // of this block's keys
     const float* const state = a.state + t * a.state_row + head * 2;
     const int64_t at = t * a.q_row + head * a.head_dim;
@@ -37,9 +39,15 @@ PUNA_INLINE void soften_block(const Weights& w, const AttendBackward& a, int64_t
             largest = splat(state[0]), total = splat(state[1]);
     for (int64_t j = 0; j < kKeys; j += 16) {
       float *const p = w.p + i * kKeys + j, *const ds = w.ds + i * kKeys + j;
-      store(p, div(exp(sub(mul(load(p), scale), largest)), total));
+      V score = mul(load(p), scale), slope = scale;
+      if (a.softcap != 0.0f) {
+        score = capped(score, a.softcap);
+        const V part = mul(score, splat(1.0f / a.softcap));
+        slope = mul(scale, sub(splat(1.0f), mul(part, part)));
+      }
+      store(p, div(exp(sub(score, largest)), total));
       for (int64_t n = 0; n < 16; ++n) p[n] = j + n >= low && j + n < high ? p[n] : 0.0f;
-      store(ds, mul(mul(load(p), sub(load(ds), delta)), scale));
+      store(ds, mul(mul(load(p), sub(load(ds), delta)), slope));
     }
   }
 }
@@ -53,6 +61,7 @@ static void attend_backward(const AttendBackward& a) {
     int64_t end = a.rows;  // queries past the last key's chunk see none of these
     if (a.chunk > 0 && (j0 + keys - 1) / a.chunk * a.chunk + a.chunk < end)
       end = (j0 + keys - 1) / a.chunk * a.chunk + a.chunk;
+    if (a.window > 0 && j0 + keys - 1 + a.window < end) end = j0 + keys - 1 + a.window;
     const float *const k = a.k + j0 * a.kv_row, *const v = a.v + j0 * a.kv_row;
     transpose_keys(kt, k, a.kv_row, keys, d);
     transpose_keys(vt, v, a.kv_row, keys, d);

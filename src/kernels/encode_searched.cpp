@@ -242,6 +242,24 @@ void encode_iq4_xs(uint8_t* out, const float* x, const float* importance) {
   for (int k = 0; k < kBlock; ++k) put_bits(out, 8 + 16 * (k / 32) + k % 16, 4 * (k / 16 % 2), q[k]);
 }
 
+// OCP MX: a power of two that brings the largest value between E2M1's 4 and 8, then the nearest values.
+void encode_mxfp4(uint8_t* out, const float* x, const float*) {
+  constexpr float kBetween[7] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f};  // its values 0 .5 1 1.5 2 3 4 6
+  float largest = 0;
+  for (int k = 0; k < 32; ++k) largest = std::abs(x[k]) > largest ? std::abs(x[k]) : largest;
+  uint32_t bits;
+  memcpy(&bits, &largest, 4);
+  const int exponent = std::max(int(bits >> 23) - 2, 0);
+  const float scale = std::ldexp(1.0f, 127 - exponent);
+  out[0] = uint8_t(exponent);
+  for (int k = 0; k < 32; ++k) {
+    const float size = std::abs(x[k]) * scale;
+    int code = 0;
+    while (code < 7 && size > kBetween[code]) ++code;
+    put_bits(out, 1 + k % 16, 4 * (k / 16), (x[k] < 0 ? 8 : 0) | code);
+  }
+}
+
 template <DType T, void (*encode_block)(uint8_t*, const float*, const float*)>
 void encode_row(void* dst, const float* x, int64_t n, const float* importance) noexcept {
   auto* out = static_cast<uint8_t*>(dst);
@@ -263,6 +281,7 @@ EncodeFunction searched_encoder(DType dtype) noexcept {
     case DType::q6_k: return encode_row<DType::q6_k, encode_q6_k>;
     case DType::iq4_nl: return encode_row<DType::iq4_nl, encode_iq4_nl>;
     case DType::iq4_xs: return encode_row<DType::iq4_xs, encode_iq4_xs>;
+    case DType::mxfp4: return encode_row<DType::mxfp4, encode_mxfp4>;
     default: return nullptr;
   }
 }

@@ -31,6 +31,7 @@ constexpr FormatTraits traits(DType t) {
     case DType::q6_k: return {32, 63, true, false, 256, 210};
     case DType::iq4_nl: return {128, 255, false, false, 32, 18};
     case DType::iq4_xs: return {128, 255, false, false, 256, 136};
+    case DType::mxfp4: return {12, 24, false, false, 32, 17};
     default: return {0, 0, false, false, 1, 0};
   }
 }
@@ -101,6 +102,15 @@ PUNA_INLINE void iq4_values(VB* q) {
   for (int i = 0; i < 8; ++i) q[i] = blookup(q[i], kIq4Table);
 }
 
+// Twice the sixteen values of E2M1, plus 12.
+alignas(16) static const uint8_t kE2m1Table[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+// Half of 2^(e - 127) a lane, from the exponents of 16 rows: as bf16, whose exponent lies above seven bits.
+PUNA_INLINE V half_powers(const uint8_t* exponents) {
+  alignas(32) uint16_t bits[16];
+  for (int i = 0; i < 16; ++i) bits[i] = uint16_t(exponents[i] == 0 ? 0x40 : exponents[i] << 7);
+  return mul(load_bf16(bits), splat(0.5f));
+}
+
 // Columns 32 j .. 32 j + 31 of the panel block at `b`.
 template <DType T>
 PUNA_INLINE void decode(Group& g, const uint8_t* b, int j) {
@@ -149,6 +159,10 @@ PUNA_INLINE void decode(Group& g, const uint8_t* b, int j) {
     g.d[0] = f16_lanes(b);
     nibbles(g.q, b + 16 * 2);
     iq4_values(g.q);
+  } else if constexpr (T == DType::mxfp4) {
+    g.d[0] = half_powers(b);
+    nibbles(g.q, b + 16);
+    for (int i = 0; i < 8; ++i) g.q[i] = blookup(g.q[i], kE2m1Table);
   } else {  // iq4_xs: d scales_h[2] scales_l[4] qs[128]
     const VI low = iand(ishr(iload_u8(b + 16 * (4 + j / 2)), 4 * (j % 2)), 15);
     const VI high = iand(ishr(iload_u16(b + 16 * 2), 2 * j), 3);
@@ -198,6 +212,7 @@ PUNA_INLINE void with_quantised(DType t, F&& f) {
     case DType::q6_k: return f(Tag<DType::q6_k>());
     case DType::iq4_nl: return f(Tag<DType::iq4_nl>());
     case DType::iq4_xs: return f(Tag<DType::iq4_xs>());
+    case DType::mxfp4: return f(Tag<DType::mxfp4>());
     default: return;
   }
 }

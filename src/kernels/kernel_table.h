@@ -54,10 +54,11 @@ struct KvPages {
 
 // One query head of one row.
 struct AttendRow {
-  const float* q;  // [head_dim]
-  float* out;      // [head_dim]
-  float* state;    // [2]: the largest score, the sum of e^(score - largest)
-  int64_t high;    // sees positions below
+  const float* q;     // [head_dim]
+  float* out;         // [head_dim]
+  float* state;       // [2]: the largest score, the sum of e^(score - largest)
+  int64_t high;       // sees positions below
+  int64_t first = 0;  // and none before: of a sliding window, which begins inside the first page of a range
 };
 
 // `count` rows of one KV head, in ascending order of high > low.
@@ -67,6 +68,7 @@ struct Attend {
   float scale;
   KvPages kv;
   int64_t low, high;  // positions: low is a multiple of page_size
+  float softcap = 0;  // not 0: scores become softcap tanh(score / softcap)
 };
 
 // dx[t][k] += sum_n dy[t][n] W[n][k] for columns [k0, k0 + k_count), k0 a multiple of 32; W of any type.
@@ -114,6 +116,8 @@ struct AttendBackward {
   int64_t rows, grouped, head_dim;
   int64_t chunk;  // rows see their own chunk up to themselves; 0 = everything up to themselves
   float scale;
+  int64_t window = 0;  // and of that the last `window` positions; 0 = all
+  float softcap = 0;
 };
 constexpr int64_t attend_backward_scratch(int64_t head_dim) { return 64 * head_dim + 4096; }
 
@@ -193,6 +197,10 @@ struct KernelTable {
   void (*add)(float* y, const float* x, int64_t n);                         // y += x
   void (*scale)(float* y, const float* x, float scale, int64_t n);          // y = scale * x
   void (*swiglu)(float* y, const float* gate, const float* up, int64_t n);  // silu(gate) * up
+  void (*geglu)(float* y, const float* gate, const float* up, int64_t n);   // gelu(gate) * up, gelu by tanh
+  // (clamp(up) + 1) * g * sigmoid(alpha g), g = min(gate, limit), clamp to +-limit
+  void (*clamped_swiglu)(float* y, const float* gate, const float* up, int64_t n, float limit, float alpha);
+  void (*softcap)(float* y, const float* x, float cap, int64_t n);  // cap tanh(x / cap); y may be x
   void (*sigmoid)(float* y, const float* x, int64_t n);
   void (*rope_interleaved)(float* x, const float* cosine, const float* sine, int64_t head_dim);  // pairs (2i, 2i+1)
   void (*rope_half_split)(float* x, const float* cosine, const float* sine,
@@ -214,6 +222,10 @@ struct KernelTable {
   void (*attend_backward)(const AttendBackward& a);
   float (*rms_norm_backward)(const RmsNormBackward& g);  // 1 / sqrt(mean(x^2) + eps)
   void (*swiglu_backward)(float* dgate, float* dup, const float* dy, const float* gate, const float* up, int64_t n);
+  void (*geglu_backward)(float* dgate, float* dup, const float* dy, const float* gate, const float* up, int64_t n);
+  void (*clamped_swiglu_backward)(float* dgate, float* dup, const float* dy, const float* gate, const float* up,
+                                  int64_t n, float limit, float alpha);
+  void (*softcap_backward)(float* dx, const float* y, float cap, int64_t n);  // dx *= 1 - (y / cap)^2, y the capped
   float (*dot)(const float* x, const float* y, int64_t n);
   void (*add_scaled)(float* y, const float* x, float scale, int64_t n);  // y += scale x
   void (*add_product)(float* y, const float* a, const float* b, float scale,

@@ -21,6 +21,7 @@ constexpr Layout layout_of(DType t) {
     case DType::bf16: return {{{0, 2, 2}}, 1};
     case DType::q4_0:
     case DType::iq4_nl: return {{{0, 2, 2}, {2, 16, 4}}, 2};
+    case DType::mxfp4: return {{{0, 1, 1}, {1, 16, 4}}, 2};
     case DType::q4_1: return {{{0, 2, 2}, {2, 2, 2}, {4, 16, 4}}, 3};
     case DType::q5_0: return {{{0, 2, 2}, {2, 4, 4}, {6, 16, 4}}, 3};
     case DType::q5_1: return {{{0, 2, 2}, {2, 2, 2}, {4, 4, 4}, {8, 16, 4}}, 4};

@@ -61,6 +61,33 @@ static void swiglu(float* y, const float* gate, const float* up, int64_t n) {
   }
 }
 
+// gelu(x) = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) = x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)).
+// arXiv:1606.08415
+PUNA_INLINE V gelu_logistic(V x) {
+  const V inner = mul(x, fma(mul(x, x), splat(0.044715f), splat(1.0f)));
+  return logistic(mul(inner, splat(1.5957691216f)));
+}
+static void geglu(float* y, const float* gate, const float* up, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) {
+    const V g = load_n(gate + i, n - i);
+    store_n(y + i, mul(mul(g, gelu_logistic(g)), load_n(up + i, n - i)), n - i);
+  }
+}
+
+// gpt-oss (modeling_gpt_oss.py): y = (clamp(up) + 1) g sigmoid(alpha g), g = min(gate, limit).
+static void clamped_swiglu(float* y, const float* gate, const float* up, int64_t n, float limit, float alpha) {
+  const V most = splat(limit), least = splat(-limit), one = splat(1.0f);
+  for (int64_t i = 0; i < n; i += 16) {
+    const V g = min(load_n(gate + i, n - i), most), u = max(min(load_n(up + i, n - i), most), least);
+    store_n(y + i, mul(mul(g, logistic(mul(g, splat(alpha)))), add(u, one)), n - i);
+  }
+}
+
+PUNA_INLINE V capped(V x, float cap) { return mul(tanh(mul(x, splat(1.0f / cap))), splat(cap)); }
+static void softcap(float* y, const float* x, float cap, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) store_n(y + i, capped(load_n(x + i, n - i), cap), n - i);
+}
+
 static void sigmoid(float* y, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i += 16) store_n(y + i, logistic(load_n(x + i, n - i)), n - i);
 }

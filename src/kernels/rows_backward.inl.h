@@ -33,6 +33,41 @@ static void swiglu_backward(float* dgate, float* dup, const float* dy, const flo
   }
 }
 
+// gelu' = sigma + x sigma (1 - sigma) inner',   inner' = 2 sqrt(2/pi) (1 + 3 * 0.044715 x^2)
+static void geglu_backward(float* dgate, float* dup, const float* dy, const float* gate, const float* up, int64_t n) {
+  const V one = splat(1.0f);
+  for (int64_t i = 0; i < n; i += 16) {
+    const V g = load_n(gate + i, n - i), u = load_n(up + i, n - i), d = load_n(dy + i, n - i), sigma = gelu_logistic(g);
+    store_n(dup + i, fma(mul(g, sigma), d, load_n(dup + i, n - i)), n - i);
+    const V inner = mul(fma(mul(g, g), splat(3 * 0.044715f), one), splat(1.5957691216f));
+    const V slope = fma(mul(mul(g, sigma), sub(one, sigma)), inner, sigma);
+    store_n(dgate + i, fma(mul(u, d), slope, load_n(dgate + i, n - i)), n - i);
+  }
+}
+
+// Where a clamp cuts there is no gradient.
+static void clamped_swiglu_backward(float* dgate, float* dup, const float* dy, const float* gate, const float* up,
+                                    int64_t n, float limit, float alpha) {
+  for (int64_t i = 0; i < n; i += 16) {
+    const int64_t count = n - i < 16 ? n - i : 16;
+    alignas(64) float slope[16], half[16];
+    const V most = splat(limit), g = min(load_n(gate + i, n - i), most), one = splat(1.0f),
+            sigma = logistic(mul(g, splat(alpha)));
+    store(half, mul(g, sigma));
+    store(slope, mul(sigma, fma(mul(g, splat(alpha)), sub(one, sigma), one)));
+    for (int64_t j = 0; j < count; ++j) {
+      const float u = up[i + j], kept = u > limit ? limit : u < -limit ? -limit : u;
+      if (kept == u) dup[i + j] = __builtin_fmaf(half[j], dy[i + j], dup[i + j]);
+      if (gate[i + j] <= limit) dgate[i + j] = __builtin_fmaf((kept + 1.0f) * dy[i + j], slope[j], dgate[i + j]);
+    }
+  }
+}
+
+static void softcap_backward(float* dx, const float* y, float cap, int64_t n) {
+  const float inverse = 1.0f / cap;
+  for (int64_t i = 0; i < n; ++i) dx[i] = dx[i] * (1.0f - (y[i] * inverse) * (y[i] * inverse));
+}
+
 static float dot(const float* x, const float* y, int64_t n) { return dot_row(x, y, n); }
 
 static void add_scaled(float* y, const float* x, float scale, int64_t n) {

@@ -54,12 +54,21 @@ class Adapter::Maker {
     return &a_.weights_.back();
   }
   void matrix(const NamedTensor& base, int64_t r, float scale) {
-    const Weight& w = *base.pieces[0].weight;
+    const int64_t rows = base.shape[0], cols = base.shape[1];
     const std::string name = "base_model.model." + adapter_module(base);
-    Weight *const a = weight(name + ".lora_A", r, w.cols), *const b = weight(name + ".lora_B", w.rows, r);
-    a_.loras_->emplace(w.panels, Lora{*a, *b, scale});
-    a_.tensors_.push_back({name + ".lora_A.weight", {r, w.cols}, {{a, 0, w.cols, 1}}});
-    a_.tensors_.push_back({name + ".lora_B.weight", {w.rows, r}, {{b, 0, r, 1, base.pieces[0].head_dim}}});
+    Weight* const a = weight(name + ".lora_A", r, cols);
+    NamedTensor lora_b{name + ".lora_B.weight", {rows, r}, {}};
+    int64_t row = 0;
+    for (const TensorPiece& piece : base.pieces) {  // of a fused tensor several
+      const Weight& w = *piece.weight;
+      const std::string part = base.pieces.size() == 1 ? "" : "." + std::to_string(lora_b.pieces.size());
+      Weight* const b = weight(name + ".lora_B" + part, w.rows, r);
+      a_.loras_->emplace(w.panels, Lora{*a, *b, scale});
+      lora_b.pieces.push_back({b, row * r, r, 1, piece.head_dim});
+      row += w.rows;
+    }
+    a_.tensors_.push_back({name + ".lora_A.weight", {r, cols}, {{a, 0, cols, 1}}});
+    a_.tensors_.push_back(std::move(lora_b));
   }
   void stack(const NamedTensor& base, int64_t r, float scale) {
     const int64_t E = base.shape[0], in = base.shape[1], out = base.shape[2];

@@ -17,14 +17,23 @@ void validate(const LlamaConfig& c) {
     fail(Status::bad_file, "config: the vocabulary has %jd tokens, expected 1 to %jd", c.vocab, kMaxVocab);
   if (c.experts_per_token > c.experts)
     fail(Status::bad_file, "config: %jd experts a token, but the model has %jd", c.experts_per_token, c.experts);
-  for (const float f : c.inverse_frequency)
-    if (!std::isfinite(f) || f < 0)
-      fail(Status::bad_file, "config: RoPE frequency is %g, expected a finite number >= 0", double(f));
-  // det::sincos is exact to 2^27; frequencies are at most 1 in any sane file
-  for (const float f : c.inverse_frequency)
-    if (double(f) * double(c.max_positions) > 134217728.0)
-      fail(Status::unsupported, "config: RoPE frequency %g at %jd positions is beyond the supported angle", double(f),
-           c.max_positions);
+  const auto check = [&](const std::vector<float>& frequencies) {
+    for (const float f : frequencies) {
+      if (!std::isfinite(f) || f < 0)
+        fail(Status::bad_file, "config: RoPE frequency is %g, expected a finite number >= 0", double(f));
+      // det::sincos is exact to 2^27; frequencies are at most 1 in any sane file
+      if (double(f) * double(c.max_positions) > 134217728.0)
+        fail(Status::unsupported, "config: RoPE frequency %g at %jd positions is beyond the supported angle", double(f),
+             c.max_positions);
+    }
+  };
+  for (const auto* frequencies : {&c.inverse_frequency, &c.local_frequency, &c.long_frequency}) check(*frequencies);
+  for (const float x : {c.rope_magnitude, c.score_scale(), c.embedding_scale, c.residual_scale, c.logit_scale})
+    if (!std::isfinite(x) || x <= 0)
+      fail(Status::bad_file,
+           "config: a factor of RoPE, scores, embeddings, blocks or logits is %g, expected a finite "
+           "number above 0",
+           double(x));
 }
 
 }  // namespace puna

@@ -1,49 +1,30 @@
-// config_gguf.cpp -- GGUF keys to a LlamaConfig and back. The format has no keys for Llama 4's attention pattern:
-// existing files follow a convention (LLAMA4.md); ours write explicit puna.* keys, which win.
+// config_gguf.cpp -- GGUF keys to a LlamaConfig and back: what the families have in common (families_gguf.cpp has the
+// rest).
 #include <algorithm>
 #include <cmath>
 #include <string>
 
+#include "base/det_math.h"
 #include "base/nearest.h"
 #include "model/config_common.h"
+#include "model/family.h"
+#include "model/gguf_keys.h"
 #include "model/leftovers.h"
 #include "puna/base/error.h"
 
 namespace puna {
 namespace {
 
-constexpr int64_t kConventionChunk = 8192, kConventionNopeStep = 4, kMaverickExperts = 128;
-
-// "llama4." + name. Some converters write one value a layer; we take it when all agree.
-struct GgufKeys {
-  const Metadata& m;
-  std::string prefix;
-  std::string key(const char* k) const { return prefix + k; }
-  int64_t integer(const char* k, int64_t low, int64_t high, std::optional<int64_t> fallback = {}) const {
-    const MetadataValue* v = m.find(key(k));
-    if (const auto* array = v ? std::get_if<std::vector<int64_t>>(v) : nullptr; array && !array->empty()) {
-      for (const int64_t x : *array)
-        if (x != array->front())
-          fail(Status::unsupported, "metadata '%s' differs by layer, which is not supported", key(k).c_str());
-      Metadata one;
-      one.set(key(k), array->front());
-      return one.integer(key(k), low, high);
-    }
-    return m.integer(key(k), low, high, fallback);
-  }
-  double number(const char* k, double low, double high, std::optional<double> fallback = {}) const {
-    return m.number(key(k), low, high, fallback);
-  }
-};
-
-// As llama.cpp reads it: no type is the linear one, and the factor once had another name.
-RopeScaling rope_scaling(const GgufKeys& k) {
+// As llama.cpp reads it: no type is the linear one, and the factor once had another name. Its magnitude of YaRN is the
+// attention factor times that of the paper.
+RopeScaling rope_scaling(LlamaConfig& c, const GgufKeys& k) {
   const std::string type = k.key("rope.scaling.type"), factor = k.key("rope.scaling.factor"),
                     old = k.key("rope.scale_linear");
   const std::string kind = k.m.string(type, std::string("linear"));
-  if (kind != "linear" && kind != "none")
-    fail(Status::unsupported, "metadata '%s' is '%.40s', which is not supported; known: none, linear", type.c_str(),
-         kind.c_str());
+  const bool yarn = kind == "yarn" && family_of(c).scaling;
+  if (kind != "linear" && kind != "none" && !yarn)
+    fail(Status::unsupported, "metadata '%s' is '%.40s', which is not supported; known: none, linear%s", type.c_str(),
+         kind.c_str(), family_of(c).scaling ? ", yarn" : "");
   const double named = k.number("rope.scaling.factor", 1e-6, 1e6, 1.0),
                once = k.number("rope.scale_linear", 1e-6, 1e6, named);
   if (k.m.has(factor) && once != named)
@@ -54,103 +35,128 @@ RopeScaling rope_scaling(const GgufKeys& k) {
     fail(Status::bad_file, "metadata '%s' is %g, but '%s' is 'none'", k.m.has(factor) ? factor.c_str() : old.c_str(),
          once, type.c_str());
   if (once == 1) return s;
-  s.kind = RopeScaling::Kind::linear;
   s.factor = once;
+  s.kind = yarn ? RopeScaling::Kind::yarn : RopeScaling::Kind::linear;
+  if (!yarn) return s;
+  s.original_max_positions =
+      double(k.integer("rope.scaling.original_context_length", 1, kMaxPositions, c.max_positions));
+  s.beta_fast = k.number("rope.scaling.yarn_beta_fast", 1e-6, 1e6, 32.0);
+  s.beta_slow = k.number("rope.scaling.yarn_beta_slow", 1e-6, 1e6, 1.0);
+  s.truncate = c.architecture != "gpt-oss";
+  const double all = s.mscale_all_dim = k.number("rope.scaling.yarn_log_multiplier", 0, 1e6, 0.0);
+  const auto magnitude = [&](double m) { return s.factor <= 1 ? 1 : 0.1 * m * det::log(s.factor) + 1; };
+  c.rope_magnitude =
+      float(k.number("rope.scaling.attn_factor", 1e-12, 1e12, 1.0) * magnitude(1) / (all != 0 ? magnitude(all) : 1));
+  if (c.rope_theta <= 1)
+    fail(Status::bad_file, "metadata '%s' is %g, expected more than 1 for YaRN", k.key("rope.freq_base").c_str(),
+         c.rope_theta);
   return s;
 }
 
-void read_frequencies(LlamaConfig& c, const GgufKeys& k, const std::vector<float>* rope_freqs) {
+std::vector<float> divided(const std::vector<float>& plain, const char* tensor, const std::vector<float>& factors) {
+  if (factors.size() != plain.size())
+    fail(Status::bad_file, "tensor '%s' has %zu values, expected %zu", tensor, factors.size(), plain.size());
+  std::vector<float> f = plain;
+  for (size_t i = 0; i < f.size(); ++i) {
+    if (!std::isfinite(factors[i]) || factors[i] <= 0)
+      fail(Status::bad_file, "tensor '%s'[%zu] is %g, expected a finite number above 0", tensor, i, double(factors[i]));
+    f[i] /= factors[i];
+  }
+  return f;
+}
+
+// Our own keys: the frequencies to the last bit.
+std::vector<float> own_frequencies(const GgufKeys& k, const char* key, size_t count) {
+  const auto* list = k.m.numbers(key);
+  if (!list) return {};
+  if (list->size() != count)
+    fail(Status::bad_file, "metadata '%s' has %zu entries, expected %zu", key, list->size(), count);
+  return {list->begin(), list->end()};
+}
+
+void read_longrope(LlamaConfig& c, const GgufKeys& k, const RopeFactors& factors) {
+  const bool own = k.m.has("puna.rope.long_frequency");
+  if (!own && !factors.longer && !factors.shorter) return;
+  if (c.architecture != "phi3") {
+    if (own) fail(Status::unsupported, "metadata 'puna.rope.long_frequency' is known in architecture phi3 only");
+    return;  // the tensors are judged as all that are not read
+  }
+  if (!own && (!factors.longer || !factors.shorter))
+    fail(Status::bad_file, "tensor 'rope_factors_%s.weight' is missing", factors.longer ? "short" : "long");
+  c.long_from = k.integer("rope.scaling.original_context_length", 1, kMaxPositions);
+  c.rope_magnitude = float(k.number("rope.scaling.attn_factor", 1e-12, 1e12, 1.0));
+  if (factors.shorter) c.rope_scaling.short_factor = *factors.shorter;
+  if (factors.longer) c.rope_scaling.long_factor = *factors.longer;
+  if (own) {
+    c.long_frequency = own_frequencies(k, "puna.rope.long_frequency", c.inverse_frequency.size());
+    return;
+  }
+  const std::vector<float> plain = c.inverse_frequency;
+  c.inverse_frequency = divided(plain, "rope_factors_short.weight", *factors.shorter);
+  c.long_frequency = divided(plain, "rope_factors_long.weight", *factors.longer);
+}
+
+void read_frequencies(LlamaConfig& c, const GgufKeys& k, const RopeFactors& factors) {
   const int64_t dims = k.integer("rope.dimension_count", 2, kMaxHeadDim, c.head_dim);
-  if (dims != c.head_dim)
+  if (dims != c.head_dim && (c.architecture != "phi3" || dims > c.head_dim || dims % 2 != 0))
     fail(Status::unsupported, "metadata '%s' is %jd, expected the head size %jd", k.key("rope.dimension_count").c_str(),
          dims, c.head_dim);
   c.rope_theta = k.number("rope.freq_base", 1, 1e12, 10000.0);
-  const RopeScaling scaling = rope_scaling(k);
-  if (const auto* explicit_f = k.m.numbers("puna.rope.inverse_frequency")) {
-    if (int64_t(explicit_f->size()) != c.head_dim / 2)
-      fail(Status::bad_file, "metadata 'puna.rope.inverse_frequency' has %zu entries, expected %jd", explicit_f->size(),
-           c.head_dim / 2);
-    if (scaling.kind != RopeScaling::Kind::none)
+  const RopeScaling scaling = c.rope_scaling = rope_scaling(c, k);
+  if (c.architecture == "gemma3") {
+    c.local_frequency = own_frequencies(k, "puna.rope.local_frequency", size_t(dims / 2));
+    const double theta = c.local_theta = k.number("rope.freq_base_swa", 1, 1e12, 10000.0);
+    if (c.local_frequency.empty()) c.local_frequency = rope_inverse_frequency(dims, theta, {});
+  }
+  if (k.m.has("puna.rope.magnitude")) c.rope_magnitude = float(k.m.number("puna.rope.magnitude", 1e-12, 1e12));
+  c.inverse_frequency = own_frequencies(k, "puna.rope.inverse_frequency", size_t(dims / 2));
+  if (!c.inverse_frequency.empty()) {
+    if (scaling.kind == RopeScaling::Kind::linear && !family_of(c).scaling)
       fail(Status::bad_file,
            "metadata '%s' scales RoPE by %g, but 'puna.rope.inverse_frequency' gives the frequencies themselves",
            k.key(k.m.has(k.key("rope.scaling.factor")) ? "rope.scaling.factor" : "rope.scale_linear").c_str(),
            scaling.factor);
-    c.inverse_frequency.assign(explicit_f->begin(), explicit_f->end());
-    return;
+    return read_longrope(c, k, factors);
   }
-  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, scaling);
-  if (!rope_freqs) return;
-  if (rope_freqs->size() != c.inverse_frequency.size())
-    fail(Status::bad_file, "tensor 'rope_freqs.weight' has %zu values, expected %zu", rope_freqs->size(),
-         c.inverse_frequency.size());
-  for (size_t i = 0; i < rope_freqs->size(); ++i) {
-    const float x = (*rope_freqs)[i];
-    if (!std::isfinite(x) || x <= 0)
-      fail(Status::bad_file, "tensor 'rope_freqs.weight'[%zu] is %g, expected a finite number above 0", i, double(x));
-    c.inverse_frequency[i] /= x;
-  }
+  c.inverse_frequency = rope_inverse_frequency(dims, c.rope_theta, scaling);
+  read_longrope(c, k, factors);
+  if (factors.all) c.inverse_frequency = divided(c.inverse_frequency, "rope_freqs.weight", *factors.all);
 }
 
-std::vector<uint8_t> flags(const Metadata& m, const char* key, int64_t layers) {
-  const auto* list = m.integers(key);
-  if (!list) return {};
-  if (int64_t(list->size()) != layers)
-    fail(Status::bad_file, "metadata '%s' has %zu entries, the model has %jd layers", key, list->size(), layers);
-  std::vector<uint8_t> f;
-  for (const int64_t x : *list) f.push_back(x != 0);
-  return f;
-}
-
-void read_llama4(LlamaConfig& c, const GgufKeys& k) {
-  c.experts = k.integer("expert_count", 1, kMaxExperts);
-  c.experts_per_token = k.integer("expert_used_count", 1, kMaxExperts, 1);
-  c.expert_ffn = k.integer("expert_feed_forward_length", 1, kMaxFfn);
-  const int64_t step = k.integer("interleave_moe_layer_step", 1, kMaxLayers, 1);
-  c.is_moe = flags(k.m, "puna.moe_layers", c.layers);
-  if (c.is_moe.empty())
-    for (int64_t l = 0; l < c.layers; ++l) c.is_moe.push_back((l + 1) % step == 0);
-  const int64_t window = k.integer("attention.sliding_window", 0, kMaxPositions, kConventionChunk);
-  const bool iRope = window != 0;
-  c.uses_rope = flags(k.m, "puna.rope_layers", c.layers);
-  if (c.uses_rope.empty())
-    for (int64_t l = 0; l < c.layers; ++l) c.uses_rope.push_back(!iRope || (l + 1) % kConventionNopeStep != 0);
-  c.chunk = k.m.integer("puna.attention.chunk", 0, kMaxPositions, iRope ? kConventionChunk : 0);
-  if (iRope && window != kConventionChunk && window != c.chunk)  // llama.cpp reads any of them as 8192
-    fail(Status::unsupported, "metadata '%s' is %jd, expected 0, %jd or a 'puna.attention.chunk' that agrees",
-         k.key("attention.sliding_window").c_str(), window, kConventionChunk);
-  c.temperature = k.m.boolean("puna.attention.temperature", iRope);
-  c.floor_scale = float(k.m.number("puna.attention.floor_scale", 1, 1e9, 8192.0));
-  c.attn_scale = float(k.m.number("puna.attention.attn_scale", -1e6, 1e6, 0.1));
-  c.qk_norm = k.m.boolean("puna.attention.qk_norm", c.experts != kMaverickExperts);
+// llama4's and those families' readers look at it.
+bool reads_window(const LlamaConfig& c) {
+  return c.architecture == "llama4" || c.architecture == "gpt-oss" || c.architecture == "phi3" ||
+         c.architecture.starts_with("gemma");
 }
 
 // A key that other programs compute with and we do not.
 void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
   const MetadataValue zero = int64_t{0}, one = int64_t{1}, no = false;
   const std::vector<NeutralKey> keys = {
-      {"attention.scale", {zero, 1 / std::sqrt(double(c.head_dim))}},
+      {"attention.scale", {zero, double(c.score_scale())}},
       {"attention.output_scale", {zero, one}},
       {"attention.clamp_kqv", {zero}},
       {"attention.max_alibi_bias", {zero}},
       {"attention.causal", {true}},
-      {"attention.temperature_scale", {zero, double(c.temperature ? c.attn_scale : 0)}},
+      {"attention.temperature_scale", {zero, double(c.temperature ? c.attn_scale : c.query_growth)}},
       {"attention.temperature_length", {zero, double(c.temperature ? c.floor_scale : 0)}},
       {"attention.shared_kv_layers", {zero}},
       {"attention.q_lora_rank", {zero}},
       {"attention.kv_lora_rank", {zero}},
       {"attention.key_length_swa", {c.head_dim}},
       {"attention.value_length_swa", {c.head_dim}},
-      {"attn_logit_softcapping", {zero}},
+      {"attn_logit_softcapping", {zero, double(c.attention_softcap)}},
       {"router_logit_softcapping", {zero}},
-      {"final_logit_softcapping", {zero}},
-      {"logit_scale", {zero, one}},
-      {"residual_scale", {zero, one}},
-      {"embedding_scale", {zero, one}},
+      {"final_logit_softcapping", {zero, double(c.final_softcap)}},
+      {"logit_scale", {zero, 1 / double(c.logit_scale)}},
+      {"residual_scale", {zero, double(c.residual_scale)}},
+      {"embedding_scale", {zero, double(c.embedding_scale)}},
       {"embedding_length_per_layer_input", {zero}},
       {"embedding_length_out", {zero, c.hidden}},
       {"expert_weights_scale", {zero, one}},
-      {"expert_weights_norm", {no}},
-      {"expert_gating_func", {zero, int64_t{2}}},  // 2: sigmoid
+      {"expert_weights_norm", {c.router_score == RouterScore::softmax_chosen}},
+      {"expert_gating_func",
+       {zero, int64_t{c.router_score == RouterScore::sigmoid ? 2 : 1}}},  // 1: softmax, 2: sigmoid
       {"expert_group_count", {zero, one}},
       {"expert_group_used_count", {zero, one}},
       {"expert_shared_count", {zero, one}},
@@ -168,15 +174,17 @@ void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
       {"swin_norm", {no}},
       {"rope.dimension_sections", {}},
       {"rope.dimension_count_swa", {c.head_dim}},
-      {"rope.freq_base_swa", {c.rope_theta}},
-      {"rope.scaling.attn_factor", {one}},
+      {"rope.scaling.attn_factor", {one, double(c.rope_magnitude)}},
       {"rope.scaling.alpha", {zero, one}},
       {"rope.scaling.yarn_attn_factor", {one}},
       {"rope.scaling.yarn_ext_factor", {zero, int64_t{-1}}},
-      {"rope.scaling.yarn_log_multiplier", {zero}},
   };
   require_neutral(k.m, k.prefix, keys);
-  if (const MetadataValue* window = c.architecture == "llama" ? k.m.find(k.key("attention.sliding_window")) : nullptr) {
+  const NeutralKey two_ropes[] = {{"rope.freq_base_swa", {c.rope_theta}}};
+  if (c.local_frequency.empty()) require_neutral(k.m, k.prefix, two_ropes);
+  const NeutralKey yarn[] = {{"rope.scaling.yarn_log_multiplier", {zero}}};
+  if (!family_of(c).scaling) require_neutral(k.m, k.prefix, yarn);
+  if (const MetadataValue* window = !reads_window(c) ? k.m.find(k.key("attention.sliding_window")) : nullptr) {
     const int64_t positions = k.integer("attention.sliding_window", 0, INT64_MAX, 0);
     if (positions != 0 && positions < c.max_positions)
       fail(Status::unsupported, "metadata '%s' is %s, which is not supported: every token sees all %jd before it",
@@ -188,6 +196,16 @@ void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
 void require_known_puna_keys(const Metadata& m) {
   constexpr const char* kKnown[] = {"puna.rope.inverse_frequency",
                                     "puna.rope.half_split",
+                                    "puna.rope.local_frequency",
+                                    "puna.rope.long_frequency",
+                                    "puna.rope.magnitude",
+                                    "puna.router.normalised",
+                                    "puna.swiglu.limit",
+                                    "puna.swiglu.alpha",
+                                    "puna.attention.window",
+                                    "puna.attention.sliding_layers",
+                                    "puna.attention.scale",
+                                    "puna.attention.bias",
                                     "puna.moe_layers",
                                     "puna.rope_layers",
                                     "puna.attention.chunk",
@@ -205,12 +223,16 @@ void require_known_puna_keys(const Metadata& m) {
 }  // namespace
 
 LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector<float>* rope_freqs) {
+  return config_from_gguf(m, vocab, RopeFactors{rope_freqs, nullptr, nullptr});
+}
+
+LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const RopeFactors& factors) {
   LlamaConfig c;
   c.architecture = m.string("general.architecture");
-  if (c.architecture != "llama" && c.architecture != "llama4")
-    fail(Status::unsupported,
-         "metadata 'general.architecture' is '%.40s', which is not supported; known: llama, llama4",
-         c.architecture.c_str());
+  const Family* const family = family_of_gguf(c.architecture);
+  if (!family)
+    fail(Status::unsupported, "metadata 'general.architecture' is '%.40s', which is not supported; known: %s",
+         c.architecture.c_str(), known_architectures().c_str());
   if (const std::string type = m.string("general.type", std::string("model")); type != "model")
     fail(Status::unsupported, "metadata 'general.type' is '%.40s': the file holds no model", type.c_str());
   const GgufKeys k{m, c.architecture + "."};
@@ -228,14 +250,11 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
   c.norm_eps = float(k.number("attention.layer_norm_rms_epsilon", kMinNormEps, 1.0, 1e-5));
   c.uses_rope.assign(size_t(c.layers), 1);
   c.is_moe.assign(size_t(c.layers), 0);
-  if (c.architecture == "llama4")
-    read_llama4(c, k);
-  else if (k.integer("expert_count", 0, kMaxExperts, 0) > 0)
-    fail(Status::unsupported,
-         "metadata '%s': mixture-of-experts files of architecture llama (Mixtral) are not supported",
-         k.key("expert_count").c_str());
-  c.rope_style = m.boolean("puna.rope.half_split", false) ? RopeStyle::half_split : RopeStyle::interleaved;
-  read_frequencies(c, k, rope_freqs);
+  family->from_gguf(c, k);
+  c.rope_style = m.boolean("puna.rope.half_split", !family->permuted && c.architecture != "llama4")
+                     ? RopeStyle::half_split
+                     : RopeStyle::interleaved;
+  read_frequencies(c, k, factors);
   require_nothing_else(c, k);
   require_known_puna_keys(m);
   // what differs stays unread: files whose tokens were added later say the old number
@@ -248,7 +267,6 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const std::vector
 Metadata gguf_metadata(const LlamaConfig& c) {
   Metadata m;
   const std::string p = c.architecture + ".";
-  const auto layers = [](const std::vector<uint8_t>& f) { return std::vector<int64_t>(f.begin(), f.end()); };
   m.set("general.architecture", c.architecture);
   m.set(p + "block_count", c.layers);
   m.set(p + "embedding_length", c.hidden);
@@ -259,28 +277,34 @@ Metadata gguf_metadata(const LlamaConfig& c) {
   m.set(p + "feed_forward_length", c.ffn);
   m.set(p + "context_length", c.max_positions);
   m.set(p + "attention.layer_norm_rms_epsilon", double(c.norm_eps));
-  m.set(p + "rope.dimension_count", c.head_dim);
+  m.set(p + "rope.dimension_count", c.rotated());
   m.set(p + "rope.freq_base", c.rope_theta);
   m.set(p + "vocab_size", c.vocab);
   m.set("puna.rope.inverse_frequency", std::vector<double>(c.inverse_frequency.begin(), c.inverse_frequency.end()));
-  if (c.architecture != "llama4") return m;
-  m.set(p + "expert_count", c.experts);
-  m.set(p + "expert_used_count", c.experts_per_token);
-  m.set(p + "expert_feed_forward_length", c.expert_ffn);
-  for (int64_t step = 1; step <= c.layers; ++step) {  // other programs know no other pattern
-    bool fits = true;
-    for (int64_t l = 0; l < c.layers; ++l) fits &= (c.is_moe[size_t(l)] != 0) == ((l + 1) % step == 0);
-    if (!fits) continue;
-    m.set(p + "interleave_moe_layer_step", step);
-    break;
+  const auto set_numbers = [&](const char* key, const std::vector<float>& values) {
+    if (!values.empty()) m.set(key, std::vector<double>(values.begin(), values.end()));
+  };
+  set_numbers("puna.rope.local_frequency", c.local_frequency);
+  set_numbers("puna.rope.long_frequency", c.long_frequency);
+  if (!c.long_frequency.empty()) {
+    m.set(p + "rope.scaling.original_context_length", c.long_from);
+    m.set(p + "rope.scaling.attn_factor", double(c.rope_magnitude));
+  } else if (c.rope_magnitude != 1 || c.rope_scaling.kind == RopeScaling::Kind::yarn) {
+    m.set("puna.rope.magnitude", double(c.rope_magnitude));
   }
-  m.set("puna.moe_layers", layers(c.is_moe));
-  m.set("puna.rope_layers", layers(c.uses_rope));
-  m.set("puna.attention.chunk", c.chunk);
-  m.set("puna.attention.temperature", c.temperature);
-  m.set("puna.attention.floor_scale", double(c.floor_scale));
-  m.set("puna.attention.attn_scale", double(c.attn_scale));
-  m.set("puna.attention.qk_norm", c.qk_norm);
+  const RopeScaling& s = c.rope_scaling;
+  const bool yarn = s.kind == RopeScaling::Kind::yarn;
+  if (family_of(c).scaling && (yarn || s.kind == RopeScaling::Kind::linear)) {  // others have a tensor of factors
+    m.set(p + "rope.scaling.type", std::string(yarn ? "yarn" : "linear"));
+    m.set(p + "rope.scaling.factor", s.factor);
+  }
+  if (yarn) {
+    m.set(p + "rope.scaling.original_context_length", int64_t(s.original_max_positions));
+    m.set(p + "rope.scaling.yarn_beta_fast", s.beta_fast);
+    m.set(p + "rope.scaling.yarn_beta_slow", s.beta_slow);
+    if (s.mscale_all_dim != 0) m.set(p + "rope.scaling.yarn_log_multiplier", s.mscale_all_dim);
+  }
+  family_of(c).to_gguf(m, c);
   return m;
 }
 

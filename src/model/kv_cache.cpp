@@ -28,17 +28,20 @@ KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, DTy
     : allocator_(std::move(allocator)),
       layers_(size_t(c.layers)),
       page_size_(c.page_size()),
-      chunk_(c.chunk),
       kv_heads_(c.kv_heads),
       head_dim_(c.head_dim),
-      type_(type) {
+      type_(type),
+      long_from_(c.long_frequency.empty() ? 0 : c.long_from) {
   PUNA_REQUIRE(type == DType::f32 || type == DType::f16 || type == DType::q8_0,
                "keys and values are kept in f32, f16 or q8_0, not in %s", info(type).name);
   if (c.head_dim % info(type).block != 0)
     fail(Status::unsupported, "keys and values in q8_0 need a head_dim that is a multiple of 32, this model's is %jd",
          c.head_dim);
   number_bytes_ = int64_t(bytes_of(info(type), uint64_t(c.head_dim)));
-  for (int64_t l = 0; l < c.layers; ++l) layers_[size_t(l)].chunked = c.chunked(l);
+  for (int64_t l = 0; l < c.layers; ++l) {
+    layers_[size_t(l)].chunk = c.chunked(l) ? c.chunk : 0;
+    layers_[size_t(l)].window = c.sliding(l) ? c.window : 0;
+  }
 }
 
 int64_t KvCache::key_bytes() const noexcept { return kv_heads_ * ((page_size_ + 15) / 16 * 16) * number_bytes_; }
@@ -74,32 +77,44 @@ void KvCache::prepare(int64_t begin, int64_t end) {
 }
 
 void KvCache::prepare_kept(int64_t length) {
+  set_length(length);
   for (size_t l = 0; l < layers_.size(); ++l) prepare_layer(layers_[l], kept_from(int64_t(l), length), length);
 }
 
 int64_t KvCache::kept_from(int64_t layer, int64_t length) const noexcept {
-  return layers_[size_t(layer)].chunked ? length / chunk_ * chunk_ : 0;
+  const Layer& l = layers_[size_t(layer)];
+  if (l.chunk > 0) return length / l.chunk * l.chunk;
+  return l.window > 0 ? std::max<int64_t>(0, length - l.window + 1) / page_size_ * page_size_ : 0;
+}
+
+int64_t KvCache::dropped_below(int64_t layer, int64_t length) const noexcept {
+  return kept_from(layer, sliding(layer) ? std::max<int64_t>(0, length - kSlack) : length);
 }
 
 uint64_t KvCache::bytes_for(const LlamaConfig& c, DType type, int64_t positions, int64_t rows) {
   const int64_t page = c.page_size(), whole = (positions + page - 1) / page;
-  int64_t chunked = whole;  // of a chunked layer: what was kept before a pass and what the pass adds
-  if (c.chunk > 0) {
-    chunked = 0;
-    for (int64_t begin = 0; begin < positions; begin += rows) {
-      const int64_t end = std::min(begin + rows, positions);
-      chunked = std::max(chunked, (end + page - 1) / page - begin / c.chunk * c.chunk / page);
-    }
-  }
+  const KvCache layout(c, nullptr, type);
   uint64_t pages = 0;
-  for (int64_t l = 0; l < c.layers; ++l) pages += uint64_t(c.chunked(l) ? chunked : whole);
-  return pages * KvCache(c, nullptr, type).page_bytes();
+  int64_t most = 0;  // pages of a layer that drops some, all of one kind: what was kept before a pass and what it adds
+  for (int64_t l = 0; l < c.layers; ++l) {
+    if (!layout.drops(l)) {
+      pages += uint64_t(whole);
+      continue;
+    }
+    for (int64_t begin = most == 0 ? 0 : positions; begin < positions; begin += rows) {
+      const int64_t end = std::min(begin + rows, positions);
+      most = std::max(most, (end + page - 1) / page - layout.dropped_below(l, begin) / page);
+    }
+    pages += uint64_t(most);
+  }
+  return pages * layout.page_bytes();
 }
 
 void KvCache::commit(int64_t length, int64_t may_return) {
-  for (Layer& layer : layers_) {
-    if (!layer.chunked) continue;
-    const size_t visible = std::min(size_t(length / chunk_ * chunk_ / page_size_), layer.page.size());
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    Layer& layer = layers_[l];
+    if (!drops(int64_t(l))) continue;
+    const size_t visible = std::min(size_t(dropped_below(int64_t(l), length) / page_size_), layer.page.size());
     for (size_t i = 0; i < visible; ++i) {
       if (!layer.page[i]) continue;
       if (int64_t(i) * page_size_ < may_return) layer.aside.emplace_back(i, layer.page[i]);
@@ -123,9 +138,17 @@ int64_t KvCache::rewind(int64_t length) {
   settle();
   int64_t start = length;
   for (const Layer& layer : layers_) {
-    if (!layer.chunked || length % chunk_ == 0) continue;
-    const size_t page = size_t(length / chunk_ * chunk_ / page_size_);
-    if (page >= layer.page.size() || !layer.page[page]) start = length / chunk_ * chunk_;
+    const auto gone = [&](int64_t position) {
+      const size_t page = size_t(position / page_size_);
+      return page >= layer.page.size() || !layer.page[page];
+    };
+    if (layer.chunk > 0 && length % layer.chunk != 0 && gone(length / layer.chunk * layer.chunk))
+      start = std::min(start, length / layer.chunk * layer.chunk);
+    if (layer.window > 0 && length > 0 && gone(std::max<int64_t>(0, length - layer.window + 1))) start = 0;
+  }
+  if (!fits(length)) {
+    start = 0;
+    set_length(length);
   }
   const size_t kept = size_t((start + page_size_ - 1) / page_size_);
   for (Layer& layer : layers_) {

@@ -4,8 +4,8 @@
 
 #include "kernels/kernel_table.h"
 #include "model/config_common.h"
+#include "model/layer_reader.h"
 #include "model/leftovers.h"
-#include "model/weight_reader.h"
 #include "puna/base/error.h"
 
 namespace puna {
@@ -20,8 +20,8 @@ int64_t vocabulary_of(const TensorMap& tensors) {
   return t->shape[0];
 }
 
-ExpertWeights read_ffn(const WeightReader& r, const std::string& block, const std::string& suffix, int64_t F,
-                       int64_t D) {
+ExpertWeights read_expert(const WeightReader& r, const std::string& block, const std::string& suffix, int64_t F,
+                          int64_t D) {
   return {r.matrix(block + "ffn_gate" + suffix + ".weight", F, D),
           r.matrix(block + "ffn_up" + suffix + ".weight", F, D),
           r.matrix(block + "ffn_down" + suffix + ".weight", D, F)};
@@ -29,6 +29,7 @@ ExpertWeights read_ffn(const WeightReader& r, const std::string& block, const st
 
 void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block, const LlamaConfig& c, int64_t l) {
   L.router = r.matrix(block + "ffn_gate_inp.weight", c.experts, c.hidden);
+  if (c.expert_bias) L.router_bias = r.vector(block + "ffn_gate_inp.bias", c.experts);
   const bool stacked = !r.has(block + "ffn_gate.0.weight");
   for (int64_t e = 0; e < c.experts; ++e) {
     if (stacked) {
@@ -36,12 +37,21 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
                            r.stacked(block + "ffn_up_exps.weight", e, c.experts, c.expert_ffn, c.hidden),
                            r.stacked(block + "ffn_down_exps.weight", e, c.experts, c.hidden, c.expert_ffn)});
     } else {
-      L.experts.push_back(read_ffn(r, block, "." + std::to_string(e), c.expert_ffn, c.hidden));
+      L.experts.push_back(read_expert(r, block, "." + std::to_string(e), c.expert_ffn, c.hidden));
     }
+  }
+  for (int64_t e = 0; c.expert_bias && e < c.experts; ++e) {
+    const auto bias = [&](const char* name, int64_t count) {
+      return r.part_of_row(block + name, e, c.experts, count, 0, 1, count);
+    };
+    ExpertWeights& expert = L.experts[size_t(e)];
+    expert.gate_bias = bias("ffn_gate_exps.bias", c.expert_ffn);
+    expert.up_bias = bias("ffn_up_exps.bias", c.expert_ffn);
+    expert.down_bias = bias("ffn_down_exps.bias", c.hidden);
   }
   if (r.has(block + "ffn_gate_shexp.weight") || r.has(block + "ffn_up_shexp.weight") ||
       r.has(block + "ffn_down_shexp.weight"))
-    L.ffn = read_ffn(r, block, "_shexp", c.expert_ffn, c.hidden);
+    L.ffn = read_expert(r, block, "_shexp", c.expert_ffn, c.hidden);
   require_same_types(L, l);
 }
 
@@ -74,33 +84,35 @@ Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const T
   LlamaConfig& c = model.config;
   LlamaWeights& w = model.weights;
   const WeightReader r(context, tensors, w, mapped, progress, store);
-  std::vector<float> rope_freqs;
-  const TensorEntry* f = tensors.find("rope_freqs.weight");
-  if (f) {
+  const auto read_factors = [&](const char* name) {
+    std::vector<float> factors;
+    const TensorEntry* f = tensors.find(name);
+    if (!f) return factors;
     if (f->shape.rank != 1)
-      fail(Status::bad_file, "tensor 'rope_freqs.weight' has shape %s, expected one dimension",
-           f->shape.text().c_str());
-    const float* values = r.vector("rope_freqs.weight", f->shape[0]);
-    rope_freqs.assign(values, values + f->shape[0]);
-  }
-  c = config_from_gguf(metadata, vocabulary_of(tensors), f ? &rope_freqs : nullptr);
+      fail(Status::bad_file, "tensor '%s' has shape %s, expected one dimension", name, f->shape.text().c_str());
+    const float* values = r.vector(name, f->shape[0]);
+    factors.assign(values, values + f->shape[0]);
+    return factors;
+  };
+  const bool phi = metadata.string("general.architecture", std::string()) == "phi3";  // others are judged as unread
+  const std::vector<float> all = read_factors("rope_freqs.weight"),
+                           longer = phi ? read_factors("rope_factors_long.weight") : std::vector<float>(),
+                           shorter = phi ? read_factors("rope_factors_short.weight") : std::vector<float>();
+  const auto given = [&](const char* name, const std::vector<float>& f) { return tensors.find(name) ? &f : nullptr; };
+  const RopeFactors factors{given("rope_freqs.weight", all), phi ? given("rope_factors_long.weight", longer) : nullptr,
+                            phi ? given("rope_factors_short.weight", shorter) : nullptr};
+  c = config_from_gguf(metadata, vocabulary_of(tensors), factors);
   c.tied = !r.has("output.weight");
   w.embedding = r.matrix("token_embd.weight", c.vocab, c.hidden);
   w.lm_head = c.tied ? w.embedding : r.matrix("output.weight", c.vocab, c.hidden);
   w.final_norm = r.vector("output_norm.weight", c.hidden);
   for (int64_t l = 0; l < c.layers; ++l) {
     const std::string block = "blk." + std::to_string(l) + ".";
-    LlamaLayer L;
-    L.attn_norm = r.vector(block + "attn_norm.weight", c.hidden);
-    L.wq = r.matrix(block + "attn_q.weight", c.heads * c.head_dim, c.hidden);
-    L.wk = r.matrix(block + "attn_k.weight", c.kv_heads * c.head_dim, c.hidden);
-    L.wv = r.matrix(block + "attn_v.weight", c.kv_heads * c.head_dim, c.hidden);
-    L.wo = r.matrix(block + "attn_output.weight", c.hidden, c.heads * c.head_dim);
-    L.ffn_norm = r.vector(block + "ffn_norm.weight", c.hidden);
+    LlamaLayer L = read_attention(r, c, gguf_names(c, l), 0);
     if (c.is_moe[size_t(l)])
       read_experts(L, r, block, c, l);
     else
-      L.ffn = read_ffn(r, block, "", c.ffn, c.hidden);
+      L.ffn = read_ffn(r, c, gguf_names(c, l));
     w.layers.push_back(std::move(L));
   }
   const int64_t predicting = metadata.integer(c.architecture + ".nextn_predict_layers", 0, kMaxLayers, 0);

@@ -1,31 +1,62 @@
-// llama_huggingface.cpp -- a Hugging Face checkpoint's tensors to LlamaWeights: dense Llama, Llama 4 text, and the text
-// part of Llama 4 with vision ("language_model."). Fused experts are stored [E, in, out] and are read in place through
-// strides.
+// llama_huggingface.cpp -- a Hugging Face checkpoint's tensors to LlamaWeights, and the text part of a model with
+// vision ("language_model."). Fused experts are stored [E, in, out] and are read in place through strides.
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <string>
 
+#include "model/layer_reader.h"
 #include "model/leftovers.h"
-#include "model/weight_reader.h"
 #include "puna/base/error.h"
 
 namespace puna {
 namespace {
 
-ExpertWeights read_ffn(const WeightReader& r, const std::string& prefix, int64_t F, int64_t D) {
+ExpertWeights read_expert(const WeightReader& r, const std::string& prefix, int64_t F, int64_t D) {
   return {r.matrix(prefix + "gate_proj.weight", F, D), r.matrix(prefix + "up_proj.weight", F, D),
           r.matrix(prefix + "down_proj.weight", D, F)};
 }
 
-void read_moe(LlamaLayer& L, const WeightReader& r, const std::string& prefix, const LlamaConfig& c) {
+void read_stacked(LlamaLayer& L, const WeightReader& r, const std::string& experts, const LlamaConfig& c) {
   const int64_t E = c.experts, F = c.expert_ffn, D = c.hidden;
-  L.router = r.matrix(prefix + "router.weight", E, D);
   for (int64_t e = 0; e < E; ++e)
-    L.experts.push_back({r.stacked_transposed(prefix + "experts.gate_up_proj", e, E, 2 * F, 0, F, D),
-                         r.stacked_transposed(prefix + "experts.gate_up_proj", e, E, 2 * F, F, F, D),
-                         r.stacked_transposed(prefix + "experts.down_proj", e, E, D, 0, D, F)});
-  L.ffn = read_ffn(r, prefix + "shared_expert.", F, D);
+    L.experts.push_back({r.stacked_transposed(experts + ".gate_up_proj", e, E, 2 * F, 0, F, D),
+                         r.stacked_transposed(experts + ".gate_up_proj", e, E, 2 * F, F, F, D),
+                         r.stacked_transposed(experts + ".down_proj", e, E, D, 0, D, F)});
+}
+
+void read_interleaved(LlamaLayer& L, const WeightReader& r, const std::string& experts, const LlamaConfig& c) {
+  const int64_t E = c.experts, F = c.expert_ffn, D = c.hidden;
+  const std::string gate_up = experts + ".gate_up_proj", down = experts + ".down_proj";
+  const bool quantised = r.has(gate_up + "_blocks");
+  for (int64_t e = 0; e < E; ++e) {
+    ExpertWeights x;
+    if (quantised)
+      x = {r.mxfp4(gate_up, e, E, 2 * F, 0, 2, F, D), r.mxfp4(gate_up, e, E, 2 * F, 1, 2, F, D),
+           r.mxfp4(down, e, E, D, 0, 1, D, F)};
+    else
+      x = {r.stacked_transposed(gate_up, e, E, 2 * F, 0, F, D, 2),
+           r.stacked_transposed(gate_up, e, E, 2 * F, 1, F, D, 2), r.stacked_transposed(down, e, E, D, 0, D, F)};
+    x.gate_bias = r.part_of_row(experts + ".gate_up_proj_bias", e, E, 2 * F, 0, 2, F);
+    x.up_bias = r.part_of_row(experts + ".gate_up_proj_bias", e, E, 2 * F, 1, 2, F);
+    x.down_bias = r.part_of_row(experts + ".down_proj_bias", e, E, D, 0, 1, D);
+    L.experts.push_back(x);
+  }
+}
+
+void read_moe(LlamaLayer& L, const WeightReader& r, const LayerNames& n, const LlamaConfig& c, int64_t l) {
+  L.router = r.matrix(n.router + ".weight", c.experts, c.hidden);
+  if (c.expert_bias) L.router_bias = r.vector(n.router + ".bias", c.experts);
+  switch (family_of(c).experts) {
+    case ExpertLayout::stacked: read_stacked(L, r, n.experts, c); break;
+    case ExpertLayout::interleaved: read_interleaved(L, r, n.experts, c); break;
+    case ExpertLayout::one_by_one:
+      for (int64_t e = 0; e < c.experts; ++e)
+        L.experts.push_back(read_expert(r, n.experts + "." + std::to_string(e) + ".", c.expert_ffn, c.hidden));
+  }
+  if (c.architecture == "llama4")
+    L.ffn = read_expert(r, n.experts.substr(0, n.experts.rfind('.')) + ".shared_expert.", c.expert_ffn, c.hidden);
+  require_same_types(L, l);
 }
 
 // Bit for bit, in pieces, so that it can be cancelled. In a rehearsal nothing is read, and all are the same.
@@ -84,21 +115,15 @@ Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, 
   const std::string root = nested ? vision_root : "";
   w.embedding = r.matrix(root + "model.embed_tokens.weight", c.vocab, c.hidden);
   w.lm_head = c.tied ? w.embedding : r.matrix(root + "lm_head.weight", c.vocab, c.hidden);
-  w.final_norm = r.vector(root + "model.norm.weight", c.hidden);
-  const bool llama4 = c.architecture == "llama4";
+  const float added = family_of(c).one_more ? 1 : 0;
+  w.final_norm = r.vector(root + "model.norm.weight", c.hidden, added);
   for (int64_t l = 0; l < c.layers; ++l) {
-    const std::string prefix = root + "model.layers." + std::to_string(l) + ".";
-    LlamaLayer L;
-    L.attn_norm = r.vector(prefix + "input_layernorm.weight", c.hidden);
-    L.wq = r.matrix(prefix + "self_attn.q_proj.weight", c.heads * c.head_dim, c.hidden);
-    L.wk = r.matrix(prefix + "self_attn.k_proj.weight", c.kv_heads * c.head_dim, c.hidden);
-    L.wv = r.matrix(prefix + "self_attn.v_proj.weight", c.kv_heads * c.head_dim, c.hidden);
-    L.wo = r.matrix(prefix + "self_attn.o_proj.weight", c.hidden, c.heads * c.head_dim);
-    L.ffn_norm = r.vector(prefix + "post_attention_layernorm.weight", c.hidden);
+    const LayerNames names = huggingface_names(c, root, l);
+    LlamaLayer L = read_attention(r, c, names, added);
     if (c.is_moe[size_t(l)])
-      read_moe(L, r, prefix + "feed_forward.", c);
+      read_moe(L, r, names, c, l);
     else
-      L.ffn = read_ffn(r, prefix + (llama4 ? "feed_forward." : "mlp."), c.ffn, c.hidden);
+      L.ffn = read_ffn(r, c, names);
     w.layers.push_back(std::move(L));
   }
   judge_unread(tensors, [&](std::string_view name) { return why_not_without(name, root, c, context, tensors); });

@@ -22,7 +22,8 @@ struct NamedTensor {
   std::string name;
   Shape shape;
   std::vector<TensorPiece> pieces;  // or
-  const float** vector = nullptr;   // one vector of f32
+  const float** vector = nullptr;   // one vector of f32, which is kept as
+  float added = 0;                  // the name's plus this
 };
 
 // The pieces point into `model`. A tied head is not listed.

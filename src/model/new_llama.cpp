@@ -30,11 +30,12 @@ Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
     values_of[panels] = values;
     return Weight{panels, DType::f32, rows, cols, panel * int64_t(sizeof(float))};
   };
-  const auto ones = [&] {
-    float* const values = block(c.hidden);
-    std::fill(values, values + c.hidden, 1.0f);
+  const auto filled = [&](int64_t count, float value) {
+    float* const values = block(count);
+    std::fill(values, values + count, value);
     return values;
   };
+  const auto ones = [&] { return filled(c.hidden, 1); };
   const auto swiglu = [&](int64_t F) {
     return ExpertWeights{matrix(F, c.hidden), matrix(F, c.hidden), matrix(c.hidden, F)};
   };
@@ -43,17 +44,44 @@ Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
   w.final_norm = ones();
   for (int64_t l = 0; l < c.layers; ++l) {
     LlamaLayer L;
-    L.attn_norm = ones();
-    L.ffn_norm = ones();
+    const int64_t Q = c.heads * c.head_dim, KV = c.kv_heads * c.head_dim;
+    if (c.pre_norm) {
+      L.attn_norm = ones();
+      L.ffn_norm = ones();
+    }
+    if (c.post_norm) {
+      L.post_attn_norm = ones();
+      L.post_ffn_norm = ones();
+    }
+    if (c.qkv_bias) {
+      L.bq = filled(Q, 0);
+      L.bk = filled(KV, 0);
+      L.bv = filled(KV, 0);
+    }
+    if (c.out_bias) L.bo = filled(c.hidden, 0);
+    if (c.qk_norm == QkNorm::heads || c.qk_norm == QkNorm::whole) {
+      L.q_norm = filled(c.qk_norm == QkNorm::whole ? Q : c.head_dim, 1);
+      L.k_norm = filled(c.qk_norm == QkNorm::whole ? KV : c.head_dim, 1);
+    }
+    if (c.sinks) L.sinks = filled(c.heads, 0);
     L.wq = matrix(c.heads * c.head_dim, c.hidden);
     L.wk = matrix(c.kv_heads * c.head_dim, c.hidden);
     L.wv = matrix(c.kv_heads * c.head_dim, c.hidden);
     L.wo = matrix(c.hidden, c.heads * c.head_dim);
     const bool moe = c.is_moe[size_t(l)] != 0;
-    L.ffn = swiglu(moe ? c.expert_ffn : c.ffn);
+    if (!moe || c.router_score == RouterScore::sigmoid) L.ffn = swiglu(moe ? c.expert_ffn : c.ffn);
     if (moe) {
       L.router = matrix(c.experts, c.hidden);
-      for (int64_t e = 0; e < c.experts; ++e) L.experts.push_back(swiglu(c.expert_ffn));
+      if (c.expert_bias) L.router_bias = filled(c.experts, 0);
+      for (int64_t e = 0; e < c.experts; ++e) {
+        ExpertWeights x = swiglu(c.expert_ffn);
+        if (c.expert_bias) {
+          x.gate_bias = filled(c.expert_ffn, 0);
+          x.up_bias = filled(c.expert_ffn, 0);
+          x.down_bias = filled(c.hidden, 0);
+        }
+        L.experts.push_back(x);
+      }
     }
     w.layers.push_back(std::move(L));
   }

@@ -1,6 +1,7 @@
 // rope.cpp -- the frequencies of rotary positions, how published models stretch them, and the angles they give.
 #include "model/rope.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/det_math.h"
@@ -20,14 +21,44 @@ double llama3_scaled(double frequency, const RopeScaling& s) {
   return (1 - blend) * frequency / s.factor + blend * frequency;
 }
 
+// YaRN: dimensions that turn more than beta_fast times within the original length stay, those that turn less than
+// beta_slow times slow down by `factor`, those between are blended along a ramp.
+class Yarn {
+ public:
+  Yarn(int64_t dims, double theta, const RopeScaling& s) : factor_(s.factor) {
+    const auto dimension = [&](double turns) {
+      constexpr double kTwoPi = 6.283185307179586476925;
+      return double(dims) * det::log(s.original_max_positions / (turns * kTwoPi)) / (2 * det::log(theta));
+    };
+    low_ = dimension(s.beta_fast);
+    high_ = dimension(s.beta_slow);
+    if (s.truncate) {
+      low_ = std::floor(low_);
+      high_ = std::ceil(high_);
+    }
+    low_ = std::max(low_, 0.0);
+    high_ = std::min(high_, double(dims - 1));
+    if (low_ == high_) high_ += 0.001;  // as the reference: no division by zero
+  }
+  double scaled(double frequency, int64_t i) const {
+    const double ramp = std::clamp((double(i) - low_) / (high_ - low_), 0.0, 1.0);
+    return frequency / factor_ * ramp + frequency * (1 - ramp);
+  }
+
+ private:
+  double factor_, low_, high_;
+};
+
 }  // namespace
 
 std::vector<float> rope_inverse_frequency(int64_t head_dim, double theta, const RopeScaling& scaling) {
   std::vector<float> f(size_t(head_dim / 2));
+  const Yarn yarn(head_dim, theta, scaling);
   for (size_t i = 0; i < f.size(); ++i) {
     double x = 1.0 / det::pow(theta, 2.0 * double(i) / double(head_dim));
     if (scaling.kind == RopeScaling::Kind::linear) x /= scaling.factor;
     if (scaling.kind == RopeScaling::Kind::llama3) x = llama3_scaled(x, scaling);
+    if (scaling.kind == RopeScaling::Kind::yarn) x = yarn.scaled(x, int64_t(i));
     f[i] = float(x);
   }
   return f;
@@ -45,6 +76,14 @@ void rope_angles(float* cosine, float* sine, int64_t position, std::span<const f
 
 float attention_temperature(const LlamaConfig& c, int64_t position) noexcept {
   return float(det::log1p(std::floor(double(position + 1) / double(c.floor_scale))) * double(c.attn_scale) + 1.0);
+}
+
+float query_growth(const LlamaConfig& c, int64_t position) noexcept {
+  return float(1 + double(c.query_growth) * det::log1p(std::floor(double(position) / double(c.growth_from))));
+}
+
+float LlamaConfig::score_scale() const noexcept {
+  return attention_scale != 0 ? attention_scale : float(1.0 / std::sqrt(double(head_dim)));
 }
 
 int64_t LlamaConfig::page_size() const noexcept {

@@ -15,5 +15,7 @@ void rope_angles(float* cosine, float* sine, int64_t position, std::span<const f
 //   log1p(floor((position+1)/floor_scale)) * attn_scale + 1
 //   arXiv:2501.19399
 float attention_temperature(const LlamaConfig& config, int64_t position) noexcept;
+// The same of Ministral 3, on every layer: 1 + beta ln(1 + floor(position / original length)).
+float query_growth(const LlamaConfig& config, int64_t position) noexcept;
 
 }  // namespace puna

@@ -133,7 +133,9 @@ void attention_add(Inference& rec, View x, const VisionConfig& c, const VisionLa
   }
   const Activations a = make_activations(rec, R, D, {&L.wo.w});
   const float scale = float(1.0 / std::sqrt(double(K)));
-  attend(rec, a.x, q, c.heads, K, scale, DType::f32, [&](int64_t t) { return AttendRange{pages.of(t / N), 0, N}; });
+  attend(rec, a.x, q, c.heads, K, {.scale = scale}, DType::f32, [&](int64_t t) {
+    return AttendRange{pages.of(t / N), 0, N};
+  });
   quantise_rows(rec, a);
   linear(rec, a, {{x, &L.wo.w, true}});
   add_bias(rec, x, L.wo.b);

@@ -44,7 +44,7 @@ WeightStore::Place WeightReader::allocate_place(const Weight& w) const {
   return {data, data};
 }
 
-Weight WeightReader::pack(const Stored& s) const {
+Weight WeightReader::pack(const Stored& s, bool in_file) const {
   Weight w;
   w.dtype = s.dtype;
   w.rows = s.rows;
@@ -59,7 +59,7 @@ Weight WeightReader::pack(const Stored& s) const {
       pack_panel(to, s.dtype, from, s.row_stride, s.col_stride,
                  int(std::min<int64_t>(kTileRows, s.rows - p * kTileRows)), s.cols);
     });
-    if (mapped_ && s.col_stride == 0) os::drop_mapped_pages(s.data, uint64_t(s.rows * s.row_stride));
+    if (mapped_ && in_file && s.col_stride == 0) os::drop_mapped_pages(s.data, uint64_t(s.rows * s.row_stride));
   }
   report(uint64_t(s.rows) * bytes_of(info(s.dtype), uint64_t(s.cols)));
   return w;
@@ -70,13 +70,69 @@ Weight WeightReader::matrix(const std::string& name, int64_t rows, int64_t cols)
   return pack({t.data, t.dtype, rows, cols, int64_t(bytes_of(info(t.dtype), uint64_t(cols))), 0});
 }
 
-const float* WeightReader::vector(const std::string& name, int64_t count) const {
+const float* WeightReader::vector(const std::string& name, int64_t count, float added) const {
   const TensorEntry& t = entry(name, {count});
   auto buffer = std::make_shared<Buffer>(context_.allocate(size_t(count) * 4, "a vector of weights"));
   auto* values = reinterpret_cast<float*>(buffer->data());
   dequantise_row(context_.kernels(), values, t.dtype, t.data, count);
+  for (int64_t i = 0; added != 0 && i < count; ++i) values[i] += added;
   weights_.owned.push_back(std::move(buffer));
   return values;
+}
+
+const float* WeightReader::part_of_row(const std::string& name, int64_t index, int64_t rows, int64_t cols,
+                                       int64_t first, int64_t step, int64_t count) const {
+  const TensorEntry& t = entry(name, {rows, cols});
+  std::vector<float> row(static_cast<size_t>(cols));
+  dequantise_row(context_.kernels(), row.data(), t.dtype,
+                 t.data + index * int64_t(bytes_of(info(t.dtype), uint64_t(cols))), cols);
+  auto buffer = std::make_shared<Buffer>(context_.allocate(size_t(count) * 4, "a vector of weights"));
+  auto* values = reinterpret_cast<float*>(buffer->data());
+  for (int64_t i = 0; i < count; ++i) values[i] = row[size_t(first + i * step)];
+  weights_.owned.push_back(std::move(buffer));
+  return values;
+}
+
+// A tensor of plain bytes.
+const TensorEntry& WeightReader::bytes(const std::string& name, const Shape& expected) const {
+  const TensorEntry* t = tensors_.find(name);
+  if (!t) fail(Status::bad_file, "tensor '%.200s' is missing, expected %s", name.c_str(), expected.text().c_str());
+  if (!(t->shape == expected) || t->dtype != DType::u8 || t->bytes != uint64_t(expected.count()))
+    fail(Status::bad_file, "tensor '%.200s' is %s %s, expected U8 %s", name.c_str(), puna::name(t->dtype),
+         t->shape.text().c_str(), expected.text().c_str());
+  return *t;
+}
+
+Weight WeightReader::mxfp4(const std::string& name, int64_t index, int64_t count, int64_t total, int64_t first,
+                           int64_t step, int64_t rows, int64_t cols) const {
+  constexpr int64_t kBlock = 32, kHalf = 16;
+  if (cols % kBlock != 0)
+    fail(Status::bad_file, "tensor '%.200s_blocks': rows of %jd values are no whole blocks of 32", name.c_str(), cols);
+  const int64_t blocks = cols / kBlock, row_bytes = blocks * (kHalf + 1);
+  const TensorEntry &quants = bytes(name + "_blocks", {count, total, blocks, kHalf}),
+                    &scales = bytes(name + "_scales", {count, total, blocks});
+  Buffer copy = context_.allocate(size_t(rows * row_bytes), "blocks of MXFP4");
+  auto* const out = reinterpret_cast<uint8_t*>(copy.data());
+  context_.executor().run(rows, [&](int64_t r) {
+    const int64_t at = (index * total + first + r * step) * blocks;
+    uint8_t* to = out + r * row_bytes;
+    const auto* q = reinterpret_cast<const uint8_t*>(quants.data) + at * kHalf;
+    const auto* s = reinterpret_cast<const uint8_t*>(scales.data) + at;
+    for (int64_t b = 0; b < blocks; ++b, to += kHalf + 1, q += kHalf) {
+      to[0] = s[b];
+      for (int64_t j = 0; j < kHalf; ++j) {  // GGUF: values j and j + 16
+        const auto value = [&](int64_t i) { return q[i / 2] >> 4 * (i % 2) & 15; };
+        to[1 + j] = uint8_t(value(j) | value(j + kHalf) << 4);
+      }
+    }
+  });
+  return pack({copy.data(), DType::mxfp4, rows, cols, row_bytes, 0}, /*in_file=*/false);
+}
+
+Weight WeightReader::rows(const std::string& name, int64_t total, int64_t first, int64_t rows, int64_t cols) const {
+  const TensorEntry& t = entry(name, {total, cols});
+  const int64_t row_bytes = int64_t(bytes_of(info(t.dtype), uint64_t(cols)));
+  return pack({t.data + first * row_bytes, t.dtype, rows, cols, row_bytes, 0});
 }
 
 Weight WeightReader::stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const {
@@ -86,14 +142,14 @@ Weight WeightReader::stacked(const std::string& name, int64_t index, int64_t cou
 }
 
 Weight WeightReader::stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total,
-                                        int64_t first, int64_t rows, int64_t cols) const {
+                                        int64_t first, int64_t rows, int64_t cols, int64_t step) const {
   const TensorEntry& t = entry(name, {count, cols, out_total});
   if (is_quantised(t.dtype))
     fail(Status::unsupported, "tensor '%.200s' is stored [in,out] and quantised (%s)", name.c_str(),
          puna::name(t.dtype));
   const int64_t element = info(t.dtype).bytes;
-  return pack(
-      {t.data + (index * cols * out_total + first) * element, t.dtype, rows, cols, element, out_total * element});
+  return pack({t.data + (index * cols * out_total + first) * element, t.dtype, rows, cols, element * step,
+               out_total * element});
 }
 
 void require_same_types(const LlamaLayer& layer, int64_t index) {

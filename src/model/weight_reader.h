@@ -18,15 +18,25 @@ class WeightReader {
   void finish() const { report(total_); }  // tensors that the model has no use for count as done
   bool has(const std::string& name) const { return tensors_.find(name) != nullptr; }
   const TensorEntry& entry(const std::string& name, const Shape& expected) const;
+  const TensorEntry& bytes(const std::string& name, const Shape& expected) const;
   // A weight matrix [rows, cols]. Error{bad_file} "tensor 'name' has shape [..], expected [..]".
   Weight matrix(const std::string& name, int64_t rows, int64_t cols) const;
-  // A vector as f32, in memory of the context.
-  const float* vector(const std::string& name, int64_t count) const;
+  // A vector as f32, plus `added`, in memory of the context.
+  const float* vector(const std::string& name, int64_t count, float added = 0) const;
+  // Values first, first + step, ... of row `index` of a matrix [rows, cols], as f32.
+  const float* part_of_row(const std::string& name, int64_t index, int64_t rows, int64_t cols, int64_t first,
+                           int64_t step, int64_t count) const;
+  // Rows first, first + step, ... of matrix `index` of a stack as gpt-oss publishes it: name + "_blocks" [count, total,
+  // cols / 32, 16], whose byte j has the values 2j and 2j + 1, and name + "_scales" [count, total, cols / 32].
+  Weight mxfp4(const std::string& name, int64_t index, int64_t count, int64_t total, int64_t first, int64_t step,
+               int64_t rows, int64_t cols) const;
+  // Rows [first, first + rows) of a matrix [total, cols].
+  Weight rows(const std::string& name, int64_t total, int64_t first, int64_t rows, int64_t cols) const;
   // Matrix `index` of a stack [count, rows, cols].
   Weight stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const;
-  // Matrix `index` of a stack stored [count, in, out_total]: rows [first, first + rows) of its transpose.
+  // Matrix `index` of a stack stored [count, in, out_total]: rows first, first + step, ... of its transpose.
   Weight stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total, int64_t first,
-                            int64_t rows, int64_t cols) const;
+                            int64_t rows, int64_t cols, int64_t step = 1) const;
 
  private:
   // Rows as they lie in the file; col_stride != 0: bytes between consecutive inputs ([in,out] storage), else rows are
@@ -36,7 +46,7 @@ class WeightReader {
     DType dtype;
     int64_t rows, cols, row_stride, col_stride;
   };
-  Weight pack(const Stored& stored) const;
+  Weight pack(const Stored& stored, bool in_file = true) const;
   WeightStore::Place allocate_place(const Weight& w) const;
   void report(uint64_t bytes) const;
 

@@ -17,8 +17,8 @@ bool same_keys(const AttendRange& a, const AttendRange& b) {
 
 int64_t attend_spans(int64_t low, int64_t high) noexcept { return (high - low + kSpan - 1) / kSpan; }
 
-const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, float scale, DType kept,
-                    FunctionRef<AttendRange(int64_t)> range) {
+const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t head_dim, const AttendScores& scores,
+                    DType kept, FunctionRef<AttendRange(int64_t)> range) {
   const KernelTable& k = rec.kernels();
   const auto kernel = kept == DType::f32 ? k.attend_f32 : kept == DType::f16 ? k.attend_f16 : k.attend_q8;
   const int64_t R = q.dims[0], heads = q.dims[1] / head_dim, grouped = heads / kv_heads;
@@ -56,10 +56,11 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
           kernel({.rows = rows,
                   .count = count,
                   .head_dim = head_dim,
-                  .scale = scale,
+                  .scale = scores.scale,
                   .kv = r.pages,
                   .low = low,
-                  .high = std::min(high, low + kSpan)});
+                  .high = std::min(high, low + kSpan),
+                  .softcap = scores.softcap});
         count = 0;
       };
       for (; t < t1; ++t) {
@@ -69,7 +70,8 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
         high = next.high;
         for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped; ++h) {
           if (count == kMaxAttendRows) flush();
-          rows[count++] = {q.row(t) + h * head_dim, out_of(span, t, h), state_of(span, t, h), next.high};
+          rows[count++] = {q.row(t) + h * head_dim, out_of(span, t, h), state_of(span, t, h), next.high,
+                           std::max(low, next.first)};
         }
       }
       flush();
@@ -79,6 +81,16 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
     k.merge_attention(out_of(0, t, h), state_of(0, t, h), out_of(span, t, h), state_of(span, t, h), head_dim);
   };
   const auto reaches = [&](int64_t span, int64_t t) { return range(t).low + span * kSpan < range(t).high; };
+  // A sink is one more position, whose value is zero.
+  float* const nothing = scores.sinks ? rec.take<float>(head_dim) : nullptr;
+  if (nothing) rec.stage(1, [&](int64_t) { std::fill(nothing, nothing + head_dim, 0.0f); });
+  const auto finish = [&](int64_t t, int64_t h) {
+    if (nothing) {
+      const float sink[] = {scores.sinks[h], 1.0f};
+      k.merge_attention(out_of(0, t, h), state_of(0, t, h), nothing, sink, head_dim);
+    }
+    k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
+  };
 
   if (split) {
     rec.stage(blocks * kv_heads * spans, [&](int64_t tile) {
@@ -88,7 +100,7 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
     rec.stage(R, [&](int64_t t) {
       for (int64_t h = 0; h < heads; ++h) {
         for (int64_t span = 1; reaches(span, t); ++span) merge(span, t, h);
-        k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
+        finish(t, h);
       }
     });
     return states;
@@ -101,8 +113,7 @@ const float* attend(Inference& rec, View out, View q, int64_t kv_heads, int64_t 
         for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped && reaches(span, t); ++h) merge(span, t, h);
     }
     for (int64_t t = t0; t < t1; ++t)
-      for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped; ++h)
-        k.finish_attention(out_of(0, t, h), state_of(0, t, h), head_dim);
+      for (int64_t h = kv_head * grouped; h < (kv_head + 1) * grouped; ++h) finish(t, h);
   });
   return states;
 }
@@ -135,7 +146,21 @@ void attend_backward(Tape& rec, const AttendGradient& a, std::span<const Sequenc
                                    .grouped = grouped,
                                    .head_dim = K,
                                    .chunk = a.chunk,
-                                   .scale = a.scale});
+                                   .scale = a.scores.scale,
+                                   .window = a.window,
+                                   .softcap = a.scores.softcap});
+  });
+  float* const dsinks = a.scores.sinks ? rec.parameter_gradient(a.scores.sinks) : nullptr;
+  if (!dsinks) return;
+  // The sink's weight is e^(sink - largest) / total, its value zero: dsink = -weight (dout . out).
+  const KernelTable& kernels = rec.kernels();
+  rec.stage(heads, [&](int64_t h) {
+    for (int64_t t = 0; t < a.q.dims[0]; ++t) {
+      const float* const state = a.state + (t * heads + h) * 2;
+      float weight;
+      kernels.softmax_gradient(&weight, a.scores.sinks + h, state, 1.0f, 1);
+      dsinks[h] -= weight * kernels.dot(dout.row(t) + h * K, a.out.row(t) + h * K, K);
+    }
   });
 }
 

@@ -33,9 +33,10 @@ void group_by_expert(const Routes& r, int64_t experts) {
 
 }  // namespace
 
-Routes choose_experts(Inference& rec, View logits, int64_t top_k) {
+Routes choose_experts(Inference& rec, View logits, int64_t top_k, RouterScore kind) {
   const int64_t R = logits.dims[0], E = logits.dims[1];
   Routes r;
+  r.kind = kind;
   r.logits = logits;
   r.top_k = top_k;
   r.count = R * top_k;
@@ -45,12 +46,22 @@ Routes choose_experts(Inference& rec, View logits, int64_t top_k) {
   r.place = rec.take<int32_t>(r.count);
   r.first = rec.take<int32_t>(E + 1);
   rec.stage(1, [&](int64_t) {
-    for (int64_t t = 0; t < R; ++t)
+    for (int64_t t = 0; t < R; ++t) {
+      int32_t* const chosen = r.expert + t * top_k;
+      float* const score = r.score + t * top_k;
       for (int64_t s = 0; s < top_k; ++s) {
-        int32_t* chosen = r.expert + t * top_k;
         chosen[s] = best_unchosen(logits.row(t), E, chosen, s);
-        rec.kernels().sigmoid(r.score + t * top_k + s, logits.row(t) + chosen[s], 1);
+        score[s] = logits.row(t)[chosen[s]];
       }
+      if (kind == RouterScore::sigmoid) {
+        for (int64_t s = 0; s < top_k; ++s) rec.kernels().sigmoid(score + s, score + s, 1);
+      } else {
+        float state[2];
+        const bool all = kind == RouterScore::softmax;
+        rec.kernels().softmax_state(state, all ? logits.row(t) : score, all ? E : top_k);
+        rec.kernels().softmax_gradient(score, score, state, 1.0f, top_k);
+      }
+    }
     group_by_expert(r, E);
   });
   return r;
@@ -59,7 +70,7 @@ Routes choose_experts(Inference& rec, View logits, int64_t top_k) {
 ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, const Routes& routes,
                              const Experts& all_experts) {
   const KernelTable& k = rec.kernels();
-  const auto [experts, shared] = all_experts;
+  const auto [experts, shared, glu] = all_experts;
   const int64_t R = x.dims[0], D = x.dims[1], E = int64_t(experts.size());
   const int64_t groups = E + (shared ? 1 : 0);  // the shared expert is one more, whose rows are all of them
   const int64_t rows = routes.count + (shared ? R : 0);
@@ -69,12 +80,12 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   const auto first = [&](int64_t e) { return e < E ? int64_t(routes.first[e]) : routes.count; };
   const auto last = [&](int64_t e) { return e < E ? int64_t(routes.first[e + 1]) : rows; };
 
-  // Inputs of the routes, expert by expert: score * xn. The shared expert reads xn itself.
+  // Inputs of the routes, expert by expert: xn or score * xn. The shared expert reads xn itself.
   const ExpertWeights& any = experts[0];
   const Activations scaled = make_activations(rec, routes.count, D, {&any.gate, &any.up});
   rec.stage(routes.count, [&](int64_t i) {
     const int64_t route = routes.order[i];
-    k.scale(scaled.x.row(i), xn.x.row(route / routes.top_k), routes.score[route], D);
+    k.scale(scaled.x.row(i), xn.x.row(route / routes.top_k), routes.scales_input() ? routes.score[route] : 1.0f, D);
     finish_row(k, scaled, i);
   });
 
@@ -233,7 +244,10 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
     const bool is_route = i < routes.count;
     const Activations& to = is_route ? routed_act : shared_act;
     const int64_t row = is_route ? i : i - routes.count;
-    k.swiglu(to.x.row(row), gate.row(i), up.row(i), to.x.dims[1]);
+    const ExpertWeights& e = is_route ? experts[size_t(routes.expert[routes.order[i]])] : *shared;
+    if (e.gate_bias) k.add(gate.row(i), e.gate_bias, to.x.dims[1]);
+    if (e.up_bias) k.add(up.row(i), e.up_bias, to.x.dims[1]);
+    glu_row(k, glu, to.x.row(row), gate.row(i), up.row(i), to.x.dims[1]);
     finish_row(k, to, row);
   });
 
@@ -251,13 +265,26 @@ ExpertsTrace experts_forward(Inference& rec, View x, const Activations& xn, cons
   add_loras(&ExpertWeights::down, routed_act, shared_act, out);
   add_row_loras(&ExpertWeights::down, routed_act, shared_act, out);
 
+  if (any.down_bias)
+    rec.stage(routes.count,
+              [&](int64_t i) { k.add(out.row(i), experts[size_t(routes.expert[routes.order[i]])].down_bias, D); });
+  if (!routes.scales_input()) {
+    const View sums = rec.make_zero(R, D);
+    rec.stage(R, [&](int64_t t) {
+      for (int64_t s = t * routes.top_k; s < (t + 1) * routes.top_k; ++s)
+        k.add_scaled(sums.row(t), out.row(routes.place[s]), routes.score[s], D);
+      if (shared) k.add(sums.row(t), out.row(routes.count + t), D);
+      k.add(x.row(t), sums.row(t), D);
+    });
+    return {scaled.x, gate, up, routed_act.x, shared_act.x, out};
+  }
   rec.stage(R, [&](int64_t t) {
     const int32_t* const place = routes.place + t * routes.top_k;
     float* sum = out.row(shared ? routes.count + t : place[0]);
     for (int64_t s = shared ? 0 : 1; s < routes.top_k; ++s) k.add(sum, out.row(place[s]), D);
     k.add(x.row(t), sum, D);
   });
-  return {scaled.x, gate, up, routed_act.x, shared_act.x};
+  return {scaled.x, gate, up, routed_act.x, shared_act.x, out};
 }
 
 // ---- backward ----
@@ -268,11 +295,15 @@ namespace {
 struct BlockRows {
   View dx, dy, x, gate, up, h;
 };
-void block_backward(Tape& rec, const BlockRows& b, const ExpertWeights& w, View dgate, View dup, View dh) {
+void block_backward(Tape& rec, const BlockRows& b, const ExpertWeights& w, const Glu& glu, View dgate, View dup,
+                    View dh) {
   linear_backward(rec, dh, b.dy, b.h, w.down);
+  bias_backward(rec, b.dy, w.down_bias);
   rec.stage(b.dy.dims[0], [&](int64_t i) {
-    rec.kernels().swiglu_backward(dgate.row(i), dup.row(i), dh.row(i), b.gate.row(i), b.up.row(i), dh.dims[1]);
+    glu_row_backward(rec.kernels(), glu, dgate.row(i), dup.row(i), dh.row(i), b.gate.row(i), b.up.row(i), dh.dims[1]);
   });
+  bias_backward(rec, dgate, w.gate_bias);
+  bias_backward(rec, dup, w.up_bias);
   linear_backward(rec, b.dx, dgate, b.x, w.gate);
   linear_backward(rec, b.dx, dup, b.x, w.up);
 }
@@ -289,7 +320,10 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
   // As everything of the routes, the gradients lie expert by expert.
   const BlockRows sorted{rec.make_zero(n, D),        rec.make(n, D),           trace.scaled,
                          slice(trace.gate, 0, n, F), slice(trace.up, 0, n, F), trace.routed};
-  rec.stage(n, [&](int64_t i) { memcpy(sorted.dy.row(i), dx.row(routes.order[i] / routes.top_k), size_t(D) * 4); });
+  rec.stage(n, [&](int64_t i) {
+    const int64_t route = routes.order[i];
+    k.scale(sorted.dy.row(i), dx.row(route / routes.top_k), routes.scales_input() ? 1.0f : routes.score[route], D);
+  });
   const View dgate = rec.make_zero(n, F), dup = rec.make_zero(n, F), dh = rec.make_zero(n, F);
   const bool known = !rec.measuring() &&
                      rec.finished();  // how routes were distributed; otherwise memory for the worst case is reserved
@@ -299,22 +333,51 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
     if (count != 0)
       block_backward(
           rec, {part(sorted.dx), part(sorted.dy), part(sorted.x), part(sorted.gate), part(sorted.up), part(sorted.h)},
-          experts.routed[e], part(dgate), part(dup), part(dh));
+          experts.routed[e], experts.glu, part(dgate), part(dup), part(dh));
   }
-  // scaled = score xn, score = sigmoid(logit)
-  rec.stage(R, [&](int64_t t) {
-    for (int64_t route = t * routes.top_k; route < (t + 1) * routes.top_k; ++route) {
-      const float* const dscaled = sorted.dx.row(routes.place[route]);
-      const float score = routes.score[route];
-      dlogits.row(t)[routes.expert[route]] += k.dot(dscaled, xn.row(t), D) * score * (1.0f - score);
-      k.add_scaled(dxn.row(t), dscaled, score, D);
-    }
-  });
+  const auto output_scores = [&] {
+    // x += sum_s score_s out_s:  dscore_s = dx . out_s,  dlogit = score (dscore - sum of score dscore), and a
+    // softmax over all has logits besides, whose scores are zero for what was not chosen
+    rec.stage(R, [&](int64_t t) {
+      float state[2], along = 0;
+      const int64_t first = t * routes.top_k, last = first + routes.top_k;
+      for (int64_t route = first; route < last; ++route) {
+        const float dscore = k.dot(dx.row(t), trace.out.row(routes.place[route]), D) * routes.score[route];
+        along += dscore;
+        dlogits.row(t)[routes.expert[route]] += dscore;
+        k.add_scaled(dxn.row(t), sorted.dx.row(routes.place[route]), 1.0f, D);
+      }
+      if (routes.kind == RouterScore::softmax_chosen) {
+        for (int64_t route = first; route < last; ++route)
+          dlogits.row(t)[routes.expert[route]] -= routes.score[route] * along;
+        return;
+      }
+      const int64_t E = routes.logits.dims[1];
+      k.softmax_state(state, routes.logits.row(t), E);
+      for (int64_t e = 0; e < E; ++e) {
+        float score;
+        k.softmax_gradient(&score, routes.logits.row(t) + e, state, 1.0f, 1);
+        dlogits.row(t)[e] -= score * along;
+      }
+    });
+  };
+  const auto input_scores = [&] {
+    // scaled = score xn, score = sigmoid(logit)
+    rec.stage(R, [&](int64_t t) {
+      for (int64_t route = t * routes.top_k; route < (t + 1) * routes.top_k; ++route) {
+        const float* const dscaled = sorted.dx.row(routes.place[route]);
+        const float score = routes.score[route];
+        dlogits.row(t)[routes.expert[route]] += k.dot(dscaled, xn.row(t), D) * score * (1.0f - score);
+        k.add_scaled(dxn.row(t), dscaled, score, D);
+      }
+    });
+  };
+  routes.scales_input() ? input_scores() : output_scores();
   if (!experts.shared) return;
   const int64_t S = trace.shared.dims[1];
   const auto own = [&](View v) { return slice(v, n, R, S); };
-  block_backward(rec, {dxn, dx, xn, own(trace.gate), own(trace.up), trace.shared}, *experts.shared, rec.make_zero(R, S),
-                 rec.make_zero(R, S), rec.make_zero(R, S));
+  block_backward(rec, {dxn, dx, xn, own(trace.gate), own(trace.up), trace.shared}, *experts.shared, experts.glu,
+                 rec.make_zero(R, S), rec.make_zero(R, S), rec.make_zero(R, S));
 }
 
 }  // namespace puna

@@ -15,7 +15,7 @@ struct Chunk {
 };
 
 Chunk score_chunk(Inference& rec, double* nll, View x, const Weight& head, const int32_t* labels, int64_t first,
-                  int64_t count) {
+                  int64_t count, float softcap) {
   const KernelTable& k = rec.kernels();
   Chunk c{make_activations(rec, count, x.dims[1], {&head}), rec.make(count, head.rows), rec.take<float>(count * 2)};
   rec.stage(count, [&](int64_t i) {
@@ -25,6 +25,7 @@ Chunk score_chunk(Inference& rec, double* nll, View x, const Weight& head, const
   linear_forward(rec, c.x, {{c.logits, &head}}, false);
   rec.stage(count, [&](int64_t i) {
     float* const state = c.state + 2 * i;
+    if (softcap != 0) k.softcap(c.logits.row(i), c.logits.row(i), softcap, head.rows);
     k.softmax_state(state, c.logits.row(i), head.rows);
     nll[first + i] = double(state[0]) + det::log(double(state[1])) - double(c.logits.row(i)[labels[first + i]]);
   });
@@ -40,22 +41,26 @@ void for_each_chunk(int64_t rows, int64_t vocab, Visit&& visit) {
 
 }  // namespace
 
-void token_losses(Inference& rec, double* nll, View x, const Weight& head, const int32_t* labels) {
+void token_losses(Inference& rec, double* nll, View x, const Weight& head, const int32_t* labels, float softcap) {
   for_each_chunk(x.dims[0], head.rows, [&](int64_t first, int64_t count) {
     const auto frame = rec.frame();
-    score_chunk(rec, nll, x, head, labels, first, count);
+    score_chunk(rec, nll, x, head, labels, first, count, softcap);
   });
 }
 
-void token_losses(Tape& rec, double* nll, View x, const Weight& head, const int32_t* labels, const float* weights) {
+void token_losses(Tape& rec, double* nll, View x, const Weight& head, const int32_t* labels, const float* weights,
+                  float softcap) {
   const View dx = rec.gradient(x);
   for_each_chunk(x.dims[0], head.rows, [&](int64_t first, int64_t count) {
     const auto scratch = rec.scratch();
-    const Chunk c = score_chunk(rec, nll, x, head, labels, first, count);
+    const Chunk c = score_chunk(rec, nll, x, head, labels, first, count, softcap);
+    const View capped = softcap != 0 ? rec.make(count, head.rows) : View();
     rec.stage(count, [&](int64_t i) {  // the logits become their gradient: weight (softmax - 1 at the label)
       float* const g = c.logits.row(i);
+      if (softcap != 0) std::copy(g, g + head.rows, capped.row(i));
       rec.kernels().softmax_gradient(g, g, c.state + 2 * i, weights[first + i], head.rows);
       g[labels[first + i]] -= weights[first + i];
+      if (softcap != 0) rec.kernels().softcap_backward(g, capped.row(i), softcap, head.rows);
     });
     linear_backward(rec, slice(dx, first, count, dx.dims[1]), c.logits, c.x.x, head);
   });

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <map>
 
 #include "base/fp_env.h"
 #include "kernels/encode_blocks.h"
 #include "kernels/panel.h"
+#include "model/family.h"
 #include "ops/linear.h"
 #include "puna/base/error.h"
 #include "puna/io/gguf.h"
@@ -46,6 +48,7 @@ int64_t file_type_of(DType type) {
     case DType::iq4_nl: return 25;
     case DType::iq4_xs: return 30;
     case DType::bf16: return 32;
+    case DType::mxfp4: return 38;
     default: return 0;
   }
 }
@@ -57,9 +60,10 @@ class GgufTensors {
     const LlamaWeights& w = model.llama().weights;
     matrix("token_embd.weight", {w.embedding});
     if (!c_.tied) matrix("output.weight", {w.lm_head});
-    vector("output_norm.weight", w.final_norm);
+    vector("output_norm.weight", w.final_norm, c_.hidden);
     rope_factors();
-    for (size_t l = 0; l < w.layers.size(); ++l) layer("blk." + std::to_string(l) + ".", w.layers[l], c_.is_moe[l]);
+    for (size_t l = 0; l < w.layers.size(); ++l)
+      layer("blk." + std::to_string(l) + ".", gguf_names(c_, int64_t(l)), w.layers[l], c_.is_moe[l]);
   }
   const std::vector<OutputTensor>& list() const noexcept { return list_; }
   int64_t file_type() const {
@@ -87,34 +91,71 @@ class GgufTensors {
   // What RoPE scaling divides the plain frequencies by, as llama.cpp reads it; we read the frequencies themselves, to
   // the last bit.
   void rope_factors() {
-    const std::vector<float> plain = rope_inverse_frequency(c_.head_dim, c_.rope_theta, {});
+    const RopeScaling& scaling = c_.rope_scaling;
+    const auto write = [&](const char* name, const std::vector<float>& factors) {
+      list_.push_back({name, DType::f32, {int64_t(factors.size())}, factors.data(), {}});
+    };
+    if (!scaling.long_factor.empty() && !scaling.short_factor.empty()) {
+      write("rope_factors_long.weight", scaling.long_factor);
+      write("rope_factors_short.weight", scaling.short_factor);
+    }
+    if (family_of(c_).scaling) return;  // there are keys for it
+    const std::vector<float> plain = rope_inverse_frequency(c_.rotated(), c_.rope_theta, {});
     for (size_t i = 0; i < plain.size(); ++i) factors_.push_back(plain[i] / c_.inverse_frequency[i]);
     const bool scaled = std::any_of(factors_.begin(), factors_.end(), [](float f) { return f != 1; });
     const bool usable =
         std::all_of(factors_.begin(), factors_.end(), [](float f) { return std::isfinite(f) && f > 0; });
-    if (scaled && usable)
-      list_.push_back({"rope_freqs.weight", DType::f32, {int64_t(factors_.size())}, factors_.data(), {}});
+    if (scaled && usable) write("rope_freqs.weight", factors_);
   }
 
-  void layer(const std::string& block, const LlamaLayer& L, bool is_moe) {
-    const bool permute = c_.rope_style == RopeStyle::half_split;
-    vector(block + "attn_norm.weight", L.attn_norm);
-    matrix(block + "attn_q.weight", {L.wq}, permute);
-    matrix(block + "attn_k.weight", {L.wk}, permute);
-    matrix(block + "attn_v.weight", {L.wv});
-    matrix(block + "attn_output.weight", {L.wo});
-    vector(block + "ffn_norm.weight", L.ffn_norm);
-    if (!is_moe) return ffn(block, "", L.ffn);
+  void layer(const std::string& block, const LayerNames& n, const LlamaLayer& L, bool is_moe) {
+    const bool permute = c_.rope_style == RopeStyle::half_split && family_of(c_).permuted;
+    const int64_t D = c_.hidden, Q = L.wq.rows, KV = L.wk.rows;
+    vector(n.attn_norm + ".weight", L.attn_norm, D);
+    if (n.qkv.empty()) {
+      matrix(n.q + ".weight", {L.wq}, permute);
+      matrix(n.k + ".weight", {L.wk}, permute);
+      matrix(n.v + ".weight", {L.wv});
+    } else {
+      fused(n.qkv + ".weight", {L.wq, L.wk, L.wv});
+    }
+    matrix(n.o + ".weight", {L.wo});
+    vector(n.q + ".bias", L.bq, Q);
+    vector(n.k + ".bias", L.bk, KV);
+    vector(n.v + ".bias", L.bv, KV);
+    vector(n.o + ".bias", L.bo, D);
+    const bool whole = c_.qk_norm == QkNorm::whole;
+    vector(n.q_norm + ".weight", L.q_norm, whole ? Q : c_.head_dim);
+    vector(n.k_norm + ".weight", L.k_norm, whole ? KV : c_.head_dim);
+    vector(n.sinks, L.sinks, c_.heads);
+    vector(n.post_attn_norm + ".weight", L.post_attn_norm, D);
+    vector(n.ffn_norm + ".weight", L.ffn_norm, D);
+    vector(n.post_ffn_norm + ".weight", L.post_ffn_norm, D);
+    if (!is_moe) {
+      if (n.gate_up.empty()) return ffn(block, "", L.ffn);
+      fused(n.gate_up + ".weight", {L.ffn.gate, L.ffn.up});
+      return matrix(n.down + ".weight", {L.ffn.down});
+    }
     list_.push_back(
         tensor(block + "ffn_gate_inp.weight", {L.router}, DType::f32, false, {L.router.rows, L.router.cols}));
+    vector(block + "ffn_gate_inp.bias", L.router_bias, c_.experts);
     const auto stack = [&](const char* name, Weight ExpertWeights::*part) {
       std::vector<Weight> all;
       for (const ExpertWeights& e : L.experts) all.push_back(e.*part);
       matrix(block + name, std::move(all), false, /*stacked=*/true);
     };
+    const auto biases = [&](const char* name, const float* ExpertWeights::*part, int64_t count) {
+      if (!(L.experts[0].*part)) return;
+      std::vector<float>& all = biases_.emplace_back();
+      for (const ExpertWeights& e : L.experts) all.insert(all.end(), e.*part, e.*part + count);
+      list_.push_back({block + name, DType::f32, {c_.experts, count}, all.data(), {}});
+    };
     stack("ffn_gate_exps.weight", &ExpertWeights::gate);
     stack("ffn_up_exps.weight", &ExpertWeights::up);
     stack("ffn_down_exps.weight", &ExpertWeights::down);
+    biases("ffn_gate_exps.bias", &ExpertWeights::gate_bias, c_.expert_ffn);
+    biases("ffn_up_exps.bias", &ExpertWeights::up_bias, c_.expert_ffn);
+    biases("ffn_down_exps.bias", &ExpertWeights::down_bias, c_.hidden);
     if (L.ffn.gate) ffn(block, "_shexp", L.ffn);
   }
 
@@ -124,11 +165,25 @@ class GgufTensors {
     matrix(block + "ffn_down" + suffix + ".weight", {e.down});
   }
 
-  void vector(const std::string& name, const float* values) {
-    list_.push_back({name, DType::f32, {c_.hidden}, values, {}});
+  void vector(const std::string& name, const float* values, int64_t count) {
+    if (values) list_.push_back({name, DType::f32, {count}, values, {}});
   }
 
-  void matrix(const std::string& name, std::vector<Weight> parts, bool permute = false, bool stacked = false) {
+  // Matrices below each other under one name, of one type.
+  void fused(const std::string& name, std::vector<Weight> parts) {
+    int64_t rows = 0;
+    for (const Weight& w : parts) {
+      rows += w.rows;
+      if (w.dtype != parts[0].dtype)
+        fail(Status::unsupported, "tensor '%s' would be of two types, %s and %s", name.c_str(),
+             puna::name(parts[0].dtype), puna::name(w.dtype));
+    }
+    const Shape shape{rows, parts[0].cols};
+    matrix(name, std::move(parts), false, false, &shape);
+  }
+
+  void matrix(const std::string& name, std::vector<Weight> parts, bool permute = false, bool stacked = false,
+              const Shape* whole = nullptr) {
     const Weight first = parts.front();
     const DType type = options_.matrices ? fitting(*options_.matrices, first.cols) : first.dtype;
     if (first.cols % info(type).block != 0)
@@ -139,7 +194,9 @@ class GgufTensors {
     const bool as_it_is = type == first.dtype;
     if (!as_it_is && type != DType::f32 && !encoder(type))
       fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
-    const Shape shape = stacked ? Shape{int64_t(parts.size()), first.rows, first.cols} : Shape{first.rows, first.cols};
+    const Shape shape = whole     ? *whole
+                        : stacked ? Shape{int64_t(parts.size()), first.rows, first.cols}
+                                  : Shape{first.rows, first.cols};
     list_.push_back(tensor(name, std::move(parts), type, permute, shape));
   }
 
@@ -183,6 +240,7 @@ class GgufTensors {
   const KernelTable& kernels_;
   const SaveOptions& options_;
   std::vector<float> factors_;
+  std::deque<std::vector<float>> biases_;
   std::vector<OutputTensor> list_;
   std::map<DType, int64_t> types_;  // matrices of each; routers, which are always f32, do not count
   std::vector<ReplacedType> replaced_;

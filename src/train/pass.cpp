@@ -37,6 +37,7 @@ struct Pass::Rows {
       batch.rows.push_back({index, t, token, nullptr});
     }
     caches.emplace_back(config, context.allocator(), kept);
+    caches.back().set_length(n);
     caches.back().prepare(0, n);
     batch.sequences.push_back(&caches.back());
   }
@@ -47,15 +48,16 @@ void Pass::compute(Rec& rec, const Rows& rows, std::vector<double>& nll, std::ve
                    Weigh weigh) const {
   const View x = forward_hidden(rec, model_, rows.batch);
   const Weight& head = model_.weights.lm_head;
+  const float softcap = model_.config.final_softcap;
   if constexpr (Rec::records) {
     if (weigh) {
-      token_losses(static_cast<Inference&>(rec), nll.data(), x, head, rows.labels.data());
+      token_losses(static_cast<Inference&>(rec), nll.data(), x, head, rows.labels.data(), softcap);
       if (!rec.measuring() && rec.finished()) weigh(nll, weights);
     }
-    token_losses(rec, nll.data(), x, head, rows.labels.data(), weights.data());
+    token_losses(rec, nll.data(), x, head, rows.labels.data(), weights.data(), softcap);
     rec.backward();
   } else {
-    token_losses(rec, nll.data(), x, head, rows.labels.data());
+    token_losses(rec, nll.data(), x, head, rows.labels.data(), softcap);
   }
 }
 

@@ -9,8 +9,10 @@ using namespace puna::test;
 namespace test_model_config {
 namespace {
 
+// Of Llama; test_families.cpp has the others.
 bool is_checkpoint(const Golden& g) {
-  return g.has_file("config.json") && g.has_file("model.safetensors") && g.has("logits");
+  return g.has_file("config.json") && g.has_file("model.safetensors") && g.has("logits") &&
+         read_text(g.folder() + "/config.json").find("\"Llama") != std::string::npos;
 }
 
 struct ValidFile {

@@ -55,7 +55,7 @@ LlamaConfig shape(int64_t chunk) {
   c.ffn = 1024;
   c.vocab = 4096;
   c.chunk = chunk;
-  c.qk_norm = true;
+  c.qk_norm = QkNorm::after_rope;
   c.max_positions = 131072;
   c.norm_eps = 0x1p-17f;
   c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, {});

@@ -71,7 +71,8 @@ LlamaConfig shape_moe(bool all_chunked) {
   c.experts = 16;
   c.experts_per_token = 1;
   c.chunk = 8192;
-  c.qk_norm = c.temperature = true;
+  c.qk_norm = QkNorm::after_rope;
+  c.temperature = true;
   c.is_moe.assign(size_t(c.layers), 1);
   for (int64_t l = 0; l < c.layers; ++l) c.uses_rope.push_back(all_chunked || (l + 1) % 4 != 0);
   return finished(c);

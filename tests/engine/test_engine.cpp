@@ -24,7 +24,7 @@ EngineRequestOptions request_for(const Model& model, size_t prompt, int64_t toke
 }  // namespace
 
 TEST_CASE("requests that run together answer as each does alone", "[engine]") {
-  const char* const fixture = GENERATE("text_scout_like", "text_maverick_like");
+  const char* const fixture = GENERATE("text_scout_like", "text_maverick_like", "gemma3", "mistral", "phi3", "gpt_oss");
   const bool exact = GENERATE(false, true);
   const ModelPtr model = open_text_model(fixture);
   CAPTURE(fixture, exact);
@@ -79,6 +79,28 @@ TEST_CASE("a prompt that was read before is not read again, for every cut, and n
   const EngineRequestPtr salted = engine.submit(other);
   run(engine, *salted);
   CHECK(salted->info().cached_tokens == 0);
+}
+
+TEST_CASE("prefixes of models with sliding windows or LongRoPE change nothing, wherever they are cut", "[engine]") {
+  const char* const fixture = GENERATE("gemma3", "mistral", "phi3");
+  const ModelPtr model = open_text_model(fixture);
+  CAPTURE(fixture);
+  EngineOptions options;
+  options.session = {false, 0, 64};
+  Engine engine(model, options);
+  const EngineRequestOptions first = request_for(*model, 200, 3, 7);
+  run(engine, *engine.submit(first));
+  uint64_t cached = 0;
+  for (size_t cut = 1; cut <= 200; cut += 11) {
+    CAPTURE(cut);
+    EngineRequestOptions r = request_for(*model, 9, 2, uint32_t(cut));
+    r.prompt.tokens.insert(r.prompt.tokens.begin(), first.prompt.tokens.begin(),
+                           first.prompt.tokens.begin() + std::ptrdiff_t(cut));
+    const EngineRequestPtr request = engine.submit(r);
+    CHECK(run(engine, *request).tokens.at(0) == alone(model, r, options.session).tokens);
+    cached += uint64_t(request->info().cached_tokens);
+  }
+  if (std::string(fixture) != "phi3") CHECK(cached > 0);
 }
 
 TEST_CASE("many that begin alike read the common part once", "[engine]") {

@@ -17,8 +17,13 @@ void check(const puna::LlamaConfig& c) {
     require(count >= 1 && count <= int64_t(1) << 27);
   require(c.heads % c.kv_heads == 0 && c.head_dim >= 2 && c.head_dim % 2 == 0);
   require(c.uses_rope.size() == size_t(c.layers) && c.is_moe.size() == size_t(c.layers));
-  require(c.inverse_frequency.size() == size_t(c.head_dim / 2));
-  for (const float f : c.inverse_frequency) require(std::isfinite(f) && f >= 0);
+  require(c.rotated() >= 2 && c.rotated() <= c.head_dim);
+  require(c.architecture == "phi3" || c.rotated() == c.head_dim);
+  for (const auto* frequency : {&c.inverse_frequency, &c.local_frequency, &c.long_frequency}) {
+    require(frequency->empty() || frequency->size() == c.inverse_frequency.size());
+    for (const float f : *frequency) require(std::isfinite(f) && f >= 0);
+  }
+  require(c.slides.empty() ? c.window == 0 : c.slides.size() == size_t(c.layers) && c.window >= 1);
   require(c.norm_eps > 0 && std::isfinite(c.norm_eps) && c.floor_scale >= 1 && std::isfinite(c.floor_scale) &&
           std::isfinite(c.attn_scale));
   require(c.chunk >= 0 && (c.chunk == 0 || c.chunk % c.page_size() == 0));
@@ -27,6 +32,12 @@ void check(const puna::LlamaConfig& c) {
   const puna::LlamaConfig back = puna::config_from_gguf(puna::gguf_metadata(c), c.vocab, nullptr);
   require(back.inverse_frequency == c.inverse_frequency && back.uses_rope == c.uses_rope && back.is_moe == c.is_moe &&
           back.chunk == c.chunk && back.experts == c.experts);
+  require(back.window == c.window && back.slides == c.slides && back.rope_magnitude == c.rope_magnitude &&
+          back.local_frequency == c.local_frequency && back.long_frequency == c.long_frequency &&
+          back.score_scale() == c.score_scale() && back.embedding_scale == c.embedding_scale &&
+          back.residual_scale == c.residual_scale && back.logit_scale == c.logit_scale &&
+          back.attention_softcap == c.attention_softcap && back.final_softcap == c.final_softcap &&
+          back.query_growth == c.query_growth && back.glu.limit == c.glu.limit && back.glu.alpha == c.glu.alpha);
 }
 
 }  // namespace

@@ -77,6 +77,34 @@ TEST_CASE("swiglu is silu(gate) * up", "[kernels]") {
   });
 }
 
+TEST_CASE("geglu, clamped_swiglu and softcap are their formulas", "[kernels]") {
+  on_every_isa([](const KernelTable& k) {
+    for (const int64_t n : kAwkwardSizes) {
+      CAPTURE(n);
+      const Guarded<float> gate(ref::normal(n, 6)), up(ref::normal(n, 7)), y{size_t(n)};
+      for (float& g : std::span(gate.data(), gate.size())) g *= 4;
+      const auto check = [&](auto formula) {
+        std::vector<double> want;
+        for (size_t i = 0; i < gate.size(); ++i) want.push_back(formula(double(gate[i]), double(up[i])));
+        // tanh and the logistic function have errors of 2e-7 of 1, whatever becomes of them
+        ref::check_within(y, want,
+                          [&](size_t i) { return 1e-6 * (std::abs(want[i]) + std::abs(gate[i] * up[i])) + 1e-6; });
+      };
+      k.geglu(y.data(), gate.data(), up.data(), n);
+      check([](double g, double u) {
+        return 0.5 * g * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (g + 0.044715 * g * g * g))) * u;
+      });
+      k.clamped_swiglu(y.data(), gate.data(), up.data(), n, 0.5f, 1.702f);
+      check([](double g, double u) {
+        g = std::min(g, 0.5);
+        return (std::clamp(u, -0.5, 0.5) + 1) * g / (1 + std::exp(-double(1.702f) * g));
+      });
+      k.softcap(y.data(), gate.data(), 3, n);
+      check([](double g, double) { return 3 * std::tanh(g / 3); });
+    }
+  });
+}
+
 TEST_CASE("sigmoid keeps exp's accuracy from -87 to 88, and beyond is 0 or 1", "[kernels]") {
   std::vector<float> x;
   for (double v = -87; v <= 88; v += 175.0 / 60000)

@@ -54,6 +54,17 @@ TEST_CASE("row kernels give the same bits on every ISA", "[kernels][isa]") {
       });
       check_same("scale", n, [&](const KernelTable& k, float* y, int64_t) { k.scale(y, x.data(), 1.7f, n); });
       check_same("swiglu", n, [&](const KernelTable& k, float* y, int64_t) { k.swiglu(y, x.data(), w.data(), n); });
+      check_same("geglu", n, [&](const KernelTable& k, float* y, int64_t) { k.geglu(y, x.data(), w.data(), n); });
+      check_same("clamped_swiglu", n, [&](const KernelTable& k, float* y, int64_t) {
+        k.clamped_swiglu(y, x.data(), w.data(), n, 0.7f, 1.702f);
+      });
+      check_same("softcap", n, [&](const KernelTable& k, float* y, int64_t) { k.softcap(y, x.data(), 1.5f, n); });
+      check_same("gradients of gated units", 4 * n, [&](const KernelTable& k, float* y, int64_t) {
+        std::fill(y, y + 4 * n, 0.25f);
+        k.geglu_backward(y, y + n, x.data(), w.data(), x.data(), n);
+        k.clamped_swiglu_backward(y + 2 * n, y + 3 * n, x.data(), w.data(), x.data(), n, 0.7f, 1.702f);
+        k.softcap_backward(y, x.data(), 1.5f, n);
+      });
       check_same("sigmoid", n, [&](const KernelTable& k, float* y, int64_t) { k.sigmoid(y, x.data(), n); });
       check_same("gelu", n, [&](const KernelTable& k, float* y, int64_t) { k.gelu(y, x.data(), n); });
       check_same("to_f16", n, [&](const KernelTable& k, float* y, int64_t) {
@@ -119,6 +130,22 @@ TEST_CASE("attention has the same bits on every ISA", "[kernels][isa]") {
                           .low = 0,
                           .high = high});
             t.merge_attention(y, states, y + head_dim, states + 2, head_dim);
+            for (int64_t r = 0; r < 3; ++r) t.finish_attention(y + r * head_dim, states + 2 * r, head_dim);
+          });
+          check_same("attend_f32 in windows, soft-capped", 3 * head_dim, [&](const KernelTable& t, float* y, int64_t) {
+            float states[6];
+            AttendRow rows[3];
+            for (int64_t r = 0; r < 3; ++r)
+              rows[r] = {q.data() + r * head_dim, y + r * head_dim, states + 2 * r, std::max<int64_t>(1, high - 2 + r),
+                         std::min({high - 1, page_size - 1, r})};
+            t.attend_f32({.rows = rows,
+                          .count = 3,
+                          .head_dim = head_dim,
+                          .scale = 0.3f,
+                          .kv = {kp.data(), vp.data(), page_size, 0},
+                          .low = 0,
+                          .high = high,
+                          .softcap = 2});
             for (int64_t r = 0; r < 3; ++r) t.finish_attention(y + r * head_dim, states + 2 * r, head_dim);
           });
           check_same("attend_f16", 3 * head_dim, [&](const KernelTable& t, float* y, int64_t) {

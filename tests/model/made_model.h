@@ -67,7 +67,8 @@ inline LlamaConfig make_config(bool llama4, int64_t layers, int64_t hidden, int6
     c.is_moe[l] = l > 0;
   }
   c.chunk = 16;
-  c.qk_norm = c.temperature = true;
+  c.qk_norm = QkNorm::after_rope;
+  c.temperature = true;
   c.floor_scale = 8;
   c.experts = 3;
   c.experts_per_token = 1;

@@ -9,7 +9,10 @@ using namespace puna::test;
 
 namespace {
 
-bool is_llama4_text(const Golden& g) { return g.has("logits") && g.has("embeddings") && g.has("router_experts"); }
+bool is_llama4_text(const Golden& g) {
+  return g.has("logits") && g.has("embeddings") && g.has("router_experts") &&
+         read_text(g.folder() + "/config.json").find("llama4") != std::string::npos;
+}
 
 std::vector<int64_t> long_prompt(const LlamaConfig& c, const Golden& g) {
   const std::vector<int64_t> ids = g.array("input_ids").i64();

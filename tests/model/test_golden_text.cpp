@@ -63,14 +63,17 @@ TEST_CASE("text models give the reference's numbers in every layer", "[model][go
     g.check("embeddings", embedded);
     g.check("hidden_states", out);
     g.check("final_norm", norm);
+    // LongRoPE: the set's is that of short sequences, and so is ours
     g.check("rope_inv_freq", c.inverse_frequency);
+    if (g.has("rope_inv_freq_local")) g.check("rope_inv_freq_local", c.local_frequency);
+    if (g.has("rope_inv_freq_long")) g.check("rope_inv_freq_long", c.long_frequency);
     std::vector<float> attn = after, ffn = out;  // block outputs are differences of the residual stream
     for (size_t i = 0; i < attn.size(); ++i) {
       attn[i] -= i < size_t(T * D) ? embedded[i] : out[i - size_t(T * D)];
       ffn[i] -= after[i];
     }
-    g.check("attn_out", attn);
-    g.check("ffn_out", ffn);
+    if (g.has("attn_out")) g.check("attn_out", attn);
+    if (g.has("ffn_out")) g.check("ffn_out", ffn);
     if (moe) {
       g.check("router_logits", router);
       g.check("router_scores", scores);
@@ -82,6 +85,7 @@ TEST_CASE("text models give the reference's numbers in every layer", "[model][go
 
 TEST_CASE("sequences of a padded batch give what each gives alone", "[model][golden]") {
   for (const Golden& g : goldens(is_text_model)) {
+    if (!g.has("batch_logits")) continue;
     INFO("golden set " << g.folder());
     const LoadedLlama m = load_llama(g.folder());
     const int64_t V = m.llama.config.vocab;
@@ -109,7 +113,13 @@ TEST_CASE("other forms of a checkpoint (bf16, sharded, published config) give th
       KvCache cache = new_cache(m, true);
       g.check("logits", run_rows(m, cache, 0, ids, true));
     }
-    if (g.has_file("bf16")) {
+    if (g.has("mxfp4_logits")) {
+      const LoadedLlama m = load_llama(g.folder() + "/mxfp4");
+      CHECK(m.llama.weights.layers[0].experts[0].gate.dtype == DType::mxfp4);
+      KvCache cache = new_cache(m, true);
+      g.check("mxfp4_logits", run_rows(m, cache, 0, ids, true));
+    }
+    if (g.has("bf16_weights_f32_compute_logits")) {
       const LoadedLlama m = load_llama(g.folder() + "/bf16");
       KvCache cache = new_cache(m, true);
       g.check("bf16_weights_f32_compute_logits", run_rows(m, cache, 0, ids, true));

@@ -15,7 +15,10 @@ using namespace puna::test;
 namespace test_pause {
 namespace {
 
-bool is_llama4_text(const Golden& g) { return g.has("logits") && g.has("embeddings") && g.has("router_experts"); }
+bool is_llama4_text(const Golden& g) {
+  return g.has("logits") && g.has("embeddings") && g.has("router_experts") &&
+         read_text(g.folder() + "/config.json").find("llama4") != std::string::npos;
+}
 
 struct Result {
   std::vector<float> logits;

@@ -51,8 +51,8 @@ std::vector<float> attend_rows(const std::vector<Row>& rows, const std::vector<f
   std::vector<float> query = q, out(q.size());
   const Shape shape{int64_t(rows.size()), kHeads * kDim};
   run_pass("", true, [&](Inference& rec) {
-    attend(rec, View(out.data(), DType::f32, shape), View(query.data(), DType::f32, shape), kKvHeads, kDim, 0.2f,
-           DType::f32, [&](int64_t t) {
+    attend(rec, View(out.data(), DType::f32, shape), View(query.data(), DType::f32, shape), kKvHeads, kDim,
+           {.scale = 0.2f}, DType::f32, [&](int64_t t) {
              return AttendRange{rows[size_t(t)].sequence->pages(), rows[size_t(t)].low, rows[size_t(t)].high};
            });
   });

@@ -43,6 +43,7 @@ inline std::vector<float> run_rows(const LoadedLlama& m, KvCache& cache, int64_t
   const int64_t n = int64_t(tokens.size());
   Batch b;
   b.sequences.push_back(&cache);
+  if (position == 0) cache.set_length(n);
   cache.prepare(position, position + n);
   for (int64_t i = 0; i < n; ++i) {
     b.rows.push_back({0, position + i, int32_t(tokens[size_t(i)]), nullptr});

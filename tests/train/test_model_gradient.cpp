@@ -1,12 +1,14 @@
-// The gradient of whole models, embedding to loss, is the complex-step derivative of their formulas: RoPE, QK norm, the
-// temperature of NoPE layers, chunks, routing and tied heads included. The model is stated once more, in complex
-// doubles, as plainly as it can be.
+// The gradient of whole models, embedding to loss, is the complex-step derivative of their formulas: RoPE of every
+// kind, QK norm, temperatures, chunks, windows, sinks, soft-caps, biases, norms in every place, routing and tied heads
+// included. The model is stated once more, in complex doubles, as plainly as it can be.
+#include <algorithm>
 #include <map>
 
 #include "model/made_model.h"
 #include "puna/train/parameters.h"
 #include "puna/train/pass.h"
 #include "ref/complex_step.h"
+#include "support/golden.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -35,14 +37,17 @@ class ComplexLlama {
     const int64_t T = int64_t(s.tokens.size());
     std::vector<Vector> x;
     const Vector& embedding = values(m_.weights.embedding.panels, c_.vocab, c_.hidden);
-    for (const int32_t token : s.tokens)
+    for (const int32_t token : s.tokens) {
       x.emplace_back(embedding.begin() + token * c_.hidden, embedding.begin() + (token + 1) * c_.hidden);
+      for (Complex& z : x.back()) z *= double(c_.embedding_scale);
+    }
+    is_long_ = !c_.long_frequency.empty() && T > c_.long_from;
     for (int64_t l = 0; l < c_.layers; ++l) layer(x, l);
     Complex sum = 0;
     for (int64_t t = 1; t < T; ++t) {
-      const Vector logits = times(m_.weights.lm_head, norm(x[size_t(t - 1)], m_.weights.final_norm));
+      Vector logits = times(m_.weights.lm_head, norm(x[size_t(t - 1)], m_.weights.final_norm));
       Complex total = 0;
-      for (const Complex& z : logits) total += std::exp(z);
+      for (Complex& z : logits) total += std::exp(z = capped(z * double(c_.logit_scale), c_.final_softcap));
       sum += std::log(total) - logits[size_t(s.tokens[size_t(t)])];
     }
     return sum;
@@ -60,86 +65,131 @@ class ComplexLlama {
     for (const Complex& z : x) squares += z * z;
     const Complex scale = 1.0 / std::sqrt(squares / double(x.size()) + double(c_.norm_eps));
     Vector y = x;
-    for (size_t i = 0; i < y.size(); ++i) y[i] *= scale * (weight ? values(weight, 1, c_.hidden)[i] : 1.0);
+    for (size_t i = 0; i < y.size(); ++i) y[i] *= scale * (weight ? values(weight, 1, int64_t(x.size()))[i] : 1.0);
     return y;
   }
   static void add(Vector& x, const Vector& y) {
     for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
   }
 
-  Vector head(const Vector& all, int64_t h, int64_t l, int64_t position, bool is_query) {
-    const int64_t K = c_.head_dim;
-    Vector x(all.begin() + h * K, all.begin() + (h + 1) * K);
-    if (c_.uses_rope[size_t(l)]) {
-      for (int64_t i = 0; i < K / 2; ++i) {
-        const double angle = double(position) * double(c_.inverse_frequency[size_t(i)]), c = std::cos(angle),
-                     s = std::sin(angle);
-        const Complex a = x[size_t(2 * i)], b = x[size_t(2 * i + 1)];
-        x[size_t(2 * i)] = a * c - b * s;
-        x[size_t(2 * i + 1)] = a * s + b * c;
-      }
-      if (c_.qk_norm) x = norm(x, nullptr);
-    } else if (c_.temperature && is_query) {
-      for (Complex& z : x)
-        z *= std::log1p(std::floor(double(position + 1) / double(c_.floor_scale))) * double(c_.attn_scale) + 1.0;
-    }
+  static Complex capped(Complex z, float cap) { return cap == 0 ? z : double(cap) * std::tanh(z / double(cap)); }
+  Vector biased(Vector x, const float* bias) {
+    if (bias) add(x, values(bias, 1, int64_t(x.size())));
     return x;
   }
+
+  // Queries or keys of one position.
+  Vector heads(Vector all, const float* weight, int64_t l, int64_t position, bool is_query) {
+    const int64_t K = c_.head_dim, half = c_.rotated() / 2;
+    const bool local = c_.sliding(l) && !c_.local_frequency.empty(), pairs = c_.rope_style == RopeStyle::interleaved;
+    const std::vector<float>& f = local ? c_.local_frequency : is_long_ ? c_.long_frequency : c_.inverse_frequency;
+    const double magnitude = local ? 1 : double(c_.rope_magnitude);
+    if (c_.qk_norm == QkNorm::whole) all = norm(all, weight);
+    for (int64_t h = 0; h < int64_t(all.size()) / K; ++h) {
+      Vector x(all.begin() + h * K, all.begin() + (h + 1) * K);
+      if (c_.qk_norm == QkNorm::heads) x = norm(x, weight);
+      for (int64_t i = 0; c_.uses_rope[size_t(l)] && i < half; ++i) {
+        const double angle = double(position) * double(f[size_t(i)]), c = magnitude * std::cos(angle),
+                     s = magnitude * std::sin(angle);
+        Complex &first = x[size_t(pairs ? 2 * i : i)], &second = x[size_t(pairs ? 2 * i + 1 : i + half)];
+        const Complex a = first, b = second;
+        first = a * c - b * s;
+        second = a * s + b * c;
+      }
+      if (c_.uses_rope[size_t(l)] && c_.qk_norm == QkNorm::after_rope) x = norm(x, nullptr);
+      double growth = 1;
+      if (is_query && !c_.uses_rope[size_t(l)] && c_.temperature)
+        growth = std::log1p(std::floor(double(position + 1) / double(c_.floor_scale))) * double(c_.attn_scale) + 1;
+      if (is_query && c_.query_growth != 0)
+        growth = 1 + double(c_.query_growth) * std::log1p(std::floor(double(position) / double(c_.growth_from)));
+      for (int64_t i = 0; i < K; ++i) all[size_t(h * K + i)] = x[size_t(i)] * growth;
+    }
+    return all;
+  }
+
+  // x += residual_scale norm(y)
+  void join(Vector& x, Vector y, const float* post_norm) {
+    if (post_norm) y = norm(y, post_norm);
+    for (Complex& z : y) z *= double(c_.residual_scale);
+    add(x, y);
+  }
+  Vector before(const Vector& x, const float* pre_norm) { return pre_norm ? norm(x, pre_norm) : x; }
 
   void layer(std::vector<Vector>& x, int64_t l) {
     const LlamaLayer& L = m_.weights.layers[size_t(l)];
     const int64_t T = int64_t(x.size()), K = c_.head_dim;
     std::vector<Vector> q, k, v;
-    for (const Vector& row : x) {
-      const Vector xn = norm(row, L.attn_norm);
-      q.push_back(times(L.wq, xn));
-      k.push_back(times(L.wk, xn));
-      v.push_back(times(L.wv, xn));
+    for (int64_t t = 0; t < T; ++t) {
+      const Vector xn = before(x[size_t(t)], L.attn_norm);
+      q.push_back(heads(biased(times(L.wq, xn), L.bq), L.q_norm, l, t, true));
+      k.push_back(heads(biased(times(L.wk, xn), L.bk), L.k_norm, l, t, false));
+      v.push_back(biased(times(L.wv, xn), L.bv));
     }
     for (int64_t t = 0; t < T; ++t) {
       Vector attended;
       for (int64_t h = 0; h < c_.heads; ++h) {
         const int64_t kv = h / (c_.heads / c_.kv_heads);
-        const Vector query = head(q[size_t(t)], h, l, t, true);
         Vector sum(size_t(K), 0.0);
-        Complex total = 0;
-        for (int64_t j = c_.chunked(l) ? t / c_.chunk * c_.chunk : 0; j <= t; ++j) {
-          const Vector key = head(k[size_t(j)], kv, l, j, false);
+        Complex total = c_.sinks ? std::exp(values(L.sinks, 1, c_.heads)[size_t(h)]) : 0.0;
+        int64_t low = c_.chunked(l) ? t / c_.chunk * c_.chunk : 0;
+        if (c_.sliding(l)) low = std::max<int64_t>(0, t - c_.window + 1);
+        for (int64_t j = low; j <= t; ++j) {
           Complex score = 0;
-          for (int64_t i = 0; i < K; ++i) score += query[size_t(i)] * key[size_t(i)];
-          const Complex weight = std::exp(score / std::sqrt(double(K)));
+          for (int64_t i = 0; i < K; ++i) score += q[size_t(t)][size_t(h * K + i)] * k[size_t(j)][size_t(kv * K + i)];
+          const Complex weight = std::exp(capped(score * double(c_.score_scale()), c_.attention_softcap));
           total += weight;
           for (int64_t i = 0; i < K; ++i) sum[size_t(i)] += weight * v[size_t(j)][size_t(kv * K + i)];
         }
         for (const Complex& z : sum) attended.push_back(z / total);
       }
-      add(x[size_t(t)], times(L.wo, attended));
+      join(x[size_t(t)], biased(times(L.wo, attended), L.bo), L.post_attn_norm);
     }
-    for (Vector& row : x) add(row, feed_forward(norm(row, L.ffn_norm), L, c_.is_moe[size_t(l)] != 0));
+    for (Vector& row : x)
+      join(row, feed_forward(before(row, L.ffn_norm), L, c_.is_moe[size_t(l)] != 0), L.post_ffn_norm);
   }
 
-  Vector swiglu(const ExpertWeights& e, const Vector& x) {
-    Vector gate = times(e.gate, x);
-    const Vector up = times(e.up, x);
-    for (size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1.0 + std::exp(-gate[i]));
-    return times(e.down, gate);
+  Complex unit(Complex g, Complex u) const {
+    if (c_.glu.kind == Glu::Kind::silu) return g * u / (1.0 + std::exp(-g));
+    if (c_.glu.kind == Glu::Kind::gelu)
+      return 0.5 * g * (1.0 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (g + 0.044715 * g * g * g))) * u;
+    const double limit = c_.glu.limit;  // what is cut has no derivative
+    if (g.real() > limit) g = limit;
+    if (std::abs(u.real()) > limit) u = u.real() > 0 ? limit : -limit;
+    return (u + 1.0) * g / (1.0 + std::exp(-double(c_.glu.alpha) * g));
+  }
+  Vector block(const ExpertWeights& e, const Vector& x) {
+    Vector gate = biased(times(e.gate, x), e.gate_bias);
+    const Vector up = biased(times(e.up, x), e.up_bias);
+    for (size_t i = 0; i < gate.size(); ++i) gate[i] = unit(gate[i], up[i]);
+    return biased(times(e.down, gate), e.down_bias);
   }
   Vector feed_forward(const Vector& x, const LlamaLayer& L, bool moe) {
-    if (!moe) return swiglu(L.ffn, x);
-    const Vector logits = times(L.router, x);
-    size_t best = 0;
-    for (size_t e = 1; e < logits.size(); ++e)
-      if (logits[e].real() > logits[best].real()) best = e;
-    Vector routed = x;
-    for (Complex& z : routed) z /= 1.0 + std::exp(-logits[best]);
-    Vector y = swiglu(L.experts[best], routed);
-    add(y, swiglu(L.ffn, x));
+    if (!moe) return block(L.ffn, x);
+    const Vector logits = biased(times(L.router, x), L.router_bias);
+    std::vector<size_t> order(logits.size());
+    for (size_t e = 0; e < order.size(); ++e) order[e] = e;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return logits[a].real() > logits[b].real(); });
+    const std::vector<size_t> chosen(order.begin(), order.begin() + c_.experts_per_token);
+    Complex total = 0;
+    for (const size_t e : c_.router_score == RouterScore::softmax_chosen ? chosen : order) total += std::exp(logits[e]);
+    Vector y = L.ffn.gate ? block(L.ffn, x) : Vector(x.size(), 0.0);
+    for (const size_t e : chosen) {
+      const bool scales_input = c_.router_score == RouterScore::sigmoid;
+      const Complex score = scales_input ? 1.0 / (1.0 + std::exp(-logits[e])) : std::exp(logits[e]) / total;
+      Vector in = x;
+      for (Complex& z : in) z *= scales_input ? score : 1.0;
+      Vector out = block(L.experts[e], in);
+      for (Complex& z : out) z *= scales_input ? 1.0 : score;
+      add(y, out);
+    }
     return y;
   }
 
   const Llama& m_;
   const LlamaConfig& c_;
   std::map<const void*, Vector> values_;
+  bool is_long_ = false;
 };
 
 // A few derivatives of each block: the largest gradient's, and some anywhere.
@@ -204,4 +254,56 @@ TEST_CASE("gradients of whole models are their complex-step derivatives", "[trai
         for (const ExpertWeights& e : L.experts) expert(e);
       }
     }
+}
+
+TEST_CASE("gradients of every family are their complex-step derivatives", "[train][golden]") {
+  for (const Golden& g : goldens([](const Golden& s) { return s.has("logits") && s.has("hidden_states"); })) {
+    const LoadedLlama base = load_llama(g.folder());
+    const LlamaConfig& c = base.llama.config;
+    if (c.architecture == "llama" || c.architecture == "llama4") continue;  // above, with every value of them
+    INFO("golden set " << g.folder());
+    Parameters parameters(base.context);
+    const Llama model = make_trainable(base.llama, parameters);
+    Sequence s;
+    const std::vector<int64_t> ids = g.array("input_ids").i64();
+    for (size_t t = 0; t < 20; ++t) s.tokens.push_back(int32_t(ids[t]));  // past a window of 16
+    s.counted.assign(s.tokens.size(), 1);
+    const std::vector<Sequence> batch = {s};
+    Pass(*base.context, model, {.exact = true}).losses(batch, 1.0f, {&parameters.gradients(), nullptr, {}});
+    ComplexLlama reference(model);
+    const auto check = [&](const char* what, const void* at, int64_t rows, int64_t cols) {
+      CAPTURE(what);
+      if (parameters.gradients().contains(at)) check_block(reference, parameters, batch, at, rows, cols);
+    };
+    const auto matrix = [&](const char* what, const Weight& w) { check(what, w.panels, w.rows, w.cols); };
+    matrix("embedding", model.weights.embedding);
+    check("final norm", model.weights.final_norm, 1, c.hidden);
+    for (const int64_t l : {int64_t(0), c.layers - 1}) {
+      CAPTURE(l);
+      const LlamaLayer& L = model.weights.layers[size_t(l)];
+      const int64_t Q = L.wq.rows, KV = L.wk.rows;
+      const bool whole = c.qk_norm == QkNorm::whole;
+      matrix("q", L.wq);
+      matrix("k", L.wk);
+      matrix("v", L.wv);
+      matrix("o", L.wo);
+      check("attention norm", L.attn_norm, 1, c.hidden);
+      check("norm behind attention", L.post_attn_norm, 1, c.hidden);
+      check("ffn norm", L.ffn_norm, 1, c.hidden);
+      check("norm behind ffn", L.post_ffn_norm, 1, c.hidden);
+      check("bias of q", L.bq, 1, Q);
+      check("bias of k", L.bk, 1, KV);
+      check("bias of v", L.bv, 1, KV);
+      check("bias of o", L.bo, 1, c.hidden);
+      check("norm of q", L.q_norm, 1, whole ? Q : c.head_dim);
+      check("norm of k", L.k_norm, 1, whole ? KV : c.head_dim);
+      check("sinks", L.sinks, 1, c.heads);
+      if (L.router) matrix("router", L.router);
+      check("bias of the router", L.router_bias, 1, c.experts);
+      const ExpertWeights& e = L.experts.empty() ? L.ffn : L.experts[1];
+      matrix("gate", e.gate);
+      matrix("up", e.up);
+      matrix("down", e.down);
+    }
+  }
 }

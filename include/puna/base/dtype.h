@@ -31,8 +31,10 @@ enum class DType : uint8_t {
   // 4-bit indices into a table of 16 values.
   iq4_nl,
   iq4_xs,
+  // 32 values of E2M1 (sign, two bits of exponent, one of mantissa) with one power of two (OCP MX formats, gpt-oss).
+  mxfp4,
 };
-inline constexpr int kDTypeCount = int(DType::iq4_xs) + 1;
+inline constexpr int kDTypeCount = int(DType::mxfp4) + 1;
 
 struct DTypeInfo {
   const char* name;  // "F32", "Q4_K", ... as GGUF tools print it

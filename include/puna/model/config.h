@@ -1,10 +1,12 @@
-// config.h -- the numbers that define a dense Llama or Llama 4 text model, whichever file they came from.
-// Every value is validated on the way in: a config that exists is one that forward() can run.
+// config.h -- the numbers that define a decoder: what differs between Llama, Llama 4 and the other families that
+// src/model/family.h lists, whichever file they came from. Every value is validated on the way in: a config that exists
+// is one that forward() can run.
 #pragma once
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "puna/tensor/gated.h"
 #include "puna/tensor/metadata.h"
 
 namespace puna {
@@ -14,8 +16,28 @@ enum class RopeStyle : uint8_t {
   half_split,   // pairs (i, i + head_dim/2): dense Llama in Hugging Face checkpoints
 };
 
+struct RopeScaling {
+  enum class Kind { none, linear, llama3, yarn } kind = Kind::none;
+  double factor = 1;
+  double low_freq_factor = 1;   // llama3
+  double high_freq_factor = 4;  // llama3
+  double original_max_positions = 8192;
+  double beta_fast = 32, beta_slow = 1;          // yarn
+  bool truncate = true;                          // yarn: the bounds to whole dimensions
+  double mscale_all_dim = 0;                     // yarn: what the magnitude was divided by
+  std::vector<float> short_factor, long_factor;  // longrope
+};
+
+// The normalisation of queries and keys (arXiv:2010.04245).
+enum class QkNorm : uint8_t {
+  none,
+  after_rope,  // each head, without weight, on RoPE layers: Llama 4
+  heads,       // each head before RoPE, weights [head_dim]: Qwen 3, Gemma 3
+  whole,       // all heads together before RoPE, weights [heads * head_dim]: OLMo 2
+};
+
 struct LlamaConfig {
-  std::string architecture;  // "llama" or "llama4"
+  std::string architecture;  // the family, by its name in GGUF files: "llama", "llama4", "qwen3", ...
   int64_t layers = 0;
   int64_t hidden = 0;  // D
   int64_t heads = 0;   // H
@@ -28,13 +50,43 @@ struct LlamaConfig {
   bool tied = false;  // lm_head is the embedding
 
   RopeStyle rope_style = RopeStyle::interleaved;
-  std::vector<float> inverse_frequency;  // [head_dim/2], scaling included
+  std::vector<float> inverse_frequency;  // [head_dim/2], scaling included; shorter: the first dimensions are rotated
   double rope_theta = 10000;             // before scaling: for files that other programs read
+  RopeScaling rope_scaling;              // what the frequencies have been scaled by: for the same files
   std::vector<uint8_t> uses_rope;        // [layers]; 0 = NoPE layer: full attention, no QK norm, temperature
+  float rope_magnitude = 1;              // times cosine and sine (YaRN's attention factor)
+  double local_theta = 10000;
+  std::vector<float> local_frequency;  // of sliding-window layers, which have no magnitude; empty: as the others
+  // LongRoPE: the frequencies of a sequence that is longer than long_from, for all its positions. Empty: none.
+  std::vector<float> long_frequency;
+  int64_t long_from = 0;
+
+  // Blocks: x += residual_scale post_norm(f(pre_norm(x)))
+  bool pre_norm = true;
+  bool post_norm = false;
+  float residual_scale = 1;
+  float embedding_scale = 1;
+  float logit_scale = 1;  // what the final norm's rows are multiplied by
+  float final_softcap = 0;
+  Glu glu;
+
+  // Attention
+  bool qkv_bias = false, out_bias = false;
+  float attention_scale = 0;  // 0: 1 / sqrt(head_dim)
+  float attention_softcap = 0;
+  bool sinks = false;
+  int64_t window = 0;           // a row of a sliding layer sees itself and the window - 1 positions before
+  std::vector<uint8_t> slides;  // [layers], or empty: no layer does
+  float query_growth = 0;       // not 0: q *= 1 + query_growth ln(1 + floor(position / growth_from)), every layer
+  int64_t growth_from = 0;
+
+  // Experts
+  RouterScore router_score = RouterScore::sigmoid;
+  bool expert_bias = false;  // of the router and of every expert
 
   // Llama 4
-  int64_t chunk = 0;         // attention chunk of RoPE layers; 0 = full causal everywhere
-  bool qk_norm = false;      // after RoPE, on RoPE layers, without weight
+  int64_t chunk = 0;  // attention chunk of RoPE layers; 0 = full causal everywhere
+  QkNorm qk_norm = QkNorm::none;
   bool temperature = false;  // on NoPE layers: q *= log1p(floor((pos+1)/floor_scale)) * attn_scale + 1
   float floor_scale = 8192;
   float attn_scale = 0.1f;
@@ -44,29 +96,39 @@ struct LlamaConfig {
   int64_t expert_ffn = 0;         // routed and shared experts
 
   bool chunked(int64_t layer) const noexcept { return chunk > 0 && uses_rope[size_t(layer)]; }
+  bool sliding(int64_t layer) const noexcept { return window > 0 && !slides.empty() && slides[size_t(layer)]; }
+  // The first position that a row at `position` sees.
+  int64_t first_seen(int64_t layer, int64_t position) const noexcept {
+    if (chunked(layer)) return position / chunk * chunk;
+    return sliding(layer) && position >= window ? position - window + 1 : 0;
+  }
+  float score_scale() const noexcept;
+  int64_t rotated() const noexcept { return 2 * int64_t(inverse_frequency.size()); }  // dimensions of a head
   // Positions a KV page: at most 64, and a divisor of the chunk, so that chunks start at page boundaries.
   int64_t page_size() const noexcept;
 };
 
-// From GGUF keys ("llama.*", "llama4.*", "puna.*"; conventions in LLAMA4.md). rope_freqs: the tensor of that name or
+// What it has that plain Llama has not, in words: "sliding window of 512 positions in 15 of 18 layers", ...
+std::vector<std::string> features(const LlamaConfig& config);
+
+// From GGUF keys ("llama.*", "qwen3.*", "puna.*"; conventions in LLAMA4.md). rope_freqs: the tensor of that name or
 // NULL; tied and vocab come from the tensors. Error{bad_file} or {unsupported} naming the key.
 LlamaConfig config_from_gguf(const Metadata& metadata, int64_t vocab, const std::vector<float>* rope_freqs);
-// From a flattened config.json: published (rope_theta + rope_scaling) and transformers v5 (rope_parameters) layouts,
-// LlamaForCausalLM, Llama4ForCausalLM and the text_config of Llama4ForConditionalGeneration.
+// What tensors divide RoPE's frequencies by; NULL = not there. longer and shorter: LongRoPE's.
+struct RopeFactors {
+  const std::vector<float>*all, *longer, *shorter;
+};
+LlamaConfig config_from_gguf(const Metadata& metadata, int64_t vocab, const RopeFactors& factors);
+// From a flattened config.json: published (rope_theta + rope_scaling) and transformers v5 (rope_parameters) layouts of
+// the families that src/model/family.h lists, and a text_config inside.
 LlamaConfig config_from_huggingface(const Metadata& metadata);
 
 // The keys config_from_gguf reads, such that config_from_gguf(gguf_metadata(c)) == c, but for two things the tensors
 // say: tied, and rope_style, which is interleaved in every GGUF file (writers permute q and k).
 Metadata gguf_metadata(const LlamaConfig& config);
 
-struct RopeScaling {
-  enum class Kind { none, linear, llama3 } kind = Kind::none;
-  double factor = 1;
-  double low_freq_factor = 1;   // llama3
-  double high_freq_factor = 4;  // llama3
-  double original_max_positions = 8192;
-};
 // inverse_frequency[i] = theta^(-2i/head_dim), scaled.   llama3: github.com/meta-llama/llama-models, model.py
+// yarn: arXiv:2309.00071
 std::vector<float> rope_inverse_frequency(int64_t head_dim, double theta, const RopeScaling& scaling);
 
 }  // namespace puna

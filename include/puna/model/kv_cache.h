@@ -1,6 +1,6 @@
 // kv_cache.h -- keys and values of one sequence, in reference-counted pages addressed by absolute position, a list a
-// layer. Forks share pages until one writes (copy on write). Chunked layers drop pages that no later position can
-// see.
+// layer. Forks share pages until one writes (copy on write). Chunked and sliding-window layers drop pages that no later
+// position can see.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -28,20 +28,30 @@ class KvCache {
   // Makes positions [begin, end) writable on every layer. Error{out_of_memory}; already written positions stay as they
   // are.
   void prepare(int64_t begin, int64_t end);
-  // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`; those of
-  // positions below `may_return` they only put aside, until rewind() puts them back or settle() drops them.
+  // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`, sliding
+  // ones those before the window and kSlack positions more; those of positions below `may_return` they only put aside,
+  // until rewind() puts them back or settle() drops them.
   void commit(int64_t length, int64_t may_return = 0);
   bool settle() noexcept;  // false: nothing was put aside
-  // The largest position from which a pass may go on so that [0, length) is complete again: `length`, or the start of
-  // its chunk when that chunk's pages were dropped. Pages past it are dropped, those put aside return.
+  // The largest position from which a pass may go on so that [0, length) is complete again: `length`; the start of its
+  // chunk when that chunk's pages were dropped; 0 when pages of a window were, or where LongRoPE turns to other
+  // frequencies. Pages past it are dropped, those put aside return.
   int64_t rewind(int64_t length);
+  static constexpr int64_t kSlack = 64;  // positions that a sliding layer can be rewound by without computing all again
 
-  // The first position that commit(length) keeps of a layer; and the pages it would keep, made anew (to be filled: a
+  // The first position of a page that later ones of a layer can see; and such pages, made anew (to be filled: a
   // snapshot).
   int64_t kept_from(int64_t layer, int64_t length) const noexcept;
   void prepare_kept(int64_t length);
   // The most bytes a sequence of `positions` holds at once, when a pass has at most `rows` of them.
   static uint64_t bytes_for(const LlamaConfig& config, DType type, int64_t positions, int64_t rows);
+
+  // LongRoPE: whether keys are rotated by the frequencies of long sequences, as those of more positions than
+  // LlamaConfig::long_from are. False when a sequence of `length` asks for others than what was written: all must be
+  // computed again, from rewind(0) on.
+  bool is_long() const noexcept { return is_long_; }
+  bool fits(int64_t length) const noexcept { return is_long_ == (long_from_ > 0 && length > long_from_); }
+  void set_length(int64_t length) noexcept { is_long_ = long_from_ > 0 && length > long_from_; }
 
   DType type() const noexcept { return type_; }
   int64_t page_size() const noexcept { return page_size_; }
@@ -53,7 +63,9 @@ class KvCache {
   // copied first.
   std::shared_ptr<Buffer> page(int64_t layer, int64_t index) const noexcept;
   void adopt(int64_t layer, int64_t index, std::shared_ptr<Buffer> page);
-  bool chunked(int64_t layer) const noexcept { return layers_[size_t(layer)].chunked; }
+  bool chunked(int64_t layer) const noexcept { return layers_[size_t(layer)].chunk > 0; }
+  bool sliding(int64_t layer) const noexcept { return layers_[size_t(layer)].window > 0; }
+  bool drops(int64_t layer) const noexcept { return chunked(layer) || sliding(layer); }
   int64_t layers() const noexcept { return int64_t(layers_.size()); }
 
   const void* const* keys(int64_t layer) const noexcept { return layers_[size_t(layer)].k.data(); }
@@ -71,8 +83,9 @@ class KvCache {
     std::vector<std::shared_ptr<Buffer>> page;  // keys then values, as KvPages says; NULL = not there
     std::vector<const void*> k, v;              // page[i]'s halves
     std::vector<std::pair<size_t, std::shared_ptr<Buffer>>> aside;  // index and page
-    bool chunked = false;
+    int64_t chunk = 0, window = 0;                                  // what it sees of the positions before; 0 = all
   };
+  int64_t dropped_below(int64_t layer, int64_t length) const noexcept;  // by commit(length)
   struct Place {
     size_t page;
     // Bytes from the page's start: 16 keys interleaved part by part (each_part); a value in one piece.
@@ -90,8 +103,10 @@ class KvCache {
 
   std::shared_ptr<Allocator> allocator_;
   std::vector<Layer> layers_;
-  int64_t page_size_, chunk_, kv_heads_, head_dim_;
+  int64_t page_size_, kv_heads_, head_dim_;
   DType type_;
+  int64_t long_from_ = 0;
+  bool is_long_ = false;
   int64_t number_bytes_;  // of one key or value
 };
 

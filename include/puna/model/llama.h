@@ -1,4 +1,4 @@
-// llama.h -- dense Llama (2, 3, 3.x, SmolLM2, Mistral in llama layout) and Llama 4 text: one set of weights, one
+// llama.h -- Llama, Llama 4 text and the decoders of the other families (src/model/family.h): one set of weights, one
 // forward pass (src/model/forward.h).
 //   x = embed;  per layer  x += Wo attention(rms_norm(x));  x += ffn(rms_norm(x));  logits = W_head rms_norm(x)
 // Llama 4 (iRoPE): RoPE layers attend inside their chunk with QK norm, NoPE layers attend to everything with a
@@ -19,13 +19,21 @@ namespace puna {
 class WeightStore;
 
 struct LlamaLayer {
-  const float* attn_norm = nullptr;  // [D]
-  const float* ffn_norm = nullptr;   // [D]
-  Weight wq;                         // [H*K,D]
-  Weight wk, wv;                     // [KV*K,D]
-  Weight wo;                         // [D,H*K]
-  ExpertWeights ffn;                 // dense layers; on MoE layers the shared expert (may be empty)
-  Weight router;                     // [E,D]
+  const float* attn_norm = nullptr;                  // [D]; NULL without pre-norms
+  const float* ffn_norm = nullptr;                   // [D]
+  const float* post_attn_norm = nullptr;             // [D]; NULL without post-norms
+  const float* post_ffn_norm = nullptr;              // [D]
+  Weight wq;                                         // [H*K,D]
+  Weight wk, wv;                                     // [KV*K,D]
+  Weight wo;                                         // [D,H*K]
+  const float* bq = nullptr;                         // [H*K], or NULL
+  const float *bk = nullptr, *bv = nullptr;          // [KV*K]
+  const float* bo = nullptr;                         // [D]
+  const float *q_norm = nullptr, *k_norm = nullptr;  // [K], or [H*K] and [KV*K]
+  const float* sinks = nullptr;                      // [H]
+  ExpertWeights ffn;                                 // dense layers; on MoE layers the shared expert (may be empty)
+  Weight router;                                     // [E,D]
+  const float* router_bias = nullptr;                // [E]
   std::vector<ExpertWeights> experts;
 };
 

@@ -61,9 +61,12 @@ struct Weight {
   explicit operator bool() const noexcept { return panels != nullptr; }
 };
 
-// A SwiGLU feed-forward block, dense or one expert of many: gate, up [F,D], down [D,F].
+// A gated feed-forward block, dense or one expert of many: gate, up [F,D], down [D,F]; biases [F], [F], [D] or NULL.
 struct ExpertWeights {
   Weight gate, up, down;
+  const float* gate_bias = nullptr;
+  const float* up_bias = nullptr;
+  const float* down_bias = nullptr;
 };
 
 // One tensor of a checkpoint: its name, type, shape and where its bytes are (inside a mapping or a loaded buffer).

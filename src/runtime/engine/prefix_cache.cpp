@@ -112,6 +112,17 @@ int64_t PrefixCache::walk(const PrefixRoot& root, const PrefixKey& key, int64_t 
     if (match.positions < page_size_) break;
     children = &match.node->children;
   }
+  // Windows: back to the last length whose window is there.
+  for (int64_t l = 0; l < layout_.layers(); ++l) {
+    if (!layout_.sliding(l)) continue;
+    for (int64_t i = (length - 1) / page_size_; length > 0 && i >= layout_.kept_from(l, length) / page_size_; --i)
+      if (!path[size_t(i)]->chunked) {
+        length = i * page_size_;
+        i = length / page_size_;  // the loop goes on with the page before
+      }
+    path.resize(size_t((length + page_size_ - 1) / page_size_));
+    break;  // all such layers are of one kind
+  }
   if (chunk_ > 0 && length % chunk_ != 0) {
     const int64_t start = length / chunk_ * chunk_;
     for (size_t i = size_t(start / page_size_); i < path.size(); ++i)
@@ -164,7 +175,7 @@ PrefixCache::Node* PrefixCache::add(Children& children, Node* parent, Block bloc
 
 void PrefixCache::keep(const PrefixRoot& root, const PrefixKey& key, int64_t length, const KvCache& cache,
                        bool with_tail) {
-  if (most_bytes_ == 0) return;
+  if (most_bytes_ == 0 || cache.is_long()) return;  // LongRoPE: pages are of short sequences
   ++clock_;
   Children* children = &roots_[root];
   Node* parent = nullptr;
@@ -176,7 +187,7 @@ void PrefixCache::keep(const PrefixRoot& root, const PrefixKey& key, int64_t len
     Node* node = match.positions == count ? match.node : nullptr;
     if (!node) {
       for (int64_t l = 0; l < cache.layers(); ++l)
-        if (!cache.chunked(l) && !cache.page(l, index)) return;
+        if (!cache.drops(l) && !cache.page(l, index)) return;
       Block block{{want.begin(), want.end()}, {}};
       for (const PrefixKey::Run& r : key.runs) {
         const int64_t first = std::max(r.position, begin), last = std::min(r.position + r.count, begin + count);
@@ -186,7 +197,7 @@ void PrefixCache::keep(const PrefixRoot& root, const PrefixKey& key, int64_t len
       if (same != children->end()) return;  // a hash that stands for two images: the first stays
       node = add(*children, parent, std::move(block), index);
       for (int64_t l = 0; l < cache.layers(); ++l) {
-        if (cache.chunked(l)) continue;
+        if (cache.drops(l)) continue;
         node->pages[size_t(l)] = cache.page(l, index);
         bytes_ += layout_.page_bytes();
       }
@@ -194,9 +205,9 @@ void PrefixCache::keep(const PrefixRoot& root, const PrefixKey& key, int64_t len
     }
     if (!node->chunked && int64_t(node->self->first.positions.size()) == count) {
       bool all = true;
-      for (int64_t l = 0; l < cache.layers(); ++l) all = all && (!cache.chunked(l) || cache.page(l, index));
+      for (int64_t l = 0; l < cache.layers(); ++l) all = all && (!cache.drops(l) || cache.page(l, index));
       for (int64_t l = 0; all && l < cache.layers(); ++l) {
-        if (!cache.chunked(l)) continue;
+        if (!cache.drops(l)) continue;
         node->pages[size_t(l)] = cache.page(l, index);
         bytes_ += layout_.page_bytes();
       }
@@ -234,7 +245,7 @@ bool PrefixCache::free_chunked(Node& node) {
   if (!node.chunked) return false;
   bool any = false;
   for (int64_t l = 0; l < layout_.layers(); ++l) {
-    if (!layout_.chunked(l)) continue;
+    if (!layout_.drops(l)) continue;
     node.pages[size_t(l)].reset();
     bytes_ -= layout_.page_bytes();
     any = true;

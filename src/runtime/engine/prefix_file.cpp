@@ -188,7 +188,7 @@ void PrefixCache::restore(std::span<const std::byte> from, uint64_t mode) {
       }
       uint64_t row_count = 0;
       for (int64_t l = 0; l < layout_.layers(); ++l)
-        if (!layout_.chunked(l) || h.chunked) row_count += uint64_t(c.kv_heads) * h.positions;
+        if (!layout_.drops(l) || h.chunked) row_count += uint64_t(c.kv_heads) * h.positions;
       const std::byte* rows = in.take(row_count * layout_.row_bytes());
       Children& children = parent ? parent->children : roots_[PrefixRoot{{}, salts[size_t(-1 - h.parent)]}];
       const auto there = children.find(block);
@@ -199,7 +199,7 @@ void PrefixCache::restore(std::span<const std::byte> from, uint64_t mode) {
       KvCache view(layout_);
       view.prepare(0, int64_t(h.positions));
       for (int64_t l = 0; l < view.layers(); ++l) {
-        if (view.chunked(l) && !h.chunked) continue;
+        if (view.drops(l) && !h.chunked) continue;
         for (int64_t head = 0; head < c.kv_heads; ++head)
           for (uint32_t p = 0; p < h.positions; ++p, rows += view.row_bytes()) view.copy_in(l, p, head, rows);
       }
@@ -211,7 +211,7 @@ void PrefixCache::restore(std::span<const std::byte> from, uint64_t mode) {
       node->chunked = h.chunked;
       node->used = clock_;
       for (int64_t l = 0; l < view.layers(); ++l) {
-        if (view.chunked(l) && !h.chunked) continue;
+        if (view.drops(l) && !h.chunked) continue;
         node->pages[size_t(l)] = view.page(l, 0);
         bytes_ += layout_.page_bytes();
       }

@@ -21,6 +21,18 @@ void add_config(Hash& h, const LlamaConfig& c) {
   add_vector(h, c.inverse_frequency);
   add_vector(h, c.uses_rope);
   add_vector(h, c.is_moe);
+  // What the first two families do not have counts only where it is there.
+  if (c.architecture != "llama" && c.architecture != "llama4") {
+    for (const float x : {c.rope_magnitude, c.residual_scale, c.embedding_scale, c.logit_scale, c.final_softcap,
+                          c.attention_scale, c.attention_softcap, c.query_growth, c.glu.limit, c.glu.alpha})
+      h.add_value(x);
+    for (const int64_t n : {c.long_from, c.growth_from, int64_t(c.glu.kind), int64_t(c.router_score)}) h.add_value(n);
+    add_vector(h, c.local_frequency);
+    add_vector(h, c.long_frequency);
+  }
+  if (c.window == 0) return;
+  h.add_value(c.window);
+  add_vector(h, c.slides);
 }
 
 // A few pieces of it, evenly spread: reading all of a large model would take longer than what it is asked for.
@@ -51,8 +63,11 @@ uint64_t fingerprint(const Llama& model) {
   add_weight(h, model.weights.lm_head);
   h.add(model.weights.final_norm, norm_bytes);
   for (const LlamaLayer& layer : model.weights.layers) {
-    h.add(layer.attn_norm, norm_bytes);
-    h.add(layer.ffn_norm, norm_bytes);
+    for (const float* norm : {layer.attn_norm, layer.ffn_norm, layer.post_attn_norm, layer.post_ffn_norm})
+      if (norm) h.add(norm, norm_bytes);
+    const size_t head_bytes = size_t(model.config.head_dim) * sizeof(float);
+    for (const float* values : {layer.q_norm, layer.k_norm, layer.bq, layer.bk, layer.bv})
+      if (values) h.add(values, head_bytes);
     for (const Weight* w : {&layer.wq, &layer.wk, &layer.wv, &layer.wo, &layer.router}) add_weight(h, *w);
     add_ffn(h, layer.ffn);
     for (const ExpertWeights& e : layer.experts) add_ffn(h, e);

@@ -149,9 +149,11 @@ void Session::Append::open() {
     Impl& impl = *sessions_[i]->impl_;
     Feed& f = feeds_[i];
     impl.forget_ahead();
-    if (f.first_new == int64_t(impl.held.tokens.size())) continue;
+    const bool turns = !impl.kv.fits(f.size());  // LongRoPE: to the other frequencies, for all positions
+    if (f.first_new == int64_t(impl.held.tokens.size()) && !turns) continue;
     f.before = impl.kv;
-    f.done = f.pass = impl.kv.rewind(std::min(f.first_new, impl.complete));
+    f.done = f.pass = impl.kv.rewind(turns ? 0 : std::min(f.first_new, impl.complete));
+    impl.kv.set_length(f.size());
   }
   begun_ = true;
 }
@@ -220,13 +222,18 @@ void Session::Append::take_memory() {
 }
 
 PassShape Session::Append::shape() const noexcept {
-  const int64_t chunk = sessions_[0]->model().config().chunk;
+  const LlamaConfig& config = sessions_[0]->model().config();
+  int64_t dropping = 0;  // a layer that does not see everything, if there is one: all such are of one kind
+  while (dropping < config.layers && !config.chunked(dropping) && !config.sliding(dropping)) ++dropping;
+  const int64_t page = config.page_size();
   PassShape s{
       .rows = int64_t(batch_.rows.size()), .wanted = int64_t(batch_.wanted.size()), .hidden = hidden_.size() != 0};
   for (const BatchRow& row : batch_.rows) {
     const int64_t end = row.position + 1;
     s.spans = std::max(s.spans, attend_spans(0, end));
-    if (chunk > 0) s.chunk_spans = std::max(s.chunk_spans, attend_spans(row.position / chunk * chunk, end));
+    if (dropping == config.layers) continue;
+    const int64_t first = config.first_seen(dropping, row.position) / page * page;
+    s.chunk_spans = std::max(s.chunk_spans, attend_spans(first, end));
   }
   return s;
 }

@@ -125,7 +125,10 @@ void Session::hold(int32_t token) {
 int64_t Session::most_ahead() const noexcept {
   if (!impl_->pending) return 0;
   const int64_t rows = length() - impl_->complete;  // that any pass has: the pending token, or more after a rewind
-  return std::max<int64_t>(0, std::min(max_positions() - length(), options_.prefill_chunk - rows));
+  // Not past the length where LongRoPE turns: what is guessed must not change what is known.
+  const LlamaConfig& c = model().config();
+  const int64_t turn = !c.long_frequency.empty() && length() <= c.long_from ? c.long_from : max_positions();
+  return std::max<int64_t>(0, std::min(turn - length(), options_.prefill_chunk - rows));
 }
 
 bool Session::take_ahead() noexcept {

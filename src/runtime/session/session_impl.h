@@ -21,7 +21,7 @@ struct PassShape {
   int64_t rows = 0;
   int64_t wanted = 0;
   int64_t spans = 0;        // of attention that sees everything
-  int64_t chunk_spans = 0;  // of attention that sees its chunk
+  int64_t chunk_spans = 0;  // of attention that sees its chunk or window
   bool hidden = false;
   bool operator==(const PassShape&) const = default;
 };
