@@ -1,0 +1,134 @@
+// What can be done with each family, found out by doing it with its golden checkpoint; docs/families.md has the same
+// table, or this test fails and says what belongs there.
+#include <algorithm>
+
+#include "model/family.h"
+#include "puna/runtime/save.h"
+#include "puna/runtime/session.h"
+#include "puna/train/pass.h"
+#include "support/files.h"
+#include "support/golden.h"
+#include "support/run_model.h"
+
+using namespace puna;
+using namespace puna::test;
+using namespace puna::train;
+
+namespace test_families_table {
+namespace {
+
+// Names on the left are model_type.
+const char* model_type_of(const Golden& g) {
+  static std::string type;
+  type = nlohmann::json::parse(read_text(g.folder() + "/config.json")).value("model_type", std::string());
+  return type.c_str();
+}
+
+bool is_text_model(const Golden& g) {
+  return g.has("logits") && g.has("embeddings") && g.has("hidden_states") && g.has_file("config.json") &&
+         g.has_file("model.safetensors") && family_of_type(model_type_of(g));
+}
+
+std::vector<float> logits_of(const ModelPtr& model, const std::vector<int64_t>& ids, bool exact) {
+  Session session(model, {.exact = exact});
+  std::vector<float> logits(ids.size() * size_t(model->config().vocab));
+  session.append(std::vector<int32_t>(ids.begin(), ids.end()), {.logits = logits});
+  return logits;
+}
+
+bool close(const Golden& g, const std::vector<float>& got) {
+  const std::vector<float> want = g.array("logits").f32();
+  const Tolerance t = g.tolerance("logits");
+  for (size_t i = 0; i < want.size(); ++i)
+    if (!(std::abs(got[i] - want[i]) <= t.atol + t.rtol * std::abs(want[i]))) return false;
+  return want.size() == got.size();
+}
+
+// Of rows, how many have the same best token.
+double agreement(const std::vector<float>& a, const std::vector<float>& b, size_t V) {
+  size_t same = 0, rows = a.size() / V;
+  for (size_t r = 0; r < rows; ++r) same += argmax({a.data() + r * V, V}) == argmax({b.data() + r * V, V});
+  return double(same) / double(rows);
+}
+
+double mean_loss(const std::vector<double>& nll) {
+  double sum = 0;
+  for (const double x : nll) sum += x;
+  return sum / double(nll.size());
+}
+
+Sequence sequence_of(const std::vector<int64_t>& ids) {
+  Sequence s;
+  for (size_t t = 0; t < 24; ++t) s.tokens.push_back(int32_t(ids[t]));
+  s.counted.assign(s.tokens.size(), 1);
+  return s;
+}
+
+// One step against the gradient lowers the loss.
+bool learns(const Context& context, const Llama& model, Parameters& parameters, const Adapter* adapter,
+            const std::vector<int64_t>& ids) {
+  const std::vector<Sequence> batch = {sequence_of(ids)};
+  const Pass::Target target{&parameters.gradients(), adapter ? &adapter->loras() : nullptr, {}};
+  Pass pass(context, model, {.exact = true});
+  const float weight = 1.0f / 23;
+  const double before = mean_loss(pass.losses(batch, weight, target));
+  const double length = std::sqrt(parameters.gradient_square_sum());
+  for (const Parameter& p : parameters.list())
+    for (int64_t i = 0; i < p.count; ++i) p.values[i] -= float(0.01 / length) * p.gradient[i];
+  return mean_loss(pass.losses(batch, 0, {nullptr, target.adapter, {}})) < before;
+}
+
+std::string yes(bool is) { return is ? "yes" : "no"; }
+
+std::string row_of(const Golden& g) {
+  const std::string type = model_type_of(g);
+  const ContextPtr context = make_context({});
+  const ModelPtr model = Model::open(context, g.folder());
+  const std::vector<int64_t> ids = g.array("input_ids").i64();
+  const TempFolder folder;
+  const std::vector<float> exact = logits_of(model, ids, true);
+  const ModelPtr copy = Model::open(context, save_gguf(*model, folder / "copy.gguf", {}).front());
+  const ModelPtr small = Model::open(context, save_gguf(*model, folder / "small.gguf", {DType::f16, 0}).front());
+  bool quantised = agreement(logits_of(small, ids, false), exact, size_t(model->config().vocab)) > 0.8;
+  if (model->config().expert_ffn % 32 == 0 && model->config().ffn % 32 == 0) {
+    const ModelPtr q8 = Model::open(context, save_gguf(*model, folder / "q8.gguf", {DType::q8_0, 0}).front());
+    quantised = quantised && agreement(logits_of(q8, ids, false), exact, size_t(model->config().vocab)) > 0.6;
+  }
+  Parameters all(context), few(context);
+  const Llama trained = make_trainable(model->llama(), all);
+  const bool trains = learns(*context, trained, all, nullptr, ids);
+  AdapterOptions options;
+  options.targets = {"all"};
+  const std::shared_ptr<Adapter> adapter = Adapter::create(*context, model->llama(), options);
+  few.track(*adapter);
+  const bool adapts = learns(*context, model->llama(), few, adapter.get(), ids);
+  const Family& family = *family_of_type(type);
+  return "| " + type + " | " + family.name + " | " + yes(close(g, exact)) + " | " +
+         yes(close(g, logits_of(copy, ids, true))) + " | " + yes(quantised) + " | " + yes(trains) + " | " +
+         yes(adapts) + " |\n";
+}
+
+}  // namespace
+
+TEST_CASE("the table of families in the docs says what is so", "[train][golden]") {
+  std::vector<std::string> rows;
+  for (const Golden& g : goldens(is_text_model)) {
+    INFO("golden set " << g.folder());
+    rows.push_back(row_of(g));
+  }
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  const std::string docs = read_text(PUNA_SOURCE_DIR "/docs/families.md");
+  std::string table;
+  for (const std::string& row : rows) {
+    table += row;
+    CHECK(docs.find(row) != std::string::npos);
+    CHECK(row.find("| no |") == std::string::npos);
+  }
+  INFO("docs/families.md should have\n" << table);
+  size_t lines = 0;
+  for (size_t at = docs.find("\n| "); at != std::string::npos; at = docs.find("\n| ", at + 1)) ++lines;
+  CHECK(lines == rows.size() + 1);  // and the head of the table
+}
+
+}  // namespace test_families_table
