@@ -115,9 +115,15 @@ const ToolFormat& Model::tool_format() const {
 uint64_t Model::parameter_count() const noexcept {
   uint64_t n = 0;
   const TensorMap& tensors = checkpoint_.tensors;
-  for (size_t i = 0; i < tensors.size(); ++i)  // rope_freqs: a table that follows from the configuration
-    if (tensors.was_read(i) && tensors.entries()[i].name != "rope_freqs.weight")
-      n += uint64_t(tensors.entries()[i].shape.count());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const TensorEntry& t = tensors.entries()[i];
+    if (!tensors.was_read(i) || t.name.starts_with("rope_f")) continue;  // tables that follow from the configuration
+    const uint64_t count = uint64_t(t.shape.count());
+    if (t.dtype == DType::u8)  // MXFP4 of a Hugging Face folder: two values a byte, and their scales
+      n += t.name.ends_with("_blocks") ? 2 * count : 0;
+    else
+      n += count;
+  }
   return n;
 }
 
