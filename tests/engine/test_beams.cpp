@@ -150,7 +150,7 @@ TEST_CASE("beams that are wide enough hand out the best of every possible answer
   const std::vector<Answer> want = every_answer(model, s);
   std::set<size_t> lengths;
   for (const Answer& a : want) lengths.insert(a.tokens.size());
-  CHECK(lengths.size() > 1);
+  if (penalty < 1) CHECK(lengths.size() > 1);
   Engine engine(model, {});
   const EngineRequestPtr request = engine.submit(request_of(s));
   run(engine, *request);
@@ -161,7 +161,7 @@ TEST_CASE("beams are the same in company, on any threads, when memory pauses the
           "[engine]") {
   const ModelPtr model = open_text_model("text_scout_like");
   const Search s{
-      .prompt = made_up_tokens(*model, 160, 9), .stops = {3, 5, 8}, .most = 24, .beams = 6, .top_k = 0, .penalty = 1};
+      .prompt = made_up_tokens(*model, 160, 9), .stops = {}, .most = 110, .beams = 6, .top_k = 0, .penalty = 1};
   std::vector<Answer> want;
   uint64_t with_one = 0, with_six = 0;
   const auto peak = [&](size_t beams, std::vector<Answer>* answers) {
@@ -186,11 +186,11 @@ TEST_CASE("beams are the same in company, on any threads, when memory pauses the
   one.append(s.prompt);
   CAPTURE(with_one, with_six, one.kv_bytes());
   CHECK(with_six < with_one + 5 * one.kv_bytes() / 2);
-  int64_t pauses = 0;
+  int64_t pauses = 0, finished = 0;
   for (const int threads : {1, 3})
-    for (const uint64_t room : {uint64_t(0), uint64_t(1'600'000), uint64_t(2'400'000)}) {
+    for (const int room : {0, 300'000, 400'000, 500'000, 600'000, 700'000, 800'000, 900'000, 1'100'000}) {
       CAPTURE(threads, room);
-      const ModelPtr limited = open_text_model("text_scout_like", threads, room == 0 ? 0 : before + room);
+      const ModelPtr limited = open_text_model("text_scout_like", threads, room == 0 ? 0 : before + uint64_t(room));
       EngineOptions options;
       options.session.prefill_chunk = 32;
       Engine engine(limited, options);
@@ -199,7 +199,7 @@ TEST_CASE("beams are the same in company, on any threads, when memory pauses the
       for (uint32_t i = 0; i < 4; ++i) {
         EngineRequestOptions r;
         r.prompt.tokens = made_up_tokens(*limited, 100 + 20 * i, i);
-        r.generate.max_tokens = 30;
+        r.generate.max_tokens = 110;
         r.generate.ignore_eos = true;
         r.priority = 1;
         company.push_back(engine.submit(r));
@@ -208,12 +208,16 @@ TEST_CASE("beams are the same in company, on any threads, when memory pauses the
       for (int i = 0; engine.step(i % 3 == 0 ? 200 : 0); ++i) REQUIRE(i < 100'000);
       for (const EngineRequestPtr& r : {first, second}) {
         INFO(r->info().message);
-        REQUIRE(r->info().outcome == EngineOutcome::finished);
-        check_same(*r, want);
         pauses += r->info().pauses;
+        if (room > 0 && r->info().status == Status::out_of_memory) continue;
+        REQUIRE(r->info().outcome == EngineOutcome::finished);
+        ++finished;
+        check_same(*r, want);
       }
     }
+  CAPTURE(pauses, finished);
   CHECK(pauses > 0);
+  CHECK(finished >= 12);
 }
 
 TEST_CASE("beams end by a cancel, and what they cannot do is refused", "[engine]") {
