@@ -65,8 +65,10 @@ ModelPtr open_with(const std::string& path, const std::string& isa, int threads)
 std::string one_hash(const std::string& path, const std::vector<int32_t>& ids, bool exact,
                      const std::vector<size_t>& pieces) {
   std::vector<float> want;
-  for (const std::string& isa : supported_isas())
+  const std::vector<std::string> levels = supported_isas();
+  for (const std::string& isa : levels)
     for (const int threads : {1, 2, 3}) {
+      if (threads != 2 && isa != levels.back()) continue;  // how work is divided depends on no level
       const ModelPtr model = open_with(path, isa, threads);
       const size_t V = size_t(model->config().vocab);
       for (const size_t piece : pieces) {
