@@ -9,6 +9,7 @@
 
 #include "base/crossover.h"
 #include "kernels/panel.h"
+#include "ops/linear.h"
 #include "puna/base/logger.h"
 
 namespace puna {

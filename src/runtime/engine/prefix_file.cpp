@@ -16,7 +16,6 @@ namespace {
 
 constexpr char kMagic[8] = {'P', 'U', 'N', 'A', 'P', 'R', 'E', 'F'};
 constexpr uint32_t kVersion = 1;
-constexpr uint64_t kFilledBit = uint64_t(1) << 63;
 
 struct FileHeader {
   char magic[8];
