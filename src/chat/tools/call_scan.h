@@ -75,7 +75,7 @@ class CallScan {
   Kind kind_ = Kind::first;
   At at_ = At::name;
   bool list_ = false, text_ = false, begun_ = false, whole_ = false, called_ = false;
-  bool has_name_ = false, has_arguments_ = false, has_value_ = false;
+  bool has_name_ = false, has_arguments_ = false;
   std::string name_, word_, json_arguments_;
   JsonScan json_;
   Field field_ = Field::none;
