@@ -10,6 +10,7 @@
 
 #include "kernels/kernel_table.h"
 #include "model/adapter_maker.h"
+#include "model/family.h"
 #include "ops/linear.h"
 #include "puna/tensor/metadata.h"
 
@@ -97,7 +98,7 @@ class GgufAdapter {
     std::vector<float> b = values_of(context_, *p.b);
     const std::string& name = base.name;
     const bool heads =
-        model_.config.architecture == "llama" && (name.ends_with(".q_proj.weight") || name.ends_with(".k_proj.weight"));
+        family_of(model_.config).permuted && (name.ends_with(".q_proj.weight") || name.ends_with(".k_proj.weight"));
     if (!heads) return b;
     std::vector<float> out(b.size());
     for (int64_t r = 0; r < p.b->shape[0]; ++r)

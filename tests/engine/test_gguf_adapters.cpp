@@ -69,9 +69,11 @@ void check_added(const Model& base, const Model& merged, const Weight& from, con
   REQUIRE(from.cols == in);
   const std::vector<float> before = rows_of(base, from), after = rows_of(merged, to);
   double worst = 0, largest = 0;
-  // A llama from a Hugging Face folder keeps a head's rows of q and k half-split; GGUF has them in pairs.
+  // From a Hugging Face folder a head's rows of q and k are half-split; llama.cpp's converters of Llama, and those that
+  // inherit from it, put them in pairs.
   const LlamaConfig& c = base.config();
-  const bool split = c.architecture == "llama" && c.rope_style == RopeStyle::half_split &&
+  const bool pairs = c.architecture == "llama" || c.architecture == "granite" || c.architecture == "smollm3";
+  const bool split = pairs && c.rope_style == RopeStyle::half_split &&
                      (name.ends_with("attn_q.weight") || name.ends_with("attn_k.weight"));
   for (int64_t row = 0; row < out; ++row)
     for (int64_t k = 0; k < in; ++k) {
@@ -102,7 +104,7 @@ std::string message_of(const std::function<void()>& call, Status status) {
 }  // namespace
 
 TEST_CASE("a GGUF adapter adds B A to every kind of weight that it names", "[engine]") {
-  const char* const fixture = GENERATE("text_scout_like", "dense_llama3", "a GGUF file");
+  const char* const fixture = GENERATE("text_scout_like", "dense_llama3", "granite", "smollm3", "olmo2", "a GGUF file");
   const double alpha = GENERATE(0.0, 6.0);
   CAPTURE(fixture, alpha);
   const bool gguf = std::string_view(fixture) == "a GGUF file";
