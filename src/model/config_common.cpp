@@ -1,10 +1,18 @@
 #include "model/config_common.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "puna/base/error.h"
 
 namespace puna {
+
+void set_sliding_layers(LlamaConfig& c, int64_t window, std::vector<uint8_t> slides) {
+  if (window == 0 || std::none_of(slides.begin(), slides.end(), [](uint8_t slide) { return slide != 0; })) return;
+  c.window = window;
+  c.slides = std::move(slides);
+}
 
 void validate(const LlamaConfig& c) {
   if (c.heads % c.kv_heads != 0)

@@ -1,5 +1,8 @@
 // config_common.h -- the bounds and cross-checks that both config readers share.
 #pragma once
+#include <cstdint>
+#include <vector>
+
 #include "puna/model/config.h"
 
 namespace puna {
@@ -10,6 +13,9 @@ inline constexpr int64_t kMaxLayers = 4096, kMaxHidden = 1 << 20, kMaxHeads = 40
                          kMaxPositions = int64_t(1) << 27;
 
 inline constexpr double kMinNormEps = double(1e-12f);  // what the config keeps is the f32: it must pass again
+
+// `slides`: a flag a layer. No window, or no layer that slides: the model has none.
+void set_sliding_layers(LlamaConfig& c, int64_t window, std::vector<uint8_t> slides);
 
 // Error{bad_file} when the numbers do not fit each other. Fills nothing in.
 void validate(const LlamaConfig& config);

@@ -24,11 +24,7 @@ void read_sliding_layers(LlamaConfig& c, const GgufKeys& k, int64_t window, Func
   std::vector<uint8_t> slides = layer_flags(k.m, "puna.attention.sliding_layers", c.layers);
   if (slides.empty())
     for (int64_t l = 0; l < c.layers; ++l) slides.push_back(usual(l));
-  bool any = false;
-  for (const uint8_t s : slides) any = any || s;
-  if (!any || window == 0) return;
-  c.window = window;
-  c.slides = std::move(slides);
+  set_sliding_layers(c, window, std::move(slides));
 }
 
 namespace family {
@@ -94,15 +90,12 @@ void llama4_gguf(LlamaConfig& c, const GgufKeys& k) {
 }
 
 void llama4_to_gguf(Metadata& m, const LlamaConfig& c) {
-  const std::string p = c.architecture + ".";
-  m.set(p + "expert_count", c.experts);
-  m.set(p + "expert_used_count", c.experts_per_token);
-  m.set(p + "expert_feed_forward_length", c.expert_ffn);
+  write_experts(m, c);
   for (int64_t step = 1; step <= c.layers; ++step) {  // other programs know no other pattern
     bool fits = true;
     for (int64_t l = 0; l < c.layers; ++l) fits &= (c.is_moe[size_t(l)] != 0) == ((l + 1) % step == 0);
     if (!fits) continue;
-    m.set(p + "interleave_moe_layer_step", step);
+    m.set(c.architecture + ".interleave_moe_layer_step", step);
     break;
   }
   m.set("puna.moe_layers", layer_list(c.is_moe));

@@ -33,11 +33,7 @@ void read_sliding_layers(LlamaConfig& c, const HuggingFaceKeys& k, int64_t windo
   } else {
     for (int64_t l = 0; l < c.layers; ++l) slides.push_back(window > 0 && usual(l));
   }
-  bool any = false;
-  for (const uint8_t s : slides) any = any || s;
-  if (!any) return;
-  c.window = window;
-  c.slides = std::move(slides);
+  set_sliding_layers(c, window, std::move(slides));
 }
 
 namespace family {
@@ -49,6 +45,22 @@ void require_full_attention(const LlamaConfig& c, const HuggingFaceKeys& k) {
     for (size_t i = 0; i < types->size(); ++i)
       if ((*types)[i] != "full_attention" || int64_t(types->size()) != c.layers)
         fail(Status::unsupported, "layer_types[%zu] is '%.40s', expected 'full_attention'", i, (*types)[i].c_str());
+}
+
+// no_rope_layers[i] = 1 means that layer i does use RoPE (Hugging Face's name says the opposite). Empty: every 4th is
+// NoPE.
+void read_rope_layers(LlamaConfig& c, const HuggingFaceKeys& k) {
+  const size_t layers = size_t(c.layers);
+  const int64_t interval = k.integer("no_rope_layer_interval", 1, kMaxLayers, 4);
+  c.uses_rope.assign(layers, 1);
+  const auto* list = k.m.integers(k.key("no_rope_layers"));
+  if (list && !list->empty()) {
+    if (list->size() != layers)
+      fail(Status::bad_file, "no_rope_layers has %zu entries, the model has %zu layers", list->size(), layers);
+    for (size_t i = 0; i < layers; ++i) c.uses_rope[i] = (*list)[i] != 0;
+  } else {
+    for (size_t i = 0; i < layers; ++i) c.uses_rope[i] = (int64_t(i) + 1) % interval != 0;
+  }
 }
 
 void read_dense(LlamaConfig& c, const HuggingFaceKeys& k) { c.ffn = k.integer("intermediate_size", 1, kMaxFfn); }
@@ -75,20 +87,9 @@ void llama_huggingface(LlamaConfig& c, const HuggingFaceKeys& k) {
   require_full_attention(c, k);
 }
 
-// no_rope_layers[i] = 1 means that layer i does use RoPE (Hugging Face's name says the opposite). Empty: every 4th is
-// NoPE.
 void llama4_huggingface(LlamaConfig& c, const HuggingFaceKeys& k) {
   const size_t layers = size_t(c.layers);
-  const int64_t interval = k.integer("no_rope_layer_interval", 1, kMaxLayers, 4);
-  c.uses_rope.assign(layers, 1);
-  const auto* rope_layers = k.m.integers(k.key("no_rope_layers"));
-  if (rope_layers && !rope_layers->empty()) {
-    if (rope_layers->size() != layers)
-      fail(Status::bad_file, "no_rope_layers has %zu entries, the model has %zu layers", rope_layers->size(), layers);
-    for (size_t i = 0; i < layers; ++i) c.uses_rope[i] = (*rope_layers)[i] != 0;
-  } else {
-    for (size_t i = 0; i < layers; ++i) c.uses_rope[i] = (int64_t(i) + 1) % interval != 0;
-  }
+  read_rope_layers(c, k);
   c.chunk = k.integer("attention_chunk_size", 1, kMaxPositions, 8192);
   if (const auto* types = k.m.strings(k.key("layer_types"))) {
     if (types->size() != layers)
@@ -184,13 +185,7 @@ void granite_huggingface(LlamaConfig& c, const HuggingFaceKeys& k) {
 
 void smollm3_huggingface(LlamaConfig& c, const HuggingFaceKeys& k) {
   read_dense(c, k);
-  const int64_t interval = k.integer("no_rope_layer_interval", 1, kMaxLayers, 4);
-  for (int64_t l = 0; l < c.layers; ++l) c.uses_rope[size_t(l)] = (l + 1) % interval != 0;
-  if (const auto* list = k.m.integers(k.key("no_rope_layers")); list && !list->empty()) {
-    if (int64_t(list->size()) != c.layers)
-      fail(Status::bad_file, "no_rope_layers has %zu entries, the model has %jd layers", list->size(), c.layers);
-    for (size_t l = 0; l < list->size(); ++l) c.uses_rope[l] = (*list)[l] != 0;
-  }
+  read_rope_layers(c, k);
   if (k.boolean("use_sliding_window", false))
     fail(Status::unsupported, "use_sliding_window is true, which is not supported in model_type smollm3");
   require_full_attention(c, k);
