@@ -7,6 +7,7 @@
 
 #include "base/copy_bytes.h"
 #include "base/hash.h"
+#include "base/span_reader.h"
 #include "puna/base/error.h"
 #include "runtime/engine/prefix_cache.h"
 #include "runtime/opening/fingerprint.h"
@@ -47,29 +48,6 @@ class Writer {
     copy_bytes(out.data() + at, data, bytes);
   }
   std::vector<std::byte> out;
-};
-
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> from) : left_(from) {}
-  const std::byte* take(uint64_t bytes) {
-    const uint64_t padded = bytes + (8 - bytes % 8) % 8;
-    if (padded < bytes || padded > left_.size())
-      fail(Status::bad_file, "prefix cache: it ends early: %ju bytes are wanted, %zu are left", bytes, left_.size());
-    const std::byte* at = left_.data();
-    left_ = left_.subspan(size_t(padded));
-    return at;
-  }
-  template <class T>
-  T value() {
-    T v;
-    memcpy(&v, take(sizeof v), sizeof v);
-    return v;
-  }
-  size_t left() const noexcept { return left_.size(); }
-
- private:
-  std::span<const std::byte> left_;
 };
 
 }  // namespace
@@ -128,7 +106,7 @@ std::vector<std::byte> PrefixCache::save(uint64_t mode) const {
 }
 
 void PrefixCache::restore(std::span<const std::byte> from, uint64_t mode) {
-  Reader in(from);
+  SpanReader in(from, "prefix cache: it");
   const auto header = in.value<FileHeader>();
   if (memcmp(header.magic, kMagic, sizeof kMagic) != 0)
     fail(Status::bad_file, "prefix cache: it does not begin with PUNAPREF");

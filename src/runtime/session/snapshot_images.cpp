@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "puna/base/error.h"
+#include "base/span_reader.h"
 
 namespace puna {
 namespace {
@@ -29,24 +29,7 @@ uint64_t feature_bytes(const Image& image) {
 }
 uint64_t padded(uint64_t bytes) { return (bytes + 7) / 8 * 8; }
 
-// Reads what is there and no more.
-struct Reader {
-  std::span<const std::byte> left;
-  const std::byte* take(uint64_t bytes) {
-    if (bytes > left.size()) fail(Status::bad_file, "snapshot: the part about images ends early");
-    const std::byte* at = left.data();
-    left = left.subspan(size_t(bytes));
-    return at;
-  }
-  template <class T>
-  T value() {
-    T v;
-    memcpy(&v, take(sizeof v), sizeof v);
-    return v;
-  }
-};
-
-ImagePtr read_image(const ModelPtr& model, Reader& reader) {
+ImagePtr read_image(const ModelPtr& model, SpanReader& reader) {
   const auto header = reader.value<ImageHeader>();
   const int64_t most = model->tile_settings().max_tiles;
   if (header.rows < 1 || header.cols < 1 || header.rows > most || header.cols > most ||
@@ -54,7 +37,7 @@ ImagePtr read_image(const ModelPtr& model, Reader& reader) {
     fail(Status::bad_file, "snapshot: an image of %jd x %jd tiles, expected 1 to %jd", header.rows, header.cols, most);
   const int64_t grid = header.rows * header.cols, tiles = grid + (grid > 1);
   const size_t floats = size_t(tiles * model->require_vision().config.features() * model->config().hidden);
-  const std::byte* bytes = reader.take(padded(floats * sizeof(float)));
+  const std::byte* bytes = reader.take(floats * sizeof(float));
   std::vector<float> features(floats);
   memcpy(features.data(), bytes, floats * sizeof(float));
   return Image::from_features(model, header.id, header.rows, header.cols, features);
@@ -89,7 +72,7 @@ void save_snapshot_images(std::span<const Patches> patches, std::byte* to) {
 
 std::vector<Patches> restore_snapshot_images(const ModelPtr& model, std::span<const std::byte> from, int64_t tokens) {
   model->require_vision();
-  Reader reader{from};
+  SpanReader reader(from, "snapshot: the part about images");
   const auto image_count = reader.value<uint64_t>(), run_count = reader.value<uint64_t>();
   std::vector<ImagePtr> images;
   while (images.size() < image_count) images.push_back(read_image(model, reader));
@@ -105,8 +88,7 @@ std::vector<Patches> restore_snapshot_images(const ModelPtr& model, std::span<co
     end = r.position + r.count;
     patches.push_back({r.position, r.count, r.row, images[size_t(r.image)]});
   }
-  if (!reader.left.empty())
-    fail(Status::bad_file, "snapshot: %zu bytes too many behind the images", reader.left.size());
+  if (reader.left() != 0) fail(Status::bad_file, "snapshot: %zu bytes too many behind the images", reader.left());
   return patches;
 }
 
