@@ -12,8 +12,6 @@ namespace {
 constexpr int64_t kAnswerPart = 64;  // positions of the answer that admission counts on
 constexpr int32_t kMostAnswers = 256;
 
-std::vector<EngineAnswer> empty_answers(size_t count) { return std::vector<EngineAnswer>(count); }
-
 }  // namespace
 
 bool is_out_of_memory(const std::exception_ptr& error) noexcept {
@@ -73,6 +71,11 @@ void Scheduler::require_usable(EngineRequestOptions& r) const {
 
 bool Scheduler::has_precedence(const RequestState& a, const RequestState& b) const noexcept {
   return a.options.priority != b.options.priority ? a.options.priority > b.options.priority : a.number < b.number;
+}
+
+bool Scheduler::others_run(const RequestState& r) const noexcept {
+  return std::any_of(running_.begin(), running_.end(),
+                     [&](const RequestStatePtr& other) { return other.get() != &r && !other->paused; });
 }
 
 int32_t Scheduler::slots_used() const noexcept {
@@ -207,11 +210,10 @@ bool Scheduler::pause_stalled() {
 }
 
 void Scheduler::admit() {
-  if (running_.empty() && queue_.empty()) return cache_.drop_unused_adapters();
+  cache_.drop_unused_adapters();
   const auto first = [&](const RequestStatePtr& a, const RequestStatePtr& b) { return has_precedence(*a, *b); };
   std::stable_sort(queue_.begin(), queue_.end(), first);
   std::stable_sort(running_.begin(), running_.end(), first);
-  cache_.drop_unused_adapters();
   bool waiting = false;
   for (const RequestStatePtr& r : running_)
     if (r->paused && !r->full.load(std::memory_order_relaxed)) {
@@ -243,8 +245,7 @@ bool Scheduler::try_admit(const RequestStatePtr& request) {
   if (r.options.cache) cached = cache_.find(r.root, r.key, size - 1, pages);
   const uint64_t need = needed(r), there = pages.bytes();
   const uint64_t logits = uint64_t(r.width()) * uint64_t(model_->config().vocab) * 8;
-  const auto runs = [](const RequestStatePtr& other) { return !other->paused; };
-  const bool alone = std::none_of(running_.begin(), running_.end(), runs);
+  const bool alone = !others_run(r);
   if (!make_room((need > there ? need - there : 0) + logits) && !alone) return false;
   running_.reserve(running_.size() + 1);
   while (true) {
@@ -266,12 +267,25 @@ bool Scheduler::try_admit(const RequestStatePtr& request) {
   return true;
 }
 
+// Answer i is what the same request with seed + i gives alone.
+void Scheduler::begin_generation(const RequestState& r, RunningAnswer& a, const PromptView& prompt) {
+  GenerateOptions g = r.options.generate;
+  g.sampler.seed += uint64_t(a.index);
+  if (r.options.draft_tokens > 0) {
+    a.draft = std::make_unique<Session>(options_.draft, SessionOptions{});
+    g.draft = a.draft.get();
+    g.draft_tokens = r.options.draft_tokens;
+  }
+  a.generation = std::make_unique<Generation>(*a.session, prompt, std::move(g));
+}
+
 void Scheduler::begin_answers(RequestState& r, const KvCache& pages, int64_t cached) {
   const PromptView prompt = r.options.prompt;
   const int64_t size = int64_t(prompt.tokens.size());
   r.answers.clear();
   r.answers.reserve(size_t(r.width()));
-  r.gathered = empty_answers(size_t(r.width()));
+  r.gathered.clear();
+  r.gathered.resize(size_t(r.width()));
   r.hypotheses.clear();
   RunningAnswer& a = r.answers.emplace_back();
   a.session = std::make_unique<Session>(model_, options_.session);
@@ -279,13 +293,7 @@ void Scheduler::begin_answers(RequestState& r, const KvCache& pages, int64_t cac
     EngineAccess::impl(*a.session).kv = pages;
     EngineAccess::adopt(*a.session, slice(prompt, 0, cached));
   }
-  GenerateOptions g = r.options.generate;
-  if (r.options.draft_tokens > 0) {
-    a.draft = std::make_unique<Session>(options_.draft, SessionOptions{});
-    g.draft = a.draft.get();
-    g.draft_tokens = r.options.draft_tokens;
-  }
-  a.generation = std::make_unique<Generation>(*a.session, slice(prompt, cached, size), std::move(g));
+  begin_generation(r, a, slice(prompt, cached, size));
   a.kept_pages = cached / model_->config().page_size();
   r.reading = true;
   r.prompt_done = cached;
@@ -295,8 +303,7 @@ void Scheduler::begin_answers(RequestState& r, const KvCache& pages, int64_t cac
 }
 
 bool Scheduler::try_resume(RequestState& r) {
-  const auto runs = [](const RequestStatePtr& other) { return !other->paused; };
-  const bool alone = std::none_of(running_.begin(), running_.end(), runs);
+  const bool alone = !others_run(r);
   if (slots_used() + r.width() > options_.max_running) return false;
   if (!make_room(needed(r)) && !alone) return false;
   for (RunningAnswer& a : r.answers) {
@@ -328,7 +335,7 @@ bool Scheduler::encode_images(Time end) {
           }
       if (!encoding_) return true;
     }
-    const bool others = std::any_of(running_.begin(), running_.end(), [](const auto& r) { return !r->paused; });
+    const bool others = others_run(*owner);
     const double slice = std::max(costs_.decode_pass(1) * options_.prompt_share, 0.002);
     const Time until =
         others ? std::min(end, EngineClock::now() + std::chrono::microseconds(int64_t(slice * 1e6))) : end;

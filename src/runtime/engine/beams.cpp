@@ -171,13 +171,7 @@ void Scheduler::end_beams(RequestState& r) {
   }
   r.answers.clear();
   r.gathered = std::move(answers);
-  for (size_t i = 0; i < count; ++i) {
-    EngineEvent e;
-    e.kind = EngineEventKind::answer_ended;
-    e.answer = int32_t(i);
-    e.reason = r.gathered[i].result.reason;
-    post(r, std::move(e));
-  }
+  for (size_t i = 0; i < count; ++i) post_answer_ended(r, int32_t(i));
   end(r, EngineOutcome::finished, Status::ok, "");
 }
 

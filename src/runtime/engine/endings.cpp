@@ -23,14 +23,16 @@ void Scheduler::end_cancelled() {
       }
     }
   sweep_queue();
-  running_.erase(std::remove_if(running_.begin(), running_.end(), [](const auto& r) { return r->over; }),
-                 running_.end());
+  sweep_running();
 }
 
 void Scheduler::sweep_queue() {
-  const auto over = std::remove_if(queue_.begin(), queue_.end(), [](const auto& r) { return r->over; });
-  waiting_.fetch_sub(int32_t(queue_.end() - over), std::memory_order_relaxed);
-  queue_.erase(over, queue_.end());
+  const size_t over = std::erase_if(queue_, [](const RequestStatePtr& r) { return r->over; });
+  waiting_.fetch_sub(int32_t(over), std::memory_order_relaxed);
+}
+
+void Scheduler::sweep_running() {
+  std::erase_if(running_, [](const RequestStatePtr& r) { return r->over; });
 }
 
 void Scheduler::post(RequestState& r, EngineEvent event) {
@@ -50,6 +52,14 @@ void Scheduler::post(RequestState& r, EngineEvent event) {
     if (r.events.size() >= size_t(r.options.max_events)) r.full.store(true, std::memory_order_release);
   }
   r.arrived.notify_all();
+}
+
+void Scheduler::post_answer_ended(RequestState& r, int32_t index) {
+  EngineEvent e;
+  e.kind = EngineEventKind::answer_ended;
+  e.answer = index;
+  e.reason = r.gathered[size_t(index)].result.reason;
+  post(r, std::move(e));
 }
 
 // The token that the answer has just drawn.
@@ -87,15 +97,8 @@ void Scheduler::end_answer(RequestState& r, RunningAnswer& a) {
   a.generation.reset();
   a.draft.reset();
   a.session.reset();
-  const auto ended_event = [&](int32_t index, const EngineAnswer& of) {
-    EngineEvent e;
-    e.kind = EngineEventKind::answer_ended;
-    e.answer = index;
-    e.reason = of.result.reason;
-    post(r, std::move(e));
-  };
   const bool ranked = r.options.best_of > r.options.n;
-  if (!ranked) ended_event(a.index, answer);
+  if (!ranked) post_answer_ended(r, a.index);
   if (int32_t(r.answers.size()) < r.width() ||
       std::any_of(r.answers.begin(), r.answers.end(), [](const RunningAnswer& other) { return !other.ended; }))
     return;
@@ -104,7 +107,7 @@ void Scheduler::end_answer(RequestState& r, RunningAnswer& a) {
       return x.mean_log_probability > y.mean_log_probability;
     });
     r.gathered.resize(size_t(r.options.n));
-    for (int32_t i = 0; i < r.options.n; ++i) ended_event(i, r.gathered[size_t(i)]);
+    for (int32_t i = 0; i < r.options.n; ++i) post_answer_ended(r, i);
   }
   end(r, EngineOutcome::finished, Status::ok, "");
 }

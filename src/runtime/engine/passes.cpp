@@ -25,28 +25,33 @@ bool Scheduler::prepare(RunningAnswer& a) {
   return false;
 }
 
+// `visit` the answers of a request that have rows to compute.
+void Scheduler::for_each_append(RequestState& r, FunctionRef<void(RunningAnswer&, const EngineAccess::Append&)> visit) {
+  if (r.full.load(std::memory_order_acquire)) return;
+  for (size_t i = 0; i < r.answers.size() && !r.over && !r.paused; ++i) {
+    RunningAnswer& a = r.answers[i];
+    if (a.ended || a.ready) continue;
+    try {
+      if (!prepare(a)) continue;
+    } catch (...) {
+      fail(r, std::current_exception());
+      break;
+    }
+    visit(a, *EngineAccess::append(*a.session));
+  }
+}
+
 bool Scheduler::build_pass() {
   abandon_pass();                                         // that was left half built, for lack of memory
   const std::vector<RequestStatePtr> running = running_;  // a pause changes the list
-  int64_t decode_rows = 0;
   for (const RequestStatePtr& r : running) {
-    if (r->over || r->paused || r->reading || r->full.load(std::memory_order_acquire)) continue;
-    for (size_t i = 0; i < r->answers.size() && !r->over && !r->paused; ++i) {
-      RunningAnswer& a = r->answers[i];
-      if (a.ended || a.ready) continue;
-      try {
-        if (!prepare(a)) continue;
-      } catch (...) {
-        fail(*r, std::current_exception());
-        break;
-      }
+    if (r->reading) continue;
+    for_each_append(*r, [&](RunningAnswer& a, const EngineAccess::Append& append) {
       // A paused one that has come back reads its tokens again: that is prompt work.
-      const EngineAccess::Append& append = *EngineAccess::append(*a.session);
-      if (!append.drafts() && append.rows_left() > 1) continue;
-      add_rows(r, a, append.rows_left(), true);
-    }
+      if (append.drafts() || append.rows_left() <= 1) add_rows(r, a, append.rows_left(), true);
+    });
   }
-  decode_rows = pass_.rows();
+  const int64_t decode_rows = pass_.rows();
   const int64_t room = std::max<int64_t>(options_.session.prefill_chunk - decode_rows, 1);
   add_prompts(costs_.prompt_rows(decode_rows, room, options_.prompt_share));
   while (!pass_.empty()) {
@@ -105,30 +110,18 @@ void Scheduler::add_prompts(int64_t rows) {
     int64_t left, given;
   };
   std::map<std::string, std::vector<Want>> wants;
-  for (const RequestStatePtr& r : running_) {
-    if (r->over || r->paused || r->full.load(std::memory_order_acquire)) continue;
-    for (size_t i = 0; i < r->answers.size() && !r->over; ++i) {
-      RunningAnswer& a = r->answers[i];
-      if (a.ended || a.ready) continue;
-      try {
-        if (!prepare(a)) continue;
-      } catch (...) {
-        fail(*r, std::current_exception());
-        break;
-      }
-      const EngineAccess::Append& append = *EngineAccess::append(*a.session);
+  for (const RequestStatePtr& r : running_)
+    for_each_append(*r, [&](RunningAnswer& a, const EngineAccess::Append& append) {
       const bool prompt = r->reading || (!append.drafts() && append.rows_left() > 1);
       if (prompt && append.rows_left() > 0) wants[r->options.key].push_back({r, &a, append.rows_left(), 0});
-    }
-  }
-  for (auto share = shares_.begin(); share != shares_.end();)
-    share = wants.count(share->first) ? std::next(share) : shares_.erase(share);
+    });
+  std::erase_if(deficits_, [&](const auto& key) { return !wants.count(key.first); });
   if (wants.empty()) return;
   auto turn = wants.upper_bound(served_last_);
   size_t idle = 0;  // keys in a row with nothing left to give
   while (rows > 0 && idle < wants.size()) {
     if (turn == wants.end()) turn = wants.begin();
-    int64_t& deficit = shares_[turn->first].deficit;
+    int64_t& deficit = deficits_[turn->first];
     deficit += kQuantum;
     bool any = false;
     for (Want& w : turn->second) {
@@ -203,7 +196,6 @@ void Scheduler::finish_entry(Entry& e) {
   EngineAccess::commit(*a.session);
   EngineAccess::impl(*a.generation).appended();
   a.ready = true;
-  if (!r.reading) return;
   r.reading = false;
 }
 
@@ -232,9 +224,7 @@ void Scheduler::keep_all(RequestState& r, RunningAnswer& a) {
 bool Scheduler::make_room_to_fork(RequestState& r) {
   if (!is_out_of_memory(std::current_exception())) throw;
   if (relieve(uint64_t(model_->config().vocab) * 8, &r)) return true;
-  if (std::none_of(running_.begin(), running_.end(),
-                   [&](const RequestStatePtr& other) { return other.get() != &r && !other->paused; }))
-    throw;
+  if (!others_run(r)) throw;
   pause(r);
   return false;
 }
@@ -244,16 +234,9 @@ bool Scheduler::fork_answers(RequestState& r) {
   while (int32_t(r.answers.size()) < r.width()) {
     RunningAnswer a;
     a.index = int32_t(r.answers.size());
-    GenerateOptions g = r.options.generate;
-    g.sampler.seed += uint64_t(a.index);
     try {
       a.session = r.answers[0].session->fork();
-      if (r.options.draft_tokens > 0) {
-        a.draft = std::make_unique<Session>(options_.draft, SessionOptions{});
-        g.draft = a.draft.get();
-        g.draft_tokens = r.options.draft_tokens;
-      }
-      a.generation = std::make_unique<Generation>(*a.session, PromptView(), std::move(g));
+      begin_generation(r, a, PromptView());
     } catch (...) {
       if (!make_room_to_fork(r)) return false;
       continue;
@@ -291,7 +274,7 @@ void Scheduler::draw_ready() {
     }
     std::erase_if(draws, [](const Draw& d) { return d.request->paused || d.request->over; });
     if (draws.empty()) {
-      std::erase_if(running_, [](const RequestStatePtr& r) { return r->over; });
+      sweep_running();
       break;
     }
     model_->context().executor().run(int64_t(draws.size()), [&](int64_t i) {
@@ -318,8 +301,7 @@ void Scheduler::draw_ready() {
         fail(r, std::current_exception());
       }
     }
-    running_.erase(std::remove_if(running_.begin(), running_.end(), [](const auto& r) { return r->over; }),
-                   running_.end());
+    sweep_running();
     if (signal_->attention.load(std::memory_order_relaxed)) end_cancelled();
   }
 }

@@ -60,7 +60,9 @@ class Scheduler {
   bool try_admit(const RequestStatePtr& request);
   bool try_resume(RequestState& request);
   void begin_answers(RequestState& request, const KvCache& pages, int64_t cached);
+  void begin_generation(const RequestState& request, RunningAnswer& answer, const PromptView& prompt);
   bool pause_stalled();  // false: every reader keeps up
+  bool others_run(const RequestState& request) const noexcept;
   int32_t slots_used() const noexcept;
   uint64_t needed(const RequestState& request) const;  // bytes of pages: prompt, and a part of the answer
   uint64_t promised() const;                           // to those that run, and not taken yet
@@ -73,6 +75,7 @@ class Scheduler {
 
   // passes.cpp
   bool build_pass();
+  void for_each_append(RequestState& request, FunctionRef<void(RunningAnswer&, const EngineAccess::Append&)> visit);
   bool add_rows(const RequestStatePtr& request, RunningAnswer& answer, int64_t most, bool decode);
   void add_prompts(int64_t rows);
   void finish_pass();
@@ -97,7 +100,9 @@ class Scheduler {
   // endings.cpp
   void end_cancelled();
   void sweep_queue();  // of those that are over
+  void sweep_running();
   void post(RequestState& request, EngineEvent event);
+  void post_answer_ended(RequestState& request, int32_t index);  // of the gathered answers
   void report(RequestState& request, RunningAnswer& answer);
   void end_answer(RequestState& request, RunningAnswer& answer);
   void end(RequestState& request, EngineOutcome outcome, Status status, const char* message) noexcept;
@@ -129,15 +134,11 @@ class Scheduler {
   bool in_pass_ = false;
   double pass_seconds_ = 0;
   PassCosts costs_;
-  struct Share {
-    int64_t deficit = 0;
-  };
-  std::map<std::string, Share> shares_;
+  std::map<std::string, int64_t> deficits_;  // in rows, of keys that have prompts to read
   std::string served_last_;
   std::unique_ptr<ImageEncoding> encoding_;
   std::weak_ptr<RequestState> encoding_for_;
   Time next_deadline_ = Time::max();
-  Time last_end_{};
 
   mutable std::mutex stats_mutex_;
   EngineStats stats_, published_;
