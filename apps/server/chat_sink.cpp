@@ -64,10 +64,7 @@ class ChatStream final : public Sink {
   }
 
   void begin() override {
-    http::Answer head{200, "", "text/event-stream"};
-    head.fields = h_.fields;
-    head.fields.emplace_back("Cache-Control", "no-cache");
-    reply_.begin(head, ": ping\n\n");
+    begin_stream(reply_, h_, ": ping\n\n");
     std::string all;
     for (int i = 0; i < h_.answers; ++i)  // in order: clients keep answers in lists by their position
       all += chunk(i, R"({"role":"assistant","content":""})", {}, "null");
@@ -148,11 +145,7 @@ class WholeChat final : public Sink {
     reply_.send({200, body + R"(],"usage":)" + usage_json(u) + "}", "application/json", h_.fields});
   }
 
-  void failed(const ApiError& e) override {
-    http::Answer a = error_answer(e, Dialect::openai);
-    a.fields.insert(a.fields.end(), h_.fields.begin(), h_.fields.end());
-    reply_.send(a);
-  }
+  void failed(const ApiError& e) override { send_error(reply_, h_, e, Dialect::openai); }
 
  private:
   struct Call {

@@ -66,14 +66,9 @@ namespace {
 class CompletionStream final : public Sink {
  public:
   CompletionStream(const http::Reply& reply, const AnswerHead& head)
-      : reply_(reply), h_(head), logprobs_(size_t(head.answers)) {}
+      : reply_(reply), h_(head), prefix_("data: " + head_json(head)), logprobs_(size_t(head.answers)) {}
 
-  void begin() override {
-    http::Answer head{200, "", "text/event-stream"};
-    head.fields = h_.fields;
-    head.fields.emplace_back("Cache-Control", "no-cache");
-    reply_.begin(head, ": ping\n\n");
-  }
+  void begin() override { begin_stream(reply_, h_, ": ping\n\n"); }
   void piece(int answer, const Piece& p, const TokenLogprobs& logprobs) override {
     write(answer, p.text, logprobs, nullptr);
   }
@@ -96,11 +91,12 @@ class CompletionStream final : public Sink {
     CompletionLogprobs& l = logprobs_[size_t(answer)];
     for (const TokenLogprob& t : logprobs) l.add(t);
     const std::string probabilities = h_.logprobs && !l.empty() ? l.take() : "null";
-    reply_.write("data: " + head_json(h_) + completion_choice(answer, text, probabilities, finish) +
+    reply_.write(prefix_ + completion_choice(answer, text, probabilities, finish) +
                  (h_.include_usage ? R"(],"usage":null})" : "]}") + "\n\n");
   }
   const http::Reply reply_;
   const AnswerHead h_;
+  const std::string prefix_;
   std::vector<CompletionLogprobs> logprobs_;
 };
 
@@ -128,11 +124,7 @@ class WholeCompletion final : public Sink {
     }
     reply_.send({200, completion_json(h_, choices, u), "application/json", h_.fields});
   }
-  void failed(const ApiError& e) override {
-    http::Answer a = error_answer(e, Dialect::openai);
-    a.fields.insert(a.fields.end(), h_.fields.begin(), h_.fields.end());
-    reply_.send(a);
-  }
+  void failed(const ApiError& e) override { send_error(reply_, h_, e, Dialect::openai); }
 
  private:
   struct One {

@@ -33,10 +33,7 @@ class MessagesStream final : public Sink {
       : reply_(reply), h_(head), prompt_(prompt) {}
 
   void begin() override {
-    http::Answer head{200, "", "text/event-stream"};
-    head.fields = h_.fields;
-    head.fields.emplace_back("Cache-Control", "no-cache");
-    reply_.begin(head, "event: ping\ndata: {\"type\":\"ping\"}\n\n");
+    begin_stream(reply_, h_, "event: ping\ndata: {\"type\":\"ping\"}\n\n");
     event("message_start",
           R"("message":)" + message(h_, "", R"("stop_reason":null,"stop_sequence":null)", usage(prompt_, 0, 0)));
   }
@@ -123,11 +120,7 @@ class WholeMessage final : public Sink {
     reply_.send(
         {200, message(h_, content, stop_, usage(u.prompt, u.cached, u.completion)), "application/json", h_.fields});
   }
-  void failed(const ApiError& e) override {
-    http::Answer a = error_answer(e, Dialect::anthropic);
-    a.fields.insert(a.fields.end(), h_.fields.begin(), h_.fields.end());
-    reply_.send(a);
-  }
+  void failed(const ApiError& e) override { send_error(reply_, h_, e, Dialect::anthropic); }
 
  private:
   struct Block {

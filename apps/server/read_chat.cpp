@@ -203,14 +203,7 @@ ChatRequest read_chat(const OrderedJson& body, const RequestLimits& limits) {
   const bool logprobs = f.flag("logprobs");
   if (f.has("top_logprobs") && !logprobs) refuse("top_logprobs", "'top_logprobs' needs 'logprobs': true");
   if (logprobs) r.sampling.top_logprobs = int(f.integer("top_logprobs", 0, 0, 20));
-  r.stream = f.flag("stream");
-  if (const OrderedJson* options = f.object("stream_options")) {
-    if (!r.stream) refuse("stream_options", "'stream_options' needs 'stream': true");
-    Fields o(*options, "stream_options");
-    r.include_usage = o.flag("include_usage");
-    o.ignore({"include_obfuscation"});
-    o.done();
-  }
+  read_stream(f, r.stream, r.include_usage);
   read_tools(f, limits, r);
   read_format(f, "response_format", true, limits, r.format);
   read_extensions(f, limits, r.format);

@@ -44,6 +44,17 @@ void read_sampler(Fields& f, const RequestLimits& limits, Sampling& s) {
   }
 }
 
+void read_stream(Fields& f, bool& stream, bool& include_usage) {
+  stream = f.flag("stream");
+  const OrderedJson* options = f.object("stream_options");
+  if (!options) return;
+  if (!stream) refuse("stream_options", "'stream_options' needs 'stream': true");
+  Fields o(*options, "stream_options");
+  include_usage = o.flag("include_usage");
+  o.ignore({"include_obfuscation"});
+  o.done();
+}
+
 void read_stop(Fields& f, const char* name, const RequestLimits& limits, Sampling& s) {
   const OrderedJson* stop = f.get(name);
   if (!stop) return;

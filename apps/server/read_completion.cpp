@@ -20,14 +20,7 @@ CompletionRequest read_completion(const OrderedJson& body, const RequestLimits& 
   } else {
     r.sampling.top_logprobs = int(f.integer("logprobs", -1, 0, 5));
   }
-  r.stream = f.flag("stream");
-  if (const OrderedJson* options = f.object("stream_options")) {
-    if (!r.stream) refuse("stream_options", "'stream_options' needs 'stream': true");
-    Fields o(*options, "stream_options");
-    r.include_usage = o.flag("include_usage");
-    o.ignore({"include_obfuscation"});
-    o.done();
-  }
+  read_stream(f, r.stream, r.include_usage);
   if (r.stream && r.sampling.best_of > r.sampling.n)
     refuse("best_of", "'best_of' larger than 'n' cannot be streamed: the best is known at the end");
   if (r.echo && r.sampling.best_of > r.sampling.n) refuse("best_of", "'best_of' and 'echo' do not go together");

@@ -82,6 +82,8 @@ EmbeddingRequest read_embedding(const OrderedJson& body, const RequestLimits& li
 // temperature, top_p, penalties, seed, logit_bias, and our extensions (top_k, min_p, typical_p, repetition_penalty).
 void read_sampler(Fields& f, const RequestLimits& limits, Sampling& s);
 void read_stop(Fields& f, const char* name, const RequestLimits& limits, Sampling& s);
+// stream, stream_options.
+void read_stream(Fields& f, bool& stream, bool& include_usage);
 // regex, grammar, choices: at most one, and none beside a format that is there already.
 void read_extensions(Fields& f, const RequestLimits& limits, Constraint& format);
 // {"type": "text" | "json_object" | "json_schema", ...}; `nested`: the schema lies in a field "json_schema".

@@ -20,10 +20,7 @@ class ResponsesSink final : public Sink {
 
   void begin() override {
     if (!h_.stream) return;
-    http::Answer head{200, "", "text/event-stream"};
-    head.fields = h_.fields;
-    head.fields.emplace_back("Cache-Control", "no-cache");
-    reply_.begin(head, ": ping\n\n");
+    begin_stream(reply_, h_, ": ping\n\n");
     const std::string response = R"("response":)" + body("in_progress", "", nullptr);
     event("response.created", response);
     event("response.in_progress", response);
@@ -57,12 +54,7 @@ class ResponsesSink final : public Sink {
   }
 
   void failed(const ApiError& e) override {
-    if (!h_.stream) {
-      http::Answer a = error_answer(e, Dialect::openai);
-      a.fields.insert(a.fields.end(), h_.fields.begin(), h_.fields.end());
-      reply_.send(a);
-      return;
-    }
+    if (!h_.stream) return send_error(reply_, h_, e, Dialect::openai);
     const std::string error = R"({"code":"server_error","message":)" + json_string(e.message) + "}";
     event("response.failed", R"("response":)" + body("failed", error, nullptr));
     reply_.end();

@@ -24,6 +24,10 @@ std::unique_ptr<Sink> messages_sink(const http::Reply& reply, const AnswerHead& 
 
 // ---- what they share ----
 
+// The head of a stream of events; `ping` is repeated while nothing else is sent.
+void begin_stream(const http::Reply& reply, const AnswerHead& head, const char* ping);
+void send_error(const http::Reply& reply, const AnswerHead& head, const ApiError& e, Dialect dialect);
+
 std::string usage_json(const Usage& u);                // OpenAI's
 const char* finish_name(Finish finish);                // likewise
 std::string chat_logprobs(const TokenLogprobs& list);  // [{"token", "logprob", "bytes", "top_logprobs"}, ...]
