@@ -1,26 +1,17 @@
 // The questions of the Berkeley Function-Calling Leaderboard: their tools read, the prompt rendered by every family's
 // template, the answers written in every format and read back from a stream that is cut anywhere.
-#include <fstream>
 #include <random>
 
 #include "chat/golden_chats.h"
 #include "chat/read_calls.h"
 #include "puna/base/error.h"
 #include "puna/chat/tool_constraint.h"
+#include "support/bfcl.h"
 
 using namespace puna;
 using namespace puna::test;
 
 namespace {
-
-std::vector<ordered_json> read_lines(const std::string& name) {
-  std::ifstream in(model_file("bfcl/" + name));
-  std::vector<ordered_json> out;
-  for (std::string line; std::getline(in, line);)
-    if (!line.empty()) out.push_back(ordered_json::parse(line));
-  REQUIRE_FALSE(out.empty());
-  return out;
-}
 
 // [{NAME: {ARGUMENT: [values that count as right; "" = it may be left out]}}]
 std::vector<WrittenCall> calls_of(const ordered_json& ground_truth) {
@@ -65,7 +56,7 @@ TEST_CASE("every answer of BFCL is read back as it was written, in every format"
   std::mt19937 random(22);
   int answers = 0, calls_read = 0;
   for (const std::string set : kAnswered) {
-    const std::vector<ordered_json> questions = read_lines(set + ".jsonl"), truths = read_lines(set + ".answers.jsonl");
+    const std::vector<ordered_json> questions = bfcl_lines(set + ".jsonl"), truths = bfcl_lines(set + ".answers.jsonl");
     REQUIRE(questions.size() == truths.size());
     for (size_t i = 0; i < questions.size(); ++i) {
       const std::string id = questions[i]["id"];
@@ -119,7 +110,7 @@ TEST_CASE("BFCL's tools are in every prompt that a family's template renders", "
   std::vector<std::string> sets(std::begin(kAnswered), std::end(kAnswered));
   sets.insert(sets.end(), std::begin(kUnanswered), std::end(kUnanswered));
   for (const std::string& set : sets)
-    for (const ordered_json& question : read_lines(set + ".jsonl")) {
+    for (const ordered_json& question : bfcl_lines(set + ".jsonl")) {
       const std::string id = question["id"];
       const Tools tools = Tools::parse(question["function"].dump());
       const Taught& t = taught[turn++ % taught.size()];
@@ -148,7 +139,7 @@ TEST_CASE("every tool of BFCL has its constraint", "[chat][tools][models]") {
   for (const char* file :
        {"gorilla_file_system", "math_api", "memory_kv", "memory_rec_sum", "memory_vector", "message_api", "posting_api",
         "ticket_api", "trading_bot", "travel_booking", "vehicle_control", "web_search"}) {
-    const std::vector<ordered_json> lines = read_lines("tools_" + std::string(file) + ".jsonl");
+    const std::vector<ordered_json> lines = bfcl_lines("tools_" + std::string(file) + ".jsonl");
     const Tools tools = Tools::parse(ordered_json(lines).dump());
     for (const std::string_view name : tool_format_names()) {
       const ToolConstraint c = tool_constraint(tools, tool_format(name), {ToolChoice::Kind::required, "", true});

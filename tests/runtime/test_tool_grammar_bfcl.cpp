@@ -1,27 +1,17 @@
 // The questions of the Berkeley Function-Calling Leaderboard: a grammar of each one's tools takes the answer in the
 // format's writing exactly when its arguments are valid, and no answer with a mistake in it.
-#include <fstream>
 #include <optional>
 
 #include "puna/base/error.h"
 #include "runtime/tool_answers.h"
+#include "support/bfcl.h"
 #include "support/catch.h"
-#include "support/golden.h"
 
 using namespace puna;
 using namespace puna::test;
 
 namespace test_tool_grammar_bfcl {
 namespace {
-
-std::vector<ordered_json> read_lines(const std::string& name) {
-  std::ifstream in(model_file("bfcl/" + name));
-  std::vector<ordered_json> out;
-  for (std::string line; std::getline(in, line);)
-    if (!line.empty()) out.push_back(ordered_json::parse(line));
-  REQUIRE_FALSE(out.empty());
-  return out;
-}
 
 bool fetched() { return !model_file("bfcl/tools_web_search.jsonl").empty(); }  // the last that is fetched
 
@@ -130,7 +120,7 @@ Counts check_all(size_t step, size_t formats) {
   const std::vector<std::string_view> names = tool_format_names();
   size_t turn = 0;
   for (const std::string set : kAnswered) {
-    const std::vector<ordered_json> questions = read_lines(set + ".jsonl"), truths = read_lines(set + ".answers.jsonl");
+    const std::vector<ordered_json> questions = bfcl_lines(set + ".jsonl"), truths = bfcl_lines(set + ".answers.jsonl");
     for (size_t i = 0; i < questions.size(); i += step) {
       const std::string id = questions[i]["id"];
       CAPTURE(id);
@@ -170,7 +160,7 @@ TEST_CASE("every tool of BFCL compiles in every format", "[runtime][tools][model
        {"gorilla_file_system", "math_api", "memory_kv", "memory_rec_sum", "memory_vector", "message_api", "posting_api",
         "ticket_api", "trading_bot", "travel_booking", "vehicle_control", "web_search"}) {
     CAPTURE(file);
-    const Tools tools = Tools::parse(ordered_json(read_lines("tools_" + std::string(file) + ".jsonl")).dump());
+    const Tools tools = Tools::parse(ordered_json(bfcl_lines("tools_" + std::string(file) + ".jsonl")).dump());
     for (const std::string_view name : tool_format_names()) {
       CAPTURE(name);
       for (const auto kind : {ToolChoice::Kind::automatic, ToolChoice::Kind::required}) {
