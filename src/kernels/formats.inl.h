@@ -55,8 +55,8 @@ PUNA_INLINE void fields(VB* q, const uint8_t* p, int shift, uint8_t mask) {
 // others.
 PUNA_INLINE void two_and_one_bits(VB* q, const uint8_t* low, int low_shift, const uint8_t* high, int high_shift) {
   for (int i = 0; i < 8; ++i) {
-    const VB both = bselect(3, bmove(bload(low + 64 * i), low_shift), bmove(bload(high + 64 * i), high_shift - 2));
-    q[i] = bshr(both, 0, 7);
+    q[i] =
+        bor(bshr(bmove(bload(low + 64 * i), low_shift), 0, 3), bshr(bmove(bload(high + 64 * i), high_shift - 2), 0, 4));
   }
 }
 // A group of 4 + high bits a quant as panel.h has it: 16 bytes of nibbles a row, then `high` words of upper bits.
@@ -66,8 +66,8 @@ PUNA_INLINE void grouped_quants(VB* q, const uint8_t* p) {
   if constexpr (high > 0) {
     constexpr int kShare = 8 / high;  // vectors of quants that share a word
     for (int i = 0; i < 8; ++i)
-      q[i] = bshr(bselect(15, q[i], bmove(bload(p + 256 + 64 * (i / kShare)), high * (i % kShare) - 4)), 0,
-                  high == 1 ? 31 : 63);
+      q[i] = bor(q[i],
+                 bshr(bmove(bload(p + 256 + 64 * (i / kShare)), high * (i % kShare) - 4), 0, high == 1 ? 0x10 : 0x30));
   }
 }
 // Bit k of a 32-bit word a row becomes bit 4 of column k: four bits are spread to four bytes by shifts.

@@ -35,7 +35,7 @@ PUNA_INLINE void unroll(F&& f) {
 template <DType T>
 struct Format {
   enum : int {
-    kOffset = traits(T).offset,
+    kOffset = traits(T).most == 255 ? kByteOffset : traits(T).offset,
     kMost = traits(T).most,
     kHalves = traits(T).halves ? 2 : 1,
     kSteps = 8 / kHalves,

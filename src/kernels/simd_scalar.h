@@ -22,6 +22,8 @@ struct VB {
 // Rows of activations and panels that a product keeps in registers at once.
 constexpr int kRegisterRows = 2, kRegisterPanels = 1;
 constexpr bool kPairSums = false;
+// Quants of eight bits lie with 128 added. What of it is left to take off after dot4: 0 where signed bytes are dotted.
+constexpr int kByteOffset = 128;
 
 #define PUNA_EACH(expr)                         \
   V r;                                          \
@@ -108,7 +110,8 @@ PUNA_INLINE VI iand(VI a, int32_t mask) { PUNA_EACH(a.i[n] & mask); }
 PUNA_INLINE VI ior(VI a, VI b) { PUNA_EACH(a.i[n] | b.i[n]); }
 PUNA_INLINE VI ishr(VI a, int count) { PUNA_EACH(int32_t(uint32_t(a.i[n]) >> count)); }
 PUNA_INLINE VI ishl(VI a, int count) { PUNA_EACH(int32_t(uint32_t(a.i[n]) << count)); }
-// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, at most `most`; x (four bytes in an int) in -127..127.
+// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, at most `most`; x (four bytes in an int) in -127..127. Quants of
+// eight bits (most = 255) count less by 128 - kByteOffset each.
 template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   int8_t x[4];
@@ -131,9 +134,6 @@ PUNA_INLINE VB bshr(VB a, int count, uint8_t mask) {
 // Every byte's bits moved right by count (left by -count, |count| < 8); which bits come in from outside is not said:
 // mask them.
 PUNA_INLINE VB bmove(VB a, int count) { PUNA_EACH(uint8_t(count < 0 ? a.b[n] << -count : a.b[n] >> count)); }
-PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) {
-  PUNA_EACH((a.b[n] & mask) | (b.b[n] & uint8_t(~mask)));
-}  // mask ? a : b, bit by bit
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(table[index.b[n]]); }  // index below 16
 PUNA_INLINE VB as_bytes(VI a) {
   VB r;
