@@ -279,12 +279,12 @@ void ScaledMatrix::find_float_scales(const Context& context, const TensorMap& te
   }
   const int64_t rows = layout_.block_rows ? (total_ + layout_.block_rows - 1) / layout_.block_rows : 0,
                 cols = layout_.block_cols ? (cols_ + layout_.block_cols - 1) / layout_.block_cols : 0;
-  const Shape& is = scales->shape;
+  const Shape& is = part(tensors, called, scales->dtype, scales->shape).shape;
   const Shape blocks{rows, cols};
   if (rows && is == blocks) {
     scale_rows_ = layout_.block_rows;
     scale_cols_ = layout_.block_cols;
-  } else if (is == Shape{total_} || is == Shape{total_, 1}) {
+  } else if (is == Shape{total_, 1}) {
     scale_rows_ = 1;
   } else if (is.count() != 1) {
     fail(Status::bad_file, "tensor '%.200s' has shape %s, expected one value, [%jd,1]%s%s", scales->name.c_str(),
