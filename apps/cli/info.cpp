@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "common.h"
+#include "model/scaled_weights.h"
 #include "puna/runtime/adapter_file.h"
 #include "verbs.h"
 
@@ -66,6 +67,8 @@ OrderedJson describe(const Model& m, const std::string& path) {
                       {"tokenizer", m.tokenizer() != nullptr},
                       {"chat_template", m.chat_template() != nullptr},
                       {"not_used", {{"tensors", list_of(m.not_used().tensors)}, {"keys", list_of(m.not_used().keys)}}}};
+  const std::string stored = scaled_layout(m.checkpoint().metadata, c.architecture == "gpt-oss").text;
+  if (!stored.empty()) info["quantised"] = stored;
   info["tokenizer_notes"] = m.tokenizer() ? m.tokenizer()->notes() : std::vector<std::string>();
   info["chat_templates"] = OrderedJson::array();
   for (const ChatTemplates::Entry& e : m.chat_templates().entries())

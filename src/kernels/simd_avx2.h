@@ -116,6 +116,11 @@ PUNA_INLINE VI iand(VI x, int32_t mask) {
   return {_mm256_and_si256(x.a, m), _mm256_and_si256(x.b, m)};
 }
 PUNA_INLINE VI ior(VI x, VI y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+PUNA_INLINE VI ixor(VI x, VI y) { return {_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
+PUNA_INLINE VI imul_halves(VI x, int32_t factor) {
+  const __m256i f = _mm256_set1_epi16(int16_t(factor));
+  return {_mm256_mullo_epi16(x.a, f), _mm256_mullo_epi16(x.b, f)};
+}
 PUNA_INLINE VI ishr(VI x, int n) {
   const __m128i c = _mm_cvtsi32_si128(n);
   return {_mm256_srl_epi32(x.a, c), _mm256_srl_epi32(x.b, c)};
@@ -154,6 +159,22 @@ PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
 }
 PUNA_INLINE VB as_bytes(VI x) { return {x.a, x.b}; }
 PUNA_INLINE VI as_ints(VB x) { return {x.a, x.b}; }
+PUNA_INLINE V as_floats(VI x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
+PUNA_INLINE VB gather(const uint32_t* table, VI index) {
+  const int* const t = reinterpret_cast<const int*>(table);
+  return {_mm256_i32gather_epi32(t, index.a, 4), _mm256_i32gather_epi32(t, index.b, 4)};
+}
+PUNA_INLINE __m256i mirror_8(__m256i x, __m256i bits, uint8_t twice) {  // by the low four bits of a lane
+  const __m256i first = _mm256_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12, 0, 0, 0, 0, 4, 4, 4, 4, 8,
+                                         8, 8, 8, 12, 12, 12, 12);
+  const __m256i own = _mm256_set1_epi32(0x08040201);
+  const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(bits, first), own), own);
+  return _mm256_blendv_epi8(x, _mm256_sub_epi8(_mm256_set1_epi8(char(twice)), x), set);
+}
+PUNA_INLINE VB mirror(VB x, VI bits, int shift, uint8_t twice) {
+  const VI b = ishr(bits, shift);
+  return {mirror_8(x.a, b.a, twice), mirror_8(x.b, b.b, twice)};
+}
 
 // Signed by signed: |x| by y with x's sign; without VNNI pairs of 128 * 127 stay below 2^15.
 PUNA_INLINE __m256i dot4_signed_8(__m256i acc, __m256i x, __m256i y) {
@@ -167,8 +188,8 @@ PUNA_INLINE __m256i dot4_signed_8(__m256i acc, __m256i x, __m256i y) {
 PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
   return {dot4_signed_8(acc.a, x.a, y.a), dot4_signed_8(acc.b, x.b, y.b)};
 }
-// Without VNNI quants of eight bits are dotted as signed bytes: two products and two other operations for 32 of them, where
-// taking the top bit apart, so that nothing saturates, costs four and two. Smaller quants go through dot2.
+// Without VNNI quants of eight bits are dotted as signed bytes: two products and two other operations for 32 of them,
+// where taking the top bit apart, so that nothing saturates, costs four and two. Smaller quants go through dot2.
 template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   const __m256i x = _mm256_set1_epi32(x4);

@@ -84,6 +84,10 @@ PUNA_INLINE VI iload_u16(const uint8_t* p) {
 }
 PUNA_INLINE VI iand(VI x, int32_t mask) { return {_mm512_and_si512(x.v, _mm512_set1_epi32(mask))}; }
 PUNA_INLINE VI ior(VI x, VI y) { return {_mm512_or_si512(x.v, y.v)}; }
+PUNA_INLINE VI ixor(VI x, VI y) { return {_mm512_xor_si512(x.v, y.v)}; }
+PUNA_INLINE VI imul_halves(VI x, int32_t factor) {
+  return {_mm512_mullo_epi16(x.v, _mm512_set1_epi16(int16_t(factor)))};
+}
 PUNA_INLINE VI ishr(VI x, int n) { return {_mm512_srl_epi32(x.v, _mm_cvtsi32_si128(n))}; }
 PUNA_INLINE VI ishl(VI x, int n) { return {_mm512_sll_epi32(x.v, _mm_cvtsi32_si128(n))}; }
 
@@ -100,6 +104,14 @@ PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
 }
 PUNA_INLINE VB as_bytes(VI x) { return {x.v}; }
 PUNA_INLINE VI as_ints(VB x) { return {x.v}; }
+PUNA_INLINE V as_floats(VI x) { return {_mm512_castsi512_ps(x.v)}; }
+PUNA_INLINE VB gather(const uint32_t* table, VI index) { return {_mm512_i32gather_epi32(index.v, table, 4)}; }
+PUNA_INLINE VB mirror(VB x, VI bits, int shift, uint8_t twice) {
+  const __m512i first = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
+  const __mmask64 set =
+      _mm512_test_epi8_mask(_mm512_shuffle_epi8(ishr(bits, shift).v, first), _mm512_set1_epi32(0x08040201));
+  return {_mm512_mask_sub_epi8(x.v, set, _mm512_set1_epi8(char(twice)), x.v)};
+}
 // Signed by signed: |x| by y with x's sign; without VNNI pairs of 128 * 127 stay below 2^15.
 PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
   const __m512i size = _mm512_abs_epi8(x.v),

@@ -112,6 +112,10 @@ PUNA_INLINE VI iload_u16(const uint8_t* p) {
 }
 PUNA_INLINE VI iand(VI a, int32_t mask) { PUNA_EACH(VI, vandq_s32(a.q[n], vdupq_n_s32(mask))); }
 PUNA_INLINE VI ior(VI a, VI b) { PUNA_EACH(VI, vorrq_s32(a.q[n], b.q[n])); }
+PUNA_INLINE VI ixor(VI a, VI b) { PUNA_EACH(VI, veorq_s32(a.q[n], b.q[n])); }
+PUNA_INLINE VI imul_halves(VI a, int32_t factor) {
+  PUNA_EACH(VI, vreinterpretq_s32_u16(vmulq_u16(vreinterpretq_u16_s32(a.q[n]), vdupq_n_u16(uint16_t(factor)))));
+}
 PUNA_INLINE VI ishr(VI a, int count) {
   PUNA_EACH(VI, vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a.q[n]), vdupq_n_s32(-count))));
 }
@@ -130,6 +134,19 @@ PUNA_INLINE VB bmove(VB a, int count) { PUNA_EACH(VB, vshlq_u8(a.q[n], vdupq_n_s
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(VB, vqtbl1q_u8(vld1q_u8(table), index.q[n])); }
 PUNA_INLINE VB as_bytes(VI a) { PUNA_EACH(VB, vreinterpretq_u8_s32(a.q[n])); }
 PUNA_INLINE VI as_ints(VB a) { PUNA_EACH(VI, vreinterpretq_s32_u8(a.q[n])); }
+PUNA_INLINE V as_floats(VI a) { PUNA_EACH(V, vreinterpretq_f32_s32(a.q[n])); }
+PUNA_INLINE VB gather(const uint32_t* table, VI index) {
+  uint32_t at[16], words[16];
+  for (int n = 0; n < 4; ++n) vst1q_u32(at + 4 * n, vreinterpretq_u32_s32(index.q[n]));
+  for (int n = 0; n < 16; ++n) words[n] = table[at[n]];
+  PUNA_EACH(VB, vreinterpretq_u8_u32(vld1q_u32(words + 4 * n)));
+}
+PUNA_INLINE VB mirror(VB a, VI bits, int shift, uint8_t twice) {
+  alignas(16) static const uint8_t kFirst[16] = {0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12};
+  const uint8x16_t first = vld1q_u8(kFirst), own = vreinterpretq_u8_u32(vdupq_n_u32(0x08040201));
+  const VB b = as_bytes(ishr(bits, shift));
+  PUNA_EACH(VB, vbslq_u8(vtstq_u8(vqtbl1q_u8(b.q[n], first), own), vsubq_u8(vdupq_n_u8(twice), a.q[n]), a.q[n]));
+}
 
 // sdot is signed x signed: where w has eight bits, w - 128 is dotted.
 template <int most>

@@ -11,6 +11,7 @@
 #include "model/family.h"
 #include "model/huggingface_keys.h"
 #include "model/leftovers.h"
+#include "model/scaled_weights.h"
 #include "puna/base/error.h"
 
 namespace puna {
@@ -68,16 +69,7 @@ void require_nothing_else(const LlamaConfig& c, const HuggingFaceKeys& k) {
   if (c.glu.kind != Glu::Kind::gelu) require_neutral(k.m, k.prefix, silu);  // Gemma's reader looks at them
   const NeutralKey softcap[] = {{"attn_logit_softcapping", {double(c.attention_softcap)}}};
   if (c.architecture != "gemma3") require_neutral(k.m, k.prefix, softcap);  // which does not read it in transformers
-  for (const std::string& prefix : {std::string(), k.prefix})
-    for (const char* group : {"quantization_config", "compression_config"}) {
-      const std::string at = prefix + group;
-      if (!k.m.has(at)) continue;
-      const MetadataValue* method = k.m.find(at + ".quant_method");
-      if (c.architecture == "gpt-oss" && method && *method == MetadataValue(std::string("mxfp4")))
-        continue;  // the experts' tensors say what is quantised
-      fail(Status::unsupported, "%s%s%s is not supported: use the checkpoint it was made from, or a GGUF file",
-           at.c_str(), method ? " with quant_method " : "", method ? describe(*method).c_str() : "");
-    }
+  scaled_layout(k.m, c.architecture == "gpt-oss");
   if (c.architecture == "llama4") return;
   const std::vector<NeutralKey> dense = {
       {"use_qk_norm", {no}}, {"attn_temperature_tuning", {no, zero}}, {"attention_chunk_size", {zero}}};

@@ -72,13 +72,29 @@ bool same_values(const Context& context, const TensorEntry& a, const TensorEntry
   return same.load();
 }
 
+// In quantised folders: scales for activations, keys and values, which are kept in their own way here; biases that are
+// zero, as GPTQ writes them to models without. In a rehearsal nothing is read, and all are zero.
+bool changes_nothing(const Context& context, const TensorMap& tensors, std::string_view name, const std::string& root) {
+  for (const char* end : {".input_scale", ".activation_scale", ".output_scale", ".k_scale", ".v_scale"})
+    if (name.ends_with(end)) return true;
+  if (!name.ends_with(".bias")) return false;
+  const TensorEntry* const t = tensors.find(root + std::string(name));
+  std::atomic<bool> zero{true};
+  context.executor().run(1, [&](int64_t) {
+    for (uint64_t i = 0; i < t->bytes; ++i)
+      if (t->data[i] != std::byte{0}) zero.store(false, std::memory_order_relaxed);
+  });
+  return zero.load();
+}
+
 // Of a tensor that the loader did not read: transformers warns of it and goes on; here it may lie there when it is
 // surely no part of the model.
-std::string why_not_without(std::string_view name, const std::string& root, const LlamaConfig& c,
+std::string why_not_without(std::string_view name, const std::string& root, const LlamaConfig& c, bool quantised,
                             const Context& context, const TensorMap& tensors) {
   if (!name.starts_with(root)) return "";
   name.remove_prefix(root.size());
   if (name.ends_with("rotary_emb.inv_freq")) return "";  // follows from the configuration; old files carry it
+  if (quantised && changes_nothing(context, tensors, name, root)) return "";
   if (name.starts_with("model.layers.")) {
     const int64_t l = layer_of(name, "model.layers.");
     return l < 0 || l < c.layers ? "would change what its layer computes, and is not supported"
@@ -107,7 +123,8 @@ Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, 
   LlamaConfig& c = model.config;
   LlamaWeights& w = model.weights;
   c = config_from_huggingface(metadata);
-  const WeightReader r(context, tensors, w, mapped, progress, store);
+  const ScaledLayout scaled = scaled_layout(metadata, c.architecture == "gpt-oss");
+  const WeightReader r(context, tensors, w, mapped, progress, store, scaled);
   const std::string vision_root = "language_model.";  // a model that also sees keeps its text part under this name
   const auto& all = tensors.entries();
   const bool nested =
@@ -126,7 +143,9 @@ Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, 
       L.ffn = read_ffn(r, c, names);
     w.layers.push_back(std::move(L));
   }
-  judge_unread(tensors, [&](std::string_view name) { return why_not_without(name, root, c, context, tensors); });
+  judge_unread(tensors, [&](std::string_view name) {
+    return why_not_without(name, root, c, !scaled.text.empty(), context, tensors);
+  });
   r.finish();
   return model;
 }

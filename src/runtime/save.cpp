@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/fp_env.h"
+#include "io/gguf_format.h"
 #include "kernels/encode_blocks.h"
 #include "kernels/panel.h"
 #include "model/family.h"
@@ -45,9 +46,18 @@ int64_t file_type_of(DType type) {
     case DType::q4_k: return 15;
     case DType::q5_k: return 17;
     case DType::q6_k: return 18;
+    case DType::iq2_xxs: return 19;
+    case DType::iq2_xs: return 20;
+    case DType::iq3_xxs: return 23;
+    case DType::iq1_s: return 24;
     case DType::iq4_nl: return 25;
+    case DType::iq3_s: return 26;
+    case DType::iq2_s: return 28;
     case DType::iq4_xs: return 30;
+    case DType::iq1_m: return 31;
     case DType::bf16: return 32;
+    case DType::tq1_0: return 36;
+    case DType::tq2_0: return 37;
     case DType::mxfp4: return 38;
     default: return 0;
   }
@@ -192,6 +202,9 @@ class GgufTensors {
     if (options_.matrices && type != *options_.matrices) replace(*options_.matrices, type, first.cols);
     ++types_[type];
     const bool as_it_is = type == first.dtype;
+    if (!io::gguf::type_id_of(type))
+      fail(Status::unsupported, "tensor '%s' is kept as %s, which GGUF files do not have: choose a type to write",
+           name.c_str(), puna::name(type));
     if (!as_it_is && type != DType::f32 && !encoder(type))
       fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
     const Shape shape = whole     ? *whole

@@ -49,6 +49,7 @@ MUTATORS = {
     "online_state": tensor_files.mutate_online,
     "packed_file": own.mutate_packed_file,
     "picture": m.mutate_picture,
+    "quantised_folder": parts_of(m.mutate_json, tensor_files.mutate_values),
     "ranker": m.mutate_safetensors,
     "recipe": parts_of(m.mutate_json, m.mutate_table, m.mutate_table),
     "reference": parts_of(m.mutate_json, m.mutate_json, m.mutate_bytes),
