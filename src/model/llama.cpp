@@ -390,31 +390,74 @@ Stream begin_stream(Rec& rec, const Llama& model, const Batch& b) {
   return s;
 }
 
-// The residual stream after the last layer, [rows, hidden].
+// The rows of a view that belong to rows of the batch, block by block of R.
+View gathered(Inference& rec, View from, int64_t R, const std::vector<int64_t>& rows) {
+  const int64_t blocks = from.dims[0] / R, W = int64_t(rows.size());
+  const View to = rec.make(blocks * W, from.dims[1]);
+  rec.stage(blocks * W,
+            [&](int64_t i) { memcpy(to.row(i), from.row(i / W * R + rows[size_t(i % W)]), size_t(from.dims[1]) * 4); });
+  return to;
+}
+
+// Layers without keys of their own leave nothing behind: of them, rows that nobody wants need not be computed.
 template <class Rec>
-View residual_stream(Rec& rec, const Llama& model, const Batch& b, const ForwardTaps* taps) {
+bool drops_rows(const Rec& rec, const LlamaConfig& c, const Batch& b, const ForwardTaps* taps) {
+  if (Rec::records || taps || rec.observer() || c.shared_kv == 0) return false;
+  return b.wanted.size() < b.rows.size() && (c.experts == 0 || rec.row_loras().empty());
+}
+Stream wanted_of(Inference& rec, const Stream& s, const Batch& b) {
+  const auto of = [&](View v) { return v.rank != 0 ? gathered(rec, v, int64_t(b.rows.size()), b.wanted) : v; };
+  Stream w{of(s.x), s.rope, of(s.per_layer)};
+  for (RopeTable* rope : {&w.rope.all, &w.rope.local}) *rope = {of(rope->cosine), of(rope->sine), {}};
+  return w;
+}
+Batch wanted_of(const Batch& b) {
+  Batch w{{}, b.sequences, {}};
+  for (const int64_t row : b.wanted) {
+    w.wanted.push_back(int64_t(w.rows.size()));
+    w.rows.push_back(b.rows[size_t(row)]);
+  }
+  return w;
+}
+
+// The residual stream after the last layer, [rows, hidden], of all rows or, where the last layers allow it, of those
+// that are wanted.
+struct LastHidden {
+  View x;
+  bool only_wanted;
+};
+template <class Rec>
+LastHidden residual_stream(Rec& rec, const Llama& model, const Batch& b, const ForwardTaps* taps) {
   const LlamaConfig& c = model.config;
-  const Stream s = begin_stream(rec, model, b);
+  const bool drops = drops_rows(rec, c, b, taps);
+  Stream s = begin_stream(rec, model, b);
   if (taps) tap(rec, taps->embedded, s.x);
+  const Batch wanted = drops ? wanted_of(b) : Batch();
   for (int64_t l = 0; l < c.layers; ++l) {
+    if (drops && l == c.kv_layers()) {
+      if (b.wanted.empty()) break;
+      s = wanted_of(rec, s, b);
+      rec.begin_head();
+    }
     if constexpr (Rec::records)
       if (rec.checkpoints()) {
         rec.checkpoint(s.x, [&model, &b, s, l](auto& again) { run_layer(again, model, b, s, l, nullptr); });
         continue;
       }
-    run_layer(rec, model, b, s, l, taps);
+    run_layer(rec, model, drops && l >= c.kv_layers() ? wanted : b, s, l, taps);
   }
-  const View x = c.streams > 1 ? narrow(rec, s.x, c, model.weights.narrow) : s.x;
+  const bool is_used = !b.wanted.empty() || !drops;
+  const View x = c.streams > 1 && is_used ? narrow(rec, s.x, c, model.weights.narrow) : s.x;
   if (taps) tap(rec, taps->last_hidden, x);
-  return x;
+  return {x, drops};
 }
 
 // The rows that the head multiplies: normalised, and where logits have a scale, times it.
 template <class Rec>
-Activations head_input(Rec& rec, const Llama& model, View x, const Batch& b, const ForwardTaps* taps) {
+Activations head_input(Rec& rec, const Llama& model, const LastHidden& last, const Batch& b, const ForwardTaps* taps) {
   const LlamaConfig& c = model.config;
   const Activations xn = make_activations(rec, int64_t(b.wanted.size()), c.hidden, {&model.weights.lm_head});
-  norm_rows(rec, xn, x, model.weights.final_norm, c.norm_eps, b.wanted.data());
+  norm_rows(rec, xn, last.x, model.weights.final_norm, c.norm_eps, last.only_wanted ? nullptr : b.wanted.data());
   if (taps) tap(rec, taps->final_norm, xn.x);
   if (c.logit_scale != 1) {
     scale_rows(rec, xn.x, c.logit_scale);
@@ -427,11 +470,11 @@ Activations head_input(Rec& rec, const Llama& model, View x, const Batch& b, con
 
 template <class Rec>
 void forward(Rec& rec, const Llama& model, const Batch& b, View logits, const ForwardTaps* taps) {
-  const View x = residual_stream(rec, model, b, taps);
+  const LastHidden last = residual_stream(rec, model, b, taps);
   if (b.wanted.empty()) return;
   rec.begin_head();
   const auto frame = rec.frame();
-  const Activations xn = head_input(rec, model, x, b, taps);
+  const Activations xn = head_input(rec, model, last, b, taps);
   linear(rec, xn, {{logits, &model.weights.lm_head}});
   softcap_rows(rec, logits, model.config.final_softcap);
 }
