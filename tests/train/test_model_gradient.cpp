@@ -1,6 +1,7 @@
 // The gradient of whole models, embedding to loss, is the complex-step derivative of their formulas: RoPE of every
 // kind, QK norm, temperatures, chunks, windows, sinks, soft-caps, biases, norms in every place, routing, tied heads,
-// shared keys and values, several residual streams and inputs of each layer included. The model is stated once more, in complex doubles, as plainly as it can be.
+// shared keys and values, several residual streams and inputs of each layer included. The model is stated once more, in
+// complex doubles, as plainly as it can be.
 #include <algorithm>
 #include <cmath>
 #include <map>

@@ -1,6 +1,6 @@
 // kv_cache.h -- keys and values of one sequence, in reference-counted pages addressed by absolute position, a list a
-// layer that has its own (LlamaConfig::kv_layers). Layers may differ in the number and size of their heads. Forks share pages until one writes (copy on write). Chunked and sliding-window layers drop pages that no later
-// position can see.
+// layer that has its own (LlamaConfig::kv_layers). Layers may differ in the number and size of their heads. Forks share
+// pages until one writes (copy on write). Chunked and sliding-window layers drop pages that no later position can see.
 #pragma once
 #include <cstdint>
 #include <memory>
