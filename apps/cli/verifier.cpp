@@ -159,15 +159,17 @@ class Verifier {
     for (const Patches& run : prompt.patches)
       for (int64_t i = 0; i < run.count; ++i)
         batch.rows[size_t(run.position + i)].embedding = run.image->encoded() + (run.row + i) * c.hidden;
-    std::vector<float> logits(size_t(R * c.vocab)), hidden(size_t(c.layers * R * c.hidden));
+    // of a model with several residual streams, all of them
+    const char* const states = c.streams > 1 ? "altup_hidden_states" : "hidden_states";
+    std::vector<float> logits(size_t(R * c.vocab)), hidden(size_t(c.layers * c.streams * R * c.hidden));
     ForwardTaps taps;
     taps.hidden = hidden.data();
     compute([&](Inference& rec) {
       forward(rec, model_->llama(), batch, View(logits.data(), DType::f32, {R, c.vocab}), &taps);
     });
-    const size_t layer = size_t(R * c.hidden);
-    for (int64_t l = 0; l < c.layers && has("hidden_states"); ++l)
-      check("hidden_states", "text: layer " + std::to_string(l), std::span(hidden).subspan(size_t(l) * layer, layer),
+    const size_t layer = size_t(c.streams * R * c.hidden);
+    for (int64_t l = 0; l < c.layers && has(states); ++l)
+      check(states, "text: layer " + std::to_string(l), std::span(hidden).subspan(size_t(l) * layer, layer),
             size_t(l) * layer);
     check("logits", "text: logits", logits);
   }

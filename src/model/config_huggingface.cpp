@@ -33,7 +33,6 @@ void require_nothing_else(const LlamaConfig& c, const HuggingFaceKeys& k) {
       {"add_bias_linear", {no}},
       {"add_qkv_bias", {no}},
       {"attention_multiplier", {double(c.score_scale())}},
-      {"query_pre_attn_scalar", {1 / (double(c.score_scale()) * double(c.score_scale()))}},
       {"residual_multiplier", {double(c.residual_scale)}},
       {"embedding_multiplier", {double(c.embedding_scale)}},
       {"embedding_scale", {one}},
@@ -58,7 +57,7 @@ void require_nothing_else(const LlamaConfig& c, const HuggingFaceKeys& k) {
       {"rotary_dim", {c.head_dim}},
       {"rope_interleaved", {no}},
       {"use_mrope", {no}},
-      {"num_kv_shared_layers", {zero}},
+      {"num_kv_shared_layers", {c.shared_kv}},
       {"is_decoder", {true, no}},
       {"add_cross_attention", {no}},
       {"is_encoder_decoder", {no}},
@@ -67,6 +66,8 @@ void require_nothing_else(const LlamaConfig& c, const HuggingFaceKeys& k) {
   const NeutralKey silu[] = {{"hidden_act", {std::string("silu"), std::string("swish")}},
                              {"hidden_activation", {std::string("silu"), std::string("swish")}}};
   if (c.glu.kind != Glu::Kind::gelu) require_neutral(k.m, k.prefix, silu);  // Gemma's reader looks at them
+  const NeutralKey scalar[] = {{"query_pre_attn_scalar", {1 / (double(c.score_scale()) * double(c.score_scale()))}}};
+  if (!c.value_norm) require_neutral(k.m, k.prefix, scalar);  // Gemma 3n and 4 have a scale of 1 in transformers
   const NeutralKey softcap[] = {{"attn_logit_softcapping", {double(c.attention_softcap)}}};
   if (c.architecture != "gemma3") require_neutral(k.m, k.prefix, softcap);  // which does not read it in transformers
   scaled_layout(k.m, c.architecture == "gpt-oss");
@@ -161,7 +162,7 @@ LlamaConfig read_config(const Metadata& m) {
   require_ids(m, k.prefix);
   if (has_text) require_ids(m, "");
   require_ids(m, "generation.");
-  if (c.architecture == "gemma3")
+  if (family->two_ropes)
     read_huggingface_two_ropes(c, k, 10000);
   else
     read_huggingface_rope(c, k);

@@ -154,10 +154,11 @@ Weight WeightReader::mxfp4(const std::string& name, int64_t index, int64_t count
   return pack({copy.data(), DType::mxfp4, rows, cols, row_bytes, 0}, /*in_file=*/false);
 }
 
-Weight WeightReader::stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const {
-  const TensorEntry& t = entry(name, {count, rows, cols});
+Weight WeightReader::stacked_rows(const std::string& name, int64_t index, int64_t count, int64_t total, int64_t first,
+                                  int64_t rows, int64_t cols) const {
+  const TensorEntry& t = entry(name, {count, total, cols});
   const int64_t row_bytes = int64_t(bytes_of(info(t.dtype), uint64_t(cols)));
-  return pack({t.data + index * rows * row_bytes, t.dtype, rows, cols, row_bytes, 0});
+  return pack({t.data + (index * total + first) * row_bytes, t.dtype, rows, cols, row_bytes, 0});
 }
 
 Weight WeightReader::stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total,

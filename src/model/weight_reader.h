@@ -33,8 +33,12 @@ class WeightReader {
   // cols / 32, 16], whose byte j has the values 2j and 2j + 1, and name + "_scales" [count, total, cols / 32].
   Weight mxfp4(const std::string& name, int64_t index, int64_t count, int64_t total, int64_t first, int64_t step,
                int64_t rows, int64_t cols) const;
-  // Matrix `index` of a stack [count, rows, cols].
-  Weight stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const;
+  // Matrix `index` of a stack [count, rows, cols]; or its rows [first, first + rows) of `total`.
+  Weight stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const {
+    return stacked_rows(name, index, count, rows, 0, rows, cols);
+  }
+  Weight stacked_rows(const std::string& name, int64_t index, int64_t count, int64_t total, int64_t first, int64_t rows,
+                      int64_t cols) const;
   // Matrix `index` of a stack stored [count, in, out_total]: rows first, first + step, ... of its transpose.
   Weight stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total, int64_t first,
                             int64_t rows, int64_t cols, int64_t step = 1) const;

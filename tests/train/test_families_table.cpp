@@ -25,8 +25,8 @@ const char* model_type_of(const Golden& g) {
 }
 
 bool is_text_model(const Golden& g) {
-  return g.has("logits") && g.has("embeddings") && g.has("hidden_states") && g.has_file("config.json") &&
-         g.has_file("model.safetensors") && family_of_type(model_type_of(g));
+  return is_text_decoder(g) && g.has_file("config.json") && g.has_file("model.safetensors") &&
+         family_of_type(model_type_of(g));
 }
 
 std::vector<float> logits_of(const ModelPtr& model, const std::vector<int64_t>& ids, bool exact) {
@@ -90,7 +90,8 @@ std::string row_of(const Golden& g) {
   const ModelPtr copy = Model::open(context, save_gguf(*model, folder / "copy.gguf", {}).front());
   const ModelPtr small = Model::open(context, save_gguf(*model, folder / "small.gguf", {DType::f16, 0}).front());
   bool quantised = agreement(logits_of(small, ids, false), exact, size_t(model->config().vocab)) > 0.8;
-  if (model->config().expert_ffn % 32 == 0 && model->config().ffn % 32 == 0) {
+  const LlamaConfig& c = model->config();
+  if (c.expert_ffn % 32 == 0 && c.ffn % 32 == 0 && c.per_layer % 32 == 0) {
     const ModelPtr q8 = Model::open(context, save_gguf(*model, folder / "q8.gguf", {DType::q8_0, 0}).front());
     quantised = quantised && agreement(logits_of(q8, ids, false), exact, size_t(model->config().vocab)) > 0.6;
   }

@@ -199,7 +199,7 @@ void PrefixCache::keep(const PrefixRoot& root, const PrefixKey& key, int64_t len
       for (int64_t l = 0; l < cache.layers(); ++l) {
         if (cache.drops(l)) continue;
         node->pages[size_t(l)] = cache.page(l, index);
-        bytes_ += layout_.page_bytes();
+        bytes_ += layout_.page_bytes(l);
       }
       drop_shorter(*children, *node);
     }
@@ -209,7 +209,7 @@ void PrefixCache::keep(const PrefixRoot& root, const PrefixKey& key, int64_t len
       for (int64_t l = 0; all && l < cache.layers(); ++l) {
         if (!cache.drops(l)) continue;
         node->pages[size_t(l)] = cache.page(l, index);
-        bytes_ += layout_.page_bytes();
+        bytes_ += layout_.page_bytes(l);
       }
       node->chunked = all;
     }
@@ -232,9 +232,10 @@ void PrefixCache::drop_shorter(Children& children, const Node& node) {
 }
 
 uint64_t PrefixCache::bytes_of(const Node& node) const noexcept {
-  uint64_t pages = 0;
-  for (const auto& page : node.pages) pages += page != nullptr;
-  return pages * layout_.page_bytes();
+  uint64_t bytes = 0;
+  for (int64_t l = 0; l < layout_.layers(); ++l)
+    if (node.pages[size_t(l)]) bytes += layout_.page_bytes(l);
+  return bytes;
 }
 
 bool PrefixCache::in_use(const Node& node) const noexcept {
@@ -247,7 +248,7 @@ bool PrefixCache::free_chunked(Node& node) {
   for (int64_t l = 0; l < layout_.layers(); ++l) {
     if (!layout_.drops(l)) continue;
     node.pages[size_t(l)].reset();
-    bytes_ -= layout_.page_bytes();
+    bytes_ -= layout_.page_bytes(l);
     any = true;
   }
   node.chunked = false;
