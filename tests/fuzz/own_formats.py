@@ -491,4 +491,6 @@ def mutate_tokenizer_model(r, data):
         else:
             fields[at] = (key, integer_near(r, value, 8)) if key & 7 == 0 else (key, m.mutate_bytes(r, value))
     wrong = r.random() < 0.1
-    return protobuf_bytes(fields, (lambda n: integer_near(r, n, 4) if r.random() < 0.01 else n) if wrong else lambda n: n)
+    return protobuf_bytes(
+        fields, (lambda n: integer_near(r, n, 4) if r.random() < 0.01 else n) if wrong else lambda n: n
+    )

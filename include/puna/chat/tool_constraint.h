@@ -30,6 +30,7 @@ struct ToolConstraint {
   enum class Arguments : uint8_t {
     json,    // a JSON object of the schema
     python,  // the object's members as keyword arguments: key=literal, joined by ", ", none for an empty object
+    gemma,   // likewise, as key:value, joined by ",": texts between <|"|>, unescaped; no quotes around keys
   };
   struct Call {
     std::string name;
@@ -42,8 +43,9 @@ struct ToolConstraint {
   bool free_text_first = false;
   // Automatic: what must not stand in the free text, since a parser of this format would read it as a call.
   struct FreeText {
-    std::vector<std::string> marks;  // none of these texts
-    bool json_calls = false;         // nor "name": "TOOL" or "function": "TOOL", as JSON's members
+    std::vector<std::string> marks;     // none of these texts
+    bool json_calls = false;            // nor "name": "TOOL" or "function": "TOOL", as JSON's members
+    std::vector<std::string> specials;  // special tokens that may stand in it: of the messages' headers
     bool python_calls = false;  // nor [TOOL( with white space or comments behind the bracket, nor TOOL( at the start
   } free_text;
   Arguments arguments = Arguments::json;

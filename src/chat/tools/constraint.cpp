@@ -8,6 +8,11 @@
 namespace puna {
 namespace {
 
+using tools::ArgumentForm;
+static_assert(int(ToolConstraint::Arguments::json) == int(ArgumentForm::json) &&
+              int(ToolConstraint::Arguments::python) == int(ArgumentForm::python) &&
+              int(ToolConstraint::Arguments::gemma) == int(ArgumentForm::gemma));
+
 std::vector<ChatSegment> own_segments(const ToolFormat& format, std::string_view text) {
   tools::Segments out(format);
   out.add_own(text);
@@ -55,7 +60,7 @@ ToolConstraint tool_constraint(const Tools& tools, const ToolFormat& format, con
 
   out.constrained = true;
   out.free_text_first = choice.kind == Kind::automatic;
-  out.arguments = format.python ? ToolConstraint::Arguments::python : ToolConstraint::Arguments::json;
+  out.arguments = ToolConstraint::Arguments(format.arguments);
   out.begin = own_segments(format, format.begin);
   out.separator = own_segments(format, format.separator);
   out.end = own_segments(format, format.end);
@@ -76,6 +81,7 @@ ToolConstraint tool_constraint(const Tools& tools, const ToolFormat& format, con
   }
   if (!out.free_text_first) return out;
   for (const tools::Opener& o : format.openers) out.free_text.marks.emplace_back(o.text);
+  if (format.messages) out.free_text.specials.assign(format.specials.begin(), format.specials.end());
   out.free_text.json_calls = format.bare & (tools::kJsonObject | tools::kJsonList);
   out.free_text.python_calls = format.bare & tools::kPythonList;
   return out;
