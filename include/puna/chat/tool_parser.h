@@ -64,6 +64,7 @@ class ToolCallParser {
   ToolCallParser(const Tools& tools, const ToolFormat& format) : ToolCallParser(tools, format, Options()) {}
   ~ToolCallParser();
   ToolCallParser(ToolCallParser&&) noexcept;
+  ToolCallParser& operator=(ToolCallParser&&) noexcept;
 
   void push(std::string_view text, Sink on_event);
   // A special token by its name, where the text comes without them: never text, but it may open, close or end a call.

@@ -12,6 +12,7 @@ ToolCallParser::ToolCallParser(const Tools& tools, const ToolFormat& format, con
     : reader_(format.messages ? tools::harmony_reader(tools, options) : tools::call_reader(tools, format, options)) {}
 ToolCallParser::~ToolCallParser() = default;
 ToolCallParser::ToolCallParser(ToolCallParser&&) noexcept = default;
+ToolCallParser& ToolCallParser::operator=(ToolCallParser&&) noexcept = default;
 
 void ToolCallParser::push(std::string_view text, Sink on_event) { reader_->push(text, on_event); }
 void ToolCallParser::push_special(std::string_view name, Sink on_event) { reader_->push_special(name, on_event); }
