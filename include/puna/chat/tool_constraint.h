@@ -4,7 +4,7 @@
 //   calls               begin call (separator call)* end
 //   call                before arguments after                  one of `calls`
 //   required, named     calls                                   the whole answer, but for the stop token
-//   automatic           text (calls text)*                      text in which the parser sees no call
+//   automatic           text (calls text)*                      text in which the parser sees no call; also bare calls
 #pragma once
 #include <cstdint>
 #include <string>
@@ -51,6 +51,9 @@ struct ToolConstraint {
   Arguments arguments = Arguments::json;
   std::vector<ChatSegment> begin, separator, end;
   std::vector<Call> calls;
+  // Automatic: the same calls as JSON objects without anything around them, which some models write instead and a
+  // parser of this format reads. Empty: it does not, or the format is that.
+  std::vector<Call> bare_calls;
   bool many = true;  // more than one call
 };
 

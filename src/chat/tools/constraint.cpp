@@ -65,19 +65,26 @@ ToolConstraint tool_constraint(const Tools& tools, const ToolFormat& format, con
   out.separator = own_segments(format, format.separator);
   out.end = own_segments(format, format.end);
   out.many = choice.parallel;
-  for (const Tool& tool : tools.all()) {
-    if (choice.kind == Kind::named && tool.name != choice.name) continue;
+  const auto call_of = [&](const Tool& tool, std::string_view front, std::string_view between, std::string_view after) {
     ToolConstraint::Call call;
     call.name = tool.name;
     tools::Segments before(format);
-    before.add_own(format.before);
+    before.add_own(front);
     before.add(tool.name);
-    before.add_own(format.between);
+    before.add_own(between);
     call.before = before.take();
-    call.after = own_segments(format, format.after);
+    call.after = own_segments(format, after);
     call.schema = tool.parameters;
     call.strict = tool.strict;
-    out.calls.push_back(std::move(call));
+    return call;
+  };
+  constexpr std::string_view kBareFront = R"({"name": ")", kBareBetween = R"(", "arguments": )";
+  const bool bare = out.free_text_first && (format.bare & tools::kJsonObject) &&
+                    format.arguments == ArgumentForm::json && format.before != kBareFront;
+  for (const Tool& tool : tools.all()) {
+    if (choice.kind == Kind::named && tool.name != choice.name) continue;
+    out.calls.push_back(call_of(tool, format.before, format.between, format.after));
+    if (bare) out.bare_calls.push_back(call_of(tool, kBareFront, kBareBetween, "}"));
   }
   if (!out.free_text_first) return out;
   for (const tools::Opener& o : format.openers) out.free_text.marks.emplace_back(o.text);

@@ -37,8 +37,14 @@ class ToolRules {
         watch_(watch) {}
 
   Symbol answer() {
-    const Symbol calls = calls_in_a_row();
+    Symbol calls = calls_in_a_row();
     if (!constraint_.free_text_first) return calls;
+    if (!constraint_.bare_calls.empty()) {
+      const Symbol either = build_.rule("calls"), bare = any_of_calls(constraint_.bare_calls);
+      build_.alternative(either, {&calls, 1});
+      build_.alternative(either, {&bare, 1});
+      calls = either;
+    }
     const Symbol text = text_between_calls();
     const Symbol more[] = {calls, text};
     const Symbol root[] = {text, build_.repeat(rule("calls and text", more), 0, constraint_.many ? kUnbounded : 1)};
@@ -52,15 +58,20 @@ class ToolRules {
     return rule;
   }
 
-  Symbol calls_in_a_row() {
+  Symbol any_of_calls(const std::vector<ToolConstraint::Call>& calls) {
     const Symbol call = build_.rule("call");
-    for (const ToolConstraint::Call& c : constraint_.calls) {
+    for (const ToolConstraint::Call& c : calls) {
       std::vector<Symbol> sequence;
       add(c.before, sequence);
       sequence.push_back(arguments(c));
       add(c.after, sequence);
       build_.alternative(call, sequence);
     }
+    return call;
+  }
+
+  Symbol calls_in_a_row() {
+    const Symbol call = any_of_calls(constraint_.calls);
     std::vector<Symbol> sequence, separator;
     add(constraint_.begin, sequence);
     add(constraint_.separator, separator);
@@ -138,7 +149,8 @@ class ToolRules {
     std::vector<Symbol> marks;
     for (const std::string& name : constraint_.free_text.specials) {
       const int32_t id = options_.tokenizer ? options_.tokenizer->find(name) : -1;
-      if (id >= 0 && options_.tokenizer->is_special(id)) marks.push_back(build_.special_token(name));  // else it is text
+      if (id >= 0 && options_.tokenizer->is_special(id))
+        marks.push_back(build_.special_token(name));  // else it is text
     }
     if (marks.empty()) return text;
     const Symbol token = build_.rule("mark of a message");
