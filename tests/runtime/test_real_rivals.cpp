@@ -45,11 +45,6 @@ GrammarPtr calls_of(const Tools& tools, const ToolFormat& format, ToolChoice::Ki
   return tool_grammar(tools, format, options);
 }
 
-std::string file_of(const char* name) {
-  const std::string path = model_file(name);
-  return path;
-}
-
 // An answer through the model's own chat template.
 std::string answered(const ModelPtr& model, const ordered_json& messages, const char* tools, int64_t most,
                      const GrammarPtr& grammar = {}) {
@@ -62,7 +57,7 @@ std::string answered(const ModelPtr& model, const ordered_json& messages, const 
 }  // namespace
 
 TEST_CASE("Gemma 3 270M completes what it is shown", "[runtime][models]") {
-  const std::string path = file_of("gemma-3-270m-q4_k_m.gguf");
+  const std::string path = model_file("gemma-3-270m-q4_k_m.gguf");
   if (path.empty()) PUNA_SKIP("no Gemma 3 in the model cache (./dev fetch gemma3)");
   const ModelPtr model = Model::open(make_context({}), path);
   CHECK(model->config().architecture == "gemma3");
@@ -92,7 +87,7 @@ TEST_CASE("Gemma 3 270M completes what it is shown", "[runtime][models]") {
 }
 
 TEST_CASE("Qwen2.5-Coder 1.5B answers, calls tools and keeps to schemas", "[runtime][models][slow]") {
-  const std::string path = file_of("qwen2.5-coder-1.5b-instruct-q4_k_m.gguf");
+  const std::string path = model_file("qwen2.5-coder-1.5b-instruct-q4_k_m.gguf");
   if (path.empty()) PUNA_SKIP("no Qwen2.5-Coder in the model cache (./dev fetch qwen)");
   const ModelPtr model = Model::open(make_context({}), path);
   CHECK(model->config().architecture == "qwen2");
