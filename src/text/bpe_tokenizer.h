@@ -1,6 +1,6 @@
 // bpe_tokenizer.h -- the only implementation of Tokenizer: added tokens, normalizer, splitters and byte-pair model in a
-// row. What differs between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp, tekken_tokenizer.cpp, tiktoken_tokenizer.cpp
-// and sentencepiece_tokenizer.cpp fill in TokenizerParts.
+// row. What differs between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp, tekken_tokenizer.cpp,
+// tiktoken_tokenizer.cpp and sentencepiece_tokenizer.cpp fill in TokenizerParts.
 #pragma once
 #include <string>
 #include <vector>

@@ -98,9 +98,8 @@ TEST_CASE("thoughts come apart where they are asked for", "[capi][tools]") {
 TEST_CASE("written calls are read back through the C ABI", "[capi][tools]") {
   const std::string calls =
       R"([{"name": "f", "arguments": {"a": "it's"}}, {"name": "get_weather", "arguments": "{}"}])";
-  for (const char* format :
-       {"llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "granite", "harmony", "gemma",
-        "tool_code", "phi"}) {
+  for (const char* format : {"llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "granite",
+                             "harmony", "gemma", "tool_code", "phi"}) {
     const ToolsHandle tools = make_tools(nullptr, format);
     const Output text;
     ok(puna_tools_write(tools.get(), calls.data(), calls.size(), text));

@@ -52,8 +52,8 @@ class ToolCallParser {
     bool early = false;
     size_t most_held = size_t(1) << 20;  // bytes; a call that is longer is text
     // What a model thinks before it answers comes as thoughts, without the marks and the white space around it:
-    // <think>...</think>, [THINK]...[/THINK], Gemma 4's channel "thought". Otherwise it is text, marks included. No call
-    // is read within. begins_in_thought: the prompt ends with the first mark (ends_in_thought()).
+    // <think>...</think>, [THINK]...[/THINK], Gemma 4's channel "thought". Otherwise it is text, marks included. No
+    // call is read within. begins_in_thought: the prompt ends with the first mark (ends_in_thought()).
     bool thoughts = false;
     bool begins_in_thought = false;
   };

@@ -1,5 +1,5 @@
-// call_reader.cpp -- answers in which calls follow openers, or are bare: which bytes go to a CallScan, what is held back
-// meanwhile, thoughts before the answer, and the events.
+// call_reader.cpp -- answers in which calls follow openers, or are bare: which bytes go to a CallScan, what is held
+// back meanwhile, thoughts before the answer, and the events.
 #include <algorithm>
 #include <array>
 #include <optional>

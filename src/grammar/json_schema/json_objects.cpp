@@ -11,8 +11,8 @@ namespace {
 constexpr size_t kMostPatterns = 8;           // of one object: their combinations are told apart
 constexpr size_t kMostCountedRules = 20'000;  // (property, how many are still wanted)
 
-// What a call's bare key may be where it is written and read (chat/tools): more than Python's identifiers, since schemas
-// have keys such as "user-id" and "$ref".
+// What a call's bare key may be where it is written and read (chat/tools): more than Python's identifiers, since
+// schemas have keys such as "user-id" and "$ref".
 bool is_bare_key(std::string_view name) {
   return !name.empty() && name.size() <= 256 && !(name[0] >= '0' && name[0] <= '9') &&
          std::all_of(name.begin(), name.end(), [](char c) {

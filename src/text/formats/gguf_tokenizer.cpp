@@ -1,5 +1,6 @@
 // gguf_tokenizer.cpp -- "tokenizer.ggml.*": byte-level BPE ("gpt2": tokens, merges, the name of a pre-tokenizer) and
-// SentencePiece ("llama": tokens and scores; "gemma4": tokens and merges). Keys as in the GGUF specification; defaults as llama.cpp has them.
+// SentencePiece ("llama": tokens and scores; "gemma4": tokens and merges). Keys as in the GGUF
+// specification; defaults as llama.cpp has them.
 #include <cmath>
 #include <string>
 
