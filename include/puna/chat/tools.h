@@ -47,9 +47,9 @@ std::string_view tool_format_name(const ToolFormat& format);
 std::vector<std::string_view> tool_format_names();
 // By what the model's chat template writes: "<|channel|>" with "<|message|>" is harmony's, "<|tool_call>call:" Gemma
 // 4's, "<start_of_turn>" that of Gemma 2 and 3, "<|/tool|>" Phi's, "[TOOL_CALLS]" Mistral's (with "[ARGS]" the newer
-// one), "<|tool_call|>" Granite's, "<tool_call>" with "arguments" is Hermes' (Qwen), "<function=" a tag's, "func_name1(" asks for Python,
-// "<|header_start|>" is Llama 4; everything else llama3_json. Without a template ("") by the special tokens that the
-// tokenizer has.
+// one), "<|tool_call|>" Granite's, "<tool_call>" with "arguments" Hermes' (Qwen), "<function=" a tag's, "func_name1("
+// asks for Python, "<|header_start|>" is Llama 4; everything else llama3_json. Without a template ("") by the special
+// tokens that the tokenizer has.
 const ToolFormat& find_tool_format(std::string_view chat_template, FunctionRef<bool(std::string_view)> has_token);
 
 struct WrittenCall {
