@@ -3,6 +3,7 @@
 // gemma2, gemma3, qwen); the ids of those under the Gemma Terms are not in the repository
 // (PUNA_GOLDEN_DIR names a folder that has them).
 #include <filesystem>
+#include <map>
 
 #include "text/tokenizer_files.h"
 
@@ -13,17 +14,23 @@ namespace {
 
 bool is_rivals_set(const Golden& g) { return g.fixture() == "tokenizer_rivals"; }
 
-// NULL: it is not in the cache.
+// NULL: it is not in the cache. Read once a program.
 TokenizerPtr rival(const std::string& name) {
+  static std::map<std::string, TokenizerPtr> known;
+  const auto [at, first] = known.try_emplace(name);
   const std::string folder = model_file("tokenizers/" + name);
-  if (folder.empty()) return nullptr;
+  if (!first || folder.empty()) return at->second;
   const auto read = [&](const char* file) {
     const std::string path = folder + "/" + file;
     return std::filesystem::exists(path) ? read_text(path) : std::string();
   };
-  if (const std::string tekken = read("tekken.json"); !tekken.empty()) return tokenizer_from_tekken(tekken);
-  if (const std::string model = read("tokenizer.model"); !model.empty()) return tokenizer_from_model_file(model);
-  return tokenizer_from_json(read("tokenizer.json"), read("tokenizer_config.json"), "");
+  if (const std::string tekken = read("tekken.json"); !tekken.empty())
+    at->second = tokenizer_from_tekken(tekken);
+  else if (const std::string model = read("tokenizer.model"); !model.empty())
+    at->second = tokenizer_from_model_file(model);
+  else
+    at->second = tokenizer_from_json(read("tokenizer.json"), read("tokenizer_config.json"), "");
+  return at->second;
 }
 
 template <class Check>
