@@ -168,7 +168,7 @@ TEST_CASE("sliding windows: dropped keys, rewinds, forks and snapshots give the 
     CHECK(run(*fork, 345, 400) == want);
     // only what windows see is held: a page more at each end, and the slack; within a prompt no slack, and none is
     // missing at its end
-    for (const int64_t prompt : {399, 400, 340 + KvCache::kSlack}) {
+    for (const int64_t prompt : {int64_t(399), int64_t(400), 340 + KvCache::kSlack}) {
       KvCache whole(c, context->allocator(), DType::f32), pieces(c, context->allocator(), DType::f32);
       for (int64_t at = 0; at < prompt; at += 16) {
         const int64_t end = std::min(at + 16, prompt);
