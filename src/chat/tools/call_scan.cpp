@@ -65,7 +65,7 @@ bool CallScan::takes_special(std::string_view name) const noexcept {
 const std::string& CallScan::arguments() const noexcept {
   return python_ ? python_->json() : gemma_ ? gemma_->json() : json_arguments_;
 }
-size_t CallScan::settled() const noexcept { return python_ ? python_->settled() : json_arguments_.size(); }
+size_t CallScan::settled() const noexcept { return python_ ? python_->settled() : arguments().size(); }
 
 bool CallScan::take_called() noexcept {
   const bool called = called_;
