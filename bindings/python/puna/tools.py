@@ -141,9 +141,7 @@ class ToolParser:
     """Reads an answer as it comes; `calls` are those that are whole. What a model wrote is never an error: what is no
     call of one of the tools is text."""
 
-    def __init__(
-        self, tools: Tools, early: bool = False, thoughts: bool = False, in_thought: bool = False
-    ) -> None:
+    def __init__(self, tools: Tools, early: bool = False, thoughts: bool = False, in_thought: bool = False) -> None:
         options = sized("puna_tool_parser_options", early=early, thoughts=2 if in_thought else int(thoughts))
         self._handle = created(
             lib.puna_tool_parser_free, lib.puna_tool_parser_create, tools._handle, options, type="puna_tool_parser"
