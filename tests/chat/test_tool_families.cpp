@@ -8,6 +8,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_tool_families {
 namespace {
 
 const std::vector<std::string> kTools = {"get_weather", "f"};
@@ -298,3 +299,5 @@ TEST_CASE("calls in prompts of every family's template are read back", "[chat][t
   }
   CHECK(seen >= 8);
 }
+
+}  // namespace test_tool_families

@@ -78,13 +78,15 @@ ToolConstraint tool_constraint(const Tools& tools, const ToolFormat& format, con
     call.strict = tool.strict;
     return call;
   };
-  constexpr std::string_view kBareFront = R"({"name": ")", kBareBetween = R"(", "arguments": )";
-  const bool bare = out.free_text_first && (format.bare & tools::kJsonObject) &&
-                    format.arguments == ArgumentForm::json && format.before != kBareFront;
+  constexpr std::string_view kBareFront = R"({"name": ")";
+  const std::string_view bare_between = format.before == kBareFront ? format.between : R"(", "arguments": )";
+  const bool is_bare = format.begin.empty() && format.before == kBareFront;
+  const bool bare =
+      out.free_text_first && (format.bare & tools::kJsonObject) && format.arguments == ArgumentForm::json && !is_bare;
   for (const Tool& tool : tools.all()) {
     if (choice.kind == Kind::named && tool.name != choice.name) continue;
     out.calls.push_back(call_of(tool, format.before, format.between, format.after));
-    if (bare) out.bare_calls.push_back(call_of(tool, kBareFront, kBareBetween, "}"));
+    if (bare) out.bare_calls.push_back(call_of(tool, kBareFront, bare_between, "}"));
   }
   if (!out.free_text_first) return out;
   for (const tools::Opener& o : format.openers) out.free_text.marks.emplace_back(o.text);

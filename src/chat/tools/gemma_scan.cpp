@@ -5,7 +5,7 @@
 namespace puna::tools {
 namespace {
 
-constexpr size_t kMostWord = 256;  // of a key, and of a number
+constexpr size_t kMostGemmaWord = 256;  // of a key, and of a number
 
 bool is_scalar(const std::string& word) {  // as JSON writes it
   JsonScan scan;
@@ -59,7 +59,7 @@ bool GemmaScan::text_byte(char c) {
     return true;
   }
   word_ += c;
-  return word_.size() <= kMostWord;
+  return word_.size() <= kMostGemmaWord;
 }
 
 // A key, at its colon or its second quote.
@@ -85,7 +85,7 @@ GemmaScan::Step GemmaScan::structure(char c) {
   if (wants_ == Wants::scalar) {
     if (c != ',' && c != '}' && c != ']' && !is_json_blank(c)) {
       word_ += c;
-      return word_.size() <= kMostWord ? Step::more : Step::bad;
+      return word_.size() <= kMostGemmaWord ? Step::more : Step::bad;
     }
     if (!scalar_ends()) return Step::bad;
   }

@@ -13,9 +13,11 @@
 namespace puna::tools {
 namespace {
 
-constexpr std::string_view kStart = "<|start|>", kChannel = "<|channel|>", kConstrain = "<|constrain|>",
-                           kMessage = "<|message|>", kEnd = "<|end|>", kReturn = "<|return|>", kCall = "<|call|>";
-constexpr std::string_view kMarks[] = {kStart, kChannel, kConstrain, kMessage, kEnd, kReturn, kCall};
+constexpr std::string_view kStartMark = "<|start|>", kChannelMark = "<|channel|>", kConstrainMark = "<|constrain|>",
+                           kMessageMark = "<|message|>", kEndMark = "<|end|>", kReturnMark = "<|return|>",
+                           kCallMark = "<|call|>";
+constexpr std::string_view kHeaderMarks[] = {kStartMark, kChannelMark, kConstrainMark, kMessageMark,
+                                             kEndMark,   kReturnMark,  kCallMark};
 constexpr std::string_view kTo = "to=", kFunctions = "functions.";
 constexpr size_t kMostHeader = 256;  // bytes; what is longer is text
 
@@ -37,7 +39,7 @@ class HarmonyReader final : public AnswerReader {
   void push_special(std::string_view name, Sink sink) override {
     sink_ = &sink;
     drain(true);
-    if (std::find(std::begin(kMarks), std::end(kMarks), name) != std::end(kMarks)) mark(name, "");
+    if (std::find(std::begin(kHeaderMarks), std::end(kHeaderMarks), name) != std::end(kHeaderMarks)) mark(name, "");
     settle();
     sink_ = nullptr;
   }
@@ -76,7 +78,7 @@ class HarmonyReader final : public AnswerReader {
       }
       bool partly = false;
       std::string_view whole;
-      for (const std::string_view m : kMarks) {
+      for (const std::string_view m : kHeaderMarks) {
         if (m == pending_) whole = m;
         partly = partly || (m.size() > pending_.size() && m.starts_with(pending_));
       }
@@ -95,7 +97,7 @@ class HarmonyReader final : public AnswerReader {
 
   // `raw`: what of it was pushed, which is nothing of a special token.
   void mark(std::string_view name, std::string_view raw) {
-    if (part_ == Part::header && (name == kChannel || name == kConstrain)) {
+    if (part_ == Part::header && (name == kChannelMark || name == kConstrainMark)) {
       hold(raw);
       header_ += ' ';
       header_ += name;
@@ -103,16 +105,16 @@ class HarmonyReader final : public AnswerReader {
       opened_ = true;
       return;
     }
-    if (part_ == Part::header && name == kMessage) {
+    if (part_ == Part::header && name == kMessageMark) {
       hold(raw);
       return begin_message();
     }
-    if (name == kConstrain || name == kMessage) return;  // within a message they mean nothing
+    if (name == kConstrainMark || name == kMessageMark) return;  // within a message they mean nothing
     end_part();
     part_ = Part::header;
-    opened_ = name == kStart || name == kChannel;
+    opened_ = name == kStartMark || name == kChannelMark;
     hold(raw);
-    if (name == kChannel) header_ = std::string(kChannel) + " ";
+    if (name == kChannelMark) header_ = std::string(kChannelMark) + " ";
     if (!opened_) raw_.clear();
   }
 
@@ -155,7 +157,7 @@ class HarmonyReader final : public AnswerReader {
     const size_t at = header_.find(front);
     if (at == header_.npos) return {};
     std::string_view rest = std::string_view(header_).substr(at + front.size());
-    if (front == kChannel) rest.remove_prefix(std::min(rest.find_first_not_of(" \n"), rest.size()));
+    if (front == kChannelMark) rest.remove_prefix(std::min(rest.find_first_not_of(" \n"), rest.size()));
     return rest.substr(0, rest.find_first_of(" \n<"));
   }
 
@@ -171,7 +173,7 @@ class HarmonyReader final : public AnswerReader {
       sent_ = 0;
       told_ = false;
     } else {
-      part_ = options_.thoughts && word_behind(kChannel) == "analysis" ? Part::thought : Part::text;
+      part_ = options_.thoughts && word_behind(kChannelMark) == "analysis" ? Part::thought : Part::text;
     }
     raw_.clear();
     header_.clear();

@@ -13,7 +13,7 @@ namespace puna {
 namespace text {
 namespace {
 
-constexpr int64_t kMostTokens = 1 << 19;
+constexpr int64_t kMostTekkenTokens = 1 << 19;
 
 // Of files before version 7, which do not list them.
 constexpr const char* kSpecials[] = {"<unk>",
@@ -59,7 +59,8 @@ class TekkenFile {
  private:
   void add(const Json& entry) {
     const int32_t rank = ranks.size();
-    if (rank == kMostTokens) fail(Status::unsupported, "tekken.json: vocab has more than %jd tokens", kMostTokens);
+    if (rank == kMostTekkenTokens)
+      fail(Status::unsupported, "tekken.json: vocab has more than %jd tokens", kMostTekkenTokens);
     const JsonField field(entry, "tekken.json: vocab[" + std::to_string(rank) + "]");
     if (!field.is_object()) field.expected("an object with a rank and token_bytes");
     if (field["rank"].integer(0, INT32_MAX) != rank)
@@ -103,8 +104,8 @@ TokenizerPtr tokenizer_from_tekken(std::string_view tekken_json, const Watch& wa
   if (!root["vocab"].is_array()) root["vocab"].expected("a list of tokens");
   const NextPiece splitter = splitter_for_pattern(config["pattern"].string());
   if (!splitter) config["pattern"].unsupported("not a pattern we know", config["pattern"].string());
-  const int64_t specials = config["default_num_special_tokens"].integer(0, kMostTokens);
-  const int64_t size = config["default_vocab_size"].integer(specials + 256, kMostTokens);
+  const int64_t specials = config["default_num_special_tokens"].integer(0, kMostTekkenTokens);
+  const int64_t size = config["default_vocab_size"].integer(specials + 256, kMostTekkenTokens);
   if (size - specials > file.ranks.size())
     config["default_vocab_size"].expected(
         ("at most " + std::to_string(file.ranks.size() + specials) + ", which is all that the file has").c_str());
