@@ -43,10 +43,14 @@ std::string new_id(const char* prefix, int characters) {
 // Reads one answer: what is text, and what is a call.
 class Answering::Reader {
  public:
-  Reader(int answer, const Model& model, const Tools& tools, bool early, size_t top, std::vector<std::string> stops)
+  Reader(int answer, const Model& model, const Reading& r, bool thoughts, size_t top, std::vector<std::string> stops)
       : answer_(answer), tokenizer_(model.require_tokenizer()), top_(top), stops_(std::move(stops)) {
-    if (tools.empty()) return;
-    parser_ = std::make_unique<ToolCallParser>(tools, model.tool_format(), ToolCallParser::Options{.early = early});
+    if (!r.chat) return;
+    ToolCallParser::Options options;
+    options.early = r.early;
+    options.thoughts = thoughts;
+    options.begins_in_thought = r.begins_in_thought;
+    parser_ = std::make_unique<ToolCallParser>(r.tools, model.tool_format(), options);
     const std::string_view format = tool_format_name(model.tool_format());
     short_ids_ = format.starts_with("mistral");  // whose templates want nine characters
   }
@@ -92,6 +96,7 @@ class Answering::Reader {
       case ToolEvent::Kind::text:
         said_after_ = calls_ > 0;
         return say(sink, {Piece::Kind::text, std::string(t.text), 0, ""});
+      case ToolEvent::Kind::thought: return say(sink, {Piece::Kind::thought, std::string(t.text), 0, ""});
       case ToolEvent::Kind::call_begin:
         ++calls_;
         said_after_ = false;
@@ -128,13 +133,13 @@ Answering::Answering(http::Reply reply, std::unique_ptr<Sink> sink, ChosenModel 
 
 Answering::~Answering() = default;
 
-void Answering::add(Work work, const Tools& tools, bool early, bool logprobs) {
+void Answering::add(Work work, const Reading& reading, bool logprobs) {
   Part part;
   part.first = int(readers_.size());
   const size_t top = logprobs ? size_t(std::max(0, work.generate.log_probabilities - 1)) : 0;
   for (int i = 0; i < work.n; ++i)
-    readers_.push_back(
-        std::make_unique<Reader>(part.first + i, chosen_.model(), tools, early, top, work.generate.stop_strings));
+    readers_.push_back(std::make_unique<Reader>(part.first + i, chosen_.model(), reading, sink_->tells_thoughts(), top,
+                                                work.generate.stop_strings));
   part.work = std::move(work);
   parts_.push_back(std::move(part));
 }

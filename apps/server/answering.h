@@ -27,9 +27,9 @@ struct TokenLogprob {
 using TokenLogprobs = std::vector<TokenLogprob>;
 
 struct Piece {
-  enum class Kind : uint8_t { text, call_begin, arguments, call_end };
+  enum class Kind : uint8_t { text, call_begin, arguments, call_end, thought };
   Kind kind = Kind::text;
-  std::string text;  // said; call_begin: the tool's name
+  std::string text;  // said or thought; call_begin: the tool's name
   size_t call = 0;   // its number in the answer
   std::string id;    // call_begin: the call's
 };
@@ -44,7 +44,8 @@ struct Usage {
 class Sink {
  public:
   virtual ~Sink() = default;
-  virtual void begin() {}  // the request was taken; nothing has come yet
+  virtual bool tells_thoughts() const { return false; }  // else they are text
+  virtual void begin() {}                                // the request was taken; nothing has come yet
   // `logprobs`: of the tokens since the last call of this answer; empty unless asked for.
   virtual void piece(int answer, const Piece& piece, const TokenLogprobs& logprobs) = 0;
   // `stop`: the text that ended it (Finish::stop_string).
@@ -72,8 +73,14 @@ class Answering : public std::enable_shared_from_this<Answering> {
   Answering(http::Reply reply, std::unique_ptr<Sink> sink, ChosenModel chosen,
             std::function<void(const Measured&)> finished);
 
+  // How answers are read: calls of tools, as soon as they begin, and of a chat what the model thinks, with which it may
+  // begin.
+  struct Reading {
+    Tools tools = {};
+    bool early = false, chat = false, begins_in_thought = false;
+  };
   // Adds a prompt and its answers. `logprobs`: they are handed to the sink.
-  void add(Work work, const Tools& tools, bool early, bool logprobs);
+  void add(Work work, const Reading& reading, bool logprobs);
   ~Answering();
   void start();  // submits all; ApiError: nothing was begun
 

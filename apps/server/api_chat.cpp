@@ -39,7 +39,7 @@ void Api::chat(Call& call, const ChatRequest& r, const char* prefix,
   const auto answering =
       std::make_shared<Answering>(call.reply, sink(h, int64_t(p.prompt.tokens.size())), chosen, measure(call));
   work.prompt = std::move(p.prompt);
-  answering->add(std::move(work), p.tools, p.early, h.logprobs);
+  answering->add(std::move(work), {p.tools, p.early, true, p.begins_in_thought}, h.logprobs);
   answering->start();
 }
 
@@ -96,7 +96,7 @@ void Api::completions(Call& call) {
     work.key = call.key_name;
     work.n = r.sampling.n;
     work.best_of = r.sampling.best_of;
-    answering->add(std::move(work), {}, false, h.logprobs);
+    answering->add(std::move(work), {}, h.logprobs);
   }
   answering->start();
 }

@@ -6,6 +6,7 @@
 
 #include "json_out.h"
 #include "puna/chat/dropped_fields.h"
+#include "puna/chat/tool_parser.h"
 #include "puna/runtime/image.h"
 #include "puna/runtime/tool_grammar.h"
 #ifdef PUNA_HAVE_DECODERS
@@ -193,6 +194,7 @@ Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Wat
   } catch (const Error& e) {
     throw api_error(e, "messages");
   }
+  p.begins_in_thought = ends_in_thought(chat.text);
   std::vector<int32_t> ids = model.require_tokenizer().encode_chat(chat, watch);
   require_fits(ids.size(), chosen, "messages");
   std::vector<ImagePtr> images;

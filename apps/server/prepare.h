@@ -9,9 +9,10 @@ namespace puna::serve {
 
 struct Prepared {
   Prompt prompt;
-  GenerateOptions generate;  // without the prompt's own
-  Tools tools;               // that may be called; empty = what comes is text
-  bool early = false;        // calls cannot go wrong: their arguments come as they are written
+  GenerateOptions generate;        // without the prompt's own
+  Tools tools;                     // that may be called; empty = what comes is text
+  bool begins_in_thought = false;  // the prompt ends with the mark behind which the model thinks
+  bool early = false;              // calls cannot go wrong: their arguments come as they are written
 };
 
 // ApiError(400): the template refuses the messages, a grammar does not compile, the prompt is too long, ...

@@ -90,8 +90,9 @@ int64_t KvCache::kept_from(int64_t layer, int64_t length) const noexcept {
   return l.window > 0 ? std::max<int64_t>(0, length - l.window + 1) / page_size_ * page_size_ : 0;
 }
 
-int64_t KvCache::dropped_below(int64_t layer, int64_t length) const noexcept {
-  return kept_from(layer, sliding(layer) ? std::max<int64_t>(0, length - kSlack) : length);
+int64_t KvCache::dropped_below(int64_t layer, int64_t length, int64_t ahead) const noexcept {
+  const int64_t slack = std::max<int64_t>(0, kSlack - ahead);
+  return kept_from(layer, sliding(layer) ? std::max<int64_t>(0, length - slack) : length);
 }
 
 uint64_t KvCache::bytes_for(const LlamaConfig& c, DType type, int64_t positions, int64_t rows) {
@@ -109,11 +110,11 @@ uint64_t KvCache::bytes_for(const LlamaConfig& c, DType type, int64_t positions,
   return bytes;
 }
 
-void KvCache::commit(int64_t length, int64_t may_return) {
+void KvCache::commit(int64_t length, int64_t may_return, int64_t ahead) {
   for (size_t l = 0; l < layers_.size(); ++l) {
     Layer& layer = layers_[l];
     if (!drops(int64_t(l))) continue;
-    const size_t visible = std::min(size_t(dropped_below(int64_t(l), length) / page_size_), layer.page.size());
+    const size_t visible = std::min(size_t(dropped_below(int64_t(l), length, ahead) / page_size_), layer.page.size());
     for (size_t i = 0; i < visible; ++i) {
       if (!layer.page[i]) continue;
       if (int64_t(i) * page_size_ < may_return) layer.aside.emplace_back(i, layer.page[i]);

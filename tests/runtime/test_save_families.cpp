@@ -179,7 +179,24 @@ TEST_CASE("sliding windows: dropped keys, rewinds, forks and snapshots give the 
     CHECK(run(*restored, 340, 400) == want);
     fork->truncate(345);
     CHECK(run(*fork, 345, 400) == want);
-    // only what windows see is held: a page more at each end, and the slack
+    // only what windows see is held: a page more at each end, and the slack; within a prompt no slack, and none is
+    // missing at its end
+    for (const int64_t prompt : {int64_t(399), int64_t(400), 340 + KvCache::kSlack}) {
+      KvCache whole(c, context->allocator(), DType::f32), pieces(c, context->allocator(), DType::f32);
+      for (int64_t at = 0; at < prompt; at += 16) {
+        const int64_t end = std::min(at + 16, prompt);
+        for (KvCache* kv : {&whole, &pieces}) kv->prepare(at, end);
+        whole.commit(end);
+        pieces.commit(end, 0, prompt - end);
+        for (int64_t l = 0; l < c.layers; ++l) {
+          CHECK(pieces.pages(l) <= whole.pages(l));
+          const bool inside = prompt - end >= KvCache::kSlack;
+          if (c.sliding(l) && inside) CHECK(pieces.pages(l) <= (c.window - 1) / pieces.page_size() + 2);
+        }
+      }
+      for (int64_t l = 0; l < c.layers; ++l) CHECK(pieces.pages(l) == whole.pages(l));
+      CHECK(pieces.rewind(prompt - KvCache::kSlack) == prompt - KvCache::kSlack);
+    }
     KvCache kv(c, context->allocator(), DType::f32);
     for (int64_t at = 0; at < 400; at += 16) {
       kv.prepare(at, at + 16);

@@ -30,8 +30,9 @@ class KvCache {
   void prepare(int64_t begin, int64_t end);
   // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`, sliding
   // ones those before the window and kSlack positions more; those of positions below `may_return` they only put aside,
-  // until rewind() puts them back or settle() drops them.
-  void commit(int64_t length, int64_t may_return = 0);
+  // until rewind() puts them back or settle() drops them. `ahead`: positions that will follow whatever happens, so nobody
+  // comes back to this length: they make the slack smaller.
+  void commit(int64_t length, int64_t may_return = 0, int64_t ahead = 0);
   bool settle() noexcept;  // false: nothing was put aside
   // The largest position from which a pass may go on so that [0, length) is complete again: `length`; the start of its
   // chunk when that chunk's pages were dropped; 0 when pages of a window were, or where LongRoPE turns to other
@@ -89,7 +90,7 @@ class KvCache {
     int64_t kv_heads = 0, head_dim = 0;
     int64_t number_bytes = 0;  // of one key or value
   };
-  int64_t dropped_below(int64_t layer, int64_t length) const noexcept;  // by commit(length)
+  int64_t dropped_below(int64_t layer, int64_t length, int64_t ahead = 0) const noexcept;  // by commit(length)
   struct Place {
     size_t page;
     // Bytes from the page's start: 16 keys interleaved part by part (each_part); a value in one piece.

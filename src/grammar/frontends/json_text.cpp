@@ -98,6 +98,8 @@ Regex JsonText::character(const CodeSet& set) {
   for (const CodeRange range : set.ranges()) key.emplace_back(range.first, range.last);
   if (const auto known = known_.find(key); known != known_.end()) return known->second;
 
+  if (notation_ == JsonNotation::gemma)
+    return known_.emplace(std::move(key), build_.code_points(set.ranges())).first->second;
   std::vector<Regex> ways;
   const CodeSet raw = set.intersection(written_raw());
   if (!raw.empty()) ways.push_back(build_.code_points(raw.ranges()));
@@ -142,13 +144,20 @@ Regex JsonText::every_spelling(std::string_view text) {
 }
 
 Regex JsonText::quoted(Regex content) {
-  const Regex quote = build_.literal("\"");
+  const bool gemma = notation_ == JsonNotation::gemma;
+  const Regex quote = build_.literal(gemma ? "<|\"|>" : "\"");
+  if (gemma) {  // which is not escaped inside
+    const Regex with_quote[] = {build_.all(), quote, build_.all()};
+    const Regex both[] = {content, build_.complement(build_.concat(with_quote))};
+    content = build_.both(both);
+  }
   const Regex parts[] = {quote, content, quote};
   return build_.concat(parts);
 }
 
 std::string JsonText::spelling(std::string_view text) const {
   const bool python = notation_ == JsonNotation::python;
+  if (notation_ == JsonNotation::gemma) return std::string(text);
   std::string out;
   for (const char ch : text) {
     const auto c = static_cast<unsigned char>(ch);

@@ -11,9 +11,9 @@ namespace {
 constexpr size_t kMostPatterns = 8;           // of one object: their combinations are told apart
 constexpr size_t kMostCountedRules = 20'000;  // (property, how many are still wanted)
 
-// What a call's keyword may be where it is written and read (chat/tools): more than Python's identifiers, since schemas
-// have keys such as "user-id" and "$ref".
-bool is_python_keyword_argument(std::string_view name) {
+// What a call's bare key may be where it is written and read (chat/tools): more than Python's identifiers, since
+// schemas have keys such as "user-id" and "$ref".
+bool is_bare_key(std::string_view name) {
   return !name.empty() && name.size() <= 256 && !(name[0] >= '0' && name[0] <= '9') &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return uint8_t(c) > 0x20 && c != 0x7f &&
@@ -34,6 +34,7 @@ struct JsonRules::Members {
 };
 
 void JsonRules::write_object(Symbol rule, const ObjectRule& object, const Brackets& around) {
+  const bool gemma = notation_ == JsonNotation::gemma;
   std::vector<std::string> known;
   std::set<std::string_view> met;
   const auto add = [&](const std::vector<std::string>& names) {
@@ -61,18 +62,20 @@ void JsonRules::write_object(Symbol rule, const ObjectRule& object, const Bracke
     const bool never =
         contains(object.absent, name) || (names && !queries_.matches(*names, spelling)) || schemas_.is_never(parts);
     if (never && required) return;
-    if (around.keywords && !never && !is_python_keyword_argument(name)) {
+    if (around.keywords && !gemma && !never && !is_bare_key(name)) {
       if (required)
         document_.wrong(object.scopes.empty() ? document_.root() : object.scopes[0].node, "properties",
                         "'" + shown(name) + "' is required and cannot be a keyword of a Python call",
                         Status::unsupported);
       continue;
     }
-    if (!never) pairs.push_back({key_regex(literal(spelling), around.keywords), value(parts), required});
+    if (!never)
+      pairs.push_back(
+          {key_regex(literal(spelling), gemma ? is_bare_key(name) : around.keywords), value(parts), required});
   }
   std::vector<std::string> spoken_for = known;
   spoken_for.insert(spoken_for.end(), object.absent.begin(), object.absent.end());
-  add_others(object, names ? &*names : nullptr, spoken_for, around.keywords, extra);
+  add_others(object, names ? &*names : nullptr, spoken_for, gemma || around.keywords, extra);
 
   const size_t required = object.required.size();
   const uint64_t min = object.min > required ? object.min : 0;

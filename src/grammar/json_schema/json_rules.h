@@ -19,7 +19,7 @@ class JsonRules {
 
   // The rule for values that satisfy all parts; none: any value.
   Symbol value(const Parts& parts);
-  // For objects as the keyword arguments of a Python call: key=value, joined by commas.
+  // For objects as the arguments of a call: key=value of Python's, key:value of Gemma's, joined by commas.
   Symbol keywords(const Parts& parts);
   // Writes all rules that were asked for.
   void complete();
@@ -57,8 +57,10 @@ class JsonRules {
   Regex joined(std::initializer_list<Regex> parts) { return regexes_.concat(std::vector<Regex>(parts)); }
   Symbol lexeme(std::initializer_list<Regex> parts) { return build_.lexeme(joined(parts)); }
   Regex literal(std::string_view text) { return regexes_.literal(text); }
-  Regex key_regex(Regex content, bool keyword) {
-    return keyword ? joined({content, literal("=")}) : joined({text_.quoted(content), literal(":"), space_});
+  // `bare`: Python's keywords are, and Gemma's keys where they can be.
+  Regex key_regex(Regex content, bool bare) {
+    if (notation_ == JsonNotation::gemma) return joined({bare ? content : text_.quoted(content), literal(":")});
+    return bare ? joined({content, literal("=")}) : joined({text_.quoted(content), literal(":"), space_});
   }
 
   SchemaDocument& document_;

@@ -287,7 +287,8 @@ void Session::Append::end_pass() {
     // What the append replaces is set aside already, and after a failure all of it returns.
     const bool replaces = feeds_[i].first_new < int64_t(impl.held.tokens.size());
     const int64_t final = request_.ahead ? feeds_[i].first_new : feeds_[i].done;
-    impl.kv.commit(final, undo_dropped_ || replaces ? 0 : impl.complete);
+    const int64_t ahead = request_.ahead ? 0 : feeds_[i].size() - final;
+    impl.kv.commit(final, undo_dropped_ || replaces ? 0 : impl.complete, ahead);
   }
   in_pass_ = false;
 }

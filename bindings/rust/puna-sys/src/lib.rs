@@ -49,6 +49,7 @@ pub const PUNA_TOOL_TEXT: i32 = 1;
 pub const PUNA_TOOL_CALL_BEGIN: i32 = 2;
 pub const PUNA_TOOL_ARGUMENTS: i32 = 3;
 pub const PUNA_TOOL_CALL_END: i32 = 4;
+pub const PUNA_TOOL_THOUGHT: i32 = 5;
 pub const PUNA_EVENT_NONE: i32 = 0;
 pub const PUNA_EVENT_TOKEN: i32 = 1;
 pub const PUNA_EVENT_ANSWER_ENDED: i32 = 2;
@@ -475,6 +476,8 @@ pub struct puna_chat_info {
     pub content_count: u64,
     pub dropped: *const *const c_char,
     pub dropped_count: u64,
+    pub in_thought: i32,
+    pub reserved2: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -514,6 +517,8 @@ pub struct puna_tool_parser_options {
     pub struct_size: u32,
     pub early: i32,
     pub most_held: u64,
+    pub thoughts: i32,
+    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1168,6 +1173,8 @@ const _: () = {
     assert!(offset_of!(puna_chat_info, content_count) == 48);
     assert!(offset_of!(puna_chat_info, dropped) == 56);
     assert!(offset_of!(puna_chat_info, dropped_count) == 64);
+    assert!(offset_of!(puna_chat_info, in_thought) == 72);
+    assert!(offset_of!(puna_chat_info, reserved2) == 76);
     assert!(offset_of!(puna_chat_template_info, struct_size) == 0);
     assert!(offset_of!(puna_chat_template_info, reserved) == 4);
     assert!(offset_of!(puna_chat_template_info, name) == 8);
@@ -1187,6 +1194,8 @@ const _: () = {
     assert!(offset_of!(puna_tool_parser_options, struct_size) == 0);
     assert!(offset_of!(puna_tool_parser_options, early) == 4);
     assert!(offset_of!(puna_tool_parser_options, most_held) == 8);
+    assert!(offset_of!(puna_tool_parser_options, thoughts) == 16);
+    assert!(offset_of!(puna_tool_parser_options, reserved) == 20);
     assert!(offset_of!(puna_tool_event, struct_size) == 0);
     assert!(offset_of!(puna_tool_event, kind) == 4);
     assert!(offset_of!(puna_tool_event, call) == 8);
@@ -1589,12 +1598,12 @@ const _: () = {
     assert!(size_of::<puna_plan_options>() == 56);
     assert!(size_of::<puna_chat_options>() == 48);
     assert!(size_of::<puna_text_span>() == 16);
-    assert!(size_of::<puna_chat_info>() == 72);
+    assert!(size_of::<puna_chat_info>() == 80);
     assert!(size_of::<puna_chat_template_info>() == 24);
     assert!(size_of::<puna_tools_options>() == 16);
     assert!(size_of::<puna_tools_info>() == 32);
     assert!(size_of::<puna_tools_grammar_options>() == 24);
-    assert!(size_of::<puna_tool_parser_options>() == 16);
+    assert!(size_of::<puna_tool_parser_options>() == 24);
     assert!(size_of::<puna_tool_event>() == 48);
     assert!(size_of::<puna_plan>() == 72);
     assert!(size_of::<puna_encode_options>() == 48);

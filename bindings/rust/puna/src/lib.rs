@@ -60,7 +60,7 @@ pub use recommender::{
 pub use sampler::{Sampler, SamplerOptions};
 pub use session::{Canceller, KvType, Session, SessionInfo, SessionOptions, Timings};
 pub use tokenizer::{EncodeOptions, TokenInfo, TokenKind, Tokenizer, TokenizerInfo};
-pub use tools::{ToolEvent, ToolParser, Tools};
+pub use tools::{Thoughts, ToolEvent, ToolParser, Tools};
 
 /// The version of the library that is running.
 pub fn version() -> &'static str {
