@@ -165,7 +165,7 @@ class MaskBuilder {
     else
       walk_expression(group.plain, state, inside, mask->plain_exits, mask->exit_nodes);
     walk_expression(group.others, state, inside, mask->other_exits, mask->exit_nodes);
-    mask->inside = StoredMask::from_bits(inside);
+    mask->inside = StoredMask::from_bits(inside, vocabulary_.bitmaps());
     return mask;
   }
   void walk_expression(const TokenTrie& trie, uint32_t state, std::span<uint64_t> inside, std::vector<uint32_t>& exits,
