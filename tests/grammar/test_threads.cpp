@@ -18,6 +18,7 @@ TokenizerPtr texts() {
   std::vector<std::string> all{"<end>"};
   for (const char* text : {"{", "}", "[", "]", "\"", ":", ",", " ", "\": ", ", ", "true", "12", "a", "b", "\"a", "ab"})
     all.emplace_back(text);
+  for (char c = ' '; c <= '~'; ++c) all.emplace_back(1, c);  // whatever is begun can be ended
   std::mt19937 random(1);
   while (all.size() < 1500) {
     std::string text;
