@@ -100,21 +100,49 @@ Regex Clamp::of_intersection(Regex r) {
 
 // May say no where it is so.
 bool Clamp::is_included(Regex r, Regex in) {
-  const auto [answer, is_new] = included_.try_emplace({r, in}, false);
-  if (!is_new) return answer->second;
+  if (const auto known = included_.find({r, in}); known != included_.end()) return known->second;
+  const bool is_star =
+      arena_.op(in) == RegexBuilder::Op::repeat && arena_.bounds(in) == RegexBuilder::Bounds{0, kUnbounded};
+  return is_star ? is_included_by_parts(r, in) : included_[{r, in}] = is_included_by_states(r, in);
+}
+
+// In x*: a sequence, alternatives, a repetition are where their parts are. What is left are single characters, of which
+// a part is none; they have few states.
+bool Clamp::is_included_by_parts(Regex wanted, Regex star) {
+  using Op = RegexBuilder::Op;
+  std::vector<Regex> stack{wanted};
+  while (!stack.empty()) {
+    const Regex r = stack.back();
+    const Op op = arena_.op(r);
+    const bool has_parts = op == Op::concat || op == Op::either || op == Op::repeat;
+    const size_t before = stack.size();
+    if (has_parts && !included_.contains({r, star}))
+      for (const Regex child : arena_.children(r))
+        if (!included_.contains({child, star})) stack.push_back(child);
+    if (stack.size() > before) continue;
+    stack.pop_back();
+    if (included_.contains({r, star})) continue;
+    bool by_parts = has_parts;
+    if (has_parts)
+      for (const Regex child : arena_.children(r)) by_parts = by_parts && included_[{child, star}];
+    included_[{r, star}] = op == Op::empty || by_parts || is_included_by_states(r, star);
+  }
+  return included_[{wanted, star}];
+}
+
+bool Clamp::is_included_by_states(Regex r, Regex in) {
   const Regex parts[] = {r, arena_.complement(in)};
   std::vector<Regex> states{arena_.both(parts)};
+  if (arena_.nullable(states[0])) return false;
   std::set<Regex> seen(states.begin(), states.end());
-  for (size_t n = 0; n < states.size(); ++n) {
-    if (arena_.nullable(states[n])) return false;
+  for (size_t n = 0; n < states.size(); ++n)
     for (int c = 0; c < classes_.count; ++c) {
       const Regex next = derivatives_.of(states[n], c);
       if (next == arena_.nothing() || !seen.insert(next).second) continue;
-      if (states.size() == kMostStates) return false;
+      if (arena_.nullable(next) || states.size() == kMostStates) return false;
       states.push_back(next);
     }
-  }
-  return answer->second = true;
+  return true;
 }
 
 Clamp::Extent Clamp::extent(Regex wanted) {

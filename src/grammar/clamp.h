@@ -33,6 +33,8 @@ class Clamp {
   Regex of_intersection(Regex r);
   bool ends_within(Regex r, uint64_t bytes);
   bool is_included(Regex r, Regex in);
+  bool is_included_by_parts(Regex r, Regex star);
+  bool is_included_by_states(Regex r, Regex in);
   // In bytes: of the shortest match, or less; and of the shortest end that any text may need which a match can begin
   // with, or more.
   struct Extent {

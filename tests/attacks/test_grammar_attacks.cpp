@@ -16,6 +16,7 @@
 using namespace puna;
 using namespace puna::test;
 
+namespace test_grammar_attacks {
 namespace {
 
 constexpr uint64_t kMostWork = 4'000'000;
@@ -62,7 +63,7 @@ Outcome compiled(Compile compile) {
   return out;
 }
 
-struct Attack {
+struct HostileText {
   const char* what;
   std::string text;
   const char* error;            // "" = it compiles
@@ -71,10 +72,10 @@ struct Attack {
 };
 
 template <class Compile>
-void check_all(const std::vector<Attack>& attacks, Compile compile) {
+void check_all(const std::vector<HostileText>& attacks, Compile compile) {
   const GrammarVocabularyPtr vocabulary =
       grammar_vocabulary(small_vocabulary({"<end>", "a", "aaaa", "b", "\"", "{", "\"a", "[", "1", " "}));
-  for (const Attack& attack : attacks) {
+  for (const HostileText& attack : attacks) {
     const Outcome out = compiled([&](const Watch& watch) { return compile(attack.text, watch); });
     CAPTURE(attack.what, attack.text.size(), out.work, out.memory, out.error);
     if (*attack.error == '\0')
@@ -202,7 +203,7 @@ TEST_CASE("hostile regular expressions are errors or compile, cheaply", "[attack
 
 TEST_CASE("hostile GBNF and EBNF are errors or compile, cheaply", "[attacks]") {
   const std::string as(100'000, 'a');
-  const std::vector<Attack> gbnf = {
+  const std::vector<HostileText> gbnf = {
       {"nested 100,000 deep", "root ::= " + times(100'000, "(") + "\"a\"" + times(100'000, ")") + "\n", "", "a"},
       {"(a*)*b", "root ::= ((\"a\"*)*)* \"b\"\n", "", as + "b"},
       {"100,000 alternatives",
@@ -227,3 +228,5 @@ TEST_CASE("hostile GBNF and EBNF are errors or compile, cheaply", "[attacks]") {
   check_all({{"nested 100,000 deep", "doc ::= " + times(100'000, "(") + "'a'" + times(100'000, ")") + "\n", "", "a"}},
             [](const std::string& text, const Watch& watch) { return grammar_from_ebnf(text, {}, watch); });
 }
+
+}  // namespace test_grammar_attacks
