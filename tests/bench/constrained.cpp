@@ -7,6 +7,7 @@
 // objects again and again, once with new ones each time. "ten keys": an object of which most is forced text.
 #include <string>
 
+#include "base/json.h"
 #include "bench/bench_options.h"
 #include "bench/scripted.h"
 #include "puna/grammar/grammar.h"
@@ -52,8 +53,10 @@ GrammarPtr grammar_of(const Asked& asked, int32_t whitespace) {
 }
 
 Task task_of(const ModelPtr& model, const Asked& asked, int64_t tokens, int32_t whitespace) {
-  const std::string chat = std::string(R"({"messages": [{"role": "user", "content": ")") + asked.question +
-                           R"( Answer in JSON."}], "tools": null, "add_generation_prompt": true})";
+  // What is asked for stands in the prompt as well: a grammar forbids, it does not explain.
+  const std::string chat = R"({"messages": [{"role": "user", "content": )" +
+                           quoted(std::string(asked.question) + " Answer in JSON, by this schema: " + asked.schema) +
+                           R"(}], "tools": null, "add_generation_prompt": true})";
   Task task;
   task.prompt = model->require_tokenizer().encode_chat(model->render_chat(chat, "2026-11-30"));
   task.grammar = grammar_of(asked, whitespace);
