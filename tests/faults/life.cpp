@@ -288,6 +288,35 @@ puna_status speculate(Handles& h) {
   return std::equal(answers[0], answers[0] + 24, answers[1]) ? PUNA_OK : PUNA_INTERNAL;
 }
 
+struct Answer {
+  int32_t tokens[64];
+  size_t size = 0;
+  static int32_t add(void* user, const puna_generated_token* token) {
+    auto* self = static_cast<Answer*>(user);
+    self->tokens[self->size++] = token->id;
+    return 0;
+  }
+};
+
+// With lookups, and with guesses of `draft`, if there is one. An answer in the middle of which it ends is
+// PUNA_INTERNAL.
+puna_status answer_by(const puna_grammar* grammar, puna_session* session, puna_session* draft, Answer* answer) {
+  auto sampling = sized<puna_sampler_options>();
+  sampling.temperature = 1;
+  auto options = sized<puna_generate_options>();
+  options.sampler = &sampling;
+  options.max_tokens = 30;
+  options.grammar = grammar;
+  options.lookup_tokens = 4;
+  options.draft = draft;
+  options.draft_tokens = draft ? 3 : 0;
+  options.close_answer = 1;
+  auto result = sized<puna_generate_result>();
+  if (answer) answer->size = 0;
+  TRY(puna_session_generate(session, "The house", 9, &options, answer ? Answer::add : nullptr, answer, &result));
+  return result.incomplete ? PUNA_INTERNAL : PUNA_OK;
+}
+
 // Grammars of tools and of a schema, a matcher's every question, and an answer by each with drafts.
 puna_status constrain(Handles& h) {
   const std::string_view list = R"([{"name": "f", "parameters": {"type": "dict", "properties": {
@@ -317,22 +346,30 @@ puna_status constrain(Handles& h) {
   TRY(puna_matcher_get_info(h.fork, &info));
   if (info.whole != 1) return PUNA_INTERNAL;
 
-  auto sampling = sized<puna_sampler_options>();
-  sampling.temperature = 1;
   for (puna_grammar* const grammar : {h.json, h.calls}) {
     puna_session** const session = grammar == h.json ? &h.session : &h.restored;
     TRY(puna_session_create(h.model, nullptr, session));
-    auto options = sized<puna_generate_options>();
-    options.sampler = &sampling;
-    options.max_tokens = 30;
-    options.grammar = grammar;
-    options.lookup_tokens = 4;
-    options.close_answer = 1;
-    auto result = sized<puna_generate_result>();
-    TRY(puna_session_generate(*session, "The house", 9, &options, nullptr, nullptr, &result));
-    if (result.incomplete) return PUNA_INTERNAL;
+    TRY(answer_by(grammar, *session, nullptr, nullptr));
   }
   return PUNA_OK;
+}
+
+// The same answer by a grammar, plainly and with drafts of a model: where these had no memory it is the same all the
+// same, what the grammar forces, lookups and the model's guesses together.
+puna_status constrain_drafts(Handles& h) {
+  static Answer plain, drafted;  // not on the heap that fails
+  const std::string_view schema = R"({"type": "object", "properties": {"estate": {"enum": ["Pemberley", "Longbourn"]},
+      "rooms": {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 2}}, "required": ["estate",
+      "rooms"], "additionalProperties": false})";
+  TRY(puna_grammar_create(schema.data(), schema.size(), nullptr, &h.json));
+  TRY(puna_session_create(h.model, nullptr, &h.session));
+  TRY(answer_by(h.json, h.session, nullptr, &plain));
+  TRY(puna_session_create(h.model, nullptr, &h.restored));
+  TRY(puna_session_create(h.model, nullptr, &h.copy));
+  TRY(answer_by(h.json, h.restored, h.copy, &drafted));
+  return plain.size == drafted.size && std::equal(plain.tokens, plain.tokens + plain.size, drafted.tokens)
+             ? PUNA_OK
+             : PUNA_INTERNAL;
 }
 
 // Every request has ended, and what is whole is what was wanted; the first failure otherwise.
@@ -401,6 +438,7 @@ puna_status live(const Life& life) {
   Handles h;
   TRY(open(life, h));
   if (!life.adapter_folder.empty()) return learn(life, h);
+  if (life.constrained && life.drafts) return constrain_drafts(h);
   if (life.constrained) return constrain(h);
   if (life.drafts) return speculate(h);
   if (life.engine) return serve(h);

@@ -32,7 +32,8 @@ class JsonText {
   Regex character(const CodeSet& set);          // one character of the set, in any spelling
   Regex any();                                  // any text
   Regex of_length(uint64_t min, uint64_t max);  // characters
-  Regex every_spelling(std::string_view text);
+  // Of any one of them. A tree by characters, so that each step follows one branch.
+  Regex every_spelling(std::span<const std::string> texts);
   Regex quoted(Regex content);  // "content", in the notation's quotes
   // The one spelling that is written for a text that is known: raw where that may be, else the short escape.
   std::string spelling(std::string_view text) const;

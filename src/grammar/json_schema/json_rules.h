@@ -38,10 +38,18 @@ class JsonRules {
     bool keywords;
   };
 
+  bool has_bare_keys(const Brackets& around) const { return around.keywords || notation_ == JsonNotation::gemma; }
   void write(Symbol rule, const Parts& parts);
   void write_keywords(Symbol rule, const Parts& parts);
   void write_array(Symbol rule, const ArrayRule& array);
   void write_object(Symbol rule, const ObjectRule& object, const Brackets& around);
+  void write_members(Symbol rule, const ObjectRule& object, const SomeKey* witness, const Brackets& around);
+  void write_with_witness(Symbol rule, const ObjectRule& object, const SomeKey& witness, const Regex* names,
+                          const std::vector<std::string>& spoken_for, const std::vector<Pair>& pairs,
+                          const std::vector<Pair>& before, const Brackets& around);
+  bool is_satisfied(const ObjectRule& object, const SomeKey& some);
+  void require_no_others(const ObjectRule& object, const SomeKey& some, bool keywords);
+  SharedSet<std::string> known_keys(const ObjectRule& object) const;
   Symbol items_from(const ArrayRule& array, size_t index, size_t prefix, uint64_t min, uint64_t max);
   std::vector<Symbol> containing(const ArrayRule& array);
   void add_others(const ObjectRule& object, const Regex* names, const std::vector<std::string>& known, bool keywords,
