@@ -1,5 +1,5 @@
 // One hash of what an engine says, over every ISA level and 1 to 3 threads: alone, in a batch, from the prefix cache,
-// and paused for memory it is the same; and one for requests with adapters of their own, mixed in a batch or each alone.
+// and paused for memory it is the same; and one for requests with adapters of their own, mixed in a batch or alone.
 // Tokens and the bits of their log-probabilities count. The hashes are written down in tests/data/determinism.
 #include "engine/engine_support.h"
 #include "puna/base/error.h"

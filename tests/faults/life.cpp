@@ -389,8 +389,8 @@ puna_status check_beams(Handles& h) {
   return answer.token_count == count && std::equal(want, want + count, answer.tokens) ? PUNA_OK : PUNA_INTERNAL;
 }
 
-// Requests that share a prompt, with drafts, several answers, beams, a callback, a cancel; then another engine with what
-// the first has read. Each answer is the one of a session, or there is none; every request hears of its end.
+// Requests that share a prompt, with drafts, several answers, beams, a callback, a cancel; then another engine with
+// what the first has read. Each answer is the one of a session, or there is none; every request hears of its end.
 puna_status serve(Handles& h) {
   static int32_t want[20];  // not on the heap that fails
   auto generate = sized<puna_generate_options>();

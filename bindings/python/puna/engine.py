@@ -376,10 +376,10 @@ class Engine:
         return request
 
     def submit(self, prompt: "str | Iterable[int]", **options: Any) -> Request:
-        """A request for a prompt (a text, or ids taken literally). Options are those that
-        Session.generate shares with it (AnswerOptions), `parse_special`, and `adapters` (one, or several with weights), `n`, `best_of`, `beams` and `length_penalty` (beam search, whose `n`
-        best are the answers), `priority`, `deadline` (seconds), `key` (whom the work is for), `salt`, `cache`,
-        `max_events`. Raises Busy when too many wait."""
+        """A request for a prompt (a text, or ids taken literally). Options are those that Session.generate shares with
+        it (AnswerOptions), `parse_special`, and `adapters` (one, or several with weights), `n`, `best_of`, `beams` and
+        `length_penalty` (beam search, whose `n` best are the answers), `priority`, `deadline` (seconds), `key` (whom
+        the work is for), `salt`, `cache`, `max_events`. Raises Busy when too many wait."""
         request: Request = self._begin(prompt, None, None, None, **options)
         return request
 
