@@ -29,7 +29,7 @@ std::vector<EngineRequestOptions> requests_for(const Model& model) {
   const std::vector<int32_t> trunk = made_up_tokens(model, 70, 3);
   std::vector<EngineRequestOptions> all;
   for (uint32_t i = 0; i < kRequests; ++i) {
-    EngineRequestOptions r = request_for(model, 11 + 9 * i, 24, i);
+    EngineRequestOptions r = request_for(model, 11 + 9 * i, i % 2 == 0 ? 90 : 20, i);
     if (i % 2 == 1) r.prompt.tokens.insert(r.prompt.tokens.begin(), trunk.begin(), trunk.end());
     if (i % 3 == 0) r.generate.sampler.temperature = 0;
     r.generate.log_probabilities = 5;
@@ -103,15 +103,19 @@ Said ask_one_by_one(const ModelPtr& model, const EngineOptions& options,
   return said;
 }
 
-// The tightest memory in which all finish, so that some have to pause on the way; `room` is where to begin.
+// The tightest memory in which all finish and some have to pause on the way; `room` is where to begin.
 Said ask_in_little_memory(const char* fixture, const std::string& isa, int threads, const EngineOptions& options,
                           uint64_t& room) {
   const uint64_t used = open_with(fixture, isa, threads)->context().allocator()->used();
-  for (int tries = 0;; room += 60'000) {
-    REQUIRE(++tries < 200);
-    const ModelPtr model = open_with(fixture, isa, threads, used + room);
-    Engine engine(model, options);
-    if (Said said = ask(engine, requests_for(*model)); said.finished) return said;
+  for (int tries = 0;; room += 100'000) {
+    REQUIRE(++tries < 100);
+    try {
+      const ModelPtr model = open_with(fixture, isa, threads, used + room);
+      Engine engine(model, options);
+      if (Said said = ask(engine, requests_for(*model)); said.finished && said.pauses > 0) return said;
+    } catch (const Error& e) {
+      REQUIRE(e.status() == Status::out_of_memory);  // not even the model opens
+    }
   }
 }
 
@@ -147,7 +151,6 @@ TEST_CASE("batch, cache, pauses and mixed adapters have one hash each, over ISA 
 
       const Said paused = ask_in_little_memory(fixture, isa, threads, plain, room);
       CHECK(paused.hash() == want);
-      CHECK(paused.pauses > 0);
 
       std::vector<AdapterPtr> adapters{nullptr};
       for (uint64_t i = 1; i < 4; ++i) adapters.push_back(made_up_adapter(*model, int64_t(3 * i), i));
