@@ -59,7 +59,6 @@ class Peer:
         options = lc.llama_context_default_params()
         options.n_ctx, options.n_batch, options.n_ubatch, options.n_seq_max = 4096, 512, 512, 8
         options.n_threads = options.n_threads_batch = threads
-        options.kv_unified = True
         self.context = lc.llama_init_from_model(self.model, options)
         if not self.context:
             raise SystemExit("llama.cpp could not open " + path)
