@@ -100,10 +100,14 @@ class PassCosts {
       if (!known(now)) count_ = 0;
       when_ = now;
       seen_[size_t(count_++) % seen_.size()] = seen;
-      std::array<double, 5> sorted = seen_;
-      const auto end = sorted.begin() + std::ptrdiff_t(std::min(count_, int64_t(sorted.size())));
-      std::sort(sorted.begin(), end);
-      value_ = sorted[size_t(end - sorted.begin() - 1) / 2];
+      std::array<double, 5> sorted{};
+      const size_t n = std::min(size_t(count_), sorted.size());
+      for (size_t i = 0; i < n; ++i) {
+        size_t at = i;
+        for (; at > 0 && sorted[at - 1] > seen_[i]; --at) sorted[at] = sorted[at - 1];
+        sorted[at] = seen_[i];
+      }
+      value_ = sorted[(n - 1) / 2];
     }
     double value() const noexcept { return value_; }  // 0 = not known
     bool known(int64_t now) const noexcept { return value_ > 0 && now - when_ <= kForgotten; }
