@@ -141,7 +141,8 @@ void add_bench(CLI::App& app) {
               "also so many requests at once: tg_total = tokens a second of all together (default 0 = skip)")
       .within(0, 1024);
   verb.option("--long-prompt", f->parallel.long_prompt,
-              "with --parallel: a prompt of so many tokens comes in meanwhile; what it does to the others (default 0)")
+              "with --parallel: a prompt of so many tokens comes in after half of -n; gaps between two tokens "
+              "meanwhile (default 0)")
       .at_least(0);
   f->session.add(verb);
   verb.flag("--json", f->json, "print JSON");

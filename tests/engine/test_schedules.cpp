@@ -1,5 +1,8 @@
 // Random schedules: arrivals, cancels, pauses of readers, memory limits, budgets, threads. Whatever the schedule, an
 // answer that finishes is the answer its request gives alone, and one that does not is a beginning of it.
+// PUNA_SCHEDULES=N runs about N of them instead of 500, for slow builds:
+//   PUNA_SCHEDULES=48 setarch -R build/tsan/bin/test_engine "in 500 random schedules*"
+#include <cstdlib>
 #include <random>
 
 #include "engine/engine_support.h"
@@ -130,21 +133,24 @@ TEST_CASE("in 500 random schedules every finished answer is what its request giv
   probe.append(asked[0].request.prompt);
   const uint64_t used = model->context().allocator()->used();
   Counts counts;
+  const char* const asked_for = std::getenv("PUNA_SCHEDULES");
+  const int each = std::max(asked_for ? std::atoi(asked_for) / 12 : 42, 1);
   uint32_t seed = 1;
   for (const int threads : {1, 2, 3})
     for (const uint64_t room : {uint64_t(0), uint64_t(1'200'000), uint64_t(2'500'000), uint64_t(8'000'000)}) {
       const ModelPtr limited = open_text_model("text_scout_like", threads, room == 0 ? 0 : used + room);
-      for (int i = 0; i < 42; ++i, ++seed) {
+      for (int i = 0; i < each; ++i, ++seed) {
         CAPTURE(threads, room, seed);
         run_schedule(limited, asked, mode, seed, counts);
         CHECK(limited->context().allocator()->used() <= used);
       }
     }
   CAPTURE(counts.finished, counts.cancelled, counts.out_of_memory, counts.pauses, counts.hits, counts.evictions);
-  CHECK(counts.finished > 2000);
+  CHECK(counts.finished > 48 * each);
+  CHECK(counts.pauses > 2 * each);
+  CHECK(counts.hits > 12 * each);
+  if (each < 42) return;  // rare events need many schedules
   CHECK(counts.cancelled > 200);
-  CHECK(counts.pauses > 100);
-  CHECK(counts.hits > 500);
   CHECK(counts.evictions > 100);
 }
 

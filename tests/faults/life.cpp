@@ -13,6 +13,12 @@ namespace {
 
 constexpr int32_t kTokens[] = {11, 22, 33, 44, 55, 66, 77};
 
+// What a request tells its callback.
+struct Called {
+  int32_t tokens[20] = {};
+  int32_t count = 0, ended = 0, outcome = 0;
+};
+
 // Freed in an order that nobody would choose: parents first.
 struct Handles {
   puna_context* context = nullptr;
@@ -24,6 +30,8 @@ struct Handles {
   puna_generation* generation = nullptr;
   puna_engine *engine = nullptr, *another = nullptr;
   puna_request* requests[3] = {};
+  puna_request *searching = nullptr, *called = nullptr;
+  Called told;  // by `called`
   puna_sampler* sampler = nullptr;
   puna_session* seeing = nullptr;
   puna_image* image = nullptr;
@@ -41,7 +49,9 @@ struct Handles {
     puna_model_free(model);
     puna_adapter_free(learned);
     puna_request_free(requests[1]);
+    puna_request_free(called);
     puna_engine_free(engine);
+    puna_request_free(searching);
     puna_request_free(requests[0]);
     puna_request_free(requests[2]);
     puna_engine_free(another);
@@ -391,8 +401,33 @@ puna_status hear(Handles& h, const int32_t* want) {
   return first;
 }
 
-// Requests that share a prompt, with drafts, several answers, a grammar's absence, a cancel; then another engine with
-// what the first has read. Each answer is the one of a session, or there is none.
+int32_t on_engine_event(void* user, const puna_event* event) {
+  auto* const called = static_cast<Called*>(user);
+  if (event->kind == PUNA_EVENT_TOKEN && called->count < 20) called->tokens[called->count++] = event->id;
+  if (event->kind != PUNA_EVENT_ENDED) return 0;
+  ++called->ended;
+  called->outcome = event->outcome;
+  return 0;
+}
+
+// Its best answer is the one of the first time, or there is none.
+puna_status check_beams(Handles& h) {
+  static int32_t want[20];
+  static uint64_t count = 0;  // not known yet
+  auto event = sized<puna_event>();
+  while (event.kind != PUNA_EVENT_ENDED) {
+    TRY(puna_request_next(h.searching, 0, &event));
+    if (event.kind == PUNA_EVENT_NONE) return PUNA_INTERNAL;
+  }
+  if (event.status != PUNA_OK) return event.status;
+  auto answer = sized<puna_answer>();
+  TRY(puna_request_get_answer(h.searching, 0, &answer));
+  if (count == 0) count = uint64_t(std::copy(answer.tokens, answer.tokens + answer.token_count, want) - want);
+  return answer.token_count == count && std::equal(want, want + count, answer.tokens) ? PUNA_OK : PUNA_INTERNAL;
+}
+
+// Requests that share a prompt, with drafts, several answers, beams, a callback, a cancel; then another engine with
+// what the first has read. Each answer is the one of a session, or there is none; every request hears of its end.
 puna_status serve(Handles& h) {
   static int32_t want[20];  // not on the heap that fails
   auto generate = sized<puna_generate_options>();
@@ -416,6 +451,14 @@ puna_status serve(Handles& h) {
   TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.requests[1]));
   options.key = "a key that is longer than what a string holds without the heap";
   TRY(puna_engine_submit_tokens(h.engine, kTokens + 1, 6, &options, &h.requests[2]));
+  generate.lookup_tokens = 0;
+  options.n = 1;
+  options.beams = 3;
+  TRY(puna_engine_submit_tokens(h.engine, kTokens, 5, &options, &h.searching));
+  options.beams = 0;
+  options.on_event = on_engine_event;
+  options.user = &h.told;
+  TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.called));
   int32_t more = 1;
   puna_status stepped = PUNA_OK;
   for (int32_t i = 0; more != 0; ++i) {
@@ -424,8 +467,12 @@ puna_status serve(Handles& h) {
     if (status != PUNA_OK) stepped = status;
     if (i > 1000) return PUNA_INTERNAL;
   }
+  if (h.told.ended != 1) return PUNA_INTERNAL;
+  if (h.told.outcome == PUNA_OUTCOME_FINISHED && !std::equal(want, want + 20, h.told.tokens)) return PUNA_INTERNAL;
   TRY(hear(h, want));
+  TRY(check_beams(h));
   TRY(stepped);
+  if (h.told.outcome != PUNA_OUTCOME_FINISHED) return PUNA_OUT_OF_MEMORY;
   TRY(puna_buffer_create(&h.text));
   TRY(puna_engine_save_cache(h.engine, h.text));
   TRY(puna_engine_create(h.model, nullptr, &h.another));

@@ -6,19 +6,33 @@ import asyncio
 import atexit
 import threading
 import weakref
-from typing import Any, AsyncIterator, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
 from .adapter import Adapter
 from .chat import Chat, Messages
 from .errors import BY_STATUS, Error
-from .grammar import Grammar, Schema, grammar_of
-from .image import Image
+from .grammar import Grammar
 from .model import Model
 from .native import c_string, check, created, ffi, int32_pointer, lib, one_of, read, sized, token_array, values_of
-from .sampler import Sampling, SamplingFields
-from .session import STOP_REASONS, generate_options
+from .session import STOP_REASONS, AnswerOptions, generate_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Adapters = Union[None, Adapter, Sequence[Union[Adapter, Tuple[Adapter, float]]]]
 WAIT_US = 50_000  # between two looks at Python's signals, while a request has no news
@@ -295,21 +309,7 @@ class Engine:
         messages: Optional[Messages],
         tools: "Optional[Iterable[Any]]",
         *,
-        max_tokens: int = 0,
-        sampling: "Sampling | SamplingFields" = Sampling(),
-        stop: "str | Sequence[str]" = (),
-        stop_tokens: "Iterable[int]" = (),
-        ignore_eos: bool = False,
-        keep_special: bool = False,
         parse_special: Optional[bool] = None,
-        log_probabilities: int = 0,
-        images: "Image | Sequence[Image]" = (),
-        lookup: int = 0,
-        draft_tokens: int = 0,
-        json_schema: "Optional[Schema]" = None,
-        regex: Optional[str] = None,
-        choices: "Optional[Iterable[str]]" = None,
-        grammar: "Grammar | str | None" = None,
         adapters: Adapters = None,
         n: int = 1,
         best_of: int = 0,
@@ -321,23 +321,11 @@ class Engine:
         salt: str = "",
         cache: bool = True,
         max_events: int = 0,
+        **answer: "Unpack[AnswerOptions]",
     ) -> Any:
         if self._handle is None:
             raise ValueError("the engine is closed")
-        constraint = grammar_of(json_schema, regex, choices, grammar)
-        generate = generate_options(
-            max_tokens=max_tokens,
-            sampling=sampling,
-            stop=stop,
-            stop_tokens=stop_tokens,
-            ignore_eos=ignore_eos,
-            keep_special=keep_special,
-            log_probabilities=log_probabilities,
-            images=images,
-            lookup=lookup,
-            draft_tokens=draft_tokens,
-            constraint=constraint,
-        )
+        generate, constraint = generate_options(answer, Engine._begin.__kwdefaults__)
         mixed = [adapters] if isinstance(adapters, Adapter) else list(adapters or ())
         shares = [(a, 1.0) if isinstance(a, Adapter) else a for a in mixed]
         if messages is not None:
@@ -388,10 +376,10 @@ class Engine:
         return request
 
     def submit(self, prompt: "str | Iterable[int]", **options: Any) -> Request:
-        """A request for a prompt (a text, or ids taken literally). Options are those of Session.generate, and
-        `adapters` (one, or several with weights), `n`, `best_of`, `beams` and `length_penalty` (beam search, whose `n`
-        best are the answers), `priority`, `deadline` (seconds), `key` (whom the work is for), `salt`, `cache`,
-        `max_events`. Raises Busy when too many wait."""
+        """A request for a prompt (a text, or ids taken literally). Options are those that Session.generate shares with
+        it (AnswerOptions), `parse_special`, and `adapters` (one, or several with weights), `n`, `best_of`, `beams` and
+        `length_penalty` (beam search, whose `n` best are the answers), `priority`, `deadline` (seconds), `key` (whom
+        the work is for), `salt`, `cache`, `max_events`. Raises Busy when too many wait."""
         request: Request = self._begin(prompt, None, None, None, **options)
         return request
 

@@ -82,14 +82,27 @@ def test_several_answers_share_a_prompt_and_failures_raise(model):
         gone.cancel()
         with pytest.raises(puna.Cancelled):
             gone.result()
-        with pytest.raises(TypeError, match="unexpected keyword"):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'max_tokenz', did you mean 'max_tokens'"):
             engine.submit("It", max_tokenz=1)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'prioritee', did you mean 'priority'"):
+            engine.submit("It", prioritee=1)
         with pytest.raises(puna.InvalidArgument, match="empty"):
             engine.submit([])
         answer = engine.submit("It is", choices=["yes", "no"], max_tokens=20).result()
         assert answer.text in ("yes", "no")
     with pytest.raises(ValueError, match="closed"):
         engine.submit("It")
+
+
+def test_an_answer_that_is_cut_is_closed(model):
+    schema = {"type": "array", "items": {"type": "integer"}, "minItems": 3}
+    cut = {"json_schema": schema, "max_tokens": 12, "sampling": {"temperature": 1.0, "seed": 5}, "close_answer": True}
+    want = model.session().generate("It is a truth", **cut)
+    assert len(want.parsed) >= 3
+    with puna.Engine(model) as engine:
+        request = engine.submit("It is a truth", **cut)
+        assert request.result().text == want.text
+        assert not request.result().incomplete
 
 
 def test_a_full_queue_is_busy(model):

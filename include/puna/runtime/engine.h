@@ -139,7 +139,6 @@ struct EngineStats {
   double pass_seconds = 0;
   uint64_t cache_lookups = 0, cache_hits = 0, cache_hit_tokens = 0, cache_evictions = 0;
   uint64_t cache_bytes = 0, cache_nodes = 0;
-  double decode_pass_seconds = 0, prompt_row_seconds = 0;  // what the schedule reckons with
 };
 
 class Engine {

@@ -73,9 +73,15 @@ bool Scheduler::has_precedence(const RequestState& a, const RequestState& b) con
   return a.options.priority != b.options.priority ? a.options.priority > b.options.priority : a.number < b.number;
 }
 
+// One that is over may be among them: its pages are the pass' until that ends.
 bool Scheduler::others_run(const RequestState& r) const noexcept {
-  return std::any_of(running_.begin(), running_.end(),
-                     [&](const RequestStatePtr& other) { return other.get() != &r && !other->paused; });
+  return std::any_of(running_.begin(), running_.end(), [&](const RequestStatePtr& other) {
+    return other.get() != &r && !other->paused && !other->answers.empty();
+  });
+}
+
+bool Scheduler::any_reads() const noexcept {
+  return std::any_of(running_.begin(), running_.end(), [](const RequestStatePtr& r) { return r->reading && !r->over; });
 }
 
 int32_t Scheduler::slots_used() const noexcept {
@@ -336,7 +342,9 @@ bool Scheduler::encode_images(Time end) {
       if (!encoding_) return true;
     }
     const bool others = others_run(*owner);
-    const double slice = std::max(costs_.decode_pass(1) * options_.prompt_share, 0.002);
+    // Prompts and images share what may be added to the time between two tokens.
+    const double share = options_.prompt_share * (any_reads() ? 0.5 : 1.0);
+    const double slice = std::max(costs_.decode_seconds(decode_rows_) * share, 0.001);
     const Time until =
         others ? std::min(end, EngineClock::now() + std::chrono::microseconds(int64_t(slice * 1e6))) : end;
     std::atomic<bool> asked{false};

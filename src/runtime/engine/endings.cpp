@@ -172,7 +172,9 @@ void Scheduler::end(RequestState& r, EngineOutcome outcome, Status status, const
     e.kind = EngineEventKind::ended;
     e.outcome = outcome;
     e.status = status;
-    e.message = message;
+    try {
+      e.message = message;
+    } catch (const std::bad_alloc&) {}  // the event comes without a sentence rather than not at all
     r.options.on_event(e);
   } catch (...) {}
   const std::lock_guard lock(r.mutex);

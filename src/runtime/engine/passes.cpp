@@ -51,9 +51,7 @@ bool Scheduler::build_pass() {
       if (append.drafts() || append.rows_left() <= 1) add_rows(r, a, append.rows_left(), true);
     });
   }
-  const int64_t decode_rows = pass_.rows();
-  const int64_t room = std::max<int64_t>(options_.session.prefill_chunk - decode_rows, 1);
-  add_prompts(costs_.prompt_rows(decode_rows, room, options_.prompt_share));
+  add_prompts(pass_.rows());
   while (!pass_.empty()) {
     try {
       pass_.begin();
@@ -77,7 +75,12 @@ bool Scheduler::add_rows(const RequestStatePtr& request, RunningAnswer& a, int64
     try {
       entries_.reserve(entries_.size() + 1);
       pass_.add(*a.session, r.options.adapters, most);
-      entries_.push_back({request, &a, decode});
+      Work work;
+      for (const BatchRow& row : pass_.last_rows()) {
+        ++work.rows;
+        work.units += row_work_.at(row.position);
+      }
+      entries_.push_back({request, &a, decode, work});
       return true;
     } catch (...) {
       const std::exception_ptr error = std::current_exception();
@@ -89,12 +92,9 @@ bool Scheduler::add_rows(const RequestStatePtr& request, RunningAnswer& a, int64
         if (r.over || r.paused) return false;
         continue;
       }
-      // Nothing else can go. Others' rows in this pass, or others that wait for memory to come free, are no failure.
-      const bool others = std::any_of(running_.begin(), running_.end(), [&](const RequestStatePtr& other) {
-        return other.get() != &r && !other->paused && !other->over;
-      });
+      // Nothing else can go. Its own rows in this pass, or others whose memory comes free, are no failure.
       if (in_pass(r)) return false;
-      if (others)
+      if (others_run(r))
         pause(r);
       else
         fail(r, error);
@@ -103,35 +103,54 @@ bool Scheduler::add_rows(const RequestStatePtr& request, RunningAnswer& a, int64
   }
 }
 
-void Scheduler::add_prompts(int64_t rows) {
+void Scheduler::add_prompts(int64_t decode_rows) {
   struct Want {
     RequestStatePtr request;
     RunningAnswer* answer;
-    int64_t left, given;
+    int64_t left, next, given;  // rows; next: the position of the first that is not given
   };
   std::map<std::string, std::vector<Want>> wants;
+  Work first;  // rows of all
   for (const RequestStatePtr& r : running_)
     for_each_append(*r, [&](RunningAnswer& a, const EngineAccess::Append& append) {
       const bool prompt = r->reading || (!append.drafts() && append.rows_left() > 1);
-      if (prompt && append.rows_left() > 0) wants[r->options.key].push_back({r, &a, append.rows_left(), 0});
+      if (!prompt || append.rows_left() == 0) return;
+      wants[r->options.key].push_back({r, &a, append.rows_left(), append.next(), 0});
+      ++first.rows;
+      first.units += row_work_.at(append.next());
     });
   std::erase_if(deficits_, [&](const auto& key) { return !wants.count(key.first); });
   if (wants.empty()) return;
+  const int64_t room = std::max<int64_t>(options_.session.prefill_chunk - decode_rows, 1);
+  const double share = options_.prompt_share * (encoding_ ? 0.5 : 1.0);  // images have the other half
+  const auto [most, units] = costs_.prompt_work(decode_rows, room, first.units / double(first.rows), share);
+  int64_t rows = 0;
+  double work = 0;
+  const auto fits = [&](const Want& w) {  // its next row; the first one always
+    return rows < most && (rows == 0 || work + row_work_.at(w.next) <= units);
+  };
   auto turn = wants.upper_bound(served_last_);
+  bool full = false;
   size_t idle = 0;  // keys in a row with nothing left to give
-  while (rows > 0 && idle < wants.size()) {
+  while (!full && idle < wants.size()) {
     if (turn == wants.end()) turn = wants.begin();
     int64_t& deficit = deficits_[turn->first];
     deficit += kQuantum;
-    bool any = false;
-    for (Want& w : turn->second) {
-      const int64_t give = std::min({w.left, deficit, rows});
-      if (give <= 0) continue;
-      w.left -= give;
-      w.given += give;
-      deficit -= give;
-      rows -= give;
-      any = true;
+    const int64_t before = rows;
+    for (Want& w : turn->second)
+      while (w.left > 0 && deficit > 0 && !full) {
+        full = !fits(w);
+        if (full) break;
+        work += row_work_.at(w.next++);
+        ++w.given;
+        --w.left;
+        --deficit;
+        ++rows;
+      }
+    const bool any = rows > before;
+    if (full && !any) {  // the turn is still its own
+      deficit -= kQuantum;
+      break;
     }
     idle = any ? 0 : idle + 1;
     if (!any) deficit = 0;
@@ -160,13 +179,17 @@ void Scheduler::drop_entries() noexcept {
 }
 
 void Scheduler::finish_pass() {
-  int64_t decode_rows = 0, prompt_rows = 0;
-  for (size_t i = 0; i < entries_.size(); ++i)
-    (entries_[i].decode ? decode_rows : prompt_rows) += pass_.parts()[i].rows;
-  costs_.learn(decode_rows, prompt_rows, pass_seconds_);
+  Work decode, prompt;
+  for (const Entry& e : entries_) {
+    Work& work = e.decode ? decode : prompt;
+    work.rows += e.work.rows;
+    work.units += e.work.units;
+  }
+  costs_.learn(decode.rows, prompt, pass_seconds_);
+  if (decode.rows > 0) decode_rows_ = decode.rows;
   ++stats_.passes;
-  stats_.decode_rows += uint64_t(decode_rows);
-  stats_.prompt_rows += uint64_t(prompt_rows);
+  stats_.decode_rows += uint64_t(decode.rows);
+  stats_.prompt_rows += uint64_t(prompt.rows);
   stats_.pass_seconds += pass_seconds_;
   std::vector<Entry> done;
   done.swap(entries_);

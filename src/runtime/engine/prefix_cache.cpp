@@ -145,8 +145,8 @@ int64_t PrefixCache::find(const PrefixRoot& root, const PrefixKey& key, int64_t 
   const int64_t length = walk(root, key, most, path);
   if (length == 0) return 0;
   const int64_t pages = (length + page_size_ - 1) / page_size_;
-  for (int64_t l = 0; l < cache.layers(); ++l)
-    for (int64_t i = cache.kept_from(l, length) / page_size_; i < pages; ++i)
+  for (int64_t l = 0; l < cache.layers(); ++l)  // the last page first: its layer's lists grow once
+    for (int64_t i = pages - 1; i >= cache.kept_from(l, length) / page_size_; --i)
       cache.adopt(l, i, path[size_t(i)]->pages[size_t(l)]);
   ++clock_;
   for (Node* node : path) node->used = clock_;

@@ -28,7 +28,9 @@ class SharedPass {
   // False: `stop` said so.
   bool run(FunctionRef<bool()> stop);
 
-  std::span<const Part> parts() const noexcept { return parts_; }
+  std::span<const BatchRow> last_rows() const noexcept {  // of the part that was added last
+    return std::span(batch_.rows).last(size_t(parts_.back().rows));
+  }
   int64_t rows() const noexcept { return int64_t(batch_.rows.size()); }
   bool empty() const noexcept { return parts_.empty(); }
   uint64_t scratch_bytes() const noexcept { return scratch_.size(); }

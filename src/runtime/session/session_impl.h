@@ -97,6 +97,7 @@ class Session::Append {
   bool encode_images(FunctionRef<bool()> stop);  // false: stopped
   void open();                                   // what the append replaces is set aside, once
   int64_t rows_left() const noexcept { return feeds_[0].size() - feeds_[0].done; }
+  int64_t next() const noexcept { return feeds_[0].done; }  // the position of the next row
   // Positions that are final when the rows taken have been computed: drafts are not.
   int64_t final() const noexcept { return request_.ahead ? feeds_[0].first_new : feeds_[0].done; }
   bool drafts() const noexcept { return request_.ahead; }

@@ -6,6 +6,7 @@ use crate::generate::{GenerateOptions, GenerateResult, StopReason, WhenFull};
 use crate::model::Model;
 use crate::raw::{bytes_of, c_string, micros, pointer, sized, slice, string, Handle};
 use crate::session::KvType;
+use crate::stream::{EngineStream, Listener};
 use puna_sys::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,26 +134,58 @@ impl Engine {
     /// A request for a text.
     pub fn submit(&self, prompt: impl AsRef<str>, options: &RequestOptions) -> Result<EngineRequest> {
         let text = prompt.as_ref().as_bytes();
-        self.begin(options, |o, out| unsafe {
+        let handle = self.begin(options, None, |o, out| unsafe {
             puna_engine_submit(self.handle.raw, pointer(text).cast(), text.len(), o, out)
-        })
+        })?;
+        Ok(EngineRequest { handle, ended: false })
     }
     /// A request for token ids, taken literally.
     pub fn submit_tokens(&self, prompt: &[i32], options: &RequestOptions) -> Result<EngineRequest> {
-        self.begin(options, |o, out| unsafe {
+        let handle = self.begin(options, None, |o, out| unsafe {
             puna_engine_submit_tokens(self.handle.raw, pointer(prompt), prompt.len(), o, out)
-        })
+        })?;
+        Ok(EngineRequest { handle, ended: false })
     }
     /// A request for a chat.
     pub fn submit_chat(&self, chat: &Chat, options: &RequestOptions) -> Result<EngineRequest> {
-        self.begin(options, |o, out| unsafe { puna_engine_submit_chat(self.handle.raw, chat.handle.raw, o, out) })
+        let handle = self.begin(options, None, |o, out| unsafe {
+            puna_engine_submit_chat(self.handle.raw, chat.handle.raw, o, out)
+        })?;
+        Ok(EngineRequest { handle, ended: false })
+    }
+
+    /// [`submit`](Engine::submit) for asynchronous code.
+    pub fn stream(&self, prompt: impl AsRef<str>, options: &RequestOptions) -> Result<EngineStream> {
+        let text = prompt.as_ref().as_bytes();
+        EngineStream::begin(|listener| {
+            self.begin(options, Some(listener), |o, out| unsafe {
+                puna_engine_submit(self.handle.raw, pointer(text).cast(), text.len(), o, out)
+            })
+        })
+    }
+    /// [`submit_tokens`](Engine::submit_tokens) for asynchronous code.
+    pub fn stream_tokens(&self, prompt: &[i32], options: &RequestOptions) -> Result<EngineStream> {
+        EngineStream::begin(|listener| {
+            self.begin(options, Some(listener), |o, out| unsafe {
+                puna_engine_submit_tokens(self.handle.raw, pointer(prompt), prompt.len(), o, out)
+            })
+        })
+    }
+    /// [`submit_chat`](Engine::submit_chat) for asynchronous code.
+    pub fn stream_chat(&self, chat: &Chat, options: &RequestOptions) -> Result<EngineStream> {
+        EngineStream::begin(|listener| {
+            self.begin(options, Some(listener), |o, out| unsafe {
+                puna_engine_submit_chat(self.handle.raw, chat.handle.raw, o, out)
+            })
+        })
     }
 
     fn begin(
         &self,
         options: &RequestOptions,
+        listener: Option<Listener>,
         submit: impl FnOnce(&puna_request_options, *mut *mut puna_request) -> puna_status,
-    ) -> Result<EngineRequest> {
+    ) -> Result<Handle<puna_request>> {
         let g = &options.generate;
         if g.process_logits.is_some() || g.draft.is_some() || g.keep_shared || g.when_full != WhenFull::Stop {
             let message = "a request takes no process_logits, draft, keep_shared or when_full".into();
@@ -161,7 +194,7 @@ impl Engine {
         let (key, salt) = (c_string(&options.key)?, c_string(&options.salt)?);
         let adapters: Vec<_> = options.adapters.iter().map(|(a, _)| a.handle.raw as *const puna_adapter).collect();
         let weights: Vec<f32> = options.adapters.iter().map(|(_, w)| *w).collect();
-        let handle = g.with(|generate| {
+        g.with(|generate| {
             let mut o: puna_request_options = sized();
             o.generate = generate;
             (o.adapters, o.weights, o.adapter_count) = (pointer(&adapters), pointer(&weights), adapters.len() as u64);
@@ -170,9 +203,11 @@ impl Engine {
             (o.no_cache, o.n, o.best_of) = (options.no_cache.into(), options.n, options.best_of);
             (o.beams, o.length_penalty) = (options.beams, options.length_penalty);
             o.max_events = options.max_events;
+            if let Some(listener) = listener {
+                (o.on_event, o.user) = (Some(listener.on_event), listener.user);
+            }
             Handle::create(puna_request_free, |out| submit(&o, out))
-        })?;
-        Ok(EngineRequest { handle, ended: false })
+        })
     }
 
     /// What it does now, and has done.
@@ -230,6 +265,25 @@ pub struct EngineToken {
     pub log_probabilities: Vec<(i32, f32)>,
 }
 
+impl EngineToken {
+    /// Of an event of a token, which lives for a call only.
+    pub(crate) unsafe fn of_c(e: &puna_event) -> Self {
+        let text = slice(e.text.cast::<u8>(), e.size as usize);
+        let likely = slice(e.probabilities, e.probability_count as usize);
+        EngineToken {
+            answer: e.answer,
+            id: e.id,
+            text: String::from_utf8_lossy(text).into_owned(),
+            log_probabilities: likely.iter().map(|p| (p.token, p.log_probability)).collect(),
+        }
+    }
+}
+
+/// Why a request ended that did not finish.
+pub(crate) unsafe fn failure_of_c(e: &puna_event) -> Option<Error> {
+    (e.status != PUNA_OK).then(|| Error { status: Status::of(e.status), message: string(e.message) })
+}
+
 /// What there is to hear of a request.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -274,21 +328,12 @@ impl EngineRequest {
         let timeout = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
         check(unsafe { puna_request_next(self.handle.raw, timeout, &mut e) })?;
         Ok(match e.kind {
-            PUNA_EVENT_TOKEN => EngineEvent::Token(unsafe {
-                let text = slice(e.text.cast::<u8>(), e.size as usize);
-                let likely = slice(e.probabilities, e.probability_count as usize);
-                EngineToken {
-                    answer: e.answer,
-                    id: e.id,
-                    text: String::from_utf8_lossy(text).into_owned(),
-                    log_probabilities: likely.iter().map(|p| (p.token, p.log_probability)).collect(),
-                }
-            }),
+            PUNA_EVENT_TOKEN => EngineEvent::Token(unsafe { EngineToken::of_c(&e) }),
             PUNA_EVENT_ANSWER_ENDED => EngineEvent::AnswerEnded(e.answer),
             PUNA_EVENT_ENDED => {
                 self.ended = true;
-                if e.status != PUNA_OK {
-                    return Err(Error { status: Status::of(e.status), message: unsafe { string(e.message) } });
+                if let Some(failure) = unsafe { failure_of_c(&e) } {
+                    return Err(failure);
                 }
                 EngineEvent::Ended
             }
@@ -303,26 +348,31 @@ impl EngineRequest {
 
     /// All of its answers, once it has ended; with `best_of` the best first.
     pub fn answers(&mut self) -> Result<Vec<Reply>> {
-        let mut info: puna_request_info = sized();
-        check(unsafe { puna_request_get_info(self.handle.raw, &mut info) })?;
-        (0..info.answer_count)
-            .map(|i| {
-                let mut a: puna_answer = sized();
-                check(unsafe { puna_request_get_answer(self.handle.raw, i, &mut a) })?;
-                let mut numbers: puna_generate_result = sized();
-                numbers.stop_reason = a.stop_reason;
-                let (text, tokens) =
-                    unsafe { (slice(a.text.cast::<u8>(), a.size as usize), slice(a.tokens, a.token_count as usize)) };
-                Ok(Reply {
-                    text: String::from_utf8_lossy(text).into_owned(),
-                    tokens: tokens.to_vec(),
-                    stop_reason: GenerateResult::of_c(&numbers).stop_reason,
-                    mean_log_probability: a.mean_log_probability,
-                    incomplete: a.incomplete != 0,
-                })
-            })
-            .collect()
+        replies(&self.handle)
     }
+}
+
+/// All answers of a request that has ended.
+pub(crate) fn replies(handle: &Handle<puna_request>) -> Result<Vec<Reply>> {
+    let mut info: puna_request_info = sized();
+    check(unsafe { puna_request_get_info(handle.raw, &mut info) })?;
+    (0..info.answer_count)
+        .map(|i| {
+            let mut a: puna_answer = sized();
+            check(unsafe { puna_request_get_answer(handle.raw, i, &mut a) })?;
+            let mut numbers: puna_generate_result = sized();
+            numbers.stop_reason = a.stop_reason;
+            let (text, tokens) =
+                unsafe { (slice(a.text.cast::<u8>(), a.size as usize), slice(a.tokens, a.token_count as usize)) };
+            Ok(Reply {
+                text: String::from_utf8_lossy(text).into_owned(),
+                tokens: tokens.to_vec(),
+                stop_reason: GenerateResult::of_c(&numbers).stop_reason,
+                mean_log_probability: a.mean_log_probability,
+                incomplete: a.incomplete != 0,
+            })
+        })
+        .collect()
 }
 
 impl Iterator for EngineRequest {
