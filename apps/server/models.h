@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "aside.h"
 #include "backend.h"
 #include "grammars.h"
 #include "puna/runtime/model.h"
@@ -27,7 +26,6 @@ struct LoadedModel {
   std::map<std::string, AdapterPtr> adapters;
   int64_t max_positions = 0;
   Grammars grammars;
-  std::unique_ptr<Aside> aside;  // before the backend in the order of destruction
   std::unique_ptr<Backend> backend;
 };
 

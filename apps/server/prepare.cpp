@@ -103,18 +103,40 @@ Tools callable(const ChatRequest& r) {
 
 // Calls are constrained whenever their schemas can be; where one cannot, that is an error if a call is demanded or
 // strict, since what was asked for is never quietly left out.
-GrammarPtr grammar_of_tools(const ChatRequest& r, const Tools& tools, const Model& model, const Watch& watch) {
+GrammarPtr grammar_of_tools(const ToolChoice& choice, const std::string& text, const Tools& tools, const Model& model,
+                            const Watch& watch) {
   ToolGrammarOptions options;
-  options.choice = r.choice;
+  options.choice = choice;
+  options.text_schema = text;
   options.tokenizer = &model.require_tokenizer();
   try {
     return tool_grammar(tools, model.tool_format(), options, watch);
   } catch (const Error& e) {
     const bool strict = std::any_of(tools.all().begin(), tools.all().end(), [](const Tool& t) { return t.strict; });
-    if (e.status() == Status::cancelled || strict || r.choice.kind != ToolChoice::Kind::automatic)
+    if (e.status() == Status::cancelled || strict || !text.empty() || choice.kind != ToolChoice::Kind::automatic)
       throw api_error(e, "tools");
     return nullptr;
   }
+}
+
+// What holds calls, and where the text has a form as well: either calls alone, or a text of that form.
+GrammarPtr constrain_calls(const ChatRequest& r, const ChosenModel& chosen, const Watch& watch, Reading& reading) {
+  const auto grammar = [&](const ToolChoice& choice, const std::string& text) {
+    const std::string from = "tools" + std::to_string(int(choice.kind)) + (choice.parallel ? "+" : "-") + choice.name +
+                             "," + std::to_string(text.size()) + text + reading.tools.json();
+    return chosen.loaded->grammars.get(
+        from, [&] { return grammar_of_tools(choice, text, reading.tools, chosen.model(), watch); });
+  };
+  const bool either = r.choice.kind == ToolChoice::Kind::automatic && r.format.kind != Constraint::Kind::none;
+  if (either) {
+    ToolChoice calls = r.choice;
+    calls.kind = ToolChoice::Kind::required;
+    reading.text = compile(r.format, chosen, watch);
+    reading.calls = grammar(calls, "");
+  }
+  const GrammarPtr answer = grammar(r.choice, either ? r.format.text : "");
+  reading.early = answer != nullptr;
+  return answer;
 }
 
 }  // namespace
@@ -204,14 +226,10 @@ Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Wat
   }
   require_fits(p.prompt.tokens.size(), chosen, "messages");
   p.generate = generate_options(r.sampling, chosen, p.prompt.tokens.size());
-  p.generate.grammar = compile(r.format, chosen, watch);
-  p.tools = callable(r);
-  if (!p.tools.empty()) {
-    const std::string from =
-        "tools" + std::to_string(int(r.choice.kind)) + (r.choice.parallel ? "+" : "-") + r.choice.name + p.tools.json();
-    p.generate.grammar = chosen.loaded->grammars.get(from, [&] { return grammar_of_tools(r, p.tools, model, watch); });
-    p.early = p.generate.grammar != nullptr;
-  }
+  p.reading.tools = callable(r);
+  p.reading.logprobs = r.sampling.top_logprobs >= 0;
+  p.generate.grammar =
+      p.reading.tools.empty() ? compile(r.format, chosen, watch) : constrain_calls(r, chosen, watch, p.reading);
   return p;
 }
 

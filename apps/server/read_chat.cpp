@@ -160,10 +160,11 @@ void read_choice(Fields& f, const RequestLimits& limits, ChatRequest& r) {
 }  // namespace
 
 void require_tools_and_format(const ChatRequest& r) {
-  if (r.format.kind != Constraint::Kind::none && r.choice.kind != ToolChoice::Kind::none)
+  const bool json = r.format.kind == Constraint::Kind::json_schema || r.format.kind == Constraint::Kind::any_object;
+  if (r.format.kind != Constraint::Kind::none && !json && r.choice.kind != ToolChoice::Kind::none)
     refuse(r.format.param, "'" + r.format.param +
                                "' and tools that may be called cannot hold together: say tool_choice 'none' for an "
-                               "answer of that form");
+                               "answer of that form, or a JSON Schema, which can");
 }
 
 void read_tools(Fields& f, const RequestLimits& limits, ChatRequest& r) {

@@ -95,6 +95,7 @@ std::string read_data_url(const std::string& url, const std::string& param);
 void read_inputs(const OrderedJson& from, const std::string& param, size_t most, std::vector<std::string>& texts,
                  std::vector<std::vector<int32_t>>& tokens);
 void read_tools(Fields& f, const RequestLimits& limits, ChatRequest& r);
+// Tools that may be called go together with a schema, and no other form.
 void require_tools_and_format(const ChatRequest& r);
 
 }  // namespace puna::serve
