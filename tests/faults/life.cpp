@@ -362,8 +362,8 @@ puna_status hear(Handles& h, const int32_t* want) {
   return first;
 }
 
-// Requests that share a prompt, one that scores and embeds it, with drafts, several answers, a grammar's absence, a cancel; then another engine with
-// what the first has read. Each answer is the one of a session, or there is none.
+// Requests that share a prompt, one that scores and embeds it, with drafts, several answers, a grammar's absence, a
+// cancel; then another engine with what the first has read. Each answer is the one of a session, or there is none.
 puna_status serve(Handles& h) {
   static int32_t want[20];  // not on the heap that fails
   auto generate = sized<puna_generate_options>();

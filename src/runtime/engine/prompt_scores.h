@@ -1,6 +1,6 @@
-// prompt_scores.h -- log-probabilities of a prompt's own tokens, by the model itself. A pass gives the logits behind each
-// position as it computes them, in any order and from any thread; nothing of them is kept but what is asked for. The
-// bits are those of score().
+// prompt_scores.h -- log-probabilities of a prompt's own tokens, by the model itself. A pass gives the logits behind
+// each position as it computes them, in any order and from any thread; nothing of them is kept but what is asked for.
+// The bits are those of score().
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -186,7 +186,8 @@ GrammarPtr tool_grammar(const Tools& tools, const ToolFormat& format, const Tool
                         const Watch& watch) {
   ToolChoice choice = options.choice;
   if (!options.text_schema.empty()) {
-    PUNA_REQUIRE(choice.kind == ToolChoice::Kind::automatic, "a schema of the text, where a call must come or none may");
+    PUNA_REQUIRE(choice.kind == ToolChoice::Kind::automatic,
+                 "a schema of the text, where a call must come or none may");
     choice.kind = tools.empty() ? ToolChoice::Kind::none : ToolChoice::Kind::required;
   }
   const ToolConstraint constraint = tool_constraint(tools, format, choice);
