@@ -6,28 +6,19 @@
 #include <mutex>
 #include <thread>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "common.h"
 #include "http_client.h"
 #include "interrupt.h"
 #include "puna/base/error.h"
+#include "quantile.h"
 
 namespace puna::cli {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr const char* kWords[] = {"the",   "sea", "was",  "grey",   "and",   "we",    "walked",  "to",    "house",
                                   "where", "her", "old",  "friend", "had",   "been",  "waiting", "since", "morning",
                                   "with",  "a",   "book", "about",  "ships", "which", "nobody",  "could", "read"};
-
-double quantile(std::vector<double>& values, double share) {
-  if (values.empty()) return 0;
-  const size_t at = std::min(values.size() - 1, size_t(double(values.size()) * share));
-  std::nth_element(values.begin(), values.begin() + ptrdiff_t(at), values.end());
-  return values[at];
-}
 
 // Every prompt is another one, and the same for every server.
 std::string prompt_of(const LoadFlags& f, int client, int request) {
@@ -87,9 +78,9 @@ bool says_something(const Json& event, std::string& error) {
   return text(c, "text") || (delta != c.end() && (text(*delta, "content") || delta->contains("tool_calls")));
 }
 
-class Load {
+class LoadRun {
  public:
-  Load(const LoadFlags& flags, std::string model)
+  LoadRun(const LoadFlags& flags, std::string model)
       : f_(flags), url_(ServerUrl::parse(flags.url)), model_(std::move(model)) {}
 
   LoadResult run(const Interrupt& interrupt) {
@@ -219,7 +210,7 @@ LoadResult measure_load(const LoadFlags& flags) {
   PUNA_REQUIRE(flags.endpoint == "chat" || flags.endpoint == "completions",
                "--endpoint is '%s', expected chat or completions", flags.endpoint.c_str());
   const Interrupt interrupt;
-  return Load(flags, model_of(flags)).run(interrupt);
+  return LoadRun(flags, model_of(flags)).run(interrupt);
 }
 
 }  // namespace puna::cli
