@@ -281,7 +281,7 @@ void Answering::tell_prompt(Part& part) {
   const Echo echo = *std::exchange(part.echo, {});
   const Tokenizer& tokenizer = chosen_.model().require_tokenizer();
   TokenLogprobs scored;
-  if (part.prompt_top >= 0) {
+  if (echo.scored) {
     scored.push_back({std::string(tokenizer.bytes(echo.ids[0])), 0, true, echo.begun, {}});
     for (size_t i = 1; i < echo.ids.size(); ++i)
       scored.push_back(logprob_of(tokenizer, part.running->prompt_probabilities(int64_t(i)), size_t(part.prompt_top)));

@@ -51,7 +51,8 @@ struct Reading {
 struct Echo {
   std::vector<int32_t> ids;
   std::string text;
-  bool begun = false;  // the first id is no part of the text
+  bool begun = false;   // the first id is no part of the text
+  bool scored = false;  // log-probabilities are asked for
 };
 
 struct Usage {

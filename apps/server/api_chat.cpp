@@ -107,8 +107,9 @@ void Api::completions(Call& call) {
     work.prompt_only = r.sampling.max_tokens == 0;
     std::optional<Echo> echo;
     if (r.echo) {
-      if (h.logprobs && ids.size() > 1) work.prompt_probabilities = r.sampling.top_logprobs + 1;
       echo = echo_of(r, i, ids, chosen);
+      echo->scored = h.logprobs;
+      if (h.logprobs && ids.size() > 1) work.prompt_probabilities = r.sampling.top_logprobs + 1;
     }
     work.prompt.tokens = std::move(ids);
     answering->add(std::move(work), reading, std::move(echo));

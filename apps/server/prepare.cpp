@@ -127,16 +127,18 @@ GrammarPtr constrain_calls(const ChatRequest& r, const ChosenModel& chosen, cons
     return chosen.loaded->grammars.get(
         from, [&] { return grammar_of_tools(choice, text, reading.tools, chosen.model(), watch); });
   };
-  const bool either = r.choice.kind == ToolChoice::Kind::automatic && r.format.kind != Constraint::Kind::none;
-  if (either) {
-    ToolChoice calls = r.choice;
-    calls.kind = ToolChoice::Kind::required;
-    reading.text = compile(r.format, chosen, watch);
-    reading.calls = grammar(calls, "");
+  const GrammarPtr text = compile(r.format, chosen, watch);
+  if (!text || r.choice.kind != ToolChoice::Kind::automatic) {
+    const GrammarPtr answer = grammar(r.choice, "");
+    reading.early = answer != nullptr;
+    return answer;
   }
-  const GrammarPtr answer = grammar(r.choice, either ? r.format.text : "");
-  reading.early = answer != nullptr;
-  return answer;
+  ToolChoice calls = r.choice;
+  calls.kind = ToolChoice::Kind::required;
+  reading.calls = grammar(calls, "");
+  reading.text = text;
+  reading.early = true;
+  return grammar(r.choice, r.format.text);
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ void ReplyState::frame(std::string_view piece) {
     return;
   }
   char size[24];
-  pending_.append(size, size_t(snprintf(size, sizeof size, "%zx\r\n", piece.size())));
+  const auto digits = size_t(snprintf(size, sizeof size, "%zx\r\n", piece.size()));
+  pending_.reserve(pending_.size() + digits + piece.size() + 2);  // all of a chunk, or nothing
+  pending_.append(size, digits);
   pending_ += piece;
   pending_ += "\r\n";
 }
