@@ -40,17 +40,17 @@ enum class Finish : uint8_t { stop, stop_string, length, tool_calls };
 
 // How an answer is read.
 struct Reading {
-  Tools tools;         // that may be called; empty = what comes is text
+  Tools tools = {};    // that may be called; empty = what comes is text
   bool early = false;  // calls cannot go wrong: their arguments are told as they are written
   // Both, or none: the answer is by one of these, calls alone or a text.
-  GrammarPtr calls, text;
+  GrammarPtr calls = {}, text = {};
   bool logprobs = false;  // are handed to the sink
 };
 
 // A prompt that stands in front of its answers, with log-probabilities if the work asks for them.
 struct Echo {
-  std::vector<int32_t> ids;
-  std::string text;
+  std::vector<int32_t> ids = {};
+  std::string text = {};
   bool begun = false;   // the first id is no part of the text
   bool scored = false;  // log-probabilities are asked for
 };

@@ -16,9 +16,9 @@ namespace puna::serve {
 
 struct ModelSpec {
   std::string name, path;
-  ModelOptions options;
-  std::map<std::string, std::string> adapters;  // name -> folder
-  std::string draft;                            // a smaller model's path; "" = none
+  ModelOptions options = {};
+  std::map<std::string, std::string> adapters = {};  // name -> folder
+  std::string draft = {};                            // a smaller model's path; "" = none
 };
 
 struct LoadedModel {
