@@ -69,6 +69,9 @@ class Backend {
   // Error{invalid_argument, context_full} for what can never run; ApiError(503) when the queue is full.
   virtual std::shared_ptr<Running> submit(Work work) = 0;
   virtual Load load() const = 0;
+  // Ends its threads, and what has not ended as cancelled; nothing is submitted or asked any more. Whoever then drops
+  // it last may be a callback of its own.
+  virtual void close() = 0;
 };
 
 struct BackendOptions {

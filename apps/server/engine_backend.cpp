@@ -97,9 +97,10 @@ class Ranking {
 class EngineBackend final : public Backend {
  public:
   EngineBackend(const ModelPtr& model, const BackendOptions& o)
-      : engine_(model, options_of(o)), draft_tokens_(o.draft ? o.draft_tokens : 0) {
-    engine_.start();
+      : engine_(std::make_unique<Engine>(model, options_of(o))), draft_tokens_(o.draft ? o.draft_tokens : 0) {
+    engine_->start();
   }
+  void close() override { engine_.reset(); }
 
   std::shared_ptr<Running> submit(Work work) override {
     EngineRequestOptions o;
@@ -134,17 +135,17 @@ class EngineBackend final : public Backend {
       return hear(last);
     };
     try {
-      return std::make_shared<EngineRunning>(engine_.submit(std::move(o)));
+      return std::make_shared<EngineRunning>(engine_->submit(std::move(o)));
     } catch (const Error& e) {
       if (e.status() != Status::busy) throw;
       ApiError full(503, e.what(), "", "queue_full");
-      full.retry_after = int(engine_.retry_after_us() / 1'000'000) + 1;
+      full.retry_after = int(engine_->retry_after_us() / 1'000'000) + 1;
       throw full;
     }
   }
 
   Load load() const override {
-    const EngineStats s = engine_.stats();
+    const EngineStats s = engine_->stats();
     Load l;
     l.running = s.running;
     l.queued = s.queued;
@@ -166,7 +167,7 @@ class EngineBackend final : public Backend {
     e.max_queued = o.max_queued;
     return e;
   }
-  Engine engine_;
+  std::unique_ptr<Engine> engine_;
   const int draft_tokens_;
 };
 

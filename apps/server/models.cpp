@@ -132,9 +132,13 @@ void Models::unload(const std::string& name) {
 }
 
 void Models::clear() {
-  std::vector<std::shared_ptr<LoadedModel>> dropped;  // likewise
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (const auto& e : entries_) dropped.push_back(std::move(e->loaded));
+  std::vector<std::shared_ptr<LoadedModel>> dropped;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& e : entries_)
+      if (e->loaded) dropped.push_back(std::move(e->loaded));
+  }
+  for (const auto& l : dropped) l->backend->close();
 }
 
 Load Models::load() const {

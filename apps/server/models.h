@@ -53,7 +53,7 @@ class Models {
   std::vector<ListedModel> list() const;
   // True: it was loaded and nobody uses it. ApiError(404) or (409).
   void unload(const std::string& name);
-  void clear();       // cancels what is under way
+  void clear();       // cancels what is under way; nobody asks any more
   Load load() const;  // of all together
   const Context& context() const { return *context_; }
   int64_t created() const { return created_; }

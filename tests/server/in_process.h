@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <memory>
 #include <regex>
 #include <string>
 #include <string_view>
@@ -22,15 +23,20 @@ class InProcess {
       : log_(serve::Log::Form::none),
         models_(make_context(context(memory_limit)), std::move(specs), backend(parallel, queue)),
         api_(models_, serve::Keys(), serve::ApiOptions(), log_),
-        server_(http(api_), http::Server::Handler(
-                                [this](const http::Request& r, const http::Reply& reply) { api_.handle(r, reply); })) {}
+        server_(std::make_unique<http::Server>(
+            http(api_), http::Server::Handler(
+                            [this](const http::Request& r, const http::Reply& reply) { api_.handle(r, reply); }))) {}
   ~InProcess() {
-    server_.drain(10);
+    if (server_) server_->drain(10);
+    stop_now();
+  }
+  void stop_now() {
+    server_.reset();
     models_.clear();
   }
-  int port() const { return server_.port(); }
+  int port() const { return server_->port(); }
   serve::Models& models() { return models_; }
-  size_t under_way() const { return server_.counts().answering; }
+  size_t under_way() const { return server_->counts().answering; }
 
  private:
   static ContextOptions context(uint64_t limit) {
@@ -54,7 +60,7 @@ class InProcess {
   serve::Log log_;
   serve::Models models_;
   serve::Api api_;
-  http::Server server_;
+  std::unique_ptr<http::Server> server_;
 };
 
 inline std::string request_text(const char* path, const std::string& body) {

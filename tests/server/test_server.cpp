@@ -25,10 +25,11 @@ const std::string kTool = R"({"type":"function","function":{"name":"get_weather"
 const std::string kSchema = R"({"type":"json_schema","json_schema":{"name":"p","schema":{"type":"object",
   "properties":{"age":{"type":"integer","minimum":1,"maximum":99}},"required":["age"],"additionalProperties":false}}})";
 
-std::string chat(const std::string& more, const std::string& said = "It was a fine morning") {
-  return request_text("/v1/chat/completions", R"({"model":"austen","temperature":0,"max_tokens":10,"messages":[)"
-                                              R"({"role":"user","content":")" +
-                                                  said + "\"}]" + more + "}");
+std::string chat(const std::string& more) {
+  std::string body = R"({"model":"austen","messages":[{"role":"user","content":"It was a fine morning"}])";
+  if (more.find("\"max_tokens\"") == more.npos) body += ",\"max_tokens\":10";
+  if (more.find("\"temperature\"") == more.npos) body += ",\"temperature\":0";
+  return request_text("/v1/chat/completions", body + more + "}");
 }
 
 std::vector<std::string> requests() {
@@ -138,6 +139,22 @@ TEST_CASE("pictures, two models and too little memory for both: one makes room f
     int loaded = 0;
     for (const serve::ListedModel& m : tight.models().list()) loaded += m.loaded;
     CHECK(loaded == 1);
+  }
+}
+
+TEST_CASE("what is under way when the server ends is cancelled, whoever holds it last", "[server]") {
+  for (int i = 0; i < 12; ++i) {
+    InProcess server(austen());
+    std::vector<int> open;
+    for (int c = 0; c < 4; ++c) {
+      const std::string long_one =
+          chat(R"(,"max_tokens":400,"ignore_eos":true,"stream":)" + std::string(c % 2 ? "true" : "false"));
+      open.push_back(connect_to(server.port()));
+      (void)!::send(open.back(), long_one.data(), long_one.size(), MSG_NOSIGNAL);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(i * 4));
+    server.stop_now();
+    for (const int fd : open) ::close(fd);
   }
 }
 
