@@ -309,8 +309,11 @@ void Answering::end_part(Part& part, const Event& e) {
     }
     return;
   }
-  // First counted, then told: a client that has its answer may ask again, and finds its place free.
+  // First counted, then told: a client that has its answer may ask again, and finds its place free, and a model that
+  // may make room for another.
   finish(200);
+  readers_.clear();
+  chosen_ = {};
   sink_->done(measured_.usage);
 }
 

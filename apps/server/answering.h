@@ -120,7 +120,7 @@ class Answering : public std::enable_shared_from_this<Answering> {
   void finish(int status);
 
   const http::Reply reply_;
-  const ChosenModel chosen_;
+  ChosenModel chosen_;
   const std::function<void(const Measured&)> finished_;
   std::atomic<bool> cancelled_{false};
   std::mutex mutex_;  // of what follows

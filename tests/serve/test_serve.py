@@ -498,19 +498,42 @@ class AdapterTest(unittest.TestCase):
 
 
 class OptionsTest(unittest.TestCase):
+    def learn_by_heart(self, folder, text):
+        """A small model with the same tokenizer that has learnt a text by heart."""
+        shape = json.loads((ROOT / "examples/bundled/config.json").read_text())
+        shape |= {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
+        shape |= {"intermediate_size": 128, "intermediate_size_mlp": 128, "interleave_moe_layer_step": 99}
+        (folder / "config.json").write_text(json.dumps(shape))
+        (folder / "text.txt").write_text((text + "\n") * 40)
+        options = "--steps 40 --step-tokens 256 --pass-tokens 256 --max-tokens 128 --lr 0.02 --warmup 4 --epochs 100"
+        command = [PUNA, "train", "--model-config", folder / "config.json", "--tokenizer", MODEL, *options.split()]
+        command += ["--data", folder / "text.txt", "--out", folder / "out"]
+        subprocess.run(command, check=True, capture_output=True)
+        return next((folder / "out").glob("*.gguf"))
+
     def test_a_draft_changes_no_answer(self):
-        asked = [dict(content=f"It was number {i}", temperature=i % 2, seed=i, max_tokens=24) for i in range(4)]
-        want = [server.chat(**more).json["choices"][0]["message"]["content"] for more in asked]
-        with Served("--draft", MODEL, "--draft-tokens", "3") as s:
-            usage = 0
-            for more, said in zip(asked, want):
-                answer = s.chat(**more).json
-                self.assertEqual(answer["choices"][0]["message"]["content"], said)
-                usage += answer["usage"]["completion_tokens_details"]["accepted_prediction_tokens"]
-            self.assertGreater(usage, 0)
-            chunks = s.chunks(**asked[1])
-            self.assertEqual(join_calls(chunks)[0], want[1])
-            self.assertEqual(s.post("/v1/embeddings", {"input": "x"}).status, 200)
+        def ask(s, **more):
+            return s.post("/v1/completions", {"prompt": "It was", "max_tokens": 40, **more}).json
+
+        asked = [
+            dict(temperature=0),
+            dict(temperature=0, n=2),
+            dict(temperature=1, seed=3),
+            dict(temperature=0, logprobs=2),
+        ]
+        want = [ask(server, **more)["choices"] for more in asked]
+        with tempfile.TemporaryDirectory() as folder:
+            draft = self.learn_by_heart(pathlib.Path(folder), "It was" + want[0][0]["text"])
+            with Served("--draft", draft, "--draft-tokens", "4") as s:
+                accepted = 0
+                for more, choices in zip(asked, want):
+                    answer = ask(s, **more)
+                    self.assertEqual(answer["choices"], choices)
+                    accepted += answer["usage"]["completion_tokens_details"]["accepted_prediction_tokens"]
+                self.assertGreater(accepted, 20)
+                events = s.events("/v1/completions", {"prompt": "It was", "max_tokens": 40, "temperature": 0})
+                text = "".join(c["choices"][0]["text"] for _, c in events[:-1])
+                self.assertEqual(text, want[0][0]["text"])
 
     def test_models_make_room_for_each_other_within_one_limit(self):
         with Served(models=(f"one={MODEL}", f"two={MODEL}")) as s:
