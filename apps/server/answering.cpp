@@ -67,7 +67,11 @@ class Sorting {
 class Answering::Reader {
  public:
   Reader(int answer, const Model& model, const Reading& r, size_t top, std::vector<std::string> stops)
-      : answer_(answer), tokenizer_(model.require_tokenizer()), top_(top), stops_(std::move(stops)) {
+      : answer_(answer),
+        tokenizer_(model.require_tokenizer()),
+        top_(top),
+        stop_logprobs_(r.stop_logprobs),
+        stops_(std::move(stops)) {
     if (r.tools.empty()) return;
     parser_ = std::make_unique<ToolCallParser>(r.tools, model.tool_format(), ToolCallParser::Options{.early = r.early});
     if (r.calls && r.text) sorting_.emplace(model, r);
@@ -77,7 +81,7 @@ class Answering::Reader {
 
   void hear(const Event& e, Sink& sink) {
     const auto& stop = tokenizer_.specials().stop;  // these say nothing
-    if (!e.probabilities.empty() && std::find(stop.begin(), stop.end(), e.token) == stop.end())
+    if (!e.probabilities.empty() && (stop_logprobs_ || std::find(stop.begin(), stop.end(), e.token) == stop.end()))
       held_.push_back(logprob_of(tokenizer_, e.probabilities, top_));
     if (!stops_.empty()) raw_ += tokenizer_.bytes(e.token);
     if (sorting_) {
@@ -142,6 +146,7 @@ class Answering::Reader {
   const int answer_;
   const Tokenizer& tokenizer_;
   const size_t top_;
+  const bool stop_logprobs_;
   const std::vector<std::string> stops_;
   std::unique_ptr<ToolCallParser> parser_;
   std::optional<Sorting> sorting_;                        // while it is open which it is

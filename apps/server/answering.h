@@ -44,7 +44,8 @@ struct Reading {
   bool early = false;  // calls cannot go wrong: their arguments are told as they are written
   // Both, or none: the answer is by one of these, calls alone or a text.
   GrammarPtr calls = {}, text = {};
-  bool logprobs = false;  // are handed to the sink
+  bool logprobs = false;       // are handed to the sink
+  bool stop_logprobs = false;  // also of the token that ends an answer: whoever scores texts counts on one a token
 };
 
 // A prompt that stands in front of its answers, with log-probabilities if the work asks for them.

@@ -52,22 +52,22 @@ void Api::chat(Call& call, const ChatRequest& r, const char* prefix,
 }
 
 void Api::chat_completions(Call& call) {
-  chat(call, read_chat(call.body(), o_.limits), "chatcmpl-",
+  chat(call, call.read([&](const OrderedJson& j) { return read_chat(j, o_.limits); }), "chatcmpl-",
        [&](const AnswerHead& h, int64_t) { return chat_sink(call.reply, h); });
 }
 
 void Api::responses(Call& call) {
-  const ResponsesRequest r = read_responses(call.body(), o_.limits);
+  const ResponsesRequest r = call.read([&](const OrderedJson& j) { return read_responses(j, o_.limits); });
   chat(call, r.chat, "resp_", [&](const AnswerHead& h, int64_t) { return responses_sink(call.reply, h, r.repeated); });
 }
 
 void Api::messages(Call& call) {
-  chat(call, read_messages(call.body(), o_.limits, false), "msg_",
+  chat(call, call.read([&](const OrderedJson& j) { return read_messages(j, o_.limits, false); }), "msg_",
        [&](const AnswerHead& h, int64_t prompt) { return messages_sink(call.reply, h, prompt); });
 }
 
 void Api::count_tokens(Call& call) {
-  const ChatRequest r = read_messages(call.body(), o_.limits, true);
+  const ChatRequest r = call.read([&](const OrderedJson& j) { return read_messages(j, o_.limits, true); });
   const ChosenModel chosen = choose(call, r.model);
   const auto go_on = [&] { return !call.reply.gone(); };
   const Prepared p = prepare_chat(r, chosen, Watch(go_on));
@@ -75,7 +75,7 @@ void Api::count_tokens(Call& call) {
 }
 
 void Api::completions(Call& call) {
-  const CompletionRequest r = read_completion(call.body(), o_.limits);
+  const CompletionRequest r = call.read([&](const OrderedJson& j) { return read_completion(j, o_.limits); });
   const ChosenModel chosen = choose(call, r.model);
   const auto go_on = [&] { return !call.reply.gone(); };
   const Watch watch(go_on);
@@ -94,7 +94,7 @@ void Api::completions(Call& call) {
   h.logprobs = r.sampling.top_logprobs >= 0;
   const GrammarPtr grammar = compile(r.format, chosen, watch);
   const auto answering = std::make_shared<Answering>(call.reply, completion_sink(call.reply, h), chosen, measure(call));
-  const Reading reading{.logprobs = h.logprobs};
+  const Reading reading{.logprobs = h.logprobs, .stop_logprobs = r.echo};
   for (size_t i = 0; i < prompts.size(); ++i) {
     std::vector<int32_t>& ids = prompts[i];
     Work work;
@@ -118,7 +118,7 @@ void Api::completions(Call& call) {
 }
 
 void Api::embeddings(Call& call) {
-  const EmbeddingRequest r = read_embedding(call.body(), o_.limits);
+  const EmbeddingRequest r = call.read([&](const OrderedJson& j) { return read_embedding(j, o_.limits); });
   const ChosenModel chosen = choose(call, r.model);
   const int64_t hidden = chosen.model().config().hidden;
   if (r.dimensions > 0 && r.dimensions != hidden)

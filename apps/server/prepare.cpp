@@ -55,39 +55,38 @@ std::string told_of_tools(const Tools& tools) {
          "\nTo call one, answer with nothing but {\"name\": its name, \"parameters\": an object with its arguments}.";
 }
 
-void tell_of_tools(OrderedJson& messages, const Tools& tools) {
-  const std::string text = told_of_tools(tools);
-  if (!messages.empty() && messages[0]["role"] == "system" && messages[0]["content"].is_string()) {
-    messages[0]["content"] = messages[0]["content"].get<std::string>() + "\n\n" + text;
-    return;
-  }
-  messages.insert(messages.begin(), OrderedJson{{"role", "system"}, {"content", text}});
+void tell_of_tools(std::vector<ChatMessage>& messages, const Tools& tools) {
+  const bool system = !messages.empty() && messages[0].role == "system" && messages[0].text;
+  if (!system) messages.insert(messages.begin(), ChatMessage{.role = "system"});
+  messages[0].content = json_string((system ? *messages[0].text + "\n\n" : "") + told_of_tools(tools));
+}
+
+// What a template is given.
+std::string variables_of(const ChatRequest& r, const std::vector<ChatMessage>& messages, const std::string& tools) {
+  std::string list;
+  for (const ChatMessage& m : messages) list += (list.empty() ? "" : ",") + m.json();
+  return "{" + r.template_variables + R"("messages":[)" + list + R"(],"add_generation_prompt":true,"tools":)" + tools +
+         "}";
 }
 
 RenderedChat render(const ChatRequest& r, const Model& model, const Watch& watch) {
-  OrderedJson variables = r.template_variables;
-  variables["messages"] = r.messages;
-  variables["add_generation_prompt"] = true;
   const bool with_tools = !r.tools.empty() && r.choice.kind != ToolChoice::Kind::none;
-  variables["tools"] = with_tools ? parse_ordered_json(r.tools.json(), "tools") : OrderedJson();
-  const auto text_of = [](const OrderedJson& j) {
-    return j.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-  };
+  std::string json = variables_of(r, r.messages, with_tools ? r.tools.json() : "null");
   for (bool again = false;; again = true) {
-    const std::string json = text_of(variables);
     RenderedChat chat = model.render_chat(json, today(), watch);
     bool told = true;
     for (const std::string& field : dropped_fields(json, chat, watch)) {
       told = told && field != "tools";
       size_t index = 0;
       if (sscanf(field.c_str(), "messages[%zu]", &index) != 1 || !field.ends_with(".content")) continue;
-      if (index < r.messages.size() && r.messages[index]["role"] != "assistant")
-        refuse(field, "this model's chat template writes nothing of '" + field + "' (role " +
-                          r.messages[index]["role"].get<std::string>() + ")");
+      if (index < r.messages.size() && r.messages[index].role != "assistant")
+        refuse(field,
+               "this model's chat template writes nothing of '" + field + "' (role " + r.messages[index].role + ")");
     }
     if (told || !with_tools || again) return chat;
-    variables["tools"] = nullptr;
-    tell_of_tools(variables["messages"], r.tools);
+    std::vector<ChatMessage> messages = r.messages;
+    tell_of_tools(messages, r.tools);
+    json = variables_of(r, messages, "null");
   }
 }
 

@@ -31,7 +31,7 @@ CompletionRequest read_completion(const OrderedJson& body, const RequestLimits& 
     refuse("n", "prompts times answers are more than " + std::to_string(limits.prompts));
   read_format(f, "response_format", true, limits, r.format);
   read_extensions(f, limits, r.format);
-  f.refuse_unless("suffix", {""}, "the models here only write on");
+  f.refuse_unless("suffix", {R"("")"}, "the models here only write on");
   f.ignore({"user"});
   f.done();
   return r;

@@ -74,7 +74,6 @@ class Documentation(unittest.TestCase):
         wrong = main(False)
         self.assertEqual(wrong, [], "\n".join(wrong))
 
-
     def test_the_unit_and_the_container_file_are_those_that_are_shipped(self):
         text = DOCUMENT.read_text(encoding="utf-8")
         for name in ("puna.service", "Containerfile"):

@@ -358,6 +358,15 @@ class CompletionTest(unittest.TestCase):
             a["choices"][0]["logprobs"]["token_logprobs"][:3], a["choices"][1]["logprobs"]["token_logprobs"][:3]
         )
 
+    def test_a_scored_prompt_has_one_entry_behind_it_even_where_the_answer_ends_at_once(self):
+        """lm-eval takes the last entry for that of the answer."""
+        ids = server.post("/tokenize", {"prompt": "It was a fine morning"}).json["tokens"]
+        stop = server.post("/tokenize", {"prompt": server.get("/tokenizer_info").json["eos_token"]}).json["tokens"][-1]
+        for more in ({}, {"logit_bias": {str(stop): 100}}):
+            choice = self.complete(prompt=[ids], echo=True, max_tokens=1, logprobs=1, **more)["choices"][0]
+            self.assertEqual(len(choice["logprobs"]["token_logprobs"]), len(ids) + 1, more)
+            self.assertEqual(choice["finish_reason"], "stop" if more else "length")
+
     def test_offsets_are_those_of_the_text(self):
         choice = self.complete(prompt="It was a", echo=True, max_tokens=2, logprobs=0)["choices"][0]
         l = choice["logprobs"]
