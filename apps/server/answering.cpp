@@ -194,10 +194,14 @@ void Answering::start() {
     cancel();
     throw;
   }
-  if (!over_ && !std::exchange(begun_, true)) sink_->begin();
-  reply_.on_gone([weak = weak_from_this()] {
-    if (const auto here = weak.lock()) here->cancel();
-  });
+  try {
+    if (!over_ && !std::exchange(begun_, true)) sink_->begin();
+    reply_.on_gone([weak = weak_from_this()] {
+      if (const auto here = weak.lock()) here->cancel();
+    });
+  } catch (const std::exception& error) {
+    give_up(error);
+  }
 }
 
 // A batch that is larger than the queue has room for takes its places one after the other.
@@ -237,23 +241,27 @@ void Answering::cancel() noexcept {
     if (p.running) p.running->cancel();
 }
 
-// Whatever goes wrong here, memory above all, ends the request; where there is none for an error either, the reply goes
-// with this object, and closes the connection.
 bool Answering::hear(size_t index, const Event& e) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (over_) return false;
   try {
     return tell(parts_[index], e);
   } catch (const std::exception& error) {
-    cancel();
-    try {
-      const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-      fail_all(memory ? ApiError(503, "no memory for this answer", "", "out_of_memory") : ApiError(500, error.what()));
-    } catch (...) {
-      over_ = true;
-    }
+    give_up(error);
   }
   return false;
+}
+
+// Whatever goes wrong with an answer under way, memory above all, ends the request; where there is none for an error
+// either, the reply goes with this object, and closes the connection.
+void Answering::give_up(const std::exception& error) noexcept {
+  cancel();
+  try {
+    const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+    fail_all(memory ? ApiError(503, "no memory for this answer", "", "out_of_memory") : ApiError(500, error.what()));
+  } catch (...) {
+    over_ = true;
+  }
 }
 
 bool Answering::tell(Part& part, const Event& e) {

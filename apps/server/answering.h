@@ -117,6 +117,7 @@ class Answering : public std::enable_shared_from_this<Answering> {
   void tell_prompt(Part& part);
   void end_part(Part& part, const Event& event);
   void fail_all(const ApiError& error);
+  void give_up(const std::exception& error) noexcept;
   void cancel() noexcept;
   void finish(int status);
 
