@@ -123,15 +123,17 @@ class EngineBackend final : public Backend {
       const auto ranking = std::make_shared<Ranking>(work.best_of, work.n, asked, std::move(hear));
       hear = [ranking](const Event& e) { return ranking->hear(e); };
     }
-    o.on_event = [hear = std::move(hear)](const EngineEvent& e) {
-      if (e.kind != EngineEventKind::ended) return hear(event_of(e));
-      Event last;
+    // An event that there is no memory for ends the request, even where it is the last but one: nothing is left out.
+    o.on_event = [hear = std::move(hear), lost = false](const EngineEvent& e) mutable {
       try {
-        last = event_of(e);
-      } catch (const std::bad_alloc&) {  // for its message; that it has ended must be known
-        last.kind = Event::Kind::ended;
-        last.status = e.status == Status::ok && e.outcome != EngineOutcome::finished ? Status::cancelled : e.status;
+        if (!lost) return hear(event_of(e));
+      } catch (const std::bad_alloc&) {
+        lost = true;
       }
+      if (e.kind != EngineEventKind::ended) return false;
+      Event last;
+      last.kind = Event::Kind::ended;
+      last.status = Status::out_of_memory;
       return hear(last);
     };
     try {
