@@ -5,16 +5,10 @@
 #include "common.h"
 #include "interrupt.h"
 #include "puna/base/error.h"
+#include "quantile.h"
 
 namespace puna::cli {
 namespace {
-
-double quantile(std::vector<double>& values, double q) {
-  if (values.empty()) return 0;
-  const auto at = std::ptrdiff_t(q * double(values.size() - 1) + 0.5);
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[size_t(at)];
-}
 
 ParallelSpeed measure_once(const ModelPtr& model, const SessionOptions& session, const ParallelFlags& f) {
   EngineOptions options;

@@ -41,8 +41,9 @@ void show_warning(void*, int32_t level, const char* message) {
 
 }  // namespace
 
-void ModelFlags::add(const Verb& verb) {
-  verb.option("MODEL", path, "a GGUF file or a Hugging Face folder").required();
+void ModelFlags::add(const Verb& verb, bool required) {
+  const Option model = verb.option("MODEL", path, "a GGUF file or a Hugging Face folder");
+  if (required) model.required();
   add_computing(verb);
   verb.option(
       "--packed", packed,

@@ -593,7 +593,13 @@ AT(puna_request_options, length_penalty, 80);
 AT(puna_request_options, max_events, 84);
 AT(puna_request_options, on_event, 88);
 AT(puna_request_options, user, 96);
-SIZE(puna_request_options, 104);
+AT(puna_request_options, prompt_log_probabilities, 104);
+AT(puna_request_options, embed, 108);
+AT(puna_request_options, pooling, 112);
+AT(puna_request_options, normalize, 116);
+AT(puna_request_options, prompt_only, 120);
+AT(puna_request_options, reserved, 124);
+SIZE(puna_request_options, 128);
 
 AT(puna_request_info, struct_size, 0);
 AT(puna_request_info, ended, 4);

@@ -397,6 +397,14 @@ puna_status hear(Handles& h, const int32_t* want) {
     auto answer = sized<puna_answer>();
     TRY(puna_request_get_answer(r, 0, &answer));
     if (answer.token_count != 20 || !std::equal(want, want + 20, answer.tokens)) return PUNA_INTERNAL;
+    if (r != h.requests[0]) continue;
+    const puna_token_probability* likely = nullptr;
+    const float* embedding = nullptr;
+    size_t count = 0;
+    TRY(puna_request_get_prompt_probabilities(r, 6, &likely, &count));
+    if (count != 3 || likely[0].token != kTokens[6] || !(likely[0].log_probability < 0)) return PUNA_INTERNAL;
+    TRY(puna_request_get_embedding(r, &embedding, &count));
+    if (count == 0 || !(embedding[0] >= -1 && embedding[0] <= 1)) return PUNA_INTERNAL;
   }
   return first;
 }
@@ -426,8 +434,9 @@ puna_status check_beams(Handles& h) {
   return answer.token_count == count && std::equal(want, want + count, answer.tokens) ? PUNA_OK : PUNA_INTERNAL;
 }
 
-// Requests that share a prompt, with drafts, several answers, beams, a callback, a cancel; then another engine with
-// what the first has read. Each answer is the one of a session, or there is none; every request hears of its end.
+// Requests that share a prompt, one that scores and embeds it, with drafts, several answers, beams, a callback, a
+// cancel; then another engine with what the first has read. Each answer is the one of a session, or there is none; every
+// request hears of its end.
 puna_status serve(Handles& h) {
   static int32_t want[20];  // not on the heap that fails
   auto generate = sized<puna_generate_options>();
@@ -445,7 +454,10 @@ puna_status serve(Handles& h) {
   auto options = sized<puna_request_options>();
   options.generate = &generate;
   TRY(puna_engine_create(h.model, nullptr, &h.engine));
+  options.prompt_log_probabilities = 3;
+  options.embed = options.normalize = 1;
   TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.requests[0]));
+  options.prompt_log_probabilities = options.embed = options.normalize = 0;
   options.n = 2;
   generate.lookup_tokens = 4;
   TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.requests[1]));

@@ -5,6 +5,7 @@
 #include "puna/runtime/generate.h"
 #include "runtime/tool_answers.h"
 #include "support/catch.h"
+#include "support/status.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -83,6 +84,52 @@ TEST_CASE("a required call is one of the tools with its arguments, in every form
     CHECK_FALSE(accepts(many, ""));
     CHECK_FALSE(accepts(many, "No."));
   }
+}
+
+TEST_CASE("beside a schema an answer is calls alone, or a text of the schema, in every format", "[runtime][tools]") {
+  const Tools tools = Tools::parse(kTools);
+  const std::string person = R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 12},
+      "age": {"type": "integer"}}, "required": ["name"], "additionalProperties": false})";
+  const GrammarPtr text = grammar_from_json_schema(person);
+  for (const std::string_view format : tool_format_names()) {
+    CAPTURE(format);
+    ToolGrammarOptions options;
+    options.text_schema = person;
+    const GrammarPtr either = tool_grammar(tools, tool_format(format), options);
+    options.choice = {ToolChoice::Kind::automatic, "", false};
+    const GrammarPtr one = tool_grammar(tools, tool_format(format), options);
+    for (const char* said : {R"({"name": "Anne"})", R"({"name": "now", "age": 7})", R"({ "name": "get_weather" })"}) {
+      CAPTURE(said);
+      REQUIRE(accepts(text, said));
+      CHECK(accepts(either, said));
+      CHECK(accepts(one, said));
+    }
+    for (const char* said : {"", "Anne", R"({"age": 7})", R"({"name": "now", "parameters": {}, "age": 1})",
+                             R"({"name": "Anne"} So.)", R"(So: {"name": "Anne"})"}) {
+      CAPTURE(said);
+      REQUIRE_FALSE(accepts(text, said));
+      CHECK_FALSE(accepts(either, said));
+    }
+    for (const WrittenCall& call : kGood) {
+      CAPTURE(call.name, call.arguments);
+      const std::string calls = written(format, {call, kGood[0]});
+      CHECK(accepts(either, written(format, {call})));
+      CHECK(accepts(either, calls));
+      CHECK_FALSE(accepts(one, calls));
+      CHECK_FALSE(accepts(either, R"({"name": "Anne"})" + calls));
+      CHECK_FALSE(accepts(either, "So: " + calls));
+    }
+    for (const WrittenCall& call : kBad) CHECK_FALSE(accepts(either, written(format, {call})));
+    options.choice = kRequired;
+    CHECK(status_of([&] { tool_grammar(tools, tool_format(format), options); }) == Status::invalid_argument);
+  }
+  ToolGrammarOptions options;
+  options.text_schema = person;
+  const GrammarPtr no_tools = tool_grammar(Tools(), tool_format("hermes"), options);
+  CHECK(accepts(no_tools, R"({"name": "Anne"})"));
+  CHECK_FALSE(accepts(no_tools, "Anne"));
+  options.text_schema = R"({"type": "nothing"})";
+  CHECK(status_of([&] { tool_grammar(tools, tool_format("hermes"), options); }) == Status::invalid_argument);
 }
 
 TEST_CASE("in free text no call is read that a grammar did not check", "[runtime][tools]") {

@@ -29,7 +29,7 @@ from .errors import BY_STATUS, Error
 from .grammar import Grammar
 from .model import Model
 from .native import c_string, check, created, ffi, int32_pointer, lib, one_of, read, sized, token_array, values_of
-from .session import STOP_REASONS, AnswerOptions, generate_options
+from .session import POOLING, STOP_REASONS, AnswerOptions, generate_options
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -135,6 +135,22 @@ class _Handle:
                 )
             )
         return replies
+
+    def prompt_probabilities(self, position: int) -> List[Tuple[int, float]]:
+        """(id, log-probability) of the prompt's token at `position`, 1 or more: its own, then the most likely others.
+        There once the prompt has been read, which is before the first token."""
+        likely, count = ffi.new("const puna_token_probability**"), ffi.new("size_t*")
+        check(lib.puna_request_get_prompt_probabilities(self._handle, position, likely, count))
+        return [(likely[0][i].token, likely[0][i].log_probability) for i in range(count[0])]
+
+    @property
+    def embedding(self) -> "np.ndarray[Any, Any]":
+        """What `embed` asked for: [hidden], or with "none" the tokens' one after the other. There likewise."""
+        values, count = ffi.new("const float**"), ffi.new("size_t*")
+        check(lib.puna_request_get_embedding(self._handle, values, count))
+        out = np.empty(count[0], np.float32)
+        ffi.memmove(out, values[0], out.nbytes)
+        return out
 
 
 def _token_of(event: Any) -> EngineToken:
@@ -321,6 +337,10 @@ class Engine:
         salt: str = "",
         cache: bool = True,
         max_events: int = 0,
+        prompt_log_probabilities: int = 0,
+        embed: str = "",
+        normalize: bool = False,
+        prompt_only: bool = False,
         **answer: "Unpack[AnswerOptions]",
     ) -> Any:
         if self._handle is None:
@@ -353,6 +373,11 @@ class Engine:
             max_events=max_events,
             on_event=_on_event if request is not None else None,
             user=request._me if request is not None else None,
+            prompt_log_probabilities=prompt_log_probabilities,
+            embed=bool(embed),
+            pooling=one_of(embed, POOLING, "embed") if embed else 0,
+            normalize=normalize,
+            prompt_only=prompt_only,
         )
         if request is not None:
             self._listening[id(request)] = request
@@ -379,7 +404,9 @@ class Engine:
         """A request for a prompt (a text, or ids taken literally). Options are those that Session.generate shares with
         it (AnswerOptions), `parse_special`, and `adapters` (one, or several with weights), `n`, `best_of`, `beams` and
         `length_penalty` (beam search, whose `n` best are the answers), `priority`, `deadline` (seconds), `key` (whom
-        the work is for), `salt`, `cache`, `max_events`. Raises Busy when too many wait."""
+        the work is for), `salt`, `cache`, `max_events`; `prompt_log_probabilities` (of the prompt's own tokens, so many
+        each), `embed` ("mean", "last" or "none", how hidden states are pooled) with `normalize`, and `prompt_only`,
+        which generates nothing. Raises Busy when too many wait."""
         request: Request = self._begin(prompt, None, None, None, **options)
         return request
 

@@ -35,6 +35,23 @@ def test_threads_get_the_answers_of_a_session(model):
     assert got == want
 
 
+def test_prompts_are_scored_and_embedded_as_by_a_session(model):
+    ids = model.tokenizer.encode("It is a truth universally acknowledged", add_bos=True)
+    with puna.Engine(model) as engine:
+        scored = engine.submit(ids, prompt_log_probabilities=2, prompt_only=True)
+        embedded = engine.submit(ids, embed="mean", normalize=True, prompt_only=True)
+        with pytest.raises(ValueError):
+            engine.submit(ids, embed="median")
+        assert scored.result().tokens.size == embedded.result().tokens.size == 0
+    nll = model.session().score(ids)
+    likely = [scored.prompt_probabilities(i) for i in range(1, len(ids))]
+    assert [p[0][0] for p in likely] == list(ids[1:])
+    assert [p[0][1] for p in likely] == [-x for x in nll.tolist()]
+    assert embedded.embedding.tolist() == model.session().embed(ids, normalize=True).tolist()
+    with pytest.raises(puna.Error):
+        scored.embedding
+
+
 def test_coroutines_stream_and_a_loop_that_is_left_cancels(model):
     want = [alone(model, "It is a truth", i) for i in range(5)]
 

@@ -5,11 +5,13 @@
 #include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "runtime/engine/scheduler.h"
+#include "runtime/generate/sampler_select.h"
 
 namespace puna {
 namespace {
 
-constexpr int64_t kQuantum = 16;  // rows that a key's deficit grows by a round
+constexpr int64_t kQuantum = 16;                   // rows that a key's deficit grows by a round
+constexpr int64_t kMostLogits = int64_t(8) << 20;  // of scored rows a pass, in floats
 
 }  // namespace
 
@@ -74,7 +76,7 @@ bool Scheduler::add_rows(const RequestStatePtr& request, RunningAnswer& a, int64
   while (true) {
     try {
       entries_.reserve(entries_.size() + 1);
-      pass_.add(*a.session, r.options.adapters, most);
+      pass_.add(*a.session, r.options.adapters, r.scores && r.reading ? &*r.scores : nullptr, most);
       Work work;
       for (const BatchRow& row : pass_.last_rows()) {
         ++work.rows;
@@ -157,10 +159,16 @@ void Scheduler::add_prompts(int64_t decode_rows) {
     served_last_ = turn->first;
     ++turn;
   }
+  int64_t scored = std::max<int64_t>(kMostLogits / model_->config().vocab, 1);
   for (auto& [key, list] : wants)
-    for (Want& w : list)
+    for (Want& w : list) {
+      if (w.request->scores && w.request->reading) {
+        w.given = std::min(w.given, scored);
+        scored -= w.given;
+      }
       if (w.given > 0 && !w.request->over && !w.request->paused && !w.request->answers.empty() && !w.answer->ended)
         add_rows(w.request, *w.answer, w.given, false);
+    }
 }
 
 void Scheduler::abandon_pass() noexcept {
@@ -219,7 +227,17 @@ void Scheduler::finish_entry(Entry& e) {
   EngineAccess::commit(*a.session);
   EngineAccess::impl(*a.generation).appended();
   a.ready = true;
-  r.reading = false;
+  if (!std::exchange(r.reading, false)) return;
+  if (r.needs_whole_prompt()) end_reading(r);
+  if (r.options.prompt_only) end_answer(r, a);
+}
+
+// What was asked of the prompt itself is there.
+void Scheduler::end_reading(RequestState& r) {
+  const int64_t bad = r.scores ? r.scores->not_finite() : -1;
+  if (bad >= 0) puna::fail(Status::bad_file, "logits are not finite after token %jd; %s", bad, kModelIsToBlame);
+  const std::lock_guard lock(r.mutex);
+  r.prompt_read = true;
 }
 
 // Gives the pages that have become full to the prefix cache. A cache that has no memory for it is no error.

@@ -90,6 +90,10 @@ RequestStatePtr Scheduler::submit(EngineRequestOptions request) {
     constexpr uint64_t kLongest = uint64_t(1) << 50;
     state->deadline = state->submitted + std::chrono::microseconds(std::min(state->options.deadline_us, kLongest));
   }
+  const EngineRequestOptions& o = state->options;
+  const size_t tokens = o.prompt.tokens.size();
+  if (o.prompt_log_probabilities > 0) state->scores.emplace(o.prompt.tokens, size_t(o.prompt_log_probabilities));
+  if (o.embed) state->embedding.resize(size_t(model_->config().hidden) * (o.pooling == Pooling::none ? tokens : 1));
   state->info.prompt_tokens = int64_t(state->options.prompt.tokens.size());
   {
     const std::lock_guard lock(inbox_mutex_);

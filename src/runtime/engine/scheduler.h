@@ -82,6 +82,7 @@ class Scheduler {
   void add_prompts(int64_t decode_rows);
   void finish_pass();
   void finish_entry(Entry& entry);
+  void end_reading(RequestState& request);
   void keep_pages(RequestState& request, RunningAnswer& answer, int64_t length, bool with_tail);
   void keep_all(RequestState& request, RunningAnswer& answer);  // that is computed: it ends
   bool fork_answers(RequestState& request);

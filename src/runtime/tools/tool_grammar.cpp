@@ -51,6 +51,17 @@ class ToolRules {
     return rule("answer", root);
   }
 
+  Symbol calls_or_text() {
+    const Symbol answer = build_.rule("answer");
+    if (constraint_.constrained) {
+      const Symbol calls[] = {calls_in_a_row()};
+      build_.alternative(answer, calls);
+    }
+    const Symbol text[] = {add_json_schema(build_, options_.text_schema, JsonForm::json, options_.json, watch_)};
+    build_.alternative(answer, text);
+    return answer;
+  }
+
  private:
   Symbol rule(std::string_view name, std::span<const Symbol> sequence) {
     const Symbol rule = build_.rule(name);
@@ -209,11 +220,17 @@ class ToolRules {
 
 GrammarPtr tool_grammar(const Tools& tools, const ToolFormat& format, const ToolGrammarOptions& options,
                         const Watch& watch) {
-  const ToolConstraint constraint = tool_constraint(tools, format, options.choice);
-  if (!constraint.constrained) return nullptr;
+  ToolChoice choice = options.choice;
+  if (!options.text_schema.empty()) {
+    PUNA_REQUIRE(choice.kind == ToolChoice::Kind::automatic,
+                 "a schema of the text, where a call must come or none may");
+    choice.kind = tools.empty() ? ToolChoice::Kind::none : ToolChoice::Kind::required;
+  }
+  const ToolConstraint constraint = tool_constraint(tools, format, choice);
+  if (!constraint.constrained && options.text_schema.empty()) return nullptr;
   const std::unique_ptr<Builder> build = grammar::make_builder(options.json.limits, watch);
   ToolRules rules(constraint, options, *build, watch);
-  return build->finish(rules.answer());
+  return build->finish(options.text_schema.empty() ? rules.answer() : rules.calls_or_text());
 }
 
 }  // namespace puna

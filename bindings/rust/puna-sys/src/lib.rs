@@ -584,6 +584,12 @@ pub struct puna_request_options {
     pub max_events: i32,
     pub on_event: puna_event_fn,
     pub user: *mut c_void,
+    pub prompt_log_probabilities: i32,
+    pub embed: i32,
+    pub pooling: i32,
+    pub normalize: i32,
+    pub prompt_only: i32,
+    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1002,6 +1008,8 @@ extern "C" {
     pub fn puna_request_cancel(request: *mut puna_request) -> puna_status;
     pub fn puna_request_get_info(request: *const puna_request, info: *mut puna_request_info) -> puna_status;
     pub fn puna_request_get_answer(request: *mut puna_request, index: i32, answer: *mut puna_answer) -> puna_status;
+    pub fn puna_request_get_prompt_probabilities(request: *mut puna_request, position: i64, probabilities: *mut *const puna_token_probability, count: *mut usize) -> puna_status;
+    pub fn puna_request_get_embedding(request: *const puna_request, values: *mut *const f32, count: *mut usize) -> puna_status;
     pub fn puna_engine_get_info(engine: *const puna_engine, info: *mut puna_engine_info) -> puna_status;
     pub fn puna_engine_clear_cache(engine: *mut puna_engine) -> puna_status;
     pub fn puna_engine_save_cache(engine: *mut puna_engine, bytes: *mut puna_buffer) -> puna_status;
@@ -1542,6 +1550,12 @@ const _: () = {
     assert!(offset_of!(puna_request_options, max_events) == 84);
     assert!(offset_of!(puna_request_options, on_event) == 88);
     assert!(offset_of!(puna_request_options, user) == 96);
+    assert!(offset_of!(puna_request_options, prompt_log_probabilities) == 104);
+    assert!(offset_of!(puna_request_options, embed) == 108);
+    assert!(offset_of!(puna_request_options, pooling) == 112);
+    assert!(offset_of!(puna_request_options, normalize) == 116);
+    assert!(offset_of!(puna_request_options, prompt_only) == 120);
+    assert!(offset_of!(puna_request_options, reserved) == 124);
     assert!(offset_of!(puna_request_info, struct_size) == 0);
     assert!(offset_of!(puna_request_info, ended) == 4);
     assert!(offset_of!(puna_request_info, prompt_tokens) == 8);
@@ -1641,7 +1655,7 @@ const _: () = {
     assert!(size_of::<puna_pipeline_answer>() == 112);
     assert!(size_of::<puna_engine_options>() == 64);
     assert!(size_of::<puna_event>() == 72);
-    assert!(size_of::<puna_request_options>() == 104);
+    assert!(size_of::<puna_request_options>() == 128);
     assert!(size_of::<puna_request_info>() == 64);
     assert!(size_of::<puna_answer>() == 72);
     assert!(size_of::<puna_engine_info>() == 176);

@@ -1,5 +1,6 @@
 //! Engines: many answers at once on one model. See `puna_engine.h`.
 use crate::adapter::Adapter;
+use crate::append::Pooling;
 use crate::chat::Chat;
 use crate::error::{check, Error, Result, Status};
 use crate::generate::{GenerateOptions, GenerateResult, StopReason, WhenFull};
@@ -61,6 +62,15 @@ pub struct RequestOptions {
     pub length_penalty: f32,
     /// That wait to be read before the request, and no other, pauses; 0 = 1024.
     pub max_events: i32,
+    /// Of each token of the prompt but the first: its own and the most likely others, so many together; 0 = none. See
+    /// [`prompt_probabilities`](EngineRequest::prompt_probabilities).
+    pub prompt_log_probabilities: i32,
+    /// The prompt's final hidden states, pooled: [`embedding`](EngineRequest::embedding).
+    pub embed: Option<Pooling>,
+    /// Embeddings of length 1.
+    pub normalize: bool,
+    /// Nothing is generated: one answer without tokens.
+    pub prompt_only: bool,
 }
 
 /// Many answers at once, from any thread. Somebody has to [`step`](Engine::step) it, or it [`start`](Engine::start)s a
@@ -206,6 +216,10 @@ impl Engine {
             if let Some(listener) = listener {
                 (o.on_event, o.user) = (Some(listener.on_event), listener.user);
             }
+            o.prompt_log_probabilities = options.prompt_log_probabilities;
+            o.embed = options.embed.is_some().into();
+            o.pooling = options.embed.map_or(0, |p| p as i32);
+            (o.normalize, o.prompt_only) = (options.normalize.into(), options.prompt_only.into());
             Handle::create(puna_request_free, |out| submit(&o, out))
         })
     }
@@ -344,6 +358,20 @@ impl EngineRequest {
     /// It ends, and no other does.
     pub fn cancel(&self) -> Result<()> {
         check(unsafe { puna_request_cancel(self.handle.raw) })
+    }
+
+    /// (id, log-probability) of the prompt's token at `position`, 1 or more: its own, then the most likely others. There
+    /// once the prompt has been read, which is before the first token.
+    pub fn prompt_probabilities(&mut self, position: i64) -> Result<Vec<(i32, f32)>> {
+        let (mut likely, mut count) = (std::ptr::null(), 0);
+        check(unsafe { puna_request_get_prompt_probabilities(self.handle.raw, position, &mut likely, &mut count) })?;
+        Ok(unsafe { slice(likely, count) }.iter().map(|p| (p.token, p.log_probability)).collect())
+    }
+    /// What `embed` asked for; with [`Pooling::None`] the tokens' one after the other. There likewise.
+    pub fn embedding(&self) -> Result<Vec<f32>> {
+        let (mut values, mut count) = (std::ptr::null(), 0);
+        check(unsafe { puna_request_get_embedding(self.handle.raw, &mut values, &mut count) })?;
+        Ok(unsafe { slice(values, count) }.to_vec())
     }
 
     /// All of its answers, once it has ended; with `best_of` the best first.
