@@ -6,8 +6,8 @@
 #include <iterator>
 #include <string>
 
-#include "base/nearest.h"
 #include "base/shown.h"
+#include "label/named.h"
 #include "puna/base/error.h"
 
 namespace puna::label {
@@ -128,13 +128,7 @@ std::vector<double> places_of(const Answers& a, Measure measure, const std::vect
 
 }  // namespace
 
-Measure measure_of(std::string_view name) {
-  for (size_t i = 0; i < std::size(kMeasures); ++i)
-    if (name == kMeasures[i]) return Measure(i);
-  const std::vector<std::string> names(std::begin(kMeasures), std::end(kMeasures));
-  fail(Status::invalid_argument, "there is no measure '%s', expected nominal, ordinal, interval or ratio%s",
-       shown(name).c_str(), did_you_mean(name, names).c_str());
-}
+Measure measure_of(std::string_view name) { return named<Measure>(kMeasures, "measure", name); }
 
 Alpha krippendorff_alpha(const Answers& a, Measure measure, const std::vector<std::string>& order, const Watch& watch) {
   Alpha result;

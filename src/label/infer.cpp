@@ -4,20 +4,14 @@
 #include <cmath>
 
 #include "base/det_math.h"
-#include "base/nearest.h"
 #include "base/shown.h"
 #include "label/confusion_model.h"
+#include "label/named.h"
 #include "puna/base/error.h"
 
 namespace puna::label {
 
-Method method_of(std::string_view name) {
-  for (size_t i = 0; i < std::size(kMethodNames); ++i)
-    if (name == kMethodNames[i]) return Method(i);
-  const std::vector<std::string> names(std::begin(kMethodNames), std::end(kMethodNames));
-  fail(Status::invalid_argument, "there is no method '%s', expected majority, ds, onecoin, mace or glad%s",
-       shown(name).c_str(), did_you_mean(name, names).c_str());
-}
+Method method_of(std::string_view name) { return named<Method>(kMethodNames, "method", name); }
 
 double Inference::confidence(int64_t item) const {
   const double* const p = &posterior[size_t(item * classes)];
