@@ -14,7 +14,7 @@
 namespace puna::label {
 
 // What a label is. Its value is JSON: "cat"; ["cat", "dog"]; "left", "right" or "tie"; 4; "free text";
-// [{"start": 0, "end": 3, "label": "name"}], offsets in code points.
+// [{"start": 0, "end": 3, "label": "name"}], offsets in UTF-16 units.
 enum class Type { choice, multi_choice, pairwise, rating, text, spans };
 inline constexpr const char* kTypeNames[] = {"choice", "multi_choice", "pairwise", "rating", "text", "spans"};
 Type type_of(std::string_view name);  // Error{invalid_argument} naming the nearest
