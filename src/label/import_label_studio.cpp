@@ -29,7 +29,8 @@ Type type_of_file(const Importer& to) {
         const std::string_view results = io::member(annotation, "result", to.watch);
         if (!io::is_array(results)) return;
         io::each_element(results, to.watch, [&](std::string_view result) {
-          const std::string_view name = io::is_object(result) ? io::member(result, "type", to.watch) : "";
+          if (!io::is_object(result)) return;
+          const std::string_view name = io::member(result, "type", to.watch);
           const std::optional<Type> t =
               io::is_string(name) ? type_of_result(io::text_of(name, to.watch)) : std::nullopt;
           if (!type) type = t;

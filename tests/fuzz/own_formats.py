@@ -410,3 +410,9 @@ GRAMMAR_WORDS = [
     "item ::= ",
     'root ::= root root | ""\n',
 ]
+
+
+def mutate_label_file(r, data):
+    """Behind a byte that says which: a table, JSON lines, or a list of tasks."""
+    mutate = [m.mutate_table, m.mutate_json_lines, m.mutate_json][data[0] % 3 if data else 0]
+    return (bytes([r.randrange(256)]) if r.random() < 0.05 else data[:1]) + mutate(r, data[1:])

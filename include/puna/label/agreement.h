@@ -20,9 +20,9 @@ struct Alpha {
 
 // Klaus Krippendorff, "Computing Krippendorff's alpha-reliability" (2011): 1 - observed / expected disagreement. Two
 // answers of one worker to one item count as any two. For interval and ratio labels are numbers
-// (Error{invalid_argument} naming one that is none); for ordinal, numbers where all are, else `order` has their names from low to high, or the
-// order of their names counts. Error{invalid_argument} with the reason where alpha is not defined: no item has two
-// answers, or all answers are the same.
+// (Error{invalid_argument} naming one that is none); for ordinal numbers where all are, else `order` has their names
+// from low to high, or the order of their names counts. Error{invalid_argument} with the reason where alpha is not
+// defined: no item has two answers, or all are the same.
 Alpha krippendorff_alpha(const Answers& answers, Measure measure, const std::vector<std::string>& order = {},
                          const Watch& watch = Watch());
 

@@ -1,7 +1,8 @@
 // exchange.h -- labels from files and to files.
 //   CSV            a row an answer: item (or task), annotator (or worker), label (or answer), truth, gold; other
 //                  columns by options
-//   JSON lines     {"item", "data": {...}, "truth", "gold", "labels": [{"annotator", "label", ...}]}, or a line an answer
+//   JSON lines     {"item", "data": {...}, "truth", "gold", "labels": [{"annotator", "label", ...}]}, or a line an
+//                  answer
 //   Label Studio   a list of tasks with annotations and predictions; what has no place here is kept word for word, and
 //                  is there again in an export
 //   SFT, DPO       lines for training: {"prompt", "completion"}; {"prompt", "chosen", "rejected"}
