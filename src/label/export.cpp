@@ -158,9 +158,10 @@ class Exporter {
       ++notes_[value.empty() ? "are undecided: left out" : "are ties: left out"];
       return;
     }
-    const std::string_view prompt = field(item, options_.prompt), left = field(item, options_.left),
-                           right = field(item, options_.right);
-    if (prompt.empty() || left.empty() || right.empty()) return;
+    const std::string_view prompt = field(item, options_.prompt);
+    const std::string_view left = prompt.empty() ? prompt : field(item, options_.left);
+    const std::string_view right = left.empty() ? left : field(item, options_.right);
+    if (right.empty()) return;
     const bool is_left = value == "\"left\"";
     ++report.labels;
     write_("{\"prompt\":" + std::string(prompt) + ",\"chosen\":" + std::string(is_left ? left : right) +

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "online/events.h"
-#include "online/killed.h"
+#include "support/killed.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/status.h"

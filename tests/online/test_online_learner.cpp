@@ -7,7 +7,7 @@
 #include "base/os.h"
 #include "kernels/kernel_table.h"
 #include "online/events.h"
-#include "online/killed.h"
+#include "support/killed.h"
 #include "puna/recsys/online_learner.h"
 #include "recsys/ranking/table.h"
 #include "support/catch.h"

@@ -76,8 +76,9 @@ class SqliteStore final : public LabelStore {
   Project create(const Project& project) override {
     PUNA_REQUIRE(!project.name.empty(), "a project needs a name");
     Project made = project;
+    made.id = 0;
     write([&] {
-      require_free(project);
+      require_free(made);
       const Statement insert = db_.prepare("INSERT INTO projects (name, type, labels, wanted) VALUES (?, ?, ?, ?)");
       const std::string labels = Json(project.labels).dump();
       Use(db_, insert).bind(project.name).bind(kTypeNames[int(project.type)]).bind(labels).bind(project.wanted).run();
