@@ -117,18 +117,19 @@ void run_export(ExportFlags& f) {
   const bool decides =
       (f.options.format == Format::sft && project.type != Type::text) || f.options.format == Format::dpo;
   if (decides && project.type != Type::spans) {
-    const Answers answers = answers_of(*store, project, false);
+    const label::Answers answers = answers_of(*store, project, false);
     InferOptions infer_options;
     infer_options.method = method_of(f.method);
     if (answers.answers.empty() && answers.count_gold() == 0)
       fail(Status::invalid_argument, "project '%s' has no labels", printable(project.name).c_str());
     std::vector<int32_t> labels = answers.gold;
     if (!answers.answers.empty() && answers.labels.size() >= 2) {
-      const Inference inference = stoppable([&](const Watch& watch) { return infer(answers, infer_options, watch); });
+      const label::Inference inference =
+          stoppable([&](const Watch& watch) { return infer(answers, infer_options, watch); });
       for (size_t i = 0; i < labels.size(); ++i)
         labels[i] = inference.confidence(int64_t(i)) >= double(f.confidence) ? inference.label[i] : kUnknown;
     } else if (!answers.answers.empty()) {
-      for (const Answer& a : answers.answers) labels[size_t(a.item)] = a.label;
+      for (const label::Answer& a : answers.answers) labels[size_t(a.item)] = a.label;
     }
     for (size_t i = 0; i < labels.size(); ++i)
       if (labels[i] != kUnknown) resolved[answers.items[i]] = puna::quoted(answers.labels[size_t(labels[i])]);

@@ -21,7 +21,7 @@ using namespace label;
 struct Asked {
   std::unique_ptr<LabelStore> store;
   Project project;
-  Answers answers;
+  label::Answers answers;
 };
 
 Asked ask(const LabelFlags& at, bool with_models) {
@@ -107,7 +107,7 @@ struct InferFlags {
   bool with_models = false, json = false, save = false;
 };
 
-OrderedJson item_line(const Answers& answers, const Inference& r, size_t i) {
+OrderedJson item_line(const label::Answers& answers, const label::Inference& r, size_t i) {
   OrderedJson posterior = OrderedJson::object();
   for (size_t t = 0; t < answers.labels.size(); ++t)
     posterior[answers.labels[t]] = r.posterior[i * answers.labels.size() + t];
@@ -121,7 +121,7 @@ OrderedJson item_line(const Answers& answers, const Inference& r, size_t i) {
 void run_infer(InferFlags& f) {
   f.options.method = method_of(f.method);
   const Asked a = ask(f.at, f.with_models);
-  Inference r, majority;
+  label::Inference r, majority;
   stoppable([&](const Watch& watch) {
     r = infer(a.answers, f.options, watch);
     InferOptions plain;
@@ -233,7 +233,7 @@ void run_adjudicate(const AdjudicateFlags& f) {
   const Asked a = ask(f.at, false);
   InferOptions options;
   options.method = method_of(f.method);
-  const Inference r = stoppable([&](const Watch& watch) { return infer(a.answers, options, watch); });
+  const label::Inference r = stoppable([&](const Watch& watch) { return infer(a.answers, options, watch); });
   std::vector<size_t> queue;
   for (size_t i = 0; i < r.label.size(); ++i)
     if (r.label[i] != kUnknown && a.answers.gold[i] == kUnknown) queue.push_back(i);
@@ -242,9 +242,9 @@ void run_adjudicate(const AdjudicateFlags& f) {
   if (int64_t(queue.size()) > f.count) queue.resize(size_t(f.count));
   for (const size_t i : queue) {
     OrderedJson line = item_line(a.answers, r, i);
-    const auto by_item = [](const Answer& x, const Answer& y) { return x.item < y.item; };
+    const auto by_item = [](const label::Answer& x, const label::Answer& y) { return x.item < y.item; };
     const auto [from, to] =
-        std::equal_range(a.answers.answers.begin(), a.answers.answers.end(), Answer{int32_t(i), 0, 0}, by_item);
+        std::equal_range(a.answers.answers.begin(), a.answers.answers.end(), label::Answer{int32_t(i), 0, 0}, by_item);
     OrderedJson given = OrderedJson::array();
     for (auto x = from; x != to; ++x)
       given.push_back({{"annotator", a.answers.workers[size_t(x->worker)]},

@@ -10,7 +10,7 @@
 namespace puna::label {
 namespace {
 
-constexpr size_t kBlock = 4096;  // labels a call of the store
+constexpr size_t kLabelsAtOnce = 4096;  // labels a call of the store
 
 std::string stem_of(const std::string& path) {
   std::string name = path.substr(path.find_last_of("/\\") + 1);
@@ -80,19 +80,31 @@ void Importer::open_project(Type type) {
          kTypeNames[int(report.project.type)], kTypeNames[int(*options.type)]);
 }
 
-int64_t Importer::item(const std::string& key, const std::string& data, const std::string& truth,
+int64_t Importer::item(int64_t line, const std::string& key, const std::string& data, const std::string& truth,
                        const std::string& source) {
-  const auto found = ids_.find(key);
-  if (found != ids_.end() && data.empty() && truth.empty() && source.empty()) return found->second;
+  Hash hash;
+  hash.add(data.data(), data.size());
+  const auto found = known_.find(key);
+  if (found != known_.end()) {
+    const Known& before = found->second;
+    if (!truth.empty() && !before.truth.empty() && truth != before.truth)
+      refuse(line, "item '" + shown(key) + "' has the truth " + shown(truth) + ", and " + shown(before.truth) +
+                       " in an earlier row");
+    const bool new_data = !data.empty() && hash.value() != before.data;
+    if (!new_data && (truth.empty() || !before.truth.empty()) && source.empty()) return before.id;
+  }
   Item item;
   item.key = key;
   item.data = data;
   item.truth = truth;
   item.source = source;
   store_.put_items(report.project.id, {&item, 1});
-  if (found == ids_.end()) ++report.items;
+  if (found == known_.end()) ++report.items;
   report.truths += !truth.empty();
-  ids_[key] = item.id;
+  Known& known = known_[key];
+  known.id = item.id;
+  if (!data.empty()) known.data = hash.value();
+  if (!truth.empty()) known.truth = truth;
   watch.tick();
   return item.id;
 }
@@ -103,7 +115,7 @@ void Importer::label(NewLabel label) {
   if (label.time == 0) label.time = options.now;
   labels_.push_back(std::move(label));
   watch.tick();
-  if (labels_.size() >= kBlock) flush();
+  if (labels_.size() >= kLabelsAtOnce) flush();
 }
 
 void Importer::gold(int64_t item, const std::string& value) {

@@ -35,7 +35,7 @@ class JsonLines {
     else
       place.refuse("\"data\" and keys for the data (--data) are both given");
     if (r.item.empty()) r.item = std::to_string(place.line);
-    const int64_t item = to_.item(r.item, r.data, value_of(place, "truth", r.truth), "");
+    const int64_t item = to_.item(place.line, r.item, r.data, value_of(place, "truth", r.truth), "");
     if (!r.gold.empty()) to_.gold(item, value_of(place, "gold", r.gold));
     if (!r.labels.empty()) {
       if (!io::is_array(r.labels)) place.refuse("\"labels\" is %s, expected a list", io::kind_of(r.labels));

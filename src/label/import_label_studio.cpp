@@ -84,7 +84,7 @@ class Tasks {
     if (!io::is_object(data))
       place.refuse("\"data\" is %s, expected an object", data.empty() ? "missing" : io::kind_of(data));
     if (key.empty()) key = std::to_string(place.line);
-    const int64_t item = to_.item(key, std::string(data), "", source.empty() ? "{}" : source + "}");
+    const int64_t item = to_.item(place.line, key, std::string(data), "", source.empty() ? "{}" : source + "}");
     each(place, "annotations", annotations, [&](std::string_view a) { annotation(place, item, a); });
     each(place, "predictions", predictions, [&](std::string_view p) { prediction(place, item, p); });
   }

@@ -116,8 +116,8 @@ void import_table(Importer& to) {
     if (!data.empty()) data += "}";
     for (const size_t c : columns.unread)
       if (!row[c].empty()) to.not_read(header[c]);
-    const int64_t item =
-        to.item(std::string(row[columns.item]), data, has(columns.truth) ? value_of(columns.truth) : "", "");
+    const int64_t item = to.item(table.line(), std::string(row[columns.item]), data,
+                                 has(columns.truth) ? value_of(columns.truth) : "", "");
     if (has(columns.gold)) to.gold(item, value_of(columns.gold));
     if (columns.label == Columns::kNone) continue;
     if (!has(columns.label)) {

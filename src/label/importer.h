@@ -18,8 +18,9 @@ class Importer {
   // The project, made if need be; `type`: of the file.
   void open_project(Type type);
   const Project& project() const { return report.project; }
-  // Puts the item, or returns that of an earlier row. Data, truth, source of later rows are added where given.
-  int64_t item(const std::string& key, const std::string& data, const std::string& truth, const std::string& source);
+  // Puts the item, or returns that of an earlier row. What later rows say of it is added.
+  int64_t item(int64_t line, const std::string& key, const std::string& data, const std::string& truth,
+               const std::string& source);
   void label(NewLabel label);  // its request is the row's
   void gold(int64_t item, const std::string& value);
   void note(const std::string& what);   // once, with the number of rows
@@ -38,7 +39,12 @@ class Importer {
 
   LabelStore& store_;
   std::string file_hash_;
-  std::unordered_map<std::string, int64_t> ids_;
+  struct Known {
+    int64_t id;
+    uint64_t data;  // hash
+    std::string truth;
+  };
+  std::unordered_map<std::string, Known> known_;  // items of earlier rows
   std::vector<NewLabel> labels_;
   std::map<std::string, int64_t> notes_, unread_;
   int64_t given_ = 0;

@@ -91,9 +91,8 @@ void write_from_processes(const std::string& path, int processes, int each, int 
   }
 }
 
-void check_processes(int processes, int each, int batch) {
+void check_processes(int processes, int each, int batch, int items) {
   const TempFolder folder;
-  const int items = 50;
   project_of(*open_label_store(folder / "l.db"), items);
   write_from_processes(folder / "l.db", processes, each, batch, items);
   const auto store = open_label_store(folder / "l.db");
@@ -292,7 +291,7 @@ TEST_CASE("a request that is sent again is kept once", "[label]") {
 }
 
 TEST_CASE("threads and processes write at once, and nothing is lost or doubled", "[label]") {
-  check_processes(8, 50, 5);
+  check_processes(8, 50, 5, 50);
   const TempFolder folder;
   const auto store = open_label_store(folder / "l.db");
   const Project p = project_of(*store, 4);
@@ -311,7 +310,7 @@ TEST_CASE("threads and processes write at once, and nothing is lost or doubled",
 
 TEST_CASE("a process that is killed loses no acknowledged label", "[label]") { check_kills(6, 1); }
 
-TEST_CASE("100,000 labels of 8 processes are all there, once", "[label][slow]") { check_processes(8, 12'500, 50); }
+TEST_CASE("100,000 labels of 8 processes are all there, once", "[label][slow]") { check_processes(8, 12'500, 50, 20'000); }
 
 TEST_CASE("processes are killed at 200 moments, and every acknowledged label is there", "[label][slow]") {
   check_kills(200, 2);
