@@ -1,5 +1,5 @@
-// The label store: what is acknowledged is there, once, whoever writes at the same time and whoever is killed; items are
-// given out once; what is no store of ours is refused.
+// The label store: what is acknowledged is there, once, whoever writes at the same time and whoever is killed; items
+// are given out once; what is no store of ours is refused.
 #include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -310,7 +310,9 @@ TEST_CASE("threads and processes write at once, and nothing is lost or doubled",
 
 TEST_CASE("a process that is killed loses no acknowledged label", "[label]") { check_kills(6, 1); }
 
-TEST_CASE("100,000 labels of 8 processes are all there, once", "[label][slow]") { check_processes(8, 12'500, 50, 20'000); }
+TEST_CASE("100,000 labels of 8 processes are all there, once", "[label][slow]") {
+  check_processes(8, 12'500, 50, 20'000);
+}
 
 TEST_CASE("processes are killed at 200 moments, and every acknowledged label is there", "[label][slow]") {
   check_kills(200, 2);
