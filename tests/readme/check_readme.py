@@ -33,7 +33,7 @@ PIECES = {
     "cpp": ["examples/**/*.cpp"],
     "cmake": ["tests/readme/consumer/CMakeLists.txt", "examples/*/CMakeLists.txt"],
 }
-# const Verb verb(app, "batch", ...); of a group const Verb rec(app, "rec", ...), const Verb label_group(app, "label", ...)
+# const Verb verb(app, "batch", ...); of a group const Verb rec(app, "rec", ...) or label_group(app, "label", ...)
 VERB = re.compile(r'Verb \w+\(\s*(\w+),\s*"([\w-]+)"')
 
 
