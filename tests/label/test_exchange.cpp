@@ -66,7 +66,7 @@ constexpr char kTasks[] = R"([
 TEST_CASE("a table of answers is read by its columns' names", "[label]") {
   const auto store = open_label_store(":memory:");
   const ImportReport r = take(*store, kCrowd);
-  CHECK((r.made && r.project.name == "crowd" && r.rows == 4 && r.items == 3 && r.labels == 4 && r.truths == 3));
+  CHECK((r.made && r.project.name == "crowd" && r.rows == 4 && r.items == 3 && r.labels == 4 && r.truths == 2));
   REQUIRE(r.notes.size() == 1);
   CHECK(says(r.notes[0], "not read: 'comment'"));
   const Answers a = answers_of(*store, store->project(""), false);
@@ -240,6 +240,8 @@ TEST_CASE("lines for training are made of decided items, and it is said what is 
 TEST_CASE("what is wrong with a file is said with its line, and nothing of the file stays", "[label]") {
   CHECK(says(refusal("item,annotator,label\na,w,x\nb,w\n"), "f.csv, line 3: 2 fields, expected 3"));
   CHECK(says(refusal("item,annotator,label\n,w,x\n"), "line 2: column 'item' is empty"));
+  CHECK(says(refusal("item,truth\na,x\na,x\na,y\n"),
+             "line 4: item 'a' has the truth \"y\", and \"x\" in an earlier row"));
   CHECK(says(refusal("item,label\na,x\n"), "there is no column annotator (or worker)"));
   CHECK(says(refusal("thing,annotator,label\na,w,x\n"),
              "there is no column item (or task): it has 'thing', 'annotator', 'label'"));
