@@ -107,7 +107,10 @@ TEST_CASE("the table of public crowd data comes out to the last digit", "[label]
       {"crowd_s4_Face_Sentiment_Identification", 5242, 584, 27, 4, 0.494919978, .6367, .6404, 87, -4090.2637, .6113},
   };
   const std::string data = std::string(PUNA_SOURCE_DIR) + "/../shared/data/";
-  if (!os::is_directory(data)) PUNA_SKIP(data << " is not there");
+  if (!os::is_directory(data)) {
+    WARN("skipped: " << data << " is not there");
+    return;
+  }
   for (const Row& row : rows) {
     CAPTURE(row.folder);
     const Answers a = crowd_of(data + row.folder);
