@@ -27,7 +27,8 @@ add_dependencies(puna_cli_portable puna_server puna_sqlite puna_decoders)
 target_link_libraries(puna_cli_portable PRIVATE $<TARGET_FILE:puna_server> puna_http puna_feed
   $<TARGET_NAME_IF_EXISTS:puna_hnsw>
   $<TARGET_FILE:puna_sqlite>
-  $<TARGET_FILE:puna_decoders> puna_recsys puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
+  $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_label> $<TARGET_NAME_IF_EXISTS:puna_eval> puna_recsys
+  puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
   ${PUNA_STATIC_webpdemux}
   ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z} m ${CMAKE_DL_LIBS})
 

@@ -494,3 +494,9 @@ def mutate_tokenizer_model(r, data):
     return protobuf_bytes(
         fields, (lambda n: integer_near(r, n, 4) if r.random() < 0.01 else n) if wrong else lambda n: n
     )
+
+
+def mutate_label_file(r, data):
+    """Behind a byte that says which: a table, JSON lines, or a list of tasks."""
+    mutate = [m.mutate_table, m.mutate_json_lines, m.mutate_json][data[0] % 3 if data else 0]
+    return (bytes([r.randrange(256)]) if r.random() < 0.05 else data[:1]) + mutate(r, data[1:])

@@ -33,7 +33,8 @@ PIECES = {
     "cpp": ["examples/**/*.cpp"],
     "cmake": ["tests/readme/consumer/CMakeLists.txt", "examples/*/CMakeLists.txt"],
 }
-VERB = re.compile(r'Verb (?:verb|rec)\(\s*(\w+),\s*"([\w-]+)"')
+# const Verb verb(app, "batch", ...); of a group const Verb rec(app, "rec", ...) or label_group(app, "label", ...)
+VERB = re.compile(r'Verb \w+\(\s*(\w+),\s*"([\w-]+)"')
 
 
 def tiny_model(root):
@@ -106,8 +107,10 @@ class Commands:
         cli = "\n".join(
             p.read_text(encoding="utf-8") for p in sorted((root / "apps/cli").glob("*")) if p.suffix in (".cpp", ".h")
         )
-        self.verbs = {name for group, name in VERB.findall(cli) if group == "app"}
-        self.rec = {name for group, name in VERB.findall(cli) if group == "rec"}
+        self.groups = {}  # verbs behind a verb, by its name; behind none: "app"
+        for group, name in VERB.findall(cli):
+            self.groups.setdefault(group.removesuffix("_group"), set()).add(name)
+        self.verbs = self.groups["app"]
         self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+)"', cli) for o in names.split(",")} | {
             "--help"
         }
@@ -124,10 +127,12 @@ class Commands:
                 yield f"./dev bench knows no '{part[2]}'"
         for words in re.findall(r"(?:^|[\s;&|])(?:build/release/bin/)?puna ((?:[\w.~/=:-]|\"[^\"]*\"|\s)+)", line):
             words = re.sub(r'"[^"]*"', "TEXT", words).split()
-            if words and re.fullmatch(r"[a-z][a-z-]*", words[0]) and words[0] not in self.verbs:
+            if not words:
+                continue
+            if re.fullmatch(r"[a-z][a-z-]*", words[0]) and words[0] not in self.verbs:
                 yield f"puna has no verb '{words[0]}'"
-            if words[:1] == ["rec"] and len(words) > 1 and words[1] not in self.rec:
-                yield f"puna rec has no verb '{words[1]}'"
+            if words[0] in self.groups and len(words) > 1 and words[1] not in self.groups[words[0]]:
+                yield f"puna {words[0]} has no verb '{words[1]}'"
             for word in words:
                 if re.fullmatch(r"--?[a-z].*", word) and word.split("=")[0] not in self.options:
                     yield f"puna has no option '{word}'"

@@ -13,7 +13,7 @@
 
 #include "puna/io/checkpoint.h"
 
-namespace puna::recsys {
+namespace puna::io {
 
 class TableReader {
  public:
@@ -58,4 +58,4 @@ std::string list_of(const std::vector<std::string_view>& fields);
 // "1e300").
 bool parse_number(std::string_view text, double& number) noexcept;
 
-}  // namespace puna::recsys
+}  // namespace puna::io

@@ -7,7 +7,7 @@
 #include "puna/base/function_ref.h"
 #include "puna/base/watch.h"
 
-namespace puna::train {
+namespace puna::io {
 
 // One past the value that begins at text[at]: brackets and strings are matched, nothing else is looked at. A string
 // ends at a line's end at the latest.
@@ -30,4 +30,4 @@ std::string_view member(std::string_view object, std::string_view key,
                         const Watch& watch);                       // empty: there is none, or it is null
 std::string text_of(std::string_view string, const Watch& watch);  // what a JSON string says
 
-}  // namespace puna::train
+}  // namespace puna::io

@@ -1,4 +1,4 @@
-#include "recsys/data/table_reader.h"
+#include "io/table_reader.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include "io/file_kind.h"
 #include "puna/base/error.h"
 
-namespace puna::recsys {
+namespace puna::io {
 namespace {
 
 constexpr uint64_t kLargestFile = uint64_t(1) << 32;
@@ -188,4 +188,4 @@ bool parse_number(std::string_view text, double& number) noexcept {
   return error == std::errc() && end == text.data() + text.size() && std::fabs(number) <= 1e30;  // not NaN
 }
 
-}  // namespace puna::recsys
+}  // namespace puna::io

@@ -1,4 +1,4 @@
-#include "train/json_rows.h"
+#include "io/json_rows.h"
 
 #include <algorithm>
 #include <cstdarg>
@@ -8,9 +8,9 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "train/json_parts.h"
+#include "io/json_parts.h"
 
-namespace puna::train {
+namespace puna::io {
 namespace {
 
 constexpr size_t kMaxDepth = 64;  // as base/json.h
@@ -214,4 +214,4 @@ void each_row(std::string_view text, const std::string& file, const Watch& watch
   Rows(text, file, watch).visit(visit);
 }
 
-}  // namespace puna::train
+}  // namespace puna::io

@@ -1,10 +1,10 @@
-#include "train/json_parts.h"
+#include "io/json_parts.h"
 
 #include <algorithm>
 
 #include "base/json.h"
 
-namespace puna::train {
+namespace puna::io {
 namespace {
 
 constexpr size_t kStride = 4096;  // bytes between ticks
@@ -112,4 +112,4 @@ std::string text_of(std::string_view string, const Watch& watch) {
   return std::move(text.get_ref<std::string&>());
 }
 
-}  // namespace puna::train
+}  // namespace puna::io

@@ -9,7 +9,7 @@
 #include "puna/base/function_ref.h"
 #include "puna/base/watch.h"
 
-namespace puna::train {
+namespace puna::io {
 
 // Where a row begins, for errors.
 struct Place {
@@ -24,4 +24,4 @@ struct Place {
 void each_row(std::string_view text, const std::string& file, const Watch& watch,
               FunctionRef<void(const Place&, std::string_view)> visit);
 
-}  // namespace puna::train
+}  // namespace puna::io
