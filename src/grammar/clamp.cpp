@@ -103,7 +103,9 @@ bool Clamp::is_included(Regex r, Regex in) {
   if (const auto known = included_.find({r, in}); known != included_.end()) return known->second;
   const bool is_star =
       arena_.op(in) == RegexBuilder::Op::repeat && arena_.bounds(in) == RegexBuilder::Bounds{0, kUnbounded};
-  return is_star ? is_included_by_parts(r, in) : included_[{r, in}] = is_included_by_states(r, in);
+  const bool included = is_star ? is_included_by_parts(r, in) : is_included_by_states(r, in);
+  included_[{r, in}] = included;
+  return included;
 }
 
 // In x*: a sequence, alternatives, a repetition are where their parts are. What is left are single characters, of which

@@ -88,6 +88,10 @@ struct Alternative {
 
   void only(uint8_t kept) noexcept { types &= kept; }
   void choose(std::vector<Parts> ways) {
+    if (ways.size() == 1) {
+      pending.insert(pending.end(), ways[0].begin(), ways[0].end());
+      return;
+    }
     choices.push_back(std::make_shared<const std::vector<Parts>>(std::move(ways)));
   }
 };

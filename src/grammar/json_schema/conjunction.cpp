@@ -139,7 +139,7 @@ std::vector<Alternative> Conjunction::alternatives(const Parts& parts) {
     const std::shared_ptr<const std::vector<Parts>> choice = std::move(a.choices.back());
     a.choices.pop_back();
     made += choice->size();
-    if (made > kMostAlternatives) too_many_cases(parts[0].node);
+    if (made > kMostAlternatives || a.choices.size() > kMostChoices) too_many_cases(parts[0].node);
     const auto from = std::make_shared<const Alternative>(std::move(a));
     for (size_t i = choice->size(); i-- > 0;) open.push_back({from, (*choice)[i]});
   }

@@ -39,6 +39,7 @@ class Conjunction {
     const OrderedJson& value;
   };
   static constexpr size_t kMostAlternatives = 4096;  // of one place in the document
+  static constexpr size_t kMostChoices = 1024;       // that are open in one alternative: two ways each
   static constexpr size_t kMostBranches = 512;       // of a oneOf: every two of them are compared
   using Apply = void (Conjunction::*)(Alternative&, const Keyword&);
   static const std::map<std::string, Apply, std::less<>>& keywords();

@@ -148,6 +148,7 @@ void Conjunction::property_names(Alternative& a, const Keyword& k) {
 // {"a": ["b"]} or {"a": schema}: where there is an "a", the other holds as well.
 void Conjunction::dependencies(Alternative& a, const Keyword& k) {
   require_object(k);
+  if (k.value.size() > kMostChoices) too_many_cases(k.node);
   for (const auto& [name, value] : k.value.items()) {
     OrderedJson names = OrderedJson::array({name});
     const JsonGuard of_names(names);
