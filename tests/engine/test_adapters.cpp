@@ -20,7 +20,8 @@ float& at(const Adapter::Block& b, int64_t cols, int64_t row, int64_t col) {
 TEST_CASE("adapters mixed in a batch: each request answers as alone with its own", "[engine]") {
   const char* const fixture = GENERATE("text_scout_like", "text_maverick_like", "dense_llama3");
   const bool exact = GENERATE(false, true);
-  CAPTURE(fixture, exact);
+  const uint64_t budget = GENERATE(0, 1);  // whole passes, or left after a tile and gone on with
+  CAPTURE(fixture, exact, budget);
   const ModelPtr model = open_text_model(fixture);
   EngineOptions options;
   options.session = {exact, 0, 48};
@@ -35,7 +36,7 @@ TEST_CASE("adapters mixed in a batch: each request answers as alone with its own
     asked.push_back(r);
     requests.push_back(engine.submit(r));
   }
-  while (engine.step()) {}
+  while (engine.step(budget)) {}
   bool differ = false;
   for (size_t i = 0; i < requests.size(); ++i) {
     CAPTURE(i);
