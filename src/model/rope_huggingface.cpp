@@ -232,8 +232,8 @@ void read_huggingface_two_ropes(LlamaConfig& c, const HuggingFaceKeys& k, double
   if (c.architecture == "gemma4" && (missing || all.type() == "proportional")) {
     c.inverse_frequency = proportional_frequency(c, all, missing ? 0.25 : 1.0);
   } else {
-    rotated_dimensions(c, all, false);
     c.rope_scaling = rope_scaling(c, all);
+    rotated_dimensions(c, all, false);
     c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, c.rope_scaling);
   }
   double theta = k.number("rope_local_base_freq", 1, 1e12, local_theta);

@@ -49,11 +49,28 @@ bool close(const Golden& g, const std::vector<float>& got) {
   return want.size() == got.size();
 }
 
-// Of rows, how many have the same best token.
-double agreement(const std::vector<float>& a, const std::vector<float>& b, size_t V) {
-  size_t same = 0, rows = a.size() / V;
-  for (size_t r = 0; r < rows; ++r) same += argmax({a.data() + r * V, V}) == argmax({b.data() + r * V, V});
-  return double(same) / double(rows);
+// Of rows whose best token leads by 0.4 of the logits' deviation, how many have the same one in `got`. Random weights
+// know few clear favourites, and a mixture's router turns where two experts are about as good: without that lead the
+// best token says little (emulated on gpt-oss' set: in 29 % of rows Q8_0 reaches another expert in some layer).
+double agreement(const std::vector<float>& got, const std::vector<float>& want, size_t V) {
+  double sum = 0, squares = 0;
+  for (const float x : want) {
+    sum += double(x);
+    squares += double(x) * double(x);
+  }
+  const double n = double(want.size()), lead = 0.4 * std::sqrt(squares / n - sum / n * (sum / n));
+  size_t same = 0, clear = 0;
+  for (size_t r = 0; r < want.size() / V; ++r) {
+    std::vector<float> row(want.begin() + std::ptrdiff_t(r * V), want.begin() + std::ptrdiff_t((r + 1) * V));
+    const int64_t best = argmax(row);
+    std::nth_element(row.begin(), row.begin() + 1, row.end(), std::greater<float>());
+    if (double(row[0]) - double(row[1]) < lead) continue;
+    ++clear;
+    same += best == argmax({got.data() + r * V, V});
+  }
+  INFO(clear << " of " << want.size() / V << " rows have a clear favourite, " << same << " the same");
+  CHECK(clear >= 5);
+  return double(same) / double(clear);
 }
 
 double mean_loss(const std::vector<double>& nll) {
@@ -154,11 +171,11 @@ std::string row_of(const Golden& g) {
   const std::vector<float> exact = logits_of(model, ids, true);
   const ModelPtr copy = Model::open(context, save_gguf(*model, folder / "copy.gguf", {}).front());
   const ModelPtr small = Model::open(context, save_gguf(*model, folder / "small.gguf", {DType::f16, 0}).front());
-  bool quantised = agreement(logits_of(small, ids, false), exact, size_t(model->config().vocab)) > 0.8;
+  bool quantised = agreement(logits_of(small, ids, false), exact, size_t(model->config().vocab)) > 0.9;
   const LlamaConfig& c = model->config();
   if (c.expert_ffn % 32 == 0 && c.ffn % 32 == 0 && c.per_layer % 32 == 0) {
     const ModelPtr q8 = Model::open(context, save_gguf(*model, folder / "q8.gguf", {DType::q8_0, 0}).front());
-    quantised = quantised && agreement(logits_of(q8, ids, false), exact, size_t(model->config().vocab)) > 0.6;
+    quantised = quantised && agreement(logits_of(q8, ids, false), exact, size_t(model->config().vocab)) > 0.9;
   }
   Parameters all(context), few(context);
   const Llama trained = make_trainable(model->llama(), all);
