@@ -67,6 +67,8 @@ class GgufTensors {
  public:
   GgufTensors(const Model& model, const SaveOptions& options)
       : c_(model.config()), kernels_(model.context().kernels()), options_(options) {
+    if (options.matrices && *options.matrices != DType::f32 && !encoder(*options.matrices))
+      fail(Status::unsupported, "%s cannot be written, only read", puna::name(*options.matrices));
     const LlamaWeights& w = model.llama().weights;
     matrix("token_embd.weight", {w.embedding});
     if (!c_.tied) matrix("output.weight", {w.lm_head});
@@ -201,12 +203,9 @@ class GgufTensors {
            puna::name(type), info(type).block);
     if (options_.matrices && type != *options_.matrices) replace(*options_.matrices, type, first.cols);
     ++types_[type];
-    const bool as_it_is = type == first.dtype;
     if (!io::gguf::type_id_of(type))
       fail(Status::unsupported, "tensor '%s' is kept as %s, which GGUF files do not have: choose a type to write",
            name.c_str(), puna::name(type));
-    if (!as_it_is && type != DType::f32 && !encoder(type))
-      fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
     const Shape shape = whole     ? *whole
                         : stacked ? Shape{int64_t(parts.size()), first.rows, first.cols}
                                   : Shape{first.rows, first.cols};
