@@ -87,7 +87,9 @@ bool changes_nothing(const Context& context, const TensorMap& tensors, std::stri
   for (const char* end : {".input_scale", ".activation_scale", ".output_scale", ".k_scale", ".v_scale"})
     if (name.ends_with(end)) return true;
   if (!name.ends_with(".bias")) return false;
-  const TensorEntry* const t = tensors.find(std::string(name));
+  const auto& all = tensors.entries();
+  const auto t = std::find_if(all.begin(), all.end(), [&](const TensorEntry& e) { return e.name == name; });
+  if (t == all.end()) return false;
   std::atomic<bool> zero{true};
   context.executor().run(1, [&](int64_t) {
     for (uint64_t i = 0; i < t->bytes; ++i)

@@ -76,6 +76,8 @@ class GgufTensors {
  public:
   GgufTensors(const Model& model, const SaveOptions& options)
       : c_(model.config()), kernels_(model.context().kernels()), options_(options) {
+    if (options.matrices && *options.matrices != DType::f32 && !encoder(*options.matrices))
+      fail(Status::unsupported, "%s cannot be written, only read", puna::name(*options.matrices));
     const LlamaWeights& w = model.llama().weights;
     matrix("token_embd.weight", {w.embedding});
     if (!c_.tied) matrix("output.weight", {w.lm_head});
@@ -255,12 +257,9 @@ class GgufTensors {
     if (options_.matrices && type != *options_.matrices && !layout.is_fine)
       replace(*options_.matrices, type, first.cols);
     if (!layout.is_fine) ++types_[type];
-    const bool as_it_is = type == first.dtype;
     if (!io::gguf::type_id_of(type))
       fail(Status::unsupported, "tensor '%s' is kept as %s, which GGUF files do not have: choose a type to write",
            name.c_str(), puna::name(type));
-    if (!as_it_is && type != DType::f32 && !encoder(type))
-      fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
     const Shape shape = layout.whole ? *layout.whole : Shape{first.rows, first.cols};
     list_.push_back(tensor(name, std::move(parts), type, layout.permute, shape));
   }

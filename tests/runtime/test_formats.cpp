@@ -56,7 +56,7 @@ void check_model(const std::string& path, const std::vector<int32_t>& ids, const
   if (plain->config().rope_style == model->config().rope_style)
     CHECK(logits_of(plain, ids, true) == exact);
   else  // pairs of q and k in other places are summed in another order
-    CHECK(apart(logits_of(plain, ids, true), exact) < 1e-5 * size_of(exact));
+    CHECK(apart(logits_of(plain, ids, true), exact) < 1e-4 * size_of(exact));
   CHECK(size_of(exact) > 0.01);
   // Activations of 8 bits, which all formats share: Q8_0 of the same weights is as far from its own exact logits.
   const ModelPtr yardstick = open_on(save_gguf(*plain, folder / "yardstick.gguf", {DType::q8_0, 0}).front());
@@ -228,7 +228,7 @@ TEST_CASE("a quantised folder's weights are scale * (code - zero), to the last b
     }
     const uint64_t D = uint64_t(model->config().hidden);
     CHECK(model->parameter_count() == parameters + uint64_t(model->config().vocab) * D + 3 * D);
-    CHECK(model->not_used().tensors.size() <= 7);  // scales of activations
+    CHECK(model->not_used().tensors.size() <= 7);  // scales of activations, or zero biases
   }
 }
 
