@@ -114,7 +114,7 @@ TEST_CASE("in free text no call is read that a grammar did not check", "[runtime
 // Qwen 2.5 Coder writes a fence around its calls, where <tool_call> was asked for.
 TEST_CASE("a bare call as JSON is held to its tool where the parser reads one", "[runtime][tools]") {
   const Tools tools = Tools::parse(kTools);
-  for (const char* format : {"hermes", "granite", "phi", "function_tag", "llama4_json"}) {
+  for (const char* format : {"hermes", "granite", "phi", "function_tag"}) {
     CAPTURE(format);
     const GrammarPtr grammar = grammar_of(tools, format, kAuto);
     const std::string good =
