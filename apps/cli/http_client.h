@@ -24,7 +24,7 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // The status. `on_body` gets the body in pieces, without its framing; false gives the request up (and the connection).
+  // The status. `on_body` gets the body in pieces, without its framing; false gives up the request and the connection.
   // Error{io}: no connection, a broken answer, a server that went or stays silent.
   int ask(const char* method, const std::string& path, const std::string& body,
           FunctionRef<bool(std::string_view)> on_body);

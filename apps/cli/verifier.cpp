@@ -173,10 +173,10 @@ class Verifier {
     TextBlocks(const LlamaConfig& c, int64_t R)
         : moe(std::count(c.is_moe.begin(), c.is_moe.end(), 1)),
           logits(size_t(R * c.vocab)),
-          embedded(size_t(R * c.hidden)),
+          embedded(size_t(c.streams * R * c.hidden)),
           after(size_t(c.layers * R * c.hidden)),
           hidden(size_t(c.layers * c.streams * R * c.hidden)),
-          norm(embedded.size()),
+          norm(size_t(R * c.hidden)),
           router(size_t(moe * R * c.experts)),
           scores(size_t(moe * R * c.experts_per_token)),
           experts(scores.size()) {
@@ -210,8 +210,9 @@ class Verifier {
   }
 
   void check_layers(const LlamaConfig& c, int64_t R, const TextBlocks& got) {
-    if (has("embeddings")) check("embeddings", "text: embeddings", got.embedded);
     const size_t layer = size_t(R * c.hidden);
+    if (has("embeddings"))  // the first of several streams
+      check("embeddings", "text: embeddings", std::span(got.embedded).first(layer));
     std::vector<float> added(layer);
     int64_t mixture = 0;
     if (c.streams > 1) {  // several residual streams: all of them, and no block alone makes the next

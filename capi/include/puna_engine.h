@@ -192,7 +192,7 @@ PUNA_API puna_status puna_request_get_answer(puna_request* request, int32_t inde
  * most likely others; they live until the next call on the request. */
 PUNA_API puna_status puna_request_get_prompt_probabilities(puna_request* request, int64_t position,
                                                            const puna_token_probability** probabilities, size_t* count);
-/* [hidden], or [tokens, hidden] with PUNA_POOLING_NONE; as long as the request lives. `count`, of floats, is optional. */
+/* [hidden], or [tokens, hidden] with PUNA_POOLING_NONE; as long as the request lives. `count`, of floats, or NULL. */
 PUNA_API puna_status puna_request_get_embedding(const puna_request* request, const float** values, size_t* count);
 
 /* ---- the engine itself ------------------------------------------------------------------------------------------- */

@@ -164,7 +164,12 @@ int four_bits(uint32_t word, int64_t place) noexcept { return int(word >> 4 * pl
 }  // namespace
 
 bool ScaledMatrix::is_there(const TensorMap& tensors, const ScaledLayout& layout, const std::string& name) {
-  if (!tensors.contains(name)) return layout.codes != ScaledLayout::Codes::none;
+  if (!tensors.contains(name)) {
+    if (layout.codes == ScaledLayout::Codes::none) return false;
+    const auto has = [&](const char* part) { return tensors.contains(stem_of(name) + part); };
+    return layout.codes == ScaledLayout::Codes::packed ? has(".weight_packed") || has(".weight_scale")
+                                                       : has(".qweight") || has(".scales");
+  }
   const TensorEntry* t = tensors.find(name);
   return t && (t->dtype == DType::f8_e4m3 || t->dtype == DType::f8_e5m2);
 }

@@ -435,8 +435,8 @@ puna_status check_beams(Handles& h) {
 }
 
 // Requests that share a prompt, one that scores and embeds it, with drafts, several answers, beams, a callback, a
-// cancel; then another engine with what the first has read. Each answer is the one of a session, or there is none; every
-// request hears of its end.
+// cancel; then another engine with what the first has read. Each answer is the one of a session, or there is none;
+// every request hears of its end.
 puna_status serve(Handles& h) {
   static int32_t want[20];  // not on the heap that fails
   auto generate = sized<puna_generate_options>();

@@ -55,11 +55,15 @@ FUZZ_TARGET(tokenize) {
   const Tokenizer& t = *tokenizers[data[0] % kTokenizers];
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   const bool marks = &t == tokenizers.back().get();
+  const bool composes = !marks && std::string_view(kPre[data[0] % kTokenizers]) == "qwen2";  // NFC comes back
   for (const bool special : {false, true}) {
     const std::vector<int32_t> ids = t.encode(text, special);
     std::string want = text;
     for (size_t at = 0; marks && (at = want.find("\xE2\x96\x81", at)) != std::string::npos;) want.replace(at, 3, " ");
-    if (!marks || !special)
+    if (composes) {
+      want = t.decode(ids, true);
+      require(t.decode(t.encode(want, special), true) == want);
+    } else if (!marks || !special)
       require(t.decode(ids, true) == want);  // control tokens are followed by a space of SentencePiece's own
     StreamDecoder whole, parts;
     std::string one = whole.push(text), many;

@@ -113,29 +113,6 @@ TEST_CASE("Masks inside strings are those of the single tokens, however they are
   }
 }
 
-TEST_CASE("Where words are counted and characters too, no place builds states of its own for its masks", "[grammar]") {
-  // A token of 200 bytes: counts up to 99 words and 5,000 characters are within its reach or beyond it.
-  std::vector<std::string> texts = awkward_texts();
-  for (size_t size = 10; size <= 200; size += 10) {
-    texts.push_back(std::string(size, 'a'));
-    texts.push_back(std::string(size, ' '));
-  }
-  const GrammarPtr grammar = grammar_from_json_schema(R"json({"type": "string", "minLength": 1, "maxLength": 5000,
-      "pattern": "^$|(^(?:\\S+\\s+){0,99}\\S+$)"})json");
-  Matcher matcher(grammar, grammar_vocabulary(small_vocabulary(texts)));
-  matcher.accept_bytes("\"");
-  size_t most = 0;
-  for (int word = 0; word < 60; ++word) {
-    matcher.accept_bytes("ab ");
-    const size_t before = grammar->automaton()->states();
-    CHECK(matcher.mask().count() > 100);
-    const size_t behind = grammar->automaton()->states();
-    REQUIRE(behind >= before);  // it was not given up for another one
-    if (word > 2) most = std::max(most, behind - before);
-  }
-  CHECK(most < 1000);
-}
-
 TEST_CASE("Equal masks are kept once, whichever grammar and whichever place they are of", "[grammar]") {
   std::vector<std::string> texts{"<end>"};
   for (char c = 'a'; c <= 'z'; ++c) texts.push_back(std::string(1, c));

@@ -188,13 +188,13 @@ TEST_CASE("sliding windows: dropped keys, rewinds, forks and snapshots give the 
         for (KvCache* kv : {&whole, &pieces}) kv->prepare(at, end);
         whole.commit(end);
         pieces.commit(end, 0, prompt - end);
-        for (int64_t l = 0; l < c.layers; ++l) {
+        for (int64_t l = 0; l < whole.layers(); ++l) {
           CHECK(pieces.pages(l) <= whole.pages(l));
           const bool inside = prompt - end >= KvCache::kSlack;
           if (c.sliding(l) && inside) CHECK(pieces.pages(l) <= (c.window - 1) / pieces.page_size() + 2);
         }
       }
-      for (int64_t l = 0; l < c.layers; ++l) CHECK(pieces.pages(l) == whole.pages(l));
+      for (int64_t l = 0; l < whole.layers(); ++l) CHECK(pieces.pages(l) == whole.pages(l));
       CHECK(pieces.rewind(prompt - KvCache::kSlack) == prompt - KvCache::kSlack);
     }
     KvCache kv(c, context->allocator(), DType::f32);

@@ -218,6 +218,7 @@ TEST_CASE("the table of families in the docs says what is so", "[train][golden]"
   std::string table;
   for (const std::string& row : rows) {
     table += row;
+    CAPTURE(row);
     CHECK(docs.find(row) != std::string::npos);
   }
   INFO("docs/families.md should have\n" << table);

@@ -30,8 +30,8 @@ class KvCache {
   void prepare(int64_t begin, int64_t end);
   // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`, sliding
   // ones those before the window and kSlack positions more; those of positions below `may_return` they only put aside,
-  // until rewind() puts them back or settle() drops them. `ahead`: positions that will follow whatever happens, so nobody
-  // comes back to this length: they make the slack smaller.
+  // until rewind() puts them back or settle() drops them. `ahead`: positions that will follow whatever happens, so
+  // nobody comes back to this length: they make the slack smaller.
   void commit(int64_t length, int64_t may_return = 0, int64_t ahead = 0);
   bool settle() noexcept;  // false: nothing was put aside
   // The largest position from which a pass may go on so that [0, length) is complete again: `length`; the start of its
