@@ -1,12 +1,10 @@
 // event_log.cpp -- the event log as a table of an SQLite database: a row an event, its number the row's, lists as blobs
 // of little-endian values. The keys of events that have one are a table of their own.
-#include <sqlite3.h>
-
 #include <bit>
 #include <cstring>
 #include <mutex>
 
-#include "base/os.h"
+#include "optional/sqlite/database.h"
 #include "puna/base/error.h"
 #include "puna/recsys/event_log.h"
 
@@ -15,23 +13,20 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "blobs are read in place");
 
-constexpr int kApplication = 0x50556E61;  // "PUna": PRAGMA application_id of our files
-constexpr int64_t kMostFeatures = 4096, kMostBlob = 1 << 20;
-// What a rollback journal that names a super-journal ends with: www.sqlite.org/fileformat2.html, 3.
-constexpr std::string_view kJournalMagic("\xD9\xD5\x05\xF9\x20\xA1\x63\xD7", 8);
-// As SQLite keeps them in the schema.
-constexpr char kEvents[] =
-    "CREATE TABLE events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER "
-    "NOT NULL, weight REAL NOT NULL, "
-    "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT";
-constexpr char kKeys[] = "CREATE TABLE keys (key BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID";
+using sqlite::Reset;
+using sqlite::Statement;
 
-struct Close {
-  void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
-  void operator()(sqlite3_stmt* s) const noexcept { sqlite3_finalize(s); }
+constexpr int64_t kMostFeatures = 4096, kMostBlob = 1 << 20;
+constexpr sqlite::Table kTables[] = {
+    {"CREATE TABLE events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER "
+     "NOT NULL, weight REAL NOT NULL, "
+     "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT"},
+    {"CREATE TABLE keys (key BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID", true},
 };
-using Database = std::unique_ptr<sqlite3, Close>;
-using Statement = std::unique_ptr<sqlite3_stmt, Close>;
+constexpr sqlite::Format kFormat{.name = "event log",
+                                 .application = 0x50556E61,  // "PUna"
+                                 .tables = kTables,
+                                 .most_bytes = int(4 * kMostBlob)};
 
 template <class T>
 std::span<const T> span_of(const std::vector<T>& v) noexcept {
@@ -40,42 +35,13 @@ std::span<const T> span_of(const std::vector<T>& v) noexcept {
 
 class SqliteLog final : public EventLog {
  public:
-  explicit SqliteLog(const std::string& path) : path_(path) {
-    sqlite3* db = nullptr;
-    const int opened =
-        sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-    db_.reset(db);
-    require(opened);
-    require_plain_journal();
-    sqlite3_extended_result_codes(db, 1);
-    sqlite3_busy_timeout(db, 5000);
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, int(4 * kMostBlob));
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
-    run("PRAGMA cell_size_check = ON");  // of every page that is read
-    const int64_t id = number("PRAGMA application_id"), tables = number("SELECT count(*) FROM sqlite_schema");
-    if (id != kApplication && (id != 0 || tables != 0))
-      fail(Status::bad_file, "%s is a database, but no event log of ours", path.c_str());
-    run("PRAGMA journal_mode = WAL");
-    run("PRAGMA synchronous = FULL");  // a commit is on the disk when it returns
-    const bool has_keys = id != 0 && schema_has_keys();
-    if (!has_keys) {  // a new log, or one of before there were keys
-      run("BEGIN IMMEDIATE");
-      if (id == 0 && number("PRAGMA application_id") == 0) {  // unless another process was faster
-        run(kEvents);
-        run(("PRAGMA application_id = " + std::to_string(kApplication)).c_str());
-      }
-      if (!schema_has_keys()) run(kKeys);
-      run("COMMIT");
-    }
-    key_ = prepare("INSERT OR IGNORE INTO keys VALUES (?1, ?2)");
-    insert_ = prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-    select_ = prepare(
+  explicit SqliteLog(const std::string& path) : db_(path, kFormat) {
+    key_ = db_.prepare("INSERT OR IGNORE INTO keys VALUES (?1, ?2)");
+    insert_ = db_.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    select_ = db_.prepare(
         "SELECT number, time, surface, known, weight, ids, numbers, outcomes FROM events WHERE number > ?1 ORDER BY "
         "number LIMIT ?2");
-    last_ = prepare("SELECT coalesce(max(number), 0) FROM events");
+    last_ = db_.prepare("SELECT coalesce(max(number), 0) FROM events");
   }
 
   int64_t append(std::span<const LoggedEvent> events, int64_t* repeated) override {
@@ -83,8 +49,7 @@ class SqliteLog final : public EventLog {
     int64_t number = last_number(), left_out = 0;
     if (repeated) *repeated = 0;
     if (events.empty()) return number;
-    run("BEGIN IMMEDIATE");
-    try {
+    db_.transaction([&] {
       number = last_number();
       for (size_t i = 0; i < events.size(); ++i) {
         PUNA_REQUIRE(events[i].key.size() <= kLongestEventKey,
@@ -95,11 +60,7 @@ class SqliteLog final : public EventLog {
         else
           ++left_out;
       }
-      run("COMMIT");
-    } catch (...) {
-      sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-      throw;
-    }
+    });
     if (repeated) *repeated = left_out;
     return number;
   }
@@ -109,12 +70,13 @@ class SqliteLog final : public EventLog {
     const std::lock_guard<std::mutex> lock(mutex_);
     sqlite3_stmt* const s = select_.get();
     const Reset reset{s};
-    require(sqlite3_bind_int64(s, 1, after));
-    require(sqlite3_bind_int64(s, 2, most));
+    db_.require(sqlite3_bind_int64(s, 1, after));
+    db_.require(sqlite3_bind_int64(s, 2, most));
     int64_t got = 0;
-    while (step(s)) {
+    while (db_.step(s)) {
       const int64_t number = sqlite3_column_int64(s, 0);
-      if (number != after + got + 1) fail(Status::bad_file, "%s: event %jd is missing", path_.c_str(), after + got + 1);
+      if (number != after + got + 1)
+        fail(Status::bad_file, "%s: event %jd is missing", db_.path().c_str(), after + got + 1);
       to.push_back(event(s, number));
       ++got;
     }
@@ -127,85 +89,17 @@ class SqliteLog final : public EventLog {
   }
 
  private:
-  struct Reset {
-    sqlite3_stmt* statement;
-    ~Reset() {
-      sqlite3_reset(statement);
-      sqlite3_clear_bindings(statement);
-    }
-  };
-
-  // What SQLite says became of a call.
-  void require(int result) const {
-    if (result == SQLITE_OK || result == SQLITE_DONE || result == SQLITE_ROW) return;
-    const int kind = result & 0xFF;
-    // Statements and values are right, so what SQLite finds wrong with them is the file's.
-    const bool of_file = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || kind == SQLITE_ERROR ||
-                         kind == SQLITE_TOOBIG || kind == SQLITE_CONSTRAINT || kind == SQLITE_MISMATCH;
-    const Status status = kind == SQLITE_NOMEM ? Status::out_of_memory : of_file ? Status::bad_file : Status::io;
-    fail(status, "%s: %s", path_.c_str(), db_ ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(result));
-  }
-  // A rollback journal beside the database may name a "super-journal" of a transaction over several databases, and
-  // SQLite deletes that file, whatever it is, once it has rolled back. Our transactions are of one database; so this is
-  // asked before SQLite reads anything.
-  void require_plain_journal() const {
-    const char* const file = sqlite3_db_filename(db_.get(), "main");
-    const std::string journal = std::string(file ? file : "") + "-journal";
-    if (!os::is_file(journal) || os::file_stamp(journal).bytes < kJournalMagic.size()) return;
-    const os::MappedFile mapped(journal);
-    const std::string_view bytes(reinterpret_cast<const char*>(mapped.data()), size_t(mapped.size()));
-    if (bytes.ends_with(kJournalMagic))
-      fail(Status::bad_file, "%s names a journal of several databases, which no event log of ours has",
-           journal.c_str());
-  }
-  void run(const char* sql) const { require(sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr)); }
-  Statement prepare(const char* sql) const {
-    sqlite3_stmt* s = nullptr;
-    require(sqlite3_prepare_v2(db_.get(), sql, -1, &s, nullptr));
-    return Statement(s);
-  }
-  bool step(sqlite3_stmt* s) const {
-    const int result = sqlite3_step(s);
-    require(result);
-    return result == SQLITE_ROW;
-  }
-  int64_t number(const char* sql) const {
-    const Statement s = prepare(sql);
-    return step(s.get()) ? sqlite3_column_int64(s.get(), 0) : 0;
-  }
-  // Whether there is a table of keys. A schema is a program: views, triggers, checks, generated columns and indexes of
-  // expressions are computed whenever a row is read or written, as long as their author likes. So it is ours to the
-  // letter, or nothing of it is used.
-  bool schema_has_keys() const {
-    const Statement s = prepare("SELECT type || ' ' || name, sql FROM sqlite_schema");
-    bool events = false, keys = false;
-    while (step(s.get())) {
-      const auto text = [&](int column) {
-        const auto* const at = reinterpret_cast<const char*>(sqlite3_column_text(s.get(), column));
-        return std::string(at ? at : "");
-      };
-      const std::string sql = text(1);
-      events |= sql == kEvents;
-      keys |= sql == kKeys;
-      if (sql != kEvents && sql != kKeys)
-        fail(Status::bad_file, "%s: its schema has '%.100s', which is not an event log's of ours", path_.c_str(),
-             text(0).c_str());
-    }
-    if (!events) fail(Status::bad_file, "%s: its table of events is missing", path_.c_str());
-    return keys;
-  }
-
   int64_t last_number() const {
     const Reset reset{last_.get()};
-    return step(last_.get()) ? sqlite3_column_int64(last_.get(), 0) : 0;
+    return db_.step(last_.get()) ? sqlite3_column_int64(last_.get(), 0) : 0;
   }
 
   template <class T>
   void bind_blob(sqlite3_stmt* s, int at, std::span<const T> values, const char* what) const {
     PUNA_REQUIRE(int64_t(values.size_bytes()) <= kMostBlob, "an event has %zu %s, more than fit into %jd bytes",
                  values.size(), what, kMostBlob);
-    require(values.empty() ? sqlite3_bind_zeroblob(s, at, 0)
-                           : sqlite3_bind_blob64(s, at, values.data(), values.size_bytes(), SQLITE_STATIC));
+    db_.require(values.empty() ? sqlite3_bind_zeroblob(s, at, 0)
+                               : sqlite3_bind_blob64(s, at, values.data(), values.size_bytes(), SQLITE_STATIC));
   }
 
   // Remembers the key; false when it is known.
@@ -213,10 +107,10 @@ class SqliteLog final : public EventLog {
     if (key.empty()) return true;
     sqlite3_stmt* const s = key_.get();
     const Reset reset{s};
-    require(sqlite3_bind_blob64(s, 1, key.data(), key.size(), SQLITE_STATIC));
-    require(sqlite3_bind_int64(s, 2, number));
-    step(s);
-    return sqlite3_changes(db_.get()) == 1;
+    db_.require(sqlite3_bind_blob64(s, 1, key.data(), key.size(), SQLITE_STATIC));
+    db_.require(sqlite3_bind_int64(s, 2, number));
+    db_.step(s);
+    return db_.changes() == 1;
   }
 
   void add(int64_t number, const LoggedEvent& e) const {
@@ -227,15 +121,15 @@ class SqliteLog final : public EventLog {
     for (const std::vector<int64_t>& feature : e.ids) ids.insert(ids.end(), feature.begin(), feature.end());
     sqlite3_stmt* const s = insert_.get();
     const Reset reset{s};
-    require(sqlite3_bind_int64(s, 1, number));
-    require(sqlite3_bind_int64(s, 2, e.time));
-    require(sqlite3_bind_int64(s, 3, e.surface));
-    require(sqlite3_bind_int64(s, 4, e.known));
-    require(sqlite3_bind_double(s, 5, double(e.weight)));
+    db_.require(sqlite3_bind_int64(s, 1, number));
+    db_.require(sqlite3_bind_int64(s, 2, e.time));
+    db_.require(sqlite3_bind_int64(s, 3, e.surface));
+    db_.require(sqlite3_bind_int64(s, 4, e.known));
+    db_.require(sqlite3_bind_double(s, 5, double(e.weight)));
     bind_blob(s, 6, span_of(ids), "ids");
     bind_blob(s, 7, span_of(e.numbers), "numbers");
     bind_blob(s, 8, span_of(e.values), "outcomes");
-    step(s);
+    db_.step(s);
   }
 
   template <class T>
@@ -248,7 +142,7 @@ class SqliteLog final : public EventLog {
     return values;
   }
   [[noreturn]] void damaged(int64_t number) const {
-    fail(Status::bad_file, "%s: event %jd is damaged", path_.c_str(), number);
+    fail(Status::bad_file, "%s: event %jd is damaged", db_.path().c_str(), number);
   }
 
   LoggedEvent event(sqlite3_stmt* s, int64_t number) const {
@@ -273,8 +167,7 @@ class SqliteLog final : public EventLog {
     return e;
   }
 
-  std::string path_;
-  Database db_;
+  sqlite::Database db_;
   Statement insert_, select_, last_, key_;
   std::mutex mutex_;
 };
