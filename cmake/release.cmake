@@ -3,7 +3,7 @@
 # the libraries are the wheel's. Not for C++ hosts: whose callbacks throw, their own C++ runtime would never hear that
 # the exception was caught. Built by name only, into build/release/portable; cmake/release.py gives them their names.
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR CMAKE_CROSSCOMPILING OR PUNA_SANITIZE OR NOT TARGET puna_cli OR NOT TARGET
-  puna_sqlite)
+  puna_sqlite OR NOT TARGET puna_recsys)
   return()
 endif()
 foreach(library png16 jpeg webpdemux webp sqlite3 z)
@@ -26,8 +26,8 @@ add_executable(puna_cli_portable EXCLUDE_FROM_ALL $<TARGET_OBJECTS:puna_cli>)
 add_dependencies(puna_cli_portable puna_sqlite puna_decoders)
 target_link_libraries(puna_cli_portable PRIVATE puna_http puna_feed $<TARGET_NAME_IF_EXISTS:puna_hnsw>
   $<TARGET_FILE:puna_sqlite>
-  $<TARGET_FILE:puna_decoders> puna_recsys puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
-  ${PUNA_STATIC_webpdemux}
+  $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_ads> puna_recsys puna_train puna_runtime
+  ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg} ${PUNA_STATIC_webpdemux}
   ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z} m ${CMAKE_DL_LIBS})
 
 foreach(target puna_portable puna_decode_portable puna_cli_portable)

@@ -1,9 +1,18 @@
-# puna_sqlite: include/puna/recsys/event_log.h by SQLite, where that is there. Never part of libpuna.
+# puna_sqlite: include/puna/recsys/event_log.h and include/puna/ads/durable_ledger.h by SQLite, where that is there. Never
+# part of libpuna.
 find_package(SQLite3 3.37 QUIET)
 if(NOT SQLite3_FOUND)
-  message(STATUS "SQLite 3.37 not found (libsqlite3-dev): no event log")
+  message(STATUS "SQLite 3.37 not found (libsqlite3-dev): no event log, no durable ledger")
   return()
 endif()
-file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/optional/sqlite/*.cpp)
+set(sources ${PROJECT_SOURCE_DIR}/src/optional/sqlite/database.cpp)
+foreach(part recsys/event_log ads/durable_ledger)
+  get_filename_component(layer ${part} DIRECTORY)
+  get_filename_component(name ${part} NAME)
+  if(TARGET puna_${layer})
+    list(APPEND sources ${PROJECT_SOURCE_DIR}/src/optional/sqlite/${name}.cpp)
+    list(APPEND layers puna_${layer})
+  endif()
+endforeach()
 add_library(puna_sqlite STATIC ${sources})
-target_link_libraries(puna_sqlite PUBLIC puna_recsys PRIVATE SQLite::SQLite3 puna_flags)
+target_link_libraries(puna_sqlite PUBLIC ${layers} PRIVATE SQLite::SQLite3 puna_flags)

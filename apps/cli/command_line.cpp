@@ -131,6 +131,9 @@ int run(int argc, char** argv) {
 #if PUNA_RECSYS
              add_rec,
 #endif
+#if PUNA_ADS
+             add_ads,
+#endif
        })
     add(app);
   try {

@@ -33,7 +33,7 @@ PIECES = {
     "cpp": ["examples/**/*.cpp"],
     "cmake": ["tests/readme/consumer/CMakeLists.txt", "examples/*/CMakeLists.txt"],
 }
-VERB = re.compile(r'Verb (?:verb|rec)\(\s*(\w+),\s*"([\w-]+)"')
+VERB = re.compile(r'Verb (?:verb|rec|ads|simulate)\(\s*(\w+),\s*"([\w-]+)"')
 
 
 def tiny_model(root):
@@ -106,8 +106,9 @@ class Commands:
         cli = "\n".join(
             p.read_text(encoding="utf-8") for p in sorted((root / "apps/cli").glob("*")) if p.suffix in (".cpp", ".h")
         )
-        self.verbs = {name for group, name in VERB.findall(cli) if group == "app"}
-        self.rec = {name for group, name in VERB.findall(cli) if group == "rec"}
+        self.verbs = {}  # of each group: "app" are those of puna itself
+        for group, name in VERB.findall(cli):
+            self.verbs.setdefault(group, set()).add(name)
         self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+)"', cli) for o in names.split(",")} | {
             "--help"
         }
@@ -124,10 +125,14 @@ class Commands:
                 yield f"./dev bench knows no '{part[2]}'"
         for words in re.findall(r"(?:^|[\s;&|])(?:build/release/bin/)?puna ((?:[\w.~/=:-]|\"[^\"]*\"|\s)+)", line):
             words = re.sub(r'"[^"]*"', "TEXT", words).split()
-            if words and re.fullmatch(r"[a-z][a-z-]*", words[0]) and words[0] not in self.verbs:
-                yield f"puna has no verb '{words[0]}'"
-            if words[:1] == ["rec"] and len(words) > 1 and words[1] not in self.rec:
-                yield f"puna rec has no verb '{words[1]}'"
+            group, path = "app", "puna"
+            for word in words:
+                if group not in self.verbs or not re.fullmatch(r"[a-z][a-z-]*", word):
+                    break
+                if word not in self.verbs[group]:
+                    yield f"{path} has no verb '{word}'"
+                    break
+                group, path = word, f"{path} {word}"
             for word in words:
                 if re.fullmatch(r"--?[a-z].*", word) and word.split("=")[0] not in self.options:
                     yield f"puna has no option '{word}'"
