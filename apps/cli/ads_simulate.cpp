@@ -99,13 +99,14 @@ PacedDay paced_day(const PacingFlags& f, uint64_t seed, const Watch& watch) {
   if (!f.auctions.empty()) {
     d.day = auctions_in(f.auctions, watch);
   } else {
-    d.day = ads::simulated_day(process_of(f.process, "--process"), seed, f.count);
+    d.day = ads::simulated_day(process_of(f.process, "--process"), seed, f.count, watch);
   }
   if (!f.yesterday.empty()) {
     d.yesterday = auctions_in(f.yesterday, watch);
   } else if (f.auctions.empty() || !f.yesterdays_process.empty()) {
     const std::string& name = f.yesterdays_process.empty() ? f.process : f.yesterdays_process;
-    d.yesterday = ads::simulated_day(process_of(name, "--yesterday-process"), seed + kYesterday, int64_t(d.day.size()));
+    d.yesterday =
+        ads::simulated_day(process_of(name, "--yesterday-process"), seed + kYesterday, int64_t(d.day.size()), watch);
   }
   return d;
 }
@@ -192,7 +193,7 @@ void run_choice(const ChoiceFlags& f) {
       std::vector<ads::Impression> stream;
       if (f.world.empty()) {
         w.world = ads::simulated_world(seeds[i], f.segments, f.variants, double(f.interaction));
-        stream = ads::simulated_stream(w.world, seeds[i], f.count);
+        stream = ads::simulated_stream(w.world, seeds[i], f.count, watch);
       } else {
         const TextInput world(f.world), impressions(f.stream);
         w = ads::read_world(world.file(), watch);
@@ -253,7 +254,7 @@ void run_auction(const AuctionFlags& f) {
   ProgressBar bar("days");
   stoppable([&](const Watch& watch) {
     for (size_t i = 0; i < seeds.size(); ++i) {
-      const auto day = f.auctions.empty() ? ads::simulated_day(ads::PacingProcess::plain, seeds[i], f.count)
+      const auto day = f.auctions.empty() ? ads::simulated_day(ads::PacingProcess::plain, seeds[i], f.count, watch)
                                           : auctions_in(f.auctions, watch);
       for (const ads::BiddingRun& r : ads::simulate_bidding(day, watch))
         bids.emplace_back(

@@ -13,7 +13,7 @@ namespace puna::ads {
 namespace {
 
 constexpr int32_t kMostVariants = 1000;
-constexpr double kSpreadPrior = 2;
+constexpr double kSpreadPrior = 8;
 constexpr int kSpreadSteps = 8;
 constexpr int64_t kMostCells = 10'000'000;
 
@@ -81,6 +81,12 @@ struct Chooser::Impl {
     }
   }
 
+  double temper() const {
+    double all = 0;
+    for (const double c : clicks) all += c;
+    return o.temper + (o.early_temper - o.temper) * det::exp(-all / o.early_clicks);
+  }
+
   // The probability of being the best, of those that are not retired.
   void prepare(int32_t s) {
     if (is_ready[size_t(s)]) return;
@@ -101,7 +107,7 @@ struct Chooser::Impl {
         break;
       case ChoiceMethod::hierarchical:
       case ChoiceMethod::lin_ts: {
-        const double scale = o.method == ChoiceMethod::lin_ts ? o.noise : o.temper;
+        const double scale = o.method == ChoiceMethod::lin_ts ? o.noise : temper();
         for (double& d : shared) d *= scale;
         for (double& d : own) d *= scale;
         best_of_normals(scratch, mean, shared, own);
@@ -157,6 +163,8 @@ Chooser::Chooser(const ChooserOptions& o) {
   within(o.floor, 0, 1.0 / double(o.variants), "floor");
   within(o.discount, 0.01, 1, "discount");
   within(o.temper, 0, 10, "temper");
+  within(o.early_temper, 0, 10, "early_temper");
+  within(o.early_clicks, 1e-3, 1e12, "early_clicks");
   within(o.variant_spread, 1e-3, 100, "variant_spread");
   within(o.cell_spread, 1e-3, 100, "cell_spread");
   within(o.base_rate, 1e-6, 1 - 1e-6, "base_rate");

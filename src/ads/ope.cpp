@@ -4,13 +4,14 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <unordered_map>
 
 #include "puna/base/error.h"
 
 namespace puna::ads {
 namespace {
 
-constexpr int64_t kMostOpeCells = 1 << 24;
+constexpr int32_t kMostNumber = 1 << 24;  // of contexts, of actions
 constexpr double kLeastEssShare = 0.01, kMostMeanError = 0.1, kMostLargestShare = 0.05;
 constexpr int64_t kFewRewards = 30;
 
@@ -52,12 +53,13 @@ std::string text_of(const char* format, ...) {
 struct OffPolicy::Impl {
   OpeOptions o;
   int32_t contexts = 0, actions = 0;
-  std::vector<std::vector<OpeCell>> cells;  // [contexts][up to actions]
+  std::unordered_map<uint64_t, OpeCell> cells;  // by context and action: those that the log has
   std::vector<OpeAction> of_action;
   std::vector<double> value;  // V(x)
   Running log, dm, ips, dr;
   std::vector<Running> clipped, switched, shrunk;
   std::vector<double> clipped_weights;  // sums of min(w, c)
+  int64_t taken = 0;                    // actions that the log has
   int64_t rows = 0, rewarded = 0, without_propensity = 0, estimated = 0, unsupported = 0, empty_cells = 0;
   double largest = 0, w = 0, ww = 0, wr = 0, wwr = 0, wwrr = 0;  // sums of products of weights and rewards
   double wd = 0;                                                 // and of w (r - q)
@@ -71,10 +73,11 @@ struct OffPolicy::Impl {
         shrunk(o.shrinkages.size()),
         clipped_weights(o.clips.size()) {}
 
+  static uint64_t key(int64_t context, int64_t action) noexcept { return uint64_t(context) << 32 | uint64_t(action); }
   const OpeCell& cell(const LoggedChoice& row) const {
-    PUNA_REQUIRE(row.context >= 0 && row.context < contexts && row.action >= 0 && row.action < actions,
-                 "context %d, action %d was not counted", int(row.context), int(row.action));
-    return cells[size_t(row.context)][size_t(row.action)];
+    const auto found = cells.find(key(row.context, row.action));
+    PUNA_REQUIRE(found != cells.end(), "context %d, action %d was not counted", int(row.context), int(row.action));
+    return found->second;
   }
   void judge(OpeReport& r) const;
   int64_t contexts_off_one() const;
@@ -82,17 +85,14 @@ struct OffPolicy::Impl {
 
 // Where every action of a context always had the same propensity, these must add up to 1. How many do not.
 int64_t OffPolicy::Impl::contexts_off_one() const {
-  int64_t off = 0;
-  for (const std::vector<OpeCell>& own : cells) {
-    double sum = 0;
-    bool fixed = true;
-    for (size_t a = 0; a < own.size(); ++a) {
-      if (of_action[a].shown == 0) continue;
-      fixed = fixed && own[a].shown != 0 && own[a].most_p - own[a].least_p <= 1e-9;
-      sum += own[a].most_p;
-    }
-    off += fixed && std::fabs(sum - 1) > 1e-3;
+  std::vector<double> sum(static_cast<size_t>(contexts));
+  std::vector<int64_t> fixed(static_cast<size_t>(contexts));
+  for (const auto& [at, cell] : cells) {
+    sum[at >> 32] += cell.most_p;
+    fixed[at >> 32] += cell.most_p - cell.least_p <= 1e-9;
   }
+  int64_t off = 0;
+  for (size_t x = 0; x < sum.size(); ++x) off += fixed[x] == taken && std::fabs(sum[x] - 1) > 1e-3;
   return off;
 }
 
@@ -168,17 +168,12 @@ void OffPolicy::count(const LoggedChoice& row) {
                int(row.action));
   PUNA_REQUIRE(std::fabs(row.reward) <= 1e12, "the reward is %g, expected a number up to 1e12", row.reward);
   PUNA_REQUIRE(row.propensity <= 1, "the propensity is %g, expected a probability", row.propensity);
-  const int64_t contexts = std::max<int64_t>(m.contexts, int64_t(row.context) + 1),
-                actions = std::max<int64_t>(m.actions, int64_t(row.action) + 1);
-  PUNA_REQUIRE(contexts * actions <= kMostOpeCells, "%jd contexts and %jd actions are more than %jd cells", contexts,
-               actions, kMostOpeCells);
-  if (size_t(contexts) > m.cells.size()) m.cells.resize(size_t(contexts));
-  std::vector<OpeCell>& own = m.cells[size_t(row.context)];
-  if (size_t(row.action) >= own.size()) own.resize(size_t(row.action) + 1);
-  if (size_t(actions) > m.of_action.size()) m.of_action.resize(size_t(actions));
-  m.contexts = int32_t(contexts);
-  m.actions = int32_t(actions);
-  OpeCell& cell = own[size_t(row.action)];
+  PUNA_REQUIRE(row.context < kMostNumber && row.action < kMostNumber, "context %d and action %d, expected below %d",
+               int(row.context), int(row.action), int(kMostNumber));
+  OpeCell& cell = m.cells[Impl::key(row.context, row.action)];
+  m.contexts = std::max(m.contexts, row.context + 1);
+  m.actions = std::max(m.actions, row.action + 1);
+  if (size_t(m.actions) > m.of_action.size()) m.of_action.resize(size_t(m.actions));
   ++cell.shown;
   cell.rewards += row.reward;
   ++m.rows;
@@ -202,25 +197,34 @@ void OffPolicy::begin_estimates(const std::vector<double>* policy) {
   PUNA_REQUIRE(!policy || policy->size() == size_t(m.contexts) * size_t(m.actions),
                "the policy has %zu probabilities, expected %d contexts times %d actions", policy ? policy->size() : 0,
                int(m.contexts), int(m.actions));
-  const auto taken = std::count_if(m.of_action.begin(), m.of_action.end(), [](const OpeAction& a) { return a.shown; });
-  m.value.assign(size_t(m.contexts), 0.0);
-  for (int32_t x = 0; x < m.contexts; ++x) {
-    std::vector<OpeCell>& own = m.cells[size_t(x)];
-    own.resize(size_t(m.actions));
-    double sum = 0;
-    for (int32_t a = 0; a < m.actions; ++a) {
-      OpeCell& cell = own[size_t(a)];
-      const bool seen = m.of_action[size_t(a)].shown != 0;
-      cell.pi = policy ? (*policy)[size_t(x) * size_t(m.actions) + size_t(a)] : seen ? 1.0 / double(taken) : 0;
-      PUNA_REQUIRE(cell.pi >= 0 && cell.pi <= 1, "the policy's probability of action %d in context %d is %g", int(a),
-                   int(x), cell.pi);
-      cell.q = (cell.rewards + m.o.shrink * m.log.mean) / (double(cell.shown) + m.o.shrink);
-      m.value[size_t(x)] += cell.pi * cell.q;
-      sum += cell.pi;
-      m.unsupported += cell.pi > 0 && !seen;
-      m.empty_cells += cell.pi > 0 && seen && cell.shown == 0;
+  m.taken = std::count_if(m.of_action.begin(), m.of_action.end(), [](const OpeAction& a) { return a.shown != 0; });
+  const double even = 1.0 / double(m.taken), mean = m.log.mean;
+  // V(x): q of what the log does not have in a context is the log's mean, so the others' differences from it remain.
+  m.value.assign(size_t(m.contexts), mean);
+  for (auto& [at, cell] : m.cells) {
+    const uint64_t x = at >> 32, a = at & 0xFFFFFFFF;
+    cell.pi = policy ? (*policy)[x * uint64_t(m.actions) + a] : even;
+    cell.q = (cell.rewards + m.o.shrink * mean) / (double(cell.shown) + m.o.shrink);
+    m.value[x] += cell.pi * (cell.q - mean);
+  }
+  if (!policy) {
+    m.empty_cells = int64_t(m.contexts) * m.taken - int64_t(m.cells.size());
+  } else {
+    for (int32_t x = 0; x < m.contexts; ++x) {
+      double sum = 0;
+      for (int32_t a = 0; a < m.actions; ++a) {
+        const double pi = (*policy)[size_t(x) * size_t(m.actions) + size_t(a)];
+        PUNA_REQUIRE(pi >= 0 && pi <= 1, "the policy's probability of action %d in context %d is %g", int(a), int(x),
+                     pi);
+        sum += pi;
+        if (pi == 0) continue;
+        if (m.of_action[size_t(a)].shown == 0)
+          ++m.unsupported;
+        else
+          m.empty_cells += m.cells.find(Impl::key(x, a)) == m.cells.end();
+      }
+      PUNA_REQUIRE(std::fabs(sum - 1) <= 1e-6, "the policy's probabilities in context %d add up to %g", int(x), sum);
     }
-    PUNA_REQUIRE(std::fabs(sum - 1) <= 1e-6, "the policy's probabilities in context %d add up to %g", int(x), sum);
   }
   m.estimating = true;
 }
@@ -267,7 +271,7 @@ OpeReport OffPolicy::report() const {
   OpeReport r;
   r.rows = m.rows;
   r.contexts = m.contexts;
-  r.actions = std::count_if(m.of_action.begin(), m.of_action.end(), [](const OpeAction& a) { return a.shown; });
+  r.actions = m.taken;
   r.rewarded = m.rewarded;
   r.log_value = m.log.mean;
   r.log_standard_error = m.log.standard_error();

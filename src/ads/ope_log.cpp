@@ -40,7 +40,7 @@ class Numbering {
   std::vector<std::string> names_;
 };
 
-constexpr size_t kMostActions = 100'000, kMostContexts = 1'000'000;
+constexpr size_t kMostActions = 100'000, kMostContexts = 1'000'000, kMostPolicyCells = 1 << 22;
 
 int column_of(const Rows& rows, const std::string& given, std::initializer_list<const char*> usual, bool required) {
   if (!given.empty()) return rows.column(given);
@@ -99,6 +99,9 @@ std::vector<double> policy_table(const TextFile& file, const Choices& log, const
   Rows rows(file.text, file.name, watch);
   const int action = rows.column("action"), probability = rows.column("probability"), context = rows.find("context");
   const auto& actions = log.actions.names();
+  if (log.contexts.names().size() * actions.size() > kMostPolicyCells)
+    fail(Status::unsupported, "%s: %zu contexts and %zu actions of the log are more than %zu probabilities",
+         file.name.c_str(), log.contexts.names().size(), actions.size(), kMostPolicyCells);
   std::vector<double> table(log.contexts.names().size() * actions.size(), -1);
   while (rows.next()) {
     const double p = rows.number(probability, 0, 1);

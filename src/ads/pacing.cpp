@@ -17,24 +17,36 @@ constexpr double kColdTheta = 0.5;
 constexpr double kColdBoost = 5, kColdShare = 0.02;
 // With the right plan the best multiplier is constant. How far log(1 + mu) may go from yesterday's, beside its noise,
 // until the plan is doubted, and how much farther until it is dropped.
-constexpr double kDoubt = 0.05, kDoubtNoise = 4.5, kDrop = 0.1;
+constexpr double kDoubt = 0.05, kDoubtNoise = 2, kDrop = 0.1;
+constexpr double kAverage = 0.04;  // of the day, over which the difference is averaged
 
-}  // namespace
-
-Pacer::Pacer(const PacerOptions& o)
-    : plan_(o.plan),
-      budget_(o.budget),
-      least_return_(o.least_return),
-      seed_(o.seed),
-      expected_(o.expected_auctions),
-      method_(o.method),
-      pace_by_(o.pace_by),
-      warm_(o.multiplier >= 0) {
+const PacerOptions& checked(const PacerOptions& o) {
   PUNA_REQUIRE(o.budget >= 0 && o.budget <= kMostMicros, "budget is %jd, expected 0 to %jd", o.budget, kMostMicros);
   PUNA_REQUIRE(o.expected_auctions >= 1, "expected_auctions is %jd, expected at least 1", o.expected_auctions);
   PUNA_REQUIRE(o.multiplier == -1 || (o.multiplier >= 0 && o.multiplier <= kMostMultiplier),
                "multiplier is %g, expected 0 to %g, or -1 for none", o.multiplier, kMostMultiplier);
   PUNA_REQUIRE(o.least_return >= 0 && o.least_return <= 1e6, "least_return is %g, expected 0 to 1e6", o.least_return);
+  PUNA_REQUIRE(o.at >= 0 && o.at <= 1, "at is %g, expected 0 to 1", o.at);
+  PUNA_REQUIRE(o.spent >= 0 && o.spent <= o.budget, "spent is %jd, expected 0 to the budget", o.spent);
+  return o;
+}
+
+}  // namespace
+
+Pacer::Pacer(const PacerOptions& o)
+    : plan_(checked(o).plan),
+      budget_(o.budget),
+      spent_(o.spent),
+      least_return_(o.least_return),
+      planned_(o.plan ? o.plan->spent_by(o.at) : 0),
+      even_(o.at),
+      bids_(uint64_t(o.at * double(o.expected_auctions))),
+      seed_(o.seed),
+      expected_(o.expected_auctions),
+      slot_(int32_t(o.at * kSlots)),
+      method_(o.method),
+      pace_by_(o.pace_by),
+      warm_(o.multiplier >= 0) {
   theta_ = theta0_ = warm_ ? det::log1p(o.multiplier) : kColdTheta;
   // A return of at least 1 is sure when no bid is above its value; more is sure at value / least_return.
   phi_ = o.least_return > 1 ? det::log(o.least_return) : 0;
@@ -55,9 +67,8 @@ double Pacer::share_due(double at) noexcept {
     before = std::max(before, now);
     return share;
   };
-  const double now = std::clamp(at, 0.0, 1.0);
-  const double even = passed(even_, pace_by_ == PaceBy::time ? now : std::min(1.0, double(bids_) / double(expected_)));
-  return plan_ ? trust_ * passed(planned_, plan_->spent_by(now)) + (1 - trust_) * even : even;
+  const double even = passed(even_, pace_by_ == PaceBy::time ? at : std::min(1.0, double(bids_) / double(expected_)));
+  return plan_ ? trust_ * passed(planned_, plan_->spent_by(at)) + (1 - trust_) * even : even;
 }
 
 // The day is unlike the one that the plan is from when following the plan moves mu.
@@ -66,13 +77,15 @@ void Pacer::doubt_plan() noexcept {
   // The variance of theta under this control: gain times the variance that one day's purchases bring to the spend, over
   // twice how strongly spend answers to theta (about 2).
   const double noise = std::sqrt(base_gain_ * squares_ * double(budget_) / double(spent_) / 4);
-  const double off = std::fabs(theta_ - theta0_) - kDoubt - kDoubtNoise * noise;
+  const double off = std::fabs(average_) - kDoubt - kDoubtNoise * noise;
   if (off > 0) trust_ = std::min(trust_, std::max(0.0, 1 - off / kDrop));
 }
 
 void Pacer::step_dual(double at) noexcept {
   const double left = std::max(0.0, 1 - double(spent_) / double(budget_));
+  const double before = even_;
   theta_ = std::max(0.0, theta_ - gain() * left * share_due(at));
+  average_ += (theta_ - theta0_ - average_) * std::min(1.0, (even_ - before) / kAverage);
   doubt_plan();
 }
 
@@ -90,6 +103,7 @@ void Pacer::step_slots(double at) noexcept {
 
 Micros Pacer::bid(double at, Micros value, Micros left) noexcept {
   if (value <= 0 || left <= 0 || budget_ <= 0) return 0;
+  at = at > 0 ? std::min(at, 1.0) : 0;  // also of NaN
   ++bids_;
   double bid = double(value);
   switch (method_) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <numeric>
 
 #include "base/det_math.h"
@@ -133,7 +134,7 @@ World simulated_world(uint64_t seed, int32_t segments, int32_t variants, double 
   return w;
 }
 
-std::vector<Impression> simulated_stream(const World& w, uint64_t seed, int64_t impressions) {
+std::vector<Impression> simulated_stream(const World& w, uint64_t seed, int64_t impressions, const Watch& watch) {
   PUNA_REQUIRE(impressions >= 0 && impressions <= 100'000'000, "impressions is %jd, expected 0 to 100000000",
                impressions);
   // Dirichlet(3, ..., 3): gammas of shape 3 are sums of three exponentials.
@@ -147,6 +148,7 @@ std::vector<Impression> simulated_stream(const World& w, uint64_t seed, int64_t 
   std::vector<Impression> stream;
   stream.reserve(size_t(impressions));
   for (int64_t t = 0; t < impressions; ++t) {
+    watch.tick();
     const double where = draws.uniform() * sum;
     const auto s = std::min<ptrdiff_t>(std::upper_bound(up_to.begin(), up_to.end(), where) - up_to.begin(),
                                        ptrdiff_t(w.segments) - 1);
@@ -162,10 +164,10 @@ std::vector<ChoiceRun> simulate_choice(const World& w, std::span<const Impressio
   base.segments = w.segments;
   base.variants = w.variants;
   base.floor = std::min(base.floor, 1.0 / double(w.variants));
-  const auto with = [&](ChoiceMethod method, double temper = 1, bool ranker = false) {
+  const auto with = [&](ChoiceMethod method, bool tempered = false, bool ranker = false) {
     ChooserOptions o = base;
     o.method = method;
-    o.temper = temper;
+    if (!tempered) o.temper = o.early_temper = 1;
     if (ranker) {
       o.rates = w.rates;
       o.variant_spread = 0.2;
@@ -173,7 +175,6 @@ std::vector<ChoiceRun> simulate_choice(const World& w, std::span<const Impressio
     }
     return o;
   };
-  const double tempered = ChooserOptions().temper;
   std::vector<ChoiceRun> runs;
   const auto add = [&](const char* name, Player player) {
     runs.push_back(play(w, stream, batch, name, std::move(player), watch));
@@ -187,10 +188,10 @@ std::vector<ChoiceRun> simulate_choice(const World& w, std::span<const Impressio
   add("Thompson without segments", chooser(blind, seed, true));
   add("segment Thompson", chooser(with(ChoiceMethod::thompson), seed));
   add("hierarchical Thompson", chooser(with(ChoiceMethod::hierarchical), seed));
-  add("hierarchical, tempered (default)", chooser(with(ChoiceMethod::hierarchical, tempered), seed));
+  add("hierarchical, tempered (default)", chooser(with(ChoiceMethod::hierarchical, true), seed));
   if (!w.rates.empty()) {
-    add("hierarchical Thompson, ranker", chooser(with(ChoiceMethod::hierarchical, 1, true), seed));
-    add("default, ranker", chooser(with(ChoiceMethod::hierarchical, tempered, true), seed));
+    add("hierarchical Thompson, ranker", chooser(with(ChoiceMethod::hierarchical, false, true), seed));
+    add("default, ranker", chooser(with(ChoiceMethod::hierarchical, true, true), seed));
   }
   add("LinUCB", chooser(with(ChoiceMethod::lin_ucb), seed));
   add("LinTS", chooser(with(ChoiceMethod::lin_ts), seed));

@@ -115,13 +115,14 @@ PacingRun run_pacing(const PacingCase& c, std::span<const AuctionRecord> day, co
 
 }  // namespace
 
-std::vector<AuctionRecord> simulated_day(PacingProcess process, uint64_t seed, int64_t auctions) {
+std::vector<AuctionRecord> simulated_day(PacingProcess process, uint64_t seed, int64_t auctions, const Watch& watch) {
   PUNA_REQUIRE(auctions >= 1 && auctions <= 100'000'000, "auctions is %jd, expected 1 to 100000000", auctions);
   std::vector<AuctionRecord> day;
   day.reserve(size_t(auctions));
   Normals normals(seed, uint64_t(process) + 1);
   const double deviation = process == PacingProcess::heavy_tailed ? 1.2 : 0.6;
   for (int64_t t = 0; t < auctions; ++t) {
+    watch.tick();
     const double done = double(t) / double(auctions),
                  at = process == PacingProcess::traffic ? traffic_time(done) : done;
     const double value = det::exp(deviation * double(normals.next()));
@@ -142,11 +143,11 @@ std::vector<PacingRun> simulate_pacing(std::span<const AuctionRecord> day, Micro
                                        std::span<const AuctionRecord> yesterday, Micros yesterdays_budget,
                                        uint64_t seed, const Watch& watch) {
   PUNA_REQUIRE(!day.empty() && budget > 0, "%zu auctions and a budget of %jd: nothing to pace", day.size(), budget);
-  const double oracle = best_in_hindsight(day, budget).value;
+  const double oracle = best_in_hindsight(day, budget, watch).value;
   std::optional<SpendPlan> plan;
   double multiplier = -1;
   if (!yesterday.empty()) {
-    const Hindsight before = best_in_hindsight(yesterday, yesterdays_budget);
+    const Hindsight before = best_in_hindsight(yesterday, yesterdays_budget, watch);
     plan = plan_from(before);
     multiplier = before.multiplier;
   }

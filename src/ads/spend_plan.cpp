@@ -30,12 +30,13 @@ double SpendPlan::spent_by(double at) const noexcept {
   return cumulative_[part] + (cumulative_[part + 1] - cumulative_[part]) * (place - double(part));
 }
 
-Hindsight best_in_hindsight(std::span<const AuctionRecord> day, Micros budget) {
+Hindsight best_in_hindsight(std::span<const AuctionRecord> day, Micros budget, const Watch& watch) {
   std::vector<size_t> order;
   for (size_t i = 0; i < day.size(); ++i)
     if (day[i].value > day[i].price) order.push_back(i);
   // By value over price, the first auction of those that are equal; cross-multiplied, so that prices may be 0.
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    watch.tick();
     const double left = double(day[a].value) * double(day[b].price),
                  right = double(day[b].value) * double(day[a].price);
     return left != right ? left > right : a < b;

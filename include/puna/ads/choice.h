@@ -23,9 +23,11 @@ enum class ChoiceMethod : uint8_t { hierarchical, thompson, lin_ts, lin_ucb, uni
 struct ChooserOptions {
   ChoiceMethod method = ChoiceMethod::hierarchical;
   int32_t segments = 1, variants = 2;
-  double floor = 0.0005;  // least probability of a variant that is not retired; 0 to 1 / variants
+  double floor = 0.0002;  // least probability of a variant that is not retired; 0 to 1 / variants
   double discount = 1;    // by which older sums are multiplied at each update: below 1 where rates change
-  double temper = 0.65;   // hierarchical: how much of the posterior's deviation is explored; 1 = Thompson
+  // hierarchical: how much of the posterior's deviation is explored; 1 = Thompson. It falls from early_temper to temper
+  // as clicks come in: the difference by a factor e every early_clicks.
+  double temper = 0.4, early_temper = 0.8, early_clicks = 1500;
   double variant_spread = 0.3, cell_spread = 0.3;  // hierarchical: of alpha, of beta; to begin with
   double base_rate = 0.01;                         // hierarchical: around which mu is, with a deviation of 2
   double prior_shown = 100;                        // thompson: what the first guess, base_rate or `rates`, counts for

@@ -28,11 +28,9 @@ class LedgerTime {
  public:
   // The clock says `now`; the ledger's time in microseconds since the first call.
   int64_t at(int64_t now) noexcept {
-    if (!begun_ || now < last_) {
-      begun_ = true;
-    } else {
-      elapsed_ += now - last_ < kLongestStep ? now - last_ : kLongestStep;
-    }
+    const uint64_t passed = uint64_t(now) - uint64_t(last_);  // no difference of two times overflows it
+    if (begun_ && now > last_) elapsed_ += passed < uint64_t(kLongestStep) ? int64_t(passed) : kLongestStep;
+    begun_ = true;
     last_ = now;
     return elapsed_;
   }

@@ -1,5 +1,5 @@
 // ope.h -- off-policy evaluation: what another policy would have earned, from the log of the one that ran. In two
-// passes over the log, with memory for contexts x actions and none for rows: count() every row, begin_estimates(),
+// passes over the log, with memory for contexts and actions and none for rows: count() every row, begin_estimates(),
 // estimate() every row, report().
 //   w = pi(a|x) / p, q(x, a) = (rewards + shrink m) / (shown + shrink) with m the log's mean,
 //   V(x) = sum_a pi(a|x) q(x, a)
@@ -21,7 +21,7 @@
 namespace puna::ads {
 
 struct LoggedChoice {
-  int32_t context = 0, action = 0;  // numbers from 0 on, below 2^24 in all
+  int32_t context = 0, action = 0;  // numbers from 0 on, below 2^24
   double propensity = 0;            // with which the action was taken
   double reward = 0;
 };

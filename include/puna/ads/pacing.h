@@ -28,6 +28,9 @@ struct PacerOptions {
   double multiplier = -1;           // mu to begin with: yesterday's; -1 = unknown
   double least_return = 0;          // what the day's value divided by its spend must reach at least; 0 = no target
   uint64_t seed = 0;                // of throttling
+  // After a restart in the middle of the day: what share of it is over, and what is spent already.
+  double at = 0;
+  Micros spent = 0;
 };
 
 class Pacer {
@@ -53,17 +56,18 @@ class Pacer {
   void doubt_plan() noexcept;
 
   const SpendPlan* plan_;
-  Micros budget_, spent_ = 0, slot_spent_ = 0;
+  Micros budget_, spent_, slot_spent_ = 0;
   double theta_, theta0_;      // log(1 + mu), and what it began with
   double least_return_, phi_;  // and by what the bids are divided for it: exp(phi)
   double trust_ = 1;
-  double planned_ = 0, even_ = 0;  // shares of the budget that were due at the last bid: by the plan, and evenly
-  double squares_ = 0;             // sum of (price / budget)^2
+  double average_ = 0;     // of theta - theta0, lately
+  double planned_, even_;  // shares of the budget that were due at the last bid: by the plan, and evenly
+  double squares_ = 0;     // sum of (price / budget)^2
   double lambda_ = 0.5;
-  uint64_t bids_ = 0, seed_;
+  uint64_t bids_, seed_;
   int64_t expected_;
   double base_gain_;
-  int32_t slot_ = 0;
+  int32_t slot_;
   PacingMethod method_;
   PaceBy pace_by_;
   bool warm_;

@@ -22,7 +22,8 @@ namespace puna::ads {
 //   heavy_tailed  plain, log values and log prices with deviation 1.2 in place of .6
 //   traffic       plain, and auctions come with density 1 + .8 sin(2 pi (hour - 10) / 24)
 enum class PacingProcess : uint8_t { plain, drifting, spiking, heavy_tailed, traffic };
-std::vector<AuctionRecord> simulated_day(PacingProcess process, uint64_t seed, int64_t auctions);
+std::vector<AuctionRecord> simulated_day(PacingProcess process, uint64_t seed, int64_t auctions,
+                                         const Watch& watch = Watch());
 // This share of what winning everything below its value would cost.
 Micros budget_of(std::span<const AuctionRecord> day, double share);
 
@@ -54,7 +55,8 @@ struct Impression {
 // logit p = -4.6 + main_k + inter_sk, normal with deviations .25 and `interaction`; segments by Dirichlet(3, ..., 3).
 // The ranker's log odds are off by normal errors of deviation .3.
 World simulated_world(uint64_t seed, int32_t segments, int32_t variants, double interaction);
-std::vector<Impression> simulated_stream(const World& world, uint64_t seed, int64_t impressions);
+std::vector<Impression> simulated_stream(const World& world, uint64_t seed, int64_t impressions,
+                                         const Watch& watch = Watch());
 
 struct ChoiceRun {
   std::string name;

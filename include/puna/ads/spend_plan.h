@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "puna/ads/money.h"
+#include "puna/base/watch.h"
 
 namespace puna::ads {
 
@@ -41,7 +42,7 @@ struct Hindsight {
   double multiplier = 0;       // mu; 0: the budget was enough for all that was worth its price
   std::vector<double> shares;  // [kSlots] of the spend
 };
-Hindsight best_in_hindsight(std::span<const AuctionRecord> day, Micros budget);
+Hindsight best_in_hindsight(std::span<const AuctionRecord> day, Micros budget, const Watch& watch = Watch());
 
 // Yesterday as a plan for today. Few auctions say little about each five minutes: shares are averaged over a window,
 // the wider the fewer auctions were won, and never fall to nothing.

@@ -21,8 +21,8 @@ constexpr sqlite::Table kLedgerTables[] = {
      "NOT NULL, refused INTEGER NOT NULL) STRICT"},
     {"CREATE TABLE reservations (id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, amount INTEGER NOT NULL, tag "
      "INTEGER NOT NULL, expired INTEGER NOT NULL) STRICT"},
-    {"CREATE TABLE settlements (id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, spent INTEGER NOT NULL, kind "
-     "INTEGER NOT NULL) STRICT"},
+    {"CREATE TABLE settlements (id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, tag INTEGER NOT NULL, spent INTEGER "
+     "NOT NULL, kind INTEGER NOT NULL) STRICT"},
 };
 constexpr sqlite::Format kLedgerFormat{.name = "advertising ledger",
                                        .application = 0x5075416C,  // "PuAl"
@@ -57,7 +57,7 @@ class SqliteLedger final : public DurableLedger {
     reserve_ = db_.prepare("INSERT INTO reservations VALUES (?1, ?2, ?3, ?4, 0)");
     drop_ = db_.prepare("DELETE FROM reservations WHERE id = ?1");
     expire_ = db_.prepare("UPDATE reservations SET expired = 1 WHERE id = ?1");
-    settle_ = db_.prepare("INSERT INTO settlements VALUES (?1, ?2, ?3, ?4)");
+    settle_ = db_.prepare("INSERT INTO settlements VALUES (?1, ?2, ?3, ?4, ?5)");
     sums_ = db_.prepare("UPDATE campaigns SET spent = ?2, refused = ?3 WHERE id = ?1");
     load();
   }
@@ -159,7 +159,7 @@ class SqliteLedger final : public DurableLedger {
       for (const ReservationId id : expired) {
         keep_open(id);
         db_.execute(drop_.get(), {id});
-        db_.execute(settle_.get(), {id, open_.at(id).campaign, 0, kForgotten});
+        db_.execute(settle_.get(), {id, open_.at(id).campaign, open_.at(id).tag, 0, kForgotten});
         open_.erase(id);
       }
     });
@@ -239,7 +239,7 @@ class SqliteLedger final : public DurableLedger {
     const bool room = !open.expired || (campaign.has_room(s.spent) && account.has_room(s.spent));
     const Kind kind = !open.expired ? kBooked : room ? kBookedLate : kRefusedLate;
     db_.execute(drop_.get(), {s.reservation});
-    db_.execute(settle_.get(), {s.reservation, open.campaign, s.spent, kind});
+    db_.execute(settle_.get(), {s.reservation, open.campaign, open.tag, s.spent, kind});
     for (DurablePurse* p : {&campaign, &account}) {
       if (!open.expired) p->reserved -= open.amount;
       (room ? p->spent : p->refused) += s.spent;
