@@ -8,7 +8,7 @@
 namespace puna::ads {
 namespace {
 
-struct Impression {
+struct Tracked {
   int32_t segment = -1, variant = -1;
   int64_t shown_at = 0, clicked_at = 0;
   bool is_shown = false, is_clicked = false, is_counted = false;
@@ -23,12 +23,12 @@ int64_t saturated_sum(int64_t a, int64_t b) noexcept {
 
 struct RewardBook::Impl {
   int64_t window;
-  std::unordered_map<uint64_t, Impression> of;
+  std::unordered_map<uint64_t, Tracked> of;
   // When each is to be looked at: its window's end, then its memory's.
   std::multimap<int64_t, uint64_t> due;
   RewardCounts counts;
 
-  bool in_window(const Impression& i) const noexcept {
+  bool in_window(const Tracked& i) const noexcept {
     return i.clicked_at >= i.shown_at && i.clicked_at <= saturated_sum(i.shown_at, window);
   }
 };
@@ -40,7 +40,7 @@ RewardBook::RewardBook(int64_t window) : impl_(std::make_unique<Impl>()) {
 RewardBook::~RewardBook() = default;
 
 void RewardBook::shown(uint64_t key, int32_t segment, int32_t variant, int64_t time) {
-  Impression& i = impl_->of[key];
+  Tracked& i = impl_->of[key];
   if (i.is_shown) {
     ++impl_->counts.repeated;
     return;
@@ -55,7 +55,7 @@ void RewardBook::shown(uint64_t key, int32_t segment, int32_t variant, int64_t t
 
 bool RewardBook::clicked(uint64_t key, int64_t time) {
   const auto [found, is_new] = impl_->of.try_emplace(key);
-  Impression& i = found->second;
+  Tracked& i = found->second;
   if (i.is_clicked) {
     if (!i.is_counted && time < i.clicked_at) i.clicked_at = time;  // the first of several, however they arrive
     ++impl_->counts.repeated;
@@ -77,7 +77,7 @@ std::vector<Outcome> RewardBook::collect(int64_t now) {
     due.erase(due.begin());
     const auto found = impl_->of.find(key);
     if (found == impl_->of.end()) continue;
-    Impression& i = found->second;
+    Tracked& i = found->second;
     if (i.is_shown && !i.is_counted) {
       if (saturated_sum(i.shown_at, impl_->window) > when) continue;  // was due as a click; its window is a later entry
       i.is_counted = true;
