@@ -1,6 +1,6 @@
 // ads.cpp -- how long a pacing decision, a reservation, a choice and an update of the hierarchical model take, on one
 // thread of a machine that does nothing else.
-//   ads [durable FOLDER]      with a folder: also reservations and settlements on its disk, by batch (builds with SQLite)
+//   ads [durable FOLDER]      with a folder: also reservations and settlements on its disk, by batch
 #include <chrono>
 #include <cstdio>
 #include <cstring>
