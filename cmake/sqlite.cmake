@@ -1,5 +1,5 @@
-# puna_sqlite: include/puna/recsys/event_log.h and include/puna/ads/durable_ledger.h by SQLite, where that is there. Never
-# part of libpuna.
+# puna_sqlite: include/puna/recsys/event_log.h and include/puna/ads/durable_ledger.h by SQLite, where that is there.
+# Never part of libpuna.
 find_package(SQLite3 3.37 QUIET)
 if(NOT SQLite3_FOUND)
   message(STATUS "SQLite 3.37 not found (libsqlite3-dev): no event log, no durable ledger")
