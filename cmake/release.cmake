@@ -23,11 +23,13 @@ target_link_libraries(puna_decode_portable PRIVATE puna_decoders)
 target_link_options(puna_decode_portable PRIVATE $<TARGET_PROPERTY:puna_decode,LINK_OPTIONS>)
 
 add_executable(puna_cli_portable EXCLUDE_FROM_ALL $<TARGET_OBJECTS:puna_cli>)
-add_dependencies(puna_cli_portable puna_sqlite puna_decoders)
-target_link_libraries(puna_cli_portable PRIVATE puna_http puna_feed $<TARGET_NAME_IF_EXISTS:puna_hnsw>
+add_dependencies(puna_cli_portable puna_server puna_sqlite puna_decoders)
+target_link_libraries(puna_cli_portable PRIVATE $<TARGET_FILE:puna_server> puna_http puna_feed
+  $<TARGET_NAME_IF_EXISTS:puna_hnsw>
   $<TARGET_FILE:puna_sqlite>
-  $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_ads> puna_recsys puna_train puna_runtime
-  ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg} ${PUNA_STATIC_webpdemux}
+  $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_ads> $<TARGET_NAME_IF_EXISTS:puna_label>
+  $<TARGET_NAME_IF_EXISTS:puna_eval> puna_recsys puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
+  ${PUNA_STATIC_webpdemux}
   ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z} m ${CMAKE_DL_LIBS})
 
 foreach(target puna_portable puna_decode_portable puna_cli_portable)

@@ -19,6 +19,47 @@ apt-get -qq -y --no-install-recommends install /release/*.deb >apt.log 2>&1 || {
 puna --version
 puna generate "$model" --prompt "It was a fine morning, and Emma" --max-tokens 24 >said 2>/dev/null
 said "puna generate" said
+# As the container does: its RUN line has been tried above, this is its ENTRYPOINT, as its USER and with no more rights.
+python3 - "$model" /usr/share/doc/puna/Containerfile <<'PYTHON'
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+
+lines = open(sys.argv[2]).read().splitlines()
+command = json.loads(next(line for line in lines if line.startswith("ENTRYPOINT"))[len("ENTRYPOINT ") :])
+user = next(line for line in lines if line.startswith("USER")).split()[1]
+keys = tempfile.NamedTemporaryFile("w", suffix=".keys")
+keys.write("smoke sk-0123456789abcdef\n")
+keys.flush()
+subprocess.run(["chmod", "644", keys.name], check=True)
+at = {"/models/model.gguf": sys.argv[1], "/run/secrets/puna-keys": keys.name}
+command = [at.get(word, word) for word in command] + ["--port", "0"]
+rights = ["setpriv", "--reuid", user, "--regid", "nogroup", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+server = subprocess.Popen([*rights, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+try:
+    url = server.stdout.readline().strip().replace("0.0.0.0", "127.0.0.1")
+
+    def ask(headers):
+        body = json.dumps({"messages": [{"role": "user", "content": "It was"}], "max_tokens": 8}).encode()
+        headers = {"Content-Type": "application/json", **headers}
+        with urllib.request.urlopen(urllib.request.Request(url + "/v1/chat/completions", body, headers), timeout=60) as a:
+            return json.load(a)["choices"][0]["message"]["content"]
+
+    said = ask({"Authorization": "Bearer sk-0123456789abcdef"})
+    assert said.strip(), "the answer is empty"
+    try:
+        ask({})
+        raise SystemExit("it answers without a key")
+    except urllib.error.HTTPError as e:
+        assert e.code == 401, e.code
+    print("  the container's server:", said.replace("\n", " "))
+finally:
+    server.terminate()
+    assert server.wait(30) == 0, server.returncode
+PYTHON
 cc -std=c99 -Wall -Werror /puna/01_hello.c $(pkg-config --cflags --libs puna) -o hello
 ./hello "$model" >said
 said "hello.c, by pkg-config" said

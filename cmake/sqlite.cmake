@@ -1,18 +1,20 @@
-# puna_sqlite: include/puna/recsys/event_log.h and include/puna/ads/durable_ledger.h by SQLite, where that is there.
-# Never part of libpuna.
+# puna_sqlite: the event log (include/puna/recsys/event_log.h), the label store (include/puna/label/store.h) and the
+# ledger of advertisements (include/puna/ads/durable_ledger.h) by SQLite, where that is there. Never part of libpuna.
 find_package(SQLite3 3.37 QUIET)
 if(NOT SQLite3_FOUND)
-  message(STATUS "SQLite 3.37 not found (libsqlite3-dev): no event log, no durable ledger")
+  message(STATUS "SQLite 3.37 not found (libsqlite3-dev): no event log, no label store, no durable ledger")
   return()
 endif()
-set(sources ${PROJECT_SOURCE_DIR}/src/optional/sqlite/database.cpp)
-foreach(part recsys/event_log ads/durable_ledger)
-  get_filename_component(layer ${part} DIRECTORY)
-  get_filename_component(name ${part} NAME)
-  if(TARGET puna_${layer})
-    list(APPEND sources ${PROJECT_SOURCE_DIR}/src/optional/sqlite/${name}.cpp)
-    list(APPEND layers puna_${layer})
-  endif()
-endforeach()
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/optional/sqlite/*.cpp)
+if(NOT TARGET puna_recsys)
+  list(FILTER sources EXCLUDE REGEX "/event_log\\.cpp$")
+endif()
+if(NOT TARGET puna_label)
+  list(FILTER sources EXCLUDE REGEX "/label_[a-z]+\\.cpp$")
+endif()
+if(NOT TARGET puna_ads)
+  list(FILTER sources EXCLUDE REGEX "/durable_ledger\\.cpp$")
+endif()
 add_library(puna_sqlite STATIC ${sources})
-target_link_libraries(puna_sqlite PUBLIC ${layers} PRIVATE SQLite::SQLite3 puna_flags)
+target_link_libraries(puna_sqlite PUBLIC $<TARGET_NAME_IF_EXISTS:puna_recsys> $<TARGET_NAME_IF_EXISTS:puna_label>
+  $<TARGET_NAME_IF_EXISTS:puna_ads> PRIVATE SQLite::SQLite3 puna_flags)

@@ -6,7 +6,9 @@
 #include <map>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "base/os.h"
+#include "base/shown.h"
 #include "common.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -80,17 +82,21 @@ float number(const OrderedJson& json, const char* name, float otherwise) {
 
 // A line of the input: {"prompt": "..."}, {"messages": [...], "tools": [...]} or {"tokens": [...]}, with "max_tokens",
 // "temperature", "top_k", "top_p", "min_p", "seed", "stop", "json_schema", "regex" and "id" beside it.
-EngineRequestOptions request_of(const BatchFlags& f, const Model& model, const std::string& line) {
-  const OrderedJson json = parse_ordered_json(line, "line");
+EngineRequestOptions request_of(const BatchFlags& f, const Model& model, const OrderedJson& json) {
   if (!json.is_object()) fail(Status::invalid_argument, "expected an object");
   const std::vector<std::string> known = {"prompt",      "messages", "tools", "tokens", "max_tokens",
                                           "temperature", "id",       "top_k", "top_p",  "min_p",
                                           "json_schema", "regex",    "seed",  "stop"};
   for (const auto& [key, value] : json.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
-      fail(Status::invalid_argument, "\"%.64s\" is not known here", key.c_str());
+      fail(Status::invalid_argument, "\"%s\" is not known here%s", shown(key).c_str(),
+           did_you_mean(key, known).c_str());
   const int given = int(json.contains("prompt")) + int(json.contains("messages")) + int(json.contains("tokens"));
   if (given != 1) fail(Status::invalid_argument, "expected one of \"prompt\", \"messages\" and \"tokens\"");
+  if (json.contains("tools") && !json.contains("messages"))
+    fail(Status::invalid_argument, "\"tools\" without \"messages\", which they are told to");
+  if (json.contains("json_schema") && json.contains("regex"))
+    fail(Status::invalid_argument, "\"json_schema\" and \"regex\": an answer is held to one of the two");
   EngineRequestOptions r;
   if (json.contains("tokens")) {
     if (!json["tokens"].is_array()) fail(Status::invalid_argument, "\"tokens\" is no list");
@@ -152,7 +158,7 @@ class Answers {
       : path_(path), file_(path, before.bytes), lines_(std::move(before.answers)) {}
   bool has(int64_t line) const { return lines_.count(line) != 0; }
   size_t count() const { return lines_.size(); }
-  void write(int64_t line, const nlohmann::ordered_json& answer) {
+  void write(int64_t line, const OrderedJson& answer) {
     const std::string text = answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     std::string why;
     if (file_.append((text + "\n").data(), text.size() + 1, why) != text.size() + 1)
@@ -187,6 +193,7 @@ void run_batch(const BatchFlags& f) {
 
   struct Live {
     int64_t line;
+    OrderedJson id;  // null: the line has none
     EngineRequestPtr request;
   };
   std::deque<Live> live;
@@ -194,21 +201,31 @@ void run_batch(const BatchFlags& f) {
   const Interrupt interrupt;
   int64_t errors = 0, next = 0, tokens = 0;
   const double start = seconds_now();
-  const auto write_error = [&](int64_t line, const std::string& sentence) {
+  const auto answer_of = [](int64_t line, const OrderedJson& id) {
+    OrderedJson out = {{"line", line}};
+    if (!id.is_null()) out["id"] = id;
+    return out;
+  };
+  const auto write_error = [&](int64_t line, const OrderedJson& id, const std::string& sentence) {
     ++errors;
-    answers.write(line, {{"line", line}, {"error", sentence}});
+    OrderedJson out = answer_of(line, id);
+    out["error"] = sentence;
+    answers.write(line, out);
   };
   while (next < int64_t(input.size()) || !live.empty()) {
     // Twice as many as run: prompts that begin alike are seen in time.
     for (; next < int64_t(input.size()) && live.size() < size_t(2 * f.parallel); ++next) {
       if (is_blank(input[size_t(next)]) || answers.has(next)) continue;
+      OrderedJson id;
       try {
-        EngineRequestOptions r = request_of(f, *model, input[size_t(next)]);
+        const OrderedJson line = parse_ordered_json(input[size_t(next)], "line");
+        if (line.is_object() && line.contains("id")) id = line["id"];
+        EngineRequestOptions r = request_of(f, *model, line);
         if (adapter) r.adapters = {{adapter, 1}};
         r.on_event = [](const EngineEvent&) { return true; };
-        live.push_back({next, engine.submit(std::move(r))});
+        live.push_back({next, id, engine.submit(std::move(r))});
       } catch (const Error& e) {
-        write_error(next, e.what());
+        write_error(next, id, e.what());
       }
     }
     engine.step(kStepUs);
@@ -221,13 +238,11 @@ void run_batch(const BatchFlags& f) {
       live.erase(live.begin() + std::ptrdiff_t(i));
       const EngineRequestInfo info = l.request->info();
       if (info.status != Status::ok) {
-        write_error(l.line, info.message);
+        write_error(l.line, l.id, info.message);
         continue;
       }
       const GenerateResult result = l.request->answers().at(0).result;
-      nlohmann::ordered_json out = {{"line", l.line}};
-      const nlohmann::json id = nlohmann::json::parse(input[size_t(l.line)]);
-      if (id.contains("id")) out["id"] = id["id"];
+      OrderedJson out = answer_of(l.line, l.id);
       out["text"] = result.text;
       if (!model->tokenizer()) out["tokens"] = result.tokens;
       out["stop"] = stop_name(result.reason);

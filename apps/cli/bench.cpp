@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench_parallel.h"
+#include "bench_serve.h"
 #include "common.h"
 #include "interrupt.h"
 #include "kernels/kernel_table.h"
@@ -24,6 +25,7 @@ struct BenchFlags {
   int64_t prompt = 512, generate = 64;
   int repeat = 3;
   ParallelFlags parallel;
+  LoadFlags load;
   bool json = false;
 };
 
@@ -126,26 +128,89 @@ void run_bench(const BenchFlags& f) {
                  value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
 }
 
+// What a server is asked, it computes as it was started: options of a model say nothing here.
+void run_load(const BenchFlags& f) {
+  const ModelFlags& m = f.model;
+  const SessionOptions& s = f.session.options;
+  PUNA_REQUIRE(m.path.empty() && m.isa.empty() && m.adapter.empty() && m.packed.empty() && m.projector.empty() &&
+                   m.providers.empty() && m.threads == 0 && f.parallel.requests == 0 && f.parallel.long_prompt == 0 &&
+                   !s.exact && f.session.kv_type == "f16" && s.prefill_chunk == SessionOptions().prefill_chunk,
+               "--serve measures a server, which was started with a model and its options: beside it expected are "
+               "-p, -n, -r, --clients, --endpoint, --serve-model, --key and --json");
+  const LoadResult r = measure_load(f.load);
+  const double requests = double(r.answered) / r.seconds;
+  nlohmann::ordered_json out = {{"server", f.load.url},
+                                {"model", r.model},
+                                {"endpoint", f.load.endpoint},
+                                {"clients", f.load.clients},
+                                {"requests", r.answered},
+                                {"errors", r.errors.size()},
+                                {"seconds", r.seconds},
+                                {"requests_a_second", requests},
+                                {"pieces", r.pieces},
+                                {"pieces_a_second", double(r.pieces) / r.seconds},
+                                {"first_token_p50_s", r.first_p50},
+                                {"first_token_p99_s", r.first_p99},
+                                {"between_tokens_p50_s", r.gap_p50},
+                                {"between_tokens_p99_s", r.gap_p99},
+                                {"whole_p50_s", r.whole_p50},
+                                {"whole_p99_s", r.whole_p99}};
+  if (f.json)
+    print(out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  else
+    for (const auto& [key, value] : out.items())
+      print_format("%-20s %s\n", key.c_str(),
+                   value.is_string() ? printable(value.get<std::string>()).c_str() : value.dump().c_str());
+  for (size_t i = 0; i < std::min<size_t>(r.errors.size(), 3); ++i) warn(printable(r.errors[i]));
+  if (!r.errors.empty()) fail(Status::io, "%zu of the requests went wrong", r.errors.size());
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app) {
   const auto f = std::make_shared<BenchFlags>();
   const Verb verb(app, "bench", "Measure speed: pp = prompt tokens a second, tg = generated tokens a second");
-  f->model.add(verb);
-  verb.option("-p", f->prompt, "prompt tokens (default 512; 0 = skip)").at_least(0);
-  verb.option("-n", f->generate, "generated tokens, from an empty session (default 64; 0 = skip)").at_least(0);
-  verb.option("-r,--repeat", f->repeat, "repetitions; the median counts (default 3)").at_least(1);
+  f->model.add(verb, false);
+  const Option prompt = verb.option("-p", f->prompt, "prompt tokens (default 512; 0 = skip; with --serve words, 64)");
+  prompt.at_least(0);
+  const Option tokens =
+      verb.option("-n", f->generate, "generated tokens, from an empty session (default 64; 0 = skip)");
+  tokens.at_least(0);
+  const Option repeat = verb.option("-r,--repeat", f->repeat,
+                                    "repetitions; the median counts (default 3; with --serve requests a client, 8)");
+  repeat.at_least(1);
   verb.option("--prefill-chunk", f->session.options.prefill_chunk, "most tokens computed together").at_least(1);
   f->model.add_adapter(verb);
   verb.option("--parallel", f->parallel.requests,
               "also so many requests at once: tg_total = tokens a second of all together (default 0 = skip)")
       .within(0, 1024);
   verb.option("--long-prompt", f->parallel.long_prompt,
-              "with --parallel: a prompt of so many tokens comes in meanwhile; what it does to the others (default 0)")
+              "with --parallel: a prompt of so many tokens comes in after half of -n; gaps between two tokens "
+              "meanwhile (default 0)")
       .at_least(0);
   f->session.add(verb);
   verb.flag("--json", f->json, "print JSON");
-  verb.run([f] { run_bench(*f); });
+  const Option serve = verb.option(
+      "--serve", f->load.url, "instead of MODEL: load on the server at http://HOST:PORT that speaks OpenAI's protocol");
+  verb.option("--clients", f->load.clients, "of --serve, each asking one request after the other (default 8)")
+      .within(1, 1024)
+      .needs(serve);
+  verb.option("--endpoint", f->load.endpoint, "of --serve: chat (default) or completions").needs(serve);
+  verb.option("--serve-model", f->load.model, "the name to ask for (default: the first that the server lists)")
+      .needs(serve);
+  verb.option("--key", f->load.key, "an API key for --serve").needs(serve);
+  verb.run([=] {
+    if (!serve.given()) {
+      if (f->model.path.empty()) usage_error_missing("MODEL or --serve");
+      return run_bench(*f);
+    }
+    if (prompt.given()) f->load.prompt = f->prompt;
+    if (repeat.given()) f->load.requests = f->repeat;
+    f->load.tokens = f->generate;
+    PUNA_REQUIRE(f->load.prompt > 0 && f->load.tokens > 0, "-p and -n are %jd and %jd, expected 1 or more with --serve",
+                 f->load.prompt, f->load.tokens);
+    run_load(*f);
+  });
 }
 
 }  // namespace puna::cli

@@ -1,6 +1,7 @@
-// calls.h -- an answer that may call tools: its text and its calls, printed as they come.
+// calls.h -- an answer that may think and call tools: all of it printed as it comes.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -14,8 +15,11 @@ namespace puna::cli {
 
 class AnswerWithCalls {
  public:
-  // Without tools everything is text.
-  AnswerWithCalls(const Model& model, const Tools& tools) : model_(model), parser_(tools, model.tool_format()) {}
+  // Without tools nothing is a call.
+  AnswerWithCalls(const Model& model, const Tools& tools) : model_(model), tools_(tools), parser_(make_parser(false)) {}
+
+  // The prompt ended with the mark behind which a model thinks.
+  void begin_in_thought() { parser_ = make_parser(true); }
 
   void hear(const GeneratedToken& token) {
     const auto sink = [&](const ToolEvent& e) { told(e); };
@@ -26,20 +30,42 @@ class AnswerWithCalls {
   }
   void end() {
     parser_.finish([&](const ToolEvent& e) { told(e); });
+    end_thought();
   }
 
-  bool empty() const { return said_.empty() && calls_.empty(); }
-  // As templates take it: {"role": "assistant", "content", "tool_calls"}.
+  bool empty() const { return said_.empty() && thought_.empty() && calls_.empty(); }
+  // As templates take it: {"role": "assistant", "content", "reasoning_content", "tool_calls"}.
   OrderedJson message() const {
     OrderedJson message = {{"role", "assistant"}, {"content", said_}};
+    if (!thought_.empty()) message["reasoning_content"] = thought_;
     if (!calls_.empty()) message["tool_calls"] = calls_;
     return message;
   }
   const std::vector<OrderedJson>& calls() const { return calls_; }
 
  private:
+  ToolCallParser make_parser(bool in_thought) const {
+    ToolCallParser::Options options;
+    options.thoughts = true;
+    options.begins_in_thought = in_thought;
+    return ToolCallParser(tools_, model_.tool_format(), options);
+  }
+
+  // A thought stands in parentheses.
+  void think(std::string_view text) {
+    print((thought_.empty() ? "(" : "") + std::string(text));
+    thought_ += text;
+    thinking_ = true;
+  }
+  void end_thought() {
+    if (std::exchange(thinking_, false)) print(")\n\n");
+  }
+
   void told(const ToolEvent& e) {
+    if (e.kind == ToolEvent::Kind::thought) return think(e.text);
+    end_thought();
     switch (e.kind) {
+      case ToolEvent::Kind::thought: return;
       case ToolEvent::Kind::text: said_ += e.text; return print(e.text);
       case ToolEvent::Kind::call_begin:
         name_ = e.text;
@@ -59,8 +85,10 @@ class AnswerWithCalls {
   }
 
   const Model& model_;
+  const Tools tools_;
   ToolCallParser parser_;
-  std::string said_, name_, arguments_;
+  std::string said_, thought_, name_, arguments_;
+  bool thinking_ = false;
   std::vector<OrderedJson> calls_;
 };
 

@@ -92,7 +92,9 @@ class Chat {
     session_.clear_cancel();  // of a Ctrl-C that ended the last answer without its help
     Interrupt interrupt(session_);
     try {
-      result = generate(session_, prompt(interrupt), options, [&](const GeneratedToken& token) {
+      const Prompt asked_with = prompt(interrupt);
+      if (in_thought_) reply.begin_in_thought();
+      result = generate(session_, asked_with, options, [&](const GeneratedToken& token) {
         reply.hear(token);
         return !interrupt.requested();
       });
@@ -158,6 +160,7 @@ class Chat {
     const Watch watch(go_on);
     const RenderedChat chat = model_->render_chat(json, flags_.date, watch, flags_.template_name);
     dropped_.warn(dropped_fields(json, chat, watch));
+    in_thought_ = ends_in_thought(chat.text);
     return expand_images(*model_, model_->require_tokenizer().encode_chat(chat, watch), images_);
   }
 
@@ -171,6 +174,7 @@ class Chat {
   std::vector<ImagePtr> images_, shown_;  // of the conversation, in order; of the next question
   DroppedFields dropped_;
   Tools tools_;
+  bool in_thought_ = false;         // the last prompt ended so that the answer begins with a thought
   bool read_calls_ = true;          // false: what is said is text
   std::vector<OrderedJson> calls_;  // that wait for results
 };

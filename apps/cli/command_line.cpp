@@ -131,6 +131,12 @@ int run(int argc, char** argv) {
 #if PUNA_RECSYS
              add_rec,
 #endif
+#if PUNA_EVAL
+             add_eval,
+#if PUNA_HAVE_SQLITE
+             add_label,
+#endif
+#endif
 #if PUNA_ADS
              add_ads,
 #endif

@@ -24,6 +24,15 @@
 namespace puna::cli {
 namespace {
 
+// Whether it is the type's name, in any case.
+bool is_called(DType type, const std::string& name) {
+  const std::string known = puna::name(type);
+  const auto same = [](char a, char b) {
+    return toupper(static_cast<unsigned char>(a)) == toupper(static_cast<unsigned char>(b));
+  };
+  return std::equal(name.begin(), name.end(), known.begin(), known.end(), same);
+}
+
 constexpr uint64_t kLargestInput = uint64_t(4) << 30;
 
 void show_warning(void*, int32_t level, const char* message) {
@@ -32,8 +41,9 @@ void show_warning(void*, int32_t level, const char* message) {
 
 }  // namespace
 
-void ModelFlags::add(const Verb& verb) {
-  verb.option("MODEL", path, "a GGUF file or a Hugging Face folder").required();
+void ModelFlags::add(const Verb& verb, bool required) {
+  const Option model = verb.option("MODEL", path, "a GGUF file or a Hugging Face folder");
+  if (required) model.required();
   add_computing(verb);
   verb.option(
       "--packed", packed,
@@ -146,16 +156,16 @@ void SamplingFlags::add(const Verb& verb) {
 
 DType weight_type(const std::string& name) {
   std::string names;
-  for (const DType t :
-       {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0,
-        DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl, DType::iq4_xs}) {
-    const std::string known = puna::name(t);
-    const auto same = [](char a, char b) {
-      return toupper(static_cast<unsigned char>(a)) == toupper(static_cast<unsigned char>(b));
-    };
-    if (std::equal(name.begin(), name.end(), known.begin(), known.end(), same)) return t;
-    names += (names.empty() ? "" : ", ") + known;
+  for (const DType t : {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1,
+                        DType::q8_0, DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl,
+                        DType::iq4_xs, DType::mxfp4, DType::tq1_0, DType::tq2_0}) {
+    if (is_called(t, name)) return t;
+    names += (names.empty() ? "" : ", ") + std::string(puna::name(t));
   }
+  for (int t = 0; t < kDTypeCount; ++t)
+    if (is_weight(DType(t)) && is_called(DType(t), name))
+      fail(Status::unsupported, "%s is a type for reading only; these can be written: %s", puna::name(DType(t)),
+           names.c_str());
   fail(Status::invalid_argument, "'%.40s' is no weight type; there are: %s", name.c_str(), names.c_str());
 }
 

@@ -20,7 +20,7 @@ struct ModelFlags {
   std::string path, isa, adapter, packed, projector, providers;
   int threads = 0;
   uint64_t memory_limit = 0;  // 0 = none
-  void add(const Verb& verb);
+  void add(const Verb& verb, bool required = true);
   void add_computing(const Verb& verb);  // of them those that are the context's
   void add_machine(const Verb& verb);    // of those, threads and instruction set
   // "": products of models in use are made here, those of training by a provider where there is one.

@@ -1,8 +1,11 @@
 // puna info: what a model is, and the metadata of its file.
 #include <algorithm>
 
+#include "about_family.h"
 #include "base/json.h"
 #include "common.h"
+#include "model/scaled_weights.h"
+#include "puna/chat/tools.h"
 #include "puna/runtime/adapter_file.h"
 #include "verbs.h"
 
@@ -45,27 +48,34 @@ OrderedJson describe(const Model& m, const std::string& path) {
   OrderedJson types = OrderedJson::object();
   for (const TensorEntry& t : m.checkpoint().tensors.entries())
     types[name(t.dtype)] = types.value(name(t.dtype), 0) + 1;
-  OrderedJson info = {{"model", path},
-                      {"format", m.checkpoint().format == Checkpoint::Format::gguf ? "gguf" : "huggingface"},
-                      {"architecture", c.architecture},
-                      {"features", features(c)},
-                      {"parameters", m.parameter_count()},
-                      {"file_bytes", m.checkpoint().file_bytes},
-                      {"tensors", types},
-                      {"layers", c.layers},
-                      {"hidden", c.hidden},
-                      {"heads", c.heads},
-                      {"kv_heads", c.kv_heads},
-                      {"head_dim", c.head_dim},
-                      {"vocabulary", c.vocab},
-                      {"max_positions", c.max_positions},
-                      {"attention_chunk", c.chunk},
-                      {"experts", c.experts},
-                      {"experts_used", c.experts_per_token},
-                      {"tied_embeddings", c.tied},
-                      {"tokenizer", m.tokenizer() != nullptr},
-                      {"chat_template", m.chat_template() != nullptr},
-                      {"not_used", {{"tensors", list_of(m.not_used().tensors)}, {"keys", list_of(m.not_used().keys)}}}};
+  const AboutFamily family = about_family(c);
+  const ChatTemplate* const tools = m.chat_templates().with_tools();
+  OrderedJson info = {
+      {"model", path},
+      {"format", m.checkpoint().format == Checkpoint::Format::gguf ? "gguf" : "huggingface"},
+      {"architecture", c.architecture},
+      {"family", {{"name", family.name}, {"used", family.used}, {"not_used", family.unused}}},
+      {"features", features(c)},
+      {"parameters", m.parameter_count()},
+      {"file_bytes", m.checkpoint().file_bytes},
+      {"tensors", types},
+      {"layers", c.layers},
+      {"hidden", c.hidden},
+      {"heads", c.heads},
+      {"kv_heads", c.kv_heads},
+      {"head_dim", c.head_dim},
+      {"vocabulary", c.vocab},
+      {"max_positions", c.max_positions},
+      {"attention_chunk", c.chunk},
+      {"experts", c.experts},
+      {"experts_used", c.experts_per_token},
+      {"tied_embeddings", c.tied},
+      {"tokenizer", m.tokenizer() != nullptr},
+      {"chat_template", m.chat_template() != nullptr},
+      {"tools", tools && tools->reads("tools") ? OrderedJson(tool_format_name(m.tool_format())) : OrderedJson()},
+      {"not_used", {{"tensors", list_of(m.not_used().tensors)}, {"keys", list_of(m.not_used().keys)}}}};
+  const std::string stored = scaled_layout(m.checkpoint().metadata, c.architecture == "gpt-oss").text;
+  if (!stored.empty()) info["quantised"] = stored;
   info["tokenizer_notes"] = m.tokenizer() ? m.tokenizer()->notes() : std::vector<std::string>();
   info["chat_templates"] = OrderedJson::array();
   for (const ChatTemplates::Entry& e : m.chat_templates().entries())
@@ -81,7 +91,8 @@ OrderedJson describe_adapter(const Adapter& a, const std::string& path) {
 // One line a value; long texts (chat templates) are cut.
 void print_lines(const OrderedJson& object, const char* indent) {
   for (const auto& [key, value] : object.items()) {
-    if (key == "not_used" || key == "tokenizer_notes" || key == "features") continue;  // they have lines of their own
+    if (key == "not_used" || key == "tokenizer_notes" || key == "features" || key == "family")
+      continue;  // they have lines of their own
     if (value.is_object()) {
       print(indent + key + "\n");
       print_lines(value, "  ");
@@ -99,10 +110,14 @@ void print_notes(const OrderedJson& notes) {
   for (const OrderedJson& note : notes) print("  " + printable(note.get_ref<const std::string&>()) + "\n");
 }
 
-// What the architecture has that plain Llama has not, one a line.
-void print_features(const OrderedJson& features) {
-  if (!features.empty()) print("features\n");
-  for (const OrderedJson& feature : features) print("  " + feature.get_ref<const std::string&>() + "\n");
+// What the family is known for and this model has, what of it this one has not, and what else it has, one a line.
+void print_family(const AboutFamily& about) {
+  print("family: " + about.name + "\n");
+  for (const std::string& feature : about.used) print("  " + feature + "\n");
+  for (const std::string& feature : about.other) print("  " + feature + "\n");
+  std::string unused;
+  for (const std::string& what : about.unused) unused += (unused.empty() ? "" : "; ") + what;
+  if (!unused.empty()) print("  not in this model: " + unused + "\n");
 }
 
 // Unused parts of the files: tensors one a line with their type, keys side by side. --json has all of them.
@@ -135,7 +150,7 @@ void run_info(const InfoFlags& f) {
     return;
   }
   print_lines(info, "");
-  print_features(info["features"]);
+  print_family(about_family(model->config()));
   print_notes(info["tokenizer_notes"]);
   print_not_used(model->not_used());
 }

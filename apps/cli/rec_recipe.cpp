@@ -78,7 +78,7 @@ struct Ids {
   }
   static std::string divided(std::string_view value, double divide, const Column& column, size_t row) {
     double number = 0;
-    if (!recsys::parse_number(value, number))
+    if (!io::parse_number(value, number))
       fail(Status::bad_file, "%s: '%s' is no number", column.where(row).c_str(), shown(value).c_str());
     try {
       return recsys::divided_name(number, divide);

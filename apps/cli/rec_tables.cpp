@@ -127,7 +127,7 @@ const std::string& Column::file() const { return joined_->tables_[table_]->path(
 
 double Column::number(size_t event) const {
   double value = 0;
-  if (!recsys::parse_number(at(event), value))
+  if (!io::parse_number(at(event), value))
     fail(Status::bad_file, "%s: '%s' is no number", where(event).c_str(), shown(at(event)).c_str());
   return value;
 }

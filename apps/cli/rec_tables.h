@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/json_field.h"
-#include "recsys/data/table_reader.h"
+#include "io/table_reader.h"
 
 namespace puna::cli {
 
@@ -24,7 +24,7 @@ class Table {
   const std::string& path() const { return reader_.name(); }
 
  private:
-  recsys::TableReader reader_;  // owns the text
+  io::TableReader reader_;  // owns the text
   std::vector<std::string> names_;
   std::vector<std::string_view> fields_;  // [rows][columns]
   std::vector<int64_t> lines_;

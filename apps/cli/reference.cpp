@@ -43,6 +43,10 @@ std::string Reference::path_of(const text::JsonField& entry) const {
 
 Tolerance Reference::tolerance(const char* array) const {
   const text::JsonField compare = of_array(array)["compare"];
+  if (compare.is_string()) {
+    if (compare.string() != "exact") compare.expected("\"exact\" or an object with atol and rtol");
+    return {};
+  }
   return {number_of(compare["atol"]), number_of(compare["rtol"])};
 }
 

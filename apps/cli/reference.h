@@ -24,6 +24,7 @@ class Reference {
   bool has(const char* array) const { return !of_array(array).is_null(); }
   Array read(const char* array) const { return read_npy(path_of(of_array(array))); }
   Array read_tiles(const char* array, int64_t tile) const { return cli::read_tiles(path_of(of_array(array)), tile); }
+  IntegerArray read_integers(const char* array) const { return read_npy_integers(path_of(of_array(array))); }
   Tolerance tolerance(const char* array) const;
   // The first row of an array of token ids, each below `vocab`.
   std::vector<int32_t> read_ids(const char* array, int64_t vocab) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 
 #include "model/forward.h"
 #include "ops/inference.h"
@@ -159,17 +160,101 @@ class Verifier {
     for (const Patches& run : prompt.patches)
       for (int64_t i = 0; i < run.count; ++i)
         batch.rows[size_t(run.position + i)].embedding = run.image->encoded() + (run.row + i) * c.hidden;
-    std::vector<float> logits(size_t(R * c.vocab)), hidden(size_t(c.layers * R * c.hidden));
-    ForwardTaps taps;
-    taps.hidden = hidden.data();
+    TextBlocks got(c, R);
     compute([&](Inference& rec) {
-      forward(rec, model_->llama(), batch, View(logits.data(), DType::f32, {R, c.vocab}), &taps);
+      forward(rec, model_->llama(), batch, View(got.logits.data(), DType::f32, {R, c.vocab}), &got.taps);
     });
+    check_frequencies(c);
+    check_layers(c, R, got);
+  }
+
+  // What a pass leaves behind, block by block. Attention and feed-forward are what they add to the residual stream.
+  struct TextBlocks {
+    TextBlocks(const LlamaConfig& c, int64_t R)
+        : moe(std::count(c.is_moe.begin(), c.is_moe.end(), 1)),
+          logits(size_t(R * c.vocab)),
+          embedded(size_t(R * c.hidden)),
+          after(size_t(c.layers * R * c.hidden)),
+          hidden(size_t(c.layers * c.streams * R * c.hidden)),
+          norm(embedded.size()),
+          router(size_t(moe * R * c.experts)),
+          scores(size_t(moe * R * c.experts_per_token)),
+          experts(scores.size()) {
+      taps.embedded = embedded.data();
+      taps.after_attention = after.data();
+      taps.hidden = hidden.data();
+      taps.final_norm = norm.data();
+      if (moe == 0) return;
+      taps.router_logits = router.data();
+      taps.router_experts = experts.data();
+      taps.router_scores = scores.data();
+    }
+    int64_t moe;  // layers that are mixtures
+    std::vector<float> logits, embedded, after, hidden, norm, router, scores;
+    std::vector<int32_t> experts;
+    ForwardTaps taps;
+  };
+
+  void check_frequencies(const LlamaConfig& c) {
+    const auto table = [&](const char* name, const char* block, const std::vector<float>& got) {
+      if (has(name)) check(name, block, got);
+    };
+    table("rope_inv_freq", "text: RoPE frequencies", c.inverse_frequency);
+    table("rope_inv_freq_local", "text: RoPE frequencies of sliding layers", c.local_frequency);
+    table("rope_inv_freq_long", "text: RoPE frequencies of long sequences", c.long_frequency);
+  }
+
+  static std::string kind_of(const LlamaConfig& c, int64_t l) {
+    std::string kind = c.sliding(l) ? "sliding window" : c.chunked(l) ? "chunks" : "full";
+    return c.uses_rope[size_t(l)] ? kind : kind + ", no RoPE";
+  }
+
+  void check_layers(const LlamaConfig& c, int64_t R, const TextBlocks& got) {
+    if (has("embeddings")) check("embeddings", "text: embeddings", got.embedded);
     const size_t layer = size_t(R * c.hidden);
-    for (int64_t l = 0; l < c.layers && has("hidden_states"); ++l)
-      check("hidden_states", "text: layer " + std::to_string(l), std::span(hidden).subspan(size_t(l) * layer, layer),
-            size_t(l) * layer);
-    check("logits", "text: logits", logits);
+    std::vector<float> added(layer);
+    int64_t mixture = 0;
+    if (c.streams > 1) {  // several residual streams: all of them, and no block alone makes the next
+      const size_t all = layer * size_t(c.streams);
+      for (int64_t l = 0; l < c.layers && has("altup_hidden_states"); ++l)
+        check("altup_hidden_states", "text: layer " + std::to_string(l),
+              std::span(got.hidden).subspan(size_t(l) * all, all), size_t(l) * all);
+    }
+    for (int64_t l = 0; l < c.layers && c.streams == 1; ++l) {
+      const size_t at = size_t(l) * layer;
+      const std::string name = "text: layer " + std::to_string(l);
+      const float *const before = l > 0 ? &got.hidden[at - layer] : got.embedded.data(), *const middle = &got.after[at],
+                         *const out = &got.hidden[at];
+      if (has("attn_out")) {
+        std::transform(middle, middle + layer, before, added.begin(), std::minus<>());
+        check("attn_out", name + ", attention (" + kind_of(c, l) + ")", added, at);
+      }
+      if (c.is_moe[size_t(l)]) check_router(c, R, got, mixture++, name);
+      if (has("ffn_out")) {
+        std::transform(out, out + layer, middle, added.begin(), std::minus<>());
+        check("ffn_out", name + (c.is_moe[size_t(l)] ? ", experts" : ", feed-forward"), added, at);
+      }
+      if (has("hidden_states")) check("hidden_states", name, std::span(out, layer), at);
+    }
+    if (has("final_norm")) check("final_norm", "text: last norm", got.norm);
+    check("logits", "text: logits", got.logits);
+  }
+
+  // `mixture`: its number among the layers that are mixtures.
+  void check_router(const LlamaConfig& c, int64_t R, const TextBlocks& got, int64_t mixture, const std::string& name) {
+    const size_t all = size_t(R * c.experts), chosen = size_t(R * c.experts_per_token), at = size_t(mixture);
+    if (has("router_logits"))
+      check("router_logits", name + ", router", std::span(got.router).subspan(at * all, all), at * all);
+    if (has("router_experts")) {
+      const std::vector<int64_t> want = reference_.read_integers("router_experts").values;
+      size_t wrong = 0;
+      for (size_t i = at * chosen; i < (at + 1) * chosen; ++i) wrong += i >= want.size() || want[i] != got.experts[i];
+      report(name + ", choice of experts", wrong == 0,
+             std::to_string(chosen) + " choices, " + std::to_string(wrong) + " others");
+    }
+    if (has("router_scores"))
+      check("router_scores", name + ", scores of experts", std::span(got.scores).subspan(at * chosen, chosen),
+            at * chosen);
   }
 
   ModelPtr model_;

@@ -150,6 +150,7 @@ export class SettingsPanel {
     const input = h('textarea', {
       id: 'schema',
       rows: 8,
+      placeholder: '{"type": "object", "properties": {}}',
       class: 'mono',
       spellcheck: 'false',
       'aria-label': 'JSON schema',
@@ -194,6 +195,7 @@ export class SettingsPanel {
     const input = h('textarea', {
       id: 'tools',
       rows: 8,
+      placeholder: '[{"name": "look_up", "parameters": {}}]',
       class: 'mono',
       spellcheck: 'false',
       'aria-label': 'Functions as JSON',

@@ -113,9 +113,10 @@ function showCard(token, box, range = null) {
   card.replaceChildren(...others.map(row), h('div', { class: 'log' }, `log-probability ${token.logprob.toFixed(3)}`));
   card.hidden = false;
   const { width, height } = card.getBoundingClientRect();
+  const ceiling = byId('scroller').getBoundingClientRect().top; // the head stays readable
   const above = box.top - height - 8;
   card.style.left = `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`;
-  card.style.top = `${above > 8 ? above : box.bottom + 8}px`;
+  card.style.top = `${above > ceiling ? above : box.bottom + 8}px`;
   if (globalThis.Highlight) CSS.highlights.set('token', new Highlight(...(range ? [range] : [])));
 }
 

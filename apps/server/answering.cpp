@@ -3,16 +3,18 @@
 #include <algorithm>
 #include <random>
 
+#include "puna/grammar/matcher.h"
+
 namespace puna::serve {
 namespace {
 
-TokenLogprob logprob_of(const Tokenizer& tokenizer, const std::vector<TokenProbability>& p, size_t most) {
+TokenLogprob logprob_of(const Tokenizer& tokenizer, std::span<const TokenProbability> p, size_t most) {
   const auto bytes = [&](int32_t id) { return std::string(tokenizer.bytes(id)); };
   TokenLogprob l;
   l.bytes = bytes(p[0].token);
   l.logprob = double(p[0].log_probability);
   // The chosen one first, then the most likely others: put in order, as many as were asked for.
-  std::vector<TokenProbability> all = p;
+  std::vector<TokenProbability> all(p.begin(), p.end());
   std::stable_sort(all.begin(), all.end(), [](const TokenProbability& a, const TokenProbability& b) {
     return a.log_probability > b.log_probability;
   });
@@ -40,40 +42,65 @@ std::string new_id(const char* prefix, int characters) {
   return id;
 }
 
+// Which of two grammars an answer is by: decided as soon as one of them cannot go on. Where neither decides, and the
+// answer is whole by both, it is a call.
+class Sorting {
+ public:
+  Sorting(const Model& model, const Reading& r)
+      : calls_(r.calls, model.grammar_vocabulary()), text_(r.text, model.grammar_vocabulary()) {}
+  enum class Kind : uint8_t { open, calls, text };
+  Kind hear(int32_t token) {
+    const bool calls = go_on(calls_, token), text = go_on(text_, token);
+    return calls == text ? Kind::open : calls ? Kind::calls : Kind::text;
+  }
+
+ private:
+  static bool go_on(Matcher& matcher, int32_t token) {
+    if (!matcher.allows(token)) return false;
+    matcher.accept(token);
+    return true;
+  }
+  Matcher calls_, text_;
+};
+
 // Reads one answer: what is text, and what is a call.
 class Answering::Reader {
  public:
-  Reader(int answer, const Model& model, const Tools& tools, bool early, size_t top, std::vector<std::string> stops)
-      : answer_(answer), tokenizer_(model.require_tokenizer()), top_(top), stops_(std::move(stops)) {
-    if (tools.empty()) return;
-    parser_ = std::make_unique<ToolCallParser>(tools, model.tool_format(), ToolCallParser::Options{.early = early});
+  Reader(int answer, const Model& model, const Reading& r, bool thoughts, size_t top, std::vector<std::string> stops)
+      : answer_(answer),
+        tokenizer_(model.require_tokenizer()),
+        top_(top),
+        stop_logprobs_(r.stop_logprobs),
+        stops_(std::move(stops)) {
+    if (!r.chat) return;
+    ToolCallParser::Options options;
+    options.early = r.early;
+    options.thoughts = thoughts;
+    options.begins_in_thought = r.begins_in_thought;
+    parser_ = std::make_unique<ToolCallParser>(r.tools, model.tool_format(), options);
+    if (r.calls && r.text) sorting_.emplace(model, r);
     const std::string_view format = tool_format_name(model.tool_format());
     short_ids_ = format.starts_with("mistral");  // whose templates want nine characters
   }
 
   void hear(const Event& e, Sink& sink) {
     const auto& stop = tokenizer_.specials().stop;  // these say nothing
-    if (!e.probabilities.empty() && std::find(stop.begin(), stop.end(), e.token) == stop.end())
+    if (!e.probabilities.empty() && (stop_logprobs_ || std::find(stop.begin(), stop.end(), e.token) == stop.end()))
       held_.push_back(logprob_of(tokenizer_, e.probabilities, top_));
     if (!stops_.empty()) raw_ += tokenizer_.bytes(e.token);
-    if (!parser_) {
-      if (!e.text.empty()) say(sink, {Piece::Kind::text, e.text, 0, ""});
+    if (sorting_) {
+      waiting_.push_back({e.text, e.token});
+      const Sorting::Kind kind = sorting_->hear(e.token);
+      if (kind != Sorting::Kind::open) sorted(kind, sink);
       return;
     }
-    const auto told = [&](const ToolEvent& t) { tell(t, sink); };
-    if (!e.text.empty()) parser_->push(e.text, told);
-    if (e.token < tokenizer_.size() && tokenizer_.is_special(e.token))
-      parser_->push_special(tokenizer_.bytes(e.token), told);
+    read(e.text, e.token, sink);
   }
 
   // `tail`: text that was held back, for it might have begun a stop string.
   void end(const Event& e, Sink& sink) {
-    if (!e.text.empty()) {
-      if (parser_)
-        parser_->push(e.text, [&](const ToolEvent& t) { tell(t, sink); });
-      else
-        say(sink, {Piece::Kind::text, e.text, 0, ""});
-    }
+    if (sorting_) sorted(Sorting::Kind::calls, sink);
+    read(e.text, -1, sink);
     if (parser_) parser_->finish([&](const ToolEvent& t) { tell(t, sink); });
     Finish finish = finish_of(e.reason);
     if (calls_ > 0 && !cut_ && !(finish == Finish::length && said_after_)) finish = Finish::tool_calls;
@@ -87,11 +114,27 @@ class Answering::Reader {
   }
 
  private:
+  void read(const std::string& text, int32_t token, Sink& sink) {
+    if (!parser_) {
+      if (!text.empty()) say(sink, {Piece::Kind::text, text, 0, ""});
+      return;
+    }
+    const auto told = [&](const ToolEvent& t) { tell(t, sink); };
+    if (!text.empty()) parser_->push(text, told);
+    if (token >= 0 && token < tokenizer_.size() && tokenizer_.is_special(token))
+      parser_->push_special(tokenizer_.bytes(token), told);
+  }
+  void sorted(Sorting::Kind kind, Sink& sink) {
+    sorting_.reset();
+    if (kind == Sorting::Kind::text) parser_.reset();
+    for (const auto& [text, token] : std::exchange(waiting_, {})) read(text, token, sink);
+  }
   void tell(const ToolEvent& t, Sink& sink) {
     switch (t.kind) {
       case ToolEvent::Kind::text:
         said_after_ = calls_ > 0;
         return say(sink, {Piece::Kind::text, std::string(t.text), 0, ""});
+      case ToolEvent::Kind::thought: return say(sink, {Piece::Kind::thought, std::string(t.text), 0, ""});
       case ToolEvent::Kind::call_begin:
         ++calls_;
         said_after_ = false;
@@ -108,8 +151,11 @@ class Answering::Reader {
   const int answer_;
   const Tokenizer& tokenizer_;
   const size_t top_;
+  const bool stop_logprobs_;
   const std::vector<std::string> stops_;
   std::unique_ptr<ToolCallParser> parser_;
+  std::optional<Sorting> sorting_;                        // while it is open which it is
+  std::vector<std::pair<std::string, int32_t>> waiting_;  // for that
   TokenLogprobs held_;
   std::string raw_;
   size_t calls_ = 0;
@@ -128,58 +174,105 @@ Answering::Answering(http::Reply reply, std::unique_ptr<Sink> sink, ChosenModel 
 
 Answering::~Answering() = default;
 
-void Answering::add(Work work, const Tools& tools, bool early, bool logprobs) {
+void Answering::add(Work work, const Reading& reading, std::optional<Echo> echo) {
   Part part;
   part.first = int(readers_.size());
-  const size_t top = logprobs ? size_t(std::max(0, work.generate.log_probabilities - 1)) : 0;
+  part.answers = work.n;
+  part.embeds = work.embed;
+  part.prompt_top = work.prompt_probabilities - 1;
+  part.echo = std::move(echo);
+  const size_t top = reading.logprobs ? size_t(std::max(0, work.generate.log_probabilities - 1)) : 0;
   for (int i = 0; i < work.n; ++i)
-    readers_.push_back(
-        std::make_unique<Reader>(part.first + i, chosen_.model(), tools, early, top, work.generate.stop_strings));
+    readers_.push_back(std::make_unique<Reader>(part.first + i, chosen_.model(), reading, sink_->tells_thoughts(), top,
+                                                work.generate.stop_strings));
   part.work = std::move(work);
   parts_.push_back(std::move(part));
 }
 
 void Answering::start() {
-  const auto self = shared_from_this();
   const std::lock_guard<std::mutex> lock(mutex_);
   left_ = parts_.size();
   try {
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      Work& work = parts_[i].work;
-      // The last event lets go of this object, which holds the request, which holds the function.
-      work.on_event = [held = std::make_shared<std::shared_ptr<Answering>>(self), i](const Event& e) {
-        const std::shared_ptr<Answering> here = *held;
-        if (!here) return false;
-        if (e.kind == Event::Kind::ended) held->reset();
-        return here->hear(i, e);
-      };
-      parts_[i].running = chosen_.loaded->backend->submit(std::move(work));
-    }
+    submit_more();
   } catch (...) {
     over_ = true;
-    for (Part& p : parts_)
-      if (p.running) p.running->cancel();
+    cancel();
     throw;
   }
-  if (!over_ && !std::exchange(begun_, true)) sink_->begin();
-  reply_.on_gone([weak = weak_from_this()] {
-    if (const auto here = weak.lock()) here->cancel();
-  });
+  try {
+    if (!over_ && !std::exchange(begun_, true)) sink_->begin();
+    reply_.on_gone([weak = weak_from_this()] {
+      if (const auto here = weak.lock()) here->cancel();
+    });
+  } catch (const std::exception& error) {
+    give_up(error);
+  }
 }
 
-// By the thread that polls: no lock, since a writer may hold it while it hands something to that thread.
+// A batch that is larger than the queue has room for takes its places one after the other.
+void Answering::submit_more() {
+  for (; submitted_ < parts_.size(); ++submitted_) {
+    try {
+      submit(submitted_);
+    } catch (const ApiError& e) {
+      const size_t under_way = left_ - (parts_.size() - submitted_);
+      if (e.status != 503 || under_way == 0) throw;
+      return;
+    }
+  }
+}
+
+void Answering::submit(size_t index) {
+  Work work = parts_[index].work;  // a copy: a full queue takes nothing
+  // The last event lets go of this object, which holds the request, which holds the function.
+  work.on_event = [held = std::make_shared<std::shared_ptr<Answering>>(shared_from_this()), index](const Event& e) {
+    const std::shared_ptr<Answering> here = *held;
+    if (!here) return false;
+    if (e.kind == Event::Kind::ended) held->reset();
+    return here->hear(index, e);
+  };
+  std::shared_ptr<Running> running = chosen_.loaded->backend->submit(std::move(work));
+  parts_[index].work = {};
+  const std::lock_guard<std::mutex> lock(running_mutex_);
+  parts_[index].running = std::move(running);
+  if (cancelled_.load()) parts_[index].running->cancel();
+}
+
+// Also by the thread that polls: without mutex_, since a writer may hold it while it hands something to that thread.
 void Answering::cancel() noexcept {
   cancelled_.store(true);
+  const std::lock_guard<std::mutex> lock(running_mutex_);
   for (Part& p : parts_)
     if (p.running) p.running->cancel();
 }
 
 bool Answering::hear(size_t index, const Event& e) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  Part& part = parts_[index];
   if (over_) return false;
+  try {
+    return tell(parts_[index], e);
+  } catch (const std::exception& error) {
+    give_up(error);
+  }
+  return false;
+}
+
+// Whatever goes wrong with an answer under way, memory above all, ends the request; where there is none for an error
+// either, the reply goes with this object, and closes the connection.
+void Answering::give_up(const std::exception& error) noexcept {
+  cancel();
+  try {
+    const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+    fail_all(memory ? ApiError(503, "no memory for this answer", "", "out_of_memory") : ApiError(500, error.what()));
+  } catch (...) {
+    over_ = true;
+  }
+}
+
+bool Answering::tell(Part& part, const Event& e) {
   if (cancelled_.load() && e.kind != Event::Kind::ended) return false;
   if (!std::exchange(begun_, true)) sink_->begin();
+  if (part.echo && e.kind != Event::Kind::ended) tell_prompt(part);
   switch (e.kind) {
     case Event::Kind::token: {
       const auto now = Clock::now();
@@ -191,6 +284,7 @@ bool Answering::hear(size_t index, const Event& e) {
         measured_.first_token = since;
       last_token_ = now;
       ++measured_.usage.completion;
+      ++part.told;
       readers_[size_t(part.first + e.answer)]->hear(e, *sink_);
       return !reply_.gone();
     }
@@ -200,6 +294,19 @@ bool Answering::hear(size_t index, const Event& e) {
   return true;
 }
 
+// In front of each of its answers.
+void Answering::tell_prompt(Part& part) {
+  const Echo echo = *std::exchange(part.echo, {});
+  const Tokenizer& tokenizer = chosen_.model().require_tokenizer();
+  TokenLogprobs scored;
+  if (echo.scored) {
+    scored.push_back({std::string(tokenizer.bytes(echo.ids[0])), 0, true, echo.begun, {}});
+    for (size_t i = 1; i < echo.ids.size(); ++i)
+      scored.push_back(logprob_of(tokenizer, part.running->prompt_probabilities(int64_t(i)), size_t(part.prompt_top)));
+  }
+  for (int i = 0; i < part.answers; ++i) sink_->piece(part.first + i, {Piece::Kind::text, echo.text, 0, ""}, scored);
+}
+
 void Answering::end_part(Part& part, const Event& e) {
   part.ended = true;
   if (e.status != Status::ok) return fail_all(api_error(e.status, e.message));
@@ -207,24 +314,35 @@ void Answering::end_part(Part& part, const Event& e) {
     const WorkInfo info = part.running->info();
     measured_.usage.prompt += info.prompt_tokens;
     measured_.usage.cached += info.cached_tokens;
+    measured_.usage.completion += info.generated_tokens - part.told;  // of answers that were not among the best
     measured_.usage.accepted += info.accepted_drafts;
     measured_.usage.rejected += info.rejected_drafts;
   }
-  if (--left_ > 0) return;
-  // First counted, then told: a client that has its answer may ask again, and finds its place free.
+  if (part.embeds) sink_->embedding(part.first, part.running->embedding());
+  if (--left_ > 0) {
+    try {
+      submit_more();
+    } catch (const ApiError& error) {
+      fail_all(error);
+    }
+    return;
+  }
+  // First counted, then told: a client that has its answer may ask again, and finds its place free, and a model that
+  // may make room for another.
   finish(200);
+  readers_.clear();
+  chosen_ = {};
   sink_->done(measured_.usage);
 }
 
 void Answering::fail_all(const ApiError& error) {
-  for (Part& p : parts_)
-    if (!p.ended && p.running) p.running->cancel();
+  cancel();
   finish(reply_.gone() ? 499 : error.status);
   sink_->failed(error);
 }
 
 void Answering::finish(int status) {
-  over_ = true;
+  if (std::exchange(over_, true)) return;  // it was counted, and then could not be told
   measured_.status = status;
   if (finished_) finished_(measured_);
 }

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,14 +29,34 @@ struct TokenLogprob {
 using TokenLogprobs = std::vector<TokenLogprob>;
 
 struct Piece {
-  enum class Kind : uint8_t { text, call_begin, arguments, call_end };
+  enum class Kind : uint8_t { text, call_begin, arguments, call_end, thought };
   Kind kind = Kind::text;
-  std::string text;  // said; call_begin: the tool's name
+  std::string text;  // said or thought; call_begin: the tool's name
   size_t call = 0;   // its number in the answer
   std::string id;    // call_begin: the call's
 };
 
 enum class Finish : uint8_t { stop, stop_string, length, tool_calls };
+
+// How an answer is read.
+struct Reading {
+  Tools tools = {};    // that may be called; empty = what comes is text
+  bool early = false;  // calls cannot go wrong: their arguments are told as they are written
+  bool chat = false;   // calls and thoughts are looked for
+  bool begins_in_thought = false;  // the prompt ends with the mark behind which the model thinks
+  // Both, or none: the answer is by one of these, calls alone or a text.
+  GrammarPtr calls = {}, text = {};
+  bool logprobs = false;       // are handed to the sink
+  bool stop_logprobs = false;  // also of the token that ends an answer: whoever scores texts counts on one a token
+};
+
+// A prompt that stands in front of its answers, with log-probabilities if the work asks for them.
+struct Echo {
+  std::vector<int32_t> ids = {};
+  std::string text = {};
+  bool begun = false;   // the first id is no part of the text
+  bool scored = false;  // log-probabilities are asked for
+};
 
 struct Usage {
   int64_t prompt = 0, completion = 0, cached = 0, accepted = 0, rejected = 0;
@@ -44,9 +66,11 @@ struct Usage {
 class Sink {
  public:
   virtual ~Sink() = default;
-  virtual void begin() {}  // the request was taken; nothing has come yet
+  virtual bool tells_thoughts() const { return false; }  // else they are text
+  virtual void begin() {}                                // the request was taken; nothing has come yet
   // `logprobs`: of the tokens since the last call of this answer; empty unless asked for.
   virtual void piece(int answer, const Piece& piece, const TokenLogprobs& logprobs) = 0;
+  virtual void embedding(int answer, std::span<const float> values) { (void)answer, (void)values; }
   // `stop`: the text that ended it (Finish::stop_string).
   virtual void end(int answer, Finish finish, const std::string& stop, const TokenLogprobs& rest) = 0;
   virtual void done(const Usage& usage) = 0;
@@ -72,27 +96,36 @@ class Answering : public std::enable_shared_from_this<Answering> {
   Answering(http::Reply reply, std::unique_ptr<Sink> sink, ChosenModel chosen,
             std::function<void(const Measured&)> finished);
 
-  // Adds a prompt and its answers. `logprobs`: they are handed to the sink.
-  void add(Work work, const Tools& tools, bool early, bool logprobs);
+  // Adds a prompt and its answers.
+  void add(Work work, const Reading& reading, std::optional<Echo> echo = {});
   ~Answering();
-  void start();  // submits all; ApiError: nothing was begun
+  // Submits all that the queue takes; the rest follows as parts end. ApiError: nothing was begun.
+  void start();
 
  private:
   class Reader;
   struct Part {  // a prompt
     Work work;
-    std::shared_ptr<Running> running;
-    int first = 0;  // number of its first answer
-    bool ended = false;
+    std::shared_ptr<Running> running;  // also under running_mutex_
+    std::optional<Echo> echo;          // until it was told
+    int first = 0;                     // number of its first answer
+    int answers = 1, prompt_top = -1;
+    bool embeds = false, ended = false;
+    int64_t told = 0;  // tokens
   };
+  void submit_more();
+  void submit(size_t part);
   bool hear(size_t part, const Event& event);
+  bool tell(Part& part, const Event& event);
+  void tell_prompt(Part& part);
   void end_part(Part& part, const Event& event);
   void fail_all(const ApiError& error);
+  void give_up(const std::exception& error) noexcept;
   void cancel() noexcept;
   void finish(int status);
 
   const http::Reply reply_;
-  const ChosenModel chosen_;
+  ChosenModel chosen_;
   const std::function<void(const Measured&)> finished_;
   std::atomic<bool> cancelled_{false};
   std::mutex mutex_;  // of what follows
@@ -100,6 +133,8 @@ class Answering : public std::enable_shared_from_this<Answering> {
   std::vector<Part> parts_;
   std::vector<std::unique_ptr<Reader>> readers_;  // one an answer
   size_t left_ = 0;                               // parts that have not ended
+  size_t submitted_ = 0;                          // parts, in order
+  std::mutex running_mutex_;                      // never held while something is written
   bool begun_ = false, over_ = false;
   Measured measured_;
   Clock::time_point start_, last_token_;

@@ -109,6 +109,8 @@ void Api::handle(const http::Request& r, const http::Reply& reply) {
     fail(call, e);
   } catch (const Error& e) {
     fail(call, e.status() == Status::cancelled && reply.gone() ? ApiError(499, "the client has gone") : api_error(e));
+  } catch (const std::bad_alloc&) {
+    fail(call, ApiError(503, "no memory for this request", "", "out_of_memory"));
   } catch (const std::exception& e) {
     fail(call, ApiError(500, e.what()));
   }

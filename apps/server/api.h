@@ -63,8 +63,6 @@ class Api {
 
   void chat_completions(Call& call);
   void completions(Call& call);
-  void echo_completions(Call& call, const CompletionRequest& request, const ChosenModel& chosen,
-                        std::vector<std::vector<int32_t>> prompts);
   void embeddings(Call& call);
   void responses(Call& call);
   void messages(Call& call);

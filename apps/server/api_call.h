@@ -40,7 +40,10 @@ struct Api::Call {
   http::Fields fields = {};  // of the answer
   std::string model = {};    // that it asks for, once known
 
-  OrderedJson body() const { return parse_body(request.body); }
+  template <class Read>
+  auto read(Read&& read) const {
+    return read_body(request.body, read);
+  }
 };
 
 }  // namespace puna::serve

@@ -55,7 +55,8 @@ void Api::one_model(Call& call) {
 
 // {"prompt" | "content": text} or {"messages": [...]} -> {"tokens", "count", "max_model_len"}
 void Api::tokenize(Call& call) {
-  const OrderedJson body = call.body();
+  OrderedJson body = parse_body(call.request.body);
+  const JsonGuard guard(body);
   Fields f(body, "");
   const std::string name = f.text("model");
   const bool add = f.flag("add_special_tokens", true), parse = f.flag("parse_special", true);
@@ -65,11 +66,11 @@ void Api::tokenize(Call& call) {
   const Watch watch(go_on);
   std::optional<ChosenModel> chosen;
   if (f.has("messages")) {
-    OrderedJson chat = {{"model", name}, {"messages", f.require("messages")}};
-    if (const OrderedJson* tools = f.get("tools")) chat["tools"] = *tools;
+    std::string chat = R"({"model":)" + json_string(name) + R"(,"messages":)" + f.require("messages").dump();
+    if (const OrderedJson* tools = f.get("tools")) chat += R"(,"tools":)" + tools->dump();
     f.flag("add_generation_prompt", true);
     f.done();
-    const ChatRequest r = read_chat(chat, o_.limits);
+    const ChatRequest r = read_body(chat + "}", [&](const OrderedJson& j) { return read_chat(j, o_.limits); });
     chosen = choose(call, name);
     ids = prepare_chat(r, *chosen, watch).prompt.tokens;
   } else {
@@ -88,7 +89,8 @@ void Api::tokenize(Call& call) {
 }
 
 void Api::detokenize(Call& call) {
-  const OrderedJson body = call.body();
+  OrderedJson body = parse_body(call.request.body);
+  const JsonGuard guard(body);
   Fields f(body, "");
   const std::string name = f.text("model");
   std::vector<std::string> texts;

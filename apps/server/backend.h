@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ struct Event {
 };
 
 struct WorkInfo {
-  int64_t prompt_tokens = 0, cached_tokens = 0, accepted_drafts = 0, rejected_drafts = 0;
+  int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0, accepted_drafts = 0, rejected_drafts = 0;
 };
 
 struct Work {
@@ -37,7 +38,12 @@ struct Work {
   AdapterPtr adapter;
   std::string key;  // whom it is for: keys get alike, however many requests they have
   int n = 1;        // answers; answer i is what seed + i gives alone
-  int best_of = 0;  // > n: so many are computed, the n with the best mean log-probability count
+  int best_of = 0;  // > n: so many are computed, the n with the best mean log-probability are told, at the end
+  // Of the prompt itself: each token's log-probability and the most likely others, so many together; its hidden states,
+  // pooled; and whether that is all.
+  int prompt_probabilities = 0;
+  bool embed = false, prompt_only = false;
+  Pooling pooling = Pooling::mean;
   // Called by a thread of the backend's; it does not block. False cancels the request.
   std::function<bool(const Event&)> on_event;
 };
@@ -47,6 +53,9 @@ class Running {
   virtual ~Running() = default;
   virtual void cancel() noexcept = 0;  // it ends, and its `ended` says Status::cancelled
   virtual WorkInfo info() const = 0;
+  // What was asked of the prompt: there with the first event. `position` is 1 or more.
+  virtual std::span<const TokenProbability> prompt_probabilities(int64_t position) const = 0;
+  virtual std::span<const float> embedding() const = 0;  // of length 1
 };
 
 struct Load {
@@ -60,6 +69,9 @@ class Backend {
   // Error{invalid_argument, context_full} for what can never run; ApiError(503) when the queue is full.
   virtual std::shared_ptr<Running> submit(Work work) = 0;
   virtual Load load() const = 0;
+  // Ends its threads, and what has not ended as cancelled; nothing is submitted or asked any more. Whoever then drops
+  // it last may be a callback of its own.
+  virtual void close() = 0;
 };
 
 struct BackendOptions {

@@ -63,6 +63,7 @@ class ChatStream final : public Sink {
                                : "]}\n\n";
   }
 
+  bool tells_thoughts() const override { return true; }
   void begin() override {
     begin_stream(reply_, h_, ": ping\n\n");
     std::string all;
@@ -75,6 +76,7 @@ class ChatStream final : public Sink {
     const std::string call = R"({"tool_calls":[{"index":)" + std::to_string(p.call) + ",";
     switch (p.kind) {
       case Piece::Kind::text: return write(answer, R"({"content":)" + json_string(p.text) + "}", logprobs);
+      case Piece::Kind::thought: return write(answer, R"({"reasoning_content":)" + json_string(p.text) + "}", logprobs);
       case Piece::Kind::call_begin: return write(answer, call + call_head(p.id, p.text, R"("")") + "}]}", logprobs);
       case Piece::Kind::arguments:
         return write(answer, call + R"("function":{"arguments":)" + json_string(p.text) + "}}]}", logprobs);
@@ -121,11 +123,13 @@ class WholeChat final : public Sink {
  public:
   WholeChat(const http::Reply& reply, const AnswerHead& head) : reply_(reply), h_(head), all_(size_t(head.answers)) {}
 
+  bool tells_thoughts() const override { return true; }
   void piece(int answer, const Piece& p, const TokenLogprobs& logprobs) override {
     One& a = all_[size_t(answer)];
     a.logprobs.insert(a.logprobs.end(), logprobs.begin(), logprobs.end());
     switch (p.kind) {
       case Piece::Kind::text: a.text += p.text; return;
+      case Piece::Kind::thought: a.thought += p.text; return;
       case Piece::Kind::call_begin: a.calls.push_back({p.id, p.text, ""}); return;
       case Piece::Kind::arguments: a.calls.back().arguments += p.text; return;
       case Piece::Kind::call_end: return;
@@ -152,7 +156,7 @@ class WholeChat final : public Sink {
     std::string id, name, arguments;
   };
   struct One {
-    std::string text;
+    std::string text, thought;
     std::vector<Call> calls;
     TokenLogprobs logprobs;
     Finish finish = Finish::stop;
@@ -163,6 +167,7 @@ class WholeChat final : public Sink {
     const bool silent = a.text.empty() && !a.calls.empty();
     std::string out = R"({"index":)" + std::to_string(index) + R"(,"message":{"role":"assistant","content":)" +
                       (silent ? "null" : json_string(a.text)) + R"(,"refusal":null)";
+    if (!a.thought.empty()) out += R"(,"reasoning_content":)" + json_string(a.thought);
     for (size_t i = 0; i < a.calls.size(); ++i)
       out += (i == 0 ? R"(,"tool_calls":[{)" : ",{") +
              call_head(a.calls[i].id, a.calls[i].name, json_string(a.calls[i].arguments)) + "}";

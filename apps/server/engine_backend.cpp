@@ -1,4 +1,6 @@
 // engine_backend.cpp -- a Backend on the library's engine, with a thread of its own.
+#include <algorithm>
+
 #include "api_error.h"
 #include "backend.h"
 #include "puna/runtime/engine.h"
@@ -12,7 +14,7 @@ class EngineRunning final : public Running {
   void cancel() noexcept override { request_->cancel(); }
   WorkInfo info() const override {
     const EngineRequestInfo i = request_->info();
-    WorkInfo w{i.prompt_tokens, i.cached_tokens, 0, 0};
+    WorkInfo w{i.prompt_tokens, i.cached_tokens, i.generated_tokens, 0, 0};
     if (request_->ended())
       for (const EngineAnswer& a : request_->answers()) {
         w.accepted_drafts += a.result.accepted_drafts;
@@ -20,6 +22,10 @@ class EngineRunning final : public Running {
       }
     return w;
   }
+  std::span<const TokenProbability> prompt_probabilities(int64_t position) const override {
+    return request_->prompt_probabilities(position);
+  }
+  std::span<const float> embedding() const override { return request_->embedding(); }
 
  private:
   const EngineRequestPtr request_;
@@ -46,12 +52,55 @@ Event event_of(const EngineEvent& from) {
   return e;
 }
 
+// Holds back the events of best_of answers until all have ended, and then tells those of the best.
+class Ranking {
+ public:
+  Ranking(int answers, int best, bool probabilities, std::function<bool(const Event&)> on_event)
+      : heard_(size_t(answers)), best_(best), probabilities_(probabilities), on_event_(std::move(on_event)) {}
+
+  bool hear(Event e) {
+    if (e.kind != Event::Kind::ended) {
+      Heard& h = heard_[size_t(e.answer)];
+      if (e.kind == Event::Kind::token) {
+        h.sum += double(e.probabilities[0].log_probability);
+        ++h.tokens;
+        if (!probabilities_) e.probabilities.clear();
+      }
+      h.events.push_back(std::move(e));
+      return true;
+    }
+    if (e.status == Status::ok) {
+      std::stable_sort(heard_.begin(), heard_.end(),
+                       [](const Heard& a, const Heard& b) { return a.mean() > b.mean(); });
+      for (int i = 0; i < best_; ++i)
+        for (Event& one : heard_[size_t(i)].events) {
+          one.answer = i;
+          if (!on_event_(one)) break;
+        }
+    }
+    return on_event_(e);
+  }
+
+ private:
+  struct Heard {
+    std::vector<Event> events;
+    double sum = 0;
+    int tokens = 0;
+    double mean() const { return tokens > 0 ? sum / tokens : 0; }
+  };
+  std::vector<Heard> heard_;
+  const int best_;
+  const bool probabilities_;
+  const std::function<bool(const Event&)> on_event_;
+};
+
 class EngineBackend final : public Backend {
  public:
   EngineBackend(const ModelPtr& model, const BackendOptions& o)
-      : engine_(model, options_of(o)), draft_tokens_(o.draft ? o.draft_tokens : 0) {
-    engine_.start();
+      : engine_(std::make_unique<Engine>(model, options_of(o))), draft_tokens_(o.draft ? o.draft_tokens : 0) {
+    engine_->start();
   }
+  void close() override { engine_.reset(); }
 
   std::shared_ptr<Running> submit(Work work) override {
     EngineRequestOptions o;
@@ -61,20 +110,44 @@ class EngineBackend final : public Backend {
     o.draft_tokens = draft_tokens_;
     o.key = work.key;
     o.n = work.n;
-    o.best_of = work.best_of > work.n ? work.best_of : 0;
-    o.on_event = [hear = std::move(work.on_event)](const EngineEvent& e) { return hear(event_of(e)); };
+    o.prompt_log_probabilities = work.prompt_probabilities;
+    o.embed = o.normalise = work.embed;
+    o.pooling = work.pooling;
+    o.prompt_only = work.prompt_only;
+    o.cache = work.prompt_probabilities == 0 && !work.embed;  // texts that nobody goes on with
+    std::function<bool(const Event&)> hear = std::move(work.on_event);
+    if (work.best_of > work.n) {
+      const bool asked = o.generate.log_probabilities > 0;
+      if (!asked) o.generate.log_probabilities = 1;
+      o.n = work.best_of;
+      const auto ranking = std::make_shared<Ranking>(work.best_of, work.n, asked, std::move(hear));
+      hear = [ranking](const Event& e) { return ranking->hear(e); };
+    }
+    // An event that there is no memory for ends the request, even where it is the last but one: nothing is left out.
+    o.on_event = [hear = std::move(hear), lost = false](const EngineEvent& e) mutable {
+      try {
+        if (!lost) return hear(event_of(e));
+      } catch (const std::bad_alloc&) {
+        lost = true;
+      }
+      if (e.kind != EngineEventKind::ended) return false;
+      Event last;
+      last.kind = Event::Kind::ended;
+      last.status = Status::out_of_memory;
+      return hear(last);
+    };
     try {
-      return std::make_shared<EngineRunning>(engine_.submit(std::move(o)));
+      return std::make_shared<EngineRunning>(engine_->submit(std::move(o)));
     } catch (const Error& e) {
       if (e.status() != Status::busy) throw;
       ApiError full(503, e.what(), "", "queue_full");
-      full.retry_after = int(engine_.retry_after_us() / 1'000'000) + 1;
+      full.retry_after = int(engine_->retry_after_us() / 1'000'000) + 1;
       throw full;
     }
   }
 
   Load load() const override {
-    const EngineStats s = engine_.stats();
+    const EngineStats s = engine_->stats();
     Load l;
     l.running = s.running;
     l.queued = s.queued;
@@ -96,7 +169,7 @@ class EngineBackend final : public Backend {
     e.max_queued = o.max_queued;
     return e;
   }
-  Engine engine_;
+  std::unique_ptr<Engine> engine_;
   const int draft_tokens_;
 };
 

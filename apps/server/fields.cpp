@@ -108,9 +108,9 @@ void Fields::ignore(std::initializer_list<const char*> names) {
   for (const char* name : names) known_.insert(name);
 }
 
-void Fields::refuse_unless(const char* name, std::initializer_list<OrderedJson> values, const std::string& why) {
+void Fields::refuse_unless(const char* name, std::initializer_list<std::string_view> values, const std::string& why) {
   const OrderedJson* value = get(name);
-  if (!value || std::find(values.begin(), values.end(), *value) != values.end()) return;
+  if (!value || std::find(values.begin(), values.end(), value->dump()) != values.end()) return;
   refuse(path(name), "'" + path(name) + "' is not supported: " + why);
 }
 

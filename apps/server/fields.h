@@ -32,8 +32,8 @@ class Fields {
   const OrderedJson* object(const char* name);
   bool has(const char* name) { return get(name) != nullptr; }
   void ignore(std::initializer_list<const char*> names);
-  // Not supported, unless it is not there, null, or one of these values.
-  void refuse_unless(const char* name, std::initializer_list<OrderedJson> values, const std::string& why);
+  // Not supported, unless it is not there, null, or one of these values, as JSON.
+  void refuse_unless(const char* name, std::initializer_list<std::string_view> values, const std::string& why);
   void done() const;  // ApiError(400) that names a field nobody asked for
 
   std::string path(std::string_view name) const {

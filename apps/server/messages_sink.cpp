@@ -47,6 +47,7 @@ class MessagesStream final : public Sink {
                     true);
       case Piece::Kind::arguments:
         return delta(R"({"type":"input_json_delta","partial_json":)" + json_string(p.text) + "}");
+      case Piece::Kind::thought: return;  // these are told as text
       case Piece::Kind::call_end: return close();
     }
   }
@@ -102,6 +103,7 @@ class WholeMessage final : public Sink {
         return;
       case Piece::Kind::call_begin: blocks_.push_back({true, p.id, p.text, ""}); return;
       case Piece::Kind::arguments: blocks_.back().text += p.text; return;
+      case Piece::Kind::thought: return;  // these are told as text
       case Piece::Kind::call_end: return;
     }
   }

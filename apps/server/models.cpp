@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "api_error.h"
 #include "json_out.h"
 #include "puna/runtime/adapter_file.h"
 
@@ -86,7 +87,6 @@ std::shared_ptr<LoadedModel> Models::open(Entry& entry) {
     const int64_t most = loaded->model->config().max_positions;
     if (o.session.max_positions == 0 || o.session.max_positions > most) o.session.max_positions = most;
     loaded->max_positions = o.session.max_positions;
-    loaded->aside = std::make_unique<Aside>();
     loaded->backend = new_backend(loaded->model, o);
   } catch (const Error& e) {
     throw ApiError(500, entry.spec.name + ": " + e.what());
@@ -132,9 +132,13 @@ void Models::unload(const std::string& name) {
 }
 
 void Models::clear() {
-  std::vector<std::shared_ptr<LoadedModel>> dropped;  // likewise
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (const auto& e : entries_) dropped.push_back(std::move(e->loaded));
+  std::vector<std::shared_ptr<LoadedModel>> dropped;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& e : entries_)
+      if (e->loaded) dropped.push_back(std::move(e->loaded));
+  }
+  for (const auto& l : dropped) l->backend->close();
 }
 
 Load Models::load() const {

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "aside.h"
 #include "backend.h"
 #include "grammars.h"
 #include "puna/runtime/model.h"
@@ -17,9 +16,9 @@ namespace puna::serve {
 
 struct ModelSpec {
   std::string name, path;
-  ModelOptions options;
-  std::map<std::string, std::string> adapters;  // name -> folder
-  std::string draft;                            // a smaller model's path; "" = none
+  ModelOptions options = {};
+  std::map<std::string, std::string> adapters = {};  // name -> folder
+  std::string draft = {};                            // a smaller model's path; "" = none
 };
 
 struct LoadedModel {
@@ -27,7 +26,6 @@ struct LoadedModel {
   std::map<std::string, AdapterPtr> adapters;
   int64_t max_positions = 0;
   Grammars grammars;
-  std::unique_ptr<Aside> aside;  // before the backend in the order of destruction
   std::unique_ptr<Backend> backend;
 };
 
@@ -55,7 +53,7 @@ class Models {
   std::vector<ListedModel> list() const;
   // True: it was loaded and nobody uses it. ApiError(404) or (409).
   void unload(const std::string& name);
-  void clear();       // cancels what is under way
+  void clear();       // cancels what is under way; nobody asks any more
   Load load() const;  // of all together
   const Context& context() const { return *context_; }
   int64_t created() const { return created_; }

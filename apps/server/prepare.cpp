@@ -6,6 +6,7 @@
 
 #include "json_out.h"
 #include "puna/chat/dropped_fields.h"
+#include "puna/chat/tool_parser.h"
 #include "puna/runtime/image.h"
 #include "puna/runtime/tool_grammar.h"
 #ifdef PUNA_HAVE_DECODERS
@@ -55,39 +56,38 @@ std::string told_of_tools(const Tools& tools) {
          "\nTo call one, answer with nothing but {\"name\": its name, \"parameters\": an object with its arguments}.";
 }
 
-void tell_of_tools(OrderedJson& messages, const Tools& tools) {
-  const std::string text = told_of_tools(tools);
-  if (!messages.empty() && messages[0]["role"] == "system" && messages[0]["content"].is_string()) {
-    messages[0]["content"] = messages[0]["content"].get<std::string>() + "\n\n" + text;
-    return;
-  }
-  messages.insert(messages.begin(), OrderedJson{{"role", "system"}, {"content", text}});
+void tell_of_tools(std::vector<ChatMessage>& messages, const Tools& tools) {
+  const bool system = !messages.empty() && messages[0].role == "system" && messages[0].text;
+  if (!system) messages.insert(messages.begin(), ChatMessage{.role = "system"});
+  messages[0].content = json_string((system ? *messages[0].text + "\n\n" : "") + told_of_tools(tools));
+}
+
+// What a template is given.
+std::string variables_of(const ChatRequest& r, const std::vector<ChatMessage>& messages, const std::string& tools) {
+  std::string list;
+  for (const ChatMessage& m : messages) list += (list.empty() ? "" : ",") + m.json();
+  return "{" + r.template_variables + R"("messages":[)" + list + R"(],"add_generation_prompt":true,"tools":)" + tools +
+         "}";
 }
 
 RenderedChat render(const ChatRequest& r, const Model& model, const Watch& watch) {
-  OrderedJson variables = r.template_variables;
-  variables["messages"] = r.messages;
-  variables["add_generation_prompt"] = true;
   const bool with_tools = !r.tools.empty() && r.choice.kind != ToolChoice::Kind::none;
-  variables["tools"] = with_tools ? parse_ordered_json(r.tools.json(), "tools") : OrderedJson();
-  const auto text_of = [](const OrderedJson& j) {
-    return j.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-  };
+  std::string json = variables_of(r, r.messages, with_tools ? r.tools.json() : "null");
   for (bool again = false;; again = true) {
-    const std::string json = text_of(variables);
     RenderedChat chat = model.render_chat(json, today(), watch);
     bool told = true;
     for (const std::string& field : dropped_fields(json, chat, watch)) {
       told = told && field != "tools";
       size_t index = 0;
       if (sscanf(field.c_str(), "messages[%zu]", &index) != 1 || !field.ends_with(".content")) continue;
-      if (index < r.messages.size() && r.messages[index]["role"] != "assistant")
-        refuse(field, "this model's chat template writes nothing of '" + field + "' (role " +
-                          r.messages[index]["role"].get<std::string>() + ")");
+      if (index < r.messages.size() && r.messages[index].role != "assistant")
+        refuse(field,
+               "this model's chat template writes nothing of '" + field + "' (role " + r.messages[index].role + ")");
     }
     if (told || !with_tools || again) return chat;
-    variables["tools"] = nullptr;
-    tell_of_tools(variables["messages"], r.tools);
+    std::vector<ChatMessage> messages = r.messages;
+    tell_of_tools(messages, r.tools);
+    json = variables_of(r, messages, "null");
   }
 }
 
@@ -103,18 +103,42 @@ Tools callable(const ChatRequest& r) {
 
 // Calls are constrained whenever their schemas can be; where one cannot, that is an error if a call is demanded or
 // strict, since what was asked for is never quietly left out.
-GrammarPtr grammar_of_tools(const ChatRequest& r, const Tools& tools, const Model& model, const Watch& watch) {
+GrammarPtr grammar_of_tools(const ToolChoice& choice, const std::string& text, const Tools& tools, const Model& model,
+                            const Watch& watch) {
   ToolGrammarOptions options;
-  options.choice = r.choice;
+  options.choice = choice;
+  options.text_schema = text;
   options.tokenizer = &model.require_tokenizer();
   try {
     return tool_grammar(tools, model.tool_format(), options, watch);
   } catch (const Error& e) {
     const bool strict = std::any_of(tools.all().begin(), tools.all().end(), [](const Tool& t) { return t.strict; });
-    if (e.status() == Status::cancelled || strict || r.choice.kind != ToolChoice::Kind::automatic)
+    if (e.status() == Status::cancelled || strict || !text.empty() || choice.kind != ToolChoice::Kind::automatic)
       throw api_error(e, "tools");
     return nullptr;
   }
+}
+
+// What holds calls, and where the text has a form as well: either calls alone, or a text of that form.
+GrammarPtr constrain_calls(const ChatRequest& r, const ChosenModel& chosen, const Watch& watch, Reading& reading) {
+  const auto grammar = [&](const ToolChoice& choice, const std::string& text) {
+    const std::string from = "tools" + std::to_string(int(choice.kind)) + (choice.parallel ? "+" : "-") + choice.name +
+                             "," + std::to_string(text.size()) + text + reading.tools.json();
+    return chosen.loaded->grammars.get(
+        from, [&] { return grammar_of_tools(choice, text, reading.tools, chosen.model(), watch); });
+  };
+  const GrammarPtr text = compile(r.format, chosen, watch);
+  if (!text || r.choice.kind != ToolChoice::Kind::automatic) {
+    const GrammarPtr answer = grammar(r.choice, "");
+    reading.early = answer != nullptr;
+    return answer;
+  }
+  ToolChoice calls = r.choice;
+  calls.kind = ToolChoice::Kind::required;
+  reading.calls = grammar(calls, "");
+  reading.text = text;
+  reading.early = true;
+  return grammar(r.choice, r.format.text);
 }
 
 }  // namespace
@@ -193,6 +217,8 @@ Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Wat
   } catch (const Error& e) {
     throw api_error(e, "messages");
   }
+  p.reading.chat = true;
+  p.reading.begins_in_thought = ends_in_thought(chat.text);
   std::vector<int32_t> ids = model.require_tokenizer().encode_chat(chat, watch);
   require_fits(ids.size(), chosen, "messages");
   std::vector<ImagePtr> images;
@@ -204,14 +230,10 @@ Prepared prepare_chat(const ChatRequest& r, const ChosenModel& chosen, const Wat
   }
   require_fits(p.prompt.tokens.size(), chosen, "messages");
   p.generate = generate_options(r.sampling, chosen, p.prompt.tokens.size());
-  p.generate.grammar = compile(r.format, chosen, watch);
-  p.tools = callable(r);
-  if (!p.tools.empty()) {
-    const std::string from =
-        "tools" + std::to_string(int(r.choice.kind)) + (r.choice.parallel ? "+" : "-") + r.choice.name + p.tools.json();
-    p.generate.grammar = chosen.loaded->grammars.get(from, [&] { return grammar_of_tools(r, p.tools, model, watch); });
-    p.early = p.generate.grammar != nullptr;
-  }
+  p.reading.tools = callable(r);
+  p.reading.logprobs = r.sampling.top_logprobs >= 0;
+  p.generate.grammar =
+      p.reading.tools.empty() ? compile(r.format, chosen, watch) : constrain_calls(r, chosen, watch, p.reading);
   return p;
 }
 

@@ -1,6 +1,7 @@
 // prepare.h -- from a request to what a model takes in: messages are rendered, texts encoded, pictures decoded,
 // grammars compiled. Beside the answers under way, never between them.
 #pragma once
+#include "answering.h"
 #include "models.h"
 #include "puna/base/watch.h"
 #include "requests.h"
@@ -10,8 +11,7 @@ namespace puna::serve {
 struct Prepared {
   Prompt prompt;
   GenerateOptions generate;  // without the prompt's own
-  Tools tools;               // that may be called; empty = what comes is text
-  bool early = false;        // calls cannot go wrong: their arguments come as they are written
+  Reading reading;
 };
 
 // ApiError(400): the template refuses the messages, a grammar does not compile, the prompt is too long, ...

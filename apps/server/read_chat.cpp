@@ -13,11 +13,11 @@ class Content {
  public:
   Content(ChatRequest& r, const RequestLimits& limits) : r_(r), limits_(limits) {}
 
-  OrderedJson read(const OrderedJson& content, const std::string& path, bool images) {
-    if (content.is_string()) return content;
+  void read(const OrderedJson& content, const std::string& path, bool images, ChatMessage& into) {
+    if (content.is_string()) return set_text(into, content.get<std::string>());
     if (!content.is_array()) refuse(path, "'" + path + "' is neither a text nor a list of parts");
     if (content.size() > limits_.messages) refuse(path, "'" + path + "' has too many parts");
-    OrderedJson parts = OrderedJson::array();
+    std::string parts;
     bool only_text = true;
     std::string joined;
     for (size_t i = 0; i < content.size(); ++i) {
@@ -27,14 +27,14 @@ class Content {
         const std::string text = part.require_text(type == "text" ? "text" : "refusal");
         if (!joined.empty()) joined += '\n';
         joined += text;
-        parts.push_back({{"type", "text"}, {"text", text}});
+        parts += (parts.empty() ? "" : ",") + (R"({"type":"text","text":)" + json_string(text)) + "}";
       } else if (type == "image_url" && images) {
         Fields url(part.require("image_url"), part.path("image_url"));
         const std::string data = read_data_url(url.require_text("url"), url.path("url"));
         url.choice("detail", {"auto", "low", "high"});
         url.done();
         add_image(data, part.path());
-        parts.push_back({{"type", "image"}});
+        parts += (parts.empty() ? "" : ",") + std::string(R"({"type":"image"})");
         only_text = false;
       } else {
         refuse(part.path("type"), "'" + part.path("type") + "' is " + json_string(type.substr(0, 40)) +
@@ -43,7 +43,12 @@ class Content {
       part.ignore({"prompt_cache_breakpoint"});
       part.done();
     }
-    return only_text ? OrderedJson(joined) : parts;
+    if (only_text) return set_text(into, std::move(joined));
+    into.content = "[" + parts + "]";
+  }
+  static void set_text(ChatMessage& into, std::string text) {
+    into.content = json_string(text);
+    into.text = std::move(text);
   }
 
  private:
@@ -56,8 +61,8 @@ class Content {
 };
 
 // As templates take them: arguments as an object. What is no JSON object stays a text.
-OrderedJson read_calls(const OrderedJson& list, const std::string& path, std::map<std::string, std::string>& names) {
-  OrderedJson calls = OrderedJson::array();
+std::string read_calls(const OrderedJson& list, const std::string& path, std::map<std::string, std::string>& names) {
+  std::string calls;
   for (size_t i = 0; i < list.size(); ++i) {
     Fields call(list[i], at(path, i));
     const std::string id = call.require_text("id");
@@ -65,17 +70,21 @@ OrderedJson read_calls(const OrderedJson& list, const std::string& path, std::ma
     call.ignore({"index"});
     Fields function(call.require("function"), call.path("function"));
     const std::string name = function.require_text("name");
-    OrderedJson arguments = function.text("arguments", "{}");
+    const std::string arguments = function.text("arguments", "{}");
+    bool object = false;
     try {
-      OrderedJson object = parse_json_argument(arguments.get<std::string>(), "arguments");
-      if (object.is_object()) arguments = std::move(object);
+      OrderedJson value = parse_json_argument(arguments, "arguments");
+      const JsonGuard guard(value);
+      object = value.is_object();
     } catch (const Error&) {}  // what a model wrote is never an error
     function.done();
     call.done();
     names[id] = name;
-    calls.push_back({{"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}});
+    calls += (calls.empty() ? "" : ",") + (R"({"id":)" + json_string(id)) +
+             R"(,"type":"function","function":{"name":)" + json_string(name) + R"(,"arguments":)" +
+             (object ? arguments : json_string(arguments)) + "}}";
   }
-  return calls;
+  return "[" + calls + "]";
 }
 
 void read_messages(Fields& f, const RequestLimits& limits, ChatRequest& r) {
@@ -88,25 +97,34 @@ void read_messages(Fields& f, const RequestLimits& limits, ChatRequest& r) {
     Fields m(list[i], at("messages", i));
     const std::string role = m.choice("role", {"developer", "system", "user", "assistant", "tool"});
     if (role.empty()) refuse(m.path("role"), "'" + m.path("role") + "' is missing");
-    OrderedJson out = {{"role", role == "developer" ? "system" : role}};
+    ChatMessage out;
+    out.role = role == "developer" ? "system" : role;
+    const auto add = [&](const char* name, const std::string& json) {
+      out.more += (std::string(",\"") + name) + "\":" + json;
+    };
     const OrderedJson* said = m.get("content");
     if (!said && role != "assistant") refuse(m.path("content"), "'" + m.path("content") + "' is missing");
-    out["content"] = said ? content.read(*said, m.path("content"), role == "user") : OrderedJson("");
-    if (const std::string name = m.text("name"); !name.empty()) out["name"] = name;
+    if (said)
+      content.read(*said, m.path("content"), role == "user", out);
+    else
+      Content::set_text(out, "");
+    std::string name = m.text("name");
     if (role == "assistant") {
       if (const OrderedJson* calls = m.list("tool_calls", limits.tools); calls && !calls->empty())
-        out["tool_calls"] = read_calls(*calls, m.path("tool_calls"), names);
-      if (const std::string text = m.text("reasoning_content"); !text.empty()) out["reasoning_content"] = text;
+        add("tool_calls", read_calls(*calls, m.path("tool_calls"), names));
+      if (const std::string text = m.text("reasoning_content"); !text.empty())
+        add("reasoning_content", json_string(text));
       m.refuse_unless("function_call", {}, "use tool_calls");
       m.refuse_unless("audio", {}, "this server has no audio");
-      if (const std::string refusal = m.text("refusal"); !said && !refusal.empty()) out["content"] = refusal;
+      if (const std::string refusal = m.text("refusal"); !said && !refusal.empty()) Content::set_text(out, refusal);
       m.ignore({"annotations"});
     }
     if (role == "tool") {
       const std::string id = m.require_text("tool_call_id");
-      out["tool_call_id"] = id;
-      if (!out.contains("name") && names.contains(id)) out["name"] = names[id];
+      add("tool_call_id", json_string(id));
+      if (name.empty() && names.contains(id)) name = names[id];
     }
+    if (!name.empty()) add("name", json_string(name));
     m.done();
     r.messages.push_back(std::move(out));
   }
@@ -159,11 +177,16 @@ void read_choice(Fields& f, const RequestLimits& limits, ChatRequest& r) {
 
 }  // namespace
 
+std::string ChatMessage::json() const {
+  return R"({"role":)" + json_string(role) + R"(,"content":)" + content + more + "}";
+}
+
 void require_tools_and_format(const ChatRequest& r) {
-  if (r.format.kind != Constraint::Kind::none && r.choice.kind != ToolChoice::Kind::none)
+  const bool json = r.format.kind == Constraint::Kind::json_schema || r.format.kind == Constraint::Kind::any_object;
+  if (r.format.kind != Constraint::Kind::none && !json && r.choice.kind != ToolChoice::Kind::none)
     refuse(r.format.param, "'" + r.format.param +
                                "' and tools that may be called cannot hold together: say tool_choice 'none' for an "
-                               "answer of that form");
+                               "answer of that form, or a JSON Schema, which can");
 }
 
 void read_tools(Fields& f, const RequestLimits& limits, ChatRequest& r) {
@@ -212,12 +235,12 @@ ChatRequest read_chat(const OrderedJson& body, const RequestLimits& limits) {
     for (const auto& [key, value] : more->items())
       if (key == "messages" || key == "tools" || key == "add_generation_prompt")
         refuse("chat_template_kwargs", "'chat_template_kwargs." + key + "' is a field of the request");
-    r.template_variables = *more;
+    for (const auto& [key, value] : more->items()) r.template_variables += json_string(key) + ":" + value.dump() + ",";
   }
-  f.refuse_unless("modalities", {{"text"}}, "answers are text");
+  f.refuse_unless("modalities", {R"(["text"])"}, "answers are text");
   f.refuse_unless("audio", {}, "answers are text");
-  f.refuse_unless("functions", {OrderedJson::array()}, "use 'tools'");
-  f.refuse_unless("function_call", {"none", "auto"}, "use 'tool_choice'");
+  f.refuse_unless("functions", {"[]"}, "use 'tools'");
+  f.refuse_unless("function_call", {R"("none")", R"("auto")"}, "use 'tool_choice'");
   f.refuse_unless("web_search_options", {}, "this server fetches nothing");
   f.refuse_unless("moderation", {}, "this server has no moderation");
   f.ignore({"metadata", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",

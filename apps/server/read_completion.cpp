@@ -24,12 +24,14 @@ CompletionRequest read_completion(const OrderedJson& body, const RequestLimits& 
   if (r.stream && r.sampling.best_of > r.sampling.n)
     refuse("best_of", "'best_of' larger than 'n' cannot be streamed: the best is known at the end");
   if (r.echo && r.sampling.best_of > r.sampling.n) refuse("best_of", "'best_of' and 'echo' do not go together");
+  if (r.sampling.max_tokens == 0 && r.sampling.n > 1)
+    refuse("n", "'n' is " + std::to_string(r.sampling.n) + " with 'max_tokens' 0: the answers would be the same");
   const size_t prompts = r.texts.size() + r.tokens.size();
   if (prompts * size_t(r.sampling.best_of) > limits.prompts)
     refuse("n", "prompts times answers are more than " + std::to_string(limits.prompts));
   read_format(f, "response_format", true, limits, r.format);
   read_extensions(f, limits, r.format);
-  f.refuse_unless("suffix", {""}, "the models here only write on");
+  f.refuse_unless("suffix", {R"("")"}, "the models here only write on");
   f.ignore({"user"});
   f.done();
   return r;

@@ -145,7 +145,7 @@ ChatRequest read_messages(const OrderedJson& body, const RequestLimits& limits, 
   // Our extensions, under the names that they have elsewhere.
   for (const char* name : {"seed", "min_p", "regex", "grammar", "choices", "response_format"})
     if (const OrderedJson* value = f.get(name)) chat[name] = *value;
-  f.refuse_unless("mcp_servers", {OrderedJson::array()}, "this server fetches nothing");
+  f.refuse_unless("mcp_servers", {"[]"}, "this server fetches nothing");
   f.refuse_unless("container", {}, "this server runs nothing");
   if (const OrderedJson* thinking = f.object("thinking")) {
     Fields t(*thinking, "thinking");

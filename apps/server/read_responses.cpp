@@ -155,8 +155,8 @@ ResponsesRequest read_responses(const OrderedJson& body, const RequestLimits& li
   f.refuse_unless("previous_response_id", {}, none);
   f.refuse_unless("conversation", {}, none);
   f.refuse_unless("prompt", {}, "this server keeps no prompts");
-  f.refuse_unless("background", {false}, none);
-  f.refuse_unless("truncation", {"disabled"}, "nothing of a prompt is ever left out");
+  f.refuse_unless("background", {"false"}, none);
+  f.refuse_unless("truncation", {R"("disabled")"}, "nothing of a prompt is ever left out");
   f.refuse_unless("moderation", {}, "this server has no moderation");
   f.ignore({"metadata", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
             "prompt_cache_options", "service_tier", "store", "reasoning", "max_tool_calls", "stream_options",

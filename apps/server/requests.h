@@ -1,6 +1,7 @@
 // requests.h -- what is asked of a model, whatever protocol asked: read from JSON, every value within its limits, and
 // nothing computed yet.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,16 +43,23 @@ struct Sampling {
   int n = 1, best_of = 0;
 };
 
+// A message as templates take it, in JSON.
+struct ChatMessage {
+  std::string role, content = {}, more = {};  // more: further members, each ",\"name\":value"
+  std::optional<std::string> text = {};       // of the content, if that is one text
+  std::string json() const;
+};
+
 struct ChatRequest {
   std::string model;
-  OrderedJson messages = OrderedJson::array();  // as templates take them
-  std::vector<std::string> images;              // files, in the order of their places
+  std::vector<ChatMessage> messages;
+  std::vector<std::string> images;  // files, in the order of their places
   Tools tools;
   ToolChoice choice;
   std::vector<std::string> allowed;  // tools of `tools` that may be called; empty = all
   Constraint format;
   Sampling sampling;
-  OrderedJson template_variables = OrderedJson::object();
+  std::string template_variables;  // members, "\"name\":value," each
   bool stream = false, include_usage = false;
 };
 
@@ -73,6 +81,13 @@ struct EmbeddingRequest {
 };
 
 OrderedJson parse_body(const std::string& body);  // ApiError(400)
+// read(the body), which is then taken apart so that its end needs no memory (JsonGuard).
+template <class Read>
+auto read_body(const std::string& body, Read&& read) {
+  OrderedJson json = parse_body(body);
+  const JsonGuard guard(json);
+  return read(json);
+}
 ChatRequest read_chat(const OrderedJson& body, const RequestLimits& limits);
 CompletionRequest read_completion(const OrderedJson& body, const RequestLimits& limits);
 EmbeddingRequest read_embedding(const OrderedJson& body, const RequestLimits& limits);
@@ -95,6 +110,7 @@ std::string read_data_url(const std::string& url, const std::string& param);
 void read_inputs(const OrderedJson& from, const std::string& param, size_t most, std::vector<std::string>& texts,
                  std::vector<std::vector<int32_t>>& tokens);
 void read_tools(Fields& f, const RequestLimits& limits, ChatRequest& r);
+// Tools that may be called go together with a schema, and no other form.
 void require_tools_and_format(const ChatRequest& r);
 
 }  // namespace puna::serve

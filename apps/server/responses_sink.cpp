@@ -33,6 +33,7 @@ class ResponsesSink final : public Sink {
       case Piece::Kind::arguments:
         items_.back().text += p.text;
         return event("response.function_call_arguments.delta", place() + R"(,"delta":)" + json_string(p.text));
+      case Piece::Kind::thought: return;  // these are told as text
       case Piece::Kind::call_end: return close("completed");
     }
   }

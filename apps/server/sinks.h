@@ -21,6 +21,7 @@ std::unique_ptr<Sink> completion_sink(const http::Reply& reply, const AnswerHead
 // `request`: fields of the request that a response repeats, as JSON members.
 std::unique_ptr<Sink> responses_sink(const http::Reply& reply, const AnswerHead& head, const std::string& request);
 std::unique_ptr<Sink> messages_sink(const http::Reply& reply, const AnswerHead& head, int64_t prompt_tokens);
+std::unique_ptr<Sink> embedding_sink(const http::Reply& reply, const AnswerHead& head, bool base64);
 
 // ---- what they share ----
 

@@ -54,6 +54,9 @@ typedef struct puna_chat_info {
   /* fields of which nothing reached the text: "messages[0].content", "messages[2].tool_calls", "tools" */
   const char* const* dropped;
   uint64_t dropped_count;
+  /* 1 = the text ends with a mark behind which the model thinks ("<think>"): the answer begins with a thought */
+  int32_t in_thought;
+  int32_t reserved2;
 } puna_chat_info;
 
 /* Renders and encodes. `json` is a list of messages, [{"role": "user", "content": "..."}, ...], or what transformers'
@@ -96,8 +99,8 @@ typedef struct puna_tools puna_tools;
 typedef struct puna_tools_options {
   uint32_t struct_size;
   int32_t reserved; /* 0 */
-  /* llama3_json, llama4_json, pythonic, function_tag, hermes, mistral, mistral_args or granite. NULL or "": the
-   * model's, by its chat template, or its special tokens where it has none */
+  /* llama3_json, llama4_json, pythonic, function_tag, hermes, mistral, mistral_args, granite, harmony, gemma, tool_code
+   * or phi. NULL or "": the model's, by its chat template, or its special tokens where it has none */
   const char* format;
 } puna_tools_options;
 
@@ -153,6 +156,11 @@ typedef struct puna_tool_parser_options {
    * been told all the same and ends incomplete. 0 = it is told when it is whole, and a broken one is text */
   int32_t early;
   uint64_t most_held; /* bytes; a longer call is text; 0 = 1 MiB */
+  /* 1 = what the model thinks before it answers (<think>...</think>, [THINK]...[/THINK], Gemma 4's channel "thought",
+   * gpt-oss's "analysis") comes as PUNA_TOOL_THOUGHT, without its marks; 2 = likewise, and the answer begins within one
+   * (in_thought of puna_chat_info). 0 = it is text, marks and all; gpt-oss's headers are never text */
+  int32_t thoughts;
+  int32_t reserved; /* 0 */
 } puna_tool_parser_options;
 
 #define PUNA_TOOL_NONE 0       /* nothing more for now */
@@ -160,6 +168,7 @@ typedef struct puna_tool_parser_options {
 #define PUNA_TOOL_CALL_BEGIN 2 /* text: the tool's name */
 #define PUNA_TOOL_ARGUMENTS 3  /* text: more of the arguments, which joined are a JSON object */
 #define PUNA_TOOL_CALL_END 4
+#define PUNA_TOOL_THOUGHT 5 /* text: what the model thinks, which APIs call reasoning_content */
 
 typedef struct puna_tool_event {
   uint32_t struct_size;
@@ -168,7 +177,7 @@ typedef struct puna_tool_event {
   int32_t complete; /* of CALL_END: 0 = the answer ended or went wrong within the arguments */
   const char* text; /* NUL-terminated; lives until the parser is given more, or freed */
   uint64_t size;    /* of text */
-  uint64_t begin;   /* TEXT and CALL_END: it is the bytes [begin, end) of what was pushed */
+  uint64_t begin;   /* TEXT, THOUGHT and CALL_END: it is the bytes [begin, end) of what was pushed */
   uint64_t end;
 } puna_tool_event;
 

@@ -126,6 +126,16 @@ typedef struct puna_request_options {
   int32_t max_events;     /* that wait to be read before the request, and no other, pauses; 0 = 1024 */
   puna_event_fn on_event; /* NULL = events are pulled with puna_request_next */
   void* user;
+  /* Of each token of the prompt but the first: its own log-probability and those of the n - 1 most likely others there,
+   * by the model itself: puna_request_get_prompt_probabilities; 0 = none. Not of prompts with images. This, and embed,
+   * needs all of the prompt computed: no cached part of it is taken. The bits are those of puna_session_score and
+   * puna_session_append. */
+  int32_t prompt_log_probabilities;
+  int32_t embed;       /* 1 = the prompt's final hidden states, pooled: puna_request_get_embedding */
+  int32_t pooling;     /* PUNA_POOLING_* */
+  int32_t normalize;   /* 1 = embeddings of length 1 */
+  int32_t prompt_only; /* 1 = nothing is generated: one answer without tokens. Takes no n, best_of, beams or drafts */
+  int32_t reserved;    /* 0 */
 } puna_request_options;
 
 /* Checks everything, and computes nothing but the prompt's tokens. PUNA_CONTEXT_FULL for a prompt that does not fit the
@@ -176,6 +186,14 @@ typedef struct puna_answer {
 } puna_answer;
 
 PUNA_API puna_status puna_request_get_answer(puna_request* request, int32_t index, puna_answer* answer);
+
+/* What prompt_log_probabilities and embed asked for. There once the prompt has been read, which is before the first
+ * token's event; PUNA_WRONG_STATE until then. Probabilities of the token at `position`, 1 or more: its own, then the
+ * most likely others; they live until the next call on the request. */
+PUNA_API puna_status puna_request_get_prompt_probabilities(puna_request* request, int64_t position,
+                                                           const puna_token_probability** probabilities, size_t* count);
+/* [hidden], or [tokens, hidden] with PUNA_POOLING_NONE; as long as the request lives. `count`, of floats, is optional. */
+PUNA_API puna_status puna_request_get_embedding(const puna_request* request, const float** values, size_t* count);
 
 /* ---- the engine itself ------------------------------------------------------------------------------------------- */
 

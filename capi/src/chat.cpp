@@ -5,6 +5,7 @@
 #include "chat_handle.h"
 #include "handles.h"
 #include "puna/chat/dropped_fields.h"
+#include "puna/chat/tool_parser.h"
 #include "translate.h"
 
 using namespace puna;
@@ -60,6 +61,7 @@ puna_status puna_chat_get_info(const puna_chat* chat, puna_chat_info* info) {
     i.content_count = c.content.size();
     i.dropped = c.names.data();
     i.dropped_count = c.names.size();
+    i.in_thought = ends_in_thought(c.rendered.text);
     write_info(i, info, "puna_chat_info");
   });
 }

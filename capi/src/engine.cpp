@@ -98,6 +98,13 @@ EngineRequestOptions request_from_c(const puna_request_options& o) {
   r.beams = o.beams;
   r.length_penalty = o.length_penalty;
   if (o.max_events != 0) r.max_events = o.max_events;
+  require_reserved(o.reserved, "puna_request_options");
+  r.prompt_log_probabilities = o.prompt_log_probabilities;
+  r.embed = flag(o.embed, "embed");
+  r.pooling = Pooling(in_range(o.pooling, PUNA_POOLING_MEAN, PUNA_POOLING_NONE, "pooling"));
+  r.normalise = flag(o.normalize, "normalize");
+  PUNA_REQUIRE(r.embed || (o.pooling == 0 && !r.normalise), "pooling or normalize without embed");
+  r.prompt_only = flag(o.prompt_only, "prompt_only");
   if (o.on_event)
     r.on_event = [call = o.on_event, user = o.user](const EngineEvent& e) {
       std::vector<puna_token_probability> probabilities;
@@ -262,6 +269,29 @@ puna_status puna_request_get_answer(puna_request* request, int32_t index, puna_a
     a.rejected_drafts = from.result.rejected_drafts;
     a.incomplete = !from.result.whole;
     write_info(a, answer, "puna_answer");
+  });
+}
+
+puna_status puna_request_get_prompt_probabilities(puna_request* request, int64_t position,
+                                                  const puna_token_probability** probabilities, size_t* count) {
+  return guard([&] {
+    puna_request& r = use_request(request);
+    PUNA_REQUIRE(probabilities != nullptr && count != nullptr, "%s is NULL", probabilities ? "count" : "probabilities");
+    r.probabilities.clear();
+    for (const TokenProbability& p : r.impl->prompt_probabilities(position))
+      r.probabilities.push_back({p.token, p.log_probability});
+    *probabilities = r.probabilities.data();
+    *count = r.probabilities.size();
+  });
+}
+
+puna_status puna_request_get_embedding(const puna_request* request, const float** values, size_t* count) {
+  return guard([&] {
+    const puna_request& r = use_request(request);
+    PUNA_REQUIRE(values != nullptr, "values is NULL");
+    const std::span<const float> embedding = r.impl->embedding();
+    *values = embedding.data();
+    if (count) *count = embedding.size();
   });
 }
 

@@ -165,6 +165,9 @@ puna_status puna_tool_parser_create(const puna_tools* tools, const puna_tool_par
     ToolCallParser::Options read;
     read.early = flag(o.early, "early");
     if (o.most_held > 0) read.most_held = size_t(o.most_held);
+    PUNA_REQUIRE(o.thoughts >= 0 && o.thoughts <= 2, "thoughts is %d, expected 0 to 2", o.thoughts);
+    read.thoughts = o.thoughts > 0;
+    read.begins_in_thought = o.thoughts == 2;
     *parser = new puna_tool_parser{tools->state, ToolCallParser(t.tools, *t.format, read), {}, 0};
   });
 }

@@ -331,6 +331,11 @@ OrderedJson& fresh_member(OrderedJson& object, const std::string& key) {
     dismantle(value);
     return value = nullptr;
   }
+  return new_member(object, key);
+}
+
+OrderedJson& new_member(OrderedJson& object, const std::string& key) {
+  auto& members = object.get_ref<OrderedJson::object_t&>();
   grow(members);
   return members.emplace_back(key, nullptr).second;
 }

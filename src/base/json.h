@@ -61,6 +61,8 @@ void dismantle(J& json) noexcept {
 // A member of an ordered object, made as null when it is not there and emptied when it is. Values move when the object
 // grows, where nlohmann-json's own operator[] copies them and destroys the old ones.
 OrderedJson& fresh_member(OrderedJson& object, const std::string& key);
+// The same where the caller knows that it is not there: the others are not looked through.
+OrderedJson& new_member(OrderedJson& object, const std::string& key);
 
 // Declared right behind a JSON value that came from outside: dismantles it before its destructor runs.
 template <class J>

@@ -20,7 +20,9 @@ class Clamp {
   Clamp(RegexBuilder& arena, Derivatives& derivatives, const ByteClasses& classes, int bytes)
       : arena_(arena), derivatives_(derivatives), classes_(classes), bytes_(uint64_t(bytes)) {}
   Regex of(Regex r);
-  size_t bytes_held() const noexcept { return known_.size() * 48 + ends_within_.size() * 64; }
+  size_t bytes_held() const noexcept {
+    return (known_.size() + extents_.size()) * 48 + (ends_within_.size() + included_.size()) * 64;
+  }
 
  private:
   using Known = std::unordered_map<Regex, Regex>;
@@ -30,13 +32,25 @@ class Clamp {
   Regex rewritten(Regex r, uint64_t most, bool minima_too, Known& known, Inner&& inner);
   Regex of_intersection(Regex r);
   bool ends_within(Regex r, uint64_t bytes);
+  bool is_included(Regex r, Regex in);
+  bool is_included_by_parts(Regex r, Regex star);
+  bool is_included_by_states(Regex r, Regex in);
+  // In bytes: of the shortest match, or less; and of the shortest end that any text may need which a match can begin
+  // with, or more.
+  struct Extent {
+    uint64_t shortest, end;
+  };
+  Extent extent(Regex r);
+  Extent extent_of(Regex r) const;
 
   RegexBuilder& arena_;
   Derivatives& derivatives_;
   const ByteClasses& classes_;
   uint64_t bytes_;
   Known known_;
+  std::unordered_map<Regex, Extent> extents_;
   std::map<std::pair<Regex, uint64_t>, bool> ends_within_;
+  std::map<std::pair<Regex, Regex>, bool> included_;
 };
 
 // The expression written down, the same for the same expression in any arena; empty where it has more nodes than

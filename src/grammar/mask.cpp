@@ -37,7 +37,7 @@ std::shared_ptr<const StoredMask> Matcher::Impl::grammar_mask() {
     for (const auto& [id, symbol] : special_tokens)
       if (here.configurations().step_token(at, symbol) != Configurations::kDead)
         bits[size_t(id) / 64] |= uint64_t(1) << (id % 64);
-    auto made = std::make_shared<const StoredMask>(StoredMask::from_bits(bits));
+    auto made = std::make_shared<const StoredMask>(StoredMask::from_bits(bits, vocabulary->bitmaps()));
     vocabulary->of_configurations().put(place, made, sizeof place);
     return std::shared_ptr<const StoredMask>(std::move(made));
   });
@@ -50,9 +50,10 @@ TokenMask Matcher::mask() {
   if (impl.complete && !impl.stops.empty()) {  // they differ from matcher to matcher
     auto with_stops = std::make_shared<StoredMask>();
     if (mask->kind == TokenMask::Kind::bitmap) {
+      const auto bits = std::make_shared<grammar::Bitmap>(*mask->bitmap);
+      for (const int32_t id : impl.stops) (*bits)[size_t(id) / 64] |= uint64_t(1) << (id % 64);
       with_stops->kind = TokenMask::Kind::bitmap;
-      with_stops->bits = mask->bits;
-      for (const int32_t id : impl.stops) with_stops->bits[size_t(id) / 64] |= uint64_t(1) << (id % 64);
+      with_stops->bitmap = bits;
     } else {
       with_stops->kind = TokenMask::Kind::few;
       std::ranges::set_union(mask->ids, impl.stops, std::back_inserter(with_stops->ids));
@@ -62,7 +63,7 @@ TokenMask Matcher::mask() {
   PUNA_REQUIRE(mask->kind != TokenMask::Kind::nothing || ended(),
                "no token of this vocabulary goes on here with what the grammar asks for");
   impl.last_mask = std::move(mask);
-  return {impl.last_mask->kind, impl.last_mask->ids, impl.last_mask->bits};
+  return {impl.last_mask->kind, impl.last_mask->ids, impl.last_mask->bits()};
 }
 
 }  // namespace puna

@@ -135,22 +135,26 @@ class MaskBuilder {
     return thread.state == 0 ? Configurations::kDead : automaton_.configurations().of({&thread, 1}, false, kNone);
   }
 
+  // Of a string's inside each character more is another expression, and the same one once it is clamped.
   std::shared_ptr<const ExpressionMask> expression_mask(size_t g, Regex left) {
     std::weak_ptr<const ExpressionMask>& known = automaton_.known_mask(&vocabulary_, uint32_t(g), left);
     if (auto mask = known.lock()) return mask;
-    const TokenGroup& group = vocabulary_.groups()[g];
-    const Regex clamped = automaton_.clamped(left, group.longest);
-    std::string key = written_down(automaton_.regexes(), clamped, vocabulary_.tuning().kept_nodes);
-    std::shared_ptr<const ExpressionMask> mask;
-    if (!key.empty()) {
-      key += char('0' + g);
-      mask = vocabulary_.of_expressions().find(key);
-    }
-    if (!mask) {
-      mask = compute(group, clamped);
-      if (!key.empty()) vocabulary_.of_expressions().put(key, mask, key.size());
-    }
+    const Regex clamped = automaton_.clamped(left, vocabulary_.groups()[g].longest);
+    std::weak_ptr<const ExpressionMask>& of_clamped = automaton_.known_mask(&vocabulary_, uint32_t(g), clamped);
+    std::shared_ptr<const ExpressionMask> mask = of_clamped.lock();
+    if (!mask) mask = shared_mask(g, clamped);
+    of_clamped = mask;
     known = mask;
+    return mask;
+  }
+
+  std::shared_ptr<const ExpressionMask> shared_mask(size_t g, Regex clamped) {
+    std::string key = written_down(automaton_.regexes(), clamped, vocabulary_.tuning().kept_nodes);
+    if (key.empty()) return compute(vocabulary_.groups()[g], clamped);
+    key += char('0' + g);
+    if (auto mask = vocabulary_.of_expressions().find(key)) return mask;
+    auto mask = compute(vocabulary_.groups()[g], clamped);
+    vocabulary_.of_expressions().put(key, mask, key.size());
     return mask;
   }
 
@@ -165,7 +169,7 @@ class MaskBuilder {
     else
       walk_expression(group.plain, state, inside, mask->plain_exits, mask->exit_nodes);
     walk_expression(group.others, state, inside, mask->other_exits, mask->exit_nodes);
-    mask->inside = StoredMask::from_bits(inside);
+    mask->inside = StoredMask::from_bits(inside, vocabulary_.bitmaps());
     return mask;
   }
   void walk_expression(const TokenTrie& trie, uint32_t state, std::span<uint64_t> inside, std::vector<uint32_t>& exits,

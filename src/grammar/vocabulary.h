@@ -45,12 +45,14 @@ class GrammarVocabulary {
   grammar::BoundedCache<std::string, grammar::ExpressionMask>& of_expressions() const noexcept {
     return of_expressions_;
   }
+  grammar::Bitmaps& bitmaps() const noexcept { return bitmaps_; }  // of all masks on this vocabulary
   uint64_t number_of(const std::shared_ptr<grammar::Automaton>& automaton) const;
 
  private:
   TokenizerPtr tokenizer_;
   grammar::MaskTuning tuning_;
   std::vector<grammar::TokenGroup> groups_;
+  mutable grammar::Bitmaps bitmaps_;
   mutable grammar::BoundedCache<Place, grammar::StoredMask, PlaceHash> of_configurations_;
   mutable grammar::BoundedCache<std::string, grammar::ExpressionMask> of_expressions_;
 

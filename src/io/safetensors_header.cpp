@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kMostDimensions = 64;  // of an unreadable tensor; PyTorch has no more
 
-constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i8,
-                            DType::i16, DType::i32, DType::i64,  DType::u8,  DType::boolean};
+constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16, DType::f64,     DType::i8,      DType::i16,
+                            DType::i32, DType::i64, DType::u8,   DType::boolean, DType::f8_e4m3, DType::f8_e5m2};
 
 std::optional<DType> dtype_named(std::string_view text) noexcept {
   for (const DType t : kTypes)

@@ -85,10 +85,50 @@ uint8_t* encode_q8(uint8_t* out, const float* x) {
   return out;
 }
 
-template <uint8_t* (*encode_block)(uint8_t*, const float*)>
+// TQ: 256 values as -d, 0 or d, d the largest: 1 + x/d, halves away from zero, as digits in base 3.
+constexpr int kTernaryBlock = 256;
+
+float ternary_digits(uint8_t (&digit)[kTernaryBlock], const float* x) {
+  float d = 0;
+  for (int i = 0; i < kTernaryBlock; ++i)
+    if (std::fabs(x[i]) > d) d = std::fabs(x[i]);
+  const float id = inverse(d);
+  for (int i = 0; i < kTernaryBlock; ++i) {
+    const float scaled = x[i] * id;
+    digit[i] = scaled >= 0.5f ? 2 : scaled <= -0.5f ? 0 : 1;
+  }
+  return d;
+}
+
+// `count` digits from `step` apart, and as a fraction in base 3, of five digits, rounded up to a byte.
+uint8_t ternary_byte(const uint8_t* digit, int step, int count) {
+  int value = 0;
+  for (int n = 0; n < 5; ++n) value = value * 3 + (n < count ? digit[n * step] : 0);
+  return uint8_t((value * 256 + 242) / 243);
+}
+
+uint8_t* encode_tq1_0(uint8_t* out, const float* x) {
+  uint8_t digit[kTernaryBlock];
+  const float d = ternary_digits(digit, x);
+  for (int i = 0; i < 32; ++i) *out++ = ternary_byte(digit + i, 32, 5);
+  for (int i = 0; i < 16; ++i) *out++ = ternary_byte(digit + 160 + i, 16, 5);
+  for (int i = 0; i < 4; ++i) *out++ = ternary_byte(digit + 240 + i, 4, 4);
+  return put(out, d);
+}
+
+uint8_t* encode_tq2_0(uint8_t* out, const float* x) {
+  uint8_t digit[kTernaryBlock];
+  const float d = ternary_digits(digit, x);
+  for (int half = 0; half < kTernaryBlock; half += 128)
+    for (int i = half; i < half + 32; ++i)
+      *out++ = uint8_t(digit[i] | digit[i + 32] << 2 | digit[i + 64] << 4 | digit[i + 96] << 6);
+  return put(out, d);
+}
+
+template <uint8_t* (*encode_block)(uint8_t*, const float*), int block = kBlock>
 void encode_blocks(void* dst, const float* x, int64_t n, const float*) noexcept {
   auto* out = static_cast<uint8_t*>(dst);
-  for (int64_t i = 0; i < n; i += kBlock) out = encode_block(out, x + i);
+  for (int64_t i = 0; i < n; i += block) out = encode_block(out, x + i);
 }
 
 void encode_f16(void* dst, const float* x, int64_t n, const float*) noexcept {
@@ -118,6 +158,8 @@ EncodeFunction encoder(DType dtype) noexcept {
     case DType::q5_0: return encode_blocks<encode_symmetric<5>>;
     case DType::q5_1: return encode_blocks<encode_asymmetric<5>>;
     case DType::q8_0: return encode_blocks<encode_q8>;
+    case DType::tq1_0: return encode_blocks<encode_tq1_0, kTernaryBlock>;
+    case DType::tq2_0: return encode_blocks<encode_tq2_0, kTernaryBlock>;
     default: return searched_encoder(dtype);
   }
 }

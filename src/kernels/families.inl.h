@@ -3,6 +3,8 @@
 // clang-format off
 #include "kernels/exp.inl.h"
 #include "kernels/rows.inl.h"
+#include "kernels/groups.inl.h"
+#include "kernels/formats_grid.inl.h"
 #include "kernels/formats.inl.h"
 #include "kernels/gemm.inl.h"
 #include "kernels/attention.inl.h"

@@ -1,62 +1,15 @@
-// formats.inl.h -- the block formats, decoded from panels: one function a format turns 32 columns of 16 rows into
-// vectors of unsigned quants and f32 scales, a lane a row. Integer products, f32 tiles and dequantised rows all come
-// from it. Compiled once per ISA.
-//   weight[k] = d * (q[k] - offset) + dm,   one d and dm a group of 32, or one for each 16 (`halves`)
+// formats.inl.h -- the block formats, decoded from panels: one function a format. Integer products, f32 tiles and
+// dequantised rows all come from it. Compiled once per ISA.
 // Layouts: the GGUF block formats (github.com/ggml-org/ggml, ggml-common.h), interleaved as panel.h says: offset o in a
 // file's block is offset 16 o in a panel's.
 namespace puna::PUNA_ISA {
 
-struct Group {
-  VB q[8];        // q[i]: columns 4i .. 4i+3
-  V d[2], dm[2];  // [1] only where the format has halves
-};
-
-struct FormatTraits {
-  int32_t offset, most;  // the largest quant
-  bool halves, minimum;
-  int16_t block, bytes;  // values and bytes of a file block
-};
-
-constexpr FormatTraits traits(DType t) {
-  switch (t) {
-    case DType::q4_0: return {8, 15, false, false, 32, 18};
-    case DType::q4_1: return {0, 15, false, true, 32, 20};
-    case DType::q5_0: return {16, 31, false, false, 32, 22};
-    case DType::q5_1: return {0, 31, false, true, 32, 24};
-    case DType::q8_0: return {128, 255, false, false, 32, 34};
-    case DType::q2_k: return {0, 3, true, true, 256, 84};
-    case DType::q3_k: return {4, 7, true, false, 256, 110};
-    case DType::q4_k: return {0, 15, false, true, 256, 144};
-    case DType::q5_k: return {0, 31, false, true, 256, 176};
-    case DType::q6_k: return {32, 63, true, false, 256, 210};
-    case DType::iq4_nl: return {128, 255, false, false, 32, 18};
-    case DType::iq4_xs: return {128, 255, false, false, 256, 136};
-    case DType::mxfp4: return {12, 24, false, false, 32, 17};
-    default: return {0, 0, false, false, 1, 0};
-  }
-}
-
-PUNA_INLINE V f16_lanes(const uint8_t* p) { return load_f16(reinterpret_cast<const uint16_t*>(p)); }
-PUNA_INLINE V negate(V x) { return mul(x, splat(-1.0f)); }
-
-// 16 bytes of nibbles a row: low ones are columns 0-15, high ones 16-31.
-PUNA_INLINE void nibbles(VB* q, const uint8_t* p) {
-  for (int i = 0; i < 4; ++i) {
-    const VB b = bload(p + 64 * i);
-    q[i] = bshr(b, 0, 0x0F);
-    q[4 + i] = bshr(b, 4, 0x0F);
-  }
-}
-// 32 bytes a row whose bits [shift, shift + width) are the quants; width by the mask.
-PUNA_INLINE void fields(VB* q, const uint8_t* p, int shift, uint8_t mask) {
-  for (int i = 0; i < 8; ++i) q[i] = bshr(bload(p + 64 * i), shift, mask);
-}
 // Q3_K's quants in two places: two bits from bit low_shift of 32 bytes a row, the third from bit high_shift of 32
 // others.
 PUNA_INLINE void two_and_one_bits(VB* q, const uint8_t* low, int low_shift, const uint8_t* high, int high_shift) {
   for (int i = 0; i < 8; ++i) {
-    const VB both = bselect(3, bmove(bload(low + 64 * i), low_shift), bmove(bload(high + 64 * i), high_shift - 2));
-    q[i] = bshr(both, 0, 7);
+    q[i] =
+        bor(bshr(bmove(bload(low + 64 * i), low_shift), 0, 3), bshr(bmove(bload(high + 64 * i), high_shift - 2), 0, 4));
   }
 }
 // A group of 4 + high bits a quant as panel.h has it: 16 bytes of nibbles a row, then `high` words of upper bits.
@@ -66,8 +19,8 @@ PUNA_INLINE void grouped_quants(VB* q, const uint8_t* p) {
   if constexpr (high > 0) {
     constexpr int kShare = 8 / high;  // vectors of quants that share a word
     for (int i = 0; i < 8; ++i)
-      q[i] = bshr(bselect(15, q[i], bmove(bload(p + 256 + 64 * (i / kShare)), high * (i % kShare) - 4)), 0,
-                  high == 1 ? 31 : 63);
+      q[i] = bor(q[i],
+                 bshr(bmove(bload(p + 256 + 64 * (i / kShare)), high * (i % kShare) - 4), 0, high == 1 ? 0x10 : 0x30));
   }
 }
 // Bit k of a 32-bit word a row becomes bit 4 of column k: four bits are spread to four bytes by shifts.
@@ -104,11 +57,10 @@ PUNA_INLINE void iq4_values(VB* q) {
 
 // Twice the sixteen values of E2M1, plus 12.
 alignas(16) static const uint8_t kE2m1Table[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
-// Half of 2^(e - 127) a lane, from the exponents of 16 rows: as bf16, whose exponent lies above seven bits.
+// Half of 2^(e - 127) a lane: an f32 with e as its exponent, or for e = 0 the denormal 2^-127, halved exactly.
 PUNA_INLINE V half_powers(const uint8_t* exponents) {
-  alignas(32) uint16_t bits[16];
-  for (int i = 0; i < 16; ++i) bits[i] = uint16_t(exponents[i] == 0 ? 0x40 : exponents[i] << 7);
-  return mul(load_bf16(bits), splat(0.5f));
+  const VI e = iload_u8(exponents), is_zero = ishr(isub(e, isplat(1)), 31);
+  return mul(as_floats(ior(ishl(e, 23), ishl(is_zero, 22))), splat(0.5f));
 }
 
 // Columns 32 j .. 32 j + 31 of the panel block at `b`.
@@ -163,6 +115,29 @@ PUNA_INLINE void decode(Group& g, const uint8_t* b, int j) {
     g.d[0] = half_powers(b);
     nibbles(g.q, b + 16);
     for (int i = 0; i < 8; ++i) g.q[i] = blookup(g.q[i], kE2m1Table);
+  } else if constexpr (T == DType::iq2_xxs) {
+    decode_iq2_xxs(g, b, j);
+  } else if constexpr (T == DType::iq2_xs) {
+    decode_iq2_xs(g, b, j);
+  } else if constexpr (T == DType::iq2_s) {
+    decode_iq2_s(g, b, j);
+  } else if constexpr (T == DType::iq3_xxs) {
+    decode_iq3_xxs(g, b, j);
+  } else if constexpr (T == DType::iq3_s) {
+    decode_iq3_s(g, b, j);
+  } else if constexpr (T == DType::iq1_s) {
+    decode_iq1_s(g, b, j);
+  } else if constexpr (T == DType::iq1_m) {
+    decode_iq1_m(g, b, j);
+  } else if constexpr (T == DType::tq1_0) {
+    decode_tq1_0(g, b, j);
+  } else if constexpr (T == DType::tq2_0) {
+    decode_tq2_0(g, b, j);
+  } else if constexpr (T == DType::u4_scaled) {  // f32 d, zero point z, quants: d (q - z)
+    g.d[0] = load(reinterpret_cast<const float*>(b));
+    nibbles(g.q, b + 16 * 5);
+    const VI more = in_every_byte(isub(isplat(16), iload_u8(b + 16 * 4))), less = isub(isplat(0), more);
+    for (int i = 0; i < 8; ++i) g.q[i] = as_bytes(isub(as_ints(g.q[i]), less));
   } else {  // iq4_xs: d scales_h[2] scales_l[4] qs[128]
     const VI low = iand(ishr(iload_u8(b + 16 * (4 + j / 2)), 4 * (j % 2)), 15);
     const VI high = iand(ishr(iload_u16(b + 16 * 2), 2 * j), 3);
@@ -179,26 +154,61 @@ PUNA_INLINE void decode_group(Group& g, const uint8_t* panel, int64_t i) {
   decode<T>(g, panel + i / kPerBlock * (16 * traits(T).bytes), int(i % kPerBlock));
 }
 
-// out[k][16] = columns of the group in f32: d * (q - offset) + dm, two roundings.
+// Decoded groups in L1: quants, then scales, then minimums.
+struct alignas(64) StoredGroup {
+  uint8_t q[8][64];
+  float d[2][kTileRows], dm[2][kTileRows];
+  PUNA_MEMBER VB quants(int i) const { return bload(q[i]); }
+  PUNA_MEMBER V scale(int h) const { return load(d[h]); }
+  PUNA_MEMBER V minimum(int h) const { return load(dm[h]); }
+};
+
+// Groups first .. first + count - 1 of a panel. The one function of a format that all products of many rows and all
+// f32 tiles call: what follows it knows the traits alone.
+using StoreGroups = void (*)(StoredGroup* to, const uint8_t* panel, int64_t first, int64_t count);
 template <DType T>
-PUNA_INLINE void group_to_f32(float* out, const Group& g) {
-  constexpr FormatTraits f = traits(T);
+static void store_groups(StoredGroup* to, const uint8_t* panel, int64_t first, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    Group g;
+    decode_group<T>(g, panel, first + i);
+    for (int n = 0; n < 8; ++n) bstore(to[i].q[n], g.q[n]);
+    for (int h = 0; h < (traits(T).halves ? 2 : 1); ++h) {
+      store(to[i].d[h], g.d[h]);
+      if constexpr (traits(T).minimum) store(to[i].dm[h], g.dm[h]);
+    }
+  }
+}
+
+// out[k][16] = columns of the group in f32: d * (q - offset) + dm, two roundings.
+static void group_to_f32(float* out, const StoredGroup& g, const FormatTraits& f) {
   for (int k = 0; k < kGroup; ++k) {
     const int h = f.halves ? k / 16 : 0;
-    const VI q = iand(ishr(as_ints(g.q[k / 4]), 8 * (k % 4)), 0xFF);
-    V x = mul(g.d[h], to_float(isub(q, isplat(f.offset))));
-    if constexpr (f.minimum) x = add(x, g.dm[h]);
+    const VI q = iand(ishr(as_ints(g.quants(k / 4)), 8 * (k % 4)), 0xFF);
+    V x = mul(g.scale(h), to_float(isub(q, isplat(f.offset))));
+    if (f.minimum) x = add(x, g.minimum(h));
     store(out + k * kTileRows, x);
   }
 }
 
-// One switch names every quantised format; f(tag) is called with it as a constant.
+// The same of 8-bit floats: sign, four bits of exponent (bias 7), three of mantissa; all ones are NaN, there is no
+// infinity. Moved to an f32's places, the exponent is 120 too small, of denormals too.
+PUNA_INLINE V e4m3(const uint8_t* p) {
+  const VI x = iload_u8(p), size = iand(x, 0x7F), is_nan = ishr(isub(size, isplat(-1)), 7);
+  const VI bits = ior(ior(ishl(iand(x, 0x80), 24), ishl(size, 20)), iand(isub(isplat(0), is_nan), 0x7F800000));
+  return mul(as_floats(bits), splat(0x1p120f));
+}
+static void e4m3_to_f32(float* out, const uint8_t* block) {
+  const V d = load(reinterpret_cast<const float*>(block));
+  for (int k = 0; k < kGroup; ++k) store(out + k * kTileRows, mul(d, e4m3(block + 16 * (4 + k))));
+}
+
+// One switch names every format of integers; f(tag) is called with it as a constant.
 template <DType T>
 struct Tag {
   static constexpr DType value = T;
 };
 template <class F>
-PUNA_INLINE void with_quantised(DType t, F&& f) {
+PUNA_INLINE void with_integers(DType t, F&& f) {
   switch (t) {
     case DType::q4_0: return f(Tag<DType::q4_0>());
     case DType::q4_1: return f(Tag<DType::q4_1>());
@@ -213,6 +223,16 @@ PUNA_INLINE void with_quantised(DType t, F&& f) {
     case DType::iq4_nl: return f(Tag<DType::iq4_nl>());
     case DType::iq4_xs: return f(Tag<DType::iq4_xs>());
     case DType::mxfp4: return f(Tag<DType::mxfp4>());
+    case DType::iq2_xxs: return f(Tag<DType::iq2_xxs>());
+    case DType::iq2_xs: return f(Tag<DType::iq2_xs>());
+    case DType::iq2_s: return f(Tag<DType::iq2_s>());
+    case DType::iq3_xxs: return f(Tag<DType::iq3_xxs>());
+    case DType::iq3_s: return f(Tag<DType::iq3_s>());
+    case DType::iq1_s: return f(Tag<DType::iq1_s>());
+    case DType::iq1_m: return f(Tag<DType::iq1_m>());
+    case DType::tq1_0: return f(Tag<DType::tq1_0>());
+    case DType::tq2_0: return f(Tag<DType::tq2_0>());
+    case DType::u4_scaled: return f(Tag<DType::u4_scaled>());
     default: return;
   }
 }
@@ -244,13 +264,22 @@ static void tile_f(float* out, DType t, const uint8_t* panel, int64_t k0, int64_
     });
     return;
   }
-  with_quantised(t, [&](auto tag) {
-    for (int64_t k = 0; k < count; k += kGroup) {
-      Group g;
-      decode_group<decltype(tag)::value>(g, panel, (k0 + k) / kGroup);
-      group_to_f32<decltype(tag)::value>(out + k * kTileRows, g);
-    }
+  if (t == DType::e4m3_scaled) {
+    constexpr int64_t kBytes = 16 * traits(DType::e4m3_scaled).bytes;
+    for (int64_t k = 0; k < count; k += kGroup) e4m3_to_f32(out + k * kTileRows, panel + (k0 + k) / kGroup * kBytes);
+    return;
+  }
+  StoreGroups store_them = nullptr;
+  FormatTraits f{};
+  with_integers(t, [&](auto tag) {
+    store_them = store_groups<decltype(tag)::value>;
+    f = traits(decltype(tag)::value);
   });
+  for (int64_t k = 0; k < count; k += kGroup) {
+    StoredGroup g;
+    store_them(&g, panel, (k0 + k) / kGroup, 1);
+    group_to_f32(out + k * kTileRows, g, f);
+  }
 }
 
 }  // namespace puna::PUNA_ISA

@@ -7,7 +7,6 @@
 // kRegisterRows rows by kRegisterPanels panels in registers.
 namespace puna::PUNA_ISA {
 
-#define PUNA_MEMBER inline __attribute__((always_inline))
 #define PUNA_LAMBDA __attribute__((always_inline))
 
 PUNA_INLINE int32_t load_x4(const int8_t* x) {
@@ -32,19 +31,21 @@ PUNA_INLINE void unroll(F&& f) {
 }
 
 // What add_group needs of a format, as constants.
-template <DType T>
+template <int32_t offset, int32_t most, bool halves, bool minimum>
 struct Format {
   enum : int {
-    kOffset = traits(T).offset,
-    kMost = traits(T).most,
-    kHalves = traits(T).halves ? 2 : 1,
+    kOffset = most == 255 ? kByteOffset : offset,
+    kMost = most,
+    kHalves = halves ? 2 : 1,
     kSteps = 8 / kHalves,
-    kMinimum = traits(T).minimum
+    kMinimum = minimum
   };
   // Where 16-bit sums of pairs come first: so many steps of them fit before they are widened (none for quants of eight
   // bits).
   enum : int { kPairSteps = kPairSums ? 32767 / (2 * 127 * kMost) : 0 };
 };
+template <DType T>
+using FormatOf = Format<traits(T).offset, traits(T).most, traits(T).halves, traits(T).minimum>;
 
 // y[p][r] += product of half h of a group, for R rows and P panels. tile(p) gives the group of panel p.
 template <class F, int h, int R, int P, class TileOf>
@@ -87,9 +88,8 @@ PUNA_INLINE void add_minimum(V (&y)[P][R], TileOf&& tile, const QRow* x, int64_t
   });
 }
 
-template <DType T, int R, int P, class TileOf>
+template <class F, int R, int P, class TileOf>
 PUNA_INLINE void add_group(V (&y)[P][R], TileOf&& tile, const QRow* x, int64_t g) {
-  using F = Format<T>;
   add_half<F, 0, R, P>(y, tile, x, g);
   if constexpr (F::kHalves == 2) add_half<F, 1, R, P>(y, tile, x, g);
   if constexpr (F::kMinimum) {
@@ -104,26 +104,6 @@ struct RegisterTile {  // a group just decoded
   PUNA_MEMBER V scale(int h) const { return g.d[h]; }
   PUNA_MEMBER V minimum(int h) const { return g.dm[h]; }
 };
-
-// Decoded groups in L1: quants, then scales, then minimums.
-struct alignas(64) StoredGroup {
-  uint8_t q[8][64];
-  float d[2][kTileRows], dm[2][kTileRows];
-  PUNA_MEMBER VB quants(int i) const { return bload(q[i]); }
-  PUNA_MEMBER V scale(int h) const { return load(d[h]); }
-  PUNA_MEMBER V minimum(int h) const { return load(dm[h]); }
-};
-
-template <DType T>
-PUNA_INLINE void store_group(StoredGroup& s, const uint8_t* panel, int64_t i) {
-  Group g;
-  decode_group<T>(g, panel, i);
-  for (int n = 0; n < 8; ++n) bstore(s.q[n], g.q[n]);
-  for (int h = 0; h < (traits(T).halves ? 2 : 1); ++h) {
-    store(s.d[h], g.d[h]);
-    if constexpr (traits(T).minimum) store(s.dm[h], g.dm[h]);
-  }
-}
 
 template <int R, int P>
 PUNA_INLINE void clear_y(V (&y)[P][R]) {
@@ -148,7 +128,7 @@ static void gemv_q(float* const* y, const uint8_t* panel, int64_t groups, const 
   for (int64_t g = 0; g < groups; ++g) {
     Group w;
     decode_group<T>(w, panel, g);
-    add_group<T, 1, 1>(
+    add_group<FormatOf<T>, 1, 1>(
         acc, [&](int) PUNA_LAMBDA { return RegisterTile{w}; }, x, g);
   }
   store_y<1, 1>(y, acc);
@@ -170,14 +150,13 @@ PUNA_INLINE void each_row_block(int64_t rows, F&& f) {
 // `w` from panel p on.
 PUNA_INLINE Panels from_panel(const Panels& w, int64_t p) { return {w.dtype, w.data + p * w.bytes, w.bytes, w.K}; }
 
-template <DType T, int P>
-static void gemm_q_panels(float* const* y, const Panels& w, const QRow* x, int64_t rows) {
+template <class F, int P>
+static void gemm_q_panels(float* const* y, const Panels& w, StoreGroups store_them, const QRow* x, int64_t rows) {
   const int64_t groups = w.K / kGroup;
   StoredGroup tile[P][kChunkGroups];
   for (int64_t g0 = 0; g0 < groups; g0 += kChunkGroups) {
     const int64_t count = groups - g0 < kChunkGroups ? groups - g0 : kChunkGroups;
-    for (int p = 0; p < P; ++p)
-      for (int64_t g = 0; g < count; ++g) store_group<T>(tile[p][g], w.data + p * w.bytes, g0 + g);
+    for (int p = 0; p < P; ++p) store_them(tile[p], w.data + p * w.bytes, g0, count);
     each_row_block<P>(rows, [&](int64_t r0, auto n) PUNA_LAMBDA {
       constexpr int R = decltype(n)::value;
       V acc[P][R];
@@ -186,16 +165,16 @@ static void gemm_q_panels(float* const* y, const Panels& w, const QRow* x, int64
       else
         load_y<R, P>(acc, y + r0);
       for (int64_t g = 0; g < count; ++g)
-        add_group<T, R, P>(
+        add_group<F, R, P>(
             acc, [&](int p) PUNA_LAMBDA -> const StoredGroup& { return tile[p][g]; }, x + r0, g0 + g);
       store_y<R, P>(y + r0, acc);
     });
   }
 }
 
-// y[t][0 .. 16 panels) for `rows` rows. Quantised formats.
+// y[t][0 .. 16 panels) for `rows` rows. Formats of integers.
 void gemm_q(float* const* y, const Panels& w, int64_t panel_count, const QRow* x, int64_t rows) {
-  with_quantised(w.dtype, [&](auto tag) {
+  with_integers(w.dtype, [&](auto tag) {
     constexpr DType T = decltype(tag)::value;
     float* out[kMaxRows];
     for (int64_t p = 0; p < panel_count;) {
@@ -205,10 +184,10 @@ void gemm_q(float* const* y, const Panels& w, int64_t panel_count, const QRow* x
         gemv_q<T>(out, here.data, w.K / kGroup, x);
         ++p;
       } else if (panel_count - p >= kRegisterPanels && kRegisterPanels > 1) {
-        gemm_q_panels<T, kRegisterPanels>(out, here, x, rows);
+        gemm_q_panels<FormatOf<T>, kRegisterPanels>(out, here, store_groups<T>, x, rows);
         p += kRegisterPanels;
       } else {
-        gemm_q_panels<T, 1>(out, here, x, rows);
+        gemm_q_panels<FormatOf<T>, 1>(out, here, store_groups<T>, x, rows);
         ++p;
       }
     }

@@ -9,7 +9,7 @@ struct Field {
   int offset, bytes, unit;
 };
 struct Layout {
-  Field field[4];
+  Field field[5];
   int count;
 };
 
@@ -32,6 +32,17 @@ constexpr Layout layout_of(DType t) {
     case DType::q5_k: return {{{0, 2, 2}, {2, 2, 2}, {4, 12, 1}, {16, 160, 4}}, 4};
     case DType::q6_k: return {{{0, 16, 1}, {16, 2, 2}, {18, 192, 4}}, 3};
     case DType::iq4_xs: return {{{0, 2, 2}, {2, 2, 2}, {4, 4, 1}, {8, 128, 4}}, 4};
+    case DType::iq2_xxs: return {{{0, 2, 2}, {2, 64, 4}}, 2};
+    case DType::iq2_xs: return {{{0, 2, 2}, {2, 64, 4}, {66, 8, 1}}, 3};
+    case DType::iq2_s: return {{{0, 2, 2}, {2, 64, 4}, {66, 16, 1}}, 3};
+    case DType::iq3_xxs: return {{{0, 2, 2}, {2, 96, 4}}, 2};
+    case DType::iq3_s: return {{{0, 2, 2}, {2, 64, 4}, {66, 8, 1}, {74, 32, 4}, {106, 4, 1}}, 5};
+    case DType::iq1_s: return {{{0, 2, 2}, {2, 32, 4}, {34, 16, 2}}, 3};
+    case DType::iq1_m: return {{{0, 32, 4}, {32, 24, 2}}, 2};
+    case DType::tq1_0: return {{{0, 52, 4}, {52, 2, 2}}, 2};
+    case DType::tq2_0: return {{{0, 64, 4}, {64, 2, 2}}, 2};
+    case DType::u4_scaled: return {{{0, 4, 4}, {4, 1, 1}, {5, 16, 4}}, 3};
+    case DType::e4m3_scaled: return {{{0, 4, 4}, {4, 32, 1}}, 2};
     default: return {{}, 0};
   }
 }

@@ -5,7 +5,7 @@
 namespace puna::PUNA_ISA {
 
 PUNA_INLINE V panel_scores(const CodePanels& c, int64_t panel, const int8_t* query, int32_t start) {
-  VI dot = isplat(start);
+  VI dot = isplat(kByteOffset == 0 ? 0 : start);  // the start takes the 128 off again
   const uint8_t* const codes = c.codes + panel * c.steps * 64;
   for (int64_t i = 0; i < c.steps; ++i) dot = dot4<255>(dot, bload(codes + i * 64), load_x4(query + 4 * i));
   return mul(to_float(dot), load(c.scales + panel * 16));

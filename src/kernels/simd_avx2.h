@@ -19,7 +19,8 @@ struct VB {
 };  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 3, kRegisterPanels = 1;
-constexpr bool kPairSums = !PUNA_VNNI;  // maddubs sums pairs to 16 bits
+constexpr bool kPairSums = !PUNA_VNNI;            // maddubs sums pairs to 16 bits
+constexpr int kByteOffset = PUNA_VNNI ? 128 : 0;  // see simd_scalar.h
 
 PUNA_INLINE __m256i lane_mask(int64_t count) {  // all ones in lanes below count
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(int32_t(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -115,6 +116,11 @@ PUNA_INLINE VI iand(VI x, int32_t mask) {
   return {_mm256_and_si256(x.a, m), _mm256_and_si256(x.b, m)};
 }
 PUNA_INLINE VI ior(VI x, VI y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+PUNA_INLINE VI ixor(VI x, VI y) { return {_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
+PUNA_INLINE VI imul_halves(VI x, int32_t factor) {
+  const __m256i f = _mm256_set1_epi16(int16_t(factor));
+  return {_mm256_mullo_epi16(x.a, f), _mm256_mullo_epi16(x.b, f)};
+}
 PUNA_INLINE VI ishr(VI x, int n) {
   const __m128i c = _mm_cvtsi32_si128(n);
   return {_mm256_srl_epi32(x.a, c), _mm256_srl_epi32(x.b, c)};
@@ -147,37 +153,30 @@ PUNA_INLINE VB bmove(VB x, int n) {  // one of the two counts shifts everything 
   return {_mm256_or_si256(_mm256_srl_epi32(x.a, right), _mm256_sll_epi32(x.a, left)),
           _mm256_or_si256(_mm256_srl_epi32(x.b, right), _mm256_sll_epi32(x.b, left))};
 }
-PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) {
-  const __m256i m = _mm256_set1_epi8(char(mask));
-  return {_mm256_or_si256(_mm256_and_si256(m, a.a), _mm256_andnot_si256(m, b.a)),
-          _mm256_or_si256(_mm256_and_si256(m, a.b), _mm256_andnot_si256(m, b.b))};
-}
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
   const __m256i t = _mm256_broadcastsi128_si256(load16(table));
   return {_mm256_shuffle_epi8(t, index.a), _mm256_shuffle_epi8(t, index.b)};
 }
 PUNA_INLINE VB as_bytes(VI x) { return {x.a, x.b}; }
 PUNA_INLINE VI as_ints(VB x) { return {x.a, x.b}; }
+PUNA_INLINE V as_floats(VI x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
+PUNA_INLINE VB gather(const uint32_t* table, VI index) {
+  const int* const t = reinterpret_cast<const int*>(table);
+  return {_mm256_i32gather_epi32(t, index.a, 4), _mm256_i32gather_epi32(t, index.b, 4)};
+}
+PUNA_INLINE __m256i mirror_8(__m256i x, __m256i bits, uint8_t twice) {  // by the low four bits of a lane
+  const __m256i first = _mm256_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12, 0, 0, 0, 0, 4, 4, 4, 4, 8,
+                                         8, 8, 8, 12, 12, 12, 12);
+  const __m256i own = _mm256_set1_epi32(0x08040201);
+  const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(bits, first), own), own);
+  return _mm256_blendv_epi8(x, _mm256_sub_epi8(_mm256_set1_epi8(char(twice)), x), set);
+}
+PUNA_INLINE VB mirror(VB x, VI bits, int shift, uint8_t twice) {
+  const VI b = ishr(bits, shift);
+  return {mirror_8(x.a, b.a, twice), mirror_8(x.b, b.b, twice)};
+}
 
-// u8 x i8 summed by fours, for quants of eight bits. Without VNNI, maddubs saturates at 16 bits, so the top bit of w
-// goes its own way: 127*127*2 and 64*127*2 both fit, and the sum is exact.
-PUNA_INLINE __m256i dot4_8(__m256i acc, __m256i w, __m256i x) {
-#if PUNA_VNNI
-  return _mm256_dpbusd_avx_epi32(acc, w, x);
-#else
-  const __m256i low = _mm256_maddubs_epi16(_mm256_and_si256(w, _mm256_set1_epi8(0x7F)), x);
-  const __m256i high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(w, 1), _mm256_set1_epi8(0x40)), x);
-  const __m256i sums =
-      _mm256_add_epi32(_mm256_madd_epi16(low, _mm256_set1_epi16(1)), _mm256_madd_epi16(high, _mm256_set1_epi16(2)));
-  return _mm256_add_epi32(acc, sums);
-#endif
-}
-template <int most>
-PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
-  const __m256i x = _mm256_set1_epi32(x4);
-  return {dot4_8(acc.a, w.a, x), dot4_8(acc.b, w.b, x)};
-}
-// Signed by signed: |x| by y with x's sign; without VNNI pairs of 127 * 127 stay below 2^15.
+// Signed by signed: |x| by y with x's sign; without VNNI pairs of 128 * 127 stay below 2^15.
 PUNA_INLINE __m256i dot4_signed_8(__m256i acc, __m256i x, __m256i y) {
   const __m256i size = _mm256_abs_epi8(x), ys = _mm256_sign_epi8(y, x);
 #if PUNA_VNNI
@@ -188,6 +187,18 @@ PUNA_INLINE __m256i dot4_signed_8(__m256i acc, __m256i x, __m256i y) {
 }
 PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
   return {dot4_signed_8(acc.a, x.a, y.a), dot4_signed_8(acc.b, x.b, y.b)};
+}
+// Without VNNI quants of eight bits are dotted as signed bytes: two products and two other operations for 32 of them,
+// where taking the top bit apart, so that nothing saturates, costs four and two. Smaller quants go through dot2.
+template <int most>
+PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
+  const __m256i x = _mm256_set1_epi32(x4);
+#if PUNA_VNNI
+  return {_mm256_dpbusd_avx_epi32(acc.a, w.a, x), _mm256_dpbusd_avx_epi32(acc.b, w.b, x)};
+#else
+  static_assert(most == 255);
+  return dot4_signed(acc, bxor(w, 0x80), {x, x});
+#endif
 }
 PUNA_INLINE int32_t isum(VI x) {
   const __m256i eight = _mm256_add_epi32(x.a, x.b);

@@ -19,7 +19,8 @@ struct VB {
 };  // 64 bytes, four a lane
 
 constexpr int kRegisterRows = 6, kRegisterPanels = 2;
-constexpr bool kPairSums = !PUNA_VNNI;  // see simd_avx2.h
+constexpr bool kPairSums = !PUNA_VNNI;            // see simd_avx2.h
+constexpr int kByteOffset = PUNA_VNNI ? 128 : 0;  // see simd_scalar.h
 
 PUNA_INLINE __mmask16 lane_mask(int64_t n) {
   return n >= 16 ? __mmask16(0xFFFF) : __mmask16((1u << (n < 0 ? 0 : n)) - 1u);
@@ -83,6 +84,10 @@ PUNA_INLINE VI iload_u16(const uint8_t* p) {
 }
 PUNA_INLINE VI iand(VI x, int32_t mask) { return {_mm512_and_si512(x.v, _mm512_set1_epi32(mask))}; }
 PUNA_INLINE VI ior(VI x, VI y) { return {_mm512_or_si512(x.v, y.v)}; }
+PUNA_INLINE VI ixor(VI x, VI y) { return {_mm512_xor_si512(x.v, y.v)}; }
+PUNA_INLINE VI imul_halves(VI x, int32_t factor) {
+  return {_mm512_mullo_epi16(x.v, _mm512_set1_epi16(int16_t(factor)))};
+}
 PUNA_INLINE VI ishr(VI x, int n) { return {_mm512_srl_epi32(x.v, _mm_cvtsi32_si128(n))}; }
 PUNA_INLINE VI ishl(VI x, int n) { return {_mm512_sll_epi32(x.v, _mm_cvtsi32_si128(n))}; }
 
@@ -94,29 +99,20 @@ PUNA_INLINE VB bshr(VB x, int n, uint8_t mask) {
   return {_mm512_and_si512(_mm512_srl_epi16(x.v, _mm_cvtsi32_si128(n)), _mm512_set1_epi8(char(mask)))};
 }
 PUNA_INLINE VB bmove(VB x, int n) { return {_mm512_rorv_epi32(x.v, _mm512_set1_epi32(n & 31))}; }
-PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) {
-  return {_mm512_ternarylogic_epi32(_mm512_set1_epi8(char(mask)), a.v, b.v, 0xCA)};
-}
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) {
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(load16(table)), index.v)};
 }
 PUNA_INLINE VB as_bytes(VI x) { return {x.v}; }
 PUNA_INLINE VI as_ints(VB x) { return {x.v}; }
-// Without VNNI see simd_avx2.h: the top bit of w goes its own way, so that nothing saturates.
-template <int most>
-PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
-  const __m512i xs = _mm512_set1_epi32(x4), ws = w.v;
-#if PUNA_VNNI
-  return {_mm512_dpbusd_epi32(acc.v, ws, xs)};
-#else
-  const __m512i low = _mm512_maddubs_epi16(_mm512_and_si512(ws, _mm512_set1_epi8(0x7F)), xs);
-  const __m512i high = _mm512_maddubs_epi16(_mm512_and_si512(_mm512_srli_epi16(ws, 1), _mm512_set1_epi8(0x40)), xs);
-  const __m512i sums =
-      _mm512_add_epi32(_mm512_madd_epi16(low, _mm512_set1_epi16(1)), _mm512_madd_epi16(high, _mm512_set1_epi16(2)));
-  return {_mm512_add_epi32(acc.v, sums)};
-#endif
+PUNA_INLINE V as_floats(VI x) { return {_mm512_castsi512_ps(x.v)}; }
+PUNA_INLINE VB gather(const uint32_t* table, VI index) { return {_mm512_i32gather_epi32(index.v, table, 4)}; }
+PUNA_INLINE VB mirror(VB x, VI bits, int shift, uint8_t twice) {
+  const __m512i first = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
+  const __mmask64 set =
+      _mm512_test_epi8_mask(_mm512_shuffle_epi8(ishr(bits, shift).v, first), _mm512_set1_epi32(0x08040201));
+  return {_mm512_mask_sub_epi8(x.v, set, _mm512_set1_epi8(char(twice)), x.v)};
 }
-// Signed by signed: |x| by y with x's sign; without VNNI pairs of 127 * 127 stay below 2^15.
+// Signed by signed: |x| by y with x's sign; without VNNI pairs of 128 * 127 stay below 2^15.
 PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
   const __m512i size = _mm512_abs_epi8(x.v),
                 ys = _mm512_mask_sub_epi8(y.v, _mm512_movepi8_mask(x.v), _mm512_setzero_si512(), y.v);
@@ -124,6 +120,16 @@ PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
   return {_mm512_dpbusd_epi32(acc.v, size, ys)};
 #else
   return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(_mm512_maddubs_epi16(size, ys), _mm512_set1_epi16(1)))};
+#endif
+}
+template <int most>
+PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
+  const __m512i x = _mm512_set1_epi32(x4);
+#if PUNA_VNNI
+  return {_mm512_dpbusd_epi32(acc.v, w.v, x)};
+#else
+  static_assert(most == 255);  // see simd_avx2.h
+  return dot4_signed(acc, bxor(w, 0x80), {x});
 #endif
 }
 PUNA_INLINE int32_t isum(VI x) { return _mm512_reduce_add_epi32(x.v); }

@@ -20,6 +20,7 @@ struct VB {
 
 constexpr int kRegisterRows = 3, kRegisterPanels = 1;
 constexpr bool kPairSums = false;
+constexpr int kByteOffset = 0;  // see simd_scalar.h
 
 #define PUNA_EACH(type, expr)                  \
   type r;                                      \
@@ -111,6 +112,10 @@ PUNA_INLINE VI iload_u16(const uint8_t* p) {
 }
 PUNA_INLINE VI iand(VI a, int32_t mask) { PUNA_EACH(VI, vandq_s32(a.q[n], vdupq_n_s32(mask))); }
 PUNA_INLINE VI ior(VI a, VI b) { PUNA_EACH(VI, vorrq_s32(a.q[n], b.q[n])); }
+PUNA_INLINE VI ixor(VI a, VI b) { PUNA_EACH(VI, veorq_s32(a.q[n], b.q[n])); }
+PUNA_INLINE VI imul_halves(VI a, int32_t factor) {
+  PUNA_EACH(VI, vreinterpretq_s32_u16(vmulq_u16(vreinterpretq_u16_s32(a.q[n]), vdupq_n_u16(uint16_t(factor)))));
+}
 PUNA_INLINE VI ishr(VI a, int count) {
   PUNA_EACH(VI, vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a.q[n]), vdupq_n_s32(-count))));
 }
@@ -126,20 +131,29 @@ PUNA_INLINE VB bshr(VB a, int count, uint8_t mask) {
   PUNA_EACH(VB, vandq_u8(vshlq_u8(a.q[n], vdupq_n_s8(int8_t(-count))), vdupq_n_u8(mask)));
 }
 PUNA_INLINE VB bmove(VB a, int count) { PUNA_EACH(VB, vshlq_u8(a.q[n], vdupq_n_s8(int8_t(-count)))); }
-PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) { PUNA_EACH(VB, vbslq_u8(vdupq_n_u8(mask), a.q[n], b.q[n])); }
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(VB, vqtbl1q_u8(vld1q_u8(table), index.q[n])); }
 PUNA_INLINE VB as_bytes(VI a) { PUNA_EACH(VB, vreinterpretq_u8_s32(a.q[n])); }
 PUNA_INLINE VI as_ints(VB a) { PUNA_EACH(VI, vreinterpretq_s32_u8(a.q[n])); }
+PUNA_INLINE V as_floats(VI a) { PUNA_EACH(V, vreinterpretq_f32_s32(a.q[n])); }
+PUNA_INLINE VB gather(const uint32_t* table, VI index) {
+  uint32_t at[16], words[16];
+  for (int n = 0; n < 4; ++n) vst1q_u32(at + 4 * n, vreinterpretq_u32_s32(index.q[n]));
+  for (int n = 0; n < 16; ++n) words[n] = table[at[n]];
+  PUNA_EACH(VB, vreinterpretq_u8_u32(vld1q_u32(words + 4 * n)));
+}
+PUNA_INLINE VB mirror(VB a, VI bits, int shift, uint8_t twice) {
+  alignas(16) static const uint8_t kFirst[16] = {0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12};
+  const uint8x16_t first = vld1q_u8(kFirst), own = vreinterpretq_u8_u32(vdupq_n_u32(0x08040201));
+  const VB b = as_bytes(ishr(bits, shift));
+  PUNA_EACH(VB, vbslq_u8(vtstq_u8(vqtbl1q_u8(b.q[n], first), own), vsubq_u8(vdupq_n_u8(twice), a.q[n]), a.q[n]));
+}
 
-// sdot is signed x signed: where w has eight bits, w - 128 is dotted, and 128 times the sum of x is added back. Exact.
+// sdot is signed x signed: where w has eight bits, w - 128 is dotted.
 template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   const int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(x4));
-  if constexpr (most < 128) {
-    PUNA_EACH(VI, vdotq_s32(acc.q[n], vreinterpretq_s8_u8(w.q[n]), x));
-  }
-  const int32x4_t correction = vshlq_n_s32(vdotq_s32(vdupq_n_s32(0), x, vdupq_n_s8(1)), 7);
-  PUNA_EACH(VI, vaddq_s32(vdotq_s32(acc.q[n], vreinterpretq_s8_u8(veorq_u8(w.q[n], vdupq_n_u8(0x80))), x), correction));
+  const uint8x16_t sign = vdupq_n_u8(most < 128 ? 0 : 0x80);
+  PUNA_EACH(VI, vdotq_s32(acc.q[n], vreinterpretq_s8_u8(veorq_u8(w.q[n], sign)), x));
 }
 PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
   PUNA_EACH(VI, vdotq_s32(acc.q[n], vreinterpretq_s8_u8(x.q[n]), vreinterpretq_s8_u8(y.q[n])));

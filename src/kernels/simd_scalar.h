@@ -22,6 +22,8 @@ struct VB {
 // Rows of activations and panels that a product keeps in registers at once.
 constexpr int kRegisterRows = 2, kRegisterPanels = 1;
 constexpr bool kPairSums = false;
+// Quants of eight bits lie with 128 added. What of it is left to take off after dot4: 0 where signed bytes are dotted.
+constexpr int kByteOffset = 128;
 
 #define PUNA_EACH(expr)                         \
   V r;                                          \
@@ -106,9 +108,16 @@ PUNA_INLINE VI iload_i8(const uint8_t* p) { PUNA_EACH(int8_t(p[n])); }
 PUNA_INLINE VI iload_u16(const uint8_t* p) { PUNA_EACH(p[2 * n] | p[2 * n + 1] << 8); }
 PUNA_INLINE VI iand(VI a, int32_t mask) { PUNA_EACH(a.i[n] & mask); }
 PUNA_INLINE VI ior(VI a, VI b) { PUNA_EACH(a.i[n] | b.i[n]); }
+PUNA_INLINE VI ixor(VI a, VI b) { PUNA_EACH(a.i[n] ^ b.i[n]); }
 PUNA_INLINE VI ishr(VI a, int count) { PUNA_EACH(int32_t(uint32_t(a.i[n]) >> count)); }
 PUNA_INLINE VI ishl(VI a, int count) { PUNA_EACH(int32_t(uint32_t(a.i[n]) << count)); }
-// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, at most `most`; x (four bytes in an int) in -127..127.
+// Both halves of 16 bits times factor, modulo 2^16.
+PUNA_INLINE VI imul_halves(VI a, int32_t factor) {
+  PUNA_EACH(
+      int32_t((uint32_t(a.i[n]) * uint32_t(factor) & 0xFFFFu) | (uint32_t(a.i[n]) >> 16) * uint32_t(factor) << 16));
+}
+// acc[r] + sum_j w[4r+j] * x[j], exact; w unsigned, at most `most`; x (four bytes in an int) in -127..127. Quants of
+// eight bits (most = 255) count less by 128 - kByteOffset each.
 template <int most>
 PUNA_INLINE VI dot4(VI acc, VB w, int32_t x4) {
   int8_t x[4];
@@ -131,9 +140,6 @@ PUNA_INLINE VB bshr(VB a, int count, uint8_t mask) {
 // Every byte's bits moved right by count (left by -count, |count| < 8); which bits come in from outside is not said:
 // mask them.
 PUNA_INLINE VB bmove(VB a, int count) { PUNA_EACH(uint8_t(count < 0 ? a.b[n] << -count : a.b[n] >> count)); }
-PUNA_INLINE VB bselect(uint8_t mask, VB a, VB b) {
-  PUNA_EACH((a.b[n] & mask) | (b.b[n] & uint8_t(~mask)));
-}  // mask ? a : b, bit by bit
 PUNA_INLINE VB blookup(VB index, const uint8_t* table) { PUNA_EACH(table[index.b[n]]); }  // index below 16
 PUNA_INLINE VB as_bytes(VI a) {
   VB r;
@@ -146,6 +152,18 @@ PUNA_INLINE VI as_ints(VB a) {
   return r;
 }
 #undef PUNA_EACH
+// table[index] a lane.
+PUNA_INLINE VB gather(const uint32_t* table, VI index) {
+  VB r;
+  for (int n = 0; n < 16; ++n) __builtin_memcpy(r.b + 4 * n, table + index.i[n], 4);
+  return r;
+}
+// Byte b of a lane becomes twice - byte where bit shift + b of the lane's word is set.
+PUNA_INLINE VB mirror(VB a, VI bits, int shift, uint8_t twice) {
+  for (int n = 0; n < 64; ++n)
+    if (uint32_t(bits.i[n / 4]) >> (shift + n % 4) & 1) a.b[n] = uint8_t(twice - a.b[n]);
+  return a;
+}
 // acc[r] + sum_j x[4r+j] * y[4r+j], exact up to the order of lanes (isum's is the same); signed bytes in -127..127.
 PUNA_INLINE VI dot4_signed(VI acc, VB x, VB y) {
   for (int n = 0; n < 64; ++n) acc.i[n / 4] += int8_t(x.b[n]) * int8_t(y.b[n]);
@@ -159,6 +177,11 @@ PUNA_INLINE int32_t isum(VI a) {
 PUNA_INLINE V to_float(VI a) {
   V r;
   for (int n = 0; n < 16; ++n) r.f[n] = float(a.i[n]);
+  return r;
+}
+PUNA_INLINE V as_floats(VI a) {
+  V r;
+  __builtin_memcpy(r.f, a.i, 64);
   return r;
 }
 // Rounds to nearest even; |a| <= 127 for finite input, low byte of whatever comes out otherwise.

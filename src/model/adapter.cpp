@@ -43,7 +43,7 @@ std::shared_ptr<Adapter> Adapter::create(const Context& context, const Llama& mo
   for (const std::string& target : options.targets) {
     bool found = false;
     for (size_t i = 0; i < all.size(); ++i) {
-      if (all[i].vector || all[i].name == "model.embed_tokens.weight") continue;
+      if (!all[i].multiplies()) continue;
       const bool fits =
           target == "all" ? all[i].name != "lm_head.weight" : ends_with_module(adapter_module(all[i]), target);
       if (fits) wanted[i] = found = true;
@@ -113,7 +113,7 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
   Llama names = model;
   std::set<std::string_view> used;
   for (const NamedTensor& base : named_tensors(names)) {
-    if (base.vector) continue;
+    if (!base.multiplies()) continue;
     const Found found = find_lora(tensors, base);
     if (!found.a) continue;
     const std::string module = adapter_module(base);

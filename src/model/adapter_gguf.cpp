@@ -28,9 +28,19 @@ struct Pair {
 std::vector<std::string> gguf_names(const std::string& name) {
   static constexpr struct {
     std::string_view here, there;
-  } kNames[] = {{"q_proj", "attn_q"},      {"k_proj", "attn_k"},      {"v_proj", "attn_v"},
-                {"o_proj", "attn_output"}, {"up_proj", "ffn_up"},     {"down_proj", "ffn_down"},
-                {"gate_proj", "ffn_gate"}, {"router", "ffn_gate_inp"}};
+  } kNames[] = {{"q_proj", "attn_q"},
+                {"k_proj", "attn_k"},
+                {"v_proj", "attn_v"},
+                {"o_proj", "attn_output"},
+                {"up_proj", "ffn_up"},
+                {"down_proj", "ffn_down"},
+                {"gate_proj", "ffn_gate"},
+                {"router", "ffn_gate_inp"},
+                {"router.proj", "ffn_gate_inp"},
+                {"laurel.linear_left", "laurel_l"},
+                {"laurel.linear_right", "laurel_r"},
+                {"per_layer_input_gate", "inp_gate"},
+                {"per_layer_projection", "proj"}};
   const std::string layers = "model.layers.";
   if (name == "lm_head.weight") return {"output.weight"};
   if (!name.starts_with(layers)) return {};
@@ -180,10 +190,12 @@ std::shared_ptr<Adapter> Adapter::from_gguf(const Context& context, const Llama&
     maker.fill(adapter->tensors_.back(), lora_b.data());
   };
   for (const NamedTensor& base : named_tensors(names)) {
-    if (base.vector) continue;
+    if (!base.multiplies()) continue;
     const std::vector<std::string> parts = gguf_names(base.name);
-    if (is_stack(base))
+    if (is_stack(base) && is_transposed(base))
       stack(base, parts);
+    else if (is_stack(base))
+      continue;  // gate and up are one tensor in those GGUF files: none is known that has an adapter for it
     else if (!parts.empty())
       matrix(base, parts[0]);
   }

@@ -20,6 +20,7 @@ inline std::string adapter_module(const NamedTensor& t) {
 }
 
 inline bool is_stack(const NamedTensor& t) { return t.shape.rank == 3; }
+inline bool is_transposed(const NamedTensor& stack) { return stack.pieces[0].col_stride != 1; }  // [E, in, out]
 
 // Allocates the adapter's matrices, zero, and records the file tensor of each.
 class Adapter::Maker {
@@ -57,7 +58,7 @@ class Adapter::Maker {
     const int64_t rows = base.shape[0], cols = base.shape[1];
     const std::string name = "base_model.model." + adapter_module(base);
     Weight* const a = weight(name + ".lora_A", r, cols);
-    NamedTensor lora_b{name + ".lora_B.weight", {rows, r}, {}};
+    NamedTensor lora_b{name + ".lora_B.weight", {rows, r}, {}, {}};
     int64_t row = 0;
     for (const TensorPiece& piece : base.pieces) {  // of a fused tensor several
       const Weight& w = *piece.weight;
@@ -67,27 +68,36 @@ class Adapter::Maker {
       lora_b.pieces.push_back({b, row * r, r, 1, piece.head_dim});
       row += w.rows;
     }
-    a_.tensors_.push_back({name + ".lora_A.weight", {r, cols}, {{a, 0, cols, 1}}});
+    a_.tensors_.push_back({name + ".lora_A.weight", {r, cols}, {{a, 0, cols, 1}}, {}});
     a_.tensors_.push_back(std::move(lora_b));
   }
+  // To PEFT a stack [E, m, n] is E matrices with m outputs: lora_A is [E r, n], its rows expert by expert, lora_B
+  // [m, r E], its columns rank by rank. Where m is the inputs, our linear layers multiply by lora_B first.
   void stack(const NamedTensor& base, int64_t r, float scale) {
-    const int64_t E = base.shape[0], in = base.shape[1], out = base.shape[2];
+    const int64_t E = base.shape[0], m = base.shape[1], n = base.shape[2];
+    const bool transposed = is_transposed(base);
     const size_t each = base.pieces.size() / size_t(E);  // gate and up, or down alone
     const std::string name = "base_model.model." + adapter_module(base), experts = name.substr(0, name.rfind('.'));
     for (NamedTensor& t : a_.tensors_)  // PEFT wraps the same module once more, and what it had moves inside
       if (t.name.starts_with(experts + ".lora_")) t.name.insert(experts.size(), ".base_layer");
-    NamedTensor lora_a{experts + ".lora_A.weight", {E * r, out}, {}},
-        lora_b{experts + ".lora_B.weight", {in, r * E}, {}};
+    NamedTensor lora_a{experts + ".lora_A.weight", {E * r, n}, {}, {}},
+        lora_b{experts + ".lora_B.weight", {m, r * E}, {}, {}};
     for (int64_t e = 0; e < E; ++e) {
       const std::string expert = name + "." + std::to_string(e);
-      Weight* const first = weight(expert + ".lora_B", r, in);
-      lora_b.pieces.push_back({first, e, E, r * E});
-      int64_t column = 0;
+      Weight* const first = weight(expert + (transposed ? ".lora_B" : ".lora_A"), r, transposed ? m : n);
+      if (transposed)
+        lora_b.pieces.push_back({first, e, E, r * E});
+      else
+        lora_a.pieces.push_back({first, e * r * n, n, 1});
+      int64_t done = 0;
       for (size_t i = 0; i < each; ++i) {
         const Weight& w = *base.pieces[size_t(e) * each + i].weight;
-        Weight* const second = weight(expert + ".lora_A." + std::to_string(i), w.rows, r);
-        lora_a.pieces.push_back({second, e * r * out + column, 1, out});
-        column += w.rows;
+        Weight* const second = weight(expert + (transposed ? ".lora_A." : ".lora_B.") + std::to_string(i), w.rows, r);
+        if (transposed)
+          lora_a.pieces.push_back({second, e * r * n + done, 1, n});
+        else
+          lora_b.pieces.push_back({second, done * r * E + e, r * E, E});
+        done += w.rows;
         a_.loras_->emplace(w.panels, Lora{*first, *second, scale});
       }
     }

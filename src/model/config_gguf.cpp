@@ -60,7 +60,7 @@ std::vector<float> divided(const std::vector<float>& plain, const char* tensor, 
   for (size_t i = 0; i < f.size(); ++i) {
     if (!std::isfinite(factors[i]) || factors[i] <= 0)
       fail(Status::bad_file, "tensor '%s'[%zu] is %g, expected a finite number above 0", tensor, i, double(factors[i]));
-    f[i] /= factors[i];
+    f[i] = factors[i] >= kNotRotated ? 0 : f[i] / factors[i];
   }
   return f;
 }
@@ -103,10 +103,11 @@ void read_frequencies(LlamaConfig& c, const GgufKeys& k, const RopeFactors& fact
          dims, c.head_dim);
   c.rope_theta = k.number("rope.freq_base", 1, 1e12, 10000.0);
   const RopeScaling scaling = c.rope_scaling = rope_scaling(c, k);
-  if (c.architecture == "gemma3") {
-    c.local_frequency = own_frequencies(k, "puna.rope.local_frequency", size_t(dims / 2));
+  if (family_of(c).two_ropes) {
+    const int64_t local = c.local_head_dim != 0 ? c.local_head_dim : dims;
+    c.local_frequency = own_frequencies(k, "puna.rope.local_frequency", size_t(local / 2));
     const double theta = c.local_theta = k.number("rope.freq_base_swa", 1, 1e12, 10000.0);
-    if (c.local_frequency.empty()) c.local_frequency = rope_inverse_frequency(dims, theta, {});
+    if (c.local_frequency.empty()) c.local_frequency = rope_inverse_frequency(local, theta, {});
   }
   if (k.m.has("puna.rope.magnitude")) c.rope_magnitude = float(k.m.number("puna.rope.magnitude", 1e-12, 1e12));
   c.inverse_frequency = own_frequencies(k, "puna.rope.inverse_frequency", size_t(dims / 2));
@@ -132,6 +133,7 @@ bool reads_window(const LlamaConfig& c) {
 // A key that other programs compute with and we do not.
 void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
   const MetadataValue zero = int64_t{0}, one = int64_t{1}, no = false;
+  const int64_t local_head_dim = c.local_head_dim != 0 ? c.local_head_dim : c.head_dim;
   const std::vector<NeutralKey> keys = {
       {"attention.scale", {zero, double(c.score_scale())}},
       {"attention.output_scale", {zero, one}},
@@ -140,18 +142,20 @@ void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
       {"attention.causal", {true}},
       {"attention.temperature_scale", {zero, double(c.temperature ? c.attn_scale : c.query_growth)}},
       {"attention.temperature_length", {zero, double(c.temperature ? c.floor_scale : 0)}},
-      {"attention.shared_kv_layers", {zero}},
+      {"attention.shared_kv_layers", {zero, c.shared_kv}},
       {"attention.q_lora_rank", {zero}},
       {"attention.kv_lora_rank", {zero}},
-      {"attention.key_length_swa", {c.head_dim}},
-      {"attention.value_length_swa", {c.head_dim}},
+      {"attention.key_length_swa", {local_head_dim}},
+      {"attention.value_length_swa", {local_head_dim}},
+      {"altup.active_idx", {zero}},
+      {"altup.num_inputs", {zero, one, c.streams}},
       {"attn_logit_softcapping", {zero, double(c.attention_softcap)}},
       {"router_logit_softcapping", {zero}},
       {"final_logit_softcapping", {zero, double(c.final_softcap)}},
       {"logit_scale", {zero, 1 / double(c.logit_scale)}},
       {"residual_scale", {zero, double(c.residual_scale)}},
       {"embedding_scale", {zero, double(c.embedding_scale)}},
-      {"embedding_length_per_layer_input", {zero}},
+      {"embedding_length_per_layer_input", {zero, c.per_layer}},
       {"embedding_length_out", {zero, c.hidden}},
       {"expert_weights_scale", {zero, one}},
       {"expert_weights_norm", {c.router_score == RouterScore::softmax_chosen}},
@@ -167,13 +171,12 @@ void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
       {"full_attention_interval", {zero, one}},
       {"n_deepstack_layers", {zero}},
       {"rescale_every_n_layers", {zero}},
-      {"activation_sparsity_scale", {zero}},
       {"swiglu_clamp_exp", {zero}},
       {"swiglu_clamp_shexp", {zero}},
       {"use_parallel_residual", {no}},
       {"swin_norm", {no}},
       {"rope.dimension_sections", {}},
-      {"rope.dimension_count_swa", {c.head_dim}},
+      {"rope.dimension_count_swa", {local_head_dim}},
       {"rope.scaling.attn_factor", {one, double(c.rope_magnitude)}},
       {"rope.scaling.alpha", {zero, one}},
       {"rope.scaling.yarn_attn_factor", {one}},
@@ -182,6 +185,8 @@ void require_nothing_else(const LlamaConfig& c, const GgufKeys& k) {
   require_neutral(k.m, k.prefix, keys);
   const NeutralKey two_ropes[] = {{"rope.freq_base_swa", {c.rope_theta}}};
   if (c.local_frequency.empty()) require_neutral(k.m, k.prefix, two_ropes);
+  const NeutralKey sparsity[] = {{"activation_sparsity_scale", {zero}}};
+  if (c.architecture != "gemma3n") require_neutral(k.m, k.prefix, sparsity);
   const NeutralKey yarn[] = {{"rope.scaling.yarn_log_multiplier", {zero}}};
   if (!family_of(c).scaling) require_neutral(k.m, k.prefix, yarn);
   if (const MetadataValue* window = !reads_window(c) ? k.m.find(k.key("attention.sliding_window")) : nullptr) {
@@ -206,6 +211,8 @@ void require_known_puna_keys(const Metadata& m) {
                                     "puna.attention.sliding_layers",
                                     "puna.attention.scale",
                                     "puna.attention.bias",
+                                    "puna.laurel_rank",
+                                    "puna.per_layer_vocab",
                                     "puna.moe_layers",
                                     "puna.rope_layers",
                                     "puna.attention.chunk",
@@ -239,13 +246,19 @@ LlamaConfig config_from_gguf(const Metadata& m, int64_t vocab, const RopeFactors
   c.layers = k.integer("block_count", 1, kMaxLayers);
   c.hidden = k.integer("embedding_length", 1, kMaxHidden);
   c.heads = k.integer("attention.head_count", 1, kMaxHeads);
-  c.kv_heads = k.integer("attention.head_count_kv", 1, kMaxHeads, c.heads);
+  if (family->by_layer)
+    set_layer_kv_heads(c, k.of_layers("attention.head_count_kv", c.layers, 1, kMaxHeads));
+  else
+    c.kv_heads = k.integer("attention.head_count_kv", 1, kMaxHeads, c.heads);
   c.head_dim = k.integer("attention.key_length", 2, kMaxHeadDim, c.hidden / c.heads);
   if (k.integer("attention.value_length", 2, kMaxHeadDim, c.head_dim) != c.head_dim)
     fail(Status::unsupported, "metadata '%s': keys and values of different sizes are not supported",
          k.key("attention.value_length").c_str());
   c.vocab = vocab;
-  c.ffn = k.integer("feed_forward_length", 1, kMaxFfn);
+  if (family->by_layer)
+    set_layer_ffn(c, k.of_layers("feed_forward_length", c.layers, 1, kMaxFfn));
+  else
+    c.ffn = k.integer("feed_forward_length", 1, kMaxFfn);
   c.max_positions = k.integer("context_length", 1, kMaxPositions, 2048);
   c.norm_eps = float(k.number("attention.layer_norm_rms_epsilon", kMinNormEps, 1.0, 1e-5));
   c.uses_rope.assign(size_t(c.layers), 1);
@@ -271,10 +284,11 @@ Metadata gguf_metadata(const LlamaConfig& c) {
   m.set(p + "block_count", c.layers);
   m.set(p + "embedding_length", c.hidden);
   m.set(p + "attention.head_count", c.heads);
-  m.set(p + "attention.head_count_kv", c.kv_heads);
+  m.set(p + "attention.head_count_kv",
+        c.layer_kv_heads.empty() ? MetadataValue(c.kv_heads) : MetadataValue(c.layer_kv_heads));
   m.set(p + "attention.key_length", c.head_dim);
   m.set(p + "attention.value_length", c.head_dim);
-  m.set(p + "feed_forward_length", c.ffn);
+  m.set(p + "feed_forward_length", c.layer_ffn.empty() ? MetadataValue(c.ffn) : MetadataValue(c.layer_ffn));
   m.set(p + "context_length", c.max_positions);
   m.set(p + "attention.layer_norm_rms_epsilon", double(c.norm_eps));
   m.set(p + "rope.dimension_count", c.rotated());

@@ -11,6 +11,7 @@
 #include "model/family.h"
 #include "model/huggingface_keys.h"
 #include "model/leftovers.h"
+#include "model/scaled_weights.h"
 #include "puna/base/error.h"
 
 namespace puna {
@@ -32,7 +33,6 @@ void require_nothing_else(const LlamaConfig& c, const HuggingFaceKeys& k) {
       {"add_bias_linear", {no}},
       {"add_qkv_bias", {no}},
       {"attention_multiplier", {double(c.score_scale())}},
-      {"query_pre_attn_scalar", {1 / (double(c.score_scale()) * double(c.score_scale()))}},
       {"residual_multiplier", {double(c.residual_scale)}},
       {"embedding_multiplier", {double(c.embedding_scale)}},
       {"embedding_scale", {one}},
@@ -57,7 +57,7 @@ void require_nothing_else(const LlamaConfig& c, const HuggingFaceKeys& k) {
       {"rotary_dim", {c.head_dim}},
       {"rope_interleaved", {no}},
       {"use_mrope", {no}},
-      {"num_kv_shared_layers", {zero}},
+      {"num_kv_shared_layers", {c.shared_kv}},
       {"is_decoder", {true, no}},
       {"add_cross_attention", {no}},
       {"is_encoder_decoder", {no}},
@@ -66,18 +66,11 @@ void require_nothing_else(const LlamaConfig& c, const HuggingFaceKeys& k) {
   const NeutralKey silu[] = {{"hidden_act", {std::string("silu"), std::string("swish")}},
                              {"hidden_activation", {std::string("silu"), std::string("swish")}}};
   if (c.glu.kind != Glu::Kind::gelu) require_neutral(k.m, k.prefix, silu);  // Gemma's reader looks at them
+  const NeutralKey scalar[] = {{"query_pre_attn_scalar", {1 / (double(c.score_scale()) * double(c.score_scale()))}}};
+  if (!c.value_norm) require_neutral(k.m, k.prefix, scalar);  // Gemma 3n and 4 have a scale of 1 in transformers
   const NeutralKey softcap[] = {{"attn_logit_softcapping", {double(c.attention_softcap)}}};
   if (c.architecture != "gemma3") require_neutral(k.m, k.prefix, softcap);  // which does not read it in transformers
-  for (const std::string& prefix : {std::string(), k.prefix})
-    for (const char* group : {"quantization_config", "compression_config"}) {
-      const std::string at = prefix + group;
-      if (!k.m.has(at)) continue;
-      const MetadataValue* method = k.m.find(at + ".quant_method");
-      if (c.architecture == "gpt-oss" && method && *method == MetadataValue(std::string("mxfp4")))
-        continue;  // the experts' tensors say what is quantised
-      fail(Status::unsupported, "%s%s%s is not supported: use the checkpoint it was made from, or a GGUF file",
-           at.c_str(), method ? " with quant_method " : "", method ? describe(*method).c_str() : "");
-    }
+  scaled_layout(k.m, c.architecture == "gpt-oss");
   if (c.architecture == "llama4") return;
   const std::vector<NeutralKey> dense = {
       {"use_qk_norm", {no}}, {"attn_temperature_tuning", {no, zero}}, {"attention_chunk_size", {zero}}};
@@ -169,7 +162,7 @@ LlamaConfig read_config(const Metadata& m) {
   require_ids(m, k.prefix);
   if (has_text) require_ids(m, "");
   require_ids(m, "generation.");
-  if (c.architecture == "gemma3")
+  if (family->two_ropes)
     read_huggingface_two_ropes(c, k, 10000);
   else
     read_huggingface_rope(c, k);

@@ -235,6 +235,92 @@ void gemma3_to_gguf(Metadata& m, const LlamaConfig& c) {
   write_gemma(m, c);
 }
 
+namespace {
+
+void read_gemma_of_layers(LlamaConfig& c, const GgufKeys& k) {
+  set_gemma_of_layers(c);
+  const std::vector<uint8_t> pattern = layer_flags(k.m, k.key("attention.sliding_window_pattern").c_str(), c.layers);
+  if (pattern.empty() && !k.m.has("puna.attention.sliding_layers"))
+    fail(Status::bad_file, "metadata '%s' is missing", k.key("attention.sliding_window_pattern").c_str());
+  read_sliding_layers(c, k, window_key(k), [&](int64_t l) { return pattern[size_t(l)] != 0; });
+  // Gemma 3n's must be there: without them llama.cpp takes numbers of its own
+  const std::optional<int64_t> usual = c.architecture == "gemma4" ? std::optional<int64_t>(0) : std::nullopt;
+  c.shared_kv = k.integer("attention.shared_kv_layers", 0, kMaxLayers, usual);
+  c.per_layer = k.integer("embedding_length_per_layer_input", 0, kMaxHidden, usual);
+  if (c.per_layer > 0) c.per_layer_vocab = k.m.integer("puna.per_layer_vocab", 1, c.vocab, c.vocab);
+}
+
+void write_gemma_of_layers(Metadata& m, const LlamaConfig& c) {
+  const std::string p = c.architecture + ".";
+  m.set(p + "rope.freq_base_swa", c.local_theta);
+  if (c.final_softcap != 0 || c.architecture == "gemma3n")
+    m.set(p + "final_logit_softcapping", double(c.final_softcap));
+  m.set(p + "attention.sliding_window_pattern",
+        c.slides.empty() ? std::vector<int64_t>(size_t(c.layers), 0) : layer_list(c.slides));
+  m.set(p + "attention.shared_kv_layers", c.shared_kv);
+  m.set(p + "embedding_length_per_layer_input", c.per_layer);
+  if (c.per_layer > 0 && c.per_layer_vocab != c.vocab) m.set("puna.per_layer_vocab", c.per_layer_vocab);
+  write_window(m, c, true);
+}
+
+}  // namespace
+
+void gemma3n_gguf(LlamaConfig& c, const GgufKeys& k) {
+  require_dense(k);
+  read_gemma_of_layers(c, k);
+  c.final_softcap = float(k.number("final_logit_softcapping", 0, 1e7, 30.0));
+  if (c.per_layer == 0)
+    fail(Status::bad_file, "metadata '%s' is 0, expected 1 or more", k.key("embedding_length_per_layer_input").c_str());
+  c.streams = k.integer("altup.num_inputs", 2, kMaxStreams);
+  c.laurel_rank = k.m.integer("puna.laurel_rank", 1, kMaxHidden, 64);
+  const std::string key = k.key("activation_sparsity_scale");
+  const auto* sparsity = k.m.numbers(key);
+  if (!sparsity) return;
+  if (int64_t(sparsity->size()) != c.layers)
+    fail(Status::bad_file, "metadata '%s' has %zu entries, the model has %jd layers", key.c_str(), sparsity->size(),
+         c.layers);
+  bool any = false;
+  for (const double x : *sparsity) {
+    c.sparsity.push_back(float(x));
+    if (!(x <= 1e3)) fail(Status::bad_file, "metadata '%s' has %g, expected at most 1000 or -inf", key.c_str(), x);
+    any = any || std::isfinite(x);
+  }
+  if (!any) c.sparsity.clear();
+}
+void gemma3n_to_gguf(Metadata& m, const LlamaConfig& c) {
+  write_gemma_of_layers(m, c);
+  m.replace("gemma3n.feed_forward_length",
+            c.layer_ffn.empty() ? std::vector<int64_t>(size_t(c.layers), c.ffn) : c.layer_ffn);
+  m.set("gemma3n.altup.active_idx", int64_t{0});
+  m.set("gemma3n.altup.num_inputs", c.streams);
+  std::vector<double> sparsity(c.sparsity.begin(), c.sparsity.end());
+  if (sparsity.empty()) sparsity.assign(size_t(c.layers), -INFINITY);
+  m.set("gemma3n.activation_sparsity_scale", std::move(sparsity));
+  m.set("puna.laurel_rank", c.laurel_rank);
+}
+
+void gemma4_gguf(LlamaConfig& c, const GgufKeys& k) {
+  read_gemma_of_layers(c, k);
+  c.final_softcap = float(k.number("final_logit_softcapping", 0, 1e7, 0.0));
+  c.layer_scale = true;
+  const int64_t local = k.integer("attention.key_length_swa", 2, kMaxHeadDim, c.head_dim);
+  if (local != c.head_dim && !c.slides.empty()) c.local_head_dim = local;
+  c.experts = k.integer("expert_count", 0, kMaxExperts, 0);
+  if (c.experts == 0) return;
+  c.is_moe.assign(size_t(c.layers), 1);
+  c.dense_beside_experts = true;
+  c.experts_per_token = k.integer("expert_used_count", 1, kMaxExperts);
+  c.expert_ffn = k.integer("expert_feed_forward_length", 1, kMaxFfn);
+  c.router_score = RouterScore::softmax_chosen;
+}
+void gemma4_to_gguf(Metadata& m, const LlamaConfig& c) {
+  write_gemma_of_layers(m, c);
+  const int64_t local = c.local_head_dim != 0 ? c.local_head_dim : c.head_dim;
+  for (const char* key : {"attention.key_length_swa", "attention.value_length_swa", "rope.dimension_count_swa"})
+    m.set("gemma4." + std::string(key), local);
+  if (c.experts > 0) write_experts(m, c);
+}
+
 void gpt_oss_gguf(LlamaConfig& c, const GgufKeys& k) {
   c.is_moe.assign(size_t(c.layers), 1);
   c.experts = k.integer("expert_count", 1, kMaxExperts);

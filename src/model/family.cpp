@@ -98,9 +98,35 @@ constexpr Family kFamilies[] = {
      .from_gguf = family::gemma3_gguf,
      .to_gguf = family::gemma3_to_gguf,
      .one_more = true,
+     .two_ropes = true,
      .theta = 1000000,
      .tied = true,
      .head_dim = 256},
+    {.name = "gemma3n",
+     .types = {"gemma3n_text", "gemma3n"},
+     .classes = {"gemma3nfor"},
+     .from_huggingface = family::gemma3n_huggingface,
+     .from_gguf = family::gemma3n_gguf,
+     .to_gguf = family::gemma3n_to_gguf,
+     .two_ropes = true,
+     .by_layer = true,
+     .theta = 1000000,
+     .tied = true,
+     .head_dim = 256},
+    {.name = "gemma4",
+     .types = {"gemma4_text", "gemma4"},
+     .classes = {"gemma4for"},
+     .from_huggingface = family::gemma4_huggingface,
+     .from_gguf = family::gemma4_gguf,
+     .to_gguf = family::gemma4_to_gguf,
+     .two_ropes = true,
+     .by_layer = true,
+     .theta = 1000000,
+     .tied = true,
+     .head_dim = 256,
+     .router = "router.proj",
+     .moe = "",
+     .experts = ExpertLayout::stacked_rows},
     {.name = "gpt-oss",
      .types = {"gpt_oss"},
      .classes = {"gptoss"},
@@ -151,11 +177,12 @@ std::string known_types() {
   return all;
 }
 
-LayerNames huggingface_names(const LlamaConfig& c, const std::string& root, int64_t layer) {
+LayerNames huggingface_names(const LlamaConfig& c, const std::string& model, int64_t layer) {
   const Family& f = family_of(c);
-  const std::string block = root + "model.layers." + std::to_string(layer) + ".", attention = block + "self_attn.",
-                    mlp = block + f.mlp;
+  const std::string block = model + "layers." + std::to_string(layer) + ".", attention = block + "self_attn.",
+                    mlp = block + f.mlp, moe = block + (f.moe ? f.moe : f.mlp);
   LayerNames n;
+  n.block = block;
   if (c.pre_norm) {
     n.attn_norm = block + "input_layernorm";
     n.ffn_norm = block + (c.post_norm ? "pre_feedforward_layernorm" : "post_attention_layernorm");
@@ -174,8 +201,8 @@ LayerNames huggingface_names(const LlamaConfig& c, const std::string& root, int6
   n.gate = mlp + "gate_proj";
   n.up = mlp + "up_proj";
   n.down = mlp + "down_proj";
-  n.router = mlp + f.router;
-  n.experts = mlp + "experts";
+  n.router = moe + f.router;
+  n.experts = moe + "experts";
   if (f.fused) {
     n.qkv = attention + "qkv_proj";
     n.gate_up = mlp + "gate_up_proj";
@@ -187,6 +214,7 @@ LayerNames gguf_names(const LlamaConfig& c, int64_t layer) {
   const Family& f = family_of(c);
   const std::string block = "blk." + std::to_string(layer) + ".";
   LayerNames n;
+  n.block = block;
   if (c.pre_norm) {
     n.attn_norm = block + "attn_norm";
     n.ffn_norm = block + f.gguf_ffn_norm;

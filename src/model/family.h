@@ -14,9 +14,10 @@ struct GgufKeys;
 
 // How a checkpoint stores the experts of a layer.
 enum class ExpertLayout : uint8_t {
-  stacked,      // experts.gate_up_proj [E, in, gate | up]: Llama 4
-  one_by_one,   // experts.N.gate_proj.weight: Qwen 3
-  interleaved,  // experts.gate_up_proj [E, in, gate and up by turns] with biases, or its MXFP4 blocks: gpt-oss
+  stacked,       // experts.gate_up_proj [E, in, gate | up]: Llama 4
+  one_by_one,    // experts.N.gate_proj.weight: Qwen 3
+  interleaved,   // experts.gate_up_proj [E, in, gate and up by turns] with biases, or its MXFP4 blocks: gpt-oss
+  stacked_rows,  // experts.gate_up_proj [E, gate | up, in]: Gemma 4
 };
 
 struct Family {
@@ -30,12 +31,15 @@ struct Family {
   bool one_more = false;     // config.json's norms are x (1 + w); GGUF files have 1 + w
   bool fused = false;        // qkv_proj and gate_up_proj are one tensor each
   bool scaling = true;       // rope_scaling of the type yarn is known
+  bool two_ropes = false;    // sliding layers have frequencies of their own
+  bool by_layer = false;     // KV heads and widths of blocks may differ from layer to layer
   double theta = 10000;      // where rope_theta is missing
   double eps = 1e-6;         // where rms_norm_eps is missing
   bool tied = false;         // where tie_word_embeddings is missing
   int64_t head_dim = 0;      // where head_dim is missing; 0: hidden / heads
   const char* mlp = "mlp.";  // names in checkpoints
   const char* router = "router";
+  const char* moe = nullptr;  // what router and experts stand in; NULL: in mlp
   const char* gguf_ffn_norm = "ffn_norm";
   ExpertLayout experts = ExpertLayout::stacked;
 };
@@ -53,8 +57,10 @@ struct LayerNames {
   std::string q, k, v, qkv, o, q_norm, k_norm, sinks;
   std::string gate, up, gate_up, down;
   std::string router, experts;  // experts: what their tensors' names begin with
+  std::string block;            // what all of these begin with
 };
-LayerNames huggingface_names(const LlamaConfig& config, const std::string& root, int64_t layer);
+// `model`: what the names of the text model begin with, "model." for one.
+LayerNames huggingface_names(const LlamaConfig& config, const std::string& model, int64_t layer);
 LayerNames gguf_names(const LlamaConfig& config, int64_t layer);
 
 // The readers of families.
@@ -75,6 +81,8 @@ PUNA_FAMILY(smollm3)
 PUNA_FAMILY(phi3)
 PUNA_FAMILY(gemma2)
 PUNA_FAMILY(gemma3)
+PUNA_FAMILY(gemma3n)
+PUNA_FAMILY(gemma4)
 PUNA_FAMILY(gpt_oss)
 #undef PUNA_FAMILY
 }  // namespace family

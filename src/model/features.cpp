@@ -33,6 +33,15 @@ void add_attention(std::vector<std::string>& list, const LlamaConfig& c) {
   if (c.qk_norm == QkNorm::heads) list.push_back("QK norm of each head");
   if (c.qk_norm == QkNorm::whole) list.push_back("QK norm over all heads");
   if (c.qkv_bias) list.push_back(c.out_bias ? "biases of q, k, v and the output" : "biases of q, k and v");
+  if (c.value_norm) list.push_back("norm of each head's values, without weights");
+  if (c.keys_are_values) list.push_back("keys taken as values in layers that see everything");
+  if (c.shared_kv > 0)
+    list.push_back("keys and values of layers before in the last " + std::to_string(c.shared_kv) + " of " +
+                   std::to_string(c.layers) + " layers");
+  if (c.local_head_dim != 0)
+    list.push_back("heads of " + std::to_string(c.local_head_dim) + " dimensions in sliding layers, " +
+                   std::to_string(c.head_dim) + " in the others");
+  if (!c.layer_kv_heads.empty()) list.push_back("numbers of KV heads by layer, at most " + std::to_string(c.kv_heads));
   if (c.sinks) list.push_back("attention sinks");
   if (c.attention_scale != 0 && c.head_dim * double(c.attention_scale) * double(c.attention_scale) != 1)
     list.push_back("scores times " + text(c.attention_scale));
@@ -50,6 +59,9 @@ void add_rope(std::vector<std::string>& list, const LlamaConfig& c) {
   if (c.rotated() < c.head_dim)
     list.push_back("RoPE of " + std::to_string(c.rotated()) + " of a head's " + std::to_string(c.head_dim) +
                    " dimensions");
+  if (const auto still = std::count(c.inverse_frequency.begin(), c.inverse_frequency.end(), 0.0f); still > 0)
+    list.push_back("RoPE of " + std::to_string(c.rotated() / 2 - still) + " of a head's " +
+                   std::to_string(c.rotated() / 2) + " pairs");
   if (!c.local_frequency.empty()) list.push_back("RoPE of its own in sliding layers");
 }
 
@@ -60,7 +72,15 @@ void add_blocks(std::vector<std::string>& list, const LlamaConfig& c) {
   if (const int64_t moe = std::count(c.is_moe.begin(), c.is_moe.end(), uint8_t{1}); moe > 0)
     list.push_back("mixture of " + std::to_string(c.experts) + " experts, " + std::to_string(c.experts_per_token) +
                    " a token by " + (c.router_score == RouterScore::sigmoid ? "sigmoid" : "softmax") + ", in " +
-                   of_layers(moe, c.layers));
+                   of_layers(moe, c.layers) + (c.dense_beside_experts ? ", beside a dense block" : ""));
+  int64_t sparse = 0;
+  for (int64_t l = 0; l < c.layers; ++l) sparse += c.is_sparse(l);
+  if (sparse > 0) list.push_back("gates kept above a part of their row in " + of_layers(sparse, c.layers));
+  if (!c.layer_ffn.empty()) list.push_back("widths of blocks by layer, at most " + std::to_string(c.ffn));
+  if (c.per_layer > 0) list.push_back("embeddings of " + std::to_string(c.per_layer) + " numbers for every layer");
+  if (c.streams > 1) list.push_back("AltUp of " + std::to_string(c.streams) + " residual streams");
+  if (c.laurel_rank > 0) list.push_back("LAuReL of rank " + std::to_string(c.laurel_rank));
+  if (c.layer_scale) list.push_back("a scale behind every layer");
   if (c.embedding_scale != 1) list.push_back("embeddings times " + text(c.embedding_scale));
   if (c.residual_scale != 1) list.push_back("blocks times " + text(c.residual_scale));
   if (c.logit_scale != 1) list.push_back("logits times " + text(c.logit_scale));

@@ -30,9 +30,9 @@ struct Batch {
 // Intermediate values, copied out as they are made; NULL = not wanted. For golden tests and for finding where two runs
 // part.
 struct ForwardTaps {
-  float* embedded = nullptr;          // [rows][hidden]
+  float* embedded = nullptr;          // [streams][rows][hidden]
   float* after_attention = nullptr;   // [layers][rows][hidden] residual stream
-  float* hidden = nullptr;            // [layers][rows][hidden] residual stream after the layer
+  float* hidden = nullptr;            // [layers][streams][rows][hidden] residual streams after the layer
   float* final_norm = nullptr;        // [wanted][hidden]
   float* router_logits = nullptr;     // [MoE layers][rows][experts]
   int32_t* router_experts = nullptr;  // [MoE layers][rows][top_k]

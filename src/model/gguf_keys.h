@@ -28,6 +28,20 @@ struct GgufKeys {
     }
     return m.integer(key(k), low, high, fallback);
   }
+  // A number a layer, or one for all of them.
+  std::vector<int64_t> of_layers(const char* k, int64_t layers, int64_t low, int64_t high) const {
+    const MetadataValue* v = m.find(key(k));
+    const auto* list = v ? std::get_if<std::vector<int64_t>>(v) : nullptr;
+    if (!list) return std::vector<int64_t>(size_t(layers), m.integer(key(k), low, high));
+    if (int64_t(list->size()) != layers)
+      fail(Status::bad_file, "metadata '%s' has %zu entries, the model has %jd layers", key(k).c_str(), list->size(),
+           layers);
+    for (size_t i = 0; i < list->size(); ++i)
+      if ((*list)[i] < low || (*list)[i] > high)
+        fail(Status::bad_file, "metadata '%s'[%zu] is %jd, expected %jd to %jd", key(k).c_str(), i, (*list)[i], low,
+             high);
+    return *list;
+  }
   double number(const char* k, double low, double high, std::optional<double> fallback = {}) const {
     return m.number(key(k), low, high, fallback);
   }

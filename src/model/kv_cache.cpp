@@ -26,35 +26,38 @@ void acquire(const std::shared_ptr<Buffer>& page) noexcept {
 
 KvCache::KvCache(const LlamaConfig& c, std::shared_ptr<Allocator> allocator, DType type)
     : allocator_(std::move(allocator)),
-      layers_(size_t(c.layers)),
+      layers_(size_t(c.kv_layers())),
       page_size_(c.page_size()),
-      kv_heads_(c.kv_heads),
-      head_dim_(c.head_dim),
       type_(type),
       long_from_(c.long_frequency.empty() ? 0 : c.long_from) {
   PUNA_REQUIRE(type == DType::f32 || type == DType::f16 || type == DType::q8_0,
                "keys and values are kept in f32, f16 or q8_0, not in %s", info(type).name);
-  if (c.head_dim % info(type).block != 0)
-    fail(Status::unsupported, "keys and values in q8_0 need a head_dim that is a multiple of 32, this model's is %jd",
-         c.head_dim);
-  number_bytes_ = int64_t(bytes_of(info(type), uint64_t(c.head_dim)));
-  for (int64_t l = 0; l < c.layers; ++l) {
-    layers_[size_t(l)].chunk = c.chunked(l) ? c.chunk : 0;
-    layers_[size_t(l)].window = c.sliding(l) ? c.window : 0;
+  for (int64_t l = 0; l < c.kv_layers(); ++l) {
+    Layer& layer = layers_[size_t(l)];
+    layer.chunk = c.chunked(l) ? c.chunk : 0;
+    layer.window = c.sliding(l) ? c.window : 0;
+    layer.kv_heads = c.kv_heads_of(l);
+    layer.head_dim = c.head_dim_of(l);
+    if (layer.head_dim % info(type).block != 0)
+      fail(Status::unsupported, "keys and values in q8_0 need a head_dim that is a multiple of 32, this model's is %jd",
+           layer.head_dim);
+    layer.number_bytes = int64_t(bytes_of(info(type), uint64_t(layer.head_dim)));
   }
 }
 
-int64_t KvCache::key_bytes() const noexcept { return kv_heads_ * ((page_size_ + 15) / 16 * 16) * number_bytes_; }
+int64_t KvCache::key_bytes(const Layer& layer) const noexcept {
+  return layer.kv_heads * ((page_size_ + 15) / 16 * 16) * layer.number_bytes;
+}
 
 void KvCache::set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page) {
   layer.k[index] = page ? page->data() : nullptr;
-  layer.v[index] = page ? page->data() + key_bytes() : nullptr;
+  layer.v[index] = page ? page->data() + key_bytes(layer) : nullptr;
   layer.page[index] = std::move(page);
 }
 
 void KvCache::prepare_layer(Layer& layer, int64_t begin, int64_t end) {
   const size_t first = size_t(begin / page_size_), last = size_t((end + page_size_ - 1) / page_size_),
-               bytes = page_bytes();
+               bytes = page_bytes(layer);
   if (layer.page.size() < last) {
     layer.k.resize(last);
     layer.v.resize(last);
@@ -87,34 +90,31 @@ int64_t KvCache::kept_from(int64_t layer, int64_t length) const noexcept {
   return l.window > 0 ? std::max<int64_t>(0, length - l.window + 1) / page_size_ * page_size_ : 0;
 }
 
-int64_t KvCache::dropped_below(int64_t layer, int64_t length) const noexcept {
-  return kept_from(layer, sliding(layer) ? std::max<int64_t>(0, length - kSlack) : length);
+int64_t KvCache::dropped_below(int64_t layer, int64_t length, int64_t ahead) const noexcept {
+  const int64_t slack = std::max<int64_t>(0, kSlack - ahead);
+  return kept_from(layer, sliding(layer) ? std::max<int64_t>(0, length - slack) : length);
 }
 
 uint64_t KvCache::bytes_for(const LlamaConfig& c, DType type, int64_t positions, int64_t rows) {
   const int64_t page = c.page_size(), whole = (positions + page - 1) / page;
   const KvCache layout(c, nullptr, type);
-  uint64_t pages = 0;
+  uint64_t bytes = 0;
   int64_t most = 0;  // pages of a layer that drops some, all of one kind: what was kept before a pass and what it adds
-  for (int64_t l = 0; l < c.layers; ++l) {
-    if (!layout.drops(l)) {
-      pages += uint64_t(whole);
-      continue;
-    }
-    for (int64_t begin = most == 0 ? 0 : positions; begin < positions; begin += rows) {
+  for (int64_t l = 0; l < layout.layers(); ++l) {
+    for (int64_t begin = layout.drops(l) && most == 0 ? 0 : positions; begin < positions; begin += rows) {
       const int64_t end = std::min(begin + rows, positions);
       most = std::max(most, (end + page - 1) / page - layout.dropped_below(l, begin) / page);
     }
-    pages += uint64_t(most);
+    bytes += uint64_t(layout.drops(l) ? most : whole) * layout.page_bytes(l);
   }
-  return pages * layout.page_bytes();
+  return bytes;
 }
 
-void KvCache::commit(int64_t length, int64_t may_return) {
+void KvCache::commit(int64_t length, int64_t may_return, int64_t ahead) {
   for (size_t l = 0; l < layers_.size(); ++l) {
     Layer& layer = layers_[l];
     if (!drops(int64_t(l))) continue;
-    const size_t visible = std::min(size_t(dropped_below(int64_t(l), length) / page_size_), layer.page.size());
+    const size_t visible = std::min(size_t(dropped_below(int64_t(l), length, ahead) / page_size_), layer.page.size());
     for (size_t i = 0; i < visible; ++i) {
       if (!layer.page[i]) continue;
       if (int64_t(i) * page_size_ < may_return) layer.aside.emplace_back(i, layer.page[i]);
@@ -189,11 +189,11 @@ void KvCache::adopt(int64_t layer, int64_t index, std::shared_ptr<Buffer> page) 
   set_page(l, size_t(index), std::move(page));
 }
 
-KvCache::Place KvCache::place(int64_t position, int64_t head) const noexcept {
+KvCache::Place KvCache::place(const Layer& layer, int64_t position, int64_t head) const noexcept {
   const int64_t at = position % page_size_, tiles = (page_size_ + 15) / 16;
   return {.page = size_t(position / page_size_),
-          .tile = (head * tiles + at / 16) * 16 * number_bytes_,
-          .value = key_bytes() + (head * page_size_ + at) * number_bytes_,
+          .tile = (head * tiles + at / 16) * 16 * layer.number_bytes,
+          .value = key_bytes(layer) + (head * page_size_ + at) * layer.number_bytes,
           .at = at % 16};
 }
 
@@ -231,10 +231,11 @@ void KvCache::scatter(std::byte*& tile, int64_t at, const std::byte* from, int64
 }
 
 void KvCache::copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept {
-  const Place p = place(position, head);
-  const std::byte* const page = std::as_const(*layers_[size_t(layer)].page[p.page]).data();
-  memcpy(to + number_bytes_, page + p.value, size_t(number_bytes_));
-  each_part(head_dim_, [&, tile = page + p.tile](auto bytes) mutable {
+  const Layer& L = layers_[size_t(layer)];
+  const Place p = place(L, position, head);
+  const std::byte* const page = std::as_const(*L.page[p.page]).data();
+  memcpy(to + L.number_bytes, page + p.value, size_t(L.number_bytes));
+  each_part(L.head_dim, [&, tile = page + p.tile](auto bytes) mutable {
     memcpy(to, tile + size_t(p.at) * bytes, bytes);
     to += bytes;
     tile += 16 * bytes;
@@ -242,23 +243,25 @@ void KvCache::copy_out(int64_t layer, int64_t position, int64_t head, std::byte*
 }
 
 void KvCache::copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) noexcept {
-  const Place p = place(position, head);
-  std::byte* const page = layers_[size_t(layer)].page[p.page]->data();
+  const Layer& L = layers_[size_t(layer)];
+  const Place p = place(L, position, head);
+  std::byte* const page = L.page[p.page]->data();
   std::byte* tile = page + p.tile;
-  scatter(tile, p.at, from, head_dim_);
-  memcpy(page + p.value, from + number_bytes_, size_t(number_bytes_));
+  scatter(tile, p.at, from, L.head_dim);
+  memcpy(page + p.value, from + L.number_bytes, size_t(L.number_bytes));
 }
 
 void KvCache::store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key,
                     const float* value) noexcept {
   constexpr int64_t kPiece = 64;  // a multiple of every type's block
-  const Place p = place(position, head);
-  std::byte* const page = layers_[size_t(layer)].page[p.page]->data();
+  const Layer& L = layers_[size_t(layer)];
+  const Place p = place(L, position, head);
+  std::byte* const page = L.page[p.page]->data();
   std::byte* tile = page + p.tile;
-  encode(kernels, page + p.value, value, head_dim_);
+  encode(kernels, page + p.value, value, L.head_dim);
   std::byte piece[kPiece * 4];
-  for (int64_t i = 0; i < head_dim_; i += kPiece) {
-    const int64_t n = std::min(kPiece, head_dim_ - i);
+  for (int64_t i = 0; i < L.head_dim; i += kPiece) {
+    const int64_t n = std::min(kPiece, L.head_dim - i);
     encode(kernels, piece, key + i, n);
     scatter(tile, p.at, piece, n);
   }

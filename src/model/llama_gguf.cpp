@@ -31,8 +31,14 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
   L.router = r.matrix(block + "ffn_gate_inp.weight", c.experts, c.hidden);
   if (c.expert_bias) L.router_bias = r.vector(block + "ffn_gate_inp.bias", c.experts);
   const bool stacked = !r.has(block + "ffn_gate.0.weight");
+  const std::string both = block + "ffn_gate_up_exps.weight";
+  const bool fused = r.has(both);
   for (int64_t e = 0; e < c.experts; ++e) {
-    if (stacked) {
+    if (fused) {
+      const int64_t E = c.experts, F = c.expert_ffn, D = c.hidden;
+      L.experts.push_back({r.stacked_rows(both, e, E, 2 * F, 0, F, D), r.stacked_rows(both, e, E, 2 * F, F, F, D),
+                           r.stacked(block + "ffn_down_exps.weight", e, E, D, F)});
+    } else if (stacked) {
       L.experts.push_back({r.stacked(block + "ffn_gate_exps.weight", e, c.experts, c.expert_ffn, c.hidden),
                            r.stacked(block + "ffn_up_exps.weight", e, c.experts, c.expert_ffn, c.hidden),
                            r.stacked(block + "ffn_down_exps.weight", e, c.experts, c.hidden, c.expert_ffn)});
@@ -55,9 +61,18 @@ void read_experts(LlamaLayer& L, const WeightReader& r, const std::string& block
   require_same_types(L, l);
 }
 
+// Gemma 4: whether its full layers have no weights for values.
+bool lacks_values(const LlamaConfig& c, const WeightReader& r) {
+  if (c.architecture != "gemma4") return false;
+  for (int64_t l = 0; l < c.kv_layers(); ++l)
+    if (!c.sliding(l)) return !r.has(gguf_names(c, l).v + ".weight");
+  return false;
+}
+
 // Of a tensor that the loader did not read. llama.cpp opens no file with one; here it may lie there when it is
 // surely no part of the model.
-std::string why_not_without(std::string_view name, int64_t layers, int64_t predicting) {
+std::string why_not_without(std::string_view name, const LlamaConfig& c, int64_t predicting) {
+  const int64_t layers = c.layers;
   constexpr std::string_view kOfTheStream[] = {
       "token_embd.",   "token_embd_norm.", "output.", "output_norm.", "position_embd.", "token_types.", "rope_freqs.",
       "rope_factors_", "per_layer_",       "enc.",    "dec.",         "altup_",         "laurel_"};
@@ -69,6 +84,7 @@ std::string why_not_without(std::string_view name, int64_t layers, int64_t predi
              std::to_string(layers) + " layers";
     if (name.ends_with(".attn_rot_embd.weight"))
       return "";  // the plain RoPE frequencies once more, in the first files of the format
+    if (l >= 0 && is_unused_kv(c, gguf_names(c, l), l, name)) return "";
     return "would change what its layer computes, and is not supported";
   }
   for (const std::string_view start : kOfTheStream)
@@ -106,17 +122,18 @@ Llama Llama::from_gguf(const Context& context, const Metadata& metadata, const T
   w.embedding = r.matrix("token_embd.weight", c.vocab, c.hidden);
   w.lm_head = c.tied ? w.embedding : r.matrix("output.weight", c.vocab, c.hidden);
   w.final_norm = r.vector("output_norm.weight", c.hidden);
+  read_extras(r, extra_tensors(c, w, ""), true);
+  c.keys_are_values = lacks_values(c, r);
   for (int64_t l = 0; l < c.layers; ++l) {
-    const std::string block = "blk." + std::to_string(l) + ".";
-    LlamaLayer L = read_attention(r, c, gguf_names(c, l), 0);
-    if (c.is_moe[size_t(l)])
-      read_experts(L, r, block, c, l);
-    else
-      L.ffn = read_ffn(r, c, gguf_names(c, l));
+    const LayerNames names = gguf_names(c, l);
+    LlamaLayer L = read_attention(r, c, names, l, 0);
+    if (c.is_moe[size_t(l)]) read_experts(L, r, names.block, c, l);
+    if (!c.is_moe[size_t(l)] || c.dense_beside_experts) L.ffn = read_ffn(r, c, names, l);
+    read_extras(r, extra_tensors(c, L, l, names.block), true);
     w.layers.push_back(std::move(L));
   }
   const int64_t predicting = metadata.integer(c.architecture + ".nextn_predict_layers", 0, kMaxLayers, 0);
-  judge_unread(tensors, [&](std::string_view name) { return why_not_without(name, c.layers, predicting); });
+  judge_unread(tensors, [&](std::string_view name) { return why_not_without(name, c, predicting); });
   r.finish();
   return model;
 }

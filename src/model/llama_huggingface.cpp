@@ -25,6 +25,14 @@ void read_stacked(LlamaLayer& L, const WeightReader& r, const std::string& exper
                          r.stacked_transposed(experts + ".down_proj", e, E, D, 0, D, F)});
 }
 
+void read_stacked_rows(LlamaLayer& L, const WeightReader& r, const std::string& experts, const LlamaConfig& c) {
+  const int64_t E = c.experts, F = c.expert_ffn, D = c.hidden;
+  for (int64_t e = 0; e < E; ++e)
+    L.experts.push_back({r.stacked_rows(experts + ".gate_up_proj", e, E, 2 * F, 0, F, D),
+                         r.stacked_rows(experts + ".gate_up_proj", e, E, 2 * F, F, F, D),
+                         r.stacked(experts + ".down_proj", e, E, D, F)});
+}
+
 void read_interleaved(LlamaLayer& L, const WeightReader& r, const std::string& experts, const LlamaConfig& c) {
   const int64_t E = c.experts, F = c.expert_ffn, D = c.hidden;
   const std::string gate_up = experts + ".gate_up_proj", down = experts + ".down_proj";
@@ -49,6 +57,7 @@ void read_moe(LlamaLayer& L, const WeightReader& r, const LayerNames& n, const L
   if (c.expert_bias) L.router_bias = r.vector(n.router + ".bias", c.experts);
   switch (family_of(c).experts) {
     case ExpertLayout::stacked: read_stacked(L, r, n.experts, c); break;
+    case ExpertLayout::stacked_rows: read_stacked_rows(L, r, n.experts, c); break;
     case ExpertLayout::interleaved: read_interleaved(L, r, n.experts, c); break;
     case ExpertLayout::one_by_one:
       for (int64_t e = 0; e < c.experts; ++e)
@@ -72,30 +81,64 @@ bool same_values(const Context& context, const TensorEntry& a, const TensorEntry
   return same.load();
 }
 
+// In quantised folders: scales for activations, keys and values, which are kept in their own way here; biases that are
+// zero, as GPTQ writes them to models without. In a rehearsal nothing is read, and all are zero.
+bool changes_nothing(const Context& context, const TensorMap& tensors, std::string_view name) {
+  for (const char* end : {".input_scale", ".activation_scale", ".output_scale", ".k_scale", ".v_scale"})
+    if (name.ends_with(end)) return true;
+  if (!name.ends_with(".bias")) return false;
+  const auto& all = tensors.entries();
+  const auto t = std::find_if(all.begin(), all.end(), [&](const TensorEntry& e) { return e.name == name; });
+  if (t == all.end()) return false;
+  std::atomic<bool> zero{true};
+  context.executor().run(1, [&](int64_t) {
+    for (uint64_t i = 0; i < t->bytes; ++i)
+      if (t->data[i] != std::byte{0}) zero.store(false, std::memory_order_relaxed);
+  });
+  return zero.load();
+}
+
+// What the names of the text model's tensors begin with: a model that also sees keeps it under a name of its own, of
+// two kinds.
+struct Root {
+  std::string model = "model.", head = "lm_head.";
+};
+Root root_of(const TensorMap& tensors) {
+  const auto any = [&](const char* start) {
+    const auto& all = tensors.entries();
+    return std::any_of(all.begin(), all.end(), [&](const TensorEntry& t) { return t.name.starts_with(start); });
+  };
+  if (any("model.language_model.")) return {"model.language_model.", "lm_head."};
+  if (any("language_model.")) return {"language_model.model.", "language_model.lm_head."};
+  return {};
+}
+
 // Of a tensor that the loader did not read: transformers warns of it and goes on; here it may lie there when it is
 // surely no part of the model.
-std::string why_not_without(std::string_view name, const std::string& root, const LlamaConfig& c,
+std::string why_not_without(std::string_view name, const Root& root, const LlamaConfig& c, bool quantised,
                             const Context& context, const TensorMap& tensors) {
-  if (!name.starts_with(root)) return "";
-  name.remove_prefix(root.size());
   if (name.ends_with("rotary_emb.inv_freq")) return "";  // follows from the configuration; old files carry it
-  if (name.starts_with("model.layers.")) {
-    const int64_t l = layer_of(name, "model.layers.");
-    return l < 0 || l < c.layers ? "would change what its layer computes, and is not supported"
-                                 : "";  // layers beyond the last: of another model, or for multi-token prediction
-  }
-  if (name == "lm_head.weight" && c.tied) {
-    const auto is = [&](const std::string& wanted) {
-      return [&](const TensorEntry& t) { return t.name == root + wanted; };
-    };
+  if (quantised && changes_nothing(context, tensors, name)) return "";
+  if (name == root.head + "weight" && c.tied) {
+    const auto is = [&](const std::string& wanted) { return [&](const TensorEntry& t) { return t.name == wanted; }; };
     const auto& all = tensors.entries();
-    const auto head = std::find_if(all.begin(), all.end(), is("lm_head.weight")),
-               embedding = std::find_if(all.begin(), all.end(), is("model.embed_tokens.weight"));
+    const auto head = std::find_if(all.begin(), all.end(), is(root.head + "weight")),
+               embedding = std::find_if(all.begin(), all.end(), is(root.model + "embed_tokens.weight"));
     if (head != all.end() && same_values(context, *head, *embedding)) return "";
-    return "is not model.embed_tokens.weight, though tie_word_embeddings is true";
+    return "is not " + root.model + "embed_tokens.weight, though tie_word_embeddings is true";
   }
-  for (const std::string_view start : {"model.embed_tokens.", "model.norm.", "lm_head."})
-    if (name.starts_with(start)) return "would change what the model computes, and is not supported";
+  constexpr const char* kOther = "would change what the model computes, and is not supported";
+  if (name.starts_with(root.head)) return kOther;
+  if (!name.starts_with(root.model)) return "";
+  name.remove_prefix(root.model.size());
+  if (name.starts_with("layers.")) {
+    const int64_t l = layer_of(name, "layers.");
+    if (l >= c.layers) return "";  // of another model, or for multi-token prediction
+    if (l >= 0 && is_unused_kv(c, huggingface_names(c, "", l), l, name)) return "";
+    return "would change what its layer computes, and is not supported";
+  }
+  for (const std::string_view start : {"embed_tokens.", "norm.", "embed_tokens_per_layer.", "per_layer_", "altup_"})
+    if (name.starts_with(start)) return kOther;
   return "";
 }
 
@@ -107,26 +150,25 @@ Llama Llama::from_huggingface(const Context& context, const Metadata& metadata, 
   LlamaConfig& c = model.config;
   LlamaWeights& w = model.weights;
   c = config_from_huggingface(metadata);
-  const WeightReader r(context, tensors, w, mapped, progress, store);
-  const std::string vision_root = "language_model.";  // a model that also sees keeps its text part under this name
-  const auto& all = tensors.entries();
-  const bool nested =
-      std::any_of(all.begin(), all.end(), [&](const TensorEntry& t) { return t.name.starts_with(vision_root); });
-  const std::string root = nested ? vision_root : "";
-  w.embedding = r.matrix(root + "model.embed_tokens.weight", c.vocab, c.hidden);
-  w.lm_head = c.tied ? w.embedding : r.matrix(root + "lm_head.weight", c.vocab, c.hidden);
+  const ScaledLayout scaled = scaled_layout(metadata, c.architecture == "gpt-oss");
+  const WeightReader r(context, tensors, w, mapped, progress, store, scaled);
+  const Root root = root_of(tensors);
+  w.embedding = r.matrix(root.model + "embed_tokens.weight", c.vocab, c.hidden);
+  w.lm_head = c.tied ? w.embedding : r.matrix(root.head + "weight", c.vocab, c.hidden);
   const float added = family_of(c).one_more ? 1 : 0;
-  w.final_norm = r.vector(root + "model.norm.weight", c.hidden, added);
+  w.final_norm = r.vector(root.model + "norm.weight", c.hidden, added);
+  read_extras(r, extra_tensors(c, w, root.model), false);
   for (int64_t l = 0; l < c.layers; ++l) {
-    const LayerNames names = huggingface_names(c, root, l);
-    LlamaLayer L = read_attention(r, c, names, added);
-    if (c.is_moe[size_t(l)])
-      read_moe(L, r, names, c, l);
-    else
-      L.ffn = read_ffn(r, c, names);
+    const LayerNames names = huggingface_names(c, root.model, l);
+    LlamaLayer L = read_attention(r, c, names, l, added);
+    if (c.is_moe[size_t(l)]) read_moe(L, r, names, c, l);
+    if (!c.is_moe[size_t(l)] || c.dense_beside_experts) L.ffn = read_ffn(r, c, names, l);
+    read_extras(r, extra_tensors(c, L, l, names.block), false);
     w.layers.push_back(std::move(L));
   }
-  judge_unread(tensors, [&](std::string_view name) { return why_not_without(name, root, c, context, tensors); });
+  judge_unread(tensors, [&](std::string_view name) {
+    return why_not_without(name, root, c, !scaled.text.empty(), context, tensors);
+  });
   r.finish();
   return model;
 }

@@ -1,6 +1,6 @@
 // named_tensors.h -- a model's weights under their Hugging Face names and shapes, and their values in and out of
 // panels: what checkpoints, adapters and golden gradients are read and written by. Experts are stacked there, [E, in,
-// out], gate and up side by side.
+// out] or [E, out, in], gate and up side by side.
 #pragma once
 #include <string>
 #include <vector>
@@ -18,12 +18,21 @@ struct TensorPiece {
   int64_t head_dim = 0;
 };
 
+// A vector of f32 inside a named tensor: its value i is element offset + i step.
+struct VectorPiece {
+  const float** values;
+  int64_t count, offset = 0, step = 1;
+};
+
 struct NamedTensor {
   std::string name;
   Shape shape;
-  std::vector<TensorPiece> pieces;  // or
-  const float** vector = nullptr;   // one vector of f32, which is kept as
-  float added = 0;                  // the name's plus this
+  std::vector<TensorPiece> pieces;   // or
+  std::vector<VectorPiece> vectors;  // which are kept as
+  float added = 0;                   // the name's plus this
+  bool is_table = false;             // rows are looked up, nothing is multiplied: no adapter
+  bool is_buffer = false;            // belongs to the checkpoint and is not trained
+  bool multiplies() const noexcept { return vectors.empty() && !is_table; }
 };
 
 // The pieces point into `model`. A tied head is not listed.

@@ -6,6 +6,7 @@
 
 #include "base/normals.h"
 #include "kernels/panel.h"
+#include "model/extra_tensors.h"
 #include "model/named_tensors.h"
 #include "puna/base/error.h"
 
@@ -36,15 +37,25 @@ Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
     return values;
   };
   const auto ones = [&] { return filled(c.hidden, 1); };
+  const auto extras = [&](const std::vector<ExtraTensor>& tensors) {
+    for (const ExtraTensor& t : tensors) {
+      if (t.vector)
+        *t.vector = filled(t.cols, 1);
+      else
+        *t.matrix = matrix(t.rows, t.cols);
+    }
+  };
   const auto swiglu = [&](int64_t F) {
     return ExpertWeights{matrix(F, c.hidden), matrix(F, c.hidden), matrix(c.hidden, F)};
   };
   w.embedding = matrix(c.vocab, c.hidden);
   w.lm_head = c.tied ? w.embedding : matrix(c.vocab, c.hidden);
   w.final_norm = ones();
+  extras(extra_tensors(c, w, ""));
   for (int64_t l = 0; l < c.layers; ++l) {
     LlamaLayer L;
-    const int64_t Q = c.heads * c.head_dim, KV = c.kv_heads * c.head_dim;
+    const int64_t K = c.head_dim_of(l), Q = c.heads * K, KV = c.kv_heads_of(l) * K;
+    const bool has_kv = l < c.kv_layers();
     if (c.pre_norm) {
       L.attn_norm = ones();
       L.ffn_norm = ones();
@@ -60,16 +71,19 @@ Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
     }
     if (c.out_bias) L.bo = filled(c.hidden, 0);
     if (c.qk_norm == QkNorm::heads || c.qk_norm == QkNorm::whole) {
-      L.q_norm = filled(c.qk_norm == QkNorm::whole ? Q : c.head_dim, 1);
-      L.k_norm = filled(c.qk_norm == QkNorm::whole ? KV : c.head_dim, 1);
+      L.q_norm = filled(c.qk_norm == QkNorm::whole ? Q : K, 1);
+      if (has_kv) L.k_norm = filled(c.qk_norm == QkNorm::whole ? KV : K, 1);
     }
     if (c.sinks) L.sinks = filled(c.heads, 0);
-    L.wq = matrix(c.heads * c.head_dim, c.hidden);
-    L.wk = matrix(c.kv_heads * c.head_dim, c.hidden);
-    L.wv = matrix(c.kv_heads * c.head_dim, c.hidden);
-    L.wo = matrix(c.hidden, c.heads * c.head_dim);
+    L.wq = matrix(Q, c.hidden);
+    if (has_kv) L.wk = matrix(KV, c.hidden);
+    if (c.has_value_weights(l)) L.wv = matrix(KV, c.hidden);
+    L.wo = matrix(c.hidden, Q);
     const bool moe = c.is_moe[size_t(l)] != 0;
-    if (!moe || c.router_score == RouterScore::sigmoid) L.ffn = swiglu(moe ? c.expert_ffn : c.ffn);
+    if (!moe || c.dense_beside_experts)
+      L.ffn = swiglu(c.ffn_of(l));
+    else if (c.router_score == RouterScore::sigmoid)
+      L.ffn = swiglu(c.expert_ffn);
     if (moe) {
       L.router = matrix(c.experts, c.hidden);
       if (c.expert_bias) L.router_bias = filled(c.experts, 0);
@@ -83,6 +97,7 @@ Llama new_llama(const Context& context, const LlamaConfig& c, uint64_t seed) {
         L.experts.push_back(x);
       }
     }
+    extras(extra_tensors(c, L, l, ""));
     w.layers.push_back(std::move(L));
   }
 

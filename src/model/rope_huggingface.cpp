@@ -197,6 +197,15 @@ void read_longrope(LlamaConfig& c, const RopeKeys& rope, int64_t dims) {
   c.long_frequency = divided("long_factor");
 }
 
+// The lower pairs are rotated as those of a whole head, the others not at all.
+std::vector<float> proportional_frequency(const LlamaConfig& c, const RopeKeys& rope, double usual) {
+  rope.refuse({{"factor", {int64_t{1}}}, {"low_freq_factor", {}}, {"high_freq_factor", {}}, {"attention_factor", {}}});
+  const double part = rope.number("partial_rotary_factor", 0, 1, usual);
+  std::vector<float> f = rope_inverse_frequency(c.head_dim, c.rope_theta, {});
+  for (size_t i = size_t(std::floor(part * double(c.head_dim) / 2)); i < f.size(); ++i) f[i] = 0;
+  return f;
+}
+
 }  // namespace
 
 void read_huggingface_rope(LlamaConfig& c, const HuggingFaceKeys& k) {
@@ -219,9 +228,14 @@ void read_huggingface_two_ropes(LlamaConfig& c, const HuggingFaceKeys& k, double
   const bool nested = k.m.has_group(at + ".full_attention");
   const RopeKeys all = nested ? RopeKeys(k, {"rope_parameters.full_attention"}) : RopeKeys(k);
   c.rope_theta = all.number("rope_theta", 1, 1e12, family_of(c).theta, "rope_theta");
-  rotated_dimensions(c, all, false);
-  c.rope_scaling = rope_scaling(c, all);
-  c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, c.rope_scaling);
+  const bool missing = !k.m.has_group(at);
+  if (c.architecture == "gemma4" && (missing || all.type() == "proportional")) {
+    c.inverse_frequency = proportional_frequency(c, all, missing ? 0.25 : 1.0);
+  } else {
+    c.rope_scaling = rope_scaling(c, all);
+    rotated_dimensions(c, all, false);
+    c.inverse_frequency = rope_inverse_frequency(c.head_dim, c.rope_theta, c.rope_scaling);
+  }
   double theta = k.number("rope_local_base_freq", 1, 1e12, local_theta);
   RopeScaling scaling;
   if (nested) {
@@ -235,7 +249,7 @@ void read_huggingface_two_ropes(LlamaConfig& c, const HuggingFaceKeys& k, double
     c.rope_magnitude = magnitude;
   }
   c.local_theta = theta;
-  c.local_frequency = rope_inverse_frequency(c.head_dim, theta, scaling);
+  c.local_frequency = rope_inverse_frequency(c.local_head_dim != 0 ? c.local_head_dim : c.head_dim, theta, scaling);
 }
 
 }  // namespace puna

@@ -10,8 +10,14 @@
 namespace puna {
 
 WeightReader::WeightReader(const Context& context, const TensorMap& tensors, LlamaWeights& weights, bool mapped,
-                           Llama::Progress progress, WeightStore* store)
-    : context_(context), tensors_(tensors), weights_(weights), mapped_(mapped), progress_(progress), store_(store) {
+                           Llama::Progress progress, WeightStore* store, ScaledLayout scaled)
+    : context_(context),
+      tensors_(tensors),
+      weights_(weights),
+      mapped_(mapped),
+      progress_(progress),
+      store_(store),
+      scaled_(std::move(scaled)) {
   for (const TensorEntry& t : tensors.entries()) total_ += t.bytes;
   report(0);
 }
@@ -66,8 +72,27 @@ Weight WeightReader::pack(const Stored& s, bool in_file) const {
 }
 
 Weight WeightReader::matrix(const std::string& name, int64_t rows, int64_t cols) const {
-  const TensorEntry& t = entry(name, {rows, cols});
-  return pack({t.data, t.dtype, rows, cols, int64_t(bytes_of(info(t.dtype), uint64_t(cols))), 0});
+  return this->rows(name, rows, 0, rows, cols);
+}
+
+Weight WeightReader::rows(const std::string& name, int64_t total, int64_t first, int64_t rows, int64_t cols) const {
+  if (ScaledMatrix::is_there(tensors_, scaled_, name))
+    return scaled_rows(ScaledMatrix(context_, tensors_, scaled_, name, total, cols), total, first, rows, cols);
+  const TensorEntry& t = entry(name, {total, cols});
+  const int64_t row_bytes = int64_t(bytes_of(info(t.dtype), uint64_t(cols)));
+  return pack({t.data + first * row_bytes, t.dtype, rows, cols, row_bytes, 0});
+}
+
+Weight WeightReader::scaled_rows(const ScaledMatrix& matrix, int64_t total, int64_t first, int64_t rows,
+                                 int64_t cols) const {
+  const int64_t row_bytes = int64_t(bytes_of(info(matrix.dtype()), uint64_t(cols)));
+  Buffer copy = context_.allocate(size_t(rows * row_bytes), "blocks of quantised weights");
+  auto* const to = reinterpret_cast<uint8_t*>(copy.data());
+  context_.executor().run(rows, [&](int64_t r) { matrix.write_row(to + r * row_bytes, first + r); });
+  const Weight w = pack({copy.data(), matrix.dtype(), rows, cols, row_bytes, 0}, /*in_file=*/false);
+  const TensorEntry& codes = matrix.codes();
+  if (mapped_ && rows == total) os::drop_mapped_pages(codes.data, codes.bytes);
+  return w;
 }
 
 const float* WeightReader::vector(const std::string& name, int64_t count, float added) const {
@@ -129,16 +154,11 @@ Weight WeightReader::mxfp4(const std::string& name, int64_t index, int64_t count
   return pack({copy.data(), DType::mxfp4, rows, cols, row_bytes, 0}, /*in_file=*/false);
 }
 
-Weight WeightReader::rows(const std::string& name, int64_t total, int64_t first, int64_t rows, int64_t cols) const {
-  const TensorEntry& t = entry(name, {total, cols});
+Weight WeightReader::stacked_rows(const std::string& name, int64_t index, int64_t count, int64_t total, int64_t first,
+                                  int64_t rows, int64_t cols) const {
+  const TensorEntry& t = entry(name, {count, total, cols});
   const int64_t row_bytes = int64_t(bytes_of(info(t.dtype), uint64_t(cols)));
-  return pack({t.data + first * row_bytes, t.dtype, rows, cols, row_bytes, 0});
-}
-
-Weight WeightReader::stacked(const std::string& name, int64_t index, int64_t count, int64_t rows, int64_t cols) const {
-  const TensorEntry& t = entry(name, {count, rows, cols});
-  const int64_t row_bytes = int64_t(bytes_of(info(t.dtype), uint64_t(cols)));
-  return pack({t.data + index * rows * row_bytes, t.dtype, rows, cols, row_bytes, 0});
+  return pack({t.data + (index * total + first) * row_bytes, t.dtype, rows, cols, row_bytes, 0});
 }
 
 Weight WeightReader::stacked_transposed(const std::string& name, int64_t index, int64_t count, int64_t out_total,

@@ -33,15 +33,18 @@ void group_by_expert(const Routes& r, int64_t experts) {
 
 }  // namespace
 
-Routes choose_experts(Inference& rec, View logits, int64_t top_k, RouterScore kind) {
-  const int64_t R = logits.dims[0], E = logits.dims[1];
+Routes choose_experts(Inference& rec, View logits, const Routing& how) {
+  const int64_t R = logits.dims[0], E = logits.dims[1], top_k = how.top_k;
+  const RouterScore kind = how.kind;
   Routes r;
   r.kind = kind;
+  r.factors = how.factors;
   r.logits = logits;
   r.top_k = top_k;
   r.count = R * top_k;
   r.expert = rec.take<int32_t>(r.count);
   r.score = rec.take<float>(r.count);
+  r.share = r.factors ? rec.take<float>(r.count) : r.score;
   r.order = rec.take<int32_t>(r.count);
   r.place = rec.take<int32_t>(r.count);
   r.first = rec.take<int32_t>(E + 1);
@@ -61,6 +64,10 @@ Routes choose_experts(Inference& rec, View logits, int64_t top_k, RouterScore ki
         rec.kernels().softmax_state(state, all ? logits.row(t) : score, all ? E : top_k);
         rec.kernels().softmax_gradient(score, score, state, 1.0f, top_k);
       }
+    }
+    for (int64_t i = 0; r.factors && i < r.count; ++i) {
+      r.share[i] = r.score[i];
+      r.score[i] *= r.factors[r.expert[i]];
     }
     group_by_expert(r, E);
   });
@@ -349,7 +356,7 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
       }
       if (routes.kind == RouterScore::softmax_chosen) {
         for (int64_t route = first; route < last; ++route)
-          dlogits.row(t)[routes.expert[route]] -= routes.score[route] * along;
+          dlogits.row(t)[routes.expert[route]] -= routes.share[route] * along;
         return;
       }
       const int64_t E = routes.logits.dims[1];
@@ -373,6 +380,13 @@ void experts_backward(Tape& rec, View x, View xn, const Routes& routes, const Ex
     });
   };
   routes.scales_input() ? input_scores() : output_scores();
+  if (float* const dfactors = routes.factors ? rec.parameter_gradient(routes.factors) : nullptr)
+    rec.stage(int64_t(experts.routed.size()), [&](int64_t e) {  // score_s = share_s factor
+      for (int64_t i = routes.first[e]; i < routes.first[e + 1]; ++i) {
+        const int64_t route = routes.order[i];
+        dfactors[e] += routes.share[route] * k.dot(dx.row(route / routes.top_k), trace.out.row(i), D);
+      }
+    });
   if (!experts.shared) return;
   const int64_t S = trace.shared.dims[1];
   const auto own = [&](View v) { return slice(v, n, R, S); };

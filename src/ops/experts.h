@@ -13,26 +13,35 @@ namespace puna {
 struct Routes {
   int32_t* expert;  // [R*top_k]
   float* score;     // [R*top_k] what multiplies the expert's input or output
+  float* share;     // [R*top_k] the same without the expert's factor
   int32_t* order;   // routes grouped by expert, ascending inside a group
   int32_t* place;   // [R*top_k] where in order each route is
   int32_t* first;   // [experts+1] where each expert's group starts in order
   int64_t top_k, count;
   View logits;  // [R,E]
   RouterScore kind = RouterScore::sigmoid;
+  const float* factors = nullptr;  // [E] of the experts' outputs, or NULL
   bool scales_input() const noexcept { return kind == RouterScore::sigmoid; }
 };
 
-// Chooses experts for rows by their logits; ties go to the lower expert.
-Routes choose_experts(Inference& rec, View logits, int64_t top_k, RouterScore kind = RouterScore::sigmoid);
+// How many experts a row has, and what their logits become. factors: of softmax kinds alone
+struct Routing {
+  int64_t top_k;
+  RouterScore kind = RouterScore::sigmoid;
+  const float* bias = nullptr;     // [E] or NULL
+  const float* factors = nullptr;  // [E] or NULL
+};
 
-// The same for normalised rows xn [R,D].   router: [E,D], bias [E] or NULL
+// Chooses experts for rows by their logits; ties go to the lower expert.
+Routes choose_experts(Inference& rec, View logits, const Routing& how);
+
+// The same for normalised rows xn [R,D].   router: [E,D]
 template <class Rec>
-Routes route(Rec& rec, const Activations& xn, const Weight& router, int64_t top_k, const float* bias = nullptr,
-             RouterScore kind = RouterScore::sigmoid) {
+Routes route(Rec& rec, const Activations& xn, const Weight& router, const Routing& how) {
   const View logits = rec.make(xn.rows(), router.rows);
   linear(rec, xn, {{logits, &router}}, /*force_f32=*/true);  // a rounded logit could choose another expert
-  add_bias(rec, logits, bias);
-  return choose_experts(rec, logits, top_k, kind);
+  add_bias(rec, logits, how.bias);
+  return choose_experts(rec, logits, how);
 }
 
 // Which experts rows went to is no function with a gradient; the scores that scale their inputs are.

@@ -130,6 +130,11 @@ class Inference {
   // `at_once` of them together, and finishes those before it asks whether to stop.
   void stage(int64_t tiles, FunctionRef<void(int64_t)> fn, int64_t at_once = 1);
   bool finished() const noexcept { return !stopped_; }  // false: paused; call forward again to go on
+  // What was taken for the next `stages` stages may be written to besides by them: one of them is the next to compute.
+  // Before and behind them the same memory is that of others, which a pass that is gone on with still needs.
+  bool next_is_in(int64_t stages) const noexcept {
+    return !stopped_ && !measuring() && cursor_.stage < next_stage_ + stages;
+  }
 
  protected:
   Arena& arena() noexcept { return arena_; }

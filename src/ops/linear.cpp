@@ -153,10 +153,11 @@ void add_row_loras(Inference& rec, const Activations& x, std::initializer_list<P
   Piece* const all = rec.take<Piece>(pieces);
   float* h = rec.take<float>(floats);
   if (rec.measuring()) return;
+  const bool is_now = rec.next_is_in(2);
   int64_t chunks = 1, made = 0;
   each([&](const Product& p, const RowLoras& g, int64_t rank) {
     const auto rows = int64_t(rec.rows_of(g).size());
-    for (int64_t first = 0; first < rows; first += kMaxRows) {
+    for (int64_t first = 0; is_now && first < rows; first += kMaxRows) {
       const int64_t count = std::min<int64_t>(kMaxRows, rows - first);
       all[made++] = {&p, &g, first, count, h, rank};
       h += int64_t(g.shares.size()) * count * rank;

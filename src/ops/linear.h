@@ -88,7 +88,7 @@ struct TileRows {
 void linear_tile(const KernelTable& k, const Weight& w, int64_t panel, int64_t panel_count, const TileRows& rows,
                  bool quantised, bool add);
 inline bool uses_quantised(const Inference& rec, const Weight& w) noexcept {
-  return !rec.exact() && is_quantised(w.dtype);
+  return !rec.exact() && is_integer_block(w.dtype);
 }
 
 }  // namespace puna

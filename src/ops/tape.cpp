@@ -10,11 +10,22 @@ View Tape::copy(View x) {
 
 View Tape::gradient(View value) {
   const auto found = gradients_.find(value.data);
-  if (found != gradients_.end()) return found->second;
+  const bool is_whole = value.strides[0] == value.dims[1];
+  if (found != gradients_.end()) return is_whole ? View(found->second.data, DType::f32, value.shape()) : found->second;
   const View g = make_zero(value.dims[0], value.dims[1]);
   gradients_.emplace(value.data, g);
   made_.push_back(value.data);
   return g;
+}
+
+void Tape::gradient_in_parts(View whole, int64_t parts) {
+  const View g = gradient(whole);
+  const int64_t rows = whole.dims[0] / parts;
+  for (int64_t i = 1; i < parts; ++i) {
+    const void* const part = slice(whole, i * rows, rows, whole.dims[1]).data;
+    gradients_.emplace(part, slice(g, i * rows, rows, g.dims[1]));
+    made_.push_back(part);
+  }
 }
 
 void Tape::backward(size_t mark) {

@@ -37,8 +37,11 @@ class Tape : public Inference {
     const auto found = parameters_.find(values);
     return found == parameters_.end() ? nullptr : found->second;
   }
-  // The gradient of a value made by this tape: zero when first asked for.
+  // The gradient of a value made by this tape: zero when first asked for. A value may be asked for in another shape of
+  // as many numbers, or, where it begins, in a smaller one.
   View gradient(View value);
+  // From here on the gradients of so many equal blocks of rows are parts of the whole's.
+  void gradient_in_parts(View whole, int64_t parts);
   void on_backward(std::function<void()> fn) { notes_.push_back(std::move(fn)); }
 
   // Runs the notes made since `mark`, last first, and drops them.

@@ -9,8 +9,11 @@
 #include <map>
 
 #include "base/fp_env.h"
+#include "io/gguf_format.h"
 #include "kernels/encode_blocks.h"
 #include "kernels/panel.h"
+#include "model/config_common.h"
+#include "model/extra_tensors.h"
 #include "model/family.h"
 #include "ops/linear.h"
 #include "puna/base/error.h"
@@ -45,25 +48,48 @@ int64_t file_type_of(DType type) {
     case DType::q4_k: return 15;
     case DType::q5_k: return 17;
     case DType::q6_k: return 18;
+    case DType::iq2_xxs: return 19;
+    case DType::iq2_xs: return 20;
+    case DType::iq3_xxs: return 23;
+    case DType::iq1_s: return 24;
     case DType::iq4_nl: return 25;
+    case DType::iq3_s: return 26;
+    case DType::iq2_s: return 28;
     case DType::iq4_xs: return 30;
+    case DType::iq1_m: return 31;
     case DType::bf16: return 32;
+    case DType::tq1_0: return 36;
+    case DType::tq2_0: return 37;
     case DType::mxfp4: return 38;
     default: return 0;
   }
 }
 
+// How matrices become a tensor.
+struct Layout {
+  bool permute = false;
+  const Shape* whole = nullptr;  // of all parts, and rows of zeros behind them; NULL: there is one part
+  bool is_fine = false;          // not quantised: small, and much follows from it
+};
+
 class GgufTensors {
  public:
   GgufTensors(const Model& model, const SaveOptions& options)
       : c_(model.config()), kernels_(model.context().kernels()), options_(options) {
+    if (options.matrices && *options.matrices != DType::f32 && !encoder(*options.matrices))
+      fail(Status::unsupported, "%s cannot be written, only read", puna::name(*options.matrices));
     const LlamaWeights& w = model.llama().weights;
     matrix("token_embd.weight", {w.embedding});
     if (!c_.tied) matrix("output.weight", {w.lm_head});
     vector("output_norm.weight", w.final_norm, c_.hidden);
     rope_factors();
-    for (size_t l = 0; l < w.layers.size(); ++l)
-      layer("blk." + std::to_string(l) + ".", gguf_names(c_, int64_t(l)), w.layers[l], c_.is_moe[l]);
+    LlamaWeights weights = w;  // the list of extras points into what may be changed
+    extras(extra_tensors(c_, weights, ""));
+    for (size_t l = 0; l < w.layers.size(); ++l) {
+      LlamaLayer copy = w.layers[l];
+      layer(gguf_names(c_, int64_t(l)), copy, int64_t(l));
+      extras(extra_tensors(c_, copy, int64_t(l), ""));
+    }
   }
   const std::vector<OutputTensor>& list() const noexcept { return list_; }
   int64_t file_type() const {
@@ -99,23 +125,44 @@ class GgufTensors {
       write("rope_factors_long.weight", scaling.long_factor);
       write("rope_factors_short.weight", scaling.short_factor);
     }
-    if (family_of(c_).scaling) return;  // there are keys for it
+    const bool always = c_.architecture == "gemma4";  // which of a head's pairs are rotated
+    if (family_of(c_).scaling && !always) return;     // there are keys for it
     const std::vector<float> plain = rope_inverse_frequency(c_.rotated(), c_.rope_theta, {});
-    for (size_t i = 0; i < plain.size(); ++i) factors_.push_back(plain[i] / c_.inverse_frequency[i]);
-    const bool scaled = std::any_of(factors_.begin(), factors_.end(), [](float f) { return f != 1; });
+    for (size_t i = 0; i < plain.size(); ++i)
+      factors_.push_back(always && c_.inverse_frequency[i] == 0 ? kNotRotated : plain[i] / c_.inverse_frequency[i]);
+    const bool scaled = always || std::any_of(factors_.begin(), factors_.end(), [](float f) { return f != 1; });
     const bool usable =
         std::all_of(factors_.begin(), factors_.end(), [](float f) { return std::isfinite(f) && f > 0; });
     if (scaled && usable) write("rope_freqs.weight", factors_);
   }
 
-  void layer(const std::string& block, const LayerNames& n, const LlamaLayer& L, bool is_moe) {
-    const bool permute = c_.rope_style == RopeStyle::half_split && family_of(c_).permuted;
-    const int64_t D = c_.hidden, Q = L.wq.rows, KV = L.wk.rows;
+  void extras(const std::vector<ExtraTensor>& tensors) {
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const ExtraTensor& t = tensors[i];
+      if (t.vector) {
+        vector(t.gguf, *t.vector, t.cols);
+        continue;
+      }
+      std::vector<Weight> parts = {*t.matrix};
+      Shape shape{std::max(t.rows, t.gguf_rows), t.cols};
+      if (t.count > 0) {
+        for (; i + 1 < tensors.size() && tensors[i + 1].gguf == t.gguf; ++i) parts.push_back(*tensors[i + 1].matrix);
+        shape = {t.count, t.rows, t.cols};
+      }
+      matrix(t.gguf, std::move(parts), {.whole = &shape, .is_fine = t.is_fine});
+    }
+  }
+
+  void layer(const LayerNames& n, const LlamaLayer& L, int64_t l) {
+    const std::string& block = n.block;
+    const bool is_moe = c_.is_moe[size_t(l)] != 0;
+    const Layout heads{.permute = c_.rope_style == RopeStyle::half_split && family_of(c_).permuted};
+    const int64_t D = c_.hidden, Q = L.wq.rows, KV = L.wk.rows, K = c_.head_dim_of(l);
     vector(n.attn_norm + ".weight", L.attn_norm, D);
     if (n.qkv.empty()) {
-      matrix(n.q + ".weight", {L.wq}, permute);
-      matrix(n.k + ".weight", {L.wk}, permute);
-      matrix(n.v + ".weight", {L.wv});
+      matrix(n.q + ".weight", {L.wq}, heads);
+      if (L.wk) matrix(n.k + ".weight", {L.wk}, heads);
+      if (L.wv) matrix(n.v + ".weight", {L.wv});
     } else {
       fused(n.qkv + ".weight", {L.wq, L.wk, L.wv});
     }
@@ -125,24 +172,35 @@ class GgufTensors {
     vector(n.v + ".bias", L.bv, KV);
     vector(n.o + ".bias", L.bo, D);
     const bool whole = c_.qk_norm == QkNorm::whole;
-    vector(n.q_norm + ".weight", L.q_norm, whole ? Q : c_.head_dim);
-    vector(n.k_norm + ".weight", L.k_norm, whole ? KV : c_.head_dim);
+    vector(n.q_norm + ".weight", L.q_norm, whole ? Q : K);
+    vector(n.k_norm + ".weight", L.k_norm, whole ? KV : K);
     vector(n.sinks, L.sinks, c_.heads);
     vector(n.post_attn_norm + ".weight", L.post_attn_norm, D);
     vector(n.ffn_norm + ".weight", L.ffn_norm, D);
     vector(n.post_ffn_norm + ".weight", L.post_ffn_norm, D);
-    if (!is_moe) {
-      if (n.gate_up.empty()) return ffn(block, "", L.ffn);
-      fused(n.gate_up + ".weight", {L.ffn.gate, L.ffn.up});
-      return matrix(n.down + ".weight", {L.ffn.down});
-    }
+    if (!is_moe || c_.dense_beside_experts) dense(n, L.ffn);
+    if (is_moe) experts(block, L);
+  }
+
+  void dense(const LayerNames& n, const ExpertWeights& e) {
+    if (n.gate_up.empty()) return ffn(n.block, "", e);
+    fused(n.gate_up + ".weight", {e.gate, e.up});
+    matrix(n.down + ".weight", {e.down});
+  }
+
+  void experts(const std::string& block, const LlamaLayer& L) {
     list_.push_back(
         tensor(block + "ffn_gate_inp.weight", {L.router}, DType::f32, false, {L.router.rows, L.router.cols}));
     vector(block + "ffn_gate_inp.bias", L.router_bias, c_.experts);
-    const auto stack = [&](const char* name, Weight ExpertWeights::*part) {
+    const auto stack = [&](const char* name, std::initializer_list<Weight ExpertWeights::*> below_each_other) {
       std::vector<Weight> all;
-      for (const ExpertWeights& e : L.experts) all.push_back(e.*part);
-      matrix(block + name, std::move(all), false, /*stacked=*/true);
+      Shape shape{c_.experts, 0, 0};
+      for (const ExpertWeights& e : L.experts)
+        for (const auto part : below_each_other) all.push_back(e.*part);
+      for (const auto part : below_each_other) shape.dim[1] += (L.experts[0].*part).rows;
+      shape.dim[2] = all[0].cols;
+      require_one_type(block + name, all);
+      matrix(block + name, std::move(all), {.whole = &shape});
     };
     const auto biases = [&](const char* name, const float* ExpertWeights::*part, int64_t count) {
       if (!(L.experts[0].*part)) return;
@@ -150,13 +208,17 @@ class GgufTensors {
       for (const ExpertWeights& e : L.experts) all.insert(all.end(), e.*part, e.*part + count);
       list_.push_back({block + name, DType::f32, {c_.experts, count}, all.data(), {}});
     };
-    stack("ffn_gate_exps.weight", &ExpertWeights::gate);
-    stack("ffn_up_exps.weight", &ExpertWeights::up);
-    stack("ffn_down_exps.weight", &ExpertWeights::down);
+    if (family_of(c_).experts == ExpertLayout::stacked_rows) {
+      stack("ffn_gate_up_exps.weight", {&ExpertWeights::gate, &ExpertWeights::up});
+    } else {
+      stack("ffn_gate_exps.weight", {&ExpertWeights::gate});
+      stack("ffn_up_exps.weight", {&ExpertWeights::up});
+    }
+    stack("ffn_down_exps.weight", {&ExpertWeights::down});
     biases("ffn_gate_exps.bias", &ExpertWeights::gate_bias, c_.expert_ffn);
     biases("ffn_up_exps.bias", &ExpertWeights::up_bias, c_.expert_ffn);
     biases("ffn_down_exps.bias", &ExpertWeights::down_bias, c_.hidden);
-    if (L.ffn.gate) ffn(block, "_shexp", L.ffn);
+    if (L.ffn.gate && !c_.dense_beside_experts) ffn(block, "_shexp", L.ffn);
   }
 
   void ffn(const std::string& block, const char* suffix, const ExpertWeights& e) {
@@ -169,43 +231,56 @@ class GgufTensors {
     if (values) list_.push_back({name, DType::f32, {count}, values, {}});
   }
 
-  // Matrices below each other under one name, of one type.
-  void fused(const std::string& name, std::vector<Weight> parts) {
-    int64_t rows = 0;
-    for (const Weight& w : parts) {
-      rows += w.rows;
+  static void require_one_type(const std::string& name, const std::vector<Weight>& parts) {
+    for (const Weight& w : parts)
       if (w.dtype != parts[0].dtype)
         fail(Status::unsupported, "tensor '%s' would be of two types, %s and %s", name.c_str(),
              puna::name(parts[0].dtype), puna::name(w.dtype));
-    }
-    const Shape shape{rows, parts[0].cols};
-    matrix(name, std::move(parts), false, false, &shape);
   }
 
-  void matrix(const std::string& name, std::vector<Weight> parts, bool permute = false, bool stacked = false,
-              const Shape* whole = nullptr) {
+  // Matrices below each other under one name, of one type.
+  void fused(const std::string& name, std::vector<Weight> parts) {
+    int64_t rows = 0;
+    for (const Weight& w : parts) rows += w.rows;
+    require_one_type(name, parts);
+    const Shape shape{rows, parts[0].cols};
+    matrix(name, std::move(parts), {.whole = &shape});
+  }
+
+  void matrix(const std::string& name, std::vector<Weight> parts, const Layout& layout = {}) {
     const Weight first = parts.front();
-    const DType type = options_.matrices ? fitting(*options_.matrices, first.cols) : first.dtype;
+    DType type = options_.matrices ? fitting(*options_.matrices, first.cols) : first.dtype;
+    if (layout.is_fine && is_quantised(type)) type = first.dtype;
     if (first.cols % info(type).block != 0)
       fail(Status::unsupported, "tensor '%s': rows of %jd values do not fit %s blocks of %d", name.c_str(), first.cols,
            puna::name(type), info(type).block);
-    if (options_.matrices && type != *options_.matrices) replace(*options_.matrices, type, first.cols);
-    ++types_[type];
-    const bool as_it_is = type == first.dtype;
-    if (!as_it_is && type != DType::f32 && !encoder(type))
-      fail(Status::unsupported, "tensor '%s': %s cannot be written", name.c_str(), puna::name(type));
-    const Shape shape = whole     ? *whole
-                        : stacked ? Shape{int64_t(parts.size()), first.rows, first.cols}
-                                  : Shape{first.rows, first.cols};
-    list_.push_back(tensor(name, std::move(parts), type, permute, shape));
+    if (options_.matrices && type != *options_.matrices && !layout.is_fine)
+      replace(*options_.matrices, type, first.cols);
+    if (!layout.is_fine) ++types_[type];
+    if (!io::gguf::type_id_of(type))
+      fail(Status::unsupported, "tensor '%s' is kept as %s, which GGUF files do not have: choose a type to write",
+           name.c_str(), puna::name(type));
+    const Shape shape = layout.whole ? *layout.whole : Shape{first.rows, first.cols};
+    list_.push_back(tensor(name, std::move(parts), type, layout.permute, shape));
   }
 
   OutputTensor tensor(const std::string& name, std::vector<Weight> parts, DType type, bool permute,
                       const Shape& shape) const {
-    for (const Weight& w : parts) rows_ += uint64_t(w.rows);
-    return {name, type, shape, nullptr, [this, parts = std::move(parts), type, permute](auto write) {
+    int64_t given = 0;
+    for (const Weight& w : parts) given += w.rows;
+    rows_ += uint64_t(given);
+    const int64_t zeros = shape.count() / parts[0].cols - given;
+    return {name, type, shape, nullptr, [this, parts = std::move(parts), type, permute, zeros](auto write) {
               for (const Weight& w : parts) rows(w, type, permute, write);
+              zero_rows(zeros, parts[0].cols, type, write);
             }};
+  }
+
+  static void zero_rows(int64_t count, int64_t cols, DType type, FunctionRef<void(const void*, uint64_t)> write) {
+    const std::vector<float> row(size_t(cols), 0.0f);
+    std::vector<std::byte> bytes(size_t(bytes_of(info(type), uint64_t(cols))), std::byte{0});
+    if (count > 0 && type != DType::f32 && encoder(type)) encoder(type)(bytes.data(), row.data(), cols, nullptr);
+    for (int64_t i = 0; i < count; ++i) write(bytes.data(), bytes.size());
   }
 
   void rows(const Weight& w, DType type, bool permute, FunctionRef<void(const void*, uint64_t)> write) const {

@@ -10,8 +10,11 @@ namespace puna::text {
 namespace {
 
 // What chat and base models of the families we run end an answer with.
-constexpr std::string_view kStops[] = {"<|im_end|>",      "<|eom_id|>", "<|eot_id|>",    "<|eom|>",      "<|eot|>",
-                                       "<|end_of_text|>", "</s>",       "<end_of_turn>", "<|endoftext|>"};
+constexpr std::string_view kStops[] = {"<|im_end|>",      "<|eom_id|>",    "<|eot_id|>",    "<|eom|>", "<|eot|>",
+                                       "<|end_of_text|>", "</s>",          "<end_of_turn>", "<turn|>", "<|call|>",
+                                       "<|return|>",      "<|endoftext|>", "<|end|>",       "<eos>"};
+// Ends a message of harmony's, not an answer: another follows, up to <|return|> or <|call|>. Phi's answers end with it.
+constexpr std::string_view kEndOfMessage = "<|end|>", kHarmonyStop = "<|return|>";
 
 class BpeTokenizer final : public Tokenizer {
  public:
@@ -110,9 +113,26 @@ void collect_stops(Tokenizer::Specials& specials, const TokenizerParts& parts, c
   };
   add(specials.eos);
   for (const int32_t id : listed) add(id);
+  const bool harmony = parts.added.find(kHarmonyStop) >= 0;
   for (const std::string_view name : kStops) {
+    if (harmony && name == kEndOfMessage) continue;
     const int32_t id = parts.added.find(name);
     if (id >= 0 && parts.vocabulary.kinds[size_t(id)] == TokenKind::control) add(id);
+  }
+}
+
+void add_if_found_in_text(TokenizerParts& parts, int32_t id, std::string text) {
+  const TokenKind kind = parts.vocabulary.kinds[size_t(id)];
+  const bool special = kind == TokenKind::control || kind == TokenKind::unknown;
+  if (special || kind == TokenKind::user_defined) parts.added.add({std::move(text), id, special});
+}
+
+void find_bytes(TokenizerParts& parts, const char* file) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = char(byte);
+    parts.model.byte_ids[size_t(byte)] = parts.vocabulary.find({&c, 1});
+    if (parts.model.byte_ids[size_t(byte)] < 0)
+      fail(Status::bad_file, "%s has no token for the byte 0x%02X", file, unsigned(byte));
   }
 }
 

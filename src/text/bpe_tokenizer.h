@@ -1,6 +1,6 @@
 // bpe_tokenizer.h -- the only implementation of Tokenizer: added tokens, normalizer, splitters and byte-pair model in a
-// row. What differs between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp and tiktoken_tokenizer.cpp fill in
-// TokenizerParts.
+// row. What differs between files is data; gguf_tokenizer.cpp, json_tokenizer.cpp, tekken_tokenizer.cpp,
+// tiktoken_tokenizer.cpp and sentencepiece_tokenizer.cpp fill in TokenizerParts.
 #pragma once
 #include <string>
 #include <vector>
@@ -33,6 +33,12 @@ struct TokenizerParts {
 int64_t known_ids(const TokenizerParts& parts) noexcept;
 // `id`, which a file gives as `field`; -1 and a note when it is none of known_ids().
 int32_t known_id(TokenizerParts& parts, const std::string& field, int64_t id);
+
+// A token that is matched as a whole: control, unknown and user-defined ones. `text`: what it is in a text.
+void add_if_found_in_text(TokenizerParts& parts, int32_t id, std::string text);
+
+// The tokens of single bytes, all of which a byte-level vocabulary has. Error{bad_file} names `file` and the byte.
+void find_bytes(TokenizerParts& parts, const char* file);
 
 // Puts the parts together; the vocabulary's index and the added tokens are finished by then.
 TokenizerPtr make_tokenizer(TokenizerParts&& parts, const Watch& watch);

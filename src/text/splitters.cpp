@@ -46,7 +46,7 @@ constexpr PreTokenizer kPreTokenizers[] = {
     {"gpt-4o", split_llama4, nullptr, true, false},
     {"kanana2", split_llama4, nullptr, true, false},
     {"tekken", split_tekken, nullptr, true, true},
-    {"qwen2", split_qwen2, nullptr, false, false},
+    {"qwen2", split_qwen2, nullptr, false, false, /*nfc=*/true},  // as Qwen's own code, where llama.cpp leaves it out
     {"deepseek-r1-qwen", split_qwen2, nullptr, false, false},
     {"stablelm2", split_qwen2, nullptr, false, false},
     {"megrez", split_qwen2, nullptr, false, false},

@@ -21,6 +21,7 @@ struct PreTokenizer {
   NextPiece first, second;  // second: nullptr = none
   bool whole_words;         // a piece that is a token is that token, merges or not (made from a tiktoken vocabulary)
   bool add_bos;             // when the file does not say
+  bool nfc = false;         // the text is brought into NFC first
 };
 const PreTokenizer& pre_tokenizer(std::string_view gguf_name);  // Error{unsupported} lists the names there are
 

@@ -5,9 +5,11 @@
 
 #include "base/json.h"
 #include "base/nearest.h"
-#include "train/json_parts.h"
+#include "io/json_parts.h"
 
 namespace puna::train {
+
+using namespace io;  // rows of JSON and their parts
 namespace {
 
 using Names = std::initializer_list<std::string_view>;

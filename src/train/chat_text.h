@@ -6,10 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include "io/json_rows.h"
 #include "puna/train/data.h"
-#include "train/json_rows.h"
 
 namespace puna::train {
+
+using io::Place;
 
 class ChatText {
  public:

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "io/json_parts.h"
 #include "puna/base/error.h"
 #include "train/counted.h"
 #include "train/data_content.h"
-#include "train/json_parts.h"
 #include "train/sequence_writer.h"
 
 namespace puna::train {
+
+using namespace io;  // rows of JSON and their parts
 namespace {
 
 void add_rows(std::vector<Sequence>& to, SequenceWriter& writer, std::string_view rows, const std::string& name,

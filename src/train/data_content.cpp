@@ -4,10 +4,12 @@
 
 #include "base/utf8.h"
 #include "io/file_kind.h"
+#include "io/json_parts.h"
 #include "puna/base/error.h"
-#include "train/json_parts.h"
 
 namespace puna::train {
+
+using namespace io;  // rows of JSON and their parts
 namespace {
 
 using namespace std::string_view_literals;

@@ -4,9 +4,11 @@
 
 #include "base/json.h"
 #include "base/nearest.h"
-#include "train/json_parts.h"
+#include "io/json_parts.h"
 
 namespace puna::train {
+
+using namespace io;  // rows of JSON and their parts
 namespace {
 
 constexpr size_t kMostColumns = 1000;  // more is a transposed table, or an attack

@@ -73,10 +73,21 @@ Llama make_trainable(const Llama& base, Parameters& parameters) {
     return values;
   };
   for (NamedTensor& t : named_tensors(model)) {
-    if (t.vector) {
-      float* const values = new_block(t.name, t.shape.count());
-      std::copy_n(*t.vector, t.shape.count(), values);
-      *t.vector = values;
+    if (t.is_buffer) {  // a copy, since the base may go first
+      for (const VectorPiece& v : t.vectors) {
+        auto copy =
+            std::make_shared<Buffer>(parameters.context().allocate(size_t(v.count) * sizeof(float), "a buffer"));
+        memcpy(copy->data(), *v.values, copy->size());
+        *v.values = reinterpret_cast<const float*>(copy->data());
+        model.weights.owned.push_back(std::move(copy));
+      }
+      continue;
+    }
+    for (size_t i = 0; i < t.vectors.size(); ++i) {
+      const VectorPiece& v = t.vectors[i];
+      float* const values = new_block(t.vectors.size() == 1 ? t.name : t.name + "." + std::to_string(i), v.count);
+      std::copy_n(*v.values, v.count, values);
+      *v.values = values;
     }
     for (size_t i = 0; i < t.pieces.size(); ++i) {
       Weight& w = *t.pieces[i].weight;

@@ -1,9 +1,11 @@
 #include "train/row_forms.h"
 
 #include "base/json.h"
-#include "train/json_parts.h"
+#include "io/json_parts.h"
 
 namespace puna::train {
+
+using namespace io;  // rows of JSON and their parts
 namespace {
 
 // A row's chat in the making.

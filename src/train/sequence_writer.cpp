@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "io/json_parts.h"
 #include "puna/chat/dropped_fields.h"
 #include "train/counted.h"
-#include "train/json_parts.h"
 
 namespace puna::train {
+
+using namespace io;  // rows of JSON and their parts
 namespace {
 
 void append(Sequence& s, const std::vector<int32_t>& ids, bool counted) {

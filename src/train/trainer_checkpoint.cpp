@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/hash.h"
+#include "model/extra_tensors.h"
 #include "ops/inference.h"
 #include "puna/base/error.h"
 #include "puna/train/data.h"
@@ -25,9 +26,18 @@ uint64_t model_hash(const Llama& model, const Parameters& parameters) {
     if (w.panels && !parameters.gradients().count(w.panels))
       hash.add(w.panels, size_t(std::min(kBytes, w.panel_bytes)));
   };
-  add(model.weights.embedding);
-  for (const LlamaLayer& L : model.weights.layers)
+  const auto add_extras = [&](const std::vector<ExtraTensor>& tensors) {
+    for (const ExtraTensor& t : tensors)
+      if (t.matrix) add(*t.matrix);
+  };
+  LlamaWeights weights = model.weights;
+  add(weights.embedding);
+  add_extras(extra_tensors(c, weights, ""));
+  for (size_t l = 0; l < weights.layers.size(); ++l) {
+    LlamaLayer& L = weights.layers[l];
     for (const Weight* w : {&L.wq, &L.wk, &L.wv, &L.wo, &L.ffn.gate, &L.ffn.up, &L.ffn.down}) add(*w);
+    add_extras(extra_tensors(c, L, int64_t(l), ""));
+  }
   return hash.value();
 }
 

@@ -138,7 +138,9 @@ AT(puna_chat_info, content, 40);
 AT(puna_chat_info, content_count, 48);
 AT(puna_chat_info, dropped, 56);
 AT(puna_chat_info, dropped_count, 64);
-SIZE(puna_chat_info, 72);
+AT(puna_chat_info, in_thought, 72);
+AT(puna_chat_info, reserved2, 76);
+SIZE(puna_chat_info, 80);
 
 AT(puna_chat_template_info, struct_size, 0);
 AT(puna_chat_template_info, reserved, 4);
@@ -167,7 +169,9 @@ SIZE(puna_tools_grammar_options, 24);
 AT(puna_tool_parser_options, struct_size, 0);
 AT(puna_tool_parser_options, early, 4);
 AT(puna_tool_parser_options, most_held, 8);
-SIZE(puna_tool_parser_options, 16);
+AT(puna_tool_parser_options, thoughts, 16);
+AT(puna_tool_parser_options, reserved, 20);
+SIZE(puna_tool_parser_options, 24);
 
 AT(puna_tool_event, struct_size, 0);
 AT(puna_tool_event, kind, 4);
@@ -589,7 +593,13 @@ AT(puna_request_options, length_penalty, 80);
 AT(puna_request_options, max_events, 84);
 AT(puna_request_options, on_event, 88);
 AT(puna_request_options, user, 96);
-SIZE(puna_request_options, 104);
+AT(puna_request_options, prompt_log_probabilities, 104);
+AT(puna_request_options, embed, 108);
+AT(puna_request_options, pooling, 112);
+AT(puna_request_options, normalize, 116);
+AT(puna_request_options, prompt_only, 120);
+AT(puna_request_options, reserved, 124);
+SIZE(puna_request_options, 128);
 
 AT(puna_request_info, struct_size, 0);
 AT(puna_request_info, ended, 4);

@@ -73,10 +73,11 @@ inline std::vector<std::pair<std::string, TensorEntry>> tensor_lies(const Tensor
   if (t.shape.rank > 1 && t.shape[0] != t.shape[1])
     lie("the dimensions swapped", [](TensorEntry& x) { std::swap(x.shape.dim[0], x.shape.dim[1]); });
   for (const DType type : {DType::i8, DType::i32, DType::i64, DType::f64, DType::boolean})
-    lie(name(type), [&](TensorEntry& x) {
-      x.dtype = type;
-      x.bytes = bytes_of(info(type), uint64_t(x.shape.count()));
-    });
+    if (type != t.dtype)
+      lie(name(type), [&](TensorEntry& x) {
+        x.dtype = type;
+        x.bytes = bytes_of(info(type), uint64_t(x.shape.count()));
+      });
   lie("fewer bytes than it takes", [](TensorEntry& x) { --x.bytes; });
   lie("no bytes", [](TensorEntry& x) { x.bytes = 0; });
   lie("blocks of 256 that do not fill a row", [](TensorEntry& x) {

@@ -4,6 +4,7 @@
 #include "puna/base/error.h"
 #include "puna/text/tokenizer.h"
 #include "support/catch.h"
+#include "text/model_files.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -108,4 +109,24 @@ TEST_CASE("a normalizer that makes much of a long text is stopped on the way", "
   const HeapMeter heap;
   CHECK_THROWS_AS(t->encode(prompt, false), Error);
   CHECK(HeapMeter::peak() < 64 << 20);
+}
+
+TEST_CASE("a tokenizer.model or tekken.json of millions of nothings takes its size and 64 MB, or is refused",
+          "[attacks]") {
+  const auto spm = [](const std::string& text) { return cost(text, [&] { tokenizer_from_model_file(text); }); };
+  const auto tekken = [](const std::string& text) { return cost(text, [&] { tokenizer_from_tekken(text); }); };
+  const std::string model = sentencepiece_model();
+  CHECK(spm(model + filled_with(piece("c", 0), 20 << 20)) != "");
+  CHECK(spm(model + filled_with(field(1, ""), 20 << 20)) != "");
+  CHECK(spm(model + filled_with(field(7, uint64_t(0)), 20 << 20)) == "");  // fields that nobody knows
+  CHECK(spm(model + filled_with(field(2, ""), 20 << 20)) == "");
+  CHECK(spm(model + field(2, filled_with(field(30, "[x]"), 20 << 20))) == "");
+  CHECK(spm(model + piece(std::string(8 << 20, 'a'), 0)) == "");
+  CHECK(spm(model + piece(std::string(20 << 20, 'a'), 0, 4)) != "");  // an added token of 20 MB
+  const std::string file = tekken_json(), front = file.substr(0, file.size() - 2);
+  CHECK(tekken(front + filled_with(",{}", 20 << 20) + "]}") != "");
+  CHECK(tekken(front + filled_with(",0", 20 << 20) + "]}") != "");
+  CHECK(tekken(front + "," + tekken_entry(259, std::string(10 << 20, 'a')) + "]}") == "");
+  CHECK(tekken(tekken_json(",\"special_tokens\":[{}" + filled_with(",{}", 20 << 20) + "]")) != "");
+  CHECK(tekken(tekken_json("", 1 << 19, 1 << 19)) != "");
 }

@@ -74,9 +74,10 @@ def puna(program, cases, tokenizer):
             lines.write(json.dumps(case) + "\n")
         lines.flush()
         out = subprocess.run(
-            [program, lines.name, tokenizer, "--masks"], check=True, stdout=subprocess.PIPE, text=True
+            [program, lines.name, tokenizer, "--masks", "--again"], check=True, stdout=subprocess.PIPE, text=True
         ).stdout
-    return [json.loads(line) for line in out.splitlines()]
+    answers = [json.loads(line) for line in out.splitlines()]
+    return answers[:-1], answers[-1]
 
 
 class LlamaTokens:  # what llguidance asks of a tokenizer, and xgrammar's list of bytes
@@ -178,7 +179,7 @@ def percentiles(values):
     )
 
 
-def report(name, cases, answers):
+def report(name, cases, answers, again=None):
     wrong = {True: 0, False: 0}
     passing = errors = 0
     for case, answer in zip(cases, answers):
@@ -201,6 +202,9 @@ def report(name, cases, answers):
     first = [us for answer in answers for us in answer.get("first_us", [])]
     if first:
         row["mask when first met"] = percentiles(first)
+    if again:
+        row["mask, all answers again"] = percentiles(again["again_us"])
+        row["masks kept"] = "%d in %.1f MB" % (again["kept_masks"], again["kept_bytes"] / 1e6)
     print(json.dumps(row, indent=2))
     return row
 
@@ -216,7 +220,7 @@ def main():
     parser.add_argument("--out")
     args = parser.parse_args()
     cases = list(read_cases(args.schemas))[: args.limit]
-    rows = [report("puna", cases, puna(args.program, cases, args.tokenizer))]
+    rows = [report("puna", cases, *puna(args.program, cases, args.tokenizer))]
     peers = {"llguidance": llguidance, "xgrammar": xgrammar}
     tokens = LlamaTokens(args.tokenizer) if args.peers else None
     for name in filter(None, args.peers.split(",")):

@@ -6,65 +6,19 @@
 // likely. TALKER, a chat model with a tokenizer, gives the texts: a page to be copied with one change, and its own free
 // answers to a few questions. With --draft the answers are the draft's, with a surprise now and then: what a draft is
 // worth is how often it agrees.
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <ctime>
 #include <string>
-#include <vector>
 
 #include "bench/bench_options.h"
-#include "puna/runtime/generate.h"
+#include "bench/scripted.h"
 
 using namespace puna;
+using namespace puna::bench;
 
 namespace {
 
-using Ids = std::vector<int32_t>;
-
-bool cpu_time = false;
-
-double seconds_now() {
-  if (cpu_time) return double(clock()) / CLOCKS_PER_SEC;
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double median(std::vector<double> v) {
-  std::nth_element(v.begin(), v.begin() + std::ptrdiff_t(v.size() / 2), v.end());
-  return v[v.size() / 2];
-}
-
-struct Task {
-  Ids prompt, answer;
-};
-
-struct Run {
-  double tokens_per_second = 0;
-  int64_t accepted = 0, rejected = 0;
-};
-
-Run run(const ModelPtr& model, const std::vector<Task>& tasks, GenerateOptions options) {
+Run run(const ModelPtr& model, const std::vector<Task>& tasks, const GenerateOptions& options) {
   Run r;
-  double seconds = 0;
-  int64_t tokens = 0;
-  for (const Task& t : tasks) {
-    Session s(model, {});
-    const auto scripted = [&](std::span<float> logits, std::span<const int32_t> history) {
-      logits[size_t(t.answer[history.size() - t.prompt.size()])] = 1e9f;
-    };
-    options.max_tokens = int64_t(t.answer.size());
-    options.processor = Sampler::Processor(scripted);
-    double first = 0;  // when the first token was there
-    const GenerateResult g = generate(s, t.prompt, options, [&](const GeneratedToken&) {
-      if (first == 0) first = seconds_now();
-      return true;
-    });
-    seconds += seconds_now() - first;
-    tokens += int64_t(g.tokens.size()) - 1;
-    r.accepted += g.accepted_drafts;
-    r.rejected += g.rejected_drafts;
-  }
-  r.tokens_per_second = double(tokens) / seconds;
+  for (const Task& t : tasks) answer(model, t, options, r);
   return r;
 }
 
@@ -73,9 +27,9 @@ void compare(const char* name, const ModelPtr& model, const std::vector<Task>& t
   std::vector<double> before, after, ratios;
   Run last;
   for (int64_t i = 0; i < rounds; ++i) {
-    before.push_back(run(model, tasks, plain).tokens_per_second);
+    before.push_back(run(model, tasks, plain).tokens_per_second());
     last = run(model, tasks, drafted);
-    after.push_back(last.tokens_per_second);
+    after.push_back(last.tokens_per_second());
     ratios.push_back(after.back() / before.back());
   }
   printf(" \"%s\": {\"plain\": %.2f, \"drafted\": %.2f, \"ratio\": %.3f, \"accepted\": %jd, \"rejected\": %jd},\n",

@@ -64,6 +64,8 @@ int main(void) {
   puna_buffer* buffer = NULL;
   float floats[4] = {0};
   int32_t token = 0;
+  const puna_token_probability* likely = NULL;
+  const float* vector = NULL;
   size_t n = 0;
 
   REFUSED(puna_image_create(NULL, rgb, 1, 1, 0, &image));
@@ -139,6 +141,8 @@ int main(void) {
   REFUSED(puna_request_cancel(NULL));
   REFUSED(puna_request_get_info(NULL, &request_info));
   REFUSED(puna_request_get_answer(NULL, 0, &answer));
+  REFUSED(puna_request_get_prompt_probabilities(NULL, 1, &likely, &n));
+  REFUSED(puna_request_get_embedding(NULL, &vector, &n));
   REFUSED(puna_engine_get_info(NULL, &engine_info));
   REFUSED(puna_engine_clear_cache(NULL));
   REFUSED(puna_engine_save_cache(NULL, buffer));

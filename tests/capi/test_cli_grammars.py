@@ -77,6 +77,35 @@ class Grammars(unittest.TestCase):
         out = json.loads(self.generate("--json-schema", schema, "--json").stdout)
         self.assertEqual((out["incomplete"], set(json.loads(out["text"]))), (False, {"age", "ok"}))
 
+    def test_a_batch_holds_each_line_to_its_own_grammar(self):
+        lines = [
+            {"prompt": "It is", "json_schema": SCHEMA, "id": "a", "max_tokens": 60},
+            {"prompt": "It is", "regex": "[a-c]{4}", "id": {"b": [1]}},
+            {"prompt": "It is", "regex": "[a-c]{4}", "json_schema": SCHEMA, "id": 3},
+            {"prompt": "It is", "json_shema": SCHEMA, "id": 4},
+            {"prompt": "It is", "tools": [], "id": 5},
+            {"prompt": "It is", "max_tokens": 3},
+            "It is",
+        ]
+        out = self.folder / "out.jsonl"
+        given = self.file("in.jsonl", "".join(json.dumps(line) + "\n" for line in lines) + '{"prompt": \n')
+        run("batch", MODEL, "--in", given, "--out", out, "--temperature", 0.9, "--seed", 3)
+        answers = [json.loads(line) for line in out.read_text().splitlines()]
+        self.assertEqual([a["line"] for a in answers], list(range(8)))
+        self.assertEqual([a.get("id") for a in answers], ["a", {"b": [1]}, 3, 4, 5, None, None, None])
+        self.assertEqual(set(json.loads(answers[0]["text"])), {"age", "ok"})
+        self.assertRegex(answers[1]["text"], r"^[a-c]{4}$")
+        self.assertEqual((answers[5]["generated_tokens"], "id" in answers[5]), (3, False))
+        for number, sentence in (
+            (2, "an answer is held to one of the two"),
+            (3, "\"json_shema\" is not known here, did you mean 'json_schema'?"),
+            (4, '"tools" without "messages"'),
+            (6, "expected an object"),
+            (7, "line: "),
+        ):
+            self.assertIn(sentence, answers[number]["error"])
+            self.assertNotIn("text", answers[number])
+
     def test_a_conversation_is_constrained_in_every_turn(self):
         done = run("chat", MODEL, "--choices", "yes,no", stdin=b"Is it?\nAnd now?\n")
         self.assertTrue(set(done.stdout.split()) <= {b"yes", b"no"} and len(done.stdout.split()) == 2, done.stdout)

@@ -157,6 +157,49 @@ TEST_CASE("a text, a chat and ids are submitted; a prefix cache goes through a b
   puna_buffer_free(saved);
 }
 
+TEST_CASE("a request says how likely its prompt was, and embeds it, as a session does", "[capi]") {
+  const ModelHandle model = open_model(folder());
+  const EngineHandle engine = make_engine(model);
+  auto options = sized<puna_request_options>();
+  options.prompt_log_probabilities = 3;
+  options.prompt_only = 1;
+  options.embed = 1;
+  options.pooling = PUNA_POOLING_LAST;
+  const RequestHandle request = submit(engine, &options);
+  const puna_token_probability* likely = nullptr;
+  const float* values = nullptr;
+  size_t count = 0;
+  refused(puna_request_get_prompt_probabilities(request.get(), 1, &likely, &count), PUNA_WRONG_STATE, "not been read");
+  step_to_the_end(engine);
+  float nll[6];
+  const SessionHandle session = make_session(model);
+  ok(puna_session_score(session.get(), kPrompt, 7, nll, 6));
+  for (int64_t i = 1; i < 7; ++i) {
+    ok(puna_request_get_prompt_probabilities(request.get(), i, &likely, &count));
+    REQUIRE(count == 3);
+    CHECK(likely[0].token == kPrompt[i]);
+    CHECK(likely[0].log_probability == -nll[i - 1]);
+  }
+  ok(puna_request_get_embedding(request.get(), &values, &count));
+  std::vector<float> want(count);
+  const SessionHandle other = make_session(model);
+  auto append = sized<puna_append_options>();
+  append.embeddings = want.data();
+  append.embeddings_capacity = count;
+  append.pooling = PUNA_POOLING_LAST;
+  ok(puna_session_append(other.get(), kPrompt, 7, &append, nullptr));
+  CHECK(std::vector<float>(values, values + count) == want);
+  auto answer = sized<puna_answer>();
+  ok(puna_request_get_answer(request.get(), 0, &answer));
+  CHECK(answer.token_count == 0);
+  options.n = 2;
+  puna_request* r = nullptr;
+  refused(puna_engine_submit_tokens(engine.get(), kPrompt, 7, &options, &r), PUNA_INVALID_ARGUMENT, "prompt_only");
+  options.n = 0;
+  options.embed = 0;
+  refused(puna_engine_submit_tokens(engine.get(), kPrompt, 7, &options, &r), PUNA_INVALID_ARGUMENT, "without embed");
+}
+
 TEST_CASE("an engine's thread answers while others wait; freeing handles in any order is right", "[capi]") {
   ModelHandle model = open_model(folder());
   auto generate = sized<puna_generate_options>();

@@ -23,9 +23,10 @@ ToolsHandle make_tools(const puna_model* model, const char* format, std::string_
   return ToolsHandle(tools);
 }
 
-ParserHandle make_parser(const ToolsHandle& tools, int32_t early = 0) {
+ParserHandle make_parser(const ToolsHandle& tools, int32_t early = 0, int32_t thoughts = 0) {
   auto options = sized<puna_tool_parser_options>();
   options.early = early;
+  options.thoughts = thoughts;
   puna_tool_parser* parser = nullptr;
   ok(puna_tool_parser_create(tools.get(), &options, &parser));
   return ParserHandle(parser);
@@ -38,6 +39,7 @@ std::string take(const ParserHandle& parser) {
     ok(puna_tool_parser_next(parser.get(), &e));
     if (e.kind == PUNA_TOOL_NONE) return out;
     if (e.kind == PUNA_TOOL_CALL_BEGIN) out += "|";
+    if (e.kind == PUNA_TOOL_THOUGHT) out += "?";
     CHECK(e.text[e.size] == '\0');
     out.append(e.text, e.size);
     if (e.kind == PUNA_TOOL_CALL_END) out += e.complete ? "|" : "!";
@@ -75,11 +77,29 @@ TEST_CASE("tools need no model where a format is named", "[capi][tools]") {
   CHECK(take(parser) == "!");
 }
 
+TEST_CASE("thoughts come apart where they are asked for", "[capi][tools]") {
+  const ToolsHandle tools = make_tools(nullptr, "hermes");
+  const std::string answer = "<think>\nHm.\n</think>\n\nYes.";
+  const auto told = [&](int32_t thoughts, std::string_view text) {
+    const ParserHandle parser = make_parser(tools, 0, thoughts);
+    push(parser, text);
+    ok(puna_tool_parser_finish(parser.get()));
+    return take(parser);
+  };
+  CHECK(told(0, answer) == answer);
+  CHECK(told(1, answer) == "?Hm.Yes.");
+  CHECK(told(2, "Hm.\n</think>\n\nYes.") == "?Hm.Yes.");
+  auto options = sized<puna_tool_parser_options>();
+  options.thoughts = 3;
+  puna_tool_parser* parser = nullptr;
+  refused(puna_tool_parser_create(tools.get(), &options, &parser), PUNA_INVALID_ARGUMENT, "thoughts is 3");
+}
+
 TEST_CASE("written calls are read back through the C ABI", "[capi][tools]") {
   const std::string calls =
       R"([{"name": "f", "arguments": {"a": "it's"}}, {"name": "get_weather", "arguments": "{}"}])";
-  for (const char* format :
-       {"llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "granite"}) {
+  for (const char* format : {"llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "granite",
+                             "harmony", "gemma", "tool_code", "phi"}) {
     const ToolsHandle tools = make_tools(nullptr, format);
     const Output text;
     ok(puna_tools_write(tools.get(), calls.data(), calls.size(), text));

@@ -19,6 +19,7 @@ struct ReadCall {
 
 struct ReadAnswer {
   std::string text;  // where a call stood: U+2502 "│"
+  std::string thought;
   std::vector<ReadCall> calls;
   bool operator==(const ReadAnswer&) const = default;
 };
@@ -29,8 +30,9 @@ inline Tools tools_named(const std::vector<std::string>& names) {
   return Tools::parse(list.dump());
 }
 
-// `pieces` joined are the answer.
-inline ReadAnswer read_answer(ToolCallParser& parser, const std::vector<std::string_view>& pieces) {
+// `pieces` joined are the answer. with_marks: not all of it is said, marks of thoughts and headers are not.
+inline ReadAnswer read_answer(ToolCallParser& parser, const std::vector<std::string_view>& pieces,
+                              bool with_marks = false) {
   std::string whole;
   for (const std::string_view p : pieces) whole += p;
   ReadAnswer out;
@@ -40,10 +42,11 @@ inline ReadAnswer read_answer(ToolCallParser& parser, const std::vector<std::str
     using Kind = ToolEvent::Kind;
     switch (e.kind) {
       case Kind::text:
+      case Kind::thought:
         fine = fine && !open && !e.text.empty() && e.begin >= at && e.end == e.begin + e.text.size() &&
                e.end <= whole.size() && std::string_view(whole).substr(size_t(e.begin), e.text.size()) == e.text;
-        fine = fine && (e.begin == at || !out.calls.empty());  // what is left out belongs to calls
-        out.text += e.text;
+        fine = fine && (e.begin == at || with_marks || !out.calls.empty());  // what is left out belongs to calls
+        (e.kind == Kind::text ? out.text : out.thought) += e.text;
         at = e.end;
         break;
       case Kind::call_begin:
@@ -69,11 +72,13 @@ inline ReadAnswer read_answer(ToolCallParser& parser, const std::vector<std::str
   parser.finish(sink);
   CHECK(fine);
   CHECK_FALSE(open);
-  if (out.calls.empty()) CHECK(out.text == whole);
+  if (out.calls.empty() && !with_marks) CHECK(out.text == whole);
   for (const ReadCall& c : out.calls)
     if (c.complete) CHECK(nlohmann::json::accept(c.arguments));
   return out;
 }
+
+inline bool has_headers(std::string_view format) { return format == "harmony"; }
 
 inline std::vector<std::string_view> cut(std::string_view text, size_t size) {
   std::vector<std::string_view> pieces;

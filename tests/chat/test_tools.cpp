@@ -64,16 +64,21 @@ TEST_CASE("a wrong tool is named with its place", "[chat][tools]") {
 TEST_CASE("the format is found by the template, else by the tokenizer", "[chat][tools]") {
   const auto none = [](std::string_view) { return false; };
   const std::map<std::string, std::string> want = {
-      {"llama4_hf", "llama4_json"}, {"smollm2", "llama3_json"},     {"qwen2_5", "hermes"},    {"qwen3", "hermes"},
-      {"mistral_nemo", "mistral"},  {"ministral3", "mistral_args"}, {"granite3_3", "granite"}};
+      {"llama4_hf", "llama4_json"}, {"smollm2", "llama3_json"},  {"qwen2_5", "hermes"},
+      {"qwen3", "hermes"},          {"mistral_nemo", "mistral"}, {"ministral3", "mistral_args"},
+      {"granite3_3", "granite"},    {"gpt_oss", "harmony"},      {"gemma4", "gemma"}};
+  const std::map<std::string, std::string> not_everywhere = {{"gemma2", "tool_code"}, {"gemma3", "tool_code"}};
   size_t seen = 0;
   for (const Family& f : families())
     if (const auto w = want.find(f.name); w != want.end()) {
       CAPTURE(f.name);
       CHECK(tool_format_name(find_tool_format(f.source, none)) == w->second);
       ++seen;
+    } else if (const auto rare = not_everywhere.find(f.name); rare != not_everywhere.end()) {
+      CHECK(tool_format_name(find_tool_format(f.source, none)) == rare->second);
     }
   CHECK(seen == want.size());
+  CHECK(tool_format_name(find_tool_format("<|system|>{{ tools }}<|tool|>...<|/tool|><|end|>", none)) == "phi");
   CHECK(tool_format_name(find_tool_format("[func_name1(params)] <|start_header_id|>", none)) == "pythonic");
   CHECK(tool_format_name(find_tool_format("", none)) == "llama3_json");
   CHECK(tool_format_name(find_tool_format("", [](std::string_view t) { return t == "<|python_start|>"; })) ==
@@ -93,7 +98,7 @@ TEST_CASE("calls are written in every format and read back", "[chat][tools]") {
     const std::vector<ChatSegment> segments = write_tool_calls(tool_format(name), calls);
     std::string text;
     for (const ChatSegment& s : segments) {
-      if (s.special) CHECK(s.text.find_first_of("{\"") == std::string::npos);
+      if (s.special) CHECK((s.text == "<|\"|>" || s.text.find_first_of("{\"") == std::string::npos));
       text += s.text;
     }
     for (const size_t piece : {size_t(1), size_t(5), size_t(10000)})
@@ -118,6 +123,10 @@ TEST_CASE("calls are written in every format and read back", "[chat][tools]") {
   CHECK(marked(write_tool_calls(tool_format("llama4_json"), {{"f", R"({"a": "<|python_end|>"})"}})) ==
         R"(«<|python_start|>»{"name": "f", "parameters": {"a": "<|python_end|>"}}«<|python_end|>»)");
   CHECK(marked(write_tool_calls(tool_format("pythonic"), {{"f", R"({"a": 1})"}, {"g", "{}"}})) == "[f(a=1), g()]");
+  CHECK(marked(write_tool_calls(tool_format("gemma"), {{"f", R"({"a": "x\"y", "b": [1, {"c": null}]})"}})) ==
+        "«<|tool_call>»call:f{a:«<|\"|>»x\"y«<|\"|>»,b:[1,{c:null}]}«<tool_call|>»");
+  CHECK_THROWS_WITH(write_tool_calls(tool_format("gemma"), {{"f", R"({"a": "<|\"|>"})"}}),
+                    Catch::Matchers::Contains("quote"));
 }
 
 TEST_CASE("a choice of tools becomes the pieces of a grammar", "[chat][tools]") {
@@ -141,6 +150,14 @@ TEST_CASE("a choice of tools becomes the pieces of a grammar", "[chat][tools]") 
   CHECK(python.free_text.python_calls);
   CHECK(tool_constraint(tools, tool_format("hermes"), {}).free_text.marks == std::vector<std::string>{"<tool_call>"});
   CHECK_FALSE(tool_constraint(tools, tool_format("hermes"), {}).free_text.python_calls);
+
+  const ToolConstraint harmony = tool_constraint(tools, tool_format("harmony"), {});
+  CHECK(marked(harmony.calls[0].before) == "«<|channel|>»commentary to=functions.f «<|constrain|>»json«<|message|>»");
+  CHECK(harmony.free_text.marks == std::vector<std::string>{"to=functions."});
+  CHECK(harmony.free_text.specials.size() == 6);
+  const ToolConstraint gemma = tool_constraint(tools, tool_format("gemma"), {});
+  CHECK(gemma.arguments == ToolConstraint::Arguments::gemma);
+  CHECK(marked(gemma.calls[0].before) == "«<|tool_call>»call:f{");
 
   const ToolConstraint named = tool_constraint(tools, tool_format("mistral_args"), {Kind::named, "g", false});
   CHECK_FALSE(named.free_text_first);
@@ -186,7 +203,10 @@ TEST_CASE("an answer put together of a constraint's pieces is read as calls", "[
     std::string answer = plain(c.begin);
     for (size_t i = 0; i < c.calls.size(); ++i) {
       if (i > 0) answer += plain(c.separator);
-      answer += plain(c.calls[i].before) + (c.arguments == ToolConstraint::Arguments::python ? "a=1" : "{\"a\": 1}") +
+      answer += plain(c.calls[i].before) +
+                (c.arguments == ToolConstraint::Arguments::python  ? "a=1"
+                 : c.arguments == ToolConstraint::Arguments::gemma ? "a:1"
+                                                                   : "{\"a\": 1}") +
                 plain(c.calls[i].after);
     }
     answer += plain(c.end);

@@ -1,6 +1,7 @@
 // engine_support.h -- models, requests and what they answer alone: the oracle of every engine test is the same request
 // in a fresh session.
 #pragma once
+#include <random>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,31 @@ inline std::vector<int32_t> made_up_tokens(const Model& model, size_t count, uin
     ids[i] = int32_t(seed >> 8) % int32_t(model.config().vocab);
   }
   return ids;
+}
+
+inline EngineRequestOptions request_for(const Model& model, size_t prompt, int64_t tokens, uint32_t seed) {
+  EngineRequestOptions r;
+  r.prompt.tokens = made_up_tokens(model, prompt, seed);
+  r.generate.max_tokens = tokens;
+  r.generate.ignore_eos = true;
+  r.generate.sampler.temperature = 1;
+  r.generate.sampler.seed = seed;
+  return r;
+}
+
+// Its B is not zero, so it changes what the model says.
+inline std::shared_ptr<Adapter> made_up_adapter(const Model& model, int64_t rank, uint64_t seed, float size = 0.3f) {
+  AdapterOptions options;
+  options.rank = rank;
+  options.alpha = double(rank);
+  options.targets = {"all"};
+  if (!model.config().tied) options.targets.push_back("lm_head");
+  options.seed = seed;
+  const std::shared_ptr<Adapter> adapter = Adapter::create(model.context(), model.llama(), options);
+  std::mt19937 random{uint32_t(seed)};
+  for (const Adapter::Block& b : adapter->blocks())
+    for (int64_t i = 0; i < b.count; ++i) b.values[i] = size * (float(random() % 2001) / 1000 - 1);
+  return adapter;
 }
 
 // What a request says alone, in a fresh session; answer i of several has seed + i.

@@ -1,6 +1,5 @@
 // Adapters mixed in one batch: each request answers as it does alone with its own.
 #include <cmath>
-#include <random>
 
 #include "engine/engine_support.h"
 #include "puna/base/error.h"
@@ -10,31 +9,6 @@ using namespace puna::test;
 
 namespace test_engine_adapters {
 namespace {
-
-// Its B is not zero, so it changes what the model says.
-std::shared_ptr<Adapter> made_up_adapter(const Model& model, int64_t rank, uint64_t seed, float size = 0.3f) {
-  AdapterOptions options;
-  options.rank = rank;
-  options.alpha = double(rank);
-  options.targets = {"all"};
-  if (!model.config().tied) options.targets.push_back("lm_head");
-  options.seed = seed;
-  const std::shared_ptr<Adapter> adapter = Adapter::create(model.context(), model.llama(), options);
-  std::mt19937 random{uint32_t(seed)};
-  for (const Adapter::Block& b : adapter->blocks())
-    for (int64_t i = 0; i < b.count; ++i) b.values[i] = size * (float(random() % 2001) / 1000 - 1);
-  return adapter;
-}
-
-EngineRequestOptions request_for(const Model& model, size_t prompt, int64_t tokens, uint32_t seed) {
-  EngineRequestOptions r;
-  r.prompt.tokens = made_up_tokens(model, prompt, seed);
-  r.generate.max_tokens = tokens;
-  r.generate.ignore_eos = true;
-  r.generate.sampler.temperature = 1;
-  r.generate.sampler.seed = seed;
-  return r;
-}
 
 // [rank, columns] or [rows, rank] as panels of 16 rows hold them.
 float& at(const Adapter::Block& b, int64_t cols, int64_t row, int64_t col) {
@@ -46,7 +20,8 @@ float& at(const Adapter::Block& b, int64_t cols, int64_t row, int64_t col) {
 TEST_CASE("adapters mixed in a batch: each request answers as alone with its own", "[engine]") {
   const char* const fixture = GENERATE("text_scout_like", "text_maverick_like", "dense_llama3");
   const bool exact = GENERATE(false, true);
-  CAPTURE(fixture, exact);
+  const uint64_t budget = GENERATE(0, 1);  // whole passes, or left after a tile and gone on with
+  CAPTURE(fixture, exact, budget);
   const ModelPtr model = open_text_model(fixture);
   EngineOptions options;
   options.session = {exact, 0, 48};
@@ -61,7 +36,7 @@ TEST_CASE("adapters mixed in a batch: each request answers as alone with its own
     asked.push_back(r);
     requests.push_back(engine.submit(r));
   }
-  while (engine.step()) {}
+  while (engine.step(budget)) {}
   bool differ = false;
   for (size_t i = 0; i < requests.size(); ++i) {
     CAPTURE(i);

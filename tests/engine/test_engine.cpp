@@ -9,20 +9,6 @@ using namespace puna;
 using namespace puna::test;
 
 namespace test_engine {
-namespace {
-
-EngineRequestOptions request_for(const Model& model, size_t prompt, int64_t tokens, uint32_t seed) {
-  EngineRequestOptions r;
-  r.prompt.tokens = made_up_tokens(model, prompt, seed);
-  r.generate.max_tokens = tokens;
-  r.generate.ignore_eos = true;
-  r.generate.sampler.temperature = 1;
-  r.generate.sampler.seed = seed;
-  return r;
-}
-
-}  // namespace
-
 TEST_CASE("requests that run together answer as each does alone", "[engine]") {
   const char* const fixture = GENERATE("text_scout_like", "text_maverick_like", "gemma3", "mistral", "phi3", "gpt_oss");
   const bool exact = GENERATE(false, true);

@@ -13,6 +13,12 @@ namespace {
 
 constexpr int32_t kTokens[] = {11, 22, 33, 44, 55, 66, 77};
 
+// What a request tells its callback.
+struct Called {
+  int32_t tokens[20] = {};
+  int32_t count = 0, ended = 0, outcome = 0;
+};
+
 // Freed in an order that nobody would choose: parents first.
 struct Handles {
   puna_context* context = nullptr;
@@ -24,6 +30,8 @@ struct Handles {
   puna_generation* generation = nullptr;
   puna_engine *engine = nullptr, *another = nullptr;
   puna_request* requests[3] = {};
+  puna_request *searching = nullptr, *called = nullptr;
+  Called told;  // by `called`
   puna_sampler* sampler = nullptr;
   puna_session* seeing = nullptr;
   puna_image* image = nullptr;
@@ -41,7 +49,9 @@ struct Handles {
     puna_model_free(model);
     puna_adapter_free(learned);
     puna_request_free(requests[1]);
+    puna_request_free(called);
     puna_engine_free(engine);
+    puna_request_free(searching);
     puna_request_free(requests[0]);
     puna_request_free(requests[2]);
     puna_engine_free(another);
@@ -288,6 +298,35 @@ puna_status speculate(Handles& h) {
   return std::equal(answers[0], answers[0] + 24, answers[1]) ? PUNA_OK : PUNA_INTERNAL;
 }
 
+struct Answer {
+  int32_t tokens[64];
+  size_t size = 0;
+  static int32_t add(void* user, const puna_generated_token* token) {
+    auto* self = static_cast<Answer*>(user);
+    self->tokens[self->size++] = token->id;
+    return 0;
+  }
+};
+
+// With lookups, and with guesses of `draft`, if there is one. An answer in the middle of which it ends is
+// PUNA_INTERNAL.
+puna_status answer_by(const puna_grammar* grammar, puna_session* session, puna_session* draft, Answer* answer) {
+  auto sampling = sized<puna_sampler_options>();
+  sampling.temperature = 1;
+  auto options = sized<puna_generate_options>();
+  options.sampler = &sampling;
+  options.max_tokens = 30;
+  options.grammar = grammar;
+  options.lookup_tokens = 4;
+  options.draft = draft;
+  options.draft_tokens = draft ? 3 : 0;
+  options.close_answer = 1;
+  auto result = sized<puna_generate_result>();
+  if (answer) answer->size = 0;
+  TRY(puna_session_generate(session, "The house", 9, &options, answer ? Answer::add : nullptr, answer, &result));
+  return result.incomplete ? PUNA_INTERNAL : PUNA_OK;
+}
+
 // Grammars of tools and of a schema, a matcher's every question, and an answer by each with drafts.
 puna_status constrain(Handles& h) {
   const std::string_view list = R"([{"name": "f", "parameters": {"type": "dict", "properties": {
@@ -317,22 +356,30 @@ puna_status constrain(Handles& h) {
   TRY(puna_matcher_get_info(h.fork, &info));
   if (info.whole != 1) return PUNA_INTERNAL;
 
-  auto sampling = sized<puna_sampler_options>();
-  sampling.temperature = 1;
   for (puna_grammar* const grammar : {h.json, h.calls}) {
     puna_session** const session = grammar == h.json ? &h.session : &h.restored;
     TRY(puna_session_create(h.model, nullptr, session));
-    auto options = sized<puna_generate_options>();
-    options.sampler = &sampling;
-    options.max_tokens = 30;
-    options.grammar = grammar;
-    options.lookup_tokens = 4;
-    options.close_answer = 1;
-    auto result = sized<puna_generate_result>();
-    TRY(puna_session_generate(*session, "The house", 9, &options, nullptr, nullptr, &result));
-    if (result.incomplete) return PUNA_INTERNAL;
+    TRY(answer_by(grammar, *session, nullptr, nullptr));
   }
   return PUNA_OK;
+}
+
+// The same answer by a grammar, plainly and with drafts of a model: where these had no memory it is the same all the
+// same, what the grammar forces, lookups and the model's guesses together.
+puna_status constrain_drafts(Handles& h) {
+  static Answer plain, drafted;  // not on the heap that fails
+  const std::string_view schema = R"({"type": "object", "properties": {"estate": {"enum": ["Pemberley", "Longbourn"]},
+      "rooms": {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 2}}, "required": ["estate",
+      "rooms"], "additionalProperties": false})";
+  TRY(puna_grammar_create(schema.data(), schema.size(), nullptr, &h.json));
+  TRY(puna_session_create(h.model, nullptr, &h.session));
+  TRY(answer_by(h.json, h.session, nullptr, &plain));
+  TRY(puna_session_create(h.model, nullptr, &h.restored));
+  TRY(puna_session_create(h.model, nullptr, &h.copy));
+  TRY(answer_by(h.json, h.restored, h.copy, &drafted));
+  return plain.size == drafted.size && std::equal(plain.tokens, plain.tokens + plain.size, drafted.tokens)
+             ? PUNA_OK
+             : PUNA_INTERNAL;
 }
 
 // Every request has ended, and what is whole is what was wanted; the first failure otherwise.
@@ -350,12 +397,46 @@ puna_status hear(Handles& h, const int32_t* want) {
     auto answer = sized<puna_answer>();
     TRY(puna_request_get_answer(r, 0, &answer));
     if (answer.token_count != 20 || !std::equal(want, want + 20, answer.tokens)) return PUNA_INTERNAL;
+    if (r != h.requests[0]) continue;
+    const puna_token_probability* likely = nullptr;
+    const float* embedding = nullptr;
+    size_t count = 0;
+    TRY(puna_request_get_prompt_probabilities(r, 6, &likely, &count));
+    if (count != 3 || likely[0].token != kTokens[6] || !(likely[0].log_probability < 0)) return PUNA_INTERNAL;
+    TRY(puna_request_get_embedding(r, &embedding, &count));
+    if (count == 0 || !(embedding[0] >= -1 && embedding[0] <= 1)) return PUNA_INTERNAL;
   }
   return first;
 }
 
-// Requests that share a prompt, with drafts, several answers, a grammar's absence, a cancel; then another engine with
-// what the first has read. Each answer is the one of a session, or there is none.
+int32_t on_engine_event(void* user, const puna_event* event) {
+  auto* const called = static_cast<Called*>(user);
+  if (event->kind == PUNA_EVENT_TOKEN && called->count < 20) called->tokens[called->count++] = event->id;
+  if (event->kind != PUNA_EVENT_ENDED) return 0;
+  ++called->ended;
+  called->outcome = event->outcome;
+  return 0;
+}
+
+// Its best answer is the one of the first time, or there is none.
+puna_status check_beams(Handles& h) {
+  static int32_t want[20];
+  static uint64_t count = 0;  // not known yet
+  auto event = sized<puna_event>();
+  while (event.kind != PUNA_EVENT_ENDED) {
+    TRY(puna_request_next(h.searching, 0, &event));
+    if (event.kind == PUNA_EVENT_NONE) return PUNA_INTERNAL;
+  }
+  if (event.status != PUNA_OK) return event.status;
+  auto answer = sized<puna_answer>();
+  TRY(puna_request_get_answer(h.searching, 0, &answer));
+  if (count == 0) count = uint64_t(std::copy(answer.tokens, answer.tokens + answer.token_count, want) - want);
+  return answer.token_count == count && std::equal(want, want + count, answer.tokens) ? PUNA_OK : PUNA_INTERNAL;
+}
+
+// Requests that share a prompt, one that scores and embeds it, with drafts, several answers, beams, a callback, a
+// cancel; then another engine with what the first has read. Each answer is the one of a session, or there is none; every
+// request hears of its end.
 puna_status serve(Handles& h) {
   static int32_t want[20];  // not on the heap that fails
   auto generate = sized<puna_generate_options>();
@@ -373,12 +454,23 @@ puna_status serve(Handles& h) {
   auto options = sized<puna_request_options>();
   options.generate = &generate;
   TRY(puna_engine_create(h.model, nullptr, &h.engine));
+  options.prompt_log_probabilities = 3;
+  options.embed = options.normalize = 1;
   TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.requests[0]));
+  options.prompt_log_probabilities = options.embed = options.normalize = 0;
   options.n = 2;
   generate.lookup_tokens = 4;
   TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.requests[1]));
   options.key = "a key that is longer than what a string holds without the heap";
   TRY(puna_engine_submit_tokens(h.engine, kTokens + 1, 6, &options, &h.requests[2]));
+  generate.lookup_tokens = 0;
+  options.n = 1;
+  options.beams = 3;
+  TRY(puna_engine_submit_tokens(h.engine, kTokens, 5, &options, &h.searching));
+  options.beams = 0;
+  options.on_event = on_engine_event;
+  options.user = &h.told;
+  TRY(puna_engine_submit_tokens(h.engine, kTokens, 7, &options, &h.called));
   int32_t more = 1;
   puna_status stepped = PUNA_OK;
   for (int32_t i = 0; more != 0; ++i) {
@@ -387,8 +479,12 @@ puna_status serve(Handles& h) {
     if (status != PUNA_OK) stepped = status;
     if (i > 1000) return PUNA_INTERNAL;
   }
+  if (h.told.ended != 1) return PUNA_INTERNAL;
+  if (h.told.outcome == PUNA_OUTCOME_FINISHED && !std::equal(want, want + 20, h.told.tokens)) return PUNA_INTERNAL;
   TRY(hear(h, want));
+  TRY(check_beams(h));
   TRY(stepped);
+  if (h.told.outcome != PUNA_OUTCOME_FINISHED) return PUNA_OUT_OF_MEMORY;
   TRY(puna_buffer_create(&h.text));
   TRY(puna_engine_save_cache(h.engine, h.text));
   TRY(puna_engine_create(h.model, nullptr, &h.another));
@@ -401,6 +497,7 @@ puna_status live(const Life& life) {
   Handles h;
   TRY(open(life, h));
   if (!life.adapter_folder.empty()) return learn(life, h);
+  if (life.constrained && life.drafts) return constrain_drafts(h);
   if (life.constrained) return constrain(h);
   if (life.drafts) return speculate(h);
   if (life.engine) return serve(h);

@@ -15,7 +15,8 @@ struct Life {
   int32_t (*read_at)(void* user, uint64_t offset, uint64_t count, void* to) = nullptr;  // this, or in place
   void* reader_user = nullptr;
   bool drafts = false;         // it only answers, plainly and with drafts, which may do without memory
-  bool constrained = false;    // it only answers by grammars, of tools too, with drafts; the model has a tokenizer
+  bool constrained = false;    // it only answers by grammars, of tools too; the model has a tokenizer. With drafts: by
+                               // one grammar, plainly and with guesses of a model
   bool engine = false;         // it only answers requests of an engine, which does without a prefix cache if it must
   bool text = false;           // the model ships a tokenizer and a chat template
   std::string adapter_folder;  // not "": instead of talking it learns, keeps what it learned there, and answers with it

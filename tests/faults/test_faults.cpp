@@ -303,6 +303,17 @@ TEST_CASE("sampled allocations of answers by grammars fail once: out of memory, 
   CHECK(sweep_context(life, 5) > 5);
 }
 
+TEST_CASE("sampled allocations of an answer by a grammar with a draft model fail once: out of memory, or the answer",
+          "[faults]") {
+  Life life;
+  life.path = PUNA_SOURCE_DIR "/examples/bundled/puna-austen.gguf";
+  life.context.threads = 1;
+  life.constrained = true;
+  life.drafts = true;
+  CHECK(sweep_heap(life, 31) > 100);
+  CHECK(sweep_context(life, 1) > 20);
+}
+
 TEST_CASE("every operator new of a small model's life fails once: out of memory, nothing lost", "[faults]") {
   CHECK(sweep_heap(tiny_life(), 1) > 500);
 }

@@ -15,12 +15,22 @@ namespace {
 void check(const puna::LlamaConfig& c) {
   for (const int64_t count : {c.layers, c.hidden, c.heads, c.kv_heads, c.vocab, c.ffn, c.max_positions, c.page_size()})
     require(count >= 1 && count <= int64_t(1) << 27);
-  require(c.heads % c.kv_heads == 0 && c.head_dim >= 2 && c.head_dim % 2 == 0);
+  require(c.head_dim >= 2 && c.head_dim % 2 == 0);
+  require(c.kv_layers() >= 1 && c.streams >= 1 && c.per_layer >= 0 && c.laurel_rank >= 0);
+  for (int64_t l = 0; l < c.layers; ++l) {
+    require(c.kv_heads_of(l) >= 1 && c.heads % c.kv_heads_of(l) == 0 && c.ffn_of(l) >= 1);
+    require(c.head_dim_of(l) >= 2 && c.head_dim_of(l) % 2 == 0 &&
+            2 * int64_t(c.frequencies_of(l).size()) <= c.head_dim_of(l));
+    const int64_t owner = c.kv_layer(l);
+    require(owner >= 0 && owner < c.kv_layers() && c.kv_heads_of(owner) == c.kv_heads_of(l) &&
+            c.head_dim_of(owner) == c.head_dim_of(l) && c.sliding(owner) == c.sliding(l));
+  }
+  require(c.sparsity.empty() || c.sparsity.size() == size_t(c.layers));
   require(c.uses_rope.size() == size_t(c.layers) && c.is_moe.size() == size_t(c.layers));
   require(c.rotated() >= 2 && c.rotated() <= c.head_dim);
   require(c.architecture == "phi3" || c.rotated() == c.head_dim);
+  require(c.long_frequency.empty() || c.long_frequency.size() == c.inverse_frequency.size());
   for (const auto* frequency : {&c.inverse_frequency, &c.local_frequency, &c.long_frequency}) {
-    require(frequency->empty() || frequency->size() == c.inverse_frequency.size());
     for (const float f : *frequency) require(std::isfinite(f) && f >= 0);
   }
   require(c.slides.empty() ? c.window == 0 : c.slides.size() == size_t(c.layers) && c.window >= 1);
@@ -37,7 +47,11 @@ void check(const puna::LlamaConfig& c) {
           back.score_scale() == c.score_scale() && back.embedding_scale == c.embedding_scale &&
           back.residual_scale == c.residual_scale && back.logit_scale == c.logit_scale &&
           back.attention_softcap == c.attention_softcap && back.final_softcap == c.final_softcap &&
-          back.query_growth == c.query_growth && back.glu.limit == c.glu.limit && back.glu.alpha == c.glu.alpha);
+          back.layer_kv_heads == c.layer_kv_heads && back.layer_ffn == c.layer_ffn &&
+          back.local_head_dim == c.local_head_dim && back.shared_kv == c.shared_kv && back.per_layer == c.per_layer &&
+          back.per_layer_vocab == c.per_layer_vocab && back.streams == c.streams && back.laurel_rank == c.laurel_rank &&
+          back.sparsity == c.sparsity && back.query_growth == c.query_growth && back.glu.limit == c.glu.limit &&
+          back.glu.alpha == c.glu.alpha);
 }
 
 }  // namespace

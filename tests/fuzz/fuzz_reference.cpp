@@ -26,6 +26,11 @@ void write_arrays(const test::ScratchFolder& folder, const Model& model) {
       {"projected_features", {v.features(), v.text_hidden}},
       {"logits", {1, 6, t.vocab}},
       {"hidden_states", {t.layers, 1, 6, t.hidden}},
+      {"embeddings", {1, 6, t.hidden}},
+      {"attn_out", {t.layers, 1, 6, t.hidden}},
+      {"ffn_out", {t.layers, 1, 6, t.hidden}},
+      {"final_norm", {1, 6, t.hidden}},
+      {"rope_inv_freq", {t.head_dim / 2}},
   };
   for (const auto& [name, shape] : arrays) {
     size_t count = 1;

@@ -11,7 +11,8 @@ namespace {
 using namespace puna::serve;
 
 void read(int endpoint, const std::string& body, const RequestLimits& limits) {
-  const puna::OrderedJson json = parse_body(body);
+  puna::OrderedJson json = parse_body(body);
+  const puna::JsonGuard guard(json);
   const auto check = [&](const Sampling& s) {
     const bool ok = s.n >= 1 && s.n <= int(limits.answers) && s.stop.size() <= limits.stops && s.top_logprobs <= 20 &&
                     s.sampler.temperature >= 0 && s.sampler.temperature <= 2 &&

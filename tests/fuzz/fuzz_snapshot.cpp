@@ -1,4 +1,4 @@
-// fuzz_snapshot.cpp -- any bytes as a session's snapshot, of a model that reads and of one that sees: an Error, or a
+// fuzz_snapshot.cpp -- any bytes as a session's snapshot, of models that read and of one that sees: an Error, or a
 // session that goes on and gives a snapshot of the same tokens.
 #include <vector>
 
@@ -12,7 +12,8 @@
 FUZZ_TARGET(snapshot) {
   using namespace puna;
   static const test::ScratchFolder folder;
-  static const ModelPtr models[] = {test::tiny_model(), test::tiny_seeing_model(folder.path())};
+  static const ModelPtr models[] = {test::tiny_model(), test::tiny_model(test::tiny_gemma4_config()),
+                                    test::tiny_seeing_model(folder.path())};
   for (const ModelPtr& model : models)
     test::expect_error_only([&] {
       const auto session = restore_snapshot(model, {reinterpret_cast<const std::byte*>(data), size});

@@ -17,16 +17,19 @@ using namespace puna::test;
 namespace {
 
 struct Heard {
-  std::string text;
+  std::string text, thought;
   std::vector<std::string> calls;
   bool operator==(const Heard&) const = default;
 };
 
-Heard hear(std::string_view format, std::string_view answer, bool early, size_t piece) {
+Heard hear(std::string_view format, std::string_view answer, bool early, bool thoughts, size_t piece) {
   static const puna::Tools tools = puna::Tools::parse(
       R"([{"name": "f"}, {"name": "get_weather"}, {"name": "math.sqrt"}, {"name": "code_interpreter"}])");
   puna::ToolCallParser::Options options;
   options.early = early;
+  options.thoughts = thoughts;
+  options.begins_in_thought = thoughts && answer.size() % 5 == 0;
+  const bool with_marks = thoughts || format == "harmony";  // marks and headers are not said
   options.most_held = 4096;
   puna::ToolCallParser parser(tools, puna::tool_format(format), options);
   Heard out;
@@ -34,11 +37,12 @@ Heard hear(std::string_view format, std::string_view answer, bool early, size_t 
   bool open = false;
   const auto sink = [&](const puna::ToolEvent& e) {
     using Kind = puna::ToolEvent::Kind;
-    if (e.kind == Kind::text) {
+    if (e.kind == Kind::text || e.kind == Kind::thought) {
       require(!open && !e.text.empty() && e.begin >= at && e.end <= answer.size());
       require(answer.substr(size_t(e.begin), size_t(e.end - e.begin)) == e.text);
-      require(e.begin == at || !out.calls.empty());
-      out.text += e.text;
+      require(e.begin == at || with_marks || !out.calls.empty());
+      require(e.kind == Kind::text || thoughts);
+      (e.kind == Kind::text ? out.text : out.thought) += e.text;
       at = e.end;
     } else if (e.kind == Kind::call_begin) {
       require(!open && e.call == out.calls.size());
@@ -58,7 +62,7 @@ Heard hear(std::string_view format, std::string_view answer, bool early, size_t 
   };
   for (size_t i = 0; i < answer.size(); i += piece) parser.push(answer.substr(i, piece), sink);
   parser.finish(sink);
-  require(!open && (!out.calls.empty() || out.text == answer));
+  require(!open && (with_marks || !out.calls.empty() || out.text == answer));
   return out;
 }
 
@@ -69,11 +73,12 @@ FUZZ_TARGET(tool_calls) {
   const std::string_view answer(reinterpret_cast<const char*>(data) + 2, size - 2);
   const std::vector<std::string_view> formats = puna::tool_format_names();
   const std::string_view format = formats[data[0] % formats.size()];
-  for (const bool early : {false, true}) {
-    const Heard whole = hear(format, answer, early, size);
-    require(hear(format, answer, early, 1) == whole);
-    require(hear(format, answer, early, size_t(data[1] % 16) + 2) == whole);
-    accepted = accepted || !whole.calls.empty();
-  }
+  for (const bool early : {false, true})
+    for (const bool thoughts : {false, true}) {
+      const Heard whole = hear(format, answer, early, thoughts, size);
+      require(hear(format, answer, early, thoughts, 1) == whole);
+      require(hear(format, answer, early, thoughts, size_t(data[1] % 16) + 2) == whole);
+      accepted = accepted || !whole.calls.empty() || !whole.thought.empty();
+    }
   return 0;
 }

@@ -52,6 +52,13 @@ void make_snapshots(const ModelPtr& model) {
   write_snapshot(session, seed("snapshot", "two_chunks"));
 }
 
+// Of layers that differ in their heads, and that share keys.
+void make_snapshot_of_gemma4() {
+  Session session(test::tiny_model(test::tiny_gemma4_config()), {});
+  session.append(std::vector<int32_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  write_snapshot(session, seed("snapshot", "gemma4"));
+}
+
 void make_seeing(const test::ScratchFolder& scratch) {
   const ModelPtr model = test::tiny_seeing_model(scratch.path());
   test::write_tiny_mmproj(seed("mmproj", "tiny"));
@@ -64,6 +71,15 @@ void make_seeing(const test::ScratchFolder& scratch) {
   prompt.patches = {{1, 2, 0, image}, {4, 1, 2, image}};
   session.append(prompt);
   write_snapshot(session, seed("snapshot", "images"));
+}
+
+void make_models(const test::ScratchFolder& scratch) {
+  const std::pair<const char*, Metadata> all[] = {{"gemma3n", test::tiny_gemma3n_config()},
+                                                  {"gemma4", test::tiny_gemma4_config()}};
+  for (const auto& [name, config] : all) {
+    save_gguf(*test::tiny_model(config), scratch / "family.gguf");
+    write(seed("model_gguf", name), scratch.read("family.gguf"));
+  }
 }
 
 void make_packed(const test::ScratchFolder& scratch) {
@@ -104,6 +120,8 @@ int main(int argc, char** argv) {
   save_gguf(*model, seed("model_gguf", "tiny"));
   make_snapshots(model);
   make_seeing(scratch);
+  make_models(scratch);
+  make_snapshot_of_gemma4();
   make_packed(scratch);
   make_states(scratch);
   test::small_sequence_model(recsys::SequenceKind::hstu)->save(seed("sequence_model", "hstu"));

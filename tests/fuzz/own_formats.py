@@ -1,5 +1,6 @@
 """Structure-aware mutations of Puna's own binary files (packed weights, snapshots of sessions), whose checksums are
-recomputed, of gzip files, of regular expressions and of settings. As in mutations.py: (random, bytes) -> bytes."""
+recomputed, of gzip files, of tokenizers, of regular
+expressions and of settings. As in mutations.py: (random, bytes) -> bytes."""
 
 import re
 import struct
@@ -410,3 +411,92 @@ GRAMMAR_WORDS = [
     "item ::= ",
     'root ::= root root | ""\n',
 ]
+
+
+def varint(value):
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out) + bytes([value])
+
+
+def protobuf_fields(data):
+    """[(key, value)]: the value is a number, or the bytes of a field with a length; what cannot be read is left out."""
+    at, fields = 0, []
+
+    def number():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80 or shift > 63:
+                return value & MASK
+
+    try:
+        while at < len(data):
+            key = number()
+            if key & 7 == 0:
+                fields.append((key, number()))
+            else:
+                size = {1: 8, 5: 4}.get(key & 7)
+                size = number() if size is None else size
+                fields.append((key, data[at : at + size]))
+                at += size
+    except IndexError:
+        pass
+    return fields
+
+
+def protobuf_bytes(fields, length=lambda n: n):
+    out = b""
+    for key, value in fields:
+        out += varint(key)
+        out += varint(value) if key & 7 == 0 else (varint(length(len(value))) if key & 7 == 2 else b"") + value
+    return out
+
+
+def mutate_tokenizer_model(r, data):
+    """tekken.json, SentencePiece's protobuf, or the ranks of Llama's tokenizer.model."""
+    if data[:1] == b"{":
+        return m.mutate_json(r, data)
+    fields = protobuf_fields(data)
+    if data[:1] != b"\n" or not fields:
+        return m.mutate_lines(r, data)
+    for _ in range(r.choice([1, 1, 2, 4])):
+        at = r.randrange(len(fields)) if r.random() < 0.5 else r.randrange(max(0, len(fields) - 4), len(fields))
+        key, value = fields[at]
+        inner = protobuf_fields(value) if key & 7 == 2 else []
+        what = r.randrange(7)
+        if what == 0:
+            fields.insert(at, fields[r.randrange(len(fields))])
+        elif what == 1 and len(fields) > 1:
+            del fields[at]
+        elif what == 2:
+            fields[at] = (integer_near(r, key, 4), value if integer_near(r, key, 4) & 7 else 0)
+            fields[at] = (fields[at][0] & ~7 | (0 if isinstance(fields[at][1], int) else 2), fields[at][1])
+        elif inner:
+            i = r.randrange(len(inner))
+            k, v = inner[i]
+            if k & 7 == 0:
+                inner[i] = (k, r.choice([0, 1, 2, 6, 7, integer_near(r, v, 8)]))
+            elif k & 7 == 5:
+                inner[i] = (k, struct.pack("<f", r.choice([0.0, -1.5, 1e38, float("inf"), float("nan"), -1e-40])))
+            else:
+                inner[i] = (k, m.mutate_bytes(r, v) if v else b"<0x41>")
+            fields[at] = (key, protobuf_bytes(inner))
+        else:
+            fields[at] = (key, integer_near(r, value, 8)) if key & 7 == 0 else (key, m.mutate_bytes(r, value))
+    wrong = r.random() < 0.1
+    return protobuf_bytes(
+        fields, (lambda n: integer_near(r, n, 4) if r.random() < 0.01 else n) if wrong else lambda n: n
+    )
+
+
+def mutate_label_file(r, data):
+    """Behind a byte that says which: a table, JSON lines, or a list of tasks."""
+    mutate = [m.mutate_table, m.mutate_json_lines, m.mutate_json][data[0] % 3 if data else 0]
+    return (bytes([r.randrange(256)]) if r.random() < 0.05 else data[:1]) + mutate(r, data[1:])

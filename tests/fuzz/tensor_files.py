@@ -11,6 +11,7 @@ from own_formats import integer_near
 from parts import sized_parts_of
 
 WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "U8": 1, "I8": 1, "BOOL": 1}
+WIDTHS |= {"F8_E4M3": 1, "F8_E5M2": 1}
 FLOATS = [
     0x7F800000,
     0xFF800000,

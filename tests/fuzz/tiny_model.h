@@ -32,10 +32,36 @@ inline Metadata tiny_config() {
   return config;
 }
 
+// What other families have beside it: residual streams, shared keys, inputs of every layer, sizes by layer, experts
+// beside a dense block.
+inline Metadata tiny_gemma3n_config() {
+  Metadata config;
+  io::flatten_config(
+      R"({"model_type": "gemma3n_text", "hidden_size": 16, "intermediate_size": [16, 16, 24], "num_hidden_layers": 3,
+    "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "vocab_size": 272, "max_position_embeddings": 64,
+    "vocab_size_per_layer_input": 270, "hidden_size_per_layer_input": 4, "laurel_rank": 2, "altup_num_inputs": 2,
+    "num_kv_shared_layers": 1, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+    "sliding_window": 8, "activation_sparsity_pattern": [0.5, 0.0, 0.0]})",
+      "config.json", "", config);
+  return config;
+}
+inline Metadata tiny_gemma4_config() {
+  Metadata config;
+  io::flatten_config(
+      R"({"model_type": "gemma4_text", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 3,
+    "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8, "global_head_dim": 16,
+    "num_global_key_value_heads": 1, "attention_k_eq_v": true, "vocab_size": 272, "vocab_size_per_layer_input": 272,
+    "max_position_embeddings": 64, "hidden_size_per_layer_input": 4, "num_kv_shared_layers": 1,
+    "layer_types": ["sliding_attention", "full_attention", "full_attention"], "sliding_window": 8,
+    "enable_moe_block": true, "num_experts": 2, "top_k_experts": 1, "moe_intermediate_size": 8})",
+      "config.json", "", config);
+  return config;
+}
+
 // With byte_tokenizer's vocabulary.
-inline ModelPtr tiny_model() {
-  Llama llama = new_llama(*tiny_context(), config_from_huggingface(tiny_config()), 1);
-  llama.config.rope_style = RopeStyle::interleaved;
+inline ModelPtr tiny_model(const Metadata& config = tiny_config()) {
+  Llama llama = new_llama(*tiny_context(), config_from_huggingface(config), 1);
+  if (llama.config.architecture == "llama4") llama.config.rope_style = RopeStyle::interleaved;
   Checkpoint checkpoint;
   checkpoint.format = Checkpoint::Format::gguf;
   checkpoint.metadata = gguf_metadata(llama.config);

@@ -2,7 +2,9 @@
 // Each is compared with what every single token does.
 #include <random>
 
+#include "grammar/automaton.h"
 #include "grammar/builder.h"
+#include "grammar/mask_cache.h"
 #include "grammar/rules.h"
 #include "grammar/vocabulary.h"
 #include "puna/base/watch.h"
@@ -69,6 +71,14 @@ Regex inside(RegexBuilder& make, int kind) {
       const Regex either[] = {make.both(both), make.repeat(space, 20, 20)};
       return make.either(either);
     }
+    case 7: {  // characters and words, both counted: the words alone decide, until an end comes near
+      ByteSet no_space;
+      no_space.add('a', 'z'), no_space.add('\\');
+      const Regex some = make.repeat(make.bytes(no_space), 1, kUnbounded);
+      const Regex counted = make.concat(make.repeat(make.concat(some, space), 0, 12), some);
+      const Regex both[] = {make.repeat(c, 1, 70), counted};
+      return make.both(both);
+    }
     default: return make.complement(make.concat(make.all(), make.concat(make.literal("\""), make.all())));
   }
 }
@@ -80,7 +90,7 @@ TEST_CASE("Masks inside strings are those of the single tokens, however they are
   const grammar::MaskTuning tunings[] = {{}, {{2, 6}, 1, 4096}, {{4}, 16, 10}};
   for (const auto& tuning : tunings) {
     const auto vocabulary = std::make_shared<const GrammarVocabulary>(tokenizer, size_t(1) << 20, kUnwatched, tuning);
-    for (int kind = 0; kind < 7; ++kind) {
+    for (int kind = 0; kind < 9; ++kind) {
       Builder builder({}, kUnwatched);
       RegexBuilder& make = builder.regexes();
       const Regex parts[] = {make.literal("\""), inside(make, kind), make.literal("\"")};
@@ -101,6 +111,70 @@ TEST_CASE("Masks inside strings are those of the single tokens, however they are
       }
     }
   }
+}
+
+TEST_CASE("Where words are counted and characters too, no place builds states of its own for its masks", "[grammar]") {
+  // A token of 200 bytes: counts up to 99 words and 5,000 characters are within its reach or beyond it.
+  std::vector<std::string> texts = awkward_texts();
+  for (size_t size = 10; size <= 200; size += 10) {
+    texts.push_back(std::string(size, 'a'));
+    texts.push_back(std::string(size, ' '));
+  }
+  const GrammarPtr grammar = grammar_from_json_schema(R"json({"type": "string", "minLength": 1, "maxLength": 5000,
+      "pattern": "^$|(^(?:\\S+\\s+){0,99}\\S+$)"})json");
+  Matcher matcher(grammar, grammar_vocabulary(small_vocabulary(texts)));
+  matcher.accept_bytes("\"");
+  size_t most = 0;
+  for (int word = 0; word < 60; ++word) {
+    matcher.accept_bytes("ab ");
+    const size_t before = grammar->automaton()->states();
+    CHECK(matcher.mask().count() > 100);
+    const size_t behind = grammar->automaton()->states();
+    REQUIRE(behind >= before);  // it was not given up for another one
+    if (word > 2) most = std::max(most, behind - before);
+  }
+  CHECK(most < 1000);
+}
+
+TEST_CASE("Equal masks are kept once, whichever grammar and whichever place they are of", "[grammar]") {
+  std::vector<std::string> texts{"<end>"};
+  for (char c = 'a'; c <= 'z'; ++c) texts.push_back(std::string(1, c));
+  for (int i = 0; i < 20000; ++i) texts.push_back("w" + std::to_string(i));
+  const auto vocabulary =
+      std::make_shared<const GrammarVocabulary>(small_vocabulary(texts), size_t(1) << 20, kUnwatched);
+  Matcher one(grammar_from_regex("[a-z0-9]{500,1000}"), vocabulary);
+  Matcher other(grammar_from_regex("(?:[a-z0-9]{400,900}|[A-Z]+)x"), vocabulary);
+  const TokenMask first = one.mask(), second = other.mask();
+  CHECK(first.kind == TokenMask::Kind::bitmap);
+  CHECK(first.bits.data() == second.bits.data());
+  for (int i = 0; i < 300; ++i) {
+    one.accept(1 + i % 26);
+    CHECK(one.mask().bits.data() == second.bits.data());
+  }
+  const auto& kept = vocabulary->of_configurations();
+  CHECK(kept.size() == 302);
+  CHECK(kept.bytes_held() < 302 * 400 + 2 * vocabulary->words() * sizeof(uint64_t));
+}
+
+TEST_CASE("A cache that is full lets go of what nobody asked for, and counts what its entries share once",
+          "[grammar]") {
+  grammar::Bitmaps bitmaps;
+  grammar::BoundedCache<int, grammar::StoredMask> cache(64 << 10);
+  const auto mask = [&](uint64_t first) {
+    std::vector<uint64_t> bits(1000, ~uint64_t(0));  // 8 KB
+    bits[0] = first;
+    return std::make_shared<const grammar::StoredMask>(grammar::StoredMask::from_bits(bits, bitmaps));
+  };
+  for (int i = 0; i < 100; ++i) cache.put(i, mask(7), sizeof i);
+  CHECK(cache.size() == 100);
+  CHECK(cache.bytes_held() < 32 << 10);
+  for (int i = 100; i < 200; ++i) {
+    cache.put(i, mask(uint64_t(i)), sizeof i);
+    REQUIRE(cache.bytes_held() <= 64 << 10);
+    CHECK(cache.find(i) != nullptr);
+  }
+  CHECK(cache.find(50) == nullptr);
+  CHECK(cache.size() < 20);
 }
 
 TEST_CASE("Plain text is complete UTF-8 without quotes, backslashes and control characters", "[grammar]") {

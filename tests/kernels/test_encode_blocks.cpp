@@ -83,9 +83,26 @@ TEST_CASE("codes are rounded where the reference rounds them", "[kernels]") {
   }
 }
 
-TEST_CASE("every type that is a weight has an encoder, but f32", "[kernels]") {
+TEST_CASE("every type that is a weight has an encoder, but f32 and those for reading only", "[kernels]") {
+  const std::set<DType> none = {DType::f32,   DType::iq2_xxs, DType::iq2_xs, DType::iq2_s,     DType::iq3_xxs,
+                                DType::iq3_s, DType::iq1_s,   DType::iq1_m,  DType::u4_scaled, DType::e4m3_scaled};
   for (int t = 0; t < puna::kDTypeCount; ++t)
-    CHECK((puna::encoder(DType(t)) != nullptr) == (puna::is_weight(DType(t)) && DType(t) != DType::f32));
+    CHECK((puna::encoder(DType(t)) != nullptr) == (puna::is_weight(DType(t)) && !none.contains(DType(t))));
+}
+
+TEST_CASE("ternary rows are the reference's bytes", "[kernels][golden]") {
+  for (const auto& g : puna::test::goldens([](const puna::test::Golden& s) { return s.fixture() == "quant_tables"; })) {
+    const auto input = g.array("tq_input");
+    const std::vector<float> x = input.f32();
+    for (const auto& [array, dtype] : {std::pair("tq1_0_encoded", DType::tq1_0), {"tq2_0_encoded", DType::tq2_0}}) {
+      const auto want = g.array(array);
+      std::vector<uint8_t> got(want.u8().size());
+      REQUIRE(got.size() == puna::bytes_of(puna::info(dtype), x.size()));
+      puna::encoder(dtype)(got.data(), x.data(), int64_t(x.size()), nullptr);
+      CAPTURE(array);
+      CHECK(memcmp(got.data(), want.u8().data(), got.size()) == 0);
+    }
+  }
 }
 
 TEST_CASE("an encoder writes exactly its bytes, whatever the bits of the input", "[kernels]") {

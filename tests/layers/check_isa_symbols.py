@@ -4,8 +4,8 @@
 usage: check_isa_symbols.py NM OBJECT...       objects other than isa_<level>.* and product_<level>.* are passed over;
 prints one line a breach, exit 1 on any
 
-An object for level L defines symbols of namespace puna::L only, and calls nothing but the four memory functions that
-compilers insert and, at the scalar level, libm's fma (correctly rounded by definition; the other levels have the
+An object for level L defines symbols of namespace puna::L only, and names nothing but the tables of puna::grids, which
+are data, the four memory functions that compilers insert and, at the scalar level, libm's fma (correctly rounded by definition; the other levels have the
 instruction). Where a level is L with an integer dot instruction besides, L's object writes that level's table, which
 names functions of both (src/kernels/dots.inl.h). Eigen's products (src/optional/eigen) define symbols of puna::eigen_L
 and puna_eigen_L, its own namespace renamed, and besides take memory and throw when there is none.
@@ -50,7 +50,7 @@ def breaches_of(nm, path):
         + (rf"|_Z(?:GV|Z)*N?K?{len('puna_eigen_' + level)}puna_eigen_{level}" if eigen else "")
     )
     dots = WITH_DOTS.get(level, "-")
-    named = re.compile(rf"_ZN4puna{len(dots)}{dots}")
+    named = re.compile(rf"_ZN4puna({len(dots)}{dots}|5grids)")
     its_table = f"_ZN4puna{len(dots)}{dots}6kTableE"
     listing = subprocess.run([nm, "--format=posix", path], capture_output=True, text=True, check=True).stdout
     defined = 0

@@ -41,6 +41,7 @@ RANK = {
     "recsys": 7,
     "ads": 7,
     "eval": 7,
+    "label": 7,
     "hnsw": 8,
     "sqlite": 8,
     "eigen.h": 8,

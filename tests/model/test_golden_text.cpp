@@ -1,15 +1,15 @@
 // The text models' golden numbers (reference: unmodified transformers, float32): every layer, every router choice,
 // every greedy token.
 #include "support/catch.h"
+#include "support/files.h"
 #include "support/golden.h"
+#include "support/other_forms.h"
 #include "support/run_model.h"
 
 using namespace puna;
 using namespace puna::test;
 
 namespace {
-
-bool is_text_model(const Golden& g) { return g.has("logits") && g.has("hidden_states") && g.has("embeddings"); }
 
 std::vector<int64_t> row(const std::vector<int64_t>& v, int64_t index, int64_t width) {
   return {v.begin() + index * width, v.begin() + (index + 1) * width};
@@ -36,19 +36,22 @@ void check_greedy(const Golden& g, const LoadedLlama& m, std::span<const int64_t
 }  // namespace
 
 TEST_CASE("text models give the reference's numbers in every layer", "[model][golden]") {
-  for (const Golden& g : goldens(is_text_model)) {
+  for (const Golden& g : goldens(is_text_decoder)) {
     INFO("golden set " << g.folder());
     const LoadedLlama m = load_llama(g.folder());
     const LlamaConfig& c = m.llama.config;
-    const Npy hidden = g.array("hidden_states");
-    const int64_t T = hidden.shape[2], D = hidden.shape[3];
+    const bool streams = g.has("altup_hidden_states");  // [layers, streams, T, D] instead of [layers, 1, T, D]
+    const char* const after_layers = streams ? "altup_hidden_states" : "hidden_states";
+    const Npy hidden = g.array(after_layers);
+    const int64_t S = hidden.shape[1], T = hidden.shape[2], D = hidden.shape[3];
     const std::vector<int64_t> ids = g.array("input_ids").i64();
     REQUIRE(c.layers == hidden.shape[0]);
     int64_t moe = 0;
     for (const uint8_t x : c.is_moe) moe += x;
 
-    std::vector<float> embedded(size_t(T * D)), after(size_t(c.layers * T * D)), out(after.size()),
-        norm(embedded.size());
+    REQUIRE(c.streams == S);
+    std::vector<float> embedded(size_t(S * T * D)), after(size_t(c.layers * T * D)), out(size_t(S) * after.size()),
+        norm(size_t(T * D));
     std::vector<float> router(size_t(moe * T * c.experts)), scores(size_t(moe * T * c.experts_per_token));
     std::vector<int32_t> experts(scores.size());
     ForwardTaps taps{embedded.data(), after.data(), out.data(), norm.data(), nullptr, nullptr, nullptr};
@@ -60,15 +63,15 @@ TEST_CASE("text models give the reference's numbers in every layer", "[model][go
     KvCache cache = new_cache(m, true);
     const std::vector<float> logits = run_rows(m, cache, 0, ids, true, &taps);
     g.check("logits", logits);
-    g.check("embeddings", embedded);
-    g.check("hidden_states", out);
+    g.check(streams ? "altup_embeddings" : "embeddings", embedded);
+    g.check(after_layers, out);
     g.check("final_norm", norm);
     // LongRoPE: the set's is that of short sequences, and so is ours
     g.check("rope_inv_freq", c.inverse_frequency);
     if (g.has("rope_inv_freq_local")) g.check("rope_inv_freq_local", c.local_frequency);
     if (g.has("rope_inv_freq_long")) g.check("rope_inv_freq_long", c.long_frequency);
     std::vector<float> attn = after, ffn = out;  // block outputs are differences of the residual stream
-    for (size_t i = 0; i < attn.size(); ++i) {
+    for (size_t i = 0; S == 1 && i < attn.size(); ++i) {
       attn[i] -= i < size_t(T * D) ? embedded[i] : out[i - size_t(T * D)];
       ffn[i] -= after[i];
     }
@@ -84,7 +87,7 @@ TEST_CASE("text models give the reference's numbers in every layer", "[model][go
 }
 
 TEST_CASE("sequences of a padded batch give what each gives alone", "[model][golden]") {
-  for (const Golden& g : goldens(is_text_model)) {
+  for (const Golden& g : goldens(is_text_decoder)) {
     if (!g.has("batch_logits")) continue;
     INFO("golden set " << g.folder());
     const LoadedLlama m = load_llama(g.folder());
@@ -105,11 +108,13 @@ TEST_CASE("sequences of a padded batch give what each gives alone", "[model][gol
 }
 
 TEST_CASE("other forms of a checkpoint (bf16, sharded, published config) give their golden logits", "[model][golden]") {
-  for (const Golden& g : goldens(is_text_model)) {
+  for (const Golden& g : goldens(is_text_decoder)) {
     INFO("golden set " << g.folder());
     const std::vector<int64_t> ids = g.array("input_ids").i64();
-    if (g.has_file("sharded")) {
-      const LoadedLlama m = load_llama(g.folder() + "/sharded");
+    const TempFolder made;
+    if (g.has_file("model.safetensors")) {
+      write_shards(g.folder(), made / "sharded", 3);
+      const LoadedLlama m = load_llama(made / "sharded");
       KvCache cache = new_cache(m, true);
       g.check("logits", run_rows(m, cache, 0, ids, true));
     }
@@ -120,7 +125,8 @@ TEST_CASE("other forms of a checkpoint (bf16, sharded, published config) give th
       g.check("mxfp4_logits", run_rows(m, cache, 0, ids, true));
     }
     if (g.has("bf16_weights_f32_compute_logits")) {
-      const LoadedLlama m = load_llama(g.folder() + "/bf16");
+      write_bf16(g.folder(), made / "bf16");
+      const LoadedLlama m = load_llama(made / "bf16");
       KvCache cache = new_cache(m, true);
       g.check("bf16_weights_f32_compute_logits", run_rows(m, cache, 0, ids, true));
     }

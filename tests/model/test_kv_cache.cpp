@@ -222,7 +222,7 @@ TEST_CASE("q8_0 pages give back each key and value as a row of blocks, and keep 
   KvCache kv(c, std::make_shared<Allocator>(AllocatorFunctions(), 0), DType::q8_0);
   kv.prepare(0, 70);
   const size_t row = 96 / 32 * 34;
-  REQUIRE(kv.row_bytes() == 2 * row);
+  REQUIRE(kv.row_bytes(0) == 2 * row);
   const EncodeFunction encode = encoder(DType::q8_0);
   std::vector<std::byte> want(2 * row), got(2 * row);
   const auto encoded = [&](int64_t p, int64_t h) {

@@ -6,9 +6,9 @@
 #include <thread>
 
 #include "online/events.h"
-#include "online/killed.h"
 #include "support/catch.h"
 #include "support/files.h"
+#include "support/killed.h"
 #include "support/status.h"
 
 using namespace puna;

@@ -7,12 +7,12 @@
 #include "base/os.h"
 #include "kernels/kernel_table.h"
 #include "online/events.h"
-#include "online/killed.h"
 #include "puna/recsys/online_learner.h"
 #include "recsys/ranking/table.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/golden.h"
+#include "support/killed.h"
 #include "support/status.h"
 
 using namespace puna;

@@ -46,7 +46,7 @@ struct Moe {
         memcpy(a.x.row(t), xn.data() + t * D, size_t(D) * 4);
         finish_row(rec.kernels(), a, t);
       });
-      const Routes routes = route(rec, a, router.weight, top_k);
+      const Routes routes = route(rec, a, router.weight, {top_k});
       experts_add(rec, View(out.data(), DType::f32, {R, D}), a, routes, weights,
                   shared.empty() ? nullptr : &shared_weights);
     });
@@ -124,7 +124,7 @@ TEST_CASE("routes name the best logits, ties to the lower expert, and group rows
     const Activations a = make_activations(rec, R, D, {&router.weight});
     rec.stage(R, [&](int64_t t) { memcpy(a.x.row(t), xn.data() + t * D, size_t(D) * 4); });
     View logits;
-    const Routes r = route(rec, a, router.weight, top_k);
+    const Routes r = route(rec, a, router.weight, {top_k});
     logits = r.logits;
     CHECK((r.count == R * top_k && r.top_k == top_k));
     rec.stage(1, [&](int64_t) {

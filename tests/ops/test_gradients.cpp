@@ -318,7 +318,7 @@ TEST_CASE("experts: gradients of input and of every weight, through the routes' 
     const View in = put(rec, x, R, D);
     Activations a;
     a.x = put(rec, xn, R, D);
-    const Routes routes = route(rec, a, router.weight, top_k);
+    const Routes routes = route(rec, a, router.weight, {top_k});
     experts_add(rec, in, a, routes, std::span(experts.data(), size_t(E)), &experts.back());
     set_gradient(rec, in, dy);
     rec.stage(1, [&](int64_t) { chosen.assign(routes.expert, routes.expert + routes.count); });

@@ -106,7 +106,7 @@ Results expert_results(const GemmPermission& permission, std::span<const ExpertW
             rec.gradient(out);
             rec.gradient(in.x);
             rec.gradient(scores);
-            const Routes routes = choose_experts(rec, scores, top_k);
+            const Routes routes = choose_experts(rec, scores, {top_k});
             experts_add(rec, out, in, routes, experts, shared);
             take_values(rec, r.values[0], out);
             set_gradient(rec, out, dy);

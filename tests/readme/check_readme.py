@@ -33,7 +33,9 @@ PIECES = {
     "cpp": ["examples/**/*.cpp"],
     "cmake": ["tests/readme/consumer/CMakeLists.txt", "examples/*/CMakeLists.txt"],
 }
-VERB = re.compile(r'Verb (?:verb|rec|ads|simulate)\(\s*(\w+),\s*"([\w-]+)"')
+# const Verb verb(app, "batch", ...); of a group const Verb rec(app, "rec", ...) or label_group(app, "label", ...), whose
+# verbs name the variable: verb(rec, "train", ...), or a group within it, simulate(ads, "simulate", ...)
+VERB = re.compile(r'Verb (\w+)\(\s*(\w+),\s*"([\w-]+)"')
 
 
 def tiny_model(root):
@@ -106,9 +108,18 @@ class Commands:
         cli = "\n".join(
             p.read_text(encoding="utf-8") for p in sorted((root / "apps/cli").glob("*")) if p.suffix in (".cpp", ".h")
         )
-        self.verbs = {}  # of each group: "app" are those of puna itself
-        for group, name in VERB.findall(cli):
-            self.verbs.setdefault(group, set()).add(name)
+        self.groups = {}  # of a group, "puna rec": its verbs, by name
+        verbs, variables = VERB.findall(cli), {"app": "puna"}
+        while any(group in variables for _, group, _ in verbs):
+            rest = []
+            for variable, group, name in verbs:
+                if group not in variables:
+                    rest.append((variable, group, name))
+                    continue
+                self.groups.setdefault(variables[group], set()).add(name)
+                if variable != "verb":
+                    variables[variable] = f"{variables[group]} {name}"
+            verbs = rest
         self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+)"', cli) for o in names.split(",")} | {
             "--help"
         }
@@ -125,14 +136,14 @@ class Commands:
                 yield f"./dev bench knows no '{part[2]}'"
         for words in re.findall(r"(?:^|[\s;&|])(?:build/release/bin/)?puna ((?:[\w.~/=:-]|\"[^\"]*\"|\s)+)", line):
             words = re.sub(r'"[^"]*"', "TEXT", words).split()
-            group, path = "app", "puna"
+            group = "puna"
             for word in words:
-                if group not in self.verbs or not re.fullmatch(r"[a-z][a-z-]*", word):
+                if group not in self.groups or not re.fullmatch(r"[a-z][a-z-]*", word):
                     break
-                if word not in self.verbs[group]:
-                    yield f"{path} has no verb '{word}'"
+                if word not in self.groups[group]:
+                    yield f"{group} has no verb '{word}'"
                     break
-                group, path = word, f"{path} {word}"
+                group += f" {word}"
             for word in words:
                 if re.fullmatch(r"--?[a-z].*", word) and word.split("=")[0] not in self.options:
                     yield f"puna has no option '{word}'"

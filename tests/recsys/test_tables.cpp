@@ -1,8 +1,8 @@
 // Tables as people have them: separators, quotes, headers, times; what is wrong is said with its line.
 #include <cmath>
 
+#include "io/table_reader.h"
 #include "puna/recsys/evaluate.h"
-#include "recsys/data/table_reader.h"
 #include "recsys/data/times.h"
 #include "recsys/golden_sequence.h"
 #include "support/files.h"
@@ -14,6 +14,9 @@ using namespace puna::test;
 
 namespace test_tables {
 namespace {
+
+using io::parse_number;
+using io::TableReader;
 
 using Rows = std::vector<std::vector<std::string>>;
 

@@ -236,6 +236,51 @@ TEST_CASE("a full context drops the oldest, images too, as if the rest had been 
   CHECK(last_logits(plain) == last_logits(s));
 }
 
+TEST_CASE("an answer about images is the same with drafts, also of a model that does not see them", "[runtime]") {
+  int64_t accepted = 0;
+  for (const Golden& g : sets()) {
+    const Case c(g);
+    const Prompt turn = [&] {  // the same conversation with the first image once more
+      Prompt p = c.prompt;
+      p.append(c.part(0, size_t(c.prompt.patches[0].position + c.prompt.patches[0].count)));
+      return p;
+    }();
+    // Most of the answer is a text that repeats itself, which random weights would not write; the rest is theirs.
+    const auto repeats = [&](std::span<float> logits, std::span<const int32_t> history) {
+      if (history.size() % 9 != 0) logits[history.size() % 5 + 40] = 1e9f;
+    };
+    for (const float temperature : {0.0f, 0.7f}) {
+      for (const auto& [lookup, drafts] : {std::pair(8, false), std::pair(0, true), std::pair(5, true)}) {
+        CAPTURE(temperature, lookup, drafts);
+        GenerateOptions options;
+        options.max_tokens = 40;
+        options.ignore_eos = true;
+        options.sampler.temperature = temperature;
+        options.processor = Sampler::Processor(repeats);
+        Session plain(c.model, {}), drafted(c.model, {}), draft(c.model, {});
+        for (const bool again : {false, true}) {
+          options.keep_shared = again;
+          const Prompt& prompt = again ? turn : c.prompt;
+          options.lookup_tokens = 0;
+          options.draft = nullptr;
+          const GenerateResult want = generate(plain, prompt, options);
+          options.lookup_tokens = lookup;
+          options.draft = drafts ? &draft : nullptr;
+          const GenerateResult got = generate(drafted, prompt, options);
+          CHECK(got.tokens == want.tokens);
+          std::vector<std::byte> bytes(snapshot_bytes(plain)), of_drafted(snapshot_bytes(drafted));
+          save_snapshot(plain, bytes);
+          save_snapshot(drafted, of_drafted);
+          CHECK(of_drafted == bytes);
+          accepted += got.accepted_drafts;
+        }
+        if (drafts) CHECK(draft.held().patches.empty());
+      }
+    }
+  }
+  CHECK(accepted > 20);
+}
+
 TEST_CASE("encodings are found again by content, within a budget", "[runtime]") {
   const Golden& g = sets()[0];
   ModelOptions tight;

@@ -26,6 +26,15 @@ std::string sha256_of(const TensorEntry& t) {
   return sha256_of_ids(words);
 }
 
+void check_number(const nlohmann::json& want, double got) {
+  if (want.is_boolean())
+    CHECK(got == double(want.get<bool>()));
+  else if (want.is_string())  // "-inf"
+    CHECK(got == -INFINITY);
+  else
+    CHECK(got == Catch::Detail::Approx(want.get<double>()).epsilon(1e-6));
+}
+
 void check_keys(const nlohmann::json& want, const Metadata& got) {
   for (const auto& [key, value] : want.items()) {
     INFO("key " << key);
@@ -33,11 +42,15 @@ void check_keys(const nlohmann::json& want, const Metadata& got) {
     REQUIRE(v);
     if (value.is_string()) {
       CHECK(std::get<std::string>(*v) == value.get<std::string>());
-      continue;
+    } else if (value.is_array()) {  // a number a layer
+      const auto* integers = std::get_if<std::vector<int64_t>>(v);
+      const auto* reals = std::get_if<std::vector<double>>(v);
+      REQUIRE((integers ? integers->size() : reals ? reals->size() : 0) == value.size());
+      for (size_t i = 0; i < value.size(); ++i) check_number(value[i], integers ? double((*integers)[i]) : (*reals)[i]);
+    } else {
+      const auto* integer = std::get_if<int64_t>(v);
+      check_number(value, integer ? double(*integer) : std::get<double>(*v));
     }
-    const auto* integer = std::get_if<int64_t>(v);
-    CHECK((integer ? double(*integer) : std::get<double>(*v)) ==
-          Catch::Detail::Approx(value.get<double>()).epsilon(1e-6));
   }
 }
 
@@ -61,7 +74,7 @@ void check_file(const std::string& path, const nlohmann::json& want) {
 }
 
 bool has_converted(const Golden& g) {
-  return g.manifest.contains("groups") && g.manifest["groups"].contains("gguf_llama_cpp") && g.has("hidden_states") &&
+  return g.manifest.contains("groups") && g.manifest["groups"].contains("gguf_llama_cpp") && is_decoder(g) &&
          family_of_type(
              nlohmann::json::parse(read_text(g.folder() + "/config.json")).value("model_type", std::string()));
 }
@@ -136,7 +149,7 @@ TEST_CASE("LongRoPE turns to the long factors for all positions when a sequence 
 TEST_CASE("sliding windows: dropped keys, rewinds, forks and snapshots give the bits of one pass",
           "[runtime][golden]") {
   const ContextPtr context = make_context({});
-  for (const Golden& g : goldens([](const Golden& s) { return s.has("logits") && s.has("hidden_states"); })) {
+  for (const Golden& g : goldens(is_decoder)) {
     const ModelPtr model = Model::open(context, g.folder());
     const LlamaConfig& c = model->config();
     if (c.window == 0) continue;
@@ -166,13 +179,31 @@ TEST_CASE("sliding windows: dropped keys, rewinds, forks and snapshots give the 
     CHECK(run(*restored, 340, 400) == want);
     fork->truncate(345);
     CHECK(run(*fork, 345, 400) == want);
-    // only what windows see is held: a page more at each end, and the slack
+    // only what windows see is held: a page more at each end, and the slack; within a prompt no slack, and none is
+    // missing at its end
+    for (const int64_t prompt : {int64_t(399), int64_t(400), 340 + KvCache::kSlack}) {
+      KvCache whole(c, context->allocator(), DType::f32), pieces(c, context->allocator(), DType::f32);
+      for (int64_t at = 0; at < prompt; at += 16) {
+        const int64_t end = std::min(at + 16, prompt);
+        for (KvCache* kv : {&whole, &pieces}) kv->prepare(at, end);
+        whole.commit(end);
+        pieces.commit(end, 0, prompt - end);
+        for (int64_t l = 0; l < c.layers; ++l) {
+          CHECK(pieces.pages(l) <= whole.pages(l));
+          const bool inside = prompt - end >= KvCache::kSlack;
+          if (c.sliding(l) && inside) CHECK(pieces.pages(l) <= (c.window - 1) / pieces.page_size() + 2);
+        }
+      }
+      for (int64_t l = 0; l < c.layers; ++l) CHECK(pieces.pages(l) == whole.pages(l));
+      CHECK(pieces.rewind(prompt - KvCache::kSlack) == prompt - KvCache::kSlack);
+    }
     KvCache kv(c, context->allocator(), DType::f32);
     for (int64_t at = 0; at < 400; at += 16) {
       kv.prepare(at, at + 16);
       kv.commit(at + 16);
     }
-    for (int64_t l = 0; l < c.layers; ++l)
+    CHECK(kv.layers() == c.layers - c.shared_kv);
+    for (int64_t l = 0; l < kv.layers(); ++l)
       CHECK(kv.pages(l) <= (c.sliding(l) ? (c.window + KvCache::kSlack) / kv.page_size() + 2
                                          : (400 + kv.page_size() - 1) / kv.page_size()));
   }

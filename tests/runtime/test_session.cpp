@@ -19,7 +19,7 @@ using namespace puna::test;
 namespace test_session {
 namespace {
 
-bool is_text_model(const Golden& g) { return g.has("logits") && g.has("hidden_states") && g.has("embeddings"); }
+bool is_text_model(const Golden& g) { return is_text_decoder(g); }
 
 // Tokens far beyond several chunks, from the golden prompt repeated.
 std::vector<int32_t> long_prompt(const Golden& g, size_t length) {

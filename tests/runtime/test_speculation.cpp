@@ -443,41 +443,4 @@ TEST_CASE("a draft session that others change ends its generation's drafts with 
         }) == Status::wrong_state);
 }
 
-TEST_CASE(
-    "two hundred prompts: SmolLM2 answers with drafts as without, at every way to draw, ISA level and thread count",
-    "[runtime][slow]") {
-  if (smollm2().empty()) PUNA_SKIP("SmolLM2 is not in the model cache");
-  const char* const tasks[] = {"Repeat this sentence twice: ", "Translate into French: ", "Correct the spelling of: ",
-                               "Write a list of five words that rhyme with the last word of: ", "Continue: "};
-  const char* const texts[] = {"the old boat lay on the shore", "seven apples fell from the tree",
-                               "she sells sea shells", "every morning the clerk opens his ledger"};
-  const std::vector<std::string> isas = supported_isas();
-  std::vector<ModelPtr> models;
-  for (int threads = 1; threads <= 3; ++threads) models.push_back(open(smollm2(), "", threads));
-  const size_t fast = models.size();
-  for (const std::string& isa : isas) models.push_back(open(smollm2(), isa, 2));
-  int64_t accepted = 0;
-  for (size_t i = 0; i < 200; ++i) {
-    const bool other_isa = i % 10 == 9;
-    const ModelPtr& model = models[other_isa ? fast + i / 10 % isas.size() : i % fast];
-    const std::string chat = std::string(R"({"messages": [{"role": "user", "content": ")") + tasks[i % 5] +
-                             texts[i / 5 % 4] + ", and then " + texts[i / 20 % 4] + " " + std::to_string(i) +
-                             R"("}], "tools": null, "add_generation_prompt": true})";
-    const Ids prompt = model->require_tokenizer().encode_chat(model->render_chat(chat, "2026-11-30"));
-    GenerateOptions o = ways_to_draw()[i % 6];
-    o.max_tokens = other_isa ? 6 : 40;
-    o.ignore_eos = false;
-    Session a(model, {}), b(model, {});
-    const GenerateResult want = generate(a, prompt, o);
-    o.lookup_tokens = 12;
-    const GenerateResult got = generate(b, prompt, o);
-    CAPTURE(i);
-    REQUIRE(got.tokens == want.tokens);
-    REQUIRE(got.text == want.text);
-    REQUIRE(bytes_of_session(a) == bytes_of_session(b));
-    accepted += got.accepted_drafts;
-  }
-  CHECK(accepted > 500);
-}
-
 }  // namespace test_speculation

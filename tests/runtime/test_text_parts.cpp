@@ -11,6 +11,7 @@
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/golden.h"
+#include "text/model_files.h"
 
 using namespace puna;
 using namespace puna::test;
@@ -116,14 +117,19 @@ TEST_CASE("without a generation_config.json the ids that end an answer are confi
   CHECK(open_tokenizer(folder.at.path())->specials().stop == std::vector<int32_t>{3, 0, 2});
 }
 
-TEST_CASE("a folder with a SentencePiece model opens for ids and says so when text is asked for", "[runtime][golden]") {
+TEST_CASE("a folder with a tokenizer.model or a tekken.json alone has text", "[runtime][golden]") {
   Folder folder;
-  const ModelPtr model =
-      folder
-          .with("tokenizer.model",
-                std::string("\n\x0E\n\x05<unk>\x15\0\0\0\0\x18\x02\n\x0C\n\x03<s>\x15\0\0\0\0\x18\x03", 30))
-          .open();
-  CHECK_THROWS_WITH(model->require_tokenizer(), Catch::Contains("SentencePiece"));
+  const ModelPtr model = folder.with("tokenizer.model", sentencepiece_model()).open();
+  CHECK(model->require_tokenizer().encode("a", false) == std::vector<int32_t>{262});
+  CHECK(open_tokenizer(folder.with("tekken.json", tekken_json()).at.path())->find("[TOOL_CALLS]") == 9);
+  std::filesystem::remove(folder.at / "tekken.json");
+}
+
+TEST_CASE("a folder with a SentencePiece model of another kind opens for ids and says so when text is asked for",
+          "[runtime][golden]") {
+  Folder folder;
+  const ModelPtr model = folder.with("tokenizer.model", sentencepiece_model(field(3, uint64_t(1)))).open();
+  CHECK_THROWS_WITH(model->require_tokenizer(), Catch::Contains("Unigram"));
   folder.with("tokenizer.model", "no ranks\n");
   CHECK_THROWS_WITH(folder.open(), Catch::Contains("tokenizer.model line 1"));
   for (const char* json : {R"({"model": {"vocab": [["a", -1.5]]}})", R"({"model": {"vocab": {"a": 0}}})",

@@ -114,7 +114,7 @@ constexpr const char* kAnswered[] = {"simple_python", "simple_java",           "
                                      "parallel",      "parallel_multiple",     "live_simple",       "live_multiple",
                                      "live_parallel", "live_parallel_multiple"};
 
-// Every `step`-th question, each in `formats` of the eight.
+// Every `step`-th question, each in `formats` of them all.
 Counts check_all(size_t step, size_t formats) {
   Counts counts;
   const std::vector<std::string_view> names = tool_format_names();

@@ -61,7 +61,11 @@ inline bool conforms(const ordered_json& schema, const ordered_json& v, bool clo
       std::find(schema["enum"].begin(), schema["enum"].end(), v) == schema["enum"].end())
     return false;
   if (schema.contains("maximum") && v.is_number() && v.get<double>() > schema["maximum"].get<double>()) return false;
-  if (v.is_string() && schema.contains("maxLength") && v.get<std::string>().size() > schema["maxLength"]) return false;
+  if (v.is_string() && schema.contains("maxLength")) {
+    const std::string text = v;
+    const auto begins = [](char c) { return (uint8_t(c) & 0xc0) != 0x80; };  // characters, not bytes
+    if (std::count_if(text.begin(), text.end(), begins) > schema["maxLength"].get<std::ptrdiff_t>()) return false;
+  }
   if (v.is_array()) {
     if (schema.contains("minItems") && v.size() < schema["minItems"]) return false;
     if (schema.contains("maxItems") && v.size() > schema["maxItems"]) return false;

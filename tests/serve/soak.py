@@ -1,9 +1,10 @@
-"""Many clients at once for a while: streams, tools, schemas, pictures where the model sees, random disconnects. Prints
+"""Many clients at once for a while: streams, tools, schemas, pictures (to a second model), random disconnects. Prints
 what it took, and fails on an error, a request that does not end, or memory that grows.
 
 soak.py [--clients 24] [--requests 200] [--model PATH] [--seconds-limit 3600]"""
 
 import argparse
+import base64
 import collections
 import json
 import pathlib
@@ -14,9 +15,10 @@ import sys
 import threading
 import time
 
-from served import MODEL, Served
+from served import MODEL, ROOT, Served
 from test_serve import SCHEMA, WEATHER
 
+EYES = ROOT / "tests/data/golden/multimodal"
 SAID = re.compile(rb'"(content|arguments)":"[^"]')
 WORDS = "the sea was grey and Anne walked to the house where her sister had been waiting since the morning".split()
 
@@ -32,10 +34,22 @@ class Soak:
     def __init__(self, server, clients, requests):
         self.server, self.clients, self.requests = server, clients, requests
         self.first, self.gaps, self.whole = [], [], []
-        self.counts, self.errors = collections.Counter(), []
+        self.counts, self.errors = collections.Counter(), []  # counts: by status, and who left
         self.lock = threading.Lock()
+        self.seen = 0  # answers about pictures
+        files = sorted(EYES.glob("image_*.png"))
+        self.pictures = [f"data:image/png;base64,{base64.b64encode(f.read_bytes()).decode()}" for f in files]
+
+    def picture(self, r):
+        """A question about a picture, to the model with eyes."""
+        file = r.choice(self.pictures)
+        parts = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": file}}]
+        body = {"model": "eyes", "messages": [{"role": "user", "content": parts[:: r.choice([1, -1])]}]}
+        return body | {"max_tokens": r.choice([4, 12]), "seed": r.randrange(99), "stream": r.random() < 0.7}
 
     def body(self, r):
+        if r.random() < 0.1:
+            return self.picture(r)
         text = " ".join(r.choices(WORDS, k=r.choice([5, 20, 80])))
         body = {
             "messages": [{"role": "user", "content": text}],
@@ -95,6 +109,7 @@ class Soak:
                     self.gaps += [b - a for a, b in zip(times[1:], times[2:])]
                     if b"data: [DONE]" not in data or b'"error"' in data:
                         self.errors.append(f"a stream ended with {data[-300:]!r}")
+                self.seen += body.get("model") == "eyes"
             elif status != 503:
                 self.errors.append(data[:600].decode("utf-8", "replace"))
 
@@ -132,7 +147,7 @@ def main():
     p.add_argument("--memory-limit", default="600M")  # the cache of prompts takes a quarter and is then full
     p.add_argument("--out")
     a = p.parse_args()
-    with Served("--memory-limit", a.memory_limit, "--ctx", "1024", models=(a.model,)) as server:
+    with Served("--memory-limit", a.memory_limit, "--ctx", "1024", models=(a.model, f"eyes={EYES}")) as server:
         for _ in range(20):
             server.chat()
         soak = Soak(server, a.clients, a.requests)
@@ -144,6 +159,7 @@ def main():
         report = {
             "requests": sum(soak.counts.values()),
             "statuses": {str(k): v for k, v in soak.counts.items()},
+            "about_pictures": soak.seen,
             "errors": len(soak.errors),
             "seconds": round(took, 1),
             "requests_a_second": round(sum(soak.counts.values()) / took, 1),

@@ -1,12 +1,15 @@
 """The curl lines of docs/serving.md print what stands behind them. `test_docs.py --write` writes that down anew."""
 
 import json
+import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
-from served import ROOT, Served
+from served import PUNA, ROOT, Served
 
 DOCUMENT = ROOT / "docs/serving.md"
 PAIR = re.compile(r"```sh\n(curl .*?)```\n(?:\n```text\n(.*?)```\n)?", re.S)
@@ -70,6 +73,23 @@ class Documentation(unittest.TestCase):
         self.assertGreater(len(PAIR.findall(DOCUMENT.read_text(encoding="utf-8"))), 14)
         wrong = main(False)
         self.assertEqual(wrong, [], "\n".join(wrong))
+
+    def test_the_unit_and_the_container_file_are_those_that_are_shipped(self):
+        text = DOCUMENT.read_text(encoding="utf-8")
+        for name in ("puna.service", "Containerfile"):
+            lines = (ROOT / "apps/server/deploy" / name).read_text(encoding="utf-8").splitlines()
+            self.assertIn("\n".join("    " + line if line else "" for line in lines), text, name)
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd here")
+    def test_systemd_finds_nothing_wrong_with_the_unit(self):
+        unit = (ROOT / "apps/server/deploy/puna.service").read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "puna.service"
+            for text, wrong in ((unit.replace("/usr/bin/puna", str(PUNA)), False), (unit + "\nNonsense=1\n", True)):
+                file.write_text(text, encoding="utf-8")
+                run = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
+                ours = [line for line in run.stderr.splitlines() if "puna.service" in line]
+                self.assertEqual(bool(ours), wrong, run.stderr)
 
 
 if __name__ == "__main__":

@@ -160,6 +160,57 @@ class ChatTest(unittest.TestCase):
             self.assertEqual((calls[0]["type"], calls[0]["name"]), ("function", "get_weather"))
             self.assertEqual(json.loads(calls[0]["arguments"]), arguments)
 
+    def test_tools_beside_a_schema_give_a_call_or_a_text_of_the_schema(self):
+        format = {"type": "json_schema", "json_schema": {"name": "person", "strict": True, "schema": SCHEMA}}
+        kinds = set()
+        for seed in range(12):
+            more = dict(tools=[WEATHER], response_format=format, temperature=1, seed=seed, max_tokens=160)
+            whole = server.chat(**more).json["choices"][0]
+            content, calls, finish = join_calls(server.chunks(**more))
+            self.assertEqual((finish, content or None), (whole["finish_reason"], whole["message"]["content"]))
+            kinds.add(finish)
+            if finish == "tool_calls":
+                self.assertIsNone(whole["message"]["content"])
+                for call, streamed in zip(whole["message"]["tool_calls"], calls):
+                    arguments = json.loads(call["function"]["arguments"])
+                    self.assertTrue(len(arguments["city"]) <= 12 and 1 <= arguments["days"] <= 7)
+                    self.assertEqual(json.loads(streamed["arguments"]), arguments)
+            elif finish == "stop":
+                person = json.loads(whole["message"]["content"])
+                self.assertEqual(list(person), ["name", "age"])
+                self.assertNotIn("tool_calls", whole["message"])
+        self.assertTrue(kinds <= {"tool_calls", "stop", "length"}, kinds)
+
+    def test_which_of_call_and_text_is_for_the_model_to_say(self):
+        """A schema whose texts look like calls: what is no call of the tool is text, and what is one is a call."""
+        named = {"type": "object", "properties": {"name": {"const": "get_weather"}, "parameters": {"const": {}}}}
+        named |= {"required": ["name", "parameters"], "additionalProperties": False}
+        format = {"type": "json_schema", "json_schema": {"name": "p", "schema": named}}
+        tool = {
+            "type": "function",
+            "function": {"name": "get_weather", "parameters": WEATHER["function"]["parameters"]},
+        }
+        seen = set()
+        for seed in range(8):
+            more = dict(tools=[tool], response_format=format, temperature=1, seed=seed, max_tokens=160)
+            message = server.chat(**more).json["choices"][0]
+            if message["finish_reason"] == "length":
+                continue
+            calls = message["message"].get("tool_calls")
+            seen.add(bool(calls))
+            if calls:
+                self.assertEqual(set(json.loads(calls[0]["function"]["arguments"])), {"city", "days"})
+            else:
+                self.assertEqual(json.loads(message["message"]["content"]), {"name": "get_weather", "parameters": {}})
+        self.assertTrue(seen)
+        for field, value in (("regex", "[a-z]+"), ("choices", ["a", "b"]), ("grammar", 'root ::= "a"')):
+            refused = server.chat(tools=[tool], **{field: value})
+            self.assertEqual((refused.status, refused.error["param"]), (400, field))
+            self.assertEqual(server.chat(tools=[tool], tool_choice="none", **{field: value}).status, 200)
+        bad = {"type": "json_schema", "json_schema": {"name": "p", "schema": {"type": "nothing"}}}
+        refused = server.chat(tools=[tool], response_format=bad)
+        self.assertEqual((refused.status, refused.error["param"]), (400, "response_format.json_schema.schema"))
+
     def test_the_results_of_tools_are_taken(self):
         call = {
             "id": "call_1",
@@ -307,6 +358,15 @@ class CompletionTest(unittest.TestCase):
             a["choices"][0]["logprobs"]["token_logprobs"][:3], a["choices"][1]["logprobs"]["token_logprobs"][:3]
         )
 
+    def test_a_scored_prompt_has_one_entry_behind_it_even_where_the_answer_ends_at_once(self):
+        """lm-eval takes the last entry for that of the answer."""
+        ids = server.post("/tokenize", {"prompt": "It was a fine morning"}).json["tokens"]
+        stop = server.post("/tokenize", {"prompt": server.get("/tokenizer_info").json["eos_token"]}).json["tokens"][-1]
+        for more in ({}, {"logit_bias": {str(stop): 100}}):
+            choice = self.complete(prompt=[ids], echo=True, max_tokens=1, logprobs=1, **more)["choices"][0]
+            self.assertEqual(len(choice["logprobs"]["token_logprobs"]), len(ids) + 1, more)
+            self.assertEqual(choice["finish_reason"], "stop" if more else "length")
+
     def test_offsets_are_those_of_the_text(self):
         choice = self.complete(prompt="It was a", echo=True, max_tokens=2, logprobs=0)["choices"][0]
         l = choice["logprobs"]
@@ -325,8 +385,33 @@ class CompletionTest(unittest.TestCase):
         self.assertTrue(all(len(top) in (2, 3) for top in l["top_logprobs"]))
         self.assertEqual(l["text_offset"][0], 0)
 
+    def test_the_best_of_several_is_one_that_its_seed_gives(self):
+        more = dict(temperature=1, max_tokens=8, logprobs=1)
+        best = self.complete(n=2, best_of=5, seed=7, **more)
+        each = [self.complete(seed=7 + i, **more)["choices"][0] for i in range(5)]
+        each.sort(key=lambda c: -sum(c["logprobs"]["token_logprobs"]) / len(c["logprobs"]["token_logprobs"]))
+        self.assertEqual([c["text"] for c in best["choices"]], [c["text"] for c in each[:2]])
+        self.assertEqual(best["choices"][0]["logprobs"], each[0]["logprobs"])
+        self.assertTrue(best["choices"][0]["text"])
+        self.assertEqual(best["usage"]["completion_tokens"], sum(len(c["logprobs"]["tokens"]) for c in each))
+        self.assertIsNone(self.complete(best_of=3, seed=7, temperature=1)["choices"][0]["logprobs"])
+
+    def test_scores_of_prompts_and_embeddings_do_not_depend_on_what_runs_beside_them(self):
+        texts = [f"It was morning number {i}, and Anne walked on" for i in range(12)]
+        score = dict(echo=True, logprobs=2, max_tokens=1)
+        alone = [self.complete(prompt=t, **score)["choices"][0] for t in texts]
+        vectors = [server.post("/v1/embeddings", {"input": t}).json["data"][0]["embedding"] for t in texts]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            beside = pool.submit(lambda: [server.chat(max_tokens=40).status for _ in range(3)])
+            batch = pool.submit(lambda: self.complete(prompt=texts, **score)["choices"])
+            many = pool.submit(lambda: server.post("/v1/embeddings", {"input": texts}).json["data"])
+            self.assertEqual(beside.result(), [200] * 3)
+            self.assertEqual([c["logprobs"] for c in batch.result()], [c["logprobs"] for c in alone])
+            self.assertEqual([d["embedding"] for d in many.result()], vectors)
+
     def test_what_cannot_be_is_refused(self):
         for body, param in [
+            ({"echo": True, "max_tokens": 0, "n": 2}, "n"),
             ({"suffix": "x"}, "suffix"),
             ({"logprobs": 6}, "logprobs"),
             ({"prompt": []}, "prompt"),
@@ -419,6 +504,105 @@ class AdapterTest(unittest.TestCase):
                     for name, said in zip(names * 8, pool.map(ask, names * 8)):
                         self.assertEqual(said, alone[name])
                 self.assertEqual(s.chat(model=f"{NAME}:none").error["code"], "model_not_found")
+
+
+class OptionsTest(unittest.TestCase):
+    def learn_by_heart(self, folder, text):
+        """A small model with the same tokenizer that has learnt a text by heart."""
+        shape = json.loads((ROOT / "examples/bundled/config.json").read_text())
+        shape |= {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
+        shape |= {"intermediate_size": 128, "intermediate_size_mlp": 128, "interleave_moe_layer_step": 99}
+        (folder / "config.json").write_text(json.dumps(shape))
+        (folder / "text.txt").write_text((text + "\n") * 40)
+        options = "--steps 40 --step-tokens 256 --pass-tokens 256 --max-tokens 128 --lr 0.02 --warmup 4 --epochs 100"
+        command = [PUNA, "train", "--model-config", folder / "config.json", "--tokenizer", MODEL, *options.split()]
+        command += ["--data", folder / "text.txt", "--out", folder / "out"]
+        subprocess.run(command, check=True, capture_output=True)
+        return next((folder / "out").glob("*.gguf"))
+
+    def test_a_draft_changes_no_answer(self):
+        def ask(s, **more):
+            return s.post("/v1/completions", {"prompt": "It was", "max_tokens": 40, **more}).json
+
+        asked = [
+            dict(temperature=0),
+            dict(temperature=0, n=2),
+            dict(temperature=1, seed=3),
+            dict(temperature=0, logprobs=2),
+        ]
+        want = [ask(server, **more)["choices"] for more in asked]
+        with tempfile.TemporaryDirectory() as folder:
+            draft = self.learn_by_heart(pathlib.Path(folder), "It was" + want[0][0]["text"])
+            with Served("--draft", draft, "--draft-tokens", "4") as s:
+                accepted = 0
+                for more, choices in zip(asked, want):
+                    answer = ask(s, **more)
+                    self.assertEqual(answer["choices"], choices)
+                    accepted += answer["usage"]["completion_tokens_details"]["accepted_prediction_tokens"]
+                self.assertGreater(accepted, 20)
+                events = s.events("/v1/completions", {"prompt": "It was", "max_tokens": 40, "temperature": 0})
+                text = "".join(c["choices"][0]["text"] for _, c in events[:-1])
+                self.assertEqual(text, want[0][0]["text"])
+
+    def test_models_make_room_for_each_other_within_one_limit(self):
+        with Served(models=(f"one={MODEL}", f"two={MODEL}")) as s:
+            for name in ("one", "two"):
+                self.assertEqual(s.chat(model=name).status, 200)
+            both = s.metric("puna_memory_bytes")
+            self.assertEqual([m["loaded"] for m in s.get("/v1/models").json["data"]], [True, True])
+        with Served("--memory-limit", int(both * 0.8), models=(f"one={MODEL}", f"two={MODEL}")) as s:
+            said = [s.chat(model=name).json["choices"][0]["message"]["content"] for name in ("one", "two") * 3]
+            self.assertEqual(len(set(said)), 1)
+            self.assertEqual(sum(m["loaded"] for m in s.get("/v1/models").json["data"]), 1)
+            # One that is being used stays, and the other is told to come again.
+            busy = s.send(
+                "/v1/chat/completions",
+                {
+                    "model": "two",
+                    "messages": [{"role": "user", "content": "It"}],
+                    "max_tokens": 1500,
+                    "ignore_eos": True,
+                    "stream": True,
+                },
+            )
+            with busy:
+                s.wait_for("puna_requests_running", 1)
+                full = s.chat(model="one")
+                self.assertEqual((full.status, full.error["code"]), (503, "out_of_memory"), full.body)
+                self.assertGreater(int(full.headers["retry-after"]), 0)
+                self.assertEqual(s.chat(model="two").status, 200)
+            s.wait_for("puna_requests_running", 0)
+            self.assertEqual(s.chat(model="one").status, 200)
+
+    def test_load_is_measured_on_our_server_and_on_any_other(self):
+        def bench(*options):
+            command = [PUNA, "bench", "--serve", f"http://127.0.0.1:{server.port}/v1", "--json", *map(str, options)]
+            return subprocess.run(command, capture_output=True, text=True)
+
+        for endpoint in ("chat", "completions"):
+            before = server.metric("puna_completion_tokens_total")
+            run = bench("--clients", 3, "-r", 2, "-n", 5, "-p", 12, "--endpoint", endpoint)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            said = json.loads(run.stdout)
+            self.assertEqual((said["model"], said["requests"], said["errors"]), (NAME, 6, 0))
+            self.assertTrue(6 <= said["pieces"] <= 6 * 5, said)
+            self.assertGreater(said["requests_a_second"], 0)
+            self.assertTrue(0 < said["first_token_p50_s"] <= said["first_token_p99_s"] <= said["whole_p99_s"], said)
+            tokens = server.metric("puna_completion_tokens_total") - before
+            self.assertTrue(9 <= tokens <= 9 * 5, tokens)  # one request a client to warm up
+        missing = bench("--serve-model", "none", "--clients", 1, "-r", 1)
+        self.assertNotEqual(missing.returncode, 0)
+        self.assertIn("status 404", missing.stderr)
+        self.assertEqual(json.loads(missing.stdout)["errors"], 2)
+        for options, why in (
+            ((MODEL, "--serve", "http://127.0.0.1:1"), "--serve measures a server"),
+            (("--serve", "https://127.0.0.1:1"), "expected http://"),
+            (("--serve", "http://127.0.0.1:1"), "no connection"),
+            ((), "MODEL or --serve"),
+        ):
+            run = subprocess.run([PUNA, "bench", *map(str, options)], capture_output=True, text=True)
+            self.assertNotEqual(run.returncode, 0)
+            self.assertIn(why, run.stderr)
 
 
 class ResponsesTest(unittest.TestCase):

@@ -1,5 +1,6 @@
 // answer_calls.cpp -- generations that are pulled, and answers that are pushed.
 #include <algorithm>
+#include <limits>
 
 #include "states/armed.h"
 
@@ -34,6 +35,18 @@ std::string Machine::read_generate_options(const Op& op, GenerationRules& g, pun
   o.stop_tokens = g.stop_tokens.data();
   o.stop_token_count = g.stop_tokens.size();
   o.ignore_eos = 1;
+  const bool constrained = !subject_.grammars.empty() && op.n[6] / 16 % 3 == 0;
+  if (constrained) {
+    const size_t which = op.n[6] / 64 % kChoices.size();
+    o.grammar = subject_.grammars[which];
+    o.ignore_eos = op.n[6] / 256 % 16 == 0;
+    refusals.when(o.ignore_eos == 1, PUNA_INVALID_ARGUMENT);
+    o.close_answer = g.closes = op.n[6] / 4096 % 2;
+    g.own_stops = subject_.own_stops;
+    std::vector<int32_t> stops = g.stop_tokens;
+    stops.insert(stops.end(), g.own_stops.begin(), g.own_stops.end());
+    g.choice.emplace(kChoices[which], subject_.tokens, stops);
+  }
   o.context_policy = g.drops_oldest ? PUNA_CONTEXT_DROP_OLDEST : PUNA_CONTEXT_ERROR;
   o.keep_prefix = g.keep_prefix;
   if (!seen && n / 4194304 % 4 == 0) {  // the whole conversation: what is held up to somewhere, and the prompt
@@ -48,7 +61,10 @@ std::string Machine::read_generate_options(const Op& op, GenerationRules& g, pun
                g.sampler.top_k, ", seed ", g.sampler.seed, ", repetition_penalty ", g.sampler.repetition_penalty,
                ", stop_tokens ", text(g.stop_tokens), ", log_probabilities ", o.log_probabilities, ", lookup_tokens ",
                o.lookup_tokens, g.drops_oldest ? ", drop_oldest" : "", ", keep_prefix ", g.keep_prefix,
-               g.whole ? ", keep_shared" : "");
+               g.whole ? ", keep_shared" : "",
+               constrained ? words(", grammar ", op.n[6] / 64 % kChoices.size(), o.ignore_eos ? ", ignore_eos" : "",
+                                   g.closes ? ", close_answer" : "")
+                           : "");
 }
 
 // That an answer may be made. An empty prompt is taken.
@@ -62,7 +78,10 @@ void Machine::refuse_generation(Refusals& refusals, const GenerationRules& g) co
 
 // Drawn from a fresh run's logits.
 int32_t Machine::expected_token(const GenerationRules& g) const {
-  const std::vector<float> logits = oracle_.logits(g.session->held, mode(*g.session));
+  std::vector<float> logits = oracle_.logits(g.session->held, mode(*g.session));
+  if (g.choice)  // where it forbids
+    for (size_t id = 0; id < logits.size(); ++id)
+      if (!g.choice->allows(int32_t(id))) logits[id] = -std::numeric_limits<float>::infinity();
   const std::vector<int32_t>& history = g.session->held.ids;
   puna_sampler* sampler = nullptr;
   int32_t token = -1;
@@ -71,7 +90,7 @@ int32_t Machine::expected_token(const GenerationRules& g) const {
                                               g.draw_index(), &token, nullptr);
   puna_sampler_free(sampler);
   require(got == PUNA_OK, "sample failed");
-  return token;
+  return g.closes ? g.choice->in_time(token, g.tokens_left()) : token;
 }
 
 void Machine::check_result(const GenerationRules& g) {
@@ -81,6 +100,8 @@ void Machine::check_result(const GenerationRules& g) {
               (!g.ended || r.stop_reason == g.reason),
           words("a result of ", r.prompt_tokens, " prompt tokens, ", r.generated_tokens, " drawn, reason ",
                 r.stop_reason, ", the rules say ", g.prompt_tokens, ", ", g.drawn.size(), ", ", g.reason));
+  require(r.incomplete == int32_t(g.choice && !g.choice->whole()),
+          words("incomplete is ", r.incomplete, " behind '", g.choice ? g.choice->said() : "", "'"));
 }
 
 void Machine::create_generation(const Op& op) {

@@ -129,9 +129,12 @@ void Machine::step(const Op& op) {
                                     &Machine::generate};
   static constexpr Call kImageCalls[] = {&Machine::append_images, &Machine::append_images, &Machine::begin_images,
                                          &Machine::append_shared};
-  const size_t calls = std::size(kCalls), all = calls + (subject_.images.empty() ? 0 : std::size(kImageCalls));
-  const size_t which = op.kind % all;
-  (this->*(which < calls ? kCalls[which] : kImageCalls[which - calls]))(op);
+  static constexpr Call kMatcherCalls[] = {&Machine::create_matcher, &Machine::matcher_call, &Machine::matcher_call,
+                                           &Machine::matcher_call};
+  std::vector<Call> all(std::begin(kCalls), std::end(kCalls));
+  if (!subject_.images.empty()) all.insert(all.end(), std::begin(kImageCalls), std::end(kImageCalls));
+  if (!subject_.grammars.empty()) all.insert(all.end(), std::begin(kMatcherCalls), std::end(kMatcherCalls));
+  (this->*all[op.kind % all.size()])(op);
 }
 
 // The slot's session; where it is empty any other.

@@ -30,6 +30,15 @@ struct Trigger {
 Trigger& trigger();
 puna_context_options host_with_triggers();
 
+struct MatcherRules {
+  puna_matcher* handle;
+  ChoiceRules rules;
+  MatcherRules(puna_matcher* h, ChoiceRules r) : handle(h), rules(std::move(r)) {}
+  ~MatcherRules();
+  MatcherRules(const MatcherRules&) = delete;
+  MatcherRules& operator=(const MatcherRules&) = delete;
+};
+
 class Machine {
  public:
   Machine(const Subject& subject, Oracle& oracle, bool triggers)
@@ -73,6 +82,8 @@ class Machine {
   void free_generation(const Op& op);
   void generation_step(const Op& op);
   void generate(const Op& op);
+  void create_matcher(const Op& op);
+  void matcher_call(const Op& op);
 
   size_t slot(const Op& op, size_t i = 0) const { return op.n[i] % kSessions; }
   SessionPtr pick(const Op& op, size_t i = 0) const;  // NULL: there is none
@@ -96,14 +107,16 @@ class Machine {
   int32_t expected_token(const GenerationRules& g) const;
   void check(const SessionPtr& s, bool bits);
   void check_result(const GenerationRules& g);
+  void check_matcher(const MatcherRules& m);
 
-  static constexpr size_t kSessions = 4, kGenerations = 3;
+  static constexpr size_t kSessions = 4, kGenerations = 3, kMatchers = 3;
   const Subject& subject_;
   Oracle& oracle_;
   const bool triggers_;
   std::array<SessionPtr, kSessions> sessions_;
   std::array<std::unique_ptr<GenerationRules>, kGenerations> generations_;
   std::array<std::unique_ptr<Snapshot>, 2> snapshots_;
+  std::array<std::unique_ptr<MatcherRules>, kMatchers> matchers_;
 };
 
 }  // namespace puna::test::states

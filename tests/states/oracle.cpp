@@ -26,9 +26,9 @@ Subject::Subject(const std::string& folder, const puna_context_options& options)
   ok(puna_model_open(context, (adapted ? folder + "/base" : folder).c_str(), nullptr, &model), "model");
   ok(puna_model_get_info(model, &info), "info");
   if (adapted) ok(puna_adapter_open(model, (folder + "/adapter").c_str(), &adapter), "adapter");
-  if (info.image_tile == 0) return;
   const puna_tokenizer* tokenizer = nullptr;
-  ok(puna_model_get_tokenizer(model, &tokenizer), "tokenizer");
+  if (puna_model_get_tokenizer(model, &tokenizer) == PUNA_OK) read_tokens(tokenizer);
+  if (info.image_tile == 0) return;
   ok(puna_tokenizer_find_token(tokenizer, "<|patch|>", 9, &patch), "patch");
   for (const int64_t width : {int64_t(info.image_tile), int64_t(info.image_tile) * 2}) {
     std::vector<uint8_t> rgb(size_t(3 * width * info.image_tile));
@@ -46,7 +46,27 @@ Subject::Subject(const std::string& folder, const puna_context_options& options)
   }
 }
 
+void Subject::read_tokens(const puna_tokenizer* tokenizer) {
+  auto about = sized<puna_tokenizer_info>();
+  ok(puna_tokenizer_get_info(tokenizer, &about), "tokenizer info");
+  for (int32_t id = 0; id < about.size; ++id) {
+    auto token = sized<puna_token_info>();
+    ok(puna_tokenizer_get_token_info(tokenizer, id, &token), "token info");
+    const bool is_text = !token.is_special && token.size > 0 && token.kind != PUNA_TOKEN_UNKNOWN;
+    tokens.push_back({std::string(token.bytes, token.size), is_text, token.is_stop == 1});
+    if (token.is_stop == 1) own_stops.push_back(id);
+  }
+  auto kind = sized<puna_grammar_options>();
+  kind.kind = PUNA_GRAMMAR_CHOICES;
+  for (const Choices& choices : kChoices) {
+    const std::string list = json_list(choices);
+    grammars.push_back(nullptr);
+    ok(puna_grammar_create(list.data(), list.size(), &kind, &grammars.back()), "grammar");
+  }
+}
+
 Subject::~Subject() {
+  for (puna_grammar* grammar : grammars) puna_grammar_free(grammar);
   for (puna_image* image : images) puna_image_free(image);
   puna_adapter_free(adapter);
   puna_model_free(model);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "states/choice_rules.h"
 #include "states/rules.h"
 
 namespace puna::test::states {
@@ -28,6 +29,10 @@ struct Subject {
   std::vector<History> image_tokens;
   puna_model_info info = sized<puna_model_info>();
   int32_t patch = -1;
+  // Of a model with a tokenizer: its tokens, those that end an answer, and a grammar for each of kChoices.
+  Vocabulary tokens;
+  std::vector<int32_t> own_stops;
+  std::vector<puna_grammar*> grammars;
 
   // folder: a model, or one with base/ and adapter/ in it.
   Subject(const std::string& folder, const puna_context_options& options);
@@ -36,6 +41,9 @@ struct Subject {
   Subject& operator=(const Subject&) = delete;
   int32_t vocabulary() const { return info.vocabulary; }
   std::vector<const puna_image*> images_of(const History& h) const;  // that begin in it
+
+ private:
+  void read_tokens(const puna_tokenizer* tokenizer);
 };
 
 // How a session computes, besides what it holds.

@@ -106,14 +106,23 @@ void GenerationRules::cut(const History& after) {
   whole = false;
 }
 
+int64_t GenerationRules::tokens_left() const {
+  int64_t left = drops_oldest ? INT64_MAX / 2 : session->max_positions - session->length();
+  if (max_tokens > 0) left = std::min(left, max_tokens - int64_t(drawn.size()) - 1);
+  return left;
+}
+
 void GenerationRules::take(int32_t token) {
   drawn.push_back(token);
   next = {};
-  const bool stop = std::find(stop_tokens.begin(), stop_tokens.end(), token) != stop_tokens.end();
+  const bool stop = std::find(stop_tokens.begin(), stop_tokens.end(), token) != stop_tokens.end() ||
+                    std::find(own_stops.begin(), own_stops.end(), token) != own_stops.end();
+  if (choice) choice->take(token);
+  const bool whole = choice && choice->ended();
   const bool last = max_tokens > 0 && int64_t(drawn.size()) >= max_tokens,
              full = !drops_oldest && session->length() == session->max_positions;
-  ended = stop || last || full;
-  reason = stop ? PUNA_STOP_TOKEN : last ? PUNA_STOP_MAX_TOKENS : PUNA_STOP_CONTEXT_FULL;
+  ended = stop || whole || last || full;
+  reason = stop ? PUNA_STOP_TOKEN : whole ? PUNA_STOP_GRAMMAR : last ? PUNA_STOP_MAX_TOKENS : PUNA_STOP_CONTEXT_FULL;
   if (session->length() < session->max_positions) {
     session->held.add(token);
     session->uncomputed = true;

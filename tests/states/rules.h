@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "states/choice_rules.h"
 
 namespace puna::test::states {
 
@@ -75,6 +78,9 @@ struct GenerationRules {
   bool drops_oldest = false, whole = false, ended = false,
        end_reported = false;  // whole: `next` is all that the session shall hold
   std::vector<int32_t> stop_tokens, drawn;
+  std::vector<int32_t> own_stops;     // the model's, where they end the answer
+  std::optional<ChoiceRules> choice;  // of the answer's grammar
+  bool closes = false;
   puna_sampler_options sampler{};
   int32_t reason = 0;
 
@@ -96,6 +102,7 @@ struct GenerationRules {
   void cut(const History& after);
   // The token behind what the session holds; says whether the answer has ended.
   void take(int32_t token);
+  int64_t tokens_left() const;  // behind the next one
   uint64_t draw_index() const { return uint64_t(session->length() + dropped); }
 };
 

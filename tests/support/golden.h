@@ -45,6 +45,14 @@ class Golden {
   std::string folder_;
 };
 
+// A decoder's set: logits, and the residual stream behind every layer, or the streams where a model has several.
+inline bool is_decoder(const Golden& g) {
+  return g.has("logits") && (g.has("hidden_states") || g.has("altup_hidden_states"));
+}
+inline bool is_text_decoder(const Golden& g) {
+  return is_decoder(g) && (g.has("embeddings") || g.has("altup_embeddings"));
+}
+
 void check_close(const std::string& what, std::span<const float> got, std::span<const float> want, Tolerance tolerance);
 
 // Every golden set whose manifest's "fixture" satisfies the predicate; REQUIREs at least one.

@@ -1,9 +1,13 @@
 // The gradient of whole models, embedding to loss, is the complex-step derivative of their formulas: RoPE of every
-// kind, QK norm, temperatures, chunks, windows, sinks, soft-caps, biases, norms in every place, routing and tied heads
-// included. The model is stated once more, in complex doubles, as plainly as it can be.
+// kind, QK norm, temperatures, chunks, windows, sinks, soft-caps, biases, norms in every place, routing, tied heads,
+// shared keys and values, several residual streams and inputs of each layer included. The model is stated once more, in
+// complex doubles, as plainly as it can be.
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <set>
 
+#include "model/extra_tensors.h"
 #include "model/made_model.h"
 #include "puna/train/parameters.h"
 #include "puna/train/pass.h"
@@ -36,13 +40,27 @@ class ComplexLlama {
   Complex loss(const Sequence& s) {
     const int64_t T = int64_t(s.tokens.size());
     std::vector<Vector> x;
+    keys_.assign(size_t(c_.layers), {});
+    values_kept_ = keys_;
+    inputs_.clear();
     const Vector& embedding = values(m_.weights.embedding.panels, c_.vocab, c_.hidden);
     for (const int32_t token : s.tokens) {
       x.emplace_back(embedding.begin() + token * c_.hidden, embedding.begin() + (token + 1) * c_.hidden);
       for (Complex& z : x.back()) z *= double(c_.embedding_scale);
+      if (c_.per_layer > 0) inputs_.push_back(per_layer_inputs(token, x.back()));
     }
     is_long_ = !c_.long_frequency.empty() && T > c_.long_from;
-    for (int64_t l = 0; l < c_.layers; ++l) layer(x, l);
+    Streams streams = {x};
+    for (const Weight& w : m_.weights.widen) {
+      streams.emplace_back();
+      for (const Vector& row : x) streams.back().push_back(rescaled(times(w, row), row));
+    }
+    for (int64_t l = 0; l < c_.layers; ++l) layer(streams, l);
+    x = streams[0];
+    for (size_t i = 0; i < m_.weights.narrow.size(); ++i)
+      for (size_t t = 0; t < x.size(); ++t)
+        add(x[t], rescaled(times(m_.weights.narrow[i], streams[i + 1][t]), streams[0][t]));
+    for (Vector& row : x) scale(row, 1.0 / double(c_.streams));
     Complex sum = 0;
     for (int64_t t = 1; t < T; ++t) {
       Vector logits = times(m_.weights.lm_head, norm(x[size_t(t - 1)], m_.weights.final_norm));
@@ -54,6 +72,47 @@ class ComplexLlama {
   }
 
  private:
+  using Streams = std::vector<std::vector<Vector>>;  // [streams][positions]
+
+  static void scale(Vector& x, Complex by) {
+    for (Complex& z : x) z *= by;
+  }
+  static Complex mean_square(const Vector& x) {
+    Complex sum = 0;
+    for (const Complex& z : x) sum += z * z;
+    return sum / double(x.size());
+  }
+  // As long as `like`.
+  static Vector rescaled(Vector y, const Vector& like) {
+    const Complex square = mean_square(y);
+    scale(y, std::sqrt(mean_square(like)) / std::sqrt(square.real() > 1e-5 ? square : 1e-5));
+    return y;
+  }
+  // [L*P] of one token.
+  Vector per_layer_inputs(int32_t token, const Vector& x) {
+    const LlamaWeights& w = m_.weights;
+    Vector y = times(w.per_layer_project, x);
+    scale(y, 1 / std::sqrt(double(c_.hidden)));
+    const size_t P = size_t(c_.per_layer), columns = y.size();
+    const Vector& table = values(w.per_layer_table.panels, w.per_layer_table.rows, w.per_layer_table.cols);
+    const size_t row = size_t(token < c_.per_layer_vocab ? token : 0);
+    for (size_t at = 0; at < columns; at += P) {
+      const Vector part =
+          norm(Vector(y.begin() + std::ptrdiff_t(at), y.begin() + std::ptrdiff_t(at + P)), w.per_layer_norm);
+      for (size_t i = 0; i < P; ++i)
+        y[at + i] = (part[i] + std::sqrt(double(P)) * table[row * columns + at + i]) / std::sqrt(2.0);
+    }
+    return y;
+  }
+  // [S] of one position.
+  Vector modes(const Vector& x, const AltUpWeights& w) {
+    Vector xn = norm(x, w.norm);
+    scale(xn, 1.0 / double(c_.hidden));
+    Vector y = times(w.router, xn);
+    for (Complex& z : y) z = std::tanh(z);
+    return y;
+  }
+
   Vector times(const Weight& w, const Vector& x) {
     const Vector& v = values(w.panels, w.rows, w.cols);
     Vector y(size_t(w.rows), 0.0);
@@ -80,9 +139,10 @@ class ComplexLlama {
 
   // Queries or keys of one position.
   Vector heads(Vector all, const float* weight, int64_t l, int64_t position, bool is_query) {
-    const int64_t K = c_.head_dim, half = c_.rotated() / 2;
+    const int64_t K = c_.head_dim_of(l);
     const bool local = c_.sliding(l) && !c_.local_frequency.empty(), pairs = c_.rope_style == RopeStyle::interleaved;
     const std::vector<float>& f = local ? c_.local_frequency : is_long_ ? c_.long_frequency : c_.inverse_frequency;
+    const int64_t half = int64_t(f.size());
     const double magnitude = local ? 1 : double(c_.rope_magnitude);
     if (c_.qk_norm == QkNorm::whole) all = norm(all, weight);
     for (int64_t h = 0; h < int64_t(all.size()) / K; ++h) {
@@ -115,20 +175,73 @@ class ComplexLlama {
   }
   Vector before(const Vector& x, const float* pre_norm) { return pre_norm ? norm(x, pre_norm) : x; }
 
-  void layer(std::vector<Vector>& x, int64_t l) {
+  Vector value_heads(Vector v, int64_t K) {
+    for (int64_t at = 0; c_.value_norm && at < int64_t(v.size()); at += K) {
+      const Vector head = norm(Vector(v.begin() + at, v.begin() + at + K), nullptr);
+      std::copy(head.begin(), head.end(), v.begin() + at);
+    }
+    return v;
+  }
+
+  void layer(Streams& streams, int64_t l) {
     const LlamaLayer& L = m_.weights.layers[size_t(l)];
-    const int64_t T = int64_t(x.size()), K = c_.head_dim;
-    std::vector<Vector> q, k, v;
+    const size_t S = streams.size(), T = streams[0].size();
+    Streams predicted = streams;
+    for (size_t t = 0; S > 1 && t < T; ++t) {
+      const Vector weights = times(L.altup.predict, modes(streams[0][t], L.altup));
+      for (size_t o = 0; o < S; ++o)
+        for (size_t i = 0; i < S; ++i) {
+          Vector part = streams[i][t];
+          scale(part, weights[o * S + i]);
+          add(predicted[o][t], part);
+        }
+    }
+    std::vector<Vector> x = predicted[0];
+    blocks(x, l);
+    if (S == 1) streams[0] = x;
+    for (size_t t = 0; S > 1 && t < T; ++t) {
+      const Vector weights = times(L.altup.correct, modes(x[t], L.altup));
+      for (size_t o = 0; o < S; ++o) {
+        streams[o][t] = predicted[o][t];
+        for (size_t d = 0; d < x[t].size(); ++d)
+          streams[o][t][d] += (1.0 + weights[o]) * (x[t][d] - predicted[0][t][d]);
+      }
+    }
+    for (size_t t = 0; c_.per_layer > 0 && t < T; ++t) {
+      Vector first = streams[0][t];
+      for (size_t d = 0; S > 1 && d < first.size(); ++d) first[d] *= values(L.altup.scale, 1, c_.hidden)[d];
+      Vector gate = times(L.per_layer.gate, first);
+      for (size_t i = 0; i < gate.size(); ++i) gate[i] = unit(gate[i], inputs_[t][size_t(l * c_.per_layer) + i]);
+      const Vector y = norm(times(L.per_layer.project, gate), L.per_layer.norm);
+      for (size_t o = S > 1 ? 1 : 0; o < S; ++o) add(streams[o][t], y);
+    }
+    for (std::vector<Vector>& stream : streams)
+      for (Vector& row : stream)
+        if (c_.layer_scale) scale(row, double(*L.scale));
+  }
+
+  // Attention and feed-forward block.
+  void blocks(std::vector<Vector>& x, int64_t l) {
+    const LlamaLayer& L = m_.weights.layers[size_t(l)];
+    const int64_t T = int64_t(x.size()), K = c_.head_dim_of(l), kv_heads = c_.kv_heads_of(l);
+    std::vector<Vector> q, low_rank;
+    std::vector<Vector>&k = keys_[size_t(c_.kv_layer(l))], &v = values_kept_[size_t(c_.kv_layer(l))];
     for (int64_t t = 0; t < T; ++t) {
       const Vector xn = before(x[size_t(t)], L.attn_norm);
       q.push_back(heads(biased(times(L.wq, xn), L.bq), L.q_norm, l, t, true));
-      k.push_back(heads(biased(times(L.wk, xn), L.bk), L.k_norm, l, t, false));
-      v.push_back(biased(times(L.wv, xn), L.bv));
+      if (c_.laurel_rank > 0) {
+        low_rank.push_back(norm(times(L.laurel.right, times(L.laurel.left, xn)), L.laurel.norm));
+        add(low_rank.back(), xn);
+      }
+      if (!L.wk) continue;
+      const Vector plain = biased(times(L.wk, xn), L.bk);
+      k.push_back(heads(plain, L.k_norm, l, t, false));
+      v.push_back(value_heads(L.wv ? biased(times(L.wv, xn), L.bv) : plain, K));
     }
     for (int64_t t = 0; t < T; ++t) {
       Vector attended;
       for (int64_t h = 0; h < c_.heads; ++h) {
-        const int64_t kv = h / (c_.heads / c_.kv_heads);
+        const int64_t kv = h / (c_.heads / kv_heads);
         Vector sum(size_t(K), 0.0);
         Complex total = c_.sinks ? std::exp(values(L.sinks, 1, c_.heads)[size_t(h)]) : 0.0;
         int64_t low = c_.chunked(l) ? t / c_.chunk * c_.chunk : 0;
@@ -143,9 +256,22 @@ class ComplexLlama {
         for (const Complex& z : sum) attended.push_back(z / total);
       }
       join(x[size_t(t)], biased(times(L.wo, attended), L.bo), L.post_attn_norm);
+      if (c_.laurel_rank == 0) continue;
+      add(x[size_t(t)], low_rank[size_t(t)]);
+      scale(x[size_t(t)], 1 / std::sqrt(2.0));
     }
-    for (Vector& row : x)
-      join(row, feed_forward(before(row, L.ffn_norm), L, c_.is_moe[size_t(l)] != 0), L.post_ffn_norm);
+    for (Vector& row : x) join(row, feed_forward(row, L, l), L.post_ffn_norm);
+  }
+
+  // What is above mean + sparsity * deviation, less that; what is cut has no derivative.
+  static void keep_largest(Vector& x, double sparsity) {
+    Complex mean = 0, square = 0;
+    for (const Complex& z : x) mean += z / double(x.size());
+    for (const Complex& z : x) square += (z - mean) * (z - mean) / double(x.size());
+    for (Complex& z : x) {
+      z -= mean + sparsity * std::sqrt(square);
+      if (z.real() <= 0) z = 0;
+    }
   }
 
   Complex unit(Complex g, Complex u) const {
@@ -157,15 +283,26 @@ class ComplexLlama {
     if (std::abs(u.real()) > limit) u = u.real() > 0 ? limit : -limit;
     return (u + 1.0) * g / (1.0 + std::exp(-double(c_.glu.alpha) * g));
   }
-  Vector block(const ExpertWeights& e, const Vector& x) {
+  Vector block(const ExpertWeights& e, const Vector& x, float sparsity = -INFINITY) {
     Vector gate = biased(times(e.gate, x), e.gate_bias);
+    if (std::isfinite(sparsity)) keep_largest(gate, double(sparsity));
     const Vector up = biased(times(e.up, x), e.up_bias);
     for (size_t i = 0; i < gate.size(); ++i) gate[i] = unit(gate[i], up[i]);
     return biased(times(e.down, gate), e.down_bias);
   }
-  Vector feed_forward(const Vector& x, const LlamaLayer& L, bool moe) {
-    if (!moe) return block(L.ffn, x);
-    const Vector logits = biased(times(L.router, x), L.router_bias);
+  // Of the residual stream.
+  Vector feed_forward(const Vector& stream, const LlamaLayer& L, int64_t l) {
+    const Vector dense_in = before(stream, L.ffn_norm);
+    if (!c_.is_moe[size_t(l)]) return block(L.ffn, dense_in, c_.sparsity.empty() ? -INFINITY : c_.sparsity[size_t(l)]);
+    if (!c_.dense_beside_experts) return experts(dense_in, dense_in, L);
+    Vector routed_by = norm(stream, L.beside.router_scale);
+    scale(routed_by, 1 / std::sqrt(double(c_.hidden)));
+    Vector y = norm(block(L.ffn, dense_in), L.beside.dense_norm);
+    add(y, norm(experts(norm(stream, L.beside.pre_norm), routed_by, L), L.beside.post_norm));
+    return y;
+  }
+  Vector experts(const Vector& x, const Vector& routed_by, const LlamaLayer& L) {
+    const Vector logits = biased(times(L.router, routed_by), L.router_bias);
     std::vector<size_t> order(logits.size());
     for (size_t e = 0; e < order.size(); ++e) order[e] = e;
     std::stable_sort(order.begin(), order.end(),
@@ -173,10 +310,11 @@ class ComplexLlama {
     const std::vector<size_t> chosen(order.begin(), order.begin() + c_.experts_per_token);
     Complex total = 0;
     for (const size_t e : c_.router_score == RouterScore::softmax_chosen ? chosen : order) total += std::exp(logits[e]);
-    Vector y = L.ffn.gate ? block(L.ffn, x) : Vector(x.size(), 0.0);
+    Vector y = L.ffn.gate && !c_.dense_beside_experts ? block(L.ffn, x) : Vector(x.size(), 0.0);
     for (const size_t e : chosen) {
       const bool scales_input = c_.router_score == RouterScore::sigmoid;
-      const Complex score = scales_input ? 1.0 / (1.0 + std::exp(-logits[e])) : std::exp(logits[e]) / total;
+      Complex score = scales_input ? 1.0 / (1.0 + std::exp(-logits[e])) : std::exp(logits[e]) / total;
+      if (L.beside.expert_scale) score *= values(L.beside.expert_scale, 1, c_.experts)[e];
       Vector in = x;
       for (Complex& z : in) z *= scales_input ? score : 1.0;
       Vector out = block(L.experts[e], in);
@@ -189,6 +327,8 @@ class ComplexLlama {
   const Llama& m_;
   const LlamaConfig& c_;
   std::map<const void*, Vector> values_;
+  Streams keys_, values_kept_;  // [layers][positions]
+  std::vector<Vector> inputs_;  // [positions][L*P]
   bool is_long_ = false;
 };
 
@@ -257,7 +397,7 @@ TEST_CASE("gradients of whole models are their complex-step derivatives", "[trai
 }
 
 TEST_CASE("gradients of every family are their complex-step derivatives", "[train][golden]") {
-  for (const Golden& g : goldens([](const Golden& s) { return s.has("logits") && s.has("hidden_states"); })) {
+  for (const Golden& g : goldens(is_decoder)) {
     const LoadedLlama base = load_llama(g.folder());
     const LlamaConfig& c = base.llama.config;
     if (c.architecture == "llama" || c.architecture == "llama4") continue;  // above, with every value of them
@@ -276,16 +416,29 @@ TEST_CASE("gradients of every family are their complex-step derivatives", "[trai
       if (parameters.gradients().contains(at)) check_block(reference, parameters, batch, at, rows, cols);
     };
     const auto matrix = [&](const char* what, const Weight& w) { check(what, w.panels, w.rows, w.cols); };
+    const auto extras = [&](const std::vector<ExtraTensor>& tensors) {
+      for (const ExtraTensor& t : tensors) {
+        CHECK(parameters.gradients().contains(t.vector ? *t.vector : static_cast<const void*>(t.matrix->panels)) ==
+              !t.is_buffer);
+        if (t.vector)
+          check(t.huggingface.c_str(), *t.vector, 1, t.cols);
+        else
+          matrix(t.huggingface.c_str(), *t.matrix);
+      }
+    };
+    LlamaWeights weights = model.weights;
     matrix("embedding", model.weights.embedding);
     check("final norm", model.weights.final_norm, 1, c.hidden);
-    for (const int64_t l : {int64_t(0), c.layers - 1}) {
+    extras(extra_tensors(c, weights, ""));
+    for (const int64_t l : std::set<int64_t>{0, c.last_kv_layer(false), c.last_kv_layer(true), c.layers - 1}) {
       CAPTURE(l);
-      const LlamaLayer& L = model.weights.layers[size_t(l)];
+      LlamaLayer& L = weights.layers[size_t(l)];
+      extras(extra_tensors(c, L, l, ""));
       const int64_t Q = L.wq.rows, KV = L.wk.rows;
       const bool whole = c.qk_norm == QkNorm::whole;
       matrix("q", L.wq);
-      matrix("k", L.wk);
-      matrix("v", L.wv);
+      if (L.wk) matrix("k", L.wk);
+      if (L.wv) matrix("v", L.wv);
       matrix("o", L.wo);
       check("attention norm", L.attn_norm, 1, c.hidden);
       check("norm behind attention", L.post_attn_norm, 1, c.hidden);
@@ -295,8 +448,8 @@ TEST_CASE("gradients of every family are their complex-step derivatives", "[trai
       check("bias of k", L.bk, 1, KV);
       check("bias of v", L.bv, 1, KV);
       check("bias of o", L.bo, 1, c.hidden);
-      check("norm of q", L.q_norm, 1, whole ? Q : c.head_dim);
-      check("norm of k", L.k_norm, 1, whole ? KV : c.head_dim);
+      check("norm of q", L.q_norm, 1, whole ? Q : c.head_dim_of(l));
+      check("norm of k", L.k_norm, 1, whole ? KV : c.head_dim_of(l));
       check("sinks", L.sinks, 1, c.heads);
       if (L.router) matrix("router", L.router);
       check("bias of the router", L.router_bias, 1, c.experts);
@@ -304,6 +457,14 @@ TEST_CASE("gradients of every family are their complex-step derivatives", "[trai
       matrix("gate", e.gate);
       matrix("up", e.up);
       matrix("down", e.down);
+      CHECK((!e.gate_bias || parameters.gradients().contains(e.gate_bias)));
+      check("bias of an expert's gate", e.gate_bias, 1, e.gate.rows);
+      check("bias of an expert's up", e.up_bias, 1, e.up.rows);
+      check("bias of an expert's down", e.down_bias, 1, e.down.rows);
+      if (c.dense_beside_experts) {
+        matrix("dense gate", L.ffn.gate);
+        matrix("dense down", L.ffn.down);
+      }
     }
   }
 }

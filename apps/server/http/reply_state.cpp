@@ -21,7 +21,9 @@ void ReplyState::frame(std::string_view piece) {
     return;
   }
   char size[24];
-  pending_.append(size, size_t(snprintf(size, sizeof size, "%zx\r\n", piece.size())));
+  const auto digits = size_t(snprintf(size, sizeof size, "%zx\r\n", piece.size()));
+  pending_.reserve(pending_.size() + digits + piece.size() + 2);  // all of a chunk, or nothing
+  pending_.append(size, digits);
   pending_ += piece;
   pending_ += "\r\n";
 }
@@ -80,18 +82,17 @@ void ReplyState::end() {
   waker_->wake(connection_);
 }
 
-void ReplyState::abandon() {
-  bool begun = false;
+// Where there is no memory for as much as an error the connection closes.
+void ReplyState::abandon() noexcept {
+  try {
+    if (send(refusal(500, "the request ended without an answer"))) return;
+  } catch (...) {}
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (gone() || ended_) return;
-    begun = begun_;
-    if (begun) broken_ = ended_ = true;
+    broken_ = ended_ = true;
   }
-  if (!begun)
-    send(refusal(500, "the request ended without an answer"));
-  else
-    waker_->wake(connection_);
+  waker_->wake(connection_);
 }
 
 void ReplyState::on_gone(std::function<void()> call) {

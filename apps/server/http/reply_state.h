@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "answer.h"
@@ -12,19 +13,27 @@ namespace puna::http {
 class Waker {
  public:
   explicit Waker(int write_end) : fd_(write_end) {}
-  void wake(uint64_t connection) {
+  void wake(uint64_t connection) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    ids_.push_back(connection);
+    try {
+      ids_.push_back(connection);
+    } catch (const std::bad_alloc&) {
+      all_ = true;
+    }
     wake_locked();
   }
   void wake() {
     const std::lock_guard<std::mutex> lock(mutex_);
     wake_locked();
   }
-  std::vector<uint64_t> take() {
+  struct Woken {
+    std::vector<uint64_t> ids;
+    bool all = false;  // there was no memory for an id: any connection may have something
+  };
+  Woken take() {
     const std::lock_guard<std::mutex> lock(mutex_);
     written_ = false;
-    return std::exchange(ids_, {});
+    return {std::exchange(ids_, {}), std::exchange(all_, false)};
   }
   void close() {  // the pipe is about to go
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -35,6 +44,7 @@ class Waker {
   void wake_locked();
   std::mutex mutex_;
   int fd_;
+  bool all_ = false;
   bool written_ = false;  // and not read yet: a byte is enough for many
   std::vector<uint64_t> ids_;
 };
@@ -51,7 +61,7 @@ class ReplyState {
   bool begin(const Answer& head, std::string ping);
   bool write(std::string_view piece);
   void end();
-  void abandon();
+  void abandon() noexcept;
   bool gone() const noexcept { return gone_.load(std::memory_order_relaxed); }
   void on_gone(std::function<void()> call);
 

@@ -76,32 +76,48 @@ class Server::Loop {
   // ---- the thread that polls: everything about connections is its own ----
 
   void run() {
-    std::vector<pollfd> polled;
-    std::vector<uint64_t> ids;
     while (!stopping_) {
-      polled.clear();
-      ids.clear();
-      polled.push_back({listener_.fd.get(), POLLIN, 0});
-      polled.push_back({wake_read_.get(), POLLIN, 0});
-      Clock::time_point next = Clock::now() + seconds(1);
-      for (auto& [id, c] : connections_) {
-        polled.push_back({c.fd.get(), c.events(), 0});
-        ids.push_back(id);
-        next = std::min(next, c.deadline);
+      try {
+        turn();
+      } catch (const std::bad_alloc&) {  // every turn looks at everything again
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
-      const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
-      if (::poll(polled.data(), nfds_t(polled.size()), int(std::clamp<int64_t>(wait, 0, 1000))) < 0 && errno != EINTR)
-        continue;
-      const Clock::time_point now = Clock::now();
-      take_pieces(now);
-      for (size_t i = 0; i < ids.size(); ++i) {
-        const auto found = connections_.find(ids[i]);
-        if (found == connections_.end()) continue;
-        if (!serve(found, polled[i + 2].revents, now)) close(found);
-      }
-      if (polled[0].revents) accept_some(now);
-      count(now);
     }
+  }
+
+  void turn() {
+    polled_.clear();
+    ids_.clear();
+    polled_.push_back({listener_.fd.get(), POLLIN, 0});
+    polled_.push_back({wake_read_.get(), POLLIN, 0});
+    Clock::time_point next = Clock::now() + seconds(1);
+    for (auto& [id, c] : connections_) {
+      polled_.push_back({c.fd.get(), c.events(), 0});
+      ids_.push_back(id);
+      next = std::min(next, c.deadline);
+    }
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
+    if (::poll(polled_.data(), nfds_t(polled_.size()), int(std::clamp<int64_t>(wait, 0, 1000))) < 0 && errno != EINTR)
+      return;
+    const Clock::time_point now = Clock::now();
+    take_pieces(now);
+    for (size_t i = 0; i < ids_.size(); ++i) {
+      const auto found = connections_.find(ids_[i]);
+      if (found == connections_.end()) continue;
+      or_close(found, [&] { return serve(found, polled_[i + 2].revents, now); });
+    }
+    if (polled_[0].revents) accept_some(now);
+    count(now);
+  }
+
+  // `step` false: the connection has ended. One that the memory does not suffice for ends as well, and no other.
+  template <class Step>
+  void or_close(Connections::iterator at, Step&& step) {
+    bool goes_on = false;
+    try {
+      goes_on = step();
+    } catch (const std::bad_alloc&) {}
+    if (!goes_on) close(at);
   }
 
   void count(Clock::time_point now) {
@@ -257,11 +273,14 @@ class Server::Loop {
   void take_pieces(Clock::time_point now) {
     char buffer[256];
     while (::read(wake_read_.get(), buffer, sizeof buffer) > 0) {}
-    for (const uint64_t id : waker_->take()) {
-      const auto at = connections_.find(id);
-      if (at == connections_.end() || !at->second.reply) continue;
-      if (!at->second.take_pieces(now) || !went_on(at, now)) close(at);
-    }
+    const Waker::Woken woken = waker_->take();
+    const auto take = [&](Connections::iterator at) {
+      if (at == connections_.end() || !at->second.reply) return;
+      or_close(at, [&] { return at->second.take_pieces(now) && went_on(at, now); });
+    };
+    for (const uint64_t id : woken.ids) take(connections_.find(id));
+    if (!woken.all) return;
+    for (auto at = connections_.begin(); at != connections_.end();) take(at++);
   }
 
   // ---- the threads that answer ----
@@ -275,11 +294,17 @@ class Server::Loop {
       jobs_.pop_front();
       lock.unlock();
       if (job.reply->gone()) continue;
-      const Reply reply(std::move(job.reply));
       try {
-        handler_(job.request, reply);
-      } catch (const std::exception& e) {
-        if (!reply.send(refusal(500, e.what()))) reply.end();
+        const Reply reply(job.reply);
+        try {
+          handler_(job.request, reply);
+        } catch (const std::bad_alloc&) {
+          throw;
+        } catch (const std::exception& e) {
+          if (!reply.send(refusal(500, e.what()))) reply.end();
+        }
+      } catch (const std::bad_alloc&) {
+        job.reply->abandon();
       }
     }
   }
@@ -295,6 +320,8 @@ class Server::Loop {
   Fd wake_read_, wake_write_;
   std::shared_ptr<Waker> waker_;
   Connections connections_;
+  std::vector<pollfd> polled_;
+  std::vector<uint64_t> ids_;  // of the connections in it, from the third on
   uint64_t last_id_ = 0;
   size_t body_bytes_ = 0;
   std::atomic<size_t> open_{0}, answering_{0};

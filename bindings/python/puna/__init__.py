@@ -32,7 +32,7 @@ from .ranker import Examples, Outcomes, Ranker, RankerInfo, RankerReport
 from .recommender import Recommendation, Recommender, RecommenderInfo, RecommenderReport, User
 from .sampler import Sampler, Sampling, SamplingFields
 from .serving import Server, serve
-from .session import Answer, Appended, Drafts, Session, Timings, Token, append_batch
+from .session import Answer, AnswerOptions, Appended, Drafts, Session, Timings, Token, append_batch
 from .tokenizer import Tokenizer
 from .tools import Said, ToolCall, ToolParser, Tools
 
@@ -40,6 +40,7 @@ __version__ = version()
 __all__ = [
     "Adapter",
     "Answer",
+    "AnswerOptions",
     "Appended",
     "AsyncRequest",
     "BadFile",

@@ -170,6 +170,11 @@ class Chat:
         return copied_ids(self._info.tokens, self._info.token_count)
 
     @property
+    def in_thought(self) -> bool:
+        """Whether the prompt ends with a mark behind which the model thinks, as some templates have it."""
+        return bool(self._info.in_thought)
+
+    @property
     def text(self) -> ChatText:
         i = self._info
         spans = [(i.content[n].begin, i.content[n].end) for n in range(i.content_count)]

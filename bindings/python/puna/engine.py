@@ -6,19 +6,33 @@ import asyncio
 import atexit
 import threading
 import weakref
-from typing import Any, AsyncIterator, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
 from .adapter import Adapter
 from .chat import Chat, Messages
 from .errors import BY_STATUS, Error
-from .grammar import Grammar, Schema, grammar_of
-from .image import Image
+from .grammar import Grammar
 from .model import Model
 from .native import c_string, check, created, ffi, int32_pointer, lib, one_of, read, sized, token_array, values_of
-from .sampler import Sampling, SamplingFields
-from .session import STOP_REASONS, generate_options
+from .session import POOLING, STOP_REASONS, AnswerOptions, generate_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Adapters = Union[None, Adapter, Sequence[Union[Adapter, Tuple[Adapter, float]]]]
 WAIT_US = 50_000  # between two looks at Python's signals, while a request has no news
@@ -121,6 +135,22 @@ class _Handle:
                 )
             )
         return replies
+
+    def prompt_probabilities(self, position: int) -> List[Tuple[int, float]]:
+        """(id, log-probability) of the prompt's token at `position`, 1 or more: its own, then the most likely others.
+        There once the prompt has been read, which is before the first token."""
+        likely, count = ffi.new("const puna_token_probability**"), ffi.new("size_t*")
+        check(lib.puna_request_get_prompt_probabilities(self._handle, position, likely, count))
+        return [(likely[0][i].token, likely[0][i].log_probability) for i in range(count[0])]
+
+    @property
+    def embedding(self) -> "np.ndarray[Any, Any]":
+        """What `embed` asked for: [hidden], or with "none" the tokens' one after the other. There likewise."""
+        values, count = ffi.new("const float**"), ffi.new("size_t*")
+        check(lib.puna_request_get_embedding(self._handle, values, count))
+        out = np.empty(count[0], np.float32)
+        ffi.memmove(out, values[0], out.nbytes)
+        return out
 
 
 def _token_of(event: Any) -> EngineToken:
@@ -295,21 +325,7 @@ class Engine:
         messages: Optional[Messages],
         tools: "Optional[Iterable[Any]]",
         *,
-        max_tokens: int = 0,
-        sampling: "Sampling | SamplingFields" = Sampling(),
-        stop: "str | Sequence[str]" = (),
-        stop_tokens: "Iterable[int]" = (),
-        ignore_eos: bool = False,
-        keep_special: bool = False,
         parse_special: Optional[bool] = None,
-        log_probabilities: int = 0,
-        images: "Image | Sequence[Image]" = (),
-        lookup: int = 0,
-        draft_tokens: int = 0,
-        json_schema: "Optional[Schema]" = None,
-        regex: Optional[str] = None,
-        choices: "Optional[Iterable[str]]" = None,
-        grammar: "Grammar | str | None" = None,
         adapters: Adapters = None,
         n: int = 1,
         best_of: int = 0,
@@ -321,23 +337,15 @@ class Engine:
         salt: str = "",
         cache: bool = True,
         max_events: int = 0,
+        prompt_log_probabilities: int = 0,
+        embed: str = "",
+        normalize: bool = False,
+        prompt_only: bool = False,
+        **answer: "Unpack[AnswerOptions]",
     ) -> Any:
         if self._handle is None:
             raise ValueError("the engine is closed")
-        constraint = grammar_of(json_schema, regex, choices, grammar)
-        generate = generate_options(
-            max_tokens=max_tokens,
-            sampling=sampling,
-            stop=stop,
-            stop_tokens=stop_tokens,
-            ignore_eos=ignore_eos,
-            keep_special=keep_special,
-            log_probabilities=log_probabilities,
-            images=images,
-            lookup=lookup,
-            draft_tokens=draft_tokens,
-            constraint=constraint,
-        )
+        generate, constraint = generate_options(answer, Engine._begin.__kwdefaults__)
         mixed = [adapters] if isinstance(adapters, Adapter) else list(adapters or ())
         shares = [(a, 1.0) if isinstance(a, Adapter) else a for a in mixed]
         if messages is not None:
@@ -365,6 +373,11 @@ class Engine:
             max_events=max_events,
             on_event=_on_event if request is not None else None,
             user=request._me if request is not None else None,
+            prompt_log_probabilities=prompt_log_probabilities,
+            embed=bool(embed),
+            pooling=one_of(embed, POOLING, "embed") if embed else 0,
+            normalize=normalize,
+            prompt_only=prompt_only,
         )
         if request is not None:
             self._listening[id(request)] = request
@@ -388,10 +401,12 @@ class Engine:
         return request
 
     def submit(self, prompt: "str | Iterable[int]", **options: Any) -> Request:
-        """A request for a prompt (a text, or ids taken literally). Options are those of Session.generate, and
-        `adapters` (one, or several with weights), `n`, `best_of`, `beams` and `length_penalty` (beam search, whose `n`
-        best are the answers), `priority`, `deadline` (seconds), `key` (whom the work is for), `salt`, `cache`,
-        `max_events`. Raises Busy when too many wait."""
+        """A request for a prompt (a text, or ids taken literally). Options are those that Session.generate shares with
+        it (AnswerOptions), `parse_special`, and `adapters` (one, or several with weights), `n`, `best_of`, `beams` and
+        `length_penalty` (beam search, whose `n` best are the answers), `priority`, `deadline` (seconds), `key` (whom
+        the work is for), `salt`, `cache`, `max_events`; `prompt_log_probabilities` (of the prompt's own tokens, so many
+        each), `embed` ("mean", "last" or "none", how hidden states are pooled) with `normalize`, and `prompt_only`,
+        which generates nothing. Raises Busy when too many wait."""
         request: Request = self._begin(prompt, None, None, None, **options)
         return request
 

@@ -4,7 +4,20 @@ between them."""
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    TypedDict,
+)
 
 import numpy as np
 
@@ -17,6 +30,7 @@ from .native import (
     check,
     copied_ids,
     created,
+    did_you_mean,
     ffi,
     float_view,
     int32_pointer,
@@ -34,6 +48,8 @@ from .tools import Said, ToolCall, ToolChoice, ToolParser, Tools
 
 if TYPE_CHECKING:
     import datetime
+
+    from typing_extensions import Unpack
 
     from .adapter import Adapter
     from .model import Model
@@ -74,41 +90,63 @@ class Token(NamedTuple):
     probabilities: List[Tuple[int, float]]
 
 
+class AnswerOptions(TypedDict, total=False):
+    """What an answer is like, for sessions and engines alike. Session.generate says what they mean."""
+
+    max_tokens: int
+    sampling: "Sampling | SamplingFields"
+    stop: "str | Sequence[str]"
+    stop_tokens: "Iterable[int]"
+    ignore_eos: bool
+    keep_special: bool
+    log_probabilities: int
+    images: "Image | Sequence[Image]"
+    lookup: int
+    draft_tokens: int
+    json_schema: "Optional[Schema]"
+    regex: Optional[str]
+    choices: "Optional[Iterable[str]]"
+    grammar: "Grammar | str | None"
+    close_answer: bool
+
+
 def generate_options(
-    *,
-    max_tokens: int,
-    sampling: "Sampling | SamplingFields",
-    stop: "str | Sequence[str]",
-    stop_tokens: "Iterable[int]",
-    ignore_eos: bool,
-    keep_special: bool,
-    log_probabilities: int,
-    images: "Image | Sequence[Image]",
-    lookup: int,
-    draft_tokens: int,
-    constraint: Optional[Grammar],
-    **others: Any,
-) -> Any:
-    """The library's struct, of what sessions and engines take alike; `others` are fields of it."""
-    strings, tokens, shown = text_list(stop, "stop"), token_array(stop_tokens), handles(images)
-    return sized(
+    answer: AnswerOptions, own: "Optional[Mapping[str, Any]]", **others: Any
+) -> "Tuple[Any, Optional[Grammar]]":
+    """The library's struct, and the grammar that the answer was given; `others` are more fields of the struct. `own`:
+    what the caller takes besides, for words that are near to it."""
+    for name in answer:
+        if name not in AnswerOptions.__annotations__:
+            near = did_you_mean(name, [*AnswerOptions.__annotations__, *(own or ())])
+            raise TypeError(f"unexpected keyword argument {name!r}{near}")
+    constraint = grammar_of(
+        answer.get("json_schema"), answer.get("regex"), answer.get("choices"), answer.get("grammar")
+    )
+    strings, tokens, shown = (
+        text_list(answer.get("stop", ()), "stop"),
+        token_array(answer.get("stop_tokens", ())),
+        handles(answer.get("images", ())),
+    )
+    options = sized(
         "puna_generate_options",
-        ignore_eos=ignore_eos,
-        max_tokens=max_tokens,
-        sampler=sampling_of(sampling)._to_c(),
+        ignore_eos=answer.get("ignore_eos", False),
+        max_tokens=answer.get("max_tokens", 0),
+        sampler=sampling_of(answer.get("sampling", Sampling()))._to_c(),
         stop_tokens=int32_pointer(tokens),
         stop_token_count=tokens.size,
         stop_strings=strings,
         stop_string_count=len(strings),
-        keep_special=keep_special,
-        log_probabilities=log_probabilities,
+        keep_special=answer.get("keep_special", False),
+        log_probabilities=answer.get("log_probabilities", 0),
         images=shown,
         image_count=len(shown),
-        lookup_tokens=lookup,
-        draft_tokens=draft_tokens,
+        lookup_tokens=answer.get("lookup", 0),
+        draft_tokens=answer.get("draft_tokens", 0),
         grammar=constraint._handle if constraint is not None else None,
+        close_answer=answer.get("close_answer", False),
         **others,
     )
+    return options, constraint
 
 
 class Session:
@@ -324,30 +362,19 @@ class Session:
         self,
         prompt: "str | Iterable[int]" = "",
         *,
-        max_tokens: int = 0,
-        sampling: "Sampling | SamplingFields" = Sampling(),
-        stop: "str | Sequence[str]" = (),
-        stop_tokens: "Iterable[int]" = (),
-        ignore_eos: bool = False,
-        keep_special: bool = False,
         parse_special: Optional[bool] = None,
-        log_probabilities: int = 0,
         drop_oldest: bool = False,
         keep_prefix: int = 0,
-        images: "Image | Sequence[Image]" = (),
         keep_shared: bool = False,
         process_logits: "Optional[Callable[[np.ndarray, np.ndarray], Any]]" = None,
-        lookup: int = 0,
         draft: "Optional[Session]" = None,
-        draft_tokens: int = 0,
-        json_schema: "Optional[Schema]" = None,
-        regex: Optional[str] = None,
-        choices: "Optional[Iterable[str]]" = None,
-        grammar: "Grammar | str | None" = None,
-        close_answer: bool = False,
+        **answer: "Unpack[AnswerOptions]",
     ) -> "Answer":
         """An answer to a prompt (a text, see Tokenizer.encode, or ids taken literally): an iterator over its pieces of
-        text. The prompt may be empty: then it goes on with what the session holds. `stop`: a text, or several.
+        text. The prompt may be empty: then it goes on with what the session holds. The further options are those of
+        AnswerOptions, which sessions and engines take. `max_tokens`: 0 = until something else stops it. `stop`: a text,
+        or several; `stop_tokens`: besides the model's own, which `ignore_eos` switches off. `keep_special`: special
+        tokens appear in the text. `log_probabilities`: of how many tokens at each place, the chosen one first.
         `images`: one for each <|image|> of the prompt (with parse_special). `keep_shared`: as in append(), the prompt
         is all that the session shall hold before the answer. `process_logits(logits, history)` may edit the float32
         logits in place, after the penalties and before the temperature; history is the ids so far. An exception in it
@@ -358,24 +385,13 @@ class Session:
         `regex`, `choices` or `grammar` (a Grammar, or a GBNF text): what the answer may be, one of them at most;
         Answer.parsed is then the value of the JSON. `close_answer`: where max_tokens, or the context, would cut it in
         the middle, its last tokens write the shortest end that it can have."""
-        constraint = grammar_of(json_schema, regex, choices, grammar)
-        options = generate_options(
-            max_tokens=max_tokens,
-            sampling=sampling,
-            stop=stop,
-            stop_tokens=stop_tokens,
-            ignore_eos=ignore_eos,
-            keep_special=keep_special,
-            log_probabilities=log_probabilities,
-            images=images,
-            lookup=lookup,
-            draft_tokens=draft_tokens,
-            constraint=constraint,
+        options, constraint = generate_options(
+            answer,
+            Session.generate.__kwdefaults__,
             context_policy=bool(drop_oldest),
             keep_prefix=keep_prefix,
             keep_shared=keep_shared,
             draft=draft._handle if draft is not None else ffi.NULL,
-            close_answer=close_answer,
         )
         process = None if process_logits is None else _Processor(process_logits)
         if process is not None:
@@ -393,9 +409,9 @@ class Session:
             options,
             type="puna_generation",
         )
-        answer = Answer(self, handle, process, constraint)
-        self._answer = weakref.ref(answer)
-        return answer
+        begun = Answer(self, handle, process, constraint)
+        self._answer = weakref.ref(begun)
+        return begun
 
     def chat(
         self,

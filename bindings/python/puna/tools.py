@@ -37,13 +37,13 @@ class Said(NamedTuple):
     complete: bool
 
 
-KINDS = ("text", "call_begin", "arguments", "call_end")  # from PUNA_TOOL_TEXT on
+KINDS = ("text", "call_begin", "arguments", "call_end", "thought")  # from PUNA_TOOL_TEXT on
 
 
 class Tools:
     """A list of tools, in OpenAI's form or the bare one, and the format in which calls are written: the model's own, or
-    `format` ("llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite"),
-    which needs no model.
+    `format` ("llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite",
+    "harmony", "gemma", "tool_code", "phi"), which needs no model.
 
     >>> tools = Tools([{"name": "get_weather"}], format="pythonic")
     >>> text, calls = tools.parse("Let me see. [get_weather(city='Puno', days=2)]")
@@ -124,10 +124,11 @@ class Tools:
             warnings.warn(note, stacklevel=2)
         return grammar
 
-    def parser(self, early: bool = False) -> "ToolParser":
+    def parser(self, early: bool = False, thoughts: bool = False, in_thought: bool = False) -> "ToolParser":
         """Of one answer. `early`: calls are told as soon as their names are known, arguments as they come; what then
-        goes wrong ends incomplete."""
-        return ToolParser(self, early)
+        goes wrong ends incomplete. `thoughts`: what the model thinks before it answers is told apart, without its
+        marks; `in_thought`: the prompt ended with the first of them (`Chat.in_thought`)."""
+        return ToolParser(self, early, thoughts, in_thought)
 
     def parse(self, answer: str) -> "tuple[str, List[ToolCall]]":
         """What a whole answer says, and the calls in it."""
@@ -140,8 +141,8 @@ class ToolParser:
     """Reads an answer as it comes; `calls` are those that are whole. What a model wrote is never an error: what is no
     call of one of the tools is text."""
 
-    def __init__(self, tools: Tools, early: bool = False) -> None:
-        options = sized("puna_tool_parser_options", early=early)
+    def __init__(self, tools: Tools, early: bool = False, thoughts: bool = False, in_thought: bool = False) -> None:
+        options = sized("puna_tool_parser_options", early=early, thoughts=2 if in_thought else int(thoughts))
         self._handle = created(
             lib.puna_tool_parser_free, lib.puna_tool_parser_create, tools._handle, options, type="puna_tool_parser"
         )

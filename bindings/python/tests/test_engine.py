@@ -35,6 +35,23 @@ def test_threads_get_the_answers_of_a_session(model):
     assert got == want
 
 
+def test_prompts_are_scored_and_embedded_as_by_a_session(model):
+    ids = model.tokenizer.encode("It is a truth universally acknowledged", add_bos=True)
+    with puna.Engine(model) as engine:
+        scored = engine.submit(ids, prompt_log_probabilities=2, prompt_only=True)
+        embedded = engine.submit(ids, embed="mean", normalize=True, prompt_only=True)
+        with pytest.raises(ValueError):
+            engine.submit(ids, embed="median")
+        assert scored.result().tokens.size == embedded.result().tokens.size == 0
+    nll = model.session().score(ids)
+    likely = [scored.prompt_probabilities(i) for i in range(1, len(ids))]
+    assert [p[0][0] for p in likely] == list(ids[1:])
+    assert [p[0][1] for p in likely] == [-x for x in nll.tolist()]
+    assert embedded.embedding.tolist() == model.session().embed(ids, normalize=True).tolist()
+    with pytest.raises(puna.Error):
+        scored.embedding
+
+
 def test_coroutines_stream_and_a_loop_that_is_left_cancels(model):
     want = [alone(model, "It is a truth", i) for i in range(5)]
 
@@ -82,14 +99,27 @@ def test_several_answers_share_a_prompt_and_failures_raise(model):
         gone.cancel()
         with pytest.raises(puna.Cancelled):
             gone.result()
-        with pytest.raises(TypeError, match="unexpected keyword"):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'max_tokenz', did you mean 'max_tokens'"):
             engine.submit("It", max_tokenz=1)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'prioritee', did you mean 'priority'"):
+            engine.submit("It", prioritee=1)
         with pytest.raises(puna.InvalidArgument, match="empty"):
             engine.submit([])
         answer = engine.submit("It is", choices=["yes", "no"], max_tokens=20).result()
         assert answer.text in ("yes", "no")
     with pytest.raises(ValueError, match="closed"):
         engine.submit("It")
+
+
+def test_an_answer_that_is_cut_is_closed(model):
+    schema = {"type": "array", "items": {"type": "integer"}, "minItems": 3}
+    cut = {"json_schema": schema, "max_tokens": 12, "sampling": {"temperature": 1.0, "seed": 5}, "close_answer": True}
+    want = model.session().generate("It is a truth", **cut)
+    assert len(want.parsed) >= 3
+    with puna.Engine(model) as engine:
+        request = engine.submit("It is a truth", **cut)
+        assert request.result().text == want.text
+        assert not request.result().incomplete
 
 
 def test_a_full_queue_is_busy(model):

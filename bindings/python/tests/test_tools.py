@@ -35,7 +35,21 @@ def test_calls_are_read_wherever_the_answer_is_cut():
 
 
 @pytest.mark.parametrize(
-    "format", ["llama3_json", "llama4_json", "pythonic", "function_tag", "hermes", "mistral", "mistral_args", "granite"]
+    "format",
+    [
+        "llama3_json",
+        "llama4_json",
+        "pythonic",
+        "function_tag",
+        "hermes",
+        "mistral",
+        "mistral_args",
+        "granite",
+        "harmony",
+        "gemma",
+        "tool_code",
+        "phi",
+    ],
 )
 def test_written_calls_are_read_back(format):
     tools = puna.Tools([WEATHER, {"name": "f"}], format=format)
@@ -100,3 +114,25 @@ def test_answers_are_held_to_the_tools(model):
         model.session().chat(messages, tools=tools, tool_choice="auto", grammar='root ::= "a"')
     with pytest.warns(UserWarning, match="'dict' is read as 'object'"):
         puna.Tools([{"name": "f", "parameters": {"type": "dict"}}], format="hermes").grammar()
+
+
+def test_thoughts_come_apart_where_they_are_asked_for():
+    tools = puna.Tools([{"name": "f"}], format="hermes")
+    answer = "<think>\nHm.\n</think>\n\nYes."
+
+    def told(text, **options):
+        parser = tools.parser(**options)
+        return [(s.kind, s.text) for s in parser.push(text) + parser.finish()]
+
+    assert "".join(text for _, text in told(answer)) == answer
+    assert told(answer, thoughts=True) == [("thought", "Hm."), ("text", "Yes.")]
+    assert told("Hm.</think>Yes.", in_thought=True) == [("thought", "Hm."), ("text", "Yes.")]
+
+
+def test_calls_of_gpt_oss_and_gemma_are_read():
+    harmony = puna.Tools([{"name": "f"}], format="harmony")
+    text, calls = harmony.parse('<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"a": 1}<|call|>')
+    assert (text, calls[0].name, calls[0].arguments) == ("", "f", {"a": 1})
+    gemma = puna.Tools([{"name": "f"}], format="gemma")
+    text, calls = gemma.parse('<|tool_call>call:f{a:<|"|>x<|"|>}<tool_call|>')
+    assert (text, calls[0].arguments) == ("", {"a": "x"})

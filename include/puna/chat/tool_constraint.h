@@ -4,7 +4,7 @@
 //   calls               begin call (separator call)* end
 //   call                before arguments after                  one of `calls`
 //   required, named     calls                                   the whole answer, but for the stop token
-//   automatic           text (calls text)*                      text in which the parser sees no call
+//   automatic           text (calls text)*                      text in which the parser sees no call; also bare calls
 #pragma once
 #include <cstdint>
 #include <string>
@@ -30,6 +30,7 @@ struct ToolConstraint {
   enum class Arguments : uint8_t {
     json,    // a JSON object of the schema
     python,  // the object's members as keyword arguments: key=literal, joined by ", ", none for an empty object
+    gemma,   // likewise, as key:value, joined by ",": texts between <|"|>, unescaped; no quotes around keys
   };
   struct Call {
     std::string name;
@@ -42,13 +43,17 @@ struct ToolConstraint {
   bool free_text_first = false;
   // Automatic: what must not stand in the free text, since a parser of this format would read it as a call.
   struct FreeText {
-    std::vector<std::string> marks;  // none of these texts
-    bool json_calls = false;         // nor "name": "TOOL" or "function": "TOOL", as JSON's members
+    std::vector<std::string> marks;     // none of these texts
+    bool json_calls = false;            // nor "name": "TOOL" or "function": "TOOL", as JSON's members
+    std::vector<std::string> specials;  // special tokens that may stand in it: of the messages' headers
     bool python_calls = false;  // nor [TOOL( with white space or comments behind the bracket, nor TOOL( at the start
   } free_text;
   Arguments arguments = Arguments::json;
   std::vector<ChatSegment> begin, separator, end;
   std::vector<Call> calls;
+  // Automatic: the same calls as JSON objects without anything around them, which some models write instead and a
+  // parser of this format reads. Empty: it does not, or the format is that.
+  std::vector<Call> bare_calls;
   bool many = true;  // more than one call
 };
 

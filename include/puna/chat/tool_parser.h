@@ -10,12 +10,17 @@
 
 namespace puna {
 
+namespace tools {
+class AnswerReader;
+}
+
 struct ToolEvent {
-  enum class Kind : uint8_t { text, call_begin, arguments, call_end };
+  // thought: what the model thinks before it answers, which APIs call reasoning_content; only where it is asked for
+  enum class Kind : uint8_t { text, call_begin, arguments, call_end, thought };
   Kind kind = Kind::text;
   size_t call = 0;              // its number in the answer; of a text 0
-  std::string_view text;        // text: said; call_begin: the tool's name; arguments: more of the JSON text
-  uint64_t begin = 0, end = 0;  // text, call_end: which bytes of what was pushed it is
+  std::string_view text;        // text, thought: said; call_begin: the tool's name; arguments: more of the JSON text
+  uint64_t begin = 0, end = 0;  // text, thought, call_end: which bytes of what was pushed it is
   bool complete = true;         // call_end: false = the answer ended, or went wrong, within the arguments
 };
 
@@ -31,6 +36,11 @@ struct ToolEvent {
 // and tags such as <|python_tag|>) belongs to them. A list's call is told at the comma or bracket behind it. A JSON
 // value or a Python list that is no call is text as a whole, with what looks like a call inside. The code that follows
 // <|python_tag|> or <|python_start|> is a call of the tool code_interpreter, {"code": "..."}, where there is one.
+// Gemma 4: <|tool_call>call:f{a:1,b:<|"|>text<|"|>}<tool_call|>.
+//
+// gpt-oss (harmony): an answer is messages, <|channel|>CHANNEL<|message|>text, which <|end|> and <|start|>assistant
+// part. Headers are never text; a message to=functions.f is a call, whose text is JSON; the channel "analysis" is what
+// the model thinks.
 //
 // Linear time; memory is bounded by most_held.
 class ToolCallParser {
@@ -41,6 +51,11 @@ class ToolCallParser {
     // wrong. Otherwise a call is told when it is whole, and a broken one is text.
     bool early = false;
     size_t most_held = size_t(1) << 20;  // bytes; a call that is longer is text
+    // What a model thinks before it answers comes as thoughts, without the marks and the white space around it:
+    // <think>...</think>, [THINK]...[/THINK], Gemma 4's channel "thought". Otherwise it is text, marks included. No
+    // call is read within. begins_in_thought: the prompt ends with the first mark (ends_in_thought()).
+    bool thoughts = false;
+    bool begins_in_thought = false;
   };
   using Sink = FunctionRef<void(const ToolEvent&)>;  // texts are valid while it runs
 
@@ -49,6 +64,7 @@ class ToolCallParser {
   ToolCallParser(const Tools& tools, const ToolFormat& format) : ToolCallParser(tools, format, Options()) {}
   ~ToolCallParser();
   ToolCallParser(ToolCallParser&&) noexcept;
+  ToolCallParser& operator=(ToolCallParser&&) noexcept;
 
   void push(std::string_view text, Sink on_event);
   // A special token by its name, where the text comes without them: never text, but it may open, close or end a call.
@@ -59,8 +75,10 @@ class ToolCallParser {
   size_t calls() const noexcept;  // told so far
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<tools::AnswerReader> reader_;
 };
+
+// Does a rendered prompt end with the mark behind which a model thinks? Some templates write it themselves.
+bool ends_in_thought(std::string_view prompt) noexcept;
 
 }  // namespace puna

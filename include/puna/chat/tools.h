@@ -37,17 +37,19 @@ class Tools {
   std::vector<Tool> all_;
 };
 
-// How a family writes calls, one entry of a table: llama3_json, llama4_json, pythonic, function_tag, hermes, mistral,
-// mistral_args, granite. Llama's are all read alike, since its models answer in any of them.
+// How a family writes calls, one entry of a table: llama3_json, llama4_json, pythonic, function_tag, hermes (Qwen too),
+// mistral, mistral_args, granite, harmony (gpt-oss), gemma (Gemma 4), tool_code (Gemma 3), phi (Phi-4-mini). Llama's
+// are all read alike, since its models answer in any of them.
 struct ToolFormat;
 
 const ToolFormat& tool_format(std::string_view name);  // Error{invalid_argument} when there is none
 std::string_view tool_format_name(const ToolFormat& format);
 std::vector<std::string_view> tool_format_names();
-// By what the model's chat template writes: "[TOOL_CALLS]" is Mistral's (with "[ARGS]" the newer one), "<|tool_call|>"
-// Granite's, "<tool_call>" with "arguments" is Hermes' (Qwen), "<function=" a tag's, "func_name1(" asks for Python,
-// "<|header_start|>" is Llama 4; everything else llama3_json. Without a template ("") by the special tokens that the
-// tokenizer has.
+// By what the model's chat template writes: "<|channel|>" with "<|message|>" is harmony's, "<|tool_call>call:" Gemma
+// 4's, "<start_of_turn>" that of Gemma 2 and 3, "<|/tool|>" Phi's, "[TOOL_CALLS]" Mistral's (with "[ARGS]" the newer
+// one), "<|tool_call|>" Granite's, "<tool_call>" with "arguments" Hermes' (Qwen), "<function=" a tag's, "func_name1("
+// asks for Python, "<|header_start|>" is Llama 4; everything else llama3_json. Without a template ("") by the special
+// tokens that the tokenizer has.
 const ToolFormat& find_tool_format(std::string_view chat_template, FunctionRef<bool(std::string_view)> has_token);
 
 struct WrittenCall {

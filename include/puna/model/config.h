@@ -45,6 +45,9 @@ struct LlamaConfig {
   int64_t head_dim = 0;
   int64_t vocab = 0;  // V
   int64_t ffn = 0;    // dense layers
+  // Where layers differ; kv_heads and ffn are the largest then. Empty or 0: all are alike.
+  std::vector<int64_t> layer_kv_heads, layer_ffn;  // [layers]
+  int64_t local_head_dim = 0;                      // of sliding layers
   int64_t max_positions = 0;
   float norm_eps = 0;
   bool tied = false;  // lm_head is the embedding
@@ -80,9 +83,25 @@ struct LlamaConfig {
   float query_growth = 0;       // not 0: q *= 1 + query_growth ln(1 + floor(position / growth_from)), every layer
   int64_t growth_from = 0;
 
+  bool value_norm = false;       // each head of v is normalised, without weights
+  bool keys_are_values = false;  // in full layers v is k before its norm and RoPE; there is no weight for it
+  int64_t shared_kv = 0;  // so many last layers attend to the keys and values of the last layer of their kind before
+
   // Experts
   RouterScore router_score = RouterScore::sigmoid;
   bool expert_bias = false;  // of the router and of every expert
+  // MoE layers have the dense block too, both between norms of their own. The router reads the residual stream itself,
+  // normalised by itself, and every expert has a factor.
+  bool dense_beside_experts = false;
+
+  // Gemma 3n and 4
+  int64_t per_layer = 0;        // P: what every token says to every layer, beside its embedding; 0: nothing
+  int64_t per_layer_vocab = 0;  // rows of that table; tokens beyond them have its row 0
+  bool layer_scale = false;     // the stream times a number of each layer, behind it
+  int64_t streams = 1;          // S of AltUp (arXiv:2301.13310): residual streams, of which layers compute the first
+  int64_t laurel_rank = 0;      // low-rank path beside attention (LAuReL, arXiv:2411.07501); 0: none
+  // [layers] or empty: a gate keeps what is above mean + sparsity * deviation of its row, less that. -infinity: all.
+  std::vector<float> sparsity;
 
   // Llama 4
   int64_t chunk = 0;  // attention chunk of RoPE layers; 0 = full causal everywhere
@@ -97,6 +116,24 @@ struct LlamaConfig {
 
   bool chunked(int64_t layer) const noexcept { return chunk > 0 && uses_rope[size_t(layer)]; }
   bool sliding(int64_t layer) const noexcept { return window > 0 && !slides.empty() && slides[size_t(layer)]; }
+  int64_t head_dim_of(int64_t layer) const noexcept {
+    return local_head_dim != 0 && sliding(layer) ? local_head_dim : head_dim;
+  }
+  int64_t kv_heads_of(int64_t layer) const noexcept {
+    return layer_kv_heads.empty() ? kv_heads : layer_kv_heads[size_t(layer)];
+  }
+  int64_t ffn_of(int64_t layer) const noexcept { return layer_ffn.empty() ? ffn : layer_ffn[size_t(layer)]; }
+  const std::vector<float>& frequencies_of(int64_t layer) const noexcept {
+    return sliding(layer) && !local_frequency.empty() ? local_frequency : inverse_frequency;
+  }
+  bool is_sparse(int64_t layer) const noexcept;
+  // Layers with keys and values of their own are the first ones; whose keys and values a layer attends to.
+  int64_t kv_layers() const noexcept { return layers - shared_kv; }
+  int64_t last_kv_layer(bool slides_too) const noexcept;  // of one kind
+  int64_t kv_layer(int64_t layer) const noexcept;
+  bool has_value_weights(int64_t layer) const noexcept {
+    return layer < kv_layers() && (!keys_are_values || sliding(layer));
+  }
   // The first position that a row at `position` sees.
   int64_t first_seen(int64_t layer, int64_t position) const noexcept {
     if (chunked(layer)) return position / chunk * chunk;
@@ -123,8 +160,8 @@ LlamaConfig config_from_gguf(const Metadata& metadata, int64_t vocab, const Rope
 // the families that src/model/family.h lists, and a text_config inside.
 LlamaConfig config_from_huggingface(const Metadata& metadata);
 
-// The keys config_from_gguf reads, such that config_from_gguf(gguf_metadata(c)) == c, but for two things the tensors
-// say: tied, and rope_style, which is interleaved in every GGUF file (writers permute q and k).
+// The keys config_from_gguf reads, such that config_from_gguf(gguf_metadata(c)) == c, but for three things the tensors
+// say: tied, keys_are_values, and rope_style, which is interleaved in every GGUF file (writers permute q and k).
 Metadata gguf_metadata(const LlamaConfig& config);
 
 // inverse_frequency[i] = theta^(-2i/head_dim), scaled.   llama3: github.com/meta-llama/llama-models, model.py

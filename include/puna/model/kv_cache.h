@@ -1,6 +1,6 @@
 // kv_cache.h -- keys and values of one sequence, in reference-counted pages addressed by absolute position, a list a
-// layer. Forks share pages until one writes (copy on write). Chunked and sliding-window layers drop pages that no later
-// position can see.
+// layer that has its own (LlamaConfig::kv_layers). Layers may differ in the number and size of their heads. Forks share
+// pages until one writes (copy on write). Chunked and sliding-window layers drop pages that no later position can see.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -30,8 +30,9 @@ class KvCache {
   void prepare(int64_t begin, int64_t end);
   // Ends a pass: positions [0, length) are final. Chunked layers drop the pages before the chunk of `length`, sliding
   // ones those before the window and kSlack positions more; those of positions below `may_return` they only put aside,
-  // until rewind() puts them back or settle() drops them.
-  void commit(int64_t length, int64_t may_return = 0);
+  // until rewind() puts them back or settle() drops them. `ahead`: positions that will follow whatever happens, so nobody
+  // comes back to this length: they make the slack smaller.
+  void commit(int64_t length, int64_t may_return = 0, int64_t ahead = 0);
   bool settle() noexcept;  // false: nothing was put aside
   // The largest position from which a pass may go on so that [0, length) is complete again: `length`; the start of its
   // chunk when that chunk's pages were dropped; 0 when pages of a window were, or where LongRoPE turns to other
@@ -57,7 +58,8 @@ class KvCache {
   int64_t page_size() const noexcept { return page_size_; }
   uint64_t bytes() const noexcept;  // held by this sequence, shared pages counted whole
   int64_t pages(int64_t layer) const noexcept;
-  size_t page_bytes() const noexcept { return size_t(key_bytes() + kv_heads_ * page_size_ * number_bytes_); }
+  size_t page_bytes(int64_t layer) const noexcept { return page_bytes(layers_[size_t(layer)]); }
+  int64_t kv_heads(int64_t layer) const noexcept { return layers_[size_t(layer)].kv_heads; }
 
   // A page by its index in the sequence, to be shared with others; NULL = not there. What one of them writes into is
   // copied first.
@@ -73,8 +75,9 @@ class KvCache {
   // Keeps the key and the value [head_dim] of head h at a position inside the prepared range.
   void store(const KernelTable& kernels, int64_t layer, int64_t position, int64_t head, const float* key,
              const float* value) noexcept;
-  // The same as it is kept, row_bytes(): key, then value, each a row of the cache's type.
-  size_t row_bytes() const noexcept { return size_t(2 * number_bytes_); }
+  // The same as it is kept, row_bytes(layer): key, then value, each a row of the cache's type.
+  size_t row_bytes(int64_t layer) const noexcept { return size_t(2 * layers_[size_t(layer)].number_bytes); }
+  size_t position_bytes(int64_t layer) const noexcept { return size_t(kv_heads(layer)) * row_bytes(layer); }
   void copy_out(int64_t layer, int64_t position, int64_t head, std::byte* to) const noexcept;
   void copy_in(int64_t layer, int64_t position, int64_t head, const std::byte* from) noexcept;
 
@@ -84,30 +87,34 @@ class KvCache {
     std::vector<const void*> k, v;              // page[i]'s halves
     std::vector<std::pair<size_t, std::shared_ptr<Buffer>>> aside;  // index and page
     int64_t chunk = 0, window = 0;                                  // what it sees of the positions before; 0 = all
+    int64_t kv_heads = 0, head_dim = 0;
+    int64_t number_bytes = 0;  // of one key or value
   };
-  int64_t dropped_below(int64_t layer, int64_t length) const noexcept;  // by commit(length)
+  int64_t dropped_below(int64_t layer, int64_t length, int64_t ahead = 0) const noexcept;  // by commit(length)
   struct Place {
     size_t page;
     // Bytes from the page's start: 16 keys interleaved part by part (each_part); a value in one piece.
     int64_t tile, value;
     int64_t at;  // which key
   };
-  Place place(int64_t position, int64_t head) const noexcept;
+  Place place(const Layer& layer, int64_t position, int64_t head) const noexcept;
   template <class F>
   void each_part(int64_t numbers, F&& f) const;
   void encode(const KernelTable& kernels, std::byte* to, const float* from, int64_t numbers) const noexcept;
   void scatter(std::byte*& tile, int64_t at, const std::byte* from, int64_t numbers) const noexcept;  // moves tile on
-  int64_t key_bytes() const noexcept;                                                                 // of a page
+  int64_t key_bytes(const Layer& layer) const noexcept;                                               // of a page
+  size_t page_bytes(const Layer& layer) const noexcept {
+    return size_t(key_bytes(layer) + layer.kv_heads * page_size_ * layer.number_bytes);
+  }
   void set_page(Layer& layer, size_t index, std::shared_ptr<Buffer> page);
   void prepare_layer(Layer& layer, int64_t begin, int64_t end);
 
   std::shared_ptr<Allocator> allocator_;
   std::vector<Layer> layers_;
-  int64_t page_size_, kv_heads_, head_dim_;
+  int64_t page_size_;
   DType type_;
   int64_t long_from_ = 0;
   bool is_long_ = false;
-  int64_t number_bytes_;  // of one key or value
 };
 
 }  // namespace puna

@@ -18,28 +18,64 @@ namespace puna {
 
 class WeightStore;
 
+// Of Gemma 3n and 4 alone; what is not there is empty.
+struct LaurelWeights {
+  Weight left;                  // [rank,D]
+  Weight right;                 // [D,rank]
+  const float* norm = nullptr;  // [D]
+};
+struct AltUpWeights {
+  Weight router;                 // [S,D]
+  Weight predict;                // [S*S,S]
+  Weight correct;                // [S,S]
+  const float* norm = nullptr;   // [D], before the router
+  const float* scale = nullptr;  // [D], of the first stream before the per-layer input
+};
+struct PerLayerWeights {
+  Weight gate;                  // [P,D]
+  Weight project;               // [D,P]
+  const float* norm = nullptr;  // [D]
+};
+struct ExpertsBesideWeights {
+  const float* dense_norm = nullptr;    // [D], behind the dense block
+  const float* pre_norm = nullptr;      // [D], before the experts
+  const float* post_norm = nullptr;     // [D], behind them
+  const float* router_scale = nullptr;  // [D]
+  const float* expert_scale = nullptr;  // [E]
+};
+
 struct LlamaLayer {
   const float* attn_norm = nullptr;                  // [D]; NULL without pre-norms
   const float* ffn_norm = nullptr;                   // [D]
   const float* post_attn_norm = nullptr;             // [D]; NULL without post-norms
   const float* post_ffn_norm = nullptr;              // [D]
   Weight wq;                                         // [H*K,D]
-  Weight wk, wv;                                     // [KV*K,D]
+  Weight wk, wv;                                     // [KV*K,D]; empty where others' keys or values are used
   Weight wo;                                         // [D,H*K]
   const float* bq = nullptr;                         // [H*K], or NULL
   const float *bk = nullptr, *bv = nullptr;          // [KV*K]
   const float* bo = nullptr;                         // [D]
   const float *q_norm = nullptr, *k_norm = nullptr;  // [K], or [H*K] and [KV*K]
   const float* sinks = nullptr;                      // [H]
-  ExpertWeights ffn;                                 // dense layers; on MoE layers the shared expert (may be empty)
-  Weight router;                                     // [E,D]
-  const float* router_bias = nullptr;                // [E]
+  // dense layers; on MoE layers the shared expert (may be empty), or the dense block beside them
+  ExpertWeights ffn;
+  Weight router;                       // [E,D]
+  const float* router_bias = nullptr;  // [E]
   std::vector<ExpertWeights> experts;
+  ExpertsBesideWeights beside;
+  LaurelWeights laurel;
+  AltUpWeights altup;
+  PerLayerWeights per_layer;
+  const float* scale = nullptr;  // [1]
 };
 
 struct LlamaWeights {
-  Weight embedding, lm_head;          // [V,D]
-  const float* final_norm = nullptr;  // [D]
+  Weight embedding, lm_head;              // [V,D]
+  const float* final_norm = nullptr;      // [D]
+  Weight per_layer_table;                 // [tokens,L*P]
+  Weight per_layer_project;               // [L*P,D]
+  const float* per_layer_norm = nullptr;  // [P]
+  std::vector<Weight> widen, narrow;      // [D,D] of each stream but the first: from the embedding, and back
   std::vector<LlamaLayer> layers;
   bool mapped = false;  // the matrices lie in a file: experts are asked for before they are read
   std::vector<std::shared_ptr<const void>> owned;  // panels, and vectors converted to f32

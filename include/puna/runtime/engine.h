@@ -86,7 +86,16 @@ struct EngineRequestOptions {
   // temperature, 0 = 1, and the grammar) divided by its number of tokens to the power of length_penalty. Takes no
   // best_of, drafts, close_answer or log_probabilities. docs/engine.md
   int32_t beams = 0;
-  float length_penalty = 0;   // 0 = the sum; 1 = the mean; above, longer answers are favoured
+  float length_penalty = 0;  // 0 = the sum; 1 = the mean; above, longer answers are favoured
+  // Of each token of the prompt but the first: its own log-probability and those of the n - 1 most likely others there,
+  // by the model itself; 0 = none. Not of prompts with images. This, and `embed`, needs all of the prompt computed: no
+  // cached part of it is taken.
+  int32_t prompt_log_probabilities = 0;
+  // The final hidden states (after the last norm) of the prompt's tokens, as AppendOptions gives them.
+  bool embed = false;
+  Pooling pooling = Pooling::mean;
+  bool normalise = false;
+  bool prompt_only = false;   // the prompt is read and nothing drawn: one answer without tokens (n = 1, no beams)
   int32_t max_events = 1024;  // that wait to be read before the request pauses; with on_event none wait
   // Called by the stepping thread instead of events to pull; may call anything but step(). False cancels the request.
   std::function<bool(const EngineEvent&)> on_event;
@@ -123,6 +132,10 @@ class EngineRequest {
   bool ended() const noexcept;
   EngineRequestInfo info() const;
   std::vector<EngineAnswer> answers() const;  // once it has ended; best_of: the best first
+  // Once the prompt was read, which is before the first token's event; Error{wrong_state} until then, {invalid_argument}
+  // where they were not asked for. They live as long as this.
+  std::span<const TokenProbability> prompt_probabilities(int64_t position) const;  // of its token, 1 or more; own first
+  std::span<const float> embedding() const;
 
  private:
   friend class Engine;
@@ -139,7 +152,6 @@ struct EngineStats {
   double pass_seconds = 0;
   uint64_t cache_lookups = 0, cache_hits = 0, cache_hit_tokens = 0, cache_evictions = 0;
   uint64_t cache_bytes = 0, cache_nodes = 0;
-  double decode_pass_seconds = 0, prompt_row_seconds = 0;  // what the schedule reckons with
 };
 
 class Engine {

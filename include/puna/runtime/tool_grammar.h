@@ -1,6 +1,8 @@
 // tool_grammar.h -- what an answer may be that may, or must, call tools, as a grammar: an answer by it is read back by
 // ToolCallParser as text and calls of these tools, with arguments of their schemas.
 #pragma once
+#include <string>
+
 #include "puna/chat/tool_constraint.h"
 #include "puna/grammar/grammar.h"
 #include "puna/text/tokenizer.h"
@@ -9,6 +11,10 @@ namespace puna {
 
 struct ToolGrammarOptions {
   ToolChoice choice;
+  // Not empty, with the choice `automatic`: an answer is calls alone, or a JSON text of this schema, whichever the model
+  // begins. The parser may see a call in a text that is no call of these tools; a Matcher of each grammar alone tells
+  // which an answer is.
+  std::string text_schema;
   // Of the arguments. Its notes also get what was read as another word: types such as "dict" and "float", which lists
   // of tools have from Python and Java.
   JsonSchemaOptions json;

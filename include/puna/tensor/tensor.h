@@ -81,7 +81,7 @@ struct TensorEntry {
 // A tensor of a file that this library cannot hold: of a type, a rank or a size that it does not have.
 struct UnreadableTensor {
   std::string name;
-  std::string why;  // "has type F8_E4M3, which is not supported"
+  std::string why;  // "has dtype F4, which is not supported"
 };
 
 // Tensors in file order, findable by name. Names are unique. What is found is marked as read. An unreadable tensor is

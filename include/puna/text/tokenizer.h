@@ -1,7 +1,7 @@
-// tokenizer.h -- text to token ids and back, exactly as the model's authors did it. Immutable and thread-safe. Four
-// sources, one interface: GGUF metadata (byte-level BPE and SentencePiece "llama" vocabularies), Hugging Face
-// tokenizer.json, and Llama 3/4's tiktoken-style tokenizer.model. A pre-tokenizer we do not know is an error, never a
-// guess.
+// tokenizer.h -- text to token ids and back, exactly as the model's authors did it. Immutable and thread-safe. Several
+// sources, one interface: GGUF metadata (byte-level BPE and SentencePiece "llama" vocabularies), Hugging Face's
+// tokenizer.json, Mistral's tekken.json, and tokenizer.model, which is SentencePiece's or Llama 3/4's tiktoken-style
+// one. A pre-tokenizer we do not know is an error, never a guess.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -84,9 +84,15 @@ TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch = 
 TokenizerPtr tokenizer_from_json(std::string_view tokenizer_json, std::string_view config_json,
                                  std::string_view generation_json, const Watch& watch = Watch(), int64_t rows = 0,
                                  std::string_view generation_name = "generation_config.json");
-// Llama 3 and 4, recognised by their number of ranks. A SentencePiece model, which may have the same name, is
-// Error{unsupported}.
+// Llama 3 and 4, recognised by their number of ranks.
 TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch = Watch(), int64_t rows = 0);
+// A BPE model with byte fallback (Gemma, Mistral 7B, Llama 2, Phi-3). Added tokens that only the tokenizer_config.json
+// of its model has are not in it.
+TokenizerPtr tokenizer_from_sentencepiece(std::string_view model_file, const Watch& watch = Watch(), int64_t rows = 0);
+// A tokenizer.model: one of the two above, by what it holds.
+TokenizerPtr tokenizer_from_model_file(std::string_view model_file, const Watch& watch = Watch(), int64_t rows = 0);
+// Mistral's own: Nemo, Ministral, Pixtral
+TokenizerPtr tokenizer_from_tekken(std::string_view tekken_json, const Watch& watch = Watch(), int64_t rows = 0);
 
 // From a stream of ids to text that is always valid UTF-8: an incomplete character is held back until its last byte
 // comes; malformed bytes become U+FFFD by the rule CPython and the Unicode standard use (maximal subpart).

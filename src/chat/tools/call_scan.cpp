@@ -6,7 +6,8 @@ namespace puna::tools {
 namespace {
 
 constexpr std::string_view kCall = ".call";  // Llama 3's own tools: brave_search.call(query="...")
-constexpr size_t kMostWord = 64;             // of a name, and of keys beside it
+constexpr std::string_view kGemmaCall = "call:";
+constexpr size_t kMostWord = 64;  // of a name, and of keys beside it
 
 bool is_tool_byte(char c) noexcept {
   return uint8_t(c) >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' ||
@@ -52,11 +53,19 @@ CallScan::CallScan(const ToolNames& names, unsigned notations, std::string_view 
 bool CallScan::can_begin(char c, unsigned notations) noexcept {
   if (c == '{') return notations & kJsonObject;
   if (c == '[') return notations & (kJsonList | kPythonList);
+  if (notations & kGemma) return c == kGemmaCall[0];
   return (notations & (kPythonCall | kNamed)) && is_tool_byte(c);
 }
 
-const std::string& CallScan::arguments() const noexcept { return python_ ? python_->json() : json_arguments_; }
-size_t CallScan::settled() const noexcept { return python_ ? python_->settled() : json_arguments_.size(); }
+bool CallScan::takes_special(std::string_view name) const noexcept {
+  if (kind_ == Kind::gemma) return at_ == At::arguments && name == kGemmaQuote;
+  return !name_end_.empty() && name == name_end_;
+}
+
+const std::string& CallScan::arguments() const noexcept {
+  return python_ ? python_->json() : gemma_ ? gemma_->json() : json_arguments_;
+}
+size_t CallScan::settled() const noexcept { return python_ ? python_->settled() : arguments().size(); }
 
 bool CallScan::take_called() noexcept {
   const bool called = called_;
@@ -89,7 +98,10 @@ CallScan::Step CallScan::step(char c) {
       base_ = 2;
       return Step::more;
     }
-    kind_ = c == '{' ? Kind::json : notations_ & kNamed ? Kind::named : Kind::python;
+    kind_ = c == '{'              ? Kind::json
+            : notations_ & kGemma ? Kind::gemma
+            : notations_ & kNamed ? Kind::named
+                                  : Kind::python;
   }
   if (kind_ == Kind::bracket) {
     if (is_json_blank(c)) return Step::more;
@@ -98,7 +110,12 @@ CallScan::Step CallScan::step(char c) {
     kind_ = object ? Kind::json : Kind::python;
     if (object) json_.step('[');
   }
-  return kind_ == Kind::json ? json(c) : kind_ == Kind::python ? python(c) : named(c);
+  switch (kind_) {
+    case Kind::json: return json(c);
+    case Kind::python: return python(c);
+    case Kind::gemma: return gemma(c);
+    default: return named(c);
+  }
 }
 
 void CallScan::take_name(std::string_view name) {
@@ -302,6 +319,34 @@ CallScan::Step CallScan::named(char c) {
   if (json_.step(c) == JsonScan::Event::bad) return Step::bad;
   if (!text_) json_arguments_ += c;
   if (json_.depth() > 0) return Step::more;
+  whole();
+  end();
+  return Step::done;
+}
+
+// ---- call:f{...} ----
+
+CallScan::Step CallScan::gemma(char c) {
+  if (at_ == At::name) {
+    const size_t from = kGemmaCall.size();
+    if (c == '{' && word_.size() > from) {
+      if (!text_) take_name(std::string_view(word_).substr(from));
+      has_arguments_ = true;
+      if (!text_) begin_if_known();
+      gemma_.emplace();
+      at_ = At::arguments;
+      return Step::more;
+    }
+    const bool front = word_.size() < from;
+    if (front ? c != kGemmaCall[word_.size()] : !is_tool_byte(c)) return Step::bad;
+    if (word_.size() > kMostWord + from) return Step::bad;
+    word_ += c;
+    if (!text_ && !front && !names_.has_prefix(std::string_view(word_).substr(from))) no_call();
+    return Step::more;
+  }
+  const GemmaScan::Step step = gemma_->step(c);
+  if (step == GemmaScan::Step::bad) return Step::bad;
+  if (step == GemmaScan::Step::more) return Step::more;
   whole();
   end();
   return Step::done;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "chat/tools/format.h"
+#include "chat/tools/gemma_scan.h"
 #include "chat/tools/json_scan.h"
 #include "chat/tools/python_scan.h"
 
@@ -33,6 +34,8 @@ class CallScan {
   static bool can_begin(char c, unsigned notations) noexcept;
 
   Step step(char c);
+  // Is a special token of this name a part of it? Then its bytes are to be given, too.
+  bool takes_special(std::string_view name) const noexcept;
   void end();  // nothing follows: what is whole and waits for its comma is a call
 
   // Not a call whatever comes: the bytes are text, the scan goes on to its end.
@@ -51,9 +54,9 @@ class CallScan {
   bool take_called() noexcept;
 
  private:
-  enum class Kind : uint8_t { first, bracket, json, python, named };
+  enum class Kind : uint8_t { first, bracket, json, python, named, gemma };
   enum class Field : uint8_t { none, key, name, arguments, arguments_text, type, id, function };
-  enum class At : uint8_t { name, arguments, behind };  // python and named
+  enum class At : uint8_t { name, arguments, behind };  // python, named and gemma
 
   Step json(char c);
   void field(char c, JsonScan::Event e);
@@ -65,6 +68,7 @@ class CallScan {
   Step python(char c);
   Step python_name(char c);
   Step named(char c);
+  Step gemma(char c);
   void next_call();
   void take_name(std::string_view name);
   void begin_if_known() { begun_ = begun_ || (!text_ && has_name_ && has_arguments_); }
@@ -84,6 +88,7 @@ class CallScan {
   bool comment_ = false;
   size_t count_ = 0;  // Python calls of the list
   std::optional<PythonScan> python_;
+  std::optional<GemmaScan> gemma_;
 };
 
 }  // namespace puna::tools

@@ -8,6 +8,11 @@
 namespace puna {
 namespace {
 
+using tools::ArgumentForm;
+static_assert(int(ToolConstraint::Arguments::json) == int(ArgumentForm::json) &&
+              int(ToolConstraint::Arguments::python) == int(ArgumentForm::python) &&
+              int(ToolConstraint::Arguments::gemma) == int(ArgumentForm::gemma));
+
 std::vector<ChatSegment> own_segments(const ToolFormat& format, std::string_view text) {
   tools::Segments out(format);
   out.add_own(text);
@@ -55,27 +60,37 @@ ToolConstraint tool_constraint(const Tools& tools, const ToolFormat& format, con
 
   out.constrained = true;
   out.free_text_first = choice.kind == Kind::automatic;
-  out.arguments = format.python ? ToolConstraint::Arguments::python : ToolConstraint::Arguments::json;
+  out.arguments = ToolConstraint::Arguments(format.arguments);
   out.begin = own_segments(format, format.begin);
   out.separator = own_segments(format, format.separator);
   out.end = own_segments(format, format.end);
   out.many = choice.parallel;
-  for (const Tool& tool : tools.all()) {
-    if (choice.kind == Kind::named && tool.name != choice.name) continue;
+  const auto call_of = [&](const Tool& tool, std::string_view front, std::string_view between, std::string_view after) {
     ToolConstraint::Call call;
     call.name = tool.name;
     tools::Segments before(format);
-    before.add_own(format.before);
+    before.add_own(front);
     before.add(tool.name);
-    before.add_own(format.between);
+    before.add_own(between);
     call.before = before.take();
-    call.after = own_segments(format, format.after);
+    call.after = own_segments(format, after);
     call.schema = tool.parameters;
     call.strict = tool.strict;
-    out.calls.push_back(std::move(call));
+    return call;
+  };
+  constexpr std::string_view kBareFront = R"({"name": ")";
+  const std::string_view bare_between = format.before == kBareFront ? format.between : R"(", "arguments": )";
+  const bool is_bare = format.begin.empty() && format.before == kBareFront;
+  const bool bare =
+      out.free_text_first && (format.bare & tools::kJsonObject) && format.arguments == ArgumentForm::json && !is_bare;
+  for (const Tool& tool : tools.all()) {
+    if (choice.kind == Kind::named && tool.name != choice.name) continue;
+    out.calls.push_back(call_of(tool, format.before, format.between, format.after));
+    if (bare) out.bare_calls.push_back(call_of(tool, kBareFront, bare_between, "}"));
   }
   if (!out.free_text_first) return out;
   for (const tools::Opener& o : format.openers) out.free_text.marks.emplace_back(o.text);
+  if (format.messages) out.free_text.specials.assign(format.specials.begin(), format.specials.end());
   out.free_text.json_calls = format.bare & (tools::kJsonObject | tools::kJsonList);
   out.free_text.python_calls = format.bare & tools::kPythonList;
   return out;

@@ -17,7 +17,13 @@ enum Notation : unsigned {
   kPythonList = 4,  // [f(a=1), g()]
   kPythonCall = 8,  // f(a=1), f.call(a=1)
   kNamed = 16,      // f, the opener's name_end, and the arguments as JSON
+  kGemma = 32,      // call:f{a:1,b:<|"|>text<|"|>}
 };
+
+// How arguments are written: JSON, the keywords of a Python call, or Gemma 4's braces.
+enum class ArgumentForm : uint8_t { json, python, gemma };
+
+inline constexpr std::string_view kGemmaQuote = "<|\"|>";
 
 // What stands before calls. It is a part of the call's syntax when one follows, else text.
 struct Opener {
@@ -44,8 +50,9 @@ struct ToolFormat {  // texts that are "" are not there
 
   // Written: begin, then before NAME between ARGUMENTS after, with separators in between, then end.
   std::string_view begin = {}, before = {}, between = {}, after = {}, separator = {}, end = {};
-  bool python = false;                            // the arguments as keywords, not as JSON
-  std::array<std::string_view, 2> specials = {};  // of the texts above: tokens
+  tools::ArgumentForm arguments = tools::ArgumentForm::json;
+  std::span<const std::string_view> specials = {};  // of the texts above: tokens
+  bool messages = false;  // an answer is messages with headers, which harmony_reader reads; specials stand in text too
 };
 
 }  // namespace puna

@@ -26,6 +26,25 @@ constexpr Opener kMistral[] = {{"[TOOL_CALLS]", kJsonObject | kJsonList | kNamed
 constexpr Opener kGranite[] = {{"<|tool_call|>", kJsonObject | kJsonList, ""},
                                {"<tool_call>", kJsonObject | kJsonList, ""}};
 
+constexpr Opener kPhi[] = {{"<|tool_call|>", kJsonObject | kJsonList, ""}, {"functools", kJsonList, ""}};
+
+// Gemma 3 has no form of its own: it answers as it was asked to, by Google's examples in fenced code.
+constexpr Opener kToolCode[] = {{"```tool_code\n", kPythonList | kPythonCall, ""},
+                                {"```json\n", kJsonObject | kJsonList, ""}};
+
+constexpr Opener kGemma4[] = {{"<|tool_call>", kGemma, ""}};
+
+// What free text may not have in it: harmony_reader reads headers, not openers.
+constexpr Opener kHarmony[] = {{"to=functions.", 0, ""}};
+
+constexpr std::string_view kHarmonySpecials[] = {"<|channel|>", "<|constrain|>", "<|message|>",
+                                                 "<|call|>",    "<|start|>",     "<|end|>"};
+constexpr std::string_view kMistralSpecials[] = {"[TOOL_CALLS]", "[ARGS]"};
+constexpr std::string_view kGraniteSpecials[] = {"<|tool_call|>"};
+constexpr std::string_view kPhiSpecials[] = {"<|tool_call|>", "<|/tool_call|>"};
+constexpr std::string_view kGemmaSpecials[] = {"<|tool_call>", "<tool_call|>", kGemmaQuote};
+constexpr std::string_view kLlama4Specials[] = {"<|python_start|>", "<|python_end|>"};
+
 constexpr unsigned kBareLlama = kJsonObject | kJsonList | kPythonList;
 
 // In the order in which templates are looked at: the first whose texts are all there.
@@ -38,7 +57,7 @@ constexpr ToolFormat kFormats[] = {
      .closers = {},
      .before = "[TOOL_CALLS]",
      .between = "[ARGS]",
-     .specials = {"[TOOL_CALLS]", "[ARGS]"}},
+     .specials = kMistralSpecials},
     {.name = "mistral",
      .in_template = {"[TOOL_CALLS]"},
      .token = "[TOOL_CALLS]",
@@ -51,7 +70,51 @@ constexpr ToolFormat kFormats[] = {
      .after = "}",
      .separator = ", ",
      .end = "]",
-     .specials = {"[TOOL_CALLS]"}},
+     .specials = kMistralSpecials},
+    {.name = "harmony",
+     .in_template = {"<|channel|>", "<|message|>"},
+     .token = "<|constrain|>",
+     .openers = kHarmony,
+     .before = "<|channel|>commentary to=functions.",
+     .between = " <|constrain|>json<|message|>",
+     .separator = "<|call|><|start|>assistant",
+     .specials = kHarmonySpecials,
+     .messages = true},
+    {.name = "gemma",
+     .in_template = {"<|tool_call>call:"},
+     .token = "<|tool_call>",
+     .openers = kGemma4,
+     .closers = {"<tool_call|>"},
+     .before = "<|tool_call>call:",
+     .between = "{",
+     .after = "}<tool_call|>",
+     .arguments = ArgumentForm::gemma,
+     .specials = kGemmaSpecials},
+    {.name = "tool_code",
+     .in_template = {"<start_of_turn>"},
+     .token = "<start_of_turn>",
+     .bare = kJsonObject | kJsonList | kPythonList,
+     .openers = kToolCode,
+     .closers = {"```"},
+     .begin = "```tool_code\n[",
+     .between = "(",
+     .after = ")",
+     .separator = ", ",
+     .end = "]\n```",
+     .arguments = ArgumentForm::python},
+    {.name = "phi",
+     .in_template = {"<|/tool|>"},
+     .token = "<|/tool_call|>",
+     .bare = kJsonObject | kJsonList,
+     .openers = kPhi,
+     .closers = {"<|/tool_call|>"},
+     .begin = "<|tool_call|>[",
+     .before = R"({"name": ")",
+     .between = R"(", "arguments": )",
+     .after = "}",
+     .separator = ", ",
+     .end = "]<|/tool_call|>",
+     .specials = kPhiSpecials},
     {.name = "granite",
      .in_template = {"<|tool_call|>"},
      .token = "<|tool_call|>",
@@ -64,7 +127,7 @@ constexpr ToolFormat kFormats[] = {
      .after = "}",
      .separator = ", ",
      .end = "]",
-     .specials = {"<|tool_call|>"}},
+     .specials = kGraniteSpecials},
     {.name = "hermes",
      .in_template = {"<tool_call>", "\"arguments"},
      .token = "<tool_call>",
@@ -96,7 +159,7 @@ constexpr ToolFormat kFormats[] = {
      .after = ")",
      .separator = ", ",
      .end = "]",
-     .python = true},
+     .arguments = ArgumentForm::python},
     {.name = "llama4_json",
      .in_template = {"<|header_start|>"},
      .token = "<|python_start|>",
@@ -109,7 +172,7 @@ constexpr ToolFormat kFormats[] = {
      .after = "}",
      .separator = "; ",
      .end = "<|python_end|>",
-     .specials = {"<|python_start|>", "<|python_end|>"}},
+     .specials = kLlama4Specials},
     {.name = "llama3_json",
      .in_template = {},  // what everything else is asked for
      .token = "<|python_tag|>",

@@ -16,13 +16,14 @@ class Segments {
     if (all_.empty() || all_.back().special) all_.emplace_back();
     all_.back().text += text;
   }
-  // The format's own: specials are tokens.
-  void add_own(std::string_view text) {
+  // The format's own: specials are tokens; `only`: this one alone.
+  void add_own(std::string_view text, std::string_view only = {}) {
     while (!text.empty()) {
       size_t first = text.size();
       std::string_view found;
       for (const std::string_view special : format_.specials)
-        if (const size_t at = special.empty() ? text.npos : text.find(special); at < first) first = at, found = special;
+        if (const size_t at = only.empty() || only == special ? text.find(special) : text.npos; at < first)
+          first = at, found = special;
       add(text.substr(0, first));
       if (!found.empty()) all_.push_back({std::string(found), true});
       text.remove_prefix(first + found.size());

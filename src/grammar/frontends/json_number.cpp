@@ -263,17 +263,21 @@ void NumberRule::at_most(const Decimal& bound, bool exclusive) {
   below_max = exclusive;
 }
 
-void NumberRule::only(const std::vector<Decimal>& values) {
+void NumberRule::only(std::vector<Decimal> values) {
+  std::sort(values.begin(), values.end());
+  if (!among) {
+    among = std::move(values);
+    return;
+  }
   std::vector<Decimal> common;
-  for (const Decimal& value : values)
-    if (!among || std::find(among->begin(), among->end(), value) != among->end()) common.push_back(value);
+  std::set_intersection(values.begin(), values.end(), among->begin(), among->end(), std::back_inserter(common));
   among = std::move(common);
 }
 
 bool NumberRule::allows(const Decimal& value) const {
   if (min && (value < *min || (above_min && value == *min))) return false;
   if (max && (value > *max || (below_max && value == *max))) return false;
-  if (std::find(excluded.begin(), excluded.end(), value) != excluded.end()) return false;
+  if (excluded.contains(value)) return false;
   for (const Decimal& step : multiple_of)
     if (!is_multiple(value, step)) return false;
   for (const Decimal& step : not_multiple_of)

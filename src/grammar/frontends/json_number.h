@@ -1,6 +1,7 @@
 // json_number.h -- the numbers that a schema allows, as JSON writes them.
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,13 @@ struct NumberRule {
   bool above_min = false, below_max = false;  // exclusive
   std::vector<Decimal> multiple_of;           // integers: of 1
   std::vector<Decimal> not_multiple_of;
-  std::optional<std::vector<Decimal>> among;
-  std::vector<Decimal> excluded;
+  std::optional<std::vector<Decimal>> among;  // ascending
+  std::set<Decimal> excluded;
   bool digits_only = false;  // written without a point and an exponent
 
   void at_least(const Decimal& bound, bool exclusive);
   void at_most(const Decimal& bound, bool exclusive);
-  void only(const std::vector<Decimal>& values);
+  void only(std::vector<Decimal> values);
   bool allows(const Decimal& value) const;
   bool empty() const;  // nothing is allowed, as far as bounds and lists say
 };

@@ -98,6 +98,8 @@ Regex JsonText::character(const CodeSet& set) {
   for (const CodeRange range : set.ranges()) key.emplace_back(range.first, range.last);
   if (const auto known = known_.find(key); known != known_.end()) return known->second;
 
+  if (notation_ == JsonNotation::gemma)
+    return known_.emplace(std::move(key), build_.code_points(set.ranges())).first->second;
   std::vector<Regex> ways;
   const CodeSet raw = set.intersection(written_raw());
   if (!raw.empty()) ways.push_back(build_.code_points(raw.ranges()));
@@ -131,24 +133,51 @@ Regex JsonText::any() { return of_length(0, kUnbounded); }
 
 Regex JsonText::of_length(uint64_t min, uint64_t max) { return build_.repeat(character(CodeSet::all()), min, max); }
 
-Regex JsonText::every_spelling(std::string_view text) {
-  std::vector<Regex> parts;
-  for (const char *p = text.data(), *end = p + text.size(); p < end;) {
-    const Utf8 c = decode_utf8(p, end);
-    parts.push_back(character(CodeSet::one(c.code)));
-    p += c.size;
+Regex JsonText::every_spelling(std::span<const std::string> texts) {
+  std::vector<std::u32string> sorted;
+  for (const std::string& text : texts) {
+    std::u32string& codes = sorted.emplace_back();
+    for (const char *p = text.data(), *end = p + text.size(); p < end;) {
+      const Utf8 c = decode_utf8(p, end);
+      codes.push_back(char32_t(c.code));
+      p += c.size;
+    }
   }
-  return build_.concat(parts);
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::vector<Regex>> open(1);  // for each character of the text at hand, and the root: what may follow it
+  std::u32string_view text;
+  const auto close_down_to = [&](size_t depth) {
+    while (open.size() > depth + 1) {
+      const Regex follows = build_.either(open.back());
+      open.pop_back();
+      open.back().push_back(build_.concat(character(CodeSet::one(text[open.size() - 1])), follows));
+    }
+  };
+  for (const std::u32string& next : sorted) {
+    close_down_to(size_t(std::mismatch(text.begin(), text.end(), next.begin(), next.end()).first - text.begin()));
+    open.resize(next.size() + 1);
+    open.back().push_back(build_.empty());
+    text = next;
+  }
+  close_down_to(0);
+  return build_.either(open[0]);
 }
 
 Regex JsonText::quoted(Regex content) {
-  const Regex quote = build_.literal("\"");
+  const bool gemma = notation_ == JsonNotation::gemma;
+  const Regex quote = build_.literal(gemma ? "<|\"|>" : "\"");
+  if (gemma) {  // which is not escaped inside
+    const Regex with_quote[] = {build_.all(), quote, build_.all()};
+    const Regex both[] = {content, build_.complement(build_.concat(with_quote))};
+    content = build_.both(both);
+  }
   const Regex parts[] = {quote, content, quote};
   return build_.concat(parts);
 }
 
 std::string JsonText::spelling(std::string_view text) const {
   const bool python = notation_ == JsonNotation::python;
+  if (notation_ == JsonNotation::gemma) return std::string(text);
   std::string out;
   for (const char ch : text) {
     const auto c = static_cast<unsigned char>(ch);

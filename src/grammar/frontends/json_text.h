@@ -1,7 +1,7 @@
 // json_text.h -- text as JSON writes it inside a string. A character has several spellings: itself, a short escape
 // ("\n"), and \uXXXX where encoders are known to use it (not for ASCII letters, digits and most signs). Expressions
 // here speak of all spellings of a text, so that intersection and complement mean what they mean for the text itself.
-// The same of Python's literals in double quotes, which calls of tools are written in.
+// The same of Python's literals in double quotes and of Gemma 4's texts, which calls of tools are written in.
 #pragma once
 #include <map>
 #include <span>
@@ -21,6 +21,7 @@ Regex json_space(RegexBuilder& build, int32_t most);
 enum class JsonNotation : uint8_t {
   json,
   python,  // None, True, False, and Python's escapes; lists, objects and numbers are the same
+  gemma,   // texts as they are between two <|"|>, keys bare; lists, numbers and words are the same
 };
 
 class JsonText {
@@ -31,8 +32,9 @@ class JsonText {
   Regex character(const CodeSet& set);          // one character of the set, in any spelling
   Regex any();                                  // any text
   Regex of_length(uint64_t min, uint64_t max);  // characters
-  Regex every_spelling(std::string_view text);
-  Regex quoted(Regex content);  // "content"
+  // Of any one of them. A tree by characters, so that each step follows one branch.
+  Regex every_spelling(std::span<const std::string> texts);
+  Regex quoted(Regex content);  // "content", in the notation's quotes
   // The one spelling that is written for a text that is known: raw where that may be, else the short escape.
   std::string spelling(std::string_view text) const;
 

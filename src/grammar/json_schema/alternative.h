@@ -3,12 +3,14 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "grammar/frontends/json_number.h"
 #include "grammar/json_schema/document.h"
+#include "grammar/json_schema/shared_set.h"
 
 namespace puna::grammar {
 
@@ -49,19 +51,27 @@ struct ArrayRule {
 struct ObjectScope {
   struct Pattern {
     Regex keys;
-    Node value;
+    Parts value;
   };
   Node node;
   std::vector<std::string> names;  // in the schema's order
-  std::map<std::string, Node, std::less<>> named;
+  std::map<std::string, Parts, std::less<>> named;
   std::vector<Pattern> patterns;
   std::optional<Node> additional;
 };
+// There is a key of these whose value satisfies the parts: what is left of additionalProperties, patternProperties and
+// propertyNames inside `not`.
+struct SomeKey {
+  Node node;  // whose keyword is negated
+  Regex keys;
+  Parts value;
+};
 struct ObjectRule {
   uint64_t min = 0, max = kUnbounded;
-  std::vector<ObjectScope> scopes;
-  std::vector<std::string> required, absent;
+  std::vector<std::shared_ptr<const ObjectScope>> scopes;
+  SharedSet<std::string> required, absent;
   Parts names;  // what holds for every key, as a string
+  std::vector<SomeKey> some;
 };
 
 struct Alternative {
@@ -73,10 +83,17 @@ struct Alternative {
   ObjectRule object;
 
   Parts pending;  // schemas that are still to be applied
-  Parts applied;
-  std::vector<std::vector<Parts>> choices;  // of each, one must hold as well
+  SharedSet<Part> applied;
+  std::vector<std::shared_ptr<const std::vector<Parts>>> choices;  // of each, one must hold as well
 
   void only(uint8_t kept) noexcept { types &= kept; }
+  void choose(std::vector<Parts> ways) {
+    if (ways.size() == 1) {
+      pending.insert(pending.end(), ways[0].begin(), ways[0].end());
+      return;
+    }
+    choices.push_back(std::make_shared<const std::vector<Parts>>(std::move(ways)));
+  }
 };
 
 }  // namespace puna::grammar

@@ -9,7 +9,18 @@
 namespace puna::grammar {
 namespace {
 
-constexpr size_t kMostAlternatives = 4096;  // of one place in the document
+constexpr size_t kMostNotes = 1000;
+constexpr size_t kMostCopied = size_t(32) << 20;  // bytes of lists, in the alternatives of one place
+
+// About as many bytes as the alternative's own lists take; what it shares with others does not count.
+size_t bytes_of_lists(const Alternative& a) {
+  size_t bytes = 0;
+  if (a.string.among) bytes += a.string.among->size() * 2 * sizeof(std::string);
+  if (a.number.among) bytes += a.number.among->size() * sizeof(Decimal);
+  bytes += a.number.excluded.size() * 2 * sizeof(Decimal);
+  for (const ArrayScope& scope : a.array.scopes) bytes += scope.prefix.size() * sizeof(Node);
+  return bytes;
+}
 
 }  // namespace
 
@@ -89,6 +100,8 @@ const std::map<std::string, Conjunction::Apply, std::less<>>& Conjunction::deriv
   static const std::map<std::string, Apply, std::less<>> table{
       {kParts, &C::parts},
       {kAbsent, &C::absent},
+      {kSomeKey, &C::some_key},
+      {kConstant, &C::constant_value},
       {kScalars, &C::scalars},
       {kNotScalars, &C::not_scalars},
       {kNotInteger, &C::not_integer},
@@ -100,12 +113,21 @@ const std::map<std::string, Conjunction::Apply, std::less<>>& Conjunction::deriv
 }
 
 std::vector<Alternative> Conjunction::alternatives(const Parts& parts) {
-  std::vector<Alternative> complete, open(1);
-  open[0].pending = parts;
-  size_t made = 1;
+  struct Branch {  // of an alternative, which is copied when its turn comes: there may be thousands, and it large
+    std::shared_ptr<const Alternative> from;
+    Parts pending;
+  };
+  std::vector<Alternative> complete;
+  std::vector<Branch> open{{std::make_shared<const Alternative>(), parts}};
+  size_t made = 1, copied = 0;
   while (!open.empty()) {
     watch_.tick(16);
-    Alternative a = std::move(open.back());
+    copied += bytes_of_lists(*open.back().from);
+    if (copied > kMostCopied)
+      document_.wrong(parts[0].node, "", "the cases of its anyOf, oneOf, not and if repeat lists of more than 32 MiB",
+                      Status::unsupported);
+    Alternative a = *open.back().from;
+    a.pending = std::move(open.back().pending);
     open.pop_back();
     for (size_t i = 0; i < a.pending.size() && a.types != 0; ++i) apply(a, a.pending[i]);
     a.pending.clear();
@@ -114,23 +136,22 @@ std::vector<Alternative> Conjunction::alternatives(const Parts& parts) {
       complete.push_back(std::move(a));
       continue;
     }
-    const std::vector<Parts> choice = std::move(a.choices.back());
+    const std::shared_ptr<const std::vector<Parts>> choice = std::move(a.choices.back());
     a.choices.pop_back();
-    made += choice.size();
-    if (made > kMostAlternatives)
-      document_.wrong(parts[0].node, "", "its anyOf, oneOf, not and if combine to more than 4096 cases",
-                      Status::unsupported);
-    for (size_t i = choice.size(); i-- > 0;) {
-      open.push_back(a);
-      open.back().pending = choice[i];
-    }
+    made += choice->size();
+    if (made > kMostAlternatives || a.choices.size() > kMostChoices) too_many_cases(parts[0].node);
+    const auto from = std::make_shared<const Alternative>(std::move(a));
+    for (size_t i = choice->size(); i-- > 0;) open.push_back({from, (*choice)[i]});
   }
   return complete;
 }
 
+void Conjunction::too_many_cases(Node node) const {
+  document_.wrong(node, "", "its anyOf, oneOf, not and if combine to more than 4096 cases", Status::unsupported);
+}
+
 void Conjunction::apply(Alternative& a, Part part) {
-  if (std::find(a.applied.begin(), a.applied.end(), part) != a.applied.end()) return;
-  a.applied.push_back(part);
+  if (!a.applied.add(part)) return;
   const OrderedJson& json = document_.json(part.node);
   if (json.is_boolean()) {
     if (json.get<bool>() == part.negated) a.types = 0;
@@ -140,7 +161,7 @@ void Conjunction::apply(Alternative& a, Part part) {
   if (part.negated) {
     std::vector<Parts> ways = negations(part.node);
     if (ways.empty()) a.types = 0;
-    if (!ways.empty()) a.choices.push_back(std::move(ways));
+    if (!ways.empty()) a.choose(std::move(ways));
     return;
   }
   const bool only_reference = document_.is_old(part.node) && json.contains("$ref");
@@ -161,6 +182,7 @@ void Conjunction::apply(Alternative& a, Part part) {
 }
 
 void Conjunction::unknown(Node node, const std::string& key) {
+  if (notes_.size() >= kMostNotes) return;
   const auto [suggestion, first] = suggestions_.try_emplace(key);
   if (first) {
     std::vector<std::string_view> known;
@@ -169,8 +191,7 @@ void Conjunction::unknown(Node node, const std::string& key) {
   }
   std::string note =
       document_.where(node, key) + ": not a keyword of JSON Schema; it constrains nothing" + suggestion->second;
-  if (std::find(notes_.begin(), notes_.end(), note) == notes_.end() && notes_.size() < 1000)
-    notes_.push_back(std::move(note));
+  if (std::find(notes_.begin(), notes_.end(), note) == notes_.end()) notes_.push_back(std::move(note));
 }
 
 bool Conjunction::contradicts_itself(Alternative& a, int depth) {
@@ -179,12 +200,14 @@ bool Conjunction::contradicts_itself(Alternative& a, int depth) {
   if (a.array.min > a.array.max) a.only(uint8_t(~kArray));
   if (!a.can_be_true && !a.can_be_false) a.only(uint8_t(~kBoolean));
   ObjectRule& object = a.object;
-  bool impossible = object.min > object.max || object.required.size() > object.max;
-  for (const std::string& name : object.required) {
-    if (impossible) break;
-    impossible = std::find(object.absent.begin(), object.absent.end(), name) != object.absent.end() ||
-                 (depth > 0 && a.types == kObject && provably_empty(of_property(object, name), depth - 1));
-  }
+  bool impossible =
+      object.min > object.max || object.required.size() > object.max || (!object.some.empty() && object.max == 0);
+  object.absent.for_each([&](const std::string& name) { impossible = impossible || object.required.has(name); });
+  if (depth > 0 && a.types == kObject)
+    object.required.for_each([&](const std::string& name) {
+      watch_.tick();
+      impossible = impossible || provably_empty(of_property(object, name), depth - 1);
+    });
   if (impossible) a.only(uint8_t(~kObject));
   return a.types == 0;
 }
@@ -206,22 +229,19 @@ bool Conjunction::provably_empty(const Parts& parts, int depth) {
 // ---- keywords that combine schemas ----------------------------------------------------------------------------------
 
 void Conjunction::all_of(Alternative& a, const Keyword& k) {
-  require_array(k);
-  for (size_t i = 0; i < k.value.size(); ++i) a.pending.push_back({document_.child(k.node, k.key, i)});
+  for (const Node schema : listed(k)) a.pending.push_back({schema});
 }
 
 void Conjunction::any_of(Alternative& a, const Keyword& k) {
-  require_array(k);
   std::vector<Parts> ways;
-  for (size_t i = 0; i < k.value.size(); ++i) ways.push_back({{document_.child(k.node, k.key, i)}});
-  a.choices.push_back(std::move(ways));
+  for (const Node schema : listed(k)) ways.push_back({{schema}});
+  a.choose(std::move(ways));
 }
 
 // One of them and no other. Where two cannot both hold, that need not be said.
 void Conjunction::one_of_these(Alternative& a, const Keyword& k) {
-  require_array(k);
-  std::vector<Node> branches;
-  for (size_t i = 0; i < k.value.size(); ++i) branches.push_back(document_.child(k.node, k.key, i));
+  const std::vector<Node> branches = listed(k);
+  if (branches.size() > kMostBranches) wrong(k, "more than 512 branches", Status::unsupported);
   std::vector<Parts> ways;
   for (const Node branch : branches) {
     Parts way{{branch}};
@@ -233,7 +253,7 @@ void Conjunction::one_of_these(Alternative& a, const Keyword& k) {
     }
     ways.push_back(std::move(way));
   }
-  a.choices.push_back(std::move(ways));
+  a.choose(std::move(ways));
 }
 
 void Conjunction::negation(Alternative& a, const Keyword& k) {
@@ -249,7 +269,7 @@ void Conjunction::conditional(Alternative& a, const Keyword& k) {
   if (!json.contains("then") && !json.contains("else")) return;
   if (json.contains("then")) holds.push_back({document_.child(k.node, "then")});
   if (json.contains("else")) fails.push_back({document_.child(k.node, "else")});
-  a.choices.push_back({std::move(holds), std::move(fails)});
+  a.choose({std::move(holds), std::move(fails)});
 }
 
 void Conjunction::reference(Alternative& a, const Keyword& k) {
@@ -292,6 +312,16 @@ std::vector<std::string> Conjunction::strings(const Keyword& k) const {
     list.push_back(element.get<std::string>());
   }
   return list;
+}
+
+std::vector<Node> Conjunction::listed(const Keyword& k) {
+  require_array(k);
+  std::vector<Node> schemas;
+  for (size_t i = 0; i < k.value.size(); ++i) {
+    watch_.tick();
+    schemas.push_back(document_.child(k.node, k.key, i, k.value[i]));
+  }
+  return schemas;
 }
 
 void Conjunction::require_object(const Keyword& k) const {

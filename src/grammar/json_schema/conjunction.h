@@ -25,6 +25,7 @@ class Conjunction {
   bool is_never(const Parts& parts) const;  // one of them is `false`
 
   Regex string_language(const StringRule& rule);  // the spellings between the quotes
+  Regex name_language(const Parts& names);        // of the keys that satisfy these, as strings
   Parts of_property(const ObjectRule& rule, const std::string& name);
   static Parts of_item(const ArrayRule& rule, size_t index);
 
@@ -37,6 +38,9 @@ class Conjunction {
     const std::string& key;
     const OrderedJson& value;
   };
+  static constexpr size_t kMostAlternatives = 4096;  // of one place in the document
+  static constexpr size_t kMostChoices = 1024;       // that are open in one alternative: two ways each
+  static constexpr size_t kMostBranches = 512;       // of a oneOf: every two of them are compared
   using Apply = void (Conjunction::*)(Alternative&, const Keyword&);
   static const std::map<std::string, Apply, std::less<>>& keywords();
   static const std::map<std::string, Apply, std::less<>>& derived_keywords();
@@ -44,15 +48,19 @@ class Conjunction {
   void apply(Alternative& a, Part part);
   void unknown(Node node, const std::string& key);
   bool contradicts_itself(Alternative& a, int depth);
+  [[noreturn]] void too_many_cases(Node node) const;
 
   // negation.cpp: the ways in which a schema may fail to hold.
   std::vector<Parts> negations(Node node);
   void negate_keyword(const Keyword& k, std::vector<Parts>& ways);
+  void negate_keys(const Keyword& k, std::vector<Parts>& ways);
+  void negate_items(const Keyword& k, std::vector<Parts>& ways);
 
   // Keywords, by what they speak of (keywords_*.cpp).
   void ignore(Alternative&, const Keyword&) {}
   void type(Alternative&, const Keyword&);
   void constant(Alternative&, const Keyword&);
+  void constant_value(Alternative&, const Keyword&);
   void enumeration(Alternative&, const Keyword&);
   void scalars(Alternative&, const Keyword&);
   void not_scalars(Alternative&, const Keyword&);
@@ -78,6 +86,7 @@ class Conjunction {
   void properties(Alternative&, const Keyword&);
   void required(Alternative&, const Keyword&);
   void absent(Alternative&, const Keyword&);
+  void some_key(Alternative&, const Keyword&);
   void min_properties(Alternative&, const Keyword&);
   void max_properties(Alternative&, const Keyword&);
   void property_names(Alternative&, const Keyword&);
@@ -96,6 +105,7 @@ class Conjunction {
   Decimal number(const Keyword& k) const;
   const std::string& string(const Keyword& k) const;
   std::vector<std::string> strings(const Keyword& k) const;
+  std::vector<Node> listed(const Keyword& k);  // schemas
   void require_object(const Keyword& k) const;
   void require_array(const Keyword& k) const;
   void require_schema(const Keyword& k) const;

@@ -8,9 +8,13 @@
 namespace puna::grammar {
 namespace {
 
+constexpr size_t kShownOfKey = 100;   // bytes: of pointers no more is ever shown
+constexpr size_t kLongestUri = 4096;  // bytes: each resource inside it has one of its own
+constexpr size_t kSmallObject = 16;   // members that are looked through one by one
+
 std::string escaped(std::string_view key) {  // RFC 6901
   std::string out;
-  for (const char c : key) {
+  for (const char c : key.substr(0, kShownOfKey)) {
     if (c == '~')
       out += "~0";
     else if (c == '/')
@@ -61,10 +65,18 @@ SchemaDocument::~SchemaDocument() {
   for (OrderedJson& json : derived_) dismantle(json);
 }
 
-Node SchemaDocument::place(const OrderedJson& json, uint32_t resource, const std::string& pointer, bool derived) {
+Node SchemaDocument::place(const OrderedJson& json, uint32_t resource, Node parent, std::string below, bool derived) {
   const auto [known, added] = nodes_.try_emplace(&json, Node(places_.size()));
-  if (added) places_.push_back({&json, resource, pointer, derived});
+  if (added) places_.push_back({&json, resource, parent, std::move(below), derived});
   return known->second;
+}
+
+std::string SchemaDocument::pointer(Node node) const {
+  std::vector<Node> way{node};
+  while (places_[way.back()].parent != kNowhere) way.push_back(places_[way.back()].parent);
+  std::string text;
+  for (size_t i = way.size(); i-- > 0;) text += places_[way[i]].below;
+  return text;
 }
 
 // Walks all schemas, the outer before the inner, so that each knows the $id it stands under.
@@ -72,20 +84,19 @@ void SchemaDocument::find_resources(const Watch& watch) {
   resources_.push_back({"", 0, Dialect::later, {}});
   if (root_.is_object())
     if (const std::string* schema = text_at(root_, "$schema")) resources_[0].dialect = dialect_of(*schema);
-  place(root_, 0, "");
+  place(root_, 0, kNowhere, "");
   for (Node node = 0; node < places_.size(); ++node) {
     watch.tick();
     const OrderedJson& json = *places_[node].json;
     if (!json.is_object()) continue;
-    const std::string pointer = places_[node].pointer;
-    uint32_t resource = places_[node].resource;
-    enter(json, resource, pointer);
-    places_[node].resource = resource;
+    enter(node);
+    const uint32_t resource = places_[node].resource;
     const auto visit = [&](const OrderedJson& inner, const std::string& at) {
-      if (inner.is_object() || inner.is_boolean()) place(inner, resource, at);
+      if (inner.is_object() || inner.is_boolean()) place(inner, resource, node, at);
     };
     for (const auto& [key, value] : json.items()) {
-      const std::string at = pointer + "/" + escaped(key);
+      watch.tick();
+      const std::string at = "/" + escaped(key);
       if (std::find(std::begin(kOne), std::end(kOne), key) != std::end(kOne)) visit(value, at);
       if (value.is_array() && std::find(std::begin(kList), std::end(kList), key) != std::end(kList))
         for (size_t i = 0; i < value.size(); ++i) visit(value[i], at + "/" + std::to_string(i));
@@ -96,7 +107,9 @@ void SchemaDocument::find_resources(const Watch& watch) {
 }
 
 // $id begins a resource of its own; anchors belong to the resource they stand in.
-void SchemaDocument::enter(const OrderedJson& json, uint32_t& resource, const std::string& pointer) {
+void SchemaDocument::enter(Node node) {
+  const OrderedJson& json = *places_[node].json;
+  uint32_t& resource = places_[node].resource;
   const std::string* id = text_at(json, "$id");
   const bool old = resources_[resource].dialect <= Dialect::draft7;
   if (!id && old) id = text_at(json, "id");
@@ -110,10 +123,13 @@ void SchemaDocument::enter(const OrderedJson& json, uint32_t& resource, const st
       Dialect dialect = resources_[resource].dialect;
       if (const std::string* schema = text_at(json, "$schema")) dialect = dialect_of(*schema);
       const std::string absolute = resolve_uri(resources_[resource].uri, uri);
+      if (absolute.size() > kLongestUri) wrong(node, "$id", "a URI of more than 4096 bytes", Status::unsupported);
       if (&json == &root_) {
         resources_[0].uri = absolute;
+        resource_of_.emplace(absolute, 0);
       } else {
-        resources_.push_back({absolute, place(json, resource, pointer), dialect, {}});
+        resources_.push_back({absolute, node, dialect, {}});
+        resource_of_.emplace(absolute, uint32_t(resources_.size() - 1));
         resource = uint32_t(resources_.size() - 1);
       }
     }
@@ -123,24 +139,20 @@ void SchemaDocument::enter(const OrderedJson& json, uint32_t& resource, const st
 }
 
 // A part of a derived schema is derived as well.
-Node SchemaDocument::inner(Node node, const OrderedJson& json, const std::string& suffix) {
-  return place(json, places_[node].resource, pointer(node) + suffix, places_[node].derived);
+Node SchemaDocument::inner(Node node, const OrderedJson& json, std::string below) {
+  return place(json, places_[node].resource, node, std::move(below), places_[node].derived);
 }
 
 Node SchemaDocument::child(Node node, std::string_view key) {
   return inner(node, json(node).at(std::string(key)), "/" + escaped(key));
 }
 
-Node SchemaDocument::child(Node node, std::string_view key, std::string_view member) {
-  return child(node, key, member, json(node).at(std::string(key)).at(std::string(member)));
-}
-
 Node SchemaDocument::child(Node node, std::string_view key, std::string_view member, const OrderedJson& json) {
   return inner(node, json, "/" + escaped(key) + "/" + escaped(member));
 }
 
-Node SchemaDocument::child(Node node, std::string_view key, size_t index) {
-  return inner(node, json(node).at(std::string(key)).at(index), "/" + escaped(key) + "/" + std::to_string(index));
+Node SchemaDocument::child(Node node, std::string_view key, size_t index, const OrderedJson& json) {
+  return inner(node, json, "/" + escaped(key) + "/" + std::to_string(index));
 }
 
 Node SchemaDocument::target(Node node, const std::string& reference) {
@@ -150,19 +162,30 @@ Node SchemaDocument::target(Node node, const std::string& reference) {
   uint32_t resource = places_[node].resource;
   if (!uri.empty()) {
     const std::string absolute = resolve_uri(resources_[resource].uri, uri);
-    const auto found =
-        std::find_if(resources_.begin(), resources_.end(), [&](const Resource& r) { return r.uri == absolute; });
-    if (found == resources_.end())
+    const auto found = resource_of_.find(absolute);
+    if (found == resource_of_.end())
       wrong(node, "$ref", "'" + shown(reference) + "' is not in this document, and nothing else is fetched",
             Status::unsupported);
-    resource = uint32_t(found - resources_.begin());
+    resource = found->second;
   }
   if (fragment.empty()) return resources_[resource].root;
   if (fragment[0] == '/') return by_pointer(node, resource, fragment, reference);
   const auto anchor = resources_[resource].anchors.find(fragment);
   if (anchor == resources_[resource].anchors.end())
     wrong(node, "$ref", "there is no '" + shown(reference) + "' in this document");
-  return place(*anchor->second, resource, "#" + fragment);
+  return place(*anchor->second, resource, kNowhere, "#" + fragment);
+}
+
+const OrderedJson* SchemaDocument::member(const OrderedJson& object, const std::string& key) {
+  if (object.size() <= kSmallObject) {
+    const auto found = object.find(key);
+    return found == object.end() ? nullptr : &*found;
+  }
+  auto& names = members_[&object];
+  if (names.empty())
+    for (const auto& [name, value] : object.items()) names.emplace(name, &value);
+  const auto found = names.find(key);
+  return found == names.end() ? nullptr : found->second;
 }
 
 Node SchemaDocument::by_pointer(Node from, uint32_t resource, std::string_view pointer, const std::string& reference) {
@@ -177,7 +200,7 @@ Node SchemaDocument::by_pointer(Node from, uint32_t resource, std::string_view p
     }
     const OrderedJson* next = nullptr;
     if (json->is_object()) {
-      if (const auto found = json->find(key); found != json->end()) next = &*found;
+      next = member(*json, key);
     } else if (json->is_array()) {
       const bool number = !key.empty() && key.size() < 10 && key.find_first_not_of("0123456789") == std::string::npos;
       if (number && size_t(std::stoul(key)) < json->size()) next = &(*json)[size_t(std::stoul(key))];
@@ -188,7 +211,7 @@ Node SchemaDocument::by_pointer(Node from, uint32_t resource, std::string_view p
   }
   if (!json->is_object() && !json->is_boolean())
     wrong(from, "$ref", "'" + shown(reference) + "' is no schema: expected an object, true or false");
-  return place(*json, resource, std::string(pointer));
+  return place(*json, resource, kNowhere, std::string(pointer));
 }
 
 OrderedJson object_of(std::initializer_list<Member> members) {
@@ -204,8 +227,13 @@ OrderedJson object_of(std::initializer_list<Member> members) {
 
 Node SchemaDocument::derived(Node from, OrderedJson json) {
   derived_.push_back(std::move(json));
-  places_.push_back({&derived_.back(), places_[from].resource, places_[from].pointer, true});
+  places_.push_back({&derived_.back(), places_[from].resource, from, "", true});
   return Node(places_.size() - 1);
+}
+
+uint32_t SchemaDocument::keep_value(const OrderedJson& value) {
+  values_.push_back(&value);
+  return uint32_t(values_.size() - 1);
 }
 
 std::string SchemaDocument::where(Node node, std::string_view key) const {

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -40,7 +41,8 @@ class SchemaDocument {
 
   Node root() const noexcept { return 0; }
   const OrderedJson& json(Node node) const { return *places_[node].json; }
-  const std::string& pointer(Node node) const { return places_[node].pointer; }
+  // Long keys are cut: for messages.
+  std::string pointer(Node node) const;
   // Drafts up to 7 ignore what stands beside a $ref, and spell some keywords differently.
   bool is_old(Node node) const { return resources_[places_[node].resource].dialect <= Dialect::draft7; }
   // Up to draft 4 an integer is what is written without a fraction: 1.0 is none.
@@ -49,14 +51,17 @@ class SchemaDocument {
   // The schema at json(node)[key], or json(node)[key][member].
   Node child(Node node, std::string_view key);
   Node child(Node node, std::string_view key, std::string_view member);
-  Node child(Node node, std::string_view key, size_t index);
-  // The same of a member that is at hand: looking each of a thousand up again is a million steps.
+  // The same of a member or an element that is at hand: looking each of a thousand up again is a million steps.
   Node child(Node node, std::string_view key, std::string_view member, const OrderedJson& json);
+  Node child(Node node, std::string_view key, size_t index, const OrderedJson& json);
   // What json(node)'s $ref means. Error{unsupported} when it is not in this document.
   Node target(Node node, const std::string& reference);
   // A schema of ours, said to stand where `from` does. Its keywords may be those of derived.h as well.
   Node derived(Node from, OrderedJson json);
   bool is_derived(Node node) const { return places_[node].derived; }
+  // A value of the document, or of a derived schema, known by a number: what is derived from it need not hold a copy.
+  uint32_t keep_value(const OrderedJson& value);
+  const OrderedJson& value(uint32_t number) const { return *values_[number]; }
 
   // "at /properties/name/pattern: "
   std::string where(Node node, std::string_view key = "") const;
@@ -64,12 +69,15 @@ class SchemaDocument {
                           Status status = Status::invalid_argument) const;
 
  private:
+  // A pointer is that of the parent and a bit more: all of them written out would be the square of a hostile document.
   struct Place {
     const OrderedJson* json;
     uint32_t resource;
-    std::string pointer;
+    Node parent;  // kNowhere: the pointer is `below` alone
+    std::string below;
     bool derived = false;
   };
+  static constexpr Node kNowhere = UINT32_MAX;
   enum class Dialect : uint8_t { draft4, draft7, later };  // each and those before it
   static Dialect dialect_of(const std::string& schema);
   struct Resource {  // a schema with an $id, and what is inside it
@@ -79,17 +87,22 @@ class SchemaDocument {
     std::map<std::string, const OrderedJson*, std::less<>> anchors;
   };
 
-  Node place(const OrderedJson& json, uint32_t resource, const std::string& pointer, bool derived = false);
-  Node inner(Node node, const OrderedJson& json, const std::string& suffix);
+  Node place(const OrderedJson& json, uint32_t resource, Node parent, std::string below, bool derived = false);
+  Node inner(Node node, const OrderedJson& json, std::string below);
   void find_resources(const Watch& watch);
-  void enter(const OrderedJson& json, uint32_t& resource, const std::string& pointer);
+  void enter(Node node);
   Node by_pointer(Node from, uint32_t resource, std::string_view pointer, const std::string& reference);
+  const OrderedJson* member(const OrderedJson& object, const std::string& key);
 
   OrderedJson root_;
   std::deque<OrderedJson> derived_;
   std::vector<Place> places_;
+  std::vector<const OrderedJson*> values_;
   std::vector<Resource> resources_;
+  std::map<std::string, uint32_t, std::less<>> resource_of_;  // by URI; of several the first
   std::map<const OrderedJson*, Node> nodes_;
+  // Of large objects that were looked into: their members by name.
+  std::map<const OrderedJson*, std::unordered_map<std::string_view, const OrderedJson*>> members_;
 };
 
 }  // namespace puna::grammar

@@ -10,6 +10,7 @@ namespace puna::grammar {
 enum class JsonForm : uint8_t {
   json,             // a value
   python_keywords,  // objects, as the keyword arguments of a Python call, with Python's literals: a="x", b=[True, None]
+  gemma_members,    // objects, as a call of Gemma 4 has them between its braces: a:<|"|>x<|"|>,b:[true,null]
 };
 
 // Adds the rules that `schema` needs to `build`. Errors and notes name places in the schema. `watch` is the builder's.

@@ -10,19 +10,16 @@ namespace {
 
 constexpr size_t kMostPatterns = 8;           // of one object: their combinations are told apart
 constexpr size_t kMostCountedRules = 20'000;  // (property, how many are still wanted)
+constexpr size_t kMostWitnesses = 256;        // objects, by which key is the one that `not` asks for
 
-// What a call's keyword may be where it is written and read (chat/tools): more than Python's identifiers, since schemas
-// have keys such as "user-id" and "$ref".
-bool is_python_keyword_argument(std::string_view name) {
+// What a call's bare key may be where it is written and read (chat/tools): more than Python's identifiers, since
+// schemas have keys such as "user-id" and "$ref".
+bool is_bare_key(std::string_view name) {
   return !name.empty() && name.size() <= 256 && !(name[0] >= '0' && name[0] <= '9') &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return uint8_t(c) > 0x20 && c != 0x7f &&
                   std::string_view("=(),:[]{}'\"#\\").find(c) == std::string_view::npos;
          });
-}
-
-bool contains(const std::vector<std::string>& list, const std::string& name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
 }
 
 }  // namespace
@@ -33,50 +30,117 @@ struct JsonRules::Members {
   std::map<std::tuple<size_t, bool, uint64_t, uint64_t>, Symbol> rules;
 };
 
+// Each `some` is satisfied by a known key, which is then required, or by a key that nobody names.
 void JsonRules::write_object(Symbol rule, const ObjectRule& object, const Brackets& around) {
-  std::vector<std::string> known;
-  std::set<std::string_view> met;
-  const auto add = [&](const std::vector<std::string>& names) {
-    for (const std::string& name : names)
-      if (met.insert(name).second) known.push_back(name);
-  };
-  for (const ObjectScope& scope : object.scopes) add(scope.names);
-  add(object.required);
-  const std::set<std::string_view> wanted(object.required.begin(), object.required.end());
-
-  std::optional<Regex> names;
-  if (!object.names.empty()) {
-    std::vector<Regex> ways;
-    for (const Alternative& a : schemas_.alternatives(object.names))
-      if (a.types & kString) ways.push_back(schemas_.string_language(a.string));
-    names = regexes_.either(ways);
+  std::vector<ObjectRule> open{object};
+  size_t made = 1;
+  while (!open.empty()) {
+    watch_.tick(16);
+    ObjectRule one = std::move(open.back());
+    open.pop_back();
+    std::erase_if(one.some, [&](const SomeKey& some) { return is_satisfied(one, some); });
+    if (one.some.empty()) {
+      write_members(rule, one, nullptr, around);
+      continue;
+    }
+    const SomeKey some = std::move(one.some.back());
+    one.some.pop_back();
+    known_keys(one).for_each([&](const std::string& name) {
+      if (one.absent.has(name) || !queries_.matches(some.keys, text_.spelling(name))) return;
+      if (++made > kMostWitnesses)
+        document_.wrong(some.node, "", "too many keys may be the one that its 'not' or oneOf asks for",
+                        Status::unsupported);
+      ObjectRule with = one;
+      with.required.add(name);
+      const auto scope = std::make_shared<ObjectScope>();
+      scope->node = some.node;
+      scope->names.push_back(name);
+      scope->named.emplace(name, some.value);
+      if (!some.value.empty()) with.scopes.push_back(scope);
+      open.push_back(std::move(with));
+    });
+    if (one.some.empty())
+      write_members(rule, one, &some, around);
+    else
+      require_no_others(one, some, has_bare_keys(around));
   }
+}
+
+// A key that is required anyway is one of these, whatever its value.
+bool JsonRules::is_satisfied(const ObjectRule& object, const SomeKey& some) {
+  if (!some.value.empty()) return false;
+  bool satisfied = false;
+  object.required.for_each(
+      [&](const std::string& name) { satisfied = satisfied || queries_.matches(some.keys, text_.spelling(name)); });
+  return satisfied;
+}
+
+// All that the object names, in the order in which they come.
+SharedSet<std::string> JsonRules::known_keys(const ObjectRule& object) const {
+  SharedSet<std::string> known;
+  for (const auto& scope : object.scopes)
+    for (const std::string& name : scope->names) known.add(name);
+  object.required.for_each([&](const std::string& name) { known.add(name); });
+  return known;
+}
+
+// Two keys that nobody names, of which each has to be there, would have to be told apart.
+void JsonRules::require_no_others(const ObjectRule& object, const SomeKey& some, bool keywords) {
+  std::vector<std::string> spoken_for;
+  known_keys(object).for_each([&](const std::string& name) { spoken_for.push_back(name); });
+  std::vector<Pair> extra;
+  add_others(object, nullptr, spoken_for, keywords, extra);
+  if (!extra.empty())
+    document_.wrong(some.node, "", "two keys that 'properties' does not name are asked for by 'not' or oneOf",
+                    Status::unsupported);
+}
+
+// `witness`: a key that nobody names has to be there; NULL: none.
+void JsonRules::write_members(Symbol rule, const ObjectRule& object, const SomeKey* witness, const Brackets& around) {
+  const bool gemma = notation_ == JsonNotation::gemma;
+  const SharedSet<std::string> known = known_keys(object);
+  std::optional<Regex> names;
+  if (!object.names.empty()) names = schemas_.name_language(object.names);
 
   std::vector<Pair> pairs, extra;
-  for (const std::string& name : known) {
+  std::vector<std::string> spoken_for;
+  bool possible = true;
+  known.for_each([&](const std::string& name) {
     watch_.tick(16);
-    const bool required = wanted.count(name) > 0;
+    spoken_for.push_back(name);
+    const bool required = object.required.has(name);
     const std::string spelling = text_.spelling(name);
     const Parts parts = schemas_.of_property(object, name);
     const bool never =
-        contains(object.absent, name) || (names && !queries_.matches(*names, spelling)) || schemas_.is_never(parts);
-    if (never && required) return;
-    if (around.keywords && !never && !is_python_keyword_argument(name)) {
+        object.absent.has(name) || (names && !queries_.matches(*names, spelling)) || schemas_.is_never(parts);
+    possible = possible && !(never && required);
+    if (!possible || never) return;
+    if (around.keywords && !gemma && !is_bare_key(name)) {
       if (required)
-        document_.wrong(object.scopes.empty() ? document_.root() : object.scopes[0].node, "properties",
+        document_.wrong(object.scopes.empty() ? document_.root() : object.scopes[0]->node, "properties",
                         "'" + shown(name) + "' is required and cannot be a keyword of a Python call",
                         Status::unsupported);
-      continue;
+      return;
     }
-    if (!never) pairs.push_back({key_regex(literal(spelling), around.keywords), value(parts), required});
-  }
-  std::vector<std::string> spoken_for = known;
-  spoken_for.insert(spoken_for.end(), object.absent.begin(), object.absent.end());
-  add_others(object, names ? &*names : nullptr, spoken_for, around.keywords, extra);
+    pairs.push_back(
+        {key_regex(literal(spelling), gemma ? is_bare_key(name) : around.keywords), value(parts), required});
+  });
+  if (!possible) return;
+  object.absent.for_each([&](const std::string& name) {
+    if (!known.has(name)) spoken_for.push_back(name);
+  });
+  add_others(object, names ? &*names : nullptr, spoken_for, has_bare_keys(around), extra);
 
   const size_t required = object.required.size();
   const uint64_t min = object.min > required ? object.min : 0;
   const uint64_t max = extra.empty() && object.max >= pairs.size() ? kUnbounded : object.max;
+  if (witness) {
+    if (min > 1 || max != kUnbounded)
+      document_.wrong(witness->node, "", "minProperties or maxProperties beside a key that 'not' or oneOf asks for",
+                      Status::unsupported);
+    write_with_witness(rule, object, *witness, names ? &*names : nullptr, spoken_for, pairs, extra, around);
+    return;
+  }
   if (object.min == 0 && required == 0) {
     const Symbol none[] = {around.none};
     build_.alternative(rule, none);
@@ -97,20 +161,48 @@ void JsonRules::write_object(Symbol rule, const ObjectRule& object, const Bracke
   build_.alternative(rule, sequence);
 }
 
+// Other keys may be written twice, and of two the last counts: behind the witness, keys of its kind satisfy what it
+// does. It is the one that is required, so it may stand last of a list whose pairs bring their commas behind them.
+void JsonRules::write_with_witness(Symbol rule, const ObjectRule& object, const SomeKey& witness, const Regex* names,
+                                   const std::vector<std::string>& spoken_for, const std::vector<Pair>& pairs,
+                                   const std::vector<Pair>& before, const Brackets& around) {
+  ObjectRule behind = object;
+  const auto scope = std::make_shared<ObjectScope>();
+  scope->node = witness.node;
+  scope->patterns.push_back({witness.keys, witness.value});
+  behind.scopes.push_back(scope);
+  std::vector<Pair> of_its_kind, after;
+  const Regex both[] = {witness.keys, names ? *names : text_.any()};
+  const Regex keys = regexes_.both(both);
+  add_others(behind, &keys, spoken_for, has_bare_keys(around), of_its_kind);
+  add_others(behind, names, spoken_for, has_bare_keys(around), after);
+  if (of_its_kind.empty()) return;
+
+  std::vector<Symbol> sequence{around.open};
+  const bool behind_required = std::any_of(pairs.begin(), pairs.end(), [](const Pair& p) { return p.required; });
+  for (const Symbol s : in_order(pairs, {})) sequence.push_back(s);
+  if (!before.empty() && behind_required)
+    sequence.push_back(build_.repeat(either_pair(before, true), 0, kUnbounded));
+  else if (!before.empty())
+    sequence.push_back(build_.repeat(rule_of("property", {either_pair(before, false), comma_}), 0, kUnbounded));
+  sequence.push_back(either_pair(of_its_kind, behind_required));
+  if (!after.empty()) sequence.push_back(build_.repeat(either_pair(after, true), 0, kUnbounded));
+  sequence.push_back(around.close);
+  build_.alternative(rule, sequence);
+}
+
 // Keys that no `properties` names: each scope's patterns that match decide, and additionalProperties where none does.
 void JsonRules::add_others(const ObjectRule& object, const Regex* names, const std::vector<std::string>& known,
                            bool keywords, std::vector<Pair>& extra) {
   struct Pattern {
     size_t scope;
-    Regex keys;
-    Node value;
+    const ObjectScope::Pattern* is;
   };
   std::vector<Pattern> patterns;
   for (size_t i = 0; i < object.scopes.size(); ++i)
-    for (const ObjectScope::Pattern& pattern : object.scopes[i].patterns)
-      patterns.push_back({i, pattern.keys, pattern.value});
+    for (const ObjectScope::Pattern& pattern : object.scopes[i]->patterns) patterns.push_back({i, &pattern});
   if (patterns.size() > kMostPatterns)
-    document_.wrong(object.scopes[0].node, "patternProperties", "more than 8 patterns for one object",
+    document_.wrong(object.scopes[0]->node, "patternProperties", "more than 8 patterns for one object",
                     Status::unsupported);
 
   std::vector<Regex> base{names ? *names : text_.any()};
@@ -118,11 +210,7 @@ void JsonRules::add_others(const ObjectRule& object, const Regex* names, const s
     const CodeSet first{{'A', 'Z'}, {'_', '_'}, {'a', 'z'}}, more{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
     base.push_back(regexes_.concat(text_.character(first), regexes_.repeat(text_.character(more), 0, 63)));
   }
-  if (!known.empty()) {
-    std::vector<Regex> spellings;
-    for (const std::string& name : known) spellings.push_back(text_.every_spelling(name));
-    base.push_back(regexes_.complement(regexes_.either(spellings)));
-  }
+  if (!known.empty()) base.push_back(regexes_.complement(text_.every_spelling(known)));
   for (size_t chosen = 0; chosen < size_t(1) << patterns.size(); ++chosen) {
     watch_.tick(16);
     std::vector<Regex> keys = base;
@@ -130,11 +218,14 @@ void JsonRules::add_others(const ObjectRule& object, const Regex* names, const s
     std::vector<bool> matched(object.scopes.size());
     for (size_t i = 0; i < patterns.size(); ++i) {
       const bool matches = chosen >> i & 1;
-      keys.push_back(matches ? patterns[i].keys : regexes_.complement(patterns[i].keys));
-      if (matches) parts.push_back({patterns[i].value}), matched[patterns[i].scope] = true;
+      const ObjectScope::Pattern& is = *patterns[i].is;
+      keys.push_back(matches ? is.keys : regexes_.complement(is.keys));
+      if (!matches) continue;
+      parts.insert(parts.end(), is.value.begin(), is.value.end());
+      matched[patterns[i].scope] = true;
     }
     for (size_t i = 0; i < object.scopes.size(); ++i)
-      if (!matched[i] && object.scopes[i].additional) parts.push_back({*object.scopes[i].additional});
+      if (!matched[i] && object.scopes[i]->additional) parts.push_back({*object.scopes[i]->additional});
     if (schemas_.is_never(parts)) continue;
     const Regex language = regexes_.both(keys);
     if (patterns.size() > 0 && queries_.never_matches(language)) continue;

@@ -11,7 +11,7 @@ JsonRules::JsonRules(SchemaDocument& document, Builder& build, const JsonSchemaO
       queries_(regexes_, options.limits.searched, watch),
       text_(regexes_, notation),
       schemas_(document, regexes_, queries_, text_, watch),
-      space_(json_space(regexes_, options.max_whitespace)),
+      space_(json_space(regexes_, notation == JsonNotation::gemma ? 0 : options.max_whitespace)),
       comma_(lexeme({literal(","), space_})) {}
 
 Symbol JsonRules::value(const Parts& parts) {

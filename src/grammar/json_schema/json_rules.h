@@ -19,7 +19,7 @@ class JsonRules {
 
   // The rule for values that satisfy all parts; none: any value.
   Symbol value(const Parts& parts);
-  // For objects as the keyword arguments of a Python call: key=value, joined by commas.
+  // For objects as the arguments of a call: key=value of Python's, key:value of Gemma's, joined by commas.
   Symbol keywords(const Parts& parts);
   // Writes all rules that were asked for.
   void complete();
@@ -38,10 +38,18 @@ class JsonRules {
     bool keywords;
   };
 
+  bool has_bare_keys(const Brackets& around) const { return around.keywords || notation_ == JsonNotation::gemma; }
   void write(Symbol rule, const Parts& parts);
   void write_keywords(Symbol rule, const Parts& parts);
   void write_array(Symbol rule, const ArrayRule& array);
   void write_object(Symbol rule, const ObjectRule& object, const Brackets& around);
+  void write_members(Symbol rule, const ObjectRule& object, const SomeKey* witness, const Brackets& around);
+  void write_with_witness(Symbol rule, const ObjectRule& object, const SomeKey& witness, const Regex* names,
+                          const std::vector<std::string>& spoken_for, const std::vector<Pair>& pairs,
+                          const std::vector<Pair>& before, const Brackets& around);
+  bool is_satisfied(const ObjectRule& object, const SomeKey& some);
+  void require_no_others(const ObjectRule& object, const SomeKey& some, bool keywords);
+  SharedSet<std::string> known_keys(const ObjectRule& object) const;
   Symbol items_from(const ArrayRule& array, size_t index, size_t prefix, uint64_t min, uint64_t max);
   std::vector<Symbol> containing(const ArrayRule& array);
   void add_others(const ObjectRule& object, const Regex* names, const std::vector<std::string>& known, bool keywords,
@@ -57,8 +65,10 @@ class JsonRules {
   Regex joined(std::initializer_list<Regex> parts) { return regexes_.concat(std::vector<Regex>(parts)); }
   Symbol lexeme(std::initializer_list<Regex> parts) { return build_.lexeme(joined(parts)); }
   Regex literal(std::string_view text) { return regexes_.literal(text); }
-  Regex key_regex(Regex content, bool keyword) {
-    return keyword ? joined({content, literal("=")}) : joined({text_.quoted(content), literal(":"), space_});
+  // `bare`: Python's keywords are, and Gemma's keys where they can be.
+  Regex key_regex(Regex content, bool bare) {
+    if (notation_ == JsonNotation::gemma) return joined({bare ? content : text_.quoted(content), literal(":")});
+    return bare ? joined({content, literal("=")}) : joined({text_.quoted(content), literal(":"), space_});
   }
 
   SchemaDocument& document_;

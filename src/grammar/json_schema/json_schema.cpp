@@ -10,11 +10,13 @@ Symbol add_json_schema(Builder& build, std::string_view schema, JsonForm form, c
                        const Watch& watch) {
   PUNA_REQUIRE(options.max_whitespace >= 0 && options.max_whitespace <= 1000,
                "max_whitespace is %d, expected 0 to 1000", options.max_whitespace);
-  const bool python = form == JsonForm::python_keywords;
+  const JsonNotation notation = form == JsonForm::python_keywords ? JsonNotation::python
+                                : form == JsonForm::gemma_members ? JsonNotation::gemma
+                                                                  : JsonNotation::json;
   SchemaDocument document(schema, watch);
-  JsonRules rules(document, build, options, watch, python ? JsonNotation::python : JsonNotation::json);
+  JsonRules rules(document, build, options, watch, notation);
   const Parts root{{document.root()}};
-  const Symbol symbol = python ? rules.keywords(root) : rules.value(root);
+  const Symbol symbol = form == JsonForm::json ? rules.value(root) : rules.keywords(root);
   rules.complete();
   if (options.notes) options.notes->insert(options.notes->end(), rules.notes().begin(), rules.notes().end());
   return symbol;

@@ -13,20 +13,17 @@ namespace puna::grammar {
 void Conjunction::items(Alternative& a, const Keyword& k) {
   const OrderedJson& json = document_.json(k.node);
   const auto items = json.find("items");
-  const bool listed = items != json.end() && items->is_array();
-  const char* prefix = listed ? "items" : "prefixItems";
-  const char* rest = listed ? "additionalItems" : "items";
+  const bool is_list = items != json.end() && items->is_array();
+  const char* prefix = is_list ? "items" : "prefixItems";
+  const char* rest = is_list ? "additionalItems" : "items";
   const char* first = nullptr;
   for (const auto& [key, value] : json.items())
     if (!first && (key == "items" || key == "prefixItems" || key == "additionalItems")) first = key.c_str();
   if (k.key != first) return;
-  if (listed && json.contains("prefixItems")) wrong(k, "a list of items beside prefixItems");
+  if (is_list && json.contains("prefixItems")) wrong(k, "a list of items beside prefixItems");
 
   ArrayScope scope;
-  if (const auto found = json.find(prefix); found != json.end()) {
-    require_array({k.node, prefix, *found});
-    for (size_t i = 0; i < found->size(); ++i) scope.prefix.push_back(document_.child(k.node, prefix, i));
-  }
+  if (const auto found = json.find(prefix); found != json.end()) scope.prefix = listed({k.node, prefix, *found});
   if (const auto found = json.find(rest); found != json.end()) {
     require_schema({k.node, rest, *found});
     scope.rest = document_.child(k.node, rest);
@@ -74,37 +71,70 @@ void Conjunction::properties(Alternative& a, const Keyword& k) {
     if (!first && (key == "properties" || key == "patternProperties" || key == "additionalProperties")) first = &key;
   if (k.key != *first) return;
 
-  ObjectScope scope;
+  const auto made = std::make_shared<ObjectScope>();
+  ObjectScope& scope = *made;
   scope.node = k.node;
   if (const auto found = json.find("properties"); found != json.end()) {
     require_object({k.node, "properties", *found});
     for (const auto& [name, value] : found->items()) {
+      watch_.tick();
       scope.names.push_back(name);
-      scope.named.emplace(name, document_.child(k.node, "properties", name, value));
+      scope.named.emplace(name, Parts{{document_.child(k.node, "properties", name, value)}});
     }
   }
   if (const auto found = json.find("patternProperties"); found != json.end()) {
     const std::string keyword = "patternProperties";
     require_object({k.node, keyword, *found});
     for (const auto& [pattern, value] : found->items())
-      scope.patterns.push_back(
-          {pattern_language({k.node, keyword, *found}, pattern, true), document_.child(k.node, keyword, pattern)});
+      scope.patterns.push_back({pattern_language({k.node, keyword, *found}, pattern, true),
+                                {{document_.child(k.node, keyword, pattern, value)}}});
   }
   if (const auto found = json.find("additionalProperties"); found != json.end()) {
     require_schema({k.node, "additionalProperties", *found});
     scope.additional = document_.child(k.node, "additionalProperties");
   }
-  a.object.scopes.push_back(std::move(scope));
+  a.object.scopes.push_back(made);
 }
 
 void Conjunction::required(Alternative& a, const Keyword& k) {
-  for (std::string& name : strings(k))
-    if (std::find(a.object.required.begin(), a.object.required.end(), name) == a.object.required.end())
-      a.object.required.push_back(std::move(name));
+  for (std::string& name : strings(k)) a.object.required.add(std::move(name));
 }
 
 void Conjunction::absent(Alternative& a, const Keyword& k) {
-  for (std::string& name : strings(k)) a.object.absent.push_back(std::move(name));
+  for (std::string& name : strings(k)) a.object.absent.add(std::move(name));
+}
+
+void Conjunction::some_key(Alternative& a, const Keyword& k) {
+  const auto part = [&](const char* member) {
+    return Part{k.value.at(member)[0].get<Node>(), k.value.at(member)[1].get<bool>()};
+  };
+  SomeKey some{k.node, {}, {}};
+  if (k.value.contains("value")) some.value.push_back(part("value"));
+  if (k.value.contains("pattern")) {
+    const std::string& pattern = k.value.at("pattern").get_ref<const std::string&>();
+    some.keys = pattern_language({k.node, "patternProperties", k.value}, pattern, true);
+  } else if (k.value.contains("name")) {
+    some.keys = name_language({part("name")});
+  } else {
+    const OrderedJson& json = document_.json(k.value.at("other").get<Node>());
+    std::vector<std::string> names;
+    if (const auto named = json.find("properties"); named != json.end())
+      for (const auto& [name, value] : named->items()) names.push_back(name);
+    std::vector<Regex> spoken_for{text_.every_spelling(names)};
+    if (const auto patterns = json.find("patternProperties"); patterns != json.end())
+      for (const auto& [pattern, value] : patterns->items())
+        spoken_for.push_back(pattern_language({k.node, "patternProperties", value}, pattern, true));
+    const Regex both[] = {text_.any(), build_.complement(build_.either(spoken_for))};
+    some.keys = build_.both(both);
+  }
+  a.object.some.push_back(std::move(some));
+}
+
+Regex Conjunction::name_language(const Parts& names) {
+  std::vector<Regex> ways;
+  for (const Alternative& a : alternatives(names))
+    if (a.types & kString) ways.push_back(string_language(a.string));
+  return build_.either(ways);
 }
 
 void Conjunction::min_properties(Alternative& a, const Keyword& k) { a.object.min = std::max(a.object.min, count(k)); }
@@ -118,6 +148,7 @@ void Conjunction::property_names(Alternative& a, const Keyword& k) {
 // {"a": ["b"]} or {"a": schema}: where there is an "a", the other holds as well.
 void Conjunction::dependencies(Alternative& a, const Keyword& k) {
   require_object(k);
+  if (k.value.size() > kMostChoices) too_many_cases(k.node);
   for (const auto& [name, value] : k.value.items()) {
     OrderedJson names = OrderedJson::array({name});
     const JsonGuard of_names(names);
@@ -128,27 +159,27 @@ void Conjunction::dependencies(Alternative& a, const Keyword& k) {
       for (const std::string& other : strings({k.node, k.key, value}))
         if (other != name) then["required"].push_back(other);
     } else {
-      const Node schema = document_.child(k.node, k.key, name);
+      const Node schema = document_.child(k.node, k.key, name, value);
       require_schema({k.node, k.key, value});
       fresh_member(then, kParts) = OrderedJson::array({OrderedJson::array({schema, false})});
     }
-    a.choices.push_back({{{without}}, {{document_.derived(k.node, std::move(then))}}});
+    a.choose({{{without}}, {{document_.derived(k.node, std::move(then))}}});
   }
 }
 
 Parts Conjunction::of_property(const ObjectRule& rule, const std::string& name) {
   Parts parts;
   const std::string spelling = text_.spelling(name);
-  for (const ObjectScope& scope : rule.scopes) {
-    const auto found = scope.named.find(name);
-    bool named = found != scope.named.end();
-    if (named) parts.push_back({found->second});
-    for (const ObjectScope::Pattern& pattern : scope.patterns) {
+  for (const auto& scope : rule.scopes) {
+    const auto found = scope->named.find(name);
+    bool named = found != scope->named.end();
+    if (named) parts.insert(parts.end(), found->second.begin(), found->second.end());
+    for (const ObjectScope::Pattern& pattern : scope->patterns) {
       if (!queries_.matches(pattern.keys, spelling)) continue;
-      parts.push_back({pattern.value});
+      parts.insert(parts.end(), pattern.value.begin(), pattern.value.end());
       named = true;
     }
-    if (!named && scope.additional) parts.push_back({*scope.additional});
+    if (!named && scope->additional) parts.push_back({*scope->additional});
   }
   return parts;
 }

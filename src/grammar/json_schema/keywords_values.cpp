@@ -60,40 +60,46 @@ void Conjunction::constant(Alternative& a, const Keyword& k) {
   }
   OrderedJson schema;
   const JsonGuard guard(schema);
+  const auto same = [this](const OrderedJson& value) { return object_of({{kConstant, document_.keep_value(value)}}); };
   if (k.value.is_array()) {
     schema = object_of({{"type", "array"}, {"minItems", k.value.size()}, {"maxItems", k.value.size()}});
-    if (!k.value.empty()) fresh_member(schema, "prefixItems") = OrderedJson::array();
-    for (const OrderedJson& element : k.value) schema["prefixItems"].push_back(object_of({{"const", element}}));
+    OrderedJson& elements = k.value.empty() ? schema : new_member(schema, "prefixItems") = OrderedJson::array();
+    for (const OrderedJson& element : k.value) elements.push_back(same(element));
   } else {
-    schema = object_of({{"type", "object"}, {"additionalProperties", false}, {"required", OrderedJson::array()}});
-    fresh_member(schema, "properties") = OrderedJson::object();
+    schema = object_of({{"type", "object"}, {"additionalProperties", false}});
+    OrderedJson required = OrderedJson::array(), properties = OrderedJson::object();
+    const JsonGuard of_required(required), of_properties(properties);
     for (const auto& [key, value] : k.value.items()) {
-      schema["required"].push_back(key);
-      fresh_member(schema["properties"], key) = object_of({{"const", value}});
+      required.push_back(key);
+      new_member(properties, key) = same(value);
     }
+    new_member(schema, "required") = std::move(required);
+    new_member(schema, "properties") = std::move(properties);
   }
   a.pending.push_back({document_.derived(k.node, std::move(schema))});
 }
 
+void Conjunction::constant_value(Alternative& a, const Keyword& k) {
+  constant(a, {k.node, k.key, document_.value(k.value.get<uint32_t>())});
+}
+
 void Conjunction::enumeration(Alternative& a, const Keyword& k) {
   require_array(k);
+  const auto is_container = [](const OrderedJson& value) { return value.is_array() || value.is_object(); };
+  if (std::none_of(k.value.begin(), k.value.end(), is_container)) return scalars(a, k);
   OrderedJson simple = OrderedJson::array();
   const JsonGuard guard(simple);
   std::vector<Parts> ways;
   for (const OrderedJson& value : k.value) {
     watch_.tick();
-    if (value.is_array() || value.is_object())
-      ways.push_back({{document_.derived(k.node, object_of({{"const", value}}))}});
+    if (is_container(value))
+      ways.push_back({{document_.derived(k.node, object_of({{kConstant, document_.keep_value(value)}}))}});
     else
       simple.push_back(value);
   }
-  const bool containers = !ways.empty();
-  if (!simple.empty() || !containers)
+  if (!simple.empty())
     ways.insert(ways.begin(), Parts{{document_.derived(k.node, object_of({{kScalars, std::move(simple)}}))}});
-  if (containers)
-    a.choices.push_back(std::move(ways));
-  else
-    a.pending.push_back(ways[0][0]);
+  a.choose(std::move(ways));
 }
 
 void Conjunction::scalars(Alternative& a, const Keyword& k) {
@@ -119,7 +125,7 @@ void Conjunction::scalars(Alternative& a, const Keyword& k) {
   a.only(types);
   a.can_be_true = a.can_be_true && has_true;
   a.can_be_false = a.can_be_false && has_false;
-  a.number.only(numbers);
+  a.number.only(std::move(numbers));
   std::sort(strings.begin(), strings.end());
   std::vector<std::string> common;
   if (a.string.among)
@@ -131,12 +137,15 @@ void Conjunction::scalars(Alternative& a, const Keyword& k) {
 }
 
 void Conjunction::not_scalars(Alternative& a, const Keyword& k) {
+  std::vector<std::string> strings;
   for (const OrderedJson& value : k.value) {
+    watch_.tick();
     if (value.is_null()) a.only(uint8_t(~kNull));
     if (value.is_boolean()) (value.get<bool>() ? a.can_be_true : a.can_be_false) = false;
-    if (value.is_string()) a.string.differs.push_back(text_.every_spelling(value.get_ref<const std::string&>()));
-    if (is_number(value)) a.number.excluded.push_back(number({k.node, k.key, value}));
+    if (value.is_string()) strings.push_back(value.get<std::string>());
+    if (is_number(value)) a.number.excluded.insert(number({k.node, k.key, value}));
   }
+  if (!strings.empty()) a.string.differs.push_back(text_.every_spelling(strings));
 }
 
 // ---- numbers --------------------------------------------------------------------------------------------------------

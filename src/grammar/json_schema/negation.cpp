@@ -10,6 +10,11 @@ namespace {
 
 OrderedJson part(Node node, bool negated) { return OrderedJson::array({node, negated}); }
 
+bool is_boolean(const OrderedJson& json, bool value) { return json.is_boolean() && json.get<bool>() == value; }
+bool allows_everything(const OrderedJson& schema) {
+  return is_boolean(schema, true) || (schema.is_object() && schema.empty());
+}
+
 }  // namespace
 
 std::vector<Parts> Conjunction::negations(Node node) {
@@ -28,6 +33,9 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
   const std::string& key = k.key;
   const OrderedJson& value = k.value;
   const OrderedJson& json = document_.json(k.node);
+  // A way to fail for each of them; what is a list of values is one way.
+  if (value.is_structured() && value.size() > kMostAlternatives && key != "enum" && key != "const")
+    too_many_cases(k.node);
 
   if (key == "type") {
     Alternative allowed;
@@ -89,9 +97,11 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
     for (const auto& [name, schema] : value.items()) {
       OrderedJson object = object_of({{"type", "object"}, {"required", OrderedJson::array({name})}});
       fresh_member(object, "properties") =
-          object_of({{name, object_of({{kParts, list(part(document_.child(k.node, key, name), true))}})}});
+          object_of({{name, object_of({{kParts, list(part(document_.child(k.node, key, name, schema), true))}})}});
       fails_as(std::move(object));
     }
+  } else if (key == "additionalProperties" || key == "patternProperties" || key == "propertyNames") {
+    negate_keys(k, ways);
   } else if (key == "dependentRequired" ||
              (key == "dependencies" && value.is_object() &&
               std::all_of(value.begin(), value.end(), [](const OrderedJson& v) { return v.is_array(); }))) {
@@ -101,17 +111,15 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
         if (other != name)
           fails({{"type", "object"}, {"required", OrderedJson::array({name})}, {kAbsent, OrderedJson::array({other})}});
   } else if (key == "allOf") {
-    require_array(k);
-    for (size_t i = 0; i < value.size(); ++i) ways.push_back({{document_.child(k.node, key, i), true}});
+    for (const Node schema : listed(k)) ways.push_back({{schema, true}});
   } else if (key == "anyOf") {
-    require_array(k);
     Parts none;
-    for (size_t i = 0; i < value.size(); ++i) none.push_back({document_.child(k.node, key, i), true});
+    for (const Node schema : listed(k)) none.push_back({schema, true});
     ways.push_back(std::move(none));
   } else if (key == "oneOf") {  // none of them, or two
-    require_array(k);
     Parts branches, none;
-    for (size_t i = 0; i < value.size(); ++i) branches.push_back({document_.child(k.node, key, i)});
+    for (const Node schema : listed(k)) branches.push_back({schema});
+    if (branches.size() > kMostBranches) wrong(k, "more than 512 branches", Status::unsupported);
     for (const Part& branch : branches) none.push_back({branch.node, true});
     ways.push_back(std::move(none));
     for (size_t i = 0; i < branches.size(); ++i)
@@ -125,11 +133,9 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
     if (json.contains("else")) ways.push_back({{condition, true}, {document_.child(k.node, "else"), true}});
   } else if (key == "$ref") {
     ways.push_back({{document_.target(k.node, string(k)), true}});
-  } else if (key == "items" && document_.json(k.node).find("prefixItems") == json.end() && !value.is_array()) {
-    require_schema(k);
-    fails({{"type", "array"},
-           {"minItems", 1},
-           {"contains", object_of({{kParts, list(part(document_.child(k.node, key), true))}})}});
+  } else if (key == "items" || key == "prefixItems" || key == "additionalItems" || key == "contains" ||
+             key == "minContains" || key == "maxContains") {
+    negate_items(k, ways);
   } else if (key == kParts && document_.is_derived(k.node)) {
     for (const OrderedJson& p : value) ways.push_back({{p[0].get<Node>(), !p[1].get<bool>()}});
   } else if (document_.is_derived(k.node) && key[0] == '\1') {
@@ -141,6 +147,82 @@ void Conjunction::negate_keyword(const Keyword& k, std::vector<Parts>& ways) {
       wrong(k, "not supported inside 'not', or beside a oneOf whose other branches may hold as well",
             Status::unsupported);
   }
+}
+
+// An object fails to hold where one of its keys does: one of those that the keyword speaks of, with another value.
+void Conjunction::negate_keys(const Keyword& k, std::vector<Parts>& ways) {
+  const auto fails_at = [&](const char* which, OrderedJson keys, OrderedJson value) {
+    const JsonGuard of_keys(keys), of_value(value);
+    OrderedJson some = object_of({{which, std::move(keys)}});
+    const JsonGuard guard(some);
+    if (!value.is_null()) fresh_member(some, "value") = std::move(value);
+    ways.push_back({{document_.derived(k.node, object_of({{"type", "object"}, {kSomeKey, std::move(some)}}))}});
+  };
+  // Of `false` any value is another one.
+  const auto not_value = [&](const OrderedJson& schema, Node node) {
+    return is_boolean(schema, false) ? OrderedJson() : part(node, true);
+  };
+  if (k.key == "patternProperties") {
+    require_object(k);
+    for (const auto& [pattern, schema] : k.value.items())
+      if (!allows_everything(schema))
+        fails_at("pattern", pattern, not_value(schema, document_.child(k.node, k.key, pattern, schema)));
+    return;
+  }
+  require_schema(k);
+  if (allows_everything(k.value)) return;
+  const Node schema = document_.child(k.node, k.key);
+  if (k.key == "additionalProperties")
+    fails_at("other", k.node, not_value(k.value, schema));
+  else
+    fails_at("name", part(schema, true), nullptr);
+}
+
+// An array fails to hold where one of its items does, or where it has items that must not be there.
+void Conjunction::negate_items(const Keyword& k, std::vector<Parts>& ways) {
+  const auto fails = [&](std::initializer_list<Member> members) {
+    ways.push_back({{document_.derived(k.node, object_of(members))}});
+  };
+  const auto not_held = [](Node node) { return object_of({{kParts, OrderedJson::array({part(node, true)})}}); };
+  const OrderedJson& json = document_.json(k.node);
+  if (k.key == "minContains" || k.key == "maxContains") {
+    if (json.contains("contains") && k.key == "maxContains") wrong(k, "not supported", Status::unsupported);
+    return;  // minContains: with contains
+  }
+  if (k.key == "contains") {
+    require_schema(k);
+    const auto least = json.find("minContains");
+    const uint64_t min = least == json.end() ? 1 : count({k.node, "minContains", *least});
+    if (min > 1) wrong(k, "not supported inside 'not' with a minContains above 1", Status::unsupported);
+    if (min == 1) fails({{"type", "array"}, {"items", not_held(document_.child(k.node, k.key))}});
+    return;
+  }
+  const auto items = json.find("items"), prefix_items = json.find("prefixItems");
+  const bool is_list = items != json.end() && items->is_array();
+  if (k.key == "prefixItems" || k.value.is_array()) {  // item i is there, and another one
+    if (k.value.size() > 256) too_many_cases(k.node);
+    OrderedJson prefix = OrderedJson::array();
+    const JsonGuard guard(prefix);
+    for (const Node schema : listed(k)) {
+      prefix.push_back(not_held(schema));
+      if (!allows_everything(document_.json(schema)))
+        fails({{"type", "array"}, {"minItems", prefix.size()}, {"prefixItems", prefix}});
+      dismantle(prefix.back());
+      prefix.back() = true;
+    }
+    return;
+  }
+  if (k.key == "additionalItems" && !is_list) return;  // it says nothing there
+  require_schema(k);
+  if (allows_everything(k.value)) return;
+  const OrderedJson* prefix = is_list ? &*items : prefix_items != json.end() ? &*prefix_items : nullptr;
+  const size_t first = prefix && prefix->is_array() ? prefix->size() : 0;
+  if (is_boolean(k.value, false))
+    fails({{"type", "array"}, {"minItems", first + 1}});
+  else if (first == 0)
+    fails({{"type", "array"}, {"minItems", 1}, {"contains", not_held(document_.child(k.node, k.key))}});
+  else
+    wrong(k, "not supported inside 'not' behind a list of items", Status::unsupported);
 }
 
 }  // namespace puna::grammar

@@ -3,6 +3,8 @@
 #include "puna/ads/durable_ledger.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <iterator>
 #include <mutex>
 #include <unordered_map>
 
@@ -12,23 +14,20 @@
 namespace puna::ads {
 namespace {
 
-using sqlite::Reset;
 using sqlite::Statement;
+using sqlite::Use;
 
-constexpr sqlite::Table kLedgerTables[] = {
-    {"CREATE TABLE accounts (id INTEGER PRIMARY KEY, cap INTEGER NOT NULL) STRICT"},
-    {"CREATE TABLE campaigns (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, budget INTEGER NOT NULL, spent INTEGER "
-     "NOT NULL, refused INTEGER NOT NULL) STRICT"},
-    {"CREATE TABLE reservations (id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, amount INTEGER NOT NULL, tag "
-     "INTEGER NOT NULL, expired INTEGER NOT NULL) STRICT"},
-    {"CREATE TABLE settlements (id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, tag INTEGER NOT NULL, spent INTEGER "
-     "NOT NULL, kind INTEGER NOT NULL) STRICT"},
+constexpr int kLedgerApplication = 0x5075416C;  // "PuAl": PRAGMA application_id of our files
+// As SQLite keeps them in the schema, in the order of their names.
+constexpr const char* kLedgerTables[] = {
+    "CREATE TABLE accounts (id INTEGER PRIMARY KEY, cap INTEGER NOT NULL) STRICT",
+    "CREATE TABLE campaigns (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, budget INTEGER NOT NULL, spent INTEGER "
+    "NOT NULL, refused INTEGER NOT NULL) STRICT",
+    "CREATE TABLE reservations (id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, amount INTEGER NOT NULL, tag "
+    "INTEGER NOT NULL, expired INTEGER NOT NULL) STRICT",
+    "CREATE TABLE settlements (id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, tag INTEGER NOT NULL, spent INTEGER "
+    "NOT NULL, kind INTEGER NOT NULL) STRICT",
 };
-constexpr sqlite::Format kLedgerFormat{.name = "advertising ledger",
-                                       .application = 0x5075416C,  // "PuAl"
-                                       .tables = kLedgerTables,
-                                       .most_bytes = 1 << 16,
-                                       .exclusive = true};
 
 // What became of a reservation: the column kind. Forgotten ones stay, so that no number is used twice.
 enum Kind : int64_t { kBooked = 0, kBookedLate = 1, kRefusedLate = 2, kForgotten = 3 };
@@ -51,7 +50,14 @@ struct DurableOpen {
 
 class SqliteLedger final : public DurableLedger {
  public:
-  explicit SqliteLedger(const std::string& path) : db_(path, kLedgerFormat) {
+  explicit SqliteLedger(const std::string& path)
+      : db_(path, kLedgerApplication, "advertising ledger", 1 << 16, 5000, sqlite::Others::nothing) {
+    if (db_.is_new())
+      transaction([&] {
+        for (const char* table : kLedgerTables) db_.run(table);
+        db_.mark_ours();
+      });
+    require_tables();
     add_account_ = db_.prepare("INSERT INTO accounts VALUES (?1, ?2)");
     add_campaign_ = db_.prepare("INSERT INTO campaigns VALUES (?1, ?2, ?3, 0, 0)");
     reserve_ = db_.prepare("INSERT INTO reservations VALUES (?1, ?2, ?3, ?4, 0)");
@@ -67,7 +73,7 @@ class SqliteLedger final : public DurableLedger {
     require_micros(cap, "the account's cap");
     const auto id = AccountId(accounts_.size());
     make_room(accounts_);
-    db_.transaction([&] { db_.execute(add_account_.get(), {id, cap}); });
+    transaction([&] { execute(add_account_, {id, cap}); });
     accounts_.push_back({.limit = cap});
     return id;
   }
@@ -78,7 +84,7 @@ class SqliteLedger final : public DurableLedger {
     require_micros(budget, "the campaign's budget");
     const auto id = CampaignId(campaigns_.size());
     make_room(campaigns_);
-    db_.transaction([&] { db_.execute(add_campaign_.get(), {id, account, budget}); });
+    transaction([&] { execute(add_campaign_, {id, account, budget}); });
     campaigns_.push_back({.limit = budget, .account = account});
     return id;
   }
@@ -104,7 +110,7 @@ class SqliteLedger final : public DurableLedger {
         keep(account);
         const ReservationId id = next_ + made_;
         keep_open(id);
-        db_.execute(reserve_.get(), {id, w.campaign, w.amount, w.tag});
+        execute(reserve_, {id, w.campaign, w.amount, w.tag});
         campaign.reserved += w.amount;
         account.reserved += w.amount;
         open_[id] = {.campaign = w.campaign, .amount = w.amount, .tag = w.tag, .deadline = deadline};
@@ -140,7 +146,7 @@ class SqliteLedger final : public DurableLedger {
         keep(campaign);
         keep(account);
         keep_open(id);
-        db_.execute(expire_.get(), {id});
+        execute(expire_, {id});
         open.expired = true;
         campaign.reserved -= open.amount;
         account.reserved -= open.amount;
@@ -158,8 +164,8 @@ class SqliteLedger final : public DurableLedger {
     changing([&] {
       for (const ReservationId id : expired) {
         keep_open(id);
-        db_.execute(drop_.get(), {id});
-        db_.execute(settle_.get(), {id, open_.at(id).campaign, open_.at(id).tag, 0, kForgotten});
+        execute(drop_, {id});
+        execute(settle_, {id, open_.at(id).campaign, open_.at(id).tag, 0, kForgotten});
         open_.erase(id);
       }
     });
@@ -195,9 +201,9 @@ class SqliteLedger final : public DurableLedger {
     const std::lock_guard<std::mutex> lock(mutex_);
     std::vector<Micros> spent(campaigns_.size()), refused(campaigns_.size());
     const Statement s = db_.prepare("SELECT campaign, spent, kind FROM settlements");
-    while (db_.step(s.get())) {
-      const int64_t campaign = sqlite3_column_int64(s.get(), 0), amount = sqlite3_column_int64(s.get(), 1),
-                    kind = sqlite3_column_int64(s.get(), 2);
+    const Use use(db_, s);
+    while (use.step()) {
+      const int64_t campaign = use.integer(0), amount = use.integer(1), kind = use.integer(2);
       if (campaign < 0 || campaign >= int64_t(campaigns_.size()) || amount < 0 || amount > kMostMicros ||
           kind < kBooked || kind > kForgotten)
         damaged("a settlement");
@@ -227,6 +233,24 @@ class SqliteLedger final : public DurableLedger {
     fail(Status::bad_file, "%s: %s is damaged", db_.path().c_str(), what);
   }
 
+  // work() within a transaction: all of it is on the disk, or, when it throws, none.
+  template <class Work>
+  void transaction(Work&& work) {
+    db_.begin();
+    try {
+      work();
+      db_.run("COMMIT");
+    } catch (...) {
+      db_.rollback();
+      throw;
+    }
+  }
+  void execute(const Statement& s, std::initializer_list<int64_t> values) const {
+    Use use(db_, s);
+    for (const int64_t value : values) use.bind(value);
+    use.run();
+  }
+
   // Of one settlement, inside a transaction.
   Settled settle(const Settlement& s) {
     const auto found = open_.find(s.reservation);
@@ -238,8 +262,8 @@ class SqliteLedger final : public DurableLedger {
     keep_open(s.reservation);
     const bool room = !open.expired || (campaign.has_room(s.spent) && account.has_room(s.spent));
     const Kind kind = !open.expired ? kBooked : room ? kBookedLate : kRefusedLate;
-    db_.execute(drop_.get(), {s.reservation});
-    db_.execute(settle_.get(), {s.reservation, open.campaign, open.tag, s.spent, kind});
+    execute(drop_, {s.reservation});
+    execute(settle_, {s.reservation, open.campaign, open.tag, s.spent, kind});
     for (DurablePurse* p : {&campaign, &account}) {
       if (!open.expired) p->reserved -= open.amount;
       (room ? p->spent : p->refused) += s.spent;
@@ -258,7 +282,7 @@ class SqliteLedger final : public DurableLedger {
     kept_open_.clear();
     made_ = 0;
     try {
-      db_.transaction(work);
+      transaction(work);
       next_ += made_;
     } catch (...) {
       for (const auto& [purse, before] : kept_) *purse = before;
@@ -281,12 +305,22 @@ class SqliteLedger final : public DurableLedger {
   void write_sums() {
     for (const auto& [purse, before] : kept_) {
       if (purse->account < 0) continue;  // an account: its sums are those of its campaigns
-      db_.execute(sums_.get(), {int64_t(purse - campaigns_.data()), purse->spent, purse->refused});
+      execute(sums_, {int64_t(purse - campaigns_.data()), purse->spent, purse->refused});
     }
   }
 
   // ---- opening ----
 
+  // A schema is a program (label_schema.h), so it is ours to the letter, or nothing of it is used.
+  void require_tables() const {
+    const auto there = db_.schema();
+    const size_t count = std::size(kLedgerTables);
+    for (size_t i = 0; i < std::max(there.size(), count); ++i)
+      if (i >= there.size() || i >= count || there[i].second != kLedgerTables[i])
+        fail(Status::bad_file, "%s: its schema has '%.100s' where an advertising ledger of ours has '%.60s'",
+             db_.path().c_str(), i < there.size() ? there[i].first.c_str() : "nothing",
+             i < count ? kLedgerTables[i] : "nothing");
+  }
   void load() {
     each("SELECT id, cap FROM accounts ORDER BY id", 2, [&](const int64_t* v) {
       if (v[0] != int64_t(accounts_.size()) || !is_amount(v[1])) damaged("an account");
@@ -320,9 +354,10 @@ class SqliteLedger final : public DurableLedger {
   template <class Row>
   void each(const char* sql, int columns, Row&& row) const {
     const Statement s = db_.prepare(sql);
+    const Use use(db_, s);
     int64_t values[5];
-    while (db_.step(s.get())) {
-      for (int i = 0; i < columns; ++i) values[i] = sqlite3_column_int64(s.get(), i);
+    while (use.step()) {
+      for (int i = 0; i < columns; ++i) values[i] = use.integer(i);
       row(values);
     }
   }

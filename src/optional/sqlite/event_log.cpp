@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 #include <mutex>
+#include <span>
 
 #include "optional/sqlite/database.h"
 #include "puna/base/error.h"
@@ -11,22 +12,18 @@
 namespace puna::recsys {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "blobs are read in place");
-
-using sqlite::Reset;
 using sqlite::Statement;
 
+static_assert(std::endian::native == std::endian::little, "blobs are read in place");
+
+constexpr int kApplication = 0x50556E61;  // "PUna": PRAGMA application_id of our files
 constexpr int64_t kMostFeatures = 4096, kMostBlob = 1 << 20;
-constexpr sqlite::Table kTables[] = {
-    {"CREATE TABLE events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER "
-     "NOT NULL, weight REAL NOT NULL, "
-     "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT"},
-    {"CREATE TABLE keys (key BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID", true},
-};
-constexpr sqlite::Format kFormat{.name = "event log",
-                                 .application = 0x50556E61,  // "PUna"
-                                 .tables = kTables,
-                                 .most_bytes = int(4 * kMostBlob)};
+// As SQLite keeps them in the schema.
+constexpr char kEvents[] =
+    "CREATE TABLE events (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, surface INTEGER NOT NULL, known INTEGER "
+    "NOT NULL, weight REAL NOT NULL, "
+    "ids BLOB NOT NULL, numbers BLOB NOT NULL, outcomes BLOB NOT NULL) STRICT";
+constexpr char kKeys[] = "CREATE TABLE keys (key BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID";
 
 template <class T>
 std::span<const T> span_of(const std::vector<T>& v) noexcept {
@@ -35,7 +32,17 @@ std::span<const T> span_of(const std::vector<T>& v) noexcept {
 
 class SqliteLog final : public EventLog {
  public:
-  explicit SqliteLog(const std::string& path) : db_(path, kFormat) {
+  explicit SqliteLog(const std::string& path) : path_(path), db_(path, kApplication, "event log", 4 * kMostBlob, 5000) {
+    const bool has_keys = !db_.is_new() && schema_has_keys();
+    if (!has_keys) {  // a new log, or one of before there were keys
+      db_.run("BEGIN IMMEDIATE");
+      if (db_.is_new() && db_.number("PRAGMA application_id") == 0) {  // unless another process was faster
+        db_.run(kEvents);
+        db_.mark_ours();
+      }
+      if (!schema_has_keys()) db_.run(kKeys);
+      db_.run("COMMIT");
+    }
     key_ = db_.prepare("INSERT OR IGNORE INTO keys VALUES (?1, ?2)");
     insert_ = db_.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     select_ = db_.prepare(
@@ -49,7 +56,8 @@ class SqliteLog final : public EventLog {
     int64_t number = last_number(), left_out = 0;
     if (repeated) *repeated = 0;
     if (events.empty()) return number;
-    db_.transaction([&] {
+    db_.run("BEGIN IMMEDIATE");
+    try {
       number = last_number();
       for (size_t i = 0; i < events.size(); ++i) {
         PUNA_REQUIRE(events[i].key.size() <= kLongestEventKey,
@@ -60,7 +68,11 @@ class SqliteLog final : public EventLog {
         else
           ++left_out;
       }
-    });
+      db_.run("COMMIT");
+    } catch (...) {
+      db_.rollback();
+      throw;
+    }
     if (repeated) *repeated = left_out;
     return number;
   }
@@ -75,8 +87,7 @@ class SqliteLog final : public EventLog {
     int64_t got = 0;
     while (db_.step(s)) {
       const int64_t number = sqlite3_column_int64(s, 0);
-      if (number != after + got + 1)
-        fail(Status::bad_file, "%s: event %jd is missing", db_.path().c_str(), after + got + 1);
+      if (number != after + got + 1) fail(Status::bad_file, "%s: event %jd is missing", path_.c_str(), after + got + 1);
       to.push_back(event(s, number));
       ++got;
     }
@@ -89,6 +100,30 @@ class SqliteLog final : public EventLog {
   }
 
  private:
+  struct Reset {
+    sqlite3_stmt* statement;
+    ~Reset() {
+      sqlite3_reset(statement);
+      sqlite3_clear_bindings(statement);
+    }
+  };
+
+  // Whether there is a table of keys. A schema is a program: views, triggers, checks, generated columns and indexes of
+  // expressions are computed whenever a row is read or written, as long as their author likes. So it is ours to the
+  // letter, or nothing of it is used.
+  bool schema_has_keys() const {
+    bool events = false, keys = false;
+    for (const auto& [name, sql] : db_.schema()) {
+      events |= sql == kEvents;
+      keys |= sql == kKeys;
+      if (sql != kEvents && sql != kKeys)
+        fail(Status::bad_file, "%s: its schema has '%.100s', which is not an event log's of ours", path_.c_str(),
+             name.c_str());
+    }
+    if (!events) fail(Status::bad_file, "%s: its table of events is missing", path_.c_str());
+    return keys;
+  }
+
   int64_t last_number() const {
     const Reset reset{last_.get()};
     return db_.step(last_.get()) ? sqlite3_column_int64(last_.get(), 0) : 0;
@@ -110,7 +145,7 @@ class SqliteLog final : public EventLog {
     db_.require(sqlite3_bind_blob64(s, 1, key.data(), key.size(), SQLITE_STATIC));
     db_.require(sqlite3_bind_int64(s, 2, number));
     db_.step(s);
-    return db_.changes() == 1;
+    return sqlite3_changes(db_.handle()) == 1;
   }
 
   void add(int64_t number, const LoggedEvent& e) const {
@@ -142,7 +177,7 @@ class SqliteLog final : public EventLog {
     return values;
   }
   [[noreturn]] void damaged(int64_t number) const {
-    fail(Status::bad_file, "%s: event %jd is damaged", db_.path().c_str(), number);
+    fail(Status::bad_file, "%s: event %jd is damaged", path_.c_str(), number);
   }
 
   LoggedEvent event(sqlite3_stmt* s, int64_t number) const {
@@ -167,6 +202,7 @@ class SqliteLog final : public EventLog {
     return e;
   }
 
+  std::string path_;
   sqlite::Database db_;
   Statement insert_, select_, last_, key_;
   std::mutex mutex_;

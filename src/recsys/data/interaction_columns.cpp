@@ -11,6 +11,8 @@
 namespace puna::recsys {
 namespace {
 
+using io::list_of;
+
 // Plain names; the first is ours, and where a table has it, it counts before the others.
 constexpr const char* kUsers[] = {"userid",     "user",     "uid",       "users",    "username",  "reviewerid",
                                   "customerid", "customer", "visitorid", "memberid", "accountid", "profileid",

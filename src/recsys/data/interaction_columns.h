@@ -1,9 +1,11 @@
 // interaction_columns.h -- which columns of a table are the user, the item and the time: by the names that the usual
 // data sets give them.
 #pragma once
-#include "recsys/data/table_reader.h"
+#include "io/table_reader.h"
 
 namespace puna::recsys {
+
+using io::TableReader;
 
 struct InteractionColumns {
   size_t user = 0, item = 1, time = 3;

@@ -52,6 +52,14 @@ void Scheduler::require_usable(EngineRequestOptions& r) const {
   PUNA_REQUIRE(width <= options_.max_running, "%d answers, but max_running is %d", width, options_.max_running);
   PUNA_REQUIRE(r.draft_tokens >= 0 && (r.draft_tokens == 0 || options_.draft),
                "draft_tokens is %d, but the engine has no draft model", r.draft_tokens);
+  PUNA_REQUIRE(r.prompt_log_probabilities >= 0 && r.prompt_log_probabilities <= model_->config().vocab,
+               "prompt_log_probabilities is %d, expected 0 to the vocabulary's %jd", r.prompt_log_probabilities,
+               model_->config().vocab);
+  PUNA_REQUIRE(r.prompt_log_probabilities == 0 || (size >= 2 && r.prompt.patches.empty()),
+               "prompt_log_probabilities of a prompt with %s: there is nothing to give them of",
+               size < 2 ? "one token" : "images");
+  PUNA_REQUIRE(!r.prompt_only || (r.n == 1 && r.best_of == 0 && r.beams == 0 && r.draft_tokens == 0),
+               "prompt_only with n, best_of, beams or draft_tokens: nothing is generated");
   PUNA_REQUIRE(r.max_events >= 1, "max_events is %d, expected 1 or more", r.max_events);
   for (const AdapterShare& a : r.adapters) {
     PUNA_REQUIRE(a.adapter != nullptr, "an adapter is NULL");
@@ -73,9 +81,15 @@ bool Scheduler::has_precedence(const RequestState& a, const RequestState& b) con
   return a.options.priority != b.options.priority ? a.options.priority > b.options.priority : a.number < b.number;
 }
 
+// One that is over may be among them: its pages are the pass' until that ends.
 bool Scheduler::others_run(const RequestState& r) const noexcept {
-  return std::any_of(running_.begin(), running_.end(),
-                     [&](const RequestStatePtr& other) { return other.get() != &r && !other->paused; });
+  return std::any_of(running_.begin(), running_.end(), [&](const RequestStatePtr& other) {
+    return other.get() != &r && !other->paused && !other->answers.empty();
+  });
+}
+
+bool Scheduler::any_reads() const noexcept {
+  return std::any_of(running_.begin(), running_.end(), [](const RequestStatePtr& r) { return r->reading && !r->over; });
 }
 
 int32_t Scheduler::slots_used() const noexcept {
@@ -93,7 +107,8 @@ uint64_t Scheduler::needed(const RequestState& r) const {
   };
   const int64_t prompt = int64_t(r.options.prompt.tokens.size());
   const int64_t most = r.options.generate.max_tokens, part = most > 0 ? std::min(most, kAnswerPart) : kAnswerPart;
-  if (r.answers.empty() || r.reading) return bytes(prompt + part) + uint64_t(r.width() - 1) * bytes(part);
+  const uint64_t hidden = r.options.embed ? uint64_t(prompt * c.hidden) * sizeof(float) : 0;
+  if (r.answers.empty() || r.reading) return bytes(prompt + part) + uint64_t(r.width() - 1) * bytes(part) + hidden;
   uint64_t total = 0;
   for (const RunningAnswer& a : r.answers)
     if (!a.ended) total += bytes(a.session->length() + part);
@@ -175,7 +190,7 @@ void Scheduler::pause(RequestState& r) {
 
 // Another one is reading what this one would read as well: its pages will be there.
 bool Scheduler::waits_for_leader(RequestState& r) {
-  if (!r.options.cache || options_.cache_bytes == 0) return false;
+  if (!r.options.cache || options_.cache_bytes == 0 || r.needs_whole_prompt()) return false;
   const auto ahead = [&](const RequestState& leader, int64_t shared) {
     return !leader.over && leader.reading && leader.prompt_done < shared;
   };
@@ -242,7 +257,7 @@ bool Scheduler::try_admit(const RequestStatePtr& request) {
   KvCache pages(model_->config(), model_->context().allocator(), options_.session.kept());
   int64_t cached = 0;
   const int64_t size = int64_t(r.options.prompt.tokens.size());
-  if (r.options.cache) cached = cache_.find(r.root, r.key, size - 1, pages);
+  if (r.options.cache && !r.needs_whole_prompt()) cached = cache_.find(r.root, r.key, size - 1, pages);
   const uint64_t need = needed(r), there = pages.bytes();
   const uint64_t logits = uint64_t(r.width()) * uint64_t(model_->config().vocab) * 8;
   const bool alone = !others_run(r);
@@ -294,6 +309,9 @@ void Scheduler::begin_answers(RequestState& r, const KvCache& pages, int64_t cac
     EngineAccess::adopt(*a.session, slice(prompt, 0, cached));
   }
   begin_generation(r, a, slice(prompt, cached, size));
+  EngineAccess::impl(*a.generation).reading = {
+      .options = {.embeddings = r.embedding, .pooling = r.options.pooling, .normalise = r.options.normalise},
+      .every_row = r.scores.has_value()};
   a.kept_pages = cached / model_->config().page_size();
   r.reading = true;
   r.prompt_done = cached;
@@ -336,7 +354,9 @@ bool Scheduler::encode_images(Time end) {
       if (!encoding_) return true;
     }
     const bool others = others_run(*owner);
-    const double slice = std::max(costs_.decode_pass(1) * options_.prompt_share, 0.002);
+    // Prompts and images share what may be added to the time between two tokens.
+    const double share = options_.prompt_share * (any_reads() ? 0.5 : 1.0);
+    const double slice = std::max(costs_.decode_seconds(decode_rows_) * share, 0.001);
     const Time until =
         others ? std::min(end, EngineClock::now() + std::chrono::microseconds(int64_t(slice * 1e6))) : end;
     std::atomic<bool> asked{false};

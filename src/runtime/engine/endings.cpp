@@ -167,12 +167,14 @@ void Scheduler::end(RequestState& r, EngineOutcome outcome, Status status, const
   }
   r.arrived.notify_all();
   if (!r.options.on_event) return;
+  EngineEvent e;
+  e.kind = EngineEventKind::ended;
+  e.outcome = outcome;
+  e.status = status;
   try {
-    EngineEvent e;
-    e.kind = EngineEventKind::ended;
-    e.outcome = outcome;
-    e.status = status;
     e.message = message;
+  } catch (const std::bad_alloc&) {}  // the status says it
+  try {
     r.options.on_event(e);
   } catch (...) {}
   const std::lock_guard lock(r.mutex);

@@ -96,6 +96,25 @@ EngineRequestInfo EngineRequest::info() const {
   return info;
 }
 
+static void require_prompt_read(const RequestState& s, bool asked, const char* option) {
+  PUNA_REQUIRE(asked, "the request did not ask for it: %s", option);
+  const std::lock_guard lock(s.mutex);
+  if (!s.prompt_read) fail(Status::wrong_state, "the request's prompt has not been read yet");
+}
+
+std::span<const TokenProbability> EngineRequest::prompt_probabilities(int64_t position) const {
+  require_prompt_read(*state_, state_->scores.has_value(), "prompt_log_probabilities");
+  const int64_t size = int64_t(state_->options.prompt.tokens.size());
+  PUNA_REQUIRE(position >= 1 && position < size, "position is %jd, expected 1 to %jd: nothing stands before the first",
+               position, size - 1);
+  return state_->scores->of(position);
+}
+
+std::span<const float> EngineRequest::embedding() const {
+  require_prompt_read(*state_, state_->options.embed, "embed");
+  return state_->embedding;
+}
+
 std::vector<EngineAnswer> EngineRequest::answers() const {
   const std::lock_guard lock(state_->mutex);
   if (!state_->ended) fail(Status::wrong_state, "the request has not ended yet");

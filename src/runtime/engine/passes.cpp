@@ -5,11 +5,13 @@
 #include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "runtime/engine/scheduler.h"
+#include "runtime/generate/sampler_select.h"
 
 namespace puna {
 namespace {
 
-constexpr int64_t kQuantum = 16;  // rows that a key's deficit grows by a round
+constexpr int64_t kQuantum = 16;                   // rows that a key's deficit grows by a round
+constexpr int64_t kMostLogits = int64_t(8) << 20;  // of scored rows a pass, in floats
 
 }  // namespace
 
@@ -51,9 +53,7 @@ bool Scheduler::build_pass() {
       if (append.drafts() || append.rows_left() <= 1) add_rows(r, a, append.rows_left(), true);
     });
   }
-  const int64_t decode_rows = pass_.rows();
-  const int64_t room = std::max<int64_t>(options_.session.prefill_chunk - decode_rows, 1);
-  add_prompts(costs_.prompt_rows(decode_rows, room, options_.prompt_share));
+  add_prompts(pass_.rows());
   while (!pass_.empty()) {
     try {
       pass_.begin();
@@ -76,8 +76,13 @@ bool Scheduler::add_rows(const RequestStatePtr& request, RunningAnswer& a, int64
   while (true) {
     try {
       entries_.reserve(entries_.size() + 1);
-      pass_.add(*a.session, r.options.adapters, most);
-      entries_.push_back({request, &a, decode});
+      pass_.add(*a.session, r.options.adapters, r.scores && r.reading ? &*r.scores : nullptr, most);
+      Work work;
+      for (const BatchRow& row : pass_.last_rows()) {
+        ++work.rows;
+        work.units += row_work_.at(row.position);
+      }
+      entries_.push_back({request, &a, decode, work});
       return true;
     } catch (...) {
       const std::exception_ptr error = std::current_exception();
@@ -89,12 +94,9 @@ bool Scheduler::add_rows(const RequestStatePtr& request, RunningAnswer& a, int64
         if (r.over || r.paused) return false;
         continue;
       }
-      // Nothing else can go. Others' rows in this pass, or others that wait for memory to come free, are no failure.
-      const bool others = std::any_of(running_.begin(), running_.end(), [&](const RequestStatePtr& other) {
-        return other.get() != &r && !other->paused && !other->over;
-      });
+      // Nothing else can go. Its own rows in this pass, or others whose memory comes free, are no failure.
       if (in_pass(r)) return false;
-      if (others)
+      if (others_run(r))
         pause(r);
       else
         fail(r, error);
@@ -103,45 +105,70 @@ bool Scheduler::add_rows(const RequestStatePtr& request, RunningAnswer& a, int64
   }
 }
 
-void Scheduler::add_prompts(int64_t rows) {
+void Scheduler::add_prompts(int64_t decode_rows) {
   struct Want {
     RequestStatePtr request;
     RunningAnswer* answer;
-    int64_t left, given;
+    int64_t left, next, given;  // rows; next: the position of the first that is not given
   };
   std::map<std::string, std::vector<Want>> wants;
+  Work first;  // rows of all
   for (const RequestStatePtr& r : running_)
     for_each_append(*r, [&](RunningAnswer& a, const EngineAccess::Append& append) {
       const bool prompt = r->reading || (!append.drafts() && append.rows_left() > 1);
-      if (prompt && append.rows_left() > 0) wants[r->options.key].push_back({r, &a, append.rows_left(), 0});
+      if (!prompt || append.rows_left() == 0) return;
+      wants[r->options.key].push_back({r, &a, append.rows_left(), append.next(), 0});
+      ++first.rows;
+      first.units += row_work_.at(append.next());
     });
   std::erase_if(deficits_, [&](const auto& key) { return !wants.count(key.first); });
   if (wants.empty()) return;
+  const int64_t room = std::max<int64_t>(options_.session.prefill_chunk - decode_rows, 1);
+  const double share = options_.prompt_share * (encoding_ ? 0.5 : 1.0);  // images have the other half
+  const auto [most, units] = costs_.prompt_work(decode_rows, room, first.units / double(first.rows), share);
+  int64_t rows = 0;
+  double work = 0;
+  const auto fits = [&](const Want& w) {  // its next row; the first one always
+    return rows < most && (rows == 0 || work + row_work_.at(w.next) <= units);
+  };
   auto turn = wants.upper_bound(served_last_);
+  bool full = false;
   size_t idle = 0;  // keys in a row with nothing left to give
-  while (rows > 0 && idle < wants.size()) {
+  while (!full && idle < wants.size()) {
     if (turn == wants.end()) turn = wants.begin();
     int64_t& deficit = deficits_[turn->first];
     deficit += kQuantum;
-    bool any = false;
-    for (Want& w : turn->second) {
-      const int64_t give = std::min({w.left, deficit, rows});
-      if (give <= 0) continue;
-      w.left -= give;
-      w.given += give;
-      deficit -= give;
-      rows -= give;
-      any = true;
+    const int64_t before = rows;
+    for (Want& w : turn->second)
+      while (w.left > 0 && deficit > 0 && !full) {
+        full = !fits(w);
+        if (full) break;
+        work += row_work_.at(w.next++);
+        ++w.given;
+        --w.left;
+        --deficit;
+        ++rows;
+      }
+    const bool any = rows > before;
+    if (full && !any) {  // the turn is still its own
+      deficit -= kQuantum;
+      break;
     }
     idle = any ? 0 : idle + 1;
     if (!any) deficit = 0;
     served_last_ = turn->first;
     ++turn;
   }
+  int64_t scored = std::max<int64_t>(kMostLogits / model_->config().vocab, 1);
   for (auto& [key, list] : wants)
-    for (Want& w : list)
+    for (Want& w : list) {
+      if (w.request->scores && w.request->reading) {
+        w.given = std::min(w.given, scored);
+        scored -= w.given;
+      }
       if (w.given > 0 && !w.request->over && !w.request->paused && !w.request->answers.empty() && !w.answer->ended)
         add_rows(w.request, *w.answer, w.given, false);
+    }
 }
 
 void Scheduler::abandon_pass() noexcept {
@@ -160,13 +187,17 @@ void Scheduler::drop_entries() noexcept {
 }
 
 void Scheduler::finish_pass() {
-  int64_t decode_rows = 0, prompt_rows = 0;
-  for (size_t i = 0; i < entries_.size(); ++i)
-    (entries_[i].decode ? decode_rows : prompt_rows) += pass_.parts()[i].rows;
-  costs_.learn(decode_rows, prompt_rows, pass_seconds_);
+  Work decode, prompt;
+  for (const Entry& e : entries_) {
+    Work& work = e.decode ? decode : prompt;
+    work.rows += e.work.rows;
+    work.units += e.work.units;
+  }
+  costs_.learn(decode.rows, prompt, pass_seconds_);
+  if (decode.rows > 0) decode_rows_ = decode.rows;
   ++stats_.passes;
-  stats_.decode_rows += uint64_t(decode_rows);
-  stats_.prompt_rows += uint64_t(prompt_rows);
+  stats_.decode_rows += uint64_t(decode.rows);
+  stats_.prompt_rows += uint64_t(prompt.rows);
   stats_.pass_seconds += pass_seconds_;
   std::vector<Entry> done;
   done.swap(entries_);
@@ -196,7 +227,17 @@ void Scheduler::finish_entry(Entry& e) {
   EngineAccess::commit(*a.session);
   EngineAccess::impl(*a.generation).appended();
   a.ready = true;
-  r.reading = false;
+  if (!std::exchange(r.reading, false)) return;
+  if (r.needs_whole_prompt()) end_reading(r);
+  if (r.options.prompt_only) end_answer(r, a);
+}
+
+// What was asked of the prompt itself is there.
+void Scheduler::end_reading(RequestState& r) {
+  const int64_t bad = r.scores ? r.scores->not_finite() : -1;
+  if (bad >= 0) puna::fail(Status::bad_file, "logits are not finite after token %jd; %s", bad, kModelIsToBlame);
+  const std::lock_guard lock(r.mutex);
+  r.prompt_read = true;
 }
 
 // Gives the pages that have become full to the prefix cache. A cache that has no memory for it is no error.

@@ -145,8 +145,8 @@ int64_t PrefixCache::find(const PrefixRoot& root, const PrefixKey& key, int64_t 
   const int64_t length = walk(root, key, most, path);
   if (length == 0) return 0;
   const int64_t pages = (length + page_size_ - 1) / page_size_;
-  for (int64_t l = 0; l < cache.layers(); ++l)
-    for (int64_t i = cache.kept_from(l, length) / page_size_; i < pages; ++i)
+  for (int64_t l = 0; l < cache.layers(); ++l)  // the last page first: its layer's lists grow once
+    for (int64_t i = pages - 1; i >= cache.kept_from(l, length) / page_size_; --i)
       cache.adopt(l, i, path[size_t(i)]->pages[size_t(l)]);
   ++clock_;
   for (Node* node : path) node->used = clock_;
@@ -199,7 +199,7 @@ void PrefixCache::keep(const PrefixRoot& root, const PrefixKey& key, int64_t len
       for (int64_t l = 0; l < cache.layers(); ++l) {
         if (cache.drops(l)) continue;
         node->pages[size_t(l)] = cache.page(l, index);
-        bytes_ += layout_.page_bytes();
+        bytes_ += layout_.page_bytes(l);
       }
       drop_shorter(*children, *node);
     }
@@ -209,7 +209,7 @@ void PrefixCache::keep(const PrefixRoot& root, const PrefixKey& key, int64_t len
       for (int64_t l = 0; all && l < cache.layers(); ++l) {
         if (!cache.drops(l)) continue;
         node->pages[size_t(l)] = cache.page(l, index);
-        bytes_ += layout_.page_bytes();
+        bytes_ += layout_.page_bytes(l);
       }
       node->chunked = all;
     }
@@ -232,9 +232,10 @@ void PrefixCache::drop_shorter(Children& children, const Node& node) {
 }
 
 uint64_t PrefixCache::bytes_of(const Node& node) const noexcept {
-  uint64_t pages = 0;
-  for (const auto& page : node.pages) pages += page != nullptr;
-  return pages * layout_.page_bytes();
+  uint64_t bytes = 0;
+  for (int64_t l = 0; l < layout_.layers(); ++l)
+    if (node.pages[size_t(l)]) bytes += layout_.page_bytes(l);
+  return bytes;
 }
 
 bool PrefixCache::in_use(const Node& node) const noexcept {
@@ -247,7 +248,7 @@ bool PrefixCache::free_chunked(Node& node) {
   for (int64_t l = 0; l < layout_.layers(); ++l) {
     if (!layout_.drops(l)) continue;
     node.pages[size_t(l)].reset();
-    bytes_ -= layout_.page_bytes();
+    bytes_ -= layout_.page_bytes(l);
     any = true;
   }
   node.chunked = false;

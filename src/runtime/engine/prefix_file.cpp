@@ -86,11 +86,12 @@ std::vector<std::byte> PrefixCache::save(uint64_t mode) const {
     w.put(block.positions.data(), block.positions.size() * 8);
     w.put(block.runs.data(), block.runs.size() * sizeof(PrefixKey::Run));
     KvCache view(layout_);
-    std::vector<std::byte> row(view.row_bytes()), rows;
+    std::vector<std::byte> rows;
     for (int64_t l = 0; l < view.layers(); ++l) {
       if (!node.pages[size_t(l)]) continue;
+      std::vector<std::byte> row(view.row_bytes(l));
       view.adopt(l, 0, node.pages[size_t(l)]);
-      for (int64_t head = 0; head < model_->config().kv_heads; ++head)
+      for (int64_t head = 0; head < view.kv_heads(l); ++head)
         for (size_t p = 0; p < block.positions.size(); ++p) {
           view.copy_out(l, int64_t(p), head, row.data());
           rows.insert(rows.end(), row.begin(), row.end());
@@ -163,10 +164,10 @@ void PrefixCache::restore(std::span<const std::byte> from, uint64_t mode) {
         if (filled[p] != 0 ? is != filled[p] : is >= uint64_t(c.vocab))
           fail(Status::bad_file, "prefix cache: position %u of node %ju holds no token", p, i);
       }
-      uint64_t row_count = 0;
+      uint64_t row_bytes = 0;
       for (int64_t l = 0; l < layout_.layers(); ++l)
-        if (!layout_.drops(l) || h.chunked) row_count += uint64_t(c.kv_heads) * h.positions;
-      const std::byte* rows = in.take(row_count * layout_.row_bytes());
+        if (!layout_.drops(l) || h.chunked) row_bytes += layout_.position_bytes(l) * h.positions;
+      const std::byte* rows = in.take(row_bytes);
       Children& children = parent ? parent->children : roots_[PrefixRoot{{}, salts[size_t(-1 - h.parent)]}];
       const auto there = children.find(block);
       if (there != children.end()) {
@@ -177,8 +178,8 @@ void PrefixCache::restore(std::span<const std::byte> from, uint64_t mode) {
       view.prepare(0, int64_t(h.positions));
       for (int64_t l = 0; l < view.layers(); ++l) {
         if (view.drops(l) && !h.chunked) continue;
-        for (int64_t head = 0; head < c.kv_heads; ++head)
-          for (uint32_t p = 0; p < h.positions; ++p, rows += view.row_bytes()) view.copy_in(l, p, head, rows);
+        for (int64_t head = 0; head < view.kv_heads(l); ++head)
+          for (uint32_t p = 0; p < h.positions; ++p, rows += view.row_bytes(l)) view.copy_in(l, p, head, rows);
       }
       added.reserve(added.size() + 1);
       nodes.reserve(nodes.size() + 1);
@@ -190,7 +191,7 @@ void PrefixCache::restore(std::span<const std::byte> from, uint64_t mode) {
       for (int64_t l = 0; l < view.layers(); ++l) {
         if (view.drops(l) && !h.chunked) continue;
         node->pages[size_t(l)] = view.page(l, 0);
-        bytes_ += layout_.page_bytes();
+        bytes_ += layout_.page_bytes(l);
       }
     }
     if (in.left() != 0) fail(Status::bad_file, "prefix cache: %zu bytes too many behind the nodes", in.left());

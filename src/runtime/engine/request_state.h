@@ -11,6 +11,7 @@
 
 #include "puna/runtime/engine.h"
 #include "runtime/engine/prefix_cache.h"
+#include "runtime/engine/prompt_scores.h"
 
 namespace puna {
 
@@ -75,6 +76,7 @@ class RequestState {
   char message[Error::kCapacity] = {};
   EngineRequestInfo info;
   std::vector<EngineAnswer> results;
+  bool prompt_read = false;  // what was asked of the prompt is there, and nothing writes it any more
   // The callback of the last event has returned: ended() for all. What it uses may be gone once a host has seen that.
   bool told = false;
   std::thread::id telling;
@@ -93,6 +95,9 @@ class RequestState {
   std::weak_ptr<RequestState> leader;  // reads the same prefix now
   int64_t leader_shares = 0;
   bool over = false;
+  std::optional<PromptScores> scores;  // with the next one, see prompt_read
+  std::vector<float> embedding;
+  bool needs_whole_prompt() const noexcept { return scores || !embedding.empty(); }
 
   int32_t width() const noexcept {  // answers that are computed
     return std::max({options.n, options.best_of, options.beams});

@@ -56,7 +56,8 @@ Scheduler::Scheduler(ModelPtr model, const EngineOptions& options)
       probe_(std::make_unique<Session>(model_, options.session)),
       signal_(std::make_shared<EngineSignal>()),
       cache_(model_, options.session.kept(), puna::cache_bytes(options, *model_)),
-      pass_(model_, options.session) {
+      pass_(model_, options.session),
+      row_work_(model_->config()) {
   PUNA_REQUIRE(options.max_running >= 1 && options.max_running <= 4096, "max_running is %d, expected 1 to 4096",
                options.max_running);
   PUNA_REQUIRE(options.max_queued >= 1 && options.max_queued <= 1'000'000, "max_queued is %d, expected 1 to 1000000",
@@ -89,6 +90,10 @@ RequestStatePtr Scheduler::submit(EngineRequestOptions request) {
     constexpr uint64_t kLongest = uint64_t(1) << 50;
     state->deadline = state->submitted + std::chrono::microseconds(std::min(state->options.deadline_us, kLongest));
   }
+  const EngineRequestOptions& o = state->options;
+  const size_t tokens = o.prompt.tokens.size();
+  if (o.prompt_log_probabilities > 0) state->scores.emplace(o.prompt.tokens, size_t(o.prompt_log_probabilities));
+  if (o.embed) state->embedding.resize(size_t(model_->config().hidden) * (o.pooling == Pooling::none ? tokens : 1));
   state->info.prompt_tokens = int64_t(state->options.prompt.tokens.size());
   {
     const std::lock_guard lock(inbox_mutex_);
@@ -204,8 +209,6 @@ void Scheduler::publish_stats() {
   stats_.cache_evictions = cache_.evictions;
   stats_.cache_bytes = cache_.bytes();
   stats_.cache_nodes = cache_.nodes();
-  stats_.decode_pass_seconds = costs_.decode_pass(1);
-  stats_.prompt_row_seconds = costs_.prompt_row();
   const std::lock_guard lock(stats_mutex_);
   published_ = stats_;
 }

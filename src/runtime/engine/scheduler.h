@@ -39,6 +39,7 @@ class Scheduler {
     RequestStatePtr request;
     RunningAnswer* answer;
     bool decode;
+    Work work;
   };
   // One thread at a time steps or looks at the cache.
   class Turn;
@@ -61,8 +62,9 @@ class Scheduler {
   bool try_resume(RequestState& request);
   void begin_answers(RequestState& request, const KvCache& pages, int64_t cached);
   void begin_generation(const RequestState& request, RunningAnswer& answer, const PromptView& prompt);
-  bool pause_stalled();  // false: every reader keeps up
-  bool others_run(const RequestState& request) const noexcept;
+  bool pause_stalled();                                         // false: every reader keeps up
+  bool others_run(const RequestState& request) const noexcept;  // that hold pages, which come free some time
+  bool any_reads() const noexcept;                              // its prompt
   int32_t slots_used() const noexcept;
   uint64_t needed(const RequestState& request) const;  // bytes of pages: prompt, and a part of the answer
   uint64_t promised() const;                           // to those that run, and not taken yet
@@ -77,9 +79,10 @@ class Scheduler {
   bool build_pass();
   void for_each_append(RequestState& request, FunctionRef<void(RunningAnswer&, const EngineAccess::Append&)> visit);
   bool add_rows(const RequestStatePtr& request, RunningAnswer& answer, int64_t most, bool decode);
-  void add_prompts(int64_t rows);
+  void add_prompts(int64_t decode_rows);
   void finish_pass();
   void finish_entry(Entry& entry);
+  void end_reading(RequestState& request);
   void keep_pages(RequestState& request, RunningAnswer& answer, int64_t length, bool with_tail);
   void keep_all(RequestState& request, RunningAnswer& answer);  // that is computed: it ends
   bool fork_answers(RequestState& request);
@@ -133,7 +136,9 @@ class Scheduler {
   std::vector<Entry> entries_;
   bool in_pass_ = false;
   double pass_seconds_ = 0;
+  const RowWork row_work_;
   PassCosts costs_;
+  int64_t decode_rows_ = 0;                  // of the latest pass that had some
   std::map<std::string, int64_t> deficits_;  // in rows, of keys that have prompts to read
   std::string served_last_;
   std::unique_ptr<ImageEncoding> encoding_;

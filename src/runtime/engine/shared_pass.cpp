@@ -17,10 +17,10 @@ void SharedPass::clear() noexcept {
   cursor_ = {};
 }
 
-void SharedPass::add(Session& session, std::span<const AdapterShare> adapters, int64_t most) {
+void SharedPass::add(Session& session, std::span<const AdapterShare> adapters, PromptScores* scores, int64_t most) {
   EngineAccess::Append& append = *EngineAccess::append(session);
   const int64_t before = rows();
-  parts_.push_back({&session, adapters, 0});
+  parts_.push_back({&session, adapters, scores, 0});
   const auto undo = [&] {
     append.put_back();
     drop_last();
@@ -116,8 +116,26 @@ bool SharedPass::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> stop)
   rec.use(one_for_all_);
   rec.use(row_loras_, group_of_);
   const View logits = rec.make(W, config.vocab);
-  puna::forward(rec, model_->llama(), batch_, logits);
-  rec.stage(W, [&](int64_t i) { memcpy(targets_[size_t(i)], logits.row(i), size_t(config.vocab) * 4); });
+  const auto part_of = [&](int64_t row) -> const Part& { return parts_[size_t(batch_.rows[size_t(row)].sequence)]; };
+  const bool hidden_wanted = std::any_of(
+      parts_.begin(), parts_.end(), [](const Part& p) { return EngineAccess::append(*p.session)->wants_hidden(); });
+  const View hidden = hidden_wanted ? rec.make(rows(), config.hidden) : View();
+  ForwardTaps taps;
+  taps.last_hidden = hidden.f32();
+  puna::forward(rec, model_->llama(), batch_, logits, hidden_wanted ? &taps : nullptr);
+  rec.stage(W, [&](int64_t i) {
+    const int64_t row = batch_.wanted[size_t(i)];
+    if (float* const to = targets_[size_t(i)]) memcpy(to, logits.row(i), size_t(config.vocab) * 4);
+    if (PromptScores* const scores = part_of(row).scores)
+      scores->take(batch_.rows[size_t(row)].position, {logits.row(i), size_t(config.vocab)});
+  });
+  if (hidden_wanted)
+    rec.stage(rows(), [&](int64_t i) {
+      float* const to = EngineAccess::append(*part_of(i).session)->hidden_row(batch_.rows[size_t(i)].position);
+      if (to)
+        context.kernels().rms_norm(to, hidden.row(i), model_->llama().weights.final_norm, config.hidden,
+                                   config.norm_eps);
+    });
   return rec.finished();
 }
 

@@ -5,6 +5,7 @@
 
 #include "puna/runtime/engine.h"
 #include "runtime/engine/engine_access.h"
+#include "runtime/engine/prompt_scores.h"
 
 namespace puna {
 
@@ -16,19 +17,22 @@ class SharedPass {
   struct Part {
     Session* session;
     std::span<const AdapterShare> adapters;
+    PromptScores* scores;  // of a prompt whose tokens are scored; NULL = not
     int64_t rows;
   };
 
   void clear() noexcept;  // a new pass, or none
   // Adds up to `most` of the next rows of the session's append, and prepares their pages. Error{out_of_memory} leaves
   // the pass without them.
-  void add(Session& session, std::span<const AdapterShare> adapters, int64_t most);
+  void add(Session& session, std::span<const AdapterShare> adapters, PromptScores* scores, int64_t most);
   void drop_last() noexcept;
   void begin();  // all parts are there: takes the scratch. Error{out_of_memory}
   // False: `stop` said so.
   bool run(FunctionRef<bool()> stop);
 
-  std::span<const Part> parts() const noexcept { return parts_; }
+  std::span<const BatchRow> last_rows() const noexcept {  // of the part that was added last
+    return std::span(batch_.rows).last(size_t(parts_.back().rows));
+  }
   int64_t rows() const noexcept { return int64_t(batch_.rows.size()); }
   bool empty() const noexcept { return parts_.empty(); }
   uint64_t scratch_bytes() const noexcept { return scratch_.size(); }

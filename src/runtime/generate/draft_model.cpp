@@ -18,6 +18,7 @@ double bytes_a_token(const Model& model) {
   double total = bytes(w.lm_head ? w.lm_head : w.embedding);
   for (const LlamaLayer& l : w.layers) {
     total += bytes(l.wq) + bytes(l.wk) + bytes(l.wv) + bytes(l.wo) + block(l.ffn);
+    total += bytes(l.per_layer.gate) + bytes(l.per_layer.project) + bytes(l.laurel.left) + bytes(l.laurel.right);
     if (!l.experts.empty()) total += double(c.experts_per_token) * block(l.experts[0]);
   }
   return total;

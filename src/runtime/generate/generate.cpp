@@ -10,7 +10,6 @@
 #include "base/fp_env.h"
 #include "puna/base/error.h"
 #include "runtime/generate/generation_impl.h"
-#include "runtime/generate/sampler_select.h"
 #include "runtime/generate/score_softmax.h"
 
 namespace puna {
@@ -29,25 +28,6 @@ class Stopwatch {
   double& seconds_;
   Clock::time_point start_;
 };
-
-// The chosen token, then the most likely others (lower ids first on ties), `count` in all.
-std::vector<TokenProbability> most_likely(std::span<const float> logits, int32_t chosen, size_t count) {
-  count = std::min(count, logits.size());
-  const double normaliser = log_sum_exp(logits);
-  const auto probability = [&](int32_t id) {
-    return TokenProbability{id, float(double(logits[size_t(id)]) - normaliser)};
-  };
-  std::vector<TokenProbability> out{probability(chosen)};
-  if (count < 2) return out;
-  const float floor = kth_largest(logits, count);
-  std::vector<int32_t> ids;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] >= floor && int32_t(i) != chosen) ids.push_back(int32_t(i));
-  }
-  std::stable_sort(ids.begin(), ids.end(), [&](int32_t a, int32_t b) { return logits[size_t(a)] > logits[size_t(b)]; });
-  for (size_t i = 0; i + 1 < count; ++i) out.push_back(probability(ids[i]));
-  return out;
-}
 
 }  // namespace
 
@@ -196,7 +176,11 @@ void Generation::Impl::begin_next() {
   const bool drops = size > session.max_positions() && options.context_policy == ContextPolicy::drop_oldest;
   if (next.tokens.empty() && !speculation->draft().empty())
     return session.begin(speculation->draft(), Session::AppendRequest{.owner = &claim, .ahead = true});
-  if (!whole && !drops) return session.begin(next, Session::AppendRequest{.owner = &claim});
+  if (!whole && !drops) {
+    Session::AppendRequest request = result.tokens.empty() ? reading : Session::AppendRequest();
+    request.owner = &claim;
+    return session.begin(next, request);
+  }
   Replacement r = drops ? drop_oldest() : replacing(next, 0);
   session.begin(r.rest, Session::AppendRequest{.options = {.kept = r.kept}, .owner = &claim});
   replacement = std::move(r);
@@ -239,8 +223,8 @@ void Generation::Impl::draw() {
              .token;
     if (closes) id = in_time(id);
   }
-  std::vector<TokenProbability> likely;
-  if (options.log_probabilities > 0) likely = most_likely(logits, id, size_t(options.log_probabilities));
+  std::vector<TokenProbability> likely(std::min(size_t(options.log_probabilities), logits.size()));
+  if (!likely.empty()) most_likely(logits, id, likely);
   take(id, std::move(likely));
 }
 

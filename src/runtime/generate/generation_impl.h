@@ -17,7 +17,8 @@ struct Generation::Impl {
   AnswerText text;
   std::vector<int32_t> stop_tokens;
   Prompt next;  // to be appended before the next draw: the prompt; in a full session, the token drawn last
-  bool whole;   // next is all that the session shall hold
+  Session::AppendRequest reading;  // how the prompt is appended, its owner apart
+  bool whole;                      // next is all that the session shall hold
   struct Replacement {
     int64_t kept = 0, dropped = 0;
     Prompt rest;

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "kernels/panel.h"
+#include "model/extra_tensors.h"
 
 namespace puna {
 namespace {
@@ -30,6 +31,14 @@ void add_config(Hash& h, const LlamaConfig& c) {
     add_vector(h, c.local_frequency);
     add_vector(h, c.long_frequency);
   }
+  if (c.value_norm) {
+    for (const int64_t n : {c.local_head_dim, int64_t(c.keys_are_values), c.shared_kv, c.per_layer, c.per_layer_vocab,
+                            c.streams, c.laurel_rank, int64_t(c.dense_beside_experts)})
+      h.add_value(n);
+    add_vector(h, c.layer_kv_heads);
+    add_vector(h, c.layer_ffn);
+    add_vector(h, c.sparsity);
+  }
   if (c.window == 0) return;
   h.add_value(c.window);
   add_vector(h, c.slides);
@@ -53,6 +62,15 @@ void add_ffn(Hash& h, const ExpertWeights& f) {
   add_weight(h, f.down);
 }
 
+void add_extras(Hash& h, const std::vector<ExtraTensor>& tensors) {
+  for (const ExtraTensor& t : tensors) {
+    if (t.vector)
+      h.add(*t.vector, size_t(t.cols) * sizeof(float));
+    else
+      add_weight(h, *t.matrix);
+  }
+}
+
 }  // namespace
 
 uint64_t fingerprint(const Llama& model) {
@@ -62,15 +80,19 @@ uint64_t fingerprint(const Llama& model) {
   add_weight(h, model.weights.embedding);
   add_weight(h, model.weights.lm_head);
   h.add(model.weights.final_norm, norm_bytes);
-  for (const LlamaLayer& layer : model.weights.layers) {
+  LlamaWeights weights = model.weights;
+  add_extras(h, extra_tensors(model.config, weights, ""));
+  for (size_t l = 0; l < weights.layers.size(); ++l) {
+    LlamaLayer& layer = weights.layers[l];
     for (const float* norm : {layer.attn_norm, layer.ffn_norm, layer.post_attn_norm, layer.post_ffn_norm})
       if (norm) h.add(norm, norm_bytes);
-    const size_t head_bytes = size_t(model.config.head_dim) * sizeof(float);
+    const size_t head_bytes = size_t(model.config.head_dim_of(int64_t(l))) * sizeof(float);
     for (const float* values : {layer.q_norm, layer.k_norm, layer.bq, layer.bk, layer.bv})
       if (values) h.add(values, head_bytes);
     for (const Weight* w : {&layer.wq, &layer.wk, &layer.wv, &layer.wo, &layer.router}) add_weight(h, *w);
     add_ffn(h, layer.ffn);
     for (const ExpertWeights& e : layer.experts) add_ffn(h, e);
+    add_extras(h, extra_tensors(model.config, layer, int64_t(l), ""));
   }
   return h.value();
 }

@@ -172,8 +172,10 @@ TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch, 
   if (rows == 0) rows = rows_of_folder(folder, watch);
   const std::string json = optional_file(folder, "tokenizer.json");
   if (!json.empty()) return tokenizer_of_json(folder, json, watch, rows);
-  const std::string ranks = optional_file(folder, "tokenizer.model");
-  return ranks.empty() ? nullptr : tokenizer_from_tiktoken(ranks, watch, rows);
+  const std::string tekken = optional_file(folder, "tekken.json");
+  if (!tekken.empty()) return tokenizer_from_tekken(tekken, watch, rows);
+  const std::string model = optional_file(folder, "tokenizer.model");
+  return model.empty() ? nullptr : tokenizer_from_model_file(model, watch, rows);
 }
 
 // Published checkpoints have a file of its own; transformers v5 puts it into the processor's.
@@ -187,12 +189,13 @@ TokenizerPtr open_tokenizer(const std::string& path, const Watch& watch) {
   if (os::is_directory(path)) {
     const TokenizerPtr tokenizer = tokenizer_of_folder(path, watch);
     if (!tokenizer)
-      fail(Status::bad_file, "%s: there is neither a tokenizer.json nor a tokenizer.model in this folder",
+      fail(Status::bad_file, "%s: there is no tokenizer.json, tekken.json or tokenizer.model in this folder",
            path.c_str());
     return tokenizer;
   }
+  if (path.ends_with("tekken.json")) return tokenizer_from_tekken(os::read_file(path, kMaxTextFile), watch);
   if (path.ends_with(".json")) return tokenizer_from_json(os::read_file(path, kMaxTextFile), {}, {}, watch);
-  if (path.ends_with(".model")) return tokenizer_from_tiktoken(os::read_file(path, kMaxTextFile), watch);
+  if (path.ends_with(".model")) return tokenizer_from_model_file(os::read_file(path, kMaxTextFile), watch);
   ContextOptions options;
   options.threads = 1;
   const Checkpoint file = load_checkpoint(*make_context(options), path, {}, watch);

@@ -10,7 +10,7 @@
 
 namespace puna {
 
-// NULL when there is neither tokenizer.json nor tokenizer.model. `rows`: tokenizer.h; 0: as config.json says
+// NULL when there is no tokenizer.json, tekken.json or tokenizer.model. `rows`: tokenizer.h; 0: as config.json says
 TokenizerPtr tokenizer_of_folder(const std::string& folder, const Watch& watch = Watch(), int64_t rows = 0);
 std::string image_processor_of_folder(const std::string& folder);  // JSON; empty when there is none
 

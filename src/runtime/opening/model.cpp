@@ -121,7 +121,10 @@ uint64_t Model::parameter_count() const noexcept {
     const uint64_t count = uint64_t(t.shape.count());
     if (t.dtype == DType::u8)  // MXFP4 of a Hugging Face folder: two values a byte, and their scales
       n += t.name.ends_with("_blocks") ? 2 * count : 0;
-    else
+    else if (t.dtype == DType::i32)  // codes of AWQ and GPTQ: eight in a word; zero points and groups
+      n += t.name.ends_with(".qweight") || t.name.ends_with(".weight_packed") ? 8 * count : 0;
+    else if (t.dtype != DType::i64 && !t.name.ends_with(".scales") && !t.name.ends_with(".weight_scale") &&
+             !t.name.ends_with(".weight_scale_inv"))
       n += count;
   }
   return n;

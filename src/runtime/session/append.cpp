@@ -123,6 +123,12 @@ float* Session::Append::target(size_t session, int64_t position) noexcept {
   return row >= 0 && (request_.ahead || !request_.options.logits.empty()) ? logits_row(row) : nullptr;
 }
 
+float* Session::Append::hidden_row(int64_t position) noexcept {
+  const int64_t row = position - feeds_[0].first_new;  // below 0: it was held before
+  if (!wants_hidden() || row < 0) return nullptr;
+  return reinterpret_cast<float*>(hidden_.data()) + row * sessions_[0]->model().config().hidden;
+}
+
 int32_t Session::Append::Feed::token(const Prompt& held, int64_t position) const noexcept {
   return position < first_new ? held.tokens[size_t(position)] : added.tokens[size_t(position - first_new)];
 }
@@ -165,7 +171,8 @@ void Session::Append::take(size_t i, int64_t most, int32_t sequence, Batch& batc
   f.pass = f.done;
   const Prompt& held = sessions_[i]->impl_->held;
   for (int64_t p = f.done; p < end; ++p) {
-    if (float* const to = target(i, p)) {
+    float* const to = target(i, p);
+    if (to || (request_.every_row && p >= f.first_new)) {
       batch.wanted.push_back(int64_t(batch.rows.size()));
       targets.push_back(to);
     }
@@ -226,8 +233,7 @@ PassShape Session::Append::shape() const noexcept {
   int64_t dropping = 0;  // a layer that does not see everything, if there is one: all such are of one kind
   while (dropping < config.layers && !config.chunked(dropping) && !config.sliding(dropping)) ++dropping;
   const int64_t page = config.page_size();
-  PassShape s{
-      .rows = int64_t(batch_.rows.size()), .wanted = int64_t(batch_.wanted.size()), .hidden = hidden_.size() != 0};
+  PassShape s{.rows = int64_t(batch_.rows.size()), .wanted = int64_t(batch_.wanted.size()), .hidden = wants_hidden()};
   for (const BatchRow& row : batch_.rows) {
     const int64_t end = row.position + 1;
     s.spans = std::max(s.spans, attend_spans(0, end));
@@ -257,21 +263,16 @@ bool Session::Append::forward(Arena& arena, Cursor& cursor, FunctionRef<bool()> 
   if (!sessions_[0]->options_.exact) rec.allow(model.context().permission());
   if (const AdapterPtr& adapter = sessions_[0]->options_.adapter) rec.use(&adapter->loras());
   const View logits = rec.make(W, config.vocab);
-  const bool wants_hidden = hidden_.size() != 0;
-  const View hidden = wants_hidden ? rec.make(R, config.hidden) : View();
+  const View hidden = wants_hidden() ? rec.make(R, config.hidden) : View();
   ForwardTaps taps;
   taps.last_hidden = hidden.f32();
-  puna::forward(rec, model.llama(), batch_, logits, wants_hidden ? &taps : nullptr);
+  puna::forward(rec, model.llama(), batch_, logits, wants_hidden() ? &taps : nullptr);
   rec.stage(W, [&](int64_t i) { memcpy(targets_[size_t(i)], logits.row(i), size_t(config.vocab) * 4); });
-  if (wants_hidden) {
-    float* const all = reinterpret_cast<float*>(hidden_.data());
+  if (wants_hidden())
     rec.stage(R, [&](int64_t i) {
-      const int64_t row = batch_.rows[size_t(i)].position - feeds_[0].first_new;  // below 0: it was held before
-      if (row >= 0)
-        kernels.rms_norm(all + row * config.hidden, hidden.row(i), model.llama().weights.final_norm, config.hidden,
-                         config.norm_eps);
+      if (float* const to = hidden_row(batch_.rows[size_t(i)].position))
+        kernels.rms_norm(to, hidden.row(i), model.llama().weights.final_norm, config.hidden, config.norm_eps);
     });
-  }
   return rec.finished();
 }
 
@@ -287,7 +288,8 @@ void Session::Append::end_pass() {
     // What the append replaces is set aside already, and after a failure all of it returns.
     const bool replaces = feeds_[i].first_new < int64_t(impl.held.tokens.size());
     const int64_t final = request_.ahead ? feeds_[i].first_new : feeds_[i].done;
-    impl.kv.commit(final, undo_dropped_ || replaces ? 0 : impl.complete);
+    const int64_t ahead = request_.ahead ? 0 : feeds_[i].size() - final;
+    impl.kv.commit(final, undo_dropped_ || replaces ? 0 : impl.complete, ahead);
   }
   in_pass_ = false;
 }
@@ -370,7 +372,7 @@ void Session::Append::commit() {
     if (logits && rows_.size() != 0) memcpy(logits, rows_.data(), rows_.size());
     if (logits && added > 0)
       memcpy(logits + size_t(added - 1) * vocab, impl.next_logits.data(), impl.next_logits.size());
-    if (hidden_.size() != 0) pool();
+    if (wants_hidden()) pool();
     if (request_.ahead) {
       impl.ahead = Ahead{std::move(feeds_[i].added.tokens), std::move(rows_)};
     } else {

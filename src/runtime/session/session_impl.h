@@ -77,6 +77,8 @@ struct Session::AppendRequest {  // its options are for one session only
   const Claim* owner = nullptr;  // the generation whose append this is
   // The tokens are drafts: computed with the pending one in one pass, and not held (Ahead). At most most_ahead().
   bool ahead = false;
+  // The head is computed behind every new token, for an engine's pass to read (PromptScores): there is no target.
+  bool every_row = false;
 };
 
 // Several sessions' new tokens on their way through forward. A pass is up to prefill_chunk rows, taken from the
@@ -97,9 +99,12 @@ class Session::Append {
   bool encode_images(FunctionRef<bool()> stop);  // false: stopped
   void open();                                   // what the append replaces is set aside, once
   int64_t rows_left() const noexcept { return feeds_[0].size() - feeds_[0].done; }
+  int64_t next() const noexcept { return feeds_[0].done; }  // the position of the next row
   // Positions that are final when the rows taken have been computed: drafts are not.
   int64_t final() const noexcept { return request_.ahead ? feeds_[0].first_new : feeds_[0].done; }
   bool drafts() const noexcept { return request_.ahead; }
+  bool wants_hidden() const noexcept { return hidden_.size() != 0; }
+  float* hidden_row(int64_t position) noexcept;  // where its final hidden state goes; NULL = not wanted
   // Adds up to `most` of session i's next rows to a batch, in which it is `sequence`, and where their logits go.
   void take(size_t i, int64_t most, int32_t sequence, Batch& batch, std::vector<float*>& targets);
   void prepare();            // memory of the rows taken

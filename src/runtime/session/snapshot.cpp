@@ -41,8 +41,8 @@ uint64_t total_bytes(const LlamaConfig& c, const KvCache& kv, int64_t tokens, in
   total += Size::from_signed(tokens) * 4;
   total = total.round_up(8);
   if (has_logits) total += Size::from_signed(c.vocab) * 4;
-  const Size row = Size::from_signed(c.kv_heads) * kv.row_bytes();
-  for (int64_t l = 0; l < c.layers; ++l) total += row * Size::from_signed(complete - kv.kept_from(l, complete));
+  for (int64_t l = 0; l < kv.layers(); ++l)
+    total += Size(kv.position_bytes(l)) * Size::from_signed(complete - kv.kept_from(l, complete));
   return total.take(INT64_MAX, "the size of a snapshot");
 }
 
@@ -59,10 +59,9 @@ class SnapshotAccess {
   // Visits every position that is kept, in the layout's order: f(layer, position, head).
   template <class F>
   static void each_row(const Session& s, F&& f) {
-    const LlamaConfig& c = s.model().config();
     const Session::Impl& impl = *s.impl_;
-    for (int64_t l = 0; l < c.layers; ++l)
-      for (int64_t h = 0; h < c.kv_heads; ++h)
+    for (int64_t l = 0; l < impl.kv.layers(); ++l)
+      for (int64_t h = 0; h < impl.kv.kv_heads(l); ++h)
         for (int64_t p = impl.kv.kept_from(l, impl.complete); p < impl.complete; ++p) f(l, p, h);
   }
 };
@@ -103,7 +102,7 @@ void save_snapshot(const Session& session, std::span<std::byte> to) {
   if (impl.has_logits) put(impl.logits.data(), impl.logits.size());
   SnapshotAccess::each_row(session, [&](int64_t layer, int64_t position, int64_t head) {
     impl.kv.copy_out(layer, position, head, at);
-    at += impl.kv.row_bytes();
+    at += impl.kv.row_bytes(layer);
   });
   if (!impl.held.patches.empty()) {
     save_snapshot_images(impl.held.patches, at);
@@ -177,7 +176,7 @@ std::unique_ptr<Session> restore_snapshot(ModelPtr model, std::span<const std::b
   impl.kv.prepare_kept(header.complete);
   SnapshotAccess::each_row(*session, [&](int64_t layer, int64_t position, int64_t head) {
     impl.kv.copy_in(layer, position, head, at);
-    at += impl.kv.row_bytes();
+    at += impl.kv.row_bytes(layer);
   });
   if (has_images)
     impl.held.patches =

@@ -17,24 +17,49 @@ using grammar::Regex;
 using grammar::RegexBuilder;
 using grammar::Symbol;
 
+JsonForm form_of(ToolConstraint::Arguments arguments) {
+  switch (arguments) {
+    case ToolConstraint::Arguments::python: return JsonForm::python_keywords;
+    case ToolConstraint::Arguments::gemma: return JsonForm::gemma_members;
+    default: return JsonForm::json;
+  }
+}
+
 class ToolRules {
  public:
   ToolRules(const ToolConstraint& constraint, const ToolGrammarOptions& options, Builder& build, const Watch& watch)
       : constraint_(constraint),
         options_(options),
-        form_(constraint.arguments == ToolConstraint::Arguments::python ? JsonForm::python_keywords : JsonForm::json),
+        form_(form_of(constraint.arguments)),
         build_(build),
         regexes_(build.regexes()),
         space_(grammar::json_space(regexes_, options.json.max_whitespace)),
         watch_(watch) {}
 
   Symbol answer() {
-    const Symbol calls = calls_in_a_row();
+    Symbol calls = calls_in_a_row();
     if (!constraint_.free_text_first) return calls;
-    const Symbol text = build_.lexeme(free_text());
+    if (!constraint_.bare_calls.empty()) {
+      const Symbol either = build_.rule("calls"), bare = any_of_calls(constraint_.bare_calls);
+      build_.alternative(either, {&calls, 1});
+      build_.alternative(either, {&bare, 1});
+      calls = either;
+    }
+    const Symbol text = text_between_calls();
     const Symbol more[] = {calls, text};
     const Symbol root[] = {text, build_.repeat(rule("calls and text", more), 0, constraint_.many ? kUnbounded : 1)};
     return rule("answer", root);
+  }
+
+  Symbol calls_or_text() {
+    const Symbol answer = build_.rule("answer");
+    if (constraint_.constrained) {
+      const Symbol calls[] = {calls_in_a_row()};
+      build_.alternative(answer, calls);
+    }
+    const Symbol text[] = {add_json_schema(build_, options_.text_schema, JsonForm::json, options_.json, watch_)};
+    build_.alternative(answer, text);
+    return answer;
   }
 
  private:
@@ -44,15 +69,20 @@ class ToolRules {
     return rule;
   }
 
-  Symbol calls_in_a_row() {
+  Symbol any_of_calls(const std::vector<ToolConstraint::Call>& calls) {
     const Symbol call = build_.rule("call");
-    for (const ToolConstraint::Call& c : constraint_.calls) {
+    for (const ToolConstraint::Call& c : calls) {
       std::vector<Symbol> sequence;
       add(c.before, sequence);
       sequence.push_back(arguments(c));
       add(c.after, sequence);
       build_.alternative(call, sequence);
     }
+    return call;
+  }
+
+  Symbol calls_in_a_row() {
+    const Symbol call = any_of_calls(constraint_.calls);
     std::vector<Symbol> sequence, separator;
     add(constraint_.begin, sequence);
     add(constraint_.separator, separator);
@@ -102,7 +132,7 @@ class ToolRules {
   // Where a call must come it is written in one way, which drafts foresee. After free text it may begin with any white
   // space that a model gives it, since otherwise one that has begun so could not go on.
   Regex written(std::string_view text) {
-    if (!constraint_.free_text_first) return regexes_.literal(text);
+    if (!constraint_.free_text_first || form_ == JsonForm::gemma_members) return regexes_.literal(text);
     std::vector<Regex> parts;
     bool in_string = false, behind_space = false;
     const auto space = [&] {
@@ -122,6 +152,23 @@ class ToolRules {
       if (opens) space();
     }
     return regexes_.concat(parts);
+  }
+
+  // Free text, and the special tokens of its messages' headers.
+  Symbol text_between_calls() {
+    const Symbol text = build_.lexeme(free_text());
+    std::vector<Symbol> marks;
+    for (const std::string& name : constraint_.free_text.specials) {
+      const int32_t id = options_.tokenizer ? options_.tokenizer->find(name) : -1;
+      if (id >= 0 && options_.tokenizer->is_special(id))
+        marks.push_back(build_.special_token(name));  // else it is text
+    }
+    if (marks.empty()) return text;
+    const Symbol token = build_.rule("mark of a message");
+    for (const Symbol& mark : marks) build_.alternative(token, {&mark, 1});
+    const Symbol more[] = {token, text};
+    const Symbol sequence[] = {text, build_.repeat(rule("mark and text", more), 0, kUnbounded)};
+    return rule("text", sequence);
   }
 
   // Text in which the parser sees no call.
@@ -173,11 +220,17 @@ class ToolRules {
 
 GrammarPtr tool_grammar(const Tools& tools, const ToolFormat& format, const ToolGrammarOptions& options,
                         const Watch& watch) {
-  const ToolConstraint constraint = tool_constraint(tools, format, options.choice);
-  if (!constraint.constrained) return nullptr;
+  ToolChoice choice = options.choice;
+  if (!options.text_schema.empty()) {
+    PUNA_REQUIRE(choice.kind == ToolChoice::Kind::automatic,
+                 "a schema of the text, where a call must come or none may");
+    choice.kind = tools.empty() ? ToolChoice::Kind::none : ToolChoice::Kind::required;
+  }
+  const ToolConstraint constraint = tool_constraint(tools, format, choice);
+  if (!constraint.constrained && options.text_schema.empty()) return nullptr;
   const std::unique_ptr<Builder> build = grammar::make_builder(options.json.limits, watch);
   ToolRules rules(constraint, options, *build, watch);
-  return build->finish(rules.answer());
+  return build->finish(options.text_schema.empty() ? rules.answer() : rules.calls_or_text());
 }
 
 }  // namespace puna

@@ -1,5 +1,6 @@
 // gguf_tokenizer.cpp -- "tokenizer.ggml.*": byte-level BPE ("gpt2": tokens, merges, the name of a pre-tokenizer) and
-// SentencePiece ("llama": tokens and scores). Keys as in the GGUF specification; defaults as llama.cpp has them.
+// SentencePiece ("llama": tokens and scores; "gemma4": tokens and merges). Keys as in the GGUF
+// specification; defaults as llama.cpp has them.
 #include <cmath>
 #include <string>
 
@@ -62,10 +63,10 @@ void read_specials(const Metadata& m, bool add_bos, TokenizerParts& parts) {
   collect_stops(s, parts, {special_id(m, "eot", parts), special_id(m, "eom", parts)});
 }
 
-void add_if_found_in_text(TokenizerParts& parts, int32_t id, std::string text) {
-  const TokenKind kind = parts.vocabulary.kinds[size_t(id)];
-  const bool special = kind == TokenKind::control || kind == TokenKind::unknown;
-  if (special || kind == TokenKind::user_defined) parts.added.add({std::move(text), id, special});
+void read_merges(const Metadata& m, TokenizerParts& parts, const Watch& watch) {
+  const std::vector<std::string>& pairs = required_strings(m, "tokenizer.ggml.merges");
+  MergeList merges(parts, "tokenizer.ggml.merges", pairs.size(), watch);
+  for (const std::string& pair : pairs) merges.add(pair);
 }
 
 TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch,
@@ -79,6 +80,7 @@ TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& t
   parts.rows = rows;
   parts.splitters.push_back(pre.first);
   if (pre.second) parts.splitters.push_back(pre.second);
+  if (pre.nfc) parts.normalizer.add({NormalizerStep::nfc, {}, {}});
 
   const std::vector<TokenKind> kinds = kinds_of(m, tokens);
   parts.vocabulary.reserve(tokens.size(), 8 * tokens.size());
@@ -93,8 +95,7 @@ TokenizerPtr byte_level_bpe(const Metadata& m, const std::vector<std::string>& t
   parts.added.finish();
   parts.vocabulary.build_index("tokenizer.ggml.tokens", watch);
 
-  MergeList merges(parts, "tokenizer.ggml.merges", required_strings(m, "tokenizer.ggml.merges").size(), watch);
-  for (const std::string& pair : required_strings(m, "tokenizer.ggml.merges")) merges.add(pair);
+  read_merges(m, parts, watch);
   parts.model.whole_words = pre.whole_words;
   read_specials(m, pre.add_bos, parts);
   return make_tokenizer(std::move(parts), watch);
@@ -117,54 +118,29 @@ std::vector<double> read_scores(const Metadata& m, size_t size) {
   return scores;
 }
 
-TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens, const Watch& watch,
-                               int64_t rows) {
+// SentencePiece's vocabulary. Pairs merge by score ("llama"), or by a list ("gemma4").
+TokenizerPtr sentencepiece_bpe(const Metadata& m, const std::vector<std::string>& tokens, bool has_merges,
+                               const Watch& watch, int64_t rows) {
   if (!m.has("tokenizer.ggml.token_type")) missing("tokenizer.ggml.token_type");
   if (m.has("tokenizer.ggml.precompiled_charsmap"))
     fail(Status::unsupported, "tokenizer.ggml.precompiled_charsmap: this normalisation is not implemented");
   TokenizerParts parts;
   parts.rows = rows;
-  BpeModel& model = parts.model;
-  model.ranking = BpeModel::by_score;
-  model.byte_level = false;
-  model.fuse_unknown = true;
-  model.set_scores(read_scores(m, tokens.size()));
-
   const std::vector<TokenKind> kinds = kinds_of(m, tokens);
-  parts.vocabulary.reserve(tokens.size(), 8 * tokens.size());
-  for (size_t id = 0; id < tokens.size(); ++id) {
-    watch.tick();
-    parts.vocabulary.add(tokens[id], kinds[id]);
-    std::string spoken = kinds[id] == TokenKind::control || kinds[id] == TokenKind::unknown
-                             ? tokens[id]
-                             : replace_all(tokens[id], kSpaceMark, " ");
-    if (kinds[id] == TokenKind::byte) {
-      const int byte = byte_of_name(tokens[id]);
-      if (byte < 0)
-        fail(Status::bad_file, "tokenizer.ggml.tokens[%zu] is of type byte, but '%.64s' is not like <0x0A>", id,
-             tokens[id].c_str());
-      model.byte_ids[size_t(byte)] = int32_t(id);
-      spoken.assign(1, char(byte));
-    }
-    parts.vocabulary.spoken.add(spoken);
-    add_if_found_in_text(parts, int32_t(id), std::move(spoken));
-  }
-  parts.added.finish();
-  parts.vocabulary.build_index("tokenizer.ggml.tokens", watch);
+  add_sentencepieces({"tokenizer.ggml.tokens", [&](size_t id) -> std::string_view { return tokens[id]; }, kinds}, parts,
+                     watch);
+  if (has_merges)
+    read_merges(m, parts, watch);
+  else
+    merge_by_scores(read_scores(m, tokens.size()), parts);
 
   const auto has_kind = [&](size_t id, TokenKind kind) { return id < kinds.size() && kinds[id] == kind; };
   parts.specials.bos = has_kind(1, TokenKind::control) ? 1 : -1;
   parts.specials.eos = has_kind(2, TokenKind::control) ? 2 : -1;
-  model.unknown = special_id(m, "unknown", parts, has_kind(0, TokenKind::unknown) ? 0 : -1);
+  parts.model.unknown = special_id(m, "unknown", parts, has_kind(0, TokenKind::unknown) ? 0 : -1);
   read_specials(m, true, parts);
-
-  const bool prefix = m.boolean("tokenizer.ggml.add_space_prefix", true);
-  if (m.boolean("tokenizer.ggml.remove_extra_whitespaces", false))
-    parts.normalizer.add({NormalizerStep::collapse_spaces, {}, {}});
-  if (prefix) parts.normalizer.add({NormalizerStep::prepend, {}, " ", NormalizerStep::first_or_after_special});
-  parts.normalizer.add({NormalizerStep::replace, " ", std::string(kSpaceMark)});
-  parts.first_space = prefix ? Tokenizer::FirstSpace::drop_one : Tokenizer::FirstSpace::keep;
-  if (marks_only_lead(parts.vocabulary)) parts.splitters.push_back(split_mark_runs);
+  add_sentencepiece_spaces(m.boolean("tokenizer.ggml.add_space_prefix", true),
+                           m.boolean("tokenizer.ggml.remove_extra_whitespaces", false), parts);
   return make_tokenizer(std::move(parts), watch);
 }
 
@@ -175,14 +151,16 @@ TokenizerPtr tokenizer_from_gguf(const Metadata& metadata, const Watch& watch, i
   if (!metadata.has("tokenizer.ggml.model")) return nullptr;
   const std::string model = metadata.string("tokenizer.ggml.model");
   if (model == "none" || model == "no_vocab") return nullptr;
-  if (model != "gpt2" && model != "llama")
+  if (model != "gpt2" && model != "llama" && model != "gemma4")
     fail(Status::unsupported,
-         "tokenizer.ggml.model is '%.64s'; there are: gpt2 (byte-level BPE), llama (SentencePiece BPE)", model.c_str());
+         "tokenizer.ggml.model is '%.64s'; there are: gpt2 (byte-level BPE), llama (SentencePiece BPE), gemma4 "
+         "(the same with a list of merges)",
+         model.c_str());
   const auto& tokens = text::required_strings(metadata, "tokenizer.ggml.tokens");
   if (tokens.empty() || tokens.size() > size_t(INT32_MAX))
     fail(Status::bad_file, "tokenizer.ggml.tokens has %zu entries, expected 1 to 2^31 - 1", tokens.size());
   return model == "gpt2" ? text::byte_level_bpe(metadata, tokens, watch, rows)
-                         : text::sentencepiece_bpe(metadata, tokens, watch, rows);
+                         : text::sentencepiece_bpe(metadata, tokens, model == "gemma4", watch, rows);
 }
 
 }  // namespace puna

@@ -7,6 +7,7 @@
 
 #include "puna/base/error.h"
 #include "text/bpe_tokenizer.h"
+#include "text/formats/base64.h"
 
 namespace puna {
 namespace text {
@@ -14,42 +15,6 @@ namespace {
 
 constexpr int32_t kLlama3Ranks = 128000, kLlama4Ranks = 200000;
 constexpr int32_t kLlama3Names = 256, kLlama4Names = 2048;
-
-// Appends the bytes; false when the text is not base64 with padding.
-bool decode_base64(std::string_view text, std::string& out) {
-  const auto value = [](char c) -> int {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-  };
-  if (text.empty() || text.size() % 4 != 0) return false;
-  for (size_t i = 0; i < text.size(); i += 4) {
-    const bool last = i + 4 == text.size();
-    const int padding = !last || text[i + 3] != '=' ? 0 : text[i + 2] != '=' ? 1 : 2;
-    int bits = 0;
-    for (int k = 0; k < 4; ++k) {
-      const int v = k < 4 - padding ? value(text[i + size_t(k)]) : 0;
-      if (v < 0) return false;
-      bits = bits << 6 | v;
-    }
-    for (int k = 0; k < 3 - padding; ++k) out += char(bits >> (16 - 8 * k) & 0xFF);
-    if (bits & ((1 << 8 * padding) - 1)) return false;
-  }
-  return true;
-}
-
-// A SentencePiece model is a protobuf that begins with a piece: field 1, its length, and in it field 1 again, its text.
-bool is_sentencepiece(std::string_view file) noexcept {
-  if (file.size() < 4 || file[0] != '\n') return false;
-  size_t at = 1, length = 0;
-  for (int shift = 0; at < file.size() && shift < 28; shift += 7) {
-    const auto byte = static_cast<unsigned char>(file[at++]);
-    length |= size_t(byte & 0x7F) << shift;
-    if (byte < 0x80) break;
-  }
-  return at < file.size() && length > 2 && length <= file.size() - at && file[at] == '\n';
-}
 
 void read_ranks(std::string_view file, Vocabulary& vocabulary, const Watch& watch) {
   std::string bytes;
@@ -127,10 +92,6 @@ void add_llama4_names(TokenizerParts& parts) {
 
 TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& watch, int64_t rows) {
   using namespace text;
-  if (is_sentencepiece(model_file))
-    fail(Status::unsupported,
-         "tokenizer.model is a SentencePiece model, which is not read: a tokenizer.json or a GGUF file of this model "
-         "would be");
   TokenizerParts parts;
   parts.rows = rows;
   const auto lines = std::count(model_file.begin(), model_file.end(), '\n');
@@ -151,12 +112,7 @@ TokenizerPtr tokenizer_from_tiktoken(std::string_view model_file, const Watch& w
   BpeModel& model = parts.model;
   model.ranking = BpeModel::by_id;
   model.whole_words = true;
-  for (int byte = 0; byte < 256; ++byte) {
-    const char c = char(byte);
-    model.byte_ids[size_t(byte)] = parts.vocabulary.find({&c, 1});
-    if (model.byte_ids[size_t(byte)] < 0)
-      fail(Status::bad_file, "tokenizer.model has no token for the byte 0x%02X", unsigned(byte));
-  }
+  find_bytes(parts, "tokenizer.model");
   parts.splitters = {ranks == kLlama3Ranks ? split_llama3 : split_llama4};
   parts.cut_long_runs = true;
   parts.specials.bos = parts.added.find("<|begin_of_text|>");

@@ -49,6 +49,7 @@ pub const PUNA_TOOL_TEXT: i32 = 1;
 pub const PUNA_TOOL_CALL_BEGIN: i32 = 2;
 pub const PUNA_TOOL_ARGUMENTS: i32 = 3;
 pub const PUNA_TOOL_CALL_END: i32 = 4;
+pub const PUNA_TOOL_THOUGHT: i32 = 5;
 pub const PUNA_EVENT_NONE: i32 = 0;
 pub const PUNA_EVENT_TOKEN: i32 = 1;
 pub const PUNA_EVENT_ANSWER_ENDED: i32 = 2;
@@ -475,6 +476,8 @@ pub struct puna_chat_info {
     pub content_count: u64,
     pub dropped: *const *const c_char,
     pub dropped_count: u64,
+    pub in_thought: i32,
+    pub reserved2: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -514,6 +517,8 @@ pub struct puna_tool_parser_options {
     pub struct_size: u32,
     pub early: i32,
     pub most_held: u64,
+    pub thoughts: i32,
+    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -579,6 +584,12 @@ pub struct puna_request_options {
     pub max_events: i32,
     pub on_event: puna_event_fn,
     pub user: *mut c_void,
+    pub prompt_log_probabilities: i32,
+    pub embed: i32,
+    pub pooling: i32,
+    pub normalize: i32,
+    pub prompt_only: i32,
+    pub reserved: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -997,6 +1008,8 @@ extern "C" {
     pub fn puna_request_cancel(request: *mut puna_request) -> puna_status;
     pub fn puna_request_get_info(request: *const puna_request, info: *mut puna_request_info) -> puna_status;
     pub fn puna_request_get_answer(request: *mut puna_request, index: i32, answer: *mut puna_answer) -> puna_status;
+    pub fn puna_request_get_prompt_probabilities(request: *mut puna_request, position: i64, probabilities: *mut *const puna_token_probability, count: *mut usize) -> puna_status;
+    pub fn puna_request_get_embedding(request: *const puna_request, values: *mut *const f32, count: *mut usize) -> puna_status;
     pub fn puna_engine_get_info(engine: *const puna_engine, info: *mut puna_engine_info) -> puna_status;
     pub fn puna_engine_clear_cache(engine: *mut puna_engine) -> puna_status;
     pub fn puna_engine_save_cache(engine: *mut puna_engine, bytes: *mut puna_buffer) -> puna_status;
@@ -1168,6 +1181,8 @@ const _: () = {
     assert!(offset_of!(puna_chat_info, content_count) == 48);
     assert!(offset_of!(puna_chat_info, dropped) == 56);
     assert!(offset_of!(puna_chat_info, dropped_count) == 64);
+    assert!(offset_of!(puna_chat_info, in_thought) == 72);
+    assert!(offset_of!(puna_chat_info, reserved2) == 76);
     assert!(offset_of!(puna_chat_template_info, struct_size) == 0);
     assert!(offset_of!(puna_chat_template_info, reserved) == 4);
     assert!(offset_of!(puna_chat_template_info, name) == 8);
@@ -1187,6 +1202,8 @@ const _: () = {
     assert!(offset_of!(puna_tool_parser_options, struct_size) == 0);
     assert!(offset_of!(puna_tool_parser_options, early) == 4);
     assert!(offset_of!(puna_tool_parser_options, most_held) == 8);
+    assert!(offset_of!(puna_tool_parser_options, thoughts) == 16);
+    assert!(offset_of!(puna_tool_parser_options, reserved) == 20);
     assert!(offset_of!(puna_tool_event, struct_size) == 0);
     assert!(offset_of!(puna_tool_event, kind) == 4);
     assert!(offset_of!(puna_tool_event, call) == 8);
@@ -1533,6 +1550,12 @@ const _: () = {
     assert!(offset_of!(puna_request_options, max_events) == 84);
     assert!(offset_of!(puna_request_options, on_event) == 88);
     assert!(offset_of!(puna_request_options, user) == 96);
+    assert!(offset_of!(puna_request_options, prompt_log_probabilities) == 104);
+    assert!(offset_of!(puna_request_options, embed) == 108);
+    assert!(offset_of!(puna_request_options, pooling) == 112);
+    assert!(offset_of!(puna_request_options, normalize) == 116);
+    assert!(offset_of!(puna_request_options, prompt_only) == 120);
+    assert!(offset_of!(puna_request_options, reserved) == 124);
     assert!(offset_of!(puna_request_info, struct_size) == 0);
     assert!(offset_of!(puna_request_info, ended) == 4);
     assert!(offset_of!(puna_request_info, prompt_tokens) == 8);
@@ -1589,12 +1612,12 @@ const _: () = {
     assert!(size_of::<puna_plan_options>() == 56);
     assert!(size_of::<puna_chat_options>() == 48);
     assert!(size_of::<puna_text_span>() == 16);
-    assert!(size_of::<puna_chat_info>() == 72);
+    assert!(size_of::<puna_chat_info>() == 80);
     assert!(size_of::<puna_chat_template_info>() == 24);
     assert!(size_of::<puna_tools_options>() == 16);
     assert!(size_of::<puna_tools_info>() == 32);
     assert!(size_of::<puna_tools_grammar_options>() == 24);
-    assert!(size_of::<puna_tool_parser_options>() == 16);
+    assert!(size_of::<puna_tool_parser_options>() == 24);
     assert!(size_of::<puna_tool_event>() == 48);
     assert!(size_of::<puna_plan>() == 72);
     assert!(size_of::<puna_encode_options>() == 48);
@@ -1632,7 +1655,7 @@ const _: () = {
     assert!(size_of::<puna_pipeline_answer>() == 112);
     assert!(size_of::<puna_engine_options>() == 64);
     assert!(size_of::<puna_event>() == 72);
-    assert!(size_of::<puna_request_options>() == 104);
+    assert!(size_of::<puna_request_options>() == 128);
     assert!(size_of::<puna_request_info>() == 64);
     assert!(size_of::<puna_answer>() == 72);
     assert!(size_of::<puna_engine_info>() == 176);

@@ -56,6 +56,11 @@ impl Chat {
         let spans = unsafe { slice(self.info.content, self.info.content_count as usize) };
         spans.iter().map(|s| s.begin as usize..s.end as usize).collect()
     }
+    /// Whether the prompt ends with a mark behind which the model thinks: then the answer begins with a thought
+    /// (`Thoughts::ApartFromTheStart`).
+    pub fn in_thought(&self) -> bool {
+        self.info.in_thought != 0
+    }
     /// Fields of the chat of which nothing reached the text: `messages[0].content`, `tools`.
     pub fn dropped(&self) -> Vec<String> {
         let names = unsafe { slice(self.info.dropped, self.info.dropped_count as usize) };

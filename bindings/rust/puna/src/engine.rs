@@ -1,11 +1,13 @@
 //! Engines: many answers at once on one model. See `puna_engine.h`.
 use crate::adapter::Adapter;
+use crate::append::Pooling;
 use crate::chat::Chat;
 use crate::error::{check, Error, Result, Status};
 use crate::generate::{GenerateOptions, GenerateResult, StopReason, WhenFull};
 use crate::model::Model;
 use crate::raw::{bytes_of, c_string, micros, pointer, sized, slice, string, Handle};
 use crate::session::KvType;
+use crate::stream::{EngineStream, Listener};
 use puna_sys::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +62,15 @@ pub struct RequestOptions {
     pub length_penalty: f32,
     /// That wait to be read before the request, and no other, pauses; 0 = 1024.
     pub max_events: i32,
+    /// Of each token of the prompt but the first: its own and the most likely others, so many together; 0 = none. See
+    /// [`prompt_probabilities`](EngineRequest::prompt_probabilities).
+    pub prompt_log_probabilities: i32,
+    /// The prompt's final hidden states, pooled: [`embedding`](EngineRequest::embedding).
+    pub embed: Option<Pooling>,
+    /// Embeddings of length 1.
+    pub normalize: bool,
+    /// Nothing is generated: one answer without tokens.
+    pub prompt_only: bool,
 }
 
 /// Many answers at once, from any thread. Somebody has to [`step`](Engine::step) it, or it [`start`](Engine::start)s a
@@ -133,26 +144,58 @@ impl Engine {
     /// A request for a text.
     pub fn submit(&self, prompt: impl AsRef<str>, options: &RequestOptions) -> Result<EngineRequest> {
         let text = prompt.as_ref().as_bytes();
-        self.begin(options, |o, out| unsafe {
+        let handle = self.begin(options, None, |o, out| unsafe {
             puna_engine_submit(self.handle.raw, pointer(text).cast(), text.len(), o, out)
-        })
+        })?;
+        Ok(EngineRequest { handle, ended: false })
     }
     /// A request for token ids, taken literally.
     pub fn submit_tokens(&self, prompt: &[i32], options: &RequestOptions) -> Result<EngineRequest> {
-        self.begin(options, |o, out| unsafe {
+        let handle = self.begin(options, None, |o, out| unsafe {
             puna_engine_submit_tokens(self.handle.raw, pointer(prompt), prompt.len(), o, out)
-        })
+        })?;
+        Ok(EngineRequest { handle, ended: false })
     }
     /// A request for a chat.
     pub fn submit_chat(&self, chat: &Chat, options: &RequestOptions) -> Result<EngineRequest> {
-        self.begin(options, |o, out| unsafe { puna_engine_submit_chat(self.handle.raw, chat.handle.raw, o, out) })
+        let handle = self.begin(options, None, |o, out| unsafe {
+            puna_engine_submit_chat(self.handle.raw, chat.handle.raw, o, out)
+        })?;
+        Ok(EngineRequest { handle, ended: false })
+    }
+
+    /// [`submit`](Engine::submit) for asynchronous code.
+    pub fn stream(&self, prompt: impl AsRef<str>, options: &RequestOptions) -> Result<EngineStream> {
+        let text = prompt.as_ref().as_bytes();
+        EngineStream::begin(|listener| {
+            self.begin(options, Some(listener), |o, out| unsafe {
+                puna_engine_submit(self.handle.raw, pointer(text).cast(), text.len(), o, out)
+            })
+        })
+    }
+    /// [`submit_tokens`](Engine::submit_tokens) for asynchronous code.
+    pub fn stream_tokens(&self, prompt: &[i32], options: &RequestOptions) -> Result<EngineStream> {
+        EngineStream::begin(|listener| {
+            self.begin(options, Some(listener), |o, out| unsafe {
+                puna_engine_submit_tokens(self.handle.raw, pointer(prompt), prompt.len(), o, out)
+            })
+        })
+    }
+    /// [`submit_chat`](Engine::submit_chat) for asynchronous code.
+    pub fn stream_chat(&self, chat: &Chat, options: &RequestOptions) -> Result<EngineStream> {
+        EngineStream::begin(|listener| {
+            self.begin(options, Some(listener), |o, out| unsafe {
+                puna_engine_submit_chat(self.handle.raw, chat.handle.raw, o, out)
+            })
+        })
     }
 
     fn begin(
         &self,
         options: &RequestOptions,
+        listener: Option<Listener>,
         submit: impl FnOnce(&puna_request_options, *mut *mut puna_request) -> puna_status,
-    ) -> Result<EngineRequest> {
+    ) -> Result<Handle<puna_request>> {
         let g = &options.generate;
         if g.process_logits.is_some() || g.draft.is_some() || g.keep_shared || g.when_full != WhenFull::Stop {
             let message = "a request takes no process_logits, draft, keep_shared or when_full".into();
@@ -161,7 +204,7 @@ impl Engine {
         let (key, salt) = (c_string(&options.key)?, c_string(&options.salt)?);
         let adapters: Vec<_> = options.adapters.iter().map(|(a, _)| a.handle.raw as *const puna_adapter).collect();
         let weights: Vec<f32> = options.adapters.iter().map(|(_, w)| *w).collect();
-        let handle = g.with(|generate| {
+        g.with(|generate| {
             let mut o: puna_request_options = sized();
             o.generate = generate;
             (o.adapters, o.weights, o.adapter_count) = (pointer(&adapters), pointer(&weights), adapters.len() as u64);
@@ -170,9 +213,15 @@ impl Engine {
             (o.no_cache, o.n, o.best_of) = (options.no_cache.into(), options.n, options.best_of);
             (o.beams, o.length_penalty) = (options.beams, options.length_penalty);
             o.max_events = options.max_events;
+            if let Some(listener) = listener {
+                (o.on_event, o.user) = (Some(listener.on_event), listener.user);
+            }
+            o.prompt_log_probabilities = options.prompt_log_probabilities;
+            o.embed = options.embed.is_some().into();
+            o.pooling = options.embed.map_or(0, |p| p as i32);
+            (o.normalize, o.prompt_only) = (options.normalize.into(), options.prompt_only.into());
             Handle::create(puna_request_free, |out| submit(&o, out))
-        })?;
-        Ok(EngineRequest { handle, ended: false })
+        })
     }
 
     /// What it does now, and has done.
@@ -230,6 +279,25 @@ pub struct EngineToken {
     pub log_probabilities: Vec<(i32, f32)>,
 }
 
+impl EngineToken {
+    /// Of an event of a token, which lives for a call only.
+    pub(crate) unsafe fn of_c(e: &puna_event) -> Self {
+        let text = slice(e.text.cast::<u8>(), e.size as usize);
+        let likely = slice(e.probabilities, e.probability_count as usize);
+        EngineToken {
+            answer: e.answer,
+            id: e.id,
+            text: String::from_utf8_lossy(text).into_owned(),
+            log_probabilities: likely.iter().map(|p| (p.token, p.log_probability)).collect(),
+        }
+    }
+}
+
+/// Why a request ended that did not finish.
+pub(crate) unsafe fn failure_of_c(e: &puna_event) -> Option<Error> {
+    (e.status != PUNA_OK).then(|| Error { status: Status::of(e.status), message: string(e.message) })
+}
+
 /// What there is to hear of a request.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -274,21 +342,12 @@ impl EngineRequest {
         let timeout = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
         check(unsafe { puna_request_next(self.handle.raw, timeout, &mut e) })?;
         Ok(match e.kind {
-            PUNA_EVENT_TOKEN => EngineEvent::Token(unsafe {
-                let text = slice(e.text.cast::<u8>(), e.size as usize);
-                let likely = slice(e.probabilities, e.probability_count as usize);
-                EngineToken {
-                    answer: e.answer,
-                    id: e.id,
-                    text: String::from_utf8_lossy(text).into_owned(),
-                    log_probabilities: likely.iter().map(|p| (p.token, p.log_probability)).collect(),
-                }
-            }),
+            PUNA_EVENT_TOKEN => EngineEvent::Token(unsafe { EngineToken::of_c(&e) }),
             PUNA_EVENT_ANSWER_ENDED => EngineEvent::AnswerEnded(e.answer),
             PUNA_EVENT_ENDED => {
                 self.ended = true;
-                if e.status != PUNA_OK {
-                    return Err(Error { status: Status::of(e.status), message: unsafe { string(e.message) } });
+                if let Some(failure) = unsafe { failure_of_c(&e) } {
+                    return Err(failure);
                 }
                 EngineEvent::Ended
             }
@@ -301,28 +360,47 @@ impl EngineRequest {
         check(unsafe { puna_request_cancel(self.handle.raw) })
     }
 
+    /// (id, log-probability) of the prompt's token at `position`, 1 or more: its own, then the most likely others. There
+    /// once the prompt has been read, which is before the first token.
+    pub fn prompt_probabilities(&mut self, position: i64) -> Result<Vec<(i32, f32)>> {
+        let (mut likely, mut count) = (std::ptr::null(), 0);
+        check(unsafe { puna_request_get_prompt_probabilities(self.handle.raw, position, &mut likely, &mut count) })?;
+        Ok(unsafe { slice(likely, count) }.iter().map(|p| (p.token, p.log_probability)).collect())
+    }
+    /// What `embed` asked for; with [`Pooling::None`] the tokens' one after the other. There likewise.
+    pub fn embedding(&self) -> Result<Vec<f32>> {
+        let (mut values, mut count) = (std::ptr::null(), 0);
+        check(unsafe { puna_request_get_embedding(self.handle.raw, &mut values, &mut count) })?;
+        Ok(unsafe { slice(values, count) }.to_vec())
+    }
+
     /// All of its answers, once it has ended; with `best_of` the best first.
     pub fn answers(&mut self) -> Result<Vec<Reply>> {
-        let mut info: puna_request_info = sized();
-        check(unsafe { puna_request_get_info(self.handle.raw, &mut info) })?;
-        (0..info.answer_count)
-            .map(|i| {
-                let mut a: puna_answer = sized();
-                check(unsafe { puna_request_get_answer(self.handle.raw, i, &mut a) })?;
-                let mut numbers: puna_generate_result = sized();
-                numbers.stop_reason = a.stop_reason;
-                let (text, tokens) =
-                    unsafe { (slice(a.text.cast::<u8>(), a.size as usize), slice(a.tokens, a.token_count as usize)) };
-                Ok(Reply {
-                    text: String::from_utf8_lossy(text).into_owned(),
-                    tokens: tokens.to_vec(),
-                    stop_reason: GenerateResult::of_c(&numbers).stop_reason,
-                    mean_log_probability: a.mean_log_probability,
-                    incomplete: a.incomplete != 0,
-                })
-            })
-            .collect()
+        replies(&self.handle)
     }
+}
+
+/// All answers of a request that has ended.
+pub(crate) fn replies(handle: &Handle<puna_request>) -> Result<Vec<Reply>> {
+    let mut info: puna_request_info = sized();
+    check(unsafe { puna_request_get_info(handle.raw, &mut info) })?;
+    (0..info.answer_count)
+        .map(|i| {
+            let mut a: puna_answer = sized();
+            check(unsafe { puna_request_get_answer(handle.raw, i, &mut a) })?;
+            let mut numbers: puna_generate_result = sized();
+            numbers.stop_reason = a.stop_reason;
+            let (text, tokens) =
+                unsafe { (slice(a.text.cast::<u8>(), a.size as usize), slice(a.tokens, a.token_count as usize)) };
+            Ok(Reply {
+                text: String::from_utf8_lossy(text).into_owned(),
+                tokens: tokens.to_vec(),
+                stop_reason: GenerateResult::of_c(&numbers).stop_reason,
+                mean_log_probability: a.mean_log_probability,
+                incomplete: a.incomplete != 0,
+            })
+        })
+        .collect()
 }
 
 impl Iterator for EngineRequest {

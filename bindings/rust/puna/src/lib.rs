@@ -34,6 +34,7 @@ mod raw;
 mod recommender;
 mod sampler;
 mod session;
+mod stream;
 mod tokenizer;
 mod tools;
 
@@ -59,8 +60,9 @@ pub use recommender::{
 };
 pub use sampler::{Sampler, SamplerOptions};
 pub use session::{Canceller, KvType, Session, SessionInfo, SessionOptions, Timings};
+pub use stream::{EngineStream, NextToken};
 pub use tokenizer::{EncodeOptions, TokenInfo, TokenKind, Tokenizer, TokenizerInfo};
-pub use tools::{ToolEvent, ToolParser, Tools};
+pub use tools::{Thoughts, ToolEvent, ToolParser, Tools};
 
 /// The version of the library that is running.
 pub fn version() -> &'static str {

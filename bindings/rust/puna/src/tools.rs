@@ -86,11 +86,26 @@ impl Tools {
     /// A parser of one answer. `early`: a call is told as soon as its name is known, its arguments as they come; what
     /// then goes wrong ends incomplete. Otherwise a call is told when it is whole, and a broken one is text.
     pub fn parser(&self, early: bool) -> Result<ToolParser> {
+        self.parser_with(early, Thoughts::AreText)
+    }
+    /// The same, and what becomes of what the model thinks before it answers.
+    pub fn parser_with(&self, early: bool, thoughts: Thoughts) -> Result<ToolParser> {
         let mut o: puna_tool_parser_options = sized();
-        o.early = early.into();
+        (o.early, o.thoughts) = (early.into(), thoughts as i32);
         let make = |out| unsafe { puna_tool_parser_create(self.handle.raw, &o, out) };
         Ok(ToolParser { handle: Handle::create(puna_tool_parser_free, make)? })
     }
+}
+
+/// What becomes of what a model thinks before it answers: `<think>...</think>`, gpt-oss's channel "analysis", ...
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thoughts {
+    /// It is text, marks and all.
+    AreText = 0,
+    /// It comes as [`ToolEvent::Thought`], without its marks.
+    Apart = 1,
+    /// Likewise, and the answer begins within one: the prompt ended with the first mark.
+    ApartFromTheStart = 2,
 }
 
 /// What an answer says next.
@@ -105,6 +120,8 @@ pub enum ToolEvent {
     Arguments(usize, String),
     /// A call ends; `false`: the answer ended, or went wrong, within the arguments.
     CallEnd(usize, bool),
+    /// What the model thinks.
+    Thought(String),
 }
 
 /// Reads an answer as it comes. What a model wrote is never an error: what is no call of a given tool is text.
@@ -155,6 +172,7 @@ impl ToolParser {
                 PUNA_TOOL_CALL_BEGIN => ToolEvent::CallBegin(call, text()),
                 PUNA_TOOL_ARGUMENTS => ToolEvent::Arguments(call, text()),
                 PUNA_TOOL_CALL_END => ToolEvent::CallEnd(call, e.complete != 0),
+                PUNA_TOOL_THOUGHT => ToolEvent::Thought(text()),
                 _ => return Ok(events),
             });
         }

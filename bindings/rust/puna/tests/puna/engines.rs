@@ -1,11 +1,11 @@
 use crate::*;
 use std::time::Duration;
 
-fn options(seed: u64) -> GenerateOptions {
+pub fn options(seed: u64) -> GenerateOptions {
     let sampler = SamplerOptions { temperature: 1.0, seed, ..Default::default() };
     GenerateOptions { max_tokens: 9, ignore_eos: true, sampler, ..Default::default() }
 }
-fn alone(model: &Model, seed: u64) -> Vec<i32> {
+pub fn alone(model: &Model, seed: u64) -> Vec<i32> {
     ids(model.session().unwrap().generate_tokens(&TOKENS, &options(seed)).unwrap())
 }
 

@@ -15,6 +15,7 @@ mod models;
 mod opening;
 mod recommending;
 mod sessions;
+mod streams;
 mod text;
 mod tools;
 

@@ -1,0 +1,29 @@
+// label.h -- the verbs behind `puna label`, and what they share.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "command_line.h"
+#include "puna/label/store.h"
+
+namespace puna::cli {
+
+struct LabelFlags {
+  std::string db, project;
+  void add(const Verb& verb);
+  // Error{invalid_argument} when there is no such file: only create and import make one.
+  std::unique_ptr<label::LabelStore> open(bool make = false) const;
+};
+
+void add_label_files(const Verb& label_group);    // create, import, export
+void add_label_work(const Verb& label_group);     // next, add, stats
+void add_label_quality(const Verb& label_group);  // agree, infer, adjudicate
+void add_label_texts(const Verb& label_group);    // dedup, contaminated
+
+int64_t milliseconds_now();  // since 1970
+void say_notes(const std::vector<std::string>& notes);
+// "a,b,c" of every word; names with commas cannot be given so.
+std::vector<std::string> split_names(const std::vector<std::string>& words);
+
+}  // namespace puna::cli

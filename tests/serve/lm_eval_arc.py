@@ -1,0 +1,93 @@
+"""The real lm-eval against `puna serve`: ARC-Easy by `local-completions`, without a tokenizer of Hugging Face's. Its
+log-likelihoods must be those of a session of our own.
+
+usage: lm_eval_arc.py ARC_EASY.jsonl [--items 200] [--model GGUF]     needs lm_eval[api], cffi, numpy, PUNA_LIBRARY
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+from served import ROOT, Served
+
+sys.path.insert(0, str(ROOT / "bindings/python"))
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+TASK = """
+task: puna_arc_easy
+dataset_path: json
+dataset_kwargs: {data_files: {test: "ITEMS"}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "Question: {{question}}\\nAnswer:"
+doc_to_target: "{{choices.label.index(answerKey)}}"
+doc_to_choice: "{{choices.text}}"
+metric_list: [{metric: acc}, {metric: acc_norm}]
+"""
+
+
+def evaluate(url, name, folder, concurrent, batch):
+    import lm_eval
+    import lm_eval.tasks
+
+    model = f"model={name},base_url={url}/v1/completions,tokenizer_backend=remote"
+    tasks = lm_eval.tasks.TaskManager(include_path=str(folder), include_defaults=False)
+    start = time.monotonic()
+    result = lm_eval.simple_evaluate(
+        model="local-completions",
+        model_args=f"{model},num_concurrent={concurrent},max_length=1024",
+        tasks=["puna_arc_easy"],
+        task_manager=tasks,
+        batch_size=batch,
+        bootstrap_iters=0,
+        log_samples=True,
+    )
+    return result, time.monotonic() - start
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("data")
+    p.add_argument("--items", type=int, default=200)
+    p.add_argument(
+        "--model", default=os.path.join(os.environ.get("PUNA_MODELS", ""), "SmolLM2-135M-Instruct.Q4_1.gguf")
+    )
+    p.add_argument("--concurrent", type=int, default=4)
+    p.add_argument("--batch", type=int, default=8)
+    a = p.parse_args()
+    import puna
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        lines = pathlib.Path(a.data).read_text(encoding="utf-8").splitlines()[: a.items]
+        (folder / "items.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / "task.yaml").write_text(TASK.replace("ITEMS", str(folder / "items.jsonl")), encoding="utf-8")
+        os.environ["HF_DATASETS_CACHE"] = str(folder / "cache")
+        with Served("--ctx", "1024", models=(f"served={a.model}",)) as server:
+            result, seconds = evaluate(f"http://127.0.0.1:{server.port}", "served", folder, a.concurrent, a.batch)
+    assert "transformers" not in sys.modules, "lm-eval loaded Hugging Face's tokenizers"
+    model = puna.Model(a.model)
+    session, worst, count, wrong_greedy = model.session(), 0.0, 0, 0
+    for sample in result["samples"]["puna_arc_easy"]:
+        for (context, continuation), (ll, greedy) in zip(sample["arguments"], sample["filtered_resps"]):
+            before = len(model.tokenizer.encode(context, add_bos=False))
+            ids = model.tokenizer.encode(context + continuation, add_bos=False)
+            session.truncate(0)
+            ours = -float(session.score(ids)[before - 1 :].astype("float64").sum())
+            worst, count = max(worst, abs(ours - float(ll))), count + 1
+            session.truncate(0)
+            likeliest = session.append_logits(ids).argmax(axis=1)[before - 1 : -1]
+            wrong_greedy += bool(greedy) != bool((likeliest == ids[before:]).all())
+    scores = {k.split(",")[0]: v for k, v in result["results"]["puna_arc_easy"].items() if k.startswith("acc")}
+    report = {"items": len(lines), "continuations": count, "worst_difference": worst, "seconds": round(seconds, 1)}
+    print(json.dumps(report | {k: round(v, 4) for k, v in scores.items() if isinstance(v, float)}))
+    assert count >= 3 * len(lines), "lm-eval asked for fewer continuations than there are choices"
+    assert worst < 1e-3, f"lm-eval's log-likelihoods are {worst} away from ours"
+    assert wrong_greedy == 0, f"{wrong_greedy} continuations are greedy for one and not for the other"
+
+
+if __name__ == "__main__":
+    main()
