@@ -56,7 +56,7 @@ std::string answered(const ModelPtr& model, const ordered_json& messages, const 
 
 }  // namespace
 
-TEST_CASE("Gemma 3 270M completes what it is shown", "[runtime][models]") {
+TEST_CASE("Gemma 3 270M completes what it is shown", "[runtime][models][slow]") {
   const std::string path = model_file("gemma-3-270m-q4_k_m.gguf");
   if (path.empty()) PUNA_SKIP("no Gemma 3 in the model cache (./dev fetch gemma3)");
   const ModelPtr model = Model::open(make_context({}), path);

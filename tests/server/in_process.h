@@ -109,7 +109,9 @@ inline void exchange(int port, std::string_view request, Received& into) {
 // Without what differs from one time to the next: ids, times, what the cache or drafts saved, where chunks were cut.
 inline std::string lasting(std::string_view answer) {
   static const std::regex changes(
-      R"re("id":"[^"]*"|"created":\d+|x-request-id: \w+|Content-Length: \d+|"(cached|accepted_prediction|rejected_prediction)_tokens":\d+|\r\n[0-9a-f]+\r\n|: ping\n\n)re");
+      R"re("id":"[^"]*"|"created(_at)?":\d+|x-request-id: \w+|Content-Length: \d+|)re"
+      R"re("(cached|accepted_prediction|rejected_prediction|input|cache_read_input)_tokens":\d+|)re"
+      R"re(\r\n[0-9a-f]+\r\n|: ping\n\n)re");
   return std::regex_replace(std::string(answer), changes, "");
 }
 

@@ -47,7 +47,7 @@ size_t each_case(Check check) {
 
 }  // namespace
 
-TEST_CASE("every rival's tokenizer gives the golden ids and the text back", "[text][golden][models]") {
+TEST_CASE("every rival's tokenizer gives the golden ids and the text back", "[text][models][slow]") {
   const size_t sets = each_case([](const Golden& g, const std::string& name, const nlohmann::json& cases) {
     const TokenizerPtr t = rival(name);
     if (!t) return false;
@@ -68,7 +68,7 @@ TEST_CASE("every rival's tokenizer gives the golden ids and the text back", "[te
   if (sets == 0) PUNA_SKIP("no tokenizer of a rival is in the model cache (./dev fetch rivals)");
 }
 
-TEST_CASE("the tokens that end an answer are each family's", "[text][golden][models]") {
+TEST_CASE("the tokens that end an answer are each family's", "[text][models][slow]") {
   const std::map<std::string, std::vector<std::string>> want = {
       {"gemma2", {"<eos>", "<end_of_turn>"}},
       {"gemma3", {"<end_of_turn>", "<eos>"}},
@@ -91,7 +91,7 @@ TEST_CASE("the tokens that end an answer are each family's", "[text][golden][mod
   if (seen == 0) PUNA_SKIP("no tokenizer of a rival is in the model cache (./dev fetch rivals)");
 }
 
-TEST_CASE("golden chats of gpt-oss, Qwen and Mistral have their golden ids", "[text][golden][models]") {
+TEST_CASE("golden chats of gpt-oss, Qwen and Mistral have their golden ids", "[text][models][slow]") {
   size_t compared = 0;
   for (const Golden& g : goldens(is_rivals_set))
     for (const auto& [group, what] : g.manifest["groups"].items()) {
@@ -110,7 +110,7 @@ TEST_CASE("golden chats of gpt-oss, Qwen and Mistral have their golden ids", "[t
 
 // A GGUF file says less than tokenizer.json: other kinds of tokens (of Gemma's <unused3>, <start_of_image>; of Qwen's
 // <|fim_prefix|>, which there is matched in ordinary text), and SentencePiece's U+2581, which is a space in both.
-TEST_CASE("the vocabulary in a real GGUF file gives the ids of its tokenizer.json", "[text][golden][models]") {
+TEST_CASE("the vocabulary in a real GGUF file gives the ids of its tokenizer.json", "[text][models][slow]") {
   size_t files = 0;
   for (const auto& [file, name] : {std::pair<std::string, std::string>{"gemma-3-270m-q4_k_m.gguf", "gemma3"},
                                    {"qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", "qwen2_5"}}) {

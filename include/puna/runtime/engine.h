@@ -132,8 +132,8 @@ class EngineRequest {
   bool ended() const noexcept;
   EngineRequestInfo info() const;
   std::vector<EngineAnswer> answers() const;  // once it has ended; best_of: the best first
-  // Once the prompt was read, which is before the first token's event; Error{wrong_state} until then, {invalid_argument}
-  // where they were not asked for. They live as long as this.
+  // Once the prompt was read, which is before the first token's event; Error{wrong_state} until then,
+  // {invalid_argument} where they were not asked for. They live as long as this.
   std::span<const TokenProbability> prompt_probabilities(int64_t position) const;  // of its token, 1 or more; own first
   std::span<const float> embedding() const;
 

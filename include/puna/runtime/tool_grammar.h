@@ -11,9 +11,9 @@ namespace puna {
 
 struct ToolGrammarOptions {
   ToolChoice choice;
-  // Not empty, with the choice `automatic`: an answer is calls alone, or a JSON text of this schema, whichever the model
-  // begins. The parser may see a call in a text that is no call of these tools; a Matcher of each grammar alone tells
-  // which an answer is.
+  // Not empty, with the choice `automatic`: an answer is calls alone, or a JSON text of this schema, whichever the
+  // model begins. The parser may see a call in a text that is no call of these tools; a Matcher of each grammar alone
+  // tells which an answer is.
   std::string text_schema;
   // Of the arguments. Its notes also get what was read as another word: types such as "dict" and "float", which lists
   // of tools have from Python and Java.
