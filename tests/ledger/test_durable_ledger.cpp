@@ -288,8 +288,8 @@ double killed_day(uint64_t seed, int64_t auctions, int kills) {
 
 }  // namespace
 
-// What a kill costs is one auction's step of the pacer, where it falls: 25 runs gave .969 (11), .992 (13) and 1.011. So
-// short a day shows one auction that is lost or won; the bar is the least of them less one more such auction, .023. That
+// What a kill costs is what one auction moved the pacer by, where it falls: 25 runs gave .969 (11 times), .992 (13) and
+// 1.011 (1). So short a day shows a single auction; the bar is the least of them less one more such step, .023. That
 // killing costs next to nothing is for the long day to show.
 TEST_CASE("a day killed a few times never overspends, and goes on", "[ledger]") {
   CHECK(killed_day(3, 100, 3) >= 0.94);
