@@ -200,6 +200,46 @@ GROUPS = {
             ],
         ),
     ),
+    "obd": Group(
+        "the Open Bandit Dataset of ZOZOTOWN, CC BY 4.0 (Y. Saito et al., NeurIPS 2021)",
+        2,
+        of_package(
+            "obp",
+            "0.4.1",
+            [
+                (
+                    "obp/dataset/obd/bts/all/all.csv",
+                    "obd/bts/all.csv",
+                    "0ad874e4dbf6902f0845dd478ad8dde5ef6903583d3ffaace78411bdad064106",
+                ),
+                (
+                    "obp/dataset/obd/bts/men/men.csv",
+                    "obd/bts/men.csv",
+                    "db6d1f7ed2d591ba521533e45286d4c1fba7fe57a8ad2e80342210335f43c527",
+                ),
+                (
+                    "obp/dataset/obd/bts/women/women.csv",
+                    "obd/bts/women.csv",
+                    "e5d1b49a39b608585a2f3014a3f54970430cd37a495c1b73fceb85cdf428a5b8",
+                ),
+                (
+                    "obp/dataset/obd/random/all/all.csv",
+                    "obd/random/all.csv",
+                    "7168295b6e0a9eabcf3392320a5dd434e542b68e705d5cd9491499af589812f1",
+                ),
+                (
+                    "obp/dataset/obd/random/men/men.csv",
+                    "obd/random/men.csv",
+                    "ede6d08c6877f99cd3770f7d09e26c738e6aa6de4445ccccfb1356ba5d06b1eb",
+                ),
+                (
+                    "obp/dataset/obd/random/women/women.csv",
+                    "obd/random/women.csv",
+                    "e65f3bd3beb17664fa69cc129bf7bf852a775f8ffa630506e505fc905315bb34",
+                ),
+            ],
+        ),
+    ),
     "bfcl": Group(
         "the Berkeley function-calling questions, Apache-2.0",
         2,

@@ -3,7 +3,7 @@
 # the libraries are the wheel's. Not for C++ hosts: whose callbacks throw, their own C++ runtime would never hear that
 # the exception was caught. Built by name only, into build/release/portable; cmake/release.py gives them their names.
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR CMAKE_CROSSCOMPILING OR PUNA_SANITIZE OR NOT TARGET puna_cli OR NOT TARGET
-  puna_sqlite)
+  puna_sqlite OR NOT TARGET puna_recsys)
   return()
 endif()
 foreach(library png16 jpeg webpdemux webp sqlite3 z)
@@ -27,8 +27,8 @@ add_dependencies(puna_cli_portable puna_server puna_sqlite puna_decoders)
 target_link_libraries(puna_cli_portable PRIVATE $<TARGET_FILE:puna_server> puna_http puna_feed
   $<TARGET_NAME_IF_EXISTS:puna_hnsw>
   $<TARGET_FILE:puna_sqlite>
-  $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_label> $<TARGET_NAME_IF_EXISTS:puna_eval> puna_recsys
-  puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
+  $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_ads> $<TARGET_NAME_IF_EXISTS:puna_label>
+  $<TARGET_NAME_IF_EXISTS:puna_eval> puna_recsys puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
   ${PUNA_STATIC_webpdemux}
   ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z} m ${CMAKE_DL_LIBS})
 

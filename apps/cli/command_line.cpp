@@ -137,6 +137,9 @@ int run(int argc, char** argv) {
              add_label,
 #endif
 #endif
+#if PUNA_ADS
+             add_ads,
+#endif
        })
     add(app);
   try {

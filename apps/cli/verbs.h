@@ -9,6 +9,7 @@ namespace puna::cli {
 
 class Verb;
 
+void add_ads(CLI::App& app);
 void add_batch(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_chat(CLI::App& app);

@@ -33,8 +33,9 @@ PIECES = {
     "cpp": ["examples/**/*.cpp"],
     "cmake": ["tests/readme/consumer/CMakeLists.txt", "examples/*/CMakeLists.txt"],
 }
-# const Verb verb(app, "batch", ...); of a group const Verb rec(app, "rec", ...) or label_group(app, "label", ...)
-VERB = re.compile(r'Verb \w+\(\s*(\w+),\s*"([\w-]+)"')
+# const Verb verb(app, "batch", ...); of a group const Verb rec(app, "rec", ...) or label_group(app, "label", ...), whose
+# verbs name the variable: verb(rec, "train", ...), or a group within it, simulate(ads, "simulate", ...)
+VERB = re.compile(r'Verb (\w+)\(\s*(\w+),\s*"([\w-]+)"')
 
 
 def tiny_model(root):
@@ -107,10 +108,18 @@ class Commands:
         cli = "\n".join(
             p.read_text(encoding="utf-8") for p in sorted((root / "apps/cli").glob("*")) if p.suffix in (".cpp", ".h")
         )
-        self.groups = {}  # verbs behind a verb, by its name; behind none: "app"
-        for group, name in VERB.findall(cli):
-            self.groups.setdefault(group.removesuffix("_group"), set()).add(name)
-        self.verbs = self.groups["app"]
+        self.groups = {}  # of a group, "puna rec": its verbs, by name
+        verbs, variables = VERB.findall(cli), {"app": "puna"}
+        while any(group in variables for _, group, _ in verbs):
+            rest = []
+            for variable, group, name in verbs:
+                if group not in variables:
+                    rest.append((variable, group, name))
+                    continue
+                self.groups.setdefault(variables[group], set()).add(name)
+                if variable != "verb":
+                    variables[variable] = f"{variables[group]} {name}"
+            verbs = rest
         self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+)"', cli) for o in names.split(",")} | {
             "--help"
         }
@@ -127,12 +136,14 @@ class Commands:
                 yield f"./dev bench knows no '{part[2]}'"
         for words in re.findall(r"(?:^|[\s;&|])(?:build/release/bin/)?puna ((?:[\w.~/=:-]|\"[^\"]*\"|\s)+)", line):
             words = re.sub(r'"[^"]*"', "TEXT", words).split()
-            if not words:
-                continue
-            if re.fullmatch(r"[a-z][a-z-]*", words[0]) and words[0] not in self.verbs:
-                yield f"puna has no verb '{words[0]}'"
-            if words[0] in self.groups and len(words) > 1 and words[1] not in self.groups[words[0]]:
-                yield f"puna {words[0]} has no verb '{words[1]}'"
+            group = "puna"
+            for word in words:
+                if group not in self.groups or not re.fullmatch(r"[a-z][a-z-]*", word):
+                    break
+                if word not in self.groups[group]:
+                    yield f"{group} has no verb '{word}'"
+                    break
+                group += f" {word}"
             for word in words:
                 if re.fullmatch(r"--?[a-z].*", word) and word.split("=")[0] not in self.options:
                     yield f"puna has no option '{word}'"

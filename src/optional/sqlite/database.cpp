@@ -31,7 +31,8 @@ void Database::begin() {
   run("BEGIN IMMEDIATE");
 }
 
-Database::Database(const std::string& path, int application, const char* what, int64_t longest_value, int wait_ms)
+Database::Database(const std::string& path, int application, const char* what, int64_t longest_value, int wait_ms,
+                   Others others)
     : path_(path), what_(what), application_(application), most_waits_(wait_ms * kWaitsAMs) {
   sqlite3* db = nullptr;
   const int opened =
@@ -47,14 +48,16 @@ Database::Database(const std::string& path, int application, const char* what, i
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   run("PRAGMA cell_size_check = ON");  // of every page that is read
+  if (others == Others::nothing) run("PRAGMA locking_mode = EXCLUSIVE");
   const int64_t id = number("PRAGMA application_id"), tables = number("SELECT count(*) FROM sqlite_schema");
   if (id != application && (id != 0 || tables != 0))
     fail(Status::bad_file, "%s is a database, but no %s of ours", path.c_str(), what);
   is_new_ = id == 0;
-  // Two that open a new database at once: one of them is told that it is locked, without being asked to wait.
+  // Two that open a new database at once: one of them is told that it is locked, without being asked to wait. A lock
+  // that lets others do nothing is kept, so there is nothing to wait for.
   for (int waits = 0;; ++waits) {
     const int result = sqlite3_exec(db, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
-    if ((result & 0xFF) == SQLITE_BUSY && wait_for_others(this, waits)) continue;
+    if ((result & 0xFF) == SQLITE_BUSY && others != Others::nothing && wait_for_others(this, waits)) continue;
     require(result);
     break;
   }

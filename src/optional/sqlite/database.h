@@ -18,12 +18,17 @@ struct Finalize {
 };
 using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
+// What other processes may do with a database while it is open here.
+enum class Others { read_and_write, nothing };
+
 class Database {
  public:
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
-  // what: "event log". Error{bad_file} for a database with another application id; wait_ms: for other writers.
-  Database(const std::string& path, int application, const char* what, int64_t longest_value, int wait_ms);
+  // what: "event log". Error{bad_file} for a database with another application id; wait_ms: for other writers, or for
+  // the process that lets others do nothing.
+  Database(const std::string& path, int application, const char* what, int64_t longest_value, int wait_ms,
+           Others others = Others::read_and_write);
 
   bool is_new() const noexcept { return is_new_; }  // it had no table when it was opened
   const std::string& path() const noexcept { return path_; }

@@ -1,0 +1,35 @@
+// ads.h -- the verbs behind `puna ads`, a file each, and what they share.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ads/text_file.h"
+#include "base/os.h"
+#include "command_line.h"
+
+namespace puna::cli {
+
+void add_ads_ope(const Verb& ads);
+void add_ads_simulate(const Verb& ads);
+
+// A text file for as long as this lives: mapped, or, of a pipe or "-", read.
+class TextInput {
+ public:
+  explicit TextInput(const std::string& path);
+  const ads::TextFile& file() const { return file_; }
+  // Its first bytes will not be read again soon.
+  void drop(size_t bytes);
+
+ private:
+  std::unique_ptr<os::MappedFile> mapped_;
+  std::string read_;
+  ads::TextFile file_;
+  size_t dropped_ = 0;
+};
+
+// "0,1,2" or "0-7": numbers of an option. Error{invalid_argument} naming it.
+std::vector<uint64_t> parse_seeds(const std::string& list, const char* option);
+
+}  // namespace puna::cli
