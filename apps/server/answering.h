@@ -40,9 +40,9 @@ enum class Finish : uint8_t { stop, stop_string, length, tool_calls };
 
 // How an answer is read.
 struct Reading {
-  Tools tools = {};    // that may be called; empty = what comes is text
-  bool early = false;  // calls cannot go wrong: their arguments are told as they are written
-  bool chat = false;   // calls and thoughts are looked for
+  Tools tools = {};                // that may be called; empty = what comes is text
+  bool early = false;              // calls cannot go wrong: their arguments are told as they are written
+  bool chat = false;               // calls and thoughts are looked for
   bool begins_in_thought = false;  // the prompt ends with the mark behind which the model thinks
   // Both, or none: the answer is by one of these, calls alone or a text.
   GrammarPtr calls = {}, text = {};

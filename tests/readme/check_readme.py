@@ -33,8 +33,8 @@ PIECES = {
     "cpp": ["examples/**/*.cpp"],
     "cmake": ["tests/readme/consumer/CMakeLists.txt", "examples/*/CMakeLists.txt"],
 }
-# const Verb verb(app, "batch", ...); of a group const Verb rec(app, "rec", ...) or label_group(app, "label", ...), whose
-# verbs name the variable: verb(rec, "train", ...), or a group within it, simulate(ads, "simulate", ...)
+# const Verb verb(app, "batch", ...); of a group const Verb rec(app, "rec", ...) or label_group(app, "label", ...),
+# whose verbs name the variable: verb(rec, "train", ...), or a group within it, simulate(ads, "simulate", ...)
 VERB = re.compile(r'Verb (\w+)\(\s*(\w+),\s*"([\w-]+)"')
 
 
@@ -120,7 +120,7 @@ class Commands:
                 if variable != "verb":
                     variables[variable] = f"{variables[group]} {name}"
             verbs = rest
-        self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+)"', cli) for o in names.split(",")} | {
+        self.options = {o for names in re.findall(r'"((?:-\w,)?--[a-z0-9-]+|-\w)"', cli) for o in names.split(",")} | {
             "--help"
         }
         self.presets = {
