@@ -7,8 +7,9 @@ prints one line a breach, exit 1 on any
 An object for level L defines symbols of namespace puna::L only, and names nothing but the tables of puna::grids, which
 are data, the four memory functions that compilers insert and, at the scalar level, libm's fma (correctly rounded by
 definition; the other levels have the instruction). Where a level is L with an integer dot instruction besides, L's
-object writes that level's table, which names functions of both (src/kernels/dots.inl.h). Eigen's products (src/optional/eigen) define symbols of puna::eigen_L
-and puna_eigen_L, its own namespace renamed, and besides take memory and throw when there is none.
+object writes that level's table, which names functions of both (src/kernels/dots.inl.h). Eigen's products
+(src/optional/eigen) define symbols of puna::eigen_L and puna_eigen_L, its own namespace renamed, and besides take
+memory and throw when there is none.
 """
 
 import pathlib

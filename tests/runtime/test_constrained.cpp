@@ -294,6 +294,26 @@ TEST_CASE("an answer that ends long before max_tokens is not changed by closing"
   }
 }
 
+TEST_CASE("an answer that is whole and would go on is closed by the options' stop token, or else the model's eos",
+          "[runtime]") {
+  const ModelPtr model = bundled();
+  const Tokenizer& tokenizer = model->require_tokenizer();
+  const int32_t eos = tokenizer.specials().eos, x = tokenizer.find("x"), own = tokenizer.find("q");
+  REQUIRE(eos >= 0);
+  GenerateOptions options;
+  options.grammar = grammar_from_regex("x( and so on, and so on, and so on)?");
+  options.close_answer = true;
+  options.max_tokens = 2;
+  options.sampler.temperature = 0;
+  options.sampler.logit_bias = {{x, 1000.0f}, {own, -1000.0f}};
+  for (const int32_t id : tokenizer.specials().stop) options.sampler.logit_bias.emplace_back(id, -1000.0f);
+  CHECK(answer(model, options).tokens == Ids{x, eos});
+  options.stop_tokens = {own};
+  const GenerateResult got = answer(model, options);
+  CHECK(got.tokens == Ids{x, own});
+  CHECK(got.whole);
+}
+
 TEST_CASE("a grammar that lets nothing but the empty answer through is refused before anything is computed",
           "[runtime]") {
   const ModelPtr model = bundled();

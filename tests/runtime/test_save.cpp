@@ -37,7 +37,10 @@ TEST_CASE("golden checkpoints written to GGUF give the same logits", "[runtime][
       g.check("logits", logits);
       if (original->config().rope_style == RopeStyle::interleaved) CHECK(logits == logits_of(original, ids, true));
       CHECK(copy->config().inverse_frequency == original->config().inverse_frequency);
-      CHECK(copy->parameter_count() == original->parameter_count());
+      // llama.cpp's converter fills a table that is shorter than the vocabulary with zeros.
+      const LlamaConfig& c = original->config();
+      const int64_t filled = c.per_layer > 0 ? (c.vocab - c.per_layer_vocab) * c.layers * c.per_layer : 0;
+      CHECK(int64_t(copy->parameter_count()) == int64_t(original->parameter_count()) + filled);
     }
   }
 }

@@ -54,7 +54,7 @@ void Subject::read_tokens(const puna_tokenizer* tokenizer) {
     ok(puna_tokenizer_get_token_info(tokenizer, id, &token), "token info");
     const bool is_text = !token.is_special && token.size > 0 && token.kind != PUNA_TOKEN_UNKNOWN;
     tokens.push_back({std::string(token.bytes, token.size), is_text, token.is_stop == 1});
-    if (token.is_stop == 1) own_stops.push_back(id);
+    if (token.is_stop == 1) own_stops.insert(id == about.eos ? own_stops.begin() : own_stops.end(), id);
   }
   auto kind = sized<puna_grammar_options>();
   kind.kind = PUNA_GRAMMAR_CHOICES;

@@ -29,7 +29,7 @@ struct Subject {
   std::vector<History> image_tokens;
   puna_model_info info = sized<puna_model_info>();
   int32_t patch = -1;
-  // Of a model with a tokenizer: its tokens, those that end an answer, and a grammar for each of kChoices.
+  // Of a model with a tokenizer: its tokens, those that end an answer, eos first, and a grammar for each of kChoices.
   Vocabulary tokens;
   std::vector<int32_t> own_stops;
   std::vector<puna_grammar*> grammars;
