@@ -430,7 +430,9 @@ TEST_CASE("gradients of every family are their complex-step derivatives", "[trai
     matrix("embedding", model.weights.embedding);
     check("final norm", model.weights.final_norm, 1, c.hidden);
     extras(extra_tensors(c, weights, ""));
-    for (const int64_t l : std::set<int64_t>{0, c.last_kv_layer(false), c.last_kv_layer(true), c.layers - 1}) {
+    std::set<int64_t> layers{0, c.layers - 1};
+    if (c.shared_kv > 0) layers.insert({c.last_kv_layer(false), c.last_kv_layer(true)});
+    for (const int64_t l : layers) {
       CAPTURE(l);
       LlamaLayer& L = weights.layers[size_t(l)];
       extras(extra_tensors(c, L, l, ""));
