@@ -153,7 +153,8 @@ class Rows {
   // compared is the memory without these; `all_memory` is the ratio with them.
   void shared(int64_t requests, int64_t length) const {
     const KvCache layout(model_->config(), model_->context().allocator(), SessionOptions{}.kept());
-    const uint64_t own = uint64_t(layout.layers()) * layout.page_bytes() + uint64_t(model_->config().vocab) * 8;
+    uint64_t own = uint64_t(model_->config().vocab) * 8;
+    for (int64_t l = 0; l < layout.layers(); ++l) own += uint64_t(layout.page_bytes(l));
     const Use one = use(1, length), many = use(requests, length);
     printf(
         "{\"rows_one\": %.0f, \"rows_many\": %.0f, \"rows\": %.4f, \"bytes_one\": %ju, \"bytes_many\": %ju, "
