@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/utf8.h"
+#include "chat/tools/answer_events.h"
 #include "chat/tools/answer_reader.h"
 #include "chat/tools/call_scan.h"
 #include "chat/tools/thoughts.h"
@@ -27,7 +28,7 @@ class CallReader final : public AnswerReader {
   }
 
   void push(std::string_view text, Sink sink) override {
-    sink_ = &sink;
+    events_.to(&sink);
     while (!text.empty()) {
       if (state_ == State::text && pending_.empty() && held_.empty() && !at_start_) {  // most of all text
         size_t n = 0;
@@ -43,11 +44,11 @@ class CallReader final : public AnswerReader {
       drain(false);
     }
     settle();
-    sink_ = nullptr;
+    events_.to(nullptr);
   }
 
   void push_special(std::string_view name, Sink sink) override {
-    sink_ = &sink;
+    events_.to(&sink);
     drain(true);
     if (begins_mark(name)) {  // the rest of the mark is text
       pending_ = name;
@@ -56,22 +57,22 @@ class CallReader final : public AnswerReader {
       special(name);
     }
     settle();
-    sink_ = nullptr;
+    events_.to(nullptr);
   }
 
   void finish(Sink sink) override {
-    sink_ = &sink;
+    events_.to(&sink);
     drain(true);
     end_scan();
     if (state_ == State::text || state_ == State::opened) release();
-    tell_said();
+    events_.tell_said();
     begin_answer();
     at_ = 0;
-    calls_ = 0;
-    sink_ = nullptr;
+    events_.restart_calls();
+    events_.to(nullptr);
   }
 
-  size_t calls() const noexcept override { return calls_; }
+  size_t calls() const noexcept override { return events_.calls(); }
 
  private:
   enum class State : uint8_t {
@@ -360,13 +361,13 @@ class CallReader final : public AnswerReader {
         for (size_t i = 0; i < u.size; ++i) append_json_char(code_json_, code_held_[i]);
       code_held_.erase(0, u.size);
     }
-    if (code_json_.size() >= 4096) tell_arguments(code_json_), code_json_.clear();
+    if (code_json_.size() >= 4096) events_.arguments(code_json_), code_json_.clear();
   }
 
   void end_code() {
     if (!code_held_.empty()) append_utf8(code_json_, 0xfffd);
     code_json_ += "\"}";
-    tell_arguments(code_json_);
+    events_.arguments(code_json_);
     code_json_.clear();
     tell_end(true, position());
     state_ = State::behind;
@@ -377,64 +378,31 @@ class CallReader final : public AnswerReader {
 
   void say(std::string_view text, uint64_t from, ToolEvent::Kind kind = ToolEvent::Kind::text) {
     if (text.empty()) return;
-    if (kind != said_kind_ || said_from_ + said_.size() != from) tell_said();
-    if (said_.empty()) said_from_ = from;
-    said_kind_ = kind;
-    said_ += text;
+    events_.say(text, from, kind);
     if (kind == ToolEvent::Kind::thought) return;
     at_start_ = false;
     if (!(state_ == State::opened || state_ == State::scan)) notations_ = bare_;
   }
 
-  void tell_said() {
-    if (said_.empty()) return;
-    ToolEvent e;
-    e.kind = said_kind_;
-    e.text = said_;
-    e.begin = said_from_;
-    e.end = said_from_ + said_.size();
-    (*sink_)(e);
-    said_.clear();
-  }
-
   void tell_begin(std::string_view name) {
-    tell_said();
+    events_.tell_said();
     call_from_ = held_.empty() ? position() : held_from_;
     held_.clear();
     told_ = true;
     code_follows_ = false;
     sent_ = 0;
     at_start_ = false;
-    ToolEvent e;
-    e.kind = ToolEvent::Kind::call_begin;
-    e.call = calls_;
-    e.text = name;
-    (*sink_)(e);
-  }
-
-  void tell_arguments(std::string_view json) {
-    if (json.empty()) return;
-    ToolEvent e;
-    e.kind = ToolEvent::Kind::arguments;
-    e.call = calls_;
-    e.text = json;
-    (*sink_)(e);
+    events_.call_begins(name);
   }
 
   void tell_end(bool complete, uint64_t behind) {
-    ToolEvent e;
-    e.kind = ToolEvent::Kind::call_end;
-    e.call = calls_++;
-    e.begin = call_from_;
-    e.end = behind;
-    e.complete = complete;
     told_ = false;
-    (*sink_)(e);
+    events_.call_ends(complete, call_from_, behind);
   }
 
   void tell_call(uint64_t behind) {
     if (!told_) tell_begin(scan_->name());
-    tell_arguments(std::string_view(scan_->arguments()).substr(sent_));
+    events_.arguments(std::string_view(scan_->arguments()).substr(sent_));
     tell_end(true, behind);
   }
 
@@ -445,14 +413,14 @@ class CallReader final : public AnswerReader {
 
   void tell_settled() {
     const size_t settled = scan_->settled();
-    if (settled > sent_) tell_arguments(std::string_view(scan_->arguments()).substr(sent_, settled - sent_));
+    if (settled > sent_) events_.arguments(std::string_view(scan_->arguments()).substr(sent_, settled - sent_));
     sent_ = std::max(sent_, settled);
   }
 
   void settle() {  // all that is known by now is told
-    tell_said();
+    events_.tell_said();
     if (state_ == State::code) {
-      tell_arguments(code_json_);
+      events_.arguments(code_json_);
       code_json_.clear();
     } else if (told_ && state_ == State::scan) {
       tell_settled();
@@ -477,14 +445,11 @@ class CallReader final : public AnswerReader {
   size_t unheard_ = 0;        // bytes at its front that are a special token's name
   bool skip_blanks_ = false;  // behind a mark of a thought
   std::string held_;          // may become a call
-  std::string said_;          // text that no event has told yet
-  ToolEvent::Kind said_kind_ = ToolEvent::Kind::text;
   std::string code_json_, code_held_;
-  uint64_t at_ = 0, held_from_ = 0, said_from_ = 0, call_from_ = 0;
+  uint64_t at_ = 0, held_from_ = 0, call_from_ = 0;
   bool told_ = false;  // a call's beginning, of which the end is to come
   size_t sent_ = 0;    // bytes of its arguments
-  size_t calls_ = 0;
-  const Sink* sink_ = nullptr;
+  AnswerEvents events_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "chat/tools/answer_events.h"
 #include "chat/tools/answer_reader.h"
 #include "chat/tools/call_scan.h"
 
@@ -26,33 +27,33 @@ class HarmonyReader final : public AnswerReader {
   HarmonyReader(const Tools& tools, const ToolCallParser::Options& options) : names_(tools), options_(options) {}
 
   void push(std::string_view text, Sink sink) override {
-    sink_ = &sink;
+    events_.to(&sink);
     for (const char c : text) {
       ++at_;
       pending_ += c;
       drain(false);
     }
     settle();
-    sink_ = nullptr;
+    events_.to(nullptr);
   }
 
   void push_special(std::string_view name, Sink sink) override {
-    sink_ = &sink;
+    events_.to(&sink);
     drain(true);
     if (std::find(std::begin(kHeaderMarks), std::end(kHeaderMarks), name) != std::end(kHeaderMarks)) mark(name, "");
     settle();
-    sink_ = nullptr;
+    events_.to(nullptr);
   }
 
   void finish(Sink sink) override {
-    sink_ = &sink;
+    events_.to(&sink);
     drain(true);
     end_part();
-    tell_said();
+    events_.tell_said();
     *this = HarmonyReader(std::move(names_), options_);
   }
 
-  size_t calls() const noexcept override { return calls_; }
+  size_t calls() const noexcept override { return events_.calls(); }
 
  private:
   HarmonyReader(ToolNames&& names, const ToolCallParser::Options& options)
@@ -228,56 +229,27 @@ class HarmonyReader final : public AnswerReader {
 
   void say(std::string_view text, uint64_t from, ToolEvent::Kind kind) {
     if (text.empty()) return;
-    if (kind != said_kind_ || said_from_ + said_.size() != from) tell_said();
-    if (said_.empty()) said_from_ = from;
-    said_kind_ = kind;
-    said_ += text;
-  }
-
-  void tell_said() {
-    if (said_.empty()) return;
-    ToolEvent e;
-    e.kind = said_kind_;
-    e.text = said_;
-    e.begin = said_from_;
-    e.end = said_from_ + said_.size();
-    (*sink_)(e);
-    said_.clear();
+    events_.say(text, from, kind);
   }
 
   void tell_begin() {
-    tell_said();
+    events_.tell_said();
     told_ = true;
-    ToolEvent e;
-    e.kind = ToolEvent::Kind::call_begin;
-    e.call = calls_;
-    e.text = name_;
-    (*sink_)(e);
+    events_.call_begins(name_);
   }
 
   void tell_arguments() {
-    if (arguments_.size() == sent_) return;
-    ToolEvent e;
-    e.kind = ToolEvent::Kind::arguments;
-    e.call = calls_;
-    e.text = std::string_view(arguments_).substr(sent_);
-    (*sink_)(e);
+    events_.arguments(std::string_view(arguments_).substr(sent_));
     sent_ = arguments_.size();
   }
 
   void tell_end(bool complete, uint64_t behind) {
-    ToolEvent e;
-    e.kind = ToolEvent::Kind::call_end;
-    e.call = calls_++;
-    e.begin = header_from_;
-    e.end = behind;
-    e.complete = complete;
     told_ = false;
-    (*sink_)(e);
+    events_.call_ends(complete, header_from_, behind);
   }
 
   void settle() {  // all that is known by now is told
-    tell_said();
+    events_.tell_said();
     if (part_ == Part::call && told_) tell_arguments();
   }
 
@@ -294,11 +266,7 @@ class HarmonyReader final : public AnswerReader {
   size_t sent_ = 0;    // bytes of its arguments
   bool told_ = false;  // its beginning
   JsonScan json_;
-  std::string said_;  // that no event has told yet
-  uint64_t said_from_ = 0;
-  ToolEvent::Kind said_kind_ = ToolEvent::Kind::text;
-  size_t calls_ = 0;
-  const Sink* sink_ = nullptr;
+  AnswerEvents events_;
 };
 
 }  // namespace
