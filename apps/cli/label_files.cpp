@@ -139,28 +139,23 @@ void run_export(ExportFlags& f) {
     };
   }
   ExportReport r;
-  const auto run = [&](FunctionRef<void(std::string_view)> write) {
-    r = stoppable([&](const Watch& watch) { return export_labels(*store, project, f.options, write, watch); });
-  };
   std::string block;  // lines go out many at a time
-  constexpr size_t kBlock = 1 << 20;
-  if (f.out == "-") {
-    run([&](std::string_view text) {
+  const auto run = [&](auto put) {
+    constexpr size_t kBlock = 1 << 20;
+    const auto write = [&](std::string_view text) {
       block += text;
       if (block.size() < kBlock) return;
-      print(block);
+      put(block);
       block.clear();
-    });
-    print(block);
+    };
+    r = stoppable([&](const Watch& watch) { return export_labels(*store, project, f.options, write, watch); });
+    put(block);
+  };
+  if (f.out == "-") {
+    run([](std::string_view text) { print(text); });
   } else {
     os::AtomicFile file(f.out);
-    run([&](std::string_view text) {
-      block += text;
-      if (block.size() < kBlock) return;
-      file.write(block.data(), block.size());
-      block.clear();
-    });
-    file.write(block.data(), block.size());
+    run([&](std::string_view text) { file.write(text.data(), text.size()); });
     file.commit();
   }
   say_notes(r.notes);
