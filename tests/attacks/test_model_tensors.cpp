@@ -78,9 +78,9 @@ TEST_CASE("fused experts stored [in,out] cannot be quantised: Error{unsupported}
   for (const Golden& g : goldens(is_checkpoint)) {
     const ContextPtr context = context_with();
     const Checkpoint checkpoint = load_checkpoint(*context, g.folder());
+    const int64_t hidden = config_from_huggingface(checkpoint.metadata).hidden;
     for (const TensorEntry& t : checkpoint.tensors.entries()) {
       const bool stacked = t.name.find(".experts.") != t.name.npos && t.shape.rank == 3;
-      const int64_t hidden = config_from_huggingface(checkpoint.metadata).hidden;
       const bool is_down = t.name.find("down_proj") != t.name.npos;
       if (!stacked || t.shape[-1] % 32 != 0) continue;
       if (t.shape[is_down ? -1 : -2] != hidden) continue;  // stored [out,in], as linear layers are
