@@ -322,7 +322,7 @@ TEST_CASE("a store of an older version is brought up to date, one of a newer ver
   const TempFolder folder;
   const std::string path = folder / "old.db";
   {
-    const sqlite::Database db(path, 0x50556C61, "label store", 1 << 20, 100);
+    sqlite::Database db(path, 0x50556C61, "label store", 1 << 20, 100);
     prepare_schema(db, 1);
     CHECK(db.number("PRAGMA user_version") == 1);
     db.run(

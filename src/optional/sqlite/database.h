@@ -39,15 +39,26 @@ class Database {
   Statement prepare(const char* sql) const;
   bool step(sqlite3_stmt* s) const;  // whether there is a row
   int64_t number(const char* sql) const;
-  // A transaction that writes. Who had to wait for the last one lets those go first who wait now: otherwise whoever
-  // has just committed is the first to begin again.
-  void begin();
-  void rollback() const noexcept { sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
+  // work() within a transaction that writes: all of it is on the disk, or, when it throws, none.
+  template <class Work>
+  void transaction(Work&& work) {
+    begin();
+    try {
+      work();
+      run("COMMIT");
+    } catch (...) {
+      sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+      throw;
+    }
+  }
   void mark_ours() const;  // sets the application id
   // Every table, index, view and trigger: "table events" and its SQL, "" of what SQLite made itself.
   std::vector<std::pair<std::string, std::string>> schema() const;
 
  private:
+  // Who had to wait for the last transaction lets those go first who wait now: otherwise whoever has just committed is
+  // the first to begin again.
+  void begin();
   static int wait_for_others(void* database, int waits) noexcept;
   void require_plain_journal() const;
 

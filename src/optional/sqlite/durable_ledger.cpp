@@ -53,7 +53,7 @@ class SqliteLedger final : public DurableLedger {
   explicit SqliteLedger(const std::string& path)
       : db_(path, kLedgerApplication, "advertising ledger", 1 << 16, 5000, sqlite::Others::nothing) {
     if (db_.is_new())
-      transaction([&] {
+      db_.transaction([&] {
         for (const char* table : kLedgerTables) db_.run(table);
         db_.mark_ours();
       });
@@ -73,7 +73,7 @@ class SqliteLedger final : public DurableLedger {
     require_micros(cap, "the account's cap");
     const auto id = AccountId(accounts_.size());
     make_room(accounts_);
-    transaction([&] { execute(add_account_, {id, cap}); });
+    db_.transaction([&] { execute(add_account_, {id, cap}); });
     accounts_.push_back({.limit = cap});
     return id;
   }
@@ -84,7 +84,7 @@ class SqliteLedger final : public DurableLedger {
     require_micros(budget, "the campaign's budget");
     const auto id = CampaignId(campaigns_.size());
     make_room(campaigns_);
-    transaction([&] { execute(add_campaign_, {id, account, budget}); });
+    db_.transaction([&] { execute(add_campaign_, {id, account, budget}); });
     campaigns_.push_back({.limit = budget, .account = account});
     return id;
   }
@@ -233,18 +233,6 @@ class SqliteLedger final : public DurableLedger {
     fail(Status::bad_file, "%s: %s is damaged", db_.path().c_str(), what);
   }
 
-  // work() within a transaction: all of it is on the disk, or, when it throws, none.
-  template <class Work>
-  void transaction(Work&& work) {
-    db_.begin();
-    try {
-      work();
-      db_.run("COMMIT");
-    } catch (...) {
-      db_.rollback();
-      throw;
-    }
-  }
   void execute(const Statement& s, std::initializer_list<int64_t> values) const {
     Use use(db_, s);
     for (const int64_t value : values) use.bind(value);
@@ -282,7 +270,7 @@ class SqliteLedger final : public DurableLedger {
     kept_open_.clear();
     made_ = 0;
     try {
-      transaction(work);
+      db_.transaction(work);
       next_ += made_;
     } catch (...) {
       for (const auto& [purse, before] : kept_) *purse = before;

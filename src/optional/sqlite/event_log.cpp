@@ -35,13 +35,13 @@ class SqliteLog final : public EventLog {
   explicit SqliteLog(const std::string& path) : path_(path), db_(path, kApplication, "event log", 4 * kMostBlob, 5000) {
     const bool has_keys = !db_.is_new() && schema_has_keys();
     if (!has_keys) {  // a new log, or one of before there were keys
-      db_.run("BEGIN IMMEDIATE");
-      if (db_.is_new() && db_.number("PRAGMA application_id") == 0) {  // unless another process was faster
-        db_.run(kEvents);
-        db_.mark_ours();
-      }
-      if (!schema_has_keys()) db_.run(kKeys);
-      db_.run("COMMIT");
+      db_.transaction([&] {
+        if (db_.is_new() && db_.number("PRAGMA application_id") == 0) {  // unless another process was faster
+          db_.run(kEvents);
+          db_.mark_ours();
+        }
+        if (!schema_has_keys()) db_.run(kKeys);
+      });
     }
     key_ = db_.prepare("INSERT OR IGNORE INTO keys VALUES (?1, ?2)");
     insert_ = db_.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
@@ -56,8 +56,7 @@ class SqliteLog final : public EventLog {
     int64_t number = last_number(), left_out = 0;
     if (repeated) *repeated = 0;
     if (events.empty()) return number;
-    db_.run("BEGIN IMMEDIATE");
-    try {
+    db_.transaction([&] {
       number = last_number();
       for (size_t i = 0; i < events.size(); ++i) {
         PUNA_REQUIRE(events[i].key.size() <= kLongestEventKey,
@@ -68,11 +67,7 @@ class SqliteLog final : public EventLog {
         else
           ++left_out;
       }
-      db_.run("COMMIT");
-    } catch (...) {
-      db_.rollback();
-      throw;
-    }
+    });
     if (repeated) *repeated = left_out;
     return number;
   }

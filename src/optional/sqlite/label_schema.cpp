@@ -92,19 +92,14 @@ void require_ours(const Database& db, int64_t version) {
 
 }  // namespace
 
-void prepare_schema(const Database& db, int version) {
+void prepare_schema(Database& db, int version) {
   if (!db.is_new()) require_ours(db, db.number("PRAGMA user_version"));
   if (!db.is_new() && db.number("PRAGMA user_version") >= version) return;
-  db.run("BEGIN IMMEDIATE");
-  try {
+  db.transaction([&] {
     if (db.number("PRAGMA application_id") == 0) db.mark_ours();
     for (auto v = int(db.number("PRAGMA user_version")); v < version; ++v) step_to(db, v + 1);
     require_ours(db, version);
-    db.run("COMMIT");
-  } catch (...) {
-    db.rollback();
-    throw;
-  }
+  });
 }
 
 int64_t shuffle_of(int64_t item) { return philox(0, uint64_t(item)).word[0]; }

@@ -60,17 +60,11 @@ class SqliteStore final : public LabelStore {
   void write(FunctionRef<void()> work) override {
     const Lock lock(mutex_);
     if (writing_) return work();
-    db_.begin();
-    writing_ = true;
-    try {
-      work();
-      db_.run("COMMIT");
-      writing_ = false;
-    } catch (...) {
-      db_.rollback();
-      writing_ = false;
-      throw;
-    }
+    struct Writing {
+      bool& now;
+      ~Writing() { now = false; }
+    } const writing{writing_ = true};
+    db_.transaction(work);
   }
 
   Project create(const Project& project) override {
