@@ -16,9 +16,15 @@ import tokenize
 from check_layers import written_by_hand
 
 
-def differs(clang_format, path):
-    formatted = subprocess.run([clang_format, path], capture_output=True, check=True).stdout
-    return formatted != path.read_bytes()
+FILES_A_RUN = 64  # starting clang-format costs as much as a file
+
+
+def not_formatted(clang_format, paths):
+    """Those of the files that clang-format would change: looked at one by one only where all together differ."""
+    formatted = subprocess.run([clang_format, *paths], capture_output=True, check=True).stdout
+    if formatted == b"".join(path.read_bytes() for path in paths):
+        return []
+    return paths if len(paths) == 1 else [p for path in paths for p in not_formatted(clang_format, [path])]
 
 
 WIDTH = 120
@@ -66,9 +72,10 @@ def main(clang_format, root):
     files = list(written_by_hand(root))
     if not files:
         sys.exit(f"no sources in {root}")
+    runs = [files[i : i + FILES_A_RUN] for i in range(0, len(files), FILES_A_RUN)]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        bad = pool.map(lambda p: differs(clang_format, p), files)
-        found = [str(p.relative_to(root)) for p, is_bad in zip(files, bad) if is_bad]
+        bad = pool.map(lambda paths: not_formatted(clang_format, paths), runs)
+        found = [str(path.relative_to(root)) for run in bad for path in run]
     found = [f"{name}: not as clang-format leaves it; run ./dev format {name}" for name in found]
     found += check_width(root)
     print("\n".join(found) or f"{len(files)} files, all formatted")
