@@ -1,10 +1,18 @@
 // convert.h -- other protocols as chat requests: OpenAI's responses (without state) and Anthropic's messages.
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "requests.h"
 
 namespace puna::serve {
+
+// Pieces of a chat request, as text.
+std::string text_part(std::string_view text);
+std::string image_url_part(std::string_view url);
+std::string named_function(std::string_view name);
+std::string function_call(std::string_view id, std::string_view name, std::string_view arguments);
+ChatRequest read_chat_text(const std::string& chat, const RequestLimits& limits);
 
 struct ResponsesRequest {
   ChatRequest chat;

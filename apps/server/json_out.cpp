@@ -63,4 +63,16 @@ bool from_base64(std::string_view text, std::string& bytes) {
   return true;
 }
 
+JsonObject& JsonObject::json(std::string_view name, std::string_view value) {
+  if (!members_.empty()) members_ += ',';
+  members_.append(json_string(name)).append(":").append(value);
+  return *this;
+}
+
+JsonList& JsonList::add(std::string_view json) {
+  if (!elements_.empty()) elements_ += ',';
+  elements_ += json;
+  return *this;
+}
+
 }  // namespace puna::serve

@@ -1,5 +1,5 @@
-// read_messages.cpp -- Anthropic's messages become a chat request: its blocks are turned into OpenAI's messages, which
-// read_chat() checks. Errors name the fields of the original.
+// read_messages.cpp -- Anthropic's messages become the text of a chat request: its blocks are turned into OpenAI's
+// messages, which read_chat() checks. Errors name the fields of the original.
 #include "convert.h"
 #include "json_out.h"
 
@@ -8,7 +8,7 @@ namespace {
 
 std::string block_text(Fields& block) { return block.require_text("text"); }
 
-OrderedJson image_part(Fields& block) {
+std::string image_part(Fields& block) {
   Fields source(block.require("source"), block.path("source"));
   const std::string type = source.require_text("type");
   if (type != "base64")
@@ -16,7 +16,7 @@ OrderedJson image_part(Fields& block) {
                                     ", expected 'base64': this server fetches nothing");
   const std::string media = source.require_text("media_type"), data = source.require_text("data");
   source.done();
-  return {{"type", "image_url"}, {"image_url", {{"url", "data:" + media + ";base64," + data}}}};
+  return image_url_part("data:" + media + ";base64," + data);
 }
 
 // A text, or blocks of text.
@@ -44,29 +44,31 @@ class Turns {
     const OrderedJson& content = m.require("content");
     m.done();
     if (content.is_string()) {
-      out.push_back({{"role", role}, {"content", content}});
+      out.add(JsonObject().text("role", role).json("content", json_text(content)).str());
+      last = role;
       return;
     }
     if (!content.is_array()) refuse(m.path("content"), "'" + m.path("content") + "' is neither a text nor blocks");
-    OrderedJson parts = OrderedJson::array(), calls = OrderedJson::array();
+    JsonList parts, calls;
     for (size_t i = 0; i < content.size(); ++i) {
       Fields block(content[i], at(m.path("content"), i));
       const std::string type = block.require_text("type");
       if (type == "text") {
-        parts.push_back({{"type", "text"}, {"text", block_text(block)}});
+        parts.add(text_part(block_text(block)));
       } else if (type == "image" && role == "user") {
-        parts.push_back(image_part(block));
+        parts.add(image_part(block));
       } else if (type == "tool_use" && role == "assistant") {
-        calls.push_back(
-            {{"id", block.require_text("id")},
-             {"type", "function"},
-             {"function", {{"name", block.require_text("name")}, {"arguments", block.require("input").dump()}}}});
+        const std::string id = block.require_text("id"), name = block.require_text("name");
+        calls.add(function_call(id, name, json_text(block.require("input"))));
       } else if (type == "tool_result" && role == "user") {
         const OrderedJson* said = block.get("content");
         block.flag("is_error");
-        out.push_back({{"role", "tool"},
-                       {"tool_call_id", block.require_text("tool_use_id")},
-                       {"content", said ? joined_text(*said, block.path("content")) : ""}});
+        out.add(JsonObject()
+                    .text("role", "tool")
+                    .text("tool_call_id", block.require_text("tool_use_id"))
+                    .text("content", said ? joined_text(*said, block.path("content")) : "")
+                    .str());
+        last = "tool";
       } else if (type == "thinking" || type == "redacted_thinking") {
         block.ignore({"thinking", "signature", "data"});  // of another model
       } else {
@@ -77,40 +79,44 @@ class Turns {
       block.done();
     }
     if (parts.empty() && calls.empty()) return;
-    OrderedJson turn = {{"role", role}, {"content", parts}};
-    if (parts.empty()) turn["content"] = nullptr;
-    if (!calls.empty()) turn["tool_calls"] = calls;
-    out.push_back(std::move(turn));
+    JsonObject turn;
+    turn.text("role", role).json("content", parts.empty() ? "null" : parts.str());
+    if (!calls.empty()) turn.json("tool_calls", calls.str());
+    out.add(turn.str());
+    last = role;
   }
-  OrderedJson out = OrderedJson::array();
+
+  JsonList out;
+  std::string last;  // the role of the last one
 };
 
-void convert_tools(Fields& f, const RequestLimits& limits, OrderedJson& chat) {
+void convert_tools(Fields& f, const RequestLimits& limits, JsonObject& chat) {
   if (const OrderedJson* tools = f.list("tools", limits.tools)) {
-    OrderedJson list = OrderedJson::array();
+    JsonList list;
     for (size_t i = 0; i < tools->size(); ++i) {
       Fields tool((*tools)[i], at("tools", i));
       const std::string type = tool.text("type", "custom");
       if (type != "custom")
         refuse(tool.path("type"), "'" + tool.path("type") + "' is " + json_string(type.substr(0, 40)) +
                                       ": this server runs no tools of its own");
-      OrderedJson function = {{"name", tool.require_text("name")}};
-      if (tool.has("description")) function["description"] = tool.text("description");
-      function["parameters"] = tool.require("input_schema");
+      JsonObject function;
+      function.text("name", tool.require_text("name"));
+      if (tool.has("description")) function.text("description", tool.text("description"));
+      function.json("parameters", json_text(tool.require("input_schema")));
       tool.ignore({"cache_control"});
       tool.done();
-      list.push_back({{"type", "function"}, {"function", function}});
+      list.add(JsonObject().text("type", "function").json("function", function.str()).str());
     }
-    chat["tools"] = list;
+    chat.json("tools", list.str());
   }
   const OrderedJson* choice = f.object("tool_choice");
   if (!choice) return;
   Fields c(*choice, "tool_choice");
   const std::string type = c.choice("type", {"auto", "any", "tool", "none"});
-  if (type == "auto" || type == "none") chat["tool_choice"] = type;
-  if (type == "any") chat["tool_choice"] = "required";
-  if (type == "tool") chat["tool_choice"] = {{"type", "function"}, {"function", {{"name", c.require_text("name")}}}};
-  if (c.flag("disable_parallel_tool_use")) chat["parallel_tool_calls"] = false;
+  if (type == "auto" || type == "none") chat.text("tool_choice", type);
+  if (type == "any") chat.text("tool_choice", "required");
+  if (type == "tool") chat.json("tool_choice", named_function(c.require_text("name")));
+  if (c.flag("disable_parallel_tool_use")) chat.json("parallel_tool_calls", "false");
   c.done();
 }
 
@@ -118,33 +124,33 @@ void convert_tools(Fields& f, const RequestLimits& limits, OrderedJson& chat) {
 
 ChatRequest read_messages(const OrderedJson& body, const RequestLimits& limits, bool counting) {
   Fields f(body, "");
-  OrderedJson chat = OrderedJson::object();
-  chat["model"] = f.text("model");
+  JsonObject chat;
+  chat.text("model", f.text("model"));
   Turns turns;
   if (const OrderedJson* system = f.get("system"))
-    turns.out.push_back({{"role", "system"}, {"content", joined_text(*system, "system")}});
+    turns.out.add(JsonObject().text("role", "system").text("content", joined_text(*system, "system")).str());
   f.require("messages");
   const OrderedJson& list = *f.list("messages", limits.messages);
   if (list.empty()) refuse("messages", "'messages' is empty");
   for (size_t i = 0; i < list.size(); ++i) turns.add(list[i], at("messages", i));
-  if (turns.out.empty() || turns.out.back()["role"] == "system") refuse("messages", "'messages' say nothing");
-  if (turns.out.back()["role"] == "assistant")
+  if (turns.last.empty()) refuse("messages", "'messages' say nothing");
+  if (turns.last == "assistant")
     refuse("messages", "the last message is the assistant's: an answer cannot be begun for it here");
-  chat["messages"] = std::move(turns.out);
+  chat.json("messages", turns.out.str());
   convert_tools(f, limits, chat);
   if (!counting) {
     f.require("max_tokens");
-    chat["max_completion_tokens"] = f.integer("max_tokens", 0, 1, limits.max_tokens);
-    chat["temperature"] = f.number("temperature", 1, 0, 1);
-    chat["top_p"] = f.number("top_p", 1, 0, 1);
-    chat["top_k"] = f.integer("top_k", 0, 0, 1 << 20);
-    chat["stream"] = f.flag("stream");
+    chat.json("max_completion_tokens", std::to_string(f.integer("max_tokens", 0, 1, limits.max_tokens)));
+    chat.json("temperature", json_number(f.number("temperature", 1, 0, 1)));
+    chat.json("top_p", json_number(f.number("top_p", 1, 0, 1)));
+    chat.json("top_k", std::to_string(f.integer("top_k", 0, 0, 1 << 20)));
+    chat.json("stream", f.flag("stream") ? "true" : "false");
   }
   Sampling stops;
   read_stop(f, "stop_sequences", limits, stops);
   // Our extensions, under the names that they have elsewhere.
   for (const char* name : {"seed", "min_p", "regex", "grammar", "choices", "response_format"})
-    if (const OrderedJson* value = f.get(name)) chat[name] = *value;
+    if (const OrderedJson* value = f.get(name)) chat.json(name, json_text(*value));
   f.refuse_unless("mcp_servers", {"[]"}, "this server fetches nothing");
   f.refuse_unless("container", {}, "this server runs nothing");
   if (const OrderedJson* thinking = f.object("thinking")) {
@@ -154,7 +160,7 @@ ChatRequest read_messages(const OrderedJson& body, const RequestLimits& limits, 
   }
   f.ignore({"metadata", "service_tier", "context_management", "output_config", "cache_control", "inference_geo"});
   f.done();
-  ChatRequest r = read_chat(chat, limits);
+  ChatRequest r = read_chat_text(chat.str(), limits);
   r.sampling.stop = std::move(stops.stop);
   return r;
 }
