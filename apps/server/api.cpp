@@ -4,14 +4,10 @@
 
 #include "api_call.h"
 #include "http/access.h"
-#include "page.h"
+#include "page/pages.h"
 
 namespace puna::serve {
 namespace {
-
-constexpr const char* kPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 std::string_view bearer(const http::Request& r) {
   const std::string_view field = r.field("authorization");
@@ -71,15 +67,7 @@ std::optional<http::Answer> Api::quick(const http::Request& r) {
   if (r.path == "/health" && read)
     return draining_ ? http::Answer{503, R"({"status":"draining"})"} : http::Answer{200, R"({"status":"ok"})"};
   if (!o_.page || !read) return {};
-  const PageFile* file = page_file(r.path);
-  if (!file) return {};
-  return http::Answer{200,
-                      std::string(file->text),
-                      file->type,
-                      {{"Content-Security-Policy", kPolicy},
-                       {"Referrer-Policy", "no-referrer"},
-                       {"X-Frame-Options", "DENY"},
-                       {"Cache-Control", "no-cache"}}};
+  return pages::page_answer("chat", r);
 }
 
 http::Answer Api::draining_answer(const http::Request& r) const {

@@ -307,8 +307,8 @@ class Handler(BaseHTTPRequestHandler):
         return not self.server.key or self.headers.get("Authorization") == f"Bearer {self.server.key}"
 
     def send_file(self, path):
-        file = PAGE / (path.lstrip("/") or "index.html")
-        if file.parent != PAGE or file.suffix not in TYPES or not file.is_file():
+        file = PAGE / (path.lstrip("/") or "chat.html")
+        if ".." in path or file.suffix not in TYPES or not file.is_file():
             return self.send_error_body(Refused(404, f"there is no {path}"))
         headers = [
             ("Content-Security-Policy", CSP),

@@ -4,16 +4,23 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { eventData } from '../../apps/page/sse.js';
-import { addChunk } from '../../apps/page/accumulate.js';
-import { parseJson } from '../../apps/page/json_text.js';
-import { checkSchema, validate } from '../../apps/page/schema.js';
-import { readTools } from '../../apps/page/tools.js';
-import { parseMarkdown } from '../../apps/page/markdown.js';
-import { TokenMap } from '../../apps/page/token_map.js';
-import { addAnswer, addNode, newConversation, removeLeaf, stepSibling, visiblePath } from '../../apps/page/tree.js';
-import { buildRequest, defaultSettings } from '../../apps/page/request.js';
-import { exportText, importText } from '../../apps/page/transfer.js';
+import { eventData } from '../../apps/page/chat/sse.js';
+import { addChunk } from '../../apps/page/chat/accumulate.js';
+import { parseJson } from '../../apps/page/chat/json_text.js';
+import { checkSchema, validate } from '../../apps/page/chat/schema.js';
+import { readTools } from '../../apps/page/chat/tools.js';
+import { parseMarkdown } from '../../apps/page/chat/markdown.js';
+import { TokenMap } from '../../apps/page/chat/token_map.js';
+import {
+  addAnswer,
+  addNode,
+  newConversation,
+  removeLeaf,
+  stepSibling,
+  visiblePath,
+} from '../../apps/page/chat/tree.js';
+import { buildRequest, defaultSettings } from '../../apps/page/chat/request.js';
+import { exportText, importText } from '../../apps/page/chat/transfer.js';
 
 // ---- the stream -------------------------------------------------------------------------------------------------
 

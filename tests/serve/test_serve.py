@@ -473,8 +473,10 @@ class OtherEndpointsTest(unittest.TestCase):
         page = server.get("/")
         self.assertEqual(page.status, 200)
         self.assertIn("default-src 'none'", page.headers["content-security-policy"])
-        self.assertEqual(server.get("/app.js").headers["content-type"], "text/javascript; charset=utf-8")
-        self.assertEqual(server.get("/../CMakeLists.txt").status, 404)
+        self.assertEqual(server.get("/chat/app.js").headers["content-type"], "text/javascript; charset=utf-8")
+        self.assertEqual(server.get("/shared/dom.js").status, 200)
+        for none in ["/../CMakeLists.txt", "/label/app.js", "/chat", "/shared/"]:
+            self.assertEqual(server.get(none).status, 404, none)
 
 
 class AdapterTest(unittest.TestCase):

@@ -1,7 +1,7 @@
 // Puts parsed markdown on the page: text nodes and elements made one by one, never HTML from a string. Blocks whose
 // source has not changed stay the nodes they are, so that a growing answer does not flicker or lose a selection.
 
-import { h, icon, copyText } from './dom.js';
+import { h, icon, copyText } from '../shared/dom.js';
 import { parseMarkdown } from './markdown.js';
 
 const sources = new WeakMap(); // text node -> where its text begins in the source

@@ -1,10 +1,10 @@
 // The box one writes in: text, images, what is switched on for this conversation, and how full the context is.
 
-import { h, byId, icon, toast } from './dom.js';
+import { h, byId, icon, toast } from '../shared/dom.js';
 import { thumbnail } from './edit_form.js';
 import { MAX_IMAGES, imagesOf, readImage } from './images.js';
 import { readTools } from './tools.js';
-import { count, plural } from './format.js';
+import { count, plural } from '../shared/format.js';
 
 export class Composer {
   images = [];

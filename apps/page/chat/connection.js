@@ -1,10 +1,10 @@
 // Whether the server answers, which models it has, and the key it may want. While it does not answer it is asked again
 // every few seconds.
 
-import { ServerError } from './api.js';
-import { byId, h } from './dom.js';
-import { askForKey, closeNotice, forgetKey, showNotice } from './key_form.js';
-import { recall } from './preferences.js';
+import { ServerError } from '../shared/server.js';
+import { byId, h } from '../shared/dom.js';
+import { askForKey, closeNotice, forgetKey, showNotice } from '../shared/key_form.js';
+import { recall } from '../shared/preferences.js';
 
 const AGAIN_AFTER = 3000; // ms
 

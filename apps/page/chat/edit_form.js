@@ -1,6 +1,6 @@
 // A message in place of itself as a form. What is saved becomes a branch beside the old one.
 
-import { h, iconButton } from './dom.js';
+import { h, iconButton } from '../shared/dom.js';
 
 // onDone({content, images}) of a user's message, {content} of an answer, {results} of results of calls.
 export function editForm(node, { onDone, onCancel }) {

@@ -1,6 +1,6 @@
 // Tool calls of an answer: what the model asks for, and a form for what the functions return.
 
-import { h } from './dom.js';
+import { h } from '../shared/dom.js';
 import { parseJson, prettyJson } from './json_text.js';
 import { readTools } from './tools.js';
 import { validate } from './schema.js';

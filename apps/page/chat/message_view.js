@@ -1,6 +1,6 @@
 // One message of the thread on the page, and what one can do with it.
 
-import { h, icon, iconButton, copyText } from './dom.js';
+import { h, icon, iconButton, copyText } from '../shared/dom.js';
 import { MarkdownView, codeBlock } from './markdown_view.js';
 import { TokenMap } from './token_map.js';
 import { tokenList } from './token_view.js';
@@ -10,7 +10,7 @@ import { siblingsOf } from './tree.js';
 import { tokensPerSecond } from './run.js';
 import { validate } from './schema.js';
 import { parseJson } from './json_text.js';
-import { plural, rate, seconds, sentence } from './format.js';
+import { plural, rate, seconds, sentence } from '../shared/format.js';
 
 export class MessageView {
   constructor(app, conversation, node) {

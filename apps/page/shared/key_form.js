@@ -1,10 +1,10 @@
-// Asks for the API key, when the server has answered 401.
+// Asks for the API key (or whatever the page calls it), when the server has answered 401.
 
 import { h, byId } from './dom.js';
 import { forget, remember } from './preferences.js';
 
-// onKey(key) after one was entered.
-export function askForKey({ wasRefused, onKey }) {
+// onKey(key) after one was entered. The page has a #notice.
+export function askForKey({ wasRefused, onKey, name = 'API key' }) {
   const input = h('input', {
     id: 'api-key',
     type: 'password',
@@ -16,18 +16,20 @@ export function askForKey({ wasRefused, onKey }) {
   const said = h(
     'p',
     { role: 'alert' },
-    wasRefused ? 'The server refused this key.' : 'This server asks for an API key.',
+    wasRefused
+      ? `The server refused this ${name.split(' ').at(-1)}.`
+      : `This server asks for ${/^[aeiou]/i.test(name) ? 'an' : 'a'} ${name}.`,
   );
   const form = h(
     'form',
-    { class: 'key-form', 'aria-label': 'API key' },
+    { class: 'key-form', 'aria-label': name },
     said,
     h(
       'div',
       { class: 'key-row' },
-      h('label', { for: 'api-key' }, 'API key'),
+      h('label', { for: 'api-key' }, name.charAt(0).toUpperCase() + name.slice(1)),
       input,
-      h('button', { type: 'submit', class: 'primary' }, 'Use this key'),
+      h('button', { type: 'submit', class: 'primary' }, `Use this ${name.split(' ').at(-1)}`),
     ),
     h('label', { class: 'keep' }, keep, 'Keep it in this browser after the tab is closed'),
   );
@@ -36,7 +38,7 @@ export function askForKey({ wasRefused, onKey }) {
     const key = input.value.trim();
     if (!key) return;
     if (!/^[\x21-\x7e]+$/.test(key)) {
-      said.textContent = 'A key has no spaces and no letters beyond ASCII.';
+      said.textContent = 'It has no spaces and no letters beyond ASCII.';
       return;
     }
     remember('key', key, keep.checked);

@@ -3,7 +3,7 @@
 
 import { addChunk } from './accumulate.js';
 import { buildRequest } from './request.js';
-import { ServerError } from './api.js';
+import { ServerError } from '../shared/server.js';
 
 export class Run {
   #controller = new AbortController();

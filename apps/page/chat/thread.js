@@ -1,7 +1,7 @@
 // The messages of the open conversation on the page, in order; scrolling that follows a growing answer unless the
 // reader has scrolled away; what an empty conversation shows.
 
-import { h, byId, icon } from './dom.js';
+import { h, byId, icon } from '../shared/dom.js';
 import { MessageView } from './message_view.js';
 import { watchPointer, hideCard } from './token_view.js';
 import { visiblePath } from './tree.js';
@@ -89,7 +89,7 @@ export class Thread {
 function emptyState(app) {
   const model = app.models.id;
   const [title, text] = emptyWords(app);
-  const image = h('img', { src: 'icon.svg', alt: '', width: 48, height: 48 });
+  const image = h('img', { src: 'shared/icon.svg', alt: '', width: 48, height: 48 });
   return h('div', { class: 'empty' }, image, h('h2', {}, title), h('p', {}, text), model ? starters(app) : null);
 }
 

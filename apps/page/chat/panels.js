@@ -1,7 +1,7 @@
 // The two panels beside the thread. Where there is room they push it aside; on narrow screens they lie over it, one at
 // a time, and the thread is inert meanwhile.
 
-import { byId, icon } from './dom.js';
+import { byId, icon } from '../shared/dom.js';
 
 const narrow = { sidebar: matchMedia('(max-width: 760px)'), settings: matchMedia('(max-width: 1080px)') };
 const buttons = { sidebar: 'toggle-list', settings: 'toggle-settings' };

@@ -1,8 +1,8 @@
 // The list of conversations: open, rename, delete with a way back, export, import.
 
-import { h, byId, icon, iconButton, toast } from './dom.js';
+import { h, byId, icon, iconButton, toast } from '../shared/dom.js';
 import { download, exportText, importText } from './transfer.js';
-import { plural, when } from './format.js';
+import { plural, when } from '../shared/format.js';
 
 const FILTER_FROM = 8; // conversations before there is a box to find one
 

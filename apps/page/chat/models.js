@@ -1,7 +1,7 @@
 // Choice of model and adapter. The server lists an adapter as a model of its own, named "base:adapter"; here it is a
 // second choice beside its base.
 
-import { h, byId } from './dom.js';
+import { h, byId } from '../shared/dom.js';
 
 export class ModelChoice {
   models = new Map(); // id -> what the server said of it

@@ -1,12 +1,12 @@
 // The settings of the open conversation: system prompt, sampling, schema, tools, probabilities. What is typed is
 // checked at once and goes into conversation.settings; what is not valid says so beside its box and is not sent.
 
-import { h, byId, iconButton, toast } from './dom.js';
+import { h, byId, iconButton, toast } from '../shared/dom.js';
 import { SAMPLING } from './request.js';
 import { EXAMPLE_SCHEMA, checkSchema } from './schema.js';
 import { EXAMPLE_TOOLS, readTools } from './tools.js';
 import { parseJson } from './json_text.js';
-import { sentence } from './format.js';
+import { sentence } from '../shared/format.js';
 
 export class SettingsPanel {
   // onChange(): something of `settings` changed. onDefault(settings): new conversations are to begin with these.

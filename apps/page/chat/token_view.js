@@ -1,9 +1,9 @@
 // Probabilities of tokens: a card with a token and what else the model could have said. It shows over the words of an
 // answer under the pointer, and over the list of tokens, which the keyboard reaches.
 
-import { h, byId } from './dom.js';
+import { h, byId } from '../shared/dom.js';
 import { sourceOffset } from './markdown_view.js';
-import { percent, visibleToken } from './format.js';
+import { percent, visibleToken } from '../shared/format.js';
 
 // The list of an answer's tokens, shaded by probability. One tab stop; arrows go from token to token.
 export function tokenList(tokens) {
