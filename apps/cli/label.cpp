@@ -108,7 +108,7 @@ void run_add(const AddFlags& f, bool has_value) {
   l.time = milliseconds_now();
   l.request = f.request;
   if (f.seconds >= 0) l.seconds = double(f.seconds);
-  if (!f.skip.empty()) l.source = "{\"skipped\":" + puna::quoted(f.skip) + "}";
+  if (!f.skip.empty()) l.source = skipped_source(f.skip);
   if (has_value)
     if (const std::string wrong = check_word(project, f.value, l.value); !wrong.empty())
       fail(Status::invalid_argument, "the value %s", wrong.c_str());
@@ -190,6 +190,7 @@ void add_label(CLI::App& app) {
   label_group.require_verb();
   add_label_files(label_group);
   add_label_work(label_group);
+  add_label_serve(label_group);
   add_label_quality(label_group);
   add_label_texts(label_group);
 }

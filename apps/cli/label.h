@@ -20,6 +20,7 @@ void add_label_files(const Verb& label_group);    // create, import, export
 void add_label_work(const Verb& label_group);     // next, add, stats
 void add_label_quality(const Verb& label_group);  // agree, infer, adjudicate
 void add_label_texts(const Verb& label_group);    // dedup, contaminated
+void add_label_serve(const Verb& label_group);    // serve
 
 int64_t milliseconds_now();  // since 1970
 void say_notes(const std::vector<std::string>& notes);

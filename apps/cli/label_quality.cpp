@@ -234,14 +234,10 @@ void run_adjudicate(const AdjudicateFlags& f) {
   InferOptions options;
   options.method = method_of(f.method);
   const label::Inference r = stoppable([&](const Watch& watch) { return infer(a.answers, options, watch); });
-  std::vector<size_t> queue;
-  for (size_t i = 0; i < r.label.size(); ++i)
-    if (r.label[i] != kUnknown && a.answers.gold[i] == kUnknown) queue.push_back(i);
-  std::stable_sort(queue.begin(), queue.end(),
-                   [&](size_t x, size_t y) { return r.confidence(int64_t(x)) < r.confidence(int64_t(y)); });
+  std::vector<int64_t> queue = least_certain(a.answers, r);
   if (int64_t(queue.size()) > f.count) queue.resize(size_t(f.count));
-  for (const size_t i : queue) {
-    OrderedJson line = item_line(a.answers, r, i);
+  for (const int64_t i : queue) {
+    OrderedJson line = item_line(a.answers, r, size_t(i));
     const auto by_item = [](const label::Answer& x, const label::Answer& y) { return x.item < y.item; };
     const auto [from, to] =
         std::equal_range(a.answers.answers.begin(), a.answers.answers.end(), label::Answer{int32_t(i), 0, 0}, by_item);

@@ -4,15 +4,15 @@
 
 #include "api_call.h"
 #include "http/access.h"
+#include "http/secrets.h"
 #include "page/pages.h"
 
 namespace puna::serve {
 namespace {
 
-std::string_view bearer(const http::Request& r) {
-  const std::string_view field = r.field("authorization");
-  if (field.size() > 7 && (field.starts_with("Bearer ") || field.starts_with("bearer "))) return field.substr(7);
-  return r.field("x-api-key");
+std::string_view secret_in(const http::Request& r) {
+  const std::string_view secret = http::bearer(r.field("authorization"));
+  return secret.empty() ? r.field("x-api-key") : secret;
 }
 
 bool allowed(const std::vector<std::string>& origins, std::string_view origin) {
@@ -113,7 +113,7 @@ void Api::answer(Call& call, const Route& route) {
 
 void Api::authorise(Call& call) const {
   if (keys_.empty()) return;
-  const std::string_view secret = bearer(call.request);
+  const std::string_view secret = secret_in(call.request);
   call.key = keys_.find(secret);
   if (!call.key)
     throw ApiError(401, secret.empty() ? "an API key is needed: Authorization: Bearer KEY" : "the API key is wrong", "",

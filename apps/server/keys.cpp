@@ -3,21 +3,10 @@
 #include <algorithm>
 #include <sstream>
 
+#include "http/secrets.h"
 #include "puna/base/error.h"
 
 namespace puna::serve {
-namespace {
-
-// Looks at every byte of both, whatever they hold.
-bool same(std::string_view a, std::string_view b) {
-  unsigned difference = unsigned(a.size() ^ b.size());
-  for (size_t i = 0; i < b.size(); ++i) difference |= unsigned(uint8_t(b[i]) ^ (i < a.size() ? uint8_t(a[i]) : 0));
-  return difference == 0;
-}
-
-constexpr size_t kShortest = 16;  // of a secret: shorter ones can be guessed
-
-}  // namespace
 
 bool Key::may_use(const std::string& model) const {
   return models.empty() || std::find(models.begin(), models.end(), model) != models.end();
@@ -25,18 +14,11 @@ bool Key::may_use(const std::string& model) const {
 
 Keys Keys::parse(std::string_view text, const std::string& place) {
   Keys keys;
-  std::istringstream lines{std::string(text)};
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    std::istringstream words(line.substr(0, line.find('#')));
+  for (const http::Secret& s : http::parse_secrets(text, place)) {
     Key key;
-    if (!(words >> key.name)) continue;
-    if (!(words >> key.secret))
-      fail(Status::invalid_argument, "%s:%d: expected 'NAME SECRET ...'", place.c_str(), number);
-    PUNA_REQUIRE(key.secret.size() >= kShortest && key.secret.size() <= 512,
-                 "%s:%d: the secret of '%s' has %zu characters, expected %zu to 512", place.c_str(), number,
-                 key.name.c_str(), key.secret.size(), kShortest);
+    key.name = s.name;
+    key.secret = s.secret;
+    std::istringstream words(s.rest);
     for (std::string word; words >> word;) {
       if (word == "owner") {
         key.owner = true;
@@ -48,19 +30,18 @@ Keys Keys::parse(std::string_view text, const std::string& place) {
         key.requests = std::stoi(word.substr(9));
       } else {
         fail(Status::invalid_argument, "%s:%d: '%s' is neither 'owner', 'models=...' nor 'requests=N'", place.c_str(),
-             number, word.c_str());
+             s.line, word.c_str());
       }
     }
     keys.all_.push_back(std::move(key));
   }
-  PUNA_REQUIRE(!keys.all_.empty(), "%s: there is no key in it", place.c_str());
   return keys;
 }
 
 const Key* Keys::find(std::string_view secret) const {
   const Key* found = nullptr;
   for (const Key& k : all_)
-    if (same(secret, k.secret)) found = &k;
+    if (http::same_secret(secret, k.secret)) found = &k;
   return found;
 }
 

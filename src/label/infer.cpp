@@ -91,6 +91,14 @@ Inference infer(const Answers& a, const InferOptions& o, const Watch& watch) {
   return r;
 }
 
+std::vector<int64_t> least_certain(const Answers& a, const Inference& r) {
+  std::vector<int64_t> queue;
+  for (size_t i = 0; i < r.label.size(); ++i)
+    if (r.label[i] != kUnknown && a.gold[i] == kUnknown) queue.push_back(int64_t(i));
+  std::stable_sort(queue.begin(), queue.end(), [&](int64_t x, int64_t y) { return r.confidence(x) < r.confidence(y); });
+  return queue;
+}
+
 double accuracy_of(const Answers& a, const Inference& r) {
   double right = 0;
   for (size_t i = 0; i < r.label.size(); ++i) {

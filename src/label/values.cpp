@@ -136,6 +136,14 @@ std::string check_word(const Project& p, std::string_view word, std::string& val
   return check_choices(p, std::move(choices), value);
 }
 
+std::string skipped_source(const std::string& reason) { return "{\"skipped\":" + puna::quoted(reason) + "}"; }
+
+std::string skipped_reason(std::string_view source) {
+  if (!io::is_object(source)) return "";
+  const std::string_view reason = io::member(source, "skipped", kNoWatch);
+  return io::is_string(reason) ? io::text_of(reason, kNoWatch) : "";
+}
+
 std::string word_of(std::string_view value) {
   if (io::is_string(value)) return io::text_of(value, kNoWatch);
   if (!io::is_array(value) || value.find('{') != value.npos) return std::string(value);

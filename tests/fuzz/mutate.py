@@ -46,6 +46,7 @@ MUTATORS = {
     "json_schema": m.mutate_json,
     "item_graph": tensor_files.mutate_graph,
     "label_import": own.mutate_label_file,
+    "label_request": behind_a_byte(m.mutate_json),
     "label_store": sqlite_files.mutate_sqlite,
     "mmproj": m.mutate_gguf,
     "model_config": m.mutate_json,

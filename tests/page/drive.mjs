@@ -1,8 +1,10 @@
-// Drives the page in a headless Chromium as a person would: types, clicks, drops, reloads; and looks at what is shown.
+// Drives the pages in a headless Chromium as a person would: types, clicks, drops, reloads; and looks at what is shown.
+// The chat page against a mock server, the labelling page against `puna label serve` itself, a new one each case.
 //
-// usage: node tests/page/drive.mjs [URL] [--key KEY] [--only WORDS] [--shots FOLDER]
-//   URL      a running server, such as http://127.0.0.1:8080/; without it a mock server is started. Cases that need
+// usage: node tests/page/drive.mjs [URL] [--key KEY] [--page chat|label] [--only WORDS] [--shots FOLDER]
+//   URL      a running puna serve, such as http://127.0.0.1:8080/; without it a mock server is started. Cases that need
 //            answers made to order run with the mock server only.
+//   --page   the cases of one page
 //   --only   cases whose name has these words
 //   --shots  leaves screenshots in this folder
 // Every case also fails on an error of the console, a request to elsewhere and a breach of the Content-Security-Policy.
@@ -16,18 +18,29 @@ import answers from './cases_answers.mjs';
 import features from './cases_features.mjs';
 import errors from './cases_errors.mjs';
 import layout from './cases_layout.mjs';
+import label from './cases_label.mjs';
+import { startLabels } from './label_server.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string', default: '' }, shots: { type: 'string' }, key: { type: 'string' } },
+  options: {
+    only: { type: 'string', default: '' },
+    page: { type: 'string', default: '' },
+    shots: { type: 'string' },
+    key: { type: 'string' },
+  },
 });
 const [realUrl] = positionals;
-const cases = [...answers, ...features, ...errors, ...layout].filter((c) => c.name.includes(values.only));
+const all = [...answers, ...features, ...errors, ...layout, ...label.map((c) => ({ ...c, kind: 'label' }))];
+const chosen = (c) => c.name.includes(values.only) && (c.kind ?? 'chat').includes(values.page);
+const cases = all.filter(chosen);
 const servers = realUrl ? { plain: { url: new URL('/', realUrl).href, end() {} } } : {};
 if (values.shots) mkdirSync(values.shots, { recursive: true });
 
-// The mock server of a case: one without a key for most, one that asks for "sesame" for some.
-async function serverFor({ server = 'plain' }) {
+// The server of a case. Of the chat page a mock: one without a key for most, one that asks for "sesame" for some.
+async function serverFor(test) {
+  if (test.kind === 'label') return startLabels(test.projects, test.serve);
+  const { server = 'plain' } = test;
   servers[server] ??= await startMock('--delay', '0.004', ...(server === 'keyed' ? ['--key', 'sesame'] : []));
   return servers[server];
 }
@@ -44,13 +57,16 @@ async function runCase(browser, test) {
   try {
     const act = new Actions(page, server.url, Boolean(realUrl));
     if (realUrl && values.key) await act.enterKey(values.key);
-    await test.run({ page, context, act, shot, axe: () => axeFindings(page), isReal: Boolean(realUrl) });
+    const another = (options) => openPage(browser, server.url, { timeout: 8000, ...options });
+    const axe = (of = page) => axeFindings(of);
+    await test.run({ page, context, act, shot, axe, isReal: Boolean(realUrl), server, another });
     if (breaches.length) throw new Error(breaches.join('\n'));
   } catch (error) {
     if (values.shots) await shot(`failed-${test.name.replaceAll(/\W+/g, '-')}`).catch(() => {});
     throw error;
   } finally {
     await context.close();
+    if (test.kind === 'label') server.end();
   }
 }
 
@@ -58,7 +74,7 @@ const browser = await startBrowser();
 let failed = 0;
 let skipped = 0;
 for (const test of cases) {
-  if (realUrl && test.needsMock) {
+  if (realUrl && (test.needsMock || test.kind)) {
     skipped += 1;
     continue;
   }

@@ -19,6 +19,7 @@ export const byId = (id) => document.getElementById(id);
 // 24 x 24 outlines, drawn with the colour of the text.
 const ICONS = {
   arrow_up: 'M12 19V5M6 11l6-6 6 6',
+  chart: 'M4 20h16M7 20v-6M12 20V5M17 20v-9',
   check: 'M5 12.5l4.5 4.5L19 7.5',
   close: 'M6 6l12 12M18 6L6 18',
   copy: 'M9 9h10v11H9zM15 9V4H5v11h4',
@@ -28,6 +29,7 @@ const ICONS = {
   keyboard: 'M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M18 10h.01M8 14h8',
   left: 'M14 6l-6 6 6 6',
   list: 'M4 7h16M4 12h16M4 17h10',
+  person: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20a7.5 7.5 0 0 1 15 0',
   plus: 'M12 5v14M5 12h14',
   retry: 'M19 12a7 7 0 1 1-2-5M19 4v4h-4',
   right: 'M10 6l6 6-6 6',

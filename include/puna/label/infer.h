@@ -48,6 +48,9 @@ struct Inference {
 // Error{invalid_argument} without answers or with fewer than two labels.
 Inference infer(const Answers& answers, const InferOptions& options = {}, const Watch& watch = Watch());
 
+// The items that people should decide: those with answers and without gold, the least certain first.
+std::vector<int64_t> least_certain(const Answers& answers, const Inference& inference);
+
 // Of the items with a truth: the share that is right. An item whose largest posteriors are equal counts by the share of
 // those that is right, which is what breaking ties by chance gives on average; the second takes the labels as they are.
 // NaN where there is no truth.

@@ -109,6 +109,7 @@ class LabelStore {
   virtual Written append(int64_t project, std::span<const NewLabel> labels) = 0;
 
   virtual std::optional<Item> find(int64_t project, std::string_view key) = 0;
+  virtual Item item(int64_t id) = 0;  // Error{invalid_argument} when there is none
   // By id. Do not write inside.
   virtual void each_item(int64_t project, FunctionRef<void(const Item&)> visit) = 0;
   // By item, then in the order they came; history: those that were replaced too.
@@ -119,6 +120,13 @@ class LabelStore {
   virtual std::optional<Item> next(int64_t project, const std::string& annotator, Kind kind,
                                    const AssignOptions& options, int64_t now) = 0;
   virtual void release(int64_t item, const std::string& annotator) = 0;
+  // The item is the annotator's until then, whoever else works on it: one that it takes back to answer again.
+  virtual void hold(int64_t item, const std::string& annotator, int64_t until) = 0;
+  // What the annotator holds, what was taken up last first; all of it is held until `until` from now on.
+  virtual std::vector<Item> held(int64_t project, const std::string& annotator, int64_t now, int64_t until) = 0;
+  // The annotator's last label or skip that counts: what an undo takes back. A label that was taken back (one without a
+  // value and a source) takes its place; then `next` may give it the item again.
+  virtual std::optional<Label> last(int64_t project, const std::string& annotator) = 0;
   virtual void set_uncertainty(int64_t project, std::span<const Uncertainty> items) = 0;
 
   virtual StoreStats stats(int64_t project, int64_t now) = 0;

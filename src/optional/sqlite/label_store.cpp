@@ -21,6 +21,16 @@ constexpr int kApplication = 0x50556C61;  // "PUla"
 constexpr int64_t kLongestValue = 64 << 20;
 constexpr int kWaitMs = 60'000;
 
+constexpr const char* kLabelColumns =
+    "SELECT l.id, l.item, a.name, a.kind, l.value, l.gold, l.time, l.seconds, l.score, l.source, l.current FROM items "
+    "i "
+    "JOIN labels l ON l.item = i.id JOIN annotators a ON a.id = l.annotator ";
+
+// Of annotator ?2: a label or a skip, which was not taken back.
+constexpr const char* kNotSeen =
+    "NOT EXISTS (SELECT 1 FROM labels l WHERE l.item = i.id AND l.annotator = ?2 AND l.current = 1 AND (l.value IS NOT "
+    "NULL OR l.source IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM leases s WHERE s.item = i.id AND s.annotator = ?2) ";
+
 // By enum Order.
 constexpr const char* kOrders[] = {"i.shuffle", "i.entropy DESC, i.shuffle", "i.margin, i.shuffle",
                                    "i.disagreement DESC, i.shuffle"};
@@ -158,6 +168,15 @@ class SqliteStore final : public LabelStore {
     return item_in(use);
   }
 
+  Item item(int64_t id) override {
+    const Lock lock(mutex_);
+    const Statement s = db_.prepare("SELECT id, key, data, truth, source FROM items WHERE id = ?");
+    Use use(db_, s);
+    use.bind(id);
+    if (!use.step()) fail(Status::invalid_argument, "there is no item %jd", id);
+    return item_in(use);
+  }
+
   void each_item(int64_t project, FunctionRef<void(const Item&)> visit) override {
     const Lock lock(mutex_);
     const Statement s = db_.prepare("SELECT id, key, data, truth, source FROM items WHERE project = ? ORDER BY id");
@@ -169,26 +188,10 @@ class SqliteStore final : public LabelStore {
   void each_label(int64_t project, bool history, FunctionRef<void(const Label&)> visit) override {
     const Lock lock(mutex_);
     const Statement s = db_.prepare(
-        "SELECT l.id, l.item, a.name, a.kind, l.value, l.gold, l.time, l.seconds, l.score, l.source, l.current FROM "
-        "items i JOIN labels l ON l.item = i.id JOIN annotators a ON a.id = l.annotator WHERE i.project = ? AND "
-        "(l.current = 1 OR ?) ORDER BY i.id, l.id");
+        (kLabelColumns + std::string("WHERE i.project = ? AND (l.current = 1 OR ?) ORDER BY i.id, l.id")).c_str());
     Use use(db_, s);
     use.bind(project).bind(int64_t(history));
-    while (use.step()) {
-      Label l;
-      l.id = use.integer(0);
-      l.item = use.integer(1);
-      l.annotator = use.text(2);
-      l.kind = kind_of(use.text(3));
-      l.value = use.text(4);
-      l.gold = use.integer(5) != 0;
-      l.time = use.integer(6);
-      if (!use.is_null(7)) l.seconds = use.real(7);
-      if (!use.is_null(8)) l.score = use.real(8);
-      l.source = use.text(9);
-      l.current = use.integer(10) != 0;
-      visit(l);
-    }
+    while (use.step()) visit(label_in(use));
   }
 
   std::optional<Item> next(int64_t project, const std::string& annotator, Kind kind, const AssignOptions& options,
@@ -218,6 +221,49 @@ class SqliteStore final : public LabelStore {
           .bind(annotator)
           .run();
     });
+  }
+
+  void hold(int64_t item, const std::string& annotator, int64_t until) override {
+    write([&] {
+      Use(db_, db_.prepare("INSERT OR REPLACE INTO leases SELECT ?, id, ? FROM annotators WHERE name = ?"))
+          .bind(item)
+          .bind(until)
+          .bind(annotator)
+          .run();
+    });
+  }
+
+  std::vector<Item> held(int64_t project, const std::string& annotator, int64_t now, int64_t until) override {
+    std::vector<Item> all;
+    write([&] {
+      all.clear();
+      {
+        const Statement s = db_.prepare(
+            "SELECT i.id, i.key, i.data, i.truth, i.source FROM leases s JOIN items i ON i.id = s.item JOIN annotators "
+            "a ON a.id = s.annotator WHERE i.project = ? AND a.name = ? AND s.until > ? ORDER BY s.until DESC, "
+            "i.shuffle");
+        Use use(db_, s);
+        use.bind(project).bind(annotator).bind(now);
+        while (use.step()) all.push_back(item_in(use));
+      }
+      const Statement renew = db_.prepare(
+          "UPDATE leases SET until = ? WHERE item = ? AND annotator = (SELECT id FROM annotators WHERE name = ?)");
+      for (const Item& item : all) Use(db_, renew).bind(until).bind(item.id).bind(annotator).run();
+    });
+    return all;
+  }
+
+  std::optional<Label> last(int64_t project, const std::string& annotator) override {
+    const Lock lock(mutex_);
+    const Statement s = db_.prepare(
+        (kLabelColumns + std::string("WHERE i.project = ? AND l.annotator = (SELECT id FROM annotators WHERE name = ?) "
+                                     "AND l.current = 1 AND (l.value IS NOT NULL OR l.source IS NOT NULL) ORDER BY "
+                                     "l.id DESC LIMIT 1"))
+            .c_str());
+    Use use(db_, s);
+    use.bind(project).bind(annotator);
+    if (!use.step()) return std::nullopt;
+    return label_in(use);
   }
 
   void set_uncertainty(int64_t project, std::span<const Uncertainty> items) override {
@@ -253,7 +299,8 @@ class SqliteStore final : public LabelStore {
     }
     const Statement by = db_.prepare(
         "SELECT a.name, a.kind, sum(l.current = 1 AND l.value IS NOT NULL), sum(l.current = 0), sum(l.current = 1 AND "
-        "l.value IS NULL), total(l.seconds) FROM items i JOIN labels l ON l.item = i.id JOIN annotators a ON a.id = "
+        "l.value IS NULL AND l.source IS NOT NULL), total(l.seconds) FROM items i JOIN labels l ON l.item = i.id JOIN "
+        "annotators a ON a.id = "
         "l.annotator WHERE i.project = ? GROUP BY a.id ORDER BY 3 DESC, 1");
     Use use(db_, by);
     use.bind(project);
@@ -282,6 +329,22 @@ class SqliteStore final : public LabelStore {
     item.truth = use.text(3);
     item.source = use.text(4);
     return item;
+  }
+
+  Label label_in(const Use& use) const {
+    Label l;
+    l.id = use.integer(0);
+    l.item = use.integer(1);
+    l.annotator = use.text(2);
+    l.kind = kind_of(use.text(3));
+    l.value = use.text(4);
+    l.gold = use.integer(5) != 0;
+    l.time = use.integer(6);
+    if (!use.is_null(7)) l.seconds = use.real(7);
+    if (!use.is_null(8)) l.score = use.real(8);
+    l.source = use.text(9);
+    l.current = use.integer(10) != 0;
+    return l;
   }
 
   void require_free(const Project& project) {
@@ -378,22 +441,18 @@ class SqliteStore final : public LabelStore {
   }
 
   std::optional<Item> gold_item(int64_t project, int64_t who) {
-    return one_of(
-        db_.prepare("SELECT i.id, i.key, i.data, i.truth, i.source FROM items i WHERE i.project = ?1 AND i.gold "
-                    "= 1 AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.item = i.id AND l.annotator = ?2) AND "
-                    "NOT EXISTS (SELECT 1 FROM leases s WHERE s.item = i.id AND s.annotator = ?2) ORDER BY "
-                    "i.shuffle LIMIT 1"),
-        project, who);
+    const std::string sql =
+        std::string("SELECT i.id, i.key, i.data, i.truth, i.source FROM items i WHERE i.project = ") +
+        "?1 AND i.gold = 1 AND " + kNotSeen + "ORDER BY i.shuffle LIMIT 1";
+    return one_of(db_.prepare(sql.c_str()), project, who);
   }
 
   std::optional<Item> open_item(int64_t project, int64_t who, Order order) {
     const std::string sql =
-        std::string(
-            "SELECT i.id, i.key, i.data, i.truth, i.source FROM items i WHERE i.project = ?1 AND i.open = 1 AND NOT "
-            "EXISTS "
-            "(SELECT 1 FROM labels l WHERE l.item = i.id AND l.annotator = ?2) AND NOT EXISTS (SELECT 1 FROM leases s "
-            "WHERE s.item = i.id AND s.annotator = ?2) AND i.answers + (SELECT count(*) FROM leases s WHERE s.item = "
-            "i.id) < (SELECT wanted FROM projects p WHERE p.id = ?1) ORDER BY ") +
+        std::string("SELECT i.id, i.key, i.data, i.truth, i.source FROM items i WHERE i.project = ?1 AND i.open = 1 ") +
+        "AND " + kNotSeen +
+        "AND i.answers + (SELECT count(*) FROM leases s WHERE s.item = i.id) < (SELECT wanted FROM projects p WHERE "
+        "p.id = ?1) ORDER BY " +
         kOrders[int(order)] + " LIMIT 1";
     return one_of(db_.prepare(sql.c_str()), project, who);
   }

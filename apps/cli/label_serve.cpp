@@ -1,0 +1,75 @@
+// puna label serve: the labelling page, for one person or several at once. docs/evaluation.md
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "base/os.h"
+#include "common.h"
+#include "http/access.h"
+#include "http/server.h"
+#include "interrupt.h"
+#include "label.h"
+#include "label/api.h"
+#include "puna/base/error.h"
+
+namespace puna::cli {
+namespace {
+
+struct ServeFlags {
+  std::string db, host = "127.0.0.1", tokens, order = "random";
+  int port = 8081;
+  int64_t gold_every = 0, lease = 600;
+  desk::DeskOptions desk;
+};
+
+void run_serve(ServeFlags& f) {
+  LabelFlags at;
+  at.db = f.db;
+  const auto store = at.open();
+  f.desk.assign.order = label::order_of(f.order);
+  f.desk.assign.gold_every = f.gold_every;
+  f.desk.assign.lease_ms = f.lease * 1000;
+  desk::ApiOptions api_options;
+  api_options.host = f.host;
+  api_options.loopback = http::is_loopback(f.host);
+  if (!f.tokens.empty()) api_options.tokens = desk::parse_tokens(os::read_file(f.tokens, 1 << 20), f.tokens);
+  Interrupt interrupt;
+  desk::Api api(*store, f.desk, std::move(api_options));
+  if (store->projects().empty())
+    fail(Status::invalid_argument, "%s has no project yet: puna label create or import makes one", f.db.c_str());
+  http::ServerOptions options;
+  options.host = f.host;
+  options.port = f.port;
+  options.limits.body_bytes = size_t(1) << 20;
+  options.quick = [&](const http::Request& r) { return api.quick(r); };
+  const http::Server server(options, [&](const http::Request& r) { return api.answer(r); });
+  print_format("http://%s:%d\n", f.host.find(':') == f.host.npos ? f.host.c_str() : ("[" + f.host + "]").c_str(),
+               server.port());
+  while (!interrupt.requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+}
+
+}  // namespace
+
+void add_label_serve(const Verb& label_group) {
+  const auto f = std::make_shared<ServeFlags>();
+  const Verb verb(label_group, "serve",
+                  "A page to label on, for several people at once, with their agreement and what they disagree on");
+  verb.option("--db", f->db, "the labels' file").required();
+  verb.option("--host", f->host, "address to listen at (default: 127.0.0.1, this machine alone)");
+  verb.option("--port", f->port, "port; 0 = any that is free (default: 8081)").within(0, 65535);
+  verb.option("--tokens", f->tokens,
+              "a file with 'NAME SECRET' a line, 'NAME SECRET decides' for those who see all answers and decide; "
+              "without it anybody who reaches the page may give any name");
+  verb.option("--order", f->order, "random (default), entropy, margin (both after infer --save) or disagreement");
+  verb.option("--gold-every", f->gold_every, "every n-th item is one whose label is certain (default 0: none)")
+      .within(0, 1e6);
+  verb.option("--lease", f->lease, "seconds until another may get an item that was given out (default 600)")
+      .within(10, 1e7);
+  verb.option("--prompt", f->desk.prompt, "the key of the data that is shown as the question (default prompt)");
+  verb.option("--left", f->desk.left, "pairwise: the key with the left answer (default left)");
+  verb.option("--right", f->desk.right, "pairwise: the key with the right answer (default right)");
+  verb.option("--text", f->desk.text, "spans: the key with the text to mark (default text)");
+  verb.run([f] { run_serve(*f); });
+}
+
+}  // namespace puna::cli
