@@ -69,6 +69,11 @@ class Ledger {
   // Frees what is over its time; how many reservations. They are remembered for late settlements until forget_late().
   int64_t expire(int64_t now);
   void forget_late();
+  // After a restart, from what the caller wrote down: reservation 0: the campaign had spent `amount`. Else that
+  // reservation was open: it counts as spent until it is settled, and does not expire; later ones of its campaign have
+  // higher numbers. While no other thread uses the ledger. Error{invalid_argument}: there is no room, or it is there
+  // already.
+  void restore(CampaignId campaign, ReservationId reservation, Micros amount);
 
   Balance campaign(CampaignId campaign) const;
   Balance account(AccountId account) const;
