@@ -1,6 +1,7 @@
 // The ledger in memory: spend and open reservations never exceed a budget or a cap, whatever threads, clocks and late
 // settlements do.
 #include <atomic>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -145,4 +146,102 @@ TEST_CASE("eight threads never overspend, at any moment", "[ads]") {
   CHECK(sum == booked);
   CHECK(ledger.account(account).spent == sum);
   CHECK(sum > 250'000);  // it was busy
+}
+
+TEST_CASE("thousands of open reservations, settled, expired and forgotten in any order, are as a plain list's",
+          "[ads]") {
+  struct Kept {
+    CampaignId campaign;
+    Micros amount;
+    int64_t deadline;
+    bool expired;
+  };
+  Ledger ledger;
+  constexpr Micros kBudget = 40'000;
+  const AccountId account = ledger.add_account(3 * kBudget);
+  std::vector<CampaignId> campaigns;
+  for (int i = 0; i < 200; ++i) ledger.add_campaign(account, kBudget);  // all but four stay empty
+  for (const int c : {3, 67, 131, 150}) campaigns.push_back(c);         // three of them share a part of the table
+  std::map<ReservationId, Kept> open;
+  std::map<CampaignId, Micros> spent, reserved;
+  Micros refused = 0;
+  const auto all = [](const std::map<CampaignId, Micros>& sums) {
+    Micros sum = 0;
+    for (const auto& [c, amount] : sums) sum += amount;
+    return sum;
+  };
+  int64_t now = 0;
+  for (uint64_t i = 0; i < 40'000; ++i) {
+    const Philox draw = philox(77, i);
+    const CampaignId c = campaigns[draw.word[0] % 4];
+    const Micros amount = Micros(1 + draw.word[1] % 20);
+    const auto fits = [&](Micros more) {
+      return spent[c] + reserved[c] + more <= kBudget && all(spent) + all(reserved) + more <= 3 * kBudget;
+    };
+    if (draw.word[2] % 8 < 5) {
+      const ReservationId r = ledger.reserve(c, amount, now, 50'000'000);
+      REQUIRE((r != 0) == fits(amount));
+      if (r == 0) continue;
+      REQUIRE(open.emplace(r, Kept{c, amount, now + 50'000'000, false}).second);
+      reserved[c] += amount;
+    } else if (draw.word[2] % 8 < 7 && !open.empty()) {
+      auto at = open.lower_bound(ReservationId(draw.word[3] % uint64_t(open.rbegin()->first)));
+      const auto [r, kept] = *at;
+      open.erase(at);
+      const Micros price = kept.amount / 2;
+      Settled expected = Settled::booked;
+      if (kept.expired) {
+        const bool room = spent[kept.campaign] + reserved[kept.campaign] + price <= kBudget &&
+                          all(spent) + all(reserved) + price <= 3 * kBudget;
+        expected = room ? Settled::booked_late : Settled::refused_late;
+      } else {
+        reserved[kept.campaign] -= kept.amount;
+      }
+      (expected == Settled::refused_late ? refused : spent[kept.campaign]) += price;
+      REQUIRE(ledger.settle(r, price) == expected);
+      REQUIRE(ledger.settle(r, price) == Settled::unknown);
+    } else if (draw.word[2] % 512 == 7) {
+      now += 30'000'000;
+      int64_t freed = 0;
+      for (auto& [r, kept] : open)
+        if (!kept.expired && kept.deadline <= now) {
+          kept.expired = true;
+          reserved[kept.campaign] -= kept.amount;
+          ++freed;
+        }
+      REQUIRE(ledger.expire(now) == freed);
+      if (draw.word[3] % 2 == 0) {
+        ledger.forget_late();
+        std::erase_if(open, [](const auto& entry) { return entry.second.expired; });
+      }
+    }
+  }
+  for (const CampaignId c : campaigns) {
+    CHECK(ledger.campaign(c).spent == spent[c]);
+    CHECK(ledger.campaign(c).reserved == reserved[c]);
+  }
+  CHECK(ledger.account(account).refused_late == refused);
+  CHECK(all(spent) > kBudget / 2);
+  CHECK(open.size() > 1000);
+}
+
+TEST_CASE("a ledger that is restored has what was spent and open, and gives newer numbers", "[ads]") {
+  Ledger before, after;
+  for (Ledger* l : {&before, &after}) l->add_campaign(l->add_account(1000), 500);
+  std::vector<ReservationId> open;
+  for (int i = 0; i < 30; ++i) open.push_back(before.reserve(0, 10, 0, kSecond));
+  for (int i = 0; i < 10; ++i) before.settle(open[size_t(i)], 5);
+  after.restore(0, 0, before.campaign(0).spent);
+  for (size_t i = 29; i >= 10; --i) after.restore(0, open[i], 10);
+  CHECK(after.campaign(0).spent == 50);
+  CHECK(after.campaign(0).reserved == 200);
+  CHECK(after.left(0) == before.left(0));
+  CHECK(status_of([&] { after.restore(0, open[12], 1); }) == Status::invalid_argument);
+  CHECK(status_of([&] { after.restore(0, 0, 251); }) == Status::invalid_argument);
+  CHECK(status_of([&] { after.restore(0, INT64_MAX, 1); }) == Status::invalid_argument);
+  CHECK(status_of([&] { after.restore(0, -1, 1); }) == Status::invalid_argument);
+  CHECK(after.left(0) == before.left(0));
+  CHECK(after.reserve(0, 1, 0, 0) > open.back());
+  CHECK(after.expire(INT64_MAX) == 1);
+  CHECK(after.settle(open[20], 10) == Settled::booked);
 }
