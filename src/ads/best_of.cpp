@@ -84,19 +84,20 @@ void BestOfNormals::operator()(std::span<double> p, std::span<const double> mean
   draw(mean.size() + 1);
   best_.assign(kDraws, -INFINITY);
   who_.assign(kDraws, 0);
+  double* const __restrict best = best_.data(), * const __restrict who = who_.data();
   for (size_t k = 0; k < mean.size(); ++k) {
-    const float* const z0 = z_.data();
-    const float* const z = z_.data() + (k + 1) * kDraws;
+    const float* const __restrict z0 = z_.data();
+    const float* const __restrict z = z_.data() + (k + 1) * kDraws;
+    const double m = mean[k], with_all = shared[k], alone = own[k];
     for (int i = 0; i < kDraws; ++i) {
-      const double value = mean[k] + shared[k] * double(z0[i]) + own[k] * double(z[i]);
-      if (value > best_[size_t(i)]) {
-        best_[size_t(i)] = value;
-        who_[size_t(i)] = int32_t(k);
-      }
+      const double value = m + with_all * double(z0[i]) + alone * double(z[i]);
+      const bool better = value > best[i];  // no branch: it would be wrong half of the time
+      best[i] = better ? value : best[i];
+      who[i] = better ? double(k) : who[i];
     }
   }
   for (double& share : p) share = 0;
-  for (const int32_t k : who_) p[size_t(k)] += 1.0 / kDraws;
+  for (const double k : who_) p[size_t(k)] += 1.0 / kDraws;
 }
 
 }  // namespace puna::ads

@@ -18,9 +18,8 @@ class BestOfNormals {
  private:
   static constexpr int kDraws = 2048;
   void draw(size_t columns);
-  std::vector<float> z_;  // [columns][kDraws], the first is z0
-  std::vector<double> best_;
-  std::vector<int32_t> who_;
+  std::vector<float> z_;            // [columns][kDraws], the first is z0
+  std::vector<double> best_, who_;  // [kDraws]; who is a number of a variant, as wide as the other
 };
 
 }  // namespace puna::ads

@@ -13,7 +13,7 @@ namespace puna::ads {
 namespace {
 
 constexpr int32_t kMostVariants = 1000;
-constexpr double kSpreadPrior = 8;
+constexpr double kSpreadPrior = 4;
 constexpr int kSpreadSteps = 8;
 constexpr int64_t kMostCells = 10'000'000;
 
@@ -56,7 +56,6 @@ struct Chooser::Impl {
 
   void fit() {
     if (fitted) return;
-    fitted = true;
     model.reset();
     if (o.method == ChoiceMethod::hierarchical) {
       std::vector<double> offset;
@@ -79,6 +78,7 @@ struct Chooser::Impl {
     } else if (is_linear()) {
       model.fit_linear({.mu_mean = 0, .mu = o.ridge, .alpha = o.ridge, .beta = o.ridge}, shown, clicks);
     }
+    fitted = true;
   }
 
   double temper() const {
@@ -225,21 +225,23 @@ void Chooser::update(std::span<const Outcome> outcomes) {
 }
 
 int32_t Chooser::add_variant(std::span<const double> rates) {
-  Impl& m = *impl_;
+  const Impl& m = *impl_;
   PUNA_REQUIRE(m.variants < kMostVariants && int64_t(m.o.segments) * (m.variants + 1) <= kMostCells,
                "there are %d variants, no more are possible", int(m.variants));
   PUNA_REQUIRE(rates.size() == (m.o.rates.empty() ? 0 : size_t(m.o.segments)),
                "there are %zu rates for a new variant, expected %zu", rates.size(),
                m.o.rates.empty() ? size_t(0) : size_t(m.o.segments));
   for (size_t i = 0; i < rates.size(); ++i) require_rate(rates[i], i);
-  for (std::vector<double>* table : {&m.shown, &m.clicks, &m.p, &m.rate}) m.widen(*table);
-  if (!m.o.rates.empty()) m.widen(m.o.rates);
-  m.model.add_variant();
-  m.retired.push_back(false);
-  ++m.variants;
-  for (size_t s = 0; s < rates.size(); ++s) m.o.rates[m.cell(int32_t(s), m.variants - 1)] = rates[s];
-  m.changed();
-  return m.variants - 1;
+  auto wider = std::make_unique<Impl>(m);
+  for (std::vector<double>* table : {&wider->shown, &wider->clicks, &wider->p, &wider->rate}) m.widen(*table);
+  if (!m.o.rates.empty()) m.widen(wider->o.rates);
+  wider->model.add_variant();
+  wider->retired.push_back(false);
+  ++wider->variants;
+  for (size_t s = 0; s < rates.size(); ++s) wider->o.rates[wider->cell(int32_t(s), m.variants)] = rates[s];
+  wider->changed();
+  impl_ = std::move(wider);
+  return impl_->variants - 1;
 }
 
 void Chooser::retire(int32_t variant) {
@@ -250,7 +252,10 @@ void Chooser::retire(int32_t variant) {
   impl_->changed();
 }
 
+int32_t Chooser::segments() const noexcept { return impl_->o.segments; }
 int32_t Chooser::variants() const noexcept { return impl_->variants; }
+std::span<const double> Chooser::shown() const noexcept { return impl_->shown; }
+std::span<const double> Chooser::clicks() const noexcept { return impl_->clicks; }
 bool Chooser::retired(int32_t variant) const {
   impl_->require_variant(variant);
   return impl_->retired[size_t(variant)];

@@ -74,9 +74,14 @@ struct OffPolicy::Impl {
         clipped_weights(o.clips.size()) {}
 
   static uint64_t key(int64_t context, int64_t action) noexcept { return uint64_t(context) << 32 | uint64_t(action); }
+  bool has(int64_t context, int64_t action) const {
+    const auto found = cells.find(key(context, action));
+    return found != cells.end() && found->second.shown != 0;
+  }
   const OpeCell& cell(const LoggedChoice& row) const {
     const auto found = cells.find(key(row.context, row.action));
-    PUNA_REQUIRE(found != cells.end(), "context %d, action %d was not counted", int(row.context), int(row.action));
+    PUNA_REQUIRE(found != cells.end() && found->second.shown != 0, "context %d, action %d was not counted",
+                 int(row.context), int(row.action));
     return found->second;
   }
   void judge(OpeReport& r) const;
@@ -88,6 +93,7 @@ int64_t OffPolicy::Impl::contexts_off_one() const {
   std::vector<double> sum(static_cast<size_t>(contexts));
   std::vector<int64_t> fixed(static_cast<size_t>(contexts));
   for (const auto& [at, cell] : cells) {
+    if (cell.shown == 0) continue;
     sum[at >> 32] += cell.most_p;
     fixed[at >> 32] += cell.most_p - cell.least_p <= 1e-9;
   }
@@ -161,19 +167,29 @@ OffPolicy::~OffPolicy() = default;
 int32_t OffPolicy::contexts() const noexcept { return impl_->contexts; }
 int32_t OffPolicy::actions() const noexcept { return impl_->actions; }
 
-void OffPolicy::count(const LoggedChoice& row) {
-  Impl& m = *impl_;
-  PUNA_REQUIRE(!m.estimating, "rows are counted before the estimates begin");
+void OffPolicy::check(const LoggedChoice& row) {
   PUNA_REQUIRE(row.context >= 0 && row.action >= 0, "context %d and action %d, expected 0 or more", int(row.context),
                int(row.action));
   PUNA_REQUIRE(std::fabs(row.reward) <= 1e12, "the reward is %g, expected a number up to 1e12", row.reward);
   PUNA_REQUIRE(row.propensity <= 1, "the propensity is %g, expected a probability", row.propensity);
   PUNA_REQUIRE(row.context < kMostNumber && row.action < kMostNumber, "context %d and action %d, expected below %d",
                int(row.context), int(row.action), int(kMostNumber));
+}
+
+void OffPolicy::make_room(const LoggedChoice& row) {
+  check(row);
+  Impl& m = *impl_;
+  if (m.estimating) fail(Status::wrong_state, "rows are counted before the estimates begin");
+  if (size_t(row.action) >= m.of_action.size()) m.of_action.resize(size_t(row.action) + 1);
+  m.cells.try_emplace(Impl::key(row.context, row.action));  // shown 0 times: as if it were not there
+}
+
+void OffPolicy::count(const LoggedChoice& row) {
+  make_room(row);
+  Impl& m = *impl_;
   OpeCell& cell = m.cells[Impl::key(row.context, row.action)];
   m.contexts = std::max(m.contexts, row.context + 1);
   m.actions = std::max(m.actions, row.action + 1);
-  if (size_t(m.actions) > m.of_action.size()) m.of_action.resize(size_t(m.actions));
   ++cell.shown;
   cell.rewards += row.reward;
   ++m.rows;
@@ -193,22 +209,26 @@ void OffPolicy::count(const LoggedChoice& row) {
 
 void OffPolicy::begin_estimates(const std::vector<double>* policy) {
   Impl& m = *impl_;
+  if (m.estimating) fail(Status::wrong_state, "the estimates have begun already");
   PUNA_REQUIRE(m.rows > 0, "the log has no rows");
   PUNA_REQUIRE(!policy || policy->size() == size_t(m.contexts) * size_t(m.actions),
                "the policy has %zu probabilities, expected %d contexts times %d actions", policy ? policy->size() : 0,
                int(m.contexts), int(m.actions));
+  m.unsupported = m.empty_cells = 0;
   m.taken = std::count_if(m.of_action.begin(), m.of_action.end(), [](const OpeAction& a) { return a.shown != 0; });
   const double even = 1.0 / double(m.taken), mean = m.log.mean;
   // V(x): q of what the log does not have in a context is the log's mean, so the others' differences from it remain.
   m.value.assign(size_t(m.contexts), mean);
   for (auto& [at, cell] : m.cells) {
+    if (cell.shown == 0) continue;
     const uint64_t x = at >> 32, a = at & 0xFFFFFFFF;
     cell.pi = policy ? (*policy)[x * uint64_t(m.actions) + a] : even;
     cell.q = (cell.rewards + m.o.shrink * mean) / (double(cell.shown) + m.o.shrink);
     m.value[x] += cell.pi * (cell.q - mean);
   }
   if (!policy) {
-    m.empty_cells = int64_t(m.contexts) * m.taken - int64_t(m.cells.size());
+    m.empty_cells = int64_t(m.contexts) * m.taken -
+                    std::count_if(m.cells.begin(), m.cells.end(), [](const auto& c) { return c.second.shown != 0; });
   } else {
     for (int32_t x = 0; x < m.contexts; ++x) {
       double sum = 0;
@@ -221,7 +241,7 @@ void OffPolicy::begin_estimates(const std::vector<double>* policy) {
         if (m.of_action[size_t(a)].shown == 0)
           ++m.unsupported;
         else
-          m.empty_cells += m.cells.find(Impl::key(x, a)) == m.cells.end();
+          m.empty_cells += !m.has(x, a);
       }
       PUNA_REQUIRE(std::fabs(sum - 1) <= 1e-6, "the policy's probabilities in context %d add up to %g", int(x), sum);
     }
@@ -229,9 +249,15 @@ void OffPolicy::begin_estimates(const std::vector<double>* policy) {
   m.estimating = true;
 }
 
+void OffPolicy::check_counted(const LoggedChoice& row) const {
+  check(row);
+  if (!impl_->estimating) fail(Status::wrong_state, "the estimates begin after the last row was counted");
+  (void)impl_->cell(row);
+}
+
 void OffPolicy::estimate(const LoggedChoice& row) {
   Impl& m = *impl_;
-  PUNA_REQUIRE(m.estimating, "begin_estimates comes before the first estimate");
+  if (!m.estimating) fail(Status::wrong_state, "the estimates begin after the last row was counted");
   const OpeCell& cell = m.cell(row);
   const double v = m.value[size_t(row.context)], w = row.propensity > 0 ? cell.pi / row.propensity : 0,
                d = row.reward - cell.q, wr = w * row.reward, wd = w * d;

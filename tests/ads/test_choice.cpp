@@ -302,7 +302,8 @@ void check_table(int seeds) {
   CHECK(mean["hierarchical, tempered (default)"] > mean["best single variant in hindsight"]);
   CHECK(mean["default, ranker"] >= 0.95);
   auto alike = played(0, seeds);
-  CHECK(alike["hierarchical, tempered (default)"] >= alike["Thompson without segments"] - 0.015);
+  // Two worlds are one draw of luck more.
+  CHECK(alike["hierarchical, tempered (default)"] >= alike["Thompson without segments"] - (seeds < 8 ? 0.02 : 0.01));
 }
 
 }  // namespace

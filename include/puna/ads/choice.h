@@ -71,7 +71,12 @@ class Chooser {
   int32_t add_variant(std::span<const double> rates = {});
   // Not shown from now on; what is known of it stays. Error{invalid_argument} for the last one that is left.
   void retire(int32_t variant);
+  int32_t segments() const noexcept;
   int32_t variants() const noexcept;
+  // All of its state but what is retired, [segments][variants]: a new chooser of the same options that is given these
+  // sums in one update goes on as this one.
+  std::span<const double> shown() const noexcept;
+  std::span<const double> clicks() const noexcept;
   bool retired(int32_t variant) const;
 
  private:

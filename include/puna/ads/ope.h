@@ -59,11 +59,18 @@ class OffPolicy {
   OffPolicy(const OffPolicy&) = delete;
   OffPolicy& operator=(const OffPolicy&) = delete;
 
-  void count(const LoggedChoice& row);  // Error{invalid_argument}: numbers that are not finite, or out of range
+  // Error{invalid_argument}: numbers that are not finite, or out of range.
+  static void check(const LoggedChoice& row);
+  // What counting a row may need memory for: after it count() of that row cannot fail.
+  void make_room(const LoggedChoice& row);
+  void count(const LoggedChoice& row);
   int32_t contexts() const noexcept;
   int32_t actions() const noexcept;
-  // Error{invalid_argument}: no rows, a table of another size, probabilities that are none.
+  // Error{invalid_argument}: no rows, a table of another size, probabilities that are none; {wrong_state}: a
+  // second time.
   void begin_estimates(const std::vector<double>* policy);
+  // Error{invalid_argument}: no such context and action were counted; {wrong_state}: before begin_estimates.
+  void check_counted(const LoggedChoice& row) const;
   void estimate(const LoggedChoice& row);
   OpeReport report() const;
 

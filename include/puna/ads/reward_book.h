@@ -33,6 +33,8 @@ class RewardBook {
   // It is `now`: outcomes of all impressions whose window is over, summed by cell, in the order of segments and
   // variants. What was told of them is remembered for another window, so that repeats are known as such.
   std::vector<Outcome> collect(int64_t now);
+  // Counts them and keeps the outcomes for collect(): of how many cells there are some.
+  size_t settle(int64_t now);
   RewardCounts counts() const noexcept;
 
  private:
