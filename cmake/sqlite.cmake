@@ -13,7 +13,7 @@ if(NOT TARGET puna_label)
   list(FILTER sources EXCLUDE REGEX "/label_[a-z]+\\.cpp$")
 endif()
 if(NOT TARGET puna_ads)
-  list(FILTER sources EXCLUDE REGEX "/durable_ledger\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "/(durable_ledger|feedback_store)\\.cpp$")
 endif()
 add_library(puna_sqlite STATIC ${sources})
 target_link_libraries(puna_sqlite PUBLIC $<TARGET_NAME_IF_EXISTS:puna_recsys> $<TARGET_NAME_IF_EXISTS:puna_label>

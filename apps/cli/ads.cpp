@@ -1,6 +1,8 @@
-// puna ads: budgets, choices and auctions of advertisements, simulated and judged. Nothing is bought or published.
+// puna ads: budgets, choices and auctions of advertisements, simulated, judged and drawn. Nothing is bought or
+// published.
 #include "ads.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "common.h"
@@ -57,11 +59,39 @@ std::vector<uint64_t> parse_seeds(const std::string& list, const char* option) {
   }
 }
 
+ads::Micros parse_money(const std::string& text, const char* option) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  ads::Micros micros = 0;
+  int behind = -1, digits = 0;  // digits behind the point, once there is one
+  bool is_money = text.size() <= 15;
+  for (const char c : text) {
+    if (c == '.' && behind < 0) {
+      behind = 0;
+    } else if (is_digit(c) && behind < 6) {
+      micros = micros * 10 + (c - '0');
+      behind += behind >= 0;
+      ++digits;
+    } else {
+      is_money = false;
+    }
+  }
+  for (int i = std::max(behind, 0); i < 6 && is_money && micros <= ads::kMostMicros; ++i) micros *= 10;
+  if (!is_money || digits == 0 || micros <= 0 || micros > ads::kMostMicros)
+    fail(Status::invalid_argument,
+         "%s is '%s', expected an amount above 0, up to 9000000, with at most six digits behind the point", option,
+         text.c_str());
+  return micros;
+}
+
 void add_ads(CLI::App& app) {
   const Verb ads(app, "ads", "Advertisements: pacing, choice and auctions simulated, logs evaluated");
   ads.require_verb();
   add_ads_simulate(ads);
   add_ads_ope(ads);
+  add_ads_report(ads);
+#if PUNA_EVAL && PUNA_HAVE_SQLITE
+  add_ads_feedback(ads);
+#endif
 }
 
 }  // namespace puna::cli

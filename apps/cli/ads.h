@@ -8,10 +8,13 @@
 #include "ads/text_file.h"
 #include "base/os.h"
 #include "command_line.h"
+#include "puna/ads/money.h"
 
 namespace puna::cli {
 
+void add_ads_feedback(const Verb& ads);  // with SQLite and the statistics of evaluation
 void add_ads_ope(const Verb& ads);
+void add_ads_report(const Verb& ads);
 void add_ads_simulate(const Verb& ads);
 
 // A text file for as long as this lives: mapped, or, of a pipe or "-", read.
@@ -31,5 +34,7 @@ class TextInput {
 
 // "0,1,2" or "0-7": numbers of an option. Error{invalid_argument} naming it.
 std::vector<uint64_t> parse_seeds(const std::string& list, const char* option);
+// "99.95": money above 0, exact, up to six digits behind the point. Error{invalid_argument} naming the option.
+ads::Micros parse_money(const std::string& text, const char* option);
 
 }  // namespace puna::cli

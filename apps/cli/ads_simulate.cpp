@@ -86,7 +86,8 @@ OrderedJson grouped(const std::vector<std::pair<std::string, OrderedJson>>& runs
 struct PacingFlags {
   std::string seeds = "0", process = "plain", auctions, yesterday, yesterdays_process;
   int64_t count = 200'000;
-  float budget = 0, budget_share = 0.3f;
+  std::string budget;
+  float budget_share = 0.3f;
   bool json = false;
 };
 
@@ -113,13 +114,14 @@ PacedDay paced_day(const PacingFlags& f, uint64_t seed, const Watch& watch) {
 
 void run_pacing(const PacingFlags& f) {
   const std::vector<uint64_t> seeds = parse_seeds(f.seeds, "--seeds");
+  const ads::Micros fixed = f.budget.empty() ? 0 : parse_money(f.budget, "--budget");
   std::vector<std::pair<std::string, OrderedJson>> runs;
   ProgressBar bar("days");
   stoppable([&](const Watch& watch) {
     for (size_t i = 0; i < seeds.size(); ++i) {
       const PacedDay d = paced_day(f, seeds[i], watch);
       const auto budget = [&](const std::vector<ads::AuctionRecord>& day) {
-        if (f.budget > 0) return ads::Micros(std::llround(double(f.budget) * double(ads::kOneUnit)));
+        if (fixed > 0) return fixed;
         return std::max<ads::Micros>(1, ads::budget_of(day, double(f.budget_share)));
       };
       const ads::Micros today = budget(d.day), before = d.yesterday.empty() ? 0 : budget(d.yesterday);
@@ -134,7 +136,8 @@ void run_pacing(const PacingFlags& f) {
                                               {"money_gone_hour", r.money_gone_hour},
                                               {"value", r.value},
                                               {"won", r.won},
-                                              {"spent", r.spent}});
+                                              {"spent", r.spent},
+                                              {"planned", r.planned}});
       bar.update(i + 1, seeds.size());
     }
   });
@@ -167,7 +170,7 @@ void add_pacing(const Verb& simulate) {
   const Option share =
       verb.option("--budget-share", f->budget_share, "of what all that is worth its price costs (default .3)")
           .within(1e-6, 10);
-  verb.option("--budget", f->budget, "instead: in the currency of the prices").within(1e-6, 9e6).excludes(share);
+  verb.option("--budget", f->budget, "instead: in the currency of the prices, such as 250 or 99.95").excludes(share);
   verb.flag("--json", f->json, "one line of JSON: every seed, with the spend by slots of five minutes");
   verb.run([f] { run_pacing(*f); });
 }
@@ -181,6 +184,21 @@ struct ChoiceFlags {
   float interaction = 0.35f;
   bool json = false;
 };
+
+// Lists of the same length: after so many impressions, so far.
+OrderedJson path_of(const ads::ChoiceRun& r) {
+  OrderedJson path{{"impressions", OrderedJson::array()},
+                   {"clicks", OrderedJson::array()},
+                   {"regret", OrderedJson::array()},
+                   {"shares", OrderedJson::array()}};
+  for (const ads::ChoiceMoment& m : r.path) {
+    path["impressions"].push_back(m.impressions);
+    path["clicks"].push_back(m.clicks);
+    path["regret"].push_back(m.regret);
+    path["shares"].push_back(m.shares);
+  }
+  return path;
+}
 
 void run_choice(const ChoiceFlags& f) {
   if (f.world.empty() != f.stream.empty()) usage_error_missing(f.world.empty() ? "--world" : "--stream");
@@ -204,7 +222,8 @@ void run_choice(const ChoiceFlags& f) {
                                               {"clicks_over_oracle", r.over_oracle},
                                               {"clicks", r.clicks},
                                               {"regret", r.regret},
-                                              {"shares", r.shares}});
+                                              {"shares", r.shares},
+                                              {"path", path_of(r)}});
       bar.update(i + 1, seeds.size());
     }
   });
@@ -235,7 +254,7 @@ void add_choice(const Verb& simulate) {
       .excludes(variants)
       .excludes(interaction);
   verb.option("--stream", f->stream, "a table with the columns segment and u: clicked when u is below the rate");
-  verb.flag("--json", f->json, "one line of JSON: every seed, with the share of each variant");
+  verb.flag("--json", f->json, "one line of JSON: every seed, with clicks, regret and shares as they went on");
   verb.run([f] { run_choice(*f); });
 }
 

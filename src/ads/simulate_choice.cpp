@@ -34,6 +34,16 @@ ChoiceRun play(const World& w, std::span<const Impression> stream, int64_t batch
       cells[c] = {.segment = s, .variant = k};
     }
   double got = 0, possible = 0;
+  std::vector<double> lately(size_t(w.variants));
+  int64_t moment = 0;  // impressions at the last one
+  const auto look = [&](int64_t impressions) {
+    ChoiceMoment m{.impressions = impressions, .clicks = run.clicks, .regret = possible - got, .shares = lately};
+    for (double& share : m.shares) share /= double(impressions - moment);
+    run.path.push_back(std::move(m));
+    std::fill(lately.begin(), lately.end(), 0.0);
+    moment = impressions;
+  };
+  const int64_t every = std::max<int64_t>(1, int64_t(stream.size()) / kChoiceMoments);
   for (size_t t = 0; t < stream.size(); ++t) {
     watch.tick();
     const int32_t s = stream[t].segment, k = player.show(int64_t(t), s);
@@ -45,6 +55,8 @@ ChoiceRun play(const World& w, std::span<const Impression> stream, int64_t batch
     run.shares[size_t(k)] += 1.0 / double(stream.size());
     cells[c].shown += 1;
     cells[c].clicks += click;
+    lately[size_t(k)] += 1;
+    if (int64_t(t + 1) % every == 0 || t + 1 == stream.size()) look(int64_t(t + 1));
     if (int64_t(t + 1) % batch != 0) continue;
     player.learn(cells);
     for (Outcome& o : cells) o.shown = o.clicks = 0;

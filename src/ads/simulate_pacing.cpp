@@ -42,8 +42,10 @@ class Meter {
   template <class Due>
   void pass(double at, Micros spent, const Due& due) {
     for (; slot_ < kSlots && at * kSlots >= slot_ + 1; ++slot_) {
-      const double share = double(spent) / budget_, off = std::fabs(share - due(double(slot_ + 1) / kSlots));
+      const double share = double(spent) / budget_, planned = due(double(slot_ + 1) / kSlots);
+      const double off = std::fabs(share - planned);
       run_.spent.push_back(share);
+      run_.planned.push_back(planned);
       run_.deviation = std::max(run_.deviation, off);
       run_.mean_deviation += off / kSlots;
     }

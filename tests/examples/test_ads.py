@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+from html.parser import HTMLParser
 
 PUNA = os.environ["PUNA"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,7 +25,9 @@ FOLDER = tempfile.TemporaryDirectory()
 def run(*arguments, code=0):
     done = subprocess.run([PUNA, "ads", *map(str, arguments)], capture_output=True, text=True, timeout=240)
     if done.returncode != code:
-        raise AssertionError(f"{arguments}: ended with {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}")
+        raise AssertionError(
+            f"{arguments}: ended with {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
+        )
     return done
 
 
@@ -98,6 +101,10 @@ class Pacing(unittest.TestCase):
         self.assertGreater(report["shaped plan, yesterday's multiplier"]["value_over_oracle"], 0.97)
         alone = by_name(run_json("simulate", "pacing", "--auctions", files[1]))
         self.assertNotIn("shaped plan", alone)
+        exact = by_name(run_json("simulate", "pacing", *files, "--budget", "98765.432109"))
+        self.assertEqual(exact["none"]["seeds"][0]["budget"], 98765.432109)
+        for amount in ("0", "1.2345678", "1e3", "12,5", "9000000.1", "."):
+            self.assertIn("--budget is", run("simulate", "pacing", *files, f"--budget={amount}", code=1).stderr)
 
     def test_what_is_wrong_is_said(self):
         bad = written("bad.csv", "t,hour,value,price\n0,0,1,1\n1,1,x,1\n")
@@ -190,6 +197,157 @@ class Ope(unittest.TestCase):
         self.assertIn("line 2", run("ope", path, code=1).stderr)
         self.assertLess(time.monotonic() - start, 20)
         path.unlink()
+
+
+class Report(unittest.TestCase):
+    def page(self, *files):
+        out = pathlib.Path(FOLDER.name, "report.html")
+        run("report", *files, "--out", out)
+        return out.read_text(encoding="utf-8")
+
+    def test_a_page_without_requests(self):
+        pacing = run("simulate", "pacing", "--seeds", "0,1", "--count", "2000", "--json").stdout
+        choice = run("simulate", "choice", "--count", "9000", "--json").stdout
+        auction = run("simulate", "auction", "--count", "2000", "--json").stdout
+        files = [written(f"{i}.json", text) for i, text in enumerate((pacing, choice, auction))]
+        html = self.page(*files)
+        outside = re.findall(r"(?: src=| href=|url\(|@import| action=)[^>]*", html)
+        self.assertEqual(outside, [])
+        self.assertEqual(re.findall(r"https?://(?!www.w3.org/2000/svg)", html), [])
+        self.assertNotIn("<script", html)
+        self.assertIn("default-src 'none'", html)
+        names = [a["name"] for a in json.loads(choice)["algorithms"]]
+        self.assertEqual(html.count("<svg"), 2 + 2 + len(names))
+        for name in names:
+            self.assertIn(f"Choice shares: {name}".replace("<", "&lt;"), html)
+        rows = re.findall(r"<th scope=\"row\">([^<]*)</th><td>([^<]*)</td>", html)
+        for a in json.loads(pacing)["algorithms"]:
+            self.assertIn((a["name"], f"{a['value_over_oracle']:.4f}"), rows)
+
+        class Balanced(HTMLParser):
+            def __init__(self):
+                super().__init__()
+                self.open = []
+
+            def handle_starttag(self, tag, _):
+                if tag not in ("meta", "path", "rect", "circle"):
+                    self.open.append(tag)
+
+            def handle_endtag(self, tag):
+                if tag not in ("meta", "path", "rect", "circle"):
+                    assert self.open.pop() == tag, tag
+
+        parser = Balanced()
+        parser.feed(html)
+        self.assertEqual(parser.open, [])
+
+    def test_paths_end_where_the_totals_are(self):
+        report = run_json("simulate", "choice", "--count", "9000", "--seeds", "5")
+        for a in report["algorithms"]:
+            seed, path = a["seeds"][0], a["seeds"][0]["path"]
+            self.assertEqual(path["impressions"][-1], 9000)
+            self.assertAlmostEqual(path["regret"][-1], seed["regret"], places=9)
+            self.assertEqual(path["clicks"][-1], seed["clicks"])
+            before, sums = 0, [0.0] * 8
+            for n, shares in zip(path["impressions"], path["shares"]):
+                sums = [s + x * (n - before) / 9000 for s, x in zip(sums, shares)]
+                before = n
+            for s, x in zip(sums, seed["shares"]):
+                self.assertAlmostEqual(s, x, places=9)
+
+    def test_what_is_wrong_is_said(self):
+        out = pathlib.Path(FOLDER.name, "none.html")
+        for text, words in (
+            ("[]", "what `puna ads simulate"),
+            ('{"algorithms": [{"name": "x"}]}', "pacing`, `choice` or `auction`"),
+            ('{"algorithms": [{"name": "x", "clicks_over_oracle": "1"}]}', "algorithms[0].clicks_over_oracle"),
+            ("{", "bad.json"),
+        ):
+            self.assertIn(words, run("report", written("bad.json", text), "--out", out, code=1).stderr)
+        self.assertFalse(out.exists())
+
+
+class Feedback(unittest.TestCase):
+    """Two writers, of whom the second is better in both segments; the good texts are shown less often."""
+
+    def events(self, lift, count=12000, seed=6):
+        r = random.Random(seed)
+        rate = {"a0": 0.04, "a1": 0.06, "b0": 0.04 * lift, "b1": 0.06 * lift}
+        p = {"young": {"a0": 0.5, "a1": 0.2, "b0": 0.2, "b1": 0.1}, "old": {"a0": 0.1, "a1": 0.4, "b0": 0.1, "b1": 0.4}}
+        rows = []
+        for i in range(count):
+            segment = r.choice(("young", "old"))
+            variant = r.choices(list(p[segment]), list(p[segment].values()))[0]
+            rows.append(f"shown,i{i},,{i},{segment},{variant},{p[segment][variant]},person{i // 2}")
+            if r.random() < rate[variant]:
+                rows.append(f"click,c{i},i{i},{i + 5},,,,")
+                if r.random() < 0.1:
+                    rows.append(f"sale,s{i},i{i},{i + 30},,,,")
+        r.shuffle(rows)
+        return "event,key,impression,time,segment,variant,propensity,person\n" + "\n".join(rows) + "\n"
+
+    def texts(self):
+        return written(
+            "texts.jsonl",
+            "".join(
+                json.dumps({"variant": v, "text": f"text {v}", "prompt": "write", "writer": v[0]}) + "\n"
+                for v in ("a0", "a1", "b0", "b1")
+            ),
+        )
+
+    def store(self, name, lift):
+        store, events = pathlib.Path(FOLDER.name, name), written("events.csv", self.events(lift))
+        self.assertIn("0 known already", run("events", "add", store, events).stdout)
+        self.assertIn("0 events added", run("events", "add", store, events).stdout)
+        return store
+
+    def test_pairs_and_a_better_writer(self):
+        store, pairs = self.store("better.db", 2), pathlib.Path(FOLDER.name, "pairs.jsonl")
+        arguments = "feedback", store, "--texts", self.texts(), "--window", "100", "--sale", "5"
+        report = run_json(*arguments, "--writers", "a", "b", "--pairs", pairs)
+        lines = [json.loads(line) for line in pairs.read_text().splitlines()]
+        self.assertEqual(len(lines), report["training"]["pairs"])
+        self.assertGreaterEqual(len(lines), 2)
+        for line in lines:
+            self.assertEqual(set(line), {"prompt", "chosen", "rejected"})
+            self.assertGreater(line["chosen"][5:], line["rejected"][5:])
+        comparison = report["comparison"]
+        self.assertEqual(comparison["verdict"], "better")
+        truth = (0.06 + 0.04) / 2 * (1 + 0.1 * 4)  # of b beyond a: the rates' mean, and what sales add
+        self.assertLess(abs(comparison["difference"] - truth), 4 * comparison["standard_error"])
+        clicks = run_json("feedback", store, "--window", "10")
+        self.assertEqual((clicks["sales"], report["sales"] > 0), (0, True))
+
+    def test_no_difference_cannot_be_told(self):
+        store = self.store("same.db", 1)
+        report = run_json("feedback", store, "--texts", self.texts(), "--writers", "a", "b", "--window", "100")
+        self.assertEqual(report["comparison"]["verdict"], "cannot tell")
+        shown = run("feedback", store, "--texts", self.texts(), "--writers", "a", "b", "--window", "100").stdout
+        self.assertIn("four times out of five", shown)
+
+    def test_a_person_is_forgotten(self):
+        store = self.store("forget.db", 2)
+        before = run_json("feedback", store)["impressions"]
+        self.assertRegex(run("events", "forget", store, "person7").stdout, r"^[2-6] rows deleted")
+        self.assertEqual(run_json("feedback", store)["impressions"], before - 2)
+        self.assertIn("nobody in the store", run("events", "forget", store, "person7").stderr)
+
+    def test_what_is_wrong_is_said(self):
+        store = pathlib.Path(FOLDER.name, "bad.db")
+        head = "event,key,impression,time,segment,variant,propensity,person\n"
+        for row, words in (
+            ("shwon,a,,1,s,v,.5,p", "did you mean 'shown'"),
+            ("shown,a,,1,s,v,0,p", "line 2, column 'propensity'"),
+            ("shown,a,,1,s,v,.5,", "line 2, column 'person'"),
+            ("click,a,,1,,,,", "line 2, column 'impression'"),
+            ("click,a,b,nan,,,,", "line 2, column 'time'"),
+        ):
+            self.assertIn(words, run("events", "add", store, written("bad.csv", head + row), code=1).stderr)
+        self.assertEqual(run_json("feedback", store)["impressions"], 0)
+        run("feedback", store, "--pairs", "x", code=2)
+        self.assertIn(
+            "no text by 'c'", run("feedback", store, "--texts", self.texts(), "--writers", "a", "c", code=1).stderr
+        )
 
 
 class Interrupts(unittest.TestCase):

@@ -28,6 +28,7 @@ SECONDS = 10
 MUTATORS = {
     "adapter": parts_of(m.mutate_json, m.mutate_safetensors),
     "ads_day": m.mutate_table,
+    "ads_feedback": sqlite_files.mutate_sqlite,
     "ads_ledger": sqlite_files.mutate_sqlite,
     "ads_log": parts_of(m.mutate_table, m.mutate_table),
     "ads_world": parts_of(m.mutate_json, m.mutate_table),

@@ -34,7 +34,8 @@ struct PacingRun {
   double money_gone_hour = 24;               // when a thousandth of the budget was left
   double value = 0;                          // in units
   int64_t won = 0;
-  std::vector<double> spent;  // [kSlots] share of the budget at the end of each slot
+  std::vector<double> spent;    // [kSlots] share of the budget at the end of each slot
+  std::vector<double> planned;  // and by its own plan
 };
 // Every method on the same day; with the plans of yesterday, if there is one. Money goes through a Ledger.
 std::vector<PacingRun> simulate_pacing(std::span<const AuctionRecord> day, Micros budget,
@@ -58,13 +59,21 @@ World simulated_world(uint64_t seed, int32_t segments, int32_t variants, double 
 std::vector<Impression> simulated_stream(const World& world, uint64_t seed, int64_t impressions,
                                          const Watch& watch = Watch());
 
+// Where a run is after so many impressions.
+struct ChoiceMoment {
+  int64_t impressions = 0;
+  double clicks = 0, regret = 0;  // so far
+  std::vector<double> shares;     // [variants] of the impressions since the moment before
+};
 struct ChoiceRun {
   std::string name;
-  double over_oracle = 0;      // sum of p of what was shown over that of the best variants
-  double clicks = 0;           // that the stream gave
-  double regret = 0;           // expected clicks below the oracle's
-  std::vector<double> shares;  // [variants] of the impressions
+  double over_oracle = 0;          // sum of p of what was shown over that of the best variants
+  double clicks = 0;               // that the stream gave
+  double regret = 0;               // expected clicks below the oracle's
+  std::vector<double> shares;      // [variants] of the impressions
+  std::vector<ChoiceMoment> path;  // about kChoiceMoments of them, the last at the end
 };
+inline constexpr int64_t kChoiceMoments = 60;
 std::vector<ChoiceRun> simulate_choice(const World& world, std::span<const Impression> stream, int64_t batch,
                                        uint64_t seed, const Watch& watch = Watch());
 
