@@ -15,7 +15,7 @@ endforeach()
 
 add_library(puna_portable SHARED EXCLUDE_FROM_ALL $<TARGET_OBJECTS:puna_capi>)
 add_dependencies(puna_portable puna_exports)
-target_link_libraries(puna_portable PRIVATE puna_recsys puna_train puna_runtime)
+target_link_libraries(puna_portable PRIVATE puna_recsys $<TARGET_NAME_IF_EXISTS:puna_ads> puna_train puna_runtime)
 target_link_options(puna_portable PRIVATE $<TARGET_PROPERTY:puna,LINK_OPTIONS>)
 
 add_library(puna_decode_portable SHARED EXCLUDE_FROM_ALL $<TARGET_OBJECTS:puna_decode>)

@@ -63,6 +63,7 @@ class BuildWithLibrary(build_py):
             "puna_engine.h",
             "puna_vision.h",
             "puna_recsys.h",
+            "puna_ads.h",
             "puna_gemm.h",
             "puna_decode.h",
             "puna_providers.h",

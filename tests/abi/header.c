@@ -1,5 +1,6 @@
 /* header.c -- puna.h first and twice, as strict C99: it needs nothing before it and protects itself. */
 #include <puna.h>
+#include <puna_ads.h>
 #include <puna_chat.h>
 #include <puna_engine.h>
 #include <puna_gemm.h>

@@ -1,6 +1,7 @@
 // header.cpp -- the same header as C++20, without a warning; its functions have C linkage whatever surrounds the
 // include.
 #include <puna.h>
+#include <puna_ads.h>
 #include <puna_chat.h>
 #include <puna_engine.h>
 #include <puna_gemm.h>

@@ -1,6 +1,7 @@
 /* layout.c -- the layout that puna.h has promised on 64-bit systems, field by field. A change here is an ABI break,
  * except lines added for fields at the end of a struct (and that struct's new size). */
 #include <puna.h>
+#include <puna_ads.h>
 #include <puna_engine.h>
 #include <puna_gemm.h>
 #include <puna_recsys.h>
@@ -652,6 +653,140 @@ AT(puna_engine_info, cache_bytes, 152);
 AT(puna_engine_info, cache_pages, 160);
 AT(puna_engine_info, retry_after_us, 168);
 SIZE(puna_engine_info, 176);
+
+AT(puna_balance, struct_size, 0);
+AT(puna_balance, reserved, 4);
+AT(puna_balance, limit, 8);
+AT(puna_balance, spent, 16);
+AT(puna_balance, open, 24);
+AT(puna_balance, refused_late, 32);
+AT(puna_balance, left, 40);
+SIZE(puna_balance, 48);
+
+AT(puna_ads_day, struct_size, 0);
+AT(puna_ads_day, reserved, 4);
+AT(puna_ads_day, count, 8);
+AT(puna_ads_day, at, 16);
+AT(puna_ads_day, values, 24);
+AT(puna_ads_day, prices, 32);
+SIZE(puna_ads_day, 40);
+
+AT(puna_hindsight, struct_size, 0);
+AT(puna_hindsight, reserved, 4);
+AT(puna_hindsight, value, 8);
+AT(puna_hindsight, spent, 16);
+AT(puna_hindsight, won, 24);
+AT(puna_hindsight, multiplier, 32);
+SIZE(puna_hindsight, 40);
+
+AT(puna_pacer_options, struct_size, 0);
+AT(puna_pacer_options, method, 4);
+AT(puna_pacer_options, budget, 8);
+AT(puna_pacer_options, expected_auctions, 16);
+AT(puna_pacer_options, pace_by, 24);
+AT(puna_pacer_options, has_multiplier, 28);
+AT(puna_pacer_options, multiplier, 32);
+AT(puna_pacer_options, least_return, 40);
+AT(puna_pacer_options, seed, 48);
+AT(puna_pacer_options, at, 56);
+AT(puna_pacer_options, spent, 64);
+AT(puna_pacer_options, plan, 72);
+SIZE(puna_pacer_options, 80);
+
+AT(puna_pacer_info, struct_size, 0);
+AT(puna_pacer_info, reserved, 4);
+AT(puna_pacer_info, multiplier, 8);
+AT(puna_pacer_info, lambda, 16);
+AT(puna_pacer_info, trust, 24);
+SIZE(puna_pacer_info, 32);
+
+AT(puna_chooser_options, struct_size, 0);
+AT(puna_chooser_options, method, 4);
+AT(puna_chooser_options, segments, 8);
+AT(puna_chooser_options, variants, 12);
+AT(puna_chooser_options, floor, 16);
+AT(puna_chooser_options, discount, 24);
+AT(puna_chooser_options, temper, 32);
+AT(puna_chooser_options, early_temper, 40);
+AT(puna_chooser_options, early_clicks, 48);
+AT(puna_chooser_options, variant_spread, 56);
+AT(puna_chooser_options, cell_spread, 64);
+AT(puna_chooser_options, base_rate, 72);
+AT(puna_chooser_options, prior_shown, 80);
+AT(puna_chooser_options, deviations, 88);
+AT(puna_chooser_options, noise, 96);
+AT(puna_chooser_options, ridge, 104);
+AT(puna_chooser_options, rates, 112);
+SIZE(puna_chooser_options, 120);
+
+AT(puna_chooser_info, struct_size, 0);
+AT(puna_chooser_info, segments, 4);
+AT(puna_chooser_info, variants, 8);
+AT(puna_chooser_info, retired, 12);
+SIZE(puna_chooser_info, 16);
+
+AT(puna_shown_and_clicked, segment, 0);
+AT(puna_shown_and_clicked, variant, 4);
+AT(puna_shown_and_clicked, shown, 8);
+AT(puna_shown_and_clicked, clicks, 16);
+SIZE(puna_shown_and_clicked, 24);
+
+AT(puna_reward_counts, struct_size, 0);
+AT(puna_reward_counts, reserved, 4);
+AT(puna_reward_counts, shown, 8);
+AT(puna_reward_counts, clicked, 16);
+AT(puna_reward_counts, waiting, 24);
+AT(puna_reward_counts, repeated, 32);
+AT(puna_reward_counts, late, 40);
+SIZE(puna_reward_counts, 48);
+
+AT(puna_off_policy_options, struct_size, 0);
+AT(puna_off_policy_options, reserved, 4);
+AT(puna_off_policy_options, shrink, 8);
+AT(puna_off_policy_options, clips, 16);
+AT(puna_off_policy_options, clip_count, 24);
+AT(puna_off_policy_options, switches, 32);
+AT(puna_off_policy_options, switch_count, 40);
+AT(puna_off_policy_options, shrinkages, 48);
+AT(puna_off_policy_options, shrinkage_count, 56);
+SIZE(puna_off_policy_options, 64);
+
+AT(puna_logged_choices, struct_size, 0);
+AT(puna_logged_choices, reserved, 4);
+AT(puna_logged_choices, count, 8);
+AT(puna_logged_choices, contexts, 16);
+AT(puna_logged_choices, actions, 24);
+AT(puna_logged_choices, propensities, 32);
+AT(puna_logged_choices, rewards, 40);
+SIZE(puna_logged_choices, 48);
+
+AT(puna_estimate, name, 0);
+AT(puna_estimate, value, 8);
+AT(puna_estimate, standard_error, 16);
+SIZE(puna_estimate, 24);
+
+AT(puna_off_policy_report, struct_size, 0);
+AT(puna_off_policy_report, reserved, 4);
+AT(puna_off_policy_report, rows, 8);
+AT(puna_off_policy_report, contexts, 16);
+AT(puna_off_policy_report, actions, 24);
+AT(puna_off_policy_report, rewarded, 32);
+AT(puna_off_policy_report, log_value, 40);
+AT(puna_off_policy_report, log_standard_error, 48);
+AT(puna_off_policy_report, ess, 56);
+AT(puna_off_policy_report, mean_weight, 64);
+AT(puna_off_policy_report, largest_weight, 72);
+AT(puna_off_policy_report, largest_share, 80);
+AT(puna_off_policy_report, worst_action, 88);
+AT(puna_off_policy_report, worst_ratio, 96);
+AT(puna_off_policy_report, worst_errors, 104);
+AT(puna_off_policy_report, estimates, 112);
+AT(puna_off_policy_report, estimate_count, 120);
+AT(puna_off_policy_report, refusals, 128);
+AT(puna_off_policy_report, refusal_count, 136);
+AT(puna_off_policy_report, warnings, 144);
+AT(puna_off_policy_report, warning_count, 152);
+SIZE(puna_off_policy_report, 160);
 #endif
 
 /* Numbers that are part of the promise as well. */
@@ -711,3 +846,30 @@ IS(PUNA_OUTCOME_FINISHED, 0);
 IS(PUNA_OUTCOME_CANCELLED, 1);
 IS(PUNA_OUTCOME_DEADLINE, 2);
 IS(PUNA_OUTCOME_FAILED, 3);
+IS(PUNA_SETTLED_BOOKED, 0);
+IS(PUNA_SETTLED_BOOKED_LATE, 1);
+IS(PUNA_SETTLED_REFUSED_LATE, 2);
+IS(PUNA_SETTLED_UNKNOWN, 3);
+IS(PUNA_PACING_DUAL, 0);
+IS(PUNA_PACING_PI, 1);
+IS(PUNA_PACING_THROTTLE, 2);
+IS(PUNA_PACING_NONE, 3);
+IS(PUNA_PACE_BY_TIME, 0);
+IS(PUNA_PACE_BY_AUCTIONS, 1);
+IS(PUNA_PRICE_SEEN, 0);
+IS(PUNA_PRICE_WON, 1);
+IS(PUNA_PRICE_LOST, 2);
+IS(PUNA_AUCTION_SECOND_PRICE, 0);
+IS(PUNA_AUCTION_FIRST_PRICE, 1);
+IS(PUNA_SLOTS_GSP, 0);
+IS(PUNA_SLOTS_VCG, 1);
+IS(PUNA_CHOICE_HIERARCHICAL, 0);
+IS(PUNA_CHOICE_THOMPSON, 1);
+IS(PUNA_CHOICE_LIN_TS, 2);
+IS(PUNA_CHOICE_LIN_UCB, 3);
+IS(PUNA_CHOICE_UNIFORM, 4);
+IS(PUNA_DAY_PLAIN, 0);
+IS(PUNA_DAY_DRIFTING, 1);
+IS(PUNA_DAY_SPIKING, 2);
+IS(PUNA_DAY_HEAVY_TAILED, 3);
+IS(PUNA_DAY_TRAFFIC, 4);

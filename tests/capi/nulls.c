@@ -1,6 +1,7 @@
 /* nulls.c -- every function of puna.h, called from C99 with nothing at all: a status with a message, never a crash. It
  * also proves that C programs link: it needs every symbol. */
 #include <puna.h>
+#include <puna_ads.h>
 #include <puna_engine.h>
 #include <puna_recsys.h>
 #include <puna_train.h>
@@ -40,6 +41,8 @@ int main(void) {
   puna_tool_parser* parser = NULL;
   puna_tool_event tool_event = {.struct_size = sizeof tool_event};
   puna_generation* generation = NULL;
+  double doubles[4] = {0};
+  int64_t number = 0;
   puna_grammar* grammar = NULL;
   puna_grammar_info grammar_info = {.struct_size = sizeof grammar_info};
   puna_matcher* matcher = NULL;
@@ -199,6 +202,53 @@ int main(void) {
   REFUSED(puna_pipeline_create(NULL, NULL, NULL, NULL));
   REFUSED(puna_pipeline_use(NULL, NULL));
   REFUSED(puna_pipeline_recommend(NULL, NULL, NULL));
+  REFUSED(puna_ledger_create(NULL));
+  REFUSED(puna_ledger_add_account(NULL, 1, &token));
+  REFUSED(puna_ledger_add_campaign(NULL, 0, 1, &token));
+  REFUSED(puna_ledger_reserve(NULL, 0, 1, 0, 0, &number));
+  REFUSED(puna_ledger_settle(NULL, 1, 0, &token));
+  REFUSED(puna_ledger_expire(NULL, 0, &number));
+  REFUSED(puna_ledger_forget_late(NULL));
+  REFUSED(puna_ledger_restore(NULL, 0, 0, 1));
+  REFUSED(puna_ledger_get_campaign(NULL, 0, NULL));
+  REFUSED(puna_ledger_get_account(NULL, 0, NULL));
+  REFUSED(puna_spend_plan_create(NULL, 1, NULL));
+  REFUSED(puna_spend_plan_create(doubles, 4, NULL));
+  REFUSED(puna_spend_plan_learn(NULL, 1, NULL, NULL));
+  REFUSED(puna_spend_plan_spent_by(NULL, 0, doubles));
+  REFUSED(puna_pacer_create(NULL, NULL));
+  REFUSED(puna_pacer_bid(NULL, 0, 1, 1, &number));
+  REFUSED(puna_pacer_won(NULL, 1, 1));
+  REFUSED(puna_pacer_get_info(NULL, NULL));
+  REFUSED(puna_clearing_prices_create(24, 1, 1, NULL));
+  REFUSED(puna_clearing_prices_observe(NULL, 0, 0, 1));
+  REFUSED(puna_clearing_prices_bid(NULL, 0, 1, doubles, NULL));
+  REFUSED(puna_auction_sell(0, NULL, 1, 0, &token, doubles));
+  REFUSED(puna_auction_sell(0, doubles, 1, 0, NULL, NULL));
+  REFUSED(puna_auction_sell_slots(0, doubles, NULL, 1, doubles, 1, &token, doubles, doubles));
+  REFUSED(puna_auction_sell_slots(0, doubles, doubles, 1, doubles, 1, NULL, NULL, NULL));
+  REFUSED(puna_chooser_create(NULL, NULL));
+  REFUSED(puna_chooser_choose(NULL, 0, 0, 0, &token, doubles));
+  REFUSED(puna_chooser_get_propensities(NULL, 0, doubles, 4));
+  REFUSED(puna_chooser_get_rates(NULL, 0, doubles, 4));
+  REFUSED(puna_chooser_update(NULL, NULL, 1));
+  REFUSED(puna_chooser_get_sums(NULL, doubles, doubles, 4));
+  REFUSED(puna_chooser_add_variant(NULL, NULL, 0, &token));
+  REFUSED(puna_chooser_retire(NULL, 0));
+  REFUSED(puna_chooser_get_info(NULL, NULL));
+  REFUSED(puna_reward_book_create(1, NULL));
+  REFUSED(puna_reward_book_shown(NULL, 1, 0, 0, 0));
+  REFUSED(puna_reward_book_clicked(NULL, 1, 0, NULL));
+  REFUSED(puna_reward_book_collect(NULL, 0, NULL, NULL));
+  REFUSED(puna_reward_book_get_counts(NULL, NULL));
+  REFUSED(puna_off_policy_create(NULL, NULL));
+  REFUSED(puna_off_policy_count(NULL, NULL));
+  REFUSED(puna_off_policy_begin(NULL, NULL, 0));
+  REFUSED(puna_off_policy_estimate(NULL, NULL));
+  REFUSED(puna_off_policy_report_on(NULL, NULL));
+  REFUSED(puna_simulate_day(0, 1, 1, NULL, NULL, NULL));
+  REFUSED(puna_simulate_world(1, 1, 1, 0, NULL, NULL));
+  REFUSED(puna_simulate_stream(1, 1, 1, NULL, NULL));
   REFUSED(puna_sampler_create(NULL, NULL));
   REFUSED(puna_sampler_sample(NULL, floats, 4, NULL, 0, 0, &token, NULL));
   REFUSED(puna_sampler_distribution(NULL, floats, 4, NULL, 0, floats));
@@ -234,6 +284,13 @@ int main(void) {
   puna_adapter_free(NULL);
   puna_recommender_free(NULL);
   puna_ranker_free(NULL);
+  puna_ledger_free(NULL);
+  puna_spend_plan_free(NULL);
+  puna_pacer_free(NULL);
+  puna_clearing_prices_free(NULL);
+  puna_chooser_free(NULL);
+  puna_reward_book_free(NULL);
+  puna_off_policy_free(NULL);
   puna_pipeline_free(NULL);
   puna_user_free(NULL);
   if (puna_version() == 0 || puna_version_string()[0] == '\0' || puna_status_name(PUNA_OK)[0] == '\0') ++failures;

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -90,6 +91,22 @@ class Examples(unittest.TestCase):
     def test_12_a_listener_is_shown_the_next_song(self):
         out = self.good(run(BIN / "11_recommend"))
         self.assertRegex(out, r"after song 4:  5 \(")
+
+    def test_20_an_advertisers_day_survives_a_power_failure(self):
+        for seed in (1, 2):
+            with tempfile.TemporaryDirectory() as folder:
+                journal = pathlib.Path(folder, "journal")
+                out = self.good(run(BIN / "20_ads_serve", journal, str(seed)))
+                lines = [line.split() for line in journal.read_text().splitlines()]
+            self.assertRegex(out, r"at 12:00 the journal has [\d.]+ spent and 1 bids open")
+            spent, budget = map(float, re.search(r"([\d.]+) of ([\d.]+) spent", out).groups())
+            self.assertTrue(0.97 * budget < spent <= budget, out)
+            self.assertAlmostEqual(spent, sum(int(amount) for kind, _, amount in lines if kind == "s") / 1e6, places=2)
+            reserved = [number for kind, number, _ in lines if kind == "r"]
+            self.assertEqual(len(reserved), len(set(reserved)), "a reservation's number came twice")
+            clicks = float(re.search(r"clicks an impression: ([\d.]+)", out)[1])
+            alike, error = map(float, re.search(r"by snips: ([\d.]+) \+- ([\d.]+)", out).groups())
+            self.assertLess(alike - 2 * error, clicks)
 
     def test_05_a_window_answers(self):
         program = BIN / "05_desktop"

@@ -6,6 +6,7 @@
 True
 """
 
+from . import ads
 from .adapter import Adapter, FinetuneReport
 from .chat import ChatText
 from .context import Context, ContextInfo
@@ -98,6 +99,7 @@ __all__ = [
     "Unsupported",
     "User",
     "WrongState",
+    "ads",
     "append_batch",
     "plan",
     "serve",

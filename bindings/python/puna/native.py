@@ -65,6 +65,7 @@ for _header in (
     "puna_engine.h",
     "puna_vision.h",
     "puna_recsys.h",
+    "puna_ads.h",
     "puna_gemm.h",
     "puna_decode.h",
     "puna_providers.h",

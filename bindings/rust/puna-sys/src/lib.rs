@@ -44,6 +44,33 @@ pub const PUNA_STOP_GRAMMAR: i32 = 6;
 pub const PUNA_GENERATION_PAUSED: i32 = 0;
 pub const PUNA_GENERATION_TOKEN: i32 = 1;
 pub const PUNA_GENERATION_ENDED: i32 = 2;
+pub const PUNA_SETTLED_BOOKED: i32 = 0;
+pub const PUNA_SETTLED_BOOKED_LATE: i32 = 1;
+pub const PUNA_SETTLED_REFUSED_LATE: i32 = 2;
+pub const PUNA_SETTLED_UNKNOWN: i32 = 3;
+pub const PUNA_PACING_DUAL: i32 = 0;
+pub const PUNA_PACING_PI: i32 = 1;
+pub const PUNA_PACING_THROTTLE: i32 = 2;
+pub const PUNA_PACING_NONE: i32 = 3;
+pub const PUNA_PACE_BY_TIME: i32 = 0;
+pub const PUNA_PACE_BY_AUCTIONS: i32 = 1;
+pub const PUNA_PRICE_SEEN: i32 = 0;
+pub const PUNA_PRICE_WON: i32 = 1;
+pub const PUNA_PRICE_LOST: i32 = 2;
+pub const PUNA_AUCTION_SECOND_PRICE: i32 = 0;
+pub const PUNA_AUCTION_FIRST_PRICE: i32 = 1;
+pub const PUNA_SLOTS_GSP: i32 = 0;
+pub const PUNA_SLOTS_VCG: i32 = 1;
+pub const PUNA_CHOICE_HIERARCHICAL: i32 = 0;
+pub const PUNA_CHOICE_THOMPSON: i32 = 1;
+pub const PUNA_CHOICE_LIN_TS: i32 = 2;
+pub const PUNA_CHOICE_LIN_UCB: i32 = 3;
+pub const PUNA_CHOICE_UNIFORM: i32 = 4;
+pub const PUNA_DAY_PLAIN: i32 = 0;
+pub const PUNA_DAY_DRIFTING: i32 = 1;
+pub const PUNA_DAY_SPIKING: i32 = 2;
+pub const PUNA_DAY_HEAVY_TAILED: i32 = 3;
+pub const PUNA_DAY_TRAFFIC: i32 = 4;
 pub const PUNA_TOOL_NONE: i32 = 0;
 pub const PUNA_TOOL_TEXT: i32 = 1;
 pub const PUNA_TOOL_CALL_BEGIN: i32 = 2;
@@ -112,6 +139,34 @@ pub struct puna_grammar {
 }
 #[repr(C)]
 pub struct puna_generation {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_ledger {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_spend_plan {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_pacer {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_clearing_prices {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_chooser {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_reward_book {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_off_policy {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -450,6 +505,166 @@ pub struct puna_generate_result {
     pub rejected_drafts: i64,
     pub incomplete: i32,
     pub reserved: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_balance {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub limit: i64,
+    pub spent: i64,
+    pub open: i64,
+    pub refused_late: i64,
+    pub left: i64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_ads_day {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub count: u64,
+    pub at: *const f64,
+    pub values: *const i64,
+    pub prices: *const i64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_hindsight {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub value: f64,
+    pub spent: i64,
+    pub won: i64,
+    pub multiplier: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_pacer_options {
+    pub struct_size: u32,
+    pub method: i32,
+    pub budget: i64,
+    pub expected_auctions: i64,
+    pub pace_by: i32,
+    pub has_multiplier: i32,
+    pub multiplier: f64,
+    pub least_return: f64,
+    pub seed: u64,
+    pub at: f64,
+    pub spent: i64,
+    pub plan: *const puna_spend_plan,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_pacer_info {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub multiplier: f64,
+    pub lambda: f64,
+    pub trust: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_chooser_options {
+    pub struct_size: u32,
+    pub method: i32,
+    pub segments: i32,
+    pub variants: i32,
+    pub floor: f64,
+    pub discount: f64,
+    pub temper: f64,
+    pub early_temper: f64,
+    pub early_clicks: f64,
+    pub variant_spread: f64,
+    pub cell_spread: f64,
+    pub base_rate: f64,
+    pub prior_shown: f64,
+    pub deviations: f64,
+    pub noise: f64,
+    pub ridge: f64,
+    pub rates: *const f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_chooser_info {
+    pub struct_size: u32,
+    pub segments: i32,
+    pub variants: i32,
+    pub retired: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_shown_and_clicked {
+    pub segment: i32,
+    pub variant: i32,
+    pub shown: f64,
+    pub clicks: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_reward_counts {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub shown: i64,
+    pub clicked: i64,
+    pub waiting: i64,
+    pub repeated: i64,
+    pub late: i64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_off_policy_options {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub shrink: f64,
+    pub clips: *const f64,
+    pub clip_count: u64,
+    pub switches: *const f64,
+    pub switch_count: u64,
+    pub shrinkages: *const f64,
+    pub shrinkage_count: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_logged_choices {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub count: u64,
+    pub contexts: *const i32,
+    pub actions: *const i32,
+    pub propensities: *const f64,
+    pub rewards: *const f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_estimate {
+    pub name: *const c_char,
+    pub value: f64,
+    pub standard_error: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_off_policy_report {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub rows: i64,
+    pub contexts: i64,
+    pub actions: i64,
+    pub rewarded: i64,
+    pub log_value: f64,
+    pub log_standard_error: f64,
+    pub ess: f64,
+    pub mean_weight: f64,
+    pub largest_weight: f64,
+    pub largest_share: f64,
+    pub worst_action: i64,
+    pub worst_ratio: f64,
+    pub worst_errors: f64,
+    pub estimates: *const puna_estimate,
+    pub estimate_count: u64,
+    pub refusals: *const *const c_char,
+    pub refusal_count: u64,
+    pub warnings: *const *const c_char,
+    pub warning_count: u64,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -980,6 +1195,57 @@ extern "C" {
     pub fn puna_generation_free(generation: *mut puna_generation);
     pub fn puna_generation_step(generation: *mut puna_generation, budget_us: u64, token: *mut puna_generated_token, state: *mut i32) -> puna_status;
     pub fn puna_generation_get_result(generation: *const puna_generation, result: *mut puna_generate_result) -> puna_status;
+    pub fn puna_ledger_create(ledger: *mut *mut puna_ledger) -> puna_status;
+    pub fn puna_ledger_add_account(ledger: *mut puna_ledger, cap: i64, account: *mut i32) -> puna_status;
+    pub fn puna_ledger_add_campaign(ledger: *mut puna_ledger, account: i32, budget: i64, campaign: *mut i32) -> puna_status;
+    pub fn puna_ledger_reserve(ledger: *mut puna_ledger, campaign: i32, amount: i64, now: i64, time_to_live: i64, reservation: *mut i64) -> puna_status;
+    pub fn puna_ledger_settle(ledger: *mut puna_ledger, reservation: i64, spent: i64, outcome: *mut i32) -> puna_status;
+    pub fn puna_ledger_expire(ledger: *mut puna_ledger, now: i64, freed: *mut i64) -> puna_status;
+    pub fn puna_ledger_forget_late(ledger: *mut puna_ledger) -> puna_status;
+    pub fn puna_ledger_restore(ledger: *mut puna_ledger, campaign: i32, reservation: i64, amount: i64) -> puna_status;
+    pub fn puna_ledger_get_campaign(ledger: *const puna_ledger, campaign: i32, balance: *mut puna_balance) -> puna_status;
+    pub fn puna_ledger_get_account(ledger: *const puna_ledger, account: i32, balance: *mut puna_balance) -> puna_status;
+    pub fn puna_ledger_free(ledger: *mut puna_ledger);
+    pub fn puna_spend_plan_create(shares: *const f64, count: usize, plan: *mut *mut puna_spend_plan) -> puna_status;
+    pub fn puna_spend_plan_learn(day: *const puna_ads_day, budget: i64, hindsight: *mut puna_hindsight, plan: *mut *mut puna_spend_plan) -> puna_status;
+    pub fn puna_spend_plan_spent_by(plan: *const puna_spend_plan, at: f64, share: *mut f64) -> puna_status;
+    pub fn puna_spend_plan_free(plan: *mut puna_spend_plan);
+    pub fn puna_pacer_create(options: *const puna_pacer_options, pacer: *mut *mut puna_pacer) -> puna_status;
+    pub fn puna_pacer_bid(pacer: *mut puna_pacer, at: f64, value: i64, left: i64, bid: *mut i64) -> puna_status;
+    pub fn puna_pacer_won(pacer: *mut puna_pacer, price: i64, value: i64) -> puna_status;
+    pub fn puna_pacer_get_info(pacer: *const puna_pacer, info: *mut puna_pacer_info) -> puna_status;
+    pub fn puna_pacer_free(pacer: *mut puna_pacer);
+    pub fn puna_clearing_prices_create(hours: i32, typical: f64, spread: f64, prices: *mut *mut puna_clearing_prices) -> puna_status;
+    pub fn puna_clearing_prices_observe(prices: *mut puna_clearing_prices, hour: i32, kind: i32, price: f64) -> puna_status;
+    pub fn puna_clearing_prices_bid(prices: *const puna_clearing_prices, hour: i32, value: f64, bid: *mut f64, probability: *mut f64) -> puna_status;
+    pub fn puna_clearing_prices_free(prices: *mut puna_clearing_prices);
+    pub fn puna_auction_sell(rule: i32, bids: *const f64, count: usize, reserve: f64, winner: *mut i32, price: *mut f64) -> puna_status;
+    pub fn puna_auction_sell_slots(rule: i32, bids: *const f64, qualities: *const f64, count: usize, click_factors: *const f64, slot_count: usize, winners: *mut i32, per_click: *mut f64, expected: *mut f64) -> puna_status;
+    pub fn puna_chooser_create(options: *const puna_chooser_options, chooser: *mut *mut puna_chooser) -> puna_status;
+    pub fn puna_chooser_choose(chooser: *mut puna_chooser, segment: i32, seed: u64, number: u64, variant: *mut i32, propensity: *mut f64) -> puna_status;
+    pub fn puna_chooser_get_propensities(chooser: *mut puna_chooser, segment: i32, probabilities: *mut f64, capacity: usize) -> puna_status;
+    pub fn puna_chooser_get_rates(chooser: *mut puna_chooser, segment: i32, rates: *mut f64, capacity: usize) -> puna_status;
+    pub fn puna_chooser_update(chooser: *mut puna_chooser, outcomes: *const puna_shown_and_clicked, count: usize) -> puna_status;
+    pub fn puna_chooser_get_sums(chooser: *const puna_chooser, shown: *mut f64, clicks: *mut f64, capacity: usize) -> puna_status;
+    pub fn puna_chooser_add_variant(chooser: *mut puna_chooser, rates: *const f64, count: usize, variant: *mut i32) -> puna_status;
+    pub fn puna_chooser_retire(chooser: *mut puna_chooser, variant: i32) -> puna_status;
+    pub fn puna_chooser_get_info(chooser: *const puna_chooser, info: *mut puna_chooser_info) -> puna_status;
+    pub fn puna_chooser_free(chooser: *mut puna_chooser);
+    pub fn puna_reward_book_create(window: i64, book: *mut *mut puna_reward_book) -> puna_status;
+    pub fn puna_reward_book_shown(book: *mut puna_reward_book, key: u64, segment: i32, variant: i32, time: i64) -> puna_status;
+    pub fn puna_reward_book_clicked(book: *mut puna_reward_book, key: u64, time: i64, counts: *mut i32) -> puna_status;
+    pub fn puna_reward_book_collect(book: *mut puna_reward_book, now: i64, outcomes: *mut *const puna_shown_and_clicked, count: *mut usize) -> puna_status;
+    pub fn puna_reward_book_get_counts(book: *const puna_reward_book, counts: *mut puna_reward_counts) -> puna_status;
+    pub fn puna_reward_book_free(book: *mut puna_reward_book);
+    pub fn puna_off_policy_create(options: *const puna_off_policy_options, ope: *mut *mut puna_off_policy) -> puna_status;
+    pub fn puna_off_policy_count(ope: *mut puna_off_policy, rows: *const puna_logged_choices) -> puna_status;
+    pub fn puna_off_policy_begin(ope: *mut puna_off_policy, policy: *const f64, policy_count: usize) -> puna_status;
+    pub fn puna_off_policy_estimate(ope: *mut puna_off_policy, rows: *const puna_logged_choices) -> puna_status;
+    pub fn puna_off_policy_report_on(ope: *mut puna_off_policy, report: *mut puna_off_policy_report) -> puna_status;
+    pub fn puna_off_policy_free(ope: *mut puna_off_policy);
+    pub fn puna_simulate_day(process: i32, seed: u64, count: usize, at: *mut f64, values: *mut i64, prices: *mut i64) -> puna_status;
+    pub fn puna_simulate_world(seed: u64, segments: i32, variants: i32, interaction: f64, p: *mut f64, rates: *mut f64) -> puna_status;
+    pub fn puna_simulate_stream(seed: u64, segments: i32, count: usize, of_segment: *mut i32, u: *mut f64) -> puna_status;
     pub fn puna_chat_create(model: *const puna_model, json: *const c_char, bytes: usize, options: *const puna_chat_options, chat: *mut *mut puna_chat) -> puna_status;
     pub fn puna_chat_free(chat: *mut puna_chat);
     pub fn puna_chat_get_info(chat: *const puna_chat, info: *mut puna_chat_info) -> puna_status;
@@ -1602,6 +1868,114 @@ const _: () = {
     assert!(offset_of!(puna_engine_info, cache_bytes) == 152);
     assert!(offset_of!(puna_engine_info, cache_pages) == 160);
     assert!(offset_of!(puna_engine_info, retry_after_us) == 168);
+    assert!(offset_of!(puna_balance, struct_size) == 0);
+    assert!(offset_of!(puna_balance, reserved) == 4);
+    assert!(offset_of!(puna_balance, limit) == 8);
+    assert!(offset_of!(puna_balance, spent) == 16);
+    assert!(offset_of!(puna_balance, open) == 24);
+    assert!(offset_of!(puna_balance, refused_late) == 32);
+    assert!(offset_of!(puna_balance, left) == 40);
+    assert!(offset_of!(puna_ads_day, struct_size) == 0);
+    assert!(offset_of!(puna_ads_day, reserved) == 4);
+    assert!(offset_of!(puna_ads_day, count) == 8);
+    assert!(offset_of!(puna_ads_day, at) == 16);
+    assert!(offset_of!(puna_ads_day, values) == 24);
+    assert!(offset_of!(puna_ads_day, prices) == 32);
+    assert!(offset_of!(puna_hindsight, struct_size) == 0);
+    assert!(offset_of!(puna_hindsight, reserved) == 4);
+    assert!(offset_of!(puna_hindsight, value) == 8);
+    assert!(offset_of!(puna_hindsight, spent) == 16);
+    assert!(offset_of!(puna_hindsight, won) == 24);
+    assert!(offset_of!(puna_hindsight, multiplier) == 32);
+    assert!(offset_of!(puna_pacer_options, struct_size) == 0);
+    assert!(offset_of!(puna_pacer_options, method) == 4);
+    assert!(offset_of!(puna_pacer_options, budget) == 8);
+    assert!(offset_of!(puna_pacer_options, expected_auctions) == 16);
+    assert!(offset_of!(puna_pacer_options, pace_by) == 24);
+    assert!(offset_of!(puna_pacer_options, has_multiplier) == 28);
+    assert!(offset_of!(puna_pacer_options, multiplier) == 32);
+    assert!(offset_of!(puna_pacer_options, least_return) == 40);
+    assert!(offset_of!(puna_pacer_options, seed) == 48);
+    assert!(offset_of!(puna_pacer_options, at) == 56);
+    assert!(offset_of!(puna_pacer_options, spent) == 64);
+    assert!(offset_of!(puna_pacer_options, plan) == 72);
+    assert!(offset_of!(puna_pacer_info, struct_size) == 0);
+    assert!(offset_of!(puna_pacer_info, reserved) == 4);
+    assert!(offset_of!(puna_pacer_info, multiplier) == 8);
+    assert!(offset_of!(puna_pacer_info, lambda) == 16);
+    assert!(offset_of!(puna_pacer_info, trust) == 24);
+    assert!(offset_of!(puna_chooser_options, struct_size) == 0);
+    assert!(offset_of!(puna_chooser_options, method) == 4);
+    assert!(offset_of!(puna_chooser_options, segments) == 8);
+    assert!(offset_of!(puna_chooser_options, variants) == 12);
+    assert!(offset_of!(puna_chooser_options, floor) == 16);
+    assert!(offset_of!(puna_chooser_options, discount) == 24);
+    assert!(offset_of!(puna_chooser_options, temper) == 32);
+    assert!(offset_of!(puna_chooser_options, early_temper) == 40);
+    assert!(offset_of!(puna_chooser_options, early_clicks) == 48);
+    assert!(offset_of!(puna_chooser_options, variant_spread) == 56);
+    assert!(offset_of!(puna_chooser_options, cell_spread) == 64);
+    assert!(offset_of!(puna_chooser_options, base_rate) == 72);
+    assert!(offset_of!(puna_chooser_options, prior_shown) == 80);
+    assert!(offset_of!(puna_chooser_options, deviations) == 88);
+    assert!(offset_of!(puna_chooser_options, noise) == 96);
+    assert!(offset_of!(puna_chooser_options, ridge) == 104);
+    assert!(offset_of!(puna_chooser_options, rates) == 112);
+    assert!(offset_of!(puna_chooser_info, struct_size) == 0);
+    assert!(offset_of!(puna_chooser_info, segments) == 4);
+    assert!(offset_of!(puna_chooser_info, variants) == 8);
+    assert!(offset_of!(puna_chooser_info, retired) == 12);
+    assert!(offset_of!(puna_shown_and_clicked, segment) == 0);
+    assert!(offset_of!(puna_shown_and_clicked, variant) == 4);
+    assert!(offset_of!(puna_shown_and_clicked, shown) == 8);
+    assert!(offset_of!(puna_shown_and_clicked, clicks) == 16);
+    assert!(offset_of!(puna_reward_counts, struct_size) == 0);
+    assert!(offset_of!(puna_reward_counts, reserved) == 4);
+    assert!(offset_of!(puna_reward_counts, shown) == 8);
+    assert!(offset_of!(puna_reward_counts, clicked) == 16);
+    assert!(offset_of!(puna_reward_counts, waiting) == 24);
+    assert!(offset_of!(puna_reward_counts, repeated) == 32);
+    assert!(offset_of!(puna_reward_counts, late) == 40);
+    assert!(offset_of!(puna_off_policy_options, struct_size) == 0);
+    assert!(offset_of!(puna_off_policy_options, reserved) == 4);
+    assert!(offset_of!(puna_off_policy_options, shrink) == 8);
+    assert!(offset_of!(puna_off_policy_options, clips) == 16);
+    assert!(offset_of!(puna_off_policy_options, clip_count) == 24);
+    assert!(offset_of!(puna_off_policy_options, switches) == 32);
+    assert!(offset_of!(puna_off_policy_options, switch_count) == 40);
+    assert!(offset_of!(puna_off_policy_options, shrinkages) == 48);
+    assert!(offset_of!(puna_off_policy_options, shrinkage_count) == 56);
+    assert!(offset_of!(puna_logged_choices, struct_size) == 0);
+    assert!(offset_of!(puna_logged_choices, reserved) == 4);
+    assert!(offset_of!(puna_logged_choices, count) == 8);
+    assert!(offset_of!(puna_logged_choices, contexts) == 16);
+    assert!(offset_of!(puna_logged_choices, actions) == 24);
+    assert!(offset_of!(puna_logged_choices, propensities) == 32);
+    assert!(offset_of!(puna_logged_choices, rewards) == 40);
+    assert!(offset_of!(puna_estimate, name) == 0);
+    assert!(offset_of!(puna_estimate, value) == 8);
+    assert!(offset_of!(puna_estimate, standard_error) == 16);
+    assert!(offset_of!(puna_off_policy_report, struct_size) == 0);
+    assert!(offset_of!(puna_off_policy_report, reserved) == 4);
+    assert!(offset_of!(puna_off_policy_report, rows) == 8);
+    assert!(offset_of!(puna_off_policy_report, contexts) == 16);
+    assert!(offset_of!(puna_off_policy_report, actions) == 24);
+    assert!(offset_of!(puna_off_policy_report, rewarded) == 32);
+    assert!(offset_of!(puna_off_policy_report, log_value) == 40);
+    assert!(offset_of!(puna_off_policy_report, log_standard_error) == 48);
+    assert!(offset_of!(puna_off_policy_report, ess) == 56);
+    assert!(offset_of!(puna_off_policy_report, mean_weight) == 64);
+    assert!(offset_of!(puna_off_policy_report, largest_weight) == 72);
+    assert!(offset_of!(puna_off_policy_report, largest_share) == 80);
+    assert!(offset_of!(puna_off_policy_report, worst_action) == 88);
+    assert!(offset_of!(puna_off_policy_report, worst_ratio) == 96);
+    assert!(offset_of!(puna_off_policy_report, worst_errors) == 104);
+    assert!(offset_of!(puna_off_policy_report, estimates) == 112);
+    assert!(offset_of!(puna_off_policy_report, estimate_count) == 120);
+    assert!(offset_of!(puna_off_policy_report, refusals) == 128);
+    assert!(offset_of!(puna_off_policy_report, refusal_count) == 136);
+    assert!(offset_of!(puna_off_policy_report, warnings) == 144);
+    assert!(offset_of!(puna_off_policy_report, warning_count) == 152);
     assert!(size_of::<puna_context_options>() == 120);
     assert!(size_of::<puna_gemm_provider>() == 40);
     assert!(size_of::<puna_context_info>() == 40);
@@ -1659,4 +2033,17 @@ const _: () = {
     assert!(size_of::<puna_request_info>() == 64);
     assert!(size_of::<puna_answer>() == 72);
     assert!(size_of::<puna_engine_info>() == 176);
+    assert!(size_of::<puna_balance>() == 48);
+    assert!(size_of::<puna_ads_day>() == 40);
+    assert!(size_of::<puna_hindsight>() == 40);
+    assert!(size_of::<puna_pacer_options>() == 80);
+    assert!(size_of::<puna_pacer_info>() == 32);
+    assert!(size_of::<puna_chooser_options>() == 120);
+    assert!(size_of::<puna_chooser_info>() == 16);
+    assert!(size_of::<puna_shown_and_clicked>() == 24);
+    assert!(size_of::<puna_reward_counts>() == 48);
+    assert!(size_of::<puna_off_policy_options>() == 64);
+    assert!(size_of::<puna_logged_choices>() == 48);
+    assert!(size_of::<puna_estimate>() == 24);
+    assert!(size_of::<puna_off_policy_report>() == 160);
 };

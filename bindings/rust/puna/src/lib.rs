@@ -16,6 +16,7 @@
 #![deny(missing_docs)]
 
 mod adapter;
+pub mod ads;
 mod append;
 mod batch;
 mod chat;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 mod adapters;
+mod advertisements;
 mod answers;
 mod batches;
 mod chats;
@@ -75,8 +76,11 @@ fn models_are_shared_and_sessions_move() {
     shared::<Image>();
     shared::<Sampler>();
     shared::<Ranker>();
+    shared::<ads::Ledger>();
+    shared::<ads::SpendPlan>();
     moves::<Session>();
     moves::<Answer<'_>>();
     moves::<Matcher>();
+    moves::<ads::Chooser>();
     moves::<Batch<'_>>();
 }
