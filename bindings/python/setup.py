@@ -61,6 +61,7 @@ class BuildWithLibrary(build_py):
             "puna_grammar.h",
             "puna_train.h",
             "puna_engine.h",
+            "puna_label.h",
             "puna_vision.h",
             "puna_recsys.h",
             "puna_ads.h",

@@ -5,6 +5,7 @@
 #include <puna_chat.h>
 #include <puna_engine.h>
 #include <puna_gemm.h>
+#include <puna_label.h>
 #include <puna_providers.h>
 #include <puna_recsys.h>
 #include <puna_train.h>

@@ -4,6 +4,7 @@
 #include <puna_ads.h>
 #include <puna_engine.h>
 #include <puna_gemm.h>
+#include <puna_label.h>
 #include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_vision.h>
@@ -787,6 +788,53 @@ AT(puna_off_policy_report, refusal_count, 136);
 AT(puna_off_policy_report, warnings, 144);
 AT(puna_off_policy_report, warning_count, 152);
 SIZE(puna_off_policy_report, 160);
+
+AT(puna_answers_info, struct_size, 0);
+AT(puna_answers_info, reserved, 4);
+AT(puna_answers_info, items, 8);
+AT(puna_answers_info, workers, 16);
+AT(puna_answers_info, labels, 24);
+AT(puna_answers_info, answers, 32);
+AT(puna_answers_info, repeated, 40);
+AT(puna_answers_info, gold, 48);
+AT(puna_answers_info, truth, 56);
+SIZE(puna_answers_info, 64);
+
+AT(puna_alpha, struct_size, 0);
+AT(puna_alpha, reserved, 4);
+AT(puna_alpha, alpha, 8);
+AT(puna_alpha, items, 16);
+AT(puna_alpha, values, 24);
+SIZE(puna_alpha, 32);
+
+AT(puna_infer_options, struct_size, 0);
+AT(puna_infer_options, method, 4);
+AT(puna_infer_options, iterations, 8);
+AT(puna_infer_options, tolerance, 16);
+AT(puna_infer_options, smoothing, 24);
+AT(puna_infer_options, seed, 32);
+AT(puna_infer_options, watch, 40);
+AT(puna_infer_options, watch_user, 48);
+SIZE(puna_infer_options, 56);
+
+AT(puna_inference_info, struct_size, 0);
+AT(puna_inference_info, converged, 4);
+AT(puna_inference_info, items, 8);
+AT(puna_inference_info, workers, 16);
+AT(puna_inference_info, labels, 24);
+AT(puna_inference_info, iterations, 32);
+AT(puna_inference_info, log_likelihood, 40);
+AT(puna_inference_info, accuracy, 48);
+SIZE(puna_inference_info, 56);
+
+AT(puna_overlap_options, struct_size, 0);
+AT(puna_overlap_options, reserved, 4);
+AT(puna_overlap_options, similarity, 8);
+AT(puna_overlap_options, words, 16);
+AT(puna_overlap_options, fewest, 24);
+AT(puna_overlap_options, watch, 32);
+AT(puna_overlap_options, watch_user, 40);
+SIZE(puna_overlap_options, 48);
 #endif
 
 /* Numbers that are part of the promise as well. */
@@ -873,3 +921,15 @@ IS(PUNA_DAY_DRIFTING, 1);
 IS(PUNA_DAY_SPIKING, 2);
 IS(PUNA_DAY_HEAVY_TAILED, 3);
 IS(PUNA_DAY_TRAFFIC, 4);
+IS(PUNA_NAME_ITEM, 0);
+IS(PUNA_NAME_WORKER, 1);
+IS(PUNA_NAME_LABEL, 2);
+IS(PUNA_MEASURE_NOMINAL, 0);
+IS(PUNA_MEASURE_ORDINAL, 1);
+IS(PUNA_MEASURE_INTERVAL, 2);
+IS(PUNA_MEASURE_RATIO, 3);
+IS(PUNA_INFER_DAWID_SKENE, 0);
+IS(PUNA_INFER_MAJORITY, 1);
+IS(PUNA_INFER_ONE_COIN, 2);
+IS(PUNA_INFER_MACE, 3);
+IS(PUNA_INFER_GLAD, 4);

@@ -3,6 +3,7 @@
 #include <puna.h>
 #include <puna_ads.h>
 #include <puna_engine.h>
+#include <puna_label.h>
 #include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_vision.h>
@@ -19,6 +20,11 @@ static void refused(const char* call, puna_status status) {
 #define REFUSED(call) refused(#call, call)
 
 int main(void) {
+  puna_answers_info answers_info = {.struct_size = sizeof answers_info};
+  puna_alpha alpha = {.struct_size = sizeof alpha};
+  puna_inference* inference = NULL;
+  puna_inference_info inference_info = {.struct_size = sizeof inference_info};
+  int64_t group = 0;
   puna_model_info model_info = {.struct_size = sizeof model_info};
   puna_session_info session_info = {.struct_size = sizeof session_info};
   puna_context_info context_info = {.struct_size = sizeof context_info};
@@ -253,6 +259,20 @@ int main(void) {
   REFUSED(puna_sampler_sample(NULL, floats, 4, NULL, 0, 0, &token, NULL));
   REFUSED(puna_sampler_distribution(NULL, floats, 4, NULL, 0, floats));
   REFUSED(puna_session_generate(NULL, "x", 1, NULL, NULL, NULL, NULL));
+  REFUSED(puna_answers_create(NULL));
+  REFUSED(puna_answers_add(NULL, "i", "w", "l"));
+  REFUSED(puna_answers_set_gold(NULL, "i", "l"));
+  REFUSED(puna_answers_set_truth(NULL, "i", "l"));
+  REFUSED(puna_answers_get_info(NULL, &answers_info));
+  REFUSED(puna_answers_get_name(NULL, 0, 0, &key));
+  REFUSED(puna_answers_get_alpha(NULL, 0, &alpha));
+  REFUSED(puna_answers_infer(NULL, NULL, &inference));
+  REFUSED(puna_inference_get_info(NULL, &inference_info));
+  REFUSED(puna_inference_get_label(NULL, 0, &key, NULL));
+  REFUSED(puna_inference_get_posterior(NULL, 0, NULL, 0));
+  REFUSED(puna_inference_get_worker(NULL, 0, NULL));
+  REFUSED(puna_find_duplicates(NULL, NULL, 1, NULL, &group));
+  REFUSED(puna_find_contaminated(NULL, NULL, 1, NULL, NULL, 0, NULL, &group));
   REFUSED(puna_session_generate_tokens(NULL, &token, 1, NULL, NULL, NULL, NULL));
 
   /* NULL outputs and infos of handles that are there. */
@@ -267,12 +287,14 @@ int main(void) {
 
   if (grammar != NULL || matcher != NULL || model != NULL || session != NULL || tokenizer != NULL || chat != NULL ||
       tools != NULL || parser != NULL || generation != NULL || key != NULL || logits != NULL || tokens != NULL ||
-      of_model != NULL || n != 0) {
+      inference != NULL || group != 0 || of_model != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }
   puna_context_free(context);
   puna_sampler_free(sampler);
+  puna_answers_free(NULL);
+  puna_inference_free(NULL);
   puna_context_free(NULL);
   puna_model_free(NULL);
   puna_session_free(NULL);

@@ -268,6 +268,13 @@ class Examples(unittest.TestCase):
                 texts = {a["line"]: a["text"] for a in answers}
                 self.assertEqual(texts, {json.loads(w)["line"]: json.loads(w)["text"] for w in whole})
 
+    def test_21_true_labels_are_found(self):
+        said = self.good(run(BIN / "21_labels", ROOT / "tests/data/eval/example/crowd.csv"))
+        lines = said.splitlines()
+        self.assertEqual(lines[0], "right: 0.9333 by Dawid and Skene, 0.8500 by majority")
+        self.assertEqual(len([line for line in lines if "most say" in line]), 3)  # as docs/evaluation.md says
+        self.assertEqual(len([line for line in lines if "is right in" in line]), 5)
+
     def test_15_an_answer_is_json(self):
         def check(model):
             for prompt in ("Describe a small town.", "I"):

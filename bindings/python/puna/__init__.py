@@ -26,6 +26,7 @@ from .errors import (
 )
 from .grammar import Grammar, Matcher
 from .image import Image, ImageInfo
+from .labels import Alpha, Answers, Inference, contaminated, duplicates
 from .model import Model, ModelInfo, Plan, Tensor, plan
 from .native import version
 from .pipeline import Feed, Pipeline, Shown
@@ -40,8 +41,10 @@ from .tools import Said, ToolCall, ToolParser, Tools
 __version__ = version()
 __all__ = [
     "Adapter",
+    "Alpha",
     "Answer",
     "AnswerOptions",
+    "Answers",
     "Appended",
     "AsyncRequest",
     "BadFile",
@@ -62,6 +65,7 @@ __all__ = [
     "Grammar",
     "Image",
     "ImageInfo",
+    "Inference",
     "InputOutput",
     "Internal",
     "InvalidArgument",
@@ -101,6 +105,8 @@ __all__ = [
     "WrongState",
     "ads",
     "append_batch",
+    "contaminated",
+    "duplicates",
     "plan",
     "serve",
 ]

@@ -63,6 +63,7 @@ for _header in (
     "puna_grammar.h",
     "puna_train.h",
     "puna_engine.h",
+    "puna_label.h",
     "puna_vision.h",
     "puna_recsys.h",
     "puna_ads.h",

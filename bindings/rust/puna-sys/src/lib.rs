@@ -94,6 +94,18 @@ pub const PUNA_GRAMMAR_GBNF: i32 = 2;
 pub const PUNA_GRAMMAR_EBNF: i32 = 3;
 pub const PUNA_GRAMMAR_CHOICES: i32 = 4;
 pub const PUNA_GRAMMAR_ANY_JSON: i32 = 5;
+pub const PUNA_NAME_ITEM: i32 = 0;
+pub const PUNA_NAME_WORKER: i32 = 1;
+pub const PUNA_NAME_LABEL: i32 = 2;
+pub const PUNA_MEASURE_NOMINAL: i32 = 0;
+pub const PUNA_MEASURE_ORDINAL: i32 = 1;
+pub const PUNA_MEASURE_INTERVAL: i32 = 2;
+pub const PUNA_MEASURE_RATIO: i32 = 3;
+pub const PUNA_INFER_DAWID_SKENE: i32 = 0;
+pub const PUNA_INFER_MAJORITY: i32 = 1;
+pub const PUNA_INFER_ONE_COIN: i32 = 2;
+pub const PUNA_INFER_MACE: i32 = 3;
+pub const PUNA_INFER_GLAD: i32 = 4;
 pub const PUNA_RECOMMENDER_HSTU: i32 = 0;
 pub const PUNA_RECOMMENDER_SASREC: i32 = 1;
 pub const PUNA_RANKER_TABLE_F32: i32 = 0;
@@ -191,6 +203,14 @@ pub struct puna_request {
 }
 #[repr(C)]
 pub struct puna_matcher {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_answers {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct puna_inference {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -913,6 +933,63 @@ pub struct puna_matcher_info {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_answers_info {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub items: i64,
+    pub workers: i64,
+    pub labels: i64,
+    pub answers: i64,
+    pub repeated: i64,
+    pub gold: i64,
+    pub truth: i64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_alpha {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub alpha: f64,
+    pub items: i64,
+    pub values: i64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_infer_options {
+    pub struct_size: u32,
+    pub method: i32,
+    pub iterations: i64,
+    pub tolerance: f64,
+    pub smoothing: f64,
+    pub seed: u64,
+    pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
+    pub watch_user: *mut c_void,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_inference_info {
+    pub struct_size: u32,
+    pub converged: i32,
+    pub items: i64,
+    pub workers: i64,
+    pub labels: i64,
+    pub iterations: i64,
+    pub log_likelihood: f64,
+    pub accuracy: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_overlap_options {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub similarity: f64,
+    pub words: i64,
+    pub fewest: i64,
+    pub watch: Option<unsafe extern "C" fn(user: *mut c_void) -> i32>,
+    pub watch_user: *mut c_void,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_recommender_info {
     pub struct_size: u32,
     pub kind: i32,
@@ -1293,6 +1370,22 @@ extern "C" {
     pub fn puna_matcher_accept_text(matcher: *mut puna_matcher, text: *const c_char, bytes: usize) -> puna_status;
     pub fn puna_matcher_forced_text(matcher: *mut puna_matcher, text: *mut puna_buffer) -> puna_status;
     pub fn puna_matcher_completion(matcher: *mut puna_matcher, text: *mut puna_buffer) -> puna_status;
+    pub fn puna_answers_create(answers: *mut *mut puna_answers) -> puna_status;
+    pub fn puna_answers_free(answers: *mut puna_answers);
+    pub fn puna_answers_add(answers: *mut puna_answers, item: *const c_char, worker: *const c_char, label: *const c_char) -> puna_status;
+    pub fn puna_answers_set_gold(answers: *mut puna_answers, item: *const c_char, label: *const c_char) -> puna_status;
+    pub fn puna_answers_set_truth(answers: *mut puna_answers, item: *const c_char, label: *const c_char) -> puna_status;
+    pub fn puna_answers_get_info(answers: *mut puna_answers, info: *mut puna_answers_info) -> puna_status;
+    pub fn puna_answers_get_name(answers: *mut puna_answers, kind: i32, number: i64, name: *mut *const c_char) -> puna_status;
+    pub fn puna_answers_get_alpha(answers: *mut puna_answers, measure: i32, alpha: *mut puna_alpha) -> puna_status;
+    pub fn puna_answers_infer(answers: *mut puna_answers, options: *const puna_infer_options, inference: *mut *mut puna_inference) -> puna_status;
+    pub fn puna_inference_free(inference: *mut puna_inference);
+    pub fn puna_inference_get_info(inference: *const puna_inference, info: *mut puna_inference_info) -> puna_status;
+    pub fn puna_inference_get_label(inference: *const puna_inference, item: i64, label: *mut *const c_char, confidence: *mut f64) -> puna_status;
+    pub fn puna_inference_get_posterior(inference: *const puna_inference, item: i64, posterior: *mut f64, capacity: usize) -> puna_status;
+    pub fn puna_inference_get_worker(inference: *const puna_inference, worker: i64, accuracy: *mut f64) -> puna_status;
+    pub fn puna_find_duplicates(texts: *const *const c_char, bytes: *const usize, count: u64, options: *const puna_overlap_options, group: *mut i64) -> puna_status;
+    pub fn puna_find_contaminated(items: *const *const c_char, item_bytes: *const usize, count: u64, documents: *const *const c_char, document_bytes: *const usize, document_count: u64, options: *const puna_overlap_options, document: *mut i64) -> puna_status;
     pub fn puna_recommender_train(context: *const puna_context, users: *const i64, items: *const i32, times: *const i64, count: usize, options: *const puna_recommender_options, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_open(context: *const puna_context, path: *const c_char, recommender: *mut *mut puna_recommender) -> puna_status;
     pub fn puna_recommender_save(recommender: *const puna_recommender, path: *const c_char) -> puna_status;
@@ -1976,6 +2069,43 @@ const _: () = {
     assert!(offset_of!(puna_off_policy_report, refusal_count) == 136);
     assert!(offset_of!(puna_off_policy_report, warnings) == 144);
     assert!(offset_of!(puna_off_policy_report, warning_count) == 152);
+    assert!(offset_of!(puna_answers_info, struct_size) == 0);
+    assert!(offset_of!(puna_answers_info, reserved) == 4);
+    assert!(offset_of!(puna_answers_info, items) == 8);
+    assert!(offset_of!(puna_answers_info, workers) == 16);
+    assert!(offset_of!(puna_answers_info, labels) == 24);
+    assert!(offset_of!(puna_answers_info, answers) == 32);
+    assert!(offset_of!(puna_answers_info, repeated) == 40);
+    assert!(offset_of!(puna_answers_info, gold) == 48);
+    assert!(offset_of!(puna_answers_info, truth) == 56);
+    assert!(offset_of!(puna_alpha, struct_size) == 0);
+    assert!(offset_of!(puna_alpha, reserved) == 4);
+    assert!(offset_of!(puna_alpha, alpha) == 8);
+    assert!(offset_of!(puna_alpha, items) == 16);
+    assert!(offset_of!(puna_alpha, values) == 24);
+    assert!(offset_of!(puna_infer_options, struct_size) == 0);
+    assert!(offset_of!(puna_infer_options, method) == 4);
+    assert!(offset_of!(puna_infer_options, iterations) == 8);
+    assert!(offset_of!(puna_infer_options, tolerance) == 16);
+    assert!(offset_of!(puna_infer_options, smoothing) == 24);
+    assert!(offset_of!(puna_infer_options, seed) == 32);
+    assert!(offset_of!(puna_infer_options, watch) == 40);
+    assert!(offset_of!(puna_infer_options, watch_user) == 48);
+    assert!(offset_of!(puna_inference_info, struct_size) == 0);
+    assert!(offset_of!(puna_inference_info, converged) == 4);
+    assert!(offset_of!(puna_inference_info, items) == 8);
+    assert!(offset_of!(puna_inference_info, workers) == 16);
+    assert!(offset_of!(puna_inference_info, labels) == 24);
+    assert!(offset_of!(puna_inference_info, iterations) == 32);
+    assert!(offset_of!(puna_inference_info, log_likelihood) == 40);
+    assert!(offset_of!(puna_inference_info, accuracy) == 48);
+    assert!(offset_of!(puna_overlap_options, struct_size) == 0);
+    assert!(offset_of!(puna_overlap_options, reserved) == 4);
+    assert!(offset_of!(puna_overlap_options, similarity) == 8);
+    assert!(offset_of!(puna_overlap_options, words) == 16);
+    assert!(offset_of!(puna_overlap_options, fewest) == 24);
+    assert!(offset_of!(puna_overlap_options, watch) == 32);
+    assert!(offset_of!(puna_overlap_options, watch_user) == 40);
     assert!(size_of::<puna_context_options>() == 120);
     assert!(size_of::<puna_gemm_provider>() == 40);
     assert!(size_of::<puna_context_info>() == 40);
@@ -2046,4 +2176,9 @@ const _: () = {
     assert!(size_of::<puna_logged_choices>() == 48);
     assert!(size_of::<puna_estimate>() == 24);
     assert!(size_of::<puna_off_policy_report>() == 160);
+    assert!(size_of::<puna_answers_info>() == 64);
+    assert!(size_of::<puna_alpha>() == 32);
+    assert!(size_of::<puna_infer_options>() == 56);
+    assert!(size_of::<puna_inference_info>() == 56);
+    assert!(size_of::<puna_overlap_options>() == 48);
 };

@@ -26,6 +26,7 @@ mod error;
 mod generate;
 mod grammar;
 mod image;
+mod labels;
 mod model;
 mod open;
 mod pipeline;
@@ -51,6 +52,7 @@ pub use generate::{
 };
 pub use grammar::{Grammar, GrammarOptions, Matcher};
 pub use image::{Image, ImageInfo};
+pub use labels::{contaminated, duplicates, Alpha, Answers, InferMethod, Inference, Measure};
 pub use model::{Model, ModelInfo, Tensor};
 pub use open::{ModelOptions, Reader};
 pub use pipeline::{Catalogue, Feed, Pipeline, PipelineOptions, Request, Shown};

@@ -12,6 +12,7 @@ mod chats;
 mod engines;
 mod grammars;
 mod images;
+mod labels;
 mod models;
 mod opening;
 mod recommending;
