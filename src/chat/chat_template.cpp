@@ -26,14 +26,14 @@ bool is_one_of(const Value& given, const ChatTemplate::Texts& tokens) {
 
 class JinjaTemplate final : public ChatTemplate {
  public:
-  JinjaTemplate(std::string_view source, const Limits& limits, const Watch& watch)
-      : limits_(limits), source_(source), program_(parse_program(source, limits.depth, watch)) {}
+  JinjaTemplate(std::string_view source, const Limits& limits, const Watch& watch, TemplateStyle style)
+      : limits_(limits), style_(style), source_(source), program_(parse_program(source, style, limits.depth, watch)) {}
 
   RenderedChat render(std::string_view variables_json, std::string_view now, const Watch& watch,
                       const Texts& otherwise) const override {
     PUNA_REQUIRE(now.empty() || is_date(now), "now is '%.20s', expected a date YYYY-MM-DD", std::string(now).c_str());
     const Value variables = read_variables(variables_json, watch);
-    Machine m(limits_, now, watch);
+    Machine m(limits_, now, watch, style_);
     try {
       for (const std::string& name : program_.names) {
         const Value* given = variables.as<Dict>().find_text(m, name);
@@ -68,6 +68,7 @@ class JinjaTemplate final : public ChatTemplate {
 
  private:
   const Limits limits_;
+  const TemplateStyle style_;
   const std::string source_;
   const Program program_;
 };
@@ -75,8 +76,8 @@ class JinjaTemplate final : public ChatTemplate {
 }  // namespace
 
 std::shared_ptr<const ChatTemplate> ChatTemplate::parse(std::string_view source, const Limits& limits,
-                                                        const Watch& watch) {
-  return std::make_shared<JinjaTemplate>(source, limits, watch);
+                                                        const Watch& watch, TemplateStyle style) {
+  return std::make_shared<JinjaTemplate>(source, limits, watch, style);
 }
 
 }  // namespace puna

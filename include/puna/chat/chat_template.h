@@ -22,6 +22,11 @@
 
 namespace puna {
 
+// chat: what transformers renders chats with: the newline after a block tag and white space before it go, a value that
+// is undefined prints nothing. plain: what lm-evaluation-harness renders its tasks with: all text stays, and to print or
+// to test an undefined value is an error.
+enum class TemplateStyle : uint8_t { chat, plain };
+
 class ChatTemplate {
  public:
   struct Limits {
@@ -33,7 +38,8 @@ class ChatTemplate {
   // Throws Error{bad_file} "chat template line 3: ..." on a syntax error or a source of more than a megabyte,
   // Error{unsupported} on a feature we lack.
   static std::shared_ptr<const ChatTemplate> parse(std::string_view source, const Limits& limits,
-                                                   const Watch& watch = Watch());
+                                                   const Watch& watch = Watch(),
+                                                   TemplateStyle style = TemplateStyle::chat);
   static std::shared_ptr<const ChatTemplate> parse(std::string_view source) { return parse(source, Limits()); }
   virtual ~ChatTemplate() = default;
 

@@ -89,7 +89,7 @@ Flow FilterBlock::run(Machine& m) const {
 
 Flow If::run(Machine& m) const {
   for (const auto& [test, body] : branches)
-    if (truth(m.evaluate(*test))) return m.execute(body);
+    if (m.condition(m.evaluate(*test))) return m.execute(body);
   return m.execute(otherwise);
 }
 

@@ -41,7 +41,7 @@ Value DictItems::eval(Machine& m) const {
 Value Unary::eval(Machine& m) const {
   const Value v = m.evaluate(*operand);
   m.line = line;
-  if (op == '!') return Value::boolean(!truth(v));
+  if (op == '!') return Value::boolean(!m.condition(v));
   return op == '-' ? negate(m, v) : plus(m, v);
 }
 
@@ -53,7 +53,7 @@ Value Binary::eval(Machine& m) const {
 
 Value Logic::eval(Machine& m) const {
   const Value a = m.evaluate(*left);
-  return truth(a) == is_and ? m.evaluate(*right) : a;
+  return m.condition(a) == is_and ? m.evaluate(*right) : a;
 }
 
 Value Concat::eval(Machine& m) const {
@@ -74,7 +74,7 @@ Value Compare::eval(Machine& m) const {
 }
 
 Value Ternary::eval(Machine& m) const {
-  if (truth(m.evaluate(*test))) return m.evaluate(*then);
+  if (m.condition(m.evaluate(*test))) return m.evaluate(*then);
   if (otherwise) return m.evaluate(*otherwise);
   return m.missing("the inline if-expression evaluated to false and no else section was defined.");
 }

@@ -22,15 +22,15 @@ bool is_digit_of(char c, int base) {
   return v < base;
 }
 
-// \r\n and \r become \n; one newline at the very end goes.
-std::string normalize_newlines(std::string_view s) {
+// \r\n and \r become \n; of a chat template one newline at the very end goes.
+std::string normalize_newlines(std::string_view s, TemplateStyle style) {
   std::string out;
   out.reserve(s.size());
   for (size_t i = 0; i < s.size(); ++i) {
     if (s[i] == '\r' && i + 1 < s.size() && s[i + 1] == '\n') continue;
     out += s[i] == '\r' ? '\n' : s[i];
   }
-  if (!out.empty() && out.back() == '\n') out.pop_back();
+  if (style == TemplateStyle::chat && !out.empty() && out.back() == '\n') out.pop_back();
   return out;
 }
 
@@ -38,7 +38,8 @@ std::string normalize_newlines(std::string_view s) {
 
 class Tokens::Lexer {
  public:
-  Lexer(std::string source, const Watch& watch) : s_(std::move(source)), watch_(watch) {}
+  Lexer(std::string source, TemplateStyle style, const Watch& watch)
+      : s_(std::move(source)), trims_(style == TemplateStyle::chat), watch_(watch) {}
 
   Token next() {
     while (ready_.empty()) {
@@ -87,7 +88,7 @@ class Tokens::Lexer {
     std::string_view text = std::string_view(s_).substr(at_, end - at_);
     if (sign == '-') {
       text = strip_space(text, false, true);
-    } else if (sign != '+' && !is_variable) {
+    } else if (sign != '+' && !is_variable && trims_) {
       const size_t newline = text.rfind('\n');
       const size_t line = newline == text.npos ? 0 : newline + 1;
       if ((line > 0 || line_starting_) && strip_space(text.substr(line), true, false).empty())
@@ -131,7 +132,7 @@ class Tokens::Lexer {
 
   // After a tag's closing "}": '-' takes all white space, a block without sign one newline.
   size_t after_tag(size_t i, char sign) const {
-    return sign == '-' ? skip_space(i) : sign != '+' && peek(i) == '\n' ? i + 1 : i;
+    return sign == '-' ? skip_space(i) : sign != '+' && trims_ && peek(i) == '\n' ? i + 1 : i;
   }
 
   void comment(size_t inside) {
@@ -344,6 +345,7 @@ class Tokens::Lexer {
   }
 
   const std::string s_;
+  const bool trims_;
   const Watch& watch_;
   size_t at_ = 0;
   int line_ = 1;
@@ -354,11 +356,11 @@ class Tokens::Lexer {
   std::deque<Token> ready_;  // a few
 };
 
-Tokens::Tokens(std::string_view source, const Watch& watch) {
+Tokens::Tokens(std::string_view source, TemplateStyle style, const Watch& watch) {
   if (source.size() > kMaxSource)
     syntax_error(1, "the template has %zu bytes, more than the %zu that one may have", source.size(), kMaxSource);
   if (!is_utf8(source)) fail(Status::bad_file, "chat template: not valid UTF-8");
-  lexer_ = std::make_unique<Lexer>(normalize_newlines(source), watch);
+  lexer_ = std::make_unique<Lexer>(normalize_newlines(source, style), style, watch);
 }
 
 Tokens::~Tokens() = default;

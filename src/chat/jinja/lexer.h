@@ -1,6 +1,6 @@
-// lexer.h -- a template's source to tokens, with the environment transformers uses: trim_blocks (the newline
+// lexer.h -- a template's source to tokens. TemplateStyle::chat is the environment transformers uses: trim_blocks (the newline
 // after a block tag goes), lstrip_blocks (white space before a block tag on its own line goes), one trailing newline of
-// the source dropped. '-' in a tag strips all white space on that side, '+' keeps what would be stripped.
+// the source dropped. TemplateStyle::plain keeps all of that. '-' in a tag strips all white space on that side, '+' keeps what would be stripped.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "puna/base/watch.h"
+#include "puna/chat/chat_template.h"
 
 namespace puna::jinja {
 
@@ -41,7 +42,7 @@ struct Token {
 class Tokens {
  public:
   static constexpr size_t kMaxSource = 1 << 20;
-  Tokens(std::string_view source, const Watch& watch);
+  Tokens(std::string_view source, TemplateStyle style, const Watch& watch);
   ~Tokens();
   Token next();
 

@@ -105,7 +105,7 @@ struct FilteredIterator final : Iterator {
     while (source->next(m, out)) {
       m.open_scope(outer, {});
       m.assign(code->target, out);
-      if (truth(m.evaluate(*code->test))) return true;
+      if (m.condition(m.evaluate(*code->test))) return true;
     }
     return false;
   }

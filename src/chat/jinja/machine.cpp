@@ -170,7 +170,9 @@ void Machine::capture_scope(const ScopePtr& s) {
 
 Ref<Iterator> Machine::iterate(const Value& v) {
   switch (v.kind()) {
-    case Kind::undefined: return make_ref<EmptyIterator>();
+    case Kind::undefined:
+      if (strict_) raise(v);
+      return make_ref<EmptyIterator>();
     case Kind::list:
     case Kind::tuple: return over(*this, &SequenceIterator::source, v);
     case Kind::string: return over(*this, &TextIterator::source, v);
@@ -244,7 +246,13 @@ void Machine::print(std::string_view s, bool content) {
   }
 }
 
+bool Machine::condition(const Value& v) {
+  if (strict_) require_defined(v);
+  return truth(v);
+}
+
 void Machine::print(const Value& v) {
+  if (strict_) require_defined(v);
   const Value printed = to_str(*this, v);
   const Text& text = printed.as<Text>();
   text.each_stretch(0, text.text.size(), [&](size_t from, size_t to, bool content) {

@@ -40,8 +40,8 @@ using Body = std::vector<std::unique_ptr<const Stmt>>;
 
 class Machine {
  public:
-  Machine(const ChatTemplate::Limits& limits, std::string_view now, const Watch& watch)
-      : limits_(limits), watch_(watch), steps_(limits.steps), now_(now) {}
+  Machine(const ChatTemplate::Limits& limits, std::string_view now, const Watch& watch, TemplateStyle style)
+      : limits_(limits), watch_(watch), steps_(limits.steps), now_(now), strict_(style == TemplateStyle::plain) {}
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -53,6 +53,8 @@ class Machine {
   void require_defined(const Value& v) {
     if (v.is_undefined()) raise(v);
   }
+
+  bool condition(const Value& v);  // of an if, a not, an and
 
   // ---- paying, before the work
   static constexpr int64_t kBytesPerStep = 32;
@@ -164,6 +166,7 @@ class Machine {
   int64_t unpaid_ = 0;  // bytes
   int depth_ = 0;
   std::string_view now_;
+  bool strict_;
   Marked output_;
   std::vector<std::pair<Ref<Object>, void (*)(Object&)>> cyclic_;
   std::vector<ScopePtr> captured_;

@@ -8,8 +8,8 @@ namespace puna::jinja {
 
 using Type = Token::Type;
 
-Program parse_program(std::string_view source, int max_depth, const Watch& watch) {
-  return Parser(source, max_depth, watch).run();
+Program parse_program(std::string_view source, TemplateStyle style, int max_depth, const Watch& watch) {
+  return Parser(source, style, max_depth, watch).run();
 }
 
 Program Parser::run() {

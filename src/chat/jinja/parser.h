@@ -11,12 +11,12 @@
 
 namespace puna::jinja {
 
-Program parse_program(std::string_view source, int max_depth, const Watch& watch);
+Program parse_program(std::string_view source, TemplateStyle style, int max_depth, const Watch& watch);
 
 class Parser {
  public:
-  Parser(std::string_view source, int max_depth, const Watch& watch)
-      : tokens_(source, watch), max_depth_(max_depth), watch_(watch) {
+  Parser(std::string_view source, TemplateStyle style, int max_depth, const Watch& watch)
+      : tokens_(source, style, watch), max_depth_(max_depth), watch_(watch) {
     current_ = tokens_.next();
     ahead_ = tokens_.next();
   }
