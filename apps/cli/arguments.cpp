@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 
 #include "base/nearest.h"
@@ -54,16 +55,25 @@ bool is_out_of_range(const std::string& number, bool is_unsigned) {
   return errno == ERANGE;
 }
 
-CLI::App* verb_of(CLI::App& app, const std::vector<std::string>& args) {
+namespace {
+
+// The verb, and how many words name it.
+std::pair<CLI::App*, size_t> named_verb(CLI::App& app, const std::vector<std::string>& args) {
   CLI::App* verb = &app;
+  size_t words = 0;
   for (const std::string& word : args) {
     const auto all = verb->get_subcommands({});
     const auto found = std::find_if(all.begin(), all.end(), [&](const CLI::App* v) { return v->check_name(word); });
     if (found == all.end()) break;
     verb = *found;
+    ++words;
   }
-  return verb;
+  return {verb, words};
 }
+
+}  // namespace
+
+CLI::App* verb_of(CLI::App& app, const std::vector<std::string>& args) { return named_verb(app, args).first; }
 
 std::vector<std::string> long_names(const CLI::App& verb) {
   std::vector<std::string> names;
@@ -89,15 +99,29 @@ std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> arg
   if (!verb.get_option_no_throw("--config")) return args;
   std::string file;
   std::vector<const CLI::Option*> given;
-  for (size_t i = 0; i < args.size() && args[i] != "--"; ++i) {
+  bool words_alone = false;  // those that belong to no option: positional ones
+  size_t value_of_option = 0;
+  for (size_t i = named_verb(app, args).second; i < args.size() && args[i] != "--"; ++i) {
     const CLI::Option* const o = option_of(verb, args[i]);
-    if (!o) continue;
+    if (!o) {
+      words_alone |= i >= value_of_option && !args[i].starts_with("-");
+      continue;
+    }
     given.push_back(o);
+    const bool apart =
+        !is_flag(*o) && args[i].find('=') == args[i].npos && (args[i].starts_with("--") || args[i].size() == 2);
+    if (apart) value_of_option = takes_list(*o) ? args.size() : i + 2;
     if (!o->check_lname("config")) continue;
     if (!file.empty()) throw CLI::ParseError("--config is given twice", kUsageError);
     file = args[i].starts_with("--config=") ? args[i].substr(9) : i + 1 < args.size() ? args[i + 1] : "";
   }
-  if (file.empty()) return args;
+  for (const CLI::Option* o : verb.get_options())
+    if (words_alone && o->get_positional()) given.push_back(o);
+  if (file.empty()) {
+    file = verb.get_option_no_throw("--config")->get_default_str();
+    if (file.empty() || !os::is_file(file)) return args;
+    fprintf(stderr, "puna: options from %s\n", file.c_str());
+  }
   std::vector<std::string> words;
   for (const ConfigEntry& e : parse_config(os::read_file(file, kLargestConfig), file)) {
     // A key is a name and no more: with a '=' in it, it would bring its own value.

@@ -20,8 +20,8 @@ std::vector<std::string> long_names(const CLI::App& verb);
 const CLI::Option* option_of(const CLI::App& verb, const std::string& argument);
 // Whether 64 bits do not hold a whole number. CLI11 takes the nearest that they hold.
 bool is_out_of_range(const std::string& number, bool is_unsigned);
-// The arguments with those of a --config FILE behind them, but for options that are given anyway. Error{bad_file} for a
-// key that is no option of the verb, and for a value of another type.
+// The arguments with those of a --config FILE, or of the verb's usual one, behind them, but for options that are given
+// anyway. Error{bad_file} for a key that is no option of the verb, and for a value of another type.
 std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> args);
 
 }  // namespace puna::cli

@@ -87,10 +87,11 @@ Option Verb::option(const char* name, float& value, const char* help) const {
 Option Verb::flag(const char* name, bool& value, const char* help) const {
   return Option(app_->add_flag(name, value, help));
 }
-void Verb::config(const char* help) const {
+void Verb::config(const char* help, const char* usual) const {
   const auto unused = std::make_shared<std::string>();  // its options stand in the command line when it is parsed
-  app_->add_option_function<std::string>(
+  CLI::Option* const o = app_->add_option_function<std::string>(
       "--config", [unused](const std::string& file) { *unused = file; }, help);
+  if (*usual) o->default_str(usual);
 }
 void Verb::run(std::function<void()> action) const { app_->callback(std::move(action)); }
 
@@ -130,6 +131,9 @@ int run(int argc, char** argv) {
 #endif
 #if PUNA_RECSYS
              add_rec,
+#endif
+#if PUNA_IMPROVE
+             add_improve,
 #endif
 #if PUNA_EVAL
              add_eval,

@@ -41,7 +41,9 @@ class Verb {
   Option option(const char* name, uint64_t& value, const char* help) const;
   Option option(const char* name, float& value, const char* help) const;
   Option flag(const char* name, bool& value, const char* help) const;
-  void config(const char* help) const;  // --config FILE: a TOML file with options by their long names
+  // --config FILE: a TOML file with options by their long names. `usual`: what is read without the option where there
+  // is one, which is said on standard error.
+  void config(const char* help, const char* usual = "") const;
   void run(std::function<void()> action) const;
 
  private:

@@ -20,6 +20,7 @@ void add_finetune(CLI::App& app);
 void add_encode_image(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_grammar(CLI::App& app);
+void add_improve(CLI::App& app);
 void add_info(CLI::App& app);
 void add_label(CLI::App& app);
 void add_logits(CLI::App& app);

@@ -45,6 +45,7 @@ MUTATORS = {
     "http": m.mutate_lines,
     "image_processor": m.mutate_json,
     "json_schema": m.mutate_json,
+    "improve_items": m.mutate_json_lines,
     "item_graph": tensor_files.mutate_graph,
     "label_import": own.mutate_label_file,
     "label_request": behind_a_byte(m.mutate_json),

@@ -1,0 +1,200 @@
+// puna improve --pairs: DPO on a budget of preferences, measured on pairs that were held out, and what it cost in
+// perplexity.
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+
+#include "base/det_math.h"
+#include "base/os.h"
+#include "improve.h"
+#include "io/json_parts.h"
+#include "io/json_rows.h"
+#include "progress.h"
+#include "puna/base/error.h"
+#include "puna/eval/statistics.h"
+#include "puna/runtime/adapter_file.h"
+#include "puna/runtime/generate.h"
+#include "puna/runtime/prompt.h"
+#include "puna/train/trainer.h"
+#include "steps_left_out.h"
+#include "training_data.h"
+
+namespace puna::cli {
+namespace improving {
+namespace {
+
+// A row's pair, and its words for the search for duplicates.
+struct Pair {
+  train::Preference tokens;
+  std::string text;
+};
+
+std::vector<Pair> read_rows(const std::string& path, const ModelPtr& model, int64_t max_tokens, const Watch& watch) {
+  const DataFile file(path);
+  train::TextCodec codec = codec_of(model);
+  codec.watch = &watch;
+  train::DataOptions options;
+  options.max_tokens = max_tokens;
+  options.date = today();
+  train::DataReport report;
+  std::vector<Pair> pairs;
+  io::each_row(file.bytes(), path, watch, [&](const io::Place& place, std::string_view row) {
+    std::vector<train::Preference> one;
+    train::add_preferences(one, codec, row, place.text(), options, &report);
+    if (one.empty()) return;  // too long
+    pairs.push_back({std::move(one[0]), ""});
+    io::each_text(row, "", watch, [&](std::string_view key, const std::string& text) {
+      if (key != "rejected") pairs.back().text += text + "\n";
+    });
+  });
+  for (const std::string& sentence : report.sentences()) fprintf(stderr, "puna: note: %s\n", sentence.c_str());
+  if (pairs.empty())
+    fail(Status::bad_file, "%s: none of %jd pairs has at most %jd tokens", path.c_str(), intmax_t(report.lines),
+         intmax_t(max_tokens));
+  fprintf(stderr, "puna: %s: %zu pairs, %jd longer than %jd tokens and left out\n", path.c_str(), pairs.size(),
+          intmax_t(report.left_out), intmax_t(max_tokens));
+  return pairs;
+}
+
+double perplexity_of(const ImproveFlags& f, const ModelPtr& model, const AdapterPtr& adapter,
+                     const Interrupt& interrupt, double& error) {
+  constexpr int64_t kWindow = 256, kMostTokens = 8192;
+  std::vector<int32_t> tokens = encode_prompt(model->require_tokenizer(), read_input(f.text), false);
+  if (tokens.size() > size_t(kMostTokens)) tokens.resize(size_t(kMostTokens));
+  SessionOptions options;
+  options.adapter = adapter;
+  ProgressBar bar("perplexity");
+  const Perplexity p = perplexity(model, options, tokens, kWindow, [&](int64_t done, int64_t total) {
+    bar.update(uint64_t(done), uint64_t(total));
+    return !interrupt.requested();
+  });
+  error = p.standard_error;
+  return p.mean_nll;
+}
+
+int64_t chosen_likelier(const std::vector<train::PairLogProbs>& all) {
+  return std::count_if(all.begin(), all.end(), [](const train::PairLogProbs& p) { return p.chosen > p.rejected; });
+}
+
+}  // namespace
+}  // namespace improving
+
+void improve_by_pairs(const ImproveFlags& f) {
+  using namespace improving;
+  const int64_t budget = labels_of(f.budget);
+  const std::vector<uint64_t> seeds = seeds_of(f.seeds);
+  if (!f.arms.empty() && f.arms != std::vector<std::string>{"random"})
+    fail(Status::invalid_argument, "--arm: pairs are chosen at random");
+  const ModelPtr model = f.model.open(/*trains=*/true);
+  std::vector<Pair> pairs, held;
+  stoppable([&](const Watch& watch) {
+    pairs = read_rows(f.pairs, model, f.max_tokens, watch);
+    if (!f.held_out_pairs.empty()) held = read_rows(f.held_out_pairs, model, f.max_tokens, watch);
+  });
+  if (held.empty()) {  // the same split whatever the seed
+    const std::vector<int64_t> order = train::shuffled(int64_t(pairs.size()), 0, 0);
+    const size_t n = std::max<size_t>(1, size_t(double(f.share) * double(pairs.size())));
+    std::vector<Pair> rest;
+    for (size_t i = 0; i < order.size(); ++i) (i < n ? held : rest).push_back(std::move(pairs[size_t(order[i])]));
+    pairs = std::move(rest);
+  }
+  std::vector<std::string_view> texts, tests;
+  for (const Pair& p : pairs) texts.push_back(p.text);
+  for (const Pair& p : held) tests.push_back(p.text);
+  const improve::Checked checked =
+      stoppable([&](const Watch& watch) { return improve::check_texts(texts, tests, watch); });
+  std::vector<int64_t> usable;
+  for (size_t i = 0; i < pairs.size(); ++i)
+    if (checked.kept[i]) usable.push_back(int64_t(i));
+  if (int64_t(usable.size()) < budget)
+    fail(Status::invalid_argument, "%s has %zu pairs that may be learned, fewer than the budget of %jd",
+         f.pairs.c_str(), usable.size(), intmax_t(budget));
+  os::make_folder(f.out);
+  Interrupt interrupt;
+  const auto stop = [&] { return interrupt.requested(); };
+  std::vector<train::Preference> held_out;
+  for (Pair& p : held) held_out.push_back(std::move(p.tokens));
+
+  std::string report;
+  const auto say = [&](const std::string& line) {
+    report += line;
+    print(line);
+  };
+  char line[400];
+  snprintf(
+      line, sizeof line,
+      "# What %jd preferences gained\n\nModel %s, DPO with beta %g. %zu pairs held out; left out of the others: %jd "
+      "duplicates, %jd nearly the same as a held-out pair, %jd with 13 words in a row of one.\n\n",
+      intmax_t(budget), f.model.path.c_str(), double(f.learn.beta), held_out.size(), intmax_t(checked.duplicates),
+      intmax_t(checked.near_tests), intmax_t(checked.in_tests));
+  say(line);
+  double before = 0, error = 0;
+  if (!f.text.empty()) before = perplexity_of(f, model, nullptr, interrupt, error);
+  std::vector<train::PairLogProbs> reference;
+  for (const uint64_t seed : seeds) {
+    AdapterOptions adapter_options;
+    adapter_options.rank = f.learn.rank;
+    adapter_options.alpha = double(2 * f.learn.rank);
+    adapter_options.targets = {"all"};
+    adapter_options.seed = seed;
+    const std::shared_ptr<Adapter> adapter = Adapter::create(model->context(), model->llama(), adapter_options);
+    train::Parameters parameters(model->context_ptr());
+    parameters.track(*adapter);
+    train::TrainerOptions options;
+    options.optimizer.learning_rate = double(f.learn.learning_rate);
+    options.epochs = f.learn.epochs;
+    options.tokens_per_step = f.learn.step_tokens;
+    options.seed = seed;
+    options.dpo_beta = double(f.learn.beta);
+    options.schedule.warmup = 3;
+    options.pass.exact = false;
+    options.pass.providers = f.model.providers_of_training();
+    train::Trainer trainer(parameters, model->llama(), adapter.get(), options);
+    if (reference.empty()) {
+      reference = trainer.reference_of(held_out, stop);
+      const eval::Interval i = eval::wilson_interval(chosen_likelier(reference), int64_t(reference.size()));
+      snprintf(
+          line, sizeof line,
+          "Before: the chosen answer is likelier in %.1f %% of the held-out pairs, 95 %% interval %.1f to %.1f.\n\n",
+          100 * double(chosen_likelier(reference)) / double(reference.size()), 100 * i.low, 100 * i.high);
+      say(line);
+    }
+    const std::vector<int64_t> order = train::shuffled(int64_t(usable.size()), seed, 0);
+    std::vector<train::Preference> drawn;
+    for (int64_t i = 0; i < budget; ++i) drawn.push_back(pairs[size_t(usable[size_t(order[size_t(i)])])].tokens);
+    const double start = seconds_now();
+    trainer.learn(std::move(drawn), stop);
+    ProgressBar bar("learning");
+    StepsLeftOut left_out;
+    while (trainer.done_steps() < trainer.total_steps()) {
+      if (interrupt.requested()) fail(Status::cancelled, "stopped");
+      const train::StepReport r = trainer.step(stop);
+      left_out.see(r.step, r.loss, r.grad_norm, true);
+      bar.update(uint64_t(r.step), uint64_t(trainer.total_steps()));
+    }
+    left_out.require_some_learned(trainer.done_steps());
+    const double seconds = seconds_now() - start;
+    const train::PairScores s = trainer.evaluate(held_out, reference, stop);
+    bar.wipe();
+    const auto right = int64_t(s.preferred * double(held_out.size()) + 0.5);
+    const eval::Interval i = eval::wilson_interval(right, int64_t(held_out.size()));
+    snprintf(line, sizeof line,
+             "Seed %ju: prefers the chosen answer, against the model before, in %.1f %% of the held-out pairs, 95 %% "
+             "interval %.1f to %.1f%s; margin %.3f; %jd steps in %.0f s.\n",
+             uintmax_t(seed), 100 * s.preferred, 100 * i.low, 100 * i.high,
+             i.low > 0.5 ? "" : ", which does not exclude chance", s.margin, intmax_t(trainer.done_steps()), seconds);
+    say(line);
+    const std::string folder = f.out + "/pairs-seed" + std::to_string(seed);
+    save_adapter(*adapter, folder);
+    if (f.text.empty()) continue;
+    const double after = perplexity_of(f, model, adapter, interrupt, error);
+    snprintf(line, sizeof line, "  perplexity of %s: %.3f before, %.3f after: drift %+.2f %% (+- %.2f %%)\n",
+             f.text.c_str(), det::exp(before), det::exp(after), 100 * (det::exp(after - before) - 1), 100 * error);
+    say(line);
+  }
+  if (f.text.empty()) say("\nNo --text was given: what became of the perplexity is not known.\n");
+  write_text(f.out + "/report.md", report);
+  fprintf(stderr, "puna: %s/report.md\n", f.out.c_str());
+}
+
+}  // namespace puna::cli
