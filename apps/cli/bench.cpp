@@ -2,10 +2,6 @@
 #include <algorithm>
 #include <functional>
 
-#ifndef _WIN32
-#include <sys/resource.h>
-#endif
-
 #include <nlohmann/json.hpp>
 
 #include "bench_parallel.h"
@@ -28,20 +24,6 @@ struct BenchFlags {
   LoadFlags load;
   bool json = false;
 };
-
-uint64_t peak_rss_bytes() {
-#ifdef _WIN32
-  return 0;
-#else
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-#ifdef __APPLE__
-  return uint64_t(usage.ru_maxrss);
-#else
-  return uint64_t(usage.ru_maxrss) * 1024;
-#endif
-#endif
-}
 
 // Ids spread over the vocabulary, so that a mixture's experts all get work.
 std::vector<int32_t> some_tokens(int64_t n, int64_t vocab) {

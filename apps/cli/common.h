@@ -77,5 +77,6 @@ void warn(const std::string& sentence);
 
 double seconds_now();  // a steady clock
 bool is_terminal(FILE* stream);
+uint64_t peak_rss_bytes();  // that this process had in memory at most; 0 where the system does not say
 
 }  // namespace puna::cli

@@ -1,9 +1,9 @@
-// puna eval: whether one model is better than another.
+// puna eval, and of it compare: whether one model is better than another.
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "command_line.h"
+#include "eval.h"
 #include "interrupt.h"
 #include "output.h"
 #include "puna/base/error.h"
@@ -56,8 +56,9 @@ void add_eval_compare(const Verb& eval_group) {
 }  // namespace
 
 void add_eval(CLI::App& app) {
-  const Verb eval_group(app, "eval", "Compare models by what they answered");
+  const Verb eval_group(app, "eval", "Score models, and compare what they answered");
   eval_group.require_verb();
+  add_eval_run(eval_group);
   add_eval_compare(eval_group);
 }
 

@@ -20,7 +20,7 @@ namespace puna {
 namespace {
 
 constexpr int64_t kMostFloats = int64_t(8) << 20;  // of logits a pass
-constexpr int64_t kTrunk = 64;  // tokens of a beginning that are worth keeping for the next windows
+constexpr int64_t kTrunk = 64;                     // tokens of a beginning that are worth keeping for the next windows
 
 using Tokens = std::span<const int32_t>;
 
@@ -51,7 +51,9 @@ struct Window {
   std::vector<TokenScore> scores;
   std::vector<int64_t> left;       // targets of each request that are not scored yet
   std::vector<size_t> request_of;  // each slot's, counted from `first`
-  size_t unfinished() const { return size_t(std::count_if(left.begin(), left.end(), [](int64_t n) { return n > 0; })); }
+  size_t unfinished() const {
+    return size_t(std::count_if(left.begin(), left.end(), [](int64_t n) { return n > 0; }));
+  }
 };
 using WindowPtr = std::shared_ptr<Window>;
 
@@ -94,7 +96,8 @@ class Scoring {
     const Continuation& c = requests_[r];
     const auto size = int64_t(c.tokens.size());
     PUNA_REQUIRE(c.scored >= 1 && c.scored < size,
-                 "request %zu scores %jd of its %jd tokens, expected one at least, and one before it", r, c.scored, size);
+                 "request %zu scores %jd of its %jd tokens, expected one at least, and one before it", r, c.scored,
+                 size);
     if (size - 1 > options_.session.max_positions)
       fail(Status::context_full, "request %zu has %jd tokens, the context holds %jd and one more to predict", r, size,
            options_.session.max_positions);
@@ -110,9 +113,8 @@ class Scoring {
     int64_t rows = 0;
     while (next_ < requests_.size()) {
       const auto size = int64_t(requests_[next_].tokens.size());
-      const int64_t shared = next_ == from || !options_.share
-                                 ? 0
-                                 : shared_tokens(requests_[next_ - 1].tokens, requests_[next_].tokens);
+      const int64_t shared =
+          next_ == from || !options_.share ? 0 : shared_tokens(requests_[next_ - 1].tokens, requests_[next_].tokens);
       if (rows >= 2 * most || (rows >= most && 2 * shared < size)) break;
       rows += size - shared;
       ++next_;
@@ -170,7 +172,8 @@ class Scoring {
     parts_.clear();
     wanted_.clear();
     while (next_ < requests_.size() && ready_rows() < options_.session.prefill_chunk) next_window();
-    const int64_t most = options_.session.prefill_chunk, most_wanted = std::max<int64_t>(1, kMostFloats / config_.vocab);
+    const int64_t most = options_.session.prefill_chunk,
+                  most_wanted = std::max<int64_t>(1, kMostFloats / config_.vocab);
     for (const Ready& r : ready_) {
       const TokenTree::Node& n = r.get();
       NodeState& state = r.state();
