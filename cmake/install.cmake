@@ -16,7 +16,7 @@ install(TARGETS puna puna_static EXPORT puna
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT devel)
 foreach(header puna puna_chat puna_grammar puna_train puna_vision puna_recsys puna_gemm puna_engine puna_ads
-  puna_label)
+  puna_label puna_eval)
   install(FILES ${PROJECT_SOURCE_DIR}/capi/include/${header}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT license)

@@ -27,7 +27,7 @@ struct RunFlags {
   SessionFlags session;
   eval::EvaluationOptions options;
   std::string task, data, out, items;
-  int64_t shots = -1, rows = 512, ctx = 0;
+  int64_t shots = -1, rows = 128, ctx = 0;
   bool resume = false, unshared = false, json = false;
 };
 
@@ -227,7 +227,7 @@ void add_eval_run(const Verb& eval_group) {
   verb.option("--cluster", f->options.cluster, "a field of the items: those with one value count as one draw");
   verb.option("--parallel", f->options.parallel, "texts generated at once (default 8)").within(1, 1024);
   verb.option("--ctx", f->ctx, "positions at most (default: the model's)").at_least(0);
-  verb.option("--rows", f->rows, "rows a pass (default 512; same bits)").within(1, 1 << 16);
+  verb.option("--rows", f->rows, "rows a pass (default 128; same bits)").within(1, 1 << 16);
   verb.flag("--unshared", f->unshared, "compute every request whole, to see what sharing saves (same bits)");
   f->session.add(verb);
   verb.flag("--json", f->json, "print JSON instead of text");

@@ -62,6 +62,7 @@ class BuildWithLibrary(build_py):
             "puna_train.h",
             "puna_engine.h",
             "puna_label.h",
+            "puna_eval.h",
             "puna_vision.h",
             "puna_recsys.h",
             "puna_ads.h",

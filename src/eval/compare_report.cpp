@@ -1,23 +1,13 @@
 // compare_report.cpp -- a comparison as text and as JSON.
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 
 #include "base/json.h"
 #include "base/shown.h"
+#include "eval/format.h"
 #include "eval/sentence.h"
 
 namespace puna::eval {
 namespace {
-
-__attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {
-  char text[1024];
-  va_list values;
-  va_start(values, pattern);
-  vsnprintf(text, sizeof text, pattern, values);
-  va_end(values);
-  return text;
-}
 
 const char* name_of(Verdict v) {
   return v == Verdict::better ? "better" : v == Verdict::worse ? "worse" : "cannot tell";

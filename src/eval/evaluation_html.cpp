@@ -1,11 +1,10 @@
 // evaluation_html.cpp -- a run as one page: scores with their intervals, what it cost, and the items that went worst.
 // Nothing comes from elsewhere, nothing runs, and no text of an item is markup.
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <numeric>
 
 #include "eval/evaluation_impl.h"
+#include "eval/format.h"
 
 namespace puna::eval {
 namespace {
@@ -32,32 +31,25 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--faint); 
 </style></head><body>
 )";
 
-__attribute__((format(printf, 1, 2))) std::string printed(const char* pattern, ...) {
-  char text[4096];
-  va_list values;
-  va_start(values, pattern);
-  vsnprintf(text, sizeof text, pattern, values);
-  va_end(values);
-  return text;
-}
-
 std::string escaped(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, kMostText)) switch (c) {
+  size_t end = std::min(text.size(), kMostText);
+  while (end < text.size() && (text[end] & 0xC0) == 0x80) --end;  // between two characters
+  for (const char c : text.substr(0, end)) switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
       case '>': out += "&gt;"; break;
       case '"': out += "&quot;"; break;
       default: out += c;
     }
-  return out + (text.size() > kMostText ? " ..." : "");
+  return out + (end < text.size() ? " ..." : "");
 }
 
 // An interval of shares, on a line from 0 to 1.
 std::string range(const MetricResult& m) {
   if (!m.interval || m.interval->low < 0 || m.interval->high > 1) return "";
-  return printed("<div class=\"range\"><i style=\"left:%.2f%%;width:%.2f%%\"></i><b style=\"left:%.2f%%\"></b></div>",
-                 100 * m.interval->low, 100 * (m.interval->high - m.interval->low), 100 * m.value);
+  return format("<div class=\"range\"><i style=\"left:%.2f%%;width:%.2f%%\"></i><b style=\"left:%.2f%%\"></b></div>",
+                100 * m.interval->low, 100 * (m.interval->high - m.interval->low), 100 * m.value);
 }
 
 }  // namespace
@@ -66,14 +58,14 @@ std::string Evaluation::html(const EvaluationResult& r, const RunFacts& f) const
   const Impl& s = *impl_;
   s.require_complete();
   const std::string title = escaped(r.task) + ": " + escaped(f.model);
-  std::string page = printed(kHead, title.c_str());
+  std::string page = format(kHead, title.c_str());
   page += "<h1>" + title + "</h1>\n<table><thead><tr><th>metric<th>filter<th>value<th>+-<th>95 %<th></tr></thead>\n";
   for (const MetricResult& m : r.metrics) {
     page +=
-        "<tr><td>" + escaped(m.metric) + "<td>" + escaped(m.filter) + printed("<td class=n>%.4f<td class=n>", m.value);
-    if (m.error) page += printed("%.4f", *m.error);
+        "<tr><td>" + escaped(m.metric) + "<td>" + escaped(m.filter) + format("<td class=n>%.4f<td class=n>", m.value);
+    if (m.error) page += format("%.4f", *m.error);
     page += "<td class=n>";
-    if (m.interval) page += printed("%.4f to %.4f", m.interval->low, m.interval->high);
+    if (m.interval) page += format("%.4f to %.4f", m.interval->low, m.interval->high);
     page += "<td>" + range(m) + "</tr>\n";
   }
   page += "</table>\n<h2>What it took</h2>\n<table>\n";
@@ -83,10 +75,10 @@ std::string Evaluation::html(const EvaluationResult& r, const RunFacts& f) const
   row("items", std::to_string(r.items));
   row("requests", std::to_string(r.requests));
   row("examples before each", std::to_string(r.num_fewshot));
-  row("seconds", printed("%.1f", f.seconds));
-  row("items a second", printed("%.2f", f.seconds > 0 ? double(r.items) / f.seconds : 0));
-  row("peak memory, MB", printed("%.0f", double(f.peak_bytes) / 1e6));
-  row("model, MB", printed("%.0f", double(f.model_bytes) / 1e6));
+  row("seconds", format("%.1f", f.seconds));
+  row("items a second", format("%.2f", f.seconds > 0 ? double(r.items) / f.seconds : 0));
+  row("peak memory, MB", format("%.0f", double(f.peak_bytes) / 1e6));
+  row("model, MB", format("%.0f", double(f.model_bytes) / 1e6));
   row("threads", std::to_string(f.threads));
   if (f.restored > 0) row("answers of an earlier run", std::to_string(f.restored));
   page += "</table>\n";
@@ -98,18 +90,18 @@ std::string Evaluation::html(const EvaluationResult& r, const RunFacts& f) const
   std::iota(order.begin(), order.end(), size_t(0));
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a].margin < scores[b].margin; });
   order.resize(std::min(order.size(), kWorst));
-  page += printed("<h2>The %zu items that went worst</h2>\n", order.size());
+  page += format("<h2>The %zu items that went worst</h2>\n", order.size());
   for (const size_t i : order) {
     const Impl::Item& item = s.items[i];
-    page += printed("<details><summary>item %jd, margin %.3f</summary>\n<pre>", item.number, scores[i].margin);
+    page += format("<details><summary>item %jd, margin %.3f</summary>\n<pre>", item.number, scores[i].margin);
     page += escaped(item.context(0).empty() ? item.continuations[0] : item.context(0)) + "</pre>\n";
     if (s.task.output == OutputType::multiple_choice) {
       page += "<table>\n";
       for (size_t c = 0; c < item.choices.size(); ++c) {
         const bool right = std::find(item.gold.begin(), item.gold.end(), int64_t(c)) != item.gold.end();
-        page += printed("<tr><td%s>", right ? " class=right" : "") + escaped(item.choices[c]) +
+        page += format("<tr><td%s>", right ? " class=right" : "") + escaped(item.choices[c]) +
                 (right ? " (right)" : "") +
-                printed("<td class=n>%.3f</tr>\n", s.requests[item.first_request + c].score.log_likelihood);
+                format("<td class=n>%.3f</tr>\n", s.requests[item.first_request + c].score.log_likelihood);
       }
       page += "</table>\n";
     } else if (s.task.output == OutputType::generate_until) {

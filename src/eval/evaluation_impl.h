@@ -10,14 +10,14 @@ namespace puna::eval {
 
 struct Evaluation::Impl {
   struct Request {
-    size_t item;          // index into `items`
-    size_t index;         // of the item's asks
-    int64_t first = 0;    // of a rolling one: which window
-    Continuation tokens;  // of a generated one scored = 0: all are the prompt
+    size_t item;               // index into `items`
+    size_t index;              // of the item's asks
+    int64_t first = 0;         // of a rolling one: which window
+    Continuation tokens = {};  // of a generated one scored = 0: all are the prompt
     uint64_t id = 0;
     bool answered = false;
-    ContinuationScore score;
-    std::vector<std::string> texts;
+    ContinuationScore score = {};
+    std::vector<std::string> texts = {};
   };
   struct Item {
     int64_t number = 0;

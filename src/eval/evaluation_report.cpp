@@ -1,34 +1,20 @@
 // evaluation_report.cpp -- a run for people, and for programs.
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 
 #include "base/json.h"
 #include "base/shown.h"
 #include "eval/evaluation_impl.h"
+#include "eval/format.h"
 
 namespace puna::eval {
-namespace {
-
-__attribute__((format(printf, 1, 2))) std::string printed(const char* pattern, ...) {
-  char text[512];
-  va_list values;
-  va_start(values, pattern);
-  vsnprintf(text, sizeof text, pattern, values);
-  va_end(values);
-  return text;
-}
-
-}  // namespace
-
 std::string Evaluation::text(const EvaluationResult& r, const RunFacts& f) const {
-  std::string all = printed("%s, %jd items, %jd-shot%s: %s\n", shown(r.task).c_str(), r.items, r.num_fewshot,
-                            impl_->options.chat ? ", chat" : "", shown(f.model).c_str());
+  std::string all = format("%s, %jd items, %jd-shot%s: %s\n", shown(r.task).c_str(), r.items, r.num_fewshot,
+                           impl_->options.chat ? ", chat" : "", shown(f.model).c_str());
   for (const MetricResult& m : r.metrics) {
     const std::string name = m.metric + (m.filter == "none" ? "" : ", " + shown(m.filter));
-    all += printed("  %-16s %9.4f", name.c_str(), m.value);
-    if (m.error) all += printed(" +- %.4f", *m.error);
-    if (m.interval) all += printed("  [%.4f, %.4f]", m.interval->low, m.interval->high);
+    all += format("  %-16s %9.4f", name.c_str(), m.value);
+    if (m.error) all += format(" +- %.4f", *m.error);
+    if (m.interval) all += format("  [%.4f, %.4f]", m.interval->low, m.interval->high);
     all += "\n";
   }
   for (const std::string& n : r.notes) all += "note: " + n + "\n";

@@ -320,7 +320,11 @@ void finish_task(Task& t) {
   if (t.until.empty()) t.until = {t.fewshot_delimiter};
   if (t.output != OutputType::generate_until && !t.filters.empty())
     refuse("\"filter_list\" of a task that generates nothing");
-  if (t.filters.empty()) t.filters = {{.name = "none", .steps = {FilterStep{.function = "take_first"}}}};
+  if (t.filters.empty()) {
+    FilterStep take_first;
+    take_first.function = "take_first";
+    t.filters = {{"none", {take_first}}};
+  }
   const std::vector<std::string> known = metrics_of(t.output);
   for (size_t i = 0; i < t.metrics.size(); ++i) {
     const MetricRule& m = t.metrics[i];

@@ -3,6 +3,7 @@
 #include <puna_ads.h>
 #include <puna_chat.h>
 #include <puna_engine.h>
+#include <puna_eval.h>
 #include <puna_gemm.h>
 #include <puna_grammar.h>
 #include <puna_label.h>

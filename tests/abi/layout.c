@@ -3,6 +3,7 @@
 #include <puna.h>
 #include <puna_ads.h>
 #include <puna_engine.h>
+#include <puna_eval.h>
 #include <puna_gemm.h>
 #include <puna_label.h>
 #include <puna_recsys.h>
@@ -835,6 +836,53 @@ AT(puna_overlap_options, fewest, 24);
 AT(puna_overlap_options, watch, 32);
 AT(puna_overlap_options, watch_user, 40);
 SIZE(puna_overlap_options, 48);
+AT(puna_score_options, struct_size, 0);
+AT(puna_score_options, exact, 4);
+AT(puna_score_options, max_positions, 8);
+AT(puna_score_options, kv_type, 16);
+AT(puna_score_options, unshared, 20);
+AT(puna_score_options, rows, 24);
+AT(puna_score_options, adapter, 32);
+AT(puna_score_options, progress, 40);
+AT(puna_score_options, progress_user, 48);
+SIZE(puna_score_options, 56);
+
+AT(puna_evaluation_options, struct_size, 0);
+AT(puna_evaluation_options, exact, 4);
+AT(puna_evaluation_options, max_positions, 8);
+AT(puna_evaluation_options, kv_type, 16);
+AT(puna_evaluation_options, unshared, 20);
+AT(puna_evaluation_options, rows, 24);
+AT(puna_evaluation_options, limit, 32);
+AT(puna_evaluation_options, num_fewshot, 40);
+AT(puna_evaluation_options, chat, 44);
+AT(puna_evaluation_options, multiturn, 48);
+AT(puna_evaluation_options, parallel, 52);
+AT(puna_evaluation_options, seed, 56);
+AT(puna_evaluation_options, system, 64);
+AT(puna_evaluation_options, date, 72);
+AT(puna_evaluation_options, cluster, 80);
+AT(puna_evaluation_options, name, 88);
+AT(puna_evaluation_options, adapter, 96);
+SIZE(puna_evaluation_options, 104);
+
+AT(puna_evaluation_info, struct_size, 0);
+AT(puna_evaluation_info, reserved, 4);
+AT(puna_evaluation_info, items, 8);
+AT(puna_evaluation_info, requests, 16);
+AT(puna_evaluation_info, answered, 24);
+AT(puna_evaluation_info, fingerprint, 32);
+SIZE(puna_evaluation_info, 40);
+
+AT(puna_compare_options, struct_size, 0);
+AT(puna_compare_options, lower_is_better, 4);
+AT(puna_compare_options, metric, 8);
+AT(puna_compare_options, filter, 16);
+AT(puna_compare_options, cluster, 24);
+AT(puna_compare_options, level, 32);
+AT(puna_compare_options, draws, 40);
+AT(puna_compare_options, seed, 48);
+SIZE(puna_compare_options, 56);
 #endif
 
 /* Numbers that are part of the promise as well. */

@@ -4,6 +4,7 @@
 #include <puna_ads.h>
 #include <puna_engine.h>
 #include <puna_label.h>
+#include <puna_eval.h>
 #include <puna_recsys.h>
 #include <puna_train.h>
 #include <puna_vision.h>
@@ -49,6 +50,8 @@ int main(void) {
   puna_generation* generation = NULL;
   double doubles[4] = {0};
   int64_t number = 0;
+  puna_evaluation* evaluation = NULL;
+  puna_evaluation_info evaluation_info = {.struct_size = sizeof evaluation_info};
   puna_grammar* grammar = NULL;
   puna_grammar_info grammar_info = {.struct_size = sizeof grammar_info};
   puna_matcher* matcher = NULL;
@@ -255,6 +258,16 @@ int main(void) {
   REFUSED(puna_simulate_day(0, 1, 1, NULL, NULL, NULL));
   REFUSED(puna_simulate_world(1, 1, 1, 0, NULL, NULL));
   REFUSED(puna_simulate_stream(1, 1, 1, NULL, NULL));
+  REFUSED(puna_model_score(NULL, &token, NULL, NULL, 0, NULL, NULL, NULL));
+  REFUSED(puna_evaluation_create(NULL, "{}", 2, "{}", 2, NULL, 0, NULL, &evaluation));
+  REFUSED(puna_evaluation_get_info(NULL, &evaluation_info));
+  REFUSED(puna_evaluation_run(NULL, NULL, NULL));
+  REFUSED(puna_evaluation_cancel(NULL));
+  REFUSED(puna_evaluation_restore(NULL, "{}", 2, NULL));
+  REFUSED(puna_evaluation_result(NULL, NULL));
+  REFUSED(puna_evaluation_samples(NULL, NULL));
+  REFUSED(puna_evaluation_report(NULL, NULL));
+  REFUSED(puna_compare_samples("{}", 2, "{}", 2, NULL, NULL));
   REFUSED(puna_sampler_create(NULL, NULL));
   REFUSED(puna_sampler_sample(NULL, floats, 4, NULL, 0, 0, &token, NULL));
   REFUSED(puna_sampler_distribution(NULL, floats, 4, NULL, 0, floats));
@@ -288,6 +301,9 @@ int main(void) {
   if (grammar != NULL || matcher != NULL || model != NULL || session != NULL || tokenizer != NULL || chat != NULL ||
       tools != NULL || parser != NULL || generation != NULL || key != NULL || logits != NULL || tokens != NULL ||
       inference != NULL || group != 0 || of_model != NULL || n != 0) {
+  if (evaluation != NULL || grammar != NULL || matcher != NULL || model != NULL || session != NULL ||
+      tokenizer != NULL || chat != NULL || tools != NULL || parser != NULL || generation != NULL || key != NULL ||
+      logits != NULL || tokens != NULL || of_model != NULL || n != 0) {
     printf("a refused call wrote to an output\n");
     ++failures;
   }
@@ -314,6 +330,7 @@ int main(void) {
   puna_reward_book_free(NULL);
   puna_off_policy_free(NULL);
   puna_pipeline_free(NULL);
+  puna_evaluation_free(NULL);
   puna_user_free(NULL);
   if (puna_version() == 0 || puna_version_string()[0] == '\0' || puna_status_name(PUNA_OK)[0] == '\0') ++failures;
   return failures != 0;

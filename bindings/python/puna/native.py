@@ -64,6 +64,7 @@ for _header in (
     "puna_train.h",
     "puna_engine.h",
     "puna_label.h",
+    "puna_eval.h",
     "puna_vision.h",
     "puna_recsys.h",
     "puna_ads.h",

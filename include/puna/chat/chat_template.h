@@ -23,8 +23,8 @@
 namespace puna {
 
 // chat: what transformers renders chats with: the newline after a block tag and white space before it go, a value that
-// is undefined prints nothing. plain: what lm-evaluation-harness renders its tasks with: all text stays, and to print or
-// to test an undefined value is an error.
+// is undefined prints nothing. plain: what lm-evaluation-harness renders its tasks with: all text stays, and to print
+// or to test an undefined value is an error.
 enum class TemplateStyle : uint8_t { chat, plain };
 
 class ChatTemplate {

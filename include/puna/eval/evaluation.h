@@ -26,7 +26,7 @@ class TextPatterns {
 };
 
 struct EvaluationOptions {
-  SessionOptions session{.prefill_chunk = 512};  // prefill_chunk: rows a pass
+  SessionOptions session{.prefill_chunk = 128};  // prefill_chunk: rows a pass
   int64_t limit = 0;                             // the first so many items; 0 = all
   std::vector<int64_t> items;                    // or these alone, by their place in the file
   std::optional<int64_t> num_fewshot;            // instead of the task's

@@ -1,5 +1,5 @@
-// task.h -- what a model is asked and how its answers are scored: a task of lm-evaluation-harness, as JSON. The keys and
-// their meaning are the harness' own (version 0.4.13); what is not read is refused by name and line.
+// task.h -- what a model is asked and how its answers are scored: a task of lm-evaluation-harness, as JSON. The keys
+// and their meaning are the harness' own (version 0.4.13); what is not read is refused by name and line.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -22,7 +22,7 @@ struct ContinuationScore {
 
 struct ContinuationOptions {
   // prefill_chunk is the rows of a pass; max_positions what the longest request may have.
-  SessionOptions session{.prefill_chunk = 512};
+  SessionOptions session{.prefill_chunk = 128};
   bool share = true;                       // false: every request is computed whole, to see what sharing saves
   uint64_t kv_bytes = uint64_t(64) << 20;  // of keys and values held at once, but for what one request needs
 };

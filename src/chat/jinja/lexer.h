@@ -1,6 +1,7 @@
-// lexer.h -- a template's source to tokens. TemplateStyle::chat is the environment transformers uses: trim_blocks (the newline
-// after a block tag goes), lstrip_blocks (white space before a block tag on its own line goes), one trailing newline of
-// the source dropped. TemplateStyle::plain keeps all of that. '-' in a tag strips all white space on that side, '+' keeps what would be stripped.
+// lexer.h -- a template's source to tokens. TemplateStyle::chat is the environment transformers uses: trim_blocks (the
+// newline after a block tag goes), lstrip_blocks (white space before a block tag on its own line goes), one trailing
+// newline of the source dropped. TemplateStyle::plain keeps all of that. '-' in a tag strips all white space on that
+// side, '+' keeps what would be stripped.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,5 +1,5 @@
-// token_tree.h -- requests that begin alike, as a tree: a node is a stretch of tokens that all requests below it have in
-// common. What is scored stands where it is predicted: the row before the token.
+// token_tree.h -- requests that begin alike, as a tree: a node is a stretch of tokens that all requests below it have
+// in common. What is scored stands where it is predicted: the row before the token.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -21,9 +21,9 @@ class TokenTree {
     int64_t begin = 0, end = 0;  // positions
     size_t request = 0;          // one that has them: its tokens[begin, end)
     int32_t parent = -1;
-    std::vector<int32_t> children;
-    std::vector<Target> targets;  // by position
-    bool is_long = false;         // LongRoPE: long and short sequences rotate differently, and share nothing
+    std::vector<int32_t> children = {};
+    std::vector<Target> targets = {};  // by position
+    bool is_long = false;              // LongRoPE: long and short sequences rotate differently, and share nothing
   };
 
   // `long_from`: LlamaConfig's, 0 = there is no such length. Without `share` every request is a path of its own.

@@ -202,6 +202,10 @@ pub struct puna_request {
     _opaque: [u8; 0],
 }
 #[repr(C)]
+pub struct puna_evaluation {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
 pub struct puna_matcher {
     _opaque: [u8; 0],
 }
@@ -886,6 +890,62 @@ pub struct puna_engine_info {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct puna_score_options {
+    pub struct_size: u32,
+    pub exact: i32,
+    pub max_positions: i64,
+    pub kv_type: i32,
+    pub unshared: i32,
+    pub rows: i64,
+    pub adapter: *const puna_adapter,
+    pub progress: Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> i32>,
+    pub progress_user: *mut c_void,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_evaluation_options {
+    pub struct_size: u32,
+    pub exact: i32,
+    pub max_positions: i64,
+    pub kv_type: i32,
+    pub unshared: i32,
+    pub rows: i64,
+    pub limit: i64,
+    pub num_fewshot: i32,
+    pub chat: i32,
+    pub multiturn: i32,
+    pub parallel: i32,
+    pub seed: u64,
+    pub system: *const c_char,
+    pub date: *const c_char,
+    pub cluster: *const c_char,
+    pub name: *const c_char,
+    pub adapter: *const puna_adapter,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_evaluation_info {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub items: i64,
+    pub requests: i64,
+    pub answered: i64,
+    pub fingerprint: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct puna_compare_options {
+    pub struct_size: u32,
+    pub lower_is_better: i32,
+    pub metric: *const c_char,
+    pub filter: *const c_char,
+    pub cluster: *const c_char,
+    pub level: f64,
+    pub draws: i64,
+    pub seed: u64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct puna_gemm_provider {
     pub struct_size: u32,
     pub reserved: i32,
@@ -1208,6 +1268,7 @@ pub struct puna_image_info {
 }
 pub type puna_token_fn = Option<unsafe extern "C" fn(user: *mut c_void, token: *const puna_generated_token) -> i32>;
 pub type puna_event_fn = Option<unsafe extern "C" fn(user: *mut c_void, event: *const puna_event) -> i32>;
+pub type puna_answer_fn = Option<unsafe extern "C" fn(user: *mut c_void, json: *const c_char, bytes: usize) -> i32>;
 
 extern "C" {
     pub fn puna_status_name(status: puna_status) -> *const c_char;
@@ -1357,6 +1418,17 @@ extern "C" {
     pub fn puna_engine_clear_cache(engine: *mut puna_engine) -> puna_status;
     pub fn puna_engine_save_cache(engine: *mut puna_engine, bytes: *mut puna_buffer) -> puna_status;
     pub fn puna_engine_restore_cache(engine: *mut puna_engine, bytes: *const c_void, size: usize) -> puna_status;
+    pub fn puna_model_score(model: *const puna_model, tokens: *const i32, lengths: *const u64, scored: *const u64, count: u64, options: *const puna_score_options, log_likelihoods: *mut f64, greedy: *mut i32) -> puna_status;
+    pub fn puna_evaluation_create(model: *const puna_model, task: *const c_char, task_bytes: usize, items: *const c_char, items_bytes: usize, shots: *const c_char, shots_bytes: usize, options: *const puna_evaluation_options, evaluation: *mut *mut puna_evaluation) -> puna_status;
+    pub fn puna_evaluation_free(evaluation: *mut puna_evaluation);
+    pub fn puna_evaluation_get_info(evaluation: *const puna_evaluation, info: *mut puna_evaluation_info) -> puna_status;
+    pub fn puna_evaluation_run(evaluation: *mut puna_evaluation, on_answer: puna_answer_fn, user: *mut c_void) -> puna_status;
+    pub fn puna_evaluation_cancel(evaluation: *mut puna_evaluation) -> puna_status;
+    pub fn puna_evaluation_restore(evaluation: *mut puna_evaluation, json: *const c_char, bytes: usize, taken: *mut i32) -> puna_status;
+    pub fn puna_evaluation_result(evaluation: *const puna_evaluation, json: *mut puna_buffer) -> puna_status;
+    pub fn puna_evaluation_samples(evaluation: *const puna_evaluation, lines: *mut puna_buffer) -> puna_status;
+    pub fn puna_evaluation_report(evaluation: *const puna_evaluation, html: *mut puna_buffer) -> puna_status;
+    pub fn puna_compare_samples(a: *const c_char, a_bytes: usize, b: *const c_char, b_bytes: usize, options: *const puna_compare_options, json: *mut puna_buffer) -> puna_status;
     pub fn puna_grammar_create(text: *const c_char, bytes: usize, options: *const puna_grammar_options, grammar: *mut *mut puna_grammar) -> puna_status;
     pub fn puna_grammar_free(grammar: *mut puna_grammar);
     pub fn puna_grammar_get_info(grammar: *const puna_grammar, info: *mut puna_grammar_info) -> puna_status;
@@ -2106,6 +2178,46 @@ const _: () = {
     assert!(offset_of!(puna_overlap_options, fewest) == 24);
     assert!(offset_of!(puna_overlap_options, watch) == 32);
     assert!(offset_of!(puna_overlap_options, watch_user) == 40);
+    assert!(offset_of!(puna_score_options, struct_size) == 0);
+    assert!(offset_of!(puna_score_options, exact) == 4);
+    assert!(offset_of!(puna_score_options, max_positions) == 8);
+    assert!(offset_of!(puna_score_options, kv_type) == 16);
+    assert!(offset_of!(puna_score_options, unshared) == 20);
+    assert!(offset_of!(puna_score_options, rows) == 24);
+    assert!(offset_of!(puna_score_options, adapter) == 32);
+    assert!(offset_of!(puna_score_options, progress) == 40);
+    assert!(offset_of!(puna_score_options, progress_user) == 48);
+    assert!(offset_of!(puna_evaluation_options, struct_size) == 0);
+    assert!(offset_of!(puna_evaluation_options, exact) == 4);
+    assert!(offset_of!(puna_evaluation_options, max_positions) == 8);
+    assert!(offset_of!(puna_evaluation_options, kv_type) == 16);
+    assert!(offset_of!(puna_evaluation_options, unshared) == 20);
+    assert!(offset_of!(puna_evaluation_options, rows) == 24);
+    assert!(offset_of!(puna_evaluation_options, limit) == 32);
+    assert!(offset_of!(puna_evaluation_options, num_fewshot) == 40);
+    assert!(offset_of!(puna_evaluation_options, chat) == 44);
+    assert!(offset_of!(puna_evaluation_options, multiturn) == 48);
+    assert!(offset_of!(puna_evaluation_options, parallel) == 52);
+    assert!(offset_of!(puna_evaluation_options, seed) == 56);
+    assert!(offset_of!(puna_evaluation_options, system) == 64);
+    assert!(offset_of!(puna_evaluation_options, date) == 72);
+    assert!(offset_of!(puna_evaluation_options, cluster) == 80);
+    assert!(offset_of!(puna_evaluation_options, name) == 88);
+    assert!(offset_of!(puna_evaluation_options, adapter) == 96);
+    assert!(offset_of!(puna_evaluation_info, struct_size) == 0);
+    assert!(offset_of!(puna_evaluation_info, reserved) == 4);
+    assert!(offset_of!(puna_evaluation_info, items) == 8);
+    assert!(offset_of!(puna_evaluation_info, requests) == 16);
+    assert!(offset_of!(puna_evaluation_info, answered) == 24);
+    assert!(offset_of!(puna_evaluation_info, fingerprint) == 32);
+    assert!(offset_of!(puna_compare_options, struct_size) == 0);
+    assert!(offset_of!(puna_compare_options, lower_is_better) == 4);
+    assert!(offset_of!(puna_compare_options, metric) == 8);
+    assert!(offset_of!(puna_compare_options, filter) == 16);
+    assert!(offset_of!(puna_compare_options, cluster) == 24);
+    assert!(offset_of!(puna_compare_options, level) == 32);
+    assert!(offset_of!(puna_compare_options, draws) == 40);
+    assert!(offset_of!(puna_compare_options, seed) == 48);
     assert!(size_of::<puna_context_options>() == 120);
     assert!(size_of::<puna_gemm_provider>() == 40);
     assert!(size_of::<puna_context_info>() == 40);
@@ -2181,4 +2293,8 @@ const _: () = {
     assert!(size_of::<puna_infer_options>() == 56);
     assert!(size_of::<puna_inference_info>() == 56);
     assert!(size_of::<puna_overlap_options>() == 48);
+    assert!(size_of::<puna_score_options>() == 56);
+    assert!(size_of::<puna_evaluation_options>() == 104);
+    assert!(size_of::<puna_evaluation_info>() == 40);
+    assert!(size_of::<puna_compare_options>() == 56);
 };
