@@ -59,6 +59,8 @@ void add_eval(CLI::App& app) {
   const Verb eval_group(app, "eval", "Score models, and compare what they answered");
   eval_group.require_verb();
   add_eval_run(eval_group);
+  add_eval_quant(eval_group);
+  add_eval_needle(eval_group);
   add_eval_compare(eval_group);
 }
 

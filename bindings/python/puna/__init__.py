@@ -11,6 +11,7 @@ from .adapter import Adapter, FinetuneReport
 from .chat import ChatText
 from .context import Context, ContextInfo
 from .engine import AsyncRequest, Engine, EngineInfo, EngineToken, Request, RequestInfo, Reply
+from .evaluation import Evaluation, EvaluationInfo, Scores, compare_samples
 from .errors import (
     BadFile,
     Busy,
@@ -59,6 +60,8 @@ __all__ = [
     "EngineInfo",
     "EngineToken",
     "Error",
+    "Evaluation",
+    "EvaluationInfo",
     "Examples",
     "Feed",
     "FinetuneReport",
@@ -90,6 +93,7 @@ __all__ = [
     "Sampler",
     "Sampling",
     "SamplingFields",
+    "Scores",
     "Server",
     "Session",
     "Shown",
@@ -107,6 +111,7 @@ __all__ = [
     "append_batch",
     "contaminated",
     "duplicates",
+    "compare_samples",
     "plan",
     "serve",
 ]

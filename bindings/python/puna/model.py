@@ -9,10 +9,12 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Opt
 
 import numpy as np
 
+from . import evaluation
 from . import image as images
 from .adapter import Adapter, FinetuneReport, finetune
 from .chat import Chat, ChatText, Messages
 from .context import Context
+from .evaluation import Scores
 from .image import Image
 from .native import c_path, c_text, check, created, ffi, lib, on_worker, one_of, read, sized, text_of, values_of
 from .session import Session
@@ -275,6 +277,22 @@ class Model:
         return Session(
             self, created(lib.puna_session_free, lib.puna_session_create, self._handle, options, type="puna_session")
         )
+
+    def score_continuations(
+        self,
+        requests: "Iterable[Tuple[Iterable[int], Iterable[int]]]",
+        *,
+        progress: "Optional[Callable[[int, int], Any]]" = None,
+        **options: Any,
+    ) -> Scores:
+        """How likely each continuation is after its context: pairs of token lists, neither empty. What contexts have in
+        common is computed once, and the bits are those of each alone. `options`: exact, max_positions, rows, unshared,
+        adapter (puna_score_options). `progress(done, total)` may return False to stop.
+
+        >>> Model(MODEL).score_continuations([([1, 2], [3]), ([1, 2], [4, 5])]).log_likelihoods.shape
+        (2,)
+        """
+        return evaluation.score_continuations(self, requests, progress=progress, **options)
 
     def image(self, picture: Any) -> Image:
         """A picture for this model: a uint8 array [height, width, 3], a Pillow image, a path, or a file's bytes (PNG,
