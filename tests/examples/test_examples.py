@@ -286,6 +286,15 @@ class Examples(unittest.TestCase):
 
         self.each_model(check)
 
+    def test_22_a_model_is_scored(self):
+        def check(model):
+            scores = json.loads(self.good(run(BIN / "22_evaluate", model)))
+            self.assertEqual((scores["items"], scores["requests"]), (4, 8))
+            acc = next(m for m in scores["metrics"] if m["metric"] == "acc")
+            self.assertIn(acc["value"], (0, 0.25, 0.5, 0.75, 1))
+
+        self.each_model(check)
+
     def test_16_an_answer_is_a_value_of_python(self):
         python, environment = self.python()
 

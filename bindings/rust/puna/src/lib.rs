@@ -23,6 +23,7 @@ mod chat;
 mod context;
 mod engine;
 mod error;
+mod eval;
 mod generate;
 mod grammar;
 mod image;
@@ -47,6 +48,7 @@ pub use chat::{Chat, ChatOptions};
 pub use context::{Context, ContextInfo, ContextOptions, LogLevel};
 pub use engine::{Engine, EngineEvent, EngineInfo, EngineOptions, EngineRequest, EngineToken, Reply, RequestOptions};
 pub use error::{Error, Result, Status};
+pub use eval::{compare_samples, Evaluation, EvaluationInfo, EvaluationOptions, Score};
 pub use generate::{
     Answer, Draft, GenerateOptions, GenerateResult, LogitsProcessor, Step, StopReason, Token, WhenFull,
 };

@@ -62,6 +62,7 @@ sized_structs!(
     puna_tool_parser_options puna_tool_event
     puna_engine_options puna_engine_info puna_request_options puna_request_info puna_event puna_answer
     puna_answers_info puna_alpha puna_infer_options puna_inference_info puna_overlap_options
+    puna_score_options puna_evaluation_options puna_evaluation_info puna_compare_options
     puna_grammar_options puna_grammar_info puna_matcher_options puna_matcher_info
     puna_balance puna_ads_day puna_hindsight puna_pacer_options puna_pacer_info puna_chooser_options puna_chooser_info
     puna_reward_counts puna_off_policy_options puna_logged_choices puna_off_policy_report

@@ -10,6 +10,7 @@ mod answers;
 mod batches;
 mod chats;
 mod engines;
+mod evaluations;
 mod grammars;
 mod images;
 mod labels;
