@@ -6,7 +6,7 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR CMAKE_CROSSCOMPILING OR PUNA_SANITI
   puna_sqlite OR NOT TARGET puna_recsys)
   return()
 endif()
-foreach(library png16 jpeg webpdemux webp sqlite3 z)
+foreach(library png16 jpeg webpdemux webp sqlite3 z yaml pcre2-8)
   find_library(PUNA_STATIC_${library} lib${library}.a)
   if(NOT PUNA_STATIC_${library})
     return()
@@ -15,7 +15,8 @@ endforeach()
 
 add_library(puna_portable SHARED EXCLUDE_FROM_ALL $<TARGET_OBJECTS:puna_capi>)
 add_dependencies(puna_portable puna_exports)
-target_link_libraries(puna_portable PRIVATE puna_recsys $<TARGET_NAME_IF_EXISTS:puna_ads> puna_train puna_runtime)
+target_link_libraries(puna_portable PRIVATE puna_recsys $<TARGET_NAME_IF_EXISTS:puna_ads>
+  $<TARGET_NAME_IF_EXISTS:puna_label> $<TARGET_NAME_IF_EXISTS:puna_eval> puna_train puna_runtime)
 target_link_options(puna_portable PRIVATE $<TARGET_PROPERTY:puna,LINK_OPTIONS>)
 
 add_library(puna_decode_portable SHARED EXCLUDE_FROM_ALL $<TARGET_OBJECTS:puna_decode>)
@@ -30,7 +31,7 @@ target_link_libraries(puna_cli_portable PRIVATE $<TARGET_FILE:puna_server> puna_
   $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_ads> $<TARGET_NAME_IF_EXISTS:puna_label>
   $<TARGET_NAME_IF_EXISTS:puna_eval> puna_recsys puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
   ${PUNA_STATIC_webpdemux}
-  ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z} m ${CMAKE_DL_LIBS})
+  ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z} ${PUNA_STATIC_yaml} ${PUNA_STATIC_pcre2-8} m ${CMAKE_DL_LIBS})
 
 foreach(target puna_portable puna_decode_portable puna_cli_portable)
   # What nobody calls of it needs a newer glibc.

@@ -91,7 +91,7 @@ Handle& use_evaluation(Handle* e) {
   return *e;
 }
 
-std::string optional_text(const char* text) { return text ? text : ""; }
+std::string text_or_empty(const char* text) { return text ? text : ""; }
 
 eval::EvaluationOptions evaluation_options(const puna_evaluation_options& o, const Model& model) {
   eval::EvaluationOptions e;
@@ -103,9 +103,9 @@ eval::EvaluationOptions evaluation_options(const puna_evaluation_options& o, con
   e.multiturn = flag(o.multiturn, "multiturn");
   if (o.parallel != 0) e.parallel = int32_t(in_range(o.parallel, 1, 1024, "parallel"));
   if (o.seed != 0) e.seed = o.seed;
-  e.system = optional_text(o.system);
-  e.date = optional_text(o.date);
-  e.cluster = optional_text(o.cluster);
+  e.system = text_or_empty(o.system);
+  e.date = text_or_empty(o.date);
+  e.cluster = text_or_empty(o.cluster);
   return e;
 }
 
@@ -128,7 +128,7 @@ puna_status puna_evaluation_create(const puna_model* model, const char* task, si
     auto out = std::make_unique<puna_evaluation>();
     out->model = model->impl;
     out->items = e.limit > 0 ? std::min(e.limit, int64_t(rows.size())) : int64_t(rows.size());
-    out->facts.model = optional_text(o.name);
+    out->facts.model = text_or_empty(o.name);
     out->impl = std::make_unique<eval::Evaluation>(model->impl, std::move(t), std::move(rows), std::move(examples), e);
     *evaluation = out.release();
   });
@@ -217,7 +217,7 @@ puna_status puna_compare_samples(const char* a, size_t a_bytes, const char* b, s
   return guard([&] {
     puna_buffer& out = capi::use(json, "json");
     const puna_compare_options o = read_options(options, "puna_compare_options");
-    const eval::RunOptions read{optional_text(o.metric), optional_text(o.filter), optional_text(o.cluster)};
+    const eval::RunOptions read{text_or_empty(o.metric), text_or_empty(o.filter), text_or_empty(o.cluster)};
     eval::CompareOptions c;
     c.lower_is_better = flag(o.lower_is_better, "lower_is_better");
     if (o.level != 0) c.level = number_in_range(o.level, 0.5, 0.9999, "level");

@@ -1,7 +1,8 @@
 """Runs the commands of a page of the manual, indented lines that begin with "$ ", one after the other in a copy of a
 folder, and compares what they print with the lines below them.
 
-usage: test_documented_commands.py PUNA PAGE FOLDER [--write]      --write: put what they print into the page
+usage: test_documented_commands.py PUNA PAGE FOLDER [NAME=FILE ...] [--write]
+--write: put what they print into the page; NAME=FILE: stands in the folder as well
 """
 
 import difflib
@@ -49,11 +50,13 @@ def shown(text, folder, puna):
     return "\n".join(out)
 
 
-def main(puna, page, folder, write=False):
+def main(puna, page, folder, *more, write=False):
     text = pathlib.Path(page).read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         copy = pathlib.Path(scratch) / "copy"
         shutil.copytree(folder, copy)
+        for name, file in (m.split("=", 1) for m in more):
+            (copy / name).symlink_to(pathlib.Path(file).resolve())
         now = shown(text, copy, puna)
     if write:
         pathlib.Path(page).write_text(now, encoding="utf-8")
@@ -62,4 +65,5 @@ def main(puna, page, folder, write=False):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], write="--write" in sys.argv[4:])
+    arguments = [a for a in sys.argv[1:] if a != "--write"]
+    main(*arguments, write=len(arguments) < len(sys.argv) - 1)

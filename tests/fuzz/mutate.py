@@ -35,6 +35,7 @@ MUTATORS = {
     "chat": parts_of(m.mutate_jinja, m.mutate_json),
     "chat_template": parts_of(m.mutate_jinja, m.mutate_bytes),
     "eval_run": m.mutate_json_lines,
+    "eval_task": m.mutate_lines,
     "event": behind_a_byte(m.mutate_json),
     "event_log": sqlite_files.mutate_sqlite,
     "event_log_files": sqlite_files.mutate_files,

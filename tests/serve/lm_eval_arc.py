@@ -1,20 +1,23 @@
-"""The real lm-eval against `puna serve`: ARC-Easy by `local-completions`, without a tokenizer of Hugging Face's. Its
-log-likelihoods must be those of a session of our own.
+"""The real lm-eval three ways: ARC-Easy by `local-completions` against `puna serve`, without a tokenizer of Hugging
+Face's; through the `LM` subclass of examples/eval; and its samples beside those of `puna eval run`. All log-likelihoods
+must be those of a session of our own.
 
-usage: lm_eval_arc.py ARC_EASY.jsonl [--items 200] [--model GGUF]     needs lm_eval[api], cffi, numpy, PUNA_LIBRARY
+usage: lm_eval_arc.py ARC_EASY.jsonl [--items 200] [--model GGUF]
+needs lm_eval[api], cffi, numpy, PUNA_LIBRARY, PUNA_BIN
 """
 
 import argparse
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
 
 from served import ROOT, Served
 
-sys.path.insert(0, str(ROOT / "bindings/python"))
+sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "examples/eval")]
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 TASK = """
 task: puna_arc_easy
@@ -48,6 +51,43 @@ def evaluate(url, name, folder, concurrent, batch):
     return result, time.monotonic() - start
 
 
+def native(model, folder, items):
+    """The samples of `puna eval run`."""
+    name = folder / "native"
+    command = [
+        os.environ["PUNA_BIN"] + "/puna",
+        "eval",
+        "run",
+        "arc_easy",
+        model,
+        "--data",
+        str(folder / "items.jsonl"),
+    ]
+    subprocess.run([*command, "--limit", str(items), "--out", str(name)], check=True)
+    return [json.loads(line) for line in (folder / "native.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def differences(ours, theirs):
+    """The largest difference of a log-likelihood, and the items whose choice is another."""
+    worst, other = 0.0, []
+    by_item = {sample["doc_id"]: sample for sample in theirs}
+    assert len(ours) == len(by_item)
+    for sample in ours:
+        there = by_item[sample["doc_id"]]
+        a, b = ([[float(ll), g] for ll, g in s["filtered_resps"]] for s in (sample, there))
+        assert len(a) == len(b)
+        worst = max(worst, *(abs(x[0] - y[0]) for x, y in zip(a, b)))
+        likeliest = [max(range(len(r)), key=lambda i: r[i][0]) for r in (a, b)]
+        if likeliest[0] != likeliest[1] or [x[1] for x in a] != [str(y[1]) == "True" for y in b]:
+            other.append(sample["doc_id"])
+        asked = [[c, e] for c, e in there["arguments"]]
+        assert sample["arguments"] == asked, f"item {sample['doc_id']} was asked otherwise"
+        for key in ("doc_hash", "prompt_hash", "target_hash"):
+            assert sample[key] == there[key], f"item {sample['doc_id']}: {key} differs"
+        assert sample["acc"] == there["acc"] and sample["acc_norm"] == there["acc_norm"]
+    return worst, other
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("data")
@@ -68,6 +108,39 @@ def main():
         os.environ["HF_DATASETS_CACHE"] = str(folder / "cache")
         with Served("--ctx", "1024", models=(f"served={a.model}",)) as server:
             result, seconds = evaluate(f"http://127.0.0.1:{server.port}", "served", folder, a.concurrent, a.batch)
+        import lm_eval_puna
+
+        (folder / "arc_easy_test.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        start = time.monotonic()
+        name, by_class = lm_eval_puna.evaluate(puna.Model(a.model), "arc_easy", str(folder), bootstrap_iters=0)
+        class_seconds, start = time.monotonic() - start, time.monotonic()
+        ours = native(a.model, folder, len(lines))
+        native_seconds = time.monotonic() - start
+        (folder / "theirs.jsonl").write_text(
+            "".join(json.dumps(s, default=str) + "\n" for s in by_class["samples"][name]), encoding="utf-8"
+        )
+        command = [os.environ["PUNA_BIN"] + "/puna", "eval", "compare", "--json"]
+        compared = subprocess.run(
+            [*command, str(folder / "native.jsonl"), str(folder / "theirs.jsonl")], check=True, capture_output=True
+        )
+        difference = json.loads(compared.stdout)["differences"][0]["difference"]["mean"]
+    http = differences(ours, result["samples"]["puna_arc_easy"])
+    subclass = differences(ours, by_class["samples"][name])
+    print(
+        json.dumps(
+            {
+                "native_to_http": http,
+                "native_to_subclass": subclass,
+                "compare": difference,
+                "native_seconds": round(native_seconds, 1),
+                "subclass_seconds": round(class_seconds, 1),
+            }
+        )
+    )
+    for way, (far, other) in {"HTTP": http, "the subclass": subclass}.items():
+        assert far <= 1e-3, f"native log-likelihoods are up to {far} away from those by {way}"
+        assert not other, f"native and {way} choose differently on items {other[:5]}"
+    assert difference == 0, f"puna eval compare sees a difference of {difference}"
     assert "transformers" not in sys.modules, "lm-eval loaded Hugging Face's tokenizers"
     model = puna.Model(a.model)
     session, worst, count, wrong_greedy = model.session(), 0.0, 0, 0
