@@ -221,8 +221,25 @@ class Reader {
   std::map<std::string, int64_t> unused_;
 };
 
+// The scores of `puna eval run` name the file of the items' scores, which lies beside them. "": it is no such file.
+std::string samples_beside(const std::string& path, const Source& source, const Watch& watch) {
+  std::string samples;
+  int64_t rows = 0;
+  io::each_row({reinterpret_cast<const char*>(source.data()), size_t(source.size())}, path, watch,
+               [&](const Place&, std::string_view object) {
+                 const std::string_view name = io::member(object, "samples", watch);
+                 if (rows++ == 0 && io::is_string(name) && !io::member(object, "output_type", watch).empty())
+                   samples = io::text_of(name, watch);
+               });
+  if (samples.empty() || rows != 1) return "";
+  return path.substr(0, path.find_last_of("/\\") + 1) + samples;
+}
+
 Run read_file(const std::string& path, const RunOptions& options, const Watch& watch) {
   const SourcePtr source = open_path_source(path);
+  if (path.ends_with(".json"))
+    if (const std::string samples = samples_beside(path, *source, watch); !samples.empty())
+      return read_file(samples, options, watch);
   return read_run_text({reinterpret_cast<const char*>(source->data()), size_t(source->size())}, path,
                        task_of_file(path), options, watch);
 }

@@ -1,4 +1,5 @@
 // run.h -- what a model scored, item by item: the input of a comparison. Read from
+//   what `puna eval run` wrote, NAME.json or NAME.jsonl;
 //   lm-evaluation-harness' samples_<task>_<date>.jsonl (--log_samples), one file or a folder of them;
 //   JSON lines of answers: {"item", "score"}, or {"item", "answer", "target"}, which are equal (1) or not (0), with
 //   "task", "filter", "cluster", "data_hash", "prompt_hash" and "target_hash" where there are any.
