@@ -86,6 +86,22 @@ TEST_CASE("examples are drawn as CPython draws them", "[eval]") {
   }
 }
 
+TEST_CASE("templates of tasks keep their white space, and what is undefined is an error", "[eval]") {
+  const auto plain = [](const char* source, const char* variables) {
+    return ChatTemplate::parse(source, ChatTemplate::Limits(), Watch(), TemplateStyle::plain)->render(variables).text;
+  };
+  // As jinja2.Environment(undefined=StrictUndefined, keep_trailing_newline=True) renders them.
+  CHECK(plain("a\n  {% if x %}\nb\n  {% endif %}\nc\n", R"({"x": 1})") == "a\n  \nb\n  \nc\n");
+  CHECK(plain("{%- for i in x -%} {{ i }}, {% endfor %}\n", R"({"x": [1, 2]})") == "1, 2, \n");
+  CHECK(plain("{{ x is defined }}{{ y | default('d') }}", "{}") == "Falsed");
+  for (const char* source : {"{{ x }}", "{% if x %}{% endif %}", "{{ not x }}", "{{ x and 1 }}", "{{ 1 if x else 2 }}",
+                             "{% for i in x %}{% endfor %}", "{{ x.y }}"}) {
+    CAPTURE(source);
+    CHECK(status_of([&] { plain(source, "{}"); }) == Status::invalid_argument);
+  }
+  CHECK(ChatTemplate::parse("a\n{% if x %}\nb{% endif %}\n")->render("{}").text == "a\n");
+}
+
 TEST_CASE("hashes and literals are Python's", "[eval]") {
   CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(sha256(std::string(119, 'a')) == "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb");
