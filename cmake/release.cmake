@@ -31,7 +31,8 @@ target_link_libraries(puna_cli_portable PRIVATE $<TARGET_FILE:puna_server> puna_
   $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_ads> $<TARGET_NAME_IF_EXISTS:puna_label>
   $<TARGET_NAME_IF_EXISTS:puna_eval> puna_recsys puna_train puna_runtime ${PUNA_STATIC_png16} ${PUNA_STATIC_jpeg}
   ${PUNA_STATIC_webpdemux}
-  ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z} ${PUNA_STATIC_yaml} ${PUNA_STATIC_pcre2-8} m ${CMAKE_DL_LIBS})
+  ${PUNA_STATIC_webp} ${PUNA_STATIC_sqlite3} ${PUNA_STATIC_z}
+  ${PUNA_STATIC_yaml} ${PUNA_STATIC_pcre2-8} m ${CMAKE_DL_LIBS})
 
 foreach(target puna_portable puna_decode_portable puna_cli_portable)
   # What nobody calls of it needs a newer glibc.

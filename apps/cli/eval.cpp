@@ -36,7 +36,8 @@ void add_eval_compare(const Verb& eval_group) {
   const auto f = std::make_shared<CompareFlags>();
   const Verb verb(eval_group, "compare", "Paired differences of the runs to the first: better, worse, or cannot tell");
   verb.option("RUN", f->runs,
-              "two or more: what puna eval run wrote (NAME.json), samples_*.jsonl of lm-evaluation-harness or a folder of them, or JSON lines of answers: "
+              "two or more: what puna eval run wrote (NAME.json), samples_*.jsonl of lm-evaluation-harness or a folder "
+              "of them, or JSON lines of answers: "
               "{\"item\", \"score\"} or {\"item\", \"answer\", \"target\"}")
       .required();
   verb.option("--metric", f->read.metric, "which of the files' metrics (default: their first)");

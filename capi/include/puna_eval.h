@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* ---- Continuations ------------------------------------------------------------------------------------------------ */
+/* ---- Continuations ----------------------------------------------------------------------------------------------- */
 
 typedef struct puna_score_options {
   uint32_t struct_size;
@@ -43,7 +43,7 @@ PUNA_API puna_status puna_model_score(const puna_model* model, const int32_t* to
                                       const uint64_t* scored, uint64_t count, const puna_score_options* options,
                                       double* log_likelihoods, int32_t* greedy);
 
-/* ---- Tasks --------------------------------------------------------------------------------------------------------- */
+/* ---- Tasks ------------------------------------------------------------------------------------------------------- */
 
 /* A task on a model. One thread at a time, but for puna_evaluation_cancel. */
 typedef struct puna_evaluation puna_evaluation;
@@ -104,7 +104,7 @@ PUNA_API puna_status puna_evaluation_result(const puna_evaluation* evaluation, p
 PUNA_API puna_status puna_evaluation_samples(const puna_evaluation* evaluation, puna_buffer* lines);
 PUNA_API puna_status puna_evaluation_report(const puna_evaluation* evaluation, puna_buffer* html);
 
-/* ---- Comparisons --------------------------------------------------------------------------------------------------- */
+/* ---- Comparisons ------------------------------------------------------------------------------------------------- */
 
 typedef struct puna_compare_options {
   uint32_t struct_size;
