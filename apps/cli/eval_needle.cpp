@@ -50,7 +50,7 @@ std::string grid_of(const std::vector<eval::NeedleCell>& cells, const eval::Need
   std::string text = "depth %";
   char cell[64];
   for (const int64_t length : o.lengths) {
-    snprintf(cell, sizeof cell, " %18jd", intmax_t(length));
+    snprintf(cell, sizeof cell, "%18jd", intmax_t(length));
     text += cell;
   }
   const size_t rows = size_t(o.depths);
@@ -73,7 +73,12 @@ std::string grid_of(const std::vector<eval::NeedleCell>& cells, const eval::Need
     snprintf(cell, sizeof cell, "   %5.2f %7.2f  ", score, ll);
     text += cell;
   }
-  return text + "\n";
+  std::string trimmed;
+  for (const char c : text + "\n") {
+    if (c == '\n') trimmed.resize(trimmed.find_last_not_of(' ') + 1);
+    trimmed += c;
+  }
+  return trimmed;
 }
 
 void run_needle(NeedleFlags& f) {

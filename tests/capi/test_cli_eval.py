@@ -129,7 +129,7 @@ class EvalRun(unittest.TestCase):
     def test_texts_are_generated_filtered_and_voted_on(self):
         (self.folder / "g.yaml").write_text(
             "task: g\ndataset_kwargs: {data_files: {test: many.jsonl}}\ntest_split: test\n"
-            'doc_to_text: "{{said}}"\ndoc_to_target: "e"\nrepeats: 3\n'
+            'doc_to_text: "{{said}}"\ndoc_to_target: "{{\'e\'}}"\nrepeats: 3\n'
             'generation_kwargs: {until: ["."], max_gen_toks: 5, temperature: 0.9}\n'
             'filter_list:\n - {name: vowel, filter: [{function: regex, regex_pattern: "([aeiou])|(y)", '
             "group_select: -1}, {function: majority_vote}, {function: take_first}]}\n"

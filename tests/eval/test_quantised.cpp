@@ -19,7 +19,7 @@ constexpr const char* kAusten = PUNA_SOURCE_DIR "/examples/bundled/puna-austen.g
 }  // namespace
 
 TEST_CASE("the table of a quantisation is what its definitions say", "[eval]") {
-  const ModelPtr base = open_text_model("text_scout_like"), other = open_text_model("text_maverick_like");
+  const ModelPtr base = open_text_model("gemma3"), other = open_text_model("olmo2");
   const auto vocab = size_t(base->config().vocab);
   REQUIRE(size_t(other->config().vocab) == vocab);
   const std::vector<int32_t> tokens = made_up_tokens(*base, 75, 5);
@@ -89,7 +89,7 @@ TEST_CASE("a model loses nothing against itself", "[eval]") {
   CHECK(q.divergence.value == 0);
   CHECK(q.divergences.at[10] == 0);
   CHECK(q.same_top.value == 1);
-  CHECK(q.log_ratio.error == Approx(0).margin(1e-12));
+  CHECK(q.log_ratio.error == Approx(0).margin(1e-6));  // a root of what rounding leaves
   CHECK(q.correlation == Approx(1));
   CHECK(status_of([&] { compare_quantised(model, model, made_up_tokens(*model, 19, 1), 20); }) ==
         Status::invalid_argument);

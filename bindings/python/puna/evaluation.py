@@ -145,7 +145,6 @@ class Evaluation:
             system=c_text(system or None, "system"),
             date=c_text(date or None, "date"),
             cluster=c_text(cluster or None, "cluster"),
-            name=c_text(name or None, "name"),
             seed=seed,
             parallel=parallel,
             exact=exact,
@@ -155,6 +154,9 @@ class Evaluation:
             unshared=unshared,
             adapter=adapter._handle if adapter is not None else None,
         )
+        named = c_text(name or None, "name")  # lives until the call has ended
+        if named is not None:
+            options.name = named
         self._handle = created(
             lib.puna_evaluation_free,
             lib.puna_evaluation_create,
