@@ -22,7 +22,7 @@ struct NeedleFlags {
   bool json = false;
 };
 
-eval::NeedleKind kind_of(const std::string& name) {
+eval::NeedleKind needle_kind(const std::string& name) {
   const std::vector<std::string> names = {"single", "multi-key", "multi-value", "multi-query"};
   for (size_t i = 0; i < names.size(); ++i)
     if (names[i] == name) return eval::NeedleKind(i);
@@ -83,7 +83,7 @@ std::string grid_of(const std::vector<eval::NeedleCell>& cells, const eval::Need
 
 void run_needle(NeedleFlags& f) {
   eval::NeedleOptions& o = f.options;
-  o.kind = kind_of(f.kind);
+  o.kind = needle_kind(f.kind);
   o.lengths = numbers_of(f.lengths);
   o.session = f.session.read();
   const std::string text = read_input(f.file);

@@ -35,7 +35,7 @@ ModelPtr open_beside(const Model& base, const std::string& path) {
   });
 }
 
-uint64_t bytes_of(const std::string& path) {
+uint64_t weight_bytes(const std::string& path) {
   if (!os::is_directory(path)) return os::file_stamp(path).bytes;
   uint64_t sum = 0;
   for (const std::string& name : os::list_folder(path))
@@ -98,7 +98,7 @@ void run_quant(const QuantFlags& f) {
   eval::Run of_base;
   if (scores) of_base = scores->run(base, f.model.path);
   const double base_decoded = decoded_a_second(base, tokens);
-  const uint64_t base_bytes = bytes_of(f.model.path);
+  const uint64_t base_bytes = weight_bytes(f.model.path);
   OrderedJson all = OrderedJson::array();
   std::string report;
   for (const std::string& path : f.quantised) {
@@ -112,7 +112,7 @@ void run_quant(const QuantFlags& f) {
         return !interrupt.requested();
       });
     }
-    const uint64_t bytes = bytes_of(path);
+    const uint64_t bytes = weight_bytes(path);
     const auto [prompt, decoded] = speeds(loss.seconds, loss.tokens, decoded_a_second(other, tokens));
     const auto [base_prompt, base_decode] = speeds(loss.base_seconds, loss.tokens, base_decoded);
     char line[400];

@@ -31,7 +31,7 @@ struct RunFlags {
   bool resume = false, unshared = false, json = false;
 };
 
-std::string hex(uint64_t x) {
+std::string hash_text(uint64_t x) {
   char text[20];
   snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(x));
   return text;
@@ -156,8 +156,8 @@ void run_eval(RunFlags& f) {
   });
   facts.model = name_without_folder(f.model.path) + (f.model.adapter.empty() ? "" : " + " + f.model.adapter);
   const std::string stem = f.out.empty() ? name + "." + name_without_folder(f.model.path) : f.out;
-  const std::string about = name + " on " + facts.model + ", model " + hex(fingerprint(model->llama())) +
-                            ", requests " + hex(run->fingerprint());
+  const std::string about = name + " on " + facts.model + ", model " + hash_text(fingerprint(model->llama())) +
+                            ", requests " + hash_text(run->fingerprint());
   Journal journal(stem + ".answers", about, f.resume, *run);
   facts.restored = journal.restored();
   ContinuationWork work;
