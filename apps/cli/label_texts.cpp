@@ -16,6 +16,7 @@
 #include "puna/eval/statistics.h"
 #include "puna/io/checkpoint.h"
 #include "puna/label/text_overlap.h"
+#include "puna/text/duplicates.h"
 
 namespace puna::cli {
 namespace {

@@ -7,6 +7,7 @@
 #include "label/named.h"
 #include "puna/base/philox.h"
 #include "puna/label/text_overlap.h"
+#include "puna/text/duplicates.h"
 
 namespace puna::improve {
 namespace {
@@ -69,7 +70,7 @@ Checked check_texts(std::span<const std::string_view> pool, std::span<const std:
   c.kept.assign(pool.size(), 1);
   std::vector<std::string_view> all(tests.begin(), tests.end());
   all.insert(all.end(), pool.begin(), pool.end());
-  const label::Duplicates duplicates = label::find_duplicates(all, {}, watch);
+  const Duplicates duplicates = find_duplicates(all, {}, watch);
   for (size_t i = 0; i < pool.size(); ++i) {
     const int64_t group = duplicates.group[tests.size() + i];
     if (group == int64_t(tests.size() + i)) continue;

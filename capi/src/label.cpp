@@ -13,6 +13,7 @@
 #include "puna/label/answers.h"
 #include "puna/label/infer.h"
 #include "puna/label/text_overlap.h"
+#include "puna/text/duplicates.h"
 
 using namespace puna;
 using namespace puna::capi;

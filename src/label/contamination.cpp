@@ -6,11 +6,14 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "label/words.h"
 #include "puna/base/error.h"
 #include "puna/label/text_overlap.h"
+#include "text/words.h"
 
 namespace puna::label {
+
+using text::hash_of;
+using text::Words;
 
 struct ContaminationIndex::State {
   struct Gram {

@@ -5,6 +5,7 @@
 
 #include "puna/base/philox.h"
 #include "puna/label/text_overlap.h"
+#include "puna/text/duplicates.h"
 #include "support/catch.h"
 #include "support/status.h"
 

@@ -4,13 +4,16 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "label/words.h"
 #include "puna/base/error.h"
 #include "puna/base/philox.h"
-#include "puna/label/text_overlap.h"
+#include "puna/text/duplicates.h"
+#include "text/words.h"
 
-namespace puna::label {
+namespace puna {
 namespace {
+
+using text::hash_of;
+using text::Words;
 
 using Shingles = std::vector<uint64_t>;  // hashes, sorted, each once
 
@@ -188,4 +191,4 @@ double similarity_of(std::string_view a, std::string_view b, int64_t shingle) {
   return jaccard(of_a, of_b);
 }
 
-}  // namespace puna::label
+}  // namespace puna

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace puna::label {
+namespace puna::text {
 
 // Letters as they are kept; 0 = deleted; ' ' = between words.
 char letter_of(char c) noexcept;
@@ -26,4 +26,4 @@ struct Words {
 
 uint64_t hash_of(std::string_view text) noexcept;
 
-}  // namespace puna::label
+}  // namespace puna::text

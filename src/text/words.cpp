@@ -1,9 +1,9 @@
-#include "label/words.h"
+#include "text/words.h"
 
 #include "base/hash.h"
 #include "puna/base/error.h"
 
-namespace puna::label {
+namespace puna::text {
 
 char letter_of(char c) noexcept {
   const auto u = static_cast<unsigned char>(c);
@@ -41,4 +41,4 @@ uint64_t hash_of(std::string_view text) noexcept {
   return hash.value();
 }
 
-}  // namespace puna::label
+}  // namespace puna::text
