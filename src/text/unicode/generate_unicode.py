@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Writes unicode_tables.inc and normalization_tables.inc: what unicode.cpp and normalize.cpp know about characters.
+"""Writes unicode_tables.inc, normalization_tables.inc and grapheme_tables.inc: what unicode.cpp, normal_form.cpp and
+graphemes.cpp know about characters.
 
-Usage: pip install unicodedata2==16.0.0 && python3 generate_unicode.py
+Usage: pip install unicodedata2==16.0.0 regex==2024.11.6 && python3 generate_unicode.py
 Unicode 16.0 is the version of the regex engine behind tiktoken 0.14; every code point was compared with it.
 """
 
 import os
 
+import regex
 import unicodedata2 as ucd
 
 VERSION = "16.0.0"
@@ -137,6 +139,40 @@ def write_normalization():
             array(out, "uint32_t", name, [p[k] for p in pairs])
 
 
+# As kBreaks in graphemes.cpp; the break class is the lower half of a byte.
+BREAKS = (
+    "Other CR LF Control Extend ZWJ Regional_Indicator Prepend SpacingMark L V T LV LVT".split()
+)
+CONJUNCTS = ["None", "Consonant", "Linker", "Extend"]  # Indic_Conjunct_Break
+
+
+def points_with(name):
+    """Code points with a property of the regex module, whose tables are Unicode 16.0's too."""
+    pattern = regex.compile(rf"\p{{{name}}}")
+    return [point for point in range(POINTS) if pattern.match(chr(point))]
+
+
+def write_graphemes():
+    values = [0] * POINTS
+    for k, name in enumerate(BREAKS):  # Hangul syllables (LV, LVT) are arithmetic
+        for point in points_with(f"GCB={name}") if 0 < k < 12 else []:
+            values[point] |= k
+    for point in points_with("Extended_Pictographic"):
+        values[point] |= 16
+    for k, name in enumerate(CONJUNCTS):
+        for point in points_with(f"InCB={name}") if k else []:
+            values[point] |= k << 5
+    for point in range(POINTS):
+        if ucd.east_asian_width(chr(point)) in "WF":
+            values[point] |= 128
+    starts = [p for p in range(POINTS) if p == 0 or values[p] != values[p - 1]]
+    with open(os.path.join(HERE, "grapheme_tables.inc"), "w") as out:
+        header(out, "From kBreakStart[i] on, to the next one, kBreakValue[i]; bits as in graphemes.cpp.")
+        array(out, "uint32_t", "kBreakStart", starts)
+        array(out, "uint8_t", "kBreakValue", [values[p] for p in starts])
+
+
 if __name__ == "__main__":
     write_classes()
     write_normalization()
+    write_graphemes()
