@@ -63,15 +63,15 @@ TEST_CASE("characters are counted as people, as platforms and as UTF-16 count th
   is("", 0, 0, 0);
   is("bread", 5, 5, 5);
   is("cafe\u0301", 4, 4, 5);
-  is("\u30d1\u30f3", 2, 4, 2);                                          // pan
-  is("\uc548\ub155", 2, 4, 2);                                          // annyeong
-  is("\uff21", 1, 2, 1);                                                // a full-width A
-  is("\U0001F469\u200D\U0001F469\u200D\U0001F467", 1, 2, 8);            // a family
-  is("\U0001F1E7\U0001F1EA\U0001F1E7\U0001F1EA", 2, 4, 8);              // two flags
-  is("1\uFE0F\u20E3", 1, 2, 3);                                         // a keycap
-  is("\u0915\u094d\u0937", 1, 1, 3);                                    // a conjunct
-  is("\u05e9\u05dc\u05d5\u05dd", 4, 4, 4);                              // from right to left
-  is("a\xff\x80z", 4, 4, 4);                                            // malformed bytes
+  is("\u30d1\u30f3", 2, 4, 2);                                // pan
+  is("\uc548\ub155", 2, 4, 2);                                // annyeong
+  is("\uff21", 1, 2, 1);                                      // a full-width A
+  is("\U0001F469\u200D\U0001F469\u200D\U0001F467", 1, 2, 8);  // a family
+  is("\U0001F1E7\U0001F1EA\U0001F1E7\U0001F1EA", 2, 4, 8);    // two flags
+  is("1\uFE0F\u20E3", 1, 2, 3);                               // a keycap
+  is("\u0915\u094d\u0937", 1, 1, 3);                          // a conjunct
+  is("\u05e9\u05dc\u05d5\u05dd", 4, 4, 4);                    // from right to left
+  is("a\xff\x80z", 4, 4, 4);                                  // malformed bytes
   CHECK(is_emoji_grapheme("\u2764\uFE0F"));
   CHECK_FALSE(is_emoji_grapheme("\u00a9"));
   CHECK_FALSE(is_emoji_grapheme("7"));

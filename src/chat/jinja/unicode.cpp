@@ -147,6 +147,8 @@ void map_lower(Machine& m, std::string& out, std::string_view s, size_t begin, s
   append_mapped(out, c, kLower, kLowerSpecial);
 }
 
+void append_lower(std::string& out, char32_t c) { append_mapped(out, c, kLower, kLowerSpecial); }
+
 void map_title(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end) {
   size_t before = begin, i = begin;
   if (begin > 0 && is_cased(previous_code_point(s, before))) return map_lower(m, out, s, begin, end);

@@ -35,6 +35,9 @@ bool is_cased(char32_t c) noexcept;
 bool is_printable(char32_t c) noexcept;   // repr() shows it as itself
 bool is_line_break(char32_t c) noexcept;  // where splitlines() splits
 
+// In lower case, a sigma as inside a word.
+void append_lower(std::string& out, char32_t c);
+
 // What becomes of the code point [begin, end) of a text; lower and title look at its neighbours.
 using CaseMap = void (*)(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);
 void map_upper(Machine& m, std::string& out, std::string_view s, size_t begin, size_t end);

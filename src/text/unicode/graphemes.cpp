@@ -47,10 +47,10 @@ bool ends_lines(Break b) noexcept { return b == cr || b == lf || b == control; }
 size_t grapheme_end(std::string_view text, size_t at) noexcept {
   Step last = step_at(text, at);
   at += last.c.size;
-  bool joins_picture = last.p.pictographic;  // GB11: ExtPict Extend* ZWJ? so far
-  bool consonant_before = last.p.conjunct == consonant;    // GB9c: Consonant [Extend Linker]* so far
-  bool linked = false;                                     // with a linker among them
-  bool odd_flag = last.p.cls == regional;                  // GB12, GB13
+  bool joins_picture = last.p.pictographic;              // GB11: ExtPict Extend* ZWJ? so far
+  bool consonant_before = last.p.conjunct == consonant;  // GB9c: Consonant [Extend Linker]* so far
+  bool linked = false;                                   // with a linker among them
+  bool odd_flag = last.p.cls == regional;                // GB12, GB13
   while (at < text.size()) {
     const Step next = step_at(text, at);
     const Break a = last.p.cls, b = next.p.cls;
