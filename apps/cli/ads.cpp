@@ -1,5 +1,4 @@
-// puna ads: budgets, choices and auctions of advertisements, simulated, judged and drawn. Nothing is bought or
-// published.
+// puna ads: advertisements written, checked, simulated, judged and drawn. Nothing is bought or published.
 #include "ads.h"
 
 #include <algorithm>
@@ -84,8 +83,11 @@ ads::Micros parse_money(const std::string& text, const char* option) {
 }
 
 void add_ads(CLI::App& app) {
-  const Verb ads(app, "ads", "Advertisements: pacing, choice and auctions simulated, logs evaluated");
+  const Verb ads(app, "ads",
+                 "Advertisements: texts written and checked, pacing, choice and auctions simulated, logs evaluated");
   ads.require_verb();
+  add_ads_plan(ads);
+  add_ads_lint(ads);
   add_ads_simulate(ads);
   add_ads_ope(ads);
   add_ads_report(ads);

@@ -8,12 +8,15 @@
 #include "ads/text_file.h"
 #include "base/os.h"
 #include "command_line.h"
+#include "puna/ads/lint.h"
 #include "puna/ads/money.h"
 
 namespace puna::cli {
 
 void add_ads_feedback(const Verb& ads);  // with SQLite and the statistics of evaluation
+void add_ads_lint(const Verb& ads);
 void add_ads_ope(const Verb& ads);
+void add_ads_plan(const Verb& ads);
 void add_ads_report(const Verb& ads);
 void add_ads_simulate(const Verb& ads);
 
@@ -31,6 +34,10 @@ class TextInput {
   ads::TextFile file_;
   size_t dropped_ = 0;
 };
+
+// Of a file, or ours where the path is "".
+std::shared_ptr<const ads::LintRules> ads_rules(const std::string& path);
+ads::Placements ads_placements(const std::string& path);
 
 // "0,1,2" or "0-7": numbers of an option. Error{invalid_argument} naming it.
 std::vector<uint64_t> parse_seeds(const std::string& list, const char* option);

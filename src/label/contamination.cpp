@@ -13,18 +13,18 @@
 namespace puna::label {
 
 using text::hash_of;
-using text::Words;
+using text::PlainWords;
 
 struct ContaminationIndex::State {
   struct Gram {
     int64_t item;
     uint32_t first_word;
   };
-  std::vector<Words> items;
+  std::vector<PlainWords> items;
   std::map<size_t, std::unordered_multimap<uint64_t, Gram>> grams;  // by their length in words
   std::vector<Hit> hits;                                            // of every item; words "" = none
   int64_t too_short = 0;
-  Words document;
+  PlainWords document;
   std::vector<uint64_t> words;  // hashes of the document's words
 };
 
@@ -39,7 +39,7 @@ uint64_t power(size_t n) {
   return p;
 }
 
-void hash_words(const Words& words, std::vector<uint64_t>& hashes) {
+void hash_words(const PlainWords& words, std::vector<uint64_t>& hashes) {
   hashes.resize(words.count());
   for (size_t i = 0; i < hashes.size(); ++i) hashes[i] = hash_of(words.range(i, 1));
 }
@@ -67,7 +67,7 @@ ContaminationIndex::ContaminationIndex(std::span<const std::string_view> items, 
   state->hits.resize(items.size());
   std::vector<uint64_t> hashes;
   for (size_t i = 0; i < items.size(); ++i) {
-    Words& words = state->items[i];
+    PlainWords& words = state->items[i];
     words.set(items[i]);
     watch.tick(1 + items[i].size() / 20);
     if (words.count() < size_t(o.fewest)) {

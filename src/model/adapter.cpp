@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "kernels/kernel_table.h"
 #include "model/adapter_maker.h"
@@ -143,6 +144,15 @@ std::shared_ptr<Adapter> Adapter::from_peft(const Context& context, const Llama&
   if (used.empty()) fail(Status::bad_file, "adapter: there are no tensors");
   adapter->not_used_ = config.not_used();
   return adapter;
+}
+
+uint64_t Adapter::fingerprint() const noexcept {
+  Hash hash;
+  for (const Block& b : blocks_) {
+    hash.add(b.name.data(), b.name.size());
+    hash.add(b.values, size_t(b.count) * sizeof(float));
+  }
+  return hash.value();
 }
 
 std::string Adapter::peft_config() const {

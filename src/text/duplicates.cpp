@@ -13,7 +13,7 @@ namespace puna {
 namespace {
 
 using text::hash_of;
-using text::Words;
+using text::PlainWords;
 
 using Shingles = std::vector<uint64_t>;  // hashes, sorted, each once
 
@@ -26,7 +26,7 @@ std::vector<size_t> characters_of(std::string_view text) {
   return begin;
 }
 
-void shingles_of(Words& words, std::string_view text, size_t n, Shingles& to) {
+void shingles_of(PlainWords& words, std::string_view text, size_t n, Shingles& to) {
   to.clear();
   words.set(text);
   if (words.count() >= n) {
@@ -76,7 +76,7 @@ class Finder {
  public:
   Finder(std::span<const std::string_view> texts, const DuplicateOptions& o, const Watch& watch)
       : o_(o), watch_(watch), groups_(texts.size()), sets_(texts.size()) {
-    Words words;
+    PlainWords words;
     for (size_t i = 0; i < texts.size(); ++i) {
       shingles_of(words, texts[i], size_t(o.shingle), sets_[i]);
       result_.without_words += sets_[i].empty();
@@ -184,7 +184,7 @@ Duplicates find_duplicates(std::span<const std::string_view> texts, const Duplic
 }
 
 double similarity_of(std::string_view a, std::string_view b, int64_t shingle) {
-  Words words;
+  PlainWords words;
   Shingles of_a, of_b;
   shingles_of(words, a, size_t(shingle), of_a);
   shingles_of(words, b, size_t(shingle), of_b);

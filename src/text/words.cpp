@@ -13,7 +13,7 @@ char letter_of(char c) noexcept {
   return plain ? c : '\0';
 }
 
-void Words::set(std::string_view from) {
+void PlainWords::set(std::string_view from) {
   if (from.size() > UINT32_MAX / 2)
     fail(Status::unsupported, "a text of %zu bytes, expected at most 2 GB", from.size());
   text.clear();

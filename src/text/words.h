@@ -11,11 +11,11 @@ namespace puna::text {
 char letter_of(char c) noexcept;
 
 // The words one behind the other with one space between, and where each begins. Reused from text to text.
-struct Words {
+struct PlainWords {
   std::string text;
   std::vector<uint32_t> begin;  // one more than there are words
 
-  explicit Words() = default;
+  explicit PlainWords() = default;
   void set(std::string_view from);
   size_t count() const noexcept { return begin.size() - 1; }
   // Words i to i + n with their spaces.

@@ -27,10 +27,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 10
 MUTATORS = {
     "adapter": parts_of(m.mutate_json, m.mutate_safetensors),
+    "ads_brief": m.mutate_json,
     "ads_day": m.mutate_table,
     "ads_feedback": sqlite_files.mutate_sqlite,
     "ads_ledger": sqlite_files.mutate_sqlite,
     "ads_log": parts_of(m.mutate_table, m.mutate_table),
+    "ads_plan": m.mutate_json,
+    "ads_rules": parts_of(m.mutate_json, m.mutate_json, m.mutate_table),
     "ads_world": parts_of(m.mutate_json, m.mutate_table),
     "chat": parts_of(m.mutate_jinja, m.mutate_json),
     "chat_template": parts_of(m.mutate_jinja, m.mutate_bytes),

@@ -57,7 +57,8 @@ class Adapter {
   };
   const std::vector<Block>& blocks() noexcept { return blocks_; }
   size_t matrices() const noexcept { return blocks_.size(); }
-  std::string peft_config() const;  // adapter_config.json
+  uint64_t fingerprint() const noexcept;  // of all values and their names
+  std::string peft_config() const;        // adapter_config.json
   // Fields of the adapter_config.json it was read from that change nothing.
   const std::vector<std::string>& not_used() const noexcept { return not_used_; }
   // The model with the adapter's products added to its weights, which become f32 where there are any; the rest is

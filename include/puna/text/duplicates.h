@@ -1,5 +1,5 @@
-// duplicates.h -- texts that say the same. Compares words: letters A to Z in lower case, ASCII punctuation deleted, split
-// at white space.
+// duplicates.h -- texts that say the same. Compares words: letters A to Z in lower case, ASCII punctuation deleted,
+// split at white space.
 #pragma once
 #include <cstdint>
 #include <span>

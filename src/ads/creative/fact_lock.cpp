@@ -36,8 +36,6 @@ std::string with_ascii_digits(std::string_view text) {
   return out;
 }
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
 // One spelling of a number: no grouping, a point before decimals, no zeros behind them. Times and dates stay.
 std::string number_of(std::string_view folded) {
   std::string n = with_ascii_digits(folded);

@@ -4,24 +4,11 @@
 #include <map>
 #include <set>
 
+#include "ads/creative/tokens.h"
 #include "base/shown.h"
 #include "puna/base/error.h"
 
 namespace puna::ads {
-namespace {
-
-std::vector<std::string_view> split(std::string_view text, char at) {
-  std::vector<std::string_view> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(at, begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
-}  // namespace
-
 LabelledScores score_labelled(std::string_view tsv, const std::string& name, const LintRules& rules,
                               const Placements& placements) {
   LabelledScores scores;
@@ -31,11 +18,11 @@ LabelledScores score_labelled(std::string_view tsv, const std::string& name, con
     scores.rules.push_back({r.id, r.severity});
   }
   int64_t line = 0;
-  for (std::string_view row : split(tsv, '\n')) {
+  for (std::string_view row : split_text(tsv, '\n')) {
     ++line;
     if (!row.empty() && row.back() == '\r') row.remove_suffix(1);
     if (row.empty() || row.front() == '#') continue;
-    const std::vector<std::string_view> cells = split(row, '\t');
+    const std::vector<std::string_view> cells = split_text(row, '\t');
     if (cells.size() != 4)
       fail(Status::bad_file, "%s, line %jd: %zu columns, expected placement, field, rules and text", name.c_str(), line,
            cells.size());
@@ -44,7 +31,7 @@ LabelledScores score_labelled(std::string_view tsv, const std::string& name, con
     context.field = &find_field(*context.placement, cells[1]);
     std::set<std::string, std::less<>> want, got;
     if (cells[2] != "-")
-      for (const std::string_view rule : split(cells[2], ',')) {
+      for (const std::string_view rule : split_text(cells[2], ',')) {
         if (!place.contains(rule))
           fail(Status::bad_file, "%s, line %jd: there is no rule '%s'", name.c_str(), line, shown(rule).c_str());
         want.emplace(rule);

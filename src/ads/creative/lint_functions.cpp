@@ -289,6 +289,21 @@ void repetition(const LintText& x, const LintContext&, Words allowed, Spans& to)
   static constexpr std::string_view kStop[] = {"with", "your", "from",  "this", "that", "have",  "more",
                                                "will", "they", "their", "what", "when", "where", "every",
                                                "into", "over", "than",  "them", "just"};
+  std::unordered_map<std::string, size_t> sentences;  // where one began; several words each
+  std::string sentence;
+  for (size_t i = 0, begin = 0, words = 0; i <= x.tokens.size(); ++i) {
+    if (i == x.tokens.size() || x.tokens[i].starts_sentence) {
+      if (words >= 2 && !sentences.emplace(sentence, begin).second)
+        to.push_back({x.tokens[begin].begin, x.tokens[i - 1].end, "the same sentence"});
+      sentence.clear();
+      begin = i;
+      words = 0;
+    }
+    if (i < x.tokens.size() && x.tokens[i].is_text()) {
+      sentence += x.tokens[i].folded + " ";
+      ++words;
+    }
+  }
   std::unordered_map<std::string_view, size_t> count;
   for (size_t i = 0; i < x.tokens.size(); ++i) {
     const Token& t = x.tokens[i];
@@ -307,8 +322,6 @@ void repetition(const LintText& x, const LintContext&, Words allowed, Spans& to)
 }
 
 // ---- numbers --------------------------------------------------------------------------------------------------------
-
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 // Groups of digits with single separators between them: enough of them, and neither a date nor grouped thousands.
 void phone_number(const LintText& x, const LintContext&, Words, Spans& to) {

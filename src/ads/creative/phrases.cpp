@@ -14,16 +14,6 @@ namespace {
 
 constexpr size_t kMostStates = 60, kMostWritten = 20'000;
 
-std::vector<std::string_view> split(std::string_view text, char at) {
-  std::vector<std::string_view> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(at, begin), text.size());
-    if (end > begin || at != ' ') parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
 struct PhraseReader {
   const PhraseLists& lists;
   const std::string& where;
@@ -46,7 +36,7 @@ struct PhraseReader {
       e.kind = Phrase::Element::gap;
       e.most = uint8_t(text[2] - '0');
     } else {
-      for (const std::string_view word : split(text, '|')) {
+      for (const std::string_view word : split_text(text, '|')) {
         if (word.empty() || word == "*") wrong(pattern, "has an empty word");
         e.any_of.push_back(folded(word));
       }
@@ -85,7 +75,7 @@ struct PhraseReader {
   void read_plain(std::string_view pattern, std::vector<Phrase>& to) const {
     Phrase phrase;
     size_t states = 0;
-    for (const std::string_view text : split(pattern, ' ')) {
+    for (const std::string_view text : split_text(pattern, ' ')) {
       phrase.elements.push_back(element(pattern, text));
       states += phrase.elements.back().kind == Phrase::Element::gap ? phrase.elements.back().most : 1;
     }

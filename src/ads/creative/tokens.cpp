@@ -1,5 +1,7 @@
 #include "ads/creative/tokens.h"
 
+#include <algorithm>
+
 #include "base/utf8.h"
 #include "chat/jinja/unicode.h"
 #include "puna/text/graphemes.h"
@@ -39,6 +41,16 @@ bool is_joiner(uint32_t c) noexcept { return c == 0x200C || c == 0x200D || (c >=
 bool is_letter(uint32_t code) noexcept { return (char_class(code) & text::kLetter) != 0; }
 bool is_upper_letter(uint32_t code) noexcept { return (char_class(code) & text::kUpper) != 0; }
 uint32_t first_code(std::string_view text) noexcept { return code_at(text, 0).code; }
+
+std::vector<std::string_view> split_text(std::string_view text, char at) {
+  std::vector<std::string_view> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(at, begin), text.size());
+    if (end > begin || at != ' ') parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
 
 std::string folded(std::string_view text) {
   const std::string normal = text::normal_form(text, true, true);

@@ -28,6 +28,9 @@ struct Token {
 std::vector<Token> tokens_of(std::string_view text);
 std::string folded(std::string_view text);  // NFKC, lower case, no invisible characters
 
+inline bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+// The parts between `at`; empty ones are left out where it is a space.
+std::vector<std::string_view> split_text(std::string_view text, char at);
 bool is_upper_letter(uint32_t code) noexcept;
 bool is_letter(uint32_t code) noexcept;
 uint32_t first_code(std::string_view text) noexcept;  // of a text that is not empty

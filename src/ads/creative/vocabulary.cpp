@@ -28,9 +28,17 @@ Vocabulary read() {
   Vocabulary v;
   for (const auto& language : root["sentences"].json().items()) {
     const text::JsonField of = root["sentences"][language.key().c_str()];
-    v.sentences[language.key()] = {strings_of(of["starts"]), strings_of(of["links"]), strings_of(of["ends"])};
-    for (const char* kind : {"starts", "links", "ends"})
-      for (std::string& word : strings_of(of[kind])) v.common.insert(std::move(word));
+    SentenceFrames& s = v.sentences[language.key()];
+    s.frames = strings_of(of["frames"]);
+    for (const auto& list : of["lists"].json().items())
+      s.lists[list.key()] = strings_of(of["lists"][list.key().c_str()]);
+    for (const auto& [name, texts] : s.lists)
+      for (const std::string& text : texts)
+        for (const Token& t : tokens_of(text))
+          if (t.is_text() && t.folded != "name") v.common.insert(t.folded);
+    for (const char* word : {"a",  "an",  "the",  "and", "or",   "of",  "in", "on", "to",   "is",      "are",
+                             "we", "you", "your", "it",  "with", "for", "at", "by", "from", "looking", "mood"})
+      v.common.insert(word);
   }
   for (const auto& language : root["calls"].json().items()) {
     v.calls[language.key()] = strings_of(root["calls"][language.key().c_str()]);

@@ -1,0 +1,170 @@
+"""`puna ads lint` and `puna ads plan` as people run them, plans judged by check_plan.py.
+
+usage: PUNA=... test_plan_command.py [--briefs N]       with --briefs: N random ones and all adversarial ones, slow
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import briefs
+import check_plan
+
+PUNA = os.environ["PUNA"]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = tempfile.TemporaryDirectory()
+CACHE = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+MODEL = (
+    pathlib.Path(os.environ.get("PUNA_MODELS") or pathlib.Path(CACHE) / "puna/models")
+    / "SmolLM2-135M-Instruct.Q4_1.gguf"
+)
+REQUIRED = os.environ.get("PUNA_REQUIRE_MODELS") == "1"
+BRIEFS = 0
+
+
+def run(*arguments, code=0):
+    done = subprocess.run([PUNA, "ads", *map(str, arguments)], capture_output=True, text=True, timeout=1000)
+    if done.returncode != code:
+        raise AssertionError(
+            f"{arguments}: ended with {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
+        )
+    return done
+
+
+def written(name, value):
+    path = pathlib.Path(FOLDER.name) / name
+    path.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
+    return path
+
+
+class Lint(unittest.TestCase):
+    def test_json(self):
+        report = json.loads(
+            run(
+                "lint",
+                "Fresh bread",
+                "SALE on bread!",
+                "--placement",
+                "google.search",
+                "--field",
+                "headline",
+                "--json",
+                code=1,
+            ).stdout
+        )
+        self.assertEqual([t["errors"] for t in report], [False, True])
+        self.assertEqual(report[1]["length"], 14)
+        self.assertEqual(report[1]["limit"], 30)
+        for finding in report[1]["findings"]:
+            encoded = report[1]["text"].encode()
+            self.assertEqual(encoded[finding["begin"] : finding["end"]].decode(), finding["text"])
+        self.assertEqual(
+            {f["rule"] for f in report[1]["findings"]}, {"google/capitals", "google/exclamation-in-headline"}
+        )
+
+    def test_a_brief(self):
+        found = run("lint", "Cheap bread since 1986", "--brief", ROOT / "examples/ads/bakery.json", code=1).stdout
+        self.assertIn("any/banned-term", found)
+        self.assertIn("any/not-in-facts: the facts do not say so: number 1986", found)
+
+    def test_labelled(self):
+        rows = json.loads(run("lint", "--labelled", ROOT / "tests/data/ads/lint.tsv", "--json").stdout)["rules"]
+        errors = next(r for r in rows if r["rule"] == "all errors")
+        self.assertGreaterEqual(errors["precision"], 0.95)
+        self.assertGreaterEqual(errors["recall"], 0.90)
+
+    def test_what_is_wrong_is_said(self):
+        self.assertIn(
+            "did you mean 'headline'", run("lint", "a", "--placement", "meta.feed", "--field", "headlin", code=1).stderr
+        )
+        run("lint", code=2)
+        bad = written("rules.json", '{"date": "d", "rules": [{}]}')
+        self.assertIn("rules.json: rules[0].id", run("lint", "a", "--rules", bad, code=1).stderr)
+
+    def test_as_you_type(self):
+        text = "We bake sourdough bread in our own oven since 1987, and our dough rests for 24 hours."
+        texts = [text[:n] for n in range(1, len(text))] * 10
+        begin = time.process_time()
+        usage = os.times().children_user
+        run("lint", *texts, "--placement", "meta.feed")
+        self.assertLess((os.times().children_user - usage) / len(texts), 0.1)
+        self.assertLess(time.process_time() - begin, 10)
+
+
+@unittest.skipUnless(MODEL.exists() or REQUIRED, "SmolLM2 is not in the model cache (./dev fetch smollm2)")
+class Plan(unittest.TestCase):
+    def test_the_example(self):
+        out = pathlib.Path(FOLDER.name) / "plan.json"
+        brief = ROOT / "examples/ads/bakery.json"
+        shown = run("plan", brief, "--out", out, "--threads", 1).stdout
+        self.assertEqual(check_plan.main([out]), 0)
+        self.assertIn("google.search/1", shown)
+        self.assertIn("the same", run("plan", "--replay", out, "--threads", 2, "--parallel", 5).stdout)
+        changed = written("changed.json", out.read_text(encoding="utf-8").replace("sourdough", "sourdough ", 1))
+        run("plan", "--replay", changed, code=1)
+
+    def test_the_voice_is_one_of_the_inputs(self):
+        brief = written("small.json", briefs.random_brief(5) | {"placements": ["meta.reels"], "variants": 1})
+        one, two = (json.loads(run("plan", brief, "--json", "--temperature", t).stdout) for t in ("0.9", "1.5"))
+        self.assertEqual(one["brief_hash"], two["brief_hash"])
+        self.assertNotEqual(one["sampler"], two["sampler"])
+
+    def test_what_cannot_be_met(self):
+        brief = json.loads((ROOT / "examples/ads/bakery.json").read_text())
+        for change, said in [
+            ({"facts": []}, "facts: there are none"),
+            ({"facts": ["x" * 300]}, "facts: none of them fits google.search"),
+            ({"banned": ["bakery"]}, "banned[0]: 'bakery' is part of the name"),
+            ({"images": ["a.png"]}, "images: pictures are neither made nor placed here"),
+            ({"placement": []}, "did you mean 'placements'?"),
+        ]:
+            with self.subTest(said):
+                self.assertIn(said, run("plan", written("wrong.json", brief | change), code=1).stderr)
+
+    def test_harm(self):
+        wanted = {"injection", "nul", "marks", "right_to_left", "many"}
+        cases = [(n, b) for n, b in briefs.adversarial_briefs() if BRIEFS or n in wanted]
+        self.check_all(cases)
+
+    def test_many(self):
+        if not BRIEFS:
+            self.skipTest("--briefs N")
+        self.check_all([(f"random_{i}", briefs.random_brief(1_000_003 + i)) for i in range(BRIEFS)])
+
+    def check_all(self, cases):
+        """Plans, or errors that name a field of the brief."""
+        plans, refused = [], []
+        for name, brief in cases:
+            out = pathlib.Path(FOLDER.name) / f"{name}.plan.json"
+            done = subprocess.run(
+                [PUNA, "ads", "plan", written(f"{name}.json", brief), "--out", out],
+                capture_output=True,
+                text=True,
+                timeout=1000,
+                errors="replace",
+            )
+            if done.returncode == 0:
+                plans.append(out)
+                continue
+            refused.append(name)
+            self.assertEqual(done.returncode, 1, (name, done.stderr))
+            self.assertRegex(done.stderr, rf"{name}\.json: (facts|name|banned|segments|voice)", name)
+        self.assertEqual(check_plan.main(plans), 0)
+        counts = [json.loads(p.read_text(encoding="utf-8"))["counts"] for p in plans]
+        total = {k: sum(c[k] for c in counts) for k in counts[0]}
+        print(f"{len(plans)} plans, {len(refused)} refused {refused}: {total}")
+
+
+if __name__ == "__main__":
+    if "--briefs" in sys.argv:
+        at = sys.argv.index("--briefs")
+        BRIEFS = int(sys.argv[at + 1])
+        del sys.argv[at : at + 2]
+        sys.argv.append("Plan.test_many")
+        sys.argv.append("Plan.test_harm")
+    unittest.main()
