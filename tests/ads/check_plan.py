@@ -73,7 +73,8 @@ def length(text, placement):
     for cluster in clusters(text):
         emoji = "\ufe0f" in cluster or "\u20e3" in cluster or 0x1F1E6 <= ord(cluster[0]) <= 0x1F1FF
         pictures = any(ord(c) >= 0x1F300 for c in cluster)
-        wide += unicodedata.east_asian_width(cluster[0]) in "WF" or emoji or pictures
+        assigned = unicodedata.category(cluster[0]) != "Cn"  # Python calls the others full-width
+        wide += (assigned and unicodedata.east_asian_width(cluster[0]) in "WF") or emoji or pictures
     return len(clusters(text)) + wide
 
 
@@ -131,7 +132,9 @@ class Checker:
         got = length(t["text"], placement)
         if got > limit or t["length"] > t["limit"] or t["limit"] > limit:
             self.breach(f"{where}: {got} of {limit} characters: '{t['text']}'")
-        if regex and got != t["length"]:
+        # Another version of Unicode may cut what one of the two does not know.
+        known = all(unicodedata.category(c) != "Cn" for c in t["text"])
+        if regex and regex.__version__ == "2.5.148" and known and got != t["length"]:
             self.breach(f"{where}: {t['length']} characters are said, {got} there: '{t['text']}'")
         if t["utf16"] and t["utf16"] != len(t["text"].encode("utf-16-le")) // 2:
             self.breach(f"{where}: UTF-16 units of '{t['text']}'")

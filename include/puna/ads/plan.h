@@ -1,7 +1,7 @@
 // plan.h -- from a brief to the texts of its advertisements. A model writes them, held to a grammar that is compiled
 // from the brief: sentences of the facts word for word, and sentences of words that carry no claim, none longer than
-// the placement takes. What lint refuses, and what says the same as another one, is written again; what still misses is put
-// together from the facts without the model. Nothing is published, and there are no pictures.
+// the placement takes. What lint refuses, and what says the same as another one, is written again; what still misses is
+// put together from the facts without the model. Nothing is published, and there are no pictures.
 //
 // A plan is a function of the brief, the model, the adapter and the options, whatever the number of threads: written
 // once more it has the same bytes.

@@ -79,6 +79,7 @@ std::vector<std::string> sentences_of(const std::string& fact) {
 }
 
 std::string capitalised(std::string_view word) {
+  if (word.empty()) return "";
   size_t size;
   const uint32_t c = code_at(word, 0, size);
   if (c < 'a' || c > 'z') return std::string(word);
@@ -199,6 +200,18 @@ std::vector<Frame> filled(const SentenceFrames& language, const Pieces& pieces, 
 
 std::string base_language(const std::string& tag) { return folded(tag.substr(0, tag.find('-'))); }
 
+// For placements that take no emoji.
+std::string without_emoji(const std::string& text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = grapheme_end(text, at);
+    const bool emoji = is_emoji_grapheme(std::string_view(text).substr(at, end - at));
+    if (!emoji && !(text[at] == ' ' && (out.empty() || out.back() == ' '))) out.append(text, at, end - at);
+    at = end;
+  }
+  return without_full_stop(out);
+}
+
 }  // namespace
 
 Pieces pieces_of(const Brief& brief) {
@@ -232,13 +245,18 @@ FieldPieces pieces_for(const Pieces& pieces, const LintRules& rules, const LintC
   FieldPieces f;
   std::vector<Clause> reviewed;
   const auto offer = [&](const std::vector<Clause>& from) {
-    for (const Clause& c : from) {
+    for (Clause c : from) {
       if (f.clauses.size() >= kMostClauses && c.fact >= 0) continue;
       if (length_in(*context.placement, c.text) > limit) {
         f.too_long += c.fact >= 0;
         continue;
       }
-      const std::vector<Finding> findings = rules.lint(c.text, context);
+      std::vector<Finding> findings = rules.lint(c.text, context);
+      if (has_errors(findings))
+        if (std::string plain = capitalised(without_emoji(c.text)); plain != c.text && is_usable(plain)) {
+          c.text = std::move(plain);
+          findings = rules.lint(c.text, context);
+        }
       const auto worst = std::max_element(findings.begin(), findings.end(),
                                           [](const Finding& a, const Finding& b) { return a.severity < b.severity; });
       const Severity severity = worst == findings.end() ? Severity::note : worst->severity;
