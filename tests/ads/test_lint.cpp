@@ -59,6 +59,14 @@ TEST_CASE("rules meet their bar on the labelled texts", "[ads][lint]") {
   }
 }
 
+TEST_CASE("rules meet their bar on texts that they were not made with", "[ads][lint]") {
+  const std::string path = PUNA_SOURCE_DIR "/tests/data/ads/lint_unseen.tsv";
+  const LabelledScores s = score_labelled(os::read_file(path, 1 << 20), path, *LintRules::known(), known_placements());
+  CHECK(s.texts >= 50);
+  CHECK(s.errors.precision() >= 0.95);
+  CHECK(s.errors.recall() >= 0.90);
+}
+
 TEST_CASE("findings stand where the text has them", "[ads][lint]") {
   CHECK(found("Fresh bread in Ghent", in("google.search", "headline")) == "");
   CHECK(found("SALE on bread!", in("google.search", "headline")) ==

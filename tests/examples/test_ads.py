@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import re
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -68,7 +69,7 @@ class Docs(unittest.TestCase):
         for command, shown in blocks:
             with self.subTest(command):
                 done = subprocess.run(
-                    [PUNA, "ads", *command.split()], capture_output=True, text=True, timeout=240, cwd=ROOT
+                    [PUNA, "ads", *shlex.split(command)], capture_output=True, text=True, timeout=240, cwd=ROOT
                 )
                 self.assertEqual(done.stdout + done.stderr, shown)
 
