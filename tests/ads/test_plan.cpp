@@ -20,12 +20,17 @@ using namespace puna::test;
 namespace {
 
 ModelPtr model_with(int threads) {
-  Metadata config = tiny_config();
-  config.set("max_position_embeddings", int64_t(8192));
+  Metadata config;
+  io::flatten_config(R"({"model_type": "llama4_text", "hidden_size": 16, "intermediate_size": 16,
+    "intermediate_size_mlp": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+    "head_dim": 8, "vocab_size": 272, "max_position_embeddings": 8192, "num_local_experts": 2, "num_experts_per_tok": 1,
+    "interleave_moe_layer_step": 2, "attention_chunk_size": 64, "rms_norm_eps": 1e-5, "rope_theta": 10000.0})",
+                     "config.json", "", config);
   ContextOptions options;
   options.threads = threads;
   const ContextPtr context = make_context(options);
   Llama llama = new_llama(*context, config_from_huggingface(config), 1);
+  llama.config.rope_style = RopeStyle::interleaved;
   Checkpoint checkpoint;
   checkpoint.format = Checkpoint::Format::gguf;
   checkpoint.metadata = gguf_metadata(llama.config);

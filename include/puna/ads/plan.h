@@ -8,6 +8,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,8 +59,9 @@ struct Plan {
   std::vector<std::string> notes;
   // Of the model's texts: how many it wrote, and what became of them.
   int64_t written = 0, passed_lint = 0, refused = 0, duplicates = 0, incomplete = 0;
-  int64_t without_model = 0;  // texts of the plan that are put together from the facts
-  std::string json;           // all of it, as it is kept
+  std::map<std::string, int64_t> refused_by;  // rules
+  int64_t without_model = 0;                  // texts of the plan that are put together from the facts
+  std::string json;                           // all of it, as it is kept
 };
 
 // `brief`: JSON. Error{invalid_argument} that names the field of a brief that cannot be met, {cancelled} by the watch.

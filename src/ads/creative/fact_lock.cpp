@@ -148,6 +148,7 @@ struct ClaimReader {
     if (!unit.empty() && *what == 'n') what = currency_of(unit).empty() && unit != "cent" ? what : "price";
     for (const char* code : {"USD", "EUR", "GBP", "JPY", "CHF", "INR", "cent", "kr"})
       if (unit == code) what = "price";
+    if (vocabulary().dates.count(unit) || unit == "may" || unit == "march") what = "date";
     claims.push_back({tokens[begin].begin, tokens[end - 1].end, what, unit.empty() ? value : value + " " + unit});
     return end;
   }
@@ -176,7 +177,7 @@ struct ClaimReader {
       return;
     }
     const std::string bare = without_possessive(t.folded);
-    if (v.common.count(bare) || t.folded == "i" || t.folded.starts_with("i'")) return;
+    if (v.common.count(bare) || !currency_of(t.folded).empty() || t.folded == "i" || t.folded.starts_with("i'")) return;
     const bool name_follows = i + 1 < tokens.size() && is_capital(i + 1) && !tokens[i + 1].starts_sentence &&
                               !v.common.count(tokens[i + 1].folded);
     if (has_inner_capital(of(i)) || (is_capital(i) && (!t.starts_sentence || name_follows)))

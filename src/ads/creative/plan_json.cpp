@@ -158,6 +158,7 @@ std::string plan_json(const Plan& plan, const std::string& brief_json, const Bri
                        {{"written", plan.written},
                         {"passed_lint", plan.passed_lint},
                         {"refused_by_lint", plan.refused},
+                        {"refused_by", plan.refused_by},
                         {"near_duplicates", plan.duplicates},
                         {"incomplete", plan.incomplete},
                         {"without_model", plan.without_model}}},

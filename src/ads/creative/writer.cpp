@@ -188,6 +188,8 @@ void FieldWriter::collect(Plan& plan) {
       std::vector<Finding> findings = rules_.lint(answer.text, context_);
       if (has_errors(findings)) {
         ++plan.refused;
+        for (const Finding& f : findings)
+          if (f.severity == Severity::error) ++plan.refused_by[f.rule];
         continue;
       }
       ++plan.passed_lint;
