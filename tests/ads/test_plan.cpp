@@ -166,7 +166,7 @@ TEST_CASE("a plan keeps what it promises, and is the same bytes on any number of
 }
 
 TEST_CASE("briefs of any kind are planned within their limits", "[ads][plan]") {
-  for (uint64_t seed = 0; seed < 40; ++seed) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
     const Json brief = random_brief(seed);
     CAPTURE(seed, brief.dump());
     check_promises(planned(brief), brief);
