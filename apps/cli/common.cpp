@@ -250,6 +250,16 @@ uint64_t peak_rss_bytes() {
 #ifdef _WIN32
   return 0;
 #else
+#ifdef __linux__
+  // getrusage() also counts what the parent had in memory when it forked.
+  if (FILE* const status = fopen("/proc/self/status", "r")) {
+    char line[256];
+    unsigned long long kilobytes = 0;
+    while (kilobytes == 0 && fgets(line, sizeof line, status)) sscanf(line, "VmHWM: %llu", &kilobytes);
+    fclose(status);
+    if (kilobytes > 0) return kilobytes * 1024;
+  }
+#endif
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
 #ifdef __APPLE__
