@@ -25,7 +25,8 @@ target_link_options(puna_decode_portable PRIVATE $<TARGET_PROPERTY:puna_decode,L
 
 add_executable(puna_cli_portable EXCLUDE_FROM_ALL $<TARGET_OBJECTS:puna_cli>)
 add_dependencies(puna_cli_portable puna_server puna_sqlite puna_decoders)
-target_link_libraries(puna_cli_portable PRIVATE $<TARGET_FILE:puna_server> puna_http puna_feed
+target_link_libraries(puna_cli_portable PRIVATE $<TARGET_NAME_IF_EXISTS:puna_studio> $<TARGET_NAME_IF_EXISTS:puna_desk>
+  $<TARGET_FILE:puna_server> puna_http puna_feed
   $<TARGET_NAME_IF_EXISTS:puna_hnsw>
   $<TARGET_FILE:puna_sqlite>
   $<TARGET_FILE:puna_decoders> $<TARGET_NAME_IF_EXISTS:puna_ads> $<TARGET_NAME_IF_EXISTS:puna_label>

@@ -93,6 +93,7 @@ void add_ads(CLI::App& app) {
   add_ads_report(ads);
 #if PUNA_EVAL && PUNA_HAVE_SQLITE
   add_ads_feedback(ads);
+  add_ads_serve(ads);
 #endif
 }
 

@@ -18,6 +18,7 @@ void add_ads_lint(const Verb& ads);
 void add_ads_ope(const Verb& ads);
 void add_ads_plan(const Verb& ads);
 void add_ads_report(const Verb& ads);
+void add_ads_serve(const Verb& ads);  // as add_ads_feedback
 void add_ads_simulate(const Verb& ads);
 
 // A text file for as long as this lives: mapped, or, of a pipe or "-", read.

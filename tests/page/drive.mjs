@@ -1,7 +1,8 @@
 // Drives the pages in a headless Chromium as a person would: types, clicks, drops, reloads; and looks at what is shown.
-// The chat page against a mock server, the labelling page against `puna label serve` itself, a new one each case.
+// The chat page against a mock server, the others against `puna label serve` and `puna ads serve` themselves, a
+// new one each case.
 //
-// usage: node tests/page/drive.mjs [URL] [--key KEY] [--page chat|label] [--only WORDS] [--shots FOLDER]
+// usage: node tests/page/drive.mjs [URL] [--key KEY] [--page chat|label|ads] [--only WORDS] [--shots FOLDER]
 //   URL      a running puna serve, such as http://127.0.0.1:8080/; without it a mock server is started. Cases that need
 //            answers made to order run with the mock server only.
 //   --page   the cases of one page
@@ -19,6 +20,8 @@ import features from './cases_features.mjs';
 import errors from './cases_errors.mjs';
 import layout from './cases_layout.mjs';
 import label from './cases_label.mjs';
+import ads from './cases_ads.mjs';
+import { startAds } from './ads_server.mjs';
 import { startLabels } from './label_server.mjs';
 
 const { values, positionals } = parseArgs({
@@ -31,7 +34,14 @@ const { values, positionals } = parseArgs({
   },
 });
 const [realUrl] = positionals;
-const all = [...answers, ...features, ...errors, ...layout, ...label.map((c) => ({ ...c, kind: 'label' }))];
+const all = [
+  ...answers,
+  ...features,
+  ...errors,
+  ...layout,
+  ...label.map((c) => ({ ...c, kind: 'label' })),
+  ...ads.map((c) => ({ ...c, kind: 'ads' })),
+];
 const chosen = (c) => c.name.includes(values.only) && (c.kind ?? 'chat').includes(values.page);
 const cases = all.filter(chosen);
 const servers = realUrl ? { plain: { url: new URL('/', realUrl).href, end() {} } } : {};
@@ -40,6 +50,7 @@ if (values.shots) mkdirSync(values.shots, { recursive: true });
 // The server of a case. Of the chat page a mock: one without a key for most, one that asks for "sesame" for some.
 async function serverFor(test) {
   if (test.kind === 'label') return startLabels(test.projects, test.serve);
+  if (test.kind === 'ads') return startAds(test.ads);
   const { server = 'plain' } = test;
   servers[server] ??= await startMock('--delay', '0.004', ...(server === 'keyed' ? ['--key', 'sesame'] : []));
   return servers[server];
@@ -66,7 +77,7 @@ async function runCase(browser, test) {
     throw error;
   } finally {
     await context.close();
-    if (test.kind === 'label') server.end();
+    if (test.kind) server.end();
   }
 }
 
