@@ -117,10 +117,10 @@ class PunaLM(LM):
         return str(self.model.metadata.get("general.name", "puna"))
 
     def chat_template(self, chat_template: Any = False) -> str:
-        self.chats = True
         return str(self.model.metadata.get("tokenizer.chat_template", ""))
 
     def apply_chat_template(self, chat_history: List[Dict[str, str]], add_generation_prompt: bool = True) -> str:
+        self.chats = True
         text = str(self.model.render_chat(chat_history, add_generation_prompt=add_generation_prompt))
         if add_generation_prompt:
             return text

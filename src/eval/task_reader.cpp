@@ -82,7 +82,11 @@ class TaskReader {
         refuse(value, "\"" + shown(key) + "\" " + (refused ? "is not supported" : "is no key of " + what) +
                           (refused ? "" : did_you_mean(key, known)));
       }
-      if (!io::is_null(value)) found->second(value);
+      // null is the default, which takes back the split of a task that is included.
+      if (io::is_null(value) && key.ends_with("_split"))
+        found->second("\"\"");
+      else if (!io::is_null(value))
+        found->second(value);
     });
   }
 

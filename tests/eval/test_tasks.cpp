@@ -139,6 +139,11 @@ TEST_CASE("a task that is wrong is refused with its line", "[eval]") {
   CHECK(refusal(R"({"task": "t", "doc_to_text": "{{a}}", "doc_to_target": "b", "metric_list": [{"metric": "acc"}]})")
             .starts_with("t.json: \"metric\" is 'acc', which generate_until is not scored by here"));
   CHECK(status_of([] { task_of("[1]"); }) == Status::bad_file);
+  Task including;
+  read_task(including, R"({"task": "a", "training_split": "train", "test_split": "test"})", "a.json");
+  read_task(including, R"({"task": "b", "training_split": null})", "b.json");
+  CHECK(including.name == "b");
+  CHECK(including.shots_split() == "test");
   CHECK(status_of([] { task_of(""); }) == Status::bad_file);
 }
 

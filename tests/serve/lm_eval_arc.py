@@ -51,19 +51,25 @@ def evaluate(url, name, folder, concurrent, batch):
     return result, time.monotonic() - start
 
 
-def native(model, folder, items):
+# Options of the command, and the same for lm-eval: its draws, and its chats.
+OTHER_PROMPTS = {
+    ("--shots", "3"): {"num_fewshot": 3},
+    ("--chat", "--shots", "2"): {"num_fewshot": 2, "apply_chat_template": True, "fewshot_as_multiturn": False},
+    ("--chat", "--multiturn", "--shots", "2", "--system", "Be brief."): {
+        "num_fewshot": 2,
+        "apply_chat_template": True,
+        "fewshot_as_multiturn": True,
+        "system_instruction": "Be brief.",
+    },
+}
+
+
+def native(model, folder, items, task="arc_easy", *options):
     """The samples of `puna eval run`."""
-    name = folder / "native"
-    command = [
-        os.environ["PUNA_BIN"] + "/puna",
-        "eval",
-        "run",
-        "arc_easy",
-        model,
-        "--data",
-        str(folder / "items.jsonl"),
-    ]
-    subprocess.run([*command, "--limit", str(items), "--out", str(name)], check=True)
+    for old in folder.glob("native.*"):
+        old.unlink()
+    command = [os.environ["PUNA_BIN"] + "/puna", "eval", "run", str(task), model, "--limit", str(items), *options]
+    subprocess.run([*command, "--data", str(folder / "items.jsonl"), "--out", str(folder / "native")], check=True)
     return [json.loads(line) for line in (folder / "native.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
@@ -124,6 +130,16 @@ def main():
             [*command, str(folder / "native.jsonl"), str(folder / "theirs.jsonl")], check=True, capture_output=True
         )
         difference = json.loads(compared.stdout)["differences"][0]["difference"]["mean"]
+        task = (ROOT / "apps/cli/tasks/arc_easy.yaml").read_text(encoding="utf-8").splitlines()
+        alone = [line for line in task if not line.strip().startswith(("train", "validation"))]  # its one split
+        (folder / "own.yaml").write_text("\n".join(alone) + "\n", encoding="utf-8")
+        for options, asked in OTHER_PROMPTS.items():
+            again = native(a.model, folder, 12, folder / "own.yaml", *options)
+            name_again, theirs = lm_eval_puna.evaluate(
+                puna.Model(a.model), str(folder / "own.yaml"), str(folder), limit=12, bootstrap_iters=0, **asked
+            )
+            far, other = differences(again, theirs["samples"][name_again])
+            assert far <= 1e-3 and not other, f"{options}: {far} away, other choices on {other}"
     http = differences(ours, result["samples"]["puna_arc_easy"])
     subclass = differences(ours, by_class["samples"][name])
     print(
