@@ -252,7 +252,8 @@ uint64_t peak_rss_bytes() {
 #else
 #ifdef __linux__
   // getrusage() also counts what the parent had in memory when it forked.
-  if (FILE* const status = fopen("/proc/self/status", "r")) {
+  const char* const own = "/proc/self/status";
+  if (FILE* const status = fopen(own, "rb")) {
     char line[256];
     unsigned long long kilobytes = 0;
     while (kilobytes == 0 && fgets(line, sizeof line, status)) sscanf(line, "VmHWM: %llu", &kilobytes);

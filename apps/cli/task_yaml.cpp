@@ -66,7 +66,8 @@ class Converter {
   Converter(std::string_view text, const std::string& file) : file_(file) {
     yaml_parser_initialize(&parser_);
     yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    const char* const from = text.empty() ? "" : text.data();  // libyaml asserts that it is not NULL
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(from), text.size());
   }
   ~Converter() { yaml_parser_delete(&parser_); }
   Converter(const Converter&) = delete;

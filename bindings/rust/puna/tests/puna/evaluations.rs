@@ -44,7 +44,7 @@ fn a_task_that_was_stopped_goes_on() {
         })
         .unwrap();
     assert_eq!(rest, 4);
-    run.run(go_on).unwrap();
+    run.run(|_| ControlFlow::Continue(())).unwrap();
     assert_eq!(run.samples().unwrap(), again.samples().unwrap());
     assert!(run.result().unwrap().contains("\"acc\""));
     assert!(run.report().unwrap().starts_with("<!doctype html>"));
