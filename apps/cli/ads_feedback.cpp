@@ -82,8 +82,14 @@ void run_add(const EventsFlags& f) {
                intmax_t(store->count()));
 }
 
+std::unique_ptr<ads::FeedbackStore> open_existing(const std::string& store) {
+  if (!os::is_file(store))
+    fail(Status::invalid_argument, "%s is not there: puna ads events add makes it", shown(store).c_str());
+  return ads::open_feedback(store);
+}
+
 void run_forget(const EventsFlags& f) {
-  const int64_t rows = ads::open_feedback(f.store)->forget(f.input);
+  const int64_t rows = open_existing(f.store)->forget(f.input);
   print_format("%jd rows deleted\n", intmax_t(rows));
   if (rows == 0) warn("nobody in the store has this id");
 }
@@ -251,7 +257,7 @@ void run_feedback(const FeedbackFlags& f) {
       if (std::none_of(texts.begin(), texts.end(), [&](const auto& t) { return t.second.writer == writer; }))
         fail(Status::invalid_argument, "%s has no text by '%s'", f.texts.c_str(), shown(writer).c_str());
     const ads::RewardModel model{.click = double(f.click), .lead = double(f.lead), .sale = double(f.sale)};
-    const Numbered n = numbered(ads::open_feedback(f.store)->impressions(f.window, f.now), model);
+    const Numbered n = numbered(open_existing(f.store)->impressions(f.window, f.now), model);
     report = {{"impressions", n.impressions.size()},
               {"clicks", n.reached[1]},
               {"leads", n.reached[2]},

@@ -24,4 +24,8 @@ bool is_out_of_range(const std::string& number, bool is_unsigned);
 // anyway. Error{bad_file} for a key that is no option of the verb, and for a value of another type.
 std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> args);
 
+// Error{invalid_argument} when a file that a verb writes (--out, or a name made of it) is one that another word of the
+// command names: it would be replaced by what was made of it.
+void require_outputs_apart(const std::vector<std::string>& args);
+
 }  // namespace puna::cli

@@ -150,6 +150,7 @@ int run(int argc, char** argv) {
     const std::vector<std::string> given(argv + 1, argv + argc);
     require_known_words(app, given);
     std::vector<std::string> args = with_config(app, given);
+    require_outputs_apart(args);
     std::reverse(args.begin(), args.end());  // CLI11 takes them from the end
     app.parse(args);
     return 0;
@@ -160,9 +161,10 @@ int run(int argc, char** argv) {
       print(text.str());
       return code;
     }
-    const auto verbs = app.get_subcommands();  // those that were given
-    fprintf(stderr, "puna: %s (try: puna %s%s--help)\n", e.what(), verbs.empty() ? "" : verbs[0]->get_name().c_str(),
-            verbs.empty() ? "" : " ");
+    std::string verb;  // the innermost that was given
+    for (auto given = app.get_subcommands(); !given.empty(); given = given[0]->get_subcommands())
+      verb += given[0]->get_name() + " ";
+    fprintf(stderr, "puna: %s (try: puna %s--help)\n", e.what(), verb.c_str());
     return kUsageError;
   }
 }
@@ -176,8 +178,10 @@ int run_to_the_end(int argc, char** argv) {
   try {
     return puna::cli::run(argc, argv);
   } catch (const puna::Error& e) {
-    fprintf(stderr, "puna: %s\n", e.what());
     const int signal = puna::cli::last_signal();
+    const bool stopped = signal != 0 && e.status() == puna::Status::cancelled;
+    const bool says_more = std::string_view(e.what()).starts_with("stopped");
+    fprintf(stderr, "puna: %s\n", stopped && !says_more ? "stopped" : e.what());
     return e.status() != puna::Status::cancelled
                ? 1
                : 128 + (signal != 0 ? signal : SIGINT);  // what shells report for Ctrl-C and kill

@@ -1,4 +1,5 @@
 // puna eval, and of it compare: whether one model is better than another.
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,7 +24,7 @@ struct CompareFlags {
 
 void run_compare(CompareFlags& f) {
   if (f.runs.size() < 2) usage_error_missing("RUN: two at least");
-  f.options.level = double(f.level);
+  f.options.level = std::round(double(f.level) * 1e6) / 1e6;  // as it was written, .95
   const eval::Comparison comparison = stoppable([&](const Watch& watch) {
     std::vector<eval::Run> runs;
     for (const std::string& path : f.runs) runs.push_back(eval::read_run(path, f.read, watch));

@@ -212,6 +212,32 @@ class StandardStreams(InFolder):
         os.close(folder)
         self.assertEqual((done.returncode, done.stderr), (1, b"puna: standard input: cannot read\n"))
 
+    def test_an_output_that_the_command_reads_is_refused_and_left_as_it_is(self):
+        csv = self.folder / "l.csv"
+        csv.write_text("item,annotator,label\n1,a,x\n1,b,y\n")
+        db = self.folder / "a.db"
+        run("label", "import", csv, "--db", db, "--project", "p")
+        brief = self.folder / "brief.json"
+        shutil.copy(SOURCE / "examples/ads/bakery.json", brief)
+        (self.folder / "link.html").symlink_to(brief)
+        for arguments in (
+            ("label", "infer", "--db", db, "--out", db),
+            ("label", "export", "--db", db, f"--out={db}"),
+            ("ads", "plan", brief, "--model", BUNDLED, "--out", self.folder / ".." / self.folder.name / "brief.json"),
+            ("eval", "run", brief, BUNDLED, "--out", self.folder / "brief"),
+            ("eval", "run", brief, BUNDLED, "--out", self.folder / "link"),
+            ("ads", "report", brief, "-o", brief),
+            ("ads", "feedback", db, "--texts", brief, "--pairs", brief),
+        ):
+            before = {p.name: p.read_bytes() for p in self.folder.iterdir()}
+            self.says("would be replaced, and the command reads it", *arguments)
+            self.assertEqual({p.name: p.read_bytes() for p in self.folder.iterdir()}, before)
+
+    def test_a_store_that_is_not_there_is_not_made_by_reading_it(self):
+        for arguments in (("feedback", self.folder / "no.db"), ("events", "forget", self.folder / "no.db", "p1")):
+            self.says("is not there", "ads", *arguments)
+        self.assertEqual(self.names(), [])
+
     def test_no_verb_writes_around_the_helpers(self):
         """A printf, a stream or an fopen of a verb's own would be unchecked, unless it reads."""
         for path in sorted((SOURCE / "apps/cli").glob("*.cpp")):

@@ -143,9 +143,11 @@ PlannedText FieldWriter::described(const std::string& text, int64_t limit, std::
   std::vector<size_t> facts;
   for (const Clause& c : at(limit).pieces.clauses)
     if (c.fact >= 0 && line.find(" " + comparable(c.text)) != line.npos) facts.push_back(size_t(c.fact));
-  for (const Claim& c : FactLock::claims_of(text))
+  const std::string name = " " + comparable(brief_.name);  // it needs no fact
+  for (const Claim& c : FactLock::claims_of(text)) {
+    if (name.find(" " + comparable(text.substr(c.begin, c.end - c.begin))) != name.npos) continue;
     for (const size_t f : context_.facts->facts_of(c)) facts.push_back(f);
-  const std::string name = " " + comparable(brief_.name);
+  }
   for (const Token& token : tokens_of(text))
     if (token.kind == Token::word && name.find(" " + token.folded + " ") == name.npos && token.folded.size() > 3 &&
         !is_common_word(token.folded))
