@@ -3,23 +3,22 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "ads.h"
 #include "ads/rows.h"
+#include "base/json.h"
 #include "base/json_field.h"
 #include "base/nearest.h"
 #include "base/shown.h"
 #include "common.h"
 #include "interrupt.h"
+#include "io/json_rows.h"
 #include "puna/ads/feedback_store.h"
 #include "puna/base/error.h"
 #include "puna/eval/statistics.h"
 
 namespace puna::cli {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::string_view kKinds[] = {"shown", "click", "lead", "sale"};
 
@@ -113,22 +112,17 @@ std::map<std::string, Text> read_texts(const FeedbackFlags& f, const Watch& watc
   std::map<std::string, Text> texts;
   if (f.texts.empty()) return texts;
   const TextInput input(f.texts);
-  std::string_view left = input.file().text;
-  for (int64_t line = 1; !left.empty(); ++line) {
-    const std::string_view text = left.substr(0, left.find('\n'));
-    left.remove_prefix(std::min(left.size(), text.size() + 1));
-    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string where = f.texts + ", line " + std::to_string(line);
-    Json json = parse_json(text, where.c_str(), watch);
+  io::each_row(input.file().text, f.texts, watch, [&](const io::Place& place, std::string_view row) {
+    Json json = parse_json(row, place.text().c_str(), watch);
     const JsonGuard guard(json);
-    const text::JsonField root(json, where);
+    const text::JsonField root(json, place.text());
     root.only({"variant", "text", "prompt", "writer"});
     const std::string& variant = root["variant"].string();
     Text t{.text = root["text"].string(), .prompt = root["prompt"].string(""), .writer = root["writer"].string("")};
     if (!f.pairs.empty() && root["prompt"].is_null()) root["prompt"].expected("what the writer was asked, for pairs");
     if (!f.writers.empty() && root["writer"].is_null()) root["writer"].expected("who wrote it, for a comparison");
     if (!texts.emplace(variant, std::move(t)).second) root["variant"].expected("another one than on the lines before");
-  }
+  });
   return texts;
 }
 
@@ -292,7 +286,7 @@ void add_ads_feedback(const Verb& ads) {
   const Verb verb(ads, "feedback", "Pairs to train a writer on, and whether a new writer earns more than the old one");
   verb.option("STORE", f->store, "the database of `puna ads events`").required();
   verb.option("--texts", f->texts, "lines of {\"variant\", \"text\", \"prompt\", \"writer\"}");
-  verb.option("--pairs", f->pairs, "writes lines of {\"prompt\", \"chosen\", \"rejected\"}, for puna dpo");
+  verb.output("--pairs", f->pairs, "writes lines of {\"prompt\", \"chosen\", \"rejected\"}, for puna dpo");
   verb.option("--writers", f->writers, "compares two: the old one and the new one");
   verb.option("--window", f->window, "how long a result counts, in the unit of the times (default 86400)").at_least(0);
   verb.option("--now", f->now, "leaves out impressions whose window is not over by then (default: all are)");

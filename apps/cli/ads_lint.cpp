@@ -1,8 +1,8 @@
 // puna ads lint: what a platform, or a reader, will object to in texts; and how well the rules do on labelled ones.
-#include <nlohmann/json.hpp>
 
 #include "ads.h"
 #include "ads/creative/labelled.h"
+#include "base/json.h"
 #include "base/os.h"
 #include "common.h"
 #include "puna/ads/brief.h"
@@ -12,8 +12,6 @@
 
 namespace puna::cli {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 struct LintFlags {
   std::vector<std::string> texts;
@@ -100,10 +98,7 @@ void run_labelled(const LintFlags& f, const Against& a) {
                        {"texts", r.labelled},
                        {"precision", r.precision()},
                        {"recall", r.recall()}});
-    print_format("%s\n",
-                 OrderedJson({{"texts", s.texts}, {"clean", s.clean}, {"rules", rules}, {"mistakes", s.mistakes}})
-                     .dump(-1, ' ', false, OrderedJson::error_handler_t::replace)
-                     .c_str());
+    print(json_text({{"texts", s.texts}, {"clean", s.clean}, {"rules", rules}, {"mistakes", s.mistakes}}) + "\n");
     return;
   }
   print_format("%jd texts, %jd of them clean\n%-32s %-7s %6s %10s %7s\n", intmax_t(s.texts), intmax_t(s.clean), "", "",
@@ -135,7 +130,7 @@ void run_lint(const LintFlags& f) {
     else
       print_text(text, findings);
   }
-  if (f.json) print_format("%s\n", all.dump(-1, ' ', false, OrderedJson::error_handler_t::replace).c_str());
+  if (f.json) print(json_text(all) + "\n");
   if (errors) fail(Status::invalid_argument, "lint found errors");
 }
 

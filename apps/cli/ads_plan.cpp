@@ -164,7 +164,7 @@ void add_ads_plan(const Verb& ads) {
       ads, "plan",
       "The texts of advertisements from a brief: within limits, from facts alone, linted; nothing is published");
   verb.option("BRIEF", f->brief, "a JSON file: docs/ads.md");
-  verb.option("--out", f->out, "the plan, a JSON file");
+  verb.output("--out", f->out, "the plan, a JSON file");
   verb.option("--replay", f->replay, "a plan: written again, it has to have the same bytes");
   verb.option("--model", f->model,
               "a GGUF file or a Hugging Face folder (default: SmolLM2 in $PUNA_MODELS or ~/.cache/puna/models)");

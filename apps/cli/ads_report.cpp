@@ -264,7 +264,7 @@ void add_ads_report(const Verb& ads) {
   const Verb verb(ads, "report", "Simulated days and choices as one HTML page with plots; it asks nobody for anything");
   verb.option("RESULTS", f->results, "files with what `puna ads simulate ... --json` printed; - is standard input")
       .required();
-  verb.option("-o,--out", f->out, "the page").required();
+  verb.output("-o,--out", f->out, "the page").required();
   verb.run([f] { run_report(*f); });
 }
 

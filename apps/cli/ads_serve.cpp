@@ -1,17 +1,11 @@
 // puna ads serve: the page on which an advertiser looks at texts, edits and approves them, and simulates a week.
 // docs/ads.md
-#include <chrono>
-#include <cstdio>
-#include <thread>
-
 #include "ads.h"
 #include "base/os.h"
 #include "common.h"
-#include "http/access.h"
-#include "http/server.h"
-#include "interrupt.h"
 #include "puna/ads/plan.h"
 #include "puna/base/error.h"
+#include "serve_page.h"
 #include "studio/api.h"
 
 namespace puna::cli {
@@ -54,20 +48,11 @@ void run_ads_serve(AdsServeFlags& f) {
     };
   }
   studio::ApiOptions api_options;
-  api_options.host = f.host;
-  api_options.loopback = http::is_loopback(f.host);
+  api_options.reach = reach_of(f.host);
   if (!f.tokens.empty()) api_options.tokens = http::parse_secrets(os::read_file(f.tokens, 1 << 20), f.tokens);
   Interrupt interrupt;
   studio::Api api(std::move(o), std::move(api_options));
-  http::ServerOptions options;
-  options.host = f.host;
-  options.port = f.port;
-  options.limits.body_bytes = size_t(4) << 20;
-  options.quick = [&](const http::Request& r) { return api.quick(r); };
-  const http::Server server(options, [&](const http::Request& r) { return api.answer(r); });
-  print_format("http://%s:%d\n", f.host.find(':') == f.host.npos ? f.host.c_str() : ("[" + f.host + "]").c_str(),
-               server.port());
-  while (!interrupt.requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  serve_page(api, f.host, f.port, size_t(4) << 20, interrupt);
 }
 
 }  // namespace

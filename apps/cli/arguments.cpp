@@ -146,33 +146,20 @@ std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> arg
   return args;
 }
 
-void require_outputs_apart(const std::vector<std::string>& args) {
+void require_outputs_apart(const CLI::App& verb, const std::vector<Output>& outputs) {
   namespace fs = std::filesystem;
-  std::vector<std::string> writers = {"--out", "-o"};
-  if (std::find(args.begin(), args.end(), "feedback") != args.end()) writers.push_back("--pairs");
-  std::vector<std::string> outputs, others;
-  bool is_output = false;
-  for (const std::string& word : args) {
-    const size_t equals = word.starts_with("-") ? word.find('=') : word.npos;
-    const std::string name = word.substr(0, equals);
-    const bool names_output = std::find(writers.begin(), writers.end(), name) != writers.end();
-    if (equals != word.npos) {
-      (names_output ? outputs : others).push_back(word.substr(equals + 1));
-    } else if (!names_output) {
-      (is_output ? outputs : others).push_back(word);
-    }
-    is_output = names_output && equals == word.npos;
-  }
   std::error_code no_file;
-  for (const std::string& out : outputs)
-    for (const char* ending : {"", ".json", ".jsonl", ".html"}) {
-      const std::string path = out + ending;
-      if (!fs::is_regular_file(path, no_file)) continue;
-      for (const std::string& other : others)
-        if (fs::equivalent(path, other, no_file))
-          fail(Status::invalid_argument, "%s would be replaced, and the command reads it: give another --out",
-               shown(path).c_str());
-    }
+  for (const Output& out : outputs)
+    for (const std::string& name : out.option->results())
+      for (const std::string& ending : out.endings) {
+        const std::string path = name + ending;
+        if (!fs::is_regular_file(path, no_file)) continue;
+        for (const CLI::Option* other : verb.get_options())
+          for (const std::string& value : other->results())
+            if (other != out.option && fs::equivalent(path, value, no_file))
+              fail(Status::invalid_argument, "%s would be replaced, and the command reads it: give another %s",
+                   shown(path).c_str(), out.option->get_name().c_str());
+      }
 }
 
 }  // namespace puna::cli

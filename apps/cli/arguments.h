@@ -24,8 +24,13 @@ bool is_out_of_range(const std::string& number, bool is_unsigned);
 // anyway. Error{bad_file} for a key that is no option of the verb, and for a value of another type.
 std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> args);
 
-// Error{invalid_argument} when a file that a verb writes (--out, or a name made of it) is one that another word of the
-// command names: it would be replaced by what was made of it.
-void require_outputs_apart(const std::vector<std::string>& args);
+// An option that names what the verb writes: the file itself, or files whose names are made of it.
+struct Output {
+  const CLI::Option* option;
+  std::vector<std::string> endings;
+};
+// Error{invalid_argument} when a file that is there and would be written is one that another option of the verb names:
+// it would be replaced by what was made of it.
+void require_outputs_apart(const CLI::App& verb, const std::vector<Output>& outputs);
 
 }  // namespace puna::cli

@@ -276,7 +276,7 @@ void add_batch(CLI::App& app) {
               "a line each: {\"prompt\": TEXT} or {\"messages\": [...]} or {\"tokens\": [...]}, with max_tokens, "
               "temperature, top_k, top_p, min_p, seed, stop, json_schema, regex, id where wanted; - = standard input")
       .required();
-  verb.option("--out", f->out,
+  verb.output("--out", f->out,
               "the answers, a line each: line (of the input, from 0), id, text, stop, counts, or error. What is there "
               "already is not computed again")
       .required();

@@ -63,8 +63,9 @@ std::function<std::string(const std::string&)> fits_64_bits(bool is_unsigned) {
 
 }  // namespace
 
-Verb::Verb(CLI::App& app, const char* name, const char* help) : app_(app.add_subcommand(name, help)) {}
-Verb::Verb(const Verb& group, const char* name, const char* help) : app_(group.app_->add_subcommand(name, help)) {}
+Verb::Verb(CLI::App& app, const char* name, const char* help)
+    : app_(app.add_subcommand(name, help)), outputs_(std::make_shared<std::vector<Output>>()) {}
+Verb::Verb(const Verb& group, const char* name, const char* help) : Verb(*group.app_, name, help) {}
 void Verb::require_verb() const { app_->require_subcommand(1); }
 Option Verb::option(const char* name, std::string& value, const char* help) const {
   return Option(app_->add_option(name, value, help));
@@ -84,6 +85,11 @@ Option Verb::option(const char* name, uint64_t& value, const char* help) const {
 Option Verb::option(const char* name, float& value, const char* help) const {
   return Option(app_->add_option(name, value, help));
 }
+Option Verb::output(const char* name, std::string& value, const char* help, std::vector<std::string> endings) const {
+  CLI::Option* const option = app_->add_option(name, value, help);
+  outputs_->push_back({option, std::move(endings)});
+  return Option(option);
+}
 Option Verb::flag(const char* name, bool& value, const char* help) const {
   return Option(app_->add_flag(name, value, help));
 }
@@ -93,7 +99,12 @@ void Verb::config(const char* help, const char* usual) const {
       "--config", [unused](const std::string& file) { *unused = file; }, help);
   if (*usual) o->default_str(usual);
 }
-void Verb::run(std::function<void()> action) const { app_->callback(std::move(action)); }
+void Verb::run(std::function<void()> action) const {
+  app_->callback([app = app_, outputs = outputs_, action = std::move(action)] {
+    require_outputs_apart(*app, *outputs);
+    action();
+  });
+}
 
 void usage_error_missing(const char* what) { throw CLI::RequiredError(what); }
 
@@ -150,7 +161,6 @@ int run(int argc, char** argv) {
     const std::vector<std::string> given(argv + 1, argv + argc);
     require_known_words(app, given);
     std::vector<std::string> args = with_config(app, given);
-    require_outputs_apart(args);
     std::reverse(args.begin(), args.end());  // CLI11 takes them from the end
     app.parse(args);
     return 0;

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ class Option;
 }  // namespace CLI
 
 namespace puna::cli {
+
+struct Output;  // arguments.h
 
 class Option {
  public:
@@ -40,6 +43,9 @@ class Verb {
   Option option(const char* name, int64_t& value, const char* help) const;
   Option option(const char* name, uint64_t& value, const char* help) const;
   Option option(const char* name, float& value, const char* help) const;
+  // A file that the verb writes, or, with endings, files whose names are made of the value: none may be one that
+  // another option names.
+  Option output(const char* name, std::string& value, const char* help, std::vector<std::string> endings = {""}) const;
   Option flag(const char* name, bool& value, const char* help) const;
   // --config FILE: a TOML file with options by their long names. `usual`: what is read without the option where there
   // is one, which is said on standard error.
@@ -48,6 +54,7 @@ class Verb {
 
  private:
   CLI::App* app_;
+  std::shared_ptr<std::vector<Output>> outputs_;
 };
 
 [[noreturn]] void usage_error_missing(const char* what);

@@ -50,8 +50,8 @@ void add_encode_image(CLI::App& app) {
   f->model.add(verb);
   const Option picture = verb.option("PICTURE", f->picture, "PNG, JPEG, WebP or BMP");
   const Option pixels = verb.option("--pixels", f->pixels, "prepared pixels instead: a float32 .npy [tiles, 3, H, W]");
-  verb.option("--out", f->out, "the file to write");
-  verb.option("--pixels-out", f->pixels_out, "also write the prepared pixels [tiles, 3, H, W]");
+  verb.output("--out", f->out, "the file to write");
+  verb.output("--pixels-out", f->pixels_out, "also write the prepared pixels [tiles, 3, H, W]");
   verb.run([f, picture, pixels] {
     if (picture.given() == pixels.given()) usage_error_missing("PICTURE or --pixels");
     run_encode_image(*f);

@@ -1,6 +1,7 @@
 // puna eval quant: what quantisations of one model lose, and what they save.
 #include <algorithm>
 
+#include "base/format.h"
 #include "base/json.h"
 #include "base/os.h"
 #include "common.h"
@@ -92,9 +93,7 @@ void run_quant(const QuantFlags& f) {
   const ModelPtr base = f.model.open();
   std::vector<int32_t> tokens = encode_prompt(base->require_tokenizer(), text, /*parse_special=*/false);
   if (f.max_tokens > 0 && tokens.size() > size_t(f.max_tokens)) tokens.resize(size_t(f.max_tokens));
-  const auto speeds = [&](double prompt_seconds, int64_t count, double decoded) {
-    return std::pair(prompt_seconds > 0 ? double(count) / prompt_seconds : 0, decoded);
-  };
+  const auto a_second = [](int64_t count, double seconds) { return seconds > 0 ? double(count) / seconds : 0; };
   eval::Run of_base;
   if (scores) of_base = scores->run(base, f.model.path);
   const double base_decoded = decoded_a_second(base, tokens);
@@ -113,19 +112,16 @@ void run_quant(const QuantFlags& f) {
       });
     }
     const uint64_t bytes = weight_bytes(path);
-    const auto [prompt, decoded] = speeds(loss.seconds, loss.tokens, decoded_a_second(other, tokens));
-    const auto [base_prompt, base_decode] = speeds(loss.base_seconds, loss.tokens, base_decoded);
-    char line[400];
+    const double decoded = decoded_a_second(other, tokens);
+    const double prompt = a_second(loss.tokens, loss.seconds), base_prompt = a_second(loss.tokens, loss.base_seconds);
     report += path + " against " + f.model.path + ", " + std::to_string(loss.positions) + " positions\n";
     report += eval::text_of(loss);
-    snprintf(line, sizeof line,
-             "  %-30s %11.1f MB, base %.1f\n  %-30s %11.1f tokens/s, base %.1f\n  %-30s %11.1f tokens/s, base %.1f\n",
-             "size", double(bytes) / 1e6, double(base_bytes) / 1e6, "reading", prompt, base_prompt, "writing", decoded,
-             base_decode);
-    report += line;
+    report += format("  %-30s %11.1f MB, base %.1f\n", "size", double(bytes) / 1e6, double(base_bytes) / 1e6);
+    report += format("  %-30s %11.1f tokens/s, base %.1f\n", "reading", prompt, base_prompt);
+    report += format("  %-30s %11.1f tokens/s, base %.1f\n", "writing", decoded, base_decoded);
     OrderedJson one = {{"base", f.model.path}, {"quantised", path}, {"bytes", bytes}, {"base_bytes", base_bytes}};
     one["tokens_a_second"] = {{"reading", prompt}, {"writing", decoded}};
-    one["base_tokens_a_second"] = {{"reading", base_prompt}, {"writing", base_decode}};
+    one["base_tokens_a_second"] = {{"reading", base_prompt}, {"writing", base_decoded}};
     one["loss"] = parse_ordered_json(eval::json_of(loss), "table");
     if (scores) {
       const eval::CompareOptions options;

@@ -2,6 +2,7 @@
 // goes on where it was.
 #include <charconv>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/os.h"
 #include "base/shown.h"
@@ -30,12 +31,6 @@ struct RunFlags {
   int64_t shots = -1, rows = 128, ctx = 0;
   bool resume = false, unshared = false, json = false;
 };
-
-std::string hash_text(uint64_t x) {
-  char text[20];
-  snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(x));
-  return text;
-}
 
 // The answers as they come: a line that says of what, then a line an answer.
 class Journal {
@@ -156,8 +151,8 @@ void run_eval(RunFlags& f) {
   });
   facts.model = name_without_folder(f.model.path) + (f.model.adapter.empty() ? "" : " + " + f.model.adapter);
   const std::string stem = f.out.empty() ? name + "." + name_without_folder(f.model.path) : f.out;
-  const std::string about = name + " on " + facts.model + ", model " + hash_text(fingerprint(model->llama())) +
-                            ", requests " + hash_text(run->fingerprint());
+  const std::string about = name + " on " + facts.model + ", model " + hex_of(fingerprint(model->llama())) +
+                            ", requests " + hex_of(run->fingerprint());
   Journal journal(stem + ".answers", about, f.resume, *run);
   facts.restored = journal.restored();
   ContinuationWork work;
@@ -211,9 +206,10 @@ void add_eval_run(const Verb& eval_group) {
   f->model.add(verb);
   f->model.add_adapter(verb);
   verb.option("--data", f->data, "the items, a line of JSON each: a file, or the folder of the task's files");
-  verb.option("--out", f->out,
+  verb.output("--out", f->out,
               "the files' name (default TASK.MODEL): NAME.json, NAME.jsonl with a line an item, NAME.html, and "
-              "NAME.answers while it runs");
+              "NAME.answers while it runs",
+              {".json", ".jsonl", ".html"});
   verb.flag("--resume", f->resume, "go on with the answers of a run that was stopped");
   const Option limit = verb.option("--limit", f->options.limit, "the first so many items (default 0 = all)");
   limit.at_least(0);

@@ -81,16 +81,13 @@ Items read(const std::string& path) {
 // The base model's scores, kept beside the run: they are the same for all ways to choose and all seeds.
 std::string fingerprint(const ImproveFlags& f, const std::vector<Item>& items) {
   Hash hash;
-  const auto add = [&](const std::string& text) { hash.add(text.data(), text.size()); };
-  add(f.model.path);
+  hash.add(f.model.path);
   if (os::is_file(f.model.path)) hash.add_value(open_path_source(f.model.path)->size());
   for (const Item& i : items) {
-    add(i.prompt);
-    for (const std::string& c : i.choices) add(c);
+    hash.add(i.prompt);
+    for (const std::string& c : i.choices) hash.add(c);
   }
-  char hex[20];
-  snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(hash.value()));
-  return hex;
+  return hex_of(hash.value());
 }
 
 std::vector<Score> base_scores(const ImproveFlags& f, const ModelPtr& model, const std::vector<Item>& items,
@@ -126,16 +123,10 @@ eval::TaskRun run_of(const std::string& task, const std::string& file, const std
     s.item = items[i].item;
     s.cluster = items[i].cluster;
     s.score = scores[i].right(items[i]);
-    Hash prompt, data;
-    prompt.add(items[i].prompt.data(), items[i].prompt.size());
-    for (const std::string& c : items[i].choices) data.add(c.data(), c.size());
-    const auto hex = [](uint64_t h) {
-      char text[20];
-      snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(h));
-      return std::string(text);
-    };
-    s.prompt_hash = hex(prompt.value());
-    s.data_hash = hex(data.value());
+    Hash data;
+    for (const std::string& c : items[i].choices) data.add(c);
+    s.prompt_hash = hex_of(hash_of(items[i].prompt));
+    s.data_hash = hex_of(data.value());
     s.target_hash = std::to_string(items[i].answer);
     run.items.push_back(std::move(s));
   }

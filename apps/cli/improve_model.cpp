@@ -68,17 +68,18 @@ std::vector<improve::Score> score_items(const ModelPtr& model, const AdapterPtr&
   return scores;
 }
 
-Learned learn(const ModelPtr& model, const std::vector<Labelled>& labels, const std::vector<improve::Score>& scores,
-              const LearnOptions& o, const Interrupt& interrupt) {
-  const Tokenizer& tokenizer = model->require_tokenizer();
-  AdapterOptions adapter_options;
-  adapter_options.rank = o.rank;
-  adapter_options.alpha = double(2 * o.rank);
-  adapter_options.targets = {"all"};
-  adapter_options.seed = o.seed;
-  const std::shared_ptr<Adapter> adapter = Adapter::create(model->context(), model->llama(), adapter_options);
-  train::Parameters parameters(model->context_ptr());
-  parameters.track(*adapter);
+namespace {
+
+std::shared_ptr<Adapter> new_adapter(const ModelPtr& model, const LearnOptions& o) {
+  AdapterOptions options;
+  options.rank = o.rank;
+  options.alpha = double(2 * o.rank);
+  options.targets = {"all"};
+  options.seed = o.seed;
+  return Adapter::create(model->context(), model->llama(), options);
+}
+
+train::TrainerOptions trainer_options(const LearnOptions& o) {
   train::TrainerOptions options;
   options.optimizer.learning_rate = double(o.learning_rate);
   options.epochs = o.epochs;
@@ -88,9 +89,46 @@ Learned learn(const ModelPtr& model, const std::vector<Labelled>& labels, const 
   options.pass.exact = false;
   options.pass.providers = o.providers;
   options.schedule.warmup = 3;
-  train::Trainer trainer(parameters, model->llama(), adapter.get(), options);
+  return options;
+}
+
+train::Parameters parameters_of(const ModelPtr& model, Adapter& adapter) {
+  train::Parameters parameters(model->context_ptr());
+  parameters.track(adapter);
+  return parameters;
+}
+
+}  // namespace
+
+AdapterTraining::AdapterTraining(const ModelPtr& model, const LearnOptions& o)
+    : adapter_(new_adapter(model, o)),
+      parameters_(parameters_of(model, *adapter_)),
+      trainer_(parameters_, model->llama(), adapter_.get(), trainer_options(o)) {}
+
+Learned AdapterTraining::run(const Interrupt& interrupt) {
+  Learned learned;
+  StepsLeftOut left_out;
+  ProgressBar bar("learning");
+  while (trainer_.done_steps() < trainer_.total_steps()) {
+    if (interrupt.requested()) fail(Status::cancelled, "stopped");
+    const train::StepReport r = trainer_.step([&] { return interrupt.requested(); });
+    left_out.see(r.step, r.loss, r.grad_norm, true);
+    if (r.step == 1) learned.first_loss = r.loss;
+    learned.last_loss = r.loss;
+    learned.tokens += r.tokens;
+    bar.update(uint64_t(r.step), uint64_t(trainer_.total_steps()));
+  }
+  left_out.require_some_learned(trainer_.done_steps());
+  learned.steps = trainer_.done_steps();
+  learned.adapter = adapter_;
+  return learned;
+}
+
+Learned learn(const ModelPtr& model, const std::vector<Labelled>& labels, const std::vector<improve::Score>& scores,
+              const LearnOptions& o, const Interrupt& interrupt) {
+  const Tokenizer& tokenizer = model->require_tokenizer();
+  AdapterTraining training(model, o);
   const double start = seconds_now();
-  const auto stop = [&] { return interrupt.requested(); };
   if (o.dpo) {
     std::vector<train::Preference> pairs;
     for (size_t i = 0; i < labels.size(); ++i) {
@@ -100,29 +138,15 @@ Learned learn(const ModelPtr& model, const std::vector<Labelled>& labels, const 
       pairs.push_back({sequence_of(choice_tokens(tokenizer, item, item.choices[size_t(labels[i].label)])),
                        sequence_of(choice_tokens(tokenizer, item, item.choices[size_t(others.best())]))});
     }
-    trainer.learn(std::move(pairs), stop);
+    training.trainer().learn(std::move(pairs), [&] { return interrupt.requested(); });
   } else {
     std::vector<train::Sequence> sequences;
     for (const Labelled& l : labels)
       sequences.push_back(sequence_of(choice_tokens(tokenizer, *l.item, l.item->choices[size_t(l.label)])));
-    trainer.learn(std::move(sequences));
+    training.trainer().learn(std::move(sequences));
   }
-  Learned learned;
-  StepsLeftOut left_out;
-  ProgressBar bar("learning");
-  while (trainer.done_steps() < trainer.total_steps()) {
-    if (interrupt.requested()) fail(Status::cancelled, "stopped");
-    const train::StepReport r = trainer.step(stop);
-    left_out.see(r.step, r.loss, r.grad_norm, true);
-    if (r.step == 1) learned.first_loss = r.loss;
-    learned.last_loss = r.loss;
-    learned.tokens += r.tokens;
-    bar.update(uint64_t(r.step), uint64_t(trainer.total_steps()));
-  }
-  left_out.require_some_learned(trainer.done_steps());
-  learned.steps = trainer.done_steps();
+  Learned learned = training.run(interrupt);
   learned.seconds = seconds_now() - start;
-  learned.adapter = adapter;
   return learned;
 }
 

@@ -7,6 +7,7 @@
 #include "improve/choose.h"
 #include "improve/items.h"
 #include "interrupt.h"
+#include "puna/train/trainer.h"
 
 namespace puna::cli {
 
@@ -22,6 +23,20 @@ struct Learned {
   AdapterPtr adapter;
   int64_t steps = 0, tokens = 0;
   double first_loss = 0, last_loss = 0, seconds = 0;
+};
+
+// A new adapter on every matrix, and what trains it.
+class AdapterTraining {
+ public:
+  AdapterTraining(const ModelPtr& model, const LearnOptions& options);
+  train::Trainer& trainer() noexcept { return trainer_; }
+  // All steps of what the trainer has been given; `seconds` stays 0. Error{cancelled} by Ctrl-C.
+  Learned run(const Interrupt& interrupt);
+
+ private:
+  std::shared_ptr<Adapter> adapter_;
+  train::Parameters parameters_;
+  train::Trainer trainer_;
 };
 
 // An item and the number of its right choice.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/det_math.h"
+#include "base/format.h"
 #include "base/os.h"
 #include "improve.h"
 #include "io/json_parts.h"
@@ -15,8 +16,6 @@
 #include "puna/runtime/adapter_file.h"
 #include "puna/runtime/generate.h"
 #include "puna/runtime/prompt.h"
-#include "puna/train/trainer.h"
-#include "steps_left_out.h"
 #include "training_data.h"
 
 namespace puna::cli {
@@ -120,77 +119,48 @@ void improve_by_pairs(const ImproveFlags& f) {
     report += line;
     print(line);
   };
-  char line[400];
-  snprintf(
-      line, sizeof line,
+  say(format(
       "# What %jd preferences gained\n\nModel %s, DPO with beta %g. %zu pairs held out; left out of the others: %jd "
       "duplicates, %jd nearly the same as a held-out pair, %jd with 13 words in a row of one.\n\n",
       intmax_t(budget), f.model.path.c_str(), double(f.learn.beta), held_out.size(), intmax_t(checked.duplicates),
-      intmax_t(checked.near_tests), intmax_t(checked.in_tests));
-  say(line);
+      intmax_t(checked.near_tests), intmax_t(checked.in_tests)));
   double before = 0, error = 0;
   if (!f.text.empty()) before = perplexity_of(f, model, nullptr, interrupt, error);
   std::vector<train::PairLogProbs> reference;
   for (const uint64_t seed : seeds) {
-    AdapterOptions adapter_options;
-    adapter_options.rank = f.learn.rank;
-    adapter_options.alpha = double(2 * f.learn.rank);
-    adapter_options.targets = {"all"};
-    adapter_options.seed = seed;
-    const std::shared_ptr<Adapter> adapter = Adapter::create(model->context(), model->llama(), adapter_options);
-    train::Parameters parameters(model->context_ptr());
-    parameters.track(*adapter);
-    train::TrainerOptions options;
-    options.optimizer.learning_rate = double(f.learn.learning_rate);
-    options.epochs = f.learn.epochs;
-    options.tokens_per_step = f.learn.step_tokens;
+    LearnOptions options = f.learn;
     options.seed = seed;
-    options.dpo_beta = double(f.learn.beta);
-    options.schedule.warmup = 3;
-    options.pass.exact = false;
-    options.pass.providers = f.model.providers_of_training();
-    train::Trainer trainer(parameters, model->llama(), adapter.get(), options);
+    options.providers = f.model.providers_of_training();
+    AdapterTraining training(model, options);
+    train::Trainer& trainer = training.trainer();
     if (reference.empty()) {
       reference = trainer.reference_of(held_out, stop);
       const eval::Interval i = eval::wilson_interval(chosen_likelier(reference), int64_t(reference.size()));
-      snprintf(
-          line, sizeof line,
+      say(format(
           "Before: the chosen answer is likelier in %.1f %% of the held-out pairs, 95 %% interval %.1f to %.1f.\n\n",
-          100 * double(chosen_likelier(reference)) / double(reference.size()), 100 * i.low, 100 * i.high);
-      say(line);
+          100 * double(chosen_likelier(reference)) / double(reference.size()), 100 * i.low, 100 * i.high));
     }
     const std::vector<int64_t> order = train::shuffled(int64_t(usable.size()), seed, 0);
     std::vector<train::Preference> drawn;
     for (int64_t i = 0; i < budget; ++i) drawn.push_back(pairs[size_t(usable[size_t(order[size_t(i)])])].tokens);
     const double start = seconds_now();
     trainer.learn(std::move(drawn), stop);
-    ProgressBar bar("learning");
-    StepsLeftOut left_out;
-    while (trainer.done_steps() < trainer.total_steps()) {
-      if (interrupt.requested()) fail(Status::cancelled, "stopped");
-      const train::StepReport r = trainer.step(stop);
-      left_out.see(r.step, r.loss, r.grad_norm, true);
-      bar.update(uint64_t(r.step), uint64_t(trainer.total_steps()));
-    }
-    left_out.require_some_learned(trainer.done_steps());
+    const Learned learned = training.run(interrupt);
     const double seconds = seconds_now() - start;
     const train::PairScores s = trainer.evaluate(held_out, reference, stop);
-    bar.wipe();
     const auto right = int64_t(s.preferred * double(held_out.size()) + 0.5);
     const eval::Interval i = eval::wilson_interval(right, int64_t(held_out.size()));
-    snprintf(line, sizeof line,
-             "Seed %ju: prefers the chosen answer, against the model before, in %.1f %% of the held-out pairs, 95 %% "
-             "interval %.1f to %.1f%s; margin %.3f; %jd steps in %.0f s.\n",
-             uintmax_t(seed), 100 * s.preferred, 100 * i.low, 100 * i.high,
-             i.low > 0.5 ? "" : ", which does not exclude chance", s.margin, intmax_t(trainer.done_steps()), seconds);
-    say(line);
+    say(
+        format("Seed %ju: prefers the chosen answer, against the model before, in %.1f %% of the held-out pairs, 95 %% "
+               "interval %.1f to %.1f%s; margin %.3f; %jd steps in %.0f s.\n",
+               uintmax_t(seed), 100 * s.preferred, 100 * i.low, 100 * i.high,
+               i.low > 0.5 ? "" : ", which does not exclude chance", s.margin, intmax_t(learned.steps), seconds));
     const std::string folder = f.out + "/pairs-seed" + std::to_string(seed);
-    save_adapter(*adapter, folder);
+    save_adapter(*learned.adapter, folder);
     if (f.text.empty()) continue;
-    const double after = perplexity_of(f, model, adapter, interrupt, error);
-    snprintf(line, sizeof line, "  perplexity of %s: %.3f before, %.3f after: drift %+.2f %% (+- %.2f %%)\n",
-             f.text.c_str(), det::exp(before), det::exp(after), 100 * (det::exp(after - before) - 1), 100 * error);
-    say(line);
+    const double after = perplexity_of(f, model, learned.adapter, interrupt, error);
+    say(format("  perplexity of %s: %.3f before, %.3f after: drift %+.2f %% (+- %.2f %%)\n", f.text.c_str(),
+               det::exp(before), det::exp(after), 100 * (det::exp(after - before) - 1), 100 * error));
   }
   if (f.text.empty()) say("\nNo --text was given: what became of the perplexity is not known.\n");
   write_text(f.out + "/report.md", report);

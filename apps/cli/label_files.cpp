@@ -167,7 +167,7 @@ void add_label_export(const Verb& label_group) {
   const Verb verb(label_group, "export", "Labels as JSON lines, CSV or Label Studio's JSON, or as lines for training");
   f->at.add(verb);
   verb.option("--format", f->format, "jsonl (default), csv, label-studio, sft or dpo");
-  verb.option("--out", f->out, "a file (default: standard output)");
+  verb.output("--out", f->out, "a file (default: standard output)");
   verb.option("--method", f->method, "sft, dpo: how labels are decided: majority (default), ds, onecoin, mace, glad");
   verb.option("--confidence", f->confidence, "sft, dpo: leave out what is less certain (default 0)").within(0, 1);
   verb.option("--prompt", f->options.prompt, "sft, dpo: the key of the data with the prompt (default prompt)");

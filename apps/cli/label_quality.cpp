@@ -197,7 +197,7 @@ void add_label_infer(const Verb& label_group) {
   verb.option("--method", f->method, "majority, ds (Dawid-Skene, default), onecoin, mace or glad");
   verb.option("--iterations", f->options.iterations, "at most (default 100)").within(1, 1e6);
   verb.option("--seed", f->options.seed, "of mace's restarts (default 1234)");
-  verb.option("--out", f->out, "a file for a line an item: label and posterior");
+  verb.output("--out", f->out, "a file for a line an item: label and posterior");
   verb.flag("--save", f->save, "keep how uncertain items are, for next --order entropy or margin");
   verb.flag("--with-models", f->with_models, "models' labels count as answers");
   verb.flag("--json", f->json, "one line of JSON, with the accuracy where there is a truth");

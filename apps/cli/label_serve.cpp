@@ -1,16 +1,10 @@
 // puna label serve: the labelling page, for one person or several at once. docs/evaluation.md
-#include <chrono>
-#include <cstdio>
-#include <thread>
-
 #include "base/os.h"
 #include "common.h"
-#include "http/access.h"
-#include "http/server.h"
-#include "interrupt.h"
 #include "label.h"
 #include "label/api.h"
 #include "puna/base/error.h"
+#include "serve_page.h"
 
 namespace puna::cli {
 namespace {
@@ -30,22 +24,13 @@ void run_serve(ServeFlags& f) {
   f.desk.assign.gold_every = f.gold_every;
   f.desk.assign.lease_ms = f.lease * 1000;
   desk::ApiOptions api_options;
-  api_options.host = f.host;
-  api_options.loopback = http::is_loopback(f.host);
+  api_options.reach = reach_of(f.host);
   if (!f.tokens.empty()) api_options.tokens = desk::parse_tokens(os::read_file(f.tokens, 1 << 20), f.tokens);
   Interrupt interrupt;
   desk::Api api(*store, f.desk, std::move(api_options));
   if (store->projects().empty())
     fail(Status::invalid_argument, "%s has no project yet: puna label create or import makes one", f.db.c_str());
-  http::ServerOptions options;
-  options.host = f.host;
-  options.port = f.port;
-  options.limits.body_bytes = size_t(1) << 20;
-  options.quick = [&](const http::Request& r) { return api.quick(r); };
-  const http::Server server(options, [&](const http::Request& r) { return api.answer(r); });
-  print_format("http://%s:%d\n", f.host.find(':') == f.host.npos ? f.host.c_str() : ("[" + f.host + "]").c_str(),
-               server.port());
-  while (!interrupt.requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  serve_page(api, f.host, f.port, size_t(1) << 20, interrupt);
 }
 
 }  // namespace

@@ -159,7 +159,7 @@ void add_label_dedup(const Verb& label_group) {
   f->from.add(verb);
   verb.option("--similarity", f->similarity, "Jaccard, of sets of five words in a row (default 0.8)").within(0.1, 1);
   verb.option("--seed", f->options.seed, "of the hashes (default 1)");
-  verb.option("--out", f->out, "a file for the rows that stay: the first of each group");
+  verb.output("--out", f->out, "a file for the rows that stay: the first of each group");
   verb.flag("--json", f->json, "the pairs as JSON lines");
   verb.run([f] { run_dedup(*f); });
 }

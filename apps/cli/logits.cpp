@@ -57,7 +57,7 @@ void add_logits(CLI::App& app) {
   f->model.add(verb);
   verb.option("--tokens", f->tokens, "token ids, taken literally: 1,2,3; @F reads them from a file").required();
   f->images.add(verb);
-  verb.option("--out", f->out, "the file to write").required();
+  verb.output("--out", f->out, "the file to write").required();
   verb.flag("--last", f->last, "only the last token's: [vocabulary]");
   f->session.add(verb);
   verb.option("--prefill-chunk", f->session.options.prefill_chunk,

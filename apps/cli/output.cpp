@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #endif
 
+#include "base/format.h"
 #include "base/os.h"
 #include "puna/base/error.h"
 
@@ -22,12 +23,9 @@ void print(std::string_view text) {
 }
 
 void print_format(const char* format, ...) {
-  va_list values, again;
+  va_list values;
   va_start(values, format);
-  va_copy(again, values);
-  std::string text(size_t(vsnprintf(nullptr, 0, format, values)), '\0');
-  vsnprintf(text.data(), text.size() + 1, format, again);
-  va_end(again);
+  const std::string text = format_list(format, values);
   va_end(values);
   print(text);
 }

@@ -269,7 +269,7 @@ void add_rec_eval(const Verb& rec) {
   verb.option("MODEL", f->model.path, "a model that train made");
   verb.option("--data", f->data, kData).required();
   verb.option("--baseline", f->baseline, "instead of a model: popularity, knn, recent-knn or markov");
-  verb.option("--plot", f->plot, "file for a picture (SVG) of HR@10 by the items' popularity");
+  verb.output("--plot", f->plot, "file for a picture (SVG) of HR@10 by the items' popularity");
   verb.option("--window", f->window, "events before the last one that are looked at and count as seen (default 200)")
       .within(1, 1e9);
   verb.flag("--by-number", f->by_number, kByNumber);

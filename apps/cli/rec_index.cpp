@@ -76,7 +76,7 @@ void add_rec_index(const Verb& rec) {
       rec, "index",
       "Build a graph for approximate search (above a million items); its size, time and recall as one line of JSON");
   verb.option("MODEL", f->model.path, "a model that train made").required();
-  verb.option("--out", f->out, "the file to write, for recommend --index").required();
+  verb.output("--out", f->out, "the file to write, for recommend --index").required();
   verb.option("--links", f->options.links, "of an item (default 16)").within(2, 64);
   verb.option("--build-width", f->options.build_width, "candidates for an item's place (default 200)")
       .within(1, 1 << 20);

@@ -188,7 +188,7 @@ void add_rec_online(const Verb& rec) {
   const Verb verb(rec, "update",
                   "Learn the events of a log that have not been learned yet; what is known then as one line of JSON");
   f->add(verb);
-  verb.option("--out", f->out, "also write the ranker as it is then");
+  verb.output("--out", f->out, "also write the ranker as it is then");
   verb.run([f] { run_update(*f); });
 }
 #else

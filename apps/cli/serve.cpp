@@ -1,7 +1,5 @@
 // puna serve: the protocols of OpenAI and Anthropic over HTTP, and a chat page. docs/serving.md
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -10,9 +8,8 @@
 #include "api.h"
 #include "base/os.h"
 #include "common.h"
-#include "http/access.h"
-#include "interrupt.h"
 #include "puna/base/error.h"
+#include "serve_page.h"
 #include "verbs.h"
 
 namespace puna::cli {
@@ -159,8 +156,7 @@ void run(const ServeFlags& f) {
     http::Server server(options, http::Server::Handler(
                                      [&](const http::Request& r, const http::Reply& reply) { api.handle(r, reply); }));
     api.set_counts([&] { return server.counts(); });
-    print_format("http://%s:%d\n", f.host.find(':') == f.host.npos ? f.host.c_str() : ("[" + f.host + "]").c_str(),
-                 server.port());
+    print_address(f.host, server.port());
     while (!interrupt.requested()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
       memory.give_back(api.answered());

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
 #include <cstdio>
 #include <limits>
+
+#include "base/format.h"
 
 namespace puna::cli {
 namespace {
@@ -16,15 +17,6 @@ constexpr const char* kColours[] = {"#36c", "#c33", "#2a2", "#a3a", "#c80", "#0a
 
 const char* colour(const std::vector<PlotSeries>& series, size_t i) {
   return kColours[(series[i].colour >= 0 ? size_t(series[i].colour) : i) % (sizeof kColours / sizeof *kColours)];
-}
-
-__attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {
-  char text[320];
-  va_list values;
-  va_start(values, pattern);
-  vsnprintf(text, sizeof text, pattern, values);
-  va_end(values);
-  return text;
 }
 
 const auto escaped = xml_escaped;

@@ -1,22 +1,12 @@
 #include "report.h"
 
-#include <cstdarg>
-#include <cstdio>
+#include "base/format.h"
 
 namespace puna::improve {
 namespace {
 
 using eval::Difference;
 using eval::Verdict;
-
-__attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {
-  char text[2048];
-  va_list values;
-  va_start(values, pattern);
-  vsnprintf(text, sizeof text, pattern, values);
-  va_end(values);
-  return text;
-}
 
 std::string p_text(double p) { return p < 1e-4 ? format("%.1e", p) : format("%.4f", p); }
 

@@ -1,25 +1,17 @@
 #include "api.h"
 
-#include <chrono>
 #include <sstream>
 
 #include "base/json.h"
 #include "base/shown.h"
-#include "http/access.h"
 #include "http/secrets.h"
 #include "io/json_parts.h"
-#include "page/pages.h"
 #include "puna/base/error.h"
 
 namespace puna::desk {
 namespace {
 
 constexpr size_t kLongestName = 100;
-
-int64_t now() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 void require_name(const std::string& name) {
   bool fine = !name.empty() && name.size() <= kLongestName && name.front() != ' ' && name.back() != ' ';
@@ -73,17 +65,14 @@ std::vector<Token> parse_tokens(std::string_view text, const std::string& place)
 
 Api::Api(label::LabelStore& store, DeskOptions desk, ApiOptions options)
     : desk_(store, std::move(desk)), o_(std::move(options)) {
-  if (!o_.loopback && o_.tokens.empty())
+  if (!o_.reach.loopback && o_.tokens.empty())
     fail(Status::invalid_argument,
          "--host %s is reached from other machines: give --tokens FILE with a token for each who may label",
-         o_.host.c_str());
+         o_.reach.host.c_str());
 }
 
 std::optional<http::Answer> Api::quick(const http::Request& r) const {
-  if (const auto why = http::refuse_stranger(r, {.loopback = o_.loopback, .host = o_.host, .only_json = true}))
-    return http::refusal(why->status, why->message);
-  if (r.path == "/health" && (r.method == "GET" || r.method == "HEAD")) return http::Answer{200, R"({"status":"ok"})"};
-  return pages::page_answer("label", r);
+  return pages::front_answer("label", r, o_.reach);
 }
 
 // Takes "annotator" out of the body.
@@ -100,38 +89,30 @@ Person Api::who(const http::Request& r, std::string& body) const {
     }
   }
   if (o_.tokens.empty()) return {named, true};
-  const Person* found = nullptr;
-  const std::string_view secret = http::bearer(r.field("authorization"));
-  for (const Token& t : o_.tokens)
-    if (http::same_secret(secret, t.secret)) found = &t.person;
-  if (!found)
-    throw Refused{401, secret.empty() ? "a token is needed: Authorization: Bearer TOKEN" : "the token is wrong"};
-  if (!named.empty() && named != found->name)
-    throw Refused{403, "the token is that of '" + shown(found->name) + "', not of '" + shown(named) + "'"};
-  return *found;
+  const Person& person = pages::require_token(o_.tokens, r).person;
+  if (!named.empty() && named != person.name)
+    throw Refused{403, "the token is that of '" + shown(person.name) + "', not of '" + shown(named) + "'"};
+  return person;
 }
 
 http::Answer Api::answer(const http::Request& r) {
-  const auto answer = [](std::string body) {
-    return http::Answer{200, std::move(body), "application/json", {{"Cache-Control", "no-store"}}};
-  };
   try {
     std::string body = r.body;
     if (r.path == "/v1/projects") {
       if (r.method != "GET" && r.method != "HEAD") throw Refused{405, "expected GET /v1/projects"};
       body.clear();
-      return answer(desk_.projects(who(r, body), now()));
+      return pages::private_json(desk_.projects(who(r, body), pages::milliseconds_now()));
     }
     for (const Route& route : kRoutes) {
       if (r.path != route.path) continue;
       if (r.method != "POST") throw Refused{405, "expected POST " + r.path};
       const Person person = who(r, body);
       if (person.name.empty()) fail(Status::invalid_argument, "the request has no \"annotator\"");
-      return answer((desk_.*route.asked)(person, body, now()));
+      return pages::private_json((desk_.*route.asked)(person, body, pages::milliseconds_now()));
     }
     throw Refused{404, "there is no '" + shown(r.path) + "' here"};
   } catch (const Refused& refused) {
-    return http::refusal(refused.status, refused.why);
+    return http::refusal(refused);
   } catch (const Error& e) {
     return http::refusal(e.status() == Status::invalid_argument ? 400 : 500, e.what());
   }

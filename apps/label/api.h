@@ -15,6 +15,7 @@
 #include "desk.h"
 #include "http/answer.h"
 #include "http/request.h"
+#include "page/front.h"
 
 namespace puna::desk {
 
@@ -26,8 +27,7 @@ struct Token {
 std::vector<Token> parse_tokens(std::string_view text, const std::string& place);  // Error{invalid_argument}
 
 struct ApiOptions {
-  std::string host = "127.0.0.1";
-  bool loopback = true;
+  pages::Reach reach;
   std::vector<Token> tokens;
 };
 

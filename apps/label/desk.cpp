@@ -174,12 +174,12 @@ StoreStats Desk::stats(int64_t project, int64_t now) {
   const auto took = Clock::now() - begin;
   if (took > kQuick) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    counts_[project] = {counted, Clock::now() + 20 * took};
+    counts_[project] = {counted, Clock::now() + o_.rest * took};
   }
   return counted;
 }
 
-// Computed again when labels have come, but not so often that it takes more than a twentieth of the time.
+// Computed again when labels have come, but not so often that it takes more than a twentieth of the time (`rest`).
 std::string Desk::agreement(const Project& project, int64_t labels) {
   using Clock = std::chrono::steady_clock;
   {
@@ -211,7 +211,7 @@ std::string Desk::agreement(const Project& project, int64_t labels) {
     made.json += ",\"alpha\":null,\"why\":" + quoted(e.what());
   }
   const auto end = Clock::now();
-  made.next = end + 20 * (end - begin);
+  made.next = end + o_.rest * (end - begin);
   const std::lock_guard<std::mutex> lock(mutex_);
   agreed_[project.id] = made;
   return made.json;

@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/answer.h"
 #include "puna/label/store.h"
 
 namespace puna::desk {
@@ -29,6 +30,8 @@ struct DeskOptions {
   label::AssignOptions assign;
   // Keys of the items' data that have a place of their own on the page.
   std::string prompt = "prompt", left = "left", right = "right", text = "text";
+  // Counts and agreement that took t to compute are given again for `rest` times t; 0: computed for every request.
+  int rest = 20;
 };
 
 struct Person {
@@ -36,11 +39,7 @@ struct Person {
   bool decides = true;  // may see everybody's answers and decide
 };
 
-// A request that is refused: the status that HTTP gives it, and a sentence.
-struct Refused {
-  int status;
-  std::string why;
-};
+using http::Refused;
 
 class Desk {
  public:

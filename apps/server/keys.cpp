@@ -38,11 +38,6 @@ Keys Keys::parse(std::string_view text, const std::string& place) {
   return keys;
 }
 
-const Key* Keys::find(std::string_view secret) const {
-  const Key* found = nullptr;
-  for (const Key& k : all_)
-    if (http::same_secret(secret, k.secret)) found = &k;
-  return found;
-}
+const Key* Keys::find(std::string_view secret) const { return http::holder_of(all_, secret); }
 
 }  // namespace puna::serve

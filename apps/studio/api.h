@@ -14,13 +14,13 @@
 #include "http/answer.h"
 #include "http/request.h"
 #include "http/secrets.h"
+#include "page/front.h"
 #include "studio.h"
 
 namespace puna::studio {
 
 struct ApiOptions {
-  std::string host = "127.0.0.1";
-  bool loopback = true;
+  pages::Reach reach;
   std::vector<http::Secret> tokens;
 };
 

@@ -18,26 +18,18 @@ namespace {
 constexpr const char* kProject = "ads";
 constexpr size_t kMostTexts = 500, kLongestText = 4096;
 
-// The body of a request: what is wrong with it is the caller's fault.
+// The body of a request.
 class Body {
  public:
-  explicit Body(std::string_view text) : json_(parse(text)), guard_(json_) {}
+  explicit Body(std::string_view text) : json_(parse_json(text, "the request")), guard_(json_) {}
   text::JsonField root() const { return {json_, "the request"}; }
 
  private:
-  static Json parse(std::string_view text) {
-    try {
-      return parse_json(text, "the request");
-    } catch (const Error& e) {
-      if (e.status() != Status::bad_file) throw;
-      fail(Status::invalid_argument, "%s", e.what());
-    }
-  }
   Json json_;
   JsonGuard<Json> guard_;
 };
 
-// JsonField's errors are those of files; here they are a caller's.
+// Errors of parsing and of JsonField are those of files; here they are a caller's.
 template <class Work>
 auto of_a_request(Work&& work) {
   try {
@@ -106,10 +98,6 @@ OrderedJson linted(const std::string& text, const ads::Placement& placement, con
           {"findings", list}};
 }
 
-std::string written(const OrderedJson& json) {
-  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-}
-
 // Every text's own name among the decisions: a text that was edited is another one.
 std::string decision_key(const std::string& variant, const std::string& field, int64_t place, const std::string& text) {
   return variant + "/" + field + "/" + std::to_string(place) + "/" + text;
@@ -133,7 +121,7 @@ Studio::Studio(StudioOptions options) : o_(std::move(options)), brief_(o_.brief)
     const JsonGuard guard(plan);
     if (!plan.is_object() || !plan.contains("puna_ads_plan") || !plan.contains("brief") || !plan.contains("placements"))
       fail(Status::invalid_argument, "the plan is none that puna ads plan wrote");
-    if (brief_.empty()) brief_ = written(plan["brief"]);
+    if (brief_.empty()) brief_ = json_text(plan["brief"]);
   }
   if (!brief_.empty()) (void)ads::read_brief(brief_, "the brief", o_.placements);
 }
@@ -165,11 +153,11 @@ std::string Studio::state() {
   }
   const OrderedJson writing =
       writing_ ? OrderedJson{{"done", done_.load()}, {"total", total_.load()}} : OrderedJson(nullptr);
-  std::string answer = written({{"can_write", bool(o_.write)},
-                                {"keeps", o_.store != nullptr},
-                                {"writing", writing},
-                                {"placements", placements},
-                                {"decisions", decisions}});
+  std::string answer = json_text({{"can_write", bool(o_.write)},
+                                  {"keeps", o_.store != nullptr},
+                                  {"writing", writing},
+                                  {"placements", placements},
+                                  {"decisions", decisions}});
   answer.pop_back();
   return answer + ",\"brief\":" + (brief.empty() ? "null" : brief) + ",\"plan\":" + (plan.empty() ? "null" : plan) +
          "}";
@@ -191,7 +179,7 @@ std::string Studio::lint(std::string_view json) const {
       const ads::PlacementField& field = ads::find_field(placement, texts[i]["field"].string());
       all.push_back(linted(text, placement, field, against.context(), *o_.rules));
     }
-    return written({{"texts", all}});
+    return json_text({{"texts", all}});
   });
 }
 
@@ -242,7 +230,7 @@ std::string Studio::decide(std::string_view json, const std::string& person, int
       const label::Project project = project_of(store);
       label::Item item;
       item.key = decision_key(variant, field, place, text);
-      item.data = written({{"text", text}, {"variant", variant}, {"field", field}});
+      item.data = json_text({{"text", text}, {"variant", variant}, {"field", field}});
       store.put_items(project.id, {&item, 1});
       label::NewLabel l;
       l.item = item.id;

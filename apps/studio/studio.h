@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/answer.h"
 #include "puna/ads/brief.h"
 #include "puna/ads/lint.h"
 #include "puna/ads/placements.h"
@@ -25,11 +26,7 @@
 
 namespace puna::studio {
 
-// A request that is refused: the status that HTTP gives it, and a sentence.
-struct Refused {
-  int status;
-  std::string why;
-};
+using http::Refused;
 
 struct StudioOptions {
   std::string brief, plan;  // JSON to begin with, or ""

@@ -108,8 +108,7 @@ std::string simulated_week(const Brief& brief, int32_t variants, uint64_t seed) 
     const auto p = chooser.propensities(s);
     tomorrow.push_back(std::vector<double>(p.begin(), p.end()));
   }
-  return OrderedJson{{"currency", brief.budget.currency}, {"days", days}, {"segments", names}, {"tomorrow", tomorrow}}
-      .dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  return json_text({{"currency", brief.budget.currency}, {"days", days}, {"segments", names}, {"tomorrow", tomorrow}});
 }
 
 }  // namespace puna::studio

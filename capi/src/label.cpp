@@ -59,15 +59,6 @@ std::string_view given_name(const char* text, const char* what) {
   return text;
 }
 
-// What `change` does to the answers, or nothing of it.
-template <class Change>
-void change_answers(puna_answers& answers, Change&& work) {
-  AnswersBuilder changed = answers.builder;
-  work(changed);
-  answers.builder = std::move(changed);
-  answers.finished.reset();
-}
-
 int64_t numbered(int64_t i, int64_t count, const char* what) { return in_range(i, 0, count - 1, what); }
 
 // A watch that asks the options' callback.
@@ -110,15 +101,17 @@ puna_status puna_answers_add(puna_answers* answers, const char* item, const char
 
 puna_status puna_answers_set_gold(puna_answers* answers, const char* item, const char* label) {
   return guard([&] {
-    change_answers(use(answers),
-                   [&](AnswersBuilder& b) { b.gold(given_name(item, "item"), given_name(label, "label")); });
+    puna_answers& a = use(answers);
+    a.builder.gold(given_name(item, "item"), given_name(label, "label"));
+    a.finished.reset();
   });
 }
 
 puna_status puna_answers_set_truth(puna_answers* answers, const char* item, const char* label) {
   return guard([&] {
-    change_answers(use(answers),
-                   [&](AnswersBuilder& b) { b.truth(given_name(item, "item"), given_name(label, "label")); });
+    puna_answers& a = use(answers);
+    a.builder.truth(given_name(item, "item"), given_name(label, "label"));
+    a.finished.reset();
   });
 }
 

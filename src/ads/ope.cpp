@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <unordered_map>
 
+#include "base/format.h"
 #include "puna/base/error.h"
 
 namespace puna::ads {
@@ -37,16 +36,6 @@ struct OpeAction {
   int64_t shown = 0;
   double inverse = 0, inverse_squares = 0;  // sums of 1 / p
 };
-
-std::string text_of(const char* format, ...) __attribute__((format(printf, 1, 2)));
-std::string text_of(const char* format, ...) {
-  char text[512];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  return text;
-}
 
 }  // namespace
 
@@ -116,38 +105,38 @@ void OffPolicy::Impl::judge(OpeReport& r) const {
     r.worst_action = int64_t(a);
   }
   if (without_propensity > 0)
-    r.refusals.push_back(text_of(
+    r.refusals.push_back(format(
         "%jd of %jd rows have no propensity above 0: log the probability with which each shown variant was drawn",
         without_propensity, rows));
   if (unsupported > 0)
     r.refusals.push_back(
-        text_of("the policy takes actions that the log never took, in %jd contexts and actions: show "
-                "each at least a little (an exploration floor)",
-                unsupported));
+        format("the policy takes actions that the log never took, in %jd contexts and actions: show "
+               "each at least a little (an exploration floor)",
+               unsupported));
   if (r.ess < kLeastEssShare * n)
     r.refusals.push_back(
-        text_of("the effective sample size is %.4g, below 1 %% of %jd rows: the log rarely did what "
-                "the policy would; log more rows with a higher exploration floor",
-                r.ess, rows));
+        format("the effective sample size is %.4g, below 1 %% of %jd rows: the log rarely did what "
+               "the policy would; log more rows with a higher exploration floor",
+               r.ess, rows));
   if (std::fabs(r.mean_weight - 1) > kMostMeanError)
     r.refusals.push_back(
-        text_of("the mean weight is %.4g, expected 1 +- 0.1: the propensities are not those with which "
-                "the actions were drawn; log them when drawing",
-                r.mean_weight));
+        format("the mean weight is %.4g, expected 1 +- 0.1: the propensities are not those with which "
+               "the actions were drawn; log them when drawing",
+               r.mean_weight));
   if (r.largest_share > kMostLargestShare)
-    r.warnings.push_back(text_of("one row has %.3g %% of all weight", 100 * r.largest_share));
+    r.warnings.push_back(format("one row has %.3g %% of all weight", 100 * r.largest_share));
   if (rewarded < kFewRewards)
-    r.warnings.push_back(text_of("%jd rows have a reward; standard errors are unreliable below 30", rewarded));
+    r.warnings.push_back(format("%jd rows have a reward; standard errors are unreliable below 30", rewarded));
   if (empty_cells > 0)
     r.warnings.push_back(
-        text_of("the policy takes %jd actions in contexts in which the log never took them", empty_cells));
+        format("the policy takes %jd actions in contexts in which the log never took them", empty_cells));
   if (const int64_t off = contexts_off_one(); off > 0)
-    r.warnings.push_back(text_of("the propensities do not add up to 1 in %jd contexts", off));
+    r.warnings.push_back(format("the propensities do not add up to 1 in %jd contexts", off));
   if (std::fabs(r.worst_errors) > 4)
     r.warnings.push_back(
-        text_of("propensities are not calibrated: the rows of one action stand for %.3g of the log, "
-                "%.3g standard errors from 1",
-                r.worst_ratio, std::fabs(r.worst_errors)));
+        format("propensities are not calibrated: the rows of one action stand for %.3g of the log, "
+               "%.3g standard errors from 1",
+               r.worst_ratio, std::fabs(r.worst_errors)));
 }
 
 OffPolicy::OffPolicy(const OpeOptions& o) {
@@ -307,12 +296,12 @@ OpeReport OffPolicy::report() const {
   add("dm", m.dm.mean, m.dm.standard_error());
   add("ips", m.ips.mean, m.ips.standard_error());
   for (size_t i = 0; i < m.clipped.size(); ++i)
-    add(text_of("clipped_ips_%g", m.o.clips[i]), m.clipped[i].mean, m.clipped[i].standard_error());
+    add(format("clipped_ips_%g", m.o.clips[i]), m.clipped[i].mean, m.clipped[i].standard_error());
   if (m.w > 0) {
     const double snips = m.wr / m.w;
     add("snips", snips, std::sqrt(std::max(0.0, m.wwrr - 2 * snips * m.wwr + snips * snips * m.ww)) / m.w);
     for (size_t i = 0; i < m.clipped.size(); ++i)
-      add(text_of("clipped_snips_%g", m.o.clips[i]), m.clipped[i].mean * n / m.clipped_weights[i],
+      add(format("clipped_snips_%g", m.o.clips[i]), m.clipped[i].mean * n / m.clipped_weights[i],
           m.clipped[i].standard_error() * n / m.clipped_weights[i]);
   }
   add("dr", m.dr.mean, m.dr.standard_error());
@@ -324,9 +313,9 @@ OpeReport OffPolicy::report() const {
     add("sndr", m.dm.mean + d, m.rows > 1 ? std::sqrt(std::max(0.0, square - n * mean * mean) / (n - 1) / n) : 0);
   }
   for (size_t i = 0; i < m.switched.size(); ++i)
-    add(text_of("switch_dr_tau%g", m.o.switches[i]), m.switched[i].mean, m.switched[i].standard_error());
+    add(format("switch_dr_tau%g", m.o.switches[i]), m.switched[i].mean, m.switched[i].standard_error());
   for (size_t i = 0; i < m.shrunk.size(); ++i)
-    add(text_of("dros_lambda%g", m.o.shrinkages[i]), m.shrunk[i].mean, m.shrunk[i].standard_error());
+    add(format("dros_lambda%g", m.o.shrinkages[i]), m.shrunk[i].mean, m.shrunk[i].standard_error());
   r.ess = m.ww > 0 ? m.w * m.w / m.ww : 0;
   r.largest_weight = m.largest;
   r.mean_weight = m.w / n;

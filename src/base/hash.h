@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
+#include <string_view>
 
 namespace puna {
 
@@ -14,6 +16,7 @@ class Hash {
     for (; bytes >= 8; p += 8, bytes -= 8) mix(word(p, 8));
     mix(word(p, bytes) ^ uint64_t(bytes) << 56);  // the rest, and where it ended: "ab","c" is not "a","bc"
   }
+  void add(std::string_view text) noexcept { add(text.data(), text.size()); }
   template <class T>
   void add_value(const T& value) noexcept {
     add(&value, sizeof value);
@@ -34,5 +37,12 @@ class Hash {
   }
   uint64_t state_ = 0x243F6A8885A308D3u;
 };
+
+inline uint64_t hash_of(std::string_view text) noexcept {
+  Hash hash;
+  hash.add(text);
+  return hash.value();
+}
+std::string hex_of(uint64_t hash);  // 16 digits
 
 }  // namespace puna

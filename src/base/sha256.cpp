@@ -58,4 +58,13 @@ Sha256 sha256(std::string_view bytes) noexcept {
   return hash;
 }
 
+std::string sha256_hex(std::string_view bytes) {
+  std::string hex;
+  for (const uint8_t byte : sha256(bytes)) {
+    hex += "0123456789abcdef"[byte >> 4];
+    hex += "0123456789abcdef"[byte & 15];
+  }
+  return hex;
+}
+
 }  // namespace puna

@@ -1,9 +1,9 @@
 // compare_report.cpp -- a comparison as text and as JSON.
 #include <cmath>
 
+#include "base/format.h"
 #include "base/json.h"
 #include "base/shown.h"
-#include "eval/format.h"
 #include "eval/sentence.h"
 
 namespace puna::eval {

@@ -20,21 +20,10 @@ namespace {
 
 constexpr uint64_t kStepUs = 50'000;  // between two looks at `stop`
 
-std::string hex_of(uint64_t id) {
-  char hex[20];
-  snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(id));
-  return hex;
-}
-
 std::string number_text(double x) {
   char text[40];
   snprintf(text, sizeof text, "%.17g", x);
   return text;
-}
-
-template <class T>
-void add_text(Hash& hash, const T& text) {
-  hash.add(text.data(), text.size());
 }
 
 // The ids of a rendered text, with the token that texts begin with.
@@ -202,7 +191,7 @@ Evaluation::Evaluation(ModelPtr model, Task task, std::vector<std::string> all, 
   for (const int64_t n : numbers) s.add_item(texts.prompt(n), watch);
   Hash hash;
   for (const Impl::Request& r : s.requests) hash.add_value(r.id);
-  for (const std::string& u : t.until) add_text(hash, u);
+  for (const std::string& u : t.until) hash.add(u);
   for (const int64_t n : {t.max_gen_toks, t.repeats, t.top_k, int64_t(t.do_sample), int64_t(options.seed), most,
                           int64_t(options.session.exact), int64_t(options.session.kv_type)})
     hash.add_value(n);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/format.h"
 #include "eval/evaluation_impl.h"
-#include "eval/format.h"
 
 namespace puna::eval {
 namespace {

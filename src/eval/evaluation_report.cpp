@@ -1,10 +1,10 @@
 // evaluation_report.cpp -- a run for people, and for programs.
 #include <cmath>
 
+#include "base/format.h"
 #include "base/json.h"
 #include "base/shown.h"
 #include "eval/evaluation_impl.h"
-#include "eval/format.h"
 
 namespace puna::eval {
 std::string Evaluation::text(const EvaluationResult& r, const RunFacts& f) const {

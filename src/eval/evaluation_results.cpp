@@ -5,8 +5,8 @@
 
 #include "base/det_math.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "eval/evaluation_impl.h"
-#include "eval/sha256.h"
 #include "puna/base/error.h"
 
 namespace puna::eval {
@@ -249,9 +249,9 @@ std::string Evaluation::samples() const {
       line["filtered_resps"] = std::move(left);
       line["filter"] = chain.name;
       line["metrics"] = metrics;
-      line["doc_hash"] = sha256(document.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
-      line["prompt_hash"] = sha256(item.context(0).empty() ? item.continuations[0] : item.context(0));
-      line["target_hash"] = sha256(python_text(item.target));
+      line["doc_hash"] = sha256_hex(document.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
+      line["prompt_hash"] = sha256_hex(item.context(0).empty() ? item.continuations[0] : item.context(0));
+      line["target_hash"] = sha256_hex(python_text(item.target));
       if (!item.cluster.empty()) line["cluster"] = item.cluster;
       for (const MetricRule& m : s.task.metrics)
         if (const auto found = scores.metrics.find(m.name); found != scores.metrics.end()) line[m.name] = found->second;

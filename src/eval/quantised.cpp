@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "base/det_math.h"
+#include "base/format.h"
 #include "base/fp_env.h"
 #include "base/json.h"
-#include "eval/format.h"
 #include "puna/base/error.h"
 #include "runtime/generate/score_softmax.h"
 

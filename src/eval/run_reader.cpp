@@ -53,14 +53,6 @@ bool to_number(std::string_view value, double& number) {
   return error == std::errc() && end == value.data() + value.size() && std::isfinite(number);
 }
 
-std::string hash_of(std::string_view text) {
-  Hash hash;
-  hash.add(text.data(), text.size());
-  char hex[20];
-  snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(hash.value()));
-  return hex;
-}
-
 std::string listed(const std::vector<std::string>& names) {
   std::string all;
   for (size_t i = 0; i < names.size() && i < 12; ++i) all += (i ? ", '" : "'") + shown(names[i]) + "'";
@@ -179,8 +171,8 @@ class Reader {
     item.data_hash = line.has("doc_hash") ? given("doc_hash") : given("data_hash");
     item.prompt_hash = given("prompt_hash");
     item.target_hash = given("target_hash");
-    if (item.prompt_hash.empty() && line.has("prompt")) item.prompt_hash = hash_of(line.get("prompt"));
-    if (item.target_hash.empty() && line.has("target")) item.target_hash = hash_of(line.get("target"));
+    if (item.prompt_hash.empty() && line.has("prompt")) item.prompt_hash = hex_of(hash_of(line.get("prompt")));
+    if (item.target_hash.empty() && line.has("target")) item.target_hash = hex_of(hash_of(line.get("target")));
   }
 
   std::string cluster_of(const Place& place, const Line& line) const {

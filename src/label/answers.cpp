@@ -20,8 +20,25 @@ int32_t AnswersBuilder::Index::of(std::string_view name) {
   return number_.emplace(std::string(name), int32_t(names.size()) - 1).first->second;
 }
 
+void AnswersBuilder::Index::forget_from(size_t count) noexcept {
+  for (; names.size() > count; names.pop_back()) number_.erase(names.back());
+}
+
+template <class Work>
+void AnswersBuilder::all_or_nothing(Work&& work) {
+  const size_t items = items_.names.size(), workers = workers_.names.size(), labels = labels_.names.size();
+  try {
+    work();
+  } catch (...) {
+    items_.forget_from(items);
+    workers_.forget_from(workers);
+    labels_.forget_from(labels);
+    throw;
+  }
+}
+
 void AnswersBuilder::add(std::string_view item, std::string_view worker, std::string_view label) {
-  answers_.push_back({items_.of(item), workers_.of(worker), labels_.of(label)});
+  all_or_nothing([&] { answers_.push_back({items_.of(item), workers_.of(worker), labels_.of(label)}); });
 }
 void AnswersBuilder::item(std::string_view item) { items_.of(item); }
 void AnswersBuilder::label(std::string_view label) { labels_.of(label); }
@@ -29,13 +46,15 @@ void AnswersBuilder::gold(std::string_view item, std::string_view label) { note(
 void AnswersBuilder::truth(std::string_view item, std::string_view label) { note(truth_, "truth", item, label); }
 
 void AnswersBuilder::note(std::vector<int32_t>& to, const char* what, std::string_view item, std::string_view label) {
-  const auto i = size_t(items_.of(item));
-  const int32_t l = labels_.of(label);
-  if (to.size() <= i) to.resize(i + 1, kUnknown);
-  if (to[i] != kUnknown && to[i] != l)
-    fail(Status::invalid_argument, "item '%s' has two labels as its %s: '%s' and '%s'", shown(item).c_str(), what,
-         shown(labels_.names[size_t(to[i])]).c_str(), shown(label).c_str());
-  to[i] = l;
+  all_or_nothing([&] {
+    const auto i = size_t(items_.of(item));
+    const int32_t l = labels_.of(label);
+    if (to.size() <= i) to.resize(i + 1, kUnknown);
+    if (to[i] != kUnknown && to[i] != l)
+      fail(Status::invalid_argument, "item '%s' has two labels as its %s: '%s' and '%s'", shown(item).c_str(), what,
+           shown(labels_.names[size_t(to[i])]).c_str(), shown(label).c_str());
+    to[i] = l;
+  });
 }
 
 Answers AnswersBuilder::finish() {

@@ -6,13 +6,13 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/hash.h"
 #include "puna/base/error.h"
 #include "puna/label/text_overlap.h"
 #include "text/words.h"
 
 namespace puna::label {
 
-using text::hash_of;
 using text::PlainWords;
 
 struct ContaminationIndex::State {

@@ -50,11 +50,7 @@ Format format_of(std::string_view name) { return named<Format>(kFormatNames, "fo
 Importer::Importer(LabelStore& store, std::string_view bytes, const std::string& file, const ImportOptions& options,
                    const Watch& watch)
     : options(options), file(file), bytes(bytes), watch(watch), store_(store) {
-  Hash hash;
-  hash.add(bytes.data(), bytes.size());
-  char hex[20];
-  snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(hash.value()));
-  file_hash_ = hex;
+  file_hash_ = hex_of(hash_of(bytes));
 }
 
 void Importer::open_project(Type type) {
@@ -82,15 +78,14 @@ void Importer::open_project(Type type) {
 
 int64_t Importer::item(int64_t line, const std::string& key, const std::string& data, const std::string& truth,
                        const std::string& source) {
-  Hash hash;
-  hash.add(data.data(), data.size());
+  const uint64_t hash = hash_of(data);
   const auto found = known_.find(key);
   if (found != known_.end()) {
     const Known& before = found->second;
     if (!truth.empty() && !before.truth.empty() && truth != before.truth)
       refuse(line, "item '" + shown(key) + "' has the truth " + shown(truth) + ", and " + shown(before.truth) +
                        " in an earlier row");
-    const bool new_data = !data.empty() && hash.value() != before.data;
+    const bool new_data = !data.empty() && hash != before.data;
     if (!new_data && (truth.empty() || !before.truth.empty()) && source.empty()) return before.id;
   }
   Item item;
@@ -103,7 +98,7 @@ int64_t Importer::item(int64_t line, const std::string& key, const std::string& 
   report.truths += !truth.empty();
   Known& known = known_[key];
   known.id = item.id;
-  if (!data.empty()) known.data = hash.value();
+  if (!data.empty()) known.data = hash;
   if (!truth.empty()) known.truth = truth;
   watch.tick();
   return item.id;

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "base/hash.h"
 #include "puna/base/error.h"
 #include "puna/base/philox.h"
 #include "puna/text/duplicates.h"
@@ -12,7 +13,6 @@
 namespace puna {
 namespace {
 
-using text::hash_of;
 using text::PlainWords;
 
 using Shingles = std::vector<uint64_t>;  // hashes, sorted, each once

@@ -1,6 +1,5 @@
 #include "text/words.h"
 
-#include "base/hash.h"
 #include "puna/base/error.h"
 
 namespace puna::text {
@@ -33,12 +32,6 @@ void PlainWords::set(std::string_view from) {
   }
   if (inside) text += ' ';
   begin.push_back(uint32_t(text.size()));
-}
-
-uint64_t hash_of(std::string_view text) noexcept {
-  Hash hash;
-  hash.add(text.data(), text.size());
-  return hash.value();
 }
 
 }  // namespace puna::text

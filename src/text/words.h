@@ -24,6 +24,4 @@ struct PlainWords {
   }
 };
 
-uint64_t hash_of(std::string_view text) noexcept;
-
 }  // namespace puna::text

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "label/api.h"
 #include "puna/label/exchange.h"
+#include "support/ask_page.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/status.h"
@@ -19,8 +20,15 @@ using label::Project;
 namespace {
 
 struct Office {
-  explicit Office(ApiOptions options = {}, DeskOptions desk = {})
+  explicit Office(ApiOptions options = {}, DeskOptions desk = always_counted())
       : store(label::open_label_store(folder / "labels.db")), api(*store, std::move(desk), std::move(options)) {}
+
+  // Else an answer would depend on how long the one before it took.
+  static DeskOptions always_counted() {
+    DeskOptions o;
+    o.rest = 0;
+    return o;
+  }
 
   Project project(label::Type type, std::vector<std::string> labels, int items, int64_t wanted = 1,
                   const std::string& name = "p") {
@@ -41,15 +49,7 @@ struct Office {
 
   http::Answer ask(const std::string& path, const std::string& body, const std::string& token = "",
                    const std::string& host = "localhost:8081") {
-    http::Request r;
-    r.method = body.empty() ? "GET" : "POST";
-    r.path = path;
-    r.body = body;
-    r.fields = {{"host", host}};
-    if (!body.empty()) r.fields.emplace_back("content-type", "application/json");
-    if (!token.empty()) r.fields.emplace_back("authorization", "Bearer " + token);
-    if (auto quick = api.quick(r)) return *quick;
-    return api.answer(r);
+    return ask_page(api, path, body, token, host);
   }
   // By a person who gives a name, or has a token.
   Json get(const std::string& what, const std::string& by, std::string more = "") {
@@ -247,8 +247,7 @@ TEST_CASE("texts that differ wait for a decision, equal ones do not", "[desk]") 
 TEST_CASE("a token says who asks, and who may decide", "[desk]") {
   const std::string ann = "ann-secret-123456", chief = "chief-secret-1234";
   ApiOptions options;
-  options.loopback = false;
-  options.host = "0.0.0.0";
+  options.reach = {"0.0.0.0", false};
   options.tokens = parse_tokens("ann " + ann + "\nchief " + chief + " decides # all\n", "tokens");
   Office office(options);
   office.project(label::Type::choice, {"good", "bad"}, 2, 2);
@@ -273,8 +272,7 @@ TEST_CASE("tokens that cannot be meant are refused with their line", "[desk]") {
   CHECK(message_of([] { parse_tokens("a 0123456789abcdef\na 0123456789abcdeg", "t"); }).find("t:2: 'a' has") == 0);
   CHECK(message_of([] { parse_tokens("# nobody\n", "t"); }) == "t: there is no key in it");
   ApiOptions open;
-  open.loopback = false;
-  open.host = "0.0.0.0";
+  open.reach = {"0.0.0.0", false};
   CHECK(status_of([&] { Office office(open); }) == Status::invalid_argument);
 }
 

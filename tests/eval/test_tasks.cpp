@@ -2,10 +2,10 @@
 #include <map>
 
 #include <nlohmann/json.hpp>
+#include "base/sha256.h"
 #include "eval/item_scores.h"
 #include "eval/python_literal.h"
 #include "eval/python_random.h"
-#include "eval/sha256.h"
 #include "eval/task_prompts.h"
 #include "puna/eval/compare.h"
 #include "puna/eval/evaluation.h"
@@ -103,8 +103,8 @@ TEST_CASE("templates of tasks keep their white space, and what is undefined is a
 }
 
 TEST_CASE("hashes and literals are Python's", "[eval]") {
-  CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  CHECK(sha256(std::string(119, 'a')) == "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb");
+  CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(sha256_hex(std::string(119, 'a')) == "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb");
   const std::vector<std::string> texts = {"plain", "it's", "\"both\" isn't", "a\\b\n\tc", "\xc3\xa9\xe2\x80\x8b", ""};
   std::string list = "[";
   for (const std::string& t : texts) list += python_repr(t) + ", ";

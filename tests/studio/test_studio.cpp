@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/os.h"
 #include "studio/api.h"
+#include "support/ask_page.h"
 #include "support/catch.h"
 #include "support/files.h"
 #include "support/status.h"
@@ -34,15 +35,7 @@ struct Room {
 
   http::Answer ask(const std::string& path, const std::string& body, const std::string& token = "",
                    const std::string& host = "localhost:8082") {
-    http::Request r;
-    r.method = body.empty() ? "GET" : "POST";
-    r.path = path;
-    r.body = body;
-    r.fields = {{"host", host}};
-    if (!body.empty()) r.fields.emplace_back("content-type", "application/json");
-    if (!token.empty()) r.fields.emplace_back("authorization", "Bearer " + token);
-    if (auto quick = api.quick(r)) return *quick;
-    return api.answer(r);
+    return ask_page(api, path, body, token, host);
   }
   Json get(const std::string& path, const std::string& body = "") {
     const http::Answer a = ask(path, body);
@@ -203,10 +196,8 @@ TEST_CASE("strangers, other hosts without tokens and hostile requests are refuse
     CHECK(a.status == 400);
   }
   CHECK(room.ask("/v1/week", "{\"brief\":" + brief_text() + ",\"variants\":0,\"seed\":1}").status == 400);
-  CHECK(status_of([] { Room open({}, {.host = "0.0.0.0", .loopback = false, .tokens = {}}); }) ==
-        Status::invalid_argument);
-  Room guarded({}, {.host = "0.0.0.0",
-                    .loopback = false,
+  CHECK(status_of([] { Room open({}, {.reach = {"0.0.0.0", false}, .tokens = {}}); }) == Status::invalid_argument);
+  Room guarded({}, {.reach = {"0.0.0.0", false},
                     .tokens = {{.name = "ann", .secret = "a-long-secret-1", .rest = "", .line = 1}}});
   CHECK(guarded.ask("/v1/state", "", "", "shop.example").status == 401);
   CHECK(guarded.ask("/v1/state", "", "wrong", "shop.example").status == 401);

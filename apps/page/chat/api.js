@@ -10,9 +10,7 @@ export class Api extends Server {
   }
 
   async models() {
-    const answer = await this.fetch('v1/models');
-    if (!answer.ok) throw await errorOf(answer);
-    const body = await answer.json();
+    const body = await this.json('v1/models');
     if (!Array.isArray(body.data))
       throw new ServerError('The server listed its models in a form this page cannot read.');
     return body.data.filter((model) => typeof model.id === 'string');

@@ -202,8 +202,23 @@ class Sides {
   }
 }
 
-class Writing {
+// What is typed into this.box.
+class Typed {
+  key({ key, typing }) {
+    if (key === 'Escape' && typing) this.box.blur();
+    else return false;
+    return true;
+  }
+
+  start() {
+    this.box.focus({ preventScroll: true });
+    return true;
+  }
+}
+
+class Writing extends Typed {
   constructor(done) {
+    super();
     this.done = done;
     this.box = h('textarea', { rows: 3, 'aria-label': 'Your answer', placeholder: 'Your answer', maxlength: 100000 });
     this.submit = h(
@@ -238,22 +253,12 @@ class Writing {
     this.box.value = value;
     this.#changed();
   }
-
-  key({ key, typing }) {
-    if (key === 'Escape' && typing) this.box.blur();
-    else return false;
-    return true;
-  }
-
-  start() {
-    this.box.focus({ preventScroll: true });
-    return true;
-  }
 }
 
 // A project that takes any label: the name is typed, with what was given before as suggestions.
-class Naming {
+class Naming extends Typed {
   constructor(project, done) {
+    super();
     this.several = project.type === 'multi_choice';
     const list = h(
       'datalist',
@@ -285,16 +290,5 @@ class Naming {
 
   set(value) {
     this.box.value = Array.isArray(value) ? value.join(', ') : value;
-  }
-
-  key({ key, typing }) {
-    if (key === 'Escape' && typing) this.box.blur();
-    else return false;
-    return true;
-  }
-
-  start() {
-    this.box.focus({ preventScroll: true });
-    return true;
   }
 }

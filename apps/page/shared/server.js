@@ -26,6 +26,18 @@ export class Server {
       throw new ServerError(`No connection to ${new URL(this.base).host}. Is the server running?`, { code: 'offline' });
     }
   }
+
+  // What a GET says, as JSON. A ServerError when it is not ok.
+  async json(path, options) {
+    const answer = await this.fetch(path, options);
+    if (!answer.ok) throw await errorOf(answer);
+    return answer.json();
+  }
+
+  post(path, body, signal) {
+    const headers = { 'Content-Type': 'application/json' };
+    return this.json(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
+  }
 }
 
 // Of an answer that is not ok. Servers say {"error": "why"}, or {"error": {"message": "why", ...}}.

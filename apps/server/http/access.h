@@ -16,10 +16,6 @@ struct AccessRules {
   bool only_json = false;   // a body must say that it is application/json; otherwise curl's default passes as well
   bool any_origin = false;  // pages of other origins may ask
 };
-struct Refused {
-  int status = 403;
-  std::string message;
-};
 // The refusal, or nothing.
 std::optional<Refused> refuse_stranger(const Request& request, const AccessRules& rules);
 std::optional<Answer> refuse_stranger(const Request& request, bool loopback, const std::string& host);

@@ -18,8 +18,14 @@ struct Answer {
   Fields fields = {};  // besides content-type, content-length and connection
 };
 
+// Why a request is not answered: the status that HTTP gives it, and a sentence.
+struct Refused {
+  int status = 403;
+  std::string message;
+};
 // {"error": why}: whatever bytes `why` holds.
 Answer refusal(int status, const std::string& why);
+inline Answer refusal(const Refused& refused) { return refusal(refused.status, refused.message); }
 
 // The bytes of an answer as HTTP/1.1 writes it.
 std::string as_text(const Answer& answer, bool keep_alive, bool without_body);

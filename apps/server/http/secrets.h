@@ -20,6 +20,15 @@ std::vector<Secret> parse_secrets(std::string_view text, const std::string& plac
 // The time does not depend on how much of it was right.
 bool same_secret(std::string_view given, std::string_view secret);
 
+// The one of `all` whose secret this is; NULL: none of them.
+template <class T>
+const T* holder_of(const std::vector<T>& all, std::string_view given) {
+  const T* found = nullptr;
+  for (const T& one : all)
+    if (same_secret(given, one.secret)) found = &one;
+  return found;
+}
+
 // "Authorization: Bearer SECRET"; "" when there is none.
 std::string_view bearer(std::string_view authorization);
 

@@ -26,6 +26,7 @@ struct Answers {
   int64_t count_truth() const;
 };
 
+// What fails adds nothing.
 class AnswersBuilder {
  public:
   void add(std::string_view item, std::string_view worker, std::string_view label);
@@ -40,6 +41,7 @@ class AnswersBuilder {
   class Index {
    public:
     int32_t of(std::string_view name);
+    void forget_from(size_t count) noexcept;  // the names that came behind the first `count`
     std::vector<std::string> names;
 
    private:
@@ -49,6 +51,8 @@ class AnswersBuilder {
     };
     std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> number_;
   };
+  template <class Work>
+  void all_or_nothing(Work&& work);
   void note(std::vector<int32_t>& to, const char* what, std::string_view item, std::string_view label);
 
   Index items_, workers_, labels_;

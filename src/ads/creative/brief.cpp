@@ -423,9 +423,7 @@ Brief read_brief(std::string_view json, const std::string& name, const Placement
   try {
     tree = parse_json(json, name.c_str());
     BriefReader reader{{}, placements};
-    Hash hash;
-    hash.add(json.data(), json.size());
-    reader.brief.hash = hash.value();
+    reader.brief.hash = hash_of(json);
     reader.read(JsonField(tree, name + ": "));
     return std::move(reader.brief);
   } catch (const Error& e) {

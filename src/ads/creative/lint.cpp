@@ -105,9 +105,7 @@ std::shared_ptr<const LintRules> LintRules::read(std::string_view json, const st
   const std::shared_ptr<LintRules> rules(new LintRules());
   State& s = *rules->state_;
   s.date = root["date"].string();
-  Hash hash;
-  hash.add(json.data(), json.size());
-  s.hash = hash.value();
+  s.hash = hash_of(json);
   PhraseLists lists;
   const text::JsonField named = root["lists"];
   if (!named.is_null() && !named.is_object()) named.expected("an object of lists");

@@ -58,9 +58,7 @@ Placements read_placements(std::string_view json, const std::string& name) {
   root.only({"date", "placements"});
   Placements p;
   p.date = root["date"].string();
-  Hash hash;
-  hash.add(json.data(), json.size());
-  p.hash = hash.value();
+  p.hash = hash_of(json);
   const text::JsonField list = root["placements"];
   if (list.is_null()) list.expected("a list of placements");
   for (size_t i = 0; i < list.size(); ++i) {

@@ -15,12 +15,6 @@ namespace {
 
 constexpr int64_t kPlanVersion = 1;
 
-std::string hex(uint64_t value) {
-  char digits[17];
-  snprintf(digits, sizeof digits, "%016jx", uintmax_t(value));
-  return digits;
-}
-
 uint64_t from_hex(const text::JsonField& field) {
   const std::string& digits = field.string();
   uint64_t value = 0;
@@ -29,18 +23,9 @@ uint64_t from_hex(const text::JsonField& field) {
   return value;
 }
 
-uint64_t hash_of(std::string_view text) {
-  Hash hash;
-  hash.add(text.data(), text.size());
-  return hash.value();
-}
-
 uint64_t tokenizer_hash(const Tokenizer& tokenizer) {
   Hash hash;
-  for (int32_t id = 0; id < tokenizer.size(); ++id) {
-    const std::string_view bytes = tokenizer.bytes(id);
-    hash.add(bytes.data(), bytes.size());
-  }
+  for (int32_t id = 0; id < tokenizer.size(); ++id) hash.add(tokenizer.bytes(id));
   return hash.value();
 }
 
@@ -60,11 +45,11 @@ OrderedJson json_of(const PlannedText& t) {
                       {"facts", t.facts},
                       {"lint", lint},
                       {"by", t.by_model ? "model" : "facts"},
-                      {"text_hash", hex(hash_of(t.text))}};
+                      {"text_hash", hex_of(hash_of(t.text))}};
   if (t.by_model) {
     json["seed"] = t.seed;
-    json["prompt_hash"] = hex(t.prompt_hash);
-    json["grammar_hash"] = hex(t.grammar_hash);
+    json["prompt_hash"] = hex_of(t.prompt_hash);
+    json["grammar_hash"] = hex_of(t.grammar_hash);
   }
   return json;
 }
@@ -132,24 +117,24 @@ OrderedJson seen_by_segments(const Plan& plan, const Brief& brief) {
 std::string plan_json(const Plan& plan, const std::string& brief_json, const Brief& brief, const Model& model,
                       const PlanOptions& options) {
   OrderedJson adapter;
-  if (options.adapter) adapter = {{"path", options.adapter_path}, {"hash", hex(options.adapter->fingerprint())}};
+  if (options.adapter) adapter = {{"path", options.adapter_path}, {"hash", hex_of(options.adapter->fingerprint())}};
   OrderedJson json = {{"puna_ads_plan", kPlanVersion},
                       {"library", PUNA_LIBRARY_VERSION},
                       {"made_at", options.made_at},
                       {"brief", parse_json_argument(brief_json, "the brief", Watch(), true)},
-                      {"brief_hash", hex(brief.hash)},
+                      {"brief_hash", hex_of(brief.hash)},
                       {"model",
                        {{"path", options.model_path},
-                        {"hash", hex(fingerprint(model.llama()))},
-                        {"tokenizer_hash", hex(tokenizer_hash(model.require_tokenizer()))},
-                        {"template_hash", hex(model.chat_template() ? hash_of(model.chat_template()->source()) : 0)},
+                        {"hash", hex_of(fingerprint(model.llama()))},
+                        {"tokenizer_hash", hex_of(tokenizer_hash(model.require_tokenizer()))},
+                        {"template_hash", hex_of(model.chat_template() ? hash_of(model.chat_template()->source()) : 0)},
                         {"exact", options.exact}}},
                       {"adapter", adapter},
                       {"sampler",
                        {{"temperature", std::round(double(options.temperature) * 1e6) / 1e6},
                         {"top_p", std::round(double(options.top_p) * 1e6) / 1e6}}},
-                      {"rules_hash", hex(options.rules->hash())},
-                      {"placements_hash", hex(options.placements->hash)},
+                      {"rules_hash", hex_of(options.rules->hash())},
+                      {"placements_hash", hex_of(options.placements->hash)},
                       {"language", brief.language},
                       {"placements", placements_of(plan, brief)},
                       {"budget", budget_of(plan, brief)},

@@ -175,12 +175,11 @@ TextGrammar text_grammar(const FieldPieces& pieces, const Placement& placement, 
   PUNA_REQUIRE(all != build->regexes().nothing(), "no text of at most %jd characters can be made", shape.limit);
   g.grammar = build->finish(build->lexeme(all));
   Hash hash;
-  const auto add = [&](const std::string& text) { hash.add(text.data(), text.size()); };
-  for (const Clause& c : pieces.clauses) add(c.text);
+  for (const Clause& c : pieces.clauses) hash.add(c.text);
   for (const Frame& f : pieces.frames)
     for (const Frame::Slot& slot : f.slots) {
       hash.add_value(uint64_t(slot.words.size()) * 4 + slot.optional * 2 + f.question);
-      for (const std::string& word : slot.words) add(word);
+      for (const std::string& word : slot.words) hash.add(word);
     }
   hash.add_value(shape.limit);
   hash.add_value(int64_t(shape.sentences));
