@@ -34,7 +34,6 @@ using Digest = std::string;  // kHash bytes
 class SqliteFeedback final : public FeedbackStore {
  public:
   explicit SqliteFeedback(const std::string& path) : db_(path, kFeedbackApplication, "feedback store", 1 << 16, 5000) {
-    db_.run("PRAGMA secure_delete = ON");  // what is deleted is overwritten
     if (db_.is_new())
       db_.transaction([&] {
         if (db_.number("PRAGMA application_id") != 0) return;  // another process was faster
@@ -127,14 +126,7 @@ class SqliteFeedback final : public FeedbackStore {
         rows += sqlite3_changes(db_.handle());
       }
     });
-    // The write-ahead log still has the pages as they were: into the database with it, and empty the file.
-    const Statement s = db_.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
-    const Use use(db_, s);
-    if (!use.step() || use.integer(0) != 0)
-      fail(Status::io,
-           "%s: the rows are deleted, but another program is reading, so that their bytes stay in %s-wal for now: ask "
-           "again",
-           db_.path().c_str(), db_.path().c_str());
+    write_anew();
     return rows;
   }
 
@@ -144,6 +136,22 @@ class SqliteFeedback final : public FeedbackStore {
   }
 
  private:
+  // Nothing less leaves no byte of what was deleted. SQLite's secure_delete overwrites a row where it is, not the copies
+  // that were left behind in pages' free space when pages were split; and the write-ahead log has the pages as they were.
+  void write_anew() {
+    const int vacuumed = sqlite3_exec(db_.handle(), "VACUUM", nullptr, nullptr, nullptr);
+    if (vacuumed != SQLITE_BUSY) {
+      db_.require(vacuumed);
+      const Statement s = db_.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+      const Use use(db_, s);
+      if (use.step() && use.integer(0) == 0) return;
+    }
+    fail(Status::io,
+         "%s: the rows are deleted, but another program is using the store, so that their bytes stay in it or in "
+         "%s-wal for now: ask again",
+         db_.path().c_str(), db_.path().c_str());
+  }
+
   static bool is_name(std::string_view text) noexcept {
     return !text.empty() && text.size() <= kLongestName && is_utf8(text);
   }
