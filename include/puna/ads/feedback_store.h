@@ -51,8 +51,8 @@ class FeedbackStore {
   virtual int64_t count() = 0;  // events
 };
 
-// An SQLite database (created where there is none), WAL. Linked into programs
-// that ask for the CMake target puna_sqlite, never into libpuna. Error{io}, {bad_file} when it is something else.
+// An SQLite database (created where there is none), WAL. Linked into programs that ask for the CMake target
+// puna_sqlite, never into libpuna. Error{io}, {bad_file} when it is something else.
 std::unique_ptr<FeedbackStore> open_feedback(const std::string& path);
 
 }  // namespace puna::ads
