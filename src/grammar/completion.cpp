@@ -1,4 +1,4 @@
-// completion.cpp -- what has to come: Matcher::forced and shortest_completion.
+// completion.cpp -- what has to come: Matcher::forced, forced_but_space and shortest_completion.
 #include "grammar/costs.h"
 #include "grammar/matcher_impl.h"
 
@@ -10,8 +10,11 @@ using grammar::Costs;
 
 namespace {
 
-// The only byte that may come, -1: there are others, or the answer may end, or a special token may come.
-int only_byte(Automaton& automaton, uint32_t configuration) {
+constexpr std::string_view kSpaces = " \t\n\r";
+
+// The only byte that may come besides those of `ignored`, -1: there are others, or none, or the answer may end, or a
+// special token may come.
+int only_byte(Automaton& automaton, uint32_t configuration, std::string_view ignored = {}) {
   Configurations& configurations = automaton.configurations();
   if (configurations.complete(configuration) || configurations.token_column(configuration) != grammar::kNone) return -1;
   grammar::ByteSet first;
@@ -21,6 +24,7 @@ int only_byte(Automaton& automaton, uint32_t configuration) {
       first |= automaton.regexes().first(item.left);
       plain = plain && automaton.regexes().plain(item.left);
     }
+  for (const char byte : ignored) first.remove(uint8_t(byte));
   if (plain && first.count() != 1) return -1;
   int only = -1;
   for (int byte = 0; byte < 256; ++byte) {
@@ -83,6 +87,31 @@ std::string Matcher::forced(size_t limit) {
       at = automaton.step(at, uint8_t(byte));
     }
     return bytes;
+  });
+}
+
+Matcher::LikelyText Matcher::forced_but_space(FunctionRef<std::string_view(std::string_view)> space, size_t limit) {
+  if (impl_->stopped) return {};
+  return impl_->within_limits([&](Automaton& automaton) {
+    LikelyText text;
+    bool guessed = false;
+    for (uint32_t at = impl_->at; text.bytes.size() < limit;) {
+      int byte = only_byte(automaton, at);
+      if (byte < 0) {
+        byte = only_byte(automaton, at, kSpaces);
+        if (byte < 0) break;
+        const std::string guess(space(text.bytes));
+        const uint32_t behind = impl_->after_bytes(automaton, at, guess);
+        if (behind == Configurations::kDead || automaton.step(behind, uint8_t(byte)) == Configurations::kDead) break;
+        guessed = true;
+        text.bytes += guess;
+        at = behind;
+      }
+      text.bytes += char(byte);
+      at = automaton.step(at, uint8_t(byte));
+      if (!guessed) text.certain = text.bytes.size();
+    }
+    return text;
   });
 }
 

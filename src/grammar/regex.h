@@ -22,6 +22,7 @@ struct ByteSet {
   void add(uint8_t first, uint8_t last) noexcept {
     for (unsigned byte = first; byte <= last; ++byte) add(uint8_t(byte));
   }
+  void remove(uint8_t byte) noexcept { bits[byte >> 6] &= ~(uint64_t(1) << (byte & 63)); }
   bool has(uint8_t byte) const noexcept { return bits[byte >> 6] >> (byte & 63) & 1; }
   bool none() const noexcept { return (bits[0] | bits[1] | bits[2] | bits[3]) == 0; }
   int count() const noexcept {

@@ -228,3 +228,30 @@ TEST_CASE("Under tight limits masks are the same or errors, and the matcher goes
   CHECK(same > 300);
   CHECK(errors > 0);
 }
+
+TEST_CASE("Forced text goes on over white space that is guessed, and stops where a guess may not be", "[grammar]") {
+  const GrammarPtr grammar = grammar_from_json_schema(R"({"type": "object", "additionalProperties": false,
+    "required": ["a b", "c"], "properties": {"a b": {"const": "x y"}, "c": {"const": null}}})");
+  std::vector<std::string> bytes;
+  for (int c = ' '; c < 127; ++c) bytes.emplace_back(1, char(c));
+  bytes.insert(bytes.end(), {"\n", "\t", "\r", "<end>"});
+  Matcher matcher(grammar, grammar_vocabulary(small_vocabulary(bytes)));
+  const auto none = [](std::string_view) { return std::string_view(); };
+  CHECK(matcher.forced() == "{");
+  const Matcher::LikelyText dense = matcher.forced_but_space(none);
+  CHECK(dense.bytes == R"({"a b":"x y","c":null})");
+  CHECK(dense.certain == 1);
+  // What is guessed depends on what comes before it. Behind a value no white space may come.
+  const auto guesses = [](std::string_view before) {
+    return std::string_view(before.ends_with(':') ? "\n\t" : before.ends_with(',') ? " " : "");
+  };
+  CHECK(matcher.forced_but_space(guesses).bytes == "{\"a b\":\n\t\"x y\", \"c\":\n\tnull}");
+  const auto letters = [](std::string_view) { return std::string_view("z"); };
+  CHECK(matcher.forced_but_space(letters).bytes == "{");
+  CHECK(matcher.forced_but_space(none, 7).bytes == dense.bytes.substr(0, 7));
+  matcher.accept_bytes("{ \"a b\": \"");
+  CHECK(matcher.forced() == "x y\",");
+  const Matcher::LikelyText rest = matcher.forced_but_space(none);
+  CHECK(rest.bytes == R"(x y","c":null})");
+  CHECK(rest.certain == 5);
+}

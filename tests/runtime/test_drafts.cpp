@@ -4,6 +4,7 @@
 
 #include "runtime/generate/draft_length.h"
 #include "runtime/generate/prompt_lookup.h"
+#include "runtime/generate/space_habit.h"
 #include "support/catch.h"
 
 using namespace puna;
@@ -32,6 +33,26 @@ int64_t longest(const Ids& h) {
 }
 
 }  // namespace
+
+TEST_CASE("white space is guessed to be as it was behind the same mark, outside of strings", "[runtime]") {
+  SpaceHabit habit;
+  habit.read("{");
+  CHECK(habit.guess("") == "");
+  CHECK(habit.guess("\"a\"") == "");
+  CHECK(habit.guess("\"a\":") == " ");
+  habit.read("\n  \"a\":\t\"x, \\\"y: , z\"");
+  CHECK(habit.guess("") == "");
+  CHECK(habit.guess(",") == " ");  // not seen yet: the one in the string does not count
+  CHECK(habit.guess("{") == "\n  ");
+  CHECK(habit.guess(", \"b\":") == "\t");
+  habit.read(",\n  ");
+  CHECK(habit.guess("") == "");  // all of it has come
+  habit.read("\"b\": 1,\n");
+  CHECK(habit.guess("") == "  ");
+  CHECK(habit.guess("  \"c\":") == " ");  // the last one counts
+  habit.forget();
+  CHECK(habit.guess("{") == "");
+}
 
 TEST_CASE("a lookup continues the longest match as it went on before", "[runtime]") {
   PromptLookup lookup(8);

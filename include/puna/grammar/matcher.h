@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "puna/base/function_ref.h"
 #include "puna/grammar/grammar.h"
 #include "puna/grammar/token_mask.h"
 #include "puna/text/tokenizer.h"
@@ -46,6 +47,13 @@ class Matcher {
   bool ended() const noexcept;      // nothing further is possible, or a stop token came
   // Bytes that come next whatever is drawn (the longest common prefix of all continuations), at most `limit`.
   std::string forced(size_t limit = 256);
+  // The same, going on where white space may come or not: space(bytes) guesses it, behind `bytes` of the result. For
+  // drafts: other white space may be drawn. At most `limit` bytes and one guess.
+  struct LikelyText {
+    std::string bytes;
+    size_t certain = 0;  // bytes before the first guess
+  };
+  LikelyText forced_but_space(FunctionRef<std::string_view(std::string_view)> space, size_t limit = 256);
   // The fewest bytes that complete the answer from here (ties: the least bytes first); empty when accepting().
   std::string shortest_completion(size_t limit = 1 << 20);
   // The fewest bytes that complete the answer once token `id` has come, a special token counted as one; UINT64_MAX: the

@@ -6,14 +6,14 @@
 namespace puna {
 
 // With the chance a of each token, k drafted ones give 1 + a + ... + a^k tokens.
-int64_t DraftLength::best(int64_t most, double credit) const noexcept {
-  const double chance = hits_ / trials_, token = kDraftRowCost + token_cost_;
-  double tokens = 1, next = 1, best_rate = 1;
+int64_t DraftLength::best(int64_t most, double credit, int64_t sure) const noexcept {
+  const double chance = hits_ / trials_, token = kDraftRowCost + token_cost_, pass = 1 + double(sure) * token;
+  double tokens = double(1 + sure), next = 1, best_rate = tokens / pass;
   int64_t best = 0;
   for (int64_t k = 1; k <= most && double(k) * token <= credit; ++k) {
     next *= chance;
     tokens += next;
-    const double rate = tokens / (1 + double(k) * token);
+    const double rate = tokens / (pass + double(k) * token);
     if (rate <= best_rate) continue;
     best_rate = rate;
     best = k;

@@ -16,7 +16,8 @@ class DraftLength {
       : first_(chance), token_cost_(token_cost), hits_(chance * kMemory / 2) {}
 
   // The length with the most tokens for its cost, at most `most` and within `credit`; 0 = drafting does not pay now.
-  int64_t best(int64_t most, double credit) const noexcept;
+  // sure: tokens that are drafted before these and are right.
+  int64_t best(int64_t most, double credit, int64_t sure = 0) const noexcept;
   void learn(int64_t drafted, int64_t accepted) noexcept;
   void passed_over() noexcept;  // there could have been a draft, and best() was 0
 
