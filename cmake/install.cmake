@@ -1,5 +1,5 @@
 # `cmake --install`: the C library, shared and static, its header, a CMake package (find_package(puna) -> puna::puna,
-# puna::static) and a pkg-config file. The C++ API is a component of its own (cxx.cmake).
+# puna::static) and pkg-config files. The C++ API is a component of its own (cxx.cmake).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/puna)
@@ -33,5 +33,7 @@ include(${CMAKE_CURRENT_LIST_DIR}/cxx.cmake)
 
 # The .pc file finds the prefix from its own place, so that an installed tree may be moved.
 file(RELATIVE_PATH PUNA_PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-configure_file(${CMAKE_CURRENT_LIST_DIR}/puna.pc.in ${PROJECT_BINARY_DIR}/puna.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/puna.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(name puna puna-static)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 static int32_t print_piece(void* out, const puna_generated_token* token) {
-  fwrite(token->text, 1, (size_t)token->size, out);
-  return fflush(out); /* anything but 0 stops the answer */
+  fwrite(token->text, 1, (size_t)token->size, (FILE*)out);
+  return fflush((FILE*)out); /* anything but 0 stops the answer */
 }
 
 int main(int argc, char** argv) {

@@ -66,6 +66,7 @@ class Chat {
     return !calls_.empty() || answer(before);
   }
 
+  const GenerateResult& last() const { return last_; }
   void report() const { flags_.drafts.report(accepted_, rejected_); }
 
   // Goes with the next question.
@@ -113,7 +114,7 @@ class Chat {
       if (e.status() != Status::cancelled || !interrupt.requested()) throw;
     }
     print("\n");
-    if (!interrupt.requested()) GrammarFlags::report(result);
+    last_ = std::move(result);
     if (asked) {
       messages_.push_back(reply.message());
       calls_ = reply.calls();
@@ -152,16 +153,31 @@ class Chat {
   }
 
   Prompt prompt(const Interrupt& interrupt) {
-    OrderedJson variables = {{"messages", messages_}, {"tools", nullptr}, {"add_generation_prompt", true}};
-    if (!tools_.empty()) variables["tools"] = parse_ordered_json(tools_.json(), "tools");
-    const auto replace = OrderedJson::error_handler_t::replace;  // typed bytes need not be UTF-8
-    const std::string json = variables.dump(-1, ' ', false, replace);
     const auto go_on = [&] { return !interrupt.requested(); };
     const Watch watch(go_on);
+    OrderedJson variables = {{"messages", messages_}, {"tools", nullptr}, {"add_generation_prompt", true}};
+    if (!tools_.empty() && !tell_of_tools_) variables["tools"] = parse_ordered_json(tools_.json(), "tools");
+    if (tell_of_tools_) tell_of_tools(variables["messages"]);
+    const auto replace = OrderedJson::error_handler_t::replace;  // typed bytes need not be UTF-8
+    const std::string json = variables.dump(-1, ' ', false, replace);
     const RenderedChat chat = model_->render_chat(json, flags_.date, watch, flags_.template_name);
-    dropped_.warn(dropped_fields(json, chat, watch));
+    std::vector<std::string> dropped = dropped_fields(json, chat, watch);
+    if (!tell_of_tools_ && std::erase(dropped, "tools") != 0) {
+      warn("the chat template writes nothing of tools: a system message tells of them");
+      tell_of_tools_ = true;
+      return prompt(interrupt);
+    }
+    dropped_.warn(dropped);
     in_thought_ = ends_in_thought(chat.text);
     return expand_images(*model_, model_->require_tokenizer().encode_chat(chat, watch), images_);
+  }
+
+  void tell_of_tools(OrderedJson& messages) const {
+    const std::string told = told_of_tools(tools_);
+    if (!messages.empty() && messages[0]["role"] == "system")
+      messages[0]["content"] = messages[0]["content"].get<std::string>() + "\n\n" + told;
+    else
+      messages.insert(messages.begin(), OrderedJson{{"role", "system"}, {"content", told}});
   }
 
   const ChatFlags& flags_;
@@ -169,11 +185,13 @@ class Chat {
   ModelPtr model_;
   Session session_;
   std::unique_ptr<Session> draft_;
+  GenerateResult last_;                  // the last answer
   int64_t accepted_ = 0, rejected_ = 0;  // of the drafts
   OrderedJson messages_ = OrderedJson::array();
   std::vector<ImagePtr> images_, shown_;  // of the conversation, in order; of the next question
   DroppedFields dropped_;
   Tools tools_;
+  bool tell_of_tools_ = false;      // by a system message, since the template does not
   bool in_thought_ = false;         // the last prompt ended so that the answer begins with a thought
   bool read_calls_ = true;          // false: what is said is text
   std::vector<OrderedJson> calls_;  // that wait for results
@@ -182,6 +200,10 @@ class Chat {
 constexpr std::string_view kShow = "/image ";     // then a file: it goes with the next question
 constexpr std::string_view kResult = "/result ";  // then what a tool said: of the first call that has no result
 
+void warn_of_cut(const Chat& chat) {
+  if (const std::string why = why_incomplete(chat.last(), /*cut_by_length=*/true); !why.empty()) warn(why);
+}
+
 void converse(Chat& chat) {
   const bool terminal = is_terminal(stdin);
   for (std::string line;;) {
@@ -189,13 +211,15 @@ void converse(Chat& chat) {
     if (!std::getline(std::cin, line)) break;
     if (line.empty()) continue;
     const bool picture = line.starts_with(kShow);
+    bool is_answered = false;
     try {
       if (picture)
         chat.show(line.substr(kShow.size()));
       else if (line.starts_with(kResult))
-        chat.give_result(line.substr(kResult.size()));
+        is_answered = chat.give_result(line.substr(kResult.size()));
       else
-        chat.answer(line);
+        is_answered = chat.answer(line);
+      if (is_answered) warn_of_cut(chat);
     } catch (const Error& e) {
       const bool of_line = picture || line.starts_with(kResult);
       if (!of_line && e.status() != Status::context_full) throw;
@@ -246,6 +270,7 @@ void add_chat(CLI::App& app) {
     if (!prompt.given()) return converse(chat);
     if (!chat.answer(f->prompt)) fail(Status::cancelled, "stopped");
     chat.report();
+    require_complete(chat.last(), /*cut_by_length=*/true);
   });
 }
 

@@ -110,13 +110,18 @@ void usage_error_missing(const char* what) { throw CLI::RequiredError(what); }
 
 namespace {
 
+struct NoVerb {
+  std::string help;
+};
+
 // CLI11 says of a verb or an option that it does not know only that it was not expected.
 void require_known_words(CLI::App& app, const std::vector<std::string>& args) {
   CLI::App* const verb = verb_of(app, args);
   if (const auto verbs = verb->get_subcommands({}); !verbs.empty()) {
     size_t at = 0;
     for (const CLI::App* v = verb; v != &app; v = v->get_parent()) ++at;
-    if (at == args.size() || args[at].starts_with("-")) return;
+    if (at == args.size()) throw NoVerb{verb->help()};
+    if (args[at].starts_with("-")) return;
     std::vector<std::string> names;
     for (const CLI::App* v : verbs) names.push_back(v->get_name());
     throw CLI::ParseError("there is no verb '" + args[at] + "'" + did_you_mean(args[at], names), kUsageError);
@@ -124,10 +129,16 @@ void require_known_words(CLI::App& app, const std::vector<std::string>& args) {
   for (const std::string& a : args) {
     if (a == "--") return;
     if (!a.starts_with("--") || option_of(*verb, a)) continue;
-    const std::string name = a.substr(2, a.find('=') == a.npos ? a.npos : a.find('=') - 2),
-                      meant = did_you_mean(name, long_names(*verb));
-    if (!meant.empty()) throw CLI::ParseError("there is no option '--" + name + "'" + meant, kUsageError);
+    std::vector<std::string> names;
+    for (const std::string& name : long_names(*verb)) names.push_back("--" + name);
+    const std::string name = a.substr(0, a.find('=')), meant = did_you_mean(name, names);
+    if (!meant.empty()) throw CLI::ParseError("there is no option '" + name + "'" + meant, kUsageError);
   }
+}
+
+// "rec serve ": the words that lead to a verb.
+std::string words_of(const CLI::App* verb) {
+  return verb->get_parent() ? words_of(verb->get_parent()) + verb->get_name() + " " : "";
 }
 
 int run(int argc, char** argv) {
@@ -157,13 +168,16 @@ int run(int argc, char** argv) {
 #endif
        })
     add(app);
+  const std::vector<std::string> given(argv + 1, argv + argc);
   try {
-    const std::vector<std::string> given(argv + 1, argv + argc);
     require_known_words(app, given);
     std::vector<std::string> args = with_config(app, given);
     std::reverse(args.begin(), args.end());  // CLI11 takes them from the end
     app.parse(args);
     return 0;
+  } catch (const NoVerb& n) {
+    fprintf(stderr, "%s\n", n.help.c_str());
+    return kUsageError;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) {  // --help, --version
       std::ostringstream text;
@@ -171,10 +185,7 @@ int run(int argc, char** argv) {
       print(text.str());
       return code;
     }
-    std::string verb;  // the innermost that was given
-    for (auto given = app.get_subcommands(); !given.empty(); given = given[0]->get_subcommands())
-      verb += given[0]->get_name() + " ";
-    fprintf(stderr, "puna: %s (try: puna %s--help)\n", e.what(), verb.c_str());
+    fprintf(stderr, "puna: %s (try: puna %s--help)\n", e.what(), words_of(verb_of(app, given)).c_str());
     return kUsageError;
   }
 }

@@ -99,12 +99,17 @@ GrammarPtr GrammarFlags::open() const {
   return stoppable([&](const Watch& watch) { return grammar_from_choices(list, {}, watch); });
 }
 
-void GrammarFlags::report(const GenerateResult& result) {
-  if (result.whole) return;
-  warn(std::string("the answer is incomplete: ") + (result.reason == StopReason::max_tokens ? "--max-tokens cut it"
-                                                    : result.reason == StopReason::context_full
-                                                        ? "the context is full"
-                                                        : "it was ended early"));
+std::string why_incomplete(const GenerateResult& result, bool cut_by_length) {
+  const char* why = result.whole ? "" : "it was ended early";
+  if (result.reason == StopReason::context_full) why = "the context is full (--ctx)";
+  if (result.reason == StopReason::max_tokens && (cut_by_length || !result.whole)) why = "--max-tokens cut it";
+  return *why ? std::string("the answer is incomplete: ") + why : "";
+}
+
+void require_complete(const GenerateResult& result, bool cut_by_length) {
+  const std::string why = why_incomplete(result, cut_by_length);
+  if (!result.whole) fail(Status::wrong_state, "%s (--close-answer ends it in time)", why.c_str());
+  if (!why.empty()) warn(why);
 }
 
 }  // namespace puna::cli

@@ -25,13 +25,17 @@ class GrammarFlags {
   void add_closing(const Verb& verb);
   bool close() const noexcept { return close_; }
   GrammarPtr open() const;  // NULL when none was given
-  // Says on standard error that the answer was cut, where it was.
-  static void report(const GenerateResult& result);
 
  private:
   bool close_ = false;
   std::string json_schema_, regex_, grammar_, choices_;
   std::vector<Option> options_;  // in that order; a text that is empty is given as well
 };
+
+// "the answer is incomplete: --max-tokens cut it"; "" = it ended by itself. cut_by_length: whether --max-tokens counts
+// where there is no grammar.
+std::string why_incomplete(const GenerateResult& result, bool cut_by_length);
+// An answer that a grammar holds and that is cut does not parse: an error. Else a warning, where there is one.
+void require_complete(const GenerateResult& result, bool cut_by_length);
 
 }  // namespace puna::cli

@@ -50,12 +50,6 @@ ImagePtr open_picture(const ModelPtr& model, const std::string& file, size_t ind
 #endif
 }
 
-// Where the template writes nothing of tools, a system message tells of them.
-std::string told_of_tools(const Tools& tools) {
-  return "You can call these functions:\n" + tools.json() +
-         "\nTo call one, answer with nothing but {\"name\": its name, \"parameters\": an object with its arguments}.";
-}
-
 void tell_of_tools(std::vector<ChatMessage>& messages, const Tools& tools) {
   const bool system = !messages.empty() && messages[0].role == "system" && messages[0].text;
   if (!system) messages.insert(messages.begin(), ChatMessage{.role = "system"});

@@ -90,6 +90,30 @@ class Text(unittest.TestCase):
         self.assertEqual(run("detokenize", CHAT, token_list(ids)).stdout, text.encode())
         self.assertEqual(run_json("tokenize", CHAT, "--json", text), ids)
 
+    def test_a_command_without_its_verb_prints_its_verbs(self):
+        for words, verb in (((), "tokenize"), (("rec",), "recommend"), (("ads", "events"), "forget")):
+            done = run(*words, code=2)
+            self.assertEqual(done.stdout, b"")
+            self.assertIn(verb.encode(), done.stderr)
+            self.assertIn(b"--help", done.stderr)
+
+    def test_a_mistyped_option_is_told_with_the_help_of_its_verb(self):
+        for words in (("chat", "m.gguf", "--promt", "x"), ("rec", "recommend", "--usr", "a")):
+            said = run(*words, code=2).stderr.decode()
+            self.assertRegex(said, rf"did you mean '--\w+'\? \(try: puna {words[0]} .*--help\)")
+
+    def test_tools_that_a_template_does_not_know_are_told_of_by_a_system_message(self):
+        model = needed(self, "SmolLM2-135M-Instruct.Q4_1.gguf")
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+            json.dump([{"name": "get_weather", "parameters": {"type": "object", "properties": {}}}], f)
+            f.flush()
+            plain, told = (
+                run("chat", model, "--prompt", "Hi", "--max-tokens", "1", *more)
+                for more in ((), ("--tools", f.name, "--system", "Be kind."))
+            )
+        self.assertIn(b"a system message tells of them", told.stderr)
+        self.assertNotIn(b"system message", plain.stderr)
+
     def test_special_tokens_only_on_request(self):
         added = [t for t in json.loads((CHAT / "tokenizer.json").read_text())["added_tokens"] if t["special"]]
         for token in added[:3]:

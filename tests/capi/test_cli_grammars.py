@@ -113,8 +113,12 @@ class Grammars(unittest.TestCase):
     def test_an_answer_that_is_cut_says_so(self):
         schema = self.file("s.json", json.dumps(SCHEMA))
         for verb in ("generate", "chat"):
-            done = self.generate("--json-schema", schema, most=2, verb=verb)
+            done = self.generate("--json-schema", schema, most=2, verb=verb, code=1)
             self.assertIn(b"the answer is incomplete: --max-tokens cut it", done.stderr)
+        # Nothing asks that it be whole: a warning where somebody was promised an answer.
+        self.assertIn(b"--max-tokens cut it", self.generate(most=2, verb="chat").stderr)
+        self.assertNotIn(b"--max-tokens", self.generate(most=2).stderr)
+        self.assertIn(b"the context is full (--ctx)", self.generate("--ctx", 40, most=0, verb="chat").stderr)
         self.assertTrue(json.loads(self.generate("--json-schema", schema, "--json", most=2).stdout)["incomplete"])
 
     def test_an_answer_is_closed_in_time(self):

@@ -16,8 +16,7 @@ file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first)
 file(RENAME ${WORK}/first ${WORK}/prefix)  # an installed tree may be moved
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${WORK}/prefix
-  -DCMAKE_C_COMPILER=${CC}
-    -DCMAKE_CXX_COMPILER=${CXX})
+  -DCMAKE_C_COMPILER=${CC})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 foreach(program with_shared with_static)
   run(${WORK}/build/${program})
@@ -34,6 +33,11 @@ if(PKG_CONFIG)
   get_filename_component(lib_dir ${pc_dir} DIRECTORY)
   run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${lib_dir} ${WORK}/with_pkg_config)
   message(STATUS "with_pkg_config: ${output}")
+  run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${pc_dir} ${PKG_CONFIG} --cflags --libs puna-static)
+  separate_arguments(flags UNIX_COMMAND "${output}")
+  run(${CC} -std=c99 ${SOURCE}/version.c -o ${WORK}/with_static_pkg_config ${flags})
+  run(${WORK}/with_static_pkg_config)
+  message(STATUS "with_static_pkg_config: ${output}")
   file(RELATIVE_PATH pc_below ${WORK}/prefix ${pc_dir})
   run(${PYTHON} -B ${CMAKE_CURRENT_LIST_DIR}/run_hello.py --root ${CMAKE_CURRENT_LIST_DIR}/../.. --prefix ${WORK}/prefix
     --cc ${CC} --pkgconfig ${pc_below})

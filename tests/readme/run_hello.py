@@ -38,6 +38,7 @@ def main():
         (home / "puna").symlink_to(args.prefix.resolve(), target_is_directory=True)
         (home / "model.gguf").symlink_to((args.root / "examples/bundled/puna-austen.gguf").resolve())
         (home / "hello.c").write_text(source, encoding="utf-8")
+        script += "\nc++ -x c++ -std=c++20 -fsyntax-only $(pkg-config --cflags puna) hello.c"  # as the README says
         environment = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "PKG_CONFIG_PATH")}
         environment |= {"HOME": folder, "PATH": f"{tools}:{environment['PATH']}"}
         done = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import warnings
 from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
@@ -167,7 +168,15 @@ class Chat:
         check(
             lib.puna_model_get_tokenizer(self._model, ffi.new("const puna_tokenizer**"))
         )  # says so when there is none
+        if dropped := self.dropped:
+            warnings.warn(f"the model's chat template writes nothing of {', '.join(dropped)}", stacklevel=3)
         return copied_ids(self._info.tokens, self._info.token_count)
+
+    @property
+    def dropped(self) -> List[str]:
+        """Fields of the chat of which the template writes nothing: "tools", "messages[1].tool_calls"."""
+        i = self._info
+        return [ffi.string(i.dropped[n]).decode("utf-8", "replace") for n in range(i.dropped_count)]
 
     @property
     def in_thought(self) -> bool:
@@ -178,5 +187,4 @@ class Chat:
     def text(self) -> ChatText:
         i = self._info
         spans = [(i.content[n].begin, i.content[n].end) for n in range(i.content_count)]
-        dropped = [ffi.string(i.dropped[n]).decode("utf-8", "replace") for n in range(i.dropped_count)]
-        return _of_bytes(bytes(ffi.buffer(i.text, i.size)), spans, dropped)
+        return _of_bytes(bytes(ffi.buffer(i.text, i.size)), spans, self.dropped)

@@ -119,6 +119,8 @@ def test_templates_are_named_and_chosen_by_tools(templates):
     with pytest.raises(puna.Unsupported, match="bad.jinja"):
         model.chat_tokens(HI, template="bad")
     assert model.render_chat(HI, tools=tools).dropped == ("tools",)
+    with pytest.warns(UserWarning, match="writes nothing of tools"):
+        model.chat_tokens(HI, tools=tools)
 
 
 def test_today_is_the_date_unless_one_is_given(templates):

@@ -37,6 +37,9 @@ class Tools {
   std::vector<Tool> all_;
 };
 
+// What a system message tells of them to a model whose chat template writes nothing of tools.
+std::string told_of_tools(const Tools& tools);
+
 // How a family writes calls, one entry of a table: llama3_json, llama4_json, pythonic, function_tag, hermes (Qwen too),
 // mistral, mistral_args, granite, harmony (gpt-oss), gemma (Gemma 4), tool_code (Gemma 3), phi (Phi-4-mini). Llama's
 // are all read alike, since its models answer in any of them.

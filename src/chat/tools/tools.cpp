@@ -108,4 +108,9 @@ std::string Tools::json() const {
   return out + "]";
 }
 
+std::string told_of_tools(const Tools& tools) {
+  return "You can call these functions:\n" + tools.json() +
+         "\nTo call one, answer with nothing but {\"name\": its name, \"parameters\": an object with its arguments}.";
+}
+
 }  // namespace puna
