@@ -1,9 +1,10 @@
 /* puna.h -- Puna from C: the one promised interface, and its manual. Compiles as C99 and as C++.
  *
+ *   puna_generate_options options = {.struct_size = sizeof options, .max_tokens = 64};
  *   puna_model* model = NULL;                                   // a GGUF file or a Hugging Face folder
  *   puna_session* session = NULL;                               // one conversation
  *   if (puna_model_open(NULL, path, NULL, &model) || puna_session_create(model, NULL, &session) ||
- *       puna_session_generate(session, "Once upon a time", 16, NULL, print_piece, stdout, NULL))
+ *       puna_session_generate(session, "Once upon a time", 16, &options, print_piece, stdout, NULL))
  *     fprintf(stderr, "%s\n", puna_last_error());
  *   puna_session_free(session);
  *   puna_model_free(model);
@@ -125,8 +126,7 @@ typedef struct puna_context_options {
   const char* isa;
   uint64_t memory_limit; /* bytes of tensors, KV and scratch; 0 = none. Mapped files do not count */
   /* The host's allocator, both or neither, thread-safe. alloc returns NULL when it cannot. Must outlive every handle
-   * made with
-   *     this context. */
+   * made with this context. */
   void* (*alloc)(void* user, size_t bytes, size_t alignment);
   void (*dealloc)(void* user, void* memory, size_t bytes);
   void* alloc_user;
@@ -134,8 +134,7 @@ typedef struct puna_context_options {
   void (*log)(void* user, int32_t level, const char* message);
   void* log_user;
   /* The host's threads instead of ours: must call task(task_data, i) once for every 0 <= i < n, on any threads, and
-   * return
-   *     when all have returned. executor_threads says how many may run at once (at most 4096). */
+   * return when all have returned. executor_threads says how many may run at once (at most 4096). */
   void (*parallel_for)(void* user, int64_t n, void (*task)(void* task_data, int64_t i), void* task_data);
   void* executor_user;
   /* Called once on each thread of our pool as it starts: for its name, affinity, priority. Index 1, 2, ... */
@@ -198,8 +197,7 @@ typedef struct puna_reader {
   int32_t reserved; /* 0 */
   uint64_t size;    /* bytes in total */
   /* Copies [offset, offset + bytes), always within size, to destination. Returns 0 when all of them were delivered;
-   * anything
-   *     else fails the open with PUNA_IO. Called during the open only. */
+   * anything else fails the open with PUNA_IO. Called during the open only. */
   int32_t (*read_at)(void* user, uint64_t offset, uint64_t bytes, void* destination);
   void* user;
   const char* name; /* for error messages; optional */
