@@ -175,7 +175,7 @@ class EvalRun(unittest.TestCase):
                     (self.folder / "bom.yaml").write_bytes(task)
                     rows = (self.folder / "many.jsonl").read_bytes()
                     (self.folder / "bom.jsonl").write_bytes(mark + rows.replace(b"\n", end))
-                    command = ("run", "bom.yaml", MODEL, "--data", "bom.jsonl", "--out", "bom", "--limit", 2)
+                    command = ("run", "bom.yaml", MODEL, "--data", "bom.jsonl", "--out", "out", "--limit", 2)
                     self.assertEqual(puna(*command, folder=self.folder).stdout, plain)
 
     def test_an_option_that_would_not_be_read_is_refused(self):
@@ -187,7 +187,10 @@ class EvalRun(unittest.TestCase):
                 ("needle", MODEL, "--file", "many.yaml", "--lengths", "64", "--needles", 3),
                 "--needles is not read here, only with --kind multi-key, multi-value or multi-query",
             ),
-            (("quant", MODEL, MODEL, "--file", "many.yaml", "--limit", 3), "--limit is not read here, only with --data"),
+            (
+                ("quant", MODEL, MODEL, "--file", "many.yaml", "--limit", 3),
+                "--limit is not read here, only with --data",
+            ),
         ):
             with self.subTest(said=said):
                 done = puna(*words, folder=self.folder, good=False)
@@ -243,7 +246,8 @@ class Labels(unittest.TestCase):
         self.assertIn("labels.db is not there", self.label("stats", code=1).stderr)
         self.assertIn("puna: no --db: labels.db of this folder", self.label("import", "crowd.csv").stderr)
         self.assertTrue((self.folder / "labels.db").is_file())
-        for words in (("stats",), ("agree",), ("infer",), ("adjudicate",), ("export",), ("next", "--by", "z"), ("dedup",)):
+        verbs = (("stats",), ("agree",), ("infer",), ("adjudicate",), ("export",), ("next", "--by", "z"), ("dedup",))
+        for words in verbs:
             self.assertIn("labels.db of this folder", self.label(*words).stderr)
         self.assertNotIn("of this folder", self.label("stats", "--db", "labels.db").stderr)
         self.label("create", "other")

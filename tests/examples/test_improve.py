@@ -134,7 +134,7 @@ class Improve(unittest.TestCase):
             (["--wanted", "2"], "--wanted is not read here, only where people label"),
             (["--decide", "ds"], "--decide is not read here, only where people label"),
             (["--arm", "margin:5"], "--budget is not read here, only where an --arm has no number"),
-            (["--resume", "--overwrite"], "--overwrite excludes --resume"),
+            (["--resume", "--overwrite"], "--resume excludes --overwrite"),
             (["--text", ""], "--text is given, but empty"),
         ):
             with self.subTest(more=more):

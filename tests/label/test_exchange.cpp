@@ -240,8 +240,7 @@ TEST_CASE("lines for training are made of decided items, and it is said what is 
 TEST_CASE("what is wrong with a file is said with its line, and nothing of the file stays", "[label]") {
   CHECK(says(refusal("item,annotator,label\na,w,x\nb,w\n"), "f.csv, line 3: 2 fields, expected 3"));
   CHECK(says(refusal("item,annotator,label\n,w,x\n"), "line 2: column 'item' is empty"));
-  CHECK(says(refusal("item,truth\na,x\na,x\na,y\n"),
-             "line 4: item 'a' has the truth \"y\", and \"x\" in an earlier row"));
+  CHECK(says(refusal("item,truth\na,x\na,x\na,y\n"), "line 4: item 'a' has the truth \"y\", and \"x\" in line 2"));
   CHECK(says(refusal("item,label\na,x\n"), "there is no column annotator (or worker)"));
   CHECK(says(refusal("thing,annotator,label\na,w,x\n"),
              "there is no column item (or task): it has 'thing', 'annotator', 'label'"));
