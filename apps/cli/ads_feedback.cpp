@@ -285,7 +285,8 @@ void add_ads_feedback(const Verb& ads) {
   const auto f = std::make_shared<FeedbackFlags>();
   const Verb verb(ads, "feedback", "Pairs to train a writer on, and whether a new writer earns more than the old one");
   verb.option("STORE", f->store, "the database of `puna ads events`").required();
-  verb.option("--texts", f->texts, "lines of {\"variant\", \"text\", \"prompt\", \"writer\"}");
+  verb.option("--texts", f->texts, "lines of {\"variant\", \"text\", \"prompt\", \"writer\"}")
+      .read_when([f] { return !f->pairs.empty() || !f->writers.empty(); }, "with --pairs or --writers");
   verb.output("--pairs", f->pairs, "writes lines of {\"prompt\", \"chosen\", \"rejected\"}, for puna dpo");
   verb.option("--writers", f->writers, "compares two: the old one and the new one");
   verb.option("--window", f->window, "how long a result counts, in the unit of the times (default 86400)").at_least(0);

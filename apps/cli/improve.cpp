@@ -69,14 +69,28 @@ void KeptRound::keep(const OrderedJson& results) const {
   write_text(path_, json_text({{"made_from", made_from_}, {"results", results}}) + "\n");
 }
 
-Hash hash_of_learning(const ImproveFlags& f) {
-  Hash hash;
-  hash.add(f.model.path);
-  if (os::is_file(f.model.path)) {
-    const os::FileStamp stamp = os::file_stamp(f.model.path);
+namespace {
+
+// The model's file, or the files of its folder, by their names, sizes and times.
+void add_model(Hash& hash, const std::string& path) {
+  hash.add(path);
+  const auto add = [&](const std::string& file) {
+    if (!os::is_file(file)) return;
+    const os::FileStamp stamp = os::file_stamp(file);
+    hash.add(file);
     hash.add_value(stamp.bytes);
     hash.add_value(stamp.time);
-  }
+  };
+  add(path);
+  if (!os::is_directory(path)) return;
+  for (const std::string& name : os::list_folder(path)) add(path + "/" + name);
+}
+
+}  // namespace
+
+Hash hash_of_learning(const ImproveFlags& f) {
+  Hash hash;
+  add_model(hash, f.model.path);
   hash.add(f.method);
   hash.add(f.model.providers);
   for (const int64_t n : {f.learn.rank, f.learn.epochs, f.learn.step_tokens}) hash.add_value(n);
@@ -126,8 +140,7 @@ Items read(const std::string& path) {
 // The base model's scores, kept beside the run: they are the same for all ways to choose and all seeds.
 std::string fingerprint(const ImproveFlags& f, const std::vector<Item>& items) {
   Hash hash;
-  hash.add(f.model.path);
-  if (os::is_file(f.model.path)) hash.add_value(open_path_source(f.model.path)->size());
+  add_model(hash, f.model.path);
   for (const Item& i : items) {
     hash.add(i.prompt);
     for (const std::string& c : i.choices) hash.add(c);

@@ -40,7 +40,7 @@ class KeptRound {
  private:
   std::string path_, made_from_;
 };
-// What of the options every model depends on; the model's file by its name, size and time.
+// What of the options every model depends on; the model's files by their names, sizes and times.
 Hash hash_of_learning(const ImproveFlags& flags);
 // The report of --out: Error{invalid_argument} when something of that name is there that is no report of ours.
 void require_own_reports(const ImproveFlags& flags);
